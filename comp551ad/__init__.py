@@ -1,0 +1,42 @@
+"""comp551ad: a lecture on gradients and automatic differentiation that runs.
+
+Two independent witnesses work out every gradient: ``byhand`` as the lecture derives it, and
+``autodiff`` by recording the computation. A third, ``gradcheck``, asks finite differences.
+``show`` turns what they did into formulas, tables, graphs and players.
+
+The names below are found when they are first used, so that importing the package costs little
+more than NumPy.
+"""
+
+import importlib
+
+_HOME = {
+    "functions": "logistic relu softmax softplus logsumexp",
+    "datasets": "load_iris load_digits",
+    "gradcheck": "check_gradient finite_difference",
+    "byhand.two_layer": "cost gradients TwoLayer accuracy",
+    "byhand.descent": "gradient_descent descend",
+    "autodiff.traced": "TraceError",
+    "autodiff.trace": "record Trace Node",
+    "autodiff.forward": "forward",
+    "autodiff.reverse": "reverse",
+    "autodiff.transforms": "grad value_and_grad jvp vjp jacobian hessian",
+    "show.plots": "plot_decision_boundary plot_learning_curve figure_html",
+    "show.steppers": "ForwardStepper ReverseStepper",
+}
+_HOME_OF = {name: module for module, names in _HOME.items() for name in names.split()}
+
+__version__ = "0.1.0"
+__all__ = sorted(_HOME_OF)
+
+
+def __getattr__(name):
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'comp551ad' has no attribute {name!r}")
+    module = importlib.import_module(f"comp551ad.{_HOME_OF[name]}")
+    value = globals()[name] = getattr(module, name)
+    return value
+
+
+def __dir__():
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,1171 @@
+"""The primitives: every operation that the tracers can differentiate.
+
+What this module is: one table. An entry says everything there is to say about one operation, and
+nothing about it is said anywhere else:
+
+    name       as NumPy calls it
+    functions  the NumPy (or ``comp551ad.functions``) callables that it answers for
+    value      computes it, on arrays and floats
+    jvps       forward rules, one per operand:  tangent of the operand  -> tangent of the result
+    vjps       reverse rules, one per operand:  adjoint of the result   -> adjoint of the operand
+    notation   how it is written: text, LaTeX, NumPy source
+    examples   operands to try it on; the tests loop over them
+
+A rule is an ordinary function of operators and ``np.*``:
+
+    jvp(t, y, *operands, **parameters)      t: tangent of operand k, y: the result
+    vjp(g, y, *operands, **parameters)      g: adjoint of the result y
+
+Called with numbers it gives numbers. Called with traced values it is recorded like any other
+program, so from this one text come the printed formulas, the generated source, and the second
+derivative. ``None`` in place of a rule says: the derivative is zero wherever it exists.
+
+What holds for every rule, so that none has to say it again:
+
+* The passes undo broadcasting. A rule answers for the full shape of the result.
+* A jvp carries extra leading axes along: K tangents at once are one array with K in front. For
+  that, axes are stored counted from the end (axis=-1 for the last), whatever the user wrote.
+* An elementwise rule also serves as its own transpose, so it is written once, for both modes. It
+  may be given an adjoint that is smaller than y and only broadcasts to it (uniform along an axis).
+
+Conventions, where mathematics leaves a choice:
+
+* relu and abs have derivative 0 at 0; max, min, maximum, minimum share equally among ties.
+* norm at 0 and std of a constant have derivative 0 (the subgradient of least norm); sqrt at 0
+  has inf, as the limit says.
+* x**0 is 1 with derivative 0 also at x = 0; 0**y has derivative 0 in y where y > 0.
+* nan and inf pass through, as in NumPy.
+
+To add a primitive: add an entry below. Tests, printing, drawing and the program writer find it.
+
+Reads: ``comp551ad.functions``. Read by: the rest of ``autodiff`` and ``show``.
+"""
+
+import functools
+import inspect
+import operator
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from comp551ad import functions as fn
+
+# ---------------------------------------------------------------- what an entry is made of
+
+SUM, PRODUCT, PREFIX, POWER, ATOM = range(1, 6)  # how tightly a notation binds
+
+
+class Notation(NamedTuple):
+    """How an operation is written.
+
+    The templates take the operands as ``{0}``, ``{1}`` and, for calls, ``{parameters}``; variadic
+    primitives take ``{operands}``. An operand that binds less tightly than ``needs`` asks is put
+    in parentheses.
+    """
+
+    text: str
+    latex: str
+    source: str
+    level: int
+    needs: tuple[int, ...]
+
+
+def infix(text, latex, source, level, right=None):
+    needs = (level, level if right is None else right)
+    return Notation(
+        f"{{0}}{text}{{1}}",
+        f"{{0}}{latex}{{1}}",
+        f"{{0}} {source} {{1}}",
+        level,
+        needs,
+    )
+
+
+def prefix(name, latex=None, source=None):
+    """A function written without parentheses around a single letter: sin a5."""
+    latex = latex or rf"\{name}"
+    source = f"{source or 'np.' + name}({{0}})"
+    return Notation(f"{name} {{0}}", f"{latex} {{0}}", source, PREFIX, (ATOM,))
+
+
+def call(name, source=None, operands=1):
+    """A function written with parentheses: softmax(a5)."""
+    slots = ", ".join(f"{{{k}}}" for k in range(operands))
+    latex = rf"\operatorname{{{name.replace('_', ' ')}}}"
+    return Notation(
+        f"{name}({slots}{{parameters}})",
+        rf"{latex}\left({slots}{{parameters}}\right)",
+        f"{source or 'np.' + name}({slots}{{parameters}})",
+        ATOM,
+        (0,) * operands,
+    )
+
+
+class Primitive:
+    """One entry of the table; see the module's text for the fields."""
+
+    __slots__ = (
+        "name",
+        "functions",
+        "value",
+        "jvps",
+        "vjps",
+        "notation",
+        "examples",
+        "prepare",
+        "parameters",
+        "elementwise",
+        "uniform",
+        "broadcasts",
+        "variadic",
+        "saves",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        value: Callable,
+        jvps,
+        vjps,
+        *,
+        functions: tuple = (),
+        notation: Notation,
+        examples,
+        prepare: Callable | None = None,
+        elementwise: bool = False,
+        uniform: bool = False,
+        broadcasts: bool = False,
+        variadic: bool = False,
+        saves: bool = False,
+    ):
+        self.name = name
+        self.value = value
+        self.jvps, self.vjps = jvps, vjps
+        self.functions = functions
+        self.notation = notation
+        self.examples = examples
+        self.prepare = prepare  # (parameters, operand values) -> parameters
+        self.elementwise = elementwise
+        self.uniform = uniform  # a vjp takes a scalar for an adjoint equal everywhere
+        self.broadcasts = broadcasts  # operands broadcast; the pass sums a vjp back
+        self.variadic = variadic  # any number of operands; rules take their number k
+        self.saves = saves  # value() gives (value, what the rules need again)
+        self.parameters = _keyword_names(value, 0 if variadic else len(vjps))
+
+    def jvp(self, k: int) -> Callable | None:
+        """The forward rule of operand k."""
+        return functools.partial(self.jvps, k) if self.variadic else self.jvps[k]
+
+    def vjp(self, k: int) -> Callable | None:
+        """The reverse rule of operand k."""
+        return functools.partial(self.vjps, k) if self.variadic else self.vjps[k]
+
+    def __repr__(self):
+        return f"<primitive {self.name}>"
+
+
+def _keyword_names(value, operands):
+    """The names of the parameters of ``value`` behind its operands."""
+    try:
+        names = list(inspect.signature(value).parameters.values())
+    except (TypeError, ValueError):  # a ufunc or an operator: operands only
+        return ()
+    names = [p for p in names if p.kind is not p.VAR_POSITIONAL][operands:]
+    return tuple(p.name for p in names)
+
+
+PRIMITIVES: dict[str, Primitive] = {}  # by name
+PRIMITIVE_OF: dict[Callable, Primitive] = {}  # by the callable that it answers for
+
+
+def define(name, value, jvps, vjps, **fields) -> Primitive:
+    """Enter a primitive into the table. The name and its callables must be new."""
+    primitive = Primitive(name, value, jvps, vjps, **fields)
+    taken = [f for f in primitive.functions if f in PRIMITIVE_OF]
+    if name in PRIMITIVES or taken:
+        raise ValueError(f"primitive {name!r}: already defined; choose another name")
+    PRIMITIVES[name] = primitive
+    for function in primitive.functions:
+        PRIMITIVE_OF[function] = primitive
+    return primitive
+
+
+def elementwise(name, value, *rules, **fields) -> Primitive:
+    """A primitive that works entry by entry: each rule serves both modes."""
+    fields.setdefault("functions", (value,))
+    broadcasts = len(rules) > 1
+    fields |= {"elementwise": True, "uniform": True, "broadcasts": broadcasts}
+    return define(name, value, rules, rules, **fields)
+
+
+# ---------------------------------------------------------------- shapes, for the rules
+
+
+def shape_of(x) -> tuple[int, ...]:
+    return () if type(x) is float else x.shape
+
+
+def ndim_of(x) -> int:
+    return 0 if type(x) is float else len(x.shape)
+
+
+def size_of(x) -> int:
+    return 1 if type(x) is float else x.size
+
+
+def _from_the_end(axis, ndim):
+    """Axes counted from the end: None -> all of them, 0 -> -ndim, (0, 1) -> ..."""
+    if axis is None:
+        return tuple(range(-ndim, 0))
+    if isinstance(axis, tuple | list):
+        return tuple(_from_the_end(a, ndim) for a in axis)
+    axis = operator.index(axis)
+    return axis - ndim if 0 <= axis < ndim else axis
+
+
+def _axis_from_the_end(parameters, values):
+    axis = _from_the_end(parameters.get("axis"), ndim_of(values[0]))
+    return {**parameters, "axis": axis}
+
+
+def _unreduce(g, axis, keepdims):
+    """Put reduced axes back with length 1. A scalar g is uniform and stays."""
+    if keepdims or ndim_of(g) == 0:
+        return g
+    return np.expand_dims(g, axis)
+
+
+def _leading(t, x):
+    """The extra leading axes of t: () for one tangent, (K,) for K at once."""
+    return shape_of(t)[: ndim_of(t) - ndim_of(x)]
+
+
+def with_gap(t, x, ndim):
+    """K tangents of x, (K, *shape), set to broadcast among arrays of ``ndim`` axes: the axes
+    that x lacks go behind K. One tangent stays as it is."""
+    leading, gap = _leading(t, x), ndim - ndim_of(x)
+    if leading and gap > 0:
+        return np.reshape(t, leading + (1,) * gap + shape_of(x))
+    return t
+
+
+def _sample(*shape, low=-1.3, high=1.7, turn=0.0):
+    """Example numbers without ties: an uneven sweep over [low, high]."""
+    n = int(np.prod(shape))
+    sweep = (np.arange(n) * 0.61803398875 + 0.137 + turn) % 1.0
+    sweep = low + (high - low) * sweep
+    return sweep.reshape(shape) if shape else float(sweep[0])
+
+
+def _unary(low=-1.3, high=1.7):
+    return [
+        ((_sample(low=low, high=high),), {}),
+        ((_sample(2, 3, low=low, high=high),), {}),
+        ((_sample(0, low=low, high=high),), {}),
+    ]
+
+
+def _binary(low=-1.3, high=1.7):
+    def a(*shape):
+        return _sample(*shape, low=low, high=high)
+
+    def b(*shape):
+        return _sample(*shape, low=low, high=high, turn=0.31)
+
+    return [
+        ((a(), b()), {}),
+        ((a(2, 3), b(2, 3)), {}),
+        ((a(2, 3), b(3)), {}),
+        ((a(2, 1), b(3)), {}),
+        ((a(), b(1, 3)), {}),
+        ((a(0, 3), b(1, 3)), {}),
+    ]
+
+
+# ---------------------------------------------------------------- arithmetic
+
+
+def _divide(a, b):
+    try:
+        return a / b
+    except ZeroDivisionError:  # Python floats raise where NumPy gives inf or nan
+        return np.divide(a, b)
+
+
+add = elementwise(
+    "add",
+    operator.add,
+    lambda g, y, a, b: g,
+    lambda g, y, a, b: g,
+    functions=(np.add,),
+    notation=infix(" + ", " + ", "+", SUM),
+    examples=_binary(),
+)
+subtract = elementwise(
+    "subtract",
+    operator.sub,
+    lambda g, y, a, b: g,
+    lambda g, y, a, b: -g,
+    functions=(np.subtract,),
+    notation=infix(" − ", " - ", "-", SUM, right=PRODUCT),
+    examples=_binary(),
+)
+multiply = elementwise(
+    "multiply",
+    operator.mul,
+    lambda g, y, a, b: b * g,
+    lambda g, y, a, b: a * g,
+    functions=(np.multiply,),
+    notation=infix("·", r" \cdot ", "*", PRODUCT),
+    examples=_binary(),
+)
+divide = elementwise(
+    "divide",
+    _divide,
+    lambda g, y, a, b: g / b,
+    lambda g, y, a, b: -g * y / b,
+    functions=(np.divide,),
+    notation=Notation(
+        "{0}/{1}", r"\frac{{{0}}}{{{1}}}", "{0} / {1}", PRODUCT, (PRODUCT, PREFIX)
+    ),
+    examples=_binary(low=0.4, high=2.1),
+)
+negative = elementwise(
+    "negative",
+    operator.neg,
+    lambda g, y, x: -g,
+    functions=(np.negative,),
+    notation=Notation("−{0}", "-{0}", "-{0}", PRODUCT, (PRODUCT,)),
+    examples=_unary(),
+)
+
+
+def _power_slope(a, b):
+    """b a**(b-1), and 0 where b = 0."""
+    if type(b) is float:
+        return 0.0 * a if b == 0 else b * a ** (b - 1)
+    return b * a ** np.where(b == 0, 1.0, b - 1)
+
+
+power = elementwise(
+    "power",
+    np.power,
+    lambda g, y, a, b: _power_slope(a, b) * g,
+    lambda g, y, a, b: fn.xlogy(y, a) * g,
+    notation=Notation("{0}^{1}", "{0}^{{{1}}}", "{0} ** {1}", POWER, (ATOM, ATOM)),
+    examples=_binary(low=0.4, high=2.1)
+    + [((_sample(4, low=0.4), 3.0), {})],
+)
+square = elementwise(
+    "square",
+    np.square,
+    lambda g, y, x: 2.0 * x * g,
+    notation=Notation("{0}²", "{0}^2", "{0} ** 2", POWER, (ATOM,)),
+    examples=_unary(),
+)
+reciprocal = elementwise(
+    "reciprocal",
+    np.reciprocal,
+    lambda g, y, x: -np.square(y) * g,
+    notation=Notation("1/{0}", r"\frac{{1}}{{{0}}}", "1 / {0}", PRODUCT, (PREFIX,)),
+    examples=_unary(low=0.4, high=2.1),
+)
+
+# ---------------------------------------------------------------- functions of one number
+
+absolute = elementwise(
+    "abs",
+    np.abs,
+    lambda g, y, x: np.sign(x) * g,
+    notation=Notation("|{0}|", r"\left|{0}\right|", "np.abs({0})", ATOM, (0,)),
+    examples=_unary(),
+)
+sign = elementwise(
+    "sign", np.sign, None, notation=call("sign"), examples=_unary(low=0.1)
+)
+sqrt = elementwise(
+    "sqrt",
+    np.sqrt,
+    lambda g, y, x: g / (2.0 * y),
+    notation=Notation("√{0}", r"\sqrt{{{0}}}", "np.sqrt({0})", POWER, (ATOM,)),
+    examples=_unary(low=0.4, high=2.1),
+)
+exp = elementwise(
+    "exp",
+    np.exp,
+    lambda g, y, x: g * y,
+    notation=prefix("exp"),
+    examples=_unary(),
+)
+expm1 = elementwise(
+    "expm1",
+    np.expm1,
+    lambda g, y, x: g * (y + 1.0),
+    notation=call("expm1"),
+    examples=_unary(),
+)
+log = elementwise(
+    "log",
+    np.log,
+    lambda g, y, x: g / x,
+    notation=prefix("log"),
+    examples=_unary(low=0.4, high=2.1),
+)
+log1p = elementwise(
+    "log1p",
+    np.log1p,
+    lambda g, y, x: g / (1.0 + x),
+    notation=call("log1p"),
+    examples=_unary(low=-0.6),
+)
+sin = elementwise(
+    "sin",
+    np.sin,
+    lambda g, y, x: g * np.cos(x),
+    notation=prefix("sin"),
+    examples=_unary(),
+)
+cos = elementwise(
+    "cos",
+    np.cos,
+    lambda g, y, x: -g * np.sin(x),
+    notation=prefix("cos"),
+    examples=_unary(),
+)
+tan = elementwise(
+    "tan",
+    np.tan,
+    lambda g, y, x: g * (1.0 + np.square(y)),
+    notation=prefix("tan"),
+    examples=_unary(high=1.2),
+)
+arctan = elementwise(
+    "arctan",
+    np.arctan,
+    lambda g, y, x: g / (1.0 + np.square(x)),
+    notation=prefix("arctan"),
+    examples=_unary(),
+)
+tanh = elementwise(
+    "tanh",
+    np.tanh,
+    lambda g, y, x: g * (1.0 - np.square(y)),
+    notation=prefix("tanh"),
+    examples=_unary(),
+)
+logistic = elementwise(
+    "logistic",
+    fn.logistic,
+    lambda g, y, x: g * y * (1.0 - y),
+    functions=(fn.logistic,),
+    notation=prefix("σ", r"\sigma", "logistic"),
+    examples=_unary(),
+)
+softplus = elementwise(
+    "softplus",
+    fn.softplus,
+    lambda g, y, x: g * fn.logistic(x),
+    functions=(fn.softplus,),
+    notation=call("softplus", "softplus"),
+    examples=_unary(),
+)
+relu = elementwise(
+    "relu",
+    fn.relu,
+    lambda g, y, x: g * np.heaviside(x, 0.0),
+    functions=(fn.relu,),
+    notation=prefix("ReLU", r"\operatorname{ReLU}", "relu"),
+    examples=_unary(),
+)
+
+# ---------------------------------------------------------------- choosing
+
+heaviside = elementwise(
+    "heaviside",
+    np.heaviside,
+    None,
+    None,
+    notation=Notation(
+        "[{0} > 0]", r"\left[{0} > 0\right]", "np.heaviside({0}, {1})", ATOM, (0, 0)
+    ),
+    examples=[((_sample(2, 3, low=0.1), 0.0), {})],
+)
+greater_share = elementwise(
+    "greater_share",
+    fn.greater_share,
+    None,
+    None,
+    functions=(fn.greater_share,),
+    notation=Notation(
+        "[{0} > {1}]",
+        r"\left[{0} > {1}\right]",
+        "greater_share({0}, {1})",
+        ATOM,
+        (0, 0),
+    ),
+    examples=[((_sample(2, 3), _sample(3, low=3.0, high=4.0)), {})],
+)
+maximum = elementwise(
+    "maximum",
+    np.maximum,
+    lambda g, y, a, b: g * fn.greater_share(a, b),
+    lambda g, y, a, b: g * fn.greater_share(b, a),
+    notation=call("maximum", operands=2),
+    examples=_binary(),
+)
+minimum = elementwise(
+    "minimum",
+    np.minimum,
+    lambda g, y, a, b: g * fn.greater_share(b, a),
+    lambda g, y, a, b: g * fn.greater_share(a, b),
+    notation=call("minimum", operands=2),
+    examples=_binary(),
+)
+_CHOICE = np.array([[True, False, True], [False, False, True]])
+where = elementwise(
+    "where",
+    lambda a, b, condition: np.where(condition, a, b),
+    lambda g, y, a, b, condition: np.where(condition, g, 0.0),
+    lambda g, y, a, b, condition: np.where(condition, 0.0, g),
+    functions=(np.where,),
+    notation=Notation(
+        "where({condition}, {0}, {1})",
+        r"\operatorname{{where}}({condition}, {0}, {1})",
+        "np.where({condition}, {0}, {1})",
+        ATOM,
+        (0, 0),
+    ),
+    examples=[
+        ((_sample(2, 3), _sample(3, turn=0.3)), {"condition": _CHOICE}),
+        ((_sample(), _sample(turn=0.3)), {"condition": _CHOICE}),
+        ((_sample(), _sample(turn=0.3)), {"condition": True}),
+    ],
+)
+
+# ---------------------------------------------------------------- safe at the edge
+
+safe_divide = elementwise(
+    "safe_divide",
+    fn.safe_divide,
+    lambda g, y, a, b: fn.safe_divide(g, b),
+    lambda g, y, a, b: -fn.safe_divide(g * y, b),
+    functions=(fn.safe_divide,),
+    notation=Notation(
+        "{0}/{1}",
+        r"\frac{{{0}}}{{{1}}}",
+        "safe_divide({0}, {1})",
+        PRODUCT,
+        (PRODUCT, PREFIX),
+    ),
+    examples=_binary(low=0.4, high=2.1),
+)
+xlogy = elementwise(
+    "xlogy",
+    fn.xlogy,
+    lambda g, y, a, b: g * np.log(b),
+    lambda g, y, a, b: fn.safe_divide(g * a, b),
+    functions=(fn.xlogy,),
+    notation=Notation(
+        "{0}·log {1}", r"{0} \log {1}", "xlogy({0}, {1})", PRODUCT, (PRODUCT, ATOM)
+    ),
+    examples=_binary(low=0.4, high=2.1),
+)
+
+# ---------------------------------------------------------------- products of matrices
+
+
+def _flip(a):
+    """The transpose of the last two axes."""
+    return a.T if ndim_of(a) == 2 else np.swapaxes(a, -1, -2)
+
+
+def _product_vjp_left(g, y, a, b):
+    if ndim_of(a) == 1:  # b·g: a vector came in, a vector goes back
+        return b * g if ndim_of(b) == 1 else _times_vector(b, g)
+    if ndim_of(b) == 1:
+        return np.expand_dims(g, -1) * b
+    return np.matmul(g, _flip(b))
+
+
+def _product_vjp_right(g, y, a, b):
+    if ndim_of(b) == 1:
+        return a * g if ndim_of(a) == 1 else _times_vector(_flip(a), g)
+    if ndim_of(a) == 1:
+        return np.expand_dims(a, -1) * np.expand_dims(g, -2)
+    return np.matmul(_flip(a), g)
+
+
+def _times_vector(matrix, vectors):
+    """matrix @ vector, for a vector or a stack of them."""
+    if ndim_of(matrix) == 2 and ndim_of(vectors) == 1:
+        return np.matmul(matrix, vectors)
+    return np.squeeze(np.matmul(matrix, np.expand_dims(vectors, -1)), -1)
+
+
+def _product_jvp_left(t, y, a, b):
+    if ndim_of(a) == 1 and ndim_of(b) > 2:
+        t = np.reshape(t, _leading(t, a) + (1,) * (ndim_of(b) - 1) + shape_of(a))
+        return np.squeeze(np.matmul(t, b), -2)
+    return np.matmul(with_gap(t, a, ndim_of(b)) if ndim_of(a) > 1 else t, b)
+
+
+def _product_jvp_right(t, y, a, b):
+    if ndim_of(b) > 1:
+        return np.matmul(a, with_gap(t, b, ndim_of(a)))
+    if ndim_of(a) == 1:
+        return np.matmul(t, a)
+    return _times_vector(a, with_gap(t, b, ndim_of(a) - 1))
+
+
+def _dot_value(a, b):
+    if max(ndim_of(a), ndim_of(b)) > 2:
+        raise ValueError(
+            f"np.dot of shapes {shape_of(a)} and {shape_of(b)}: traced only up to two "
+            "dimensions; use np.matmul (or @) for stacks of matrices"
+        )
+    return np.dot(a, b)
+
+
+_MATRIX_PAIRS = [
+    ((_sample(2, 3), _sample(3, 4, turn=0.3)), {}),
+    ((_sample(3), _sample(3, 4, turn=0.3)), {}),
+    ((_sample(2, 3), _sample(3, turn=0.3)), {}),
+    ((_sample(3), _sample(3, turn=0.3)), {}),
+    ((_sample(2, 0), _sample(0, 4)), {}),
+]
+_STACKED_PAIRS = [
+    ((_sample(5, 2, 3), _sample(3, 4, turn=0.3)), {}),
+    ((_sample(2, 3), _sample(5, 3, 4, turn=0.3)), {}),
+    ((_sample(5, 1, 2, 3), _sample(6, 3, 4, turn=0.3)), {}),
+    ((_sample(3), _sample(5, 3, 4, turn=0.3)), {}),
+    ((_sample(5, 2, 3), _sample(3, turn=0.3)), {}),
+]
+_PRODUCT_RULES = (
+    (_product_jvp_left, _product_jvp_right),
+    (_product_vjp_left, _product_vjp_right),
+)
+dot = define(
+    "dot",
+    _dot_value,
+    *_PRODUCT_RULES,
+    functions=(np.dot,),
+    broadcasts=True,
+    notation=Notation("{0}·{1}", r"{0}\,{1}", "np.dot({0}, {1})", PRODUCT, (2, 3)),
+    examples=_MATRIX_PAIRS,
+)
+matmul = define(
+    "matmul",
+    np.matmul,
+    *_PRODUCT_RULES,
+    functions=(np.matmul,),
+    broadcasts=True,
+    notation=Notation("{0}·{1}", r"{0}\,{1}", "{0} @ {1}", PRODUCT, (2, 3)),
+    examples=_MATRIX_PAIRS + _STACKED_PAIRS,
+)
+outer = define(
+    "outer",
+    lambda a, b: np.expand_dims(a, -1) * b,
+    (
+        lambda t, y, a, b: np.expand_dims(t, -1) * b,
+        lambda t, y, a, b: np.expand_dims(a, -1) * np.expand_dims(t, -2),
+    ),
+    (
+        lambda g, y, a, b: np.matmul(g, b),
+        lambda g, y, a, b: np.matmul(a, g),
+    ),
+    functions=(np.outer,),
+    notation=call("outer", operands=2),
+    examples=[((_sample(2), _sample(3, turn=0.3)), {})],
+)
+
+# ---------------------------------------------------------------- reductions
+
+_REDUCTIONS = [
+    ((_sample(2, 3),), {}),
+    ((_sample(2, 3),), {"axis": 0}),
+    ((_sample(2, 3),), {"axis": -1, "keepdims": True}),
+    ((_sample(2, 3, 4),), {"axis": (0, 2)}),
+    ((_sample(4),), {"axis": 0}),
+    ((_sample(),), {}),
+]
+
+
+def reduction(name, value, jvp, vjp, examples=_REDUCTIONS, **fields):
+    """A primitive that takes away axes: one operand, axis= and keepdims=."""
+    if "functions" not in fields:
+        fields["functions"] = (getattr(np, name),)
+    fields.setdefault("notation", call(name))
+    return define(
+        name,
+        value,
+        (jvp,),
+        (vjp,),
+        prepare=_axis_from_the_end,
+        uniform=True,
+        examples=examples,
+        **fields,
+    )
+
+
+def _count(x, y):
+    """How many entries went into each entry of the result."""
+    return size_of(x) / max(size_of(y), 1)
+
+
+sum_ = reduction(
+    "sum",
+    lambda x, axis=None, keepdims=False: np.add.reduce(x, axis=axis, keepdims=keepdims)
+    if type(x) is np.ndarray
+    else np.sum(x, axis=axis, keepdims=keepdims),
+    lambda t, y, x, axis, keepdims=False: np.sum(t, axis=axis, keepdims=keepdims),
+    lambda g, y, x, axis, keepdims=False: _unreduce(g, axis, keepdims),
+    examples=[*_REDUCTIONS, ((_sample(0, 3),), {"axis": 0})],
+)
+mean = reduction(
+    "mean",
+    lambda x, axis=None, keepdims=False: np.mean(x, axis=axis, keepdims=keepdims),
+    lambda t, y, x, axis, keepdims=False: np.mean(t, axis=axis, keepdims=keepdims),
+    lambda g, y, x, axis, keepdims=False: _unreduce(g, axis, keepdims) / _count(x, y),
+)
+
+
+def _share(x, y, axis, keepdims):
+    return fn.tie_share(x, y, axis=axis, keepdims=keepdims)
+
+
+tie_share = define(
+    "tie_share",
+    lambda x, y, axis=None, keepdims=False: fn.tie_share(x, y, axis, keepdims),
+    (None, None),
+    (None, None),
+    functions=(fn.tie_share,),
+    prepare=_axis_from_the_end,
+    notation=call("tie_share", "tie_share", operands=2),
+    examples=[((np.array([[1.0, 2.0, 0.5]]), np.array([2.0])), {"axis": 1})],
+)
+for _name, _function, _alias in (("max", np.max, np.amax), ("min", np.min, np.amin)):
+    reduction(
+        _name,
+        lambda x, axis=None, keepdims=False, reduce=_function: reduce(
+            x, axis=axis, keepdims=keepdims
+        ),
+        lambda t, y, x, axis, keepdims=False: np.sum(
+            t * _share(x, y, axis, keepdims), axis=axis, keepdims=keepdims
+        ),
+        lambda g, y, x, axis, keepdims=False: (
+            _unreduce(g, axis, keepdims) * _share(x, y, axis, keepdims)
+        ),
+        functions=(_function, _alias),
+    )
+
+
+def _degrees(x, y, ddof):
+    return _count(x, y) - ddof
+
+
+def _centred(x, axis):
+    return x - np.mean(x, axis=axis, keepdims=True)
+
+
+var = reduction(
+    "var",
+    lambda x, axis=None, ddof=0, keepdims=False: np.var(
+        x, axis=axis, ddof=ddof, keepdims=keepdims
+    ),
+    lambda t, y, x, axis, ddof=0, keepdims=False: (
+        2.0
+        / _degrees(x, y, ddof)
+        * np.sum(_centred(x, axis) * t, axis=axis, keepdims=keepdims)
+    ),
+    lambda g, y, x, axis, ddof=0, keepdims=False: (
+        2.0 / _degrees(x, y, ddof) * _centred(x, axis) * _unreduce(g, axis, keepdims)
+    ),
+    examples=[*_REDUCTIONS[:5], ((_sample(2, 3),), {"axis": 1, "ddof": 1})],
+)
+std = reduction(
+    "std",
+    lambda x, axis=None, ddof=0, keepdims=False: np.std(
+        x, axis=axis, ddof=ddof, keepdims=keepdims
+    ),
+    lambda t, y, x, axis, ddof=0, keepdims=False: fn.safe_divide(
+        np.sum(_centred(x, axis) * t, axis=axis, keepdims=keepdims),
+        _degrees(x, y, ddof) * y,
+    ),
+    lambda g, y, x, axis, ddof=0, keepdims=False: (
+        _centred(x, axis)
+        * _unreduce(fn.safe_divide(g, _degrees(x, y, ddof) * y), axis, keepdims)
+    ),
+    examples=[*_REDUCTIONS[:5], ((_sample(2, 3),), {"axis": 1, "ddof": 1})],
+)
+norm = reduction(
+    "norm",
+    lambda x, axis=None, keepdims=False: np.sqrt(
+        np.sum(np.square(x), axis=axis, keepdims=keepdims)
+    ),
+    lambda t, y, x, axis, keepdims=False: fn.safe_divide(
+        np.sum(x * t, axis=axis, keepdims=keepdims), y
+    ),
+    lambda g, y, x, axis, keepdims=False: (
+        x * _unreduce(fn.safe_divide(g, y), axis, keepdims)
+    ),
+    functions=(np.linalg.norm,),
+    notation=Notation(
+        "‖{0}‖",
+        r"\left\lVert {0} \right\rVert",
+        "np.linalg.norm({0}{parameters})",
+        ATOM,
+        (0,),
+    ),
+)
+
+
+def _softmax_of(x, axis, saved):
+    """The softmax that the value saved; recomputed where a rule is only printed."""
+    return fn.softmax(x, axis=axis) if saved is None else saved
+
+
+def _last_axis(parameters, values):
+    return _axis_from_the_end({"axis": -1, **parameters}, values)
+
+
+_ROWWISE = [
+    ((_sample(2, 3),), {}),
+    ((_sample(2, 3),), {"axis": 0}),
+    ((_sample(2, 3, 4),), {"axis": 1}),
+    ((_sample(4),), {}),
+]
+logsumexp = define(
+    "logsumexp",
+    lambda x, axis=-1: fn.logsumexp_and_softmax(x, axis),  # (value, saved)
+    (
+        lambda t, y, x, axis, saved=None: np.sum(
+            _softmax_of(x, axis, saved) * t, axis=axis
+        ),
+    ),
+    (
+        lambda g, y, x, axis, saved=None: (
+            _softmax_of(x, axis, saved) * _unreduce(g, axis, False)
+        ),
+    ),
+    functions=(fn.logsumexp,),
+    prepare=_last_axis,
+    uniform=True,
+    saves=True,
+    notation=call("logsumexp", "logsumexp"),
+    examples=_ROWWISE,
+)
+
+
+def _softmax_rule(g, y, x, axis):
+    """y (g - sum of y g over the axis): the softmax Jacobian is symmetric."""
+    return y * (g - np.sum(y * g, axis=axis, keepdims=True))
+
+
+softmax = define(
+    "softmax",
+    lambda x, axis=-1: fn.softmax(x, axis=axis),
+    (_softmax_rule,),
+    (_softmax_rule,),
+    functions=(fn.softmax,),
+    prepare=_last_axis,
+    notation=call("softmax", "softmax"),
+    examples=_ROWWISE,
+)
+
+# ---------------------------------------------------------------- moving entries about
+
+
+def _known_shape(parameters, values):
+    """A shape with -1 filled in, as a tuple."""
+    shape = parameters["shape"]
+    shape = tuple(shape) if isinstance(shape, tuple | list) else (shape,)
+    shape = tuple(operator.index(n) for n in shape)
+    if shape.count(-1) == 1:
+        others = int(np.prod([n for n in shape if n != -1]))
+        filled = size_of(values[0]) // others if others else 0
+        shape = tuple(filled if n == -1 else n for n in shape)
+    return {"shape": shape}
+
+
+reshape = define(
+    "reshape",
+    lambda x, shape: np.reshape(x, shape),
+    (lambda t, y, x, shape: np.reshape(t, _leading(t, x) + shape),),
+    (lambda g, y, x, shape: np.reshape(g, shape_of(x)),),
+    functions=(np.reshape,),
+    prepare=_known_shape,
+    notation=call("reshape"),
+    examples=[
+        ((_sample(2, 3),), {"shape": (3, 2)}),
+        ((_sample(2, 3),), {"shape": -1}),
+        ((_sample(6),), {"shape": (2, -1)}),
+        ((_sample(1),), {"shape": ()}),
+        ((_sample(),), {"shape": (1, 1)}),
+    ],
+)
+
+
+def _axes_from_the_end(parameters, values):
+    ndim = ndim_of(values[0])
+    axes = parameters.get("axes")
+    axes = tuple(range(ndim))[::-1] if axes is None else axes
+    return {"axes": _from_the_end(tuple(axes), ndim)}
+
+
+def _transpose_jvp(t, y, x, axes):
+    ndim = ndim_of(t)
+    leading = tuple(range(ndim - ndim_of(x)))
+    return np.transpose(t, leading + tuple(a % ndim for a in axes))
+
+
+def _transpose_vjp(g, y, x, axes):
+    back = [0] * len(axes)
+    for to, axis in enumerate(axes):
+        back[axis] = to
+    return np.transpose(g, tuple(back))
+
+
+transpose = define(
+    "transpose",
+    lambda x, axes=None: np.transpose(x, axes),
+    (_transpose_jvp,),
+    (_transpose_vjp,),
+    functions=(np.transpose,),
+    prepare=_axes_from_the_end,
+    notation=call("transpose"),
+    examples=[
+        ((_sample(2, 3),), {}),
+        ((_sample(2, 3, 4),), {"axes": (1, 2, 0)}),
+        ((_sample(4),), {}),
+    ],
+)
+
+
+def _new_axes_from_the_end(parameters, values):
+    axis = parameters["axis"]
+    axis = tuple(axis) if isinstance(axis, tuple | list) else (axis,)
+    return {"axis": _from_the_end(axis, ndim_of(values[0]) + len(axis))}
+
+
+expand_dims = define(
+    "expand_dims",
+    lambda x, axis: np.expand_dims(x, axis),
+    (lambda t, y, x, axis: np.expand_dims(t, axis),),
+    (lambda g, y, x, axis: np.reshape(g, shape_of(x)),),
+    functions=(np.expand_dims,),
+    prepare=_new_axes_from_the_end,
+    notation=call("expand_dims"),
+    examples=[
+        ((_sample(2, 3),), {"axis": 1}),
+        ((_sample(3),), {"axis": (0, 2)}),
+        ((_sample(),), {"axis": 0}),
+    ],
+)
+
+
+def _single_axes_from_the_end(parameters, values):
+    shape, axis = shape_of(values[0]), parameters.get("axis")
+    if axis is None:
+        axis = tuple(a for a, n in enumerate(shape) if n == 1)
+    return {"axis": _from_the_end(axis, len(shape))}
+
+
+squeeze = define(
+    "squeeze",
+    lambda x, axis=None: np.squeeze(x, axis),
+    (lambda t, y, x, axis: np.squeeze(t, axis),),
+    (lambda g, y, x, axis: np.reshape(g, shape_of(x)),),
+    functions=(np.squeeze,),
+    prepare=_single_axes_from_the_end,
+    notation=call("squeeze"),
+    examples=[((_sample(1, 3, 1),), {}), ((_sample(1, 3, 1),), {"axis": 0})],
+)
+
+
+def _broadcast_jvp(t, y, x, shape):
+    return np.broadcast_to(with_gap(t, x, len(shape)), _leading(t, x) + shape)
+
+
+broadcast_to = define(
+    "broadcast_to",
+    lambda x, shape: np.broadcast_to(x, shape),
+    (_broadcast_jvp,),
+    (lambda g, y, x, shape: g,),
+    functions=(np.broadcast_to,),
+    prepare=_known_shape,
+    broadcasts=True,
+    notation=call("broadcast_to"),
+    examples=[
+        ((_sample(3),), {"shape": (2, 3)}),
+        ((_sample(2, 1),), {"shape": (4, 2, 3)}),
+        ((_sample(),), {"shape": (2,)}),
+    ],
+)
+
+
+def _getitem_jvp(t, y, x, index):
+    if _leading(t, x):
+        return np.stack([one[index] for one in t])
+    return t[index]
+
+
+getitem = define(
+    "getitem",
+    lambda x, index: x[index],
+    (_getitem_jvp,),
+    (lambda g, y, x, index: fn.scatter(g, index, shape_of(x)),),
+    functions=(operator.getitem,),
+    notation=Notation("{0}[{index}]", "{0}[{index}]", "{0}[{index}]", ATOM, (ATOM,)),
+    examples=[
+        ((_sample(4),), {"index": 2}),
+        ((_sample(2, 3),), {"index": (slice(None), 1)}),
+        ((_sample(2, 3),), {"index": (Ellipsis, slice(0, 2))}),
+        ((_sample(2, 3),), {"index": (None, 1)}),
+        ((_sample(4),), {"index": np.array([0, 2, 2])}),
+        ((_sample(2, 3),), {"index": _CHOICE}),
+        ((_sample(2, 3, 2),), {"index": (0, slice(None), np.array([1, 1, 0]))}),
+    ],
+)
+
+
+def _scatter_jvp(t, y, x, index, shape):
+    if _leading(t, x):
+        return np.stack([fn.scatter(one, index, shape) for one in t])
+    return fn.scatter(t, index, shape)
+
+
+scatter = define(
+    "scatter",
+    lambda x, index, shape: fn.scatter(x, index, shape),
+    (_scatter_jvp,),
+    (lambda g, y, x, index, shape: g[index],),
+    functions=(fn.scatter,),
+    notation=call("scatter", "scatter"),
+    examples=[
+        ((_sample(3),), {"index": np.array([0, 2, 2]), "shape": (4,)}),
+        ((_sample(2),), {"index": (slice(None), 1), "shape": (2, 3)}),
+    ],
+)
+
+
+# -- concatenate and stack take any number of operands: their rules take the operand's number k
+
+
+def _along(before, width, axis):
+    return (Ellipsis, slice(before, before + width)) + (slice(None),) * (-axis - 1)
+
+
+def _start(k, xs, axis):
+    return sum(shape_of(x)[axis] for x in xs[:k])
+
+
+concatenate = define(
+    "concatenate",
+    lambda *xs, axis=0: np.concatenate(xs, axis=axis),
+    lambda k, t, y, *xs, axis: fn.scatter(
+        t,
+        _along(_start(k, xs, axis), shape_of(xs[k])[axis], axis),
+        _leading(t, xs[k]) + shape_of(y),
+    ),
+    lambda k, g, y, *xs, axis: g[
+        _along(_start(k, xs, axis), shape_of(xs[k])[axis], axis)
+    ],
+    functions=(np.concatenate,),
+    variadic=True,
+    prepare=lambda parameters, values: _axis_from_the_end(
+        {"axis": 0, **parameters}, values
+    ),
+    notation=Notation(
+        "concatenate({operands}{parameters})",
+        r"\operatorname{{concatenate}}({operands}{parameters})",
+        "np.concatenate([{operands}]{parameters})",
+        ATOM,
+        (0,),
+    ),
+    examples=[
+        ((_sample(2, 3), _sample(1, 3, turn=0.3)), {}),
+        ((_sample(2, 3), _sample(2, 1, turn=0.3)), {"axis": 1}),
+        ((_sample(2), _sample(0), _sample(3, turn=0.3)), {}),
+    ],
+)
+
+
+def _stack_axis(parameters, values):
+    ndim = ndim_of(values[0]) + 1
+    return {"axis": _from_the_end(parameters.get("axis", 0), ndim)}
+
+
+def _layer(k, axis):
+    return (Ellipsis, k) + (slice(None),) * (-axis - 1)
+
+
+stack = define(
+    "stack",
+    lambda *xs, axis=0: np.stack(xs, axis=axis),
+    lambda k, t, y, *xs, axis: fn.scatter(
+        t, _layer(k, axis), _leading(t, xs[k]) + shape_of(y)
+    ),
+    lambda k, g, y, *xs, axis: g[_layer(k, axis)],
+    functions=(np.stack,),
+    variadic=True,
+    prepare=_stack_axis,
+    notation=Notation(
+        "stack({operands}{parameters})",
+        r"\operatorname{{stack}}({operands}{parameters})",
+        "np.stack([{operands}]{parameters})",
+        ATOM,
+        (0,),
+    ),
+    examples=[
+        ((_sample(), _sample(turn=0.3)), {}),
+        ((_sample(2, 3), _sample(2, 3, turn=0.3)), {"axis": 1}),
+        ((_sample(3), _sample(3, turn=0.3)), {"axis": -1}),
+    ],
+)
+
+# ---------------------------------------------------------------- written with the ones above
+
+# Functions that are traced through their definition: no rule, no row of their own.
+COMPOSITES: dict[Callable, Callable] = {}
+
+
+def composite(function):
+    def enter(definition):
+        COMPOSITES[function] = definition
+        return definition
+
+    return enter
+
+
+@composite(np.ravel)
+def _ravel(a):
+    return np.reshape(a, (-1,))
+
+
+@composite(np.clip)
+def _clip(a, a_min=None, a_max=None):
+    a = a if a_min is None else np.maximum(a, a_min)
+    return a if a_max is None else np.minimum(a, a_max)
+
+
+@composite(np.swapaxes)
+def _swapaxes(a, axis1, axis2):
+    axes = list(range(np.ndim(a)))
+    axes[axis1], axes[axis2] = axes[axis2], axes[axis1]
+    return np.transpose(a, tuple(axes))
+
+
+@composite(np.positive)
+def _positive(x):
+    return x
+
+
+@composite(np.copy)
+def _copy(a):
+    return a  # traced values never change, so a copy is the value itself
+
+
+@composite(fn.logsumexp_and_softmax)
+def _logsumexp_and_softmax(U, axis=-1):
+    return fn.logsumexp(U, axis=axis), fn.softmax(U, axis=axis)

@@ -1,0 +1,256 @@
+"""Record a function once: the deck's numbered list a1 … an (S11).
+
+>>> def loss(w, x, y):
+...     return 0.5 * (w * x - y) ** 2
+>>> t = record(loss, w=0.5, x=2.0, y=3.0)
+>>> [(node.label, node.primitive) for node in t.nodes][3:]
+[('a4', 'multiply'), ('a5', 'subtract'), ('a6', 'square'), ('a7', 'multiply')]
+
+A ``Trace`` keeps the rows that ``traced`` wrote. Its rows stand in the order of creation, in which
+every operand comes before its use, so forward mode walks them downwards and reverse mode upwards;
+nothing has to be sorted. A ``Node`` is what a person looks at: a view of one row, made when asked
+for. Constants take no number.
+
+Reads: ``traced``, ``trees``. Read by: ``forward``, ``reverse``, ``transforms``, ``show``.
+"""
+
+import inspect
+import re
+import sys
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from . import trees
+from .traced import Traced, TraceError, as_input, is_number, new_tape
+
+_LABEL = re.compile(r"a([1-9]\d*)")
+
+
+@dataclass(frozen=True)
+class Node:
+    """One row of a trace, as a reader sees it.
+
+    Attributes:
+        index: its number in the deck's list; the first input is 1.
+        name: the input's or local variable's name in the recorded function, or None.
+        primitive: the operation's name, "input" for an input.
+        arguments: per operand the number of its node (an int), or the constant itself
+            (a float or an array).
+        parameters: what else the operation was told, such as {"axis": (-1,)}.
+        value: what it computed, a float or a read-only float64 array.
+    """
+
+    index: int
+    name: str | None
+    primitive: str
+    arguments: tuple
+    parameters: dict
+    value: Any
+
+    @property
+    def label(self) -> str:
+        """a1, a2, …"""
+        return f"a{self.index}"
+
+    @property
+    def inputs(self) -> tuple[int, ...]:
+        """The numbers of the nodes it was computed from; x * x names x twice."""
+        return tuple(a for a in self.arguments if type(a) is int)
+
+
+def operands_of(row) -> tuple:
+    """The operands of a row: row numbers (ints) and constants."""
+    return row[2:-1] if type(row[-1]) is dict else row[2:]
+
+
+def parameters_of(row) -> dict:
+    """The parameters of a row, what its value saved for the rules included."""
+    return row[-1] if type(row[-1]) is dict else {}
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Trace:
+    """A function's computation on given inputs, as the numbered list a1 … an.
+
+    ``t["y1"]`` and ``t["a5"]`` are values; ``t.node("y1")`` is the node.
+
+    Attributes:
+        rows: what the tape holds (``traced`` has the format); row k is node k + 1.
+        names: row number -> name, for inputs and for the function's local variables.
+        inputs: the row numbers of the inputs, in the order of the parameters.
+        outputs: per number that the function returned, its row; None for a constant.
+        result: what the function returned, with plain numbers, in its own structure.
+        function: the recorded function's name.
+        decisions: (question, file, line) wherever the function looked at traced values.
+    """
+
+    rows: list
+    names: dict[int, str]
+    inputs: tuple[int, ...]
+    outputs: tuple[int | None, ...]
+    result: Any
+    function: str
+    decisions: tuple = ()
+    _index: dict = field(init=False, repr=False)
+
+    def __post_init__(self):
+        index = {name: row for row, name in self.names.items()}
+        object.__setattr__(self, "_index", index)
+
+    @property
+    def nodes(self) -> list[Node]:
+        """All nodes, a1 first."""
+        return [self.node(k + 1) for k in range(len(self.rows))]
+
+    def node(self, key) -> Node:
+        """The node with this name ("y1"), label ("a5") or number (5).
+
+        Raises:
+            KeyError: no node is called that; the text lists the names.
+        """
+        k = self.row_number(key)
+        row = self.rows[k]
+        saved = {p: v for p, v in parameters_of(row).items() if p != "saved"}
+        arguments = tuple(o + 1 if type(o) is int else o for o in operands_of(row))
+        return Node(k + 1, self.names.get(k), row[0].name, arguments, saved, row[1])
+
+    def row_number(self, key, argument="key") -> int:
+        """The row that a name, a label or a node's number means."""
+        if isinstance(key, Node):
+            key = key.index
+        if isinstance(key, str):
+            label = _LABEL.fullmatch(key)
+            row = int(label[1]) - 1 if label else self._index.get(key)
+        else:
+            row = key - 1 if isinstance(key, int) and key > 0 else None
+        if row is None or row >= len(self.rows):
+            names = ", ".join(self._index)
+            raise KeyError(
+                f"{argument}: got {key!r}, expected one of {names} or a label a1 … "
+                f"a{len(self.rows)}"
+            )
+        return row
+
+    def __getitem__(self, key):
+        return self.rows[self.row_number(key)][1]
+
+    def __len__(self):
+        return len(self.rows)
+
+    def __iter__(self):
+        return iter(self.nodes)
+
+
+def record(f, /, *args, **kwargs) -> Trace:
+    """Run ``f(*args, **kwargs)`` once and keep every step (S11, step 1).
+
+    Every real number and array among the arguments becomes an input, also inside tuples, lists
+    and dicts; strings, booleans, None and functions are handed on as they are. Numbers become
+    float64, arrays are copied. Inputs take the names of f's parameters, intermediate values the
+    names of f's local variables.
+
+    Args:
+        f: a function of numbers and arrays written with operators and NumPy.
+        *args, **kwargs: what to call it with.
+
+    Returns:
+        The trace.
+
+    Raises:
+        TraceError: f does something that can't be traced, or an argument is complex or an array
+            of objects; the text says what to write instead.
+    """
+    bound = bind(f, args, kwargs)
+    names = {}
+    with new_tape(watch=True) as tape:
+        for parameter, tree in bound.arguments.items():
+            leaves = []
+            for name, leaf in zip(
+                trees.leaf_names(tree, parameter), trees.leaves(tree), strict=True
+            ):
+                if is_number(leaf):
+                    leaf = tape.add_input(as_input(leaf, name))
+                    names[leaf.index] = name
+                leaves.append(leaf)
+            bound.arguments[parameter] = trees.rebuild(tree, iter(leaves))
+        inputs = tuple(names)
+        result, local = _call_and_see_locals(f, bound)
+    _name_locals(names, local, tape)
+    outputs, values = read_outputs(result, tape)
+    return Trace(
+        tape.rows,
+        names,
+        inputs,
+        tuple(outputs),
+        trees.rebuild(result, iter(values)),
+        getattr(f, "__name__", type(f).__name__),
+        tuple(tape.decisions),
+    )
+
+
+def bind(f, args, kwargs) -> inspect.BoundArguments:
+    """Which parameter of ``f`` gets which argument; errors are f's own TypeError."""
+    try:
+        signature = inspect.signature(f)
+    except (TypeError, ValueError):  # built-in functions may have none
+        signature = inspect.signature(lambda *x, **options: None)
+    return signature.bind(*args, **kwargs)
+
+
+def read_outputs(result, tape) -> tuple[list[int | None], list]:
+    """What a recorded function returned: row numbers (None: a constant), and values.
+
+    Raises:
+        TraceError: it returned something other than numbers, arrays, or containers of them.
+    """
+    rows, values = [], []
+    for leaf in trees.leaves(result):
+        if type(leaf) is Traced and leaf.tape is tape:
+            rows.append(leaf.index)
+            values.append(leaf.value)
+        elif is_number(leaf) or isinstance(leaf, bool | np.ndarray):
+            rows.append(None)
+            values.append(leaf)
+        else:
+            raise TraceError(
+                f"the function returned {type(leaf).__name__}, expected numbers, arrays, "
+                "or a tuple, list or dict of them"
+            )
+    return rows, values
+
+
+def _call_and_see_locals(f, bound):
+    """Call f, and look at its local variables at the moment it returns."""
+    function = inspect.unwrap(f)
+    function = getattr(function, "__func__", function)  # of a method
+    if not hasattr(function, "__code__"):
+        function = getattr(type(f), "__call__", None)
+    code = getattr(function, "__code__", None)
+    local = {}
+
+    def watch(frame, event, _):
+        if event == "return" and frame.f_code is code:
+            local.clear()
+            local.update(frame.f_locals)
+
+    before = sys.getprofile()
+    sys.setprofile(watch)
+    try:
+        result = f(*bound.args, **bound.kwargs)
+    finally:
+        sys.setprofile(before)
+    return result, local
+
+
+def _name_locals(names, local, tape):
+    """Give rows the names of local variables; an input's name stays the input's."""
+    taken = set(names.values())
+    for name, value in local.items():
+        if type(value) is not Traced or value.tape is not tape:
+            continue
+        if value.index in names or name in taken or _LABEL.fullmatch(name):
+            continue
+        names[value.index] = name
+        taken.add(name)

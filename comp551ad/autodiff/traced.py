@@ -1,0 +1,594 @@
+"""The traced value: it computes like an array and writes down what it computed.
+
+While a function is recorded, its inputs are ``Traced`` objects. Every operation on one of them
+computes the result at once and appends a row to the tape:
+
+    (primitive, value, *operands)                    or, where an operation has parameters,
+    (primitive, value, *operands, {"axis": -1, ...})
+
+An operand that was computed on this tape is the number of its row, an ``int``; any other operand
+is a constant and stands there itself (a ``float``, an array: never an ``int``). Rows are in the
+order of creation, so an operand's row always comes before the row that uses it.
+
+NumPy takes part through its two protocols: ``np.sin(a)`` arrives in ``__array_ufunc__``,
+``np.sum(a)`` in ``__array_function__``. What has no entry in ``primitives`` is refused by name.
+
+Tapes nest. A derivative inside a function that is itself being differentiated opens a tape of
+its own, whose values are the outer tape's traced values; an operation is written on the innermost
+tape among its operands, and computing its value writes the same operation on the next one out.
+
+Reads: ``primitives``. Read by: ``trace`` and ``transforms``.
+"""
+
+import contextlib
+import operator
+import sys
+import threading
+
+import numpy as np
+
+from .primitives import COMPOSITES, PRIMITIVE_OF, PRIMITIVES, Notation, Primitive
+
+
+class TraceError(TypeError):
+    """An operation that can't be traced; the text says what to write instead."""
+
+
+INPUT = Primitive(
+    "input", None, (), (), notation=Notation("", "", "", 5, ()), examples=[]
+)
+
+
+# ---------------------------------------------------------------- the tape
+
+
+class Tape:
+    """The rows of one recording, and whether the recorded function is still running."""
+
+    __slots__ = ("rows", "level", "open", "thread", "decisions")
+
+    def __init__(self, level, watch):
+        self.rows = []
+        self.level = level  # 1 for the outermost tape, 2 for one inside it …
+        self.open = True
+        self.thread = threading.get_ident()
+        self.decisions = [] if watch else None  # where values became plain answers
+
+    def add_input(self, value) -> "Traced":
+        self.rows.append((INPUT, value))
+        return Traced(value, len(self.rows) - 1, self)
+
+    def append(self, row) -> "Traced":
+        if not self.open:
+            raise TraceError(
+                "a traced value was used after the function that made it had returned: "
+                "return what you need from the function instead of storing it elsewhere"
+            )
+        rows = self.rows
+        rows.append(row)
+        return Traced(row[1], len(rows) - 1, self)
+
+
+_this_thread = threading.local()
+
+
+@contextlib.contextmanager
+def new_tape(watch=False):
+    """A tape to record on, inside the tapes that this thread has open already.
+
+    With ``watch`` the tape notes every comparison of traced values and its line: there the
+    function may have taken a branch that other inputs would not take.
+    """
+    level = getattr(_this_thread, "level", 0) + 1
+    tape = Tape(level, watch)
+    _this_thread.level = level
+    try:
+        yield tape
+    finally:
+        _this_thread.level = level - 1
+        tape.open = False
+
+
+# ---------------------------------------------------------------- what may be an operand
+
+
+def as_input(value, name):
+    """An input of a recording: a float, or a read-only float64 copy of an array."""
+    if type(value) is Traced:
+        return value
+    array = np.asarray(value)
+    if array.dtype.kind not in "fiu":
+        raise TraceError(
+            f"{name}: got {_kind(value)}, expected real numbers (float or int, or an "
+            "array of them); convert it with np.asarray(…, dtype=float)"
+        )
+    if not array.shape:
+        return float(array)
+    return _frozen_copy(array)
+
+
+def is_number(value) -> bool:
+    """Whether a recording takes ``value`` as an input: a real number, or an array of any kind
+    (complex ones and the like are then refused by name)."""
+    if isinstance(value, np.ndarray):
+        return value.dtype.kind != "b"
+    return type(value) is Traced or (
+        isinstance(value, int | float | complex | np.number)
+        and not isinstance(value, bool)
+    )
+
+
+def _frozen_copy(array):
+    copy = np.array(array, dtype=np.float64)
+    copy.flags.writeable = False
+    return copy
+
+
+def _constant(value, tape, name):
+    """A constant operand, in a form that nobody can change under the tape's feet."""
+    kind = type(value)
+    if kind is float:
+        return value
+    if kind is np.ndarray:
+        if value.dtype == np.float64 and not value.flags.writeable:
+            base = value.base
+            if base is None or not base.flags.writeable:
+                return value
+        if value.dtype.kind in "fiub":
+            return _frozen_copy(value) if value.shape else float(value)
+    elif isinstance(value, int | float | np.floating | np.integer | np.bool_):
+        return float(value)
+    elif kind is Traced:
+        outer = value.tape
+        if outer.open and outer.level < tape.level and outer.thread == tape.thread:
+            return value
+        raise TraceError(
+            f"{name}: got traced values of two recordings; a recorded function may use "
+            "its own inputs and constants only (pass the value in as an argument)"
+        )
+    elif isinstance(value, list | tuple):
+        return _constant(_array_of(value, name), tape, name)
+    elif isinstance(value, np.ndarray) and value.dtype.kind in "fiub":
+        return _frozen_copy(value)
+    raise TraceError(
+        f"{name}: got {_kind(value)} as an operand, expected real numbers or an array "
+        "of them; convert it with np.asarray(…, dtype=float)"
+    )
+
+
+def _array_of(value, name):
+    """A list of numbers as an array."""
+    try:
+        return np.asarray(value)
+    except ValueError as error:
+        raise TraceError(f"{name}: got a list that is no array: {error}") from None
+
+
+def _kind(value):
+    dtype = getattr(value, "dtype", None)
+    name = type(value).__name__
+    return f"{name} of {dtype}" if isinstance(value, np.ndarray) else f"{name}"
+
+
+def plain(value):
+    """The numbers behind a traced value, through all its tapes; anything else as it is."""
+    while type(value) is Traced:
+        value = value.value
+    return value
+
+
+# ---------------------------------------------------------------- recording one operation
+
+
+def apply(primitive, operands, parameters=None):
+    """Compute one primitive and write its row; the general way in."""
+    tape = None
+    for operand in operands:
+        if type(operand) is Traced:
+            if tape is None or operand.tape.level > tape.level:
+                tape = operand.tape
+    values, row = [], []
+    for operand in operands:
+        if type(operand) is Traced and operand.tape is tape:
+            values.append(operand.value)
+            row.append(operand.index)
+        else:
+            constant = _constant(operand, tape, primitive.name)
+            values.append(constant)
+            row.append(constant)
+    if parameters is None:
+        parameters = {}
+    if primitive.prepare is not None:
+        parameters = primitive.prepare(parameters, values)
+    value = primitive.value(*values, **parameters)
+    if primitive.saves:
+        value, saved = value
+        parameters = {**parameters, "saved": saved}
+    if type(value) is np.ndarray and not value.shape:
+        value = value[()]
+    if parameters:
+        row.append(parameters)
+    return tape.append((primitive, value, *row))
+
+
+def call_primitive(primitive, args, kwargs):
+    """Sort the arguments of a NumPy call into operands and parameters, then apply."""
+    if primitive.variadic:
+        if not isinstance(args[0], list | tuple):
+            raise TraceError(
+                f"{primitive.name}: got {_kind(args[0])}, expected a list of the "
+                "operands, such as [a, b]"
+            )
+        operands, rest = tuple(args[0]), args[1:]
+    else:
+        count = len(primitive.vjps)
+        operands, rest = args[:count], args[count:]
+    names = primitive.parameters
+    if len(rest) > len(names):
+        raise _unsupported(primitive, rest[len(names)])
+    parameters = dict(zip(names, rest, strict=False))
+    for key, value in kwargs.items():
+        if key in names:
+            parameters[key] = value
+        elif value is not None and (key, value) != ("order", "C"):
+            raise _unsupported(primitive, key)
+    for key, value in parameters.items():
+        if type(value) is Traced:
+            raise TraceError(
+                f"{primitive.name}: {key}= is a traced value, expected a plain number; "
+                "a derivative with respect to it does not exist"
+            )
+    return apply(primitive, operands, parameters)
+
+
+def _unsupported(primitive, key):
+    names = ", ".join(f"{name}=" for name in primitive.parameters) or "no keywords"
+    return TraceError(
+        f"{primitive.name}: {key!r} can't be traced, expected {names}; leave it out or "
+        "write the operation with others"
+    )
+
+
+def _no_such_function(name):
+    known = sorted({f.__name__ for f in (*PRIMITIVE_OF, *COMPOSITES)})
+    return TraceError(
+        f"{name} can't be differentiated here. Known: {', '.join(known)}. Write it with "
+        "these, or add a primitive (comp551ad/autodiff/primitives.py)"
+    )
+
+
+def _raise(a, b):
+    """a ** b: a constant exponent 2 is a square."""
+    if type(b) is not Traced and np.ndim(b) == 0 and b == 2:
+        return apply(PRIMITIVES["square"], (a,))
+    return apply(PRIMITIVES["power"], (a, b))
+
+
+def _take(x, index):
+    """x[index], with an index that can't change later."""
+    parts = index if isinstance(index, tuple) else (index,)
+    frozen = []
+    for part in parts:
+        if type(part) is Traced:
+            raise TraceError(
+                "a[index]: the index is a traced value, expected plain integers; an "
+                "argument used as an index must not be recorded: keep it outside the "
+                "function's arguments, as a constant"
+            )
+        frozen.append(np.array(part) if isinstance(part, np.ndarray | list) else part)
+    index = tuple(frozen) if isinstance(index, tuple) else frozen[0]
+    return apply(PRIMITIVES["getitem"], (x,), {"index": index})
+
+
+def _where(condition, *choices):
+    if len(choices) != 2:
+        raise TraceError("np.where(condition) alone can't be traced: give both choices")
+    condition = np.array(plain(condition), dtype=bool)
+    if type(choices[0]) is not Traced and type(choices[1]) is not Traced:
+        return np.where(condition, *choices)
+    return apply(PRIMITIVES["where"], choices, {"condition": condition})
+
+
+def _norm(x, ord=None, axis=None, keepdims=False):
+    if ord is not None:
+        raise TraceError(
+            f"np.linalg.norm: got ord={ord!r}, traced only without ord (the Euclidean "
+            "norm); write other norms with np.abs, np.max and np.sum"
+        )
+    return apply(PRIMITIVES["norm"], (x,), {"axis": axis, "keepdims": keepdims})
+
+
+def _dot(a, b, out=None):
+    if np.ndim(a) == 0 or np.ndim(b) == 0:
+        return np.multiply(a, b)
+    return apply(PRIMITIVES["dot"], (a, b))
+
+
+def _outer(a, b, out=None):
+    return apply(PRIMITIVES["outer"], (np.ravel(a), np.ravel(b)))
+
+
+# Functions whose arguments need more sorting than ``call_primitive`` does.
+_SPECIAL = {
+    np.power: _raise,
+    np.where: _where,
+    np.linalg.norm: _norm,
+    np.dot: _dot,
+    np.outer: _outer,
+    operator.getitem: _take,
+}
+
+# ---------------------------------------------------------------- plain answers
+
+# These ask about values and shapes; their answers are plain, not traced.
+_QUESTIONS = {
+    np.shape, np.ndim, np.size,
+    np.zeros_like, np.ones_like, np.full_like, np.empty_like,
+    np.result_type, np.iscomplexobj, np.isrealobj,
+}  # fmt: skip
+_COMPARISONS = {
+    np.greater, np.greater_equal, np.less, np.less_equal, np.equal, np.not_equal,
+    np.isnan, np.isinf, np.isfinite, np.signbit, np.isclose, np.allclose,
+    np.array_equal, np.argmax, np.argmin, np.argsort, np.any, np.all,
+    np.count_nonzero, np.searchsorted,
+}  # fmt: skip
+
+
+def _answer(function, args, kwargs):
+    """Call ``function`` on plain numbers; note where, if it looked at values."""
+    if function in _COMPARISONS:
+        _note_decision(args, function.__name__)
+    args = [[plain(x) for x in a] if type(a) is list else plain(a) for a in args]
+    return function(*args, **{key: plain(a) for key, a in kwargs.items()})
+
+
+def _note_decision(operands, name):
+    for operand in operands:
+        while type(operand) is Traced:
+            if operand.tape.decisions is not None:
+                operand.tape.decisions.append((name, *_line_outside()))
+            operand = operand.value
+
+
+def _line_outside():
+    """File and line of the innermost frame that is neither ours nor NumPy's."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        module = frame.f_globals.get("__name__", "")
+        if not module.startswith(("comp551ad.autodiff", "numpy", "comp551ad.functions")):
+            return frame.f_code.co_filename, frame.f_lineno
+        frame = frame.f_back
+    return "?", 0
+
+
+def _compare(function):
+    def method(self, other):
+        return _answer(function, (self, other), {})
+
+    return method
+
+
+# ---------------------------------------------------------------- the traced value
+
+
+def _binary(primitive):
+    """The two operator methods of a primitive: a + b, and b + a with a constant b."""
+    value_of = primitive.value
+
+    def forward(self, other):
+        kind = type(other)
+        if kind is Traced and other.tape is self.tape:
+            row = (primitive, value_of(self.value, other.value), self.index, other.index)
+        elif kind is float:
+            row = (primitive, value_of(self.value, other), self.index, other)
+        else:
+            return apply(primitive, (self, other))
+        return self.tape.append(row)
+
+    def reflected(self, other):
+        if type(other) is float:
+            row = (primitive, value_of(other, self.value), other, self.index)
+            return self.tape.append(row)
+        return apply(primitive, (other, self))
+
+    return forward, reflected
+
+
+def _refuse(what, instead):
+    def method(self, *args, **kwargs):
+        raise TraceError(f"{what} can't be traced: {instead}")
+
+    return method
+
+
+def _in_place(symbol):
+    return _refuse(
+        f"a {symbol}= b", f"it would change a in place; write a = a {symbol} b"
+    )
+
+
+def _as_method(function):
+    def method(self, *args, **kwargs):
+        return function(self, *args, **kwargs)
+
+    method.__doc__ = f"As np.{function.__name__}."
+    return method
+
+
+class Traced:
+    """A number or array under recording: its value, the number of its row, its tape."""
+
+    __slots__ = ("value", "index", "tape")
+    __hash__ = None
+
+    def __init__(self, value, index, tape):
+        self.value = value
+        self.index = index
+        self.tape = tape
+
+    def __repr__(self):
+        return f"<traced a{self.index + 1} = {plain(self.value)!r}>"
+
+    # -- operators
+    __add__, __radd__ = _binary(PRIMITIVES["add"])
+    __sub__, __rsub__ = _binary(PRIMITIVES["subtract"])
+    __mul__, __rmul__ = _binary(PRIMITIVES["multiply"])
+    __truediv__, __rtruediv__ = _binary(PRIMITIVES["divide"])
+
+    def __neg__(self):
+        return apply(PRIMITIVES["negative"], (self,))
+
+    def __pos__(self):
+        return self
+
+    def __abs__(self):
+        return apply(PRIMITIVES["abs"], (self,))
+
+    def __pow__(self, exponent):
+        return _raise(self, exponent)
+
+    def __rpow__(self, base):
+        return _raise(base, self)
+
+    def __matmul__(self, other):
+        return apply(PRIMITIVES["matmul"], (self, other))
+
+    def __rmatmul__(self, other):
+        return apply(PRIMITIVES["matmul"], (other, self))
+
+    def __getitem__(self, index):
+        return _take(self, index)
+
+    def __iter__(self):
+        return (self[k] for k in range(len(self)))
+
+    # -- NumPy's protocols
+    def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
+        name = f"np.{ufunc.__name__}"
+        if method != "__call__":
+            raise TraceError(
+                f"{name}.{method} can't be traced: write it with functions such as "
+                "np.sum, np.max or np.outer"
+            )
+        for key, value in kwargs.items():
+            if not (value is None or (key == "dtype" and value in (float, np.float64))):
+                raise TraceError(
+                    f"{name}: {key}= can't be traced; leave it out, results are new "
+                    "float64 arrays"
+                )
+        if ufunc in _COMPARISONS:
+            return _answer(ufunc, inputs, {})
+        if ufunc in _SPECIAL:
+            return _SPECIAL[ufunc](*inputs)
+        if ufunc in PRIMITIVE_OF:
+            return apply(PRIMITIVE_OF[ufunc], inputs)
+        if ufunc in COMPOSITES:
+            return COMPOSITES[ufunc](*inputs)
+        raise _no_such_function(name)
+
+    def __array_function__(self, function, types, args, kwargs):
+        if kwargs.get("out") is not None:
+            raise TraceError(
+                f"np.{function.__name__}: out= can't be traced; leave it out, results "
+                "are new arrays"
+            )
+        definition = _SPECIAL.get(function) or COMPOSITES.get(function)
+        if definition is not None:
+            try:
+                return definition(*args, **kwargs)
+            except TypeError as error:
+                if isinstance(error, TraceError):
+                    raise
+                raise TraceError(
+                    f"np.{function.__name__}: these arguments can't be traced ({error})"
+                ) from None
+        if function in PRIMITIVE_OF:
+            return call_primitive(PRIMITIVE_OF[function], args, kwargs)
+        if function in _QUESTIONS or function in _COMPARISONS:
+            return _answer(function, args, kwargs)
+        raise _no_such_function(f"np.{function.__name__}")
+
+    # -- methods and attributes of arrays
+    shape = property(lambda self: np.shape(self.value))
+    ndim = property(lambda self: len(self.shape))
+    size = property(lambda self: int(np.prod(self.shape)))
+    dtype = property(lambda self: np.dtype(np.float64))
+    T = property(lambda self: np.transpose(self))
+
+    sum = _as_method(np.sum)
+    mean = _as_method(np.mean)
+    max = _as_method(np.max)
+    min = _as_method(np.min)
+    var = _as_method(np.var)
+    std = _as_method(np.std)
+    dot = _as_method(np.dot)
+    ravel = _as_method(np.ravel)
+    flatten = _as_method(np.ravel)
+    squeeze = _as_method(np.squeeze)
+    swapaxes = _as_method(np.swapaxes)
+    clip = _as_method(np.clip)
+    argmax = _as_method(np.argmax)
+    argmin = _as_method(np.argmin)
+
+    def reshape(self, *shape, **kwargs):
+        """As np.reshape; also a.reshape(2, 3)."""
+        return np.reshape(self, shape[0] if len(shape) == 1 else shape, **kwargs)
+
+    def transpose(self, *axes):
+        """As np.transpose; also a.transpose(1, 0)."""
+        axes = axes[0] if len(axes) == 1 else axes
+        return np.transpose(self, axes or None)
+
+    def copy(self):
+        """The value itself: traced values never change."""
+        return self
+
+    def __len__(self):
+        if not self.shape:
+            raise TraceError("len() of a traced number: it has no length")
+        return self.shape[0]
+
+    # -- questions about values
+    __lt__ = _compare(np.less)
+    __le__ = _compare(np.less_equal)
+    __gt__ = _compare(np.greater)
+    __ge__ = _compare(np.greater_equal)
+    __eq__ = _compare(np.equal)
+    __ne__ = _compare(np.not_equal)
+
+    # -- what would lose the trace
+    _math = "use NumPy's function (np.sin for math.sin), which is traced"
+    __float__ = _refuse("float(a), or a function of math,", _math)
+    __int__ = _refuse("int(a)", "it would cut the derivative; keep a as it is")
+    __complex__ = _refuse("complex(a)", "only real numbers are differentiated")
+    __index__ = _refuse("a traced value as an integer", "keep indices outside arguments")
+    __bool__ = _refuse(
+        "the truth of a", "compare it: `if a > 0`; the branch taken is then recorded"
+    )
+    __array__ = _refuse(
+        "np.array(a) or np.asarray(a)",
+        "a behaves as an array already; join several with np.stack([a, b])",
+    )
+    __setitem__ = _refuse(
+        "a[i] = b", "build the array with np.where, np.stack or np.concatenate"
+    )
+    __contains__ = _refuse("x in a", "use np.any(a == x)")
+    __round__ = _refuse("round(a)", "its derivative is zero; leave it out")
+    __floordiv__ = __rfloordiv__ = _refuse("a // b", "its derivative is zero")
+    __mod__ = __rmod__ = _refuse("a % b", "write a - b * n with a constant n")
+    __divmod__ = __rdivmod__ = _refuse("divmod(a, b)", "write it with a / b")
+    __iadd__, __isub__ = _in_place("+"), _in_place("-")
+    __imul__, __itruediv__ = _in_place("*"), _in_place("/")
+    __ipow__, __imatmul__ = _in_place("**"), _in_place("@")
+    __reduce__ = _refuse("copying or pickling a", "traced values live on one tape")
+    __deepcopy__ = __copy__ = __reduce__
+    item = _refuse("a.item()", "keep a as it is, or index it: a[0]")
+    tolist = _refuse("a.tolist()", "keep a as it is")
+    astype = _refuse("a.astype()", "traced values are float64 throughout")
+    fill = sort = put = resize = __setitem__
+
+    def __getattr__(self, name):
+        raise AttributeError(
+            f"a traced value has no attribute {name!r}; use the NumPy function of that "
+            "name, if it is one that can be traced"
+        )

@@ -1,0 +1,404 @@
+"""Functions of functions: grad, jvp, vjp, jacobian, hessian.
+
+Each of them runs the function on a tape, then one of the two loops over its rows: reverse mode
+for ``grad`` and ``vjp``, forward mode for ``jvp``, either for ``jacobian``. Since a loop over
+traced values is itself recorded, they nest: ``grad(grad(f))`` is the second derivative, and
+``hessian`` is forward mode over reverse mode.
+
+Reads: ``traced``, ``trace``, ``forward``, ``reverse``, ``trees``. Read by: ``program``, notebooks.
+"""
+
+import functools
+from dataclasses import dataclass
+
+import numpy as np
+
+from . import trees
+from .forward import push_forward
+from .primitives import shape_of, size_of
+from .reverse import pull_back
+from .trace import bind, read_outputs
+from .traced import Traced, TraceError, as_input, is_number, new_tape
+
+# ---------------------------------------------------------------- one recorded call
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """A function's recorded call.
+
+    Attributes:
+        rows: the tape; its first rows are the inputs.
+        inputs: the inputs in the caller's structure, as values.
+        output: what the function returned, in its structure, as values.
+        out_rows, out_values: per leaf of the output.
+    """
+
+    rows: list
+    inputs: tuple
+    output: object
+    out_rows: list
+    out_values: list
+
+    def input_values(self):
+        return [self.rows[k][1] for k in range(len(trees.leaves(self.inputs)))]
+
+
+def _record_call(f, args, kwargs, positions, name) -> _Call:
+    """Call f with the arguments at ``positions`` traced and all others as they are."""
+    args = list(args)
+    with new_tape() as tape:
+        for position in positions:
+            argument = name(position)
+            leaf_names = trees.leaf_names(args[position], argument)
+            leaves = []
+            for leaf_name, leaf in zip(leaf_names, trees.leaves(args[position]), strict=True):
+                if not is_number(leaf) and not isinstance(leaf, np.ndarray):
+                    raise TraceError(
+                        f"{leaf_name}: got {type(leaf).__name__}, expected real numbers; "
+                        "choose the arguments to differentiate by with argnum="
+                    )
+                leaves.append(tape.add_input(as_input(leaf, leaf_name)))
+            args[position] = trees.rebuild(args[position], iter(leaves))
+        inputs = tuple(args[position] for position in positions)
+        result = f(*args, **kwargs)
+        out_rows, out_values = read_outputs(result, tape)
+    output = trees.rebuild(result, iter(out_values))
+    return _Call(tape.rows, inputs, output, out_rows, out_values)
+
+
+def _own(value):
+    """A result that the caller may keep and change: never a view of the tape's arrays."""
+    return np.array(value) if type(value) is np.ndarray else value
+
+
+def _at_size(derivative, value):
+    """A derivative at its value's size; zero where there is none."""
+    shape = shape_of(value)
+    if derivative is None:
+        return np.zeros(shape) if shape else 0.0
+    if shape_of(derivative) != shape:
+        derivative = np.broadcast_to(derivative, shape)
+    return _own(derivative)
+
+
+def _gather(call, derivatives):
+    """Derivatives of the inputs, in the inputs' structure: a tuple, one per argument."""
+    leaves = (
+        _at_size(d, v) for d, v in zip(derivatives, call.input_values(), strict=False)
+    )
+    return trees.rebuild(call.inputs, leaves)
+
+
+# ---------------------------------------------------------------- which arguments
+
+
+class _Chosen:
+    """The argument or arguments that ``argnum`` means, worked out for each call."""
+
+    def __init__(self, f, argnum):
+        self.f = f
+        self.single = not isinstance(argnum, tuple)
+        self.argnums = (argnum,) if self.single else argnum
+        for a in self.argnums:
+            if isinstance(a, bool) or not isinstance(a, int | str):
+                raise TypeError(
+                    f"argnum: got {argnum!r}, expected a position (0 is the first), a "
+                    "parameter's name, or a tuple of them"
+                )
+
+    def record(self, args, kwargs) -> _Call:
+        """The recorded call, with the chosen arguments traced."""
+        f, argnums = self.f, self.argnums
+        if kwargs or any(isinstance(a, str) for a in argnums):
+            f, args, kwargs, argnums = self._by_position(args, kwargs)
+        for argnum in argnums:
+            if not -len(args) <= argnum < len(args):
+                raise TypeError(
+                    f"argnum: got {argnum}, but the function was called with "
+                    f"{len(args)} arguments"
+                )
+        positions = [argnum % len(args) for argnum in argnums]
+        if len(set(positions)) != len(positions):
+            raise TypeError(f"argnum: got {self.argnums}, an argument named twice")
+        return _record_call(f, args, kwargs, positions, self._name)
+
+    def _by_position(self, args, kwargs):
+        """The same call with every named argument at its place in the signature."""
+        bound = bind(self.f, args, kwargs)
+        names = list(bound.arguments)
+        argnums = []
+        for argnum in self.argnums:
+            if isinstance(argnum, str) and argnum not in names:
+                raise TypeError(
+                    f"argnum: got {argnum!r}, expected one of {', '.join(names)}"
+                )
+            argnums.append(names.index(argnum) if isinstance(argnum, str) else argnum)
+        if len(bound.args) == len(names):
+            return self.f, bound.args, bound.kwargs, argnums
+
+        def f(*values):
+            bound.arguments.update(zip(names, values, strict=True))
+            return self.f(*bound.args, **bound.kwargs)
+
+        return f, tuple(bound.arguments.values()), {}, argnums
+
+    def _name(self, position):
+        try:
+            return list(bind(self.f, (0,) * (position + 1), {}).arguments)[position]
+        except TypeError:
+            return f"argument {position}"
+
+    def unpack(self, gradients):
+        """One argument's gradient stands alone; several make a tuple."""
+        return gradients[0] if self.single else gradients
+
+
+def _scalar_output(call, what):
+    """The row of the one number that the function returned."""
+    values = call.out_values
+    if trees.is_container(call.output) or shape_of(values[0]):
+        got = f"shape {shape_of(values[0])}" if len(values) == 1 else f"{len(values)} values"
+        raise ValueError(
+            f"{what}: the function returned {got}, expected one number; use jacobian, or "
+            "return a sum or mean"
+        )
+    return call.out_rows[0]
+
+
+# ---------------------------------------------------------------- reverse mode
+
+
+def value_and_grad(f, argnum=0):
+    """The function that computes f and its gradient together (S14).
+
+    Args:
+        f: a function that returns one number.
+        argnum: which argument to differentiate by: a position, a parameter's name, or a tuple
+            of them (the gradient is then a tuple). The argument may be a number, an array, or
+            a tuple, list or dict of them; its gradient has the same structure.
+
+    Returns:
+        A function of f's arguments that returns (value, gradient).
+    """
+    chosen = _Chosen(f, argnum)
+
+    @functools.wraps(f)
+    def value_and_gradient(*args, **kwargs):
+        call = chosen.record(args, kwargs)
+        row = _scalar_output(call, "value_and_grad")
+        seeds = [] if row is None else [(row, 1.0)]
+        adjoints = pull_back(call.rows, seeds, keep=False)
+        return call.out_values[0], chosen.unpack(_gather(call, adjoints))
+
+    return value_and_gradient
+
+
+def grad(f, argnum=0):
+    """The gradient of a function that returns one number; see ``value_and_grad``."""
+    value_and_gradient = value_and_grad(f, argnum)
+
+    @functools.wraps(f)
+    def gradient(*args, **kwargs):
+        return value_and_gradient(*args, **kwargs)[1]
+
+    return gradient
+
+
+def vjp(f, *primals):
+    """Reverse mode in pieces: evaluate now, pull adjoints back later.
+
+    Args:
+        f: a function of the primals; it may return numbers, arrays, or containers of them.
+        *primals: where to evaluate.
+
+    Returns:
+        (output, pull): ``pull(adjoint)`` takes an adjoint of the output's structure and shapes
+        and returns a tuple, one gradient per primal. It may be called many times.
+    """
+    call = _Chosen(f, tuple(range(len(primals)))).record(primals, {})
+
+    def pull(adjoint):
+        seeds = _seeds(adjoint, call, "adjoint")
+        return _gather(call, pull_back(call.rows, seeds, keep=False))
+
+    return _owned_output(call), pull
+
+
+def _owned_output(call):
+    return trees.rebuild(call.output, iter([_own(v) for v in call.out_values]))
+
+
+def _seeds(adjoint, call, name):
+    _check_structure(adjoint, call.output, name, "the output")
+    pairs = zip(trees.leaves(adjoint), call.out_rows, call.out_values, strict=True)
+    return [
+        (row, _direction(leaf, value, name)) for leaf, row, value in pairs if row is not None
+    ]
+
+
+def _check_structure(tree, like, name, of):
+    if not trees.same_structure(tree, like):
+        raise ValueError(
+            f"{name}: its structure differs from that of {of}; expected the same nesting "
+            "of tuples, lists and dicts"
+        )
+
+
+def _direction(leaf, value, name, leading=()):
+    leaf = as_input(leaf, name)
+    if shape_of(leaf) != leading + shape_of(value):
+        raise ValueError(
+            f"{name}: got shape {shape_of(leaf)}, expected {leading + shape_of(value)}"
+        )
+    return leaf
+
+
+# ---------------------------------------------------------------- forward mode
+
+
+def jvp(f, primals, tangents, many=False):
+    """Forward mode: the derivative of f in one direction, together with its value (S12).
+
+    Args:
+        f: a function of the primals; it may return numbers, arrays, or containers of them.
+        primals: a tuple of its arguments.
+        tangents: a tuple like it: the direction.
+        many: every tangent has an extra first axis of the same length K; all K directions are
+            pushed through in one pass.
+
+    Returns:
+        (output, tangent of the output), the latter with K in front where ``many``.
+    """
+    primals, tangents = tuple(primals), tuple(tangents)
+    call = _Chosen(f, tuple(range(len(primals)))).record(primals, {})
+    _check_structure(tangents, call.inputs, "tangents", "primals")
+    leading = ()
+    if many:
+        leading = shape_of(as_input(trees.leaves(tangents)[0], "tangents"))[:1]
+        if not leading:
+            raise ValueError("tangents: many=True, expected an extra first axis")
+    values = call.input_values()
+    seeds = [
+        (k, _direction(leaf, value, "tangents", leading))
+        for k, (leaf, value) in enumerate(zip(trees.leaves(tangents), values, strict=True))
+    ]
+    derivatives = push_forward(call.rows, seeds, many)
+    return _owned_output(call), _output_tangents(call, derivatives, leading)
+
+
+def _output_tangents(call, derivatives, leading):
+    out = []
+    for row, value in zip(call.out_rows, call.out_values, strict=True):
+        d = None if row is None else derivatives[row]
+        shape = leading + shape_of(value)
+        out.append(_at_size(d, np.broadcast_to(0.0, shape) if shape else 0.0))
+    return trees.rebuild(call.output, iter(out))
+
+
+# ---------------------------------------------------------------- all of it
+
+
+def jacobian(f, argnum=0, mode="reverse"):
+    """The function that computes the Jacobian of f: all outputs by all inputs (S03, S16).
+
+    Reverse mode takes one pass per number in the output, forward mode pushes all directions,
+    one per number in the input, through in one pass.
+
+    Args:
+        f: a function that returns numbers, arrays, or containers of them.
+        argnum: as in ``value_and_grad``.
+        mode: "reverse" or "forward".
+
+    Returns:
+        A function of f's arguments. Its result has the structure of f's output; in place of
+        each of its leaves stands the structure of the input, with arrays of the shape
+        output.shape + input.shape.
+    """
+    if mode not in ("reverse", "forward"):
+        raise ValueError(f"mode: got {mode!r}, expected 'reverse' or 'forward'")
+    chosen = _Chosen(f, argnum)
+    blocks_of = _reverse_blocks if mode == "reverse" else _forward_blocks
+
+    @functools.wraps(f)
+    def jacobian_of_f(*args, **kwargs):
+        call = chosen.record(args, kwargs)
+        blocks = blocks_of(call)
+        per_output = [
+            chosen.unpack(trees.rebuild(call.inputs, iter(row))) for row in blocks
+        ]
+        return trees.rebuild(call.output, iter(per_output))
+
+    return jacobian_of_f
+
+
+def _reverse_blocks(call):
+    """Per leaf of the output, per leaf of the input: one pass for each output number."""
+    values = call.input_values()
+    blocks = []
+    for row, value in zip(call.out_rows, call.out_values, strict=True):
+        passes = []
+        for seed in _unit_vectors(value):
+            seeds = [] if row is None else [(row, seed)]
+            adjoints = pull_back(call.rows, seeds, keep=False)
+            passes.append(
+                [_at_size(a, v) for a, v in zip(adjoints, values, strict=False)]
+            )
+        blocks.append(
+            [
+                _reshape(np.stack([p[k] for p in passes]), shape_of(value) + shape_of(v))
+                if passes
+                else np.zeros(shape_of(value) + shape_of(v))
+                for k, v in enumerate(values)
+            ]
+        )
+    return blocks
+
+
+def _forward_blocks(call):
+    """The same with one pass in all: every input number is one direction."""
+    values = call.input_values()
+    total = sum(size_of(v) for v in values)
+    seeds, start = [], 0
+    for k, v in enumerate(values):
+        block = np.zeros((total, size_of(v)))
+        block[start : start + size_of(v)] = np.eye(size_of(v))
+        seeds.append((k, block.reshape((total,) + shape_of(v))))
+        start += size_of(v)
+    tangents = push_forward(call.rows, seeds, many=True)
+    blocks = []
+    for row, value in zip(call.out_rows, call.out_values, strict=True):
+        d = None if row is None else tangents[row]
+        if d is None:
+            d = np.zeros((total,) + shape_of(value))
+        d = np.transpose(d, (*range(1, len(shape_of(d))), 0))  # directions last
+        of_output, start = [], 0
+        for v in values:
+            part = d[..., start : start + size_of(v)]
+            of_output.append(_reshape(part, shape_of(value) + shape_of(v)))
+            start += size_of(v)
+        blocks.append(of_output)
+    return blocks
+
+
+def _reshape(array, shape):
+    array = np.reshape(array, shape)
+    return _own(array) if shape or type(array) is Traced else float(array)
+
+
+def _unit_vectors(value):
+    """One array of value's shape per entry, with a single 1 in it."""
+    if not shape_of(value):
+        return [1.0]
+    size = size_of(value)
+    return [row.reshape(shape_of(value)) for row in np.eye(size)]
+
+
+def hessian(f, argnum=0):
+    """The function that computes the second derivatives of a function with one number out.
+
+    Forward mode over reverse mode: the gradient's own trace, with all directions pushed
+    through at once. For an argument of shape s the result has the shape s + s; for containers
+    it is nested twice in their structure.
+    """
+    return jacobian(grad(f, argnum), argnum, mode="forward")

@@ -1,0 +1,58 @@
+"""Arguments in containers: tuples, lists and dicts of numbers, nested as one likes.
+
+A model's parameters are often kept in a dict, a network's layers in a list. The passes know only
+numbered rows, so a container is taken apart into its leaves on the way in, and gradients are put
+together in the same structure on the way out.
+
+Reads: nothing. Read by: the rest of ``autodiff``.
+"""
+
+
+def is_container(tree) -> bool:
+    return isinstance(tree, tuple | list | dict)
+
+
+def _children(tree):
+    return tree.values() if isinstance(tree, dict) else tree
+
+
+def leaves(tree) -> list:
+    """The leaves from left to right: {"W": 1, "b": [2, 3]} -> [1, 2, 3]."""
+    if not is_container(tree):
+        return [tree]
+    return [leaf for child in _children(tree) for leaf in leaves(child)]
+
+
+def leaf_names(tree, name: str) -> list[str]:
+    """How a reader would write each leaf: params['W'], layers[0] …"""
+    if not is_container(tree):
+        return [name]
+    keys = tree.keys() if isinstance(tree, dict) else range(len(tree))
+    return [
+        leaf_name
+        for key, child in zip(keys, _children(tree), strict=True)
+        for leaf_name in leaf_names(child, f"{name}[{key!r}]")
+    ]
+
+
+def rebuild(tree, new_leaves):
+    """A container like ``tree`` with the leaves that the iterator ``new_leaves`` gives."""
+    if not is_container(tree):
+        return next(new_leaves)
+    if isinstance(tree, dict):
+        return {key: rebuild(child, new_leaves) for key, child in tree.items()}
+    children = [rebuild(child, new_leaves) for child in tree]
+    if hasattr(tree, "_fields"):  # a namedtuple takes its fields one by one
+        return type(tree)(*children)
+    return tuple(children) if isinstance(tree, tuple) else children
+
+
+def same_structure(a, b) -> bool:
+    """Whether two containers have the same shape of nesting and the same keys."""
+    if not is_container(a) or not is_container(b):
+        return is_container(a) == is_container(b)
+    if isinstance(a, dict) != isinstance(b, dict) or len(a) != len(b):
+        return False
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(same_structure(a[k], b[k]) for k in a)
+    return all(same_structure(x, y) for x, y in zip(a, b, strict=True))

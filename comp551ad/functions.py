@@ -1,0 +1,192 @@
+"""The functions of the lecture that NumPy lacks: logistic, relu, softmax, logsumexp …
+
+Plain NumPy and nothing else: this module reads no other module of ours, and every
+other room may read it. All functions compute in float64, accept scalars and arrays
+(integers are promoted, complex numbers refused), and are numerically safe: logits of
+±1e4 overflow nowhere and give no nan.
+
+They know nothing of derivatives. Like NumPy's own functions they *hand the call over*
+when an argument says that it can take it (`hands_over` below), which is how a tracer
+sees `logistic` as one operation instead of four.
+"""
+
+import functools
+
+import numpy as np
+
+__all__ = [
+    "greater_share",
+    "hands_over",
+    "logistic",
+    "logsumexp",
+    "logsumexp_and_softmax",
+    "relu",
+    "safe_divide",
+    "scatter",
+    "softmax",
+    "softplus",
+    "tie_share",
+    "xlogy",
+]
+
+
+def hands_over(plain):
+    """Let an argument with an `__array_function__` of its own take the call.
+
+    This is NumPy's protocol for its own functions (NEP 18), for ours: the first such
+    argument that doesn't answer NotImplemented decides. Without one, and that is
+    checked in a fraction of a microsecond, `plain` runs. `public.plain` is `plain`.
+    """
+
+    @functools.wraps(plain)
+    def public(*args, **kwargs):
+        for x in args:
+            if type(x) is not np.ndarray and hasattr(x, "__array_function__"):
+                return _hand_over(public, args, kwargs)
+        for x in kwargs.values():
+            if type(x) is not np.ndarray and hasattr(x, "__array_function__"):
+                return _hand_over(public, args, kwargs)
+        return plain(*args, **kwargs)
+
+    public.plain = plain
+    return public
+
+
+def _hand_over(public, args, kwargs):
+    """Offer the call to every argument that takes calls; arrays take none."""
+    able = [
+        x
+        for x in (*args, *kwargs.values())
+        if hasattr(x, "__array_function__") and not isinstance(x, np.ndarray)
+    ]
+    types = tuple({type(x): None for x in able})
+    for x in able:
+        result = x.__array_function__(public, types, args, kwargs)
+        if result is not NotImplemented:
+            return result
+    if not able:  # nothing but subclasses of np.ndarray
+        return public.plain(*args, **kwargs)
+    names = ", ".join(t.__name__ for t in types)
+    raise TypeError(f"{public.__name__}: no implementation for arguments of {names}")
+
+
+# ---- one number in, one number out ---------------------------------------------------
+# `dtype=float` in the first ufunc of each promotes integers, refuses complex numbers.
+
+
+@hands_over
+def logistic(q):
+    """σ(q) = 1 / (1 + e^−q), elementwise (S06, S07).
+
+    The lower bound keeps e^−q finite and changes no result above q = −709, so this is
+    `1 / (1 + np.exp(-q))` bit for bit wherever that is safe; below, it stays at 1e-308.
+    """
+    return 1 / (1 + np.exp(-np.maximum(q, -709.0, dtype=float)))
+
+
+@hands_over
+def relu(q):
+    """max(q, 0), elementwise (S07)."""
+    return np.maximum(q, 0.0, dtype=float)
+
+
+@hands_over
+def softplus(u):
+    """log(1 + e^u), elementwise: the log-loss of the binary head in u (S06).
+
+    L(y, u) = y·softplus(−u) + (1 − y)·softplus(u). Its derivative is logistic(u).
+    """
+    return np.maximum(u, 0.0, dtype=float) + np.log1p(
+        np.exp(-np.absolute(u, dtype=float))
+    )
+
+
+# ---- one row in: softmax and its kin -------------------------------------------------
+
+
+def _exponentials(U, axis):
+    """shift, e^(U − shift) and their sums; the shift makes the largest exponent 0."""
+    shift = np.maximum.reduce(U, axis=axis, keepdims=True)
+    E = np.exp(np.subtract(U, shift, dtype=float))
+    return shift, E, np.add.reduce(E, axis=axis, keepdims=True)
+
+
+def _log_total(shift, total, axis):
+    return np.squeeze(shift + np.log(total), axis=axis)[()]
+
+
+@hands_over
+def softmax(U, axis=-1):
+    """e^{u_c} / Σ_k e^{u_k} along `axis`: N x C -> N x C, each row sums to 1 (S06)."""
+    _, E, total = _exponentials(U, axis)
+    return E / total
+
+
+@hands_over
+def logsumexp(U, axis=-1):
+    """log Σ_c e^{u_c} along `axis`: N x C -> (N,), one number a row (S06).
+
+    The axis is the last unless asked: over *all* entries the deck's cost would start
+    at ln 450 instead of ln 3, and an N x 1 result would broadcast to N x N (E22).
+    """
+    shift, _, total = _exponentials(U, axis)
+    return _log_total(shift, total, axis)
+
+
+@hands_over
+def logsumexp_and_softmax(U, axis=-1):
+    """Both from one pass, (N,) and N x C: the second is the first's derivative."""
+    shift, E, total = _exponentials(U, axis)
+    return _log_total(shift, total, axis), E / total
+
+
+# ---- where max and relu have a kink --------------------------------------------------
+# At a tie any split of the derivative is a subgradient; ours is the even one.
+
+
+@hands_over
+def greater_share(a, b):
+    """1 where a > b, ½ where a = b, 0 elsewhere: the derivative of max(a, b) by a."""
+    return 0.5 * np.add(np.greater(a, b), np.greater_equal(a, b), dtype=float)
+
+
+@hands_over
+def tie_share(x, y, axis=None, keepdims=False):
+    """Where x attains its maximum (or minimum) y: 1 / the number of ties, else 0.
+
+    x any shape; y = np.max(x, axis, keepdims=keepdims), or np.min. The shares along
+    the reduced axes sum to 1: this is the derivative of the reduction by x.
+    """
+    if axis is not None and not keepdims:
+        y = np.expand_dims(y, axis)
+    ties = np.equal(x, y)
+    count = np.add.reduce(ties, axis=axis, dtype=float, keepdims=True)
+    return ties / np.maximum(count, 1.0)  # none where y is nan
+
+
+# ---- defined at the edge, and the transpose of indexing ------------------------------
+
+
+@hands_over
+def safe_divide(a, b):
+    """a / b, and 0 where b = 0: the choice where a derivative is 0/0 (norm at 0)."""
+    zero = np.equal(b, 0)
+    return (np.where(zero, 0.0, a) / np.where(zero, 1.0, b))[()]
+
+
+@hands_over
+def xlogy(a, b):
+    """a log b, and 0 where a = 0 (also for b = 0: the convention 0 log 0 = 0)."""
+    zero = np.equal(a, 0)
+    return (np.where(zero, 0.0, a) * np.log(np.where(zero, 1.0, b)))[()]
+
+
+@hands_over
+def scatter(x, index, shape):
+    """Zeros of `shape` with x added in at `index`: the transpose of `array[index]`.
+
+    An entry that the index names twice is added twice.
+    """
+    out = np.zeros(shape)
+    np.add.at(out, index, x)
+    return out

@@ -1,0 +1,302 @@
+"""A reader with a browser: JupyterLab on a fresh, untrusted copy of the lectures.
+
+`reader.open(name)` shows a notebook as a newcomer first sees it: nothing has been run,
+nothing is trusted, and no `dot` is on the PATH. What a test then looks at is what
+stands on the page.
+"""
+
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import nbformat
+import pytest
+from playwright.sync_api import Error as PlaywrightError
+from playwright.sync_api import sync_playwright
+
+ROOT = Path(__file__).parent.parent.parent
+SCREENSHOTS = ROOT / "build" / "screenshots"  # git-ignored
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome", "msedge")
+BROWSER_OPTIONS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+START_SECONDS, RUN_SECONDS = 60, 180
+
+
+# --- the browser --------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def playwright():
+    with sync_playwright() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def launch(playwright):
+    """Return the function that starts a browser, or skips where there is none.
+
+    With CI=true nothing is skipped: a browser that does not start is a failure.
+    """
+
+    def launch(programs=BROWSERS, channel="chrome"):
+        found = next(filter(None, map(shutil.which, programs)), None)
+        where = {"executable_path": found} if found else {"channel": channel}
+        try:
+            return playwright.chromium.launch(args=BROWSER_OPTIONS, **where)
+        except PlaywrightError:
+            if found or os.environ.get("CI") == "true":
+                raise
+            pytest.skip("no Chromium or Chrome on this machine to look with")
+
+    return launch
+
+
+@pytest.fixture(scope="session")
+def browser(launch):
+    running = launch()
+    yield running
+    running.close()
+
+
+# --- JupyterLab ---------------------------------------------------------------
+
+
+class Lab:
+    """A running JupyterLab: its address, and the folder it serves."""
+
+    def __init__(self, url, folder):
+        self.url, self.folder = url, folder
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_until_it_answers(url, server, log):
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            with urllib.request.urlopen(f"{url}/api/status", timeout=5):
+                return
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            time.sleep(0.2)
+    raise RuntimeError(f"JupyterLab did not answer:\n{log.read_text()[-3000:]}")
+
+
+@pytest.fixture(scope="session")
+def lab(browser, tmp_path_factory):
+    """Serve a copy of the lectures that no trust database has ever seen.
+
+    Trust is kept in Jupyter's data folder, so that gets a fresh one as well; else a
+    lecture that was once saved here would open trusted, and prove nothing.
+    """
+    home = tmp_path_factory.mktemp("lab")
+    folder, log = home / "course", home / "log.txt"
+    unwanted = shutil.ignore_patterns(".ipynb_checkpoints", "__pycache__")
+    shutil.copytree(ROOT / "lectures", folder / "lectures", ignore=unwanted)
+    variables = {
+        "JUPYTER_CONFIG_DIR": home / "config",
+        "JUPYTER_DATA_DIR": home / "data",
+        "JUPYTER_RUNTIME_DIR": home / "runtime",
+        "JUPYTERLAB_SETTINGS_DIR": home / "settings",
+        "JUPYTERLAB_WORKSPACES_DIR": home / "workspaces",
+        "IPYTHONDIR": home / "ipython",
+        "PATH": home / "no-programs",  # no `dot` in particular
+    }
+    for path in variables.values():
+        path.mkdir()
+    # All cells stand in the page at once, also those that nobody has scrolled to.
+    tracker = home / "settings" / "@jupyterlab" / "notebook-extension"
+    tracker.mkdir(parents=True)
+    (tracker / "tracker.jupyterlab-settings").write_text('{"windowingMode": "none"}')
+    port = free_port()
+    command = [
+        *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
+        *("--ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0"),
+        *("--IdentityProvider.token=", "--ServerApp.password="),
+        "--ServerApp.disable_check_xsrf=True",  # `reader` ends kernels by itself
+        *(f"--ServerApp.root_dir={folder}", "--LabApp.news_url="),
+        "--LabApp.expose_app_in_browser=True",  # so that `Reader` can ask for outputs
+        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+    ]
+    with log.open("w") as file:
+        server = subprocess.Popen(
+            command,
+            cwd=folder,
+            env=os.environ | {name: str(path) for name, path in variables.items()},
+            stdout=file,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        wait_until_it_answers(f"http://127.0.0.1:{port}", server, log)
+        yield Lab(f"http://127.0.0.1:{port}", folder)
+    finally:
+        server.terminate()  # which ends its kernels as well
+        try:
+            server.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+
+
+# --- the reader ---------------------------------------------------------------
+
+VISIBLE_PICTURES = """() =>
+  [...document.querySelectorAll('.jp-Notebook .jp-Cell')].map(cell =>
+    [...cell.querySelectorAll('.jp-OutputArea img, .jp-MarkdownOutput img')].filter(
+      image => image.complete && image.naturalWidth > 0 && image.offsetWidth > 0
+    ).length)"""
+
+# Prose is set a moment after its cell appears.
+ALL_IS_SHOWN = """() =>
+  [...document.querySelectorAll('.jp-Notebook .jp-MarkdownCell')].every(
+    cell => cell.querySelector('.jp-MarkdownOutput')?.childElementCount) &&
+  [...document.querySelectorAll('.jp-Notebook img')].every(image => image.complete)"""
+
+# What each cell puts out, as JupyterLab holds it: on the page an error and a warning
+# look the same.
+OUTPUTS = """() => jupyterapp.shell.currentWidget.content.widgets.map(
+  cell => cell.model.outputs?.toJSON() ?? [])"""
+
+# Every code cell has a number, or one has failed and nothing is under way any more.
+ALL_WAS_RUN = f"""() => {{
+  const prompts = [...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')]
+    .map(prompt => prompt.textContent.trim());
+  const failed = ({OUTPUTS})().flat().some(output => output.output_type === 'error');
+  return prompts.every(text => /^\\[\\d+\\]/.test(text)) ||
+    (failed && !prompts.some(text => text.startsWith('[*')));
+}}"""
+
+
+class Reader:
+    """Someone at the keyboard, with one page open. Cells are counted from 0."""
+
+    def __init__(self, lab, page):
+        self.lab, self.page = lab, page
+
+    def add(self, name, notebook):
+        """Put a made-up notebook beside the lectures."""
+        nbformat.write(notebook, self.lab.folder / name)
+
+    def open(self, name):
+        """Open a notebook, untrusted and not run, and wait for its kernel."""
+        self.page.goto(f"{self.lab.url}/lab/tree/{name}?reset")
+        self.page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=60_000)
+        self.page.wait_for_selector('[data-status="idle"]', timeout=60_000)
+        self.page.wait_for_function(ALL_IS_SHOWN)
+
+    def choose(self, menu, item):
+        """Choose an item of the menu bar."""
+        self.page.click(f".lm-MenuBar-itemLabel:text-is('{menu}')")
+        self.page.click(f".lm-Menu-itemLabel:text-is('{item}')")
+
+    def run_all(self):
+        """Run all cells from the menu and wait until the last one has ended."""
+        self.page.click(".jp-Notebook .jp-Cell >> nth=0")
+        self.choose("Edit", "Clear Outputs of All Cells")  # and so all numbers
+        self.choose("Run", "Run All Cells")
+        self.page.wait_for_function(ALL_WAS_RUN, timeout=1000 * RUN_SECONDS)
+        self.page.wait_for_selector('[data-status="idle"]')
+        self.page.wait_for_function(ALL_IS_SHOWN)
+
+    def pictures(self):
+        """Return how many pictures can be seen in each cell."""
+        return self.page.evaluate(VISIBLE_PICTURES)
+
+    def outputs(self):
+        """Return (cell, output) for everything that the cells put out."""
+        cells = enumerate(self.page.evaluate(OUTPUTS))
+        return [(index, output) for index, outputs in cells for output in outputs]
+
+    def errors(self):
+        """Return (cell, text) for each error."""
+        return [
+            (index, f"{output['ename']}: {output['evalue']}")
+            for index, output in self.outputs()
+            if output["output_type"] == "error"
+        ]
+
+    def warnings(self):
+        """Return (cell, text) for each piece of stderr."""
+        return [
+            (index, output["text"])
+            for index, output in self.outputs()
+            if output.get("name") == "stderr"
+        ]
+
+    def steppers(self):
+        """Return the steppers on the page."""
+        return self.page.locator(".jp-Notebook .c5-stepper").all()
+
+    def screenshot(self, name):
+        """Keep a picture of the whole notebook as build/screenshots/NAME.png."""
+        usual = self.page.viewport_size
+        height = self.page.evaluate(
+            "Math.max(...[...document.querySelectorAll('.jp-Notebook *')]"
+            ".map(part => part.scrollHeight))"
+        )
+        height = min(max(height + 200, usual["height"]), 12_000)
+        self.page.set_viewport_size({"width": usual["width"], "height": height})
+        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+        self.page.screenshot(path=SCREENSHOTS / f"{name}.png")
+        self.page.set_viewport_size(usual)
+
+
+@pytest.fixture
+def reader(lab, browser):
+    """Return someone with a page of their own; their kernels end with the test."""
+    context = browser.new_context(viewport={"width": 1300, "height": 900})
+    yield Reader(lab, context.new_page())
+    context.close()
+    with urllib.request.urlopen(f"{lab.url}/api/sessions") as answer:
+        sessions = json.load(answer)
+    for session in sessions:
+        address = f"{lab.url}/api/sessions/{session['id']}"
+        urllib.request.urlopen(
+            urllib.request.Request(address, method="DELETE"), timeout=30
+        ).close()
+
+
+# --- what a notebook file promises --------------------------------------------
+
+
+def saved_pictures(notebook):
+    """Return how many pictures each cell has in the file, in prose and in outputs."""
+
+    def in_html(text):
+        return len(re.findall(r"<(?:img|svg)\b", text))
+
+    def in_cell(cell):
+        if cell.cell_type == "markdown":
+            return in_html(cell.source) + len(re.findall(r"!\[.*?\]\(", cell.source))
+        return sum(in_output(o.get("data", {})) for o in cell.get("outputs", []))
+
+    def in_output(data):
+        if "text/html" in data:  # the form that is shown, where there are several
+            return in_html(data["text/html"])
+        return int(any(mime.startswith("image/") for mime in data))
+
+    return [in_cell(cell) for cell in notebook.cells]
+
+
+@pytest.fixture(scope="session")
+def promised_pictures():
+    return saved_pictures

@@ -1,0 +1,31 @@
+"""What every test module shares: quiet plots and repeatable random programs."""
+
+import sys
+
+import pytest
+from hypothesis import settings
+
+# The same examples on every run; `--hypothesis-profile=long` looks much further.
+settings.register_profile("house", deadline=None, derandomize=True, database=None)
+settings.register_profile("long", deadline=None, max_examples=10_000, database=None)
+settings.load_profile("house")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plots_need_no_window():
+    """Draw into memory, also on a machine that has a screen.
+
+    Not by an environment variable: notebooks that nbval runs would inherit it, and
+    show no picture.
+    """
+    import matplotlib
+
+    matplotlib.use("agg")
+
+
+@pytest.fixture(autouse=True)
+def every_figure_is_closed():
+    """Close what a test has drawn, so that no test sees another one's figures."""
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")

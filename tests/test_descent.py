@@ -1,0 +1,350 @@
+"""comp551ad/byhand/descent.py: the deck's iterates, stop rules, history and the bar."""
+
+import io
+import math
+import re
+import sys
+
+import numpy as np
+import pytest
+from jupyter_client.manager import start_new_kernel
+
+from comp551ad.byhand import descent
+from comp551ad.byhand.descent import Descent, descend, gradient_descent
+from comp551ad.byhand.two_layer import (
+    NotFiniteError,
+    TwoLayer,
+    accuracy,
+    cost,
+    gradients,
+)
+from comp551ad.datasets import load_iris
+
+
+@pytest.fixture(scope="module")
+def iris():
+    return tuple(load_iris())
+
+
+def bowl(p):
+    """The gradient of ½‖p‖²: a step of lr shrinks p by 1 − lr."""
+    return p
+
+
+# ---- the deck's program --------------------------------------------------------------
+
+
+def test_the_iterates_are_the_decks_bit_for_bit(iris):
+    """The slide's loop written out (S09), from the same random numbers."""
+    X, Y = iris
+    M, lr, eps, max_iters = 16, 0.1, 1e-9, 300
+    N, D = X.shape
+    N, K = Y.shape
+    rng = np.random.default_rng(7)
+    W = rng.standard_normal((M, K)) * 0.01
+    V = rng.standard_normal((D, M)) * 0.01
+    dW = np.inf * np.ones_like(W)
+    t = 0
+    deck = [(W, V)]
+    while np.linalg.norm(dW) > eps and t < max_iters:
+        dW, dV = gradients(X, Y, W, V)
+        W = W - lr * dW
+        V = V - lr * dV
+        t += 1
+        deck.append((W, V))
+
+    run = gradient_descent(X, Y, M, max_iters=max_iters, rng=7, keep_every=1)
+    ours_W, ours_V = run
+    assert np.array_equal(ours_W, W) and np.array_equal(ours_V, V)
+    assert run.iterations == t == 300 and run.reason == "max_iters"
+    assert len(run.history) == 301
+    for kept, made in zip(run.history.iterates, deck, strict=True):
+        assert all(np.array_equal(a, b) for a, b in zip(kept, made, strict=True))
+
+
+def test_the_decks_signature_and_defaults():
+    code = gradient_descent.__code__
+    assert code.co_varnames[:6] == ("X", "Y", "M", "lr", "eps", "max_iters")
+    assert gradient_descent.__defaults__ == (0.1, 1e-9, 100000)
+    assert gradient_descent.__kwdefaults__["stop"] == "dW"
+    assert descend.__kwdefaults__["stop"] == "all"
+
+
+def test_on_iris_a_plateau_near_ln_3_then_learning(iris):
+    """E25, and E21: the norm of dW stays far above the deck's eps."""
+    X, Y = iris
+    run = gradient_descent(X, Y, 16, max_iters=3000, rng=0, keep_every=50)
+    h = run.history
+    assert h.cost[0] == pytest.approx(1.0986, abs=3e-3)
+    assert h.cost[h.iterations == 50][0] == pytest.approx(1.0986, abs=0.05)
+    assert h.cost[-1] < 0.3
+    assert h.norms["dW"].min() > 1e-4 and run.reason == "max_iters"
+    assert accuracy(TwoLayer().predict(X, *run), Y) > 0.9
+
+
+def test_rng_is_none_a_seed_or_a_generator(iris):
+    def start(rng):
+        return gradient_descent(*iris, 4, max_iters=0, rng=rng).parameters
+
+    W, V = start(3)
+    assert np.array_equal(W, start(np.random.default_rng(3))[0])
+    assert not np.array_equal(W, start(4)[0])
+    assert not np.array_equal(start(None)[0], start(None)[0])
+    assert W.shape == (4, 3) and V.shape == (3, 4) and abs(W).max() < 0.1
+
+
+def test_other_networks(iris):
+    X, Y = iris
+    network = TwoLayer("regression", "tanh", output_bias=True)
+    run = gradient_descent(X, Y, 5, max_iters=200, rng=0, lr=0.02, network=network)
+    assert run[0].shape == (6, 3) and len(run) == 2
+    assert run.history.cost[-1] < 0.7 * run.history.cost[0]
+    assert run.history.cost[-1] == network.cost(X, Y, *run)
+
+
+# ---- stop rules ----------------------------------------------------------------------
+
+
+def test_small_gradient_stops_after_the_step_it_made():
+    run = descend(bowl, np.array([8.0]), lr=0.5, eps=1.0)
+    # gradients 8, 4, 2, 1: the last is <= eps, and its step is still taken
+    assert run.reason == "small gradient" and run.iterations == 4
+    assert run.parameters[0].tolist() == [0.5]
+    (p,) = run
+    assert p is run.parameters[0]
+
+
+def test_the_decks_rule_looks_at_dW_alone_and_the_sound_one_at_all():
+    """E21: dW vanishes at once while dV is still 1."""
+
+    def slopes(W, V):
+        return 0 * W, 0 * V + 1
+
+    start = (np.zeros(2), np.zeros(2))
+    deck = descend(slopes, start, names=("W", "V"), stop="dW", max_iters=10)
+    assert (deck.reason, deck.iterations) == ("small gradient", 1)
+    sound = descend(slopes, start, names=("W", "V"), max_iters=10)
+    assert (sound.reason, sound.iterations) == ("max_iters", 10)
+    assert sound.history.norms["dV"][0] == pytest.approx(math.sqrt(2))
+
+
+def test_the_sound_rule_is_reachable_from_the_decks_program(iris):
+    X, Y = iris
+    norms = gradient_descent(X, Y, 3, rng=0, max_iters=0).history.norms
+    dW, both = norms["dW"][0], math.hypot(norms["dW"][0], norms["dV"][0])
+    eps = (dW + both) / 2  # above the norm of dW, below that of both
+    deck = gradient_descent(X, Y, 3, rng=0, eps=eps, max_iters=2)
+    assert (deck.reason, deck.iterations) == ("small gradient", 1)
+    sound = gradient_descent(X, Y, 3, rng=0, eps=eps, max_iters=2, stop="all")
+    assert sound.iterations == 2
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, 1e200])
+def test_diverged_ends_at_the_last_good_iterate(bad):
+    def slope(p):
+        return np.array([bad if p[0] < 3 else 1.0])
+
+    run = descend(slope, np.array([5.0]), lr=1.0)
+    assert run.reason == "diverged" and run.iterations == 3
+    assert run.parameters[0].tolist() == [2.0]
+    assert "try a smaller lr" in run.report
+
+
+def test_a_step_too_large_diverges_without_a_warning(iris):
+    X, Y = iris
+    network = TwoLayer("regression", "tanh")
+    run = gradient_descent(X, Y, 8, lr=100.0, rng=0, network=network)
+    assert run.reason == "diverged" and 0 < run.iterations < 100
+    assert len(run.history.cost) == len(run.history.iterates)
+
+
+def test_bad_data_is_an_error_not_a_divergence(iris):
+    X, Y = iris[0].copy(), iris[1]
+    X[3, 1] = np.nan
+    with pytest.raises(NotFiniteError, match=r"X\[3, 1\] is nan"):
+        gradient_descent(X, Y, 4, rng=0)
+
+
+def test_no_steps_at_all():
+    start = np.array([1.0, 2.0])
+    run = descend(bowl, start, max_iters=0)
+    assert run.iterations == 0 and run.reason == "max_iters"
+    assert run.parameters[0].tolist() == [1, 2] and run.history.iterations == [0]
+
+
+# ---- Ctrl-C --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("place", ["gradient", "cost"])
+def test_ctrl_c_returns_what_was_reached(place):
+    calls = {"gradient": 0, "cost": 0}
+
+    def count(where):
+        calls[where] += 1
+        if where == place and calls[where] == 26:
+            raise KeyboardInterrupt
+
+    def slope(p):
+        count("gradient")
+        return p
+
+    def height(p):
+        count("cost")
+        return float(p @ p) / 2
+
+    run = descend(slope, np.array([1.0]), cost=height, max_iters=1000, keep_every=1)
+    assert run.reason == "interrupted" and run.iterations == 25
+    assert run.parameters[0][0] == pytest.approx(0.9**25)
+    assert run.history.iterations.tolist() == list(range(26))
+    assert run.report.startswith("interrupted after 25 iterations of 1,000")
+
+
+# ---- history and words ---------------------------------------------------------------
+
+
+def test_history_holds_cost_norms_and_iterates(iris):
+    X, Y = iris
+    run = gradient_descent(X, Y, 4, max_iters=25, rng=1, keep_every=10)
+    h = run.history
+    assert h.iterations.tolist() == [0, 10, 20, 25] and len(h) == 4
+    for i, (W, V) in enumerate(h.iterates):
+        dW, dV = gradients(X, Y, W, V)
+        assert h.cost[i] == cost(X, Y, W, V)
+        assert h.norms["dW"][i] == pytest.approx(np.linalg.norm(dW), rel=1e-12)
+        assert h.norms["dV"][i] == pytest.approx(np.linalg.norm(dV), rel=1e-12)
+    assert h.iterates[-1][0] is run.parameters[0]
+    assert repr(h) == "History(4 iterates from 0 to 25; norms of dW, dV)"
+
+
+def test_history_is_short_unless_asked():
+    run = descend(bowl, np.array([1.0]), lr=1e-6, max_iters=5001)
+    assert len(run.history) <= 1002 and run.history.iterations[-1] == 5001
+    assert np.all(np.isnan(run.history.cost))
+
+
+def test_repr_says_which_rule_ended_it():
+    run = descend(bowl, np.array([8.0]), lr=0.5, eps=1.0, names=["w"], stop="dw")
+    assert repr(run) == "Descent: stopped after 4 iterations: ‖dw‖ <= 1; ‖dw‖ 5e-01"
+    half = descend(bowl, np.array([1.0]), cost=lambda p: 0.125, max_iters=1, eps=0.5)
+    assert half.report == (
+        "used all 1 iteration: ‖the gradient‖ stayed above 0.5; cost 0.125, ‖dp0‖ 9e-01"
+    )
+    assert isinstance(run, Descent)
+
+
+def test_parameters_are_promoted_and_never_changed():
+    start = np.array([4, 2])
+    run = descend(lambda p: (p,), [start], lr=0.5, max_iters=1)
+    assert run[0].tolist() == [2.0, 1.0] and start.tolist() == [4, 2]
+    number = descend(lambda w: 2 * float(w), 3.0, lr=0.25, max_iters=2)
+    assert number[0] == 0.75
+
+
+# ---- bad arguments -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        ({"lr": 0}, "lr is 0"),
+        ({"lr": math.nan}, "lr is nan"),
+        ({"eps": -1}, "eps is -1"),
+        ({"max_iters": 10.5}, "max_iters is 10.5"),
+        ({"max_iters": -1}, "max_iters is -1"),
+        ({"keep_every": 0}, "keep_every is 0"),
+        ({"stop": "dQ"}, "stop is 'dQ'; choose one of 'all', 'dW', 'dV'"),
+    ],
+)
+def test_arguments_out_of_range(iris, change, words):
+    with pytest.raises(ValueError, match=words):
+        gradient_descent(*iris, 4, **change)
+
+
+def test_arguments_that_do_not_fit(iris):
+    X, Y = iris
+    for M in (0, 2.5, True, "16"):
+        with pytest.raises(ValueError, match="M is .*hidden units"):
+            gradient_descent(X, Y, M)
+    with pytest.raises(ValueError, match=r"Y has shape \(150,\); expected N x C"):
+        gradient_descent(X, Y.argmax(1), 4)
+    with pytest.raises(ValueError, match=r"Y has shape \(149, 3\)"):
+        gradient_descent(X, Y[1:], 4)
+    with pytest.raises(ValueError, match=r"shapes \[\(3,\)\]; expected \[\(2,\)\]"):
+        descend(lambda p: np.ones(3), np.ones(2))
+    with pytest.raises(ValueError, match=r"shapes \[\(2,\)\]; expected"):
+        descend(lambda p, q: (p,), (np.ones(2), np.ones(2)))
+    with pytest.raises(ValueError, match=r"parameters\[0\] holds complex128"):
+        descend(bowl, np.array([1j]))
+    with pytest.raises(ValueError, match="parameters is empty"):
+        descend(bowl, ())
+    with pytest.raises(ValueError, match="names is .*expected 1 different"):
+        descend(bowl, np.ones(2), names=("a", "b"))
+
+
+# ---- the bar -------------------------------------------------------------------------
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock on which every look takes a tenth of a second."""
+    ticks = iter(range(10**9))
+    monkeypatch.setattr(descent.time, "perf_counter", lambda: next(ticks) * 0.11)
+
+
+def run_seen_on(stderr, monkeypatch, **options):
+    monkeypatch.setattr(sys, "stderr", stderr)
+    descend(bowl, np.array([1.0]), lr=1e-6, **{"max_iters": 5000, **options})
+    return stderr.getvalue()
+
+
+def test_a_long_run_at_a_terminal_shows_a_bar(monkeypatch, clock):
+    seen = run_seen_on(Terminal(), monkeypatch)
+    assert re.search(r"descent: .*\d+/5000", seen)
+
+
+def test_a_long_run_elsewhere_prints_nothing(monkeypatch, clock):
+    assert run_seen_on(io.StringIO(), monkeypatch) == ""
+
+
+def test_a_short_run_prints_nothing(monkeypatch):
+    assert run_seen_on(Terminal(), monkeypatch, max_iters=50) == ""
+
+
+def test_the_bar_can_be_asked_for_and_forbidden(monkeypatch, clock):
+    assert "descent" in run_seen_on(io.StringIO(), monkeypatch, progress=True)
+    assert run_seen_on(Terminal(), monkeypatch, progress=False) == ""
+
+
+def test_tqdm_is_imported_only_when_a_bar_is_shown():
+    import subprocess
+
+    code = (
+        "import sys, numpy as np; from comp551ad.byhand.descent import descend;"
+        "descend(lambda p: p, np.ones(2), max_iters=9); print('tqdm' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("False\n", "")
+
+
+def test_in_a_notebook_only_a_front_end_that_could_answer_is_watching():
+    """A person's front end allows input(); a program that runs notebooks doesn't."""
+    kernel, client = start_new_kernel()
+    try:
+        seen = []
+        for allow_stdin in (True, False):
+            client.execute_interactive(
+                "from comp551ad.byhand.descent import _someone_is_watching as w\n"
+                "print(w())",
+                allow_stdin=allow_stdin,
+                timeout=60,
+                output_hook=lambda m: seen.append(m["content"].get("text", "")),
+            )
+        assert "".join(seen).split() == ["True", "False"]
+    finally:
+        client.stop_channels()
+        kernel.shutdown_kernel(now=True)

@@ -1,0 +1,145 @@
+"""The house itself: style, imports that go down only, a cheap import, and the README's
+commands, which are what continuous integration runs."""
+
+import os
+import re
+import shutil
+import stat
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+NOTEBOOKS = [
+    path.relative_to(ROOT).as_posix()
+    for room in ("lectures", "exercises", "solutions")
+    for path in sorted((ROOT / room).glob("*.ipynb"))
+]
+
+
+def run(*command, cwd=ROOT, **options):
+    """Run a command and return what it printed, both streams in one."""
+    return subprocess.run(
+        [str(part) for part in command],
+        cwd=cwd,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding="utf-8",
+        timeout=100,
+        **options,
+    )
+
+
+# --- style --------------------------------------------------------------------
+
+
+def ruff(*arguments):
+    return run(sys.executable, "-m", "ruff", *arguments, "--no-cache")
+
+
+@pytest.mark.parametrize("command", ["check", "format --check"])
+def test_code_is_clean(command):
+    result = ruff(*command.split(), ".")
+    assert result.returncode == 0, result.stdout
+
+
+@pytest.mark.parametrize("command", ["check", "format --check"])
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_notebook_is_clean_and_79_columns_wide(command, name):
+    result = ruff(*command.split(), "--line-length", "79", name)
+    assert result.returncode == 0, (
+        f"{result.stdout}\nruff format --line-length 79 {name} mends the format"
+    )
+
+
+# --- imports go down only -----------------------------------------------------
+
+
+def lint_imports(folder):
+    program = shutil.which("lint-imports", path=sysconfig.get_path("scripts"))
+    return run(program, "--no-cache", "--no-logo", cwd=folder)
+
+
+def test_imports_go_down_only():
+    result = lint_imports(ROOT)
+    assert result.returncode == 0, result.stdout
+    assert "3 kept, 0 broken" in result.stdout
+
+
+@pytest.mark.parametrize(
+    "module, line, contract",
+    [
+        ("byhand/two_layer.py", "from comp551ad.autodiff import trace", "floors"),
+        ("byhand/two_layer.py", "from comp551ad import grad", "front-door"),
+        ("autodiff/trace.py", "from ..byhand.two_layer import cost", "floors"),
+        ("autodiff/trace.py", "def f():\n    from .. import show", "floors"),
+        ("gradcheck.py", "from .autodiff import trace", "floors"),
+        ("gradcheck.py", "from .byhand import two_layer", "floors"),
+        ("functions.py", "from . import gradcheck", "floors"),
+        ("show/rows.py", "from . import steppers", "steppers"),
+        ("a_new_room.py", "", "floors"),
+    ],
+)
+def test_an_import_that_goes_up_breaks_the_contract(tmp_path, module, line, contract):
+    shutil.copytree(ROOT / "comp551ad", tmp_path / "comp551ad")
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    with (tmp_path / "comp551ad" / module).open("a", encoding="utf-8") as file:
+        file.write(f"\n{line}\n")
+    result = lint_imports(tmp_path)
+    assert result.returncode == 1, result.stdout
+    broken = {
+        "floors": "Imports go down",
+        "steppers": "Steppers play",
+        "front-door": "The package's front door",
+    }[contract]
+    assert re.search(rf"^{broken}[^\n]* BROKEN$", result.stdout, flags=re.MULTILINE)
+
+
+def test_importing_the_package_imports_nothing_that_draws():
+    heavy = {"matplotlib", "ipywidgets", "graphviz", "IPython"}
+    names = f"sorted({heavy} & set(sys.modules))"
+    result = run(sys.executable, "-c", f"import sys, comp551ad; print({names})")
+    assert result.stdout.strip() == "[]"
+
+
+# --- the two commands ---------------------------------------------------------
+
+
+def commands():
+    """Return the README's commands: the lines that make an environment."""
+    return re.findall(r"^python3 -m venv .*$", README, flags=re.MULTILINE)
+
+
+def test_the_readme_has_two_commands_that_set_up_alike():
+    start, test = commands()
+    setup = "python3 -m venv .venv && .venv/bin/pip install -q -r requirements.txt && "
+    lab = r"\.venv/bin/jupyter lab --notebook-dir=\. (\S+)"
+    assert start.startswith(setup) and test.startswith(setup)
+    opened = re.fullmatch(lab, start.removeprefix(setup))
+    assert opened and (ROOT / opened[1]).is_file()
+    assert test.removeprefix(setup) == ".venv/bin/pytest -n 2"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="continuous integration runs bash")
+def test_continuous_integration_runs_the_readmes_test_command(tmp_path):
+    """`.ci/run` on a copy whose README has another test command runs that one."""
+    other = "python3 -m venv --help && echo CI is $CI && exit 7 # .venv/bin/pytest"
+    (tmp_path / "README.md").write_text(
+        README.replace(commands()[1], other), encoding="utf-8"
+    )
+    (tmp_path / ".ci").mkdir()
+    shutil.copy(ROOT / ".ci" / "run", tmp_path / ".ci")
+    browser = tmp_path / "bin" / "chromium"  # so that nothing is installed here
+    browser.parent.mkdir()
+    browser.write_text("#!/bin/sh\n")
+    browser.chmod(browser.stat().st_mode | stat.S_IXUSR)
+    path = f"{browser.parent}{os.pathsep}{os.environ['PATH']}"
+    result = run("bash", tmp_path / ".ci" / "run", env={**os.environ, "PATH": path})
+    assert f"+ {other}" in result.stdout
+    assert "CI is true" in result.stdout
+    assert result.returncode == 7

@@ -1,0 +1,356 @@
+"""What every committed notebook keeps to, so that none of them rots unseen.
+
+nbval runs the notebooks and compares what they print; it is blind to a cleared cell,
+to a cell that was told to be ignored, and to everything about style. Each check here
+takes a notebook and returns its faults as sentences. `FAULTY` holds, for each check,
+notebooks that it must object to: a check that cannot fail is no check.
+"""
+
+import json
+import re
+from pathlib import Path
+from statistics import median
+
+import nbformat
+import pytest
+from nbformat.v4 import (
+    new_code_cell,
+    new_markdown_cell,
+    new_notebook,
+    new_output,
+)
+
+ROOT = Path(__file__).parent.parent
+NOTEBOOKS = [
+    path.relative_to(ROOT).as_posix()
+    for room in ("lectures", "solutions")
+    for path in sorted((ROOT / room).glob("*.ipynb"))
+]
+
+MAX_OUTPUT_BYTES = 500_000
+MAX_CELL_LINES, MAX_MEDIAN_LINES, MAX_COLUMNS = 20, 6, 79
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+# nbval also reads these as comments, where no reason can stand beside them.
+IGNORING_TAG = re.compile(r"nbval-(ignore-output|skip)")
+IGNORING_COMMENT = re.compile(
+    r"#\s*(NBVAL_IGNORE_OUTPUT|NBVAL_SKIP|PYTEST_VALIDATE_IGNORE_OUTPUT)"
+)
+ABSOLUTE_PATH = re.compile(r"(?<![\w./:~-])/(home|tmp|work|root|Users)\b|\bC:\\")
+ANSI_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+DATA_URI = re.compile(r"data:[\w/+.-]+;base64,[\w+/=\s]*")
+
+
+def code_cells(notebook):
+    """Yield (number of the cell in the notebook from 1, cell)."""
+    for number, cell in enumerate(notebook.cells, 1):
+        if cell.cell_type == "code":
+            yield number, cell
+
+
+def outputs(notebook):
+    """Yield (number of the cell, output)."""
+    for number, cell in code_cells(notebook):
+        for output in cell.outputs:
+            yield number, output
+
+
+def code_lines(cell):
+    return [line for line in cell.source.splitlines() if line.strip()]
+
+
+def output_texts(output):
+    """Yield what an output shows as text, without colours and inlined pictures."""
+    data = output.get("data", {})
+    texts = [text for text in data.values() if isinstance(text, str)]
+    texts += [output.get("text", ""), output.get("evalue", "")]
+    texts += output.get("traceback", [])
+    for text in texts:
+        yield DATA_URI.sub("", ANSI_COLOUR.sub("", text))
+
+
+# --- the checks ---------------------------------------------------------------
+
+
+def was_run_from_top_to_bottom(notebook):
+    """nbval never compares a cell whose execution count is null."""
+    for turn, (number, cell) in enumerate(code_cells(notebook), 1):
+        if cell.execution_count is None:
+            yield f"cell {number} was never run, so its output is compared by nobody"
+        elif cell.execution_count != turn:
+            yield f"cell {number} was run as number {cell.execution_count}, not {turn}"
+
+
+def gives_reasons_for_ignored_outputs(notebook):
+    for number, cell in code_cells(notebook):
+        tags = " ".join(cell.metadata.get("tags", []))
+        if IGNORING_COMMENT.search(cell.source):
+            yield f"cell {number} is ignored by a comment: use the tag and a reason"
+        if IGNORING_TAG.search(tags) and not cell.metadata.get("reason", "").strip():
+            yield f"cell {number} is tagged {tags!r} without a 'reason' in its metadata"
+
+
+def prints_no_warning(notebook):
+    for number, output in outputs(notebook):
+        if output.get("name") == "stderr":
+            yield f"cell {number} wrote to stderr: {output.text.strip()[:200]!r}"
+
+
+def fails_only_on_purpose(notebook):
+    for number, cell in code_cells(notebook):
+        failed = any(output.output_type == "error" for output in cell.outputs)
+        meant = "raises-exception" in cell.metadata.get("tags", [])
+        if failed and not meant:
+            yield f"cell {number} failed and is not tagged 'raises-exception'"
+        if meant and not failed:
+            yield f"cell {number} is tagged 'raises-exception' and did not fail"
+
+
+def names_no_absolute_path(notebook):
+    for number, cell in enumerate(notebook.cells, 1):
+        if found := ABSOLUTE_PATH.search(DATA_URI.sub("", cell.source)):
+            yield f"cell {number} has an absolute path in its source: {found[0]!r}"
+    for number, output in outputs(notebook):
+        for text in output_texts(output):
+            if found := ABSOLUTE_PATH.search(text):
+                around = text[max(0, found.start() - 20) : found.end() + 40]
+                yield f"cell {number} has an absolute path in its output: {around!r}"
+
+
+def has_no_heavy_output(notebook):
+    for number, output in outputs(notebook):
+        size = len(json.dumps(output, ensure_ascii=False).encode())
+        if size > MAX_OUTPUT_BYTES:
+            yield f"cell {number} has an output of {size:,} bytes"
+
+
+def saves_no_widget(notebook):
+    """A saved widget shows nothing in a fresh clone but takes room in it."""
+    if "widgets" in notebook.metadata:
+        yield "the notebook's metadata saves the state of its widgets"
+    for number, output in outputs(notebook):
+        if WIDGET_VIEW in output.get("data", {}):
+            yield f"cell {number} saves a widget's view"
+
+
+def has_short_cells(notebook):
+    sizes = [len(code_lines(cell)) for _, cell in code_cells(notebook)]
+    for (number, _), size in zip(code_cells(notebook), sizes, strict=True):
+        if not 0 < size <= MAX_CELL_LINES:
+            yield f"cell {number} has {size} lines of code, not 1 to {MAX_CELL_LINES}"
+    if sizes and median(sizes) > MAX_MEDIAN_LINES:
+        yield f"the median cell has {median(sizes):g} lines, over {MAX_MEDIAN_LINES}"
+
+
+def has_short_lines(notebook):
+    for number, cell in code_cells(notebook):
+        for line in cell.source.splitlines():
+            if len(line) > MAX_COLUMNS:
+                yield f"cell {number} has a line of {len(line)} columns: {line!r}"
+
+
+def opens_with_a_title(notebook):
+    first = notebook.cells[0] if notebook.cells else None
+    if first is None or first.cell_type != "markdown":
+        yield "the first cell is not prose"
+    elif not first.source.startswith("# "):
+        yield f"the first cell is not a title: {first.source[:40]!r}"
+
+
+def asks_for_the_common_kernel(notebook):
+    name = notebook.metadata.get("kernelspec", {}).get("name")
+    if name != "python3":
+        yield f"the kernel is {name!r}, not 'python3'"
+
+
+def describes_its_pictures(notebook):
+    """Every picture in prose or HTML has words for a reader who cannot see it."""
+    shown = [
+        (number, cell.source)
+        for number, cell in enumerate(notebook.cells, 1)
+        if cell.cell_type == "markdown"
+    ]
+    shown += [
+        (number, output.data["text/html"])
+        for number, output in outputs(notebook)
+        if "text/html" in output.get("data", {})
+    ]
+    for number, text in shown:
+        for tag in re.findall(r"<img\b[^>]*>", text, flags=re.IGNORECASE):
+            if not re.search(r"""\balt\s*=\s*(["'])\s*[^"'\s]""", tag):
+                yield f"cell {number} shows a picture without alt text: {tag[:60]}"
+        if re.search(r"!\[\s*\]\(", text):
+            yield f"cell {number} shows a picture without alt text in its prose"
+
+
+CHECKS = [
+    was_run_from_top_to_bottom,
+    gives_reasons_for_ignored_outputs,
+    prints_no_warning,
+    fails_only_on_purpose,
+    names_no_absolute_path,
+    has_no_heavy_output,
+    saves_no_widget,
+    has_short_cells,
+    has_short_lines,
+    opens_with_a_title,
+    asks_for_the_common_kernel,
+    describes_its_pictures,
+]
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_notebook(name, check):
+    notebook = nbformat.read(ROOT / name, as_version=4)
+    assert list(check(notebook)) == []
+
+
+# --- the checks, checked ------------------------------------------------------
+
+
+def made_up(*cells, kernel="python3", title="# A title"):
+    """Return a sound notebook with these cells under its title."""
+    notebook = new_notebook(cells=[new_markdown_cell(title), *cells])
+    notebook.metadata["kernelspec"] = {"name": kernel, "display_name": "Python 3"}
+    return notebook
+
+
+def code(source="1 + 1", *outputs, count=1, **metadata):
+    return new_code_cell(
+        source, execution_count=count, outputs=list(outputs), metadata=metadata
+    )
+
+
+def shown(mime, data):
+    return new_output("display_data", data={mime: data})
+
+
+def written(text, name="stdout"):
+    return new_output("stream", name=name, text=text)
+
+
+def raised(traceback):
+    return new_output("error", ename="E", evalue="no", traceback=[traceback])
+
+
+def with_saved_widgets():
+    notebook = made_up(code())
+    notebook.metadata["widgets"] = {}
+    return notebook
+
+
+def lines(count):
+    return "\n".join(["x = 1"] * count)
+
+
+FAULTY = [
+    (was_run_from_top_to_bottom, made_up(code(count=None)), "never run"),
+    (was_run_from_top_to_bottom, made_up(code(count=2)), "as number 2, not 1"),
+    (
+        gives_reasons_for_ignored_outputs,
+        made_up(code(tags=["nbval-ignore-output"])),
+        "without a 'reason'",
+    ),
+    (
+        gives_reasons_for_ignored_outputs,
+        made_up(code(tags=["nbval-skip"], reason="  ")),
+        "without a 'reason'",
+    ),
+    (
+        gives_reasons_for_ignored_outputs,
+        made_up(code("# NBVAL_SKIP\n1")),
+        "by a comment",
+    ),
+    (
+        prints_no_warning,
+        made_up(code("f()", written("RuntimeWarning: overflow", name="stderr"))),
+        "overflow",
+    ),
+    (fails_only_on_purpose, made_up(code("f()", raised("no"))), "failed and is not"),
+    (
+        fails_only_on_purpose,
+        made_up(code(tags=["raises-exception"])),
+        "did not fail",
+    ),
+    (names_no_absolute_path, made_up(code("open('/home/ann/x')")), "'/home'"),
+    (names_no_absolute_path, made_up(code("open('C:\\\\x')")), "C:"),
+    (
+        names_no_absolute_path,
+        made_up(new_markdown_cell("see /work/notes")),
+        "in its source",
+    ),
+    (
+        names_no_absolute_path,
+        made_up(code("1", written("saved to /tmp/x\n"))),
+        "in its output",
+    ),
+    (
+        names_no_absolute_path,
+        made_up(code("1", shown("text/html", "<a href='/Users/ann/x'>"))),
+        "in its output",
+    ),
+    (
+        names_no_absolute_path,
+        made_up(code("f()", raised("File \x1b[32m/root/x.py:3\x1b[39m"))),
+        "in its output",
+    ),
+    (
+        has_no_heavy_output,
+        made_up(code("1", shown("image/png", "A" * 500_001))),
+        "bytes",
+    ),
+    (saves_no_widget, made_up(code("1", shown(WIDGET_VIEW, {}))), "widget's view"),
+    (saves_no_widget, with_saved_widgets(), "metadata saves"),
+    (has_short_cells, made_up(code(lines(21)), code("1"), code("2")), "has 21 lines"),
+    (has_short_cells, made_up(code("")), "has 0 lines"),
+    (
+        has_short_cells,
+        made_up(code(lines(7)), code(lines(7)), code("1")),
+        "median cell has 7",
+    ),
+    (has_short_lines, made_up(code("x = " + "1" * 76)), "80 columns"),
+    (opens_with_a_title, made_up(title="No title"), "not a title"),
+    (opens_with_a_title, new_notebook(cells=[code()]), "not prose"),
+    (opens_with_a_title, new_notebook(), "not prose"),
+    (asks_for_the_common_kernel, made_up(code(), kernel="venv"), "'venv'"),
+    (asks_for_the_common_kernel, new_notebook(), "None"),
+    (
+        describes_its_pictures,
+        made_up(code("1", shown("text/html", '<img src="data:,">'))),
+        "without alt text",
+    ),
+    (
+        describes_its_pictures,
+        made_up(code("1", shown("text/html", '<IMG alt=" " src="data:,">'))),
+        "without alt text",
+    ),
+    (describes_its_pictures, made_up(new_markdown_cell("![](x.png)")), "in its prose"),
+]
+
+
+@pytest.mark.parametrize(
+    "check, notebook, words", FAULTY, ids=[check.__name__ for check, *_ in FAULTY]
+)
+def test_check_objects_to_a_faulty_notebook(check, notebook, words):
+    faults = list(check(notebook))
+    assert len(faults) == 1
+    assert words in faults[0]
+
+
+def test_every_check_is_known_to_be_able_to_fail():
+    assert {check for check, *_ in FAULTY} == set(CHECKS)
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_check_accepts_a_sound_notebook(check):
+    picture = '<img alt="a graph" src="data:image/png;base64,AA+/home/AA==">'
+    sound = made_up(
+        new_markdown_cell("See [us](https://example.org/home/tmp): 1/work ![a b](x)."),
+        code("x = 1\n\nx", written("2 in ~/x and a/tmp/b\n")),
+        code("f()", shown("text/html", picture), count=2),
+        code("g()", raised("no"), count=3, tags=["raises-exception"]),
+        code("h()", count=4, tags=["nbval-ignore-output"], reason="prints a time"),
+        code(lines(20), shown("image/png", "A" * 400_000), count=5),
+        code("y = " + "1" * 75, count=6),
+    )
+    assert list(check(sound)) == []

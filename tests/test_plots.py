@@ -1,0 +1,270 @@
+"""What the plots show, that they say it in words, and the palette's contrasts."""
+
+import base64
+import re
+from types import SimpleNamespace
+
+import matplotlib
+import numpy as np
+import pytest
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt  # noqa: E402
+
+from comp551ad.show import palette  # noqa: E402
+from comp551ad.show.plots import (  # noqa: E402
+    figure_html,
+    plot_decision_boundary,
+    plot_error_curve,
+    plot_learning_curve,
+)
+
+POINTS = np.array([[0.0, 0], [1, 0], [0, 2], [1, 2], [3, 1], [3, 2]])
+LABELS = np.array([0, 0, 1, 1, 2, 2])
+ONE_HOT = np.eye(3)[LABELS]
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    settings = dict(matplotlib.rcParams)
+    yield
+    plt.close("all")
+    assert dict(matplotlib.rcParams) == settings
+
+
+def three_regions(X):
+    """Class 2 right of x = 2, otherwise 1 above y = 1, otherwise 0."""
+    return np.where(X[:, 0] > 2, 2, np.where(X[:, 1] > 1, 1, 0))
+
+
+def colour_at(ax, x, y):
+    """The colour drawn at a data point."""
+    ax.figure.canvas.draw()
+    column, row = ax.transData.transform((x, y))
+    image = np.asarray(ax.figure.canvas.buffer_rgba())
+    return matplotlib.colors.to_hex(image[-1 - int(row), int(column), :3] / 255).upper()
+
+
+@pytest.mark.parametrize("form", ["labels", "scores"])
+@pytest.mark.parametrize("Y", [LABELS, ONE_HOT, LABELS[:, None]])
+def test_regions_have_the_predicted_colours(form, Y):
+    def predict(X):
+        found = three_regions(X)
+        return found if form == "labels" else np.eye(3)[found] * 5 - 2
+
+    ax = plot_decision_boundary(predict, POINTS, Y)
+    assert colour_at(ax, 0.5, 0.5) == palette.CLASS_REGIONS[0]
+    assert colour_at(ax, 0.5, 1.5) == palette.CLASS_REGIONS[1]
+    assert colour_at(ax, 2.5, 0.5) == palette.CLASS_REGIONS[2]
+    drawn = [c for c in ax.collections if len(c.get_offsets()) == 2]
+    assert [c.get_offsets().tolist() for c in drawn] == [
+        POINTS[:2].tolist(),
+        POINTS[2:4].tolist(),
+        POINTS[4:].tolist(),
+    ]
+    assert len({c.get_paths()[0].vertices.tobytes() for c in drawn}) == 3  # markers
+
+
+@pytest.mark.parametrize("place", [0, 2])
+def test_bias_column_is_handed_to_predict(place):
+    X = np.insert(POINTS, place, 1.0, axis=1)
+    seen = []
+
+    def predict(rows):
+        seen.append(rows)
+        return three_regions(np.delete(rows, place, axis=1))
+
+    names = np.insert(np.array(["width", "length"], dtype=object), place, "bias")
+    ax = plot_decision_boundary(predict, X, LABELS, feature_names=names)
+    assert seen[0].shape[1] == 3 and np.all(seen[0][:, place] == 1)
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("width", "length")
+    assert colour_at(ax, 2.5, 0.5) == palette.CLASS_REGIONS[2]
+
+
+def test_one_column_of_probabilities():
+    Y = (POINTS[:, 0] > 2).astype(int)
+    ax = plot_decision_boundary(
+        lambda X: 1 / (1 + np.exp(2 - X[:, :1])), POINTS, Y, class_names=["no", "yes"]
+    )
+    assert colour_at(ax, 1.8, 0.5) == palette.CLASS_REGIONS[0]
+    assert colour_at(ax, 2.3, 0.5) == palette.CLASS_REGIONS[1]
+    assert [t.get_text() for t in ax.get_legend().get_texts()] == ["no", "yes"]
+
+
+def test_words_sizes_and_given_axes():
+    _, mine = plt.subplots()
+    ax = plot_decision_boundary(three_regions, POINTS, LABELS, title="Three", ax=mine)
+    assert ax is mine and ax.get_title() == "Three"
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("input 1", "input 2")
+    texts = [t.get_text() for t in ax.get_legend().get_texts()]
+    assert texts == ["class 0", "class 1", "class 2"]
+    for text in [
+        ax.title,
+        ax.xaxis.label,
+        *ax.get_xticklabels(),
+        *ax.get_yticklabels(),
+    ]:
+        assert text.get_fontsize() >= 13
+
+
+def test_more_classes_than_colours():
+    X = np.random.default_rng(0).standard_normal((20, 2))
+    ax = plot_decision_boundary(lambda X: np.zeros(len(X), int), X, np.arange(20) % 10)
+    assert len(ax.get_legend().get_texts()) == 10
+
+
+@pytest.mark.parametrize(
+    "predict, X, Y, options, words",
+    [
+        (three_regions, POINTS[:, :1], LABELS, {}, "N x 2, or N x 3"),
+        (three_regions, np.hstack([POINTS, POINTS[:, :1]]), LABELS, {}, "constant one"),
+        (three_regions, POINTS[0], LABELS, {}, "X must have rows and columns"),
+        (three_regions, POINTS * np.nan, LABELS, {}, "X holds nan"),
+        (three_regions, POINTS, LABELS[:3], {}, "Y must have one row for each"),
+        (three_regions, POINTS, ONE_HOT * 0.5, {}, "Y must be one-hot"),
+        (three_regions, POINTS, LABELS - 1, {}, "Y must hold class labels"),
+        (three_regions, POINTS, LABELS + 0.5, {}, "Y must hold class labels"),
+        (three_regions, POINTS, list("aabbcc"), {}, "Y must hold numbers"),
+        (lambda X: X[:3], POINTS, LABELS, {}, "what predict returns"),
+        (lambda X: X * np.nan, POINTS, LABELS, {}, "predict returns holds nan"),
+        (three_regions, POINTS, LABELS, {"class_names": ["a"]}, "class_names has 1"),
+        (three_regions, POINTS, LABELS, {"feature_names": ["a"]}, "feature_names has"),
+    ],
+)
+def test_refused_boundaries(predict, X, Y, options, words):
+    with pytest.raises(ValueError, match=words):
+        plot_decision_boundary(predict, X, Y, **options)
+
+
+def test_learning_curve_of_a_history():
+    history = SimpleNamespace(
+        iterations=[0, 9, 99],
+        cost=[1.1, 0.5, 0.1],
+        norms={"dW": [1e-2, 1e-1, 0.0], "dV": [1e-3, 1e-2, 1e-4]},
+    )
+    for source in (history, SimpleNamespace(history=history, iterations=99)):
+        ax = plot_learning_curve(source)
+        assert (ax.get_xscale(), ax.get_yscale()) == ("log", "log")
+        assert (ax.get_xlabel(), ax.get_ylabel()) == ("iteration + 1", "cost")
+        (line,) = ax.lines
+        assert line.get_xdata().tolist() == [1, 10, 100]
+        assert line.get_ydata().tolist() == [1.1, 0.5, 0.1]
+        (right,) = (other for other in ax.figure.axes if other is not ax)
+        assert right.get_yscale() == "log" and "gradient" in right.get_ylabel()
+        assert np.isnan(right.lines[0].get_ydata()[2])  # 0 has no logarithm
+        lines = [line, *right.lines]
+        assert len({line.get_linestyle() for line in lines}) == 3
+        texts = [t.get_text() for t in ax.get_legend().get_texts()]
+        assert texts == ["cost", "‖dW‖", "‖dV‖"]
+        ax.figure.canvas.draw()
+
+
+def test_learning_curve_of_arrays():
+    ax = plot_learning_curve(cost=[3.0, 2.0, 1.0], title="Mine")
+    assert ax.lines[0].get_xdata().tolist() == [1, 2, 3]
+    assert ax.get_title() == "Mine" and len(ax.figure.axes) == 1
+
+
+@pytest.mark.parametrize(
+    "options, words",
+    [
+        ({}, "cost is missing"),
+        ({"cost": []}, "cost must have one row"),
+        ({"cost": [1, np.nan]}, "cost holds nan"),
+        ({"cost": [1, 2], "iterations": [0]}, "cost has 2 values for 1"),
+        ({"cost": [1, 2], "iterations": [-1, 0]}, "iterations must be 0 or more"),
+        ({"cost": [1, 2], "norms": {"dW": [1]}}, "dW has 1 values for 2"),
+        ({"cost": [1, 2], "norms": [1, 2]}, "give a dict"),
+    ],
+)
+def test_refused_learning_curves(options, words):
+    with pytest.raises(ValueError, match=words):
+        plot_learning_curve(**options)
+
+
+def test_error_curve():
+    steps = [1e-3, 1e-2, 1e-1]
+    ax = plot_error_curve(steps, {"forward": [1e-3, 1e-2, 1e-1], "central": [0, 1, 2]})
+    assert [line.get_label() for line in ax.lines] == ["forward", "central"]
+    assert len({line.get_marker() for line in ax.lines}) == 2
+    assert np.isnan(ax.lines[1].get_ydata()[0])
+    for bad in ({}, {"a": [1]}):
+        with pytest.raises(ValueError, match="errors"):
+            plot_error_curve(steps, bad)
+    with pytest.raises(ValueError, match="steps must be above 0"):
+        plot_error_curve([0.0, 1], {"a": [1, 2]})
+
+
+def test_figure_html_is_repeatable_escaped_and_closed():
+    def draw():
+        ax = plot_decision_boundary(three_regions, POINTS, LABELS)
+        return figure_html(ax, 'Three regions, "0" < "1"\n and <2>')
+
+    first, second = draw(), draw()
+    assert plt.get_fignums() == []
+    assert first.png == second.png and first.png.startswith(b"\x89PNG")
+    page = first._repr_html_()
+    assert page.count("<") == 1
+    alt = "Three regions, &quot;0&quot; &lt; &quot;1&quot; and &lt;2&gt;"
+    assert f'alt="{alt}"' in page
+    data = re.search(r"base64,([^\"]+)\"", page).group(1)
+    assert base64.b64decode(data) == first.png
+    assert repr(first) == '[figure: Three regions, "0" < "1" and <2>]'
+
+
+def test_figure_html_wants_a_figure_and_words():
+    fig, _ = plt.subplots()
+    with pytest.raises(ValueError, match="alt must say"):
+        figure_html(fig, "  ")
+    with pytest.raises(TypeError, match="matplotlib figure or Axes"):
+        figure_html("fig", "words")
+
+
+# ---------------------------------------------------------------- the palette
+
+
+def contrast(one, other):
+    """Contrast ratio of two colours, WCAG 2.2."""
+
+    def luminance(hue):
+        parts = np.array([int(hue[k : k + 2], 16) / 255 for k in (1, 3, 5)])
+        linear = np.where(
+            parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4
+        )
+        return float(linear @ [0.2126, 0.7152, 0.0722])
+
+    dark, light = sorted((luminance(one), luminance(other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+def test_text_can_be_read():
+    assert contrast("#000000", "#FFFFFF") == pytest.approx(21)
+    for state in ("WAITING", "CURRENT", "DONE", "DISCARDABLE"):
+        fill, edge, text = (
+            getattr(palette, f"{state}_{part}") for part in ("FILL", "EDGE", "TEXT")
+        )
+        assert contrast(text, fill) >= 4.5
+        assert contrast(palette.INK, fill) >= 4.5
+        assert contrast(edge, palette.PAPER) >= 3
+        assert contrast(edge, fill) >= 3
+    texts = [name for name in vars(palette) if name.startswith("TEXT_")]
+    assert len(texts) == 4
+    for name in [*texts, "INK", "MUTED", "MESSAGE_TEXT"]:
+        assert contrast(getattr(palette, name), palette.PAPER) >= 4.5
+    for name in ("MESSAGE_EDGE", "EDGE"):
+        assert contrast(getattr(palette, name), palette.PAPER) >= 3
+    for region in palette.CLASS_REGIONS:
+        assert contrast(palette.INK, region) >= 4.5
+
+
+def test_palette_is_plain_and_complete():
+    constants = {k: v for k, v in vars(palette).items() if k.isupper()}
+    assert len(palette.CLASSES) == len(palette.CLASS_REGIONS) == 8
+    assert len(set(palette.CLASSES)) == len(set(palette.CLASS_MARKERS)) == 8
+    assert len(palette.LINES) == len(palette.LINE_DASHES)
+    for value in constants.values():
+        hues = [value] if isinstance(value, str) else value
+        for hue in hues:
+            if isinstance(hue, str) and hue.startswith("#"):
+                assert re.fullmatch(r"#[0-9A-F]{6}", hue)

@@ -1,0 +1,206 @@
+"""Every entry of the table, tried on its own examples: value, forward rule, reverse rule."""
+
+import inspect
+
+import numpy as np
+import pytest
+
+from comp551ad.autodiff.forward import full, push_forward
+from comp551ad.autodiff.primitives import PRIMITIVE_OF, PRIMITIVES, define, shape_of
+from comp551ad.autodiff.reverse import pull_back
+from comp551ad.autodiff.traced import apply, as_input, new_tape
+
+CASES = [
+    pytest.param(primitive, operands, parameters, id=f"{primitive.name}-{n}")
+    for primitive in PRIMITIVES.values()
+    for n, (operands, parameters) in enumerate(primitive.examples)
+]
+
+
+def run(primitive, operands, parameters):
+    """The primitive on a tape of its own, with every operand an input."""
+    with new_tape() as tape:
+        inputs = [tape.add_input(as_input(x, "x")) for x in operands]
+        result = apply(primitive, inputs, dict(parameters))
+    return tape.rows, result
+
+
+def value_at(primitive, operands, parameters):
+    return np.asarray(run(primitive, operands, parameters)[1].value)
+
+
+def directions(operands, seed):
+    rng = np.random.default_rng(seed)
+    return [rng.normal(size=np.shape(x)) for x in operands]
+
+
+def step(primitive, operands, tangents, parameters, h):
+    moved = [x + h * t for x, t in zip(operands, tangents, strict=True)]
+    return value_at(primitive, moved, parameters)
+
+
+def difference(primitive, operands, tangents, parameters, h=1e-3):
+    """The five-point difference quotient along the tangents."""
+    s = {
+        k: step(primitive, operands, tangents, parameters, k * h)
+        for k in (-2, -1, 1, 2)
+    }
+    return (8 * (s[1] - s[-1]) - (s[2] - s[-2])) / (12 * h)
+
+
+def without_numbers(primitive, operands, tangents):
+    """Some parameters are operands in disguise: heaviside's second, a constant exponent."""
+    return [
+        np.zeros_like(t) if _fixed(primitive, k) else t for k, t in enumerate(tangents)
+    ]
+
+
+def _fixed(primitive, k):
+    return primitive.jvp(k) is None
+
+
+@pytest.mark.parametrize(("primitive", "operands", "parameters"), CASES)
+def test_value_is_numpys(primitive, operands, parameters):
+    rows, result = run(primitive, operands, parameters)
+    assert len(rows) == len(operands) + 1, "a primitive is one row"
+    value = np.asarray(result.value)
+    assert value.dtype == np.float64
+    function = next(iter(primitive.functions))
+    if primitive.name == "where":
+        expected = np.where(parameters["condition"], *operands)
+    elif primitive.name == "getitem":
+        expected = np.asarray(operands[0])[parameters["index"]]
+    elif primitive.variadic:
+        expected = function(list(operands), **parameters)
+    else:
+        expected = function(*operands, **parameters)
+    np.testing.assert_allclose(value, expected, rtol=1e-15, atol=0)
+    assert value.shape == np.shape(expected)
+
+
+@pytest.mark.parametrize(("primitive", "operands", "parameters"), CASES)
+def test_jvp_is_the_difference_quotient(primitive, operands, parameters):
+    tangents = without_numbers(primitive, operands, directions(operands, 1))
+    rows, result = run(primitive, operands, parameters)
+    seeds = [(k, as_input(t, "t")) for k, t in enumerate(tangents)]
+    got = full(push_forward(rows, seeds)[-1], result.value)
+    expected = difference(primitive, operands, tangents, parameters)
+    if (primitive.name, parameters) == ("power", {}) and np.any(
+        np.equal(operands[0], 0)
+    ):
+        expected = (
+            expected * 0
+        )  # x**0 at 0: the convention, where differences step left
+    np.testing.assert_allclose(got, expected, rtol=1e-8, atol=1e-9)
+
+
+@pytest.mark.parametrize(("primitive", "operands", "parameters"), CASES)
+def test_vjp_is_the_transpose_of_jvp(primitive, operands, parameters):
+    """⟨g, jvp(t)⟩ = ⟨vjp(g), t⟩ for every operand by itself, for any g and t."""
+    rows, result = run(primitive, operands, parameters)
+    rng = np.random.default_rng(2)
+    g = rng.normal(size=shape_of(result.value))
+    adjoints = pull_back(rows, [(len(rows) - 1, as_input(g, "g"))])
+    for k, t in enumerate(directions(operands, 3)):
+        tangent = push_forward(rows, [(k, as_input(t, "t"))])[-1]
+        forward = np.sum(g * full(tangent, result.value))
+        backward = np.sum(full(adjoints[k], rows[k][1]) * t)
+        np.testing.assert_allclose(forward, backward, rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize(("primitive", "operands", "parameters"), CASES)
+def test_uniform_adjoint_equals_the_full_one(primitive, operands, parameters):
+    """A scalar in place of an array of equal entries gives the same adjoints."""
+    rows, result = run(primitive, operands, parameters)
+    last, y = len(rows) - 1, result.value
+    short = pull_back(rows, [(last, 0.7)])
+    full_size = pull_back(rows, [(last, np.full(shape_of(y), 0.7))])
+    for k in range(last):
+        np.testing.assert_allclose(
+            full(short[k], rows[k][1]),
+            full(full_size[k], rows[k][1]),
+            rtol=1e-13,
+            atol=1e-15,
+        )
+
+
+@pytest.mark.parametrize(("primitive", "operands", "parameters"), CASES)
+def test_many_tangents_at_once(primitive, operands, parameters):
+    """K tangents with an axis in front give what they give one by one."""
+    rows, result = run(primitive, operands, parameters)
+    for k in range(len(operands)):
+        singles = [directions(operands, seed)[k] for seed in (4, 5, 6)]
+        together = push_forward(rows, [(k, np.stack(singles))], many=True)[-1]
+        for n, t in enumerate(singles):
+            one = full(push_forward(rows, [(k, as_input(t, "t"))])[-1], result.value)
+            many = 0.0 * one if together is None else together[n]
+            assert np.shape(many) == np.shape(one)
+            np.testing.assert_allclose(many, one, rtol=1e-13, atol=1e-15)
+
+
+@pytest.mark.parametrize(("primitive", "operands", "parameters"), CASES)
+def test_rules_are_differentiable_themselves(primitive, operands, parameters):
+    """The derivative of the reverse pass, by differences of the reverse pass."""
+
+    def adjoints_of(*xs):
+        rows, result = run(primitive, xs, parameters)
+        g = np.cos(np.arange(np.size(result.value))).reshape(np.shape(result.value))
+        found = pull_back(rows, [(len(rows) - 1, as_input(g, "g"))])
+        return [_at(found[k], rows[k][1]) for k in range(len(xs))]
+
+    tangents = without_numbers(primitive, operands, directions(operands, 7))
+    with new_tape() as tape:
+        inputs = [tape.add_input(as_input(x, "x")) for x in operands]
+        adjoints = adjoints_of(*inputs)
+    seeds = [(k, as_input(t, "t")) for k, t in enumerate(tangents)]
+    moved = push_forward(tape.rows, seeds)
+    h = 1e-3
+    ahead, behind, far, back = (
+        adjoints_of(*[x + m * h * t for x, t in zip(operands, tangents, strict=True)])
+        for m in (1, -1, 2, -2)
+    )
+    for k, adjoint in enumerate(adjoints):
+        expected = (8 * (ahead[k] - behind[k]) - (far[k] - back[k])) / (12 * h)
+        got = moved[adjoint.index] if hasattr(adjoint, "index") else None
+        got = full(got, plain_value(adjoint))
+        np.testing.assert_allclose(got, expected, rtol=1e-7, atol=1e-8)
+
+
+def _at(adjoint, value):
+    adjoint = 0.0 if adjoint is None else adjoint
+    return np.broadcast_to(adjoint, shape_of(value)) if shape_of(value) else adjoint
+
+
+def plain_value(x):
+    return getattr(x, "value", x)
+
+
+def test_every_entry_says_all_there_is_to_say():
+    for primitive in PRIMITIVES.values():
+        assert primitive.functions, primitive
+        assert primitive.examples, primitive
+        for template in primitive.notation[:3]:
+            assert "{" in template, primitive
+        assert all(PRIMITIVE_OF[f] is primitive for f in primitive.functions)
+
+
+def test_a_name_can_be_defined_once():
+    sin = PRIMITIVES["sin"]
+    with pytest.raises(ValueError, match="'sin': already defined"):
+        define("sin", np.sin, sin.jvps, sin.vjps, notation=sin.notation, examples=[])
+
+
+def test_rules_are_static():
+    """A rule holds nothing but its text: no closure that keeps arrays alive."""
+    for primitive in PRIMITIVES.values():
+        rules = (
+            (primitive.jvps, primitive.vjps)
+            if primitive.variadic
+            else (*primitive.jvps, *primitive.vjps)
+        )
+        for rule in rules:
+            assert (
+                rule is None
+                or not inspect.getclosurevars(rule).nonlocals
+                or (set(inspect.getclosurevars(rule).nonlocals) <= {"reduce"})
+            )

@@ -1,0 +1,279 @@
+"""comp551ad/byhand/two_layer.py: S05–S09 by hand, against the deck and differences."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+
+from comp551ad.byhand.two_layer import (
+    HEADS,
+    HIDDEN,
+    NotFiniteError,
+    TwoLayer,
+    accuracy,
+    cost,
+    gradients,
+)
+from comp551ad.datasets import load_iris
+from comp551ad.functions import logistic, softmax
+
+
+def small_weights(D=3, M=16, C=3, seed=0, scale=0.01):
+    rng = np.random.default_rng(seed)
+    return scale * rng.normal(size=(M, C)), scale * rng.normal(size=(D, M))
+
+
+@pytest.fixture
+def iris():
+    return (*load_iris(), *small_weights())
+
+
+def central(f, A, step=1e-6):
+    """∂f/∂A entry by entry, by central differences; f takes the changed array."""
+    slope = np.zeros_like(A)
+    for at in np.ndindex(A.shape):
+        up, down = A.copy(), A.copy()
+        up[at] += step
+        down[at] -= step
+        slope[at] = (f(up) - f(down)) / (2 * step)
+    return slope
+
+
+# ---- the deck's own ------------------------------------------------------------------
+
+
+def test_the_cost_starts_at_ln_3(iris):
+    """E25; with all-zero weights it is ln 3 exactly, and E22 would make it ln 450."""
+    X, Y, W, V = iris
+    assert cost(X, Y, W, V) == pytest.approx(1.0986, abs=2e-3)
+    assert cost(X, Y, 0 * W, 0 * V) == pytest.approx(math.log(3), rel=1e-15)
+    U = np.zeros((150, 3))
+    wrong = -np.mean(np.sum(U * Y, 1) - np.log(np.sum(np.exp(U))))
+    assert wrong == pytest.approx(6.109247582764365)
+
+
+def test_a_cost_worked_out_on_paper():
+    X, V, W = np.array([[0.0]]), np.array([[7.0]]), np.array([[0.0, math.log(9)]])
+    Y = np.array([[1.0, 0.0]])  # z = σ(0) = ½, u = (0, ln 3), ŷ = (¼, ¾)
+    assert cost(X, Y, W, V) == pytest.approx(math.log(4), rel=1e-15)
+    dW, dV = gradients(X, Y, W, V)
+    assert dW == pytest.approx(np.array([[-0.375, 0.375]]), rel=1e-15)
+    assert dV == pytest.approx(np.array([[0.0]]))  # x = 0
+    _, dV = gradients(np.array([[2.0]]), Y, W, 0 * V)
+    assert dV == pytest.approx(np.array([[0.75 * math.log(9) * 0.25 * 2]]), rel=1e-15)
+
+
+def test_gradients_are_the_slides_bit_for_bit(iris):
+    X, Y, W, V = iris
+    N = X.shape[0]
+    Z = logistic(np.dot(X, V))
+    Yh = softmax(np.dot(Z, W))
+    dY = Yh - Y
+    dW = np.dot(Z.T, dY) / N
+    dZ = np.dot(dY, W.T)
+    dV = np.dot(X.T, dZ * Z * (1 - Z)) / N
+    got = gradients(X, Y, W, V)
+    assert np.array_equal(got[0], dW) and np.array_equal(got[1], dV)
+    assert got[0].shape == (16, 3) and got[1].shape == (3, 16)
+
+
+def test_the_general_network_is_the_decks_bit_for_bit(iris):
+    network = TwoLayer("multiclass", "logistic")
+    assert network == TwoLayer()
+    for seed, scale in ((0, 0.01), (1, 1.0), (2, 30.0)):
+        args = (*iris[:2], *small_weights(seed=seed, scale=scale))
+        assert network.cost(*args) == cost(*args)
+        for ours, deck in zip(network.gradients(*args), gradients(*args), strict=True):
+            assert np.array_equal(ours, deck)
+
+
+def test_the_tracer_finds_the_decks_names():
+    assert {"Q", "Z", "U", "nll"} <= set(cost.__code__.co_varnames)
+    assert {"Q", "Z", "U", "Yh", "dU", "dW", "dZ", "dQ", "dV"} <= set(
+        gradients.__code__.co_varnames
+    )
+
+
+# ---- three heads, three hidden activations, with and without output bias -------------
+
+
+@pytest.mark.parametrize("output_bias", [False, True])
+@pytest.mark.parametrize("head, hidden", [*itertools.product(HEADS, HIDDEN)])
+def test_gradients_agree_with_central_differences(head, hidden, output_bias):
+    rng = np.random.default_rng(3)
+    N, D, M, C = 7, 3, 4, 2
+    X = np.concatenate([rng.normal(size=(N, D - 1)), np.ones((N, 1))], axis=1)
+    W, V = rng.normal(size=(M + output_bias, C)), rng.normal(size=(D, M))
+    Y = {
+        "regression": rng.normal(size=(N, C)),
+        "binary": rng.integers(0, 2, size=(N, C)).astype(float),
+        "multiclass": np.eye(C)[rng.integers(0, C, N)],
+    }[head]
+    network = TwoLayer(head, hidden, output_bias)
+    dW, dV = network.gradients(X, Y, W, V)
+    assert dW.shape == W.shape and dV.shape == V.shape
+    by_W = central(lambda A: network.cost(X, Y, A, V), W)
+    by_V = central(lambda A: network.cost(X, Y, W, A), V)
+    np.testing.assert_allclose(dW, by_W, rtol=1e-7, atol=1e-9)
+    np.testing.assert_allclose(dV, by_V, rtol=1e-7, atol=1e-9)
+    assert np.max(np.abs(dV)) > 1e-2  # not a comparison of zeros
+
+
+def test_costs_are_their_definitions():
+    """S06, with the leading minus that the slide lacks (E01, E02)."""
+    rng = np.random.default_rng(5)
+    X, (W, V) = rng.normal(size=(6, 3)), small_weights(M=4, C=2, scale=1.0)
+    label = np.eye(2)[rng.integers(0, 2, 6)]
+    real = rng.normal(size=(6, 2))
+
+    def both(head, Y):
+        network = TwoLayer(head, "tanh")
+        return network.cost(X, Y, W, V), network.predict(X, W, V)
+
+    got, Yh = both("regression", real)
+    assert got == pytest.approx(0.5 * np.sum((Yh - real) ** 2) / 6)
+    got, Yh = both("binary", label)
+    loss = -label * np.log(Yh) - (1 - label) * np.log(1 - Yh)
+    assert got == pytest.approx(np.sum(loss) / 6)
+    got, Yh = both("multiclass", label)
+    assert got == pytest.approx(-np.sum(label * np.log(Yh)) / 6)
+    assert np.sum(Yh, 1) == pytest.approx(np.ones(6))
+
+
+def test_two_classes_are_the_binary_head():
+    """softmax of (u, 0) is logistic of u."""
+    X, (W, V) = load_iris().X, small_weights(C=1, scale=1.0)
+    Y = np.eye(2)[np.arange(150) % 2]
+    one = TwoLayer("binary").cost(X, Y[:, :1], W, V)
+    two = cost(X, Y, np.concatenate([W, 0 * W], axis=1), V)
+    assert one == pytest.approx(two, rel=1e-13)
+
+
+def test_the_output_bias_is_the_last_row_of_W():
+    X, Y = load_iris()
+    W, V = small_weights(scale=1.0)
+    b = np.array([[0.5, -1.0, 2.0]])
+    network = TwoLayer(output_bias=True)
+    with_bias = np.concatenate([W, b])
+    Z = logistic(X @ V)
+    assert network.predict(X, with_bias, V) == pytest.approx(softmax(Z @ W + b))
+    dW, _ = network.gradients(X, Y, with_bias, V)
+    Yh = network.predict(X, with_bias, V)
+    assert dW[-1] == pytest.approx(np.mean(Yh - Y, axis=0))
+    zero = np.concatenate([W, 0 * b])  # a bias of zero changes nothing below
+    for ours, deck in zip(
+        network.gradients(X, Y, zero, V), gradients(X, Y, W, V), strict=True
+    ):
+        assert ours[: len(deck)] == pytest.approx(deck, rel=1e-12)
+
+
+@pytest.mark.parametrize("head, hidden", [*itertools.product(HEADS, HIDDEN)])
+def test_far_logits(head, hidden):
+    """±1e4 at the output: no overflow, no nan, and the loss a finite straight line."""
+    X, V = np.array([[1.0], [1.0]]), np.array([[50.0]])
+    W = np.array([[1e4, -1e4]]) / HIDDEN[hidden][0](50.0)
+    Y = np.array([[0.0, 1.0], [1.0, 0.0]])
+    network = TwoLayer(head, hidden)
+    expected = {"regression": 1e8, "binary": 1e4, "multiclass": 1e4}[head]
+    assert network.cost(X, Y, W, V) == pytest.approx(expected, rel=1e-3)
+    assert all(np.all(np.isfinite(g)) for g in network.gradients(X, Y, W, V))
+    V = np.array([[-1e4]])  # and ±1e4 at the hidden layer
+    assert math.isfinite(network.cost(X, Y, W * 1e-4, V))
+    assert all(np.all(np.isfinite(g)) for g in network.gradients(X, Y, W, V))
+
+
+def test_unknown_names_list_the_known():
+    with pytest.raises(ValueError, match="head is 'softmax'.*'regression', 'binary'"):
+        TwoLayer("softmax")
+    with pytest.raises(ValueError, match="hidden is 'ReLU'.*'tanh', 'relu'"):
+        TwoLayer("binary", "ReLU")
+
+
+def test_accuracy():
+    Yh = np.array([[0.6, 0.4], [0.2, 0.8], [0.9, 0.1], [0.3, 0.7]])
+    assert accuracy(Yh, np.eye(2)[[0, 1, 1, 1]]) == 0.75
+    assert accuracy(Yh[:, :1], np.array([[1], [0], [1], [1]])) == 0.75
+    with pytest.raises(ValueError, match=r"Y \(4,\); expected both N x C"):
+        accuracy(Yh, np.zeros(4))
+
+
+# ---- bad arguments -------------------------------------------------------------------
+
+CALLS = [cost, gradients, TwoLayer().cost, TwoLayer().gradients]
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize(
+    "name, change, words",
+    [
+        ("X", lambda X: X[0], r"X has shape \(3,\); expected N x D: .*X\[n:n\+1\]"),
+        ("X", lambda X: X.tolist(), r"X is a list; .*np\.array\(X\)"),
+        ("Y", lambda Y: Y.argmax(1), r"Y has shape \(150,\).*np\.eye\(C\)"),
+        ("Y", lambda Y: Y[:149], r"Y has shape \(149, 3\).*\(150, 3\)"),
+        ("Y", lambda Y: Y[:, :1], r"Y has shape \(150, 1\).*\(150, 3\)"),
+        ("Y", lambda Y: None, "Y is a NoneType"),
+        ("V", lambda V: V.T, r"V has shape \(16, 3\).*D = 3"),
+        ("V", lambda V: V[:2], r"V has shape \(2, 16\).*bias"),
+        ("W", lambda W: W[:5], r"W has shape \(5, 3\).*16 rows"),
+        ("W", lambda W: W[:0], r"W has shape \(0, 3\).*no axis empty"),
+        ("X", lambda X: X + 0j, "X holds complex128.*X.real"),
+        ("Y", lambda Y: Y * 1j, "Y holds complex128"),
+        ("W", lambda W: W.astype(object), "W holds object"),
+        ("V", lambda V: V.astype(str), "V holds <U"),
+    ],
+)
+def test_misfits_name_the_argument(iris, call, name, change, words):
+    given = dict(zip("XYWV", iris, strict=True))
+    given[name] = change(given[name])
+    with pytest.raises(ValueError, match=words):
+        call(**given)
+
+
+def test_misfit_with_output_bias(iris):
+    with pytest.raises(ValueError, match=r"W has shape .* \(M \+ 1\) x C with 17 rows"):
+        TwoLayer(output_bias=True).cost(*iris)
+    with pytest.raises(ValueError, match="V has shape"):
+        TwoLayer().predict(iris[0], iris[2], iris[3].T)
+
+
+@pytest.mark.filterwarnings("ignore:.*encountered in:RuntimeWarning")
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("name", "XYWV")
+@pytest.mark.parametrize("at", [(0, 0), (2, 1)])
+def test_not_finite_names_the_entry(iris, call, bad, name, at):
+    given = dict(zip("XYWV", iris, strict=True))
+    given[name] = given[name].copy()
+    given[name][at] = bad
+    words = rf"{name}\[{at[0]}, {at[1]}\] is {bad} \(1 such\); expected finite"
+    with pytest.raises(NotFiniteError, match=words):
+        call(**given)
+
+
+@pytest.mark.filterwarnings("ignore:.*encountered in:RuntimeWarning")
+def test_overflow_on_the_way_is_an_error_too():
+    X = W = V = np.full((1, 1), 1e200)
+    Y = -X
+    for call in (TwoLayer("regression", "relu").cost, TwoLayer("regression").cost):
+        with pytest.raises(NotFiniteError, match="finite but the result overflows"):
+            call(X, Y, W, V)
+    with pytest.raises(NotFiniteError, match="finite but the result overflows"):
+        TwoLayer("regression", "relu").gradients(X, Y, W, V)
+
+
+def test_large_but_fine_is_no_false_alarm():
+    X, Y, W = np.full((2, 1), 1.7e308), np.eye(2), np.zeros((1, 2))
+    assert cost(X, Y, W, np.full((1, 1), 1e-308)) == pytest.approx(math.log(2))
+
+
+def test_integers_are_promoted_and_nothing_is_changed(iris):
+    X, Y, W, V = (np.round(10 * A).astype(int) for A in iris)
+    Y = Y // 10
+    as_floats = [A.astype(float) for A in (X, Y, W, V)]
+    copies = [A.copy() for A in (X, Y, W, V)]
+    assert cost(X, Y, W, V) == cost(*as_floats)
+    for one, other in zip(gradients(X, Y, W, V), gradients(*as_floats), strict=True):
+        assert one.dtype == np.float64 and np.array_equal(one, other)
+    for before, after in zip(copies, (X, Y, W, V), strict=True):
+        assert np.array_equal(before, after)
