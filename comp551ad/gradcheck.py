@@ -30,7 +30,7 @@ EPSILON = float(np.finfo(np.float64).eps)
 SHARP = 1e-8  # a bar this small beside the derivative needs no further step
 SAFETY = 6.0  # rounding counts this many times its measured standard deviation
 RESOLVED = 1e-3  # a one-sided derivative with a wider relative bar proves nothing
-LARGEST_LADDER = 12  # steps tried for one coordinate
+LARGEST_LADDER = 18  # steps tried for one coordinate
 
 
 # ---------------------------------------------------------------- the formulas
@@ -436,7 +436,7 @@ class _Witness:
             best = self._measure(path)
         noise = self.noise
         if best is not None and abs(path.claim - best.estimate) > best.bar:
-            noise = max(noise, _noise_in(path.along, best.step / 4, 6))
+            noise = max(noise, _noise_in(path.along, best.step / 8, 6))
             if self.slopes is None:
                 best = self._measure_again(path, best, noise)
         size = self._size_of_slope(path, best)
@@ -468,6 +468,8 @@ class _Witness:
         if below is not None:
             direction, step = -1, below / 4
         for _ in range(LARGEST_LADDER):
+            if step < 2.0**-36 * path.size:
+                break  # too little of the step would survive in x + step
             now = self._measure_with(path, step)
             if not math.isfinite(now.bar):  # f ends within the step
                 if direction > 0:
@@ -559,7 +561,9 @@ class _Witness:
             rough = max(noise, EPSILON / 2 * abs(along(sign * step)))
             rounding = SAFETY * 7 * rough / step
             now = _Measurement(estimate, abs(fine - coarse), rounding, step)
-            if math.isfinite(now.bar) and (best is None or now.bar < best.bar):
+            if math.isfinite(now.bar) and (
+                best is None or now.bar < best.bar or _belies(now, best)
+            ):
                 best = now
             step /= 8
         return best

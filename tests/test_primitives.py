@@ -20,7 +20,7 @@ CASES = [
 def run(primitive, operands, parameters):
     """The primitive on a tape of its own, with every operand an input."""
     with new_tape() as tape:
-        inputs = [tape.add_input(as_input(x, "x")) for x in operands]
+        inputs = [tape.add_input(as_input(x, lambda: "x")) for x in operands]
         result = apply(primitive, inputs, dict(parameters))
     return tape.rows, result
 
@@ -82,7 +82,7 @@ def test_value_is_numpys(primitive, operands, parameters):
 def test_jvp_is_the_difference_quotient(primitive, operands, parameters):
     tangents = without_numbers(primitive, operands, directions(operands, 1))
     rows, result = run(primitive, operands, parameters)
-    seeds = [(k, as_input(t, "t")) for k, t in enumerate(tangents)]
+    seeds = [(k, as_input(t, lambda: "t")) for k, t in enumerate(tangents)]
     got = full(push_forward(rows, seeds)[-1], result.value)
     expected = difference(primitive, operands, tangents, parameters)
     if (primitive.name, parameters) == ("power", {}) and np.any(
@@ -100,9 +100,9 @@ def test_vjp_is_the_transpose_of_jvp(primitive, operands, parameters):
     rows, result = run(primitive, operands, parameters)
     rng = np.random.default_rng(2)
     g = rng.normal(size=shape_of(result.value))
-    adjoints = pull_back(rows, [(len(rows) - 1, as_input(g, "g"))])
+    adjoints = pull_back(rows, [(len(rows) - 1, as_input(g, lambda: "g"))])
     for k, t in enumerate(directions(operands, 3)):
-        tangent = push_forward(rows, [(k, as_input(t, "t"))])[-1]
+        tangent = push_forward(rows, [(k, as_input(t, lambda: "t"))])[-1]
         forward = np.sum(g * full(tangent, result.value))
         backward = np.sum(full(adjoints[k], rows[k][1]) * t)
         np.testing.assert_allclose(forward, backward, rtol=1e-12, atol=1e-13)
@@ -132,7 +132,7 @@ def test_many_tangents_at_once(primitive, operands, parameters):
         singles = [directions(operands, seed)[k] for seed in (4, 5, 6)]
         together = push_forward(rows, [(k, np.stack(singles))], many=True)[-1]
         for n, t in enumerate(singles):
-            one = full(push_forward(rows, [(k, as_input(t, "t"))])[-1], result.value)
+            one = full(push_forward(rows, [(k, as_input(t, lambda: "t"))])[-1], result.value)
             many = 0.0 * one if together is None else together[n]
             assert np.shape(many) == np.shape(one)
             np.testing.assert_allclose(many, one, rtol=1e-13, atol=1e-15)
@@ -145,14 +145,14 @@ def test_rules_are_differentiable_themselves(primitive, operands, parameters):
     def adjoints_of(*xs):
         rows, result = run(primitive, xs, parameters)
         g = np.cos(np.arange(np.size(result.value))).reshape(np.shape(result.value))
-        found = pull_back(rows, [(len(rows) - 1, as_input(g, "g"))])
+        found = pull_back(rows, [(len(rows) - 1, as_input(g, lambda: "g"))])
         return [_at(found[k], rows[k][1]) for k in range(len(xs))]
 
     tangents = without_numbers(primitive, operands, directions(operands, 7))
     with new_tape() as tape:
-        inputs = [tape.add_input(as_input(x, "x")) for x in operands]
+        inputs = [tape.add_input(as_input(x, lambda: "x")) for x in operands]
         adjoints = adjoints_of(*inputs)
-    seeds = [(k, as_input(t, "t")) for k, t in enumerate(tangents)]
+    seeds = [(k, as_input(t, lambda: "t")) for k, t in enumerate(tangents)]
     moved = push_forward(tape.rows, seeds)
     h = 1e-3
     ahead, behind, far, back = (

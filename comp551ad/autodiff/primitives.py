@@ -115,6 +115,7 @@ class Primitive:
         "examples",
         "prepare",
         "parameters",
+        "arity",
         "elementwise",
         "uniform",
         "broadcasts",
@@ -152,6 +153,8 @@ class Primitive:
         self.variadic = variadic  # any number of operands; rules take their number k
         self.saves = saves  # value() gives (value, what the rules need again)
         self.parameters = _keyword_names(value, 0 if variadic else len(vjps))
+        plain = elementwise and not self.parameters and None not in vjps
+        self.arity = len(vjps) if plain else None  # for the passes' short way
 
     def jvp(self, k: int) -> Callable | None:
         """The forward rule of operand k."""
@@ -713,18 +716,29 @@ def _count(x, y):
     return size_of(x) / max(size_of(y), 1)
 
 
+def _sum_value(x, axis=None, keepdims=False):
+    if type(x) is np.ndarray:  # what np.sum does in the end, without its detour
+        return np.add.reduce(x, axis=axis, keepdims=keepdims)
+    return np.sum(x, axis=axis, keepdims=keepdims)
+
+
+def _mean_value(x, axis=None, keepdims=False):
+    if type(x) is np.ndarray and x.size:
+        total = np.add.reduce(x, axis=axis, keepdims=keepdims)
+        return total / (x.size / max(total.size, 1))
+    return np.mean(x, axis=axis, keepdims=keepdims)
+
+
 sum_ = reduction(
     "sum",
-    lambda x, axis=None, keepdims=False: np.add.reduce(x, axis=axis, keepdims=keepdims)
-    if type(x) is np.ndarray
-    else np.sum(x, axis=axis, keepdims=keepdims),
+    _sum_value,
     lambda t, y, x, axis, keepdims=False: np.sum(t, axis=axis, keepdims=keepdims),
     lambda g, y, x, axis, keepdims=False: _unreduce(g, axis, keepdims),
     examples=[*_REDUCTIONS, ((_sample(0, 3),), {"axis": 0})],
 )
 mean = reduction(
     "mean",
-    lambda x, axis=None, keepdims=False: np.mean(x, axis=axis, keepdims=keepdims),
+    _mean_value,
     lambda t, y, x, axis, keepdims=False: np.mean(t, axis=axis, keepdims=keepdims),
     lambda g, y, x, axis, keepdims=False: _unreduce(g, axis, keepdims) / _count(x, y),
 )

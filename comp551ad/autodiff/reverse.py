@@ -19,6 +19,7 @@ import numpy as np
 from .forward import DerivativeRow, Term, edges_of, full, read_seed
 from .primitives import shape_of
 from .trace import Trace, operands_of, parameters_of
+from .traced import INPUT
 
 
 def pull_back(rows, seeds, keep=True) -> list:
@@ -38,30 +39,49 @@ def pull_back(rows, seeds, keep=True) -> list:
         adjoints[number] = seed if adjoints[number] is None else adjoints[number] + seed
     for i in range(len(rows) - 1, -1, -1):
         g = adjoints[i]
-        row = rows[i]
-        if g is None or len(row) == 2:  # nothing to pass on, or an input
+        if g is None:
             continue
-        for _, j, term in reverse_terms(rows, row, g):
-            adjoints[j] = term if adjoints[j] is None else adjoints[j] + term
+        row = rows[i]
+        primitive = row[0]
+        if primitive is INPUT:
+            continue
+        if primitive.arity == 2:  # a + b, a * b …: the general case, written out for speed
+            y, a, b = row[1], row[2], row[3]
+            u = rows[a][1] if type(a) is int else a
+            v = rows[b][1] if type(b) is int else b
+            if type(a) is int:
+                term = primitive.vjps[0](g, y, u, v)
+                if type(y) is not float and shape_of(u) != shape_of(y):
+                    term = unbroadcast(term, shape_of(u), shape_of(y))
+                adjoints[a] = term if adjoints[a] is None else adjoints[a] + term
+            if type(b) is int:
+                term = primitive.vjps[1](g, y, u, v)
+                if type(y) is not float and shape_of(v) != shape_of(y):
+                    term = unbroadcast(term, shape_of(v), shape_of(y))
+                adjoints[b] = term if adjoints[b] is None else adjoints[b] + term
+        elif primitive.arity == 1:  # sin(a), exp(a) …: the same
+            a = row[2]
+            term = primitive.vjps[0](g, row[1], rows[a][1])
+            adjoints[a] = term if adjoints[a] is None else adjoints[a] + term
+        else:
+            for _, j, term in reverse_terms(rows, row, g):
+                adjoints[j] = term if adjoints[j] is None else adjoints[j] + term
         if not keep:
             adjoints[i] = None
     return adjoints
 
 
-def reverse_terms(rows, row, g):
+def reverse_terms(rows, row, g) -> list:
     """What a row passes back: (operand's position, its row number, the term) per operand."""
     primitive, y = row[0], row[1]
-    operands = operands_of(row)
+    operands, parameters = operands_of(row), parameters_of(row)
     values = [rows[o][1] if type(o) is int else o for o in operands]
-    parameters = parameters_of(row)
     if not primitive.elementwise and shape_of(g) != shape_of(y):
         if not primitive.uniform or shape_of(g):
             g = np.broadcast_to(g, shape_of(y))
     terms = []
     for k, operand in enumerate(operands):
-        if type(operand) is not int:
-            continue
-        rule = primitive.vjp(k)
+        rule = primitive.vjp(k) if type(operand) is int else None
         if rule is None:
             continue
         term = rule(g, y, *values, **parameters)

@@ -171,7 +171,7 @@ def record(f, /, *args, **kwargs) -> Trace:
                 trees.leaf_names(tree, parameter), trees.leaves(tree), strict=True
             ):
                 if is_number(leaf):
-                    leaf = tape.add_input(as_input(leaf, name))
+                    leaf = tape.add_input(as_input(leaf, lambda: name))  # noqa: B023
                     names[leaf.index] = name
                 leaves.append(leaf)
             bound.arguments[parameter] = trees.rebuild(tree, iter(leaves))

@@ -45,28 +45,35 @@ INPUT = Primitive(
 class Tape:
     """The rows of one recording, and whether the recorded function is still running."""
 
-    __slots__ = ("rows", "level", "open", "thread", "decisions")
+    __slots__ = ("rows", "append", "level", "open", "thread", "decisions")
 
     def __init__(self, level, watch):
         self.rows = []
+        self.append = self.rows.append
         self.level = level  # 1 for the outermost tape, 2 for one inside it …
         self.open = True
         self.thread = threading.get_ident()
         self.decisions = [] if watch else None  # where values became plain answers
 
-    def add_input(self, value) -> "Traced":
-        self.rows.append((INPUT, value))
-        return Traced(value, len(self.rows) - 1, self)
+    def write(self, row) -> "Traced":
+        self.append(row)
+        traced = Traced()
+        traced.value, traced.index, traced.tape = row[1], len(self.rows) - 1, self
+        return traced
 
-    def append(self, row) -> "Traced":
-        if not self.open:
-            raise TraceError(
-                "a traced value was used after the function that made it had returned: "
-                "return what you need from the function instead of storing it elsewhere"
-            )
-        rows = self.rows
-        rows.append(row)
-        return Traced(row[1], len(rows) - 1, self)
+    def add_input(self, value) -> "Traced":
+        return self.write((INPUT, value))
+
+    def close(self):
+        """From now on the tape refuses to grow."""
+        self.open, self.append = False, _refuse_to_grow
+
+
+def _refuse_to_grow(row):
+    raise TraceError(
+        "a traced value was used after the function that made it had returned: "
+        "return what you need from the function instead of storing it elsewhere"
+    )
 
 
 _this_thread = threading.local()
@@ -86,25 +93,27 @@ def new_tape(watch=False):
         yield tape
     finally:
         _this_thread.level = level - 1
-        tape.open = False
+        tape.close()
 
 
 # ---------------------------------------------------------------- what may be an operand
 
 
 def as_input(value, name):
-    """An input of a recording: a float, or a read-only float64 copy of an array."""
+    """An input of a recording: a float, or a read-only float64 copy of an array.
+
+    ``name()`` says what an error is to call it; it is asked only then.
+    """
     if type(value) is Traced:
         return value
     array = np.asarray(value)
     if array.dtype.kind not in "fiu":
         raise TraceError(
-            f"{name}: got {_kind(value)}, expected real numbers (float or int, or an "
-            "array of them); convert it with np.asarray(…, dtype=float)"
+            f"{name()}: got {_kind(value)}, expected real numbers (float or int, or an "
+            "array of them); convert it with np.asarray(…, dtype=float), or keep it out "
+            "of the arguments to differentiate by"
         )
-    if not array.shape:
-        return float(array)
-    return _frozen_copy(array)
+    return _frozen_copy(array) if array.shape else float(array)
 
 
 def is_number(value) -> bool:
@@ -208,7 +217,7 @@ def apply(primitive, operands, parameters=None):
         value = value[()]
     if parameters:
         row.append(parameters)
-    return tape.append((primitive, value, *row))
+    return tape.write((primitive, value, *row))
 
 
 def call_primitive(primitive, args, kwargs):
@@ -376,19 +385,24 @@ def _binary(primitive):
     value_of = primitive.value
 
     def forward(self, other):
-        kind = type(other)
-        if kind is Traced and other.tape is self.tape:
-            row = (primitive, value_of(self.value, other.value), self.index, other.index)
+        tape, kind = self.tape, type(other)
+        if kind is Traced and other.tape is tape:
+            value = value_of(self.value, other.value)
+            row = (primitive, value, self.index, other.index)
         elif kind is float:
-            row = (primitive, value_of(self.value, other), self.index, other)
+            value = value_of(self.value, other)
+            row = (primitive, value, self.index, other)
         else:
             return apply(primitive, (self, other))
-        return self.tape.append(row)
+        tape.append(row)  # as Tape.write does; written out, for this is the busiest place
+        traced = Traced()
+        traced.value, traced.index, traced.tape = value, len(tape.rows) - 1, tape
+        return traced
 
     def reflected(self, other):
         if type(other) is float:
             row = (primitive, value_of(other, self.value), other, self.index)
-            return self.tape.append(row)
+            return self.tape.write(row)
         return apply(primitive, (other, self))
 
     return forward, reflected
@@ -416,15 +430,13 @@ def _as_method(function):
 
 
 class Traced:
-    """A number or array under recording: its value, the number of its row, its tape."""
+    """A number or array under recording: its value, the number of its row, its tape.
+
+    ``Tape.write`` makes them. There is no ``__init__``: it would double the cost of making one.
+    """
 
     __slots__ = ("value", "index", "tape")
     __hash__ = None
-
-    def __init__(self, value, index, tape):
-        self.value = value
-        self.index = index
-        self.tape = tape
 
     def __repr__(self):
         return f"<traced a{self.index + 1} = {plain(self.value)!r}>"

@@ -18,7 +18,7 @@ from .forward import push_forward
 from .primitives import shape_of, size_of
 from .reverse import pull_back
 from .trace import bind, read_outputs
-from .traced import Traced, TraceError, as_input, is_number, new_tape
+from .traced import Traced, as_input, new_tape
 
 # ---------------------------------------------------------------- one recorded call
 
@@ -44,23 +44,18 @@ class _Call:
         return [self.rows[k][1] for k in range(len(trees.leaves(self.inputs)))]
 
 
-def _record_call(f, args, kwargs, positions, name) -> _Call:
+def _record_call(f, args, kwargs, positions, name_of) -> _Call:
     """Call f with the arguments at ``positions`` traced and all others as they are."""
     args = list(args)
     with new_tape() as tape:
         for position in positions:
-            argument = name(position)
-            leaf_names = trees.leaf_names(args[position], argument)
-            leaves = []
-            for leaf_name, leaf in zip(leaf_names, trees.leaves(args[position]), strict=True):
-                if not is_number(leaf) and not isinstance(leaf, np.ndarray):
-                    raise TraceError(
-                        f"{leaf_name}: got {type(leaf).__name__}, expected real numbers; "
-                        "choose the arguments to differentiate by with argnum="
-                    )
-                leaves.append(tape.add_input(as_input(leaf, leaf_name)))
-            args[position] = trees.rebuild(args[position], iter(leaves))
-        inputs = tuple(args[position] for position in positions)
+            tree = args[position]
+            traced = [
+                tape.add_input(as_input(leaf, lambda: name_of(position, n)))  # noqa: B023
+                for n, leaf in enumerate(trees.leaves(tree))
+            ]
+            args[position] = trees.rebuild(tree, iter(traced))
+        inputs = tuple([args[position] for position in positions])
         result = f(*args, **kwargs)
         out_rows, out_values = read_outputs(result, tape)
     output = trees.rebuild(result, iter(out_values))
@@ -121,7 +116,9 @@ class _Chosen:
         positions = [argnum % len(args) for argnum in argnums]
         if len(set(positions)) != len(positions):
             raise TypeError(f"argnum: got {self.argnums}, an argument named twice")
-        return _record_call(f, args, kwargs, positions, self._name)
+        return _record_call(
+            f, args, kwargs, positions, lambda *leaf: self._name(args, *leaf)
+        )
 
     def _by_position(self, args, kwargs):
         """The same call with every named argument at its place in the signature."""
@@ -143,11 +140,13 @@ class _Chosen:
 
         return f, tuple(bound.arguments.values()), {}, argnums
 
-    def _name(self, position):
+    def _name(self, args, position, leaf):
+        """What an error calls the n-th leaf of an argument."""
         try:
-            return list(bind(self.f, (0,) * (position + 1), {}).arguments)[position]
+            parameter = list(bind(self.f, args, {}).arguments)[position]
         except TypeError:
-            return f"argument {position}"
+            parameter = f"argument {position}"
+        return trees.leaf_names(args[position], parameter)[leaf]
 
     def unpack(self, gradients):
         """One argument's gradient stands alone; several make a tuple."""
@@ -246,7 +245,7 @@ def _check_structure(tree, like, name, of):
 
 
 def _direction(leaf, value, name, leading=()):
-    leaf = as_input(leaf, name)
+    leaf = as_input(leaf, lambda: name)
     if shape_of(leaf) != leading + shape_of(value):
         raise ValueError(
             f"{name}: got shape {shape_of(leaf)}, expected {leading + shape_of(value)}"
@@ -275,7 +274,7 @@ def jvp(f, primals, tangents, many=False):
     _check_structure(tangents, call.inputs, "tangents", "primals")
     leading = ()
     if many:
-        leading = shape_of(as_input(trees.leaves(tangents)[0], "tangents"))[:1]
+        leading = shape_of(as_input(trees.leaves(tangents)[0], lambda: "tangents"))[:1]
         if not leading:
             raise ValueError("tangents: many=True, expected an extra first axis")
     values = call.input_values()

@@ -165,8 +165,9 @@ VISIBLE_PICTURES = """() =>
       image => image.complete && image.naturalWidth > 0 && image.offsetWidth > 0
     ).length)"""
 
-# Prose is set a moment after its cell appears.
-ALL_IS_SHOWN = """() =>
+# Cells appear one after the other, and prose is set a moment after its cell.
+ALL_IS_SHOWN = """count =>
+  document.querySelectorAll('.jp-Notebook .jp-Cell').length === count &&
   [...document.querySelectorAll('.jp-Notebook .jp-MarkdownCell')].every(
     cell => cell.querySelector('.jp-MarkdownOutput')?.childElementCount) &&
   [...document.querySelectorAll('.jp-Notebook img')].every(image => image.complete)"""
@@ -198,10 +199,11 @@ class Reader:
 
     def open(self, name):
         """Open a notebook, untrusted and not run, and wait for its kernel."""
+        notebook = nbformat.read(self.lab.folder / name, as_version=4)
+        count = len(notebook.cells)
         self.page.goto(f"{self.lab.url}/lab/tree/{name}?reset")
-        self.page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=60_000)
+        self.page.wait_for_function(ALL_IS_SHOWN, arg=count, timeout=60_000)
         self.page.wait_for_selector('[data-status="idle"]', timeout=60_000)
-        self.page.wait_for_function(ALL_IS_SHOWN)
 
     def choose(self, menu, item):
         """Choose an item of the menu bar."""
@@ -215,7 +217,6 @@ class Reader:
         self.choose("Run", "Run All Cells")
         self.page.wait_for_function(ALL_WAS_RUN, timeout=1000 * RUN_SECONDS)
         self.page.wait_for_selector('[data-status="idle"]')
-        self.page.wait_for_function(ALL_IS_SHOWN)
 
     def pictures(self):
         """Return how many pictures can be seen in each cell."""

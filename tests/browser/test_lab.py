@@ -64,13 +64,14 @@ def drive(stepper):
 GREEN = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><rect/></svg>'
 GREEN_URI = "data:image/svg+xml;base64," + base64.b64encode(GREEN.encode()).decode()
 
-# JupyterLab takes the arrow keys for itself unless the element asks it not to.
+# JupyterLab takes the arrow keys for itself, to fold headings, unless the very element
+# that has the focus asks it not to.
 STEPPER = """
-<div class="c5-stepper" data-lm-suppress-shortcuts="true"><p class="c5-formula">a1 = 1</p>
+<div class="c5-stepper"><p class="c5-formula">a1 = 1</p>
 <button aria-label="First">|&lt;</button><button aria-label="Previous">&lt;</button>
 <button aria-label="Play">&gt;&gt;</button><button aria-label="Next">&gt;</button>
 <button aria-label="Last">&gt;|</button>
-<input type="range" min="1" max="4" value="1"></div>
+<input type="range" min="1" max="4" value="1" data-lm-suppress-shortcuts="true"></div>
 <script>{
 const box = document.currentScript.parentElement.querySelector('.c5-stepper');
 const slider = box.querySelector('input'), formula = box.querySelector('p');

@@ -1,0 +1,382 @@
+"""The computational graph as a picture: rows -> Graphviz layout -> SVG (S11, S13, S15).
+
+Inputs are the leaves at the bottom, operations stand inside the nodes, and each node
+carries its number, its name, its value and, with a pass, its derivative. Graphviz only
+decides where things go: it is told sizes and edges, never a label, so no label can
+upset it. The drawing itself is written here, which is what lets a player restyle it:
+the node a5 is ``<g id="a5" class="node done">``, the edge into the first operand of a5
+from a4 is ``<g id="a4-a5-0" class="edge">``.
+
+The state of a node shows in its colour, its border and a word, never in colour alone.
+Where no layout program can be started there is a drawing in plain text instead.
+
+Reads: ``rows``, ``palette``. Read by: ``steppers``, notebooks.
+"""
+
+import base64
+import html
+import shutil
+import subprocess
+import sys
+import sysconfig
+import unicodedata
+from pathlib import Path
+from typing import NamedTuple
+
+from . import palette
+
+__all__ = ["MOST_NODES", "STATES", "graph_html", "graph_svg", "graph_text"]
+
+MOST_NODES = 60  # more can't be read on one screen
+STATES = {  # state -> the word that a node shows
+    "done": "done",
+    "current": "now",
+    "waiting": "waiting",
+    "discardable": "may go",
+}
+FONT = "'Segoe UI', 'Helvetica Neue', Arial, 'DejaVu Sans', sans-serif"
+LABEL, VALUE, WORD = 20, 18, 13  # text sizes in pixels
+PAD, LINE, GAP = 12, 27, 46  # inside a card; between its lines; between layers
+LONGEST = 22  # characters of a name or value in a node
+PIXELS_PER_INCH = 72  # Graphviz counts in inches
+
+STYLE = f"""
+.c5-graph text {{ font-family: {FONT}; fill: {palette.INK}; }}
+.c5-graph .card {{ fill: {palette.PAPER}; stroke: {palette.INK}; stroke-width: 2; }}
+.c5-graph .badge {{ fill: {palette.PAPER}; stroke: {palette.INK}; stroke-width: 1.5; }}
+.c5-graph .operation {{ font-weight: 600; text-anchor: middle; }}
+.c5-graph .label {{ font-size: {LABEL}px; font-weight: 700; }}
+.c5-graph .name {{ font-weight: 400; font-style: italic; }}
+.c5-graph .value, .c5-graph .derivative {{ font-size: {VALUE}px; }}
+.c5-graph .derivative {{ font-weight: 700; }}
+.c5-graph .word {{ font-size: {WORD}px; text-anchor: end; }}
+.c5-graph .line {{ fill: none; stroke: {palette.EDGE}; stroke-width: 2; }}
+.c5-graph .tip {{ fill: {palette.EDGE}; }}
+.c5-graph .tip.down, .c5-graph .down .tip.up {{ display: none; }}
+.c5-graph .down .tip.down {{ display: inline; }}
+.c5-graph .message .line {{ stroke: {palette.MESSAGE_EDGE}; stroke-width: 5; }}
+.c5-graph .message .tip {{ fill: {palette.MESSAGE_EDGE}; }}
+.c5-graph .said {{ font-size: {VALUE}px; font-weight: 700; paint-order: stroke;
+  fill: {palette.MESSAGE_TEXT}; stroke: {palette.PAPER}; stroke-width: 7px;
+  stroke-linejoin: round; }}
+.c5-graph .done .card {{ fill: {palette.DONE_FILL}; stroke: {palette.DONE_EDGE}; }}
+.c5-graph .current .card {{ fill: {palette.CURRENT_FILL};
+  stroke: {palette.CURRENT_EDGE}; stroke-width: 4.5; }}
+.c5-graph .waiting .card {{ fill: {palette.WAITING_FILL};
+  stroke: {palette.WAITING_EDGE}; stroke-dasharray: 8 5; }}
+.c5-graph .waiting text {{ fill: {palette.WAITING_TEXT}; }}
+.c5-graph .discardable .card {{ fill: {palette.DISCARDABLE_FILL};
+  stroke: {palette.DISCARDABLE_EDGE}; stroke-dasharray: 2 5; stroke-linecap: round; }}
+.c5-graph .discardable text {{ fill: {palette.DISCARDABLE_TEXT}; }}
+.c5-graph .discardable .value, .c5-graph .discardable .derivative {{
+  text-decoration: line-through; }}
+""".strip()
+
+
+class Card(NamedTuple):
+    """What stands in one node.
+
+    Attributes:
+        key: the node's id, "a5".
+        label: its number as the reader sees it, "a₅".
+        name: the variable's name, or "".
+        operation: what it does, "sin"; "" for an input.
+        value, derivative: texts such as "= 2.5" and "ȧ₅ = 1"; "" for none.
+        operands: per edge into the node (operand's position, the other node's key).
+    """
+
+    key: str
+    label: str
+    name: str
+    operation: str
+    value: str
+    derivative: str
+    operands: tuple[tuple[int, str], ...]
+
+
+class Look(NamedTuple):
+    """What changes while a pass runs.
+
+    Attributes:
+        states: node's key -> one of STATES; a node that is left out is plain.
+        messages: edge's id -> the text that it carries.
+        down: whether messages run from results to operands, as in reverse mode.
+    """
+
+    states: dict = {}
+    messages: dict = {}
+    down: bool = False
+
+
+# ---------------------------------------------------------------- layout by Graphviz
+
+
+class Layout(NamedTuple):
+    """Where things go, in pixels, y downwards: centres of nodes, curves of edges."""
+
+    width: float
+    height: float
+    centres: dict
+    curves: dict
+
+
+def layout_program() -> str | None:
+    """The program that lays graphs out: ``dot``, or the one that pip installed."""
+    here = {sysconfig.get_path("scripts"), str(Path(sys.executable).parent)}
+    return shutil.which("dot") or next(
+        filter(None, (shutil.which("graphviz-pure", path=p) for p in sorted(here))), None
+    )
+
+
+def dot_source(cards, sizes) -> str:
+    """The graph for Graphviz: sizes and edges, inputs side by side at the bottom."""
+    lines = [
+        "digraph {",
+        f"rankdir=BT nodesep=0.35 ranksep={GAP / PIXELS_PER_INCH:.3f}",
+        'node [shape=box fixedsize=true label=""] edge [arrowhead=none]',
+    ]
+    for card in cards:
+        width, height = (f"{n / PIXELS_PER_INCH:.3f}" for n in sizes[card.key])
+        lines.append(f"{card.key} [width={width} height={height}]")
+    inputs = [card.key for card in cards if not card.operands]
+    lines.append(f"{{rank=min {' '.join(inputs)}}}")
+    for card in cards:
+        lines += [f"{operand} -> {card.key}" for _, operand in card.operands]
+    return "\n".join([*lines, "}"])
+
+
+def lay_out(cards, sizes) -> Layout | None:
+    """Ask Graphviz; None where there is no program, or it doesn't do its work."""
+    program = layout_program()
+    if program is None:
+        return None
+    try:
+        done = subprocess.run(
+            [program, "-Tplain"],
+            input=dot_source(cards, sizes),
+            capture_output=True,
+            encoding="utf-8",
+            timeout=20,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    try:
+        return read_plain(done.stdout, cards) if done.returncode == 0 else None
+    except (ValueError, KeyError, IndexError):
+        return None
+
+
+def read_plain(text, cards) -> Layout:
+    """Read Graphviz's plain format: one line an element, inches, y upwards."""
+    edges = {}  # (tail, head) -> ids, in the order in which they were written
+    for card in cards:
+        for position, operand in card.operands:
+            edge = f"{operand}-{card.key}-{position}"
+            edges.setdefault((operand, card.key), []).append(edge)
+    width = height = 0.0
+    centres, curves = {}, {}
+
+    def points(numbers):
+        numbers = [PIXELS_PER_INCH * float(n) for n in numbers]
+        return [
+            (x, height - y) for x, y in zip(numbers[::2], numbers[1::2], strict=True)
+        ]
+
+    for line in text.replace("\\\n", "").splitlines():
+        kind, *fields = line.split()
+        if kind == "graph":
+            width, height = (PIXELS_PER_INCH * float(n) for n in fields[1:3])
+        elif kind == "node":
+            (centres[fields[0]],) = points(fields[1:3])
+        elif kind == "edge":
+            edge = edges[fields[0], fields[1]].pop(0)
+            curves[edge] = points(fields[3 : 3 + 2 * int(fields[2])])
+    if len(centres) != len(cards) or any(edges.values()):
+        raise ValueError("the layout lacks nodes or edges")
+    return Layout(width, height, centres, curves)
+
+
+# ---------------------------------------------------------------- drawing
+
+
+def graph_of(cards, look=Look(), room=None) -> str | None:
+    """The drawing as SVG; None where there is no layout program.
+
+    Args:
+        cards: the nodes, operands first.
+        look: the states and messages to show.
+        room: edge's id -> the widest text that it will carry, for a player.
+    """
+    sizes = {card.key: card_size(card) for card in cards}
+    layout = lay_out(cards, sizes)
+    if layout is None:
+        return None
+    edges = [
+        (f"{operand}-{card.key}-{position}", operand, card.key)
+        for card in cards
+        for position, operand in card.operands
+    ]
+    spots = {e: _message_spot(layout, e, user, sizes) for e, _, user in edges}
+    left, right = 0.0, layout.width
+    for edge, text in {**(room or {}), **look.messages}.items():
+        x, _, anchor = spots[edge]
+        width = text_width(text, VALUE)
+        left = min(left, x - width if anchor == "end" else x)
+        right = max(right, x + width if anchor == "start" else x)
+    left, right = left - PAD, right + PAD
+    width, height = right - left, layout.height + 2 * PAD
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="c5-graph" role="img" '
+        f'width="{width:.0f}" height="{height:.0f}" '
+        f'viewBox="{left:.0f} {-PAD} {width:.0f} {height:.0f}">',
+        f"<style>{STYLE}</style>",
+        f'<rect x="{left:.0f}" y="{-PAD}" width="{width:.0f}" height="{height:.0f}" '
+        f'fill="{palette.PAPER}"/>',
+    ]
+    for edge, _, _ in edges:
+        parts.append(_draw_edge(edge, layout.curves[edge], look))
+    for card in cards:
+        parts.append(_draw_card(card, layout.centres[card.key], sizes, look))
+    for edge, _, _ in edges:
+        x, y, anchor = spots[edge]
+        parts.append(
+            f'<text id="{edge}-said" class="said" x="{x:.1f}" y="{y:.1f}" '
+            f'text-anchor="{anchor}">{escape(look.messages.get(edge, ""))}</text>'
+        )
+    return "\n".join([*parts, "</svg>", ""])
+
+
+def card_size(card) -> tuple[float, float]:
+    """Width and height of a node, with room for all that it may ever show."""
+    first = text_width(card.label, LABEL) * 1.1 + text_width(f" {card.name}", VALUE)
+    words = max(text_width(word, WORD) for word in STATES.values())
+    rest = [text_width(card.value, VALUE), text_width(card.derivative, VALUE) * 1.1]
+    lines = 2 + bool(card.derivative)
+    width = _badge_width(card) + max(first + words + 10, *rest) + 2 * PAD
+    return round(width), lines * LINE + PAD + 2
+
+
+def _badge_width(card):
+    """The width that the badge with the operation takes, its margin included."""
+    if not card.operation:
+        return 0.0
+    return max(44.0, text_width(card.operation, _badge_text(card)) + 18) + 10
+
+
+def _badge_text(card):
+    return 24 if len(card.operation) < 3 else 17
+
+
+def _draw_card(card, centre, sizes, look):
+    width, height = sizes[card.key]
+    x, y = centre[0] - width / 2, centre[1] - height / 2
+    state = look.states.get(card.key, "")
+    badge = _badge_width(card)
+    text = x + PAD + badge
+    parts = [
+        f'<g id="{card.key}" class="node {state}">',
+        f'<rect class="card" x="{x:.1f}" y="{y:.1f}" width="{width}" '
+        f'height="{height}" rx="{10 if card.operation else 24}"/>',
+    ]
+    if badge:
+        wide = badge - 10
+        parts.append(
+            f'<rect class="badge" x="{x + PAD:.1f}" y="{centre[1] - 22:.1f}" '
+            f'width="{wide:.1f}" height="44" rx="22"/>'
+            f'<text class="operation" x="{x + PAD + wide / 2:.1f}" '
+            f'y="{centre[1] + _badge_text(card) * 0.35:.1f}" '
+            f'font-size="{_badge_text(card)}">{escape(card.operation)}</text>'
+        )
+    name = f' <tspan class="name">{escape(card.name)}</tspan>' if card.name else ""
+    parts += [
+        f'<text class="label" x="{text:.1f}" y="{y + LINE:.1f}">'
+        f"{escape(card.label)}{name}</text>",
+        f'<text class="word" x="{x + width - PAD:.1f}" y="{y + LINE - 4:.1f}">'
+        f"{STATES.get(state, '')}</text>",
+        f'<text class="value" x="{text:.1f}" y="{y + 2 * LINE:.1f}">'
+        f"{escape(card.value)}</text>",
+    ]
+    if card.derivative:
+        parts.append(
+            f'<text class="derivative" x="{text:.1f}" y="{y + 3 * LINE:.1f}">'
+            f"{escape(card.derivative)}</text>"
+        )
+    return "".join([*parts, "</g>"])
+
+
+def _draw_edge(edge, curve, look):
+    kinds = ["edge"]
+    if edge in look.messages:
+        kinds += ["message", "down"] if look.down else ["message"]
+    start, *rest = (f"{x:.1f},{y:.1f}" for x, y in curve)
+    return (
+        f'<g id="{edge}" class="{" ".join(kinds)}">'
+        f'<path class="line" d="M{start}C{" ".join(rest)}"/>'
+        f'<path class="tip up" d="{_tip(curve[-1], curve[-2])}"/>'
+        f'<path class="tip down" d="{_tip(curve[0], curve[1])}"/></g>'
+    )
+
+
+def _tip(point, before):
+    """An arrow head at a point, coming from another."""
+    (x, y), (fx, fy) = point, before
+    length = ((x - fx) ** 2 + (y - fy) ** 2) ** 0.5 or 1.0
+    ux, uy = (x - fx) / length, (y - fy) / length
+    bx, by = x - 13 * ux, y - 13 * uy
+    corners = (x, y), (bx - 6 * uy, by + 6 * ux), (bx + 6 * uy, by - 6 * ux)
+    return "M" + "L".join(f"{px:.1f},{py:.1f}" for px, py in corners) + "Z"
+
+
+def _message_spot(layout, edge, user, sizes):
+    """Where an edge's text goes: beside it, in the free strip below the upper node."""
+    curve = layout.curves[edge]
+    top = layout.centres[user][1] + sizes[user][1] / 2
+    y = top + GAP / 2
+    x = min(_points_on(curve), key=lambda p: abs(p[1] - y))[0]
+    towards = curve[0][0] - layout.centres[user][0]
+    side, anchor = (-10, "end") if towards < -1 else (10, "start")
+    return x + side, y + VALUE * 0.35, anchor
+
+
+def _points_on(curve):
+    """Points along a Graphviz curve: Bézier pieces, end to end."""
+    for k in range(0, len(curve) - 3, 3):
+        a, b, c, d = curve[k : k + 4]
+        for i in range(17):
+            t = i / 16
+            weights = (1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t * t * (1 - t), t**3
+            yield tuple(
+                sum(w * p[axis] for w, p in zip(weights, (a, b, c, d), strict=True))
+                for axis in (0, 1)
+            )
+
+
+# ---------------------------------------------------------------- text
+
+
+def escape(text) -> str:
+    """A label as XML text; characters that XML forbids become a box."""
+    shown = (
+        "\N{REPLACEMENT CHARACTER}" if unicodedata.category(c) in ("Cc", "Cs") else c
+        for c in text
+    )
+    return html.escape("".join(shown), quote=True)
+
+
+def text_width(text, size) -> float:
+    """About how wide a text is: fonts differ, so this errs on the wide side."""
+    wide = 0.0
+    for c in text:
+        if unicodedata.combining(c):
+            continue
+        if c in " .,:;|'!ijl·()[]":
+            wide += 0.37
+        elif unicodedata.east_asian_width(c) in "WF":
+            wide += 1.05
+        else:
+            wide += 0.86 if c in "mwMW×=+−" or c.isupper() else 0.64
+    return wide * size
+
+
+def shorten(text) -> str:
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
