@@ -24,6 +24,8 @@ _HOME = {
     "show.plots": "plot_decision_boundary plot_learning_curve figure_html",
     "show.steppers": "ForwardStepper ReverseStepper",
 }
+# What these give shows itself as a graph and a table, which `show` teaches them.
+_SHOWN = {"autodiff.trace", "autodiff.forward", "autodiff.reverse"}
 _HOME_OF = {name: module for module, names in _HOME.items() for name in names.split()}
 
 __version__ = "0.1.0"
@@ -34,6 +36,8 @@ def __getattr__(name):
     if name not in _HOME_OF:
         raise AttributeError(f"module 'comp551ad' has no attribute {name!r}")
     module = importlib.import_module(f"comp551ad.{_HOME_OF[name]}")
+    if _HOME_OF[name] in _SHOWN:
+        importlib.import_module("comp551ad.show")
     value = globals()[name] = getattr(module, name)
     return value
 

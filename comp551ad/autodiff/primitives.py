@@ -345,10 +345,8 @@ negative = elementwise(
 
 
 def _power_slope(a, b):
-    """b a**(b-1), and 0 where b = 0."""
-    if type(b) is float:
-        return 0.0 * a if b == 0 else b * a ** (b - 1)
-    return b * a ** np.where(b == 0, 1.0, b - 1)
+    """b a**(b-1), and 0 where b = 0: the exponent is then 0 instead of -1."""
+    return b * a ** (b - np.abs(np.sign(b)))
 
 
 power = elementwise(
@@ -583,12 +581,18 @@ def _flip(a):
     return a.T if ndim_of(a) == 2 else np.swapaxes(a, -1, -2)
 
 
+def _times(a, b):
+    """The matrix product: np.dot where it suffices."""
+    flat = ndim_of(a) <= 2 and ndim_of(b) <= 2
+    return np.dot(a, b) if flat else np.matmul(a, b)
+
+
 def _product_vjp_left(g, y, a, b):
-    if ndim_of(a) == 1:  # b·g: a vector came in, a vector goes back
+    if ndim_of(a) == 1:  # a vector came in, a vector goes back
         return b * g if ndim_of(b) == 1 else _times_vector(b, g)
     if ndim_of(b) == 1:
         return np.expand_dims(g, -1) * b
-    return np.matmul(g, _flip(b))
+    return _times(g, _flip(b))
 
 
 def _product_vjp_right(g, y, a, b):
@@ -596,13 +600,13 @@ def _product_vjp_right(g, y, a, b):
         return a * g if ndim_of(a) == 1 else _times_vector(_flip(a), g)
     if ndim_of(a) == 1:
         return np.expand_dims(a, -1) * np.expand_dims(g, -2)
-    return np.matmul(_flip(a), g)
+    return _times(_flip(a), g)
 
 
 def _times_vector(matrix, vectors):
     """matrix @ vector, for a vector or a stack of them."""
     if ndim_of(matrix) == 2 and ndim_of(vectors) == 1:
-        return np.matmul(matrix, vectors)
+        return np.dot(matrix, vectors)
     return np.squeeze(np.matmul(matrix, np.expand_dims(vectors, -1)), -1)
 
 
@@ -674,8 +678,8 @@ outer = define(
         lambda t, y, a, b: np.expand_dims(a, -1) * np.expand_dims(t, -2),
     ),
     (
-        lambda g, y, a, b: np.matmul(g, b),
-        lambda g, y, a, b: np.matmul(a, g),
+        lambda g, y, a, b: np.dot(g, b),
+        lambda g, y, a, b: np.dot(a, g),
     ),
     functions=(np.outer,),
     notation=call("outer", operands=2),

@@ -163,22 +163,13 @@ def record(f, /, *args, **kwargs) -> Trace:
             of objects; the text says what to write instead.
     """
     bound = bind(f, args, kwargs)
-    names = {}
     with new_tape(watch=True) as tape:
-        for parameter, tree in bound.arguments.items():
-            leaves = []
-            for name, leaf in zip(
-                trees.leaf_names(tree, parameter), trees.leaves(tree), strict=True
-            ):
-                if is_number(leaf):
-                    leaf = tape.add_input(as_input(leaf, lambda: name))  # noqa: B023
-                    names[leaf.index] = name
-                leaves.append(leaf)
-            bound.arguments[parameter] = trees.rebuild(tree, iter(leaves))
+        names = dict(enumerate(trace_inputs(bound, tape.add_input)))
         inputs = tuple(names)
-        result, local = _call_and_see_locals(f, bound)
-    _name_locals(names, local, tape)
-    outputs, values = read_outputs(result, tape)
+        result, local = call_and_see_locals(f, bound)
+        outputs, values = read_outputs(result, tape)
+    for name, value in local_names(local, tape, set(names.values())):
+        names.setdefault(value.index, name)
     return Trace(
         tape.rows,
         names,
@@ -188,6 +179,22 @@ def record(f, /, *args, **kwargs) -> Trace:
         getattr(f, "__name__", type(f).__name__),
         tuple(tape.decisions),
     )
+
+
+def trace_inputs(bound, add_input) -> list[str]:
+    """Replace every number among the bound arguments by ``add_input`` of it; their names."""
+    names = []
+    for parameter, tree in bound.arguments.items():
+        leaves = []
+        for name, leaf in zip(
+            trees.leaf_names(tree, parameter), trees.leaves(tree), strict=True
+        ):
+            if is_number(leaf):
+                leaf = add_input(as_input(leaf, lambda: name))  # noqa: B023
+                names.append(name)
+            leaves.append(leaf)
+        bound.arguments[parameter] = trees.rebuild(tree, iter(leaves))
+    return names
 
 
 def bind(f, args, kwargs) -> inspect.BoundArguments:
@@ -221,7 +228,7 @@ def read_outputs(result, tape) -> tuple[list[int | None], list]:
     return rows, values
 
 
-def _call_and_see_locals(f, bound):
+def call_and_see_locals(f, bound):
     """Call f, and look at its local variables at the moment it returns."""
     function = inspect.unwrap(f)
     function = getattr(function, "__func__", function)  # of a method
@@ -244,13 +251,9 @@ def _call_and_see_locals(f, bound):
     return result, local
 
 
-def _name_locals(names, local, tape):
-    """Give rows the names of local variables; an input's name stays the input's."""
-    taken = set(names.values())
+def local_names(local, tape, taken):
+    """(name, traced value) of local variables; an input's name stays the input's."""
     for name, value in local.items():
-        if type(value) is not Traced or value.tape is not tape:
-            continue
-        if value.index in names or name in taken or _LABEL.fullmatch(name):
-            continue
-        names[value.index] = name
-        taken.add(name)
+        if type(value) is Traced and value.tape is tape:
+            if name not in taken and not _LABEL.fullmatch(name):
+                yield name, value

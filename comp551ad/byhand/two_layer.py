@@ -18,7 +18,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from comp551ad.functions import (
-    greater_share,
     logistic,
     logsumexp,
     relu,
@@ -99,7 +98,7 @@ HEADS = {  # name: ŷ = g(u), and L(y, u) in its safe form
 HIDDEN = {  # name: z = h(q), and dQ = dZ * h′(q)
     "logistic": (logistic, lambda dZ, Q, Z: dZ * Z * (1 - Z)),
     "tanh": (np.tanh, lambda dZ, Q, Z: dZ * (1 - Z * Z)),
-    "relu": (relu, lambda dZ, Q, Z: dZ * greater_share(Q, 0.0)),  # ½ at q = 0
+    "relu": (relu, lambda dZ, Q, Z: dZ * np.heaviside(Q, 0.0)),  # 0 at q = 0
 }
 
 

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from . import palette
+from .rows import Rows, rows_of
 
 __all__ = ["MOST_NODES", "STATES", "graph_html", "graph_svg", "graph_text"]
 
@@ -36,7 +37,7 @@ STATES = {  # state -> the word that a node shows
 }
 FONT = "'Segoe UI', 'Helvetica Neue', Arial, 'DejaVu Sans', sans-serif"
 LABEL, VALUE, WORD = 20, 18, 13  # text sizes in pixels
-PAD, LINE, GAP = 12, 27, 46  # inside a card; between its lines; between layers
+PAD, LINE, GAP = 12, 27, 56  # inside a card; between its lines; between layers
 LONGEST = 22  # characters of a name or value in a node
 PIXELS_PER_INCH = 72  # Graphviz counts in inches
 
@@ -106,6 +107,124 @@ class Look(NamedTuple):
     states: dict = {}
     messages: dict = {}
     down: bool = False
+
+
+# ---------------------------------------------------------------- what is drawn
+
+
+def cards_of(rows: Rows) -> list[Card]:
+    """The nodes of a trace or a pass, as what stands in each."""
+    key_of = {row.index: row.key for row in rows.rows}
+    cards = []
+    for row in rows.rows:
+        d, label = row.derivative, row.label.text
+        cards.append(
+            Card(
+                key=row.key,
+                label=shorten(label),
+                name=shorten(row.name) if row.name != label else "",
+                operation=shorten(row.operation.replace("·", "×")),
+                value=shorten(row.value_text),
+                derivative=shorten(f"{d.label} = {d.value_text}") if d else "",
+                operands=tuple((p, key_of[node]) for p, node in row.operands),
+            )
+        )
+    return cards
+
+
+def edge_id(operand: int, user: int, position: int) -> str:
+    """The id of the edge from one node into another's operand, by their numbers."""
+    return f"a{operand}-a{user}-{position}"
+
+
+def alt_of(rows: Rows) -> str:
+    """What the picture shows, in words."""
+    about = {
+        "values": "with the value of each node",
+        "forward": f"with values and derivatives by {rows.about}",
+        "reverse": f"with values and the derivatives of {rows.about}",
+    }
+    nodes = "; ".join(
+        row.worked.text + (f", {row.derivative.worked.text}" if row.derivative else "")
+        for row in rows.rows
+    )
+    return f"Computational graph of {rows.function}, {about[rows.mode]}: {nodes}"
+
+
+def too_large(rows: Rows) -> str:
+    """A sentence instead of a picture, or "" where the graph can be drawn."""
+    count = len(rows.rows) + rows.left_out
+    if count <= MOST_NODES:
+        return ""
+    return (
+        f"The graph of {rows.function} has {count} nodes, too many to draw on one "
+        f"screen (at most {MOST_NODES}): read its table."
+    )
+
+
+def graph_svg(rows, look: Look = Look()) -> str:
+    """The computational graph as SVG.
+
+    Args:
+        rows: from ``rows_of``; a trace or a pass is taken as well.
+        look: states and messages to show, as a stepper does.
+
+    Raises:
+        ValueError: more than ``MOST_NODES`` nodes.
+        RuntimeError: there is no layout program; ``graph_text`` and ``graph_html`` work
+            without one.
+    """
+    rows = _as_rows(rows)
+    if too_large(rows):
+        raise ValueError(f"rows: {too_large(rows)}")
+    svg = graph_of(cards_of(rows), look)
+    if svg is None:
+        raise RuntimeError(
+            "no Graphviz could be started: pip install graphviz-pure, or use graph_text"
+        )
+    return svg
+
+
+def graph_html(rows, alt: str | None = None, look: Look = Look()) -> str:
+    """The computational graph as HTML that also shows in an untrusted notebook.
+
+    That is a picture; without a layout program it is a drawing in text, and for a graph
+    of more than ``MOST_NODES`` nodes a sentence.
+
+    Args:
+        rows: from ``rows_of``; a trace or a pass is taken as well.
+        alt: what the picture shows, for a reader who can't see it; said by itself if
+            left out.
+        look: states and messages to show, as a stepper does.
+    """
+    rows = _as_rows(rows)
+    if too_large(rows):
+        return f'<p class="c5-sentence">{escape(too_large(rows))}</p>'
+    cards = cards_of(rows)
+    return picture_html(graph_of(cards, look), alt or alt_of(rows)) or (
+        f'<pre style="line-height:1.2">{escape(text_of(cards, look), keep="\n")}</pre>'
+    )
+
+
+def graph_text(rows, look: Look = Look()) -> str:
+    """The computational graph in plain text: layers of boxes, inputs at the bottom."""
+    rows = _as_rows(rows)
+    return too_large(rows) + "\n" if too_large(rows) else text_of(cards_of(rows), look)
+
+
+def picture_html(svg: str | None, alt: str) -> str:
+    """An SVG as an image that shrinks to a narrow window; "" for None."""
+    if svg is None:
+        return ""
+    data = base64.b64encode(svg.encode()).decode("ascii")
+    return (
+        f'<img alt="{escape(alt)}" style="max-width:100%;height:auto" '
+        f'src="data:image/svg+xml;base64,{data}">'
+    )
+
+
+def _as_rows(rows):
+    return rows if isinstance(rows, Rows) else rows_of(rows)
 
 
 # ---------------------------------------------------------------- layout by Graphviz
@@ -216,7 +335,7 @@ def graph_of(cards, look=Look(), room=None) -> str | None:
         for card in cards
         for position, operand in card.operands
     ]
-    spots = {e: _message_spot(layout, e, user, sizes) for e, _, user in edges}
+    spots = _message_spots(layout, edges, sizes, look.down)
     left, right = 0.0, layout.width
     for edge, text in {**(room or {}), **look.messages}.items():
         x, _, anchor = spots[edge]
@@ -327,15 +446,27 @@ def _tip(point, before):
     return "M" + "L".join(f"{px:.1f},{py:.1f}" for px, py in corners) + "Z"
 
 
-def _message_spot(layout, edge, user, sizes):
-    """Where an edge's text goes: beside it, in the free strip below the upper node."""
-    curve = layout.curves[edge]
-    top = layout.centres[user][1] + sizes[user][1] / 2
-    y = top + GAP / 2
-    x = min(_points_on(curve), key=lambda p: abs(p[1] - y))[0]
-    towards = curve[0][0] - layout.centres[user][0]
-    side, anchor = (-10, "end") if towards < -1 else (10, "start")
-    return x + side, y + VALUE * 0.35, anchor
+def _message_spots(layout, edges, sizes, down):
+    """Where each edge's text goes: beside it, in the free strip below its upper node.
+
+    Texts that are shown together, those of one node's edges, keep to the outside.
+    """
+    x_of, y_of = {}, {}
+    for edge, _, user in edges:
+        strip = layout.centres[user][1] + sizes[user][1] / 2 + GAP / 2
+        nearest = min(_points_on(layout.curves[edge]), key=lambda p: abs(p[1] - strip))
+        x_of[edge], y_of[edge] = nearest[0], strip
+    ends = {edge: (operand, user) for edge, operand, user in edges}
+    spots = {}
+    for edge, (operand, user) in ends.items():
+        together = [e for e in ends if ends[e][0] == operand]
+        if len(together) < 2 or not down:
+            beside = [e for e in ends if ends[e][1] == user]
+            together = beside if len(beside) > 1 else together
+        middle = sum(x_of[e] for e in together) / len(together)
+        side, anchor = (-10, "end") if x_of[edge] < middle - 1 else (10, "start")
+        spots[edge] = x_of[edge] + side, y_of[edge] + VALUE * 0.35, anchor
+    return spots
 
 
 def _points_on(curve):
@@ -354,12 +485,11 @@ def _points_on(curve):
 # ---------------------------------------------------------------- text
 
 
-def escape(text) -> str:
+def escape(text, keep="") -> str:
     """A label as XML text; characters that XML forbids become a box."""
-    shown = (
-        "\N{REPLACEMENT CHARACTER}" if unicodedata.category(c) in ("Cc", "Cs") else c
-        for c in text
-    )
+    forbidden = {c for c in text if unicodedata.category(c) in ("Cc", "Cs")}
+    box = "\N{REPLACEMENT CHARACTER}"
+    shown = (box if c in forbidden and c not in keep else c for c in text)
     return html.escape("".join(shown), quote=True)
 
 
@@ -380,3 +510,66 @@ def text_width(text, size) -> float:
 
 def shorten(text) -> str:
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+
+
+# ---------------------------------------------------------------- drawn in text
+
+
+def text_of(cards, look=Look(), wide=76) -> str:
+    """The graph in plain text: layers of boxes, inputs at the bottom.
+
+    The lower border of a box says which nodes its edges come from.
+    """
+    layer_of = {}
+    for card in cards:
+        below = [layer_of[operand] for _, operand in card.operands]
+        layer_of[card.key] = 1 + max(below) if below else 0
+    label = {card.key: card.label for card in cards}
+    drawn = []
+    for layer in sorted(set(layer_of.values()), reverse=True):
+        boxes = [
+            _text_box(card, label, look) for card in cards if layer_of[card.key] == layer
+        ]
+        row, used = [], 0
+        for box in boxes:
+            if row and used + len(box[0]) > wide:
+                drawn += _side_by_side(row)
+                row, used = [], 0
+            row.append(box)
+            used += len(box[0]) + 2
+        drawn += _side_by_side(row)
+    return "\n".join(drawn) + "\n"
+
+
+def _text_box(card, label, look):
+    head = f" {card.label} {card.name}".rstrip() + " "
+    word = STATES.get(look.states.get(card.key), "")
+    first = f"{card.operation or 'input'}{' = ' if card.value else ''}{card.value}"
+    lines = [first, card.derivative, f"({word})" if word else ""]
+    lines = [line for line in lines if line]
+    sources = " and ".join(label[operand] for _, operand in card.operands)
+    foot = f" ↑ {sources} " if sources else ""
+    inner = max(_columns(text) for text in (head, foot, *lines)) + 2
+    return [
+        f"┌{head}{'─' * (inner - _columns(head))}┐",
+        *(f"│ {line}{' ' * (inner - 1 - _columns(line))}│" for line in lines),
+        f"└{foot}{'─' * (inner - _columns(foot))}┘",
+    ]
+
+
+def _side_by_side(boxes):
+    tallest = max(len(box) for box in boxes)
+    columns = [_columns(box[0]) for box in boxes]
+    padded = [
+        box + [" " * width] * (tallest - len(box))
+        for box, width in zip(boxes, columns, strict=True)
+    ]
+    return ["  ".join(parts).rstrip() for parts in zip(*padded, strict=True)]
+
+
+def _columns(text):
+    """How many columns a text takes in a terminal."""
+    return sum(
+        0 if unicodedata.combining(c) else 1 + (unicodedata.east_asian_width(c) in "WF")
+        for c in text
+    )

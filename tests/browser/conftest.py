@@ -123,10 +123,15 @@ def lab(browser, tmp_path_factory):
     }
     for path in variables.values():
         path.mkdir()
-    # All cells stand in the page at once, also those that nobody has scrolled to.
-    tracker = home / "settings" / "@jupyterlab" / "notebook-extension"
-    tracker.mkdir(parents=True)
-    (tracker / "tracker.jupyterlab-settings").write_text('{"windowingMode": "none"}')
+    # All cells stand in the page at once, also those that nobody has scrolled to, and
+    # no question about news stands over them.
+    for name, setting in {
+        "notebook-extension/tracker": {"windowingMode": "none"},
+        "apputils-extension/notification": {"fetchNews": "false"},
+    }.items():
+        file = home / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(setting))
     port = free_port()
     command = [
         *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),

@@ -1,0 +1,247 @@
+"""A computation as simplified expressions: what the program writer works on.
+
+Rows of a tape are read into *coefficient × node*. A node is an operation on nodes, and equal nodes
+are one object, so repeated work is shared by itself. Scalars never enter products: they gather in
+the coefficient, travel outward through everything linear, and are applied once, at the end. That
+is how 1/N, which the chain rule hands down from the mean at the very beginning, comes to stand as
+one division at the end of each gradient, where a person would write it.
+
+Reads: ``primitives``, ``traced``. Read by: ``program``.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .primitives import PRIMITIVES, shape_of
+from .trace import operands_of, parameters_of
+from .traced import INPUT, plain
+
+# f(c x) = c f(x) in the first operand, and f(c x, d y) = c d f(x, y)
+LINEAR = {
+    "sum", "mean", "reshape", "transpose", "expand_dims", "squeeze", "broadcast_to",
+    "getitem", "scatter",
+}  # fmt: skip
+BILINEAR = {"multiply", "dot", "matmul", "outer"}
+COMMUTATIVE = {"add", "multiply", "maximum", "minimum"}
+
+
+class Node:
+    """An operation on nodes. ``name`` is a primitive's name, "input" or "constant"."""
+
+    __slots__ = ("name", "operands", "parameters", "shape", "number")
+
+    def __init__(self, name, operands, parameters, shape, number):
+        self.name = name
+        self.operands = operands
+        self.parameters = parameters  # for an input {"k": …}, for a constant {"value": …}
+        self.shape = shape
+        self.number = number  # nodes are numbered in the order they were made
+
+
+class Scaled(NamedTuple):
+    """up / down × node."""
+
+    up: float
+    down: float
+    node: Node
+
+
+class Expressions:
+    """All nodes of one computation, each once, and what was simplified on the way.
+
+    Attributes:
+        one: the constant 1; a plain number c is c × one.
+        shared, moved, recognised: counts and texts for the list of simplifications.
+    """
+
+    def __init__(self):
+        self._nodes = {}
+        self.one = self.constant(1.0)
+        self.shared = 0
+        self.moved = 0
+        self.recognised = []
+
+    # -- making nodes
+
+    def node(self, name, operands, parameters, shape) -> Node:
+        """The node of this operation; the same one when it was made before."""
+        numbers = [o.number for o in operands]
+        if name in COMMUTATIVE:
+            numbers.sort()
+        key = (name, tuple(numbers), _hashable(parameters), shape)
+        if key not in self._nodes:
+            self._nodes[key] = Node(name, operands, parameters, shape, len(self._nodes))
+        elif operands:
+            self.shared += 1
+        return self._nodes[key]
+
+    def constant(self, value) -> Node:
+        return self.node("constant", (), {"value": value}, np.shape(value))
+
+    def written_out(self, scaled) -> Node:
+        """The node for a scaled node, with its coefficient applied."""
+        up, down, node = scaled
+        if node is self.one:
+            return self.constant(up / down)
+        if up == -1:
+            node = self.node("negative", (node,), {}, node.shape)
+        elif up != 1:
+            node = self.node("multiply", (self.constant(up), node), {}, node.shape)
+        if down != 1:
+            node = self.node("divide", (node, self.constant(down)), {}, node.shape)
+        return node
+
+    # -- reading rows
+
+    def read(self, rows, numbers) -> list[Scaled]:
+        """Every row as a scaled node.
+
+        Args:
+            rows: a tape's rows.
+            numbers: row number -> float for inputs that stand for a plain number.
+        """
+        scaled = []
+        for k, row in enumerate(rows):
+            if k in numbers:
+                scaled.append(Scaled(numbers[k], 1.0, self.one))
+            elif row[0] is INPUT:
+                node = self.node("input", (), {"k": k}, shape_of(row[1]))
+                scaled.append(Scaled(1.0, 1.0, node))
+            else:
+                operands = [
+                    scaled[o] if type(o) is int else self._literal(o)
+                    for o in operands_of(row)
+                ]
+                parameters = {
+                    p: v for p, v in parameters_of(row).items() if p != "saved"
+                }
+                shape = shape_of(plain(row[1]))
+                scaled.append(self._apply(row[0].name, operands, parameters, shape))
+        return scaled
+
+    def _literal(self, value):
+        if type(value) is float:
+            return Scaled(value, 1.0, self.one)
+        return Scaled(1.0, 1.0, self.constant(value))
+
+    def _apply(self, name, operands, parameters, shape) -> Scaled:
+        if name == "negative":
+            up, down, node = operands[0]
+            return Scaled(-up, down, node)
+        if name == "add":
+            return self._add(*operands, shape)
+        if name == "subtract":
+            up, down, node = operands[1]
+            return self._add(operands[0], Scaled(-up, down, node), shape)
+        if name == "divide":
+            return self._divide(*operands, shape)
+        if name in BILINEAR:
+            return self._multiply(name, *operands, parameters, shape)
+        if name in LINEAR and operands[0].node is not self.one:
+            up, down, node = operands[0]
+            self.moved += (up, down) != (1, 1)
+            return Scaled(up, down, self.node(name, (node,), parameters, shape))
+        nodes = tuple(self.written_out(operand) for operand in operands)
+        return Scaled(1.0, 1.0, self.node(name, nodes, parameters, shape))
+
+    def _multiply(self, name, a, b, parameters, shape):
+        up, down = a.up * b.up, a.down * b.down
+        for scalar, other in ((a, b), (b, a)):
+            if scalar.node is self.one:
+                return Scaled(up, down, other.node)
+        self.moved += (up, down) != (1, 1)
+        node = self.node(name, (a.node, b.node), parameters, shape)
+        return Scaled(up, down, node)
+
+    def _divide(self, a, b, shape):
+        if b.node is self.one and b.up:
+            return Scaled(a.up * b.down, a.down * b.up, a.node)
+        if a.node is self.one or not b.up:
+            nodes = self.written_out(a), self.written_out(b)
+            sigmoid = self._as_logistic(*nodes)
+            return Scaled(1.0, 1.0, sigmoid or self.node("divide", nodes, {}, shape))
+        node = self.node("divide", (a.node, b.node), {}, shape)
+        return Scaled(a.up * b.down, a.down * b.up, node)
+
+    def _add(self, a, b, shape):
+        """A sum; a factor that both terms share goes in front of it."""
+        if a.node is b.node and a.down == b.down:
+            return Scaled(a.up + b.up, a.down, a.node)
+        if a.up == 0 and a.node.shape == () and b.node.shape == shape:
+            return b
+        if b.up == 0 and b.node.shape == () and a.node.shape == shape:
+            return a
+        same = abs(a.up) == abs(b.up) and a.down == b.down and self.one not in (a[2], b[2])
+        if not same:
+            a, b = self._apart(a), self._apart(b)
+        if a.up < 0 < b.up:
+            a, b = b, a
+        name = "subtract" if a.up > 0 > b.up else "add"
+        self.moved += same and (abs(a.up), a.down) != (1, 1)
+        node = self.node(name, (a.node, b.node), {}, shape)
+        return Scaled(a.up, a.down, node)
+
+    def _apart(self, scaled):
+        """A term with its coefficient applied, but for the sign."""
+        up, down, node = scaled
+        sign = -1.0 if up < 0 else 1.0
+        return Scaled(sign, 1.0, self.written_out(Scaled(abs(up), down, node)))
+
+    # -- patterns
+
+    def _as_logistic(self, top, bottom):
+        """1 / (1 + exp(-q)) is logistic(q), also written exp(-q) + 1."""
+        q = logistic_argument(
+            top, bottom, lambda n: (n.name, n.operands, n.parameters.get("value"))
+        )
+        if q is None:
+            return None
+        self.recognised.append("1 / (1 + exp(-q)) is logistic(q), which never overflows")
+        return self.node("logistic", (q,), {}, q.shape)
+
+
+def logistic_argument(top, bottom, look):
+    """q, where top / bottom is 1 / (1 + exp(-q)); None elsewhere.
+
+    ``look(x)`` gives an expression's name, operands and, for a constant, its value.
+    """
+    if look(top)[2] != 1 or look(bottom)[0] != "add":
+        return None
+    for one, exponential in (look(bottom)[1], look(bottom)[1][::-1]):
+        if look(one)[2] == 1 and look(exponential)[0] == "exp":
+            (power,) = look(exponential)[1]
+            if look(power)[0] == "negative":
+                return look(power)[1][0]
+    return None
+
+
+def recognise(rows):
+    """The rows with 1 / (1 + exp(-q)) as one logistic, before they are differentiated."""
+    rows = list(rows)
+
+    def look(operand):
+        if type(operand) is float:
+            return "constant", (), operand
+        if type(operand) is not int:
+            return "constant", (), None
+        return rows[operand][0].name, operands_of(rows[operand]), None
+
+    for k, row in enumerate(rows):
+        if row[0].name == "divide":
+            q = logistic_argument(*operands_of(row), look)
+            if type(q) is int:
+                rows[k] = (PRIMITIVES["logistic"], row[1], q)
+    return rows
+
+
+def _hashable(value):
+    if isinstance(value, dict):
+        return tuple((k, _hashable(v)) for k, v in sorted(value.items()))
+    if isinstance(value, tuple | list):
+        return tuple(_hashable(v) for v in value)
+    if isinstance(value, slice):
+        return "slice", value.start, value.stop, value.step
+    if isinstance(value, np.ndarray):
+        return "array", value.shape, value.dtype.str, value.tobytes()
+    return type(value).__name__, value

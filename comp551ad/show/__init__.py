@@ -1,0 +1,42 @@
+"""Show: traces, passes and results as formulas, tables, graphs and plots.
+
+What this package is: everything to look at, and no mathematics of its own.
+
+    formula   a recorded computation in symbols: text, LaTeX, HTML, NumPy source
+    rows      a trace or a pass as inert data, which all below read
+    table     rows -> the slide's table
+    graph     rows -> the computational graph
+    plots     learning curves, decision boundaries
+
+``autodiff`` knows nothing of this: importing ``comp551ad.show`` teaches ``Trace``, ``ForwardPass``
+and ``ReversePass`` to show themselves, as a table where there is only text, as graph and table in
+a notebook. ``comp551ad`` imports it when ``record``, ``forward`` or ``reverse`` is first asked for.
+What draws (matplotlib, graphviz, ipywidgets) is imported when something is drawn.
+
+Reads: ``autodiff``. Read by: notebooks and steppers.
+"""
+
+from comp551ad.autodiff.forward import ForwardPass
+from comp551ad.autodiff.reverse import ReversePass
+from comp551ad.autodiff.trace import Trace
+
+from .rows import rows_of
+from .table import table_html, table_text
+
+__all__ = ["rows_of", "table_html", "table_text"]
+
+
+def _text(shown):
+    return table_text(rows_of(shown))
+
+
+def _html(shown):
+    from . import graph
+
+    rows = rows_of(shown)
+    return graph.graph_html(rows) + "\n" + table_html(rows)
+
+
+for _class in (Trace, ForwardPass, ReversePass):
+    _class.__repr__ = _text
+    _class._repr_html_ = _html

@@ -1,0 +1,817 @@
+"""Formulas: a recorded computation, written as mathematics.
+
+What this module is: the one place where a value or a derivative is put into symbols. Nothing here
+knows a derivative. To write one down, the loop body of the pass itself (``forward_terms``,
+``reverse_terms``) is run once more, on placeholders that record what is done to them; the formula
+is the recording, printed with each primitive's ``notation``. So what is read is what ran.
+
+    tree      what was recorded: ``Symbol``, ``Constant`` and ``Operation``
+    written   text ``ā₅ = ā₆·cos a₅``, LaTeX ``\\bar a_5``, HTML, or NumPy source
+
+A symbol stands for a whole derivative, of the shape of its value (``pass["a5"]``), also where the
+pass keeps it smaller because it is uniform. Products of arrays entry by entry are written ⊙,
+products of matrices and of numbers ·, the transpose ᵀ; a broadcast that a pass undoes shows as a
+sum over the copies.
+
+Reads: ``autodiff``. Read by: ``rows``; other modules of ``show`` read the rows.
+"""
+
+import html
+import inspect
+import math
+import re
+import string
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from comp551ad.autodiff.forward import ForwardPass, forward_terms
+from comp551ad.autodiff.primitives import (
+    ATOM,
+    POWER,
+    PREFIX,
+    PRIMITIVES,
+    PRODUCT,
+    SUM,
+    Notation,
+    Primitive,
+    call,
+    infix,
+)
+from comp551ad.autodiff.reverse import ReversePass, reverse_terms
+from comp551ad.autodiff.trace import Trace, operands_of, parameters_of
+from comp551ad.autodiff.traced import INPUT, Traced, new_tape, plain
+
+# ---------------------------------------------------------------- numbers
+
+MINUS = "−"
+_SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+_SUPERSCRIPTS = str.maketrans("0123456789−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
+_DIGITS = 4  # significant ones
+MOST = 24  # symbols and operations in a formula that is written down to the inputs
+
+
+def number(x) -> str:
+    """A number as the course prints it: four significant digits, and whole numbers whole.
+
+    >>> number(2.0), number(-0.59847), number(-0.0), number(1.5e-7)
+    ('2', '−0.5985', '0', '1.5e−7')
+    """
+    x = float(x)
+    if math.isnan(x):
+        return "nan"
+    if math.isinf(x):
+        return "∞" if x > 0 else MINUS + "∞"
+    if x == int(x) and abs(x) < 1e7:
+        return str(int(x)).replace("-", MINUS)
+    digits, exponent = f"{x:.{_DIGITS - 1}e}".split("e")
+    exponent = int(exponent)
+    if -4 <= exponent < 7:
+        digits = f"{x:.{max(_DIGITS - 1 - exponent, 0)}f}"
+    if "." in digits:
+        digits = digits.rstrip("0").rstrip(".")
+    if not -4 <= exponent < 7:
+        digits = f"{digits}e{exponent}"
+    return digits.replace("-", MINUS)
+
+
+def array_summary(x) -> str:
+    """An array in a few words: its shape, and its entries if they are few.
+
+    >>> array_summary(np.array([1.0, 2.5])), array_summary(np.zeros((2, 3)))
+    ('[1, 2.5]', '2×3, all 0')
+    """
+    x = np.asarray(x)
+    if x.ndim == 1 and 0 < x.size <= 4:
+        return "[" + ", ".join(number(entry) for entry in x) + "]"
+    shape = shape_text(x.shape)
+    if x.size == 0:
+        return f"{shape}, empty"
+    low, high = number(np.min(x)), number(np.max(x))
+    return f"{shape}, all {low}" if low == high else f"{shape}, {low} … {high}"
+
+
+def shape_text(shape) -> str:
+    """2×3; a vector's length with the word that says so."""
+    return "×".join(map(str, shape)) if len(shape) != 1 else f"{shape[0]} entries"
+
+
+def value_text(x) -> str:
+    """A number, or an array's summary."""
+    return array_summary(x) if np.ndim(x) else number(x)
+
+
+# ---------------------------------------------------------------- what was recorded
+
+
+@dataclass(frozen=True, eq=False)
+class Symbol:
+    """A value or a derivative of a node, by the node's row number.
+
+    kind is "value", "tangent" or "adjoint"; value the number behind it.
+    """
+
+    kind: str
+    row: int
+    value: Any
+
+
+@dataclass(frozen=True, eq=False)
+class Constant:
+    """A number or an array that has no number in the list; ``word`` is how to call it."""
+
+    value: Any
+    word: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Operation:
+    """A primitive applied to trees, and what it gave."""
+
+    primitive: Primitive
+    operands: tuple
+    parameters: dict
+    value: Any
+
+
+Tree = Symbol | Constant | Operation
+ZERO, ONE = Constant(0.0), Constant(1.0)
+
+
+class TermTree(NamedTuple):
+    """One path's share of a derivative: the node at the edge's other end, the operand, the tree."""
+
+    node: int
+    operand: int
+    tree: Tree
+
+
+def value_tree(trace: Trace, row: int) -> Tree:
+    """How a node was computed from its operands: one operation on symbols."""
+    primitive, value = trace.rows[row][:2]
+    if primitive is INPUT:
+        return Symbol("value", row, value)
+    operands = tuple(
+        Symbol("value", o, trace.rows[o][1]) if type(o) is int else Constant(o)
+        for o in operands_of(trace.rows[row])
+    )
+    return Operation(primitive, operands, _told(trace.rows[row]), value)
+
+
+def expanded_tree(trace: Trace, row: int, most=MOST) -> Tree:
+    """How a node follows from the inputs: its operands' trees put in, down to the inputs.
+
+    A tree would grow beyond all bounds where nodes are used again; so an operand stays a symbol
+    where the whole would have more than ``most`` symbols and operations, the largest first.
+    """
+    trees, sizes = {}, {}
+    todo = [row]
+    while todo:  # no recursion: a chain may be long
+        k = todo[-1]
+        tree = value_tree(trace, k)
+        inner = () if isinstance(tree, Symbol) else tree.operands
+        inner = [o.row for o in inner if isinstance(o, Symbol)]
+        missing = [o for o in inner if o not in trees]
+        if missing:
+            todo.extend(missing)
+            continue
+        todo.pop()
+        kept = set(inner)
+        while 1 + sum(sizes[o] if o in kept else 1 for o in inner) > most and kept:
+            kept.remove(max(sorted(kept), key=sizes.get))
+        trees[k] = _put_in(tree, {o: trees[o] for o in kept}) if inner else tree
+        sizes[k] = 1 + sum(sizes[o] if o in kept else 1 for o in inner)
+    return trees[row]
+
+
+def _put_in(tree, trees):
+    """``tree`` with these trees for the values of those rows."""
+    operands = tuple(
+        trees.get(o.row, o) if isinstance(o, Symbol) else o for o in tree.operands
+    )
+    return replace(tree, operands=operands)
+
+
+def _told(row) -> dict:
+    """A row's parameters, without what its value saved: a rule then says what that is."""
+    return {key: p for key, p in parameters_of(row).items() if key != "saved"}
+
+
+def tangent_terms(d: ForwardPass, row: int) -> list[TermTree]:
+    """The terms of a node's tangent, one per edge into it, in the order of the operands."""
+    edges = [o for o in operands_of(d.trace.rows[row]) if type(o) is int]
+    symbols = {o: Symbol("tangent", o, d[o + 1]) for o in edges}
+
+    def run(rows, pseudo, tangents):
+        return forward_terms(rows, pseudo, tangents)
+
+    return _terms(d.trace, row, symbols, run, lambda o: o)
+
+
+def adjoint_contributions(r: ReversePass, row: int) -> dict[int, list[TermTree]]:
+    """What a node passes back: for each of its operands' row numbers, the terms."""
+    symbol = {row: Symbol("adjoint", row, r[row + 1])}
+    terms = _terms(
+        r.trace,
+        row,
+        symbol,
+        lambda rows, pseudo, adjoint: reverse_terms(rows, pseudo, adjoint[row]),
+        lambda o: row,
+    )
+    edges = [o for o in operands_of(r.trace.rows[row]) if type(o) is int]
+    found = {o: [] for o in edges}
+    for o, term in zip(edges, terms, strict=True):
+        found[o].append(term)
+    return found
+
+
+def _terms(trace, row, derivatives, run, other_end) -> list[TermTree]:
+    """Run a pass's loop body on placeholders and read its terms off the tape."""
+    entry = trace.rows[row]
+    operands = operands_of(entry)
+    edges = [(p, o) for p, o in enumerate(operands) if type(o) is int]
+    if not edges:
+        return []
+    with new_tape() as tape:
+        symbols = []
+
+        def placeholder(symbol):
+            symbols.append(symbol)
+            return tape.add_input(symbol.value)
+
+        rows = {
+            o: (INPUT, placeholder(Symbol("value", o, trace.rows[o][1])))
+            for o in dict(edges).values()
+        }
+        y = placeholder(Symbol("value", row, entry[1]))
+        stand_ins = {k: placeholder(s) for k, s in derivatives.items()}
+        pseudo = (entry[0], y, *operands, _told(entry))
+        found = {p: term for p, _, term in run(rows, pseudo, stand_ins) or ()}
+        return [
+            TermTree(other_end(o), p, _tree(found[p], tape, symbols) if p in found else ZERO)
+            for p, o in edges
+        ]
+
+
+def local_derivative(trace: Trace, row: int, operand: int) -> Tree | None:
+    """∂a_row / ∂operand for an elementwise operation: its rule at tangent 1; else None."""
+    entry = trace.rows[row]
+    primitive = entry[0]
+    if not primitive.elementwise:
+        return None
+    rule = primitive.jvp(operand)
+    if rule is None:
+        return ZERO
+    with new_tape() as tape:
+        numbers = dict.fromkeys(o for o in operands_of(entry) if type(o) is int)
+        symbols = [Symbol("value", k, trace.rows[k][1]) for k in (*numbers, row)]
+        made = {s.row: tape.add_input(s.value) for s in symbols}
+        operands = [made[o] if type(o) is int else o for o in operands_of(entry)]
+        result = rule(1.0, made[row], *operands, **_told(entry))
+        return _simplified_throughout(_tree(result, tape, symbols))
+
+
+def _tree(result, tape, symbols) -> Tree:
+    """What a rule returned, as a tree."""
+    if type(result) is not Traced:
+        return Constant(result)
+    return _tree_of_row(result.index, tape.rows, symbols)
+
+
+def _tree_of_row(k, rows, symbols):
+    if k < len(symbols):
+        return symbols[k]
+    operands = tuple(
+        _tree_of_row(o, rows, symbols) if type(o) is int else Constant(o)
+        for o in operands_of(rows[k])
+    )
+    return _tidy(Operation(rows[k][0], operands, _told(rows[k]), rows[k][1]))
+
+
+def _tidy(tree):
+    """A sum over copies that is then cut to fewer axes is a sum that drops its axes."""
+    if tree.primitive.name == "reshape" and isinstance(tree.operands[0], Operation):
+        inner = tree.operands[0]
+        if inner.primitive.name == "sum" and inner.parameters.get("keepdims"):
+            ndim = np.ndim(inner.value)
+            axes = {a % ndim for a in inner.parameters["axis"]}
+            left = tuple(n for a, n in enumerate(np.shape(inner.value)) if a not in axes)
+            if left == tree.parameters["shape"]:
+                parameters = {"axis": inner.parameters["axis"]}
+                return replace(inner, parameters=parameters, value=tree.value)
+    return tree
+
+
+def closed_form(tree: Tree, values: Mapping, derivatives: Mapping, most=MOST):
+    """A derivative in terms of the inputs, as a reader would leave it on the slide.
+
+    Args:
+        tree: the derivative's formula.
+        values, derivatives: row number -> the tree to put in for a value, for a derivative.
+        most: the largest number of symbols and operations.
+
+    Returns:
+        The tree; None where it would be larger, or where something to put in is None.
+    """
+
+    def build(tree):
+        if isinstance(tree, Operation):
+            operands = [build(o) for o in tree.operands]
+            if any(o is None for o in operands):
+                return None
+            return simplified(replace(tree, operands=tuple(operands)))
+        if isinstance(tree, Symbol):
+            return (values if tree.kind == "value" else derivatives).get(tree.row)
+        return tree
+
+    built = build(tree)
+    return built if built is not None and size(built) <= most else None
+
+
+def size(tree) -> int:
+    """The number of symbols and operations in a tree."""
+    if isinstance(tree, Operation):
+        return 1 + sum(size(o) for o in tree.operands)
+    return int(isinstance(tree, Symbol))
+
+
+def simplified(tree: Tree) -> Tree:
+    """An operation on simplified operands without 0·x, 1·x, x + 0 and −(−x); numbers first."""
+    if not isinstance(tree, Operation):
+        return tree
+    name, x = tree.primitive.name, tree.operands
+    if name == "negative":
+        return _negated(x[0], tree.value)
+    if name not in ("add", "subtract", "multiply", "divide"):
+        return tree
+    a, b = x
+    m, n = _scalar(a), _scalar(b)
+    if name == "add":
+        return b if m == 0 else a if n == 0 else tree
+    if name == "subtract":
+        return a if n == 0 else _negated(b, tree.value) if m == 0 else tree
+    if m == 0 or (n == 0 and name == "multiply"):
+        return ZERO
+    if name == "divide":
+        return a if n == 1 else tree
+    if n is not None:
+        a, b, m, n = b, a, n, m
+    if m == 1:
+        return b
+    if m == -1:
+        return _negated(b, tree.value)
+    if m is not None and n is not None:
+        return Constant(m * n)
+    for one, other, first in ((a, b, True), (b, a, False)):
+        if not isinstance(one, Operation):
+            continue
+        if one.primitive.name == "negative":  # (−x)·y is −(x·y)
+            x = one.operands[0]
+            pair = (x, other) if first else (other, x)
+            return _negated(_product(*pair, tree.value), tree.value)
+        if one.primitive.name == "multiply" and _scalar(one.operands[0]) is not None:
+            factor, x = one.operands  # (2·x)·y is 2·(x·y), and 3·(2·x) is 6·x
+            if m is not None:
+                return _product(Constant(m * factor.value), x, tree.value)
+            pair = (x, other) if first else (other, x)
+            return _product(factor, _product(*pair, tree.value), tree.value)
+    return replace(tree, operands=(a, b))
+
+
+def _simplified_throughout(tree):
+    if isinstance(tree, Operation):
+        operands = tuple(_simplified_throughout(o) for o in tree.operands)
+        return simplified(replace(tree, operands=operands))
+    return tree
+
+
+def _scalar(tree):
+    """The number that a tree is, or None."""
+    if isinstance(tree, Constant) and np.ndim(tree.value) == 0:
+        return float(tree.value)
+    return None
+
+
+def _negated(tree, value):
+    if isinstance(tree, Operation) and tree.primitive.name == "negative":
+        return tree.operands[0]
+    number = _scalar(tree)
+    if number is not None:
+        return Constant(-number) if number else ZERO
+    return Operation(PRIMITIVES["negative"], (tree,), {}, value)
+
+
+def _product(a, b, value):
+    return simplified(Operation(PRIMITIVES["multiply"], (a, b), {}, value))
+
+
+def total(trees) -> Tree:
+    """The sum of the terms; terms that are zero by their rule are left out."""
+    trees = [t for t in trees if t is not ZERO]
+    if not trees:
+        return ZERO
+    result = trees[0]
+    for tree in trees[1:]:
+        value = np.add(plain(result.value), plain(tree.value))
+        result = Operation(PRIMITIVES["add"], (result, tree), {}, value)
+    return result
+
+
+def symbols_in(tree) -> set[tuple[str, int]]:
+    """The (kind, row number) of every symbol in a tree."""
+    if isinstance(tree, Operation):
+        return set().union(*(symbols_in(o) for o in tree.operands))
+    return {(tree.kind, tree.row)} if isinstance(tree, Symbol) else set()
+
+
+# ---------------------------------------------------------------- how symbols are written
+
+
+@dataclass(frozen=True)
+class Formula:
+    """One formula in the three forms that are shown."""
+
+    text: str
+    latex: str
+    html: str
+
+    def __str__(self):
+        return self.text
+
+
+_ACCENTS = {"value": "", "tangent": "\u0307", "adjoint": "\u0304"}
+_LATEX_ACCENTS = {"value": "", "tangent": r"\dot ", "adjoint": r"\bar "}
+_SOURCE_NAMES = {"value": "a{}", "tangent": "tangent{}", "adjoint": "adjoint{}"}
+_LETTER_AND_NUMBER = re.compile(r"([A-Za-z])_?(\d*)")
+_LATEX_ESCAPES = {
+    "\\": r"\backslash ",
+    "^": r"\hat{}",
+    "~": r"\sim ",
+    "<": r"\lt ",
+    ">": r"\gt ",
+    **{c: "\\" + c for c in "#$%&_{}"},
+}
+
+
+def _latex_escape(name):
+    return "".join(_LATEX_ESCAPES.get(c, c) for c in name)
+
+
+def symbol(kind: str, row: int, names: Mapping[int, str] = {}) -> Formula:  # noqa: B006
+    """A node's value, tangent or adjoint: by its label, or by its name if ``names`` has one."""
+    accent, name = _ACCENTS[kind], names.get(row)
+    if name is None:
+        letter, digits = "a", str(row + 1)
+    else:
+        match = _LETTER_AND_NUMBER.fullmatch(name)
+        letter, digits = match.groups() if match else (None, "")
+    if letter is None:
+        text = unicodedata.normalize("NFC", name[:1] + accent + name[1:])
+        wide = {"value": "{}", "tangent": r"\dot{{{}}}", "adjoint": r"\overline{{{}}}"}
+        latex = wide[kind].format(rf"\mathrm{{{_latex_escape(name)}}}")
+        return Formula(text, latex, html.escape(text))
+    marked = unicodedata.normalize("NFC", letter + accent)
+    text = marked + (digits.translate(_SUBSCRIPTS) if name is None else digits)
+    if name is not None:
+        text = unicodedata.normalize("NFC", name[:1] + accent + name[1:])
+    latex, markup = _LATEX_ACCENTS[kind] + letter, f"<i>{marked}</i>"
+    if digits:
+        latex += f"_{digits}" if len(digits) == 1 else f"_{{{digits}}}"
+        markup += f"<sub>{digits}</sub>"
+    return Formula(text, latex, markup)
+
+
+# ---------------------------------------------------------------- writing a tree
+
+
+class _Written(NamedTuple):
+    text: str
+    level: int
+    minus: bool = False  # begins with a minus that reaches over a product at most
+
+
+_PARENTHESES = {"latex": r"\left({}\right)"}
+_MINUS = {"text": MINUS, "html": MINUS, "latex": "-", "source": "-"}
+
+
+def write(tree: Tree, names: Mapping[int, str] = {}, numbers=False) -> Formula:  # noqa: B006
+    """A tree in text, LaTeX and HTML.
+
+    Args:
+        names: row number -> name; nodes that it lacks go by their labels, a5.
+        numbers: put numbers in for the symbols; arrays keep theirs.
+    """
+    forms = (_Writer(form, names, numbers) for form in ("text", "latex", "html"))
+    return Formula(*(writer.write(tree).text for writer in forms))
+
+
+def source(tree: Tree) -> tuple[str, dict[str, Any]]:
+    """A tree as a NumPy expression, and what its names stand for.
+
+    Values are called a5, derivatives tangent5 and adjoint5, constant arrays c1, c2 …
+    """
+    writer = _Writer("source", {}, False)
+    return writer.write(tree).text, writer.bindings
+
+
+class _Writer:
+    def __init__(self, form, names, numbers):
+        self.form, self.names, self.numbers = form, names, numbers
+        self.bindings = {}
+
+    def write(self, tree, tail=False) -> _Written:
+        """``tail``: what follows binds as tightly as a product, so sin x must be sin(x)."""
+        if isinstance(tree, Operation):
+            return self.operation(tree, tail)
+        if isinstance(tree, Constant):
+            return self.constant(tree.value, tree.word)
+        if self.form == "source":
+            name = _SOURCE_NAMES[tree.kind].format(tree.row + 1)
+            self.bindings[name] = tree.value
+            return _Written(name, ATOM)
+        if self.numbers and np.ndim(tree.value) == 0:
+            return self.number(tree.value)
+        return _Written(getattr(symbol(tree.kind, tree.row, self.names), self.form), ATOM)
+
+    # -- numbers and arrays
+
+    def number(self, x):
+        text = number(x)
+        level = PRODUCT if text[0] == MINUS or "e" in text else ATOM
+        return _Written(self.as_form(text), level, text[0] == MINUS)
+
+    def as_form(self, text):
+        if self.form != "latex":
+            return text
+        digits, e, exponent = text.replace(MINUS, "-").replace("∞", r"\infty").partition("e")
+        return rf"{digits} \cdot 10^{{{exponent}}}" if e else digits
+
+    def constant(self, x, word):
+        if np.ndim(x):
+            word = None if self.form == "source" else word and self.word(word)
+            return _Written(word or self.array(x), ATOM)
+        x = float(x)
+        if self.form == "source":
+            text = repr(x) if math.isfinite(x) else f'float("{x}")'
+            return _Written(text, PRODUCT if text[0] == "-" else ATOM, text[0] == "-")
+        ratio = Fraction(x).limit_denominator(1000) if math.isfinite(x) else Fraction(0)
+        if float(ratio) == x and float(f"{x:.3e}") != x:  # 1/3 rather than 0.3333
+            text, minus = f"{abs(ratio.numerator)}/{ratio.denominator}", x < 0
+            if self.form == "latex":
+                text = rf"\frac{{{abs(ratio.numerator)}}}{{{ratio.denominator}}}"
+            return _Written(_MINUS[self.form] * minus + text, PRODUCT, minus)
+        return self.number(x)
+
+    def array(self, x):
+        if self.form == "source":
+            name = f"c{sum(key[0] == 'c' for key in self.bindings) + 1}"
+            self.bindings[name] = x
+            return name
+        x = np.asarray(x)
+        if x.ndim == 1 and 0 < x.size <= 4:
+            entries = [str(e) if x.dtype == bool else self.as_form(number(e)) for e in x]
+            return "[" + ", ".join(entries) + "]"
+        shape = "×".join(map(str, x.shape)) or "1"
+        shape = shape.replace("×", r" \times ") if self.form == "latex" else shape
+        word = r"\mathrm{constant}" if self.form == "latex" else "constant"
+        return f"{word}[{shape}]"
+
+    # -- operations
+
+    def operation(self, tree, tail):
+        primitive, notation = tree.primitive, _notation_of(tree, self.form)
+        pieces = self.pieces(getattr(notation, _TEMPLATE[self.form]), primitive)
+        level = notation.level
+        if self.form == "source" and level < ATOM and pieces[-1][0].endswith((")", "]")):
+            level = ATOM
+        out, minus = "", False
+        for i, (literal, field) in enumerate(pieces):
+            out += literal
+            if field is None:
+                continue
+            following = pieces[i + 1][0] if i + 1 < len(pieces) else ""
+            if field == "operands":
+                out += ", ".join(self.write(o).text for o in tree.operands)
+            elif field == "parameters":
+                out += self.parameters(tree)
+            elif not field.isdecimal():
+                out += self.parameter(field, tree.parameters[field], tree)
+            else:
+                out, level, first = self.operand(
+                    tree, notation, int(field), out, following, level, tail
+                )
+                minus = minus or first
+        return _Written(out, level, minus or out.startswith(_MINUS[self.form]))
+
+    def pieces(self, template, primitive):
+        """(literal, field) pairs; a name in braces that is no field is LaTeX's own."""
+        known = {"operands", "parameters", *primitive.parameters}
+        pieces = [("", None)]
+        for literal, field, _, _ in string.Formatter().parse(template):
+            literal = html.escape(literal) if self.form == "html" else literal
+            if field is not None and not field.isdecimal() and field not in known:
+                literal, field = f"{literal}{{{field}}}", None
+            if pieces[-1][1] is None:
+                pieces[-1] = (pieces[-1][0] + literal, field)
+            else:
+                pieces.append((literal, field))
+        return pieces
+
+    def operand(self, tree, notation, k, out, following, level, tail):
+        """Append operand k: in parentheses, or called, where it must be."""
+        name, operand, source = tree.primitive.name, tree.operands[k], self.form == "source"
+        needs = notation.needs[k]
+        closed = needs == 0 or (
+            out.rstrip()[-1:] in ("(", "[", "{", ",") and following[:1] in (")", "]", "}", ",")
+        )
+        if closed:
+            return out + self.write(operand).text, level, False
+        if source and k == 1:  # floating-point sums and products are not associative
+            needs = max(needs, level + 1)
+        if not source and _mixes_products(tree, operand):
+            needs = max(needs, PREFIX)
+        spaced = not following.strip() or following.lstrip()[:1] in ("+", "-", MINUS)
+        inner_tail = tail if not following else not spaced
+        written = self.write(operand, inner_tail and needs <= PREFIX)
+        leftmost = not out
+        wrap = written.level < needs
+        if written.minus and not leftmost and not wrap:
+            if name == "add":  # a + (−b) is a − b
+                sign = _MINUS[self.form]
+                out = re.sub(r"\+ $", f"{sign} ", out)
+                return out + written.text[1:], level, False
+            wrap = True
+        if level == PREFIX and out.endswith(" ") and (wrap or tail):
+            return out[:-1] + self.wrapped(self.write(operand).text), ATOM, False
+        if wrap:
+            return out + self.wrapped(self.write(operand).text), level, False
+        if name == "power" and k == 1 and self.form != "source":
+            if re.fullmatch(r"−?\d+", written.text):
+                return out[:-1] + written.text.translate(_SUPERSCRIPTS), level, False
+        return out + written.text, level, leftmost and written.minus
+
+    def wrapped(self, text):
+        return _PARENTHESES.get(self.form, "({})").format(text)
+
+    # -- parameters
+
+    def parameters(self, tree):
+        """, axis=1 and the like: those that a reader would have to write."""
+        told = _told_by_reader(tree)
+        return "".join(
+            f", {self.word(key)}={self.parameter(key, value, tree)}"
+            for key, value in told.items()
+        )
+
+    def word(self, key):
+        return rf"\mathrm{{{_latex_escape(key)}}}" if self.form == "latex" else key
+
+    def parameter(self, key, value, tree):
+        if key == "index":
+            parts = value if isinstance(value, tuple) else (value,)
+            text = ", ".join(self.index(part) for part in parts)
+            text += "," * (isinstance(value, tuple) and len(value) == 1)
+            if tree.primitive.name == "getitem":
+                return text
+            return f"np.s_[{text}]" if self.form == "source" else f"[{text}]"
+        if isinstance(value, np.ndarray):
+            return self.array(value) if value.ndim else str(value[()])
+        return str(value) if self.form == "source" else str(value).replace("-", MINUS)
+
+    def index(self, part):
+        if isinstance(part, slice):
+            ends = ["" if e is None else str(e) for e in (part.start, part.stop)]
+            text = ":".join(ends + ([] if part.step is None else [str(part.step)]))
+        elif isinstance(part, np.ndarray):
+            return self.array(part) if part.ndim else str(part)
+        else:
+            text = "..." if part is Ellipsis else str(part)
+        return text if self.form == "source" else text.replace("-", MINUS)
+
+
+_TEMPLATE = {"text": "text", "html": "text", "latex": "latex", "source": "source"}
+_ENTRY_BY_ENTRY = infix("⊙", r" \odot ", "*", PRODUCT)
+_TRANSPOSED = Notation("{0}ᵀ", r"{0}^\top", "np.transpose({0})", POWER, (ATOM,))
+_MATRIX_PRODUCTS = ("dot", "matmul")
+
+
+def _notation_of(tree, form) -> Notation:
+    """A primitive's notation, made to fit the operands that it meets here."""
+    name, notation = tree.primitive.name, tree.primitive.notation
+    if name == "multiply" and all(np.ndim(o.value) for o in tree.operands):
+        return _ENTRY_BY_ENTRY
+    if name == "transpose" and not _told_by_reader(tree):
+        return _TRANSPOSED
+    if form == "source":
+        return notation
+    if name == "expand_dims":
+        return _with_new_axes(tree, form)
+    named = set(re.findall(r"{([a-z_]+)}", notation.text))
+    if "parameters" not in named and set(_told_by_reader(tree)) - named:
+        return call(name, operands=len(tree.operands))  # ‖x‖ has no room for axis=1
+    return notation
+
+
+def _with_new_axes(tree, form):
+    """expand_dims as NumPy's users index: a[:, None]."""
+    ndim = np.ndim(tree.value)
+    axes = {a % ndim for a in tree.parameters["axis"]}
+    none = r"\mathrm{None}" if form == "latex" else "None"
+    index = ", ".join(none if a in axes else ":" for a in range(ndim))
+    return Notation(f"{{0}}[{index}]", f"{{0}}[{index}]", "", ATOM, (ATOM,))
+
+
+def _told_by_reader(tree) -> dict:
+    """The parameters that are not the default, axes counted as a reader counts them."""
+    primitive = tree.primitive
+    values = [o.value for o in tree.operands]
+    defaults = _defaults(primitive, values)
+    told = {}
+    for key, value in tree.parameters.items():
+        if key in defaults and _same(defaults[key], value):
+            continue
+        if key in ("axis", "axes"):
+            grown = primitive.name in ("expand_dims", "stack")
+            value = _from_the_start(value, np.ndim(tree.value if grown else values[0]))
+        told[key] = value
+    return told
+
+
+def _defaults(primitive, values) -> dict:
+    """What the parameters are when a reader gives none."""
+    try:
+        found = inspect.signature(primitive.value).parameters
+    except (TypeError, ValueError):
+        return {}
+    given = {
+        key: found[key].default
+        for key in primitive.parameters
+        if found[key].default is not inspect.Parameter.empty
+    }
+    if primitive.prepare is None or len(given) != len(primitive.parameters):
+        return given
+    return primitive.prepare(given, values)
+
+
+def _same(a, b):
+    return type(a) is type(b) and a == b
+
+
+def _from_the_start(axis, ndim):
+    if isinstance(axis, tuple):
+        axes = tuple(a % ndim for a in axis)
+        return axes[0] if len(axes) == 1 else axes
+    return axis % ndim if axis is not None else None
+
+
+def _mixes_products(tree, operand):
+    """Whether a matrix product meets a product entry by entry: which comes first must show."""
+    while isinstance(operand, Operation) and operand.primitive.name == "negative":
+        operand = operand.operands[0]
+    if not isinstance(operand, Operation):
+        return False
+    if operand.primitive.notation.level != PRODUCT:
+        return False
+    outer_is_matrix = tree.primitive.name in _MATRIX_PRODUCTS
+    inner_is_matrix = operand.primitive.name in _MATRIX_PRODUCTS
+    if outer_is_matrix:
+        return not inner_is_matrix
+    arrays = sum(np.ndim(o.value) > 0 for o in tree.operands)
+    return inner_is_matrix and arrays > 1 and tree.primitive.notation.level != SUM
+
+
+def badge(tree: Tree) -> str:
+    """An operation's sign for a node of a graph: +, ·, sin, 0.5·, logsumexp; "" for an input."""
+    if not isinstance(tree, Operation):
+        return ""
+    notation = _notation_of(tree, "text")
+    if notation.level == ATOM:
+        return tree.primitive.name
+    signs = ""
+    for literal, field in _Writer("text", {}, False).pieces(notation.text, tree.primitive):
+        signs += literal
+        if field is not None and field.isdecimal():
+            x = _scalar(tree.operands[int(field)])
+            signs += "" if x is None else write(tree.operands[int(field)]).text
+    if signs.startswith("^") and re.fullmatch(r"−?\d+", signs[1:]):
+        return signs[1:].translate(_SUPERSCRIPTS)
+    return signs.strip()
+
+
+def assignment(left: Formula, right: Formula) -> Formula:
+    """left = right, in each form."""
+    return Formula(
+        f"{left.text} = {right.text}",
+        f"{left.latex} = {right.latex}",
+        f"{left.html} = {right.html}",
+    )
+
+
+def as_formula(text: str) -> Formula:
+    """A number's text in each form."""
+    latex = text.replace(MINUS, "-").replace("×", r" \times ").replace("…", r" \ldots ")
+    return Formula(text, latex.replace("∞", r"\infty"), html.escape(text))

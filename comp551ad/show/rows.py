@@ -1,0 +1,420 @@
+"""Rows: a trace, and a pass over it, as inert data: strings and plain numbers, nothing else.
+
+What this module is: the one step between a computation and all that shows it. Tables, graphs and
+steppers read what ``rows_of`` gives, and do no mathematics.
+
+    Rows                 the whole: the function, the mode, one Row per node, the steps
+      Row                a node: its labels, its formula, its value
+        Derivative       its tangent or adjoint: formula, numbers put in, value
+          Term           one path's share of it (S04)
+      Step               one step of the pass, and what may be discarded after it (S13)
+
+Where something is written in symbols it is a ``Formula``: ``.text``, ``.latex``, ``.html``.
+``rows.as_dict()`` is made of dicts, lists, strings and numbers, ready for JSON.
+
+Reads: ``formula``, ``autodiff``. Read by: ``table``, ``graph``, ``steppers``.
+"""
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from comp551ad.autodiff.forward import ForwardPass
+from comp551ad.autodiff.reverse import ReversePass
+from comp551ad.autodiff.trace import Trace, operands_of
+
+from . import formula as f
+from .formula import Formula
+
+__all__ = ["MOST_ROWS", "Derivative", "Row", "Rows", "Step", "Term", "rows_of"]
+
+MOST_ROWS = 120  # a longer trace shows its first and its last rows, and no steps
+
+
+@dataclass(frozen=True)
+class Term:
+    """One path's share of a derivative.
+
+    Attributes:
+        node: the number of the node at the edge's other end: an operand (forward), a user (reverse).
+        operand: which operand of the upper node the edge goes to, from 0.
+        formula, numbers: the share in symbols, and with numbers put in.
+        local: the edge's own derivative, ∂a₆/∂a₅ = cos a₅, if the operation is elementwise.
+        local_numbers: the same with numbers put in.
+        value, value_text: the share; value is None for an array.
+    """
+
+    node: int
+    operand: int
+    formula: Formula
+    numbers: Formula
+    local: Formula | None
+    local_numbers: Formula | None
+    value: float | None
+    value_text: str
+
+
+@dataclass(frozen=True)
+class Derivative:
+    """A node's tangent or adjoint.
+
+    Attributes:
+        label: ȧ₅ or ā₅.
+        formula, numbers: its right-hand side, in symbols and with numbers put in.
+        closed: in terms of the inputs, where everything is a number and it is short; else None.
+        terms: the paths that it is the sum of.
+        seed: whether the pass starts with it.
+        value, value_text: what it is; value is None for an array.
+    """
+
+    label: Formula
+    formula: Formula
+    numbers: Formula
+    closed: Formula | None
+    terms: tuple[Term, ...]
+    seed: bool
+    value: float | None
+    value_text: str
+
+    @property
+    def equation(self) -> Formula:
+        """ā₅ = ā₆·cos a₅ − ā₇·sin a₅"""
+        return f.assignment(self.label, self.formula)
+
+    @property
+    def shown_value(self) -> Formula:
+        """The value, after its closed form where there is one: x·cos(w1·x + w0) = −0.8011."""
+        value = f.as_formula(self.value_text)
+        if self.closed is None or self.closed.text == self.value_text:
+            return value
+        return f.assignment(self.closed, value)
+
+    @property
+    def worked(self) -> Formula:
+        """ā₅ = 0·cos 2.5 − 1·sin 2.5 = −0.5985"""
+        return _worked(self.label, self.numbers, self.value_text)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A node.
+
+    Attributes:
+        index: its number in the list, from 1.
+        key: "a5".
+        label: a₅, or the name in ``names="names"``.
+        name: the variable's name as the user wrote it, or "".
+        operation: a sign for a graph's node, such as "sin" or "0.5·"; "" for an input.
+        operands: per edge into it (operand's position, the other node's number).
+        formula, numbers: its right-hand side, in symbols and with numbers put in.
+        expanded: in terms of the inputs' names, as far as that is short.
+        value, value_text, shape: what it is; value is None for an array.
+        derivative: of the pass; None where there is only a trace.
+        needed_by: the numbers of the nodes whose derivative's formula has this value in it.
+        is_output: whether the function returns it.
+    """
+
+    index: int
+    key: str
+    label: Formula
+    name: str
+    operation: str
+    operands: tuple[tuple[int, int], ...]
+    formula: Formula
+    numbers: Formula
+    expanded: Formula
+    value: float | None
+    value_text: str
+    shape: tuple[int, ...]
+    derivative: Derivative | None
+    needed_by: tuple[int, ...]
+    is_output: bool
+
+    @property
+    def equation(self) -> Formula:
+        """a₅ = a₄ + a₁; for an input a₁ = w0."""
+        return f.assignment(self.label, self.formula)
+
+    @property
+    def introduced(self) -> Formula:
+        """The formula in terms of the inputs, after the variable's name: a = w1·x + w0."""
+        if not self.name or not self.operation:
+            return self.expanded
+        return f.assignment(f.symbol("value", 0, {0: self.name}), self.expanded)
+
+    @property
+    def shown_value(self) -> Formula:
+        """The value, or an array's summary."""
+        return f.as_formula(self.value_text)
+
+    @property
+    def worked(self) -> Formula:
+        """a₅ = 2 + 0.5 = 2.5"""
+        return _worked(self.label, self.numbers, self.value_text)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a pass.
+
+    Attributes:
+        number: from 1.
+        node: the node whose turn it is.
+        finds: what it works out: ("value",), ("value", "derivative") or ("derivative",).
+        drops: (node, "value" or "derivative") of all that no later step needs. What the caller
+            asked for stays: the outputs, their tangents, the adjoints of the inputs.
+        drops_text: the same as labels: "a₄, ȧ₄, a₁, ȧ₁".
+    """
+
+    number: int
+    node: int
+    finds: tuple[str, ...]
+    drops: tuple[tuple[int, str], ...]
+    drops_text: str
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A trace, or a pass over it.
+
+    Attributes:
+        function: the recorded function's name.
+        mode: "values" (a trace), "forward" or "reverse".
+        about: the input that forward mode is for, the output that reverse mode is for, or "".
+        rows: a1 first.
+        order: the numbers of the nodes in the order in which the pass takes them.
+        steps: in forward mode one per node; in reverse mode the evaluation, then the way back.
+        left_out: how many rows in the middle of a long trace are not in ``rows``.
+    """
+
+    function: str
+    mode: str
+    about: str
+    rows: tuple[Row, ...]
+    order: tuple[int, ...]
+    steps: tuple[Step, ...]
+    left_out: int
+
+    def row(self, node: int) -> Row:
+        """The row of a node, by its number."""
+        return next(row for row in self.rows if row.index == node)
+
+    def as_dict(self) -> dict:
+        """All of it as dicts, lists, strings and numbers."""
+        return asdict(self)
+
+
+def rows_of(shown: Trace | ForwardPass | ReversePass, names="labels") -> Rows:
+    """A trace, or a pass over it, as rows.
+
+    Args:
+        shown: from ``record``, ``forward`` or ``reverse``.
+        names: "labels" writes a₅ = a₄ + a₁ as the deck does, "names" writes the user's own
+            names where there are some: Q = X·V.
+
+    Raises:
+        TypeError: ``shown`` is something else.
+        ValueError: ``names`` is neither.
+    """
+    if names not in ("labels", "names"):
+        raise ValueError(f"names: got {names!r}, expected 'labels' or 'names'")
+    if not isinstance(shown, Trace | ForwardPass | ReversePass):
+        raise TypeError(
+            f"shown: got {type(shown).__name__}, expected what record, forward or reverse gave"
+        )
+    return _Reading(shown, names).rows()
+
+
+class _Reading:
+    """What ``rows_of`` works out on the way."""
+
+    def __init__(self, shown, names):
+        self.trace = shown if isinstance(shown, Trace) else shown.trace
+        self.derivatives = None if isinstance(shown, Trace) else shown
+        self.names = self.trace.names if names == "names" else {}
+        n = len(self.trace.rows)
+        half = MOST_ROWS // 2
+        long = n > MOST_ROWS
+        self.chosen = [*range(half), *range(n - half, n)] if long else list(range(n))
+        self.edges = [
+            [(p, o) for p, o in enumerate(operands_of(row)) if type(o) is int]
+            for row in self.trace.rows
+        ]
+        self.mode = "values"
+        self.terms = {}
+        if isinstance(shown, ForwardPass):
+            self.mode, self.about, self.kind = "forward", shown.wrt, "tangent"
+            self.terms = {k: f.tangent_terms(shown, k) for k in self.chosen}
+        elif isinstance(shown, ReversePass):
+            self.mode, self.about, self.kind = "reverse", shown.of, "adjoint"
+            self.terms = self._adjoint_terms(shown)
+        self.trees = {k: self._derivative_tree(k) for k in self.terms}
+        self.expanded = {k: f.expanded_tree(self.trace, k) for k in self.chosen}
+        self.closed = self._closed_forms() if self.trees and not long else {}
+        self.needs = {k: f.symbols_in(tree) for k, tree in self.trees.items()}
+
+    def rows(self) -> Rows:
+        order = [k + 1 for k in self.chosen]
+        if self.mode == "reverse":
+            order.reverse()
+        left_out = len(self.trace.rows) - len(self.chosen)
+        return Rows(
+            function=self.trace.function,
+            mode=self.mode,
+            about=self.about if self.derivatives else "",
+            rows=tuple(self._row(k) for k in self.chosen),
+            order=tuple(order),
+            steps=() if left_out else tuple(self._steps()),
+            left_out=left_out,
+        )
+
+    # -- derivatives
+
+    def _adjoint_terms(self, r):
+        """Per node the terms of its adjoint, first user first (the order of the slide)."""
+        terms = {k: [] for k in self.chosen}
+        for user in range(len(self.trace.rows)):
+            if any(o in terms for _, o in self.edges[user]):
+                for o, found in f.adjoint_contributions(r, user).items():
+                    if o in terms:
+                        terms[o].extend(found)
+        return terms
+
+    def _derivative_tree(self, k):
+        trees = [f.Constant(seed, "seed") for row, seed in self._seeds() if row == k]
+        return f.total(trees + [term.tree for term in self.terms[k]])
+
+    def _seeds(self):
+        return self.derivatives.seeds
+
+    def _closed_forms(self):
+        """Every derivative in terms of the inputs; only where all values are numbers."""
+        if any(np.ndim(row[1]) for row in self.trace.rows):
+            return {}
+        closed = {}
+        for k in self.chosen if self.mode == "forward" else reversed(self.chosen):
+            closed[k] = f.closed_form(self.trees[k], self.expanded, closed)
+        return closed
+
+    # -- rows
+
+    def _row(self, k):
+        row, tree = self.trace.rows[k], f.value_tree(self.trace, k)
+        is_input = isinstance(tree, f.Symbol)
+        name = self.trace.names.get(k, "")
+        shown = f.symbol("value", k, self.trace.names) if is_input else self._write(tree)
+        return Row(
+            index=k + 1,
+            key=f"a{k + 1}",
+            label=f.symbol("value", k, self.names),
+            name=name,
+            operation=f.badge(tree),
+            operands=tuple((p, o + 1) for p, o in self.edges[k]),
+            formula=shown,
+            numbers=self._write(tree, numbers=True),
+            expanded=f.write(self.expanded[k], self.trace.names),
+            value=_plain(row[1]),
+            value_text=f.value_text(row[1]),
+            shape=np.shape(row[1]),
+            derivative=self._derivative(k) if k in self.trees else None,
+            needed_by=tuple(i + 1 for i in self.needs if ("value", k) in self.needs[i]),
+            is_output=k in self.trace.outputs,
+        )
+
+    def _derivative(self, k):
+        tree, value = self.trees[k], self.derivatives[k + 1]
+        closed = self.closed.get(k)
+        return Derivative(
+            label=f.symbol(self.kind, k, self.names),
+            formula=self._write(tree),
+            numbers=self._write(tree, numbers=True),
+            closed=None if closed is None else f.write(closed, self.trace.names),
+            terms=tuple(self._terms(k)),
+            seed=any(row == k for row, _ in self._seeds()),
+            value=_plain(value),
+            value_text=f.value_text(value),
+        )
+
+    def _terms(self, k):
+        values = {(t.node, t.operand): t.derivative for t in self._values_of_terms(k)}
+        for node, operand, tree in self.terms[k]:
+            upper = k if self.mode == "forward" else node
+            local = f.local_derivative(self.trace, upper, operand)
+            value = values[node + 1, operand]
+            yield Term(
+                node=node + 1,
+                operand=operand,
+                formula=self._write(tree),
+                numbers=self._write(tree, numbers=True),
+                local=None if local is None else self._write(local),
+                local_numbers=None if local is None else self._write(local, numbers=True),
+                value=_plain(value),
+                value_text=f.value_text(value),
+            )
+
+    def _values_of_terms(self, k):
+        if self.mode == "forward":
+            return self.derivatives.terms(k + 1)
+        if not hasattr(self, "_all"):
+            self._all = {row.node.index: row.terms for row in self.derivatives.rows}
+        return self._all[k + 1]
+
+    def _write(self, tree, numbers=False):
+        return f.write(tree, self.names, numbers)
+
+    # -- steps
+
+    def _steps(self):
+        """Each step with what nobody needs after it: uses are looked up in the formulas."""
+        plan = [(k, ("value",)) for k in self.chosen]
+        if self.mode == "forward":
+            plan = [(k, ("value", "derivative")) for k in self.chosen]
+        elif self.mode == "reverse":
+            plan += [(k, ("derivative",)) for k in reversed(self.chosen)]
+        last = {}  # (row, what) -> the number of the last step that needs it
+        for number, (k, finds) in enumerate(plan, 1):
+            for what in finds:
+                last.setdefault((k, what), number)
+            if "value" in finds:
+                last.update({(o, "value"): number for _, o in self.edges[k]})
+            if "derivative" in finds:
+                for kind, row in self.needs[k]:
+                    what = "value" if kind == "value" else "derivative"
+                    last[row, what] = number
+        for wanted in self._wanted():
+            last.pop(wanted, None)
+        for number, (k, finds) in enumerate(plan, 1):
+            drops = sorted((d for d, at in last.items() if at == number), reverse=True)
+            drops.sort(key=lambda drop: -drop[0])
+            drops = [(row, what) for row, what in drops]
+            yield Step(
+                number=number,
+                node=k + 1,
+                finds=finds,
+                drops=tuple((row + 1, what) for row, what in drops),
+                drops_text=", ".join(self._label(*drop) for drop in drops),
+            )
+
+    def _wanted(self):
+        """What the caller asked for, and what therefore stays."""
+        wanted = {(k, "value") for k in self.trace.outputs}
+        if self.mode == "forward":
+            wanted |= {(k, "derivative") for k in self.trace.outputs}
+        elif self.mode == "reverse":
+            wanted |= {(k, "derivative") for k in self.trace.inputs}
+        return wanted
+
+    def _label(self, row, what):
+        kind = "value" if what == "value" else self.kind
+        return f.symbol(kind, row, self.names).text
+
+
+def _plain(x):
+    return None if np.ndim(x) else float(x)
+
+
+def _worked(label, numbers, value):
+    """label = numbers = value, without saying anything twice."""
+    if numbers.text in (value, label.text):
+        return f.assignment(label, f.as_formula(value))
+    return f.assignment(f.assignment(label, numbers), f.as_formula(value))

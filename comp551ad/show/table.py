@@ -1,0 +1,106 @@
+"""Evaluation tables: rows -> the slide's table, as text and as HTML (S12, S14).
+
+One line a node, a₁ first. On the left its formula in terms of the inputs, then how it was
+computed, and its value; with a pass also its tangent or adjoint and what that comes to. In
+reverse mode the right half is read from the bottom up.
+
+The text is aligned for a monospaced font and is the same on every machine. The HTML has neither
+scripts nor style sheets, so that an untrusted notebook shows it, and takes its colours from the
+page around it.
+
+Reads: ``rows``. Read by: ``show`` itself, ``steppers``, notebooks.
+"""
+
+import html
+import unicodedata
+
+from .rows import Rows
+
+__all__ = ["table_html", "table_text"]
+
+LONGEST = 56  # characters of one formula in the text table
+DERIVATIVES = {"forward": "tangents", "reverse": "adjoints"}
+
+
+def table_text(rows: Rows) -> str:
+    """The table in plain text; no line ends in spaces."""
+    lines = [heads(rows)]
+    lines += [[_shorten(cell.text) for cell in line] for line in cells(rows)]
+    if rows.left_out:
+        middle = len(rows.rows) // 2 + 1
+        lines.insert(middle, ["…"] * len(lines[0]))
+    widths = [max(map(width, column)) for column in zip(*lines, strict=True)]
+    lines.insert(1, ["─" * w for w in widths])
+    written = [
+        "   ".join(
+            cell + " " * (w - width(cell)) for cell, w in zip(line, widths, strict=True)
+        ).rstrip()
+        for line in lines
+    ]
+    return "\n".join([caption(rows), "", *written])
+
+
+def table_html(rows: Rows) -> str:
+    """The table as HTML; all that comes from the user's program is escaped."""
+    left = "text-align:left;padding:3px 14px 3px 0;white-space:nowrap"
+    parts = [
+        '<table style="border-collapse:collapse;margin:6px 0">',
+        '<caption style="caption-side:top;text-align:left;padding:3px 0">'
+        f"{html.escape(caption(rows))}</caption>",
+        "<thead><tr>",
+        *(f'<th scope="col" style="{left}">{html.escape(h)}</th>' for h in heads(rows)),
+        "</tr></thead>",
+        "<tbody>",
+    ]
+    lines = [[cell.html for cell in line] for line in cells(rows)]
+    if rows.left_out:
+        lines.insert(len(lines) // 2, ["…"] * len(heads(rows)))
+    for line in lines:
+        row = "".join(f'<td style="{left}">{cell}</td>' for cell in line)
+        parts.append(f"<tr>{row}</tr>")
+    return "\n".join([*parts, "</tbody></table>"])
+
+
+def caption(rows: Rows) -> str:
+    """What the table is of, in one line."""
+    about = f"{rows.function}: {len(rows.rows) + rows.left_out} nodes"
+    if rows.mode == "forward":
+        about = f"{rows.function}, forward mode: derivatives with respect to {rows.about}"
+    elif rows.mode == "reverse":
+        about = (
+            f"{rows.function}, reverse mode: derivatives of {rows.about}; "
+            "adjoints from the bottom up"
+        )
+    return about + (f"; {rows.left_out} rows left out" if rows.left_out else "")
+
+
+def heads(rows: Rows) -> list[str]:
+    """The heads of the columns."""
+    left = ["in the inputs", "evaluation", "value"]
+    if rows.mode == "values":
+        return left
+    return [*left, f"partial derivatives ({DERIVATIVES[rows.mode]})", "value"]
+
+
+def cells(rows: Rows) -> list[list]:
+    """The formulas of each line."""
+    return [_line(row) for row in rows.rows]
+
+
+def _line(row):
+    left = [row.introduced, row.equation, row.shown_value]
+    if row.derivative is None:
+        return left
+    return [*left, row.derivative.equation, row.derivative.shown_value]
+
+
+def width(text) -> int:
+    """How many columns a text takes in a monospaced font."""
+    return sum(
+        0 if unicodedata.combining(c) else 1 + (unicodedata.east_asian_width(c) in "WF")
+        for c in text
+    )
+
+
+def _shorten(text):
+    return text if width(text) <= LONGEST else text[: LONGEST - 1] + "…"

@@ -1,0 +1,453 @@
+"""Random programs over every primitive in the table, judged by four witnesses.
+
+hypothesis draws a program: inputs (numbers and arrays, with axes of length 0 and 1) and
+a few statements, each of them a primitive of the registry on what was computed so far,
+or on a constant. Operands are bent into the domain and the shape that the primitive's
+own examples show, so a new entry in ``primitives.py`` takes part by itself.
+
+For each program forward mode, reverse mode, five-point differences and HIPS autograd
+(where it has every operation used) must agree; second derivatives too, three ways; and
+the trace must replay. The house profile runs PROGRAMS of them, the same on every run.
+The long run looks further, at random, for about ten minutes:
+
+    pytest --hypothesis-profile=long tests/test_random_programs.py
+"""
+
+import warnings
+from collections import Counter
+from typing import NamedTuple
+
+import autograd
+import autograd.numpy as anp
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from comp551ad import functions as fn
+from comp551ad import grad, jvp, record, value_and_grad, vjp
+from comp551ad.autodiff.primitives import PRIMITIVES
+from comp551ad.autodiff.trace import operands_of, parameters_of
+
+PROGRAMS = max(300, settings().max_examples)  # "long" asks for 10,000
+several_hundred = settings(
+    max_examples=PROGRAMS, suppress_health_check=list(HealthCheck), print_blob=False
+)
+
+SHAPES = [(), (), (1,), (3,), (2, 3), (1, 3), (2, 1), (2, 2, 3), (0,), (0, 3), (2, 0)]
+NAMES = sorted(PRIMITIVES)
+
+# ---------------------------------------------------------------- programs
+
+
+class Statement(NamedTuple):
+    """One line: ``name`` is a primitive's, or one of fit, squash and constant."""
+
+    name: str
+    operands: tuple  # numbers of earlier values
+    parameters: dict
+
+
+class Program(NamedTuple):
+    """Inputs, statements, and which values are returned."""
+
+    inputs: tuple
+    statements: tuple
+    outputs: tuple
+
+    def __repr__(self):
+        lines = [f"v{k} = input {x!r}" for k, x in enumerate(self.inputs)]
+        for k, s in enumerate(self.statements, len(self.inputs)):
+            words = [f"v{o}" for o in s.operands]
+            words += [f"{key}={value!r}" for key, value in s.parameters.items()]
+            lines.append(f"v{k} = {s.name}({', '.join(words)})")
+        lines.append(f"return {', '.join(f'v{k}' for k in self.outputs)}")
+        return "\n" + "\n".join(lines)
+
+
+def spread(shape):
+    """Fixed uneven numbers: added where entries are copied, so that none are tied."""
+    return 0.4 * np.cos(1.0 + 1.7 * np.arange(int(np.prod(shape)))).reshape(shape)
+
+
+def fit(xp, x, shape):
+    """x brought to ``shape`` by repeating or leaving out entries."""
+    if np.size(x) == 0:
+        return xp.sum(x) + spread(shape)
+    taken = np.arange(int(np.prod(shape))) % np.size(x)
+    return xp.reshape(xp.reshape(x, (-1,))[taken], shape) + spread(shape)
+
+
+def call_numpy(name, operands, parameters):
+    primitive = PRIMITIVES[name]
+    if name == "getitem":
+        return operands[0][parameters["index"]]
+    if name == "where":
+        return np.where(parameters["condition"], *operands)
+    function = primitive.functions[0]
+    if primitive.variadic:
+        return function(list(operands), **parameters)
+    return function(*operands, **parameters)
+
+
+# What autograd lacks, in its own atoms. What stays missing is not compared with it.
+def _max_shifted(x, axis):
+    shift = np.max(autograd.tracer.getval(x), axis=axis, keepdims=True)
+    return shift, anp.exp(x - shift)
+
+
+def _logsumexp(x, axis=-1):
+    shift, e = _max_shifted(x, axis)
+    return anp.squeeze(shift + anp.log(anp.sum(e, axis=axis, keepdims=True)), axis)
+
+
+def _softmax(x, axis=-1):
+    _, e = _max_shifted(x, axis)
+    return e / anp.sum(e, axis=axis, keepdims=True)
+
+
+IN_AUTOGRAD = {
+    "getitem": lambda x, index: x[index],
+    # autograd's own where forgets to undo broadcasting
+    "where": lambda a, b, condition: (1.0 * condition) * a + (1.0 - condition) * b,
+    "concatenate": lambda *xs, axis=0: anp.concatenate(xs, axis),
+    "stack": lambda *xs, axis=0: anp.stack(xs, axis),
+    "norm": lambda x, axis=None, keepdims=False: anp.sqrt(
+        anp.sum(x * x, axis=axis, keepdims=keepdims)
+    ),
+    "logistic": lambda x: 1 / (1 + anp.exp(-x)),
+    "softplus": lambda x: anp.log1p(anp.exp(x)),
+    "relu": lambda x: x * (x > 0),
+    "softmax": _softmax,
+    "logsumexp": _logsumexp,
+    "safe_divide": lambda a, b: a / b,
+    "xlogy": lambda a, b: a * anp.log(b),
+}
+
+
+def call_autograd(name, operands, parameters):
+    function = IN_AUTOGRAD.get(name) or getattr(anp, name, None)
+    if function is None:
+        raise NotImplementedError(name)
+    return function(*operands, **parameters)
+
+
+def run(program, inputs, xp=np, call=call_numpy):
+    """The program on these inputs: what a user's function would do. A list."""
+    values = list(inputs)
+    for name, numbers, parameters in program.statements:
+        operands = [values[k] for k in numbers]
+        if name == "constant":
+            value = parameters["value"]
+        elif name == "fit":
+            value = fit(xp, operands[0], parameters["shape"])
+        elif name == "squash":
+            low, high = parameters["low"], parameters["high"]
+            middle, half = (low + high) / 2, 0.45 * (high - low)
+            value = middle + half * xp.tanh(operands[0])
+        else:
+            value = call(name, operands, parameters)
+        values.append(value)
+    return [values[k] for k in program.outputs]
+
+
+# ---------------------------------------------------------------- drawing them
+
+
+def domain(name):
+    """The interval that a primitive's examples cover."""
+    numbers = [
+        np.ravel(x).astype(float) for xs, _ in PRIMITIVES[name].examples for x in xs
+    ]
+    numbers = np.concatenate(numbers)
+    return float(numbers.min()), float(numbers.max())
+
+
+DOMAIN = {name: domain(name) for name in NAMES}
+
+
+class Builder:
+    """Writes statements and evaluates each at once, so that it can see what fits.
+
+    Its choices come from one seed: hypothesis, left to draw each of them, would try the
+    first primitives of the table over and over. Shrinking leaves out the last lines.
+    """
+
+    def __init__(self, seed):
+        self.rng = rng = np.random.default_rng(seed)
+        shapes = [self.choose(SHAPES) for _ in range(self.choose([1, 1, 2, 3]))]
+        self.inputs = tuple(
+            rng.uniform(-1.5, 1.5, shape) if shape else float(rng.uniform(-1.5, 1.5))
+            for shape in shapes
+        )
+        self.values, self.statements = list(self.inputs), []
+
+    def choose(self, options):
+        return options[self.rng.integers(len(options))]
+
+    def add(self, name, operands=(), **parameters):
+        statement = Statement(name, tuple(operands), parameters)
+        program = Program(self.inputs, (*self.statements, statement), ())
+        program = program._replace(outputs=(len(self.values),))
+        value = run(program, self.inputs)[0]
+        assert np.all(np.isfinite(value))
+        self.statements.append(statement)
+        self.values.append(value)
+        return len(self.values) - 1
+
+    def pick(self, low, high, shape=None):
+        """An earlier value, or now and then a constant, inside the domain."""
+        if self.rng.random() < 0.15:
+            return self.constant(low, high, shape)
+        k = self.choose(range(len(self.values)))
+        if shape is not None and np.shape(self.values[k]) != shape:
+            k = self.add("fit", [k], shape=shape)
+        value, margin = self.values[k], 0.05 * (high - low)
+        inside = np.all((value > low + margin) & (value < high - margin))
+        free = low < -1 and high > 1  # the domain is a sample of all numbers
+        if not inside and not (free and np.all(np.abs(value) < 2.5)):
+            k = self.add("squash", [k], low=low, high=high)
+        return k
+
+    def constant(self, low, high, shape):
+        if shape is None:
+            shape = self.choose(SHAPES)
+        value = self.rng.uniform(low, high, shape)
+        return self.add("constant", value=value if shape else float(value))
+
+    def statement(self):
+        name = self.choose(NAMES)
+        primitive, (low, high) = PRIMITIVES[name], DOMAIN[name]
+        if primitive.elementwise and not primitive.parameters:
+            operands = [self.pick(low, high) for _ in primitive.vjps]
+            self.make_broadcast(operands)
+            return self.add(name, operands)
+        if "axis" in primitive.parameters and not primitive.variadic:
+            if len(primitive.vjps) == 1 and bool(self.choose([False, True])):
+                return self.reduction(name, primitive, low, high)
+        operands, parameters = self.choose(primitive.examples)
+        numbers = [self.pick(low, high, np.shape(x)) for x in operands]
+        return self.add(name, numbers, **parameters)
+
+    def make_broadcast(self, operands):
+        if len(operands) < 2:
+            return
+        a, b = (np.shape(self.values[k]) for k in operands)
+        try:
+            np.broadcast_shapes(a, b)
+        except ValueError:
+            shape = self.choose([a, a[1:], (1, *a), a[:-1] + (1,)])
+            # the copies are spread by less than the margin that pick leaves
+            operands[1] = self.add("fit", [operands[1]], shape=shape)
+            low, high = 0.45, 2.0
+            operands[1] = self.add("squash", [operands[1]], low=low, high=high)
+
+    def reduction(self, name, primitive, low, high):
+        """Any shape, any axis that leaves something to reduce."""
+        k = self.pick(low, high)
+        ndim = np.ndim(self.values[k])
+        if not ndim:
+            k = self.add("fit", [k], shape=(2, 3))
+            ndim = 2
+        axes = list(range(-ndim, ndim))
+        if "keepdims" in primitive.parameters:
+            axes += [None, (0, -1) if ndim > 1 else (0,)]
+        if name in ("expand_dims", "squeeze"):
+            return self.add("expand_dims", [k], axis=self.choose(axes[:ndim]))
+        parameters = {"axis": self.choose(axes)}
+        if "keepdims" in primitive.parameters:
+            parameters["keepdims"] = bool(self.choose([False, True]))
+        taken = np.size(self.values[k]) and np.size(self.values[k]) / max(
+            np.size(np.sum(self.values[k], parameters["axis"])), 1
+        )
+        if name != "sum" and taken < 2:
+            return self.add("sum", [k], **parameters)
+        return self.add(name, [k], **parameters)
+
+
+@st.composite
+def programs(draw):
+    builder = Builder(draw(st.integers(0, 2**32 - 1)))
+    lines = draw(st.integers(1, 7))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for _ in range(lines):
+            builder.statement()
+    last = len(builder.values) - 1
+    others = [builder.choose(range(last + 1)) for _ in range(builder.choose([0, 0, 1, 2]))]
+    return Program(builder.inputs, tuple(builder.statements), (last, *others))
+
+
+# ---------------------------------------------------------------- witnesses
+
+
+def dot(xs, ys):
+    """The inner product of two lists of arrays."""
+    return sum(np.sum(np.multiply(x, y)) for x, y in zip(xs, ys, strict=True))
+
+
+def scale(xs, ys):
+    return 1.0 + sum(np.sum(np.abs(np.multiply(x, y))) for x, y in zip(xs, ys, strict=True))
+
+
+def like(values, seed):
+    """A fixed random direction in the shape of these values."""
+    rng = np.random.default_rng(seed)
+    out = [rng.normal(size=np.shape(v)) for v in values]
+    return [x if x.shape else float(x) for x in out]
+
+
+def moved(inputs, direction, h):
+    return [x + h * t for x, t in zip(inputs, direction, strict=True)]
+
+
+def differences(along):
+    """The derivative of along(h) at 0 and how well it is known: two five-point
+    differences, extrapolated; they disagree by the bar, or at a kink by much more."""
+
+    def five_point(h):
+        near, far = along(h) - along(-h), along(2 * h) - along(-2 * h)
+        return (8 * near - far) / (12 * h)
+
+    coarse, fine = five_point(2.0**-8), five_point(2.0**-9)
+    return (16 * fine - coarse) / 15, abs(coarse - fine)
+
+
+def assert_close(a, b, size, tolerance, what):
+    assert abs(a - b) <= tolerance * size, f"{what}: {a!r} and {b!r}"
+
+
+def check_against_autograd(program, weights, gradient):
+    """Whether autograd could take part; if it could, it must agree."""
+
+    def total(*inputs):
+        outputs = run(program, inputs, anp, call_autograd)
+        return sum(anp.sum(w * y) for w, y in zip(weights, outputs, strict=True))
+
+    try:
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            numbers = tuple(range(len(program.inputs)))
+            theirs = autograd.grad(total, numbers)(*program.inputs)
+    except Exception:  # an operation that it lacks, or an axis of length 0
+        return False
+    for ours, other in zip(gradient, theirs, strict=True):
+        if not np.all(np.isfinite(other)) or np.shape(other) != np.shape(ours):
+            return False  # 0/0 in autograd's norm and std at 0; its size-0 axes
+        np.testing.assert_allclose(ours, other, rtol=1e-8, atol=1e-9)
+    return True
+
+
+def total_of(program, weights):
+    def total(*inputs):
+        outputs = run(program, inputs)
+        return sum(np.sum(w * y) for w, y in zip(weights, outputs, strict=True))
+
+    return total
+
+
+def test_first_derivatives():
+    """Forward = reverse = differences = autograd, on every primitive of the table."""
+    seen, count = Counter(), Counter()
+
+    @several_hundred
+    @given(programs())
+    def check(program):
+        count["programs"] += 1
+        seen.update(s.name for s in program.statements)
+        inputs = program.inputs
+        plain = run(program, inputs)
+        weights, t = like(plain, 1), like(inputs, 2)
+
+        outputs, tangents = jvp(lambda *x: run(program, x), inputs, tuple(t))
+        for ours, numpys in zip(outputs, plain, strict=True):
+            assert np.shape(ours) == np.shape(numpys)
+            np.testing.assert_allclose(ours, numpys, rtol=1e-13, atol=1e-15)
+        _, pull = vjp(lambda *x: run(program, x), *inputs)
+        gradient = pull(weights)
+        assert [np.shape(g) for g in gradient] == [np.shape(x) for x in inputs]
+        size = scale(gradient, t) + scale(weights, tangents)
+        forward, backward = dot(weights, tangents), dot(gradient, t)
+        assert_close(forward, backward, size, 1e-11, "forward and reverse")
+
+        total = total_of(program, weights)
+        value, again = value_and_grad(total, tuple(range(len(inputs))))(*inputs)
+        assert value == pytest.approx(total(*inputs), rel=1e-12, abs=1e-13)
+        for one, other in zip(gradient, again, strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-10, atol=1e-11)
+
+        slope, bar = differences(lambda h: total(*moved(inputs, t, h)))
+        if bar < 1e-5 * size:
+            count["by differences"] += 1
+            assert abs(slope - backward) <= bar + 1e-9 * size, (slope, backward, bar)
+        count["by autograd"] += check_against_autograd(program, weights, gradient)
+
+    check()
+    assert not set(PRIMITIVES) - set(seen), "every primitive was drawn"
+    assert count["by differences"] > 0.9 * count["programs"], count
+    assert count["by autograd"] > 0.5 * count["programs"], count
+
+
+def test_second_derivatives():
+    """sᵀH t by reverse over forward = forward over reverse = reverse over reverse =
+    differences of the gradient."""
+    count = Counter()
+
+    @several_hundred
+    @given(programs())
+    def check(program):
+        count["programs"] += 1
+        inputs = program.inputs
+        numbers = tuple(range(len(inputs)))
+        total = total_of(program, like(run(program, inputs), 3))
+        s, t = like(inputs, 4), like(inputs, 5)
+
+        def slope(*x):
+            return jvp(total, x, tuple(t))[1]
+
+        gradient = grad(total, numbers)
+        over_forward = grad(slope, numbers)(*inputs)
+        _, over_reverse = jvp(gradient, inputs, tuple(s))
+        twice = grad(lambda *x: dot(gradient(*x), t) + 0.0, numbers)(*inputs)
+        a, b, c = dot(over_forward, s), dot(over_reverse, t), dot(twice, s)
+        size = scale(over_forward, s) + scale(over_reverse, t) + scale(twice, s)
+        assert_close(a, b, size, 1e-10, "reverse over forward, forward over reverse")
+        assert_close(a, c, size, 1e-10, "reverse over forward, reverse over reverse")
+
+        known, bar = differences(lambda h: dot(gradient(*moved(inputs, s, h)), t))
+        if bar < 1e-5 * size:
+            count["by differences"] += 1
+            assert abs(known - a) <= bar + 1e-8 * size, (known, a, bar)
+
+    check()
+    assert count["by differences"] > 0.9 * count["programs"], count
+
+
+@several_hundred
+@given(programs())
+def test_the_trace_replays(program):
+    """Each row's primitive on its recorded operands gives its recorded value, bit for
+    bit; a second recording is equal; and every operand comes before its use."""
+    t = record(lambda *x: run(program, x), *program.inputs)
+    for k, (row, node) in enumerate(zip(t.rows, t.nodes, strict=True)):
+        assert node.index == k + 1
+        assert all(j <= k for j in node.inputs)
+        if node.primitive == "input":
+            continue
+        values = [t.rows[o][1] if type(o) is int else o for o in operands_of(row)]
+        parameters = dict(parameters_of(row))
+        parameters.pop("saved", None)
+        value = PRIMITIVES[node.primitive].value(*values, **parameters)
+        value = value[0] if PRIMITIVES[node.primitive].saves else value
+        np.testing.assert_array_equal(value, node.value)
+    again = record(lambda *x: run(program, x), *program.inputs)
+    assert len(again) == len(t)
+    for one, other in zip(t.nodes, again.nodes, strict=True):
+        assert (one.primitive, one.inputs) == (other.primitive, other.inputs)
+        np.testing.assert_array_equal(one.value, other.value)
+
+
+def test_the_builder_knows_our_functions():
+    """The table's own functions are plain NumPy when no traced value is about."""
+    x = np.array([0.3, -1.2])
+    assert call_numpy("relu", [x], {}).tolist() == fn.relu(x).tolist() == [0.3, 0.0]
