@@ -20,6 +20,7 @@ _HOME = {
     "autodiff.trace": "record Trace Node",
     "autodiff.forward": "forward",
     "autodiff.reverse": "reverse",
+    "autodiff.program": "write_gradient write_value",
     "autodiff.transforms": "grad value_and_grad jvp vjp jacobian hessian",
     "show.plots": "plot_decision_boundary plot_learning_curve figure_html",
     "show.steppers": "ForwardStepper ReverseStepper",

@@ -9,6 +9,7 @@ one division at the end of each gradient, where a person would write it.
 Reads: ``primitives``, ``traced``. Read by: ``program``.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -46,6 +47,16 @@ class Scaled(NamedTuple):
     down: float
     node: Node
 
+    def reduced(self):
+        """Whole numbers without a common factor: 2 / 300 is 1 / 150."""
+        up, down, node = self
+        if up == down:
+            return Scaled(1.0, 1.0, node)
+        if up.is_integer() and down.is_integer() and abs(up) + abs(down) < 2**53:
+            factor = math.copysign(math.gcd(int(up), int(down)) or 1, down)
+            return Scaled(up / factor, down / factor, node)
+        return self
+
 
 class Expressions:
     """All nodes of one computation, each once, and what was simplified on the way.
@@ -81,7 +92,7 @@ class Expressions:
 
     def written_out(self, scaled) -> Node:
         """The node for a scaled node, with its coefficient applied."""
-        up, down, node = scaled
+        up, down, node = scaled.reduced()
         if node is self.one:
             return self.constant(up / down)
         if up == -1:
@@ -94,12 +105,14 @@ class Expressions:
 
     # -- reading rows
 
-    def read(self, rows, numbers) -> list[Scaled]:
+    def read(self, rows, numbers, anchors=()) -> list[Scaled]:
         """Every row as a scaled node.
 
         Args:
             rows: a tape's rows.
             numbers: row number -> float for inputs that stand for a plain number.
+            anchors: rows that a reader will see under a name of their own: their sign stays
+                with them, only sizes such as 1/N move on.
         """
         scaled = []
         for k, row in enumerate(rows):
@@ -118,6 +131,10 @@ class Expressions:
                 }
                 shape = shape_of(plain(row[1]))
                 scaled.append(self._apply(row[0].name, operands, parameters, shape))
+            if k in anchors and scaled[k].up < 0:
+                up, down, node = scaled[k]
+                node = self.written_out(Scaled(-1.0, 1.0, node))
+                scaled[k] = Scaled(-up, down, node)
         return scaled
 
     def _literal(self, value):
@@ -140,6 +157,8 @@ class Expressions:
             return self._multiply(name, *operands, parameters, shape)
         if name in LINEAR and operands[0].node is not self.one:
             up, down, node = operands[0]
+            if name == node.name == "transpose" and _undoes(parameters, node.parameters):
+                return Scaled(up, down, node.operands[0])
             self.moved += (up, down) != (1, 1)
             return Scaled(up, down, self.node(name, (node,), parameters, shape))
         nodes = tuple(self.written_out(operand) for operand in operands)
@@ -166,6 +185,8 @@ class Expressions:
 
     def _add(self, a, b, shape):
         """A sum; a factor that both terms share goes in front of it."""
+        if a.node is b.node is self.one:
+            return Scaled(a.up / a.down + b.up / b.down, 1.0, self.one)
         if a.node is b.node and a.down == b.down:
             return Scaled(a.up + b.up, a.down, a.node)
         if a.up == 0 and a.node.shape == () and b.node.shape == shape:
@@ -233,6 +254,12 @@ def recognise(rows):
             if type(q) is int:
                 rows[k] = (PRIMITIVES["logistic"], row[1], q)
     return rows
+
+
+def _undoes(second, first):
+    """Whether one transpose after another gives the original."""
+    axes = [first["axes"][axis] for axis in second["axes"]]
+    return axes == list(range(-len(axes), 0))
 
 
 def _hashable(value):

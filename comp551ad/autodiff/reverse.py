@@ -100,22 +100,26 @@ def unbroadcast(term, shape, from_shape):
     The term may be smaller than ``from_shape`` (uniform along an axis): there the sum over n
     copies is n times one of them.
     """
-    ndim = len(shape)
-    shape = (1,) * (len(from_shape) - ndim) + shape
-    present = (1,) * (len(from_shape) - len(shape_of(term))) + shape_of(term)
-    axes, copies = [], 1
-    for axis, (n, wide, has) in enumerate(zip(shape, from_shape, present, strict=True)):
-        if n == 1 and wide != 1:
-            if has == 1:
+    extra = len(from_shape) - len(shape)  # axes that the operand lacked altogether
+    had = (1,) * extra + shape
+    has = (1,) * (len(from_shape) - len(shape_of(term))) + shape_of(term)
+    gone, kept, copies = [], [], 1
+    for axis, wide in enumerate(from_shape):
+        if had[axis] == 1 and wide != 1:
+            if has[axis] == 1:
                 copies *= wide
             else:
-                axes.append(axis - len(from_shape))
-    if axes:
-        term = np.sum(term, axis=tuple(axes), keepdims=True)
+                (gone if axis < extra else kept).append(axis - len(from_shape))
+    if kept:
+        term = np.sum(term, axis=tuple(kept), keepdims=True)
+    if gone:
+        term = np.sum(term, axis=tuple(gone))
     if copies != 1:
         term = copies * term
     now = shape_of(term)
-    return np.reshape(term, now[-ndim:] if ndim else ()) if len(now) > ndim else term
+    if len(now) > len(shape):
+        term = np.reshape(term, now[len(now) - len(shape) :])
+    return term
 
 
 @dataclass(frozen=True, eq=False, repr=False)

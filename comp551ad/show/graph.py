@@ -69,8 +69,7 @@ STYLE = f"""
 .c5-graph .discardable .card {{ fill: {palette.DISCARDABLE_FILL};
   stroke: {palette.DISCARDABLE_EDGE}; stroke-dasharray: 2 5; stroke-linecap: round; }}
 .c5-graph .discardable text {{ fill: {palette.DISCARDABLE_TEXT}; }}
-.c5-graph .discardable .value, .c5-graph .discardable .derivative {{
-  text-decoration: line-through; }}
+.c5-graph .dropped {{ text-decoration: line-through; font-weight: 400; }}
 """.strip()
 
 
@@ -102,11 +101,18 @@ class Look(NamedTuple):
         states: node's key -> one of STATES; a node that is left out is plain.
         messages: edge's id -> the text that it carries.
         down: whether messages run from results to operands, as in reverse mode.
+        hidden: (node's key, "value" or "derivative") of all that is not known yet.
+        dropped: the same of all that may be discarded.
     """
 
     states: dict = {}
     messages: dict = {}
     down: bool = False
+    hidden: frozenset = frozenset()
+    dropped: frozenset = frozenset()
+
+
+PLAIN = Look()
 
 
 # ---------------------------------------------------------------- what is drawn
@@ -162,7 +168,7 @@ def too_large(rows: Rows) -> str:
     )
 
 
-def graph_svg(rows, look: Look = Look()) -> str:
+def graph_svg(rows, look: Look = PLAIN) -> str:
     """The computational graph as SVG.
 
     Args:
@@ -185,7 +191,7 @@ def graph_svg(rows, look: Look = Look()) -> str:
     return svg
 
 
-def graph_html(rows, alt: str | None = None, look: Look = Look()) -> str:
+def graph_html(rows, alt: str | None = None, look: Look = PLAIN, room=None) -> str:
     """The computational graph as HTML that also shows in an untrusted notebook.
 
     That is a picture; without a layout program it is a drawing in text, and for a graph
@@ -196,26 +202,27 @@ def graph_html(rows, alt: str | None = None, look: Look = Look()) -> str:
         alt: what the picture shows, for a reader who can't see it; said by itself if
             left out.
         look: states and messages to show, as a stepper does.
+        room: edge's id -> the widest text that it will ever carry.
     """
     rows = _as_rows(rows)
     if too_large(rows):
         return f'<p class="c5-sentence">{escape(too_large(rows))}</p>'
     cards = cards_of(rows)
-    return picture_html(graph_of(cards, look), alt or alt_of(rows)) or (
-        f'<pre style="line-height:1.2">{escape(text_of(cards, look), keep="\n")}</pre>'
-    )
+    svg = graph_of(cards, look, room)
+    if svg is not None:
+        return picture_html(svg, alt or alt_of(rows))
+    lines = map(escape, text_of(cards, look).splitlines())
+    return '<pre style="line-height:1.2">' + "\n".join(lines) + "</pre>"
 
 
-def graph_text(rows, look: Look = Look()) -> str:
+def graph_text(rows, look: Look = PLAIN) -> str:
     """The computational graph in plain text: layers of boxes, inputs at the bottom."""
     rows = _as_rows(rows)
     return too_large(rows) + "\n" if too_large(rows) else text_of(cards_of(rows), look)
 
 
-def picture_html(svg: str | None, alt: str) -> str:
-    """An SVG as an image that shrinks to a narrow window; "" for None."""
-    if svg is None:
-        return ""
+def picture_html(svg: str, alt: str) -> str:
+    """An SVG as an image that shrinks to a narrow window."""
     data = base64.b64encode(svg.encode()).decode("ascii")
     return (
         f'<img alt="{escape(alt)}" style="max-width:100%;height:auto" '
@@ -243,7 +250,8 @@ def layout_program() -> str | None:
     """The program that lays graphs out: ``dot``, or the one that pip installed."""
     here = {sysconfig.get_path("scripts"), str(Path(sys.executable).parent)}
     return shutil.which("dot") or next(
-        filter(None, (shutil.which("graphviz-pure", path=p) for p in sorted(here))), None
+        filter(None, (shutil.which("graphviz-pure", path=p) for p in sorted(here))),
+        None,
     )
 
 
@@ -318,7 +326,7 @@ def read_plain(text, cards) -> Layout:
 # ---------------------------------------------------------------- drawing
 
 
-def graph_of(cards, look=Look(), room=None) -> str | None:
+def graph_of(cards, look=PLAIN, room=None) -> str | None:
     """The drawing as SVG; None where there is no layout program.
 
     Args:
@@ -412,14 +420,16 @@ def _draw_card(card, centre, sizes, look):
         f"{escape(card.label)}{name}</text>",
         f'<text class="word" x="{x + width - PAD:.1f}" y="{y + LINE - 4:.1f}">'
         f"{STATES.get(state, '')}</text>",
-        f'<text class="value" x="{text:.1f}" y="{y + 2 * LINE:.1f}">'
-        f"{escape(card.value)}</text>",
     ]
-    if card.derivative:
-        parts.append(
-            f'<text class="derivative" x="{text:.1f}" y="{y + 3 * LINE:.1f}">'
-            f"{escape(card.derivative)}</text>"
-        )
+    for line, what in enumerate(["value", "derivative"], 2):
+        said = getattr(card, what)
+        if said:
+            shown = "" if (card.key, what) in look.hidden else escape(said)
+            kind = f"{what} dropped" if (card.key, what) in look.dropped else what
+            parts.append(
+                f'<text class="{kind}" x="{text:.1f}" y="{y + line * LINE:.1f}">'
+                f"{shown}</text>"
+            )
     return "".join([*parts, "</g>"])
 
 
@@ -485,11 +495,10 @@ def _points_on(curve):
 # ---------------------------------------------------------------- text
 
 
-def escape(text, keep="") -> str:
+def escape(text) -> str:
     """A label as XML text; characters that XML forbids become a box."""
-    forbidden = {c for c in text if unicodedata.category(c) in ("Cc", "Cs")}
     box = "\N{REPLACEMENT CHARACTER}"
-    shown = (box if c in forbidden and c not in keep else c for c in text)
+    shown = (box if unicodedata.category(c) in ("Cc", "Cs") else c for c in text)
     return html.escape("".join(shown), quote=True)
 
 
@@ -515,7 +524,7 @@ def shorten(text) -> str:
 # ---------------------------------------------------------------- drawn in text
 
 
-def text_of(cards, look=Look(), wide=76) -> str:
+def text_of(cards, look=PLAIN, wide=76) -> str:
     """The graph in plain text: layers of boxes, inputs at the bottom.
 
     The lower border of a box says which nodes its edges come from.
@@ -528,7 +537,9 @@ def text_of(cards, look=Look(), wide=76) -> str:
     drawn = []
     for layer in sorted(set(layer_of.values()), reverse=True):
         boxes = [
-            _text_box(card, label, look) for card in cards if layer_of[card.key] == layer
+            _text_box(card, label, look)
+            for card in cards
+            if layer_of[card.key] == layer
         ]
         row, used = [], 0
         for box in boxes:
@@ -544,7 +555,7 @@ def text_of(cards, look=Look(), wide=76) -> str:
 def _text_box(card, label, look):
     head = f" {card.label} {card.name}".rstrip() + " "
     word = STATES.get(look.states.get(card.key), "")
-    first = f"{card.operation or 'input'}{' = ' if card.value else ''}{card.value}"
+    first = f"{card.operation} → {card.value}" if card.operation else card.value
     lines = [first, card.derivative, f"({word})" if word else ""]
     lines = [line for line in lines if line]
     sources = " and ".join(label[operand] for _, operand in card.operands)

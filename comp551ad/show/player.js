@@ -4,7 +4,7 @@
 //
 // Nothing is global. All listeners sit on elements inside the player, and the one timer
 // stops as soon as the player leaves the page, so running a cell again leaks nothing.
-// Texts go in as textContent, never as HTML: a variable called <script> is just text.
+// Texts go in as textContent, never as HTML: a variable named like a tag is just text.
 //
 // data = {label, css, words, nodes, frames}; comp551ad/show/steppers.py documents it.
 (function (data) {
@@ -69,15 +69,15 @@
   });
   const counter = make("span", "c5-count", bar);
 
-  const title = make("p", "c5-title", root);
-  const formula = make("div", "c5-formula", root);
+  const views = make("div", "c5-views", root);
+  const words = make("div", "c5-words", views);
+  const title = make("p", "c5-title", words);
+  const formula = make("div", "c5-formula", words);
   formula.setAttribute("aria-live", "polite");
   const rule = make("div", "c5-rule", formula);
   const numbers = make("div", "c5-numbers", formula);
   const result = make("div", "c5-result", formula);
-  const note = make("p", "c5-note", root);
-
-  const views = make("div", "c5-views", root);
+  const note = make("p", "c5-note", words);
   const left = make("div", "c5-picture", views);
   if (drawing) left.append(drawing);
   if (drawing && drawing.localName === "svg") addLegend(left);
@@ -184,6 +184,18 @@
     return data.down ? k >= data.count - frame.differentiated : k < frame.differentiated;
   }
 
+  // From which frame on a value or a derivative may be discarded.
+  const droppedFrom = new Map();
+  frames.forEach((frame, k) => {
+    for (const drop of frame.drops) droppedFrom.set(drop.join(), k);
+  });
+  function isDropped(key, what) {
+    return droppedFrom.get(key + "," + what) <= step; // never: undefined <= step is false
+  }
+  function strike(element, dropped) {
+    if (element) element.classList.toggle("dropped", dropped);
+  }
+
   function showGraph(frame) {
     const stateOf = {};
     for (const [state, keys] of Object.entries(frame.states)) {
@@ -195,7 +207,9 @@
       node.element.setAttribute("class", "node " + state);
       setText(node.word, data.words[state]);
       setText(node.value, hasValue(frame, k) ? node.valueText : "");
+      strike(node.value, isDropped(key, "value"));
       setText(node.derivative, hasDerivative(frame, k) ? node.derivativeText : "");
+      strike(node.derivative, isDropped(key, "derivative"));
       k += 1;
     }
     for (const [key, edge] of edges) {
@@ -204,6 +218,20 @@
       edge.classList.toggle("down", carries && frame.down);
       setText(said.get(key), carries ? frame.messages[key] : "");
     }
+  }
+
+  // A line a node; the columns: in the inputs, evaluation, value, derivative, its value.
+  function showTable(frame) {
+    [...table.tBodies[0].rows].forEach((line, k) => {
+      const key = "a" + (k + 1);
+      line.classList.toggle("c5-now", frame.states.current.includes(key));
+      [...line.cells].forEach((cell, column) => {
+        const what = column < 3 ? "value" : "derivative";
+        const known = what === "value" ? hasValue(frame, k) : hasDerivative(frame, k);
+        cell.classList.toggle("c5-unknown", !known && column > 0);
+        strike(cell, column % 2 === 0 && column > 0 && isDropped(key, what));
+      });
+    });
   }
 
   // ------------------------------------------------------------------ playing

@@ -1,0 +1,528 @@
+"""Steppers: step through a pass, in a notebook or on a page with no Python behind it.
+
+>>> ReverseStepper(record(model, w0=0.5, w1=2.0, x=1.0), of="y2")
+
+What this module is: two players over frames. A frame is one step of a pass as inert
+data, put together here from ``rows``; there is no mathematics in it. What a notebook shows
+is self-contained HTML: a still of the last frame (picture, formula, table), and a script
+that turns the still into a player. Where scripts don't run (an untrusted notebook, a
+web view of a repository), the still remains.
+
+A frame is a dict of strings, numbers, lists and dicts:
+
+    title            the step in words
+    node             the node whose turn it is, "a5"
+    rule             its formula in symbols; a line each where there are two
+    numbers          the same with numbers put in; "" where that says nothing new
+    result           what it comes to
+    note             what may be discarded from here on; at the end, what was found
+    states           "done", "current", "discardable" -> keys of nodes; all others wait
+    messages         edge's id -> what it carries now
+    down             whether messages run from results to operands
+    evaluated        how many nodes have their value, a1 first
+    differentiated   how many have their derivative, in the order of the pass
+    drops            [node, "value" or "derivative"] of all that this step sets free
+
+Reads: ``rows``, ``table``, ``graph``, ``autodiff``. Read by: notebooks.
+"""
+
+import functools
+import json
+import string
+from dataclasses import replace
+from importlib.resources import files
+from types import SimpleNamespace
+
+import numpy as np
+
+from comp551ad.autodiff.forward import forward
+from comp551ad.autodiff.reverse import reverse
+from comp551ad.autodiff.trace import Trace
+
+from . import graph, palette
+from .formula import as_formula
+from .rows import MOST_ROWS, Row, Rows, rows_of
+from .table import table_html, table_text
+
+__all__ = ["ForwardStepper", "ReverseStepper", "Still", "frames_of"]
+
+LONGEST_MESSAGE = 24  # characters that an edge of the graph has room for
+MOST_LISTED = 6  # inputs that one line names
+PACE = 1600, 600  # milliseconds a frame while playing: at most, at least
+LONGEST_PLAY = 45_000  # a long pass plays faster, to end within this time
+
+
+# ---------------------------------------------------------------- frames
+
+
+def frames_of(rows: Rows) -> list[dict]:
+    """A pass as frames: the inputs together, then a step a frame.
+
+    In reverse mode a node that is used several times takes a frame for each path's term
+    and one for their sum.
+    """
+    frames = list(_Frames(rows).all())
+    frames[-1]["note"] = f"{frames[-1]['note']} {summary(rows)}".strip()
+    return frames
+
+
+class _Frames:
+    """Puts frames together; keeps the books on what is found and what is dropped."""
+
+    def __init__(self, rows):
+        self.rows = rows
+        self.row = {row.index: row for row in rows.rows}
+        self.found = {"value": [], "derivative": []}
+        self.dropped = set()
+        self.down = False
+
+    def all(self):
+        steps = self.rows.steps
+        inputs = [
+            s for s in steps if "value" in s.finds and not self.row[s.node].operands
+        ]
+        if inputs:
+            yield self.inputs(inputs)
+        for step in steps[len(inputs) :]:
+            row = self.row[step.node]
+            if self.backwards and len(row.derivative.terms) > 1:
+                yield from self.terms(row)
+            yield self.step(step, row)
+
+    def frame(self, nodes, title, rule, numbers, result, messages, note="", drops=()):
+        """A frame with the state of all nodes now, at the turn of ``nodes``."""
+        found = self.found["derivative" if self.down else "value"]
+        states = {"done": [], "current": [], "discardable": []}
+        for n, row in self.row.items():
+            if n in nodes:
+                states["current"].append(row.key)
+            elif {(n, "value"), (n, "derivative")} <= self.dropped:
+                states["discardable"].append(row.key)
+            elif n in found:
+                states["done"].append(row.key)
+        return {
+            "title": title,
+            "node": self.row[nodes[0]].key,
+            "rule": rule,
+            "numbers": numbers,
+            "result": result,
+            "note": note,
+            "states": states,
+            "messages": messages,
+            "down": self.down,
+            "evaluated": len(self.found["value"]),
+            "differentiated": len(self.found["derivative"]),
+            "drops": [[self.row[n].key, what] for n, what in drops],
+        }
+
+    @property
+    def backwards(self):
+        """Whether all values are there, so that what comes next is on the way back."""
+        return self.rows.mode == "reverse" and len(self.found["value"]) == len(self.row)
+
+    def keep_books(self, step):
+        for what in step.finds:
+            self.found[what].append(step.node)
+        self.dropped |= set(step.drops)
+
+    # -- the inputs
+
+    def inputs(self, steps):
+        for step in steps:
+            self.keep_books(step)
+        rows = [self.row[step.node] for step in steps]
+        title = "First the evaluation, from the bottom up: the inputs"
+        result = _listed(f"{row.label} = {row.value_text}" for row in rows)
+        if self.rows.mode == "forward":
+            title = f"The inputs, and the seeds for derivatives by {self.rows.about}"
+            seeds = (row.derivative for row in rows)
+            result += "\n" + _listed(f"{d.label} = {d.value_text}" for d in seeds)
+        return self.frame(
+            [row.index for row in rows],
+            title,
+            rule=_listed(str(row.equation) for row in rows),
+            numbers="",
+            result=result,
+            messages={},
+            note=_may_go(*(step.drops_text for step in steps)),
+            drops=[drop for step in steps for drop in step.drops],
+        )
+
+    # -- one step
+
+    def step(self, step, row):
+        self.down = self.backwards
+        self.keep_books(step)
+        d = row.derivative
+        found = {"value": row, "derivative": d}
+        found = [found[what] for what in step.finds]
+        if self.down:
+            title = self.adjoint_title(row)
+        elif self.rows.mode == "forward":
+            title = f"{row.label}{_called(row)}: its value, and its tangent {d.label}"
+        else:
+            title = f"Evaluation, upwards: {row.label}{_called(row)}"
+        if "derivative" in step.finds:
+            messages = {self.edge(row, term): _message(term) for term in d.terms}
+        else:
+            messages = {
+                graph.edge_id(operand, row.index, position): self.row[
+                    operand
+                ].value_text
+                for position, operand in row.operands
+            }
+        return self.frame(
+            [row.index],
+            title,
+            rule="\n".join(str(one.equation) for one in found),
+            numbers="\n".join(
+                f"{one.label} = {one.numbers}"
+                for one in found
+                if one.numbers.text != one.value_text
+            ),
+            result="\n".join(f"{one.label} = {one.value_text}" for one in found),
+            messages=messages,
+            note=_may_go(step.drops_text),
+            drops=step.drops,
+        )
+
+    def adjoint_title(self, row):
+        label, terms = row.derivative.label, row.derivative.terms
+        if row.derivative.seed and not terms:
+            return f"The way back, downwards. It starts with the seed: {label}"
+        if not terms:
+            return f"{label}: {self.rows.about} doesn't depend on {row.label}"
+        if len(terms) > 1:
+            return f"{label}: the sum over its {len(terms)} paths"
+        return f"{label}: one path, through {self.row[terms[0].node].label}"
+
+    def edge(self, row, term):
+        """The id of the edge between a node and the other end of one of its terms."""
+        lower, upper = row.index, term.node
+        if self.rows.mode == "forward":
+            lower, upper = upper, lower
+        return graph.edge_id(lower, upper, term.operand)
+
+    # -- a fork
+
+    def terms(self, row):
+        """A frame a path: what comes back along one edge."""
+        self.down = True
+        label, terms = row.derivative.label, row.derivative.terms
+        for k, term in enumerate(terms, 1):
+            through = self.row[term.node].label
+            local = ""
+            if term.local is not None:
+                own = f"∂{through}/∂{row.label} = {term.local}"
+                local = f"This edge's own derivative: {own}"
+                if str(term.local) != str(term.local_numbers):
+                    local += f" = {term.local_numbers}"
+            yield self.frame(
+                [row.index],
+                f"{label}: path {k} of {len(terms)}, through {through}",
+                rule=f"{term.formula}",
+                numbers=f"= {term.numbers}"
+                if str(term.numbers) != term.value_text
+                else "",
+                result=f"= {term.value_text}",
+                messages={self.edge(row, term): _message(term)},
+                note=local,
+            )
+
+
+def summary(rows: Rows) -> str:
+    """What a pass has found, in a sentence."""
+    if rows.mode == "reverse":
+        inputs = [row for row in rows.rows if not row.operands]
+        found = ((rows.about, row.name, row.derivative) for row in inputs)
+        what = "one output by every input"
+    else:
+        outputs = [row for row in rows.rows if row.is_output]
+        found = ((row.name or row.label, rows.about, row.derivative) for row in outputs)
+        what = "every output by one input"
+    found = _listed(f"∂{y}/∂{x} = {d.value_text}" for y, x, d in found)
+    return f"One pass, and there are the derivatives of {what}: {found}."
+
+
+def _message(term):
+    text = f"{term.formula} = {term.value_text}"
+    return text if len(text) <= LONGEST_MESSAGE else term.value_text
+
+
+def _called(row: Row):
+    return f" ({row.name})" if row.name and row.name != row.label.text else ""
+
+
+def _listed(texts):
+    texts = list(texts)
+    more = len(texts) - MOST_LISTED
+    if more > 0:
+        texts = [*texts[:MOST_LISTED], f"… and {more} more"]
+    return ", ".join(texts)
+
+
+def _may_go(*texts):
+    texts = ", ".join(filter(None, texts))
+    return f"From here on {texts} may be discarded." if texts else ""
+
+
+# ---------------------------------------------------------------- the steppers
+
+
+class Still:
+    """One frame, standing still: for a page where nothing moves."""
+
+    def __init__(self, stepper, step):
+        self._stepper, self._step = stepper, step
+
+    def __repr__(self):
+        return self._stepper._text(self._step)
+
+    def _repr_html_(self):
+        return f"<div>\n{self._stepper._still_html(self._step)}\n</div>"
+
+
+class Stepper:
+    """What both steppers share: frames, where they stand, how they show themselves."""
+
+    def __init__(self, passed, names):
+        self.rows = rows_of(passed, names)
+        if not self.rows.steps:
+            count = len(self.rows.rows) + self.rows.left_out
+            raise ValueError(
+                f"trace: it has {count} nodes, expected 1 to {MOST_ROWS}: step through "
+                "a smaller function, or the same one on fewer inputs; the table of the "
+                "pass shows the long one"
+            )
+        self.frames = frames_of(self.rows)
+        self._value = 0
+
+    @property
+    def value(self) -> int:
+        """The number of the current frame, from 0; set it to go there."""
+        return self._value
+
+    @value.setter
+    def value(self, step):
+        self._value = self._checked(step, "value")
+
+    def _checked(self, step, name):
+        last = len(self.frames) - 1
+        whole = isinstance(step, int | np.integer) and not isinstance(step, bool)
+        if not whole or not 0 <= step <= last:
+            raise ValueError(
+                f"{name}: got {step!r}, expected a whole number from 0 to {last}"
+            )
+        return int(step)
+
+    def first(self) -> None:
+        """Go to the first frame."""
+        self._value = 0
+
+    def previous(self) -> None:
+        """Go back one frame; the first stays where it is."""
+        self._value = max(0, self._value - 1)
+
+    def next(self) -> None:
+        """Go on one frame; the last stays where it is."""
+        self._value = min(len(self.frames) - 1, self._value + 1)
+
+    def last(self) -> None:
+        """Go to the last frame."""
+        self._value = len(self.frames) - 1
+
+    def still(self, step: int | None = None) -> Still:
+        """One frame to look at, the current one or ``step``; it never moves."""
+        return Still(self, self._value if step is None else self._checked(step, "step"))
+
+    def __len__(self):
+        return len(self.frames)
+
+    def __repr__(self):
+        return self._text(self._value)
+
+    def _repr_html_(self):
+        """The still of the last frame, and the script that makes a player of it."""
+        still = self._still_html(len(self.frames) - 1)
+        frames = len(self.frames)
+        data = {
+            "label": self._title(),
+            "css": string.Template(_shipped("player.css")).substitute(vars(palette)),
+            "words": graph.STATES,
+            "start": self._value,
+            "pace": max(PACE[1], min(PACE[0], LONGEST_PLAY // frames)),
+            "count": len(self.rows.rows),
+            "down": self.rows.mode == "reverse",
+            "frames": self.frames,
+        }
+        return (
+            f'<div class="c5-stepper">\n{still}\n</div>'
+            f"<script>\n{_shipped('player.js').rstrip()}({_json(data)});\n</script>"
+        )
+
+    # -- parts
+
+    def _text(self, step):
+        frame = self.frames[step]
+        drawn = [
+            f"{self._title()}: {step + 1} of {len(self.frames)}",
+            "",
+            frame["title"],
+            *("    " + line for line in _formula_lines(frame)),
+            *filter(None, [frame["note"]]),
+            "",
+            table_text(self._rows_at(step)),
+        ]
+        return "\n".join(drawn)
+
+    def _still_html(self, step):
+        """A frame as HTML with neither script nor style sheet."""
+        frame = self.frames[step]
+        lines = _formula_lines(frame)
+        where = f"Step {step + 1} of {len(self.frames)}"
+        alt = f"{self._title()}. {where}. {frame['title']}. {'; '.join(lines)}"
+        picture = graph.graph_html(self.rows, alt, self._look(step), self._room)
+        words = [frame["title"], *lines, frame["note"]]
+        bold = "font-weight:bold;font-size:120%"
+        styles = ["", *(bold for _ in lines), ""]
+        paragraphs = (
+            f'<p style="margin:4px 0;{style}">{graph.escape(text)}</p>'
+            for text, style in zip(words, styles, strict=True)
+            if text
+        )
+        return "\n".join([picture, *paragraphs, table_html(self._rows_at(step))])
+
+    @functools.cached_property
+    def _room(self):
+        """The widest text that each edge carries in any frame."""
+        room = {}
+        for frame in self.frames:
+            for edge, text in frame["messages"].items():
+                room[edge] = max(room.get(edge, ""), text, key=len)
+        return room
+
+    def _rows_at(self, step):
+        """The rows as far as they are known in a frame; the rest is left blank."""
+        unknown = self._unknown(self.frames[step])
+        lines = []
+        for row in self.rows.rows:
+            line = SimpleNamespace(
+                introduced=row.introduced,
+                **_columns(row, (row.key, "value") in unknown),
+            )
+            hidden = (row.key, "derivative") in unknown
+            line.derivative = SimpleNamespace(**_columns(row.derivative, hidden))
+            lines.append(line)
+        return replace(self.rows, rows=tuple(lines))
+
+    def _unknown(self, frame):
+        """(node's key, "value" or "derivative") of all that is not known in a frame."""
+        keys = [row.key for row in self.rows.rows]
+        order = keys[::-1] if self.rows.mode == "reverse" else keys
+        unknown = {(key, "value") for key in keys[frame["evaluated"] :]}
+        return unknown | {
+            (key, "derivative") for key in order[frame["differentiated"] :]
+        }
+
+    def _look(self, step):
+        """How a frame's graph looks."""
+        frame = self.frames[step]
+        states = {row.key: "waiting" for row in self.rows.rows}
+        for state, members in frame["states"].items():
+            states |= dict.fromkeys(members, state)
+        gone = [tuple(drop) for f in self.frames[: step + 1] for drop in f["drops"]]
+        return graph.Look(
+            states=states,
+            messages=frame["messages"],
+            down=self.rows.mode == "reverse",
+            hidden=frozenset(self._unknown(frame)),
+            dropped=frozenset(gone),
+        )
+
+
+class ForwardStepper(Stepper):
+    """Step through forward mode: each node's value and tangent together (S12, S13).
+
+    Attributes:
+        frames: the steps as plain data; the module's text says what is in one.
+        rows: the pass that is stepped through.
+        value: the number of the current frame, from 0.
+    """
+
+    def __init__(self, trace: Trace, wrt=None, seed=None, names="labels"):
+        """Run forward mode, and get ready to step through it.
+
+        Args:
+            trace: from ``record``.
+            wrt, seed: as ``forward`` takes them.
+            names: "labels" writes a₅, "names" the user's own names where there are.
+
+        Raises:
+            TypeError: ``trace`` isn't one.
+            KeyError, ValueError: as ``forward``; or the trace is empty or too long.
+        """
+        super().__init__(forward(_trace(trace), wrt, seed), names)
+
+    def _title(self):
+        rows = self.rows
+        return f"Forward mode through {rows.function}: derivatives by {rows.about}"
+
+
+class ReverseStepper(Stepper):
+    """Step through reverse mode: values bottom-up, then adjoints top-down (S14, S15).
+
+    Attributes:
+        frames: the steps as plain data; the module's text says what is in one.
+        rows: the pass that is stepped through.
+        value: the number of the current frame, from 0.
+    """
+
+    def __init__(self, trace: Trace, of=None, seed=None, names="labels"):
+        """Run reverse mode, and get ready to step through it.
+
+        Args:
+            trace: from ``record``.
+            of, seed: as ``reverse`` takes them.
+            names: "labels" writes a₅, "names" the user's own names where there are.
+
+        Raises:
+            TypeError: ``trace`` isn't one.
+            KeyError, ValueError: as ``reverse``; or the trace is empty or too long.
+        """
+        super().__init__(reverse(_trace(trace), of, seed), names)
+
+    def _title(self):
+        rows = self.rows
+        return f"Reverse mode through {rows.function}: derivatives of {rows.about}"
+
+
+def _trace(trace):
+    if not isinstance(trace, Trace):
+        raise TypeError(
+            f"trace: got {type(trace).__name__}, expected what record(f, …) returned"
+        )
+    return trace
+
+
+def _columns(found, hidden):
+    """What a line of the table reads from a row or a derivative, blank if hidden."""
+    if hidden:
+        return {"equation": as_formula(""), "shown_value": as_formula("")}
+    return {"equation": found.equation, "shown_value": found.shown_value}
+
+
+def _formula_lines(frame):
+    texts = "\n".join([frame["rule"], frame["numbers"], frame["result"]])
+    return list(dict.fromkeys(filter(None, texts.split("\n"))))
+
+
+def _shipped(name):
+    return files("comp551ad.show").joinpath(name).read_text(encoding="utf-8")
+
+
+def _json(data):
+    """JSON that may stand inside a script element, whatever a label contains."""
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    for c in "<>&\u2028\u2029":
+        text = text.replace(c, f"\\u{ord(c):04x}")
+    return text

@@ -1,0 +1,435 @@
+"""Every convention that comp551ad/autodiff/primitives.py states, as literal numbers.
+
+Where mathematics leaves a choice (ties, kinks, 0/0), where numbers are extreme (inf,
+nan, logits of ±1e4), and where arrays are unusual (empty, 0-d, float32, strided).
+"""
+
+import numpy as np
+import pytest
+
+from comp551ad import functions as fn
+from comp551ad import grad, hessian, jacobian, jvp, record, value_and_grad, vjp
+from comp551ad.functions import logistic, logsumexp, relu, softmax, softplus
+
+INF, NAN = np.inf, np.nan
+
+
+def both_modes(f, *x):
+    """The gradient of the sum of f by every argument, both modes checked to agree."""
+    _, pull = vjp(f, *x)
+    ones = np.ones(np.shape(f(*x)))
+    gradients = pull(ones if ones.shape else 1.0)
+    for k, g in enumerate(gradients):
+        for at in np.ndindex(np.shape(x[k])):
+            t = [np.zeros(np.shape(v)) for v in x]
+            t[k][at] = 1.0
+            _, tangent = jvp(f, x, tuple(t))
+            with np.errstate(invalid="ignore"):
+                forward = np.sum(tangent)
+            np.testing.assert_allclose(forward, np.asarray(g)[at], rtol=1e-12)
+    return [np.asarray(g).tolist() for g in gradients]
+
+
+# ---------------------------------------------------------------- ties and kinks
+
+KINKS = [
+    # function, arguments, the gradient of the sum by each
+    (np.abs, [[-2.0, 0.0, 3.0]], [[-1.0, 0.0, 1.0]]),
+    (abs, [[-2.0, 0.0, 3.0]], [[-1.0, 0.0, 1.0]]),
+    (relu, [[-2.0, 0.0, 3.0]], [[0.0, 0.0, 1.0]]),
+    (relu, [-0.0], [0.0]),
+    (np.sign, [[-2.0, 0.0, 3.0]], [[0.0, 0.0, 0.0]]),
+    (
+        np.maximum,
+        [[1.0, 2.0, 3.0], [3.0, 2.0, 1.0]],
+        [[0.0, 0.5, 1.0], [1.0, 0.5, 0.0]],
+    ),
+    (
+        np.minimum,
+        [[1.0, 2.0, 3.0], [3.0, 2.0, 1.0]],
+        [[1.0, 0.5, 0.0], [0.0, 0.5, 1.0]],
+    ),
+    (lambda x: np.maximum(x, 0.0), [[-1.0, 0.0, 1.0]], [[0.0, 0.5, 1.0]]),
+    (lambda x: np.maximum(x, x), [[-1.0, 0.0, 1.0]], [[1.0, 1.0, 1.0]]),
+    (
+        lambda x: np.clip(x, 0.0, 1.0),
+        [[-1.0, 0.0, 0.5, 1.0, 2.0]],
+        [[0, 0.5, 1, 0.5, 0]],
+    ),
+    (np.max, [[1.0, 3.0, 3.0, 2.0]], [[0.0, 0.5, 0.5, 0.0]]),
+    (np.min, [[1.0, 3.0, 1.0, 1.0]], [[1 / 3, 0.0, 1 / 3, 1 / 3]]),
+    (np.max, [[0.0, -0.0]], [[0.5, 0.5]]),
+    (lambda x: np.max(x, 0), [[[1.0, 2.0], [1.0, 0.0]]], [[[0.5, 1.0], [0.5, 0.0]]]),
+    (lambda x: np.max(x, (0, 1)), [[[1.0, 2.0], [2.0, 0.0]]], [[[0, 0.5], [0.5, 0]]]),
+    (np.max, [[[4.0, 4.0], [4.0, 4.0]]], [[[0.25, 0.25], [0.25, 0.25]]]),
+    (np.heaviside, [[-1.0, 0.0, 1.0], 0.5], [[0.0, 0.0, 0.0], 0.0]),
+    (lambda x: np.where(x > 0, x, 2 * x), [[-1.0, 0.0, 1.0]], [[2.0, 2.0, 1.0]]),
+    (np.linalg.norm, [[0.0, 0.0]], [[0.0, 0.0]]),
+    (np.linalg.norm, [[5.0, 12.0, 0.0]], [[5 / 13, 12 / 13, 0.0]]),
+    (np.linalg.norm, [0.0], [0.0]),
+    (np.linalg.norm, [-2.0], [-1.0]),
+    (
+        lambda x: np.linalg.norm(x, axis=1),
+        [[[0.0, 0.0], [0.0, 4.0]]],
+        [[[0, 0], [0, 1]]],
+    ),
+    (np.std, [[2.0, 2.0, 2.0]], [[0.0, 0.0, 0.0]]),
+    (np.std, [[1.0, 3.0]], [[-0.5, 0.5]]),
+    (np.std, [5.0], [0.0]),
+    (lambda x: np.std(x, 0), [[[1.0, 7.0], [3.0, 7.0]]], [[[-0.5, 0.0], [0.5, 0.0]]]),
+    (np.var, [[2.0, 2.0, 2.0]], [[0.0, 0.0, 0.0]]),
+    (lambda x: x**0, [[0.0, 2.0, -3.0]], [[0.0, 0.0, 0.0]]),
+    (lambda x: x**1, [[0.0, 2.0, -3.0]], [[1.0, 1.0, 1.0]]),
+    (lambda x: x**2, [[0.0, 2.0, -3.0]], [[0.0, 4.0, -6.0]]),
+    (lambda x: x**3, [[0.0, 2.0, -3.0]], [[0.0, 12.0, 27.0]]),
+    (lambda x: x**-1, [[2.0, -4.0]], [[-0.25, -0.0625]]),
+    (lambda x: x ** np.array([0, 1, 2]), [[0.0, 0.0, 0.0]], [[0.0, 1.0, 0.0]]),
+    (lambda y: 0.0**y, [[1.0, 2.0, 0.5]], [[0.0, 0.0, 0.0]]),
+    (np.power, [0.0, 3.0], [0.0, 0.0]),
+    (np.power, [2.0, 0.0], [0.0, np.log(2.0)]),
+    (fn.xlogy, [[0.0, 2.0], [1.0, 1.0]], [[0.0, 0.0], [0.0, 2.0]]),
+    (fn.safe_divide, [[1.0, 6.0], [0.0, 2.0]], [[0.0, 0.5], [0.0, -1.5]]),
+]
+
+
+@pytest.mark.parametrize(("f", "x", "expected"), KINKS)
+def test_ties_and_kinks(f, x, expected):
+    x = [np.array(v) if isinstance(v, list) else v for v in x]
+    assert both_modes(f, *x) == expected
+
+
+@pytest.mark.parametrize("c", [0.1, -0.7, 1e-9, 3.3e7, 1 / 3])
+@pytest.mark.parametrize("n", [3, 7, 150])
+def test_std_of_a_constant_also_where_its_mean_is_rounded(c, n):
+    """The mean of n copies of 0.1 is not 0.1: what is left must not count as spread."""
+    assert grad(np.std)(np.full(n, c)).tolist() == [0.0] * n
+    _, tangent = jvp(np.std, (np.full(n, c),), (np.arange(n),))
+    assert tangent == 0.0
+
+
+def test_values_at_the_edge_are_numpys():
+    assert record(lambda x: x**0, 0.0).result == 1.0
+    assert record(lambda y: 0.0**y, 2.0).result == 0.0
+    assert record(fn.xlogy, 0.0, 0.0).result == 0.0
+    assert record(np.std, np.full(3, 2.0)).result == 0.0
+
+
+def test_xlogy_at_zero_has_the_slope_of_the_limit():
+    """d(a log b)/da at a = 0, b = 0 is -inf, and its value is 0 by convention."""
+    with np.errstate(divide="ignore"):
+        value, (by_a, by_b) = value_and_grad(fn.xlogy, (0, 1))(0.0, 0.0)
+    assert (value, by_a, by_b) == (0.0, -INF, 0.0)
+
+
+def test_sqrt_at_zero_is_inf_as_the_limit_says():
+    with np.errstate(divide="ignore"):
+        assert grad(np.sqrt)(0.0) == INF
+        assert grad(lambda x: np.sum(np.sqrt(x)))(np.array([0.0, 4.0])).tolist() == [
+            INF,
+            0.25,
+        ]
+
+
+def test_division_by_zero_is_numpys():
+    with np.errstate(divide="ignore", invalid="ignore"):
+        assert record(lambda x: 1 / x, 0.0).result == INF
+        assert record(lambda x: x / 0.0, -1.0).result == -INF
+        assert np.isnan(record(lambda x: x / x, 0.0).result)
+        assert grad(lambda x: 1 / x)(0.0) == -INF
+    with pytest.warns(RuntimeWarning, match="divide by zero"):
+        record(lambda x: 1 / x, 0.0)
+
+
+# A rule that met Python's floats with / and ** would raise, or turn complex.
+NUMBERS = [
+    (np.log, (0.0,), (INF,)),
+    (np.log1p, (-1.0,), (INF,)),
+    (np.sqrt, (0.0,), (INF,)),
+    (np.reciprocal, (0.0,), (-INF,)),
+    (np.tan, (0.0,), (1.0,)),
+    (lambda a, b: a / b, (1.0, 0.0), (INF, -INF)),
+    (lambda a, b: a / b, (-2.0, 0.0), (INF, INF)),
+    (lambda a: a / 0.0, (2.0,), (INF,)),
+    (lambda a: a**0.5, (0.0,), (INF,)),
+    (lambda a: a**0.5, (-1.0,), (NAN,)),
+    (lambda a: a**-1, (0.0,), (-INF,)),
+    (lambda a: a**3, (1e200,), (INF,)),
+    (lambda a: np.power(a, 0.25), (0.0,), (INF,)),
+    (lambda a, b: a**b, (0.0, 0.5), (INF, 0.0)),
+    (lambda a, b: a**b, (-1.0, 0.5), (NAN, NAN)),
+    (lambda a: 1.5 ** (a * a), (1e200,), (INF,)),
+    (np.exp, (1e3,), (INF,)),
+    (np.square, (1e200,), (2e200,)),
+]
+
+
+@pytest.mark.parametrize(("f", "x", "expected"), NUMBERS)
+def test_numbers_overflow_and_divide_as_arrays_do(f, x, expected):
+    which = tuple(range(len(x)))
+    with np.errstate(all="ignore"):
+        as_numbers = grad(f, which)(*x)
+        arrays = [np.array([v]) for v in x]
+        as_arrays = grad(lambda *x: np.sum(f(*x)), which)(*arrays)
+        tangents = [
+            jvp(lambda v, k=k: f(*x[:k], v, *x[k + 1 :]), (x[k],), (1.0,))
+            for k in which
+        ]
+    np.testing.assert_array_equal(as_numbers, expected)
+    np.testing.assert_array_equal([a[0] for a in as_arrays], expected)
+    np.testing.assert_array_equal([t for _, t in tangents], expected)
+    assert all(isinstance(g, float) for g in as_numbers)
+
+
+def test_no_degrees_of_freedom_give_nan_as_in_numpy():
+    with (
+        np.errstate(all="ignore"),
+        pytest.warns(RuntimeWarning, match="Degrees of freedom"),
+    ):
+        assert np.all(np.isnan(grad(lambda x: np.var(x, ddof=2))(np.array([1.0, 1.0]))))
+
+
+def test_second_derivatives_at_kinks_are_zero_or_finite():
+    assert grad(grad(relu))(0.0) == 0.0
+    assert grad(grad(np.abs))(0.0) == 0.0
+    assert grad(grad(lambda x: np.maximum(x, 0.0) ** 2))(0.0) == 0.5
+    assert grad(grad(lambda x: x**2))(0.0) == 2.0
+    assert grad(grad(lambda x: x**1))(0.0) == 0.0
+    assert grad(grad(lambda x: x**3))(0.0) == 0.0
+    assert hessian(lambda x: np.max(x))(np.array([1.0, 1.0])).tolist() == [
+        [0, 0],
+        [0, 0],
+    ]
+    assert hessian(np.var)(np.array([2.0, 2.0])).tolist() == [[0.5, -0.5], [-0.5, 0.5]]
+    with np.errstate(all="ignore"):
+        assert np.all(np.isfinite(hessian(np.linalg.norm)(np.zeros(2))))
+        assert np.all(np.isfinite(hessian(np.std)(np.full(2, 2.0))))
+
+
+# ---------------------------------------------------------------- infinities, nan
+
+
+def test_nan_passes_through_as_in_numpy():
+    x = np.array([1.0, NAN, 2.0])
+    assert np.isnan(grad(lambda x: np.sum(x * x))(x)).tolist() == [False, True, False]
+    assert np.isnan(grad(lambda x: np.sum(np.exp(x)))(x)).tolist() == [
+        False,
+        True,
+        False,
+    ]
+    assert np.isnan(record(np.max, x).result)
+    assert np.isnan(record(relu, NAN).result)
+    assert np.isnan(record(np.maximum, NAN, 1.0).result)
+    assert grad(lambda x: np.sum(x))(x).tolist() == [1.0, 1.0, 1.0]
+
+
+def test_inf_passes_through_as_in_numpy():
+    with np.errstate(invalid="ignore", over="ignore"):
+        assert grad(np.exp)(1000.0) == INF
+        assert grad(np.tanh)(INF) == 0.0
+        assert grad(np.arctan)(-INF) == 0.0
+        assert grad(lambda x: 1 / x)(INF) == 0.0
+        assert grad(np.log)(INF) == 0.0
+        assert grad(relu)(INF) == 1.0 and grad(relu)(-INF) == 0.0
+        assert np.isnan(grad(np.sin)(INF))
+        assert grad(logistic)(INF) == 0.0 and grad(logistic)(-INF) < 1e-300
+        assert grad(softplus)(INF) == 1.0 and grad(softplus)(-INF) == 0.0
+
+
+# ---------------------------------------------------------------- logits of ±1e4
+
+BIG = np.array([-1e4, -800.0, 0.0, 800.0, 1e4])
+
+
+def test_logistic_of_large_logits():
+    value, slope = value_and_grad(lambda q: np.sum(logistic(q)))(BIG)
+    assert value == 2.5
+    np.testing.assert_allclose(slope, [0.0, 0.0, 0.25, 0.0, 0.0], atol=1e-300)
+
+
+def test_softplus_of_large_logits():
+    value, slope = value_and_grad(lambda q: np.sum(softplus(q)))(BIG)
+    assert value == 1e4 + 800 + np.log(2)
+    np.testing.assert_allclose(slope, [0.0, 0.0, 0.5, 1.0, 1.0], atol=1e-300)
+
+
+def test_logsumexp_and_softmax_of_large_logits():
+    U = np.array([[1e4, 0.0, -1e4], [1e4, 1e4, 0.0], [-1e4, -1e4, -1e4]])
+    assert record(logsumexp, U).result.tolist() == [
+        1e4,
+        1e4 + np.log(2),
+        -1e4 + np.log(3),
+    ]
+    third = 1 / 3
+    P = [[1.0, 0.0, 0.0], [0.5, 0.5, 0.0], [third, third, third]]
+    assert grad(lambda U: np.sum(logsumexp(U)))(U).tolist() == P
+    assert record(softmax, U).result.tolist() == P
+    assert jacobian(softmax)(U[1]).tolist() == [
+        [0.25, -0.25, 0],
+        [-0.25, 0.25, 0],
+        [0, 0, 0],
+    ]
+    assert hessian(lambda u: logsumexp(u))(U[1]).tolist() == [
+        [0.25, -0.25, 0],
+        [-0.25, 0.25, 0],
+        [0, 0, 0],
+    ]
+    assert np.all(np.isfinite(hessian(lambda q: np.sum(softplus(q)))(BIG)))
+    assert np.all(np.isfinite(hessian(lambda q: np.sum(logistic(q)))(BIG)))
+
+
+def test_tiny_and_huge_numbers():
+    assert grad(np.log1p)(1e-300) == 1.0 and record(np.log1p, 1e-300).result == 1e-300
+    assert (
+        grad(np.expm1)(-1e-300) == 1.0 and record(np.expm1, -1e-300).result == -1e-300
+    )
+    assert grad(lambda x: x * 1e-300)(1e300) == 1e-300
+    assert grad(lambda x: np.sum(np.tanh(x)))(np.array([1e300])).tolist() == [0.0]
+
+
+# ---------------------------------------------------------------- unusual arrays
+
+
+@pytest.mark.parametrize("shape", [(0,), (0, 3), (3, 0), (2, 0, 4)])
+def test_empty_arrays(shape):
+    x = np.zeros(shape)
+    assert grad(lambda x: np.sum(np.sin(x) * 2))(x).shape == shape
+    assert grad(np.sum)(x).shape == shape
+    assert grad(np.linalg.norm)(x).shape == shape
+    assert jacobian(lambda x: x * 2)(x).shape == shape + shape
+    assert jacobian(lambda x: x * 2, mode="forward")(x).shape == shape + shape
+    value, tangent = jvp(lambda x: np.sum(x), (x,), (x,))
+    assert (value, tangent) == (0.0, 0.0)
+    n = np.sum(x, axis=-1).size
+    assert grad(lambda x: np.sum(np.sum(x, axis=-1) ** 2))(x).size == n * shape[-1]
+
+
+def test_empty_matrix_products():
+    A, B = np.zeros((2, 0)), np.zeros((0, 3))
+    dA, dB = grad(lambda A, B: np.sum(A @ B + 1.0), (0, 1))(A, B)
+    assert dA.shape == (2, 0) and dB.shape == (0, 3)
+    b = np.ones((0, 3))
+    g = grad(lambda c: np.sum(b * c))(np.array([1.0, 2.0, 3.0]))
+    assert g.tolist() == [0.0, 0.0, 0.0]
+
+
+def test_zero_dimensional_arrays_are_numbers():
+    x = np.array(3.0)
+    t = record(lambda x: x * x, x)
+    assert (
+        t["x"] == 3.0 and np.shape(t["x"]) == () and not isinstance(t["x"], np.ndarray)
+    )
+    g = grad(lambda x: x * x)(x)
+    assert g == 6.0 and not isinstance(g, np.ndarray)
+    assert grad(lambda x: x * np.array(2.0))(1.0) == 2.0
+    assert grad(lambda x: np.sum(x))(np.array(1.0)) == 1.0
+    for reduce in (np.sum, np.mean, np.max, np.min, np.linalg.norm):
+        assert grad(reduce)(2.0) == 1.0
+
+
+@pytest.mark.parametrize(
+    "kind", [np.float32, np.float16, np.int8, np.uint64, np.longdouble]
+)
+def test_other_real_kinds_are_promoted(kind):
+    x = np.array([1, 2, 3], dtype=kind)
+    t = record(lambda x: x / 3, x)
+    assert t["x"].dtype == np.float64 and t.result.dtype == np.float64
+    g = grad(lambda x: np.sum(x**3))(x)
+    assert g.dtype == np.float64 and g.tolist() == [3.0, 12.0, 27.0]
+    assert grad(lambda x: x**3)(kind(2)) == 12.0
+    h = grad(lambda y: np.sum(x * y))(np.array([1.0, 1.0, 1.0]))
+    assert h.dtype == np.float64 and h.tolist() == [1.0, 2.0, 3.0]
+
+
+def test_float32_constants_compute_in_float64():
+    c = np.float32(0.1)
+    assert grad(lambda x: x * c)(1.0) == float(c)
+    assert record(lambda x: x * np.full(2, 0.1, np.float32), 3.0).result.dtype == float
+
+
+def layouts(x):
+    """The same numbers, laid out differently in memory."""
+    wide = np.zeros(tuple(2 * n for n in x.shape))
+    strided = wide[tuple(slice(None, None, 2) for _ in x.shape)]
+    strided[...] = x
+    reversed_ = np.ascontiguousarray(x[..., ::-1])[..., ::-1]
+    read_only = x.copy()
+    read_only.flags.writeable = False
+    swapped = x.astype(">f8")
+    return [np.asfortranarray(x), strided, reversed_, read_only, swapped]
+
+
+@pytest.mark.parametrize("layout", range(5))
+def test_memory_layout_does_not_matter(layout):
+    x = np.arange(12.0).reshape(3, 4) / 7
+    C = np.linspace(-1, 1, 12).reshape(3, 4)
+
+    def f(x, C):
+        rows = np.reshape(x * C, (4, 3)) @ np.ones(3)
+        return np.sum(np.tanh(rows)) + np.sum(np.ravel(x)[::5] * x.T[0, 0]) + x[2, 1]
+
+    expected = grad(f, (0, 1))(x, C)
+    other = grad(f, (0, 1))(layouts(x)[layout], layouts(C)[layout])
+    assert np.array_equal(expected[0], other[0]) and np.array_equal(
+        expected[1], other[1]
+    )
+    constant = layouts(C)[layout]
+    assert np.array_equal(grad(lambda x: f(x, constant))(x), expected[0])
+
+
+# ---------------------------------------------------------------- axes
+
+CUBE = np.sin(np.arange(24.0)).reshape(2, 3, 4)
+AXES = [None, 0, 2, -1, -3, (0,), (0, 2), (-1, 0), (0, 1, 2), (2, 1), ()]
+REDUCTIONS = [np.sum, np.mean, np.max, np.min, np.var, np.std, np.linalg.norm]
+
+
+@pytest.mark.parametrize("axis", AXES, ids=str)
+@pytest.mark.parametrize("keepdims", [False, True])
+@pytest.mark.parametrize("reduce", REDUCTIONS, ids=lambda f: f.__name__)
+def test_axes(reduce, axis, keepdims):
+    """Values and shapes are NumPy's; the gradient is the directional derivative."""
+    if reduce is np.linalg.norm and axis in ((0, 1, 2), ()):
+        with pytest.raises(ValueError):
+            np.linalg.norm(CUBE, axis=axis)
+        return  # NumPy itself refuses these
+    plain = reduce(CUBE, axis=axis, keepdims=keepdims)
+    traced = record(lambda x: reduce(x, axis=axis, keepdims=keepdims), CUBE).result
+    assert np.shape(traced) == np.shape(plain)
+    np.testing.assert_allclose(traced, plain, rtol=1e-15, atol=1e-17)
+    weights = np.cos(np.arange(np.size(plain))).reshape(np.shape(plain))
+    t, h = np.cos(3 * CUBE), 1e-3
+
+    def f(x):
+        return np.sum(weights * reduce(x, axis=axis, keepdims=keepdims))
+
+    if reduce is np.std and axis == ():
+        assert not np.any(grad(f)(CUBE))
+        return
+    near, far = (
+        f(CUBE + h * t) - f(CUBE - h * t),
+        f(CUBE + 2 * h * t) - f(CUBE - 2 * h * t),
+    )
+    slope = (8 * near - far) / (12 * h)
+    assert np.sum(grad(f)(CUBE) * t) == pytest.approx(slope, rel=1e-8, abs=1e-9)
+    assert jvp(f, (CUBE,), (t,))[1] == pytest.approx(slope, rel=1e-8, abs=1e-9)
+
+
+def test_axes_of_softmax_and_logsumexp():
+    for axis in (0, 1, 2, -1, -2, -3):
+        P = record(lambda x, axis=axis: softmax(x, axis=axis), CUBE).result
+        np.testing.assert_array_equal(P, softmax(CUBE, axis=axis))
+        g = grad(lambda x, axis=axis: np.sum(logsumexp(x, axis=axis)))(CUBE)
+        np.testing.assert_allclose(g, P, rtol=1e-14)
+        zero = grad(lambda x, axis=axis: np.sum(softmax(x, axis=axis)))(CUBE)
+        np.testing.assert_allclose(zero, 0, atol=1e-15)
+
+
+def test_ddof():
+    x = np.array([1.0, 2.0, 6.0])
+    np.testing.assert_allclose(
+        grad(lambda x: np.var(x, ddof=1))(x), [-2, -1, 3], rtol=1e-15
+    )
+    np.testing.assert_allclose(grad(np.var)(x), [-4 / 3, -2 / 3, 2.0], rtol=1e-15)
+    np.testing.assert_allclose(
+        grad(lambda x: np.std(x, ddof=1))(x), np.array([-2, -1, 3]) / (2 * 7**0.5)
+    )

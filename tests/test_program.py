@@ -1,0 +1,326 @@
+"""The program writer: what it writes, that it is right, and what it refuses."""
+
+import ast
+
+import numpy as np
+import pytest
+
+from comp551ad.autodiff.primitives import PRIMITIVES
+from comp551ad.autodiff.program import ProgramError, write_gradient, write_value
+from comp551ad.autodiff.trace import record
+from comp551ad.autodiff.traced import apply
+from comp551ad.autodiff.transforms import grad, hessian, value_and_grad
+from comp551ad.byhand.two_layer import HEADS, HIDDEN, TwoLayer, cost, gradients
+from comp551ad.datasets import load_iris
+from comp551ad.functions import logsumexp, relu, softmax
+
+
+@pytest.fixture(scope="module")
+def iris():
+    X, Y = load_iris()
+    rng = np.random.default_rng(0)
+    return X, Y, rng.normal(size=(16, 3)), rng.normal(size=(3, 16))
+
+
+def body(program):
+    """The lines of the written function, without shapes."""
+    lines = program.source.split('"""\n', 1)[1].splitlines()
+    return [line.split("  #")[0].strip() for line in lines]
+
+
+def written_equals_eager(f, *args, wrt=0, rtol=1e-12):
+    program = write_gradient(f, *args, wrt=wrt)
+    ast.parse(program.source)
+    eager = grad(f, wrt)(*args)
+    written = program(*args)
+    if not isinstance(wrt, tuple):
+        eager, written = (eager,), (written,)
+    for e, w in zip(eager, written, strict=True):
+        assert np.shape(e) == np.shape(w)
+        np.testing.assert_allclose(w, e, rtol=rtol, atol=1e-13)
+    return program
+
+
+# ---------------------------------------------------------------- the texts
+
+
+def test_the_decks_gradients(iris):
+    """From the deck's cost the machine writes the deck's gradients (S09)."""
+    program = write_gradient(cost, *iris, wrt=("W", "V"))
+    assert body(program) == [
+        "N = X.shape[0]",
+        "Q = np.dot(X, V)",
+        "Z = logistic(Q)",
+        "U = np.dot(Z, W)",
+        "dU = softmax(U) - Y",
+        "dZ = np.dot(dU, W.T)",
+        "dQ = dZ * Z * (1 - Z)",
+        "dW = np.dot(Z.T, dU) / N",
+        "dV = np.dot(X.T, dQ) / N",
+        "return dW, dV",
+    ]
+    for written, by_hand in zip(program(*iris), gradients(*iris), strict=True):
+        assert np.array_equal(written, by_hand), "bit for bit"
+
+
+def test_the_value_of_the_decks_cost(iris):
+    program = write_value(cost, *iris)
+    assert body(program) == [
+        "Q = np.dot(X, V)",
+        "Z = logistic(Q)",
+        "U = np.dot(Z, W)",
+        "nll = -np.mean(np.sum(U * Y, axis=1) - logsumexp(U))",
+        "return nll",
+    ]
+    assert program(*iris) == cost(*iris)
+
+
+def test_the_half_square():
+    """S11."""
+
+    def loss(w, x, y):
+        return 0.5 * (w * x - y) ** 2
+
+    program = write_gradient(loss, 0.5, 2.0, 3.0, wrt=("w", "x", "y"))
+    assert body(program) == [
+        "t = w * x - y",
+        "dw = x * t",
+        "dx = w * t",
+        "dy = -t",
+        "return dw, dx, dy",
+    ]
+    assert program(0.5, 2, 3) == (-4.0, -1.0, 2.0)
+
+
+def test_sine_and_cosine():
+    """S14, the adjoints of y2."""
+
+    def model(w0, w1, x):
+        a = w1 * x + w0
+        y2 = np.cos(a)
+        return y2
+
+    program = write_gradient(model, 0.5, 2.0, 1.0, wrt=("w0", "w1", "x"))
+    assert body(program) == [
+        "a = w1 * x + w0",
+        "da = -np.sin(a)",
+        "dw1 = x * da",
+        "dx = w1 * da",
+        "return da, dw1, dx",
+    ]
+
+
+def test_shapes_are_comments(iris):
+    source = write_gradient(cost, *iris, wrt="V").source
+    assert "    Q = np.dot(X, V)  # 150 x 16\n" in source
+    assert "from comp551ad.functions import logistic, softmax\n" in source
+
+
+def test_logistic_written_out_is_recognised(iris):
+    def long_hand(X, Y, W, V):
+        Q = X @ V
+        Z = 1 / (1 + np.exp(-Q))
+        U = Z @ W
+        return -np.mean(np.sum(U * Y, 1) - logsumexp(U))
+
+    program = write_gradient(long_hand, *iris, wrt=("W", "V"))
+    assert "Z = logistic(Q)" in body(program)
+    assert any("logistic" in note for note in program.simplified)
+    for written, by_hand in zip(program(*iris), gradients(*iris), strict=True):
+        np.testing.assert_allclose(written, by_hand, rtol=1e-12, atol=1e-15)
+
+
+# ---------------------------------------------------------------- that it is right
+
+
+@pytest.mark.parametrize("hidden", HIDDEN)
+@pytest.mark.parametrize("head", HEADS)
+def test_three_heads_three_activations(head, hidden, iris):
+    X, Y, W, V = iris
+    if head == "binary":
+        Y, W = Y[:, :1], W[:, :1]
+    network = TwoLayer(head, hidden)
+    program = write_gradient(network.cost, X, Y, W, V, wrt=("W", "V"))
+    for written, by_hand in zip(
+        program(X, Y, W, V), network.gradients(X, Y, W, V), strict=True
+    ):
+        np.testing.assert_allclose(written, by_hand, rtol=1e-10, atol=1e-13)
+
+
+@pytest.mark.parametrize("name", PRIMITIVES)
+def test_every_primitive(name):
+    primitive = PRIMITIVES[name]
+    for operands, parameters in primitive.examples:
+        weights = np.cos(np.arange(np.size(apply_plain(primitive, operands, parameters))))
+
+        def f(xs, weights, primitive=primitive, parameters=parameters):
+            y = apply(primitive, xs, dict(parameters))
+            return np.sum(weights * np.reshape(y, (-1,)))
+
+        written = write_gradient(f, operands, weights)(operands, weights)
+        eager = grad(f)(operands, weights)
+        for w, e in zip(written, eager, strict=True):
+            assert np.shape(w) == np.shape(e)
+            np.testing.assert_allclose(w, e, rtol=1e-12, atol=1e-13)
+
+
+def apply_plain(primitive, operands, parameters):
+    return record(lambda *xs: apply(primitive, xs, dict(parameters)), *operands).result
+
+
+def test_deep_tanh_net_with_parameters_in_containers(iris):
+    X, Y, *_ = iris
+    rng = np.random.default_rng(1)
+    sizes = [(3, 5), (5, 4), (4, 3)]
+    params = {"layers": [{"W": rng.normal(size=s), "b": rng.normal(size=s[1])} for s in sizes]}
+
+    def net(params, X, Y):
+        H = X
+        for layer in params["layers"]:
+            H = np.tanh(H @ layer["W"] + layer["b"])
+        return 0.5 * np.mean(np.sum((H - Y) ** 2, axis=1))
+
+    program = write_gradient(net, params, X, Y)
+    eager = grad(net)(params, X, Y)
+    written = program(params, X, Y)
+    for e, w in zip(eager["layers"], written["layers"], strict=True):
+        np.testing.assert_allclose(w["W"], e["W"], rtol=1e-11)
+        np.testing.assert_allclose(w["b"], e["b"], rtol=1e-11)
+
+
+def test_batch_normalization_and_residual_block(iris):
+    X = iris[0]
+    rng = np.random.default_rng(2)
+
+    def batch_norm(X, gamma, beta):
+        Xh = (X - np.mean(X, axis=0)) / np.sqrt(np.var(X, axis=0) + 1e-5)
+        return np.sum(np.tanh(gamma * Xh + beta) ** 2)
+
+    def residual(X, A, B):
+        return np.sum(np.square(relu(X @ A) @ B + X))
+
+    written_equals_eager(batch_norm, X[:, :2], rng.normal(size=2), np.zeros(2), wrt=(0, 1, 2))
+    A, B = rng.normal(size=(3, 4)), rng.normal(size=(4, 3))
+    written_equals_eager(residual, X, A, B, wrt=(0, 1, 2))
+
+
+def test_value_and_gradient_together(iris):
+    value, dW = write_gradient(cost, *iris, wrt="W", value=True)(*iris)
+    eager_value, eager = value_and_grad(cost, "W")(*iris)
+    np.testing.assert_allclose(value, eager_value, rtol=1e-15)
+    np.testing.assert_allclose(dW, eager, rtol=1e-12, atol=1e-16)
+
+
+def test_gradient_of_a_written_gradient():
+    def f(x):
+        return np.sum(np.sin(x) * x**3)
+
+    x = np.array([0.3, -1.2, 2.0])
+    first = write_gradient(f, x)
+    rows = [
+        write_gradient(lambda x, e: np.sum(first(x) * e), x, e)(x, e) for e in np.eye(3)
+    ]
+    np.testing.assert_allclose(np.stack(rows), hessian(f)(x), rtol=1e-12, atol=1e-13)
+
+
+def test_unused_input_and_constant_function():
+    written_equals_eager(lambda x, y: np.sum(x), np.ones(3), np.ones((2, 2)), wrt=(0, 1))
+    program = write_gradient(lambda x: 3.0, np.ones((2, 2)))
+    assert np.array_equal(program(np.ones((2, 2))), np.zeros((2, 2)))
+
+
+def test_results_are_the_callers_own():
+    x, y = np.array([1.0, 2.0]), np.array([3.0, 4.0])
+    program = write_gradient(lambda x, y: np.sum(x * y), x, y, wrt=("x", "y"))
+    dx, dy = program(x, y)
+    dx[:], dy[:] = 0, 0
+    assert x.tolist() == [1.0, 2.0] and y.tolist() == [3.0, 4.0]
+    same = write_gradient(lambda x, y: np.sum((x + y) ** 2), x, y, wrt=("x", "y"))
+    dx, dy = same(x, y)
+    dx[:] = 0
+    assert dy.tolist() == [8.0, 12.0]
+
+
+# ---------------------------------------------------------------- names
+
+
+def test_names_that_would_clash():
+    def f(np_, softmax, x):
+        N = softmax * np_
+        lambda_ = N + x
+        return np.sum(lambda_ * N)
+
+    f.__name__ = "f-strange name"
+    written_equals_eager(f, np.ones(3), np.ones(3) * 2, np.ones(3), wrt=(0, 1, 2))
+
+    def g(p):
+        return p["lambda"] * p["np"] * p["x y"] * p["gradient"]
+
+    p = {"lambda": 2.0, "np": 3.0, "x y": 5.0, "gradient": 7.0}
+    assert write_gradient(g, p)(p) == grad(g)(p)
+
+
+# ---------------------------------------------------------------- refusals
+
+
+def branching(x):
+    if x > 0:  # the line that is to be named
+        return x * x
+    return -x
+
+
+def test_a_branch_is_refused_with_its_line():
+    line = branching.__code__.co_firstlineno + 1
+    with pytest.raises(ProgramError, match=rf"line {line} of .*greater"):
+        write_gradient(branching, 2.0)
+
+
+def test_other_shapes_are_refused(iris):
+    X, Y, W, V = iris
+    program = write_gradient(cost, X, Y, W, V, wrt=("W", "V"))
+    with pytest.raises(ProgramError, match=r"X: got shape \(10, 3\).*\(150, 3\)"):
+        program(X[:10], Y, W, V)
+    with pytest.raises(ProgramError, match="X: got complex"):
+        program(X + 0j, Y, W, V)
+
+
+def test_integers_are_promoted(iris):
+    X, Y, W, V = iris
+    program = write_gradient(cost, X, Y, W, V, wrt="W")
+    assert np.array_equal(program(X, Y.astype(int), W, V), program(X, Y, W, V))
+
+
+def test_settings_and_structure_must_be_the_recorded_ones():
+    def f(x, kind, p):
+        return x * p["a"] if kind == "product" else x + p["a"]
+
+    program = write_gradient(f, 2.0, "product", {"a": 3.0})
+    assert program(5.0, "product", {"a": 4.0}) == 4.0
+    assert program(5.0, p={"a": 4.0}, kind="product") == 4.0
+    with pytest.raises(ProgramError, match="kind: got 'sum'.*'product'"):
+        program(5.0, "sum", {"a": 4.0})
+    with pytest.raises(ProgramError, match="p: its structure"):
+        program(5.0, "product", {"b": 4.0})
+
+
+def test_data_does_not_enter_the_source():
+    data = np.linspace(0, 1, 100)
+    with pytest.raises(ProgramError, match="constant array of shape"):
+        write_gradient(lambda w: np.sum(w * data), 2.0)
+
+
+def test_a_program_has_a_longest_length():
+    def long(x):
+        for _ in range(6000):
+            x = np.sin(x)
+        return x
+
+    with pytest.raises(ProgramError, match="use grad"):
+        write_gradient(long, 1.0)
+
+
+def test_wrt_and_output_errors(iris):
+    with pytest.raises(ProgramError, match="wrt: got 'Q'"):
+        write_gradient(cost, *iris, wrt="Q")
+    with pytest.raises(ProgramError, match="more than one number"):
+        write_gradient(softmax, np.ones(3))
