@@ -40,34 +40,22 @@ def hands_over(plain):
 
     @functools.wraps(plain)
     def public(*args, **kwargs):
-        for x in args:
+        for x in (*args, *kwargs.values()) if kwargs else args:
             if type(x) is not np.ndarray and hasattr(x, "__array_function__"):
-                return _hand_over(public, args, kwargs)
-        for x in kwargs.values():
-            if type(x) is not np.ndarray and hasattr(x, "__array_function__"):
-                return _hand_over(public, args, kwargs)
+                result = _offer(public, x, args, kwargs)
+                if result is not NotImplemented:
+                    return result
         return plain(*args, **kwargs)
 
     public.plain = plain
     return public
 
 
-def _hand_over(public, args, kwargs):
-    """Offer the call to every argument that takes calls; arrays take none."""
-    able = [
-        x
-        for x in (*args, *kwargs.values())
-        if hasattr(x, "__array_function__") and not isinstance(x, np.ndarray)
-    ]
-    types = tuple({type(x): None for x in able})
-    for x in able:
-        result = x.__array_function__(public, types, args, kwargs)
-        if result is not NotImplemented:
-            return result
-    if not able:  # nothing but subclasses of np.ndarray
-        return public.plain(*args, **kwargs)
-    names = ", ".join(t.__name__ for t in types)
-    raise TypeError(f"{public.__name__}: no implementation for arguments of {names}")
+def _offer(public, x, args, kwargs):
+    """Offer the call to x; arrays, and what is derived from them, leave it to `plain`."""
+    if isinstance(x, np.ndarray | np.generic):
+        return NotImplemented
+    return x.__array_function__(public, (type(x),), args, kwargs)
 
 
 # ---- one number in, one number out ---------------------------------------------------

@@ -190,10 +190,7 @@ def test_keywords_go_along():
 
 def test_the_first_that_does_not_decline_decides():
     x, no = Taker(), Decliner()
-    types = (Decliner, Taker)
-    assert greater_share(no, x) == (greater_share, types, (no, x), {})
-    with pytest.raises(TypeError, match="greater_share: no implementation .* Decliner"):
-        greater_share(no, 1.0)
+    assert greater_share(no, x) == (greater_share, (Taker,), (no, x), {})
 
 
 def test_subclasses_of_arrays_are_arrays():

@@ -21,13 +21,21 @@ Reads: ``primitives``. Read by: ``trace`` and ``transforms``.
 """
 
 import contextlib
+import math
 import operator
 import sys
 import threading
 
 import numpy as np
 
-from .primitives import COMPOSITES, PRIMITIVE_OF, PRIMITIVES, Notation, Primitive
+from .primitives import (
+    COMPOSITES,
+    PRIMITIVE_OF,
+    PRIMITIVES,
+    Notation,
+    Primitive,
+    shape_of,
+)
 
 
 class TraceError(TypeError):
@@ -104,7 +112,7 @@ def as_input(value, name):
 
     ``name()`` says what an error is to call it; it is asked only then.
     """
-    if type(value) is Traced:
+    if type(value) is Traced or type(value) is float:
         return value
     array = np.asarray(value)
     if array.dtype.kind not in "fiu":
@@ -129,7 +137,7 @@ def is_number(value) -> bool:
 
 def _frozen_copy(array):
     copy = np.array(array, dtype=np.float64)
-    copy.flags.writeable = False
+    copy.setflags(write=False)
     return copy
 
 
@@ -139,7 +147,7 @@ def _constant(value, tape, name):
     if kind is float:
         return value
     if kind is np.ndarray:
-        if value.dtype == np.float64 and not value.flags.writeable:
+        if value.dtype.char == "d" and not value.flags.writeable:
             base = value.base
             if base is None or not base.flags.writeable:
                 return value
@@ -193,10 +201,10 @@ def apply(primitive, operands, parameters=None):
     """Compute one primitive and write its row; the general way in."""
     tape = None
     for operand in operands:
-        if type(operand) is Traced:
+        if type(operand) is Traced and operand.tape is not tape:
             if tape is None or operand.tape.level > tape.level:
                 tape = operand.tape
-    values, row = [], []
+    values, row = [], [primitive, None]
     for operand in operands:
         if type(operand) is Traced and operand.tape is tape:
             values.append(operand.value)
@@ -205,23 +213,25 @@ def apply(primitive, operands, parameters=None):
             constant = _constant(operand, tape, primitive.name)
             values.append(constant)
             row.append(constant)
-    if parameters is None:
-        parameters = {}
     if primitive.prepare is not None:
-        parameters = primitive.prepare(parameters, values)
-    value = primitive.value(*values, **parameters)
-    if primitive.saves:
-        value, saved = value
-        parameters = {**parameters, "saved": saved}
+        parameters = primitive.prepare(parameters or {}, values)
+    if parameters:
+        value = primitive.value(*values, **parameters)
+        if primitive.saves:
+            value, parameters["saved"] = value
+        row.append(parameters)
+    else:
+        value = primitive.value(*values)
     if type(value) is np.ndarray and not value.shape:
         value = value[()]
-    if parameters:
-        row.append(parameters)
-    return tape.write((primitive, value, *row))
+    row[1] = value
+    return tape.write(tuple(row))
 
 
 def call_primitive(primitive, args, kwargs):
     """Sort the arguments of a NumPy call into operands and parameters, then apply."""
+    if not kwargs and len(args) == len(primitive.vjps) and not primitive.variadic:
+        return apply(primitive, args)
     if primitive.variadic:
         if not isinstance(args[0], list | tuple):
             raise TraceError(
@@ -308,7 +318,7 @@ def _norm(x, ord=None, axis=None, keepdims=False):
 
 
 def _dot(a, b, out=None):
-    if np.ndim(a) == 0 or np.ndim(b) == 0:
+    if not np.shape(plain(a)) or not np.shape(plain(b)):
         return np.multiply(a, b)
     return apply(PRIMITIVES["dot"], (a, b))
 
@@ -499,11 +509,13 @@ class Traced:
         raise _no_such_function(name)
 
     def __array_function__(self, function, types, args, kwargs):
-        if kwargs.get("out") is not None:
+        if kwargs and kwargs.get("out") is not None:
             raise TraceError(
                 f"np.{function.__name__}: out= can't be traced; leave it out, results "
                 "are new arrays"
             )
+        if function in PRIMITIVE_OF and function not in _SPECIAL:
+            return call_primitive(PRIMITIVE_OF[function], args, kwargs)
         definition = _SPECIAL.get(function) or COMPOSITES.get(function)
         if definition is not None:
             try:
@@ -514,16 +526,14 @@ class Traced:
                 raise TraceError(
                     f"np.{function.__name__}: these arguments can't be traced ({error})"
                 ) from None
-        if function in PRIMITIVE_OF:
-            return call_primitive(PRIMITIVE_OF[function], args, kwargs)
         if function in _QUESTIONS or function in _COMPARISONS:
             return _answer(function, args, kwargs)
         raise _no_such_function(f"np.{function.__name__}")
 
     # -- methods and attributes of arrays
-    shape = property(lambda self: np.shape(self.value))
-    ndim = property(lambda self: len(self.shape))
-    size = property(lambda self: int(np.prod(self.shape)))
+    shape = property(lambda self: shape_of(self.value))
+    ndim = property(lambda self: len(shape_of(self.value)))
+    size = property(lambda self: math.prod(shape_of(self.value)))
     dtype = property(lambda self: np.dtype(np.float64))
     T = property(lambda self: np.transpose(self))
 

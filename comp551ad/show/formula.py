@@ -162,30 +162,26 @@ def value_tree(trace: Trace, row: int) -> Tree:
     return Operation(primitive, operands, _told(trace.rows[row]), value)
 
 
-def expanded_tree(trace: Trace, row: int, most=MOST) -> Tree:
-    """How a node follows from the inputs: its operands' trees put in, down to the inputs.
+def expanded_trees(trace: Trace, chosen, most=MOST) -> dict[int, Tree]:
+    """How nodes follow from the inputs: operands' trees put in, down to the inputs.
 
     A tree would grow beyond all bounds where nodes are used again; so an operand stays a symbol
     where the whole would have more than ``most`` symbols and operations, the largest first.
+
+    Args:
+        chosen: the row numbers to answer for, in order; the others' values stay symbols.
     """
     trees, sizes = {}, {}
-    todo = [row]
-    while todo:  # no recursion: a chain may be long
-        k = todo[-1]
+    for k in chosen:
         tree = value_tree(trace, k)
-        inner = () if isinstance(tree, Symbol) else tree.operands
+        inner = [] if isinstance(tree, Symbol) else tree.operands
         inner = [o.row for o in inner if isinstance(o, Symbol)]
-        missing = [o for o in inner if o not in trees]
-        if missing:
-            todo.extend(missing)
-            continue
-        todo.pop()
-        kept = set(inner)
+        kept = {o for o in inner if o in trees}
         while 1 + sum(sizes[o] if o in kept else 1 for o in inner) > most and kept:
             kept.remove(max(sorted(kept), key=sizes.get))
         trees[k] = _put_in(tree, {o: trees[o] for o in kept}) if inner else tree
         sizes[k] = 1 + sum(sizes[o] if o in kept else 1 for o in inner)
-    return trees[row]
+    return trees
 
 
 def _put_in(tree, trees):
@@ -645,6 +641,8 @@ class _Writer:
                 out = re.sub(r"\+ $", f"{sign} ", out)
                 return out + written.text[1:], level, False
             wrap = True
+        if level == PREFIX and out.endswith(" "):  # sin a5, but sin(a5 + 1), sin(a5)·a6
+            wrap = wrap or isinstance(operand, Operation)
         if level == PREFIX and out.endswith(" ") and (wrap or tail):
             return out[:-1] + self.wrapped(self.write(operand).text), ATOM, False
         if wrap:

@@ -24,11 +24,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from . import palette
+from .formula import shape_text
 from .rows import Rows, rows_of
 
 __all__ = ["MOST_NODES", "STATES", "graph_html", "graph_svg", "graph_text"]
 
 MOST_NODES = 60  # more can't be read on one screen
+MOST_TOLD = 12  # nodes that the alternative text goes through one by one
 STATES = {  # state -> the word that a node shows
     "done": "done",
     "current": "now",
@@ -38,7 +40,7 @@ STATES = {  # state -> the word that a node shows
 FONT = "'Segoe UI', 'Helvetica Neue', Arial, 'DejaVu Sans', sans-serif"
 LABEL, VALUE, WORD = 20, 18, 13  # text sizes in pixels
 PAD, LINE, GAP = 12, 27, 56  # inside a card; between its lines; between layers
-LONGEST = 22  # characters of a name or value in a node
+LONGEST = 16  # characters of a name or a value in a node
 PIXELS_PER_INCH = 72  # Graphviz counts in inches
 
 STYLE = f"""
@@ -130,8 +132,8 @@ def cards_of(rows: Rows) -> list[Card]:
                 label=shorten(label),
                 name=shorten(row.name) if row.name != label else "",
                 operation=shorten(row.operation.replace("·", "×")),
-                value=shorten(row.value_text),
-                derivative=shorten(f"{d.label} = {d.value_text}") if d else "",
+                value=brief(row.value_text, row.shape),
+                derivative=f"{d.label} = {brief(d.value_text, row.shape)}" if d else "",
                 operands=tuple((p, key_of[node]) for p, node in row.operands),
             )
         )
@@ -150,10 +152,13 @@ def alt_of(rows: Rows) -> str:
         "forward": f"with values and derivatives by {rows.about}",
         "reverse": f"with values and the derivatives of {rows.about}",
     }
-    nodes = "; ".join(
+    told = [
         row.worked.text + (f", {row.derivative.worked.text}" if row.derivative else "")
         for row in rows.rows
-    )
+    ]
+    if len(told) > MOST_TOLD:
+        told = [told[0], f"{len(told) - 2} more nodes, told in the table", told[-1]]
+    nodes = "; ".join(told)
     return f"Computational graph of {rows.function}, {about[rows.mode]}: {nodes}"
 
 
@@ -517,7 +522,13 @@ def text_width(text, size) -> float:
     return wide * size
 
 
+def brief(value_text, shape) -> str:
+    """A value in a node or on an edge: an array that takes long to say by its shape."""
+    return value_text if len(value_text) <= LONGEST or not shape else shape_text(shape)
+
+
 def shorten(text) -> str:
+    """A name cut to what a node has room for."""
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
 
 

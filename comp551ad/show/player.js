@@ -74,14 +74,15 @@
   const title = make("p", "c5-title", words);
   const formula = make("div", "c5-formula", words);
   formula.setAttribute("aria-live", "polite");
+  formula.style.minHeight = 1.5 * data.lines + 0.8 + "em"; // so that nothing jumps
   const rule = make("div", "c5-rule", formula);
   const numbers = make("div", "c5-numbers", formula);
   const result = make("div", "c5-result", formula);
   const note = make("p", "c5-note", words);
-  const left = make("div", "c5-picture", views);
-  if (drawing) left.append(drawing);
+  const left = make("div", "c5-left", views);
+  const picture = addBox("c5-picture", "Graph", left, drawing);
   if (drawing && drawing.localName === "svg") addLegend(left);
-  if (table) make("div", "c5-table", views).append(table);
+  const grid = addBox("c5-table", "Table", views, table);
 
   // ------------------------------------------------------------------ parts
 
@@ -123,11 +124,21 @@
     return svg;
   }
 
+  // What may be too large for its place scrolls there, with the keyboard too.
+  function addBox(kind, label, parent, content) {
+    const box = make("div", kind, parent);
+    box.tabIndex = 0;
+    box.setAttribute("role", "region");
+    box.setAttribute("aria-label", label);
+    if (content) box.append(content);
+    return box;
+  }
+
   function addLegend(parent) {
     const legend = make("p", "c5-legend", parent);
     for (const [state, word] of Object.entries(data.words)) {
       const item = make("span", "c5-" + state, legend);
-      item.textContent = word;
+      item.textContent = word + (state === "discardable" ? ": no longer needed" : "");
     }
   }
 
@@ -216,8 +227,16 @@
       const carries = key in frame.messages;
       edge.classList.toggle("message", carries);
       edge.classList.toggle("down", carries && frame.down);
-      setText(said.get(key), carries ? frame.messages[key] : "");
+      setText(said.get(key + "-said"), carries ? frame.messages[key] : "");
     }
+    if (nodes.has(frame.node)) bringIntoView(nodes.get(frame.node).element, picture);
+  }
+
+  // Scroll a box, never the page, until one of its parts is in its middle.
+  function bringIntoView(part, box) {
+    if (box.scrollHeight <= box.clientHeight) return;
+    const [inner, outer] = [part, box].map((e) => e.getBoundingClientRect());
+    box.scrollTop += inner.top + inner.height / 2 - outer.top - outer.height / 2;
   }
 
   // A line a node; the columns: in the inputs, evaluation, value, derivative, its value.
@@ -231,6 +250,7 @@
         cell.classList.toggle("c5-unknown", !known && column > 0);
         strike(cell, column % 2 === 0 && column > 0 && isDropped(key, what));
       });
+      if (key === frame.node) bringIntoView(line, grid);
     });
   }
 

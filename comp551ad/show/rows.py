@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from comp551ad.autodiff.forward import ForwardPass
+from comp551ad.autodiff.forward import ForwardPass, full
 from comp551ad.autodiff.reverse import ReversePass
 from comp551ad.autodiff.trace import Trace, operands_of
 
@@ -249,7 +249,7 @@ class _Reading:
             self.mode, self.about, self.kind = "reverse", shown.of, "adjoint"
             self.terms = self._adjoint_terms(shown)
         self.trees = {k: self._derivative_tree(k) for k in self.terms}
-        self.expanded = {k: f.expanded_tree(self.trace, k) for k in self.chosen}
+        self.expanded = f.expanded_trees(self.trace, self.chosen)
         self.closed = self._closed_forms() if self.trees and not long else {}
         self.needs = {k: f.symbols_in(tree) for k, tree in self.trees.items()}
 
@@ -336,11 +336,10 @@ class _Reading:
         )
 
     def _terms(self, k):
-        values = {(t.node, t.operand): t.derivative for t in self._values_of_terms(k)}
         for node, operand, tree in self.terms[k]:
             upper = k if self.mode == "forward" else node
             local = f.local_derivative(self.trace, upper, operand)
-            value = values[node + 1, operand]
+            value = full(tree.value, self.trace.rows[k][1])
             yield Term(
                 node=node + 1,
                 operand=operand,
@@ -351,13 +350,6 @@ class _Reading:
                 value=_plain(value),
                 value_text=f.value_text(value),
             )
-
-    def _values_of_terms(self, k):
-        if self.mode == "forward":
-            return self.derivatives.terms(k + 1)
-        if not hasattr(self, "_all"):
-            self._all = {row.node.index: row.terms for row in self.derivatives.rows}
-        return self._all[k + 1]
 
     def _write(self, tree, numbers=False):
         return f.write(tree, self.names, numbers)

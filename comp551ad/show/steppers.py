@@ -3,10 +3,10 @@
 >>> ReverseStepper(record(model, w0=0.5, w1=2.0, x=1.0), of="y2")
 
 What this module is: two players over frames. A frame is one step of a pass as inert
-data, put together here from ``rows``; there is no mathematics in it. What a notebook shows
-is self-contained HTML: a still of the last frame (picture, formula, table), and a script
-that turns the still into a player. Where scripts don't run (an untrusted notebook, a
-web view of a repository), the still remains.
+data, put together here from ``rows``; there is no mathematics in it. What a notebook
+shows is self-contained HTML: a still of the last frame (picture, formula, table), and a
+script that turns the still into a player. Where scripts don't run (an untrusted
+notebook, a web view of a repository), the still remains.
 
 A frame is a dict of strings, numbers, lists and dicts:
 
@@ -46,7 +46,7 @@ from .table import table_html, table_text
 
 __all__ = ["ForwardStepper", "ReverseStepper", "Still", "frames_of"]
 
-LONGEST_MESSAGE = 24  # characters that an edge of the graph has room for
+LONGEST_MESSAGE = 26  # characters that an edge of the graph has room for
 MOST_LISTED = 6  # inputs that one line names
 PACE = 1600, 600  # milliseconds a frame while playing: at most, at least
 LONGEST_PLAY = 45_000  # a long pass plays faster, to end within this time
@@ -140,7 +140,7 @@ class _Frames:
         return self.frame(
             [row.index for row in rows],
             title,
-            rule=_listed(str(row.equation) for row in rows),
+            rule=_listed(f"{row.label}{_is_called(row)}" for row in rows),
             numbers="",
             result=result,
             messages={},
@@ -163,7 +163,7 @@ class _Frames:
         else:
             title = f"Evaluation, upwards: {row.label}{_called(row)}"
         if "derivative" in step.finds:
-            messages = {self.edge(row, term): _message(term) for term in d.terms}
+            messages = {self.edge(row, t): _message(t, row.shape) for t in d.terms}
         else:
             messages = {
                 graph.edge_id(operand, row.index, position): self.row[
@@ -178,7 +178,7 @@ class _Frames:
             numbers="\n".join(
                 f"{one.label} = {one.numbers}"
                 for one in found
-                if one.numbers.text != one.value_text
+                if str(one.numbers) not in (str(one.formula), one.value_text)
             ),
             result="\n".join(f"{one.label} = {one.value_text}" for one in found),
             messages=messages,
@@ -211,6 +211,7 @@ class _Frames:
         label, terms = row.derivative.label, row.derivative.terms
         for k, term in enumerate(terms, 1):
             through = self.row[term.node].label
+            says_more = str(term.numbers) not in (str(term.formula), term.value_text)
             local = ""
             if term.local is not None:
                 own = f"∂{through}/∂{row.label} = {term.local}"
@@ -221,11 +222,9 @@ class _Frames:
                 [row.index],
                 f"{label}: path {k} of {len(terms)}, through {through}",
                 rule=f"{term.formula}",
-                numbers=f"= {term.numbers}"
-                if str(term.numbers) != term.value_text
-                else "",
+                numbers=f"= {term.numbers}" if says_more else "",
                 result=f"= {term.value_text}",
-                messages={self.edge(row, term): _message(term)},
+                messages={self.edge(row, term): _message(term, row.shape)},
                 note=local,
             )
 
@@ -244,13 +243,20 @@ def summary(rows: Rows) -> str:
     return f"One pass, and there are the derivatives of {what}: {found}."
 
 
-def _message(term):
-    text = f"{term.formula} = {term.value_text}"
-    return text if len(text) <= LONGEST_MESSAGE else term.value_text
+def _message(term, shape):
+    """What an edge carries, as long as there is room: ā₇·sin a₅ = 0.5985."""
+    formula, value = str(term.formula), graph.brief(term.value_text, shape)
+    text = formula if term.value is None else f"{formula} = {value}"
+    fits = len(text) <= LONGEST_MESSAGE and formula != value
+    return text if fits else value
 
 
 def _called(row: Row):
     return f" ({row.name})" if row.name and row.name != row.label.text else ""
+
+
+def _is_called(row: Row):
+    return f" = {row.name}" if row.name and row.name != row.label.text else ""
 
 
 def _listed(texts):
@@ -349,6 +355,7 @@ class Stepper:
             "label": self._title(),
             "css": string.Template(_shipped("player.css")).substitute(vars(palette)),
             "words": graph.STATES,
+            "lines": max(len(_formula_lines(frame)) for frame in self.frames),
             "start": self._value,
             "pace": max(PACE[1], min(PACE[0], LONGEST_PLAY // frames)),
             "count": len(self.rows.rows),

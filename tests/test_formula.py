@@ -1,0 +1,526 @@
+"""Formulas say what ran: the deck's own, as literals, and every primitive's, evaluated."""
+
+import json
+
+import numpy as np
+import pytest
+
+from comp551ad import forward, functions, record, reverse
+from comp551ad.autodiff.primitives import PRIMITIVES
+from comp551ad.autodiff.trace import operands_of
+from comp551ad.autodiff.traced import apply, new_tape
+from comp551ad.show import formula as f
+from comp551ad.show.rows import rows_of
+
+
+def model(w0, w1, x):  # S12
+    a = w1 * x + w0
+    y1, y2 = np.sin(a), np.cos(a)
+    return y1, y2
+
+
+def loss(w, x, y):  # S11
+    return 0.5 * (w * x - y) ** 2
+
+
+@pytest.fixture(scope="module")
+def deck():
+    return record(model, w0=0.5, w1=2.0, x=1.0)
+
+
+def equations(rows):
+    return [row.equation.text for row in rows.rows]
+
+
+def derivatives(rows):
+    return [row.derivative.equation.text for row in rows.rows]
+
+
+# ---------------------------------------------------------------- the deck's examples
+
+
+def test_values_of_the_deck(deck):
+    rows = rows_of(deck)
+    assert equations(rows) == [
+        "a₁ = w0",
+        "a₂ = w1",
+        "a₃ = x",
+        "a₄ = a₂·a₃",
+        "a₅ = a₄ + a₁",
+        "a₆ = sin a₅",
+        "a₇ = cos a₅",
+    ]
+    assert [row.expanded.text for row in rows.rows][3:] == [
+        "w1·x",
+        "w1·x + w0",
+        "sin(w1·x + w0)",
+        "cos(w1·x + w0)",
+    ]
+    assert [row.worked.text for row in rows.rows][3:] == [
+        "a₄ = 2·1 = 2",
+        "a₅ = 2 + 0.5 = 2.5",
+        "a₆ = sin 2.5 = 0.5985",
+        "a₇ = cos 2.5 = −0.8011",
+    ]
+    assert rows.row(6).equation.latex == r"a_6 = \sin a_5"
+    assert rows.row(7).expanded.latex == r"\cos\left(w_1 \cdot x + w_0\right)"
+    assert rows.row(5).equation.html == (
+        "<i>a</i><sub>5</sub> = <i>a</i><sub>4</sub> + <i>a</i><sub>1</sub>"
+    )
+
+
+def test_forward_mode_of_the_deck(deck):
+    rows = rows_of(forward(deck, wrt="w1"))
+    assert derivatives(rows) == [
+        "ȧ₁ = 0",
+        "ȧ₂ = 1",
+        "ȧ₃ = 0",
+        "ȧ₄ = a₃·ȧ₂ + a₂·ȧ₃",
+        "ȧ₅ = ȧ₄ + ȧ₁",
+        "ȧ₆ = ȧ₅·cos a₅",
+        "ȧ₇ = −ȧ₅·sin a₅",
+    ]
+    assert [row.derivative.worked.text for row in rows.rows][3:] == [
+        "ȧ₄ = 1·1 + 2·0 = 1",
+        "ȧ₅ = 1 + 0 = 1",
+        "ȧ₆ = 1·cos 2.5 = −0.8011",
+        "ȧ₇ = −1·sin 2.5 = −0.5985",
+    ]
+    assert [row.derivative.closed.text for row in rows.rows] == [
+        "0",
+        "1",
+        "0",
+        "x",
+        "x",
+        "x·cos(w1·x + w0)",
+        "−x·sin(w1·x + w0)",
+    ]
+    assert rows.row(4).derivative.equation.latex == (
+        r"\dot a_4 = a_3 \cdot \dot a_2 + a_2 \cdot \dot a_3"
+    )
+
+
+def test_reverse_mode_of_the_deck(deck):
+    rows = rows_of(reverse(deck, of="y2"))
+    assert derivatives(rows)[::-1] == [
+        "ā₇ = 1",
+        "ā₆ = 0",
+        "ā₅ = ā₆·cos a₅ − ā₇·sin a₅",
+        "ā₄ = ā₅",
+        "ā₃ = a₂·ā₄",
+        "ā₂ = a₃·ā₄",
+        "ā₁ = ā₅",
+    ]
+    assert [row.derivative.worked.text for row in rows.rows][::-1] == [
+        "ā₇ = 1",
+        "ā₆ = 0",
+        "ā₅ = 0·cos 2.5 − 1·sin 2.5 = −0.5985",
+        "ā₄ = −0.5985",
+        "ā₃ = 2·(−0.5985) = −1.197",
+        "ā₂ = 1·(−0.5985) = −0.5985",
+        "ā₁ = −0.5985",
+    ]
+    assert [row.derivative.closed.text for row in rows.rows][:5] == [
+        "−sin(w1·x + w0)",
+        "−x·sin(w1·x + w0)",
+        "−w1·sin(w1·x + w0)",
+        "−sin(w1·x + w0)",
+        "−sin(w1·x + w0)",
+    ]
+    fifth = rows.row(5).derivative
+    assert fifth.equation.latex == (
+        r"\bar a_5 = \bar a_6 \cdot \cos a_5 - \bar a_7 \cdot \sin a_5"
+    )
+    assert [(t.node, t.formula.text, t.local.text, t.value_text) for t in fifth.terms] == [
+        (6, "ā₆·cos a₅", "cos a₅", "0"),
+        (7, "−ā₇·sin a₅", "−sin a₅", "−0.5985"),
+    ]
+
+
+def test_the_loss_of_the_deck():
+    rows = rows_of(reverse(record(loss, w=0.5, x=2.0, y=3.0)))
+    assert equations(rows)[3:] == [
+        "a₄ = a₁·a₂",
+        "a₅ = a₄ − a₃",
+        "a₆ = a₅²",
+        "a₇ = 0.5·a₆",
+    ]
+    assert derivatives(rows)[::-1] == [
+        "ā₇ = 1",
+        "ā₆ = 0.5·ā₇",
+        "ā₅ = 2·a₅·ā₆",
+        "ā₄ = ā₅",
+        "ā₃ = −ā₅",
+        "ā₂ = a₁·ā₄",
+        "ā₁ = a₂·ā₄",
+    ]
+    assert rows.row(7).expanded.text == "0.5·(w·x − y)²"
+    assert rows.row(6).worked.text == "a₆ = (−2)² = 4"
+    assert rows.row(5).derivative.worked.text == "ā₅ = 2·(−2)·0.5 = −2"
+    assert rows.row(3).derivative.worked.text == "ā₃ = −(−2) = 2"
+    assert rows.row(1).derivative.closed.text == "x·(w·x − y)"
+    assert [row.operation for row in rows.rows] == ["", "", "", "·", "−", "²", "0.5·"]
+
+
+def test_a_factor_used_twice_keeps_both_paths():
+    rows = rows_of(reverse(record(lambda x: x * x, 3.0)))
+    assert rows.row(1).derivative.worked.text == "ā₁ = 3·1 + 3·1 = 6"
+    assert derivatives(rows) == ["ā₁ = a₁·ā₂ + a₁·ā₂", "ā₂ = 1"]
+
+
+def test_a_seeded_output_that_is_used_again_adds_its_paths():
+    def f_of(x):
+        y = np.sin(x)
+        return y, y * 2.0
+
+    rows = rows_of(reverse(record(f_of, 0.5), of="y"))
+    assert rows.row(2).derivative.equation.text == "ā₂ = 1 + 2·ā₃"
+
+
+# ---------------------------------------------------------------- what may be discarded
+
+
+def drops(rows):
+    return {step.node: step.drops_text for step in rows.steps if step.drops}
+
+
+def test_what_forward_mode_may_discard(deck):
+    rows = rows_of(forward(deck, wrt="w1"))
+    assert drops(rows) == {4: "a₃, ȧ₃, a₂, ȧ₂", 5: "a₄, ȧ₄, a₁, ȧ₁", 7: "a₅, ȧ₅"}
+
+
+def test_what_reverse_mode_may_discard(deck):
+    rows = rows_of(reverse(deck, of="y2"))
+    assert [(s.node, s.finds, s.drops_text) for s in rows.steps if s.drops] == [
+        (5, ("value",), "a₄, a₁"),  # no rule asks for what was added
+        (5, ("derivative",), "ā₇, ā₆, a₅"),
+        (3, ("derivative",), "a₂"),
+        (2, ("derivative",), "ā₄, a₃"),
+        (1, ("derivative",), "ā₅"),
+    ]
+    assert [row.needed_by for row in rows.rows] == [(), (3,), (2,), (), (5,), (), ()]
+    assert rows.order == (7, 6, 5, 4, 3, 2, 1)
+
+
+# ---------------------------------------------------------------- arrays
+
+RANDOM = np.random.default_rng(0)
+X, W, V = RANDOM.normal(size=(5, 3)), RANDOM.normal(size=(4, 3)), RANDOM.normal(size=(3, 4))
+Y = np.eye(3)[[0, 1, 2, 0, 1]]
+
+
+def cost(X, Y, W, V):  # S09
+    Q = np.dot(X, V)
+    Z = functions.logistic(Q)
+    U = np.dot(Z, W)
+    Yh = functions.logsumexp(U)
+    nll = -np.mean(np.sum(U * Y, 1) - Yh)
+    return nll
+
+
+def test_the_cost_of_the_deck_by_names():
+    rows = rows_of(reverse(record(cost, X, Y, W, V)), names="names")
+    assert derivatives(rows) == [
+        "X̄ = Q̄·Vᵀ",
+        "Ȳ = U⊙ā₉",
+        "W̄ = Zᵀ·Ū",
+        "V̄ = Xᵀ·Q̄",
+        "Q̄ = Z̄⊙Z⊙(1 − Z)",
+        "Z̄ = Ū·Wᵀ",
+        "Ū = softmax(U)⊙Ȳh[:, None] + Y⊙ā₉",
+        "Ȳh = −ā₁₁",
+        "ā₉ = ā₁₀[:, None]",
+        "ā₁₀ = ā₁₁",
+        "ā₁₁ = ā₁₂/5",
+        "ā₁₂ = −n̄ll",
+        "n̄ll = 1",
+    ]
+    assert rows.row(9).formula.text == "U⊙Y"
+    assert rows.row(10).formula.text == "sum(a₉, axis=1)"
+    assert rows.row(9).expanded.text == "(σ(X·V)·W)⊙Y"
+    assert rows.row(3).derivative.equation.latex == r"\bar W = Z^\top\,\bar U"
+    assert rows.row(12).worked.text == "a₁₂ = mean(a₁₁) = −1.041"
+    assert rows.row(5).value is None and rows.row(5).shape == (5, 4)
+
+
+def test_by_labels_the_adjoint_of_logsumexp_is_softmax():
+    rows = rows_of(reverse(record(lambda U: np.sum(functions.logsumexp(U)), X)))
+    assert rows.row(1).derivative.equation.text == "ā₁ = softmax(a₁)⊙ā₂[:, None]"
+
+
+def test_a_broadcast_is_undone_by_a_sum_over_the_copies():
+    def f_of(X, b, c):
+        return np.sum(np.sin(X + b) * c, axis=0)
+
+    t = record(f_of, X, b=np.ones(3), c=2.0)
+    rows = rows_of(reverse(t, seed=np.ones(3)), names="names")
+    assert derivatives(rows) == [
+        "X̄ = ā₄",
+        "b̄ = sum(ā₄, axis=0)",
+        "c̄ = sum(a₅⊙ā₆)",
+        "ā₄ = ā₅⊙cos a₄",
+        "ā₅ = c·ā₆",
+        "ā₆ = ā₇[None, :]",
+        "ā₇ = seed",
+    ]
+    assert rows.row(7).formula.text == "sum(a₆, axis=0)"
+
+
+@pytest.mark.parametrize(
+    ("function", "text"),
+    [
+        (lambda x: np.sin(x) * x, "sin(x)·x"),
+        (lambda x: x * np.sin(x), "x·sin x"),
+        (lambda x: np.sin(x) ** 2, "(sin x)²"),
+        (lambda x: np.sin(np.sin(x)), "sin(sin x)"),
+        (lambda x: np.sin(-x), "sin(−x)"),
+        (lambda x: (x + 1) * (x - 2), "(x + 1)·(x − 2)"),
+        (lambda x: x - (x - 1), "x − (x − 1)"),
+        (lambda x: x + (x - 1), "x + x − 1"),
+        (lambda x: x + (-x), "x − x"),
+        (lambda x: x - (-x), "x − (−x)"),
+        (lambda x: -(-x), "−(−x)"),
+        (lambda x: x * -2.0, "x·(−2)"),
+        (lambda x: -2.0 * x, "−2·x"),
+        (lambda x: x + -2.0, "x − 2"),
+        (lambda x: -(x + 1), "−(x + 1)"),
+        (lambda x: -(x * x), "−x·x"),
+        (lambda x: x / (x * x), "x/(x·x)"),
+        (lambda x: x / np.sin(x) * x, "x/sin(x)·x"),
+        (lambda x: x * (1 / 3), "x·1/3"),
+        (lambda x: x**3, "x³"),
+        (lambda x: x**-1.0, "x⁻¹"),
+        (lambda x: x**0.5, "x^0.5"),
+        (lambda x: x ** (x + 1), "x^(x + 1)"),
+        (lambda x: (-x) ** 3, "(−x)³"),
+        (lambda x: np.abs(x + 1), "|x + 1|"),
+        (lambda x: np.abs(-x), "|−x|"),
+        (lambda x: np.sqrt(x), "√x"),
+        (lambda x: np.sqrt(x + 1), "√(x + 1)"),
+        (lambda x: np.exp(x) / (1 + np.exp(x)), "exp(x)/(1 + exp x)"),
+        (lambda x: np.maximum(x, 0.0), "maximum(x, 0)"),
+    ],
+)
+def test_parentheses_stand_where_they_must(function, text):
+    rows = rows_of(record(function, 2.0))
+    assert rows.rows[-1].expanded.text == text
+
+
+@pytest.mark.parametrize(
+    ("function", "text"),
+    [
+        (lambda A: A.T, "Aᵀ"),
+        (lambda A: (A + A).T @ A, "(A + A)ᵀ·A"),
+        (lambda A: np.transpose(A, (0, 1)), "transpose(A, axes=(0, 1))"),
+        (lambda A: A * A, "A⊙A"),
+        (lambda A: 2.0 * A, "2·A"),
+        (lambda A: (A * A) @ A, "(A⊙A)·A"),
+        (lambda A: A * (A @ A), "A⊙(A·A)"),
+        (lambda A: A @ A @ A, "A·A·A"),
+        (lambda A: A @ (A @ A), "A·(A·A)"),
+        (lambda A: 2.0 * (A @ A), "2·A·A"),
+        (lambda A: np.sum(A), "sum(A)"),
+        (lambda A: np.sum(A, axis=-1), "sum(A, axis=1)"),
+        (lambda A: np.mean(A, 0, keepdims=True), "mean(A, axis=0, keepdims=True)"),
+        (lambda A: functions.softmax(A), "softmax(A)"),
+        (lambda A: functions.softmax(A, axis=0), "softmax(A, axis=0)"),
+        (lambda A: np.linalg.norm(A), "‖A‖"),
+        (lambda A: np.linalg.norm(A, axis=1), "norm(A, axis=1)"),
+        (lambda A: np.reshape(A, (4, -1)), "reshape(A, shape=(4, 1))"),
+        (lambda A: A[:, 1], "A[:, 1]"),
+        (lambda A: A[..., 0:2], "A[..., 0:2]"),
+        (lambda A: A[-1], "A[−1]"),
+        (lambda A: (A + 1)[0], "(A + 1)[0]"),
+        (lambda A: np.expand_dims(A, 1), "A[:, None, :]"),
+        (lambda A: np.stack([A, A]), "stack(A, A)"),
+        (lambda A: np.concatenate([A, A], axis=1), "concatenate(A, A, axis=1)"),
+        (lambda A: A + np.ones((2, 2)), "A + constant[2×2]"),
+        (lambda A: A * np.array([1.0, -2.5]), "A⊙[1, −2.5]"),
+    ],
+)
+def test_arrays_read_as_a_reader_would_write_them(function, text):
+    rows = rows_of(record(function, A=np.array([[1.0, 2.0], [3.0, 5.0]])))
+    assert rows.rows[-1].expanded.text == text
+
+
+# ---------------------------------------------------------------- numbers and names
+
+
+@pytest.mark.parametrize(
+    ("x", "text"),
+    [
+        (0.0, "0"),
+        (-0.0, "0"),
+        (2.0, "2"),
+        (-3.0, "−3"),
+        (150.0, "150"),
+        (123456.0, "123456"),
+        (0.5, "0.5"),
+        (-0.59847214, "−0.5985"),
+        (0.99999, "1"),
+        (1234.5678, "1235"),
+        (12345.678, "12346"),
+        (0.00012345, "0.0001234"),
+        (1.5e-7, "1.5e−7"),
+        (-9.99999e-8, "−1e−7"),
+        (6.02e23, "6.02e23"),
+        (float("nan"), "nan"),
+        (float("inf"), "∞"),
+        (-float("inf"), "−∞"),
+        (np.float64(2.5), "2.5"),
+    ],
+)
+def test_numbers_are_rounded_in_one_way(x, text):
+    assert f.number(x) == text
+
+
+def test_large_and_small_numbers_in_latex():
+    rows = rows_of(record(lambda x: x * 1.5e-7, 2.0))
+    assert rows.row(2).formula.latex == r"a_1 \cdot \left(1.5 \cdot 10^{-7}\right)"
+
+
+def test_names_from_the_user_are_escaped():
+    t = record(lambda p: p["<script>"] * p["a_b"], {"<script>": 2.0, "a_b": 3.0})
+    rows = rows_of(reverse(t), names="names")
+    shown = rows.row(3).formula
+    assert shown.text == "p['<script>']·p['a_b']"
+    assert "<script" not in shown.html and "&lt;script&gt;" in shown.html
+    assert r"a\_b" in shown.latex and "<" not in shown.latex
+    adjoint = rows.row(1).derivative.label
+    assert adjoint.text == "p̄['<script>']" and adjoint.latex.startswith(r"\overline{")
+
+
+def test_a_formula_in_the_inputs_stays_short():
+    def doubling(x):
+        for _ in range(60):
+            x = x * x
+        return x
+
+    rows = rows_of(reverse(record(doubling, 1.0)))
+    assert rows.row(3).expanded.text == "x·x·(x·x)"
+    assert max(len(row.expanded.text) for row in rows.rows) < 80
+    assert rows.row(3).derivative.closed is None
+
+
+def test_a_long_chain_shows_its_ends():
+    def chain(x):
+        for _ in range(5000):
+            x = np.sin(x)
+        return x
+
+    rows = rows_of(reverse(record(chain, 1.0)))
+    assert len(rows.rows) == 120 and rows.left_out == 5001 - 120
+    assert rows.rows[-1].index == 5001 and rows.steps == ()
+    assert rows.rows[-2].derivative.equation.text == "ā₅₀₀₀ = ā₅₀₀₁·cos a₅₀₀₀"
+
+
+def test_rows_are_plain_data(deck):
+    rows = rows_of(reverse(deck, of="y2"))
+    again = json.loads(json.dumps(rows.as_dict()))
+    assert again["rows"][4]["derivative"]["formula"]["text"] == "ā₆·cos a₅ − ā₇·sin a₅"
+    assert again["rows"][4]["derivative"]["value"] == -np.sin(2.5)
+
+
+def test_what_cannot_be_shown_is_refused(deck):
+    with pytest.raises(TypeError, match="shown: got int, expected what record"):
+        rows_of(5)
+    with pytest.raises(ValueError, match="names: got 'both', expected 'labels'"):
+        rows_of(deck, names="both")
+
+
+def test_an_output_that_depends_on_nothing_shows_zeros():
+    rows = rows_of(reverse(record(lambda x: (np.sin(x), 3.0)[1], 2.0)))
+    assert derivatives(rows) == ["ā₁ = 0", "ā₂ = 0"]
+
+
+# ---------------------------------------------------------------- every primitive
+
+NAMESPACE = {"np": np, **{n: getattr(functions, n) for n in dir(functions)}}
+LOOSE = {"power", "norm"}  # NumPy's own ** and norm may differ from ours in the last bits
+
+
+def example_trace(name, values, parameters):
+    """The primitive applied to its example, all operands inputs, and the value's names."""
+    values = [float(v) if np.ndim(v) == 0 else np.array(v, float) for v in values]
+
+    def run(*operands):
+        return apply(PRIMITIVES[name], operands, dict(parameters))
+
+    run.__signature__ = None
+    return record(run_with(run, len(values)), *values)
+
+
+def run_with(run, count):
+    names = ", ".join(f"x{k}" for k in range(count))
+    return eval(f"lambda {names}: run({names})", {"run": run})
+
+
+EXAMPLES = [
+    pytest.param(name, *example, id=f"{name}-{k}")
+    for name, primitive in PRIMITIVES.items()
+    for k, example in enumerate(primitive.examples)
+]
+
+
+def trees_of(t):
+    """The last row's formula, and its terms in both modes."""
+    last = len(t.rows) - 1
+    trees = [f.value_tree(t, last)]
+    shape = np.shape(t.rows[last][1])
+    seed = np.linspace(0.5, 1.5, int(np.prod(shape))).reshape(shape)
+    for k in t.inputs:
+        around = np.shape(t.rows[k][1])
+        direction = np.linspace(-1.0, 0.7, int(np.prod(around))).reshape(around)
+        d = forward(t, wrt=t.names[k], seed=direction)
+        trees += [term.tree for term in f.tangent_terms(d, last)]
+    r = reverse(t, of=f"a{last + 1}", seed=seed)
+    for terms in f.adjoint_contributions(r, last).values():
+        trees += [term.tree for term in terms]
+    trees += [f.local_derivative(t, last, p) for p in range(len(operands_of(t.rows[last])))]
+    return [tree for tree in trees if tree is not None]
+
+
+@pytest.mark.parametrize(("name", "values", "parameters"), EXAMPLES)
+def test_what_is_printed_is_what_ran(name, values, parameters):
+    t = example_trace(name, values, parameters)
+    for tree in trees_of(t):
+        for names in ({}, t.names):
+            for numbers in (False, True):
+                shown = f.write(tree, names, numbers)
+                assert "{" not in shown.text and "{" not in shown.html
+                assert shown.latex.count("{") == shown.latex.count("}")
+                assert shown.text and shown.latex and shown.html
+        source, bindings = f.source(tree)
+        assert source.isascii() and "{" not in source
+        bindings = {n: wrap(v) for n, v in bindings.items()}
+        got = eval(source, {**NAMESPACE, **bindings})
+        assert np.shape(got) == np.shape(tree.value), source
+        if any(p in source for p in ("**", "norm")):
+            np.testing.assert_allclose(got, tree.value, rtol=1e-15, err_msg=source)
+        else:
+            np.testing.assert_array_equal(got, tree.value, err_msg=source)
+
+
+def wrap(value):
+    return np.float64(value) if isinstance(value, float) else value
+
+
+@pytest.mark.parametrize(("name", "values", "parameters"), EXAMPLES)
+def test_terms_have_the_values_of_the_pass(name, values, parameters):
+    t = example_trace(name, values, parameters)
+    last = len(t.rows)
+    seed = np.ones(np.shape(t.rows[-1][1]))
+    r = reverse(t, of=f"a{last}", seed=seed)
+    rows = rows_of(r)
+    for k in t.inputs:
+        shown = {(x.node, x.operand): x.value for x in rows.row(k + 1).derivative.terms}
+        ran = {(x.node, x.operand): x.derivative for x in r.terms(k + 1)}
+        assert shown.keys() == ran.keys()
+        for key, value in shown.items():
+            if value is not None:
+                np.testing.assert_allclose(value, ran[key], rtol=1e-13)
+
+
+def test_formulas_can_be_written_while_something_is_recorded(deck):
+    with new_tape():
+        assert derivatives(rows_of(forward(deck, "w1")))[5] == "ȧ₆ = ȧ₅·cos a₅"
