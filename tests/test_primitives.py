@@ -132,7 +132,9 @@ def test_many_tangents_at_once(primitive, operands, parameters):
         singles = [directions(operands, seed)[k] for seed in (4, 5, 6)]
         together = push_forward(rows, [(k, np.stack(singles))], many=True)[-1]
         for n, t in enumerate(singles):
-            one = full(push_forward(rows, [(k, as_input(t, lambda: "t"))])[-1], result.value)
+            one = full(
+                push_forward(rows, [(k, as_input(t, lambda: "t"))])[-1], result.value
+            )
             many = 0.0 * one if together is None else together[n]
             assert np.shape(many) == np.shape(one)
             np.testing.assert_allclose(many, one, rtol=1e-13, atol=1e-15)

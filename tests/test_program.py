@@ -1,6 +1,7 @@
 """The program writer: what it writes, that it is right, and what it refuses."""
 
 import ast
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -151,17 +152,21 @@ def test_three_heads_three_activations(head, hidden, iris):
 def test_every_primitive(name):
     primitive = PRIMITIVES[name]
     for operands, parameters in primitive.examples:
-        weights = np.cos(np.arange(np.size(apply_plain(primitive, operands, parameters))))
+        weights = np.cos(
+            np.arange(np.size(apply_plain(primitive, operands, parameters)))
+        )
 
         def f(xs, weights, primitive=primitive, parameters=parameters):
             y = apply(primitive, xs, dict(parameters))
             return np.sum(weights * np.reshape(y, (-1,)))
 
-        written = write_gradient(f, operands, weights)(operands, weights)
         eager = grad(f)(operands, weights)
-        for w, e in zip(written, eager, strict=True):
-            assert np.shape(w) == np.shape(e)
-            np.testing.assert_allclose(w, e, rtol=1e-12, atol=1e-13)
+        for buffered in (False, True):
+            program = write_gradient(f, operands, weights, buffered=buffered)
+            program(operands, 2 * weights)  # leaves something else in the buffers
+            for w, e in zip(program(operands, weights), eager, strict=True):
+                assert np.shape(w) == np.shape(e)
+                np.testing.assert_allclose(w, e, rtol=1e-12, atol=1e-13)
 
 
 def apply_plain(primitive, operands, parameters):
@@ -172,7 +177,9 @@ def test_deep_tanh_net_with_parameters_in_containers(iris):
     X, Y, *_ = iris
     rng = np.random.default_rng(1)
     sizes = [(3, 5), (5, 4), (4, 3)]
-    params = {"layers": [{"W": rng.normal(size=s), "b": rng.normal(size=s[1])} for s in sizes]}
+    params = {
+        "layers": [{"W": rng.normal(size=s), "b": rng.normal(size=s[1])} for s in sizes]
+    }
 
     def net(params, X, Y):
         H = X
@@ -199,7 +206,9 @@ def test_batch_normalization_and_residual_block(iris):
     def residual(X, A, B):
         return np.sum(np.square(relu(X @ A) @ B + X))
 
-    written_equals_eager(batch_norm, X[:, :2], rng.normal(size=2), np.zeros(2), wrt=(0, 1, 2))
+    written_equals_eager(
+        batch_norm, X[:, :2], rng.normal(size=2), np.zeros(2), wrt=(0, 1, 2)
+    )
     A, B = rng.normal(size=(3, 4)), rng.normal(size=(4, 3))
     written_equals_eager(residual, X, A, B, wrt=(0, 1, 2))
 
@@ -224,7 +233,9 @@ def test_gradient_of_a_written_gradient():
 
 
 def test_unused_input_and_constant_function():
-    written_equals_eager(lambda x, y: np.sum(x), np.ones(3), np.ones((2, 2)), wrt=(0, 1))
+    written_equals_eager(
+        lambda x, y: np.sum(x), np.ones(3), np.ones((2, 2)), wrt=(0, 1)
+    )
     program = write_gradient(lambda x: 3.0, np.ones((2, 2)))
     assert np.array_equal(program(np.ones((2, 2))), np.zeros((2, 2)))
 
@@ -239,6 +250,80 @@ def test_results_are_the_callers_own():
     dx, dy = same(x, y)
     dx[:] = 0
     assert dy.tolist() == [8.0, 12.0]
+
+
+# ---------------------------------------------------------------- the buffered form
+
+
+@pytest.mark.parametrize("hidden", HIDDEN)
+@pytest.mark.parametrize("head", HEADS)
+def test_buffered_networks(head, hidden, iris):
+    X, Y, W, V = iris
+    if head == "binary":
+        Y, W = Y[:, :1], W[:, :1]
+    network = TwoLayer(head, hidden)
+    program = write_gradient(network.cost, X, Y, W, V, wrt=("W", "V"), buffered=True)
+    rng = np.random.default_rng(3)
+    before = [a.copy() for a in (X, Y, W, V)]
+    for _ in range(3):
+        w, v = W + rng.normal(size=W.shape), V + rng.normal(size=V.shape)
+        for written, by_hand in zip(
+            program(X, Y, w, v), network.gradients(X, Y, w, v), strict=True
+        ):
+            np.testing.assert_allclose(written, by_hand, rtol=1e-9, atol=1e-12)
+    assert all(np.array_equal(a, b) for a, b in zip((X, Y, W, V), before, strict=True))
+
+
+def test_buffered_text(iris):
+    """Arrays are allocated outside the function; inside, results have a place to go."""
+    source = write_gradient(cost, *iris, wrt=("W", "V"), buffered=True).source
+    outside, inside = source.split("    def gradients(")
+    assert outside.count("np.empty") == 6 and "np.empty" not in inside
+    assert "np.empty((3, 150)).T" in outside, "logits are stored short axis first"
+    assert "np.dot(X, V, out=b)" in inside
+
+
+def test_buffered_results_are_copies_unless_asked(iris):
+    program = write_gradient(cost, *iris, wrt=("W", "V"), buffered=True)
+    X, Y, W, V = iris
+    first = program(X, Y, W, V)
+    kept = [g.copy() for g in first]
+    program(X, Y, 2 * W, V)
+    assert all(np.array_equal(a, b) for a, b in zip(first, kept, strict=True))
+    own = program(X, Y, W, V, copy=False)
+    again = program(X, Y, 2 * W, V, copy=False)
+    assert all(a is b for a, b in zip(own, again, strict=True))
+
+
+def test_buffered_never_aliases_its_inputs():
+    x, y = np.array([1.0, 2.0]), np.array([3.0, 4.0])
+    f = lambda x, y: np.sum(x * y) + np.sum(x.T)  # noqa: E731
+    for dx in write_gradient(f, x, y, wrt=("x", "y"), buffered=True)(x, y, copy=False):
+        dx[:] = 0
+    assert x.tolist() == [1.0, 2.0] and y.tolist() == [3.0, 4.0]
+
+
+def test_buffered_in_threads(iris):
+    """Two calls at once don't share arrays: the second takes the readable program."""
+    X, Y, W, V = iris
+    program = write_gradient(cost, X, Y, W, V, wrt="W", buffered=True)
+    scales = np.linspace(0.5, 2, 40)
+    expected = [program.readable(X, Y, s * W, V) for s in scales]
+    with ThreadPoolExecutor(4) as pool:
+        got = list(pool.map(lambda s: program(X, Y, s * W, V), scales))
+    for g, e in zip(got, expected, strict=True):
+        np.testing.assert_allclose(g, e, rtol=1e-9, atol=1e-13)
+
+
+def test_buffered_program_can_be_recorded(iris):
+    X, Y, W, V = iris
+    program = write_gradient(cost, X, Y, W, V, wrt="W", buffered=True)
+
+    def norm(W):
+        return np.sum(program(X, Y, W, V) ** 2)
+
+    eager = grad(lambda W: np.sum(grad(cost, 2)(X, Y, W, V) ** 2))(W)
+    np.testing.assert_allclose(grad(norm)(W), eager, rtol=1e-10, atol=1e-14)
 
 
 # ---------------------------------------------------------------- names

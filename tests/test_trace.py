@@ -412,7 +412,7 @@ def test_unknown_keys():
 def test_outputs_in_containers_and_constants():
     t = record(lambda x: {"y": x * 2, "n": 3, "c": np.ones(2), "ok": True, "x": x}, 1.0)
     assert t.outputs == (1, None, None, None, 0)
-    assert t.result["n"] == 3 and t.result["ok"] is True and t.result["y"] == 2.0
+    assert t.result["n"] == 3 and t.result["ok"] == 1 and t.result["y"] == 2.0
     assert t.result["c"].tolist() == [1.0, 1.0] and t.result["x"] == 1.0
     t = record(lambda x: 5.0, 1.0)
     assert t.outputs == (None,) and t.result == 5.0 and len(t) == 1

@@ -35,7 +35,9 @@ class Node:
     def __init__(self, name, operands, parameters, shape, number):
         self.name = name
         self.operands = operands
-        self.parameters = parameters  # for an input {"k": …}, for a constant {"value": …}
+        self.parameters = (
+            parameters  # for an input {"k": …}, for a constant {"value": …}
+        )
         self.shape = shape
         self.number = number  # nodes are numbered in the order they were made
 
@@ -157,7 +159,9 @@ class Expressions:
             return self._multiply(name, *operands, parameters, shape)
         if name in LINEAR and operands[0].node is not self.one:
             up, down, node = operands[0]
-            if name == node.name == "transpose" and _undoes(parameters, node.parameters):
+            if name == node.name == "transpose" and _undoes(
+                parameters, node.parameters
+            ):
                 return Scaled(up, down, node.operands[0])
             self.moved += (up, down) != (1, 1)
             return Scaled(up, down, self.node(name, (node,), parameters, shape))
@@ -193,7 +197,9 @@ class Expressions:
             return b
         if b.up == 0 and b.node.shape == () and a.node.shape == shape:
             return a
-        same = abs(a.up) == abs(b.up) and a.down == b.down and self.one not in (a[2], b[2])
+        same = (
+            abs(a.up) == abs(b.up) and a.down == b.down and self.one not in (a[2], b[2])
+        )
         if not same:
             a, b = self._apart(a), self._apart(b)
         if a.up < 0 < b.up:
@@ -218,7 +224,9 @@ class Expressions:
         )
         if q is None:
             return None
-        self.recognised.append("1 / (1 + exp(-q)) is logistic(q), which never overflows")
+        self.recognised.append(
+            "1 / (1 + exp(-q)) is logistic(q), which never overflows"
+        )
         return self.node("logistic", (q,), {}, q.shape)
 
 

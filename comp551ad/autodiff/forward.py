@@ -156,7 +156,9 @@ def forward(trace: Trace, wrt=None, seed=None) -> ForwardPass:
     number = trace.row_number(wrt, "wrt")
     if number not in trace.inputs:
         inputs = ", ".join(trace.names[k] for k in trace.inputs)
-        raise KeyError(f"wrt: got {wrt!r}, which is computed; expected an input: {inputs}")
+        raise KeyError(
+            f"wrt: got {wrt!r}, which is computed; expected an input: {inputs}"
+        )
     value = trace.rows[number][1]
     seeds = ((number, read_seed(seed, value, trace.names[number])),)
     tangents = push_forward(trace.rows, seeds)

@@ -355,8 +355,7 @@ power = elementwise(
     lambda g, y, a, b: _power_slope(a, b) * g,
     lambda g, y, a, b: fn.xlogy(y, a) * g,
     notation=Notation("{0}^{1}", "{0}^{{{1}}}", "{0} ** {1}", POWER, (ATOM, ATOM)),
-    examples=_binary(low=0.4, high=2.1)
-    + [((_sample(4, low=0.4), 3.0), {})],
+    examples=_binary(low=0.4, high=2.1) + [((_sample(4, low=0.4), 3.0), {})],
 )
 square = elementwise(
     "square",

@@ -9,11 +9,13 @@ Reads: ``trace``, ``reverse``, ``expressions``, ``source``. Read by: notebooks a
 """
 
 import functools
+import threading
 from dataclasses import dataclass
 
 import numpy as np
 
 from . import trees
+from .buffered import BufferedWriter
 from .expressions import recognise
 from .primitives import shape_of
 from .reverse import pull_back
@@ -27,7 +29,9 @@ LONGEST = 5000  # operations: compiling costs some 20 microseconds each
 # ---------------------------------------------------------------- what is called from outside
 
 
-def write_gradient(f, /, *args, wrt=0, value=False, **kwargs) -> "Program":
+def write_gradient(
+    f, /, *args, wrt=0, value=False, buffered=False, **kwargs
+) -> "Program":
     """Write the gradient of ``f`` as NumPy source, for arguments shaped like these (S09, S14).
 
     Args:
@@ -35,6 +39,8 @@ def write_gradient(f, /, *args, wrt=0, value=False, **kwargs) -> "Program":
         *args, **kwargs: arguments to record it with; their shapes become the program's.
         wrt: a parameter's name or position, or a tuple of them (the gradient is then a tuple).
         value: write the value as well: the program returns (value, gradient).
+        buffered: write for speed instead of for reading: every result goes into an array that
+            is allocated once and used again.
 
     Returns:
         A ``Program``: ``p.source`` is the text, ``p(*args)`` runs it.
@@ -44,12 +50,12 @@ def write_gradient(f, /, *args, wrt=0, value=False, **kwargs) -> "Program":
             line), or the source would hold a large array or be too long.
         TraceError: as ``record`` does.
     """
-    return _write(f, args, kwargs, wrt, value)
+    return _write(f, args, kwargs, wrt, value, buffered)
 
 
-def write_value(f, /, *args, **kwargs) -> "Program":
+def write_value(f, /, *args, buffered=False, **kwargs) -> "Program":
     """Write ``f`` itself as NumPy source, for arguments shaped like these."""
-    return _write(f, args, kwargs, None, True)
+    return _write(f, args, kwargs, None, True, buffered)
 
 
 class Program:
@@ -64,9 +70,7 @@ class Program:
     def __init__(self, source, name, simplified, f, arguments):
         self.source = source
         self.simplified = simplified
-        namespace = {}
-        exec(compile(source, f"<written {name}>", "exec"), namespace)
-        self.function = namespace[name]
+        self.function = _compiled(source, name)
         self._f = f
         self._arguments = arguments  # parameter -> what is remembered of its argument
         functools.update_wrapper(self, self.function)
@@ -77,6 +81,10 @@ class Program:
         Raises:
             ProgramError: an argument's shape, structure or setting isn't the recorded one.
         """
+        return self.function(*self._arguments_of(args, kwargs))
+
+    def _arguments_of(self, args, kwargs) -> list:
+        """The arguments in the order of the parameters, each as it was recorded."""
         recorded = self._arguments
         if kwargs or len(args) != len(recorded):
             bound = bind(self._f, args, kwargs)
@@ -87,7 +95,7 @@ class Program:
                 )
             args = tuple(bound.arguments.values())
         pairs = zip(args, recorded.values(), recorded, strict=True)
-        return self.function(*[_checked(*pair) for pair in pairs])
+        return [_checked(*pair) for pair in pairs]
 
     def __repr__(self):
         return self.source
@@ -95,6 +103,43 @@ class Program:
     def _repr_html_(self):
         text = self.source.replace("&", "&amp;").replace("<", "&lt;")
         return f"<pre><code>{text}</code></pre>"
+
+
+class BufferedProgram(Program):
+    """A program whose intermediate results live in arrays that are used again.
+
+    ``readable`` is the same program written for reading. It runs instead while the arrays are
+    in use already (another thread, a call from within), and when the program is itself recorded.
+    """
+
+    def __init__(self, source, name, simplified, f, arguments, readable):
+        super().__init__(source, name, simplified, f, arguments)
+        self.readable = readable
+        self._in_use = threading.Lock()
+
+    def __call__(self, *args, copy=True, **kwargs):
+        """Run the program. With ``copy=False`` the results are the program's own arrays,
+        overwritten by the next call."""
+        args = self._arguments_of(args, kwargs)
+        if _is_traced(args) or not self._in_use.acquire(blocking=False):
+            return self.readable.function(*args)
+        try:
+            return self.function(*args, copy)
+        finally:
+            self._in_use.release()
+
+
+def _is_traced(args):
+    for x in args:
+        if type(x) is not np.ndarray and type(x) is not float:
+            return any(type(leaf) is Traced for leaf in trees.leaves(args))
+    return False
+
+
+def _compiled(source, name):
+    namespace = {}
+    exec(compile(source, f"<written {name}>", "exec"), namespace)
+    return namespace[name]
 
 
 @dataclass(frozen=True)
@@ -165,14 +210,16 @@ def _checked(x, example, name):
 # ---------------------------------------------------------------- recording and deriving
 
 
-def _write(f, args, kwargs, wrt, value):
+def _write(f, args, kwargs, wrt, value, buffered):
     bound = bind(f, args, kwargs)
     parameters = dict(bound.arguments)
     chosen, single = _chosen(wrt, list(parameters))
     with new_tape(watch=True) as outer:
         one = outer.add_input(1.0)
         with new_tape(watch=True) as tape:
-            leaf_names = trace_inputs(bound, lambda x: tape.add_input(outer.add_input(x)))
+            leaf_names = trace_inputs(
+                bound, lambda x: tape.add_input(outer.add_input(x))
+            )
             arguments = dict(bound.arguments)
             result, local = call_and_see_locals(f, bound)
             out_rows, out_values = read_outputs(result, tape)
@@ -197,14 +244,21 @@ def _write(f, args, kwargs, wrt, value):
             f"the program would have {len(outer.rows)} operations, at most {LONGEST} are "
             "written; use grad"
         )
-    writer = Writer(f, outer.rows, arguments, local, derivative_of)
-    name, source = writer.module(
-        [(parameter, arguments[parameter]) for parameter in chosen],
-        single,
-        (result, out_values) if value else None,
-    )
     examples = {name: _example(tree) for name, tree in arguments.items()}
-    return Program(source, name, writer.simplified(), f, examples)
+
+    def written_by(kind):
+        writer = kind(f, outer.rows, arguments, local, derivative_of)
+        name, source = writer.module(
+            [(parameter, arguments[parameter]) for parameter in chosen],
+            single,
+            (result, out_values) if value else None,
+        )
+        return source, name, writer.simplified(), f, examples
+
+    readable = Program(*written_by(Writer))
+    if not buffered:
+        return readable
+    return BufferedProgram(*written_by(BufferedWriter), readable)
 
 
 def _number(value):

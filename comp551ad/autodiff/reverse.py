@@ -45,7 +45,9 @@ def pull_back(rows, seeds, keep=True) -> list:
         primitive = row[0]
         if primitive is INPUT:
             continue
-        if primitive.arity == 2:  # a + b, a * b …: the general case, written out for speed
+        if (
+            primitive.arity == 2
+        ):  # a + b, a * b …: the general case, written out for speed
             y, a, b = row[1], row[2], row[3]
             u = rows[a][1] if type(a) is int else a
             v = rows[b][1] if type(b) is int else b

@@ -24,7 +24,7 @@ LONGEST_UNNAMED = 60  # characters of an expression without a name of its own
 
 _AXIS_ALWAYS = {"expand_dims", "squeeze", "concatenate", "stack"}
 _AXES_OF_RESULT = {"expand_dims", "stack"}
-_VIEWS = {
+VIEWS = {
     "transpose", "reshape", "expand_dims", "squeeze", "broadcast_to", "getitem",
 }  # fmt: skip
 
@@ -53,7 +53,10 @@ class Writer:
         adjoints = [(f"d{name}", derivative_of.get(t.index)) for name, t in local]
         anchors = {a.index for _, a in adjoints if type(a) is Traced}
         self.scaled = self.expressions.read(rows, {0: 1.0}, anchors)
-        self.text, self.level = {}, {}  # node -> its expression, and how tightly it binds
+        self.text, self.level = (
+            {},
+            {},
+        )  # node -> its expression, and how tightly it binds
         self.lines, self.imports = [], set()
         self.taken = {*keyword.kwlist, *dir(builtins), "np", "gradient", "gradients"}
         self.taken |= {p.functions[0].__name__ for p in PRIMITIVES.values()}
@@ -69,11 +72,11 @@ class Writer:
             single: the gradient is that of one parameter, not a tuple.
             value: (result, its leaves) to return as well, or None.
         """
-        outputs, returned = [], []  # (wished name, node); structures of output numbers
+        outputs, results = [], []  # (wished name, node); structures of output numbers
         if value:
             result, leaves = value
             slots = iter(range(len(leaves)))
-            returned.append(trees.rebuild(result, slots))
+            results.append(trees.rebuild(result, slots))
             outputs += [("value", self._node(self._scaled_of(leaf))) for leaf in leaves]
         gradients = []
         for _, tree in chosen:
@@ -82,22 +85,27 @@ class Writer:
             gradients.append(trees.rebuild(tree, slots))
             outputs += [self._gradient_of(leaf) for leaf in leaves]
         if gradients:
-            returned.append(gradients[0] if single else tuple(gradients))
+            results.append(gradients[0] if single else tuple(gradients))
         variables = self._write_lines(outputs)
-        structure = returned[0] if len(returned) == 1 else tuple(returned)
+        structure = results[0] if len(results) == 1 else tuple(results)
         name = ("gradient" if single else "gradients") if chosen else self.f_name
         by = ", ".join(parameter for parameter, _ in chosen)
         title = f"The gradient of {self.f_name} by {by}." if chosen else "As recorded."
-        returned = _structure(structure, variables)
-        if type(structure) is tuple and len(structure) > 1:
-            returned = returned[1:-1]
-        lines = [f'"""{title}"""', *self.lines, f"return {returned}"]
         imports = "import numpy as np\n"
         if self.imports:
             names = ", ".join(sorted(self.imports))
             imports += f"\nfrom comp551ad.functions import {names}\n"
+        lines = [f'"""{title}"""', *self.lines, *self._return(structure, variables)]
+        return name, f"{imports}\n\n{self._definition(name, lines)}"
+
+    def _return(self, structure, variables):
+        """The lines that hand back the results."""
+        return [f"return {returned(structure, variables)}"]
+
+    def _definition(self, name, lines):
+        """The function's text, from its lines."""
         body = "".join(f"    {line}\n" for line in lines)
-        return name, f"{imports}\n\ndef {name}({', '.join(self.parameters)}):\n{body}"
+        return f"def {name}({', '.join(self.parameters)}):\n{body}"
 
     def simplified(self) -> tuple[str, ...]:
         """What was simplified, a sentence each."""
@@ -176,7 +184,7 @@ class Writer:
 
     def _write_lines(self, outputs):
         """Write every line; the variable that holds each output."""
-        needed, uses = _needed([node for _, node in outputs])
+        needed, uses = needed_nodes([node for _, node in outputs])
         self._write_count(needed)
         last = {node for _, node in outputs if node.operands and node not in self.names}
         for node in needed:
@@ -186,7 +194,7 @@ class Writer:
         variables = []
         for wish, node in outputs:
             if node in self.names and node in self.text and node not in last:
-                if self.text[node] not in variables and not _may_be_a_view(node):
+                if self.text[node] not in variables and not may_be_a_view(node):
                     variables.append(self.text[node])
                     continue
             variables.append(self._fresh(wish))
@@ -223,7 +231,7 @@ class Writer:
         if node.name == "broadcast_to" and not node.operands[0].shape:
             return f"np.full({node.shape}, {self.text[node.operands[0]]})"
         text = self.text[node]
-        return f"np.array({text})" if node.shape and _may_be_a_view(node) else text
+        return f"np.array({text})" if node.shape and may_be_a_view(node) else text
 
     # -- expressions
 
@@ -234,7 +242,7 @@ class Writer:
         if node.name == "input":
             text, level = self.variable[node.parameters["k"]], ATOM
         elif node.name == "constant":
-            text = _literal(node.parameters["value"])
+            text = literal(node.parameters["value"])
             level = SUM if text.startswith("-") else ATOM
         else:
             text, level = self._operation(node)
@@ -255,12 +263,12 @@ class Writer:
             operands=", ".join(operands),
             parameters=_keywords(node),
             index=_index(node.parameters.get("index")),
-            condition=_literal(node.parameters.get("condition", True)),
+            condition=literal(node.parameters.get("condition", True)),
         )
         return text, level
 
 
-def _needed(outputs):
+def needed_nodes(outputs):
     """The nodes that the outputs need, in the order they were made, and how often each."""
     uses, waiting, seen = {}, list(outputs), set()
     for node in outputs:
@@ -275,9 +283,9 @@ def _needed(outputs):
     return sorted(seen, key=lambda n: n.number), uses
 
 
-def _may_be_a_view(node):
+def may_be_a_view(node):
     """Whether the node's array may be an input's own memory."""
-    while node.name in _VIEWS:
+    while node.name in VIEWS:
         node = node.operands[0]
     return not node.operands
 
@@ -297,7 +305,7 @@ def _source_form(node):
     return notation.source, notation.level, needs
 
 
-def _literal(value):
+def literal(value):
     """A number, or a small array, as source."""
     if isinstance(value, np.ndarray):
         if value.size > LARGEST_CONSTANT:
@@ -305,7 +313,7 @@ def _literal(value):
                 f"a constant array of shape {value.shape} would stand in the source; pass "
                 "it to the function as an argument"
             )
-        flat = f"np.array([{', '.join(_literal(v) for v in value.ravel().tolist())}])"
+        flat = f"np.array([{', '.join(literal(v) for v in value.ravel().tolist())}])"
         return flat if value.ndim == 1 else f"np.reshape({flat}, {value.shape})"
     if isinstance(value, bool | np.bool_):
         return str(bool(value))
@@ -346,8 +354,14 @@ def _one_index(part):
         ends = ["" if v is None else str(v) for v in (part.start, part.stop)]
         return ":".join(ends) + ("" if part.step is None else f":{part.step}")
     if isinstance(part, np.ndarray):
-        return _literal(part)
+        return literal(part)
     return "..." if part is Ellipsis else repr(part)
+
+
+def returned(structure, variables):
+    """What stands behind return: the outermost tuple needs no parentheses."""
+    text = _structure(structure, variables)
+    return text[1:-1] if type(structure) is tuple and len(structure) > 1 else text
 
 
 def _structure(structure, variables):

@@ -374,7 +374,9 @@ def _line_outside():
     frame = sys._getframe(1)
     while frame is not None:
         module = frame.f_globals.get("__name__", "")
-        if not module.startswith(("comp551ad.autodiff", "numpy", "comp551ad.functions")):
+        if not module.startswith(
+            ("comp551ad.autodiff", "numpy", "comp551ad.functions")
+        ):
             return frame.f_code.co_filename, frame.f_lineno
         frame = frame.f_back
     return "?", 0
@@ -404,7 +406,9 @@ def _binary(primitive):
             row = (primitive, value, self.index, other)
         else:
             return apply(primitive, (self, other))
-        tape.append(row)  # as Tape.write does; written out, for this is the busiest place
+        tape.append(
+            row
+        )  # as Tape.write does; written out, for this is the busiest place
         traced = Traced()
         traced.value, traced.index, traced.tape = value, len(tape.rows) - 1, tape
         return traced
@@ -583,7 +587,9 @@ class Traced:
     __float__ = _refuse("float(a), or a function of math,", _math)
     __int__ = _refuse("int(a)", "it would cut the derivative; keep a as it is")
     __complex__ = _refuse("complex(a)", "only real numbers are differentiated")
-    __index__ = _refuse("a traced value as an integer", "keep indices outside arguments")
+    __index__ = _refuse(
+        "a traced value as an integer", "keep indices outside arguments"
+    )
     __bool__ = _refuse(
         "the truth of a", "compare it: `if a > 0`; the branch taken is then recorded"
     )

@@ -157,7 +157,11 @@ def _scalar_output(call, what):
     """The row of the one number that the function returned."""
     values = call.out_values
     if trees.is_container(call.output) or shape_of(values[0]):
-        got = f"shape {shape_of(values[0])}" if len(values) == 1 else f"{len(values)} values"
+        got = (
+            f"shape {shape_of(values[0])}"
+            if len(values) == 1
+            else f"{len(values)} values"
+        )
         raise ValueError(
             f"{what}: the function returned {got}, expected one number; use jacobian, or "
             "return a sum or mean"
@@ -232,7 +236,9 @@ def _seeds(adjoint, call, name):
     _check_structure(adjoint, call.output, name, "the output")
     pairs = zip(trees.leaves(adjoint), call.out_rows, call.out_values, strict=True)
     return [
-        (row, _direction(leaf, value, name)) for leaf, row, value in pairs if row is not None
+        (row, _direction(leaf, value, name))
+        for leaf, row, value in pairs
+        if row is not None
     ]
 
 
@@ -280,7 +286,9 @@ def jvp(f, primals, tangents, many=False):
     values = call.input_values()
     seeds = [
         (k, _direction(leaf, value, "tangents", leading))
-        for k, (leaf, value) in enumerate(zip(trees.leaves(tangents), values, strict=True))
+        for k, (leaf, value) in enumerate(
+            zip(trees.leaves(tangents), values, strict=True)
+        )
     ]
     derivatives = push_forward(call.rows, seeds, many)
     return _owned_output(call), _output_tangents(call, derivatives, leading)
@@ -345,7 +353,9 @@ def _reverse_blocks(call):
             )
         blocks.append(
             [
-                _reshape(np.stack([p[k] for p in passes]), shape_of(value) + shape_of(v))
+                _reshape(
+                    np.stack([p[k] for p in passes]), shape_of(value) + shape_of(v)
+                )
                 if passes
                 else np.zeros(shape_of(value) + shape_of(v))
                 for k, v in enumerate(values)

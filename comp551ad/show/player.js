@@ -121,6 +121,8 @@
       part.removeAttribute("id");
     }
     svg.setAttribute("aria-label", image.alt);
+    // It shrinks with the page, but only as far as its text can be read.
+    svg.style.minWidth = 0.55 * svg.width.baseVal.value + "px";
     return svg;
   }
 
@@ -234,9 +236,12 @@
 
   // Scroll a box, never the page, until one of its parts is in its middle.
   function bringIntoView(part, box) {
-    if (box.scrollHeight <= box.clientHeight) return;
+    if (box.scrollHeight <= box.clientHeight && box.scrollWidth <= box.clientWidth) return;
     const [inner, outer] = [part, box].map((e) => e.getBoundingClientRect());
     box.scrollTop += inner.top + inner.height / 2 - outer.top - outer.height / 2;
+    if (inner.width < outer.width) {
+      box.scrollLeft += inner.left + inner.width / 2 - outer.left - outer.width / 2;
+    }
   }
 
   // A line a node; the columns: in the inputs, evaluation, value, derivative, its value.

@@ -1,0 +1,319 @@
+"""The computational graph as a picture and as text."""
+
+import base64
+import re
+import shutil
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+
+import numpy as np
+import pytest
+
+from comp551ad import forward, record, reverse
+from comp551ad.show import graph, palette
+from comp551ad.show.rows import rows_of
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def model(w0, w1, x):
+    a = w1 * x + w0
+    y1, y2 = np.sin(a), np.cos(a)
+    return y1, y2
+
+
+@pytest.fixture
+def trace():
+    return record(model, w0=0.5, w1=2.0, x=1.0)
+
+
+def parts(svg, kind):
+    """The texts inside each part of the drawing with this class, by the part's id."""
+    root = ElementTree.fromstring(svg)
+    return {
+        part.get("id"): ["".join(text.itertext()) for text in part.iter(f"{SVG}text")]
+        for part in root
+        if kind in (part.get("class") or "").split()
+    }
+
+
+def picture_in(markup):
+    (data,) = re.findall(r'src="data:image/svg\+xml;base64,([^"]+)"', markup)
+    return base64.b64decode(data).decode()
+
+
+# ---------------------------------------------------------------- what is drawn (S14)
+
+
+def test_nodes_of_the_slide_with_values_and_adjoints(trace):
+    svg = graph.graph_svg(rows_of(reverse(trace, of="y2")))
+    assert parts(svg, "node") == {
+        "a1": ["a₁ w0", "", "0.5", "ā₁ = −0.5985"],
+        "a2": ["a₂ w1", "", "2", "ā₂ = −0.5985"],
+        "a3": ["a₃ x", "", "1", "ā₃ = −1.197"],
+        "a4": ["×", "a₄", "", "2", "ā₄ = −0.5985"],
+        "a5": ["+", "a₅ a", "", "2.5", "ā₅ = −0.5985"],
+        "a6": ["sin", "a₆ y1", "", "0.5985", "ā₆ = 0"],
+        "a7": ["cos", "a₇ y2", "", "−0.8011", "ā₇ = 1"],
+    }
+    assert set(parts(svg, "edge")) == {
+        *("a2-a4-0", "a3-a4-1", "a4-a5-0", "a1-a5-1", "a5-a6-0", "a5-a7-0")
+    }
+
+
+def test_forward_mode_shows_tangents_and_a_bare_trace_none(trace):
+    assert parts(graph.graph_svg(forward(trace, "w1")), "node")["a7"][-1] == (
+        "ȧ₇ = −0.5985"
+    )
+    assert parts(graph.graph_svg(trace), "node")["a7"] == ["cos", "a₇ y2", "", "−0.8011"]
+
+
+def test_inputs_are_the_lowest_and_operands_are_below_their_users(trace):
+    svg = graph.graph_svg(trace)
+    found = re.findall(r'<g id="(a\d)".*?<rect class="card" x="\S+" y="(\S+)"', svg)
+    y = {key: float(top) for key, top in found}
+    assert y["a1"] == y["a2"] == y["a3"] > y["a4"] > y["a5"] > y["a6"] == y["a7"]
+
+
+def test_both_edges_of_a_square_written_as_a_product_are_drawn():
+    svg = graph.graph_svg(record(lambda x: x * x, 3.0))
+    assert set(parts(svg, "edge")) == {"a1-a2-0", "a1-a2-1"}
+    lines = re.findall(r'class="line" d="([^"]+)"', svg)
+    assert len(set(lines)) == 2
+
+
+def test_an_array_is_shown_by_its_shape():
+    t = record(lambda X, V: np.tanh(X @ V), np.eye(3, 4), np.ones((4, 2)))
+    node = parts(graph.graph_svg(reverse(t, seed=np.ones((3, 2)))), "node")["a3"]
+    assert node[1:] == ["a₃", "", "3×2", "ā₃ = 3×2"]
+
+
+# ---------------------------------------------------------------- states and messages
+
+
+@pytest.mark.parametrize(
+    "state, word",
+    [
+        ("done", "done"),
+        ("current", "now"),
+        ("waiting", "waiting"),
+        ("discardable", "may go"),
+    ],
+)
+def test_a_state_shows_in_class_colour_border_and_word(trace, state, word):
+    svg = graph.graph_svg(trace, graph.Look(states={"a5": state}))
+    assert f'<g id="a5" class="node {state}">' in svg
+    assert parts(svg, "node")["a5"][2] == word
+    fill = getattr(palette, f"{state.upper()}_FILL")
+    (rule,) = re.findall(rf"\.{state} \.card {{([^}}]*)}}", svg)
+    assert f"fill: {fill}" in rule
+    borders = {"done": "stroke: #", "current": "stroke-width: 4.5"}
+    assert borders.get(state, "stroke-dasharray") in rule
+
+
+def test_no_two_states_have_the_same_border(trace):
+    rules = re.findall(r"\.(\w+) \.card {([^}]*)}", graph.graph_svg(trace))
+    rules = {state: rule for state, rule in rules if state in graph.STATES}
+    borders = {re.sub(r"(fill|stroke): \S+", "", rule) for rule in rules.values()}
+    assert len(rules) == len(borders) == 4
+
+
+def test_an_edge_carries_its_message_up_or_down(trace):
+    say = {"a5-a7-0": "−ā₇·sin a₅ = −0.5985"}
+    up = graph.graph_svg(trace, graph.Look(messages=say))
+    down = graph.graph_svg(trace, graph.Look(messages=say, down=True))
+    assert '<g id="a5-a7-0" class="edge message">' in up
+    assert '<g id="a5-a7-0" class="edge message down">' in down
+    for svg in (up, down):
+        assert svg.count("−ā₇·sin a₅ = −0.5985") == 1
+        assert svg.count('class="edge"') == 5
+
+
+def test_messages_of_a_fork_keep_to_the_outside(trace):
+    svg = graph.graph_svg(reverse(trace, of="y2"), graph.Look(down=True))
+    said = dict(re.findall(r'<text id="(\S+)-said".*?text-anchor="(\w+)"', svg))
+    assert {said["a5-a6-0"], said["a5-a7-0"]} == {"start", "end"}
+    assert {said["a2-a4-0"], said["a3-a4-1"]} == {"start", "end"}
+
+
+def test_what_is_hidden_is_not_in_the_picture_and_changes_no_size(trace):
+    rows = rows_of(reverse(trace, of="y2"))
+    look = graph.Look(hidden=frozenset({("a5", "derivative"), ("a6", "value")}))
+    svg = graph.graph_svg(rows, look)
+    assert parts(svg, "node")["a5"] == ["+", "a₅ a", "", "2.5", ""]
+    assert "0.5985</text>" in svg and parts(svg, "node")["a6"][3] == ""
+    size = re.compile(r'viewBox="[^"]+"')
+    assert size.search(svg)[0] == size.search(graph.graph_svg(rows))[0]
+
+
+# ---------------------------------------------------------------- labels
+
+
+def test_labels_are_escaped_and_odd_characters_boxed():
+    names = ["<script>alert(1)</script>", 'a"b&c', "bell\x07", "a name far too long"]
+    t = record(lambda p: sum(p.values()), {name: 1.0 for name in names})
+    markup = graph.graph_html(reverse(t))
+    assert "<script" not in markup
+    svg = picture_in(markup)
+    assert "<script" not in svg
+    names = [texts[0] for texts in parts(svg, "node").values()][:4]  # and it is XML
+    assert names[0].startswith("a₁ ") and names[0].endswith("…")
+    assert any('a"b&c' in name for name in names)
+    assert not any("\x07" in name for name in names)
+    assert all(len(name) < 22 for name in names)
+
+
+def test_no_label_is_ever_given_to_the_layout_program(trace):
+    cards = graph.cards_of(rows_of(reverse(trace, of="y2")))
+    dot = graph.dot_source(cards, {card.key: (72, 36) for card in cards})
+    assert dot.isascii() and "w0" not in dot
+    assert "a5 [width=1.000 height=0.500]" in dot
+    assert dot.count("->") == 6
+
+
+# ---------------------------------------------------------------- HTML
+
+
+def test_html_is_one_picture_that_an_untrusted_notebook_shows(trace):
+    markup = graph.graph_html(trace, alt='the "model" & more')
+    assert re.fullmatch(r"<img [^<>]*>", markup)
+    assert 'alt="the &quot;model&quot; &amp; more"' in markup
+    assert "max-width:100%" in markup
+    assert picture_in(markup) == graph.graph_svg(trace)
+
+
+def test_the_picture_brings_its_own_light_paper(trace):
+    root = ElementTree.fromstring(graph.graph_svg(trace))
+    paper = root.find(f"{SVG}rect")
+    assert paper.get("fill") == palette.PAPER
+    assert [paper.get(k) for k in ("width", "height")] == root.get("viewBox").split()[2:]
+
+
+def test_alternative_text_says_what_the_picture_shows(trace):
+    rows = rows_of(reverse(trace, of="y2"))
+    alt = graph.alt_of(rows)
+    assert alt.startswith("Computational graph of model")
+    assert "the derivatives of y2" in alt
+    assert "ā₅ = 0·cos 2.5 − 1·sin 2.5 = −0.5985" in alt
+    assert f'alt="{alt}"' in graph.graph_html(rows)
+
+
+def chain(length):
+    def f(x):
+        for _ in range(length - 1):
+            x = np.sin(x)
+        return x
+
+    return record(f, 1.0)
+
+
+def test_the_alternative_text_of_a_large_graph_stays_short():
+    assert len(graph.alt_of(rows_of(chain(40)))) < 300
+
+
+@pytest.mark.parametrize("length", [61, 200])
+def test_a_graph_too_large_to_read_is_a_sentence(length):
+    t = chain(length)
+    sentence = f"has {length} nodes, too many to draw"
+    assert sentence in graph.graph_html(t) and "<img" not in graph.graph_html(t)
+    assert sentence in graph.graph_text(t)
+    with pytest.raises(ValueError, match=sentence):
+        graph.graph_svg(t)
+
+
+def test_sixty_nodes_are_drawn():
+    assert len(parts(graph.graph_svg(chain(60)), "node")) == 60
+
+
+def test_the_same_input_gives_the_same_bytes(trace):
+    code = """
+import numpy as np
+from comp551ad import record, reverse
+from comp551ad.show.graph import graph_svg
+t = record(lambda w, x: np.sin(w * x) + x * x, 2.0, 3.0)
+import hashlib; print(hashlib.sha256(graph_svg(reverse(t)).encode()).hexdigest())
+"""
+    runs = {
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        ).stdout
+        for _ in range(2)
+    }
+    assert len(runs) == 1
+    assert graph.graph_svg(trace) == graph.graph_svg(trace)
+
+
+# ---------------------------------------------------------------- without a program
+
+BOXES = """\
+┌ a₆ y1 ───────┐  ┌ a₇ y2 ────────┐
+│ sin → 0.5985 │  │ cos → −0.8011 │
+│ ā₆ = 0       │  │ ā₇ = 1        │
+└ ↑ a₅ ────────┘  └ ↑ a₅ ─────────┘
+┌ a₅ a ────────┐
+│ + → 2.5      │
+│ ā₅ = −0.5985 │
+└ ↑ a₄ and a₁ ─┘
+┌ a₄ ──────────┐
+│ × → 2        │
+│ ā₄ = −0.5985 │
+└ ↑ a₂ and a₃ ─┘
+┌ a₁ w0 ───────┐  ┌ a₂ w1 ───────┐  ┌ a₃ x ───────┐
+│ 0.5          │  │ 2            │  │ 1           │
+│ ā₁ = −0.5985 │  │ ā₂ = −0.5985 │  │ ā₃ = −1.197 │
+└──────────────┘  └──────────────┘  └─────────────┘
+"""
+
+
+def test_the_graph_in_plain_text(trace):
+    assert graph.graph_text(reverse(trace, of="y2")) == BOXES
+
+
+def test_text_shows_states_and_what_is_hidden(trace):
+    rows = rows_of(reverse(trace, of="y2"))
+    look = graph.Look({"a5": "current"}, hidden=frozenset({("a5", "derivative")}))
+    text = graph.graph_text(rows, look)
+    assert "(now)" in text and "ā₅" not in text
+
+
+def test_a_wide_layer_of_text_is_broken_into_lines():
+    t = record(lambda p: sum(p), [float(k) for k in range(12)])
+    assert max(map(len, graph.graph_text(t).splitlines())) <= 78
+
+
+def no_program(*arguments, **options):
+    raise OSError("no programs on this machine")
+
+
+def broken_program(*arguments, **options):
+    return subprocess.CompletedProcess(arguments, 0, stdout="graph 1 2 3\nstop\n")
+
+
+def failing_program(*arguments, **options):
+    return subprocess.CompletedProcess(arguments, 1, stdout="")
+
+
+@pytest.mark.parametrize("run", [no_program, broken_program, failing_program])
+def test_where_the_program_does_not_run_the_graph_is_text(trace, monkeypatch, run):
+    monkeypatch.setattr(subprocess, "run", run)
+    markup = graph.graph_html(trace)
+    assert markup.startswith("<pre") and "┌ a₅ a ─" in markup
+    with pytest.raises(RuntimeError, match="pip install graphviz-pure"):
+        graph.graph_svg(trace)
+
+
+def test_where_there_is_no_program_the_graph_is_text(trace, monkeypatch):
+    monkeypatch.setattr(shutil, "which", lambda *arguments, **options: None)
+    assert graph.graph_html(trace).startswith("<pre")
+
+
+def test_the_program_that_pip_installed_serves_without_dot(trace, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    assert "graphviz-pure" in graph.layout_program()
+    assert graph.graph_html(trace).startswith("<img")
+
+
+def test_the_layout_program_prints_nothing(trace, capfd):
+    graph.graph_svg(reverse(trace, of="y2"))
+    assert capfd.readouterr() == ("", "")

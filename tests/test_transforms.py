@@ -1,0 +1,838 @@
+"""comp551ad/autodiff/transforms.py: grad, jvp, vjp, jacobian, hessian, and their nesting."""
+
+import functools
+import sys
+import threading
+from collections import namedtuple
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from comp551ad import (
+    TraceError,
+    grad,
+    hessian,
+    jacobian,
+    jvp,
+    logistic,
+    logsumexp,
+    softmax,
+    value_and_grad,
+    vjp,
+)
+
+X3 = np.array([1.5, -0.5, 2.0])
+
+
+def f(x, y, z=2.0):
+    return x * x * y + z * y
+
+
+# ---------------------------------------------------------------- which argument
+
+
+@pytest.mark.parametrize(
+    ("argnum", "expected"),
+    [
+        (0, 30.0),
+        (1, 11.0),
+        (2, 5.0),
+        (-1, 5.0),
+        (-3, 30.0),
+        ("x", 30.0),
+        ("y", 11.0),
+        ("z", 5.0),
+        ((0,), (30.0,)),
+        ((1, 0), (11.0, 30.0)),
+        (("z", 0), (5.0, 30.0)),
+        ((-1, "y", 0), (5.0, 11.0, 30.0)),
+        ((), ()),
+    ],
+)
+def test_argnum(argnum, expected):
+    assert grad(f, argnum)(3.0, 5.0, 2.0) == expected
+    assert value_and_grad(f, argnum)(3.0, 5.0, 2.0) == (55.0, expected)
+    assert jacobian(f, argnum)(3.0, 5.0, 2.0) == expected
+    assert jacobian(f, argnum, mode="forward")(3.0, 5.0, 2.0) == expected
+
+
+def test_keywords_and_defaults():
+    assert grad(f, "y")(3.0, y=5.0) == 11.0
+    assert grad(f, "y")(y=5.0, x=3.0) == 11.0
+    assert grad(f, 1)(y=5.0, x=3.0) == 11.0
+    assert grad(f, "z")(3.0, y=5.0, z=7.0) == 5.0
+    assert grad(f, ("z", "x"))(z=7.0, y=5.0, x=3.0) == (5.0, 30.0)
+    assert grad(f)(3.0, 5.0, z=0.0) == 30.0
+
+    def g(x, *, scale, power=2):
+        return scale * x**power
+
+    assert grad(g)(3.0, scale=2.0) == 12.0
+    assert grad(g, "scale")(3.0, scale=2.0) == 9.0
+    assert grad(g, ("scale", "x"))(3.0, scale=2.0, power=3) == (27.0, 54.0)
+
+
+def test_methods_lambdas_partials_and_numpys_functions():
+    class Model:
+        def loss(self, w):
+            return w * w
+
+        def __call__(self, w):
+            return w**3
+
+    assert grad(Model().loss)(3.0) == 6.0
+    assert grad(Model().loss, "w")(3.0) == 6.0
+    assert grad(functools.partial(f, 3.0), 0)(5.0) == 11.0
+    assert grad(lambda *x: x[0] * x[1], 1)(3.0, 4.0) == 3.0
+    assert grad(np.sin)(0.0) == 1.0
+    assert grad(np.maximum, 1)(1.0, 2.0) == 1.0
+
+
+def test_the_functions_keep_their_names():
+    def loss(x):
+        """Its words."""
+        return x
+
+    for transform in (grad, value_and_grad, jacobian, hessian):
+        assert (
+            transform(loss).__name__ == "loss"
+            and transform(loss).__doc__ == "Its words."
+        )
+
+
+@pytest.mark.parametrize(
+    "argnum", [True, False, None, 1.0, [0], np.array(0), (0, True), (0, None)]
+)
+def test_argnum_of_a_wrong_kind(argnum):
+    for transform in (grad, value_and_grad, jacobian, hessian):
+        with pytest.raises(
+            TypeError, match="argnum: got .*expected a position .* or a tuple"
+        ):
+            transform(f, argnum)
+
+
+@pytest.mark.parametrize(
+    ("argnum", "words"),
+    [
+        (3, "argnum: got 3, but the function was called with 3 arguments"),
+        (-4, "argnum: got -4, but"),
+        ("w", "argnum: got 'w', expected one of x, y, z"),
+        ((0, 0), "an argument named twice"),
+        ((0, -3), "an argument named twice"),
+        ((0, "x"), "an argument named twice"),
+    ],
+)
+def test_argnum_that_names_no_argument(argnum, words):
+    with pytest.raises(TypeError, match=words):
+        grad(f, argnum)(1.0, 2.0, 3.0)
+    with pytest.raises(TypeError, match="argnum"):
+        grad(lambda: 1.0)()
+
+
+def test_wrong_calls_are_the_functions_own_errors():
+    with pytest.raises(TypeError, match="missing 1 required positional argument: 'y'"):
+        grad(f)(1.0)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'q'"):
+        grad(f)(1.0, 2.0, q=3.0)
+
+
+# ---------------------------------------------------------------- containers
+
+Layer = namedtuple("Layer", "W b")
+
+
+def test_the_gradient_has_the_structure_of_the_argument():
+    def loss(params, x):
+        total = params["layers"][0].W * x + params["layers"][0].b
+        return np.sum(total * total) + params["scale"] ** 2 * params["pair"][1]
+
+    params = {
+        "layers": [Layer(np.array([1.0, 2.0]), np.array([0.0, 1.0]))],
+        "scale": 3.0,
+        "pair": (7.0, 2.0),
+        "none": [],
+    }
+    g = grad(loss)(params, 2.0)
+    assert list(g) == list(params) and type(g["layers"][0]) is Layer
+    assert g["layers"][0].W.tolist() == [8.0, 20.0]
+    assert g["layers"][0].b.tolist() == [4.0, 10.0]
+    assert g["scale"] == 12.0 and g["pair"] == (0.0, 9.0) and g["none"] == []
+    both = grad(loss, (0, 1))(params, 2.0)
+    assert both[1] == 2 * (2 * 1 + 5 * 2)
+
+
+def test_jacobian_of_containers_by_containers():
+    def both(p):
+        return {"sum": p["a"] + p["b"], "product": p["a"] * np.sum(p["b"]), "c": 1.0}
+
+    p = {"a": 3.0, "b": np.array([1.0, 2.0])}
+    for mode in ("reverse", "forward"):
+        J = jacobian(both, mode=mode)(p)
+        assert J["sum"]["a"].tolist() == [1.0, 1.0]
+        assert J["sum"]["b"].tolist() == [[1.0, 0.0], [0.0, 1.0]]
+        assert J["product"]["a"] == 3.0 and J["product"]["b"].tolist() == [3.0, 3.0]
+        assert J["c"]["a"] == 0.0 and J["c"]["b"].tolist() == [0.0, 0.0]
+
+
+def test_hessian_of_containers_is_nested_twice():
+    def g(p):
+        return p["a"] ** 2 * np.sum(p["b"] ** 2)
+
+    H = hessian(g)({"a": 3.0, "b": np.array([1.0, 2.0])})
+    assert H["a"]["a"] == 10.0
+    assert H["a"]["b"].tolist() == H["b"]["a"].tolist() == [12.0, 24.0]
+    assert H["b"]["b"].tolist() == [[18.0, 0.0], [0.0, 18.0]]
+
+
+def test_hessian_by_several_arguments():
+    H = hessian(lambda x, y: x * x * y, (0, 1))(3.0, 5.0)
+    assert H == ((10.0, 6.0), (6.0, 0.0))
+
+
+def test_jvp_and_vjp_of_containers():
+    def g(p, q):
+        return {"y": p[0] * q, "z": [p[1] + q]}
+
+    out, tangent = jvp(g, ((2.0, 3.0), 5.0), ((1.0, 10.0), 100.0))
+    assert out == {"y": 10.0, "z": [8.0]} and tangent == {"y": 205.0, "z": [110.0]}
+    out, pull = vjp(g, (2.0, 3.0), 5.0)
+    assert out == {"y": 10.0, "z": [8.0]}
+    assert pull({"y": 1.0, "z": [0.0]}) == ((5.0, 0.0), 2.0)
+    assert pull({"y": 0.0, "z": [1.0]}) == ((0.0, 1.0), 1.0)
+    assert pull({"y": 1.0, "z": [10.0]}) == ((5.0, 10.0), 12.0)
+
+
+# ---------------------------------------------------------------- errors
+
+
+@pytest.mark.parametrize(
+    ("out", "words"),
+    [
+        (lambda x: x, r"shape \(3,\)"),
+        (lambda x: x[:1], r"shape \(1,\)"),
+        (lambda x: (x[0], x[1]), "2 values"),
+        (lambda x: (x[0],), r"expected one number"),
+        (lambda x: {"a": x[0]}, "expected one number"),
+        (lambda x: [], "0 values"),
+        (lambda x: np.ones(2), r"shape \(2,\)"),
+    ],
+)
+def test_grad_wants_one_number(out, words):
+    for transform in (grad, value_and_grad, hessian):
+        with pytest.raises(ValueError, match=words) as e:
+            transform(out)(X3)
+        assert "use jacobian, or return a sum or mean" in str(e.value)
+
+
+@pytest.mark.parametrize(
+    "argument",
+    [
+        "text",
+        None,
+        True,
+        object(),
+        [1.0, "x"],
+        {"w": None},
+        1j,
+        np.array([1j]),
+        np.complex64(1),
+    ]
+    + [
+        np.array([None]),
+        np.array([True]),
+        np.array(["x"]),
+        [True],
+        b"x",
+        {1.0},
+        range(3),
+    ],
+    ids=lambda a: repr(a)[:24],
+)
+def test_arguments_that_cannot_be_differentiated_by(argument):
+    calls = [
+        lambda: grad(lambda weights: 1.0)(argument),
+        lambda: value_and_grad(lambda weights: 1.0, "weights")(argument),
+        lambda: jacobian(lambda weights: 1.0)(argument),
+        lambda: jvp(lambda weights: 1.0, (argument,), (argument,)),
+        lambda: vjp(lambda weights: 1.0, argument),
+    ]
+    for call in calls:
+        with pytest.raises(TraceError, match="weights.*got .*expected real numbers"):
+            call()
+
+
+def test_masked_arrays_and_matrices_are_refused_not_misread():
+    masked = np.ma.array([1.0, 2.0], mask=[0, 1])
+    with pytest.raises(TraceError, match="MaskedArray"):
+        grad(np.sum)(masked)
+    with pytest.raises(TraceError, match="MaskedArray"):
+        grad(lambda x: np.sum(x * masked))(np.ones(2))
+    with pytest.warns(PendingDeprecationWarning):
+        m = np.matrix([[1.0, 2.0]])
+    with pytest.raises(TraceError, match="matrix"):
+        grad(lambda x: np.sum(x * m))(np.ones((2, 1)))
+    with pytest.raises(TraceError, match="matrix"):
+        grad(lambda x: np.sum(m * x))(np.ones((2, 1)))
+
+
+def test_other_arguments_may_be_anything():
+    def g(x, mode, rng, table):
+        return x * table["k"] if mode == "train" else x
+
+    assert grad(g)(2.0, "train", np.random.default_rng(), {"k": 3}) == 3.0
+    assert grad(lambda x, c: np.real(c) * x)(2.0, 3 + 1j) == 3.0
+
+
+def test_directions_of_a_wrong_shape_or_structure():
+    with pytest.raises(
+        ValueError, match=r"tangents: got shape \(2,\), expected \(3,\)"
+    ):
+        jvp(np.sin, (X3,), (np.ones(2),))
+    with pytest.raises(ValueError, match=r"tangents: got shape \(\), expected \(3,\)"):
+        jvp(np.sin, (X3,), (1.0,))
+    with pytest.raises(
+        ValueError, match="tangents: its structure differs from that of primals"
+    ):
+        jvp(np.sin, (X3,), (X3, X3))
+    with pytest.raises(ValueError, match="tangents: its structure"):
+        jvp(lambda p: p["a"], ({"a": 1.0},), ({"b": 1.0},))
+    with pytest.raises(TraceError, match="tangents: got .*complex"):
+        jvp(np.sin, (X3,), (X3 * 1j,))
+    _, pull = vjp(lambda x: (x, x[0]), X3)
+    with pytest.raises(ValueError, match=r"adjoint: got shape \(2,\), expected \(3,\)"):
+        pull((np.ones(2), 1.0))
+    with pytest.raises(
+        ValueError, match="adjoint: its structure differs from that of the output"
+    ):
+        pull(X3)
+    with pytest.raises(ValueError, match="adjoint: its structure"):
+        pull({"a": X3, "b": 1.0})
+    with pytest.raises(TraceError, match="adjoint: got"):
+        pull((X3, "x"))
+    with pytest.raises(ValueError, match="many=True, expected an extra first axis"):
+        jvp(np.sin, (1.0,), (1.0,), many=True)
+    with pytest.raises(
+        ValueError, match=r"tangents: got shape \(3,\), expected \(3, 3\)"
+    ):
+        jvp(np.sin, (X3,), (X3,), many=True)
+    with pytest.raises(
+        ValueError, match=r"tangents: got shape \(4,\), expected \(2,\)"
+    ):
+        jvp(lambda x, y: x * y, (1.0, 2.0), (np.ones(2), np.ones(4)), many=True)
+
+
+def test_jvp_and_vjp_of_nothing():
+    """No primals: nothing to differentiate by, and that is no crash from inside."""
+    assert jvp(lambda: 3.0, (), ()) == (3.0, 0.0)
+    out, pull = vjp(lambda: 3.0)
+    assert out == 3.0 and pull(1.0) == ()
+    with pytest.raises(ValueError, match="tangents"):
+        jvp(lambda: 3.0, (), (), many=True)
+
+
+def test_an_unknown_mode():
+    with pytest.raises(
+        ValueError, match="mode: got 'backward', expected 'reverse' or 'forward'"
+    ):
+        jacobian(np.sin, mode="backward")
+
+
+# ---------------------------------------------------------------- higher orders
+
+
+def test_fourth_order_by_nesting():
+    derivatives = [lambda x: x**4]
+    for _ in range(5):
+        derivatives.append(grad(derivatives[-1]))
+    assert [d(2.0) for d in derivatives] == [16.0, 32.0, 48.0, 48.0, 24.0, 0.0]
+    derivatives = [np.sin]
+    for _ in range(4):
+        derivatives.append(grad(derivatives[-1]))
+    s, c = np.sin(0.7), np.cos(0.7)
+    assert [d(0.7) for d in derivatives] == pytest.approx([s, c, -s, -c, s], rel=1e-14)
+
+
+def forward_slope(g):
+    return lambda x: jvp(g, (x,), (1.0,))[1]
+
+
+@pytest.mark.parametrize("order", range(2**4))
+def test_every_mixture_of_the_modes(order):
+    """exp(sin x) to the fourth derivative, each level forward or reverse."""
+    g = lambda x: np.exp(np.sin(x))  # noqa: E731
+    for level in range(4):
+        g = grad(g) if order >> level & 1 else forward_slope(g)
+    x = 0.3
+    s, c = np.sin(x), np.cos(x)
+    expected = np.exp(s) * (c**4 - 6 * s * c**2 - 4 * c**2 + 3 * s**2 + s)
+    assert g(x) == pytest.approx(expected, rel=1e-12)
+
+
+def test_perturbations_are_not_confused():
+    assert grad(lambda x: x * grad(lambda y: x * y)(2.0))(3.0) == 6.0
+    assert grad(lambda x: x * forward_slope(lambda y: x * y)(2.0))(3.0) == 6.0
+    assert forward_slope(lambda x: x * grad(lambda y: x * y)(2.0))(3.0) == 6.0
+    assert forward_slope(lambda x: x * forward_slope(lambda y: x + y)(1.0))(1.0) == 1.0
+    assert grad(lambda x: x * grad(lambda y: x + y)(1.0))(1.0) == 1.0
+    assert grad(lambda x: grad(lambda x: x**3)(x) * x)(2.0) == 36.0
+    assert grad(lambda x: grad(lambda y: grad(lambda z: x * y * z)(y))(x))(3.0) == 1.0
+
+
+def test_an_outer_value_is_a_constant_of_the_inner_derivative():
+    g = grad(lambda x: np.sum(x * grad(lambda y: np.sum(x * y * y))(x)))
+    assert g(np.array([1.0, 2.0])).tolist() == [6.0, 24.0]  # d/dx of 2x³
+
+
+def rosenbrock(x):
+    return np.sum(100.0 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2)
+
+
+def test_hessian_of_rosenbrock():
+    H = hessian(rosenbrock)(np.array([1.0, 1.0, 1.0]))
+    assert H.tolist() == [
+        [802.0, -400.0, 0.0],
+        [-400.0, 1002.0, -400.0],
+        [0.0, -400.0, 200.0],
+    ]
+
+
+@pytest.mark.parametrize(
+    "g",
+    [
+        rosenbrock,
+        lambda x: logsumexp(x * x),
+        lambda x: np.std(x) * np.var(x),
+        lambda x: np.linalg.norm(np.outer(x, np.tanh(x)) + 1.0),
+        lambda x: np.prod(x.shape) * np.sum(softmax(x) ** 2),
+        lambda x: np.sum(np.where(x > 0, x**3, np.exp(x))),
+        lambda x: np.sum(logistic(x @ np.ones((3, 2)))),
+        lambda x: x[0] * x[1] * x[2] / (1 + x[0] ** 2) + np.max(x) ** 2,
+        lambda x: np.sum(np.concatenate([x, x[::-1]])[[0, 4, 4]] ** 3),
+        lambda x: np.sum(np.stack([x, x * x])[1] * np.clip(x, -1.0, 1.8)),
+    ],
+)
+def test_hessians_are_symmetric_and_agree_however_made(g):
+    H = hessian(g)(X3)
+    assert H.shape == (3, 3)
+    np.testing.assert_allclose(H, H.T, rtol=1e-11, atol=1e-12)
+    for mode in ("reverse", "forward"):
+        np.testing.assert_allclose(
+            jacobian(grad(g), mode=mode)(X3), H, rtol=1e-11, atol=1e-12
+        )
+        J = jacobian(jacobian(g, mode=mode))(X3)
+        np.testing.assert_allclose(J, H, rtol=1e-11, atol=1e-12)
+    h, e = 1e-5, np.eye(3)
+    D = [(grad(g)(X3 + h * d) - grad(g)(X3 - h * d)) / (2 * h) for d in e]
+    np.testing.assert_allclose(H, D, rtol=1e-6, atol=1e-6)
+
+
+def test_third_derivative_of_an_array():
+    T = jacobian(hessian(lambda x: np.sum(x**3) + x[0] * x[1] * x[2]))(X3)
+    assert T.shape == (3, 3, 3)
+    expected = np.zeros((3, 3, 3))
+    for i in range(3):
+        expected[i, i, i] = 6.0
+    for i, j, k in ((0, 1, 2), (1, 2, 0), (2, 0, 1), (0, 2, 1), (2, 1, 0), (1, 0, 2)):
+        expected[i, j, k] = 1.0
+    np.testing.assert_allclose(T, expected, atol=1e-13)
+
+
+# ---------------------------------------------------------------- jacobian and jvp
+
+
+JACOBIANS = [
+    (np.sin, 0.5),
+    (np.sin, X3),
+    (lambda x: x[0], X3),
+    (lambda x: 3.0, X3),
+    (lambda x: np.ones((2, 2)), X3),
+    (lambda x: x * X3, 2.0),
+    (lambda x: np.outer(x, x), X3),
+    (lambda x: x, X3),
+    (lambda x: x.T @ x, np.arange(6.0).reshape(2, 3)),
+    (lambda x: (x[:1], np.sum(x), x[None]), X3),
+    (softmax, X3),
+    (lambda x: x * 2, np.zeros((0, 2))),
+    (lambda x: x[:0], X3),
+    (lambda x: np.sum(x), np.zeros(0)),
+    (lambda x: np.sum(x, axis=0), np.zeros((0, 2))),
+    (lambda x: np.heaviside(x, 0.0) * x, X3),
+]
+
+
+@pytest.mark.parametrize(("g", "x"), JACOBIANS)
+def test_the_two_modes_of_the_jacobian_agree(g, x):
+    one, other = jacobian(g)(x), jacobian(g, mode="forward")(x)
+    plain = g(x)
+    if not isinstance(one, tuple):
+        one, other, plain = (one,), (other,), (plain,)
+    for a, b, y in zip(one, other, plain, strict=True):
+        assert np.shape(a) == np.shape(b) == np.shape(y) + np.shape(x)
+        np.testing.assert_allclose(a, b, rtol=1e-14)
+        assert isinstance(a, float | np.ndarray) and isinstance(b, float | np.ndarray)
+
+
+def test_many_tangents_equal_one_by_one():
+    def g(X, s):
+        Z = np.tanh(X @ np.ones((3, 2)) * s)
+        return {
+            "Z": Z,
+            "n": np.linalg.norm(Z, axis=0),
+            "c": np.ones(2),
+            "s": s,
+            "d": 2.0,
+        }
+
+    rng = np.random.default_rng(0)
+    X, s = rng.normal(size=(4, 3)), 0.7
+    TX, Ts = rng.normal(size=(5, 4, 3)), rng.normal(size=5)
+    out, together = jvp(g, (X, s), (TX, Ts), many=True)
+    assert together["Z"].shape == (5, 4, 2) and together["s"].shape == (5,)
+    for k in range(5):
+        again, single = jvp(g, (X, s), (TX[k], float(Ts[k])))
+        for key in together:
+            np.testing.assert_allclose(
+                together[key][k], single[key], rtol=1e-13, atol=1e-15
+            )
+            np.testing.assert_array_equal(out[key], again[key])
+    _, none = jvp(g, (X, s), (TX[:0], Ts[:0]), many=True)
+    assert none["Z"].shape == (0, 4, 2)
+
+
+def test_a_pull_may_be_called_many_times():
+    x = np.array([1.0, 2.0])
+    out, pull = vjp(lambda x: np.exp(x) * x, x)
+    first = pull(np.ones(2))[0]
+    out[:] = 0.0  # the caller's own
+    first[:] = 0.0
+    x[:] = 0.0
+    expected = np.exp([1.0, 2.0]) * np.array([2.0, 3.0])
+    for _ in range(3):
+        np.testing.assert_allclose(pull(np.ones(2))[0], expected, rtol=1e-14)
+    np.testing.assert_allclose(pull(np.array([2.0, 0.0]))[0], [2 * expected[0], 0.0])
+
+
+# ---------------------------------------------------------------- whose arrays these are
+
+
+@pytest.mark.parametrize(
+    "g",
+    [
+        lambda x, y: np.sum(x) + np.sum(y),
+        lambda x, y: np.sum(x + y),
+        lambda x, y: np.sum(x * y),
+        lambda x, y: np.sum(np.reshape(x, (-1,)) * y.T.ravel()),
+        lambda x, y: np.mean(x) + y[0, 0],
+        lambda x, y: 2.0,
+    ],
+)
+def test_gradients_share_no_memory_with_anything(g):
+    x, y = np.ones((2, 2)), np.full((2, 2), 3.0)
+    gx, gy = grad(g, (0, 1))(x, y)
+    expected = gx.copy(), gy.copy()
+    for a, b in ((gx, gy), (gx, x), (gx, y), (gy, x), (gy, y)):
+        assert not np.shares_memory(a, b)
+    gx += 7.0  # writable
+    np.testing.assert_array_equal(gy, expected[1])
+    gy += 7.0
+    assert np.all(x == 1.0) and np.all(y == 3.0)
+    again = grad(g, (0, 1))(x, y)
+    np.testing.assert_array_equal(again[0], expected[0])
+    np.testing.assert_array_equal(again[1], expected[1])
+
+
+def test_outputs_and_tangents_share_no_memory_with_the_input():
+    x, t = np.ones(3), np.ones(3)
+    out, tangent = jvp(lambda x: x, (x,), (t,))
+    out += 1.0
+    tangent += 1.0
+    assert np.all(x == 1.0) and np.all(t == 1.0)
+    out, pull = vjp(lambda x: x.T, x)
+    out += 1.0
+    g = pull(t)[0]
+    g += 1.0
+    assert np.all(x == 1.0) and np.all(t == 1.0)
+    J = jacobian(lambda x: x)(x)
+    J += 1.0
+    same = (x, x)
+    gradients = grad(lambda p: np.sum(p[0]) + np.sum(p[1]))(same)
+    gradients[0][:] = 5.0
+    assert gradients[1].tolist() == [1.0, 1.0, 1.0]
+
+
+def test_an_output_that_comes_twice_is_two_arrays():
+    (one, two), (t_one, t_two) = jvp(lambda x: (x * 2, x * 2), (X3,), (X3,))
+    y = jvp(lambda x: (lambda y: (y, y))(x * 2), (X3,), (X3,))
+    (one, two), (t_one, t_two) = y
+    one += 1.0
+    t_one += 1.0
+    np.testing.assert_array_equal(two, 2 * X3)
+    np.testing.assert_array_equal(t_two, 2 * X3)
+
+
+def test_zero_gradients_for_unused_inputs():
+    g = grad(lambda x, p: np.sum(x), (0, 1))(X3, {"W": np.ones((2, 2)), "b": 1.0})
+    assert g[0].tolist() == [1.0] * 3
+    assert g[1]["W"].tolist() == [[0.0, 0.0], [0.0, 0.0]] and g[1]["b"] == 0.0
+    assert grad(lambda x: 5.0)(2.0) == 0.0
+    assert grad(lambda x: 5)(X3).tolist() == [0.0] * 3
+    assert grad(lambda x: np.sum(np.sign(x)))(X3).tolist() == [0.0] * 3
+    assert hessian(lambda x: np.sum(x))(X3).tolist() == [[0.0] * 3] * 3
+    assert jacobian(lambda x: np.ones(2))(X3).tolist() == [[0.0] * 3] * 2
+
+
+def test_constants_may_be_reused_as_buffers():
+    """A function that overwrites its own work array must not change what was recorded."""
+
+    def g(x):
+        buffer, total = np.empty(3), 0.0
+        for k in range(4):
+            buffer[:] = k
+            total = total + np.sum(buffer * x) ** 2
+        buffer[:] = np.nan
+        return total
+
+    ones = np.ones(3)
+    assert g(ones) == 9 * (1 + 4 + 9)
+    assert grad(g)(ones).tolist() == [2 * 3 * (1 + 4 + 9)] * 3
+
+    index, mask = np.array([0, 1]), np.array([True, False, True])
+
+    def h(x):
+        index[:] = [0, 1]
+        mask[:] = [True, False, True]
+        picked = x[index] * 2, np.where(mask, x, 0.0), x[mask]
+        index[:] = 2
+        mask[:] = False
+        return np.sum(picked[0]) + np.sum(picked[1]) + np.sum(picked[2])
+
+    assert grad(h)(ones).tolist() == [4.0, 2.0, 2.0]
+
+    shape, axes, rows = [3, 1], [1, 0], [[0], [1]]
+
+    def lists(x):
+        y = np.transpose(np.reshape(x, shape), axes)
+        z = x[rows]
+        shape[:], axes[:], rows[0][0] = [1, 3], [0, 1], 2
+        return np.sum(y * y) + np.sum(z)
+
+    assert grad(lists)(ones).tolist() == [3.0, 3.0, 2.0]
+
+
+def test_read_only_views_of_writable_arrays_are_not_trusted():
+    base = np.ones(3)
+    view = base[:]
+    view.flags.writeable = False
+
+    def g(x):
+        base[:] = 2.0
+        y = np.sum(x * view)
+        base[:] = 100.0
+        return y
+
+    assert grad(g)(np.ones(3)).tolist() == [2.0] * 3
+
+    def twice_removed(x):
+        base[:] = 2.0
+        middle = base[:]
+        inner = middle[:]
+        inner.flags.writeable = False
+        y = np.sum(x * inner)
+        base[:] = 100.0
+        return y
+
+    assert grad(twice_removed)(np.ones(3)).tolist() == [2.0] * 3
+
+
+def test_a_function_that_changes_its_input_is_refused():
+    def subtracts(x):
+        x -= 1.0
+        return np.sum(x)
+
+    def writes(x):
+        x[0] = 0.0
+        return np.sum(x)
+
+    for g in (subtracts, writes):
+        x = np.ones(3)
+        with pytest.raises(TraceError, match="in place|np.where"):
+            grad(g)(x)
+        assert np.all(x == 1.0)
+
+
+def test_the_callers_arrays_are_never_written_to():
+    x = np.array([3.0, 1.0, 2.0])
+    x.flags.writeable = False
+    value_and_grad(lambda x: np.sum(x**2))(x)
+    hessian(lambda x: np.sum(x**3))(x)
+    assert x.tolist() == [3.0, 1.0, 2.0]
+
+
+# ---------------------------------------------------------------- nan, warnings, exceptions
+
+
+def test_nan_and_inf_pass_as_in_numpy():
+    x = np.array([1.0, np.nan, np.inf])
+    g = grad(lambda x: np.sum(x * x))(x)
+    np.testing.assert_array_equal(g, [2.0, np.nan, np.inf])
+    assert np.isnan(value_and_grad(np.sum)(np.array([np.nan, 1.0]))[0])
+
+
+def test_numpys_warnings_are_numpys():
+    with pytest.warns(RuntimeWarning, match="divide by zero encountered"):
+        g = grad(lambda x: np.sum(np.log(x)))(np.array([0.0, 1.0]))
+    assert g.tolist() == [np.inf, 1.0]
+    with np.errstate(divide="raise"), pytest.raises(FloatingPointError):
+        grad(lambda x: np.sum(np.log(x)))(np.zeros(2))
+
+
+def test_exceptions_come_through_and_leave_no_trace():
+    class Stop(Exception):
+        pass
+
+    def stops(x):
+        if x > 0:
+            raise Stop("here")
+        return x * x
+
+    for call in (grad(stops), jacobian(stops), hessian(stops), value_and_grad(stops)):
+        with pytest.raises(Stop, match="here"):
+            call(1.0)
+    with pytest.raises(Stop):
+        jvp(stops, (1.0,), (1.0,))
+    with pytest.raises(Stop):
+        vjp(stops, 1.0)
+
+    def survives(x):
+        try:
+            grad(stops)(x)
+        except Stop:
+            pass
+        return x**3
+
+    assert grad(grad(survives))(2.0) == 12.0
+    assert grad(stops)(-3.0) == -6.0
+
+
+def test_ctrl_c_leaves_everything_usable():
+    def interrupted(x):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        grad(interrupted)(1.0)
+    assert grad(grad(lambda x: x**3))(2.0) == 12.0
+
+
+def test_generators_left_half_way_do_no_harm():
+    kept = []
+
+    def g(x):
+        def numbers():
+            yield x * 2
+            yield x * 3
+
+        running = numbers()
+        kept.append(running)
+        return next(running)
+
+    assert grad(g)(1.0) == 2.0
+    with pytest.raises(TraceError, match="after the function"):
+        next(kept[0])
+
+
+# ---------------------------------------------------------------- deep and wide
+
+
+def test_a_chain_of_a_hundred_thousand_operations():
+    n = 100_000
+
+    def chain(x):
+        for _ in range(n):
+            x = x * 1.00001
+        return x
+
+    limit = sys.getrecursionlimit()
+    value, slope = value_and_grad(chain)(1.0)
+    assert value == pytest.approx(1.00001**n, rel=1e-9) and slope == pytest.approx(
+        value
+    )
+    assert sys.getrecursionlimit() == limit
+
+
+def test_a_deep_chain_forward():
+    def chain(x):
+        for _ in range(10_000):
+            x = np.sin(x) + x * 0.5
+        return x
+
+    value, tangent = jvp(chain, (0.3,), (1.0,))
+    assert tangent == pytest.approx(grad(chain)(0.3), rel=1e-9)
+
+
+def test_a_sum_of_ten_thousand_terms():
+    g = grad(lambda x: sum(k * x for k in range(10_000)))
+    assert g(2.0) == sum(range(10_000))
+    x = np.arange(10_000.0)
+    gradient = grad(lambda x: np.sum(np.stack([v * v for v in x])))(x[:2000])
+    np.testing.assert_array_equal(gradient, 2 * x[:2000])
+
+
+def test_one_value_used_ten_thousand_times():
+    g = grad(lambda x: np.sum(np.concatenate([x] * 5000)))
+    assert g(np.ones(2)).tolist() == [5000.0, 5000.0]
+
+
+# ---------------------------------------------------------------- threads
+
+
+def test_threads_record_at_the_same_time():
+    barrier = threading.Barrier(4)
+
+    def work(seed):
+        x = np.random.default_rng(seed).normal(size=5)
+        barrier.wait()
+        for _ in range(20):
+            H = hessian(lambda x: np.sum(np.sin(x) * x))(x)
+            np.testing.assert_allclose(
+                np.diag(H), 2 * np.cos(x) - x * np.sin(x), rtol=1e-12
+            )
+        return grad(lambda x: np.sum(x**3))(x) - 3 * x**2
+
+    with ThreadPoolExecutor(4) as pool:
+        for error in pool.map(work, range(4)):
+            assert np.all(np.abs(error) < 1e-12)
+
+
+def test_a_traced_value_in_another_thread_is_right_or_refused():
+    """f hands its traced values to threads: the rows of one tape must not get mixed up."""
+
+    def g(x):
+        with ThreadPoolExecutor(4) as pool:
+            parts = pool.map(
+                lambda k: sum((x * k) * np.sin(x) for _ in range(200)), range(4)
+            )
+            return sum(parts)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        got = grad(g)(0.5)
+    except TraceError as error:
+        assert "thread" in str(error)
+    else:
+        expected = 200 * 6 * (np.sin(0.5) + 0.5 * np.cos(0.5))
+        assert got == pytest.approx(expected, rel=1e-9)
+    finally:
+        sys.setswitchinterval(interval)
+
+
+def test_a_gradient_inside_another_thread_is_right_or_refused():
+    def g(x):
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(lambda: grad(lambda y: x * y * y)(3.0)).result()
+
+    try:
+        assert grad(g)(2.0) == 6.0
+    except TraceError as error:
+        assert str(error)
