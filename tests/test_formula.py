@@ -279,7 +279,7 @@ def test_a_broadcast_is_undone_by_a_sum_over_the_copies():
         (lambda x: x + (x - 1), "x + x − 1"),
         (lambda x: x + (-x), "x − x"),
         (lambda x: x - (-x), "x − (−x)"),
-        (lambda x: -(-x), "−(−x)"),
+        (lambda x: np.negative(-x), "−(−x)"),
         (lambda x: x * -2.0, "x·(−2)"),
         (lambda x: -2.0 * x, "−2·x"),
         (lambda x: x + -2.0, "x − 2"),
@@ -376,7 +376,9 @@ def test_numbers_are_rounded_in_one_way(x, text):
 
 def test_large_and_small_numbers_in_latex():
     rows = rows_of(record(lambda x: x * 1.5e-7, 2.0))
-    assert rows.row(2).formula.latex == r"a_1 \cdot \left(1.5 \cdot 10^{-7}\right)"
+    assert rows.row(2).formula.latex == r"a_1 \cdot 1.5 \cdot 10^{-7}"
+    rows = rows_of(record(lambda x: x**1.5e-7, 2.0))
+    assert rows.row(2).formula.latex == r"a_1^{1.5 \cdot 10^{-7}}"
 
 
 def test_names_from_the_user_are_escaped():
@@ -397,7 +399,7 @@ def test_a_formula_in_the_inputs_stays_short():
         return x
 
     rows = rows_of(reverse(record(doubling, 1.0)))
-    assert rows.row(3).expanded.text == "x·x·(x·x)"
+    assert rows.row(3).expanded.text == "x·x·x·x"
     assert max(len(row.expanded.text) for row in rows.rows) < 80
     assert rows.row(3).derivative.closed is None
 
@@ -430,13 +432,14 @@ def test_what_cannot_be_shown_is_refused(deck):
 
 def test_an_output_that_depends_on_nothing_shows_zeros():
     rows = rows_of(reverse(record(lambda x: (np.sin(x), 3.0)[1], 2.0)))
-    assert derivatives(rows) == ["ā₁ = 0", "ā₂ = 0"]
+    assert derivatives(rows) == ["ā₁ = ā₂·cos a₁", "ā₂ = 0"]
+    assert [row.derivative.value for row in rows.rows] == [0.0, 0.0]
 
 
 # ---------------------------------------------------------------- every primitive
 
 NAMESPACE = {"np": np, **{n: getattr(functions, n) for n in dir(functions)}}
-LOOSE = {"power", "norm"}  # NumPy's own ** and norm may differ from ours in the last bits
+LOOSE = ("**", "norm")  # NumPy's own ** and norm may differ from ours in the last bits
 
 
 def example_trace(name, values, parameters):
@@ -446,13 +449,7 @@ def example_trace(name, values, parameters):
     def run(*operands):
         return apply(PRIMITIVES[name], operands, dict(parameters))
 
-    run.__signature__ = None
-    return record(run_with(run, len(values)), *values)
-
-
-def run_with(run, count):
-    names = ", ".join(f"x{k}" for k in range(count))
-    return eval(f"lambda {names}: run({names})", {"run": run})
+    return record(run, *values)
 
 
 EXAMPLES = [
@@ -495,7 +492,7 @@ def test_what_is_printed_is_what_ran(name, values, parameters):
         bindings = {n: wrap(v) for n, v in bindings.items()}
         got = eval(source, {**NAMESPACE, **bindings})
         assert np.shape(got) == np.shape(tree.value), source
-        if any(p in source for p in ("**", "norm")):
+        if any(word in source for word in LOOSE):
             np.testing.assert_allclose(got, tree.value, rtol=1e-15, err_msg=source)
         else:
             np.testing.assert_array_equal(got, tree.value, err_msg=source)

@@ -577,27 +577,26 @@ xlogy = elementwise(
 
 def _flip(a):
     """The transpose of the last two axes."""
-    return a.T if ndim_of(a) == 2 else np.swapaxes(a, -1, -2)
+    return a.T if a.ndim == 2 else np.swapaxes(a, -1, -2)
 
 
 def _times(a, b):
     """The matrix product: np.dot where it suffices."""
-    flat = ndim_of(a) <= 2 and ndim_of(b) <= 2
-    return np.dot(a, b) if flat else np.matmul(a, b)
+    return np.dot(a, b) if a.ndim <= 2 and b.ndim <= 2 else np.matmul(a, b)
 
 
 def _product_vjp_left(g, y, a, b):
-    if ndim_of(a) == 1:  # a vector came in, a vector goes back
-        return b * g if ndim_of(b) == 1 else _times_vector(b, g)
-    if ndim_of(b) == 1:
+    if a.ndim == 1:  # a vector came in, a vector goes back
+        return b * g if b.ndim == 1 else _times_vector(b, g)
+    if b.ndim == 1:
         return np.expand_dims(g, -1) * b
     return _times(g, _flip(b))
 
 
 def _product_vjp_right(g, y, a, b):
-    if ndim_of(b) == 1:
-        return a * g if ndim_of(a) == 1 else _times_vector(_flip(a), g)
-    if ndim_of(a) == 1:
+    if b.ndim == 1:
+        return a * g if a.ndim == 1 else _times_vector(_flip(a), g)
+    if a.ndim == 1:
         return np.expand_dims(a, -1) * np.expand_dims(g, -2)
     return _times(_flip(a), g)
 
@@ -625,7 +624,7 @@ def _product_jvp_right(t, y, a, b):
 
 
 def _dot_value(a, b):
-    if max(ndim_of(a), ndim_of(b)) > 2:
+    if a.ndim > 2 or b.ndim > 2:
         raise ValueError(
             f"np.dot of shapes {shape_of(a)} and {shape_of(b)}: traced only up to two "
             "dimensions; use np.matmul (or @) for stacks of matrices"

@@ -83,7 +83,9 @@ def reverse_terms(rows, row, g) -> list:
             g = np.broadcast_to(g, shape_of(y))
     terms = []
     for k, operand in enumerate(operands):
-        rule = primitive.vjp(k) if type(operand) is int else None
+        if type(operand) is not int:
+            continue
+        rule = primitive.vjp(k)
         if rule is None:
             continue
         term = rule(g, y, *values, **parameters)

@@ -233,7 +233,7 @@ def call_and_see_locals(f, bound):
     function = inspect.unwrap(f)
     function = getattr(function, "__func__", function)  # of a method
     if not hasattr(function, "__code__"):
-        function = getattr(type(f), "__call__", None)
+        function = type(f).__call__
     code = getattr(function, "__code__", None)
     local = {}
 

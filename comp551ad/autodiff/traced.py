@@ -318,8 +318,9 @@ def _norm(x, ord=None, axis=None, keepdims=False):
 
 
 def _dot(a, b, out=None):
-    if not np.shape(plain(a)) or not np.shape(plain(b)):
-        return np.multiply(a, b)
+    for x in (a, b):
+        if not (x.shape if hasattr(x, "shape") else np.shape(x)):
+            return np.multiply(a, b)
     return apply(PRIMITIVES["dot"], (a, b))
 
 

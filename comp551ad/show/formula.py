@@ -518,9 +518,16 @@ class _Writer:
     def __init__(self, form, names, numbers):
         self.form, self.names, self.numbers = form, names, numbers
         self.bindings = {}
+        self.known = {}  # an operand may be asked for again when it needs parentheses
 
     def write(self, tree, tail=False) -> _Written:
         """``tail``: what follows binds as tightly as a product, so sin x must be sin(x)."""
+        key = id(tree), tail
+        if key not in self.known:
+            self.known[key] = self.write_anew(tree, tail)
+        return self.known[key]
+
+    def write_anew(self, tree, tail):
         if isinstance(tree, Operation):
             return self.operation(tree, tail)
         if isinstance(tree, Constant):
@@ -634,6 +641,9 @@ class _Writer:
         inner_tail = tail if not following else not spaced
         written = self.write(operand, inner_tail and needs <= PREFIX)
         leftmost = not out
+        if name == "power" and k == 1 and self.form in ("text", "html"):
+            if re.fullmatch(r"−?\d+", written.text):
+                return out[:-1] + written.text.translate(_SUPERSCRIPTS), level, False
         wrap = written.level < needs
         if written.minus and not leftmost and not wrap:
             if name == "add":  # a + (−b) is a − b
@@ -647,9 +657,6 @@ class _Writer:
             return out[:-1] + self.wrapped(self.write(operand).text), ATOM, False
         if wrap:
             return out + self.wrapped(self.write(operand).text), level, False
-        if name == "power" and k == 1 and self.form != "source":
-            if re.fullmatch(r"−?\d+", written.text):
-                return out[:-1] + written.text.translate(_SUPERSCRIPTS), level, False
         return out + written.text, level, leftmost and written.minus
 
     def wrapped(self, text):

@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from comp551ad.autodiff.forward import ForwardPass, full
+from comp551ad.autodiff.forward import ForwardPass, edges_of, full
 from comp551ad.autodiff.reverse import ReversePass
 from comp551ad.autodiff.trace import Trace, operands_of
 
@@ -36,7 +36,8 @@ class Term:
     """One path's share of a derivative.
 
     Attributes:
-        node: the number of the node at the edge's other end: an operand (forward), a user (reverse).
+        node: the number of the node at the edge's other end: of an operand in forward mode, of a
+            node that uses this one in reverse mode.
         operand: which operand of the upper node the edge goes to, from 0.
         formula, numbers: the share in symbols, and with numbers put in.
         local: the edge's own derivative, ∂a₆/∂a₅ = cos a₅, if the operation is elementwise.
@@ -236,10 +237,7 @@ class _Reading:
         half = MOST_ROWS // 2
         long = n > MOST_ROWS
         self.chosen = [*range(half), *range(n - half, n)] if long else list(range(n))
-        self.edges = [
-            [(p, o) for p, o in enumerate(operands_of(row)) if type(o) is int]
-            for row in self.trace.rows
-        ]
+        self.edges = {k: edges_of(self.trace.rows[k]) for k in self.chosen}
         self.mode = "values"
         self.terms = {}
         if isinstance(shown, ForwardPass):
@@ -273,19 +271,17 @@ class _Reading:
     def _adjoint_terms(self, r):
         """Per node the terms of its adjoint, first user first (the order of the slide)."""
         terms = {k: [] for k in self.chosen}
-        for user in range(len(self.trace.rows)):
-            if any(o in terms for _, o in self.edges[user]):
+        for user, row in enumerate(self.trace.rows):
+            if any(type(o) is int and o in terms for o in operands_of(row)):
                 for o, found in f.adjoint_contributions(r, user).items():
                     if o in terms:
                         terms[o].extend(found)
         return terms
 
     def _derivative_tree(self, k):
-        trees = [f.Constant(seed, "seed") for row, seed in self._seeds() if row == k]
+        seeds = self.derivatives.seeds
+        trees = [f.Constant(seed, "seed") for row, seed in seeds if row == k]
         return f.total(trees + [term.tree for term in self.terms[k]])
-
-    def _seeds(self):
-        return self.derivatives.seeds
 
     def _closed_forms(self):
         """Every derivative in terms of the inputs; only where all values are numbers."""
@@ -330,7 +326,7 @@ class _Reading:
             numbers=self._write(tree, numbers=True),
             closed=None if closed is None else f.write(closed, self.trace.names),
             terms=tuple(self._terms(k)),
-            seed=any(row == k for row, _ in self._seeds()),
+            seed=any(row == k for row, _ in self.derivatives.seeds),
             value=_plain(value),
             value_text=f.value_text(value),
         )

@@ -1,0 +1,307 @@
+"""How fast are we? Ratios, taken in one run.
+
+    python tests/benchmarks/speed.py                 # threads as they come
+    python tests/benchmarks/speed.py --one-thread    # every library on one thread
+
+Each row does the same work in several ways, interleaved: round after round, every way once, so
+that a machine that slows down slows all of them. What is printed is the median over the rounds of
+the time relative to the first column's, so a number below 1 is faster than it.
+
+Guests take part if they are installed: ``pip install autograd torch jax micrograd``. Before
+anything is timed, all ways must agree on the result.
+"""
+
+import argparse
+import importlib
+import os
+import platform
+import statistics
+import sys
+import time
+
+parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+parser.add_argument("--one-thread", action="store_true")
+parser.add_argument("--rounds", type=int, default=25)
+parser.add_argument("--steps", type=int, default=100_000, help="of the long descent")
+options = parser.parse_args()
+if options.one_thread:
+    for name in ("OMP", "OPENBLAS", "MKL"):
+        os.environ[f"{name}_NUM_THREADS"] = "1"
+    os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
+
+import numpy as np  # noqa: E402
+
+from comp551ad.autodiff.program import write_gradient  # noqa: E402
+from comp551ad.autodiff.transforms import jacobian, value_and_grad  # noqa: E402
+from comp551ad.byhand.two_layer import cost, gradients  # noqa: E402
+from comp551ad.datasets import load_iris  # noqa: E402
+
+
+def guest(name):
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        return None
+
+
+autograd, torch, jax = guest("autograd"), guest("torch"), guest("jax")
+micrograd = guest("micrograd.engine")
+if torch and options.one_thread:
+    torch.set_num_threads(1)
+if jax:
+    jax.config.update("jax_enable_x64", True)
+
+
+# ---------------------------------------------------------------- timing
+
+
+def interleaved(ways, seconds=0.02, rounds=None):
+    """Median over rounds of each way's time, in seconds a call."""
+    calls = {}
+    for name, way in ways.items():
+        way()
+        start = time.perf_counter()
+        way()
+        once = time.perf_counter() - start
+        calls[name] = max(1, int(seconds / max(once, 1e-9)))
+    times = {name: [] for name in ways}
+    for _ in range(rounds or options.rounds):
+        for name, way in ways.items():
+            start = time.perf_counter()
+            for _ in range(calls[name]):
+                way()
+            times[name].append((time.perf_counter() - start) / calls[name])
+    first = next(iter(ways))
+    return {
+        name: statistics.median(
+            t / base for t, base in zip(taken, times[first], strict=True)
+        )
+        for name, taken in times.items()
+    }
+
+
+def report(title, ways, **how):
+    print(f"\n{title}")
+    for name, ratio in interleaved(ways, **how).items():
+        print(f"    {name:34s} {ratio:9.3f}", flush=True)
+
+
+def agree(results):
+    """All ways give the first one's numbers."""
+    first, *others = [[np.asarray(a) for a in r] for r in results]
+    for other in others:
+        for a, b in zip(first, other, strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-7, atol=1e-10)
+
+
+# ---------------------------------------------------------------- the deck's network
+
+
+def torch_gradients(X, Y, W, V):
+    X, Y = torch.from_numpy(X), torch.from_numpy(Y)
+
+    def way(W, V):
+        W = torch.from_numpy(W).requires_grad_()
+        V = torch.from_numpy(V).requires_grad_()
+        U = torch.sigmoid(X @ V) @ W
+        loss = -((U * Y).sum(1) - torch.logsumexp(U, 1)).mean()
+        loss.backward()
+        return W.grad, V.grad
+
+    return way
+
+
+def jax_loss():
+    def loss(X, Y, W, V):
+        U = jax.nn.sigmoid(X @ V) @ W
+        return -jax.numpy.mean(
+            jax.numpy.sum(U * Y, 1) - jax.scipy.special.logsumexp(U, axis=1)
+        )
+
+    return loss
+
+
+def jax_gradients(X, Y, W, V):
+    compiled = jax.jit(jax.grad(jax_loss(), argnums=(2, 3)))
+    X, Y = jax.numpy.asarray(X), jax.numpy.asarray(Y)
+
+    def way(W, V):
+        return [d.block_until_ready() for d in compiled(X, Y, W, V)]
+
+    return way
+
+
+def autograd_gradients(X, Y, W, V):
+    import autograd.numpy as anp
+    from autograd.scipy.special import logsumexp
+
+    def loss(W, V):
+        Z = 1 / (1 + anp.exp(-anp.dot(X, V)))
+        U = anp.dot(Z, W)
+        return -anp.mean(anp.sum(U * Y, 1) - logsumexp(U, axis=1))
+
+    return autograd.grad(loss, argnum=(0, 1))
+
+
+def networks(X, Y, W, V):
+    readable = write_gradient(cost, X, Y, W, V, wrt=("W", "V"))
+    buffered = write_gradient(cost, X, Y, W, V, wrt=("W", "V"), buffered=True)
+    eager = value_and_grad(cost, ("W", "V"))
+    ways = {
+        "by hand": lambda W, V: gradients(X, Y, W, V),
+        "written, readable": lambda W, V: readable(X, Y, W, V),
+        "written, buffered": lambda W, V: buffered(X, Y, W, V),
+        "written, buffered, copy=False": lambda W, V: buffered(X, Y, W, V, copy=False),
+        "eager value and gradient": lambda W, V: eager(X, Y, W, V)[1],
+    }
+    if torch:
+        ways["PyTorch eager"] = torch_gradients(X, Y, W, V)
+    if jax:
+        ways["jax.jit"] = jax_gradients(X, Y, W, V)
+    if autograd:
+        try:
+            ways["autograd"] = autograd_gradients(X, Y, W, V)
+        except ImportError:  # its logsumexp needs SciPy
+            pass
+    agree([way(W, V) for way in ways.values()])
+    return {name: (lambda way=way: way(W, V)) for name, way in ways.items()}
+
+
+def descents(X, Y, W, V, lr=0.1):
+    """The deck's loop, with different gradients; jax scans inside one compiled call."""
+    steps = options.steps
+    buffered = write_gradient(cost, X, Y, W, V, wrt=("W", "V"), buffered=True)
+
+    def loop(gradients_of):
+        def way():
+            w, v = W, V
+            for _ in range(steps):
+                dW, dV = gradients_of(w, v)
+                if np.linalg.norm(dW) <= 1e-9:
+                    break
+                w, v = w - lr * dW, v - lr * dV
+            return w, v
+
+        return way
+
+    ways = {
+        "the deck's loop": loop(lambda w, v: gradients(X, Y, w, v)),
+        "with the written gradient": loop(lambda w, v: buffered(X, Y, w, v, copy=False)),
+    }
+    if jax:
+        grad_of = jax.grad(jax_loss(), argnums=(2, 3))
+        Xj, Yj = jax.numpy.asarray(X), jax.numpy.asarray(Y)
+
+        @jax.jit
+        def scanned(w, v):
+            def step(carry, _):
+                w, v = carry
+                dW, dV = grad_of(Xj, Yj, w, v)
+                return (w - lr * dW, v - lr * dV), None
+
+            return jax.lax.scan(step, (w, v), None, length=steps)[0]
+
+        ways["jax lax.scan"] = lambda: [a.block_until_ready() for a in scanned(W, V)]
+    return ways
+
+
+# ---------------------------------------------------------------- the tape
+
+
+def chain(x, n):
+    for _ in range(n // 4):
+        x = x * 1.0001
+        x = x + 0.5
+        x = x - 0.5
+        x = x * 0.9999
+    return x
+
+
+def tapes(x, n=1000):
+    def ours(x):
+        return np.sum(chain(x, n)) if np.ndim(x) else chain(x, n)
+
+    ways = {"comp551ad": lambda f=value_and_grad(ours): f(x)}
+    if autograd:
+        import autograd.numpy as anp
+
+        def theirs(x):
+            return anp.sum(chain(x, n)) if np.ndim(x) else chain(x, n)
+
+        ways["autograd"] = lambda f=autograd.value_and_grad(theirs): f(x)
+    if micrograd and not np.ndim(x):
+        few = 200  # its backward pass recurses once an operation
+
+        def micro():
+            for _ in range(n // few):
+                v = micrograd.Value(x)
+                chain(v, few).backward()
+
+        ways["micrograd"] = micro
+    if torch:
+
+        def torch_way():
+            v = torch.tensor(x, dtype=torch.float64, requires_grad=True)
+            torch.sum(chain(v, n)).backward()
+
+        ways["PyTorch eager"] = torch_way
+    return ways
+
+
+def scalar_program():
+    """A function of floats and the program of its value and gradient."""
+
+    def f(w0, w1, x, y):
+        a = w1 * x + w0
+        return 0.5 * (np.tanh(a) * np.sin(a) - y) ** 2 + np.exp(-a * a)
+
+    args = (0.3, -0.8, 1.1, 0.4)
+    both = write_gradient(f, *args, wrt=("w0", "w1", "x", "y"), value=True).function
+    return {"the function": lambda: f(*args), "value and gradient": lambda: both(*args)}
+
+
+def directions(n=64):
+    rng = np.random.default_rng(0)
+    A = rng.normal(size=(n, n)) / 8
+
+    def f(x):
+        return np.tanh(np.dot(A, np.tanh(np.dot(A, x))))
+
+    x = rng.normal(size=n)
+    forward, reverse = jacobian(f, mode="forward"), jacobian(f, mode="reverse")
+    np.testing.assert_allclose(forward(x), reverse(x), rtol=1e-9, atol=1e-12)
+    return {"reverse": lambda: reverse(x), "forward, all at once": lambda: forward(x)}
+
+
+def main():
+    print(f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}")
+    versions = [f"{m.__name__} {m.__version__}" for m in (np, torch, jax) if m]
+    print(", ".join(versions), "| one thread" if options.one_thread else "| threads as they come")
+    rng = np.random.default_rng(0)
+    X, Y = load_iris()
+    W, V = rng.normal(size=(16, 3)) * 0.01, rng.normal(size=(3, 16)) * 0.01
+    iris = networks(X, Y, W, V)
+    report("Gradient on Iris (N=150, D=3, M=16, C=3), relative to by hand", iris)
+    N, D, M, C = 1024, 64, 256, 10
+    large = networks(
+        rng.normal(size=(N, D)),
+        np.eye(C)[rng.integers(0, C, N)],
+        rng.normal(size=(M, C)) * 0.1,
+        rng.normal(size=(D, M)) * 0.1,
+    )
+    report(f"Gradient, N={N}, D={D}, M={M}, C={C}, relative to by hand", large)
+    title = f"{options.steps} steps of descent on Iris, relative to the deck's loop"
+    report(title, descents(X, Y, W, V), rounds=3)
+    report("1000 operations on a float, forward + backward", tapes(1.5))
+    report("1000 operations on 10 numbers", tapes(np.linspace(1, 2, 10)))
+    report("Jacobian of R^64 -> R^64, relative to reverse", directions())
+    report("A written scalar program, relative to its function", scalar_program())
+    ways = {
+        "one gradient by hand": lambda: gradients(X, Y, W, V),
+        "record + write": lambda: write_gradient(cost, X, Y, W, V, wrt=("W", "V")),
+    }
+    report("Writing the program of the Iris cost", ways)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
