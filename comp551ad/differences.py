@@ -17,12 +17,15 @@ calculus at all. It is never exact. Two things are wrong with it, and they pull 
    a symmetric formula gives their mean for every h: two steps agree and both are wrong.
    So the slopes to both sides are taken apart, and half of what lies between them goes
    into the bar.
-3. *Rounding.* The noise of f, which is measured and not guessed (`Function.noise`),
-   divided by h.
+3. *Rounding.* The noise of f, which is measured (`Function.noise`), divided by h.
 
 `find_slope` looks for the h with the smallest bar. It walks: where truncation is the
 larger part it halves h, where rounding is the larger part it doubles h, and it stops
-when the bar is small enough or when it comes back to an h that it knows.
+when the bar is small enough or when it comes back to an h that it knows. If the bar
+stays wide, f is not smooth here, and the slopes to both sides are what can be said.
+
+A bar is no proof. A function that misbehaves between the points it is asked at, or
+jumps by less than its noise, can fool any formula that sees nothing but values.
 
 It reads NumPy and nothing of ours; `gradcheck`, notebooks and tests may read it.
 """
@@ -35,10 +38,10 @@ import numpy as np
 __all__ = ["finite_difference"]
 
 EPSILON = 2.0**-52  # the distance from 1 to the next float64
-SHARP = 1e-8  # a bar this small, beside its slope, needs no better step
-RESOLVED = 1e-3  # a wider bar, beside its slope, says nothing about the slope
 FIRST_STEP, LONGEST_STEP = 2.0**-7, 2.0**-3  # for numbers of size 1 or less
 MOST_STEPS = 30
+SHARP = 3e-8  # a bar this small, beside its slope, needs no better step
+RESOLVED = 1e-3  # a wider bar, beside a large slope of f, says nothing
 
 
 # ---------------------------------------------------------------- formulas
@@ -62,27 +65,21 @@ def _complex(along, h):
     return along(1j * h).imag / h
 
 
-_FORMULAS = {
-    "forward": _forward,
-    "central": _central,
-    "five-point": _five_point,
-    "complex": _complex,
-}
-# The best step for one use of a formula: where truncation and rounding are about equal.
-# Powers of two, as x + h is then exact for most x.
-_STEPS = {
-    "forward": 2.0**-26,
-    "central": 2.0**-17,
-    "five-point": 2.0**-10,
-    "complex": 2.0**-66,
+# Each with the best step for using it once, where truncation and rounding are about
+# equal. Powers of two, as x + h is then exact for most x.
+_METHODS = {
+    "forward": (_forward, 2.0**-26),
+    "central": (_central, 2.0**-17),
+    "five-point": (_five_point, 2.0**-10),
+    "complex": (_complex, 2.0**-66),
 }
 
 
 def choose_formula(method):
-    """The formula of that name: a function of `along` and h. ValueError if unknown."""
-    if method not in _FORMULAS:
-        raise ValueError(f"method must be one of {list(_FORMULAS)}, got {method!r}")
-    return _FORMULAS[method]
+    """A function of `along` and h, and the best h for it. ValueError if unknown."""
+    if method not in _METHODS:
+        raise ValueError(f"method must be one of {list(_METHODS)}, got {method!r}")
+    return _METHODS[method]
 
 
 def finite_difference(f, x, method="central", h=None):
@@ -99,7 +96,7 @@ def finite_difference(f, x, method="central", h=None):
     Returns the gradient with the structure and shapes of x, float64. A coordinate at
     which f is nan comes back nan. Errors: ValueError, TypeError for a bad argument.
     """
-    formula = choose_formula(method)
+    formula, best_step = choose_formula(method)
     is_number = isinstance(h, int | float | np.number) and not isinstance(h, bool)
     if h is not None and not (is_number and 0 < h < math.inf):
         raise ValueError(f"h must be a positive number, got {h!r}")
@@ -107,7 +104,7 @@ def finite_difference(f, x, method="central", h=None):
     slopes = np.empty(function.vector.size)
     with np.errstate(all="ignore"):
         for i, number in enumerate(function.vector):
-            step = h or _STEPS[method] * _scale(abs(number))
+            step = h or best_step * _scale(abs(number))
             slopes[i] = formula(function.along(i), step)
     parts = (slopes[w].reshape(s)[()] for w, s in function.places)
     return rebuild(x, parts)
@@ -117,67 +114,85 @@ def finite_difference(f, x, method="central", h=None):
 
 
 class Slope(NamedTuple):
-    """A slope, and how well it is known: the truth lies within bar of the estimate."""
+    """A slope, and how well it is known: the truth lies within bar of the estimate.
+
+    Where f has a kink, `sides` are the slopes to the left and to the right, and bar
+    holds for both. Where no slope was found, the estimate is nan and bar is inf.
+    """
 
     estimate: float
-    truncation: float  # what the formula leaves out, and what a kink adds
-    rounding: float
-    h: float
-
-    @property
-    def bar(self):
-        bar = self.truncation + self.rounding
-        return bar if math.isfinite(bar) else math.inf
+    bar: float
+    sides: tuple | None = None
 
 
 def find_slope(along, size, noise, formula=_five_point):
-    """The slope of f along a line, measured with the step that suits it best.
+    """The `Slope` of f along a line, measured with the step that suits it best.
 
     along    t -> f(x moved by t), which remembers its values
     size     of the numbers that move
     noise    of f, as `Function.noise` measures it
-    formula  of those above, but for the complex one
-
-    Returns (slope, typical): a `Slope`, and a number that counts as a large slope of
-    this function, to compare the bar with where the slope itself is 0.
+    formula  any of those above, but for the complex one
     """
     scale = _scale(size)
-    h = FIRST_STEP * scale
+    h = first = FIRST_STEP * scale
     tried = {}
     while h not in tried and h <= LONGEST_STEP * scale and len(tried) < MOST_STEPS:
-        slope = tried[h] = measure(along, h, size, noise, formula)
-        if slope.bar <= SHARP * abs(slope.estimate):
+        now = tried[h] = measure(along, h, size, noise, formula)
+        if now.bar <= SHARP * abs(now.estimate):
             break
-        if slope.bar == math.inf and 0 < size < scale:  # f ends nearby, as log at 0
-            h = min(h / 2, 2.0 ** math.floor(math.log2(FIRST_STEP * size)))
-        elif slope.truncation <= slope.rounding:
+        if now.bar == math.inf and 0 < size < scale:  # f ends nearby, as log does at 0
+            h = min(h / 2, FIRST_STEP * 2.0 ** math.floor(math.log2(size)))
+        elif now.truncation <= now.rounding:
             h = h * 2
         else:
             h = h / 2
-    first, best = next(iter(tried.values())), min(tried.values(), key=lambda s: s.bar)
-    sizes = (abs(first.estimate), abs(best.estimate))
-    return best, max((s for s in sizes if math.isfinite(s)), default=0.0)
+    best = min(tried.values(), key=lambda measured: measured.bar)
+    # Where the slope is 0 a bar can't be small beside it. What counts as large here?
+    rises = [abs(along(t) - along(0.0)) / first for t in (first, -first)]
+    large = max(filter(math.isfinite, [0.0, abs(best.estimate), *rises]))
+    if best.truncation <= max(best.rounding, RESOLVED * large):
+        return Slope(best.estimate, best.bar)
+    left, right = (_measure_side(along, h, noise) for h in (-best.h, best.h))
+    bar = left.bar + right.bar
+    if bar <= RESOLVED * large:
+        return Slope(best.estimate, bar, (left.estimate, right.estimate))
+    return Slope(math.nan, math.inf)
+
+
+class Measurement(NamedTuple):
+    """A slope from steps h and h/2, and what is wrong with it."""
+
+    h: float
+    estimate: float
+    truncation: float
+    rounding: float
+
+    @property
+    def bar(self):
+        """How far off the estimate may be; inf where f has no value."""
+        bar = self.truncation + self.rounding
+        return bar if math.isfinite(bar) else math.inf
 
 
 def measure(along, h, size, noise, formula=_five_point):
-    """The `Slope` that steps h and h/2 give."""
+    """The `Measurement` of the slope of f along a line; arguments as above."""
     coarse, fine = formula(along, h), formula(along, h / 2)
-    rounding = _rounding(along, fine, h, size, noise)
+    # One use of any formula multiplies the noise of f by at most 4 / h. x + h is rounded
+    # too, by EPSILON * size, which moves f by that times its slope.
+    noise = max(noise, EPSILON * abs(along(h)), EPSILON * abs(along(-h)))
+    rounding = 4 * (noise + EPSILON * size * abs(fine)) / h
     # Without a kink the gap between the slopes to the right and to the left shrinks like
     # h^3, to an eighth, which cancels here. A kink's own gap is the same for every h.
     kink = (8 * _gap(along, h / 2) - _gap(along, h)) / 7
     truncation = 2 * abs(fine - coarse) + max(0.0, abs(kink) / 2 - rounding)
-    return Slope(fine, truncation, rounding, h)
+    return Measurement(h, fine, truncation, rounding)
 
 
-def sides(along, h, size, noise):
-    """The slopes to the left and to the right of x: two `Slope`s, with bars."""
-    left_and_right = []
-    for step in (-h, h):
-        coarse, fine = _one_sided(along, step), _one_sided(along, step / 2)
-        rounding = 4 * _rounding(along, fine, h, size, noise)  # larger coefficients
-        left_and_right.append(Slope(fine, abs(fine - coarse), rounding, h))
-    return tuple(left_and_right)
+def _measure_side(along, h, noise):
+    """The same for the slope to one side of x: to the left if h < 0."""
+    coarse, fine = _one_sided(along, h), _one_sided(along, h / 2)
+    noise = max(noise, EPSILON * abs(along(h)))
+    return Measurement(h, fine, abs(fine - coarse), 8 * noise / abs(h))
 
 
 def _one_sided(along, h):
@@ -187,12 +202,6 @@ def _one_sided(along, h):
 
 def _gap(along, h):
     return _one_sided(along, h) - _one_sided(along, -h)
-
-
-def _rounding(along, slope, h, size, noise):
-    """What noise in f, and in x + h, adds to a slope: at most 4 of them over h."""
-    noise = max(noise, EPSILON * abs(along(h)), EPSILON * abs(along(-h)))
-    return 4 * (noise + EPSILON * size * abs(slope)) / h
 
 
 def _scale(size):
@@ -213,82 +222,61 @@ class Function:
     calls   how often f was called
     """
 
-    def __init__(self, f, x, kind=float, names=None):
+    def __init__(self, f, x, kind=float):
         if not callable(f):
             raise TypeError(f"f must be a function of x, got {describe(f)}")
         self.f, self.x, self.kind, self.calls = f, x, kind, 0
-        self._take_apart(x, names)
-        with np.errstate(all="ignore"):
-            self._first_call()
-
-    def _take_apart(self, x, names):
-        if names is not None:
-            fits = isinstance(x, tuple | list) and len(names) == len(set(names))
-            if not (fits and len(names) == len(x)):
-                raise ValueError(
-                    "names must give each entry of a tuple or list x its own name, got "
-                    f"{names!r} for {describe(x)}"
-                )
-            x = dict(zip(names, x, strict=True))
-        self.names, self.places, self._seen, arrays, start = [], [], [], [], 0
-        for name, leaf in leaves(x):
-            array = real_array(leaf, name)
-            self.names.append(name)
-            self.places.append((slice(start, start + array.size), array.shape))
-            arrays.append(array.ravel())
-            start += array.size
-        if start == 0:
+        arrays = [real_array(leaf, name) for name, leaf in leaves(x)]
+        if not any(array.size for array in arrays):
             raise ValueError(f"x has no numbers in it to differentiate: {describe(x)}")
-        self.vector = np.concatenate(arrays).astype(self.kind)
-        for (where, shape), (_, leaf) in zip(self.places, leaves(x), strict=True):
-            view = self.vector[where].reshape(shape)
+        self.vector = np.concatenate([array.ravel() for array in arrays]).astype(kind)
+        self.names, self.places, self._views, end = [], [], [], 0
+        for (name, leaf), array in zip(leaves(x), arrays, strict=True):
+            start, end = end, end + array.size
+            self.names.append(name)
+            self.places.append((slice(start, end), array.shape))
+            view = self.vector[start:end].reshape(array.shape)
             view.flags.writeable = False
-            self._seen.append((view, isinstance(leaf, np.ndarray)))
+            self._views.append((view, isinstance(leaf, np.ndarray)))
+        with np.errstate(all="ignore"):
+            self._ask_first()
 
     def argument(self):
         """What f sees: the structure of x, with read-only views of the vector."""
-        parts = (view if is_array else view.item() for view, is_array in self._seen)
+        parts = (view if is_array else view.item() for view, is_array in self._views)
         return rebuild(self.x, parts)
 
-    def _first_call(self):
-        """f at x itself, with every question that can be asked about its value."""
+    def _ask_first(self):
+        """f at x itself, twice, with every question that can be asked about it."""
         seen = self.argument()
-        before = leaves(seen)
-        value, again = (call(self.f, argument) for argument in (seen, self.argument()))
-        self.calls += 2
-        if [(n, id(leaf)) for n, leaf in before] != [
-            (n, id(leaf)) for n, leaf in leaves(seen)
-        ]:
+        before = [id(leaf) for _, leaf in leaves(seen)]
+        value, again = call(self.f, seen, "f"), call(self.f, self.argument(), "f")
+        self.calls = 2
+        if before != [id(leaf) for _, leaf in leaves(seen)]:
             raise _changes("f")
-        self._examine(value)
-        self.value = self.kind(value)
-        if self.value != self.kind(again):
-            raise ValueError(
-                f"f must give the same number each time; at the same x it gave {value} "
-                f"and then {again}. Fix its seed, or pass its random draws in"
-            )
-        number = np.asarray(value).dtype
-        epsilon = float(np.finfo(number).eps) if number.kind in "fc" else EPSILON
-        self._rounding = max(epsilon, EPSILON) * abs(self.value)
-
-    def _examine(self, value):
-        if value is None:
-            raise TypeError("f must return one real number, got None: no return?")
-        array = np.asarray(value)
-        if array.dtype.kind not in "biufc" or array.ndim:
+        number = np.asarray(value)
+        if number.dtype.kind not in "biufc" or number.ndim:
             raise TypeError(
                 f"f must return one real number, got {describe(value)}. A gradient "
                 "belongs to a scalar: sum the values, or check one of them at a time"
             )
-        if self.kind is float and array.dtype.kind == "c":
+        if self.kind is float and number.dtype.kind == "c":
             raise TypeError(f"f must return a real number, got the complex {value}")
-        if self.kind is complex and array.dtype.kind != "c":
+        if self.kind is complex and number.dtype.kind != "c":
             raise TypeError(
                 "method='complex' needs a function that hands complex numbers through; "
                 f"f returned the real number {value}. Use method='five-point'"
             )
-        if not np.isfinite(array):
+        if not np.isfinite(number):
             raise ValueError(f"f(x) is {value}: choose an x where f is finite")
+        if number != again:
+            raise ValueError(
+                f"f must give the same number each time; at the same x it gave {value} "
+                f"and then {again}. Fix its seed, or pass its random draws in"
+            )
+        self.value = self.kind(value)
+        kind = number.dtype if number.dtype.kind in "fc" else float
+        self._rounding = float(np.finfo(kind).eps) * abs(self.value)
 
     def along(self, where, direction=1.0):
         """t -> f(x) with the numbers at `where` moved by t * direction.
@@ -302,7 +290,7 @@ class Function:
                 self.vector[where] = centre + t * direction
                 self.calls += 1
                 try:
-                    known[t] = self.kind(call(self.f, self.argument()))
+                    known[t] = self.kind(self.f(self.argument()))
                 except (ArithmeticError, ValueError, TypeError):
                     known[t] = math.nan
                 self.vector[where] = centre
@@ -315,14 +303,15 @@ class Function:
 
         Nine values of f at neighbouring points: the fourth differences of a smooth
         function vanish there, those of rounding errors do not (R. W. Hamming,
-        Numerical Methods for Scientists and Engineers, on noise in tables).
+        Numerical Methods for Scientists and Engineers, on noise in tables). Beside one
+        unit of rounding they are about 8 units large.
         """
         along = self.along(slice(None), self.vector.copy())
         differences = np.diff([along(k * 2.0**-26) for k in range(9)], 4) / 8
         return max(self._rounding, float(np.max(np.abs(np.nan_to_num(differences)))))
 
 
-def call(f, argument, name="f"):
+def call(f, argument, name):
     """f(argument), with an error that says so if f writes to its argument."""
     try:
         return f(argument)
@@ -333,7 +322,7 @@ def call(f, argument, name="f"):
 
 
 def _changes(name):
-    return RuntimeError(
+    return ValueError(
         f"{name} changes its argument x in place, so that the next call sees another x. "
         f"Work on a copy inside {name}, as in x = x.copy()"
     )
@@ -367,10 +356,7 @@ def rebuild(tree, parts):
 
 def real_array(value, name):
     """The value as a finite float64 array, or an error that names it."""
-    try:
-        array = np.asarray(value)
-    except ValueError:  # rows of different lengths
-        array = np.empty(0, dtype=object)
+    array = np.asarray(value)
     if array.dtype.kind not in "iuf":
         raise TypeError(
             f"{name} must hold real numbers, got {describe(value)} ({array.dtype})"
@@ -395,4 +381,4 @@ def describe(value):
         return f"a dict with keys {sorted(map(str, value))}"
     if isinstance(value, tuple | list):
         return f"a {type(value).__name__} of {len(value)}"
-    return "None" if value is None else f"a {type(value).__name__}"
+    return "None: no return?" if value is None else f"a {type(value).__name__}"

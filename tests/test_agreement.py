@@ -63,7 +63,7 @@ def test_the_decks_cost_traced_unmodified_on_iris(scale):
 
 @pytest.mark.parametrize(
     "features",
-    itertools.combinations(["sepal width", "petal length", "petal width"], 2),
+    [*itertools.combinations(["sepal width", "petal length", "petal width"], 2)],
 )
 def test_other_features(features):
     X, Y = load_iris(features)

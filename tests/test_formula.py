@@ -131,7 +131,9 @@ def test_reverse_mode_of_the_deck(deck):
     assert fifth.equation.latex == (
         r"\bar a_5 = \bar a_6 \cdot \cos a_5 - \bar a_7 \cdot \sin a_5"
     )
-    assert [(t.node, t.formula.text, t.local.text, t.value_text) for t in fifth.terms] == [
+    assert [
+        (t.node, t.formula.text, t.local.text, t.value_text) for t in fifth.terms
+    ] == [
         (6, "ā₆·cos a₅", "cos a₅", "0"),
         (7, "−ā₇·sin a₅", "−sin a₅", "−0.5985"),
     ]
@@ -205,7 +207,11 @@ def test_what_reverse_mode_may_discard(deck):
 # ---------------------------------------------------------------- arrays
 
 RANDOM = np.random.default_rng(0)
-X, W, V = RANDOM.normal(size=(5, 3)), RANDOM.normal(size=(4, 3)), RANDOM.normal(size=(3, 4))
+X, W, V = (
+    RANDOM.normal(size=(5, 3)),
+    RANDOM.normal(size=(4, 3)),
+    RANDOM.normal(size=(3, 4)),
+)
 Y = np.eye(3)[[0, 1, 2, 0, 1]]
 
 
@@ -473,7 +479,9 @@ def trees_of(t):
     r = reverse(t, of=f"a{last + 1}", seed=seed)
     for terms in f.adjoint_contributions(r, last).values():
         trees += [term.tree for term in terms]
-    trees += [f.local_derivative(t, last, p) for p in range(len(operands_of(t.rows[last])))]
+    trees += [
+        f.local_derivative(t, last, p) for p in range(len(operands_of(t.rows[last])))
+    ]
     return [tree for tree in trees if tree is not None]
 
 

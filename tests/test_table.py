@@ -83,7 +83,9 @@ def test_what_is_recorded_shows_itself(deck, monkeypatch):
 
 
 def test_arrays_show_their_shape_and_range():
-    t = record(lambda A, b: A @ b, np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([0.5, 0.25]))
+    t = record(
+        lambda A, b: A @ b, np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([0.5, 0.25])
+    )
     assert table_text(rows_of(t)).splitlines()[4:] == [
         "A               a₁ = A       2×2, 1 … 4",
         "b               a₂ = b       [0.5, 0.25]",

@@ -254,7 +254,6 @@ REFUSED = [
     ("round", lambda a: round(a[0]), r"round\(a\)"),
     ("round digits", lambda a: round(a[0], 2), r"round\(a\)"),
     ("%f", lambda a: "%f".__mod__(a[0]), r"float\(a\)"),
-    r"float|integer|truth|timedelta",
     # -- hashing, copying, iterating
     ("hash", lambda a: hash(a[0]), "hash|key|set"),
     ("in a set", lambda a: {a[0]}, "hash|key|set"),

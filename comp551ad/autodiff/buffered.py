@@ -11,17 +11,19 @@ Reads: ``source``. Read by: ``program``.
 
 import re
 
+import numpy as np
+
 from .expressions import Node
-from .primitives import PRIMITIVES
+from .primitives import ATOM, PRIMITIVES
 from .source import VIEWS, Writer, may_be_a_view, needed_nodes, returned
 
 SHORT = 8  # entries of a last axis that is better stored first
 
 UFUNCS = {
-    "add", "subtract", "multiply", "divide", "negative", "power", "square", "reciprocal",
-    "abs", "sign", "sqrt", "exp", "expm1", "log", "log1p", "sin", "cos", "tan", "arctan",
-    "tanh", "maximum", "minimum", "heaviside",
-}  # fmt: skip
+    name
+    for name, primitive in PRIMITIVES.items()
+    if primitive.elementwise and isinstance(primitive.functions[0], np.ufunc)
+}
 ENTRYWISE = UFUNCS | {"relu", "logistic", "softmax"}  # may write over their operand
 
 
@@ -100,7 +102,7 @@ class BufferedWriter(Writer):
             self.buffer_of[node] = taken
             name = taken[0]
             self.lines += [line.replace("OUT", name) for line in statements]
-        self.text[node], self.level[node] = name, 5
+        self.text[node], self.level[node] = name, ATOM
 
     def _statements(self, node):
         """Lines that compute the node into OUT; None where there is no such form."""

@@ -38,183 +38,57 @@ Conventions, where mathematics leaves a choice:
 
 To add a primitive: add an entry below. Tests, printing, drawing and the program writer find it.
 
-Reads: ``comp551ad.functions``. Read by: the rest of ``autodiff`` and ``show``.
+Reads: ``primitive`` (what an entry is made of), ``comp551ad.functions``. Read by: the rest of
+``autodiff`` and ``show``.
 """
 
-import functools
-import inspect
 import operator
 from collections.abc import Callable
-from typing import NamedTuple
 
 import numpy as np
 
 from comp551ad import functions as fn
 
-# ---------------------------------------------------------------- what an entry is made of
+from .primitive import (
+    ATOM,
+    POWER,
+    PREFIX,
+    PRIMITIVE_OF,
+    PRIMITIVES,
+    PRODUCT,
+    SUM,
+    Notation,
+    Primitive,
+    call,
+    define,
+    elementwise,
+    infix,
+    leading,
+    ndim_of,
+    prefix,
+    shape_of,
+    size_of,
+    with_gap,
+)
 
-SUM, PRODUCT, PREFIX, POWER, ATOM = range(1, 6)  # how tightly a notation binds
+__all__ = [
+    "ATOM",
+    "COMPOSITES",
+    "PREFIX",
+    "PRIMITIVES",
+    "PRIMITIVE_OF",
+    "SUM",
+    "Notation",
+    "Primitive",
+    "define",
+    "leading",
+    "ndim_of",
+    "shape_of",
+    "size_of",
+    "with_gap",
+]
 
-
-class Notation(NamedTuple):
-    """How an operation is written.
-
-    The templates take the operands as ``{0}``, ``{1}`` and, for calls, ``{parameters}``; variadic
-    primitives take ``{operands}``. An operand that binds less tightly than ``needs`` asks is put
-    in parentheses.
-    """
-
-    text: str
-    latex: str
-    source: str
-    level: int
-    needs: tuple[int, ...]
-
-
-def infix(text, latex, source, level, right=None):
-    needs = (level, level if right is None else right)
-    return Notation(
-        f"{{0}}{text}{{1}}",
-        f"{{0}}{latex}{{1}}",
-        f"{{0}} {source} {{1}}",
-        level,
-        needs,
-    )
-
-
-def prefix(name, latex=None, source=None):
-    """A function written without parentheses around a single letter: sin a5."""
-    latex = latex or rf"\{name}"
-    source = f"{source or 'np.' + name}({{0}})"
-    return Notation(f"{name} {{0}}", f"{latex} {{0}}", source, PREFIX, (ATOM,))
-
-
-def call(name, source=None, operands=1):
-    """A function written with parentheses: softmax(a5)."""
-    slots = ", ".join(f"{{{k}}}" for k in range(operands))
-    latex = rf"\operatorname{{{name.replace('_', ' ')}}}"
-    return Notation(
-        f"{name}({slots}{{parameters}})",
-        rf"{latex}\left({slots}{{parameters}}\right)",
-        f"{source or 'np.' + name}({slots}{{parameters}})",
-        ATOM,
-        (0,) * operands,
-    )
-
-
-class Primitive:
-    """One entry of the table; see the module's text for the fields."""
-
-    __slots__ = (
-        "name",
-        "functions",
-        "value",
-        "jvps",
-        "vjps",
-        "notation",
-        "examples",
-        "prepare",
-        "parameters",
-        "arity",
-        "elementwise",
-        "uniform",
-        "broadcasts",
-        "variadic",
-        "saves",
-    )
-
-    def __init__(
-        self,
-        name: str,
-        value: Callable,
-        jvps,
-        vjps,
-        *,
-        functions: tuple = (),
-        notation: Notation,
-        examples,
-        prepare: Callable | None = None,
-        elementwise: bool = False,
-        uniform: bool = False,
-        broadcasts: bool = False,
-        variadic: bool = False,
-        saves: bool = False,
-    ):
-        self.name = name
-        self.value = value
-        self.jvps, self.vjps = jvps, vjps
-        self.functions = functions
-        self.notation = notation
-        self.examples = examples
-        self.prepare = prepare  # (parameters, operand values) -> parameters
-        self.elementwise = elementwise
-        self.uniform = uniform  # a vjp takes a scalar for an adjoint equal everywhere
-        self.broadcasts = broadcasts  # operands broadcast; the pass sums a vjp back
-        self.variadic = variadic  # any number of operands; rules take their number k
-        self.saves = saves  # value() gives (value, what the rules need again)
-        self.parameters = _keyword_names(value, 0 if variadic else len(vjps))
-        plain = elementwise and not self.parameters and None not in vjps
-        self.arity = len(vjps) if plain else None  # for the passes' short way
-
-    def jvp(self, k: int) -> Callable | None:
-        """The forward rule of operand k."""
-        return functools.partial(self.jvps, k) if self.variadic else self.jvps[k]
-
-    def vjp(self, k: int) -> Callable | None:
-        """The reverse rule of operand k."""
-        return functools.partial(self.vjps, k) if self.variadic else self.vjps[k]
-
-    def __repr__(self):
-        return f"<primitive {self.name}>"
-
-
-def _keyword_names(value, operands):
-    """The names of the parameters of ``value`` behind its operands."""
-    try:
-        names = list(inspect.signature(value).parameters.values())
-    except (TypeError, ValueError):  # a ufunc or an operator: operands only
-        return ()
-    names = [p for p in names if p.kind is not p.VAR_POSITIONAL][operands:]
-    return tuple(p.name for p in names)
-
-
-PRIMITIVES: dict[str, Primitive] = {}  # by name
-PRIMITIVE_OF: dict[Callable, Primitive] = {}  # by the callable that it answers for
-
-
-def define(name, value, jvps, vjps, **fields) -> Primitive:
-    """Enter a primitive into the table. The name and its callables must be new."""
-    primitive = Primitive(name, value, jvps, vjps, **fields)
-    taken = [f for f in primitive.functions if f in PRIMITIVE_OF]
-    if name in PRIMITIVES or taken:
-        raise ValueError(f"primitive {name!r}: already defined; choose another name")
-    PRIMITIVES[name] = primitive
-    for function in primitive.functions:
-        PRIMITIVE_OF[function] = primitive
-    return primitive
-
-
-def elementwise(name, value, *rules, **fields) -> Primitive:
-    """A primitive that works entry by entry: each rule serves both modes."""
-    fields.setdefault("functions", (value,))
-    broadcasts = len(rules) > 1
-    fields |= {"elementwise": True, "uniform": True, "broadcasts": broadcasts}
-    return define(name, value, rules, rules, **fields)
-
-
-# ---------------------------------------------------------------- shapes, for the rules
-
-
-def shape_of(x) -> tuple[int, ...]:
-    return () if type(x) is float else x.shape
-
-
-def ndim_of(x) -> int:
-    return 0 if type(x) is float else len(x.shape)
-
-
-def size_of(x) -> int:
-    return 1 if type(x) is float else x.size
+# ---------------------------------------------------------------- axes and examples, for entries
 
 
 def _from_the_end(axis, ndim):
@@ -237,20 +111,6 @@ def _unreduce(g, axis, keepdims):
     if keepdims or ndim_of(g) == 0:
         return g
     return np.expand_dims(g, axis)
-
-
-def _leading(t, x):
-    """The extra leading axes of t: () for one tangent, (K,) for K at once."""
-    return shape_of(t)[: ndim_of(t) - ndim_of(x)]
-
-
-def with_gap(t, x, ndim):
-    """K tangents of x, (K, *shape), set to broadcast among arrays of ``ndim`` axes: the axes
-    that x lacks go behind K. One tangent stays as it is."""
-    leading, gap = _leading(t, x), ndim - ndim_of(x)
-    if leading and gap > 0:
-        return np.reshape(t, leading + (1,) * gap + shape_of(x))
-    return t
 
 
 def _sample(*shape, low=-1.3, high=1.7, turn=0.0):
@@ -610,7 +470,7 @@ def _times_vector(matrix, vectors):
 
 def _product_jvp_left(t, y, a, b):
     if ndim_of(a) == 1 and ndim_of(b) > 2:
-        t = np.reshape(t, _leading(t, a) + (1,) * (ndim_of(b) - 1) + shape_of(a))
+        t = np.reshape(t, leading(t, a) + (1,) * (ndim_of(b) - 1) + shape_of(a))
         return np.squeeze(np.matmul(t, b), -2)
     return np.matmul(with_gap(t, a, ndim_of(b)) if ndim_of(a) > 1 else t, b)
 
@@ -907,7 +767,7 @@ def _known_shape(parameters, values):
 reshape = define(
     "reshape",
     lambda x, shape: np.reshape(x, shape),
-    (lambda t, y, x, shape: np.reshape(t, _leading(t, x) + shape),),
+    (lambda t, y, x, shape: np.reshape(t, leading(t, x) + shape),),
     (lambda g, y, x, shape: np.reshape(g, shape_of(x)),),
     functions=(np.reshape,),
     prepare=_known_shape,
@@ -1000,7 +860,7 @@ squeeze = define(
 
 
 def _broadcast_jvp(t, y, x, shape):
-    return np.broadcast_to(with_gap(t, x, len(shape)), _leading(t, x) + shape)
+    return np.broadcast_to(with_gap(t, x, len(shape)), leading(t, x) + shape)
 
 
 broadcast_to = define(
@@ -1021,7 +881,7 @@ broadcast_to = define(
 
 
 def _getitem_jvp(t, y, x, index):
-    if _leading(t, x):
+    if leading(t, x):
         return np.stack([one[index] for one in t])
     return t[index]
 
@@ -1046,7 +906,7 @@ getitem = define(
 
 
 def _scatter_jvp(t, y, x, index, shape):
-    if _leading(t, x):
+    if leading(t, x):
         return np.stack([fn.scatter(one, index, shape) for one in t])
     return fn.scatter(t, index, shape)
 
@@ -1082,7 +942,7 @@ concatenate = define(
     lambda k, t, y, *xs, axis: fn.scatter(
         t,
         _along(_start(k, xs, axis), shape_of(xs[k])[axis], axis),
-        _leading(t, xs[k]) + shape_of(y),
+        leading(t, xs[k]) + shape_of(y),
     ),
     lambda k, g, y, *xs, axis: g[
         _along(_start(k, xs, axis), shape_of(xs[k])[axis], axis)
@@ -1120,7 +980,7 @@ stack = define(
     "stack",
     lambda *xs, axis=0: np.stack(xs, axis=axis),
     lambda k, t, y, *xs, axis: fn.scatter(
-        t, _layer(k, axis), _leading(t, xs[k]) + shape_of(y)
+        t, _layer(k, axis), leading(t, xs[k]) + shape_of(y)
     ),
     lambda k, g, y, *xs, axis: g[_layer(k, axis)],
     functions=(np.stack,),

@@ -230,7 +230,8 @@ def apply(primitive, operands, parameters=None):
 
 def call_primitive(primitive, args, kwargs):
     """Sort the arguments of a NumPy call into operands and parameters, then apply."""
-    if not kwargs and len(args) == len(primitive.vjps) and not primitive.variadic:
+    variadic = primitive.variadic
+    if not kwargs and not variadic and len(args) == len(primitive.vjps):
         return apply(primitive, args)
     if primitive.variadic:
         if not isinstance(args[0], list | tuple):

@@ -16,6 +16,7 @@ sum over the copies.
 Reads: ``autodiff``. Read by: ``rows``; other modules of ``show`` read the rows.
 """
 
+import functools
 import html
 import inspect
 import math
@@ -248,7 +249,9 @@ def _terms(trace, row, derivatives, run, other_end) -> list[TermTree]:
         pseudo = (entry[0], y, *operands, _told(entry))
         found = {p: term for p, _, term in run(rows, pseudo, stand_ins) or ()}
         return [
-            TermTree(other_end(o), p, _tree(found[p], tape, symbols) if p in found else ZERO)
+            TermTree(
+                other_end(o), p, _tree(found[p], tape, symbols) if p in found else ZERO
+            )
             for p, o in edges
         ]
 
@@ -295,7 +298,9 @@ def _tidy(tree):
         if inner.primitive.name == "sum" and inner.parameters.get("keepdims"):
             ndim = np.ndim(inner.value)
             axes = {a % ndim for a in inner.parameters["axis"]}
-            left = tuple(n for a, n in enumerate(np.shape(inner.value)) if a not in axes)
+            left = tuple(
+                n for a, n in enumerate(np.shape(inner.value)) if a not in axes
+            )
             if left == tree.parameters["shape"]:
                 parameters = {"axis": inner.parameters["axis"]}
                 return replace(inner, parameters=parameters, value=tree.value)
@@ -538,7 +543,9 @@ class _Writer:
             return _Written(name, ATOM)
         if self.numbers and np.ndim(tree.value) == 0:
             return self.number(tree.value)
-        return _Written(getattr(symbol(tree.kind, tree.row, self.names), self.form), ATOM)
+        return _Written(
+            getattr(symbol(tree.kind, tree.row, self.names), self.form), ATOM
+        )
 
     # -- numbers and arrays
 
@@ -550,7 +557,9 @@ class _Writer:
     def as_form(self, text):
         if self.form != "latex":
             return text
-        digits, e, exponent = text.replace(MINUS, "-").replace("∞", r"\infty").partition("e")
+        digits, e, exponent = (
+            text.replace(MINUS, "-").replace("∞", r"\infty").partition("e")
+        )
         return rf"{digits} \cdot 10^{{{exponent}}}" if e else digits
 
     def constant(self, x, word):
@@ -576,7 +585,9 @@ class _Writer:
             return name
         x = np.asarray(x)
         if x.ndim == 1 and 0 < x.size <= 4:
-            entries = [str(e) if x.dtype == bool else self.as_form(number(e)) for e in x]
+            entries = [
+                str(e) if x.dtype == bool else self.as_form(number(e)) for e in x
+            ]
             return "[" + ", ".join(entries) + "]"
         shape = "×".join(map(str, x.shape)) or "1"
         shape = shape.replace("×", r" \times ") if self.form == "latex" else shape
@@ -589,7 +600,11 @@ class _Writer:
         primitive, notation = tree.primitive, _notation_of(tree, self.form)
         pieces = self.pieces(getattr(notation, _TEMPLATE[self.form]), primitive)
         level = notation.level
-        if self.form == "source" and level < ATOM and pieces[-1][0].endswith((")", "]")):
+        if (
+            self.form == "source"
+            and level < ATOM
+            and pieces[-1][0].endswith((")", "]"))
+        ):
             level = ATOM
         out, minus = "", False
         for i, (literal, field) in enumerate(pieces):
@@ -626,10 +641,15 @@ class _Writer:
 
     def operand(self, tree, notation, k, out, following, level, tail):
         """Append operand k: in parentheses, or called, where it must be."""
-        name, operand, source = tree.primitive.name, tree.operands[k], self.form == "source"
+        name, operand, source = (
+            tree.primitive.name,
+            tree.operands[k],
+            self.form == "source",
+        )
         needs = notation.needs[k]
         closed = needs == 0 or (
-            out.rstrip()[-1:] in ("(", "[", "{", ",") and following[:1] in (")", "]", "}", ",")
+            out.rstrip()[-1:] in ("(", "[", "{", ",")
+            and following[:1] in (")", "]", "}", ",")
         )
         if closed:
             return out + self.write(operand).text, level, False
@@ -732,6 +752,8 @@ def _with_new_axes(tree, form):
 
 def _told_by_reader(tree) -> dict:
     """The parameters that are not the default, axes counted as a reader counts them."""
+    if not tree.parameters:
+        return {}
     primitive = tree.primitive
     values = [o.value for o in tree.operands]
     defaults = _defaults(primitive, values)
@@ -748,18 +770,17 @@ def _told_by_reader(tree) -> dict:
 
 def _defaults(primitive, values) -> dict:
     """What the parameters are when a reader gives none."""
-    try:
-        found = inspect.signature(primitive.value).parameters
-    except (TypeError, ValueError):
-        return {}
-    given = {
-        key: found[key].default
-        for key in primitive.parameters
-        if found[key].default is not inspect.Parameter.empty
-    }
+    given = _given_defaults(primitive)
     if primitive.prepare is None or len(given) != len(primitive.parameters):
         return given
     return primitive.prepare(given, values)
+
+
+@functools.cache
+def _given_defaults(primitive):
+    found = inspect.signature(primitive.value).parameters
+    defaults = {key: found[key].default for key in primitive.parameters}
+    return {k: d for k, d in defaults.items() if d is not inspect.Parameter.empty}
 
 
 def _same(a, b):
@@ -797,7 +818,9 @@ def badge(tree: Tree) -> str:
     if notation.level == ATOM:
         return tree.primitive.name
     signs = ""
-    for literal, field in _Writer("text", {}, False).pieces(notation.text, tree.primitive):
+    for literal, field in _Writer("text", {}, False).pieces(
+        notation.text, tree.primitive
+    ):
         signs += literal
         if field is not None and field.isdecimal():
             x = _scalar(tree.operands[int(field)])

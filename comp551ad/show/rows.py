@@ -298,7 +298,9 @@ class _Reading:
         row, tree = self.trace.rows[k], f.value_tree(self.trace, k)
         is_input = isinstance(tree, f.Symbol)
         name = self.trace.names.get(k, "")
-        shown = f.symbol("value", k, self.trace.names) if is_input else self._write(tree)
+        shown = (
+            f.symbol("value", k, self.trace.names) if is_input else self._write(tree)
+        )
         return Row(
             index=k + 1,
             key=f"a{k + 1}",
@@ -342,7 +344,9 @@ class _Reading:
                 formula=self._write(tree),
                 numbers=self._write(tree, numbers=True),
                 local=None if local is None else self._write(local),
-                local_numbers=None if local is None else self._write(local, numbers=True),
+                local_numbers=None
+                if local is None
+                else self._write(local, numbers=True),
                 value=_plain(value),
                 value_text=f.value_text(value),
             )

@@ -65,7 +65,9 @@ def caption(rows: Rows) -> str:
     """What the table is of, in one line."""
     about = f"{rows.function}: {len(rows.rows) + rows.left_out} nodes"
     if rows.mode == "forward":
-        about = f"{rows.function}, forward mode: derivatives with respect to {rows.about}"
+        about = (
+            f"{rows.function}, forward mode: derivatives with respect to {rows.about}"
+        )
     elif rows.mode == "reverse":
         about = (
             f"{rows.function}, reverse mode: derivatives of {rows.about}; "
