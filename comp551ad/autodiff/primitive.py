@@ -51,10 +51,10 @@ def prefix(name, latex=None, source=None):
     return Notation(f"{name} {{0}}", f"{latex} {{0}}", source, PREFIX, (ATOM,))
 
 
-def call(name, source=None, operands=1):
+def call(name, source=None, operands=1, latex=None):
     """A function written with parentheses: softmax(a5)."""
     slots = ", ".join(f"{{{k}}}" for k in range(operands))
-    latex = rf"\operatorname{{{name.replace('_', ' ')}}}"
+    latex = latex or rf"\operatorname{{{{{name.replace('_', ' ')}}}}}"
     return Notation(
         f"{name}({slots}{{parameters}})",
         rf"{latex}\left({slots}{{parameters}}\right)",

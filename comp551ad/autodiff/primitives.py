@@ -319,7 +319,7 @@ logistic = elementwise(
     fn.logistic,
     lambda g, y, x: g * y * (1.0 - y),
     functions=(fn.logistic,),
-    notation=prefix("σ", r"\sigma", "logistic"),
+    notation=call("σ", "logistic", latex=r"\sigma"),
     examples=_unary(),
 )
 softplus = elementwise(
@@ -335,7 +335,7 @@ relu = elementwise(
     fn.relu,
     lambda g, y, x: g * np.heaviside(x, 0.0),
     functions=(fn.relu,),
-    notation=prefix("ReLU", r"\operatorname{ReLU}", "relu"),
+    notation=call("ReLU", "relu"),
     examples=_unary(),
 )
 
@@ -427,7 +427,11 @@ xlogy = elementwise(
     lambda g, y, a, b: fn.safe_divide(g * a, b),
     functions=(fn.xlogy,),
     notation=Notation(
-        "{0}·log {1}", r"{0} \log {1}", "xlogy({0}, {1})", PRODUCT, (PRODUCT, ATOM)
+        "{0}·log({1})",
+        r"{0} \log\left({1}\right)",
+        "xlogy({0}, {1})",
+        PRODUCT,
+        (PRODUCT, 0),
     ),
     examples=_binary(low=0.4, high=2.1),
 )

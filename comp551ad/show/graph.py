@@ -566,8 +566,12 @@ def text_of(cards, look=PLAIN, wide=76) -> str:
 def _text_box(card, label, look):
     head = f" {card.label} {card.name}".rstrip() + " "
     word = STATES.get(look.states.get(card.key), "")
-    first = f"{card.operation} → {card.value}" if card.operation else card.value
-    lines = [first, card.derivative, f"({word})" if word else ""]
+    value, derivative = (
+        "" if (card.key, what) in look.hidden else getattr(card, what)
+        for what in ("value", "derivative")
+    )
+    arrow = " → " if card.operation and value else ""
+    lines = [card.operation + arrow + value, derivative, f"({word})" if word else ""]
     lines = [line for line in lines if line]
     sources = " and ".join(label[operand] for _, operand in card.operands)
     foot = f" ↑ {sources} " if sources else ""

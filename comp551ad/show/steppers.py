@@ -48,7 +48,7 @@ __all__ = ["ForwardStepper", "ReverseStepper", "Still", "frames_of"]
 
 LONGEST_MESSAGE = 26  # characters that an edge of the graph has room for
 MOST_LISTED = 6  # inputs that one line names
-PACE = 1600, 600  # milliseconds a frame while playing: at most, at least
+PACE = 1200, 500  # milliseconds a frame while playing: at most, at least
 LONGEST_PLAY = 45_000  # a long pass plays faster, to end within this time
 
 
