@@ -13,7 +13,8 @@ import importlib
 _HOME = {
     "functions": "logistic relu softmax softplus logsumexp",
     "datasets": "load_iris load_digits",
-    "gradcheck": "check_gradient finite_difference",
+    "gradcheck": "check_gradient",
+    "differences": "finite_difference",
     "byhand.two_layer": "cost gradients TwoLayer accuracy",
     "byhand.descent": "gradient_descent descend",
     "autodiff.traced": "TraceError",

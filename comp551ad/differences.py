@@ -38,7 +38,7 @@ __all__ = ["finite_difference"]
 
 EPSILON = 2.0**-52  # the distance from 1 to the next float64
 FIRST_STEP, LONGEST_STEP = 2.0**-7, 2.0**-3  # for numbers of size 1 or less
-MOST_STEPS = 30
+MOST_STEPS = 40
 SHARP = 3e-8  # a bar this small, beside its slope, needs no better step
 RESOLVED = 1e-3  # a wider bar, beside a large slope of f, says nothing
 
@@ -93,7 +93,7 @@ def finite_difference(f, x, method="central", h=None):
         for i, number in enumerate(function.vector):
             step = h or best_step * _scale(abs(number))
             slopes[i] = formula(function.along(i), step)
-    parts = (slopes[w].reshape(s)[()] for w, s in function.places)
+    parts = (slopes[at].reshape(shape)[()] for at, shape in function.places)
     return rebuild(x, parts)
 
 
@@ -133,13 +133,14 @@ def find_slope(along, size, noise, formula):
             h = h * 2
         else:
             h = h / 2
-    best = _best(tried.values())
+    best = _best(list(tried.values()))
     # Where the slope is 0 a bar can't be small beside it. What counts as large here?
     rises = [abs(along(t) - along(0.0)) / first for t in (first, -first)]
     large = max(filter(math.isfinite, [0.0, abs(best.estimate), *rises]))
     if best.truncation <= max(best.rounding, RESOLVED * large):
         return Slope(best.estimate, best.bar)
-    left, right = (_measure_side(along, h, noise) for h in (-best.h, best.h))
+    left = _best([_measure_side(along, -h, noise) for h in tried])
+    right = _best([_measure_side(along, h, noise) for h in tried])
     bar = left.bar + right.bar
     if bar <= RESOLVED * large:
         return Slope(best.estimate, bar, (left.estimate, right.estimate))
@@ -164,7 +165,7 @@ class Measurement(NamedTuple):
 def _best(measurements):
     """The one with the smallest bar, unless a shorter step contradicts it: then the
     longer step saw too little of f, as steps of a whole period do of a sine."""
-    best, *shorter = sorted(measurements, key=lambda now: -now.h)
+    best, *shorter = sorted(measurements, key=lambda each: -each.h)
     for now in shorter:
         apart = abs(now.estimate - best.estimate)
         if now.bar < best.bar or apart > now.bar + best.bar:
@@ -182,7 +183,9 @@ def measure(along, h, size, noise, formula):
     # Without a kink the gap between the slopes to the right and to the left shrinks like
     # h^3, to an eighth, which cancels here. A kink's own gap is the same for every h.
     kink = (8 * _gap(along, h / 2) - _gap(along, h)) / 7
-    truncation = 2 * abs(fine - coarse) + max(0.0, abs(kink) / 2 - rounding)
+    truncation = 2 * abs(fine - coarse)
+    if abs(kink) / 2 > rounding:  # one that is smaller can't be told from noise
+        truncation += abs(kink) / 2
     return Measurement(h, fine, truncation, rounding)
 
 
@@ -190,7 +193,7 @@ def _measure_side(along, h, noise):
     """The same for the slope to one side of x: to the left if h < 0."""
     coarse, fine = _one_sided(along, h), _one_sided(along, h / 2)
     noise = max(noise, EPSILON * abs(along(h)))
-    return Measurement(h, fine, abs(fine - coarse), 8 * noise / abs(h))
+    return Measurement(abs(h), fine, abs(fine - coarse), 8 * noise / abs(h))
 
 
 def _one_sided(along, h):
@@ -374,4 +377,4 @@ def describe(value):
         return f"a dict with keys {sorted(map(str, value))}"
     if isinstance(value, tuple | list):
         return f"a {type(value).__name__} of {len(value)}"
-    return "None: no return?" if value is None else f"a {type(value).__name__}"
+    return "None (no return?)" if value is None else f"a {type(value).__name__}"

@@ -246,7 +246,7 @@ def test_tangents_are_floats_or_float64_arrays_at_full_size():
 
 
 def test_full_fills_up_what_is_uniform():
-    assert full(None, 2.0) == 0.0 and full(3, 1.0) == 3.0
+    assert full(None, 2.0) == 0.0 and full(3.0, 1.0) == 3.0
     assert full(None, np.ones(2)).tolist() == [0.0, 0.0]
     assert full(2.0, np.ones((1, 2))).tolist() == [[2.0, 2.0]]
     assert full(np.array([[1.0], [2.0]]), np.ones((2, 2))).tolist() == [[1, 1], [2, 2]]

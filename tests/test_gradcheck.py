@@ -8,7 +8,8 @@ import pytest
 
 from comp551ad.byhand.two_layer import cost, gradients
 from comp551ad.datasets import load_iris
-from comp551ad.gradcheck import check_gradient, finite_difference
+from comp551ad.differences import finite_difference
+from comp551ad.gradcheck import check_gradient
 
 X, Y = load_iris()
 
@@ -189,14 +190,15 @@ def test_kinks_beside_smooth_coordinates():
     assert report.passed and [c.name for c in report.kinks] == ["x[0]", "x[1]"]
 
 
-def test_edge_of_a_domain():
-    report = check_gradient(lambda x: np.sqrt(x - 1) ** 4 + x, 1.0, 1.0)
-    assert report.passed and report.worst.verdict == "edge"
-    assert not check_gradient(lambda x: np.sqrt(x - 1) ** 4 + x, 1.1, 1.0)
-
-
 @pytest.mark.parametrize(
-    "f", [np.sqrt, lambda x: np.sqrt(abs(x)), lambda x: x + (x > 0), np.sign]
+    "f",
+    [
+        np.sqrt,
+        lambda x: np.sqrt(x) ** 4 + x,  # smooth, but on one side only
+        lambda x: np.sqrt(abs(x)),
+        lambda x: x + (x > 0),
+        np.sign,
+    ],
 )
 def test_no_slope_no_pass(f):
     report = check_gradient(f, 1.0, 0.0)
@@ -315,33 +317,6 @@ def test_words_of_a_pass_and_html():
     assert "<script" not in page and "<svg" not in page
 
 
-# ---------------------------------------------------------------- finite_difference
-
-
-def test_formulas_and_their_orders():
-    for method, order in [("forward", 1), ("central", 2), ("five-point", 4)]:
-        errors = [
-            abs(finite_difference(np.exp, 0.3, method, h) - math.exp(0.3))
-            for h in (0.1, 0.05)
-        ]
-        assert math.log2(errors[0] / errors[1]) == pytest.approx(order, abs=0.1)
-    assert finite_difference(np.exp, 0.3, "complex", 1e-30) == math.exp(0.3)
-    assert finite_difference(np.square, 3.0, "forward", h=0.5) == 6.5
-    for method, accuracy in [
-        ("forward", 1e-7),
-        ("central", 1e-9),
-        ("five-point", 1e-11),
-    ]:
-        assert finite_difference(np.exp, 0.3, method) == pytest.approx(
-            math.exp(0.3), rel=accuracy
-        )
-
-
-def test_outside_the_domain_is_nan():
-    found = finite_difference(lambda x: np.sum(np.log(x)), np.array([1.0, 0.01]), h=0.1)
-    assert np.isnan(found[1]) and found[0] == pytest.approx(1, rel=0.01)
-
-
 # ---------------------------------------------------------------- refusals
 
 
@@ -363,15 +338,28 @@ def coin():
 @pytest.mark.parametrize(
     "f, gradient, x, error, words",
     [
-        (np.sum, np.ones(2), np.ones(2) * 1j, TypeError, "x must be real"),
+        (np.sum, np.ones(2), np.ones(2) * 1j, TypeError, "x must hold real numbers"),
         (np.sum, 1.0, True, TypeError, "x must hold real numbers"),
         (np.sum, 1.0, "text", TypeError, "x must hold real numbers"),
-        (np.sum, [1.0, 1], np.array([1, np.nan]), ValueError, r"nan or inf, at x\[1\]"),
+        (np.sum, [1.0, 1], np.array([1, np.nan]), ValueError, r"x\[1\] is nan"),
         (np.sum, [], np.ones(0), ValueError, "no numbers"),
-        (np.sin, np.ones(2), np.ones(2), TypeError, "one real number, got shape"),
-        (lambda x: x[:1], np.ones(2), np.ones(2), TypeError, r"got shape \(1,\)"),
-        (lambda x: None, 1.0, 1.0, TypeError, "missing return"),
-        (lambda x: x * 1j, 1.0, 1.0, TypeError, "complex"),
+        (
+            np.sin,
+            np.ones(2),
+            np.ones(2),
+            TypeError,
+            r"one real number, got an array of shape \(2,\)",
+        ),
+        (
+            lambda x: x[:1],
+            np.ones(2),
+            np.ones(2),
+            TypeError,
+            r"an array of shape \(1,\)",
+        ),
+        (lambda x: None, 1.0, 1.0, TypeError, "no return"),
+        (lambda x: x * 1j, 1.0, 1.0, TypeError, "real number, got a complex"),
+        (lambda x: (x, [x, x]), 1.0, 1.0, TypeError, "real number, got a tuple of 2"),
         (lambda x: "a", 1.0, 1.0, TypeError, "real number, got a str"),
         (np.log, 1.0, -1.0, ValueError, "f.x. is nan"),
         (np.log, 1.0, 0.0, ValueError, "f.x. is -inf"),
@@ -379,11 +367,17 @@ def coin():
         (np.sum, np.ones((3, 2)), np.ones((2, 3)), ValueError, "transposed?"),
         (np.sum, np.ones(3), np.ones(2), ValueError, "must have the shape of its x"),
         (np.sum, [1, np.inf], np.ones(2), ValueError, r"gradient\[1\] is inf"),
-        (np.sum, np.ones(2) * 1j, np.ones(2), TypeError, "gradient must be real"),
-        (np.sum, lambda x: None, np.ones(2), TypeError, "missing return"),
+        (np.sum, np.ones(2) * 1j, np.ones(2), TypeError, "gradient must hold real"),
+        (np.sum, lambda x: None, np.ones(2), TypeError, "no return"),
         (lambda p: p[0], np.ones(1), (1.0,), TypeError, "structure of x, a tuple of 1"),
-        (lambda p: p[0], (1.0, 2.0), (1.0,), ValueError, "must have 1 entries"),
-        (lambda p: p["W"], {"V": 1}, {"W": 1}, ValueError, "keys of x"),
+        (lambda p: p[0], (1.0, 2.0), (1.0,), TypeError, "tuple of 1; got a tuple of 2"),
+        (
+            lambda p: p["W"],
+            {"V": 1},
+            {"W": 1},
+            TypeError,
+            r"\['W'\]; got a dict .* \['V'\]",
+        ),
         (add_in_place, np.ones(2), np.ones(2), ValueError, "f changes its argument"),
         (append, [1.0], [1.0], ValueError, "f changes its argument"),
         (np.sum, add_in_place, np.ones(2), ValueError, "gradient changes its argument"),
@@ -401,13 +395,10 @@ def test_refused_options():
         ({"directions": 0}, "directions must be"),
         ({"directions": True}, "directions must be"),
         ({"directions": 2, "method": "complex"}, "leave directions out"),
-        ({"names": ("a", "b")}, "names must give one name"),
+        ({"names": ("a", "b")}, "names must give each entry"),
     ]:
         with pytest.raises(ValueError, match=words):
             check_gradient(np.sin, np.cos, 1.0, **options)
-    for h in (0, -1.0, math.nan, math.inf, "1", True):
-        with pytest.raises(ValueError, match="h must be a positive number"):
-            finite_difference(np.sin, 1.0, h=h)
 
 
 def test_x_is_never_changed():

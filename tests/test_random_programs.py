@@ -274,7 +274,9 @@ def programs(draw):
         for _ in range(lines):
             builder.statement()
     last = len(builder.values) - 1
-    others = [builder.choose(range(last + 1)) for _ in range(builder.choose([0, 0, 1, 2]))]
+    others = [
+        builder.choose(range(last + 1)) for _ in range(builder.choose([0, 0, 1, 2]))
+    ]
     return Program(builder.inputs, tuple(builder.statements), (last, *others))
 
 
@@ -287,7 +289,9 @@ def dot(xs, ys):
 
 
 def scale(xs, ys):
-    return 1.0 + sum(np.sum(np.abs(np.multiply(x, y))) for x, y in zip(xs, ys, strict=True))
+    return 1.0 + sum(
+        np.sum(np.abs(np.multiply(x, y))) for x, y in zip(xs, ys, strict=True)
+    )
 
 
 def like(values, seed):

@@ -239,7 +239,7 @@ def test_inputs_that_are_refused_by_name(argument, kind):
 
 def test_masked_arrays_and_matrices_are_refused_not_misread():
     """A mask would be lost; a matrix means another product."""
-    with pytest.raises(TraceError, match="x: got MaskedArray"):
+    with pytest.raises(TraceError, match="got MaskedArray"):
         record(np.sum, np.ma.array([1.0, 2.0], mask=[0, 1]))
     with pytest.warns(PendingDeprecationWarning):
         m = np.matrix([[1.0, 2.0]])
@@ -428,7 +428,9 @@ def test_outputs_in_containers_and_constants():
     [None, "x", {1.0}, object(), range(2), b"x", np.array([None]), np.array(["x"])],
 )
 def test_outputs_that_are_no_numbers(output):
-    with pytest.raises(TraceError, match="returned .*, expected numbers, arrays"):
+    with pytest.raises(
+        TraceError, match="returned .*, expected (real )?numbers, arrays"
+    ):
         record(lambda x: output, 1.0)
     with pytest.raises(TraceError, match="returned"):
         record(lambda x: [x, {"k": output}], 1.0)
@@ -480,7 +482,6 @@ def test_every_question_about_values_is_a_decision():
         lambda x: max(x),
         lambda x: sorted(x),
         lambda x: np.where(x, 1.0, 0.0),
-        lambda x: np.where(x)[0],
     ):
         t = record(lambda x, question=question: (question(x), x)[1], x)
         assert t.decisions, question

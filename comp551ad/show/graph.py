@@ -16,7 +16,6 @@ Reads: ``rows``, ``palette``. Read by: ``steppers``, notebooks.
 import base64
 import html
 import shutil
-import subprocess
 import sys
 import sysconfig
 import unicodedata
@@ -279,23 +278,21 @@ def dot_source(cards, sizes) -> str:
 
 def lay_out(cards, sizes) -> Layout | None:
     """Ask Graphviz; None where there is no program, or it doesn't do its work."""
+    import graphviz
+    from graphviz.backend import dot_command
+
     program = layout_program()
     if program is None:
         return None
+    dot_command.DOT_BINARY = Path(program)
     try:
-        done = subprocess.run(
-            [program, "-Tplain"],
-            input=dot_source(cards, sizes),
-            capture_output=True,
-            encoding="utf-8",
-            timeout=20,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    try:
-        return read_plain(done.stdout, cards) if done.returncode == 0 else None
+        source = dot_source(cards, sizes)
+        text = graphviz.pipe_string("dot", "plain", source, encoding="utf-8", quiet=True)
+        return read_plain(text, cards)
+    except (OSError, graphviz.CalledProcessError, graphviz.ExecutableNotFound):
+        return None  # it could not be started, or gave up
     except (ValueError, KeyError, IndexError):
-        return None
+        return None  # what it said makes no sense
 
 
 def read_plain(text, cards) -> Layout:

@@ -1,0 +1,363 @@
+"""Steppers: their frames, how they move, and what they show."""
+
+import gc
+import json
+import re
+import subprocess
+import sys
+import weakref
+
+import numpy as np
+import pytest
+
+from comp551ad import ForwardStepper, ReverseStepper, record
+from comp551ad.show import palette, steppers
+
+
+def model(w0, w1, x):
+    a = w1 * x + w0
+    y1, y2 = np.sin(a), np.cos(a)
+    return y1, y2
+
+
+@pytest.fixture
+def trace():
+    return record(model, w0=0.5, w1=2.0, x=1.0)
+
+
+@pytest.fixture
+def backward(trace):
+    return ReverseStepper(trace, of="y2")
+
+
+@pytest.fixture
+def upward(trace):
+    return ForwardStepper(trace, wrt="w1")
+
+
+def told(stepper, *keys):
+    return [tuple(frame[key] for key in keys) for frame in stepper.frames]
+
+
+# ---------------------------------------------------------------- forward mode (S12, S13)
+
+
+def test_forward_mode_goes_node_by_node_value_and_tangent_together(upward):
+    assert told(upward, "rule", "result") == [
+        (
+            "a₁ = w0, a₂ = w1, a₃ = x",
+            "a₁ = 0.5, a₂ = 2, a₃ = 1\nȧ₁ = 0, ȧ₂ = 1, ȧ₃ = 0",
+        ),
+        ("a₄ = a₂·a₃\nȧ₄ = a₃·ȧ₂ + a₂·ȧ₃", "a₄ = 2\nȧ₄ = 1"),
+        ("a₅ = a₄ + a₁\nȧ₅ = ȧ₄ + ȧ₁", "a₅ = 2.5\nȧ₅ = 1"),
+        ("a₆ = sin a₅\nȧ₆ = ȧ₅·cos a₅", "a₆ = 0.5985\nȧ₆ = −0.8011"),
+        ("a₇ = cos a₅\nȧ₇ = −ȧ₅·sin a₅", "a₇ = −0.8011\nȧ₇ = −0.5985"),
+    ]
+    assert upward.frames[4]["numbers"] == "a₇ = cos 2.5\nȧ₇ = −1·sin 2.5"
+
+
+def test_after_a5_the_slide_drops_a4_and_a1(upward):
+    frame = upward.frames[2]
+    assert frame["note"] == "From here on a₄, ȧ₄, a₁, ȧ₁ may be discarded."
+    assert frame["drops"] == [
+        ["a4", "value"],
+        ["a4", "derivative"],
+        ["a1", "value"],
+        ["a1", "derivative"],
+    ]
+    assert frame["states"] == {
+        "done": [],
+        "current": ["a5"],
+        "discardable": ["a1", "a2", "a3", "a4"],
+    }
+
+
+def test_forward_messages_go_up_with_each_term(upward):
+    assert upward.frames[1]["messages"] == {
+        "a2-a4-0": "a₃·ȧ₂ = 1",
+        "a3-a4-1": "a₂·ȧ₃ = 0",
+    }
+    assert not any(frame["down"] for frame in upward.frames)
+
+
+def test_the_last_frame_says_what_one_pass_found(upward, backward):
+    assert upward.frames[-1]["note"].endswith(
+        "the derivatives of every output by one input: "
+        "∂y1/∂w1 = −0.8011, ∂y2/∂w1 = −0.5985."
+    )
+    assert backward.frames[-1]["note"].endswith(
+        "the derivatives of one output by every input: "
+        "∂y2/∂w0 = −0.5985, ∂y2/∂w1 = −0.5985, ∂y2/∂x = −1.197."
+    )
+
+
+# ---------------------------------------------------------------- reverse mode (S14, S15)
+
+
+def test_reverse_mode_goes_up_then_down_and_splits_the_fork(backward):
+    assert told(backward, "node", "result") == [
+        ("a1", "a₁ = 0.5, a₂ = 2, a₃ = 1"),
+        ("a4", "a₄ = 2"),
+        ("a5", "a₅ = 2.5"),
+        ("a6", "a₆ = 0.5985"),
+        ("a7", "a₇ = −0.8011"),
+        ("a7", "ā₇ = 1"),
+        ("a6", "ā₆ = 0"),
+        ("a5", "= 0"),
+        ("a5", "= −0.5985"),
+        ("a5", "ā₅ = −0.5985"),
+        ("a4", "ā₄ = −0.5985"),
+        ("a3", "ā₃ = −1.197"),
+        ("a2", "ā₂ = −0.5985"),
+        ("a1", "ā₁ = −0.5985"),
+    ]
+    assert [frame["down"] for frame in backward.frames] == [False] * 5 + [True] * 9
+
+
+def test_the_fork_path_by_path_then_the_sum(backward):
+    first, second, both = backward.frames[7:10]
+    assert first["title"] == "ā₅: path 1 of 2, through a₆"
+    assert (first["rule"], first["numbers"]) == ("ā₆·cos a₅", "= 0·cos 2.5")
+    assert first["note"] == "This edge's own derivative: ∂a₆/∂a₅ = cos a₅ = cos 2.5"
+    assert second["messages"] == {"a5-a7-0": "−ā₇·sin a₅ = −0.5985"}
+    assert first["differentiated"] == second["differentiated"] == 2
+    assert both["rule"] == "ā₅ = ā₆·cos a₅ − ā₇·sin a₅"
+    assert both["numbers"] == "ā₅ = 0·cos 2.5 − 1·sin 2.5"
+    assert both["messages"] == first["messages"] | second["messages"]
+    assert both["differentiated"] == 3
+
+
+def test_an_output_that_was_not_asked_for_has_adjoint_zero(backward):
+    assert backward.frames[6]["title"] == "ā₆: y2 doesn't depend on a₆"
+
+
+def test_evaluation_carries_values_up(backward):
+    assert backward.frames[1]["messages"] == {"a2-a4-0": "2", "a3-a4-1": "1"}
+
+
+@pytest.mark.parametrize("which", ["upward", "backward"])
+def test_states_name_each_node_once_and_only_nodes(which, request):
+    for frame in request.getfixturevalue(which).frames:
+        members = sum(frame["states"].values(), [])
+        assert len(members) == len(set(members)) <= 7
+        assert set(members) <= {f"a{k}" for k in range(1, 8)}
+        assert frame["node"] in frame["states"]["current"]
+
+
+def test_both_paths_of_a_square_written_as_a_product():
+    s = ReverseStepper(record(lambda x: x * x, 3.0))
+    assert [frame["result"] for frame in s.frames[-3:]] == ["= 3", "= 3", "ā₁ = 6"]
+    assert set(s.frames[-1]["messages"]) == {"a1-a2-0", "a1-a2-1"}
+
+
+def test_arrays_show_shapes_and_summaries():
+    t = record(lambda X, V: np.sum(np.tanh(X @ V)), np.eye(30, 4), np.eye(4, 20))
+    s = ReverseStepper(t, names="names")
+    frame = s.frames[-2]
+    assert frame["rule"] == "V̄ = Xᵀ·ā₃"
+    assert frame["result"].startswith("V̄ = 4×20, ")
+    assert frame["numbers"] == ""  # they would say the same again
+    assert frame["messages"] == {"a2-a3-1": "Xᵀ·ā₃"}
+
+
+def test_many_inputs_are_listed_up_to_a_few():
+    s = ReverseStepper(record(lambda p: sum(p), [float(k) for k in range(20)]))
+    assert s.frames[0]["result"].endswith("a₆ = 5, … and 14 more")
+
+
+def test_a_function_that_returns_its_input_has_one_frame():
+    s = ForwardStepper(record(lambda x: x, 2.0), wrt="x")
+    assert len(s) == 1
+    assert "∂x/∂x = 1" in s.frames[0]["note"]
+
+
+def test_frames_are_plain_data(upward, backward):
+    for stepper in (upward, backward):
+        assert json.loads(json.dumps(stepper.frames)) == stepper.frames
+
+
+# ---------------------------------------------------------------- moving
+
+
+def test_moving_stops_at_both_ends(backward):
+    s = backward
+    assert s.value == 0
+    s.previous()
+    assert s.value == 0
+    s.next()
+    assert s.value == 1
+    s.last()
+    assert s.value == len(s) - 1 == 13
+    s.next()
+    assert s.value == 13
+    s.previous()
+    assert s.value == 12
+    s.first()
+    assert s.value == 0
+    s.value = np.int64(5)
+    assert s.value == 5
+
+
+@pytest.mark.parametrize("step", [-1, 14, 2.0, "3", None, True])
+def test_a_value_out_of_range_says_the_range(backward, step):
+    with pytest.raises(ValueError, match="value: got .*whole number from 0 to 13"):
+        backward.value = step
+    assert backward.value == 0
+
+
+def test_a_still_out_of_range_says_the_range(backward):
+    with pytest.raises(ValueError, match="step: got 99.*from 0 to 13"):
+        backward.still(99)
+
+
+# ---------------------------------------------------------------- wrong arguments
+
+
+@pytest.mark.parametrize("kind", [ForwardStepper, ReverseStepper])
+def test_something_else_than_a_trace_is_refused(kind):
+    with pytest.raises(TypeError, match="trace: got function, expected what record"):
+        kind(model)
+
+
+def test_unknown_names_are_refused_as_the_passes_refuse_them(trace):
+    with pytest.raises(KeyError, match="wrt"):
+        ForwardStepper(trace, wrt="w9")
+    with pytest.raises(KeyError, match="of"):
+        ReverseStepper(trace, of="y9")
+    with pytest.raises(ValueError, match="of"):
+        ReverseStepper(trace)
+
+
+def test_a_trace_too_long_or_empty_is_refused():
+    def f(x):
+        for _ in range(200):
+            x = np.sin(x)
+        return x
+
+    with pytest.raises(ValueError, match="201 nodes, expected 1 to 120"):
+        ReverseStepper(record(f, 1.0))
+    with pytest.raises(ValueError, match="0 nodes"):
+        ReverseStepper(record(lambda: 1.0))
+
+
+# ---------------------------------------------------------------- text
+
+FORK = """\
+Reverse mode through model: derivatives of y2: 10 of 14
+
+ā₅: the sum over its 2 paths
+    ā₅ = ā₆·cos a₅ − ā₇·sin a₅
+    ā₅ = 0·cos 2.5 − 1·sin 2.5
+    ā₅ = −0.5985
+From here on ā₇, ā₆, a₅ may be discarded.
+"""
+
+
+def test_text_is_the_current_frame_with_the_table_so_far(backward):
+    backward.value = 9
+    text = repr(backward)
+    assert text.startswith(FORK)
+    table = [re.split(r"\s{3,}", line) for line in text.splitlines()[-7:]]
+    assert table[3] == ["w1·x", "a₄ = a₂·a₃", "2"]
+    assert table[4][3] == "ā₅ = ā₆·cos a₅ − ā₇·sin a₅"
+    assert repr(backward.still()) == text != repr(backward.still(0))
+
+
+def test_showing_changes_nothing_and_is_the_same_every_time(backward):
+    before = json.dumps(backward.frames)
+    assert backward._repr_html_() == backward._repr_html_()
+    assert repr(backward) == repr(backward)
+    assert json.dumps(backward.frames) == before and backward.value == 0
+
+
+# ---------------------------------------------------------------- HTML
+
+
+def parts(stepper):
+    """The still, and the data that the script gets."""
+    still, script = stepper._repr_html_().split("<script>")
+    data = re.fullmatch(r".*\}\)\((\{.*\})\);\n</script>", script, re.DOTALL)
+    return still, json.loads(data[1])
+
+
+def test_the_player_is_one_block_that_asks_nobody_for_anything(backward):
+    markup = backward._repr_html_()
+    assert markup.count("<script") == markup.count("</script>") == 1
+    outside = markup.replace("http://www.w3.org/2000/svg", "")
+    assert "http" not in outside and "@import" not in outside
+    assert "url(" not in outside
+
+
+def test_the_still_in_it_has_neither_script_nor_style_sheet(backward):
+    still, _ = parts(backward)
+    assert still.count("<img ") == 1 and 'alt="Reverse mode through model' in still
+    assert "<style" not in still and "<svg" not in still and "<button" not in still
+    assert "∂y2/∂w1 = −0.5985" in still
+    assert still.count("<tr>") == 8
+
+
+def test_the_script_gets_the_frames_and_where_to_start(backward):
+    backward.value = 3
+    _, data = parts(backward)
+    assert data["frames"] == backward.frames
+    assert (data["start"], data["count"], data["down"]) == (3, 7, True)
+    assert palette.CURRENT_FILL in data["css"] and "$" not in data["css"]
+
+
+def test_labels_can_not_end_the_script():
+    name = "</script><!--<script>&"
+    t = record(lambda p: p[name] * p["b"], {name: 2.0, "b": 3.0})
+    s = ReverseStepper(t)
+    markup = s._repr_html_()
+    assert markup.count("<script") == markup.count("</script>") == 1
+    assert "<!--" not in markup
+    assert steppers._json("\u2028") == '"\\u2028"'
+    assert parts(s)[1]["frames"] == s.frames
+    assert "</script><!--<script>" in s.frames[0]["rule"]
+
+
+def test_a_still_shows_its_own_frame(backward):
+    markup = backward.still(7)._repr_html_()
+    assert "<script" not in markup
+    assert "Step 8 of 14. ā₅: path 1 of 2, through a₆" in markup
+    assert "∂a₆/∂a₅ = cos a₅" in markup
+    assert "−1.197" not in markup  # found later
+    assert markup != backward.still(8)._repr_html_()
+
+
+def test_a_player_of_twenty_nodes_is_small():
+    def f(w, x):
+        for _ in range(9):
+            x = np.sin(w * x)
+        return x
+
+    s = ReverseStepper(record(f, 0.7, 1.1))
+    assert len(s.rows.rows) == 20
+    assert len(s._repr_html_().encode()) < 150_000
+    assert len(steppers._shipped("player.js").encode()) < 15_000
+
+
+def test_a_long_pass_plays_faster(backward):
+    s = ForwardStepper(record(lambda p: sum(p), [1.0] * 59), wrt="p[0]")
+    assert parts(backward)[1]["pace"] > parts(s)[1]["pace"] >= 500
+
+
+# ---------------------------------------------------------------- memory
+
+
+def test_nothing_keeps_a_stepper_that_was_shown(trace):
+    s = ReverseStepper(trace, of="y2")
+    s._repr_html_(), repr(s)
+    gone = weakref.ref(s)
+    del s
+    gc.collect()
+    assert gone() is None
+
+
+def test_importing_steppers_imports_nothing_that_draws():
+    code = (
+        "import sys, comp551ad.show.steppers; "
+        "print({'matplotlib', 'ipywidgets', 'graphviz', 'IPython'} & set(sys.modules))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert run.stdout.strip() == "set()", run.stderr
