@@ -11,8 +11,8 @@ calculus at all. It is never exact. Two things are wrong with it, and they pull 
 
 1. *Two steps.* The five-point formula with h/2 is about 16 times closer than with h, so
    that the distance between the two is about 15 times the error that is left. Twice that
-   distance goes into the bar, which leaves room even for the one-sided formula, where
-   the distance is the error itself.
+   distance goes into the bar: room enough even for (f(x+h) - f(x)) / h, where it is the
+   error itself.
 2. *The kink.* At a kink (relu at 0) the slopes to the left and to the right differ, and
    a symmetric formula gives their mean for every h: two steps agree and both are wrong.
    So the slopes to both sides are taken apart, and half of what lies between them goes
@@ -183,7 +183,10 @@ def measure(along, h, size, noise, formula):
     # Without a kink the gap between the slopes to the right and to the left shrinks like
     # h^3, to an eighth, which cancels here. A kink's own gap is the same for every h.
     kink = (8 * _gap(along, h / 2) - _gap(along, h)) / 7
-    truncation = 2 * abs(fine - coarse)
+    # A simpler formula is beside the five-point one as well: at some h its two largest
+    # errors cancel, and then its own two steps agree by accident.
+    best = _five_point(along, h / 2)
+    truncation = 2 * max(abs(fine - coarse), abs(fine - best))
     if abs(kink) / 2 > rounding:  # one that is smaller can't be told from noise
         truncation += abs(kink) / 2
     return Measurement(h, fine, truncation, rounding)

@@ -40,17 +40,36 @@ def test_no_false_alarm_on_iris(scale):
         assert not report.kinks and not report.mistake
 
 
-def test_error_of_1e7_is_caught_in_each_of_96_parameters():
+@pytest.mark.parametrize("seed", [0, 1, 2, 3])
+def test_error_of_1e7_is_caught_in_each_of_96_parameters(seed):
+    """Planted in a half of them and then in the other: caught there and only there."""
     point = iris_point(seed=1, scale=0.1)
     right = np.concatenate([g.ravel() for g in gradients(X, Y, *point)])
-    for k in range(96):
-        planted = right.copy()
-        planted[k] *= 1 + 1e-7
-        dW, dV = planted[:48].reshape(16, 3), planted[48:].reshape(3, 16)
+    half = np.random.default_rng(seed).permutation(96) < 48
+    for planted in (half, ~half):
+        claim = right * (1 + 1e-7 * planted)
+        dW, dV = claim[:48].reshape(16, 3), claim[48:].reshape(3, 16)
         report = check_gradient(iris_cost, (dW, dV), point, names=("W", "V"))
-        place = f"W[{k // 3}, {k % 3}]" if k < 48 else f"V[{(k - 48) // 16}, {k % 16}]"
-        assert [c.name for c in report.wrong] == [place]
-        assert report.worst.relative_error == pytest.approx(1e-7, rel=0.5)
+        names = [f"W[{m}, {c}]" for m in range(16) for c in range(3)]
+        names += [f"V[{d}, {m}]" for d in range(3) for m in range(16)]
+        assert [c.name for c in report.coordinates] == names
+        assert [c.name for c in report.wrong] == [
+            names[k] for k in np.where(planted)[0]
+        ]
+        assert not report.unjudged and not report.kinks
+        for coordinate in report.wrong:
+            assert coordinate.relative_error == pytest.approx(1e-7, rel=0.5)
+
+
+def test_one_error_of_1e7_is_named():
+    point = iris_point(seed=1, scale=0.1)
+    dW, dV = gradients(X, Y, *point)
+    dV[2, 5] *= 1 + 1e-7
+    report = check_gradient(iris_cost, (dW, dV), point, names=("W", "V"))
+    assert [c.name for c in report.wrong] == [
+        "V[2, 5]"
+    ] and report.worst.name == "V[2, 5]"
+    assert report.mistake == "V: only 1 of 48 is wrong"
 
 
 def test_what_would_be_missed_is_said():

@@ -1,0 +1,170 @@
+"""Slopes by differences: the formulas, and the bars that must hold the truth."""
+
+import math
+
+import numpy as np
+import pytest
+
+from comp551ad import differences
+from comp551ad.differences import Function, find_slope, finite_difference
+
+CHOICES = ["forward", "central", "five-point"]
+
+
+def slope_of(f, x, method="five-point"):
+    function = Function(f, x)
+    formula, _ = differences.choose_formula(method)
+    with np.errstate(all="ignore"):
+        noise = function.noise()
+        return find_slope(function.along(0), abs(float(x)), noise, formula)
+
+
+# ---------------------------------------------------------------- finite_difference
+
+
+def test_formulas_and_their_orders():
+    for method, order in [("forward", 1), ("central", 2), ("five-point", 4)]:
+        errors = [
+            abs(finite_difference(np.exp, 0.3, method, h) - math.exp(0.3))
+            for h in (0.1, 0.05)
+        ]
+        assert math.log2(errors[0] / errors[1]) == pytest.approx(order, abs=0.1)
+    assert finite_difference(np.exp, 0.3, "complex", 1e-30) == math.exp(0.3)
+    assert finite_difference(np.square, 3.0, "forward", h=0.5) == 6.5
+    for method, accuracy in [
+        ("forward", 1e-7),
+        ("central", 1e-9),
+        ("five-point", 1e-11),
+    ]:
+        assert finite_difference(np.exp, 0.3, method) == pytest.approx(
+            math.exp(0.3), rel=accuracy
+        )
+
+
+def test_outside_the_domain_is_nan():
+    found = finite_difference(lambda x: np.sum(np.log(x)), np.array([1.0, 0.01]), h=0.1)
+    assert np.isnan(found[1]) and found[0] == pytest.approx(1, rel=0.01)
+
+
+@pytest.mark.parametrize("h", [0, -1.0, math.nan, math.inf, "1", True])
+def test_a_step_that_is_no_step(h):
+    with pytest.raises(ValueError, match="h must be a positive number"):
+        finite_difference(np.sin, 1.0, h=h)
+
+
+def test_the_structure_of_x_comes_back():
+    x = {"W": np.ones((2, 3)), "rest": [(2.0, 3), np.float64(4)]}
+
+    def f(x):
+        (a, b), c = x["rest"]
+        return np.sum(x["W"]) * a * b * c
+
+    found = finite_difference(f, x, method="five-point")
+    assert list(found) == ["W", "rest"] and type(found["rest"][0]) is tuple
+    np.testing.assert_allclose(found["W"], np.full((2, 3), 24.0), rtol=1e-11)
+    (a, b), c = found["rest"]
+    assert (a, b, c) == pytest.approx((72, 48, 36), rel=1e-11)
+
+
+# ---------------------------------------------------------------- the bar
+
+
+SMOOTH = {
+    "sin": (np.sin, np.cos),
+    "exp": (np.exp, np.exp),
+    "tanh": (np.tanh, lambda x: 1 - np.tanh(x) ** 2),
+    "log": (lambda x: np.log(np.abs(x)), lambda x: 1 / x),
+    "1/x": (lambda x: 1 / x, lambda x: -1 / x**2),
+    "sin x^2": (lambda x: np.sin(x * x), lambda x: 2 * x * np.cos(x * x)),
+    "steep": (lambda x: np.arctan(1e3 * x), lambda x: 1e3 / (1 + 1e6 * x * x)),
+    "x|x|": (lambda x: x * np.abs(x), lambda x: 2 * np.abs(x)),
+    "relu": (lambda x: np.maximum(x, 0), lambda x: 1.0 * (x > 0)),
+}
+
+
+@pytest.mark.parametrize("method", CHOICES)
+@pytest.mark.parametrize("name", SMOOTH)
+def test_the_bar_holds_the_truth(name, method):
+    f, derivative = SMOOTH[name]
+    random = np.random.default_rng(0)
+    for _ in range(20):
+        x = random.standard_normal() * 10 ** random.uniform(-6, 1)
+        slope, truth = slope_of(f, x, method), derivative(x)
+        assert slope.sides is None
+        assert abs(slope.estimate - truth) <= slope.bar
+        # Sharp enough to be of use: as sharp as asked for, or as rounding allows.
+        sharp = {"forward": 1e-4, "central": 1e-6}.get(method, differences.SHARP)
+        rounding = 1e-12 * max(1.0, abs(f(x))) / min(1.0, abs(x))
+        assert slope.bar <= sharp * abs(truth) + rounding
+
+
+def test_a_bar_is_sharp_and_cheap():
+    function = Function(np.exp, 0.3)
+    formula, _ = differences.choose_formula("five-point")
+    slope = find_slope(function.along(0), 0.3, function.noise(), formula)
+    assert abs(slope.estimate - math.exp(0.3)) <= slope.bar < 1e-7
+    # 2 at x, 8 for the noise, and 6 for the slope: h/2, h and 2h to both sides.
+    assert function.calls == 16
+
+
+def test_a_longer_step_that_sees_too_little_is_contradicted():
+    """At x = 1e6 the first steps go over 1300 periods of the sine."""
+    slope = slope_of(np.sin, 1e6)
+    assert abs(slope.estimate - math.cos(1e6)) <= slope.bar < 1e-6
+
+
+@pytest.mark.parametrize("method", CHOICES)
+def test_a_kink_has_two_slopes(method):
+    cases = [
+        (lambda x: np.maximum(x, 0), 0.0, (0, 1)),
+        (np.abs, 0.0, (-1, 1)),
+        (lambda x: np.sin(3 * x) + 2 * np.abs(x), 0.0, (1, 5)),
+        (lambda x: np.maximum(x * x, x), 1.0, (1, 2)),
+    ]
+    for f, x, expected in cases:
+        slope = slope_of(f, x, method)
+        assert slope.sides == pytest.approx(expected, abs=slope.bar + 1e-15)
+        assert slope.bar < 1e-4
+
+
+@pytest.mark.parametrize("distance", [1e-2, 1e-5, 1e-8])
+def test_a_kink_nearby_is_none_here(distance):
+    for x, expected in ((distance, 1.0), (-distance, -1.0)):
+        slope = slope_of(np.abs, x)
+        assert slope.sides is None
+        assert abs(slope.estimate - expected) <= slope.bar < 1e-6
+
+
+@pytest.mark.parametrize("f", [np.sqrt, np.sign, lambda x: np.sqrt(np.abs(x))])
+def test_no_slope_is_found_where_there_is_none(f):
+    slope = slope_of(f, 0.0)
+    assert math.isnan(slope.estimate) and slope.bar == math.inf
+
+
+# ---------------------------------------------------------------- f near x
+
+
+def test_noise_is_measured():
+    exact = Function(lambda x: 3.0 * x, 1.0).noise()
+    assert 0 < exact < 1e-15
+    hidden = Function(lambda x: (1e8 + np.sin(x)) - 1e8, 1.0).noise()
+    assert 1e-9 < hidden < 1e-7
+    single = Function(lambda x: np.sin(np.float32(x)), 1.0).noise()
+    assert 1e-8 < single < 1e-6
+
+
+def test_a_line_through_x():
+    function = Function(
+        lambda p: p["a"] ** 2 * np.sum(p["B"]), {"a": 3, "B": np.ones(2)}
+    )
+    assert function.names == ["a", "B"] and function.value == 18
+    along = function.along(slice(1, 3), np.array([1.0, -0.5]))
+    assert along(2.0) == 27 and along(0.0) == 18
+    calls = function.calls
+    assert along(2.0) == 27 and function.calls == calls  # remembered
+    np.testing.assert_array_equal(function.vector, [3, 1, 1])
+
+
+def test_where_f_refuses_it_is_nan():
+    along = Function(math.log, 1.0).along(0)
+    assert math.isnan(along(-2.0)) and along(1.0) == math.log(2)
