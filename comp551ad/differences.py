@@ -24,7 +24,8 @@ larger part it halves h, where rounding is the larger part it doubles h, and it 
 when the bar is small enough or when it comes back to an h that it knows. If the bar
 stays wide, f is not smooth here, and the slopes to both sides are what can be said.
 
-A bar is no proof: what f does between the points it is asked at, nobody sees.
+A bar is no proof. What f does between the points it is asked at, nobody sees; and where
+f hides its noise (1 - cos x near 0, float32 inside), the bar may come out too small.
 
 It reads NumPy and nothing of ours; `gradcheck`, notebooks and tests may read it.
 """

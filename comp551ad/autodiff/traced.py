@@ -303,6 +303,8 @@ def _take(x, index):
 def _where(condition, *choices):
     if len(choices) != 2:
         raise TraceError("np.where(condition) alone can't be traced: give both choices")
+    if type(condition) is Traced:
+        _note_decision((condition,), "where")
     condition = np.array(plain(condition), dtype=bool)
     if type(choices[0]) is not Traced and type(choices[1]) is not Traced:
         return np.where(condition, *choices)
