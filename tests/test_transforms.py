@@ -246,7 +246,7 @@ def test_grad_wants_one_number(out, words):
         b"x",
         {1.0},
     ],
-    ids=lambda a: repr(a)[:24],
+    ids=lambda a: repr(a)[:17],
 )
 def test_arguments_that_cannot_be_differentiated_by(argument):
     calls = [

@@ -16,6 +16,7 @@ import numpy as np
 
 from .primitives import ndim_of, shape_of, with_gap
 from .trace import Node, Trace, operands_of, parameters_of
+from .traced import Traced, as_input
 
 
 def push_forward(rows, seeds, many=False) -> list:
@@ -129,12 +130,14 @@ class ForwardPass:
 
 def full(derivative, value):
     """A derivative at the size of its value, as a float or an array of its own."""
-    if derivative is None:
-        derivative = 0.0
     shape = shape_of(value)
-    if not shape:
-        return float(derivative)
-    return np.array(np.broadcast_to(derivative, shape))
+    if derivative is None:
+        return np.zeros(shape) if shape else 0.0
+    if shape_of(derivative) != shape:
+        derivative = np.broadcast_to(derivative, shape)
+    if type(derivative) is Traced:  # a pass inside another derivative
+        return derivative
+    return np.array(derivative) if shape else float(derivative)
 
 
 def forward(trace: Trace, wrt=None, seed=None) -> ForwardPass:
@@ -175,9 +178,9 @@ def read_seed(seed, value, name):
                 "shape: the direction (forward) or the weights of the entries (reverse)"
             )
         return 1.0
-    array = np.array(seed, dtype=float)
-    if array.shape != shape:
+    seed = as_input(seed, lambda: "seed")
+    if shape_of(seed) != shape:
         raise ValueError(
-            f"seed: got shape {array.shape}, expected {shape}, the shape of {name}"
+            f"seed: got shape {shape_of(seed)}, expected {shape}, the shape of {name}"
         )
-    return array if shape else float(array)
+    return seed

@@ -42,10 +42,12 @@ Reads: ``primitive`` (what an entry is made of), ``comp551ad.functions``. Read b
 ``autodiff`` and ``show``.
 """
 
+import functools
 import operator
 from collections.abc import Callable
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
 from comp551ad import functions as fn
 
@@ -150,6 +152,7 @@ def _binary(low=-1.3, high=1.7):
 
 
 def _divide(a, b):
+    """a / b. Rules, too, divide with it wherever both may be Python's floats."""
     try:
         return a / b
     except ZeroDivisionError:  # Python floats raise where NumPy gives inf or nan
@@ -186,8 +189,8 @@ multiply = elementwise(
 divide = elementwise(
     "divide",
     _divide,
-    lambda g, y, a, b: g / b,
-    lambda g, y, a, b: -g * y / b,
+    lambda g, y, a, b: _divide(g, b),
+    lambda g, y, a, b: _divide(-g * y, b),
     functions=(np.divide,),
     notation=Notation(
         "{0}/{1}", r"\frac{{{0}}}{{{1}}}", "{0} / {1}", PRODUCT, (PRODUCT, PREFIX)
@@ -268,14 +271,14 @@ expm1 = elementwise(
 log = elementwise(
     "log",
     np.log,
-    lambda g, y, x: g / x,
+    lambda g, y, x: _divide(g, x),
     notation=prefix("log"),
     examples=_unary(low=0.4, high=2.1),
 )
 log1p = elementwise(
     "log1p",
     np.log1p,
-    lambda g, y, x: g / (1.0 + x),
+    lambda g, y, x: _divide(g, 1.0 + x),
     notation=call("log1p"),
     examples=_unary(low=-0.6),
 )
@@ -627,8 +630,11 @@ tie_share = define(
 for _name, _function, _alias in (("max", np.max, np.amax), ("min", np.min, np.amin)):
     reduction(
         _name,
-        lambda x, axis=None, keepdims=False, reduce=_function: reduce(
-            x, axis=axis, keepdims=keepdims
+        functools.partial(
+            lambda reduce, x, axis=None, keepdims=False: reduce(
+                x, axis=axis, keepdims=keepdims
+            ),
+            _function,
         ),
         lambda t, y, x, axis, keepdims=False: np.sum(
             t * _share(x, y, axis, keepdims), axis=axis, keepdims=keepdims
@@ -641,7 +647,26 @@ for _name, _function, _alias in (("max", np.max, np.amax), ("min", np.min, np.am
 
 
 def _degrees(x, y, ddof):
-    return _count(x, y) - ddof
+    return np.float64(_count(x, y) - ddof)  # by which 2 / 0 is inf
+
+
+def _is_plain(x):
+    return isinstance(x, float | np.ndarray)
+
+
+def _std(x, axis=None, ddof=0, keepdims=False):
+    """np.std, but 0 where all are equal: NumPy may leave 1e-17, whose slope is not 0."""
+    y = np.std(x, axis=axis, ddof=ddof, keepdims=keepdims)
+    if not _is_plain(x) or not np.size(x):
+        return y
+    equal = np.ptp(x, axis=axis, keepdims=keepdims) == 0
+    return np.where(equal, np.minimum(y, 0.0), y)[()]
+
+
+def _norm(x, axis=None, keepdims=False):
+    if not _is_plain(x):  # inside another derivative it is one operation as well
+        return np.linalg.norm(x, axis=axis, keepdims=keepdims)
+    return np.sqrt(np.sum(np.square(x), axis=axis, keepdims=keepdims))
 
 
 def _centred(x, axis):
@@ -665,9 +690,7 @@ var = reduction(
 )
 std = reduction(
     "std",
-    lambda x, axis=None, ddof=0, keepdims=False: np.std(
-        x, axis=axis, ddof=ddof, keepdims=keepdims
-    ),
+    _std,
     lambda t, y, x, axis, ddof=0, keepdims=False: fn.safe_divide(
         np.sum(_centred(x, axis) * t, axis=axis, keepdims=keepdims),
         _degrees(x, y, ddof) * y,
@@ -680,9 +703,7 @@ std = reduction(
 )
 norm = reduction(
     "norm",
-    lambda x, axis=None, keepdims=False: np.sqrt(
-        np.sum(np.square(x), axis=axis, keepdims=keepdims)
-    ),
+    _norm,
     lambda t, y, x, axis, keepdims=False: fn.safe_divide(
         np.sum(x * t, axis=axis, keepdims=keepdims), y
     ),
@@ -763,7 +784,7 @@ def _known_shape(parameters, values):
     shape = tuple(operator.index(n) for n in shape)
     if shape.count(-1) == 1:
         others = int(np.prod([n for n in shape if n != -1]))
-        filled = size_of(values[0]) // others if others else 0
+        filled = size_of(values[0]) // others if others else -1
         shape = tuple(filled if n == -1 else n for n in shape)
     return {"shape": shape}
 
@@ -1019,12 +1040,15 @@ def composite(function):
 
 
 @composite(np.ravel)
-def _ravel(a):
-    return np.reshape(a, (-1,))
+def _ravel(a, order="C"):
+    if order not in ("C", "F"):
+        raise TypeError(f"got order={order!r}, expected 'C' or 'F'")
+    return np.reshape(a if order == "C" else np.transpose(a), (-1,))
 
 
 @composite(np.clip)
-def _clip(a, a_min=None, a_max=None):
+def _clip(a, a_min=None, a_max=None, *, min=None, max=None):
+    a_min, a_max = min if a_min is None else a_min, max if a_max is None else a_max
     a = a if a_min is None else np.maximum(a, a_min)
     return a if a_max is None else np.minimum(a, a_max)
 
@@ -1032,6 +1056,7 @@ def _clip(a, a_min=None, a_max=None):
 @composite(np.swapaxes)
 def _swapaxes(a, axis1, axis2):
     axes = list(range(np.ndim(a)))
+    axis1, axis2 = (normalize_axis_index(axis, len(axes)) for axis in (axis1, axis2))
     axes[axis1], axes[axis2] = axes[axis2], axes[axis1]
     return np.transpose(a, tuple(axes))
 

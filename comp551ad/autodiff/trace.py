@@ -23,7 +23,15 @@ from typing import Any
 import numpy as np
 
 from . import trees
-from .traced import Traced, TraceError, as_input, is_number, new_tape
+from .traced import (
+    Traced,
+    TraceError,
+    as_constant,
+    as_input,
+    is_number,
+    kind_of,
+    new_tape,
+)
 
 _LABEL = re.compile(r"a([1-9]\d*)")
 
@@ -168,6 +176,9 @@ def record(f, /, *args, **kwargs) -> Trace:
         inputs = tuple(names)
         result, local = call_and_see_locals(f, bound)
         outputs, values = read_outputs(result, tape)
+    for row in tape.rows:  # the passes read the values again
+        if type(row[1]) is np.ndarray:
+            row[1].setflags(write=False)
     for name, value in local_names(local, tape, set(names.values())):
         names.setdefault(value.index, name)
     return Trace(
@@ -217,14 +228,20 @@ def read_outputs(result, tape) -> tuple[list[int | None], list]:
         if type(leaf) is Traced and leaf.tape is tape:
             rows.append(leaf.index)
             values.append(leaf.value)
-        elif is_number(leaf) or isinstance(leaf, bool | np.ndarray):
-            rows.append(None)
-            values.append(leaf)
-        else:
+            continue
+        if type(leaf) is Traced:  # a constant, if it belongs to a tape further out
+            leaf = as_constant(leaf, tape, "the function's output")
+        elif not isinstance(leaf, bool | int | float | np.generic | np.ndarray) or (
+            np.asarray(leaf).dtype.kind not in "fiub"
+        ):
             raise TraceError(
-                f"the function returned {type(leaf).__name__}, expected numbers, arrays, "
-                "or a tuple, list or dict of them"
+                f"the function returned {kind_of(leaf)}, expected real numbers, arrays of "
+                "them, or a tuple, list or dict of these"
             )
+        elif not isinstance(leaf, np.ndarray):
+            leaf = np.asarray(leaf)[()]
+        rows.append(None)
+        values.append(leaf)
     return rows, values
 
 

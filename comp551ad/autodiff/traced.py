@@ -21,6 +21,7 @@ Reads: ``primitives``. Read by: ``trace`` and ``transforms``.
 """
 
 import contextlib
+import inspect
 import math
 import operator
 import sys
@@ -64,9 +65,12 @@ class Tape:
         self.decisions = [] if watch else None  # where values became plain answers
 
     def write(self, row) -> "Traced":
+        rows, index = self.rows, len(self.rows)
         self.append(row)
+        while rows[index] is not row:  # another thread wrote in between
+            index += 1
         traced = Traced()
-        traced.value, traced.index, traced.tape = row[1], len(self.rows) - 1, self
+        traced.value, traced.index, traced.tape = row[1], index, self
         return traced
 
     def add_input(self, value) -> "Traced":
@@ -99,6 +103,10 @@ def new_tape(watch=False):
     _this_thread.level = level
     try:
         yield tape
+    except ValueError as error:  # NumPy's, for z[0] = a: it hides the refusal
+        if isinstance(error.__cause__, TraceError):
+            raise error.__cause__ from None
+        raise
     finally:
         _this_thread.level = level - 1
         tape.close()
@@ -115,9 +123,9 @@ def as_input(value, name):
     if type(value) is Traced or type(value) is float:
         return value
     array = np.asarray(value)
-    if array.dtype.kind not in "fiu":
+    if array.dtype.kind not in "fiu" or _means_something_else(value):
         raise TraceError(
-            f"{name()}: got {_kind(value)}, expected real numbers (float or int, or an "
+            f"{name()}: got {kind_of(value)}, expected real numbers (float or int, or an "
             "array of them); convert it with np.asarray(…, dtype=float), or keep it out "
             "of the arguments to differentiate by"
         )
@@ -135,13 +143,18 @@ def is_number(value) -> bool:
     )
 
 
+def _means_something_else(value):
+    """Masked arrays, matrices, arrays with units: as plain numbers they would be wrong."""
+    return isinstance(value, np.ndarray) and type(value) not in (np.ndarray, np.memmap)
+
+
 def _frozen_copy(array):
     copy = np.array(array, dtype=np.float64)
     copy.setflags(write=False)
     return copy
 
 
-def _constant(value, tape, name):
+def as_constant(value, tape, name):
     """A constant operand, in a form that nobody can change under the tape's feet."""
     kind = type(value)
     if kind is float:
@@ -154,7 +167,8 @@ def _constant(value, tape, name):
         if value.dtype.kind in "fiub":
             return _frozen_copy(value) if value.shape else float(value)
     elif isinstance(value, int | float | np.floating | np.integer | np.bool_):
-        return float(value)
+        if not isinstance(value, np.timedelta64):
+            return float(value)
     elif kind is Traced:
         outer = value.tape
         if outer.open and outer.level < tape.level and outer.thread == tape.thread:
@@ -164,11 +178,11 @@ def _constant(value, tape, name):
             "its own inputs and constants only (pass the value in as an argument)"
         )
     elif isinstance(value, list | tuple):
-        return _constant(_array_of(value, name), tape, name)
-    elif isinstance(value, np.ndarray) and value.dtype.kind in "fiub":
+        return as_constant(_array_of(value, name), tape, name)
+    elif kind is np.memmap and value.dtype.kind in "fiub":
         return _frozen_copy(value)
     raise TraceError(
-        f"{name}: got {_kind(value)} as an operand, expected real numbers or an array "
+        f"{name}: got {kind_of(value)} as an operand, expected real numbers or an array "
         "of them; convert it with np.asarray(…, dtype=float)"
     )
 
@@ -178,10 +192,12 @@ def _array_of(value, name):
     try:
         return np.asarray(value)
     except ValueError as error:
-        raise TraceError(f"{name}: got a list that is no array: {error}") from None
+        raise TraceError(
+            f"{name}: got a list that is no array, expected rows of equal length: {error}"
+        ) from None
 
 
-def _kind(value):
+def kind_of(value):
     dtype = getattr(value, "dtype", None)
     name = type(value).__name__
     return f"{name} of {dtype}" if isinstance(value, np.ndarray) else f"{name}"
@@ -210,7 +226,7 @@ def apply(primitive, operands, parameters=None):
             values.append(operand.value)
             row.append(operand.index)
         else:
-            constant = _constant(operand, tape, primitive.name)
+            constant = as_constant(operand, tape, primitive.name)
             values.append(constant)
             row.append(constant)
     if primitive.prepare is not None:
@@ -236,7 +252,7 @@ def call_primitive(primitive, args, kwargs):
     if primitive.variadic:
         if not isinstance(args[0], list | tuple):
             raise TraceError(
-                f"{primitive.name}: got {_kind(args[0])}, expected a list of the "
+                f"{primitive.name}: got {kind_of(args[0])}, expected a list of the "
                 "operands, such as [a, b]"
             )
         operands, rest = tuple(args[0]), args[1:]
@@ -303,8 +319,7 @@ def _take(x, index):
 def _where(condition, *choices):
     if len(choices) != 2:
         raise TraceError("np.where(condition) alone can't be traced: give both choices")
-    if type(condition) is Traced:
-        _note_decision((condition,), "where")
+    _note_decision((condition,), "where")
     condition = np.array(plain(condition), dtype=bool)
     if type(choices[0]) is not Traced and type(choices[1]) is not Traced:
         return np.where(condition, *choices)
@@ -331,6 +346,19 @@ def _outer(a, b, out=None):
     return apply(PRIMITIVES["outer"], (np.ravel(a), np.ravel(b)))
 
 
+def _concatenate(arrays, axis=0, **rest):
+    if axis is None and isinstance(arrays, list | tuple):
+        arrays, axis = [np.ravel(a) for a in arrays], 0
+    return call_primitive(PRIMITIVES["concatenate"], (arrays,), {"axis": axis, **rest})
+
+
+def _full_like(a, fill_value):
+    shape = np.shape(a)
+    if type(fill_value) is Traced:
+        return np.broadcast_to(fill_value, shape)
+    return np.full(shape, fill_value, dtype=float)
+
+
 # Functions whose arguments need more sorting than ``call_primitive`` does.
 _SPECIAL = {
     np.power: _raise,
@@ -338,6 +366,8 @@ _SPECIAL = {
     np.linalg.norm: _norm,
     np.dot: _dot,
     np.outer: _outer,
+    np.concatenate: _concatenate,
+    np.full_like: _full_like,
     operator.getitem: _take,
 }
 
@@ -346,7 +376,7 @@ _SPECIAL = {
 # These ask about values and shapes; their answers are plain, not traced.
 _QUESTIONS = {
     np.shape, np.ndim, np.size,
-    np.zeros_like, np.ones_like, np.full_like, np.empty_like,
+    np.zeros_like, np.ones_like, np.empty_like,
     np.result_type, np.iscomplexobj, np.isrealobj,
 }  # fmt: skip
 _COMPARISONS = {
@@ -361,16 +391,23 @@ def _answer(function, args, kwargs):
     """Call ``function`` on plain numbers; note where, if it looked at values."""
     if function in _COMPARISONS:
         _note_decision(args, function.__name__)
-    args = [[plain(x) for x in a] if type(a) is list else plain(a) for a in args]
+    args = [_plain_list(a) for a in args]
     return function(*args, **{key: plain(a) for key, a in kwargs.items()})
 
 
+def _plain_list(value):
+    return [plain(x) for x in value] if type(value) is list else plain(value)
+
+
 def _note_decision(operands, name):
+    watching = set()  # every tape notes a question once
     for operand in operands:
         while type(operand) is Traced:
             if operand.tape.decisions is not None:
-                operand.tape.decisions.append((name, *_line_outside()))
+                watching.add(operand.tape)
             operand = operand.value
+    for tape in watching:
+        tape.decisions.append((name, *_line_outside()))
 
 
 def _line_outside():
@@ -386,9 +423,10 @@ def _line_outside():
     return "?", 0
 
 
-def _compare(function):
+def _compare(question, name):
     def method(self, other):
-        return _answer(function, (self, other), {})
+        _note_decision((self, other), name)
+        return question(plain(self), _plain_list(other))
 
     return method
 
@@ -410,11 +448,15 @@ def _binary(primitive):
             row = (primitive, value, self.index, other)
         else:
             return apply(primitive, (self, other))
-        tape.append(
-            row
+        rows = (
+            tape.rows
         )  # as Tape.write does; written out, for this is the busiest place
+        index = len(rows)
+        tape.append(row)
+        while rows[index] is not row:
+            index += 1
         traced = Traced()
-        traced.value, traced.index, traced.tape = value, len(tape.rows) - 1, tape
+        traced.value, traced.index, traced.tape = value, index, tape
         return traced
 
     def reflected(self, other):
@@ -454,7 +496,9 @@ class Traced:
     """
 
     __slots__ = ("value", "index", "tape")
-    __hash__ = None
+
+    def __format__(self, spec):
+        return format(plain(self), spec) if spec else repr(self)
 
     def __repr__(self):
         return f"<traced a{self.index + 1} = {plain(self.value)!r}>"
@@ -474,7 +518,9 @@ class Traced:
     def __abs__(self):
         return apply(PRIMITIVES["abs"], (self,))
 
-    def __pow__(self, exponent):
+    def __pow__(self, exponent, modulus=None):
+        if modulus is not None:
+            raise TraceError("pow(a, b, n) can't be traced: write a ** b without n")
         return _raise(self, exponent)
 
     def __rpow__(self, base):
@@ -531,12 +577,17 @@ class Traced:
             except TypeError as error:
                 if isinstance(error, TraceError):
                     raise
+                if error.__traceback__.tb_next is None:  # the call itself
+                    error = (
+                        f"expected {inspect.signature(definition)}; leave out the rest"
+                    )
                 raise TraceError(
-                    f"np.{function.__name__}: these arguments can't be traced ({error})"
+                    f"np.{function.__name__}: these arguments can't be traced, {error}"
                 ) from None
         if function in _QUESTIONS or function in _COMPARISONS:
             return _answer(function, args, kwargs)
-        raise _no_such_function(f"np.{function.__name__}")
+        module = function.__module__.replace("numpy", "np", 1)
+        raise _no_such_function(f"{module}.{function.__name__}")
 
     # -- methods and attributes of arrays
     shape = property(lambda self: shape_of(self.value))
@@ -575,22 +626,31 @@ class Traced:
 
     def __len__(self):
         if not self.shape:
-            raise TraceError("len() of a traced number: it has no length")
+            raise TraceError(
+                "len() of a traced number, or a loop over it: it has no length; pass an "
+                "array, or use the number itself"
+            )
         return self.shape[0]
 
     # -- questions about values
-    __lt__ = _compare(np.less)
-    __le__ = _compare(np.less_equal)
-    __gt__ = _compare(np.greater)
-    __ge__ = _compare(np.greater_equal)
-    __eq__ = _compare(np.equal)
-    __ne__ = _compare(np.not_equal)
+    __lt__ = _compare(operator.lt, "less")
+    __le__ = _compare(operator.le, "less_equal")
+    __gt__ = _compare(operator.gt, "greater")
+    __ge__ = _compare(operator.ge, "greater_equal")
+    __eq__ = _compare(operator.eq, "equal")
+    __ne__ = _compare(operator.ne, "not_equal")
 
     # -- what would lose the trace
     _math = "use NumPy's function (np.sin for math.sin), which is traced"
-    __float__ = _refuse("float(a), or a function of math,", _math)
+    __float__ = _refuse(
+        "float(a), a function of math, or z[0] = a",
+        _math + "; build arrays with np.stack([a, b])",
+    )
+    __trunc__ = _refuse("math.trunc(a)", "its derivative is zero; leave it out")
     __int__ = _refuse("int(a)", "it would cut the derivative; keep a as it is")
-    __complex__ = _refuse("complex(a)", "only real numbers are differentiated")
+    __complex__ = _refuse(
+        "complex(a)", "only real numbers are; write its real and imaginary parts apart"
+    )
     __index__ = _refuse(
         "a traced value as an integer", "keep indices outside arguments"
     )
@@ -606,17 +666,29 @@ class Traced:
     )
     __contains__ = _refuse("x in a", "use np.any(a == x)")
     __round__ = _refuse("round(a)", "its derivative is zero; leave it out")
-    __floordiv__ = __rfloordiv__ = _refuse("a // b", "its derivative is zero")
+    __floordiv__ = __rfloordiv__ = __ifloordiv__ = _refuse(
+        "a // b", "its derivative is zero; use a / b, or leave it out"
+    )
+    __and__ = __rand__ = __iand__ = _refuse("a & b", "use np.where, on comparisons")
+    __or__ = __ror__ = __ior__ = _refuse("a | b", "use np.where, on comparisons")
+    __xor__ = __rxor__ = __ixor__ = _refuse("a ^ b", "write a power as a ** b")
+    __invert__ = _refuse("~a", "use 1 - a, or compare: ~(a > 0)")
+    __lshift__ = __rlshift__ = __ilshift__ = _refuse("a << b", "write a * 2.0 ** b")
+    __rshift__ = __rrshift__ = __irshift__ = _refuse("a >> b", "write a / 2.0 ** b")
+    __hash__ = _refuse(
+        "hash(a), as for a key of a dict or a set,", "use its name as key"
+    )
     __mod__ = __rmod__ = _refuse("a % b", "write a - b * n with a constant n")
     __divmod__ = __rdivmod__ = _refuse("divmod(a, b)", "write it with a / b")
     __iadd__, __isub__ = _in_place("+"), _in_place("-")
     __imul__, __itruediv__ = _in_place("*"), _in_place("/")
     __ipow__, __imatmul__ = _in_place("**"), _in_place("@")
-    __reduce__ = _refuse("copying or pickling a", "traced values live on one tape")
+    __delitem__ = _refuse("del a[i]", "keep the others by indexing: a[[0, 2]]")
+    __reduce__ = _refuse("copying or pickling a", "it never changes; use a itself")
     __deepcopy__ = __copy__ = __reduce__
     item = _refuse("a.item()", "keep a as it is, or index it: a[0]")
     tolist = _refuse("a.tolist()", "keep a as it is")
-    astype = _refuse("a.astype()", "traced values are float64 throughout")
+    astype = _refuse("a.astype()", "all traced values are float64; leave it out")
     fill = sort = put = resize = __setitem__
 
     def __getattr__(self, name):

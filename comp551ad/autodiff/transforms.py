@@ -280,7 +280,10 @@ def jvp(f, primals, tangents, many=False):
     _check_structure(tangents, call.inputs, "tangents", "primals")
     leading = ()
     if many:
-        leading = shape_of(as_input(trees.leaves(tangents)[0], lambda: "tangents"))[:1]
+        leaves = trees.leaves(tangents)
+        leading = (
+            shape_of(as_input(leaves[0], lambda: "tangents"))[:1] if leaves else ()
+        )
         if not leading:
             raise ValueError("tangents: many=True, expected an extra first axis")
     values = call.input_values()

@@ -47,9 +47,8 @@ SHAPES = {  # both with standard deviation 1
 def initial_weights(below, above, rng, scale="he", shape="gaussian"):
     """Random weights, below x above, independent and with mean 0 (S17).
 
-    scale  "tiny" (.01), "glorot" (√(2/(below + above)), between what keeps the size of
-           the signal on its way up and of the error on its way down), "he" (√(2/below),
-           as relu lets half of it through), or the standard deviation itself
+    scale  "tiny" (.01), "glorot" (√(2/(below + above))), "he" (√(2/below), as relu
+           lets half of the signal through), or the standard deviation itself
     shape  "gaussian", or "uniform" on ±√3 standard deviations
     """
     if isinstance(scale, str):
@@ -104,8 +103,7 @@ def batch_norm_backward_by_steps(dR, Q, gamma, eps=EPS):
 def batch_norm_backward(dR, Qh, deviation, gamma):
     """The same in closed form, from Q̂ (N x M) and deviation = √(σ² + ε) (M,).
 
-    dQ = γ/√(σ² + ε) · (dR − mean(dR) − Q̂ · mean(dR · Q̂)), means over the rows: what
-    is left of dR when its parts along 1 and along Q̂ are taken out.
+    dQ = γ/√(σ² + ε) · (dR − mean(dR) − Q̂ · mean(dR · Q̂)), means over the rows.
     """
     N = Qh.shape[0]
     dbeta, dgamma = np.sum(dR, 0), np.sum(dR * Qh, 0)
@@ -122,9 +120,9 @@ def running_average(average, batch, N, rate=0.1):
     """
     if N < 2:
         raise ValueError(f"N is {N}; expected 2 rows or more: one has no variance")
-    batch = [(mean, variance * N / (N - 1)) for mean, variance in batch]
-    move = lambda old, new: tuple((1 - rate) * a + rate * b for a, b in zip(old, new))
-    return [move(*pair) for pair in zip(average or batch, batch, strict=True)]
+    batch = [np.stack([mean, variance * N / (N - 1)]) for mean, variance in batch]
+    pairs = zip(average or batch, batch, strict=True)
+    return [(1 - rate) * old + rate * new for old, new in pairs]  # 2 x M each
 
 
 # ---- the network ---------------------------------------------------------------------

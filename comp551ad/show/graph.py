@@ -287,7 +287,9 @@ def lay_out(cards, sizes) -> Layout | None:
     dot_command.DOT_BINARY = Path(program)
     try:
         source = dot_source(cards, sizes)
-        text = graphviz.pipe_string("dot", "plain", source, encoding="utf-8", quiet=True)
+        text = graphviz.pipe_string(
+            "dot", "plain", source, encoding="utf-8", quiet=True
+        )
         return read_plain(text, cards)
     except (OSError, graphviz.CalledProcessError, graphviz.ExecutableNotFound):
         return None  # it could not be started, or gave up

@@ -15,8 +15,8 @@ import tracemalloc
 import numpy as np
 
 from comp551ad.autodiff.program import write_gradient
-from comp551ad.autodiff.transforms import value_and_grad
 from comp551ad.autodiff.traced import new_tape
+from comp551ad.autodiff.transforms import value_and_grad
 from comp551ad.byhand.two_layer import cost, gradients
 
 
@@ -54,7 +54,9 @@ def seconds(way, rounds=5):
 
 def growth(title, lengths, way_of, rounds=5):
     times = [seconds(way_of(n), rounds) for n in lengths]
-    cells = (f"{n:>9,}: {t / times[0]:8.1f}" for n, t in zip(lengths, times, strict=True))
+    cells = (
+        f"{n:>9,}: {t / times[0]:8.1f}" for n, t in zip(lengths, times, strict=True)
+    )
     print(f"\n{title}, time relative to the first")
     print("\n".join(f"    {cell}" for cell in cells), flush=True)
 

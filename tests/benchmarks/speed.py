@@ -186,7 +186,9 @@ def descents(X, Y, W, V, lr=0.1):
 
     ways = {
         "the deck's loop": loop(lambda w, v: gradients(X, Y, w, v)),
-        "with the written gradient": loop(lambda w, v: buffered(X, Y, w, v, copy=False)),
+        "with the written gradient": loop(
+            lambda w, v: buffered(X, Y, w, v, copy=False)
+        ),
     }
     if jax:
         grad_of = jax.grad(jax_loss(), argnums=(2, 3))
@@ -221,14 +223,16 @@ def tapes(x, n=1000):
     def ours(x):
         return np.sum(chain(x, n)) if np.ndim(x) else chain(x, n)
 
-    ways = {"comp551ad": lambda f=value_and_grad(ours): f(x)}
+    our_gradient = value_and_grad(ours)
+    ways = {"comp551ad": lambda: our_gradient(x)}
     if autograd:
         import autograd.numpy as anp
 
         def theirs(x):
             return anp.sum(chain(x, n)) if np.ndim(x) else chain(x, n)
 
-        ways["autograd"] = lambda f=autograd.value_and_grad(theirs): f(x)
+        their_gradient = autograd.value_and_grad(theirs)
+        ways["autograd"] = lambda: their_gradient(x)
     if micrograd and not np.ndim(x):
         few = 200  # its backward pass recurses once an operation
 
@@ -274,9 +278,14 @@ def directions(n=64):
 
 
 def main():
-    print(f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}")
+    print(
+        f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+    )
     versions = [f"{m.__name__} {m.__version__}" for m in (np, torch, jax) if m]
-    print(", ".join(versions), "| one thread" if options.one_thread else "| threads as they come")
+    print(
+        ", ".join(versions),
+        "| one thread" if options.one_thread else "| threads as they come",
+    )
     rng = np.random.default_rng(0)
     X, Y = load_iris()
     W, V = rng.normal(size=(16, 3)) * 0.01, rng.normal(size=(3, 16)) * 0.01

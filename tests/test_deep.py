@@ -1,0 +1,345 @@
+"""comp551ad/byhand/deep.py: by hand, by machine and by finite differences."""
+
+import math
+
+import numpy as np
+import pytest
+
+from comp551ad import check_gradient, descend, grad, load_digits, vjp
+from comp551ad.byhand.deep import (
+    EPS,
+    SCALES,
+    Deep,
+    batch_norm,
+    batch_norm_backward,
+    batch_norm_backward_by_steps,
+    initial_weights,
+    minibatch_gradient,
+    normalize,
+    running_average,
+)
+from comp551ad.byhand.two_layer import HIDDEN, TwoLayer
+from comp551ad.functions import relu, softmax
+
+# ---- where to start ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", ["gaussian", "uniform"])
+@pytest.mark.parametrize(
+    "scale, expected", [("tiny", 0.01), ("glorot", 0.1), ("he", 0.125), (0.3, 0.3)]
+)
+def test_initial_weights_have_the_scale_they_are_asked_for(scale, expected, shape):
+    """128 below and 72 above: √(2/200) = .1 and √(2/128) = .125."""
+    W = initial_weights(128, 72, np.random.default_rng(0), scale, shape)
+    assert W.shape == (128, 72)
+    assert np.std(W) == pytest.approx(expected, rel=0.02)
+    assert abs(np.mean(W)) < 0.04 * expected
+    limit = math.sqrt(3) * expected
+    assert (np.max(np.abs(W)) <= limit) == (shape == "uniform")
+
+
+def test_he_keeps_the_signal_of_relu_and_the_others_do_not():
+    rng = np.random.default_rng(1)
+    X, widths = rng.standard_normal((50, 200)), (200,) * 9 + (10,)
+    for scale, factor in [("he", 1.0), ("glorot", 2.0**-8), ("tiny", 0.01**8)]:
+        up = Deep().forward(X, Deep().start(widths, rng, scale))
+        size = np.mean(up.Z[-1] ** 2) / np.mean(X**2)
+        assert factor / 2 < size < 2 * factor, scale
+
+
+def test_a_start_has_the_right_arrays():
+    rng = np.random.default_rng(0)
+    network = Deep(block=2, batch_norm=True)
+    p = network.start((4, 6, 6, 6, 3), rng, last=0.0)
+    *hidden, top = network.layers(p)
+    assert [tuple(a.shape for a in layer) for layer in hidden] == [
+        ((4, 6), (6,), (6,), (6,)),
+        ((6, 6), (6,), (6,), (6,)),
+        ((6, 6), (6,), (6,), (6,)),
+    ]
+    assert [a.shape for a in top] == [(6, 3), (3,)]
+    for _, b, gamma, beta in hidden:
+        assert not b.any() and not beta.any() and np.all(gamma == 1)
+    assert hidden[0][0].any() and hidden[1][0].any() and not hidden[2][0].any()
+    a, b = (Deep().start((4, 6, 3), np.random.default_rng(7)) for _ in range(2))
+    assert all(np.array_equal(u, v) for u, v in zip(a, b, strict=True))
+
+
+# ---- batch normalization -------------------------------------------------------------
+
+
+def some(N=5, M=3, seed=0):
+    rng = np.random.default_rng(seed)
+    Q, dR = rng.normal(2.0, 3.0, (N, M)), rng.standard_normal((N, M))
+    return Q, dR, rng.normal(1.0, 0.3, M), rng.standard_normal(M)
+
+
+def test_batch_norm_on_paper():
+    """Values 1, 3, 5, 7: mean 4, variance 5."""
+    Q = np.array([[1.0], [3.0], [5.0], [7.0]])
+    Qh, deviation, (mean, variance) = normalize(Q, eps=4.0)
+    assert (mean, variance, deviation) == (4.0, 5.0, 3.0)
+    assert Qh[:, 0] == pytest.approx([-1, -1 / 3, 1 / 3, 1])
+    R = batch_norm(Q, np.array([6.0]), np.array([10.0]), eps=4.0)
+    assert R[:, 0] == pytest.approx([4, 8, 12, 16])
+    given = np.array([1.0]), np.array([0.0])
+    R = batch_norm(Q, np.array([6.0]), np.array([10.0]), 4.0, given)
+    assert R[:, 0] == pytest.approx([10, 16, 22, 28])
+
+
+def test_normalized_units_have_mean_0_and_variance_just_below_1():
+    Q, *_ = some(50)
+    Qh, *_ = normalize(Q)
+    assert np.allclose(np.mean(Qh, 0), 0, atol=1e-14)
+    v = np.var(Q, 0)
+    assert np.var(Qh, 0) == pytest.approx(v / (v + EPS), rel=1e-12)
+
+
+@pytest.mark.parametrize("eps", [EPS, 0.5])
+@pytest.mark.parametrize("N", [1, 2, 5, 40])
+def test_backward_by_steps_in_closed_form_by_machine_and_by_differences(N, eps):
+    Q, dR, gamma, beta = some(N)
+    steps = batch_norm_backward_by_steps(dR, Q, gamma, eps)
+    Qh, deviation, _ = normalize(Q, eps)
+    closed = batch_norm_backward(dR, Qh, deviation, gamma)
+    _, pull = vjp(lambda Q, g, b: batch_norm(Q, g, b, eps), Q, gamma, beta)
+    for a, b, c in zip(steps, closed, pull(dR), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-12)
+        np.testing.assert_allclose(b, c, rtol=1e-10, atol=1e-12)
+
+    def f(given):
+        return np.sum(dR * batch_norm(*given, eps))
+
+    if N > 1:
+        assert check_gradient(f, closed, (Q, gamma, beta)).passed
+        assert np.max(np.abs(closed[0])) > 1e-3
+
+
+def test_a_batch_of_one_passes_nothing_on():
+    Q, dR, gamma, beta = some(1)
+    assert np.array_equal(batch_norm(Q, gamma, beta)[0], beta)
+    Qh, deviation, _ = normalize(Q)
+    dQ, dgamma, dbeta = batch_norm_backward(dR, Qh, deviation, gamma)
+    assert not dQ.any() and not dgamma.any() and np.array_equal(dbeta, dR[0])
+
+
+def test_batch_norm_ignores_shift_and_scale():
+    Q, dR, gamma, beta = some(20)
+    moved = 7.0 * Q - 3.0
+    a, b = (batch_norm(A, gamma, beta, eps=0.0) for A in (Q, moved))
+    np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-13)
+    dQ, *_ = batch_norm_backward_by_steps(dR, Q, gamma, 0.0)
+    assert np.allclose(np.sum(dQ, 0), 0, atol=1e-14)  # so no shift is a way down
+    assert np.allclose(np.sum(dQ * Q, 0), 0, atol=1e-13)  # and no scale
+
+
+def test_running_average_on_paper():
+    """Rate ¼ from (0, 2) towards mean 4, and variance 3 · 4/3 = 4 for N = 4."""
+    one = [(np.array([0.0]), np.array([1.5]))]
+    average = running_average(None, one, 4)
+    assert [float(a[0]) for a in average[0]] == [0.0, 2.0]
+    average = running_average(
+        average, [(np.array([4.0]), np.array([3.0]))], 4, rate=0.25
+    )
+    assert [float(a[0]) for a in average[0]] == [1.0, 2.5]
+    with pytest.raises(ValueError, match="N is 1; expected 2 rows or more"):
+        running_average(None, one, 1)
+
+
+def test_the_running_average_nears_the_training_sets_own():
+    rng = np.random.default_rng(2)
+    X = rng.normal(3.0, 2.0, (4000, 2))
+    average = None
+    for _ in range(400):
+        rows = X[rng.integers(4000, size=8)]
+        average = running_average(average, [normalize(rows)[2]], 8, rate=0.02)
+    mean, variance = average[0]
+    assert np.allclose(mean, X.mean(0), atol=0.3)
+    assert np.allclose(variance, X.var(0), rtol=0.2)
+
+
+# ---- the network ---------------------------------------------------------------------
+
+KINDS = [
+    Deep(),
+    Deep("tanh"),
+    Deep("logistic"),
+    Deep(block=1),
+    Deep(block=2),
+    Deep("tanh", block=2, skip=False),
+    Deep(batch_norm=True),
+    Deep("tanh", batch_norm=True, eps=0.1),
+    Deep("logistic", block=2, batch_norm=True),
+    Deep(block=4, batch_norm=True),
+]
+
+
+def setting(network, N=6, widths=(3, 5, 5, 5, 5, 5, 2), seed=0):
+    rng = np.random.default_rng(seed)
+    X, Y = rng.standard_normal((N, widths[0])), np.eye(widths[-1])
+    start = network.start(widths, rng)
+    p = tuple(a + 0.2 * rng.standard_normal(a.shape) for a in start)
+    return X, Y[rng.integers(0, widths[-1], N)], p
+
+
+@pytest.mark.parametrize("network", KINDS, ids=repr)
+def test_gradients_by_hand_by_machine_and_by_differences(network):
+    X, Y, p = setting(network)
+    by_hand = network.gradients(X, Y, p)
+
+    def cost(p):
+        return network.cost(X, Y, p)
+
+    by_machine = grad(cost)(p)
+    assert len(by_hand) == len(p)
+    for a, b, parameter in zip(by_hand, by_machine, p, strict=True):
+        assert a.shape == parameter.shape
+        np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-13)
+    check_gradient(cost, by_hand, p).raise_if_failed()
+    assert np.max(np.abs(by_hand[0])) > 1e-4  # the first layer gets some
+
+
+def test_with_given_statistics_the_machine_differentiates_and_backward_refuses():
+    network = Deep(batch_norm=True)
+    X, Y, p = setting(network)
+    statistics = network.forward(3 * X, p).statistics
+    g = grad(lambda p: network.cost(X, Y, p, statistics))(p)
+    assert check_gradient(lambda p: network.cost(X, Y, p, statistics), g, p).passed
+    with pytest.raises(ValueError, match="up was made with given statistics"):
+        network.backward(network.forward(X, p, statistics), Y, p)
+
+
+def test_the_bias_before_batch_normalization_is_redundant():
+    """E17: its gradient is zero to rounding; without normalization it is not."""
+    for network, expected in [(Deep(batch_norm=True), True), (Deep(), False)]:
+        X, Y, p = setting(network)
+        g = network.layers(network.gradients(X, Y, p))
+        for layer in g[:-1]:
+            assert (np.max(np.abs(layer[1])) < 1e-15) == expected
+    network = Deep(batch_norm=True)
+    X, Y, p = setting(network)
+    moved = (p[0], p[1] + 10.0, *p[2:])
+    assert network.cost(X, Y, moved) == pytest.approx(network.cost(X, Y, p), rel=1e-12)
+
+
+def test_one_hidden_layer_is_the_two_layer_network():
+    for hidden in HIDDEN:
+        X, Y, (V, b, W, c) = setting(Deep(hidden), widths=(3, 4, 2))
+        ones = np.ones((len(X), 1))
+        deck = TwoLayer("multiclass", hidden, output_bias=True)
+        stacked = np.hstack([X, ones]), Y, np.vstack([W, c]), np.vstack([V, b])
+        assert Deep(hidden).cost(X, Y, (V, b, W, c)) == pytest.approx(
+            deck.cost(*stacked), rel=1e-13
+        )
+        dW, dV = deck.gradients(*stacked)
+        gV, gb, gW, gc = Deep(hidden).gradients(X, Y, (V, b, W, c))
+        np.testing.assert_allclose(np.vstack([gW, gc]), dW, rtol=1e-12, atol=1e-15)
+        np.testing.assert_allclose(np.vstack([gV, gb]), dV, rtol=1e-12, atol=1e-15)
+
+
+def test_no_hidden_layer_is_softmax_regression():
+    X, Y, (W, b) = setting(Deep(), widths=(3, 2))
+    assert np.array_equal(Deep().predict(X, (W, b)), softmax(X @ W + b))
+    dW, _ = Deep().gradients(X, Y, (W, b))
+    np.testing.assert_allclose(dW, X.T @ (softmax(X @ W + b) - Y) / len(X), rtol=1e-12)
+
+
+def test_a_block_is_the_slides_formula():
+    """S17, E16: one layer, then a block of two: Z + relu(Z A + a) B + b."""
+    X, _, p = setting(Deep(block=2), widths=(3, 5, 5, 5, 2))
+    V, v, A, a, B, b, W, w = p
+    Z = relu(X @ V + v)
+    for skip in (True, False):
+        block = relu(Z @ A + a) @ B + b + skip * Z
+        up = Deep(block=2, skip=skip).forward(X, p)
+        np.testing.assert_allclose(up.Z[3], block, rtol=1e-13)
+        np.testing.assert_allclose(up.U, block @ W + w, rtol=1e-13, atol=1e-14)
+
+
+def test_blocks_that_start_at_zero_are_the_identity():
+    network, rng = Deep(block=2), np.random.default_rng(0)
+    p = network.start((3, *[5] * 41, 2), rng, last=0.0)
+    up = network.forward(rng.standard_normal((6, 3)), p)
+    assert np.array_equal(up.Z[-1], up.Z[1])
+    assert not np.array_equal(up.Z[2], up.Z[1])
+
+
+def test_normalized_layers_with_the_batchs_own_or_with_given_statistics():
+    network = Deep(batch_norm=True)
+    X, _, p = setting(network, N=9)
+    up = network.forward(X, p)
+    W, b, gamma, beta = network.layers(p)[0]
+    np.testing.assert_allclose(up.R[0], batch_norm(X @ W + b, gamma, beta), rtol=1e-13)
+    assert up.statistics[0][1] == pytest.approx(np.var(X @ W, 0))
+    same = network.predict(X, p, up.statistics)
+    np.testing.assert_allclose(same, softmax(up.U), rtol=1e-13)
+    one = network.predict(X[:1], p, up.statistics)  # alone, as in company
+    np.testing.assert_allclose(one, softmax(up.U)[:1], rtol=1e-12)
+    assert not np.allclose(one, network.predict(X[:1], p))
+
+
+def test_minibatches_train_on_digits():
+    X, Y = load_digits(bias=False)
+    X = (X - X.mean()) / X.std()
+    network, rng = Deep(block=2), np.random.default_rng(0)
+    start = network.start((64, 16, 16, 16, 10), rng, last=0.1)
+    gradient = minibatch_gradient(network, X, Y, 32, rng)
+    assert [g.shape for g in gradient(*start)] == [p.shape for p in start]
+    run = descend(gradient, start, lr=0.1, max_iters=150, progress=False)
+    assert network.cost(X, Y, start) > 2
+    assert network.cost(X, Y, run.parameters) < 0.6
+
+
+def test_a_minibatch_is_drawn_anew_and_holds_no_row_twice():
+    X = np.arange(8.0)[:, None]
+    seen = []
+
+    class Witness:
+        def gradients(self, X, Y, parameters):
+            assert np.array_equal(X, Y)
+            seen.append(sorted(X[:, 0]))
+
+    gradient = minibatch_gradient(Witness(), X, X, 5, np.random.default_rng(0))
+    for _ in range(4):
+        gradient()
+    assert all(len(set(rows)) == 5 for rows in seen)
+    assert len({tuple(rows) for rows in seen}) > 1
+
+
+def test_nothing_given_is_changed():
+    network = Deep(block=2, batch_norm=True)
+    X, Y, p = setting(network, widths=(3, 5, 5, 5, 2))
+    copies = [a.copy() for a in (X, Y, *p)]
+    network.gradients(X, Y, p)
+    assert all(np.array_equal(a, b) for a, b in zip(copies, (X, Y, *p), strict=True))
+
+
+# ---- bad arguments -------------------------------------------------------------------
+
+
+def test_misfits_name_the_argument():
+    network = Deep(block=2, batch_norm=True)
+    X, Y, p = setting(network, widths=(3, 5, 5, 5, 2))
+    for call, words in [
+        (lambda: network.cost(X[0], Y, p), r"X has shape \(3,\); expected rows, N x 3"),
+        (lambda: network.cost(X[:, :2], Y, p), r"X has shape \(6, 2\); expected"),
+        (lambda: network.cost(X, Y[:, 0], p), r"Y has shape \(6,\); expected one-hot"),
+        (lambda: network.gradients(X, Y[:1], p), r"Y has shape \(1, 2\); .*\(6, 2\)"),
+        (lambda: network.cost(X, Y, p[:-3]), "parameters has 11 arrays; expected 4 a"),
+        (lambda: network.cost(X, Y, p[:8] + p[-2:]), "parameters has 10 .*block=2"),
+        (lambda: network.cost(X, Y, ()), "parameters has 0 arrays"),
+        (lambda: network.predict(X, p, []), "statistics has 0 entries; expected 3"),
+        (lambda: Deep("ReLU"), "hidden is 'ReLU'; choose one of logistic, tanh, relu"),
+        (lambda: Deep(block=-1), "block is -1; expected 0, 1, 2"),
+        (lambda: Deep(block=1.5), "block is 1.5; expected 0, 1, 2"),
+        (
+            lambda: initial_weights(2, 2, None, "He"),
+            f"scale is 'He'; choose one of {', '.join(SCALES)}",
+        ),
+        (
+            lambda: initial_weights(2, 2, None, shape="normal"),
+            "shape is 'normal'; choose one of gaussian, uniform",
+        ),
+    ]:
+        with pytest.raises(ValueError, match=words):
+            call()
