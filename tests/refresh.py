@@ -1,0 +1,70 @@
+"""Run notebooks from a clean kernel and save them as they are committed.
+
+    python tests/refresh.py lectures/09_reverse_mode.ipynb …      # these
+    python tests/refresh.py                                       # all lectures and solutions
+
+What may differ from run to run without meaning anything is taken out: times, the kernel's version,
+live widgets, and how a cell's printed text was cut into pieces.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from tqdm import tqdm
+
+ROOT = Path(__file__).resolve().parents[1]
+WIDGET = "application/vnd.jupyter.widget-view+json"
+
+
+def refresh(path):
+    notebook = nbformat.read(path, as_version=4)
+    NotebookClient(
+        notebook,
+        timeout=300,
+        kernel_name="python3",
+        record_timing=False,
+        store_widget_state=False,
+        resources={"metadata": {"path": str(path.parent)}},
+    ).execute()
+    settle(notebook)
+    nbformat.write(notebook, path)
+
+
+def settle(notebook):
+    """Take out of a notebook what differs between two equal runs."""
+    notebook.metadata = {
+        "kernelspec": {
+            "display_name": "Python 3",
+            "language": "python",
+            "name": "python3",
+        },
+        "language_info": {"name": "python"},
+    }
+    for cell in notebook.cells:
+        if cell.cell_type != "code":
+            continue
+        outputs = []
+        for output in cell.outputs:
+            output.get("data", {}).pop(WIDGET, None)
+            last = outputs[-1] if outputs else None
+            if last and "name" in output and last.get("name") == output.name:
+                last.text += output.text
+            else:
+                outputs.append(output)
+        cell.outputs = outputs
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("notebooks", nargs="*", type=Path)
+    chosen = parser.parse_args().notebooks
+    every = [p for d in ("lectures", "solutions") for p in (ROOT / d).glob("*.ipynb")]
+    for path in tqdm([p.resolve() for p in chosen] or sorted(every), unit="notebook"):
+        refresh(path)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
