@@ -9,7 +9,7 @@ from comp551ad import forward, functions, record, reverse
 from comp551ad.autodiff.primitives import PRIMITIVES
 from comp551ad.autodiff.trace import operands_of
 from comp551ad.autodiff.traced import apply, new_tape
-from comp551ad.show import formula as f
+from comp551ad.show import figures, formula, recorded
 from comp551ad.show.rows import rows_of
 
 
@@ -377,7 +377,7 @@ def test_arrays_read_as_a_reader_would_write_them(function, text):
     ],
 )
 def test_numbers_are_rounded_in_one_way(x, text):
-    assert f.number(x) == text
+    assert figures.number(x) == text
 
 
 def test_large_and_small_numbers_in_latex():
@@ -468,19 +468,20 @@ EXAMPLES = [
 def trees_of(t):
     """The last row's formula, and its terms in both modes."""
     last = len(t.rows) - 1
-    trees = [f.value_tree(t, last)]
+    trees = [recorded.value_tree(t, last)]
     shape = np.shape(t.rows[last][1])
     seed = np.linspace(0.5, 1.5, int(np.prod(shape))).reshape(shape)
     for k in t.inputs:
         around = np.shape(t.rows[k][1])
         direction = np.linspace(-1.0, 0.7, int(np.prod(around))).reshape(around)
         d = forward(t, wrt=t.names[k], seed=direction)
-        trees += [term.tree for term in f.tangent_terms(d, last)]
+        trees += [term.tree for term in recorded.tangent_terms(d, last)]
     r = reverse(t, of=f"a{last + 1}", seed=seed)
-    for terms in f.adjoint_contributions(r, last).values():
+    for terms in recorded.adjoint_contributions(r, last).values():
         trees += [term.tree for term in terms]
     trees += [
-        f.local_derivative(t, last, p) for p in range(len(operands_of(t.rows[last])))
+        recorded.local_derivative(t, last, p)
+        for p in range(len(operands_of(t.rows[last])))
     ]
     return [tree for tree in trees if tree is not None]
 
@@ -491,11 +492,11 @@ def test_what_is_printed_is_what_ran(name, values, parameters):
     for tree in trees_of(t):
         for names in ({}, t.names):
             for numbers in (False, True):
-                shown = f.write(tree, names, numbers)
+                shown = formula.write(tree, names, numbers)
                 assert "{" not in shown.text and "{" not in shown.html
                 assert shown.latex.count("{") == shown.latex.count("}")
                 assert shown.text and shown.latex and shown.html
-        source, bindings = f.source(tree)
+        source, bindings = formula.source(tree)
         assert source.isascii() and "{" not in source
         bindings = {n: wrap(v) for n, v in bindings.items()}
         got = eval(source, {**NAMESPACE, **bindings})

@@ -1,19 +1,11 @@
-"""Formulas: a recorded computation, written as mathematics.
+"""Trees written as mathematics: text ``ā₅ = ā₆·cos a₅``, LaTeX, HTML, or NumPy source.
 
-What this module is: the one place where a value or a derivative is put into symbols. Nothing here
-knows a derivative. To write one down, the loop body of the pass itself (``forward_terms``,
-``reverse_terms``) is run once more, on placeholders that record what is done to them; the formula
-is the recording, printed with each primitive's ``notation``. So what is read is what ran.
+``recorded`` says what ran; here it is printed with each primitive's ``notation``, so what is read
+is what ran. Products of arrays entry by entry are written ⊙, products of matrices and of numbers
+·, the transpose ᵀ; a broadcast that a pass undoes shows as a sum over the copies.
 
-    tree      what was recorded: ``Symbol``, ``Constant`` and ``Operation``
-    written   text ``ā₅ = ā₆·cos a₅``, LaTeX ``\\bar a_5``, HTML, or NumPy source
-
-A symbol stands for a whole derivative, of the shape of its value (``pass["a5"]``), also where the
-pass keeps it smaller because it is uniform. Products of arrays entry by entry are written ⊙,
-products of matrices and of numbers ·, the transpose ᵀ; a broadcast that a pass undoes shows as a
-sum over the copies.
-
-Reads: ``autodiff``. Read by: ``rows``; other modules of ``show`` read the rows.
+Reads: ``recorded``, ``figures``, ``autodiff.primitives``. Read by: ``rows``; other modules of
+``show`` read the rows.
 """
 
 import functools
@@ -24,410 +16,25 @@ import re
 import string
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from comp551ad.autodiff.forward import ForwardPass, forward_terms
 from comp551ad.autodiff.primitives import (
     ATOM,
     POWER,
     PREFIX,
-    PRIMITIVES,
     PRODUCT,
     SUM,
     Notation,
-    Primitive,
     call,
     infix,
 )
-from comp551ad.autodiff.reverse import ReversePass, reverse_terms
-from comp551ad.autodiff.trace import Trace, operands_of, parameters_of
-from comp551ad.autodiff.traced import INPUT, Traced, new_tape, plain
 
-# ---------------------------------------------------------------- numbers
-
-MINUS = "−"
-_SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
-_SUPERSCRIPTS = str.maketrans("0123456789−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
-_DIGITS = 4  # significant ones
-MOST = 24  # symbols and operations in a formula that is written down to the inputs
-
-
-def number(x) -> str:
-    """A number as the course prints it: four significant digits, and whole numbers whole.
-
-    >>> number(2.0), number(-0.59847), number(-0.0), number(1.5e-7)
-    ('2', '−0.5985', '0', '1.5e−7')
-    """
-    x = float(x)
-    if math.isnan(x):
-        return "nan"
-    if math.isinf(x):
-        return "∞" if x > 0 else MINUS + "∞"
-    if x == int(x) and abs(x) < 1e7:
-        return str(int(x)).replace("-", MINUS)
-    digits, exponent = f"{x:.{_DIGITS - 1}e}".split("e")
-    exponent = int(exponent)
-    if -4 <= exponent < 7:
-        digits = f"{x:.{max(_DIGITS - 1 - exponent, 0)}f}"
-    if "." in digits:
-        digits = digits.rstrip("0").rstrip(".")
-    if not -4 <= exponent < 7:
-        digits = f"{digits}e{exponent}"
-    return digits.replace("-", MINUS)
-
-
-def array_summary(x) -> str:
-    """An array in a few words: its shape, and its entries if they are few.
-
-    >>> array_summary(np.array([1.0, 2.5])), array_summary(np.zeros((2, 3)))
-    ('[1, 2.5]', '2×3, all 0')
-    """
-    x = np.asarray(x)
-    if x.ndim == 1 and 0 < x.size <= 4:
-        return "[" + ", ".join(number(entry) for entry in x) + "]"
-    shape = shape_text(x.shape)
-    if x.size == 0:
-        return f"{shape}, empty"
-    low, high = number(np.min(x)), number(np.max(x))
-    return f"{shape}, all {low}" if low == high else f"{shape}, {low} … {high}"
-
-
-def shape_text(shape) -> str:
-    """2×3; a vector's length with the word that says so."""
-    return "×".join(map(str, shape)) if len(shape) != 1 else f"{shape[0]} entries"
-
-
-def value_text(x) -> str:
-    """A number, or an array's summary."""
-    return array_summary(x) if np.ndim(x) else number(x)
-
-
-# ---------------------------------------------------------------- what was recorded
-
-
-@dataclass(frozen=True, eq=False)
-class Symbol:
-    """A value or a derivative of a node, by the node's row number.
-
-    kind is "value", "tangent" or "adjoint"; value the number behind it.
-    """
-
-    kind: str
-    row: int
-    value: Any
-
-
-@dataclass(frozen=True, eq=False)
-class Constant:
-    """A number or an array that has no number in the list; ``word`` is how to call it."""
-
-    value: Any
-    word: str | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class Operation:
-    """A primitive applied to trees, and what it gave."""
-
-    primitive: Primitive
-    operands: tuple
-    parameters: dict
-    value: Any
-
-
-Tree = Symbol | Constant | Operation
-ZERO, ONE = Constant(0.0), Constant(1.0)
-
-
-class TermTree(NamedTuple):
-    """One path's share of a derivative: the node at the edge's other end, the operand, the tree."""
-
-    node: int
-    operand: int
-    tree: Tree
-
-
-def value_tree(trace: Trace, row: int) -> Tree:
-    """How a node was computed from its operands: one operation on symbols."""
-    primitive, value = trace.rows[row][:2]
-    if primitive is INPUT:
-        return Symbol("value", row, value)
-    operands = tuple(
-        Symbol("value", o, trace.rows[o][1]) if type(o) is int else Constant(o)
-        for o in operands_of(trace.rows[row])
-    )
-    return Operation(primitive, operands, _told(trace.rows[row]), value)
-
-
-def expanded_trees(trace: Trace, chosen, most=MOST) -> dict[int, Tree]:
-    """How nodes follow from the inputs: operands' trees put in, down to the inputs.
-
-    A tree would grow beyond all bounds where nodes are used again; so an operand stays a symbol
-    where the whole would have more than ``most`` symbols and operations, the largest first.
-
-    Args:
-        chosen: the row numbers to answer for, in order; the others' values stay symbols.
-    """
-    trees, sizes = {}, {}
-    for k in chosen:
-        tree = value_tree(trace, k)
-        inner = [] if isinstance(tree, Symbol) else tree.operands
-        inner = [o.row for o in inner if isinstance(o, Symbol)]
-        kept = {o for o in inner if o in trees}
-        while 1 + sum(sizes[o] if o in kept else 1 for o in inner) > most and kept:
-            kept.remove(max(sorted(kept), key=sizes.get))
-        trees[k] = _put_in(tree, {o: trees[o] for o in kept}) if inner else tree
-        sizes[k] = 1 + sum(sizes[o] if o in kept else 1 for o in inner)
-    return trees
-
-
-def _put_in(tree, trees):
-    """``tree`` with these trees for the values of those rows."""
-    operands = tuple(
-        trees.get(o.row, o) if isinstance(o, Symbol) else o for o in tree.operands
-    )
-    return replace(tree, operands=operands)
-
-
-def _told(row) -> dict:
-    """A row's parameters, without what its value saved: a rule then says what that is."""
-    return {key: p for key, p in parameters_of(row).items() if key != "saved"}
-
-
-def tangent_terms(d: ForwardPass, row: int) -> list[TermTree]:
-    """The terms of a node's tangent, one per edge into it, in the order of the operands."""
-    edges = [o for o in operands_of(d.trace.rows[row]) if type(o) is int]
-    symbols = {o: Symbol("tangent", o, d[o + 1]) for o in edges}
-
-    def run(rows, pseudo, tangents):
-        return forward_terms(rows, pseudo, tangents)
-
-    return _terms(d.trace, row, symbols, run, lambda o: o)
-
-
-def adjoint_contributions(r: ReversePass, row: int) -> dict[int, list[TermTree]]:
-    """What a node passes back: for each of its operands' row numbers, the terms."""
-    symbol = {row: Symbol("adjoint", row, r[row + 1])}
-    terms = _terms(
-        r.trace,
-        row,
-        symbol,
-        lambda rows, pseudo, adjoint: reverse_terms(rows, pseudo, adjoint[row]),
-        lambda o: row,
-    )
-    edges = [o for o in operands_of(r.trace.rows[row]) if type(o) is int]
-    found = {o: [] for o in edges}
-    for o, term in zip(edges, terms, strict=True):
-        found[o].append(term)
-    return found
-
-
-def _terms(trace, row, derivatives, run, other_end) -> list[TermTree]:
-    """Run a pass's loop body on placeholders and read its terms off the tape."""
-    entry = trace.rows[row]
-    operands = operands_of(entry)
-    edges = [(p, o) for p, o in enumerate(operands) if type(o) is int]
-    if not edges:
-        return []
-    with new_tape() as tape:
-        symbols = []
-
-        def placeholder(symbol):
-            symbols.append(symbol)
-            return tape.add_input(symbol.value)
-
-        rows = {
-            o: (INPUT, placeholder(Symbol("value", o, trace.rows[o][1])))
-            for o in dict(edges).values()
-        }
-        y = placeholder(Symbol("value", row, entry[1]))
-        stand_ins = {k: placeholder(s) for k, s in derivatives.items()}
-        pseudo = (entry[0], y, *operands, _told(entry))
-        found = {p: term for p, _, term in run(rows, pseudo, stand_ins) or ()}
-        return [
-            TermTree(
-                other_end(o), p, _tree(found[p], tape, symbols) if p in found else ZERO
-            )
-            for p, o in edges
-        ]
-
-
-def local_derivative(trace: Trace, row: int, operand: int) -> Tree | None:
-    """∂a_row / ∂operand for an elementwise operation: its rule at tangent 1; else None."""
-    entry = trace.rows[row]
-    primitive = entry[0]
-    if not primitive.elementwise:
-        return None
-    rule = primitive.jvp(operand)
-    if rule is None:
-        return ZERO
-    with new_tape() as tape:
-        numbers = dict.fromkeys(o for o in operands_of(entry) if type(o) is int)
-        symbols = [Symbol("value", k, trace.rows[k][1]) for k in (*numbers, row)]
-        made = {s.row: tape.add_input(s.value) for s in symbols}
-        operands = [made[o] if type(o) is int else o for o in operands_of(entry)]
-        result = rule(1.0, made[row], *operands, **_told(entry))
-        return _simplified_throughout(_tree(result, tape, symbols))
-
-
-def _tree(result, tape, symbols) -> Tree:
-    """What a rule returned, as a tree."""
-    if type(result) is not Traced:
-        return Constant(result)
-    return _tree_of_row(result.index, tape.rows, symbols)
-
-
-def _tree_of_row(k, rows, symbols):
-    if k < len(symbols):
-        return symbols[k]
-    operands = tuple(
-        _tree_of_row(o, rows, symbols) if type(o) is int else Constant(o)
-        for o in operands_of(rows[k])
-    )
-    return _tidy(Operation(rows[k][0], operands, _told(rows[k]), rows[k][1]))
-
-
-def _tidy(tree):
-    """A sum over copies that is then cut to fewer axes is a sum that drops its axes."""
-    if tree.primitive.name == "reshape" and isinstance(tree.operands[0], Operation):
-        inner = tree.operands[0]
-        if inner.primitive.name == "sum" and inner.parameters.get("keepdims"):
-            ndim = np.ndim(inner.value)
-            axes = {a % ndim for a in inner.parameters["axis"]}
-            left = tuple(
-                n for a, n in enumerate(np.shape(inner.value)) if a not in axes
-            )
-            if left == tree.parameters["shape"]:
-                parameters = {"axis": inner.parameters["axis"]}
-                return replace(inner, parameters=parameters, value=tree.value)
-    return tree
-
-
-def closed_form(tree: Tree, values: Mapping, derivatives: Mapping, most=MOST):
-    """A derivative in terms of the inputs, as a reader would leave it on the slide.
-
-    Args:
-        tree: the derivative's formula.
-        values, derivatives: row number -> the tree to put in for a value, for a derivative.
-        most: the largest number of symbols and operations.
-
-    Returns:
-        The tree; None where it would be larger, or where something to put in is None.
-    """
-
-    def build(tree):
-        if isinstance(tree, Operation):
-            operands = [build(o) for o in tree.operands]
-            if any(o is None for o in operands):
-                return None
-            return simplified(replace(tree, operands=tuple(operands)))
-        if isinstance(tree, Symbol):
-            return (values if tree.kind == "value" else derivatives).get(tree.row)
-        return tree
-
-    built = build(tree)
-    return built if built is not None and size(built) <= most else None
-
-
-def size(tree) -> int:
-    """The number of symbols and operations in a tree."""
-    if isinstance(tree, Operation):
-        return 1 + sum(size(o) for o in tree.operands)
-    return int(isinstance(tree, Symbol))
-
-
-def simplified(tree: Tree) -> Tree:
-    """An operation on simplified operands without 0·x, 1·x, x + 0 and −(−x); numbers first."""
-    if not isinstance(tree, Operation):
-        return tree
-    name, x = tree.primitive.name, tree.operands
-    if name == "negative":
-        return _negated(x[0], tree.value)
-    if name not in ("add", "subtract", "multiply", "divide"):
-        return tree
-    a, b = x
-    m, n = _scalar(a), _scalar(b)
-    if name == "add":
-        return b if m == 0 else a if n == 0 else tree
-    if name == "subtract":
-        return a if n == 0 else _negated(b, tree.value) if m == 0 else tree
-    if m == 0 or (n == 0 and name == "multiply"):
-        return ZERO
-    if name == "divide":
-        return a if n == 1 else tree
-    if n is not None:
-        a, b, m, n = b, a, n, m
-    if m == 1:
-        return b
-    if m == -1:
-        return _negated(b, tree.value)
-    if m is not None and n is not None:
-        return Constant(m * n)
-    for one, other, first in ((a, b, True), (b, a, False)):
-        if not isinstance(one, Operation):
-            continue
-        if one.primitive.name == "negative":  # (−x)·y is −(x·y)
-            x = one.operands[0]
-            pair = (x, other) if first else (other, x)
-            return _negated(_product(*pair, tree.value), tree.value)
-        if one.primitive.name == "multiply" and _scalar(one.operands[0]) is not None:
-            factor, x = one.operands  # (2·x)·y is 2·(x·y), and 3·(2·x) is 6·x
-            if m is not None:
-                return _product(Constant(m * factor.value), x, tree.value)
-            pair = (x, other) if first else (other, x)
-            return _product(factor, _product(*pair, tree.value), tree.value)
-    return replace(tree, operands=(a, b))
-
-
-def _simplified_throughout(tree):
-    if isinstance(tree, Operation):
-        operands = tuple(_simplified_throughout(o) for o in tree.operands)
-        return simplified(replace(tree, operands=operands))
-    return tree
-
-
-def _scalar(tree):
-    """The number that a tree is, or None."""
-    if isinstance(tree, Constant) and np.ndim(tree.value) == 0:
-        return float(tree.value)
-    return None
-
-
-def _negated(tree, value):
-    if isinstance(tree, Operation) and tree.primitive.name == "negative":
-        return tree.operands[0]
-    number = _scalar(tree)
-    if number is not None:
-        return Constant(-number) if number else ZERO
-    return Operation(PRIMITIVES["negative"], (tree,), {}, value)
-
-
-def _product(a, b, value):
-    return simplified(Operation(PRIMITIVES["multiply"], (a, b), {}, value))
-
-
-def total(trees) -> Tree:
-    """The sum of the terms; terms that are zero by their rule are left out."""
-    trees = [t for t in trees if t is not ZERO]
-    if not trees:
-        return ZERO
-    result = trees[0]
-    for tree in trees[1:]:
-        value = np.add(plain(result.value), plain(tree.value))
-        result = Operation(PRIMITIVES["add"], (result, tree), {}, value)
-    return result
-
-
-def symbols_in(tree) -> set[tuple[str, int]]:
-    """The (kind, row number) of every symbol in a tree."""
-    if isinstance(tree, Operation):
-        return set().union(*(symbols_in(o) for o in tree.operands))
-    return {(tree.kind, tree.row)} if isinstance(tree, Symbol) else set()
-
+from .figures import MINUS, SUBSCRIPTS, SUPERSCRIPTS, number
+from .recorded import Constant, Operation, Tree, is_scalar
 
 # ---------------------------------------------------------------- how symbols are written
 
@@ -476,7 +83,7 @@ def symbol(kind: str, row: int, names: Mapping[int, str] = {}) -> Formula:  # no
         latex = wide[kind].format(rf"\mathrm{{{_latex_escape(name)}}}")
         return Formula(text, latex, html.escape(text))
     marked = unicodedata.normalize("NFC", letter + accent)
-    text = marked + (digits.translate(_SUBSCRIPTS) if name is None else digits)
+    text = marked + (digits.translate(SUBSCRIPTS) if name is None else digits)
     if name is not None:
         text = unicodedata.normalize("NFC", name[:1] + accent + name[1:])
     latex, markup = _LATEX_ACCENTS[kind] + letter, f"<i>{marked}</i>"
@@ -663,7 +270,7 @@ class _Writer:
         leftmost = not out
         if name == "power" and k == 1 and self.form in ("text", "html"):
             if re.fullmatch(r"−?\d+", written.text):
-                return out[:-1] + written.text.translate(_SUPERSCRIPTS), level, False
+                return out[:-1] + written.text.translate(SUPERSCRIPTS), level, False
         wrap = written.level < needs
         if written.minus and not leftmost and not wrap:
             if name == "add":  # a + (−b) is a − b
@@ -823,10 +430,10 @@ def badge(tree: Tree) -> str:
     ):
         signs += literal
         if field is not None and field.isdecimal():
-            x = _scalar(tree.operands[int(field)])
+            x = is_scalar(tree.operands[int(field)])
             signs += "" if x is None else write(tree.operands[int(field)]).text
     if signs.startswith("^") and re.fullmatch(r"−?\d+", signs[1:]):
-        return signs[1:].translate(_SUPERSCRIPTS)
+        return signs[1:].translate(SUPERSCRIPTS)
     return signs.strip()
 
 

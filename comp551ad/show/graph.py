@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from . import palette
-from .formula import shape_text
+from .figures import shape_text
 from .rows import Rows, rows_of
 
 __all__ = ["MOST_NODES", "STATES", "graph_html", "graph_svg", "graph_text"]

@@ -23,7 +23,7 @@ from comp551ad.autodiff.forward import ForwardPass, edges_of, full
 from comp551ad.autodiff.reverse import ReversePass
 from comp551ad.autodiff.trace import Trace, operands_of
 
-from . import formula as f
+from . import figures, formula, recorded
 from .formula import Formula
 
 __all__ = ["MOST_ROWS", "Derivative", "Row", "Rows", "Step", "Term", "rows_of"]
@@ -80,15 +80,15 @@ class Derivative:
     @property
     def equation(self) -> Formula:
         """ā₅ = ā₆·cos a₅ − ā₇·sin a₅"""
-        return f.assignment(self.label, self.formula)
+        return formula.assignment(self.label, self.formula)
 
     @property
     def shown_value(self) -> Formula:
         """The value, after its closed form where there is one: x·cos(w1·x + w0) = −0.8011."""
-        value = f.as_formula(self.value_text)
+        value = formula.as_formula(self.value_text)
         if self.closed is None or self.closed.text == self.value_text:
             return value
-        return f.assignment(self.closed, value)
+        return formula.assignment(self.closed, value)
 
     @property
     def worked(self) -> Formula:
@@ -134,19 +134,21 @@ class Row:
     @property
     def equation(self) -> Formula:
         """a₅ = a₄ + a₁; for an input a₁ = w0."""
-        return f.assignment(self.label, self.formula)
+        return formula.assignment(self.label, self.formula)
 
     @property
     def introduced(self) -> Formula:
         """The formula in terms of the inputs, after the variable's name: a = w1·x + w0."""
         if not self.name or not self.operation:
             return self.expanded
-        return f.assignment(f.symbol("value", 0, {0: self.name}), self.expanded)
+        return formula.assignment(
+            formula.symbol("value", 0, {0: self.name}), self.expanded
+        )
 
     @property
     def shown_value(self) -> Formula:
         """The value, or an array's summary."""
-        return f.as_formula(self.value_text)
+        return formula.as_formula(self.value_text)
 
     @property
     def worked(self) -> Formula:
@@ -242,14 +244,14 @@ class _Reading:
         self.terms = {}
         if isinstance(shown, ForwardPass):
             self.mode, self.about, self.kind = "forward", shown.wrt, "tangent"
-            self.terms = {k: f.tangent_terms(shown, k) for k in self.chosen}
+            self.terms = {k: recorded.tangent_terms(shown, k) for k in self.chosen}
         elif isinstance(shown, ReversePass):
             self.mode, self.about, self.kind = "reverse", shown.of, "adjoint"
             self.terms = self._adjoint_terms(shown)
         self.trees = {k: self._derivative_tree(k) for k in self.terms}
-        self.expanded = f.expanded_trees(self.trace, self.chosen)
+        self.expanded = recorded.expanded_trees(self.trace, self.chosen)
         self.closed = self._closed_forms() if self.trees and not long else {}
-        self.needs = {k: f.symbols_in(tree) for k, tree in self.trees.items()}
+        self.needs = {k: recorded.symbols_in(tree) for k, tree in self.trees.items()}
 
     def rows(self) -> Rows:
         order = [k + 1 for k in self.chosen]
@@ -273,15 +275,15 @@ class _Reading:
         terms = {k: [] for k in self.chosen}
         for user, row in enumerate(self.trace.rows):
             if any(type(o) is int and o in terms for o in operands_of(row)):
-                for o, found in f.adjoint_contributions(r, user).items():
+                for o, found in recorded.adjoint_contributions(r, user).items():
                     if o in terms:
                         terms[o].extend(found)
         return terms
 
     def _derivative_tree(self, k):
         seeds = self.derivatives.seeds
-        trees = [f.Constant(seed, "seed") for row, seed in seeds if row == k]
-        return f.total(trees + [term.tree for term in self.terms[k]])
+        trees = [recorded.Constant(seed, "seed") for row, seed in seeds if row == k]
+        return recorded.total(trees + [term.tree for term in self.terms[k]])
 
     def _closed_forms(self):
         """Every derivative in terms of the inputs; only where all values are numbers."""
@@ -289,30 +291,32 @@ class _Reading:
             return {}
         closed = {}
         for k in self.chosen if self.mode == "forward" else reversed(self.chosen):
-            closed[k] = f.closed_form(self.trees[k], self.expanded, closed)
+            closed[k] = recorded.closed_form(self.trees[k], self.expanded, closed)
         return closed
 
     # -- rows
 
     def _row(self, k):
-        row, tree = self.trace.rows[k], f.value_tree(self.trace, k)
-        is_input = isinstance(tree, f.Symbol)
+        row, tree = self.trace.rows[k], recorded.value_tree(self.trace, k)
+        is_input = isinstance(tree, recorded.Symbol)
         name = self.trace.names.get(k, "")
         shown = (
-            f.symbol("value", k, self.trace.names) if is_input else self._write(tree)
+            formula.symbol("value", k, self.trace.names)
+            if is_input
+            else self._write(tree)
         )
         return Row(
             index=k + 1,
             key=f"a{k + 1}",
-            label=f.symbol("value", k, self.names),
+            label=formula.symbol("value", k, self.names),
             name=name,
-            operation=f.badge(tree),
+            operation=formula.badge(tree),
             operands=tuple((p, o + 1) for p, o in self.edges[k]),
             formula=shown,
             numbers=self._write(tree, numbers=True),
-            expanded=f.write(self.expanded[k], self.trace.names),
+            expanded=formula.write(self.expanded[k], self.trace.names),
             value=_plain(row[1]),
-            value_text=f.value_text(row[1]),
+            value_text=figures.value_text(row[1]),
             shape=np.shape(row[1]),
             derivative=self._derivative(k) if k in self.trees else None,
             needed_by=tuple(i + 1 for i in self.needs if ("value", k) in self.needs[i]),
@@ -323,20 +327,20 @@ class _Reading:
         tree, value = self.trees[k], self.derivatives[k + 1]
         closed = self.closed.get(k)
         return Derivative(
-            label=f.symbol(self.kind, k, self.names),
+            label=formula.symbol(self.kind, k, self.names),
             formula=self._write(tree),
             numbers=self._write(tree, numbers=True),
-            closed=None if closed is None else f.write(closed, self.trace.names),
+            closed=None if closed is None else formula.write(closed, self.trace.names),
             terms=tuple(self._terms(k)),
             seed=any(row == k for row, _ in self.derivatives.seeds),
             value=_plain(value),
-            value_text=f.value_text(value),
+            value_text=figures.value_text(value),
         )
 
     def _terms(self, k):
         for node, operand, tree in self.terms[k]:
             upper = k if self.mode == "forward" else node
-            local = f.local_derivative(self.trace, upper, operand)
+            local = recorded.local_derivative(self.trace, upper, operand)
             value = full(tree.value, self.trace.rows[k][1])
             yield Term(
                 node=node + 1,
@@ -348,11 +352,11 @@ class _Reading:
                 if local is None
                 else self._write(local, numbers=True),
                 value=_plain(value),
-                value_text=f.value_text(value),
+                value_text=figures.value_text(value),
             )
 
     def _write(self, tree, numbers=False):
-        return f.write(tree, self.names, numbers)
+        return formula.write(tree, self.names, numbers)
 
     # -- steps
 
@@ -398,7 +402,7 @@ class _Reading:
 
     def _label(self, row, what):
         kind = "value" if what == "value" else self.kind
-        return f.symbol(kind, row, self.names).text
+        return formula.symbol(kind, row, self.names).text
 
 
 def _plain(x):
@@ -408,5 +412,7 @@ def _plain(x):
 def _worked(label, numbers, value):
     """label = numbers = value, without saying anything twice."""
     if numbers.text in (value, label.text):
-        return f.assignment(label, f.as_formula(value))
-    return f.assignment(f.assignment(label, numbers), f.as_formula(value))
+        return formula.assignment(label, formula.as_formula(value))
+    return formula.assignment(
+        formula.assignment(label, numbers), formula.as_formula(value)
+    )
