@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import trees
-from .forward import push_forward
+from .forward import full, push_forward
 from .primitives import shape_of, size_of
 from .reverse import pull_back
 from .trace import bind, read_outputs
@@ -67,20 +67,10 @@ def _own(value):
     return np.array(value) if type(value) is np.ndarray else value
 
 
-def _at_size(derivative, value):
-    """A derivative at its value's size; zero where there is none."""
-    shape = shape_of(value)
-    if derivative is None:
-        return np.zeros(shape) if shape else 0.0
-    if shape_of(derivative) != shape:
-        derivative = np.broadcast_to(derivative, shape)
-    return _own(derivative)
-
-
 def _gather(call, derivatives):
     """Derivatives of the inputs, in the inputs' structure: a tuple, one per argument."""
     leaves = (
-        _at_size(d, v) for d, v in zip(derivatives, call.input_values(), strict=False)
+        full(d, v) for d, v in zip(derivatives, call.input_values(), strict=False)
     )
     return trees.rebuild(call.inputs, leaves)
 
@@ -302,7 +292,7 @@ def _output_tangents(call, derivatives, leading):
     for row, value in zip(call.out_rows, call.out_values, strict=True):
         d = None if row is None else derivatives[row]
         shape = leading + shape_of(value)
-        out.append(_at_size(d, np.broadcast_to(0.0, shape) if shape else 0.0))
+        out.append(full(d, np.broadcast_to(0.0, shape) if shape else 0.0))
     return trees.rebuild(call.output, iter(out))
 
 
@@ -351,9 +341,7 @@ def _reverse_blocks(call):
         for seed in _unit_vectors(value):
             seeds = [] if row is None else [(row, seed)]
             adjoints = pull_back(call.rows, seeds, keep=False)
-            passes.append(
-                [_at_size(a, v) for a, v in zip(adjoints, values, strict=False)]
-            )
+            passes.append([full(a, v) for a, v in zip(adjoints, values, strict=False)])
         blocks.append(
             [
                 _reshape(
