@@ -186,6 +186,11 @@ def test_every_entry_says_all_there_is_to_say():
         assert all(PRIMITIVE_OF[f] is primitive for f in primitive.functions)
 
 
+@pytest.mark.parametrize(("name", "arity"), [("sin", 1), ("maximum", 2), ("add", 2)])
+def test_a_ufunc_has_operands_only(name, arity):
+    assert (PRIMITIVES[name].parameters, PRIMITIVES[name].arity) == ((), arity)
+
+
 def test_a_name_can_be_defined_once():
     sin = PRIMITIVES["sin"]
     with pytest.raises(ValueError, match="'sin': already defined"):

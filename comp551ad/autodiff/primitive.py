@@ -132,6 +132,8 @@ class Primitive:
 
 def _keyword_names(value, operands):
     """The names of the parameters of ``value`` behind its operands."""
+    if isinstance(value, np.ufunc):  # operands only; newer NumPy lists out= and more
+        return ()
     try:
         names = list(inspect.signature(value).parameters.values())
     except (TypeError, ValueError):  # a ufunc or an operator: operands only
