@@ -1,0 +1,160 @@
+"""The coverage map: every formula, claim and slip of the lecture is run by some cell.
+
+`lectures/coverage.toml` says which. Nothing here knows whether a cell does what the map
+says: that is for a reader. What rots by itself is looked after: a place that is gone or
+has come to mean another cell, a section that was forgotten, a start page that shows an
+older map. `FAULTY` holds maps to which the check must object.
+"""
+
+import re
+import tomllib
+from copy import deepcopy
+from pathlib import Path
+
+import nbformat
+import pytest
+
+LECTURES = Path(__file__).parent.parent / "lectures"
+START = "00_start_here"
+SECTIONS = [f"S{k:02}" for k in range(1, 21)] + [f"E{k:02}" for k in range(1, 27)]
+IN_WORDS = {"E26"}  # slips of spelling: there is nothing to run
+NUMBER = re.compile(r"[a-z]?(\d+-)?\d+")  # an id that moves when a cell is put in
+
+
+def places_of(course):
+    """Yield (section, claim, place)."""
+    for name, section in course.items():
+        for claim, places in section["claims"].items():
+            for place in places:
+                yield name, claim, place
+
+
+def cells_of(folder):
+    """Return {notebook: {cell id: cell}} of the notebooks in a folder."""
+    return {
+        path.stem: {cell.id: cell for cell in nbformat.read(path, as_version=4).cells}
+        for path in sorted(folder.glob("*.ipynb"))
+    }
+
+
+def faults(course, notebooks):
+    """Yield what is wrong with a map, in sentences."""
+    for name in SECTIONS:
+        if not course.get(name, {}).get("claims"):
+            yield f"{name} has no claim"
+    for name, section in course.items():
+        if name not in SECTIONS:
+            yield f"{name} is no section and no slip"
+        if not section.get("title"):
+            yield f"{name} has no title"
+        for claim, places in section["claims"].items():
+            if not places:
+                yield f"{name}, {claim!r}, is run nowhere"
+    for name, claim, place in places_of(course):
+        if fault := fault_of(place, notebooks, in_words=name in IN_WORDS):
+            yield f"{name}, {claim!r}: {fault}"
+
+
+def fault_of(place, notebooks, in_words=False):
+    """What is wrong with one place, "notebook#cell" or "notebook#cell code"; or None."""
+    notebook, _, rest = place.partition("#")
+    number, _, code = rest.partition(" ")
+    if notebook not in notebooks:
+        return f"there is no notebook {notebook!r}"
+    if number not in notebooks[notebook]:
+        return f"{notebook} has no cell {number!r}"
+    cell = notebooks[notebook][number]
+    if in_words:
+        return None if cell.cell_type == "markdown" else f"{rest!r} is no prose"
+    if cell.cell_type != "code":
+        return f"{number!r} of {notebook} is no code, so it runs nothing"
+    if cell.execution_count is None:
+        return f"{number!r} of {notebook} was never run"
+    if NUMBER.fullmatch(number) and not code:
+        return f"{number!r} is a number: write a piece of the cell's code behind it"
+    if code not in cell.source:
+        return f"{number!r} of {notebook} has no {code!r}: is it another cell now?"
+    return None
+
+
+@pytest.fixture(scope="module")
+def course():
+    text = (LECTURES / "coverage.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text)
+
+
+@pytest.fixture(scope="module")
+def notebooks():
+    return cells_of(LECTURES)
+
+
+def test_every_formula_and_slip_is_run(course, notebooks):
+    assert list(faults(course, notebooks)) == []
+
+
+def test_every_lecture_is_on_the_map(course, notebooks):
+    named = {place.partition("#")[0] for _, _, place in places_of(course)}
+    assert named == set(notebooks)
+
+
+def test_the_start_page_shows_this_map(course, notebooks):
+    """It is made from the map when it runs, and has to be run again after a change."""
+    cells = notebooks[START]
+    shown = "\n".join(
+        output.data["text/markdown"]
+        for name in ("map-table", "errata-table")
+        for output in cells[name].outputs
+    )
+    for name, claim, place in places_of(course):
+        notebook, number = place.split(" ")[0].split("#")
+        link = f"({notebook}.ipynb#cell-id={number})"
+        lines = [line for line in shown.splitlines() if f"| {name} | {claim} |" in line]
+        assert len(lines) == 1 and link in lines[0], f"run {START} again: {claim}"
+
+
+def test_the_start_page_links_to_every_lecture(notebooks):
+    (table,) = notebooks[START]["course-table"].outputs
+    for name in notebooks:
+        if name != START:
+            assert f"({name}.ipynb)" in table.data["text/markdown"]
+
+
+# --- the check, checked -------------------------------------------------------
+
+
+def without(name):
+    return lambda course: course.pop(name)
+
+
+def pointing_to(place, name="S12"):
+    return lambda course: course[name]["claims"].update({"made up": [place]})
+
+
+FAULTY = [
+    (without("S07"), "S07 has no claim"),
+    (without("E13"), "E13 has no claim"),
+    (lambda course: course["S07"]["claims"].clear(), "S07 has no claim"),
+    (lambda course: course["S03"].pop("title"), "S03 has no title"),
+    (lambda course: course.update(S21=course["S20"]), "S21 is no section"),
+    (lambda course: course["S04"]["claims"].update(new=[]), "'new', is run nowhere"),
+    (pointing_to("77_nowhere#model"), "no notebook '77_nowhere'"),
+    (pointing_to("08_forward_mode#nowhere"), "no cell 'nowhere'"),
+    (pointing_to("08_forward_mode#title"), "no code"),
+    (pointing_to("08_forward_mode#model def other"), "is it another cell now?"),
+    (pointing_to("made_up#unrun"), "was never run"),
+    (pointing_to("made_up#03-014"), "is a number"),
+    (pointing_to("made_up#c7"), "is a number"),
+    (pointing_to("08_forward_mode#model", name="E26"), "is no prose"),
+]
+
+
+@pytest.mark.parametrize("spoil, words", FAULTY, ids=[words for _, words in FAULTY])
+def test_the_check_objects(spoil, words, course, notebooks):
+    spoilt = deepcopy(course)
+    spoil(spoilt)
+    new_cell = nbformat.v4.new_code_cell
+    made_up = {"unrun": new_cell("1"), "03-014": new_cell("1", execution_count=1)}
+    made_up["c7"] = made_up["03-014"]
+    before = set(faults(course, notebooks))
+    found = set(faults(spoilt, notebooks | {"made_up": made_up})) - before
+    assert len(found) == 1 and words in found.pop()
