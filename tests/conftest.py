@@ -1,9 +1,14 @@
 """What every test module shares: quiet plots and repeatable random programs."""
 
+import os
 import sys
 
-import pytest
-from hypothesis import settings
+# One thread a process: the matrices are small, and workers would fight over the cores. Set before
+# NumPy is imported; the kernels of notebooks inherit it.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import pytest  # noqa: E402
+from hypothesis import settings  # noqa: E402
 
 # The same examples on every run; `--hypothesis-profile=long` looks much further.
 settings.register_profile("house", deadline=None, derandomize=True, database=None)
