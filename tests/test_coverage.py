@@ -135,7 +135,7 @@ FAULTY = [
     (without("E13"), "E13 has no claim"),
     (lambda course: course["S07"]["claims"].clear(), "S07 has no claim"),
     (lambda course: course["S03"].pop("title"), "S03 has no title"),
-    (lambda course: course.update(S21=course["S20"]), "S21 is no section"),
+    (lambda course: course.update(S21={"title": "new", "claims": {}}), "S21 is no section"),
     (lambda course: course["S04"]["claims"].update(new=[]), "'new', is run nowhere"),
     (pointing_to("77_nowhere#model"), "no notebook '77_nowhere'"),
     (pointing_to("08_forward_mode#nowhere"), "no cell 'nowhere'"),
