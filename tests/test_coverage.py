@@ -74,6 +74,8 @@ def fault_of(place, notebooks, in_words=False):
         return f"{number!r} is a number: write a piece of the cell's code behind it"
     if code not in cell.source:
         return f"{number!r} of {notebook} has no {code!r}: is it another cell now?"
+    if code and sum(code in cell.source for cell in notebooks[notebook].values()) > 1:
+        return f"{notebook} has {code!r} more than once"
     return None
 
 
@@ -135,12 +137,16 @@ FAULTY = [
     (without("E13"), "E13 has no claim"),
     (lambda course: course["S07"]["claims"].clear(), "S07 has no claim"),
     (lambda course: course["S03"].pop("title"), "S03 has no title"),
-    (lambda course: course.update(S21={"title": "new", "claims": {}}), "S21 is no section"),
+    (
+        lambda course: course.update(S21={"title": "new", "claims": {}}),
+        "S21 is no section",
+    ),
     (lambda course: course["S04"]["claims"].update(new=[]), "'new', is run nowhere"),
     (pointing_to("77_nowhere#model"), "no notebook '77_nowhere'"),
     (pointing_to("08_forward_mode#nowhere"), "no cell 'nowhere'"),
     (pointing_to("08_forward_mode#title"), "no code"),
     (pointing_to("08_forward_mode#model def other"), "is it another cell now?"),
+    (pointing_to("08_forward_mode#model return"), "more than once"),
     (pointing_to("made_up#unrun"), "was never run"),
     (pointing_to("made_up#03-014"), "is a number"),
     (pointing_to("made_up#c7"), "is a number"),
