@@ -9,6 +9,7 @@ Reads: ``traced``, ``trace``, ``forward``, ``reverse``, ``trees``. Read by: ``pr
 """
 
 import functools
+import inspect
 from dataclasses import dataclass
 
 import numpy as np
@@ -78,6 +79,19 @@ def _gather(call, derivatives):
 # ---------------------------------------------------------------- which arguments
 
 
+def _positions(f) -> dict[str, int]:
+    """The place of every parameter that can be given by place."""
+    try:
+        parameters = list(inspect.signature(f).parameters.values())
+    except (TypeError, ValueError):
+        return {}
+    by_place = (
+        inspect.Parameter.POSITIONAL_ONLY,
+        inspect.Parameter.POSITIONAL_OR_KEYWORD,
+    )
+    return {p.name: k for k, p in enumerate(parameters) if p.kind in by_place}
+
+
 class _Chosen:
     """The argument or arguments that ``argnum`` means, worked out for each call."""
 
@@ -91,10 +105,14 @@ class _Chosen:
                     f"argnum: got {argnum!r}, expected a position (0 is the first), a "
                     "parameter's name, or a tuple of them"
                 )
+        named = any(isinstance(a, str) for a in self.argnums)
+        self.position = _positions(f) if named else {}
 
     def record(self, args, kwargs) -> _Call:
         """The recorded call, with the chosen arguments traced."""
         f, argnums = self.f, self.argnums
+        if not kwargs:
+            argnums = [self.position.get(a, a) for a in argnums]
         if kwargs or any(isinstance(a, str) for a in argnums):
             f, args, kwargs, argnums = self._by_position(args, kwargs)
         for argnum in argnums:
