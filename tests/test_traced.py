@@ -397,7 +397,11 @@ REFUSED = [
     ("Fraction r", lambda a: fractions.Fraction(1, 2) * a, "multiply: got Fraction"),
     ("datetime64", lambda a: a + np.datetime64("2020-01-01"), "add: got datetime64"),
     ("timedelta64", lambda a: a * np.timedelta64(1, "D"), "multiply: got timedelta64"),
-    ("timedelta64 bare", lambda a: a * np.timedelta64(3), "multiply: got timedelta64"),
+    (
+        "timedelta64 in s",
+        lambda a: a * np.timedelta64(3, "s"),
+        "multiply: got timedelta64",
+    ),
     ("ragged list", lambda a: a * [1.0, [2.0, 3.0]], "multiply: got a list"),
     (
         "structured",
