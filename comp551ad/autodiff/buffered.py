@@ -52,10 +52,7 @@ class BufferedWriter(Writer):
         last = dict.fromkeys(nodes, 0)
         for place, node in enumerate(nodes):
             for operand in node.operands:
-                reader = place
-                last[_base(operand)] = max(last[_base(operand)], reader)
-            if node.name in VIEWS:
-                last[_base(node)] = max(last[_base(node)], place)
+                last[_base(operand)] = place
         for node in outputs:
             last[_base(node)] = len(nodes)
         return last

@@ -613,10 +613,6 @@ mean = reduction(
 )
 
 
-def _share(x, y, axis, keepdims):
-    return fn.tie_share(x, y, axis=axis, keepdims=keepdims)
-
-
 tie_share = define(
     "tie_share",
     lambda x, y, axis=None, keepdims=False: fn.tie_share(x, y, axis, keepdims),
@@ -637,10 +633,10 @@ for _name, _function, _alias in (("max", np.max, np.amax), ("min", np.min, np.am
             _function,
         ),
         lambda t, y, x, axis, keepdims=False: np.sum(
-            t * _share(x, y, axis, keepdims), axis=axis, keepdims=keepdims
+            t * fn.tie_share(x, y, axis, keepdims), axis=axis, keepdims=keepdims
         ),
         lambda g, y, x, axis, keepdims=False: (
-            _unreduce(g, axis, keepdims) * _share(x, y, axis, keepdims)
+            _unreduce(g, axis, keepdims) * fn.tie_share(x, y, axis, keepdims)
         ),
         functions=(_function, _alias),
     )

@@ -57,7 +57,7 @@ class Operation:
 
 
 Tree = Symbol | Constant | Operation
-ZERO, ONE = Constant(0.0), Constant(1.0)
+ZERO = Constant(0.0)
 
 
 class TermTree(NamedTuple):
