@@ -2,10 +2,16 @@
 
 import os
 import sys
+import tempfile
+from pathlib import Path
 
 # One thread a process: the matrices are small, and workers would fight over the cores. Set before
 # NumPy is imported; the kernels of notebooks inherit it.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+# Checks keep no progress in the checkout, in tests as in the notebooks that nbval runs.
+_elsewhere = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+os.environ["COMP551AD_PROGRESS"] = str(Path(_elsewhere.name) / "progress.json")
 
 import pytest  # noqa: E402
 from hypothesis import settings  # noqa: E402

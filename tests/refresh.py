@@ -4,11 +4,14 @@
     python tests/refresh.py                                       # all lectures and solutions
 
 What may differ from run to run without meaning anything is taken out: times, the kernel's version,
-live widgets, and how a cell's printed text was cut into pieces.
+live widgets, and how a cell's printed text was cut into pieces. What `progress()` shows depends on
+the other notebooks, and is marked as nothing to compare.
 """
 
 import argparse
+import os
 import sys
+import tempfile
 from pathlib import Path
 
 import nbformat
@@ -21,14 +24,17 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 
 def refresh(path):
     notebook = nbformat.read(path, as_version=4)
-    NotebookClient(
+    client = NotebookClient(
         notebook,
         timeout=300,
         kernel_name="python3",
         record_timing=False,
         store_widget_state=False,
         resources={"metadata": {"path": str(path.parent)}},
-    ).execute()
+    )
+    with tempfile.TemporaryDirectory() as elsewhere:
+        progress = str(Path(elsewhere) / "progress.json")
+        client.execute(env={**os.environ, "COMP551AD_PROGRESS": progress})
     settle(notebook)
     nbformat.write(notebook, path)
 
@@ -46,6 +52,9 @@ def settle(notebook):
     for cell in notebook.cells:
         if cell.cell_type != "code":
             continue
+        if cell.source.startswith("progress("):
+            cell.metadata["tags"] = ["nbval-ignore-output"]
+            cell.metadata["reason"] = "counts what was done in the other notebooks too"
         outputs = []
         for output in cell.outputs:
             output.get("data", {}).pop(WIDGET, None)

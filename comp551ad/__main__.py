@@ -1,0 +1,30 @@
+"""`python -m comp551ad`: what is done from the command line.
+
+Each command is a module with `add_arguments(parser)` and `main(chosen)`; what it needs
+beyond them (nbformat, IPython, nbconvert) it imports when it is asked to work.
+"""
+
+import argparse
+import sys
+
+from . import site
+from .exercises import grading, notebooks
+
+COMMANDS = {
+    "exercises": (notebooks, "make the exercise notebooks from the solved ones"),
+    "grade": (grading, "check a folder of handed-in notebooks, into a CSV file"),
+    "site": (site, "write the course as static web pages"),
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m comp551ad")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, (module, does) in COMMANDS.items():
+        module.add_arguments(commands.add_parser(name, help=does, description=does))
+    chosen = parser.parse_args(arguments)
+    return COMMANDS[chosen.command][0].main(chosen)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

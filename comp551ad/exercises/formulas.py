@@ -1,0 +1,65 @@
+"""Answers typed as formulas, worked out: numbers, names and a few functions, no more.
+
+Read by `tasks/`, where an exercise says `use=formulas`.
+"""
+
+import ast
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..functions import logistic
+
+_KNOWN = {
+    **{
+        name: getattr(np, name) for name in ("sin", "cos", "exp", "log", "sqrt", "tanh")
+    },
+    **{"logistic": logistic, "pi": np.pi},
+}
+_ALLOWED = (
+    *(
+        ast.Expression,
+        ast.BinOp,
+        ast.UnaryOp,
+        ast.Call,
+        ast.Name,
+        ast.Load,
+        ast.Constant,
+    ),
+    *(ast.operator, ast.unaryop),
+)
+
+
+def formulas(answer: Callable[[], dict], values: dict[str, float]) -> dict[str, Any]:
+    """Work out a table of formulas, `{"a5": "a3 * cos(a2)"}`, for these values.
+
+    Known besides the values' names are sin, cos, exp, log, sqrt, tanh, logistic and pi.
+    Entries that are functions are called with the values, as a witness's may be; numbers
+    stay what they are.
+    """
+    return {name: _entry(name, it, values) for name, it in answer().items()}
+
+
+def _entry(name: str, entry: Any, values: dict[str, float]) -> Any:
+    if isinstance(entry, str):
+        return _formula(name, entry, values)
+    return entry(**values) if callable(entry) else entry
+
+
+def _formula(name: str, text: str, values: dict[str, float]) -> float:
+    try:
+        tree = ast.parse(text.strip(), mode="eval")
+    except SyntaxError:
+        raise ValueError(f"{name}: {text!r} can't be read as a formula") from None
+    known = {**_KNOWN, **values}
+    for part in ast.walk(tree):
+        if isinstance(part, ast.Name) and part.id not in known:
+            raise ValueError(
+                f"{name}: {part.id} in {text!r} is none of {', '.join(known)}"
+            )
+        if not isinstance(part, _ALLOWED):
+            raise ValueError(
+                f"{name}: {text!r} has more than numbers, names, + - * / ** ( )"
+            )
+    return eval(compile(tree, "<formula>", "eval"), {"__builtins__": {}}, known)

@@ -1,0 +1,237 @@
+"""The students' notebooks, made from the solved ones.
+
+`solutions/` is the single source. Here each answer is cut out as nbgrader would do it, with
+nbgrader's markers, words and metadata, so that a course may use nbgrader's own
+`generate_assignment` on the same files and get the same notebooks. nbformat comes with
+JupyterLab and is imported where it is needed.
+
+    cleared             one solved notebook without its answers
+    unlike_solutions    which of the students' notebooks are not what `solutions/` makes
+    write_exercises     make them so, but for those in which somebody has worked
+"""
+
+import re
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+CODE_STUB = ("# YOUR CODE HERE", "raise NotImplementedError()")
+TEXT_STUB = "YOUR ANSWER HERE"
+BEGIN, END = "BEGIN SOLUTION", "END SOLUTION"
+_UNKNOWN_MARKERS = re.compile(r"(BEGIN|END) (HIDDEN TESTS|MARK SCHEME)")
+
+
+class NotebookFault(ValueError):
+    """A solved notebook that no exercise can be made from; says which cell and why."""
+
+
+def marks(cell) -> dict:
+    """nbgrader's metadata of a cell, or an empty dict."""
+    return cell.metadata.get("nbgrader", {})
+
+
+def is_answer(cell) -> bool:
+    """Is it a student's to write: code that is checked, or words for people to read?"""
+    return bool(marks(cell).get("solution"))
+
+
+def is_check(cell) -> bool:
+    """Does it earn points by running?"""
+    return bool(marks(cell).get("grade")) and not is_answer(cell)
+
+
+# --- one notebook ---------------------------------------------------------------------
+
+
+def cleared(notebook, name: str = "notebook"):
+    """Return a copy of a solved notebook without answers and outputs.
+
+    `name` stands in the error: `NotebookFault` lists every cell that is not as nbgrader
+    wants it.
+    """
+    from copy import deepcopy
+
+    if found := list(faults(notebook)):
+        raise NotebookFault("\n".join(f"{name}, {fault}" for fault in found))
+    result = deepcopy(notebook)
+    for cell in result.cells:
+        if is_answer(cell):
+            cell.source = _without_answer(cell)
+            cell.metadata["deletable"] = False
+        elif is_check(cell):
+            cell.metadata["deletable"] = cell.metadata["editable"] = False
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+            for shown in ("collapsed", "scrolled"):
+                cell.metadata.pop(shown, None)
+    return result
+
+
+def _without_answer(cell) -> str:
+    if cell.cell_type != "code":
+        return TEXT_STUB
+    kept, inside = [], False
+    for line in cell.source.split("\n"):
+        if BEGIN in line:
+            inside = True
+            indent = line[: len(line) - len(line.lstrip())]
+            kept += [indent + stub for stub in CODE_STUB]
+        elif END in line:
+            inside = False
+        elif not inside:
+            kept.append(line)
+    return "\n".join(kept)
+
+
+def faults(notebook) -> Iterator[str]:
+    """Yield what nbgrader, or a student, would stumble over, a sentence a cell."""
+    names = Counter(marks(cell).get("grade_id") for cell in notebook.cells)
+    for number, cell in enumerate(notebook.cells, 1):
+        about = marks(cell)
+        cell_name = about.get("grade_id") or cell.source.strip().split("\n")[0][:40]
+        for fault in (*_faults_of_regions(cell), *_faults_of_metadata(cell)):
+            yield f"cell {number} ({cell_name}): {fault}"
+        if about.get("grade_id") and names[about["grade_id"]] > 1:
+            yield f"cell {number} ({cell_name}): another cell has the same grade_id"
+
+
+def _faults_of_regions(cell) -> Iterator[str]:
+    inside, regions = False, 0
+    for line in cell.source.split("\n"):
+        if BEGIN in line:
+            if inside:
+                yield f"{BEGIN} inside a region that is still open"
+            inside, regions = True, regions + 1
+        elif END in line:
+            if not inside:
+                yield f"{END} without {BEGIN} before it"
+            inside = False
+        elif marker := _UNKNOWN_MARKERS.search(line):
+            yield f"{marker[0]} is not used here: checks are public"
+    if inside:
+        yield f"no {END} after {BEGIN}"
+    if regions and not is_answer(cell):
+        yield "a region in a cell whose nbgrader metadata lacks solution: true"
+    if regions and cell.cell_type != "code":
+        yield "a region outside code: such a cell is cleared as a whole"
+    if not regions and is_answer(cell) and cell.cell_type == "code":
+        yield f"an answer without {BEGIN} and {END}: not even its def would be left"
+
+
+def _faults_of_metadata(cell) -> Iterator[str]:
+    about = marks(cell)
+    if "nbgrader" not in cell.metadata:
+        return
+    for key in ("grade", "solution", "locked"):
+        if not isinstance(about.get(key), bool):
+            yield f"nbgrader metadata: {key} is {about.get(key)!r}, not true or false"
+    if about.get("schema_version") != 3:
+        yield f"nbgrader metadata: schema_version is {about.get('schema_version')!r}, not 3"
+    if not about.get("grade_id"):
+        yield "nbgrader metadata: no grade_id"
+    if about.get("grade") and not isinstance(about.get("points"), int | float):
+        yield f"nbgrader metadata: points is {about.get('points')!r}, not a number"
+    if is_check(cell) and (cell.cell_type != "code" or not about.get("locked")):
+        yield "a check is a code cell with locked: true"
+    if is_answer(cell) and about.get("grade") == (cell.cell_type == "code"):
+        yield "an answer has grade: false if it is code, and grade: true if it is words"
+
+
+# --- the folders ----------------------------------------------------------------------
+
+
+def exercises_from(solutions: Path) -> dict[str, str]:
+    """The text of every exercise notebook by its file's name."""
+    import nbformat
+
+    texts = {}
+    for path in sorted(Path(solutions).glob("*.ipynb")):
+        try:
+            notebook = nbformat.read(path, as_version=4)
+        except (ValueError, KeyError, nbformat.ValidationError) as error:
+            raise NotebookFault(f"{path.name} is not a notebook: {error}") from error
+        texts[path.name] = nbformat.writes(cleared(notebook, path.name)) + "\n"
+    return texts
+
+
+def unlike_solutions(solutions: Path, exercises: Path) -> list[str]:
+    """Name the files in `exercises` that are missing, differ, or have no solution."""
+    due = exercises_from(solutions)
+    there = {
+        path.name: path.read_text(encoding="utf-8")
+        for path in Path(exercises).glob("*.ipynb")
+    }
+    return sorted(name for name in due | there if due.get(name) != there.get(name))
+
+
+def write_exercises(solutions: Path, exercises: Path) -> tuple[list[str], list[str]]:
+    """Write `exercises/` anew; return the names of what was written and what was not.
+
+    A notebook that holds answers, or that has no solution, is somebody's work and stays.
+    Nothing is written if a single solved notebook has a fault.
+    """
+    due = exercises_from(solutions)
+    written, left = [], []
+    Path(exercises).mkdir(parents=True, exist_ok=True)
+    for name in unlike_solutions(solutions, exercises):
+        path = Path(exercises) / name
+        if name not in due or (path.exists() and holds_answers(path)):
+            left.append(name)
+        else:
+            path.write_text(due[name], encoding="utf-8", newline="\n")
+            written.append(name)
+    return written, left
+
+
+def holds_answers(path: Path) -> bool:
+    """Has somebody written into this notebook what is theirs to write?"""
+    import nbformat
+
+    try:
+        notebook = nbformat.read(path, as_version=4)
+    except (ValueError, KeyError, nbformat.ValidationError):
+        return True
+    return any(
+        (CODE_STUB[1] if cell.cell_type == "code" else TEXT_STUB) not in cell.source
+        for cell in notebook.cells
+        if is_answer(cell)
+    )
+
+
+# --- the command ----------------------------------------------------------------------
+
+
+def add_arguments(parser) -> None:
+    parser.add_argument("--solutions", type=Path, default=Path("solutions"))
+    parser.add_argument("--exercises", type=Path, default=Path("exercises"))
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="write nothing; fail if something would change",
+    )
+
+
+def main(chosen) -> int:
+    """`python -m comp551ad exercises`: returns 1 where there is something to mend."""
+    if not list(chosen.solutions.glob("*.ipynb")):
+        told = f"no notebooks in {chosen.solutions}: name their folder with --solutions"
+        print(told, file=sys.stderr)
+        return 1
+    try:
+        if chosen.check:
+            written, left = [], unlike_solutions(chosen.solutions, chosen.exercises)
+        else:
+            written, left = write_exercises(chosen.solutions, chosen.exercises)
+    except NotebookFault as fault:
+        print(fault, file=sys.stderr)
+        return 1
+    for name in written:
+        print(f"written: {name}")
+    for name in left:
+        print(f"is not what the solutions make: {chosen.exercises / name}")
+    if left and not chosen.check:
+        print("Somebody has worked in it, or it has no solution: move it away first.")
+    if not written and not left:
+        print("the exercises are what the solutions make")
+    return 1 if left else 0

@@ -1,0 +1,1 @@
+"""What the exercises ask, a module a lecture: each holds a tuple `EXERCISES`."""

@@ -1,0 +1,324 @@
+"""Lecture 01: the symmetries of the landscape, and the saddle at zero (S02)."""
+
+from itertools import permutations, product
+from math import factorial
+
+import numpy as np
+
+from ...autodiff.transforms import hessian
+from ...functions import logistic, logsumexp
+from ..checking import Exercise, Mistake
+
+
+def _twin(W: np.ndarray, V: np.ndarray, order: np.ndarray, signs: np.ndarray) -> tuple:
+    new_W, new_V = np.empty_like(W), np.empty_like(V)
+    for k, old in enumerate(order):
+        new_W[k], new_V[:, k] = signs[k] * W[old], signs[k] * V[:, old]
+    return new_W, new_V
+
+
+def _twin_cases(rng: np.random.Generator) -> list[tuple]:
+    def case(M, D, C, order, signs):
+        sizes = (M, C), (D, M)
+        return *(rng.normal(size=s) for s in sizes), np.array(order), np.array(signs)
+
+    return [
+        case(3, 3, 3, [2, 0, 1], [1, -1, 1]),
+        case(4, 3, 2, rng.permutation(4), rng.choice([-1, 1], 4)),
+        case(1, 2, 3, [0], [-1]),
+    ]
+
+
+twin = Exercise(
+    name="twin",
+    lecture="01",
+    title="A twin of a tanh network",
+    witness=_twin,
+    cases=_twin_cases,
+    mistakes=(
+        Mistake(
+            "the signs are left out",
+            lambda W, V, order, signs: (W[order], V[:, order]),
+            "Renumbering alone is a symmetry too, but another one.",
+        ),
+        Mistake(
+            "the order is left out",
+            lambda W, V, order, signs: (signs[:, None] * W, V * signs),
+            "Turning signs alone is a symmetry too, but another one.",
+        ),
+        Mistake(
+            "the signs go with the old numbers",
+            lambda W, V, order, signs: (
+                (signs[:, None] * W)[order],
+                (V * signs)[:, order],
+            ),
+            "signs[k] belongs to unit k of the twin, after the renumbering.",
+        ),
+        Mistake(
+            "the order runs backwards",
+            lambda W, V, order, signs: (
+                signs[:, None] * W[np.argsort(order)],
+                V[:, np.argsort(order)] * signs,
+            ),
+            "Unit k of the twin was unit order[k], not the other way round.",
+        ),
+        Mistake(
+            "nothing happens to one of the two",
+            lambda W, V, order, signs: (W, V),
+            "A unit owns its inputs and its outputs: both move with it.",
+        ),
+        Mistake(
+            "the rows of V are taken for the units",
+            lambda W, V, order, signs: (
+                signs[:, None] * W[order],
+                signs[:, None] * V[order],
+            ),
+            "V is D x M: what goes into a unit stands in a column.",
+        ),
+    ),
+    hints=(
+        "What belongs to a unit? A row of one matrix and a column of the other.",
+        "W[order] takes rows in a new order, V[:, order] takes columns.",
+    ),
+)
+
+
+# --- rescaling a rectifier ------------------------------------------------------------
+
+
+def _balanced(W: np.ndarray, V: np.ndarray) -> tuple:
+    """By bisection on log alpha, for each unit, until its two norms are the same."""
+    low, high = np.full(len(W), -30.0), np.full(len(W), 30.0)
+    for _ in range(80):
+        alpha = np.exp((low + high) / 2)
+        longer = np.linalg.norm(V * alpha, axis=0) > np.linalg.norm(W.T / alpha, axis=0)
+        low, high = np.where(longer, low, np.log(alpha)), np.where(longer, np.log(alpha), high)
+    return W / alpha[:, None], V * alpha
+
+
+def _norms(W: np.ndarray, V: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return np.linalg.norm(W, axis=1), np.linalg.norm(V, axis=0)
+
+
+def _by_ratio(power: float):
+    """The rescaling by a power of outputs' norm / inputs' norm."""
+
+    def rescaled(W, V):
+        w, v = _norms(W, V)
+        alpha = (w / v) ** power
+        return W / alpha[:, None], V * alpha
+
+    return rescaled
+
+
+def _one_factor(W: np.ndarray, V: np.ndarray) -> tuple:
+    alpha = np.sqrt(np.linalg.norm(W) / np.linalg.norm(V))
+    return W / alpha, V * alpha
+
+
+def _both_multiplied(W: np.ndarray, V: np.ndarray) -> tuple:
+    w, v = _norms(W, V)
+    alpha = np.sqrt(w / v)
+    return W * alpha[:, None], V * alpha
+
+
+def _wrong_axis(W: np.ndarray, V: np.ndarray) -> tuple:
+    alpha = np.sqrt(np.linalg.norm(W, axis=0) / np.linalg.norm(V, axis=1))
+    return W / alpha[:, None], V * alpha
+
+
+balanced = Exercise(
+    name="balanced",
+    lecture="01",
+    title="The best place on a curve of equals",
+    witness=_balanced,
+    cases=lambda rng: [
+        (
+            rng.uniform(0.1, 5, size=(M, 1)) * rng.normal(size=(M, C)),
+            rng.normal(size=(D, M)),
+        )
+        for M, C, D in ((3, 3, 3), (4, 2, 3), (1, 3, 2))
+    ],
+    mistakes=(
+        Mistake(
+            "the square root is missing",
+            _by_ratio(1.0),
+            "With this factor the two norms change places instead of meeting.",
+        ),
+        Mistake(
+            "the ratio is upside down",
+            _by_ratio(-0.5),
+            "Which of the two norms is to grow?",
+        ),
+        Mistake(
+            "one factor for all units",
+            _one_factor,
+            "Each unit has a curve of its own, and its own factor.",
+        ),
+        Mistake(
+            "inputs and outputs are both multiplied",
+            _both_multiplied,
+            "What goes in is multiplied by alpha; then what comes out must be divided.",
+        ),
+        Mistake(
+            "the norms are made 1",
+            lambda W, V: (W / _norms(W, V)[0][:, None], V / _norms(W, V)[1]),
+            "That is another function: both may change only by alpha and 1/alpha.",
+        ),
+        Mistake(
+            "norms along the wrong axis",
+            _wrong_axis,
+            "One norm for each of the M units: of a row of W, of a column of V.",
+        ),
+    ),
+    hints=(
+        "For one unit: alpha times the norm of its inputs is to equal its outputs' norm "
+        "divided by alpha. Solve for alpha.",
+        "np.linalg.norm has an `axis`; the result should be M numbers, twice.",
+    ),
+)
+
+
+# --- counting -------------------------------------------------------------------------
+
+
+def _count_twins(M: int, activation: str) -> int:
+    """All orders and signs of a random network: how many places give its function?"""
+    rng = np.random.default_rng(M)
+    h = {"tanh": np.tanh, "logistic": logistic}[activation]
+    W, V, X = rng.normal(size=(M, 2)), rng.normal(size=(3, M)), rng.normal(size=(5, 3))
+    same, places = h(X @ V) @ W, set()
+    for order in map(list, permutations(range(M))):
+        for signs in map(np.array, product([1, -1], repeat=M)):
+            new_W, new_V = W[order] * signs[:, None], V[:, order] * signs
+            if np.allclose(h(X @ new_V) @ new_W, same, atol=1e-12):
+                places.add((new_W.tobytes(), new_V.tobytes()))
+    return len(places)
+
+
+def _counting(tanh, logistic=factorial):
+    return lambda M, activation: (tanh if activation == "tanh" else logistic)(M)
+
+
+count_twins = Exercise(
+    name="count_twins",
+    lecture="01",
+    title="How many twins?",
+    witness=_count_twins,
+    cases=lambda rng: [(M, h) for M in (3, 1, 2, 4) for h in ("tanh", "logistic")],
+    secret=True,
+    mistakes=(
+        Mistake(
+            "the logistic function is taken for odd",
+            _counting(*[lambda M: factorial(M) * 2**M] * 2),
+            "Compare logistic(-1) with -logistic(1).",
+        ),
+        Mistake(
+            "the signs are left out",
+            _counting(factorial),
+            "Is there anything a tanh unit may do besides changing places?",
+        ),
+        Mistake(
+            "the orders are left out",
+            _counting(lambda M: 2**M, lambda M: 1),
+            "Hidden units have no order: how many orders are there?",
+        ),
+        Mistake(
+            "added where one multiplies",
+            _counting(lambda M: factorial(M) + 2**M),
+            "For every order all the choices of signs are open.",
+        ),
+        Mistake(
+            "one sign for all units together",
+            _counting(lambda M: factorial(M) * 2),
+            "Each unit may turn its sign by itself.",
+        ),
+        Mistake(
+            "orders counted with repetition",
+            _counting(lambda M: M**M * 2**M, lambda M: M**M),
+            "A place that is taken is taken: the second unit has one choice less.",
+        ),
+    ),
+    hints=(
+        "Two questions: how many orders have M things, and which signs may turn?",
+        "A sign may turn if h(-q) = -h(q). Try both functions at q = 1.",
+    ),
+)
+
+
+# --- the saddle at zero ---------------------------------------------------------------
+
+
+def _saddle_signs(M: int, D: int, C: int) -> tuple[int, int, int]:
+    """The Hessian of a tanh network at zero, on random data, and its eigenvalues."""
+    rng = np.random.default_rng([M, D, C])
+    X, Y = rng.normal(size=(4 * C, D)), np.eye(C)[np.arange(4 * C) % C]
+
+    def J(theta):
+        W, V = theta[: M * C].reshape(M, C), theta[M * C :].reshape(D, M)
+        U = np.dot(np.tanh(np.dot(X, V)), W)
+        return np.mean(logsumexp(U) - np.sum(U * Y, 1))
+
+    curvature = np.linalg.eigvalsh(hessian(J)(np.zeros(M * (C + D))))
+    down, up = np.sum(curvature < -1e-9), np.sum(curvature > 1e-9)
+    return int(down), int(up), int(curvature.size - down - up)
+
+
+def _signs_for(rank, units=lambda M: M):
+    def counted(M, D, C):
+        k = units(M) * rank(D, C)
+        return k, k, M * (C + D) - 2 * k
+
+    return counted
+
+
+saddle_signs = Exercise(
+    name="saddle_signs",
+    lecture="01",
+    title="Which ways lead down from zero?",
+    witness=_saddle_signs,
+    cases=lambda rng: [
+        *((3, 3, 3), (2, 2, 5), (2, 4, 2)),
+        (int(rng.integers(1, 4)), int(rng.integers(1, 4)), int(rng.integers(2, 4))),
+    ],
+    secret=True,
+    mistakes=(
+        Mistake(
+            "scores are counted, not their differences",
+            _signs_for(min),
+            "Raise all C scores by the same amount: does softmax notice?",
+        ),
+        Mistake(
+            "one hidden unit is counted, not M",
+            _signs_for(lambda D, C: min(D, C - 1), lambda M: 1),
+            "Each singular value comes once for each hidden unit.",
+        ),
+        Mistake(
+            "few inputs are overlooked",
+            _signs_for(lambda D, C: C - 1),
+            "B is D x C. Can it have more singular values than D?",
+        ),
+        Mistake(
+            "few classes are overlooked",
+            _signs_for(lambda D, C: D),
+            "B is D x C, and each of its rows adds up to zero.",
+        ),
+        Mistake(
+            "no direction is level",
+            lambda M, D, C: (M * (C + D) / 2, M * (C + D) / 2, 0),
+            "If only W moves and V stays zero, what does the network say?",
+        ),
+        Mistake(
+            "all of them up, as at a minimum",
+            lambda M, D, C: (0, 2 * M * min(D, C - 1), 0),
+            "Wherever J curves down along V W, it curves up along -V W.",
+        ),
+    ),
+    hints=(
+        "The eigenvalues are plus and minus the singular values of B, once for each unit.",
+        "How many singular values of B, which is D x C with rows that add up to zero, "
+        "are above zero? The remaining directions are level.",
+    ),
+)
+
+EXERCISES = (twin, balanced, count_twins, saddle_signs)

@@ -1,0 +1,171 @@
+"""Lecture 02: derivatives, Jacobians and the chain rule (S03, S04)."""
+
+import numpy as np
+
+from ...autodiff.transforms import jacobian
+from ...functions import softmax
+from ..checking import Exercise, Mistake
+from ..formulas import formulas
+
+
+def _polar(v: np.ndarray) -> np.ndarray:
+    return np.stack([v[0] * np.cos(v[1]), v[0] * np.sin(v[1])])
+
+
+polar_jacobian = Exercise(
+    name="polar_jacobian",
+    lecture="02",
+    title="A Jacobian of two by two",
+    witness=lambda r, phi: jacobian(_polar)(np.array([r, phi])),
+    cases=lambda rng: [(2.0, 0.5), (1.0, 0.0), (rng.uniform(1, 3), rng.uniform(0, 6))],
+    mistakes=(
+        Mistake(
+            "the r of the chain rule is missing",
+            lambda r, phi: np.array(
+                [[np.cos(phi), -np.sin(phi)], [np.sin(phi), np.cos(phi)]]
+            ),
+            "r stands in front of the cosine and the sine: it stays when phi moves.",
+        ),
+        Mistake(
+            "derivative of cos as + sin",
+            lambda r, phi: np.array(
+                [[np.cos(phi), r * np.sin(phi)], [np.sin(phi), r * np.cos(phi)]]
+            ),
+            "Near phi = 0 the sine rises. What does the cosine do after its top?",
+        ),
+    ),
+    hints=(
+        "Four derivatives: of x and of y, each with respect to r and to phi.",
+        "In a column one input moves and the other is a constant.",
+    ),
+)
+
+softmax_jacobian = Exercise(
+    name="softmax_jacobian",
+    lecture="02",
+    title="The Jacobian of softmax",
+    witness=lambda p: jacobian(softmax)(np.log(p)),
+    cases=lambda rng: [
+        (np.array([0.2, 0.3, 0.5]),),
+        (softmax(rng.normal(size=2)),),
+        (softmax(rng.normal(size=5)),),
+    ],
+    mistakes=(
+        Mistake(
+            "the diagonal alone",
+            lambda p: np.diag(p * (1 - p)),
+            "All the probabilities share one sum: when one input grows, every other "
+            "probability shrinks.",
+        ),
+        Mistake(
+            "a vector where a matrix is due",
+            lambda p: p * (1 - p),
+            "K outputs and K inputs have K times K derivatives.",
+        ),
+        Mistake(
+            "the diagonal lacks its own -p p",
+            lambda p: np.diag(p) - np.outer(p, p) * (1 - np.eye(len(p))),
+            "On the diagonal numerator and sum both move.",
+        ),
+        Mistake(
+            "a plus off the diagonal",
+            lambda p: np.diag(p) + np.outer(p, p) * (1 - 2 * np.eye(len(p))),
+            "Rows must add up to 0, since the probabilities always add up to 1.",
+        ),
+        Mistake(
+            "the derivative at p, not where softmax gives p",
+            lambda p: jacobian(softmax)(p),
+            "p is softmax's output. The Jacobian is asked in terms of it.",
+        ),
+    ),
+    hints=(
+        "Write p_c = exp(u_c) / S and use the quotient rule, once for c = k, once for not.",
+        "Both cases have p_c p_k in them; one of them has something more.",
+    ),
+)
+
+sum_over_paths = Exercise(
+    name="sum_over_paths",
+    lecture="02",
+    title="One term a path",
+    witness=lambda: {
+        "through u": "v * cos(x)",
+        "through v": "u * 2 * v",
+        "all": "v * cos(x) + u * 2 * v",
+    },
+    cases=lambda rng: [
+        ({"x": x, "u": np.sin(x), "v": np.exp(2 * x)},) for x in rng.normal(size=3)
+    ],
+    use=formulas,
+    secret=True,
+    mistakes=(
+        Mistake(
+            "the factor from above is missing",
+            lambda: {"through u": "cos(x)", "through v": "2 * v"},
+            "A path has two edges here: the derivative of the product too.",
+        ),
+        Mistake(
+            "the inner derivative is missing",
+            lambda: {"through v": "u * v", "all": "v * cos(x) + u * v"},
+            "v = exp(2x): what does the 2 leave behind?",
+        ),
+        Mistake(
+            "derivative of sin as - cos",
+            lambda: {"through u": "-v * cos(x)", "all": "-v * cos(x) + u * 2 * v"},
+            "The sine rises at 0.",
+        ),
+        Mistake(
+            "one path alone",
+            lambda: {"all": "v * cos(x)"},
+            "x reaches f along two ways; what goes along them is added.",
+        ),
+        Mistake(
+            "paths multiplied",
+            lambda: {"all": "v * cos(x) * u * 2 * v"},
+            "Along a path one multiplies. Over paths one adds.",
+        ),
+        Mistake(
+            "the wrong factor of the product",
+            lambda: {"through u": "u * cos(x)", "through v": "v * 2 * v"},
+            "f = u v: when u moves, what stands beside it?",
+        ),
+    ),
+    hints=(
+        "Draw x, u, v and f. Write its derivative on each of the four edges.",
+        "Through u: (how f answers to u) times (how u answers to x).",
+    ),
+)
+
+pull_back = Exercise(
+    name="pull_back",
+    lecture="02",
+    title="The transpose that is easy to lose",
+    witness=lambda J, g: np.array([sum(J[:, n] * g) for n in range(J.shape[1])]),
+    cases=lambda rng: [
+        (rng.normal(size=(m, n)), rng.normal(size=m))
+        for m, n in ((3, 3), (2, 4), (4, 1), (1, 3))
+    ],
+    mistakes=(
+        Mistake(
+            "the transpose is missing",
+            lambda J, g: J @ g,
+            "With three inputs and three outputs it runs and is wrong. Try 2 and 4.",
+        ),
+        Mistake(
+            "not added up over the outputs",
+            lambda J, g: J * g[:, None],
+            "Every output passes its share on to the input: the shares are added.",
+        ),
+        Mistake(
+            "the outputs' slopes are left out",
+            lambda J, g: J.sum(axis=0),
+            "How much L answers to each output is in g.",
+        ),
+    ),
+    hints=(
+        "Write the chain rule for one input x_n: a sum over the outputs m.",
+        "In the sum over m, which index of J is it that runs?",
+    ),
+)
+
+EXERCISES = (polar_jacobian, pull_back, sum_over_paths, softmax_jacobian)

@@ -1,0 +1,351 @@
+"""Lecture 03: the three heads, and the gradient with respect to W (S05, S06)."""
+
+import numpy as np
+
+from ...autodiff.transforms import grad
+from ...functions import logistic, logsumexp, softmax, softplus
+from ..checking import Exercise, Mistake
+from ..formulas import formulas
+
+
+def _binary_in_u(y, u):
+    return y * softplus(-u) + (1 - y) * softplus(u)
+
+
+def _binary_in_yh(yh, y):
+    return -y * np.log(yh) - (1 - y) * np.log(1 - yh)
+
+
+binary_derivation = Exercise(
+    name="binary_derivation",
+    lecture="03",
+    title="Two classes, factor by factor",
+    witness=lambda: {
+        "L": lambda y, u, yh: _binary_in_u(y, u),
+        "dL/dyh": lambda y, u, yh: grad(_binary_in_yh)(yh, y),
+        "dyh/du": lambda y, u, yh: grad(logistic)(u),
+        "dL/du": lambda y, u, yh: grad(_binary_in_u, 1)(y, u),
+    },
+    cases=lambda rng: [
+        ({"y": float(k % 2), "u": u, "yh": logistic(u)},)
+        for k, u in enumerate([1.0, -0.5, *rng.uniform(-2, 2, size=2)])
+    ],
+    use=formulas,
+    secret=True,
+    mistakes=(
+        Mistake(
+            "the slide's sign",
+            lambda: {
+                "L": "y * log(yh) + (1 - y) * log(1 - yh)",
+                "dL/dyh": "y / yh - (1 - y) / (1 - yh)",
+            },
+            "A logarithm of a probability is never above 0. Should a good guess cost more "
+            "than a bad one?",
+        ),
+        Mistake(
+            "the other class is left out",
+            lambda: {"L": "-y * log(yh)", "dL/dyh": "-y / yh", "dL/du": "-y * (1 - yh)"},
+            "With y = 0 it says nothing at all. What should it cost to be wrong there?",
+        ),
+        Mistake(
+            "the inner minus of 1 - yh is lost",
+            lambda: {"dL/dyh": "-y / yh - (1 - y) / (1 - yh)"},
+            "When yh grows, 1 - yh shrinks: the chain rule has one more sign.",
+        ),
+        Mistake(
+            "the inner derivative of -u is lost",
+            lambda: {"dyh/du": "-yh * (1 - yh)"},
+            "The logistic function rises.",
+        ),
+        Mistake(
+            "used u where yh belongs",
+            lambda: {"dyh/du": "u * (1 - u)", "dL/du": "u - y"},
+            "The slope of the logistic function is written with its value.",
+        ),
+        Mistake(
+            "the square of the quotient rule is lost",
+            lambda: {"dyh/du": "exp(-u) / (1 + exp(-u))"},
+            "The derivative of 1 / s has s twice in its denominator.",
+        ),
+        Mistake(
+            "a factor is missing",
+            lambda: {"dL/du": "-y / yh + (1 - y) / (1 - yh)"},
+            "Between L and u stands yh: two factors.",
+        ),
+        Mistake(
+            "a factor too many",
+            lambda: {"dL/du": "(yh - y) * yh * (1 - yh)"},
+            "Write both factors as fractions: something cancels.",
+        ),
+    ),
+    hints=(
+        "dL/du is the product of the two lines above it.",
+        "Bring dL/dyh over one denominator and compare that with dyh/du.",
+    ),
+)
+
+
+# --- three heads ----------------------------------------------------------------------
+
+_LOSSES = {
+    "regression": lambda Y, U: 0.5 * np.sum((Y - U) ** 2),
+    "binary": lambda Y, U: np.sum(Y * softplus(-U) + (1 - Y) * softplus(U)),
+    "multiclass": lambda Y, U: np.sum(logsumexp(U) - np.sum(Y * U, 1)),
+}
+_HEADS = {"regression": lambda U: U, "binary": logistic, "multiclass": softmax}
+
+
+def _of_each_head(answer, U, Y):
+    """How `head_error` is used: on the same scores and labels, for all three."""
+    return {head: answer(head, U, Y) for head in _LOSSES}
+
+
+def _naive_softmax(U):
+    return np.exp(U) / np.sum(np.exp(U), 1, keepdims=True)
+
+
+def _with_heads(wrong=lambda U, Y, Yh: Yh - Y, **heads):
+    """`head_error` with other heads, or with another formula for the error."""
+    return lambda head, U, Y: wrong(U, Y, (_HEADS | heads)[head](U))
+
+
+def _head_cases(rng: np.random.Generator) -> list[tuple]:
+    cases = [
+        (rng.normal(size=(N, C)), np.eye(C)[rng.integers(C, size=N)])
+        for N, C in ((3, 3), (4, 2), (1, 5))
+    ]
+    return [*cases, (np.array([[800.0, 0.0, -300.0], [1.0, 2.0, 3.0]]), np.eye(3)[:2])]
+
+
+head_error = Exercise(
+    name="head_error",
+    lecture="03",
+    title="Three heads, one error",
+    witness=lambda head, U, Y: grad(_LOSSES[head], 1)(Y, U),
+    cases=_head_cases,
+    use=_of_each_head,
+    mistakes=(
+        Mistake(
+            "the head is left out",
+            _with_heads(lambda U, Y, Yh: U - Y),
+            "u are scores. What does this head make of them before y is subtracted?",
+        ),
+        Mistake(
+            "the logistic function in the place of softmax",
+            _with_heads(multiclass=logistic),
+            "With many classes the outputs are tied together: they add up to 1.",
+        ),
+        Mistake(
+            "softmax in the place of the logistic function",
+            _with_heads(binary=softmax),
+            "Each output of the binary head is a question of its own.",
+        ),
+        Mistake(
+            "softmax over all the numbers",
+            _with_heads(multiclass=lambda U: softmax(U, axis=None)),
+            "Every row is an instance: its probabilities add up to 1 by themselves.",
+        ),
+        Mistake(
+            "softmax down the columns",
+            _with_heads(multiclass=lambda U: softmax(U, axis=0)),
+            "Instances are rows: the sum runs along the row.",
+        ),
+        Mistake(
+            "softmax overflows",
+            _with_heads(multiclass=_naive_softmax),
+            "A score of 800 is too much for exp. The lecture pulls the largest one out.",
+        ),
+        Mistake(
+            "the diagonal alone",
+            _with_heads(lambda U, Y, Yh: -Y * (1 - Yh)),
+            "Raising the score of a wrong class hurts: its error is not 0 (E03).",
+        ),
+        Mistake(
+            "the output's slope once too often",
+            _with_heads(lambda U, Y, Yh: (Yh - Y) * Yh * (1 - Yh)),
+            "It has cancelled already: that is what the head and its loss do together.",
+        ),
+        Mistake(
+            "the derivative by yh, not by u",
+            _with_heads(lambda U, Y, Yh: -Y / Yh),
+            "One floor further down: u stands below yh.",
+        ),
+        Mistake(
+            "divided by N",
+            _with_heads(lambda U, Y, Yh: (Yh - Y) / len(Y)),
+            "Here the losses of the rows are added, not averaged.",
+        ),
+    ),
+    hints=(
+        "For each head write yh = g(u) first.",
+        "The lecture's table of three losses has the same last column for all of them.",
+    ),
+)
+
+
+# --- a head that the deck does not have -----------------------------------------------
+
+
+def _half_square_of_softmax(u, y):
+    return 0.5 * np.sum((y - softmax(u)) ** 2)
+
+
+def _through(jacobian):
+    """The error ŷ − y sent through a wrong Jacobian, made from p = softmax(u)."""
+
+    def wrong(u, y):
+        p = softmax(u)
+        return (p - y) @ jacobian(p)
+
+    return wrong
+
+
+softmax_half_square = Exercise(
+    name="softmax_half_square",
+    lecture="03",
+    title="Find the bug: a factor for a sum",
+    witness=lambda u, y: grad(_half_square_of_softmax)(u, y),
+    cases=lambda rng: [
+        (np.array([0.5, -1.0, 1.5]), np.array([0.0, 1.0, 0.0])),
+        (rng.normal(size=4), np.eye(4)[rng.integers(4)]),
+        (rng.normal(size=5), np.eye(5)[rng.integers(5)]),
+    ],
+    mistakes=(
+        Mistake(
+            "the diagonal alone",
+            _through(lambda p: np.diag(p * (1 - p))),
+            "From one score there is a path to the loss through every output.",
+        ),
+        Mistake(
+            "a plus off the diagonal",
+            _through(lambda p: np.diag(p) + np.outer(p, p) * (1 - 2 * np.eye(len(p)))),
+            "Raising one score takes from all the others.",
+        ),
+        Mistake(
+            "off the diagonal alone",
+            _through(lambda p: -np.outer(p, p) * (1 - np.eye(len(p)))),
+            "The path through the output's own probability belongs to the sum too.",
+        ),
+        Mistake(
+            "cross-entropy's error",
+            _through(lambda p: np.eye(len(p))),
+            "yh - y comes out where softmax meets cross-entropy. Here the loss is another.",
+        ),
+        Mistake(
+            "not added up over the outputs",
+            lambda u, y: (
+                (softmax(u) - y)[:, None]
+                * (np.diag(softmax(u)) - np.outer(softmax(u), softmax(u)))
+            ),
+            "That is the table of all paths. What becomes of the paths of one score?",
+        ),
+        Mistake(
+            "scores in the place of probabilities",
+            lambda u, y: (np.diag(u) - np.outer(u, u)) @ (softmax(u) - y),
+            "Softmax's Jacobian is written with what softmax gives.",
+        ),
+        Mistake(
+            "the loss's slope is left out",
+            lambda u, y: np.diag(softmax(u)) - np.outer(softmax(u), softmax(u)),
+            "The Jacobian tells how the outputs answer; how does the loss?",
+        ),
+    ),
+    hints=(
+        "Three lines: yh, the slopes dL/dyh, and softmax's whole Jacobian G (C x C).",
+        "dL/du_c is a sum over k of dL/dyh_k times dyh_k/du_c. As a product of a vector "
+        "and a matrix?",
+    ),
+)
+
+
+# --- the gradient by W ----------------------------------------------------------------
+
+
+def _objective(W, X, Y, V):
+    U = np.dot(logistic(np.dot(X, V.T)), W.T)
+    return np.sum(logsumexp(U) - np.sum(Y * U, 1))
+
+
+def _dW(error=lambda Yh, Y: Yh - Y, below=lambda X, Q: logistic(Q), head=softmax):
+    """The gradient by W with another error, another input from below, another head."""
+
+    def wrong(X, Y, W, V):
+        Q = X @ V.T
+        return error(head(logistic(Q) @ W.T), Y).T @ below(X, Q)
+
+    return wrong
+
+
+def network_cases(rng: np.random.Generator) -> list[tuple]:
+    """(X, Y, W, V) as in lectures 03 and 04: N x D, N x C, C x M, M x D; two squares."""
+    return [
+        (
+            rng.normal(size=(N, D)),
+            np.eye(C)[np.arange(N) % C],
+            rng.normal(size=(C, M)),
+            rng.normal(size=(M, D)),
+        )
+        for N, D, M, C in ((3, 3, 3, 3), (5, 2, 4, 3), (1, 3, 2, 4))
+    ]
+
+
+grad_W = Exercise(
+    name="grad_W",
+    lecture="03",
+    title="The gradient by W, over all instances",
+    witness=lambda X, Y, W, V: grad(_objective)(W, X, Y, V),
+    cases=network_cases,
+    mistakes=(
+        Mistake(
+            "divided by N",
+            _dW(lambda Yh, Y: (Yh - Y) / len(Y)),
+            "Here J is the sum over the instances, as on S05.",
+        ),
+        Mistake(
+            "X where Z belongs",
+            _dW(below=lambda X, Q: X),
+            "What comes into the layer of W from below?",
+        ),
+        Mistake(
+            "used q where z belongs",
+            _dW(below=lambda X, Q: Q),
+            "W is multiplied with what the activation has made of q.",
+        ),
+        Mistake(
+            "the derivative by yh, not by u",
+            _dW(lambda Yh, Y: -Y / Yh),
+            "The layer's own sums are u: the error is taken there (E20).",
+        ),
+        Mistake(
+            "the diagonal alone",
+            _dW(lambda Yh, Y: -Y * (1 - Yh)),
+            "Softmax ties the outputs together: wrong classes have an error too (E03).",
+        ),
+        Mistake(
+            "the labels are left out",
+            _dW(lambda Yh, Y: Yh),
+            "A network that is right already has an error of zero.",
+        ),
+        Mistake(
+            "softmax down the columns",
+            _dW(head=lambda U: softmax(U, axis=0)),
+            "Instances are rows: the probabilities of a row add up to 1.",
+        ),
+        Mistake(
+            "softmax over all the numbers",
+            _dW(head=lambda U: softmax(U, axis=None)),
+            "Instances are rows: the probabilities of a row add up to 1.",
+        ),
+        Mistake(
+            "one instance alone",
+            lambda X, Y, W, V: _dW()(X[-1:], Y[-1:], W, V),
+            "The gradient of a sum is the sum of all the gradients.",
+        ),
+    ),
+    hints=(
+        "Climb the tower: Q, Z, U, then the error dU (N x C).",
+        "One instance gives np.outer(dU[n], Z[n]); their sum is one matrix product.",
+    ),
+)
+
+EXERCISES = (binary_derivation, head_error, softmax_half_square, grad_W)

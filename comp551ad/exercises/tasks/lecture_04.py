@@ -1,0 +1,349 @@
+"""Lecture 04: the gradient with respect to V, biases, and the common pattern (S07, S08)."""
+
+import numpy as np
+
+from ...autodiff.transforms import grad
+from ...functions import logistic, logsumexp, relu, softmax, softplus
+from ..checking import Exercise, Mistake
+from ..formulas import formulas
+from .lecture_03 import network_cases
+
+slopes_from_z = Exercise(
+    name="slopes_from_z",
+    lecture="04",
+    title="Slopes, read off the values",
+    witness=lambda: {  # back to q, and the machine's derivative there
+        "logistic": lambda z: grad(logistic)(np.log(z / (1 - z))),
+        "tanh": lambda z: grad(np.tanh)(np.arctanh(z)),
+        "softplus": lambda z: grad(softplus)(np.log(np.expm1(z))),
+    },
+    cases=lambda rng: [({"z": z},) for z in (0.25, *rng.uniform(0.1, 0.9, size=3))],
+    use=formulas,
+    secret=True,
+    mistakes=(
+        Mistake(
+            "used z where q belongs",
+            lambda: {
+                "logistic": "logistic(z) * (1 - logistic(z))",
+                "tanh": "1 - tanh(z)**2",
+                "softplus": "logistic(z)",
+            },
+            "z is h(q) already: applying h once more goes a floor too far.",
+        ),
+        Mistake(
+            "derivative of tanh as 1 - tanh",
+            lambda: {"tanh": "1 - z"},
+            "At q = 0 that fits. Try a point far to the left, where tanh is -1 and flat.",
+        ),
+        Mistake(
+            "another activation's rule",
+            lambda: {
+                "logistic": "1 - z**2",
+                "tanh": "z * (1 - z)",
+                "softplus": "z * (1 - z)",
+            },
+            "Each rule holds for its own h. How large is this slope at q = 0?",
+        ),
+        Mistake(
+            "a plus for the minus",
+            lambda: {
+                "logistic": "z * (1 + z)",
+                "tanh": "1 + z**2",
+                "softplus": "1 + exp(-z)",
+            },
+            "Where h levels off, or becomes a straight line of slope 1, this does not.",
+        ),
+        Mistake(
+            "twice z for z squared",
+            lambda: {"logistic": "z - 2 * z", "tanh": "1 - 2 * z"},
+            "z squared is z * z. At z = ½ it is ¼, twice z is 1.",
+        ),
+        Mistake(
+            "the exponent's sign",
+            lambda: {"softplus": "1 - exp(z)"},
+            "A slope below zero, where softplus rises.",
+        ),
+        Mistake(
+            "the minus of 1 - exp is left out",
+            lambda: {"softplus": "exp(-z)"},
+            "Far to the right softplus is nearly q itself, so its slope is nearly 1.",
+        ),
+        Mistake(
+            "the function in place of its slope",
+            lambda: {"logistic": "z", "tanh": "z", "softplus": "z"},
+            "z is how high the curve is. How steep is it?",
+        ),
+    ),
+    hints=(
+        "For softplus: its slope is logistic(q), and exp(z) = 1 + exp(q).",
+        "Solve exp(z) = 1 + exp(q) for exp(q), and put that into exp(q) / (1 + exp(q)).",
+    ),
+)
+
+
+# --- the common pattern ---------------------------------------------------------------
+
+
+def _layer_back(dU: np.ndarray, W: np.ndarray, Z: np.ndarray) -> tuple:
+    """The machine, asked about a loss whose slope by U is dU."""
+
+    def loss(W, b, Z):
+        return np.sum(dU * (np.dot(Z, W.T) + b))
+
+    return grad(loss, argnum=(0, 1, 2))(W, np.zeros(len(W)), Z)
+
+
+layer_back = Exercise(
+    name="layer_back",
+    lecture="04",
+    title="One layer, going down",
+    witness=_layer_back,
+    cases=lambda rng: [
+        (rng.normal(size=(N, C)), rng.normal(size=(C, M)), rng.normal(size=(N, M)))
+        for N, C, M in ((3, 3, 3), (5, 3, 4), (1, 2, 3))
+    ],
+    mistakes=(
+        Mistake(
+            "the bias is not added up over the instances",
+            lambda dU, W, Z: (dU.T @ Z, dU, dU @ W),
+            "There is one b for all instances: what they say of it is added.",
+        ),
+        Mistake(
+            "averaged over the instances",
+            lambda dU, W, Z: (dU.T @ Z / len(dU), dU.mean(axis=0), dU @ W / len(dU)),
+            "A sum over the instances: if the cost is a mean, 1/N is in dU already.",
+        ),
+        Mistake(
+            "added up over the outputs, not over the instances",
+            lambda dU, W, Z: (dU.T @ Z, dU.sum(axis=1), dU @ W),
+            "b has one entry for each of the C outputs.",
+        ),
+        Mistake(
+            "the slope of the bias without the error from above",
+            lambda dU, W, Z: (dU.T @ Z, np.ones(len(W)), dU @ W),
+            "The input from below is 1. The error from above is still to be multiplied in.",
+        ),
+        Mistake(
+            "W is turned the wrong way",
+            lambda dU, W, Z: (dU.T @ Z, dU.sum(axis=0), dU @ W.T),
+            "With C = M it runs and is wrong. dZ is N x M: sum over c.",
+        ),
+        Mistake(
+            "the input from below in the place of the weights",
+            lambda dU, W, Z: (dU.T @ Z, dU.sum(axis=0), dU @ (dU.T @ Z)),
+            "u = W z: when z moves, what stands beside it?",
+        ),
+    ),
+    hints=(
+        "Three products of an error from above with something else: the input from "
+        "below, the constant 1, the weights.",
+        "Write the shapes: C x M, (C,), N x M. The index that is missing is summed over.",
+    ),
+)
+
+
+# --- the gradient by V ----------------------------------------------------------------
+
+_HIDDEN = {"logistic": logistic, "tanh": np.tanh, "relu": relu}
+_SLOPES = {
+    "logistic": lambda Q, Z: Z * (1 - Z),
+    "tanh": lambda Q, Z: 1 - Z**2,
+    "relu": lambda Q, Z: 1.0 * (Q > 0),
+}
+
+
+def _objective(V, X, Y, W, activation):
+    U = np.dot(_HIDDEN[activation](np.dot(X, V.T)), W.T)
+    return np.sum(logsumexp(U) - np.sum(Y * U, 1))
+
+
+def _for_each_activation(answer, X, Y, W, V):
+    """How `grad_V` is used: on the same network with all three activations."""
+    return {h: answer(X, Y, W, V, h) for h in _HIDDEN}
+
+
+def _dV(last=lambda dU, W, slope, X, Z: (dU @ W * slope).T @ X, **slopes):
+    """The gradient by V with other slopes, or with another way down."""
+
+    def wrong(X, Y, W, V, activation):
+        Q = X @ V.T
+        Z = _HIDDEN[activation](Q)
+        slope = (_SLOPES | slopes)[activation](Q, Z)
+        return last(softmax(Z @ W.T) - Y, W, slope, X, Z)
+
+    return wrong
+
+
+def _dV_cases(rng: np.random.Generator) -> list[tuple]:
+    """As lecture 03's, and one hidden unit of the second case says 0 to everything."""
+    cases = network_cases(rng)
+    cases[1][3][0] = 0
+    return cases
+
+
+grad_V = Exercise(
+    name="grad_V",
+    lecture="04",
+    title="The gradient by V, for three activations",
+    witness=lambda X, Y, W, V, activation: grad(_objective)(V, X, Y, W, activation),
+    cases=_dV_cases,
+    use=_for_each_activation,
+    mistakes=(
+        Mistake(
+            "the activation's slope is left out",
+            _dV(lambda dU, W, slope, X, Z: (dU @ W).T @ X),
+            "Between z and q stands h: on the way down, too.",
+        ),
+        Mistake(
+            "forgot to sum over c",
+            _dV(lambda *a: np.einsum("nc,cm,nm,nd->cmd", *a[:4])),
+            "V_md reaches the loss through every output: one path for each c, added.",
+        ),
+        Mistake(
+            "not added up over the instances",
+            _dV(lambda *a: np.einsum("nc,cm,nm,nd->nmd", *a[:4])),
+            "J is a sum over the instances, and so is its gradient.",
+        ),
+        Mistake(
+            "W is turned the wrong way",
+            _dV(lambda dU, W, slope, X, Z: (dU @ W.T * slope).T @ X),
+            "With C = M it runs and is wrong. Which index of W is summed over?",
+        ),
+        Mistake(
+            "Z where X belongs",
+            _dV(lambda dU, W, slope, X, Z: (dU @ W * slope).T @ Z),
+            "What comes into the layer of V from below?",
+        ),
+        Mistake(
+            "divided by N",
+            _dV(lambda dU, W, slope, X, Z: (dU @ W * slope).T @ X / len(X)),
+            "Here J is the sum over the instances, as on S07.",
+        ),
+        Mistake(
+            "used q where z belongs",
+            _dV(logistic=lambda Q, Z: Q * (1 - Q), tanh=lambda Q, Z: 1 - Q**2),
+            "The short forms of the slopes are written with z = h(q).",
+        ),
+        Mistake(
+            "used z where q belongs",
+            _dV(
+                logistic=lambda Q, Z: logistic(Z) * (1 - logistic(Z)),
+                tanh=lambda Q, Z: 1 - np.tanh(Z) ** 2,
+            ),
+            "z is h(q) already: applying h once more goes a floor too far.",
+        ),
+        Mistake(
+            "derivative of tanh as 1 - tanh",
+            _dV(tanh=lambda Q, Z: 1 - Z),
+            "Far to the left tanh is -1 and flat. What does this give there?",
+        ),
+        Mistake(
+            "the logistic function's slope for all",
+            _dV(tanh=lambda Q, Z: Z * (1 - Z), relu=lambda Q, Z: Z * (1 - Z)),
+            "z (1 - z) holds for the logistic function alone.",
+        ),
+        Mistake(
+            "ReLU's derivative at the wrong side",
+            _dV(relu=lambda Q, Z: 1.0 * (Q < 0)),
+            "Where the rectifier lets q through, it lets the error through.",
+        ),
+        Mistake(
+            "ReLU's derivative 1 at zero",
+            _dV(relu=lambda Q, Z: 1.0 * (Q >= 0)),
+            "At q = 0 itself the deck and the lecture take 0.",
+        ),
+        Mistake(
+            "ReLU itself for its derivative",
+            _dV(relu=lambda Q, Z: Z),
+            "The slope of q itself is 1, however large q is.",
+        ),
+    ),
+    hints=(
+        "Up: Q, Z, U. Down: dU, then dZ = dU W, then dQ, then dV.",
+        "Only two places know the activation: h on the way up, its slope on the way down.",
+    ),
+)
+
+
+# --- the constant unit ----------------------------------------------------------------
+
+
+def _ones(X):
+    return np.ones((len(X), 1))
+
+
+def _with_biases(W, V, X, Y):
+    Z = relu(np.dot(np.concatenate([X, _ones(X)], axis=1), V.T))
+    U = np.dot(np.concatenate([Z, _ones(X)], axis=1), W.T)
+    return np.sum(logsumexp(U) - np.sum(Y * U, 1))
+
+
+def _biased(keep=slice(None, -1), slope=lambda Q: 1.0 * (Q > 0), ones_in_X=True, ones_in_Z=True):
+    """Both gradients, with another part of dZ kept or a column of ones forgotten."""
+
+    def wrong(X, Y, W, V):
+        X1 = np.hstack([X, _ones(X)])
+        Q = X1 @ V.T
+        Z1 = np.hstack([relu(Q), _ones(X)])
+        dU = softmax(Z1 @ W.T) - Y
+        dZ = (dU @ W)[:, keep]
+        slopes = slope(Q) if dZ.shape == Q.shape else slope(Z1)
+        below, above = X1 if ones_in_X else X, Z1 if ones_in_Z else Z1[:, :-1]
+        return dU.T @ above, (dZ * slopes).T @ below
+
+    return wrong
+
+
+biased_gradients = Exercise(
+    name="biased_gradients",
+    lecture="04",
+    title="Find the bug: the constant unit",
+    witness=lambda X, Y, W, V: grad(_with_biases, argnum=(0, 1))(W, V, X, Y),
+    cases=lambda rng: [
+        (X, Y, *(np.hstack([A, rng.normal(size=(len(A), 1))]) for A in (W, V)))
+        for X, Y, W, V in network_cases(rng)
+    ],
+    mistakes=(
+        Mistake(
+            "the first unit is dropped, not the constant one",
+            _biased(keep=slice(1, None)),
+            "The shapes fit, so nothing complains. Where does the constant unit stand?",
+        ),
+        Mistake(
+            "the bias row is not dropped",
+            _biased(keep=slice(None)),
+            "The constant unit depends on no q: nothing below it has a share in its error.",
+        ),
+        Mistake(
+            "the bias of the hidden layer has no gradient",
+            _biased(ones_in_X=False),
+            "V has D + 1 columns, and its gradient too: the last input is 1.",
+        ),
+        Mistake(
+            "the bias of the output layer has no gradient",
+            _biased(ones_in_Z=False),
+            "W has M + 1 columns, and its gradient too: the last z is 1.",
+        ),
+        Mistake(
+            "ReLU's derivative at the wrong side",
+            _biased(slope=lambda Q: 1.0 * (Q < 0)),
+            "Where the rectifier lets q through, it lets the error through.",
+        ),
+        Mistake(
+            "the activation's slope is left out",
+            _biased(slope=lambda Q: 1.0),
+            "Between z and q stands h: on the way down, too.",
+        ),
+        Mistake(
+            "the bias row is dropped from W on the way up",
+            lambda X, Y, W, V: _biased()(X, Y, W * (np.arange(W.shape[1]) < V.shape[0]), V),
+            "It is only on the way down that the constant unit drops out.",
+        ),
+    ),
+    hints=(
+        "Write the shape beside each line. Then ask of each column: whose is it?",
+        "The ones were appended at the end. Which slice leaves the last column out?",
+    ),
+)
+
+EXERCISES = (slopes_from_z, layer_back, grad_V, biased_gradients)

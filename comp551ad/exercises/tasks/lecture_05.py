@@ -1,0 +1,479 @@
+"""Lecture 05: cost, gradients and descent from scratch, to the flowers (S09)."""
+
+import functools
+
+import numpy as np
+
+from ...autodiff.transforms import grad
+from ...byhand.descent import descend, gradient_descent
+from ...byhand.two_layer import TwoLayer, accuracy, gradients
+from ...byhand.two_layer import cost as their_cost
+from ...datasets import load_iris
+from ...functions import logistic, logsumexp, softmax
+from ..checking import WITNESSES, Exercise, Mistake
+
+
+def _network_cases(rng: np.random.Generator) -> list[tuple]:
+    """(X, Y, W, V) as the deck has them: N x D, N x C, M x C, D x M; the first is square."""
+    return [
+        (
+            rng.normal(size=(N, D)),
+            np.eye(C)[np.arange(N) % C],
+            rng.normal(size=(M, C)),
+            rng.normal(size=(D, M)),
+        )
+        for N, D, M, C in ((3, 3, 3, 3), (5, 3, 4, 2), (1, 2, 4, 3))
+    ]
+
+
+def _with_confident_network(rng: np.random.Generator) -> list[tuple]:
+    """The same, and a network that is sure of itself and wrong: scores near ±1000."""
+    X, Y, W, V = _network_cases(rng)[1]
+    return [*_network_cases(rng), (X, Y, np.array([[1000.0, -1000.0]] * 4), V)]
+
+
+@functools.cache
+def _flowers() -> tuple[np.ndarray, np.ndarray]:
+    return tuple(load_iris(standardize=True))  # N x D, N x C
+
+
+# --- the cost -------------------------------------------------------------------------
+
+
+def _row_by_row(X, Y, W, V):
+    """In the scores: what a row's other scores have over the right one's."""
+    losses = []
+    for x, y in zip(X, Y, strict=True):
+        u = W.T @ logistic(V.T @ x)
+        losses.append(np.logaddexp.reduce(u - u[y.argmax()]))
+    return sum(losses) / len(losses)
+
+
+def _cost(of_scores):
+    return lambda X, Y, W, V: of_scores(logistic(X @ V) @ W, Y)
+
+
+iris_cost = Exercise(
+    name="cost",
+    lecture="05",
+    title="The cost, from the flowers to one number",
+    witness=_row_by_row,
+    cases=_with_confident_network,
+    batch=lambda X, Y, W, V: len(X),
+    mistakes=(
+        Mistake(
+            "one logsumexp over all the flowers",
+            _cost(lambda U, Y: np.mean(logsumexp(U, axis=None) - np.sum(U * Y, 1))),
+            "A cost of ln 450 at the start: one sum for 150 flowers (E22).",
+        ),
+        Mistake(
+            "softmax down the columns",
+            _cost(lambda U, Y: np.mean(np.sum(Y * (logsumexp(U, axis=0) - U), 1))),
+            "A flower's probabilities add up to 1: along its row.",
+        ),
+        Mistake(
+            "averaged over the classes as well",
+            _cost(lambda U, Y: np.mean(Y * (logsumexp(U)[:, None] - U))),
+            "One loss a flower, the sum over its classes; the average is over flowers.",
+        ),
+        Mistake(
+            "the logarithm is missing",
+            _cost(lambda U, Y: -np.mean(np.sum(Y * softmax(U), 1))),
+            "The loss of a flower is -log of the probability of its species.",
+        ),
+        Mistake(
+            "the labels are left out",
+            _cost(lambda U, Y: np.mean(logsumexp(U))),
+            "Which of the scores is the one that should have been large?",
+        ),
+        Mistake(
+            "the logarithm of a probability that was rounded to 0",
+            _cost(lambda U, Y: -np.mean(np.sum(Y * np.log(softmax(U)), 1))),
+            "Scores of 1000: write the loss in u, where the log undoes the exponential.",
+        ),
+        Mistake(
+            "exp overflows",
+            _cost(lambda U, Y: np.mean(np.log(np.sum(np.exp(U), 1)) - np.sum(U * Y, 1))),
+            "Scores of 1000: `logsumexp` takes the largest one out first.",
+        ),
+        Mistake(
+            "the activation is left out",
+            lambda X, Y, W, V: np.mean(
+                logsumexp(X @ V @ W) - np.sum(X @ V @ W * Y, 1)
+            ),
+            "Between Q and U stands a floor of hidden units.",
+        ),
+    ),
+    hints=(
+        "Three lines up to U. Then one number a flower, then their mean.",
+        "For one flower: logsumexp of its scores, minus the score of its species.",
+    ),
+)
+
+
+# --- the gradients --------------------------------------------------------------------
+
+
+def _traceable_cost(X, Y, W, V):
+    U = np.dot(logistic(np.dot(X, V)), W)
+    return np.mean(logsumexp(U) - np.sum(U * Y, 1))
+
+
+def _by_path(error=lambda Yh, Y: Yh - Y, slope=lambda Q, Z: Z * (1 - Z), head=softmax):
+    """Both gradients with another error, slope or head."""
+
+    def wrong(X, Y, W, V):
+        Q = X @ V
+        Z = logistic(Q)
+        dU = error(head(Z @ W), Y) / len(X)
+        return Z.T @ dU, X.T @ (dU @ W.T * slope(Q, Z))
+
+    return wrong
+
+
+def _no_sum_over_c(X, Y, W, V):
+    Z = logistic(X @ V)
+    dU = (softmax(Z @ W) - Y) / len(X)
+    return Z.T @ dU, np.einsum("nc,mc,nm,nd->cdm", dU, W, Z * (1 - Z), X)
+
+
+def _inputs_exchanged(X, Y, W, V):
+    Z = logistic(X @ V)
+    dU = (softmax(Z @ W) - Y) / len(X)
+    return X.T @ dU, Z.T @ (dU @ W.T * Z * (1 - Z))
+
+
+def _W_not_turned(X, Y, W, V):
+    Z = logistic(X @ V)
+    dU = (softmax(Z @ W) - Y) / len(X)
+    return Z.T @ dU, X.T @ (dU @ W * Z * (1 - Z))
+
+
+iris_gradients = Exercise(
+    name="gradients",
+    lecture="05",
+    title="Both gradients",
+    witness=lambda X, Y, W, V: grad(_traceable_cost, argnum=("W", "V"))(X, Y, W, V),
+    cases=_network_cases,
+    batch=lambda X, Y, W, V: len(X),
+    mistakes=(
+        Mistake(
+            "the activation's slope is left out",
+            _by_path(slope=lambda Q, Z: 1.0),
+            "Between Z and Q stands the logistic function: on the way down, too.",
+        ),
+        Mistake(
+            "used q where z belongs",
+            _by_path(slope=lambda Q, Z: Q * (1 - Q)),
+            "The slope is written with z, the value of the logistic function.",
+        ),
+        Mistake(
+            "used z where q belongs",
+            _by_path(slope=lambda Q, Z: logistic(Z) * (1 - logistic(Z))),
+            "z is logistic(q) already: once more goes a floor too far.",
+        ),
+        Mistake(
+            "the slope of tanh",
+            _by_path(slope=lambda Q, Z: 1 - Z**2),
+            "These hidden units are logistic.",
+        ),
+        Mistake(
+            "forgot to sum over c",
+            _no_sum_over_c,
+            "A hidden unit feeds every score: its error is a sum over them (E05).",
+        ),
+        Mistake(
+            "the inputs from below are exchanged",
+            _inputs_exchanged,
+            "What comes into the layer of W from below, and what into that of V?",
+        ),
+        Mistake(
+            "W is turned the wrong way",
+            _W_not_turned,
+            "With C = M it runs and is wrong. W is M x C here; which index is summed?",
+        ),
+        Mistake(
+            "the diagonal alone",
+            _by_path(lambda Yh, Y: -Y * (1 - Yh)),
+            "Softmax ties the outputs together: wrong species have an error too.",
+        ),
+        Mistake(
+            "the derivative by yh, not by u",
+            _by_path(lambda Yh, Y: -Y / Yh),
+            "The slide calls the error dY, but it is the error at the scores (E20).",
+        ),
+        Mistake(
+            "softmax down the columns",
+            _by_path(head=lambda U: softmax(U, axis=0)),
+            "A flower's probabilities add up to 1: along its row.",
+        ),
+    ),
+    hints=(
+        "Twice an error from above times an input from below, averaged over the flowers.",
+        "dU is N x C, dZ and dQ are N x M. Write the shapes, and the products follow.",
+    ),
+)
+
+
+# --- one step, foretold ---------------------------------------------------------------
+
+
+def _moved(X, Y, W, V) -> str:
+    dW, dV = gradients(X, Y, W, V)
+    moved = [name for name, d in (("W", dW), ("V", dV)) if np.linalg.norm(d) > 1e-9]
+    return {0: "neither", 1: "".join(moved), 2: "both"}[len(moved)]
+
+
+def _first_step() -> dict:
+    X, Y = load_iris()
+    rng = np.random.default_rng()
+    W, V = rng.standard_normal((16, 3)), rng.standard_normal((3, 16))
+    alike = np.tile(W[0], (16, 1)), np.tile(V[:, :1], 16)
+    end = descend(lambda W, V: gradients(X, Y, W, V), alike, lr=0.1, max_iters=10)
+    still = all(np.ptp(A, axis=axis).max() < 1e-9 for A, axis in zip(end, (0, 1), strict=True))
+    return {
+        "both zero": _moved(X, Y, 0 * W, 0 * V),
+        "W zero": _moved(X, Y, 0 * W, V),
+        "V zero": _moved(X, Y, W, 0 * V),
+        "both zero, 100 flowers": _moved(X[:100], Y[:100], 0 * W, 0 * V),
+        "alike": "alike" if still else "different",
+    }
+
+
+first_step = Exercise(
+    name="first_step",
+    lecture="05",
+    title="What does one step do?",
+    witness=_first_step,
+    cases=lambda rng: [()],
+    secret=True,
+    mistakes=(
+        Mistake(
+            "each flower's error is taken for their mean",
+            lambda: {"both zero": "W"},
+            "Each flower pulls at W. What do fifty of each species do together?",
+        ),
+        Mistake(
+            "a flat place is taken for a slope",
+            lambda: {"both zero": "both", "alike": "different"},
+            "Put the zeros (or the equal units) into the two formulas.",
+        ),
+        Mistake(
+            "an error comes down through W = 0",
+            lambda: {"W zero": "both", "both zero, 100 flowers": "both"},
+            "dZ is a product with W. What is left of the error if W is zero?",
+        ),
+        Mistake(
+            "the two matrices are exchanged",
+            lambda: {"both zero": "V", "W zero": "V", "both zero, 100 flowers": "V"},
+            "On its way to V the error passes through W; on its way to W it passes nothing.",
+        ),
+        Mistake(
+            "z is taken for zero where q is",
+            lambda: {"V zero": "V", "W zero": "neither", "both zero, 100 flowers": "neither"},
+            "logistic(0) is ½: that is what comes into W from below.",
+        ),
+        Mistake(
+            "a zero matrix is taken for one that can't move",
+            lambda: {"V zero": "W"},
+            "A weight's gradient does not contain the weight itself.",
+        ),
+        Mistake(
+            "the descent is taken to stop",
+            lambda: {"V zero": "neither"},
+            "Put V = 0 into the two formulas: which factor is zero?",
+        ),
+    ),
+    hints=(
+        "Write dW and dV for each start. A product with a zero matrix is zero, but "
+        "logistic(0) is not.",
+        "With W = 0 every probability is 1/3. Add up the errors of fifty flowers of each "
+        "species, and then those of only two species.",
+    ),
+)
+
+
+# --- the descent ----------------------------------------------------------------------
+# What is handed to the student's function has no underscore before its name.
+
+
+def gradient_on(X, Y):
+    return lambda W, V: gradients(X, Y, W, V)
+
+
+def gradient_of_product(W, V):
+    """Of the sum of log cosh(W V − 1): each gradient has the other matrix in it."""
+    error = np.tanh(W @ V - 1)
+    return error @ V.T, W.T @ error
+
+
+def _descent_cases(rng: np.random.Generator) -> list[tuple]:
+    X, Y = _flowers()
+    W, V = rng.standard_normal((6, 3)), rng.standard_normal((3, 6))
+    A, B = rng.uniform(0.5, 1.5, (2, 3)), rng.uniform(0.5, 1.5, (3, 2))
+    return [
+        (gradient_of_product, A, B, 0.01, 1),
+        (gradient_of_product, A, B, 0.02, 7),
+        (gradient_on(X, Y), W, V, 0.5, 40),
+        (gradient_of_product, A, B, 0.1, 0),
+    ]
+
+
+def _descended(gradient, W, V, lr, steps):
+    return tuple(descend(gradient, (W, V), lr=lr, eps=0, max_iters=steps))
+
+
+def _stepping(step, extra=0):
+    """A descent with another step, or with steps too many."""
+
+    def wrong(gradient, W, V, lr, steps):
+        for _ in range(steps + extra):
+            W, V = step(gradient, W, V, lr)
+        return W, V
+
+    return wrong
+
+
+def _one_after_the_other(gradient, W, V, lr):
+    W = W - lr * gradient(W, V)[0]
+    return W, V - lr * gradient(W, V)[1]
+
+
+def _down(gradient, W, V, lr, sides=(1, 1)):
+    dW, dV = gradient(W, V)
+    return W - sides[0] * lr * dW, V - sides[1] * lr * dV
+
+
+def _from_the_start(gradient, W, V, lr, steps):
+    return _down(gradient, W, V, lr * steps)
+
+
+descent = Exercise(
+    name="descent",
+    lecture="05",
+    title="The descent",
+    witness=_descended,
+    cases=_descent_cases,
+    forbidden=(
+        *(room for room in WITNESSES if "byhand" not in room and "tasks" not in room),
+        "comp551ad.byhand.descent.",
+        "comp551ad.exercises.tasks.lecture_05._",
+    ),
+    mistakes=(
+        Mistake(
+            "uphill",
+            _stepping(lambda g, W, V, lr: _down(g, W, V, -lr)),
+            "The gradient points where the cost grows.",
+        ),
+        Mistake(
+            "V's gradient is taken after W has moved",
+            _stepping(_one_after_the_other),
+            "One place, one gradient: ask for both, then move both.",
+        ),
+        Mistake(
+            "one of the two never moves",
+            _stepping(lambda g, W, V, lr: _down(g, W, V, lr, (0, 0))),
+            "Each matrix takes its own step, every time.",
+        ),
+        Mistake(
+            "one of the two goes uphill",
+            _stepping(lambda g, W, V, lr: _down(g, W, V, lr, (-1, -1))),
+            "The gradient points where the cost grows: both are to go against it.",
+        ),
+        Mistake(
+            "the learning rate is left out",
+            _stepping(lambda g, W, V, lr: _down(g, W, V, 1)),
+            "A step is the gradient times lr.",
+        ),
+        Mistake(
+            "a step too many",
+            _stepping(_down, 1),
+            "With steps = 0 the start comes back as it is.",
+        ),
+        Mistake(
+            "a step too few",
+            _stepping(_down, -1),
+            "range(1, 4) goes round three times: 1, 2, 3. How often does your loop?",
+        ),
+        Mistake(
+            "the gradient of the start, at every step",
+            _from_the_start,
+            "The ground changes under one's feet: ask for the gradient inside the loop.",
+        ),
+    ),
+    hints=(
+        "A loop of two lines: the gradient where we are, then the step.",
+        "W, V = W - lr * dW, V - lr * dV makes new arrays and leaves the old ones alone.",
+    ),
+)
+
+
+# --- all together ---------------------------------------------------------------------
+
+
+_LIBRARY = dict(lr=1.0, rng=551, progress=False)
+
+
+@functools.cache
+def _goal() -> tuple[float, float]:
+    """Cost and accuracy that the library's descent reaches in 500 steps."""
+    return _measured(*gradient_descent(*_flowers(), 16, max_iters=500, **_LIBRARY))
+
+
+def _measured(W, V) -> tuple[float, float]:
+    X, Y = _flowers()
+    return their_cost(X, Y, W, V), accuracy(TwoLayer().predict(X, W, V), Y)
+
+
+def _reached(answer, X, Y):
+    """In words: where the weights that `train_iris` returns are, beside the library's."""
+    there, right = _measured(*answer(X, Y))
+    if there <= 1.25 * _goal()[0] and right >= _goal()[1] - 0.02:
+        return "as low as the library's"
+    if there > np.log(3) + 0.02:
+        return "above its start"
+    return "still near ln 3" if there > np.log(3) - 0.1 else "on its way down"
+
+
+def _trained(X, Y, steps=400):
+    return tuple(gradient_descent(X, Y, 8, max_iters=steps, **_LIBRARY))
+
+
+def _uphill(X, Y):
+    start = np.ones((4, 3)) * [1, 2, 3], np.ones((X.shape[1], 4))
+    return tuple(descend(lambda W, V: [-d for d in gradients(X, Y, W, V)], start, max_iters=20))
+
+
+train_iris = Exercise(
+    name="train_iris",
+    lecture="05",
+    title="From nothing to the flowers",
+    witness=_trained,
+    cases=lambda rng: [_flowers()],
+    use=_reached,
+    forbidden=(*WITNESSES, "comp551ad.exercises.tasks.lecture_05._"),
+    mistakes=(
+        Mistake(
+            "it has not left the saddle",
+            lambda X, Y: (np.zeros((4, 3)), np.zeros((X.shape[1], 4))),
+            "A start of zeros never leaves, one very near to zero takes its time: look at "
+            "the cost after 10, 100 and 300 steps.",
+        ),
+        Mistake(
+            "it climbs",
+            _uphill,
+            "Print the cost before and after one step. Is lr, or its sign, too bold?",
+        ),
+        Mistake(
+            "it stops too early",
+            lambda X, Y: _trained(X, Y, steps=60),
+            "It goes down, and is not there yet: more steps, or longer ones.",
+        ),
+    ),
+    hints=(
+        "Start with small random numbers from np.random.default_rng(551).",
+        "Standardized flowers bear a learning rate of 1; then 500 steps are enough.",
+    ),
+)
+
+EXERCISES = (iris_cost, iris_gradients, first_step, descent, train_iris)

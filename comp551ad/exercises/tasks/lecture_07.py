@@ -1,0 +1,454 @@
+"""Lecture 07: a computation as a numbered list, and the list as a graph (S11)."""
+
+import graphlib
+import heapq
+
+import numpy as np
+
+from ...autodiff.trace import record
+from ..checking import Exercise, Mistake
+from ..formulas import formulas
+
+# --- the list of a formula ------------------------------------------------------------
+
+
+def _wave(w, x, b):
+    s = np.sin(w * x + b)
+    return 0.5 * (x * s)
+
+
+def _recorded_list() -> dict:
+    """What `record` writes down, each row as a formula of the rows before it."""
+    signs = {"multiply": "{} * {}", "add": "{} + {}", "sin": "sin({})"}
+    table = {}
+    for node in record(_wave, 0.5, 2.0, 1.5):
+        operands = [f"a{o}" if type(o) is int else str(o) for o in node.arguments]
+        sign = signs.get(node.primitive, node.name)  # an input is its name
+        table[node.label] = sign.format(*operands)
+    return table
+
+
+def _unrelated_values(rng: np.random.Generator) -> dict:
+    """A number for each name. They don't fit together, so that each row speaks alone."""
+    names = ("w", "x", "b", *(f"a{k}" for k in range(9)))
+    return dict(zip(names, rng.uniform(0.5, 2.5, len(names)), strict=True))
+
+
+number_the_rows = Exercise(
+    name="number_the_rows",
+    lecture="07",
+    title="A formula becomes a list",
+    witness=_recorded_list,
+    cases=lambda rng: [(_unrelated_values(rng),) for _ in range(3)],
+    use=formulas,
+    secret=True,
+    mistakes=(
+        Mistake(
+            "the rows are counted from 0",
+            lambda: {
+                "a4": "a0 * a1",
+                "a5": "a3 + a2",
+                "a6": "sin(a4)",
+                "a7": "a1 * a5",
+                "a8": "0.5 * a6",
+            },
+            "The first input is a1: every number here is one too small.",
+        ),
+        Mistake(
+            "a row uses itself",
+            lambda: {
+                "a4": "a4 * a2",
+                "a5": "a4 + a5",
+                "a6": "sin(a6)",
+                "a7": "a2 * a7",
+                "a8": "0.5 * a8",
+            },
+            "A row may use only rows that stand before it.",
+        ),
+        Mistake(
+            "an input by its name instead of its row",
+            lambda: {"a4": "w * x", "a5": "a4 + b", "a7": "x * a6"},
+            "Behind the first three rows there are no names any more, only rows.",
+        ),
+        Mistake(
+            "several operations in one row",
+            lambda: {
+                "a5": "a1 * a2 + a3",
+                "a6": "sin(a4 + a3)",
+                "a7": "a2 * sin(a5)",
+                "a8": "0.5 * a2 * a6",
+            },
+            "One row, one operation. What is inside has a number already.",
+        ),
+        Mistake(
+            "the constant has taken a number",
+            lambda: {
+                "a4": 0.5,
+                "a5": "a1 * a2",
+                "a6": "a5 + a3",
+                "a7": "sin(a6)",
+                "a8": "a2 * a7",
+            },
+            "Nobody asks for a derivative by 0.5: it stands in its row as itself.",
+        ),
+        Mistake(
+            "w where x is multiplied",
+            lambda: {"a7": "a1 * a6"},
+            "Which input is multiplied with the sine, and which row is it?",
+        ),
+    ),
+    hints=(
+        "The inputs take a1 to a3. Then go through the code as Python does.",
+        "There are five operations: two products of variables, a sum, a sine, a factor.",
+    ),
+)
+
+# --- a bug ----------------------------------------------------------------------------
+
+
+def _from_the_top(rows: list, inputs: list) -> list:
+    """Each value asked for by itself, down to the inputs."""
+
+    def value(k: int) -> float:
+        if k <= len(inputs):
+            return inputs[k - 1]
+        name, *operands = rows[k - len(inputs) - 1]
+        return getattr(np, name)(*[value(j) for j in operands])
+
+    return [value(k) for k in range(1, len(inputs) + len(rows) + 1)]
+
+
+def _in_order(rows: list, inputs: list, read) -> list:
+    a = list(inputs)
+    for name, *operands in rows:
+        a.append(getattr(np, name)(*read(a, operands)))
+    return a
+
+
+def _row_cases(rng: np.random.Generator) -> list[tuple]:
+    loss = [("multiply", 1, 2), ("subtract", 4, 3), ("square", 5)]
+    powers = [("multiply", 1, 1), ("multiply", 2, 2), ("subtract", 3, 1)]
+    return [
+        ([("sin", 1)], [0.5, 2.0]),
+        (loss, [0.5, 2.0, 3.0]),
+        (powers, [1.5]),
+        (loss, list(rng.uniform(1.0, 2.0, 3))),
+        ([("sin", 2), ("subtract", 1, 2)], list(rng.uniform(0.2, 1.2, 3))),
+    ]
+
+
+evaluate_rows = Exercise(
+    name="evaluate_rows",
+    lecture="07",
+    title="Find the bug: an evaluation that reads the wrong rows",
+    witness=_from_the_top,
+    cases=_row_cases,
+    mistakes=(
+        Mistake(
+            "rows are counted from 1, Python's lists from 0",
+            lambda rows, inputs: _in_order(
+                rows, inputs, lambda a, operands: [a[k] for k in operands]
+            ),
+            "Where in the list `a` does the value of row 1 stand?",
+        ),
+        Mistake(
+            "one row too far back",
+            lambda rows, inputs: _in_order(
+                rows, inputs, lambda a, operands: [a[k - 2] for k in operands]
+            ),
+            "Row 1 is the first entry of the list; a[-1] would be the last.",
+        ),
+        Mistake(
+            "the last value alone",
+            lambda rows, inputs: _from_the_top(rows, inputs)[-1],
+            "All the values are asked for: reverse mode will need them.",
+        ),
+        Mistake(
+            "the inputs are left out",
+            lambda rows, inputs: _from_the_top(rows, inputs)[len(inputs) :],
+            "The inputs are rows too, the first ones.",
+        ),
+        Mistake(
+            "the operands in the wrong order",
+            lambda rows, inputs: _in_order(
+                rows, inputs, lambda a, operands: [a[k - 1] for k in operands[::-1]]
+            ),
+            "A product does not mind, a difference does.",
+        ),
+    ),
+    hints=(
+        "Do it on paper for rows = [('sin', 1)] and inputs = [0.5, 2.0].",
+        "The value of row k was the k-th to be appended. Which index is that?",
+    ),
+)
+
+# --- an order -------------------------------------------------------------------------
+
+
+def _by_heap(uses: dict) -> list:
+    sorter = graphlib.TopologicalSorter(uses)
+    sorter.prepare()
+    ready, order = list(sorter.get_ready()), []
+    heapq.heapify(ready)
+    while ready:
+        order.append(heapq.heappop(ready))
+        sorter.done(order[-1])
+        for name in sorter.get_ready():
+            heapq.heappush(ready, name)
+    return order
+
+
+def _in_rounds(uses: dict, enough) -> list:
+    """All that are ready at once, round after round; `enough` is all or any."""
+    order = []
+    while len(order) < len(uses):
+        ready = [
+            name
+            for name in sorted(uses)
+            if name not in order
+            and (not uses[name] or enough(j in order for j in uses[name]))
+        ]
+        order += ready
+    return order
+
+
+def _one_operand_is_enough(uses: dict) -> list:
+    order = []
+    while len(order) < len(uses):
+        order.append(
+            min(
+                name
+                for name in uses
+                if name not in order
+                and (not uses[name] or any(j in order for j in uses[name]))
+            )
+        )
+    return order
+
+
+def _uses_cases(rng: np.random.Generator) -> list[tuple]:
+    letters = [str(c) for c in rng.permutation(list("abcdefg"))]
+    drawn = {
+        name: [str(j) for j in rng.choice(letters[:k], 2)] if k > 1 else []
+        for k, name in enumerate(letters)
+    }
+    names = [str(c) for c in rng.permutation(letters)]
+    return [
+        ({"a": ["b"], "b": [], "c": [], "d": ["e", "b"], "e": ["c"]},),
+        ({"y": ["s", "s"], "s": ["x"], "x": []},),
+        ({"f": []},),
+        ({name: drawn[name] for name in names},),
+    ]
+
+
+sorted_rows = Exercise(
+    name="sorted_rows",
+    lecture="07",
+    title="Operands first",
+    witness=_by_heap,
+    cases=_uses_cases,
+    mistakes=(
+        Mistake(
+            "users before their operands",
+            lambda uses: _by_heap(uses)[::-1],
+            "The first must be one that uses nothing.",
+        ),
+        Mistake(
+            "in the order of the dict",
+            lambda uses: list(uses),
+            "As it was written down is not yet an order in which it can be computed.",
+        ),
+        Mistake(
+            "by name alone",
+            lambda uses: sorted(uses),
+            "The name decides only between rows whose operands are all there.",
+        ),
+        Mistake(
+            "a whole round at once",
+            lambda uses: _in_rounds(uses, all),
+            "After each single row look again: it may have made an earlier name ready.",
+        ),
+        Mistake(
+            "one operand is taken for enough",
+            _one_operand_is_enough,
+            "A product needs both of its factors.",
+        ),
+    ),
+    hints=(
+        "As long as rows are missing: which of them have all their operands in the list?",
+        "Of those take one, the first by name, append it, and look again.",
+    ),
+)
+
+# --- counts ---------------------------------------------------------------------------
+
+
+def _tower(x):
+    s = x * x
+    for _ in range(6):
+        s = s * s + s
+    return s
+
+
+def _counted() -> dict:
+    trace = record(_tower, 1.1)
+    tree, paths = {}, {}
+    for node in trace:
+        tree[node.index] = 1 + sum(tree[j] for j in node.inputs)
+        paths[node.index] = sum(paths[j] for j in node.inputs) or 1
+    return {
+        "nodes": len(trace),
+        "edges": sum(len(node.inputs) for node in trace),
+        "nodes of the tree": tree[len(trace)],
+        "paths": paths[len(trace)],
+    }
+
+
+count_the_tower = Exercise(
+    name="count_the_tower",
+    lecture="07",
+    title="Predict: a graph, its tree and its paths",
+    witness=_counted,
+    cases=lambda rng: [()],
+    secret=True,
+    mistakes=(
+        Mistake(
+            "the input is not counted",
+            lambda: {"nodes": 13},
+            "What x is belongs to the list as well: it is its first row.",
+        ),
+        Mistake(
+            "one operation a turn",
+            lambda: {"nodes": 8, "edges": 14},
+            "How many operations has s * s + s?",
+        ),
+        Mistake(
+            "the first line is left out",
+            lambda: {"nodes": 12, "edges": 24, "paths": 3**6},
+            "Before the loop turns for the first time there is a product already.",
+        ),
+        Mistake(
+            "the same operand twice counted as one edge",
+            lambda: {"edges": 19, "paths": 2**6},
+            "In s * s both operands are one node: two edges, as in x * x.",
+        ),
+        Mistake(
+            "the tree of the graph's size",
+            lambda: {"nodes of the tree": 14},
+            "In a tree nothing is shared: what is used three times stands there "
+            "three times.",
+        ),
+        Mistake(
+            "one turn too few",
+            lambda: {"nodes": 12, "nodes of the tree": 4 * 3**5 - 1, "paths": 2 * 3**5},
+            "The loop turns six times. Count again from the first.",
+        ),
+        Mistake(
+            "one turn too many",
+            lambda: {"nodes": 16, "nodes of the tree": 4 * 3**7 - 1, "paths": 2 * 3**7},
+            "The loop turns six times. Count again from the first.",
+        ),
+        Mistake(
+            "the operations themselves are not counted",
+            lambda: {"nodes of the tree": 2 * 3**6},
+            "That many leaves the tree has. Above them there are operations.",
+        ),
+        Mistake(
+            "the ways are added from turn to turn",
+            lambda: {"paths": 2 + 6 * 3},
+            "Every way so far can go on in each of the ways of the next turn.",
+        ),
+        Mistake(
+            "two ways a turn",
+            lambda: {"paths": 2 * 2**6},
+            "How often does s stand on the right of s = s * s + s?",
+        ),
+    ),
+    hints=(
+        "Do one turn on paper: what does it add to the graph, and what does the tree of "
+        "the new s consist of?",
+        "If the tree of s has t nodes, that of s * s has 2t + 1. And that of s * s + s?",
+    ),
+)
+
+
+def _by_parentheses(uses: dict) -> list:
+    """Write each row out in full, a pair of parentheses a node, and count them."""
+    text = {}
+    for row, operands in uses.items():
+        text[row] = "(" + "".join(text[j] for j in operands) + ")"
+    return [formula.count("(") for formula in text.values()]
+
+
+def _sizes(uses: dict, size) -> list:
+    sizes: dict = {}
+    for row, operands in uses.items():
+        sizes[row] = size(sizes, operands)
+    return list(sizes.values())
+
+
+def _below(uses: dict) -> list:
+    under: dict = {}
+    for row, operands in uses.items():
+        under[row] = {row}.union(*[under[j] for j in operands])
+    return [len(rows) for rows in under.values()]
+
+
+def _graph_cases(rng: np.random.Generator) -> list[tuple]:
+    drawn = {1: [], 2: [], 3: [1, 2]}
+    for row in range(4, 9):
+        drawn[row] = [row - 1, int(rng.integers(1, row))]
+    doubled = {1: []} | {row: [row - 1, row - 1] for row in range(2, 12)}
+    return [
+        ({1: [], 2: [], 3: [1, 2], 4: [3], 5: [4, 3]},),
+        ({1: []},),
+        (doubled,),
+        (drawn,),
+    ]
+
+
+tree_sizes = Exercise(
+    name="tree_sizes",
+    lecture="07",
+    title="How large the formula is, in one walk",
+    witness=_by_parentheses,
+    cases=_graph_cases,
+    mistakes=(
+        Mistake(
+            "the row itself is not counted",
+            lambda uses: _sizes(uses, lambda s, o: sum(s[j] for j in o) or 1),
+            "To the trees of the operands comes one node more: the operation.",
+        ),
+        Mistake(
+            "an operand that is used twice is counted once",
+            lambda uses: _sizes(uses, lambda s, o: 1 + sum(s[j] for j in set(o))),
+            "In a tree both operands of x * x are written down.",
+        ),
+        Mistake(
+            "the nodes of the graph",
+            _below,
+            "What is used in two places stands in a tree in both of them.",
+        ),
+        Mistake(
+            "the operands' own operands are left out",
+            lambda uses: _sizes(uses, lambda s, o: 1 + len(o)),
+            "An operand is a whole tree, not one node.",
+        ),
+        Mistake(
+            "an input counts as nothing",
+            lambda uses: _sizes(uses, lambda s, o: bool(o) + sum(s[j] for j in o)),
+            "An input is a node, too.",
+        ),
+        Mistake(
+            "the last row alone",
+            lambda uses: _by_parentheses(uses)[-1],
+            "A number for every row is asked for.",
+        ),
+    ),
+    hints=(
+        "Go from the first row on and keep what you found for each row.",
+        "Row i: one for itself, and for every operand what you found there.",
+    ),
+)
+
+EXERCISES = (number_the_rows, evaluate_rows, sorted_rows, count_the_tower, tree_sizes)

@@ -1,0 +1,531 @@
+"""Lecture 08: tangents, dual numbers, and the derivative along a direction (S12, S13)."""
+
+import numpy as np
+
+from ...autodiff.forward import forward
+from ...autodiff.trace import record
+from ..checking import WITNESSES, Exercise, Mistake
+from ..formulas import formulas
+
+# --- a table of tangents --------------------------------------------------------------
+
+
+def _swing(w, x):
+    return x * np.sin(w * x) - np.cos(x)
+
+
+def _swing_values(w: float, x: float) -> dict:
+    """The seven rows of x sin(wx) - cos x, and their tangents when x moves."""
+    passed = forward(record(_swing, w, x), wrt="x")
+    values = {"w": w, "x": x}
+    for row in passed.rows:
+        values[row.node.label] = row.node.value
+        values[f"d{row.node.index}"] = row.derivative
+    return values
+
+
+def _by_the_machine(key: str):
+    return lambda **values: _swing_values(values["w"], values["x"])[key]
+
+
+def _swing_cases(rng: np.random.Generator) -> list[tuple]:
+    points = [(0.7, 1.3), *zip(*rng.uniform(0.4, 1.4, (2, 2)), strict=True)]
+    return [(_swing_values(float(w), float(x)),) for w, x in points]
+
+
+tangents_of_the_swing = Exercise(
+    name="tangents_of_the_swing",
+    lecture="08",
+    title="A table of tangents",
+    witness=lambda: {f"d{k}": _by_the_machine(f"d{k}") for k in range(1, 8)},
+    cases=_swing_cases,
+    use=formulas,
+    secret=True,
+    mistakes=(
+        Mistake(
+            "not the seeds of x",
+            lambda: {"d1": 1, "d2": 0, "d3": "a2"},
+            "x moves, at speed 1. w stands still.",
+        ),
+        Mistake(
+            "w moves as well",
+            lambda: {"d3": "a1 + a2"},
+            "In this pass w is a constant: it stands still.",
+        ),
+        Mistake(
+            "the slope without the operand's tangent",
+            lambda: {"d4": "cos(a3)", "d3": 1},
+            "The chain rule: slope of the operation, times the speed of what goes in.",
+        ),
+        Mistake(
+            "one term of the product rule alone",
+            lambda: {"d5": "a2 * d4"},
+            "Both factors move here: there is a second term.",
+        ),
+        Mistake(
+            "one term of the product rule alone",
+            lambda: {"d5": "d2 * a4"},
+            "Both factors move here: there is a second term.",
+        ),
+        Mistake(
+            "the product of the tangents",
+            lambda: {"d3": "d1 * d2", "d5": "d2 * d4"},
+            "The derivative of a product is a sum of two terms.",
+        ),
+        Mistake(
+            "the slope is taken at the tangent",
+            lambda: {"d4": "cos(d3)", "d6": "-sin(d2)"},
+            "The slope of the sine is taken where the operand stands: at its value.",
+        ),
+        Mistake(
+            "derivative of cos as + sin",
+            lambda: {"d6": "d2 * sin(a2)", "d7": "d5 - d2 * sin(a2)"},
+            "At 0 the cosine has its top. Does it rise or fall behind it?",
+        ),
+        Mistake(
+            "derivative of sin as - cos",
+            lambda: {"d4": "-d3 * cos(a3)"},
+            "At 0 the sine rises.",
+        ),
+        Mistake(
+            "the difference became a sum",
+            lambda: {"d7": "d5 + d6"},
+            "In a7 = a5 - a6 the second operand counts negative, and so does its speed.",
+        ),
+    ),
+    hints=(
+        "The seeds say that x moves at speed 1. Then take row after row.",
+        "A row's tangent: for each operand, slope by that operand times its tangent; add.",
+    ),
+)
+
+# --- one dot is wrong -----------------------------------------------------------------
+
+
+def _growth(u, v):
+    return u * np.log(1.0 + u * v)
+
+
+def _growth_values(u: float, v: float) -> dict:
+    rows = forward(record(_growth, u, v), wrt="u").rows
+    values = {row.node.label: row.node.value for row in rows}
+    return values | {f"d{row.node.index}": row.derivative for row in rows}
+
+
+def _row_and_formula(answer, values: dict) -> dict:
+    """A row by its name, and a formula that is worked out for these values."""
+    given = dict(answer())
+    if "formula" in given:
+        given |= formulas(lambda: {"formula": given["formula"]}, values)
+    return given
+
+
+wrong_dot = Exercise(
+    name="wrong_dot",
+    lecture="08",
+    title="Find the erratum: one dot of six",
+    witness=lambda: {"row": "d5", "formula": lambda **values: values["d5"]},
+    cases=lambda rng: [
+        (_growth_values(2.0, 0.75),),
+        (_growth_values(*map(float, rng.uniform(0.5, 2.0, 2))),),
+    ],
+    use=_row_and_formula,
+    secret=True,
+    mistakes=(
+        Mistake(
+            "that row follows its rule",
+            lambda: {"row": "d6"},
+            "Its number is wrong, but its rule is right: look at what it was given.",
+        ),
+        *(
+            Mistake(
+                "that row follows its rule",
+                lambda row=row: {"row": row},
+                "Move u a little to both sides, and see how far each row moves.",
+            )
+            for row in ("d1", "d2", "d3", "d4")
+        ),
+        Mistake(
+            "as it stands in the table",
+            lambda: {"formula": "d4 / a3"},
+            "The slope of a logarithm is one over what stands inside it.",
+        ),
+        Mistake(
+            "the slope without the operand's tangent",
+            lambda: {"formula": "1 / a4"},
+            "That is the slope of the logarithm. How fast does its operand move?",
+        ),
+        Mistake(
+            "one over the logarithm itself",
+            lambda: {"formula": "d4 / a5"},
+            "One over what stands inside the logarithm, not over its value.",
+        ),
+        Mistake(
+            "a logarithm of the tangent",
+            lambda: {"formula": "log(d4)"},
+            "Tangents go through slopes, not through the operation itself.",
+        ),
+    ),
+    hints=(
+        "The table gives rules and numbers. Check each rule against its row's operation.",
+        "Only one rule is wrong; the numbers above it on the graph are wrong after it.",
+    ),
+)
+
+# --- a pass over given rows -----------------------------------------------------------
+
+
+def _solved(rows: dict, seeds: dict) -> list:
+    """All tangents at once, as the solution of one system of linear equations."""
+    place = {row: k for k, row in enumerate(rows)}
+    slopes = np.zeros((len(rows), len(rows)))
+    for row, operands in rows.items():
+        for j, slope in operands:
+            slopes[place[row], place[j]] += slope
+    right_side = np.array([seeds.get(row, 0.0) for row in rows])
+    return list(np.linalg.solve(np.eye(len(rows)) - slopes, right_side))
+
+
+def _walked_up(rows: dict, seeds: dict, tangent_of) -> list:
+    tangent: dict = {}
+    for row, operands in rows.items():
+        shares = [(slope, tangent[j]) for j, slope in operands]
+        tangent[row] = tangent_of(shares) if operands else seeds.get(row, 0.0)
+    return list(tangent.values())
+
+
+def _rows_cases(rng: np.random.Generator) -> list[tuple]:
+    def slope() -> float:
+        return float(rng.uniform(0.5, 2.0) * rng.choice([-1, 1]))
+
+    def case(inputs, operands, seeds):
+        rows: dict = {k: [] for k in range(1, inputs + 1)}
+        for row, numbers in enumerate(operands, inputs + 1):
+            rows[row] = [(j, slope()) for j in numbers]
+        return rows, {k: slope() for k in seeds}
+
+    later = [[k - 1, int(rng.integers(1, k))] for k in range(4, 9)]
+    return [
+        case(3, [(2, 3), (4, 1), (5,), (5,)], [2]),
+        case(1, [(1,), (2,)], [1]),
+        case(2, [(1, 2), (3, 3), (4, 1)], [1, 2]),
+        case(3, [(1, 2), (4, 4), *later], [1, 3]),
+    ]
+
+
+tangents_upwards = Exercise(
+    name="tangents_upwards",
+    lecture="08",
+    title="Forward mode in a few lines",
+    witness=_solved,
+    cases=_rows_cases,
+    mistakes=(
+        Mistake(
+            "overwrote instead of added",
+            lambda rows, seeds: _walked_up(
+                rows, seeds, lambda shares: shares[-1][0] * shares[-1][1]
+            ),
+            "What comes along each edge into the row is added up.",
+        ),
+        Mistake(
+            "the slopes are left out",
+            lambda rows, seeds: _walked_up(
+                rows, seeds, lambda shares: sum(t for _, t in shares)
+            ),
+            "Each tangent that arrives is multiplied by the slope of its edge.",
+        ),
+        Mistake(
+            "the tangents of the operands are left out",
+            lambda rows, seeds: _walked_up(
+                rows, seeds, lambda shares: sum(s for s, _ in shares)
+            ),
+            "Slope times the operand's own tangent.",
+        ),
+        Mistake(
+            "multiplied where the terms are added",
+            lambda rows, seeds: _walked_up(
+                rows, seeds, lambda shares: np.prod([s * t for s, t in shares])
+            ),
+            "Along a path one multiplies; where paths meet one adds.",
+        ),
+        Mistake(
+            "an operand that is used twice is counted once",
+            lambda rows, seeds: _solved(
+                {row: list(dict(o).items()) for row, o in rows.items()}, seeds
+            ),
+            "x * x has two edges to the same row; a dict keeps one of them.",
+        ),
+        Mistake(
+            "every seed is 1",
+            lambda rows, seeds: _solved(rows, dict.fromkeys(seeds, 1.0)),
+            "A seed is the speed of an input, and it says how large it is.",
+        ),
+        Mistake(
+            "every input moves",
+            lambda rows, seeds: _solved(
+                rows, {row: 1.0 for row, o in rows.items() if not o} | seeds
+            ),
+            "An input without a seed stands still.",
+        ),
+    ),
+    hints=(
+        "Go from the first row on; inputs are the rows without operands.",
+        "For a row: start at 0, and for each (operand, slope) add slope times the "
+        "tangent found for that operand.",
+    ),
+)
+
+# --- dual numbers ---------------------------------------------------------------------
+
+
+class _Matrix:
+    """A dual number as the matrix [[a, a'], [0, a]]: matrices know the rules by themselves."""
+
+    def __init__(self, value, tangent=0.0):
+        self.matrix = np.array([[value, tangent], [0.0, value]], float)
+
+    value = property(lambda self: self.matrix[0, 0])
+    tangent = property(lambda self: self.matrix[0, 1])
+
+    def _like(self, matrix: np.ndarray) -> "_Matrix":
+        return type(self)(matrix[0, 0], matrix[0, 1])
+
+    def __add__(self, b):
+        return self._like(self.matrix + b.matrix)
+
+    def __mul__(self, b):
+        return self._like(self.matrix @ b.matrix)
+
+    def __sub__(self, b):
+        return self._like(self.matrix - b.matrix)
+
+    def __truediv__(self, b):
+        return self._like(self.matrix @ np.linalg.inv(b.matrix))
+
+    def exp(self):
+        total, term = np.eye(2), np.eye(2)
+        for k in range(1, 40):
+            term = term @ self.matrix / k
+            total = total + term
+        return self._like(total)
+
+
+def _rule(operation: str, value, tangent) -> type:
+    """Dual numbers with one rule of their own: value and tangent of an operation."""
+
+    def own(a, *b):
+        return type(a)(value(a, *b), tangent(a, *b))
+
+    return type("Dual", (_Matrix,), {operation: own})
+
+
+def _difference(tangent) -> type:
+    return _rule("__sub__", lambda a, b: a.value - b.value, tangent)
+
+
+def _quotient(tangent) -> type:
+    return _rule("__truediv__", lambda a, b: a.value / b.value, tangent)
+
+
+def _exponential(tangent) -> type:
+    return _rule("exp", lambda a: np.exp(a.value), tangent)
+
+
+_OPERATIONS = {
+    "a - b": lambda a, b: a - b,
+    "a / b": lambda a, b: a / b,
+    "exp(a)": lambda a, b: np.exp(a),
+}
+
+
+def _tried_out(answer, a: float, a_moves: float, b: float, b_moves: float) -> dict:
+    """The value and the tangent of three operations, and of a program that has them all."""
+
+    def program(a, b):
+        return np.exp(a * b) / (a - b) + a
+
+    found: dict = {}
+    for text, operation in (_OPERATIONS | {"the program": program}).items():
+        try:
+            result = operation(answer(a, a_moves), answer(b, b_moves))
+        except NotImplementedError:  # not written yet, the others may be
+            found |= {f"{text}, value": ..., f"{text}, tangent": ...}
+        else:
+            found |= {
+                f"{text}, value": getattr(result, "value", result),
+                f"{text}, tangent": getattr(result, "tangent", None),
+            }
+    return found
+
+
+Dual = Exercise(
+    name="Dual",
+    lecture="08",
+    title="Dual numbers learn three operations",
+    witness=_Matrix,
+    use=_tried_out,
+    cases=lambda rng: [
+        (0.5, 1.0, 2.0, 0.0),
+        (0.5, 0.0, 2.0, 1.0),
+        tuple(map(float, (*rng.uniform(0.3, 0.8, 2), *rng.uniform(1.2, 1.9, 2)))),
+    ],
+    mistakes=(
+        Mistake(
+            "the tangents are added",
+            _difference(lambda a, b: a.tangent + b.tangent),
+            "The second operand counts negative, and so does its speed.",
+        ),
+        Mistake(
+            "the tangents are divided",
+            _quotient(lambda a, b: float(a.tangent) / float(b.tangent)),
+            "A quotient has a rule of its own, as a product has.",
+        ),
+        Mistake(
+            "the square under the fraction is missing",
+            _quotient(
+                lambda a, b: (a.tangent * b.value - a.value * b.tangent) / b.value
+            ),
+            "Try a = 1: how does 1 / b change with b?",
+        ),
+        Mistake(
+            "the terms of the quotient rule have changed places",
+            _quotient(
+                lambda a, b: (a.value * b.tangent - a.tangent * b.value) / b.value**2
+            ),
+            "When the numerator grows, the quotient grows, if b is positive.",
+        ),
+        Mistake(
+            "a plus in the quotient rule",
+            _quotient(
+                lambda a, b: (a.tangent * b.value + a.value * b.tangent) / b.value**2
+            ),
+            "When the denominator grows, the quotient falls.",
+        ),
+        Mistake(
+            "the denominator is taken for a constant",
+            _quotient(lambda a, b: a.tangent / b.value),
+            "The denominator may move as well.",
+        ),
+        Mistake(
+            "the exponential of the tangent",
+            _exponential(lambda a: np.exp(a.tangent)),
+            "The slope of the exponential, at the value, times the tangent.",
+        ),
+        Mistake(
+            "the slope without the tangent",
+            _exponential(lambda a: np.exp(a.value)),
+            "That is the slope. How fast does a move?",
+        ),
+        Mistake(
+            "the tangent goes through unchanged",
+            _exponential(lambda a: a.tangent),
+            "The exponential has a slope, and it isn't 1.",
+        ),
+        Mistake(
+            "the power rule for an exponential",
+            _exponential(lambda a: a.value * np.exp(a.value - 1) * a.tangent),
+            "In e to the a it is the exponent that moves, not the base.",
+        ),
+    ),
+    hints=(
+        "Each result is a Dual(value, tangent): the value as always, then the rule.",
+        "With q = a / b it is a = q b: use the product rule, and solve for the tangent "
+        "of q.",
+    ),
+)
+
+# --- along a direction ----------------------------------------------------------------
+
+
+def bowl(p):
+    """A function to walk on; no beginning with an underscore, so that answers may call it."""
+    return np.sum(p**2) + p[0] * p[-1]
+
+
+def ripples(p):
+    return np.sin(p[0]) * np.exp(p[-1] / 2)
+
+
+def ridge(p):
+    return np.exp(-np.sum(p * p) / 4) + np.cos(p[0])
+
+
+def _by_a_complex_step(f, p: np.ndarray, v: np.ndarray) -> float:
+    """The imaginary part of f a tiny imaginary step away: exact, and without a rule."""
+    unit = v / np.sqrt(np.sum(v * v))
+    return float(np.imag(f(p + 1e-30j * unit)) / 1e-30)
+
+
+def _gradient_by_steps(f, p: np.ndarray) -> np.ndarray:
+    return np.array([_by_a_complex_step(f, p, e) for e in np.eye(len(p))])
+
+
+def _walks(rng: np.random.Generator) -> list[tuple]:
+    def point(n):
+        return rng.uniform(0.3, 1.2, n)
+
+    return [
+        (bowl, np.array([1.0, 2.0]), np.array([3.0, 4.0])),
+        (ripples, point(2), np.array([0.0, -0.5])),
+        (ridge, point(3), point(3) + 0.5),
+        (bowl, point(4), -point(4) - 0.5),
+    ]
+
+
+slope_along = Exercise(
+    name="slope_along",
+    lecture="08",
+    title="How steep is it in that direction?",
+    witness=_by_a_complex_step,
+    cases=_walks,
+    forbidden=(
+        *(name for name in WITNESSES if not name.endswith((".autodiff.", ".tasks."))),
+        "comp551ad.exercises.tasks.lecture_08._",
+    ),
+    mistakes=(
+        Mistake(
+            "a walk of length |v|, not of length 1",
+            lambda f, p, v: _by_a_complex_step(f, p, v) * np.linalg.norm(v),
+            "A direction twice as long is not twice as steep. What has length 1?",
+        ),
+        Mistake(
+            "divided by the length twice",
+            lambda f, p, v: _by_a_complex_step(f, p, v) / np.linalg.norm(v),
+            "The direction or the result is divided, not both; and v @ v is the length "
+            "squared.",
+        ),
+        Mistake(
+            "divided by the sum of the entries",
+            lambda f, p, v: _by_a_complex_step(f, p, v) * np.linalg.norm(v) / np.sum(v),
+            "The length is the root of the sum of the squares.",
+        ),
+        Mistake(
+            "the value of f, not its tangent",
+            lambda f, p, v: f(p),
+            "jvp returns two things: the value first.",
+        ),
+        Mistake(
+            "value and tangent together",
+            lambda f, p, v: (f(p), _by_a_complex_step(f, p, v)),
+            "jvp returns two things, and one of them is asked for.",
+        ),
+        Mistake(
+            "the whole gradient",
+            _gradient_by_steps,
+            "One number is asked for: how steep it is along v.",
+        ),
+        Mistake(
+            "point and direction have changed places",
+            lambda f, p, v: (
+                _by_a_complex_step(f, v, p) * np.linalg.norm(p) / np.linalg.norm(v)
+            ),
+            "First where we stand, then where we go; both in a tuple.",
+        ),
+    ),
+    hints=(
+        "jvp(f, (p,), (v,)) gives the value at p and its speed when p moves at speed v.",
+        "If v is three long, the speed is three times too large.",
+    ),
+)
+
+EXERCISES = (tangents_of_the_swing, wrong_dot, tangents_upwards, Dual, slope_along)

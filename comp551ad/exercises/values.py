@@ -1,0 +1,166 @@
+"""Comparing answers: numbers, arrays, words, and tuples or dicts of them.
+
+Read by `checking.py` and `usual.py`; knows nothing of exercises.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Raised:
+    """Stands where a value would: the call raised this error instead."""
+
+    error: BaseException
+
+    def __deepcopy__(self, memo: dict) -> "Raised":
+        return self
+
+
+def leaves(value: Any) -> dict[str, Any]:
+    """The parts of a value by name: `{"": x}`, `{"[0]": …, "[1]": …}`, `{"dW": …}`."""
+    if isinstance(value, dict):
+        return {
+            f"{key}{path}": leaf
+            for key, part in value.items()
+            for path, leaf in leaves(part).items()
+        }
+    if isinstance(value, tuple):
+        return {
+            f"[{k}]{path}": leaf
+            for k, part in enumerate(value)
+            for path, leaf in leaves(part).items()
+        }
+    return {"": value}
+
+
+def numeric(value: Any) -> np.ndarray | None:
+    """The value as an array of float64 (or complex), or None if it is no such thing."""
+    if value is None or isinstance(value, str | Raised) or callable(value):
+        return None
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        return None
+    if array.dtype.kind not in "biufc":
+        return None
+    return array.astype(complex if array.dtype.kind == "c" else float)
+
+
+def agree(given: Any, right: Any, tolerance: float) -> bool:
+    """Are two leaves the same, to `tolerance` times the largest entry?"""
+    if isinstance(given, Raised) or isinstance(right, Raised):
+        both = isinstance(given, Raised) and isinstance(right, Raised)
+        return both and type(given.error) is type(right.error)
+    if isinstance(given, str) and isinstance(right, str):
+        return given.strip().casefold() == right.strip().casefold()
+    a, b = numeric(given), numeric(right)
+    if a is None or b is None:
+        mine = given.tolist() if isinstance(given, np.ndarray) else given
+        return a is None and b is None and bool(mine == right)
+    return a.shape == b.shape and not _differs(a, b, tolerance).any()
+
+
+def _differs(a: np.ndarray, b: np.ndarray, tolerance: float) -> np.ndarray:
+    """Where two arrays of one shape differ."""
+    finite = np.isfinite(b)
+    scale = np.abs(b[finite]).max(initial=0.0) or 1.0
+    same = (a == b) | (np.isnan(a) & np.isnan(b))
+    close = np.zeros(b.shape, bool)
+    both = finite & np.isfinite(a)
+    close[both] = np.abs(a[both] - b[both]) <= tolerance * scale
+    return ~(same | close)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The first place where two values differ; `kind` is "value" or a mistake's name."""
+
+    kind: str
+    place: str
+    given: str
+    right: str
+
+    def told(self, secret: bool) -> str:
+        due = "that is not it" if secret else f"{self.right} is due"
+        place = self.place or "your answer"
+        return f"{place} is {self.given}; {due}."
+
+
+def first_difference(given: Any, right: Any, tolerance: float) -> Difference | None:
+    """The first leaf, and in it the first entry, where `given` is not `right`."""
+    mine, theirs = leaves(given), leaves(right)
+    for path in theirs:
+        if path not in mine:
+            return _missing(path, given, right)
+        if not agree(mine[path], theirs[path], tolerance):
+            return _entry(path, mine[path], theirs[path], tolerance)
+    extra = [path for path in mine if path not in theirs]
+    return (
+        Difference("too many values", extra[0], "there", "nothing") if extra else None
+    )
+
+
+def _missing(path: str, given: Any, right: Any) -> Difference:
+    if given is None:
+        kind = "it returns nothing"
+        return Difference(
+            kind, "your answer", "None (is `return` missing?)", _kind(right)
+        )
+    if isinstance(given, dict) and isinstance(right, dict):
+        return Difference("an entry is missing", path, "missing", _kind(right))
+    return Difference(
+        "another kind of value", "your answer", _kind(given), _kind(right)
+    )
+
+
+def _entry(path: str, given: Any, right: Any, tolerance: float) -> Difference:
+    place = path or "your answer"
+    if given is None:
+        none = "None (is `return` missing?)"
+        return Difference("it returns nothing", place, none, _kind(right))
+    if given is ...:
+        return Difference("not finished", place, "still ...", _kind(right))
+    a, b = numeric(given), numeric(right)
+    if a is None or b is None:
+        if type(given) is type(right):
+            return Difference("value", place, shown(given), shown(right))
+        return Difference("another kind of value", place, _kind(given), _kind(right))
+    if a.shape != b.shape:
+        kind = "the shape"
+        return Difference(kind, place, f"of shape {a.shape}", f"shape {b.shape}")
+    index = tuple(int(k) for k in np.argwhere(_differs(a, b, tolerance))[0])
+    at = f"entry {list(index)} of {place}" if index else place
+    kind = "not a number" if np.isnan(a[index]) else "value"
+    return Difference(kind, at, shown(a[index]), shown(b[index]))
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, tuple):
+        return f"a tuple of {len(value)}"
+    if isinstance(value, np.ndarray) and value.ndim:
+        return f"an array of shape {value.shape}"
+    names = {dict: "a dict", str: "a text", type(None): "None"}
+    number = numeric(value) is not None
+    return names.get(type(value), "a number" if number else f"a {type(value).__name__}")
+
+
+def shown(value: Any) -> str:
+    """A value in a line: six digits, large arrays by their shape."""
+    if isinstance(value, np.ndarray) and value.ndim and value.size > 9:
+        return f"an array of shape {value.shape}"
+    if isinstance(value, np.ndarray) and value.ndim:
+        text = np.array2string(value, precision=4, separator=", ", suppress_small=True)
+        return " ".join(text.split())
+    if isinstance(value, float | np.floating | np.ndarray):
+        return f"{float(value):.6g}"
+    if isinstance(value, tuple | list):
+        return f"({', '.join(shown(part) for part in value)})"
+    if isinstance(value, dict):
+        return ", ".join(f"{key} = {shown(part)}" for key, part in value.items())
+    if callable(value):
+        return getattr(value, "__name__", "a function")
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,0 +1,282 @@
+"""The course as a web site: static pages that any host can serve, and that need no network.
+
+`python -m comp551ad site OUT` writes them. A page is a notebook as it was executed, with
+its players, which are HTML and a script of their own; formulas become MathML, which
+browsers set by themselves. So no page asks anybody for anything, and each says so to the
+browser (its Content-Security-Policy allows no request at all).
+
+    write_site    the whole course into a folder
+    page          one notebook as a page
+    index         the first page: the lectures, and where each part of the deck runs
+
+Reads notebooks and `coverage.toml`, and nothing of this package: whoever executed the
+notebooks did. nbconvert does the turning into HTML.
+"""
+
+import functools
+import html
+import re
+import string
+import tomllib
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+ROOMS = {"lectures": "Lecture", "exercises": "Exercises", "solutions": "Solutions"}
+MADE_BY = '<meta name="generator" content="comp551ad">'
+
+
+@dataclass(frozen=True)
+class Source:
+    """A notebook of the course and where its page goes."""
+
+    room: str  # a key of ROOMS
+    path: Path
+    notebook: dict
+
+    @property
+    def number(self) -> str:
+        return self.path.stem[:2]
+
+    @property
+    def page(self) -> str:
+        return f"{self.room}/{self.path.stem}.html"
+
+    @property
+    def title(self) -> str:
+        """The first heading without its number: `# 07 · The list` -> "The list"."""
+        heading = self._opening()[0]
+        return heading.removeprefix("# ").partition("·")[2].strip() or heading
+
+    @property
+    def question(self) -> str:
+        """The paragraph under the title."""
+        return " ".join(self._opening()[1:2]).replace("\n", " ")
+
+    def _opening(self) -> list[str]:
+        return self.notebook.cells[0].source.strip().split("\n\n")
+
+
+def write_site(out: Path, course: Path) -> list[Path]:
+    """Write the course in the folder `course` as pages into `out`; the pages' paths.
+
+    `out` is new, empty, or a site written earlier, which is written over.
+
+    Raises:
+        FileExistsError: `out` has something else in it, which would be mixed up.
+        FileNotFoundError: `course` has no lectures.
+    """
+    from tqdm import tqdm
+
+    _check_is_ours(out)
+    sources = list(_sources(course))
+    pages = {out / s.page: s for s in sources}
+    for path, source in tqdm(pages.items(), desc="pages", unit="page"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(page(source, sources), encoding="utf-8")
+    first = out / "index.html"
+    coverage = tomllib.loads((course / "lectures/coverage.toml").read_text("utf-8"))
+    first.write_text(index(sources, coverage), encoding="utf-8")
+    return [first, *pages]
+
+
+def _check_is_ours(out: Path) -> None:
+    if not out.exists() or not any(out.iterdir()):
+        return
+    first = out / "index.html"
+    if not first.exists() or MADE_BY not in first.read_text("utf-8"):
+        raise FileExistsError(
+            f"OUT: {out} holds something that isn't a site of this course; "
+            "name a new or an empty folder"
+        )
+
+
+def _sources(course: Path):
+    import nbformat
+
+    for room in ROOMS:
+        for path in sorted((course / room).glob("[0-9][0-9]_*.ipynb")):
+            yield Source(room, path, nbformat.read(path, as_version=4))
+    if not any((course / "lectures").glob("*.ipynb")):
+        raise FileNotFoundError(
+            f"--course: {course} has no lectures/*.ipynb; name the folder of the course"
+        )
+
+
+# --- a page ---------------------------------------------------------------------------
+
+
+def page(source: Source, sources: list[Source]) -> str:
+    """A notebook as a page, with ways to the ones before and after and beside it."""
+    body = _exporter().from_notebook_node(source.notebook)[0]
+    return _filled(
+        title=f"{source.number} · {source.title}",
+        top="../",
+        ways=_ways(source, sources),
+        body=_linked(body),
+    )
+
+
+@functools.cache
+def _exporter():
+    """nbconvert's HTML, with formulas as MathML instead of a script from a network."""
+    from latex2mathml.converter import convert
+    from nbconvert import HTMLExporter
+    from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+
+    class Renderer(IPythonRenderer):
+        def block_math(self, body):
+            return f'<div class="wide">{convert(body.strip(), display="block")}</div>'
+
+        def inline_math(self, body):
+            return convert(body.strip())
+
+    class Exporter(HTMLExporter):
+        def markdown2html(self, context, source):
+            return MarkdownWithMath(
+                renderer=Renderer(escape=False, exclude_anchor_links=True)
+            ).render(source)
+
+        def default_filters(self):
+            yield from super().default_filters()
+            yield "markdown2html", _with_context(self.markdown2html)
+
+    return Exporter(template_name="basic")
+
+
+def _with_context(method):
+    from jinja2 import pass_context
+
+    @pass_context
+    def markdown2html(context, source):
+        return method(context, source)
+
+    return markdown2html
+
+
+def _linked(body: str) -> str:
+    """Links from notebook to notebook lead from page to page."""
+    return re.sub(r'(href="[^":#]*)\.ipynb(?=["#])', r"\1.html", body)
+
+
+def _ways(source: Source, sources: list[Source]) -> str:
+    """Links to the page before, the page after, and the same number's other pages."""
+    row = [s for s in sources if s.room == source.room]
+    at = row.index(source)
+    links = [("←", row[at - 1])] if at else []
+    links += [
+        (ROOMS[s.room], s)
+        for s in sources
+        if s.number == source.number and s.room != source.room
+    ]
+    links += [("→", row[at + 1])] if at + 1 < len(row) else []
+    return " ".join(f'<a href="../{s.page}">{_way(word, s)}</a>' for word, s in links)
+
+
+def _way(word: str, source: Source) -> str:
+    if word in ROOMS.values():
+        return word
+    name = f"{source.number} · {html.escape(source.title)}"
+    return f"← {name}" if word == "←" else f"{name} →"
+
+
+# --- the first page -------------------------------------------------------------------
+
+
+def index(sources: list[Source], coverage: dict) -> str:
+    """The lectures with the question of each, and where each section's claims run."""
+    body = [
+        "<h1>Gradients and automatic differentiation</h1>",
+        "<p>A lecture that runs: every formula is derived, executed, drawn, stepped "
+        "through and checked. To change and run the code, get the notebooks; these "
+        "pages show what they gave, and the players in them work as they stand.</p>",
+        "<h2>Lectures</h2>",
+        _table(["", "Lecture", "The question", "Practise"], _lecture_rows(sources)),
+        "<h2>Where each part of the deck runs</h2>",
+        _table(["", "What the slides say", "Cells that run it"], _claim_rows(coverage)),
+    ]
+    title = "Gradients and automatic differentiation"
+    return _filled(title=title, top="", ways="", body="\n".join(body))
+
+
+def _lecture_rows(sources: list[Source]):
+    for source in sources:
+        if source.room == "lectures":
+            beside = [
+                f'<a href="{s.page}">{ROOMS[s.room]}</a>'
+                for s in sources
+                if s.number == source.number and s is not source
+            ]
+            title = f'<a href="{source.page}">{html.escape(source.title)}</a>'
+            yield source.number, title, _markdown(source.question), " ".join(beside)
+
+
+def _claim_rows(coverage: dict):
+    for section, entry in coverage.items():
+        for claim, places in entry["claims"].items():
+            yield section, html.escape(claim), " ".join(map(_place, places))
+
+
+def _place(place: str) -> str:
+    """A link to a cell: `"05_iris#descend"`; code that may follow the id is left out."""
+    notebook, _, rest = place.partition("#")
+    cell = rest.split()[0]
+    address = f"lectures/{notebook}.html#cell-id={cell}"
+    return f'<a href="{address}">{notebook[:2]}&nbsp;{cell}</a>'
+
+
+def _markdown(text: str) -> str:
+    return _exporter().markdown2html({}, text)
+
+
+def _table(head: list[str], rows) -> str:
+    lines = [f"<tr>{''.join(f'<th>{name}</th>' for name in head)}</tr>"]
+    lines += [f"<tr>{''.join(f'<td>{part}</td>' for part in row)}</tr>" for row in rows]
+    return '<div class="wide"><table>' + "\n".join(lines) + "</table></div>"
+
+
+def _filled(**parts: str) -> str:
+    shell = string.Template(_shipped("page.html"))
+    return shell.substitute(
+        parts,
+        made_by=MADE_BY,
+        title=html.escape(parts["title"]),
+        css=_code_colours() + _shipped("site.css"),
+    )
+
+
+def _code_colours() -> str:
+    from pygments.formatters import HtmlFormatter
+
+    light = HtmlFormatter(style="xcode").get_style_defs(".highlight")
+    dark = HtmlFormatter(style="github-dark").get_style_defs(".highlight")
+    return f"{light}\n@media (prefers-color-scheme: dark) {{\n{dark}\n}}\n"
+
+
+def _shipped(name: str) -> str:
+    return files(__package__).joinpath(name).read_text(encoding="utf-8")
+
+
+# --- the command ----------------------------------------------------------------------
+
+
+def add_arguments(parser) -> None:
+    parser.add_argument("out", metavar="OUT", type=Path, help="the folder to write")
+    parser.add_argument(
+        "--course",
+        type=Path,
+        default=Path("."),
+        help="the folder that holds lectures/ (default: this one)",
+    )
+
+
+def main(chosen) -> int:
+    import sys
+
+    try:
+        written = write_site(chosen.out, chosen.course)
+    except (FileExistsError, FileNotFoundError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    print(f"{len(written)} pages; open {written[0]}")
+    return 0

@@ -1,0 +1,77 @@
+"""Every page of the web site in a browser that has no network."""
+
+import pytest
+from test_lab import ROOT, drive
+
+from comp551ad.site import write_site
+
+MOST_BYTES = 5_000_000
+NAMES = [
+    f"{room}/{path.stem}"
+    for room in ("lectures", "exercises", "solutions")
+    for path in sorted((ROOT / room).glob("*.ipynb"))
+]
+
+# What sticks out of the window, unless it can be scrolled by itself.
+OVERFLOW = """() => {
+  const scrolls = e => e && (getComputedStyle(e).overflowX !== 'visible' ||
+    scrolls(e.parentElement));
+  return [...document.querySelectorAll('main *')]
+    .filter(e => e.getBoundingClientRect().right > innerWidth + 1)
+    .filter(e => !scrolls(e.parentElement))
+    .map(e => `${e.tagName} ${e.className} ${e.textContent.slice(0, 40)}`);
+}"""
+
+# Links into the site that lead nowhere: what each names must be a file and a place in it.
+LINKS = """() => [...document.querySelectorAll('a[href]')].map(a => a.href)"""
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    out = tmp_path_factory.mktemp("site")
+    write_site(out, ROOT)
+    return out
+
+
+@pytest.fixture
+def page(browser):
+    """A page with no network, in which nothing may go wrong."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, offline=True)
+    page, wrong = context.new_page(), []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("console", lambda message: wrong.append(message.text))
+    page.on(
+        "request",
+        lambda request: (
+            request.url.startswith(("file:", "data:")) or wrong.append(request.url)
+        ),
+    )
+    yield page
+    context.close()
+    assert wrong == []
+
+
+@pytest.mark.parametrize("name", ["index", *NAMES])
+def test_a_page_shows_plays_and_fits(site, page, name):
+    path = site / f"{name}.html"
+    assert path.stat().st_size < MOST_BYTES
+    page.goto(path.as_uri())
+    for picture in page.locator("main img").all():
+        assert picture.evaluate("image => image.complete && image.naturalWidth > 0")
+        assert picture.get_attribute("alt")
+    for stepper in page.locator(".c5-stepper").all():
+        drive(stepper, play=False)
+    assert page.evaluate(OVERFLOW) == []
+    page.set_viewport_size({"width": 400, "height": 900})
+    assert page.evaluate(OVERFLOW) == []
+
+
+def test_every_way_in_the_site_leads_somewhere(site, page):
+    places, ways = set(), set()
+    for path in site.rglob("*.html"):
+        page.goto(path.as_uri())
+        ids = page.evaluate("[...document.querySelectorAll('[id]')].map(e => e.id)")
+        places |= {path.as_uri(), *(f"{path.as_uri()}#{place}" for place in ids)}
+        ways |= {way for way in page.evaluate(LINKS) if way.startswith("file:")}
+    assert len(ways) > 150
+    assert sorted(ways - places) == []

@@ -1,0 +1,267 @@
+"""The checks are checked: wrong answers are rejected by name, right ones accepted.
+
+`answers/lecture_NN.py` holds what students hand in. How the machinery treats stubs,
+exceptions, forbidden calls and changed arguments is below.
+"""
+
+import importlib.util
+import time
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+
+from comp551ad.exercises import check, hint
+from comp551ad.exercises.checking import Exercise, Mistake, NotPassed, catalogue, judge
+from comp551ad.exercises.formulas import formulas
+
+HERE = Path(__file__).parent
+NOTEBOOKS = sorted((HERE.parent / "solutions").glob("*.ipynb"))
+
+
+def load(path):
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+ANSWERS = [load(path) for path in sorted((HERE / "answers").glob("lecture_*.py"))]
+WRONG = {name: pairs for module in ANSWERS for name, pairs in module.WRONG.items()}
+RIGHT = {name: answers for module in ANSWERS for name, answers in module.RIGHT.items()}
+CASES = [
+    pytest.param(name, answer, mistake, id=f"{name}-{k}")
+    for name, pairs in WRONG.items()
+    for k, (answer, mistake) in enumerate(pairs)
+]
+
+
+def solution(name):
+    """The function that the solutions' notebook gives for an exercise."""
+    exercise = catalogue()[name]
+    (path,) = [p for p in NOTEBOOKS if p.name.startswith(exercise.lecture)]
+    cells = nbformat.read(path, as_version=4).cells
+    namespace = {"__name__": "student"}
+    for cell in cells:
+        graded = cell.metadata.get("nbgrader", {})
+        if (
+            cell.cell_type == "code"
+            and not graded.get("grade")
+            and cell.id != "progress"
+        ):
+            exec(compile(cell.source, str(path), "exec"), namespace)
+        if graded.get("grade_id") == name:
+            return namespace[name]
+    raise KeyError(f"{path.name} has no cell {name}")
+
+
+@pytest.mark.parametrize("name, answer, mistake", CASES)
+def test_a_wrong_answer_is_rejected_by_name(name, answer, mistake):
+    verdict = judge(catalogue()[name], answer)
+    assert verdict.status == "not yet"
+    if mistake is not None:  # None: rejected, but nobody could say why
+        assert mistake in [found.split(": ")[-1] for found in verdict.mistakes]
+
+
+@pytest.mark.parametrize("name", list(catalogue()))
+def test_right_answers_are_accepted_at_once(name):
+    exercise = catalogue()[name]
+    assert exercise.hints, "an exercise has hints"
+    for answer in (solution(name), exercise.witness, *RIGHT[name]):
+        rules = exercise if answer is not exercise.witness else _unruled(exercise)
+        started = time.process_time()
+        verdict = judge(rules, answer)
+        assert verdict.passed, verdict
+        assert time.process_time() - started < 0.5
+
+
+def _unruled(exercise):
+    return Exercise(**{**vars(exercise), "forbidden": ()})
+
+
+@pytest.mark.parametrize("name", list(catalogue()))
+def test_a_stub_is_not_attempted(name):
+    def stub(*arguments):
+        raise NotImplementedError()
+
+    assert judge(catalogue()[name], stub).status == "not attempted"
+
+
+@pytest.mark.parametrize("name", list(catalogue()))
+def test_the_expected_shape_alone_does_not_pass(name):
+    exercise = catalogue()[name]
+
+    def shape_alone(*arguments):
+        right = exercise.witness(*arguments)
+        zero = lambda x: np.zeros_like(x) if np.ndim(x) else type(x)()  # noqa: E731
+        if isinstance(right, dict):
+            return {key: zero(part) for key, part in right.items()}
+        return tuple(map(zero, right)) if isinstance(right, tuple) else zero(right)
+
+    assert not judge(exercise, shape_alone).passed
+
+
+@pytest.mark.parametrize("name", list(catalogue()))
+def test_the_witness_may_not_be_handed_in(name):
+    exercise = catalogue()[name]
+    if exercise.forbidden:
+        for answer in (exercise.witness, lambda *given: exercise.witness(*given)):
+            verdict = judge(exercise, answer)
+            assert verdict.mistakes == ("it calls the library's own",)
+
+
+def test_the_table_of_wrong_answers_is_long_enough():
+    assert set(WRONG) == set(RIGHT) == set(catalogue())
+    assert min(len(pairs) for pairs in WRONG.values()) >= 3
+    named = [mistake for pairs in WRONG.values() for _, mistake in pairs]
+    assert len([m for m in named if m is not None]) >= 0.95 * len(named)
+
+
+# --- the machinery --------------------------------------------------------------------
+
+
+def square(**changes):
+    """An exercise made for these tests: x squared, averaged."""
+    rule = dict(
+        name="square",
+        lecture="00",
+        title="Squares",
+        witness=lambda x: x**2 / len(x),
+        cases=lambda rng: [(rng.normal(size=n),) for n in (2, 3, 5)],
+        batch=len,
+        mistakes=(Mistake("a cube", lambda x: x**3 / len(x), "One power less."),),
+        hints=("Multiply.", "By itself."),
+    )
+    return Exercise(**{**rule, **changes})
+
+
+def in_place(x):
+    x *= x
+    return x / len(x)
+
+
+def forgetful(x):
+    x * x  # noqa: B018
+
+
+def broken(x):
+    y = x * x
+    return y / (len(y) - len(x)) + undefined  # noqa: F821
+
+
+@pytest.mark.parametrize(
+    "answer, mistake",
+    [
+        (lambda x: x**2 / len(x), None),
+        (lambda x: -(x**2) / len(x), "the wrong sign"),
+        (lambda x: x**2, "1/N is missing"),
+        (lambda x: x**2 / len(x) ** 2, "1/N twice"),
+        (lambda x: -(x**2), "the wrong sign, and 1/N is missing"),
+        (lambda x: 2 * x**2 / len(x), "off by the factor 2"),
+        (lambda x: x**3 / len(x), "a cube"),
+        (lambda x: x**3, "a cube, and 1/N is missing"),
+        (lambda x: (x**2 / len(x))[:, None], "the shape"),
+        (lambda x: np.sqrt(-(x**2)) * x, "not a number"),
+        (lambda x: "x squared", "another kind of value"),
+        (lambda x: x[:2] ** 2 / len(x), "right for some inputs only"),
+        (lambda x: np.cosh(x), "not the right value yet"),
+        (lambda x: (x**2 / len(x)).sum(), "the shape"),
+        (forgetful, "it returns nothing"),
+        (in_place, "it changes its input in place"),
+        (lambda x: x**2 / len(y), "it raises NameError"),  # noqa: F821
+    ],
+)
+def test_every_finding(answer, mistake):
+    with np.errstate(all="ignore"):
+        verdict = judge(square(), answer)
+    assert verdict.mistakes == (() if mistake is None else (mistake,))
+    assert verdict.passed == (mistake is None)
+
+
+def test_a_verdict_gives_the_place_both_values_and_a_hint():
+    verdict = judge(square(cases=lambda rng: [(np.array([1.0, 3.0]),)]), lambda x: x**2)
+    assert repr(verdict) == (
+        "✗ square: 1/N is missing\n"
+        "  For x = [1., 3.]: entry [0] of your answer is 1; 0.5 is due.\n"
+        "  Hint: The cost is an average over N rows, not their sum.\n"
+        "  More help: hint(square)"
+    )
+    assert "0.5" not in repr(judge(square(secret=True), lambda x: x**2))
+
+
+def test_an_exception_is_told_as_the_students_own():
+    with np.errstate(all="ignore"):
+        verdict = judge(square(), broken)
+    assert verdict.mistakes == ("it raises NameError",)
+    assert "name 'undefined' is not defined" in verdict.says[1]
+    assert "return y / (len(y) - len(x)) + undefined" in verdict.says[1]
+
+
+def test_a_loop_that_is_stopped_is_told_as_such():
+    def stopped(x):
+        raise KeyboardInterrupt
+
+    verdict = judge(square(), stopped)
+    assert verdict.mistakes == ("it was stopped before it gave an answer",)
+
+
+def test_parts_of_an_answer_are_named_each():
+    pair = square(
+        witness=lambda x: (x.T @ x / len(x), x.sum(axis=0)),
+        cases=lambda rng: [(rng.normal(size=(n, 2)),) for n in (3, 4)],
+        mistakes=(),
+    )
+    verdict = judge(pair, lambda x: (x.T @ x, -x.sum(axis=0)))
+    assert verdict.mistakes == ("[0]: 1/N is missing", "[1]: the wrong sign")
+    assert judge(pair, lambda x: [x.T @ x / len(x), x.sum(axis=0)]).passed
+
+
+def test_a_table_with_a_missing_entry_and_one_to_fill_in():
+    table = square(
+        witness=lambda: {"a1": 1.0, "a2": 2.0}, cases=lambda rng: [()], batch=None
+    )
+    assert judge(table, lambda: {"a1": 1.0}).mistakes == ("an entry is missing",)
+    assert judge(table, lambda: {"a1": 1, "a2": ...}).mistakes == ("not finished",)
+    assert judge(table, lambda: {"a1": ..., "a2": ...}).status == "not attempted"
+    assert judge(table, lambda: {"a1": 1, "a2": 2}).passed
+
+
+def test_formulas_are_worked_out_and_nothing_else_is():
+    values = {"a": 2.0}
+    assert formulas(lambda: {"b": "3 * a**2 - 1"}, values) == {"b": 11.0}
+    for text in ("__import__('os')", "a.real", "b + 1", "[a]", "a +", "lambda: a"):
+        with pytest.raises(ValueError, match="b: "):
+            formulas(lambda text=text: {"b": text}, values)
+
+
+def test_check_finds_the_exercise_by_the_functions_name():
+    def softmax_jacobian(p):
+        return -np.outer(p, p) + np.diag(p)
+
+    assert check(softmax_jacobian).passed
+    assert check(lambda p: np.diag(p), "softmax_jacobian").status == "not yet"
+    assert "quotient rule" in hint(softmax_jacobian)
+    assert repr(hint("softmax_jacobian", 2)).endswith("(2 of 2)")
+
+
+def test_check_says_what_it_was_not_given():
+    with pytest.raises(LookupError, match="did you mean softmax_jacobian"):
+        check(lambda p: p, "softmax_jacobien")
+    with pytest.raises(TypeError, match="without calling it"):
+        check(np.eye(3), "softmax_jacobian")
+    with pytest.raises(
+        ValueError, match="which is 7, but softmax_jacobian has hints 1"
+    ):
+        hint("softmax_jacobian", 7)
+
+
+def test_a_grader_sees_an_error_where_a_student_reads_words(monkeypatch):
+    monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
+    with pytest.raises(NotPassed, match="the diagonal alone"):
+        check(lambda p: np.diag(p * (1 - p)), "softmax_jacobian")
+
+
+def test_what_a_student_typed_is_text_not_html():
+    verdict = judge(square(), lambda x: "<script>alert(1)</script>")
+    assert "<script>" not in verdict._repr_html_()
