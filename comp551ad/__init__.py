@@ -23,8 +23,11 @@ _HOME = {
     "autodiff.reverse": "reverse",
     "autodiff.program": "write_gradient write_value",
     "autodiff.transforms": "grad value_and_grad jvp vjp jacobian hessian",
-    "show.plots": "plot_decision_boundary plot_learning_curve figure_html",
-    "show.steppers": "ForwardStepper ReverseStepper",
+    "show": "graph_view table_view",
+    "show.plots": "plot_decision_boundary plot_learning_curve plot_paths figure_html",
+    "show.scenes": "PicturePlayer descent_player difference_player symmetry_player "
+    "depth_player batch_norm_player path_player",
+    "show.steppers": "ForwardStepper ReverseStepper ModesStepper",
 }
 # What these give shows itself as a graph and a table, which `show` teaches them.
 _SHOWN = {"autodiff.trace", "autodiff.forward", "autodiff.reverse"}

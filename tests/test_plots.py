@@ -18,6 +18,7 @@ from comp551ad.show.plots import (  # noqa: E402
     plot_decision_boundary,
     plot_error_curve,
     plot_learning_curve,
+    plot_paths,
 )
 
 POINTS = np.array([[0.0, 0], [1, 0], [0, 2], [1, 2], [3, 1], [3, 2]])
@@ -194,6 +195,66 @@ def test_error_curve():
             plot_error_curve(steps, bad)
     with pytest.raises(ValueError, match="steps must be above 0"):
         plot_error_curve([0.0, 1], {"a": [1, 2]})
+
+
+LAYERS = [["x"], ["z_1", "z_2"], ["y"]]
+SPEEDS = {
+    ("x", "z_1"): 2.0,
+    ("x", "z_2"): -0.25,
+    ("z_1", "y"): 1 / 3,
+    ("z_2", "y"): 1e-5,
+}
+
+
+def shown(ax):
+    """Which text stands where."""
+    return {text.get_text(): text.get_position() for text in ax.texts}
+
+
+def test_paths_show_nodes_and_speeds():
+    ax = plot_paths(LAYERS, SPEEDS, title="two paths")
+    places = shown(ax)
+    speeds = {"2", "−0.25", "0.3333", "1e−5"}
+    assert places.keys() == {"$x$", "$z_1$", "$z_2$", "$y$"} | speeds
+    assert (
+        places["$x$"][0] < places["$z_1$"][0] == places["$z_2$"][0] < places["$y$"][0]
+    )
+    assert places["$z_1$"][1] > places["$x$"][1] == 0 > places["$z_2$"][1]
+    half_way = np.mean([places["$x$"], places["$z_2$"]], axis=0)
+    assert places["−0.25"] == tuple(half_way)
+    assert len(ax.lines) == 4 and ax.get_title() == "two paths"
+    ends = {tuple(map(tuple, line.get_xydata())) for line in ax.lines}
+    assert (places["$z_1$"], places["$y$"]) in ends
+    assert all(text.get_fontsize() >= 13 for text in ax.texts)
+
+
+def test_many_layers_find_room():
+    names = [[f"z_{k}"] for k in range(6)]
+    speeds = {(f"z_{k}", f"z_{k + 1}"): -0.8621 for k in range(5)}
+    figure_html(plot_paths(names, speeds), "a path")  # a warning would be an error
+
+
+def test_bold_paths_stand_out_by_more_than_colour():
+    _, mine = plt.subplots()
+    ax = plot_paths(LAYERS, SPEEDS, bold=[("x", "z_1"), ("z_1", "y")], ax=mine)
+    assert ax is mine
+    assert shown(ax).keys() == {"$x$", "$z_1$", "$z_2$", "$y$", "2", "0.3333"}
+    widths = [line.get_linewidth() for line in ax.lines]
+    assert widths[0] == widths[2] > 2 * widths[1] == 2 * widths[3]
+    assert len({line.get_color() for line in ax.lines}) == 2
+
+
+@pytest.mark.parametrize(
+    "layers, options, words",
+    [
+        ([["x"], ["x"]], {}, "'x' twice"),
+        (LAYERS[:2], {}, "leads to \\['y'\\]"),
+        (LAYERS, {"bold": [("x", "y")]}, "bold has \\[\\('x', 'y'\\)\\]"),
+    ],
+)
+def test_refused_paths(layers, options, words):
+    with pytest.raises(ValueError, match=words):
+        plot_paths(layers, SPEEDS, **options)
 
 
 def test_figure_html_is_repeatable_escaped_and_closed():

@@ -5,13 +5,14 @@ import json
 import re
 import subprocess
 import sys
+import tracemalloc
 import weakref
 
 import numpy as np
 import pytest
 
-from comp551ad import ForwardStepper, ReverseStepper, record
-from comp551ad.show import palette, steppers
+from comp551ad import ForwardStepper, ModesStepper, ReverseStepper, record
+from comp551ad.show import palette, player
 
 
 def model(w0, w1, x):
@@ -234,8 +235,8 @@ def test_a_trace_too_long_or_empty_is_refused():
             x = np.sin(x)
         return x
 
-    with pytest.raises(ValueError, match="201 nodes, expected 1 to 120"):
-        ReverseStepper(record(f, 1.0))
+    with pytest.raises(ValueError, match="201 nodes, expected 1 to 120.*`fold`"):
+        ReverseStepper(record(f, 1.0), fold=False)
     with pytest.raises(ValueError, match="0 nodes"):
         ReverseStepper(record(lambda: 1.0))
 
@@ -275,14 +276,15 @@ def test_showing_changes_nothing_and_is_the_same_every_time(backward):
 
 def parts(stepper):
     """The still, and the data that the script gets."""
-    still, script = stepper._repr_html_().split("<script>")
-    data = re.fullmatch(r".*\}\)\((\{.*\})\);\n</script>", script, re.DOTALL)
-    return still, json.loads(data[1])
+    markup = stepper.player_html(script=False)
+    still, data = markup.split('<script type="application/json">')
+    assert data.endswith("</script>\n</div>")
+    return still, json.loads(data.removesuffix("</script>\n</div>"))
 
 
 def test_the_player_is_one_block_that_asks_nobody_for_anything(backward):
     markup = backward._repr_html_()
-    assert markup.count("<script") == markup.count("</script>") == 1
+    assert markup.count("<script") == markup.count("</script>") == 2  # data, and code
     outside = markup.replace("http://www.w3.org/2000/svg", "")
     assert "http" not in outside and "@import" not in outside
     assert "url(" not in outside
@@ -299,20 +301,41 @@ def test_the_still_in_it_has_neither_script_nor_style_sheet(backward):
 def test_the_script_gets_the_frames_and_where_to_start(backward):
     backward.value = 3
     _, data = parts(backward)
-    assert data["frames"] == backward.frames
-    assert (data["start"], data["count"], data["down"]) == (3, 7, True)
-    assert palette.CURRENT_FILL in data["css"] and "$" not in data["css"]
+    (panel,) = data["panels"]
+    assert panel["frames"] == backward.frames
+    assert (data["start"], data["predict"]) == (3, False)
+    assert (panel["count"], panel["down"], panel["keys"][4]) == (7, True, "a5")
+
+
+def test_a_page_of_players_needs_the_script_once(backward, upward):
+    script = player.player_script()
+    assert backward._repr_html_() == backward.player_html(script=False) + script
+    assert upward._repr_html_().endswith(script)
+    (css,) = re.findall(r'\("(/\*.*)"\);\n</script>$', script)
+    assert palette.CURRENT_FILL in css and "$" not in css
+    assert len(script.encode()) < 60_000  # and 100 KB are allowed
+
+
+def test_a_player_of_prepared_html_needs_no_graph():
+    frames = [
+        {"title": "one", "html": "<b>1</b>"},
+        {"title": "two", "html": "<i>2</i>"},
+    ]
+    markup = player.player_html(player.Panel(frames, "<p>two</p>"), "Two pictures")
+    assert markup.startswith('<div class="c5-stepper">\n<p>two</p>\n<script type=')
+    assert "<b>1" not in markup and "\\u003cb\\u003e1" in markup
+    assert '"lines":0' in markup
 
 
 def test_labels_can_not_end_the_script():
     name = "</script><!--<script>&"
     t = record(lambda p: p[name] * p["b"], {name: 2.0, "b": 3.0})
     s = ReverseStepper(t)
-    markup = s._repr_html_()
+    markup = s.player_html(script=False)
     assert markup.count("<script") == markup.count("</script>") == 1
     assert "<!--" not in markup
-    assert steppers._json("\u2028") == '"\\u2028"'
-    assert parts(s)[1]["frames"] == s.frames
+    assert player._json("\u2028") == '"\\u2028"'
+    assert parts(s)[1]["panels"][0]["frames"] == s.frames
     assert "</script><!--<script>" in s.frames[0]["rule"]
 
 
@@ -334,12 +357,201 @@ def test_a_player_of_twenty_nodes_is_small():
     s = ReverseStepper(record(f, 0.7, 1.1))
     assert len(s.rows.rows) == 20
     assert len(s._repr_html_().encode()) < 150_000
-    assert len(steppers._shipped("player.js").encode()) < 15_000
 
 
 def test_a_long_pass_plays_faster(backward):
-    s = ForwardStepper(record(lambda p: sum(p), [1.0] * 59), wrt="p[0]")
+    s = ForwardStepper(record(lambda p: sum(p), [1.0] * 59), wrt="p[0]", fold=False)
     assert parts(backward)[1]["pace"] > parts(s)[1]["pace"] >= 500
+
+
+# ---------------------------------------------------------------- predict, then reveal
+
+
+def questions(stepper):
+    return {
+        f["question"]["ask"]: f["question"] for f in stepper.frames if f["question"]
+    }
+
+
+def test_every_derivative_is_asked_for_and_no_value(backward, upward):
+    assert list(questions(backward)) == [
+        *("ā₇", "ā₆", "the share of ā₅ through a₆", "the share of ā₅ through a₇"),
+        *("ā₅", "ā₄", "ā₃", "ā₂", "ā₁"),
+    ]
+    assert list(questions(upward)) == ["ȧ₄", "ȧ₅", "ȧ₆", "ȧ₇"]
+
+
+def test_a_question_gives_nothing_away(backward, upward):
+    for stepper in (backward, upward):
+        for before, frame in zip(stepper.frames, stepper.frames[1:], strict=False):
+            if question := frame["question"]:
+                assert question["differentiated"] == before["differentiated"]
+                shown = question["title"] + question["given"]
+                assert f"{question['ask']} = {question['text']}" not in shown
+    assert questions(upward)["ȧ₄"]["given"] == "a₄ = a₂·a₃\na₄ = 2·1\na₄ = 2"
+    assert questions(backward)["ā₆"]["title"] == "ā₆ = ?"  # not: doesn't depend
+
+
+def test_the_forks_wrong_formulas_are_its_usual_mistakes(backward):
+    says = {c["text"]: c["says"] for c in questions(backward)["ā₅"]["choices"]}
+    assert says == {
+        "ā₅ = ā₆·cos a₅ − ā₇·sin a₅": "",
+        "ā₅ = ā₆·cos a₅": "The path through a₇ is missing: all paths add up.",
+        "ā₅ = −ā₇·sin a₅": "The path through a₆ is missing: all paths add up.",
+        "ā₅ = ā₆·cos a₅ + ā₇·sin a₅": "A sign is wrong.",
+        "ā₅ = a₆·cos a₅ − a₇·sin a₅": (
+            "This takes a value, a₆, where the derivative ā₆ belongs."
+        ),
+    }
+
+
+def test_a_number_that_a_mistake_leads_to_names_it(backward):
+    question = questions(backward)["ā₂"]
+    assert question["answer"] == pytest.approx(-np.sin(2.5))
+    told = {round(one["value"], 4): one["says"] for one in question["mistakes"]}
+    assert told == {
+        0.5985: "The sign is wrong.",
+        2.0: "This takes a value, a₄, where the derivative ā₄ belongs.",
+        1.0: "The factor from above is forgotten: ā₄.",
+        -1.1969: (
+            "The two operands are mixed up: the derivative by one factor has the "
+            "other in it."
+        ),
+    }
+
+
+@pytest.mark.parametrize("which", ["upward", "backward"])
+def test_one_choice_is_right_and_no_mistake_has_the_right_value(which, request):
+    places = set()
+    for question in questions(request.getfixturevalue(which)).values():
+        right = [c["right"] for c in question["choices"]]
+        assert right.count(True) == 1 and 3 <= len(right) <= 5
+        assert len({c["text"] for c in question["choices"]}) == len(right)
+        assert all(c["says"] for c in question["choices"] if not c["right"])
+        places.add(right.index(True))
+        values = [question["answer"], *(m["value"] for m in question["mistakes"])]
+        for k, value in enumerate(values):
+            assert not np.any(np.isclose(value, values[:k], rtol=0.01, atol=0))
+    assert len(places) > 1  # not always the first
+
+
+def test_arrays_are_asked_for_by_formula():
+    t = record(lambda X, V: np.sum(np.tanh(X @ V)), np.eye(3, 2), np.eye(2, 4))
+    question = questions(ReverseStepper(t, names="names"))["V̄"]
+    assert (question["answer"], question["mistakes"]) == (None, [])
+    assert {c["text"]: c["says"] for c in question["choices"]}.items() >= {
+        "V̄ = Xᵀ·ā₃": "",
+        "V̄ = X·ā₃": "A transpose is missing.",
+        "V̄ = ā₃·Xᵀ": "The factors stand in the wrong order.",
+    }.items()
+
+
+def test_predict_is_handed_to_the_page(trace):
+    stepper = ReverseStepper(trace, of="y2", predict=True)
+    assert parts(stepper)[1]["predict"] is True
+
+
+# ---------------------------------------------------------------- both modes
+
+
+@pytest.fixture
+def both(trace):
+    return ModesStepper(trace, wrt="w1", of="y2")
+
+
+def test_both_modes_step_together_and_the_shorter_one_waits(both, upward, backward):
+    assert len(both) == len(both.frames) == 14
+    assert both.forward.frames == upward.frames
+    assert both.reverse.frames == backward.frames
+    both.value = 9
+    text = repr(both)
+    assert "derivatives by w1: 5 of 5" in text and FORK in text
+
+
+def test_both_modes_are_one_player_of_two_panels(both):
+    _, data = parts(both)
+    assert data["label"] == "Forward and reverse mode through model, side by side"
+    assert [panel["name"] for panel in data["panels"]] == [
+        "Forward mode: every output by w1",
+        "Reverse mode: y2 by every input",
+    ]
+    assert [len(panel["frames"]) for panel in data["panels"]] == [5, 14]
+    assert both._repr_html_().count("<img ") == 2
+    assert both.still(3)._repr_html_().count("<table") == 2
+
+
+def test_each_mode_says_what_it_knows(both):
+    assert [
+        tuple(map(int, re.findall(r"\d+", frame["knows"])))
+        for frame in both.forward.frames
+    ] == [(3, 3, 6), (4, 4, 4), (5, 5, 2), (6, 6, 4), (7, 7, 4)]
+    found = [re.findall(r"\d+", frame["knows"]) for frame in both.reverse.frames]
+    assert max(int(needed) for _, _, needed in found) == 7  # as lecture 09 counts
+
+
+def test_both_modes_refuse_what_each_refuses(trace):
+    with pytest.raises(KeyError, match="wrt"):
+        ModesStepper(trace, wrt="w9", of="y2")
+    with pytest.raises(ValueError, match="of"):
+        ModesStepper(trace, wrt="w1")
+
+
+# ---------------------------------------------------------------- arrays and long traces
+
+
+def test_matrices_stand_beside_an_arrays_formula_in_both_ways():
+    t = record(lambda X, V: np.sum(np.tanh(X @ V)), np.eye(30, 4), np.eye(4, 20))
+    s = ReverseStepper(t, names="names")
+    markup = s.frames[-2]["html"]
+    shown = re.sub(r"<img[^>]*>", "", markup).replace("<br>", " ")
+    assert re.sub(r"<[^>]*>", "|", shown).replace("|", " ").split() == [
+        *("V̄", "4×20", "0.42", "…", "1", "=", "Xᵀ", "4×30", "0", "…", "1"),
+        *("first", "24", "of", "30", "columns", "·", "ā₃", "30×20", "0.42", "…", "1"),
+        *("first", "24", "of", "30", "rows"),
+    ]
+    assert "first 24 of 30 rows" in s.frames[1]["html"]  # X·V, on the way up
+
+
+def test_numbers_alone_show_no_matrices(backward):
+    assert not any(frame["html"] for frame in backward.frames)
+
+
+def long_function(w, x):
+    s = 0.0
+    for k in range(20):
+        s = s + np.sin(w * k) * x
+    h = s * s + 1
+    y = h * np.exp(-h)
+    return y
+
+
+def test_a_long_trace_is_folded_by_the_users_variables():
+    t = record(long_function, 0.7, 1.1)
+    assert len(t) > 60
+    s = ReverseStepper(t)
+    assert [row.label.text for row in s.rows.rows] == ["w", "x", "s", "h", "y"]
+    assert [row.operation for row in s.rows.rows][2:] == [
+        "80 steps",
+        "2 steps",
+        "3 steps",
+    ]
+    assert told(s, "rule", "result")[-1] == (
+        "w̄ = s̄·∂s/∂w",
+        f"w̄ = {s.rows.row(1).derivative.value_text}",
+    )
+    assert s.frames[-1]["question"] is None
+    wide = ReverseStepper(t, unfold=["h", "y"])
+    assert len(wide.rows.rows) == 5 + 1 + 2
+    with pytest.raises(KeyError, match="unfold: got 'z'"):
+        ReverseStepper(t, unfold=["z"])
+
+
+def test_a_short_trace_is_folded_only_if_asked(trace, backward):
+    folded = ReverseStepper(trace, of="y2", fold=True)
+    assert len(backward.rows.rows) == 7 and len(folded.rows.rows) == 6
+    rules = [rule for (rule,) in told(folded, "rule")]
+    assert (rules[1], rules[-1]) == ("a = w1·x + w0", "w̄0 = ā")
+    assert "w̄1 = x·ā" in rules  # through both of the nodes
 
 
 # ---------------------------------------------------------------- memory
@@ -352,6 +564,20 @@ def test_nothing_keeps_a_stepper_that_was_shown(trace):
     del s
     gc.collect()
     assert gone() is None
+
+
+def test_what_a_notebook_has_shown_keeps_little(trace):
+    shown = [ReverseStepper(trace, of="y2")]  # what is made once is made here
+    shown[0]._repr_html_()
+    tracemalloc.start()
+    for _ in range(20):
+        shown.append(ReverseStepper(trace, of="y2"))
+        shown[-1]._repr_html_()
+    gc.collect()
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept < 20 * 10_000  # 200 of them: 2 MB
+    assert shown[-1].frames == shown[0].frames  # made again when asked for
 
 
 def test_importing_steppers_imports_nothing_that_draws():

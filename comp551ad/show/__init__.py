@@ -6,7 +6,7 @@ What this package is: everything to look at, and no mathematics of its own.
     rows      a trace or a pass as inert data, which all below read
     table     rows -> the slide's table
     graph     rows -> the computational graph
-    plots     learning curves, decision boundaries
+    plots     learning curves, decision boundaries, paths
 
 ``autodiff`` knows nothing of this: importing ``comp551ad.show`` teaches ``Trace``, ``ForwardPass``
 and ``ReversePass`` to show themselves, as a table where there is only text, as graph and table in
@@ -23,7 +23,7 @@ from comp551ad.autodiff.trace import Trace
 from .rows import rows_of
 from .table import table_html, table_text
 
-__all__ = ["rows_of", "table_html", "table_text"]
+__all__ = ["View", "graph_view", "rows_of", "table_html", "table_text", "table_view"]
 
 
 def _text(shown):
@@ -40,3 +40,37 @@ def _html(shown):
 for _class in (Trace, ForwardPass, ReversePass):
     _class.__repr__ = _text
     _class._repr_html_ = _html
+
+
+class View:
+    """A part of what an object shows, for the last line of a cell: as text and as HTML."""
+
+    def __init__(self, text, html):
+        self._text, self._html = text, html
+
+    def __repr__(self):
+        return self._text
+
+    def _repr_html_(self):
+        return self._html
+
+
+def table_view(shown):
+    """The table of a trace or a pass, without its graph."""
+    rows = rows_of(shown)
+    return View(table_text(rows), table_html(rows))
+
+
+def graph_view(shown, width=None):
+    """The graph of a trace or a pass, without its table; at most ``width`` pixels wide."""
+    from . import graph
+
+    if width is not None and not (isinstance(width, int) and width > 0):
+        raise ValueError(
+            f"width must be a whole number of pixels above 0, got {width!r}"
+        )
+    rows = rows_of(shown)
+    html = graph.graph_html(rows)
+    if width is not None:
+        html = f'<div style="max-width:{width}px">{html}</div>'
+    return View(graph.graph_text(rows), html)

@@ -117,6 +117,11 @@ def write(tree: Tree, names: Mapping[int, str] = {}, numbers=False) -> Formula: 
     return Formula(*(writer.write(tree).text for writer in forms))
 
 
+def in_text(tree: Tree, names: Mapping[int, str] = {}) -> str:  # noqa: B006
+    """A tree in text alone, as ``write`` has it."""
+    return _Writer("text", names, False).write(tree).text
+
+
 def source(tree: Tree) -> tuple[str, dict[str, Any]]:
     """A tree as a NumPy expression, and what its names stand for.
 

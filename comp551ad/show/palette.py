@@ -58,3 +58,16 @@ CLASS_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 # Lines of a plot, in order: a hue and a dash.
 LINES = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY_BLUE)
 LINE_DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)))
+
+# Entries of a matrix, from the most negative over zero to the most positive; they carry INK.
+HEAT = (
+    "#56B4E9",
+    "#80C7EE",
+    "#AADAF4",
+    "#D5ECFA",
+    "#FFFFFF",
+    "#F9E7BF",
+    "#F2CF80",
+    "#ECB740",
+    "#E69F00",
+)

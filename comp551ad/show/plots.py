@@ -1,4 +1,4 @@
-"""Plots for the lectures: decision boundaries, learning curves, error curves.
+"""Plots for the lectures: decision boundaries, learning and error curves, paths.
 
 Reads NumPy and the palette; matplotlib is imported when a plot is drawn. Lectures,
 tests and exercises may read it. Each function draws on `ax`, or on a new figure, and
@@ -11,17 +11,22 @@ text.
 import base64
 import html
 import io
+from typing import NamedTuple
 
 import numpy as np
 
 from . import palette
+from .figures import number
 
 __all__ = [
     "FigureImage",
+    "Region",
+    "class_region",
     "figure_html",
     "plot_decision_boundary",
     "plot_error_curve",
     "plot_learning_curve",
+    "plot_paths",
 ]
 
 TITLE_SIZE, LABEL_SIZE, TICK_SIZE = 17, 15, 13
@@ -52,25 +57,16 @@ def plot_decision_boundary(
 
     Returns the Axes. Errors: ValueError for shapes that don't fit.
     """
-    X = _finite_array(X, "X", 2)
-    inputs, complete, kept = _split_off_bias(X)
-    labels = _labels(Y, len(X), "Y")
-    low, high = inputs.min(axis=0), inputs.max(axis=0)
-    margin = np.where(high > low, 0.08 * (high - low), 0.5)
-    low, high = low - margin, high + margin
-    across = np.linspace(low[0], high[0], REGION_STEPS)
-    up = np.linspace(low[1], high[1], REGION_STEPS)
-    grid = np.stack(np.meshgrid(across, up), axis=-1).reshape(-1, 2)
-    answer = predict(complete(grid))
-    region = _labels(answer, len(grid), "what predict returns", scores=True)
+    found = class_region(predict, X)
+    inputs, across, up, region = found.inputs, found.across, found.up, found.classes
+    labels = _labels(Y, len(inputs), "Y")
     classes = 1 + max(int(labels.max()), int(region.max()))
     if np.ndim(Y) == 2:
         classes = max(classes, np.shape(Y)[1])
     class_names = _names(class_names, classes, "class_names", "class {}")
-    feature_names = _feature_names(feature_names, X.shape[1], kept)
+    feature_names = _feature_names(feature_names, np.shape(X)[1], found.kept)
 
     ax = _axes(ax, (7.2, 5.4))
-    region = region.reshape(REGION_STEPS, REGION_STEPS)
     for c in range(classes):
         inside = (region == c).astype(float)
         if inside.any():
@@ -99,11 +95,47 @@ def plot_decision_boundary(
             label=class_names[c],
             zorder=2,
         )
-    ax.set_xlim(low[0], high[0])
-    ax.set_ylim(low[1], high[1])
+    ax.set_xlim(across[0], across[-1])
+    ax.set_ylim(up[0], up[-1])
     _dress(ax, title, *feature_names, grid=False)
     _legend(ax)
     return ax
+
+
+class Region(NamedTuple):
+    """The class of every point of a grid: what `class_region` returns.
+
+    across, up  (K,) the grid's places on the two axes
+    classes     K x K class numbers, a row for each place in `up`
+    inputs      N x 2, the inputs without the bias
+    kept        the columns of X that they are
+    """
+
+    across: np.ndarray
+    up: np.ndarray
+    classes: np.ndarray
+    inputs: np.ndarray
+    kept: tuple
+
+
+def class_region(predict, X, steps=REGION_STEPS):
+    """Ask `predict` for the class of every point of a grid that frames the rows of X.
+
+    predict, X  as `plot_decision_boundary` takes them
+    steps       K, rows and columns of the grid
+
+    Returns a `Region`. Errors: ValueError for shapes that don't fit.
+    """
+    X = _finite_array(X, "X", 2)
+    inputs, complete, kept = _split_off_bias(X)
+    low, high = inputs.min(axis=0), inputs.max(axis=0)
+    margin = np.where(high > low, 0.08 * (high - low), 0.5)
+    low, high = low - margin, high + margin
+    across, up = (np.linspace(low[k], high[k], steps) for k in (0, 1))
+    grid = np.stack(np.meshgrid(across, up), axis=-1).reshape(-1, 2)
+    answer = predict(complete(grid))
+    classes = _labels(answer, len(grid), "what predict returns", scores=True)
+    return Region(across, up, classes.reshape(steps, steps), inputs, kept)
 
 
 def plot_learning_curve(
@@ -213,6 +245,58 @@ def plot_error_curve(steps, errors, *, title="Error of a finite difference", ax=
     ax.set_yscale("log")
     _dress(ax, title, "step h", "relative error")
     _legend(ax, columns=len(lines))
+    return ax
+
+
+def plot_paths(layers, speeds, *, bold=None, title="", ax=None):
+    """The paths through a graph, with the speed on each edge (S04).
+
+    layers  lists of the nodes' names, from left to right; each name is set as a formula
+    speeds  {(start, end): number} for each edge: how fast its end moves when its start
+            moves at speed 1
+    bold    the edges that stand out and show their speed; if left out, all of them
+    ax      Axes to draw on; a new figure if left out
+
+    Returns the Axes. Errors: ValueError for a name that stands twice in layers, or for
+    an edge that isn't there.
+    """
+    places = {}
+    for across, layer in enumerate(layers):
+        for i, name in enumerate(layer):
+            if name in places:
+                raise ValueError(f"layers has {name!r} twice: give each node its name")
+            places[name] = np.array([2.6 * across, (len(layer) - 1) / 2 - i])
+    if lost := {name for edge in speeds for name in edge} - places.keys():
+        raise ValueError(f"speeds leads to {sorted(lost)}, which stand in no layer")
+    bold = speeds if bold is None else bold
+    if unknown := set(bold) - speeds.keys():
+        raise ValueError(f"bold has {sorted(unknown)}: choose from the edges of speeds")
+
+    ax = _axes(ax, (3 + 1.5 * len(layers), 1 + 0.8 * max(map(len, layers))))
+    # Out of the layout: the margins below give the rings their room.
+    text = {"ha": "center", "va": "center", "color": palette.INK, "zorder": 3}
+    text["in_layout"] = False
+    for edge, speed in speeds.items():
+        start, end = (places[name] for name in edge)
+        strong = edge in bold
+        look = (palette.VERMILLION, 3.5, 2) if strong else (palette.GRID, 1.5, 1)
+        color, width, order = look
+        ax.plot(*zip(start, end, strict=True), color=color, lw=width, zorder=order)
+        if strong:
+            blank = {
+                "boxstyle": "round",
+                "fc": palette.PAPER,
+                "ec": "none",
+                "pad": 0.15,
+            }
+            label = ax.text(*(start + end) / 2, number(speed), bbox=blank, **text)
+            label.set_fontsize(LABEL_SIZE)
+    ring = {"boxstyle": "circle", "fc": palette.PAPER, "ec": palette.INK}
+    for name, place in places.items():
+        ax.text(*place, f"${name}$", fontsize=18, bbox=ring, **text)
+    ax.set_title(title, fontsize=TITLE_SIZE, color=palette.INK)
+    ax.set_axis_off()
+    ax.margins(0.12, 0.3)
     return ax
 
 

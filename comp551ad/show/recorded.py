@@ -80,34 +80,42 @@ def value_tree(trace: Trace, row: int) -> Tree:
     return Operation(primitive, operands, _told(trace.rows[row]), value)
 
 
-def expanded_trees(trace: Trace, chosen, most=MOST) -> dict[int, Tree]:
+def expanded_trees(value_trees: Mapping[int, Tree], most=MOST) -> dict[int, Tree]:
     """How nodes follow from the inputs: operands' trees put in, down to the inputs.
 
     A tree would grow beyond all bounds where nodes are used again; so an operand stays a symbol
     where the whole would have more than ``most`` symbols and operations, the largest first.
 
     Args:
-        chosen: the row numbers to answer for, in order; the others' values stay symbols.
+        value_trees: by row number, in order, how each was computed; other rows stay symbols.
     """
     trees, sizes = {}, {}
-    for k in chosen:
-        tree = value_tree(trace, k)
-        inner = [] if isinstance(tree, Symbol) else tree.operands
-        inner = [o.row for o in inner if isinstance(o, Symbol)]
+    for k, tree in value_trees.items():
+        inner = [] if isinstance(tree, Symbol) else _symbols(tree)
         kept = {o for o in inner if o in trees}
-        while 1 + sum(sizes[o] if o in kept else 1 for o in inner) > most and kept:
+        own = size(tree) - len(inner)
+        while own + sum(sizes[o] if o in kept else 1 for o in inner) > most and kept:
             kept.remove(max(sorted(kept), key=sizes.get))
-        trees[k] = _put_in(tree, {o: trees[o] for o in kept}) if inner else tree
-        sizes[k] = 1 + sum(sizes[o] if o in kept else 1 for o in inner)
+        trees[k] = (
+            put_in(tree, {("value", o): trees[o] for o in kept}) if inner else tree
+        )
+        sizes[k] = own + sum(sizes[o] if o in kept else 1 for o in inner)
     return trees
 
 
-def _put_in(tree, trees):
-    """``tree`` with these trees for the values of those rows."""
-    operands = tuple(
-        trees.get(o.row, o) if isinstance(o, Symbol) else o for o in tree.operands
-    )
-    return replace(tree, operands=operands)
+def _symbols(tree) -> list[int]:
+    """The rows of the symbols in a tree, each as often as it stands there."""
+    if isinstance(tree, Operation):
+        return [row for operand in tree.operands for row in _symbols(operand)]
+    return [tree.row] if isinstance(tree, Symbol) else []
+
+
+def put_in(tree: Tree, trees: Mapping[tuple[str, int], Tree]) -> Tree:
+    """A tree with other trees in the place of symbols, by (kind, row number)."""
+    if isinstance(tree, Operation):
+        operands = tuple(put_in(operand, trees) for operand in tree.operands)
+        return replace(tree, operands=operands)
+    return trees.get((tree.kind, tree.row), tree) if isinstance(tree, Symbol) else tree
 
 
 def _told(row) -> dict:
@@ -188,7 +196,7 @@ def local_derivative(trace: Trace, row: int, operand: int) -> Tree | None:
         made = {s.row: tape.add_input(s.value) for s in symbols}
         operands = [made[o] if type(o) is int else o for o in operands_of(entry)]
         result = rule(1.0, made[row], *operands, **_told(entry))
-        return _simplified_throughout(_tree(result, tape, symbols))
+        return simplified_throughout(_tree(result, tape, symbols))
 
 
 def _tree(result, tape, symbols) -> Tree:
@@ -263,7 +271,7 @@ def simplified(tree: Tree) -> Tree:
         return tree
     name, x = tree.primitive.name, tree.operands
     if name == "negative":
-        return _negated(x[0], tree.value)
+        return negated(x[0], tree.value)
     if name not in ("add", "subtract", "multiply", "divide"):
         return tree
     a, b = x
@@ -271,7 +279,7 @@ def simplified(tree: Tree) -> Tree:
     if name == "add":
         return b if m == 0 else a if n == 0 else tree
     if name == "subtract":
-        return a if n == 0 else _negated(b, tree.value) if m == 0 else tree
+        return a if n == 0 else negated(b, tree.value) if m == 0 else tree
     if m == 0 or (n == 0 and name == "multiply"):
         return ZERO
     if name == "divide":
@@ -281,7 +289,7 @@ def simplified(tree: Tree) -> Tree:
     if m == 1:
         return b
     if m == -1:
-        return _negated(b, tree.value)
+        return negated(b, tree.value)
     if m is not None and n is not None:
         return Constant(m * n)
     for one, other, first in ((a, b, True), (b, a, False)):
@@ -290,7 +298,7 @@ def simplified(tree: Tree) -> Tree:
         if one.primitive.name == "negative":  # (−x)·y is −(x·y)
             x = one.operands[0]
             pair = (x, other) if first else (other, x)
-            return _negated(_product(*pair, tree.value), tree.value)
+            return negated(_product(*pair, tree.value), tree.value)
         if one.primitive.name == "multiply" and is_scalar(one.operands[0]) is not None:
             factor, x = one.operands  # (2·x)·y is 2·(x·y), and 3·(2·x) is 6·x
             if m is not None:
@@ -300,9 +308,10 @@ def simplified(tree: Tree) -> Tree:
     return replace(tree, operands=(a, b))
 
 
-def _simplified_throughout(tree):
+def simplified_throughout(tree: Tree) -> Tree:
+    """A tree in which every operation is simplified."""
     if isinstance(tree, Operation):
-        operands = tuple(_simplified_throughout(o) for o in tree.operands)
+        operands = tuple(simplified_throughout(o) for o in tree.operands)
         return simplified(replace(tree, operands=operands))
     return tree
 
@@ -314,7 +323,8 @@ def is_scalar(tree):
     return None
 
 
-def _negated(tree, value):
+def negated(tree: Tree, value) -> Tree:
+    """Minus a tree: one minus less where it has one. ``value`` is what that comes to."""
     if isinstance(tree, Operation) and tree.primitive.name == "negative":
         return tree.operands[0]
     number = is_scalar(tree)

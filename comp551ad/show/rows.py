@@ -7,28 +7,56 @@ steppers read what ``rows_of`` gives, and do no mathematics.
       Row                a node: its labels, its formula, its value
         Derivative       its tangent or adjoint: formula, numbers put in, value
           Term           one path's share of it (S04)
+        Mistake          a wrong formula for it, and what to say of it
+        Matrix           one part of a formula with arrays in it
       Step               one step of the pass, and what may be discarded after it (S13)
 
 Where something is written in symbols it is a ``Formula``: ``.text``, ``.latex``, ``.html``.
 ``rows.as_dict()`` is made of dicts, lists, strings and numbers, ready for JSON.
 
-Reads: ``formula``, ``autodiff``. Read by: ``table``, ``graph``, ``steppers``.
+Reads: ``formula``, ``folding``, ``mistakes``, ``matrices``, ``autodiff``.
+Read by: ``table``, ``graph``, ``steppers``.
 """
 
 from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from comp551ad.autodiff.forward import ForwardPass, edges_of, full
+from comp551ad.autodiff.forward import ForwardPass, full
 from comp551ad.autodiff.reverse import ReversePass
-from comp551ad.autodiff.trace import Trace, operands_of
+from comp551ad.autodiff.trace import Trace
 
-from . import figures, formula, recorded
+from . import figures, folding, formula, matrices, mistakes, recorded
 from .formula import Formula
+from .matrices import Matrix
 
-__all__ = ["MOST_ROWS", "Derivative", "Row", "Rows", "Step", "Term", "rows_of"]
+__all__ = [
+    "MOST_ROWS",
+    "Derivative",
+    "Mistake",
+    "Row",
+    "Rows",
+    "Step",
+    "Term",
+    "rows_of",
+]
 
 MOST_ROWS = 120  # a longer trace shows its first and its last rows, and no steps
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A usual mistake with a derivative.
+
+    Attributes:
+        formula: the wrong formula, as text.
+        value: what it comes to; None for an array, and where that means nothing.
+        says: what is wrong with it, in a sentence.
+    """
+
+    formula: str
+    value: float | None
+    says: str
 
 
 @dataclass(frozen=True)
@@ -43,6 +71,7 @@ class Term:
         local: the edge's own derivative, ∂a₆/∂a₅ = cos a₅, if the operation is elementwise.
         local_numbers: the same with numbers put in.
         value, value_text: the share; value is None for an array.
+        mistakes, matrices: as a derivative has them.
     """
 
     node: int
@@ -53,6 +82,8 @@ class Term:
     local_numbers: Formula | None
     value: float | None
     value_text: str
+    mistakes: tuple[Mistake, ...] = ()
+    matrices: tuple[Matrix, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -66,6 +97,9 @@ class Derivative:
         terms: the paths that it is the sum of.
         seed: whether the pass starts with it.
         value, value_text: what it is; value is None for an array.
+        mistakes: how it is usually mistaken; only where details are asked for.
+        matrices: the equation's parts, what it is first; only where details are asked for
+            and there is an array in it.
     """
 
     label: Formula
@@ -76,6 +110,8 @@ class Derivative:
     seed: bool
     value: float | None
     value_text: str
+    mistakes: tuple[Mistake, ...] = ()
+    matrices: tuple[Matrix, ...] = ()
 
     @property
     def equation(self) -> Formula:
@@ -113,6 +149,8 @@ class Row:
         derivative: of the pass; None where there is only a trace.
         needed_by: the numbers of the nodes whose derivative's formula has this value in it.
         is_output: whether the function returns it.
+        count: how many nodes are folded into this one, itself included.
+        matrices: the equation's parts, as a derivative has them.
     """
 
     index: int
@@ -130,6 +168,8 @@ class Row:
     derivative: Derivative | None
     needed_by: tuple[int, ...]
     is_output: bool
+    count: int = 1
+    matrices: tuple[Matrix, ...] = ()
 
     @property
     def equation(self) -> Formula:
@@ -207,17 +247,27 @@ class Rows:
         return asdict(self)
 
 
-def rows_of(shown: Trace | ForwardPass | ReversePass, names="labels") -> Rows:
+def rows_of(
+    shown: Trace | ForwardPass | ReversePass,
+    names="labels",
+    fold=False,
+    unfold=(),
+    details=False,
+) -> Rows:
     """A trace, or a pass over it, as rows.
 
     Args:
         shown: from ``record``, ``forward`` or ``reverse``.
         names: "labels" writes a₅ = a₄ + a₁ as the deck does, "names" writes the user's own
             names where there are some: Q = X·V.
+        fold: whether nodes without a name go into one row with the variable they lead to.
+        unfold: names or labels of variables that are not folded all the same.
+        details: whether to work out mistakes and matrices, for a player.
 
     Raises:
         TypeError: ``shown`` is something else.
         ValueError: ``names`` is neither.
+        KeyError: ``unfold`` has a name in it that is none.
     """
     if names not in ("labels", "names"):
         raise ValueError(f"names: got {names!r}, expected 'labels' or 'names'")
@@ -225,31 +275,42 @@ def rows_of(shown: Trace | ForwardPass | ReversePass, names="labels") -> Rows:
         raise TypeError(
             f"shown: got {type(shown).__name__}, expected what record, forward or reverse gave"
         )
-    return _Reading(shown, names).rows()
+    trace = shown if isinstance(shown, Trace) else shown.trace
+    unfold = [trace.row_number(key, "unfold") for key in unfold]
+    seeds = [] if shown is trace else [row for row, _ in shown.seeds]
+    boxes = folding.boxes_of(trace, seeds, unfold) if fold else None
+    return _Reading(shown, names, folding.Folding(trace, boxes), details).rows()
 
 
 class _Reading:
     """What ``rows_of`` works out on the way."""
 
-    def __init__(self, shown, names):
-        self.trace = shown if isinstance(shown, Trace) else shown.trace
+    def __init__(self, shown, names, folded, details):
+        self.trace, self.folded, self.details = folded.trace, folded, details
         self.derivatives = None if isinstance(shown, Trace) else shown
         self.names = self.trace.names if names == "names" else {}
-        n = len(self.trace.rows)
+        self.boxes = list(folded.members)
         half = MOST_ROWS // 2
-        long = n > MOST_ROWS
-        self.chosen = [*range(half), *range(n - half, n)] if long else list(range(n))
-        self.edges = {k: edges_of(self.trace.rows[k]) for k in self.chosen}
+        long = len(self.boxes) > MOST_ROWS
+        self.chosen = [*self.boxes[:half], *self.boxes[-half:]] if long else self.boxes
+        self.values = {k: folded.value_tree(k) for k in self.chosen}
+        self.edges = {k: folded.edges(k) for k in self.chosen}
         self.mode = "values"
-        self.terms = {}
+        self.terms, self.trees = {}, {}
         if isinstance(shown, ForwardPass):
             self.mode, self.about, self.kind = "forward", shown.wrt, "tangent"
-            self.terms = {k: recorded.tangent_terms(shown, k) for k in self.chosen}
+            for k in self.chosen:
+                self.terms[k], tree = folded.tangent_terms(shown, k, self.names)
+                self.trees[k] = self._with_seed(k, tree)
         elif isinstance(shown, ReversePass):
             self.mode, self.about, self.kind = "reverse", shown.of, "adjoint"
-            self.terms = self._adjoint_terms(shown)
-        self.trees = {k: self._derivative_tree(k) for k in self.terms}
-        self.expanded = recorded.expanded_trees(self.trace, self.chosen)
+            self.terms = folded.adjoint_terms(shown, self.names)
+            for k in self.chosen:
+                tree = recorded.total([term.tree for term in self.terms[k]])
+                self.trees[k] = self._with_seed(k, tree)
+        self.expanded = self.values | recorded.expanded_trees(
+            {k: v for k, v in self.values.items() if not folding.is_unspoken(v)}
+        )
         self.closed = self._closed_forms() if self.trees and not long else {}
         self.needs = {k: recorded.symbols_in(tree) for k, tree in self.trees.items()}
 
@@ -257,7 +318,7 @@ class _Reading:
         order = [k + 1 for k in self.chosen]
         if self.mode == "reverse":
             order.reverse()
-        left_out = len(self.trace.rows) - len(self.chosen)
+        left_out = len(self.boxes) - len(self.chosen)
         return Rows(
             function=self.trace.function,
             mode=self.mode,
@@ -270,24 +331,16 @@ class _Reading:
 
     # -- derivatives
 
-    def _adjoint_terms(self, r):
-        """Per node the terms of its adjoint, first user first (the order of the slide)."""
-        terms = {k: [] for k in self.chosen}
-        for user, row in enumerate(self.trace.rows):
-            if any(type(o) is int and o in terms for o in operands_of(row)):
-                for o, found in recorded.adjoint_contributions(r, user).items():
-                    if o in terms:
-                        terms[o].extend(found)
-        return terms
-
-    def _derivative_tree(self, k):
+    def _with_seed(self, k, tree):
         seeds = self.derivatives.seeds
         trees = [recorded.Constant(seed, "seed") for row, seed in seeds if row == k]
-        return recorded.total(trees + [term.tree for term in self.terms[k]])
+        return recorded.total([*trees, tree])
 
     def _closed_forms(self):
         """Every derivative in terms of the inputs; only where all values are numbers."""
         if any(np.ndim(row[1]) for row in self.trace.rows):
+            return {}
+        if len(self.boxes) < len(self.trace.rows):  # not all of the formulas are known
             return {}
         closed = {}
         for k in self.chosen if self.mode == "forward" else reversed(self.chosen):
@@ -297,7 +350,8 @@ class _Reading:
     # -- rows
 
     def _row(self, k):
-        row, tree = self.trace.rows[k], recorded.value_tree(self.trace, k)
+        row, tree = self.trace.rows[k], self.values[k]
+        count = len(self.folded.members[k])
         is_input = isinstance(tree, recorded.Symbol)
         name = self.trace.names.get(k, "")
         shown = (
@@ -305,12 +359,13 @@ class _Reading:
             if is_input
             else self._write(tree)
         )
+        label = formula.symbol("value", k, self.names)
         return Row(
             index=k + 1,
             key=f"a{k + 1}",
-            label=formula.symbol("value", k, self.names),
+            label=label,
             name=name,
-            operation=formula.badge(tree),
+            operation=f"{count} steps" if count > 1 else formula.badge(tree),
             operands=tuple((p, o + 1) for p, o in self.edges[k]),
             formula=shown,
             numbers=self._write(tree, numbers=True),
@@ -321,27 +376,39 @@ class _Reading:
             derivative=self._derivative(k) if k in self.trees else None,
             needed_by=tuple(i + 1 for i in self.needs if ("value", k) in self.needs[i]),
             is_output=k in self.trace.outputs,
+            count=count,
+            matrices=self._matrices(tree, label),
         )
 
     def _derivative(self, k):
         tree, value = self.trees[k], self.derivatives[k + 1]
         closed = self.closed.get(k)
+        label = formula.symbol(self.kind, k, self.names)
         return Derivative(
-            label=formula.symbol(self.kind, k, self.names),
+            label=label,
             formula=self._write(tree),
             numbers=self._write(tree, numbers=True),
             closed=None if closed is None else formula.write(closed, self.trace.names),
             terms=tuple(self._terms(k)),
-            seed=any(row == k for row, _ in self.derivatives.seeds),
+            seed=self._is_seed(k),
             value=_plain(value),
             value_text=figures.value_text(value),
+            mistakes=tuple(self._mistakes(k, self.terms[k], tree)),
+            matrices=self._matrices(tree, label),
         )
 
+    def _is_seed(self, k):
+        return any(row == k for row, _ in self.derivatives.seeds)
+
     def _terms(self, k):
+        alone = self.mode == "forward" or len(self.terms[k]) == 1  # no step of its own
         for node, operand, tree in self.terms[k]:
             upper = k if self.mode == "forward" else node
-            local = recorded.local_derivative(self.trace, upper, operand)
+            local = None
+            if not self.folded.is_folded(upper):
+                local = recorded.local_derivative(self.trace, upper, operand)
             value = full(tree.value, self.trace.rows[k][1])
+            own = [recorded.TermTree(node, operand, tree)]
             yield Term(
                 node=node + 1,
                 operand=operand,
@@ -353,7 +420,42 @@ class _Reading:
                 else self._write(local, numbers=True),
                 value=_plain(value),
                 value_text=figures.value_text(value),
+                mistakes=() if alone else tuple(self._mistakes(k, own, tree)),
+                matrices=() if alone else self._matrices(tree, None),
             )
+
+    # -- details
+
+    def _mistakes(self, k, terms, right):
+        """How the formula with these terms is usually mistaken."""
+        uppers = [k] if self.mode == "forward" else [term.node for term in terms]
+        if not self.details or any(map(self.folded.is_folded, uppers)):
+            return
+        if self._is_seed(k) and (terms or np.ndim(self.derivatives.seeds[0][1])):
+            return
+        asked = mistakes.Asked(
+            self.trace, self.kind, k, terms, self._named, self._is_seed(k)
+        )
+        for tree, says in mistakes.mistakes_with(asked):
+            value = None
+            if not np.ndim(self.trace.rows[k][1]) and not mistakes.has_other_mark(
+                tree, right
+            ):
+                value = float(mistakes.value_of(tree)) + 0.0  # no −0
+            yield Mistake(formula.in_text(tree, self.names), value, says)
+
+    def _matrices(self, tree, label):
+        """An equation's parts, if there is an array in it."""
+        if not self.details or isinstance(tree, recorded.Symbol):
+            return ()
+        return matrices.factors(
+            tree,
+            label.text if label else "",
+            lambda part: formula.in_text(part, self.names),
+        )
+
+    def _named(self, kind, row):
+        return formula.symbol(kind, row, self.names).text
 
     def _write(self, tree, numbers=False):
         return formula.write(tree, self.names, numbers)
@@ -401,8 +503,7 @@ class _Reading:
         return wanted
 
     def _label(self, row, what):
-        kind = "value" if what == "value" else self.kind
-        return formula.symbol(kind, row, self.names).text
+        return self._named("value" if what == "value" else self.kind, row)
 
 
 def _plain(x):

@@ -2,13 +2,13 @@
 
 >>> ReverseStepper(record(model, w0=0.5, w1=2.0, x=1.0), of="y2")
 
-What this module is: two players over frames. A frame is one step of a pass as inert
-data, put together here from ``rows``; there is no mathematics in it. What a notebook
-shows is self-contained HTML: a still of the last frame (picture, formula, table), and a
-script that turns the still into a player. Where scripts don't run (an untrusted
-notebook, a web view of a repository), the still remains.
+What this module is: players over a pass: forward mode, reverse mode, and the two side by
+side. A frame is one step of a pass as inert data, put together here from ``rows``; there
+is no mathematics in it. What a notebook shows is self-contained HTML: a still of the last
+frame (picture, formula, table), and a script that turns the still into a player. Where
+scripts don't run (an untrusted notebook, a web view of a repository), the still remains.
 
-A frame is a dict of strings, numbers, lists and dicts:
+A frame is what ``player`` takes, a dict of strings, numbers, lists and dicts. In it stand
 
     title            the step in words
     node             the node whose turn it is, "a5"
@@ -16,6 +16,9 @@ A frame is a dict of strings, numbers, lists and dicts:
     numbers          the same with numbers put in; "" where that says nothing new
     result           what it comes to
     note             what may be discarded from here on; at the end, what was found
+    knows            how much is found by now, and how much of it is still needed
+    html             the formula's matrices, where there are arrays in it
+    question         what "predict" asks before it shows the frame; None where it doesn't
     states           "done", "current", "discardable" -> keys of nodes; all others wait
     messages         edge's id -> what it carries now
     down             whether messages run from results to operands
@@ -23,14 +26,12 @@ A frame is a dict of strings, numbers, lists and dicts:
     differentiated   how many have their derivative, in the order of the pass
     drops            [node, "value" or "derivative"] of all that this step sets free
 
-Reads: ``rows``, ``table``, ``graph``, ``autodiff``. Read by: notebooks.
+Reads: ``rows``, ``table``, ``graph``, ``player``, ``matrices``, ``autodiff``. Read by: notebooks.
 """
 
 import functools
-import json
-import string
+import zlib
 from dataclasses import replace
-from importlib.resources import files
 from types import SimpleNamespace
 
 import numpy as np
@@ -39,17 +40,19 @@ from comp551ad.autodiff.forward import forward
 from comp551ad.autodiff.reverse import reverse
 from comp551ad.autodiff.trace import Trace
 
-from . import graph, palette
+from . import graph
 from .formula import as_formula
+from .matrices import matrices_html
+from .player import Panel, formula_lines, player_html
 from .rows import MOST_ROWS, Row, Rows, rows_of
 from .table import table_html, table_text
 
-__all__ = ["ForwardStepper", "ReverseStepper", "Still", "frames_of"]
+__all__ = ["ModesStepper", "ForwardStepper", "ReverseStepper", "Still", "frames_of"]
 
 LONGEST_MESSAGE = 26  # characters that an edge of the graph has room for
 MOST_LISTED = 6  # inputs that one line names
-PACE = 1200, 500  # milliseconds a frame while playing: at most, at least
-LONGEST_PLAY = 45_000  # a long pass plays faster, to end within this time
+MOST_WRONG = 4  # wrong formulas to choose from beside the right one
+NEAR = 0.02  # a mistake whose value is nearer to the right one can't be told from it
 
 
 # ---------------------------------------------------------------- frames
@@ -89,7 +92,19 @@ class _Frames:
                 yield from self.terms(row)
             yield self.step(step, row)
 
-    def frame(self, nodes, title, rule, numbers, result, messages, note="", drops=()):
+    def frame(
+        self,
+        nodes,
+        title,
+        rule,
+        numbers,
+        result,
+        messages,
+        note="",
+        drops=(),
+        matrices=(),
+        question=None,
+    ):
         """A frame with the state of all nodes now, at the turn of ``nodes``."""
         found = self.found["derivative" if self.down else "value"]
         states = {"done": [], "current": [], "discardable": []}
@@ -107,6 +122,9 @@ class _Frames:
             "numbers": numbers,
             "result": result,
             "note": note,
+            "knows": self.knows(),
+            "html": "".join(map(matrices_html, matrices)),
+            "question": question,
             "states": states,
             "messages": messages,
             "down": self.down,
@@ -114,6 +132,13 @@ class _Frames:
             "differentiated": len(self.found["derivative"]),
             "drops": [[self.row[n].key, what] for n, what in drops],
         }
+
+    def knows(self):
+        """What has been found by now, and how many numbers or arrays must be kept of it."""
+        values, derivatives = (len(found) for found in self.found.values())
+        word = {"forward": "tangents", "reverse": "adjoints"}[self.rows.mode]
+        kept = values + derivatives - len(self.dropped)
+        return f"Found: {values} values, {derivatives} {word}. Still needed: {kept}."
 
     @property
     def backwards(self):
@@ -156,6 +181,10 @@ class _Frames:
         d = row.derivative
         found = {"value": row, "derivative": d}
         found = [found[what] for what in step.finds]
+        question = None
+        if "derivative" in step.finds:
+            given = _lines(row) if "value" in step.finds else ""
+            question = self.question(row, d, d.label.text, d.label.text, given)
         if self.down:
             title = self.adjoint_title(row)
         elif self.rows.mode == "forward":
@@ -175,15 +204,13 @@ class _Frames:
             [row.index],
             title,
             rule="\n".join(str(one.equation) for one in found),
-            numbers="\n".join(
-                f"{one.label} = {one.numbers}"
-                for one in found
-                if str(one.numbers) not in (str(one.formula), one.value_text)
-            ),
+            numbers="\n".join(filter(None, map(_numbers_line, found))),
             result="\n".join(f"{one.label} = {one.value_text}" for one in found),
             messages=messages,
             note=_may_go(step.drops_text),
             drops=step.drops,
+            matrices=[one.matrices for one in found if one.matrices],
+            question=question,
         )
 
     def adjoint_title(self, row):
@@ -226,7 +253,41 @@ class _Frames:
                 result=f"= {term.value_text}",
                 messages={self.edge(row, term): _message(term, row.shape)},
                 note=local,
+                matrices=[term.matrices] if term.matrices else [],
+                question=self.question(
+                    row, term, f"the share of {label} through {through}", ""
+                ),
             )
+
+    # -- predict
+
+    def question(self, row, found, ask, label, given=""):
+        """What "predict" asks of a derivative, or of one path's share; None if nothing."""
+        if not found.mistakes:
+            return None
+        of = f"{label} = " if label else ""
+        wrong = {}
+        for mistake in found.mistakes:
+            wrong.setdefault(f"{of}{mistake.formula}", mistake.says)
+        right = f"{of}{found.formula}"
+        wrong.pop(right, None)
+        choices = [{"text": right, "right": True, "says": ""}]
+        for text, says in list(wrong.items())[:MOST_WRONG]:
+            choices.append({"text": text, "right": False, "says": says})
+        # In an order that is mixed, and the same on every machine.
+        choices.sort(
+            key=lambda choice: zlib.crc32(f"{row.key}{choice['text']}".encode())
+        )
+        return {
+            "title": f"{ask} = ?" if label else f"{ask[0].upper()}{ask[1:]}?",
+            "given": given,
+            "ask": ask,
+            "answer": None if found.value is None else found.value + 0.0,  # no −0
+            "text": found.value_text,
+            "mistakes": [] if found.value is None else _telling(found),
+            "choices": choices if len(choices) > 1 else [],
+            "differentiated": len(self.found["derivative"]) - bool(label),
+        }
 
 
 def summary(rows: Rows) -> str:
@@ -241,6 +302,33 @@ def summary(rows: Rows) -> str:
         what = "every output by one input"
     found = _listed(f"∂{y}/∂{x} = {d.value_text}" for y, x, d in found)
     return f"One pass, and there are the derivatives of {what}: {found}."
+
+
+def _telling(found):
+    """The mistakes whose number tells which mistake it was."""
+    told = []
+    for mistake in found.mistakes:
+        known = [found.value, *(one["value"] for one in told)]
+        if mistake.value is not None and not any(
+            abs(mistake.value - value) <= NEAR * max(abs(value), abs(mistake.value))
+            for value in known
+        ):
+            told.append({"value": mistake.value, "says": mistake.says})
+    return told
+
+
+def _lines(one):
+    """All that is known of a value: a₅ = a₄ + a₁, with numbers, and what it is."""
+    result = f"{one.label} = {one.value_text}"
+    lines = [str(one.equation), _numbers_line(one), result]
+    return "\n".join(filter(None, lines))
+
+
+def _numbers_line(one):
+    """The formula with numbers put in; "" where that says nothing new."""
+    if str(one.numbers) in (str(one.formula), one.value_text):
+        return ""
+    return f"{one.label} = {one.numbers}"
 
 
 def _message(term, shape):
@@ -288,19 +376,10 @@ class Still:
         return f"<div>\n{self._stepper._still_html(self._step)}\n</div>"
 
 
-class Stepper:
-    """What both steppers share: frames, where they stand, how they show themselves."""
+class _Stepping:
+    """What all steppers share: frames, where they stand, and how to move."""
 
-    def __init__(self, passed, names):
-        self.rows = rows_of(passed, names)
-        if not self.rows.steps:
-            count = len(self.rows.rows) + self.rows.left_out
-            raise ValueError(
-                f"trace: it has {count} nodes, expected 1 to {MOST_ROWS}: step through "
-                "a smaller function, or the same one on fewer inputs; the table of the "
-                "pass shows the long one"
-            )
-        self.frames = frames_of(self.rows)
+    def __init__(self):
         self._value = 0
 
     @property
@@ -349,23 +428,59 @@ class Stepper:
 
     def _repr_html_(self):
         """The still of the last frame, and the script that makes a player of it."""
-        still = self._still_html(len(self.frames) - 1)
-        frames = len(self.frames)
-        data = {
-            "label": self._title(),
-            "css": string.Template(_shipped("player.css")).substitute(vars(palette)),
-            "words": graph.STATES,
-            "lines": max(len(_formula_lines(frame)) for frame in self.frames),
-            "start": self._value,
-            "pace": max(PACE[1], min(PACE[0], LONGEST_PLAY // frames)),
-            "count": len(self.rows.rows),
-            "down": self.rows.mode == "reverse",
-            "frames": self.frames,
-        }
-        return (
-            f'<div class="c5-stepper">\n{still}\n</div>'
-            f"<script>\n{_shipped('player.js').rstrip()}({_json(data)});\n</script>"
+        return self.player_html()
+
+
+class Stepper(_Stepping):
+    """One pass to step through.
+
+    What a notebook has shown stays in its ``Out`` for as long as the kernel runs. So only the
+    pass is kept after that; rows and frames are made again if somebody asks.
+    """
+
+    def __init__(self, passed, names, predict, fold, unfold):
+        super().__init__()
+        count = len(passed.trace.rows)
+        fold = count > graph.MOST_NODES if fold is None else fold
+        self._pass = passed
+        self._choices = names or ("names" if fold else "labels"), fold, unfold
+        self.predict = predict
+        if not self.rows.steps:
+            count = len(self.rows.rows) + self.rows.left_out
+            raise ValueError(
+                f"trace: it has {count} nodes, expected 1 to {MOST_ROWS}: step through "
+                "a smaller function, or the same one on fewer inputs, or leave `fold` to "
+                "the stepper; the table of the pass shows the long one"
+            )
+
+    @functools.cached_property
+    def rows(self) -> Rows:
+        """The pass that is stepped through."""
+        return rows_of(self._pass, *self._choices, details=True)
+
+    @functools.cached_property
+    def frames(self) -> list[dict]:
+        """The steps as plain data; the module's text says what is in one."""
+        return frames_of(self.rows)
+
+    def player_html(self, script=True) -> str:
+        """The player as HTML; ``script=False`` as ``player.player_html`` says."""
+        title = self._title()
+        return player_html(self.panel(), title, self._value, self.predict, script)
+
+    def panel(self, name="") -> Panel:
+        """The pass as a part of a player."""
+        panel = Panel(
+            frames=self.frames,
+            still=self._still_html(len(self.frames) - 1),
+            name=name,
+            keys=tuple(row.key for row in self.rows.rows),
+            down=self.rows.mode == "reverse",
+            shows="Matrices",
         )
+        for made in ("rows", "frames", "_room"):
+            self.__dict__.pop(made, None)
+        return panel
 
     # -- parts
 
@@ -375,7 +490,7 @@ class Stepper:
             f"{self._title()}: {step + 1} of {len(self.frames)}",
             "",
             frame["title"],
-            *("    " + line for line in _formula_lines(frame)),
+            *("    " + line for line in formula_lines(frame)),
             *filter(None, [frame["note"]]),
             "",
             table_text(self._rows_at(step)),
@@ -385,19 +500,20 @@ class Stepper:
     def _still_html(self, step):
         """A frame as HTML with neither script nor style sheet."""
         frame = self.frames[step]
-        lines = _formula_lines(frame)
+        lines = formula_lines(frame)
         where = f"Step {step + 1} of {len(self.frames)}"
         alt = f"{self._title()}. {where}. {frame['title']}. {'; '.join(lines)}"
         picture = graph.graph_html(self.rows, alt, self._look(step), self._room)
         words = [frame["title"], *lines, frame["note"]]
         bold = "font-weight:bold;font-size:120%"
         styles = ["", *(bold for _ in lines), ""]
-        paragraphs = (
+        parts = [
             f'<p style="margin:4px 0;{style}">{graph.escape(text)}</p>'
             for text, style in zip(words, styles, strict=True)
             if text
-        )
-        return "\n".join([picture, *paragraphs, table_html(self._rows_at(step))])
+        ]
+        parts = [picture, *parts, frame["html"], table_html(self._rows_at(step))]
+        return "\n".join(filter(None, parts))
 
     @functools.cached_property
     def _room(self):
@@ -456,19 +572,34 @@ class ForwardStepper(Stepper):
         value: the number of the current frame, from 0.
     """
 
-    def __init__(self, trace: Trace, wrt=None, seed=None, names="labels"):
+    def __init__(
+        self,
+        trace: Trace,
+        wrt=None,
+        seed=None,
+        names=None,
+        predict=False,
+        fold=None,
+        unfold=(),
+    ):
         """Run forward mode, and get ready to step through it.
 
         Args:
             trace: from ``record``.
             wrt, seed: as ``forward`` takes them.
-            names: "labels" writes a₅, "names" the user's own names where there are.
+            names: "labels" writes a₅, "names" the user's own names where there are; if left
+                out, labels, but names where nodes are folded.
+            predict: whether the player asks before it shows; its button turns that on too.
+            fold: whether nodes without a name are folded into the variable that they lead
+                to; if left out, where there are more than 60.
+            unfold: names or labels of variables that are not folded all the same.
 
         Raises:
             TypeError: ``trace`` isn't one.
             KeyError, ValueError: as ``forward``; or the trace is empty or too long.
         """
-        super().__init__(forward(_trace(trace), wrt, seed), names)
+        passed = forward(_trace(trace), wrt, seed)
+        super().__init__(passed, names, predict, fold, unfold)
 
     def _title(self):
         rows = self.rows
@@ -484,23 +615,105 @@ class ReverseStepper(Stepper):
         value: the number of the current frame, from 0.
     """
 
-    def __init__(self, trace: Trace, of=None, seed=None, names="labels"):
+    def __init__(
+        self,
+        trace: Trace,
+        of=None,
+        seed=None,
+        names=None,
+        predict=False,
+        fold=None,
+        unfold=(),
+    ):
         """Run reverse mode, and get ready to step through it.
 
         Args:
             trace: from ``record``.
             of, seed: as ``reverse`` takes them.
-            names: "labels" writes a₅, "names" the user's own names where there are.
+            names: "labels" writes a₅, "names" the user's own names where there are; if left
+                out, labels, but names where nodes are folded.
+            predict: whether the player asks before it shows; its button turns that on too.
+            fold: whether nodes without a name are folded into the variable that they lead
+                to; if left out, where there are more than 60.
+            unfold: names or labels of variables that are not folded all the same.
 
         Raises:
             TypeError: ``trace`` isn't one.
             KeyError, ValueError: as ``reverse``; or the trace is empty or too long.
         """
-        super().__init__(reverse(_trace(trace), of, seed), names)
+        passed = reverse(_trace(trace), of, seed)
+        super().__init__(passed, names, predict, fold, unfold)
 
     def _title(self):
         rows = self.rows
         return f"Reverse mode through {rows.function}: derivatives of {rows.about}"
+
+
+class ModesStepper(_Stepping):
+    """Step through both modes at once, side by side on the same trace (S12–S16).
+
+    At step k each shows what it knows after its k-th step. Forward mode, which takes value
+    and tangent of a node together, is done first and waits.
+
+    Attributes:
+        forward, reverse: the two steppers.
+        frames: those of whichever takes longer.
+        value: the number of the current frame, from 0.
+    """
+
+    def __init__(
+        self,
+        trace: Trace,
+        wrt=None,
+        of=None,
+        names=None,
+        fold=None,
+        unfold=(),
+    ):
+        """Run both modes, and get ready to step through them.
+
+        Args:
+            trace: from ``record``.
+            wrt: as ``forward`` takes it.
+            of: as ``reverse`` takes it.
+            names, fold, unfold: as for one mode.
+
+        Raises:
+            TypeError: ``trace`` isn't one.
+            KeyError, ValueError: as ``forward`` and ``reverse``; or the trace is empty or
+                too long.
+        """
+        super().__init__()
+        options = {"names": names, "fold": fold, "unfold": unfold}
+        self.forward = ForwardStepper(trace, wrt, **options)
+        self.reverse = ReverseStepper(trace, of, **options)
+
+    @property
+    def frames(self) -> list[dict]:
+        """The steps of whichever mode takes longer."""
+        return max(self.forward.frames, self.reverse.frames, key=len)
+
+    def _both(self):
+        return self.forward, self.reverse
+
+    def _text(self, step):
+        texts = (one._text(min(step, len(one) - 1)) for one in self._both())
+        return "\n\n".join(texts)
+
+    def _still_html(self, step):
+        stills = (one._still_html(min(step, len(one) - 1)) for one in self._both())
+        return "\n".join(stills)
+
+    def player_html(self, script=True) -> str:
+        """The player as HTML; ``script=False`` as ``player.player_html`` says."""
+        rows = self.forward.rows
+        title = f"Forward and reverse mode through {rows.function}, side by side"
+        output = self.reverse.rows.about
+        panels = [
+            self.forward.panel(f"Forward mode: every output by {rows.about}"),
+            self.reverse.panel(f"Reverse mode: {output} by every input"),
+        ]
+        return player_html(panels, title, self._value, script=script)
 
 
 def _trace(trace):
@@ -516,20 +729,3 @@ def _columns(found, hidden):
     if hidden:
         return {"equation": as_formula(""), "shown_value": as_formula("")}
     return {"equation": found.equation, "shown_value": found.shown_value}
-
-
-def _formula_lines(frame):
-    texts = "\n".join([frame["rule"], frame["numbers"], frame["result"]])
-    return list(dict.fromkeys(filter(None, texts.split("\n"))))
-
-
-def _shipped(name):
-    return files("comp551ad.show").joinpath(name).read_text(encoding="utf-8")
-
-
-def _json(data):
-    """JSON that may stand inside a script element, whatever a label contains."""
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-    for c in "<>&\u2028\u2029":
-        text = text.replace(c, f"\\u{ord(c):04x}")
-    return text

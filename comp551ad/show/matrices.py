@@ -1,0 +1,234 @@
+"""Arrays as something to look at: small heat maps with their shapes, in a row with signs between.
+
+    V̄ [4×20]  =  Xᵀ [4×30]  ·  ā₃ [30×20]
+
+Blue is negative, white is zero, orange is positive, the deeper the larger (by its square root, so
+that small entries show) on each matrix's own scale. A negative entry also carries a dot, and the
+least and the greatest entry stand below in numbers. A matrix of a few
+entries shows them as numbers instead. The pictures are tiny PNGs written here, so that an untrusted
+notebook shows them too.
+
+Reads: ``recorded``, ``figures``, ``palette``. Read by: ``rows``, which takes formulas apart with
+this, ``steppers``, other players.
+"""
+
+import base64
+import html
+import struct
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+
+from . import palette
+from .figures import number, shape_text, value_text
+from .recorded import Operation, Tree
+
+__all__ = ["Matrix", "matrices_html", "matrix_of"]
+
+MOST_SHOWN = 24  # rows and columns of a heat map; of a larger array the first ones
+MOST_NUMBERS = 16, 4  # entries, and columns, of an array that is shown as numbers
+MOST_MATRICES = 5  # in a row
+WIDE, LEAST, MOST = 170, 7, 18  # pixels: of a heat map about, of a cell
+ZERO_LEVEL = len(palette.HEAT) // 2
+INFIX = {
+    "add": "+",
+    "subtract": "−",
+    "multiply": "⊙",
+    "divide": "/",
+    "dot": "·",
+    "matmul": "·",
+}
+CHAINS = ("add", "multiply")  # a + b + c stands side by side
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """An array, or a number, as inert data.
+
+    Attributes:
+        sign: what stands before it: "=", "·", …
+        label: its formula, "Xᵀ".
+        shape: its shape in words; "" for a number.
+        summary: its entries in words: a number, or the least and the greatest.
+        levels: per row a digit per entry, 0 for the most negative, 4 for zero; () for a number.
+        entries: per row the entries as they are printed, where they are few.
+        cut: what is left out, "first 24 of 150 rows".
+    """
+
+    sign: str
+    label: str
+    shape: str
+    summary: str
+    levels: tuple[str, ...] = ()
+    entries: tuple[tuple[str, ...], ...] = ()
+    cut: str = ""
+
+
+def matrix_of(x, label="", sign="") -> Matrix:
+    """An array, or a number, as a ``Matrix``.
+
+    Args:
+        x: a number or an array of any shape; more than two axes are laid out as rows.
+        label: what it is called.
+        sign: what stands before it.
+    """
+    x = np.asarray(x, dtype=float)
+    if not x.ndim:
+        return Matrix(sign, label, "", number(x))
+    rows = (
+        x.reshape(-1, x.shape[-1]) if x.size else np.zeros((0, 0))
+    )  # one row per line
+    shown = rows[:MOST_SHOWN, :MOST_SHOWN]
+    kinds = zip(rows.shape, shown.shape, ("rows", "columns"), strict=True)
+    cut = [f"first {s} of {n} {kind}" for n, s, kind in kinds if s < n]
+    few = x.size <= MOST_NUMBERS[0] and rows.shape[1] <= MOST_NUMBERS[1]
+    return Matrix(
+        sign=sign,
+        label=label,
+        shape=shape_text(x.shape),
+        summary=value_text(x).removeprefix(f"{shape_text(x.shape)}, "),
+        levels=tuple("".join(map(str, row)) for row in _levels(shown, rows)),
+        entries=tuple(tuple(map(number, row)) for row in rows) if few else (),
+        cut=", ".join(cut),
+    )
+
+
+def factors(tree: Tree, label, write) -> tuple[Matrix, ...]:
+    """An equation's two sides, taken apart into matrices: what it is, then what it is made of.
+
+    Args:
+        tree: the right-hand side.
+        label: the left-hand side, as text.
+        write: tree -> text.
+
+    Returns:
+        The left-hand side first; () where there is no array in it, or too many.
+    """
+    pieces = list(_pieces(tree, "=", write))
+    whole = matrix_of(tree.value, label)
+    arrays = [whole, *pieces]
+    if not any(m.shape for m in arrays) or len(arrays) > MOST_MATRICES:
+        return ()
+    return tuple(arrays)
+
+
+def _pieces(tree, sign, write):
+    if isinstance(tree, Operation) and tree.primitive.name in INFIX:
+        name = tree.primitive.name
+        first, second = tree.operands
+        yield from _operand(first, sign, name, write)
+        between = INFIX[name]
+        if name == "multiply" and not all(np.ndim(o.value) for o in tree.operands):
+            between = "·"
+        yield from _operand(second, between, name, write)
+    elif isinstance(tree, Operation) and tree.primitive.name != "transpose":
+        for k, operand in enumerate(tree.operands):
+            before = f"{sign} {tree.primitive.name.replace('_', ' ')}" if not k else ","
+            yield matrix_of(operand.value, write(operand), before)
+    else:
+        yield matrix_of(tree.value, write(tree), sign)
+
+
+def _operand(tree, sign, name, write):
+    chain = isinstance(tree, Operation) and tree.primitive.name == name in CHAINS
+    if chain:
+        yield from _pieces(tree, sign, write)
+    else:
+        yield matrix_of(tree.value, write(tree), sign)
+
+
+def _levels(shown, rows):
+    finite = np.nan_to_num(shown, nan=0.0, posinf=np.inf, neginf=-np.inf)
+    scale = np.max(np.abs(rows[np.isfinite(rows)]), initial=0.0) or 1.0
+    part = np.clip(finite / scale, -1, 1)
+    levels = ZERO_LEVEL + np.sign(part) * np.sqrt(np.abs(part)) * ZERO_LEVEL
+    return np.rint(levels).astype(int)
+
+
+# ---------------------------------------------------------------- HTML
+
+
+def matrices_html(matrices) -> str:
+    """Matrices side by side, as HTML that needs neither script nor style sheet."""
+    together = "display:inline-flex;align-items:center;gap:12px"
+    parts = []
+    for matrix in matrices:
+        sign = html.escape(matrix.sign)
+        sign = f'<span style="font-size:130%">{sign}</span>' if sign else ""
+        parts.append(f'<span style="{together}">{sign}{_matrix_html(matrix)}</span>')
+    row = "display:flex;flex-wrap:wrap;align-items:center;gap:6px 12px"
+    return f'<div class="c5-matrices" style="{row}">{"".join(parts)}</div>'
+
+
+def _matrix_html(matrix):
+    label = html.escape(matrix.label)
+    if not matrix.shape:
+        shown = matrix.label if matrix.label == matrix.summary else ""
+        return f"<span>{label if shown else f'{label} = {matrix.summary}'}</span>"
+    if not matrix.levels:  # it is empty
+        shown, below = "", ""
+    elif matrix.entries:
+        shown, below = _numbers_html(matrix), ""
+    else:
+        shown, below = _picture_html(matrix), f"<br>{html.escape(matrix.summary)}"
+    cut = f"<br>{matrix.cut}" if matrix.cut else ""
+    name = f"<b>{label}</b> {matrix.shape}" if label else matrix.shape
+    return (
+        '<span style="display:inline-block;text-align:center">'
+        f"{name}<br>{shown}{below}{cut}</span>"
+    )
+
+
+def _numbers_html(matrix):
+    wide = 0.62 * max(len(entry) for entries in matrix.entries for entry in entries)
+    lines = []
+    for entries, levels in zip(matrix.entries, matrix.levels, strict=True):
+        cells = (
+            f'<span style="display:inline-block;width:{wide:.1f}em;padding:2px 4px;'
+            f'margin:1px;background:{palette.HEAT[int(level)]};color:{palette.INK}">'
+            f"{entry}</span>"
+            for entry, level in zip(entries, levels, strict=True)
+        )
+        lines.append("".join(cells))
+    return "<br>".join(lines)
+
+
+def _picture_html(matrix):
+    wide = max(len(matrix.levels), len(matrix.levels[0]))
+    cell = min(MOST, max(LEAST, WIDE // wide))
+    data = base64.b64encode(heat_map(matrix.levels, cell)).decode("ascii")
+    alt = f"heat map of {matrix.label or 'an array'}, {matrix.shape}: {matrix.summary}"
+    return f'<img alt="{html.escape(alt)}" src="data:image/png;base64,{data}">'
+
+
+def heat_map(levels, cell) -> bytes:
+    """A heat map as a PNG, with a dot in each negative cell.
+
+    Args:
+        levels: per row a digit per entry, as in ``Matrix``.
+        cell: the width of a cell in pixels.
+    """
+    line, dot = len(palette.HEAT), len(palette.HEAT) + 1
+    colours = [*palette.HEAT, palette.GRID, palette.INK]
+    grid = np.array([[int(c) for c in row] for row in levels], dtype=np.uint8)
+    pixels = np.kron(grid, np.ones((cell, cell), dtype=np.uint8))
+    pixels[::cell], pixels[:, ::cell] = line, line
+    pixels = np.pad(pixels, ((0, 1), (0, 1)), constant_values=line)
+    for i, j in np.argwhere(grid < ZERO_LEVEL):
+        y, x = i * cell + (cell + 1) // 2, j * cell + (cell + 1) // 2
+        pixels[y : y + 1 + cell // 8, x : x + 1 + cell // 8] = dot
+    height, width = pixels.shape
+    lines = b"".join(b"\0" + bytes(row) for row in pixels)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0))
+        + _chunk(b"PLTE", b"".join(bytes.fromhex(c[1:]) for c in colours))
+        + _chunk(b"IDAT", zlib.compress(lines, 9))
+        + _chunk(b"IEND", b"")
+    )
+
+
+def _chunk(kind, data):
+    check = zlib.crc32(kind + data)
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", check)

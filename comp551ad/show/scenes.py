@@ -1,0 +1,470 @@
+"""Players for ideas that are not a trace: descent, differences, symmetries, depth, batches, paths.
+
+What this module is: frames with a picture each, put together from what others worked out, and
+played by the same player as the steppers'. Each function below draws one idea; `PicturePlayer`
+takes any frames, so that a lecturer can make one of their own.
+
+    descent_player       a descent: boundary, cost and gradient norms together (S09)
+    difference_player    the step of a difference formula and its error (S10)
+    symmetry_player      weights that are moved about while the loss is watched (S02)
+    depth_player         a signal on its way through the layers of a deep network (S17)
+    batch_norm_player    batch normalization in training, then at test time (S18)
+    path_player          the chain rule, path by path (S04)
+
+Reads: ``player``, ``plots``, ``matrices``, ``figures``, ``palette``, and what the witnesses offer
+for any function. Read by: notebooks.
+"""
+
+import io
+import math
+from collections.abc import Callable, Iterable
+
+import numpy as np
+
+from comp551ad.byhand.deep import normalize, running_average
+from comp551ad.differences import finite_difference
+
+from . import palette
+from .figures import number
+from .graph import escape
+from .matrices import matrices_html, matrix_of
+from .player import Panel, formula_lines, player_html
+from .plots import (
+    LABEL_SIZE,
+    TICK_SIZE,
+    FigureImage,
+    class_region,
+    plot_paths,
+)
+
+__all__ = [
+    "PicturePlayer",
+    "batch_norm_player",
+    "depth_player",
+    "descent_player",
+    "difference_player",
+    "path_player",
+    "symmetry_player",
+]
+
+SIZE = (6.6, 3.5)  # inches of a frame with two pictures side by side
+DPI = 84
+COLOURS = 48  # of a frame: enough for the palette, and a third of the bytes
+
+
+class PicturePlayer:
+    """A player over pictures; a notebook shows it, and its last frame where no script runs.
+
+    Attributes:
+        label: what it shows, for those who can't see it.
+        frames: dicts with `title`, `html` and, if wanted, `rule`, `numbers`, `result`, `note`;
+            `player` says what is in one.
+    """
+
+    def __init__(self, label: str, frames: Iterable[dict]):
+        """Keep the frames.
+
+        Raises:
+            ValueError: there is none, or one has no title or nothing to show.
+        """
+        self.label, self.frames = label, list(frames)
+        if not self.frames:
+            raise ValueError("frames is empty: a player needs one frame at least")
+        for k, frame in enumerate(self.frames):
+            if lost := {"title", "html"} - frame.keys():
+                raise ValueError(f"frames[{k}] lacks {', '.join(sorted(lost))}")
+
+    def __len__(self):
+        return len(self.frames)
+
+    def __repr__(self):
+        frame = self.frames[-1]
+        where = f"{self.label}: {len(self)} of {len(self)}"
+        lines = [where, frame["title"], *formula_lines(frame), frame.get("note", "")]
+        return "\n".join(filter(None, lines))
+
+    def _repr_html_(self):
+        panel = Panel(self.frames, still=self._still(self.frames[-1]))
+        return player_html(panel, self.label)
+
+    def _still(self, frame):
+        lines = [frame["title"], *formula_lines(frame), frame.get("note", "")]
+        words = "".join(f"<p>{escape(line)}</p>" for line in filter(None, lines))
+        return f"{frame['html']}\n{words}"
+
+
+# ---------------------------------------------------------------- descent
+
+
+def descent_player(
+    descent, X, Y, predict: Callable, class_names=None, frames: int = 24
+) -> PicturePlayer:
+    """A descent with a scrubber: what the network believes, its cost and its gradients (S09).
+
+    Args:
+        descent: what `gradient_descent` or `descend` returned, with its history.
+        X, Y: N x 2 or N x 3 inputs (the bias among them), N x C one-hot.
+        predict: predict(X, *parameters) -> scores, rows x C.
+        class_names: names of the classes.
+        frames: how many, evenly spread over log(1 + iteration).
+
+    Raises:
+        ValueError: for shapes that don't fit, or fewer than two frames.
+    """
+    if frames < 2:
+        raise ValueError(f"frames: got {frames}, expected 2 or more")
+    history = descent.history
+    when = np.log1p(history.iterations)
+    wanted = np.linspace(0, when[-1], frames)
+    chosen = sorted({int(np.argmin(np.abs(when - w))) for w in wanted})
+    fig, (left, right) = _pair()
+    lines = {"cost": history.cost, **{f"‖{n}‖": v for n, v in history.norms.items()}}
+    for k, (name, values) in enumerate(lines.items()):
+        look = {"color": palette.LINES[k], "ls": palette.LINE_DASHES[k], "lw": 2}
+        right.loglog(history.iterations + 1, values, label=name, **look)
+    marker = right.axvline(1, color=palette.INK, lw=1.5)
+    _dress(right, "cost and gradients", "iteration + 1", "")
+    right.legend(fontsize=10, frameon=False)
+    start = history.iterates[chosen[0]]
+    region = class_region(lambda rows: predict(rows, *start), X, steps=90)
+    across, up = region.across[[0, -1]], region.up[[0, -1]]
+    classes = np.shape(Y)[1]
+    from matplotlib.colors import ListedColormap
+
+    picture = left.imshow(
+        region.classes,
+        extent=(*across, *up),
+        origin="lower",
+        aspect="auto",
+        cmap=ListedColormap(palette.CLASS_REGIONS[:classes]),
+        vmin=-0.5,
+        vmax=classes - 0.5,
+    )
+    names = class_names or [f"class {c}" for c in range(classes)]
+    labels = np.argmax(Y, axis=1)
+    for c, name in enumerate(names):
+        look = {"marker": palette.CLASS_MARKERS[c], "color": palette.CLASSES[c]}
+        left.scatter(*region.inputs[labels == c].T, s=16, label=name, **look)
+    left.legend(fontsize=9, loc="upper left", framealpha=0.8)
+    _dress(left, "", "", "")
+
+    def frame(k):
+        t, parameters = int(history.iterations[k]), history.iterates[k]
+        ask = class_region(lambda rows: predict(rows, *parameters), X, steps=90)
+        picture.set_data(ask.classes)
+        marker.set_xdata([t + 1, t + 1])
+        right_ones = np.mean(np.argmax(predict(X, *parameters), axis=1) == labels)
+        shares = ", ".join(f"{name} = {number(v[k])}" for name, v in lines.items())
+        told = f"{right_ones:.0%} of the flowers right"
+        return {
+            "title": f"After {t:,} iterations",
+            "numbers": shares.replace(", ", "\n"),
+            "result": told.replace("flowers", "rows"),
+            "html": _drawn(fig, f"Decision regions after {t} iterations; {shares}"),
+        }
+
+    player = PicturePlayer("Gradient descent", [frame(k) for k in chosen])
+    _close(fig)
+    return player
+
+
+# ---------------------------------------------------------------- a difference
+
+
+def difference_player(
+    f: Callable, x: float, slope: float, exponents=range(0, 16), method="central"
+) -> PicturePlayer:
+    """The step of a difference formula: a chord that turns into the tangent, then noise (S10).
+
+    Args:
+        f: a function of one number.
+        x: where its slope is asked for.
+        slope: the true slope there.
+        exponents: the steps are 10^-k for these k.
+        method: "forward", "central" or "five-point", as `finite_difference` takes it.
+    """
+    steps = [10.0 ** -int(k) for k in exponents]
+    slopes = [float(finite_difference(f, x, method=method, h=h)) for h in steps]
+    errors = np.abs(np.array(slopes) - slope) / (abs(slope) or 1.0)
+
+    def frame(k):
+        h = steps[k]
+        fig, (left, right) = _pair()
+        wide = 1.6 * h if x + h != x else abs(x) * 1e-15
+        near = np.linspace(x - wide, x + wide, 201)
+        rise = np.array([f(one) for one in near]) - f(x)
+        ends = np.array([x, x + h] if method == "forward" else [x - h, x + h])
+        left.plot((near - x) / h, rise / h, color=palette.LINES[0], lw=2, label="f")
+        tangent = slope * (near - x) / h
+        left.plot((near - x) / h, tangent, color=palette.INK, ls=":", label="tangent")
+        chord = {"color": palette.LINES[1], "marker": "o", "lw": 2, "label": "chord"}
+        left.plot((ends - x) / h, [(f(end) - f(x)) / h for end in ends], **chord)
+        _dress(left, "around x, in units of the step", "(x' − x) / h", "")
+        left.legend(fontsize=10, frameon=False)
+        right.loglog(steps, errors, color=palette.LINES[0], marker="o", lw=2)
+        right.axvline(h, color=palette.INK, lw=1.5)
+        _dress(right, "relative error", "step", "")
+        told = f"{method} difference = {slopes[k]:.12g}, the slope is {slope:.12g}"
+        picture = _drawn(fig, f"Step {h:.0e}: {told}")
+        _close(fig)
+        return {
+            "title": f"A step of 10 to the power {int(round(math.log10(h)))}".replace(
+                "-", "−"
+            ),
+            "numbers": f"difference {slopes[k]:.12g}\nslope      {slope:.12g}",
+            "result": f"relative error {errors[k]:.0e}".replace("-", "−"),
+            "html": picture,
+        }
+
+    label = f"The step of the {method} difference"
+    return PicturePlayer(label, [frame(k) for k in range(len(steps))])
+
+
+# ---------------------------------------------------------------- symmetries
+
+
+def symmetry_player(moves: dict, cost: Callable) -> PicturePlayer:
+    """Weights that are moved about, and the loss that stays or doesn't (S02).
+
+    Args:
+        moves: what was done, in words -> the weights (W, V) after it; the first is the start.
+        cost: cost(W, V) -> a number.
+    """
+    (W, V), *_ = moves.values()
+    start = float(cost(W, V))
+
+    def frame(title, W, V):
+        loss = float(cost(W, V))
+        same = np.isclose(loss, start, rtol=1e-9)
+        shown = matrices_html([matrix_of(V, "V"), matrix_of(W, "W")])
+        return {
+            "title": title,
+            "numbers": f"at the start J = {start:.6f}",
+            "result": f"now J = {loss:.6f}: {'the same' if same else 'another one'}",
+            "html": shown,
+        }
+
+    frames = [frame(title, *weights) for title, weights in moves.items()]
+    return PicturePlayer("Symmetries of the loss", frames)
+
+
+# ---------------------------------------------------------------- depth
+
+
+def depth_player(signals: dict, bins: int = 41) -> PicturePlayer:
+    """A signal on its way through the layers: one histogram a network (S17).
+
+    Args:
+        signals: a network's name -> its layers' arrays, the lowest first; all of one depth.
+        bins: of the histograms.
+
+    Raises:
+        ValueError: the networks differ in depth.
+    """
+    depths = {name: len(layers) for name, layers in signals.items()}
+    if len(set(depths.values())) != 1:
+        raise ValueError(f"signals: got depths {depths}, expected the same for all")
+    sizes = {
+        name: [float(np.sqrt(np.mean(np.square(layer)))) for layer in layers]
+        for name, layers in signals.items()
+    }
+    many = len(signals)
+
+    def frame(k):
+        fig, (left, right) = _pair()
+        for i, (name, layers) in enumerate(signals.items()):
+            values = np.ravel(layers[k])
+            scale = np.abs(values).max() or 1.0
+            counts, edges = np.histogram(values / scale, bins, range=(-1, 1))
+            heights = counts / counts.max()
+            base = many - 1 - i
+            left.stairs(
+                base + 0.85 * heights,
+                edges,
+                baseline=base,
+                fill=True,
+                color=palette.LINES[i],
+            )
+            left.text(
+                -1, base + 0.88, f"{name}: ±{number(scale)}", fontsize=9, va="bottom"
+            )
+            look = {"color": palette.LINES[i], "ls": palette.LINE_DASHES[i], "lw": 2}
+            right.semilogy(range(1, depths[name] + 1), sizes[name], label=name, **look)
+        left.set_ylim(0, many + 0.2)
+        left.set_yticks([])
+        _dress(left, f"values in layer {k + 1}", "value / the largest", "")
+        right.axvline(k + 1, color=palette.INK, lw=1.5)
+        _dress(right, "root mean square", "layer", "")
+        right.xaxis.get_major_locator().set_params(integer=True)
+        right.legend(fontsize=10, frameon=False)
+        told = [f"{name}: {number(size[k])}" for name, size in sizes.items()]
+        picture = _drawn(fig, f"Layer {k + 1}: " + ", ".join(told))
+        _close(fig)
+        return {
+            "title": f"Layer {k + 1} of {next(iter(depths.values()))}",
+            "numbers": "root mean square of the layer's values",
+            "result": "\n".join(told),
+            "html": picture,
+        }
+
+    frames = [frame(k) for k in range(next(iter(depths.values())))]
+    return PicturePlayer("A signal on its way through the layers", frames)
+
+
+# ---------------------------------------------------------------- batches
+
+
+def batch_norm_player(batches, queries, gamma=1.0, beta=0.0, rate=0.1) -> PicturePlayer:
+    """One unit under batch normalization: batch by batch in training, then at test time (S18).
+
+    Args:
+        batches: arrays of what one unit gets, (N,) each.
+        queries: single numbers that come at test time.
+        gamma, beta: the scale and the shift that are learned; here they stand still.
+        rate: how fast the running averages follow.
+    """
+    batches = [np.asarray(batch, dtype=float) for batch in batches]
+    average, frames = None, []
+    widest = max(np.abs(batch).max() for batch in (*batches, np.asarray(queries)))
+    for k, batch in enumerate(batches):
+        Qh, _, statistics = normalize(batch[:, None])  # N x 1
+        average = running_average(average, [statistics], len(batch), rate)
+        R = gamma * Qh[:, 0] + beta
+        means = f"batch: {_told(statistics)}"
+        kept = f"kept: {_told(average[0])}"
+        frames.append(
+            {
+                "title": f"Training, batch {k + 1}: each batch by its own mean and variance",
+                "numbers": f"{means}\n{kept}",
+                "result": f"after: mean {number(round(R.mean(), 9))}, variance {number(R.var())}",
+                "html": _two_rows(batch, R, widest, f"Batch {k + 1}. {means}; {kept}"),
+            }
+        )
+    for query in queries:
+        Qh, *_ = normalize(np.array([[float(query)]]), statistics=average[0])
+        R = gamma * Qh[0, 0] + beta
+        frames.append(
+            {
+                "title": "Test: one value alone, by what was kept in training",
+                "numbers": kept,
+                "result": f"{number(query)} becomes {number(R)}",
+                "note": "By its own mean it would become β, whatever it is.",
+                "html": _two_rows(
+                    [query], [R], widest, f"{number(query)} becomes {number(R)}"
+                ),
+            }
+        )
+    return PicturePlayer("Batch normalization", frames)
+
+
+def _told(statistics):
+    mean, variance = (number(part[0]) for part in statistics)
+    return f"mean {mean}, variance {variance}"
+
+
+def _two_rows(before, after, widest, alt):
+    """Values before and after, as points on two lines one above the other."""
+    fig, axes = _pair(rows=2, columns=1)
+    pairs = zip(axes, (before, after), ("before", "after"), (widest, 4), strict=True)
+    for i, (ax, values, title, reach) in enumerate(pairs):
+        look = {
+            "color": palette.LINES[i],
+            "marker": palette.CLASS_MARKERS[i],
+            "alpha": 0.6,
+        }
+        ax.scatter(values, np.zeros(len(values)), s=60, **look)
+        ax.axvline(0, color=palette.GRID, zorder=0)
+        ax.plot(np.mean(values), 0, "|", color=palette.INK, ms=34, mew=2)
+        ax.set(xlim=(-1.1 * reach, 1.1 * reach), yticks=[])
+        _dress(ax, title, "", "")
+    drawn = _drawn(fig, alt)
+    _close(fig)
+    return drawn
+
+
+# ---------------------------------------------------------------- paths
+
+
+def path_player(layers, speeds: dict, start: str, end: str) -> PicturePlayer:
+    """The chain rule path by path: along a path multiply, over paths add (S04).
+
+    Args:
+        layers, speeds: the graph as `plot_paths` takes it.
+        start, end: names of two nodes.
+
+    Raises:
+        ValueError: no path leads from start to end.
+    """
+    paths = list(_paths(speeds, start, end))
+    if not paths:
+        raise ValueError(f"start, end: no path leads from {start!r} to {end!r}")
+    products = [math.prod(speeds[edge] for edge in path) for path in paths]
+
+    def frame(title, numbers, result, bold):
+        ax = plot_paths(layers, speeds, bold=bold, title="")
+        ax.figure.set_size_inches(6.2, 3.4)
+        picture = _drawn(ax.figure, f"{title} {numbers} {result}")
+        _close(ax.figure)
+        return {"title": title, "numbers": numbers, "result": result, "html": picture}
+
+    frames = []
+    for k, (path, product) in enumerate(zip(paths, products, strict=True), start=1):
+        ways = " · ".join(_signed(speeds[edge]) for edge in path)
+        title = f"Path {k} of {len(paths)}: multiply the speeds on its edges"
+        frames.append(frame(title, ways, f"= {number(product)}", path))
+    ways = " + ".join(map(_signed, products))
+    every = {edge for path in paths for edge in path}
+    title = "All paths: add what came along them"
+    frames.append(frame(title, ways, f"= {number(math.fsum(products))}", every))
+    return PicturePlayer("The chain rule, path by path", frames)
+
+
+def _paths(speeds, start, end):
+    """Every path from start to end, as a list of edges."""
+    if start == end:
+        yield []
+    for edge in speeds:
+        if edge[0] == start:
+            yield from ([edge, *rest] for rest in _paths(speeds, edge[1], end))
+
+
+def _signed(x):
+    return f"({number(x)})" if x < 0 else number(x)
+
+
+# ---------------------------------------------------------------- drawing
+
+
+def _pair(rows=1, columns=2):
+    import matplotlib.pyplot as plt
+
+    return plt.subplots(rows, columns, figsize=SIZE, layout="constrained")
+
+
+def _dress(ax, title, xlabel, ylabel):
+    ax.set_title(title, fontsize=TICK_SIZE)
+    ax.set_xlabel(xlabel, fontsize=LABEL_SIZE - 3)
+    ax.set_ylabel(ylabel, fontsize=LABEL_SIZE - 3)
+    ax.tick_params(labelsize=10)
+    ax.spines[["top", "right"]].set_visible(False)
+
+
+def _drawn(fig, alt) -> str:
+    """A figure as an image of few colours, which stays open to be drawn again."""
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    fig.savefig(buffer, format="png", dpi=DPI, facecolor=palette.PAPER)
+    picture = Image.open(buffer).convert("RGB")
+    picture = picture.quantize(
+        COLOURS, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE
+    )
+    small = io.BytesIO()
+    picture.save(small, format="png", optimize=True)
+    return FigureImage(small.getvalue(), alt, picture.width)._repr_html_()
+
+
+def _close(fig):
+    import matplotlib.pyplot as plt
+
+    plt.close(fig)
