@@ -34,7 +34,7 @@ import numpy as np
 
 from .progress import note
 from .usual import usual_mistakes
-from .values import Difference, Raised, agree, first_difference, leaves, shown
+from .values import Difference, Raised, agree, arrays, first_difference, leaves, shown
 
 _PACKAGE = __package__.partition(".")[0] + "."
 
@@ -107,7 +107,9 @@ class Exercise:
     def outcome(self, answer: Callable, arguments: tuple) -> Any:
         """What `answer` gives for a copy of these arguments, or the `Raised` it raises."""
         try:
-            with np.errstate(all="ignore"):  # no warnings but for the student's own code
+            with np.errstate(
+                all="ignore"
+            ):  # no warnings but for the student's own code
                 return self.use(answer, *deepcopy(arguments))
         except Exception as error:
             return Raised(error)
@@ -285,10 +287,8 @@ def _module(frame: Any) -> str:
 def _changed(exercise: Exercise, before: tuple, after: tuple) -> str | None:
     """The name of the argument that the answer has changed, if it has."""
     for name, old, new in zip(_argument_names(exercise), before, after, strict=False):
-        if any(
-            isinstance(a, np.ndarray) and not np.array_equal(a, b, equal_nan=True)
-            for a, b in zip(leaves(old).values(), leaves(new).values(), strict=True)
-        ):
+        pairs = zip(arrays(old), arrays(new), strict=True)
+        if any(not np.array_equal(a, b, equal_nan=True) for a, b in pairs):
             return name
     return None
 

@@ -28,6 +28,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .notebooks import is_answer, is_check, marks
+
 # The first step may take this long: Python, NumPy and the course are imported in it.
 STARTING_SECONDS = 60
 MAX_NOTEBOOK_BYTES = 500_000_000
@@ -99,15 +101,13 @@ def read_cells(path: Path) -> list[Cell]:
 
 
 def _cell(cell: dict) -> Cell:
-    marks = cell.get("metadata", {}).get("nbgrader", {})
-    is_answer = bool(marks.get("solution"))
-    grade_id = marks.get("grade_id")
+    grade_id = marks(cell).get("grade_id")
     return Cell(
         source="".join(cell["source"]),
         is_code=cell["cell_type"] == "code",
         grade_id=grade_id if isinstance(grade_id, str) else None,
-        is_answer=is_answer,
-        is_check=bool(marks.get("grade")) and not is_answer,
+        is_answer=is_answer(cell),
+        is_check=is_check(cell),
     )
 
 
@@ -142,9 +142,9 @@ def assemble(ours: list[Cell], theirs: list[Cell]) -> list[Step]:
         same = by_source.get(cell.source.strip())
         place = by_id.get(cell.grade_id, place if same is None else same)
         known = cell.grade_id in by_id
-        is_answer = known and ours[place].is_answer
-        if cell.is_code and (is_answer or (not known and same is None)):
-            label = cell.grade_id if is_answer else str(number)
+        answers = known and ours[place].is_answer
+        if cell.is_code and (answers or (not known and same is None)):
+            label = cell.grade_id if answers else str(number)
             after[place].append(Step(label, cell.source))
     steps = after[-1]
     for k, cell in enumerate(ours):
@@ -488,17 +488,15 @@ def main(chosen) -> int:
         columns = [f"{lecture} {name}" for name, lecture in lecture_of.items()]
         grades.writerow(["student", *columns, "total", "out of", "problems"])
         details.writerow(["student", "lecture", "exercise", "status", "found"])
-        for graded in tqdm(rows, total=many, unit="student"):
-            grades.writerow(_row(graded))
-            for name, result in graded.results.items():
-                row = [
-                    graded.student,
-                    lecture_of[name],
-                    name,
-                    result.status,
-                    result.found,
-                ]
-                details.writerow(row)
+        try:
+            for graded in tqdm(rows, total=many, unit="student"):
+                grades.writerow(_row(graded))
+                for name, result in graded.results.items():
+                    done = [lecture_of[name], name, result.status, result.found]
+                    details.writerow([graded.student, *done])
+        except KeyboardInterrupt:
+            print(f"stopped: {chosen.csv} holds those graded so far", file=sys.stderr)
+            return 130
     return 0
 
 

@@ -28,7 +28,7 @@ class NotebookFault(ValueError):
 
 def marks(cell) -> dict:
     """nbgrader's metadata of a cell, or an empty dict."""
-    return cell.metadata.get("nbgrader", {})
+    return cell["metadata"].get("nbgrader", {})
 
 
 def is_answer(cell) -> bool:

@@ -36,6 +36,16 @@ def leaves(value: Any) -> dict[str, Any]:
     return {"": value}
 
 
+def arrays(value: Any) -> list[np.ndarray]:
+    """Every array of numbers in a value, in lists, tuples and dicts too."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        return [array for part in value for array in arrays(part)]
+    is_one = isinstance(value, np.ndarray) and value.dtype.kind in "biufc"
+    return [value] if is_one else []
+
+
 def numeric(value: Any) -> np.ndarray | None:
     """The value as an array of float64 (or complex), or None if it is no such thing."""
     if value is None or isinstance(value, str | Raised) or callable(value):

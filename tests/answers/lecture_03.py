@@ -105,7 +105,10 @@ def square_plus(u, y):
 def square_others(u, y):
     p = softmax(u)
     return np.array(
-        [-sum((p[k] - y[k]) * p[k] * p[c] for k in range(len(u)) if k != c) for c in range(len(u))]
+        [
+            -sum((p[k] - y[k]) * p[k] * p[c] for k in range(len(u)) if k != c)
+            for c in range(len(u))
+        ]
     )
 
 

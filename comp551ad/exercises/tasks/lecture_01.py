@@ -92,7 +92,10 @@ def _balanced(W: np.ndarray, V: np.ndarray) -> tuple:
     for _ in range(80):
         alpha = np.exp((low + high) / 2)
         longer = np.linalg.norm(V * alpha, axis=0) > np.linalg.norm(W.T / alpha, axis=0)
-        low, high = np.where(longer, low, np.log(alpha)), np.where(longer, np.log(alpha), high)
+        low, high = (
+            np.where(longer, low, np.log(alpha)),
+            np.where(longer, np.log(alpha), high),
+        )
     return W / alpha[:, None], V * alpha
 
 

@@ -44,7 +44,11 @@ binary_derivation = Exercise(
         ),
         Mistake(
             "the other class is left out",
-            lambda: {"L": "-y * log(yh)", "dL/dyh": "-y / yh", "dL/du": "-y * (1 - yh)"},
+            lambda: {
+                "L": "-y * log(yh)",
+                "dL/dyh": "-y / yh",
+                "dL/du": "-y * (1 - yh)",
+            },
             "With y = 0 it says nothing at all. What should it cost to be wrong there?",
         ),
         Mistake(

@@ -278,7 +278,9 @@ def _with_biases(W, V, X, Y):
     return np.sum(logsumexp(U) - np.sum(Y * U, 1))
 
 
-def _biased(keep=slice(None, -1), slope=lambda Q: 1.0 * (Q > 0), ones_in_X=True, ones_in_Z=True):
+def _biased(
+    keep=slice(None, -1), slope=lambda Q: 1.0 * (Q > 0), ones_in_X=True, ones_in_Z=True
+):
     """Both gradients, with another part of dZ kept or a column of ones forgotten."""
 
     def wrong(X, Y, W, V):
@@ -336,7 +338,9 @@ biased_gradients = Exercise(
         ),
         Mistake(
             "the bias row is dropped from W on the way up",
-            lambda X, Y, W, V: _biased()(X, Y, W * (np.arange(W.shape[1]) < V.shape[0]), V),
+            lambda X, Y, W, V: _biased()(
+                X, Y, W * (np.arange(W.shape[1]) < V.shape[0]), V
+            ),
             "It is only on the way down that the constant unit drops out.",
         ),
     ),

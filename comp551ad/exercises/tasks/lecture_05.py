@@ -93,14 +93,14 @@ iris_cost = Exercise(
         ),
         Mistake(
             "exp overflows",
-            _cost(lambda U, Y: np.mean(np.log(np.sum(np.exp(U), 1)) - np.sum(U * Y, 1))),
+            _cost(
+                lambda U, Y: np.mean(np.log(np.sum(np.exp(U), 1)) - np.sum(U * Y, 1))
+            ),
             "Scores of 1000: `logsumexp` takes the largest one out first.",
         ),
         Mistake(
             "the activation is left out",
-            lambda X, Y, W, V: np.mean(
-                logsumexp(X @ V @ W) - np.sum(X @ V @ W * Y, 1)
-            ),
+            lambda X, Y, W, V: np.mean(logsumexp(X @ V @ W) - np.sum(X @ V @ W * Y, 1)),
             "Between Q and U stands a floor of hidden units.",
         ),
     ),
@@ -230,7 +230,9 @@ def _first_step() -> dict:
     W, V = rng.standard_normal((16, 3)), rng.standard_normal((3, 16))
     alike = np.tile(W[0], (16, 1)), np.tile(V[:, :1], 16)
     end = descend(lambda W, V: gradients(X, Y, W, V), alike, lr=0.1, max_iters=10)
-    still = all(np.ptp(A, axis=axis).max() < 1e-9 for A, axis in zip(end, (0, 1), strict=True))
+    still = all(
+        np.ptp(A, axis=axis).max() < 1e-9 for A, axis in zip(end, (0, 1), strict=True)
+    )
     return {
         "both zero": _moved(X, Y, 0 * W, 0 * V),
         "W zero": _moved(X, Y, 0 * W, V),
@@ -270,7 +272,11 @@ first_step = Exercise(
         ),
         Mistake(
             "z is taken for zero where q is",
-            lambda: {"V zero": "V", "W zero": "neither", "both zero, 100 flowers": "neither"},
+            lambda: {
+                "V zero": "V",
+                "W zero": "neither",
+                "both zero, 100 flowers": "neither",
+            },
             "logistic(0) is ½: that is what comes into W from below.",
         ),
         Mistake(
@@ -441,7 +447,9 @@ def _trained(X, Y, steps=400):
 
 def _uphill(X, Y):
     start = np.ones((4, 3)) * [1, 2, 3], np.ones((X.shape[1], 4))
-    return tuple(descend(lambda W, V: [-d for d in gradients(X, Y, W, V)], start, max_iters=20))
+    return tuple(
+        descend(lambda W, V: [-d for d in gradients(X, Y, W, V)], start, max_iters=20)
+    )
 
 
 train_iris = Exercise(

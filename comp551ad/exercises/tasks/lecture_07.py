@@ -28,10 +28,19 @@ def _recorded_list() -> dict:
     return table
 
 
-def _unrelated_values(rng: np.random.Generator) -> dict:
+class _Unrelated:
     """A number for each name. They don't fit together, so that each row speaks alone."""
-    names = ("w", "x", "b", *(f"a{k}" for k in range(9)))
-    return dict(zip(names, rng.uniform(0.5, 2.5, len(names)), strict=True))
+
+    def __init__(self, rng: np.random.Generator):
+        names = ("w", "x", "b", *(f"a{k}" for k in range(9)))
+        self.values = dict(zip(names, rng.uniform(0.5, 2.5, len(names)), strict=True))
+
+    def __repr__(self) -> str:
+        return "made-up values for every name"
+
+
+def _row_by_row(answer, rows: _Unrelated) -> dict:
+    return formulas(answer, rows.values)
 
 
 number_the_rows = Exercise(
@@ -39,8 +48,8 @@ number_the_rows = Exercise(
     lecture="07",
     title="A formula becomes a list",
     witness=_recorded_list,
-    cases=lambda rng: [(_unrelated_values(rng),) for _ in range(3)],
-    use=formulas,
+    cases=lambda rng: [(_Unrelated(rng),) for _ in range(3)],
+    use=_row_by_row,
     secret=True,
     mistakes=(
         Mistake(

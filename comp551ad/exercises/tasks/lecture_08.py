@@ -24,22 +24,21 @@ def _swing_values(w: float, x: float) -> dict:
     return values
 
 
-def _by_the_machine(key: str):
-    return lambda **values: _swing_values(values["w"], values["x"])[key]
+def _swing_table(answer, w: float, x: float) -> dict:
+    return formulas(answer, _swing_values(w, x))
 
 
-def _swing_cases(rng: np.random.Generator) -> list[tuple]:
-    points = [(0.7, 1.3), *zip(*rng.uniform(0.4, 1.4, (2, 2)), strict=True)]
-    return [(_swing_values(float(w), float(x)),) for w, x in points]
+def _of_the_machine(key: str):
+    return lambda **values: values[key]
 
 
 tangents_of_the_swing = Exercise(
     name="tangents_of_the_swing",
     lecture="08",
     title="A table of tangents",
-    witness=lambda: {f"d{k}": _by_the_machine(f"d{k}") for k in range(1, 8)},
-    cases=_swing_cases,
-    use=formulas,
+    witness=lambda: {f"d{k}": _of_the_machine(f"d{k}") for k in range(1, 8)},
+    cases=lambda rng: [(0.7, 1.3), *map(tuple, rng.uniform(0.4, 1.4, (2, 2)).tolist())],
+    use=_swing_table,
     secret=True,
     mistakes=(
         Mistake(
@@ -79,7 +78,7 @@ tangents_of_the_swing = Exercise(
         ),
         Mistake(
             "derivative of cos as + sin",
-            lambda: {"d6": "d2 * sin(a2)", "d7": "d5 - d2 * sin(a2)"},
+            lambda: {"d6": "d2 * sin(a2)"},
             "At 0 the cosine has its top. Does it rise or fall behind it?",
         ),
         Mistake(
@@ -112,11 +111,12 @@ def _growth_values(u: float, v: float) -> dict:
     return values | {f"d{row.node.index}": row.derivative for row in rows}
 
 
-def _row_and_formula(answer, values: dict) -> dict:
-    """A row by its name, and a formula that is worked out for these values."""
+def _row_and_formula(answer, u: float, v: float) -> dict:
+    """A row by its name, and a formula that is worked out at this point."""
     given = dict(answer())
     if "formula" in given:
-        given |= formulas(lambda: {"formula": given["formula"]}, values)
+        entry = {"formula": given["formula"]}
+        given |= formulas(lambda: entry, _growth_values(u, v))
     return given
 
 
@@ -124,10 +124,10 @@ wrong_dot = Exercise(
     name="wrong_dot",
     lecture="08",
     title="Find the erratum: one dot of six",
-    witness=lambda: {"row": "d5", "formula": lambda **values: values["d5"]},
+    witness=lambda: {"row": "d5", "formula": _of_the_machine("d5")},
     cases=lambda rng: [
-        (_growth_values(2.0, 0.75),),
-        (_growth_values(*map(float, rng.uniform(0.5, 2.0, 2))),),
+        (2.0, 0.75),
+        tuple(rng.uniform(0.5, 2.0, 2).tolist()),
     ],
     use=_row_and_formula,
     secret=True,
@@ -511,7 +511,7 @@ slope_along = Exercise(
         ),
         Mistake(
             "the whole gradient",
-            _gradient_by_steps,
+            lambda f, p, v: _gradient_by_steps(f, p),
             "One number is asked for: how steep it is along v.",
         ),
         Mistake(

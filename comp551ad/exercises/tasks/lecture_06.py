@@ -1,0 +1,543 @@
+"""Lecture 06: numerical and symbolic differentiation (S10)."""
+
+import numpy as np
+
+from ...differences import finite_difference
+from ..checking import WITNESSES, Exercise, Mistake
+
+# Students call functions that these cases hand them (`waves`, `valley`, `rational`): only
+# what begins with an underscore here is not theirs to call.
+_FORBIDDEN = (
+    *(room for room in WITNESSES if "tasks" not in room),
+    "comp551ad.exercises.tasks.lecture_06._",
+)
+
+
+# --- a checker of one's own -----------------------------------------------------------
+
+
+def waves(w):
+    return np.sum(np.sin(w)) * np.sum(w)
+
+
+def valley(w):
+    return np.sum(np.cosh(w)) + np.exp(np.sum(w) / 2)
+
+
+def _error_cases(rng: np.random.Generator) -> list[tuple]:
+    def claim(f, w, worst, where):
+        """The gradient of f, a little off everywhere and more so in one place."""
+        g = finite_difference(f, w) * (1 + 0.01 * rng.uniform(-1, 1, w.shape))
+        g[where] += worst
+        return g
+
+    a, b = rng.uniform(0.5, 1.5, size=3), rng.uniform(-1, 1, size=(2, 3))
+    whole, one = np.array([1, 2, 4]), np.array([0.7])
+    return [
+        (waves, claim(waves, a, -0.5, 1), a, 0.1),
+        (valley, claim(valley, b, 0.3, (1, 0)), b, 0.01),
+        (waves, claim(waves, whole, 0.4, 2), whole, 0.1),
+        (valley, claim(valley, one, 0.0, 0), one, 0.05),
+    ]
+
+
+def _gradient_error(f, claim, w, h):
+    slopes = finite_difference(f, w, "central", h)
+    return np.abs(claim - slopes).max() / np.abs(slopes).max()
+
+
+def _steps(w, h):
+    """w with one entry moved by h, for each of its places."""
+    for at in np.ndindex(w.shape):
+        step = np.zeros(w.shape)
+        step[at] = h
+        yield step
+
+
+def _slopes(quotient):
+    """All slopes by a formula for one: quotient(f, w, step, h)."""
+    return lambda f, w, h: np.reshape(
+        [quotient(f, w, s, h) for s in _steps(w, h)], w.shape
+    )
+
+
+_central = _slopes(lambda f, w, s, h: (f(w + s) - f(w - s)) / (2 * h))
+
+
+def _largest(claim, slopes):
+    return np.abs(claim - slopes).max() / np.abs(slopes).max()
+
+
+def _error(slopes=_central, measure=_largest):
+    return lambda f, claim, w, h: measure(claim, slopes(f, w, h))
+
+
+def _stays(f, w, h):
+    moved, slopes = w.astype(float), np.zeros(w.shape)
+    for at in np.ndindex(w.shape):
+        moved[at] += h
+        up = f(moved)
+        moved[at] -= 2 * h
+        slopes[at] = (up - f(moved)) / (2 * h)
+    return slopes
+
+
+def _swallowed(f, w, h):
+    slopes = np.zeros(w.shape)
+    for at in np.ndindex(w.shape):
+        plus, minus = w.copy(), w.copy()
+        plus[at], minus[at] = w[at] + h, w[at] - h
+        slopes[at] = (f(plus) - f(minus)) / (2 * h)
+    return slopes
+
+
+def _refused(f, w, h):
+    for at in np.ndindex(w.shape):
+        moved = w.copy()
+        moved[at] += h
+    return _central(f, w, h)
+
+
+_INTEGERS = Mistake(
+    "whole numbers swallow the step",
+    _error(_swallowed),
+    "An array of integers keeps integers: 1 + 0.1 is stored as 1, or refused.",
+)
+
+gradient_error = Exercise(
+    name="gradient_error",
+    lecture="06",
+    title="A checker of one's own",
+    witness=_gradient_error,
+    cases=_error_cases,
+    forbidden=_FORBIDDEN,
+    mistakes=(
+        Mistake(
+            "the forward formula",
+            _error(_slopes(lambda f, w, s, h: (f(w + s) - f(w)) / h)),
+            "The central formula steps to both sides.",
+        ),
+        Mistake(
+            "divided by h, not by 2 h",
+            _error(_slopes(lambda f, w, s, h: (f(w + s) - f(w - s)) / h)),
+            "How far apart are the two places?",
+        ),
+        Mistake(
+            "a weight is not put back",
+            _error(_stays),
+            "One weight moves at a time: before the next one it has to be back.",
+        ),
+        Mistake(
+            "all the weights move at once",
+            _error(lambda f, w, h: (f(w + h) - f(w - h)) / (2 * h) * np.ones(w.shape)),
+            "That is one slope, along the diagonal. There is one for each weight.",
+        ),
+        _INTEGERS,
+        Mistake(_INTEGERS.name, _error(_refused), _INTEGERS.hint),
+        Mistake(
+            "the difference is not divided by the size of the gradient",
+            _error(measure=lambda c, s: np.abs(c - s).max()),
+            "Off by 0.1: is that much? That depends on how large the slopes are.",
+        ),
+        Mistake(
+            "the absolute value is missing",
+            _error(measure=lambda c, s: (c - s).max() / np.abs(s).max()),
+            "A claim may also be off in the other direction.",
+        ),
+        Mistake(
+            "the absolute value is missing",
+            _error(measure=lambda c, s: (s - c).max() / np.abs(s).max()),
+            "A claim may also be off in the other direction.",
+        ),
+        Mistake(
+            "the mean in place of the largest",
+            _error(measure=lambda c, s: np.abs(c - s).mean() / np.abs(s).max()),
+            "One wrong entry among a thousand right ones must not be averaged away.",
+        ),
+        Mistake(
+            "each entry beside its own slope",
+            _error(measure=lambda c, s: np.abs((c - s) / s).max()),
+            "Where a slope is nearly 0, rounding alone would look like a mistake.",
+        ),
+        Mistake(
+            "beside the claim's own size",
+            _error(measure=lambda c, s: np.abs(c - s).max() / np.abs(c).max()),
+            "If the claim is far too large, so is what you divide by.",
+        ),
+        Mistake(
+            "lengths in place of the largest entries",
+            _error(measure=lambda c, s: np.linalg.norm(c - s) / np.linalg.norm(s)),
+            "The largest difference is asked for, beside the largest slope.",
+        ),
+    ),
+    hints=(
+        "First the slopes: an array like w, filled in a loop over its places. "
+        "np.ndindex(w.shape) goes through them, whatever the shape.",
+        "A copy as floats, w.astype(float), may be changed at one place. Then compare: "
+        "one largest absolute value over another.",
+    ),
+)
+
+
+# --- counting runs --------------------------------------------------------------------
+
+_FORMULAS = {  # of one weight, from values of f beside w
+    "forward": lambda at, here, h: (at(h) - here) / h,
+    "central": lambda at, here, h: (at(h) - at(-h)) / (2 * h),
+    "five-point": lambda at, here, h: (
+        (8 * (at(h) - at(-h)) - at(2 * h) + at(-2 * h)) / (12 * h)
+    ),
+    "complex": lambda at, here, h: at(1j * h).imag / h,
+}
+
+
+def _count_runs(D: int, C: int) -> dict[str, int]:
+    """Every formula makes a Jacobian, of a function that counts how often it is run."""
+    A, w = np.arange(1.0, C * D + 1).reshape(C, D), np.linspace(0, 1, D)
+    counts = {}
+    for name, formula in _FORMULAS.items():
+        runs = []
+
+        def f(w, runs=runs):
+            runs.append(w)
+            return np.sin(A @ w)
+
+        here = f(w) if name == "forward" else None
+        columns = [
+            formula(lambda t, e=e: f(w + t * e), here, 2.0**-10)  # noqa: B023, used at once
+            for e in np.eye(D)
+        ]
+        assert np.allclose(np.transpose(columns), np.cos(A @ w)[:, None] * A, rtol=1)
+        counts[name] = len(runs)
+    return counts
+
+
+count_runs = Exercise(
+    name="count_runs",
+    lecture="06",
+    title="How often is the function run?",
+    witness=_count_runs,
+    cases=lambda rng: [
+        (5, 3),
+        (1, 4),
+        (4, 1),
+        tuple(map(int, rng.integers(2, 9, size=2))),
+    ],
+    secret=True,
+    mistakes=(
+        Mistake(
+            "once more for every output",
+            lambda D, C: {
+                "forward": (D + 1) * C,
+                "central": 2 * D * C,
+                "five-point": 4 * D * C,
+                "complex": D * C,
+            },
+            "One run gives all outputs at once (E14).",
+        ),
+        Mistake(
+            "f(w) is run anew for every weight",
+            lambda D, C: {"forward": 2 * D},
+            "f(w) is the same for all weights: once is enough.",
+        ),
+        Mistake(
+            "the run at w is forgotten",
+            lambda D, C: {"forward": D},
+            "From which number is f(w + h) subtracted?",
+        ),
+        Mistake(
+            "a run at w that nobody needs",
+            lambda D, C: {
+                "central": 2 * D + 1,
+                "five-point": 4 * D + 1,
+                "complex": D + 1,
+            },
+            "Does f(w) stand in this formula?",
+        ),
+        Mistake(
+            "five points for each weight",
+            lambda D, C: {"five-point": 5 * D},
+            "The fifth point has the weight zero.",
+        ),
+        Mistake(
+            "one side only",
+            lambda D, C: {"central": D, "five-point": 2 * D},
+            "Both sides of w are visited.",
+        ),
+        Mistake(
+            "a difference where none is taken",
+            lambda D, C: {"complex": 2 * D},
+            "The complex step subtracts nothing: the imaginary part is the answer.",
+        ),
+    ),
+    hints=(
+        "Take one weight. Which values of f stand in the formula?",
+        "Then D weights: which of those values are the same for all of them?",
+    ),
+)
+
+
+# --- the best step --------------------------------------------------------------------
+
+
+def _best_step(k: float) -> float:
+    """Measured: the step, a power of two over k, with the smallest error on 256 points."""
+    w = np.arange(1, 257) / 256 / k
+    right = k**2 * np.exp(k * w)
+
+    def error(h):
+        second = (np.exp(k * (w + h)) - 2 * np.exp(k * w) + np.exp(k * (w - h))) / h**2
+        return np.mean((second / right - 1) ** 2)
+
+    return min(2.0 ** -np.arange(2, 40) / k, key=error)
+
+
+def _in_halvings(answer, k):
+    """Steps are compared by their logarithm, in the units of w that k sets."""
+    return {"log2(k h)": np.log2(answer(k) * k)}
+
+
+_u = 2.0**-53
+
+best_step = Exercise(
+    name="best_step",
+    lecture="06",
+    title="The best step, foretold",
+    witness=_best_step,
+    cases=lambda rng: [(1.0,), (1024.0,), (2.0**-6,), (2.0 ** rng.integers(-20, 20),)],
+    use=_in_halvings,
+    secret=True,
+    tolerance=0.13,  # of 12 halvings: a factor of three
+    mistakes=(
+        Mistake(
+            "the step does not follow the scale of w",
+            lambda k: (48 * _u) ** 0.25,
+            "With k = 1000 everything happens within a thousandth.",
+        ),
+        Mistake(
+            "the scale of w is taken the wrong way",
+            lambda k: (48 * _u) ** 0.25 * k,
+            "The faster f changes, the longer or the shorter the step?",
+        ),
+        Mistake(
+            "the best step of the central formula",
+            lambda k: (3 * _u) ** (1 / 3) / k,
+            "Here h appears squared below: rounding weighs more.",
+        ),
+        Mistake(
+            "the best step of the forward formula",
+            lambda k: 2 * _u**0.5 / k,
+            "Here h appears squared below: rounding weighs more.",
+        ),
+        Mistake(
+            "the smallest step there is",
+            lambda k: 2 * _u / k,
+            "Then nothing but rounding is left. The two errors should balance.",
+        ),
+        Mistake(
+            "truncation alone, or rounding alone",
+            lambda k: 1 / k,
+            "A long step makes truncation large. The two errors should balance.",
+        ),
+    ),
+    hints=(
+        "Truncation, relative: (k h)² / 12. Rounding, relative: 4 u / (k h)². Their sum "
+        "is smallest where its derivative by h is zero.",
+        "With s = k h the sum is s² / 12 + 4 u / s². Solve for s, then for h.",
+    ),
+)
+
+
+# --- the complex step -----------------------------------------------------------------
+
+
+def rational(w):
+    return np.sum(w**3) / (1 + np.sum(w**2)) + np.exp(w[0])
+
+
+def _complex_gradient(f, w, h):
+    return finite_difference(f, w, "complex", h)
+
+
+def _moved_by(quotient):
+    return lambda f, w, h: np.array([quotient(f, w, e, h) for e in np.eye(len(w))])
+
+
+complex_gradient = Exercise(
+    name="complex_gradient",
+    lecture="06",
+    title="Find the bug: a complex step",
+    witness=_complex_gradient,
+    cases=lambda rng: [
+        (rational, rng.uniform(0.5, 1.5, size=3), 1e-20),
+        (rational, rng.uniform(0.5, 1.5, size=1), 1e-100),
+        (rational, np.array([1, 2]), 1e-8),
+        (rational, rng.uniform(0.5, 1.5, size=4), 0.25),
+    ],
+    forbidden=_FORBIDDEN,
+    mistakes=(
+        Mistake(
+            "all the weights move at once",
+            lambda f, w, h: np.full(len(w), f(w + 1j * h).imag / h),
+            "1j * h is added to every entry. What should move in round k of the loop?",
+        ),
+        Mistake(
+            "a weight is not put back",
+            _moved_by(
+                lambda f, w, e, h: (
+                    f(w + 1j * h * (np.arange(len(w)) <= e.argmax())).imag / h
+                )
+            ),
+            "Each round starts from w itself.",
+        ),
+        Mistake(
+            "the real part",
+            _moved_by(lambda f, w, e, h: f(w + 1j * h * e).real / h),
+            "The real part is nearly f(w). Where has the slope gone?",
+        ),
+        Mistake(
+            "the real part is not taken away",
+            _moved_by(lambda f, w, e, h: f(w + 1j * h * e) / h),
+            "The slope stands in the imaginary part alone.",
+        ),
+        Mistake(
+            "the size in place of the imaginary part",
+            _moved_by(lambda f, w, e, h: abs(f(w + 1j * h * e)) / h),
+            "abs has the real part in it. The slope stands in the imaginary part alone.",
+        ),
+        Mistake(
+            "not divided by h",
+            _moved_by(lambda f, w, e, h: f(w + 1j * h * e).imag),
+            "The imaginary part is h times the slope.",
+        ),
+        Mistake(
+            "divided by 2 h",
+            _moved_by(lambda f, w, e, h: f(w + 1j * h * e).imag / (2 * h)),
+            "There is one step here, and nothing is subtracted.",
+        ),
+        Mistake(
+            "a real difference",
+            _moved_by(lambda f, w, e, h: (f(w + h * e) - f(w - h * e)) / (2 * h)),
+            "With h = 1e-20 this is 0: the step is lost in rounding.",
+        ),
+        Mistake(
+            "a real step",
+            _moved_by(lambda f, w, e, h: np.imag(f(w + h * e)) / h),
+            "A real function of real numbers has no imaginary part.",
+        ),
+        Mistake(
+            "whole numbers cut the slopes off",
+            lambda f, w, h: _complex_gradient(f, w, h).astype(w.dtype),
+            "zeros_like(w) has w's type: with integers in w there is no room for fractions.",
+        ),
+    ),
+    hints=(
+        "Try it on f(w) = w[0]² + 3 w[1]. Which slopes come out, which should?",
+        "In round k, one row of the identity matrix says which weight moves.",
+    ),
+)
+
+
+# --- swelling -------------------------------------------------------------------------
+
+
+def _derivative(e, known):
+    """Of a formula in which equal parts are one object, and of which the same holds."""
+    if e == "x":
+        return known.setdefault("x", 1.0)
+    if id(e) not in known:
+        _, f, g = e
+        df, dg = _derivative(f, known), _derivative(g, known)
+        known[id(e)] = ("+", ("*", df, g), ("*", f, dg))
+    return known[id(e)]
+
+
+def _nodes(e, known):
+    if not isinstance(e, tuple):
+        known[e] = 1
+    elif id(e) not in known:
+        known[id(e)] = 1 + sum(_nodes(part, known) for part in e[1:])
+    return known[id(e)] if isinstance(e, tuple) else 1
+
+
+def _swelling(depth):
+    e = "x"
+    for _ in range(depth):
+        e = ("*", e, e)
+    slope, parts = _derivative(e, {}), {}
+    counts = _nodes(e, {}), _nodes(slope, parts)
+    return {"formula": counts[0], "derivative": counts[1], "different": len(parts)}
+
+
+swelling = Exercise(
+    name="swelling",
+    lecture="06",
+    title="How large does the formula get?",
+    witness=_swelling,
+    cases=lambda rng: [(1,), (2,), (0,), (5,), (40,), (int(rng.integers(3, 12)),)],
+    secret=True,
+    mistakes=(
+        Mistake(
+            "the leaves alone",
+            lambda depth: {"formula": 2**depth},
+            "Operations are nodes too: the one at the top, and those below it.",
+        ),
+        Mistake(
+            "the operations alone",
+            lambda depth: {"formula": 2**depth - 1},
+            "The x's at the bottom are nodes too.",
+        ),
+        Mistake(
+            "a part that is used twice is counted once",
+            lambda depth: {"formula": depth + 1, "derivative": 4 * depth + 1},
+            "That is the list's way. A formula writes everything out, every time.",
+        ),
+        Mistake(
+            "the top is counted twice",
+            lambda depth: {"formula": 2 ** (depth + 1)},
+            "Count depth 0, which is x alone, and depth 1 with your fingers.",
+        ),
+        Mistake(
+            "the copies beside the derivatives are left out",
+            lambda depth: {"derivative": 2 ** (depth + 2) - 3},
+            "The product rule writes f and g down again, next to df and dg.",
+        ),
+        Mistake(
+            "the derivative is taken to be as large as the formula",
+            lambda depth: {"derivative": 2 ** (depth + 1) - 1},
+            "Work depth 1 out by hand: the derivative of x x, as `d` writes it.",
+        ),
+        Mistake(
+            "tidied up as on paper",
+            lambda depth: {"derivative": 2 ** (depth + 1) - 1 + 2 * depth},
+            "`d` does not know that both halves are the same, nor what 1 times x is.",
+        ),
+        Mistake(
+            "the last square is counted, which the derivative lacks",
+            lambda depth: {"different": 4 * depth + 2},
+            "Its two factors stand in the derivative. Does it stand there itself?",
+        ),
+        Mistake(
+            "the formula's parts alone",
+            lambda depth: {"different": depth + 1},
+            "Each level also brings a sum and two products of its own.",
+        ),
+        Mistake(
+            "the two products are taken for one",
+            lambda depth: {"different": 3 * depth + 1},
+            "For `d`, df times f and f times df are different formulas.",
+        ),
+        Mistake(
+            "every node is counted",
+            lambda depth: {"different": (depth + 1) * 2 ** (depth + 1) - 1},
+            "Equal parts count once here.",
+        ),
+    ),
+    hints=(
+        "If depth n has N nodes and its derivative D, what do depth n + 1 and its "
+        "derivative have? Three new nodes, and what is written down twice.",
+        "N: 1, 3, 7, 15 … D: 1, 7, 23, 63 … Divide D + 1 by 2 to the power n + 1.",
+    ),
+)
+
+EXERCISES = (gradient_error, count_runs, best_step, complex_gradient, swelling)

@@ -1,0 +1,596 @@
+"""Lecture 09: adjoints, forks, and rules for the way back (S14, S15)."""
+
+import numpy as np
+
+from ...autodiff.reverse import reverse
+from ...autodiff.trace import record
+from ...autodiff.transforms import grad, vjp
+from ...functions import logsumexp, softmax
+from ..checking import Exercise, Mistake
+from ..formulas import formulas
+
+# --- a table of adjoints --------------------------------------------------------------
+
+
+def _swing(w, x):
+    return x * np.sin(w * x) - np.cos(x)
+
+
+def _swing_values(w: float, x: float) -> dict:
+    """The seven rows of x sin(wx) - cos x, and their adjoints."""
+    values = {"w": w, "x": x}
+    for row in reverse(record(_swing, w, x)).rows:
+        values[row.node.label] = row.node.value
+        values[f"b{row.node.index}"] = row.derivative
+    return values
+
+
+def _swing_table(answer, w: float, x: float) -> dict:
+    return formulas(answer, _swing_values(w, x))
+
+
+def _of_the_machine(key: str):
+    return lambda **values: values[key]
+
+
+def _b2(formula: str, name: str, hint: str) -> Mistake:
+    return Mistake(name, lambda: {"b2": formula}, hint)
+
+
+_USES = {3: "a1 * b3", 5: "a4 * b5", 6: "- b6 * sin(a2)"}
+_LEFT_OUT = [(3,), (5,), (6,), (3, 5), (3, 6), (5, 6)]
+
+adjoints_of_the_swing = Exercise(
+    name="adjoints_of_the_swing",
+    lecture="09",
+    title="A table of adjoints",
+    witness=lambda: {f"b{k}": _of_the_machine(f"b{k}") for k in range(1, 8)},
+    cases=lambda rng: [(0.7, 1.3), *map(tuple, rng.uniform(0.4, 1.4, (2, 2)).tolist())],
+    use=_swing_table,
+    secret=True,
+    mistakes=(
+        *(
+            _b2(
+                "0" + "".join(f" + {_USES[k]}".replace("+ -", "-") for k in kept),
+                "a use of a2 is left out",
+                "Go through the rows: which of them have a2 on their right-hand side?",
+            )
+            for kept in _LEFT_OUT
+        ),
+        _b2(
+            "a1 * b3 + a4 * b5 + b6 * sin(a2)",
+            "derivative of cos as + sin",
+            "At 0 the cosine has its top, and falls behind it.",
+        ),
+        Mistake(
+            "the difference became a sum",
+            lambda: {"b6": "b7"},
+            "When a6 grows, a7 = a5 - a6 falls.",
+        ),
+        Mistake(
+            "its own value where the other factor is due",
+            lambda: {"b1": "a1 * b3", "b4": "a4 * b5", "b2": "a2 * b3"},
+            "The slope of a product by one factor is the other factor.",
+        ),
+        Mistake(
+            "the slope without the adjoint from above",
+            lambda: {"b1": "a2", "b3": "cos(a3)", "b6": "-sin(a2)"},
+            "How much the output minds the row above comes in as a factor.",
+        ),
+        Mistake(
+            "the slope is taken at the result",
+            lambda: {"b3": "b4 * cos(a4)"},
+            "The slope of the sine is taken where its operand stands.",
+        ),
+        Mistake(
+            "the adjoints are seeded with the value",
+            lambda: {"b7": "a7", "b5": "a7", "b6": "-a7"},
+            "How much does y change per unit added to y?",
+        ),
+        Mistake(
+            "the seed of another row",
+            lambda: {"b7": 0},
+            "y is row 7 itself.",
+        ),
+    ),
+    hints=(
+        "Begin at the end: y is row 7. Then take row after row upwards.",
+        "A row's adjoint has a term for each row that uses it: adjoint of the user, "
+        "times the user's slope by it.",
+    ),
+)
+
+# --- a bug ----------------------------------------------------------------------------
+
+
+def _tied_cost(X, V):
+    Z = np.tanh(X @ V)  # N x M
+    return np.sum((Z @ V.T - X) ** 2) / (2 * len(X))
+
+
+def _tied_parts(X, V, slope=lambda Z: 1 - Z**2) -> tuple:
+    """What reaches V on its two ways: as the decoder's matrix, as the encoder's."""
+    Z = np.tanh(X @ V)  # N x M
+    dR = (Z @ V.T - X) / len(X)  # N x D
+    return dR.T @ Z, X.T @ (dR @ V * slope(Z))  # D x M each
+
+
+tied_gradient = Exercise(
+    name="tied_gradient",
+    lecture="09",
+    title="Find the bug: one matrix, used twice",
+    witness=lambda X, V: grad(_tied_cost, argnum=1)(X, V),
+    cases=lambda rng: [
+        (rng.normal(size=(n, d)), rng.normal(size=(d, m)))
+        for n, d, m in ((5, 3, 2), (4, 4, 4), (3, 2, 5), (1, 3, 1))
+    ],
+    batch=lambda X, V: len(X),
+    mistakes=(
+        Mistake(
+            "overwrote instead of added at the fork",
+            lambda X, V: _tied_parts(X, V)[1],
+            "V is used in two rows, and each of them has its share for dV.",
+        ),
+        Mistake(
+            "the way through Q is left out",
+            lambda X, V: _tied_parts(X, V)[0],
+            "V is used in two rows, and each of them has its share for dV.",
+        ),
+        Mistake(
+            "one share is taken from the other",
+            lambda X, V: _tied_parts(X, V)[0] - _tied_parts(X, V)[1],
+            "Shares that meet at a fork are added.",
+        ),
+        Mistake(
+            "the mean of the two shares",
+            lambda X, V: sum(_tied_parts(X, V)) / 2,
+            "Shares that meet at a fork are added, not averaged.",
+        ),
+        Mistake(
+            "derivative of tanh as 1 - tanh",
+            lambda X, V: sum(_tied_parts(X, V, lambda Z: 1 - Z)),
+            "That line had no bug: the slope of tanh has a square in it.",
+        ),
+        Mistake(
+            "the derivative of tanh is missing",
+            lambda X, V: sum(_tied_parts(X, V, np.ones_like)),
+            "On the way from Z to Q there is a tanh.",
+        ),
+    ),
+    hints=(
+        "Where is V read, in the two lines that compute the cost? And where is dV set?",
+        "What does the second assignment to dV do with what the first has found?",
+    ),
+)
+
+# --- the loop -------------------------------------------------------------------------
+
+_SLOPES = {
+    "input": lambda: (),
+    "add": lambda a, b: (1.0, 1.0),
+    "subtract": lambda a, b: (1.0, -1.0),
+    "multiply": lambda a, b: (b, a),
+    "sin": lambda a: (np.cos(a),),
+    "exp": lambda a: (np.exp(a),),
+}
+
+
+def _added_by_paths(rows: list, a: list, of: int) -> list:
+    """Each adjoint by itself: the sum over all paths from its row to row `of`."""
+
+    def by(row: int, k: int) -> float:
+        if row == k:
+            return 1.0
+        name, *operands = rows[row - 1]
+        slopes = _SLOPES[name](*[a[j - 1] for j in operands])
+        return sum(
+            s * by(j, k) for j, s in zip(operands, slopes, strict=True) if j >= k
+        )
+
+    return [float(by(of, k)) for k in range(1, len(rows) + 1)]
+
+
+def _walked_down(rows, a, of, order=reversed, read=None, overwrite=False) -> list:
+    """The loop, with the ways in which it goes wrong."""
+    read = read or (lambda row, j: a[j - 1])
+    bar = [0.0] * len(rows)
+    bar[of - 1] = 1.0
+    for row in order(range(1, len(rows) + 1)):
+        name, *operands = rows[row - 1]
+        slopes = _SLOPES[name](*[read(row, j) for j in operands])
+        for j, slope in zip(operands, slopes, strict=True):
+            share = bar[row - 1] * slope
+            bar[j - 1] = share if overwrite else bar[j - 1] + share
+    return bar
+
+
+def _loop_cases(rng: np.random.Generator) -> list[tuple]:
+    model = [("multiply", 2, 3), ("add", 4, 1), ("sin", 5), ("exp", 5)]
+    lists = [
+        (3, model, 7),
+        (3, model, 6),
+        (1, [("multiply", 1, 1), ("multiply", 2, 1), ("subtract", 3, 2)], 4),
+        (2, [("subtract", 1, 2), ("sin", 3), ("multiply", 4, 3), ("add", 5, 1)], 6),
+    ]
+    cases = []
+    for inputs, operations, of in lists:
+        a = list(map(float, rng.uniform(0.3, 1.2, inputs)))
+        for name, *operands in operations:
+            a.append(float(getattr(np, name)(*[a[j - 1] for j in operands])))
+        cases.append(([("input",)] * inputs + operations, a, of))
+    return cases
+
+
+adjoints_downwards = Exercise(
+    name="adjoints_downwards",
+    lecture="09",
+    title="Reverse mode in ten lines",
+    witness=_added_by_paths,
+    cases=_loop_cases,
+    mistakes=(
+        Mistake(
+            "overwrote instead of added at a fork",
+            lambda rows, a, of: _walked_down(rows, a, of, overwrite=True),
+            "Where a row is used twice, a second share arrives: what of the first?",
+        ),
+        Mistake(
+            "walked from the first row on",
+            lambda rows, a, of: _walked_down(rows, a, of, order=list),
+            "A row may hand on its adjoint when all of its users have been visited.",
+        ),
+        Mistake(
+            "the values of the rows after",
+            lambda rows, a, of: _walked_down(
+                rows, a, of, read=lambda row, j: a[j % len(a)]
+            ),
+            "Row 1 has its value in a[0].",
+        ),
+        Mistake(
+            "the values of the rows after",
+            lambda rows, a, of: _walked_down(rows, a, of, read=lambda row, j: a[j]),
+            "Row 1 has its value in a[0].",
+        ),
+        Mistake(
+            "the slope is taken at the result",
+            lambda rows, a, of: _walked_down(
+                rows, a, of, read=lambda row, j: a[row - 1]
+            ),
+            "A rule wants the values of the operands.",
+        ),
+        Mistake(
+            "the last row is seeded, whatever was asked for",
+            lambda rows, a, of: _added_by_paths(rows, a, len(rows)),
+            "Which row is the output? See the last argument.",
+        ),
+        Mistake(
+            "the seed is missing",
+            lambda rows, a, of: [0.0] * len(rows),
+            "If every adjoint begins at 0, what is there to hand on?",
+        ),
+        Mistake(
+            "the adjoint from above is left out",
+            lambda rows, a, of: [
+                float(k == of)
+                + sum(
+                    slope
+                    for name, *operands in rows
+                    for j, slope in zip(
+                        operands,
+                        _SLOPES[name](*[a[j - 1] for j in operands]),
+                        strict=True,
+                    )
+                    if j == k
+                )
+                for k in range(1, len(rows) + 1)
+            ],
+            "A share is the slope times the adjoint of the row that hands it out.",
+        ),
+    ),
+    hints=(
+        "A list of zeros, a 1 in the place of row `of`, then the rows from the last to "
+        "the first.",
+        "The slopes of a row belong to its operands one by one: zip goes through both.",
+    ),
+)
+
+# --- softmax and logsumexp ------------------------------------------------------------
+
+
+def _vjps(U, G, g) -> tuple:
+    return vjp(softmax, U)[1](G)[0], vjp(logsumexp, U)[1](g)[0]
+
+
+def _naive(U, G, g) -> tuple:
+    P = np.exp(U) / np.exp(U).sum(axis=1, keepdims=True)
+    return P * (G - (P * G).sum(axis=1, keepdims=True)), P * g[:, None]
+
+
+def _softmax_part(rule) -> object:
+    return lambda U, G, g: (rule(softmax(U), G), _vjps(U, G, g)[1])
+
+
+def _logsumexp_part(rule) -> object:
+    return lambda U, G, g: (_vjps(U, G, g)[0], rule(U, g))
+
+
+rowwise_vjps = Exercise(
+    name="rowwise_vjps",
+    lecture="09",
+    title="Back through softmax and logsumexp",
+    witness=_vjps,
+    cases=lambda rng: [
+        (scale * rng.normal(size=(n, c)), rng.normal(size=(n, c)), rng.normal(size=n))
+        for n, c, scale in ((4, 3, 1), (3, 3, 1), (1, 5, 1), (2, 3, 1500))
+    ],
+    mistakes=(
+        Mistake(
+            "the exponential overflows",
+            _naive,
+            "With scores of a thousand np.exp gives inf. The package's softmax is safe.",
+        ),
+        Mistake(
+            "the diagonal alone",
+            _softmax_part(lambda P, G: P * (1 - P) * G),
+            "Every probability of a row depends on every score of that row.",
+        ),
+        Mistake(
+            "the sum over everything",
+            _softmax_part(lambda P, G: P * (G - np.sum(P * G))),
+            "Each row of U has a softmax of its own, and so a sum of its own.",
+        ),
+        Mistake(
+            "the sum over the wrong axis",
+            _softmax_part(lambda P, G: P * (G - np.sum(P * G, axis=0))),
+            "The rows have nothing to do with each other: sum along a row.",
+        ),
+        Mistake(
+            "P is missing in the sum",
+            _softmax_part(lambda P, G: P * (G - G.sum(axis=1, keepdims=True))),
+            "What is taken off is an average of the row's g, with weights P.",
+        ),
+        Mistake(
+            "the factor P is missing",
+            _softmax_part(lambda P, G: G - np.sum(P * G, axis=1, keepdims=True)),
+            "A score with probability 0 can change nothing.",
+        ),
+        Mistake(
+            "not normalised",
+            _logsumexp_part(lambda U, g: np.exp(U) * g[:, None]),
+            "The slope of the logarithm is missing: one over what stands inside it.",
+        ),
+        Mistake(
+            "softmax down the columns",
+            _logsumexp_part(lambda U, g: softmax(U, axis=0) * g[:, None]),
+            "One logsumexp for each row.",
+        ),
+        Mistake(
+            "the adjoint g is left out",
+            _logsumexp_part(lambda U, g: softmax(U)),
+            "That is the slope. How much does the output mind each row's logsumexp?",
+        ),
+        Mistake(
+            "g along the columns",
+            _logsumexp_part(lambda U, g: softmax(U) * g),
+            "g has a number for each row: give it a second axis.",
+        ),
+    ),
+    hints=(
+        "One row first: the Jacobian of softmax is diag(p) - p p', and it is symmetric. "
+        "Multiply it by g before you think of N rows.",
+        "The derivative of logsumexp by u is softmax(u), in each row.",
+    ),
+)
+
+# --- broadcasting ---------------------------------------------------------------------
+
+
+def _stretched(shape: tuple) -> tuple:
+    return tuple(k for k, n in enumerate(shape) if n == 1)
+
+
+def _without_new_axes(g: np.ndarray, shape: tuple) -> np.ndarray:
+    return np.sum(g, axis=tuple(range(g.ndim - len(shape))))
+
+
+undo_broadcasting = Exercise(
+    name="undo_broadcasting",
+    lecture="09",
+    title="Broadcasting, undone",
+    witness=lambda g, shape: vjp(lambda x: x + np.zeros(g.shape), np.zeros(shape))[1](
+        g
+    )[0],
+    cases=lambda rng: [
+        (rng.normal(size=whole), part)
+        for whole, part in (
+            ((4, 3), (3,)),
+            ((4, 3), (4, 1)),
+            ((3, 3), (3, 1)),
+            ((3, 3), (1, 3)),
+            ((2, 4, 3), (4, 1)),
+            ((2, 3), ()),
+            ((3, 2), (3, 2)),
+        )
+    ],
+    mistakes=(
+        Mistake(
+            "the mean instead of the sum",
+            lambda g, shape: np.mean(
+                np.mean(g, axis=tuple(range(g.ndim - len(shape)))),
+                axis=_stretched(shape),
+                keepdims=True,
+            ),
+            "Each copy has its share, and shares add.",
+        ),
+        Mistake(
+            "the share of one copy alone",
+            lambda g, shape: g[(0,) * (g.ndim - len(shape))][
+                tuple(slice(0, 1) if n == 1 else slice(None) for n in shape)
+            ],
+            "The number was used in many places, and each has its share.",
+        ),
+        Mistake(
+            "new axes alone",
+            _without_new_axes,
+            "Axes of length 1 were stretched as well.",
+        ),
+        Mistake(
+            "stretched axes alone",
+            lambda g, shape: np.sum(
+                g,
+                axis=tuple(g.ndim - len(shape) + k for k in _stretched(shape)),
+                keepdims=True,
+            ),
+            "NumPy also puts new axes in front where the operand has too few.",
+        ),
+        Mistake(
+            "the axes of length 1 got lost",
+            lambda g, shape: np.sum(
+                _without_new_axes(g, shape), axis=_stretched(shape)
+            ),
+            "The adjoint has the shape of the operand: see keepdims.",
+        ),
+        Mistake(
+            "nothing is undone",
+            lambda g, shape: g,
+            "The operand was smaller than the result, and so is its adjoint.",
+        ),
+        Mistake(
+            "summed over everything",
+            lambda g, shape: np.broadcast_to(np.sum(g), shape),
+            "Only over the axes along which copies were made.",
+        ),
+    ),
+    hints=(
+        "NumPy stretches in two ways: it puts new axes in front, and it repeats along "
+        "axes of length 1.",
+        "First sum over the new axes in front; then over those where shape has a 1, "
+        "keeping them.",
+    ),
+)
+
+# --- a new primitive ------------------------------------------------------------------
+
+
+def _energy(x: np.ndarray) -> np.ndarray:
+    return np.cumsum(x**2)
+
+
+def _rules_by_differences() -> tuple:
+    """Both rules from the whole Jacobian; of squares the central difference is exact."""
+
+    def table(x):
+        columns = [(_energy(x + e / 2) - _energy(x - e / 2)) for e in np.eye(len(x))]
+        return np.array(columns).T  # K x K
+
+    return lambda t, y, x: table(x) @ t, lambda g, y, x: g @ table(x)
+
+
+def _both_rules(answer, x: np.ndarray, t: np.ndarray, g: np.ndarray) -> dict:
+    """What the two rules give, and whether they are each other's transpose."""
+    jvp_rule, vjp_rule = answer()
+    found: dict = {}
+    for name, rule, direction in (("jvp", jvp_rule, t), ("vjp", vjp_rule, g)):
+        try:
+            found[name] = rule(direction, _energy(x), x)
+        except NotImplementedError:  # the other may be there
+            found[name] = ...
+    if all(
+        np.shape(part) == np.shape(x) and part is not ... for part in found.values()
+    ):
+        apart = np.dot(g, found["jvp"]) - np.dot(found["vjp"], t)
+        found["g·jvp(t) - vjp(g)·t"] = float(apart)
+    else:
+        found["g·jvp(t) - vjp(g)·t"] = ...
+    return found
+
+
+def _forward_rule(rule):
+    return lambda: (rule, _rules_by_differences()[1])
+
+
+def _reverse_rule(rule):
+    return lambda: (_rules_by_differences()[0], rule)
+
+
+def _from_the_end(g: np.ndarray) -> np.ndarray:
+    return np.cumsum(g[::-1])[::-1]
+
+
+running_energy_rules = Exercise(
+    name="running_energy_rules",
+    lecture="09",
+    title="A primitive of your own",
+    witness=_rules_by_differences,
+    cases=lambda rng: [
+        (*(rng.uniform(0.5, 1.5, n) * rng.choice([-1, 1], n) for _ in range(3)),)
+        for n in (2, 5, 1, 4)
+    ],
+    use=_both_rules,
+    mistakes=(
+        Mistake(
+            "the way back sums in the forward direction",
+            _reverse_rule(lambda g, y, x: 2 * x * np.cumsum(g)),
+            "Which of the y have x_k in them? Those before it or those behind it?",
+        ),
+        Mistake(
+            "the sum begins one too late",
+            _reverse_rule(lambda g, y, x: 2 * x * (np.sum(g) - np.cumsum(g))),
+            "The sum over the users of x_k begins at y_k itself.",
+        ),
+        Mistake(
+            "every y uses every x",
+            _reverse_rule(lambda g, y, x: 2 * x * np.sum(g)),
+            "The first outputs have never seen the last inputs.",
+        ),
+        Mistake(
+            "the slope 2x has slipped inside the sum",
+            _reverse_rule(lambda g, y, x: _from_the_end(2 * x * g)),
+            "x_k has one slope, 2 x_k, whichever y uses it: it stands before the sum.",
+        ),
+        Mistake(
+            "the sum over the users is missing",
+            _reverse_rule(lambda g, y, x: 2 * x * g),
+            "x_k is used in more than one y.",
+        ),
+        Mistake(
+            "the slope 2x is missing",
+            _reverse_rule(lambda g, y, x: _from_the_end(g)),
+            "What is summed are squares.",
+        ),
+        Mistake(
+            "the slope 2x stands outside of the sum",
+            _forward_rule(lambda t, y, x: 2 * x * np.cumsum(t)),
+            "Each x_j moves by its own t_j, with its own slope 2 x_j.",
+        ),
+        Mistake(
+            "the running sum is missing",
+            _forward_rule(lambda t, y, x: 2 * x * t),
+            "y_k moves with every x_j up to k.",
+        ),
+        Mistake(
+            "the slope 2x is missing",
+            _forward_rule(lambda t, y, x: np.cumsum(t)),
+            "What is summed are squares.",
+        ),
+        Mistake(
+            "the operation itself, on the tangent",
+            _forward_rule(lambda t, y, x: np.cumsum(t**2)),
+            "A tangent goes through slopes: the rule must be linear in t.",
+        ),
+    ),
+    hints=(
+        "Write the Jacobian for three numbers: row k is the output y_k, column j the "
+        "input x_j. Which half of it is zero?",
+        "jvp is that matrix times t, vjp is its transpose times g. Summing from the end: "
+        "turn the array round, sum, turn it back.",
+    ),
+)
+
+EXERCISES = (
+    adjoints_of_the_swing,
+    tied_gradient,
+    adjoints_downwards,
+    rowwise_vjps,
+    undo_broadcasting,
+    running_energy_rules,
+)

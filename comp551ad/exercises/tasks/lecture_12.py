@@ -1,0 +1,259 @@
+"""Lecture 12: batch normalization (S18)."""
+
+import numpy as np
+
+from ...autodiff.transforms import vjp
+from ...byhand import deep
+from ..checking import Exercise, Mistake
+from ..formulas import formulas
+
+EPS = 1e-5
+
+
+def _batch(rng, N, M):
+    scale, shift = rng.uniform(0.5, 3, size=M), rng.normal(size=M)
+    return rng.normal(size=(N, M)) * scale + shift
+
+
+def _parameters(rng, M):
+    return rng.uniform(0.5, 2, size=M), rng.normal(size=M)
+
+
+def _forward(axis=0, ddof=0, root=True):
+    """A batch normalization with something changed."""
+
+    def normalized(Q, gamma, beta):
+        mean = np.mean(Q, axis=axis, keepdims=True)
+        variance = np.var(Q, axis=axis, ddof=ddof, keepdims=True)
+        divisor = np.sqrt(variance + EPS) if root else variance + EPS
+        return gamma * (Q - mean) / divisor + beta
+
+    return normalized
+
+
+normalize_batch = Exercise(
+    name="normalize_batch",
+    lecture="12",
+    title="Forward",
+    witness=lambda Q, gamma, beta: deep.batch_norm(Q, gamma, beta, eps=EPS),
+    cases=lambda rng: [
+        (_batch(rng, N, M), *_parameters(rng, M)) for N, M in ((4, 4), (6, 3), (3, 1))
+    ],
+    mistakes=(
+        Mistake(
+            "each row by itself",
+            _forward(axis=1),
+            "The mean is one unit's, over the batch: which axis is the batch?",
+        ),
+        Mistake(
+            "all entries together",
+            _forward(axis=None),
+            "Every unit has a mean and a variance of its own.",
+        ),
+        Mistake(
+            "divided by N − 1",
+            _forward(ddof=1),
+            "Within the batch the variance is the plain mean of the squares.",
+        ),
+        Mistake(
+            "divided by the variance",
+            _forward(root=False),
+            "The result is to have variance 1: divide by what has the units of q.",
+        ),
+        Mistake(
+            "gamma and beta exchanged",
+            lambda Q, gamma, beta: _forward()(Q, beta, gamma),
+            "γ scales, β shifts.",
+        ),
+        Mistake(
+            "gamma and beta are left out",
+            lambda Q, gamma, beta: _forward()(Q, 1.0, 0.0),
+            "What is normalized may be scaled and shifted again.",
+        ),
+    ),
+    hints=(
+        "Per column: subtract the mean, divide by the root of the variance plus eps.",
+        "Then γ times that, plus β.",
+    ),
+)
+
+kept_average = Exercise(
+    name="kept_average",
+    lecture="12",
+    title="What is kept for test time",
+    witness=lambda mean, variance, Q, rate: tuple(
+        deep.running_average(
+            [np.stack([mean, variance])],
+            [(Q.mean(axis=0), Q.var(axis=0))],
+            len(Q),
+            rate,
+        )[0]
+    ),
+    cases=lambda rng: [
+        (*_parameters(rng, M)[::-1], _batch(rng, N, M), rate)
+        for N, M, rate in ((4, 2, 0.1), (8, 3, 0.3), (2, 1, 0.1))
+    ],
+    mistakes=(
+        Mistake(
+            "old and new exchanged",
+            lambda mean, variance, Q, rate: (
+                rate * mean + (1 - rate) * Q.mean(0),
+                rate * variance + (1 - rate) * Q.var(0, ddof=1),
+            ),
+            "A rate of 0 would leave what is kept as it is.",
+        ),
+        Mistake(
+            "the variance of the batch is not corrected",
+            lambda mean, variance, Q, rate: (
+                (1 - rate) * mean + rate * Q.mean(0),
+                (1 - rate) * variance + rate * Q.var(0),
+            ),
+            "Around its own mean a batch varies too little, by (N − 1)/N.",
+        ),
+        Mistake(
+            "the standard deviation in the variance's place",
+            lambda mean, variance, Q, rate: (
+                (1 - rate) * mean + rate * Q.mean(0),
+                (1 - rate) * variance + rate * Q.std(0, ddof=1),
+            ),
+            "What is kept is a variance: average variances.",
+        ),
+        Mistake(
+            "what was kept is forgotten",
+            lambda mean, variance, Q, rate: (Q.mean(0), Q.var(0, ddof=1)),
+            "Only a part, the rate, is new.",
+        ),
+    ),
+    hints=(
+        "a ← (1 − ρ) a + ρ (the batch's), for the mean and for the variance.",
+        "The batch's variance is taken with N − 1: ddof=1.",
+    ),
+)
+
+batch_of_one = Exercise(
+    name="batch_of_one",
+    lecture="12",
+    title="A batch of one",
+    witness=lambda: {"r": "beta", "dq": 0.0, "dgamma": 0.0, "dbeta": "dr"},
+    cases=lambda rng: [
+        (
+            dict(
+                zip(
+                    ("q", "gamma", "beta", "dr"),
+                    rng.uniform(0.5, 3, size=4),
+                    strict=True,
+                )
+            ),
+        )
+        for _ in range(3)
+    ],
+    use=formulas,
+    secret=True,
+    mistakes=(
+        Mistake(
+            "as if nothing were normalized",
+            lambda: {
+                "r": "gamma * q + beta",
+                "dq": "gamma * dr",
+                "dgamma": "dr * q",
+            },
+            "q minus the mean of the batch, which is q alone: what is left?",
+        ),
+        Mistake(
+            "as if q̂ were 1",
+            lambda: {"r": "gamma + beta", "dgamma": "dr"},
+            "q̂ is (q − μ)/√(σ² + ε), and here μ is q.",
+        ),
+        Mistake(
+            "β is left out",
+            lambda: {"r": 0.0, "dbeta": 0.0},
+            "β is added after all this, whatever q̂ is.",
+        ),
+    ),
+    hints=(
+        "With one row the mean is that row. What is q̂ then?",
+        "r does not depend on q at all. What does that say of dq?",
+    ),
+)
+
+
+def _shown_backward(
+    dR, Q, gamma, mean_term=True, variance_term=True, sign=-1.0, times=1.0
+):
+    """The closed form with something changed; dγ and dβ are right."""
+    deviation = np.sqrt(Q.var(axis=0) + EPS)
+    Qh = (Q - Q.mean(axis=0)) / deviation
+    inner = dR.copy()
+    if mean_term:
+        inner -= times * dR.mean(axis=0)
+    if variance_term:
+        inner += sign * times * Qh * np.mean(dR * Qh, axis=0)
+    return gamma / deviation * inner, np.sum(dR * Qh, axis=0), np.sum(dR, axis=0)
+
+
+normalize_backward = Exercise(
+    name="normalize_backward",
+    lecture="12",
+    title="Backward",
+    witness=lambda dR, Q, gamma: vjp(
+        lambda Q, gamma, beta: deep.batch_norm(Q, gamma, beta, eps=EPS),
+        Q,
+        gamma,
+        np.zeros(Q.shape[1]),
+    )[1](dR),
+    cases=lambda rng: [
+        (rng.normal(size=(N, M)), _batch(rng, N, M), _parameters(rng, M)[0])
+        for N, M in ((4, 4), (7, 3), (5, 1))
+    ],
+    mistakes=(
+        Mistake(
+            "mean and variance taken for constants",
+            lambda *given: _shown_backward(*given, False, False),
+            "μ and σ depend on every q of the batch: there are more paths.",
+        ),
+        Mistake(
+            "the path through the variance is missing",
+            lambda *given: _shown_backward(*given, variance_term=False),
+            "σ moves with q as well as μ.",
+        ),
+        Mistake(
+            "the path through the mean is missing",
+            lambda *given: _shown_backward(*given, mean_term=False),
+            "When one q grows, the mean grows, and all the others sink.",
+        ),
+        Mistake(
+            "the wrong sign at the path through the variance",
+            lambda *given: _shown_backward(*given, sign=1.0),
+            "A larger σ makes q̂ smaller.",
+        ),
+        Mistake(
+            "sums where means are due",
+            lambda dR, Q, gamma: _shown_backward(dR, Q, gamma, times=float(len(Q))),
+            "μ is a mean: each q has a share of 1/N in it.",
+        ),
+        Mistake(
+            "q used where q̂ belongs",
+            lambda dR, Q, gamma: (
+                *_shown_backward(dR, Q, gamma)[:1],
+                np.sum(dR * Q, axis=0),
+                np.sum(dR, axis=0),
+            ),
+            "γ multiplies the normalized q̂.",
+        ),
+        Mistake(
+            "not added up over the batch",
+            lambda dR, Q, gamma: (
+                *_shown_backward(dR, Q, gamma)[:1],
+                dR * (Q - Q.mean(0)) / np.sqrt(Q.var(0) + EPS),
+                dR,
+            ),
+            "One γ and one β serve all rows: their shares are added.",
+        ),
+    ),
+    hints=(
+        "dβ and dγ first: R = γ Q̂ + β, row by row.",
+        "dQ has three parts: straight, through μ, and through σ.",
+    ),
+)
+
+EXERCISES = (normalize_batch, kept_average, batch_of_one, normalize_backward)

@@ -1,0 +1,227 @@
+"""Lecture 13: pretraining, continuation, curriculum (S17)."""
+
+import math
+
+import numpy as np
+
+from ..checking import WITNESSES, Exercise, Mistake
+
+standard_error = Exercise(
+    name="standard_error",
+    lecture="13",
+    title="How sure is a mean?",
+    witness=lambda values: math.sqrt(
+        math.fsum((v - math.fsum(values) / len(values)) ** 2 for v in values)
+        / (len(values) * (len(values) - 1))
+    ),
+    cases=lambda rng: [(rng.normal(size=S),) for S in (2, 5, 16)],
+    mistakes=(
+        Mistake(
+            "the standard deviation",
+            lambda values: np.std(values, ddof=1),
+            "One value strays that much. The mean of many strays less.",
+        ),
+        Mistake(
+            "divided by S − 1 once too little",
+            lambda values: np.std(values) / np.sqrt(len(values)),
+            "Around their own mean the values vary too little: ddof=1 mends that.",
+        ),
+        Mistake(
+            "divided by S, not by its root",
+            lambda values: np.std(values, ddof=1) / len(values),
+            "Four times as many values make a mean twice as sure.",
+        ),
+        Mistake(
+            "the square of it",
+            lambda values: np.var(values, ddof=1) / len(values),
+            "The error has the unit of the values, not of their squares.",
+        ),
+    ),
+    hints=(
+        "The standard deviation (with S − 1), divided by something.",
+        "That something is the root of the number of values.",
+    ),
+)
+
+
+def _moved(weights, gradients, lr, keep):
+    return [
+        W if keep(k) else W - lr * dW
+        for k, (W, dW) in enumerate(zip(weights, gradients, strict=True))
+    ]
+
+
+def _layers(rng, L):
+    shapes = [(3, 4), *[(4, 4)] * (L - 2), (4, 2)]
+    return [rng.normal(size=s) for s in shapes], [rng.normal(size=s) for s in shapes]
+
+
+frozen_step = Exercise(
+    name="frozen_step",
+    lecture="13",
+    title="A step with frozen layers",
+    witness=lambda weights, gradients, frozen, lr: tuple(
+        _moved(weights, gradients, lr, lambda k: k < frozen)
+    ),
+    cases=lambda rng: [(*_layers(rng, L), k, 0.1) for L, k in ((3, 1), (4, 3), (3, 0))],
+    mistakes=(
+        Mistake(
+            "the top is frozen",
+            lambda weights, gradients, frozen, lr: tuple(
+                _moved(weights, gradients, lr, lambda k: k >= len(weights) - frozen)
+            ),
+            "The lowest layers come first in the list, and they stand still.",
+        ),
+        Mistake(
+            "nothing is frozen",
+            lambda weights, gradients, frozen, lr: tuple(
+                _moved(weights, gradients, lr, lambda k: False)
+            ),
+            "The lowest layers are to come out as they went in.",
+        ),
+        Mistake(
+            "one layer too many is frozen",
+            lambda weights, gradients, frozen, lr: tuple(
+                _moved(weights, gradients, lr, lambda k: k <= frozen)
+            ),
+            "With frozen = 0 every layer moves.",
+        ),
+        Mistake(
+            "the frozen move and the others stand",
+            lambda weights, gradients, frozen, lr: tuple(
+                _moved(weights, gradients, lr, lambda k: k >= frozen)
+            ),
+            "Frozen means: not moved.",
+        ),
+        Mistake(
+            "uphill",
+            lambda weights, gradients, frozen, lr: tuple(
+                _moved(weights, gradients, -lr, lambda k: k < frozen)
+            ),
+            "A descent goes against the gradient.",
+        ),
+    ),
+    hints=(
+        "weights[:frozen] stay; the rest moves.",
+        "zip(weights[frozen:], gradients[frozen:]) walks both.",
+    ),
+)
+
+
+def solver(rng):
+    """A stand-in for a descent, whose end depends on where it starts."""
+    pull = float(rng.uniform(0.3, 0.7))
+
+    def minimize(objective, start):
+        return start + pull * (objective(start) - start)
+
+    return minimize
+
+
+def family_of(rng, many):
+    return [lambda w, c=c: c + 0.1 * w for c in map(float, rng.normal(size=many) * 3)]
+
+
+def _by_recursion(minimize, family, start):
+    if not family:
+        return start
+    return minimize(family[-1], _by_recursion(minimize, family[:-1], start))
+
+
+continuation = Exercise(
+    name="continuation",
+    lecture="13",
+    title="From easy to hard",
+    witness=_by_recursion,
+    cases=lambda rng: [(solver(rng), family_of(rng, many), 0.5) for many in (3, 5, 2)],
+    forbidden=(*WITNESSES[:-1], "comp551ad.exercises.tasks.lecture_13._"),
+    mistakes=(
+        Mistake(
+            "every one from the same start",
+            lambda minimize, family, start: minimize(family[-1], start),
+            "Each solution starts the next.",
+        ),
+        Mistake(
+            "from hard to easy",
+            lambda minimize, family, start: _by_recursion(
+                minimize, family[::-1], start
+            ),
+            "The first of the family is the easy one.",
+        ),
+        Mistake(
+            "the last one is left out",
+            lambda minimize, family, start: _by_recursion(minimize, family[:-1], start),
+            "The last of the family is the objective we care about.",
+        ),
+        Mistake(
+            "the easy one's solution",
+            lambda minimize, family, start: minimize(family[0], start),
+            "The easy one is where it starts, not where it ends.",
+        ),
+    ),
+    hints=(
+        "A loop over the family that keeps one w.",
+        "w = minimize(objective, w)",
+    ),
+)
+
+
+def _open(difficulty, t, T, count=None, hardest=False):
+    N = len(difficulty)
+    many = -(-N * (t + 1) // T) if count is None else count(N)
+    order = sorted(range(N), key=lambda n: difficulty[n], reverse=hardest)
+    return np.array(order[:many], dtype=int)
+
+
+curriculum = Exercise(
+    name="curriculum",
+    lecture="13",
+    title="Easy ones first",
+    witness=_open,
+    cases=lambda rng: [
+        (rng.permutation(N) + rng.uniform(0, 0.5, size=N), t, T)
+        for N, t, T in ((10, 0, 5), (7, 1, 3), (6, 2, 4), (8, 3, 4))
+    ],
+    mistakes=(
+        Mistake(
+            "the hard ones first",
+            lambda difficulty, t, T: _open(difficulty, t, T, hardest=True),
+            "argsort puts the smallest difficulty first.",
+        ),
+        Mistake(
+            "none is open at t = 0",
+            lambda difficulty, t, T: _open(difficulty, t, T, lambda N: -(-N * t // T)),
+            "t counts from 0, and the first stage already shows its share.",
+        ),
+        Mistake(
+            "the difficulties, not the rows",
+            lambda difficulty, t, T: np.sort(difficulty)[
+                : -(-len(difficulty) * (t + 1) // T)
+            ],
+            "Asked are row numbers, with which to take X[rows].",
+        ),
+        Mistake(
+            "in the order of the data",
+            lambda difficulty, t, T: np.arange(-(-len(difficulty) * (t + 1) // T)),
+            "Rank them by difficulty first.",
+        ),
+        Mistake(
+            "all of them at once",
+            lambda difficulty, t, T: _open(difficulty, t, T, lambda N: N),
+            "At stage t only a share of (t + 1)/T is open.",
+        ),
+        Mistake(
+            "rounded down",
+            lambda difficulty, t, T: _open(
+                difficulty, t, T, lambda N: N * (t + 1) // T
+            ),
+            "Where the share is not whole, one more is open: math.ceil.",
+        ),
+    ),
+    hints=(
+        "np.argsort(difficulty) lists the rows from easy to hard.",
+        "Keep the first ceil(N (t + 1) / T) of them.",
+    ),
+)
+
+EXERCISES = (standard_error, frozen_step, continuation, curriculum)
