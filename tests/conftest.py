@@ -40,3 +40,32 @@ def every_figure_is_closed():
     yield
     if "matplotlib.pyplot" in sys.modules:
         sys.modules["matplotlib.pyplot"].close("all")
+
+
+# --- notebooks leave nothing behind -------------------------------------------
+
+ROOMS = [
+    Path(__file__).parent.parent / n for n in ("lectures", "exercises", "solutions")
+]
+BEFORE = pytest.StashKey()
+
+
+def files_beside_notebooks():
+    every = {path for room in ROOMS for path in room.rglob("*")}
+    return {p for p in every if p.suffix != ".ipynb" and "checkpoints" not in str(p)}
+
+
+def pytest_sessionstart(session):
+    session.config.stash[BEFORE] = files_beside_notebooks()
+
+
+def pytest_sessionfinish(session):
+    """Fail if a notebook wrote a file: another might read it, and the order would matter."""
+    if hasattr(session.config, "workerinput"):  # one of xdist's workers
+        return
+    if new := files_beside_notebooks() - session.config.stash[BEFORE]:
+        names = ", ".join(sorted(str(path) for path in new))
+        print(
+            f"\nthis run left new files beside the notebooks: {names}", file=sys.stderr
+        )
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -202,6 +202,18 @@ def test_the_curvature_is_the_slope_of_the_hand_made_gradient(head, hidden):
     np.testing.assert_allclose(np.tensordot(H, t), known, rtol=1e-6, atol=1e-8)
 
 
+@pytest.mark.parametrize("hidden", HIDDEN)
+@pytest.mark.parametrize("head", HEADS)
+def test_the_machine_differentiates_the_hand_made_gradient(head, hidden):
+    """∂dV/∂V by machine, of the gradient by hand, is the Hessian by machine alone."""
+    net = TwoLayer(head, hidden)
+    X, Y, W, V = problem(head, False, N=4, M=3)
+    for k, name in ((2, "W"), (3, "V")):
+        by_both = jacobian(lambda *a, k=k: net.gradients(*a)[k - 2], k)(X, Y, W, V)
+        by_machine = hessian(net.cost, name)(X, Y, W, V)
+        np.testing.assert_allclose(by_both, by_machine, rtol=1e-10, atol=1e-12)
+
+
 def test_relu_at_zero_is_a_matter_of_convention_and_both_lie_in_the_kink():
     """At q = 0 the derivative is any number between 0 and 1; see each module's text."""
     net = TwoLayer("regression", "relu")

@@ -8,6 +8,8 @@ notebooks that it must object to: a check that cannot fail is no check.
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from statistics import median
 
@@ -354,3 +356,31 @@ def test_check_accepts_a_sound_notebook(check):
         code("y = " + "1" * 75, count=6),
     )
     assert list(check(sound)) == []
+
+
+# --- what they leave behind ---------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "writes, options, code", [("", [], 0), ("lectures/notes.txt", ["-n", "2"], 1)]
+)
+def test_a_run_that_leaves_a_file_beside_the_notebooks_fails(
+    tmp_path, writes, options, code
+):
+    """Each lecture runs alone: what one wrote, the next could read."""
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "lectures").mkdir()
+    conftest = (ROOT / "tests" / "conftest.py").read_text(encoding="utf-8")
+    (tmp_path / "tests" / "conftest.py").write_text(conftest, encoding="utf-8")
+    (tmp_path / "tests" / "test_it.py").write_text(
+        f"from pathlib import Path\ndef test_it():\n    {writes!r} and "
+        f"Path({str(tmp_path / writes)!r}).write_text('1')\n",
+        encoding="utf-8",
+    )
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"]
+    result = subprocess.run(
+        [*command, *options], cwd=tmp_path, capture_output=True, text=True, timeout=300
+    )
+    assert result.returncode == code, result.stdout + result.stderr
+    assert "1 passed" in result.stdout
+    assert ("left new files beside the notebooks" in result.stderr) == bool(writes)

@@ -161,6 +161,15 @@ def test_learning_curve_of_a_history():
         ax.figure.canvas.draw()
 
 
+@pytest.mark.parametrize("height", [3.0, 5.0])
+def test_legend_clears_the_axis_label(height):
+    ax = plot_learning_curve(cost=[3.0, 2.0, 1.0])
+    ax.figure.set_size_inches(7, height)
+    ax.figure.canvas.draw()
+    label, legend = ax.xaxis.label, ax.get_legend()
+    assert legend.get_window_extent().y1 <= label.get_window_extent().y0
+
+
 def test_learning_curve_of_arrays():
     ax = plot_learning_curve(cost=[3.0, 2.0, 1.0], title="Mine")
     assert ax.lines[0].get_xdata().tolist() == [1, 2, 3]

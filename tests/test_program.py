@@ -5,6 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from test_random_programs import Builder, like, run
+from test_random_programs import Program as Drawn
 
 from comp551ad.autodiff.primitives import PRIMITIVES
 from comp551ad.autodiff.program import ProgramError, write_gradient, write_value
@@ -13,7 +15,7 @@ from comp551ad.autodiff.traced import apply
 from comp551ad.autodiff.transforms import grad, hessian, value_and_grad
 from comp551ad.byhand.two_layer import HEADS, HIDDEN, TwoLayer, cost, gradients
 from comp551ad.datasets import load_iris
-from comp551ad.functions import logsumexp, relu, softmax
+from comp551ad.functions import logistic, logsumexp, relu, softmax
 
 
 @pytest.fixture(scope="module")
@@ -279,8 +281,30 @@ def test_buffered_text(iris):
     source = write_gradient(cost, *iris, wrt=("W", "V"), buffered=True).source
     outside, inside = source.split("    def gradients(")
     assert outside.count("np.empty") == 6 and "np.empty" not in inside
-    assert "np.empty((3, 150)).T" in outside, "logits are stored short axis first"
-    assert "np.dot(X, V, out=b)" in inside
+    assert "np.empty((3, 150))" in outside, "logits are stored short axis first"
+    assert "X.dot(b, out=b_2)" in inside, "the sign of -Q is in b, which is -V"
+
+
+def test_buffered_takes_functions_apart(iris):
+    """logsumexp and softmax share their work; at the edge they are as safe as ever."""
+    program = write_gradient(cost, *iris, wrt="W", value=True, buffered=True)
+    assert program.source.count("np.maximum.reduce") == 1
+    X, Y, W, V = iris
+    for scale in (1, 1e4):
+        value, dW = program(X, Y, scale * W, scale * V)
+        np.testing.assert_allclose(value, cost(X, Y, scale * W, scale * V), rtol=1e-12)
+        by_hand, _ = gradients(X, Y, scale * W, scale * V)
+        np.testing.assert_allclose(dW, by_hand, rtol=1e-9, atol=1e-13)
+
+    def f(OUT, Q):  # a name that looks like a part of the text
+        both = softmax(Q, axis=(0, 1)) * OUT
+        return np.sum(both) + np.sum(np.log(logistic(Q)) * np.max(OUT, axis=0))
+
+    rng = np.random.default_rng(4)
+    OUT, Q = rng.normal(size=(5, 4)), np.linspace(-1e3, 1e3, 20).reshape(5, 4)
+    program = write_gradient(f, OUT, Q, wrt=(0, 1), buffered=True)
+    for written, eager in zip(program(OUT, Q), grad(f, (0, 1))(OUT, Q), strict=True):
+        np.testing.assert_allclose(written, eager, rtol=1e-12, atol=1e-300)
 
 
 def test_buffered_results_are_copies_unless_asked(iris):
@@ -324,6 +348,44 @@ def test_buffered_program_can_be_recorded(iris):
 
     eager = grad(lambda W: np.sum(grad(cost, 2)(X, Y, W, V) ** 2))(W)
     np.testing.assert_allclose(grad(norm)(W), eager, rtol=1e-10, atol=1e-14)
+
+
+# ---------------------------------------------------------------- random programs
+
+
+def test_random_programs_are_written_right():
+    """What is written gives what the eager path gives; nothing warns, no type changes."""
+    written = 0
+    for seed in range(60):
+        builder = Builder(seed)
+        for _ in range(1 + seed % 7):
+            builder.statement()
+        outputs = (len(builder.values) - 1, seed % len(builder.values))
+        drawn = Drawn(builder.inputs, tuple(builder.statements), outputs)
+        weights = like(run(drawn, drawn.inputs), 1)
+
+        def total(inputs, weights, drawn=drawn):
+            pairs = zip(weights, run(drawn, inputs), strict=True)
+            return sum(np.sum(w * y) for w, y in pairs)
+
+        arguments = list(drawn.inputs), weights
+        value, eager = value_and_grad(total)(*arguments)
+        for buffered in (False, True):
+            try:
+                program = write_gradient(
+                    total, *arguments, value=True, buffered=buffered
+                )
+            except ProgramError as error:
+                assert "a constant array of shape" in str(error)  # it is too large
+                continue
+            program(arguments[0], [2 * w for w in weights])  # fills the buffers
+            again, gradient = program(*arguments)
+            np.testing.assert_allclose(again, value, rtol=1e-10, atol=1e-11)
+            for w, e in zip(gradient, eager, strict=True):
+                assert np.shape(w) == np.shape(e) and np.asarray(w).dtype == float
+                np.testing.assert_allclose(w, e, rtol=1e-9, atol=1e-10)
+            written += 1
+    assert written > 90
 
 
 # ---------------------------------------------------------------- names

@@ -196,6 +196,24 @@ def test_accuracy():
     assert accuracy(Yh[:, :1], np.array([[1], [0], [1], [1]])) == 0.75
     with pytest.raises(ValueError, match=r"Y \(4,\); expected both N x C"):
         accuracy(Yh, np.zeros(4))
+    with pytest.raises(ValueError, match=r"Yh has shape \(4, 1\) and Y \(4, 2\)"):
+        accuracy(Yh[:, :1], np.eye(2)[[0, 1, 1, 1]])
+    with pytest.raises(ValueError, match="both N x C"):
+        accuracy(np.zeros(4), np.zeros(4))
+
+
+def test_accuracy_of_one_column_at_exactly_a_half_and_of_lists():
+    share = accuracy([[0.5], [0.7], [0.2], [0.9]], [[0], [1], [1], [0]])
+    assert type(share) is float and share == 0.5  # ½ counts as 0
+    share = accuracy([[0.5, 0.5], [0.1, 0.9]], [[1, 0], [1, 0]])
+    assert type(share) is float and share == 0.5  # a tie counts as the first
+    assert accuracy([[0.9], [0.4]], [[0.5], [0]]) == 0.5
+
+
+def test_relu_has_slope_0_at_0():
+    _, back = HIDDEN["relu"]
+    Q = np.array([[-1.0, 0.0, 2.0]])
+    assert back(np.full((1, 3), 5.0), Q, np.maximum(Q, 0)).tolist() == [[0, 0, 5]]
 
 
 # ---- bad arguments -------------------------------------------------------------------
@@ -235,6 +253,38 @@ def test_misfit_with_output_bias(iris):
         TwoLayer(output_bias=True).cost(*iris)
     with pytest.raises(ValueError, match="V has shape"):
         TwoLayer().predict(iris[0], iris[2], iris[3].T)
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("empty", "NDMC")
+def test_an_empty_axis_is_refused(call, empty):
+    N, D, M, C = (0 if axis == empty else 2 for axis in "NDMC")
+    arrays = [np.ones(shape) for shape in ((N, D), (N, C), (M, C), (D, M))]
+    with pytest.raises(ValueError, match="and no axis empty|one-hot labels|one inst"):
+        call(*arrays)
+
+
+def test_a_misfit_is_found_behind_labels_that_are_not_there(iris):
+    X, _, W, V = iris
+    with pytest.raises(ValueError, match=r"V has shape \(3,\); expected D x M"):
+        TwoLayer().predict(X, W, V[:, 0])
+
+
+def test_the_first_entry_that_is_not_finite_is_named_and_all_are_counted(iris):
+    X, Y, W, V = iris
+    X = X.copy()
+    X[3, 1] = X[7, 0] = np.nan
+    with pytest.raises(NotFiniteError, match=r"X\[3, 1\] is nan \(2 such\)"):
+        cost(X, Y, W, V)
+
+
+def test_an_overflow_of_some_entries_alone_is_an_error():
+    """dV overflows in one column and is 0 in the other."""
+    X, Y, V = np.full((1, 1), 1e200), np.zeros((1, 1)), np.ones((1, 2))
+    W = np.array([[1e200], [0.0]])
+    with pytest.raises(NotFiniteError, match="finite but the result overflows"):
+        with np.errstate(all="ignore"):
+            TwoLayer("regression", "relu").gradients(X, Y, W, V)
 
 
 @pytest.mark.filterwarnings("ignore:.*encountered in:RuntimeWarning")

@@ -23,8 +23,14 @@
     const element = document.createElement(tag);
     if (kind) element.className = kind;
     if (text) element.textContent = text;
+    if (["button", "input"].includes(tag)) leaveKeys(element);
     if (parent) parent.append(element);
     return element;
+  }
+
+  // JupyterLab, which has plans for most keys, leaves them to an element that carries this.
+  function leaveKeys(element) {
+    element.setAttribute("data-lm-suppress-shortcuts", "true");
   }
 
   function setText(element, text) {
@@ -270,8 +276,7 @@
     root.tabIndex = 0;
     root.setAttribute("role", "group");
     root.setAttribute("aria-label", data.label);
-    // JupyterLab leaves the keys to an element that carries this.
-    root.setAttribute("data-lm-suppress-shortcuts", "true");
+    leaveKeys(root);
     root.querySelector(DATA).remove();
 
     const several = data.panels.length > 1;
@@ -401,7 +406,7 @@
       addKind("number", "a number");
       const score = make("span", "c5-score", quizBar);
       const { words, formula } = panels[0];
-      const form = make("form", "c5-ask");
+      const form = make("div", "c5-ask"); // a real form may not be sent in every notebook
       formula.after(form);
       const asked = make("p", "c5-asked", form);
       const choices = make("div", "c5-choices", form);
@@ -409,8 +414,8 @@
       const box = make("input", "", line);
       box.type = "text";
       box.autocomplete = "off";
-      addAct("Check", "submit");
-      addAct("Show me", "button").addEventListener("click", giveUp);
+      addAct("Check", check);
+      addAct("Show me", giveUp);
       const hint = make("p", "c5-hint", form);
       const verdict = make("p", "c5-verdict");
       verdict.setAttribute("role", "status");
@@ -434,10 +439,10 @@
         });
       }
 
-      function addAct(text, type) {
-        const act = make("button", "", line, text);
-        act.type = type;
-        return act;
+      function addAct(text, act) {
+        const button = make("button", "", line, text);
+        button.type = "button";
+        button.addEventListener("click", act);
       }
 
       function turn(wanted) {
@@ -505,8 +510,11 @@
       }
 
       quizBar.addEventListener("submit", (event) => event.preventDefault());
-      form.addEventListener("submit", (event) => {
-        event.preventDefault();
+      box.addEventListener("keydown", (event) => {
+        if (event.key === "Enter") check();
+      });
+
+      function check() {
         const given = numberIn(box.value);
         if (Number.isNaN(given)) {
           setText(hint, "That is no number yet: try −0.5, 1/3 or −1·sin 2.5.");
@@ -516,7 +524,7 @@
         const mistake = mistakes.find((one) => isNear(given, one.value));
         const isRight = isNear(given, answer);
         judge(isRight, !isRight && mistake ? mistake.says : "");
-      });
+      }
 
       // Near enough: half a per cent, so that three digits do.
       function isNear(given, wanted) {

@@ -31,6 +31,7 @@ Reads: ``palette``. Read by: ``steppers``, other players, whatever puts many of 
 
 import functools
 import json
+import re
 import string
 from importlib.resources import files
 from typing import NamedTuple
@@ -90,6 +91,8 @@ def player_html(panels, label, start=0, predict=False, script=True) -> str:
     still = "\n".join(panel.still for panel in panels)
     if len(panels) > 1:
         still = "\n".join(_one_of_several(panel) for panel in panels)
+    # In ASCII, which takes a byte a character: IPython keeps all that it has shown.
+    still = still.encode("ascii", "xmlcharrefreplace").decode()
     return (
         f'<div class="c5-stepper">\n{still}\n'
         f'<script type="application/json">{_json(data)}</script>\n</div>'
@@ -101,7 +104,7 @@ def player_html(panels, label, start=0, predict=False, script=True) -> str:
 def player_script() -> str:
     """The script that makes players of the stills before it, style sheet included."""
     css = string.Template(_shipped("player.css")).substitute(vars(palette))
-    return f"<script>\n{_shipped('player.js').rstrip()}({_json(css)});\n</script>"
+    return f"<script>\n{_escaped(_shipped('player.js'))}({_json(css)});\n</script>"
 
 
 def formula_lines(frame) -> list[str]:
@@ -129,12 +132,20 @@ def _one_of_several(panel):
 
 
 def _shipped(name):
-    return files("comp551ad.show").joinpath(name).read_text(encoding="utf-8")
+    """A file of this folder, without indentation and lines of comment."""
+    text = files("comp551ad.show").joinpath(name).read_text(encoding="utf-8")
+    lines = map(str.strip, text.splitlines())
+    return "\n".join(line for line in lines if line and not line.startswith("//"))
 
 
 def _json(data):
     """JSON that may stand inside a script element, whatever a label contains."""
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-    for c in "<>&\u2028\u2029":
+    text = json.dumps(data, separators=(",", ":"))
+    for c in "<>&":
         text = text.replace(c, f"\\u{ord(c):04x}")
     return text
+
+
+def _escaped(code):
+    """JavaScript in ASCII; what is more stands in it only in texts."""
+    return re.sub(r"[^\x00-\x7f]", lambda match: f"\\u{ord(match[0]):04x}", code)

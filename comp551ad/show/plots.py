@@ -379,14 +379,19 @@ def _dress(ax, title, xlabel, ylabel, grid=True):
 
 def _legend(ax, handles=None, columns=4):
     """A legend below the plot, where it hides nothing."""
+    from matplotlib.transforms import ScaledTranslation
+
     if handles is None:
         handles, _ = ax.get_legend_handles_labels()
+    # In inches, so that it clears the axis label of a low figure, too.
+    below = ScaledTranslation(0, -0.6, ax.figure.dpi_scale_trans)
     ax.legend(
         handles=handles,
         fontsize=TICK_SIZE,
         frameon=False,
         loc="upper center",
-        bbox_to_anchor=(0.5, -0.16),
+        bbox_to_anchor=(0.5, 0),
+        bbox_transform=ax.transAxes + below,
         ncols=min(columns, 4),
         handletextpad=0.4,
         columnspacing=1.6,

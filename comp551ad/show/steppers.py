@@ -30,6 +30,7 @@ Reads: ``rows``, ``table``, ``graph``, ``player``, ``matrices``, ``autodiff``. R
 """
 
 import functools
+import weakref
 import zlib
 from dataclasses import replace
 from types import SimpleNamespace
@@ -424,18 +425,20 @@ class _Stepping:
         return len(self.frames)
 
     def __repr__(self):
+        _forget_all_but(self)
         return self._text(self._value)
 
     def _repr_html_(self):
         """The still of the last frame, and the script that makes a player of it."""
+        _forget_all_but(self)
         return self.player_html()
 
 
 class Stepper(_Stepping):
     """One pass to step through.
 
-    What a notebook has shown stays in its ``Out`` for as long as the kernel runs. So only the
-    pass is kept after that; rows and frames are made again if somebody asks.
+    Of a stepper that a notebook has shown only the pass is kept when another one is shown;
+    rows and frames are made again if somebody asks.
     """
 
     def __init__(self, passed, names, predict, fold, unfold):
@@ -470,7 +473,7 @@ class Stepper(_Stepping):
 
     def panel(self, name="") -> Panel:
         """The pass as a part of a player."""
-        panel = Panel(
+        return Panel(
             frames=self.frames,
             still=self._still_html(len(self.frames) - 1),
             name=name,
@@ -478,9 +481,10 @@ class Stepper(_Stepping):
             down=self.rows.mode == "reverse",
             shows="Matrices",
         )
+
+    def _forget(self):
         for made in ("rows", "frames", "_room"):
             self.__dict__.pop(made, None)
-        return panel
 
     # -- parts
 
@@ -696,6 +700,10 @@ class ModesStepper(_Stepping):
     def _both(self):
         return self.forward, self.reverse
 
+    def _forget(self):
+        for one in self._both():
+            one._forget()
+
     def _text(self, step):
         texts = (one._text(min(step, len(one) - 1)) for one in self._both())
         return "\n\n".join(texts)
@@ -714,6 +722,21 @@ class ModesStepper(_Stepping):
             self.reverse.panel(f"Reverse mode: {output} by every input"),
         ]
         return player_html(panels, title, self._value, script=script)
+
+
+_last_shown = weakref.WeakSet()  # one stepper, or none
+
+
+def _forget_all_but(stepper):
+    """Let go of what the stepper shown before this one has made.
+
+    A notebook keeps all that it has shown in ``Out``, as long as its kernel runs: with all of
+    its frames that would be a tenth of a megabyte each time a cell is run again.
+    """
+    for other in set(_last_shown) - {stepper}:
+        other._forget()
+        _last_shown.discard(other)
+    _last_shown.add(stepper)
 
 
 def _trace(trace):

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import sync_playwright
 
@@ -72,6 +73,26 @@ def browser(launch):
     running = launch()
     yield running
     running.close()
+
+
+@pytest.fixture(scope="session")
+def inaccessible():
+    """Return the function that asks axe-core what is wrong with a part of a page.
+
+    Its rules are those of WCAG 2.2 and of good practice: names, roles, contrast, focus.
+    """
+    axe = Axe()
+
+    def inaccessible(page, part):
+        found = axe.run(page, context=part).response
+        assert found["passes"]  # so it did look
+        return [
+            f"{rule['id']}: {rule['help']}: {node['html'][:120]}"
+            for rule in found["violations"]
+            for node in rule["nodes"]
+        ]
+
+    return inaccessible
 
 
 # --- JupyterLab ---------------------------------------------------------------

@@ -29,7 +29,7 @@ def text_after(stepper, name):
     """Press a button and return the formula that is then shown."""
     press(stepper, name)
     stepper.page.wait_for_timeout(300)  # a kernel may have to answer
-    return stepper.locator(".c5-formula").text_content()
+    return stepper.locator(".c5-formula").last.text_content()
 
 
 def drive(stepper, play=True):
@@ -37,7 +37,8 @@ def drive(stepper, play=True):
 
     Playing takes a second a frame, so lectures are driven without it.
     """
-    formula, slider = stepper.locator(".c5-formula"), stepper.get_by_role("slider")
+    formula = stepper.locator(".c5-formula").last  # of two side by side: the longer pass
+    slider = stepper.get_by_role("slider")
     last, first = text_after(stepper, "Last"), text_after(stepper, "First")
     assert first.strip() and last.strip() and first != last
 

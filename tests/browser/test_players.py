@@ -2,12 +2,14 @@
 
 import re
 
+import nbformat
 import numpy as np
 import pytest
 from playwright.sync_api import expect
 from test_lab import ROOT, code, drive, made_up, press
 
-from comp551ad import ForwardStepper, ReverseStepper, record
+from comp551ad import ForwardStepper, ModesStepper, ReverseStepper, record
+from comp551ad.show.player import Panel, player_html, player_script
 
 SCREENSHOTS = ROOT / "build" / "screenshots"  # git-ignored
 PAGE = '<!doctype html><html lang="en"><meta charset="utf-8"><title>A page</title>'
@@ -35,7 +37,48 @@ def chain(links):
             x = np.sin(w * x)
         return x
 
+    return ReverseStepper(record(f, 0.7, 1.1), fold=False)
+
+
+def network():
+    def loss(X, V):
+        Z = np.tanh(X @ V)
+        return np.sum(Z * Z)
+
+    random = np.random.default_rng(0)
+    trace = record(loss, random.normal(size=(30, 4)), random.normal(size=(4, 2)))
+    return ReverseStepper(trace, names="names")
+
+
+def folded():
+    def f(w, x):
+        s = 0.0
+        for k in range(20):
+            s = s + np.sin(w * k) * x
+        return s * s
+
     return ReverseStepper(record(f, 0.7, 1.1))
+
+
+class Pictures:
+    """A player of prepared HTML, with no graph, table or formula."""
+
+    def _repr_html_(self):
+        frames = [
+            {"title": f"picture {k}", "note": "as it is", "html": f"<b>{k}</b>"}
+            for k in (1, 2, 3)
+        ]
+        return player_html(Panel(frames, "<p>picture 3</p>"), "Three pictures")
+
+
+KINDS = {
+    "reverse": s14,
+    "forward": lambda: ForwardStepper(record(model, 0.5, 2.0, 1.0), wrt="w1"),
+    "modes": lambda: ModesStepper(record(model, 0.5, 2.0, 1.0), wrt="w1", of="y2"),
+    "arrays": network,
+    "folded": folded,
+    "pictures": Pictures,
+}
 
 
 class Page:
@@ -51,7 +94,7 @@ class Page:
         """Put steppers on the page and return the first of them."""
         markup = "\n".join(one._repr_html_() for one in shown)
         self.page.set_content(f"{PAGE}<body style='{style}'>{markup}</body></html>")
-        self.wrong = [w for w in self.wrong if not w.startswith("data:image/svg")]
+        self.wrong = [w for w in self.wrong if not w.startswith("data:image/")]
         return self.page.locator(".c5-stepper").first
 
     def keep(self, name):
@@ -316,6 +359,262 @@ def test_a_graph_too_large_to_draw_leaves_a_sentence(open_page):
     assert texts(stepper)
 
 
+# ---------------------------------------------------------------- other kinds
+
+
+def test_both_modes_step_side_by_side(open_page):
+    page = open_page()
+    player = page.show(KINDS["modes"]())
+    assert page.page.locator(".c5-stepper").count() == 1
+    up, down = player.locator(".c5-panel").all()
+    go_to(player, 3)
+    assert texts(up)[0] == "a₆ = sin a₅\nȧ₆ = ȧ₅·cos a₅"
+    assert texts(down)[0] == "a₆ = sin a₅"
+    expect(up.locator(".c5-knows")).to_have_text(
+        "Found: 6 values, 6 tangents. Still needed: 4."
+    )
+    go_to(player, FORK)
+    expect(up.locator(".c5-name")).to_have_text(
+        "Forward mode: every output by w1: finished, and waits"
+    )
+    assert texts(down) == FORK_TEXTS
+    expect(player.get_by_role("button", name="Predict")).to_have_count(0)
+    boxes = [panel.bounding_box() for panel in (up, down)]
+    assert boxes[0]["y"] == boxes[1]["y"] and boxes[0]["x"] < boxes[1]["x"]
+    page.keep("modes_1280")
+
+
+def test_a_formula_with_arrays_shows_its_matrices(open_page):
+    page = open_page()
+    stepper = page.show(network())
+    go_to(stepper, len(network()) - 2)
+    shown = stepper.locator(".c5-matrices")
+    expect(shown).to_contain_text("Xᵀ 4×30")
+    expect(shown).to_contain_text("first 24 of 30 rows")
+    expect(shown.locator("img")).to_have_count(2)  # V̄ is small enough for numbers
+    wide = shown.locator("img").evaluate_all("all => all.map(e => e.naturalWidth)")
+    assert min(wide) > 10
+    alt = shown.locator("img").first.get_attribute("alt")
+    assert alt.startswith("heat map of Xᵀ, 4×30: −2.")
+    page.keep("arrays_1280")
+
+
+def test_a_long_trace_is_stepped_through_box_by_box(open_page):
+    page = open_page()
+    stepper = page.show(folded())
+    go_to(stepper, len(folded()) - 1)
+    expect(node(stepper, "a1").locator(".derivative")).not_to_be_empty()
+    expect(stepper.locator(".operation").first).to_contain_text("steps")
+    page.keep("folded_1280")
+
+
+def test_prepared_html_is_stepped_through_as_well(open_page):
+    player = open_page().show(Pictures())
+    box = player.get_by_role("group", name="Picture")
+    expect(box.locator("b")).to_have_text("1")
+    press(player, "Next")
+    expect(box.locator("b")).to_have_text("2")
+    expect(player.locator(".c5-formula")).to_be_hidden()
+
+
+def test_one_script_behind_several_players_starts_them_all(open_page):
+    page = open_page()
+    players = [s14().player_html(script=False), KINDS["modes"]().player_html(False)]
+    page.page.set_content(f"{PAGE}<body>{''.join(players)}{player_script()}</body>")
+    page.wrong = [w for w in page.wrong if not w.startswith("data:image/")]
+    first, second = page.page.locator(".c5-stepper").all()
+    press(first, "Last")
+    assert (count(first), count(second)) == ("14 / 14", "1 / 14")
+
+
+def test_names_that_look_like_tags_are_text_in_matrices_and_questions(open_page):
+    name = "<script>window.taken=1</script><img src=x onerror='taken=1'>"
+    point = {name: np.eye(3), "b": np.eye(3)}
+    trace = record(lambda p: np.sum(p[name] @ p["b"]), point)
+    page = open_page()
+    stepper = page.show(ReverseStepper(trace, names="names", predict=True))
+    for _ in range(12):
+        press(stepper, "Next")
+    assert page.page.evaluate("window.taken") is None
+    expect(stepper.locator(".c5-matrices")).to_contain_text(name[:24])
+
+
+# ---------------------------------------------------------------- predict, then reveal
+
+
+def asking(page, step, **options):
+    stepper = page.show(s14(), **options)
+    stepper.get_by_role("button", name="Predict").click()
+    go_to(stepper, step)
+    return stepper
+
+
+def verdict(stepper):
+    return stepper.locator(".c5-verdict").text_content()
+
+
+def test_predict_hides_what_is_asked_for(open_page):
+    page = open_page()
+    stepper = asking(page, FORK)
+    assert texts(stepper) == []
+    expect(stepper.locator(".c5-title")).to_have_text("ā₅ = ?")
+    expect(stepper.locator(".message")).to_have_count(0)
+    expect(node(stepper, "a5").locator(".derivative")).to_have_text("")
+    known = stepper.locator("tr.c5-now td:not(.c5-unknown)").all_text_contents()
+    assert len(known) == 3 and "−0.5985" not in " ".join(known)
+    page.keep("predict_1280")
+
+
+def test_a_formula_is_picked_by_mouse_and_its_mistake_is_named(open_page):
+    stepper = asking(open_page(), FORK)
+    expect(stepper.locator(".c5-choices button")).to_have_count(5)
+    stepper.get_by_role("button", name="ā₆·cos a₅ + ā₇·sin a₅").click()
+    assert verdict(stepper) == f"Not quite. A sign is wrong. It is {FORK_TEXTS[0]}."
+    assert texts(stepper) == FORK_TEXTS
+    expect(stepper.locator(".c5-score")).to_have_text("0 of 1 right")
+    go_to(stepper, FORK + 1)
+    stepper.get_by_role("button", name="ā₄ = ā₅", exact=False).last.click()
+    expect(stepper.locator(".c5-score")).to_contain_text("of 2 right")
+    go_to(stepper, FORK)  # what was said stays
+    assert verdict(stepper).startswith("Not quite.")
+
+
+def test_the_whole_pass_is_answered_by_keyboard_with_formulas(open_page):
+    stepper = open_page().show(s14())
+    stepper.get_by_role("button", name="Predict").focus()
+    keys = stepper.page.keyboard
+    keys.press("Enter")
+    stepper.focus()
+    asked = [frame["question"] for frame in s14().frames if frame["question"]]
+    for question in asked:
+        right = [choice["right"] for choice in question["choices"]].index(True)
+        keys.press(str(right + 1))
+        assert verdict(stepper) == "Right."
+        keys.press("ArrowRight")
+    expect(stepper.locator(".c5-score")).to_have_text("9 of 9 right")
+    assert count(stepper) == "14 / 14"
+
+
+def test_a_number_is_typed_and_judged(open_page):
+    stepper = asking(open_page(), FORK + 1)
+    stepper.get_by_label("a number").check()
+    keys = stepper.page.keyboard
+    for step, typed, said in [
+        (FORK + 1, "-0.598", "Right."),
+        (FORK + 2, "2·(−sin 2.5)", "Right."),
+        (FORK + 3, "0.5985", "Not quite. The sign is wrong. It is ā₂ = −0.5985."),
+        (FORK + 4, "17", "Not quite. It is ā₁ = −0.5985."),
+    ]:
+        go_to(stepper, step)
+        stepper.focus()
+        keys.press("Enter")  # to the box
+        keys.type(typed)
+        keys.press("ArrowLeft")  # moves in the box, not in the player
+        keys.press("Enter")
+        assert verdict(stepper) == said
+        expect(stepper).to_be_focused()
+    expect(stepper.locator(".c5-score")).to_have_text("2 of 4 right")
+
+
+@pytest.mark.parametrize(
+    "typed, number",
+    [
+        ("-sin(2.5)", "−0.5984721"),
+        ("−1·sin 2.5", "−0.5984721"),
+        ("-0.5984721", "−0.5984721"),
+        ("-,5984721", "−0.5984721"),
+        ("0·cos 2.5 − 1·sin 2.5", "−0.5984721"),
+        ("-(1-cos(2.5)^2)^(1/2)", "−0.5984721"),
+        ("-5.984721e-1", "−0.5984721"),
+    ],
+)
+def test_numbers_are_read_as_students_write_them(open_page, typed, number):
+    stepper = asking(open_page(), FORK + 1)
+    stepper.get_by_label("a number").check()
+    stepper.get_by_role("textbox").fill(typed)
+    stepper.get_by_role("button", name="Check").click()
+    assert verdict(stepper) == "Right."
+
+
+@pytest.mark.parametrize(
+    "typed", ["", "ā₅", "sin", "2 +", "1 2", "(1", "alert(1)", "--"]
+)
+def test_what_is_no_number_is_asked_for_again(open_page, typed):
+    stepper = asking(open_page(), FORK + 1)
+    stepper.get_by_label("a number").check()
+    stepper.get_by_role("textbox").fill(typed)
+    stepper.get_by_role("button", name="Check").click()
+    expect(stepper.locator(".c5-hint")).to_contain_text("no number yet")
+    assert verdict(stepper) == ""
+
+
+def test_next_and_show_me_reveal_without_a_point(open_page):
+    stepper = asking(open_page(), FORK)
+    press(stepper, "Next")
+    assert (texts(stepper), count(stepper)) == (FORK_TEXTS, "10 / 14")
+    press(stepper, "Next")
+    stepper.get_by_role("button", name="Show me").click()
+    assert verdict(stepper) == "It is ā₄ = ā₅."
+    expect(stepper.locator(".c5-score")).to_have_text("0 of 2 right")
+
+
+def test_playing_waits_at_a_question(open_page):
+    page = open_page()
+    page.page.clock.install()
+    stepper = page.show(s14())
+    stepper.get_by_role("button", name="Predict").click()
+    go_to(stepper, 3)
+    press(stepper, "Play")
+    page.page.clock.run_for(10_000)
+    assert count(stepper) == "6 / 14"
+    expect(stepper.get_by_role("button", name="Play", exact=True)).to_have_count(1)
+
+
+def test_turning_predict_off_shows_all_again(open_page):
+    stepper = asking(open_page(), FORK)
+    stepper.get_by_role("button", name="Predict").click()
+    assert texts(stepper) == FORK_TEXTS
+    expect(stepper.locator(".c5-ask")).to_be_hidden()
+    expect(stepper.locator(".c5-quiz")).to_be_hidden()
+
+
+# ---------------------------------------------------------------- for everybody
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_axe_finds_nothing_in_any_kind(open_page, inaccessible, kind, scheme):
+    page = open_page(color_scheme=scheme)
+    dark = "background:#111;color:#eee" if scheme == "dark" else ""
+    player = page.show(KINDS[kind](), style=dark)
+    assert inaccessible(page.page, ".c5-stepper") == []
+    press(player, "Last")
+    press(player, "Previous")
+    assert inaccessible(page.page, ".c5-stepper") == []
+    assert least_contrast(player) >= 4.5
+    page.wrong = [w for w in page.wrong if not w.startswith("data:image/")]
+
+
+def test_axe_sees_what_is_wrong(open_page, inaccessible):
+    page = open_page().page
+    page.set_content(f"{PAGE}<p id=x style='color:#bbb'>pale</p><button></button>")
+    wrong = " ".join(inaccessible(page, "body"))
+    assert "color-contrast" in wrong and "button-name" in wrong
+
+
+@pytest.mark.parametrize("width", [1280, 400])
+@pytest.mark.parametrize("answer", ["a formula", "a number"])
+def test_axe_finds_nothing_while_it_asks(open_page, inaccessible, answer, width):
+    page = open_page(width=width)
+    stepper = asking(page, FORK)
+    stepper.get_by_label(answer).check()
+    assert inaccessible(page.page, ".c5-stepper") == []
+    page.keep(f"predict_{answer[2:]}_{width}")
+    press(stepper, "Next")
+    assert inaccessible(page.page, ".c5-stepper") == []
+    assert page.page.evaluate("document.documentElement.scrollWidth") <= width
+
+
 # ---------------------------------------------------------------- a good guest
 
 
@@ -348,7 +647,7 @@ RERUN = """async html => {
   const names = Object.getOwnPropertyNames(window).length;
   for (let k = 0; k < 20; k += 1) {
     place.innerHTML = html;
-    const old = place.querySelector('script');
+    const old = place.querySelector('script:not([type])');
     const script = document.createElement('script');
     script.textContent = old.textContent;
     old.replaceWith(script);
@@ -424,7 +723,7 @@ SPEED = """html => {
   const place = document.body.appendChild(document.createElement('div'));
   const start = performance.now();
   place.innerHTML = html;
-  const old = place.querySelector('script');
+  const old = place.querySelector('script:not([type])');
   const script = document.createElement('script');
   script.textContent = old.textContent;
   old.replaceWith(script);
@@ -439,7 +738,7 @@ SPEED = """html => {
     steps.push(performance.now() - before);
   }
   steps.sort((a, b) => a - b);
-  return [opened, steps[Math.floor(steps.length / 2)]];
+  return [opened, steps[Math.floor(steps.length / 2)]]; // half of the steps are faster
 }"""
 
 
@@ -453,7 +752,9 @@ def test_it_opens_and_steps_fast(open_page, links, nodes, milliseconds, size):
     assert len(markup.encode()) < size
     page = open_page().page
     page.set_content(PAGE)
-    opened, step = page.evaluate(SPEED, markup)
+    tries = [page.evaluate(SPEED, markup) for _ in range(3)]
+    # The best of them: other programs want the processor as well.
+    opened, step = map(min, zip(*tries, strict=True))
     print(f"{nodes} nodes: opened in {opened:.0f} ms, a step in {step:.1f} ms")
     assert opened < milliseconds
     assert step < 16
@@ -508,3 +809,123 @@ def test_in_jupyterlab_a_still_when_untrusted_and_a_player_when_run(reader):
     reader.screenshot("stepper_in_lab_dark")
     choose_theme(reader, "Light")  # as the next test expects it
     assert wrong == []
+
+
+RUN_AGAIN = """async times => {
+  for (let k = 0; k < times; k += 1) {
+    jupyterapp.shell.currentWidget.content.activeCellIndex = 1;
+    await jupyterapp.commands.execute('notebook:run-cell');
+  }
+}"""
+HOW_LARGE = "import gc, psutil\ngc.collect()\npsutil.Process().memory_info().rss"
+
+
+def test_two_hundred_runs_of_a_cell_leave_no_memory_behind(reader):
+    """Neither in the kernel nor in the page: less than 20 MB, after a first twenty."""
+    reader.add("again.ipynb", made_up(code(CELL), code(HOW_LARGE)))
+    reader.open("again.ipynb")
+    reader.run_all()
+    page = reader.page
+    browser = page.context.new_cdp_session(page)
+    browser.send("Performance.enable")
+
+    def megabytes():
+        page.evaluate("jupyterapp.shell.currentWidget.content.activeCellIndex = 2")
+        page.evaluate("jupyterapp.commands.execute('notebook:run-cell')")
+        (kernel,) = [o["data"]["text/plain"] for k, o in reader.outputs() if k == 2]
+        browser.send("HeapProfiler.collectGarbage")
+        metrics = browser.send("Performance.getMetrics")["metrics"]
+        heap = {one["name"]: one["value"] for one in metrics}["JSHeapUsedSize"]
+        return int(kernel) / 1e6, heap / 1e6
+
+    page.evaluate(RUN_AGAIN, 20)
+    before = megabytes()
+    page.evaluate(RUN_AGAIN, 200)
+    after = megabytes()
+    grown = [b - a for a, b in zip(before, after, strict=True)]
+    print("200 runs: kernel {:+.1f} MB, page {:+.1f} MB".format(*grown))
+    assert max(grown) < 20
+    (stepper,) = reader.steppers()
+    press(stepper, "Last")
+    assert count(stepper) == "14 / 14"
+    assert page.evaluate("[...document.querySelectorAll('.c5-stepper')].length") == 1
+
+
+def test_a_player_outlives_its_kernel_and_leaves_a_still_when_reopened(reader):
+    wrong = []
+    reader.page.on("pageerror", lambda error: wrong.append(str(error)))
+    reader.add("dead.ipynb", made_up(code(CELL)))
+    reader.open("dead.ipynb")
+    reader.run_all()
+    reader.choose("File", "Save Notebook")
+    reader.page.evaluate("jupyterapp.commands.execute('kernelmenu:shutdown')")
+    reader.page.wait_for_selector('[data-status="unknown"]', state="attached")
+    (stepper,) = reader.steppers()
+    drive(stepper, play=False)  # it never needed the kernel
+    assert reader.errors() == [] and wrong == []
+
+    other = reader.page.context.new_page()  # another browser window, not trusted
+    saved = nbformat.read(reader.lab.folder / "dead.ipynb", as_version=4)
+    saved.cells[1].outputs[0].data["text/html"] += "<!-- from somebody else -->"
+    reader.add("dead_again.ipynb", saved)
+    reader.page = other
+    reader.open("dead_again.ipynb")
+    output = other.locator(".jp-OutputArea-output").first
+    expect(output.locator("img")).to_be_visible()
+    expect(output).to_contain_text("∂a7/∂w1 = −0.5985")
+    expect(output.locator("tbody tr")).to_have_count(7)
+    expect(output.get_by_role("button")).to_have_count(0)
+    assert "addEventListener" not in output.text_content()
+    reader.screenshot("stepper_reopened_without_kernel")
+
+
+@pytest.mark.parametrize("theme", ["Light", "Dark"])
+def test_every_kind_in_jupyterlab_is_accessible_and_leaves_its_keys_alone(
+    reader, inaccessible, theme
+):
+    """Digits and Enter belong to the player that has the focus, not to JupyterLab."""
+    wrong = []
+    reader.page.on("pageerror", lambda error: wrong.append(str(error)))
+    cells = [
+        CELL,
+        "from comp551ad import ModesStepper\nModesStepper(t, wrt='w1', of='a7')",
+        "u = record(lambda X, V: np.sum(np.tanh(X @ V)), np.eye(30, 4), np.eye(4, 2))"
+        "\nReverseStepper(u)",
+    ]
+    reader.add("kinds.ipynb", made_up(*map(code, cells)))
+    reader.open("kinds.ipynb")
+    choose_theme(reader, theme)
+    reader.run_all()
+    assert reader.errors() == [] and reader.warnings() == []
+    asking, modes, arrays = reader.steppers()
+    asking.get_by_role("button", name="Predict").focus()
+    asking.page.keyboard.press("Enter")
+    asking.focus()
+    right = [c["right"] for c in s14().frames[5]["question"]["choices"]].index(True)
+    asking.page.keyboard.press(str(right + 1))  # in JupyterLab: make it a heading
+    assert verdict(asking) == "Right."
+    asking.page.keyboard.press("ArrowRight")
+    asking.get_by_label("a number").check()
+    asking.focus()
+    asking.page.keyboard.press("Enter")  # in JupyterLab: edit the cell
+    asking.page.keyboard.type("0")
+    asking.page.keyboard.press("Enter")
+    assert verdict(asking) == "Right."
+    kinds = [cell["cell_type"] for cell in cells_of(reader)]
+    assert kinds == ["markdown", "code", "code", "code"]
+    for player in (modes, arrays):
+        drive(player, play=False)
+        press(player, "Last")
+        press(player, "Previous")
+    for player in (asking, modes, arrays):
+        assert least_contrast(player) >= 4.5
+    assert inaccessible(reader.page, ".c5-stepper") == []
+    reader.screenshot(f"players_in_lab_{theme.lower()}")
+    choose_theme(reader, "Light")
+    assert wrong == []
+
+
+def cells_of(reader):
+    return reader.page.evaluate(
+        "jupyterapp.shell.currentWidget.content.widgets.map(w => w.model.toJSON())"
+    )

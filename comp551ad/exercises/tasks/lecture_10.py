@@ -1,0 +1,464 @@
+"""Lecture 10: passes, multiplications, and what must be kept (S16, S19)."""
+
+import functools
+import operator
+
+import numpy as np
+
+from ...autodiff.forward import forward
+from ...autodiff.reverse import pull_back, reverse
+from ...autodiff.trace import record
+from ...functions import logistic, logsumexp
+from ..checking import Exercise, Mistake
+
+# --- passes ---------------------------------------------------------------------------
+
+
+def _passes(trace, inputs: tuple) -> tuple[int, int]:
+    """Fill the whole Jacobian in both modes; how many passes has each of them made?"""
+    top = trace.nodes[-1]
+    columns = [
+        forward(trace, wrt=name, seed=seed.reshape(np.shape(trace[name])))[top.label]
+        for name in inputs
+        for seed in np.eye(np.size(trace[name]))
+    ]
+    seeds = np.eye(np.size(top.value)) if np.shape(top.value) else [1.0]
+    rows = [reverse(trace, of=top.label, seed=seed) for seed in seeds]
+    table = [np.concatenate([np.ravel(row[name]) for name in inputs]) for row in rows]
+    assert np.allclose(np.array(table), np.array(columns).reshape(-1, len(rows)).T)
+    return len(columns), len(rows)
+
+
+def _layer(Q: int, P: int):
+    A = np.random.default_rng(0).normal(size=(P, Q))
+    return record(lambda x: np.tanh(np.dot(A, x)), x=np.linspace(-1, 1, Q))
+
+
+def _network_cost(V, W):
+    rng = np.random.default_rng(0)
+    X, Y = rng.normal(size=(6, 5)), np.eye(4)[rng.integers(0, 4, 6)]
+    U = np.dot(logistic(np.dot(X, V)), W)
+    return -np.mean(np.sum(U * Y, 1) - logsumexp(U))
+
+
+@functools.cache
+def _measured_passes() -> dict:
+    rng = np.random.default_rng(1)
+    one_direction = forward(_layer(40, 7), wrt="x", seed=rng.normal(size=40))
+    network = record(
+        _network_cost, V=rng.normal(size=(5, 8)), W=rng.normal(size=(8, 4))
+    )
+    wide, cost = _passes(_layer(40, 7), ("x",)), _passes(network, ("V", "W"))
+    first = next(
+        Q for Q in range(1, 99) if operator.gt(*_passes(_layer(Q, 12), ("x",)))
+    )
+    return {
+        "forward": wide[0],
+        "reverse": wide[1],
+        "one direction": len([one_direction]),
+        "first Q": first,
+        "cost forward": cost[0],
+        "cost reverse": cost[1],
+    }
+
+
+count_the_passes = Exercise(
+    name="count_the_passes",
+    lecture="10",
+    title="Predict: how many passes?",
+    witness=lambda: dict(_measured_passes()),
+    cases=lambda rng: [()],
+    secret=True,
+    mistakes=(
+        Mistake(
+            "forward and reverse have changed places",
+            lambda: {"forward": 7, "reverse": 40},
+            "One forward pass starts at one input, and reaches every output.",
+        ),
+        Mistake(
+            "a pass for every entry of the Jacobian",
+            lambda: {"forward": 280, "reverse": 280},
+            "A pass gives a whole column, or a whole row.",
+        ),
+        Mistake(
+            "the whole Jacobian, where one product is wanted",
+            lambda: {"one direction": 40},
+            "A seed need not have a single 1 in it: it is a direction.",
+        ),
+        Mistake(
+            "reverse mode, where forward mode does it at once",
+            lambda: {"one direction": 7},
+            "A seed is a direction, and a forward pass gives J v.",
+        ),
+        Mistake(
+            "equally many are not fewer",
+            lambda: {"first Q": 12},
+            "There both modes need the same number.",
+        ),
+        Mistake(
+            "the crossover on the wrong side",
+            lambda: {"first Q": 11},
+            "With fewer inputs than outputs forward mode has the fewer passes.",
+        ),
+        *(
+            Mistake(
+                "the weights of one matrix alone",
+                lambda weights=weights: {"cost forward": weights},
+                "Both matrices have weights.",
+            )
+            for weights in (40, 32)
+        ),
+        Mistake(
+            "the inputs of the network, not the cost's",
+            lambda: {"cost forward": 5},
+            "The derivatives are by the weights: these are the inputs of the cost.",
+        ),
+        Mistake(
+            "a pass for every weight",
+            lambda: {"cost reverse": 72},
+            "How many outputs has the cost?",
+        ),
+        Mistake(
+            "a pass for every matrix",
+            lambda: {"cost forward": 2, "cost reverse": 2},
+            "A reverse pass reaches every input; a forward pass starts at one number.",
+        ),
+        Mistake(
+            "a pass for every class",
+            lambda: {"cost reverse": 4},
+            "The network has four scores. How many numbers is its cost?",
+        ),
+    ),
+    hints=(
+        "A forward pass is a column of the Jacobian, a reverse pass is a row.",
+        "Count the numbers that go in and those that come out; a matrix is many numbers.",
+    ),
+)
+
+# --- multiplications ------------------------------------------------------------------
+
+
+class _Counting:
+    """A number that counts how often it is multiplied."""
+
+    multiplications = 0
+
+    def __mul__(self, other):
+        _Counting.multiplications += 1
+        return self
+
+    def __add__(self, other):
+        return self
+
+
+def _counted(product, jacobians: list) -> int:
+    _Counting.multiplications = 0
+    functools.reduce(product, jacobians)
+    return _Counting.multiplications
+
+
+def _multiplied_out(sizes: list) -> tuple:
+    """Multiply matrices of these sizes in both orders, and count."""
+    number = _Counting()
+    jacobians = [
+        np.full((m, n), number, dtype=object)
+        for n, m in zip(sizes, sizes[1:], strict=False)
+    ]
+    from_the_inputs = _counted(lambda J, K: np.dot(K, J), jacobians)
+    from_the_outputs = _counted(lambda J, K: np.dot(J, K), jacobians[::-1])
+    return from_the_inputs, from_the_outputs
+
+
+def _totals(sizes: list, forward_term, reverse_term, whole: bool = False) -> tuple:
+    """Sums over the products of two terms in the sizes (before, after), Q and P."""
+    pairs = list(zip(sizes, sizes[1:], strict=False))
+    up, down = (pairs, pairs) if whole else (pairs[1:], pairs[:-1])
+    return (
+        sum(forward_term(n, m, sizes[0], sizes[-1]) for n, m in up),
+        sum(reverse_term(n, m, sizes[0], sizes[-1]) for n, m in down),
+    )
+
+
+chain_multiplications = Exercise(
+    name="chain_multiplications",
+    lecture="10",
+    title="What a chain of Jacobians costs",
+    witness=_multiplied_out,
+    cases=lambda rng: [
+        ([3, 4, 2],),
+        ([2, 5, 3, 4],),
+        ([5, 1, 4, 2, 3],),
+        ([2, 3],),
+        (rng.permutation([1, 2, 3, 4, 6]).tolist(),),
+    ],
+    mistakes=(
+        Mistake(
+            "forward and reverse have changed places",
+            lambda sizes: _multiplied_out(sizes)[::-1],
+            "Forward mode begins at the inputs, with the first Jacobian.",
+        ),
+        Mistake(
+            "the first matrix costs nothing",
+            lambda sizes: _totals(
+                sizes, lambda n, m, Q, P: m * n * Q, lambda n, m, Q, P: P * m * n, True
+            ),
+            "With L Jacobians there are L - 1 products.",
+        ),
+        Mistake(
+            "one column alone, and one row",
+            lambda sizes: _totals(
+                sizes, lambda n, m, Q, P: m * n, lambda n, m, Q, P: m * n
+            ),
+            "What is carried along has Q columns, or P rows.",
+        ),
+        Mistake(
+            "the inner size is left out",
+            lambda sizes: _totals(
+                sizes, lambda n, m, Q, P: m * Q, lambda n, m, Q, P: P * n
+            ),
+            "Each entry of a product is a sum: how many terms has it?",
+        ),
+        Mistake(
+            "inputs and outputs have changed places",
+            lambda sizes: _totals(
+                sizes, lambda n, m, Q, P: m * n * P, lambda n, m, Q, P: m * n * Q
+            ),
+            "What forward mode carries along has a column for each input.",
+        ),
+    ),
+    hints=(
+        "(a x b) times (b x c) takes a b c multiplications.",
+        "Write the three sizes under each product of L = 3: one of them is the same in "
+        "all products of a mode.",
+    ),
+)
+
+
+def _judged(answer) -> dict:
+    """What is true of a chain of Jacobians with these sizes."""
+    sizes = [operator.index(n) for n in answer()]
+    if len(sizes) < 2 or min(sizes) < 1:
+        raise ValueError(f"got {sizes}, expected two whole numbers or more, from 1 on")
+    Q, P = sizes[0], sizes[-1]
+    pairs = list(zip(sizes, sizes[1:], strict=False))
+    up, down = (
+        (Q * sum(n * m for n, m in pairs[1:])),
+        P * sum(n * m for n, m in pairs[:-1]),
+    )
+    words = {-1: ("inputs", "reverse"), 1: ("outputs", "forward"), 0: ("neither",) * 2}
+    return {
+        "there are more": words[int(np.sign(P - Q))][0],
+        "fewer multiplications": words[int(np.sign(down - up))][1],
+    }
+
+
+slide_misleads = Exercise(
+    name="slide_misleads",
+    lecture="10",
+    title="Find the erratum: where the rule of thumb misleads",
+    witness=lambda: [6, 40, 3, 5],
+    cases=lambda rng: [()],
+    use=_judged,
+    mistakes=(
+        Mistake(
+            "not more inputs than outputs",
+            lambda: [5, 3, 40, 6],
+            "Q is the first number, P the last. The rule sends us to reverse mode if Q "
+            "is larger.",
+        ),
+        Mistake(
+            "not more inputs than outputs",
+            lambda: [5, 3, 5],
+            "Q is the first number, P the last; here they are equal.",
+        ),
+        Mistake(
+            "the rule is right there",
+            lambda: [40, 5, 5, 6],
+            "Reverse mode does need fewer. What makes a product expensive for it and "
+            "not for forward mode?",
+        ),
+        Mistake(
+            "a tie",
+            lambda: [6, 40, 5],
+            "Both orders take equally many. With two Jacobians there is but one product.",
+        ),
+    ),
+    hints=(
+        "Use what you wrote for 10.3 to try some sizes. Let Q and P be nearly equal.",
+        "The first two sizes meet in a product of reverse mode only, the last two in one "
+        "of forward mode only. Make one of the inner sizes large.",
+    ),
+)
+
+# --- what must be kept ----------------------------------------------------------------
+
+
+def _hill(u, v):
+    return (np.exp(u * v) + np.log(u)) ** 2
+
+
+@functools.cache
+def _poisoned() -> dict:
+    """Put nan for one value after the other: does any adjoint become nan?"""
+    trace = record(_hill, u=1.3, v=0.7)
+    found = {}
+    for k, row in enumerate(trace.rows):
+        rows = list(trace.rows)
+        rows[k] = (row[0], float("nan"), *row[2:])
+        adjoints = pull_back(rows, [(len(rows) - 1, 1.0)])
+        found[f"a{k + 1}"] = bool(np.isnan(adjoints).any())
+    return found
+
+
+def _kept(row: str, keep: bool, name: str, hint: str) -> Mistake:
+    return Mistake(name, lambda: {row: keep}, hint)
+
+
+kept_for_the_way_back = Exercise(
+    name="kept_for_the_way_back",
+    lecture="10",
+    title="Predict: which values must wait?",
+    witness=lambda: dict(_poisoned()),
+    cases=lambda rng: [()],
+    secret=True,
+    mistakes=(
+        _kept(
+            *("a1", False, "an input is thrown away"),
+            "a1 is a factor of a3, and stands inside a logarithm.",
+        ),
+        _kept(
+            *("a2", False, "an input is thrown away"),
+            "a2 is a factor of a3: the slope by the other factor is a2.",
+        ),
+        _kept(
+            *("a3", True, "an operand is kept, though the result does the same"),
+            "The exponential is its own slope: the result is needed, and nothing else.",
+        ),
+        _kept(
+            *("a4", False, "a result is thrown away that is a slope"),
+            "The exponential is its own slope.",
+        ),
+        _kept(
+            *("a5", True, "a sum is thought to need its operands"),
+            "What are the slopes of a sum?",
+        ),
+        _kept(
+            *("a6", False, "the operand of the square is thrown away"),
+            "What is the slope of a square, and where is it taken?",
+        ),
+        _kept(
+            *("a7", True, "the output is kept"),
+            "The way back begins with the adjoint of a7, which is 1. Who reads a7?",
+        ),
+    ),
+    hints=(
+        "Write the adjoints from the last row back. Which a's stand in them?",
+        "A sum needs none of its values, a product its factors, a square its operand, an "
+        "exponential its result, a logarithm its operand.",
+    ),
+)
+
+
+def _needed_later(uses: dict, outputs: list) -> int:
+    """Step after step: which of the rows so far are outputs, or in a later row?"""
+    rows, most = list(uses), 0
+    for k, _ in enumerate(rows, 1):
+        later = {j for row in rows[k:] for j in uses[row]}
+        most = max(
+            most, len([row for row in rows[:k] if row in later or row in outputs])
+        )
+    return most
+
+
+def _most(uses: dict, until, during: bool = False) -> int:
+    """The largest number of rows i with i <= k < until(i), over the steps k."""
+    return max(
+        sum(i <= k < until(i) + during for i in uses) for k in range(1, len(uses) + 1)
+    )
+
+
+def _last_use(uses: dict) -> dict:
+    return {j: row for row, operands in uses.items() for j in operands}
+
+
+def _first_use(uses: dict) -> dict:
+    return {j: row for row in reversed(uses) for j in uses[row]}
+
+
+def _until(uses: dict, outputs: list, use: dict):
+    end = len(uses) + 1
+    return lambda i: end if i in outputs else use.get(i, i)
+
+
+def _lives(rng: np.random.Generator) -> list[tuple]:
+    drawn = {1: [], 2: []}
+    for row in range(3, 10):
+        drawn[row] = [row - 1, int(rng.integers(1, row))]
+    fork = {1: [], 2: [1], 3: [2], 4: [2], 5: [3, 4], 6: [5, 1], 7: [6]}
+    return [
+        ({1: [], 2: [], 3: [], 4: [2, 3], 5: [4, 1], 6: [5], 7: [5]}, [6, 7]),
+        ({1: []} | {row: [row - 1] for row in range(2, 9)}, [8]),
+        ({1: []} | {row: [row - 1] for row in range(2, 9)}, [2, 3, 4, 8]),
+        (fork, [7]),
+        ({1: [], 2: [1], 3: [1], 4: [1], 5: [1], 6: [4, 4]}, [6]),
+        ({1: [], 2: [], 3: [], 4: [1, 2], 5: [4, 3], 6: [5, 1], 7: [6, 3]}, [7]),
+        (drawn, [9]),
+    ]
+
+
+most_kept = Exercise(
+    name="most_kept",
+    lecture="10",
+    title="How much room does a computation need?",
+    witness=_needed_later,
+    cases=_lives,
+    mistakes=(
+        Mistake(
+            "counted during the steps, not between them",
+            lambda uses, outputs: _most(
+                uses, _until(uses, outputs, _last_use(uses)), during=True
+            ),
+            "After step k the rows that are used for the last time in it are gone.",
+        ),
+        Mistake(
+            "dropped after the first use",
+            lambda uses, outputs: _most(uses, _until(uses, outputs, _first_use(uses))),
+            "A later row may use it again.",
+        ),
+        Mistake(
+            "the outputs are not looked at",
+            lambda uses, outputs: _most(
+                uses, lambda i: _last_use(uses).get(i, len(uses) + 1)
+            ),
+            "An output stays, even if it has been used; what nobody wants goes at once.",
+        ),
+        Mistake(
+            "the outputs are thrown away",
+            lambda uses, outputs: _most(uses, lambda i: _last_use(uses).get(i, i)),
+            "An output stays to the end: it is what we wanted.",
+        ),
+        Mistake(
+            "nothing is ever dropped",
+            lambda uses, outputs: len(uses),
+            "What no later row uses, and nobody wants, may go.",
+        ),
+        Mistake(
+            "what is left at the end",
+            lambda uses, outputs: len(outputs),
+            "The largest number on the way is asked for.",
+        ),
+    ),
+    hints=(
+        "For each row, when is it used for the last time? An output is needed to the end.",
+        "After step k count the rows i up to k that are outputs or have their last use "
+        "after k. Then take the largest count.",
+    ),
+)
+
+EXERCISES = (
+    count_the_passes,
+    kept_for_the_way_back,
+    chain_multiplications,
+    slide_misleads,
+    most_kept,
+)

@@ -1,0 +1,291 @@
+"""The students' notebooks: made from the solutions, of one form, and sound as they are.
+
+That an untouched notebook runs, and says "not attempted" for each exercise, is tested
+in the grader's process (`exercises/running.py`): IPython, an empty folder, a time limit.
+"""
+
+import ast
+import re
+import threading
+from copy import deepcopy
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from comp551ad.__main__ import main
+from comp551ad.exercises import check
+from comp551ad.exercises.checking import catalogue
+from comp551ad.exercises.grading import assemble, read_cells
+from comp551ad.exercises.notebooks import (
+    NotebookFault,
+    cleared,
+    is_answer,
+    is_check,
+    marks,
+    unlike_solutions,
+    write_exercises,
+)
+from comp551ad.exercises.running import Limits, run
+
+ROOT = Path(__file__).parent.parent
+SOLUTIONS = sorted((ROOT / "solutions").glob("*.ipynb"))
+NAMES = [path.name for path in SOLUTIONS]
+
+
+def solution(name):
+    return nbformat.read(ROOT / "solutions" / name, as_version=4)
+
+
+# --- what is committed ----------------------------------------------------------------
+
+
+def test_the_exercises_are_what_the_solutions_make():
+    differing = unlike_solutions(ROOT / "solutions", ROOT / "exercises")
+    assert not differing, "run: python -m comp551ad exercises"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_notebook_is_called_like_its_lecture(name):
+    assert (ROOT / "lectures" / name).is_file()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_notebook_opens_with_a_title_and_closes_with_progress(name):
+    first, second, *_, last = solution(name).cells
+    assert first.source.startswith(f"# {name[:2]} · Exercises: ")
+    assert "from comp551ad.exercises import" in second.source
+    assert last.source == f'progress("{name[:2]}")'
+    # What it shows depends on the other notebooks: `tests/refresh.py` marks it.
+    assert last.metadata.get("tags") == ["nbval-ignore-output"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_exercise_is_question_reasoning_answer_check(name):
+    """Other cells, with code that is given or a picture, may stand between."""
+    cells = [c for c in solution(name).cells if marks(c) or c.source.startswith("## ")]
+    exercises = [e for e in catalogue().values() if e.lecture == name[:2]]
+    assert len(cells) == 4 * len(exercises)
+    for number, exercise in enumerate(exercises, 1):
+        question, reasoning, answer, check = cells[4 * number - 4 : 4 * number]
+        heading = f"## {int(name[:2])}.{number} · {exercise.title}"
+        assert question.source.split("\n")[0] == heading
+        assert question.cell_type == "markdown" and len(question.source) < 2500
+        assert marks(reasoning).get("grade_id") == f"{exercise.name}-reasoning"
+        assert reasoning.cell_type == "markdown" and marks(reasoning).points == 0
+        assert marks(answer).get("grade_id") == exercise.name and is_answer(answer)
+        written = ast.parse(answer.source).body
+        assert exercise.name in [getattr(part, "name", None) for part in written]
+        for part in written:
+            if isinstance(part, ast.FunctionDef):
+                assert ast.get_docstring(part), f"{part.name}: say what is asked"
+        assert marks(check).get("grade_id") == f"{exercise.name}-check" and is_check(
+            check
+        )
+        assert check.source == f"check({exercise.name})" and marks(check).points == 1
+
+
+def test_every_exercise_has_its_notebook():
+    assert {exercise.lecture for exercise in catalogue().values()} == {
+        name[:2] for name in NAMES
+    }
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_untouched_notebook_runs_and_nothing_in_it_is_attempted(name):
+    cells = read_cells(ROOT / "exercises" / name)
+    results, problems = run(assemble(cells, cells), Limits(30), threading.Event())
+    assert problems == []
+    lecture = [e.name for e in catalogue().values() if e.lecture == name[:2]]
+    assert {k: r.status for k, r in results.items()} == dict.fromkeys(
+        lecture, "not attempted"
+    )
+
+
+def test_the_readmes_example_is_what_a_check_says():
+    readme = (ROOT / "exercises" / "README.md").read_text(encoding="utf-8")
+    source, said = re.findall(r"```(?:python)?\n(.*?)```", readme, flags=re.DOTALL)[:2]
+    verdicts = []
+    given = {"np": np, "check": lambda answer: verdicts.append(check(answer))}
+    exec(source, given)
+    assert [f"{verdict!r}\n" for verdict in verdicts] == [said]
+
+
+# --- how they are made ----------------------------------------------------------------
+
+SOLVED = '''def twice(x):
+    """Two times x."""
+    if x:
+        ### BEGIN SOLUTION
+        y = x + x
+        return y
+        ### END SOLUTION
+    return 0'''
+
+
+def graded(name, grade, solution, locked=False, points=None):
+    about = dict(grade_id=name, grade=grade, solution=solution, locked=locked)
+    if grade:
+        about["points"] = points
+    return {"nbgrader": {**about, "schema_version": 3}}
+
+
+def solved():
+    """A solved notebook with one exercise."""
+    output = new_output("stream", text="4")
+    return new_notebook(
+        cells=[
+            new_markdown_cell("# A title", id="title"),
+            new_code_cell("import math", id="setup", execution_count=1),
+            new_markdown_cell(
+                "Add.", id="r", metadata=graded("t-r", True, True, points=0)
+            ),
+            new_code_cell(SOLVED, id="t", metadata=graded("twice", False, True)),
+            new_code_cell(
+                "check(twice)",
+                id="c",
+                metadata={**graded("t-c", True, False, True, 1), "scrolled": True},
+                outputs=[output],
+                execution_count=2,
+            ),
+        ]
+    )
+
+
+def test_answers_and_outputs_are_taken_out_and_nothing_else():
+    before = solved()
+    after = cleared(before)
+    assert before == solved(), "the solved notebook stays as it was"
+    assert [cell.id for cell in after.cells] == ["title", "setup", "r", "t", "c"]
+    assert [cell.source for cell in after.cells] == [
+        "# A title",
+        "import math",
+        "YOUR ANSWER HERE",
+        'def twice(x):\n    """Two times x."""\n    if x:\n'
+        "        # YOUR CODE HERE\n        raise NotImplementedError()\n    return 0",
+        "check(twice)",
+    ]
+    check = after.cells[-1]
+    assert check.outputs == [] and check.execution_count is None
+    assert check.metadata == {
+        **graded("t-c", True, False, True, 1),
+        "deletable": False,
+        "editable": False,
+    }
+    assert after.cells[3].metadata.deletable is False
+    assert "editable" not in after.cells[3].metadata
+
+
+def source(text):
+    return lambda cell: cell.update(source=text)
+
+
+def mark(**changes):
+    return lambda cell: cell.metadata["nbgrader"].update(changes)
+
+
+FAULTY = [
+    (
+        3,
+        source(SOLVED.replace("        ### END SOLUTION\n", "")),
+        "no END SOLUTION after",
+    ),
+    (3, source(SOLVED.replace("y = x + x", "### BEGIN SOLUTION")), "still open"),
+    (3, source(SOLVED + "\n### END SOLUTION"), "without BEGIN SOLUTION"),
+    (3, source("def twice(x):\n    return 2 * x"), "not even its def"),
+    (3, source(SOLVED + "\n### BEGIN HIDDEN TESTS"), "BEGIN HIDDEN TESTS is not used"),
+    (1, source("### BEGIN SOLUTION\n1\n### END SOLUTION"), "lacks solution: true"),
+    (2, source("### BEGIN SOLUTION\n### END SOLUTION"), "outside code"),
+    (3, mark(grade_id=""), "no grade_id"),
+    (3, mark(locked=None), "locked is None, not true or false"),
+    (3, mark(schema_version=2), "schema_version is 2, not 3"),
+    (3, mark(grade=True, points=1), "grade: false if it is code"),
+    (2, mark(points=None), "points is None"),
+    (4, mark(locked=False), "with locked: true"),
+]
+
+
+@pytest.mark.parametrize("where, damage, words", FAULTY, ids=[w for _, _, w in FAULTY])
+def test_a_faulty_cell_is_named_with_its_notebook(where, damage, words):
+    notebook = solved()
+    damage(notebook.cells[where])
+    with pytest.raises(NotebookFault) as fault:
+        cleared(notebook, "02_x.ipynb")
+    assert f"02_x.ipynb, cell {where + 1} (" in str(fault.value)
+    assert words in str(fault.value)
+    assert len(str(fault.value).splitlines()) == 1
+
+
+def test_two_cells_of_one_name_are_both_told():
+    notebook = solved()
+    notebook.cells.append(deepcopy(notebook.cells[3]))
+    with pytest.raises(NotebookFault) as fault:
+        cleared(notebook, "02_x.ipynb")
+    assert str(fault.value).count("(twice): another cell has the same grade_id") == 2
+
+
+# --- the command ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def folders(tmp_path):
+    """A folder with a solved notebook, and an empty one; and the command for them."""
+    solutions, exercises = tmp_path / "solutions", tmp_path / "exercises"
+    solutions.mkdir()
+    nbformat.write(solved(), solutions / "02_x.ipynb")
+
+    def command(*more):
+        here = ["--solutions", str(solutions), "--exercises", str(exercises)]
+        return main(["exercises", *here, *more])
+
+    return solutions, exercises, command
+
+
+def test_the_command_writes_and_then_has_nothing_to_do(folders, capsys):
+    solutions, exercises, command = folders
+    assert command("--check") == 1
+    assert "is not what the solutions make" in capsys.readouterr().out
+    assert not exercises.exists()
+    assert command() == 0
+    assert capsys.readouterr().out == "written: 02_x.ipynb\n"
+    assert command("--check") == command() == 0
+    expected = nbformat.writes(cleared(solved())) + "\n"
+    assert (exercises / "02_x.ipynb").read_text(encoding="utf-8") == expected
+
+
+def test_somebodys_work_is_not_overwritten(folders, capsys):
+    solutions, exercises, command = folders
+    command()
+    worked_in = cleared(solved())
+    worked_in.cells[3].source = "def twice(x):\n    return x * 2"
+    nbformat.write(worked_in, exercises / "02_x.ipynb")
+    nbformat.write(cleared(solved()), exercises / "02_mine.ipynb")
+    kept = {path: path.read_bytes() for path in exercises.iterdir()}
+    assert command() == command("--check") == 1
+    assert capsys.readouterr().out.count("is not what the solutions make") == 4
+    assert kept == {path: path.read_bytes() for path in exercises.iterdir()}
+
+
+def test_an_untouched_notebook_is_brought_up_to_date(folders):
+    solutions, exercises, command = folders
+    command()
+    newer = solved()
+    newer.cells[0].source = "# A better title"
+    nbformat.write(newer, solutions / "02_x.ipynb")
+    assert write_exercises(solutions, exercises) == (["02_x.ipynb"], [])
+    assert "A better title" in (exercises / "02_x.ipynb").read_text(encoding="utf-8")
+
+
+def test_with_one_fault_nothing_is_written(folders, capsys):
+    solutions, exercises, command = folders
+    (solutions / "03_y.ipynb").write_text("{", encoding="utf-8")
+    assert command() == 1
+    assert "03_y.ipynb is not a notebook" in capsys.readouterr().err
+    assert not exercises.exists()
+
+
+def test_an_empty_folder_is_told(tmp_path, capsys):
+    assert main(["exercises", "--solutions", str(tmp_path)]) == 1
+    assert "name their folder with --solutions" in capsys.readouterr().err

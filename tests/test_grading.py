@@ -1,0 +1,370 @@
+"""Grading a folder of submissions: a small class, half of whose work is broken."""
+
+import csv
+import json
+import threading
+from copy import deepcopy
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from comp551ad.__main__ import main
+from comp551ad.exercises.grading import Cell, Unreadable, assemble, grade, read_cells
+from comp551ad.exercises.running import Limits, Result, Step, run
+
+ROOT = Path(__file__).parent.parent
+NAME = "02_derivatives_and_the_chain_rule.ipynb"
+EXERCISES = ["polar_jacobian", "pull_back", "sum_over_paths", "softmax_jacobian"]
+RIGHT = {
+    "polar_jacobian": """
+def polar_jacobian(r, phi):
+    c, s = np.cos(phi), np.sin(phi)
+    return np.array([[c, -r * s], [s, r * c]])
+""",
+    "pull_back": """
+def pull_back(J, g):
+    return g @ J
+""",
+    "sum_over_paths": """
+def sum_over_paths():
+    u, v = "v * cos(x)", "2 * u * v"
+    return {"through u": u, "through v": v, "all": f"{u} + {v}"}
+""",
+    "softmax_jacobian": """
+def softmax_jacobian(p):
+    return np.diag(p) - np.outer(p, p)
+""",
+}
+
+
+# --- a class --------------------------------------------------------------------------
+
+
+def cell_of(notebook, grade_id):
+    cells = notebook.cells
+    return next(
+        c for c in cells if c.metadata.get("nbgrader", {}).get("grade_id") == grade_id
+    )
+
+
+def notebook(**answers):
+    """Our exercise notebook with these answers in it; the right ones where none is given."""
+    made = nbformat.read(ROOT / "exercises" / NAME, as_version=4)
+    for name in EXERCISES:
+        cell_of(made, name).source = answers.get(name, RIGHT[name])
+    return made
+
+
+def hand_in(submissions, student, made, name=NAME):
+    path = submissions / student / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = made if isinstance(made, str) else nbformat.writes(made)
+    path.write_text(text, encoding="utf-8")
+
+
+def without_checks():
+    """A check is deleted, another asks nothing, and `check` itself says yes to all."""
+    made = notebook(pull_back="def pull_back(J, g):\n    return J @ g\ncheck = print")
+    made.cells.remove(cell_of(made, "polar_jacobian-check"))
+    cell_of(made, "pull_back-check").source = "True"
+    return made
+
+
+def with_cells_of_their_own():
+    """A helper and an import in further cells, and the answers' cells twice and mixed."""
+    made = notebook(pull_back="def pull_back(J, g):\n    return turned(J) @ g")
+    helper = nbformat.v4.new_code_cell("turned = lambda J: J.T\nimport math")
+    made.cells.insert(made.cells.index(cell_of(made, "pull_back")) - 1, helper)
+    first_try = deepcopy(cell_of(made, "softmax_jacobian"))
+    first_try.id = "first-try"
+    first_try.source = "def softmax_jacobian(p):\n    return None"
+    made.cells.insert(3, first_try)
+    return made
+
+
+def untouched():
+    return nbformat.read(ROOT / "exercises" / NAME, as_version=4)
+
+
+CLASS = {
+    "all_right": notebook,
+    "checks_gone": without_checks,
+    "own_cells": with_cells_of_their_own,
+    "untouched": untouched,
+    "wrong": lambda: notebook(
+        polar_jacobian="def polar_jacobian(r, phi):\n    return 1 / 0",
+        pull_back="def pull_back(J, g):\n    return J @ g",
+        softmax_jacobian="softmax_jacobian = 3",
+    ),
+    "import_fails": lambda: notebook(pull_back=f"import no_such{RIGHT['pull_back']}"),
+    "not_json": lambda: nbformat.writes(notebook())[:-20],
+    "prints_50_MB": lambda: notebook(
+        pull_back=f"{RIGHT['pull_back']}\nfor _ in range(500):\n    print('x' * 100_000)"
+    ),
+    "exits": lambda: notebook(pull_back="import sys\nsys.exit()"),
+    "dies": lambda: notebook(
+        pull_back="import os\ndef pull_back(J, g):\n    os._exit(1)",
+    ),
+    "eats_memory": lambda: notebook(
+        pull_back="def pull_back(J, g):\n    return bytearray(3 * 10**9)"
+    ),
+    "loops": lambda: notebook(pull_back="def pull_back(J, g):\n    while True: pass"),
+    "loops_on": lambda: notebook(
+        pull_back="while True:\n    try:\n        1 + 1\n    except BaseException:\n        2"
+    ),
+}
+# Points in the notebook's order, and the problems in words (after the notebook's name).
+EXPECTED = {
+    "all_right": ("1111", ""),
+    "checks_gone": ("1011", ""),
+    "own_cells": ("1111", ""),
+    "untouched": ("0000", ""),
+    "wrong": ("0010", ""),
+    "import_fails": (
+        "1011",
+        ": cell pull_back raised ModuleNotFoundError: No module named 'no_such'",
+    ),
+    "not_json": ("0000", " is not JSON"),
+    "prints_50_MB": ("1111", ""),
+    "exits": ("1011", ": cell pull_back raised SystemExit:"),
+    "dies": ("1011", ": cell pull_back ended its process (exit code 1)"),
+    "eats_memory": ("1011", ""),
+    "loops": ("1011", ": cell pull_back ran longer than 3 s"),
+    "loops_on": ("1011", ": cell pull_back ran longer than 3 s"),
+}
+
+
+@pytest.fixture(scope="module")
+def graded(tmp_path_factory):
+    """The class's two tables, as the command writes them, by student."""
+    folder = tmp_path_factory.mktemp("class")
+    submissions = folder / "handed in"
+    for student, made in CLASS.items():
+        hand_in(submissions, student, made())
+    (submissions / "empty").mkdir()
+    (submissions / ".hidden").mkdir()
+    limits = ["--timeout", "3", "--memory", "2048", "--jobs", "2"]
+    tables = ["--csv", str(folder / "g.csv"), "--details", str(folder / "d.csv")]
+    ours = ["--exercises", str(ROOT / "exercises"), "--lectures", "02"]
+    assert main(["grade", str(submissions), *tables, *limits, *ours]) == 0
+    with open(folder / "g.csv", encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    with open(folder / "d.csv", encoding="utf-8", newline="") as file:
+        details = list(csv.DictReader(file))
+    return {row["student"]: row for row in rows}, details
+
+
+def test_every_student_has_a_row(graded):
+    rows, details = graded
+    assert list(rows) == sorted([*CLASS, "empty"])
+    assert list(rows["wrong"]) == [
+        "student",
+        *(f"02 {name}" for name in EXERCISES),
+        *("total", "out of", "problems"),
+    ]
+    assert len(details) == len(rows) * 4
+
+
+@pytest.mark.parametrize("student", CLASS)
+def test_points_and_problems(graded, student):
+    row = graded[0][student]
+    points, problem = EXPECTED[student]
+    assert "".join(row[f"02 {name}"] for name in EXERCISES) == points
+    assert (row["total"], row["out of"]) == (str(points.count("1")), "4")
+    assert row["problems"] == (problem and NAME + problem)
+
+
+def test_an_empty_folder_has_no_points_and_says_why(graded):
+    row = graded[0]["empty"]
+    assert [row[f"02 {name}"] for name in EXERCISES] == ["", "", "", ""]
+    assert (row["total"], row["problems"]) == ("0", "nothing handed in")
+
+
+@pytest.mark.parametrize(
+    "student, exercise, status, found",
+    [
+        ("all_right", "pull_back", "passed", ""),
+        ("checks_gone", "pull_back", "not yet", "the transpose is missing"),
+        ("untouched", "pull_back", "not attempted", ""),
+        ("wrong", "polar_jacobian", "not yet", "it raises ZeroDivisionError"),
+        ("wrong", "pull_back", "not yet", "the transpose is missing"),
+        ("wrong", "softmax_jacobian", "missing", "not a function"),
+        ("import_fails", "pull_back", "missing", "nothing of that name"),
+        ("not_json", "pull_back", "missing", ""),
+        ("dies", "pull_back", "stopped", "ended its process (exit code 1)"),
+        ("eats_memory", "pull_back", "not yet", "it raises MemoryError"),
+        ("loops", "pull_back", "stopped", "ran longer than 3 s"),
+        ("loops_on", "pull_back", "missing", "nothing of that name"),
+        ("empty", "pull_back", "not handed in", ""),
+    ],
+)
+def test_details_name_the_mistake(graded, student, exercise, status, found):
+    wanted = {"student": student, "lecture": "02", "exercise": exercise}
+    assert {**wanted, "status": status, "found": found} in graded[1]
+
+
+# --- which cells are run --------------------------------------------------------------
+
+
+def code(source, grade_id=None, is_answer=False, is_check=False):
+    return Cell(source, True, grade_id, is_answer, is_check)
+
+
+def text(source):
+    return Cell(source, False, None, False, False)
+
+
+OURS = [
+    text("# Title"),
+    code("import numpy"),
+    code("stub", "a", is_answer=True),
+    code("check(a)", "a-check", is_check=True),
+    code("progress()"),
+]
+SETUP, A, LAST = (
+    Step("2 of ours", "import numpy"),
+    Step("a"),
+    Step("5 of ours", "progress()"),
+)
+
+
+@pytest.mark.parametrize(
+    "theirs, steps",
+    [
+        (OURS, [SETUP, Step("a", "stub"), A, LAST]),
+        ([], [SETUP, A, LAST]),
+        ([code("mine", "a", is_answer=True)], [SETUP, Step("a", "mine"), A, LAST]),
+        ([code("mine", "a", is_check=True)], [SETUP, Step("a", "mine"), A, LAST]),
+        ([code("ok", "a-check", is_answer=True)], [SETUP, A, LAST]),
+        (
+            [text("# Title"), code("import numpy\nimport os"), *OURS[2:]],
+            [Step("2", "import numpy\nimport os"), SETUP, Step("a", "stub"), A, LAST],
+        ),
+        (
+            [*OURS[:2], code("def a(): 1"), OURS[3]],
+            [SETUP, Step("3", "def a(): 1"), A, LAST],
+        ),
+        (
+            [OURS[2], code("help"), code("more", "unknown", is_answer=True)],
+            [SETUP, Step("a", "stub"), Step("2", "help"), Step("3", "more"), A, LAST],
+        ),
+    ],
+    ids=[
+        "untouched",
+        "nothing",
+        "an answer alone",
+        "an answer with the metadata of a check",
+        "a check with the metadata of an answer",
+        "a changed import",
+        "an answer without metadata",
+        "cells of their own",
+    ],
+)
+def test_our_notebook_with_their_answers(theirs, steps):
+    assert assemble(OURS, theirs) == steps
+
+
+# --- files ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "content, words",
+    [
+        (b"", "is not JSON"),
+        (b"{", "is not JSON"),
+        (b"\xff\xfe\x00", "is not JSON"),
+        (b"[" * 100_000, "is not JSON"),
+        (b"[]", "not a notebook of format 4"),
+        (b'{"worksheets": []}', "not a notebook of format 4"),
+        (b'{"cells": [1]}', "has a cell that is no cell"),
+        (b'{"cells": [{"cell_type": "code"}]}', "has a cell that is no cell"),
+        (b'{"cells": [{"cell_type": "code", "source": 3}]}', "has a cell"),
+        (
+            b'{"cells": [{"cell_type": "code", "source": "", "metadata": 3}]}',
+            "has a cell",
+        ),
+    ],
+)
+def test_what_is_no_notebook_is_told(tmp_path, content, words):
+    path = tmp_path / "x.ipynb"
+    path.write_bytes(content)
+    with pytest.raises(Unreadable, match=words):
+        read_cells(path)
+    with pytest.raises(Unreadable, match="can't be read: No such file"):
+        read_cells(tmp_path / "y.ipynb")
+
+
+def test_a_file_that_is_too_large_is_not_read(tmp_path, monkeypatch):
+    path = tmp_path / "x.ipynb"
+    with open(path, "wb") as file:
+        file.truncate(500_000_001)  # takes no room on most disks
+    with pytest.raises(Unreadable, match="is larger than 500 MB"):
+        read_cells(path)
+
+
+def test_source_may_be_one_text_or_lines(tmp_path):
+    path = tmp_path / "x.ipynb"
+    cells = [
+        {"cell_type": "code", "source": source, "metadata": {}}
+        for source in ("a\nb", ["a\n", "b"])
+    ]
+    path.write_text(json.dumps({"cells": cells}), encoding="utf-8")
+    one, other = read_cells(path)
+    assert one == other == code("a\nb")
+
+
+def test_a_file_is_found_by_its_number_and_doubt_is_told(tmp_path):
+    nobody = untouched()
+    hand_in(tmp_path, "ann", nobody, "handed in/02_derivatives (1).ipynb")
+    hand_in(tmp_path, "ben", nobody, "deeper/" + NAME)
+    hand_in(tmp_path, "ben", nobody, "02_old.ipynb")
+    hand_in(tmp_path, "ben", nobody, ".ipynb_checkpoints/" + NAME)
+    hand_in(tmp_path, "cleo", nobody, "homework.ipynb")
+    found = {g.student: g for g in grade(tmp_path, ROOT / "exercises", lectures=["02"])}
+    assert found["ann"].problems == []
+    assert found["ann"].results["pull_back"] == Result("pull_back", "not attempted")
+    assert found["ben"].problems == [
+        f"{NAME}: 2 files begin like it, deeper/{NAME} was taken"
+    ]
+    assert found["cleo"].problems == ["nothing handed in"]
+    assert found["cleo"].results["pull_back"].status == "not handed in"
+
+
+# --- the rest of the fence ------------------------------------------------------------
+
+
+def test_a_run_that_is_stopped_ends_at_once():
+    stop = threading.Event()
+    stop.set()
+    assert run([Step("1", "while True: pass")], Limits(), stop) == ({}, [])
+
+
+def test_files_and_progress_stay_in_a_folder_that_goes_away(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COMP551AD_PROGRESS", str(tmp_path / "progress.json"))
+    wrong = "def pull_back(J, g):\n    return J @ g\n"
+    steps = [
+        Step("1", "from comp551ad.exercises import check\nimport numpy as np"),
+        Step("2", f"{wrong}open('left.txt', 'w').write('x')\ncheck(pull_back)"),
+        Step("pull_back"),
+    ]
+    results, problems = run(steps, Limits(20), threading.Event())
+    assert results["pull_back"].found == "the transpose is missing" and problems == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_command_without_anything_to_grade_says_so(tmp_path, capsys):
+    def graded(submissions, *more):
+        table = tmp_path / "g.csv"
+        assert main(["grade", str(submissions), "--csv", str(table), *more]) == 1
+        assert not table.exists()
+        return capsys.readouterr().err
+
+    ours = ["--exercises", str(ROOT / "exercises")]
+    assert "holds no folders; each student's should be one" in graded(tmp_path, *ours)
+    assert "is not a folder" in graded(tmp_path / "gone", *ours)
+    (tmp_path / "ann").mkdir()
+    assert "holds no exercises for 77" in graded(tmp_path, *ours, "--lectures", "77")
+    empty = ["--exercises", str(tmp_path)]
+    assert "holds no exercises for any lecture" in graded(tmp_path, *empty)
