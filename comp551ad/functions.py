@@ -42,20 +42,15 @@ def hands_over(plain):
     def public(*args, **kwargs):
         for x in (*args, *kwargs.values()) if kwargs else args:
             if type(x) is not np.ndarray and hasattr(x, "__array_function__"):
-                result = _offer(public, x, args, kwargs)
+                if isinstance(x, np.ndarray):  # what is derived from it leaves it to us
+                    continue
+                result = x.__array_function__(public, (type(x),), args, kwargs)
                 if result is not NotImplemented:
                     return result
         return plain(*args, **kwargs)
 
     public.plain = plain
     return public
-
-
-def _offer(public, x, args, kwargs):
-    """Offer the call to x; arrays, and what is derived from them, leave it to `plain`."""
-    if isinstance(x, np.ndarray | np.generic):
-        return NotImplemented
-    return x.__array_function__(public, (type(x),), args, kwargs)
 
 
 # ---- one number in, one number out ---------------------------------------------------

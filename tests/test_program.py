@@ -437,6 +437,13 @@ def test_integers_are_promoted(iris):
     assert np.array_equal(program(X, Y.astype(int), W, V), program(X, Y, W, V))
 
 
+def test_numbers_may_come_in_many_forms():
+    """Also as an array without axes, which the program hands back as a number of its own."""
+    program = write_gradient(lambda x, y: x * y, 2.0, 3.0)
+    for five in (5, 5.0, np.float64(5), np.array(5.0), np.array(5)):
+        assert type(program(1, five)) is float and program(1, five) == 5.0
+
+
 def test_settings_and_structure_must_be_the_recorded_ones():
     def f(x, kind, p):
         return x * p["a"] if kind == "product" else x + p["a"]

@@ -3,28 +3,100 @@
 Much of the time of a NumPy program goes into fetching memory for results that live for one line.
 Here each operation is told where to put its result (``out=``). An array is free again after the
 last use of what it holds, and an operation that works entry by entry writes over an operand that
-nobody needs any more. Tall arrays with a short last axis, such as N x 3 logits, are stored short
-axis first, so that sums and maxima over it run along memory.
+nobody needs any more. So that softmax and its kin can do so too, they are first taken apart into
+NumPy's functions. Tall arrays with a short last axis, such as N x 3 logits, are stored short axis
+first, so that sums and maxima over it run along memory.
 
-Reads: ``source``. Read by: ``program``.
+Reads: ``source``, ``expressions``. Read by: ``program``.
 """
 
+import functools
 import re
 
 import numpy as np
 
 from .expressions import Node
 from .primitives import ATOM, PRIMITIVES
-from .source import VIEWS, Writer, may_be_a_view, needed_nodes, returned
+from .source import (
+    VIEWS,
+    Writer,
+    may_be_a_view,
+    needed_nodes,
+    returned,
+    with_point,
+)
 
-SHORT = 8  # entries of a last axis that is better stored first
+SHORT, TALL = 8, 64  # columns at most, and rows at least, of what is stored by columns
 
 UFUNCS = {
     name
     for name, primitive in PRIMITIVES.items()
     if primitive.elementwise and isinstance(primitive.functions[0], np.ufunc)
 }
-ENTRYWISE = UFUNCS | {"relu", "logistic", "softmax"}  # may write over their operand
+REDUCTIONS = {"sum": "add", "mean": "add", "max": "maximum", "min": "minimum"}
+PRODUCTS = {"dot", "matmul"}
+COMPOUND = {"relu", "logistic", "softmax", "logsumexp"}
+
+
+# ---------------------------------------------------------------- taken apart
+
+
+def taken_apart(outputs, expressions) -> list[Node]:
+    """The outputs, with what is COMPOUND in terms of NumPy's functions."""
+    make = functools.partial(_make, expressions)
+    nodes, uses = needed_nodes(outputs)
+    new = {}
+    for node in nodes:
+        operands = tuple(new[o] for o in node.operands)
+        if node.name in COMPOUND and node.shape:
+            once = uses[node.operands[0]] == 1
+            new[node] = _apart(make, node, *operands, once)
+        elif operands != node.operands:
+            rest = node.parameters, node.shape
+            new[node] = expressions.node(node.name, operands, *rest)
+        else:
+            new[node] = node
+    return [new[node] for node in outputs]
+
+
+def _make(expressions, name, *operands, shape=None, **parameters):
+    """A node, of its first operand's shape unless told; operands may be numbers."""
+    operands = [expressions.constant(o) if type(o) is float else o for o in operands]
+    shape = operands[0].shape if shape is None else shape
+    return expressions.node(name, tuple(operands), parameters, shape)
+
+
+def _apart(make, node, x, once):
+    """A compound node; ``once`` says that nothing else needs its operand x."""
+    if node.name == "relu":
+        return make("maximum", x, 0.0)
+    if node.name == "logistic":
+        power = make("exp", make("minimum", _minus(make, x, once), 709.0))
+        return make("reciprocal", make("add", power, 1.0))
+    axis = node.parameters["axis"]
+    axes = axis if type(axis) is tuple else (axis,)
+    shape = [1 if k - len(x.shape) in axes else n for k, n in enumerate(x.shape)]
+    row = {"shape": tuple(shape), "axis": axis, "keepdims": True}
+    shift = make("max", x, **row)
+    powers = make("exp", make("subtract", x, shift))
+    total = make("sum", powers, **row)
+    if node.name == "softmax":
+        return make("divide", powers, total)
+    log_total = make("add", make("log", total), shift)
+    return make("squeeze", log_total, shape=node.shape, axis=axis)
+
+
+def _minus(make, x, once):
+    """-x; a product that nothing else needs takes the sign in a factor smaller than itself."""
+    a, b = x.operands if once and x.name in PRODUCTS else (x, x)
+    if _size(b) < min(_size(a), _size(x)):
+        return make(x.name, a, make("negative", b), shape=x.shape)
+    if _size(a) < _size(x):
+        return make(x.name, make("negative", a), b, shape=x.shape)
+    return make("negative", x)
+
+
+# ---------------------------------------------------------------- written down
 
 
 class BufferedWriter(Writer):
@@ -32,11 +104,11 @@ class BufferedWriter(Writer):
 
     def _write_lines(self, outputs):
         self.buffers = []  # lines that allocate
-        self.free = {}  # (shape, short axis first) -> names of buffers
+        self.free = {}  # (shape, by columns) -> names of buffers
         self.buffer_of = {}  # node -> (name, key)
-        nodes, _ = needed_nodes([node for _, node in outputs])
-        last_use = self._last_uses(nodes, [node for _, node in outputs])
-        self._write_count(nodes)
+        new = taken_apart([node for _, node in outputs], self.expressions)
+        nodes, _ = needed_nodes(new)
+        last_use = self._last_uses(nodes, new)
         for place, node in enumerate(nodes):
             if node.operands and node.name not in VIEWS:
                 self._write_operation(node, place, last_use)
@@ -45,7 +117,8 @@ class BufferedWriter(Writer):
             for operand in {_base(o) for o in node.operands}:
                 if last_use[operand] == place and operand in self.buffer_of:
                     self._release(operand)
-        return [self._write_output(wish, node) for wish, node in outputs]
+        wishes = [wish for wish, _ in outputs]
+        return [self._write_output(*pair) for pair in zip(wishes, new, strict=True)]
 
     def _last_uses(self, nodes, outputs):
         """Node -> the place of the last node that reads its memory, also through views."""
@@ -61,15 +134,13 @@ class BufferedWriter(Writer):
 
     def _take(self, node):
         """A free buffer for the node's result, or a new one."""
-        key = (node.shape, _short_axis_first(node.shape))
+        key = (node.shape, _by_columns(node.shape))
         names = self.free.setdefault(key, [])
         if names:
             return names.pop(), key
         name = self._fresh("b")
-        if key[1]:
-            self.buffers.append(f"{name} = np.empty({node.shape[::-1]}).T")
-        else:
-            self.buffers.append(f"{name} = np.empty({node.shape})")
+        shape = node.shape[::-1] if key[1] else node.shape
+        self.buffers.append(f"{name} = np.empty({shape})")
         return name, key
 
     def _release(self, node):
@@ -78,7 +149,7 @@ class BufferedWriter(Writer):
 
     def _place_for(self, node, place, last_use):
         """The buffer of a dying operand that the node may write over, or another."""
-        if node.name in ENTRYWISE:
+        if node.name in UFUNCS:
             for operand in node.operands:
                 held = self.buffer_of.get(operand)
                 if held and operand.shape == node.shape and last_use[operand] == place:
@@ -89,69 +160,47 @@ class BufferedWriter(Writer):
     # -- operations
 
     def _write_operation(self, node, place, last_use):
-        statements = self._statements(node) if node.shape else None
-        if statements is None:  # a number, or an operation without out=
+        lines = self._lines(node) if node.shape else None
+        if lines is None:  # a number, or an operation without out=
             self._write_expression(node)
-            name = self._fresh("t")
-            self._write_line(name, self.text[node], node)
+            text = self._fresh("t")
+            self._write_line(text, self.text[node], node)
         else:
-            taken = self._place_for(node, place, last_use)
-            self.buffer_of[node] = taken
-            name = taken[0]
-            self.lines += [line.replace("OUT", name) for line in statements]
-        self.text[node], self.level[node] = name, ATOM
+            name, key = self.buffer_of[node] = self._place_for(node, place, last_use)
+            text = f"{name}.T" if key[1] else name
+            lines = [line.replace("{out}", text) for line in lines]
+            self.lines += [line.replace(".T.T", "") for line in lines]
+        self.text[node], self.level[node] = text, ATOM
 
-    def _statements(self, node):
-        """Lines that compute the node into OUT; None where there is no such form."""
-        x, *rest = [self.text[o] for o in node.operands]
+    def _lines(self, node):
+        """Lines that compute the node into {out}; None where there is no such form."""
+        dimensions = [len(o.shape) for o in node.operands]
+        flip = _by_columns(node.shape) and set(dimensions) <= {0, 2}
+        flip = flip and node.name in UFUNCS | PRODUCTS  # all transposed: along memory
+        out = "{out}.T" if flip else "{out}"
+        texts = [self.text[o] for o in node.operands]
+        if flip:
+            texts = [_flipped(t) if n else t for t, n in zip(texts, dimensions)]  # noqa: B905
         if node.name in UFUNCS:
             ufunc = PRIMITIVES[node.name].functions[0].__name__
-            return [f"np.{ufunc}({', '.join([x, *rest])}, out=OUT)"]
-        if node.name == "relu":
-            return [f"np.maximum({x}, 0.0, out=OUT)"]
-        if node.name == "logistic":
-            return [
-                f"np.maximum({x}, -709.0, out=OUT)",
-                "np.negative(OUT, out=OUT)",
-                "np.exp(OUT, out=OUT)",
-                "np.add(OUT, 1.0, out=OUT)",
-                "np.reciprocal(OUT, out=OUT)",
-            ]
-        if node.name == "softmax":
-            return self._softmax(node, x)
-        if node.name == "dot" and [len(o.shape) for o in node.operands] == [2, 2]:
-            if _short_axis_first(node.shape):
-                return [f"np.dot({_flipped(rest[0])}, {_flipped(x)}, out=OUT.T)"]
-            return [f"np.dot({x}, {rest[0]}, out=OUT)"]
-        if node.name == "matmul" and len(node.shape) == 2:
-            if _short_axis_first(node.shape):
-                return [f"np.matmul({_flipped(rest[0])}, {_flipped(x)}, out=OUT.T)"]
-            return [f"np.matmul({x}, {rest[0]}, out=OUT)"]
-        if node.name in ("sum", "mean") and "axis" in node.parameters:
+            return [f"np.{ufunc}({', '.join(texts)}, out={out})"]
+        if node.name in PRODUCTS and dimensions == [2, 2]:
+            left, right = reversed(texts) if flip else texts
+            return [f"{left}.dot({right}, out={out})"]
+        if node.name in REDUCTIONS and "axis" in node.parameters:
             keepdims = node.parameters.get("keepdims", False)
-            axis = node.parameters["axis"]
-            lines = [f"np.add.reduce({x}, axis={axis}, keepdims={keepdims}, out=OUT)"]
+            how = f"axis={node.parameters['axis']}, keepdims={keepdims}, out={out}"
+            lines = [f"np.{REDUCTIONS[node.name]}.reduce({texts[0]}, {how})"]
             if node.name == "mean":
                 count = _size(node.operands[0]) / max(_size(node), 1)
-                lines.append(f"np.divide(OUT, {count!r}, out=OUT)")
+                lines.append(f"np.divide({out}, {count!r}, out={out})")
             return lines
         return None
 
-    def _softmax(self, node, x):
-        axis = node.parameters["axis"]
-        if type(axis) is not int:
-            return None
-        shape = list(node.shape)
-        shape[axis] = 1
-        rows = self._take(Node("constant", (), {}, tuple(shape), -1))
-        self.free[rows[1]].append(rows[0])  # needed within these lines only
-        return [
-            f"np.maximum.reduce({x}, axis={axis}, keepdims=True, out={rows[0]})",
-            f"np.subtract({x}, {rows[0]}, out=OUT)",
-            "np.exp(OUT, out=OUT)",
-            f"np.add.reduce(OUT, axis={axis}, keepdims=True, out={rows[0]})",
-            f"np.divide(OUT, {rows[0]}, out=OUT)",
-        ]
+    def _write_expression(self, node):
+        """As in the readable form, but with 2.0 for 2: NumPy takes floats sooner."""
+        super()._write_expression(node)
+        self.text[node] = with_point(self.text[node])
 
     # -- the rest
 
@@ -165,7 +214,7 @@ class BufferedWriter(Writer):
         return name
 
     def _return(self, structure, variables):
-        held = {name for name, _ in self.buffer_of.values()}
+        held = {self.text[node] for node in self.buffer_of}
         own = [f"{name}.copy()" if name in held else name for name in variables]
         lines = super()._return(structure, variables)
         if held.intersection(variables):
@@ -200,8 +249,8 @@ def _size(node):
     return size
 
 
-def _short_axis_first(shape):
-    return len(shape) == 2 and shape[1] <= SHORT and shape[0] > shape[1]
+def _by_columns(shape):
+    return len(shape) == 2 and shape[1] <= SHORT and shape[0] >= TALL
 
 
 def _flipped(text):

@@ -97,9 +97,10 @@ def _from_the_end(axis, ndim):
     """Axes counted from the end: None -> all of them, 0 -> -ndim, (0, 1) -> ..."""
     if axis is None:
         return tuple(range(-ndim, 0))
-    if isinstance(axis, tuple | list):
-        return tuple(_from_the_end(a, ndim) for a in axis)
-    axis = operator.index(axis)
+    if type(axis) is not int:
+        if isinstance(axis, tuple | list):
+            return tuple(_from_the_end(a, ndim) for a in axis)
+        axis = operator.index(axis)
     return axis - ndim if 0 <= axis < ndim else axis
 
 
@@ -723,7 +724,8 @@ def _softmax_of(x, axis, saved):
 
 
 def _last_axis(parameters, values):
-    return _axis_from_the_end({"axis": -1, **parameters}, values)
+    axis = _from_the_end(parameters.get("axis", -1), ndim_of(values[0]))
+    return {"axis": axis}
 
 
 _ROWWISE = [

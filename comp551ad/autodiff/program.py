@@ -10,6 +10,7 @@ Read by: notebooks and tests.
 """
 
 import functools
+import operator
 import threading
 from dataclasses import dataclass
 
@@ -24,6 +25,7 @@ from .source import ProgramError, Writer
 from .trace import bind, call_and_see_locals, local_names, read_outputs, trace_inputs
 from .traced import Traced, new_tape
 
+_FORM = operator.attrgetter("shape", "dtype", "__class__")
 LONGEST = 5000  # operations: compiling costs some 20 microseconds each
 
 
@@ -74,6 +76,8 @@ class Program:
         self.function = _compiled(source, name)
         self._f = f
         self._arguments = arguments  # parameter -> what is remembered of its argument
+        shapes = [getattr(a, "shape", ()) or None for a in arguments.values()]
+        self._forms = [(shape, np.dtype(np.float64), np.ndarray) for shape in shapes]
         functools.update_wrapper(self, self.function)
 
     def __call__(self, *args, **kwargs):
@@ -82,7 +86,16 @@ class Program:
         Raises:
             ProgramError: an argument's shape, structure or setting isn't the recorded one.
         """
-        return self.function(*self._arguments_of(args, kwargs))
+        if kwargs or not self._fit(args):
+            args = self._arguments_of(args, kwargs)
+        return self.function(*args)
+
+    def _fit(self, args) -> bool:
+        """Whether these are arrays that need no closer look: all in the form recorded."""
+        try:
+            return list(map(_FORM, args)) == self._forms
+        except AttributeError:  # a number, a container …
+            return False
 
     def _arguments_of(self, args, kwargs) -> list:
         """The arguments in the order of the parameters, each as it was recorded."""
@@ -121,20 +134,16 @@ class BufferedProgram(Program):
     def __call__(self, *args, copy=True, **kwargs):
         """Run the program. With ``copy=False`` the results are the program's own arrays,
         overwritten by the next call."""
-        args = self._arguments_of(args, kwargs)
-        if _is_traced(args) or not self._in_use.acquire(blocking=False):
+        if kwargs or not self._fit(args):
+            args = self._arguments_of(args, kwargs)
+            if any(type(leaf) is Traced for leaf in trees.leaves(args)):
+                return self.readable.function(*args)
+        if not self._in_use.acquire(False):
             return self.readable.function(*args)
         try:
             return self.function(*args, copy)
         finally:
             self._in_use.release()
-
-
-def _is_traced(args):
-    for x in args:
-        if type(x) is not np.ndarray and type(x) is not float:
-            return any(type(leaf) is Traced for leaf in trees.leaves(args))
-    return False
 
 
 def _compiled(source, name):

@@ -18,7 +18,7 @@ import numpy as np
 
 from .forward import DerivativeRow, Term, edges_of, full, read_seed
 from .primitives import shape_of
-from .trace import Trace, operands_of, parameters_of
+from .trace import Trace
 from .traced import INPUT
 
 
@@ -43,28 +43,27 @@ def pull_back(rows, seeds, keep=True) -> list:
             continue
         row = rows[i]
         primitive = row[0]
-        if primitive is INPUT:
-            continue
-        if (
-            primitive.arity == 2
-        ):  # a + b, a * b …: the general case, written out for speed
-            y, a, b = row[1], row[2], row[3]
+        if primitive.arity == 2:  # a + b, a * b …: written out for speed, as
+            _, y, a, b = row  # reverse_terms has it in general
             u = rows[a][1] if type(a) is int else a
             v = rows[b][1] if type(b) is int else b
+            by_left, by_right = primitive.vjps
             if type(a) is int:
-                term = primitive.vjps[0](g, y, u, v)
+                term = by_left(g, y, u, v)
                 if type(y) is not float and shape_of(u) != shape_of(y):
                     term = unbroadcast(term, shape_of(u), shape_of(y))
                 adjoints[a] = term if adjoints[a] is None else adjoints[a] + term
             if type(b) is int:
-                term = primitive.vjps[1](g, y, u, v)
+                term = by_right(g, y, u, v)
                 if type(y) is not float and shape_of(v) != shape_of(y):
                     term = unbroadcast(term, shape_of(v), shape_of(y))
                 adjoints[b] = term if adjoints[b] is None else adjoints[b] + term
         elif primitive.arity == 1:  # sin(a), exp(a) …: the same
-            a = row[2]
-            term = primitive.vjps[0](g, row[1], rows[a][1])
+            _, y, a = row
+            term = primitive.vjps[0](g, y, rows[a][1])
             adjoints[a] = term if adjoints[a] is None else adjoints[a] + term
+        elif primitive is INPUT:
+            continue
         else:
             for _, j, term in reverse_terms(rows, row, g):
                 adjoints[j] = term if adjoints[j] is None else adjoints[j] + term
@@ -75,8 +74,8 @@ def pull_back(rows, seeds, keep=True) -> list:
 
 def reverse_terms(rows, row, g) -> list:
     """What a row passes back: (operand's position, its row number, the term) per operand."""
-    primitive, y = row[0], row[1]
-    operands, parameters = operands_of(row), parameters_of(row)
+    primitive, y, *operands = row
+    parameters = operands.pop() if type(row[-1]) is dict else {}
     values = [rows[o][1] if type(o) is int else o for o in operands]
     if not primitive.elementwise and shape_of(g) != shape_of(y):
         if not primitive.uniform or shape_of(g):
@@ -85,7 +84,7 @@ def reverse_terms(rows, row, g) -> list:
     for k, operand in enumerate(operands):
         if type(operand) is not int:
             continue
-        rule = primitive.vjp(k)
+        rule = primitive.vjp(k) if primitive.variadic else primitive.vjps[k]
         if rule is None:
             continue
         term = rule(g, y, *values, **parameters)

@@ -229,9 +229,11 @@ class Writer:
     def _own(self, node):
         """An output's expression: an array of its own, never an argument or a view of one."""
         if node.name == "broadcast_to" and not node.operands[0].shape:
-            return f"np.full({node.shape}, {self.text[node.operands[0]]})"
+            return f"np.full({node.shape}, {self.text[node.operands[0]]}, dtype=float)"
         text = self.text[node]
-        return f"np.array({text})" if node.shape and may_be_a_view(node) else text
+        if not node.shape:
+            return with_point(text)
+        return f"np.array({text})" if may_be_a_view(node) else text
 
     # -- expressions
 
@@ -314,6 +316,9 @@ def literal(value):
                 "it to the function as an argument"
             )
         flat = f"np.array([{', '.join(literal(v) for v in value.ravel().tolist())}])"
+        if not value.size:  # no entries that would say what they are: an index, say
+            kind = {"f": "float", "b": "bool"}.get(value.dtype.kind, "int")
+            flat = f"np.array([], dtype={kind})"
         return flat if value.ndim == 1 else f"np.reshape({flat}, {value.shape})"
     if isinstance(value, bool | np.bool_):
         return str(bool(value))
@@ -321,6 +326,11 @@ def literal(value):
         return "np.nan" if math.isnan(value) else "-np.inf" if value < 0 else "np.inf"
     whole = value == int(value) and abs(value) < 1e15 and str(value) != "-0.0"
     return repr(int(value)) if whole else repr(float(value))
+
+
+def with_point(text):
+    """A whole number as a float: 2.0 for 2."""
+    return f"{text}.0" if text.lstrip("-").isdigit() else text
 
 
 def _keywords(node):

@@ -20,7 +20,6 @@ tape among its operands, and computing its value writes the same operation on th
 Reads: ``primitives``. Read by: ``trace`` and ``transforms``.
 """
 
-import contextlib
 import inspect
 import math
 import operator
@@ -37,6 +36,8 @@ from .primitives import (
     Primitive,
     shape_of,
 )
+
+FLOAT64 = np.dtype(np.float64)
 
 
 class TraceError(TypeError):
@@ -56,13 +57,24 @@ class Tape:
 
     __slots__ = ("rows", "append", "level", "open", "thread", "decisions")
 
-    def __init__(self, level, watch):
+    def __init__(self, watch):
         self.rows = []
         self.append = self.rows.append
-        self.level = level  # 1 for the outermost tape, 2 for one inside it …
-        self.open = True
         self.thread = threading.get_ident()
         self.decisions = [] if watch else None  # where values became plain answers
+
+    def __enter__(self):
+        self.level = getattr(_this_thread, "level", 0) + 1  # 1 for the outermost, 2 …
+        _this_thread.level = self.level
+        self.open = True
+        return self
+
+    def __exit__(self, kind, error, where):
+        """From now on the tape refuses to grow."""
+        _this_thread.level = self.level - 1
+        self.open, self.append = False, _refuse_to_grow
+        if isinstance(error, ValueError) and isinstance(error.__cause__, TraceError):
+            raise error.__cause__ from None  # NumPy's, for z[0] = a, hid the refusal
 
     def write(self, row) -> "Traced":
         rows, index = self.rows, len(self.rows)
@@ -76,10 +88,6 @@ class Tape:
     def add_input(self, value) -> "Traced":
         return self.write((INPUT, value))
 
-    def close(self):
-        """From now on the tape refuses to grow."""
-        self.open, self.append = False, _refuse_to_grow
-
 
 def _refuse_to_grow(row):
     raise TraceError(
@@ -91,25 +99,13 @@ def _refuse_to_grow(row):
 _this_thread = threading.local()
 
 
-@contextlib.contextmanager
-def new_tape(watch=False):
-    """A tape to record on, inside the tapes that this thread has open already.
+def new_tape(watch=False) -> Tape:
+    """A tape to record on: ``with new_tape() as tape``, inside the tapes that are open already.
 
     With ``watch`` the tape notes every comparison of traced values and its line: there the
     function may have taken a branch that other inputs would not take.
     """
-    level = getattr(_this_thread, "level", 0) + 1
-    tape = Tape(level, watch)
-    _this_thread.level = level
-    try:
-        yield tape
-    except ValueError as error:  # NumPy's, for z[0] = a: it hides the refusal
-        if isinstance(error.__cause__, TraceError):
-            raise error.__cause__ from None
-        raise
-    finally:
-        _this_thread.level = level - 1
-        tape.close()
+    return Tape(watch)
 
 
 # ---------------------------------------------------------------- what may be an operand
@@ -120,8 +116,11 @@ def as_input(value, name):
 
     ``name()`` says what an error is to call it; it is asked only then.
     """
-    if type(value) is Traced or type(value) is float:
+    kind = type(value)
+    if kind is Traced or kind is float:
         return value
+    if kind is np.ndarray and value.dtype is FLOAT64 and value.shape:
+        return _frozen_copy(value)
     array = np.asarray(value)
     if array.dtype.kind not in "fiu" or _means_something_else(value):
         raise TraceError(
@@ -149,7 +148,7 @@ def _means_something_else(value):
 
 
 def _frozen_copy(array):
-    copy = np.array(array, dtype=np.float64)
+    copy = array.copy("K") if array.dtype is FLOAT64 else array.astype(np.float64)
     copy.setflags(write=False)
     return copy
 
@@ -160,7 +159,7 @@ def as_constant(value, tape, name):
     if kind is float:
         return value
     if kind is np.ndarray:
-        if value.dtype.char == "d" and not value.flags.writeable:
+        if value.dtype is FLOAT64 and not value.flags.writeable:
             base = value.base
             if base is None or not base.flags.writeable:
                 return value
@@ -180,7 +179,7 @@ def as_constant(value, tape, name):
     elif isinstance(value, list | tuple):
         return as_constant(_array_of(value, name), tape, name)
     elif kind is np.memmap and value.dtype.kind in "fiub":
-        return _frozen_copy(value)
+        return _frozen_copy(np.asarray(value))
     raise TraceError(
         f"{name}: got {kind_of(value)} as an operand, expected real numbers or an array "
         "of them; convert it with np.asarray(…, dtype=float)"
@@ -246,8 +245,7 @@ def apply(primitive, operands, parameters=None):
 
 def call_primitive(primitive, args, kwargs):
     """Sort the arguments of a NumPy call into operands and parameters, then apply."""
-    variadic = primitive.variadic
-    if not kwargs and not variadic and len(args) == len(primitive.vjps):
+    if not kwargs and not primitive.variadic and len(args) == len(primitive.vjps):
         return apply(primitive, args)
     if primitive.variadic:
         if not isinstance(args[0], list | tuple):
@@ -262,7 +260,7 @@ def call_primitive(primitive, args, kwargs):
     names = primitive.parameters
     if len(rest) > len(names):
         raise _unsupported(primitive, rest[len(names)])
-    parameters = dict(zip(names, rest, strict=False))
+    parameters = dict(zip(names, rest, strict=False)) if rest else {}
     for key, value in kwargs.items():
         if key in names:
             parameters[key] = value
@@ -336,10 +334,13 @@ def _norm(x, ord=None, axis=None, keepdims=False):
 
 
 def _dot(a, b, out=None):
-    for x in (a, b):
-        if not (x.shape if hasattr(x, "shape") else np.shape(x)):
-            return np.multiply(a, b)
+    if _is_scalar(plain(a)) or _is_scalar(plain(b)):
+        return np.multiply(a, b)
     return apply(PRIMITIVES["dot"], (a, b))
+
+
+def _is_scalar(x):
+    return not (x.shape if type(x) is np.ndarray else np.shape(x))
 
 
 def _outer(a, b, out=None):
@@ -439,24 +440,21 @@ def _binary(primitive):
     value_of = primitive.value
 
     def forward(self, other):
-        tape, kind = self.tape, type(other)
-        if kind is Traced and other.tape is tape:
+        tape = self.tape
+        if type(other) is float:
+            row = (primitive, value_of(self.value, other), self.index, other)
+        elif type(other) is Traced and other.tape is tape:
             value = value_of(self.value, other.value)
             row = (primitive, value, self.index, other.index)
-        elif kind is float:
-            value = value_of(self.value, other)
-            row = (primitive, value, self.index, other)
         else:
             return apply(primitive, (self, other))
-        rows = (
-            tape.rows
-        )  # as Tape.write does; written out, for this is the busiest place
+        rows = tape.rows  # from here as Tape.write: this is the busiest place
         index = len(rows)
         tape.append(row)
         while rows[index] is not row:
             index += 1
         traced = Traced()
-        traced.value, traced.index, traced.tape = value, index, tape
+        traced.value, traced.index, traced.tape = row[1], index, tape
         return traced
 
     def reflected(self, other):

@@ -10,7 +10,7 @@ Reads: ``traced``, ``trace``, ``forward``, ``reverse``, ``trees``. Read by: ``pr
 
 import functools
 import inspect
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -24,13 +24,12 @@ from .traced import Traced, as_input, new_tape
 # ---------------------------------------------------------------- one recorded call
 
 
-@dataclass(frozen=True, slots=True)
-class _Call:
+class _Call(NamedTuple):
     """A function's recorded call.
 
     Attributes:
         rows: the tape; its first rows are the inputs.
-        inputs: the inputs in the caller's structure, as values.
+        inputs: the inputs in the caller's structure.
         output: what the function returned, in its structure, as values.
         out_rows, out_values: per leaf of the output.
     """
@@ -42,7 +41,7 @@ class _Call:
     out_values: list
 
     def input_values(self):
-        return [self.rows[k][1] for k in range(len(trees.leaves(self.inputs)))]
+        return [leaf.value for leaf in trees.leaves(self.inputs)]
 
 
 def _record_call(f, args, kwargs, positions, name_of) -> _Call:
@@ -70,10 +69,8 @@ def _own(value):
 
 def _gather(call, derivatives):
     """Derivatives of the inputs, in the inputs' structure: a tuple, one per argument."""
-    leaves = (
-        full(d, v) for d, v in zip(derivatives, call.input_values(), strict=False)
-    )
-    return trees.rebuild(call.inputs, leaves)
+    leaves = [full(derivatives[x.index], x.value) for x in trees.leaves(call.inputs)]
+    return trees.rebuild(call.inputs, iter(leaves))
 
 
 # ---------------------------------------------------------------- which arguments
@@ -105,15 +102,14 @@ class _Chosen:
                     f"argnum: got {argnum!r}, expected a position (0 is the first), a "
                     "parameter's name, or a tuple of them"
                 )
-        named = any(isinstance(a, str) for a in self.argnums)
-        self.position = _positions(f) if named else {}
+        self.named = any(isinstance(a, str) for a in self.argnums)
+        position = _positions(f) if self.named else {}
+        self.positions = [position.get(a, a) for a in self.argnums]
 
     def record(self, args, kwargs) -> _Call:
         """The recorded call, with the chosen arguments traced."""
-        f, argnums = self.f, self.argnums
-        if not kwargs:
-            argnums = [self.position.get(a, a) for a in argnums]
-        if kwargs or any(isinstance(a, str) for a in argnums):
+        f, argnums = self.f, self.positions
+        if kwargs or (self.named and any(isinstance(a, str) for a in argnums)):
             f, args, kwargs, argnums = self._by_position(args, kwargs)
         for argnum in argnums:
             if not -len(args) <= argnum < len(args):

@@ -9,7 +9,7 @@ Reads: nothing. Read by: the rest of ``autodiff``.
 
 
 def is_container(tree) -> bool:
-    return isinstance(tree, tuple | list | dict)
+    return isinstance(tree, (tuple, list, dict))  # quicker than with |
 
 
 def _children(tree):

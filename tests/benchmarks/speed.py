@@ -5,10 +5,12 @@
 
 Each row does the same work in several ways, interleaved: round after round, every way once, so
 that a machine that slows down slows all of them. What is printed is the median over the rounds of
-the time relative to the first column's, so a number below 1 is faster than it.
+the time relative to the first way's, so a number below 1 is faster than it. On one thread that is
+the processor's time, which other programs take nothing of, else the time on the wall.
 
-Guests take part if they are installed: ``pip install autograd torch jax micrograd``. Before
-anything is timed, all ways must agree on the result.
+Guests take part if they are installed: ``pip install autograd scipy torch jax micrograd``, here or
+in an environment of their own, whose site-packages ``--guests`` names. Before anything is timed,
+all ways must agree on the result.
 """
 
 import argparse
@@ -23,11 +25,15 @@ parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("--one-thread", action="store_true")
 parser.add_argument("--rounds", type=int, default=25)
 parser.add_argument("--steps", type=int, default=100_000, help="of the long descent")
+parser.add_argument("--guests", help="site-packages that torch, jax … are installed in")
 options = parser.parse_args()
 if options.one_thread:
     for name in ("OMP", "OPENBLAS", "MKL"):
         os.environ[f"{name}_NUM_THREADS"] = "1"
     os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
+if options.guests:
+    sys.path.append(options.guests)
+clock = time.process_time if options.one_thread else time.perf_counter
 
 import numpy as np  # noqa: E402
 
@@ -44,7 +50,8 @@ def guest(name):
         return None
 
 
-autograd, torch, jax = guest("autograd"), guest("torch"), guest("jax")
+torch, jax = guest("torch"), guest("jax")
+autograd = guest("scipy") and guest("autograd")  # whose logsumexp needs SciPy
 micrograd = guest("micrograd.engine")
 if torch and options.one_thread:
     torch.set_num_threads(1)
@@ -55,28 +62,31 @@ if jax:
 # ---------------------------------------------------------------- timing
 
 
-def interleaved(ways, seconds=0.02, rounds=None):
-    """Median over rounds of each way's time, in seconds a call."""
+def interleaved(ways, seconds=0.02, rounds=None, times=None):
+    """Per way, the median over the rounds of its time relative to the first way's.
+
+    ``times`` says of a way that does a part of the work how many times its time counts.
+    """
+    weight = dict.fromkeys(ways, 1) | (times or {})
     calls = {}
     for name, way in ways.items():
         way()
-        start = time.perf_counter()
+        start = clock()
         way()
-        once = time.perf_counter() - start
+        once = clock() - start
         calls[name] = max(1, int(seconds / max(once, 1e-9)))
-    times = {name: [] for name in ways}
+    taken = {name: [] for name in ways}
     for _ in range(rounds or options.rounds):
         for name, way in ways.items():
-            start = time.perf_counter()
+            start = clock()
             for _ in range(calls[name]):
                 way()
-            times[name].append((time.perf_counter() - start) / calls[name])
-    first = next(iter(ways))
+            taken[name].append((clock() - start) / calls[name])
+    first = taken[next(iter(ways))]
     return {
-        name: statistics.median(
-            t / base for t, base in zip(taken, times[first], strict=True)
-        )
-        for name, taken in times.items()
+        name: weight[name]
+        * statistics.median(t / base for t, base in zip(own, first, strict=True))
+        for name, own in taken.items()
     }
 
 
@@ -97,15 +107,23 @@ def agree(results):
 # ---------------------------------------------------------------- the deck's network
 
 
-def torch_gradients(X, Y, W, V):
+def torch_loss(X, Y):
     X, Y = torch.from_numpy(X), torch.from_numpy(Y)
+
+    def loss(W, V):
+        U = torch.sigmoid(X @ V) @ W
+        return -((U * Y).sum(1) - torch.logsumexp(U, 1)).mean()
+
+    return loss
+
+
+def torch_gradients(X, Y, W, V):
+    loss = torch_loss(X, Y)
 
     def way(W, V):
         W = torch.from_numpy(W).requires_grad_()
         V = torch.from_numpy(V).requires_grad_()
-        U = torch.sigmoid(X @ V) @ W
-        loss = -((U * Y).sum(1) - torch.logsumexp(U, 1)).mean()
-        loss.backward()
+        loss(W, V).backward()
         return W.grad, V.grad
 
     return way
@@ -159,20 +177,17 @@ def networks(X, Y, W, V):
     if jax:
         ways["jax.jit"] = jax_gradients(X, Y, W, V)
     if autograd:
-        try:
-            ways["autograd"] = autograd_gradients(X, Y, W, V)
-        except ImportError:  # its logsumexp needs SciPy
-            pass
+        ways["autograd"] = autograd_gradients(X, Y, W, V)
     agree([way(W, V) for way in ways.values()])
     return {name: (lambda way=way: way(W, V)) for name, way in ways.items()}
 
 
-def descents(X, Y, W, V, lr=0.1):
-    """The deck's loop, with different gradients; jax scans inside one compiled call."""
-    steps = options.steps
+def descents(X, Y, W, V, steps, few, lr=0.1):
+    """The deck's loop with different gradients, ``few`` steps of it with PyTorch's and autograd's;
+    jax scans inside one compiled call."""
     buffered = write_gradient(cost, X, Y, W, V, wrt=("W", "V"), buffered=True)
 
-    def loop(gradients_of):
+    def loop(gradients_of, steps=steps):
         def way():
             w, v = W, V
             for _ in range(steps):
@@ -184,11 +199,23 @@ def descents(X, Y, W, V, lr=0.1):
 
         return way
 
+    def in_place():
+        """The same, into arrays that are there already: w, v and the program's own dW, dV."""
+        w, v = W.copy(), V.copy()
+        for _ in range(steps):
+            dW, dV = buffered(X, Y, w, v, copy=False)
+            if np.vdot(dW, dW) <= 1e-18:
+                break
+            w -= np.multiply(dW, lr, out=dW)
+            v -= np.multiply(dV, lr, out=dV)
+        return w, v
+
     ways = {
         "the deck's loop": loop(lambda w, v: gradients(X, Y, w, v)),
         "with the written gradient": loop(
             lambda w, v: buffered(X, Y, w, v, copy=False)
         ),
+        "and stepping in place": in_place,
     }
     if jax:
         grad_of = jax.grad(jax_loss(), argnums=(2, 3))
@@ -204,6 +231,24 @@ def descents(X, Y, W, V, lr=0.1):
             return jax.lax.scan(step, (w, v), None, length=steps)[0]
 
         ways["jax lax.scan"] = lambda: [a.block_until_ready() for a in scanned(W, V)]
+    if torch:
+        loss = torch_loss(X, Y)
+
+        def torch_loop():
+            w, v = (torch.tensor(A, requires_grad=True) for A in (W, V))
+            for _ in range(few):
+                loss(w, v).backward()
+                with torch.no_grad():
+                    if torch.linalg.norm(w.grad) <= 1e-9:
+                        break
+                    w -= lr * w.grad
+                    v -= lr * v.grad
+                w.grad = v.grad = None
+            return w.detach(), v.detach()
+
+        ways["PyTorch eager"] = torch_loop
+    if autograd:
+        ways["autograd"] = loop(autograd_gradients(X, Y, W, V), few)
     return ways
 
 
@@ -299,8 +344,18 @@ def main():
         rng.normal(size=(D, M)) * 0.1,
     )
     report(f"Gradient, N={N}, D={D}, M={M}, C={C}, relative to by hand", large)
+    agree([way() for way in descents(X, Y, W, V, 100, 100).values()])
+    longs = descents(X, Y, W, V, options.steps, options.steps // 20)
     title = f"{options.steps} steps of descent on Iris, relative to the deck's loop"
-    report(title, descents(X, Y, W, V), rounds=3)
+    notes = (
+        "    (PyTorch and autograd: twenty times the time of a twentieth of the steps)"
+    )
+    report(
+        f"{title}\n{notes}",
+        longs,
+        rounds=3,
+        times={"PyTorch eager": 20, "autograd": 20},
+    )
     report("1000 operations on a float, forward + backward", tapes(1.5))
     report("1000 operations on 10 numbers", tapes(np.linspace(1, 2, 10)))
     report("Jacobian of R^64 -> R^64, relative to reverse", directions())
