@@ -442,3 +442,76 @@ def test_ddof():
     np.testing.assert_allclose(
         grad(lambda x: np.std(x, ddof=1))(x), np.array([-2, -1, 3]) / (2 * 7**0.5)
     )
+
+
+@pytest.mark.parametrize("axis", [2, -3, (0, 2), 17])
+@pytest.mark.parametrize("name", ["sum", "mean", "max", "min", "var", "std"])
+def test_an_axis_that_is_not_there_is_numpys_error(name, axis):
+    """Counted from the end, axis 2 of a matrix would be axis 0 of it, and a wrong number."""
+    reduce, x = getattr(np, name), np.arange(6.0).reshape(2, 3)
+    with pytest.raises(np.exceptions.AxisError):
+        reduce(x, axis=axis)
+    with pytest.raises(np.exceptions.AxisError):
+        grad(lambda x: np.sum(reduce(x, axis=axis)))(x)
+
+
+@pytest.mark.parametrize(
+    "move",
+    [
+        lambda x: np.expand_dims(x, 3),
+        lambda x: np.squeeze(x, 2),
+        lambda x: np.stack([x, x], axis=3),
+        lambda x: np.concatenate([x, x], axis=2),
+        lambda x: np.swapaxes(x, 0, 2),
+        lambda x: softmax(x, axis=2),
+        lambda x: logsumexp(x, axis=2),
+    ],
+)
+def test_an_axis_to_move_that_is_not_there_is_numpys_error(move):
+    x = np.arange(6.0).reshape(2, 3)
+    with pytest.raises(np.exceptions.AxisError):
+        move(x)
+    with pytest.raises(np.exceptions.AxisError):
+        grad(lambda x: np.sum(move(x)))(x)
+
+
+def test_reductions_of_nothing_along_an_axis_that_has_something():
+    """No rows of three numbers: no sums, and a gradient of their shape."""
+    x = np.zeros((0, 3))
+    for reduce in (np.sum, np.var, np.std):
+        with np.errstate(all="ignore"):
+            g = grad(lambda x, reduce=reduce: np.sum(reduce(x, axis=1)))(x)
+        assert g.shape == (0, 3)
+
+
+def test_dot_of_stacks_is_refused_and_matmul_named():
+    a, b = np.ones((2, 3, 3)), np.ones((3, 3))
+    for left, right in ((a, b), (b, a)):
+        with pytest.raises(ValueError, match="np.dot of shapes.*np.matmul"):
+            grad(lambda x, y: np.sum(np.dot(x, y)))(left, right)
+
+
+def test_products_push_many_directions_as_they_pull_one_by_one():
+    rng = np.random.default_rng(8)
+    pairs = [((3,), (4,), np.outer), ((3,), (3,), np.dot), ((2, 3), (3,), np.dot)]
+    pairs += [((3,), (3, 4), np.dot), ((2, 3), (3, 4), np.matmul)]
+    pairs += [((3,), (5, 3, 4), np.matmul), ((5, 2, 3), (3,), np.matmul)]
+    for one, other, product in pairs:
+        a, b = rng.normal(size=one), rng.normal(size=other)
+
+        def f(a, b, product=product):
+            return product(a, b)
+
+        pushed = jacobian(f, (0, 1), mode="forward")
+        pulled = jacobian(f, (0, 1), mode="reverse")
+        for ours, theirs in zip(pushed(a, b), pulled(a, b), strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-14)
+
+
+def test_an_adjoint_of_fewer_axes_reaches_a_reduction_at_full_size():
+    """y · b with y 2 x 3 and b (3,): the adjoint of y is (3,) until a rule needs more."""
+    x, b = np.arange(24.0).reshape(4, 2, 3), np.array([1.0, 2.0, 3.0])
+    g = grad(lambda x: np.sum(np.sum(x, axis=0) * b))(x)
+    assert np.array_equal(g, np.broadcast_to(b, (4, 2, 3)))
+    g = grad(lambda x: np.sum(np.mean(x, axis=(0,)) * b))(x)
+    assert np.array_equal(g, np.broadcast_to(b / 4, (4, 2, 3)))

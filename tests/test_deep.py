@@ -343,3 +343,73 @@ def test_misfits_name_the_argument():
     ]:
         with pytest.raises(ValueError, match=words):
             call()
+
+
+# ---- defaults and edges, to the number -----------------------------------------------
+
+
+def test_what_is_drawn_is_the_generators_own_sequence():
+    """Mean 0 hides a sign: the numbers themselves are compared."""
+    normal = np.random.default_rng(5).standard_normal((4, 3))
+    for scale, factor in [("tiny", 0.01), ("he", np.sqrt(2 / 4)), (3.0, 3.0)]:
+        W = initial_weights(4, 3, np.random.default_rng(5), scale)
+        np.testing.assert_allclose(W, factor * normal, rtol=1e-15)
+    glorot = initial_weights(4, 3, np.random.default_rng(5), "glorot", "uniform")
+    uniform = np.random.default_rng(5).uniform(-np.sqrt(3), np.sqrt(3), (4, 3))
+    np.testing.assert_allclose(glorot, np.sqrt(2 / 7) * uniform, rtol=1e-15)
+
+
+def test_last_multiplies_the_blocks_last_weights_and_no_others():
+    """Layers 0 | 1 | 2 and the output layer, at whose place a block would end too."""
+    net, widths = Deep(block=1), (3, 4, 4, 4, 2)
+    rng = np.random.default_rng(6)
+    plain = [initial_weights(*ends, rng) for ends in zip(widths, widths[1:])]  # noqa: B905
+    for last, factor in [(None, 1.0), (0.25, 0.25), (0.0, 0.0)]:
+        given = {} if last is None else {"last": last}
+        Ws = net.start(widths, np.random.default_rng(6), **given)[::2]
+        for W, drawn, by in zip(Ws, plain, [1, factor, factor, 1], strict=True):
+            np.testing.assert_allclose(W, by * drawn, rtol=1e-15)
+
+
+def test_the_usual_epsilon_and_the_usual_rate():
+    assert EPS == 1e-5
+    before, batch = [np.array([[0.0], [1.0]])], [(np.ones(1), np.full(1, 1.5))]
+    ((mean, variance),) = running_average(before, batch, 2)  # two rows are enough
+    assert mean == pytest.approx([0.1]) and variance == pytest.approx([0.9 + 0.3])
+
+
+def test_statistics_of_another_network_are_no_average():
+    batch = [(np.zeros(1), np.ones(1))]
+    average = running_average(None, 2 * batch, 4)
+    with pytest.raises(ValueError, match="zip"):
+        running_average(average, batch, 4)
+
+
+def test_a_block_of_three_written_out():
+    """Forward and backward take a block's ends from one place: here they are by hand."""
+    net = Deep("tanh", block=3)
+    p = net.start((2, 3, 3, 3, 3, 2), np.random.default_rng(1))
+    X = np.random.default_rng(2).normal(size=(4, 2))
+    (W0, b0), (W1, b1), (W2, b2), (W3, b3), (W4, b4) = net.layers(p)
+    Z = np.tanh(X @ W0 + b0)
+    inner = np.tanh(np.tanh(Z @ W1 + b1) @ W2 + b2)
+    U = (Z + inner @ W3 + b3) @ W4 + b4
+    np.testing.assert_allclose(net.forward(X, p).U, U, rtol=1e-14)
+    assert type(net.gradients(X, np.eye(2)[[0, 1, 1, 0]], p)) is tuple
+
+
+def test_how_many_layers_fit():
+    X, Y = np.ones((2, 3)), np.eye(2)
+    p = Deep().start((3, 4, 4, 4, 4, 2), np.random.default_rng(0))
+    assert Deep(block=3).cost(X, Y, p) > 0
+    for net, wrong in [
+        (Deep(block=3), p[:4] + p[-2:]),  # 2 hidden layers: 1 and a block of 1
+        (Deep(block=3), p[:6] + p[-2:]),
+        (Deep(), p[:3]),
+        (Deep(), p[:1]),
+        (Deep(), ()),
+    ]:
+        with pytest.raises(ValueError, match=f"parameters has {len(wrong)} arrays"):
+            net.cost(X, Y, wrong)
+    flat = Deep(block=2).start((3, 2), np.random.default_rng(0))
+    assert Deep(block=2).predict(X, flat).shape == (2, 2)  # no hidden layer at all

@@ -110,6 +110,8 @@ def test_rows_of_any_shape_and_kind():
     assert logsumexp(3.0) == 3.0 and softmax(3.0) == 1.0
     assert softmax(np.zeros((4, 5, 2))).shape == (4, 5, 2)
     assert logsumexp(np.zeros((4, 5, 2))).shape == (4, 5)
+    assert logsumexp(np.zeros((1, 3))).shape == (1,)  # other axes of length 1 stay
+    assert logsumexp(np.zeros((1, 3, 1)), axis=1).shape == (1, 1)
     assert logsumexp(np.zeros((4, 5, 2)), axis=(0, 1)).shape == (2,)
 
 
@@ -209,3 +211,9 @@ def test_a_function_of_ones_own_can_hand_over():
     x = Taker()
     assert double(3, times=2) == 12
     assert double(x) == (double, (Taker,), (x,), {})
+
+
+def test_the_pair_is_taken_along_the_last_axis_unless_asked():
+    U = np.arange(6.0).reshape(2, 3)
+    total, share = logsumexp_and_softmax(U)
+    assert np.array_equal(total, logsumexp(U)) and np.array_equal(share, softmax(U))

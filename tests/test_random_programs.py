@@ -6,8 +6,9 @@ or on a constant. Operands are bent into the domain and the shape that the primi
 own examples show, so a new entry in ``primitives.py`` takes part by itself.
 
 For each program forward mode, reverse mode, five-point differences and HIPS autograd
-(where it has every operation used) must agree; second derivatives too, three ways; and
-the trace must replay. The house profile runs PROGRAMS of them, the same on every run.
+(where it has every operation used) must agree; second derivatives too, three ways; the
+trace must replay; and the program written from it must compute the same, both forms.
+The house profile runs PROGRAMS of them, the same on every run.
 The long run looks further, at random, for about ten minutes:
 
     pytest --hypothesis-profile=long tests/test_random_programs.py
@@ -25,8 +26,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from comp551ad import functions as fn
-from comp551ad import grad, jvp, record, value_and_grad, vjp
+from comp551ad import (
+    grad,
+    jvp,
+    record,
+    value_and_grad,
+    vjp,
+    write_gradient,
+    write_value,
+)
 from comp551ad.autodiff.primitives import PRIMITIVES
+from comp551ad.autodiff.source import ProgramError
 from comp551ad.autodiff.trace import operands_of, parameters_of
 
 PROGRAMS = max(300, settings().max_examples)  # "long" asks for 10,000
@@ -449,6 +459,51 @@ def test_the_trace_replays(program):
     for one, other in zip(t.nodes, again.nodes, strict=True):
         assert (one.primitive, one.inputs) == (other.primitive, other.inputs)
         np.testing.assert_array_equal(one.value, other.value)
+
+
+def test_written_programs():
+    """What is written, for reading and buffered, is what `value_and_grad` and NumPy say; a second
+    call of the same program too."""
+    count = Counter()
+
+    @several_hundred
+    @given(programs())
+    def check(program):
+        count["programs"] += 1
+        inputs, plain = program.inputs, run(program, program.inputs)
+        total = total_of(program, like(plain, 6))
+        value, gradient = value_and_grad(lambda xs: total(*xs))(inputs)
+        try:
+            written = [
+                write_gradient(lambda xs: total(*xs), inputs, value=True, buffered=b)
+                for b in (False, True)
+            ]
+        except ProgramError as refusal:
+            assert "would stand in the source" in str(refusal)
+            count["refused"] += 1
+            return
+        for p in (*written, *written):
+            its_value, its_gradient = p(inputs)
+            np.testing.assert_allclose(its_value, value, rtol=1e-9, atol=1e-10)
+            for one, other in zip(its_gradient, gradient, strict=True):
+                assert np.shape(one) == np.shape(other)
+                np.testing.assert_allclose(one, other, rtol=1e-8, atol=1e-9)
+
+        rows = record(lambda xs: run(program, xs), inputs).outputs
+        moving = [k for k, row in enumerate(rows) if row is not None]
+
+        def outputs(xs):
+            results = run(program, xs)
+            return [results[k] for k in moving]
+
+        for b in (False, True):
+            results = write_value(outputs, inputs, buffered=b)(inputs)
+            for k, result in zip(moving, results, strict=True):
+                assert np.shape(result) == np.shape(plain[k])
+                np.testing.assert_allclose(result, plain[k], rtol=1e-9, atol=1e-10)
+
+    check()
+    assert count["refused"] < 0.1 * count["programs"], count
 
 
 def test_the_builder_knows_our_functions():

@@ -37,7 +37,7 @@ def test_a_player_shows_its_last_frame_where_no_script_runs():
     still = shown.split("<script", 1)[0]
     assert "<b>2</b>" in still and "<p>2 &amp; co</p>" in still
     assert "<b>1</b>" not in still
-    assert repr(player) == "Counting: 3 of 3\n2 & co"
+    assert repr(player) == "Counting: 3 frames, from “0 & co” to “2 & co”"
     assert len(player) == 3
 
 

@@ -258,8 +258,9 @@ class Writer:
             text = self.text[operand]
             loose = self.level[operand] < needs[min(k, len(needs) - 1)]
             operands.append(f"({text})" if loose else text)
-        if primitive.functions[0].__module__ == "comp551ad.functions":
-            self.imports.add(primitive.functions[0].__name__)
+        function = primitive.functions[0]  # older ufuncs have no __module__
+        if getattr(function, "__module__", "") == "comp551ad.functions":
+            self.imports.add(function.__name__)
         text = template.format(
             *operands,
             operands=", ".join(operands),

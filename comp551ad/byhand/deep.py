@@ -133,7 +133,7 @@ class Pass:
     """What a forward pass leaves for the backward pass, one entry a hidden layer."""
 
     Z: list  # inputs of the layers; one entry more, Z[0] = X
-    training: bool = True  # no statistics were given
+    training: bool  # no statistics were given
     Q: list = field(default_factory=list)  # Z W + b
     R: list = field(default_factory=list)  # what goes into h: Q, or γ Q̂ + β
     normal: list = field(default_factory=list)  # what `normalize` gave, if it was asked
@@ -258,7 +258,7 @@ class Deep:
 
     def _place(self, i):
         """Does hidden layer i (from 0) open a block, and does it end one?"""
-        inside, k = self.block > 0 and i > 0, max(self.block, 1)
+        inside, k = self.block > 0 and i > 0, self.block
         return inside and (i - 1) % k == 0, inside and i % k == 0
 
     def _check(self, X, parameters, statistics):

@@ -394,7 +394,8 @@ def _raised(exercise: Exercise, trials: list[Trial], first: Trial) -> tuple:
     mistake = _explain_whole(exercise, trials)
     if mistake:
         return (mistake.name,), (_traceback(error), f"Hint: {mistake.hint}")
-    says = [f"For {_described(exercise, first)}:", _traceback(error)]
+    case = _described(exercise, first)
+    says = [f"For {case}:", _traceback(error)] if case else [_traceback(error)]
     good = [t for t in trials if not _wrong_leaves(exercise, t)]
     if good:
         says.append(f"It is right for {_described(exercise, good[0])}.")
@@ -445,12 +446,13 @@ def _argument_names(exercise: Exercise) -> list[str]:
 
 def _described(exercise: Exercise, trial: Trial) -> str:
     """A case in words: `p = [0.2 0.3 0.5]`."""
-    names = _argument_names(exercise)
-    pairs = zip(names, trial.arguments, strict=False)
-    return ", ".join(
-        shown(value) if isinstance(value, dict) else f"{name} = {shown(value)}"
-        for name, value in pairs
-    )
+    pairs = []
+    for name, value in zip(_argument_names(exercise), trial.arguments, strict=False):
+        named = isinstance(value, dict) and all(
+            isinstance(key, str) and np.isscalar(part) for key, part in value.items()
+        )  # values by their names speak for themselves
+        pairs += value.items() if named else [(name, value)]
+    return ", ".join(f"{name} = {shown(value)}" for name, value in pairs)
 
 
 # --- for students ---------------------------------------------------------------------
@@ -512,4 +514,4 @@ def _find(answer: Any, name: str | None) -> Exercise:
 
 
 def _is_graded() -> bool:
-    return "NBGRADER_EXECUTION" in os.environ or "COMP551AD_GRADING" in os.environ
+    return "NBGRADER_EXECUTION" in os.environ

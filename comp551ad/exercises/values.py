@@ -143,6 +143,8 @@ def _entry(path: str, given: Any, right: Any, tolerance: float) -> Difference:
         return Difference(kind, place, f"of shape {a.shape}", f"shape {b.shape}")
     index = tuple(int(k) for k in np.argwhere(_differs(a, b, tolerance))[0])
     at = f"entry {list(index)} of {place}" if index else place
+    if isinstance(given, bool) and isinstance(right, bool):
+        return Difference("value", at, str(given), str(right))
     kind = "not a number" if np.isnan(a[index]) else "value"
     return Difference(kind, at, shown(a[index]), shown(b[index]))
 
@@ -166,10 +168,14 @@ def shown(value: Any) -> str:
         return " ".join(text.split())
     if isinstance(value, float | np.floating | np.ndarray):
         return f"{float(value):.6g}"
-    if isinstance(value, tuple | list):
-        return f"({', '.join(shown(part) for part in value)})"
+    if isinstance(value, list):
+        return f"[{', '.join(shown(part) for part in value)}]"
+    if isinstance(value, tuple):
+        alone = "," if len(value) == 1 else ""
+        return f"({', '.join(shown(part) for part in value)}{alone})"
     if isinstance(value, dict):
-        return ", ".join(f"{key} = {shown(part)}" for key, part in value.items())
+        parts = (f"{key!r}: {shown(part)}" for key, part in value.items())
+        return f"{{{', '.join(parts)}}}"
     if callable(value):
         return getattr(value, "__name__", "a function")
     text = repr(value)

@@ -7,10 +7,14 @@ What this package is: everything to look at, and no mathematics of its own.
     table     rows -> the slide's table
     graph     rows -> the computational graph
     plots     learning curves, decision boundaries, paths
+    matrices  arrays as small heat maps
+    player    frames -> something to step through, in a page with no Python behind it
+    steppers  a pass as frames; ``scenes`` has those of other ideas
 
 ``autodiff`` knows nothing of this: importing ``comp551ad.show`` teaches ``Trace``, ``ForwardPass``
 and ``ReversePass`` to show themselves, as a table where there is only text, as graph and table in
-a notebook. ``comp551ad`` imports it when ``record``, ``forward`` or ``reverse`` is first asked for.
+a notebook; ``graph_view`` and ``table_view`` show one of the two. ``comp551ad`` imports it when
+``record``, ``forward`` or ``reverse`` is first asked for.
 What draws (matplotlib, graphviz, ipywidgets) is imported when something is drawn.
 
 Reads: ``autodiff``. Read by: notebooks and steppers.

@@ -113,7 +113,7 @@
     place.removeAttribute("style");
     place.replaceChildren();
 
-    const name = given.name && make("p", "c5-name", place, given.name);
+    if (given.name) make("p", "c5-name", place, given.name);
     const knows = given.name && make("p", "c5-knows", place);
     const views = make("div", "c5-views", place);
     const words = make("div", "c5-words", views);
@@ -182,8 +182,7 @@
     function show(wanted, asking) {
       const step = Math.min(wanted, frames.length - 1);
       const frame = frames[step];
-      if (name) setText(name, given.name + (wanted > step ? ": finished, and waits" : ""));
-      if (knows) setText(knows, frame.knows);
+      if (knows) setText(knows, (wanted > step ? "Finished. " : "") + frame.knows);
       formula.hidden = !(asking ? frame.question.given : given.lines);
       setText(title, asking ? frame.question.title : frame.title);
       setText(rule, asking ? frame.question.given : frame.rule);

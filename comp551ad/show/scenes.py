@@ -78,10 +78,8 @@ class PicturePlayer:
         return len(self.frames)
 
     def __repr__(self):
-        frame = self.frames[-1]
-        where = f"{self.label}: {len(self)} of {len(self)}"
-        lines = [where, frame["title"], *formula_lines(frame), frame.get("note", "")]
-        return "\n".join(filter(None, lines))
+        first, last = self.frames[0]["title"], self.frames[-1]["title"]
+        return f"{self.label}: {len(self)} frames, from “{first}” to “{last}”"
 
     def _repr_html_(self):
         panel = Panel(self.frames, still=self._still(self.frames[-1]))

@@ -299,7 +299,7 @@ WRONG = {
         (trained(scale=1, lr=-0.1), "it climbs"),
         (trained(lr=0.1), "it stops too early"),
         (trained(lr=1, count=80), "it stops too early"),
-        (train_shapes, "it raises ValueError"),
+        (train_shapes, "W and V do not fit"),
     ],
 }
 

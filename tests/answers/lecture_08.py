@@ -157,6 +157,13 @@ class PairPower(Pair):
         return PairPower(np.exp(self.value), slope * self.tangent)
 
 
+class PairInPlace(Pair):
+    def __sub__(self, b):
+        self.value -= b.value
+        self.tangent -= b.tangent
+        return self
+
+
 class PairUnfinished(Pair):
     def exp(self):
         raise NotImplementedError()
@@ -260,6 +267,7 @@ WRONG = {
         (PairExp, "the exponential of the tangent"),
         (PairSlope, "the slope without the tangent"),
         (PairPower, "the power rule for an exponential"),
+        (PairInPlace, "an operand is changed on the way"),
         (PairUnfinished, "not finished"),
         (PairNone, "it raises AttributeError"),
     ],

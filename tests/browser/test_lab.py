@@ -37,7 +37,8 @@ def drive(stepper, play=True):
 
     Playing takes a second a frame, so lectures are driven without it.
     """
-    formula = stepper.locator(".c5-formula").last  # of two side by side: the longer pass
+    # Of two side by side the last one is the longer pass.
+    formula = stepper.locator(".c5-formula").last
     slider = stepper.get_by_role("slider")
     last, first = text_after(stepper, "Last"), text_after(stepper, "First")
     assert first.strip() and last.strip() and first != last

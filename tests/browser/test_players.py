@@ -374,9 +374,7 @@ def test_both_modes_step_side_by_side(open_page):
         "Found: 6 values, 6 tangents. Still needed: 4."
     )
     go_to(player, FORK)
-    expect(up.locator(".c5-name")).to_have_text(
-        "Forward mode: every output by w1: finished, and waits"
-    )
+    expect(up.locator(".c5-knows")).to_contain_text("Finished. Found: 7 values")
     assert texts(down) == FORK_TEXTS
     expect(player.get_by_role("button", name="Predict")).to_have_count(0)
     boxes = [panel.bounding_box() for panel in (up, down)]

@@ -23,8 +23,8 @@ def _twin_cases(rng: np.random.Generator) -> list[tuple]:
         return *(rng.normal(size=s) for s in sizes), np.array(order), np.array(signs)
 
     return [
-        case(3, 3, 3, [2, 0, 1], [1, -1, 1]),
-        case(4, 3, 2, rng.permutation(4), rng.choice([-1, 1], 4)),
+        case(4, 3, 2, [2, 0, 3, 1], [1, -1, 1, 1]),
+        case(3, 3, 3, rng.permutation(3), rng.choice([-1, 1], 3)),
         case(1, 2, 3, [0], [-1]),
     ]
 
@@ -140,7 +140,7 @@ balanced = Exercise(
             rng.uniform(0.1, 5, size=(M, 1)) * rng.normal(size=(M, C)),
             rng.normal(size=(D, M)),
         )
-        for M, C, D in ((3, 3, 3), (4, 2, 3), (1, 3, 2))
+        for M, C, D in ((4, 2, 3), (3, 3, 3), (1, 3, 2))
     ],
     mistakes=(
         Mistake(

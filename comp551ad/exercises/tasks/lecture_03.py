@@ -116,7 +116,7 @@ def _with_heads(wrong=lambda U, Y, Yh: Yh - Y, **heads):
 def _head_cases(rng: np.random.Generator) -> list[tuple]:
     cases = [
         (rng.normal(size=(N, C)), np.eye(C)[rng.integers(C, size=N)])
-        for N, C in ((3, 3), (4, 2), (1, 5))
+        for N, C in ((4, 3), (3, 2), (1, 5))
     ]
     return [*cases, (np.array([[800.0, 0.0, -300.0], [1.0, 2.0, 3.0]]), np.eye(3)[:2])]
 
@@ -281,7 +281,7 @@ def _dW(error=lambda Yh, Y: Yh - Y, below=lambda X, Q: logistic(Q), head=softmax
 
 
 def network_cases(rng: np.random.Generator) -> list[tuple]:
-    """(X, Y, W, V) as in lectures 03 and 04: N x D, N x C, C x M, M x D; two squares."""
+    """(X, Y, W, V) as in lectures 03 and 04: N x D, N x C, C x M, M x D; one is all squares."""
     return [
         (
             rng.normal(size=(N, D)),
@@ -289,7 +289,7 @@ def network_cases(rng: np.random.Generator) -> list[tuple]:
             rng.normal(size=(C, M)),
             rng.normal(size=(M, D)),
         )
-        for N, D, M, C in ((3, 3, 3, 3), (5, 2, 4, 3), (1, 3, 2, 4))
+        for N, D, M, C in ((5, 3, 4, 3), (3, 3, 3, 3), (1, 3, 2, 4))
     ]
 
 

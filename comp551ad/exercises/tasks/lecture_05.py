@@ -14,7 +14,7 @@ from ..checking import WITNESSES, Exercise, Mistake
 
 
 def _network_cases(rng: np.random.Generator) -> list[tuple]:
-    """(X, Y, W, V) as the deck has them: N x D, N x C, M x C, D x M; the first is square."""
+    """(X, Y, W, V) as the deck has them: N x D, N x C, M x C, D x M; one is all squares."""
     return [
         (
             rng.normal(size=(N, D)),
@@ -22,13 +22,13 @@ def _network_cases(rng: np.random.Generator) -> list[tuple]:
             rng.normal(size=(M, C)),
             rng.normal(size=(D, M)),
         )
-        for N, D, M, C in ((3, 3, 3, 3), (5, 3, 4, 2), (1, 2, 4, 3))
+        for N, D, M, C in ((5, 3, 4, 2), (3, 3, 3, 3), (1, 2, 4, 3))
     ]
 
 
 def _with_confident_network(rng: np.random.Generator) -> list[tuple]:
     """The same, and a network that is sure of itself and wrong: scores near ±1000."""
-    X, Y, W, V = _network_cases(rng)[1]
+    X, Y, W, V = _network_cases(rng)[0]
     return [*_network_cases(rng), (X, Y, np.array([[1000.0, -1000.0]] * 4), V)]
 
 
@@ -433,7 +433,10 @@ def _measured(W, V) -> tuple[float, float]:
 
 def _reached(answer, X, Y):
     """In words: where the weights that `train_iris` returns are, beside the library's."""
-    there, right = _measured(*answer(X, Y))
+    W, V = answer(X, Y)
+    if (X.shape[1], *W.shape) != (*V.shape, Y.shape[1]):
+        return "not weights that fit"
+    there, right = _measured(W, V)
     if there <= 1.25 * _goal()[0] and right >= _goal()[1] - 0.02:
         return "as low as the library's"
     if there > np.log(3) + 0.02:
@@ -461,6 +464,11 @@ train_iris = Exercise(
     use=_reached,
     forbidden=(*WITNESSES, "comp551ad.exercises.tasks.lecture_05._"),
     mistakes=(
+        Mistake(
+            "W and V do not fit",
+            lambda X, Y: (np.zeros((X.shape[1], 4)), np.zeros((4, Y.shape[1]))),
+            "W is M x C and V is D x M, and they are returned in this order.",
+        ),
         Mistake(
             "it has not left the saddle",
             lambda X, Y: (np.zeros((4, 3)), np.zeros((X.shape[1], 4))),

@@ -319,6 +319,11 @@ def _rule(operation: str, value, tangent) -> type:
     return type("Dual", (_Matrix,), {operation: own})
 
 
+def _in_place(a: _Matrix, b: _Matrix) -> _Matrix:
+    a.matrix = a.matrix - b.matrix
+    return a
+
+
 def _difference(tangent) -> type:
     return _rule("__sub__", lambda a, b: a.value - b.value, tangent)
 
@@ -370,6 +375,11 @@ Dual = Exercise(
         tuple(map(float, (*rng.uniform(0.3, 0.8, 2), *rng.uniform(1.2, 1.9, 2)))),
     ],
     mistakes=(
+        Mistake(
+            "an operand is changed on the way",
+            type("Dual", (_Matrix,), {"__sub__": _in_place}),
+            "The operands are needed again: make a new Dual for the result.",
+        ),
         Mistake(
             "the tangents are added",
             _difference(lambda a, b: a.tangent + b.tangent),

@@ -245,9 +245,9 @@ def _judged(answer) -> dict:
         (Q * sum(n * m for n, m in pairs[1:])),
         P * sum(n * m for n, m in pairs[:-1]),
     )
-    words = {-1: ("inputs", "reverse"), 1: ("outputs", "forward"), 0: ("neither",) * 2}
+    words = {-1: ("Q", "reverse"), 1: ("P", "forward"), 0: ("neither", "neither")}
     return {
-        "there are more": words[int(np.sign(P - Q))][0],
+        "the larger of Q and P": words[int(np.sign(P - Q))][0],
         "fewer multiplications": words[int(np.sign(down - up))][1],
     }
 

@@ -1,0 +1,637 @@
+"""Mutation testing: change a sign, an index or a factor somewhere, and a test must fail.
+
+    python tests/mutants.py                                    all of MODULES: hours
+    python tests/mutants.py --budget 3 comp551ad/functions.py  one module: minutes
+    python tests/mutants.py --list comp551ad/functions.py      what would be changed
+
+A mutant is a module with one small change in its syntax tree: `CHANGES` makes them. Nothing
+on the disk is touched: each mutant lives in a forked process, where the changed code takes
+the place of the living functions' own, and runs the tests that reach the changed lines, the
+module's own and the quick ones first, until one fails. What runs at import is changed by
+importing all of ours afresh. Survivors are printed: each wants a test, or is no change at
+all (a short way and the general one, say). What was killed is remembered in build/mutants/
+until its module changes.
+
+Messages are not mutated, nor what only tests or people read (`_is_skipped`). Needs os.fork:
+Linux or macOS.
+"""
+
+import argparse
+import ast
+import gc
+import hashlib
+import importlib.abc
+import importlib.machinery
+import os
+import pickle
+import resource
+import signal
+import sys
+import threading
+import time
+import types
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from hypothesis import Phase, settings
+
+ROOT = Path(__file__).resolve().parent.parent
+TESTS = ROOT / "tests"
+MODULES = [
+    *(
+        f"comp551ad/autodiff/{name}.py"
+        for name in (
+            "primitive", "primitives", "trace", "traced", "forward", "reverse", "trees",
+            "transforms", "program", "source", "buffered", "expressions",
+        )
+    ),
+    *(f"comp551ad/byhand/{name}.py" for name in ("two_layer", "descent", "deep")),
+    *(f"comp551ad/{name}.py" for name in ("functions", "gradcheck", "differences")),
+]  # fmt: skip
+# These look at files and notebooks, not at what the code computes.
+NOT_RUN = {"test_house", "test_notebooks", "test_refresh", "test_coverage", "test_site"}
+SECONDS_MORE = 20  # beyond ten times the tests' own, then an endless loop is killed
+KILLED, SURVIVED = 1, 0
+MEMORY = 8 * 2**30  # bytes for one mutant
+
+# Parts of a module that compute nothing for its users.
+SKIPPED_FUNCTIONS = {"_sample", "_unary", "_binary", "__repr__", "_repr_html_"}
+SKIPPED_KEYWORDS = {"examples"}
+SKIPPED_NAMES = {"__all__", "__slots__", "_ROWWISE", "_REDUCTIONS"}
+SKIPPED_FIELDS = {"annotation", "returns", "decorator_list", "exc"}  # exc: messages
+
+
+# ---------------------------------------------------------------- what is changed
+
+OPERATORS = {
+    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult,
+    ast.FloorDiv: ast.Div, ast.Mod: ast.Mult, ast.Pow: ast.Mult, ast.BitOr: ast.BitAnd,
+    ast.BitAnd: ast.BitOr,
+}  # fmt: skip
+COMPARISONS = {
+    ast.Lt: (ast.LtE, ast.GtE), ast.LtE: (ast.Lt, ast.Gt), ast.Gt: (ast.GtE, ast.LtE),
+    ast.GtE: (ast.Gt, ast.Lt), ast.Eq: (ast.NotEq,), ast.NotEq: (ast.Eq,),
+    ast.Is: (ast.IsNot,), ast.IsNot: (ast.Is,), ast.In: (ast.NotIn,), ast.NotIn: (ast.In,),
+}  # fmt: skip
+SYMMETRIC = {
+    "add",
+    "multiply",
+    "maximum",
+    "minimum",
+    "equal",
+    "max",
+    "min",
+    "isinstance",
+}
+PAIRS = ["sin cos", "sum mean", "max min", "maximum minimum", "exp expm1", "any all",
+         "floor ceil", "zeros ones", "zeros_like ones_like", "log log1p"]  # fmt: skip
+TWINS = dict(pair.split() for pair in PAIRS)
+TWINS |= {b: a for a, b in TWINS.items()}
+
+
+def of_constant(node):
+    value = node.value
+    if isinstance(value, bool):
+        yield ast.Constant(not value)
+    elif isinstance(value, int):
+        yield ast.Constant(value + 1)
+        yield ast.Constant(value - 1)
+    elif isinstance(value, float):
+        yield ast.Constant(value * 2 if value else 1.0)
+        yield ast.Constant(-value if value else -1.0)
+
+
+def of_binary(node):
+    if twin := OPERATORS.get(type(node.op)):
+        yield ast.BinOp(node.left, twin(), node.right)
+    yield node.left
+    yield node.right
+
+
+def of_unary(node):
+    yield node.operand
+
+
+def of_boolean(node):
+    other = ast.Or() if isinstance(node.op, ast.And) else ast.And()
+    yield ast.BoolOp(other, node.values)
+    for k in range(len(node.values)):
+        rest = node.values[:k] + node.values[k + 1 :]
+        yield rest[0] if len(rest) == 1 else ast.BoolOp(node.op, rest)
+
+
+def of_comparison(node):
+    for word in (node.left, *node.comparators):
+        if isinstance(word, ast.Constant) and isinstance(word.value, str):
+            yield ast.Constant(False)
+    for k, op in enumerate(node.ops):
+        for other in COMPARISONS[type(op)]:
+            ops = [*node.ops[:k], other(), *node.ops[k + 1 :]]
+            yield ast.Compare(node.left, ops, node.comparators)
+
+
+def of_call(node):
+    f = node.func
+    if len(node.args) == 1 and not node.keywords:
+        if not isinstance(node.args[0], ast.Starred | ast.GeneratorExp):
+            yield node.args[0]
+    name = f.attr if isinstance(f, ast.Attribute) else getattr(f, "id", "")
+    order = len(node.args) == 2 and name not in SYMMETRIC
+    if order and not any(isinstance(a, ast.Starred) for a in node.args):
+        yield ast.Call(f, node.args[::-1], node.keywords)
+    for k, word in enumerate(node.keywords):
+        if word.arg not in SKIPPED_KEYWORDS:
+            yield ast.Call(f, node.args, node.keywords[:k] + node.keywords[k + 1 :])
+    if isinstance(f, ast.Attribute) and f.attr in TWINS:
+        other = ast.Attribute(f.value, TWINS[f.attr], ast.Load())
+        yield ast.Call(other, node.args, node.keywords)
+    elif isinstance(f, ast.Name) and f.id in TWINS:
+        yield ast.Call(ast.Name(TWINS[f.id], ast.Load()), node.args, node.keywords)
+
+
+def of_attribute(node):
+    if node.attr == "T":
+        yield node.value
+
+
+def of_slice(node):
+    for part in ("lower", "upper", "step"):
+        if getattr(node, part) is not None:
+            parts = {p: getattr(node, p) for p in ("lower", "upper", "step")}
+            yield ast.Slice(**parts | {part: None})
+
+
+def of_choice(node):
+    """if, while and the conditional expression, where nothing else changes the test."""
+    if isinstance(node.test, ast.Compare | ast.BoolOp | ast.UnaryOp):
+        return
+    fields = {name: getattr(node, name) for name in node._fields}
+    yield type(node)(**fields | {"test": ast.UnaryOp(ast.Not(), node.test)})
+
+
+def of_augmented(node):
+    if twin := OPERATORS.get(type(node.op)):
+        yield ast.AugAssign(node.target, twin(), node.value)
+    yield ast.Pass()
+
+
+def of_statement(node):
+    yield ast.Pass()
+
+
+def of_jump(node):
+    yield ast.Break() if isinstance(node, ast.Continue) else ast.Continue()
+
+
+def of_set(node):
+    for k in range(len(node.elts)):
+        yield ast.Set(node.elts[:k] + node.elts[k + 1 :])
+
+
+CHANGES = {
+    ast.Constant: of_constant,
+    ast.BinOp: of_binary,
+    ast.UnaryOp: of_unary,
+    ast.BoolOp: of_boolean,
+    ast.Compare: of_comparison,
+    ast.Call: of_call,
+    ast.Attribute: of_attribute,
+    ast.Slice: of_slice,
+    ast.If: of_choice,
+    ast.IfExp: of_choice,
+    ast.AugAssign: of_augmented,
+    ast.Expr: of_statement,
+    ast.Raise: of_statement,
+    ast.Break: of_jump,
+    ast.Continue: of_jump,
+    ast.Set: of_set,
+}
+
+
+# ---------------------------------------------------------------- where
+
+
+class Place(NamedTuple):
+    """A node of a syntax tree, where it hangs, and the lines that run when it does."""
+
+    node: ast.AST
+    parent: ast.AST
+    field: str
+    index: int | None
+    lines: range  # empty: it runs when the module is imported
+
+    def put(self, node):
+        if self.index is None:
+            setattr(self.parent, self.field, node)
+        else:
+            getattr(self.parent, self.field)[self.index] = node
+
+
+def places(node, lines=range(0), at_import=True):
+    """Every node below this one that may be changed, with the lines that reach it."""
+    for field, child in ast.iter_fields(node):
+        children = child if isinstance(child, list) else [child]
+        for k, each in enumerate(children):
+            if not isinstance(each, ast.AST) or _is_skipped(each, field):
+                continue
+            inside, here = at_import, lines
+            if isinstance(node, ast.FunctionDef | ast.Lambda):
+                # defaults, too, are looked for by the tests that run the body
+                body = node.body if isinstance(node.body, list) else [node.body]
+                inside, here = False, range(body[0].lineno, body[-1].end_lineno + 1)
+            if isinstance(each, ast.stmt) and not inside:
+                end = getattr(each, "body", None)
+                end = end[0].lineno if end else each.end_lineno + 1
+                here = range(each.lineno, max(end, each.lineno + 1))
+            yield Place(each, node, field, k if isinstance(child, list) else None, here)
+            yield from places(each, here, inside)
+
+
+def _is_skipped(node, field):
+    match node:
+        case ast.JoinedStr() | ast.Import() | ast.ImportFrom():
+            return True
+        case ast.Expr(ast.Constant() | ast.Yield()):  # a docstring
+            return True
+        case ast.keyword(arg):
+            return arg in SKIPPED_KEYWORDS
+        case ast.FunctionDef(name):
+            return name in SKIPPED_FUNCTIONS
+        case ast.Assign([ast.Name(name)]):
+            return name in SKIPPED_NAMES
+    return field in SKIPPED_FIELDS
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One change: ``new`` in place of what stands at ``place``."""
+
+    path: str
+    place: Place
+    new: ast.AST
+    tree: ast.Module
+    line: int
+    text: str  # of that line
+    before: str
+    after: str
+    turn: int  # among equal changes on equal lines of the module, from 1
+
+    @property
+    def key(self):
+        return self.path, self.text, self.before, self.after, self.turn
+
+    def __str__(self):
+        turn = f"  (number {self.turn})" if self.turn > 1 else ""
+        return f"{self.path}:{self.line}: {self.before}  →  {self.after}{turn}"
+
+    def code(self):
+        """The compiled module with the change in it. Call it in a fork: it stays."""
+        self.place.put(ast.copy_location(self.new, self.place.node))
+        tree = ast.fix_missing_locations(self.tree)
+        return compile(tree, str(ROOT / self.path), "exec")
+
+
+def mutants(path):
+    """All mutants of one module."""
+    source = (ROOT / path).read_text(encoding="utf-8")
+    lines, tree, seen = source.splitlines(), ast.parse(source), Counter()
+    for place in list(places(tree)):
+        line = getattr(place.node, "lineno", None) or place.parent.lineno
+        change = CHANGES.get(type(place.node))
+        for new in change(place.node) if change else ():
+            words = _words(place.node), _words(new)
+            text = lines[line - 1].strip()
+            seen[text, words] += 1
+            if words[0] != words[1]:
+                yield Mutant(
+                    path, place, new, tree, line, text, *words, seen[text, words]
+                )
+
+
+def _words(node):
+    """A node on one line; of a compound statement the first."""
+    return ast.unparse(ast.fix_missing_locations(node)).splitlines()[0]
+
+
+# ---------------------------------------------------------------- running tests
+
+
+class Session:
+    """A pytest plugin: all tests are collected once; forks then run some of them."""
+
+    failed, hunting = False, False
+
+    def __init__(self, work):
+        self.work = work
+
+    def pytest_runtestloop(self, session):
+        # the same examples each time, and a failure need not be made small
+        phases = [Phase.explicit, Phase.generate]
+        settings.register_profile("mutants", settings(), phases=phases)
+        settings.load_profile("mutants")
+        gc.collect()
+        gc.freeze()
+        self.work(session.items)
+        return True
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_makereport(self, item, call):
+        """A failure ends a mutant's fork: what went wrong need not be written down."""
+        if self.hunting and call.excinfo and not item.get_closest_marker("xfail"):
+            if not call.excinfo.errisinstance(pytest.skip.Exception):
+                os._exit(KILLED)
+
+    def pytest_runtest_logreport(self, report):
+        Session.failed |= report.failed
+
+
+def start_pytest(work):
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # nbval and the like
+    names = sorted(TESTS.glob("test_*.py"))
+    files = [str(p) for p in names if p.stem not in NOT_RUN]
+    options = ["-o", "addopts=", "-p", "no:cacheprovider", "-p", "no:terminal"]
+    return pytest.main([*options, f"--rootdir={ROOT}", *files], plugins=[Session(work)])
+
+
+def passes(item):
+    """Run one test."""
+    Session.failed = False
+    item.ihook.pytest_runtest_protocol(item=item, nextitem=None)
+    return not Session.failed
+
+
+def in_a_fork(work):
+    """Start ``work()`` in a forked process that prints nothing; its number."""
+    pid = os.fork()
+    if pid:
+        return pid
+    try:
+        nothing = os.open(os.devnull, os.O_RDWR)
+        for stream in (0, 1, 2):
+            os.dup2(nothing, stream)
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+        os._exit(int(work() or 0))
+    except BaseException:
+        os._exit(KILLED)
+
+
+class Watch:
+    """Which lines of MODULES each test reaches, and how long it takes."""
+
+    def __init__(self):
+        self.watched = {str(ROOT / path): path for path in MODULES}
+        self.lines = set()
+
+    def tracer(self, frame, event, _):
+        path = self.watched.get(frame.f_code.co_filename)
+        if path is None:
+            return None
+        add = self.lines.add
+
+        def each_line(frame, event, _):
+            if event == "line":
+                add((path, frame.f_lineno))
+            return each_line
+
+        return each_line
+
+    def run(self, items):
+        """test -> (seconds, the lines it reached), of the tests that pass."""
+        reached = {}
+        for item in items:
+            self.lines, start = set(), time.perf_counter()
+            threading.settrace(self.tracer)
+            sys.settrace(self.tracer)
+            passed = passes(item)
+            sys.settrace(None)
+            threading.settrace(None)
+            if passed:
+                reached[item.nodeid] = time.perf_counter() - start, self.lines
+        return reached
+
+
+def look_at_tests(items, folder):
+    """What ``Watch`` finds, from one run of all tests; kept until a file changes."""
+    sources = sorted([*(ROOT / "comp551ad").rglob("*.py"), *TESTS.glob("*.py")])
+    sources.remove(Path(__file__).resolve())
+    state = [(str(p.relative_to(ROOT)), p.read_bytes()) for p in sources]
+    kept = folder / "reached.pickle"
+    if not kept.exists() or pickle.loads(kept.read_bytes())[0] != state:
+        print("watching which lines each test reaches …", flush=True)
+        os.waitpid(in_a_fork(lambda: _keep(kept, (state, Watch().run(items)))), 0)
+    return pickle.loads(kept.read_bytes())[1]
+
+
+def _keep(path, value):
+    path.write_bytes(pickle.dumps(value))
+
+
+# ---------------------------------------------------------------- mutants at work
+
+
+def code_pairs(old, new):
+    """(old, new) of every code object inside a module that changed."""
+    if old != new:
+        yield old, new
+        inner = [
+            [c for c in code.co_consts if isinstance(c, types.CodeType)]
+            for code in (old, new)
+        ]
+        for pair in zip(*inner, strict=True):
+            yield from code_pairs(*pair)
+
+
+def functions_of_modules():
+    """code -> the functions that run it, wherever they are."""
+    files, found = {str(ROOT / path) for path in MODULES}, defaultdict(list)
+    gc.unfreeze()
+    for each in gc.get_objects():
+        if isinstance(each, types.FunctionType) and each.__code__.co_filename in files:
+            found[each.__code__].append(each)
+    gc.freeze()
+    return found
+
+
+def change_in_place(mutant, original, functions):
+    """Give the living functions the changed code; False if that can't be done."""
+    try:
+        pairs = list(code_pairs(original, mutant.code()))
+        outer = [pair for pair in pairs[1:] if pair[0] in functions]
+        for old, new in outer:
+            for function in functions[old]:
+                function.__code__ = new
+        return bool(outer)
+    except ValueError:  # other closures
+        return False
+
+
+class ChangedModule(importlib.abc.MetaPathFinder):
+    """Import the changed code in place of one module."""
+
+    def __init__(self, path, code):
+        self.name = path.removesuffix(".py").replace("/", ".")
+        self.code = code
+
+    def find_spec(self, name, path, target=None):
+        if name != self.name:
+            return None
+        spec = importlib.machinery.PathFinder.find_spec(name, path)
+        spec.loader = importlib.machinery.SourceFileLoader(name, spec.origin)
+        spec.loader.get_code = lambda _: self.code
+        return spec
+
+
+def run_afresh(mutant, tests):
+    """Import everything of ours once more, changed, and run these tests."""
+    for name in list(sys.modules):
+        if name.split(".")[0] == "comp551ad" or name.startswith("test_"):
+            del sys.modules[name]
+    sys.meta_path.insert(0, ChangedModule(mutant.path, mutant.code()))
+
+    class Only:
+        def pytest_collection_modifyitems(self, items):
+            items[:] = [i for i in items if i.nodeid in tests]
+            items.sort(key=lambda item: tests[item.nodeid])
+
+    files = sorted({f"{ROOT}/{test.split('::')[0]}" for test in tests})
+    options = ["-q", "-x", "-o", "addopts=", "-p", "no:cacheprovider", "--tb=no"]
+    status = pytest.main([*options, f"--rootdir={ROOT}", *files], plugins=[Only()])
+    return SURVIVED if status in (0, 5) else KILLED
+
+
+class Hunt:
+    def __init__(self, items, reached, options):
+        self.items = {item.nodeid: item for item in items}
+        self.reached, self.options = reached, options
+        self.functions = functions_of_modules()
+        self.original = {
+            path: compile((ROOT / path).read_text("utf-8"), str(ROOT / path), "exec")
+            for path in options.modules
+        }
+        self.at = defaultdict(set)  # (module, line) -> tests; line 0 is all of it
+        for test, (_, lines) in reached.items():
+            for path, line in lines:
+                self.at[path, line].add(test)
+                self.at[path, 0].add(test)
+
+    def reaching(self, mutant):
+        lines = mutant.place.lines
+        return set().union(*(self.at[mutant.path, line] for line in lines))
+
+    def tests_for(self, mutant):
+        """test -> seconds, the quick ones first: those that reach the changed lines. Of what
+        runs at import, all that reach the module."""
+        tests = self.reaching(mutant)
+        if not tests:  # a function, perhaps, that only runs at import
+            tests = self.at[mutant.path, 0]
+        own = f"/test_{Path(mutant.path).stem}.py"
+        chosen, left = {}, self.options.budget
+        for test in sorted(tests, key=lambda t: (own not in t, self.reached[t][0])):
+            seconds = self.reached[test][0]
+            if seconds <= left:
+                chosen[test] = seconds
+                left -= seconds
+        return chosen
+
+    def fate(self, mutant, tests):
+        """In a fork: KILLED or SURVIVED."""
+        Session.hunting = True
+        if self.reaching(mutant) and change_in_place(
+            mutant, self.original[mutant.path], self.functions
+        ):
+            for test in tests:
+                if not passes(self.items[test]):
+                    return KILLED
+            return SURVIVED
+        return run_afresh(mutant, tests)
+
+    def run(self, todo):
+        """Yield (mutant, its fate), some of them at work at the same time."""
+        waiting, running = list(todo)[::-1], {}
+        while waiting or running:
+            while waiting and len(running) < self.options.jobs:
+                mutant = waiting.pop()
+                tests = self.tests_for(mutant)
+                if not tests:
+                    yield mutant, SURVIVED
+                    continue
+                limit = 10 * sum(tests.values()) + SECONDS_MORE
+                pid = in_a_fork(lambda m=mutant, t=tests: self.fate(m, t))
+                running[pid] = mutant, time.monotonic() + limit
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if pid:
+                yield running.pop(pid)[0], KILLED if status else SURVIVED
+                continue
+            for pid, (_, until) in running.items():
+                if time.monotonic() > until:  # an endless loop
+                    os.kill(pid, signal.SIGKILL)
+            time.sleep(0.005)
+
+
+# ---------------------------------------------------------------- the command
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("modules", nargs="*", default=MODULES)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument(
+        "--list", action="store_true", help="only say what would be changed"
+    )
+    parser.add_argument(
+        "--budget",
+        type=float,
+        default=float("inf"),
+        metavar="SECONDS",
+        help="of tests for one mutant: leaves out the slowest of those that are not its module's",
+    )
+    options = parser.parse_args()
+    todo = [mutant for path in options.modules for mutant in mutants(path)]
+    if options.list:
+        print(*todo, f"{len(todo)} mutants", sep="\n")
+        return 0
+    sys.path.insert(0, str(ROOT))
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
+    os.chdir(ROOT)
+    start_pytest(lambda items: report(items, todo, options))
+    return 0
+
+
+def report(items, todo, options):
+    folder = ROOT / "build" / "mutants"
+    folder.mkdir(parents=True, exist_ok=True)
+    reached = look_at_tests(items, folder)
+    print(f"{len(items)} tests, {len(items) - len(reached)} of them fail unchanged")
+    start = time.monotonic()
+    hunt = Hunt(items, reached, options)
+    kept = folder / "killed.pickle"
+    killed = pickle.loads(kept.read_bytes()) if kept.exists() else set()
+    state = {path: hash_of(path) for path in options.modules}
+    known = [m for m in todo if (m.key, state[m.path]) in killed]
+    counts = defaultdict(Counter)
+    for m in known:
+        counts[m.path]["killed"] += 1
+    known = {m.key for m in known}
+    for mutant, fate in hunt.run([m for m in todo if m.key not in known]):
+        counts[mutant.path]["killed" if fate == KILLED else "survived"] += 1
+        if fate == KILLED:
+            killed.add((mutant.key, state[mutant.path]))
+            if len(killed) % 25 == 0:
+                _keep(kept, killed)
+        else:
+            print(mutant, flush=True)
+    _keep(kept, killed)
+    print(f"{time.monotonic() - start:.0f} s")
+    for path, c in counts.items():
+        print(f"{path:40} {sum(c.values()):5} {dict(c)}")
+
+
+def hash_of(path):
+    return hashlib.sha256((ROOT / path).read_bytes()).hexdigest()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,78 @@
+"""comp551ad/autodiff/trees.py: containers taken apart and put together again."""
+
+from collections import namedtuple
+
+import pytest
+
+from comp551ad.autodiff.trees import (
+    is_container,
+    leaf_names,
+    leaves,
+    rebuild,
+    same_structure,
+)
+
+Pair = namedtuple("Pair", "first second")
+TREE = {"W": 1, "layers": [2, (3, 4)], "pair": Pair(5, {}), "none": ()}
+
+
+def test_leaves_and_their_names():
+    assert leaves(TREE) == [1, 2, 3, 4, 5]
+    assert leaf_names(TREE, "p") == [
+        "p['W']",
+        "p['layers'][0]",
+        "p['layers'][1][0]",
+        "p['layers'][1][1]",
+        "p['pair'][0]",
+    ]
+    assert leaves(7) == [7] and leaf_names(7, "x") == ["x"]
+    assert leaves([]) == [] and leaf_names({}, "x") == []
+
+
+def test_rebuilt_in_the_same_kinds_of_container():
+    again = rebuild(TREE, iter("abcde"))
+    assert again == {
+        "W": "a",
+        "layers": ["b", ("c", "d")],
+        "pair": Pair("e", {}),
+        "none": (),
+    }
+    assert type(again["pair"]) is Pair and type(again["layers"][1]) is tuple
+    assert type(rebuild([1], iter([2]))) is list and rebuild(1, iter([2])) == 2
+
+
+@pytest.mark.parametrize("tree", [(), [], {}, (1,), Pair(1, 2)])
+def test_containers(tree):
+    assert is_container(tree)
+
+
+@pytest.mark.parametrize("leaf", [1, 2.0, "ab", None, {1}])
+def test_leaves_are_no_containers(leaf):
+    assert not is_container(leaf)
+
+
+@pytest.mark.parametrize(
+    "a, b, same",
+    [
+        (1, 2, True),
+        (1, (1,), False),
+        ([1], 1, False),
+        ((1, 2), [3, 4], True),
+        ((1, 2), (1,), False),
+        ([1], [1, 2], False),
+        ((1, (2,)), (1, 2), False),
+        (((1,), 2), (1, 2), False),
+        ({"a": 1}, {"a": 2}, True),
+        ({"a": 1, "b": 2}, {"b": 1, "a": 2}, True),
+        ({"a": 1}, {"b": 1}, False),
+        ({"a": 1}, [1], False),
+        ([1], {"a": 1}, False),
+        ({0: 1}, [1], False),
+        ({"a": 1, "b": (2,)}, {"a": 1, "b": 2}, False),
+        ({"a": (1,), "b": 2}, {"a": 1, "b": 2}, False),
+        ({}, {}, True),
+        ({}, [], False),
+    ],
+)
+def test_same_structure(a, b, same):
+    assert same_structure(a, b) is same
