@@ -478,10 +478,29 @@ def test_an_axis_to_move_that_is_not_there_is_numpys_error(move):
 def test_reductions_of_nothing_along_an_axis_that_has_something():
     """No rows of three numbers: no sums, and a gradient of their shape."""
     x = np.zeros((0, 3))
-    for reduce in (np.sum, np.var, np.std):
-        with np.errstate(all="ignore"):
-            g = grad(lambda x, reduce=reduce: np.sum(reduce(x, axis=1)))(x)
+    for reduce in (np.sum, np.mean, np.var, np.std):
+        g = grad(lambda x, reduce=reduce: np.sum(reduce(x, axis=1)))(x)
         assert g.shape == (0, 3)
+    for reduce in (np.var, np.std):
+        g = grad(lambda x, reduce=reduce: np.sum(reduce(x, axis=1, ddof=1)))(x)
+        assert g.shape == (0, 3)
+
+
+@pytest.mark.parametrize("shape, axis", [((0,), None), ((0, 3), 0), ((0, 3), None)])
+def test_the_mean_of_nothing_is_nan_with_numpys_warning(shape, axis):
+    x = np.zeros(shape)
+    with pytest.warns(RuntimeWarning), np.errstate(all="ignore"):
+        value, g = value_and_grad(lambda x: np.sum(np.mean(x, axis=axis)))(x)
+        _, tangent = jvp(lambda x: np.mean(x, axis=axis), (x,), (x,))
+    assert np.isnan(value) and g.shape == shape and np.all(np.isnan(tangent))
+
+
+@pytest.mark.parametrize("reduce", [np.sum, np.mean, np.max, np.var, np.squeeze])
+def test_a_list_is_no_axis_as_in_numpy(reduce):
+    x = np.ones((1, 3))
+    for f in (reduce, grad(lambda x, axis: np.sum(reduce(x, axis=axis)))):
+        with pytest.raises(TypeError, match="list"):
+            f(x, axis=[0])
 
 
 def test_dot_of_stacks_is_refused_and_matmul_named():

@@ -378,6 +378,14 @@ def test_the_usual_epsilon_and_the_usual_rate():
     assert mean == pytest.approx([0.1]) and variance == pytest.approx([0.9 + 0.3])
 
 
+def test_an_average_may_come_as_pairs():
+    pair = np.zeros(2), np.ones(2)
+    batch = [(np.full(2, 4.0), np.full(2, 3.0))]
+    ((mean, variance),) = running_average([pair], batch, 4, rate=0.25)
+    np.testing.assert_array_equal(mean, [1.0, 1.0])
+    np.testing.assert_array_equal(variance, [1.75, 1.75])  # 3/4 + 3 · 4/3 / 4
+
+
 def test_statistics_of_another_network_are_no_average():
     batch = [(np.zeros(1), np.ones(1))]
     average = running_average(None, 2 * batch, 4)

@@ -416,6 +416,71 @@ def branching(x):
     return -x
 
 
+@pytest.mark.parametrize("buffered", [False, True])
+def test_constant_arrays_are_results(buffered):
+    """Each call gives an array of its own, of the kind that the function returned."""
+    constants = [
+        np.array([1.0, -2.0, np.nan]),
+        np.zeros((0, 3)),
+        np.array([[0, 1]]),
+        np.array([True, False]),
+        2.0,
+    ]
+    x = np.arange(6.0)
+    program = write_value(lambda x: (x, *constants), x, buffered=buffered)
+    for _ in range(2):
+        first, *others = program(x)
+        np.testing.assert_array_equal(first, x)
+        for other, constant in zip(others, constants, strict=True):
+            assert np.asarray(other).dtype == np.asarray(constant).dtype
+            np.testing.assert_array_equal(other, constant)
+        others[0][:] = 7.0
+    (line, _) = body(write_value(lambda x: np.ones(2), x))
+    assert line == "value = np.array([1.0, 1.0])"
+
+
+def test_a_constant_gradient_is_of_floats():
+    for factors in (np.array([1.0, 2.0]), np.array([1, 2])):
+        program = write_gradient(lambda x, c=factors: np.sum(c * x), np.zeros(2))
+        assert program(np.zeros(2)).dtype == np.float64
+
+
+@pytest.mark.parametrize("buffered", [False, True])
+def test_the_function_gets_a_lawful_name(buffered):
+    def logistic(x):  # noqa: F811
+        return 1 / (1 + np.exp(-x))
+
+    def np_(x):
+        return np.sum(x)
+
+    np_.__name__ = "np"
+    for f, name in ((lambda x: 2 * x, "f"), (logistic, "logistic_2"), (np_, "np_2")):
+        program = write_value(f, np.ones(2), buffered=buffered)
+        assert program.__name__ == name
+        np.testing.assert_allclose(program(np.ones(2)), f(np.ones(2)), rtol=1e-15)
+
+
+@pytest.mark.parametrize("buffered", [False, True])
+def test_arguments_that_a_function_gathers(buffered):
+    def alone(*xs):
+        return sum(np.sum(x**2) for x in xs)
+
+    def behind(a, *xs, scale=1.0):
+        return scale * a * alone(*xs)
+
+    x, y = np.arange(3.0), np.ones(2)
+    program = write_gradient(alone, x, wrt="xs", buffered=buffered)
+    np.testing.assert_array_equal(program(x)[0], 2 * x)
+    program = write_gradient(alone, x, y, wrt="xs", buffered=buffered)
+    np.testing.assert_array_equal(program(x, y)[1], 2 * y)
+    program = write_gradient(behind, 3.0, x, wrt="xs", scale=2.0, buffered=buffered)
+    np.testing.assert_array_equal(program(3.0, x, scale=2.0)[0], 12 * x)
+    program = write_gradient(behind, 3.0, x, wrt=("a", "xs"), buffered=buffered)
+    assert program(3.0, x)[0] == 5.0
+    with pytest.raises(ProgramError, match="xs: its structure"):
+        program(3.0, x, x)
+
+
 def test_a_branch_is_refused_with_its_line():
     line = branching.__code__.co_firstlineno + 1
     with pytest.raises(ProgramError, match=rf"line {line} of .*greater"):

@@ -98,7 +98,7 @@ def _from_the_end(axis, ndim):
     if axis is None:
         return tuple(range(-ndim, 0))
     if type(axis) is not int:
-        if isinstance(axis, tuple | list):
+        if isinstance(axis, tuple):
             return tuple(_from_the_end(a, ndim) for a in axis)
         axis = operator.index(axis)
     return axis - ndim if 0 <= axis < ndim else axis
@@ -582,8 +582,8 @@ def reduction(name, value, jvp, vjp, examples=_REDUCTIONS, **fields):
 
 
 def _count(x, y):
-    """How many entries went into each entry of the result."""
-    return size_of(x) / max(size_of(y), 1)
+    """How many entries went into each entry of the result; inf where it has none."""
+    return size_of(x) / size_of(y) if size_of(y) else np.inf
 
 
 def _sum_value(x, axis=None, keepdims=False):
@@ -610,7 +610,9 @@ mean = reduction(
     "mean",
     _mean_value,
     lambda t, y, x, axis, keepdims=False: np.mean(t, axis=axis, keepdims=keepdims),
-    lambda g, y, x, axis, keepdims=False: _unreduce(g, axis, keepdims) / _count(x, y),
+    lambda g, y, x, axis, keepdims=False: _divide(
+        _unreduce(g, axis, keepdims), _count(x, y)
+    ),
 )
 
 

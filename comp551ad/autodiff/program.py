@@ -10,6 +10,7 @@ Read by: notebooks and tests.
 """
 
 import functools
+import inspect
 import operator
 import threading
 from dataclasses import dataclass
@@ -22,7 +23,14 @@ from .expressions import recognise
 from .primitives import shape_of
 from .reverse import pull_back
 from .source import ProgramError, Writer
-from .trace import bind, call_and_see_locals, local_names, read_outputs, trace_inputs
+from .trace import (
+    bind,
+    call_and_see_locals,
+    local_names,
+    read_outputs,
+    signature_of,
+    trace_inputs,
+)
 from .traced import Traced, new_tape
 
 _FORM = operator.attrgetter("shape", "dtype", "__class__")
@@ -76,6 +84,8 @@ class Program:
         self.function = _compiled(source, name)
         self._f = f
         self._arguments = arguments  # parameter -> what is remembered of its argument
+        kinds = [p.kind for p in signature_of(f).parameters.values()]
+        self._gathers = inspect.Parameter.VAR_POSITIONAL in kinds  # def f(*xs)
         shapes = [getattr(a, "shape", ()) or None for a in arguments.values()]
         self._forms = [(shape, np.dtype(np.float64), np.ndarray) for shape in shapes]
         functools.update_wrapper(self, self.function)
@@ -100,7 +110,7 @@ class Program:
     def _arguments_of(self, args, kwargs) -> list:
         """The arguments in the order of the parameters, each as it was recorded."""
         recorded = self._arguments
-        if kwargs or len(args) != len(recorded):
+        if kwargs or self._gathers or len(args) != len(recorded):
             bound = bind(self._f, args, kwargs)
             if bound.arguments.keys() != recorded.keys():
                 raise ProgramError(

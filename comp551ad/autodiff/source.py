@@ -46,7 +46,7 @@ class Writer:
             local: (name, traced value) of f's local variables.
             derivative_of: row number on f's own tape -> its adjoint, a value on the outer tape.
         """
-        self.f_name = re.sub(r"\W", "_", getattr(f, "__name__", "f")).strip("_") or "f"
+        self.f_name = re.sub(r"\W", "_", getattr(f, "__name__", "f")).strip("_")
         self.rows, self.arguments = rows, arguments
         self.derivative_of = derivative_of
         self.expressions = Expressions()
@@ -88,7 +88,8 @@ class Writer:
             results.append(gradients[0] if single else tuple(gradients))
         variables = self._write_lines(outputs)
         structure = results[0] if len(results) == 1 else tuple(results)
-        name = ("gradient" if single else "gradients") if chosen else self.f_name
+        name = "gradient" if single else "gradients"
+        name = name if chosen else self._fresh(self.f_name, "f")
         by = ", ".join(parameter for parameter, _ in chosen)
         title = f"The gradient of {self.f_name} by {by}." if chosen else "As recorded."
         imports = "import numpy as np\n"
@@ -166,6 +167,8 @@ class Writer:
     def _scaled_of(self, value):
         if type(value) is Traced:
             return self.scaled[value.index]
+        if np.shape(value):
+            return Scaled(1.0, 1.0, self.expressions.constant(value))
         return Scaled(0.0 if value is None else float(value), 1.0, self.expressions.one)
 
     def _node(self, scaled):
@@ -233,7 +236,8 @@ class Writer:
         text = self.text[node]
         if not node.shape:
             return with_point(text)
-        return f"np.array({text})" if may_be_a_view(node) else text
+        shared = may_be_a_view(node) and node.name != "constant"
+        return f"np.array({text})" if shared else text
 
     # -- expressions
 
@@ -316,7 +320,10 @@ def literal(value):
                 f"a constant array of shape {value.shape} would stand in the source; pass "
                 "it to the function as an argument"
             )
-        flat = f"np.array([{', '.join(literal(v) for v in value.ravel().tolist())}])"
+        texts = [literal(v) for v in value.ravel().tolist()]
+        if value.dtype.kind == "f":
+            texts = [with_point(text) for text in texts]
+        flat = f"np.array([{', '.join(texts)}])"
         if not value.size:  # no entries that would say what they are: an index, say
             kind = {"f": "float", "b": "bool"}.get(value.dtype.kind, "int")
             flat = f"np.array([], dtype={kind})"

@@ -208,13 +208,17 @@ def trace_inputs(bound, add_input) -> list[str]:
     return names
 
 
+def signature_of(f) -> inspect.Signature:
+    """The parameters of ``f``; built-in functions may not tell theirs."""
+    try:
+        return inspect.signature(f)
+    except (TypeError, ValueError):
+        return inspect.signature(lambda *x, **options: None)
+
+
 def bind(f, args, kwargs) -> inspect.BoundArguments:
     """Which parameter of ``f`` gets which argument; errors are f's own TypeError."""
-    try:
-        signature = inspect.signature(f)
-    except (TypeError, ValueError):  # built-in functions may have none
-        signature = inspect.signature(lambda *x, **options: None)
-    return signature.bind(*args, **kwargs)
+    return signature_of(f).bind(*args, **kwargs)
 
 
 def read_outputs(result, tape) -> tuple[list[int | None], list]:

@@ -122,7 +122,7 @@ def running_average(average, batch, N, rate=0.1):
         raise ValueError(f"N is {N}; expected 2 rows or more: one has no variance")
     batch = [np.stack([mean, variance * N / (N - 1)]) for mean, variance in batch]
     pairs = zip(average or batch, batch, strict=True)
-    return [(1 - rate) * old + rate * new for old, new in pairs]  # 2 x M each
+    return [(1 - rate) * np.stack([*old]) + rate * new for old, new in pairs]  # 2 x M
 
 
 # ---- the network ---------------------------------------------------------------------

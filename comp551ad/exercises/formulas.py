@@ -36,9 +36,12 @@ def formulas(answer: Callable[[], dict], values: dict[str, float]) -> dict[str, 
 
     Known besides the values' names are sin, cos, exp, log, sqrt, tanh, logistic and pi.
     Entries that are functions are called with the values, as a witness's may be; numbers
-    stay what they are.
+    stay what they are. So does an answer that is no table: it is for the check to say so.
     """
-    return {name: _entry(name, it, values) for name, it in answer().items()}
+    table = answer()
+    if not isinstance(table, dict):
+        return table
+    return {name: _entry(name, it, values) for name, it in table.items()}
 
 
 def _entry(name: str, entry: Any, values: dict[str, float]) -> Any:
@@ -52,6 +55,8 @@ def _formula(name: str, text: str, values: dict[str, float]) -> float:
         tree = ast.parse(text.strip(), mode="eval")
     except SyntaxError:
         raise ValueError(f"{name}: {text!r} can't be read as a formula") from None
+    if "^" in text:
+        raise ValueError(f"{name}: {text!r} has a ^; a power is written **")
     known = {**_KNOWN, **values}
     for part in ast.walk(tree):
         if isinstance(part, ast.Name) and part.id not in known:

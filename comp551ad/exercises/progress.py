@@ -30,6 +30,11 @@ def where() -> Path:
     return Path(os.environ.get("COMP551AD_PROGRESS") or FILE)
 
 
+def is_graded() -> bool:
+    """Is it nbgrader that runs this notebook?"""
+    return "NBGRADER_EXECUTION" in os.environ
+
+
 # --- noting ---------------------------------------------------------------------------
 
 
@@ -40,7 +45,7 @@ def note(name: str, lecture: str, passed: bool) -> str | None:
     it then replaces: at any moment one of the two is complete. When nbgrader runs the
     notebook, nothing is noted: that is nobody's progress.
     """
-    if "NBGRADER_EXECUTION" in os.environ:
+    if is_graded():
         return None
     path = where()
     try:

@@ -43,7 +43,15 @@ def usual_mistakes(
                 "the wrong sign, and 1/N is missing",
                 "Look at the sign, and whether the cost is a sum or an average.",
             )
-    if all_are([np.trunc(r) for r in theirs]):
+    if all(m.size == r.size for m, r in zip(mine, theirs, strict=True)) and all(
+        agree(m.ravel(), r.ravel(), tolerance)
+        for m, r in zip(mine, theirs, strict=True)
+    ):
+        yield (
+            "in another shape",
+            "The numbers are right: give them the shape that the question asks for.",
+        )
+    if all(np.isrealobj(r) for r in theirs) and all_are([np.trunc(r) for r in theirs]):
         yield (
             "whole numbers",
             "Something cuts the fractions off: // or an array of integers.",

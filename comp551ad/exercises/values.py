@@ -1,8 +1,9 @@
 """Comparing answers: numbers, arrays, words, and tuples or dicts of them.
 
-Read by `checking.py` and `usual.py`; knows nothing of exercises.
+Knows nothing of exercises; all that deals with answers reads it.
 """
 
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,8 +20,19 @@ class Raised:
         return self
 
 
-def leaves(value: Any) -> dict[str, Any]:
-    """The parts of a value by name: `{"": x}`, `{"[0]": …, "[1]": …}`, `{"dW": …}`."""
+def kept(value: Any) -> Any:
+    """A copy, which later calls can't change; what can't be copied is kept as it is."""
+    try:
+        return deepcopy(value)
+    except Exception:
+        return value
+
+
+def leaves(value: Any, parts: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The parts of a value by name: `{"": x}`, `{"[0]": …, "[1]": …}`, `{"dW": …}`.
+
+    `parts` are the names of a tuple's first parts, where it has names.
+    """
     if isinstance(value, dict):
         return {
             f"{key}{path}": leaf
@@ -29,21 +41,22 @@ def leaves(value: Any) -> dict[str, Any]:
         }
     if isinstance(value, tuple):
         return {
-            f"[{k}]{path}": leaf
+            f"{parts[k] if k < len(parts) else f'[{k}]'}{path}": leaf
             for k, part in enumerate(value)
             for path, leaf in leaves(part).items()
         }
     return {"": value}
 
 
-def arrays(value: Any) -> list[np.ndarray]:
-    """Every array of numbers in a value, in lists, tuples and dicts too."""
-    if isinstance(value, dict):
-        value = list(value.values())
-    if isinstance(value, list | tuple):
-        return [array for part in value for array in arrays(part)]
-    is_one = isinstance(value, np.ndarray) and value.dtype.kind in "biufc"
-    return [value] if is_one else []
+def unchanged(old: Any, new: Any) -> bool:
+    """Is `new`, of which `old` is a copy, what it was? Asked of data, not of functions."""
+    if isinstance(old, dict):
+        return list(old) == list(new) and all(unchanged(old[k], new[k]) for k in old)
+    if isinstance(old, list | tuple):
+        return len(old) == len(new) and all(map(unchanged, old, new))
+    if isinstance(old, np.ndarray) and old.dtype.kind in "biufc":
+        return np.array_equal(old, new, equal_nan=True)
+    return True
 
 
 def numeric(value: Any) -> np.ndarray | None:
@@ -94,14 +107,19 @@ class Difference:
     right: str
 
     def told(self, secret: bool) -> str:
-        due = "that is not it" if secret else f"{self.right} is due"
+        if self.kind == "an entry is missing":
+            return f"There is no entry {self.place}."
+        hidden = secret and self.kind in ("value", "not a number")
+        due = "that is not it" if hidden else f"{self.right} is due"
         place = self.place or "your answer"
         return f"{place} is {self.given}; {due}."
 
 
-def first_difference(given: Any, right: Any, tolerance: float) -> Difference | None:
+def first_difference(
+    given: Any, right: Any, tolerance: float, parts: tuple[str, ...] = ()
+) -> Difference | None:
     """The first leaf, and in it the first entry, where `given` is not `right`."""
-    mine, theirs = leaves(given), leaves(right)
+    mine, theirs = leaves(given, parts), leaves(right, parts)
     for path in theirs:
         if path not in mine:
             return _missing(path, given, right)
@@ -128,6 +146,8 @@ def _missing(path: str, given: Any, right: Any) -> Difference:
 
 def _entry(path: str, given: Any, right: Any, tolerance: float) -> Difference:
     place = path or "your answer"
+    if given is None and path:
+        return Difference("not finished", place, "None", _kind(right))
     if given is None:
         none = "None (is `return` missing?)"
         return Difference("it returns nothing", place, none, _kind(right))
@@ -154,6 +174,8 @@ def _kind(value: Any) -> str:
         return f"a tuple of {len(value)}"
     if isinstance(value, np.ndarray) and value.ndim:
         return f"an array of shape {value.shape}"
+    if isinstance(value, list):
+        return f"a list of {len(value)}"
     names = {dict: "a dict", str: "a text", type(None): "None"}
     number = numeric(value) is not None
     return names.get(type(value), "a number" if number else f"a {type(value).__name__}")
@@ -166,6 +188,8 @@ def shown(value: Any) -> str:
     if isinstance(value, np.ndarray) and value.ndim:
         text = np.array2string(value, precision=4, separator=", ", suppress_small=True)
         return " ".join(text.split())
+    if np.iscomplexobj(value):
+        return f"{complex(value):.6g}"
     if isinstance(value, float | np.floating | np.ndarray):
         return f"{float(value):.6g}"
     if isinstance(value, list):

@@ -228,16 +228,17 @@ def symmetry_player(moves: dict, cost: Callable) -> PicturePlayer:
         moves: what was done, in words -> the weights (W, V) after it; the first is the start.
         cost: cost(W, V) -> a number.
     """
-    (W, V), *_ = moves.values()
-    start = float(cost(W, V))
+    (W0, V0), *_ = moves.values()
+    start = float(cost(W0, V0))
 
     def frame(title, W, V):
         loss = float(cost(W, V))
         same = np.isclose(loss, start, rtol=1e-9)
+        moved = max(np.abs(W - W0).max(), np.abs(V - V0).max())
         shown = matrices_html([matrix_of(V, "V"), matrix_of(W, "W")])
         return {
             "title": title,
-            "numbers": f"at the start J = {start:.6f}",
+            "numbers": f"weights have moved by up to {number(moved)}\nat the start J = {start:.6f}",
             "result": f"now J = {loss:.6f}: {'the same' if same else 'another one'}",
             "html": shown,
         }

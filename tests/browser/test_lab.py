@@ -15,7 +15,7 @@ from playwright.sync_api import expect
 
 ROOT = Path(__file__).parent.parent.parent
 LECTURES = [path.stem for path in sorted((ROOT / "lectures").glob("*.ipynb"))]
-STEPPED = ("00", "08", "09")  # lectures that promise a stepper
+STEPPED = ("00", "01", "02", "05", "06", "08", "09", "10", "11", "12")  # have players
 
 
 # --- driving a stepper --------------------------------------------------------

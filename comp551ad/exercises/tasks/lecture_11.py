@@ -1,5 +1,7 @@
 """Lecture 11: networks that are easier to optimize (S17)."""
 
+from collections import Counter
+
 import numpy as np
 
 from ...autodiff.transforms import vjp
@@ -7,20 +9,19 @@ from ...functions import relu
 from ..checking import Exercise, Mistake
 
 
-def _measured_scale(below: int, slope: float) -> float:
-    """The scale that keeps the size, by averaging h(q)² over a standard Gaussian q."""
-    q = np.linspace(-12, 12, 200_001)
+def _kept(slope: float) -> float:
+    """The share of the mean square that h lets through, measured on a Gaussian q."""
+    q = np.linspace(-12, 12, 20_001)
     weight = np.exp(-(q**2) / 2)
     h = np.where(q > 0, q, slope * q)
-    kept = np.sum(weight * h**2) / np.sum(weight * q**2)
-    return float(np.sqrt(1 / (below * kept)))
+    return np.sum(weight * h**2) / np.sum(weight * q**2)
 
 
 keeping_scale = Exercise(
     name="keeping_scale",
     lecture="11",
     title="A start that keeps the size",
-    witness=_measured_scale,
+    witness=lambda below, slope: float(1 / np.sqrt(below * _kept(slope))),
     cases=lambda rng: [
         (50, 0.0),
         (64, 0.5),
@@ -52,6 +53,26 @@ keeping_scale = Exercise(
             lambda below, slope: np.sqrt(below * (1 + slope**2) / 2),
             "More units below add more terms up: should each weight grow or shrink?",
         ),
+        Mistake(
+            "each half counted as a whole",
+            lambda below, slope: np.sqrt(1 / (below * (1 + slope**2))),
+            "The mean is over all q: half of them are positive, half negative.",
+        ),
+        Mistake(
+            "squared after adding",
+            lambda below, slope: np.sqrt(2 / below) / (1 + slope),
+            "The squares of the two halves are added, not the values.",
+        ),
+        Mistake(
+            "the mean slope, squared",
+            lambda below, slope: 2 / ((1 + slope) * np.sqrt(below)),
+            "The mean of squares is not the square of the mean.",
+        ),
+        Mistake(
+            "the units below are left out",
+            lambda below, slope: np.sqrt(2 / (1 + slope**2)),
+            "A q is a sum of M terms: the more there are, the larger it gets.",
+        ),
     ),
     hints=(
         "First the mean square of q from that of z: a sum over the units below.",
@@ -63,7 +84,7 @@ size_after = Exercise(
     name="size_after",
     lecture="11",
     title="Thirty layers later",
-    witness=lambda L, M, s: float(np.prod([np.mean([0.0, M * s * s])] * L)),
+    witness=lambda L, M, s: float(np.prod([M * s * s * _kept(0.0)] * L)),
     cases=lambda rng: [
         (30, 128, 0.01),
         (5, 50, 0.2),
@@ -94,6 +115,36 @@ size_after = Exercise(
             "the size of the values, not of their squares",
             lambda L, M, s: np.sqrt(M * s**2 / 2) ** L,
             "Asked is the factor of the mean square.",
+        ),
+        Mistake(
+            "ReLU's half once, not at every layer",
+            lambda L, M, s: (M * s**2) ** L / 2,
+            "Every layer has its ReLU.",
+        ),
+        Mistake(
+            "ReLU's half is squared",
+            lambda L, M, s: (M * s**2 / 4) ** L,
+            "ReLU doesn't halve the entries: it makes half of them 0 and leaves the rest.",
+        ),
+        Mistake(
+            "one layer too few",
+            lambda L, M, s: (M * s**2 / 2) ** (L - 1),
+            "The rows go through all L layers; the first one counts as well.",
+        ),
+        Mistake(
+            "the sum over the units is left out",
+            lambda L, M, s: (s**2 / 2) ** L,
+            "A q is a sum of M terms, and each adds its square on average.",
+        ),
+        Mistake(
+            "the power takes in too little",
+            lambda L, M, s: M * s**2 / 2**L,
+            "All of a layer's factor acts L times: mind the brackets.",
+        ),
+        Mistake(
+            "the power takes in too little",
+            lambda L, M, s: M * (s**2 / 2) ** L,
+            "All of a layer's factor acts L times: mind the brackets.",
         ),
     ),
     hints=(
@@ -152,7 +203,33 @@ skip_backward = Exercise(
             lambda Z, W1, W2, dR: dR + (dR @ W2 * (Z @ W1 > 0)) @ W1,
             "On the way up one multiplies by W1 and W2; on the way down?",
         ),
+        Mistake(
+            "ReLU opens by the sign of Z",
+            lambda Z, W1, W2, dR: dR + dR @ W2.T @ W1.T * (Z > 0),
+            "What goes into the ReLU is Z W1, and its derivative stands between the W.",
+        ),
+        Mistake(
+            "ReLU's value in the derivative's place",
+            lambda Z, W1, W2, dR: dR + (dR @ W2.T * relu(Z @ W1)) @ W1.T,
+            "On its open side ReLU has slope 1, however large its value is.",
+        ),
+        Mistake(
+            "the skip's slope without the error from above",
+            lambda Z, W1, W2, dR: 1 + _down(Z, W1, W2, dR),
+            "Along the skip the slope is 1: 1 times what?",
+        ),
+        Mistake(
+            "Z added in place of dR",
+            lambda Z, W1, W2, dR: Z + _down(Z, W1, W2, dR),
+            "On the way up the skip carries Z. What does it carry on the way down?",
+        ),
+        Mistake(
+            "the way up, not the way down",
+            lambda Z, W1, W2, dR: _block(Z, W1, W2),
+            "That is R. Asked is how J changes with Z, which needs dR.",
+        ),
     ),
+    batch=lambda Z, W1, W2, dR: len(Z),
     hints=(
         "Draw it: from Z two arrows, one straight to the plus sign.",
         "Through the layers: first W2, then ReLU, then W1, each the way down.",
@@ -161,7 +238,7 @@ skip_backward = Exercise(
 
 
 def _pairs(W, V):
-    return {(*V[:, m], *W[m]) for m in range(len(W))}
+    return Counter((*V[:, m], *W[m]) for m in range(len(W)))
 
 
 distinct_units = Exercise(
@@ -169,7 +246,9 @@ distinct_units = Exercise(
     lecture="11",
     title="How many units are there really?",
     witness=lambda W, V: len(_pairs(W, V)),
-    cases=lambda rng: [_copied(rng, *sizes) for sizes in ((4, 1), (5, 3), (6, 6))],
+    cases=lambda rng: [
+        _copied(rng, *sizes) for sizes in ((4, 1, 3), (5, 3, 2), (6, 6, 3))
+    ],
     mistakes=(
         Mistake(
             "columns of V alone",
@@ -191,6 +270,43 @@ distinct_units = Exercise(
             lambda W, V: len(W) - len(_pairs(W, V)),
             "Asked is how many different ones remain.",
         ),
+        Mistake(
+            "units that have a copy don't count at all",
+            lambda W, V: sum(n == 1 for n in _pairs(W, V).values()),
+            "Of equal units one remains, and that one counts.",
+        ),
+        *(
+            Mistake(
+                "V and W are counted apart",
+                lambda W, V, join=join: join(
+                    len({*map(tuple, V.T)}), len({*map(tuple, W)})
+                ),
+                "A unit is one column of V with the row of W that belongs to it.",
+            )
+            for join in (min, max, lambda v, w: v * w, lambda v, w: v + w)
+        ),
+        *(
+            Mistake(
+                "single numbers are counted, not units",
+                numbers,
+                "np.unique takes an array apart, unless `axis` says what to compare.",
+            )
+            for numbers in (
+                lambda W, V: np.unique(V).size,
+                lambda W, V: np.unique(W).size,
+                lambda W, V: np.unique([*V.ravel(), *W.ravel()]).size,
+            )
+        ),
+        Mistake(
+            "rows of V, not its columns",
+            lambda W, V: len({tuple(v) for v in V}),
+            "V is D x M: which of the two counts the units?",
+        ),
+        Mistake(
+            "the rank",
+            lambda W, V: np.linalg.matrix_rank(np.vstack([V, W.T])),
+            "A unit that is a sum of others is still one more unit.",
+        ),
     ),
     hints=(
         "A unit is a column of V together with a row of W.",
@@ -199,20 +315,16 @@ distinct_units = Exercise(
 )
 
 
-def _copied(rng, M, different):
+def _copied(rng, M, different, D):
     """A network of M units, `different` of them apart; V and W have other copies too."""
     which = np.arange(M) % different
-    W, V = (
-        rng.normal(size=(different, 2))[which],
-        rng.normal(size=(3, different))[:, which],
-    )
-    if different > 1:
-        extra = which == 1
-        V[:, extra] = V[
-            :, [0]
-        ]  # the input weights of another unit, with its own outputs
-    if different > 3:
-        W[(which == 2) | (which == 3)] = W[0]  # and the other way round
+    W = rng.normal(size=(different, 2))[which]
+    V = rng.normal(size=(D, different))[:, which]
+    if different > 1:  # the input weights of another unit, with its own outputs
+        V[:, which == 1] = V[:, [0]]
+    if different > 3:  # and the other way round; and a unit that mirrors another
+        W[(which == 2) | (which == 3)] = W[0]
+        V[:, which == 4], W[which == 4] = -V[:, [0]], -W[0]
     return W, V
 
 
