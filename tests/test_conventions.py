@@ -107,6 +107,12 @@ def test_std_of_a_constant_also_where_its_mean_is_rounded(c, n):
     assert tangent == 0.0
 
 
+def test_std_of_one_constant_row_among_others():
+    x = np.array([[0.1, 0.1, 0.1], [1.0, 2.0, 3.0]])  # NumPy's std of row 0 is 1e-17
+    g = grad(lambda x: np.sum(np.std(x, axis=1)))(x)
+    assert g[0].tolist() == [0.0] * 3 and g[1, 2] == pytest.approx(1 / np.sqrt(6))
+
+
 def test_values_at_the_edge_are_numpys():
     assert record(lambda x: x**0, 0.0).result == 1.0
     assert record(lambda y: 0.0**y, 2.0).result == 0.0
@@ -486,12 +492,13 @@ def test_reductions_of_nothing_along_an_axis_that_has_something():
         assert g.shape == (0, 3)
 
 
+@pytest.mark.parametrize("reduce", [np.mean, np.var, np.std])
 @pytest.mark.parametrize("shape, axis", [((0,), None), ((0, 3), 0), ((0, 3), None)])
-def test_the_mean_of_nothing_is_nan_with_numpys_warning(shape, axis):
+def test_the_mean_of_nothing_is_nan_with_numpys_warning(shape, axis, reduce):
     x = np.zeros(shape)
     with pytest.warns(RuntimeWarning), np.errstate(all="ignore"):
-        value, g = value_and_grad(lambda x: np.sum(np.mean(x, axis=axis)))(x)
-        _, tangent = jvp(lambda x: np.mean(x, axis=axis), (x,), (x,))
+        value, g = value_and_grad(lambda x: np.sum(reduce(x, axis=axis)))(x)
+        _, tangent = jvp(lambda x: reduce(x, axis=axis), (x,), (x,))
     assert np.isnan(value) and g.shape == shape and np.all(np.isnan(tangent))
 
 
@@ -534,3 +541,21 @@ def test_an_adjoint_of_fewer_axes_reaches_a_reduction_at_full_size():
     assert np.array_equal(g, np.broadcast_to(b, (4, 2, 3)))
     g = grad(lambda x: np.sum(np.mean(x, axis=(0,)) * b))(x)
     assert np.array_equal(g, np.broadcast_to(b / 4, (4, 2, 3)))
+
+
+def test_ravel_and_its_orders_are_numpys():
+    x = np.arange(6.0).reshape(2, 3)
+    for order in ("C", "F"):
+        value, _ = jvp(lambda x, o=order: np.ravel(x, order=o), (x,), (x,))
+        assert value.tolist() == np.ravel(x, order=order).tolist()
+    assert jvp(np.ravel, (x,), (x,))[0].tolist() == [0, 1, 2, 3, 4, 5]
+
+
+def test_numpys_integers_are_axes():
+    x, axes = np.arange(24.0).reshape(2, 3, 4), (np.int64(0), np.int64(2))
+    for axis, same in ((axes, (0, 2)), (axes[1], 2), (np.int64(-1), -1)):
+        g = grad(lambda x, a=axis: np.sum(np.square(np.sum(x, axis=a))))(x)
+        again = grad(lambda x, a=same: np.sum(np.square(np.sum(x, axis=a))))(x)
+        assert np.array_equal(g, again)
+        rows = record(lambda x, a=axis: np.sum(x, axis=a), x).rows
+        assert "int64" not in repr(rows[-1][-1])

@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 from jupyter_client.manager import start_new_kernel
+from tqdm import tqdm
 
 from comp551ad.byhand import descent
 from comp551ad.byhand.descent import Descent, descend, gradient_descent
@@ -62,12 +63,17 @@ def test_the_iterates_are_the_decks_bit_for_bit(iris):
         assert all(np.array_equal(a, b) for a, b in zip(kept, made, strict=True))
 
 
-def test_the_decks_signature_and_defaults():
+def test_the_decks_signature_and_defaults(iris):
     code = gradient_descent.__code__
     assert code.co_varnames[:6] == ("X", "Y", "M", "lr", "eps", "max_iters")
     assert gradient_descent.__defaults__ == (0.1, 1e-9, 100000)
     assert gradient_descent.__kwdefaults__["stop"] == "dW"
-    assert descend.__kwdefaults__["stop"] == "all"
+    ours = descend.__kwdefaults__
+    assert (ours["lr"], ours["eps"], ours["max_iters"]) == (0.1, 1e-9, 100000)
+    assert ours["stop"] == "all"
+    X, Y = iris
+    run = gradient_descent(X.tolist(), Y.tolist(), 1, max_iters=1)  # one unit is enough
+    assert isinstance(run.parameters, tuple) and run[0].shape == (1, 3)
 
 
 def test_on_iris_a_plateau_near_ln_3_then_learning(iris):
@@ -216,6 +222,40 @@ def test_history_holds_cost_norms_and_iterates(iris):
     assert repr(h) == "History(4 iterates from 0 to 25; norms of dW, dV)"
 
 
+def test_the_history_of_a_gradient_that_raises_is_whole():
+    def slope(p):
+        if p[0] < 3:
+            raise FloatingPointError
+        return np.ones(1)
+
+    run = descend(slope, np.array([5.0]), lr=1.0, cost=lambda p: p[0])
+    history = run.history
+    assert (run.reason, run.iterations) == ("diverged", 3)
+    assert history.iterations.tolist() == [0, 3]
+    assert isinstance(history.cost, np.ndarray) and np.isnan(history.cost[1])
+    assert history.norms["dp0"][0] == 1 and np.isnan(history.norms["dp0"][1])
+    assert [type(i) for i in history.iterates] == [tuple, tuple]
+    assert "cost" not in run.report
+    history = descend(bowl, np.ones(1), max_iters=2).history
+    assert [type(i) for i in history.iterates] == [tuple] * 3
+
+
+def test_no_warning_from_a_gradient_that_overflows():
+    def slope(p):
+        return np.exp(1000 * p) - np.exp(1000 * p)  # inf - inf
+
+    assert descend(slope, np.array([1.0])).reason == "diverged"
+
+
+@pytest.mark.parametrize(
+    "max_iters, step", [(10, 1), (1000, 1), (1001, 2), (2500, 3), (3000, 3)]
+)
+def test_a_thousand_iterates_at_most_are_kept_unless_asked(max_iters, step):
+    run = descend(bowl, np.array([1.0]), lr=1e-6, max_iters=max_iters)
+    kept = [*range(0, max_iters, step), max_iters]
+    assert run.history.iterations.tolist() == kept
+
+
 def test_history_is_short_unless_asked():
     run = descend(bowl, np.array([1.0]), lr=1e-6, max_iters=5001)
     assert len(run.history) <= 1002 and run.history.iterations[-1] == 5001
@@ -279,6 +319,14 @@ def test_arguments_that_do_not_fit(iris):
         descend(bowl, ())
     with pytest.raises(ValueError, match="names is .*expected 1 different"):
         descend(bowl, np.ones(2), names=("a", "b"))
+    with pytest.raises(ValueError, match="names is .*expected 2 different"):
+        descend(lambda *p: p, (np.ones(2), np.ones(2)), names=("a", "a"))
+    with pytest.raises(ValueError, match="max_iters is None"):
+        descend(bowl, np.ones(2), max_iters=None)
+    for change in ({"lr": math.inf}, {"eps": math.inf}):
+        with pytest.raises(ValueError, match="is inf; expected"):
+            descend(bowl, np.ones(2), **change)
+    assert descend(bowl, np.ones(2), eps=0, max_iters=3).iterations == 3
 
 
 # ---- the bar -------------------------------------------------------------------------
@@ -318,6 +366,46 @@ def test_a_short_run_prints_nothing(monkeypatch):
 def test_the_bar_can_be_asked_for_and_forbidden(monkeypatch, clock):
     assert "descent" in run_seen_on(io.StringIO(), monkeypatch, progress=True)
     assert run_seen_on(Terminal(), monkeypatch, progress=False) == ""
+
+
+def test_the_bar_comes_to_its_end_and_is_closed(monkeypatch):
+    ended = []
+
+    class Bar(tqdm):
+        def close(self):
+            ended.append((self, self.n, self.total))  # kept: no close() at its own end
+            super().close()
+
+    monkeypatch.setattr("tqdm.auto.tqdm", Bar)
+    run_seen_on(io.StringIO(), monkeypatch, progress=True, max_iters=77)
+    assert ended[0][1:] == (77, 77)
+
+
+@pytest.mark.parametrize("steps, shown", [(1400, False), (1600, True), (5000, True)])
+def test_at_a_millisecond_a_step_the_bar_moves_ten_times_a_second(
+    monkeypatch, steps, shown
+):
+    """And comes by itself once the run is expected to take more than a second and a half."""
+    now, moved = [0.0], []
+
+    class Bar(tqdm):
+        def update(self, n=1):
+            moved.append(self.n + n)
+            assert not self.leave and self.unit == "step"
+            super().update(n)
+
+    def slope(p):
+        now[0] += 0.001
+        return p
+
+    monkeypatch.setattr("tqdm.auto.tqdm", Bar)
+    monkeypatch.setattr(descent.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    descend(slope, np.array([1.0]), lr=1e-6, max_iters=steps)
+    assert bool(moved) == shown
+    if shown:
+        assert moved[0] < 350 and moved[-1] == steps
+        assert all(95 <= gap <= 101 for gap in np.diff(moved[:-1]))
 
 
 def test_tqdm_is_imported_only_when_a_bar_is_shown():

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from comp551ad.exercises import check, hint
-from comp551ad.exercises.checking import Exercise, Mistake, NotPassed, catalogue, judge
+from comp551ad.exercises.checking import NotPassed, catalogue, judge
+from comp551ad.exercises.exercise import Exercise, Mistake
 from comp551ad.exercises.formulas import formulas
 
 HERE = Path(__file__).parent
@@ -161,7 +162,7 @@ def broken(x):
         (lambda x: 2 * x**2 / len(x), "off by the factor 2"),
         (lambda x: x**3 / len(x), "a cube"),
         (lambda x: x**3, "a cube, and 1/N is missing"),
-        (lambda x: (x**2 / len(x))[:, None], "the shape"),
+        (lambda x: (x**2 / len(x))[:, None], "in another shape"),
         (lambda x: np.sqrt(-(x**2)) * x, "not a number"),
         (lambda x: "x squared", "another kind of value"),
         (lambda x: x[:2] ** 2 / len(x), "right for some inputs only"),
@@ -198,6 +199,38 @@ def test_an_exception_is_told_as_the_students_own():
     assert "return y / (len(y) - len(x)) + undefined" in verdict.says[1]
 
 
+def test_a_long_message_is_cut_off():
+    def talkative(x):
+        raise ValueError("no " * 10_000)
+
+    assert len(repr(judge(square(), talkative))) < 1000
+
+
+class Prickly:
+    def __deepcopy__(self, memo):
+        raise RuntimeError("no copies")
+
+    def __eq__(self, other):
+        raise RuntimeError("nothing is like me")
+
+    __hash__ = None
+
+
+@pytest.mark.parametrize(
+    "answer, says",
+    [
+        (lambda x: (part for part in x**2 / len(x)), "a generator; an array of shape"),
+        (lambda x: Prickly(), "a Prickly; an array of shape"),
+        (lambda x: exit(), "SystemExit"),
+        (lambda x: (x + 1j) ** 2, "0+2j; 0.5 is due"),
+        (lambda x: np.array("a"), "your answer is 'a'; [0.5, 2. ] is due"),
+    ],
+)
+def test_whatever_an_answer_does_there_is_a_verdict(answer, says):
+    odd = square(cases=lambda rng: [(np.array([1.0, 2.0]),)])
+    assert says in repr(judge(odd, answer))
+
+
 def test_a_loop_that_is_stopped_is_told_as_such():
     def stopped(x):
         raise KeyboardInterrupt
@@ -217,6 +250,57 @@ def test_parts_of_an_answer_are_named_each():
     assert judge(pair, lambda x: [x.T @ x / len(x), x.sum(axis=0)]).passed
 
 
+def test_the_parts_of_a_tuple_have_names_and_an_order():
+    pair = square(
+        witness=lambda x: (x.T @ x / len(x), x.sum(axis=0)),
+        cases=lambda rng: [(rng.normal(size=(n, 2)),) for n in (3, 4)],
+        parts=("squares", "sums"),
+        mistakes=(),
+    )
+    one = judge(pair, lambda x: (x.T @ x, x.sum(axis=0)))
+    assert one.mistakes == ("squares: 1/N is missing",)
+    assert "entry [0, 0] of squares is" in one.says[0]
+    both = judge(pair, lambda x: (-x.T @ x / len(x), -x.sum(axis=0)))
+    assert both.mistakes == ("the wrong sign",)
+    turned = judge(pair, lambda x: (x.sum(axis=0), x.T @ x / len(x)))
+    assert turned.mistakes == ("in another order",)
+    assert "squares, sums, in this order" in turned.says[1]
+    missing = judge(pair, lambda x: (x.T @ x / len(x),))
+    assert missing.mistakes == ("another kind of value",)
+
+
+def test_an_array_may_stand_for_a_tuple_of_numbers():
+    pair = square(witness=lambda x: (x[0], x[1]), mistakes=(), parts=("a", "b"))
+    assert judge(pair, lambda x: np.array([x[0], x[1]])).passed
+    assert judge(pair, lambda x: np.array([x[1], x[0]])).mistakes == (
+        "in another order",
+    )
+
+
+@pytest.mark.parametrize(
+    "spoils",
+    [
+        lambda x, table: table.append(0) or x,
+        lambda x, table: table[0].clear() or x,
+        lambda x, table: table.clear() or x,
+        lambda x, table: table[0].update(a=2) or x,
+    ],
+)
+def test_lists_and_dicts_are_left_alone_too(spoils):
+    rule = dict(witness=lambda x, table: x, mistakes=(), batch=None)
+    cases = lambda rng: [(rng.normal(size=2), [{"a": 1}])]  # noqa: E731
+    verdict = judge(square(cases=cases, **rule), spoils)
+    assert verdict.mistakes == ("it changes its input in place",)
+
+
+@pytest.mark.parametrize(
+    "given", [1j * np.ones(2), np.array([1j]), [1, [2, 3]], {1: 2}]
+)
+def test_whatever_is_handed_in_there_is_a_verdict(given):
+    assert judge(square(), lambda x: given).status == "not yet"
+    assert judge(square(), lambda x: 1j * x**2).status == "not yet"
+
+
 def test_a_table_with_a_missing_entry_and_one_to_fill_in():
     table = square(
         witness=lambda: {"a1": 1.0, "a2": 2.0}, cases=lambda rng: [()], batch=None
@@ -233,6 +317,17 @@ def test_formulas_are_worked_out_and_nothing_else_is():
     for text in ("__import__('os')", "a.real", "b + 1", "[a]", "a +", "lambda: a"):
         with pytest.raises(ValueError, match="b: "):
             formulas(lambda text=text: {"b": text}, values)
+    with pytest.raises(ValueError, match=r"a power is written \*\*"):
+        formulas(lambda: {"b": "a^2"}, values)
+
+
+def test_formulas_that_are_no_table_are_told_so():
+    rule = dict(witness=lambda: {"b": "a"}, cases=lambda rng: [({"a": 2.0},)])
+    table = square(use=formulas, batch=None, mistakes=(), **rule)
+    assert judge(table, lambda: {"b": "2 * a / 2"}).passed
+    for given in ("a", ("a", "b"), None):
+        verdict = judge(table, lambda given=given: given)
+        assert verdict.mistakes[0] in ("another kind of value", "it returns nothing")
 
 
 def test_check_finds_the_exercise_by_the_functions_name():
@@ -248,8 +343,16 @@ def test_check_finds_the_exercise_by_the_functions_name():
 def test_check_says_what_it_was_not_given():
     with pytest.raises(LookupError, match="did you mean softmax_jacobian"):
         check(lambda p: p, "softmax_jacobien")
-    with pytest.raises(TypeError, match="without calling it"):
+    with pytest.raises(
+        TypeError, match=r"write check\(softmax_jacobian\), without call"
+    ):
         check(np.eye(3), "softmax_jacobian")
+    with pytest.raises(TypeError, match="answer is None, but a function is checked"):
+        check(None)
+    with pytest.raises(LookupError, match="no exercise is called 3"):
+        hint(3)
+    with pytest.raises(ValueError, match="which is '2', but"):
+        hint("softmax_jacobian", "2")
     with pytest.raises(
         ValueError, match="which is 7, but softmax_jacobian has hints 1"
     ):

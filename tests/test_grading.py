@@ -368,3 +368,11 @@ def test_a_command_without_anything_to_grade_says_so(tmp_path, capsys):
     assert "holds no exercises for 77" in graded(tmp_path, *ours, "--lectures", "77")
     empty = ["--exercises", str(tmp_path)]
     assert "holds no exercises for any lecture" in graded(tmp_path, *empty)
+    nowhere = ["--details", str(tmp_path / "gone" / "d.csv")]
+    assert "d.csv can't be written" in graded(tmp_path, *ours, *nowhere)
+
+
+def test_a_limit_that_is_none_is_refused(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        main(["grade", str(tmp_path), "--csv", str(tmp_path / "g.csv"), "--jobs", "0"])
+    assert "--jobs: got '0', expected a number above 0" in capsys.readouterr().err

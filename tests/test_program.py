@@ -447,7 +447,7 @@ def test_a_constant_gradient_is_of_floats():
 
 @pytest.mark.parametrize("buffered", [False, True])
 def test_the_function_gets_a_lawful_name(buffered):
-    def logistic(x):  # noqa: F811
+    def logistic(x):
         return 1 / (1 + np.exp(-x))
 
     def np_(x):

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from comp551ad.exercises import check, progress
-from comp551ad.exercises.checking import Exercise, catalogue
+from comp551ad.exercises.checking import catalogue
+from comp551ad.exercises.exercise import Exercise
 from comp551ad.exercises.progress import note
 
 ROOT = Path(__file__).parent.parent

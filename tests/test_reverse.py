@@ -368,3 +368,16 @@ def test_broadcasting_is_undone_in_a_gradient(shape, wide):
         g = grad(f)(x)
         assert np.shape(g) == shape
         np.testing.assert_allclose(g, dense(per_place, shape, wide), rtol=1e-12)
+
+
+def test_a_choice_and_a_stack_of_products_count_the_copies_of_an_operand():
+    """An operand with an axis of length 1 where the result has more, and an adjoint that
+    came as one number: neither the result's shape nor the term's alone says how many."""
+    b = np.arange(6.0).reshape(2, 3)
+    g = grad(lambda a: np.sum(np.where(True, a, b)))(np.ones(3))
+    assert g.tolist() == [2.0, 2.0, 2.0]
+    g = grad(lambda a: np.sum(np.where(False, b, a)))(np.ones((2, 1)))
+    assert g.tolist() == [[3.0], [3.0]]
+    a, b = np.ones((2, 1)), np.arange(20.0).reshape(5, 1, 4)
+    g = grad(lambda a: np.sum(np.matmul(a, b)))(a)  # the sum of b's entries, 0 to 19
+    assert g.tolist() == [[190.0], [190.0]]

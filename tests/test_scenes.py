@@ -74,6 +74,8 @@ def test_a_descent_is_shown_from_its_start_to_its_end(descent):
     assert len(base64.b64decode(data)) < 20_000
     with pytest.raises(ValueError, match="frames: got 1, expected 2 or more"):
         descent_player(run, X, Y, network.predict, frames=1)
+    with pytest.raises(ValueError, match="class_names: got 2, expected 3"):
+        descent_player(run, X, Y, network.predict, ("a", "b"))
 
 
 # ---------------------------------------------------------------- differences
@@ -143,6 +145,14 @@ def test_batches_by_their_own_mean_and_a_query_by_what_was_kept():
     assert train["result"] == "after: mean 0, variance 1"
     assert test["numbers"] == "kept: mean 3, variance 5"
     assert test["result"] == "4 becomes 0.4472"  # (4 - 3) / sqrt(5)
+
+
+def test_nothing_to_show_is_refused_by_its_name():
+    assert len(batch_norm_player([[1.0, 3.0]], [])) == 1
+    with pytest.raises(ValueError, match="batches is empty"):
+        batch_norm_player([], [1.0])
+    with pytest.raises(ValueError, match="moves is empty"):
+        symmetry_player({}, abs)
 
 
 # ---------------------------------------------------------------- paths

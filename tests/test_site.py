@@ -103,6 +103,40 @@ def test_a_site_is_written_over_and_anything_else_is_left_alone(course, site, tm
     assert (other / "index.html").read_text() == "my thesis"
 
 
+def test_a_page_whose_notebook_is_gone_goes_too(course, site):
+    (course / "lectures/04_next.ipynb").unlink()
+    write_site(site, course)
+    assert not (site / "lectures/04_next.html").exists()
+    assert (site / "lectures/03_w.html").exists()
+
+
+def test_a_site_that_was_left_half_written_is_written_again(
+    course, tmp_path, monkeypatch
+):
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    out = tmp_path / "out"
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("comp551ad.site.page", stopped)
+        write_site(out, course)
+    assert len(write_site(out, course)) == 4
+
+
+def test_a_damaged_notebook_is_named_and_nothing_is_written(course, tmp_path, capsys):
+    (course / "lectures/04_next.ipynb").write_text("{")
+    out = tmp_path / "out"
+    assert main(["site", str(out), "--course", str(course)]) == 2
+    assert "04_next.ipynb is not a notebook" in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_tables_have_heads_that_name_their_columns(site):
+    first = (site / "index.html").read_text()
+    assert '<th scope="col">Lecture</th>' in first
+    assert "<th></th>" not in first and first.count("<th") == 7
+
+
 def test_a_course_without_lectures_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match="name the folder of the course"):
         write_site(tmp_path / "out", tmp_path)

@@ -13,7 +13,7 @@ gives what the answer gives, and calls it by its name.
     hint        a word of help
 
 What an exercise is stands in `exercise.py`, how a mistake is found in `finding.py`; what is
-asked in `tasks/`, a module a lecture, which get `Exercise` and `Mistake` from here.
+asked in `tasks/`, a module a lecture.
 """
 
 import difflib
@@ -29,14 +29,18 @@ from typing import Any
 
 import numpy as np
 
-from .exercise import WITNESSES, Exercise, Mistake
+from .exercise import Exercise
 from .finding import Finding, Trial, finding
 from .progress import is_graded, note
 from .values import Raised, kept, shown, unchanged
 
 __all__ = [
-    *("WITNESSES", "Exercise", "Mistake"),
-    *("NotPassed", "Verdict", "catalogue", "check", "hint", "judge"),
+    "NotPassed",
+    "Verdict",
+    "catalogue",
+    "check",
+    "hint",
+    "judge",
 ]
 
 _PACKAGE = __package__.partition(".")[0] + "."
@@ -120,7 +124,10 @@ def judge(exercise: Exercise, answer: Callable) -> Verdict:
 def _try_out(
     exercise: Exercise, answer: Callable
 ) -> tuple[list[Trial], Finding | None]:
-    """Run every case; stop at the first that breaks a rule (which?) or isn't attempted."""
+    """Run every case; stop at the first that breaks a rule or isn't attempted.
+
+    Returns the cases that were tried, and what to say of the rule that was broken.
+    """
     trials = []
     for arguments in exercise.all_cases():
         right = exercise.outcome(exercise.witness, arguments)

@@ -19,7 +19,7 @@ from typing import Any
 
 from .exercise import Exercise, Mistake
 from .usual import usual_mistakes
-from .values import Difference, Raised, agree, first_difference
+from .values import Difference, Raised, agree, first_difference, in_a_line
 
 # The names of the mistakes, and what to say of them.
 Finding = tuple[tuple[str, ...], tuple[str, ...]]
@@ -111,43 +111,34 @@ def _in_another_order(exercise: Exercise, trials: list[Trial]) -> Mistake | None
 def _explain(exercise: Exercise, trials: list[Trial], path: str) -> Mistake | None:
     """The first mistake that gives what the answer gives at `path`, in every case."""
 
-    def fits(wrongs: list) -> bool:
-        return all(
+    def at_path(value: Any, missing: Any = None) -> Any:
+        if isinstance(value, Raised):
+            return value
+        return exercise.parts_of(value).get(path, missing)
+
+    def wrongly(mistake: Mistake) -> list:  # a mistake may give other parts alone
+        wrongs = [exercise.outcome(mistake.wrong, t.arguments) for t in trials]
+        return [at_path(wrong, Raised(KeyError(path))) for wrong in wrongs]
+
+    givens = [at_path(t.given) for t in trials]
+    rights = [at_path(t.right) for t in trials]
+    own = [(mistake, wrongly(mistake)) for mistake in exercise.mistakes]
+    for mistake, wrongs in own:
+        if all(
             agree(given, wrong, exercise.tolerance)
             for given, wrong in zip(givens, wrongs, strict=True)
-        )
-
-    givens = [
-        t.given if isinstance(t.given, Raised) else exercise.parts_of(t.given).get(path)
-        for t in trials
-    ]
-    own = [
-        (
-            mistake,
-            [_at(path, exercise, mistake.wrong, t.arguments) for t in trials],
-        )
-        for mistake in exercise.mistakes
-    ]
-    for mistake, wrongs in own:
-        if fits(wrongs):
+        ):
             return mistake
     sizes = [exercise.batch(*t.arguments) if exercise.batch else None for t in trials]
-    rights = [exercise.parts_of(t.right).get(path) for t in trials]
     for name, hint in usual_mistakes(givens, rights, sizes, exercise.tolerance):
         return Mistake(name, exercise.witness, hint)
     for mistake, wrongs in own:  # two mistakes at once
         for name, hint in usual_mistakes(givens, wrongs, sizes, exercise.tolerance):
+            if name.startswith(("off by", "the same")):
+                continue  # beside another mistake that is a coincidence
             both = f"{mistake.hint} And: {hint}"
             return Mistake(f"{mistake.name}, and {name}", mistake.wrong, both)
     return None
-
-
-def _at(path: str, exercise: Exercise, wrong: Callable, arguments: tuple) -> Any:
-    """The part of a mistake's answer at `path`: a `Raised` if there is none, or if it raised."""
-    value = exercise.outcome(wrong, arguments)
-    if isinstance(value, Raised):
-        return value
-    return exercise.parts_of(value).get(path, Raised(KeyError(path)))
 
 
 def _raised(exercise: Exercise, trials: list[Trial], first: Trial) -> tuple:
@@ -172,7 +163,7 @@ def _raised(exercise: Exercise, trials: list[Trial], first: Trial) -> tuple:
 
 def _traceback(error: BaseException) -> str:
     """The error and the line of the student's own code that it came from."""
-    text = f"{type(error).__name__}: {error}"
+    text = in_a_line(f"{type(error).__name__}: {error}", 400)
     here = os.path.dirname(__file__)
     steps = []
     step = error.__traceback__

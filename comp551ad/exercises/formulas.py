@@ -27,7 +27,7 @@ _ALLOWED = (
         ast.Load,
         ast.Constant,
     ),
-    *(ast.operator, ast.unaryop),
+    *(ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow, ast.UAdd, ast.USub),
 )
 
 

@@ -9,6 +9,7 @@ what became of the cells that are not theirs to write. `running.py` runs it.
     assemble    a student's answers in our notebook: the steps that are run
 """
 
+import argparse
 import csv
 import json
 import os
@@ -21,7 +22,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .notebooks import is_answer, is_check, marks
-from .running import Limits, Result, Step, in_a_line, run
+from .running import Limits, Result, Step, run
+from .values import in_a_line
 
 MAX_NOTEBOOK_BYTES = 500_000_000
 CHECK = "-check"  # a check cell's grade_id: the exercise's name and this
@@ -246,10 +248,24 @@ def add_arguments(parser) -> None:
     parser.add_argument("--exercises", type=Path, default=Path("exercises"))
     parser.add_argument("--lectures", nargs="+", default=[], metavar="NN")
     parser.add_argument(
-        "--timeout", type=float, default=60.0, help="seconds for a cell"
+        "--timeout", type=_above_0(float), default=60.0, help="seconds for a cell"
     )
-    parser.add_argument("--memory", type=int, default=2048, help="MB for a notebook")
-    parser.add_argument("--jobs", type=int, help="notebooks at a time")
+    parser.add_argument(
+        "--memory", type=_above_0(int), default=2048, help="MB for a notebook"
+    )
+    parser.add_argument("--jobs", type=_above_0(int), help="notebooks at a time")
+
+
+def _above_0(kind: type):
+    def read(text: str):
+        try:
+            if (number := kind(text)) > 0:
+                return number
+        except ValueError:
+            pass
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected a number above 0")
+
+    return read
 
 
 def main(chosen) -> int:
@@ -265,6 +281,9 @@ def main(chosen) -> int:
     try:
         ours = our_notebooks(chosen.exercises, chosen.lectures)
         many = len(students_in(chosen.submissions))
+        for table in filter(None, (chosen.csv, chosen.details)):
+            if table.is_dir() or not table.parent.is_dir():
+                raise ValueError(f"{table} can't be written: name a file in a folder")
         rows = grade(
             chosen.submissions, chosen.exercises, limits, chosen.lectures, chosen.jobs
         )

@@ -159,7 +159,7 @@ def unlike_solutions(solutions: Path, exercises: Path) -> list[str]:
     """Name the files in `exercises` that are missing, differ, or have no solution."""
     due = exercises_from(solutions)
     there = {
-        path.name: path.read_text(encoding="utf-8")
+        path.name: path.read_text(encoding="utf-8", errors="replace")
         for path in Path(exercises).glob("*.ipynb")
     }
     return sorted(name for name in due | there if due.get(name) != there.get(name))

@@ -14,7 +14,7 @@ import html
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -189,18 +189,17 @@ class Progress:
     def _repr_html_(self) -> str:
         parts = [f"<p>{html.escape(self.warning)}</p>"] if self.warning else []
         if self.lecture:
-            rows = [(_MARKS[s], n, t, s) for n, t, s in self._here()]
-            parts.append(
-                _table(f"Lecture {self.lecture}", "", "exercise", "", "", rows)
-            )
-        parts.append(_table(self._summary(), "lecture", *_MARKS, self.lectures()))
+            rows = [(n, t, f"{_MARKS[s]} {s}") for n, t, s in self._here()]
+            heads = ("exercise", "what it is about", "state")
+            parts.append(_table(f"Lecture {self.lecture}", heads, rows))
+        heads = ("lecture", *_MARKS)
+        parts.append(_table(self._summary(), heads, self.lectures()))
         return "".join(parts)
 
 
-def _table(caption: str, *heads_and_rows) -> str:
-    *heads, rows = heads_and_rows
+def _table(caption: str, heads: Iterable[str], rows: Iterable[tuple]) -> str:
     left = 'style="text-align:left"'
-    head = "".join(f"<th {left}>{html.escape(head)}</th>" for head in heads)
+    head = "".join(f'<th scope="col" {left}>{html.escape(head)}</th>' for head in heads)
     body = "".join(
         "<tr>"
         + "".join(f"<td {left}>{html.escape(str(x))}</td>" for x in row)

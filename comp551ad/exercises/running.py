@@ -21,6 +21,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from .values import in_a_line
+
 # The first step may take this long: Python, NumPy and the course are imported in it.
 STARTING_SECONDS = 60
 MAX_FILE_BYTES = 200_000_000
@@ -208,16 +210,14 @@ def _judged(exercise, names: dict, judge) -> dict:
     return {"exercise": exercise.name, "status": verdict.status, "found": found}
 
 
-def in_a_line(text: str) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= 200 else f"{text[:197]}..."
-
-
 def _limit(megabytes: int) -> None:
     try:
         import resource
     except ImportError:  # Windows has no such limits
         return
-    size = megabytes * 1_000_000
-    resource.setrlimit(resource.RLIMIT_AS, (size, size))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (MAX_FILE_BYTES, MAX_FILE_BYTES))
+    for what, most in (
+        (resource.RLIMIT_AS, megabytes * 1_000_000),
+        (resource.RLIMIT_FSIZE, MAX_FILE_BYTES),
+    ):
+        with suppress(ValueError, OSError):  # a tighter limit stands; macOS may refuse
+            resource.setrlimit(what, (most, most))

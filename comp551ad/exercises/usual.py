@@ -62,7 +62,7 @@ def usual_mistakes(
             f"off by the factor {factor:.4g}",
             "One constant factor is too much or missing: ½, 2 and the like.",
         )
-    if len(mine) > 1 and all_are([mine[0]] * len(mine)) and not all_equal(theirs):
+    if len(mine) > 1 and all_are([mine[0]] * len(mine)) and not _all_equal(theirs):
         yield (
             "the same answer for every input",
             "It doesn't depend on what it is called with: is a number typed in?",
@@ -90,5 +90,5 @@ def _factor(mine: list, theirs: list, tolerance: float) -> float | None:
     return factor if same and np.isfinite(factor) and factor else None
 
 
-def all_equal(arrays: list) -> bool:
+def _all_equal(arrays: list) -> bool:
     return all(agree(a, arrays[0], 1e-12) for a in arrays)

@@ -56,6 +56,8 @@ def unchanged(old: Any, new: Any) -> bool:
         return len(old) == len(new) and all(map(unchanged, old, new))
     if isinstance(old, np.ndarray) and old.dtype.kind in "biufc":
         return np.array_equal(old, new, equal_nan=True)
+    if isinstance(old, int | float | str):
+        return bool(old == new or old != old)  # a nan stays a nan
     return True
 
 
@@ -81,8 +83,11 @@ def agree(given: Any, right: Any, tolerance: float) -> bool:
         return given.strip().casefold() == right.strip().casefold()
     a, b = numeric(given), numeric(right)
     if a is None or b is None:
-        mine = given.tolist() if isinstance(given, np.ndarray) else given
-        return a is None and b is None and bool(mine == right)
+        mine, theirs = (
+            v.tolist() if isinstance(v, np.ndarray) else v for v in (given, right)
+        )
+        same = type(mine) is type(theirs) and mine == theirs
+        return a is None and b is None and bool(same)
     return a.shape == b.shape and not _differs(a, b, tolerance).any()
 
 
@@ -166,7 +171,10 @@ def _entry(path: str, given: Any, right: Any, tolerance: float) -> Difference:
     if isinstance(given, bool) and isinstance(right, bool):
         return Difference("value", at, str(given), str(right))
     kind = "not a number" if np.isnan(a[index]) else "value"
-    return Difference(kind, at, shown(a[index]), shown(b[index]))
+    mine, theirs = shown(a[index]), shown(b[index])
+    if mine == theirs:  # they differ further behind
+        mine, theirs = f"{a[index]:.12g}", f"{b[index]:.12g}"
+    return Difference(kind, at, mine, theirs)
 
 
 def _kind(value: Any) -> str:
@@ -188,10 +196,10 @@ def shown(value: Any) -> str:
     if isinstance(value, np.ndarray) and value.ndim:
         text = np.array2string(value, precision=4, separator=", ", suppress_small=True)
         return " ".join(text.split())
-    if np.iscomplexobj(value):
-        return f"{complex(value):.6g}"
-    if isinstance(value, float | np.floating | np.ndarray):
-        return f"{float(value):.6g}"
+    if isinstance(value, np.ndarray):
+        value = value.item()
+    if isinstance(value, float | complex | np.inexact):
+        return f"{value:.6g}"
     if isinstance(value, list):
         return f"[{', '.join(shown(part) for part in value)}]"
     if isinstance(value, tuple):
@@ -202,5 +210,10 @@ def shown(value: Any) -> str:
         return f"{{{', '.join(parts)}}}"
     if callable(value):
         return getattr(value, "__name__", "a function")
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    return in_a_line(repr(value), 60)
+
+
+def in_a_line(text: str, most: int = 200) -> str:
+    """A text without line breaks, cut off after so many characters."""
+    text = " ".join(text.split())
+    return text if len(text) <= most else f"{text[: most - 3]}..."

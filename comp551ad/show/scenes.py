@@ -107,63 +107,79 @@ def descent_player(
         frames: how many, evenly spread over log(1 + iteration).
 
     Raises:
-        ValueError: for shapes that don't fit, or fewer than two frames.
+        ValueError: fewer than two frames, or not a name for each class; and what
+            `plot_decision_boundary` says of an `X` or a `predict` that doesn't fit.
     """
     if frames < 2:
         raise ValueError(f"frames: got {frames}, expected 2 or more")
+    names = class_names or [f"class {c}" for c in range(np.shape(Y)[1])]
+    if len(names) != np.shape(Y)[1]:
+        raise ValueError(
+            f"class_names: got {len(names)}, expected {np.shape(Y)[1]}, one a column of Y"
+        )
     history = descent.history
+    lines = {"cost": history.cost, **{f"‖{n}‖": v for n, v in history.norms.items()}}
+    labels = np.argmax(Y, axis=1)
+    fig, (left, right) = _pair()
+    marker = _descent_lines(right, history.iterations, lines)
+    start = history.iterates[0]
+    region = class_region(lambda rows: predict(rows, *start), X, steps=90)
+    picture = _descent_regions(left, region, labels, names)
+
+    def frame(k):
+        t, parameters = int(history.iterations[k]), history.iterates[k]
+        region = class_region(lambda rows: predict(rows, *parameters), X, steps=90)
+        picture.set_data(region.classes)
+        marker.set_xdata([t + 1, t + 1])
+        share = np.mean(np.argmax(predict(X, *parameters), axis=1) == labels)
+        values = [f"{name} = {number(v[k])}" for name, v in lines.items()]
+        alt = f"Decision regions after {t} iterations; {', '.join(values)}"
+        return {
+            "title": f"After {t:,} iterations",
+            "numbers": "\n".join(values),
+            "result": f"{share:.0%} of the rows right",
+            "html": _drawn(fig, alt),
+        }
+
     when = np.log1p(history.iterations)
     wanted = np.linspace(0, when[-1], frames)
     chosen = sorted({int(np.argmin(np.abs(when - w))) for w in wanted})
-    fig, (left, right) = _pair()
-    lines = {"cost": history.cost, **{f"‖{n}‖": v for n, v in history.norms.items()}}
+    player = PicturePlayer("Gradient descent", [frame(k) for k in chosen])
+    _close(fig)
+    return player
+
+
+def _descent_lines(ax, iterations, lines):
+    """Cost and norms against the iteration; returns the marker of the current one."""
     for k, (name, values) in enumerate(lines.items()):
         look = {"color": palette.LINES[k], "ls": palette.LINE_DASHES[k], "lw": 2}
-        right.loglog(history.iterations + 1, values, label=name, **look)
-    marker = right.axvline(1, color=palette.INK, lw=1.5)
-    _dress(right, "cost and gradients", "iteration + 1", "")
-    right.legend(fontsize=10, frameon=False)
-    start = history.iterates[chosen[0]]
-    region = class_region(lambda rows: predict(rows, *start), X, steps=90)
-    across, up = region.across[[0, -1]], region.up[[0, -1]]
-    classes = np.shape(Y)[1]
+        ax.loglog(iterations + 1, values, label=name, **look)
+    _dress(ax, "cost and gradients", "iteration + 1", "")
+    marker = ax.axvline(1, color=palette.INK, lw=1.5)
+    ax.legend(fontsize=10, frameon=False)
+    return marker
+
+
+def _descent_regions(ax, region, labels, names):
+    """The rows over the regions of their classes; returns the picture of the regions."""
     from matplotlib.colors import ListedColormap
 
-    picture = left.imshow(
+    classes = len(names)
+    picture = ax.imshow(
         region.classes,
-        extent=(*across, *up),
+        extent=(*region.across[[0, -1]], *region.up[[0, -1]]),
         origin="lower",
         aspect="auto",
         cmap=ListedColormap(palette.CLASS_REGIONS[:classes]),
         vmin=-0.5,
         vmax=classes - 0.5,
     )
-    names = class_names or [f"class {c}" for c in range(classes)]
-    labels = np.argmax(Y, axis=1)
     for c, name in enumerate(names):
         look = {"marker": palette.CLASS_MARKERS[c], "color": palette.CLASSES[c]}
-        left.scatter(*region.inputs[labels == c].T, s=16, label=name, **look)
-    left.legend(fontsize=9, loc="upper left", framealpha=0.8)
-    _dress(left, "", "", "")
-
-    def frame(k):
-        t, parameters = int(history.iterations[k]), history.iterates[k]
-        ask = class_region(lambda rows: predict(rows, *parameters), X, steps=90)
-        picture.set_data(ask.classes)
-        marker.set_xdata([t + 1, t + 1])
-        right_ones = np.mean(np.argmax(predict(X, *parameters), axis=1) == labels)
-        shares = ", ".join(f"{name} = {number(v[k])}" for name, v in lines.items())
-        told = f"{right_ones:.0%} of the flowers right"
-        return {
-            "title": f"After {t:,} iterations",
-            "numbers": shares.replace(", ", "\n"),
-            "result": told.replace("flowers", "rows"),
-            "html": _drawn(fig, f"Decision regions after {t} iterations; {shares}"),
-        }
-
-    player = PicturePlayer("Gradient descent", [frame(k) for k in chosen])
-    _close(fig)
-    return player
+        ax.scatter(*region.inputs[labels == c].T, s=16, label=name, **look)
+    ax.legend(fontsize=9, loc="upper left", framealpha=0.8)
+    _dress(ax, "", "", "")
+    return picture
 
 
 # ---------------------------------------------------------------- a difference
@@ -181,7 +197,8 @@ def difference_player(
         exponents: the steps are 10^-k for these k.
         method: "forward", "central" or "five-point", as `finite_difference` takes it.
     """
-    steps = [10.0 ** -int(k) for k in exponents]
+    exponents = [int(k) for k in exponents]
+    steps = [10.0**-k for k in exponents]
     slopes = [float(finite_difference(f, x, method=method, h=h)) for h in steps]
     errors = np.abs(np.array(slopes) - slope) / (abs(slope) or 1.0)
 
@@ -206,9 +223,7 @@ def difference_player(
         picture = _drawn(fig, f"Step {h:.0e}: {told}")
         _close(fig)
         return {
-            "title": f"A step of 10 to the power {int(round(math.log10(h)))}".replace(
-                "-", "−"
-            ),
+            "title": f"A step of 10 to the power {number(-exponents[k])}",
             "numbers": f"difference {slopes[k]:.12g}\nslope      {slope:.12g}",
             "result": f"relative error {errors[k]:.0e}".replace("-", "−"),
             "html": picture,
@@ -227,8 +242,15 @@ def symmetry_player(moves: dict, cost: Callable) -> PicturePlayer:
     Args:
         moves: what was done, in words -> the weights (W, V) after it; the first is the start.
         cost: cost(W, V) -> a number.
+
+    Raises:
+        ValueError: there are no moves.
     """
-    (W0, V0), *_ = moves.values()
+    if not moves:
+        raise ValueError(
+            "moves is empty; expected the start at least, as {words: (W, V)}"
+        )
+    W0, V0 = next(iter(moves.values()))
     start = float(cost(W0, V0))
 
     def frame(title, W, V):
@@ -321,10 +343,15 @@ def batch_norm_player(batches, queries, gamma=1.0, beta=0.0, rate=0.1) -> Pictur
         queries: single numbers that come at test time.
         gamma, beta: the scale and the shift that are learned; here they stand still.
         rate: how fast the running averages follow.
+
+    Raises:
+        ValueError: there are no batches, or one has fewer than two values.
     """
     batches = [np.asarray(batch, dtype=float) for batch in batches]
+    if not batches:
+        raise ValueError("batches is empty; expected one array (N,) or more")
     average, frames = None, []
-    widest = max(np.abs(batch).max() for batch in (*batches, np.asarray(queries)))
+    widest = np.abs(np.concatenate([*batches, queries])).max()
     for k, batch in enumerate(batches):
         Qh, _, statistics = normalize(batch[:, None])  # N x 1
         average = running_average(average, [statistics], len(batch), rate)

@@ -17,6 +17,7 @@ import functools
 import html
 import re
 import string
+import sys
 import tomllib
 from dataclasses import dataclass
 from importlib.resources import files
@@ -45,8 +46,8 @@ class Source:
     @property
     def title(self) -> str:
         """The first heading without its number: `# 07 · The list` -> "The list"."""
-        heading = self._opening()[0]
-        return heading.removeprefix("# ").partition("·")[2].strip() or heading
+        heading = self._opening()[0].removeprefix("# ")
+        return heading.partition("·")[2].strip() or heading
 
     @property
     def question(self) -> str:
@@ -60,47 +61,59 @@ class Source:
 def write_site(out: Path, course: Path) -> list[Path]:
     """Write the course in the folder `course` as pages into `out`; the pages' paths.
 
-    `out` is new, empty, or a site written earlier, which is written over.
+    `out` is new, empty, or a site written earlier, which is written over: pages whose
+    notebook is gone go as well.
 
     Raises:
         FileExistsError: `out` has something else in it, which would be mixed up.
-        FileNotFoundError: `course` has no lectures.
+        FileNotFoundError: `course` has no lectures, or no `coverage.toml` among them.
+        ValueError: one of its notebooks can't be read.
     """
     from tqdm import tqdm
 
     _check_is_ours(out)
-    sources = list(_sources(course))
-    pages = {out / s.page: s for s in sources}
-    for path, source in tqdm(pages.items(), desc="pages", unit="page"):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(page(source, sources), encoding="utf-8")
-    first = out / "index.html"
+    sources = _sources(course)
     coverage = tomllib.loads((course / "lectures/coverage.toml").read_text("utf-8"))
+    first = out / "index.html"  # and written first: by it a site is known as ours
+    out.mkdir(parents=True, exist_ok=True)
     first.write_text(index(sources, coverage), encoding="utf-8")
+    pages = {out / source.page: source for source in sources}
+    for old in {path for room in ROOMS for path in (out / room).glob("*.html")}:
+        if old not in pages:
+            old.unlink()
+    for path, source in tqdm(pages.items(), desc="pages", unit="page"):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(page(source, sources), encoding="utf-8")
     return [first, *pages]
 
 
 def _check_is_ours(out: Path) -> None:
-    if not out.exists() or not any(out.iterdir()):
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return
     first = out / "index.html"
-    if not first.exists() or MADE_BY not in first.read_text("utf-8"):
+    if not first.is_file() or MADE_BY not in first.read_text("utf-8", "replace"):
         raise FileExistsError(
             f"OUT: {out} holds something that isn't a site of this course; "
             "name a new or an empty folder"
         )
 
 
-def _sources(course: Path):
+def _sources(course: Path) -> list[Source]:
     import nbformat
 
-    for room in ROOMS:
-        for path in sorted((course / room).glob("[0-9][0-9]_*.ipynb")):
-            yield Source(room, path, nbformat.read(path, as_version=4))
-    if not any((course / "lectures").glob("*.ipynb")):
+    if not any((course / "lectures").glob("[0-9][0-9]_*.ipynb")):
         raise FileNotFoundError(
             f"--course: {course} has no lectures/*.ipynb; name the folder of the course"
         )
+    sources = []
+    for room in ROOMS:
+        for path in sorted((course / room).glob("[0-9][0-9]_*.ipynb")):
+            try:
+                notebook = nbformat.read(path, as_version=4)
+            except (ValueError, KeyError, nbformat.ValidationError) as error:
+                raise ValueError(f"{path} is not a notebook: {error}") from error
+            sources.append(Source(room, path, notebook))
+    return sources
 
 
 # --- a page ---------------------------------------------------------------------------
@@ -191,9 +204,11 @@ def index(sources: list[Source], coverage: dict) -> str:
         "through and checked. To change and run the code, get the notebooks; these "
         "pages show what they gave, and the players in them work as they stand.</p>",
         "<h2>Lectures</h2>",
-        _table(["", "Lecture", "The question", "Practise"], _lecture_rows(sources)),
+        _table(
+            ["Number", "Lecture", "The question", "Practise"], _lecture_rows(sources)
+        ),
         "<h2>Where each part of the deck runs</h2>",
-        _table(["", "What the slides say", "Cells that run it"], _claim_rows(coverage)),
+        _table(["Slides", "What they say", "Cells that run it"], _claim_rows(coverage)),
     ]
     title = "Gradients and automatic differentiation"
     return _filled(title=title, top="", ways="", body="\n".join(body))
@@ -230,8 +245,9 @@ def _markdown(text: str) -> str:
 
 
 def _table(head: list[str], rows) -> str:
-    lines = [f"<tr>{''.join(f'<th>{name}</th>' for name in head)}</tr>"]
-    lines += [f"<tr>{''.join(f'<td>{part}</td>' for part in row)}</tr>" for row in rows]
+    heads = "".join(f'<th scope="col">{name}</th>' for name in head)
+    lines = [f"<tr>{''.join(f'<td>{part}</td>' for part in row)}</tr>" for row in rows]
+    lines = [f"<tr>{heads}</tr>", *lines]
     return '<div class="wide"><table>' + "\n".join(lines) + "</table></div>"
 
 
@@ -271,11 +287,10 @@ def add_arguments(parser) -> None:
 
 
 def main(chosen) -> int:
-    import sys
-
+    """`python -m comp551ad site OUT`."""
     try:
         written = write_site(chosen.out, chosen.course)
-    except (FileExistsError, FileNotFoundError) as error:
+    except (OSError, ValueError) as error:
         print(error, file=sys.stderr)
         return 2
     print(f"{len(written)} pages; open {written[0]}")

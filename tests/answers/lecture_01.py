@@ -177,6 +177,60 @@ def saddle_by_rank(M, D, C):
     return rank * M, rank * M, M * (C + D) - 2 * rank * M
 
 
+def twin_exchanged(W, V, order, signs):
+    return V[:, order] * signs, W[order] * signs[:, None]
+
+
+def twin_signs_of_inputs(W, V, order, signs):
+    return W[order], V[:, order] * signs
+
+
+def balanced_inputs_alone(W, V):
+    w, v = lengths(W, V)
+    return W, V / v * w
+
+
+def balanced_root_of_root(W, V):
+    w, v = lengths(W, V)
+    a = np.sqrt(np.sqrt(w / v))
+    return W / a.reshape(-1, 1), a * V
+
+
+def balanced_sums(W, V):
+    a = (abs(W).sum(1) / abs(V).sum(0)) ** 0.5
+    return (W.T / a).T, V * a
+
+
+def count_others(M, activation):
+    return count_by_loop(M, activation) - 1
+
+
+def count_no_factorial(M, activation):
+    return M * 2**M if activation == "tanh" else M
+
+
+def count_other_way_round(M, activation):
+    return math.factorial(M) * (1 if activation == "tanh" else 2**M)
+
+
+def saddle_all_down(M, D, C):
+    down, _, level = saddle_by_rank(M, D, C)
+    return 2 * down, 0, level
+
+
+def saddle_level(M, D, C):
+    return 0, 0, (D + C) * M
+
+
+def saddle_level_second(M, D, C):
+    down, up, level = saddle_by_rank(M, D, C)
+    return down, level, up
+
+
+def saddle_to_array(M, D, C):
+    return np.array(saddle_by_rank(M, D, C))
+
+
 WRONG = {
     "twin": [
         (twin_no_signs, "the signs are left out"),
@@ -187,6 +241,8 @@ WRONG = {
         (twin_rows, "the rows of V are taken for the units"),
         (twin_in_place, "it changes its input in place"),
         (twin_wrong_sign_of_inputs, "the wrong sign"),
+        (twin_exchanged, "in another order"),
+        (twin_signs_of_inputs, "the signs are left out"),
     ],
     "balanced": [
         (balanced_no_root, "the square root is missing"),
@@ -196,6 +252,9 @@ WRONG = {
         (balanced_to_one, "the norms are made 1"),
         (balanced_axis, "norms along the wrong axis"),
         (balanced_in_place, "it changes its input in place"),
+        (balanced_inputs_alone, "the inputs alone are rescaled"),
+        (balanced_root_of_root, "one root too many"),
+        (balanced_sums, "sums of sizes in place of norms"),
     ],
     "count_twins": [
         (count_all_signs, "the logistic function is taken for odd"),
@@ -205,6 +264,9 @@ WRONG = {
         (count_one_sign, "one sign for all units together"),
         (count_repetition, "orders counted with repetition"),
         (count_typed_in, "the same answer for every input"),
+        (count_others, "its own place is left out"),
+        (count_no_factorial, "M orders"),
+        (count_other_way_round, "the two activations are exchanged"),
     ],
     "saddle_signs": [
         (saddle_scores, "scores are counted, not their differences"),
@@ -214,6 +276,9 @@ WRONG = {
         (saddle_no_level, "no direction is level"),
         (saddle_minimum, "all of them up, as at a minimum"),
         (saddle_like_the_lecture, "the same answer for every input"),
+        (saddle_all_down, "all of them down"),
+        (saddle_level, "the Hessian is taken for zero"),
+        (saddle_level_second, "in another order"),
     ],
 }
 
@@ -221,5 +286,5 @@ RIGHT = {
     "twin": [twin_by_matrix],
     "balanced": [balanced_by_mean],
     "count_twins": [count_by_loop],
-    "saddle_signs": [saddle_by_rank],
+    "saddle_signs": [saddle_by_rank, saddle_to_array],
 }

@@ -102,12 +102,44 @@ def softmax_by_loops(p):
     return np.array([[p[c] * ((c == k) - p[k]) for k in range(K)] for c in range(K)])
 
 
+def polar_right(r, phi):
+    return np.array(polar_by_list(r, phi))
+
+
+def softmax_product(p):
+    return np.diag(p) - p @ p.T
+
+
+def softmax_ones(p):
+    return np.eye(len(p)) - np.outer(p, p)
+
+
+def softmax_denominator(p):
+    return -p[:, None] * p[None, :]
+
+
+def softmax_one_rule(p):
+    return p[:, None] * (1 - p)
+
+
+def softmax_plus(p):
+    return np.diag(p) + np.outer(p, p)
+
+
 WRONG = {
     "polar_jacobian": [
         (polar_without_r, "the r of the chain rule is missing"),
         (polar_by_inputs, "transposed"),
         (polar_plus, "derivative of cos as + sin"),
         (polar_typed_in, "the same answer for every input"),
+        (lambda r, phi: polar_right(r, phi)[::-1], "y before x"),
+        (lambda r, phi: polar_right(r, phi)[:, ::-1], "phi before r"),
+        (
+            lambda r, phi: polar_right(r, phi) * np.array([r, 1]),
+            "r stays where r moves",
+        ),
+        (lambda r, phi: polar_right(r, phi) * np.eye(2), "the diagonal alone"),
+        (lambda r, phi: polar_right(r, phi).ravel(), "in another shape"),
     ],
     "pull_back": [
         (pull_back_untransposed, "the transpose is missing"),
@@ -116,6 +148,10 @@ WRONG = {
         (pull_back_negative, "the wrong sign"),
         (pull_back_in_place, "it changes its input in place"),
         (pull_back_square_only, "right for some inputs only"),
+        (lambda J, g: np.sum(J * g[:, None], axis=1), "added up over the inputs"),
+        (lambda J, g: np.mean(J * g[:, None], axis=0), "averaged over the outputs"),
+        (lambda J, g: np.linalg.pinv(J) @ g, "an inverse in place of the transpose"),
+        (lambda J, g: J.T @ g.reshape(-1, 1), "in another shape"),
     ],
     "sum_over_paths": [
         (
@@ -130,6 +166,18 @@ WRONG = {
         (paths("v*cos(x)", "2*u*v", "2*u*v*v*cos(x)"), "paths multiplied"),
         (paths("-v*cos(x)", "2*u*v", "2*u*v - v*cos(x)"), "derivative of sin as - cos"),
         (paths("v * cos(x)", "2 * u * v", ...), "not finished"),
+        (
+            paths("v*cos(x)", "2*u*v", "2 * cos(x) * v"),
+            "the derivatives of u and v multiplied",
+        ),
+        (paths("2*u*v", "v*cos(x)", "2*u*v + v*cos(x)"), "the two paths are exchanged"),
+        (
+            paths("v*cos(x)", "2*x*u*v", "v*cos(x) + 2*x*u*v"),
+            "the exponent in place of its derivative",
+        ),
+        (paths("v*cos(x)", "2*u*v", "v^1*cos(x) + 2*u*v"), "it raises ValueError"),
+        (lambda: ("v*cos(x)", "2*u*v", "v*cos(x) + 2*u*v"), "another kind of value"),
+        (lambda: {"u": "v*cos(x)", "v": "2*u*v"}, "an entry is missing"),
     ],
     "softmax_jacobian": [
         (softmax_diagonal, "the diagonal alone"),
@@ -138,6 +186,11 @@ WRONG = {
         (softmax_sign, "the wrong sign"),
         (softmax_whole, "whole numbers"),
         (softmax_at_p, "the derivative at p, not where softmax gives p"),
+        (softmax_product, "a number where p_c p_k is due"),
+        (softmax_ones, "ones on the diagonal"),
+        (softmax_denominator, "the numerator is held still"),
+        (softmax_one_rule, "the diagonal's rule everywhere"),
+        (softmax_plus, "a plus for the minus"),
     ],
 }
 

@@ -214,6 +214,66 @@ def W_one_by_one(X, Y, W, V):
     return dW
 
 
+def head_exploding(head, U, Y):
+    if head == "binary":
+        with np.errstate(all="ignore"):
+            return np.exp(U) / (1 + np.exp(U)) - Y
+    return of_heads(lambda U, Y: softmax(U) - Y)(head, U, Y)
+
+
+def one_maximum(U, Y):
+    E = np.exp(U - np.max(U))
+    with np.errstate(all="ignore"):
+        return E / E.sum(axis=1, keepdims=True) - Y
+
+
+def head_added(head, U, Y):
+    return np.sum(of_heads(lambda U, Y: softmax(U) - Y)(head, U, Y), axis=0)
+
+
+def square_product(u, y):
+    p = softmax(u)
+    return (np.diag(p) - p @ p.T) @ (p - y)
+
+
+def square_denominator(u, y):
+    p = softmax(u)
+    return -p * np.sum(p * (p - y))
+
+
+def square_no_factor(u, y):
+    e = softmax(u) - y
+    return e - e @ softmax(u)
+
+
+def W_first(X, Y, W, V):
+    return W_one_by_one(X[:1], Y[:1], W, V)
+
+
+def W_linear(X, Y, W, V):
+    Z = X @ V.T
+    return (softmax(Z @ W.T) - Y).T @ Z
+
+
+def with_output(head):
+    def answer(X, Y, W, V):
+        Z = logistic(X @ V.T)
+        return (head(Z @ W.T) - Y).T @ Z
+
+    return answer
+
+
+def W_slope(X, Y, W, V):
+    Z = logistic(X @ V.T)
+    return (softmax(Z @ W.T) - Y).T @ (Z * (1 - Z))
+
+
+def W_output_slope(X, Y, W, V):
+    Z = logistic(X @ V.T)
+    P = softmax(Z @ W.T)
+    return ((P - Y) * P * (1 - P)).T @ Z
+
+
 WRONG = {
     "binary_derivation": [
         (derivation(L="y * log(yh) + (1 - y) * log(1 - yh)"), "the slide's sign"),
@@ -233,6 +293,11 @@ WRONG = {
         (derivation(dL_du="(yh - y) / (yh * (1 - yh))"), "a factor is missing"),
         (derivation(dL_du="(yh - y) * (yh - yh**2)"), "a factor too many"),
         (derivation(dL_du=...), "not finished"),
+        (
+            derivation(L="-y * log(yh) + (1 - y) * log(1 - yh)"),
+            "the minus reaches the first term alone",
+        ),
+        (derivation(dL_dyh="yh - y"), "the derivative by u in place of that by yh"),
     ],
     "head_error": [
         (head_signs, "the wrong sign"),
@@ -246,6 +311,9 @@ WRONG = {
         (of_heads(slope_again), "the output's slope once too often"),
         (of_heads(rows_averaged), "divided by N"),
         (twice_regression, "off by the factor 2"),
+        (head_exploding, "the logistic function overflows"),
+        (of_heads(one_maximum), "one largest score for all rows"),
+        (head_added, "added up over the instances"),
     ],
     "softmax_half_square": [
         (square_by_factors, "the diagonal alone"),
@@ -256,6 +324,9 @@ WRONG = {
         (square_sign, "the wrong sign"),
         (square_doubled, "off by the factor 2"),
         (square_jacobian, "the loss's slope is left out"),
+        (square_product, "a number where p_c p_k is due"),
+        (square_denominator, "the numerator is held still"),
+        (square_no_factor, "p_c in front is left out"),
     ],
     "grad_W": [
         (W_deck, "transposed"),
@@ -269,6 +340,12 @@ WRONG = {
         (W_axis, "softmax down the columns"),
         (W_in_place, "it changes its input in place"),
         (W_untransposed, None),
+        (W_first, "one instance alone"),
+        (W_linear, "the activation is left out"),
+        (with_output(lambda U: U), "softmax is left out"),
+        (with_output(logistic), "the logistic function in the place of softmax"),
+        (W_slope, "the hidden units' slope is multiplied in"),
+        (W_output_slope, "the output's slope once too often"),
     ],
 }
 

@@ -212,6 +212,60 @@ def biased_in_parts(X, Y, W, V):
     return dW, np.column_stack([dQ.T @ X, dQ.sum(0)])
 
 
+def back_slope(dU, W, Z):
+    return dU.T @ Z, dU.sum(0), dU @ W * (Z - Z**2)
+
+
+def back_one_number(dU, W, Z):
+    return dU.T @ Z, np.sum(dU), dU @ W
+
+
+def back_as_listed(dU, W, Z):
+    return dU.T @ Z, dU @ W, dU.sum(0)
+
+
+def back_row(dU, W, Z):
+    return dU.T @ Z, dU.sum(0, keepdims=True), dU @ W
+
+
+def V_with(h, head=softmax):
+    def answer(X, Y, W, V, activation):
+        Q = X @ V.T
+        dU = head(h(Q) @ W.T) - Y
+        return (dU @ W * slope_of(activation, Q, H[activation](Q))).T @ X
+
+    return answer
+
+
+def V_head(head):
+    def answer(X, Y, W, V, activation):
+        return V_with(H[activation], head)(X, Y, W, V, activation)
+
+    return answer
+
+
+def value_itself(activation, Q, Z):
+    return slope_of("relu", Q, Z) if activation == "relu" else Z
+
+
+def ones_first(X, Y, W, V):
+    X1 = np.column_stack([np.ones(len(X)), X])
+    Z1 = np.column_stack([np.ones(len(X)), np.maximum(X1 @ V.T, 0)])
+    dU = softmax(Z1 @ W.T) - Y
+    dQ = (dU @ W)[:, 1:] * (Z1[:, 1:] > 0)
+    return dU.T @ Z1, dQ.T @ X1
+
+
+def exchanged(X, Y, W, V):
+    dW, dV = biased_in_parts(X, Y, W, V)
+    return dV, dW
+
+
+def bias_mean(X, Y, W, V):
+    dW, dV = biased_in_parts(X, Y, W, V)
+    return dW / len(X), dV / len(X)
+
+
 WRONG = {
     "slopes_from_z": [
         (slopes(logistic="logistic(z)*(1-logistic(z))"), "used z where q belongs"),
@@ -223,6 +277,7 @@ WRONG = {
         (slopes(logistic="z * (z - 1)"), "the wrong sign"),
         (slopes(softplus="exp(-z)"), "the minus of 1 - exp is left out"),
         (slopes(softplus="1 - exp(z)"), "the exponent's sign"),
+        (slopes(softplus="exp(z) - 1"), "the denominator is left out"),
         (slopes(logistic="z"), "the function in place of its slope"),
         (slopes(softplus="1 - exp(-q)"), "it raises ValueError"),
     ],
@@ -235,6 +290,10 @@ WRONG = {
         (back_transposed, "transposed"),
         (back_mean, "averaged over the instances"),
         (back_in_place, "it changes its input in place"),
+        (back_slope, "an activation's slope is multiplied in"),
+        (back_one_number, "added up over everything"),
+        (back_as_listed, "in another order"),
+        (back_row, "in another shape"),
     ],
     "grad_V": [
         (with_slope(q_for_z), "used q where z belongs"),
@@ -251,6 +310,11 @@ WRONG = {
         (V_deck, "transposed"),
         (V_sign, "the wrong sign"),
         (V_mean, "divided by N"),
+        (V_with(logistic), "the logistic function for all"),
+        (V_with(lambda Q: Q), "the activation is left out on the way up"),
+        (V_head(lambda U: U), "softmax is left out"),
+        (V_head(logistic), "the logistic function in the place of softmax"),
+        (with_slope(value_itself), "the function in place of its slope"),
     ],
     "biased_gradients": [
         (bug, "the first unit is dropped, not the constant one"),
@@ -261,6 +325,10 @@ WRONG = {
         (no_relu_slope, "the activation's slope is left out"),
         (deck_shapes, "transposed"),
         (without_bias_weights, "the bias row is dropped from W on the way up"),
+        (ones_first, "the ones stand in front"),
+        (exchanged, "in another order"),
+        (bias_mean, "divided by N"),
+        (lambda *a: biased(*a, slope=relu), "ReLU itself for its derivative"),
     ],
 }
 

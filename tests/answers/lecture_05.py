@@ -235,6 +235,57 @@ def train_shapes(X, Y):
     return V, W
 
 
+def cost_clipped(eps):
+    def answer(X, Y, W, V):
+        P = np.clip(softmax(scores(X, W, V)), eps, 1 - eps)
+        return -np.sum(Y * np.log(P)) / len(X)
+
+    return answer
+
+
+def cost_small_number(X, Y, W, V):
+    P = softmax(scores(X, W, V)) + 1e-10
+    return -np.mean(np.sum(Y * np.log(P), axis=1))
+
+
+def cost_losses(X, Y, W, V):
+    U = scores(X, W, V)
+    return logsumexp(U) - (U * Y).sum(1)
+
+
+def gradients_exchange_places(X, Y, W, V):
+    dW, dV = gradients_one_by_one(X, Y, W, V)
+    return dV, dW
+
+
+def gradients_many_questions(X, Y, W, V):
+    Z = logistic(X @ V)
+    dU = (logistic(Z @ W) - Y) / len(X)
+    return Z.T @ dU, X.T @ (dU @ W.T * Z * (1 - Z))
+
+
+def descent_stops(gradient, W, V, lr, steps):
+    for _ in range(steps):
+        dW, dV = gradient(W, V)
+        if np.abs(dW).max() < 1e-7 and np.abs(dV).max() < 1e-7:
+            break
+        W, V = W - lr * dW, V - lr * dV
+    return W, V
+
+
+def descent_stops_after(gradient, W, V, lr, steps):
+    for _ in range(steps):
+        dW, dV = gradient(W, V)
+        W, V = W - lr * dW, V - lr * dV
+        if np.linalg.norm(dW) + np.linalg.norm(dV) < 1e-7:
+            break
+    return W, V
+
+
+def descent_exchanged(gradient, W, V, lr, steps):
+    return descent_on_copies(gradient, W, V, lr, steps)[::-1]
+
+
 WRONG = {
     "cost": [
         (cost_sum, "1/N is missing"),
@@ -248,6 +299,11 @@ WRONG = {
         (cost_overflowing, "exp overflows"),
         (cost_linear, "the activation is left out"),
         (cost_in_place, "it changes its input in place"),
+        (cost_clipped(1e-15), "probabilities are cut off below"),
+        (cost_clipped(1e-8), "probabilities are cut off below"),
+        (cost_small_number, "probabilities are cut off below"),
+        (cost_losses, "one loss a flower, not their mean"),
+        (lambda *given: np.array([cost_one_by_one(*given)]), "in another shape"),
     ],
     "gradients": [
         (gradients_of(N=lambda X: 1), "1/N is missing"),
@@ -270,13 +326,24 @@ WRONG = {
         ),
         (gradients_columns, "softmax down the columns"),
         (gradients_transposed, "transposed"),
+        (gradients_exchange_places, "in another order"),
+        (gradients_of(lambda Q, Z: Z), "the function in place of its slope"),
+        (
+            gradients_of(error=lambda Yh, Y: (Yh - Y) / Y.shape[1]),
+            "averaged over the classes as well",
+        ),
+        (
+            gradients_of(error=lambda Yh, Y: (Yh - Y) * (Yh - Yh**2)),
+            "the output's slope once too often",
+        ),
+        (gradients_many_questions, "the logistic function in the place of softmax"),
     ],
     "first_step": [
         (steps(zero="W"), "each flower's error is taken for their mean"),
         (steps(zero="both"), "a flat place is taken for a slope"),
         (steps(W="both"), "an error comes down through W = 0"),
         (steps(W="V"), "the two matrices are exchanged"),
-        (steps(V="V"), "z is taken for zero where q is"),
+        (steps(V="V"), "W is taken to stand still"),
         (steps(V="W"), "a zero matrix is taken for one that can't move"),
         (steps(hundred="neither"), "z is taken for zero where q is"),
         (steps(alike="different"), "a flat place is taken for a slope"),
@@ -291,15 +358,19 @@ WRONG = {
         (descent_too_few, "a step too few"),
         (descent_start, "the gradient of the start, at every step"),
         (descent_in_place, "it changes its input in place"),
-        (descent_returns_in_the_loop, None),
+        (descent_returns_in_the_loop, "one step, whatever `steps` says"),
+        (descent_stops, "it stops where the gradient is small"),
+        (descent_stops_after, "it stops where the gradient is small"),
+        (descent_exchanged, "in another order"),
     ],
     "train_iris": [
         (trained(scale=0), "it has not left the saddle"),
         (trained(lr=0.01, count=300), "it has not left the saddle"),
-        (trained(scale=1, lr=-0.1), "it climbs"),
+        (trained(scale=1, lr=-0.1), "it is worse than knowing nothing"),
         (trained(lr=0.1), "it stops too early"),
         (trained(lr=1, count=80), "it stops too early"),
         (train_shapes, "W and V do not fit"),
+        (trained(scale=2, count=0), "it is worse than knowing nothing"),
     ],
 }
 

@@ -224,6 +224,53 @@ def swollen_step_by_step(depth):
     return {"formula": N, "derivative": D, "different": different}
 
 
+def error_one_sided(f, claim, w, h):
+    s = slopes(f, w, h, both=False, width=2)
+    return np.abs(claim - s).max() / np.abs(s).max()
+
+
+def error_signed_below(f, claim, w, h):
+    s = slopes(f, w, h)
+    return max(np.abs(claim - s).ravel()) / max(s.ravel())
+
+
+def error_unsigned(f, claim, w, h):
+    s = slopes(f, w, h)
+    return (claim - s).max() / s.max()
+
+
+def error_of_each(f, claim, w, h):
+    s = slopes(f, w, h)
+    return abs(claim - s) / abs(s).max()
+
+
+def complex_lonely(f, w, h):
+    result = []
+    for k in range(len(w)):
+        moved = np.zeros(len(w), complex)
+        moved[k] = w[k] + 1j * h
+        result.append(f(moved).imag / h)
+    return result
+
+
+def complex_replaced(f, w, h):
+    result = []
+    for k in range(len(w)):
+        moved = w + 0j
+        moved[k] = 1j * h
+        result.append(f(moved).imag / h)
+    return result
+
+
+def complex_dropped(f, w, h):
+    result = []
+    for k in range(len(w)):
+        moved = w.copy()
+        moved[k] = (moved[k] + 1j * h).real
+        result.append(np.imag(f(moved)) / h)
+    return np.array(result)
+
+
 WRONG = {
     "gradient_error": [
         (error_forward, "the forward formula"),
@@ -243,6 +290,10 @@ WRONG = {
         (error_norms, "lengths in place of the largest entries"),
         (error_vectors_only, "right for some inputs only"),
         (error_in_place, "it changes its input in place"),
+        (error_one_sided, "one side alone, divided by 2 h"),
+        (error_signed_below, "the absolute value is missing"),
+        (error_unsigned, "the absolute value is missing"),
+        (error_of_each, "one error an entry"),
     ],
     "count_runs": [
         (
@@ -257,6 +308,8 @@ WRONG = {
         (runs(central="D"), "one side only"),
         (runs(complex_="2 * D"), "a difference where none is taken"),
         (runs("6", "10", "20", "5"), "the same answer for every input"),
+        (runs("C + 1", "2 * C", "4 * C", "C"), "outputs are moved in place of weights"),
+        (runs("2", "2", "4", "1"), "one weight alone"),
     ],
     "best_step": [
         (step_unscaled, "the step does not follow the scale of w"),
@@ -266,6 +319,8 @@ WRONG = {
         (step_tiny, "the smallest step there is"),
         (step_one, "truncation alone, or rounding alone"),
         (step_root_of_k, "right for some inputs only"),
+        (lambda k: np.sqrt(48 * 2.0**-53) / k**2, "another root than the fourth"),
+        (lambda k: 48 * 2.0**-53 / k**4, "another root than the fourth"),
     ],
     "complex_gradient": [
         (complex_at_once, "all the weights move at once"),
@@ -281,6 +336,9 @@ WRONG = {
         (complex_real_difference, "a real difference"),
         (complex_part(lambda v, h: v.imag / h, step=1), "a real step"),
         (complex_like_w, "whole numbers cut the slopes off"),
+        (complex_lonely, "the other weights are set to 0"),
+        (complex_replaced, "the weight is replaced by the step"),
+        (complex_dropped, "a real step"),
     ],
     "swelling": [
         (swollen(formula="2 ** n"), "the leaves alone"),

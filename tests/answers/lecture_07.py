@@ -184,11 +184,67 @@ def sizes_by_recursion(uses):
     return np.array([size(i) for i in uses])
 
 
+def evaluate_with_filler(filler):
+    def answer(rows, inputs):
+        a = [filler, *inputs]
+        for name, *operands in rows:
+            a.append(getattr(np, name)(*[a[k] for k in operands]))
+        return a
+
+    return answer
+
+
+def evaluate_in_inputs(rows, inputs):
+    for name, *operands in rows:
+        inputs.append(getattr(np, name)(*[inputs[k - 1] for k in operands]))
+    return inputs
+
+
+def sort_by_fetching(uses):
+    order = []
+
+    def visit(name):
+        if name not in order:
+            for j in uses[name]:
+                visit(j)
+            order.append(name)
+
+    for name in sorted(uses):
+        visit(name)
+    return order
+
+
+def sort_first_written(uses):
+    order = []
+    while len(order) < len(uses):
+        ready = [n for n in uses if n not in order and set(uses[n]) <= set(order)]
+        order.append(ready[0])
+    return order
+
+
+def sort_sweeping(uses):
+    order = []
+    while len(order) < len(uses):
+        for name in sorted(uses):
+            if name not in order and all(j in order for j in uses[name]):
+                order.append(name)
+    return order
+
+
+def sort_emptying(uses):
+    order = []
+    while uses:
+        name = min(n for n in uses if not set(uses[n]) & set(uses))
+        order.append(name)
+        del uses[name]
+    return order
+
+
 WRONG = {
     "number_the_rows": [
         (
             rows("a0*a1", "a3 + a2", "sin(a4)", "a1*a5", "0.5*a6"),
-            "the rows are counted from 0",
+            "reads a row too early",
         ),
         (
             rows("a1*a2", "a4 + a5", "sin(a5)", "a2*a6", "0.5*a7"),
@@ -211,6 +267,18 @@ WRONG = {
             "w where x is multiplied",
         ),
         (rows("a1*a2", "a4+a3", "sin(a5)", "a2*a6", ...), "not finished"),
+        (
+            rows("a1*a2", "a4 + a3", "sin(a5)", "0.5*a2", "a7*a6"),
+            "the parentheses are left out",
+        ),
+        (
+            rows("a1*a2", "a4 + a3", "sin(a5)", "0.5*a6", "a2*a7"),
+            "the constant a row too early",
+        ),
+        (
+            rows("a1*a2", "a4+a3", "sin(a5)", "a2*a6", "0.5*a7", "a1", "a2", "a3"),
+            "a row uses itself",
+        ),
     ],
     "evaluate_rows": [
         (evaluate_bug, "rows are counted from 1, Python's lists from 0"),
@@ -219,6 +287,9 @@ WRONG = {
         (evaluate_computed, "the inputs are left out"),
         (evaluate_reversed, "the operands in the wrong order"),
         (evaluate_typed_in, "right for some inputs only"),
+        (evaluate_with_filler(None), "a filler stands in front"),
+        (evaluate_with_filler(0), "a filler stands in front"),
+        (evaluate_in_inputs, "it changes its input in place"),
     ],
     "sorted_rows": [
         (sort_reversed, "users before their operands"),
@@ -227,6 +298,10 @@ WRONG = {
         (sort_in_rounds, "a whole round at once"),
         (sort_any, "one operand is taken for enough"),
         (sort_inputs_first, "right for some inputs only"),
+        (sort_by_fetching, "operands are fetched ahead of their turn"),
+        (sort_first_written, "the first as written, not by name"),
+        (sort_sweeping, "it goes on through the names, not back to the first"),
+        (sort_emptying, "it changes its input in place"),
     ],
     "count_the_tower": [
         (tower(13, 26, 2915, 1458), "the input is not counted"),
@@ -237,6 +312,7 @@ WRONG = {
         (tower(14, 26, 2915, 20), "the ways are added from turn to turn"),
         (tower(14, 26, 1458, 128), "two ways a turn"),
         (tower(14, 26, 1458, 729), "the operations themselves are not counted"),
+        (tower(14, 13, 2915, 1458), "one edge a row"),
     ],
     "tree_sizes": [
         (sizes_without_self, "the row itself is not counted"),

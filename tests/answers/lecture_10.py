@@ -94,6 +94,15 @@ def kept_without_outputs(uses, outputs):
     return max(sum(i <= k < last_use.get(i, 0) for i in uses) for k in uses)
 
 
+def kept_unused(uses, outputs):
+    rows, most = list(uses), 0
+    for k, row in enumerate(rows, start=1):
+        later = {j for after in rows[k:] for j in uses[after]}
+        wanted = later | set(outputs)
+        most = max(most, len({row} | {j for j in rows[:k] if j in wanted}))
+    return most
+
+
 def kept_all(uses, outputs):
     return max(uses)
 
@@ -156,6 +165,7 @@ WRONG = {
         (chain_of_three, "right for some inputs only"),
     ],
     "slide_misleads": [
+        (lambda: [5, 2, 8, 3], "the rule is right there"),
         (lambda: [4, 2, 30, 9], "not more inputs than outputs"),
         (lambda: [7, 30, 3, 7], "not more inputs than outputs"),
         (lambda: [100, 10, 10, 1], "the rule is right there"),
@@ -168,6 +178,7 @@ WRONG = {
         (kept_to_the_first_use, "dropped after the first use"),
         (kept_as_in_the_lecture, "the outputs are not looked at"),
         (kept_without_outputs, "the outputs are thrown away"),
+        (kept_unused, "a row that nobody uses is kept for a step"),
         (kept_all, "nothing is ever dropped"),
         (kept_last, "what is left at the end"),
         (kept_list, "the shape"),

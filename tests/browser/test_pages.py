@@ -66,6 +66,18 @@ def test_a_page_shows_plays_and_fits(site, page, name):
     assert page.evaluate(OVERFLOW) == []
 
 
+LOOKED_AT = ["index", "lectures/01_", "lectures/05_", "lectures/12_", "exercises/03_"]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", LOOKED_AT)
+def test_a_page_is_accessible(site, page, inaccessible, name, scheme):
+    (name,) = [n for n in ["index", *NAMES] if n.startswith(name)]
+    page.emulate_media(color_scheme=scheme)
+    page.goto((site / f"{name}.html").as_uri())
+    assert inaccessible(page, "html") == []
+
+
 def test_every_way_in_the_site_leads_somewhere(site, page):
     places, ways = set(), set()
     for path in site.rglob("*.html"):

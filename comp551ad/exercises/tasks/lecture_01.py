@@ -7,7 +7,7 @@ import numpy as np
 
 from ...autodiff.transforms import hessian
 from ...functions import logistic, logsumexp
-from ..checking import Exercise, Mistake
+from ..exercise import Exercise, Mistake
 
 
 def _twin(W: np.ndarray, V: np.ndarray, order: np.ndarray, signs: np.ndarray) -> tuple:
@@ -34,6 +34,7 @@ twin = Exercise(
     lecture="01",
     title="A twin of a tanh network",
     witness=_twin,
+    parts=("W", "V"),
     cases=_twin_cases,
     mistakes=(
         Mistake(
@@ -114,6 +115,11 @@ def _by_ratio(power: float):
     return rescaled
 
 
+def _by_sums(W: np.ndarray, V: np.ndarray) -> tuple:
+    alpha = np.sqrt(np.abs(W).sum(axis=1) / np.abs(V).sum(axis=0))
+    return W / alpha[:, None], V * alpha
+
+
 def _one_factor(W: np.ndarray, V: np.ndarray) -> tuple:
     alpha = np.sqrt(np.linalg.norm(W) / np.linalg.norm(V))
     return W / alpha, V * alpha
@@ -135,6 +141,7 @@ balanced = Exercise(
     lecture="01",
     title="The best place on a curve of equals",
     witness=_balanced,
+    parts=("W", "V"),
     cases=lambda rng: [
         (
             rng.uniform(0.1, 5, size=(M, 1)) * rng.normal(size=(M, C)),
@@ -172,6 +179,21 @@ balanced = Exercise(
             "norms along the wrong axis",
             _wrong_axis,
             "One norm for each of the M units: of a row of W, of a column of V.",
+        ),
+        Mistake(
+            "the inputs alone are rescaled",
+            lambda W, V: (W, _by_ratio(1.0)(W, V)[1]),
+            "Equally long they are now, but the network answers otherwise: what comes out?",
+        ),
+        Mistake(
+            "one root too many",
+            _by_ratio(0.25),
+            "Are the norms equal now? A norm has its root in it already.",
+        ),
+        Mistake(
+            "sums of sizes in place of norms",
+            _by_sums,
+            "A norm is the root of the sum of the squares.",
         ),
     ),
     hints=(
@@ -241,6 +263,21 @@ count_twins = Exercise(
             _counting(lambda M: M**M * 2**M, lambda M: M**M),
             "A place that is taken is taken: the second unit has one choice less.",
         ),
+        Mistake(
+            "its own place is left out",
+            _counting(lambda M: factorial(M) * 2**M - 1, lambda M: factorial(M) - 1),
+            "The question counts the place where we started as well.",
+        ),
+        Mistake(
+            "the two activations are exchanged",
+            _counting(factorial, lambda M: factorial(M) * 2**M),
+            "Which of the two is odd, h(-q) = -h(q)?",
+        ),
+        Mistake(
+            "M orders",
+            _counting(lambda M: M * 2**M, lambda M: M),
+            "For the first place there are M units; how many are left for the second?",
+        ),
     ),
     hints=(
         "Two questions: how many orders have M things, and which signs may turn?",
@@ -275,11 +312,20 @@ def _signs_for(rank, units=lambda M: M):
     return counted
 
 
+def _all_one_way(way):
+    def counted(M, D, C):
+        k = 2 * M * min(D, C - 1)
+        return *way(k), M * (C + D) - k
+
+    return counted
+
+
 saddle_signs = Exercise(
     name="saddle_signs",
     lecture="01",
     title="Which ways lead down from zero?",
     witness=_saddle_signs,
+    parts=("below", "above", "zero"),
     cases=lambda rng: [
         *((3, 3, 3), (2, 2, 5), (2, 4, 2)),
         (int(rng.integers(1, 4)), int(rng.integers(1, 4)), int(rng.integers(2, 4))),
@@ -313,8 +359,18 @@ saddle_signs = Exercise(
         ),
         Mistake(
             "all of them up, as at a minimum",
-            lambda M, D, C: (0, 2 * M * min(D, C - 1), 0),
+            _all_one_way(lambda k: (0, k)),
             "Wherever J curves down along V W, it curves up along -V W.",
+        ),
+        Mistake(
+            "all of them down",
+            _all_one_way(lambda k: (k, 0)),
+            "Wherever J curves down along V W, it curves up along -V W.",
+        ),
+        Mistake(
+            "the Hessian is taken for zero",
+            lambda M, D, C: (0, 0, M * (C + D)),
+            "The gradient is zero there. The sum with B is of the second order: is B zero?",
         ),
     ),
     hints=(

@@ -4,7 +4,7 @@ import numpy as np
 
 from ...autodiff.transforms import jacobian
 from ...functions import softmax
-from ..checking import Exercise, Mistake
+from ..exercise import Exercise, Mistake
 from ..formulas import formulas
 
 
@@ -12,11 +12,15 @@ def _polar(v: np.ndarray) -> np.ndarray:
     return np.stack([v[0] * np.cos(v[1]), v[0] * np.sin(v[1])])
 
 
+def _polar_table(r: float, phi: float) -> np.ndarray:
+    return jacobian(_polar)(np.array([r, phi]))
+
+
 polar_jacobian = Exercise(
     name="polar_jacobian",
     lecture="02",
     title="A Jacobian of two by two",
-    witness=lambda r, phi: jacobian(_polar)(np.array([r, phi])),
+    witness=_polar_table,
     cases=lambda rng: [(2.0, 0.5), (1.0, 0.0), (rng.uniform(1, 3), rng.uniform(0, 6))],
     mistakes=(
         Mistake(
@@ -32,6 +36,26 @@ polar_jacobian = Exercise(
                 [[np.cos(phi), r * np.sin(phi)], [np.sin(phi), r * np.cos(phi)]]
             ),
             "Near phi = 0 the sine rises. What does the cosine do after its top?",
+        ),
+        Mistake(
+            "y before x",
+            lambda r, phi: _polar_table(r, phi)[::-1],
+            "The first row belongs to x.",
+        ),
+        Mistake(
+            "phi before r",
+            lambda r, phi: _polar_table(r, phi)[:, ::-1],
+            "The first column belongs to r.",
+        ),
+        Mistake(
+            "r stays where r moves",
+            lambda r, phi: _polar_table(r, phi) * [r, 1],
+            "The derivative of r c by r is c.",
+        ),
+        Mistake(
+            "the diagonal alone",
+            lambda r, phi: np.diag(np.diag(_polar_table(r, phi))),
+            "Both outputs answer to both inputs.",
         ),
     ),
     hints=(
@@ -76,6 +100,31 @@ softmax_jacobian = Exercise(
             "the derivative at p, not where softmax gives p",
             lambda p: jacobian(softmax)(p),
             "p is softmax's output. The Jacobian is asked in terms of it.",
+        ),
+        Mistake(
+            "a number where p_c p_k is due",
+            lambda p: np.diag(p) - p @ p,
+            "p has one dimension, so p @ p.T is a single number. A table needs np.outer.",
+        ),
+        Mistake(
+            "ones on the diagonal",
+            lambda p: np.eye(len(p)) - np.outer(p, p),
+            "The derivative of exp(u_c) / S has exp(u_c) / S in it, not 1.",
+        ),
+        Mistake(
+            "the numerator is held still",
+            lambda p: -np.outer(p, p),
+            "On the diagonal u_c moves the numerator too.",
+        ),
+        Mistake(
+            "the diagonal's rule everywhere",
+            lambda p: np.outer(p, 1 - p),
+            "p_c (1 - p_k) is right for c = k. And for another k, does u_k stand above?",
+        ),
+        Mistake(
+            "a plus for the minus",
+            lambda p: np.diag(p) + np.outer(p, p),
+            "Rows must add up to 0, since the probabilities always add up to 1.",
         ),
     ),
     hints=(
@@ -129,6 +178,21 @@ sum_over_paths = Exercise(
             lambda: {"through u": "u * cos(x)", "through v": "v * 2 * v"},
             "f = u v: when u moves, what stands beside it?",
         ),
+        Mistake(
+            "the derivatives of u and v multiplied",
+            lambda: {"all": "cos(x) * 2 * v"},
+            "When u moves, v stands beside it and stays. What does each path give?",
+        ),
+        Mistake(
+            "the two paths are exchanged",
+            lambda: {"through u": "u * 2 * v", "through v": "v * cos(x)"},
+            "Through u: the path on which u moves and v stands still.",
+        ),
+        Mistake(
+            "the exponent in place of its derivative",
+            lambda: {"through v": "u * 2 * x * v", "all": "v * cos(x) + u * 2 * x * v"},
+            "What is the derivative of 2 x?",
+        ),
     ),
     hints=(
         "Draw x, u, v and f. Write its derivative on each of the four edges.",
@@ -160,6 +224,21 @@ pull_back = Exercise(
             "the outputs' slopes are left out",
             lambda J, g: J.sum(axis=0),
             "How much L answers to each output is in g.",
+        ),
+        Mistake(
+            "added up over the inputs",
+            lambda J, g: (J * g[:, None]).sum(axis=1),
+            "A row of J is one output: the sum should run over the rows.",
+        ),
+        Mistake(
+            "averaged over the outputs",
+            lambda J, g: J.T @ g / len(g),
+            "The shares of the outputs are added. Nothing divides them.",
+        ),
+        Mistake(
+            "an inverse in place of the transpose",
+            lambda J, g: np.linalg.pinv(J) @ g,
+            "An inverse leads from outputs back to inputs. Slopes go back by multiplying.",
         ),
     ),
     hints=(

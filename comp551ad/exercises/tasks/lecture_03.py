@@ -4,7 +4,7 @@ import numpy as np
 
 from ...autodiff.transforms import grad
 from ...functions import logistic, logsumexp, softmax, softplus
-from ..checking import Exercise, Mistake
+from ..exercise import Exercise, Mistake
 from ..formulas import formulas
 
 
@@ -81,6 +81,16 @@ binary_derivation = Exercise(
             lambda: {"dL/du": "(yh - y) * yh * (1 - yh)"},
             "Write both factors as fractions: something cancels.",
         ),
+        Mistake(
+            "the minus reaches the first term alone",
+            lambda: {"L": "-y * log(yh) + (1 - y) * log(1 - yh)"},
+            "With y = 1 it is right. What does it say with y = 0?",
+        ),
+        Mistake(
+            "the derivative by u in place of that by yh",
+            lambda: {"dL/dyh": "yh - y"},
+            "That comes further down, when the slope of yh has been multiplied in.",
+        ),
     ),
     hints=(
         "dL/du is the product of the two lines above it.",
@@ -106,6 +116,10 @@ def _of_each_head(answer, U, Y):
 
 def _naive_softmax(U):
     return np.exp(U) / np.sum(np.exp(U), 1, keepdims=True)
+
+
+def _shifted_together(U):
+    return _naive_softmax(U - U.max())
 
 
 def _with_heads(wrong=lambda U, Y, Yh: Yh - Y, **heads):
@@ -178,6 +192,21 @@ head_error = Exercise(
             "divided by N",
             _with_heads(lambda U, Y, Yh: (Yh - Y) / len(Y)),
             "Here the losses of the rows are added, not averaged.",
+        ),
+        Mistake(
+            "the logistic function overflows",
+            _with_heads(binary=lambda U: np.exp(U) / (1 + np.exp(U))),
+            "A score of 800 is too much for exp. The package has a `logistic` that bears it.",
+        ),
+        Mistake(
+            "one largest score for all rows",
+            _with_heads(multiclass=_shifted_together),
+            "Beside an 800 in another row everything here becomes 0: each row has its own largest.",
+        ),
+        Mistake(
+            "added up over the instances",
+            _with_heads(lambda U, Y, Yh: (Yh - Y).sum(axis=0)),
+            "U is N x C, and so is the derivative by it: one for each row.",
         ),
     ),
     hints=(
@@ -253,6 +282,21 @@ softmax_half_square = Exercise(
             lambda u, y: np.diag(softmax(u)) - np.outer(softmax(u), softmax(u)),
             "The Jacobian tells how the outputs answer; how does the loss?",
         ),
+        Mistake(
+            "a number where p_c p_k is due",
+            _through(lambda p: np.diag(p) - p @ p),
+            "p has one dimension, so p @ p.T is a single number. A table needs np.outer.",
+        ),
+        Mistake(
+            "the numerator is held still",
+            _through(lambda p: -np.outer(p, p)),
+            "On the diagonal of the Jacobian u_c moves the numerator too.",
+        ),
+        Mistake(
+            "p_c in front is left out",
+            lambda u, y: softmax(u) - y - (softmax(u) - y) @ softmax(u),
+            "Every entry of row c of the Jacobian has the factor p_c.",
+        ),
     ),
     hints=(
         "Three lines: yh, the slopes dL/dyh, and softmax's whole Jacobian G (C x C).",
@@ -270,12 +314,17 @@ def _objective(W, X, Y, V):
     return np.sum(logsumexp(U) - np.sum(Y * U, 1))
 
 
-def _dW(error=lambda Yh, Y: Yh - Y, below=lambda X, Q: logistic(Q), head=softmax):
-    """The gradient by W with another error, another input from below, another head."""
+def _dW(
+    error=lambda Yh, Y: Yh - Y,
+    below=lambda X, Q: logistic(Q),
+    head=softmax,
+    hidden=logistic,
+):
+    """The gradient by W with another error, input from below, head or activation."""
 
     def wrong(X, Y, W, V):
         Q = X @ V.T
-        return error(head(logistic(Q) @ W.T), Y).T @ below(X, Q)
+        return error(head(hidden(Q) @ W.T), Y).T @ below(X, Q)
 
     return wrong
 
@@ -344,6 +393,36 @@ grad_W = Exercise(
             "one instance alone",
             lambda X, Y, W, V: _dW()(X[-1:], Y[-1:], W, V),
             "The gradient of a sum is the sum of all the gradients.",
+        ),
+        Mistake(
+            "one instance alone",
+            lambda X, Y, W, V: _dW()(X[:1], Y[:1], W, V),
+            "The gradient of a sum is the sum of all the gradients.",
+        ),
+        Mistake(
+            "the activation is left out",
+            _dW(below=lambda X, Q: Q, hidden=lambda Q: Q),
+            "Between q and z stands the logistic function.",
+        ),
+        Mistake(
+            "softmax is left out",
+            _dW(head=lambda U: U),
+            "u are scores. The error is that of the probabilities.",
+        ),
+        Mistake(
+            "the logistic function in the place of softmax",
+            _dW(head=logistic),
+            "With many classes the outputs are tied together: they add up to 1.",
+        ),
+        Mistake(
+            "the output's slope once too often",
+            _dW(lambda Yh, Y: (Yh - Y) * Yh * (1 - Yh)),
+            "It has cancelled already: that is what softmax and cross-entropy do together.",
+        ),
+        Mistake(
+            "the hidden units' slope is multiplied in",
+            _dW(below=lambda X, Q: logistic(Q) * (1 - logistic(Q))),
+            "W stands above z: nothing passes through the activation on the way to W.",
         ),
     ),
     hints=(

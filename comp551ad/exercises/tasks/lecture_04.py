@@ -4,7 +4,7 @@ import numpy as np
 
 from ...autodiff.transforms import grad
 from ...functions import logistic, logsumexp, relu, softmax, softplus
-from ..checking import Exercise, Mistake
+from ..exercise import Exercise, Mistake
 from ..formulas import formulas
 from .lecture_03 import network_cases
 
@@ -69,6 +69,11 @@ slopes_from_z = Exercise(
             "Far to the right softplus is nearly q itself, so its slope is nearly 1.",
         ),
         Mistake(
+            "the denominator is left out",
+            lambda: {"softplus": "exp(z) - 1"},
+            "That is exp(q). Far to the right it grows and grows; a slope of 1 is due.",
+        ),
+        Mistake(
             "the function in place of its slope",
             lambda: {"logistic": "z", "tanh": "z", "softplus": "z"},
             "z is how high the curve is. How steep is it?",
@@ -98,6 +103,7 @@ layer_back = Exercise(
     lecture="04",
     title="One layer, going down",
     witness=_layer_back,
+    parts=("dW", "db", "dZ"),
     cases=lambda rng: [
         (rng.normal(size=(N, C)), rng.normal(size=(C, M)), rng.normal(size=(N, M)))
         for N, C, M in ((5, 3, 4), (3, 3, 3), (1, 2, 3))
@@ -133,6 +139,16 @@ layer_back = Exercise(
             lambda dU, W, Z: (dU.T @ Z, dU.sum(axis=0), dU @ (dU.T @ Z)),
             "u = W z: when z moves, what stands beside it?",
         ),
+        Mistake(
+            "an activation's slope is multiplied in",
+            lambda dU, W, Z: (dU.T @ Z, dU.sum(axis=0), dU @ W * Z * (1 - Z)),
+            "Here are sums alone. The activation is the business of the layer below.",
+        ),
+        Mistake(
+            "added up over everything",
+            lambda dU, W, Z: (dU.T @ Z, dU.sum(), dU @ W),
+            "b has one entry for each of the C outputs.",
+        ),
     ),
     hints=(
         "Three products of an error from above with something else: the input from "
@@ -162,14 +178,19 @@ def _for_each_activation(answer, X, Y, W, V):
     return {h: answer(X, Y, W, V, h) for h in _HIDDEN}
 
 
-def _dV(last=lambda dU, W, slope, X, Z: (dU @ W * slope).T @ X, **slopes):
-    """The gradient by V with other slopes, or with another way down."""
+def _dV(
+    last=lambda dU, W, slope, X, Z: (dU @ W * slope).T @ X,
+    head=softmax,
+    hidden=_HIDDEN,
+    **slopes,
+):
+    """The gradient by V with other slopes, another way down, or another way up."""
 
     def wrong(X, Y, W, V, activation):
         Q = X @ V.T
-        Z = _HIDDEN[activation](Q)
-        slope = (_SLOPES | slopes)[activation](Q, Z)
-        return last(softmax(Z @ W.T) - Y, W, slope, X, Z)
+        Z = hidden[activation](Q)
+        slope = (_SLOPES | slopes)[activation](Q, _HIDDEN[activation](Q))
+        return last(head(Z @ W.T) - Y, W, slope, X, Z)
 
     return wrong
 
@@ -257,6 +278,36 @@ grad_V = Exercise(
             _dV(relu=lambda Q, Z: Z),
             "The slope of q itself is 1, however large q is.",
         ),
+        Mistake(
+            "the logistic function's slope for all",
+            _dV(**dict.fromkeys(_HIDDEN, lambda Q, Z: logistic(Q) * (1 - logistic(Q)))),
+            "Each activation has a slope of its own.",
+        ),
+        Mistake(
+            "the logistic function for all",
+            _dV(hidden=dict.fromkeys(_HIDDEN, logistic)),
+            "On the way up, too, it is `activation` that says what h is.",
+        ),
+        Mistake(
+            "the activation is left out on the way up",
+            _dV(hidden=dict.fromkeys(_HIDDEN, lambda Q: Q)),
+            "Between q and u stands h: the scores are made of z.",
+        ),
+        Mistake(
+            "the function in place of its slope",
+            _dV(logistic=lambda Q, Z: Z, tanh=lambda Q, Z: Z),
+            "z is how high the curve is. How steep is it?",
+        ),
+        Mistake(
+            "softmax is left out",
+            _dV(head=lambda U: U),
+            "u are scores. The error is that of the probabilities.",
+        ),
+        Mistake(
+            "the logistic function in the place of softmax",
+            _dV(head=logistic),
+            "With many classes the outputs are tied together: they add up to 1.",
+        ),
     ),
     hints=(
         "Up: Q, Z, U. Down: dU, then dZ = dU W, then dQ, then dV.",
@@ -296,11 +347,20 @@ def _biased(
     return wrong
 
 
+def _ones_in_front(X, Y, W, V):
+    X1 = np.hstack([_ones(X), X])
+    Z1 = np.hstack([_ones(X), relu(X1 @ V.T)])
+    dU = softmax(Z1 @ W.T) - Y
+    dQ = (dU @ W * (Z1 > 0))[:, 1:]
+    return dU.T @ Z1, dQ.T @ X1
+
+
 biased_gradients = Exercise(
     name="biased_gradients",
     lecture="04",
     title="Find the bug: the constant unit",
     witness=lambda X, Y, W, V: grad(_with_biases, argnum=(0, 1))(W, V, X, Y),
+    parts=("dW", "dV"),
     cases=lambda rng: [
         (X, Y, *(np.hstack([A, rng.normal(size=(len(A), 1))]) for A in (W, V)))
         for X, Y, W, V in network_cases(rng)
@@ -334,7 +394,7 @@ biased_gradients = Exercise(
         Mistake(
             "the activation's slope is left out",
             _biased(slope=lambda Q: 1.0),
-            "Between z and q stands h: on the way down, too.",
+            "Between z and q stands h: on the way down, too. (Z >= 0 holds everywhere.)",
         ),
         Mistake(
             "the bias row is dropped from W on the way up",
@@ -342,6 +402,26 @@ biased_gradients = Exercise(
                 X, Y, W * (np.arange(W.shape[1]) < V.shape[0]), V
             ),
             "It is only on the way down that the constant unit drops out.",
+        ),
+        Mistake(
+            "ReLU itself for its derivative",
+            _biased(slope=relu),
+            "The slope of q itself is 1, however large q is.",
+        ),
+        Mistake(
+            "the logistic function's slope",
+            _biased(slope=lambda Q: relu(Q) * (1 - relu(Q))),
+            "z (1 - z) holds for the logistic function alone.",
+        ),
+        Mistake(
+            "divided by N",
+            lambda X, Y, W, V: tuple(d / len(X) for d in _biased()(X, Y, W, V)),
+            "Here J is the sum over the instances.",
+        ),
+        Mistake(
+            "the ones stand in front",
+            _ones_in_front,
+            "The biases come last in V and W, so the ones do in X and Z.",
         ),
     ),
     hints=(

@@ -10,7 +10,7 @@ from ...byhand.two_layer import TwoLayer, accuracy, gradients
 from ...byhand.two_layer import cost as their_cost
 from ...datasets import load_iris
 from ...functions import logistic, logsumexp, softmax
-from ..checking import WITNESSES, Exercise, Mistake
+from ..exercise import WITNESSES, Exercise, Mistake
 
 
 def _network_cases(rng: np.random.Generator) -> list[tuple]:
@@ -103,6 +103,23 @@ iris_cost = Exercise(
             lambda X, Y, W, V: np.mean(logsumexp(X @ V @ W) - np.sum(X @ V @ W * Y, 1)),
             "Between Q and U stands a floor of hidden units.",
         ),
+        Mistake(
+            "one loss a flower, not their mean",
+            _cost(lambda U, Y: logsumexp(U) - np.sum(U * Y, 1)),
+            "One number is asked for: the mean over the flowers.",
+        ),
+        *(
+            Mistake(
+                "probabilities are cut off below",
+                _cost(
+                    lambda U, Y, eps=eps: (
+                        -np.mean(np.sum(Y * np.log(np.maximum(softmax(U), eps)), 1))
+                    )
+                ),
+                "No more infinity, but no loss above 40 either: write the loss in u.",
+            )
+            for eps in (1e-7, 1e-8, 1e-9, 1e-10, 1e-12, 1e-15, 1e-16, 1e-20, 1e-300)
+        ),
     ),
     hints=(
         "Three lines up to U. Then one number a flower, then their mean.",
@@ -154,6 +171,7 @@ iris_gradients = Exercise(
     lecture="05",
     title="Both gradients",
     witness=lambda X, Y, W, V: grad(_traceable_cost, argnum=("W", "V"))(X, Y, W, V),
+    parts=("dW", "dV"),
     cases=_network_cases,
     batch=lambda X, Y, W, V: len(X),
     mistakes=(
@@ -206,6 +224,26 @@ iris_gradients = Exercise(
             "softmax down the columns",
             _by_path(head=lambda U: softmax(U, axis=0)),
             "A flower's probabilities add up to 1: along its row.",
+        ),
+        Mistake(
+            "the function in place of its slope",
+            _by_path(slope=lambda Q, Z: Z),
+            "z is how high the curve is. How steep is it?",
+        ),
+        Mistake(
+            "averaged over the classes as well",
+            _by_path(lambda Yh, Y: (Yh - Y) / Y.shape[1]),
+            "The average is over N flowers; over the classes one adds.",
+        ),
+        Mistake(
+            "the output's slope once too often",
+            _by_path(lambda Yh, Y: (Yh - Y) * Yh * (1 - Yh)),
+            "It has cancelled already: that is what softmax and cross-entropy do together.",
+        ),
+        Mistake(
+            "the logistic function in the place of softmax",
+            _by_path(head=logistic),
+            "The species exclude each other: their probabilities add up to 1.",
         ),
     ),
     hints=(
@@ -272,12 +310,13 @@ first_step = Exercise(
         ),
         Mistake(
             "z is taken for zero where q is",
-            lambda: {
-                "V zero": "V",
-                "W zero": "neither",
-                "both zero, 100 flowers": "neither",
-            },
+            lambda: {"W zero": "neither", "both zero, 100 flowers": "neither"},
             "logistic(0) is ½: that is what comes into W from below.",
+        ),
+        Mistake(
+            "W is taken to stand still",
+            lambda: {"V zero": "V"},
+            "Z is ½ there, not 0, and W is random: are the three probabilities equal?",
         ),
         Mistake(
             "a zero matrix is taken for one that can't move",
@@ -313,6 +352,11 @@ def gradient_of_product(W, V):
     return error @ V.T, W.T @ error
 
 
+def faint_gradient(W, V):
+    """So small that a rule for stopping would stop, for a learning rate to match."""
+    return [1e-9 * d for d in gradient_of_product(W, V)]
+
+
 def _descent_cases(rng: np.random.Generator) -> list[tuple]:
     X, Y = _flowers()
     W, V = rng.standard_normal((6, 3)), rng.standard_normal((3, 6))
@@ -322,6 +366,7 @@ def _descent_cases(rng: np.random.Generator) -> list[tuple]:
         (gradient_of_product, A, B, 0.02, 7),
         (gradient_on(X, Y), W, V, 0.5, 40),
         (gradient_of_product, A, B, 0.1, 0),
+        (faint_gradient, A, B, 1e7, 4),
     ]
 
 
@@ -350,6 +395,19 @@ def _down(gradient, W, V, lr, sides=(1, 1)):
     return W - sides[0] * lr * dW, V - sides[1] * lr * dV
 
 
+def _stopping_early(free):
+    """The rule for stopping (E21), which asks before every step but the first `free`."""
+
+    def wrong(gradient, W, V, lr, steps):
+        for k in range(steps):
+            if k >= free and all(np.linalg.norm(d) < 1e-6 for d in gradient(W, V)):
+                break
+            W, V = _down(gradient, W, V, lr)
+        return W, V
+
+    return wrong
+
+
 def _from_the_start(gradient, W, V, lr, steps):
     return _down(gradient, W, V, lr * steps)
 
@@ -359,6 +417,7 @@ descent = Exercise(
     lecture="05",
     title="The descent",
     witness=_descended,
+    parts=("W", "V"),
     cases=_descent_cases,
     forbidden=(
         *(room for room in WITNESSES if "byhand" not in room and "tasks" not in room),
@@ -406,6 +465,21 @@ descent = Exercise(
             _from_the_start,
             "The ground changes under one's feet: ask for the gradient inside the loop.",
         ),
+        Mistake(
+            "one step, whatever `steps` says",
+            lambda gradient, W, V, lr, steps: (
+                _down(gradient, W, V, lr) if steps else None
+            ),
+            "Is the `return` inside the loop?",
+        ),
+        *(
+            Mistake(
+                "it stops where the gradient is small",
+                _stopping_early(free),
+                "A small gradient is no end here: there are `steps` steps to take.",
+            )
+            for free in (0, 1)
+        ),
     ),
     hints=(
         "A loop of two lines: the gradient where we are, then the step.",
@@ -440,7 +514,7 @@ def _reached(answer, X, Y):
     if there <= 1.25 * _goal()[0] and right >= _goal()[1] - 0.02:
         return "as low as the library's"
     if there > np.log(3) + 0.02:
-        return "above its start"
+        return "above ln 3, the cost of saying 1/3 each time"
     return "still near ln 3" if there > np.log(3) - 0.1 else "on its way down"
 
 
@@ -476,9 +550,10 @@ train_iris = Exercise(
             "the cost after 10, 100 and 300 steps.",
         ),
         Mistake(
-            "it climbs",
+            "it is worse than knowing nothing",
             _uphill,
-            "Print the cost before and after one step. Is lr, or its sign, too bold?",
+            "Print the cost before and after one step. If it grows, is lr, or its sign, "
+            "too bold? If it falls, there is further to go.",
         ),
         Mistake(
             "it stops too early",

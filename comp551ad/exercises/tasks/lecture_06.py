@@ -3,7 +3,7 @@
 import numpy as np
 
 from ...differences import finite_difference
-from ..checking import WITNESSES, Exercise, Mistake
+from ..exercise import WITNESSES, Exercise, Mistake
 
 # Students call functions that these cases hand them (`waves`, `valley`, `rational`): only
 # what begins with an underscore here is not theirs to call.
@@ -38,6 +38,7 @@ def _error_cases(rng: np.random.Generator) -> list[tuple]:
         (valley, claim(valley, b, 0.3, (1, 0)), b, 0.01),
         (waves, claim(waves, whole, 0.4, 2), whole, 0.1),
         (valley, claim(valley, one, 0.0, 0), one, 0.05),
+        (valley, claim(valley, -1 - a, 0.2, 2), -1 - a, 0.01),
     ]
 
 
@@ -64,8 +65,12 @@ def _slopes(quotient):
 _central = _slopes(lambda f, w, s, h: (f(w + s) - f(w - s)) / (2 * h))
 
 
+def _largest_size(d):
+    return np.abs(d).max()
+
+
 def _largest(claim, slopes):
-    return np.abs(claim - slopes).max() / np.abs(slopes).max()
+    return _largest_size(claim - slopes) / _largest_size(slopes)
 
 
 def _error(slopes=_central, measure=_largest):
@@ -139,15 +144,15 @@ gradient_error = Exercise(
             _error(measure=lambda c, s: np.abs(c - s).max()),
             "Off by 0.1: is that much? That depends on how large the slopes are.",
         ),
-        Mistake(
-            "the absolute value is missing",
-            _error(measure=lambda c, s: (c - s).max() / np.abs(s).max()),
-            "A claim may also be off in the other direction.",
-        ),
-        Mistake(
-            "the absolute value is missing",
-            _error(measure=lambda c, s: (s - c).max() / np.abs(s).max()),
-            "A claim may also be off in the other direction.",
+        *(
+            Mistake(
+                "the absolute value is missing",
+                _error(measure=lambda c, s, a=above, b=below: a(c - s) / b(s)),
+                "A claim may be off in either direction, and a slope may fall.",
+            )
+            for above in (_largest_size, np.max, lambda d: -np.min(d))
+            for below in (_largest_size, np.max)
+            if (above, below) != (_largest_size, _largest_size)
         ),
         Mistake(
             "the mean in place of the largest",
@@ -168,6 +173,16 @@ gradient_error = Exercise(
             "lengths in place of the largest entries",
             _error(measure=lambda c, s: np.linalg.norm(c - s) / np.linalg.norm(s)),
             "The largest difference is asked for, beside the largest slope.",
+        ),
+        Mistake(
+            "one side alone, divided by 2 h",
+            _error(_slopes(lambda f, w, s, h: (f(w + s) - f(w)) / (2 * h))),
+            "The second place is at entry - h: where does your entry stand then?",
+        ),
+        Mistake(
+            "one error an entry",
+            _error(measure=lambda c, s: np.abs(c - s) / np.abs(s).max()),
+            "One number is asked for: the largest of them.",
         ),
     ),
     hints=(
@@ -269,6 +284,21 @@ count_runs = Exercise(
             lambda D, C: {"complex": 2 * D},
             "The complex step subtracts nothing: the imaginary part is the answer.",
         ),
+        Mistake(
+            "outputs are moved in place of weights",
+            lambda D, C: {
+                "forward": C + 1,
+                "central": 2 * C,
+                "five-point": 4 * C,
+                "complex": C,
+            },
+            "It is the D weights that are moved, one after the other.",
+        ),
+        Mistake(
+            "one weight alone",
+            lambda D, C: {"forward": 2, "central": 2, "five-point": 4, "complex": 1},
+            "That is one column of the Jacobian.",
+        ),
     ),
     hints=(
         "Take one weight. Which values of f stand in the formula?",
@@ -338,6 +368,16 @@ best_step = Exercise(
             "truncation alone, or rounding alone",
             lambda k: 1 / k,
             "A long step makes truncation large. The two errors should balance.",
+        ),
+        Mistake(
+            "another root than the fourth",
+            lambda k: (48 * _u) ** 0.5 / k**2,
+            "Which power of h stands alone when the derivative is set to zero?",
+        ),
+        Mistake(
+            "another root than the fourth",
+            lambda k: 48 * _u / k**4,
+            "Which power of h stands alone when the derivative is set to zero?",
         ),
     ),
     hints=(
@@ -423,12 +463,28 @@ complex_gradient = Exercise(
         Mistake(
             "a real step",
             _moved_by(lambda f, w, e, h: np.imag(f(w + h * e)) / h),
-            "A real function of real numbers has no imaginary part.",
+            "Without an imaginary step no imaginary part. Is the copy of w complex? An "
+            "array of real numbers drops what is imaginary.",
         ),
         Mistake(
             "whole numbers cut the slopes off",
             lambda f, w, h: _complex_gradient(f, w, h).astype(w.dtype),
             "zeros_like(w) has w's type: with integers in w there is no room for fractions.",
+        ),
+        Mistake(
+            "the other weights are set to 0",
+            _moved_by(lambda f, w, e, h: f(w * e + 1j * h * e).imag / h),
+            "The other weights stand still, each at its own place.",
+        ),
+        Mistake(
+            "the weight is replaced by the step",
+            _moved_by(lambda f, w, e, h: f(w * (1 - e) + 1j * h * e).imag / h),
+            "The step is added to the weight.",
+        ),
+        Mistake(
+            "a real difference",
+            _moved_by(lambda f, w, e, h: (f(w + h * e) - f(w)) / h),
+            "With h = 1e-20 this is 0: the step is lost in rounding.",
         ),
     ),
     hints=(

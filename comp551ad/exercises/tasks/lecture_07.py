@@ -6,7 +6,7 @@ import heapq
 import numpy as np
 
 from ...autodiff.trace import record
-from ..checking import Exercise, Mistake
+from ..exercise import Exercise, Mistake
 from ..formulas import formulas
 
 # --- the list of a formula ------------------------------------------------------------
@@ -53,7 +53,7 @@ number_the_rows = Exercise(
     secret=True,
     mistakes=(
         Mistake(
-            "the rows are counted from 0",
+            "reads a row too early",
             lambda: {
                 "a4": "a0 * a1",
                 "a5": "a3 + a2",
@@ -61,11 +61,12 @@ number_the_rows = Exercise(
                 "a7": "a1 * a5",
                 "a8": "0.5 * a6",
             },
-            "The first input is a1: every number here is one too small.",
+            "The first input is a1, not a0. Which row made what is needed here?",
         ),
         Mistake(
             "a row uses itself",
             lambda: {
+                **{f"a{k}": f"a{k}" for k in (1, 2, 3)},
                 "a4": "a4 * a2",
                 "a5": "a4 + a5",
                 "a6": "sin(a6)",
@@ -104,6 +105,16 @@ number_the_rows = Exercise(
             "w where x is multiplied",
             lambda: {"a7": "a1 * a6"},
             "Which input is multiplied with the sine, and which row is it?",
+        ),
+        Mistake(
+            "the parentheses are left out",
+            lambda: {"a7": "0.5 * a2", "a8": "a7 * a6"},
+            "What stands in parentheses is worked out first.",
+        ),
+        Mistake(
+            "the constant a row too early",
+            lambda: {"a7": "0.5 * a6", "a8": "a2 * a7"},
+            "What stands in parentheses is worked out first.",
         ),
     ),
     hints=(
@@ -184,6 +195,23 @@ evaluate_rows = Exercise(
             ),
             "A product does not mind, a difference does.",
         ),
+        Mistake(
+            "a filler stands in front",
+            lambda rows, inputs: [None, *_from_the_top(rows, inputs)],
+            "Numbering from 1 inside is fine; the list that is returned begins with a1.",
+        ),
+        Mistake(
+            "a filler stands in front",
+            lambda rows, inputs: [0, *_from_the_top(rows, inputs)],
+            "Numbering from 1 inside is fine; the list that is returned begins with a1.",
+        ),
+        Mistake(
+            "the operands in the wrong order",
+            lambda rows, inputs: _in_order(
+                rows, inputs, lambda a, operands: [a[k - 1] for k in sorted(operands)]
+            ),
+            "A product does not mind, a difference does.",
+        ),
     ),
     hints=(
         "Do it on paper for rows = [('sin', 1)] and inputs = [0.5, 2.0].",
@@ -235,6 +263,42 @@ def _one_operand_is_enough(uses: dict) -> list:
     return order
 
 
+def _fetched(uses: dict) -> list:
+    """By name, each with what it needs fetched before it."""
+    order: list = []
+
+    def fetch(name: str) -> None:
+        if name not in order:
+            for operand in uses[name]:
+                fetch(operand)
+            order.append(name)
+
+    for name in sorted(uses):
+        fetch(name)
+    return order
+
+
+def _ready(order: list, uses: dict) -> list:
+    """The rows that may come next, as written down."""
+    return [n for n in uses if n not in order and set(uses[n]) <= set(order)]
+
+
+def _one_by_one(uses: dict, pick) -> list:
+    order: list = []
+    while len(order) < len(uses):
+        order.append(pick(_ready(order, uses)))
+    return order
+
+
+def _sweeping(uses: dict) -> list:
+    order: list = []
+    while len(order) < len(uses):
+        for name in sorted(uses):
+            if name in _ready(order, uses):
+                order.append(name)
+    return order
+
+
 def _uses_cases(rng: np.random.Generator) -> list[tuple]:
     letters = [str(c) for c in rng.permutation(list("abcdefg"))]
     drawn = {
@@ -246,6 +310,7 @@ def _uses_cases(rng: np.random.Generator) -> list[tuple]:
         ({"a": ["b"], "b": [], "c": [], "d": ["e", "b"], "e": ["c"]},),
         ({"y": ["s", "s"], "s": ["x"], "x": []},),
         ({"f": []},),
+        ({"a": ["d"], "c": [], "b": [], "d": []},),
         ({name: drawn[name] for name in names},),
     ]
 
@@ -281,6 +346,26 @@ sorted_rows = Exercise(
             "one operand is taken for enough",
             _one_operand_is_enough,
             "A product needs both of its factors.",
+        ),
+        Mistake(
+            "operands are fetched ahead of their turn",
+            _fetched,
+            "a needs d, and so d came at once. But b was ready too, and earlier by name.",
+        ),
+        Mistake(
+            "the first as written, not by name",
+            lambda uses: _one_by_one(uses, lambda ready: ready[0]),
+            "Of those that are ready, the first by name comes next.",
+        ),
+        Mistake(
+            "the last by name",
+            lambda uses: _one_by_one(uses, max),
+            "Of those that are ready, the first by name comes next.",
+        ),
+        Mistake(
+            "it goes on through the names, not back to the first",
+            _sweeping,
+            "After each single row look again: it may have made an earlier name ready.",
         ),
     ),
     hints=(
@@ -371,6 +456,11 @@ count_the_tower = Exercise(
             "two ways a turn",
             lambda: {"paths": 2 * 2**6},
             "How often does s stand on the right of s = s * s + s?",
+        ),
+        Mistake(
+            "one edge a row",
+            lambda: {"edges": 13},
+            "Each operation here has two operands: one edge from each.",
         ),
     ),
     hints=(

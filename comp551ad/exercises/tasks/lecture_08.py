@@ -4,7 +4,7 @@ import numpy as np
 
 from ...autodiff.forward import forward
 from ...autodiff.trace import record
-from ..checking import WITNESSES, Exercise, Mistake
+from ..exercise import WITNESSES, Exercise, Mistake
 from ..formulas import formulas
 
 # --- a table of tangents --------------------------------------------------------------

@@ -6,7 +6,7 @@ from ...autodiff.reverse import reverse
 from ...autodiff.trace import record
 from ...autodiff.transforms import grad, vjp
 from ...functions import logsumexp, softmax
-from ..checking import Exercise, Mistake
+from ..exercise import Exercise, Mistake
 from ..formulas import formulas
 
 # --- a table of adjoints --------------------------------------------------------------
@@ -318,6 +318,7 @@ rowwise_vjps = Exercise(
     lecture="09",
     title="Back through softmax and logsumexp",
     witness=_vjps,
+    parts=("through softmax", "through logsumexp"),
     cases=lambda rng: [
         (shift + rng.normal(size=(n, c)), rng.normal(size=(n, c)), rng.normal(size=n))
         for n, c, shift in ((4, 3, 0), (3, 3, 0), (1, 5, 0), (2, 3, 1000))

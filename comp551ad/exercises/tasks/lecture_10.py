@@ -9,7 +9,7 @@ from ...autodiff.forward import forward
 from ...autodiff.reverse import pull_back, reverse
 from ...autodiff.trace import record
 from ...functions import logistic, logsumexp
-from ..checking import Exercise, Mistake
+from ..exercise import Exercise, Mistake
 
 # --- passes ---------------------------------------------------------------------------
 
@@ -184,6 +184,7 @@ chain_multiplications = Exercise(
     lecture="10",
     title="What a chain of Jacobians costs",
     witness=_multiplied_out,
+    parts=("forward", "reverse"),
     cases=lambda rng: [
         ([3, 4, 2],),
         ([2, 5, 3, 4],),
@@ -402,6 +403,7 @@ def _lives(rng: np.random.Generator) -> list[tuple]:
         (fork, [7]),
         ({1: [], 2: [1], 3: [1], 4: [1], 5: [1], 6: [4, 4]}, [6]),
         ({1: [], 2: [], 3: [], 4: [1, 2], 5: [4, 3], 6: [5, 1], 7: [6, 3]}, [7]),
+        ({1: [], 2: [], 3: [1], 4: [1, 2]}, [4]),
         (drawn, [9]),
     ]
 
@@ -436,6 +438,13 @@ most_kept = Exercise(
             "the outputs are thrown away",
             lambda uses, outputs: _most(uses, lambda i: _last_use(uses).get(i, i)),
             "An output stays to the end: it is what we wanted.",
+        ),
+        Mistake(
+            "a row that nobody uses is kept for a step",
+            lambda uses, outputs: _most(
+                uses, lambda i: max(i + 1, _until(uses, outputs, _last_use(uses))(i))
+            ),
+            "What no later row uses, and nobody wants, is gone at once.",
         ),
         Mistake(
             "nothing is ever dropped",

@@ -4,7 +4,7 @@ import numpy as np
 
 from ...autodiff.transforms import vjp
 from ...byhand import deep
-from ..checking import Exercise, Mistake
+from ..exercise import Exercise, Mistake
 from ..formulas import formulas
 
 EPS = 1e-5
@@ -13,6 +13,13 @@ EPS = 1e-5
 def _batch(rng, N, M):
     scale, shift = rng.uniform(0.5, 3, size=M), rng.normal(size=M)
     return rng.normal(size=(N, M)) * scale + shift
+
+
+def _small_batch(rng, N):
+    """Three units for which eps matters: two that hardly vary, and one that doesn't."""
+    Q = 0.02 * rng.normal(size=(N, 3))
+    Q[:, 1] = 0.5
+    return Q
 
 
 def _parameters(rng, M):
@@ -37,7 +44,11 @@ normalize_batch = Exercise(
     title="Forward",
     witness=lambda Q, gamma, beta: deep.batch_norm(Q, gamma, beta, eps=EPS),
     cases=lambda rng: [
-        (_batch(rng, N, M), *_parameters(rng, M)) for N, M in ((4, 4), (6, 3), (3, 1))
+        *(
+            (_batch(rng, N, M), *_parameters(rng, M))
+            for N, M in ((4, 4), (6, 3), (3, 1))
+        ),
+        (_small_batch(rng, 8), *_parameters(rng, 3)),
     ],
     mistakes=(
         Mistake(
@@ -70,6 +81,42 @@ normalize_batch = Exercise(
             lambda Q, gamma, beta: _forward()(Q, 1.0, 0.0),
             "What is normalized may be scaled and shifted again.",
         ),
+        Mistake(
+            "the mean is not subtracted",
+            lambda Q, gamma, beta: gamma * Q / np.sqrt(Q.var(axis=0) + EPS) + beta,
+            "The result is to have mean β.",
+        ),
+        Mistake(
+            "β is scaled as well",
+            lambda Q, gamma, beta: gamma * _forward()(Q, 1.0, beta),
+            "γ multiplies what is normalized, and then β is added.",
+        ),
+        Mistake(
+            "a bracket is missing",
+            lambda Q, gamma, beta: (
+                gamma * Q - Q.mean(axis=0) / np.sqrt(Q.var(axis=0) + EPS) + beta
+            ),
+            "* and / go before + and −: first the difference, then γ and the root.",
+        ),
+        Mistake(
+            "eps is outside the root",
+            lambda Q, gamma, beta: (
+                gamma * (Q - Q.mean(axis=0)) / (Q.std(axis=0) + EPS) + beta
+            ),
+            "ε is added to the variance, and the root goes over both.",
+        ),
+        Mistake(
+            "eps is left out",
+            lambda Q, gamma, beta: gamma * (Q - Q.mean(axis=0)) / Q.std(axis=0) + beta,
+            "What happens to a unit that gives the same for all rows?",
+        ),
+        Mistake(
+            "another eps than 1e-5",
+            lambda Q, gamma, beta: (
+                gamma * (Q - Q.mean(axis=0)) / np.sqrt(Q.var(axis=0) + 1e-8) + beta
+            ),
+            "ε is given at the top of the notebook.",
+        ),
     ),
     hints=(
         "Per column: subtract the mean, divide by the root of the variance plus eps.",
@@ -79,6 +126,7 @@ normalize_batch = Exercise(
 
 kept_average = Exercise(
     name="kept_average",
+    parts=("mean", "variance"),
     lecture="12",
     title="What is kept for test time",
     witness=lambda mean, variance, Q, rate: tuple(
@@ -123,6 +171,57 @@ kept_average = Exercise(
             lambda mean, variance, Q, rate: (Q.mean(0), Q.var(0, ddof=1)),
             "Only a part, the rate, is new.",
         ),
+        Mistake(
+            "what was kept is added whole",
+            lambda mean, variance, Q, rate: (
+                mean + rate * Q.mean(0),
+                variance + rate * Q.var(0, ddof=1),
+            ),
+            "An average of two has shares that add up to 1.",
+        ),
+        Mistake(
+            "corrected in the wrong direction",
+            lambda mean, variance, Q, rate: (
+                mean + rate * (Q.mean(0) - mean),
+                variance + rate * (Q.var(0) * (len(Q) - 1) / len(Q) - variance),
+            ),
+            "The batch's variance is too small: the correction makes it larger.",
+        ),
+        Mistake(
+            "what was kept is corrected again",
+            lambda mean, variance, Q, rate: (
+                mean + rate * (Q.mean(0) - mean),
+                (variance + rate * (Q.var(0) - variance)) * len(Q) / (len(Q) - 1),
+            ),
+            "Only the batch's variance comes out too small; the kept one is mended already.",
+        ),
+        Mistake(
+            "the mean is corrected too",
+            lambda mean, variance, Q, rate: (
+                mean + rate * (Q.sum(0) / (len(Q) - 1) - mean),
+                variance + rate * (Q.var(0, ddof=1) - variance),
+            ),
+            "The mean of a batch is right on average; its variance is not.",
+        ),
+        Mistake(
+            "deviations from the running mean",
+            lambda mean, variance, Q, rate: (
+                mean + rate * (Q.mean(0) - mean),
+                (1 - rate) * variance
+                + rate
+                * np.sum((Q - mean - rate * (Q.mean(0) - mean)) ** 2, axis=0)
+                / (len(Q) - 1),
+            ),
+            "The batch's variance is taken around the batch's own mean.",
+        ),
+        Mistake(
+            "all units together",
+            lambda mean, variance, Q, rate: (
+                mean + rate * (Q.mean() - mean),
+                variance + rate * (Q.var(ddof=1) - variance),
+            ),
+            "Every unit has a mean and a variance of its own.",
+        ),
     ),
     hints=(
         "a ← (1 − ρ) a + ρ (the batch's), for the mean and for the variance.",
@@ -160,6 +259,26 @@ batch_of_one = Exercise(
             "q minus the mean of the batch, which is q alone: what is left?",
         ),
         Mistake(
+            "as if r were q",
+            lambda: {"r": "q", "dq": "dr"},
+            "q minus the mean of the batch, which is q alone: what is left?",
+        ),
+        Mistake(
+            "the mean taken for a constant",
+            lambda: {"dq": "gamma * dr / sqrt(1e-5)"},
+            "When q moves, its mean moves with it.",
+        ),
+        Mistake(
+            "the error from above is left out",
+            lambda: {"dbeta": 1.0},
+            "The derivatives are those of J, not of r.",
+        ),
+        Mistake(
+            "the parameter itself, times dr",
+            lambda: {"dgamma": "gamma * dr", "dbeta": "beta * dr"},
+            "What is r's derivative by γ, and by β? Not γ and β.",
+        ),
+        Mistake(
             "as if q̂ were 1",
             lambda: {"r": "gamma + beta", "dgamma": "dr"},
             "q̂ is (q − μ)/√(σ² + ε), and here μ is q.",
@@ -178,10 +297,11 @@ batch_of_one = Exercise(
 
 
 def _shown_backward(
-    dR, Q, gamma, mean_term=True, variance_term=True, sign=-1.0, times=1.0
+    *given, mean_term=True, variance_term=True, sign=-1.0, times=1.0, ddof=0, eps=EPS
 ):
-    """The closed form with something changed; dγ and dβ are right."""
-    deviation = np.sqrt(Q.var(axis=0) + EPS)
+    """The closed form with something changed."""
+    dR, Q, gamma = given
+    deviation = np.sqrt(Q.var(axis=0, ddof=ddof) + eps)
     Qh = (Q - Q.mean(axis=0)) / deviation
     inner = dR.copy()
     if mean_term:
@@ -191,8 +311,26 @@ def _shown_backward(
     return gamma / deviation * inner, np.sum(dR * Qh, axis=0), np.sum(dR, axis=0)
 
 
+def _other_dQ(change):
+    """The closed form, with its dQ made into something else by `change`."""
+
+    def backward(dR, Q, gamma):
+        dQ, dgamma, dbeta = _shown_backward(dR, Q, gamma)
+        return change(dQ, np.sqrt(Q.var(axis=0) + EPS), gamma), dgamma, dbeta
+
+    return backward
+
+
+def _without_Qh(dR, Q, gamma):
+    """The path through the variance as if it were the same for every row."""
+    dQ, dgamma, dbeta = _shown_backward(dR, Q, gamma, variance_term=False)
+    deviation = np.sqrt(Q.var(axis=0) + EPS)
+    return dQ - gamma / deviation * dgamma / len(Q), dgamma, dbeta
+
+
 normalize_backward = Exercise(
     name="normalize_backward",
+    parts=("dQ", "dgamma", "dbeta"),
     lecture="12",
     title="Backward",
     witness=lambda dR, Q, gamma: vjp(
@@ -202,13 +340,18 @@ normalize_backward = Exercise(
         np.zeros(Q.shape[1]),
     )[1](dR),
     cases=lambda rng: [
-        (rng.normal(size=(N, M)), _batch(rng, N, M), _parameters(rng, M)[0])
-        for N, M in ((4, 4), (7, 3), (5, 1))
+        *(
+            (rng.normal(size=(N, M)), _batch(rng, N, M), _parameters(rng, M)[0])
+            for N, M in ((4, 4), (7, 3), (5, 1))
+        ),
+        (rng.normal(size=(8, 3)), _small_batch(rng, 8), _parameters(rng, 3)[0]),
     ],
     mistakes=(
         Mistake(
             "mean and variance taken for constants",
-            lambda *given: _shown_backward(*given, False, False),
+            lambda *given: _shown_backward(
+                *given, mean_term=False, variance_term=False
+            ),
             "μ and σ depend on every q of the batch: there are more paths.",
         ),
         Mistake(
@@ -248,6 +391,53 @@ normalize_backward = Exercise(
                 dR,
             ),
             "One γ and one β serve all rows: their shares are added.",
+        ),
+        Mistake(
+            "means where sums are due",
+            lambda dR, Q, gamma: (
+                _shown_backward(dR, Q, gamma)[0],
+                *(part / len(Q) for part in _shown_backward(dR, Q, gamma)[1:]),
+            ),
+            "One γ and one β serve all rows: their shares are added. dR has its 1/N already.",
+        ),
+        Mistake(
+            "gamma is left out",
+            _other_dQ(lambda dQ, deviation, gamma: dQ / gamma),
+            "On its way down to q̂ the error passes γ.",
+        ),
+        Mistake(
+            "not divided by the root of the variance",
+            _other_dQ(lambda dQ, deviation, gamma: dQ * deviation),
+            "q̂ = (q − μ)/√(σ² + ε): what is its slope by q, with μ and σ held?",
+        ),
+        Mistake(
+            "divided by the variance",
+            _other_dQ(lambda dQ, deviation, gamma: dQ / deviation),
+            "q̂ = (q − μ)/√(σ² + ε): what is its slope by q, with μ and σ held?",
+        ),
+        Mistake(
+            "q̂ is missing on the path through the variance",
+            _without_Qh,
+            "How much σ moves with one q depends on how far that q is from the mean.",
+        ),
+        Mistake(
+            "gamma in its own gradient",
+            lambda dR, Q, gamma: (
+                _shown_backward(dR, Q, gamma)[0],
+                gamma * _shown_backward(dR, Q, gamma)[1],
+                gamma * np.sum(dR, axis=0),
+            ),
+            "r = γ q̂ + β: what is its derivative by γ, and by β? Neither has γ in it.",
+        ),
+        Mistake(
+            "the variance divided by N − 1",
+            lambda *given: _shown_backward(*given, ddof=1),
+            "12.1 divides by N.",
+        ),
+        Mistake(
+            "eps is left out",
+            lambda *given: _shown_backward(*given, eps=0.0),
+            "The root goes over σ² + ε, on the way down as on the way up.",
         ),
     ),
     hints=(

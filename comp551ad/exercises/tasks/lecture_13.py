@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from ..checking import WITNESSES, Exercise, Mistake
+from ..exercise import WITNESSES, Exercise, Mistake
 
 standard_error = Exercise(
     name="standard_error",
@@ -22,7 +22,32 @@ standard_error = Exercise(
             "One value strays that much. The mean of many strays less.",
         ),
         Mistake(
-            "divided by S − 1 once too little",
+            "the standard deviation, and with S at that",
+            np.std,
+            "One value strays that much. The mean of many strays less.",
+        ),
+        Mistake(
+            "the root of S − 1",
+            lambda values: np.std(values, ddof=1) / np.sqrt(len(values) - 1),
+            "S − 1 belongs to the standard deviation. How many values does the mean have?",
+        ),
+        Mistake(
+            "the variance in the standard deviation's place",
+            lambda values: np.var(values, ddof=1) / np.sqrt(len(values)),
+            "The error has the unit of the values, not of their squares.",
+        ),
+        Mistake(
+            "multiplied by the root of S",
+            lambda values: np.std(values, ddof=1) * np.sqrt(len(values)),
+            "The more seeds, the surer the mean.",
+        ),
+        Mistake(
+            "the mean itself",
+            np.mean,
+            "Asked is how far the mean would stray.",
+        ),
+        Mistake(
+            "divided by S where S − 1 is due",
             lambda values: np.std(values) / np.sqrt(len(values)),
             "Around their own mean the values vary too little: ddof=1 mends that.",
         ),
@@ -63,7 +88,9 @@ frozen_step = Exercise(
     witness=lambda weights, gradients, frozen, lr: tuple(
         _moved(weights, gradients, lr, lambda k: k < frozen)
     ),
-    cases=lambda rng: [(*_layers(rng, L), k, 0.1) for L, k in ((3, 1), (4, 3), (3, 0))],
+    cases=lambda rng: [
+        (*_layers(rng, L), k, 0.1) for L, k in ((3, 1), (4, 3), (3, 0), (5, 2))
+    ],
     mistakes=(
         Mistake(
             "the top is frozen",
@@ -100,6 +127,39 @@ frozen_step = Exercise(
             ),
             "A descent goes against the gradient.",
         ),
+        Mistake(
+            "one layer too few is frozen",
+            lambda weights, gradients, frozen, lr: tuple(
+                _moved(weights, gradients, lr, lambda k: k < frozen - 1)
+            ),
+            "The layers 0 to frozen − 1 stay: how many are these?",
+        ),
+        Mistake(
+            "the rate is left out",
+            lambda weights, gradients, frozen, lr: tuple(
+                _moved(weights, gradients, 1.0, lambda k: k < frozen)
+            ),
+            "A step is lr times the gradient.",
+        ),
+        Mistake(
+            "the frozen layers are not returned",
+            lambda weights, gradients, frozen, lr: tuple(
+                _moved(weights, gradients, lr, lambda k: False)[frozen:]
+            ),
+            "They don't move, but the network still needs them.",
+        ),
+        Mistake(
+            "the top is frozen",
+            lambda weights, gradients, frozen, lr: tuple(
+                _moved(
+                    weights,
+                    gradients,
+                    lr,
+                    lambda k: k >= len(weights[:-frozen] if frozen else []),
+                )
+            ),
+            "The lowest layers come first in the list. (And [:-0] is empty.)",
+        ),
     ),
     hints=(
         "weights[:frozen] stay; the rest moves.",
@@ -133,11 +193,14 @@ continuation = Exercise(
     lecture="13",
     title="From easy to hard",
     witness=_by_recursion,
-    cases=lambda rng: [(solver(rng), family_of(rng, many), 0.5) for many in (3, 5, 2)],
+    cases=lambda rng: [
+        (solver(rng), family_of(rng, many), float(rng.uniform(-2, 2)))
+        for many in (3, 5, 2)
+    ],
     forbidden=(*WITNESSES[:-1], "comp551ad.exercises.tasks.lecture_13._"),
     mistakes=(
         Mistake(
-            "every one from the same start",
+            "the last one begins at the start",
             lambda minimize, family, start: minimize(family[-1], start),
             "Each solution starts the next.",
         ),
@@ -157,6 +220,40 @@ continuation = Exercise(
             "the easy one's solution",
             lambda minimize, family, start: minimize(family[0], start),
             "The easy one is where it starts, not where it ends.",
+        ),
+        Mistake(
+            "the first one is left out",
+            lambda minimize, family, start: _by_recursion(minimize, family[1:], start),
+            "The first descent is on the easiest objective.",
+        ),
+        Mistake(
+            "the ones between are left out",
+            lambda minimize, family, start: minimize(
+                family[-1], minimize(family[0], start)
+            ),
+            "The family may have many members: each has its turn.",
+        ),
+        Mistake(
+            "all the ends, not the last",
+            lambda minimize, family, start: [
+                _by_recursion(minimize, family[: k + 1], start)
+                for k in range(len(family))
+            ],
+            "Asked is where the last descent ends.",
+        ),
+        Mistake(
+            "the height, not the place",
+            lambda minimize, family, start: family[-1](
+                _by_recursion(minimize, family, start)
+            ),
+            "Asked is where the last descent ends, not how low that is.",
+        ),
+        Mistake(
+            "the best of separate descents",
+            lambda minimize, family, start: min(
+                (minimize(objective, start) for objective in family), key=family[-1]
+            ),
+            "Each solution starts the next: nothing is compared.",
         ),
     ),
     hints=(
@@ -180,7 +277,7 @@ curriculum = Exercise(
     witness=_open,
     cases=lambda rng: [
         (rng.permutation(N) + rng.uniform(0, 0.5, size=N), t, T)
-        for N, t, T in ((10, 0, 5), (7, 1, 3), (6, 2, 4), (8, 3, 4))
+        for N, t, T in ((10, 0, 5), (7, 1, 3), (7, 0, 3), (6, 2, 4), (8, 3, 4))
     ],
     mistakes=(
         Mistake(
@@ -216,6 +313,70 @@ curriculum = Exercise(
                 difficulty, t, T, lambda N: N * (t + 1) // T
             ),
             "Where the share is not whole, one more is open: math.ceil.",
+        ),
+        Mistake(
+            "rounded to the nearest",
+            lambda difficulty, t, T: _open(
+                difficulty, t, T, lambda N: round(N * (t + 1) / T)
+            ),
+            "⌈ ⌉ rounds up, however small the fraction is: math.ceil.",
+        ),
+        Mistake(
+            "rounded to the nearest",
+            lambda difficulty, t, T: _open(
+                difficulty, t, T, lambda N: int(N * (t + 1) / T + 0.5)
+            ),
+            "⌈ ⌉ rounds up, however small the fraction is: math.ceil.",
+        ),
+        Mistake(
+            "one too many where the share is whole",
+            lambda difficulty, t, T: _open(
+                difficulty, t, T, lambda N: N * (t + 1) // T + 1
+            ),
+            "A whole number stays what it is: ⌈4⌉ is 4.",
+        ),
+        Mistake(
+            "rounded before it is multiplied",
+            lambda difficulty, t, T: _open(
+                difficulty, t, T, lambda N: -(-N // T) * (t + 1)
+            ),
+            "First N (t + 1) / T, then rounded up.",
+        ),
+        Mistake(
+            "only the new ones",
+            lambda difficulty, t, T: _open(difficulty, t, T)[
+                -(-len(difficulty) * t // T) :
+            ],
+            "What was open stays open.",
+        ),
+        Mistake(
+            "the right rows, but not the easiest first",
+            lambda difficulty, t, T: np.sort(_open(difficulty, t, T)),
+            "Leave them in the order of their difficulty.",
+        ),
+        Mistake(
+            "ranks, not rows",
+            lambda difficulty, t, T: np.argsort(np.argsort(difficulty))[
+                : -(-len(difficulty) * (t + 1) // T)
+            ],
+            "One argsort gives the rows in the order of difficulty; two give ranks.",
+        ),
+        Mistake(
+            "a yes or no for each row",
+            lambda difficulty, t, T: np.isin(
+                np.arange(len(difficulty)), _open(difficulty, t, T)
+            ),
+            "Asked are the numbers of the open rows.",
+        ),
+        Mistake(
+            "counted from 1",
+            lambda difficulty, t, T: 1 + _open(difficulty, t, T),
+            "Rows are counted as NumPy counts them.",
+        ),
+        Mistake(
+            "how many, not which",
+            lambda difficulty, t, T: len(_open(difficulty, t, T)),
+            "Asked are row numbers, with which to take X[rows].",
         ),
     ),
     hints=(

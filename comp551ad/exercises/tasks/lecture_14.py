@@ -3,7 +3,7 @@
 import numpy as np
 
 from ...autodiff.transforms import grad
-from ..checking import WITNESSES, Exercise, Mistake
+from ..exercise import WITNESSES, Exercise, Mistake
 from ..formulas import formulas
 
 
@@ -30,6 +30,7 @@ mended = Exercise(
     lecture="14",
     title="Find the bug in a written program",
     witness=grad(_half_square, argnum=("W", "V")),
+    parts=("dW", "dV"),
     cases=lambda rng: [
         tuple(rng.normal(size=shape) for shape in ((N, D), (N, C), (M, C), (D, M)))
         for N, D, M, C in ((4, 3, 3, 3), (6, 2, 4, 3), (1, 3, 2, 1))
@@ -55,6 +56,21 @@ mended = Exercise(
             _written(lambda Q, Z: 1 / np.cosh(Q)),
             "It is the square of that.",
         ),
+        Mistake(
+            "the line at tanh is left out",
+            _written(lambda Q, Z: 1),
+            "The error goes down through tanh as well: times its slope.",
+        ),
+        Mistake(
+            "tanh taken twice",
+            _written(lambda Q, Z: 1 - np.tanh(Z) ** 2),
+            "Z is tanh(Q) already.",
+        ),
+        Mistake(
+            "derivative of tanh with a plus",
+            _written(lambda Q, Z: 1 + Z**2),
+            "tanh is steepest at 0, where its slope is 1.",
+        ),
     ),
     batch=lambda X, Y, W, V: len(X),
     hints=(
@@ -72,6 +88,42 @@ def _needed(program, wanted):
 
     alive = set().union(*map(walk, wanted))
     return [name for name, _ in program if name in alive]
+
+
+def _found(before, again=False):
+    """A search that writes lines down as it finds them: users before what they use, or after."""
+
+    def search(program, wanted):
+        operands, lines = dict(program), []
+
+        def walk(name):
+            if name not in operands or (name in lines and not again):
+                return
+            if before:
+                lines.append(name)
+            for operand in operands[name]:
+                walk(operand)
+            if not before:
+                lines.append(name)
+
+        for name in wanted:
+            walk(name)
+        return lines
+
+    return search
+
+
+def _inputs(program, needed):
+    computed = dict(program)
+    return {n for line in needed for n in computed[line] if n not in computed}
+
+
+def _after(program, wanted):
+    found = set(wanted)
+    for name, used in program:
+        if found.intersection(used):
+            found.add(name)
+    return [name for name, _ in program if name in found]
 
 
 _BACKWARD = [
@@ -129,6 +181,64 @@ needed_lines = Exercise(
             lambda program, wanted: _needed(program, wanted)[::-1],
             "The walk goes back, but the lines must run as they did.",
         ),
+        *(
+            Mistake(
+                "in the order in which they are found",
+                found,
+                "First find which lines are needed, then go through the program once more.",
+            )
+            for found in (_found(before=False), _found(before=True))
+        ),
+        Mistake(
+            "a line comes more than once",
+            lambda program, wanted: _found(before=False, again=True)(program, wanted),
+            "A value that was computed once is used again: keep each name once.",
+        ),
+        Mistake(
+            "everything up to the wanted lines is kept",
+            lambda program, wanted: [
+                name
+                for k, (name, _) in enumerate(program)
+                if any(later in wanted for later, _ in program[k:])
+            ],
+            "Among the lines above there may be some that lead elsewhere.",
+        ),
+        Mistake(
+            "what any line uses is kept",
+            lambda program, wanted: [
+                name
+                for name, _ in program
+                if name in wanted or any(name in used for _, used in program)
+            ],
+            "It counts only if a line uses it that is needed itself.",
+        ),
+        Mistake(
+            "the inputs are among them",
+            lambda program, wanted: [
+                *sorted(_inputs(program, _needed(program, wanted))),
+                *_needed(program, wanted),
+            ],
+            "No line computes an input: asked are lines.",
+        ),
+        Mistake(
+            "whole lines, not their names",
+            lambda program, wanted: [
+                line for line in program if line[0] in _needed(program, wanted)
+            ],
+            "Of each line its name is asked, the first of the pair.",
+        ),
+        Mistake(
+            "what is not needed",
+            lambda program, wanted: [
+                name for name, _ in program if name not in _needed(program, wanted)
+            ],
+            "These are the lines to leave out; asked are the others.",
+        ),
+        Mistake(
+            "what comes after, not what came before",
+            lambda program, wanted: _after(program, wanted),
+            "Not who uses the wanted ones, but what they are made of.",
+        ),
         Mistake(
             "the wanted ones alone",
             lambda program, wanted: list(wanted),
@@ -185,6 +295,21 @@ higher_derivatives = Exercise(
             "The product rule has two terms, and a plus between them.",
         ),
         Mistake(
+            "the exponential taken for a power",
+            lambda: {"first": "2 * x * x * exp(2*x - 1) + exp(2*x)"},
+            "In exp(2x) it is the exponent that moves: its derivative has the same power.",
+        ),
+        Mistake(
+            "the inner derivative is missing",
+            lambda: {"second": "exp(2*x) * (2 + 2*x)", "third": "exp(2*x) * (4 + 4*x)"},
+            "exp(2x) grows twice as fast as exp(x), in the second term and in the first.",
+        ),
+        Mistake(
+            "the factor in the bracket is not differentiated rightly",
+            lambda: {"second": "exp(2*x) * (3 + 4*x)", "third": "exp(2*x) * (8 + 8*x)"},
+            "The derivative of 1 + 2x is not 1, and that of 4 + 4x is not 0.",
+        ),
+        Mistake(
             "the product rule once only",
             lambda: {
                 "second": "exp(2*x) * (2 + 4*x)",
@@ -200,14 +325,37 @@ higher_derivatives = Exercise(
 )
 
 
-def cubic(rng, P):
+def wavy(rng, P):
+    """A gradient whose slopes bend, so that a large step shows; a place; a direction."""
     A, b = rng.normal(size=(P, P)), rng.uniform(0.5, 2, size=P)
     A = A + A.T
 
     def gradient(w):
-        return A @ w + 3 * b * w**2
+        return A @ w + b * np.sin(3 * w)
 
     return gradient, rng.normal(size=P), rng.normal(size=P)
+
+
+class ThirdCall(RuntimeError):
+    """Raised where an answer calls the gradient more often than it may."""
+
+
+def two_calls_at_most(answer, gradient, w, a):
+    """Use an answer with a gradient that can be called twice."""
+    calls = iter(range(2))
+
+    def two_calls_only(w):
+        if next(calls, None) is None:
+            raise ThirdCall("gradient was called a third time; two calls are enough")
+        return gradient(w)
+
+    return answer(two_calls_only, w, a)
+
+
+def _by_columns(gradient, w, a, h=1e-5):
+    steps = h * np.eye(len(w))
+    H = [(gradient(w + e) - gradient(w - e)) / (2 * h) for e in steps]
+    return np.array(H) @ a
 
 
 def _curvature(gradient, w, a):
@@ -219,10 +367,41 @@ hessian_times = Exercise(
     lecture="14",
     title="The Hessian times a direction, without the Hessian",
     witness=_curvature,
-    cases=lambda rng: [cubic(rng, P) for P in (3, 5, 2)],
+    cases=lambda rng: [wavy(rng, P) for P in (3, 5, 2)],
     forbidden=(*WITNESSES[:-1], "comp551ad.exercises.tasks.lecture_14._"),
     tolerance=1e-4,
+    use=two_calls_at_most,
     mistakes=(
+        Mistake(
+            "more than two calls of the gradient",
+            _by_columns,
+            "Move w along a at once: then no axis needs a call of its own.",
+        ),
+        Mistake(
+            "the step is too large",
+            lambda gradient, w, a: (gradient(w + a) - gradient(w - a)) / 2,
+            "A derivative asks for a small step t, such as 1e-5.",
+        ),
+        Mistake(
+            "the step is too large",
+            lambda gradient, w, a: gradient(w + a) - gradient(w),
+            "A derivative asks for a small step t, such as 1e-5.",
+        ),
+        Mistake(
+            "multiplied by a once more",
+            lambda gradient, w, a: a * _curvature(gradient, w, a),
+            "The direction is in the step already.",
+        ),
+        Mistake(
+            "the gradient times a",
+            lambda gradient, w, a: gradient(w) * a,
+            "Asked is how the gradient changes as w moves along a.",
+        ),
+        Mistake(
+            "a brought to length 1",
+            lambda gradient, w, a: _curvature(gradient, w, a) / np.linalg.norm(a),
+            "H a is twice as long for an a twice as long.",
+        ),
         Mistake(
             "the 2 of the double step is missing",
             lambda gradient, w, a: (
