@@ -559,3 +559,10 @@ def test_numpys_integers_are_axes():
         assert np.array_equal(g, again)
         rows = record(lambda x, a=axis: np.sum(x, axis=a), x).rows
         assert "int64" not in repr(rows[-1][-1])
+
+
+def test_logsumexp_and_softmax_go_along_the_last_axis_unless_told():
+    x = np.random.default_rng(4).normal(size=(2, 3, 4))
+    outputs, _ = jvp(fn.logsumexp_and_softmax, (x,), (x,))
+    for ours, plain in zip(outputs, fn.logsumexp_and_softmax(x), strict=True):
+        np.testing.assert_array_equal(ours, plain)

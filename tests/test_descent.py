@@ -369,16 +369,23 @@ def test_the_bar_can_be_asked_for_and_forbidden(monkeypatch, clock):
 
 
 def test_the_bar_comes_to_its_end_and_is_closed(monkeypatch):
-    ended = []
+    bars, ended = [], []
 
     class Bar(tqdm):
+        def update(self, n=1):
+            bars.append(self)  # kept: it must not be closed by its own end
+            super().update(n)
+
         def close(self):
-            ended.append((self, self.n, self.total))  # kept: no close() at its own end
+            ended.append((self.n, self.total))
             super().close()
 
     monkeypatch.setattr("tqdm.auto.tqdm", Bar)
     run_seen_on(io.StringIO(), monkeypatch, progress=True, max_iters=77)
-    assert ended[0][1:] == (77, 77)
+    assert ended == [(77, 77)]
+    X, Y = np.ones((4, 2)), np.eye(4)
+    gradient_descent(X, Y, 2, max_iters=5, rng=0, progress=True)
+    assert ended[1:] == [(5, 5)]
 
 
 @pytest.mark.parametrize("steps, shown", [(1400, False), (1600, True), (5000, True)])

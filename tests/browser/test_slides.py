@@ -23,7 +23,7 @@ from traitlets.config import Config
 
 ROOT = Path(__file__).parent.parent.parent
 LECTURES = [path.stem for path in sorted((ROOT / "lectures").glob("*.ipynb"))]
-SETTINGS = json.loads((ROOT / "comp551ad/data/slides.json").read_text(encoding="utf-8"))
+SETTINGS = json.loads((ROOT / "comp551ad/show/slides.json").read_text(encoding="utf-8"))
 WIDTH, HEIGHT = 1280, 720
 
 THEME = """
