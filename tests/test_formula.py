@@ -254,6 +254,13 @@ def test_by_labels_the_adjoint_of_logsumexp_is_softmax():
     assert rows.row(1).derivative.equation.text == "ā₁ = softmax(a₁)⊙ā₂[:, None]"
 
 
+def test_the_adjoint_of_logsumexp_names_its_axis():
+    trace = record(lambda A: np.sum(functions.logsumexp(A, axis=0)), A=np.eye(2, 3))
+    rows = rows_of(reverse(trace))
+    told = "ā₁ = softmax(a₁, axis=0)⊙ā₂[None, :]"
+    assert rows.row(1).derivative.equation.text == told
+
+
 def test_a_broadcast_is_undone_by_a_sum_over_the_copies():
     def f_of(X, b, c):
         return np.sum(np.sin(X + b) * c, axis=0)

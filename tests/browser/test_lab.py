@@ -28,7 +28,7 @@ def press(stepper, name):
 def text_after(stepper, name):
     """Press a button and return the formula that is then shown."""
     press(stepper, name)
-    stepper.page.wait_for_timeout(300)  # a kernel may have to answer
+    stepper.page.wait_for_timeout(50)
     return stepper.locator(".c5-formula").last.text_content()
 
 
@@ -179,7 +179,6 @@ def test_lecture_shows_untrusted_then_runs_and_steps(name, reader, promised_pict
     assert reader.pictures() == promised_pictures(notebook)
 
     reader.run_all()
-    reader.screenshot(f"{name}_after_run")
     meant = [
         index
         for index, cell in enumerate(notebook.cells)
