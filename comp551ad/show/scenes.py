@@ -464,7 +464,9 @@ def _signed(x):
 def _pair(rows=1, columns=2):
     import matplotlib.pyplot as plt
 
-    return plt.subplots(rows, columns, figsize=SIZE, layout="constrained")
+    fig, axes = plt.subplots(rows, columns, figsize=SIZE)
+    fig.subplots_adjust(0.08, 0.17, 0.98, 0.9, wspace=0.24, hspace=0.62)
+    return fig, axes
 
 
 def _dress(ax, title, xlabel, ylabel):
@@ -472,6 +474,7 @@ def _dress(ax, title, xlabel, ylabel):
     ax.set_xlabel(xlabel, fontsize=LABEL_SIZE - 3)
     ax.set_ylabel(ylabel, fontsize=LABEL_SIZE - 3)
     ax.tick_params(labelsize=10)
+    ax.minorticks_off()
     ax.spines[["top", "right"]].set_visible(False)
 
 
