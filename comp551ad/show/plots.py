@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 TITLE_SIZE, LABEL_SIZE, TICK_SIZE = 17, 15, 13
-REGION_STEPS = 160  # rows and columns of the grid on which the classes are asked for
+REGION_STEPS = 200  # rows and columns of the grid on which the classes are asked for
 
 
 def plot_decision_boundary(
