@@ -217,10 +217,19 @@ ALL_WAS_RUN = """() => {
 
 
 class Reader:
-    """Someone at the keyboard, with one page open. Cells are counted from 0."""
+    """Someone at the keyboard, with one page open. Cells are counted from 0.
+
+    `wrong` collects the errors of the page and of its console.
+    """
 
     def __init__(self, lab, page):
-        self.lab, self.page = lab, page
+        self.lab, self.page, self.wrong = lab, page, []
+        page.on("pageerror", lambda error: self.wrong.append(str(error)))
+        page.on("console", self._listen)
+
+    def _listen(self, message):
+        if message.type == "error":
+            self.wrong.append(message.text)
 
     def add(self, name, notebook):
         """Put a made-up notebook beside the lectures."""

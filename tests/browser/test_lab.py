@@ -192,3 +192,4 @@ def test_lecture_shows_untrusted_then_runs_and_steps(name, reader, promised_pict
     for stepper in steppers:
         drive(stepper, play=False)
     reader.screenshot(f"{name}_after_stepping")
+    assert reader.wrong == []
