@@ -15,11 +15,25 @@ os.environ["COMP551AD_PROGRESS"] = str(Path(_elsewhere.name) / "progress.json")
 
 import pytest  # noqa: E402
 from hypothesis import settings  # noqa: E402
+from xdist.scheduler import LoadFileScheduling  # noqa: E402
 
 # The same examples on every run; `--hypothesis-profile=long` looks much further.
 settings.register_profile("house", deadline=None, derandomize=True, database=None)
 settings.register_profile("long", deadline=None, max_examples=10_000, database=None)
 settings.load_profile("house")
+
+
+class Schedule(LoadFileScheduling):
+    """A file's tests run in one worker, since a notebook's cells share a kernel. Lectures in
+    the browser are dealt out one by one: together they would keep a worker for minutes."""
+
+    def _split_scope(self, nodeid):
+        one_by_one = nodeid.startswith("tests/browser/test_lab.py::test_lecture")
+        return nodeid if one_by_one else super()._split_scope(nodeid)
+
+
+def pytest_xdist_make_scheduler(config, log):
+    return Schedule(config, log)
 
 
 @pytest.fixture(scope="session", autouse=True)

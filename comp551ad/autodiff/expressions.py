@@ -14,9 +14,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .primitives import PRIMITIVES, shape_of
+from .primitives import shape_of
 from .trace import operands_of, parameters_of
-from .traced import INPUT, plain
+from .traced import plain
 
 # f(c x) = c f(x) in the first operand, and f(c x, d y) = c d f(x, y)
 LINEAR = {
@@ -120,7 +120,7 @@ class Expressions:
         for k, row in enumerate(rows):
             if k in numbers:
                 scaled.append(Scaled(numbers[k], 1.0, self.one))
-            elif row[0] is INPUT:
+            elif row[0] == "input":
                 node = self.node("input", (), {"k": k}, shape_of(row[1]))
                 scaled.append(Scaled(1.0, 1.0, node))
             else:
@@ -132,7 +132,7 @@ class Expressions:
                     p: v for p, v in parameters_of(row).items() if p != "saved"
                 }
                 shape = shape_of(plain(row[1]))
-                scaled.append(self._apply(row[0].name, operands, parameters, shape))
+                scaled.append(self._apply(row[0], operands, parameters, shape))
             if k in anchors and scaled[k].up < 0:
                 up, down, node = scaled[k]
                 node = self.written_out(Scaled(-1.0, 1.0, node))
@@ -254,13 +254,13 @@ def recognise(rows):
             return "constant", (), operand
         if type(operand) is not int:
             return "constant", (), None
-        return rows[operand][0].name, operands_of(rows[operand]), None
+        return rows[operand][0], operands_of(rows[operand]), None
 
     for k, row in enumerate(rows):
-        if row[0].name == "divide":
+        if row[0] == "divide":
             q = logistic_argument(*operands_of(row), look)
             if type(q) is int:
-                rows[k] = (PRIMITIVES["logistic"], row[1], q)
+                rows[k] = ("logistic", row[1], q)
     return rows
 
 

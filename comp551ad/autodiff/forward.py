@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .primitives import ndim_of, shape_of, with_gap
+from .primitives import PRIMITIVES, ndim_of, shape_of, with_gap
 from .trace import Node, Trace, operands_of, parameters_of
 from .traced import Traced, as_input
 
@@ -49,7 +49,7 @@ def forward_terms(rows, row, tangents, many=False):
     operands = operands_of(row)
     if all(type(o) is not int or tangents[o] is None for o in operands):
         return
-    primitive, y = row[0], row[1]
+    primitive, y = PRIMITIVES[row[0]], row[1]
     values = [rows[o][1] if type(o) is int else o for o in operands]
     parameters = parameters_of(row)
     for k, operand in enumerate(operands):

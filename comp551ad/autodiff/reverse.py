@@ -17,9 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from .forward import DerivativeRow, Term, edges_of, full, read_seed
-from .primitives import shape_of
+from .primitives import PRIMITIVES, shape_of
 from .trace import Trace
-from .traced import INPUT
 
 
 def pull_back(rows, seeds, keep=True) -> list:
@@ -42,7 +41,9 @@ def pull_back(rows, seeds, keep=True) -> list:
         if g is None:
             continue
         row = rows[i]
-        primitive = row[0]
+        if row[0] == "input":
+            continue
+        primitive = PRIMITIVES[row[0]]
         if primitive.arity == 2:  # a + b, a * b …: written out for speed, as
             _, y, a, b = row  # reverse_terms has it in general
             u = rows[a][1] if type(a) is int else a
@@ -62,8 +63,6 @@ def pull_back(rows, seeds, keep=True) -> list:
             _, y, a = row
             term = primitive.vjps[0](g, y, rows[a][1])
             adjoints[a] = term if adjoints[a] is None else adjoints[a] + term
-        elif primitive is INPUT:
-            continue
         else:
             for _, j, term in reverse_terms(rows, row, g):
                 adjoints[j] = term if adjoints[j] is None else adjoints[j] + term
@@ -74,7 +73,10 @@ def pull_back(rows, seeds, keep=True) -> list:
 
 def reverse_terms(rows, row, g) -> list:
     """What a row passes back: (operand's position, its row number, the term) per operand."""
-    primitive, y, *operands = row
+    name, y, *operands = row
+    if name == "input":
+        return []
+    primitive = PRIMITIVES[name]
     parameters = operands.pop() if type(row[-1]) is dict else {}
     values = [rows[o][1] if type(o) is int else o for o in operands]
     if not primitive.elementwise and shape_of(g) != shape_of(y):

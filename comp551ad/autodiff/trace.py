@@ -122,7 +122,7 @@ class Trace:
         row = self.rows[k]
         saved = {p: v for p, v in parameters_of(row).items() if p != "saved"}
         arguments = tuple(o + 1 if type(o) is int else o for o in operands_of(row))
-        return Node(k + 1, self.names.get(k), row[0].name, arguments, saved, row[1])
+        return Node(k + 1, self.names.get(k), row[0], arguments, saved, row[1])
 
     def row_number(self, key, argument="key") -> int:
         """The row that a name, a label or a node's number means."""

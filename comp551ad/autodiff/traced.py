@@ -3,12 +3,14 @@
 While a function is recorded, its inputs are ``Traced`` objects. Every operation on one of them
 computes the result at once and appends a row to the tape:
 
-    (primitive, value, *operands)                    or, where an operation has parameters,
-    (primitive, value, *operands, {"axis": -1, ...})
+    ("multiply", value, *operands)                   or, where an operation has parameters,
+    ("sum", value, *operands, {"axis": -1, ...})
 
 An operand that was computed on this tape is the number of its row, an ``int``; any other operand
 is a constant and stands there itself (a ``float``, an array: never an ``int``). Rows are in the
-order of creation, so an operand's row always comes before the row that uses it.
+order of creation, so an operand's row always comes before the row that uses it. The first entry
+is the primitive's name, not the primitive: a tuple of names, numbers and arrays is one that
+Python's garbage collector need not look into again, however long the tape grows.
 
 NumPy takes part through its two protocols: ``np.sin(a)`` arrives in ``__array_ufunc__``,
 ``np.sum(a)`` in ``__array_function__``. What has no entry in ``primitives`` is refused by name.
@@ -32,8 +34,6 @@ from .primitives import (
     COMPOSITES,
     PRIMITIVE_OF,
     PRIMITIVES,
-    Notation,
-    Primitive,
     shape_of,
 )
 
@@ -42,11 +42,6 @@ FLOAT64 = np.dtype(np.float64)
 
 class TraceError(TypeError):
     """An operation that can't be traced; the text says what to write instead."""
-
-
-INPUT = Primitive(
-    "input", None, (), (), notation=Notation("", "", "", 5, ()), examples=[]
-)
 
 
 # ---------------------------------------------------------------- the tape
@@ -86,7 +81,7 @@ class Tape:
         return traced
 
     def add_input(self, value) -> "Traced":
-        return self.write((INPUT, value))
+        return self.write(("input", value))
 
 
 def _refuse_to_grow(row):
@@ -219,7 +214,7 @@ def apply(primitive, operands, parameters=None):
         if type(operand) is Traced and operand.tape is not tape:
             if tape is None or operand.tape.level > tape.level:
                 tape = operand.tape
-    values, row = [], [primitive, None]
+    values, row = [], [primitive.name, None]
     for operand in operands:
         if type(operand) is Traced and operand.tape is tape:
             values.append(operand.value)
@@ -437,15 +432,15 @@ def _compare(question, name):
 
 def _binary(primitive):
     """The two operator methods of a primitive: a + b, and b + a with a constant b."""
-    value_of = primitive.value
+    name, value_of = primitive.name, primitive.value
 
     def forward(self, other):
         tape = self.tape
         if type(other) is float:
-            row = (primitive, value_of(self.value, other), self.index, other)
+            row = (name, value_of(self.value, other), self.index, other)
         elif type(other) is Traced and other.tape is tape:
             value = value_of(self.value, other.value)
-            row = (primitive, value, self.index, other.index)
+            row = (name, value, self.index, other.index)
         else:
             return apply(primitive, (self, other))
         rows = tape.rows  # from here as Tape.write: this is the busiest place
@@ -459,7 +454,7 @@ def _binary(primitive):
 
     def reflected(self, other):
         if type(other) is float:
-            row = (primitive, value_of(other, self.value), other, self.index)
+            row = (name, value_of(other, self.value), other, self.index)
             return self.tape.write(row)
         return apply(primitive, (other, self))
 

@@ -44,7 +44,7 @@ class _Call(NamedTuple):
         return [leaf.value for leaf in trees.leaves(self.inputs)]
 
 
-def _record_call(f, args, kwargs, positions, name_of) -> _Call:
+def _record_call(f, args, positions, name_of) -> _Call:
     """Call f with the arguments at ``positions`` traced and all others as they are."""
     args = list(args)
     with new_tape() as tape:
@@ -56,7 +56,7 @@ def _record_call(f, args, kwargs, positions, name_of) -> _Call:
             ]
             args[position] = trees.rebuild(tree, iter(traced))
         inputs = tuple([args[position] for position in positions])
-        result = f(*args, **kwargs)
+        result = f(*args)
         out_rows, out_values = read_outputs(result, tape)
     output = trees.rebuild(result, iter(out_values))
     return _Call(tape.rows, inputs, output, out_rows, out_values)
@@ -102,27 +102,37 @@ class _Chosen:
                     f"argnum: got {argnum!r}, expected a position (0 is the first), a "
                     "parameter's name, or a tuple of them"
                 )
-        self.named = any(isinstance(a, str) for a in self.argnums)
-        position = _positions(f) if self.named else {}
-        self.positions = [position.get(a, a) for a in self.argnums]
+        by_name = any(isinstance(a, str) for a in self.argnums)
+        position = _positions(f) if by_name else {}
+        self.places = [position.get(a, a) for a in self.argnums]
+        self.by_place = not any(isinstance(a, str) for a in self.places)
+        self.among = {}  # number of arguments -> the chosen ones' positions
 
     def record(self, args, kwargs) -> _Call:
         """The recorded call, with the chosen arguments traced."""
-        f, argnums = self.f, self.positions
-        if kwargs or (self.named and any(isinstance(a, str) for a in argnums)):
-            f, args, kwargs, argnums = self._by_position(args, kwargs)
-        for argnum in argnums:
-            if not -len(args) <= argnum < len(args):
+        f = self.f
+        if self.by_place and not kwargs:
+            positions = self.among.get(len(args))
+            if positions is None:
+                positions = self._positions(self.places, len(args))
+                self.among[len(args)] = positions
+        else:
+            f, args, places = self._by_position(args, kwargs)
+            positions = self._positions(places, len(args))
+        return _record_call(f, args, positions, lambda *leaf: self._name(args, *leaf))
+
+    def _positions(self, places, count) -> list[int]:
+        """Positions among so many arguments; a negative place counts from the end."""
+        for place in places:
+            if not -count <= place < count:
                 raise TypeError(
-                    f"argnum: got {argnum}, but the function was called with "
-                    f"{len(args)} arguments"
+                    f"argnum: got {place}, but the function was called with {count} "
+                    "arguments"
                 )
-        positions = [argnum % len(args) for argnum in argnums]
+        positions = [place % count for place in places]
         if len(set(positions)) != len(positions):
             raise TypeError(f"argnum: got {self.argnums}, an argument named twice")
-        return _record_call(
-            f, args, kwargs, positions, lambda *leaf: self._name(args, *leaf)
-        )
+        return positions
 
     def _by_position(self, args, kwargs):
         """The same call with every named argument at its place in the signature."""
@@ -136,13 +146,13 @@ class _Chosen:
                 )
             argnums.append(names.index(argnum) if isinstance(argnum, str) else argnum)
         if len(bound.args) == len(names):
-            return self.f, bound.args, bound.kwargs, argnums
+            return self.f, bound.args, argnums
 
         def f(*values):
             bound.arguments.update(zip(names, values, strict=True))
             return self.f(*bound.args, **bound.kwargs)
 
-        return f, tuple(bound.arguments.values()), {}, argnums
+        return f, tuple(bound.arguments.values()), argnums
 
     def _name(self, args, position, leaf):
         """What an error calls the n-th leaf of an argument."""

@@ -184,7 +184,9 @@ def _mistaken_rules(asked):
 
     # The function instead of its derivative, for f(a): ā = ȳ·f(a) instead of ȳ·f′(a).
     rows = [trace.rows[upper] for upper in uppers]
-    if scalar and all(r[0].elementwise and len(operands_of(r)) == 1 for r in rows):
+    if scalar and all(
+        PRIMITIVES[r[0]].elementwise and len(operands_of(r)) == 1 for r in rows
+    ):
         functions = [
             _times(_derivative_in(tree, kind), value_tree(trace, upper))
             for tree, upper in zip(trees, uppers, strict=True)
@@ -231,8 +233,8 @@ def _with(tree, change):
 
 def _swap(trace, row):
     """Put each of a product's two factors in the other's place; None for other operations."""
-    primitive, operands = trace.rows[row][0], operands_of(trace.rows[row])
-    if primitive.name not in ("multiply", *PRODUCTS):
+    name, operands = trace.rows[row][0], operands_of(trace.rows[row])
+    if name not in ("multiply", *PRODUCTS):
         return None
     if any(type(o) is not int for o in operands) or operands[0] == operands[1]:
         return None

@@ -21,7 +21,7 @@ from comp551ad.autodiff.primitives import (
 )
 from comp551ad.autodiff.reverse import ReversePass, reverse_terms
 from comp551ad.autodiff.trace import Trace, operands_of, parameters_of
-from comp551ad.autodiff.traced import INPUT, Traced, new_tape, plain
+from comp551ad.autodiff.traced import Traced, new_tape, plain
 
 MOST = 24  # symbols and operations in a formula that is written down to the inputs
 
@@ -70,14 +70,15 @@ class TermTree(NamedTuple):
 
 def value_tree(trace: Trace, row: int) -> Tree:
     """How a node was computed from its operands: one operation on symbols."""
-    primitive, value = trace.rows[row][:2]
-    if primitive is INPUT:
+    name, value = trace.rows[row][:2]
+    if name == "input":
         return Symbol("value", row, value)
     operands = tuple(
         Symbol("value", o, trace.rows[o][1]) if type(o) is int else Constant(o)
         for o in operands_of(trace.rows[row])
     )
-    return Operation(primitive, operands, _told(trace.rows[row]), value)
+    told = _told(trace.rows[row])
+    return Operation(PRIMITIVES[name], operands, told, value)
 
 
 def expanded_trees(value_trees: Mapping[int, Tree], most=MOST) -> dict[int, Tree]:
@@ -166,7 +167,7 @@ def _terms(trace, row, derivatives, run, other_end) -> list[TermTree]:
             return tape.add_input(symbol.value)
 
         rows = {
-            o: (INPUT, placeholder(Symbol("value", o, trace.rows[o][1])))
+            o: ("input", placeholder(Symbol("value", o, trace.rows[o][1])))
             for o in dict(edges).values()
         }
         y = placeholder(Symbol("value", row, entry[1]))
@@ -184,7 +185,7 @@ def _terms(trace, row, derivatives, run, other_end) -> list[TermTree]:
 def local_derivative(trace: Trace, row: int, operand: int) -> Tree | None:
     """∂a_row / ∂operand for an elementwise operation: its rule at tangent 1; else None."""
     entry = trace.rows[row]
-    primitive = entry[0]
+    primitive = PRIMITIVES[entry[0]]
     if not primitive.elementwise:
         return None
     rule = primitive.jvp(operand)
@@ -213,7 +214,9 @@ def _tree_of_row(k, rows, symbols):
         _tree_of_row(o, rows, symbols) if type(o) is int else Constant(o)
         for o in operands_of(rows[k])
     )
-    return _tidy(Operation(rows[k][0], operands, _told(rows[k]), rows[k][1]))
+    return _tidy(
+        Operation(PRIMITIVES[rows[k][0]], operands, _told(rows[k]), rows[k][1])
+    )
 
 
 def _tidy(tree):
