@@ -32,6 +32,7 @@ class Schedule(LoadFileScheduling):
         return nodeid if one_by_one else super()._split_scope(nodeid)
 
 
+@pytest.hookimpl(optionalhook=True)  # tests also run without workers
 def pytest_xdist_make_scheduler(config, log):
     return Schedule(config, log)
 
