@@ -129,8 +129,9 @@ def logsumexp_and_softmax(U, axis=-1):
 
 @hands_over
 def greater_share(a, b):
-    """1 where a > b, ½ where a = b, 0 elsewhere: the derivative of max(a, b) by a."""
-    return 0.5 * np.add(np.greater(a, b), np.greater_equal(a, b), dtype=float)
+    """1 where a > b, ½ where a = b, else 0: the derivative of max(a, b) by a. nan stays."""
+    share = 0.5 * np.add(np.greater(a, b), np.greater_equal(a, b), dtype=float)
+    return np.where(np.isnan(a) | np.isnan(b), np.nan, share)[()]
 
 
 @hands_over
@@ -138,13 +139,14 @@ def tie_share(x, y, axis=None, keepdims=False):
     """Where x attains its maximum (or minimum) y: 1 / the number of ties, else 0.
 
     x any shape; y = np.max(x, axis, keepdims=keepdims), or np.min. The shares along
-    the reduced axes sum to 1: this is the derivative of the reduction by x.
+    the reduced axes sum to 1: this is the derivative of the reduction by x. nan stays.
     """
     if axis is not None and not keepdims:
         y = np.expand_dims(y, axis)
     ties = np.equal(x, y)
     count = np.add.reduce(ties, axis=axis, dtype=float, keepdims=True)
-    return ties / np.maximum(count, 1.0)  # none where y is nan
+    shares = ties / np.maximum(count, 1.0)
+    return np.where(np.isnan(y), np.nan, shares)
 
 
 # ---- defined at the edge, and the transpose of indexing ------------------------------

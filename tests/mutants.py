@@ -45,7 +45,7 @@ MODULES = [
         f"comp551ad/autodiff/{name}.py"
         for name in (
             "primitive", "primitives", "trace", "traced", "forward", "reverse", "trees",
-            "transforms", "program", "source", "buffered", "expressions",
+            "calls", "transforms", "program", "source", "buffered", "expressions",
         )
     ),
     *(f"comp551ad/byhand/{name}.py" for name in ("two_layer", "descent", "deep")),

@@ -429,6 +429,35 @@ def test_axes(reduce, axis, keepdims):
     assert jvp(f, (CUBE,), (t,))[1] == pytest.approx(slope, rel=1e-8, abs=1e-9)
 
 
+def test_second_derivatives_of_a_power_whose_exponent_is_zero():
+    """∂/∂a of b aᵇ⁻¹ at b = 0 is 0, but its slope in b is aᵇ⁻¹(1 + b log a): 1/a there."""
+    by_mode = [
+        jacobian(jacobian(lambda p: p[0] ** p[1], mode=inner), mode=outer)
+        for inner in ("forward", "reverse")
+        for outer in ("forward", "reverse")
+    ]
+    for second in by_mode:
+        np.testing.assert_allclose(
+            second(np.array([2.0, 0.0])),
+            [[0, 0.5], [0.5, np.log(2.0) ** 2]],
+            rtol=1e-15,
+        )
+    assert grad(lambda x: x**0.0)(0.0) == grad(grad(lambda x: x**0.0))(0.0) == 0.0
+    assert grad(np.power)(0.0, 0.0) == 0.0
+
+
+@pytest.mark.parametrize("other", [1.0, -INF, INF, NAN])
+def test_nan_stays_in_the_gradient_of_a_choice(other):
+    for choose in (np.maximum, np.minimum):
+        assert np.isnan(grad(choose, (0, 1))(NAN, other)).all()
+        assert np.isnan(grad(choose, (0, 1))(other, NAN)).all()
+    for choose in (np.max, np.min):
+        assert np.isnan(grad(choose)(np.array([NAN, other]))).all()
+        rows = grad(lambda x, f=choose: np.sum(f(x, 1)))(np.array([[NAN, 1], [2, 3.0]]))
+        assert np.isnan(rows[0]).all() and np.isfinite(rows[1]).all()
+    assert np.isnan(grad(lambda x: np.clip(x, 0.0, 1.0))(NAN))
+
+
 def test_axes_of_softmax_and_logsumexp():
     for axis in (0, 1, 2, -1, -2, -3):
         P = record(lambda x, axis=axis: softmax(x, axis=axis), CUBE).result

@@ -130,7 +130,7 @@ def test_greater_share():
     assert greater_share([1, 2, 3], 2).tolist() == [0.0, 0.5, 1.0]
     assert greater_share(0.0, 0.0) == 0.5
     assert greater_share(np.inf, np.inf) == 0.5
-    assert greater_share(np.nan, 0.0) == 0.0
+    assert np.isnan(greater_share(np.nan, 0.0)) and np.isnan(greater_share(0.0, np.nan))
     a, b = np.array([[1.0], [2.0]]), np.array([1.0, 2.0, 3.0])
     assert greater_share(a, b).tolist() == [[0.5, 0, 0], [1, 0.5, 0]]
     assert np.all(greater_share(a, b) + greater_share(b, a) == 1)
@@ -153,7 +153,7 @@ def test_tie_share_values():
     x = np.array([[1.0, 2.0, 2.0], [3.0, 0.0, 3.0]])
     assert tie_share(x, x.max(1), 1).tolist() == [[0, 0.5, 0.5], [0.5, 0, 0.5]]
     assert tie_share(x, 0.0).tolist() == [[0, 0, 0], [0, 1, 0]]
-    assert tie_share(np.array([np.nan, 1.0]), np.nan).tolist() == [0.0, 0.0]
+    assert np.isnan(tie_share(np.array([np.nan, 1.0]), np.nan)).all()
 
 
 # ---- handing over --------------------------------------------------------------------

@@ -232,6 +232,14 @@ REFUSED = [
     ("math.trunc", lambda a: math.trunc(a[0]), "math|trunc"),
     ("math.gcd", lambda a: math.gcd(a[0], 2), "integer"),
     ("math.comb", lambda a: math.comb(a[0], 2), "integer"),
+    ("complex power", lambda a: a ** (2 + 0j), "got complex"),
+    ("float32 by place", lambda a: np.sum(a, 0, np.float32), "'dtype' can't be traced"),
+    (
+        "out by place",
+        lambda a: np.sum(a, 0, None, np.zeros(())),
+        "'out' can't be traced",
+    ),
+    ("clip both ways", lambda a: np.clip(a, 0, 1, min=0), "give each bound once"),
     ("float", lambda a: float(a[0]), r"float\(a\)"),
     ("int", lambda a: int(a[0]), r"int\(a\)"),
     ("complex", lambda a: complex(a[0]), r"complex\(a\)"),
@@ -759,6 +767,29 @@ RIGHT = {
         a**2 + a**2.0 + a ** np.array(2) + a**-1 + a**0.5 + a ** [1, 2, 3]
     ),
     "1 / a": lambda a: 1 / a + 2 // 1 / a,
+    "dtype by place": lambda a: (
+        np.sum(a, 0, float) + a.mean(0, float) + np.var(a, 0, None)
+    ),
+    "ddof by place": lambda a: np.std(a, 0, None, None, 1) + a.var(None, None, None, 1),
+    "keepdims by place": lambda a: (
+        np.sum(a, 0, None, None, True) * np.max(a, 0, None, True)
+    ),
+    "no value": lambda a: np.sum(a, keepdims=np._NoValue),
+    "operands by name": lambda a: np.sum(a=a) * np.stack(arrays=[a, a], axis=1)[:, 0],
+    "an array as a shape": lambda a: (
+        np.reshape(a, np.array([3, 1])) * a.reshape([1, 3])
+    ),
+    "an array as axes": lambda a: np.outer(a, X).transpose(np.array([1, 0])) @ a,
+    "no indices": lambda a: np.sum(a[[]]) + np.sum(np.outer(a, a)[[], []]) + a,
+    "a tuple in an index": lambda a: np.outer(a, X)[((0, 2),)] * a,
+    "a number's index": lambda a: (
+        a[0][()] * a[1][...] * a[2][None] * a[0][None, ..., None]
+    ),
+    "copy with order": lambda a: a.copy("C") * a.copy(order="F"),
+    "read-only views of odd memory": lambda a: (
+        a * np.lib.stride_tricks.sliding_window_view(np.arange(5.0), 3)
+        + np.frombuffer(np.arange(3.0).tobytes())
+    ),
     "functions of ours": lambda a: logistic(a) + relu(a - 1) + softplus(a) + softmax(a),
     "isscalar": lambda a: a * (2.0 if isinstance(a, int) else 3.0),
     "print": then(lambda a: print(a, a[0], [a], file=io.StringIO())),
@@ -830,6 +861,9 @@ SAME_AS_NUMPY = {
     "float axis": lambda a: np.sum(a, axis=1.5),
     "swapaxes": lambda a: np.swapaxes(a, 0, 3),
     "transpose": lambda a: np.transpose(a, (0, 0)),
+    "transpose of too few": lambda a: np.outer(a, a).transpose(0),
+    "transpose of none": lambda a: np.outer(a, a).transpose(()),
+    "broadcast_to -1": lambda a: np.broadcast_to(a, (-1, 3)),
     "squeeze": lambda a: np.squeeze(a, 0),
     "expand_dims": lambda a: np.expand_dims(a, 5),
     "broadcast_to": lambda a: np.broadcast_to(a, (2, 2)),

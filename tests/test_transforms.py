@@ -1,9 +1,10 @@
 """comp551ad/autodiff/transforms.py: grad, jvp, vjp, jacobian, hessian, and their nesting."""
 
+import copy
 import functools
 import sys
 import threading
-from collections import namedtuple
+from collections import defaultdict, namedtuple
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -21,6 +22,7 @@ from comp551ad import (
     value_and_grad,
     vjp,
 )
+from comp551ad.autodiff import trees
 
 X3 = np.array([1.5, -0.5, 2.0])
 
@@ -137,7 +139,144 @@ def test_wrong_calls_are_the_functions_own_errors():
         grad(f)(1.0, 2.0, q=3.0)
 
 
+def with_default(x, b=2.0, c=3.0):
+    return x * b * b * c
+
+
+def with_star(x, *xs, k=1.0):
+    return x + 10 * xs[0] + 100 * xs[1] * k
+
+
+def star_first(*layers, x=1.0):
+    return layers[0] * layers[1] ** 2 * x**3
+
+
+CALLS = [
+    (with_default, "c", (1.0,), {"c": 5.0}, 4.0),
+    (with_default, ("c", 0), (1.0,), {"c": 5.0}, (4.0, 20.0)),
+    (with_default, 1, (1.0,), {"c": 5.0, "b": 2.0}, 20.0),  # a parameter's position
+    (with_default, -1, (1.0,), {"c": 5.0}, 4.0),
+    (with_star, "k", (1.0, 2.0, 3.0), {"k": 5.0}, 300.0),
+    (with_star, 2, (1.0, 2.0, 3.0, 4.0), {"k": 5.0}, 500.0),
+    (with_star, 1, (1.0, 2.0, 3.0), {"k": 5.0}, 10.0),
+    (with_star, (0, "k"), (1.0, 2.0, 3.0), {"k": 5.0}, (1.0, 300.0)),
+    (with_star, -1, (1.0, 2.0, 3.0), {"k": 5.0}, 300.0),
+    (with_star, "xs", (1.0, 2.0, 3.0), {"k": 5.0}, (10.0, 500.0)),
+    (with_star, "xs", (1.0, 2.0, 3.0), {}, (10.0, 100.0)),
+    (star_first, "x", (2.0, 3.0), {"x": 5.0}, 1350.0),
+    (star_first, 1, (2.0, 3.0), {"x": 5.0}, 1500.0),
+]
+
+
+@pytest.mark.parametrize(("f", "argnum", "args", "kwargs", "expected"), CALLS)
+def test_argnum_in_a_call_with_keywords(f, argnum, args, kwargs, expected):
+    for gradient in (
+        grad(f, argnum),
+        jacobian(f, argnum),
+        jacobian(f, argnum, "forward"),
+    ):
+        assert gradient(*args, **kwargs) == expected
+    assert value_and_grad(f, argnum)(*args, **kwargs) == (f(*args, **kwargs), expected)
+
+
+@pytest.mark.parametrize(
+    ("f", "argnum", "args", "kwargs", "words"),
+    [
+        (with_default, 1, (1.0,), {"c": 5.0}, "got 1, expected one of x, c "),
+        (with_default, 7, (1.0,), {"c": 5.0}, "got 7, but .* 2 arguments"),
+        (with_default, "z", (1.0,), {"c": 5.0}, "got 'z', expected one of x, c "),
+        (with_default, ("b", 1), (1.0,), {"b": 5.0}, "an argument named twice"),
+        (with_star, 3, (1.0, 2.0, 3.0), {"k": 5.0}, "got 3, expected one of x, xs, k"),
+    ],
+)
+def test_argnum_that_a_call_with_keywords_does_not_have(f, argnum, args, kwargs, words):
+    with pytest.raises(TypeError, match=words):
+        grad(f, argnum)(*args, **kwargs)
+
+
+def test_an_error_names_the_argument_of_a_call_with_keywords():
+    with pytest.raises(TraceError, match="^b: got complex"):
+        grad(with_default, "b")(1.0, b=1j)
+    with pytest.raises(TraceError, match=r"^xs\[1\]: got complex"):
+        grad(with_star, 2)(1.0, 2.0, 3j, k=1.0)
+
+
 # ---------------------------------------------------------------- containers
+
+
+def doubles_its_own(p):
+    p["w"] = p["w"] * 2
+    return p["w"] ** 2
+
+
+def swaps(xs):
+    xs[0], xs[1] = xs[1], xs[0]
+    return xs[0] + 10 * xs[1]
+
+
+def stores_layers(xs):
+    total = 1.0
+    for k in range(len(xs)):
+        xs[k] = total = xs[k] * total
+    return total
+
+
+def pops(p):
+    b = p.pop("b")
+    return p["w"] * b
+
+
+def caches(p):
+    p["cache"] = p["w"] * 2
+    return p["cache"]
+
+
+@pytest.mark.parametrize(
+    ("f", "x", "expected"),
+    [
+        (doubles_its_own, {"w": 3.0}, {"w": 24.0}),
+        (swaps, [1.0, 2.0], [10.0, 1.0]),
+        (stores_layers, [1.0, 2.0, 3.0], [6.0, 3.0, 2.0]),
+        (pops, {"w": 3.0, "b": 5.0}, {"w": 5.0, "b": 3.0}),
+        (caches, {"w": 3.0}, {"w": 2.0}),
+    ],
+)
+def test_a_function_may_change_the_container_that_it_is_given(f, x, expected):
+    before = copy.deepcopy(x)
+    direction = trees.rebuild(x, iter([1.0] + [0.0] * (len(x) - 1)))
+    assert grad(f)(x) == expected and x == before
+    assert vjp(f, x)[1](1.0) == (expected,)
+    assert jacobian(f)(x) == jacobian(f, mode="forward")(x) == expected
+    assert jvp(f, (x,), (direction,))[1] == trees.leaves(expected)[0]
+    assert x == before
+
+
+def test_second_derivatives_of_a_function_that_changes_its_container():
+    assert hessian(doubles_its_own)({"w": 3.0}) == {"w": {"w": 8.0}}
+
+
+def test_directions_find_their_keys_in_any_order():
+    output, pull = vjp(lambda x: {"y": 2 * x, "z": 3 * x}, 1.0)
+    assert pull({"z": 0.0, "y": 1.0}) == (2.0,)
+    p, t = {"a": 1.0, "b": 1.0}, {"b": 0.0, "a": 1.0}
+    assert jvp(lambda p: 10 * p["a"] + p["b"], (p,), (t,))[1] == 10.0
+
+
+def test_dicts_of_other_classes_stay_what_they_are():
+    class Parameters(dict):
+        __getattr__ = dict.__getitem__
+
+    gradient = grad(lambda p: p.w**2)(Parameters(w=3.0))
+    assert type(gradient) is Parameters and gradient.w == 6.0
+    counts = defaultdict(list, w=3.0)
+    assert grad(lambda p: p["w"] ** 2 + len(p["others"]))(counts) == {"w": 6.0}
+
+
+def test_primals_and_tangents_are_tuples():
+    for primals, tangents in ((1.0, 1.0), ((1.0,), 1.0)):
+        with pytest.raises(TypeError, match=r"(primals|tangents): got float, .*\(x,\)"):
+            jvp(np.sin, primals, tangents)
+
 
 Layer = namedtuple("Layer", "W b")
 
@@ -470,6 +609,16 @@ def test_the_two_modes_of_the_jacobian_agree(g, x):
         assert np.shape(a) == np.shape(b) == np.shape(y) + np.shape(x)
         np.testing.assert_allclose(a, b, rtol=1e-14)
         assert isinstance(a, float | np.ndarray) and isinstance(b, float | np.ndarray)
+
+
+def test_no_directions_at_all():
+    def back(x):
+        return x[::-1]
+
+    assert jacobian(back, mode="forward")(np.zeros(0)).shape == (0, 0)
+    assert hessian(lambda x: np.sum(back(x) ** 2))(np.zeros(0)).shape == (0, 0)
+    x = np.arange(3.0)
+    assert jvp(back, (x,), (np.zeros((0, 3)),), many=True)[1].shape == (0, 3)
 
 
 def test_many_tangents_equal_one_by_one():

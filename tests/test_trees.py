@@ -8,6 +8,7 @@ from comp551ad.autodiff.trees import (
     is_container,
     leaf_names,
     leaves,
+    leaves_like,
     rebuild,
     same_structure,
 )
@@ -27,6 +28,15 @@ def test_leaves_and_their_names():
     ]
     assert leaves(7) == [7] and leaf_names(7, "x") == ["x"]
     assert leaves([]) == [] and leaf_names({}, "x") == []
+
+
+def test_leaves_in_the_order_of_another_dict():
+    assert leaves_like({"b": [3, 4], "a": 1}, {"a": 0, "b": [0, 0]}) == [1, 3, 4]
+    assert leaves_like(
+        {"n": (), "p": Pair({"y": 2, "x": 1}, 3)},
+        {"p": Pair({"x": 0, "y": 0}, 0), "n": ()},
+    ) == [1, 2, 3]
+    assert leaves_like(7, 0) == [7]
 
 
 def test_rebuilt_in_the_same_kinds_of_container():

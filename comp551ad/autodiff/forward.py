@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .primitives import PRIMITIVES, ndim_of, shape_of, with_gap
-from .trace import Node, Trace, operands_of, parameters_of
+from .trace import Node, Trace, check_trace, operands_of, parameters_of
 from .traced import Traced, as_input
 
 
@@ -145,17 +145,19 @@ def forward(trace: Trace, wrt=None, seed=None) -> ForwardPass:
 
     Args:
         trace: from ``record``.
-        wrt: the input's name, label or number. An input that is an array needs a ``seed``;
-            a container's name (a dict of parameters) goes with a dict or list of seeds.
+        wrt: the input's name (such as "w1", or "p['w']" in a dict p), label or number. An input
+            that is an array needs a ``seed``.
         seed: the direction, of the input's shape; 1 for a number unless given.
 
     Returns:
         The pass: ``d["y1"]`` is ∂y1/∂w, zero where y1 doesn't depend on w.
 
     Raises:
+        TypeError: the trace is none.
         KeyError: no input is called that.
         ValueError: the seed is missing or doesn't have the input's shape.
     """
+    check_trace(trace)
     number = trace.row_number(wrt, "wrt")
     if number not in trace.inputs:
         inputs = ", ".join(trace.names[k] for k in trace.inputs)

@@ -18,7 +18,7 @@ import numpy as np
 
 from .forward import DerivativeRow, Term, edges_of, full, read_seed
 from .primitives import PRIMITIVES, shape_of
-from .trace import Trace
+from .trace import Trace, check_trace
 
 
 def pull_back(rows, seeds, keep=True) -> list:
@@ -186,9 +186,11 @@ def reverse(trace: Trace, of=None, seed=None) -> ReversePass:
         The pass: ``r["w1"]`` is ∂y/∂w1, zero where y doesn't depend on w1.
 
     Raises:
+        TypeError: the trace is none.
         KeyError: nothing in the trace is called that.
         ValueError: which output is unclear, or the seed is missing or has another shape.
     """
+    check_trace(trace)
     if of is None:
         if len(trace.outputs) != 1:
             raise ValueError(

@@ -11,7 +11,7 @@ every operand comes before its use, so forward mode walks them downwards and rev
 nothing has to be sorted. A ``Node`` is what a person looks at: a view of one row, made when asked
 for. Constants take no number.
 
-Reads: ``traced``, ``trees``. Read by: ``forward``, ``reverse``, ``transforms``, ``show``.
+Reads: ``traced``, ``trees``. Read by: ``forward``, ``reverse``, ``calls``, ``program``, ``show``.
 """
 
 import inspect
@@ -66,6 +66,15 @@ class Node:
     def inputs(self) -> tuple[int, ...]:
         """The numbers of the nodes it was computed from; x * x names x twice."""
         return tuple(a for a in self.arguments if type(a) is int)
+
+
+def check_trace(trace):
+    """Refuse anything else where a trace is expected."""
+    if not isinstance(trace, Trace):
+        raise TypeError(
+            f"trace: got {kind_of(trace)}, expected the recording of a function: "
+            "record(f, …)"
+        )
 
 
 def operands_of(row) -> tuple:

@@ -19,9 +19,10 @@ Tapes nest. A derivative inside a function that is itself being differentiated o
 its own, whose values are the outer tape's traced values; an operation is written on the innermost
 tape among its operands, and computing its value writes the same operation on the next one out.
 
-Reads: ``primitives``. Read by: ``trace`` and ``transforms``.
+Reads: ``primitives``. Read by: ``trace``, ``calls`` and what stands on them.
 """
 
+import functools
 import inspect
 import math
 import operator
@@ -155,8 +156,8 @@ def as_constant(value, tape, name):
         return value
     if kind is np.ndarray:
         if value.dtype is FLOAT64 and not value.flags.writeable:
-            base = value.base
-            if base is None or not base.flags.writeable:
+            base = value.base  # of other kinds of memory nobody knows who writes there
+            if base is None or (type(base) is np.ndarray and not base.flags.writeable):
                 return value
         if value.dtype.kind in "fiub":
             return _frozen_copy(value) if value.shape else float(value)
@@ -238,36 +239,65 @@ def apply(primitive, operands, parameters=None):
     return tape.write(tuple(row))
 
 
-def call_primitive(primitive, args, kwargs):
+def call_primitive(primitive, function, args, kwargs):
     """Sort the arguments of a NumPy call into operands and parameters, then apply."""
     if not kwargs and not primitive.variadic and len(args) == len(primitive.vjps):
         return apply(primitive, args)
+    args, parameters = _by_name(primitive, function, args, kwargs)
     if primitive.variadic:
         if not isinstance(args[0], list | tuple):
             raise TraceError(
                 f"{primitive.name}: got {kind_of(args[0])}, expected a list of the "
                 "operands, such as [a, b]"
             )
-        operands, rest = tuple(args[0]), args[1:]
-    else:
-        count = len(primitive.vjps)
-        operands, rest = args[:count], args[count:]
-    names = primitive.parameters
-    if len(rest) > len(names):
-        raise _unsupported(primitive, rest[len(names)])
-    parameters = dict(zip(names, rest, strict=False)) if rest else {}
-    for key, value in kwargs.items():
-        if key in names:
-            parameters[key] = value
-        elif value is not None and (key, value) != ("order", "C"):
-            raise _unsupported(primitive, key)
+        args = tuple(args[0])
     for key, value in parameters.items():
         if type(value) is Traced:
             raise TraceError(
                 f"{primitive.name}: {key}= is a traced value, expected a plain number; "
                 "a derivative with respect to it does not exist"
             )
-    return apply(primitive, operands, parameters)
+    return apply(primitive, args, parameters)
+
+
+@functools.cache
+def _order_of_arguments(function):
+    """The names of a function's parameters, as far as it tells them."""
+    try:
+        return tuple(inspect.signature(function).parameters)
+    except ValueError:  # one that is written in C
+        return ()
+
+
+def _by_name(primitive, function, args, kwargs):
+    """The operands of a call, and its parameters by name. What asks for nothing is left out."""
+    count = 1 if primitive.variadic else len(primitive.vjps)
+    names = _order_of_arguments(function)
+    if len(names) <= count:
+        names = (*names, *("?",) * (count - len(names)), *primitive.parameters)
+    if len(args) > len(names):
+        raise _unsupported(primitive, args[len(names)])
+    given = dict(zip(names[count:], args[count:], strict=False)) | kwargs
+    operands = args[:count]
+    for name in names[len(operands) : count]:  # np.sum(a=x)
+        if name not in given:
+            raise TraceError(
+                f"{primitive.name}: got {len(operands)} operands, expected {count}"
+            )
+        operands += (given.pop(name),)
+    parameters = {}
+    for key, value in given.items():
+        if key in primitive.parameters:
+            if value is not np._NoValue:
+                parameters[key] = value
+        elif not (
+            value is None
+            or value is np._NoValue
+            or (key == "order" and value == "C")
+            or (key == "dtype" and value in (float, np.float64))
+        ):
+            raise _unsupported(primitive, key)
+    return operands, parameters
 
 
 def _unsupported(primitive, key):
@@ -288,7 +318,7 @@ def _no_such_function(name):
 
 def _raise(a, b):
     """a ** b: a constant exponent 2 is a square."""
-    if type(b) is not Traced and np.ndim(b) == 0 and b == 2:
+    if isinstance(b, int | float | np.number) and b == 2 and not np.iscomplexobj(b):
         return apply(PRIMITIVES["square"], (a,))
     return apply(PRIMITIVES["power"], (a, b))
 
@@ -304,8 +334,13 @@ def _take(x, index):
                 "argument used as an index must not be recorded: keep it outside the "
                 "function's arguments, as a constant"
             )
-        frozen.append(np.array(part) if isinstance(part, np.ndarray | list) else part)
+        if isinstance(part, list | tuple):
+            part = np.array(part, dtype=None if len(part) else int)
+        frozen.append(part.copy() if isinstance(part, np.ndarray) else part)
     index = tuple(frozen) if isinstance(index, tuple) else frozen[0]
+    if not shape_of(x.value):  # a number: x[()], x[None] and the like
+        shape = np.zeros(())[index].shape
+        return np.reshape(x, shape) if shape else x
     return apply(PRIMITIVES["getitem"], (x,), {"index": index})
 
 
@@ -345,7 +380,8 @@ def _outer(a, b, out=None):
 def _concatenate(arrays, axis=0, **rest):
     if axis is None and isinstance(arrays, list | tuple):
         arrays, axis = [np.ravel(a) for a in arrays], 0
-    return call_primitive(PRIMITIVES["concatenate"], (arrays,), {"axis": axis, **rest})
+    rest["axis"] = axis
+    return call_primitive(PRIMITIVES["concatenate"], np.concatenate, (arrays,), rest)
 
 
 def _full_like(a, fill_value):
@@ -562,7 +598,7 @@ class Traced:
                 "are new arrays"
             )
         if function in PRIMITIVE_OF and function not in _SPECIAL:
-            return call_primitive(PRIMITIVE_OF[function], args, kwargs)
+            return call_primitive(PRIMITIVE_OF[function], function, args, kwargs)
         definition = _SPECIAL.get(function) or COMPOSITES.get(function)
         if definition is not None:
             try:
@@ -610,10 +646,9 @@ class Traced:
 
     def transpose(self, *axes):
         """As np.transpose; also a.transpose(1, 0)."""
-        axes = axes[0] if len(axes) == 1 else axes
-        return np.transpose(self, axes or None)
+        return np.transpose(self, *axes) if len(axes) < 2 else np.transpose(self, axes)
 
-    def copy(self):
+    def copy(self, order="C"):
         """The value itself: traced values never change."""
         return self
 

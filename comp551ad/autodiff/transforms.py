@@ -5,61 +5,21 @@ for ``grad`` and ``vjp``, forward mode for ``jvp``, either for ``jacobian``. Sin
 traced values is itself recorded, they nest: ``grad(grad(f))`` is the second derivative, and
 ``hessian`` is forward mode over reverse mode.
 
-Reads: ``traced``, ``trace``, ``forward``, ``reverse``, ``trees``. Read by: ``program``, notebooks.
+Reads: ``calls``, ``forward``, ``reverse``, ``traced``, ``trees``. Read by: notebooks.
 """
 
 import functools
-import inspect
-from typing import NamedTuple
 
 import numpy as np
 
 from . import trees
+from .calls import Chosen
 from .forward import full, push_forward
 from .primitives import shape_of, size_of
 from .reverse import pull_back
-from .trace import bind, read_outputs
-from .traced import Traced, as_input, new_tape
+from .traced import Traced, as_input, kind_of
 
-# ---------------------------------------------------------------- one recorded call
-
-
-class _Call(NamedTuple):
-    """A function's recorded call.
-
-    Attributes:
-        rows: the tape; its first rows are the inputs.
-        inputs: the inputs in the caller's structure.
-        output: what the function returned, in its structure, as values.
-        out_rows, out_values: per leaf of the output.
-    """
-
-    rows: list
-    inputs: tuple
-    output: object
-    out_rows: list
-    out_values: list
-
-    def input_values(self):
-        return [leaf.value for leaf in trees.leaves(self.inputs)]
-
-
-def _record_call(f, args, positions, name_of) -> _Call:
-    """Call f with the arguments at ``positions`` traced and all others as they are."""
-    args = list(args)
-    with new_tape() as tape:
-        for position in positions:
-            tree = args[position]
-            traced = [
-                tape.add_input(as_input(leaf, lambda: name_of(position, n)))  # noqa: B023
-                for n, leaf in enumerate(trees.leaves(tree))
-            ]
-            args[position] = trees.rebuild(tree, iter(traced))
-        inputs = tuple([args[position] for position in positions])
-        result = f(*args)
-        out_rows, out_values = read_outputs(result, tape)
-    output = trees.rebuild(result, iter(out_values))
-    return _Call(tape.rows, inputs, output, out_rows, out_values)
+# ---------------------------------------------------------------- what all of them share
 
 
 def _own(value):
@@ -71,100 +31,6 @@ def _gather(call, derivatives):
     """Derivatives of the inputs, in the inputs' structure: a tuple, one per argument."""
     leaves = [full(derivatives[x.index], x.value) for x in trees.leaves(call.inputs)]
     return trees.rebuild(call.inputs, iter(leaves))
-
-
-# ---------------------------------------------------------------- which arguments
-
-
-def _positions(f) -> dict[str, int]:
-    """The place of every parameter that can be given by place."""
-    try:
-        parameters = list(inspect.signature(f).parameters.values())
-    except (TypeError, ValueError):
-        return {}
-    by_place = (
-        inspect.Parameter.POSITIONAL_ONLY,
-        inspect.Parameter.POSITIONAL_OR_KEYWORD,
-    )
-    return {p.name: k for k, p in enumerate(parameters) if p.kind in by_place}
-
-
-class _Chosen:
-    """The argument or arguments that ``argnum`` means, worked out for each call."""
-
-    def __init__(self, f, argnum):
-        self.f = f
-        self.single = not isinstance(argnum, tuple)
-        self.argnums = (argnum,) if self.single else argnum
-        for a in self.argnums:
-            if isinstance(a, bool) or not isinstance(a, int | str):
-                raise TypeError(
-                    f"argnum: got {argnum!r}, expected a position (0 is the first), a "
-                    "parameter's name, or a tuple of them"
-                )
-        by_name = any(isinstance(a, str) for a in self.argnums)
-        position = _positions(f) if by_name else {}
-        self.places = [position.get(a, a) for a in self.argnums]
-        self.by_place = not any(isinstance(a, str) for a in self.places)
-        self.among = {}  # number of arguments -> the chosen ones' positions
-
-    def record(self, args, kwargs) -> _Call:
-        """The recorded call, with the chosen arguments traced."""
-        f = self.f
-        if self.by_place and not kwargs:
-            positions = self.among.get(len(args))
-            if positions is None:
-                positions = self._positions(self.places, len(args))
-                self.among[len(args)] = positions
-        else:
-            f, args, places = self._by_position(args, kwargs)
-            positions = self._positions(places, len(args))
-        return _record_call(f, args, positions, lambda *leaf: self._name(args, *leaf))
-
-    def _positions(self, places, count) -> list[int]:
-        """Positions among so many arguments; a negative place counts from the end."""
-        for place in places:
-            if not -count <= place < count:
-                raise TypeError(
-                    f"argnum: got {place}, but the function was called with {count} "
-                    "arguments"
-                )
-        positions = [place % count for place in places]
-        if len(set(positions)) != len(positions):
-            raise TypeError(f"argnum: got {self.argnums}, an argument named twice")
-        return positions
-
-    def _by_position(self, args, kwargs):
-        """The same call with every named argument at its place in the signature."""
-        bound = bind(self.f, args, kwargs)
-        names = list(bound.arguments)
-        argnums = []
-        for argnum in self.argnums:
-            if isinstance(argnum, str) and argnum not in names:
-                raise TypeError(
-                    f"argnum: got {argnum!r}, expected one of {', '.join(names)}"
-                )
-            argnums.append(names.index(argnum) if isinstance(argnum, str) else argnum)
-        if len(bound.args) == len(names):
-            return self.f, bound.args, argnums
-
-        def f(*values):
-            bound.arguments.update(zip(names, values, strict=True))
-            return self.f(*bound.args, **bound.kwargs)
-
-        return f, tuple(bound.arguments.values()), argnums
-
-    def _name(self, args, position, leaf):
-        """What an error calls the n-th leaf of an argument."""
-        try:
-            parameter = list(bind(self.f, args, {}).arguments)[position]
-        except TypeError:
-            parameter = f"argument {position}"
-        return trees.leaf_names(args[position], parameter)[leaf]
-
-    def unpack(self, gradients):
-        """One argument's gradient stands alone; several make a tuple."""
-        return gradients[0] if self.single else gradients
 
 
 def _scalar_output(call, what):
@@ -198,7 +64,7 @@ def value_and_grad(f, argnum=0):
     Returns:
         A function of f's arguments that returns (value, gradient).
     """
-    chosen = _Chosen(f, argnum)
+    chosen = Chosen(f, argnum)
 
     @functools.wraps(f)
     def value_and_gradient(*args, **kwargs):
@@ -233,7 +99,7 @@ def vjp(f, *primals):
         (output, pull): ``pull(adjoint)`` takes an adjoint of the output's structure and shapes
         and returns a tuple, one gradient per primal. It may be called many times.
     """
-    call = _Chosen(f, tuple(range(len(primals)))).record(primals, {})
+    call = Chosen(f, tuple(range(len(primals)))).record(primals, {})
 
     def pull(adjoint):
         seeds = _seeds(adjoint, call, "adjoint")
@@ -248,7 +114,8 @@ def _owned_output(call):
 
 def _seeds(adjoint, call, name):
     _check_structure(adjoint, call.output, name, "the output")
-    pairs = zip(trees.leaves(adjoint), call.out_rows, call.out_values, strict=True)
+    leaves = trees.leaves_like(adjoint, call.output)
+    pairs = zip(leaves, call.out_rows, call.out_values, strict=True)
     return [
         (row, _direction(leaf, value, name))
         for leaf, row, value in pairs
@@ -289,12 +156,18 @@ def jvp(f, primals, tangents, many=False):
     Returns:
         (output, tangent of the output), the latter with K in front where ``many``.
     """
+    for name, given in ("primals", primals), ("tangents", tangents):
+        if not isinstance(given, tuple | list):
+            raise TypeError(
+                f"{name}: got {kind_of(given)}, expected a tuple with one entry for each "
+                "argument of the function, such as (x,)"
+            )
     primals, tangents = tuple(primals), tuple(tangents)
-    call = _Chosen(f, tuple(range(len(primals)))).record(primals, {})
+    call = Chosen(f, tuple(range(len(primals)))).record(primals, {})
     _check_structure(tangents, call.inputs, "tangents", "primals")
     leading = ()
+    leaves = trees.leaves_like(tangents, call.inputs)
     if many:
-        leaves = trees.leaves(tangents)
         leading = (
             shape_of(as_input(leaves[0], lambda: "tangents"))[:1] if leaves else ()
         )
@@ -303,9 +176,7 @@ def jvp(f, primals, tangents, many=False):
     values = call.input_values()
     seeds = [
         (k, _direction(leaf, value, "tangents", leading))
-        for k, (leaf, value) in enumerate(
-            zip(trees.leaves(tangents), values, strict=True)
-        )
+        for k, (leaf, value) in enumerate(zip(leaves, values, strict=True))
     ]
     derivatives = push_forward(call.rows, seeds, many)
     return _owned_output(call), _output_tangents(call, derivatives, leading)
@@ -341,7 +212,7 @@ def jacobian(f, argnum=0, mode="reverse"):
     """
     if mode not in ("reverse", "forward"):
         raise ValueError(f"mode: got {mode!r}, expected 'reverse' or 'forward'")
-    chosen = _Chosen(f, argnum)
+    chosen = Chosen(f, argnum)
     blocks_of = _reverse_blocks if mode == "reverse" else _forward_blocks
 
     @functools.wraps(f)

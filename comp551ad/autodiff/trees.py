@@ -7,6 +7,8 @@ together in the same structure on the way out.
 Reads: nothing. Read by: the rest of ``autodiff``.
 """
 
+import copy
+
 
 def is_container(tree) -> bool:
     return isinstance(tree, (tuple, list, dict))  # quicker than with |
@@ -40,7 +42,11 @@ def rebuild(tree, new_leaves):
     if not is_container(tree):
         return next(new_leaves)
     if isinstance(tree, dict):
-        return {key: rebuild(child, new_leaves) for key, child in tree.items()}
+        new = copy.copy(
+            tree
+        )  # which keeps what is special about a dict of another class
+        new.update((key, rebuild(child, new_leaves)) for key, child in tree.items())
+        return new
     children = [rebuild(child, new_leaves) for child in tree]
     if hasattr(tree, "_fields"):  # a namedtuple takes its fields one by one
         return type(tree)(*children)
@@ -56,3 +62,12 @@ def same_structure(a, b) -> bool:
     if isinstance(a, dict):
         return a.keys() == b.keys() and all(same_structure(a[k], b[k]) for k in a)
     return all(same_structure(x, y) for x, y in zip(a, b, strict=True))
+
+
+def leaves_like(tree, like) -> list:
+    """The leaves of a container in the order in which ``like``, of the same structure, has them:
+    a dict's keys may come in any order."""
+    if not is_container(like):
+        return [tree]
+    keys = like.keys() if isinstance(like, dict) else range(len(like))
+    return [leaf for k in keys for leaf in leaves_like(tree[k], like[k])]
