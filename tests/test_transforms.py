@@ -768,6 +768,15 @@ def test_constants_may_be_reused_as_buffers():
     assert grad(lists)(ones).tolist() == [3.0, 3.0, 2.0]
 
 
+def test_read_only_arrays_that_become_writable_again_are_not_trusted():
+    base = np.ones(3)
+    view = base[:]
+    base.setflags(write=False)
+    output, pull = vjp(lambda x: np.sum(x * base), np.ones(3))
+    view[:] = 100.0
+    assert pull(1.0)[0].tolist() == [1.0, 1.0, 1.0]
+
+
 def test_read_only_views_of_writable_arrays_are_not_trusted():
     base = np.ones(3)
     view = base[:]

@@ -155,10 +155,6 @@ def as_constant(value, tape, name):
     if kind is float:
         return value
     if kind is np.ndarray:
-        if value.dtype is FLOAT64 and not value.flags.writeable:
-            base = value.base  # of other kinds of memory nobody knows who writes there
-            if base is None or (type(base) is np.ndarray and not base.flags.writeable):
-                return value
         if value.dtype.kind in "fiub":
             return _frozen_copy(value) if value.shape else float(value)
     elif isinstance(value, int | float | np.floating | np.integer | np.bool_):
