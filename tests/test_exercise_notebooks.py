@@ -5,6 +5,7 @@ in the grader's process (`exercises/running.py`): IPython, an empty folder, a ti
 """
 
 import ast
+import json
 import re
 import threading
 from copy import deepcopy
@@ -274,8 +275,105 @@ def test_an_untouched_notebook_is_brought_up_to_date(folders):
     newer = solved()
     newer.cells[0].source = "# A better title"
     nbformat.write(newer, solutions / "02_x.ipynb")
-    assert write_exercises(solutions, exercises) == (["02_x.ipynb"], [])
+    before = (exercises / "02_x.ipynb").read_bytes()
+    written, left, aside = write_exercises(solutions, exercises)
+    assert (written, left) == (["02_x.ipynb"], [])
     assert "A better title" in (exercises / "02_x.ipynb").read_text(encoding="utf-8")
+    assert [path.read_bytes() for path in aside] == [before]  # was it only older?
+
+
+def beside_the_stub(made):
+    made.cells[3].source = made.cells[3].source.replace(
+        "        # YOUR CODE HERE", "        return x * 2\n        # YOUR CODE HERE"
+    )
+
+
+def instead_of_half_the_stub(made):
+    made.cells[3].source = made.cells[3].source.replace("# YOUR CODE HERE", "y = 2 * x")
+
+
+def in_a_further_cell(made):
+    made.cells.append(new_code_cell("twice(3)"))
+
+
+def in_a_copy_of_an_answer(made):
+    copy = deepcopy(made.cells[3])
+    copy.update(id="copy", source="def twice(x):\n    return 2 * x")
+    made.cells.append(copy)
+
+
+def in_words(made):
+    made.cells[2].source = "x + x"
+
+
+def not_in_a_notebook(made):
+    made.cells[1] = {"cell_type": "code"}
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        *(beside_the_stub, instead_of_half_the_stub, in_a_further_cell),
+        *(in_a_copy_of_an_answer, in_words, not_in_a_notebook),
+    ],
+)
+def test_work_stays_wherever_it_stands(folders, work, capsys):
+    solutions, exercises, command = folders
+    made, path = cleared(solved()), exercises / "02_x.ipynb"
+    work(made)
+    exercises.mkdir()
+    path.write_text(json.dumps(made), encoding="utf-8")
+    before = path.read_bytes()
+    assert command() == 1
+    assert "Somebody has worked in it" in capsys.readouterr().out
+    assert path.read_bytes() == before and list(exercises.iterdir()) == [path]
+
+
+def run_only(made):
+    made.cells[1].update(outputs=[new_output("stream", text="4")], execution_count=7)
+    made.cells.append(new_code_cell(""))
+    made.metadata["language_info"] = {"name": "python", "version": "3.13.1"}
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[1]", '{"a": 1}', "\xff", '{"nbformat": 4}']
+)
+def test_what_is_no_notebook_stays(folders, text):
+    solutions, exercises, command = folders
+    exercises.mkdir()
+    path = exercises / "02_x.ipynb"
+    path.write_text(text, encoding="latin-1")
+    assert command() == 1
+    assert path.read_text(encoding="latin-1") == text
+
+
+@pytest.mark.parametrize("change", [run_only, lambda made: made.cells.pop(1)])
+def test_where_no_word_is_lost_nothing_is_put_aside(folders, change):
+    solutions, exercises, command = folders
+    command()
+    made = cleared(solved())
+    change(made)
+    nbformat.write(made, exercises / "02_x.ipynb")
+    assert write_exercises(solutions, exercises) == (["02_x.ipynb"], [], [])
+    assert len(list(exercises.iterdir())) == 1
+
+
+@pytest.mark.parametrize(
+    "where, old, new", [(1, "math", "cmath"), (3, "Two times", "Twice"), (4, ")", ") ")]
+)
+def test_what_may_be_older_or_scribbled_is_put_aside(folders, where, old, new, capsys):
+    solutions, exercises, command = folders
+    for _ in range(2):  # within a second
+        made, path = cleared(solved()), exercises / "02_x.ipynb"
+        made.cells[where].source = made.cells[where].source.replace(old, new) + "  # !"
+        exercises.mkdir(exist_ok=True)
+        nbformat.write(made, path)
+        assert command() == 0
+    told = capsys.readouterr().out
+    aside = [other for other in exercises.iterdir() if other != path]
+    assert len(aside) == 2 and all(str(other) in told for other in aside)
+    assert all("# !" in other.read_text(encoding="utf-8") for other in aside)
+    assert command("--check") == 0
 
 
 def test_with_one_fault_nothing_is_written(folders, capsys):

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from comp551ad.exercises import check, hint
-from comp551ad.exercises.checking import NotPassed, catalogue, judge
+from comp551ad.exercises.checking import NotPassed, WitnessFailed, catalogue, judge
 from comp551ad.exercises.exercise import Exercise, Mistake
 from comp551ad.exercises.formulas import formulas
 
@@ -216,9 +216,49 @@ class Prickly:
     __hash__ = None
 
 
+class Mute(Exception):
+    def __str__(self):
+        raise RuntimeError("I say nothing")
+
+
+class NoArray:
+    def __array__(self, *_, **__):
+        raise KeyError("I am none")
+
+
+class Nameless:
+    def __str__(self):
+        raise RuntimeError("I have no name")
+
+    __repr__ = __str__
+
+
+def raises(error):
+    raise error
+
+
+ENDLESS = {}
+ENDLESS["again"] = ENDLESS
+
+
 @pytest.mark.parametrize(
     "answer, says",
     [
+        (lambda x: 10**5000, "your answer is a int; an array of shape"),
+        (lambda x: [10**5000, 1], "a list of 2; an array of shape"),
+        (lambda x: raises(Mute()), "it raises Mute"),
+        (lambda x: NoArray(), "a NoArray; an array of shape"),
+        (
+            lambda x: ENDLESS,
+            "it can't be looked at\n  Looking at what your answer gives",
+        ),
+        (lambda x: {Nameless(): 1}, "it can't be looked at"),
+        (lambda x: x.fill(7) or ENDLESS, "it can't be looked at"),
+        (lambda x: raises(GeneratorExit()), "it raises GeneratorExit"),
+        (lambda x: raises(BaseException("own")), "it raises BaseException"),
+        (lambda x: np.array([0.5, 2], object), "with dtype object, not of numbers"),
+        (lambda x: np.ma.array([0.5, 2], mask=True), "entry [0] of your answer is nan"),
+        (lambda x: np.ma.array([0.5, 2], mask=[0, 1]), "entry [1] of your answer is"),
         (lambda x: (part for part in x**2 / len(x)), "a generator; an array of shape"),
         (lambda x: Prickly(), "a Prickly; an array of shape"),
         (lambda x: exit(), "SystemExit"),
@@ -229,6 +269,31 @@ class Prickly:
 def test_whatever_an_answer_does_there_is_a_verdict(answer, says):
     odd = square(cases=lambda rng: [(np.array([1.0, 2.0]),)])
     assert says in repr(judge(odd, answer))
+
+
+def test_where_nothing_is_masked_a_masked_array_is_an_array():
+    assert judge(square(), lambda x: np.ma.array(x**2 / len(x))).passed
+
+
+def test_a_number_too_long_to_be_written_is_named_by_its_type():
+    rule = dict(witness=lambda x: 3, batch=None, mistakes=())
+    assert "your answer is a int; 3 is due" in repr(
+        judge(square(**rule), lambda x: 10**5000)
+    )
+
+
+def test_a_witness_that_fails_is_not_told_as_the_students():
+    with pytest.raises(WitnessFailed, match="the witness of square failed"):
+        judge(square(witness=lambda x: 1 / 0), lambda x: x)
+
+
+def test_a_stop_while_an_answer_is_looked_at_stops_the_check():
+    class Slow:
+        def __array__(self, *_, **__):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        judge(square(), lambda x: Slow())
 
 
 def test_a_loop_that_is_stopped_is_told_as_such():
@@ -351,8 +416,9 @@ def test_check_says_what_it_was_not_given():
         check(None)
     with pytest.raises(LookupError, match="no exercise is called 3"):
         hint(3)
-    with pytest.raises(ValueError, match="which is '2', but"):
-        hint("softmax_jacobian", "2")
+    for which in ("2", 1.0, True, None):
+        with pytest.raises(ValueError, match=f"which is {which!r}, but"):
+            hint("softmax_jacobian", which)
     with pytest.raises(
         ValueError, match="which is 7, but softmax_jacobian has hints 1"
     ):

@@ -370,6 +370,8 @@ def test_a_command_without_anything_to_grade_says_so(tmp_path, capsys):
     assert "holds no exercises for any lecture" in graded(tmp_path, *empty)
     nowhere = ["--details", str(tmp_path / "gone" / "d.csv")]
     assert "d.csv can't be written" in graded(tmp_path, *ours, *nowhere)
+    twice = ["--details", str(tmp_path / "ann" / ".." / "g.csv")]
+    assert "g.csv: name two files" in graded(tmp_path, *ours, *twice)
 
 
 def test_a_limit_that_is_none_is_refused(tmp_path, capsys):

@@ -10,7 +10,7 @@ import xml.etree.ElementTree as ElementTree
 import numpy as np
 import pytest
 
-from comp551ad import forward, record, reverse
+from comp551ad import forward, graph_view, record, reverse
 from comp551ad.show import graph, palette
 from comp551ad.show.rows import rows_of
 
@@ -325,3 +325,8 @@ def test_the_program_that_pip_installed_serves_without_dot(trace, monkeypatch):
 def test_the_layout_program_prints_nothing(trace, capfd):
     graph.graph_svg(reverse(trace, of="y2"))
     assert capfd.readouterr() == ("", "")
+
+
+def test_true_is_no_width():
+    with pytest.raises(ValueError, match="whole number of pixels above 0, got True"):
+        graph_view(record(lambda x: x * x, 2.0), width=True)

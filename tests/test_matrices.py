@@ -87,6 +87,12 @@ def test_a_number_is_shown_as_one():
     assert "a = 2.5" in shown and "0.5 = 0.5" not in shown
 
 
+@pytest.mark.parametrize("x", [1j, [1, 2j], np.eye(2, dtype=complex)])
+def test_no_half_of_a_complex_number_is_lost(x):
+    with pytest.raises(TypeError, match="x: got complex numbers, expected real ones"):
+        matrix_of(x)
+
+
 def test_labels_and_signs_are_escaped():
     shown = matrices_html([matrix_of(np.eye(9), "<b>", "<")])
     assert "<b><" not in shown and "&lt;b&gt;" in shown

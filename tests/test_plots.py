@@ -12,6 +12,7 @@ matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt  # noqa: E402
 
+from comp551ad.byhand.descent import descend  # noqa: E402
 from comp551ad.show import palette  # noqa: E402
 from comp551ad.show.plots import (  # noqa: E402
     figure_html,
@@ -123,6 +124,8 @@ def test_more_classes_than_colours():
         (three_regions, POINTS[0], LABELS, {}, "X must have rows and columns"),
         (three_regions, POINTS * np.nan, LABELS, {}, "X holds nan"),
         (three_regions, POINTS, LABELS[:3], {}, "Y must have one row for each"),
+        (three_regions, POINTS, ONE_HOT[:, :0], {}, "Y must have .* a column at least"),
+        (lambda X: X[:, :0], POINTS, LABELS, {}, "predict returns must .* a column at"),
         (three_regions, POINTS, ONE_HOT * 0.5, {}, "Y must be one-hot"),
         (three_regions, POINTS, LABELS - 1, {}, "Y must hold class labels"),
         (three_regions, POINTS, LABELS + 0.5, {}, "Y must hold class labels"),
@@ -161,6 +164,27 @@ def test_learning_curve_of_a_history():
         ax.figure.canvas.draw()
 
 
+def test_a_descent_that_diverged_is_drawn_as_far_as_it_came():
+    run = descend(
+        lambda p: 10 * p**3,
+        np.array([3.0]),
+        cost=lambda p: float(p[0] ** 4),
+        lr=10.0,
+    )
+    assert run.reason == "diverged" and np.isinf(run.history.norms["dp0"][-1])
+    ax = plot_learning_curve(run)
+    assert np.isfinite(ax.lines[0].get_ydata()).tolist() == [True, False]
+    ax.figure.canvas.draw()
+
+
+def test_a_descent_without_a_cost_says_so():
+    run = descend(lambda p: p, np.array([3.0]), max_iters=5)
+    with pytest.raises(
+        ValueError, match=r"no cost function: give it one, descend\(…, c"
+    ):
+        plot_learning_curve(run)
+
+
 @pytest.mark.parametrize("height", [3.0, 5.0])
 def test_legend_clears_the_axis_label(height):
     ax = plot_learning_curve(cost=[3.0, 2.0, 1.0])
@@ -181,7 +205,14 @@ def test_learning_curve_of_arrays():
     [
         ({}, "cost is missing"),
         ({"cost": []}, "cost must have one row"),
-        ({"cost": [1, np.nan]}, "cost holds nan"),
+        ({"cost": [1, 2], "iterations": [0, np.nan]}, "iterations holds nan"),
+        ({"cost": [np.nan, np.nan]}, "no cost function"),
+        ({"cost": [0, -1, np.inf]}, "^cost: got no finite number above 0"),
+        (
+            {"cost": [1, 2], "norms": {"dW": [0, np.nan]}},
+            "norms: dW: .* norms={} leaves",
+        ),
+        ({"cost": ["a", "b"]}, "cost must hold real numbers"),
         ({"cost": [1, 2], "iterations": [0]}, "cost has 2 values for 1"),
         ({"cost": [1, 2], "iterations": [-1, 0]}, "iterations must be 0 or more"),
         ({"cost": [1, 2], "norms": {"dW": [1]}}, "dW has 1 values for 2"),
@@ -202,6 +233,13 @@ def test_error_curve():
     for bad in ({}, {"a": [1]}):
         with pytest.raises(ValueError, match="errors"):
             plot_error_curve(steps, bad)
+    ax = plot_error_curve(steps, {"a": [np.nan] * 3, "b": [1, np.inf, 2]})
+    assert np.isnan(ax.lines[1].get_ydata()).tolist() == [False, True, False]
+    ax.figure.canvas.draw()
+    with pytest.raises(ValueError, match="errors: a, b: got no finite number above 0"):
+        plot_error_curve(steps, {"a": [np.nan] * 3, "b": [0, 0, np.inf]})
+    with pytest.raises(ValueError, match=r"errors\['a'\] must hold real numbers"):
+        plot_error_curve(steps, {"a": ["x"] * 3})
     with pytest.raises(ValueError, match="steps must be above 0"):
         plot_error_curve([0.0, 1], {"a": [1, 2]})
 
@@ -259,11 +297,17 @@ def test_bold_paths_stand_out_by_more_than_colour():
         ([["x"], ["x"]], {}, "'x' twice"),
         (LAYERS[:2], {}, "leads to \\['y'\\]"),
         (LAYERS, {"bold": [("x", "y")]}, "bold has \\[\\('x', 'y'\\)\\]"),
+        (LAYERS, {"bold": [("x", 3), ("x", "q")]}, "bold has \\[\\('x', 'q'"),
+        ([["x"]], {}, "leads to \\['y', 'z_1', 'z_2'\\]"),
+        ([["x"]], {"speeds": {("x", 3): 1, ("x", "q"): 2}}, "leads to \\['q', 3\\]"),
+        ([], {"speeds": {}}, "layers has no nodes, got \\[\\]"),
+        ([[]], {"speeds": {}}, "layers has no nodes"),
+        ([["x_{"]], {"speeds": {}}, "layers: 'x_{' can't be set as a formula"),
     ],
 )
 def test_refused_paths(layers, options, words):
     with pytest.raises(ValueError, match=words):
-        plot_paths(layers, SPEEDS, **options)
+        plot_paths(layers, **{"speeds": SPEEDS, **options})
 
 
 def test_figure_html_is_repeatable_escaped_and_closed():

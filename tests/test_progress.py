@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -135,6 +136,33 @@ def test_another_place_can_be_named(course, path, monkeypatch):
     assert not path.exists()
 
 
+def test_a_place_at_home_can_be_named(course, path, monkeypatch):
+    monkeypatch.setenv("HOME", str(path.parent))
+    monkeypatch.setenv("USERPROFILE", str(path.parent))
+    monkeypatch.setenv("COMP551AD_PROGRESS", "~/mine.json")
+    assert note("add", "01", True) is None
+    assert kept(path.with_name("mine.json")).keys() == {"add"}
+
+
+def test_a_link_stays_one_and_what_it_leads_to_is_written(course, path):
+    shared = path.parent.parent / "shared.json"
+    path.symlink_to(shared)
+    assert note("add", "01", True) is None
+    assert note("mul", "02", True) is None
+    assert path.is_symlink() and kept(shared).keys() == {"add", "mul"}
+    shared.write_text("{", encoding="utf-8")
+    assert "was damaged" in note("add", "01", True)
+    assert path.is_symlink() and len(list(shared.parent.glob("*.damaged-*"))) == 1
+
+
+def test_a_file_with_a_byte_order_mark_is_not_damaged(course, path):
+    note("add", "01", True)
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert states()["add"] == "passed"
+    assert note("mul", "02", True) is None
+    assert kept(path).keys() == {"add", "mul"}
+
+
 def test_it_can_be_deleted(course, path):
     note("add", "01", True)
     for left in path.parent.iterdir():
@@ -214,6 +242,16 @@ def test_a_damaged_file_is_put_aside_with_a_warning(course, path, damage, meet):
     assert "run their checks again" in warning
 
 
+def test_two_damaged_files_in_one_second_are_both_kept(course, path, monkeypatch):
+    monkeypatch.setattr(time, "strftime", lambda form: "20260101-120000")
+    for damage in (b"1", b"2", b"3"):
+        path.write_bytes(damage)
+        warning = note("add", "01", True)
+    aside = sorted(path.parent.glob("*.damaged-*"))
+    assert [one.read_bytes() for one in aside] == [b"1", b"2", b"3"]
+    assert f"is now {aside[-1].name}." in warning
+
+
 def test_the_warning_is_part_of_the_verdict_and_of_what_progress_shows(path):
     path.write_text("{", encoding="utf-8")
     verdict = check(lambda p: np.diag(p) - np.outer(p, p), "softmax_jacobian")
@@ -283,9 +321,17 @@ def test_a_folder_that_is_not_there(path, monkeypatch):
 
 def test_something_else_of_that_name(path):
     path.mkdir()
-    right_answer_is_told_and_that("s a directory")
+    right_answer_is_told_and_that("that is a folder; name a file in it")
     assert "can't be read: Is a directory" in repr(progress())
     assert path.is_dir()
+
+
+@pytest.mark.parametrize("folder", [".", "..", "/"])
+def test_a_folder_that_is_named_instead_of_a_file(path, monkeypatch, folder):
+    monkeypatch.setenv("COMP551AD_PROGRESS", folder)
+    right_answer_is_told_and_that("that is a folder; name a file in it")
+    assert "can't be read" in repr(progress())
+    assert list(path.parent.iterdir()) == []
 
 
 # --- two notebooks --------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """Players for ideas that are not a trace: what each frame says is what is the case."""
 
 import base64
+import math
 import re
 from html import unescape
 
@@ -46,6 +47,11 @@ def test_frames_that_are_none_or_lack_something_are_refused():
         PicturePlayer("Nothing", [])
     with pytest.raises(ValueError, match=r"frames\[1\] lacks html"):
         PicturePlayer("Half", [{"title": "a", "html": "b"}, {"title": "c"}])
+    with pytest.raises(TypeError, match=r"frames\[0\]: got int, expected a dict"):
+        PicturePlayer("Numbers", [3])
+    question = {"title": "a", "html": "b", "question": {"answer": np.nan}}
+    with pytest.raises(TypeError, match=r"frames\[0\]: .*, and in a question finite"):
+        PicturePlayer("Nan", [question])
 
 
 # ---------------------------------------------------------------- descent
@@ -76,6 +82,16 @@ def test_a_descent_is_shown_from_its_start_to_its_end(descent):
         descent_player(run, X, Y, network.predict, frames=1)
     with pytest.raises(ValueError, match="class_names: got 2, expected 3"):
         descent_player(run, X, Y, network.predict, ("a", "b"))
+    with pytest.raises(
+        ValueError, match=r"Y: got shape \(150,\), expected N x C one-hot"
+    ):
+        descent_player(run, X, Y.argmax(axis=1), network.predict)
+
+
+def test_more_classes_than_colours():
+    X, Y = np.random.default_rng(0).normal(size=(24, 2)), np.eye(12)[np.arange(24) % 12]
+    run = gradient_descent(X, Y, 4, max_iters=3, rng=0)
+    assert len(descent_player(run, X, Y, TwoLayer().predict, frames=2)) == 2
 
 
 # ---------------------------------------------------------------- differences
@@ -91,6 +107,26 @@ def test_the_step_of_a_difference_and_its_error():
     errors = [float(f["result"].split()[-1].replace("−", "-")) for f in player.frames]
     assert errors[1] < 1e-9 < errors[0] and errors[1] < 1e-3 < errors[2]
     assert "difference 1.0016675002" in player.frames[0]["numbers"]  # sinh(0.1) / 0.1
+
+
+@pytest.mark.parametrize("log", [np.log, math.log])
+def test_where_a_function_has_no_value_there_is_no_difference(log):
+    player = difference_player(
+        log, 0.12, 1 / 0.12, exponents=(1, 5)
+    )  # a gap beyond x - h
+    assert len(player) == 2
+    with pytest.raises(
+        ValueError, match=r"exponents: for \[0\] the central difference at"
+    ):
+        difference_player(log, 0.5, 2.0, exponents=(0, 1))
+
+
+@pytest.mark.parametrize("exponent", [400, -400])
+def test_a_step_that_is_no_number_is_refused(exponent):
+    with pytest.raises(
+        ValueError, match=rf"exponents: got \[{exponent}\], expected whole"
+    ):
+        difference_player(np.exp, 0.0, 1.0, exponents=(1, exponent))
 
 
 # ---------------------------------------------------------------- symmetries
@@ -131,6 +167,16 @@ def test_a_signal_layer_by_layer():
     ]
     with pytest.raises(ValueError, match="expected the same for all"):
         depth_player({"a": [ones], "b": [ones, ones]})
+    with pytest.raises(ValueError, match=r"signals\['a'\]\[1\]: got an empty array"):
+        depth_player({"a": [ones, []]})
+    for odd in (np.nan, np.inf, 1e300):
+        with pytest.raises(ValueError, match=r"signals\['a'\]\[1\]: got values whose"):
+            depth_player({"a": [ones, odd * ones]})
+
+
+def test_more_networks_than_colours():
+    ones = np.ones((4, 2))
+    assert len(depth_player({f"network {k}": [ones, ones] for k in range(20)})) == 2
 
 
 # ---------------------------------------------------------------- batches
@@ -171,5 +217,7 @@ def test_every_path_has_its_product_and_the_last_frame_their_sum():
     ]
     ((alt, _, _),) = pictures(player.frames[-1])
     assert unescape(alt).startswith("All paths")
+    with pytest.raises(ValueError, match="speeds: got the circle u → f → u"):
+        path_player(LAYERS, {**SPEEDS, ("f", "u"): 1.0}, "x", "f")
     with pytest.raises(ValueError, match="no path leads from 'f' to 'x'"):
         path_player(LAYERS, SPEEDS, "f", "x")

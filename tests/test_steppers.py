@@ -447,6 +447,57 @@ def test_arrays_are_asked_for_by_formula():
     }.items()
 
 
+def everywhere(f, x):
+    with np.errstate(all="ignore"):
+        trace = record(lambda x: f(x), x=x)
+        return ReverseStepper(trace), ForwardStepper(trace, wrt="x")
+
+
+@pytest.mark.parametrize(
+    "f, x",
+    [
+        (np.sqrt, 0.0),  # ∞
+        (lambda x: x / x, 0.0),  # nan
+        (lambda x: np.exp(x) * np.exp(x), 500.0),  # a path at a time, ∞ each
+        (np.log, 1e-320),
+    ],
+)
+def test_what_is_infinite_or_nan_is_asked_for_by_formula(f, x):
+    for stepper in everywhere(f, x):
+        parts(stepper)  # JSON, as the page reads it
+        asked = [f["question"] for f in stepper.frames if f["question"]]
+        odd = [q for q in asked if q["text"] in ("∞", "nan")]
+        assert odd
+        for question in odd:
+            assert (question["answer"], question["mistakes"]) == (None, [])
+            assert question["choices"]
+        told = [one["value"] for q in asked for one in q["mistakes"]]
+        assert np.all(np.isfinite(told))
+
+
+def test_only_the_pass_itself_warns_of_an_infinite_derivative():
+    with pytest.warns(RuntimeWarning) as told:
+        stepper = ReverseStepper(record(lambda x: np.sqrt(x), x=0.0))
+        stepper._repr_html_()
+    assert [str(one.message) for one in told] == [
+        "divide by zero encountered in scalar divide"
+    ]
+
+
+def test_where_neither_number_nor_formula_can_be_asked_for_nothing_is(monkeypatch):
+    import comp551ad.show.steppers as steppers
+
+    monkeypatch.setattr(steppers, "MOST_WRONG", 0)
+    stepper, _ = everywhere(np.sqrt, 0.0)
+    assert [bool(frame["question"]) for frame in stepper.frames] == [0, 0, 1, 0]
+
+
+def test_no_number_that_javascript_can_not_read_comes_into_a_page():
+    frames = [{"title": "one", "html": "", "question": {"answer": np.inf}}]
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        player.player_html(player.Panel(frames, ""), "A question")
+
+
 def test_predict_is_handed_to_the_page(trace):
     stepper = ReverseStepper(trace, of="y2", predict=True)
     assert parts(stepper)[1]["predict"] is True

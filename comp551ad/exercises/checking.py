@@ -32,11 +32,12 @@ import numpy as np
 from .exercise import Exercise
 from .finding import Finding, Trial, finding
 from .progress import is_graded, note
-from .values import Raised, kept, shown, unchanged
+from .values import Raised, in_words, kept, shown, unchanged
 
 __all__ = [
     "NotPassed",
     "Verdict",
+    "WitnessFailed",
     "catalogue",
     "check",
     "hint",
@@ -96,6 +97,10 @@ class Verdict:
         )
 
 
+class WitnessFailed(RuntimeError):
+    """The course's own way to work an answer out raised: nothing of the student's."""
+
+
 class NotPassed(AssertionError):
     """Raised by `check` where a grader runs it: there, words alone would earn the point."""
 
@@ -104,7 +109,20 @@ class NotPassed(AssertionError):
 
 
 def judge(exercise: Exercise, answer: Callable) -> Verdict:
-    """Hold `answer` against the witness and name what is wrong with it."""
+    """Hold `answer` against the witness and name what is wrong with it.
+
+    Whatever it gives, there is a Verdict: what can't even be looked at is told as such.
+    """
+    try:
+        return _judged(exercise, answer)
+    except WitnessFailed:
+        raise
+    except Exception as error:
+        says = f"Looking at what your answer gives raises {in_words(error)}."
+        return Verdict(exercise.name, "not yet", ("it can't be looked at",), (says,))
+
+
+def _judged(exercise: Exercise, answer: Callable) -> Verdict:
     trials, broken_rule = _try_out(exercise, answer)
     given = trials[-1].given
     if _is_stub(given):
@@ -133,12 +151,12 @@ def _try_out(
         right = exercise.outcome(exercise.witness, arguments)
         if isinstance(right, Raised):
             told = f"the witness of {exercise.name} failed"
-            raise RuntimeError(told) from right.error
+            raise WitnessFailed(told) from right.error
         theirs = deepcopy(arguments)
         with _Watch(answer, exercise.forbidden) as watch:
             try:
                 given = exercise.use(answer, *theirs)
-            except (Exception, KeyboardInterrupt, SystemExit) as error:
+            except BaseException as error:  # SystemExit, GeneratorExit, …
                 given = Raised(error)
         if isinstance(right, tuple) and _is_row(given, len(right)):
             given = tuple(given)
@@ -253,7 +271,8 @@ def hint(answer: Callable | str, which: int = 1) -> str:
     """A hint for an exercise, `hint(my_function)`; a further one is `hint(..., 2)`."""
     asked = _find(getattr(answer, "__name__", answer))
     many = len(asked.hints)
-    if which not in range(1, many + 1):
+    whole = isinstance(which, int | np.integer) and not isinstance(which, bool)
+    if not whole or which not in range(1, many + 1):
         raise ValueError(
             f"hint: which is {which!r}, but {asked.name} has hints 1 to {many}"
         )

@@ -19,7 +19,7 @@ from typing import Any
 
 from .exercise import Exercise, Mistake
 from .usual import usual_mistakes
-from .values import Difference, Raised, agree, first_difference, in_a_line
+from .values import Difference, Raised, agree, first_difference, in_words
 
 # The names of the mistakes, and what to say of them.
 Finding = tuple[tuple[str, ...], tuple[str, ...]]
@@ -163,7 +163,7 @@ def _raised(exercise: Exercise, trials: list[Trial], first: Trial) -> tuple:
 
 def _traceback(error: BaseException) -> str:
     """The error and the line of the student's own code that it came from."""
-    text = in_a_line(f"{type(error).__name__}: {error}", 400)
+    text = in_words(error)
     here = os.path.dirname(__file__)
     steps = []
     step = error.__traceback__

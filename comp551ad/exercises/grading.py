@@ -284,6 +284,10 @@ def main(chosen) -> int:
         for table in filter(None, (chosen.csv, chosen.details)):
             if table.is_dir() or not table.parent.is_dir():
                 raise ValueError(f"{table} can't be written: name a file in a folder")
+        if chosen.details and chosen.details.resolve() == chosen.csv.resolve():
+            raise ValueError(
+                f"--csv and --details are both {chosen.csv}: name two files"
+            )
         rows = grade(
             chosen.submissions, chosen.exercises, limits, chosen.lectures, chosen.jobs
         )

@@ -10,11 +10,14 @@ JupyterLab and is imported where it is needed.
     write_exercises     make them so, but for those in which somebody has worked
 """
 
+import ast
 import re
 import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+
+from .files import put_aside
 
 CODE_STUB = ("# YOUR CODE HERE", "raise NotImplementedError()")
 TEXT_STUB = "YOUR ANSWER HERE"
@@ -165,38 +168,76 @@ def unlike_solutions(solutions: Path, exercises: Path) -> list[str]:
     return sorted(name for name in due | there if due.get(name) != there.get(name))
 
 
-def write_exercises(solutions: Path, exercises: Path) -> tuple[list[str], list[str]]:
-    """Write `exercises/` anew; return the names of what was written and what was not.
+def write_exercises(
+    solutions: Path, exercises: Path
+) -> tuple[list[str], list[str], list[Path]]:
+    """Write `exercises/` anew; return what was written, what was not, what is aside.
 
-    A notebook that holds answers, or that has no solution, is somebody's work and stays.
+    A notebook in which somebody has worked, or that has no solution, stays as it is. One
+    that was only run is written anew; so is one whose given cells read otherwise, but
+    only after it was put aside: an older solution made it, or somebody wrote into them.
     Nothing is written if a single solved notebook has a fault.
     """
     due = exercises_from(solutions)
-    written, left = [], []
+    written, left, aside = [], [], []
     Path(exercises).mkdir(parents=True, exist_ok=True)
     for name in unlike_solutions(solutions, exercises):
         path = Path(exercises) / name
-        if name not in due or (path.exists() and holds_answers(path)):
+        found = what_is_in(path, due[name]) if name in due else "work"
+        if found == "work":
             left.append(name)
-        else:
-            path.write_text(due[name], encoding="utf-8", newline="\n")
-            written.append(name)
-    return written, left
+            continue
+        if found == "reworded":
+            aside.append(put_aside(path, "older"))
+        path.write_text(due[name], encoding="utf-8", newline="\n")
+        written.append(name)
+    return written, left, aside
 
 
-def holds_answers(path: Path) -> bool:
-    """Has somebody written into this notebook what is theirs to write?"""
+def what_is_in(path: Path, due: str) -> str:
+    """What would be lost if the notebook that is due took a file's place.
+
+    "work" if there is an answer that does more than our stub, a cell that isn't ours, or
+    no notebook at all; "reworded" if other cells of ours read otherwise; else "nothing".
+    """
     import nbformat
 
+    if not path.exists():
+        return "nothing"
     try:
-        notebook = nbformat.read(path, as_version=4)
-    except (ValueError, KeyError, nbformat.ValidationError):
-        return True
-    return any(
-        (CODE_STUB[1] if cell.cell_type == "code" else TEXT_STUB) not in cell.source
-        for cell in notebook.cells
-        if is_answer(cell)
-    )
+        theirs = nbformat.read(path, as_version=4).cells
+    except Exception:  # nbformat raises this and that
+        return "work"
+    ours = nbformat.reads(due, as_version=4).cells
+    texts = {(cell.cell_type, cell.source.strip()) for cell in ours}
+    by_name = {name: cell for cell in ours for name in _names_of(cell)}
+    found = "nothing"
+    for cell in theirs:
+        text = cell.source.strip()
+        if not text or (cell.cell_type, text) in texts:
+            continue
+        same = next((by_name[n] for n in _names_of(cell) if n in by_name), None)
+        if same is None or (is_answer(same) and _gist(text) != _gist(same.source)):
+            return "work"
+        found = "reworded"
+    return found
+
+
+def _names_of(cell) -> list[str]:
+    """By what a cell is found in another notebook: its grade_id, its id."""
+    return [name for name in (marks(cell).get("grade_id"), cell.get("id")) if name]
+
+
+def _gist(source: str) -> str:
+    """What code does, whatever its comments and docstrings say; words are what they are."""
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):  # magics, or a null byte
+        return source.strip()
+    for part in ast.walk(tree):
+        if isinstance(part, ast.Expr) and isinstance(part.value, ast.Constant):
+            part.value.value = None
+    return ast.dump(tree)
 
 
 # --- the command ----------------------------------------------------------------------
@@ -220,14 +261,17 @@ def main(chosen) -> int:
         return 1
     try:
         if chosen.check:
-            written, left = [], unlike_solutions(chosen.solutions, chosen.exercises)
+            left = unlike_solutions(chosen.solutions, chosen.exercises)
+            written, aside = [], []
         else:
-            written, left = write_exercises(chosen.solutions, chosen.exercises)
+            written, left, aside = write_exercises(chosen.solutions, chosen.exercises)
     except NotebookFault as fault:
         print(fault, file=sys.stderr)
         return 1
     for name in written:
         print(f"written: {name}")
+    for path in aside:
+        print(f"what stood there is put aside, as some cells read otherwise: {path}")
     for name in left:
         print(f"is not what the solutions make: {chosen.exercises / name}")
     if left and not chosen.check:

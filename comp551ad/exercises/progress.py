@@ -10,6 +10,7 @@ so, and why.
     progress    for students: this notebook's lecture, and the course
 """
 
+import errno
 import html
 import json
 import os
@@ -19,6 +20,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from .files import put_aside
+
 FILE = ".comp551ad_progress.json"
 _MARKS = {"passed": "✓", "attempted": "✗", "to do": "○"}
 # A check waits this long for another notebook that is writing, in seconds.
@@ -26,8 +29,9 @@ _PATIENCE = 2.0
 
 
 def where() -> Path:
-    """The file that progress is kept in."""
-    return Path(os.environ.get("COMP551AD_PROGRESS") or FILE)
+    """The file that progress is kept in; of a link, what it leads to."""
+    path = Path(os.path.expanduser(os.environ.get("COMP551AD_PROGRESS") or FILE))
+    return Path(os.path.realpath(path)) if os.path.islink(path) else path
 
 
 def is_graded() -> bool:
@@ -66,7 +70,7 @@ def _cause(error: OSError) -> str:
 def _read(path: Path) -> dict[str, dict]:
     """The file's exercises; ValueError if it is not what `_write` writes."""
     try:
-        kept = json.loads(path.read_bytes().decode("utf-8"))
+        kept = json.loads(path.read_bytes().decode("utf-8-sig"))
     except FileNotFoundError:
         return {}
     except RecursionError as error:
@@ -85,8 +89,7 @@ def _mended(path: Path) -> tuple[dict[str, dict], str | None]:
     try:
         return _read(path), None
     except ValueError:
-        aside = path.with_name(f"{path.name}.damaged-{time.strftime('%Y%m%d-%H%M%S')}")
-        os.replace(path, aside)
+        aside = put_aside(path, "damaged")
         return {}, (
             f"{path} was damaged and is now {aside.name}. Your notebooks are as they were: "
             "run their checks again, and your progress is back."
@@ -115,6 +118,8 @@ def _alone(path: Path) -> Iterator[None]:
     behind by a crash. Where a file system has no locks we go on without: the file stays
     whole all the same.
     """
+    if path.is_dir():  # it may have no name that a lock's could be made from
+        raise IsADirectoryError(errno.EISDIR, "that is a folder; name a file in it")
     with open(path.with_name(f"{path.name}.lock"), "ab") as file:
         _lock(file)
         yield

@@ -67,11 +67,14 @@ def numeric(value: Any) -> np.ndarray | None:
         return None
     try:
         array = np.asarray(value)
-    except ValueError:
+    except Exception:  # its own __array__ may raise what it likes
         return None
     if array.dtype.kind not in "biufc":
         return None
-    return array.astype(complex if array.dtype.kind == "c" else float)
+    array = array.astype(complex if array.dtype.kind == "c" else float)
+    if np.ma.is_masked(value):
+        array[np.ma.getmaskarray(value)] = np.nan  # no number stands there
+    return array
 
 
 def agree(given: Any, right: Any, tolerance: float) -> bool:
@@ -160,7 +163,7 @@ def _entry(path: str, given: Any, right: Any, tolerance: float) -> Difference:
         return Difference("not finished", place, "still ...", _kind(right))
     a, b = numeric(given), numeric(right)
     if a is None or b is None:
-        if type(given) is type(right):
+        if type(given) is type(right) and not _holds_objects(given):
             return Difference("value", place, shown(given), shown(right))
         return Difference("another kind of value", place, _kind(given), _kind(right))
     if a.shape != b.shape:
@@ -177,9 +180,15 @@ def _entry(path: str, given: Any, right: Any, tolerance: float) -> Difference:
     return Difference(kind, at, mine, theirs)
 
 
+def _holds_objects(value: Any) -> bool:
+    return isinstance(value, np.ndarray) and value.dtype.kind == "O"
+
+
 def _kind(value: Any) -> str:
     if isinstance(value, tuple):
         return f"a tuple of {len(value)}"
+    if _holds_objects(value):
+        return f"an array of shape {value.shape} with dtype object, not of numbers"
     if isinstance(value, np.ndarray) and value.ndim:
         return f"an array of shape {value.shape}"
     if isinstance(value, list):
@@ -190,7 +199,17 @@ def _kind(value: Any) -> str:
 
 
 def shown(value: Any) -> str:
-    """A value in a line: six digits, large arrays by their shape."""
+    """A value in a line: six digits, large arrays by their shape.
+
+    What can't be written, as of a class whose `__repr__` raises, is named by its type.
+    """
+    try:
+        return _written(value)
+    except Exception:
+        return f"a {type(value).__name__}"
+
+
+def _written(value: Any) -> str:
     if isinstance(value, np.ndarray) and value.ndim and value.size > 9:
         return f"an array of shape {value.shape}"
     if isinstance(value, np.ndarray) and value.ndim:
@@ -211,6 +230,15 @@ def shown(value: Any) -> str:
     if callable(value):
         return getattr(value, "__name__", "a function")
     return in_a_line(repr(value), 60)
+
+
+def in_words(error: BaseException) -> str:
+    """An error in a line: its type and what it says, if it can say it."""
+    name = type(error).__name__
+    try:
+        return in_a_line(f"{name}: {error}", 400)
+    except Exception:
+        return name
 
 
 def in_a_line(text: str, most: int = 200) -> str:

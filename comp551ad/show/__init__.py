@@ -69,7 +69,8 @@ def graph_view(shown, width=None):
     """The graph of a trace or a pass, without its table; at most ``width`` pixels wide."""
     from . import graph
 
-    if width is not None and not (isinstance(width, int) and width > 0):
+    whole = isinstance(width, int) and not isinstance(width, bool)
+    if width is not None and not (whole and width > 0):
         raise ValueError(
             f"width must be a whole number of pixels above 0, got {width!r}"
         )

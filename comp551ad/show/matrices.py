@@ -72,7 +72,14 @@ def matrix_of(x, label="", sign="") -> Matrix:
         x: a number or an array of any shape; more than two axes are laid out as rows.
         label: what it is called.
         sign: what stands before it.
+
+    Raises:
+        TypeError: it holds complex numbers, of which half would be lost.
     """
+    if np.iscomplexobj(x):
+        raise TypeError(
+            "x: got complex numbers, expected real ones: show x.real, x.imag"
+        )
     x = np.asarray(x, dtype=float)
     if not x.ndim:
         return Matrix(sign, label, "", number(x))

@@ -21,7 +21,7 @@ and a question is one as well:
     title      the frame's title while it is asked, which gives nothing away
     given      the rule's place meanwhile: what is known already, or ""
     ask        what is asked for, "ā₅"
-    answer, text    the number, and how it is written; answer is None for an array
+    answer, text    the number, and how it is written; answer is None for an array, nan or ∞
     mistakes   [{value, says}] the numbers that usual mistakes lead to, and what to say then
     choices    [{text, right, says}] formulas to choose from, [] where there are too few
     differentiated    how many nodes have their derivative meanwhile
@@ -140,7 +140,7 @@ def _shipped(name):
 
 def _json(data):
     """JSON that may stand inside a script element, whatever a label contains."""
-    text = json.dumps(data, separators=(",", ":"))
+    text = json.dumps(data, separators=(",", ":"), allow_nan=False)
     for c in "<>&":
         text = text.replace(c, f"\\u{ord(c):04x}")
     return text

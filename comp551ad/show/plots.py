@@ -157,9 +157,8 @@ def plot_learning_curve(
     norms       {name: (K,) values} of gradient norms, drawn dashed on the right axis
     ax          Axes to draw on; a new figure if left out
 
-    Values that are not above 0 leave a gap in the line, as they have no logarithm.
-    Returns the Axes of the cost. Errors: ValueError for lengths that differ or nothing
-    to draw.
+    What has no logarithm (0 and less, nan, inf) leaves a gap in the line. Returns the
+    Axes of the cost. Errors: ValueError for lengths that differ or nothing to draw.
     """
     if history is not None:
         history = getattr(history, "history", history)
@@ -168,11 +167,16 @@ def plot_learning_curve(
         norms = _attribute(history, norms, "norms")
     if cost is None:
         raise ValueError("cost is missing: give cost=, or a history that has one")
-    cost = _finite_array(cost, "cost", 1)
+    cost = _array(cost, "cost", 1)
+    if np.isnan(cost).all():
+        raise ValueError(
+            "cost is nan throughout, as in the history of a `descend` that was given no "
+            "cost function: give it one, descend(…, cost=…), or cost= here"
+        )
     if iterations is None:
         iterations = np.arange(cost.size)
     iterations = _finite_array(iterations, "iterations", 1)
-    lines = {name: _finite_array(v, f"norms[{name!r}]", 1) for name, v in _items(norms)}
+    lines = {name: _array(v, f"norms[{name!r}]", 1) for name, v in _items(norms)}
     for name, values in {"cost": cost, **lines}.items():
         if values.size != iterations.size:
             raise ValueError(
@@ -181,10 +185,12 @@ def plot_learning_curve(
             )
     if iterations.min() < 0:
         raise ValueError(f"iterations must be 0 or more, got {iterations.min():g}")
+    cost = _with_gaps({"cost": cost})["cost"]
+    lines = _with_gaps(lines, "norms: ", "; norms={} leaves them out")
 
     ax = _axes(ax, (7.2, 5.0))
     when = iterations + 1
-    drawn = ax.plot(when, _positive(cost), color=palette.LINES[0], lw=2.6, label="cost")
+    drawn = ax.plot(when, cost, color=palette.LINES[0], lw=2.6, label="cost")
     ax.set_xscale("log")
     ax.set_yscale("log")
     _dress(ax, title, "iteration + 1", "cost")
@@ -194,7 +200,7 @@ def plot_learning_curve(
         for k, (name, values) in enumerate(lines.items(), start=1):
             drawn += right.plot(
                 when,
-                _positive(values),
+                values,
                 color=palette.LINES[k % len(palette.LINES)],
                 linestyle=palette.LINE_DASHES[k % len(palette.LINE_DASHES)],
                 lw=2.0,
@@ -212,15 +218,15 @@ def plot_error_curve(steps, errors, *, title="Error of a finite difference", ax=
     """Relative error against the step of a difference formula, the U of S10.
 
     steps   (K,) steps h, above 0
-    errors  {name of the formula: (K,) relative errors}; an error of exactly 0 leaves a
-            gap in the line
+    errors  {name of the formula: (K,) relative errors}; what has no logarithm (0, nan,
+            inf) leaves a gap in the line
 
     Returns the Axes. Errors: ValueError for lengths that differ or nothing to draw.
     """
     steps = _finite_array(steps, "steps", 1)
     if steps.min() <= 0:
         raise ValueError(f"steps must be above 0, got {steps.min():g}")
-    lines = {name: np.asarray(v, dtype=float) for name, v in _items(errors)}
+    lines = {name: _array(v, f"errors[{name!r}]", 1) for name, v in _items(errors)}
     if not lines:
         raise ValueError("errors is empty: give {name: errors}, one for each step")
     for name, values in lines.items():
@@ -229,11 +235,12 @@ def plot_error_curve(steps, errors, *, title="Error of a finite difference", ax=
                 f"errors[{name!r}] has shape {values.shape} for {steps.size} steps: "
                 "give one error for each step"
             )
+    lines = _with_gaps(lines, "errors: ")
     ax = _axes(ax, (7.2, 5.0))
     for k, (name, values) in enumerate(lines.items()):
         ax.plot(
             steps,
-            _positive(values),
+            values,
             color=palette.LINES[k % len(palette.LINES)],
             linestyle=palette.LINE_DASHES[k % len(palette.LINE_DASHES)],
             marker=palette.CLASS_MARKERS[k % len(palette.CLASS_MARKERS)],
@@ -257,8 +264,8 @@ def plot_paths(layers, speeds, *, bold=None, title="", ax=None):
     bold    the edges that stand out and show their speed; if left out, all of them
     ax      Axes to draw on; a new figure if left out
 
-    Returns the Axes. Errors: ValueError for a name that stands twice in layers, or for
-    an edge that isn't there.
+    Returns the Axes. Errors: ValueError for a name that stands twice in layers or is no
+    formula, for an edge that isn't there, or if there are no names at all.
     """
     places = {}
     for across, layer in enumerate(layers):
@@ -266,11 +273,18 @@ def plot_paths(layers, speeds, *, bold=None, title="", ax=None):
             if name in places:
                 raise ValueError(f"layers has {name!r} twice: give each node its name")
             places[name] = np.array([2.6 * across, (len(layer) - 1) / 2 - i])
+    if not places:
+        raise ValueError(
+            f"layers has no nodes, got {layers!r}: give lists of names, from left to right"
+        )
+    formulas = {name: _formula(name) for name in places}
     if lost := {name for edge in speeds for name in edge} - places.keys():
-        raise ValueError(f"speeds leads to {sorted(lost)}, which stand in no layer")
+        lost = sorted(lost, key=repr)
+        raise ValueError(f"speeds leads to {lost}, which stand in no layer")
     bold = speeds if bold is None else bold
     if unknown := set(bold) - speeds.keys():
-        raise ValueError(f"bold has {sorted(unknown)}: choose from the edges of speeds")
+        unknown = sorted(unknown, key=repr)
+        raise ValueError(f"bold has {unknown}: choose from the edges of speeds")
 
     ax = _axes(ax, (3 + 1.5 * len(layers), 1 + 0.8 * max(map(len, layers))))
     # Out of the layout: the margins below give the rings their room.
@@ -293,7 +307,7 @@ def plot_paths(layers, speeds, *, bold=None, title="", ax=None):
             label.set_fontsize(LABEL_SIZE)
     ring = {"boxstyle": "circle", "fc": palette.PAPER, "ec": palette.INK}
     for name, place in places.items():
-        ax.text(*place, f"${name}$", fontsize=18, bbox=ring, **text)
+        ax.text(*place, formulas[name], fontsize=18, bbox=ring, **text)
     ax.set_title(title, fontsize=TITLE_SIZE, color=palette.INK)
     ax.set_axis_off()
     ax.margins(0.12, 0.3)
@@ -413,6 +427,13 @@ def _plain_decades(axis):
 
 
 def _finite_array(value, name, ndim):
+    array = _array(value, name, ndim)
+    if not np.all(np.isfinite(array)):
+        raise ValueError(f"{name} holds nan or inf: leave those out before plotting")
+    return array
+
+
+def _array(value, name, ndim):
     try:
         array = np.asarray(value, dtype=float)
     except (TypeError, ValueError) as error:
@@ -420,9 +441,20 @@ def _finite_array(value, name, ndim):
     if array.ndim != ndim or array.size == 0:
         shape = "rows and columns" if ndim == 2 else "one row of numbers"
         raise ValueError(f"{name} must have {shape}, got shape {array.shape}")
-    if not np.all(np.isfinite(array)):
-        raise ValueError(f"{name} holds nan or inf: leave those out before plotting")
     return array
+
+
+def _formula(name):
+    """A name as matplotlib sets formulas."""
+    from matplotlib.mathtext import MathTextParser
+
+    try:
+        MathTextParser("path").parse(f"${name}$")
+    except ValueError as error:
+        raise ValueError(
+            f"layers: {name!r} can't be set as a formula; write names as in x, z_1, z_{{12}}"
+        ) from error
+    return f"${name}$"
 
 
 def _split_off_bias(X):
@@ -451,10 +483,10 @@ def _labels(value, rows, name, scores=False):
     array = np.asarray(value)
     if array.dtype.kind not in "biuf":
         raise ValueError(f"{name} must hold numbers, got dtype {array.dtype}")
-    if array.ndim not in (1, 2) or len(array) != rows:
+    if array.ndim not in (1, 2) or len(array) != rows or array.size == 0:
         raise ValueError(
-            f"{name} must have one row for each of the {rows} rows of X, got shape "
-            f"{array.shape}"
+            f"{name} must have one row for each of the {rows} rows of X, and a column at "
+            f"least, got shape {array.shape}"
         )
     if not np.all(np.isfinite(array)):
         raise ValueError(f"{name} holds nan or inf")
@@ -508,5 +540,15 @@ def _items(lines):
     return lines.items()
 
 
-def _positive(values):
-    return np.where(values > 0, values, np.nan)
+def _with_gaps(lines, where="", remedy=""):
+    """The lines with nan where a logarithmic axis has no place; not all may be empty."""
+    gaps = {
+        name: np.where((values > 0) & np.isfinite(values), values, np.nan)
+        for name, values in lines.items()
+    }
+    if lines and all(np.isnan(values).all() for values in gaps.values()):
+        raise ValueError(
+            f"{where}{', '.join(map(str, lines))}: got no finite number above 0, and the "
+            f"axis is logarithmic: there is nothing to draw{remedy}"
+        )
+    return gaps

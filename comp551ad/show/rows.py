@@ -279,7 +279,8 @@ def rows_of(
     unfold = [trace.row_number(key, "unfold") for key in unfold]
     seeds = [] if shown is trace else [row for row, _ in shown.seeds]
     boxes = folding.boxes_of(trace, seeds, unfold) if fold else None
-    return _Reading(shown, names, folding.Folding(trace, boxes), details).rows()
+    with np.errstate(all="ignore"):  # the pass itself has warned of what overflows
+        return _Reading(shown, names, folding.Folding(trace, boxes), details).rows()
 
 
 class _Reading:

@@ -16,6 +16,7 @@ for any function. Read by: notebooks.
 """
 
 import io
+import json
 import math
 from collections.abc import Callable, Iterable
 
@@ -49,6 +50,7 @@ __all__ = [
 
 SIZE = (6.6, 3.5)  # inches of a frame with two pictures side by side
 DPI = 84
+MOST_EXPONENT = 300  # 10^-k and its inverse are float64
 COLOURS = 48  # of a frame: enough for the palette, and a third of the bytes
 
 
@@ -65,14 +67,26 @@ class PicturePlayer:
         """Keep the frames.
 
         Raises:
+            TypeError: one is no dict, or holds what a page can't be given.
             ValueError: there is none, or one has no title or nothing to show.
         """
         self.label, self.frames = label, list(frames)
         if not self.frames:
             raise ValueError("frames is empty: a player needs one frame at least")
         for k, frame in enumerate(self.frames):
+            if not isinstance(frame, dict):
+                raise TypeError(
+                    f"frames[{k}]: got {type(frame).__name__}, expected a dict with title "
+                    "and html"
+                )
             if lost := {"title", "html"} - frame.keys():
                 raise ValueError(f"frames[{k}] lacks {', '.join(sorted(lost))}")
+            try:
+                json.dumps(frame, allow_nan=False)
+            except (TypeError, ValueError) as error:
+                raise TypeError(
+                    f"frames[{k}]: {error}; expected texts, and in a question finite numbers"
+                ) from error
 
     def __len__(self):
         return len(self.frames)
@@ -107,11 +121,17 @@ def descent_player(
         frames: how many, evenly spread over log(1 + iteration).
 
     Raises:
-        ValueError: fewer than two frames, or not a name for each class; and what
-            `plot_decision_boundary` says of an `X` or a `predict` that doesn't fit.
+        ValueError: fewer than two frames, a `Y` that isn't one-hot, or not a name for each
+            class; and what `plot_decision_boundary` says of an `X` or a `predict` that
+            doesn't fit.
     """
     if frames < 2:
         raise ValueError(f"frames: got {frames}, expected 2 or more")
+    if np.ndim(Y) != 2:
+        raise ValueError(
+            f"Y: got shape {np.shape(Y)}, expected N x C one-hot; of labels 0, 1, … make "
+            "it by np.eye(C)[Y]"
+        )
     names = class_names or [f"class {c}" for c in range(np.shape(Y)[1])]
     if len(names) != np.shape(Y)[1]:
         raise ValueError(
@@ -152,8 +172,7 @@ def descent_player(
 def _descent_lines(ax, iterations, lines):
     """Cost and norms against the iteration; returns the marker of the current one."""
     for k, (name, values) in enumerate(lines.items()):
-        look = {"color": palette.LINES[k], "ls": palette.LINE_DASHES[k], "lw": 2}
-        ax.loglog(iterations + 1, values, label=name, **look)
+        ax.loglog(iterations + 1, values, label=name, **_line(k))
     _dress(ax, "cost and gradients", "iteration + 1", "")
     marker = ax.axvline(1, color=palette.INK, lw=1.5)
     ax.legend(fontsize=10, frameon=False)
@@ -170,12 +189,15 @@ def _descent_regions(ax, region, labels, names):
         extent=(*region.across[[0, -1]], *region.up[[0, -1]]),
         origin="lower",
         aspect="auto",
-        cmap=ListedColormap(palette.CLASS_REGIONS[:classes]),
+        cmap=ListedColormap([_kth(palette.CLASS_REGIONS, c) for c in range(classes)]),
         vmin=-0.5,
         vmax=classes - 0.5,
     )
     for c, name in enumerate(names):
-        look = {"marker": palette.CLASS_MARKERS[c], "color": palette.CLASSES[c]}
+        look = {
+            "marker": _kth(palette.CLASS_MARKERS, c),
+            "color": _kth(palette.CLASSES, c),
+        }
         ax.scatter(*region.inputs[labels == c].T, s=16, label=name, **look)
     ax.legend(fontsize=9, loc="upper left", framealpha=0.8)
     _dress(ax, "", "", "")
@@ -196,10 +218,35 @@ def difference_player(
         slope: the true slope there.
         exponents: the steps are 10^-k for these k.
         method: "forward", "central" or "five-point", as `finite_difference` takes it.
+
+    Raises:
+        ValueError: a step is too long or too short to be a number, or `f` has no value
+            so far from `x`; and what `finite_difference` says of a `method`.
     """
     exponents = [int(k) for k in exponents]
+    if lost := [k for k in exponents if abs(k) > MOST_EXPONENT]:
+        raise ValueError(
+            f"exponents: got {lost}, expected whole numbers from -{MOST_EXPONENT} to "
+            f"{MOST_EXPONENT}; the steps are 10^-k"
+        )
     steps = [10.0**-k for k in exponents]
-    slopes = [float(finite_difference(f, x, method=method, h=h)) for h in steps]
+
+    def at(point):
+        """The value of f, nan where it has none."""
+        try:
+            with np.errstate(all="ignore"):
+                return f(point)
+        except (ArithmeticError, ValueError):
+            return math.nan
+
+    slopes = [float(finite_difference(at, x, method=method, h=h)) for h in steps]
+    if lost := [
+        k for k, s in zip(exponents, slopes, strict=True) if not np.isfinite(s)
+    ]:
+        raise ValueError(
+            f"exponents: for {lost} the {method} difference at x = {x} is no number, as "
+            "f has no value so far from x: leave them out"
+        )
     errors = np.abs(np.array(slopes) - slope) / (abs(slope) or 1.0)
 
     def frame(k):
@@ -207,13 +254,13 @@ def difference_player(
         fig, (left, right) = _pair()
         wide = 1.6 * h if x + h != x else abs(x) * 1e-15
         near = np.linspace(x - wide, x + wide, 201)
-        rise = np.array([f(one) for one in near]) - f(x)
+        rise = np.array([at(one) for one in near]) - at(x)  # gaps where f has no value
         ends = np.array([x, x + h] if method == "forward" else [x - h, x + h])
         left.plot((near - x) / h, rise / h, color=palette.LINES[0], lw=2, label="f")
         tangent = slope * (near - x) / h
         left.plot((near - x) / h, tangent, color=palette.INK, ls=":", label="tangent")
         chord = {"color": palette.LINES[1], "marker": "o", "lw": 2, "label": "chord"}
-        left.plot((ends - x) / h, [(f(end) - f(x)) / h for end in ends], **chord)
+        left.plot((ends - x) / h, [(at(end) - at(x)) / h for end in ends], **chord)
         _dress(left, "around x, in units of the step", "(x' − x) / h", "")
         left.legend(fontsize=10, frameon=False)
         right.loglog(steps, errors, color=palette.LINES[0], marker="o", lw=2)
@@ -280,13 +327,15 @@ def depth_player(signals: dict, bins: int = 41) -> PicturePlayer:
         bins: of the histograms.
 
     Raises:
-        ValueError: the networks differ in depth.
+        ValueError: the networks differ in depth, or a layer is empty or not finite.
     """
     depths = {name: len(layers) for name, layers in signals.items()}
     if len(set(depths.values())) != 1:
         raise ValueError(f"signals: got depths {depths}, expected the same for all")
     sizes = {
-        name: [float(np.sqrt(np.mean(np.square(layer)))) for layer in layers]
+        name: [
+            _size(layer, f"signals[{name!r}][{k}]") for k, layer in enumerate(layers)
+        ]
         for name, layers in signals.items()
     }
     many = len(signals)
@@ -304,13 +353,13 @@ def depth_player(signals: dict, bins: int = 41) -> PicturePlayer:
                 edges,
                 baseline=base,
                 fill=True,
-                color=palette.LINES[i],
+                color=_line(i)["color"],
             )
             left.text(
                 -1, base + 0.88, f"{name}: ±{number(scale)}", fontsize=9, va="bottom"
             )
-            look = {"color": palette.LINES[i], "ls": palette.LINE_DASHES[i], "lw": 2}
-            right.semilogy(range(1, depths[name] + 1), sizes[name], label=name, **look)
+            layer_numbers = range(1, depths[name] + 1)
+            right.semilogy(layer_numbers, sizes[name], label=name, **_line(i))
         left.set_ylim(0, many + 0.2)
         left.set_yticks([])
         _dress(left, f"values in layer {k + 1}", "value / the largest", "")
@@ -330,6 +379,20 @@ def depth_player(signals: dict, bins: int = 41) -> PicturePlayer:
 
     frames = [frame(k) for k in range(next(iter(depths.values())))]
     return PicturePlayer("A signal on its way through the layers", frames)
+
+
+def _size(layer, name):
+    """The root mean square of a layer's values."""
+    if not np.size(layer):
+        raise ValueError(f"{name}: got an empty array, expected a layer's values")
+    with np.errstate(all="ignore"):
+        size = float(np.sqrt(np.mean(np.square(layer))))
+    if not math.isfinite(size):
+        raise ValueError(
+            f"{name}: got values whose root mean square is {size}, expected a finite one; "
+            "end all networks before the layer in which one overflows"
+        )
+    return size
 
 
 # ---------------------------------------------------------------- batches
@@ -419,7 +482,7 @@ def path_player(layers, speeds: dict, start: str, end: str) -> PicturePlayer:
         start, end: names of two nodes.
 
     Raises:
-        ValueError: no path leads from start to end.
+        ValueError: no path leads from start to end, or one goes round in a circle.
     """
     paths = list(_paths(speeds, start, end))
     if not paths:
@@ -445,13 +508,19 @@ def path_player(layers, speeds: dict, start: str, end: str) -> PicturePlayer:
     return PicturePlayer("The chain rule, path by path", frames)
 
 
-def _paths(speeds, start, end):
+def _paths(speeds, start, end, before=()):
     """Every path from start to end, as a list of edges."""
+    way = (*before, start)
+    if start in before:
+        circle = " → ".join(map(str, way[way.index(start) :]))
+        raise ValueError(
+            f"speeds: got the circle {circle}, expected edges one way only"
+        )
     if start == end:
         yield []
     for edge in speeds:
         if edge[0] == start:
-            yield from ([edge, *rest] for rest in _paths(speeds, edge[1], end))
+            yield from ([edge, *rest] for rest in _paths(speeds, edge[1], end, way))
 
 
 def _signed(x):
@@ -459,6 +528,17 @@ def _signed(x):
 
 
 # ---------------------------------------------------------------- drawing
+
+
+def _kth(things, k):
+    """Of a palette that begins again where it ends."""
+    return things[k % len(things)]
+
+
+def _line(k):
+    """How the k-th line of a picture looks."""
+    color, dash = _kth(palette.LINES, k), _kth(palette.LINE_DASHES, k)
+    return {"color": color, "ls": dash, "lw": 2}
 
 
 def _pair(rows=1, columns=2):

@@ -30,6 +30,7 @@ Reads: ``rows``, ``table``, ``graph``, ``player``, ``matrices``, ``autodiff``. R
 """
 
 import functools
+import math
 import weakref
 import zlib
 from dataclasses import replace
@@ -279,13 +280,17 @@ class _Frames:
         choices.sort(
             key=lambda choice: zlib.crc32(f"{row.key}{choice['text']}".encode())
         )
+        # Nobody is asked for the number ∞, nor for one of an array's.
+        is_number = found.value is not None and math.isfinite(found.value)
+        if not is_number and len(choices) == 1:
+            return None
         return {
             "title": f"{ask} = ?" if label else f"{ask[0].upper()}{ask[1:]}?",
             "given": given,
             "ask": ask,
-            "answer": None if found.value is None else found.value + 0.0,  # no −0
+            "answer": found.value + 0.0 if is_number else None,  # no −0
             "text": found.value_text,
-            "mistakes": [] if found.value is None else _telling(found),
+            "mistakes": _telling(found) if is_number else [],
             "choices": choices if len(choices) > 1 else [],
             "differentiated": len(self.found["derivative"]) - bool(label),
         }
@@ -310,7 +315,9 @@ def _telling(found):
     told = []
     for mistake in found.mistakes:
         known = [found.value, *(one["value"] for one in told)]
-        if mistake.value is not None and not any(
+        if mistake.value is None or not math.isfinite(mistake.value):
+            continue
+        if not any(
             abs(mistake.value - value) <= NEAR * max(abs(value), abs(mistake.value))
             for value in known
         ):

@@ -425,6 +425,24 @@ def test_one_script_behind_several_players_starts_them_all(open_page):
     assert (count(first), count(second)) == ("14 / 14", "1 / 14")
 
 
+def test_an_infinite_derivative_is_asked_for_by_formula_and_stops_no_player(open_page):
+    with np.errstate(divide="ignore"):
+        infinite = ReverseStepper(record(lambda x: np.sqrt(x), x=0.0))
+    page = open_page()
+    players = [infinite.player_html(script=False), s14().player_html(script=False)]
+    page.page.set_content(f"{PAGE}<body>{''.join(players)}{player_script()}</body>")
+    page.wrong = [w for w in page.wrong if not w.startswith("data:image/")]
+    first, second = page.page.locator(".c5-stepper").all()
+    press(second, "Last")
+    assert (count(first), count(second)) == ("1 / 4", "14 / 14")
+    first.get_by_role("button", name="Predict").click()
+    first.get_by_label("a number").check()
+    go_to(first, 3)
+    expect(first.locator(".c5-asked")).to_have_text("Which formula gives ā₁?")
+    press(first, "Next")
+    assert verdict(first).startswith("It is ā₁ = ")
+
+
 def test_names_that_look_like_tags_are_text_in_matrices_and_questions(open_page):
     name = "<script>window.taken=1</script><img src=x onerror='taken=1'>"
     point = {name: np.eye(3), "b": np.eye(3)}
