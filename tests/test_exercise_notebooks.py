@@ -18,7 +18,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from comp551ad.__main__ import main
 from comp551ad.exercises import check
-from comp551ad.exercises.checking import catalogue
+from comp551ad.exercises.catalogue import catalogue
 from comp551ad.exercises.grading import assemble, read_cells
 from comp551ad.exercises.notebooks import (
     NotebookFault,

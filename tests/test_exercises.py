@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from comp551ad.exercises import check, hint
-from comp551ad.exercises.checking import NotPassed, WitnessFailed, catalogue, judge
+from comp551ad.exercises.catalogue import catalogue
+from comp551ad.exercises.checking import NotPassed, WitnessFailed, judge
 from comp551ad.exercises.exercise import Exercise, Mistake
 from comp551ad.exercises.formulas import formulas
 

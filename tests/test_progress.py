@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from comp551ad.exercises import check, progress
-from comp551ad.exercises.checking import catalogue
+from comp551ad.exercises.catalogue import catalogue
 from comp551ad.exercises.exercise import Exercise
 from comp551ad.exercises.progress import note
 
@@ -44,7 +44,7 @@ def course(monkeypatch):
         name: Exercise(name, lecture, title, witness=abs, cases=lambda rng: [(1,)])
         for name, lecture, title in made_up
     }
-    monkeypatch.setattr("comp551ad.exercises.checking.catalogue", lambda: exercises)
+    monkeypatch.setattr(module, "catalogue", lambda: exercises)
 
 
 def kept(path):

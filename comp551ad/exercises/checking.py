@@ -6,21 +6,17 @@ as the function that someone who makes it would hand in. A check runs the answer
 witness on the same inputs; where they differ it looks for the mistake whose function
 gives what the answer gives, and calls it by its name.
 
-    catalogue   every exercise by its name
     Verdict     what a check found, in words
     judge       an answer against an exercise: a Verdict, and nothing else happens
     check       the same for students: finds the exercise, keeps their progress
     hint        a word of help
 
 What an exercise is stands in `exercise.py`, how a mistake is found in `finding.py`; what is
-asked in `tasks/`, a module a lecture.
+asked in `tasks/`, a module a lecture; `catalogue.py` collects it.
 """
 
 import difflib
-import functools
 import html
-import importlib
-import pkgutil
 import sys
 from collections.abc import Callable
 from copy import deepcopy
@@ -29,6 +25,7 @@ from typing import Any
 
 import numpy as np
 
+from .catalogue import catalogue
 from .exercise import Exercise
 from .finding import Finding, Trial, finding
 from .progress import is_graded, note
@@ -38,28 +35,12 @@ __all__ = [
     "NotPassed",
     "Verdict",
     "WitnessFailed",
-    "catalogue",
     "check",
     "hint",
     "judge",
 ]
 
 _PACKAGE = __package__.partition(".")[0] + "."
-
-
-@functools.cache
-def catalogue() -> dict[str, Exercise]:
-    """Every exercise by its name, in the order of the lectures."""
-    from . import tasks
-
-    found: dict[str, Exercise] = {}
-    for module in sorted(m.name for m in pkgutil.iter_modules(tasks.__path__)):
-        exercises = importlib.import_module(f"{tasks.__name__}.{module}").EXERCISES
-        for exercise in exercises:
-            if exercise.name in found:
-                raise ValueError(f"two exercises are called {exercise.name}")
-            found[exercise.name] = exercise
-    return found
 
 
 # --- what is found --------------------------------------------------------------------

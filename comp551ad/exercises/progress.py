@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from .catalogue import catalogue
 from .files import put_aside
 
 FILE = ".comp551ad_progress.json"
@@ -220,8 +221,6 @@ def progress(lecture: str | None = None) -> Progress:
 
     Exercises count as passed once a check has passed them, whatever became of them later.
     """
-    from .checking import catalogue
-
     exercises = catalogue().values()
     lectures = sorted({exercise.lecture for exercise in exercises})
     if lecture is not None and lecture not in lectures:

@@ -174,7 +174,8 @@ def _inside(folder: str, megabytes: int) -> None:
     from IPython.core.interactiveshell import InteractiveShell
     from traitlets.config import Config
 
-    from .checking import catalogue, judge
+    from .catalogue import catalogue
+    from .checking import judge
 
     exercises = catalogue()
     todo = json.loads((Path(folder) / "todo.json").read_text(encoding="utf-8"))
