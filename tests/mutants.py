@@ -48,7 +48,7 @@ MODULES = [
             "calls", "transforms", "program", "source", "buffered", "expressions",
         )
     ),
-    *(f"comp551ad/byhand/{name}.py" for name in ("two_layer", "descent", "deep")),
+    *(f"comp551ad/byhand/{name}.py" for name in ("checks", "two_layer", "descent", "deep")),
     *(f"comp551ad/{name}.py" for name in ("functions", "gradcheck", "differences")),
 ]  # fmt: skip
 # These look at files and notebooks, not at what the code computes.

@@ -11,7 +11,6 @@ Reads: ``source``, ``expressions``. Read by: ``program``.
 """
 
 import functools
-import re
 
 import numpy as np
 
@@ -20,7 +19,7 @@ from .primitives import ATOM, PRIMITIVES
 from .source import (
     VIEWS,
     Writer,
-    may_be_a_view,
+    base_of,
     needed_nodes,
     returned,
     with_point,
@@ -102,8 +101,11 @@ def _minus(make, x, once):
 class BufferedWriter(Writer):
     """Writes one computation as a function that keeps its arrays."""
 
+    reserved = frozenset({"copy"})  # the function's own parameter
+
     def _write_lines(self, outputs):
         self.buffers = []  # lines that allocate
+        self.transposed = {}  # a buffer's name -> its transpose's, once there is one; and back
         self.free = {}  # (shape, by columns) -> names of buffers
         self.buffer_of = {}  # node -> (name, key)
         new = taken_apart([node for _, node in outputs], self.expressions)
@@ -114,7 +116,7 @@ class BufferedWriter(Writer):
                 self._write_operation(node, place, last_use)
             else:
                 self._write_expression(node)
-            for operand in {_base(o) for o in node.operands}:
+            for operand in {base_of(o) for o in node.operands}:
                 if last_use[operand] == place and operand in self.buffer_of:
                     self._release(operand)
         wishes = [wish for wish, _ in outputs]
@@ -125,9 +127,9 @@ class BufferedWriter(Writer):
         last = dict.fromkeys(nodes, 0)
         for place, node in enumerate(nodes):
             for operand in node.operands:
-                last[_base(operand)] = place
+                last[base_of(operand)] = place
         for node in outputs:
-            last[_base(node)] = len(nodes)
+            last[base_of(node)] = len(nodes)
         return last
 
     # -- buffers
@@ -141,6 +143,7 @@ class BufferedWriter(Writer):
         name = self._fresh("b")
         shape = node.shape[::-1] if key[1] else node.shape
         self.buffers.append(f"{name} = np.empty({shape})")
+        self.transposed[name] = None
         return name, key
 
     def _release(self, node):
@@ -157,6 +160,16 @@ class BufferedWriter(Writer):
                     return held
         return self._take(node)
 
+    def _flipped(self, text):
+        """The transpose of a variable; a buffer's is made once and has a name."""
+        if text not in self.transposed:
+            return text[:-2] if text.endswith(".T") else f"{text}.T"
+        if self.transposed[text] is None:
+            name = self._fresh(f"{text}_T")
+            self.buffers.append(f"{name} = {text}.T")
+            self.transposed |= {text: name, name: text}
+        return self.transposed[text]
+
     # -- operations
 
     def _write_operation(self, node, place, last_use):
@@ -167,20 +180,22 @@ class BufferedWriter(Writer):
             self._write_line(text, self.text[node], node)
         else:
             name, key = self.buffer_of[node] = self._place_for(node, place, last_use)
-            text = f"{name}.T" if key[1] else name
-            lines = [line.replace("{out}", text) for line in lines]
-            self.lines += [line.replace(".T.T", "") for line in lines]
+            text = self._flipped(name) if key[1] else name
+            lines = [line.replace("{stored}", name) for line in lines]
+            self.lines += [line.replace("{out}", text) for line in lines]
         self.text[node], self.level[node] = text, ATOM
 
     def _lines(self, node):
-        """Lines that compute the node into {out}; None where there is no such form."""
+        """Lines that compute the node into {out}, or its transpose into the array as it is
+        {stored}; None where there is no such form."""
         dimensions = [len(o.shape) for o in node.operands]
         flip = _by_columns(node.shape) and set(dimensions) <= {0, 2}
         flip = flip and node.name in UFUNCS | PRODUCTS  # all transposed: along memory
-        out = "{out}.T" if flip else "{out}"
+        out = "{stored}" if flip else "{out}"
         texts = [self.text[o] for o in node.operands]
         if flip:
-            texts = [_flipped(t) if n else t for t, n in zip(texts, dimensions)]  # noqa: B905
+            pairs = zip(texts, dimensions, strict=True)
+            texts = [self._flipped(text) if n else text for text, n in pairs]
         if node.name in UFUNCS:
             ufunc = PRIMITIVES[node.name].functions[0].__name__
             return [f"np.{ufunc}({', '.join(texts)}, out={out})"]
@@ -200,24 +215,16 @@ class BufferedWriter(Writer):
     def _write_expression(self, node):
         """As in the readable form, but with 2.0 for 2: NumPy takes floats sooner."""
         super()._write_expression(node)
-        self.text[node] = with_point(self.text[node])
+        text = with_point(self.text[node])
+        self.text[node] = self._flipped(text[:-2]) if text.endswith(".T") else text
 
     # -- the rest
 
-    def _write_output(self, wish, node):
-        if node in self.buffer_of:
-            return self.text[node]
-        if node.operands and not may_be_a_view(node) and node.name not in VIEWS:
-            return self.text[node]
-        name = self._fresh(wish)
-        self._write_line(name, self._own(node), node)
-        return name
-
     def _return(self, structure, variables):
-        held = {self.text[node] for node in self.buffer_of}
+        held = {v for node, v in self.handed_out.items() if node in self.buffer_of}
         own = [f"{name}.copy()" if name in held else name for name in variables]
         lines = super()._return(structure, variables)
-        if held.intersection(variables):
+        if held:
             lines = ["if copy:", f"    return {returned(structure, own)}", *lines]
         return lines
 
@@ -226,20 +233,9 @@ class BufferedWriter(Writer):
         self.parameters.append("copy=True")
         inner = super()._definition(name, lines)
         self.parameters.pop()
-        for buffer in re.findall(r"^(\w+) = ", "\n".join(self.buffers), re.MULTILINE):
-            if f"{buffer}.T" in inner:
-                inner = re.sub(rf"\b{buffer}\.T", f"{buffer}_T", inner)
-                self.buffers.append(f"{buffer}_T = {buffer}.T")
         body = [*self.buffers, "", *inner.splitlines(), "", f"return {name}"]
         text = "".join(f"    {line}\n" if line else "\n" for line in body)
         return f"def _with_buffers():\n{text}\n\n{name} = _with_buffers()\n"
-
-
-def _base(node):
-    """The node whose memory a view shows."""
-    while node.name in VIEWS:
-        node = node.operands[0]
-    return node
 
 
 def _size(node):
@@ -251,7 +247,3 @@ def _size(node):
 
 def _by_columns(shape):
     return len(shape) == 2 and shape[1] <= SHORT and shape[0] >= TALL
-
-
-def _flipped(text):
-    return text[:-2] if text.endswith(".T") else f"{text}.T"

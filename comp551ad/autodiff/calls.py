@@ -7,11 +7,10 @@ in the caller's structure, so that ``transforms`` is only about derivatives.
 Reads: ``traced``, ``trace``, ``trees``. Read by: ``transforms``.
 """
 
-import inspect
 from typing import NamedTuple
 
 from . import trees
-from .trace import bind, read_outputs
+from .trace import bind, names_by_place, read_outputs, signature_of
 from .traced import as_input, new_tape
 
 # ---------------------------------------------------------------- one recorded call
@@ -58,22 +57,6 @@ def _record_call(f, args, positions, name_of) -> Call:
 # ---------------------------------------------------------------- which arguments
 
 
-def _parameters(f) -> list[inspect.Parameter]:
-    try:
-        return list(inspect.signature(f).parameters.values())
-    except (TypeError, ValueError):  # of some built-in functions
-        return []
-
-
-def _names_by_place(f) -> list[str]:
-    """The parameters that can be given by place."""
-    by_place = (
-        inspect.Parameter.POSITIONAL_ONLY,
-        inspect.Parameter.POSITIONAL_OR_KEYWORD,
-    )
-    return [p.name for p in _parameters(f) if p.kind in by_place]
-
-
 class Chosen:
     """The argument or arguments that ``argnum`` means, worked out for each call."""
 
@@ -88,9 +71,7 @@ class Chosen:
                     "parameter's name, or a tuple of them"
                 )
         by_name = any(isinstance(a, str) for a in self.argnums)
-        place = {
-            name: k for k, name in enumerate(_names_by_place(f) if by_name else ())
-        }
+        place = {name: k for k, name in enumerate(names_by_place(f) if by_name else ())}
         self.places = [place.get(a, a) for a in self.argnums]
         self.by_place = not any(isinstance(a, str) for a in self.places)
         self.among = {}  # number of arguments -> the chosen ones' positions
@@ -124,7 +105,8 @@ class Chosen:
         """The same for a call with keywords: every argument gets a place of its own, in the
         order of the parameters, each of f's *args too."""
         bound = bind(self.f, args, kwargs)
-        star = [p.name for p in _parameters(self.f) if p.kind is p.VAR_POSITIONAL]
+        parameters = signature_of(self.f).parameters.values()
+        star = [p.name for p in parameters if p.kind is p.VAR_POSITIONAL]
         slots = []  # (parameter, which of its *args or None for all of it)
         for name, value in bound.arguments.items():
             apart = name in star and name not in self.argnums
@@ -154,7 +136,7 @@ class Chosen:
     def _place(self, argnum, slots, star) -> int:
         """The place among the slots that an argnum means."""
         if isinstance(argnum, int):
-            names = _names_by_place(self.f)
+            names = names_by_place(self.f)
             if argnum < 0 or (argnum >= len(names) and not star):
                 return argnum  # from the end, or too large
             if argnum < len(names):

@@ -6,10 +6,15 @@ the coefficient, travel outward through everything linear, and are applied once,
 is how 1/N, which the chain rule hands down from the mean at the very beginning, comes to stand as
 one division at the end of each gradient, where a person would write it.
 
+What travels stays between 1e-30 and 1e30; a number beyond (and 0, inf or nan) is applied where it
+stands. So a program rounds otherwise than the recorded function, but doesn't overflow or vanish
+otherwise, unless its values come that close to the largest or the smallest float. x + 0 is x.
+
 Reads: ``primitives``, ``traced``. Read by: ``program``.
 """
 
 import math
+import operator
 from typing import NamedTuple
 
 import numpy as np
@@ -25,6 +30,8 @@ LINEAR = {
 }  # fmt: skip
 BILINEAR = {"multiply", "dot", "matmul", "outer"}
 COMMUTATIVE = {"add", "multiply", "maximum", "minimum"}
+
+SMALLEST, LARGEST = 1e-30, 1e30  # of the numbers that are gathered
 
 
 class Node:
@@ -48,6 +55,12 @@ class Scaled(NamedTuple):
     up: float
     down: float
     node: Node
+
+    @property
+    def moderate(self):
+        """Whether the coefficient may travel: nothing overflows or vanishes on its account."""
+        parts = abs(self.up), abs(self.down)
+        return all(SMALLEST <= part <= LARGEST for part in parts)
 
     def reduced(self):
         """Whole numbers without a common factor: 2 / 300 is 1 / 150."""
@@ -96,7 +109,7 @@ class Expressions:
         """The node for a scaled node, with its coefficient applied."""
         up, down, node = scaled.reduced()
         if node is self.one:
-            return self.constant(up / down)
+            return self.constant(_quotient(up, down))
         if up == -1:
             node = self.node("negative", (node,), {}, node.shape)
         elif up != 1:
@@ -133,8 +146,8 @@ class Expressions:
                 }
                 shape = shape_of(plain(row[1]))
                 scaled.append(self._apply(row[0], operands, parameters, shape))
-            if k in anchors and scaled[k].up < 0:
-                up, down, node = scaled[k]
+            up, down, node = scaled[k]
+            if k in anchors and up < 0 and node is not self.one:
                 node = self.written_out(Scaled(-1.0, 1.0, node))
                 scaled[k] = Scaled(-up, down, node)
         return scaled
@@ -169,34 +182,47 @@ class Expressions:
         return Scaled(1.0, 1.0, self.node(name, nodes, parameters, shape))
 
     def _multiply(self, name, a, b, parameters, shape):
-        up, down = a.up * b.up, a.down * b.down
+        product = Scaled(a.up * b.up, a.down * b.down, self.one)
+        if a.node is self.one is b.node:
+            return product if product.moderate else self._number(a, b, operator.mul)
+        if not product.moderate:
+            nodes = self.written_out(a), self.written_out(b)
+            return Scaled(1.0, 1.0, self.node(name, nodes, parameters, shape))
         for scalar, other in ((a, b), (b, a)):
             if scalar.node is self.one:
-                return Scaled(up, down, other.node)
-        self.moved += (up, down) != (1, 1)
+                return product._replace(node=other.node)
+        self.moved += product[:2] != (1, 1)
         node = self.node(name, (a.node, b.node), parameters, shape)
-        return Scaled(up, down, node)
+        return product._replace(node=node)
 
     def _divide(self, a, b, shape):
-        if b.node is self.one and b.up:
-            return Scaled(a.up * b.down, a.down * b.up, a.node)
-        if a.node is self.one or not b.up:
+        quotient = Scaled(a.up * b.down, a.down * b.up, self.one)
+        if a.node is self.one is b.node:
+            return quotient if quotient.moderate else self._number(a, b, _quotient)
+        if a.node is self.one or not quotient.moderate:
             nodes = self.written_out(a), self.written_out(b)
-            sigmoid = self._as_logistic(*nodes)
-            return Scaled(1.0, 1.0, sigmoid or self.node("divide", nodes, {}, shape))
-        node = self.node("divide", (a.node, b.node), {}, shape)
-        return Scaled(a.up * b.down, a.down * b.up, node)
+            node = self._as_logistic(*nodes) or self.node("divide", nodes, {}, shape)
+            return Scaled(1.0, 1.0, node)
+        if b.node is self.one:
+            return quotient._replace(node=a.node)
+        return quotient._replace(node=self.node("divide", (a.node, b.node), {}, shape))
+
+    def _number(self, a, b, operation):
+        """A number computed from two numbers, as the recorded function would."""
+        value = operation(_quotient(a.up, a.down), _quotient(b.up, b.down))
+        return Scaled(value, 1.0, self.one)
 
     def _add(self, a, b, shape):
         """A sum; a factor that both terms share goes in front of it."""
-        if a.node is b.node is self.one:
-            return Scaled(a.up / a.down + b.up / b.down, 1.0, self.one)
+        if a.node is self.one is b.node:
+            return self._number(a, b, operator.add)
         if a.node is b.node and a.down == b.down:
-            return Scaled(a.up + b.up, a.down, a.node)
-        if a.up == 0 and a.node.shape == () and b.node.shape == shape:
-            return b
-        if b.up == 0 and b.node.shape == () and a.node.shape == shape:
-            return a
+            total = Scaled(a.up + b.up, a.down, a.node)
+            if total.moderate:
+                return total
+        for zero, other in ((a, b), (b, a)):
+            if zero.node is self.one and zero.up == 0 and other.node.shape == shape:
+                return other
         same = (
             abs(a.up) == abs(b.up) and a.down == b.down and self.one not in (a[2], b[2])
         )
@@ -219,9 +245,12 @@ class Expressions:
 
     def _as_logistic(self, top, bottom):
         """1 / (1 + exp(-q)) is logistic(q), also written exp(-q) + 1."""
-        q = logistic_argument(
-            top, bottom, lambda n: (n.name, n.operands, n.parameters.get("value"))
-        )
+
+        def look(node):
+            value = None if node.shape else node.parameters.get("value")
+            return node.name, node.operands, value
+
+        q = logistic_argument(top, bottom, look)
         if q is None:
             return None
         self.recognised.append(
@@ -233,7 +262,7 @@ class Expressions:
 def logistic_argument(top, bottom, look):
     """q, where top / bottom is 1 / (1 + exp(-q)); None elsewhere.
 
-    ``look(x)`` gives an expression's name, operands and, for a constant, its value.
+    ``look(x)`` gives an expression's name, operands and, for a constant number, its value.
     """
     if look(top)[2] != 1 or look(bottom)[0] != "add":
         return None
@@ -264,6 +293,12 @@ def recognise(rows):
     return rows
 
 
+def _quotient(a, b):
+    """a / b of numbers, as NumPy has it: 1 / 0 is inf."""
+    with np.errstate(all="ignore"):
+        return float(np.divide(a, b))
+
+
 def _undoes(second, first):
     """Whether one transpose after another gives the original."""
     axes = [first["axes"][axis] for axis in second["axes"]]
@@ -279,4 +314,6 @@ def _hashable(value):
         return "slice", value.start, value.stop, value.step
     if isinstance(value, np.ndarray):
         return "array", value.shape, value.dtype.str, value.tobytes()
+    if isinstance(value, float):  # 0.0 and -0.0 are equal, and two constants
+        value = repr(value)
     return type(value).__name__, value

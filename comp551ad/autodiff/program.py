@@ -5,7 +5,7 @@ trace too), simplifies both together, and writes them down as a NumPy function. 
 ``cost`` it writes the deck's ``gradients``. The text is there to be read, line against line with
 one's own derivation, and it runs.
 
-Reads: ``trace``, ``reverse``, ``expressions``, ``source``, ``buffered``.
+Reads: ``traced``, ``trace``, ``reverse``, ``trees``, ``expressions``, ``source``, ``buffered``.
 Read by: notebooks and tests.
 """
 
@@ -27,11 +27,13 @@ from .trace import (
     bind,
     call_and_see_locals,
     local_names,
+    names_by_place,
+    operands_of,
     read_outputs,
     signature_of,
     trace_inputs,
 )
-from .traced import Traced, new_tape
+from .traced import Traced, TraceError, as_input, kind_of, new_tape, plain
 
 _FORM = operator.attrgetter("shape", "dtype", "__class__")
 LONGEST = 5000  # operations: compiling costs some 20 microseconds each
@@ -48,7 +50,8 @@ def write_gradient(
     Args:
         f: a function that returns one number.
         *args, **kwargs: arguments to record it with; their shapes become the program's.
-        wrt: a parameter's name or position, or a tuple of them (the gradient is then a tuple).
+        wrt: a parameter's name, or a position in the call, or a tuple of them (the gradient is
+            then a tuple).
         value: write the value as well: the program returns (value, gradient).
         buffered: write for speed instead of for reading: every result goes into an array that
             is allocated once and used again.
@@ -58,7 +61,8 @@ def write_gradient(
 
     Raises:
         ProgramError: f's course depended on the values of its arguments (the text names the
-            line), or the source would hold a large array or be too long.
+            line), wrt means no numbers of this call, or the source would hold a large array or
+            be too long.
         TraceError: as ``record`` does.
     """
     return _write(f, args, kwargs, wrt, value, buffered)
@@ -72,22 +76,32 @@ def write_value(f, /, *args, buffered=False, **kwargs) -> "Program":
 class Program:
     """A written program. It runs for arguments of the shapes it was written for.
 
+    Arguments that are no numbers are settings: the program holds for an equal one of the same
+    class. Of an object that can change (no array or container) only you know whether it has.
+
     Attributes:
         source: the NumPy source, a module that defines ``function``.
-        function: the function that the source defines.
+        function: the function that the source defines. It checks nothing, and its scalars are
+            NumPy's: 1 / x of Python's 0.0 is an error, of ``np.float64(0)`` inf.
         simplified: what was simplified, a sentence each.
     """
 
-    def __init__(self, source, name, simplified, f, arguments):
+    def __init__(self, name, source, results, simplified, f, arguments):
         self.source = source
         self.simplified = simplified
         self.function = _compiled(source, name)
         self._f = f
         self._arguments = arguments  # parameter -> what is remembered of its argument
-        kinds = [p.kind for p in signature_of(f).parameters.values()]
-        self._gathers = inspect.Parameter.VAR_POSITIONAL in kinds  # def f(*xs)
-        shapes = [getattr(a, "shape", ()) or None for a in arguments.values()]
-        self._forms = [(shape, np.dtype(np.float64), np.ndarray) for shape in shapes]
+        self._results = results  # their structure
+        numbers = any(
+            type(leaf) is _Number for leaf in trees.leaves([*arguments.values()])
+        )
+        self._finished = not numbers and _is_ordinary(results)
+        self._by_place = names_by_place(f)[: len(arguments)] == list(arguments)
+        self._forms = None  # of arguments that are all arrays: then one look tells
+        if self._by_place and all(type(a) is _Array for a in arguments.values()):
+            kind = np.dtype(np.float64), np.ndarray
+            self._forms = [(a.shape, *kind) for a in arguments.values()]
         functools.update_wrapper(self, self.function)
 
     def __call__(self, *args, **kwargs):
@@ -98,28 +112,35 @@ class Program:
         """
         if kwargs or not self._fit(args):
             args = self._arguments_of(args, kwargs)
-        return self.function(*args)
+        result = self.function(*args)
+        return result if self._finished else self._finish(result)
 
     def _fit(self, args) -> bool:
         """Whether these are arrays that need no closer look: all in the form recorded."""
         try:
-            return list(map(_FORM, args)) == self._forms
+            return bool(self._forms) and list(map(_FORM, args)) == self._forms
         except AttributeError:  # a number, a container …
             return False
 
     def _arguments_of(self, args, kwargs) -> list:
         """The arguments in the order of the parameters, each as it was recorded."""
         recorded = self._arguments
-        if kwargs or self._gathers or len(args) != len(recorded):
+        if kwargs or not self._by_place or len(args) != len(recorded):
             bound = bind(self._f, args, kwargs)
             if bound.arguments.keys() != recorded.keys():
                 raise ProgramError(
                     f"arguments: got {', '.join(bound.arguments)}, but the program was "
                     f"written for {', '.join(recorded)}; write it again"
                 )
-            args = tuple(bound.arguments.values())
-        pairs = zip(args, recorded.values(), recorded, strict=True)
-        return [_checked(*pair) for pair in pairs]
+            args = [bound.arguments[name] for name in recorded]
+        triples = zip(args, recorded.values(), recorded, strict=True)
+        return [_checked(*triple) for triple in triples]
+
+    def _finish(self, result):
+        """The result in f's own classes of containers, with Python's numbers for NumPy's."""
+        leaves = trees.leaves(result)
+        own = (float(x) if type(x) is np.float64 else x for x in leaves)
+        return trees.rebuild(self._results, own)
 
     def __repr__(self):
         return self.source
@@ -136,30 +157,43 @@ class BufferedProgram(Program):
     in use already (another thread, a call from within), and when the program is itself recorded.
     """
 
-    def __init__(self, source, name, simplified, f, arguments, readable):
-        super().__init__(source, name, simplified, f, arguments)
+    def __init__(self, *written, readable):
+        super().__init__(*written)
         self.readable = readable
         self._in_use = threading.Lock()
 
     def __call__(self, *args, copy=True, **kwargs):
-        """Run the program. With ``copy=False`` the results are the program's own arrays,
-        overwritten by the next call."""
+        """Run the program.
+
+        With ``copy=False`` the results are the program's own arrays, which the next call
+        overwrites: use them before it, and don't hand them to it as arguments.
+        """
         if kwargs or not self._fit(args):
             args = self._arguments_of(args, kwargs)
             if any(type(leaf) is Traced for leaf in trees.leaves(args)):
-                return self.readable.function(*args)
+                return self._finish(self.readable.function(*args))
         if not self._in_use.acquire(False):
-            return self.readable.function(*args)
-        try:
-            return self.function(*args, copy)
-        finally:
-            self._in_use.release()
+            result = self.readable.function(*args)
+        else:
+            try:
+                result = self.function(*args, copy)
+            finally:
+                self._in_use.release()
+        return result if self._finished else self._finish(result)
 
 
 def _compiled(source, name):
     namespace = {}
     exec(compile(source, f"<written {name}>", "exec"), namespace)
     return namespace[name]
+
+
+def _is_ordinary(tree):
+    """Whether a container and those inside it are plain tuples, lists and dicts."""
+    if not trees.is_container(tree):
+        return True
+    children = tree.values() if isinstance(tree, dict) else tree
+    return type(tree) in (tuple, list, dict) and all(map(_is_ordinary, children))
 
 
 @dataclass(frozen=True)
@@ -188,7 +222,7 @@ def _example(tree):
 
     def of_leaf(leaf):
         if type(leaf) is not Traced:
-            return _Setting(leaf)
+            return _Setting(leaf.copy() if isinstance(leaf, np.ndarray) else leaf)
         return _Array(leaf.shape) if leaf.shape else _Number()
 
     return trees.rebuild(tree, iter([of_leaf(leaf) for leaf in trees.leaves(tree)]))
@@ -199,32 +233,56 @@ def _checked(x, example, name):
     if type(example) is _Array:
         if type(x) is np.ndarray and x.dtype == np.float64 and x.shape == example.shape:
             return x
+    elif type(example) is _Number:
+        if type(x) is float:
+            return np.float64(x)  # with which 1 / 0 is inf, as when it was recorded
     elif type(example) is _Setting:
-        if x is example.value or x == example.value:
+        if _same_setting(x, example.value):
             return x
         raise ProgramError(
             f"{name}: got {x!r}, but the program was written for {example.value!r}; write "
             "it again"
         )
-    elif trees.is_container(example):
-        if not trees.same_structure(x, example):
-            raise ProgramError(
-                f"{name}: its structure isn't the recorded one; write the program again"
-            )
-        names = trees.leaf_names(x, name)
-        pairs = zip(trees.leaves(x), trees.leaves(example), names, strict=True)
-        return trees.rebuild(x, iter([_checked(*pair) for pair in pairs]))
-    if type(x) is not Traced:  # traced: the program itself is being recorded
-        x = np.asarray(x)
-        if x.dtype.kind not in "fiu":
-            raise ProgramError(f"{name}: got {x.dtype}, expected real numbers")
-        x = x.astype(np.float64) if x.shape else float(x)
+    else:
+        return trees.rebuild(example, _checked_leaves(x, example, name))
+    try:
+        x = as_input(x, lambda: name)
+    except TraceError as error:
+        raise ProgramError(str(error)) from None
+    except ValueError as error:
+        raise ProgramError(
+            f"{name}: got a {kind_of(x)} that is no array: {error}"
+        ) from None
     if shape_of(x) != example.shape:
         raise ProgramError(
             f"{name}: got shape {shape_of(x)}, but the program was written for "
             f"{example.shape}; write it again for the new shape"
         )
-    return x
+    return np.float64(x) if type(x) is float else x
+
+
+def _checked_leaves(x, example, name):
+    """The leaves of a container, in the order of the recorded one."""
+    if not trees.is_container(example):
+        yield _checked(x, example, name)
+        return
+    if not isinstance(x, type(example)) or not trees.same_structure(x, example):
+        raise ProgramError(
+            f"{name}: its structure isn't the recorded one; write the program again"
+        )
+    pairs = example.items() if isinstance(example, dict) else enumerate(example)
+    for key, child in pairs:
+        yield from _checked_leaves(x[key], child, f"{name}[{key!r}]")
+
+
+def _same_setting(x, recorded):
+    """Whether a setting is the recorded one: 1 isn't True, nor is an equal list a tuple."""
+    if type(x) is not type(recorded):
+        return False
+    if isinstance(recorded, np.ndarray):
+        return x.dtype == recorded.dtype and np.array_equal(x, recorded)
+    compares = type(x).__hash__ is not None or isinstance(x, slice)
+    return x is recorded or (compares and bool(x == recorded))
 
 
 # ---------------------------------------------------------------- recording and deriving
@@ -232,17 +290,24 @@ def _checked(x, example, name):
 
 def _write(f, args, kwargs, wrt, value, buffered):
     bound = bind(f, args, kwargs)
-    parameters = dict(bound.arguments)
-    chosen, single = _chosen(wrt, list(parameters))
+    if buffered and "copy" in {*bound.arguments, *kwargs}:
+        raise ProgramError(
+            "copy: a buffered program has a parameter of this name; call yours otherwise"
+        )
     with new_tape(watch=True) as outer:
         one = outer.add_input(1.0)
         with new_tape(watch=True) as tape:
             leaf_names = trace_inputs(
                 bound, lambda x: tape.add_input(outer.add_input(x))
             )
-            arguments = dict(bound.arguments)
+            arguments = {  # f may change its own
+                name: trees.rebuild(tree, iter(trees.leaves(tree)))
+                for name, tree in bound.arguments.items()
+            }
+            chosen, single = _chosen(wrt, f, arguments)
             result, local = call_and_see_locals(f, bound)
             out_rows, out_values = read_outputs(result, tape)
+        _refuse_strangers(outer, out_values)
         local = [
             (name, value)
             for name, value in local_names(local, tape, set(leaf_names))
@@ -250,7 +315,7 @@ def _write(f, args, kwargs, wrt, value, buffered):
         ]
         derivative_of = {}
         if wrt is not None:
-            if trees.is_container(result) or shape_of(_number(out_values[0])):
+            if trees.is_container(result) or np.shape(plain(out_values[0])):
                 raise ProgramError(
                     "the function returned more than one number; a gradient needs one: "
                     "return a sum or mean, or one of the numbers"
@@ -268,37 +333,64 @@ def _write(f, args, kwargs, wrt, value, buffered):
 
     def written_by(kind):
         writer = kind(f, outer.rows, arguments, local, derivative_of)
-        name, source = writer.module(
-            [(parameter, arguments[parameter]) for parameter in chosen],
-            single,
-            (result, out_values) if value else None,
-        )
-        return source, name, writer.simplified(), f, examples
+        module = writer.module(chosen, single, (result, out_values) if value else None)
+        return *module, writer.simplified(), f, examples
 
     readable = Program(*written_by(Writer))
     if not buffered:
         return readable
-    return BufferedProgram(*written_by(BufferedWriter), readable)
+    return BufferedProgram(*written_by(BufferedWriter), readable=readable)
 
 
-def _number(value):
-    return value.value if type(value) is Traced else float(value)
-
-
-def _chosen(wrt, names):
-    """The parameters that ``wrt`` means, and whether it was one alone."""
+def _chosen(wrt, f, arguments):
+    """(name, argument) of each that ``wrt`` means, and whether it was one alone."""
     if wrt is None:
         return [], True
+    kinds = {name: p.kind for name, p in signature_of(f).parameters.items()}
+    places, slots = names_by_place(f), {}
+    for name, tree in arguments.items():
+        if kinds[name] is inspect.Parameter.VAR_POSITIONAL:  # each has a place
+            each = {f"{name}[{k}]": child for k, child in enumerate(tree)}
+            places += each
+            slots |= each
+        else:
+            slots[name] = tree
+    named = arguments | slots
     single = not isinstance(wrt, tuple)
     chosen = []
     for w in (wrt,) if single else wrt:
-        by_number = isinstance(w, int) and -len(names) <= w < len(names)
-        if not by_number and w not in names:
+        name = w
+        if type(w) is int:
+            order = places if w >= 0 else list(slots)  # from the end: of what was given
+            name = order[w] if -len(order) <= w < len(order) else None
+        if not isinstance(name, str) or name not in named:
             raise ProgramError(
-                f"wrt: got {w!r}, expected one of {', '.join(names)}, or a position"
+                f"wrt: got {w!r}, expected one of {', '.join(arguments)} (the arguments of "
+                "this call), or the position of one of them"
             )
-        chosen.append(names[w] if by_number else w)
+        tree = named[name]
+        for leaf_name, leaf in zip(
+            trees.leaf_names(tree, name), trees.leaves(tree), strict=True
+        ):
+            if type(leaf) is not Traced:
+                raise ProgramError(
+                    f"wrt: {leaf_name} is {leaf!r}, expected real numbers; keep it out of "
+                    "the arguments to differentiate by"
+                )
+        chosen.append((name, tree))
     return chosen, single
+
+
+def _refuse_strangers(tape, results):
+    """Refuse values of a recording further out, which would be constants of the program."""
+    operands = [operand for row in tape.rows for operand in operands_of(row)]
+    if any(
+        type(value) is Traced and value.tape is not tape for value in operands + results
+    ):
+        raise ProgramError(
+            "the function uses a value that is itself being recorded (of a function around "
+            "it); a program holds plain numbers only: pass the value in as an argument"
+        )
 
 
 def _refuse_branches(decisions):

@@ -7,10 +7,12 @@ grows long.
 Reads: ``expressions``, ``primitives``. Read by: ``program``.
 """
 
+import ast
 import builtins
 import keyword
 import math
 import re
+import unicodedata
 
 import numpy as np
 
@@ -37,6 +39,8 @@ class ProgramError(ValueError):
 class Writer:
     """Writes one computation as a Python module with one function."""
 
+    reserved = frozenset()  # names that the text uses besides
+
     def __init__(self, f, rows, arguments, local, derivative_of):
         """
         Args:
@@ -60,15 +64,17 @@ class Writer:
         self.lines, self.imports = [], set()
         self.taken = {*keyword.kwlist, *dir(builtins), "np", "gradient", "gradients"}
         self.taken |= {p.functions[0].__name__ for p in PRIMITIVES.values()}
+        self.taken |= self.reserved
+        self.handed_out = {}  # node -> the variable of the result that has its memory
         self.parameters = [self._fresh(p, "x") for p in arguments]
         self.variable = self._unpack()  # row number of an input -> its variable
         self.names = self._named_nodes(local, adjoints)
 
     def module(self, chosen, single, value):
-        """The function's name and the module's text.
+        """The function's name, the module's text, and the structure of the results.
 
         Args:
-            chosen: (parameter, argument) to differentiate by.
+            chosen: (its name, argument) to differentiate by.
             single: the gradient is that of one parameter, not a tuple.
             value: (result, its leaves) to return as well, or None.
         """
@@ -90,14 +96,14 @@ class Writer:
         structure = results[0] if len(results) == 1 else tuple(results)
         name = "gradient" if single else "gradients"
         name = name if chosen else self._fresh(self.f_name, "f")
-        by = ", ".join(parameter for parameter, _ in chosen)
+        by = ", ".join(argument for argument, _ in chosen)
         title = f"The gradient of {self.f_name} by {by}." if chosen else "As recorded."
         imports = "import numpy as np\n"
         if self.imports:
             names = ", ".join(sorted(self.imports))
             imports += f"\nfrom comp551ad.functions import {names}\n"
         lines = [f'"""{title}"""', *self.lines, *self._return(structure, variables)]
-        return name, f"{imports}\n\n{self._definition(name, lines)}"
+        return name, f"{imports}\n\n{self._definition(name, lines)}", structure
 
     def _return(self, structure, variables):
         """The lines that hand back the results."""
@@ -120,10 +126,14 @@ class Writer:
 
     # -- names
 
-    def _fresh(self, wish, fallback="t"):
-        """A name that nothing else has, as near to the wish as possible."""
-        usable = wish.isidentifier() and not keyword.iskeyword(wish)
-        name = base = wish if usable else fallback
+    def _fresh(self, *wishes):
+        """A name that nothing else has, as near as possible to the first wish that can be one.
+
+        Python takes two spellings of a letter (U+00B5, U+03BC) for one name: the normal one.
+        """
+        wishes = [unicodedata.normalize("NFKC", wish) for wish in (*wishes, "t")]
+        usable = (w for w in wishes if w.isidentifier() and not keyword.iskeyword(w))
+        name = base = next(usable)
         number = 1
         while name in self.taken:
             number += 1
@@ -136,8 +146,7 @@ class Writer:
         variable, row = {}, 1
         arguments = zip(self.parameters, self.arguments.values(), strict=True)
         for parameter, tree in arguments:
-            paths = trees.leaf_names(tree, parameter)
-            for leaf, path in zip(trees.leaves(tree), paths, strict=True):
+            for path, leaf in _paths(tree, parameter):
                 if type(leaf) is not Traced:
                     continue
                 if path == parameter:
@@ -194,15 +203,30 @@ class Writer:
             self._write_expression(node)
             if node not in last:
                 self._write_variable(node, uses[node])
-        variables = []
-        for wish, node in outputs:
-            if node in self.names and node in self.text and node not in last:
-                if self.text[node] not in variables and not may_be_a_view(node):
-                    variables.append(self.text[node])
-                    continue
-            variables.append(self._fresh(wish))
-            self._write_line(variables[-1], self._own(node), node)
-        return variables
+        return [self._write_output(*output) for output in outputs]
+
+    def _write_output(self, wish, node):
+        """The variable of a result, with a line that makes it where there is none: a number, or
+        an array that is the caller's alone: not an argument's memory, nor another result's, nor
+        memory that can only be read."""
+        base, text = base_of(node), self.text[node]
+        if node.name == "constant":
+            text = with_point(literal(node.parameters["value"]))
+        elif not node.shape:
+            text += "[()]" if _without_axes(node) else ""
+        elif node.name == "broadcast_to" and node.operands[0].name == "constant":
+            text = f"np.full({node.shape}, {self.text[node.operands[0]]}, dtype=float)"
+        elif base.name == "input" or base in self.handed_out or _repeats(node):
+            text = f"np.copy({text})"
+        own = text == self.text[node]
+        name = text if text.isidentifier() else self._fresh(wish)
+        if name != text:
+            self._write_line(name, text, node)
+        if own:
+            self.text[node], self.level[node] = name, ATOM
+            if node.shape:
+                self.handed_out[base] = name
+        return name
 
     def _write_variable(self, node, uses):
         """A line for the node, if it has a name, is used twice or is long."""
@@ -229,16 +253,6 @@ class Writer:
             self.text[count], self.level[count] = self._fresh("N"), ATOM
             self.lines.append(f"{self.text[count]} = {self.variable[k]}.shape[0]")
 
-    def _own(self, node):
-        """An output's expression: an array of its own, never an argument or a view of one."""
-        if node.name == "broadcast_to" and not node.operands[0].shape:
-            return f"np.full({node.shape}, {self.text[node.operands[0]]}, dtype=float)"
-        text = self.text[node]
-        if not node.shape:
-            return with_point(text)
-        shared = may_be_a_view(node) and node.name != "constant"
-        return f"np.array({text})" if shared else text
-
     # -- expressions
 
     def _write_expression(self, node):
@@ -260,6 +274,8 @@ class Writer:
         operands = []
         for k, operand in enumerate(node.operands):
             text = self.text[operand]
+            if operand.name == "constant" and template.endswith(")"):
+                text = with_point(literal(operand.parameters["value"]))
             loose = self.level[operand] < needs[min(k, len(needs) - 1)]
             operands.append(f"({text})" if loose else text)
         function = primitive.functions[0]  # older ufuncs have no __module__
@@ -290,11 +306,28 @@ def needed_nodes(outputs):
     return sorted(seen, key=lambda n: n.number), uses
 
 
-def may_be_a_view(node):
-    """Whether the node's array may be an input's own memory."""
+def base_of(node):
+    """The node whose memory a view shows."""
     while node.name in VIEWS:
         node = node.operands[0]
-    return not node.operands
+    return node
+
+
+def _repeats(node):
+    """Whether the node's array shows entries many times: it can only be read."""
+    while node.name in VIEWS:
+        if node.name == "broadcast_to":
+            return True
+        node = node.operands[0]
+    return False
+
+
+def _without_axes(node):
+    """Whether NumPy gives this number as an array without axes: a view, or nearly a number."""
+    if node.name == "getitem":
+        index = node.parameters["index"]
+        return any(part is Ellipsis for part in _parts(index))
+    return node.name in VIEWS or node.name in ("where", "scatter")
 
 
 def _source_form(node):
@@ -332,6 +365,8 @@ def literal(value):
         return str(bool(value))
     if not math.isfinite(value):
         return "np.nan" if math.isnan(value) else "-np.inf" if value < 0 else "np.inf"
+    if isinstance(value, int):
+        return repr(value)
     whole = value == int(value) and abs(value) < 1e15 and str(value) != "-0.0"
     return repr(int(value)) if whole else repr(float(value))
 
@@ -363,8 +398,11 @@ def _keywords(node):
 
 def _index(index):
     """An index as it stands between brackets: 0, 1:3, :, None …"""
-    parts = index if isinstance(index, tuple) else (index,)
-    return ", ".join(_one_index(part) for part in parts) or "()"
+    return ", ".join(_one_index(part) for part in _parts(index)) or "()"
+
+
+def _parts(index):
+    return index if isinstance(index, tuple) else (index,)
 
 
 def _one_index(part):
@@ -373,6 +411,8 @@ def _one_index(part):
         return ":".join(ends) + ("" if part.step is None else f":{part.step}")
     if isinstance(part, np.ndarray):
         return literal(part)
+    if isinstance(part, tuple):  # (0, 1) would be two indices
+        part = list(part)
     return "..." if part is Ellipsis else repr(part)
 
 
@@ -385,7 +425,7 @@ def returned(structure, variables):
 def _structure(structure, variables):
     """Containers of output numbers, as an expression of the variables."""
     if isinstance(structure, dict):
-        items = (f"{k!r}: {_structure(v, variables)}" for k, v in structure.items())
+        items = (f"{_key(k)}: {_structure(v, variables)}" for k, v in structure.items())
         return f"{{{', '.join(items)}}}"
     if isinstance(structure, list):
         return f"[{', '.join(_structure(v, variables) for v in structure)}]"
@@ -393,3 +433,27 @@ def _structure(structure, variables):
         inner = ", ".join(_structure(v, variables) for v in structure)
         return f"({inner},)" if len(structure) == 1 else f"({inner})"
     return variables[structure]
+
+
+def _key(key):
+    """A dict's key as source."""
+    try:
+        same = ast.literal_eval(repr(key)) == key
+    except (ValueError, SyntaxError):
+        same = False
+    if not same:
+        raise ProgramError(
+            f"the key {key!r} of a dict can't stand in the source; use text or a whole "
+            "number"
+        )
+    return repr(key)
+
+
+def _paths(tree, path):
+    """(how the source gets at it, leaf) per leaf of an argument."""
+    if not trees.is_container(tree):
+        yield path, tree
+        return
+    pairs = tree.items() if isinstance(tree, dict) else enumerate(tree)
+    for key, child in pairs:
+        yield from _paths(child, f"{path}[{_key(key)}]")

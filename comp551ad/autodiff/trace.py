@@ -225,6 +225,12 @@ def signature_of(f) -> inspect.Signature:
         return inspect.signature(lambda *x, **options: None)
 
 
+def names_by_place(f) -> list[str]:
+    """The parameters of ``f`` that can be given by place, one by one."""
+    kinds = inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD
+    return [p.name for p in signature_of(f).parameters.values() if p.kind in kinds]
+
+
 def bind(f, args, kwargs) -> inspect.BoundArguments:
     """Which parameter of ``f`` gets which argument; errors are f's own TypeError."""
     return signature_of(f).bind(*args, **kwargs)
