@@ -77,9 +77,9 @@ def load_iris(
             f"features is the string {features!r}; expected several names: write "
             f"({features!r},) for one"
         )
-    features = tuple(features)
-    unknown = [name for name in features if name not in IRIS_FEATURES]
-    if unknown or not features or len(set(features)) < len(features):
+    features = _several("features", features, "names, such as ('petal length',)")
+    known = all(isinstance(name, str) and name in IRIS_FEATURES for name in features)
+    if not known or not features or len(set(features)) < len(features):
         raise ValueError(
             f"features is {features}; expected one to four different names out of "
             + ", ".join(repr(name) for name in IRIS_FEATURES)
@@ -101,8 +101,11 @@ def load_digits(*, classes=None, bias=True, standardize=False):
     """
     table = np.loadtxt(io.StringIO(_read("digits.csv.gz")), delimiter=",", dtype=int)
     pixels, digits = table[:, :64].astype(float), table[:, 64]
-    classes = tuple(range(10)) if classes is None else tuple(classes)
-    if not classes or len(set(classes)) < len(classes) or set(classes) - set(range(10)):
+    if classes is None:
+        classes = range(10)
+    classes = _several("classes", classes, "digits, such as (3, 8)")
+    known = all(_is_count(digit, 0) and digit < 10 for digit in classes)
+    if not known or not classes or len(set(classes)) < len(classes):
         raise ValueError(
             f"classes is {classes}; expected different digits out of 0 … 9, such as "
             "(3, 8), or None for all ten"
@@ -122,7 +125,7 @@ def two_moons(N=200, noise=0.1, rng=0, *, bias=True):
     a seed (None for different points each time).
     """
     _check_count(N, 2, noise)
-    rng = np.random.default_rng(rng)
+    rng = _generator(rng)
     labels = np.arange(N) % 2
     angle = np.pi * rng.random(N)
     upper = np.stack([np.cos(angle), np.sin(angle)], axis=1)
@@ -136,10 +139,10 @@ def spirals(N=300, noise=0.05, rng=0, *, classes=3, bias=True):
 
     noise and rng as for `two_moons`.
     """
-    if not isinstance(classes, (int, np.integer)) or classes < 2:
+    if not _is_count(classes, 2):
         raise ValueError(f"classes is {classes!r}; expected 2 arms or more")
     _check_count(N, classes, noise)
-    rng = np.random.default_rng(rng)
+    rng = _generator(rng)
     labels = np.arange(N) % classes
     radius = np.sqrt(rng.random(N))
     angle = 2 * np.pi * (radius + labels / classes)
@@ -163,10 +166,31 @@ def _dataset(name, X, labels, features, class_names, bias, standardize=False):
     return Dataset(name, X, Y, labels, tuple(features), class_names)
 
 
+def _several(name, given, expected):
+    if not np.iterable(given):
+        raise ValueError(f"{name} is {given!r}; expected several {expected}")
+    return tuple(given)
+
+
+def _is_count(n, least):
+    whole = isinstance(n, (int, np.integer)) and not isinstance(n, bool)
+    return whole and n >= least
+
+
+def _generator(rng):
+    try:
+        return np.random.default_rng(rng)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"rng is {rng!r}; expected a NumPy Generator, a seed such as 0, or None"
+        ) from error
+
+
 def _check_count(N, classes, noise):
-    if not isinstance(N, (int, np.integer)) or N < classes:
+    if not _is_count(N, classes):
         raise ValueError(f"N is {N!r}; expected {classes} points or more, one a class")
-    if not 0 <= noise < np.inf:
+    number = np.ndim(noise) == 0 and np.asarray(noise).dtype.kind in "fiu"
+    if not number or not 0 <= noise < np.inf:
         raise ValueError(
             f"noise is {noise!r}; expected a standard deviation, 0 or more"
         )

@@ -2,8 +2,8 @@
 
 Plain NumPy and nothing else: this module reads no other module of ours, and every
 other room may read it. All functions compute in float64, accept scalars and arrays
-(integers are promoted, complex numbers refused), and are numerically safe: logits of
-±1e4 overflow nowhere and give no nan.
+(integers are promoted, complex numbers refused), and are numerically safe: finite
+logits, ±1e4 as well, overflow nowhere and give no nan.
 
 They know nothing of derivatives. Like NumPy's own functions they *hand the call over*
 when an argument says that it can take it (`hands_over` below), which is how a tracer
@@ -111,6 +111,8 @@ def logsumexp(U, axis=-1):
 
     The axis is the last unless asked: over *all* entries the deck's cost would start
     at ln 450 instead of ln 3, and an N x 1 result would broadcast to N x N (E22).
+    Logits are finite: where the largest of a row is inf or −inf, this and `softmax`
+    are nan, with NumPy's warning (∞ − ∞), and not the limit, for the sake of speed.
     """
     shift, _, total = _exponentials(U, axis)
     return _log_total(shift, total, axis)

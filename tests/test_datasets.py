@@ -70,6 +70,10 @@ def test_iris_standardized_but_for_the_bias():
         ((), "one to four different names"),
         (("petal width", "petal width"), "different"),
         ("petal width", r"write \('petal width',\)"),
+        (None, "features is None; expected several names"),
+        (3, "features is 3; expected several names"),
+        ((["petal width"],), "one to four different names"),
+        ((np.arange(2),), "one to four different names"),
     ],
 )
 def test_iris_unknown_features(features, words):
@@ -109,10 +113,31 @@ def test_digits_standardized_leaves_no_nan():
     assert set(np.round(X.std(0), 12)) == {0.0, 1.0}
 
 
-@pytest.mark.parametrize("classes", [(), (3, 3), (3, 10), ("a",)])
+@pytest.mark.parametrize(
+    "classes",
+    [
+        (),
+        (3, 3),
+        (3, 10),
+        (-1, 3),
+        ("a",),
+        "38",
+        ([3],),
+        (3.0, 8.0),
+        (True, 0),
+        (None,),
+    ],
+)
 def test_digits_unknown_classes(classes):
-    with pytest.raises(ValueError, match="digits out of 0 … 9"):
+    with pytest.raises(ValueError, match="classes is .*digits out of 0 … 9"):
         load_digits(classes=classes)
+
+
+def test_digits_come_in_any_sequence_of_whole_numbers():
+    with pytest.raises(ValueError, match="classes is 3; expected several digits"):
+        load_digits(classes=3)
+    assert load_digits(classes=np.array([3, 8])).class_names == ("3", "8")
+    assert load_digits(classes=range(2)).class_names == ("0", "1")
 
 
 # ---- made up -------------------------------------------------------------------------
@@ -151,6 +176,16 @@ def test_made_up_sets_hang_on_their_seed_alone(make):
         (lambda: two_moons(noise=-1), "noise is -1"),
         (lambda: spirals(noise=np.nan), "noise is nan"),
         (lambda: spirals(classes=1), "classes is 1"),
+        (lambda: spirals(classes=None), "classes is None"),
+        (lambda: two_moons("10"), "N is '10'"),
+        (lambda: two_moons(10, "a"), "noise is 'a'; expected a standard deviation"),
+        (lambda: two_moons(10, None), "noise is None"),
+        (lambda: spirals(10, 1j), "noise is 1j"),
+        (lambda: spirals(10, True), "noise is True"),
+        (lambda: spirals(10, [0.1, 0.2]), r"noise is \[0.1, 0.2\]"),
+        (lambda: two_moons(rng="a"), "rng is 'a'; expected a NumPy Generator, a seed"),
+        (lambda: spirals(rng=1.5), "rng is 1.5; expected a NumPy Generator, a seed"),
+        (lambda: spirals(rng=-1), "rng is -1"),
     ],
 )
 def test_made_up_sets_refuse(call, words):

@@ -1,6 +1,7 @@
 """comp551ad/byhand/deep.py: by hand, by machine and by finite differences."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from comp551ad.byhand.deep import (
     normalize,
     running_average,
 )
-from comp551ad.byhand.two_layer import HIDDEN, TwoLayer
+from comp551ad.byhand.two_layer import HIDDEN, NotFiniteError, TwoLayer
 from comp551ad.functions import relu, softmax
 
 # ---- where to start ------------------------------------------------------------------
@@ -345,6 +346,244 @@ def test_misfits_name_the_argument():
             call()
 
 
+def test_shapes_of_all_parameters_are_checked():
+    """b (1,) broadcasts, and its gradient would be (4,); and so would a W (4, 1)."""
+    network = Deep(batch_norm=True)
+    X, Y, p = setting(network, widths=(3, 4, 4, 2))
+    for i, wrong, said in [
+        (1, np.ones(1), "parameters[1] has shape (1,); expected (4,)"),
+        (1, np.ones((1, 4)), "parameters[1] has shape (1, 4); expected (4,)"),
+        (2, np.array(1.0), "parameters[2] has shape (); expected (4,)"),
+        (3, np.ones(5), "parameters[3] has shape (5,); expected (4,)"),
+        (4, np.ones((4, 1)), "parameters[5] has shape (4,); expected (1,)"),
+        (4, np.ones((5, 4)), "parameters[4] has shape (5, 4); expected (4, 4)"),
+        (8, np.ones(4), "parameters[8] has shape (4,); expected (4, 4)"),
+        (
+            8,
+            np.ones((4, 0)),
+            "parameters[8] has shape (4, 0); expected (4, 0), and no a",
+        ),
+        (9, np.ones(1), "parameters[9] has shape (1,); expected (2,)"),
+    ]:
+        for call in network.cost, network.gradients:
+            with pytest.raises(ValueError, match=re.escape(said)):
+                call(X, Y, (*p[:i], wrong, *p[i + 1 :]))
+
+
+@pytest.mark.parametrize("network", [Deep(), Deep("tanh", block=1, batch_norm=True)])
+def test_kinds_and_emptiness_are_checked(network):
+    X, Y, p = setting(network, widths=(3, 4, 4, 2))
+    for call, words in [
+        (lambda: network.cost(X.tolist(), Y, p), r"X is a list; .*np.array\(X\)"),
+        (lambda: network.cost(X[:0], Y[:0], p), r"X has shape \(0, 3\)"),
+        (lambda: network.predict(X + 1j, p), "X holds complex128"),
+        (lambda: network.predict(np.ma.masked_array(X), p), "X is a MaskedArray"),
+        (lambda: network.cost(X, Y.tolist(), p), "Y is a list"),
+        (lambda: network.gradients(X, Y + 1j, p), "Y holds complex128"),
+        (lambda: network.cost(X, np.ma.masked_array(Y), p), "Y is a MaskedArray"),
+        (
+            lambda: network.cost(X, Y, (p[0], [1.0] * 4, *p[2:])),
+            r"parameters\[1\] is a l",
+        ),
+        (
+            lambda: network.cost(X, Y, (1j * p[0], *p[1:])),
+            r"parameters\[0\] holds comp",
+        ),
+        (lambda: network.cost(X, Y, (3.0, *p[1:])), r"parameters\[0\] is a float"),
+        (lambda: network.cost(X, Y, (np.array(3.0), *p[1:])), r"expected rows, N x 0"),
+        (lambda: network.cost(X, Y, None), "parameters has 0 arrays"),
+        (
+            lambda: network.cost(np.int8(X), Y, (np.int8(p[0]), *p[1:])),
+            r"X holds int8 and parameters\[0\] int8; expected floats",
+        ),
+    ]:
+        with pytest.raises(ValueError, match=words):
+            call()
+    assert network.cost(np.int8(X), Y, p) == network.cost(np.int8(X) * 1.0, Y, p)
+
+
+@pytest.mark.filterwarnings("ignore:.*encountered in:RuntimeWarning")
+@pytest.mark.parametrize("network", KINDS, ids=repr)
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_what_is_not_finite_is_named(network, bad):
+    X, Y, p = setting(network)
+
+    def spoilt(A):
+        A = A.copy()
+        A.flat[1] = bad
+        return A
+
+    for call in network.cost, network.gradients:
+        with pytest.raises(NotFiniteError, match=rf"X\[0, 1\] is {bad} \(1 such\)"):
+            call(spoilt(X), Y, p)
+        with pytest.raises(NotFiniteError, match=rf"Y\[0, 1\] is {bad}"):
+            call(X, spoilt(Y), p)
+        for i in range(len(p)):
+            changed = (*p[:i], spoilt(p[i]), *p[i + 1 :])
+            with pytest.raises(
+                NotFiniteError, match=rf"parameters\[{i}\]\[.*1\] is {bad}"
+            ):
+                call(X, Y, changed)
+            with pytest.raises(
+                NotFiniteError, match=rf"parameters\[{i}\]\[.*1\] is {bad}"
+            ):
+                network.predict(X, changed)
+    with pytest.raises(NotFiniteError, match=rf"X\[0, 1\] is {bad}"):
+        network.predict(spoilt(X), p)
+
+
+@pytest.mark.filterwarnings("ignore:.*encountered in:RuntimeWarning")
+def test_finite_numbers_that_overflow_are_an_error_too():
+    X, Y, p = setting(Deep(), widths=(3, 4, 2))
+    with pytest.raises(NotFiniteError, match="are finite but the result overflows"):
+        Deep().cost(1e200 * X, Y, [1e200 * A for A in p])
+    with pytest.raises(NotFiniteError, match="are finite but the result overflows"):
+        Deep().gradients(1e200 * X, Y, [1e200 * A for A in p])
+    huge = np.full(2, 1e308)  # p · dp overflows though both are finite: no error
+    p = (*p[:-1], huge)
+    assert all(np.isfinite(g).all() for g in Deep().gradients(X, -1e3 * Y, p))
+
+
+def test_statistics_fit_their_layers():
+    network = Deep(batch_norm=True)
+    X, Y, p = setting(network, widths=(3, 4, 4, 2))
+    good = network.forward(X, p).statistics
+    as_array = np.array(good)  # 2 layers x 2 x 4
+    assert network.cost(X, Y, p, as_array) == network.cost(X, Y, p, good)
+    one = np.ones(4)
+    for bad, words in [
+        (("nonsense",), r"statistics has \['str'\]; expected \(mean, variance\)"),
+        ((0.0, 1.0), r"statistics has \['float', 'float'\]; .*\(4,\)"),
+        ((one[:1], one[:1]), r"statistics has \[\(1,\), \(1,\)\]; expected"),
+        ((one, one, one), r"two arrays of shape \(4,\)"),
+        (3, r"two arrays of shape \(4,\)"),
+        ((one, -one), "no variance below 0"),
+        ((one, np.nan * one), "expected finite numbers"),
+        ((np.inf * one, one), "expected finite numbers"),
+        ((one, 1j * one), "statistics holds complex128"),
+    ]:
+        with pytest.raises(ValueError, match=words):
+            network.cost(X, Y, p, [good[0], bad])
+        with pytest.raises(ValueError, match=words):
+            batch_norm(np.ones((5, 4)), one, one, statistics=bad)
+    for bad in [("nonsense",)], good:
+        with pytest.raises(
+            ValueError, match=rf"statistics has {len(bad)} .*expected 0"
+        ):
+            Deep().predict(X, Deep().start((3, 4, 4, 2), 0), bad)
+    with pytest.raises(ValueError, match="statistics has 0 entries; expected 2"):
+        network.predict(X, p, 5)
+
+
+def test_statistics_can_be_differentiated():
+    Q, _, gamma, beta = some()
+
+    def f(statistics):
+        return np.sum(batch_norm(Q, gamma, beta, statistics=statistics) ** 2)
+
+    at = np.ones(3), np.full(3, 2.0)
+    assert check_gradient(f, grad(f)(at), at).passed
+
+
+@pytest.mark.parametrize("eps", [-5, np.nan, np.inf, "a", None, 1j])
+def test_epsilon_is_a_number_0_or_more(eps):
+    with pytest.raises(ValueError, match="eps is .*expected a number, 0 or more"):
+        Deep(batch_norm=True, eps=eps)
+    with pytest.raises(ValueError, match="eps is .*expected a number, 0 or more"):
+        normalize(np.ones((2, 2)), eps)
+
+
+def test_a_running_average_takes_an_array_and_refuses_no_numbers():
+    batch = [(np.full(2, 4.0), np.full(2, 3.0))]
+    average = running_average(np.zeros((1, 2, 2)), batch, 4, rate=0.25)
+    np.testing.assert_array_equal(average, [[[1.0, 1.0], [1.0, 1.0]]])
+    for N in None, 2.5, "a", True:
+        with pytest.raises(ValueError, match="N is .*expected 2 rows or more"):
+            running_average(None, batch, N)
+    for rate in -0.1, 1.1, np.nan, None, "a":
+        with pytest.raises(ValueError, match="rate is .*a number from 0 to 1"):
+            running_average(None, batch, 4, rate)
+
+
+def test_a_minibatch_has_rows_and_each_its_label():
+    network, (X, Y) = Deep(), np.ones((2, 6, 2))
+    for size in 0, -1, 7, 2.0, True, None:
+        with pytest.raises(ValueError, match="size is .*expected from 1 to X's 6 rows"):
+            minibatch_gradient(network, X, Y, size, 0)
+    for A, B in (X[:5], Y), (X, Y[:5]), (3.0, 4.0):
+        with pytest.raises(ValueError, match="X has shape .*expected as many rows"):
+            minibatch_gradient(network, A, B, 2, 0)
+    with pytest.raises(ValueError, match="X is a MaskedArray"):
+        minibatch_gradient(network, np.ma.masked_array(X), Y, 2, 0)
+    with pytest.raises(ValueError, match="rng is 'a'; expected a NumPy Generator"):
+        minibatch_gradient(network, X, Y, 2, "a")
+
+
+def test_a_seed_will_do_where_a_generator_does():
+    network, generator = Deep(), np.random.default_rng(3)
+    from_seed = network.start((2, 4, 4, 2), 3)
+    assert all(map(np.array_equal, from_seed, network.start((2, 4, 4, 2), generator)))
+    assert not np.array_equal(from_seed[2][:2], from_seed[0])  # not drawn anew
+    X, Y = np.random.default_rng(0).normal(size=(9, 2)), np.eye(2)[[0, 1, 1] * 3]
+    draws = [
+        minibatch_gradient(network, X.tolist(), Y, 4, rng)(*from_seed)
+        for rng in (3, np.random.default_rng(3))
+    ]
+    assert all(map(np.array_equal, *draws))
+    a, b = (initial_weights(2, 3, rng) for rng in (3, np.random.default_rng(3)))
+    assert np.array_equal(a, b)
+
+
+def test_a_start_that_makes_no_network_is_refused():
+    rng = np.random.default_rng(0)
+    for widths, words in [
+        ((3,), r"widths is \(3,\); expected \(D, M"),
+        ((), r"widths is \(\)"),
+        (3, "widths is 3"),
+        (None, "widths is None"),
+        ((3, 0, 3), r"widths\[1\] is 0; expected a number of units, 1 or more"),
+        ((3, 4.0, 3), r"widths\[1\] is 4.0"),
+        ((3, 4, True), r"widths\[2\] is True"),
+    ]:
+        with pytest.raises(ValueError, match=words):
+            Deep().start(widths, rng)
+    for options, words in [
+        ({"rng": "a"}, "rng is 'a'"),
+        ({"last": None}, "last is None; expected a number"),
+        ({"scale": np.nan}, "scale is nan; choose one of tiny"),
+        ({"scale": None}, "scale is None; choose one of tiny"),
+        ({"shape": ["uniform"]}, r"shape is \['uniform'\]; choose one of"),
+    ]:
+        with pytest.raises(ValueError, match=words):
+            Deep().start((3, 4, 2), **{"rng": rng, **options})
+    for below, above, words in (0, 2, "below is 0"), (2, "a", "above is 'a'"):
+        with pytest.raises(ValueError, match=words):
+            initial_weights(below, above, rng)
+    for bad in True, None, "a":
+        with pytest.raises(ValueError, match="block is .*expected 0, 1, 2"):
+            Deep(block=bad)
+    with pytest.raises(ValueError, match=r"hidden is \['relu'\]; choose one of"):
+        Deep(["relu"])
+
+
+def test_a_skip_connection_adds_what_is_as_wide():
+    """Z (N, 1) + R (N, 5) would broadcast."""
+    rng, X = np.random.default_rng(0), np.ones((2, 3))
+    for widths, words in [
+        ((3, 1, 5, 5, 2), "makes hidden layer 2 5 units wide; expected 1, as wide"),
+        ((3, 5, 1, 1, 2), "makes hidden layer 2 1 units wide; expected 5"),
+    ]:
+        p = Deep(block=2, skip=False).start(widths, rng)
+        assert Deep(block=2, skip=False).predict(X, p).shape == (2, 2)
+        with pytest.raises(ValueError, match=f"parameters {words}"):
+            Deep(block=2).predict(X, p)
+        with pytest.raises(ValueError, match=f"widths {words}"):
+            Deep(block=2).start(widths, rng)
+    assert Deep(block=2).start((3, 4, 9, 4, 2), rng)  # inside a block it may differ
+    with pytest.raises(ValueError, match="widths has 2 hidden layers; .*blocks of 2"):
+        Deep(block=2).start((3, 4, 4, 2), rng)
+
+
 # ---- defaults and edges, to the number -----------------------------------------------
 
 
@@ -389,8 +628,13 @@ def test_an_average_may_come_as_pairs():
 def test_statistics_of_another_network_are_no_average():
     batch = [(np.zeros(1), np.ones(1))]
     average = running_average(None, 2 * batch, 4)
-    with pytest.raises(ValueError, match="zip"):
+    with pytest.raises(ValueError, match="average has entries of .* like batch"):
         running_average(average, batch, 4)
+    for scalars in [(0.0, 1.0)], np.array([[0.0, 1.0]]):
+        with pytest.raises(
+            ValueError, match=r"shapes \[\(2,\)\]; expected \[\(2, 1\)\]"
+        ):
+            running_average(scalars, batch, 4)
 
 
 def test_a_block_of_three_written_out():

@@ -218,7 +218,7 @@ def test_history_holds_cost_norms_and_iterates(iris):
         assert h.cost[i] == cost(X, Y, W, V)
         assert h.norms["dW"][i] == pytest.approx(np.linalg.norm(dW), rel=1e-12)
         assert h.norms["dV"][i] == pytest.approx(np.linalg.norm(dV), rel=1e-12)
-    assert h.iterates[-1][0] is run.parameters[0]
+    assert np.array_equal(h.iterates[-1][0], run.parameters[0])
     assert repr(h) == "History(4 iterates from 0 to 25; norms of dW, dV)"
 
 
@@ -292,6 +292,21 @@ def test_parameters_are_promoted_and_never_changed():
         ({"max_iters": 10.5}, "max_iters is 10.5"),
         ({"max_iters": -1}, "max_iters is -1"),
         ({"keep_every": 0}, "keep_every is 0"),
+        ({"lr": "a"}, "lr is 'a'; expected a number above 0"),
+        ({"lr": None}, "lr is None"),
+        ({"lr": 1j}, "lr is 1j"),
+        ({"lr": True}, "lr is True"),
+        ({"lr": np.array([0.1, 0.2])}, r"lr is array\(\[0.1, 0.2\]\); expected a numb"),
+        ({"eps": None}, "eps is None; expected 0 or more"),
+        ({"eps": "small"}, "eps is 'small'"),
+        ({"max_iters": True}, "max_iters is True; expected a number of steps"),
+        ({"keep_every": True}, "keep_every is True"),
+        ({"stop": None}, "stop is None; choose one of 'all', 'dW', 'dV'"),
+        ({"stop": ["dW"]}, r"stop is \['dW'\]; choose one of"),
+        ({"rng": "a"}, "rng is 'a'; expected a NumPy Generator, a seed"),
+        ({"rng": -1}, "rng is -1; expected"),
+        ({"network": "x"}, "network is 'x'; expected a TwoLayer"),
+        ({"network": TwoLayer}, "network is <class .*expected a TwoLayer"),
         ({"stop": "dQ"}, "stop is 'dQ'; choose one of 'all', 'dW', 'dV'"),
     ],
 )
@@ -321,12 +336,158 @@ def test_arguments_that_do_not_fit(iris):
         descend(bowl, np.ones(2), names=("a", "b"))
     with pytest.raises(ValueError, match="names is .*expected 2 different"):
         descend(lambda *p: p, (np.ones(2), np.ones(2)), names=("a", "a"))
+    two = np.ones(2), np.ones(2)
+    for names in ("a", "b", "a"), "ab", (1, 2), 3, ([], []):
+        with pytest.raises(ValueError, match="names is .*expected 2 different"):
+            descend(lambda *p: p, two, names=names)
+    with pytest.raises(ValueError, match="gradient is 3; expected a function"):
+        descend(3, np.ones(2))
+    with pytest.raises(ValueError, match="gradient is None; expected a function"):
+        descend(None, np.ones(2))
+    for wrong in 3, 0, "cost":
+        with pytest.raises(ValueError, match=f"cost is {wrong!r}; expected a function"):
+            descend(bowl, np.ones(2), cost=wrong)
+    masked = np.ma.masked_array(X, X > 6)
+    with pytest.raises(ValueError, match="X is a MaskedArray"):
+        gradient_descent(masked, Y, 4)
+    with pytest.raises(ValueError, match=r"parameters\[1\] is a MaskedArray"):
+        descend(lambda *p: p, (X, masked))
     with pytest.raises(ValueError, match="max_iters is None"):
         descend(bowl, np.ones(2), max_iters=None)
     for change in ({"lr": math.inf}, {"eps": math.inf}):
         with pytest.raises(ValueError, match="is inf; expected"):
             descend(bowl, np.ones(2), **change)
     assert descend(bowl, np.ones(2), eps=0, max_iters=3).iterations == 3
+
+
+def test_numbers_may_be_numpys():
+    given = {"lr": np.float32(0.5), "eps": np.float16(0), "max_iters": np.int8(2)}
+    assert descend(bowl, np.array([8.0]), **given)[0].tolist() == [2.0]
+    steps = {"max_iters": np.int16(300), "keep_every": np.int8(100)}
+    run = descend(bowl, np.ones(1), eps=0, **steps)
+    assert run.history.iterations.tolist() == [0, 100, 200, 300]
+    run = descend(bowl, np.array([8.0]), lr=np.array(0.5), eps=2.0**-12, max_iters=99)
+    tiny = {"lr": np.array(0.5), "eps": np.float16(2.0**-12)}  # eps² is 0 in float16
+    assert descend(bowl, np.array([8.0]), **tiny, max_iters=99).report == run.report
+
+
+# ---- what the gradient and the cost may do, and what they may not --------------------
+
+
+def writes(p):
+    p -= 1.0
+    return np.full_like(p, 0.5)
+
+
+def fills(p):
+    p[0] = 0
+    return np.ones_like(p)
+
+
+@pytest.mark.parametrize("write", [writes, fills])
+def test_a_gradient_or_cost_that_changes_its_argument_is_told_so(write):
+    words = "gradient or cost changes an array that is read-only .*p = p - 1"
+    for max_iters in (0, 3):
+        with pytest.raises(ValueError, match=words):
+            descend(write, np.ones(2), max_iters=max_iters, keep_every=1)
+        with pytest.raises(ValueError, match=words):
+            descend(bowl, np.ones(2), max_iters=max_iters, cost=write)
+
+
+def test_every_iterate_is_locked_not_only_those_that_are_kept():
+    def slope(p):
+        return writes(p) if p[0] < 0.75 else np.ones(2)
+
+    with pytest.raises(ValueError, match="changes an array that is read-only"):
+        descend(slope, np.ones(2), max_iters=50, keep_every=50)
+
+
+def test_another_error_of_the_gradient_stays_as_it_is():
+    def slope(p):
+        raise ValueError("not today")
+
+    with pytest.raises(ValueError, match="^not today$"):
+        descend(slope, np.ones(2))
+
+
+@pytest.mark.parametrize("start", [np.ones(2), np.array(1.0), (np.ones(2), 1.0)])
+def test_the_parameters_are_ones_own_and_the_history_a_record(start):
+    run = descend(lambda *p: p if len(p) > 1 else p[0], start, max_iters=3)
+    last = [np.array(p) for p in run.history.iterates[-1]]
+    for p in run:
+        if isinstance(p, np.ndarray):
+            p += 100
+    for kept, was in zip(run.history.iterates[-1], last, strict=True):
+        assert np.array_equal(kept, was)
+    for iterate in run.history.iterates:
+        assert not any(p.flags.writeable for p in iterate)
+
+
+def first_then(first, later, when=3):
+    """A gradient that returns something else from a certain call on."""
+    calls = iter(range(10**6))
+    return lambda *p: first if next(calls) < when else later
+
+
+@pytest.mark.parametrize("keep_every", [1, 5, 100])
+@pytest.mark.parametrize(
+    "later, words",
+    [
+        (np.ones((2, 2)), r"shapes \[\(2, 2\)\]; expected \[\(2,\)\]"),
+        (np.ones(1), r"shapes \[\(1,\)\]; expected"),
+        (1.0, r"shapes \[\(\)\]; expected"),
+        (np.ones(2) * 1j, "dp0 as a ndarray of complex128"),
+    ],
+)
+def test_what_the_gradient_returns_later_is_checked_too(later, words, keep_every):
+    with pytest.raises(ValueError, match=words):
+        descend(
+            first_then(np.ones(2), later),
+            np.ones(2),
+            max_iters=12,
+            keep_every=keep_every,
+        )
+
+
+def test_parameters_that_grew_on_the_way_are_found_at_the_end():
+    calls = iter([np.ones(2), np.ones((2, 2)), np.ones(2), np.ones(2)])
+    words = r"made the parameters \[\(2, 2\)\] within 3 steps; expected \[\(2,\)\]"
+    with pytest.raises(ValueError, match=words):
+        descend(lambda p: next(calls), np.ones(2), max_iters=3, keep_every=9)
+
+
+@pytest.mark.parametrize(
+    "returned, words",
+    [
+        (None, r"shapes \[\(\)\]"),
+        (np.ones(2) * 1j, "dp0 as a ndarray of complex128; expected a plain array"),
+        ([1.0, 2.0], "dp0 as a list of float64; .*np.asarray"),
+        (np.int8([16, 16]), "dp0 as a ndarray of int8"),  # its square is 0
+        (np.float16([1e-4, 0]), "dp0 as a ndarray of float16"),  # so is this one's
+        (np.array([True, False]), "dp0 as a ndarray of bool"),
+        (np.array(["a", "b"]), "dp0 as a ndarray of <U1"),
+        (np.ma.masked_array(np.ones(2)), "dp0 as a MaskedArray"),
+    ],
+)
+def test_a_gradient_returns_a_plain_array_of_floats(returned, words):
+    with pytest.raises(ValueError, match=f"gradient returned .*{words}"):
+        descend(lambda p: returned, np.ones(2))
+
+
+def test_several_gradients_come_in_a_tuple():
+    two = np.ones(2), np.ones(2)
+    for returned, called in ((g for g in two), "generator"), (None, "NoneType"):
+        with pytest.raises(ValueError, match=f"returned a {called}; expected a tuple"):
+            descend(lambda W, V, given=returned: given, two, names=("W", "V"))
+    assert descend(lambda *p: np.stack(p), two, max_iters=2).iterations == 2
+    narrow = descend(lambda *p: [np.float32(1), 2], (1.0, 2.0), lr=0.5, max_iters=1)
+    assert narrow.parameters == (0.5, 1.0)
+
+
+@pytest.mark.parametrize("value", [None, np.ones(2), "low", 1j, [1.0]])
+def test_a_cost_is_one_number(value):
+    with pytest.raises(ValueError, match="cost returned .*; expected one number"):
+        descend(bowl, np.ones(2), cost=lambda p: value)
 
 
 # ---- the bar -------------------------------------------------------------------------

@@ -103,6 +103,14 @@ def test_far_logits_give_no_overflow_and_no_nan():
     )
 
 
+@pytest.mark.parametrize("U", [[-np.inf, -np.inf], [np.inf, 1.0]])
+@pytest.mark.parametrize("f", [logsumexp, softmax])
+def test_rows_whose_largest_logit_is_infinite_are_nan_but_not_silently(f, U):
+    with pytest.warns(RuntimeWarning, match="invalid value encountered in subtract"):
+        assert np.isnan(f(U)).all()
+    assert logsumexp([-np.inf, 0.0]) == 0.0 and softmax([-np.inf, 0.0])[0] == 0.0
+
+
 def test_rows_of_any_shape_and_kind():
     assert logsumexp([1, 2]) == pytest.approx(2.313261687518223)
     assert logsumexp(np.uint8([1, 2])) == logsumexp([1, 2])  # 1 - 2 must not wrap

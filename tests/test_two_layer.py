@@ -188,6 +188,8 @@ def test_unknown_names_list_the_known():
         TwoLayer("softmax")
     with pytest.raises(ValueError, match="hidden is 'ReLU'.*'tanh', 'relu'"):
         TwoLayer("binary", "ReLU")
+    with pytest.raises(ValueError, match=r"head is \['binary'\]; choose one"):
+        TwoLayer(["binary"])
 
 
 def test_accuracy():
@@ -207,7 +209,31 @@ def test_accuracy_of_one_column_at_exactly_a_half_and_of_lists():
     assert type(share) is float and share == 0.5  # ½ counts as 0
     share = accuracy([[0.5, 0.5], [0.1, 0.9]], [[1, 0], [1, 0]])
     assert type(share) is float and share == 0.5  # a tie counts as the first
-    assert accuracy([[0.9], [0.4]], [[0.5], [0]]) == 0.5
+    assert accuracy([[0.6], [0.4]], [[0], [0]]) == 0.5
+
+
+@pytest.mark.parametrize(
+    "Yh, Y, words",
+    [
+        ([[np.nan, 0.5], [0.5, 0.5]], np.eye(2), r"Yh\[0, 0\] is nan \(1 such\)"),
+        (np.full((2, 2), np.inf), np.eye(2), r"Yh\[0, 0\] is inf \(4 such\)"),
+        (np.eye(2), np.full((2, 2), np.nan), r"Y\[0, 0\] is nan"),
+        (np.ones((0, 3)), np.ones((0, 3)), r"Yh has shape \(0, 3\).*no axis empty"),
+        (np.ones((3, 0)), np.ones((3, 0)), r"Yh has shape \(3, 0\).*no axis empty"),
+        (np.eye(2) + 0j, np.eye(2), "Yh holds complex128; expected real numbers"),
+        (np.eye(2).astype(str), np.eye(2), "Yh holds <U"),
+        (np.eye(2), np.eye(2) - 1j, "Y holds complex128"),
+        (np.ma.masked_array(np.eye(2)), np.eye(2), "Yh is a MaskedArray"),
+        (np.eye(2), [[1, 0], [0.5, 0.5]], r"Y\[1\] is \[0.5, 0.5\]; .*one-hot"),
+        (np.eye(2), [[0, 0], [0, 1]], r"Y\[0\] is \[0, 0\]; .*one-hot"),
+        (np.eye(2), [[1, 1], [0, 1]], r"Y\[0\] is \[1, 1\]; .*one-hot"),
+        ([[0.9], [0.4]], [[1], [-1]], r"Y\[1\] is \[-1\]; .*0 or 1"),
+        ([[0.9], [0.4]], [[0.5], [0]], r"Y\[0\] is \[0.5\]; .*0 or 1"),
+    ],
+)
+def test_accuracy_refuses_what_has_no_largest_entry_and_no_label(Yh, Y, words):
+    with pytest.raises(ValueError, match=words):
+        accuracy(Yh, Y)
 
 
 def test_relu_has_slope_0_at_0():
@@ -319,7 +345,7 @@ def test_large_but_fine_is_no_false_alarm():
 
 def test_integers_are_promoted_and_nothing_is_changed(iris):
     X, Y, W, V = (np.round(10 * A).astype(int) for A in iris)
-    Y = Y // 10
+    Y, V = Y // 10, V.astype(float)
     as_floats = [A.astype(float) for A in (X, Y, W, V)]
     copies = [A.copy() for A in (X, Y, W, V)]
     assert cost(X, Y, W, V) == cost(*as_floats)
@@ -327,3 +353,67 @@ def test_integers_are_promoted_and_nothing_is_changed(iris):
         assert one.dtype == np.float64 and np.array_equal(one, other)
     for before, after in zip(copies, (X, Y, W, V), strict=True):
         assert np.array_equal(before, after)
+    X, V = as_floats[0], np.round(100 * V).astype(np.int16)  # or V alone
+    assert cost(X, Y, W, V) == cost(X, Y, W, V.astype(float))
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("kind", [np.int8, np.uint8, np.int64, bool])
+def test_a_product_of_integers_is_refused_as_it_overflows_unseen(call, kind):
+    """In int8, 16 · 16 + 16 · 16 is 0, and the cost .3133 instead of .1269."""
+    X, Y = np.full((1, 2), 16).astype(kind), np.array([[1, 0]], kind)
+    V, W = np.full((2, 1), 16).astype(kind), np.array([[1.0, -1.0]])
+    words = f"X holds {X.dtype} and V {X.dtype}; expected floats.*astype"
+    with pytest.raises(ValueError, match=words):
+        call(X, Y, W, V)
+    with pytest.raises(ValueError, match=words):
+        TwoLayer().predict(X, W, V)
+    assert cost(X.astype(float), Y, W, V.astype(kind)) > 0
+
+
+def test_the_cost_that_int8_made_wrong():
+    X, Y, W, V = (np.int8(A) for A in ([[16, 16]], [[1, 0]], [[1, -1]], [[16], [16]]))
+    assert cost(X.astype(float), Y, W, V) == pytest.approx(0.1269, abs=1e-4)
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("name", "XYWV")
+def test_arrays_that_mean_something_else_are_refused(iris, call, name):
+    """A mask would be overlooked; in a matrix, * is another product."""
+    given = dict(zip("XYWV", iris, strict=True))
+    for other, called in (
+        (np.ma.masked_array(given[name], given[name] > 6), "MaskedArray"),
+        (given[name].view(np.matrix), "matrix"),
+    ):
+        with pytest.raises(ValueError, match=f"{name} is a {called}; .*plain array"):
+            call(**{**given, name: other})
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64, np.longdouble])
+@pytest.mark.parametrize("head, hidden", [*itertools.product(HEADS, HIDDEN)])
+def test_nan_is_found_in_floats_of_any_width(iris, head, hidden, kind):
+    X, Y, W, V = (A.astype(kind) for A in iris)
+    network = TwoLayer(head, hidden)
+    assert math.isfinite(network.cost(X, Y, W, V))
+    X[3, 1] = np.nan
+    for call in (network.cost, network.gradients):
+        with pytest.raises(NotFiniteError, match=r"X\[3, 1\] is nan"):
+            call(X, Y, W, V)
+
+
+@pytest.mark.filterwarnings("ignore:.*encountered in:RuntimeWarning")
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("name", "XWV")
+@pytest.mark.parametrize("head, hidden", [*itertools.product(HEADS, HIDDEN)])
+def test_predict_refuses_what_is_not_finite(iris, head, hidden, name, bad):
+    given = {name: iris["XYWV".index(name)].copy() for name in "XWV"}
+    given[name][2, 1] = bad
+    with pytest.raises(NotFiniteError, match=rf"{name}\[2, 1\] is {bad} \(1 such\)"):
+        TwoLayer(head, hidden).predict(**given)
+
+
+@pytest.mark.filterwarnings("ignore:.*encountered in:RuntimeWarning")
+def test_predict_refuses_to_overflow():
+    X = W = V = np.full((1, 1), 1e200)
+    with pytest.raises(NotFiniteError, match="X, W, V are finite but the result over"):
+        TwoLayer("regression", "relu").predict(X, W, V)

@@ -11,10 +11,20 @@ Reads NumPy, `functions` and `two_layer`; notebooks and tests read it. The bodie
 plain NumPy that a tracer can run; `descend` trains with `minibatch_gradient`.
 """
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from comp551ad.byhand.checks import (
+    as_generator,
+    check_array,
+    check_finite,
+    check_product,
+    is_count,
+    is_number,
+    real_array,
+)
 from comp551ad.byhand.two_layer import HIDDEN, cross_entropy
 from comp551ad.functions import softmax
 
@@ -50,11 +60,13 @@ def initial_weights(below, above, rng, scale="he", shape="gaussian"):
     scale  "tiny" (.01), "glorot" (√(2/(below + above))), "he" (√(2/below), as relu
            lets half of the signal through), or the standard deviation itself
     shape  "gaussian", or "uniform" on ±√3 standard deviations
+    rng    a NumPy Generator, a seed, or None for different weights each time
     """
-    if isinstance(scale, str):
+    _check_counts({"below": below, "above": above})
+    if not (is_number(scale) and np.isfinite(scale)):
         scale = _choose("scale", scale, SCALES)(below, above)
     draw = _choose("shape", shape, SHAPES)
-    return scale * draw(rng, (below, above))
+    return scale * draw(as_generator(rng), (below, above))
 
 
 # ---- batch normalization (S18) -------------------------------------------------------
@@ -65,9 +77,12 @@ def normalize(Q, eps=EPS, statistics=None):
 
     μ and σ² are taken over Q's rows unless `statistics` = (μ, σ²) gives them.
     """
+    _check_eps(eps)
     if statistics is None:
         mean = np.mean(Q, 0)
         statistics = mean, np.mean((Q - mean) ** 2, 0)
+    else:
+        _check_statistics(statistics, Q.shape[1:])
     mean, variance = statistics
     deviation = np.sqrt(variance + eps)
     return (Q - mean) / deviation, deviation, statistics
@@ -118,11 +133,20 @@ def running_average(average, batch, N, rate=0.1):
     2 or more, is the minibatch's size: the variance times N/(N−1) is right on average
     (Ioffe and Szegedy 2015, algorithm 2).
     """
-    if N < 2:
-        raise ValueError(f"N is {N}; expected 2 rows or more: one has no variance")
+    if not is_count(N, 2):
+        raise ValueError(f"N is {N!r}; expected 2 rows or more: one has no variance")
+    if not (is_number(rate) and 0 <= rate <= 1):
+        raise ValueError(f"rate is {rate!r}; expected a number from 0 to 1")
     batch = [np.stack([mean, variance * N / (N - 1)]) for mean, variance in batch]
-    pairs = zip(average or batch, batch, strict=True)
-    return [(1 - rate) * np.stack([*old]) + rate * new for old, new in pairs]  # 2 x M
+    average = batch if average is None else [np.stack([*old]) for old in average]
+    shapes, expected = ([pair.shape for pair in pairs] for pairs in (average, batch))
+    if shapes != expected:
+        raise ValueError(
+            f"average has entries of shapes {shapes}; expected {expected} like batch, "
+            "(mean, variance) a layer: start with None for another network"
+        )
+    pairs = zip(average, batch, strict=True)
+    return [(1 - rate) * old + rate * new for old, new in pairs]  # 2 x M each
 
 
 # ---- the network ---------------------------------------------------------------------
@@ -167,8 +191,9 @@ class Deep:
 
     def __post_init__(self):
         _choose("hidden", self.hidden, HIDDEN)
-        if not isinstance(self.block, int) or self.block < 0:
+        if not is_count(self.block, 0):
             raise ValueError(f"block is {self.block!r}; expected 0, 1, 2, … layers")
+        _check_eps(self.eps)
 
     def start(self, widths, rng, scale="he", shape="gaussian", last=1.0):
         """Parameters to start from: weights from `initial_weights`, b = β = 0, γ = 1.
@@ -176,6 +201,15 @@ class Deep:
         widths = (D, M, …, M, C). `last` multiplies the last W of each block: with 0 a
         block with a skip connection starts as the identity.
         """
+        if not isinstance(widths, (tuple, list)) or len(widths) < 2:
+            raise ValueError(
+                f"widths is {widths!r}; expected (D, M, …, M, C), or (D, C)"
+            )
+        _check_counts({f"widths[{i}]": width for i, width in enumerate(widths)})
+        if not is_number(last):
+            raise ValueError(f"last is {last!r}; expected a number, such as 0 or 1")
+        self._check_blocks("widths", widths)
+        rng = as_generator(rng)  # one for all layers: a seed would draw the same anew
         parameters, top = [], len(widths) - 2
         for i, (below, above) in enumerate(zip(widths[:-1], widths[1:], strict=True)):
             W = initial_weights(below, above, rng, scale, shape)
@@ -206,7 +240,7 @@ class Deep:
             entered = Z if opens else entered
             Q = R = np.dot(Z, W) + b  # N x M
             if self.batch_norm:
-                normal = normalize(Q, self.eps, statistics[i] if statistics else None)
+                normal = normalize(Q, self.eps, None if up.training else statistics[i])
                 R = scales[0] * normal[0] + scales[1]  # γ Q̂ + β
                 up.normal.append(normal)
             Z = R if ends else activation(R)  # N x M
@@ -221,11 +255,17 @@ class Deep:
         """Mean cross-entropy over the rows; X is N x D, Y N x C one-hot."""
         U = self.forward(X, parameters, statistics).U
         _check_labels(Y, U)
-        return np.mean(cross_entropy(Y, U))
+        nll = np.mean(cross_entropy(Y, U))
+        if isinstance(nll, (float, np.floating)):
+            check_finite({"X": X, "Y": Y, **_named(parameters)}, nll)
+        return nll
 
     def predict(self, X, parameters, statistics=None):
         """Yh, N x C: what the network says of each row of X."""
-        return softmax(self.forward(X, parameters, statistics).U)
+        Yh = softmax(self.forward(X, parameters, statistics).U)
+        if type(Yh) is np.ndarray:
+            check_finite({"X": X, **_named(parameters)}, Yh)
+        return Yh
 
     def gradients(self, X, Y, parameters):
         """The gradient of `cost`: a tuple like `parameters`."""
@@ -254,6 +294,7 @@ class Deep:
             gradients = [np.dot(up.Z[i].T, dQ), np.sum(dQ, 0), *scales, *gradients]
             dZ = np.dot(dQ, W.T)  # N x M, for the layer below
             dZ = dZ + shortcut if opens and self.skip else dZ
+        _check_gradients(gradients, up.Z[0], Y, parameters)
         return tuple(gradients)
 
     def _place(self, i):
@@ -262,25 +303,77 @@ class Deep:
         return inside and (i - 1) % k == 0, inside and i % k == 0
 
     def _check(self, X, parameters, statistics):
-        k = 4 if self.batch_norm else 2
-        hidden, left = divmod(len(parameters) - 2, k)
+        k, given = 4 if self.batch_norm else 2, _length(parameters)
+        hidden, left = divmod(given - 2, k)
         if left or hidden < 0 or (self.block and hidden and (hidden - 1) % self.block):
             raise ValueError(
-                f"parameters has {len(parameters)} arrays; expected {k} a hidden layer "
+                f"parameters has {given} arrays; expected {k} a hidden layer "
                 f"and 2 for the output of {self}: take them from its start()"
             )
-        if statistics is not None and len(statistics) != hidden:
+        arrays = X, *parameters
+        if not all(type(A) is np.ndarray and A.dtype.kind == "f" for A in arrays):
+            for name, A in {"X": X, **_named(parameters)}.items():
+                check_array(name, A, "N x D" if name == "X" else "M x M, or (M,)")
+            check_product("X", X, "parameters[0]", parameters[0])
+        D = (*parameters[0].shape, 0)[0]
+        if len(X.shape) != 2 or X.shape[1] != D or 0 in X.shape:
+            raise ValueError(f"X has shape {X.shape}; expected rows, N x {D}")
+        self._check_blocks("parameters", self._widths(D, parameters))
+        wanted = hidden if self.batch_norm else 0
+        if statistics is not None and _length(statistics) != wanted:
             raise ValueError(
-                f"statistics has {len(statistics)} entries; expected {hidden}, one "
-                "(mean, variance) a hidden layer: up.statistics of a forward pass"
+                f"statistics has {_length(statistics)} entries; expected {wanted}, one "
+                "(mean, variance) a normalized layer: up.statistics of a forward pass"
             )
-        D = parameters[0].shape[0]
-        if len(np.shape(X)) != 2 or np.shape(X)[1] != D:
-            raise ValueError(f"X has shape {np.shape(X)}; expected rows, N x {D}")
+
+    def _widths(self, D, parameters):
+        """D, M, …, M, C, once each parameter has the shape that its place asks for."""
+        widths, expected = [D], []
+        for W, *vectors in self.layers(parameters):
+            M = (0, *W.shape)[-1]
+            expected += [(widths[-1], M)] + [(M,)] * len(vectors)
+            widths.append(M)
+        shapes = [A.shape for A in parameters]
+        if shapes != expected or 0 in widths:
+            fits = [
+                a == b and 0 not in a for a, b in zip(shapes, expected, strict=True)
+            ]
+            i = fits.index(False)
+            raise ValueError(
+                f"parameters[{i}] has shape {shapes[i]}; expected {expected[i]}, and no "
+                "axis empty: a row a unit below, a column a unit here"
+            )
+        return widths
+
+    def _check_blocks(self, name, widths):
+        """Whole blocks only; a skip connection adds what is as wide as its sum."""
+        hidden, k = len(widths) - 2, self.block
+        if k and hidden and (hidden - 1) % k:
+            raise ValueError(
+                f"{name} has {hidden} hidden layers; expected 1 and then blocks of {k}"
+            )
+        ends = range(k, hidden, k) if k and self.skip else ()
+        for i in ends:
+            if widths[i + 1] != widths[i + 1 - k]:
+                raise ValueError(
+                    f"{name} makes hidden layer {i} {widths[i + 1]} units wide; expected "
+                    f"{widths[i + 1 - k]}, as wide as what its skip connection adds"
+                )
 
 
 def minibatch_gradient(network, X, Y, size, rng):
-    """A gradient for `descend`: of the cost on `size` rows, drawn anew at each call."""
+    """A gradient for `descend`: of the cost on `size` rows, drawn anew at each call.
+
+    rng  a NumPy Generator, a seed, or None for other rows each time
+    """
+    X, Y, rng = real_array("X", X), real_array("Y", Y), as_generator(rng)
+    if not X.shape[:1] == Y.shape[:1] != ():
+        raise ValueError(
+            f"X has shape {X.shape} and Y {Y.shape}; expected as many rows: row n of Y "
+            "is the label of row n of X"
+        )
+    if not is_count(size, 1) or size > len(X):
+        raise ValueError(f"size is {size!r}; expected from 1 to X's {len(X)} rows")
 
     def gradient(*parameters):
         rows = rng.choice(len(X), size, replace=False)
@@ -289,12 +382,73 @@ def minibatch_gradient(network, X, Y, size, rng):
     return gradient
 
 
+# ---- what is wrong with the arguments ------------------------------------------------
+
+
+def _length(several):
+    return len(several) if hasattr(several, "__len__") else 0
+
+
+def _named(parameters):
+    return {f"parameters[{i}]": p for i, p in enumerate(parameters)}
+
+
 def _choose(name, got, known):
-    if got not in known:
+    if not isinstance(got, str) or got not in known:
         raise ValueError(f"{name} is {got!r}; choose one of {', '.join(known)}")
     return known[got]
 
 
+def _check_counts(counts):
+    for name, got in counts.items():
+        if not is_count(got, 1):
+            raise ValueError(
+                f"{name} is {got!r}; expected a number of units, 1 or more"
+            )
+
+
+def _check_eps(eps):
+    try:
+        fine = 0 <= eps < np.inf
+    except TypeError:
+        fine = False
+    if not fine:
+        raise ValueError(
+            f"eps is {eps!r}; expected a number, 0 or more: {EPS} is usual"
+        )
+
+
+def _check_statistics(statistics, shape):
+    parts = [*statistics] if np.iterable(statistics) else []
+    shapes = [getattr(part, "shape", type(part).__name__) for part in parts]
+    if shapes != [shape, shape]:
+        raise ValueError(
+            f"statistics has {shapes}; expected (mean, variance), two arrays of shape "
+            f"{shape}: up.statistics of a forward pass has one such pair a layer"
+        )
+    for part in parts:
+        check_array("statistics", part, f"{shape}")
+    mean, variance = parts
+    finite = (-np.inf < mean) & (mean < np.inf) & (variance < np.inf)
+    if not np.all(finite & (0 <= variance)):
+        raise ValueError(
+            f"statistics is {statistics}; expected finite numbers, and no variance "
+            "below 0: take both from the same rows"
+        )
+
+
 def _check_labels(Y, U):
-    if np.shape(Y) != np.shape(U):
-        raise ValueError(f"Y has shape {np.shape(Y)}; expected one-hot, {np.shape(U)}")
+    check_array("Y", Y, f"{U.shape}")
+    if Y.shape != U.shape:
+        raise ValueError(f"Y has shape {Y.shape}; expected one-hot, {U.shape}")
+
+
+def _check_gradients(gradients, X, Y, parameters):
+    """The inner product of p and dp is finite only if every entry of both is.
+
+    And nan or inf in X or Y reaches the first dW: as 0 · inf = nan if in no other way.
+    """
+    if all(type(g) is np.ndarray for g in gradients):
+        pairs = zip(parameters, gradients, strict=True)
+        if not all(math.isfinite(np.vdot(p, g)) for p, g in pairs):
+            check_finite({"X": X, "Y": Y, **_named(parameters)}, *gradients)

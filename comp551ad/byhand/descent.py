@@ -5,23 +5,31 @@ same loop for any gradient. Both return a `Descent`, which unpacks as the parame
 (`W, V = gradient_descent(…)`) and keeps the history of the run.
 
 Reads NumPy and `two_layer`; notebooks and tests read it. The loop does nothing but the
-gradient, the step and one inner product a parameter, so that 100,000 small steps cost
-what a bare loop costs; everything else happens every `keep_every` steps.
+gradient, the step, one inner product a parameter and a lock on it, so that 100,000
+small steps cost what a bare loop costs; everything else happens every `keep_every` steps.
 """
 
 import math
 import sys
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from comp551ad.byhand.checks import (
+    as_generator,
+    is_count,
+    is_number,
+    real_array,
+)
 from comp551ad.byhand.two_layer import TwoLayer
 
 __all__ = ["Descent", "History", "descend", "gradient_descent"]
 
 AUTOMATIC_BAR_AFTER = 1.5  # seconds that the whole run is expected to take
 LOOK_EVERY = 0.1  # seconds, about, between two looks at the clock
+FLOATS = (np.float32, np.float64, np.longdouble)  # of a gradient: float16 is too small
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +39,7 @@ class History:
     iterations  (K,) how many steps led to each
     cost        (K,) the cost there, nan if no cost function was given
     norms       for each gradient, as "dW": (K,) its Euclidean norm there
-    iterates    K tuples of parameter arrays
+    iterates    K tuples of parameter arrays, read-only: a record isn't changed
     """
 
     iterations: np.ndarray
@@ -52,7 +60,7 @@ class History:
 class Descent:
     """The end of a descent: `W, V = descent` unpacks the parameters.
 
-    parameters  tuple of arrays, as given to `descend`
+    parameters  tuple of arrays, as given to `descend`; yours to change
     iterations  steps taken
     reason      "small gradient", "max_iters", "interrupted" or "diverged"
     report      the same in a sentence
@@ -93,7 +101,8 @@ def descend(
 ):
     """Repeat p ← p − lr · dp for every parameter p, until a rule says stop.
 
-    gradient(*parameters)  returns one array a parameter, in order and shape
+    gradient(*parameters)  returns one array of floats a parameter, in order and shape;
+                 what it is given is read-only
     parameters   a tuple (or list) of arrays, or one array; they are not changed
     cost         cost(*parameters) -> a number, for the history only
     lr           the learning rate, above 0
@@ -108,29 +117,34 @@ def descend(
                  (but not when a notebook is executed by a program)
 
     Ctrl-C, or a notebook's stop button, ends the run and returns what was reached.
-    Raises ValueError for arguments that don't fit. A gradient that becomes nan, inf or
+    Raises ValueError for arguments that don't fit, and for a gradient or cost that
+    changes what it is given or returns what doesn't fit: looked at as often as an
+    iterate is kept, and at the end. A gradient that becomes nan, inf or
     beyond 1e154 ends the run as "diverged", at the last iterate before it.
     """
     parameters, single = _as_arrays(parameters)
     names = _check_names(names, parameters)
+    _check_function("gradient", gradient)
+    if cost is not None:
+        _check_function("cost", cost)
     _check_numbers(lr, eps, max_iters, keep_every)
+    lr, eps, max_iters = float(lr), float(eps), int(max_iters)  # not in 8 or 16 bits
     watched = _watched(stop, names)
-    if keep_every is None:
-        keep_every = max(1, -(-max_iters // 1000))
+    keep_every = int(keep_every or max(1, -(-max_iters // 1000)))
 
-    book = _Book(gradient, cost, names)
+    book = _Book(gradient, cost, names, parameters)
     bar = _Bar(max_iters, progress)
     t, reason, next_keep = 0, "max_iters", 0
     vdot, enough = np.vdot, eps * eps
     # Overflow is looked for below and reported in words, not as warnings.
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"), _writing_explained():
         try:
             while t < max_iters:
                 gradients = gradient(*parameters)
                 if single:
                     gradients = (gradients,)
-                if t == 0:
-                    _check_gradients(gradients, parameters, names)
+                if t == next_keep:
+                    book.check(t, parameters, gradients)
                 squares = [vdot(g, g) for g in gradients]
                 total = sum(squares)
                 if not total < math.inf:
@@ -139,8 +153,10 @@ def descend(
                 if t == next_keep:
                     book.keep(t, parameters, squares)
                     next_keep += keep_every
-                steps = zip(parameters, gradients)  # noqa: B905, checked at t = 0
+                steps = zip(parameters, gradients)  # noqa: B905, `check` looks at it
                 t, parameters = t + 1, [p - lr * g for p, g in steps]
+                for p in parameters:
+                    p.setflags(False)  # write=False, which takes twice as long
                 if (total if watched is None else squares[watched]) <= enough:
                     reason = "small gradient"
                     break
@@ -156,7 +172,8 @@ def descend(
             bar.close(t)
         book.close(t, parameters, single)
     report = _report(reason, t, max_iters, eps, stop, book, names)
-    return Descent(tuple(parameters), t, reason, report, book.history())
+    parameters = tuple(p.copy() for p in parameters)
+    return Descent(parameters, t, reason, report, book.history())
 
 
 def gradient_descent(
@@ -184,16 +201,21 @@ def gradient_descent(
     for other heads and activations. The other arguments are those of `descend`.
     """
     network = TwoLayer() if network is None else network
-    if isinstance(M, bool) or not isinstance(M, (int, np.integer)) or M < 1:
+    if not isinstance(network, TwoLayer):
+        raise ValueError(
+            f"network is {network!r}; expected a TwoLayer, such as "
+            "TwoLayer('multiclass', 'tanh'), or None for the deck's"
+        )
+    if not is_count(M, 1):
         raise ValueError(f"M is {M!r}; expected the number of hidden units, 1 or more")
+    X, Y = real_array("X", X), real_array("Y", Y)
     for name, A, shape in ("X", X, "N x D"), ("Y", Y, "N x C"):
-        if np.ndim(A) != 2:
+        if A.ndim != 2:
             raise ValueError(
-                f"{name} has shape {np.shape(A)}; expected {shape}: pass one row an "
+                f"{name} has shape {A.shape}; expected {shape}: pass one row an "
                 "instance, labels as one-hot rows"
             )
-    X, Y = np.asarray(X), np.asarray(Y)
-    rng = np.random.default_rng(rng)
+    rng = as_generator(rng)
     rows = M + network.output_bias
     W = 0.01 * rng.standard_normal((rows, Y.shape[1]))
     V = 0.01 * rng.standard_normal((X.shape[1], M))
@@ -217,13 +239,25 @@ def gradient_descent(
 class _Book:
     """Collects the history, and at the end one more entry for the last iterate."""
 
-    def __init__(self, gradient, cost, names):
+    def __init__(self, gradient, cost, names, start):
         self.gradient, self.cost_of, self.names = gradient, cost, names
+        self.shapes = [p.shape for p in start]
         self.iterations, self.costs, self.norms, self.iterates = [], [], [], []
+
+    def check(self, t, parameters, gradients):
+        """Refuse what doesn't fit the start: p − lr · dp would broadcast, unseen."""
+        _check_gradients(gradients, self.shapes, self.names)
+        shapes = [p.shape for p in parameters]
+        if shapes != self.shapes:
+            raise ValueError(
+                f"gradient returned arrays that made the parameters {shapes} within "
+                f"{t} steps; expected {self.shapes}, as at the start: return the same "
+                "shapes at every step"
+            )
 
     def keep(self, t, parameters, squares):
         # All four or none: a Ctrl-C inside `cost` must not leave half an entry.
-        value = math.nan if self.cost_of is None else float(self.cost_of(*parameters))
+        value = math.nan if self.cost_of is None else _cost(self.cost_of, parameters)
         norms = [math.sqrt(square) for square in squares]
         self.iterations.append(t)
         self.costs.append(value)
@@ -236,6 +270,7 @@ class _Book:
         try:
             gradients = self.gradient(*parameters)
             gradients = (gradients,) if single else gradients
+            self.check(t, parameters, gradients)
             squares = [float(np.vdot(g, g)) for g in gradients]
             self.keep(t, parameters, squares)
         except FloatingPointError:  # the last iterate of a run that diverged
@@ -324,17 +359,13 @@ def _someone_is_watching():
 
 
 def _as_arrays(parameters):
-    """The parameters as a tuple of float arrays of our own, and whether it was one."""
+    """The parameters as a tuple of locked arrays of our own, and whether it was one."""
     single = not isinstance(parameters, (tuple, list))
     arrays = []
     for i, p in enumerate((parameters,) if single else parameters):
-        p = np.asarray(p)
-        if p.dtype.kind not in "fiub":
-            raise ValueError(
-                f"parameters[{i}] holds {p.dtype}; expected real numbers: pass arrays "
-                "of floats, in a tuple if there are several"
-            )
-        arrays.append(p.astype(float))
+        p = real_array(f"parameters[{i}]", p).astype(float)
+        p.setflags(write=False)
+        arrays.append(p)
     if not arrays:
         raise ValueError("parameters is empty; expected at least one array")
     return tuple(arrays), single
@@ -342,20 +373,29 @@ def _as_arrays(parameters):
 
 def _check_names(names, parameters):
     if names is None:
-        names = [f"p{i}" for i in range(len(parameters))]
-    names = tuple(names)
-    if len(set(names)) != len(parameters):
+        return tuple(f"p{i}" for i in range(len(parameters)))
+    given = names if isinstance(names, (tuple, list)) else ()
+    different = {name for name in given if isinstance(name, str)}
+    if not len(given) == len(different) == len(parameters):
         raise ValueError(
-            f"names is {names}; expected {len(parameters)} different names, one "
-            "for each parameter"
+            f"names is {names!r}; expected {len(parameters)} different names, one "
+            "for each parameter: write them as strings in a tuple"
         )
-    return names
+    return tuple(names)
+
+
+def _check_function(name, f):
+    if not callable(f):
+        raise ValueError(
+            f"{name} is {f!r}; expected a function of the parameters: for more "
+            "arguments write lambda W, V: f(X, Y, W, V)"
+        )
 
 
 def _check_numbers(lr, eps, max_iters, keep_every):
-    if not 0 < lr < math.inf:
+    if not (is_number(lr) and 0 < lr < math.inf):
         raise ValueError(f"lr is {lr!r}; expected a number above 0: .1 is the deck's")
-    if not 0 <= eps < math.inf:
+    if not (is_number(eps) and 0 <= eps < math.inf):
         raise ValueError(f"eps is {eps!r}; expected 0 or more: 1e-9 is the deck's")
     for name, value, least in (
         ("max_iters", max_iters, 0),
@@ -363,7 +403,7 @@ def _check_numbers(lr, eps, max_iters, keep_every):
     ):
         if name == "keep_every" and value is None:
             continue
-        if not isinstance(value, (int, np.integer)) or value < least:
+        if not is_count(value, least):
             raise ValueError(
                 f"{name} is {value!r}; expected a number of steps, {least} or more"
             )
@@ -371,20 +411,55 @@ def _check_numbers(lr, eps, max_iters, keep_every):
 
 def _watched(stop, names):
     """The position of the gradient that the stop rule looks at, None for all."""
-    if stop == "all":
-        return None
-    known = [f"d{name}" for name in names]
-    if stop not in known:
-        choices = ", ".join(repr(name) for name in ["all", *known])
+    known = ["all", *(f"d{name}" for name in names)]
+    if not isinstance(stop, str) or stop not in known:
+        choices = ", ".join(repr(name) for name in known)
         raise ValueError(f"stop is {stop!r}; choose one of {choices}")
-    return known.index(stop)
+    return None if stop == "all" else known.index(stop) - 1
 
 
-def _check_gradients(gradients, parameters, names):
+def _check_gradients(gradients, expected, names):
+    if not isinstance(gradients, (tuple, list, np.ndarray)):
+        raise ValueError(
+            f"gradient returned a {type(gradients).__name__}; expected a tuple of "
+            f"arrays, one for each of {', '.join(names)}: write return dW, dV"
+        )
     shapes = [np.shape(g) for g in gradients]
-    expected = [p.shape for p in parameters]
     if shapes != expected:
         raise ValueError(
             f"gradient returned arrays of shapes {shapes}; expected {expected}, one "
             f"for each of {', '.join(names)}: return them in that order"
         )
+    for name, g in zip(names, gradients, strict=True):
+        g = float(g) if isinstance(g, (int, float)) else g
+        dtype, plain = np.asarray(g).dtype, type(g) in (np.ndarray, float)
+        if not (plain or isinstance(g, np.floating)) or dtype not in FLOATS:
+            raise ValueError(
+                f"gradient returned d{name} as a {type(g).__name__} of {dtype}; expected "
+                "a plain array of floats, whose squares don't overflow: convert it "
+                "with np.asarray(…, dtype=float)"
+            )
+
+
+def _cost(cost, parameters):
+    value = cost(*parameters)
+    if not is_number(value):
+        raise ValueError(
+            f"cost returned {value!r}; expected one number: take np.mean over the rows"
+        )
+    return float(value)
+
+
+@contextmanager
+def _writing_explained():
+    """Say in our words what NumPy says of a write to an iterate, as all are locked."""
+    try:
+        yield
+    except ValueError as error:
+        if "read-only" not in str(error):
+            raise
+        raise ValueError(
+            f"gradient or cost changes an array that is read-only ({error}), as the "
+            "parameters are; expected that it leaves them as they are: write "
+            "p = p - 1 for p -= 1, or change a p.copy()"
+        ) from error

@@ -8,15 +8,23 @@ X is N x D, so V is D x M and W is M x C, transposed from the mathematics (E23).
 cost is a mean over the N instances, and so are the gradients (E19). The bias of the
 hidden layer is a constant input: a column of ones in X (S07).
 
-Reads NumPy and `comp551ad.functions`; `descent`, notebooks and tests read it. The
+Reads `checks` and `comp551ad.functions`; `descent`, `deep` and notebooks read it. The
 bodies are plain NumPy: a tracer can run them as they stand and take names from them.
 """
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 
+from comp551ad.byhand.checks import (
+    UNLABELLED,
+    NotFiniteError,
+    check_arguments,
+    check_cost,
+    check_finite,
+    check_gradient,
+    real_array,
+)
 from comp551ad.functions import (
     logistic,
     logsumexp,
@@ -127,7 +135,7 @@ class TwoLayer:
             ("head", self.head, HEADS),
             ("hidden", self.hidden, HIDDEN),
         ):
-            if got not in known:
+            if not isinstance(got, str) or got not in known:
                 names = ", ".join(repr(name) for name in known)
                 raise ValueError(f"{what} is {got!r}; choose one of {names}")
 
@@ -168,7 +176,10 @@ class TwoLayer:
         """Yh, N x C: what the network says of each row of X."""
         check_arguments(X, UNLABELLED, W, V, self.output_bias)
         head, _ = HEADS[self.head]
-        return head(self._up(X, W, V)[-1])
+        Yh = head(self._up(X, W, V)[-1])
+        if type(Yh) is np.ndarray:  # inf may hide in a saturated unit of either layer
+            check_finite({"X": X, "W": W, "V": V}, Yh)
+        return Yh
 
     def _up(self, X, W, V):
         """The tower, bottom to top: Q (N x M), Z (N x M, or M+1) and U (N x C)."""
@@ -185,115 +196,24 @@ def accuracy(Yh, Y):
     """The share of rows, 0 to 1, whose largest Yh is at the label (N x C both).
 
     With a single column a row is right when Yh and Y lie on the same side of ½.
+    Raises ValueError for shapes that don't fit, for entries of Yh that aren't finite
+    real numbers, and for rows of Y that aren't one-hot (in a single column: 0 or 1).
     """
-    if np.shape(Yh) != np.shape(Y) or np.ndim(Y) != 2:
+    Yh, Y = real_array("Yh", Yh), real_array("Y", Y)
+    if Yh.shape != Y.shape or Y.ndim != 2 or Y.size == 0:
         raise ValueError(
-            f"Yh has shape {np.shape(Yh)} and Y {np.shape(Y)}; expected both N x C: "
-            "pass predictions and one-hot labels of the same rows"
+            f"Yh has shape {Yh.shape} and Y {Y.shape}; expected both N x C, no axis "
+            "empty: pass predictions and one-hot labels of the same rows"
         )
-    Yh, Y = np.asarray(Yh), np.asarray(Y)
-    if Y.shape[1] == 1:
-        return float(np.mean((Yh > 0.5) == (Y > 0.5)))
+    check_finite({"Yh": Yh, "Y": Y})
+    N, C = Y.shape
+    labels = np.all((Y == 0) | (Y == 1), 1) & ((C == 1) | (np.sum(Y, 1) == 1))  # (N,)
+    if not labels.all():
+        n = int(np.argmin(labels))
+        raise ValueError(
+            f"Y[{n}] is {Y[n].tolist()}; expected a one-hot row, or in a single column "
+            "0 or 1: Y is np.eye(C)[labels], and comes after the predictions"
+        )
+    if C == 1:
+        return float(np.mean((Yh > 0.5) == (Y == 1)))
     return float(np.mean(np.argmax(Yh, 1) == np.argmax(Y, 1)))
-
-
-# ---- what is wrong with the arguments ------------------------------------------------
-# Checked in about a microsecond: shapes and kinds first, finiteness on the results.
-
-
-class NotFiniteError(ValueError, FloatingPointError):
-    """An argument holds nan or inf, or finite arguments overflowed on the way."""
-
-
-UNLABELLED = object()  # stands for Y where there is none, in `predict`
-
-
-def check_arguments(X, Y, W, V, output_bias=False):
-    """Refuse shapes that don't fit and entries that aren't real numbers."""
-    try:
-        (N, D), (M, C), (D_V, M_V) = X.shape, W.shape, V.shape
-        fits = D_V == D and M == M_V + output_bias and N * D * M * C > 0
-        fits = fits and (Y is UNLABELLED or Y.shape == (N, C))
-        for A in (X, Y, W, V):
-            if type(A) is np.ndarray and A.dtype.kind not in "fiub":
-                fits = False
-    except (AttributeError, TypeError, ValueError):
-        fits = False
-    if not fits:
-        _explain_misfit({"X": X, "Y": Y, "W": W, "V": V}, output_bias)
-
-
-def _explain_misfit(given, output_bias):
-    axes = {"X": "N x D", "Y": "N x C", "W": "M x C", "V": "D x M"}
-    if output_bias:
-        axes["W"] = "(M + 1) x C"
-    for name, A in given.items():
-        if A is UNLABELLED:
-            continue
-        if not hasattr(A, "shape"):
-            raise ValueError(
-                f"{name} is a {type(A).__name__}; expected an array of shape "
-                f"{axes[name]}: write np.array({name})"
-            )
-        if len(A.shape) != 2 or 0 in A.shape:
-            advice = {
-                "X": "one instance is X[n:n+1], one feature X[:, d:d+1]",
-                "Y": "one-hot labels are np.eye(C)[labels], one column Y[:, None]",
-            }.get(name, "keep both axes, even of length 1, and no axis empty")
-            raise ValueError(
-                f"{name} has shape {A.shape}; expected {axes[name]}: {advice}"
-            )
-        if A.dtype.kind not in "fiub":
-            raise ValueError(
-                f"{name} holds {A.dtype}; expected real numbers: convert it, for "
-                f"instance with {name}.real or {name}.astype(float)"
-            )
-    (N, D), (M, C), (D_V, M_V) = (given[name].shape for name in "XWV")
-    if given["Y"] is not UNLABELLED and given["Y"].shape != (N, C):
-        raise ValueError(
-            f"Y has shape {given['Y'].shape}; expected N x C = {(N, C)}, as X has "
-            f"{N} rows and W {C} columns: pass one one-hot row an instance"
-        )
-    if D_V != D:
-        raise ValueError(
-            f"V has shape {(D_V, M_V)}; expected D x M with D = {D}, as X has {D} "
-            "columns: did you forget the bias column, or to transpose V?"
-        )
-    extra = " plus the constant unit" if output_bias else ""
-    raise ValueError(
-        f"W has shape {(M, C)}; expected {axes['W']} with {M_V + output_bias} rows, as "
-        f"V has {M_V} columns{extra}: make M the same in both"
-    )
-
-
-def check_cost(value, X, Y, W, V):
-    """nan anywhere shows in the cost; inf in X or V may hide in a saturated unit."""
-    if isinstance(value, float) and not (
-        math.isfinite(value) and np.isfinite(X).all() and np.isfinite(V).all()
-    ):
-        _explain_not_finite(value, X, Y, W, V)
-
-
-def check_gradient(dV, X, Y, W, V):
-    """The inner product of V and dV is finite only if every entry of both is.
-
-    And nan or inf in X, Y or W reaches dV: as 0 · inf = nan if in no other way.
-    """
-    if type(dV) is np.ndarray and not math.isfinite(V.ravel().dot(dV.ravel())):
-        _explain_not_finite(dV, X, Y, W, V)
-
-
-def _explain_not_finite(result, X, Y, W, V):
-    for name, A in {"X": X, "Y": Y, "W": W, "V": V}.items():
-        bad = np.argwhere(~np.isfinite(A))
-        if len(bad):
-            where = tuple(int(i) for i in bad[0])
-            raise NotFiniteError(
-                f"{name}[{where[0]}, {where[1]}] is {A[where]} ({len(bad)} such); "
-                "expected finite numbers: clean the data, or take smaller steps"
-            )
-    if not np.all(np.isfinite(result)):
-        raise NotFiniteError(
-            "X, Y, W and V are finite but the result overflows: scale the inputs "
-            "(standardize X) or the weights down"
-        )
