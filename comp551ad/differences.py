@@ -24,12 +24,16 @@ larger part it halves h, where rounding is the larger part it doubles h, and it 
 when the bar is small enough or when it comes back to an h that it knows. If the bar
 stays wide, f is not smooth here, and the slopes to both sides are what can be said.
 
-A bar is no proof. What f does between the points it is asked at, nobody sees; and where
-f hides its noise (1 - cos x near 0, float32 inside), the bar may come out too small.
+A bar is no proof: what f does between the points it is asked at, nobody sees. A sine
+of many periods within one step looks like noise, and so do stairs. Before a claim is
+called wrong, `is_contradicted` therefore asks much shorter steps. Where f hides its
+noise (float32 inside, at an x near 0 where f is nearly 0 too; float32 and float64 in one
+sum), the bar may still come out too small.
 
 It reads NumPy and nothing of ours; `gradcheck`, notebooks and tests may read it.
 """
 
+import itertools
 import math
 from typing import NamedTuple
 
@@ -39,9 +43,12 @@ __all__ = ["finite_difference"]
 
 EPSILON = 2.0**-52  # the distance from 1 to the next float64
 FIRST_STEP, LONGEST_STEP = 2.0**-7, 2.0**-3  # for numbers of size 1 or less
-MOST_STEPS = 40
+MOST_STEPS = 40  # of one walk
 SHARP = 3e-8  # a bar this small, beside its slope, needs no better step
 RESOLVED = 1e-3  # a wider bar, beside a large slope of f, says nothing
+SINGLE = 2.0**-20  # of f: more than this is no rounding, not even that of float32
+# To see the noise of f: so many points, and how far apart, beside the size of x.
+POINTS, WIDE, SPACINGS = 16, 2.0**-26, (2.0**-40, 2.0**-26, 2.0**-20, 2.0**-14)
 
 
 # ---------------------------------------------------------------- formulas
@@ -65,7 +72,7 @@ _METHODS = {
 
 def choose_formula(method):
     """A function of `along` and h, and the best h for it. ValueError if unknown."""
-    if method not in _METHODS:
+    if not isinstance(method, str) or method not in _METHODS:
         raise ValueError(f"method must be one of {list(_METHODS)}, got {method!r}")
     return _METHODS[method]
 
@@ -106,11 +113,18 @@ class Slope(NamedTuple):
 
     Where f has a kink, `sides` are the slopes to the left and to the right, and bar
     holds for both. Where no slope was found, the estimate is nan and bar is inf.
+
+    step    the h that was used
+    around  how steep f is near x: where the slope is 0, what would be large?
+    rivals  estimates with another h that contradict this one
     """
 
     estimate: float
     bar: float
-    sides: tuple | None = None
+    sides: tuple | None
+    step: float
+    around: float
+    rivals: tuple = ()
 
 
 def find_slope(along, size, noise, formula):
@@ -121,31 +135,66 @@ def find_slope(along, size, noise, formula):
     noise    of f, as `Function.noise` measures it
     formula  any of those above, but for the complex one
     """
-    scale = _scale(size)
-    h = first = FIRST_STEP * scale
-    tried = {}
-    while h not in tried and h <= LONGEST_STEP * scale and len(tried) < MOST_STEPS:
-        now = tried[h] = measure(along, h, size, noise, formula)
-        if now.bar <= SHARP * abs(now.estimate):
-            break
-        if now.bar == math.inf and 0 < size < scale:  # f ends nearby, as log does at 0
-            h = min(h / 2, FIRST_STEP * 2.0 ** math.floor(math.log2(size)))
-        elif now.truncation <= now.rounding:
-            h = h * 2
-        else:
-            h = h / 2
-    best = _best(list(tried.values()))
-    # Where the slope is 0 a bar can't be small beside it. What counts as large here?
+    # A small number may be one of many about 1, as a weight is, or have its own size for
+    # a unit, as x in 1 / x has. The second is tried where the first does not do.
+    units = [_scale(size)]
+    if 0 < size < 1:
+        units.append(2.0 ** math.floor(math.log2(size)))
+    first = FIRST_STEP * units[0]
     rises = [abs(along(t) - along(0.0)) / first for t in (first, -first)]
-    large = max(filter(math.isfinite, [0.0, abs(best.estimate), *rises]))
-    if best.truncation <= max(best.rounding, RESOLVED * large):
-        return Slope(best.estimate, best.bar)
-    left = _best([_measure_side(along, -h, noise) for h in tried])
-    right = _best([_measure_side(along, h, noise) for h in tried])
-    bar = left.bar + right.bar
-    if bar <= RESOLVED * large:
-        return Slope(best.estimate, bar, (left.estimate, right.estimate))
-    return Slope(math.nan, math.inf)
+    tried = {}
+    for unit in units:
+        _walk(tried, along, unit, size, noise, formula)
+        best = _best(list(tried.values()))
+        around = max(filter(math.isfinite, [0.0, abs(best.estimate), *rises]))
+        # Noise may look like truncation, but not like much more than the rounding.
+        if best.truncation <= max(4 * best.rounding, RESOLVED * around):
+            rivals = [m.estimate for m in tried.values() if _contradict(m, best)]
+            return Slope(best.estimate, best.bar, None, best.h, around, tuple(rivals))
+    # Of the sides, only what is resolved: the rest would contradict it by chance.
+    sides = [[_measure_side(along, way * h, noise) for h in tried] for way in (-1, 1)]
+    sides = [[now for now in side if now.bar <= RESOLVED * around] for side in sides]
+    if not all(sides):
+        return Slope(math.nan, math.inf, None, 0.0, around)
+    left, right = map(_best, sides)
+    bar, both = left.bar + right.bar, (left.estimate, right.estimate)
+    return Slope(best.estimate, bar, both, min(left.h, right.h), around)
+
+
+def _walk(tried, along, unit, size, noise, formula):
+    """Measure with one h after the other, and note each measurement in tried."""
+    h = FIRST_STEP * unit
+    for _ in range(MOST_STEPS):
+        if h in tried or h > LONGEST_STEP * unit or h / 2 == 0:
+            break
+        now = tried[h] = measure(along, h, size, noise, formula)
+        if now.bar <= SHARP * abs(now.estimate) < math.inf:
+            break
+        h = h * 2 if now.truncation <= now.rounding else h / 2
+
+
+def is_contradicted(slope, along, size, noise, gap):
+    """Whether steps much shorter than the slope's own see it at least gap / 2 away.
+
+    noise is that of f among points as near to each other as these. The shortest step
+    that can tell is taken, the one at which the noise amounts to a quarter of the gap.
+    """
+    noise = noise + EPSILON * size * max(abs(slope.estimate), gap)
+    shortest = max(32 * noise / gap, slope.step * 2.0**-40)
+    if not 0 < shortest / 2 < slope.step / 4:  # nor nan, nor too small to halve
+        return False
+    h = 2.0 ** math.ceil(math.log2(shortest))
+    expected = slope.sides or (slope.estimate, slope.estimate)
+    near = _measure_side(along, -h, noise), _measure_side(along, h, noise)
+    return any(
+        abs(now.estimate - then) > max(gap / 2, now.bar + slope.bar)
+        for now, then in zip(near, expected, strict=True)
+    )
+
+
+def steepness(noise, size):
+    """The slope that carries f as far as its noise, from one point to the next."""
+    return noise / (WIDE * _scale(size))
 
 
 class Measurement(NamedTuple):
@@ -168,10 +217,13 @@ def _best(measurements):
     longer step saw too little of f, as steps of a whole period do of a sine."""
     best, *shorter = sorted(measurements, key=lambda each: -each.h)
     for now in shorter:
-        apart = abs(now.estimate - best.estimate)
-        if now.bar < best.bar or apart > now.bar + best.bar:
+        if now.bar < best.bar or _contradict(now, best):
             best = now
     return best
+
+
+def _contradict(one, other):
+    return abs(one.estimate - other.estimate) > one.bar + other.bar
 
 
 def measure(along, h, size, noise, formula):
@@ -197,12 +249,14 @@ def _measure_side(along, h, noise):
     """The same for the slope to one side of x: to the left if h < 0."""
     coarse, fine = _one_sided(along, h), _one_sided(along, h / 2)
     noise = max(noise, EPSILON * abs(along(h)))
-    return Measurement(abs(h), fine, abs(fine - coarse), 8 * noise / abs(h))
+    # Twice the distance: so much is left of a kink that lies a little off x.
+    return Measurement(abs(h), fine, 2 * abs(fine - coarse), 8 * noise / abs(h))
 
 
 def _one_sided(along, h):
     """The slope to the right of x, from three points; to the left if h < 0."""
-    return (4 * along(h) - along(2 * h) - 3 * along(0.0)) / (2 * h)
+    near, far = along(h) - along(0.0), along(2 * h) - along(0.0)
+    return (4 * near - far) / (2 * h)
 
 
 def _gap(along, h):
@@ -211,10 +265,20 @@ def _gap(along, h):
 
 def _scale(size):
     """The power of two at the size of a number, and 1 for all small numbers."""
-    return 2.0 ** math.ceil(math.log2(max(1.0, size)))
+    return 2.0 ** min(math.ceil(math.log2(max(1.0, size))), 1023)  # the last there is
 
 
 # ---------------------------------------------------------------- x and f, taken apart
+
+
+class Noise(NamedTuple):
+    """The noise of f among points very near to each other, and among less near ones.
+
+    Where far is much larger, f is rough: noise it may be, or a wave too short for them.
+    """
+
+    near: float
+    far: float
 
 
 class Function:
@@ -235,21 +299,23 @@ class Function:
         if not any(array.size for array in arrays):
             raise ValueError(f"x has no numbers in it to differentiate: {describe(x)}")
         self.vector = np.concatenate([array.ravel() for array in arrays]).astype(kind)
-        self.names, self.places, self._views, end = [], [], [], 0
+        self.names, self.places, self._are_arrays, end = [], [], [], 0
         for (name, leaf), array in zip(leaves(x), arrays, strict=True):
             start, end = end, end + array.size
             self.names.append(name)
             self.places.append((slice(start, end), array.shape))
-            view = self.vector[start:end].reshape(array.shape)
-            view.flags.writeable = False
-            self._views.append((view, isinstance(leaf, np.ndarray)))
+            self._are_arrays.append(isinstance(leaf, np.ndarray))
         with np.errstate(all="ignore"):
             self._ask_first()
 
-    def argument(self):
-        """What f sees: the structure of x, with read-only views of the vector."""
-        parts = (view if is_array else view.item() for view, is_array in self._views)
-        return rebuild(self.x, parts)
+    def argument(self, where=slice(0), move=0.0):
+        """What f sees: x, moved at `where`, in a read-only copy that f may keep."""
+        vector = self.vector.copy()
+        vector[where] += move
+        vector.flags.writeable = False  # nor are its parts, then
+        parts = [vector[where].reshape(shape) for where, shape in self.places]
+        each = zip(parts, self._are_arrays, strict=True)
+        return rebuild(self.x, (part if array else part.item() for part, array in each))
 
     def _ask_first(self):
         """f at x itself, twice, with every question that can be asked about it."""
@@ -282,32 +348,68 @@ class Function:
 
         It remembers its values, and gives nan where f refuses the number.
         """
-        centre, known = self.vector[where].copy(), {0.0: self.value}
+        known = {0.0: self.value}
 
         def value_at(t):
             if t not in known:
-                self.vector[where] = centre + t * direction
                 self.calls += 1
                 try:
-                    known[t] = self.kind(self.f(self.argument()))
+                    value = complex(self.f(self.argument(where, t * direction)))
                 except (ArithmeticError, ValueError, TypeError):
-                    known[t] = math.nan
-                self.vector[where] = centre
+                    value = complex(math.nan)
+                if self.kind is float and value.imag:
+                    raise TypeError(
+                        f"f must return one real number; near x it returned {value}. "
+                        "The root or logarithm of a negative number?"
+                    )
+                known[t] = value if self.kind is complex else value.real
             return known[t]
 
         return value_at
 
     def noise(self):
-        """How far rounding may put a value of f off.
+        """How far rounding may put a value of f off: the `Noise` of f.
 
-        Nine values of f at neighbouring points: the fourth differences of a smooth
-        function vanish there, those of rounding errors do not (R. W. Hamming,
-        Numerical Methods for Scientists and Engineers, on noise in tables). Beside one
-        unit of rounding they are about 8 units large.
+        The fourth differences of a smooth function vanish among neighbouring points,
+        those of rounding errors do not (R. W. Hamming, Numerical Methods for Scientists
+        and Engineers, on noise in tables). They are about 8 errors large; the largest
+        of 12, divided by 6, is more than the errors of nearly all values.
+
+        Where most values are equal, as those of float32 are, the points lie too near to
+        each other to show the noise, and wider ones are asked as well: up to 2^-14 of
+        the size of each number in x, and then of 1.
         """
-        along = self.along(slice(None), self.vector.copy())
-        differences = np.diff([along(k * 2.0**-26) for k in range(9)], 4) / 8
-        return max(self._rounding, float(np.max(np.abs(np.nan_to_num(differences)))))
+        sizes = np.where(self.vector == 0, 1.0, np.abs(self.vector))
+        # A power of two, for exact moves; times 13, as its square would be exact as well.
+        own = 13 / 16 * np.spacing(sizes) / EPSILON
+        moves = own, np.maximum(own, 13 / 16)
+        lines = [self.along(slice(None), move) for move in moves]
+        noise = 0.0
+        for along, spacing in itertools.product(lines, SPACINGS):
+            jitter, different = self._jitter(along, spacing)
+            noise = max(noise, jitter)
+            if different > POINTS / 2:
+                break
+        near = noise if noise <= SINGLE * abs(self.value) else self._rounding
+        return Noise(near, max(noise, self._jitter(lines[0], WIDE)[0]))
+
+    def last_digit(self):
+        """The slope that moves f by its last digit while x moves by its own size."""
+        return EPSILON * abs(self.value) / _scale(np.max(np.abs(self.vector)))
+
+    def _jitter(self, along, spacing):
+        """The noise of neighbouring values, and how many of them are different."""
+        noise, values = [], []
+        for way in (spacing, -spacing):
+            # Without x itself, at which f may jump.
+            values = [along(k * way) for k in range(1, POINTS + 1)]
+            fourth = np.abs(np.diff(values, 4)) / 6
+            finite = fourth[np.isfinite(fourth)]
+            noise.append(max(self._rounding, np.max(finite, initial=0.0)))
+            if noise[-1] <= 16 * self._rounding:
+                break
+            # Much, but perhaps a kink nearby: that lies to one side, noise to both.
+        return float(min(noise)), len(set(values))
 
 
 def call(f, argument, name):
@@ -381,4 +483,10 @@ def describe(value):
         return f"a dict with keys {sorted(map(str, value))}"
     if isinstance(value, tuple | list):
         return f"a {type(value).__name__} of {len(value)}"
-    return "None (no return?)" if value is None else f"a {type(value).__name__}"
+    if value is None:
+        return "None (no return?)"
+    kind = type(value).__name__
+    words = f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
+    if isinstance(value, int) and value.bit_length() > 63:
+        words += " too large for NumPy: write it as a float"
+    return words

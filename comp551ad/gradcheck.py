@@ -4,6 +4,7 @@ A gradient is claimed, by hand or by machine. `check_gradient` asks the function
 `differences` finds every slope by trying, with an error bar. A claim outside its bar is
 wrong, so nobody has to choose a tolerance. At a kink (relu at 0, ties of a max) every
 claim between the slopes to the left and to the right is right, and the report says so.
+Where the function itself does not tell, the claim is unjudged, and has not passed.
 
 It reads `differences` and nothing else of ours; notebooks, tests and exercises may
 read it.
@@ -11,7 +12,8 @@ read it.
 
 import html
 import math
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
@@ -20,6 +22,10 @@ from . import differences
 from .differences import describe, label
 
 __all__ = ["Coordinate", "GradientReport", "check_gradient"]
+
+ROUGH = 64  # times the noise among nearer points: f is no smooth function with noise
+COARSE = 0.1  # a bar this wide, beside its value, leaves not one digit of it
+NOTHING = 1e-9  # a claim this small, beside the steepest slope of f, counts as 0
 
 
 # ---------------------------------------------------------------- what comes out
@@ -33,9 +39,11 @@ class Coordinate:
     claimed           the gradient's value
     finite_difference the value found by differences
     bar               how well that is known: the truth lies within +- bar of it
-    verdict           "agrees", "wrong", "kink" (the claim lies between the left and the
-                      right derivative) or "unjudged" (no derivative was found)
+    verdict           "agrees", "wrong", "kink" (f has one at x, or within the rounding
+                      of x, and the claim lies between the left and the right
+                      derivative) or "unjudged" (differences can't tell)
     sides             (left, right) derivative at a kink, otherwise None
+    reason            why it is unjudged, in words, otherwise empty
     """
 
     name: str
@@ -44,6 +52,7 @@ class Coordinate:
     bar: float
     verdict: str
     sides: tuple | None = None
+    reason: str = ""
 
     @property
     def gap(self):
@@ -97,7 +106,7 @@ class GradientReport:
 
     @property
     def unjudged(self):
-        """The coordinates where no derivative could be found by differences."""
+        """The coordinates where differences can't tell; each says its `reason`."""
         return self._with_verdict("unjudged")
 
     def _with_verdict(self, verdict):
@@ -175,7 +184,7 @@ class GradientReport:
 
 def _found(coordinate):
     if coordinate.verdict == "unjudged":
-        return "not found: f jumps, ends or blows up here"
+        return f"not found: {coordinate.reason}"
     if coordinate.sides is None:
         return f"{coordinate.finite_difference:.12g}"
     return "{:.6g} on the left, {:.6g} on the right".format(*coordinate.sides)
@@ -205,13 +214,18 @@ def check_gradient(
                 `finite_difference`); all but the first are for comparison
     directions  if given, this many random directions for each array in x instead of
                 every coordinate: a few evaluations, however large the arrays are.
-                An error in any coordinate shows, which one it is does not
+                An error in any coordinate shows, which one it is does not. A direction
+                that crosses a kink stays unjudged
     names       for a tuple or list x: a name for each entry, used in the report
     seed        of the random directions
 
-    Returns a `GradientReport`: true if passed, with `.worst`, `.wrong`, `.kinks` and
-    words. Errors: ValueError, TypeError for arguments that can't be checked: shapes
-    that don't match, nan or inf, complex x, f not scalar, not repeatable or changing x.
+    Returns a `GradientReport`: true if passed, with `.worst`, `.wrong`, `.kinks`,
+    `.unjudged` and words. It has not passed where a claim is unjudged, as when the error
+    bar is wider than a tenth of its value. Only a claim of 0 may have such a bar, or one
+    as good as 0: below 1e-9 of the steepest slope of f, or below the last digit of f.
+
+    Errors: ValueError, TypeError for arguments that can't be checked: shapes that don't
+    match, nan or inf, complex x, f not scalar, not repeatable or changing x.
     """
     formula, _ = differences.choose_formula(method)
     if directions is not None and (type(directions) is not int or directions < 1):
@@ -231,35 +245,78 @@ def check_gradient(
         exact = _as_vector(x, differences.finite_difference(f, x, "complex"))
         function.calls += 2 + exact.size
         formula, _ = differences.choose_formula("five-point")  # which it must fit
-    lines = _lines(function, directions, np.random.default_rng(seed))
-    coordinates = []
+    lines = _lines(function, directions, _random(seed))
+    coordinates, steepest = [], 0.0
     with np.errstate(all="ignore"):
         noise = function.noise()
         for name, where, direction in lines:
             along = function.along(where, direction)
             size = float(np.max(np.abs(function.vector[where])))
-            slope = differences.find_slope(along, size, noise, formula)
+            slope = differences.find_slope(along, size, noise.far, formula)
+            steepest = max(steepest, slope.around)
             if exact is not None:
                 slope = _sharpen(slope, name, exact[where], np.max(np.abs(exact)))
             claim = float(np.sum(claimed[where] * direction))
-            coordinates.append(_judge(name, claim, slope))
+            judged = _judge(name, claim, slope, directions is not None)
+            if _is_doubtful(judged, slope, along, size, noise):
+                judged = replace(judged, verdict="unjudged", reason=_ROUGH)
+            coordinates.append(judged)
+        as_good_as_0 = max(NOTHING * steepest, function.last_digit())
+        coordinates = [_unless_coarse(c, as_good_as_0) for c in coordinates]
         mistake = _likely_mistake(function, coordinates, directions is None)
     return GradientReport(tuple(coordinates), method, function.calls, mistake)
 
 
-def _judge(name, claim, slope):
+_NO_SLOPE = "f jumps, ends or blows up here"
+_CROSSES = "this direction crosses a kink; leave directions out, to check each value"
+_ROUGH = "f is too rough here: longer and shorter steps contradict each other"
+
+
+def _judge(name, claim, slope, is_direction):
     """The `Coordinate` with the verdict on one claim."""
-    nearest = slope.estimate
+    nearest, verdict, reason = slope.estimate, "agrees", ""
     if slope.sides:
         low, high = sorted(slope.sides)
-        nearest = min(max(claim, low), high)
+        nearest, verdict = min(max(claim, low), high), "kink"
     if slope.bar == math.inf:
-        verdict = "unjudged"
+        verdict, reason = "unjudged", _NO_SLOPE
+    elif slope.sides and is_direction:
+        # Between the two sides there is room for errors in all other coordinates.
+        verdict, reason = "unjudged", _CROSSES
     elif abs(claim - nearest) > slope.bar:
         verdict = "wrong"
-    else:
-        verdict = "kink" if slope.sides else "agrees"
-    return Coordinate(name, claim, nearest, slope.bar, verdict, slope.sides)
+    return Coordinate(name, claim, nearest, slope.bar, verdict, slope.sides, reason)
+
+
+def _is_doubtful(judged, slope, along, size, noise):
+    """Whether other steps contradict the verdict.
+
+    Asked before every alarm: do they see a slope that is much nearer to the claim, ten
+    times for longer ones? And where f is rough, of every claim: is what looks like noise
+    a wave or stairs that carry a slope?
+    """
+    if judged.verdict == "unjudged":
+        return False
+    gaps = []
+    if judged.verdict == "wrong":
+        gaps.append(judged.gap)
+        if any(abs(judged.claimed - near) <= judged.gap / 10 for near in slope.rivals):
+            return True
+    if noise.far > ROUGH * noise.near:
+        gaps.append(differences.steepness(noise.far, size))
+    contradicted = differences.is_contradicted
+    return any(contradicted(slope, along, size, noise.near, gap) for gap in gaps)
+
+
+def _unless_coarse(judged, as_good_as_0):
+    """The same, or unjudged where the bar is so wide that nothing was checked."""
+    if judged.verdict not in ("agrees", "kink") or judged.resolution <= COARSE:
+        return judged
+    if min(judged.bar, abs(judged.claimed)) <= as_good_as_0:
+        return judged
+    found = f"{judged.finite_difference:.3g} \N{PLUS-MINUS SIGN} {judged.bar:.2g}"
+    reason = f"{found} is all that the digits of f tell"
+    return replace(judged, verdict="unjudged", reason=reason)
 
 
 def _sharpen(slope, name, exact, largest):
@@ -271,7 +328,7 @@ def _sharpen(slope, name, exact, largest):
             "slope of f. f drops or takes the size of the imaginary part (abs, max, "
             "comparisons, conj, .real); use method='five-point'"
         )
-    return differences.Slope(float(exact), bar)
+    return slope._replace(estimate=float(exact), bar=bar, sides=None)
 
 
 # ---------------------------------------------------------------- what is checked
@@ -285,14 +342,25 @@ def _lines(function, directions, random):
                 yield label(name, index), where.start + i, 1.0
             continue
         for k in range(directions if math.prod(shape) else 0):
-            # Entries +1 and -1: an error in any coordinate counts in full.
-            signs = random.choice([-1.0, 1.0], size=math.prod(shape))
-            yield f"{name} along random direction {k + 1}", where, signs
+            # None below 1: an error in any coordinate counts in full. No two alike: equal
+            # errors, such as a transpose makes in pairs, don't cancel.
+            direction = random.uniform(1.0, 2.0, size=math.prod(shape))
+            direction *= random.choice([-1.0, 1.0], size=direction.size)
+            yield f"{name} along random direction {k + 1}", where, direction
+
+
+def _random(seed):
+    try:
+        return np.random.default_rng(seed)
+    except (TypeError, ValueError) as error:
+        wanted = "seed must be a whole number from 0 up"
+        raise ValueError(f"{wanted}, got {seed!r}") from error
 
 
 def _rename(x, names):
-    fits = isinstance(x, tuple | list) and len(names) == len(x) == len(set(names))
-    if not fits:
+    names = list(names) if isinstance(names, Iterable) else [names]
+    fits = isinstance(x, tuple | list) and all(isinstance(name, str) for name in names)
+    if not fits or not len(names) == len(x) == len(set(names)):
         raise ValueError(
             "names must give each entry of a tuple or list x a name of its own, got "
             f"{names!r} for {describe(x)}"
@@ -357,17 +425,31 @@ def _mistake_in(name, arrays):
     claimed, found, wrong = arrays[name]
     if not claimed.any():
         return "all zeros: was it computed at all?"
+    for other, (claimed_there, found_there, _) in arrays.items():
+        if (
+            _fits(claimed, found_there)
+            and _fits(claimed_there, found)
+            and other != name
+        ):
+            return f"this is the gradient of {other}; the two are swapped"
     factor = _common_factor(claimed, found)
     if factor:
         return factor
     if not _fits(claimed, found):  # more than a small error: is it something else?
-        if _fits(claimed.T, found):
-            return "the transpose fits; it is transposed"
-        if _fits(claimed.reshape(claimed.shape[::-1]).T, found):
-            return "the numbers are right, in the order of the transpose: a reshape?"
+        reordered = claimed.reshape(claimed.shape[::-1]).T
+        in_order = "the numbers are right, in the order of the transpose: a reshape?"
+        for turned, words, short in (
+            (claimed.T, "the transpose fits; it is transposed", "transposed"),
+            (reordered, in_order, "in the order of the transpose"),
+        ):
+            if _fits(turned, found):
+                return words
+            factor = _common_factor(turned, found)
+            if factor:
+                return f"{short}, and {factor}"
         for other, (_, found_there, _) in arrays.items():
             if _fits(claimed, found_there):
-                return f"this is the gradient of {other}; the two are swapped"
+                return f"this is the gradient of {other}"
     count, size = int(wrong.sum()), wrong.size
     for axis in range(wrong.ndim):
         for k in range(wrong.shape[axis]):

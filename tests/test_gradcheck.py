@@ -88,7 +88,7 @@ def test_few_evaluations():
     report = check_gradient(iris_cost, iris_gradients, iris_point(0, 0.1))
     assert report.evaluations < 96 * 8
     report = check_gradient(iris_cost, iris_gradients, iris_point(0, 0.1), directions=2)
-    assert report.passed and report.evaluations < 60
+    assert report.passed and report.evaluations < 80  # 34 of them for x and its noise
     assert len(report.coordinates) == 4
 
 
@@ -116,6 +116,24 @@ def test_few_evaluations():
         (lambda x: 1e-20 * x * x, lambda x: 2e-20 * x, 1.0),
         (lambda x: np.maximum(x, 0), lambda x: 1.0, 1e-5),
         (lambda x: np.floor(x) + x, lambda x: 1.0, 1 - 1e-6),
+        # float32 inside, where the noise shows among wide points only
+        (lambda x: float(np.exp(np.float32(x))), np.exp, 0.0),
+        # many periods within the first step
+        (np.sin, np.cos, 1e7),
+        (lambda x: math.sin(1e7 * x), lambda x: 1e7 * math.cos(1e7 * x), 0.3),
+        # near the largest number there is
+        (math.exp, math.exp, 709.0),
+        (lambda x: x * 1.0, lambda x: 1.0, 1.7e308),
+        (lambda x: x * 1.0, lambda x: 1.0, 1.797e308),
+        # a kink or a pole nearby
+        (lambda x: abs(x - (1 + 3e-8)), lambda x: -1.0, 1.0),
+        (lambda x: abs(x - (1 + 1e-8)), lambda x: -1.0, 1.0),
+        (lambda x: abs(x - (1 + 1e-10)), lambda x: -1.0, 1.0),
+        (lambda x: max(x, 0), lambda x: 1.0, 1e-14),
+        (lambda x: max(x, 0), lambda x: 0.0, -1e-14),
+        (lambda x: 1 / x, lambda x: -1 / x**2, 1e-14),
+        (lambda x: 1 / x, lambda x: -1 / x**2, 1e-20),
+        (lambda x: 1 / x, lambda x: -1 / x**2, 1e-100),
     ],
 )
 def test_right_slope_passes_and_wrong_one_does_not(f, slope, x):
@@ -123,6 +141,98 @@ def test_right_slope_passes_and_wrong_one_does_not(f, slope, x):
     assert right.passed and right.worst.verdict == "agrees"
     wrong = check_gradient(f, slope(x) * 1.01 + (slope(x) == 0) * 0.01, x)
     assert not wrong and wrong.worst.verdict == "wrong"
+
+
+def test_the_length_of_a_short_vector():
+    """The pole of the derivative is nearer than any step for numbers about 1."""
+    report = check_gradient(
+        lambda x: np.sqrt(np.sum(x * x)), np.array([0.6, 0.8]), np.array([3e-14, 4e-14])
+    )
+    assert report.passed and not report.kinks
+
+
+def test_a_function_may_keep_its_x():
+    class Model:
+        last = None
+
+        def __call__(self, x):
+            if self.last is None or not np.array_equal(x, self.last):
+                self.last, self.value = x, float(np.sum(x**2))
+            return self.value
+
+    x = np.array([1.0, 2.0])
+    assert not check_gradient(Model(), np.zeros(2), x)
+    assert check_gradient(Model(), 2 * x, x)
+    np.testing.assert_allclose(finite_difference(Model(), x), 2 * x, rtol=1e-8)
+
+
+# ---------------------------------------------------------------- what can't be judged
+
+
+@pytest.mark.parametrize(
+    "f, gradient, x",
+    [
+        # One entry of 1e8 leaves f no digits for the entry 1.
+        (lambda x: np.sum(x**2), [2e-8, -2, 2e8], np.array([1e-8, 1, 1e8])),
+        (lambda x: np.sum(x**2), [2e-8, 2, 2e8], np.array([1e-8, 1, 1e8])),
+        (lambda x: 1e15 + np.sum(np.sin(x)), [-3, -3], np.array([0.1, 0.2])),
+    ],
+)
+def test_a_bar_wider_than_the_claim_is_no_pass(f, gradient, x):
+    report = check_gradient(f, gradient, x)
+    assert not report.passed and not report.wrong
+    assert "is all that the digits of f tell" in str(report)
+    assert "is all that the digits of f tell" in report._repr_html_()
+
+
+def test_an_entry_of_nearly_0_passes():
+    for f in (np.cos, lambda x: 1e8 + np.cos(x)):
+        x = np.array([0, math.pi, 1.0, -3.0, 1e-12])
+        assert check_gradient(lambda x, f=f: np.sum(f(x)), lambda x: -np.sin(x), x)
+    assert check_gradient(np.cos, -np.sin(math.pi), math.pi)
+
+    def softmax_sums_to_1(x):
+        return np.sum(np.exp(x) / np.sum(np.exp(x)))
+
+    x = np.array([0.3, 0.2, -1.0])
+    assert check_gradient(softmax_sums_to_1, np.array([1e-17, 0, -2e-17]), x)
+
+
+@pytest.mark.parametrize(
+    "f, claim, x",
+    [
+        (lambda x: np.floor(1e3 * x) / 1e3, 0.0, 0.5003),
+        (lambda x: np.floor(1e4 * x) * 1e-9 + x * x, 2 * 0.50003, 0.50003),
+        (np.sin, np.cos(1e8), 1e8),
+        (np.sin, 0.0, 1e8),
+    ],
+)
+def test_a_rough_function_sounds_no_alarm(f, claim, x):
+    report = check_gradient(f, claim, x)
+    assert report.worst.verdict == "unjudged" and not report.passed
+    assert "f is too rough here" in str(report)
+
+
+@pytest.mark.parametrize("scale", [0.01, 0.1, 0.5, 1.0])
+def test_no_false_alarm_on_iris_in_float32(scale):
+    X32, Y32 = X.astype("f4"), Y.astype("f4")
+
+    def cost32(parameters):
+        W, V = (part.astype("f4") for part in parameters)
+        Z = np.float32(1) / (np.float32(1) + np.exp(-X32 @ V))  # N x M
+        U = Z @ W  # N x C
+        return float(
+            np.mean(np.log(np.sum(np.exp(U), axis=1)) - np.sum(U * Y32, axis=1))
+        )
+
+    for seed in range(3):
+        point = iris_point(seed, scale)
+        right = gradients(X, Y, *point)
+        assert not check_gradient(cost32, right, point).wrong
+        assert check_gradient(cost32, right, point, directions=2)
+        flipped = check_gradient(cost32, tuple(-g for g in right), point)
+        assert len(flipped.wrong) + len(flipped.unjudged) == 96
+        assert len(flipped.wrong) > 80
 
 
 @pytest.mark.parametrize("method", ["central", "forward", "complex"])
@@ -251,7 +361,9 @@ def test_relu_network():
         (lambda g: g / 2, "2 times it fits"),
         (lambda g: g * 150, "1/150 times it fits; a sum in one place"),
         (lambda g: g / 150, "150 times it fits"),
-        (lambda g: g.T, "transposed"),
+        (lambda g: g.T, "x: the transpose fits; it is transposed"),
+        (lambda g: -g.T, "x: transposed, and the sign is flipped"),
+        (lambda g: 2 * g.T, "x: transposed, and 1/2 times it fits"),
         (lambda g: 0 * g, "all zeros"),
         (lambda g: g + np.eye(3) * [0, 1, 0], "only 1 of 9 is wrong"),
         (lambda g: g * [[1], [1], [3]], "only [2, :] is wrong"),
@@ -276,9 +388,25 @@ def test_swapped_and_reordered():
         {"a": a, "b": b},
     )
     assert "a: this is the gradient of b" in report.mistake
+    report = check_gradient(  # in proportion, so that a factor would fit as well
+        lambda p: np.sum(a * p["a"]) + np.sum(3 * a * p["b"]),
+        {"a": 3 * a, "b": a},
+        {"a": np.ones((2, 2)), "b": np.ones((2, 2))},
+    )
+    assert "a: this is the gradient of b; the two are swapped" in report.mistake
+    assert "b: this is the gradient of a; the two are swapped" in report.mistake
     x, A = np.ones((2, 3)), np.arange(6.0).reshape(2, 3)
     report = check_gradient(lambda x: np.sum(A * x), A.T.reshape(2, 3), x)
     assert "in the order of the transpose" in report.mistake
+
+
+def test_one_gradient_used_twice():
+    a, b = np.array([[1.0, 2], [3, 4]]), np.array([[5.0, 6], [7, 9]])
+    x = {"a": np.ones((2, 2)), "b": np.ones((2, 2))}
+    report = check_gradient(
+        lambda p: np.sum(a * p["a"]) + np.sum(b * p["b"]), {"a": b, "b": b}, x
+    )
+    assert report.mistake == "a: this is the gradient of b"
 
 
 def test_directions_catch_one_entry_and_a_factor():
@@ -290,6 +418,34 @@ def test_directions_catch_one_entry_and_a_factor():
     assert check_gradient(lambda x: np.sum(np.sin(x)), np.cos, x, directions=3)
     report = check_gradient(lambda x: np.sum(x * x), lambda x: -2 * x, x, directions=2)
     assert "sign" in report.mistake
+
+
+@pytest.mark.parametrize("directions", [1, 2, 6])
+def test_directions_catch_a_transpose(directions):
+    """Its errors come in pairs, equal but for the sign: +1 and -1 would cancel them."""
+    A = np.array([[1.0, 2], [3, 4]])
+    for seed in range(10):
+        report = check_gradient(
+            lambda x: np.sum(A * x), A.T, np.ones((2, 2)),
+            directions=directions, seed=seed,
+        )  # fmt: skip
+        assert len(report.wrong) == directions
+
+
+def test_a_direction_that_crosses_a_kink_is_unjudged():
+    def f(x):
+        return 5 * abs(x[0]) + np.sum(x[1:] ** 2)
+
+    x = np.arange(6.0)
+    for gradient in (2 * x, 2 * x + [0, 0.9, 0, 0, 0, 0]):
+        report = check_gradient(f, gradient, x, directions=3)
+        assert len(report.unjudged) == 3 and not report.kinks
+        assert "crosses a kink; leave directions out" in str(report)
+    assert check_gradient(f, 2 * x, x)
+    report = check_gradient(
+        lambda x: np.sum(abs(x)), lambda x: np.sign(x) + 3, np.zeros(3000), directions=2
+    )
+    assert not report
 
 
 # ---------------------------------------------------------------- the report
@@ -401,6 +557,16 @@ def coin():
         (append, [1.0], [1.0], ValueError, "f changes its argument"),
         (np.sum, add_in_place, np.ones(2), ValueError, "gradient changes its argument"),
         (coin(), 1.0, 1.0, ValueError, "same number each time"),
+        (lambda x: 10**25, 0.0, 1.0, TypeError, "got an int too large for NumPy"),
+        (lambda x: x * 1.0, 1.0, 2**70, TypeError, "an int too large for NumPy"),
+        (lambda x: x if x == 1 else x + 1j, 1.0, 1.0, TypeError, "f must .* near x"),
+        (
+            lambda x: np.emath.sqrt(x - 1),
+            1.0,
+            1.0,
+            TypeError,
+            "f must return one real number; near x it returned .*j",
+        ),
     ],
 )
 def test_refusals(f, gradient, x, error, words):
@@ -414,10 +580,21 @@ def test_refused_options():
         ({"directions": 0}, "directions must be"),
         ({"directions": True}, "directions must be"),
         ({"directions": 2, "method": "complex"}, "leave directions out"),
+        ({"method": ["five-point"]}, "method must be one of"),
         ({"names": ("a", "b")}, "names must give each entry"),
+        ({"names": 5}, "names must give each entry"),
+        ({"seed": "a"}, "seed must be a whole number from 0 up, got 'a'"),
+        ({"seed": -1}, "seed must be a whole number from 0 up, got -1"),
     ]:
         with pytest.raises(ValueError, match=words):
             check_gradient(np.sin, np.cos, 1.0, **options)
+    x = (1.0, 2.0)
+    for names in (([1], 2), ("a", "a"), (1, 2), ("a",)):
+        with pytest.raises(ValueError, match="names must give each entry"):
+            check_gradient(lambda x: x[0] * x[1], (2.0, 1.0), x, names=names)
+    letters = (letter for letter in "ab")
+    report = check_gradient(lambda x: x[0] * x[1], (2.0, 1.0), x, names=letters)
+    assert [c.name for c in report.coordinates] == ["a", "b"]
 
 
 def test_x_is_never_changed():
