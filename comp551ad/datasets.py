@@ -5,7 +5,7 @@ instance and, unless `bias=False`, a last column of ones (the constant input of 
 labels as one-hot rows. The two files in `data/` are checked against the SHA-256 in
 `data/SOURCES.toml`, which also says where they come from.
 
-Reads NumPy and the standard library, no other room; any room above may read it.
+Reads `arguments`, NumPy and the standard library; any room above may read it.
 """
 
 import functools
@@ -15,6 +15,8 @@ import io
 from dataclasses import dataclass
 
 import numpy as np
+
+from .arguments import as_generator, is_count, is_number
 
 __all__ = [
     "Dataset",
@@ -104,7 +106,7 @@ def load_digits(*, classes=None, bias=True, standardize=False):
     if classes is None:
         classes = range(10)
     classes = _several("classes", classes, "digits, such as (3, 8)")
-    known = all(_is_count(digit, 0) and digit < 10 for digit in classes)
+    known = all(is_count(digit, 0) and digit < 10 for digit in classes)
     if not known or not classes or len(set(classes)) < len(classes):
         raise ValueError(
             f"classes is {classes}; expected different digits out of 0 … 9, such as "
@@ -125,7 +127,7 @@ def two_moons(N=200, noise=0.1, rng=0, *, bias=True):
     a seed (None for different points each time).
     """
     _check_count(N, 2, noise)
-    rng = _generator(rng)
+    rng = as_generator(rng)
     labels = np.arange(N) % 2
     angle = np.pi * rng.random(N)
     upper = np.stack([np.cos(angle), np.sin(angle)], axis=1)
@@ -139,10 +141,10 @@ def spirals(N=300, noise=0.05, rng=0, *, classes=3, bias=True):
 
     noise and rng as for `two_moons`.
     """
-    if not _is_count(classes, 2):
+    if not is_count(classes, 2):
         raise ValueError(f"classes is {classes!r}; expected 2 arms or more")
     _check_count(N, classes, noise)
-    rng = _generator(rng)
+    rng = as_generator(rng)
     labels = np.arange(N) % classes
     radius = np.sqrt(rng.random(N))
     angle = 2 * np.pi * (radius + labels / classes)
@@ -172,25 +174,10 @@ def _several(name, given, expected):
     return tuple(given)
 
 
-def _is_count(n, least):
-    whole = isinstance(n, (int, np.integer)) and not isinstance(n, bool)
-    return whole and n >= least
-
-
-def _generator(rng):
-    try:
-        return np.random.default_rng(rng)
-    except (TypeError, ValueError) as error:
-        raise ValueError(
-            f"rng is {rng!r}; expected a NumPy Generator, a seed such as 0, or None"
-        ) from error
-
-
 def _check_count(N, classes, noise):
-    if not _is_count(N, classes):
+    if not is_count(N, classes):
         raise ValueError(f"N is {N!r}; expected {classes} points or more, one a class")
-    number = np.ndim(noise) == 0 and np.asarray(noise).dtype.kind in "fiu"
-    if not number or not 0 <= noise < np.inf:
+    if not is_number(noise) or not 0 <= noise < np.inf:
         raise ValueError(
             f"noise is {noise!r}; expected a standard deviation, 0 or more"
         )

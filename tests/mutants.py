@@ -49,7 +49,7 @@ MODULES = [
         )
     ),
     *(f"comp551ad/byhand/{name}.py" for name in ("checks", "two_layer", "descent", "deep")),
-    *(f"comp551ad/{name}.py" for name in ("functions", "gradcheck", "differences")),
+    *(f"comp551ad/{name}.py" for name in ("arguments", "functions", "gradcheck", "differences")),
 ]  # fmt: skip
 # These look at files and notebooks, not at what the code computes.
 NOT_RUN = {"test_house", "test_notebooks", "test_refresh", "test_coverage", "test_site"}

@@ -7,7 +7,7 @@ slide's block, whose last layer has no activation but adds what came into the bl
 (E16). With `batch_norm=True` each Q = Z W + b is normalized over the rows on its way to
 h (S18). `initial_weights` draws the start. Instances are rows, and the cost is a mean.
 
-Reads NumPy, `functions` and `two_layer`; notebooks and tests read it. The bodies are
+Reads `functions`, `checks` and `two_layer`; notebooks and tests read it. The bodies are
 plain NumPy that a tracer can run; `descend` trains with `minibatch_gradient`.
 """
 
@@ -16,13 +16,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from comp551ad.arguments import as_generator, is_count, is_number
 from comp551ad.byhand.checks import (
-    as_generator,
     check_array,
     check_finite,
     check_product,
-    is_count,
-    is_number,
     real_array,
 )
 from comp551ad.byhand.two_layer import HIDDEN, cross_entropy

@@ -4,7 +4,7 @@
 same loop for any gradient. Both return a `Descent`, which unpacks as the parameters
 (`W, V = gradient_descent(…)`) and keeps the history of the run.
 
-Reads NumPy and `two_layer`; notebooks and tests read it. The loop does nothing but the
+Reads `checks` and `two_layer`; notebooks and tests read it. The loop does nothing but the
 gradient, the step, one inner product a parameter and a lock on it, so that 100,000
 small steps cost what a bare loop costs; everything else happens every `keep_every` steps.
 """
@@ -17,10 +17,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from comp551ad.arguments import as_generator, is_count, is_number
 from comp551ad.byhand.checks import (
-    as_generator,
-    is_count,
-    is_number,
     real_array,
 )
 from comp551ad.byhand.two_layer import TwoLayer
