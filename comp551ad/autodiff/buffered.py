@@ -71,7 +71,9 @@ def _apart(make, node, x, once):
         return make("maximum", x, 0.0)
     if node.name == "logistic":
         power = make("exp", make("minimum", _minus(make, x, once), 709.0))
-        return make("reciprocal", make("add", power, 1.0))
+        return make(
+            "divide", 1.0, make("add", power, 1.0), shape=x.shape
+        )  # beats reciprocal
     axis = node.parameters["axis"]
     axes = axis if type(axis) is tuple else (axis,)
     shape = [1 if k - len(x.shape) in axes else n for k, n in enumerate(x.shape)]
