@@ -597,3 +597,9 @@ def test_public_types():
         import comp551ad
 
         comp551ad.recrod  # noqa: B018
+
+
+def test_the_passes_want_a_trace():
+    for run in (forward, reverse):
+        with pytest.raises(TypeError, match=r"trace: got int, .*record\(f, …\)"):
+            run(3, "x")

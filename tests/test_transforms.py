@@ -22,7 +22,7 @@ from comp551ad import (
     value_and_grad,
     vjp,
 )
-from comp551ad.autodiff import trees
+from comp551ad.autodiff import transforms, trees
 
 X3 = np.array([1.5, -0.5, 2.0])
 
@@ -164,6 +164,7 @@ CALLS = [
     (with_star, "xs", (1.0, 2.0, 3.0), {"k": 5.0}, (10.0, 500.0)),
     (with_star, "xs", (1.0, 2.0, 3.0), {}, (10.0, 100.0)),
     (star_first, "x", (2.0, 3.0), {"x": 5.0}, 1350.0),
+    (lambda x=1.0, b=2.0: x * b, 1, (), {"b": 3.0}, 1.0),
     (star_first, 1, (2.0, 3.0), {"x": 5.0}, 1500.0),
 ]
 
@@ -184,6 +185,7 @@ def test_argnum_in_a_call_with_keywords(f, argnum, args, kwargs, expected):
     [
         (with_default, 1, (1.0,), {"c": 5.0}, "got 1, expected one of x, c "),
         (with_default, 7, (1.0,), {"c": 5.0}, "got 7, but .* 2 arguments"),
+        (lambda x=1.0, b=2.0: x * b, 0, (), {"b": 3.0}, "got 0, expected one of b "),
         (with_default, "z", (1.0,), {"c": 5.0}, "got 'z', expected one of x, c "),
         (with_default, ("b", 1), (1.0,), {"b": 5.0}, "an argument named twice"),
         (with_star, 3, (1.0, 2.0, 3.0), {"k": 5.0}, "got 3, expected one of x, xs, k"),
@@ -273,6 +275,7 @@ def test_dicts_of_other_classes_stay_what_they_are():
 
 
 def test_primals_and_tangents_are_tuples():
+    assert jvp(np.multiply, [2.0, 3.0], [1.0, 0.0]) == (6.0, 3.0)  # or lists
     for primals, tangents in ((1.0, 1.0), ((1.0,), 1.0)):
         with pytest.raises(TypeError, match=r"(primals|tangents): got float, .*\(x,\)"):
             jvp(np.sin, primals, tangents)
@@ -609,6 +612,29 @@ def test_the_two_modes_of_the_jacobian_agree(g, x):
         assert np.shape(a) == np.shape(b) == np.shape(y) + np.shape(x)
         np.testing.assert_allclose(a, b, rtol=1e-14)
         assert isinstance(a, float | np.ndarray) and isinstance(b, float | np.ndarray)
+
+
+def test_each_mode_is_the_one_that_was_asked_for(monkeypatch):
+    """The numbers are the same; the passes are not: one per output, or one in all."""
+    passes = []
+    for name in ("pull_back", "push_forward"):
+        loop = getattr(transforms, name)
+        monkeypatch.setattr(
+            transforms,
+            name,
+            lambda *args, loop=loop, name=name, **how: (
+                passes.append(name) or loop(*args, **how)
+            ),
+        )
+    x = np.arange(3.0)
+    jacobian(np.sin)(x)
+    assert passes == ["pull_back"] * 3
+    passes.clear()
+    jacobian(np.sin, mode="forward")(x)
+    assert passes == ["push_forward"]
+    passes.clear()
+    hessian(lambda x: np.sum(x * x))(x)
+    assert passes == ["pull_back", "push_forward"]  # the gradient, and then its slopes
 
 
 def test_no_directions_at_all():
