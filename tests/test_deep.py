@@ -143,8 +143,14 @@ def test_running_average_on_paper():
         average, [(np.array([4.0]), np.array([3.0]))], 4, rate=0.25
     )
     assert [float(a[0]) for a in average[0]] == [1.0, 2.5]
+    for rate, expected in (0.0, [0.0, 1.0]), (1.0, [0.0, 2.0]):  # all old, all new
+        kept = running_average([(np.zeros(1), np.ones(1))], one, 4, rate=rate)
+        assert [float(a[0]) for a in kept[0]] == expected
     with pytest.raises(ValueError, match="N is 1; expected 2 rows or more"):
         running_average(None, one, 1)
+    for rate in (-0.1, 1.1):
+        with pytest.raises(ValueError, match="rate is .*from 0 to 1"):
+            running_average(None, one, 4, rate=rate)
 
 
 def test_the_running_average_nears_the_training_sets_own():
@@ -460,6 +466,9 @@ def test_statistics_fit_their_layers():
         ((one, -one), "no variance below 0"),
         ((one, np.nan * one), "expected finite numbers"),
         ((np.inf * one, one), "expected finite numbers"),
+        ((-np.inf * one, one), "expected finite numbers"),
+        ((one, np.inf * one), "expected finite numbers"),
+        ((one, np.array([1.0, 1.0, -1.0, 1.0])), "no variance below 0"),
         ((one, 1j * one), "statistics holds complex128"),
     ]:
         with pytest.raises(ValueError, match=words):
@@ -665,3 +674,14 @@ def test_how_many_layers_fit():
             net.cost(X, Y, wrong)
     flat = Deep(block=2).start((3, 2), np.random.default_rng(0))
     assert Deep(block=2).predict(X, flat).shape == (2, 2)  # no hidden layer at all
+
+
+def test_a_minibatch_may_be_one_row_or_all_of_them():
+    network = Deep()
+    X, Y, p = setting(network)
+    for size in (1, len(X)):
+        gradients = minibatch_gradient(network, X, Y, size, 0)(*p)
+        assert [g.shape for g in gradients] == [a.shape for a in p]
+    for size in (0, len(X) + 1):
+        with pytest.raises(ValueError, match=f"size is {size}; expected from 1 to"):
+            minibatch_gradient(network, X, Y, size, 0)

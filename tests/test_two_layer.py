@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 
+from comp551ad.byhand.checks import check_finite
 from comp551ad.byhand.two_layer import (
     HEADS,
     HIDDEN,
@@ -225,6 +226,7 @@ def test_accuracy_of_one_column_at_exactly_a_half_and_of_lists():
         (np.eye(2), np.eye(2) - 1j, "Y holds complex128"),
         (np.ma.masked_array(np.eye(2)), np.eye(2), "Yh is a MaskedArray"),
         (np.eye(2), [[1, 0], [0.5, 0.5]], r"Y\[1\] is \[0.5, 0.5\]; .*one-hot"),
+        (np.eye(3), [[1, 0, 0], [0, 0.5, 0.5], [0, 0, 1]], r"Y\[1\] is .*one-hot"),
         (np.eye(2), [[0, 0], [0, 1]], r"Y\[0\] is \[0, 0\]; .*one-hot"),
         (np.eye(2), [[1, 1], [0, 1]], r"Y\[0\] is \[1, 1\]; .*one-hot"),
         ([[0.9], [0.4]], [[1], [-1]], r"Y\[1\] is \[-1\]; .*0 or 1"),
@@ -275,8 +277,16 @@ def test_misfits_name_the_argument(iris, call, name, change, words):
 
 
 def test_misfit_with_output_bias(iris):
-    with pytest.raises(ValueError, match=r"W has shape .* \(M \+ 1\) x C with 17 rows"):
+    words = (
+        r"W has shape .* \(M \+ 1\) x C with 17 rows, as V has 16 columns plus the c"
+    )
+    with pytest.raises(ValueError, match=words):
         TwoLayer(output_bias=True).cost(*iris)
+    X, Y, W, V = iris
+    with pytest.raises(
+        ValueError, match="M x C with 16 rows, as V has 16 columns: make"
+    ):
+        TwoLayer().cost(X, Y, W[1:], V)
     with pytest.raises(ValueError, match="V has shape"):
         TwoLayer().predict(iris[0], iris[2], iris[3].T)
 
@@ -302,6 +312,15 @@ def test_the_first_entry_that_is_not_finite_is_named_and_all_are_counted(iris):
     X[3, 1] = X[7, 0] = np.nan
     with pytest.raises(NotFiniteError, match=r"X\[3, 1\] is nan \(2 such\)"):
         cost(X, Y, W, V)
+
+
+def test_the_first_entry_that_is_not_finite_is_named_and_results_count_too():
+    fine, half = np.ones((2, 2)), np.array([1.0, np.inf])
+    check_finite({"X": fine}, fine)
+    with pytest.raises(NotFiniteError, match="X are finite but the result overflows"):
+        check_finite({"X": fine}, fine, half)
+    with pytest.raises(NotFiniteError, match=r"b\[1\] is inf \(1 such\)"):
+        check_finite({"X": fine, "b": half}, fine)
 
 
 def test_an_overflow_of_some_entries_alone_is_an_error():
