@@ -51,6 +51,11 @@ MODULES = [
     *(f"comp551ad/byhand/{name}.py" for name in ("checks", "two_layer", "descent", "deep")),
     *(f"comp551ad/{name}.py" for name in ("arguments", "functions", "gradcheck", "differences")),
 ]  # fmt: skip
+# Whose tests are another module's own as well: they run first.
+TESTED_WITH = {
+    "primitive": "primitives", "calls": "transforms", "expressions": "program",
+    "source": "program", "buffered": "program", "checks": "two_layer",
+}  # fmt: skip
 # These look at files and notebooks, not at what the code computes.
 NOT_RUN = {"test_house", "test_notebooks", "test_refresh", "test_coverage", "test_site"}
 SECONDS_MORE = 20  # beyond ten times the tests' own, then an endless loop is killed
@@ -530,7 +535,8 @@ class Hunt:
         tests = self.reaching(mutant)
         if not tests:  # a function, perhaps, that only runs at import
             tests = self.at[mutant.path, 0]
-        own = f"/test_{Path(mutant.path).stem}.py"
+        stem = Path(mutant.path).stem
+        own = f"/test_{TESTED_WITH.get(stem, stem)}.py"
         chosen, left = {}, self.options.budget
         for test in sorted(tests, key=lambda t: (own not in t, self.reached[t][0])):
             seconds = self.reached[test][0]
