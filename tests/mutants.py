@@ -51,10 +51,12 @@ MODULES = [
     *(f"comp551ad/byhand/{name}.py" for name in ("checks", "two_layer", "descent", "deep")),
     *(f"comp551ad/{name}.py" for name in ("arguments", "functions", "gradcheck", "differences")),
 ]  # fmt: skip
-# Whose tests are another module's own as well: they run first.
+# Whose own tests, which run first, are those of other modules as well.
 TESTED_WITH = {
-    "primitive": "primitives", "calls": "transforms", "expressions": "program",
-    "source": "program", "buffered": "program", "checks": "two_layer",
+    "primitives": ("formula",), "primitive": ("primitives", "formula"),
+    "calls": ("transforms",), "checks": ("two_layer", "deep", "descent"),
+    "expressions": ("program",), "source": ("program",), "buffered": ("program",),
+    "differences": ("gradcheck",), "gradcheck": ("differences",),
 }  # fmt: skip
 # These look at files and notebooks, not at what the code computes.
 NOT_RUN = {"test_house", "test_notebooks", "test_refresh", "test_coverage", "test_site"}
@@ -536,9 +538,11 @@ class Hunt:
         if not tests:  # a function, perhaps, that only runs at import
             tests = self.at[mutant.path, 0]
         stem = Path(mutant.path).stem
-        own = f"/test_{TESTED_WITH.get(stem, stem)}.py"
+        own = tuple(f"tests/test_{m}.py" for m in (stem, *TESTED_WITH.get(stem, ())))
         chosen, left = {}, self.options.budget
-        for test in sorted(tests, key=lambda t: (own not in t, self.reached[t][0])):
+        for test in sorted(
+            tests, key=lambda t: (not t.startswith(own), self.reached[t][0])
+        ):
             seconds = self.reached[test][0]
             if seconds <= left:
                 chosen[test] = seconds

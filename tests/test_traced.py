@@ -700,6 +700,7 @@ RIGHT = {
     "pow": lambda a: pow(a, 3),
     "rpow": lambda a: 2**a,
     "neg pos": lambda a: -(+a),
+    "negative": lambda a: np.negative(a) + np.positive(a) * a,
     "ternary": lambda a: a[0] if a[0] > 0 else -a[0],
     "chain": lambda a: a[0] if 0 < a[0] < 2 else -a[0],
     "any": lambda a: a if np.any(a > 1) else -a,

@@ -333,7 +333,6 @@ logistic = elementwise(
     "logistic",
     fn.logistic,
     lambda g, y, x: g * y * (1.0 - y),
-    functions=(fn.logistic,),
     notation=call("σ", "logistic", latex=r"\sigma"),
     examples=_unary(),
 )
@@ -341,7 +340,6 @@ softplus = elementwise(
     "softplus",
     fn.softplus,
     lambda g, y, x: g * fn.logistic(x),
-    functions=(fn.softplus,),
     notation=call("softplus", "softplus"),
     examples=_unary(),
 )
@@ -349,7 +347,6 @@ relu = elementwise(
     "relu",
     fn.relu,
     lambda g, y, x: g * np.heaviside(x, 0.0),
-    functions=(fn.relu,),
     notation=call("ReLU", "relu"),
     examples=_unary(),
 )
@@ -371,7 +368,6 @@ greater_share = elementwise(
     fn.greater_share,
     None,
     None,
-    functions=(fn.greater_share,),
     notation=Notation(
         "[{0} > {1}]",
         r"\left[{0} > {1}\right]",
@@ -425,7 +421,6 @@ safe_divide = elementwise(
     fn.safe_divide,
     lambda g, y, a, b: fn.safe_divide(g, b),
     lambda g, y, a, b: -fn.safe_divide(g * y, b),
-    functions=(fn.safe_divide,),
     notation=Notation(
         "{0}/{1}",
         r"\frac{{{0}}}{{{1}}}",
@@ -440,7 +435,6 @@ xlogy = elementwise(
     fn.xlogy,
     lambda g, y, a, b: g * np.log(b),
     lambda g, y, a, b: fn.safe_divide(g * a, b),
-    functions=(fn.xlogy,),
     notation=Notation(
         "{0}·log({1})",
         r"{0} \log\left({1}\right)",
