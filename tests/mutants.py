@@ -536,7 +536,7 @@ class Hunt:
     def tests_for(self, mutant):
         """test -> seconds, the quick ones first: those that reach the changed lines. Of what
         runs at import, all that reach the module."""
-        tests = self.reaching(mutant)
+        tests = self.reaching(mutant) if mutant.path not in AT_IMPORT else None
         if not tests:  # a function, perhaps, that only runs at import
             tests = self.at[mutant.path, 0]
         stem = Path(mutant.path).stem
