@@ -200,6 +200,17 @@ def test_a_name_can_be_defined_once():
     sin = PRIMITIVES["sin"]
     with pytest.raises(ValueError, match="'sin': already defined"):
         define("sin", np.sin, sin.jvps, sin.vjps, notation=sin.notation, examples=[])
+    fields = {"functions": (np.sin,), "notation": sin.notation, "examples": []}
+    with pytest.raises(ValueError, match="'sine': already defined"):  # np.sin is
+        define("sine", np.sin, sin.jvps, sin.vjps, **fields)
+
+
+def test_names_as_latex_has_them():
+    latex = {name: p.notation.latex for name, p in PRIMITIVES.items()}
+    assert latex["logistic"].startswith(r"\sigma\left(")
+    assert latex["softmax"].startswith(r"\operatorname{{softmax}}\left(")
+    assert latex["expand_dims"].startswith(r"\operatorname{{expand dims}}")
+    assert latex["sin"].startswith(r"\sin ")
 
 
 def test_rules_are_static():
