@@ -369,7 +369,7 @@ def main():
     report(
         f"{title}\n{notes}",
         longs,
-        rounds=3,
+        rounds=15,
         times={"PyTorch eager": 20, "autograd": 20},
     )
     report("1000 operations on a float, forward + backward", tapes(1.5))

@@ -198,6 +198,12 @@ ALL_IS_SHOWN = """count =>
     cell => cell.querySelector('.jp-MarkdownOutput')?.childElementCount) &&
   [...document.querySelectorAll('.jp-Notebook img')].every(image => image.complete)"""
 
+TO_THE_TOP = """() => {
+  for (const part of document.querySelectorAll('.jp-Notebook, .jp-Notebook *')) {
+    if (part.scrollTop) part.scrollTop = 0;
+  }
+}"""
+
 # What each cell puts out, as JupyterLab holds it: on the page an error and a warning
 # look the same.
 OUTPUTS = """() => jupyterapp.shell.currentWidget.content.widgets.map(
@@ -294,6 +300,7 @@ class Reader:
         )
         height = min(max(height + 200, usual["height"]), 12_000)
         self.page.set_viewport_size({"width": usual["width"], "height": height})
+        self.page.evaluate(TO_THE_TOP)
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
         self.page.screenshot(path=SCREENSHOTS / f"{name}.png")
         self.page.set_viewport_size(usual)
