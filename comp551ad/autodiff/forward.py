@@ -153,7 +153,7 @@ def forward(trace: Trace, wrt=None, seed=None) -> ForwardPass:
         The pass: ``d["y1"]`` is ∂y1/∂w, zero where y1 doesn't depend on w.
 
     Raises:
-        TypeError: the trace is none.
+        TypeError: ``trace`` is something else.
         KeyError: no input is called that.
         ValueError: the seed is missing or doesn't have the input's shape.
     """

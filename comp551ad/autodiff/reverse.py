@@ -186,7 +186,7 @@ def reverse(trace: Trace, of=None, seed=None) -> ReversePass:
         The pass: ``r["w1"]`` is ∂y/∂w1, zero where y doesn't depend on w1.
 
     Raises:
-        TypeError: the trace is none.
+        TypeError: ``trace`` is something else.
         KeyError: nothing in the trace is called that.
         ValueError: which output is unclear, or the seed is missing or has another shape.
     """
