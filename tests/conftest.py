@@ -23,6 +23,14 @@ settings.register_profile("long", deadline=None, max_examples=10_000, database=N
 settings.load_profile("house")
 
 
+def pytest_addoption(parser):
+    parser.addoption(
+        "--screenshots",
+        action="store_true",
+        help="keep what the browser tests see in build/screenshots/",
+    )
+
+
 class Schedule(LoadFileScheduling):
     """A file's tests run in one worker, since a notebook's cells share a kernel. Lectures in
     the browser are dealt out one by one: together they would keep a worker for minutes."""

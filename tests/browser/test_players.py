@@ -6,12 +6,11 @@ import nbformat
 import numpy as np
 import pytest
 from playwright.sync_api import expect
-from test_lab import ROOT, code, drive, made_up, press
+from test_lab import code, drive, made_up, press
 
 from comp551ad import ForwardStepper, ModesStepper, ReverseStepper, record
 from comp551ad.show.player import Panel, player_html, player_script
 
-SCREENSHOTS = ROOT / "build" / "screenshots"  # git-ignored
 PAGE = '<!doctype html><html lang="en"><meta charset="utf-8"><title>A page</title>'
 FORK = 9  # the frame of the slide's ā₅, which is a sum over two paths (S14)
 FORK_TEXTS = [
@@ -82,10 +81,10 @@ KINDS = {
 
 
 class Page:
-    """A page with some HTML on it, and what went wrong there."""
+    """A page with some HTML on it, what went wrong there, and a folder for pictures."""
 
-    def __init__(self, page):
-        self.page, self.wrong = page, []
+    def __init__(self, page, album):
+        self.page, self.album, self.wrong = page, album, []
         page.on("pageerror", lambda error: self.wrong.append(str(error)))
         page.on("console", lambda message: self.wrong.append(message.text))
         page.on("request", lambda request: self.wrong.append(request.url))
@@ -98,20 +97,22 @@ class Page:
         return self.page.locator(".c5-stepper").first
 
     def keep(self, name):
-        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+        """Keep a picture of the whole page as NAME.png, if there is an album."""
+        if self.album is None:
+            return
         self.page.wait_for_timeout(300)  # the colours have arrived
-        self.page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
+        self.page.screenshot(path=self.album / f"{name}.png", full_page=True)
 
 
 @pytest.fixture
-def open_page(browser):
+def open_page(browser, album):
     """Return the function that opens a page; nothing may go wrong on any."""
     contexts, pages = [], []
 
     def open_page(width=1280, height=900, **options):
         viewport = {"width": width, "height": height}
         contexts.append(browser.new_context(viewport=viewport, **options))
-        pages.append(Page(contexts[-1].new_page()))
+        pages.append(Page(contexts[-1].new_page(), album))
         return pages[-1]
 
     yield open_page
@@ -797,8 +798,6 @@ def choose_theme(reader, name):
 
 
 def test_in_jupyterlab_a_still_when_untrusted_and_a_player_when_run(reader):
-    wrong = []
-    reader.page.on("pageerror", lambda error: wrong.append(str(error)))
     reader.add("stepper.ipynb", made_up(code(CELL, s14()._repr_html_())))
     reader.open("stepper.ipynb")
     assert reader.pictures() == [0, 1]  # the still: nothing was run yet
@@ -824,7 +823,7 @@ def test_in_jupyterlab_a_still_when_untrusted_and_a_player_when_run(reader):
     assert texts(stepper) == FORK_TEXTS
     reader.screenshot("stepper_in_lab_dark")
     choose_theme(reader, "Light")  # as the next test expects it
-    assert wrong == []
+    assert reader.wrong == []
 
 
 RUN_AGAIN = """async times => {
@@ -868,8 +867,6 @@ def test_two_hundred_runs_of_a_cell_leave_no_memory_behind(reader):
 
 
 def test_a_player_outlives_its_kernel_and_leaves_a_still_when_reopened(reader):
-    wrong = []
-    reader.page.on("pageerror", lambda error: wrong.append(str(error)))
     reader.add("dead.ipynb", made_up(code(CELL)))
     reader.open("dead.ipynb")
     reader.run_all()
@@ -878,15 +875,13 @@ def test_a_player_outlives_its_kernel_and_leaves_a_still_when_reopened(reader):
     reader.page.wait_for_selector('[data-status="unknown"]', state="attached")
     (stepper,) = reader.steppers()
     drive(stepper, play=False)  # it never needed the kernel
-    assert reader.errors() == [] and wrong == []
+    assert reader.errors() == [] and reader.wrong == []
 
-    other = reader.page.context.new_page()  # another browser window, not trusted
     saved = nbformat.read(reader.lab.folder / "dead.ipynb", as_version=4)
     saved.cells[1].outputs[0].data["text/html"] += "<!-- from somebody else -->"
     reader.add("dead_again.ipynb", saved)
-    reader.page = other
     reader.open("dead_again.ipynb")
-    output = other.locator(".jp-OutputArea-output").first
+    output = reader.page.locator(".jp-OutputArea-output").first
     expect(output.locator("img")).to_be_visible()
     expect(output).to_contain_text("∂a7/∂w1 = −0.5985")
     expect(output.locator("tbody tr")).to_have_count(7)
@@ -900,8 +895,6 @@ def test_every_kind_in_jupyterlab_is_accessible_and_leaves_its_keys_alone(
     reader, inaccessible, theme
 ):
     """Digits and Enter belong to the player that has the focus, not to JupyterLab."""
-    wrong = []
-    reader.page.on("pageerror", lambda error: wrong.append(str(error)))
     cells = [
         CELL,
         "from comp551ad import ModesStepper\nModesStepper(t, wrt='w1', of='a7')",
@@ -938,7 +931,7 @@ def test_every_kind_in_jupyterlab_is_accessible_and_leaves_its_keys_alone(
     assert inaccessible(reader.page, ".c5-stepper") == []
     reader.screenshot(f"players_in_lab_{theme.lower()}")
     choose_theme(reader, "Light")
-    assert wrong == []
+    assert reader.wrong == []
 
 
 def cells_of(reader):
