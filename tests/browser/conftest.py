@@ -210,6 +210,10 @@ ALL_IS_SHOWN = """count =>
 # Nobody is asked whether to save what is put away. The page may have failed to open.
 PUT_AWAY = """() => globalThis.jupyterapp &&
   [...jupyterapp.shell.widgets('main')].forEach(widget => widget.dispose())"""
+HEAR_OF_IT = """async () => {
+  await globalThis.jupyterapp?.serviceManager.sessions.refreshRunning();
+  await globalThis.jupyterapp?.serviceManager.kernels.refreshRunning();
+}"""
 TAKE_OUT = """async path => {
   await jupyterapp.commands.execute('docmanager:open', {path});
 }"""
@@ -258,10 +262,21 @@ class Reader:
             self.wrong.append(message.text)
 
     def leave(self):
-        """Put everything away, so that the next one finds an empty desk."""
+        """Put everything away and end its kernels: the next one finds an empty desk."""
+        self.page.evaluate(PUT_AWAY)
+        with urllib.request.urlopen(f"{self.lab.url}/api/sessions") as answer:
+            sessions = json.load(answer)
+        for session in sessions:
+            address = f"{self.lab.url}/api/sessions/{session['id']}"
+            urllib.request.urlopen(
+                urllib.request.Request(address, method="DELETE"), timeout=30
+            ).close()
+        # JupyterLab complains of requests that the dead can't answer, at once when it
+        # hears of it: not to the next one, then.
+        self.page.evaluate(HEAR_OF_IT)
+        self.page.wait_for_timeout(100)
         self.page.remove_listener("pageerror", self._notice)
         self.page.remove_listener("console", self._listen)
-        self.page.evaluate(PUT_AWAY)
 
     def add(self, name, notebook):
         """Put a made-up notebook beside the lectures."""
@@ -370,13 +385,6 @@ def reader(lab, desk, album, request):
     reader.leave()
     if request.session.testsfailed > failed:  # who knows what stands open there
         desk.goto("about:blank")
-    with urllib.request.urlopen(f"{lab.url}/api/sessions") as answer:
-        sessions = json.load(answer)
-    for session in sessions:
-        address = f"{lab.url}/api/sessions/{session['id']}"
-        urllib.request.urlopen(
-            urllib.request.Request(address, method="DELETE"), timeout=30
-        ).close()
 
 
 # --- what a notebook file promises --------------------------------------------
