@@ -15,19 +15,12 @@ os.environ["COMP551AD_PROGRESS"] = str(Path(_elsewhere.name) / "progress.json")
 
 import pytest  # noqa: E402
 from hypothesis import settings  # noqa: E402
-from jupyter_client import KernelManager  # noqa: E402
 from xdist.scheduler import LoadFileScheduling  # noqa: E402
 
 # The same examples on every run; `--hypothesis-profile=long` looks much further.
 settings.register_profile("house", deadline=None, derandomize=True, database=None)
 settings.register_profile("long", deadline=None, max_examples=10_000, database=None)
 settings.load_profile("house")
-
-# Two workers that look for free TCP ports at the same moment may find the same ones, and then
-# the second kernel dies. Files as sockets have names of their own; their paths must be short.
-os.environ["JUPYTER_RUNTIME_DIR"] = str(Path(_elsewhere.name) / "kernels")
-if sys.platform == "linux":
-    KernelManager.transport.default_value = "ipc"
 
 
 def pytest_addoption(parser):

@@ -20,7 +20,6 @@ from pathlib import Path
 import nbformat
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from jupyter_client import KernelManager
 from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import sync_playwright
 
@@ -146,6 +145,7 @@ def lab(browser, tmp_path_factory):
     variables = {
         "JUPYTER_CONFIG_DIR": home / "config",
         "JUPYTER_DATA_DIR": home / "data",
+        "JUPYTER_RUNTIME_DIR": home / "runtime",
         "JUPYTERLAB_SETTINGS_DIR": home / "settings",
         "JUPYTERLAB_WORKSPACES_DIR": home / "workspaces",
         "IPYTHONDIR": home / "ipython",
@@ -171,7 +171,6 @@ def lab(browser, tmp_path_factory):
         *(f"--ServerApp.root_dir={folder}", "--LabApp.news_url="),
         "--LabApp.expose_app_in_browser=True",  # so that `Reader` can ask for outputs
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
-        f"--KernelManager.transport={KernelManager.transport.default_value}",
     ]
     with log.open("w") as file:
         server = subprocess.Popen(
