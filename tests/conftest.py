@@ -13,6 +13,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 _elsewhere = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
 os.environ["COMP551AD_PROGRESS"] = str(Path(_elsewhere.name) / "progress.json")
 
+import nbval.kernel  # noqa: E402
 import pytest  # noqa: E402
 from hypothesis import settings  # noqa: E402
 from xdist.scheduler import LoadFileScheduling  # noqa: E402
@@ -21,6 +22,21 @@ from xdist.scheduler import LoadFileScheduling  # noqa: E402
 settings.register_profile("house", deadline=None, derandomize=True, database=None)
 settings.register_profile("long", deadline=None, max_examples=10_000, database=None)
 settings.load_profile("house")
+
+_start_new_kernel = nbval.kernel.start_new_kernel
+
+
+def start_new_kernel(**options):
+    """Start the kernel of a notebook, a second time if it dies at once: whoever else looked
+    for free ports at that moment may have found the same ones. (JupyterLab does so by itself.)
+    """
+    try:
+        return _start_new_kernel(**options)
+    except RuntimeError:
+        return _start_new_kernel(**options)
+
+
+nbval.kernel.start_new_kernel = start_new_kernel
 
 
 def pytest_addoption(parser):
