@@ -25,6 +25,7 @@ __all__ = [
     "scatter",
     "softmax",
     "softplus",
+    "std",
     "tie_share",
     "xlogy",
 ]
@@ -148,10 +149,23 @@ def tie_share(x, y, axis=None, keepdims=False):
     ties = np.equal(x, y)
     count = np.add.reduce(ties, axis=axis, dtype=float, keepdims=True)
     shares = ties / np.maximum(count, 1.0)
-    return np.where(np.isnan(y), np.nan, shares)
+    return np.where(np.isnan(y), np.nan, shares)[()]
 
 
 # ---- defined at the edge, and the transpose of indexing ------------------------------
+
+
+@hands_over
+def std(x, axis=None, ddof=0, keepdims=False):
+    """np.std, but 0 where all entries are equal: NumPy may leave 1e-17, whose slope is not 0.
+
+    x any shape; the result has the shape that np.std gives it.
+    """
+    y = np.std(x, axis=axis, ddof=ddof, keepdims=keepdims)
+    if not np.size(x):
+        return y
+    equal = np.equal(np.ptp(x, axis=axis, keepdims=keepdims), 0)
+    return np.where(equal, np.minimum(y, 0.0), y)[()]
 
 
 @hands_over

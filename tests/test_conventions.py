@@ -8,7 +8,16 @@ import numpy as np
 import pytest
 
 from comp551ad import functions as fn
-from comp551ad import grad, hessian, jacobian, jvp, record, value_and_grad, vjp
+from comp551ad import (
+    grad,
+    hessian,
+    jacobian,
+    jvp,
+    record,
+    value_and_grad,
+    vjp,
+    write_gradient,
+)
 from comp551ad.functions import logistic, logsumexp, relu, softmax, softplus
 
 INF, NAN = np.inf, np.nan
@@ -62,7 +71,7 @@ KINKS = [
     (lambda x: np.max(x, 0), [[[1.0, 2.0], [1.0, 0.0]]], [[[0.5, 1.0], [0.5, 0.0]]]),
     (lambda x: np.max(x, (0, 1)), [[[1.0, 2.0], [2.0, 0.0]]], [[[0, 0.5], [0.5, 0]]]),
     (np.max, [[[4.0, 4.0], [4.0, 4.0]]], [[[0.25, 0.25], [0.25, 0.25]]]),
-    (np.heaviside, [[-1.0, 0.0, 1.0], 0.5], [[0.0, 0.0, 0.0], 0.0]),
+    (np.heaviside, [[-1.0, 0.0, 1.0], 0.5], [[0.0, 0.0, 0.0], 1.0]),
     (lambda x: np.where(x > 0, x, 2 * x), [[-1.0, 0.0, 1.0]], [[2.0, 2.0, 1.0]]),
     (np.linalg.norm, [[0.0, 0.0]], [[0.0, 0.0]]),
     (np.linalg.norm, [[5.0, 12.0, 0.0]], [[5 / 13, 12 / 13, 0.0]]),
@@ -595,3 +604,66 @@ def test_logsumexp_and_softmax_go_along_the_last_axis_unless_told():
     outputs, _ = jvp(fn.logsumexp_and_softmax, (x,), (x,))
     for ours, plain in zip(outputs, fn.logsumexp_and_softmax(x), strict=True):
         np.testing.assert_array_equal(ours, plain)
+
+
+@pytest.mark.parametrize("axis", [0, -1, None, ()])
+@pytest.mark.parametrize(
+    "reduce", [np.sum, np.mean, np.max, np.min, np.std, softmax, logsumexp]
+)
+def test_a_number_has_no_axis_to_sum_directions_along(reduce, axis):
+    def f(x):
+        return reduce(x[0] * x[1] * x[1], axis=axis) * x[0]
+
+    x = np.array([2.0, 3.0])
+    forward, backward = jacobian(f, mode="forward")(x), jacobian(f)(x)
+    np.testing.assert_allclose(forward, backward, rtol=1e-14)
+    np.testing.assert_allclose(hessian(f)(x), jacobian(grad(f), mode="reverse")(x))
+    if reduce in (np.sum, np.mean, np.max, np.min, logsumexp):
+        assert backward.tolist() == [36.0, 24.0]
+
+
+@pytest.mark.parametrize("ddof", [2, 3, 9])
+def test_more_degrees_are_taken_than_there_are(ddof):
+    """NumPy divides by 0 then, never by less; the gradient is infinite as the value is."""
+    with pytest.warns(RuntimeWarning):
+        value, g = value_and_grad(lambda x: np.var(x, ddof=ddof))(np.array([1.0, 2.0]))
+    assert value == INF and g.tolist() == [-INF, INF]
+
+
+def test_an_adjoint_of_zero_beside_an_infinite_slope():
+    with pytest.warns(RuntimeWarning):
+        g = grad(lambda x: np.sum(np.sqrt(x)[1:]))(np.array([0.0, 4.0]))
+    assert np.isnan(g[0]) and g[1] == 0.25
+    assert grad(lambda x: np.sum(np.sqrt(x[1:])))(np.array([0.0, 4.0])).tolist() == [
+        0.0,
+        0.25,
+    ]
+    x = np.array([0.0, 2.0])
+    safe = grad(lambda x: np.sum(np.where(x > 0, np.log(np.where(x > 0, x, 1)), 0 * x)))
+    assert safe(x).tolist() == [0.0, 0.5]
+
+
+def test_powers_of_zero_twice():
+    assert hessian(lambda p: p[0] ** p[1])(np.array([0.0, 3.0])).tolist() == [
+        [0.0, 0.0],
+        [0.0, 0.0],
+    ]
+
+
+@pytest.mark.parametrize("buffered", [False, True])
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: logsumexp(x, axis=None) ** 2,
+        lambda x: logsumexp(x, axis=(0, 1)),
+        lambda x: np.sum(softmax(x, axis=None) * x * x),
+        lambda x: np.std(x),
+        lambda x: np.sum(np.std(x, axis=0)),
+    ],
+)
+def test_written_programs_keep_the_conventions(f, buffered):
+    """An axis that isn't the usual one is written down; std of a constant has slope 0."""
+    for x in (np.array([[1.0, 2.0], [3.0, 5.0]]), np.full((2, 2), 0.1)):
+        program = write_gradient(f, x, value=True, buffered=buffered)
+        for ours, eager in zip(program(x), value_and_grad(f)(x), strict=True):
+            np.testing.assert_allclose(ours, eager, rtol=1e-14, err_msg=program.source)

@@ -162,6 +162,7 @@ def test_tie_share_values():
     assert tie_share(x, x.max(1), 1).tolist() == [[0, 0.5, 0.5], [0.5, 0, 0.5]]
     assert tie_share(x, 0.0).tolist() == [[0, 0, 0], [0, 1, 0]]
     assert np.isnan(tie_share(np.array([np.nan, 1.0]), np.nan)).all()
+    assert type(tie_share(2.0, 2.0)) is np.float64
 
 
 # ---- handing over --------------------------------------------------------------------

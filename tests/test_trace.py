@@ -1,14 +1,28 @@
 """comp551ad/autodiff/trace.py: the deck's numbering, names, and what is left behind."""
 
+import enum
 import functools
 import inspect
 import sys
+from array import array as buffer
 from collections import namedtuple
 
 import numpy as np
 import pytest
 
-from comp551ad import Node, Trace, TraceError, forward, grad, logistic, record, reverse
+from comp551ad import (
+    Node,
+    Trace,
+    TraceError,
+    forward,
+    grad,
+    jacobian,
+    logistic,
+    record,
+    reverse,
+    write_gradient,
+)
+from comp551ad.functions import scatter
 
 
 def half_square(w, x, y):  # S11
@@ -486,6 +500,70 @@ def test_every_question_about_values_is_a_decision():
         t = record(lambda x, question=question: (question(x), x)[1], x)
         assert t.decisions, question
         assert all(file == __file__ for _, file, _ in t.decisions)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda x: np.argmax(a=x),
+        lambda x: np.isclose(1.0, 1.1, atol=x[0]),
+        lambda x: np.searchsorted([1.0, 2.0], v=x[0]),
+    ],
+)
+def test_questions_by_keyword_and_in_lists_are_decisions(ask):
+    assert record(lambda x: x * ask(x), np.array([1.0, 2.0])).decisions
+
+
+def test_a_question_inside_a_derivative_that_hides_the_outer_value_in_a_list():
+    def f(w):
+        def inner(x):
+            return np.sum(x * x * (2.0 if np.all(x > [w, w]) else 3.0))
+
+        return grad(inner)(np.ones(2))[0] * w
+
+    assert record(f, 0.5).decisions
+
+
+def test_a_wrapper_with_parameters_of_its_own_is_called_by_them():
+    def flip(f):
+        @functools.wraps(f)
+        def flipped(b, a):
+            return f(a, b)
+
+        return flipped
+
+    f = flip(lambda a, b: a - 3 * b)
+    assert f(a=1.0, b=2.0) == record(f, a=1.0, b=2.0).result == -5.0
+    assert grad(f, "a")(a=1.0, b=2.0) == 1.0
+    assert grad(f, "a")(1.0, 2.0) == 1.0  # its second
+
+
+def test_a_constant_result_is_not_the_callers_array():
+    a = np.zeros(3)
+    assert not np.shares_memory(record(lambda x: a, 1.0).result, a)
+
+
+def test_an_index_that_changes_later_is_taken_as_it_was():
+    def with_scatter(x):
+        i = np.array([0, 1])
+        y = scatter(x, i, (3,))
+        i[:] = 2
+        return np.sum(y * np.array([1.0, 2.0, 3.0]))
+
+    def with_another_kind_of_array(x):
+        i = buffer("l", [0, 0])
+        y = x[i]
+        i[0] = 1
+        return np.sum(y)
+
+    class Place(enum.IntEnum):
+        MIDDLE = 1
+
+    assert grad(with_scatter)(np.ones(2)).tolist() == [1.0, 2.0]
+    assert grad(with_another_kind_of_array)(np.ones(2)).tolist() == [2.0, 0.0]
+    program = write_gradient(lambda x: x[Place.MIDDLE] ** 2, np.arange(3.0))
+    assert program(np.arange(3.0)).tolist() == [0.0, 2.0, 0.0]
+    assert jacobian(lambda x: x[False])(2.0).size == 0
 
 
 def test_questions_about_shapes_are_none():

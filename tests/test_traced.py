@@ -314,6 +314,11 @@ REFUSED = [
     ("out= matmul", lambda a: np.matmul(EYE, a, out=np.zeros(3)), "np.matmul: out="),
     ("out= concatenate", lambda a: np.concatenate([a, a], out=np.zeros(6)), "out="),
     ("out= stack", lambda a: np.stack([a, a], out=np.zeros((2, 3))), "out="),
+    ("out of dot by place", lambda a: np.dot(EYE, a, np.zeros(3)), "np.dot: these"),
+    ("out of outer by place", lambda a: np.outer(a, a, EYE.copy()), "np.outer: these"),
+    ("out of a.dot by place", lambda a: a.dot(EYE, np.zeros(3)), "np.dot: these"),
+    ("array_equal of a list", lambda a: a * np.array_equal([a[0]], [1.0]), "caught"),
+    ("norm of no axis", lambda a: np.linalg.norm(a, axis=()), "norm: got axis"),
     ("out= a", lambda a: np.sin(X, out=a), "out="),
     ("a.sum(out=)", lambda a: a.sum(out=np.zeros(())), "out="),
     # -- options of ufuncs, and their methods

@@ -4,7 +4,7 @@ import copy
 import functools
 import sys
 import threading
-from collections import defaultdict, namedtuple
+from collections import defaultdict, deque, namedtuple
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -1027,3 +1027,22 @@ def test_a_gradient_inside_another_thread_is_right_or_refused():
         assert grad(g)(2.0) == 6.0
     except TraceError as error:
         assert str(error)
+
+
+def test_a_deque_is_no_array():
+    """Its + joins, an array's adds: as an array it would make another function of f."""
+    with pytest.raises(TraceError, match="got deque, expected real numbers"):
+        grad(lambda v: (v + v)[0])(deque([2.0, 3.0]))
+
+
+def test_a_function_uses_the_methods_of_its_containers():
+    class Vector(tuple):
+        def __add__(self, other):
+            return Vector(a + b for a, b in zip(self, other, strict=True))
+
+    def f(v):
+        u = v + v
+        return u[0] * u[-1]
+
+    value, gradient = value_and_grad(f)(Vector((2.0, 3.0)))
+    assert value == 24.0 and gradient == (12.0, 8.0) and type(gradient) is Vector

@@ -1,6 +1,6 @@
 """comp551ad/autodiff/trees.py: containers taken apart and put together again."""
 
-from collections import namedtuple
+from collections import Counter, namedtuple
 
 import pytest
 
@@ -49,6 +49,21 @@ def test_rebuilt_in_the_same_kinds_of_container():
     }
     assert type(again["pair"]) is Pair and type(again["layers"][1]) is tuple
     assert type(rebuild([1], iter([2]))) is list and rebuild(1, iter([2])) == 2
+
+
+class Vector(tuple):
+    pass
+
+
+class Stack(list):
+    pass
+
+
+@pytest.mark.parametrize("tree", [Vector((1, 2)), Stack([1, 2]), Counter(a=1, b=2)])
+def test_rebuilt_in_the_same_class(tree):
+    again = rebuild(tree, iter([5, 6]))
+    assert type(again) is type(tree) and leaves(again) == [5, 6]
+    assert leaves(tree) == [1, 2]
 
 
 @pytest.mark.parametrize("tree", [(), [], {}, (1,), Pair(1, 2)])

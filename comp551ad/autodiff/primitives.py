@@ -33,7 +33,11 @@ Conventions, where mathematics leaves a choice:
 * relu and abs have derivative 0 at 0; max, min, maximum, minimum share equally among ties.
 * norm at 0 and std of a constant have derivative 0 (the subgradient of least norm); sqrt at 0
   has inf, as the limit says.
-* x**0 is 1 with derivative 0 also at x = 0; 0**y has derivative 0 in y where y > 0.
+* A slope that is infinite stays so beside an adjoint of 0: 0·∞ is nan, as in NumPy. So the
+  gradient of np.sum(np.sqrt(x)[1:]) is nan at x[0] = 0: take out what you don't need *before* the
+  root or the log, and give np.where a harmless number in the place that it doesn't choose.
+* x**0 is 1 with derivative 0 also at x = 0; 0**y has derivative 0 in y where y > 0 (the second
+  derivative in y is nan there).
 * nan and inf pass through, as in NumPy; where max or min meets nan, the gradient is nan too.
 * Rules are written with the result y where that is shorter: 1 − y² for tanh, y(1 − y) for
   logistic, y + 1 for expm1. Far out, where such a slope is next to nothing, it is right to
@@ -98,7 +102,7 @@ __all__ = [
 
 def _from_the_end(axis, ndim):
     """Axes counted from the end: None -> all of them, 0 -> -ndim, (0, 1) -> ..."""
-    if axis is None:
+    if axis is None or (ndim == 0 and axis in (0, -1)):  # NumPy's for a number: no axis
         return tuple(range(-ndim, 0))
     if type(axis) is not int:
         if isinstance(axis, tuple):
@@ -357,7 +361,7 @@ heaviside = elementwise(
     "heaviside",
     np.heaviside,
     None,
-    None,
+    lambda g, y, a, b: g * (np.heaviside(a, 1.0) - np.heaviside(a, 0.0)),
     notation=Notation(
         "[{0} > 0]", r"\left[{0} > 0\right]", "np.heaviside({0}, {1})", ATOM, (0, 0)
     ),
@@ -433,7 +437,7 @@ safe_divide = elementwise(
 xlogy = elementwise(
     "xlogy",
     fn.xlogy,
-    lambda g, y, a, b: g * np.log(b),
+    lambda g, y, a, b: fn.xlogy(g, b),  # where g = 0 there is nothing to multiply
     lambda g, y, a, b: fn.safe_divide(g * a, b),
     notation=Notation(
         "{0}·log({1})",
@@ -609,7 +613,11 @@ sum_ = reduction(
     _sum_value,
     lambda t, y, x, axis, keepdims=False: np.sum(t, axis=axis, keepdims=keepdims),
     lambda g, y, x, axis, keepdims=False: _unreduce(g, axis, keepdims),
-    examples=[*_REDUCTIONS, ((_sample(0, 3),), {"axis": 0})],
+    examples=[
+        *_REDUCTIONS,
+        ((_sample(0, 3),), {"axis": 0}),
+        ((_sample(),), {"axis": 0}),
+    ],
 )
 mean = reduction(
     "mean",
@@ -651,21 +659,13 @@ for _name, _function, _alias in (("max", np.max, np.amax), ("min", np.min, np.am
 
 
 def _degrees(x, y, ddof):
-    return np.float64(_count(x, y) - ddof)  # by which 2 / 0 is inf
-
-
-def _std(x, axis=None, ddof=0, keepdims=False):
-    """np.std, but 0 where all are equal: NumPy may leave 1e-17, whose slope is not 0."""
-    y = np.std(x, axis=axis, ddof=ddof, keepdims=keepdims)
-    if not _is_plain(x) or not np.size(x):
-        return y
-    equal = np.ptp(x, axis=axis, keepdims=keepdims) == 0
-    return np.where(equal, np.minimum(y, 0.0), y)[()]
+    return np.float64(max(_count(x, y) - ddof, 0))  # by which 2 / 0 is inf
 
 
 def _norm(x, axis=None, keepdims=False):
     if not _is_plain(x):  # inside another derivative it is one operation as well
-        return np.linalg.norm(x, axis=axis, keepdims=keepdims)
+        whole = type(axis) is tuple and len(axis) == ndim_of(x)
+        return np.linalg.norm(x, axis=None if whole else axis, keepdims=keepdims)
     return np.sqrt(np.sum(np.square(x), axis=axis, keepdims=keepdims))
 
 
@@ -690,7 +690,9 @@ var = reduction(
 )
 std = reduction(
     "std",
-    _std,
+    lambda x, axis=None, ddof=0, keepdims=False: fn.std(
+        x, axis=axis, ddof=ddof, keepdims=keepdims
+    ),
     lambda t, y, x, axis, ddof=0, keepdims=False: fn.safe_divide(
         np.sum(_centred(x, axis) * t, axis=axis, keepdims=keepdims),
         _degrees(x, y, ddof) * y,
@@ -699,6 +701,8 @@ std = reduction(
         _centred(x, axis)
         * _unreduce(fn.safe_divide(g, _degrees(x, y, ddof) * y), axis, keepdims)
     ),
+    functions=(fn.std, np.std),
+    notation=call("std", "std"),
     examples=[*_REDUCTIONS[:5], ((_sample(2, 3),), {"axis": 1, "ddof": 1})],
 )
 norm = reduction(
@@ -736,6 +740,9 @@ _ROWWISE = [
     ((_sample(2, 3),), {"axis": 0}),
     ((_sample(2, 3, 4),), {"axis": 1}),
     ((_sample(4),), {}),
+    ((_sample(2, 3),), {"axis": None}),
+    ((_sample(2, 3, 4),), {"axis": (0, 2)}),
+    ((_sample(),), {}),
 ]
 logsumexp = define(
     "logsumexp",
@@ -937,6 +944,14 @@ getitem = define(
 )
 
 
+def _frozen_index_and_shape(parameters, values):
+    index = parameters["index"]
+    parts = index if isinstance(index, tuple) else (index,)
+    frozen = tuple(np.array(p) if np.ndim(p) else p for p in parts)
+    index = frozen if isinstance(index, tuple) else frozen[0]
+    return {"index": index, **_as_shape(parameters, values)}
+
+
 scatter = define(
     "scatter",
     lambda x, index, shape: fn.scatter(x, index, shape),
@@ -947,6 +962,7 @@ scatter = define(
     ),
     (lambda g, y, x, index, shape: g[index],),
     functions=(fn.scatter,),
+    prepare=_frozen_index_and_shape,
     notation=call("scatter", "scatter"),
     examples=[
         ((_sample(3),), {"index": np.array([0, 2, 2]), "shape": (4,)}),

@@ -386,10 +386,14 @@ def _keywords(node):
         elif key in ("shape", "axes"):
             texts.append(repr(value))
         elif key == "axis":
-            whole = value == tuple(range(-ndim, 0)) and node.name not in _AXIS_ALWAYS
-            last = value == -1 and node.name in ("softmax", "logsumexp")
-            if not whole and not last:
-                axes = [a % ndim for a in (value if type(value) is tuple else (value,))]
+            value = value if type(value) is tuple else (value,)
+            if node.name in ("softmax", "logsumexp"):
+                usual = value == (-1,) or not ndim
+            else:
+                whole = value == tuple(range(-ndim, 0))
+                usual = whole and node.name not in _AXIS_ALWAYS
+            if not usual:
+                axes = [a % ndim for a in value]
                 texts.append(f"axis={axes[0] if len(axes) == 1 else tuple(axes)}")
         elif key != "condition" and value:  # keepdims=True, ddof=1
             texts.append(f"{key}={value!r}")

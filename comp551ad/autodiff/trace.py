@@ -218,9 +218,14 @@ def trace_inputs(bound, add_input) -> list[str]:
 
 
 def signature_of(f) -> inspect.Signature:
-    """The parameters of ``f``; built-in functions may not tell theirs."""
+    """The parameters of ``f``; built-in functions may not tell theirs. A decorator's
+    ``(*args, **kwargs)`` says nothing: then those of the function in it."""
+    anything = inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD
     try:
-        return inspect.signature(f)
+        own = inspect.signature(f, follow_wrapped=False)
+        if all(p.kind in anything for p in own.parameters.values()):
+            return inspect.signature(f)
+        return own
     except (TypeError, ValueError):
         return inspect.signature(lambda *x, **options: None)
 
@@ -257,8 +262,8 @@ def read_outputs(result, tape) -> tuple[list[int | None], list]:
                 f"the function returned {kind_of(leaf)}, expected real numbers, arrays of "
                 "them, or a tuple, list or dict of these"
             )
-        elif not isinstance(leaf, np.ndarray):
-            leaf = np.asarray(leaf)[()]
+        else:  # a copy: the caller may change it afterwards
+            leaf = np.array(leaf)[()]
         rows.append(None)
         values.append(leaf)
     return rows, values

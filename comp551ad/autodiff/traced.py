@@ -28,6 +28,7 @@ import math
 import operator
 import sys
 import threading
+from collections.abc import Sized
 
 import numpy as np
 
@@ -51,13 +52,14 @@ class TraceError(TypeError):
 class Tape:
     """The rows of one recording, and whether the recorded function is still running."""
 
-    __slots__ = ("rows", "append", "level", "open", "thread", "decisions")
+    __slots__ = ("rows", "append", "level", "open", "thread", "decisions", "refused")
 
     def __init__(self, watch):
         self.rows = []
         self.append = self.rows.append
         self.thread = threading.get_ident()
         self.decisions = [] if watch else None  # where values became plain answers
+        self.refused = False  # to become a plain array
 
     def __enter__(self):
         self.level = getattr(_this_thread, "level", 0) + 1  # 1 for the outermost, 2 …
@@ -71,6 +73,14 @@ class Tape:
         self.open, self.append = False, _refuse_to_grow
         if isinstance(error, ValueError) and isinstance(error.__cause__, TraceError):
             raise error.__cause__ from None  # NumPy's, for z[0] = a, hid the refusal
+        if (
+            error is None and self.refused
+        ):  # np.array_equal([a], b) would just say False
+            raise TraceError(
+                "the function caught our refusal to make a plain array of a traced value, or a "
+                "NumPy function did, such as np.array_equal([a], b): what it went on with is not "
+                "what the numbers say; join traced values with np.stack([a, b]) first"
+            )
 
     def write(self, row) -> "Traced":
         rows, index = self.rows, len(self.rows)
@@ -139,8 +149,12 @@ def is_number(value) -> bool:
 
 
 def _means_something_else(value):
-    """Masked arrays, matrices, arrays with units: as plain numbers they would be wrong."""
-    return isinstance(value, np.ndarray) and type(value) not in (np.ndarray, np.memmap)
+    """Masked arrays, matrices, arrays with units: as plain numbers they would be wrong. So would
+    a deque or a range as an array: a + b joins the ones and adds the others."""
+    if isinstance(value, np.ndarray):
+        return type(value) not in (np.ndarray, np.memmap)
+    sequence = isinstance(value, Sized) and not isinstance(value, list | tuple)
+    return sequence and not hasattr(value, "__array__")
 
 
 def _frozen_copy(array):
@@ -332,10 +346,16 @@ def _take(x, index):
             )
         if isinstance(part, list | tuple):
             part = np.array(part, dtype=None if len(part) else int)
-        frozen.append(part.copy() if isinstance(part, np.ndarray) else part)
+        elif isinstance(part, int) and not isinstance(part, bool):
+            part = operator.index(part)  # an IntEnum's, say
+        elif np.ndim(part):  # an array, or another kind of it
+            part = np.array(part)
+        frozen.append(part)
     index = tuple(frozen) if isinstance(index, tuple) else frozen[0]
     if not shape_of(x.value):  # a number: x[()], x[None] and the like
         shape = np.zeros(())[index].shape
+        if 0 in shape:  # x[False]
+            return np.zeros(shape)
         return np.reshape(x, shape) if shape else x
     return apply(PRIMITIVES["getitem"], (x,), {"index": index})
 
@@ -356,10 +376,14 @@ def _norm(x, ord=None, axis=None, keepdims=False):
             f"np.linalg.norm: got ord={ord!r}, traced only without ord (the Euclidean "
             "norm); write other norms with np.abs, np.max and np.sum"
         )
+    if isinstance(axis, tuple) and len(axis) not in (1, 2):
+        raise TraceError(
+            f"np.linalg.norm: got axis={axis}, expected one axis, two, or None for all"
+        )
     return apply(PRIMITIVES["norm"], (x,), {"axis": axis, "keepdims": keepdims})
 
 
-def _dot(a, b, out=None):
+def _dot(a, b):
     if _is_scalar(plain(a)) or _is_scalar(plain(b)):
         return np.multiply(a, b)
     return apply(PRIMITIVES["dot"], (a, b))
@@ -369,7 +393,7 @@ def _is_scalar(x):
     return not (x.shape if type(x) is np.ndarray else np.shape(x))
 
 
-def _outer(a, b, out=None):
+def _outer(a, b):
     return apply(PRIMITIVES["outer"], (np.ravel(a), np.ravel(b)))
 
 
@@ -418,18 +442,23 @@ _COMPARISONS = {
 def _answer(function, args, kwargs):
     """Call ``function`` on plain numbers; note where, if it looked at values."""
     if function in _COMPARISONS:
-        _note_decision(args, function.__name__)
+        _note_decision((*args, *kwargs.values()), function.__name__)
     args = [_plain_list(a) for a in args]
-    return function(*args, **{key: plain(a) for key, a in kwargs.items()})
+    return function(*args, **{key: _plain_list(a) for key, a in kwargs.items()})
 
 
 def _plain_list(value):
-    return [plain(x) for x in value] if type(value) is list else plain(value)
+    if type(value) in (list, tuple):
+        return type(value)(map(_plain_list, value))
+    return plain(value)
 
 
 def _note_decision(operands, name):
     watching = set()  # every tape notes a question once
-    for operand in operands:
+    waiting = list(operands)
+    for operand in waiting:
+        if type(operand) in (list, tuple):
+            waiting += operand
         while type(operand) is Traced:
             if operand.tape.decisions is not None:
                 watching.add(operand.tape)
@@ -681,10 +710,14 @@ class Traced:
     __bool__ = _refuse(
         "the truth of a", "compare it: `if a > 0`; the branch taken is then recorded"
     )
-    __array__ = _refuse(
-        "np.array(a) or np.asarray(a)",
-        "a behaves as an array already; join several with np.stack([a, b])",
-    )
+
+    def __array__(self, *args, **kwargs):
+        self.tape.refused = True
+        raise TraceError(
+            "np.array(a) or np.asarray(a) can't be traced: a behaves as an array already; join "
+            "several with np.stack([a, b])"
+        )
+
     __setitem__ = _refuse(
         "a[i] = b", "build the array with np.where, np.stack or np.concatenate"
     )

@@ -44,13 +44,14 @@ def rebuild(tree, new_leaves):
     if isinstance(tree, dict):
         new = copy.copy(
             tree
-        )  # which keeps what is special about a dict of another class
-        new.update((key, rebuild(child, new_leaves)) for key, child in tree.items())
+        )  # which keeps what is special about another class of dicts
+        for key, child in tree.items():  # a Counter's update would add
+            new[key] = rebuild(child, new_leaves)
         return new
     children = [rebuild(child, new_leaves) for child in tree]
     if hasattr(tree, "_fields"):  # a namedtuple takes its fields one by one
         return type(tree)(*children)
-    return tuple(children) if isinstance(tree, tuple) else children
+    return type(tree)(children)  # of whatever class: the function may use its methods
 
 
 def same_structure(a, b) -> bool:
