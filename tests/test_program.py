@@ -1,8 +1,12 @@
 """The program writer: what it writes, that it is right, and what it refuses."""
 
 import ast
+import copy
+import inspect
+import pickle
 from collections import namedtuple
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from enum import Enum
 
 import numpy as np
@@ -279,6 +283,19 @@ VALUES = {
     "small mean": (lambda x: np.mean(x * 1e-308), (X3,), (np.full(3, 1e308),)),
     "two small": (lambda x, y: x * 1e-160 * (y * 1e-160), (1.0, 1.0), (1e160, 1e150)),
     "divided twice": (lambda x: x / 1e-200 / 1e-200, (X3,), (X3 * 1e-300,)),
+    "small over large": (
+        lambda x, y: np.sum(1e-25 * x / (1e25 * y)),
+        (X3, X3),
+        (X3 * 1e200, X3 * 1e-110),
+    ),
+    "large over small": (
+        lambda x, w: np.sum((x * 1e30 / 1e-30) * w),
+        (X3, X3),
+        (X3 * 1e-170, X3 * 1e-150),
+    ),
+    "twice less once, at inf": (lambda x: 2 * x - x, (X3,), (X3 * np.inf,)),
+    "once less thrice": (lambda x: x - 3 * x, (X3,), (X3 * 5e307,)),
+    "twice and once": (lambda x: -2 * x - x, (X3,), (-X3 * np.inf,)),
     "zero times nan": (lambda x, y: 0.0 * x + y, (1.0, 2.0), (np.nan, 2.0)),
     "zero times what overflows": (lambda x: 0.0 * x * x, (X3,), (X3 * 1e200,)),
     "inf - inf": (lambda x: x - x, (X3,), (np.array([np.inf, np.nan, 1.0]),)),
@@ -374,6 +391,11 @@ def test_numbers_that_travel_are_moderate():
         body(write_value(lambda x, c=c: np.sum(c * x), X3))[0] for c in (1e-8, 1e-200)
     ]
     assert texts == ["value = 1e-08 * np.sum(x)", "value = np.sum(1e-200 * x)"]
+
+
+def test_equal_terms_are_one_only_where_that_is_the_same():
+    assert body(write_value(lambda x: 2 * x + x, 1.0))[0] == "value = 3 * x"
+    assert body(write_value(lambda x: 2 * x - x, 1.0))[0] == "value = 2 * x - x"
 
 
 # ---------------------------------------------------------------- the caller's own
@@ -693,6 +715,56 @@ def test_settings_are_equal_in_value_and_kind():
     assert write_value(take, x, slice(2))(x, slice(2)).tolist() == [1.5, 0.5]
 
 
+@dataclass(frozen=True)
+class Setting:
+    value: object
+
+
+@dataclass
+class Changeable:
+    value: int
+
+
+def test_settings_that_are_hard_to_compare():
+    """An array in an object, a set that grew, True and 1: as good as refused, and with a cause."""
+
+    def written_for(setting):
+        program = write_value(lambda x, setting: 2 * x, 1.0, setting)
+        return lambda other: program(1.0, other)
+
+    masked = np.ma.array(MASK, mask=[True, False, False])
+    for one, equal in (
+        ({1, 2}, {2, 1}),
+        (frozenset({True, (1, "a")}), frozenset({True, (1, "a")})),
+        (masked, masked.copy()),
+        (Setting(1), Setting(1)),
+        (c := Changeable(1), c),
+        (s := Setting(X3), s),
+    ):
+        assert written_for(one)(equal) == 2.0
+    for one, other, text in (
+        ({1, 2}, {1, 2, 5}, r"setting: got \{1, 2, 5\}, but .* for \{1, 2\}"),
+        (frozenset({True}), frozenset({1}), "setting: got"),
+        (frozenset({(True,)}), frozenset({(1,)}), "setting: got"),
+        (masked, np.ma.array(MASK), "setting: got"),
+        (Setting(X3), Setting(X3.copy()), "setting: got a Setting that can't be comp"),
+        (Changeable(1), Changeable(1), "setting: got another Changeable"),
+    ):
+        with pytest.raises(ProgramError, match=text):
+            written_for(one)(other)
+    grows = {1, 2}
+    program = written_for(grows)
+    grows.add(5)
+    with pytest.raises(ProgramError, match="setting: got"):
+        program(grows)
+
+    def adds(x, seen):
+        seen.add(len(seen))
+        return len(seen) * x
+
+    assert write_value(adds, 1.0, set())(2.0, set()) == 2.0
+
+
 @pytest.mark.parametrize("buffered", [False, True])
 def test_arguments_that_mean_something_else_are_refused(buffered):
     program = write_gradient(lambda x: np.sum(x**2), X3, buffered=buffered)
@@ -726,6 +798,58 @@ def test_derivatives_of_programs_whose_results_are_uniform_or_arguments(buffered
     assert np.array_equal(jacobian(product, 1)(X3, X3), np.eye(3))
     twice = write_value(lambda x: [x**2, x**2], X3, buffered=buffered)
     assert np.array_equal(jacobian(lambda x: twice(x)[1])(X3), np.diag(2 * X3))
+
+
+@pytest.mark.parametrize("buffered", [False, True])
+def test_a_program_is_called_like_its_function(buffered):
+    """Whatever the source names its parameters: so it can be differentiated like it, too."""
+
+    def gathers(*xs):
+        return xs[0] * xs[1] ** 2
+
+    def keyword_only(x, *, k):
+        return x**2 * k
+
+    def keywords(x, **options):
+        return x * options["a"] ** 2
+
+    def clashes(a, sum):
+        return a * sum**2
+
+    for f, args, kwargs, argnum in (
+        (gathers, (2.0, 3.0), {}, 1),
+        (keyword_only, (2.0,), {"k": 3.0}, "x"),
+        (keywords, (2.0,), {"a": 3.0}, "x"),
+        (clashes, (2.0,), {"sum": 3.0}, "sum"),
+    ):
+        program = write_value(f, *args, buffered=buffered, **kwargs)
+        assert inspect.signature(program) == inspect.signature(f)
+        expected = grad(f, argnum)(*args, **kwargs)
+        assert grad(program, argnum)(*args, **kwargs) == expected
+        again = write_gradient(program, *args, wrt=argnum, buffered=buffered, **kwargs)
+        assert again(*args, **kwargs) == expected
+        if buffered and f is not keywords:
+            with pytest.raises(TypeError, match="argument 'copy'"):
+                write_gradient(program, *args, copy=False, **kwargs)
+
+
+@pytest.mark.parametrize("buffered", [False, True])
+def test_a_program_can_be_copied_and_pickled(buffered, iris):
+    program = write_gradient(cost, *iris, wrt=("W", "V"), buffered=buffered)
+    for other in (
+        copy.copy(program),
+        copy.deepcopy(program),
+        pickle.loads(pickle.dumps(program)),
+    ):
+        assert type(other) is type(program) and other.source == program.source
+        assert other.simplified == program.simplified
+        same(other(*iris), program(*iris))
+        X, Y, W, V = iris
+        with pytest.raises(ProgramError, match="W: got shape"):
+            other(X, Y, V=V, W=W[:2])
+    if buffered:  # with arrays of its own
+        own, others = program(*iris, copy=False), other(*iris, copy=False)
+        assert not np.shares_memory(own[0], others[0])
 
 
 # ---------------------------------------------------------------- refusals
@@ -826,6 +950,7 @@ def test_integers_are_promoted(iris):
 
 def test_numbers_may_come_in_many_forms():
     """Also as an array without axes, which the program hands back as a number of its own."""
+    assert type(write_gradient(lambda a: np.max(a), 2.0)(2.0)) is float
     program = write_gradient(lambda x, y: x * y, 2.0, 3.0)
     for five in (5, 5.0, np.float64(5), np.array(5.0), np.array(5)):
         assert type(program(1, five)) is float and program(1, five) == 5.0

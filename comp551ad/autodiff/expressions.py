@@ -8,7 +8,13 @@ one division at the end of each gradient, where a person would write it.
 
 What travels stays between 1e-30 and 1e30; a number beyond (and 0, inf or nan) is applied where it
 stands. So a program rounds otherwise than the recorded function, but doesn't overflow or vanish
-otherwise, unless its values come that close to the largest or the smallest float. x + 0 is x.
+otherwise, unless its values come that close to the largest or the smallest float. x + 0 is x, and
+2 x + x is 3 x; 2 x - x stays, for at inf it is nan.
+
+A sign travels too: sum(-x) becomes -sum(x), and -x - y becomes -(x + y). Where such a sum is
+exactly zero, it is -0 instead of 0, and what is infinite on its account (1 / sum(-x), the
+derivative of its square root) has the other sign. That is the price of sources that read well: the
+minus of a cost doesn't stand inside of every sum, and 1 / (1 + exp(-w x - b)) is seen as logistic.
 
 Reads: ``primitives``, ``traced``. Read by: ``program``.
 """
@@ -59,8 +65,9 @@ class Scaled(NamedTuple):
     @property
     def moderate(self):
         """Whether the coefficient may travel: nothing overflows or vanishes on its account."""
-        parts = abs(self.up), abs(self.down)
-        return all(SMALLEST <= part <= LARGEST for part in parts)
+        up, down = abs(self.up), abs(self.down)
+        both = SMALLEST <= up <= LARGEST and SMALLEST <= down <= LARGEST
+        return both and SMALLEST <= up / down <= LARGEST
 
     def reduced(self):
         """Whole numbers without a common factor: 2 / 300 is 1 / 150."""
@@ -216,7 +223,7 @@ class Expressions:
         """A sum; a factor that both terms share goes in front of it."""
         if a.node is self.one is b.node:
             return self._number(a, b, operator.add)
-        if a.node is b.node and a.down == b.down:
+        if a.node is b.node and a.down == b.down and a.up * b.up > 0:
             total = Scaled(a.up + b.up, a.down, a.node)
             if total.moderate:
                 return total

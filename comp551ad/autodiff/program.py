@@ -57,7 +57,12 @@ def write_gradient(
             is allocated once and used again.
 
     Returns:
-        A ``Program``: ``p.source`` is the text, ``p(*args)`` runs it.
+        A ``Program``: ``p.source`` is the text, ``p(*args)`` runs it. What f reads from elsewhere
+        (globals, variables of a function around it) is written down as it is now: later changes
+        of it, and branches that it decides, don't reach the program. Numbers are gathered and
+        minus signs moved, so a result may differ in its last digits, and the sign of a zero may
+        differ: of np.sum(-x), written -np.sum(x), and with it the sign of 1 / np.sum(-x) at
+        zero, or of another infinite result.
 
     Raises:
         ProgramError: f's course depended on the values of its arguments (the text names the
@@ -69,7 +74,10 @@ def write_gradient(
 
 
 def write_value(f, /, *args, buffered=False, **kwargs) -> "Program":
-    """Write ``f`` itself as NumPy source, for arguments shaped like these."""
+    """Write ``f`` itself as NumPy source, for arguments shaped like these.
+
+    What ``write_gradient`` says of its programs holds for this one too.
+    """
     return _write(f, args, kwargs, None, True, buffered)
 
 
@@ -77,7 +85,8 @@ class Program:
     """A written program. It runs for arguments of the shapes it was written for.
 
     Arguments that are no numbers are settings: the program holds for an equal one of the same
-    class. Of an object that can change (no array or container) only you know whether it has.
+    class. Of an object that can change (no array, set or container) only you know whether it
+    has, as of everything that f reads without its being an argument: a global, a closure.
 
     Attributes:
         source: the NumPy source, a module that defines ``function``.
@@ -86,18 +95,18 @@ class Program:
         simplified: what was simplified, a sentence each.
     """
 
-    def __init__(self, name, source, results, simplified, f, arguments):
+    def __init__(self, name, source, results, simplified, signature, arguments):
         self.source = source
         self.simplified = simplified
         self.function = _compiled(source, name)
-        self._f = f
+        self.__signature__ = signature  # f's: the source may name a parameter otherwise
         self._arguments = arguments  # parameter -> what is remembered of its argument
         self._results = results  # their structure
         numbers = any(
             type(leaf) is _Number for leaf in trees.leaves([*arguments.values()])
         )
         self._finished = not numbers and _is_ordinary(results)
-        self._by_place = names_by_place(f)[: len(arguments)] == list(arguments)
+        self._by_place = names_by_place(self)[: len(arguments)] == list(arguments)
         self._forms = None  # of arguments that are all arrays: then one look tells
         if self._by_place and all(type(a) is _Array for a in arguments.values()):
             kind = np.dtype(np.float64), np.ndarray
@@ -126,7 +135,7 @@ class Program:
         """The arguments in the order of the parameters, each as it was recorded."""
         recorded = self._arguments
         if kwargs or not self._by_place or len(args) != len(recorded):
-            bound = bind(self._f, args, kwargs)
+            bound = self.__signature__.bind(*args, **kwargs)
             if bound.arguments.keys() != recorded.keys():
                 raise ProgramError(
                     f"arguments: got {', '.join(bound.arguments)}, but the program was "
@@ -141,6 +150,11 @@ class Program:
         leaves = trees.leaves(result)
         own = (float(x) if type(x) is np.float64 else x for x in leaves)
         return trees.rebuild(self._results, own)
+
+    def __reduce__(self):
+        """A copy, or what comes out of a pickle, is compiled from the source again."""
+        written = self.function.__name__, self.source, self._results, self.simplified
+        return type(self), (*written, self.__signature__, self._arguments)
 
     def __repr__(self):
         return self.source
@@ -157,7 +171,8 @@ class BufferedProgram(Program):
     in use already (another thread, a call from within), and when the program is itself recorded.
     """
 
-    def __init__(self, *written, readable):
+    def __init__(self, *written):
+        *written, readable = written
         super().__init__(*written)
         self.readable = readable
         self._in_use = threading.Lock()
@@ -180,6 +195,10 @@ class BufferedProgram(Program):
             finally:
                 self._in_use.release()
         return result if self._finished else self._finish(result)
+
+    def __reduce__(self):
+        kind, written = super().__reduce__()
+        return kind, (*written, self.readable)
 
 
 def _compiled(source, name):
@@ -222,7 +241,8 @@ def _example(tree):
 
     def of_leaf(leaf):
         if type(leaf) is not Traced:
-            return _Setting(leaf.copy() if isinstance(leaf, np.ndarray) else leaf)
+            changes = isinstance(leaf, np.ndarray | set)
+            return _Setting(leaf.copy() if changes else leaf)
         return _Array(leaf.shape) if leaf.shape else _Number()
 
     return trees.rebuild(tree, iter([of_leaf(leaf) for leaf in trees.leaves(tree)]))
@@ -237,12 +257,8 @@ def _checked(x, example, name):
         if type(x) is float:
             return np.float64(x)  # with which 1 / 0 is inf, as when it was recorded
     elif type(example) is _Setting:
-        if _same_setting(x, example.value):
-            return x
-        raise ProgramError(
-            f"{name}: got {x!r}, but the program was written for {example.value!r}; write "
-            "it again"
-        )
+        _check_setting(x, example.value, name)
+        return x
     else:
         return trees.rebuild(example, _checked_leaves(x, example, name))
     try:
@@ -275,14 +291,51 @@ def _checked_leaves(x, example, name):
         yield from _checked_leaves(x[key], child, f"{name}[{key!r}]")
 
 
+def _check_setting(x, recorded, name):
+    """Refuse a setting that isn't the recorded one, or can't be told from others."""
+    try:
+        if _same_setting(x, recorded):
+            return
+    except Exception as error:  # whatever the setting's own == raises
+        raise ProgramError(
+            f"{name}: got a {kind_of(x)} that can't be compared with the one the program was "
+            f"written for ({error}); write it again for this one"
+        ) from None
+    if type(x) is type(recorded) and not _compares(x):
+        raise ProgramError(
+            f"{name}: got another {kind_of(x)} than the program was written for; as it can "
+            "change, only the very same object is taken: pass that one, or write it again"
+        )
+    raise ProgramError(
+        f"{name}: got {x!r}, but the program was written for {recorded!r}; write it again"
+    )
+
+
 def _same_setting(x, recorded):
     """Whether a setting is the recorded one: 1 isn't True, nor is an equal list a tuple."""
     if type(x) is not type(recorded):
         return False
     if isinstance(recorded, np.ndarray):
-        return x.dtype == recorded.dtype and np.array_equal(x, recorded)
-    compares = type(x).__hash__ is not None or isinstance(x, slice)
-    return x is recorded or (compares and bool(x == recorded))
+        masks = np.ma.getmask(x), np.ma.getmask(recorded)  # array_equal ignores them
+        equal = x.dtype == recorded.dtype and np.array_equal(x, recorded)
+        return equal and np.array_equal(*masks)
+    if x is recorded or not _compares(x):
+        return x is recorded
+    return bool(_with_kinds(x) == _with_kinds(recorded))
+
+
+def _compares(x):
+    """Whether equal settings are one and the same: of what can change, arrays and these two."""
+    return type(x).__hash__ is not None or isinstance(x, np.ndarray | slice | set)
+
+
+def _with_kinds(x):
+    """A setting with the classes of what a set or tuple holds, for True == 1."""
+    if isinstance(x, tuple):
+        return type(x), tuple(map(_with_kinds, x))
+    if isinstance(x, set | frozenset):
+        return type(x), frozenset(map(_with_kinds, x))
+    return type(x), x
 
 
 # ---------------------------------------------------------------- recording and deriving
@@ -304,6 +357,7 @@ def _write(f, args, kwargs, wrt, value, buffered):
                 name: trees.rebuild(tree, iter(trees.leaves(tree)))
                 for name, tree in bound.arguments.items()
             }
+            examples = {name: _example(tree) for name, tree in arguments.items()}
             chosen, single = _chosen(wrt, f, arguments)
             result, local = call_and_see_locals(f, bound)
             out_rows, out_values = read_outputs(result, tape)
@@ -329,17 +383,16 @@ def _write(f, args, kwargs, wrt, value, buffered):
             f"the program would have {len(outer.rows)} operations, at most {LONGEST} are "
             "written; use grad"
         )
-    examples = {name: _example(tree) for name, tree in arguments.items()}
 
     def written_by(kind):
         writer = kind(f, outer.rows, arguments, local, derivative_of)
         module = writer.module(chosen, single, (result, out_values) if value else None)
-        return *module, writer.simplified(), f, examples
+        return *module, writer.simplified(), signature_of(f), examples
 
     readable = Program(*written_by(Writer))
     if not buffered:
         return readable
-    return BufferedProgram(*written_by(BufferedWriter), readable=readable)
+    return BufferedProgram(*written_by(BufferedWriter), readable)
 
 
 def _chosen(wrt, f, arguments):
