@@ -44,6 +44,17 @@ def test_unfolded_variables_show_all_of_their_nodes(trace):
     ]
 
 
+def test_a_string_unfolds_the_one_variable_of_that_name():
+    def f(u):
+        Qa = u * u + 1.0
+        return np.sin(Qa)
+
+    trace = record(f, 0.5)
+    assert len(rows_of(trace, fold=True, unfold="Qa").rows) == 4
+    with pytest.raises(KeyError, match="unfold: got 'Qb', expected one of u, Qa"):
+        rows_of(trace, fold=True, unfold="Qb")
+
+
 def test_a_box_is_written_in_terms_of_other_boxes(trace):
     rows = rows_of(reverse(trace), "names", fold=True)
     assert [row.equation.text for row in rows.rows] == [

@@ -387,6 +387,62 @@ def test_numbers_are_rounded_in_one_way(x, text):
     assert figures.number(x) == text
 
 
+@pytest.mark.parametrize(
+    ("x", "text"),
+    [
+        (0.5, "0.5"),
+        (2.0, "2"),
+        (1e-3, "0.001"),
+        (0.1 + 0.2, "0.3"),
+        (1 - 0.9, "0.1"),
+        (np.pi, "3.142"),
+        (6.02214e23, "6.022e23"),
+        (0.99999, "0.99999"),
+        (-1.00001, "−1.00001"),
+        (0.50001, "0.50001"),
+        (1234.5678, "1234.6"),
+        (1e7 + 1, "1.0000001e7"),
+        (float("nan"), "nan"),
+        (-float("inf"), "−∞"),
+    ],
+)
+def test_a_constant_is_told_from_a_simpler_one(x, text):
+    assert figures.constant(x) == text
+
+
+def test_a_formula_is_not_made_false_by_rounding():
+    rows = rows_of(reverse(record(lambda x: x**2.00001, x=2.0)))
+    assert rows.row(2).formula.text == "a₁^2.00001"
+    assert rows.row(1).derivative.equation.text == "ā₁ = 2.00001·a₁^1.00001·ā₂"
+    rows = rows_of(record(lambda x: 1.00001 * x + 0.99999, x=1.0))
+    assert rows.rows[-1].expanded.text == "1.00001·x + 0.99999"
+    assert rows.rows[-1].worked.text == "a₃ = 1 + 0.99999 = 2"  # values are rounded
+    rows = rows_of(reverse(record(lambda x: 1.00001 * x, x=1.0)))
+    assert rows.row(1).derivative.worked.text == "ā₁ = 1.00001·1 = 1.00001"
+    assert rows.row(1).derivative.shown_value.text == "1.00001"  # not 1.00001 = 1
+    rows = rows_of(record(lambda x: x * np.array([1.00001, 2.0]), x=np.ones(2)))
+    assert rows.row(2).formula.text == "a₁⊙[1.00001, 2]"
+
+
+@pytest.mark.parametrize(
+    ("x", "text"),
+    [
+        ([[1, 1], [1, 1]], "2×2, all 1"),
+        ([[0.1 + 0.2, 0.3]], "1×2, all 0.3"),
+        ([[1, 1.00001], [1, 1]], "2×2, 1 … 1.00001"),
+        ([[np.nan, 1], [2, 3]], "2×2, 1 … 3 but for 1 nan"),
+        ([[np.nan, 1], [np.nan, 1]], "2×2, all 1 but for 2 nan"),
+        ([[np.nan, np.nan]], "1×2, all nan"),
+        ([[np.inf, np.inf]], "1×2, all ∞"),
+        ([[-np.inf, np.inf]], "1×2, −∞ … ∞"),
+        ([[True, False]], "1×2, 0 … 1"),
+        (np.zeros((0, 2)), "0×2, empty"),
+    ],
+)
+def test_all_is_said_only_of_equal_entries(x, text):
+    assert figures.value_text(np.array(x)) == text
+
+
 def test_large_and_small_numbers_in_latex():
     rows = rows_of(record(lambda x: x * 1.5e-7, 2.0))
     assert rows.row(2).formula.latex == r"a_1 \cdot 1.5 \cdot 10^{-7}"
@@ -403,6 +459,58 @@ def test_names_from_the_user_are_escaped():
     assert r"a\_b" in shown.latex and "<" not in shown.latex
     adjoint = rows.row(1).derivative.label
     assert adjoint.text == "p̄['<script>']" and adjoint.latex.startswith(r"\overline{")
+
+
+def looks(f, **inputs):
+    """The last row in terms of the inputs, as HTML and LaTeX, and each input's own line."""
+    rows = rows_of(record(f, **inputs))
+    last = rows.rows[-1].expanded
+    return last.html, last.latex, [r.equation.html for r in rows.rows if not r.operands]
+
+
+def test_a_name_that_would_look_like_another_stands_as_it_is():
+    html, latex, _ = looks(lambda x, x_: x * x_, x=2.0, x_=3.0)
+    assert html == "<i>x</i>·x_" and latex == r"x \cdot \mathrm{x\_}"
+    html, latex, _ = looks(lambda x1, x_1: x1 * x_1, x1=2.0, x_1=3.0)
+    assert html == "<i>x</i><sub>1</sub>·x_1" and latex == r"x_1 \cdot \mathrm{x\_1}"
+    html, latex, _ = looks(lambda x_1: x_1 * 2.0, x_1=3.0)  # there is no other
+    assert html == "<i>x</i><sub>1</sub>·2" and latex == r"x_1 \cdot 2"
+
+
+def test_a_name_that_would_look_like_another_rows_label_stands_as_it_is():
+    html, latex, inputs = looks(lambda a2, a1: a2 * a1, a2=2.0, a1=3.0)
+    assert html == "a2·a1" and latex == r"\mathrm{a2} \cdot \mathrm{a1}"
+    label = "<i>a</i><sub>{}</sub>".format
+    assert inputs == [f"{label(1)} = a2", f"{label(2)} = a1"]
+    html, _, inputs = looks(lambda a1, a2: a1 * a2, a1=2.0, a2=3.0)  # their own labels
+    assert html == f"{label(1)}·{label(2)}"
+
+    def named(x):
+        a_1 = 2.0 * x
+        return a_1
+
+    row = rows_of(record(named, x=1.0)).row(2)
+    assert row.introduced.html == "a_1 = 2·<i>x</i>"
+
+
+def test_a_value_that_is_used_often_has_a_long_sum():
+    def often(x, n=1000):
+        return sum(np.sin(x * k) for k in range(n))
+
+    r = reverse(record(often, x=1.0))
+    assert "reverse mode" in repr(r) and "reverse mode" in r._repr_html_()
+    rows = rows_of(r, details=True)
+    right = rows.row(1).derivative.formula.text
+    assert right.startswith("0·ā₂ + 1·ā₅ + 2·ā₈ + 3·ā₁₁") and "(" not in right
+    assert right.count("+") == 999 and rows.row(1).derivative.mistakes == ()
+    assert rows_of(record(often, x=1.0), fold=True).rows
+
+
+def test_a_long_sum_keeps_its_order_and_its_signs():
+    r = reverse(record(lambda x: [c - x for c in range(3, 103)][-1], x=1.0))
+    paths = [f"ā{str(k).translate(figures.SUBSCRIPTS)}" for k in range(2, 102)]
+    written = rows_of(r).row(1).derivative.formula.text
+    assert written == "−" + " − ".join(paths)
 
 
 def test_a_formula_in_the_inputs_stays_short():

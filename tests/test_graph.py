@@ -330,3 +330,9 @@ def test_the_layout_program_prints_nothing(trace, capfd):
 def test_true_is_no_width():
     with pytest.raises(ValueError, match="whole number of pixels above 0, got True"):
         graph_view(record(lambda x: x * x, 2.0), width=True)
+
+
+def test_a_message_on_an_edge_that_is_none_is_refused(trace):
+    look = graph.Look(messages={"a1-a9-0": "x"})
+    with pytest.raises(ValueError, match="'a1-a9-0', which is no edge of this graph"):
+        graph.graph_svg(trace, look)

@@ -11,9 +11,10 @@ MINUS = "−"
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 SUPERSCRIPTS = str.maketrans("0123456789−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 _DIGITS = 4  # significant ones
+_NOISE = 1e-10  # numbers that differ by less, relatively, differ by rounding
 
 
-def number(x) -> str:
+def number(x, significant=_DIGITS) -> str:
     """A number as the course prints it: four significant digits, and whole numbers whole.
 
     >>> number(2.0), number(-0.59847), number(-0.0), number(1.5e-7)
@@ -26,15 +27,41 @@ def number(x) -> str:
         return "∞" if x > 0 else MINUS + "∞"
     if x == int(x) and abs(x) < 1e7:
         return str(int(x)).replace("-", MINUS)
-    digits, exponent = f"{x:.{_DIGITS - 1}e}".split("e")
+    digits, exponent = f"{x:.{significant - 1}e}".split("e")
     exponent = int(exponent)
     if -4 <= exponent < 7:
-        digits = f"{x:.{max(_DIGITS - 1 - exponent, 0)}f}"
+        digits = f"{x:.{max(significant - 1 - exponent, 0)}f}"
     if "." in digits:
         digits = digits.rstrip("0").rstrip(".")
     if not -4 <= exponent < 7:
         digits = f"{digits}e{exponent}"
     return digits.replace("-", MINUS)
+
+
+def constant(x) -> str:
+    """A number in a formula: one that would pass for a simpler one has the digits that tell.
+
+    Simpler is a whole number, and one of fewer than four digits.
+
+    >>> constant(0.5), constant(3.14159), constant(0.99999), constant(2.00001)
+    ('0.5', '3.142', '0.99999', '2.00001')
+    """
+    x, text = float(x), number(x)
+    shown = float(text.replace(MINUS, "-").replace("∞", "inf"))
+    short = shown == float(f"{shown:.{_DIGITS - 2}e}")
+    whole = "." not in text and "e" not in text
+    if math.isclose(x, shown, rel_tol=_NOISE) or not (short or whole):
+        return text
+    return _told_apart(x, shown)[0]
+
+
+def _told_apart(x, y):
+    """Two different numbers with as many digits as show that they are."""
+    for significant in range(_DIGITS, 17):
+        texts = number(x, significant), number(y, significant)
+        if texts[0] != texts[1]:
+            break
+    return texts
 
 
 def array_summary(x) -> str:
@@ -49,8 +76,15 @@ def array_summary(x) -> str:
     shape = shape_text(x.shape)
     if x.size == 0:
         return f"{shape}, empty"
-    low, high = number(np.min(x)), number(np.max(x))
-    return f"{shape}, all {low}" if low == high else f"{shape}, {low} … {high}"
+    numbers = x[~np.isnan(x)]
+    if numbers.size == 0:
+        return f"{shape}, all nan"
+    low, high = float(np.min(numbers)), float(np.max(numbers))
+    others = x.size - numbers.size
+    note = f" but for {others} nan" if others else ""
+    if math.isclose(low, high, rel_tol=_NOISE):
+        return f"{shape}, all {number(low)}{note}"
+    return f"{shape}, {' … '.join(_told_apart(low, high))}{note}"
 
 
 def shape_text(shape) -> str:

@@ -33,7 +33,7 @@ from comp551ad.autodiff.primitives import (
     infix,
 )
 
-from .figures import MINUS, SUBSCRIPTS, SUPERSCRIPTS, number
+from .figures import MINUS, SUBSCRIPTS, SUPERSCRIPTS, constant, number
 from .recorded import Constant, Operation, Tree, is_scalar
 
 # ---------------------------------------------------------------- how symbols are written
@@ -54,7 +54,7 @@ class Formula:
 _ACCENTS = {"value": "", "tangent": "\u0307", "adjoint": "\u0304"}
 _LATEX_ACCENTS = {"value": "", "tangent": r"\dot ", "adjoint": r"\bar "}
 _SOURCE_NAMES = {"value": "a{}", "tangent": "tangent{}", "adjoint": "adjoint{}"}
-_LETTER_AND_NUMBER = re.compile(r"([A-Za-z])_?(\d*)")
+_LETTER_AND_NUMBER = re.compile(r"([A-Za-z])(?:_?(\d+))?")
 _LATEX_ESCAPES = {
     "\\": r"\backslash ",
     "^": r"\hat{}",
@@ -75,8 +75,7 @@ def symbol(kind: str, row: int, names: Mapping[int, str] = {}) -> Formula:  # no
     if name is None:
         letter, digits = "a", str(row + 1)
     else:
-        match = _LETTER_AND_NUMBER.fullmatch(name)
-        letter, digits = match.groups() if match else (None, "")
+        letter, digits = _letter_and_number(name, row, names)
     if letter is None:
         text = unicodedata.normalize("NFC", name[:1] + accent + name[1:])
         wide = {"value": "{}", "tangent": r"\dot{{{}}}", "adjoint": r"\overline{{{}}}"}
@@ -91,6 +90,22 @@ def symbol(kind: str, row: int, names: Mapping[int, str] = {}) -> Formula:  # no
         latex += f"_{digits}" if len(digits) == 1 else f"_{{{digits}}}"
         markup += f"<sub>{digits}</sub>"
     return Formula(text, latex, markup)
+
+
+def _letter_and_number(name, row, names):
+    """A name's letter and its subscript; no letter where the name stands as it is.
+
+    That is, where it has more letters, or would look like a label (a2, but for row a2 itself)
+    or like another name (x_1 beside x1).
+    """
+    match = _LETTER_AND_NUMBER.fullmatch(name)
+    if match is None:
+        return None, ""
+    letter, digits = match[1], match[2] or ""
+    like_a_label = letter == "a" and digits and digits != str(row + 1)
+    if like_a_label or ("_" in name and letter + digits in names.values()):
+        return None, ""
+    return letter, digits
 
 
 # ---------------------------------------------------------------- writing a tree
@@ -154,15 +169,14 @@ class _Writer:
             self.bindings[name] = tree.value
             return _Written(name, ATOM)
         if self.numbers and np.ndim(tree.value) == 0:
-            return self.number(tree.value)
+            return self.number(number(tree.value))
         return _Written(
             getattr(symbol(tree.kind, tree.row, self.names), self.form), ATOM
         )
 
     # -- numbers and arrays
 
-    def number(self, x):
-        text = number(x)
+    def number(self, text):
         level = PRODUCT if text[0] == MINUS or "e" in text else ATOM
         return _Written(self.as_form(text), level, text[0] == MINUS)
 
@@ -188,7 +202,7 @@ class _Writer:
             if self.form == "latex":
                 text = rf"\frac{{{abs(ratio.numerator)}}}{{{ratio.denominator}}}"
             return _Written(_MINUS[self.form] * minus + text, PRODUCT, minus)
-        return self.number(x)
+        return self.number(constant(x))
 
     def array(self, x):
         if self.form == "source":
@@ -198,7 +212,7 @@ class _Writer:
         x = np.asarray(x)
         if x.ndim == 1 and 0 < x.size <= 4:
             entries = [
-                str(e) if x.dtype == bool else self.as_form(number(e)) for e in x
+                str(e) if x.dtype == bool else self.as_form(constant(e)) for e in x
             ]
             return "[" + ", ".join(entries) + "]"
         shape = "×".join(map(str, x.shape)) or "1"

@@ -180,7 +180,7 @@ def graph_svg(rows, look: Look = PLAIN) -> str:
         look: states and messages to show, as a stepper does.
 
     Raises:
-        ValueError: more than ``MOST_NODES`` nodes.
+        ValueError: more than ``MOST_NODES`` nodes, or a message on an edge that is none.
         RuntimeError: there is no layout program; ``graph_text`` and ``graph_html`` work
             without one.
     """
@@ -348,6 +348,11 @@ def graph_of(cards, look=PLAIN, room=None) -> str | None:
         for position, operand in card.operands
     ]
     spots = _message_spots(layout, edges, sizes, look.down)
+    if unknown := look.messages.keys() - spots:
+        raise ValueError(
+            f"look: got a message on {min(unknown)!r}, which is no edge of this graph; "
+            "expected ids such as 'a4-a5-0', for the first operand of a5, which is a4"
+        )
     left, right = 0.0, layout.width
     for edge, text in {**(room or {}), **look.messages}.items():
         x, _, anchor = spots[edge]

@@ -24,6 +24,7 @@ from comp551ad.autodiff.trace import Trace, operands_of, parameters_of
 from comp551ad.autodiff.traced import Traced, new_tape, plain
 
 MOST = 24  # symbols and operations in a formula that is written down to the inputs
+GROUP = 32  # terms that are added one after the other
 
 
 @dataclass(frozen=True, eq=False)
@@ -341,10 +342,19 @@ def _product(a, b, value):
 
 
 def total(trees) -> Tree:
-    """The sum of the terms; terms that are zero by their rule are left out."""
+    """The sum of the terms; terms that are zero by their rule are left out.
+
+    Many terms are added in groups: a sum of sums reads the same, and is not too deep to walk.
+    """
     trees = [t for t in trees if t is not ZERO]
-    if not trees:
-        return ZERO
+    while len(trees) > GROUP:
+        starts = range(0, len(trees), GROUP)
+        trees = [_added(trees[k : k + GROUP]) for k in starts]
+    return _added(trees) if trees else ZERO
+
+
+def _added(trees):
+    """Trees added one after the other."""
     result = trees[0]
     for tree in trees[1:]:
         value = np.add(plain(result.value), plain(tree.value))

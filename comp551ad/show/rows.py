@@ -151,6 +151,7 @@ class Row:
         is_output: whether the function returns it.
         count: how many nodes are folded into this one, itself included.
         matrices: the equation's parts, as a derivative has them.
+        named: the variable's name as a formula; None for an input, and where there is no name.
     """
 
     index: int
@@ -170,6 +171,7 @@ class Row:
     is_output: bool
     count: int = 1
     matrices: tuple[Matrix, ...] = ()
+    named: Formula | None = None
 
     @property
     def equation(self) -> Formula:
@@ -179,11 +181,9 @@ class Row:
     @property
     def introduced(self) -> Formula:
         """The formula in terms of the inputs, after the variable's name: a = w1·x + w0."""
-        if not self.name or not self.operation:
+        if self.named is None:
             return self.expanded
-        return formula.assignment(
-            formula.symbol("value", 0, {0: self.name}), self.expanded
-        )
+        return formula.assignment(self.named, self.expanded)
 
     @property
     def shown_value(self) -> Formula:
@@ -261,7 +261,7 @@ def rows_of(
         names: "labels" writes a₅ = a₄ + a₁ as the deck does, "names" writes the user's own
             names where there are some: Q = X·V.
         fold: whether nodes without a name go into one row with the variable they lead to.
-        unfold: names or labels of variables that are not folded all the same.
+        unfold: names or labels of variables that are not folded all the same, or one of them.
         details: whether to work out mistakes and matrices, for a player.
 
     Raises:
@@ -276,6 +276,7 @@ def rows_of(
             f"shown: got {type(shown).__name__}, expected what record, forward or reverse gave"
         )
     trace = shown if isinstance(shown, Trace) else shown.trace
+    unfold = [unfold] if isinstance(unfold, str) else unfold
     unfold = [trace.row_number(key, "unfold") for key in unfold]
     seeds = [] if shown is trace else [row for row, _ in shown.seeds]
     boxes = folding.boxes_of(trace, seeds, unfold) if fold else None
@@ -361,12 +362,16 @@ class _Reading:
             else self._write(tree)
         )
         label = formula.symbol("value", k, self.names)
+        operation = f"{count} steps" if count > 1 else formula.badge(tree)
+        named = None
+        if name and operation:
+            named = formula.symbol("value", k, self.trace.names)
         return Row(
             index=k + 1,
             key=f"a{k + 1}",
             label=label,
             name=name,
-            operation=f"{count} steps" if count > 1 else formula.badge(tree),
+            operation=operation,
             operands=tuple((p, o + 1) for p, o in self.edges[k]),
             formula=shown,
             numbers=self._write(tree, numbers=True),
@@ -379,11 +384,13 @@ class _Reading:
             is_output=k in self.trace.outputs,
             count=count,
             matrices=self._matrices(tree, label),
+            named=named,
         )
 
     def _derivative(self, k):
         tree, value = self.trees[k], self.derivatives[k + 1]
         closed = self.closed.get(k)
+        is_constant = recorded.is_scalar(closed) is not None
         label = formula.symbol(self.kind, k, self.names)
         return Derivative(
             label=label,
@@ -393,7 +400,7 @@ class _Reading:
             terms=tuple(self._terms(k)),
             seed=self._is_seed(k),
             value=_plain(value),
-            value_text=figures.value_text(value),
+            value_text=(figures.constant if is_constant else figures.value_text)(value),
             mistakes=tuple(self._mistakes(k, self.terms[k], tree)),
             matrices=self._matrices(tree, label),
         )
@@ -431,6 +438,8 @@ class _Reading:
         """How the formula with these terms is usually mistaken."""
         uppers = [k] if self.mode == "forward" else [term.node for term in terms]
         if not self.details or any(map(self.folded.is_folded, uppers)):
+            return
+        if len(terms) > recorded.GROUP:  # too long to choose from
             return
         if self._is_seed(k) and (terms or np.ndim(self.derivatives.seeds[0][1])):
             return
