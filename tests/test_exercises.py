@@ -259,12 +259,15 @@ ENDLESS["again"] = ENDLESS
         (lambda x: raises(BaseException("own")), "it raises BaseException"),
         (lambda x: np.array([0.5, 2], object), "with dtype object, not of numbers"),
         (lambda x: np.ma.array([0.5, 2], mask=True), "entry [0] of your answer is nan"),
+        (lambda x: np.ma.array([0.0, 0], mask=True), "square: not a number"),
         (lambda x: np.ma.array([0.5, 2], mask=[0, 1]), "entry [1] of your answer is"),
         (lambda x: (part for part in x**2 / len(x)), "a generator; an array of shape"),
         (lambda x: Prickly(), "a Prickly; an array of shape"),
         (lambda x: exit(), "SystemExit"),
         (lambda x: (x + 1j) ** 2, "0+2j; 0.5 is due"),
-        (lambda x: np.array("a"), "your answer is 'a'; [0.5, 2. ] is due"),
+        (lambda x: np.array("a"), "your answer is a text; an array of shape (2,)"),
+        (lambda x: x.astype("U"), "shape (2,) with dtype <U32, not of numbers"),
+        (lambda x: x.astype("M8[D]"), "with dtype datetime64[D], not of numbers"),
     ],
 )
 def test_whatever_an_answer_does_there_is_a_verdict(answer, says):
@@ -303,6 +306,54 @@ def test_a_loop_that_is_stopped_is_told_as_such():
 
     verdict = judge(square(), stopped)
     assert verdict.mistakes == ("it was stopped before it gave an answer",)
+
+
+ZEROS = {
+    "zeros": lambda right: np.zeros(right.shape),
+    "turned zeros": lambda right: np.zeros(right.shape[::-1]),
+    "a row of zeros": lambda right: np.zeros(right.size),
+    "next to nothing": lambda right: np.full(right.shape, 1e-9),
+}
+
+
+@pytest.mark.parametrize("kind", ZEROS)
+@pytest.mark.parametrize(
+    "name", "softmax_jacobian grad_W grad_V hessian_times balanced".split()
+)
+def test_zeros_are_no_whole_numbers_and_no_two_mistakes(name, kind):
+    exercise = _unruled(catalogue()[name])
+
+    def answer(*given):
+        right = exercise.witness(*given)
+        if isinstance(right, tuple):
+            return tuple(map(ZEROS[kind], right))
+        return ZEROS[kind](right)
+
+    verdict = judge(exercise, answer)
+    expected = "not the right value yet" if kind == "next to nothing" else "all zeros"
+    assert verdict.mistakes == (expected,)
+
+
+@pytest.mark.parametrize("name", ["standard_error", "keeping_scale"])
+def test_the_same_0_for_all_is_no_whole_number(name):
+    assert judge(catalogue()[name], lambda *_: 0.0).mistakes == ("all zeros",)
+    assert judge(catalogue()[name], lambda *_: 0).mistakes == (
+        "the same answer for every input",
+    )
+
+
+def test_each_part_that_is_all_zeros_is_named():
+    exercise = _unruled(catalogue()["normalize_backward"])
+    verdict = judge(
+        exercise, lambda *given: tuple(map(np.zeros_like, exercise.witness(*given)))
+    )
+    assert verdict.mistakes == ("all zeros",)
+
+
+def test_integers_that_cut_all_off_are_whole_numbers():
+    small = square(cases=lambda rng: [(rng.uniform(size=n),) for n in (2, 3)])
+    verdict = judge(small, lambda x: (x**2 / len(x)).astype(int))
+    assert verdict.mistakes == ("whole numbers",)
 
 
 def test_parts_of_an_answer_are_named_each():

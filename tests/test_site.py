@@ -1,14 +1,17 @@
 """The web site: pages that need no network, made from executed notebooks."""
 
 import re
+from pathlib import Path
+from xml.etree import ElementTree
 
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from comp551ad.__main__ import main
-from comp551ad.site import write_site
+from comp551ad.site import mathml, write_site
 
+ROOT = Path(__file__).parent.parent
 TITLE = "# 03 · Weights & <ways>\n\n**Where does $W$ go?**\n\nThe slide S05."
 
 
@@ -78,6 +81,63 @@ def test_formulas_are_mathml(site):
     assert "$" not in page.split("<main", 1)[1]
 
 
+def test_an_aligned_formula_is_a_table():
+    made = mathml("\\begin{aligned} a &= b\\\\ &= c \\end{aligned}", "block")
+    assert made.count("<mtr>") == 2 and made.count("<mtd") == 4
+    assert "&" not in re.sub("&#x0003D;", "=", made)
+
+
+@pytest.mark.parametrize(
+    "latex, what",
+    [
+        ("a & b", "& stands where"),
+        (r"\frob x", r"\frob stands where"),
+        (r"\begin{gathered} a\\ b \end{gathered}", r"\\ stands where"),
+        (r"\text{a<m}", "< stands where"),
+        ("a}", "} stands where"),
+        (r"\frac", "NoAvailableTokensError"),
+        (r"a_b_c", "DoubleSubscriptsError"),
+        (r"\begin{cases} a & b", "MissingEndError"),
+    ],
+)
+def test_a_formula_that_would_be_set_wrongly_is_refused(latex, what):
+    with pytest.raises(ValueError) as caught:
+        mathml(latex)
+    assert f"the formula ${latex}$ can't be set" in str(caught.value)
+    assert what in str(caught.value)
+
+
+def test_what_is_written_to_be_shown_is_shown():
+    for latex in (
+        r"a \& b",
+        r"\{a\}",
+        r"a\$",
+        r"\backslash",
+        r"a < b",
+        r"50\%",
+        r"a\ b",
+    ):
+        ElementTree.fromstring(mathml(latex))
+
+
+def test_every_formula_of_the_course_is_set(tmp_path):
+    """On every page; cells without Markdown are left out."""
+    course = tmp_path / "course"
+    for path in ROOT.glob("[les]*/[0-9][0-9]_*.ipynb"):
+        text = nbformat.read(path, as_version=4)
+        text.cells = [c for c in text.cells if "markdown" in str(c)]
+        copy = course / path.relative_to(ROOT)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        nbformat.write(text, copy)
+    (course / "lectures/coverage.toml").touch()
+    pages = write_site(tmp_path / "out", course)
+    assert len(pages) > 40
+    for path in pages:
+        for formula in re.findall("<math.*?</math>", path.read_text("utf-8"), re.S):
+            assert not re.search(r"&amp;|\\|<merror", formula), path
+            ElementTree.fromstring(formula)
+
+
 def test_links_lead_from_page_to_page_and_others_stay(site):
     page = (site / "lectures/03_w.html").read_text()
     assert 'href="04_next.html#there"' in page
@@ -123,11 +183,69 @@ def test_a_site_that_was_left_half_written_is_written_again(
     assert len(write_site(out, course)) == 4
 
 
-def test_a_damaged_notebook_is_named_and_nothing_is_written(course, tmp_path, capsys):
-    (course / "lectures/04_next.ipynb").write_text("{")
+CELLS = '{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": '
+
+
+@pytest.mark.parametrize(
+    "text, says",
+    [
+        ("{", "04_next.ipynb is not a notebook"),
+        ("[]", "04_next.ipynb is not a notebook"),
+        (f"{CELLS}3}}", "04_next.ipynb is not a notebook"),
+        (f"{CELLS}[{{}}]}}", "04_next.ipynb is not a notebook"),
+        (f"{CELLS}[]}}", "04_next.ipynb has no title"),
+    ],
+)
+def test_a_damaged_notebook_is_named_and_nothing_is_written(
+    course, tmp_path, capsys, text, says
+):
+    (course / "lectures/04_next.ipynb").write_text(text)
     out = tmp_path / "out"
     assert main(["site", str(out), "--course", str(course)]) == 2
-    assert "04_next.ipynb is not a notebook" in capsys.readouterr().err
+    assert says in capsys.readouterr().err
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    "title, cell", [("# 04 · Next\n\nWhat?", "sum"), ("# 04 · N\n\n$\\frac$?", "title")]
+)
+def test_a_formula_that_cannot_be_set_is_named_with_its_cell(
+    course, tmp_path, capsys, title, cell
+):
+    lecture = notebook(title, new_markdown_cell("A half is $\\frac$.", id="sum"))
+    nbformat.write(lecture, course / "lectures/04_next.ipynb")
+    out = tmp_path / "out"
+    assert main(["site", str(out), "--course", str(course)]) == 2
+    error = capsys.readouterr().err
+    assert f"04_next.ipynb, cell {cell}: the formula $\\frac$ can't be set" in error
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    "text, says",
+    [
+        ("[S05", "is not TOML: "),
+        ("S05 = 3", "section S05 has no claims; write [S05.claims]"),
+        ('[S05]\ntitle = "W"', "section S05 has no claims; write [S05.claims]"),
+        (
+            '[S05.claims]\na = ["03_w"]',
+            "section S05, claim 'a': got ['03_w'], expected",
+        ),
+        ('[S05.claims]\na = ["03_w#"]', "claim 'a': got ['03_w#'], expected a list"),
+        (
+            '[S05.claims]\na = "03_w#code"',
+            "claim 'a': got '03_w#code', expected a list",
+        ),
+    ],
+)
+def test_a_damaged_coverage_is_named_and_nothing_is_written(
+    course, tmp_path, capsys, text, says
+):
+    (course / "lectures/coverage.toml").write_text(text)
+    out = tmp_path / "out"
+    assert main(["site", str(out), "--course", str(course)]) == 2
+    error = capsys.readouterr().err
+    assert "coverage.toml" in error and says in error
     assert not out.exists()
 
 

@@ -1,4 +1,4 @@
-"""Mistakes that an array can have whatever was asked: sign, transpose, 1/N, integers.
+"""Mistakes that an array can have whatever was asked: sign, transpose, 1/N, zeros.
 
 Each is a sentence about two lists of arrays, what was given and what is right, one pair
 a case: if it holds in all of them, and is not idle in all of them, the mistake is named.
@@ -9,6 +9,15 @@ from collections.abc import Iterator
 import numpy as np
 
 from .values import agree, numeric
+
+WHOLE = (
+    "whole numbers",
+    "Something cuts the fractions off: // or an array of integers.",
+)
+ZEROS = (
+    "all zeros",
+    "Nothing but 0 comes out: was it ever filled in, or does // cut the fractions off?",
+)
 
 
 def usual_mistakes(
@@ -25,6 +34,10 @@ def usual_mistakes(
     def all_are(wrongs: list[np.ndarray]) -> bool:
         return all(agree(m, w, tolerance) for m, w in zip(mine, wrongs, strict=True))
 
+    wholes = [np.trunc(r) if np.isrealobj(r) else r for r in theirs]
+    if _only_zeros(givens) and any(r.any() for r in theirs):
+        yield WHOLE if _integers(givens) and all_are(wholes) else ZEROS
+        return  # other mistakes may give zeros as well, but by accident
     if all_are([-r for r in theirs]):
         yield "the wrong sign", "Everything is right but for its sign."
     if all_are([r.T for r in theirs]):
@@ -51,11 +64,8 @@ def usual_mistakes(
             "in another shape",
             "The numbers are right: give them the shape that the question asks for.",
         )
-    if all(np.isrealobj(r) for r in theirs) and all_are([np.trunc(r) for r in theirs]):
-        yield (
-            "whole numbers",
-            "Something cuts the fractions off: // or an array of integers.",
-        )
+    if any(w.any() for w in wholes) and all_are(wholes):
+        yield WHOLE
     factor = _factor(mine, theirs, tolerance)
     if factor is not None and not np.isclose(abs(factor), 1):
         yield (
@@ -88,6 +98,22 @@ def _factor(mine: list, theirs: list, tolerance: float) -> float | None:
     scaled = [factor * r for r in theirs]
     same = all(agree(m, s, tolerance) for m, s in zip(mine, scaled, strict=True))
     return factor if same and np.isfinite(factor) and factor else None
+
+
+def _only_zeros(givens: list) -> bool:
+    """Are they arrays, or the 0.0 of several cases, and nothing but 0 in them?
+
+    A single 0, or 0 as a count, may well have been worked out.
+    """
+    arrays = [np.asarray(g) for g in givens]
+    if any(numeric(g).any() for g in givens) or any(a.dtype == bool for a in arrays):
+        return False
+    several = len(arrays) > 1 and all(a.dtype.kind in "fc" for a in arrays)
+    return several or any(a.ndim and a.size for a in arrays)
+
+
+def _integers(givens: list) -> bool:
+    return all(np.asarray(g).dtype.kind in "iu" for g in givens)
 
 
 def _all_equal(arrays: list) -> bool:

@@ -163,7 +163,7 @@ def _entry(path: str, given: Any, right: Any, tolerance: float) -> Difference:
         return Difference("not finished", place, "still ...", _kind(right))
     a, b = numeric(given), numeric(right)
     if a is None or b is None:
-        if type(given) is type(right) and not _holds_objects(given):
+        if type(given) is type(right) and not _no_numbers(given):
             return Difference("value", place, shown(given), shown(right))
         return Difference("another kind of value", place, _kind(given), _kind(right))
     if a.shape != b.shape:
@@ -180,19 +180,23 @@ def _entry(path: str, given: Any, right: Any, tolerance: float) -> Difference:
     return Difference(kind, at, mine, theirs)
 
 
-def _holds_objects(value: Any) -> bool:
-    return isinstance(value, np.ndarray) and value.dtype.kind == "O"
+def _no_numbers(value: Any) -> bool:
+    """Is it an array of anything else: objects, texts, dates?"""
+    return isinstance(value, np.ndarray) and value.dtype.kind not in "biufc"
 
 
 def _kind(value: Any) -> str:
     if isinstance(value, tuple):
         return f"a tuple of {len(value)}"
-    if _holds_objects(value):
-        return f"an array of shape {value.shape} with dtype object, not of numbers"
+    if _no_numbers(value) and value.ndim:
+        dtype = value.dtype
+        return f"an array of shape {value.shape} with dtype {dtype}, not of numbers"
     if isinstance(value, np.ndarray) and value.ndim:
         return f"an array of shape {value.shape}"
     if isinstance(value, list):
         return f"a list of {len(value)}"
+    if isinstance(value, np.ndarray):
+        value = value.item()
     names = {dict: "a dict", str: "a text", type(None): "None"}
     number = numeric(value) is not None
     return names.get(type(value), "a number" if number else f"a {type(value).__name__}")

@@ -23,6 +23,10 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
+# Environments that latex2mathml doesn't know, by ones that it sets in the same way.
+RENAMED = {"aligned": "split"}
+# What stands in MathML only if latex2mathml didn't know what to do with it.
+LOOSE = re.compile(r"\\\w*|[${}]|&(?!#)|<merror|<(?!/?m\w+[ />])|linebreak=")
 ROOMS = {"lectures": "Lecture", "exercises": "Exercises", "solutions": "Solutions"}
 MADE_BY = '<meta name="generator" content="comp551ad">'
 
@@ -67,23 +71,27 @@ def write_site(out: Path, course: Path) -> list[Path]:
     Raises:
         FileExistsError: `out` has something else in it, which would be mixed up.
         FileNotFoundError: `course` has no lectures, or no `coverage.toml` among them.
-        ValueError: one of its notebooks can't be read.
+        ValueError: a notebook, a formula in it, or `coverage.toml` can't be read. Nothing
+            is written then.
     """
     from tqdm import tqdm
 
     _check_is_ours(out)
     sources = _sources(course)
-    coverage = tomllib.loads((course / "lectures/coverage.toml").read_text("utf-8"))
     first = out / "index.html"  # and written first: by it a site is known as ours
+    coverage = _coverage(course / "lectures/coverage.toml")
+    pages = {
+        out / source.page: page(source, sources)
+        for source in tqdm(sources, desc="pages", unit="page")
+    }
     out.mkdir(parents=True, exist_ok=True)
     first.write_text(index(sources, coverage), encoding="utf-8")
-    pages = {out / source.page: source for source in sources}
     for old in {path for room in ROOMS for path in (out / room).glob("*.html")}:
         if old not in pages:
             old.unlink()
-    for path, source in tqdm(pages.items(), desc="pages", unit="page"):
+    for path, text in pages.items():
         path.parent.mkdir(exist_ok=True)
-        path.write_text(page(source, sources), encoding="utf-8")
+        path.write_text(text, encoding="utf-8")
     return [first, *pages]
 
 
@@ -110,18 +118,59 @@ def _sources(course: Path) -> list[Source]:
         for path in sorted((course / room).glob("[0-9][0-9]_*.ipynb")):
             try:
                 notebook = nbformat.read(path, as_version=4)
-            except (ValueError, KeyError, nbformat.ValidationError) as error:
-                raise ValueError(f"{path} is not a notebook: {error}") from error
+                nbformat.validate(notebook)
+            except OSError:
+                raise
+            except Exception as error:  # whatever a file of anything may lead to
+                says = getattr(error, "message", error)  # not the schema as well
+                raise ValueError(f"{path} is not a notebook: {says}") from error
             sources.append(Source(room, path, notebook))
+            if not notebook.cells or not sources[-1].title:
+                raise ValueError(
+                    f"{path} has no title; begin its first cell with one: # 07 · The list"
+                )
     return sources
+
+
+def _coverage(path: Path) -> dict:
+    """`coverage.toml` as it was read, if it is built as `index` needs it."""
+    try:
+        coverage = tomllib.loads(path.read_text("utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is not TOML: {error}") from error
+    for section, entry in coverage.items():
+        claims = entry.get("claims") if isinstance(entry, dict) else None
+        if not isinstance(claims, dict):
+            raise ValueError(
+                f"{path}: section {section} has no claims; write [{section}.claims] "
+                'and under it "what the slide says" = ["notebook#cell"]'
+            )
+        for claim, places in claims.items():
+            if not isinstance(places, list) or not all(map(_is_place, places)):
+                raise ValueError(
+                    f"{path}: section {section}, claim {claim!r}: got {places!r}, "
+                    'expected a list of places like "05_iris#descend"'
+                )
+    return coverage
+
+
+def _is_place(place) -> bool:
+    return isinstance(place, str) and bool(re.match(r"[^#]+#\S", place))
 
 
 # --- a page ---------------------------------------------------------------------------
 
 
 def page(source: Source, sources: list[Source]) -> str:
-    """A notebook as a page, with ways to the ones before and after and beside it."""
-    body = _exporter().from_notebook_node(source.notebook)[0]
+    """A notebook as a page, with ways to the ones before and after and beside it.
+
+    Raises:
+        ValueError: a formula in it can't be set; which one, and in which cell.
+    """
+    try:
+        body = _exporter().from_notebook_node(source.notebook)[0]
+    except ValueError as error:
+        raise ValueError(f"{source.path}, {error}") from error
     return _filled(
         title=f"{source.number} · {source.title}",
         top="../",
@@ -133,28 +182,64 @@ def page(source: Source, sources: list[Source]) -> str:
 @functools.cache
 def _exporter():
     """nbconvert's HTML, with formulas as MathML instead of a script from a network."""
-    from latex2mathml.converter import convert
     from nbconvert import HTMLExporter
     from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
     class Renderer(IPythonRenderer):
         def block_math(self, body):
-            return f'<div class="wide">{convert(body.strip(), display="block")}</div>'
+            return f'<div class="wide">{mathml(body, "block")}</div>'
 
         def inline_math(self, body):
-            return convert(body.strip())
+            return mathml(body)
+
+        def latex_environment(self, name, body):
+            return self.block_math(f"\\begin{{{name}}}{body}\\end{{{name}}}")
 
     class Exporter(HTMLExporter):
         def markdown2html(self, context, source):
-            return MarkdownWithMath(
-                renderer=Renderer(escape=False, exclude_anchor_links=True)
-            ).render(source)
+            renderer = Renderer(escape=False, exclude_anchor_links=True)
+            try:
+                return MarkdownWithMath(renderer=renderer).render(source)
+            except ValueError as error:
+                cell = context.get("cell", {}).get("id", "title")
+                raise ValueError(f"cell {cell}: {error}") from error
 
         def default_filters(self):
             yield from super().default_filters()
             yield "markdown2html", _with_context(self.markdown2html)
 
     return Exporter(template_name="basic")
+
+
+def mathml(latex: str, display: str = "inline") -> str:
+    """A formula as MathML.
+
+    Raises:
+        ValueError: it isn't LaTeX, or has something in it that would be shown as written.
+    """
+    from latex2mathml.converter import convert
+
+    known = re.sub(
+        r"(\\(?:begin|end)\{)(\w+)(?=\})",
+        lambda found: found[1] + RENAMED.get(found[2], found[2]),
+        latex.strip(),
+    )
+    try:
+        made = convert(known, display=display)
+    except Exception as error:  # latex2mathml has many kinds, and no common one
+        says = f"{type(error).__name__} {error}".strip()
+        raise ValueError(
+            f"the formula ${latex.strip()}$ can't be set ({says}); "
+            "look at its braces, arguments and ends"
+        ) from error
+    loose = LOOSE.search(made)
+    if loose:
+        what = "\\\\" if loose[0] == "linebreak=" else loose[0]
+        raise ValueError(
+            f"the formula ${latex.strip()}$ can't be set: {what} stands where "
+            "latex2mathml doesn't know it; use a command or an environment that it knows"
+        )
+    return made
 
 
 def _with_context(method):

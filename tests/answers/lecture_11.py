@@ -175,7 +175,7 @@ WRONG = {
         (scale_glorot, "Glorot's scale, which knows no activation"),
         (scale_variance, "the variance, not the standard deviation"),
         (scale_unsquared, "the slope is not squared"),
-        (scale_integers, "whole numbers"),
+        (scale_integers, "all zeros"),
         (lambda below, slope: (below * (1 + slope**2) / 2) ** 0.5, "turned over"),
         (
             lambda below, slope: (below * (1 + slope**2)) ** -0.5,
