@@ -22,7 +22,8 @@ calculus at all. It is never exact. Two things are wrong with it, and they pull 
 `find_slope` looks for the h with the smallest bar. It walks: where truncation is the
 larger part it halves h, where rounding is the larger part it doubles h, and it stops
 when the bar is small enough or when it comes back to an h that it knows. If the bar
-stays wide, f is not smooth here, and the slopes to both sides are what can be said.
+stays wide, f is not smooth here, and the slopes to both sides are what can be said,
+unless the shortest steps show that the kink lies beside x.
 
 A bar is no proof: what f does between the points it is asked at, nobody sees. A sine
 of many periods within one step looks like noise, and so do stairs. Before a claim is
@@ -46,6 +47,7 @@ FIRST_STEP, LONGEST_STEP = 2.0**-7, 2.0**-3  # for numbers of size 1 or less
 MOST_STEPS = 40  # of one walk
 SHARP = 3e-8  # a bar this small, beside its slope, needs no better step
 RESOLVED = 1e-3  # a wider bar, beside a large slope of f, says nothing
+BESIDE = 64  # times the noise, so much must a step show of the gap of a kink near x
 SINGLE = 2.0**-20  # of f: more than this is no rounding, not even that of float32
 # To see the noise of f: so many points, and how far apart, beside the size of x.
 POINTS, WIDE, SPACINGS = 16, 2.0**-26, (2.0**-40, 2.0**-26, 2.0**-20, 2.0**-14)
@@ -158,6 +160,9 @@ def find_slope(along, size, noise, formula):
         return Slope(math.nan, math.inf, None, 0.0, around)
     left, right = map(_best, sides)
     bar, both = left.bar + right.bar, (left.estimate, right.estimate)
+    near = _beside_a_kink(along, size, noise, both)
+    if near:
+        return Slope(near.estimate, near.bar, None, near.h, around)
     return Slope(best.estimate, bar, both, min(left.h, right.h), around)
 
 
@@ -171,6 +176,32 @@ def _walk(tried, along, unit, size, noise, formula):
         if now.bar <= SHARP * abs(now.estimate) < math.inf:
             break
         h = h * 2 if now.truncation <= now.rounding else h / 2
+
+
+def _beside_a_kink(along, size, noise, sides):
+    """The `Measurement` at x itself if the kink lies only near x, otherwise None.
+
+    Then steps shorter than the way to the kink see one slope to both sides of x, that of
+    the side x is on. A slope of 0 is no evidence: stairs have one on every step.
+    """
+    gap, steep = abs(sides[1] - sides[0]), max(map(abs, sides))
+    noise = noise + EPSILON * (size or 1.0) * steep  # a 0 may be one of many about 1
+    shortest = BESIDE * noise / gap if gap else math.inf
+    if not 0 < shortest / 2 < math.inf:
+        return None
+    h, found = 2.0 ** math.ceil(math.log2(shortest)), None
+    for _ in range(MOST_STEPS):
+        pair = [_measure_side(along, way * h, noise) for way in (-1, 1)]
+        one, other = (now.estimate for now in pair)
+        away = min(max(abs(now.estimate - side) for now in pair) for side in sides)
+        now = max(pair, key=lambda each: each.bar)
+        now = now._replace(truncation=now.truncation + abs(one - other))
+        if not (one and other and now.bar + away <= gap / 2):
+            break
+        if found and now.bar >= found.bar:
+            break
+        h, found = 2 * h, now
+    return found
 
 
 def is_contradicted(slope, along, size, noise, gap):
@@ -322,7 +353,7 @@ class Function:
         value, again = (call(self.f, self.argument(), "f") for _ in range(2))
         number = np.asarray(None if isinstance(value, tuple | list) else value)
         wanted = "biuf" if self.kind is float else "biufc"
-        if number.dtype.kind not in wanted or number.ndim:
+        if number.dtype.kind not in wanted or number.ndim or np.ma.is_masked(value):
             raise TypeError(
                 f"f must return one real number, got {describe(value)}. A gradient "
                 "belongs to a scalar: sum the values, or check one of them at a time"
@@ -458,6 +489,11 @@ def rebuild(tree, parts):
 
 def real_array(value, name):
     """The value as a finite float64 array, or an error that names it."""
+    if isinstance(value, np.ma.MaskedArray):  # its mask would be dropped, unseen
+        raise TypeError(
+            f"{name} must be a plain array, got a {type(value).__name__}: fill in or "
+            f"leave out what is masked, and pass np.asarray({name})"
+        )
     array = np.asarray(value)
     if array.dtype.kind not in "iuf":
         raise TypeError(
@@ -477,6 +513,8 @@ def label(name, index):
 
 def describe(value):
     """A few words on what was got, for error messages."""
+    if isinstance(value, np.ma.MaskedArray):
+        return "a masked array"
     if isinstance(value, np.ndarray):
         return f"an array of shape {value.shape}"
     if isinstance(value, dict):

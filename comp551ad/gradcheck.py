@@ -39,8 +39,8 @@ class Coordinate:
     claimed           the gradient's value
     finite_difference the value found by differences
     bar               how well that is known: the truth lies within +- bar of it
-    verdict           "agrees", "wrong", "kink" (f has one at x, or within the rounding
-                      of x, and the claim lies between the left and the right
+    verdict           "agrees", "wrong", "kink" (f has one at x, or too near to tell the
+                      two apart, and the claim lies between the left and the right
                       derivative) or "unjudged" (differences can't tell)
     sides             (left, right) derivative at a kink, otherwise None
     reason            why it is unjudged, in words, otherwise empty
@@ -223,6 +223,10 @@ def check_gradient(
     `.unjudged` and words. It has not passed where a claim is unjudged, as when the error
     bar is wider than a tenth of its value. Only a claim of 0 may have such a bar, or one
     as good as 0: below 1e-9 of the steepest slope of f, or below the last digit of f.
+
+    A kink counts as at x within about 1e-13 of the larger of 1 and |x|; mostly, for a
+    small x, of |x|. Stairs lower than about 1e-6 of f can't be told from the rounding of
+    float32: there the slope of the whole staircase counts as that of f.
 
     Errors: ValueError, TypeError for arguments that can't be checked: shapes that don't
     match, nan or inf, complex x, f not scalar, not repeatable or changing x.
@@ -409,46 +413,48 @@ def _likely_mistake(function, coordinates, by_coordinate):
         return ""
     claimed = np.array([c.claimed for c in coordinates])
     found = np.array([c.finite_difference for c in coordinates])
-    factor = _common_factor(claimed, found)
+    bars = np.array([c.bar for c in coordinates])
+    factor = _common_factor(claimed, found, bars)
     if factor or not by_coordinate:
         return factor
-    arrays = {  # name: what was claimed, found, and wrong
-        name: [part[where].reshape(shape) for part in (claimed, found, wrong)]
+    arrays = {  # name: what was claimed, found, how well, and wrong
+        name: [part[where].reshape(shape) for part in (claimed, found, bars, wrong)]
         for name, (where, shape) in zip(function.names, function.places, strict=True)
     }
-    guilty = [name for name in arrays if arrays[name][2].any()]
+    guilty = [name for name in arrays if arrays[name][3].any()]
     return "; ".join(f"{name}: {_mistake_in(name, arrays)}" for name in guilty)
 
 
 def _mistake_in(name, arrays):
     """What is the matter with one array of the gradient."""
-    claimed, found, wrong = arrays[name]
+    claimed, found, bars, wrong = arrays[name]
     if not claimed.any():
         return "all zeros: was it computed at all?"
-    for other, (claimed_there, found_there, _) in arrays.items():
+    is_else = not _fits(claimed, found, bars)  # more than a small error
+    for other, (claimed_there, found_there, bars_there, _) in arrays.items():
         if (
-            _fits(claimed, found_there)
-            and _fits(claimed_there, found)
-            and other != name
+            is_else
+            and _fits(claimed, found_there, bars_there)
+            and _fits(claimed_there, found, bars)
         ):
             return f"this is the gradient of {other}; the two are swapped"
-    factor = _common_factor(claimed, found)
+    factor = _common_factor(claimed, found, bars)
     if factor:
         return factor
-    if not _fits(claimed, found):  # more than a small error: is it something else?
+    if is_else:
         reordered = claimed.reshape(claimed.shape[::-1]).T
         in_order = "the numbers are right, in the order of the transpose: a reshape?"
         for turned, words, short in (
             (claimed.T, "the transpose fits; it is transposed", "transposed"),
             (reordered, in_order, "in the order of the transpose"),
         ):
-            if _fits(turned, found):
+            if _fits(turned, found, bars):
                 return words
-            factor = _common_factor(turned, found)
+            factor = _common_factor(turned, found, bars)
             if factor:
                 return f"{short}, and {factor}"
-        for other, (_, found_there, _) in arrays.items():
-            if _fits(claimed, found_there):
+        for other, (_, found_there, bars_there, _) in arrays.items():
+            if _fits(claimed, found_there, bars_there):
                 return f"this is the gradient of {other}"
     count, size = int(wrong.sum()), wrong.size
     for axis in range(wrong.ndim):
@@ -462,11 +468,13 @@ def _mistake_in(name, arrays):
     return f"{few}{count} of {size} {be} wrong"
 
 
-def _common_factor(claimed, found):
+def _common_factor(claimed, found, bars):
     """Words if found = factor * claimed for one factor, otherwise ''."""
     largest = np.argmax(np.abs(claimed))
     factor = float(found.flat[largest] / claimed.flat[largest])
-    if abs(factor - 1) < 1e-5 or factor == 0 or not _fits(factor * claimed, found):
+    if abs(factor - 1) < 1e-5 or factor == 0:
+        return ""
+    if not _fits(factor * claimed, found, bars):
         return ""
     if abs(factor + 1) < 1e-5:
         return "the sign is flipped; -1 times it fits"
@@ -480,8 +488,10 @@ def _common_factor(claimed, found):
     return f"{text}; a sum in one place, a mean in the other?"
 
 
-def _fits(claimed, found):
-    """Whether two arrays are the same, but for small errors."""
+def _fits(claimed, found, bars):
+    """Whether two arrays are the same, entry by entry, but for small errors."""
     if claimed.shape != found.shape or not np.all(np.isfinite(claimed - found)):
         return False
-    return bool(np.max(np.abs(claimed - found)) <= 1e-5 * np.max(np.abs(found)))
+    size = np.abs(found)
+    small = 1e-5 * size + NOTHING * np.max(size) + bars
+    return bool(np.all(np.abs(claimed - found) <= small))

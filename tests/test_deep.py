@@ -116,6 +116,57 @@ def test_backward_by_steps_in_closed_form_by_machine_and_by_differences(N, eps):
         assert np.max(np.abs(closed[0])) > 1e-3
 
 
+@pytest.mark.parametrize(
+    "dtype, size", [(np.float16, 300), (np.float32, 1e20), (np.float32, 3e38)]
+)
+def test_narrow_floats_are_normalized_where_their_squares_overflow(dtype, size):
+    Q = np.array([[size], [-size]], dtype)
+    with np.errstate(over="ignore", invalid="ignore"):
+        Qh, deviation, _ = normalize(Q)
+    np.testing.assert_allclose(Qh, [[1], [-1]], rtol=1e-6)
+    np.testing.assert_allclose(deviation, [float(Q[0, 0])], rtol=1e-6)
+
+
+@pytest.mark.parametrize("size", [1e160, 1e308])
+def test_a_variance_that_overflows_is_refused(size):
+    Q = size * np.array([[1.0], [-1.0], [1.0]])
+    network = Deep(batch_norm=True)
+    p = network.start((1, 3, 2), 0)
+    with np.errstate(all="ignore"):
+        with pytest.raises(NotFiniteError, match="Q is finite but its variance overf"):
+            normalize(Q)
+        with pytest.raises(NotFiniteError, match="overflows"):
+            network.cost(Q, np.eye(2)[[0, 1, 0]], p)
+
+
+@pytest.mark.parametrize("size", [1e60, 1e130])
+def test_backward_by_steps_where_the_deviation_is_large(size):
+    Q, dR, gamma, _ = some()
+    dQ, dgamma, _ = batch_norm_backward_by_steps(dR, size * Q, gamma, 0.0)
+    expected, expected_dgamma, _ = batch_norm_backward_by_steps(dR, Q, gamma, 0.0)
+    np.testing.assert_allclose(size * dQ, expected, rtol=1e-9)
+    np.testing.assert_allclose(dgamma, expected_dgamma, rtol=1e-9)
+
+
+def test_batch_norm_refuses_what_would_be_broadcast():
+    Q, dR, gamma, beta = some()
+    Qh, deviation, _ = normalize(Q)
+    for f, given, name in [
+        (batch_norm, (Q, np.ones((5, 1)), beta), "gamma"),
+        (batch_norm, (Q, gamma, np.ones(1)), "beta"),
+        (batch_norm, (Q, 2.0, beta), "gamma is a float"),
+        (batch_norm, (Q.tolist(), gamma, beta), "Q is a list"),
+        (batch_norm_backward_by_steps, (dR[:1], Q, gamma), "dR"),
+        (batch_norm_backward_by_steps, (dR, Q, gamma[:1]), "gamma"),
+        (batch_norm_backward, (dR[:1], Qh, deviation, gamma), "dR"),
+        (batch_norm_backward, (dR, Qh, deviation[:1], gamma), "deviation"),
+        (batch_norm_backward, (dR, Qh, deviation, gamma[:1]), "gamma"),
+    ]:
+        words = name if " " in name else rf"{name} has shape .*expected \("
+        with pytest.raises(ValueError, match=words):
+            f(*given)
+
+
 def test_a_batch_of_one_passes_nothing_on():
     Q, dR, gamma, beta = some(1)
     assert np.array_equal(batch_norm(Q, gamma, beta)[0], beta)
@@ -494,7 +545,9 @@ def test_statistics_can_be_differentiated():
     assert check_gradient(f, grad(f)(at), at).passed
 
 
-@pytest.mark.parametrize("eps", [-5, np.nan, np.inf, "a", None, 1j])
+@pytest.mark.parametrize(
+    "eps", [-5, np.nan, np.inf, "a", None, 1j, np.ones(2), [[1], [1, 2]]]
+)
 def test_epsilon_is_a_number_0_or_more(eps):
     with pytest.raises(ValueError, match="eps is .*expected a number, 0 or more"):
         Deep(batch_norm=True, eps=eps)

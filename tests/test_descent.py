@@ -156,6 +156,46 @@ def test_diverged_ends_at_the_last_good_iterate(bad):
     assert "try a smaller lr" in run.report
 
 
+def test_a_gradient_in_float32_is_squared_in_float64():
+    run = descend(lambda p: np.full(2, 3e20, np.float32), np.ones(2), max_iters=5)
+    assert run.reason == "max_iters" and run.history.norms["dp0"][0] > 4e20
+    small = np.full(2, 1e-24, np.float32)
+    run = descend(lambda p: small, np.ones(2), eps=1e-30, max_iters=5)
+    assert run.reason == "max_iters"
+    assert run.history.norms["dp0"] == pytest.approx(math.sqrt(2) * 1e-24)
+    later = iter([np.ones(2)] * 3)
+    run = descend(
+        lambda p: next(later, np.full(2, 1e25, np.float32)),
+        np.ones(2),
+        max_iters=8,
+        keep_every=8,
+    )
+    assert run.reason == "max_iters"
+
+
+@pytest.mark.parametrize("stop", ["all", "dp0"])
+@pytest.mark.parametrize(
+    "eps, reason", [(0, "max_iters"), (1e-170, "max_iters"), (2e-170, "small gradient")]
+)
+def test_a_norm_counts_where_its_square_would_vanish(eps, reason, stop):
+    def gradient(p, q):
+        return np.full(2, 1e-170), 0 * q
+
+    run = descend(gradient, (np.ones(2), 1.0), eps=eps, max_iters=5, stop=stop)
+    assert run.reason == reason
+    assert run.history.norms["dp0"] == pytest.approx(math.sqrt(2) * 1e-170, abs=0)
+    run = descend(lambda p: 0 * p, np.ones(2), eps=0, max_iters=5)
+    assert run.reason == "small gradient" and run.iterations == 1
+
+
+@pytest.mark.parametrize("start", [3.0, 3, np.array(3.0)])
+@pytest.mark.parametrize("steps", [0, 2])
+def test_a_parameter_without_axes_is_a_number_throughout(start, steps):
+    run = descend(lambda p: 2 * p, start, max_iters=steps)
+    numbers = [*run, *(p for kept in run.history.iterates for p in kept)]
+    assert {type(number) for number in numbers} == {np.float64}
+
+
 def test_a_step_too_large_diverges_without_a_warning(iris):
     X, Y = iris
     network = TwoLayer("regression", "tanh")

@@ -147,6 +147,22 @@ def test_a_kink_next_to_a_number_of_size_1():
             assert slope.bar < 1e-2
 
 
+@pytest.mark.parametrize("way", [1, -1])
+@pytest.mark.parametrize("x", [1e-10, 1e-6, 1e-3, 0.7, 100.0])
+def test_a_kink_beyond_the_rounding_of_a_number_of_any_size_is_none(x, way):
+    at = x + way * max(1e-14, 1e-13 * x)
+    slope = slope_of(lambda t: abs(t - at), x)
+    assert slope.sides is None
+    assert abs(slope.estimate + way) <= slope.bar < 0.5
+
+
+def test_stairs_at_a_kink_do_not_move_it():
+    """x + 3 is rounded to steps of 4e-16, on which f is flat, as it is left of 0."""
+    for x in (0.0, 1e-10, -1e-10):
+        slope = slope_of(lambda t: max((t + 3) - 3, 0.0), x)
+        assert slope.sides is None if x else slope.sides == pytest.approx((0, 1))
+
+
 def test_near_the_largest_number():
     assert slope_of(math.exp, 709.0).estimate == pytest.approx(math.exp(709), rel=1e-8)
     assert slope_of(lambda x: 1.0 * x, 1.7e308).estimate == pytest.approx(1)

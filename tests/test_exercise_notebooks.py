@@ -384,6 +384,39 @@ def test_with_one_fault_nothing_is_written(folders, capsys):
     assert not exercises.exists()
 
 
+def test_a_folder_named_like_a_notebook_stays(folders, capsys):
+    solutions, exercises, command = folders
+    (exercises / "02_x.ipynb").mkdir(parents=True)
+    assert command() == command("--check") == 1
+    assert capsys.readouterr().out.count("is not what the solutions make") == 2
+    (solutions / "03_y.ipynb").mkdir()
+    assert command() == 1
+    assert "03_y.ipynb can't be read: " in capsys.readouterr().err
+
+
+def test_exercises_that_can_be_no_folder_are_told(folders, tmp_path, capsys):
+    solutions, _, _ = folders
+    path = tmp_path / "afile"
+    for there in (path, path / "deeper"):
+        path.touch()
+        here = ["--solutions", str(solutions), "--exercises", str(there)]
+        assert main(["exercises", *here]) == 1
+        told = capsys.readouterr().err
+        assert told.startswith(f"--exercises: {there} can't be read or written (")
+        assert told.endswith("): name a folder that can\n")
+
+
+@pytest.mark.parametrize("mark", [None, 3, {"grade_id": [1]}])
+def test_metadata_that_says_nothing_is_as_none(folders, mark):
+    solutions, exercises, command = folders
+    made = cleared(solved())
+    made.cells[0].update(source="# Older", metadata={"nbgrader": mark})
+    exercises.mkdir()
+    (exercises / "02_x.ipynb").write_text(json.dumps(made), encoding="utf-8")
+    written, left, aside = write_exercises(solutions, exercises)
+    assert (written, left, len(aside)) == (["02_x.ipynb"], [], 1)
+
+
 def test_an_empty_folder_is_told(tmp_path, capsys):
     assert main(["exercises", "--solutions", str(tmp_path)]) == 1
     assert "name their folder with --solutions" in capsys.readouterr().err

@@ -311,6 +311,16 @@ def test_relu_at_zero_admits_the_slopes_between(claim, passed, method):
         assert "kinks      x" in str(report)
 
 
+@pytest.mark.parametrize("x, away", [(1e-10, 1e-14), (1e-6, 1e-14), (1e-3, 1e-14)])
+def test_a_kink_beside_x_is_none_at_x(x, away):
+    for claim, verdict in (0.0, "wrong"), (1.0, "wrong"), (-1.0, "agrees"):
+        report = check_gradient(lambda t: abs(t - (x + away)), claim, x)
+        assert report.worst.verdict == verdict
+    for claim, verdict in (0.0, "wrong"), (1.0, "agrees"):
+        report = check_gradient(lambda t: max(t - (x - away), 0), claim, x)
+        assert report.worst.verdict == verdict
+
+
 def test_kinks_beside_smooth_coordinates():
     x = np.array([1.0, 0.0, -1.0])
     report = check_gradient(lambda x: np.abs(x).sum(), np.sign, x)
@@ -378,6 +388,33 @@ def test_likely_mistake_is_named(spoil, words):
     )
     assert not report.passed
     assert words in report.mistake and words in str(report)
+
+
+def test_a_small_error_is_no_swap():
+    w = np.array([1.0, 2.0])
+    claimed, x = (w + [1e-6, 0], w), (np.ones(2), np.ones(2))
+    report = check_gradient(lambda p: float(w @ p[0] + w @ p[1]), claimed, x)
+    assert report.mistake == "x[0]: 1 of 2 is wrong"
+
+
+def test_a_common_factor_fits_the_small_coordinates_too():
+    def f(p):
+        return 1e6 * p[0] + p[1]
+
+    for claimed, words in (
+        ([2e6, 2.0], "1/2 times it fits"),
+        ([2e6, 10.0], "x: 2 of 2 are wrong"),
+    ):
+        assert check_gradient(f, np.array(claimed), np.ones(2)).mistake == words
+
+
+def test_masks_are_not_dropped():
+    masked, x = np.ma.array([1.0, 1.0], mask=[0, 1]), np.ones(2)
+    for given, name in ((masked, x), "gradient"), ((x, masked), "x"):
+        with pytest.raises(TypeError, match=f"{name} must be a plain array, got a Mas"):
+            check_gradient(lambda p: float(np.sum(p)), *given)
+    with pytest.raises(TypeError, match="one real number, got a masked array"):
+        check_gradient(lambda p: np.ma.masked, x, x)
 
 
 def test_swapped_and_reordered():

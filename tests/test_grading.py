@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import threading
 from copy import deepcopy
 from pathlib import Path
@@ -236,10 +237,13 @@ SETUP, A, LAST = (
         ([], [SETUP, A, LAST]),
         ([code("mine", "a", is_answer=True)], [SETUP, Step("a", "mine"), A, LAST]),
         ([code("mine", "a", is_check=True)], [SETUP, Step("a", "mine"), A, LAST]),
-        ([code("ok", "a-check", is_answer=True)], [SETUP, A, LAST]),
+        (
+            [code("ok", "a-check", is_answer=True)],
+            [SETUP, Step("a-check", "ok"), A, LAST],
+        ),
         (
             [text("# Title"), code("import numpy\nimport os"), *OURS[2:]],
-            [Step("2", "import numpy\nimport os"), SETUP, Step("a", "stub"), A, LAST],
+            [SETUP, Step("2", "import numpy\nimport os"), Step("a", "stub"), A, LAST],
         ),
         (
             [*OURS[:2], code("def a(): 1"), OURS[3]],
@@ -247,7 +251,23 @@ SETUP, A, LAST = (
         ),
         (
             [OURS[2], code("help"), code("more", "unknown", is_answer=True)],
-            [SETUP, Step("a", "stub"), Step("2", "help"), Step("3", "more"), A, LAST],
+            [SETUP, Step("a", "stub"), LAST, Step("2", "help"), Step("3", "more"), A],
+        ),
+        (
+            [OURS[1], OURS[3], OURS[2], OURS[4]],
+            [SETUP, Step("a", "stub"), A, LAST],
+        ),
+        (
+            [OURS[2], OURS[3], OURS[4], OURS[1]],
+            [SETUP, Step("a", "stub"), A, LAST, SETUP],
+        ),
+        (
+            [*OURS[:3], OURS[1], code("help"), *OURS[3:]],
+            [SETUP, Step("a", "stub"), SETUP, Step("5", "help"), A, LAST],
+        ),
+        (
+            [OURS[1], code("def a(): 1"), code("check(a)")],
+            [SETUP, Step("2", "def a(): 1"), A, LAST],
         ),
     ],
     ids=[
@@ -259,10 +279,63 @@ SETUP, A, LAST = (
         "a changed import",
         "an answer without metadata",
         "cells of their own",
+        "an answer below its check",
+        "an import at the end",
+        "an import copied further down",
+        "an answer and a check without metadata",
     ],
 )
-def test_our_notebook_with_their_answers(theirs, steps):
+def test_our_checks_among_their_cells(theirs, steps):
     assert assemble(OURS, theirs) == steps
+
+
+def mended_where_it_was_given():
+    """Ours has a bug; the student's answer calls what it mended in the given cell."""
+    ours, theirs = notebook(), notebook(pull_back="pull_back = given")
+    for made, body in ((ours, "J @ g"), (theirs, "J.T @ g")):
+        given = nbformat.v4.new_code_cell(f"def given(J, g):\n    return {body}")
+        made.cells.insert(made.cells.index(cell_of(made, "pull_back")) - 1, given)
+    return ours, theirs
+
+
+def imports_copied_further_down():
+    """A copy of the imports, and a cell after it that calls an earlier answer."""
+    made = notebook()
+    at = made.cells.index(cell_of(made, "pull_back"))
+    copy = nbformat.v4.new_code_cell(made.cells[1].source)
+    more = nbformat.v4.new_code_cell("polar_jacobian(1.0, 1.0)")
+    made.cells[at:at] = [copy, more]
+    return notebook(), made
+
+
+def answer_in_the_checks_cell():
+    made = notebook()
+    check_cell = cell_of(made, "pull_back-check")
+    check_cell.source = f"{RIGHT['pull_back']}\n{check_cell.source}"
+    made.cells.remove(cell_of(made, "pull_back"))
+    return notebook(), made
+
+
+def nothing_said_by_nbgrader():
+    made = notebook()
+    made.cells[0].metadata["nbgrader"] = None
+    return notebook(), made
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [
+        *(mended_where_it_was_given, imports_copied_further_down),
+        *(answer_in_the_checks_cell, nothing_said_by_nbgrader),
+    ],
+)
+def test_what_passes_in_the_notebook_passes_here(tmp_path, pair):
+    ours, theirs = pair()
+    hand_in(tmp_path, "ours", ours)
+    hand_in(tmp_path, "all/ann", theirs)
+    (graded,) = grade(tmp_path / "all", tmp_path / "ours")
+    assert graded.problems == []
+    assert {r.status for r in graded.results.values()} == {"passed"}
 
 
 # --- files ----------------------------------------------------------------------------
@@ -293,6 +366,8 @@ def test_what_is_no_notebook_is_told(tmp_path, content, words):
         read_cells(path)
     with pytest.raises(Unreadable, match="can't be read: No such file"):
         read_cells(tmp_path / "y.ipynb")
+    with pytest.raises(Unreadable, match="is not a file"):
+        read_cells(tmp_path)
 
 
 def test_a_file_that_is_too_large_is_not_read(tmp_path, monkeypatch):
@@ -327,8 +402,42 @@ def test_a_file_is_found_by_its_number_and_doubt_is_told(tmp_path):
     assert found["ben"].problems == [
         f"{NAME}: 2 files begin like it, deeper/{NAME} was taken"
     ]
-    assert found["cleo"].problems == ["nothing handed in"]
+    assert found["cleo"].problems == [
+        "nothing handed in",
+        "homework.ipynb is not graded: no exercise begins like its name",
+    ]
     assert found["cleo"].results["pull_back"].status == "not handed in"
+
+
+def test_a_notebook_for_no_exercise_is_told_but_not_one_not_asked_for(tmp_path):
+    for name in (NAME, "deeper/Copy of 04_x.ipynb", "03_x.ipynb", "77_x.ipynb"):
+        hand_in(tmp_path, "ann", untouched(), name)
+    (graded,) = grade(tmp_path, ROOT / "exercises", lectures=["02"])
+    why = "is not graded: no exercise begins like its name"
+    assert graded.problems == [f"77_x.ipynb {why}", f"deeper/Copy of 04_x.ipynb {why}"]
+
+
+def test_a_folder_named_like_a_notebook_is_looked_into(tmp_path):
+    hand_in(tmp_path, "ann", untouched(), f"{NAME}/{NAME}")
+    (graded,) = grade(tmp_path, ROOT / "exercises", lectures=["02"])
+    assert graded.problems == []
+    assert graded.results["pull_back"].status == "not attempted"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such files")
+def test_what_is_no_file_is_told_and_not_waited_for(tmp_path):
+    hand_in(tmp_path, "ann", untouched())
+    os.mkfifo(tmp_path / "ann" / "02_pipe.ipynb")
+    (tmp_path / "ann" / "03_device.ipynb").symlink_to("/dev/zero")
+    (tmp_path / "ann" / "04_loop.ipynb").symlink_to("04_loop.ipynb")
+    (graded,) = grade(tmp_path, ROOT / "exercises", lectures=["02"])
+    assert graded.problems == [
+        "02_pipe.ipynb is not a file",
+        "03_device.ipynb is not a file",
+        "04_loop.ipynb is not a file",
+    ]
+    with pytest.raises(Unreadable, match="is not a file"):
+        read_cells(tmp_path / "ann" / "02_pipe.ipynb")
 
 
 # --- the rest of the fence ------------------------------------------------------------
@@ -367,7 +476,13 @@ def test_a_command_without_anything_to_grade_says_so(tmp_path, capsys):
     (tmp_path / "ann").mkdir()
     assert "holds no exercises for 77" in graded(tmp_path, *ours, "--lectures", "77")
     empty = ["--exercises", str(tmp_path)]
-    assert "holds no exercises for any lecture" in graded(tmp_path, *empty)
+    told = graded(tmp_path, *empty)
+    assert "holds no exercises for any lecture: name the folder" in told
+    assert "with --exercises" in told
+    (tmp_path / "ours").mkdir()
+    (tmp_path / "ours" / "04_x.ipynb").write_text("{")
+    told = graded(tmp_path, "--exercises", str(tmp_path / "ours"))
+    assert told == f"{tmp_path / 'ours' / '04_x.ipynb'} is not JSON\n"
     nowhere = ["--details", str(tmp_path / "gone" / "d.csv")]
     assert "d.csv can't be written" in graded(tmp_path, *ours, *nowhere)
     twice = ["--details", str(tmp_path / "ann" / ".." / "g.csv")]
@@ -378,3 +493,88 @@ def test_a_limit_that_is_none_is_refused(tmp_path, capsys):
     with pytest.raises(SystemExit):
         main(["grade", str(tmp_path), "--csv", str(tmp_path / "g.csv"), "--jobs", "0"])
     assert "--jobs: got '0', expected a number above 0" in capsys.readouterr().err
+
+
+# --- the tables -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def submitted(tmp_path):
+    """A student who handed in, and the command for the folder; what it printed."""
+    hand_in(tmp_path / "all", "ann", untouched())
+    hand_in(tmp_path / "ours", ".", untouched())
+
+    def command(**tables):
+        options = [f"--{name}={path}" for name, path in tables.items()]
+        ours = ["--exercises", str(tmp_path / "ours")]
+        return main(["grade", str(tmp_path / "all"), *ours, *options])
+
+    return command
+
+
+def test_what_is_nobodys_folder_is_told(submitted, tmp_path, capsys):
+    hand_in(tmp_path / "all", "_quiet", untouched())
+    hand_in(tmp_path / "all", ".", untouched(), "02_loose.ipynb")
+    (tmp_path / "all" / "grades.csv").touch()
+    assert submitted(csv=tmp_path / "g.csv") == 0
+    told = "not graded, as each student's folder should be one without _"
+    assert f"{told}: 02_loose.ipynb, _quiet\n" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["csv", "details"])
+@pytest.mark.parametrize("how", ["by name", "a new one", "a link", "ours"])
+def test_no_table_takes_a_notebooks_place(submitted, tmp_path, capsys, option, how):
+    path = tmp_path / ("ours" if how == "ours" else "all/ann") / NAME
+    before = path.read_bytes()
+    table = tmp_path / "link.csv"
+    if how in ("a link", "ours"):
+        os.link(path, table)
+    else:
+        table = path if how == "by name" else path.with_name("x.ipynb")
+    assert submitted(**{"csv": tmp_path / "g.csv", option: table}) == 1
+    told = capsys.readouterr().err
+    assert told.startswith(f"--{option}: {table} is a notebook") and "name" in told
+    assert path.read_bytes() == before
+    assert not (tmp_path / "g.csv").exists()
+
+
+def test_two_names_of_one_file_are_no_two_tables(submitted, tmp_path, capsys):
+    grades, details = tmp_path / "g.csv", tmp_path / "d.csv"
+    grades.write_text("old")
+    os.link(grades, details)
+    assert submitted(csv=grades, details=details) == 1
+    assert "name two files" in capsys.readouterr().err
+    assert grades.read_text() == "old"
+
+
+UNWRITABLE = [
+    (path, why)
+    for path, why in (("/dev/full", "No space left on device"), ("/proc/x.csv", ""))
+    if os.path.exists(os.path.dirname(path)) and (why == "" or os.path.exists(path))
+]
+
+
+@pytest.mark.parametrize("broken, why", UNWRITABLE)
+def test_a_table_that_cant_be_written_leaves_the_other(
+    submitted, tmp_path, capsys, broken, why
+):
+    old, new = tmp_path / "old.csv", tmp_path / "new.csv"
+    old.write_text("old")
+    for tables, option in (
+        ({"csv": broken, "details": old}, "--csv"),
+        ({"csv": old, "details": broken}, "--details"),
+        ({"csv": new, "details": broken}, "--details"),
+    ):
+        assert submitted(**tables) == 1
+        told = capsys.readouterr().err
+        assert told.startswith(f"{option}: {broken} can't be written ({why}")
+        assert told.endswith("): name another file\n") and told.count("\n") == 1
+        assert old.read_text() == "old" and not new.exists()
+
+
+def test_an_old_table_is_written_anew(submitted, tmp_path):
+    old = tmp_path / "old.csv"
+    old.write_text("old\n" * 100)
+    assert submitted(csv=old) == 0
+    rows = list(csv.reader(old.read_text(encoding="utf-8").splitlines()))
+    assert [row[0] for row in rows] == ["student", "ann"]

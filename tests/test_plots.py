@@ -110,6 +110,43 @@ def test_words_sizes_and_given_axes():
         assert text.get_fontsize() >= 13
 
 
+def test_every_name_stands_in_the_legend():
+    boundary = plot_decision_boundary(
+        three_regions, POINTS, LABELS, class_names=["_a", "b", "$x_1$"]
+    )
+    curve = plot_error_curve([1, 2], {"_a": [1, 2], "b": [2, 3], "$x_1$": [3, 4]})
+    for ax in (boundary, curve):
+        texts = [text.get_text() for text in ax.get_legend().get_texts()]
+        assert texts == ["_a", "b", "$x_1$"]
+        ax.figure.canvas.draw()
+
+
+def test_a_name_that_can_not_be_set_is_refused_by_its_argument():
+    odd = r"$\foo$"
+    for draw, argument in [
+        (
+            lambda: plot_decision_boundary(
+                three_regions, POINTS, LABELS, class_names=[odd, "b", "c"]
+            ),
+            "class_names",
+        ),
+        (
+            lambda: plot_decision_boundary(
+                three_regions, POINTS, LABELS, feature_names=["a", odd]
+            ),
+            "feature_names",
+        ),
+        (lambda: plot_error_curve([1, 2], {odd: [1, 2]}), "errors"),
+        (lambda: plot_learning_curve(cost=[1, 2], norms={odd: [1, 2]}), "norms"),
+    ]:
+        with pytest.raises(
+            ValueError, match=rf"{argument}: '\$.*\$' can't be set as a"
+        ):
+            draw()
+    dollars = plot_error_curve([1, 2], {"in $": [1, 2], r"\$2 or \$3": [1, 2]})
+    dollars.figure.canvas.draw()
+
+
 def test_more_classes_than_colours():
     X = np.random.default_rng(0).standard_normal((20, 2))
     ax = plot_decision_boundary(lambda X: np.zeros(len(X), int), X, np.arange(20) % 10)

@@ -8,6 +8,7 @@ from html import unescape
 import numpy as np
 import pytest
 
+import comp551ad.show.scenes as scenes
 from comp551ad import (
     PicturePlayer,
     TwoLayer,
@@ -52,6 +53,12 @@ def test_frames_that_are_none_or_lack_something_are_refused():
     question = {"title": "a", "html": "b", "question": {"answer": np.nan}}
     with pytest.raises(TypeError, match=r"frames\[0\]: .*, and in a question finite"):
         PicturePlayer("Nan", [question])
+    for key in ("title", "html", "note"):
+        frame = {"title": "a", "html": "b", key: 5}
+        with pytest.raises(
+            TypeError, match=rf"frames\[0\]\['{key}'\]: got int, expected"
+        ):
+            PicturePlayer("A number for a text", [frame])
 
 
 # ---------------------------------------------------------------- descent
@@ -88,6 +95,69 @@ def test_a_descent_is_shown_from_its_start_to_its_end(descent):
         descent_player(run, X, Y.argmax(axis=1), network.predict)
 
 
+@pytest.mark.parametrize(
+    "wrong, words",
+    [
+        (
+            lambda Y: Y.argmax(axis=1)[:, None],
+            r"Y: got shape \(150, 1\), expected N x C",
+        ),
+        (lambda Y: Y - 0.3, r"Y must be one-hot, .*; row 0 is \[ 0.7 -0.3 -0.3\]"),
+        (lambda Y: Y[:99], "Y must have one row for each of the 150 rows of X"),
+    ],
+)
+def test_labels_that_are_not_one_hot_are_refused(descent, wrong, words):
+    X, Y, network, run = descent
+    with pytest.raises(ValueError, match=words):
+        descent_player(run, X, wrong(Y), network.predict)
+
+
+def test_one_column_of_probabilities_is_read_as_the_regions_are(descent):
+    X, Y, network, run = descent
+    Y = np.eye(2)[(Y.argmax(axis=1) == 1).astype(int)]
+    player = descent_player(run, X, Y, lambda rows, *_: np.ones((len(rows), 1)))
+    assert player.frames[-1]["result"] == "33% of the rows right"
+
+
+@pytest.mark.parametrize(
+    "part, text",
+    [(1, "100%"), (0.997, "more than 99%"), (0.99, "99%"), (0.5, "50%")]
+    + [(0.003, "less than 1%"), (0, "0%")],
+)
+def test_only_all_is_100_per_cent_and_only_none_is_0(part, text):
+    assert scenes._share(part) == text
+
+
+def legends_drawn(monkeypatch, play):
+    """The texts of the legends in a player's last picture."""
+    seen = []
+
+    def look(fig, alt):
+        seen[:] = [ax.get_legend() for ax in fig.axes if ax.get_legend()]
+        return alt
+
+    monkeypatch.setattr(scenes, "_drawn", look)
+    play()
+    return [text.get_text() for legend in seen for text in legend.get_texts()]
+
+
+def test_every_name_stands_in_the_legend_or_is_refused(descent, monkeypatch):
+    X, Y, network, run = descent
+
+    def descend(*names):
+        return descent_player(run, X, Y, network.predict, names, frames=2)
+
+    ones = [np.ones(3)]
+    drawn = legends_drawn(monkeypatch, lambda: descend("_a", "b", "$x_1$"))
+    assert drawn[:3] == ["_a", "b", "$x_1$"]
+    drawn = legends_drawn(monkeypatch, lambda: depth_player({"_a": ones, "b": ones}))
+    assert drawn == ["_a", "b"]
+    with pytest.raises(ValueError, match=r"class_names: '\$\\\\foo\$' can't be set"):
+        descend("a", "b", r"$\foo$")
+    with pytest.raises(ValueError, match=r"signals: '\$\\\\foo\$' can't be set"):
+        depth_player({r"$\foo$": ones})
+
+
 def test_more_classes_than_colours():
     X, Y = np.random.default_rng(0).normal(size=(24, 2)), np.eye(12)[np.arange(24) % 12]
     run = gradient_descent(X, Y, 4, max_iters=3, rng=0)
@@ -121,12 +191,18 @@ def test_where_a_function_has_no_value_there_is_no_difference(log):
         difference_player(log, 0.5, 2.0, exponents=(0, 1))
 
 
-@pytest.mark.parametrize("exponent", [400, -400])
+@pytest.mark.parametrize("exponent", [400, -400, 0.5, np.nan])
 def test_a_step_that_is_no_number_is_refused(exponent):
     with pytest.raises(
         ValueError, match=rf"exponents: got \[{exponent}\], expected whole"
     ):
         difference_player(np.exp, 0.0, 1.0, exponents=(1, exponent))
+
+
+@pytest.mark.parametrize("slope", [np.nan, np.inf])
+def test_a_slope_that_is_no_number_is_refused(slope):
+    with pytest.raises(ValueError, match=f"slope: got {slope}, expected a finite"):
+        difference_player(np.exp, 0.0, slope)
 
 
 # ---------------------------------------------------------------- symmetries
@@ -155,6 +231,26 @@ def test_the_loss_is_said_to_stay_only_where_it_does():
     }
 
 
+@pytest.mark.parametrize(
+    "start, change, was, now",
+    [
+        (1e-9, 2.0, "1.000000e−09", "2.000000e−09: another one"),
+        (1e-9, 1.0, "1.000000e−09", "1.000000e−09: the same"),
+        (0.5, 1.0, "0.500000", "0.500000: the same"),
+        (0.5, 1.5, "0.500000", "0.750000: another one"),
+        (1.0, 1 + 1e-8, "1.000000000000e+00", "1.000000010000e+00: another one"),
+        (0.0, 3.0, "0.000000", "0.000000: the same"),
+    ],
+)
+def test_losses_are_compared_by_their_size(start, change, was, now):
+    one = np.ones((1, 1))
+    player = symmetry_player(
+        {"start": (one, one), "b": (change * one, one)}, lambda W, V: start * W.sum()
+    )
+    assert player.frames[1]["numbers"].endswith(f"at the start J = {was}")
+    assert player.frames[1]["result"] == f"now J = {now}"
+
+
 # ---------------------------------------------------------------- depth
 
 
@@ -169,9 +265,22 @@ def test_a_signal_layer_by_layer():
         depth_player({"a": [ones], "b": [ones, ones]})
     with pytest.raises(ValueError, match=r"signals\['a'\]\[1\]: got an empty array"):
         depth_player({"a": [ones, []]})
-    for odd in (np.nan, np.inf, 1e300):
-        with pytest.raises(ValueError, match=r"signals\['a'\]\[1\]: got values whose"):
+    for odd in (np.nan, np.inf):
+        with pytest.raises(ValueError, match=r"signals\['a'\]\[1\]: got nan or inf"):
             depth_player({"a": [ones, odd * ones]})
+    for none in ({}, {"a": []}):
+        with pytest.raises(
+            ValueError, match="signals: got .*, expected one network at"
+        ):
+            depth_player(none)
+
+
+def test_a_layer_of_tiny_or_huge_values_has_a_size():
+    layers = [np.full((2, 2), size) for size in (1e-170, 1.0, 1e170)]
+    shown = [frame["result"] for frame in depth_player({"a": layers}).frames]
+    assert shown == ["a: 1e−170", "a: 1", "a: 1e170"]
+    for size in (5e-324, 1e-310, 1.7e308):
+        assert scenes._size([size, -size], "layer") == size
 
 
 def test_more_networks_than_colours():
@@ -193,10 +302,44 @@ def test_batches_by_their_own_mean_and_a_query_by_what_was_kept():
     assert test["result"] == "4 becomes 0.4472"  # (4 - 3) / sqrt(5)
 
 
+def test_the_picture_holds_all_points(monkeypatch):
+    def look(fig, alt):
+        for ax in fig.axes:
+            (points,) = (c.get_offsets()[:, 0] for c in ax.collections)
+            low, high = ax.get_xlim()
+            assert low < points.min() and points.max() < high
+        return str([ax.get_xlim() for ax in fig.axes])
+
+    monkeypatch.setattr(scenes, "_drawn", look)
+    player = batch_norm_player([[1.0, 3.0], [2.0, 6.0]], [90.0], gamma=3, beta=20)
+    assert len({frame["html"] for frame in player.frames}) == 1  # nothing jumps
+    (frame,) = batch_norm_player([[0.0, 1.0]], []).frames
+    assert "(-4.4" in frame["html"]
+
+
+@pytest.mark.parametrize(
+    "options, words",
+    [
+        ({"batches": [[1.0, 2.0], [1.0, np.nan]]}, r"batches\[1\]: got nan or inf"),
+        ({"batches": [np.ones((3, 1))]}, r"batches\[0\]: got shape \(3, 1\), expected"),
+        ({"queries": [np.inf]}, "queries: got nan or inf"),
+        ({"gamma": np.nan}, "gamma: got nan, expected a finite"),
+        ({"beta": np.inf}, "beta: got inf, expected a finite"),
+        ({"gamma": 1.5e308, "beta": 1e308}, "and what comes after them is nan or inf"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_what_is_not_finite_is_refused_by_its_name(options, words):
+    with pytest.raises(ValueError, match=words):
+        batch_norm_player(**{"batches": [[1.0, 2.0]], "queries": [1.0], **options})
+
+
 def test_nothing_to_show_is_refused_by_its_name():
     assert len(batch_norm_player([[1.0, 3.0]], [])) == 1
     with pytest.raises(ValueError, match="batches is empty"):
         batch_norm_player([], [1.0])
+    with pytest.raises(ValueError, match="exponents is empty"):
+        difference_player(np.exp, 0.0, 1.0, exponents=[])
     with pytest.raises(ValueError, match="moves is empty"):
         symmetry_player({}, abs)
 

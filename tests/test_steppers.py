@@ -12,8 +12,10 @@ import weakref
 import numpy as np
 import pytest
 
-from comp551ad import ForwardStepper, ModesStepper, ReverseStepper, record
+from comp551ad import ForwardStepper, ModesStepper, ReverseStepper, forward, record
 from comp551ad.show import palette, player
+from comp551ad.show.rows import rows_of
+from comp551ad.show.steppers import frames_of
 
 
 def model(w0, w1, x):
@@ -436,6 +438,23 @@ def test_one_choice_is_right_and_no_mistake_has_the_right_value(which, request):
     assert len(places) > 1  # not always the first
 
 
+def adjoint_asked(f, x, ask):
+    return questions(ReverseStepper(record(f, x)))[ask]
+
+
+def test_rounding_is_let_pass_and_a_small_derivative_is_not_taken_for_it():
+    small = adjoint_asked(lambda x: np.sin(x * x) * 1e-10, 0.7, "ā₂")
+    assert small["answer"] == pytest.approx(8.8233e-11, rel=1e-4)
+    assert 0 < small["rounding"] < 1e-14 * small["answer"]
+    assert any(m["value"] == -small["answer"] for m in small["mistakes"])
+    exact = adjoint_asked(lambda x: np.sin(x * x) * 1e-20, 0.7, "ā₃")
+    assert exact["answer"] == 1e-20 and exact["rounding"] == 0
+    left = adjoint_asked(lambda x: np.sin(x), np.pi / 2, "ā₁")
+    assert left["text"] == "6.123e−17" and left["rounding"] == 1e-15
+    for mistake in left["mistakes"]:
+        assert abs(mistake["value"] - left["answer"]) > 2 * left["rounding"]
+
+
 def test_arrays_are_asked_for_by_formula():
     t = record(lambda X, V: np.sum(np.tanh(X @ V)), np.eye(3, 2), np.eye(2, 4))
     question = questions(ReverseStepper(t, names="names"))["V̄"]
@@ -639,3 +658,17 @@ def test_importing_steppers_imports_nothing_that_draws():
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert run.stdout.strip() == "set()", run.stderr
+
+
+def test_frames_are_those_of_a_pass_that_can_be_stepped_through():
+    trace = record(lambda x: x * x, 2.0)
+    with pytest.raises(ValueError, match="rows: got those of values, expected .*pass"):
+        frames_of(rows_of(trace))
+
+    def many(x):
+        for _ in range(200):
+            x = np.sin(x)
+        return x
+
+    with pytest.raises(ValueError, match="rows: 81 of them are left out.*fold=True"):
+        frames_of(rows_of(forward(record(many, 0.5), "x")))

@@ -193,6 +193,22 @@ def test_unknown_names_list_the_known():
         TwoLayer(["binary"])
 
 
+@pytest.mark.parametrize("bad", [-np.inf, np.inf, np.nan])
+def test_an_output_bias_that_is_not_finite_is_refused(iris, bad):
+    X, Y, W, V = iris
+    W = np.concatenate([W, [[bad, 0.0, 0.0]]])
+    with (
+        pytest.raises(NotFiniteError, match=r"W\[16, 0\] is"),
+        np.errstate(all="ignore"),
+    ):
+        TwoLayer(output_bias=True).gradients(X, Y, W, V)
+
+
+def test_rows_of_different_lengths_are_named():
+    with pytest.raises(ValueError, match="Yh is no array of numbers .*equal length"):
+        accuracy([[0.6], [0.4, 1]], [[1], [0]])
+
+
 def test_accuracy():
     Yh = np.array([[0.6, 0.4], [0.2, 0.8], [0.9, 0.1], [0.3, 0.7]])
     assert accuracy(Yh, np.eye(2)[[0, 1, 1, 1]]) == 0.75

@@ -95,7 +95,12 @@ def check_array(name, A, axes):
 
 def real_array(name, A):
     """A as an array of real numbers, where lists and numbers are welcome too."""
-    A = np.asanyarray(A)  # a masked array stays one, so that it can be refused
+    try:
+        A = np.asanyarray(A)  # a masked array stays one, so that it can be refused
+    except ValueError as error:
+        raise ValueError(
+            f"{name} is no array of numbers ({error}); expected rows of equal length"
+        ) from error
     check_array(name, A, "numbers")
     return A
 
@@ -117,12 +122,16 @@ def check_cost(value, X, Y, W, V):
         check_finite({"X": X, "Y": Y, "W": W, "V": V}, value)
 
 
-def check_gradient(dV, X, Y, W, V):
+def check_gradient(dV, X, Y, W, V, output_bias=False):
     """The inner product of V and dV is finite only if every entry of both is.
 
-    And nan or inf in X, Y or W reaches dV: as 0 · inf = nan if in no other way.
+    And nan or inf in X, Y or W reaches dV: as 0 · inf = nan if in no other way. Only the
+    output bias, W's last row, does not: inf may hide there in a saturated unit.
     """
-    if type(dV) is np.ndarray and not math.isfinite(V.ravel().dot(dV.ravel())):
+    if type(dV) is np.ndarray and not (
+        math.isfinite(V.ravel().dot(dV.ravel()))
+        and (not output_bias or np.isfinite(W[-1]).all())
+    ):
         check_finite({"X": X, "Y": Y, "W": W, "V": V}, dV)
 
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from comp551ad.arguments import as_generator, is_count, is_number
 from comp551ad.byhand.checks import (
+    NotFiniteError,
     check_array,
     check_finite,
     check_product,
@@ -73,12 +74,16 @@ def initial_weights(below, above, rng, scale="he", shape="gaussian"):
 def normalize(Q, eps=EPS, statistics=None):
     """Q̂ = (Q − μ) / √(σ² + ε) unit by unit, √(σ² + ε), and (μ, σ²): N x M, (M,), 2 (M,).
 
-    μ and σ² are taken over Q's rows unless `statistics` = (μ, σ²) gives them.
+    μ and σ² are taken over Q's rows unless `statistics` = (μ, σ²) gives them. Where they
+    overflow the type of Q they are taken in float64; what overflows that is refused.
     """
     _check_eps(eps)
     if statistics is None:
-        mean = np.mean(Q, 0)
-        statistics = mean, np.mean((Q - mean) ** 2, 0)
+        statistics = _mean_and_variance(Q)
+        if type(Q) is np.ndarray and not np.isfinite(statistics[1]).all():
+            Q = Q.astype(np.result_type(Q, float))  # with σ² = inf every Q̂ would be 0
+            statistics = _mean_and_variance(Q)
+            _check_overflow(Q, statistics[1])
     else:
         _check_statistics(statistics, Q.shape[1:])
     mean, variance = statistics
@@ -86,8 +91,15 @@ def normalize(Q, eps=EPS, statistics=None):
     return (Q - mean) / deviation, deviation, statistics
 
 
+def _mean_and_variance(Q):
+    mean = np.mean(Q, 0)
+    return mean, np.mean((Q - mean) ** 2, 0)
+
+
 def batch_norm(Q, gamma, beta, eps=EPS, statistics=None):
     """R = γ Q̂ + β (S18, E17): Q is N x M, gamma and beta (M,); R is N x M."""
+    check_array("Q", Q, "N x M")
+    _check_shapes(Q.shape[1:], gamma=gamma, beta=beta)
     Qh, _, _ = normalize(Q, eps, statistics)
     return gamma * Qh + beta
 
@@ -98,6 +110,9 @@ def batch_norm_backward_by_steps(dR, Q, gamma, eps=EPS):
     dR and Q  N x M, gamma  (M,). μ and σ² depend on every row, so an error at one row
     reaches Q in all of them, on three paths: through Q − μ, through σ², and through μ.
     """
+    check_array("Q", Q, "N x M")
+    _check_shapes(Q.shape, dR=dR)
+    _check_shapes(Q.shape[1:], gamma=gamma)
     N = Q.shape[0]
     Qh, deviation, (mean, _) = normalize(Q, eps)  # the way up again
     D, S = Q - mean, 1 / deviation  # N x M, (M,)
@@ -106,7 +121,7 @@ def batch_norm_backward_by_steps(dR, Q, gamma, eps=EPS):
     dQh = dR * gamma  # N x M
     dS = np.sum(dQh * D, 0)  # Q̂ = D S
     dD = dQh * S  # N x M
-    dvariance = -0.5 * dS * S**3  # S = (σ² + ε)^−½
+    dvariance = -0.5 * dS * S * S * S  # S = (σ² + ε)^−½; S³ alone may underflow
     dD = dD + 2 * D * dvariance / N  # σ² = mean of D²
     dmean = -np.sum(dD, 0)  # D = Q − μ
     dQ = dD + dmean / N  # μ = mean of Q
@@ -118,6 +133,9 @@ def batch_norm_backward(dR, Qh, deviation, gamma):
 
     dQ = γ/√(σ² + ε) · (dR − mean(dR) − Q̂ · mean(dR · Q̂)), means over the rows.
     """
+    check_array("Qh", Qh, "N x M")
+    _check_shapes(Qh.shape, dR=dR)
+    _check_shapes(Qh.shape[1:], deviation=deviation, gamma=gamma)
     N = Qh.shape[0]
     dbeta, dgamma = np.sum(dR, 0), np.sum(dR * Qh, 0)
     dQ = gamma / deviation * (dR - dbeta / N - Qh * dgamma / N)
@@ -405,10 +423,30 @@ def _check_counts(counts):
             )
 
 
+def _check_overflow(Q, variance):
+    """nan or inf in Q shows in Q̂ as nan, but an overflow on the way would not."""
+    if np.isfinite(Q).all() and not np.isfinite(variance).all():
+        raise NotFiniteError(
+            "Q is finite but its variance overflows: scale the inputs (standardize X) "
+            "or the weights down"
+        )
+
+
+def _check_shapes(expected, **given):
+    """Refuse what would be broadcast, unseen."""
+    for name, A in given.items():
+        if getattr(A, "shape", None) != expected:
+            check_array(name, A, f"{expected}")
+            raise ValueError(
+                f"{name} has shape {A.shape}; expected {expected}, as Q is N x M: dR is "
+                "shaped as Q, and the others have one number a unit"
+            )
+
+
 def _check_eps(eps):
     try:
-        fine = 0 <= eps < np.inf
-    except TypeError:
+        fine = is_number(eps) and 0 <= eps < np.inf
+    except ValueError:  # rows of different lengths
         fine = False
     if not fine:
         raise ValueError(

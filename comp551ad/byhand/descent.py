@@ -27,6 +27,7 @@ __all__ = ["Descent", "History", "descend", "gradient_descent"]
 
 AUTOMATIC_BAR_AFTER = 1.5  # seconds that the whole run is expected to take
 LOOK_EVERY = 0.1  # seconds, about, between two looks at the clock
+TINY = 1e-290  # a square below this has lost digits, or all of them
 FLOATS = (np.float32, np.float64, np.longdouble)  # of a gradient: float16 is too small
 
 
@@ -58,7 +59,8 @@ class History:
 class Descent:
     """The end of a descent: `W, V = descent` unpacks the parameters.
 
-    parameters  tuple of arrays, as given to `descend`; yours to change
+    parameters  tuple of arrays, as given to `descend`; yours to change. What had no
+                axes, such as a number, is a NumPy number here and in the history
     iterations  steps taken
     reason      "small gradient", "max_iters", "interrupted" or "diverged"
     report      the same in a sentence
@@ -133,7 +135,7 @@ def descend(
     book = _Book(gradient, cost, names, parameters)
     bar = _Bar(max_iters, progress)
     t, reason, next_keep = 0, "max_iters", 0
-    vdot, enough = np.vdot, eps * eps
+    square, enough = np.vdot, eps * eps
     # Overflow is looked for below and reported in words, not as warnings.
     with np.errstate(over="ignore", invalid="ignore"), _writing_explained():
         try:
@@ -143,21 +145,28 @@ def descend(
                     gradients = (gradients,)
                 if t == next_keep:
                     book.check(t, parameters, gradients)
-                squares = [vdot(g, g) for g in gradients]
+                    square = _square_of(gradients)
+                squares = [square(g, g) for g in gradients]
                 total = sum(squares)
                 if not total < math.inf:
-                    reason = "diverged"
-                    break
+                    squares = [_wide_square(g, g) for g in gradients]
+                    total = sum(squares)  # float32 may have come since the last look
+                    if not total < math.inf:
+                        reason = "diverged"
+                        break
                 if t == next_keep:
-                    book.keep(t, parameters, squares)
+                    book.keep(t, parameters, gradients, squares)
                     next_keep += keep_every
                 steps = zip(parameters, gradients)  # noqa: B905, `check` looks at it
                 t, parameters = t + 1, [p - lr * g for p, g in steps]
                 for p in parameters:
                     p.setflags(False)  # write=False, which takes twice as long
-                if (total if watched is None else squares[watched]) <= enough:
-                    reason = "small gradient"
-                    break
+                small = total if watched is None else squares[watched]
+                if small <= enough or small < TINY:
+                    seen = gradients if watched is None else [gradients[watched]]
+                    if not small < TINY or math.hypot(*map(_norm, seen)) <= eps:
+                        reason = "small gradient"
+                        break
                 if t == bar.next_look:
                     bar.look(t)
         except KeyboardInterrupt:
@@ -253,10 +262,11 @@ class _Book:
                 "shapes at every step"
             )
 
-    def keep(self, t, parameters, squares):
+    def keep(self, t, parameters, gradients, squares):
         # All four or none: a Ctrl-C inside `cost` must not leave half an entry.
         value = math.nan if self.cost_of is None else _cost(self.cost_of, parameters)
-        norms = [math.sqrt(square) for square in squares]
+        pairs = zip(gradients, squares, strict=True)
+        norms = [math.sqrt(s) if not s < TINY else _norm(g) for g, s in pairs]
         self.iterations.append(t)
         self.costs.append(value)
         self.norms.append(norms)
@@ -269,8 +279,8 @@ class _Book:
             gradients = self.gradient(*parameters)
             gradients = (gradients,) if single else gradients
             self.check(t, parameters, gradients)
-            squares = [float(np.vdot(g, g)) for g in gradients]
-            self.keep(t, parameters, squares)
+            squares = [float(_wide_square(g, g)) for g in gradients]
+            self.keep(t, parameters, gradients, squares)
         except FloatingPointError:  # the last iterate of a run that diverged
             self.iterations.append(t)
             self.costs.append(math.nan)
@@ -285,6 +295,33 @@ class _Book:
             {f"d{name}": row for name, row in zip(self.names, columns, strict=True)},
             self.iterates,
         )
+
+
+# ---- squares and norms ---------------------------------------------------------------
+
+
+def _square_of(gradients):
+    """What squares a gradient: np.vdot, unless one of them is in float32."""
+    narrow = any(np.asarray(g).dtype == np.float32 for g in gradients)
+    return _wide_square if narrow else np.vdot
+
+
+def _wide_square(g, _):
+    """‖g‖², not in float32, whose squares overflow and vanish early."""
+    g = np.asarray(g)
+    g = g.astype(np.result_type(g, float), copy=False)
+    return np.vdot(g, g)
+
+
+def _norm(g):
+    """‖g‖, also where its square would vanish."""
+    g = np.asarray(g)
+    largest = np.max(np.abs(g), initial=0)
+    if not largest:
+        return 0.0
+    with np.errstate(under="ignore"):
+        share = g.astype(np.result_type(g, float)) / largest
+    return float(largest) * math.sqrt(np.vdot(share, share))
 
 
 def _report(reason, t, max_iters, eps, stop, book, names):
@@ -363,7 +400,7 @@ def _as_arrays(parameters):
     for i, p in enumerate((parameters,) if single else parameters):
         p = real_array(f"parameters[{i}]", p).astype(float)
         p.setflags(write=False)
-        arrays.append(p)
+        arrays.append(p[()])  # a number where there are no axes, as each step makes one
     if not arrays:
         raise ValueError("parameters is empty; expected at least one array")
     return tuple(arrays), single

@@ -169,7 +169,7 @@ class TwoLayer:
             Z, dZ = Z[:, :-1], dZ[:, :-1]  # N x M
         dQ = back(dZ, Q, Z)  # N x M
         dV = np.dot(X.T, dQ) / N  # D x M
-        check_gradient(dV, X, Y, W, V)
+        check_gradient(dV, X, Y, W, V, self.output_bias)
         return dW, dV
 
     def predict(self, X, W, V):

@@ -2,23 +2,27 @@
 
     SUBMISSIONS/student/NN_name.ipynb    →    one row a student, one column an exercise
 
-What is run is *our* notebook with the student's answers in it, so that it does not matter
-what became of the cells that are not theirs to write. `running.py` runs it.
+What is run is the student's notebook with *our* checks in it, and with those given cells
+of ours that are gone, so that it does not matter what became of the cells that are not
+theirs to write. `running.py` runs it.
 
     grade       every student: yields a `Graded` each, whatever they handed in
-    assemble    a student's answers in our notebook: the steps that are run
+    assemble    a student's cells and our checks: the steps that are run
 """
 
 import argparse
 import csv
+import io
 import json
 import os
+import stat
 import sys
 import threading
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
+from difflib import SequenceMatcher
 from pathlib import Path
 
 from .notebooks import is_answer, is_check, marks
@@ -59,7 +63,10 @@ class Cell:
 def read_cells(path: Path) -> list[Cell]:
     """The cells of a notebook, which may come from anywhere; `Unreadable` if it is none."""
     try:
-        if path.stat().st_size > MAX_NOTEBOOK_BYTES:
+        about = path.stat()
+        if not stat.S_ISREG(about.st_mode):  # reading a pipe may never end
+            raise Unreadable("is not a file")
+        if about.st_size > MAX_NOTEBOOK_BYTES:
             raise Unreadable(f"is larger than {MAX_NOTEBOOK_BYTES // 1_000_000} MB")
         notebook = json.loads(path.read_bytes().decode("utf-8-sig"))
     except OSError as error:
@@ -91,36 +98,71 @@ def exercises_in(cells: list[Cell]) -> list[str]:
     return [cell.grade_id.removesuffix(CHECK) for cell in cells if cell.is_check]
 
 
-# --- a student's answers in our notebook ----------------------------------------------
+# --- a student's cells and our checks -------------------------------------------------
 
 
 def assemble(ours: list[Cell], theirs: list[Cell]) -> list[Step]:
-    """Put a student's answers into our notebook.
+    """A student's code in its order, with our checks in it.
 
-    Answers are found by their grade_id. Every other code cell of theirs that is not a copy
-    of ours (a helper, a further import) runs after that cell of ours which it follows. A
-    check cell of theirs is never run: ours is.
+    Each check of ours runs where theirs stands, but after the last cell with its answer;
+    where theirs is gone, as late as it may: right before the next cell of ours. A given
+    cell of ours that is gone, edited or moved runs first, right after the cell of ours
+    that it follows, so that an edited one still has the last word.
     """
-    by_id = {cell.grade_id: k for k, cell in enumerate(ours) if cell.grade_id}
-    by_source = {c.source.strip(): k for k, c in enumerate(ours) if not c.grade_id}
-    after = defaultdict(list)
-    place = -1
-    for number, cell in enumerate(theirs, 1):
-        same = by_source.get(cell.source.strip())
-        place = by_id.get(cell.grade_id, place if same is None else same)
-        known = cell.grade_id in by_id
-        answers = known and ours[place].is_answer
-        if cell.is_code and (answers or (not known and same is None)):
-            label = cell.grade_id if answers else str(number)
-            after[place].append(Step(label, cell.source))
-    steps = after[-1]
+    which = _which_of_ours(ours, theirs)
+    matched = SequenceMatcher(None, range(len(ours)), which, autojunk=False)
+    stands = {  # where those cells of ours stand that are there, and in their order
+        block.a + k: block.b + k
+        for block in matched.get_matching_blocks()
+        for k in range(block.size)
+    }
+    last = {k: i for i, k in enumerate(which)}
+    by_id = {cell.grade_id: k for k, cell in enumerate(ours)}
+    steps = {}  # by where they come: a cell of theirs, then what of ours follows it
+    for i, (cell, k) in enumerate(zip(theirs, which, strict=True)):
+        if cell.is_code and (step := _step_of(cell, i, ours, k)):
+            steps[i, -1] = step
+    before = -1
     for k, cell in enumerate(ours):
+        before = stands.get(k, before)
         if cell.is_check:
-            steps.append(Step(cell.grade_id.removesuffix(CHECK)))
-        elif cell.is_code and not cell.is_answer:
-            steps.append(Step(f"{k + 1} of ours", cell.source))
-        steps += after[k]
-    return steps
+            name = cell.grade_id.removesuffix(CHECK)
+            following = (stands[n] for n in range(k + 1, len(ours)) if n in stands)
+            late = next(following, len(theirs)) - 1
+            at = max(stands.get(k, late), last.get(by_id.get(name), -1))
+            steps[at, k] = Step(name)
+        elif cell.is_code and not cell.is_answer and k not in stands:
+            steps[before, k] = Step(f"{k + 1} of ours", cell.source)
+    return [steps[where] for where in sorted(steps)]
+
+
+def _which_of_ours(ours: list[Cell], theirs: list[Cell]) -> list[int | None]:
+    """Which cell of ours each of theirs is, None if it is one of their own.
+
+    An answer and a check are known by their grade_id, whatever stands in them; the
+    others, and a check that has lost it, by their text.
+    """
+    by_id = {c.grade_id: k for k, c in enumerate(ours) if c.is_answer or c.is_check}
+    by_text = {
+        (c.is_code, c.source.strip()): k for k, c in enumerate(ours) if not c.is_answer
+    }
+    return [
+        by_id.get(c.grade_id, by_text.get((c.is_code, c.source.strip())))
+        for c in theirs
+    ]
+
+
+def _step_of(cell: Cell, i: int, ours: list[Cell], k: int | None) -> Step | None:
+    """What of a student's code cell is run, given which of ours it is."""
+    if k is None:
+        return Step(str(i + 1), cell.source)
+    if ours[k].is_answer:
+        return Step(cell.grade_id, cell.source)
+    if not ours[k].is_check:
+        return Step(f"{k + 1} of ours", cell.source)
+    if cell.source.strip() != ours[k].source.strip():
+        return Step(ours[k].grade_id, cell.source)  # an answer may stand in it
+    return None
 
 
 # --- a student, and all of them -------------------------------------------------------
@@ -139,12 +181,13 @@ def grade(
     is named; `jobs` is how many notebooks run at a time, one a processor if not said.
     """
     ours = our_notebooks(exercises, lectures)
+    known = {path.name[:3] for path in _notebooks_in(exercises)}
     students = students_in(submissions)
     stop = threading.Event()
     with ThreadPoolExecutor(jobs or os.cpu_count()) as pool:
 
         def one(folder: Path) -> Graded:
-            return _grade_student(folder, ours, limits or Limits(), stop)
+            return _grade_student(folder, ours, known, limits or Limits(), stop)
 
         try:
             yield from pool.map(one, students)
@@ -158,22 +201,35 @@ def our_notebooks(
     exercises: Path, lectures: Iterable[str] = ()
 ) -> dict[str, list[Cell]]:
     """Our notebooks' cells by the files' names."""
-    paths = sorted(Path(exercises).glob("[0-9][0-9]_*.ipynb"))
+    paths = _notebooks_in(exercises)
     there = {path.name[:2] for path in paths}
     wanted = set(lectures) or there
     if not there or not wanted <= there:
         missing = ", ".join(sorted(wanted - there)) or "any lecture"
-        raise ValueError(f"{exercises} holds no exercises for {missing}")
-    return {path.name: read_cells(path) for path in paths if path.name[:2] in wanted}
+        raise ValueError(
+            f"{exercises} holds no exercises for {missing}: "
+            "name the folder of the exercises with --exercises"
+        )
+    cells = {}
+    for path in paths:
+        if path.name[:2] in wanted:
+            try:
+                cells[path.name] = read_cells(path)
+            except Unreadable as fault:
+                raise Unreadable(f"{path} {fault}") from fault
+    return cells
+
+
+def _notebooks_in(exercises: Path) -> list[Path]:
+    return sorted(Path(exercises).glob("[0-9][0-9]_*.ipynb"))
 
 
 def students_in(submissions: Path) -> list[Path]:
     """The students' folders."""
-    hidden = (".", "_")
     if not Path(submissions).is_dir():
         raise ValueError(f"{submissions} is not a folder")
     found = [p for p in sorted(Path(submissions).iterdir()) if p.is_dir()]
-    found = [path for path in found if not path.name.startswith(hidden)]
+    found = [path for path in found if not path.name.startswith((".", "_"))]
     if not found:
         raise ValueError(
             f"{submissions} holds no folders; each student's should be one"
@@ -181,11 +237,24 @@ def students_in(submissions: Path) -> list[Path]:
     return found
 
 
+def passed_over(submissions: Path) -> list[str]:
+    """What lies among the students' folders, but is nobody's: `_x/`, loose notebooks."""
+    return [
+        path.name
+        for path in sorted(Path(submissions).iterdir())
+        if (path.name.startswith("_") if path.is_dir() else path.suffix == ".ipynb")
+    ]
+
+
 def _grade_student(
-    folder: Path, ours: dict[str, list[Cell]], limits: Limits, stop: threading.Event
+    folder: Path,
+    ours: dict[str, list[Cell]],
+    known: set[str],
+    limits: Limits,
+    stop: threading.Event,
 ) -> Graded:
     graded = Graded(folder.name)
-    files = _handed_in(folder, ours, graded.problems)
+    files = _handed_in(folder, ours, known, graded.problems)
     for name, cells in ours.items():
         due = exercises_in(cells)
         results: dict[str, Result] = {}
@@ -208,14 +277,19 @@ def _grade_student(
 
 
 def _handed_in(
-    folder: Path, ours: Iterable[str], problems: list[str]
+    folder: Path, ours: Iterable[str], known: set[str], problems: list[str]
 ) -> dict[str, Path]:
-    """The student's file for each of our notebooks, found by its first two digits."""
-    files = [
+    """The student's file for each of our notebooks, found by its first two digits.
+
+    `known` are the beginnings of all exercises' names, of those not asked for too.
+    """
+    there = [
         path
         for path in sorted(folder.rglob("*.ipynb"))
         if not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        and not path.is_dir()
     ]
+    files = [path for path in there if path.is_file()]  # no pipe, no broken link
     found = {}
     for name in ours:
         several = [path for path in files if path.name[:3] == name[:3]]
@@ -229,6 +303,12 @@ def _handed_in(
             )
     if not found:
         problems.append("nothing handed in")
+    for path in there:
+        name = path.relative_to(folder).as_posix()
+        if path not in files:
+            problems.append(f"{name} is not a file")
+        elif path.name[:3] not in known:
+            problems.append(f"{name} is not graded: no exercise begins like its name")
     return found
 
 
@@ -281,36 +361,76 @@ def main(chosen) -> int:
     try:
         ours = our_notebooks(chosen.exercises, chosen.lectures)
         many = len(students_in(chosen.submissions))
-        for table in filter(None, (chosen.csv, chosen.details)):
-            if table.is_dir() or not table.parent.is_dir():
-                raise ValueError(f"{table} can't be written: name a file in a folder")
-        if chosen.details and chosen.details.resolve() == chosen.csv.resolve():
-            raise ValueError(
-                f"--csv and --details are both {chosen.csv}: name two files"
-            )
+        _refuse_tables(chosen)
         rows = grade(
             chosen.submissions, chosen.exercises, limits, chosen.lectures, chosen.jobs
         )
     except (ValueError, Unreadable) as error:
         print(error, file=sys.stderr)
         return 1
+    if over := passed_over(chosen.submissions):
+        told = "not graded, as each student's folder should be one without _"
+        print(f"{told}: {', '.join(over)}", file=sys.stderr)
     lecture_of = {
         e: name[:2] for name, cells in ours.items() for e in exercises_in(cells)
     }
-    with _table(chosen.csv) as grades, _table(chosen.details) as details:
-        columns = [f"{lecture} {name}" for name, lecture in lecture_of.items()]
-        grades.writerow(["student", *columns, "total", "out of", "problems"])
-        details.writerow(["student", "lecture", "exercise", "status", "found"])
-        try:
+    columns = [f"{lecture} {name}" for name, lecture in lecture_of.items()]
+    grades = _Table(
+        "--csv", chosen.csv, ["student", *columns, "total", "out of", "problems"]
+    )
+    details = _Table(
+        "--details",
+        chosen.details,
+        ["student", "lecture", "exercise", "status", "found"],
+    )
+    try:
+        with grades, details:
+            grades.begin()
+            details.begin()
             for graded in tqdm(rows, total=many, unit="student"):
                 grades.writerow(_row(graded))
                 for name, result in graded.results.items():
                     done = [lecture_of[name], name, result.status, result.found]
                     details.writerow([graded.student, *done])
-        except KeyboardInterrupt:
-            print(f"stopped: {chosen.csv} holds those graded so far", file=sys.stderr)
-            return 130
+    except Unwritable as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"stopped: {chosen.csv} holds those graded so far", file=sys.stderr)
+        return 130
     return 0
+
+
+def _refuse_tables(chosen) -> None:
+    """ValueError for a table that is no file, a notebook, or the other table."""
+    notebooks = [
+        *chosen.submissions.rglob("*.ipynb"),
+        *chosen.exercises.glob("*.ipynb"),
+    ]
+    for option, table in (("--csv", chosen.csv), ("--details", chosen.details)):
+        if table is None:
+            continue
+        if table.is_dir() or not table.parent.is_dir():
+            raise ValueError(
+                f"{option}: {table} can't be written: name a file in a folder"
+            )
+        called_so = ".ipynb" in (table.suffix, Path(os.path.realpath(table)).suffix)
+        if called_so or any(_same(table, notebook) for notebook in notebooks):
+            raise ValueError(
+                f"{option}: {table} is a notebook, or called like one: "
+                "name another file, grades.csv say"
+            )
+    if chosen.details and _same(chosen.details, chosen.csv):
+        raise ValueError(
+            f"--csv and --details are both the file {chosen.csv}: name two files"
+        )
+
+
+def _same(one: Path, other: Path) -> bool:
+    """Are they one file, by whatever names and links?"""
+    with suppress(OSError):  # one of them isn't there yet
+        return os.path.samefile(one, other)
+    return os.path.realpath(one) == os.path.realpath(other)
 
 
 def _row(graded: Graded) -> list:
@@ -323,22 +443,62 @@ def _row(graded: Graded) -> list:
     return [graded.student, *points, total, len(points), "; ".join(graded.problems)]
 
 
-class _table:
-    """A CSV file that is written row by row, or nothing if there is no path."""
+class Unwritable(Exception):
+    """A table that can't be written; names its option and says why."""
 
-    def __init__(self, path: Path | None):
-        self.path = path or os.devnull
 
-    def __enter__(self) -> "_table":
-        self.file = open(
-            self.path, "w", newline="", encoding="utf-8", errors="backslashreplace"
-        )
-        self.writer = csv.writer(self.file)
+class _Table:
+    """A CSV file that is written row by row, or nothing if there is no path.
+
+    What stood in it stays until `begin`. Entering finds out whether it can be written: the
+    header is written after what is there, and leaving without `begin` takes it back.
+    """
+
+    def __init__(self, option: str, path: Path | None, header: list[str]):
+        self.option, self.path, self.header = option, path or os.devnull, header
+        self.has_begun = False
+
+    def __enter__(self) -> "_Table":
+        self.is_new = not os.path.lexists(self.path)
+        try:
+            self.file = open(self.path, "ab", buffering=0)
+        except OSError as error:
+            raise self._unwritable(error) from error
+        about = os.fstat(self.file.fileno())
+        self.is_file, self.old_size = stat.S_ISREG(about.st_mode), about.st_size
+        try:
+            self.writerow(self.header)
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
+    def begin(self) -> None:
+        """From here on the old table is gone."""
+        self.has_begun = True
+        if self.is_file:  # others, a pipe say, have the header and can't take it back
+            self.file.truncate(0)
+            self.writerow(self.header)
+
     def writerow(self, row: list) -> None:
-        self.writer.writerow(row)
-        self.file.flush()
+        text = io.StringIO()
+        csv.writer(text).writerow(row)
+        left = text.getvalue().encode("utf-8", "backslashreplace")
+        try:
+            while left:
+                left = left[self.file.write(left) :]
+        except OSError as error:
+            raise self._unwritable(error) from error
 
     def __exit__(self, *_) -> None:
+        if self.is_file and not self.has_begun:
+            self.file.truncate(self.old_size)
         self.file.close()
+        if self.is_file and self.is_new and not self.has_begun:
+            os.unlink(self.path)
+
+    def _unwritable(self, error: OSError) -> Unwritable:
+        why = error.strerror or type(error).__name__
+        return Unwritable(
+            f"{self.option}: {self.path} can't be written ({why}): name another file"
+        )

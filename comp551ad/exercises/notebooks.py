@@ -11,6 +11,7 @@ JupyterLab and is imported where it is needed.
 """
 
 import ast
+import os
 import re
 import sys
 from collections import Counter
@@ -31,7 +32,8 @@ class NotebookFault(ValueError):
 
 def marks(cell) -> dict:
     """nbgrader's metadata of a cell, or an empty dict."""
-    return cell["metadata"].get("nbgrader", {})
+    about = cell["metadata"].get("nbgrader")
+    return about if isinstance(about, dict) else {}
 
 
 def is_answer(cell) -> bool:
@@ -154,6 +156,8 @@ def exercises_from(solutions: Path) -> dict[str, str]:
             notebook = nbformat.read(path, as_version=4)
         except (ValueError, KeyError, nbformat.ValidationError) as error:
             raise NotebookFault(f"{path.name} is not a notebook: {error}") from error
+        except OSError as error:
+            raise NotebookFault(f"{path} can't be read: {error.strerror}") from error
         texts[path.name] = nbformat.writes(cleared(notebook, path.name)) + "\n"
     return texts
 
@@ -163,6 +167,8 @@ def unlike_solutions(solutions: Path, exercises: Path) -> list[str]:
     due = exercises_from(solutions)
     there = {
         path.name: path.read_text(encoding="utf-8", errors="replace")
+        if path.is_file()
+        else "no file, so unlike any notebook"
         for path in Path(exercises).glob("*.ipynb")
     }
     return sorted(name for name in due | there if due.get(name) != there.get(name))
@@ -202,8 +208,10 @@ def what_is_in(path: Path, due: str) -> str:
     """
     import nbformat
 
-    if not path.exists():
+    if not os.path.lexists(path):
         return "nothing"
+    if not path.is_file():  # a folder, or a pipe that would never end
+        return "work"
     try:
         theirs = nbformat.read(path, as_version=4).cells
     except Exception:  # nbformat raises this and that
@@ -225,7 +233,8 @@ def what_is_in(path: Path, due: str) -> str:
 
 def _names_of(cell) -> list[str]:
     """By what a cell is found in another notebook: its grade_id, its id."""
-    return [name for name in (marks(cell).get("grade_id"), cell.get("id")) if name]
+    names = marks(cell).get("grade_id"), cell.get("id")
+    return [name for name in names if name and isinstance(name, str)]
 
 
 def _gist(source: str) -> str:
@@ -267,6 +276,10 @@ def main(chosen) -> int:
             written, left, aside = write_exercises(chosen.solutions, chosen.exercises)
     except NotebookFault as fault:
         print(fault, file=sys.stderr)
+        return 1
+    except OSError as error:
+        told = f"--exercises: {chosen.exercises} can't be read or written"
+        print(f"{told} ({error}): name a folder that can", file=sys.stderr)
         return 1
     for name in written:
         print(f"written: {name}")

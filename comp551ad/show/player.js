@@ -525,9 +525,10 @@
         judge(isRight, !isRight && mistake ? mistake.says : "");
       }
 
-      // Near enough: half a per cent, so that three digits do.
+      // Near enough: half a per cent, so that three digits do, and what rounding may leave of a 0.
       function isNear(given, wanted) {
-        return Math.abs(given - wanted) <= 0.005 * Math.abs(wanted) + 1e-9;
+        const { rounding = 0 } = frames[step].question;
+        return Math.abs(given - wanted) <= 0.005 * Math.abs(wanted) + rounding;
       }
 
       function answerTo(question) {

@@ -23,6 +23,7 @@ and a question is one as well:
     ask        what is asked for, "ā₅"
     answer, text    the number, and how it is written; answer is None for an array, nan or ∞
     mistakes   [{value, says}] the numbers that usual mistakes lead to, and what to say then
+    rounding   how near an answer of 0 must come: what rounding leaves of the numbers in it
     choices    [{text, right, says}] formulas to choose from, [] where there are too few
     differentiated    how many nodes have their derivative meanwhile
 

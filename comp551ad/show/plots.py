@@ -59,7 +59,7 @@ def plot_decision_boundary(
     """
     found = class_region(predict, X)
     inputs, across, up, region = found.inputs, found.across, found.up, found.classes
-    labels = _labels(Y, len(inputs), "Y")
+    labels = class_numbers(Y, len(inputs), "Y")
     classes = 1 + max(int(labels.max()), int(region.max()))
     if np.ndim(Y) == 2:
         classes = max(classes, np.shape(Y)[1])
@@ -67,6 +67,7 @@ def plot_decision_boundary(
     feature_names = _feature_names(feature_names, np.shape(X)[1], found.kept)
 
     ax = _axes(ax, (7.2, 5.4))
+    drawn = []
     for c in range(classes):
         inside = (region == c).astype(float)
         if inside.any():
@@ -84,21 +85,23 @@ def plot_decision_boundary(
                 )
     for c in range(classes):
         rows = inputs[labels == c]
-        ax.scatter(
-            rows[:, 0],
-            rows[:, 1],
-            s=58,
-            marker=palette.CLASS_MARKERS[c % len(palette.CLASS_MARKERS)],
-            color=palette.CLASSES[c % len(palette.CLASSES)],
-            edgecolors=palette.INK,
-            linewidths=0.8,
-            label=class_names[c],
-            zorder=2,
+        drawn.append(
+            ax.scatter(
+                rows[:, 0],
+                rows[:, 1],
+                s=58,
+                marker=palette.CLASS_MARKERS[c % len(palette.CLASS_MARKERS)],
+                color=palette.CLASSES[c % len(palette.CLASSES)],
+                edgecolors=palette.INK,
+                linewidths=0.8,
+                label=class_names[c],
+                zorder=2,
+            )
         )
     ax.set_xlim(across[0], across[-1])
     ax.set_ylim(up[0], up[-1])
     _dress(ax, title, *feature_names, grid=False)
-    _legend(ax)
+    _legend(ax, drawn, columns=4)
     return ax
 
 
@@ -134,7 +137,7 @@ def class_region(predict, X, steps=REGION_STEPS):
     across, up = (np.linspace(low[k], high[k], steps) for k in (0, 1))
     grid = np.stack(np.meshgrid(across, up), axis=-1).reshape(-1, 2)
     answer = predict(complete(grid))
-    classes = _labels(answer, len(grid), "what predict returns", scores=True)
+    classes = class_numbers(answer, len(grid), "what predict returns", scores=True)
     return Region(across, up, classes.reshape(steps, steps), inputs, kept)
 
 
@@ -177,6 +180,7 @@ def plot_learning_curve(
         iterations = np.arange(cost.size)
     iterations = _finite_array(iterations, "iterations", 1)
     lines = {name: _array(v, f"norms[{name!r}]", 1) for name, v in _items(norms)}
+    check_names(lines, "norms")
     for name, values in {"cost": cost, **lines}.items():
         if values.size != iterations.size:
             raise ValueError(
@@ -229,6 +233,7 @@ def plot_error_curve(steps, errors, *, title="Error of a finite difference", ax=
     lines = {name: _array(v, f"errors[{name!r}]", 1) for name, v in _items(errors)}
     if not lines:
         raise ValueError("errors is empty: give {name: errors}, one for each step")
+    check_names(lines, "errors")
     for name, values in lines.items():
         if values.shape != steps.shape:
             raise ValueError(
@@ -237,8 +242,9 @@ def plot_error_curve(steps, errors, *, title="Error of a finite difference", ax=
             )
     lines = _with_gaps(lines, "errors: ")
     ax = _axes(ax, (7.2, 5.0))
+    drawn = []
     for k, (name, values) in enumerate(lines.items()):
-        ax.plot(
+        drawn += ax.plot(
             steps,
             values,
             color=palette.LINES[k % len(palette.LINES)],
@@ -246,12 +252,12 @@ def plot_error_curve(steps, errors, *, title="Error of a finite difference", ax=
             marker=palette.CLASS_MARKERS[k % len(palette.CLASS_MARKERS)],
             markersize=6,
             lw=2.0,
-            label=name,
+            label=str(name),
         )
     ax.set_xscale("log")
     ax.set_yscale("log")
     _dress(ax, title, "step h", "relative error")
-    _legend(ax, columns=len(lines))
+    _legend(ax, drawn, columns=len(drawn))
     return ax
 
 
@@ -391,16 +397,15 @@ def _dress(ax, title, xlabel, ylabel, grid=True):
         ax.set_axisbelow(True)
 
 
-def _legend(ax, handles=None, columns=4):
+def _legend(ax, handles, columns):
     """A legend below the plot, where it hides nothing."""
     from matplotlib.transforms import ScaledTranslation
 
-    if handles is None:
-        handles, _ = ax.get_legend_handles_labels()
     # In inches, so that it clears the axis label of a low figure, too.
     below = ScaledTranslation(0, -0.6, ax.figure.dpi_scale_trans)
-    ax.legend(
-        handles=handles,
+    legend_of(
+        ax,
+        handles,
         fontsize=TICK_SIZE,
         frameon=False,
         loc="upper center",
@@ -410,6 +415,14 @@ def _legend(ax, handles=None, columns=4):
         handletextpad=0.4,
         columnspacing=1.6,
     )
+
+
+def legend_of(ax, handles, **look):
+    """A legend of all handles; matplotlib's own leaves out names that begin with "_"."""
+    legend = ax.legend(handles, [" "] * len(handles), **look)
+    for text, handle in zip(legend.get_texts(), handles, strict=True):
+        text.set_text(handle.get_label())
+    return legend
 
 
 def _plain_decades(axis):
@@ -478,7 +491,23 @@ def _split_off_bias(X):
     )
 
 
-def _labels(value, rows, name, scores=False):
+def check_names(names, argument):
+    """Refuse a name between $ signs that is no formula: else only drawing it would fail."""
+    from matplotlib.cbook import is_math_text
+    from matplotlib.mathtext import MathTextParser
+
+    for name in map(str, names):
+        try:
+            if is_math_text(name):
+                MathTextParser("path").parse(name)
+        except ValueError as error:
+            raise ValueError(
+                f"{argument}: {name!r} can't be set as a formula; write what stands between "
+                "$ signs as in $x_1$, and a dollar sign itself as \\$"
+            ) from error
+
+
+def class_numbers(value, rows, name, scores=False):
     """Whole class numbers from labels, one-hot rows or (if `scores`) scores."""
     array = np.asarray(value)
     if array.dtype.kind not in "biuf":
@@ -491,10 +520,14 @@ def _labels(value, rows, name, scores=False):
     if not np.all(np.isfinite(array)):
         raise ValueError(f"{name} holds nan or inf")
     if array.ndim == 2 and array.shape[1] > 1:
-        if not scores and not (
-            np.all((array == 0) | (array == 1)) and np.all(array.sum(axis=1) == 1)
-        ):
-            raise ValueError(f"{name} must be one-hot: a single 1 in each row, else 0")
+        one_hot = ((array == 0) | (array == 1)).all(axis=1) & (array.sum(axis=1) == 1)
+        if not scores and not one_hot.all():
+            k = int(np.argmin(one_hot))
+            got = np.array2string(array[k], precision=4, threshold=8)
+            raise ValueError(
+                f"{name} must be one-hot, with a single 1 in each row, else 0; row {k} is "
+                f"{got}: of labels 0, 1, … make it by np.eye(C)[labels]"
+            )
         return np.argmax(array, axis=1)
     if array.ndim == 2:
         array = array[:, 0]
@@ -512,6 +545,7 @@ def _names(names, count, argument, default):
     names = [str(name) for name in names]
     if len(names) < count:
         raise ValueError(f"{argument} has {len(names)} names, {count} are needed")
+    check_names(names, argument)
     return names
 
 
@@ -519,6 +553,7 @@ def _feature_names(names, columns, kept):
     if names is None:
         return ["input 1", "input 2"]
     names = [str(name) for name in names]
+    check_names(names, "feature_names")
     if len(names) == columns:
         return [names[k] for k in kept]
     if len(names) == 2:

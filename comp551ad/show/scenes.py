@@ -26,7 +26,7 @@ from comp551ad.byhand.deep import normalize, running_average
 from comp551ad.differences import finite_difference
 
 from . import palette
-from .figures import number
+from .figures import constant, number
 from .graph import escape
 from .matrices import matrices_html, matrix_of
 from .player import Panel, formula_lines, player_html
@@ -34,7 +34,10 @@ from .plots import (
     LABEL_SIZE,
     TICK_SIZE,
     FigureImage,
+    check_names,
+    class_numbers,
     class_region,
+    legend_of,
     plot_paths,
 )
 
@@ -51,6 +54,7 @@ __all__ = [
 SIZE = (6.6, 3.5)  # inches of a frame with two pictures side by side
 DPI = 84
 MOST_EXPONENT = 300  # 10^-k and its inverse are float64
+TEXTS = "title", "html", "rule", "numbers", "result", "note"  # of a frame
 COLOURS = 48  # of a frame: enough for the palette, and a third of the bytes
 
 
@@ -67,7 +71,8 @@ class PicturePlayer:
         """Keep the frames.
 
         Raises:
-            TypeError: one is no dict, or holds what a page can't be given.
+            TypeError: one is no dict, its words or HTML are no text, or it holds what a page
+                can't be given.
             ValueError: there is none, or one has no title or nothing to show.
         """
         self.label, self.frames = label, list(frames)
@@ -81,6 +86,12 @@ class PicturePlayer:
                 )
             if lost := {"title", "html"} - frame.keys():
                 raise ValueError(f"frames[{k}] lacks {', '.join(sorted(lost))}")
+            for key in TEXTS:
+                if not isinstance(frame.get(key, ""), str):
+                    raise TypeError(
+                        f"frames[{k}][{key!r}]: got {type(frame[key]).__name__}, expected "
+                        "a str"
+                    )
             try:
                 json.dumps(frame, allow_nan=False)
             except (TypeError, ValueError) as error:
@@ -122,28 +133,31 @@ def descent_player(
 
     Raises:
         ValueError: fewer than two frames, a `Y` that isn't one-hot, or not a name for each
-            class; and what `plot_decision_boundary` says of an `X` or a `predict` that
-            doesn't fit.
+            class that can be set; and what `plot_decision_boundary` says of an `X` or a
+            `predict` that doesn't fit.
     """
     if frames < 2:
         raise ValueError(f"frames: got {frames}, expected 2 or more")
-    if np.ndim(Y) != 2:
+    if np.ndim(Y) != 2 or np.shape(Y)[1] < 2:
         raise ValueError(
-            f"Y: got shape {np.shape(Y)}, expected N x C one-hot; of labels 0, 1, … make "
-            "it by np.eye(C)[Y]"
+            f"Y: got shape {np.shape(Y)}, expected N x C one-hot, C 2 or more; of labels "
+            "0, 1, … make it by np.eye(C)[np.ravel(Y)]"
         )
-    names = class_names or [f"class {c}" for c in range(np.shape(Y)[1])]
+    labels = class_numbers(Y, len(X), "Y")
+    if class_names is None:
+        class_names = [f"class {c}" for c in range(np.shape(Y)[1])]
+    names = [str(name) for name in class_names]
     if len(names) != np.shape(Y)[1]:
         raise ValueError(
             f"class_names: got {len(names)}, expected {np.shape(Y)[1]}, one a column of Y"
         )
+    check_names(names, "class_names")
     history = descent.history
     lines = {"cost": history.cost, **{f"‖{n}‖": v for n, v in history.norms.items()}}
-    labels = np.argmax(Y, axis=1)
-    fig, (left, right) = _pair()
-    marker = _descent_lines(right, history.iterations, lines)
     start = history.iterates[0]
     region = class_region(lambda rows: predict(rows, *start), X, steps=90)
+    fig, (left, right) = _pair()
+    marker = _descent_lines(right, history.iterations, lines)
     picture = _descent_regions(left, region, labels, names)
 
     def frame(k):
@@ -151,13 +165,14 @@ def descent_player(
         region = class_region(lambda rows: predict(rows, *parameters), X, steps=90)
         picture.set_data(region.classes)
         marker.set_xdata([t + 1, t + 1])
-        share = np.mean(np.argmax(predict(X, *parameters), axis=1) == labels)
+        scores = predict(X, *parameters)
+        found = class_numbers(scores, len(X), "what predict returns", scores=True)
         values = [f"{name} = {number(v[k])}" for name, v in lines.items()]
         alt = f"Decision regions after {t} iterations; {', '.join(values)}"
         return {
             "title": f"After {t:,} iterations",
             "numbers": "\n".join(values),
-            "result": f"{share:.0%} of the rows right",
+            "result": f"{_share(np.mean(found == labels))} of the rows right",
             "html": _drawn(fig, alt),
         }
 
@@ -167,6 +182,14 @@ def descent_player(
     player = PicturePlayer("Gradient descent", [frame(k) for k in chosen])
     _close(fig)
     return player
+
+
+def _share(part):
+    """A part of 1 in per cent; 100% means all, and 0% none."""
+    text = f"{part:.0%}"
+    if text == "100%" and part < 1:
+        return "more than 99%"
+    return "less than 1%" if text == "0%" and part > 0 else text
 
 
 def _descent_lines(ax, iterations, lines):
@@ -193,13 +216,15 @@ def _descent_regions(ax, region, labels, names):
         vmin=-0.5,
         vmax=classes - 0.5,
     )
+    drawn = []
     for c, name in enumerate(names):
         look = {
             "marker": _kth(palette.CLASS_MARKERS, c),
             "color": _kth(palette.CLASSES, c),
         }
-        ax.scatter(*region.inputs[labels == c].T, s=16, label=name, **look)
-    ax.legend(fontsize=9, loc="upper left", framealpha=0.8)
+        rows = region.inputs[labels == c]
+        drawn.append(ax.scatter(*rows.T, s=16, label=name, **look))
+    legend_of(ax, drawn, fontsize=9, loc="upper left", framealpha=0.8)
     _dress(ax, "", "", "")
     return picture
 
@@ -220,15 +245,23 @@ def difference_player(
         method: "forward", "central" or "five-point", as `finite_difference` takes it.
 
     Raises:
-        ValueError: a step is too long or too short to be a number, or `f` has no value
-            so far from `x`; and what `finite_difference` says of a `method`.
+        ValueError: an exponent isn't whole or its step is no number, the slope is nan or
+            infinite, or `f` has no value so far from `x`; and what `finite_difference`
+            says of a `method`.
     """
-    exponents = [int(k) for k in exponents]
-    if lost := [k for k in exponents if abs(k) > MOST_EXPONENT]:
+    if not np.isfinite(slope):
+        raise ValueError(
+            f"slope: got {slope}, expected a finite number, the true slope at x"
+        )
+    exponents = np.asarray(list(exponents)).tolist()
+    if not exponents:
+        raise ValueError("exponents is empty; expected one whole number at least")
+    if lost := [k for k in exponents if not (abs(k) <= MOST_EXPONENT and k == int(k))]:
         raise ValueError(
             f"exponents: got {lost}, expected whole numbers from -{MOST_EXPONENT} to "
             f"{MOST_EXPONENT}; the steps are 10^-k"
         )
+    exponents = [int(k) for k in exponents]
     steps = [10.0**-k for k in exponents]
 
     def at(point):
@@ -302,18 +335,28 @@ def symmetry_player(moves: dict, cost: Callable) -> PicturePlayer:
 
     def frame(title, W, V):
         loss = float(cost(W, V))
-        same = np.isclose(loss, start, rtol=1e-9)
+        same = np.isclose(loss, start, rtol=1e-9, atol=0)
+        was, now = _told_apart(start, loss, same)
         moved = max(np.abs(W - W0).max(), np.abs(V - V0).max())
         shown = matrices_html([matrix_of(V, "V"), matrix_of(W, "W")])
         return {
             "title": title,
-            "numbers": f"weights have moved by up to {number(moved)}\nat the start J = {start:.6f}",
-            "result": f"now J = {loss:.6f}: {'the same' if same else 'another one'}",
+            "numbers": f"weights have moved by up to {number(moved)}\nat the start J = {was}",
+            "result": f"now J = {now}: {'the same' if same else 'another one'}",
             "html": shown,
         }
 
     frames = [frame(title, *weights) for title, weights in moves.items()]
     return PicturePlayer("Symmetries of the loss", frames)
+
+
+def _told_apart(start, loss, same):
+    """Two losses to six decimals, or with as many digits as they need to be told apart."""
+    plain = all(x == 0 or 1e-3 <= abs(x) < 1e9 for x in (start, loss))
+    shape = ".6f" if plain else ".6e"
+    if not same and format(start, shape) == format(loss, shape):
+        shape = ".12e"
+    return [format(x, shape).replace("-", "−") for x in (start, loss)]
 
 
 # ---------------------------------------------------------------- depth
@@ -330,8 +373,14 @@ def depth_player(signals: dict, bins: int = 41) -> PicturePlayer:
         ValueError: the networks differ in depth, or a layer is empty or not finite.
     """
     depths = {name: len(layers) for name, layers in signals.items()}
+    if not any(depths.values()):
+        raise ValueError(
+            f"signals: got depths {depths}, expected one network at least, with one layer "
+            "at least, as {name: layers}"
+        )
     if len(set(depths.values())) != 1:
         raise ValueError(f"signals: got depths {depths}, expected the same for all")
+    check_names(signals, "signals")
     sizes = {
         name: [
             _size(layer, f"signals[{name!r}][{k}]") for k, layer in enumerate(layers)
@@ -342,6 +391,7 @@ def depth_player(signals: dict, bins: int = 41) -> PicturePlayer:
 
     def frame(k):
         fig, (left, right) = _pair()
+        drawn = []
         for i, (name, layers) in enumerate(signals.items()):
             values = np.ravel(layers[k])
             scale = np.abs(values).max() or 1.0
@@ -359,14 +409,15 @@ def depth_player(signals: dict, bins: int = 41) -> PicturePlayer:
                 -1, base + 0.88, f"{name}: ±{number(scale)}", fontsize=9, va="bottom"
             )
             layer_numbers = range(1, depths[name] + 1)
-            right.semilogy(layer_numbers, sizes[name], label=name, **_line(i))
+            look = {"label": str(name), **_line(i)}
+            drawn += right.semilogy(layer_numbers, sizes[name], **look)
         left.set_ylim(0, many + 0.2)
         left.set_yticks([])
         _dress(left, f"values in layer {k + 1}", "value / the largest", "")
         right.axvline(k + 1, color=palette.INK, lw=1.5)
         _dress(right, "root mean square", "layer", "")
         right.xaxis.get_major_locator().set_params(integer=True)
-        right.legend(fontsize=10, frameon=False)
+        legend_of(right, drawn, fontsize=10, frameon=False)
         told = [f"{name}: {number(size[k])}" for name, size in sizes.items()]
         picture = _drawn(fig, f"Layer {k + 1}: " + ", ".join(told))
         _close(fig)
@@ -385,14 +436,16 @@ def _size(layer, name):
     """The root mean square of a layer's values."""
     if not np.size(layer):
         raise ValueError(f"{name}: got an empty array, expected a layer's values")
-    with np.errstate(all="ignore"):
-        size = float(np.sqrt(np.mean(np.square(layer))))
-    if not math.isfinite(size):
+    layer = np.asarray(layer, dtype=float)
+    if not np.isfinite(layer).all():
         raise ValueError(
-            f"{name}: got values whose root mean square is {size}, expected a finite one; "
-            "end all networks before the layer in which one overflows"
+            f"{name}: got nan or inf among its values, expected finite ones; end all "
+            "networks before the layer in which one overflows"
         )
-    return size
+    # Scaled by a power of two, which costs no digit: squares neither overflow nor vanish.
+    exponent = int(np.frexp(np.abs(layer).max())[1])
+    size = np.sqrt(np.mean(np.square(np.ldexp(layer, -exponent))))
+    return math.ldexp(float(size), exponent)
 
 
 # ---------------------------------------------------------------- batches
@@ -408,42 +461,69 @@ def batch_norm_player(batches, queries, gamma=1.0, beta=0.0, rate=0.1) -> Pictur
         rate: how fast the running averages follow.
 
     Raises:
-        ValueError: there are no batches, or one has fewer than two values.
+        ValueError: there are no batches, one has fewer than two values, or something is nan
+            or infinite.
     """
-    batches = [np.asarray(batch, dtype=float) for batch in batches]
+    batches = [_row(batch, f"batches[{k}]") for k, batch in enumerate(batches)]
     if not batches:
         raise ValueError("batches is empty; expected one array (N,) or more")
-    average, frames = None, []
-    widest = np.abs(np.concatenate([*batches, queries])).max()
+    queries = _row(queries, "queries")
+    for name, value in {"gamma": gamma, "beta": beta}.items():
+        if not np.isfinite(value):
+            raise ValueError(f"{name}: got {value}, expected a finite number")
+    average, frames, rows = None, [], []
     for k, batch in enumerate(batches):
         Qh, _, statistics = normalize(batch[:, None])  # N x 1
         average = running_average(average, [statistics], len(batch), rate)
         R = gamma * Qh[:, 0] + beta
         means = f"batch: {_told(statistics)}"
         kept = f"kept: {_told(average[0])}"
+        rows.append((batch, R, f"Batch {k + 1}. {means}; {kept}"))
         frames.append(
             {
                 "title": f"Training, batch {k + 1}: each batch by its own mean and variance",
                 "numbers": f"{means}\n{kept}",
                 "result": f"after: mean {number(round(R.mean(), 9))}, variance {number(R.var())}",
-                "html": _two_rows(batch, R, widest, f"Batch {k + 1}. {means}; {kept}"),
             }
         )
     for query in queries:
         Qh, *_ = normalize(np.array([[float(query)]]), statistics=average[0])
         R = gamma * Qh[0, 0] + beta
+        becomes = f"{number(query)} becomes {number(R)}"
+        rows.append(([query], [R], becomes))
         frames.append(
             {
                 "title": "Test: one value alone, by what was kept in training",
                 "numbers": kept,
-                "result": f"{number(query)} becomes {number(R)}",
+                "result": becomes,
                 "note": "By its own mean it would become β, whatever it is.",
-                "html": _two_rows(
-                    [query], [R], widest, f"{number(query)} becomes {number(R)}"
-                ),
             }
         )
+    # The same limits in all frames, which hold all points.
+    befores, afters, _ = zip(*rows, strict=True)
+    reaches = _widest(befores) or 1.0, max(4, _widest(afters))
+    if not np.isfinite(reaches[1]):
+        raise ValueError(
+            f"batches, queries, gamma, beta: got gamma {gamma} and beta {beta}, and what "
+            "comes after them is nan or infinite; expected numbers that don't overflow"
+        )
+    for frame, (before, after, alt) in zip(frames, rows, strict=True):
+        frame["html"] = _two_rows(before, after, reaches, alt)
     return PicturePlayer("Batch normalization", frames)
+
+
+def _row(values, name):
+    """Values as a row of finite numbers."""
+    row = np.asarray(values, dtype=float)
+    if row.ndim != 1:
+        raise ValueError(f"{name}: got shape {row.shape}, expected (N,)")
+    if not np.isfinite(row).all():
+        raise ValueError(f"{name}: got nan or inf in it, expected finite numbers")
+    return row
+
+
+def _widest(rows):
+    return np.abs(np.concatenate(rows)).max()
 
 
 def _told(statistics):
@@ -451,10 +531,10 @@ def _told(statistics):
     return f"mean {mean}, variance {variance}"
 
 
-def _two_rows(before, after, widest, alt):
+def _two_rows(before, after, reaches, alt):
     """Values before and after, as points on two lines one above the other."""
     fig, axes = _pair(rows=2, columns=1)
-    pairs = zip(axes, (before, after), ("before", "after"), (widest, 4), strict=True)
+    pairs = zip(axes, (before, after), ("before", "after"), reaches, strict=True)
     for i, (ax, values, title, reach) in enumerate(pairs):
         look = {
             "color": palette.LINES[i],
@@ -524,7 +604,7 @@ def _paths(speeds, start, end, before=()):
 
 
 def _signed(x):
-    return f"({number(x)})" if x < 0 else number(x)
+    return f"({constant(x)})" if x < 0 else constant(x)
 
 
 # ---------------------------------------------------------------- drawing

@@ -18,7 +18,9 @@ A frame is what ``player`` takes, a dict of strings, numbers, lists and dicts. I
     note             what may be discarded from here on; at the end, what was found
     knows            how much is found by now, and how much of it is still needed
     html             the formula's matrices, where there are arrays in it
-    question         what "predict" asks before it shows the frame; None where it doesn't
+    question         what "predict" asks before it shows the frame; None where it doesn't.
+                     Beside what ``player`` says, `rounding`: how far off a number may be
+                     besides half a per cent
     states           "done", "current", "discardable" -> keys of nodes; all others wait
     messages         edge's id -> what it carries now
     down             whether messages run from results to operands
@@ -55,6 +57,7 @@ LONGEST_MESSAGE = 26  # characters that an edge of the graph has room for
 MOST_LISTED = 6  # inputs that one line names
 MOST_WRONG = 4  # wrong formulas to choose from beside the right one
 NEAR = 0.02  # a mistake whose value is nearer to the right one can't be told from it
+ROUNDING = 1e-15  # what rounding may leave of a 0, to the numbers that it was made of
 
 
 # ---------------------------------------------------------------- frames
@@ -65,7 +68,20 @@ def frames_of(rows: Rows) -> list[dict]:
 
     In reverse mode a node that is used several times takes a frame for each path's term
     and one for their sum.
+
+    Raises:
+        ValueError: the rows are those of a trace, or of a pass too long to step through.
     """
+    if rows.mode not in ("forward", "reverse"):
+        raise ValueError(
+            f"rows: got those of {rows.mode}, expected those of a pass, "
+            "rows_of(forward(trace, wrt)) or rows_of(reverse(trace, of))"
+        )
+    if not rows.steps:
+        raise ValueError(
+            f"rows: {rows.left_out} of them are left out of a pass this long, expected "
+            f"at most {MOST_ROWS}; give rows_of fold=True, or record a smaller function"
+        )
     frames = list(_Frames(rows).all())
     frames[-1]["note"] = f"{frames[-1]['note']} {summary(rows)}".strip()
     return frames
@@ -284,16 +300,30 @@ class _Frames:
         is_number = found.value is not None and math.isfinite(found.value)
         if not is_number and len(choices) == 1:
             return None
+        rounding = self.rounding(found) if is_number else 0.0
         return {
             "title": f"{ask} = ?" if label else f"{ask[0].upper()}{ask[1:]}?",
             "given": given,
             "ask": ask,
             "answer": found.value + 0.0 if is_number else None,  # no −0
             "text": found.value_text,
-            "mistakes": _telling(found) if is_number else [],
+            "rounding": rounding,
+            "mistakes": _telling(found, rounding) if is_number else [],
             "choices": choices if len(choices) > 1 else [],
             "differentiated": len(self.found["derivative"]) - bool(label),
         }
+
+    def rounding(self, found):
+        """How far off rounding may put a number: the cosine of π/2 is 6e−17, and 0 is right.
+
+        A number far smaller than what rounding leaves is meant as it is.
+        """
+        terms = getattr(found, "terms", (found,))
+        made_of = [self.row[term.node].derivative.value for term in terms]
+        made_of += [term.value for term in terms]
+        known = (abs(x) for x in made_of if x is not None and math.isfinite(x))
+        left = float(f"{ROUNDING * max(known, default=0.0):.0e}")
+        return left if found.value == 0 or abs(found.value) > 0.01 * left else 0.0
 
 
 def summary(rows: Rows) -> str:
@@ -310,15 +340,20 @@ def summary(rows: Rows) -> str:
     return f"One pass, and there are the derivatives of {what}: {found}."
 
 
-def _telling(found):
-    """The mistakes whose number tells which mistake it was."""
+def _telling(found, rounding):
+    """The mistakes whose number tells which mistake it was.
+
+    No number may be near two of them, nor near one and the answer. The script's `isNear`
+    takes half a per cent and the rounding, less than half of what keeps them apart here.
+    """
     told = []
     for mistake in found.mistakes:
         known = [found.value, *(one["value"] for one in told)]
         if mistake.value is None or not math.isfinite(mistake.value):
             continue
         if not any(
-            abs(mistake.value - value) <= NEAR * max(abs(value), abs(mistake.value))
+            abs(mistake.value - value)
+            <= NEAR * max(abs(value), abs(mistake.value)) + 2 * rounding
             for value in known
         ):
             told.append({"value": mistake.value, "says": mistake.says})

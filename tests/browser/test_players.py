@@ -554,6 +554,29 @@ def test_numbers_are_read_as_students_write_them(open_page, typed, number):
 
 
 @pytest.mark.parametrize(
+    "f, x, step, typed, said",
+    [
+        (lambda x: np.sin(x * x) * 1e-10, 0.7, 6, "8.823e−11", "Right."),
+        (lambda x: np.sin(x * x) * 1e-10, 0.7, 6, "-8.823e-11", "Not quite. The sign"),
+        (lambda x: np.sin(x * x) * 1e-10, 0.7, 6, "1e-10", "Not quite."),
+        (lambda x: np.sin(x * x) * 1e-10, 0.7, 6, "0", "Not quite."),
+        (lambda x: np.sin(x), np.pi / 2, 3, "6.123e−17", "Right."),
+        (lambda x: np.sin(x), np.pi / 2, 3, "0", "Right."),
+        (lambda x: np.sin(x), np.pi / 2, 3, "1e-10", "Not quite."),
+        (lambda x: np.sin(x) * 0.0, 0.7, 5, "0", "Right."),
+        (lambda x: np.sin(x) * 0.0, 0.7, 5, "1e-10", "Not quite."),
+    ],
+)
+def test_a_small_number_is_judged_by_its_size(open_page, f, x, step, typed, said):
+    stepper = open_page().show(ReverseStepper(record(f, x), predict=True))
+    go_to(stepper, step)
+    stepper.get_by_label("a number").check()
+    stepper.get_by_role("textbox").fill(typed)
+    stepper.get_by_role("button", name="Check").click()
+    assert verdict(stepper).startswith(said)
+
+
+@pytest.mark.parametrize(
     "typed", ["", "ā₅", "sin", "2 +", "1 2", "(1", "alert(1)", "--"]
 )
 def test_what_is_no_number_is_asked_for_again(open_page, typed):
