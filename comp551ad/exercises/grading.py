@@ -11,8 +11,6 @@ theirs to write. `running.py` runs it.
 """
 
 import argparse
-import csv
-import io
 import json
 import os
 import stat
@@ -20,13 +18,13 @@ import sys
 import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from pathlib import Path
 
 from .notebooks import is_answer, is_check, marks
 from .running import Limits, Result, Step, run
+from .tables import Table, Unwritable, same_file
 from .values import in_a_line
 
 MAX_NOTEBOOK_BYTES = 500_000_000
@@ -375,10 +373,10 @@ def main(chosen) -> int:
         e: name[:2] for name, cells in ours.items() for e in exercises_in(cells)
     }
     columns = [f"{lecture} {name}" for name, lecture in lecture_of.items()]
-    grades = _Table(
+    grades = Table(
         "--csv", chosen.csv, ["student", *columns, "total", "out of", "problems"]
     )
-    details = _Table(
+    details = Table(
         "--details",
         chosen.details,
         ["student", "lecture", "exercise", "status", "found"],
@@ -415,22 +413,15 @@ def _refuse_tables(chosen) -> None:
                 f"{option}: {table} can't be written: name a file in a folder"
             )
         called_so = ".ipynb" in (table.suffix, Path(os.path.realpath(table)).suffix)
-        if called_so or any(_same(table, notebook) for notebook in notebooks):
+        if called_so or any(same_file(table, notebook) for notebook in notebooks):
             raise ValueError(
                 f"{option}: {table} is a notebook, or called like one: "
                 "name another file, grades.csv say"
             )
-    if chosen.details and _same(chosen.details, chosen.csv):
+    if chosen.details and same_file(chosen.details, chosen.csv):
         raise ValueError(
             f"--csv and --details are both the file {chosen.csv}: name two files"
         )
-
-
-def _same(one: Path, other: Path) -> bool:
-    """Are they one file, by whatever names and links?"""
-    with suppress(OSError):  # one of them isn't there yet
-        return os.path.samefile(one, other)
-    return os.path.realpath(one) == os.path.realpath(other)
 
 
 def _row(graded: Graded) -> list:
@@ -441,64 +432,3 @@ def _row(graded: Graded) -> list:
     ]
     total = sum(point for point in points if point)
     return [graded.student, *points, total, len(points), "; ".join(graded.problems)]
-
-
-class Unwritable(Exception):
-    """A table that can't be written; names its option and says why."""
-
-
-class _Table:
-    """A CSV file that is written row by row, or nothing if there is no path.
-
-    What stood in it stays until `begin`. Entering finds out whether it can be written: the
-    header is written after what is there, and leaving without `begin` takes it back.
-    """
-
-    def __init__(self, option: str, path: Path | None, header: list[str]):
-        self.option, self.path, self.header = option, path or os.devnull, header
-        self.has_begun = False
-
-    def __enter__(self) -> "_Table":
-        self.is_new = not os.path.lexists(self.path)
-        try:
-            self.file = open(self.path, "ab", buffering=0)
-        except OSError as error:
-            raise self._unwritable(error) from error
-        about = os.fstat(self.file.fileno())
-        self.is_file, self.old_size = stat.S_ISREG(about.st_mode), about.st_size
-        try:
-            self.writerow(self.header)
-        except BaseException:
-            self.__exit__()
-            raise
-        return self
-
-    def begin(self) -> None:
-        """From here on the old table is gone."""
-        self.has_begun = True
-        if self.is_file:  # others, a pipe say, have the header and can't take it back
-            self.file.truncate(0)
-            self.writerow(self.header)
-
-    def writerow(self, row: list) -> None:
-        text = io.StringIO()
-        csv.writer(text).writerow(row)
-        left = text.getvalue().encode("utf-8", "backslashreplace")
-        try:
-            while left:
-                left = left[self.file.write(left) :]
-        except OSError as error:
-            raise self._unwritable(error) from error
-
-    def __exit__(self, *_) -> None:
-        if self.is_file and not self.has_begun:
-            self.file.truncate(self.old_size)
-        self.file.close()
-        if self.is_file and self.is_new and not self.has_begun:
-            os.unlink(self.path)
-
-    def _unwritable(self, error: OSError) -> Unwritable:
-        why = error.strerror or type(error).__name__
-        return Unwritable(
-            f"{self.option}: {self.path} can't be written ({why}): name another file"
-        )
