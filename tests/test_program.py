@@ -15,7 +15,7 @@ from test_random_programs import Builder, like, run
 from test_random_programs import Program as Drawn
 from test_transforms import doubles_its_own, swaps
 
-from comp551ad.autodiff import trees
+from comp551ad import pytrees
 from comp551ad.autodiff.primitives import PRIMITIVES
 from comp551ad.autodiff.program import ProgramError, write_gradient, write_value
 from comp551ad.autodiff.trace import record
@@ -358,8 +358,8 @@ GRADIENTS = {
 
 def same(a, b):
     """Whether two results are equal: numbers to the last digits, shapes, kinds, structure."""
-    assert trees.same_structure(a, b) and type(a) is type(b) or np.ndim(a) == 0
-    for x, y in zip(trees.leaves(a), trees.leaves(b), strict=True):
+    assert pytrees.same_structure(a, b) and type(a) is type(b) or np.ndim(a) == 0
+    for x, y in zip(pytrees.leaves(a), pytrees.leaves(b), strict=True):
         assert np.shape(x) == np.shape(y) and np.asarray(x).dtype == np.float64
         assert isinstance(x, np.ndarray) == bool(np.shape(x))
         np.testing.assert_allclose(x, y, rtol=1e-13, atol=0)
@@ -425,8 +425,8 @@ def test_every_result_is_an_array_of_its_own(case, buffered):
     earlier call's."""
     f, x = RESULTS[case], A33.copy()
     program = write_value(f, x, buffered=buffered)
-    results = trees.leaves(program(x))
-    expected = [np.array(y) for y in trees.leaves(f(x))]
+    results = pytrees.leaves(program(x))
+    expected = [np.array(y) for y in pytrees.leaves(f(x))]
     program(2 * x)
     for k, result in enumerate(results):
         np.testing.assert_allclose(result, expected[k], rtol=1e-15)
@@ -435,7 +435,9 @@ def test_every_result_is_an_array_of_its_own(case, buffered):
         for one, other in zip(results, expected, strict=True):
             np.testing.assert_allclose(one, other, rtol=1e-15)
     assert np.array_equal(x, A33)
-    for one, other in zip(trees.leaves(program(x)), trees.leaves(f(x)), strict=True):
+    for one, other in zip(
+        pytrees.leaves(program(x)), pytrees.leaves(f(x)), strict=True
+    ):
         np.testing.assert_allclose(one, other, rtol=1e-15)
 
 
@@ -449,9 +451,9 @@ def test_gradients_that_are_transposes_or_uniform_are_the_callers_own(buffered):
     ]
     for f, arguments, wrt in cases:
         program = write_gradient(f, *arguments, wrt=wrt, buffered=buffered)
-        gradients = trees.leaves(program(*arguments))
+        gradients = pytrees.leaves(program(*arguments))
         program(*(2 * a for a in arguments))
-        for k, eager in enumerate(trees.leaves(grad(f, wrt)(*arguments))):
+        for k, eager in enumerate(pytrees.leaves(grad(f, wrt)(*arguments))):
             np.testing.assert_allclose(gradients[k], eager, rtol=1e-13)
             gradients[k][...] = 0
 

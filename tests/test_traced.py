@@ -25,13 +25,13 @@ from comp551ad import (
     jvp,
     logistic,
     logsumexp,
+    pytrees,
     record,
     relu,
     softmax,
     softplus,
     vjp,
 )
-from comp551ad.autodiff import trees
 
 X = np.array([1.5, 0.5, 2.0])
 T = np.array([0.3, -1.1, 0.7])  # a direction
@@ -41,7 +41,7 @@ REMEDY = (
 
 
 def numbers(result):
-    return [np.asarray(leaf, dtype=float) for leaf in trees.leaves(result)]
+    return [np.asarray(leaf, dtype=float) for leaf in pytrees.leaves(result)]
 
 
 def slope(f, x, t, h=1e-3):
@@ -84,7 +84,7 @@ def check_text(text):
 
 def first_number(result):
     """A number to differentiate, if f gets so far."""
-    leaf = trees.leaves(result)[0]
+    leaf = pytrees.leaves(result)[0]
     return np.sum(leaf)
 
 

@@ -4,12 +4,13 @@
 call may use keywords, defaults and ``*args``. Here all of that becomes a list of recorded inputs
 in the caller's structure, so that ``transforms`` is only about derivatives.
 
-Reads: ``traced``, ``trace``, ``trees``. Read by: ``transforms``.
+Reads: ``traced``, ``trace``, ``pytrees``. Read by: ``transforms``.
 """
 
 from typing import NamedTuple
 
-from . import trees
+from comp551ad import pytrees
+
 from .trace import bind, names_by_place, read_outputs, signature_of
 from .traced import as_input, new_tape
 
@@ -33,7 +34,7 @@ class Call(NamedTuple):
     out_values: list
 
     def input_values(self):
-        return [leaf.value for leaf in trees.leaves(self.inputs)]
+        return [leaf.value for leaf in pytrees.leaves(self.inputs)]
 
 
 def _record_call(f, args, positions, name_of) -> Call:
@@ -44,13 +45,13 @@ def _record_call(f, args, positions, name_of) -> Call:
             tree = args[position]
             traced = [
                 tape.add_input(as_input(leaf, lambda: name_of(position, n)))  # noqa: B023
-                for n, leaf in enumerate(trees.leaves(tree))
+                for n, leaf in enumerate(pytrees.leaves(tree))
             ]
-            args[position] = trees.rebuild(tree, iter(traced))  # f's own, to change
-            inputs.append(trees.rebuild(tree, iter(traced)))
+            args[position] = pytrees.unflatten(tree, iter(traced))  # f's own, to change
+            inputs.append(pytrees.unflatten(tree, iter(traced)))
         result = f(*args)
         out_rows, out_values = read_outputs(result, tape)
-    output = trees.rebuild(result, iter(out_values))
+    output = pytrees.unflatten(result, iter(out_values))
     return Call(tape.rows, tuple(inputs), output, out_rows, out_values)
 
 
@@ -129,7 +130,7 @@ class Chosen:
         def name_of(position, leaf):
             name, k = slots[position]
             name = name if k is None else f"{name}[{k}]"
-            return trees.leaf_names(values[position], name)[leaf]
+            return pytrees.leaf_names(values[position], name)[leaf]
 
         return _record_call(f, values, positions, name_of)
 
@@ -159,7 +160,7 @@ class Chosen:
             parameter = list(bind(self.f, args, {}).arguments)[position]
         except (TypeError, IndexError):
             parameter = f"argument {position}"
-        return trees.leaf_names(args[position], parameter)[leaf]
+        return pytrees.leaf_names(args[position], parameter)[leaf]
 
     def unpack(self, gradients):
         """One argument's gradient stands alone; several make a tuple."""

@@ -5,7 +5,7 @@ trace too), simplifies both together, and writes them down as a NumPy function. 
 ``cost`` it writes the deck's ``gradients``. The text is there to be read, line against line with
 one's own derivation, and it runs.
 
-Reads: ``traced``, ``trace``, ``reverse``, ``trees``, ``expressions``, ``source``, ``buffered``.
+Reads: ``traced``, ``trace``, ``reverse``, ``pytrees``, ``expressions``, ``source``, ``buffered``.
 Read by: notebooks and tests.
 """
 
@@ -17,7 +17,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import trees
+from comp551ad import pytrees
+
 from .buffered import BufferedWriter
 from .expressions import recognise
 from .primitives import shape_of
@@ -103,7 +104,7 @@ class Program:
         self._arguments = arguments  # parameter -> what is remembered of its argument
         self._results = results  # their structure
         numbers = any(
-            type(leaf) is _Number for leaf in trees.leaves([*arguments.values()])
+            type(leaf) is _Number for leaf in pytrees.leaves([*arguments.values()])
         )
         self._finished = not numbers and _is_ordinary(results)
         self._by_place = names_by_place(self)[: len(arguments)] == list(arguments)
@@ -147,9 +148,9 @@ class Program:
 
     def _finish(self, result):
         """The result in f's own classes of containers, with Python's numbers for NumPy's."""
-        leaves = trees.leaves(result)
+        leaves = pytrees.leaves(result)
         own = (float(x) if type(x) is np.float64 else x for x in leaves)
-        return trees.rebuild(self._results, own)
+        return pytrees.unflatten(self._results, own)
 
     def __reduce__(self):
         """A copy, or what comes out of a pickle, is compiled from the source again."""
@@ -185,7 +186,7 @@ class BufferedProgram(Program):
         """
         if kwargs or not self._fit(args):
             args = self._arguments_of(args, kwargs)
-            if any(type(leaf) is Traced for leaf in trees.leaves(args)):
+            if any(type(leaf) is Traced for leaf in pytrees.leaves(args)):
                 return self._finish(self.readable.function(*args))
         if not self._in_use.acquire(False):
             result = self.readable.function(*args)
@@ -209,7 +210,7 @@ def _compiled(source, name):
 
 def _is_ordinary(tree):
     """Whether a container and those inside it are plain tuples, lists and dicts."""
-    if not trees.is_container(tree):
+    if not pytrees.is_container(tree):
         return True
     children = tree.values() if isinstance(tree, dict) else tree
     return type(tree) in (tuple, list, dict) and all(map(_is_ordinary, children))
@@ -245,7 +246,9 @@ def _example(tree):
             return _Setting(leaf.copy() if changes else leaf)
         return _Array(leaf.shape) if leaf.shape else _Number()
 
-    return trees.rebuild(tree, iter([of_leaf(leaf) for leaf in trees.leaves(tree)]))
+    return pytrees.unflatten(
+        tree, iter([of_leaf(leaf) for leaf in pytrees.leaves(tree)])
+    )
 
 
 def _checked(x, example, name):
@@ -260,7 +263,7 @@ def _checked(x, example, name):
         _check_setting(x, example.value, name)
         return x
     else:
-        return trees.rebuild(example, _checked_leaves(x, example, name))
+        return pytrees.unflatten(example, _checked_leaves(x, example, name))
     try:
         x = as_input(x, lambda: name)
     except TraceError as error:
@@ -279,10 +282,10 @@ def _checked(x, example, name):
 
 def _checked_leaves(x, example, name):
     """The leaves of a container, in the order of the recorded one."""
-    if not trees.is_container(example):
+    if not pytrees.is_container(example):
         yield _checked(x, example, name)
         return
-    if not isinstance(x, type(example)) or not trees.same_structure(x, example):
+    if not isinstance(x, type(example)) or not pytrees.same_structure(x, example):
         raise ProgramError(
             f"{name}: its structure isn't the recorded one; write the program again"
         )
@@ -354,7 +357,7 @@ def _write(f, args, kwargs, wrt, value, buffered):
                 bound, lambda x: tape.add_input(outer.add_input(x))
             )
             arguments = {  # f may change its own
-                name: trees.rebuild(tree, iter(trees.leaves(tree)))
+                name: pytrees.unflatten(tree, iter(pytrees.leaves(tree)))
                 for name, tree in bound.arguments.items()
             }
             examples = {name: _example(tree) for name, tree in arguments.items()}
@@ -369,7 +372,7 @@ def _write(f, args, kwargs, wrt, value, buffered):
         ]
         derivative_of = {}
         if wrt is not None:
-            if trees.is_container(result) or np.shape(plain(out_values[0])):
+            if pytrees.is_container(result) or np.shape(plain(out_values[0])):
                 raise ProgramError(
                     "the function returned more than one number; a gradient needs one: "
                     "return a sum or mean, or one of the numbers"
@@ -423,7 +426,7 @@ def _chosen(wrt, f, arguments):
             )
         tree = named[name]
         for leaf_name, leaf in zip(
-            trees.leaf_names(tree, name), trees.leaves(tree), strict=True
+            pytrees.leaf_names(tree, name), pytrees.leaves(tree), strict=True
         ):
             if type(leaf) is not Traced:
                 raise ProgramError(

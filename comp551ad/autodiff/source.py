@@ -16,7 +16,8 @@ import unicodedata
 
 import numpy as np
 
-from . import trees
+from comp551ad import pytrees
+
 from .expressions import Expressions, Scaled
 from .primitives import ATOM, PRIMITIVES, SUM, shape_of
 from .traced import Traced
@@ -82,13 +83,13 @@ class Writer:
         if value:
             result, leaves = value
             slots = iter(range(len(leaves)))
-            results.append(trees.rebuild(result, slots))
+            results.append(pytrees.unflatten(result, slots))
             outputs += [("value", self._node(self._scaled_of(leaf))) for leaf in leaves]
         gradients = []
         for _, tree in chosen:
-            leaves = trees.leaves(tree)
+            leaves = pytrees.leaves(tree)
             slots = iter(range(len(outputs), len(outputs) + len(leaves)))
-            gradients.append(trees.rebuild(tree, slots))
+            gradients.append(pytrees.unflatten(tree, slots))
             outputs += [self._gradient_of(leaf) for leaf in leaves]
         if gradients:
             results.append(gradients[0] if single else tuple(gradients))
@@ -455,7 +456,7 @@ def _key(key):
 
 def _paths(tree, path):
     """(how the source gets at it, leaf) per leaf of an argument."""
-    if not trees.is_container(tree):
+    if not pytrees.is_container(tree):
         yield path, tree
         return
     pairs = tree.items() if isinstance(tree, dict) else enumerate(tree)

@@ -11,7 +11,7 @@ every operand comes before its use, so forward mode walks them downwards and rev
 nothing has to be sorted. A ``Node`` is what a person looks at: a view of one row, made when asked
 for. Constants take no number.
 
-Reads: ``traced``, ``trees``. Read by: ``forward``, ``reverse``, ``calls``, ``program``, ``show``.
+Reads: ``traced``, ``pytrees``. Read by: ``forward``, ``reverse``, ``calls``, ``program``, ``show``.
 """
 
 import inspect
@@ -22,7 +22,8 @@ from typing import Any
 
 import numpy as np
 
-from . import trees
+from comp551ad import pytrees
+
 from .traced import (
     Traced,
     TraceError,
@@ -195,7 +196,7 @@ def record(f, /, *args, **kwargs) -> Trace:
         names,
         inputs,
         tuple(outputs),
-        trees.rebuild(result, iter(values)),
+        pytrees.unflatten(result, iter(values)),
         getattr(f, "__name__", type(f).__name__),
         tuple(tape.decisions),
     )
@@ -207,13 +208,13 @@ def trace_inputs(bound, add_input) -> list[str]:
     for parameter, tree in bound.arguments.items():
         leaves = []
         for name, leaf in zip(
-            trees.leaf_names(tree, parameter), trees.leaves(tree), strict=True
+            pytrees.leaf_names(tree, parameter), pytrees.leaves(tree), strict=True
         ):
             if is_number(leaf):
                 leaf = add_input(as_input(leaf, lambda: name))  # noqa: B023
                 names.append(name)
             leaves.append(leaf)
-        bound.arguments[parameter] = trees.rebuild(tree, iter(leaves))
+        bound.arguments[parameter] = pytrees.unflatten(tree, iter(leaves))
     return names
 
 
@@ -248,7 +249,7 @@ def read_outputs(result, tape) -> tuple[list[int | None], list]:
         TraceError: it returned something other than numbers, arrays, or containers of them.
     """
     rows, values = [], []
-    for leaf in trees.leaves(result):
+    for leaf in pytrees.leaves(result):
         if type(leaf) is Traced and leaf.tape is tape:
             rows.append(leaf.index)
             values.append(leaf.value)

@@ -5,14 +5,15 @@ for ``grad`` and ``vjp``, forward mode for ``jvp``, either for ``jacobian``. Sin
 traced values is itself recorded, they nest: ``grad(grad(f))`` is the second derivative, and
 ``hessian`` is forward mode over reverse mode.
 
-Reads: ``calls``, ``forward``, ``reverse``, ``traced``, ``trees``. Read by: notebooks.
+Reads: ``calls``, ``forward``, ``reverse``, ``traced``, ``pytrees``. Read by: notebooks.
 """
 
 import functools
 
 import numpy as np
 
-from . import trees
+from comp551ad import pytrees
+
 from .calls import Chosen
 from .forward import full, push_forward
 from .primitives import shape_of, size_of
@@ -29,14 +30,14 @@ def _own(value):
 
 def _gather(call, derivatives):
     """Derivatives of the inputs, in the inputs' structure: a tuple, one per argument."""
-    leaves = [full(derivatives[x.index], x.value) for x in trees.leaves(call.inputs)]
-    return trees.rebuild(call.inputs, iter(leaves))
+    leaves = [full(derivatives[x.index], x.value) for x in pytrees.leaves(call.inputs)]
+    return pytrees.unflatten(call.inputs, iter(leaves))
 
 
 def _scalar_output(call, what):
     """The row of the one number that the function returned."""
     values = call.out_values
-    if trees.is_container(call.output) or shape_of(values[0]):
+    if pytrees.is_container(call.output) or shape_of(values[0]):
         got = (
             f"shape {shape_of(values[0])}"
             if len(values) == 1
@@ -109,12 +110,12 @@ def vjp(f, *primals):
 
 
 def _owned_output(call):
-    return trees.rebuild(call.output, iter([_own(v) for v in call.out_values]))
+    return pytrees.unflatten(call.output, iter([_own(v) for v in call.out_values]))
 
 
 def _seeds(adjoint, call, name):
     _check_structure(adjoint, call.output, name, "the output")
-    leaves = trees.leaves_like(adjoint, call.output)
+    leaves = pytrees.leaves_like(adjoint, call.output)
     pairs = zip(leaves, call.out_rows, call.out_values, strict=True)
     return [
         (row, _direction(leaf, value, name))
@@ -124,7 +125,7 @@ def _seeds(adjoint, call, name):
 
 
 def _check_structure(tree, like, name, of):
-    if not trees.same_structure(tree, like):
+    if not pytrees.same_structure(tree, like):
         raise ValueError(
             f"{name}: its structure differs from that of {of}; expected the same nesting "
             "of tuples, lists and dicts"
@@ -166,7 +167,7 @@ def jvp(f, primals, tangents, many=False):
     call = Chosen(f, tuple(range(len(primals)))).record(primals, {})
     _check_structure(tangents, call.inputs, "tangents", "primals")
     leading = ()
-    leaves = trees.leaves_like(tangents, call.inputs)
+    leaves = pytrees.leaves_like(tangents, call.inputs)
     if many:
         leading = (
             shape_of(as_input(leaves[0], lambda: "tangents"))[:1] if leaves else ()
@@ -188,7 +189,7 @@ def _output_tangents(call, derivatives, leading):
         d = None if row is None else derivatives[row]
         shape = leading + shape_of(value)
         out.append(full(d, np.broadcast_to(0.0, shape) if shape else 0.0))
-    return trees.rebuild(call.output, iter(out))
+    return pytrees.unflatten(call.output, iter(out))
 
 
 # ---------------------------------------------------------------- all of it
@@ -220,9 +221,9 @@ def jacobian(f, argnum=0, mode="reverse"):
         call = chosen.record(args, kwargs)
         blocks = blocks_of(call)
         per_output = [
-            chosen.unpack(trees.rebuild(call.inputs, iter(row))) for row in blocks
+            chosen.unpack(pytrees.unflatten(call.inputs, iter(row))) for row in blocks
         ]
-        return trees.rebuild(call.output, iter(per_output))
+        return pytrees.unflatten(call.output, iter(per_output))
 
     return jacobian_of_f
 

@@ -4,13 +4,13 @@ from collections import Counter, namedtuple
 
 import pytest
 
-from comp551ad.autodiff.trees import (
+from comp551ad.pytrees import (
     is_container,
     leaf_names,
     leaves,
     leaves_like,
-    rebuild,
     same_structure,
+    unflatten,
 )
 
 Pair = namedtuple("Pair", "first second")
@@ -40,7 +40,7 @@ def test_leaves_in_the_order_of_another_dict():
 
 
 def test_rebuilt_in_the_same_kinds_of_container():
-    again = rebuild(TREE, iter("abcde"))
+    again = unflatten(TREE, iter("abcde"))
     assert again == {
         "W": "a",
         "layers": ["b", ("c", "d")],
@@ -48,7 +48,7 @@ def test_rebuilt_in_the_same_kinds_of_container():
         "none": (),
     }
     assert type(again["pair"]) is Pair and type(again["layers"][1]) is tuple
-    assert type(rebuild([1], iter([2]))) is list and rebuild(1, iter([2])) == 2
+    assert type(unflatten([1], iter([2]))) is list and unflatten(1, iter([2])) == 2
 
 
 class Vector(tuple):
@@ -61,7 +61,7 @@ class Stack(list):
 
 @pytest.mark.parametrize("tree", [Vector((1, 2)), Stack([1, 2]), Counter(a=1, b=2)])
 def test_rebuilt_in_the_same_class(tree):
-    again = rebuild(tree, iter([5, 6]))
+    again = unflatten(tree, iter([5, 6]))
     assert type(again) is type(tree) and leaves(again) == [5, 6]
     assert leaves(tree) == [1, 2]
 

@@ -1,0 +1,78 @@
+"""Pytrees: tuples, lists and dicts of numbers, nested as one likes.
+
+A model's parameters are often kept in a dict, a network's layers in a list. What computes with
+them knows only a flat list of leaves: a container is taken apart on the way in, and results are
+put together in the same structure on the way out. There is one way to name a leaf: as one would
+write it, ``params['W']`` or ``layers[0]``.
+
+Reads: nothing. Read by: everything that takes arguments in containers.
+"""
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+
+def is_container(tree: Any) -> bool:
+    """Whether ``tree`` is a tuple, list or dict (of any class), and not a leaf."""
+    return isinstance(tree, (tuple, list, dict))  # quicker than with |
+
+
+def _children(tree):
+    return tree.values() if isinstance(tree, dict) else tree
+
+
+def _keys(tree):
+    return tree.keys() if isinstance(tree, dict) else range(len(tree))
+
+
+def leaves(tree: Any) -> list:
+    """The leaves from left to right: {"W": 1, "b": [2, 3]} -> [1, 2, 3]."""
+    if not is_container(tree):
+        return [tree]
+    return [leaf for child in _children(tree) for leaf in leaves(child)]
+
+
+def leaf_names(tree: Any, name: str) -> list[str]:
+    """What a reader would write to get at each leaf: params['W'], layers[0] …"""
+    if not is_container(tree):
+        return [name]
+    return [
+        leaf_name
+        for key, child in zip(_keys(tree), _children(tree), strict=True)
+        for leaf_name in leaf_names(child, f"{name}[{key!r}]")
+    ]
+
+
+def unflatten(tree: Any, new_leaves: Iterator) -> Any:
+    """A container like ``tree``, of the same classes, with the leaves that an iterator gives."""
+    if not is_container(tree):
+        return next(new_leaves)
+    if isinstance(tree, dict):
+        # A copy keeps what is special about another class of dicts.
+        new = copy.copy(tree)
+        for key, child in tree.items():
+            new[key] = unflatten(child, new_leaves)
+        return new
+    children = [unflatten(child, new_leaves) for child in tree]
+    # A namedtuple takes its fields one by one.
+    return type(tree)(*children) if hasattr(tree, "_fields") else type(tree)(children)
+
+
+def same_structure(a: Any, b: Any) -> bool:
+    """Whether two containers have the same nesting and the same keys."""
+    if not is_container(a) or not is_container(b):
+        return is_container(a) == is_container(b)
+    if isinstance(a, dict) != isinstance(b, dict) or len(a) != len(b):
+        return False
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(same_structure(a[k], b[k]) for k in a)
+    return all(same_structure(x, y) for x, y in zip(a, b, strict=True))
+
+
+def leaves_like(tree: Any, like: Any) -> list:
+    """The leaves in the order in which ``like``, of the same structure, has them: the keys of
+    a dict may come in any order."""
+    if not is_container(like):
+        return [tree]
+    return [leaf for k in _keys(like) for leaf in leaves_like(tree[k], like[k])]
