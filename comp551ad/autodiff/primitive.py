@@ -83,6 +83,10 @@ class Primitive:
         "broadcasts",
         "variadic",
         "saves",
+        "linear",
+        "bilinear",
+        "commutative",
+        "view",
     )
 
     def __init__(
@@ -101,6 +105,10 @@ class Primitive:
         broadcasts: bool = False,
         variadic: bool = False,
         saves: bool = False,
+        linear: bool = False,
+        bilinear: bool = False,
+        commutative: bool = False,
+        view: bool = False,
     ):
         self.name = name
         self.value = value
@@ -114,6 +122,13 @@ class Primitive:
         self.broadcasts = broadcasts  # operands broadcast; the pass sums a vjp back
         self.variadic = variadic  # any number of operands; rules take their number k
         self.saves = saves  # value() gives (value, what the rules need again)
+        self.linear = linear  # f(c x) = c f(x) in the first operand
+        self.bilinear = bilinear  # f(c x, d y) = c d f(x, y)
+        self.commutative = commutative  # the operands may change places
+        self.view = view  # the result shows the operand's memory
+        self.out = (
+            out  # how it writes into an array: "ufunc", "reduce", "dot" or not at all
+        )
         self.parameters = _keyword_names(value, 0 if variadic else len(vjps))
         plain = elementwise and not self.parameters and None not in vjps
         self.arity = len(vjps) if plain else None  # for the passes' short way

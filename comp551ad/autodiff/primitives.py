@@ -179,6 +179,7 @@ add = elementwise(
     functions=(np.add,),
     notation=infix(" + ", " + ", "+", SUM),
     examples=_binary(),
+    commutative=True,
 )
 subtract = elementwise(
     "subtract",
@@ -197,6 +198,8 @@ multiply = elementwise(
     functions=(np.multiply,),
     notation=infix("·", r" \cdot ", "*", PRODUCT),
     examples=_binary(),
+    bilinear=True,
+    commutative=True,
 )
 divide = elementwise(
     "divide",
@@ -388,6 +391,7 @@ maximum = elementwise(
     lambda g, y, a, b: g * fn.greater_share(b, a),
     notation=call("maximum", operands=2),
     examples=_binary(),
+    commutative=True,
 )
 minimum = elementwise(
     "minimum",
@@ -396,6 +400,7 @@ minimum = elementwise(
     lambda g, y, a, b: g * fn.greater_share(a, b),
     notation=call("minimum", operands=2),
     examples=_binary(),
+    commutative=True,
 )
 _CHOICE = np.array([[True, False, True], [False, False, True]])
 where = elementwise(
@@ -535,6 +540,7 @@ dot = define(
     broadcasts=True,
     notation=Notation("{0}·{1}", r"{0}\,{1}", "np.dot({0}, {1})", PRODUCT, (2, 3)),
     examples=_MATRIX_PAIRS,
+    bilinear=True,
 )
 matmul = define(
     "matmul",
@@ -544,6 +550,7 @@ matmul = define(
     broadcasts=True,
     notation=Notation("{0}·{1}", r"{0}\,{1}", "{0} @ {1}", PRODUCT, (2, 3)),
     examples=_MATRIX_PAIRS + _STACKED_PAIRS,
+    bilinear=True,
 )
 outer = define(
     "outer",
@@ -559,6 +566,7 @@ outer = define(
     functions=(np.outer,),
     notation=call("outer", operands=2),
     examples=[((_sample(2), _sample(3, turn=0.3)), {})],
+    bilinear=True,
 )
 
 # ---------------------------------------------------------------- reductions
@@ -618,6 +626,7 @@ sum_ = reduction(
         ((_sample(0, 3),), {"axis": 0}),
         ((_sample(),), {"axis": 0}),
     ],
+    linear=True,
 )
 mean = reduction(
     "mean",
@@ -626,6 +635,7 @@ mean = reduction(
     lambda g, y, x, axis, keepdims=False: _divide(
         _unreduce(g, axis, keepdims), _count(x, y)
     ),
+    linear=True,
 )
 
 
@@ -816,6 +826,8 @@ reshape = define(
         ((_sample(1),), {"shape": ()}),
         ((_sample(),), {"shape": (1, 1)}),
     ],
+    linear=True,
+    view=True,
 )
 
 
@@ -853,6 +865,8 @@ transpose = define(
         ((_sample(2, 3, 4),), {"axes": (1, 2, 0)}),
         ((_sample(4),), {}),
     ],
+    linear=True,
+    view=True,
 )
 
 
@@ -875,6 +889,8 @@ expand_dims = define(
         ((_sample(3),), {"axis": (0, 2)}),
         ((_sample(),), {"axis": 0}),
     ],
+    linear=True,
+    view=True,
 )
 
 
@@ -894,6 +910,8 @@ squeeze = define(
     prepare=_single_axes_from_the_end,
     notation=call("squeeze"),
     examples=[((_sample(1, 3, 1),), {}), ((_sample(1, 3, 1),), {"axis": 0})],
+    linear=True,
+    view=True,
 )
 
 
@@ -915,6 +933,8 @@ broadcast_to = define(
         ((_sample(2, 1),), {"shape": (4, 2, 3)}),
         ((_sample(),), {"shape": (2,)}),
     ],
+    linear=True,
+    view=True,
 )
 
 
@@ -941,6 +961,8 @@ getitem = define(
         ((_sample(2, 3),), {"index": _CHOICE}),
         ((_sample(2, 3, 2),), {"index": (0, slice(None), np.array([1, 1, 0]))}),
     ],
+    linear=True,
+    view=True,
 )
 
 
@@ -968,6 +990,7 @@ scatter = define(
         ((_sample(3),), {"index": np.array([0, 2, 2]), "shape": (4,)}),
         ((_sample(2),), {"index": (slice(None), 1), "shape": (2, 3)}),
     ],
+    linear=True,
 )
 
 
