@@ -17,10 +17,9 @@ _HOME = {
     "differences": "finite_difference",
     "byhand.two_layer": "cost gradients TwoLayer accuracy",
     "byhand.descent": "gradient_descent descend",
-    "autodiff.traced": "TraceError",
+    "autodiff.refusals": "TraceError",
     "autodiff.trace": "record Trace Node",
-    "autodiff.forward": "forward",
-    "autodiff.reverse": "reverse",
+    "autodiff.passes": "forward reverse",
     "autodiff.program": "write_gradient write_value",
     "autodiff.transforms": "grad value_and_grad jvp vjp jacobian hessian",
     "show": "graph_view table_view",
@@ -30,7 +29,7 @@ _HOME = {
     "show.steppers": "ForwardStepper ReverseStepper ModesStepper",
 }
 # What these give shows itself as a graph and a table, which `show` teaches them.
-_SHOWN = {"autodiff.trace", "autodiff.forward", "autodiff.reverse"}
+_SHOWN = {"autodiff.trace", "autodiff.passes"}
 _HOME_OF = {name: module for module, names in _HOME.items() for name in names.split()}
 
 __version__ = "0.1.0"

@@ -1,5 +1,10 @@
 """Witness two: gradients by machine. It never imports ``byhand``.
 
-Read in this order: ``primitives`` (the rules), ``traced`` (how a function is recorded), ``trace``
-(what was recorded), ``forward`` and ``reverse`` (the two loops), ``transforms`` (grad and kin).
+Read in this order: ``tape`` (how a function is recorded), ``passes`` (the two loops),
+``transforms`` (grad and kin), the first third of ``primitives`` (the rules). Beside the path:
+``numpy_protocols``, ``composites`` and ``refusals`` (what NumPy code may say), ``trace`` (the
+recording for people to look at), and ``program`` (a derivative written as NumPy).
 """
+
+# Its import gives the tracer NumPy's functions and the methods of arrays.
+from . import numpy_protocols as numpy_protocols

@@ -27,7 +27,7 @@ import numpy as np
 
 from .primitives import shape_of
 from .trace import operands_of, parameters_of
-from .traced import plain
+from .tape import concrete
 
 # f(c x) = c f(x) in the first operand, and f(c x, d y) = c d f(x, y)
 LINEAR = {
@@ -148,10 +148,8 @@ class Expressions:
                     scaled[o] if type(o) is int else self._literal(o)
                     for o in operands_of(row)
                 ]
-                parameters = {
-                    p: v for p, v in parameters_of(row).items() if p != "saved"
-                }
-                shape = shape_of(plain(row[1]))
+                parameters = parameters_of(row, residuals=False)
+                shape = shape_of(concrete(row[1]))
                 scaled.append(self._apply(row[0], operands, parameters, shape))
             up, down, node = scaled[k]
             if k in anchors and up < 0 and node is not self.one:

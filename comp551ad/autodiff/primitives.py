@@ -1,4 +1,4 @@
-"""The primitives: every operation that the tracers can differentiate.
+"""The primitives: every operation that the tracer can differentiate.
 
 What this module is: one table. An entry says everything there is to say about one operation, and
 nothing about it is said anywhere else:
@@ -16,17 +16,17 @@ A rule is an ordinary function of operators and ``np.*``:
     jvp(t, y, *operands, **parameters)      t: tangent of operand k, y: the result
     vjp(g, y, *operands, **parameters)      g: adjoint of the result y
 
-Called with numbers it gives numbers. Called with traced values it is recorded like any other
-program, so from this one text come the printed formulas, the generated source, and the second
-derivative. ``None`` in place of a rule says: the derivative is zero wherever it exists.
+Called with numbers it gives numbers. Called with tracers it is recorded like any other program, so
+from this one text come the printed formulas, the generated source, and the second derivative.
+``None`` in place of a rule means: the derivative is zero wherever it exists.
 
-What holds for every rule, so that none has to say it again:
+What holds for every rule, so that none has to repeat it:
 
 * The passes undo broadcasting. A rule answers for the full shape of the result.
-* A jvp carries extra leading axes along: K tangents at once are one array with K in front. For
-  that, axes are stored counted from the end (axis=-1 for the last), whatever the user wrote.
-* An elementwise rule also serves as its own transpose, so it is written once, for both modes. It
-  may be given an adjoint that is smaller than y and only broadcasts to it (uniform along an axis).
+* An elementwise rule is its own transpose, so it is written once, for both modes. It may be given
+  an adjoint that is smaller than y and only broadcasts to it (uniform along an axis).
+* A linear or bilinear operation is its own forward rule: the tangent goes in the operand's place.
+* Axes are stored counted from the end (axis=-1 for the last), whatever the user wrote.
 
 Conventions, where mathematics leaves a choice:
 
@@ -45,57 +45,220 @@ Conventions, where mathematics leaves a choice:
 
 To add a primitive: add an entry below. Tests, printing, drawing and the program writer find it.
 
-Reads: ``primitive`` (what an entry is made of), ``comp551ad.functions``. Read by: the rest of
-``autodiff`` and ``show``.
+Reads: ``comp551ad.functions``. Read by: the rest of ``autodiff``, and ``show``.
 """
 
 import functools
+import inspect
+import math
 import operator
 from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_index
 
 from comp551ad import functions as fn
 
-from .primitive import (
-    ATOM,
-    POWER,
-    PREFIX,
-    PRIMITIVE_OF,
-    PRIMITIVES,
-    PRODUCT,
-    SUM,
-    Notation,
-    Primitive,
-    call,
-    define,
-    elementwise,
-    infix,
-    leading,
-    ndim_of,
-    prefix,
-    shape_of,
-    size_of,
-    with_gap,
-)
+# ---------------------------------------------------------------- what an entry is made of
 
-__all__ = [
-    "ATOM",
-    "COMPOSITES",
-    "PREFIX",
-    "PRIMITIVES",
-    "PRIMITIVE_OF",
-    "SUM",
-    "Notation",
-    "Primitive",
-    "define",
-    "leading",
-    "ndim_of",
-    "shape_of",
-    "size_of",
-    "with_gap",
-]
+SUM, PRODUCT, PREFIX, POWER, ATOM = range(1, 6)  # how tightly a notation binds
+
+
+class Notation(NamedTuple):
+    """How an operation is written.
+
+    The templates take the operands as ``{0}``, ``{1}`` and, for calls, ``{parameters}``; variadic
+    primitives take ``{operands}``. An operand that binds less tightly than ``needs`` asks is put
+    in parentheses.
+    """
+
+    text: str
+    latex: str
+    source: str
+    level: int
+    needs: tuple[int, ...]
+
+
+class Primitive:
+    """One entry of the table.
+
+    Attributes:
+        name, functions, value, jvps, vjps, notation, examples: as the module's text has it.
+        canonicalize: (parameters, *shapes of the operands) -> the parameters in one form.
+        elementwise: works entry by entry, operands broadcast.
+        uniform: a vjp takes a scalar for an adjoint that is equal everywhere.
+        broadcasts: operands broadcast; the pass sums a vjp back.
+        variadic: any number of operands; the rules take an operand's number first.
+        has_residuals: value() gives (value, what the rules need again).
+        linear: f(c x) = c f(x) in the first operand.
+        bilinear: f(c x, d y) = c d f(x, y).
+        commutative: the operands may change places.
+        view: the result shows the operand's memory.
+        matrix_product: a sum over products of entries, written like a product.
+        new_axes: an axis among the parameters counts those of the result.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        value: Callable,
+        vjps: Any,
+        jvps: Any = None,
+        *,
+        notation: Notation,
+        examples: list,
+        functions: tuple = (),
+        canonicalize: Callable | None = None,
+        elementwise: bool = False,
+        uniform: bool = False,
+        broadcasts: bool = False,
+        variadic: bool = False,
+        has_residuals: bool = False,
+        linear: bool = False,
+        bilinear: bool = False,
+        commutative: bool = False,
+        view: bool = False,
+        matrix_product: bool = False,
+        new_axes: bool = False,
+    ):
+        self.name, self.value, self.functions = name, value, functions
+        self.notation, self.examples = notation, examples
+        self.canonicalize = canonicalize
+        self.elementwise, self.uniform, self.broadcasts = (
+            elementwise,
+            uniform,
+            broadcasts,
+        )
+        self.variadic, self.has_residuals = variadic, has_residuals
+        self.linear, self.bilinear, self.commutative = linear, bilinear, commutative
+        self.view, self.matrix_product, self.new_axes = view, matrix_product, new_axes
+        self.vjps = vjps
+        self.jvps = self._its_own_jvps() if jvps is None else jvps
+        self.defaults = self._defaults()
+        self.parameters = tuple(self.defaults)
+
+    def jvp(self, k: int) -> Callable | None:
+        """The forward rule of operand k."""
+        return functools.partial(self.jvps, k) if self.variadic else self.jvps[k]
+
+    def vjp(self, k: int) -> Callable | None:
+        """The reverse rule of operand k."""
+        return functools.partial(self.vjps, k) if self.variadic else self.vjps[k]
+
+    def _its_own_jvps(self):
+        value = self.value
+        if self.bilinear:
+            return (
+                lambda t, y, a, b, **parameters: value(t, b, **parameters),
+                lambda t, y, a, b, **parameters: value(a, t, **parameters),
+            )
+        return (lambda t, y, x, **parameters: value(t, **parameters),)
+
+    def _defaults(self):
+        """The parameters of ``value`` behind its operands, with what they are unless given."""
+        # A ufunc has operands only; newer NumPy lists out= and more.
+        if isinstance(self.value, np.ufunc):
+            return {}
+        operands = 0 if self.variadic else len(self.vjps)
+        names = [
+            p
+            for p in inspect.signature(self.value).parameters.values()
+            if p.kind is not p.VAR_POSITIONAL
+        ]
+        return {p.name: p.default for p in names[operands:]}
+
+    def keywords(self, parameters: dict, *shapes: tuple) -> dict:
+        """The parameters as one would write them: axes from 0, and without what is the default,
+        which is what the entry makes of no parameters at all.
+
+        Args:
+            parameters: as a row of the tape has them.
+            *shapes: of the operands, and last that of the result.
+        """
+        default = {k: d for k, d in self.defaults.items() if d is not inspect._empty}
+        if self.canonicalize is not None and len(default) == len(self.defaults):
+            default = self.canonicalize(default, *shapes[:-1])
+        ndim, written = len(shapes[-1] if self.new_axes else shapes[0]), {}
+        for key, value in parameters.items():
+            usual = default.get(key, inspect._empty)
+            if type(usual) is type(value) and usual == value:
+                continue
+            if key in ("axis", "axes") and value is not None:
+                several = type(value) is tuple
+                axes = tuple(a % ndim for a in (value if several else (value,)))
+                value = axes[0] if len(axes) == 1 else axes
+            written[key] = value
+        return written
+
+    def __repr__(self):
+        return f"<primitive {self.name}>"
+
+
+PRIMITIVES: dict[str, Primitive] = {}  # by name
+PRIMITIVE_OF: dict[Callable, Primitive] = {}  # by the callable that it answers for
+
+
+def define(name: str, value: Callable, vjps, jvps=None, **fields) -> Primitive:
+    """Enter a primitive into the table. The name and its callables must be new."""
+    primitive = Primitive(name, value, vjps, jvps, **fields)
+    taken = [f for f in primitive.functions if f in PRIMITIVE_OF]
+    if name in PRIMITIVES or taken:
+        raise ValueError(f"name: got {name!r}, which is defined; choose another name")
+    PRIMITIVES[name] = primitive
+    for function in primitive.functions:
+        PRIMITIVE_OF[function] = primitive
+    return primitive
+
+
+def elementwise(name: str, value: Callable, *rules, **fields) -> Primitive:
+    """A primitive that works entry by entry: each rule serves both modes."""
+    fields.setdefault("functions", (value,))
+    broadcasts = len(rules) > 1
+    fields |= {"elementwise": True, "uniform": True, "broadcasts": broadcasts}
+    return define(name, value, rules, rules, **fields)
+
+
+# -- shapes, and how an operation is written
+
+
+def shape_of(x) -> tuple[int, ...]:
+    return () if type(x) is float else x.shape
+
+
+def ndim_of(x) -> int:
+    return 0 if type(x) is float else len(x.shape)
+
+
+def size_of(x) -> int:
+    return 1 if type(x) is float else x.size
+
+
+def infix(text, latex, source, level, right=None):
+    """Between its operands: a + b."""
+    needs = (level, level if right is None else right)
+    texts = f"{{0}}{text}{{1}}", f"{{0}}{latex}{{1}}", f"{{0}} {source} {{1}}"
+    return Notation(*texts, level, needs)
+
+
+def prefix(name, latex=None, source=None):
+    """A function written without parentheses around a single letter: sin a5."""
+    latex = latex or rf"\{name}"
+    source = f"{source or 'np.' + name}({{0}})"
+    return Notation(f"{name} {{0}}", f"{latex} {{0}}", source, PREFIX, (ATOM,))
+
+
+def call(name, source=None, operands=1, latex=None):
+    """A function written with parentheses: softmax(a5)."""
+    slots = ", ".join(f"{{{k}}}" for k in range(operands))
+    latex = latex or rf"\operatorname{{{{{name.replace('_', ' ')}}}}}"
+    return Notation(
+        f"{name}({slots}{{parameters}})",
+        rf"{latex}\left({slots}{{parameters}}\right)",
+        f"{source or 'np.' + name}({slots}{{parameters}})",
+        ATOM,
+        (0,) * operands,
+    )
+
 
 # ---------------------------------------------------------------- axes and examples, for entries
 
@@ -111,9 +274,8 @@ def _from_the_end(axis, ndim):
     return axis - ndim if 0 <= axis < ndim else axis
 
 
-def _axis_from_the_end(parameters, values):
-    axis = _from_the_end(parameters.get("axis"), ndim_of(values[0]))
-    return {**parameters, "axis": axis}
+def _axis_from_the_end(parameters, shape, *others):
+    return {**parameters, "axis": _from_the_end(parameters.get("axis"), len(shape))}
 
 
 def _unreduce(g, axis, keepdims):
@@ -490,21 +652,6 @@ def _times_vector(matrix, vectors):
     return np.squeeze(np.matmul(matrix, np.expand_dims(vectors, -1)), -1)
 
 
-def _product_jvp_left(t, y, a, b):
-    if ndim_of(a) == 1 and ndim_of(b) > 2:
-        t = np.reshape(t, leading(t, a) + (1,) * (ndim_of(b) - 1) + shape_of(a))
-        return np.squeeze(np.matmul(t, b), -2)
-    return np.matmul(with_gap(t, a, ndim_of(b)) if ndim_of(a) > 1 else t, b)
-
-
-def _product_jvp_right(t, y, a, b):
-    if ndim_of(b) > 1:
-        return np.matmul(a, with_gap(t, b, ndim_of(a)))
-    if ndim_of(a) == 1:
-        return np.matmul(t, a)
-    return _times_vector(a, with_gap(t, b, ndim_of(a) - 1))
-
-
 def _dot_value(a, b):
     if a.ndim > 2 or b.ndim > 2:
         raise ValueError(
@@ -528,37 +675,32 @@ _STACKED_PAIRS = [
     ((_sample(3), _sample(5, 3, 4, turn=0.3)), {}),
     ((_sample(5, 2, 3), _sample(3, turn=0.3)), {}),
 ]
-_PRODUCT_RULES = (
-    (_product_jvp_left, _product_jvp_right),
-    (_product_vjp_left, _product_vjp_right),
-)
+_PRODUCT_RULES = (_product_vjp_left, _product_vjp_right)
 dot = define(
     "dot",
     _dot_value,
-    *_PRODUCT_RULES,
+    _PRODUCT_RULES,
     functions=(np.dot,),
     broadcasts=True,
     notation=Notation("{0}·{1}", r"{0}\,{1}", "np.dot({0}, {1})", PRODUCT, (2, 3)),
     examples=_MATRIX_PAIRS,
     bilinear=True,
+    matrix_product=True,
 )
 matmul = define(
     "matmul",
     np.matmul,
-    *_PRODUCT_RULES,
+    _PRODUCT_RULES,
     functions=(np.matmul,),
     broadcasts=True,
     notation=Notation("{0}·{1}", r"{0}\,{1}", "{0} @ {1}", PRODUCT, (2, 3)),
     examples=_MATRIX_PAIRS + _STACKED_PAIRS,
     bilinear=True,
+    matrix_product=True,
 )
 outer = define(
     "outer",
     lambda a, b: np.expand_dims(a, -1) * b,
-    (
-        lambda t, y, a, b: np.expand_dims(t, -1) * b,
-        lambda t, y, a, b: np.expand_dims(a, -1) * np.expand_dims(t, -2),
-    ),
     (
         lambda g, y, a, b: np.dot(g, b),
         lambda g, y, a, b: np.dot(a, g),
@@ -581,7 +723,7 @@ _REDUCTIONS = [
 ]
 
 
-def reduction(name, value, jvp, vjp, examples=_REDUCTIONS, **fields):
+def reduction(name, value, vjp, jvp=None, examples=_REDUCTIONS, **fields):
     """A primitive that takes away axes: one operand, axis= and keepdims=."""
     if "functions" not in fields:
         fields["functions"] = (getattr(np, name),)
@@ -589,9 +731,9 @@ def reduction(name, value, jvp, vjp, examples=_REDUCTIONS, **fields):
     return define(
         name,
         value,
-        (jvp,),
         (vjp,),
-        prepare=_axis_from_the_end,
+        None if jvp is None else (jvp,),
+        canonicalize=_axis_from_the_end,
         uniform=True,
         examples=examples,
         **fields,
@@ -619,7 +761,6 @@ def _mean_value(x, axis=None, keepdims=False):
 sum_ = reduction(
     "sum",
     _sum_value,
-    lambda t, y, x, axis, keepdims=False: np.sum(t, axis=axis, keepdims=keepdims),
     lambda g, y, x, axis, keepdims=False: _unreduce(g, axis, keepdims),
     examples=[
         *_REDUCTIONS,
@@ -631,7 +772,6 @@ sum_ = reduction(
 mean = reduction(
     "mean",
     _mean_value,
-    lambda t, y, x, axis, keepdims=False: np.mean(t, axis=axis, keepdims=keepdims),
     lambda g, y, x, axis, keepdims=False: _divide(
         _unreduce(g, axis, keepdims), _count(x, y)
     ),
@@ -645,27 +785,29 @@ tie_share = define(
     (None, None),
     (None, None),
     functions=(fn.tie_share,),
-    prepare=_axis_from_the_end,
+    canonicalize=_axis_from_the_end,
     notation=call("tie_share", "tie_share", operands=2),
     examples=[((np.array([[1.0, 2.0, 0.5]]), np.array([2.0])), {"axis": 1})],
 )
-for _name, _function, _alias in (("max", np.max, np.amax), ("min", np.min, np.amin)):
-    reduction(
-        _name,
-        functools.partial(
-            lambda reduce, x, axis=None, keepdims=False: reduce(
-                x, axis=axis, keepdims=keepdims
-            ),
-            _function,
+
+
+def _extremum(name, function, alias):
+    """max or min: the derivative goes to where it is attained, in equal shares."""
+    return reduction(
+        name,
+        lambda x, axis=None, keepdims=False: function(x, axis=axis, keepdims=keepdims),
+        lambda g, y, x, axis, keepdims=False: (
+            _unreduce(g, axis, keepdims) * fn.tie_share(x, y, axis, keepdims)
         ),
         lambda t, y, x, axis, keepdims=False: np.sum(
             t * fn.tie_share(x, y, axis, keepdims), axis=axis, keepdims=keepdims
         ),
-        lambda g, y, x, axis, keepdims=False: (
-            _unreduce(g, axis, keepdims) * fn.tie_share(x, y, axis, keepdims)
-        ),
-        functions=(_function, _alias),
+        functions=(function, alias),
     )
+
+
+max_ = _extremum("max", np.max, np.amax)
+min_ = _extremum("min", np.min, np.amin)
 
 
 def _degrees(x, y, ddof):
@@ -688,13 +830,13 @@ var = reduction(
     lambda x, axis=None, ddof=0, keepdims=False: np.var(
         x, axis=axis, ddof=ddof, keepdims=keepdims
     ),
+    lambda g, y, x, axis, ddof=0, keepdims=False: (
+        2.0 / _degrees(x, y, ddof) * _centred(x, axis) * _unreduce(g, axis, keepdims)
+    ),
     lambda t, y, x, axis, ddof=0, keepdims=False: (
         2.0
         / _degrees(x, y, ddof)
         * np.sum(_centred(x, axis) * t, axis=axis, keepdims=keepdims)
-    ),
-    lambda g, y, x, axis, ddof=0, keepdims=False: (
-        2.0 / _degrees(x, y, ddof) * _centred(x, axis) * _unreduce(g, axis, keepdims)
     ),
     examples=[*_REDUCTIONS[:5], ((_sample(2, 3),), {"axis": 1, "ddof": 1})],
 )
@@ -703,13 +845,13 @@ std = reduction(
     lambda x, axis=None, ddof=0, keepdims=False: fn.std(
         x, axis=axis, ddof=ddof, keepdims=keepdims
     ),
-    lambda t, y, x, axis, ddof=0, keepdims=False: fn.safe_divide(
-        np.sum(_centred(x, axis) * t, axis=axis, keepdims=keepdims),
-        _degrees(x, y, ddof) * y,
-    ),
     lambda g, y, x, axis, ddof=0, keepdims=False: (
         _centred(x, axis)
         * _unreduce(fn.safe_divide(g, _degrees(x, y, ddof) * y), axis, keepdims)
+    ),
+    lambda t, y, x, axis, ddof=0, keepdims=False: fn.safe_divide(
+        np.sum(_centred(x, axis) * t, axis=axis, keepdims=keepdims),
+        _degrees(x, y, ddof) * y,
     ),
     functions=(fn.std, np.std),
     notation=call("std", "std"),
@@ -718,11 +860,11 @@ std = reduction(
 norm = reduction(
     "norm",
     _norm,
-    lambda t, y, x, axis, keepdims=False: fn.safe_divide(
-        np.sum(x * t, axis=axis, keepdims=keepdims), y
-    ),
     lambda g, y, x, axis, keepdims=False: (
         x * _unreduce(fn.safe_divide(g, y), axis, keepdims)
+    ),
+    lambda t, y, x, axis, keepdims=False: fn.safe_divide(
+        np.sum(x * t, axis=axis, keepdims=keepdims), y
     ),
     functions=(np.linalg.norm,),
     notation=Notation(
@@ -735,14 +877,13 @@ norm = reduction(
 )
 
 
-def _softmax_of(x, axis, saved):
-    """The softmax that the value saved; recomputed where a rule is only printed."""
-    return fn.softmax(x, axis=axis) if saved is None else saved
+def _softmax_of(x, axis, residuals):
+    """The softmax that the value kept; recomputed where a rule is only printed."""
+    return fn.softmax(x, axis=axis) if residuals is None else residuals
 
 
-def _last_axis(parameters, values):
-    axis = _from_the_end(parameters.get("axis", -1), ndim_of(values[0]))
-    return {"axis": axis}
+def _last_axis(parameters, shape):
+    return {"axis": _from_the_end(parameters.get("axis", -1), len(shape))}
 
 
 _ROWWISE = [
@@ -756,21 +897,21 @@ _ROWWISE = [
 ]
 logsumexp = define(
     "logsumexp",
-    lambda x, axis=-1: fn.logsumexp_and_softmax(x, axis),  # (value, saved)
+    lambda x, axis=-1: fn.logsumexp_and_softmax(x, axis),  # (value, residuals)
     (
-        lambda t, y, x, axis, saved=None: np.sum(
-            _softmax_of(x, axis, saved) * t, axis=axis
+        lambda g, y, x, axis, residuals=None: (
+            _softmax_of(x, axis, residuals) * _unreduce(g, axis, False)
         ),
     ),
     (
-        lambda g, y, x, axis, saved=None: (
-            _softmax_of(x, axis, saved) * _unreduce(g, axis, False)
+        lambda t, y, x, axis, residuals=None: np.sum(
+            _softmax_of(x, axis, residuals) * t, axis=axis
         ),
     ),
     functions=(fn.logsumexp,),
-    prepare=_last_axis,
+    canonicalize=_last_axis,
     uniform=True,
-    saves=True,
+    has_residuals=True,
     notation=call("logsumexp", "logsumexp"),
     examples=_ROWWISE,
 )
@@ -787,7 +928,7 @@ softmax = define(
     (_softmax_rule,),
     (_softmax_rule,),
     functions=(fn.softmax,),
-    prepare=_last_axis,
+    canonicalize=_last_axis,
     notation=call("softmax", "softmax"),
     examples=_ROWWISE,
 )
@@ -795,18 +936,18 @@ softmax = define(
 # ---------------------------------------------------------------- moving entries about
 
 
-def _as_shape(parameters, values):
+def _as_shape(parameters, *shapes):
     shape = parameters["shape"]
     shape = tuple(shape) if np.ndim(shape) else (shape,)
     return {"shape": tuple(operator.index(n) for n in shape)}
 
 
-def _known_shape(parameters, values):
+def _known_shape(parameters, old):
     """A shape with -1 filled in, as a tuple."""
-    shape = _as_shape(parameters, values)["shape"]
+    shape = _as_shape(parameters)["shape"]
     if shape.count(-1) == 1:
-        others = int(np.prod([n for n in shape if n != -1]))
-        filled = size_of(values[0]) // others if others else -1
+        others = math.prod(n for n in shape if n != -1)
+        filled = math.prod(old) // others if others else -1
         shape = tuple(filled if n == -1 else n for n in shape)
     return {"shape": shape}
 
@@ -814,10 +955,9 @@ def _known_shape(parameters, values):
 reshape = define(
     "reshape",
     lambda x, shape: np.reshape(x, shape),
-    (lambda t, y, x, shape: np.reshape(t, leading(t, x) + shape),),
     (lambda g, y, x, shape: np.reshape(g, shape_of(x)),),
     functions=(np.reshape,),
-    prepare=_known_shape,
+    canonicalize=_known_shape,
     notation=call("reshape"),
     examples=[
         ((_sample(2, 3),), {"shape": (3, 2)}),
@@ -831,18 +971,11 @@ reshape = define(
 )
 
 
-def _axes_from_the_end(parameters, values):
-    ndim = ndim_of(values[0])
+def _axes_from_the_end(parameters, shape):
     axes = parameters.get("axes")
-    axes = tuple(range(ndim))[::-1] if axes is None else axes
+    axes = tuple(range(len(shape)))[::-1] if axes is None else axes
     axes = tuple(axes) if np.ndim(axes) else (axes,)
-    return {"axes": _from_the_end(axes, ndim)}
-
-
-def _transpose_jvp(t, y, x, axes):
-    ndim = ndim_of(t)
-    leading = tuple(range(ndim - ndim_of(x)))
-    return np.transpose(t, leading + tuple(a % ndim for a in axes))
+    return {"axes": _from_the_end(axes, len(shape))}
 
 
 def _transpose_vjp(g, y, x, axes):
@@ -855,10 +988,9 @@ def _transpose_vjp(g, y, x, axes):
 transpose = define(
     "transpose",
     lambda x, axes=None: np.transpose(x, axes),
-    (_transpose_jvp,),
     (_transpose_vjp,),
     functions=(np.transpose,),
-    prepare=_axes_from_the_end,
+    canonicalize=_axes_from_the_end,
     notation=call("transpose"),
     examples=[
         ((_sample(2, 3),), {}),
@@ -870,19 +1002,18 @@ transpose = define(
 )
 
 
-def _new_axes_from_the_end(parameters, values):
+def _new_axes_from_the_end(parameters, shape):
     axis = parameters["axis"]
     axis = tuple(axis) if isinstance(axis, tuple | list) else (axis,)
-    return {"axis": _from_the_end(axis, ndim_of(values[0]) + len(axis))}
+    return {"axis": _from_the_end(axis, len(shape) + len(axis))}
 
 
 expand_dims = define(
     "expand_dims",
     lambda x, axis: np.expand_dims(x, axis),
-    (lambda t, y, x, axis: np.expand_dims(t, axis),),
     (lambda g, y, x, axis: np.reshape(g, shape_of(x)),),
     functions=(np.expand_dims,),
-    prepare=_new_axes_from_the_end,
+    canonicalize=_new_axes_from_the_end,
     notation=call("expand_dims"),
     examples=[
         ((_sample(2, 3),), {"axis": 1}),
@@ -891,11 +1022,12 @@ expand_dims = define(
     ],
     linear=True,
     view=True,
+    new_axes=True,
 )
 
 
-def _single_axes_from_the_end(parameters, values):
-    shape, axis = shape_of(values[0]), parameters.get("axis")
+def _single_axes_from_the_end(parameters, shape):
+    axis = parameters.get("axis")
     if axis is None:
         axis = tuple(a for a, n in enumerate(shape) if n == 1)
     return {"axis": _from_the_end(axis, len(shape))}
@@ -904,10 +1036,9 @@ def _single_axes_from_the_end(parameters, values):
 squeeze = define(
     "squeeze",
     lambda x, axis=None: np.squeeze(x, axis),
-    (lambda t, y, x, axis: np.squeeze(t, axis),),
     (lambda g, y, x, axis: np.reshape(g, shape_of(x)),),
     functions=(np.squeeze,),
-    prepare=_single_axes_from_the_end,
+    canonicalize=_single_axes_from_the_end,
     notation=call("squeeze"),
     examples=[((_sample(1, 3, 1),), {}), ((_sample(1, 3, 1),), {"axis": 0})],
     linear=True,
@@ -915,17 +1046,12 @@ squeeze = define(
 )
 
 
-def _broadcast_jvp(t, y, x, shape):
-    return np.broadcast_to(with_gap(t, x, len(shape)), leading(t, x) + shape)
-
-
 broadcast_to = define(
     "broadcast_to",
     lambda x, shape: np.broadcast_to(x, shape),
-    (_broadcast_jvp,),
     (lambda g, y, x, shape: g,),
     functions=(np.broadcast_to,),
-    prepare=_as_shape,
+    canonicalize=_as_shape,
     broadcasts=True,
     notation=call("broadcast_to"),
     examples=[
@@ -938,17 +1064,9 @@ broadcast_to = define(
 )
 
 
-def _for_each(rule, t, x, shape):
-    """A rule applied to each of K tangents of x, which give tangents of this shape."""
-    if not leading(t, x):
-        return rule(t)
-    return np.stack([rule(one) for one in t]) if len(t) else np.zeros((0, *shape))
-
-
 getitem = define(
     "getitem",
     lambda x, index: x[index],
-    (lambda t, y, x, index: _for_each(lambda t: t[index], t, x, shape_of(y)),),
     (lambda g, y, x, index: fn.scatter(g, index, shape_of(x)),),
     functions=(operator.getitem,),
     notation=Notation("{0}[{index}]", "{0}[{index}]", "{0}[{index}]", ATOM, (ATOM,)),
@@ -966,25 +1084,20 @@ getitem = define(
 )
 
 
-def _frozen_index_and_shape(parameters, values):
+def _frozen_index_and_shape(parameters, *shapes):
     index = parameters["index"]
     parts = index if isinstance(index, tuple) else (index,)
     frozen = tuple(np.array(p) if np.ndim(p) else p for p in parts)
     index = frozen if isinstance(index, tuple) else frozen[0]
-    return {"index": index, **_as_shape(parameters, values)}
+    return {"index": index, **_as_shape(parameters)}
 
 
 scatter = define(
     "scatter",
     lambda x, index, shape: fn.scatter(x, index, shape),
-    (
-        lambda t, y, x, index, shape: _for_each(
-            lambda t: fn.scatter(t, index, shape), t, x, shape
-        ),
-    ),
     (lambda g, y, x, index, shape: g[index],),
     functions=(fn.scatter,),
-    prepare=_frozen_index_and_shape,
+    canonicalize=_frozen_index_and_shape,
     notation=call("scatter", "scatter"),
     examples=[
         ((_sample(3),), {"index": np.array([0, 2, 2]), "shape": (4,)}),
@@ -997,29 +1110,22 @@ scatter = define(
 # -- concatenate and stack take any number of operands: their rules take the operand's number k
 
 
-def _along(before, width, axis):
-    return (Ellipsis, slice(before, before + width)) + (slice(None),) * (-axis - 1)
-
-
-def _start(k, xs, axis):
-    return sum(shape_of(x)[axis] for x in xs[:k])
+def _share(k, xs, axis):
+    """Where operand k stands in the whole."""
+    start = sum(shape_of(x)[axis] for x in xs[:k])
+    along = slice(start, start + shape_of(xs[k])[axis])
+    return (Ellipsis, along) + (slice(None),) * (-axis - 1)
 
 
 concatenate = define(
     "concatenate",
     lambda *xs, axis=0: np.concatenate(xs, axis=axis),
-    lambda k, t, y, *xs, axis: fn.scatter(
-        t,
-        _along(_start(k, xs, axis), shape_of(xs[k])[axis], axis),
-        leading(t, xs[k]) + shape_of(y),
-    ),
-    lambda k, g, y, *xs, axis: g[
-        _along(_start(k, xs, axis), shape_of(xs[k])[axis], axis)
-    ],
+    lambda k, g, y, *xs, axis: g[_share(k, xs, axis)],
+    lambda k, t, y, *xs, axis: fn.scatter(t, _share(k, xs, axis), shape_of(y)),
     functions=(np.concatenate,),
     variadic=True,
-    prepare=lambda parameters, values: _axis_from_the_end(
-        {"axis": 0, **parameters}, values
+    canonicalize=lambda parameters, *shapes: _axis_from_the_end(
+        {"axis": 0, **parameters}, *shapes
     ),
     notation=Notation(
         "concatenate({operands}{parameters})",
@@ -1036,9 +1142,8 @@ concatenate = define(
 )
 
 
-def _stack_axis(parameters, values):
-    ndim = ndim_of(values[0]) + 1
-    return {"axis": _from_the_end(parameters.get("axis", 0), ndim)}
+def _stack_axis(parameters, shape, *others):
+    return {"axis": _from_the_end(parameters.get("axis", 0), len(shape) + 1)}
 
 
 def _layer(k, axis):
@@ -1048,13 +1153,11 @@ def _layer(k, axis):
 stack = define(
     "stack",
     lambda *xs, axis=0: np.stack(xs, axis=axis),
-    lambda k, t, y, *xs, axis: fn.scatter(
-        t, _layer(k, axis), leading(t, xs[k]) + shape_of(y)
-    ),
     lambda k, g, y, *xs, axis: g[_layer(k, axis)],
+    lambda k, t, y, *xs, axis: fn.scatter(t, _layer(k, axis), shape_of(y)),
     functions=(np.stack,),
     variadic=True,
-    prepare=_stack_axis,
+    canonicalize=_stack_axis,
     notation=Notation(
         "stack({operands}{parameters})",
         r"\operatorname{{stack}}({operands}{parameters})",
@@ -1067,60 +1170,5 @@ stack = define(
         ((_sample(2, 3), _sample(2, 3, turn=0.3)), {"axis": 1}),
         ((_sample(3), _sample(3, turn=0.3)), {"axis": -1}),
     ],
+    new_axes=True,
 )
-
-# ---------------------------------------------------------------- written with the ones above
-
-# Functions that are traced through their definition: no rule, no row of their own.
-COMPOSITES: dict[Callable, Callable] = {}
-
-
-def composite(function):
-    def enter(definition):
-        COMPOSITES[function] = definition
-        return definition
-
-    return enter
-
-
-@composite(np.ravel)
-def _ravel(a, order="C"):
-    if order not in ("C", "F"):
-        raise TypeError(f"got order={order!r}, expected 'C' or 'F'")
-    return np.reshape(a if order == "C" else np.transpose(a), (-1,))
-
-
-@composite(np.clip)
-def _clip(a, a_min=None, a_max=None, *, min=None, max=None):
-    if (a_min is not None and min is not None) or (
-        a_max is not None and max is not None
-    ):
-        raise TypeError(
-            "got a_min or a_max as well as min or max; give each bound once"
-        )
-    a_min, a_max = min if a_min is None else a_min, max if a_max is None else a_max
-    a = a if a_min is None else np.maximum(a, a_min)
-    return a if a_max is None else np.minimum(a, a_max)
-
-
-@composite(np.swapaxes)
-def _swapaxes(a, axis1, axis2):
-    axes = list(range(np.ndim(a)))
-    axis1, axis2 = (normalize_axis_index(axis, len(axes)) for axis in (axis1, axis2))
-    axes[axis1], axes[axis2] = axes[axis2], axes[axis1]
-    return np.transpose(a, tuple(axes))
-
-
-@composite(np.positive)
-def _positive(x):
-    return x
-
-
-@composite(np.copy)
-def _copy(a):
-    return a  # traced values never change, so a copy is the value itself
-
-
-@composite(fn.logsumexp_and_softmax)
-def _logsumexp_and_softmax(U, axis=-1):
-    return fn.logsumexp(U, axis=axis), fn.softmax(U, axis=axis)

@@ -22,19 +22,11 @@ from comp551ad import pytrees
 from .buffered import BufferedWriter
 from .expressions import recognise
 from .primitives import shape_of
-from .reverse import pull_back
+from .passes import pull_back
 from .source import ProgramError, Writer
-from .trace import (
-    bind,
-    call_and_see_locals,
-    local_names,
-    names_by_place,
-    operands_of,
-    read_outputs,
-    signature_of,
-    trace_inputs,
-)
-from .traced import Traced, TraceError, as_input, kind_of, new_tape, plain
+from .refusals import TraceError, kind_of
+from .tape import Tape, Tracer, as_input, concrete, read_outputs
+from .trace import Call, local_names, names_by_place, operands_of, signature_of
 
 _FORM = operator.attrgetter("shape", "dtype", "__class__")
 LONGEST = 5000  # operations: compiling costs some 20 microseconds each
@@ -186,7 +178,7 @@ class BufferedProgram(Program):
         """
         if kwargs or not self._fit(args):
             args = self._arguments_of(args, kwargs)
-            if any(type(leaf) is Traced for leaf in pytrees.leaves(args)):
+            if any(type(leaf) is Tracer for leaf in pytrees.leaves(args)):
                 return self._finish(self.readable.function(*args))
         if not self._in_use.acquire(False):
             result = self.readable.function(*args)
@@ -241,7 +233,7 @@ def _example(tree):
     """What a program remembers of an argument, in the argument's structure."""
 
     def of_leaf(leaf):
-        if type(leaf) is not Traced:
+        if type(leaf) is not Tracer:
             changes = isinstance(leaf, np.ndarray | set)
             return _Setting(leaf.copy() if changes else leaf)
         return _Array(leaf.shape) if leaf.shape else _Number()
@@ -265,7 +257,7 @@ def _checked(x, example, name):
     else:
         return pytrees.unflatten(example, _checked_leaves(x, example, name))
     try:
-        x = as_input(x, lambda: name)
+        x = as_input(x, name)
     except TraceError as error:
         raise ProgramError(str(error)) from None
     except ValueError as error:
@@ -345,24 +337,24 @@ def _with_kinds(x):
 
 
 def _write(f, args, kwargs, wrt, value, buffered):
-    bound = bind(f, args, kwargs)
-    if buffered and "copy" in {*bound.arguments, *kwargs}:
+    call = Call.of(f, args, kwargs, whole=tuple(signature_of(f).parameters))
+    if buffered and "copy" in {*call.slots, *kwargs}:
         raise ProgramError(
             "copy: a buffered program has a parameter of this name; call yours otherwise"
         )
-    with new_tape(watch=True) as outer:
-        one = outer.add_input(1.0)
-        with new_tape(watch=True) as tape:
-            leaf_names = trace_inputs(
-                bound, lambda x: tape.add_input(outer.add_input(x))
+    with Tape(watch=True) as outer:
+        one = outer.add_input(1.0, "seed")
+        with Tape(watch=True) as tape:
+            leaf_names = call.trace(
+                lambda x, name: tape.add_input(outer.add_input(x, name), name)
             )
             arguments = {  # f may change its own
                 name: pytrees.unflatten(tree, iter(pytrees.leaves(tree)))
-                for name, tree in bound.arguments.items()
+                for name, tree in call.slots.items()
             }
             examples = {name: _example(tree) for name, tree in arguments.items()}
             chosen, single = _chosen(wrt, f, arguments)
-            result, local = call_and_see_locals(f, bound)
+            result, local = call.run_and_see_locals()
             out_rows, out_values = read_outputs(result, tape)
         _refuse_strangers(outer, out_values)
         local = [
@@ -372,7 +364,7 @@ def _write(f, args, kwargs, wrt, value, buffered):
         ]
         derivative_of = {}
         if wrt is not None:
-            if pytrees.is_container(result) or np.shape(plain(out_values[0])):
+            if pytrees.is_container(result) or np.shape(concrete(out_values[0])):
                 raise ProgramError(
                     "the function returned more than one number; a gradient needs one: "
                     "return a sum or mean, or one of the numbers"
@@ -428,7 +420,7 @@ def _chosen(wrt, f, arguments):
         for leaf_name, leaf in zip(
             pytrees.leaf_names(tree, name), pytrees.leaves(tree), strict=True
         ):
-            if type(leaf) is not Traced:
+            if type(leaf) is not Tracer:
                 raise ProgramError(
                     f"wrt: {leaf_name} is {leaf!r}, expected real numbers; keep it out of "
                     "the arguments to differentiate by"
@@ -441,7 +433,7 @@ def _refuse_strangers(tape, results):
     """Refuse values of a recording further out, which would be constants of the program."""
     operands = [operand for row in tape.rows for operand in operands_of(row)]
     if any(
-        type(value) is Traced and value.tape is not tape for value in operands + results
+        type(value) is Tracer and value.tape is not tape for value in operands + results
     ):
         raise ProgramError(
             "the function uses a value that is itself being recorded (of a function around "

@@ -20,7 +20,7 @@ from comp551ad import pytrees
 
 from .expressions import Expressions, Scaled
 from .primitives import ATOM, PRIMITIVES, SUM, shape_of
-from .traced import Traced
+from .tape import Tracer
 
 LARGEST_CONSTANT = 16  # entries of an array that may stand in the source
 LONGEST_UNNAMED = 60  # characters of an expression without a name of its own
@@ -56,7 +56,7 @@ class Writer:
         self.derivative_of = derivative_of
         self.expressions = Expressions()
         adjoints = [(f"d{name}", derivative_of.get(t.index)) for name, t in local]
-        anchors = {a.index for _, a in adjoints if type(a) is Traced}
+        anchors = {a.index for _, a in adjoints if type(a) is Tracer}
         self.scaled = self.expressions.read(rows, {0: 1.0}, anchors)
         self.text, self.level = (
             {},
@@ -148,7 +148,7 @@ class Writer:
         arguments = zip(self.parameters, self.arguments.values(), strict=True)
         for parameter, tree in arguments:
             for path, leaf in _paths(tree, parameter):
-                if type(leaf) is not Traced:
+                if type(leaf) is not Tracer:
                     continue
                 if path == parameter:
                     variable[row] = parameter
@@ -164,18 +164,18 @@ class Writer:
         """Node -> the user's name for it; an adjoint's size may have moved on (1/N)."""
         names = {}
         for name, traced in local:
-            if type(traced.value) is Traced:
+            if type(traced.value) is Tracer:
                 node = self._node(self.scaled[traced.value.index])
                 names.setdefault(node, name)
         for name, adjoint in adjoints:
-            if type(adjoint) is Traced:
+            if type(adjoint) is Tracer:
                 names.setdefault(self.scaled[adjoint.index].node, name)
         return {node: name for node, name in names.items() if node.operands}
 
     # -- outputs
 
     def _scaled_of(self, value):
-        if type(value) is Traced:
+        if type(value) is Tracer:
             return self.scaled[value.index]
         if np.shape(value):
             return Scaled(1.0, 1.0, self.expressions.constant(value))

@@ -6,12 +6,12 @@
 >>> [(node.label, node.primitive) for node in t.nodes][3:]
 [('a4', 'multiply'), ('a5', 'subtract'), ('a6', 'square'), ('a7', 'multiply')]
 
-A ``Trace`` keeps the rows that ``traced`` wrote. Its rows stand in the order of creation, in which
+A ``Trace`` keeps the rows of a tape. Its rows stand in the order of creation, in which
 every operand comes before its use, so forward mode walks them downwards and reverse mode upwards;
 nothing has to be sorted. A ``Node`` is what a person looks at: a view of one row, made when asked
 for. Constants take no number.
 
-Reads: ``traced``, ``pytrees``. Read by: ``forward``, ``reverse``, ``calls``, ``program``, ``show``.
+Reads: ``tape``, ``pytrees``. Read by: ``passes``, ``transforms``, ``program``, ``show``.
 """
 
 import inspect
@@ -24,15 +24,8 @@ import numpy as np
 
 from comp551ad import pytrees
 
-from .traced import (
-    Traced,
-    TraceError,
-    as_constant,
-    as_input,
-    is_number,
-    kind_of,
-    new_tape,
-)
+from .refusals import kind_of
+from .tape import Tape, Tracer, is_number, read_outputs
 
 _LABEL = re.compile(r"a([1-9]\d*)")
 
@@ -83,9 +76,12 @@ def operands_of(row) -> tuple:
     return row[2:-1] if type(row[-1]) is dict else row[2:]
 
 
-def parameters_of(row) -> dict:
-    """The parameters of a row, what its value saved for the rules included."""
-    return row[-1] if type(row[-1]) is dict else {}
+def parameters_of(row, residuals: bool = True) -> dict:
+    """The parameters of a row, with or without what its value kept for the rules."""
+    parameters = row[-1] if type(row[-1]) is dict else {}
+    if residuals or "residuals" not in parameters:
+        return parameters
+    return {key: p for key, p in parameters.items() if key != "residuals"}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -95,7 +91,7 @@ class Trace:
     ``t["y1"]`` and ``t["a5"]`` are values; ``t.node("y1")`` is the node.
 
     Attributes:
-        rows: what the tape holds (``traced`` has the format); row k is node k + 1.
+        rows: what the tape holds (``tape`` has the format); row k is node k + 1.
         names: row number -> name, for inputs and for the function's local variables.
         inputs: the row numbers of the inputs, in the order of the parameters.
         outputs: per number that the function returned, its row; None for a constant.
@@ -130,9 +126,9 @@ class Trace:
         """
         k = self.row_number(key)
         row = self.rows[k]
-        saved = {p: v for p, v in parameters_of(row).items() if p != "saved"}
         arguments = tuple(o + 1 if type(o) is int else o for o in operands_of(row))
-        return Node(k + 1, self.names.get(k), row[0], arguments, saved, row[1])
+        parameters = dict(parameters_of(row, residuals=False))
+        return Node(k + 1, self.names.get(k), row[0], arguments, parameters, row[1])
 
     def row_number(self, key, argument="key") -> int:
         """The row that a name, a label or a node's number means."""
@@ -180,11 +176,11 @@ def record(f, /, *args, **kwargs) -> Trace:
         TraceError: f does something that can't be traced, or an argument is complex or an array
             of objects; the text says what to write instead.
     """
-    bound = bind(f, args, kwargs)
-    with new_tape(watch=True) as tape:
-        names = dict(enumerate(trace_inputs(bound, tape.add_input)))
+    call = Call.of(f, args, kwargs)
+    with Tape(watch=True) as tape:
+        names = dict(enumerate(call.trace(tape.add_input)))
         inputs = tuple(names)
-        result, local = call_and_see_locals(f, bound)
+        result, local = call.run_and_see_locals()
         outputs, values = read_outputs(result, tape)
     for row in tape.rows:  # the passes read the values again
         if type(row[1]) is np.ndarray:
@@ -202,24 +198,114 @@ def record(f, /, *args, **kwargs) -> Trace:
     )
 
 
-def trace_inputs(bound, add_input) -> list[str]:
-    """Replace every number among the bound arguments by ``add_input`` of it; their names."""
-    names = []
-    for parameter, tree in bound.arguments.items():
-        leaves = []
-        for name, leaf in zip(
-            pytrees.leaf_names(tree, parameter), pytrees.leaves(tree), strict=True
-        ):
-            if is_number(leaf):
-                leaf = add_input(as_input(leaf, lambda: name))  # noqa: B023
-                names.append(name)
-            leaves.append(leaf)
-        bound.arguments[parameter] = pytrees.unflatten(tree, iter(leaves))
-    return names
+# ---------------------------------------------------------------- which argument is meant
+
+
+@dataclass
+class Call:
+    """A call of f with its arguments by name, each in a slot of its own.
+
+    The slots are in the order of f's parameters; each of f's ``*args`` has one ("xs[0]"), unless
+    the parameter is in ``whole``.
+    """
+
+    f: Any
+    bound: inspect.BoundArguments
+    slots: dict[str, Any]
+    star: str | None
+
+    @classmethod
+    def of(cls, f, args, kwargs, whole=()) -> "Call":
+        """Bind the arguments; errors are f's own TypeError."""
+        signature = signature_of(f)
+        bound = signature.bind(*args, **kwargs)
+        kinds = {name: p.kind for name, p in signature.parameters.items()}
+        slots, star = {}, None
+        for name, kind in kinds.items():
+            if kind is inspect.Parameter.VAR_POSITIONAL and name not in whole:
+                star = name
+        for name, value in bound.arguments.items():
+            if name == star:
+                slots |= {f"{name}[{k}]": each for k, each in enumerate(value)}
+            else:
+                slots[name] = value
+        return cls(f, bound, slots, star)
+
+    def slot(self, argnum, what: str) -> str:
+        """The slot that a position or a name means; ``what`` is what an error calls it.
+
+        Positions count f's parameters, and from the end the arguments of this call.
+        """
+        if type(argnum) is int:
+            order = list(self.slots)
+            if argnum >= 0:
+                stars = [name for name in order if name.startswith(f"{self.star}[")]
+                order = names_by_place(self.f) + stars
+            name = order[argnum] if -len(order) <= argnum < len(order) else None
+        else:
+            name = argnum
+        if not isinstance(name, str) or name not in self.slots:
+            names = ", ".join(self.slots) or "none"
+            raise TypeError(
+                f"{what}: got {argnum!r}, expected one of {names} (the arguments of this "
+                "call), or the position of one of them"
+            )
+        return name
+
+    def trace(self, add_input, slots=None) -> list[str]:
+        """Replace every number in the slots (all, or some) by ``add_input`` of it; their names."""
+        names = []
+        for slot in self.slots if slots is None else slots:
+            tree, leaves = self.slots[slot], []
+            for name, leaf in zip(
+                pytrees.leaf_names(tree, slot), pytrees.leaves(tree), strict=True
+            ):
+                if slots is not None or is_number(leaf):
+                    leaf = add_input(leaf, name)
+                    names.append(name)
+                leaves.append(leaf)
+            self.slots[slot] = pytrees.unflatten(tree, iter(leaves))
+        return names
+
+    def run(self):
+        """f of what stands in the slots now."""
+        args, kwargs = self._arguments()
+        return self.f(*args, **kwargs)
+
+    def run_and_see_locals(self) -> tuple[Any, dict]:
+        """Call f, and look at its local variables at the moment it returns.
+
+        A profile function sees every return; nothing else does without touching f.
+        """
+        code, local = _code_of(self.f), {}
+
+        def watch(frame, event, _):
+            if event == "return" and frame.f_code is code:
+                local.clear()
+                local.update(frame.f_locals)
+
+        args, kwargs = self._arguments()
+        before = sys.getprofile()
+        sys.setprofile(watch)
+        try:
+            result = self.f(*args, **kwargs)
+        finally:
+            sys.setprofile(before)
+        return result, local
+
+    def _arguments(self):
+        arguments = dict.fromkeys(self.bound.arguments, ())
+        for name, value in self.slots.items():
+            if name in arguments:
+                arguments[name] = value
+            else:
+                arguments[self.star] = (*arguments[self.star], value)
+        self.bound.arguments.update(arguments)
+        return self.bound.args, self.bound.kwargs
 
 
 def signature_of(f) -> inspect.Signature:
-    """The parameters of ``f``; built-in functions may not tell theirs. A decorator's
+    """The parameters of ``f``; built-in functions may not have any to show. A decorator's
     ``(*args, **kwargs)`` says nothing: then those of the function in it."""
     anything = inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD
     try:
@@ -232,70 +318,23 @@ def signature_of(f) -> inspect.Signature:
 
 
 def names_by_place(f) -> list[str]:
-    """The parameters of ``f`` that can be given by place, one by one."""
+    """The parameters of ``f`` that can be given by position, one by one."""
     kinds = inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD
     return [p.name for p in signature_of(f).parameters.values() if p.kind in kinds]
 
 
-def bind(f, args, kwargs) -> inspect.BoundArguments:
-    """Which parameter of ``f`` gets which argument; errors are f's own TypeError."""
-    return signature_of(f).bind(*args, **kwargs)
-
-
-def read_outputs(result, tape) -> tuple[list[int | None], list]:
-    """What a recorded function returned: row numbers (None: a constant), and values.
-
-    Raises:
-        TraceError: it returned something other than numbers, arrays, or containers of them.
-    """
-    rows, values = [], []
-    for leaf in pytrees.leaves(result):
-        if type(leaf) is Traced and leaf.tape is tape:
-            rows.append(leaf.index)
-            values.append(leaf.value)
-            continue
-        if type(leaf) is Traced:  # a constant, if it belongs to a tape further out
-            leaf = as_constant(leaf, tape, "the function's output")
-        elif not isinstance(leaf, bool | int | float | np.generic | np.ndarray) or (
-            np.asarray(leaf).dtype.kind not in "fiub"
-        ):
-            raise TraceError(
-                f"the function returned {kind_of(leaf)}, expected real numbers, arrays of "
-                "them, or a tuple, list or dict of these"
-            )
-        else:  # a copy: the caller may change it afterwards
-            leaf = np.array(leaf)[()]
-        rows.append(None)
-        values.append(leaf)
-    return rows, values
-
-
-def call_and_see_locals(f, bound):
-    """Call f, and look at its local variables at the moment it returns."""
+def _code_of(f):
+    """The code that f's own lines were compiled to."""
     function = inspect.unwrap(f)
     function = getattr(function, "__func__", function)  # of a method
     if not hasattr(function, "__code__"):
         function = type(f).__call__
-    code = getattr(function, "__code__", None)
-    local = {}
-
-    def watch(frame, event, _):
-        if event == "return" and frame.f_code is code:
-            local.clear()
-            local.update(frame.f_locals)
-
-    before = sys.getprofile()
-    sys.setprofile(watch)
-    try:
-        result = f(*bound.args, **bound.kwargs)
-    finally:
-        sys.setprofile(before)
-    return result, local
+    return getattr(function, "__code__", None)
 
 
 def local_names(local, tape, taken):
-    """(name, traced value) of local variables; an input's name stays the input's."""
+    """(name, tracer) of local variables; an input's name stays the input's."""
     for name, value in local.items():
-        if type(value) is Traced and value.tape is tape:
+        if type(value) is Tracer and value.tape is tape:
             if name not in taken and not _LABEL.fullmatch(name):
                 yield name, value

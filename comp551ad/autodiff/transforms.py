@@ -2,83 +2,164 @@
 
 Each of them runs the function on a tape, then one of the two loops over its rows: reverse mode
 for ``grad`` and ``vjp``, forward mode for ``jvp``, either for ``jacobian``. Since a loop over
-traced values is itself recorded, they nest: ``grad(grad(f))`` is the second derivative, and
-``hessian`` is forward mode over reverse mode.
+tracers is itself recorded, they nest: ``grad(grad(f))`` is the second derivative, and ``hessian``
+is forward mode over reverse mode.
 
-Reads: ``calls``, ``forward``, ``reverse``, ``traced``, ``pytrees``. Read by: notebooks.
+Reads: ``tape``, ``trace`` (which argument is meant), ``passes``, ``pytrees``. Read by: notebooks.
 """
 
 import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from comp551ad import pytrees
 
-from .calls import Chosen
-from .forward import full, push_forward
+from .passes import full, pull_back, push_forward
 from .primitives import shape_of, size_of
-from .reverse import pull_back
-from .traced import Traced, as_input, kind_of
+from .refusals import kind_of
+from .tape import Tape, Tracer, as_input, read_outputs
+from .trace import Call, names_by_place
 
-# ---------------------------------------------------------------- what all of them share
+# ---------------------------------------------------------------- one recorded call
+
+
+class Recorded(NamedTuple):
+    """A function's recorded call.
+
+    Attributes:
+        rows: the tape; its first rows are the inputs.
+        inputs: the chosen arguments as given: a list of numbers, arrays and containers.
+        output: what the function returned, in its structure, as values.
+        out_rows, out_values: per leaf of the output.
+    """
+
+    rows: list
+    inputs: list
+    output: Any
+    out_rows: list
+    out_values: list
+
+    def input_values(self) -> list:
+        return [row[1] for row in self.rows if row[0] == "input"]
+
+    def gather(self, derivatives) -> list:
+        """Derivatives of the inputs, in the inputs' structure: one per argument."""
+        values = self.input_values()
+        leaves = map(full, derivatives, values)
+        return pytrees.unflatten(self.inputs, leaves)
+
+    def owned_output(self):
+        """The output that the caller may keep and change: never a view of the tape's arrays."""
+        return pytrees.unflatten(self.output, map(_own, self.out_values))
 
 
 def _own(value):
-    """A result that the caller may keep and change: never a view of the tape's arrays."""
     return np.array(value) if type(value) is np.ndarray else value
 
 
-def _gather(call, derivatives):
-    """Derivatives of the inputs, in the inputs' structure: a tuple, one per argument."""
-    leaves = [full(derivatives[x.index], x.value) for x in pytrees.leaves(call.inputs)]
-    return pytrees.unflatten(call.inputs, iter(leaves))
+class Argnums:
+    """The argument or arguments of f that ``argnum`` means: records calls with these traced."""
 
+    def __init__(self, f, argnum):
+        self.f = f
+        self.single = not isinstance(argnum, tuple)
+        self.argnums = (argnum,) if self.single else argnum
+        for a in self.argnums:
+            if isinstance(a, bool) or not isinstance(a, int | str):
+                raise TypeError(
+                    f"argnum: got {argnum!r}, expected a position (0 is the first), a "
+                    "parameter's name, or a tuple of them"
+                )
+        by_name = any(isinstance(a, str) for a in self.argnums)
+        place = {name: k for k, name in enumerate(names_by_place(f) if by_name else ())}
+        self.places = [place.get(a, a) for a in self.argnums]
+        self.by_place = all(isinstance(place, int) for place in self.places)
 
-def _scalar_output(call, what):
-    """The row of the one number that the function returned."""
-    values = call.out_values
-    if pytrees.is_container(call.output) or shape_of(values[0]):
-        got = (
-            f"shape {shape_of(values[0])}"
-            if len(values) == 1
-            else f"{len(values)} values"
-        )
-        raise ValueError(
-            f"{what}: the function returned {got}, expected one number; use jacobian, or "
-            "return a sum or mean"
-        )
-    return call.out_rows[0]
+    def record(self, args, kwargs) -> Recorded:
+        """The recorded call."""
+        if kwargs or not self.by_place:
+            call = Call.of(self.f, args, kwargs, whole=self.argnums)
+            places = [call.slot(argnum, "argnum") for argnum in self.argnums]
+            values = call.slots
+        else:
+            call, values = None, list(args)
+            places = self._positions(len(args))
+        if len(set(places)) != len(places):
+            raise TypeError(
+                f"argnum: got {self.argnums}, expected every argument once"
+            )
+        inputs = []
+        with Tape() as tape:
+            for place in places:
+                tree = values[place]
+                tracers = []
+                for leaf in pytrees.leaves(tree):
+                    where = args, place, tree, len(tracers)
+                    tracers.append(tape.add_input(leaf, self._name, *where))
+                values[place] = pytrees.unflatten(tree, iter(tracers))
+                inputs.append(tree)
+            result = self.f(*values) if call is None else call.run()
+            out_rows, out_values = read_outputs(result, tape)
+        output = pytrees.unflatten(result, iter(out_values))
+        return Recorded(tape.rows, inputs, output, out_rows, out_values)
+
+    def _positions(self, count):
+        """Positions among so many arguments; a negative place counts from the end."""
+        for place in self.places:
+            if not -count <= place < count:
+                raise TypeError(
+                    f"argnum: got {place}, but the function was called with {count} "
+                    "arguments"
+                )
+        return [place % count for place in self.places]
+
+    def _name(self, args, place, tree, leaf):
+        """What an error calls the n-th leaf of an argument."""
+        if type(place) is int:
+            try:
+                place = list(Call.of(self.f, args, {}).slots)[place]
+            except TypeError:
+                place = f"argument {place}"
+        return pytrees.leaf_names(tree, place)[leaf]
+
+    def unpack(self, gradients):
+        """One argument's gradient alone; several as a tuple."""
+        return gradients[0] if self.single else tuple(gradients)
 
 
 # ---------------------------------------------------------------- reverse mode
 
 
-def value_and_grad(f, argnum=0):
+def value_and_grad(f: Callable, argnum: int | str | tuple = 0) -> Callable:
     """The function that computes f and its gradient together (S14).
 
     Args:
         f: a function that returns one number.
-        argnum: which argument to differentiate by: a position, a parameter's name, or a tuple
-            of them (the gradient is then a tuple). The argument may be a number, an array, or
-            a tuple, list or dict of them; its gradient has the same structure.
+        argnum: which argument to differentiate with respect to: a position, a parameter's name,
+            or a tuple of them (the gradient is then a tuple). The argument may be a number, an
+            array, or a tuple, list or dict of them; its gradient has the same structure.
 
     Returns:
         A function of f's arguments that returns (value, gradient).
     """
-    chosen = Chosen(f, argnum)
+    argnums = Argnums(f, argnum)
 
     @functools.wraps(f)
     def value_and_gradient(*args, **kwargs):
-        call = chosen.record(args, kwargs)
-        row = _scalar_output(call, "value_and_grad")
+        call = argnums.record(args, kwargs)
+        if pytrees.is_container(call.output) or shape_of(call.output):
+            _refuse_many_outputs(call)
+        row = call.out_rows[0]
         seeds = [] if row is None else [(row, 1.0)]
         adjoints = pull_back(call.rows, seeds, keep=False)
-        return call.out_values[0], chosen.unpack(_gather(call, adjoints))
+        return call.output, argnums.unpack(call.gather(adjoints))
 
     return value_and_gradient
 
 
-def grad(f, argnum=0):
+def grad(f: Callable, argnum: int | str | tuple = 0) -> Callable:
     """The gradient of a function that returns one number; see ``value_and_grad``."""
     value_and_gradient = value_and_grad(f, argnum)
 
@@ -89,7 +170,17 @@ def grad(f, argnum=0):
     return gradient
 
 
-def vjp(f, *primals):
+def _refuse_many_outputs(call):
+    got = f"{len(call.out_values)} values"
+    if len(call.out_values) == 1:
+        got = f"shape {shape_of(call.out_values[0])}"
+    raise ValueError(
+        f"f: the function returned {got}, expected one number; return a sum or a mean, or use "
+        "jacobian"
+    )
+
+
+def vjp(f: Callable, *primals: Any) -> tuple[Any, Callable]:
     """Reverse mode in pieces: evaluate now, pull adjoints back later.
 
     Args:
@@ -100,51 +191,41 @@ def vjp(f, *primals):
         (output, pull): ``pull(adjoint)`` takes an adjoint of the output's structure and shapes
         and returns a tuple, one gradient per primal. It may be called many times.
     """
-    call = Chosen(f, tuple(range(len(primals)))).record(primals, {})
+    call = Argnums(f, tuple(range(len(primals)))).record(primals, {})
 
     def pull(adjoint):
-        seeds = _seeds(adjoint, call, "adjoint")
-        return _gather(call, pull_back(call.rows, seeds, keep=False))
+        leaves = _directions(adjoint, call.output, call.out_values, "adjoint")
+        pairs = zip(call.out_rows, leaves, strict=True)
+        seeds = [(row, leaf) for row, leaf in pairs if row is not None]
+        return tuple(call.gather(pull_back(call.rows, seeds, keep=False)))
 
-    return _owned_output(call), pull
-
-
-def _owned_output(call):
-    return pytrees.unflatten(call.output, iter([_own(v) for v in call.out_values]))
+    return call.owned_output(), pull
 
 
-def _seeds(adjoint, call, name):
-    _check_structure(adjoint, call.output, name, "the output")
-    leaves = pytrees.leaves_like(adjoint, call.output)
-    pairs = zip(leaves, call.out_rows, call.out_values, strict=True)
-    return [
-        (row, _direction(leaf, value, name))
-        for leaf, row, value in pairs
-        if row is not None
-    ]
-
-
-def _check_structure(tree, like, name, of):
+def _directions(tree, like, values, name, leading=()) -> list:
+    """The leaves of an adjoint or a tangent, checked against the structure and the shapes of
+    what it is a direction of."""
     if not pytrees.same_structure(tree, like):
         raise ValueError(
-            f"{name}: its structure differs from that of {of}; expected the same nesting "
-            "of tuples, lists and dicts"
+            f"{name}: got another structure than that of the "
+            f"{'output' if name == 'adjoint' else 'primals'}; expected the same nesting of "
+            "tuples, lists and dicts"
         )
-
-
-def _direction(leaf, value, name, leading=()):
-    leaf = as_input(leaf, lambda: name)
-    if shape_of(leaf) != leading + shape_of(value):
-        raise ValueError(
-            f"{name}: got shape {shape_of(leaf)}, expected {leading + shape_of(value)}"
-        )
-    return leaf
+    leaves = []
+    for leaf, value in zip(pytrees.leaves_like(tree, like), values, strict=True):
+        leaf = as_input(leaf, name)
+        if shape_of(leaf) != leading + shape_of(value):
+            raise ValueError(
+                f"{name}: got shape {shape_of(leaf)}, expected {leading + shape_of(value)}"
+            )
+        leaves.append(leaf)
+    return leaves
 
 
 # ---------------------------------------------------------------- forward mode
 
 
-def jvp(f, primals, tangents, many=False):
+def jvp(f: Callable, primals: tuple, tangents: tuple, many: bool = False) -> tuple:
     """Forward mode: the derivative of f in one direction, together with its value (S12).
 
     Args:
@@ -164,38 +245,37 @@ def jvp(f, primals, tangents, many=False):
                 "argument of the function, such as (x,)"
             )
     primals, tangents = tuple(primals), tuple(tangents)
-    call = Chosen(f, tuple(range(len(primals)))).record(primals, {})
-    _check_structure(tangents, call.inputs, "tangents", "primals")
-    leading = ()
-    leaves = pytrees.leaves_like(tangents, call.inputs)
-    if many:
-        leading = (
-            shape_of(as_input(leaves[0], lambda: "tangents"))[:1] if leaves else ()
+    call = Argnums(f, tuple(range(len(primals)))).record(primals, {})
+    leading = _leading(tangents) if many else ()
+    seeds = enumerate(
+        _directions(
+            tangents, tuple(call.inputs), call.input_values(), "tangents", leading
         )
-        if not leading:
-            raise ValueError("tangents: many=True, expected an extra first axis")
-    values = call.input_values()
-    seeds = [
-        (k, _direction(leaf, value, "tangents", leading))
-        for k, (leaf, value) in enumerate(zip(leaves, values, strict=True))
-    ]
+    )
     derivatives = push_forward(call.rows, seeds, many)
-    return _owned_output(call), _output_tangents(call, derivatives, leading)
-
-
-def _output_tangents(call, derivatives, leading):
     out = []
     for row, value in zip(call.out_rows, call.out_values, strict=True):
-        d = None if row is None else derivatives[row]
         shape = leading + shape_of(value)
-        out.append(full(d, np.broadcast_to(0.0, shape) if shape else 0.0))
-    return pytrees.unflatten(call.output, iter(out))
+        zero = np.broadcast_to(0.0, shape) if shape else 0.0
+        out.append(full(None if row is None else derivatives[row], zero))
+    return call.owned_output(), pytrees.unflatten(call.output, iter(out))
+
+
+def _leading(tangents):
+    """(K,): the extra first axis of the tangents."""
+    for leaf in pytrees.leaves(tangents)[:1]:
+        leading = shape_of(as_input(leaf, "tangents"))[:1]
+        if leading:
+            return leading
+    raise ValueError("tangents: many=True, expected an extra first axis")
 
 
 # ---------------------------------------------------------------- all of it
 
 
-def jacobian(f, argnum=0, mode="reverse"):
+def jacobian(
+    f: Callable, argnum: int | str | tuple = 0, mode: str = "reverse"
+) -> Callable:
     """The function that computes the Jacobian of f: all outputs by all inputs (S03, S16).
 
     Reverse mode takes one pass per number in the output, forward mode pushes all directions,
@@ -213,15 +293,15 @@ def jacobian(f, argnum=0, mode="reverse"):
     """
     if mode not in ("reverse", "forward"):
         raise ValueError(f"mode: got {mode!r}, expected 'reverse' or 'forward'")
-    chosen = Chosen(f, argnum)
+    argnums = Argnums(f, argnum)
     blocks_of = _reverse_blocks if mode == "reverse" else _forward_blocks
 
     @functools.wraps(f)
     def jacobian_of_f(*args, **kwargs):
-        call = chosen.record(args, kwargs)
-        blocks = blocks_of(call)
+        call = argnums.record(args, kwargs)
         per_output = [
-            chosen.unpack(pytrees.unflatten(call.inputs, iter(row))) for row in blocks
+            argnums.unpack(pytrees.unflatten(call.inputs, iter(blocks)))
+            for blocks in blocks_of(call)
         ]
         return pytrees.unflatten(call.output, iter(per_output))
 
@@ -231,66 +311,55 @@ def jacobian(f, argnum=0, mode="reverse"):
 def _reverse_blocks(call):
     """Per leaf of the output, per leaf of the input: one pass for each output number."""
     values = call.input_values()
-    blocks = []
     for row, value in zip(call.out_rows, call.out_values, strict=True):
         passes = []
         for seed in _unit_vectors(value):
             seeds = [] if row is None else [(row, seed)]
             adjoints = pull_back(call.rows, seeds, keep=False)
             passes.append([full(a, v) for a, v in zip(adjoints, values, strict=False)])
-        blocks.append(
-            [
-                _reshape(
-                    np.stack([p[k] for p in passes]), shape_of(value) + shape_of(v)
-                )
-                if passes
-                else np.zeros(shape_of(value) + shape_of(v))
-                for k, v in enumerate(values)
-            ]
-        )
-    return blocks
+        shapes = [shape_of(value) + shape_of(v) for v in values]
+        if passes:
+            columns = zip(zip(*passes, strict=True), shapes, strict=True)
+            yield [_reshape(np.stack(column), shape) for column, shape in columns]
+        else:
+            yield [np.zeros(shape) for shape in shapes]
 
 
 def _forward_blocks(call):
     """The same with one pass in all: every input number is one direction."""
     values = call.input_values()
     total = sum(size_of(v) for v in values)
-    seeds, start = [], 0
-    for k, v in enumerate(values):
-        block = np.zeros((total, size_of(v)))
-        block[start : start + size_of(v)] = np.eye(size_of(v))
-        seeds.append((k, block.reshape((total,) + shape_of(v))))
-        start += size_of(v)
+    ends = np.cumsum([size_of(v) for v in values], dtype=int)
+    parts = [slice(end - size_of(v), end) for v, end in zip(values, ends, strict=True)]
+    seeds = [
+        (k, np.eye(total)[:, part].reshape((total,) + shape_of(values[k])))
+        for k, part in enumerate(parts)
+    ]
     tangents = push_forward(call.rows, seeds, many=True)
-    blocks = []
     for row, value in zip(call.out_rows, call.out_values, strict=True):
         d = None if row is None else tangents[row]
         if d is None:
             d = np.zeros((total,) + shape_of(value))
         d = np.transpose(d, (*range(1, len(shape_of(d))), 0))  # directions last
-        of_output, start = [], 0
-        for v in values:
-            part = d[..., start : start + size_of(v)]
-            of_output.append(_reshape(part, shape_of(value) + shape_of(v)))
-            start += size_of(v)
-        blocks.append(of_output)
-    return blocks
+        yield [
+            _reshape(d[..., part], shape_of(value) + shape_of(v))
+            for part, v in zip(parts, values, strict=True)
+        ]
 
 
 def _reshape(array, shape):
     array = np.reshape(array, shape)
-    return _own(array) if shape or type(array) is Traced else float(array)
+    return _own(array) if shape or type(array) is Tracer else float(array)
 
 
 def _unit_vectors(value):
     """One array of value's shape per entry, with a single 1 in it."""
     if not shape_of(value):
         return [1.0]
-    size = size_of(value)
-    return [row.reshape(shape_of(value)) for row in np.eye(size)]
+    return [row.reshape(shape_of(value)) for row in np.eye(size_of(value))]
 
 
-def hessian(f, argnum=0):
+def hessian(f: Callable, argnum: int | str | tuple = 0) -> Callable:
     """The function that computes the second derivatives of a function with one number out.
 
     Forward mode over reverse mode: the gradient's own trace, with all directions pushed

@@ -11,7 +11,7 @@ What this package is: everything to look at, and no mathematics of its own.
     player    frames -> something to step through, in a page with no Python behind it
     steppers  a pass as frames; ``scenes`` has those of other ideas
 
-``autodiff`` knows nothing of this: importing ``comp551ad.show`` teaches ``Trace``, ``ForwardPass``
+``autodiff`` knows nothing of this: importing ``comp551ad.show`` teaches ``Trace``, ``Pass``
 and ``ReversePass`` to show themselves, as a table where there is only text, as graph and table in
 a notebook; ``graph_view`` and ``table_view`` show one of the two. ``comp551ad`` imports it when
 ``record``, ``forward`` or ``reverse`` is first asked for.
@@ -20,8 +20,7 @@ What draws (matplotlib, graphviz, ipywidgets) is imported when something is draw
 Reads: ``autodiff``. Read by: notebooks and steppers.
 """
 
-from comp551ad.autodiff.forward import ForwardPass
-from comp551ad.autodiff.reverse import ReversePass
+from comp551ad.autodiff.passes import Pass
 from comp551ad.autodiff.trace import Trace
 
 from .rows import rows_of
@@ -41,7 +40,7 @@ def _html(shown):
     return graph.graph_html(rows) + "\n" + table_html(rows)
 
 
-for _class in (Trace, ForwardPass, ReversePass):
+for _class in (Trace, Pass):
     _class.__repr__ = _text
     _class._repr_html_ = _html
 

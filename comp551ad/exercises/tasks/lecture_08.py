@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ...autodiff.forward import forward
+from ...autodiff.passes import forward
 from ...autodiff.trace import record
 from ..exercise import WITNESSES, Exercise, Mistake
 from ..formulas import formulas

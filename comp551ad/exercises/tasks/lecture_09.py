@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ...autodiff.reverse import reverse
+from ...autodiff.passes import reverse
 from ...autodiff.trace import record
 from ...autodiff.transforms import grad, vjp
 from ...functions import logsumexp, softmax
