@@ -18,8 +18,7 @@ _HOME = {
     "byhand.two_layer": "cost gradients TwoLayer accuracy",
     "byhand.descent": "gradient_descent descend",
     "autodiff.refusals": "TraceError",
-    "autodiff.trace": "record Trace Node",
-    "autodiff.passes": "forward reverse",
+    "autodiff.trace": "record forward reverse Trace Node",
     "autodiff.program": "write_gradient write_value",
     "autodiff.transforms": "grad value_and_grad jvp vjp jacobian hessian",
     "show": "graph_view table_view",
@@ -29,7 +28,7 @@ _HOME = {
     "show.steppers": "ForwardStepper ReverseStepper ModesStepper",
 }
 # What these give shows itself as a graph and a table, which `show` teaches them.
-_SHOWN = {"autodiff.trace", "autodiff.passes"}
+_SHOWN = {"autodiff.trace"}
 _HOME_OF = {name: module for module, names in _HOME.items() for name in names.split()}
 
 __version__ = "0.1.0"

@@ -7,8 +7,7 @@ import pytest
 
 from comp551ad import forward, functions, record, reverse
 from comp551ad.autodiff.primitives import PRIMITIVES
-from comp551ad.autodiff.trace import operands_of
-from comp551ad.autodiff.traced import apply, new_tape
+from comp551ad.autodiff.tape import Tape, apply, operands_of
 from comp551ad.show import figures, formula, recorded
 from comp551ad.show.rows import rows_of
 
@@ -643,5 +642,5 @@ def test_terms_have_the_values_of_the_pass(name, values, parameters):
 
 
 def test_formulas_can_be_written_while_something_is_recorded(deck):
-    with new_tape():
+    with Tape():
         assert derivatives(rows_of(forward(deck, "w1")))[5] == "ȧ₆ = ȧ₅·cos a₅"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from comp551ad import forward, grad, logistic, record
-from comp551ad.autodiff.forward import full
+from comp551ad.autodiff.passes import full
 
 
 def waves(w0, w1, x):  # S12

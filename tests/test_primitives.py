@@ -5,10 +5,9 @@ import inspect
 import numpy as np
 import pytest
 
-from comp551ad.autodiff.forward import full, push_forward
+from comp551ad.autodiff.passes import full, pull_back, push_forward
 from comp551ad.autodiff.primitives import PRIMITIVE_OF, PRIMITIVES, define, shape_of
-from comp551ad.autodiff.reverse import pull_back
-from comp551ad.autodiff.traced import apply, as_input, new_tape
+from comp551ad.autodiff.tape import Tape, apply, as_input
 
 CASES = [
     pytest.param(primitive, operands, parameters, id=f"{primitive.name}-{n}")
@@ -19,8 +18,8 @@ CASES = [
 
 def run(primitive, operands, parameters):
     """The primitive on a tape of its own, with every operand an input."""
-    with new_tape() as tape:
-        inputs = [tape.add_input(as_input(x, lambda: "x")) for x in operands]
+    with Tape() as tape:
+        inputs = [tape.add_input(x, "x") for x in operands]
         result = apply(primitive, inputs, dict(parameters))
     return tape.rows, result
 
@@ -56,7 +55,7 @@ def without_numbers(primitive, operands, tangents):
 
 
 def _fixed(primitive, k):
-    return primitive.jvp(k) is None
+    return primitive.jvps[k] is None
 
 
 @pytest.mark.parametrize(("primitive", "operands", "parameters"), CASES)
@@ -151,8 +150,8 @@ def test_rules_are_differentiable_themselves(primitive, operands, parameters):
         return [_at(found[k], rows[k][1]) for k in range(len(xs))]
 
     tangents = without_numbers(primitive, operands, directions(operands, 7))
-    with new_tape() as tape:
-        inputs = [tape.add_input(as_input(x, lambda: "x")) for x in operands]
+    with Tape() as tape:
+        inputs = [tape.add_input(x, "x") for x in operands]
         adjoints = adjoints_of(*inputs)
     seeds = [(k, as_input(t, lambda: "t")) for k, t in enumerate(tangents)]
     moved = push_forward(tape.rows, seeds)
@@ -193,15 +192,15 @@ def test_every_entry_says_all_there_is_to_say():
 
 @pytest.mark.parametrize(("name", "arity"), [("sin", 1), ("maximum", 2), ("add", 2)])
 def test_a_ufunc_has_operands_only(name, arity):
-    assert (PRIMITIVES[name].parameters, PRIMITIVES[name].arity) == ((), arity)
+    assert (PRIMITIVES[name].parameters, len(PRIMITIVES[name].vjps)) == ((), arity)
 
 
 def test_a_name_can_be_defined_once():
     sin = PRIMITIVES["sin"]
-    with pytest.raises(ValueError, match="'sin': already defined"):
+    with pytest.raises(ValueError, match="'sin', already defined"):
         define("sin", np.sin, sin.jvps, sin.vjps, notation=sin.notation, examples=[])
     fields = {"functions": (np.sin,), "notation": sin.notation, "examples": []}
-    with pytest.raises(ValueError, match="'sine': already defined"):  # np.sin is
+    with pytest.raises(ValueError, match="'sine', already defined"):  # np.sin is
         define("sine", np.sin, sin.jvps, sin.vjps, **fields)
 
 
@@ -217,7 +216,7 @@ def test_rules_are_static():
     """A rule holds nothing but its text: no closure that keeps arrays alive."""
     for primitive in PRIMITIVES.values():
         rules = (
-            (primitive.jvps, primitive.vjps)
+            (primitive.jvps.rule, primitive.vjps.rule)
             if primitive.variadic
             else (*primitive.jvps, *primitive.vjps)
         )
@@ -225,5 +224,7 @@ def test_rules_are_static():
             assert (
                 rule is None
                 or not inspect.getclosurevars(rule).nonlocals
-                or (set(inspect.getclosurevars(rule).nonlocals) <= {"reduce"})
+                or (
+                    set(inspect.getclosurevars(rule).nonlocals) <= {"value", "function"}
+                )
             )

@@ -18,8 +18,8 @@ from test_transforms import doubles_its_own, swaps
 from comp551ad import pytrees
 from comp551ad.autodiff.primitives import PRIMITIVES
 from comp551ad.autodiff.program import ProgramError, write_gradient, write_value
+from comp551ad.autodiff.tape import apply
 from comp551ad.autodiff.trace import record
-from comp551ad.autodiff.traced import apply
 from comp551ad.autodiff.transforms import grad, hessian, jacobian, value_and_grad
 from comp551ad.byhand.two_layer import HEADS, HIDDEN, TwoLayer, cost, gradients
 from comp551ad.datasets import load_iris

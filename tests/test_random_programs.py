@@ -38,7 +38,7 @@ from comp551ad import (
 )
 from comp551ad.autodiff.primitives import PRIMITIVES
 from comp551ad.autodiff.source import ProgramError
-from comp551ad.autodiff.trace import operands_of, parameters_of
+from comp551ad.autodiff.tape import operands_of, parameters_of
 
 PROGRAMS = max(300, settings().max_examples)  # "long" asks for 10,000
 several_hundred = settings(
@@ -457,7 +457,7 @@ def test_the_trace_replays(program):
         parameters = dict(parameters_of(row))
         parameters.pop("saved", None)
         value = PRIMITIVES[node.primitive].value(*values, **parameters)
-        value = value[0] if PRIMITIVES[node.primitive].saves else value
+        value = value[0] if PRIMITIVES[node.primitive].has_residuals else value
         np.testing.assert_array_equal(value, node.value)
     again = record(lambda *x: run(program, x), *program.inputs)
     assert len(again) == len(t)

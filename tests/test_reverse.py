@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from comp551ad import forward, grad, logistic, record, reverse
-from comp551ad.autodiff.reverse import unbroadcast
+from comp551ad.autodiff.passes import unbroadcast
 
 
 def waves(w0, w1, x):  # S12
@@ -167,7 +167,7 @@ def test_unknown_of(t):
 
 def test_of_may_be_left_out_where_there_is_one_output(t):
     with pytest.raises(
-        ValueError, match="of: the function returned 2 numbers; say which one"
+        ValueError, match="of: the function returned 2 numbers; name the one"
     ):
         reverse(t)
     with pytest.raises(ValueError, match="of: the function returned 0"):

@@ -442,7 +442,7 @@ REFUSED = [
     (
         "concatenate a",
         lambda a: np.concatenate(a),
-        "concatenate: got Traced, expected a list",
+        "concatenate: got Tracer, expected a list",
     ),
     # -- random numbers with traced parameters
     (
@@ -677,7 +677,7 @@ def test_attributes_are_right_or_refused_by_name(name):
 
 def test_attributes_cannot_be_set():
     for name in ("foo", "shape", "T", "size"):
-        with pytest.raises((AttributeError, TraceError), match=name):
+        with pytest.raises((AttributeError, TraceError), match=f"{name}|no setter"):
             record(then(lambda a, name=name: setattr(a, name, 1)), X)
 
 

@@ -185,11 +185,17 @@ def test_argnum_in_a_call_with_keywords(f, argnum, args, kwargs, expected):
     ("f", "argnum", "args", "kwargs", "words"),
     [
         (with_default, 1, (1.0,), {"c": 5.0}, "got 1, expected one of x, c "),
-        (with_default, 7, (1.0,), {"c": 5.0}, "got 7, but .* 2 arguments"),
+        (with_default, 7, (1.0,), {"c": 5.0}, "got 7, expected one of x, c "),
         (lambda x=1.0, b=2.0: x * b, 0, (), {"b": 3.0}, "got 0, expected one of b "),
         (with_default, "z", (1.0,), {"c": 5.0}, "got 'z', expected one of x, c "),
         (with_default, ("b", 1), (1.0,), {"b": 5.0}, "an argument named twice"),
-        (with_star, 3, (1.0, 2.0, 3.0), {"k": 5.0}, "got 3, expected one of x, xs, k"),
+        (
+            with_star,
+            3,
+            (1.0, 2.0, 3.0),
+            {"k": 5.0},
+            "got 3, expected one of x, xs\\[0\\]",
+        ),
     ],
 )
 def test_argnum_that_a_call_with_keywords_does_not_have(f, argnum, args, kwargs, words):
@@ -434,10 +440,10 @@ def test_directions_of_a_wrong_shape_or_structure():
     with pytest.raises(ValueError, match=r"tangents: got shape \(\), expected \(3,\)"):
         jvp(np.sin, (X3,), (1.0,))
     with pytest.raises(
-        ValueError, match="tangents: its structure differs from that of primals"
+        ValueError, match="tangents: got another structure than that of the primals"
     ):
         jvp(np.sin, (X3,), (X3, X3))
-    with pytest.raises(ValueError, match="tangents: its structure"):
+    with pytest.raises(ValueError, match="tangents: got another structure"):
         jvp(lambda p: p["a"], ({"a": 1.0},), ({"b": 1.0},))
     with pytest.raises(TraceError, match="tangents: got .*complex"):
         jvp(np.sin, (X3,), (X3 * 1j,))
@@ -445,10 +451,10 @@ def test_directions_of_a_wrong_shape_or_structure():
     with pytest.raises(ValueError, match=r"adjoint: got shape \(2,\), expected \(3,\)"):
         pull((np.ones(2), 1.0))
     with pytest.raises(
-        ValueError, match="adjoint: its structure differs from that of the output"
+        ValueError, match="adjoint: got another structure than that of the output"
     ):
         pull(X3)
-    with pytest.raises(ValueError, match="adjoint: its structure"):
+    with pytest.raises(ValueError, match="adjoint: got another structure"):
         pull({"a": X3, "b": 1.0})
     with pytest.raises(TraceError, match="adjoint: got"):
         pull((X3, "x"))

@@ -26,8 +26,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .primitives import shape_of
-from .trace import operands_of, parameters_of
-from .tape import concrete
+from .tape import concrete, operands_of, parameters_of
 
 # f(c x) = c f(x) in the first operand, and f(c x, d y) = c d f(x, y)
 LINEAR = {

@@ -16,9 +16,10 @@ import operator
 import numpy as np
 
 from .composites import COMPOSITES
+from .operands import FLOAT64
 from .primitives import PRIMITIVE_OF, shape_of
 from .refusals import REFUSED, TraceError, kind_of
-from .tape import FLOAT64, Tracer, apply, concrete, note_decision
+from .tape import Tracer, apply, concrete, note_decision
 
 # ---------------------------------------------------------------- the two protocols
 
@@ -185,12 +186,11 @@ def _plain(value):
 # ---------------------------------------------------------------- what an array has besides
 
 
-def _compare(name):
+def _compare(question, name):
     def method(self, other):
         note_decision((self, other), name)
         return question(concrete(self), _plain(other))
 
-    question = getattr(operator, name)
     return method
 
 
@@ -247,7 +247,12 @@ _NAMED_LIKE_NUMPYS = (
 )
 _METHODS = {
     **{name: _refusal(name) for name in REFUSED},
-    **{f"__{name}__": _compare(name) for name in ("lt", "le", "gt", "ge", "eq", "ne")},
+    "__lt__": _compare(operator.lt, "less"),
+    "__le__": _compare(operator.le, "less_equal"),
+    "__gt__": _compare(operator.gt, "greater"),
+    "__ge__": _compare(operator.ge, "greater_equal"),
+    "__eq__": _compare(operator.eq, "equal"),
+    "__ne__": _compare(operator.ne, "not_equal"),
     **{name: _as_method(getattr(np, name)) for name in _NAMED_LIKE_NUMPYS.split()},
     "__array_ufunc__": _array_ufunc,
     "__array_function__": _array_function,

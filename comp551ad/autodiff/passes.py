@@ -14,17 +14,14 @@ all (S14, S15); in networks this is backpropagation:
 
 Reverse mode needs the values of the evaluation until then: that is its price.
 
-Reads: ``primitives``, ``tape``, ``trace``. Read by: ``transforms``, ``program``, ``show``.
+Reads: ``tape``, ``primitives``. Read by: ``trace``, ``transforms``, ``program``, ``show``.
 """
-
-from dataclasses import dataclass
-from typing import Any, NamedTuple
 
 import numpy as np
 
+from .operands import as_input
 from .primitives import PRIMITIVES, ndim_of, shape_of
-from .tape import Tracer, as_input
-from .trace import Node, Trace, check_trace, operands_of, parameters_of
+from .tape import Tracer, operands_of, parameters_of
 
 # ---------------------------------------------------------------- reverse mode
 
@@ -57,24 +54,22 @@ def pull_back(rows, seeds, keep: bool = True) -> list:
 
 def reverse_terms(rows, row, g) -> list[tuple]:
     """What a row with adjoint g passes back: (operand's position, its row number, the term)."""
-    name, y, *operands = row
-    if name == "input":
+    if row[0] == "input":
         return []
-    primitive = PRIMITIVES[name]
-    parameters = operands.pop() if type(row[-1]) is dict else {}
+    primitive, y = PRIMITIVES[row[0]], row[1]
+    parameters = row[-1] if type(row[-1]) is dict else {}
+    operands = row[2:-1] if parameters else row[2:]
     values = [rows[o][1] if type(o) is int else o for o in operands]
     if not primitive.elementwise and shape_of(g) != shape_of(y):
         if not primitive.uniform or shape_of(g):
             g = np.broadcast_to(g, shape_of(y))
+    stretches = primitive.broadcasts and type(y) is not float
     terms = []
     for k, operand in enumerate(operands):
-        if type(operand) is not int:
+        if type(operand) is not int or primitive.vjps[k] is None:
             continue
-        rule = primitive.vjp(k) if primitive.variadic else primitive.vjps[k]
-        if rule is None:
-            continue
-        term = rule(g, y, *values, **parameters)
-        if primitive.broadcasts:
+        term = primitive.vjps[k](g, y, *values, **parameters)
+        if stretches:
             stretched = shape_of(y if primitive.elementwise else term)
             if stretched != shape_of(values[k]):
                 term = unbroadcast(term, shape_of(values[k]), stretched)
@@ -148,7 +143,7 @@ def forward_terms(rows, row, tangents, many: bool = False):
     values = [rows[o][1] if type(o) is int else o for o in operands]
     parameters = parameters_of(row)
     for k, operand in enumerate(operands):
-        rule = primitive.jvp(k)
+        rule = primitive.jvps[k]
         if rule is None or type(operand) is not int or tangents[operand] is None:
             continue
         t, x = tangents[operand], values[k]
@@ -178,89 +173,13 @@ def _stretched(derivative, shape):
     return np.broadcast_to(derivative, shape)
 
 
-# ---------------------------------------------------------------- what a pass found
-
-
-class Term(NamedTuple):
-    """One path's share of a derivative.
-
-    Attributes:
-        node: the number of the node at the other end of the edge.
-        operand: which operand of the upper node the edge goes to, from 0.
-        derivative: the share.
-    """
-
-    node: int
-    operand: int
-    derivative: Any
-
-
-class DerivativeRow(NamedTuple):
-    """A node with its tangent or adjoint, and the terms that it is the sum of."""
-
-    node: Node
-    derivative: Any
-    terms: tuple[Term, ...]
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Pass:
-    """The derivatives that one walk over a trace found; ``p["a5"]`` is ȧ5, or ā5.
-
-    Attributes:
-        trace: the trace.
-        wrt: the seeded input in forward mode, else None.
-        of: the output in reverse mode, else None.
-        seeds: (row number, derivative) of what was seeded.
-    """
-
-    trace: Trace
-    wrt: str | None
-    of: str | None
-    seeds: tuple
-    _derivatives: list
-
-    @property
-    def mode(self) -> str:
-        """ "forward" (tangents) or "reverse" (adjoints)."""
-        return "reverse" if self.wrt is None else "forward"
-
-    def __getitem__(self, key):
-        """The tangent or adjoint of a node, at the size of its value."""
-        k = self.trace.row_number(key)
-        return full(self._derivatives[k], self.trace.rows[k][1])
-
-    def terms(self, key) -> tuple[Term, ...]:
-        """The terms of a node's derivative, one per edge; they add up to it (S04)."""
-        return self._terms()[self.trace.row_number(key)]
-
-    @property
-    def rows(self) -> list[DerivativeRow]:
-        """Per node, in the order of the walk: the node, its derivative, its terms."""
-        terms, nodes = self._terms(), self.trace.nodes
-        rows = [DerivativeRow(n, self[n], terms[n.index - 1]) for n in nodes]
-        return rows if self.mode == "forward" else rows[::-1]
-
-    def _terms(self) -> list[tuple[Term, ...]]:
-        """Per row its terms. An edge whose rule is None has a share of zero."""
-        rows, collected = self.trace.rows, [[] for _ in self.trace.rows]
-        for i, row in enumerate(rows):
-            if self.mode == "forward":
-                found = forward_terms(rows, row, self._derivatives)
-            else:
-                g = self._derivatives[i]
-                found = [] if g is None else reverse_terms(rows, row, g)
-            shares = {position: term for position, _, term in found}
-            for position, j in edges_of(row):
-                near, far = (i, j) if self.mode == "forward" else (j, i)
-                share = full(shares.get(position), rows[near][1])
-                collected[near].append(Term(far + 1, position, share))
-        return [tuple(terms) for terms in collected]
-
-
-def edges_of(row) -> list[tuple[int, int]]:
-    """The edges into a row: (operand's position, its row number)."""
-    return [(p, o) for p, o in enumerate(operands_of(row)) if type(o) is int]
+def as_seed(seed, shape: tuple, name: str):
+    """A derivative to start a pass with: real numbers of this shape, or a tracer of them."""
+    if type(seed) is not Tracer:
+        seed = as_input(seed, name)
+    if shape_of(seed) != shape:
+        raise ValueError(f"{name}: got shape {shape_of(seed)}, expected {shape}")
+    return seed
 
 
 def full(derivative, value):
@@ -268,85 +187,8 @@ def full(derivative, value):
     shape = shape_of(value)
     if derivative is None:
         return np.zeros(shape) if shape else 0.0
-    derivative = _stretched(derivative, shape)
+    if shape_of(derivative) != shape:
+        derivative = np.broadcast_to(derivative, shape)
     if type(derivative) is Tracer:  # a pass inside another derivative
         return derivative
     return np.array(derivative) if shape else float(derivative)
-
-
-def forward(trace: Trace, wrt=None, seed=None) -> Pass:
-    """Forward mode: the derivative of every node with respect to one input (S12).
-
-    Args:
-        trace: from ``record``.
-        wrt: the input's name (such as "w1", or "p['w']" in a dict p), label or number. An input
-            that is an array needs a ``seed``.
-        seed: the direction, of the input's shape; 1 for a number unless given.
-
-    Returns:
-        The pass: ``d["y1"]`` is ∂y1/∂w, zero where y1 doesn't depend on w.
-
-    Raises:
-        TypeError: ``trace`` is something else.
-        KeyError: no input is called that.
-        ValueError: the seed is missing or doesn't have the input's shape.
-    """
-    check_trace(trace)
-    number = trace.row_number(wrt, "wrt")
-    if number not in trace.inputs:
-        inputs = ", ".join(trace.names[k] for k in trace.inputs)
-        raise KeyError(
-            f"wrt: got {wrt!r}, which is computed; expected an input: {inputs}"
-        )
-    name = trace.names[number]
-    seeds = ((number, _read_seed(seed, trace.rows[number][1], name)),)
-    return Pass(trace, name, None, seeds, push_forward(trace.rows, seeds))
-
-
-def reverse(trace: Trace, of=None, seed=None) -> Pass:
-    """Reverse mode: the derivative of one output with respect to every node (S14).
-
-    Args:
-        trace: from ``record``.
-        of: the output's name, label or number; may be left out where there is one output.
-        seed: for an array, the weight of each of its entries, of its shape; 1 for a number
-            unless given. The adjoints are those of the weighted sum.
-
-    Returns:
-        The pass: ``r["w1"]`` is ∂y/∂w1, zero where y doesn't depend on w1.
-
-    Raises:
-        TypeError: ``trace`` is something else.
-        KeyError: nothing in the trace is called that.
-        ValueError: which output is unclear, or the seed is missing or has another shape.
-    """
-    check_trace(trace)
-    if of is None and len(trace.outputs) != 1:
-        raise ValueError(
-            f"of: the function returned {len(trace.outputs)} numbers; name the one to "
-            "differentiate"
-        )
-    number = trace.outputs[0] if of is None else trace.row_number(of, "of")
-    if number is None:  # the output is a constant: nothing depends on anything
-        return Pass(trace, None, "a constant", (), [None] * len(trace.rows))
-    name = trace.names.get(number, f"a{number + 1}")
-    seeds = ((number, _read_seed(seed, trace.rows[number][1], name)),)
-    return Pass(trace, None, name, seeds, pull_back(trace.rows, seeds))
-
-
-def _read_seed(seed, value, name):
-    """The seed of a pass: 1 for a number; for an array it must be given, at its shape."""
-    shape = shape_of(value)
-    if seed is None:
-        if shape:
-            raise ValueError(
-                f"seed: {name} is an array of shape {shape}, expected a seed of that "
-                "shape: the direction (forward) or the weights of the entries (reverse)"
-            )
-        return 1.0
-    seed = as_input(seed, "seed")
-    if shape_of(seed) != shape:
-        raise ValueError(
-            f"seed: got shape {shape_of(seed)}, expected {shape}, the shape of {name}"
-        )
-    return seed

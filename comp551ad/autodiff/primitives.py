@@ -79,6 +79,16 @@ class Notation(NamedTuple):
     needs: tuple[int, ...]
 
 
+class RuleOfEach:
+    """The rules of a primitive with any number of operands: ``rules[k]`` is that of operand k."""
+
+    def __init__(self, rule: Callable):
+        self.rule = rule
+
+    def __getitem__(self, k: int) -> Callable:
+        return functools.partial(self.rule, k)
+
+
 class Primitive:
     """One entry of the table.
 
@@ -132,18 +142,10 @@ class Primitive:
         self.variadic, self.has_residuals = variadic, has_residuals
         self.linear, self.bilinear, self.commutative = linear, bilinear, commutative
         self.view, self.matrix_product, self.new_axes = view, matrix_product, new_axes
-        self.vjps = vjps
-        self.jvps = self._its_own_jvps() if jvps is None else jvps
+        self.vjps = RuleOfEach(vjps) if variadic else vjps
+        self.jvps = RuleOfEach(jvps) if variadic else jvps or self._its_own_jvps()
         self.defaults = self._defaults()
         self.parameters = tuple(self.defaults)
-
-    def jvp(self, k: int) -> Callable | None:
-        """The forward rule of operand k."""
-        return functools.partial(self.jvps, k) if self.variadic else self.jvps[k]
-
-    def vjp(self, k: int) -> Callable | None:
-        """The reverse rule of operand k."""
-        return functools.partial(self.vjps, k) if self.variadic else self.vjps[k]
 
     def _its_own_jvps(self):
         value = self.value
@@ -203,7 +205,7 @@ def define(name: str, value: Callable, vjps, jvps=None, **fields) -> Primitive:
     primitive = Primitive(name, value, vjps, jvps, **fields)
     taken = [f for f in primitive.functions if f in PRIMITIVE_OF]
     if name in PRIMITIVES or taken:
-        raise ValueError(f"name: got {name!r}, which is defined; choose another name")
+        raise ValueError(f"name: got {name!r}, already defined; choose another name")
     PRIMITIVES[name] = primitive
     for function in primitive.functions:
         PRIMITIVE_OF[function] = primitive

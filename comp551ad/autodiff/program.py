@@ -19,14 +19,16 @@ import numpy as np
 
 from comp551ad import pytrees
 
+from .arguments import Call, names_by_place, signature_of
 from .buffered import BufferedWriter
 from .expressions import recognise
-from .primitives import shape_of
+from .operands import as_input
 from .passes import pull_back
-from .source import ProgramError, Writer
+from .primitives import shape_of
 from .refusals import TraceError, kind_of
-from .tape import Tape, Tracer, as_input, concrete, read_outputs
-from .trace import Call, local_names, names_by_place, operands_of, signature_of
+from .source import ProgramError, Writer
+from .tape import Tape, Tracer, concrete, operands_of, read_outputs
+from .trace import local_names
 
 _FORM = operator.attrgetter("shape", "dtype", "__class__")
 LONGEST = 5000  # operations: compiling costs some 20 microseconds each
@@ -257,7 +259,7 @@ def _checked(x, example, name):
     else:
         return pytrees.unflatten(example, _checked_leaves(x, example, name))
     try:
-        x = as_input(x, name)
+        x = x if type(x) is Tracer else as_input(x, name)
     except TraceError as error:
         raise ProgramError(str(error)) from None
     except ValueError as error:

@@ -16,21 +16,20 @@ Tapes nest. A derivative inside a function that is itself being differentiated o
 own, whose values are tracers of the outer tape. An operation is written on the innermost tape among
 its operands, and computing its value writes the same operation on the next tape out.
 
-Reads: ``primitives``, ``refusals``, ``pytrees``. Read by: the rest of ``autodiff``. NumPy's
-functions and the methods of arrays reach the tracer in ``numpy_protocols``.
+Reads: ``primitives``, ``operands``, ``refusals``, ``pytrees``. Read by: the rest of ``autodiff``.
+NumPy's functions and the methods of arrays reach the tracer in ``numpy_protocols``.
 """
 
 import threading
-from collections.abc import Sized
 
 import numpy as np
 
 from comp551ad import pytrees
 
+from .operands import as_constant, as_input
 from .primitives import PRIMITIVES, Primitive, shape_of
 from .refusals import TraceError, kind_of, line_outside
 
-FLOAT64 = np.dtype(np.float64)
 _this_thread = threading.local()
 
 
@@ -85,8 +84,25 @@ class Tape:
         return tracer
 
     def add_input(self, value, name, *where) -> "Tracer":
-        """The tracer of an input."""
-        return self.write(("input", as_input(value, name, *where)))
+        """The tracer of an input; ``name`` is what an error calls it (see ``as_input``)."""
+        if type(value) is not Tracer:
+            value = as_input(value, name, *where)
+        return self.write(("input", value))
+
+    def constant(self, value, name: str):
+        """What stands in a row for an operand that wasn't computed on this tape.
+
+        A tracer of an open tape further out is one; ``name`` is what an error calls it.
+        """
+        if type(value) is not Tracer:
+            return as_constant(value, name)
+        outer = value.tape
+        if outer.open and outer.level < self.level and outer.thread == self.thread:
+            return value
+        raise TraceError(
+            f"{name}: got traced values of two recordings; a recorded function may use "
+            "its own inputs and constants only (pass the value in as an argument)"
+        )
 
 
 def _refuse_to_grow(row):
@@ -94,6 +110,19 @@ def _refuse_to_grow(row):
         "a traced value was used after the function that made it had returned: "
         "return what you need from the function instead of storing it elsewhere"
     )
+
+
+def operands_of(row) -> tuple:
+    """The operands of a row: row numbers (ints) and constants."""
+    return row[2:-1] if type(row[-1]) is dict else row[2:]
+
+
+def parameters_of(row, residuals: bool = True) -> dict:
+    """The parameters of a row, with or without what its value kept for the rules."""
+    parameters = row[-1] if type(row[-1]) is dict else {}
+    if residuals or "residuals" not in parameters:
+        return parameters
+    return {key: p for key, p in parameters.items() if key != "residuals"}
 
 
 # ---------------------------------------------------------------- recording one operation
@@ -108,11 +137,15 @@ def apply(primitive: Primitive, operands, parameters: dict | None = None) -> "Tr
                 tape = operand.tape
     values, row = [], [primitive.name, None]
     for operand in operands:
-        if type(operand) is Tracer and operand.tape is tape:
+        kind = type(operand)
+        if kind is Tracer and operand.tape is tape:
             values.append(operand.value)
             row.append(operand.index)
+        elif kind is float:
+            values.append(operand)
+            row.append(operand)
         else:
-            constant = as_constant(operand, tape, primitive.name)
+            constant = tape.constant(operand, primitive.name)
             values.append(constant)
             row.append(constant)
     if primitive.canonicalize is not None:
@@ -190,91 +223,6 @@ def concrete(value):
     return value
 
 
-# ---------------------------------------------------------------- what may be an operand
-
-
-def is_number(value) -> bool:
-    """Whether a recording takes ``value`` as an input: a real number, or an array of any kind
-    (complex ones and the like are then refused by name)."""
-    if isinstance(value, np.ndarray):
-        return value.dtype.kind != "b"
-    return type(value) is Tracer or (
-        isinstance(value, int | float | complex | np.number)
-        and not isinstance(value, bool)
-    )
-
-
-def as_input(value, name, *where):
-    """An input of a recording: a float, or a read-only float64 copy of an array.
-
-    An error calls it ``name``, or ``name(*where)`` where there is something to look up.
-    """
-    kind = type(value)
-    if kind is Tracer or kind is float:
-        return value
-    if kind is np.ndarray and value.dtype is FLOAT64 and value.shape:
-        return _frozen_copy(value)
-    array = np.asarray(value)
-    if array.dtype.kind not in "fiu" or _means_something_else(value):
-        name = name(*where) if where else name
-        raise TraceError(
-            f"{name}: got {kind_of(value)}, expected real numbers (float or int, or an "
-            "array of them); convert it with np.asarray(…, dtype=float), or keep it out "
-            "of the arguments to differentiate with respect to"
-        )
-    return _frozen_copy(array) if array.shape else float(array)
-
-
-def _means_something_else(value):
-    """Masked arrays, matrices, arrays with units: as plain numbers they would be wrong. So would
-    a deque or a range as an array: a + b joins the ones and adds the others."""
-    if isinstance(value, np.ndarray):
-        return type(value) not in (np.ndarray, np.memmap)
-    sequence = isinstance(value, Sized) and not isinstance(value, list | tuple)
-    return sequence and not hasattr(value, "__array__")
-
-
-def _frozen_copy(array):
-    copy = array.copy("K") if array.dtype is FLOAT64 else array.astype(np.float64)
-    copy.setflags(write=False)
-    return copy
-
-
-def as_constant(value, tape: Tape, name: str):
-    """A constant operand, in a form that nobody can change under the tape's feet."""
-    kind = type(value)
-    if kind is float:
-        return value
-    if kind is np.ndarray:
-        if value.dtype.kind in "fiub":
-            return _frozen_copy(value) if value.shape else float(value)
-    elif isinstance(value, int | float | np.floating | np.integer | np.bool_):
-        if not isinstance(value, np.timedelta64):
-            return float(value)
-    elif kind is Tracer:
-        outer = value.tape
-        if outer.open and outer.level < tape.level and outer.thread == tape.thread:
-            return value
-        raise TraceError(
-            f"{name}: got traced values of two recordings; a recorded function may use "
-            "its own inputs and constants only (pass the value in as an argument)"
-        )
-    elif isinstance(value, list | tuple):
-        try:
-            value = np.asarray(value)
-        except ValueError as error:
-            raise TraceError(
-                f"{name}: got a list that is no array, expected rows of equal length: {error}"
-            ) from None
-        return as_constant(value, tape, name)
-    elif kind is np.memmap and value.dtype.kind in "fiub":
-        return _frozen_copy(np.asarray(value))
-    raise TraceError(
-        f"{name}: got {kind_of(value)} as an operand, expected real numbers or an array "
-        "of them; convert it with np.asarray(…, dtype=float)"
-    )
-
-
 # ---------------------------------------------------------------- decisions
 
 
@@ -309,7 +257,7 @@ def read_outputs(result, tape: Tape) -> tuple[list[int | None], list]:
             values.append(leaf.value)
             continue
         if type(leaf) is Tracer:  # a constant, if it belongs to a tape further out
-            leaf = as_constant(leaf, tape, "the function's output")
+            leaf = tape.constant(leaf, "the function's output")
         elif not isinstance(leaf, bool | int | float | np.generic | np.ndarray) or (
             np.asarray(leaf).dtype.kind not in "fiub"
         ):

@@ -11,21 +11,32 @@ every operand comes before its use, so forward mode walks them downwards and rev
 nothing has to be sorted. A ``Node`` is what a person looks at: a view of one row, made when asked
 for. Constants take no number.
 
-Reads: ``tape``, ``pytrees``. Read by: ``passes``, ``transforms``, ``program``, ``show``.
+A ``Pass`` is the same for derivatives: what forward or reverse mode found for every node, and the
+terms that each is the sum of.
+
+Reads: ``tape``, ``arguments``, ``passes``, ``pytrees``. Read by: ``program``, ``show``.
 """
 
-import inspect
 import re
-import sys
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from comp551ad import pytrees
 
+from .arguments import Call
+from .passes import (
+    as_seed,
+    forward_terms,
+    full,
+    pull_back,
+    push_forward,
+    reverse_terms,
+)
+from .primitives import shape_of
 from .refusals import kind_of
-from .tape import Tape, Tracer, is_number, read_outputs
+from .tape import Tape, Tracer, operands_of, parameters_of, read_outputs
 
 _LABEL = re.compile(r"a([1-9]\d*)")
 
@@ -69,19 +80,6 @@ def check_trace(trace):
             f"trace: got {kind_of(trace)}, expected the recording of a function: "
             "record(f, …)"
         )
-
-
-def operands_of(row) -> tuple:
-    """The operands of a row: row numbers (ints) and constants."""
-    return row[2:-1] if type(row[-1]) is dict else row[2:]
-
-
-def parameters_of(row, residuals: bool = True) -> dict:
-    """The parameters of a row, with or without what its value kept for the rules."""
-    parameters = row[-1] if type(row[-1]) is dict else {}
-    if residuals or "residuals" not in parameters:
-        return parameters
-    return {key: p for key, p in parameters.items() if key != "residuals"}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -198,143 +196,167 @@ def record(f, /, *args, **kwargs) -> Trace:
     )
 
 
-# ---------------------------------------------------------------- which argument is meant
-
-
-@dataclass
-class Call:
-    """A call of f with its arguments by name, each in a slot of its own.
-
-    The slots are in the order of f's parameters; each of f's ``*args`` has one ("xs[0]"), unless
-    the parameter is in ``whole``.
-    """
-
-    f: Any
-    bound: inspect.BoundArguments
-    slots: dict[str, Any]
-    star: str | None
-
-    @classmethod
-    def of(cls, f, args, kwargs, whole=()) -> "Call":
-        """Bind the arguments; errors are f's own TypeError."""
-        signature = signature_of(f)
-        bound = signature.bind(*args, **kwargs)
-        kinds = {name: p.kind for name, p in signature.parameters.items()}
-        slots, star = {}, None
-        for name, kind in kinds.items():
-            if kind is inspect.Parameter.VAR_POSITIONAL and name not in whole:
-                star = name
-        for name, value in bound.arguments.items():
-            if name == star:
-                slots |= {f"{name}[{k}]": each for k, each in enumerate(value)}
-            else:
-                slots[name] = value
-        return cls(f, bound, slots, star)
-
-    def slot(self, argnum, what: str) -> str:
-        """The slot that a position or a name means; ``what`` is what an error calls it.
-
-        Positions count f's parameters, and from the end the arguments of this call.
-        """
-        if type(argnum) is int:
-            order = list(self.slots)
-            if argnum >= 0:
-                stars = [name for name in order if name.startswith(f"{self.star}[")]
-                order = names_by_place(self.f) + stars
-            name = order[argnum] if -len(order) <= argnum < len(order) else None
-        else:
-            name = argnum
-        if not isinstance(name, str) or name not in self.slots:
-            names = ", ".join(self.slots) or "none"
-            raise TypeError(
-                f"{what}: got {argnum!r}, expected one of {names} (the arguments of this "
-                "call), or the position of one of them"
-            )
-        return name
-
-    def trace(self, add_input, slots=None) -> list[str]:
-        """Replace every number in the slots (all, or some) by ``add_input`` of it; their names."""
-        names = []
-        for slot in self.slots if slots is None else slots:
-            tree, leaves = self.slots[slot], []
-            for name, leaf in zip(
-                pytrees.leaf_names(tree, slot), pytrees.leaves(tree), strict=True
-            ):
-                if slots is not None or is_number(leaf):
-                    leaf = add_input(leaf, name)
-                    names.append(name)
-                leaves.append(leaf)
-            self.slots[slot] = pytrees.unflatten(tree, iter(leaves))
-        return names
-
-    def run(self):
-        """f of what stands in the slots now."""
-        args, kwargs = self._arguments()
-        return self.f(*args, **kwargs)
-
-    def run_and_see_locals(self) -> tuple[Any, dict]:
-        """Call f, and look at its local variables at the moment it returns.
-
-        A profile function sees every return; nothing else does without touching f.
-        """
-        code, local = _code_of(self.f), {}
-
-        def watch(frame, event, _):
-            if event == "return" and frame.f_code is code:
-                local.clear()
-                local.update(frame.f_locals)
-
-        args, kwargs = self._arguments()
-        before = sys.getprofile()
-        sys.setprofile(watch)
-        try:
-            result = self.f(*args, **kwargs)
-        finally:
-            sys.setprofile(before)
-        return result, local
-
-    def _arguments(self):
-        arguments = dict.fromkeys(self.bound.arguments, ())
-        for name, value in self.slots.items():
-            if name in arguments:
-                arguments[name] = value
-            else:
-                arguments[self.star] = (*arguments[self.star], value)
-        self.bound.arguments.update(arguments)
-        return self.bound.args, self.bound.kwargs
-
-
-def signature_of(f) -> inspect.Signature:
-    """The parameters of ``f``; built-in functions may not have any to show. A decorator's
-    ``(*args, **kwargs)`` says nothing: then those of the function in it."""
-    anything = inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD
-    try:
-        own = inspect.signature(f, follow_wrapped=False)
-        if all(p.kind in anything for p in own.parameters.values()):
-            return inspect.signature(f)
-        return own
-    except (TypeError, ValueError):
-        return inspect.signature(lambda *x, **options: None)
-
-
-def names_by_place(f) -> list[str]:
-    """The parameters of ``f`` that can be given by position, one by one."""
-    kinds = inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD
-    return [p.name for p in signature_of(f).parameters.values() if p.kind in kinds]
-
-
-def _code_of(f):
-    """The code that f's own lines were compiled to."""
-    function = inspect.unwrap(f)
-    function = getattr(function, "__func__", function)  # of a method
-    if not hasattr(function, "__code__"):
-        function = type(f).__call__
-    return getattr(function, "__code__", None)
-
-
 def local_names(local, tape, taken):
     """(name, tracer) of local variables; an input's name stays the input's."""
     for name, value in local.items():
         if type(value) is Tracer and value.tape is tape:
             if name not in taken and not _LABEL.fullmatch(name):
                 yield name, value
+
+
+# ---------------------------------------------------------------- what a pass found
+
+
+class Term(NamedTuple):
+    """One path's share of a derivative.
+
+    Attributes:
+        node: the number of the node at the other end of the edge.
+        operand: which operand of the upper node the edge goes to, from 0.
+        derivative: the share.
+    """
+
+    node: int
+    operand: int
+    derivative: Any
+
+
+class DerivativeRow(NamedTuple):
+    """A node with its tangent or adjoint, and the terms that it is the sum of."""
+
+    node: Node
+    derivative: Any
+    terms: tuple[Term, ...]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Pass:
+    """The derivatives that one walk over a trace found; ``p["a5"]`` is ȧ5, or ā5.
+
+    Attributes:
+        trace: the trace.
+        wrt: the seeded input in forward mode, else None.
+        of: the output in reverse mode, else None.
+        seeds: (row number, derivative) of what was seeded.
+    """
+
+    trace: Trace
+    wrt: str | None
+    of: str | None
+    seeds: tuple
+    _derivatives: list
+
+    @property
+    def mode(self) -> str:
+        """ "forward" (tangents) or "reverse" (adjoints)."""
+        return "reverse" if self.wrt is None else "forward"
+
+    def __getitem__(self, key):
+        """The tangent or adjoint of a node, at the size of its value."""
+        k = self.trace.row_number(key)
+        return full(self._derivatives[k], self.trace.rows[k][1])
+
+    def terms(self, key) -> tuple[Term, ...]:
+        """The terms of a node's derivative, one per edge; they add up to it (S04)."""
+        return self._terms()[self.trace.row_number(key)]
+
+    @property
+    def rows(self) -> list[DerivativeRow]:
+        """Per node, in the order of the walk: the node, its derivative, its terms."""
+        terms, nodes = self._terms(), self.trace.nodes
+        rows = [DerivativeRow(n, self[n], terms[n.index - 1]) for n in nodes]
+        return rows if self.mode == "forward" else rows[::-1]
+
+    def _terms(self) -> list[tuple[Term, ...]]:
+        """Per row its terms. An edge whose rule is None has a share of zero."""
+        rows, collected = self.trace.rows, [[] for _ in self.trace.rows]
+        for i, row in enumerate(rows):
+            if self.mode == "forward":
+                found = forward_terms(rows, row, self._derivatives)
+            else:
+                g = self._derivatives[i]
+                found = [] if g is None else reverse_terms(rows, row, g)
+            shares = {position: term for position, _, term in found}
+            for position, j in edges_of(row):
+                near, far = (i, j) if self.mode == "forward" else (j, i)
+                share = full(shares.get(position), rows[near][1])
+                collected[near].append(Term(far + 1, position, share))
+        return [tuple(terms) for terms in collected]
+
+
+def edges_of(row) -> list[tuple[int, int]]:
+    """The edges into a row: (operand's position, its row number)."""
+    return [(p, o) for p, o in enumerate(operands_of(row)) if type(o) is int]
+
+
+def forward(trace: Trace, wrt=None, seed=None) -> Pass:
+    """Forward mode: the derivative of every node with respect to one input (S12).
+
+    Args:
+        trace: from ``record``.
+        wrt: the input's name (such as "w1", or "p['w']" in a dict p), label or number. An input
+            that is an array needs a ``seed``.
+        seed: the direction, of the input's shape; 1 for a number unless given.
+
+    Returns:
+        The pass: ``d["y1"]`` is ∂y1/∂w, zero where y1 doesn't depend on w.
+
+    Raises:
+        TypeError: ``trace`` is something else.
+        KeyError: no input is called that.
+        ValueError: the seed is missing or doesn't have the input's shape.
+    """
+    check_trace(trace)
+    number = trace.row_number(wrt, "wrt")
+    if number not in trace.inputs:
+        inputs = ", ".join(trace.names[k] for k in trace.inputs)
+        raise KeyError(
+            f"wrt: got {wrt!r}, which is computed; expected an input: {inputs}"
+        )
+    name = trace.names[number]
+    seeds = ((number, _read_seed(seed, trace.rows[number][1], name)),)
+    return Pass(trace, name, None, seeds, push_forward(trace.rows, seeds))
+
+
+def reverse(trace: Trace, of=None, seed=None) -> Pass:
+    """Reverse mode: the derivative of one output with respect to every node (S14).
+
+    Args:
+        trace: from ``record``.
+        of: the output's name, label or number; may be left out where there is one output.
+        seed: for an array, the weight of each of its entries, of its shape; 1 for a number
+            unless given. The adjoints are those of the weighted sum.
+
+    Returns:
+        The pass: ``r["w1"]`` is ∂y/∂w1, zero where y doesn't depend on w1.
+
+    Raises:
+        TypeError: ``trace`` is something else.
+        KeyError: nothing in the trace is called that.
+        ValueError: which output is unclear, or the seed is missing or has another shape.
+    """
+    check_trace(trace)
+    if of is None and len(trace.outputs) != 1:
+        raise ValueError(
+            f"of: the function returned {len(trace.outputs)} numbers; name the one to "
+            "differentiate"
+        )
+    number = trace.outputs[0] if of is None else trace.row_number(of, "of")
+    if number is None:  # the output is a constant: nothing depends on anything
+        return Pass(trace, None, "a constant", (), [None] * len(trace.rows))
+    name = trace.names.get(number, f"a{number + 1}")
+    seeds = ((number, _read_seed(seed, trace.rows[number][1], name)),)
+    return Pass(trace, None, name, seeds, pull_back(trace.rows, seeds))
+
+
+def _read_seed(seed, value, name):
+    """The seed of a pass: 1 for a number; for an array it must be given, at its shape."""
+    shape = shape_of(value)
+    if seed is None:
+        if shape:
+            raise ValueError(
+                f"seed: {name} is an array of shape {shape}, expected a seed of that "
+                "shape: the direction (forward) or the weights of the entries (reverse)"
+            )
+        return 1.0
+    return as_seed(seed, shape, "seed")

@@ -5,50 +5,46 @@ for ``grad`` and ``vjp``, forward mode for ``jvp``, either for ``jacobian``. Sin
 tracers is itself recorded, they nest: ``grad(grad(f))`` is the second derivative, and ``hessian``
 is forward mode over reverse mode.
 
-Reads: ``tape``, ``trace`` (which argument is meant), ``passes``, ``pytrees``. Read by: notebooks.
+Reads: ``tape``, ``arguments``, ``passes``, ``pytrees``. Read by: notebooks.
 """
 
 import functools
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from comp551ad import pytrees
 
-from .passes import full, pull_back, push_forward
+from .arguments import Call, names_by_place
+from .passes import as_seed, full, pull_back, push_forward
 from .primitives import shape_of, size_of
 from .refusals import kind_of
-from .tape import Tape, Tracer, as_input, read_outputs
-from .trace import Call, names_by_place
+from .tape import Tape, Tracer, read_outputs
 
 # ---------------------------------------------------------------- one recorded call
 
 
-class Recorded(NamedTuple):
+class Recorded:
     """A function's recorded call.
 
     Attributes:
         rows: the tape; its first rows are the inputs.
         inputs: the chosen arguments as given: a list of numbers, arrays and containers.
+        values: per leaf of the inputs its value, a float or an array.
         output: what the function returned, in its structure, as values.
         out_rows, out_values: per leaf of the output.
     """
 
-    rows: list
-    inputs: list
-    output: Any
-    out_rows: list
-    out_values: list
-
-    def input_values(self) -> list:
-        return [row[1] for row in self.rows if row[0] == "input"]
+    def __init__(self, rows, inputs, values, result, out_rows, out_values):
+        self.rows, self.inputs, self.values = rows, inputs, values
+        self.output = pytrees.unflatten(result, iter(out_values))
+        self.out_rows, self.out_values = out_rows, out_values
 
     def gather(self, derivatives) -> list:
         """Derivatives of the inputs, in the inputs' structure: one per argument."""
-        values = self.input_values()
-        leaves = map(full, derivatives, values)
-        return pytrees.unflatten(self.inputs, leaves)
+        leaves = list(map(full, derivatives, self.values))
+        return pytrees.unflatten(self.inputs, iter(leaves))
 
     def owned_output(self):
         """The output that the caller may keep and change: never a view of the tape's arrays."""
@@ -82,38 +78,38 @@ class Argnums:
         if kwargs or not self.by_place:
             call = Call.of(self.f, args, kwargs, whole=self.argnums)
             places = [call.slot(argnum, "argnum") for argnum in self.argnums]
-            values = call.slots
+            arguments = call.slots
         else:
-            call, values = None, list(args)
-            places = self._positions(len(args))
+            call, arguments, places = None, list(args), self._positions(len(args))
         if len(set(places)) != len(places):
             raise TypeError(
-                f"argnum: got {self.argnums}, expected every argument once"
+                f"argnum: got {self.argnums}, an argument named twice; name each once"
             )
-        inputs = []
+        inputs, values = [], []
         with Tape() as tape:
             for place in places:
-                tree = values[place]
-                tracers = []
+                tree, tracers = arguments[place], []
                 for leaf in pytrees.leaves(tree):
                     where = args, place, tree, len(tracers)
                     tracers.append(tape.add_input(leaf, self._name, *where))
-                values[place] = pytrees.unflatten(tree, iter(tracers))
+                    values.append(tracers[-1].value)
+                arguments[place] = pytrees.unflatten(tree, iter(tracers))
                 inputs.append(tree)
-            result = self.f(*values) if call is None else call.run()
+            result = self.f(*arguments) if call is None else call.run()
             out_rows, out_values = read_outputs(result, tape)
-        output = pytrees.unflatten(result, iter(out_values))
-        return Recorded(tape.rows, inputs, output, out_rows, out_values)
+        return Recorded(tape.rows, inputs, values, result, out_rows, out_values)
 
     def _positions(self, count):
         """Positions among so many arguments; a negative place counts from the end."""
+        positions = []
         for place in self.places:
             if not -count <= place < count:
                 raise TypeError(
                     f"argnum: got {place}, but the function was called with {count} "
                     "arguments"
                 )
-        return [place % count for place in self.places]
+            positions.append(place % count)
+        return positions
 
     def _name(self, args, place, tree, leaf):
         """What an error calls the n-th leaf of an argument."""
@@ -175,8 +171,8 @@ def _refuse_many_outputs(call):
     if len(call.out_values) == 1:
         got = f"shape {shape_of(call.out_values[0])}"
     raise ValueError(
-        f"f: the function returned {got}, expected one number; return a sum or a mean, or use "
-        "jacobian"
+        f"f: the function returned {got}, expected one number; use jacobian, or return a sum or "
+        "mean"
     )
 
 
@@ -213,12 +209,7 @@ def _directions(tree, like, values, name, leading=()) -> list:
         )
     leaves = []
     for leaf, value in zip(pytrees.leaves_like(tree, like), values, strict=True):
-        leaf = as_input(leaf, name)
-        if shape_of(leaf) != leading + shape_of(value):
-            raise ValueError(
-                f"{name}: got shape {shape_of(leaf)}, expected {leading + shape_of(value)}"
-            )
-        leaves.append(leaf)
+        leaves.append(as_seed(leaf, leading + shape_of(value), name))
     return leaves
 
 
@@ -248,9 +239,7 @@ def jvp(f: Callable, primals: tuple, tangents: tuple, many: bool = False) -> tup
     call = Argnums(f, tuple(range(len(primals)))).record(primals, {})
     leading = _leading(tangents) if many else ()
     seeds = enumerate(
-        _directions(
-            tangents, tuple(call.inputs), call.input_values(), "tangents", leading
-        )
+        _directions(tangents, tuple(call.inputs), call.values, "tangents", leading)
     )
     derivatives = push_forward(call.rows, seeds, many)
     out = []
@@ -264,9 +253,8 @@ def jvp(f: Callable, primals: tuple, tangents: tuple, many: bool = False) -> tup
 def _leading(tangents):
     """(K,): the extra first axis of the tangents."""
     for leaf in pytrees.leaves(tangents)[:1]:
-        leading = shape_of(as_input(leaf, "tangents"))[:1]
-        if leading:
-            return leading
+        if np.ndim(leaf):
+            return np.shape(leaf)[:1]
     raise ValueError("tangents: many=True, expected an extra first axis")
 
 
@@ -310,7 +298,7 @@ def jacobian(
 
 def _reverse_blocks(call):
     """Per leaf of the output, per leaf of the input: one pass for each output number."""
-    values = call.input_values()
+    values = call.values
     for row, value in zip(call.out_rows, call.out_values, strict=True):
         passes = []
         for seed in _unit_vectors(value):
@@ -327,7 +315,7 @@ def _reverse_blocks(call):
 
 def _forward_blocks(call):
     """The same with one pass in all: every input number is one direction."""
-    values = call.input_values()
+    values = call.values
     total = sum(size_of(v) for v in values)
     ends = np.cumsum([size_of(v) for v in values], dtype=int)
     parts = [slice(end - size_of(v), end) for v, end in zip(values, ends, strict=True)]

@@ -14,14 +14,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from comp551ad.autodiff.forward import ForwardPass, forward_terms
-from comp551ad.autodiff.primitives import (
-    PRIMITIVES,
-    Primitive,
-)
-from comp551ad.autodiff.reverse import ReversePass, reverse_terms
-from comp551ad.autodiff.trace import Trace, operands_of, parameters_of
-from comp551ad.autodiff.traced import Traced, new_tape, plain
+from comp551ad.autodiff.passes import forward_terms, reverse_terms
+from comp551ad.autodiff.primitives import PRIMITIVES, Primitive
+from comp551ad.autodiff.tape import Tape, Tracer, concrete, operands_of, parameters_of
+from comp551ad.autodiff.trace import Pass, Trace, edges_of
 
 MOST = 24  # symbols and operations in a formula that is written down to the inputs
 GROUP = 32  # terms that are added one after the other
@@ -78,8 +74,12 @@ def value_tree(trace: Trace, row: int) -> Tree:
         Symbol("value", o, trace.rows[o][1]) if type(o) is int else Constant(o)
         for o in operands_of(trace.rows[row])
     )
-    told = _told(trace.rows[row])
-    return Operation(PRIMITIVES[name], operands, told, value)
+    return Operation(
+        PRIMITIVES[name],
+        operands,
+        parameters_of(trace.rows[row], residuals=False),
+        value,
+    )
 
 
 def expanded_trees(value_trees: Mapping[int, Tree], most=MOST) -> dict[int, Tree]:
@@ -120,66 +120,54 @@ def put_in(tree: Tree, trees: Mapping[tuple[str, int], Tree]) -> Tree:
     return trees.get((tree.kind, tree.row), tree) if isinstance(tree, Symbol) else tree
 
 
-def _told(row) -> dict:
-    """A row's parameters, without what its value saved: a rule then says what that is."""
-    return {key: p for key, p in parameters_of(row).items() if key != "saved"}
-
-
-def tangent_terms(d: ForwardPass, row: int) -> list[TermTree]:
+def tangent_terms(d: Pass, row: int) -> list[TermTree]:
     """The terms of a node's tangent, one per edge into it, in the order of the operands."""
-    edges = [o for o in operands_of(d.trace.rows[row]) if type(o) is int]
-    symbols = {o: Symbol("tangent", o, d[o + 1]) for o in edges}
-
-    def run(rows, pseudo, tangents):
-        return forward_terms(rows, pseudo, tangents)
-
-    return _terms(d.trace, row, symbols, run, lambda o: o)
+    symbols = {
+        o: Symbol("tangent", o, d[o + 1]) for _, o in edges_of(d.trace.rows[row])
+    }
+    terms = _terms(d.trace, row, symbols, forward_terms)
+    return [TermTree(o, p, tree) for p, o, tree in terms]
 
 
-def adjoint_contributions(r: ReversePass, row: int) -> dict[int, list[TermTree]]:
-    """What a node passes back: for each of its operands' row numbers, the terms."""
-    symbol = {row: Symbol("adjoint", row, r[row + 1])}
-    terms = _terms(
-        r.trace,
-        row,
-        symbol,
-        lambda rows, pseudo, adjoint: reverse_terms(rows, pseudo, adjoint[row]),
-        lambda o: row,
-    )
-    edges = [o for o in operands_of(r.trace.rows[row]) if type(o) is int]
-    found = {o: [] for o in edges}
-    for o, term in zip(edges, terms, strict=True):
-        found[o].append(term)
+def adjoint_terms(r: Pass) -> list[list[TermTree]]:
+    """Per row the terms of its adjoint, one per path, first user first (as on the slide)."""
+    found = [[] for _ in r.trace.rows]
+    for user in range(len(found)):
+        symbol = {user: Symbol("adjoint", user, r[user + 1])}
+
+        def run(rows, entry, adjoints, user=user):
+            return reverse_terms(rows, entry, adjoints[user])
+
+        for p, o, tree in _terms(r.trace, user, symbol, run):
+            found[o].append(TermTree(user, p, tree))
     return found
 
 
-def _terms(trace, row, derivatives, run, other_end) -> list[TermTree]:
-    """Run a pass's loop body on placeholders and read its terms off the tape."""
+def _terms(trace, row, derivatives, run) -> list[tuple[int, int, Tree]]:
+    """Run a pass's loop body on placeholders; read (position, operand, term) off the tape."""
     entry = trace.rows[row]
     operands = operands_of(entry)
-    edges = [(p, o) for p, o in enumerate(operands) if type(o) is int]
-    if not edges:
+    ends = edges_of(entry)
+    if not ends:
         return []
-    with new_tape() as tape:
+    with Tape() as tape:
         symbols = []
 
         def placeholder(symbol):
             symbols.append(symbol)
-            return tape.add_input(symbol.value)
+            return tape.add_input(symbol.value, "symbol")
 
         rows = {
             o: ("input", placeholder(Symbol("value", o, trace.rows[o][1])))
-            for o in dict(edges).values()
+            for _, o in ends
         }
         y = placeholder(Symbol("value", row, entry[1]))
-        stand_ins = {k: placeholder(s) for k, s in derivatives.items()}
-        pseudo = (entry[0], y, *operands, _told(entry))
-        found = {p: term for p, _, term in run(rows, pseudo, stand_ins) or ()}
+        marked = {k: placeholder(s) for k, s in derivatives.items()}
+        pseudo = (entry[0], y, *operands, parameters_of(entry, residuals=False))
+        found = {p: term for p, _, term in run(rows, pseudo, marked) or ()}
         return [
-            TermTree(
-                other_end(o), p, _tree(found[p], tape, symbols) if p in found else ZERO
-            )
-            for p, o in edges
+            (p, o, _tree(found[p], tape, symbols) if p in found else ZERO)
+            for p, o in ends
         ]
 
 
@@ -189,21 +177,23 @@ def local_derivative(trace: Trace, row: int, operand: int) -> Tree | None:
     primitive = PRIMITIVES[entry[0]]
     if not primitive.elementwise:
         return None
-    rule = primitive.jvp(operand)
+    rule = primitive.jvps[operand]
     if rule is None:
         return ZERO
-    with new_tape() as tape:
+    with Tape() as tape:
         numbers = dict.fromkeys(o for o in operands_of(entry) if type(o) is int)
         symbols = [Symbol("value", k, trace.rows[k][1]) for k in (*numbers, row)]
-        made = {s.row: tape.add_input(s.value) for s in symbols}
+        made = {s.row: tape.add_input(s.value, "symbol") for s in symbols}
         operands = [made[o] if type(o) is int else o for o in operands_of(entry)]
-        result = rule(1.0, made[row], *operands, **_told(entry))
+        result = rule(
+            1.0, made[row], *operands, **parameters_of(entry, residuals=False)
+        )
         return simplified_throughout(_tree(result, tape, symbols))
 
 
 def _tree(result, tape, symbols) -> Tree:
     """What a rule returned, as a tree."""
-    if type(result) is not Traced:
+    if type(result) is not Tracer:
         return Constant(result)
     return _tree_of_row(result.index, tape.rows, symbols)
 
@@ -216,7 +206,12 @@ def _tree_of_row(k, rows, symbols):
         for o in operands_of(rows[k])
     )
     return _tidy(
-        Operation(PRIMITIVES[rows[k][0]], operands, _told(rows[k]), rows[k][1])
+        Operation(
+            PRIMITIVES[rows[k][0]],
+            operands,
+            parameters_of(rows[k], residuals=False),
+            rows[k][1],
+        )
     )
 
 
@@ -357,7 +352,7 @@ def _added(trees):
     """Trees added one after the other."""
     result = trees[0]
     for tree in trees[1:]:
-        value = np.add(plain(result.value), plain(tree.value))
+        value = np.add(concrete(result.value), concrete(tree.value))
         result = Operation(PRIMITIVES["add"], (result, tree), {}, value)
     return result
 

@@ -17,7 +17,7 @@ import tracemalloc
 import numpy as np
 
 from comp551ad.autodiff.program import write_gradient
-from comp551ad.autodiff.traced import new_tape
+from comp551ad.autodiff.tape import Tape
 from comp551ad.autodiff.transforms import value_and_grad
 from comp551ad.byhand.two_layer import cost, gradients
 
@@ -35,7 +35,7 @@ def sums(x, n):
 
 
 def bytes_per_node(f, n=100_000):
-    with new_tape() as tape:
+    with Tape() as tape:
         x = tape.add_input(0.5)
         tracemalloc.start()
         before = tracemalloc.get_traced_memory()[0]

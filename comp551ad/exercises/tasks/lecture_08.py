@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from ...autodiff.passes import forward
-from ...autodiff.trace import record
+from ...autodiff.trace import forward, record
 from ..exercise import WITNESSES, Exercise, Mistake
 from ..formulas import formulas
 

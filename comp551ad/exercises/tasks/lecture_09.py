@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from ...autodiff.passes import reverse
-from ...autodiff.trace import record
+from ...autodiff.trace import record, reverse
 from ...autodiff.transforms import grad, vjp
 from ...functions import logsumexp, softmax
 from ..exercise import Exercise, Mistake

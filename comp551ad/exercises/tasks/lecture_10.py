@@ -5,8 +5,7 @@ import operator
 
 import numpy as np
 
-from ...autodiff.passes import forward
-from ...autodiff.passes import pull_back, reverse
+from ...autodiff.passes import forward, pull_back, reverse
 from ...autodiff.trace import record
 from ...functions import logistic, logsumexp
 from ..exercise import Exercise, Mistake
