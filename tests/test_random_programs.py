@@ -455,7 +455,7 @@ def test_the_trace_replays(program):
             continue
         values = [t.rows[o][1] if type(o) is int else o for o in operands_of(row)]
         parameters = dict(parameters_of(row))
-        parameters.pop("saved", None)
+        parameters.pop("residuals", None)
         value = PRIMITIVES[node.primitive].value(*values, **parameters)
         value = value[0] if PRIMITIVES[node.primitive].has_residuals else value
         np.testing.assert_array_equal(value, node.value)

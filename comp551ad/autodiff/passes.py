@@ -57,8 +57,9 @@ def reverse_terms(rows, row, g) -> list[tuple]:
     if row[0] == "input":
         return []
     primitive, y = PRIMITIVES[row[0]], row[1]
-    parameters = row[-1] if type(row[-1]) is dict else {}
-    operands = row[2:-1] if parameters else row[2:]
+    operands, parameters = row[2:], {}
+    if type(row[-1]) is dict:
+        operands, parameters = row[2:-1], row[-1]
     values = [rows[o][1] if type(o) is int else o for o in operands]
     if not primitive.elementwise and shape_of(g) != shape_of(y):
         if not primitive.uniform or shape_of(g):

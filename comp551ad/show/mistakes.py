@@ -92,7 +92,7 @@ def value_of(tree: Tree, put_in=lambda symbol: symbol.value):
         return tree.value
     operands = [value_of(o, put_in) for o in tree.operands]
     value = tree.primitive.value(*operands, **tree.parameters)
-    return value[0] if tree.primitive.saves else value
+    return value[0] if tree.primitive.has_residuals else value
 
 
 def _mistaken_ends(asked):
@@ -142,7 +142,7 @@ def _mistaken_rules(asked):
     flipped = _sum([*first, flipped], value)
     yield WrongTree(flipped, "A sign is wrong." if first else "The sign is wrong.")
 
-    # A value stands where a derivative belongs.
+    # A value where a derivative belongs.
     def take_values(symbol):
         if symbol.kind != kind:
             return symbol
