@@ -2,29 +2,28 @@
 
 What this package is: everything to look at, and no mathematics of its own.
 
-    formula   a recorded computation in symbols: text, LaTeX, HTML, NumPy source
+    formula   a recorded computation in symbols: text, LaTeX, HTML
     rows      a trace or a pass as inert data, which all below read
     table     rows -> the slide's table
     graph     rows -> the computational graph
     plots     learning curves, decision boundaries, paths
     matrices  arrays as small heat maps
     player    frames -> something to step through, in a page with no Python behind it
-    steppers  a pass as frames; ``scenes`` has those of other ideas
+    steppers  a pass as frames; ``scenes`` plays other ideas
 
 ``autodiff`` knows nothing of this: importing ``comp551ad.show`` teaches ``Trace``, ``ForwardPass``
 and ``ReversePass`` to show themselves, as a table where there is only text, as graph and table in
 a notebook; ``graph_view`` and ``table_view`` show one of the two. ``comp551ad`` imports it when
 ``record``, ``forward`` or ``reverse`` is first asked for.
-What draws (matplotlib, graphviz, ipywidgets) is imported when something is drawn.
+matplotlib is imported when something is drawn, and Graphviz is started only then.
 
 Reads: ``autodiff``. Read by: notebooks and steppers.
 """
 
-from comp551ad.autodiff.forward import ForwardPass
-from comp551ad.autodiff.reverse import ReversePass
-from comp551ad.autodiff.trace import Trace
+from typing import get_args
 
-from .rows import rows_of
+from . import graph
+from .rows import Shown, rows_of
 from .table import table_html, table_text
 
 __all__ = ["View", "graph_view", "rows_of", "table_html", "table_text", "table_view"]
@@ -35,13 +34,11 @@ def _text(shown):
 
 
 def _html(shown):
-    from . import graph
-
     rows = rows_of(shown)
     return graph.graph_html(rows) + "\n" + table_html(rows)
 
 
-for _class in (Trace, ForwardPass, ReversePass):
+for _class in get_args(Shown):
     _class.__repr__ = _text
     _class._repr_html_ = _html
 
@@ -49,7 +46,7 @@ for _class in (Trace, ForwardPass, ReversePass):
 class View:
     """A part of what an object shows, for the last line of a cell: as text and as HTML."""
 
-    def __init__(self, text, html):
+    def __init__(self, text: str, html: str):
         self._text, self._html = text, html
 
     def __repr__(self):
@@ -59,20 +56,26 @@ class View:
         return self._html
 
 
-def table_view(shown):
+def table_view(shown: Shown) -> View:
     """The table of a trace or a pass, without its graph."""
     rows = rows_of(shown)
     return View(table_text(rows), table_html(rows))
 
 
-def graph_view(shown, width=None):
-    """The graph of a trace or a pass, without its table; at most ``width`` pixels wide."""
-    from . import graph
+def graph_view(shown: Shown, width: int | None = None) -> View:
+    """The graph of a trace or a pass, without its table.
 
+    Args:
+        shown: from ``record``, ``forward`` or ``reverse``.
+        width: at most so many pixels.
+
+    Raises:
+        ValueError: ``width`` isn't a whole number above 0.
+    """
     whole = isinstance(width, int) and not isinstance(width, bool)
     if width is not None and not (whole and width > 0):
         raise ValueError(
-            f"width must be a whole number of pixels above 0, got {width!r}"
+            f"width: got {width!r}, expected a whole number of pixels above 0"
         )
     rows = rows_of(shown)
     html = graph.graph_html(rows)

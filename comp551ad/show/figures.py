@@ -1,20 +1,26 @@
 """Numbers as the course prints them: four significant digits, the same on every machine.
 
+What this module is: numbers, arrays and shapes as text, and how wide a text is.
+
 Reads: nothing of ours. Read by: the other modules of ``show``.
 """
 
 import math
+import unicodedata
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 MINUS = "−"
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 SUPERSCRIPTS = str.maketrans("0123456789−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
-_DIGITS = 4  # significant ones
-_NOISE = 1e-10  # numbers that differ by less, relatively, differ by rounding
+# Significant digits.
+_DIGITS = 4
+# Numbers whose relative difference is smaller differ by rounding.
+_NOISE = 1e-10
 
 
-def number(x, significant=_DIGITS) -> str:
+def number(x: float, significant: int = _DIGITS) -> str:
     """A number as the course prints it: four significant digits, and whole numbers whole.
 
     >>> number(2.0), number(-0.59847), number(-0.0), number(1.5e-7)
@@ -38,10 +44,10 @@ def number(x, significant=_DIGITS) -> str:
     return digits.replace("-", MINUS)
 
 
-def constant(x) -> str:
-    """A number in a formula: one that would pass for a simpler one has the digits that tell.
+def constant(x: float) -> str:
+    """A number in a formula, with more digits where four would make a simpler number of it.
 
-    Simpler is a whole number, and one of fewer than four digits.
+    Simpler is a whole number, or one of fewer than four digits.
 
     >>> constant(0.5), constant(3.14159), constant(0.99999), constant(2.00001)
     ('0.5', '3.142', '0.99999', '2.00001')
@@ -52,11 +58,11 @@ def constant(x) -> str:
     whole = "." not in text and "e" not in text
     if math.isclose(x, shown, rel_tol=_NOISE) or not (short or whole):
         return text
-    return _told_apart(x, shown)[0]
+    return _tell_apart(x, shown)[0]
 
 
-def _told_apart(x, y):
-    """Two different numbers with as many digits as show that they are."""
+def _tell_apart(x, y):
+    """Two different numbers, with as many digits as show the difference."""
     for significant in range(_DIGITS, 17):
         texts = number(x, significant), number(y, significant)
         if texts[0] != texts[1]:
@@ -64,7 +70,7 @@ def _told_apart(x, y):
     return texts
 
 
-def array_summary(x) -> str:
+def array_summary(x: ArrayLike) -> str:
     """An array in a few words: its shape, and its entries if they are few.
 
     >>> array_summary(np.array([1.0, 2.5])), array_summary(np.zeros((2, 3)))
@@ -81,17 +87,25 @@ def array_summary(x) -> str:
         return f"{shape}, all nan"
     low, high = float(np.min(numbers)), float(np.max(numbers))
     others = x.size - numbers.size
-    note = f" but for {others} nan" if others else ""
+    note = f", except for {others} nan" if others else ""
     if math.isclose(low, high, rel_tol=_NOISE):
         return f"{shape}, all {number(low)}{note}"
-    return f"{shape}, {' … '.join(_told_apart(low, high))}{note}"
+    return f"{shape}, {' … '.join(_tell_apart(low, high))}{note}"
 
 
-def shape_text(shape) -> str:
-    """2×3; a vector's length with the word that says so."""
+def shape_text(shape: tuple[int, ...]) -> str:
+    """2×3; for a vector, 3 entries."""
     return "×".join(map(str, shape)) if len(shape) != 1 else f"{shape[0]} entries"
 
 
-def value_text(x) -> str:
+def value_text(x: ArrayLike) -> str:
     """A number, or an array's summary."""
     return array_summary(x) if np.ndim(x) else number(x)
+
+
+def columns(text: str) -> int:
+    """How many columns a text takes in a monospaced font."""
+    return sum(
+        0 if unicodedata.combining(c) else 1 + (unicodedata.east_asian_width(c) in "WF")
+        for c in text
+    )

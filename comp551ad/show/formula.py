@@ -1,11 +1,10 @@
-"""Trees written as mathematics: text ``ā₅ = ā₆·cos a₅``, LaTeX, HTML, or NumPy source.
+"""Trees written as mathematics, ``ā₅ = ā₆·cos a₅``: as text, as LaTeX and as HTML.
 
-``recorded`` says what ran; here it is printed with each primitive's ``notation``, so what is read
+``recorded`` knows what ran; here it is printed with each primitive's ``notation``, so what is read
 is what ran. Products of arrays entry by entry are written ⊙, products of matrices and of numbers
 ·, the transpose ᵀ; a broadcast that a pass undoes shows as a sum over the copies.
 
-Reads: ``recorded``, ``figures``, ``autodiff.primitives``. Read by: ``rows``; other modules of
-``show`` read the rows.
+Reads: ``recorded``, ``figures``, ``autodiff.primitives``. Read by: ``rows``.
 """
 
 import functools
@@ -18,7 +17,7 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -53,7 +52,6 @@ class Formula:
 
 _ACCENTS = {"value": "", "tangent": "\u0307", "adjoint": "\u0304"}
 _LATEX_ACCENTS = {"value": "", "tangent": r"\dot ", "adjoint": r"\bar "}
-_SOURCE_NAMES = {"value": "a{}", "tangent": "tangent{}", "adjoint": "adjoint{}"}
 _LETTER_AND_NUMBER = re.compile(r"([A-Za-z])(?:_?(\d+))?")
 _LATEX_ESCAPES = {
     "\\": r"\backslash ",
@@ -95,7 +93,7 @@ def symbol(kind: str, row: int, names: Mapping[int, str] = {}) -> Formula:  # no
 def _letter_and_number(name, row, names):
     """A name's letter and its subscript; no letter where the name stands as it is.
 
-    That is, where it has more letters, or would look like a label (a2, but for row a2 itself)
+    That is, where it has more letters, or would look like a label (a2, except in row a2)
     or like another name (x_1 beside x1).
     """
     match = _LETTER_AND_NUMBER.fullmatch(name)
@@ -112,13 +110,15 @@ def _letter_and_number(name, row, names):
 
 
 class _Written(NamedTuple):
+    """Text, how tightly it binds, and whether it begins with a minus sign."""
+
     text: str
     level: int
-    minus: bool = False  # begins with a minus that reaches over a product at most
+    minus: bool = False
 
 
 _PARENTHESES = {"latex": r"\left({}\right)"}
-_MINUS = {"text": MINUS, "html": MINUS, "latex": "-", "source": "-"}
+_MINUS = {"text": MINUS, "html": MINUS, "latex": "-"}
 
 
 def write(tree: Tree, names: Mapping[int, str] = {}, numbers=False) -> Formula:  # noqa: B006
@@ -137,20 +137,11 @@ def in_text(tree: Tree, names: Mapping[int, str] = {}) -> str:  # noqa: B006
     return _Writer("text", names, False).write(tree).text
 
 
-def source(tree: Tree) -> tuple[str, dict[str, Any]]:
-    """A tree as a NumPy expression, and what its names stand for.
-
-    Values are called a5, derivatives tangent5 and adjoint5, constant arrays c1, c2 …
-    """
-    writer = _Writer("source", {}, False)
-    return writer.write(tree).text, writer.bindings
-
-
 class _Writer:
     def __init__(self, form, names, numbers):
         self.form, self.names, self.numbers = form, names, numbers
-        self.bindings = {}
-        self.known = {}  # an operand may be asked for again when it needs parentheses
+        # An operand is written again when it turns out to need parentheses.
+        self.known = {}
 
     def write(self, tree, tail=False) -> _Written:
         """``tail``: what follows binds as tightly as a product, so sin x must be sin(x)."""
@@ -164,10 +155,6 @@ class _Writer:
             return self.operation(tree, tail)
         if isinstance(tree, Constant):
             return self.constant(tree.value, tree.word)
-        if self.form == "source":
-            name = _SOURCE_NAMES[tree.kind].format(tree.row + 1)
-            self.bindings[name] = tree.value
-            return _Written(name, ATOM)
         if self.numbers and np.ndim(tree.value) == 0:
             return self.number(number(tree.value))
         return _Written(
@@ -190,14 +177,11 @@ class _Writer:
 
     def constant(self, x, word):
         if np.ndim(x):
-            word = None if self.form == "source" else word and self.word(word)
-            return _Written(word or self.array(x), ATOM)
+            return _Written(self.word(word) if word else self.array(x), ATOM)
         x = float(x)
-        if self.form == "source":
-            text = repr(x) if math.isfinite(x) else f'float("{x}")'
-            return _Written(text, PRODUCT if text[0] == "-" else ATOM, text[0] == "-")
         ratio = Fraction(x).limit_denominator(1000) if math.isfinite(x) else Fraction(0)
-        if float(ratio) == x and float(f"{x:.3e}") != x:  # 1/3 rather than 0.3333
+        # 1/3 rather than 0.3333.
+        if float(ratio) == x and float(f"{x:.3e}") != x:
             text, minus = f"{abs(ratio.numerator)}/{ratio.denominator}", x < 0
             if self.form == "latex":
                 text = rf"\frac{{{abs(ratio.numerator)}}}{{{ratio.denominator}}}"
@@ -205,10 +189,6 @@ class _Writer:
         return self.number(constant(x))
 
     def array(self, x):
-        if self.form == "source":
-            name = f"c{sum(key[0] == 'c' for key in self.bindings) + 1}"
-            self.bindings[name] = x
-            return name
         x = np.asarray(x)
         if x.ndim == 1 and 0 < x.size <= 4:
             entries = [
@@ -224,14 +204,8 @@ class _Writer:
 
     def operation(self, tree, tail):
         primitive, notation = tree.primitive, _notation_of(tree, self.form)
-        pieces = self.pieces(getattr(notation, _TEMPLATE[self.form]), primitive)
-        level = notation.level
-        if (
-            self.form == "source"
-            and level < ATOM
-            and pieces[-1][0].endswith((")", "]"))
-        ):
-            level = ATOM
+        template = notation.latex if self.form == "latex" else notation.text
+        pieces, level = self.pieces(template, primitive), notation.level
         out, minus = "", False
         for i, (literal, field) in enumerate(pieces):
             out += literal
@@ -267,11 +241,7 @@ class _Writer:
 
     def operand(self, tree, notation, k, out, following, level, tail):
         """Append operand k: in parentheses, or called, where it must be."""
-        name, operand, source = (
-            tree.primitive.name,
-            tree.operands[k],
-            self.form == "source",
-        )
+        name, operand = tree.primitive.name, tree.operands[k]
         needs = notation.needs[k]
         closed = needs == 0 or (
             out.rstrip()[-1:] in ("(", "[", "{", ",")
@@ -279,27 +249,26 @@ class _Writer:
         )
         if closed:
             return out + self.write(operand).text, level, False
-        if source and k == 1:  # floating-point sums and products are not associative
-            needs = max(needs, level + 1)
-        if not source and _mixes_products(tree, operand):
+        if _mixes_products(tree, operand):
             needs = max(needs, PREFIX)
         spaced = not following.strip() or following.lstrip()[:1] in ("+", "-", MINUS)
         inner_tail = tail if not following else not spaced
         written = self.write(operand, inner_tail and needs <= PREFIX)
         leftmost = not out
-        if name == "power" and k == 1 and self.form in ("text", "html"):
+        if name == "power" and k == 1 and self.form != "latex":
             if re.fullmatch(r"−?\d+", written.text):
                 return out[:-1] + written.text.translate(SUPERSCRIPTS), level, False
         wrap = written.level < needs
         if written.minus and not leftmost and not wrap:
-            if name == "add":  # a + (−b) is a − b
+            # a + (−b) is a − b.
+            if name == "add":
                 sign = _MINUS[self.form]
                 out = re.sub(r"\+ $", f"{sign} ", out)
                 return out + written.text[1:], level, False
             wrap = True
-        if level == PREFIX and out.endswith(" "):  # sin a5, but sin(a5 + 1), sin(a5)·a6
-            wrap = wrap or isinstance(operand, Operation)
-        if level == PREFIX and out.endswith(" ") and (wrap or tail):
+        is_call = level == PREFIX and out.endswith(" ")
+        # sin a5, but sin(a5 + 1), sin(a5)·a6.
+        if is_call and (wrap or tail or isinstance(operand, Operation)):
             return out[:-1] + self.wrapped(self.write(operand).text), ATOM, False
         if wrap:
             return out + self.wrapped(self.write(operand).text), level, False
@@ -312,10 +281,9 @@ class _Writer:
 
     def parameters(self, tree):
         """, axis=1 and the like: those that a reader would have to write."""
-        told = _told_by_reader(tree)
         return "".join(
             f", {self.word(key)}={self.parameter(key, value, tree)}"
-            for key, value in told.items()
+            for key, value in _shown_parameters(tree).items()
         )
 
     def word(self, key):
@@ -328,10 +296,10 @@ class _Writer:
             text += "," * (isinstance(value, tuple) and len(value) == 1)
             if tree.primitive.name == "getitem":
                 return text
-            return f"np.s_[{text}]" if self.form == "source" else f"[{text}]"
+            return f"[{text}]"
         if isinstance(value, np.ndarray):
             return self.array(value) if value.ndim else str(value[()])
-        return str(value) if self.form == "source" else str(value).replace("-", MINUS)
+        return str(value).replace("-", MINUS)
 
     def index(self, part):
         if isinstance(part, slice):
@@ -341,10 +309,9 @@ class _Writer:
             return self.array(part) if part.ndim else str(part)
         else:
             text = "..." if part is Ellipsis else str(part)
-        return text if self.form == "source" else text.replace("-", MINUS)
+        return text.replace("-", MINUS)
 
 
-_TEMPLATE = {"text": "text", "html": "text", "latex": "latex", "source": "source"}
 _ENTRY_BY_ENTRY = infix("⊙", r" \odot ", "*", PRODUCT)
 _TRANSPOSED = Notation("{0}ᵀ", r"{0}^\top", "np.transpose({0})", POWER, (ATOM,))
 _MATRIX_PRODUCTS = ("dot", "matmul")
@@ -355,15 +322,14 @@ def _notation_of(tree, form) -> Notation:
     name, notation = tree.primitive.name, tree.primitive.notation
     if name == "multiply" and all(np.ndim(o.value) for o in tree.operands):
         return _ENTRY_BY_ENTRY
-    if name == "transpose" and not _told_by_reader(tree):
+    if name == "transpose" and not _shown_parameters(tree):
         return _TRANSPOSED
-    if form == "source":
-        return notation
     if name == "expand_dims":
         return _with_new_axes(tree, form)
-    named = set(re.findall(r"{([a-z_]+)}", notation.text))
-    if "parameters" not in named and set(_told_by_reader(tree)) - named:
-        return call(name, operands=len(tree.operands))  # ‖x‖ has no room for axis=1
+    fields = set(re.findall(r"{([a-z_]+)}", notation.text))
+    if "parameters" not in fields and set(_shown_parameters(tree)) - fields:
+        # ‖x‖ has no room for axis=1.
+        return call(name, operands=len(tree.operands))
     return notation
 
 
@@ -376,26 +342,26 @@ def _with_new_axes(tree, form):
     return Notation(f"{{0}}[{index}]", f"{{0}}[{index}]", "", ATOM, (ATOM,))
 
 
-def _told_by_reader(tree) -> dict:
-    """The parameters that are not the default, axes counted as a reader counts them."""
+def _shown_parameters(tree) -> dict:
+    """The parameters that are not the default, axes counted from the first one."""
     if not tree.parameters:
         return {}
     primitive = tree.primitive
     values = [o.value for o in tree.operands]
     defaults = _defaults(primitive, values)
-    told = {}
+    shown = {}
     for key, value in tree.parameters.items():
         if key in defaults and _same(defaults[key], value):
             continue
         if key in ("axis", "axes"):
             grown = primitive.name in ("expand_dims", "stack")
             value = _from_the_start(value, np.ndim(tree.value if grown else values[0]))
-        told[key] = value
-    return told
+        shown[key] = value
+    return shown
 
 
 def _defaults(primitive, values) -> dict:
-    """What the parameters are when a reader gives none."""
+    """The parameters of a call that gives none."""
     given = _given_defaults(primitive)
     if primitive.prepare is None or len(given) != len(primitive.parameters):
         return given

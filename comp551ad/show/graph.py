@@ -1,11 +1,10 @@
 """The computational graph as a picture: rows -> Graphviz layout -> SVG (S11, S13, S15).
 
-Inputs are the leaves at the bottom, operations stand inside the nodes, and each node
-carries its number, its name, its value and, with a pass, its derivative. Graphviz only
-decides where things go: it is told sizes and edges, never a label, so no label can
-upset it. The drawing itself is written here, which is what lets a player restyle it:
-the node a5 is ``<g id="a5" class="node done">``, the edge into the first operand of a5
-from a4 is ``<g id="a4-a5-0" class="edge">``.
+Inputs are the leaves at the bottom, operations are inside the nodes, and each node shows its
+number, its name, its value and, with a pass, its derivative. Graphviz only decides where things
+go: it gets sizes and edges, never a label, so no label can upset it. The drawing itself is made
+here, which is what lets a player restyle it: the node a5 is ``<g id="a5" class="node done">``,
+the edge into the first operand of a5 from a4 is ``<g id="a4-a5-0" class="edge">``.
 
 The state of a node shows in its colour, its border and a word, never in colour alone.
 Where no layout program can be started there is a drawing in plain text instead.
@@ -16,6 +15,7 @@ Reads: ``rows``, ``palette``. Read by: ``steppers``, notebooks.
 import base64
 import html
 import shutil
+import subprocess
 import sys
 import sysconfig
 import unicodedata
@@ -23,24 +23,33 @@ from pathlib import Path
 from typing import NamedTuple
 
 from . import palette
-from .figures import shape_text
-from .rows import Rows, rows_of
+from .figures import columns, shape_text
+from .rows import Rows, Shown, rows_of
 
 __all__ = ["MOST_NODES", "STATES", "graph_html", "graph_svg", "graph_text"]
 
-MOST_NODES = 60  # more can't be read on one screen
-MOST_TOLD = 12  # nodes that the alternative text goes through one by one
-STATES = {  # state -> the word that a node shows
+# More can't be read on one screen.
+MOST_NODES = 60
+# Nodes that the alternative text names one by one.
+MOST_LISTED = 12
+# State -> the word that a node shows.
+STATES = {
     "done": "done",
     "current": "now",
     "waiting": "waiting",
-    "discardable": "may go",
+    "discardable": "not needed",
 }
 FONT = "'Segoe UI', 'Helvetica Neue', Arial, 'DejaVu Sans', sans-serif"
-LABEL, VALUE, WORD = 20, 18, 13  # text sizes in pixels
-PAD, LINE, GAP = 12, 27, 56  # inside a card; between its lines; between layers
-LONGEST = 16  # characters of a name or a value in a node
-PIXELS_PER_INCH = 72  # Graphviz counts in inches
+# Text sizes in pixels.
+LABEL, VALUE, WORD = 20, 18, 13
+# Pixels inside a card, between its lines, and between layers.
+PAD, LINE, GAP = 12, 27, 56
+# Characters of a name or a value in a node.
+LONGEST = 16
+# Graphviz measures in inches.
+PIXELS_PER_INCH = 72
+# Seconds; a layout takes a fifth of one.
+PATIENCE = 60
 
 STYLE = f"""
 .c5-graph text {{ font-family: {FONT}; fill: {palette.INK}; }}
@@ -75,7 +84,7 @@ STYLE = f"""
 
 
 class Card(NamedTuple):
-    """What stands in one node.
+    """The texts in one node.
 
     Attributes:
         key: the node's id, "a5".
@@ -99,7 +108,7 @@ class Look(NamedTuple):
     """What changes while a pass runs.
 
     Attributes:
-        states: node's key -> one of STATES; a node that is left out is plain.
+        states: node's key -> one of ``STATES``; other nodes are plain.
         messages: edge's id -> the text that it carries.
         down: whether messages run from results to operands, as in reverse mode.
         hidden: (node's key, "value" or "derivative") of all that is not known yet.
@@ -120,7 +129,7 @@ PLAIN = Look()
 
 
 def cards_of(rows: Rows) -> list[Card]:
-    """The nodes of a trace or a pass, as what stands in each."""
+    """The nodes of a trace or a pass, as the texts in each."""
     key_of = {row.index: row.key for row in rows.rows}
     cards = []
     for row in rows.rows:
@@ -148,17 +157,17 @@ def alt_of(rows: Rows) -> str:
     """What the picture shows, in words."""
     about = {
         "values": "with the value of each node",
-        "forward": f"with values and derivatives by {rows.about}",
+        "forward": f"with values and derivatives with respect to {rows.about}",
         "reverse": f"with values and the derivatives of {rows.about}",
     }
-    told = [
+    nodes = [
         row.worked.text + (f", {row.derivative.worked.text}" if row.derivative else "")
         for row in rows.rows
     ]
-    if len(told) > MOST_TOLD:
-        told = [told[0], f"{len(told) - 2} more nodes, told in the table", told[-1]]
-    nodes = "; ".join(told)
-    return f"Computational graph of {rows.function}, {about[rows.mode]}: {nodes}"
+    if len(nodes) > MOST_LISTED:
+        nodes = [nodes[0], f"{len(nodes) - 2} more nodes, see the table", nodes[-1]]
+    what = f"Computational graph of {rows.function}, {about[rows.mode]}"
+    return f"{what}: {'; '.join(nodes)}"
 
 
 def too_large(rows: Rows) -> str:
@@ -168,19 +177,19 @@ def too_large(rows: Rows) -> str:
         return ""
     return (
         f"The graph of {rows.function} has {count} nodes, too many to draw on one "
-        f"screen (at most {MOST_NODES}): read its table."
+        f"screen (at most {MOST_NODES}); read its table instead"
     )
 
 
-def graph_svg(rows, look: Look = PLAIN) -> str:
+def graph_svg(rows: Rows | Shown, look: Look = PLAIN) -> str:
     """The computational graph as SVG.
 
     Args:
-        rows: from ``rows_of``; a trace or a pass is taken as well.
+        rows: from ``rows_of``, or a trace, or a pass.
         look: states and messages to show, as a stepper does.
 
     Raises:
-        ValueError: more than ``MOST_NODES`` nodes, or a message on an edge that is none.
+        ValueError: more than ``MOST_NODES`` nodes, or a message on an edge that isn't there.
         RuntimeError: there is no layout program; ``graph_text`` and ``graph_html`` work
             without one.
     """
@@ -190,21 +199,27 @@ def graph_svg(rows, look: Look = PLAIN) -> str:
     svg = graph_of(cards_of(rows), look)
     if svg is None:
         raise RuntimeError(
-            "no Graphviz could be started: pip install graphviz-pure, or use graph_text"
+            "layout: got no Graphviz that starts, expected dot or graphviz-pure on this "
+            "machine; pip install graphviz-pure, or use graph_text"
         )
     return svg
 
 
-def graph_html(rows, alt: str | None = None, look: Look = PLAIN, room=None) -> str:
+def graph_html(
+    rows: Rows | Shown,
+    alt: str | None = None,
+    look: Look = PLAIN,
+    room: dict[str, str] | None = None,
+) -> str:
     """The computational graph as HTML that also shows in an untrusted notebook.
 
     That is a picture; without a layout program it is a drawing in text, and for a graph
     of more than ``MOST_NODES`` nodes a sentence.
 
     Args:
-        rows: from ``rows_of``; a trace or a pass is taken as well.
-        alt: what the picture shows, for a reader who can't see it; said by itself if
-            left out.
+        rows: from ``rows_of``, or a trace, or a pass.
+        alt: what the picture shows, for a reader who can't see it; if left out, the nodes
+            in words.
         look: states and messages to show, as a stepper does.
         room: edge's id -> the widest text that it will ever carry.
     """
@@ -219,7 +234,7 @@ def graph_html(rows, alt: str | None = None, look: Look = PLAIN, room=None) -> s
     return '<pre style="line-height:1.2">' + "\n".join(lines) + "</pre>"
 
 
-def graph_text(rows, look: Look = PLAIN) -> str:
+def graph_text(rows: Rows | Shown, look: Look = PLAIN) -> str:
     """The computational graph in plain text: layers of boxes, inputs at the bottom."""
     rows = _as_rows(rows)
     return too_large(rows) + "\n" if too_large(rows) else text_of(cards_of(rows), look)
@@ -278,28 +293,28 @@ def dot_source(cards, sizes) -> str:
 
 def lay_out(cards, sizes) -> Layout | None:
     """Ask Graphviz; None where there is no program, or it doesn't do its work."""
-    import graphviz
-    from graphviz.backend import dot_command
-
     program = layout_program()
     if program is None:
         return None
-    dot_command.DOT_BINARY = Path(program)
     try:
-        source = dot_source(cards, sizes)
-        text = graphviz.pipe_string(
-            "dot", "plain", source, encoding="utf-8", quiet=True
+        done = subprocess.run(
+            [program, "-Kdot", "-Tplain"],
+            input=dot_source(cards, sizes),
+            capture_output=True,
+            encoding="utf-8",
+            timeout=PATIENCE,
+            check=True,
         )
-        return read_plain(text, cards)
-    except (OSError, graphviz.CalledProcessError, graphviz.ExecutableNotFound):
-        return None  # it could not be started, or gave up
-    except (ValueError, KeyError, IndexError):
-        return None  # what it said makes no sense
+        return read_plain(done.stdout, cards)
+    # It could not be started or gave up, or its answer makes no sense.
+    except (OSError, subprocess.SubprocessError, ValueError, KeyError, IndexError):
+        return None
 
 
 def read_plain(text, cards) -> Layout:
     """Read Graphviz's plain format: one line an element, inches, y upwards."""
-    edges = {}  # (tail, head) -> ids, in the order in which they were written
+    # (tail, head) -> ids, in the order in which dot_source writes them.
+    edges = {}
     for card in cards:
         for position, operand in card.operands:
             edge = f"{operand}-{card.key}-{position}"
@@ -323,7 +338,7 @@ def read_plain(text, cards) -> Layout:
             edge = edges[fields[0], fields[1]].pop(0)
             curves[edge] = points(fields[3 : 3 + 2 * int(fields[2])])
     if len(centres) != len(cards) or any(edges.values()):
-        raise ValueError("the layout lacks nodes or edges")
+        raise ValueError("text: got a layout without some nodes or edges, expected all")
     return Layout(width, height, centres, curves)
 
 
@@ -336,7 +351,7 @@ def graph_of(cards, look=PLAIN, room=None) -> str | None:
     Args:
         cards: the nodes, operands first.
         look: the states and messages to show.
-        room: edge's id -> the widest text that it will carry, for a player.
+        room: edge's id -> the widest text that it will ever carry, for a player.
     """
     sizes = {card.key: card_size(card) for card in cards}
     layout = lay_out(cards, sizes)
@@ -350,8 +365,8 @@ def graph_of(cards, look=PLAIN, room=None) -> str | None:
     spots = _message_spots(layout, edges, sizes, look.down)
     if unknown := look.messages.keys() - spots:
         raise ValueError(
-            f"look: got a message on {min(unknown)!r}, which is no edge of this graph; "
-            "expected ids such as 'a4-a5-0', for the first operand of a5, which is a4"
+            f"look: got a message on {min(unknown)!r}, expected the id of an edge of this "
+            "graph, such as 'a4-a5-0' for the first operand of a5, which is a4"
         )
     left, right = 0.0, layout.width
     for edge, text in {**(room or {}), **look.messages}.items():
@@ -431,9 +446,9 @@ def _draw_card(card, centre, sizes, look):
         f"{STATES.get(state, '')}</text>",
     ]
     for line, what in enumerate(["value", "derivative"], 2):
-        said = getattr(card, what)
-        if said:
-            shown = "" if (card.key, what) in look.hidden else escape(said)
+        content = getattr(card, what)
+        if content:
+            shown = "" if (card.key, what) in look.hidden else escape(content)
             kind = f"{what} dropped" if (card.key, what) in look.dropped else what
             parts.append(
                 f'<text class="{kind}" x="{text:.1f}" y="{y + line * LINE:.1f}">'
@@ -527,7 +542,7 @@ def text_width(text, size) -> float:
 
 
 def brief(value_text, shape) -> str:
-    """A value in a node or on an edge: an array that takes long to say by its shape."""
+    """A value in a node or on an edge; instead of an array's long summary its shape."""
     return value_text if len(value_text) <= LONGEST or not shape else shape_text(shape)
 
 
@@ -579,27 +594,19 @@ def _text_box(card, label, look):
     lines = [line for line in lines if line]
     sources = " and ".join(label[operand] for _, operand in card.operands)
     foot = f" ↑ {sources} " if sources else ""
-    inner = max(_columns(text) for text in (head, foot, *lines)) + 2
+    inner = max(columns(text) for text in (head, foot, *lines)) + 2
     return [
-        f"┌{head}{'─' * (inner - _columns(head))}┐",
-        *(f"│ {line}{' ' * (inner - 1 - _columns(line))}│" for line in lines),
-        f"└{foot}{'─' * (inner - _columns(foot))}┘",
+        f"┌{head}{'─' * (inner - columns(head))}┐",
+        *(f"│ {line}{' ' * (inner - 1 - columns(line))}│" for line in lines),
+        f"└{foot}{'─' * (inner - columns(foot))}┘",
     ]
 
 
 def _side_by_side(boxes):
     tallest = max(len(box) for box in boxes)
-    columns = [_columns(box[0]) for box in boxes]
+    widths = [columns(box[0]) for box in boxes]
     padded = [
         box + [" " * width] * (tallest - len(box))
-        for box, width in zip(boxes, columns, strict=True)
+        for box, width in zip(boxes, widths, strict=True)
     ]
     return ["  ".join(parts).rstrip() for parts in zip(*padded, strict=True)]
-
-
-def _columns(text):
-    """How many columns a text takes in a terminal."""
-    return sum(
-        0 if unicodedata.combining(c) else 1 + (unicodedata.east_asian_width(c) in "WF")
-        for c in text
-    )

@@ -3,22 +3,22 @@
     V̄ [4×20]  =  Xᵀ [4×30]  ·  ā₃ [30×20]
 
 Blue is negative, white is zero, orange is positive, the deeper the larger (by its square root, so
-that small entries show) on each matrix's own scale. A negative entry also carries a dot, and the
-least and the greatest entry stand below in numbers. A matrix of a few
-entries shows them as numbers instead. The pictures are tiny PNGs written here, so that an untrusted
-notebook shows them too.
+that small entries show) on each matrix's own scale. A negative entry also has a dot, and below
+each matrix are its least and its greatest entry. A matrix of a few entries shows them as numbers
+instead. The pictures are tiny PNGs written here, so that an untrusted notebook shows them too.
 
-Reads: ``recorded``, ``figures``, ``palette``. Read by: ``rows``, which takes formulas apart with
-this, ``steppers``, other players.
+Reads: ``recorded``, ``figures``, ``palette``. Read by: ``rows``, ``steppers``, ``scenes``.
 """
 
 import base64
 import html
 import struct
 import zlib
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from . import palette
 from .figures import number, shape_text, value_text
@@ -26,10 +26,14 @@ from .recorded import Operation, Tree
 
 __all__ = ["Matrix", "matrices_html", "matrix_of"]
 
-MOST_SHOWN = 24  # rows and columns of a heat map; of a larger array the first ones
-MOST_NUMBERS = 16, 4  # entries, and columns, of an array that is shown as numbers
-MOST_MATRICES = 5  # in a row
-WIDE, LEAST, MOST = 170, 7, 18  # pixels: of a heat map about, of a cell
+# Rows and columns of a heat map; a larger array shows its first ones.
+MOST_SHOWN = 24
+# Entries and columns of an array that is shown as numbers.
+MOST_NUMBERS = 16, 4
+# Matrices in a row.
+MOST_MATRICES = 5
+# Pixels: about the width of a heat map, and at least and at most that of a cell.
+WIDE, LEAST, MOST = 170, 7, 18
 ZERO_LEVEL = len(palette.HEAT) // 2
 INFIX = {
     "add": "+",
@@ -39,7 +43,8 @@ INFIX = {
     "dot": "·",
     "matmul": "·",
 }
-CHAINS = ("add", "multiply")  # a + b + c stands side by side
+# a + b + c are three matrices side by side.
+CHAINS = ("add", "multiply")
 
 
 @dataclass(frozen=True)
@@ -47,13 +52,13 @@ class Matrix:
     """An array, or a number, as inert data.
 
     Attributes:
-        sign: what stands before it: "=", "·", …
+        sign: the sign before it: "=", "·", …
         label: its formula, "Xᵀ".
         shape: its shape in words; "" for a number.
         summary: its entries in words: a number, or the least and the greatest.
         levels: per row a digit per entry, 0 for the most negative, 4 for zero; () for a number.
         entries: per row the entries as they are printed, where they are few.
-        cut: what is left out, "first 24 of 150 rows".
+        cut: how much is shown, "first 24 of 150 rows"; "" for all of it.
     """
 
     sign: str
@@ -65,27 +70,25 @@ class Matrix:
     cut: str = ""
 
 
-def matrix_of(x, label="", sign="") -> Matrix:
+def matrix_of(x: ArrayLike, label: str = "", sign: str = "") -> Matrix:
     """An array, or a number, as a ``Matrix``.
 
     Args:
         x: a number or an array of any shape; more than two axes are laid out as rows.
-        label: what it is called.
-        sign: what stands before it.
+        label: its formula.
+        sign: the sign before it.
 
     Raises:
-        TypeError: it holds complex numbers, of which half would be lost.
+        TypeError: it holds complex numbers.
     """
     if np.iscomplexobj(x):
         raise TypeError(
-            "x: got complex numbers, expected real ones: show x.real, x.imag"
+            "x: got complex numbers, expected real ones; show x.real or x.imag"
         )
     x = np.asarray(x, dtype=float)
     if not x.ndim:
         return Matrix(sign, label, "", number(x))
-    rows = (
-        x.reshape(-1, x.shape[-1]) if x.size else np.zeros((0, 0))
-    )  # one row per line
+    rows = x.reshape(-1, x.shape[-1]) if x.size else np.zeros((0, 0))
     shown = rows[:MOST_SHOWN, :MOST_SHOWN]
     kinds = zip(rows.shape, shown.shape, ("rows", "columns"), strict=True)
     cut = [f"first {s} of {n} {kind}" for n, s, kind in kinds if s < n]
@@ -101,8 +104,8 @@ def matrix_of(x, label="", sign="") -> Matrix:
     )
 
 
-def factors(tree: Tree, label, write) -> tuple[Matrix, ...]:
-    """An equation's two sides, taken apart into matrices: what it is, then what it is made of.
+def factors(tree: Tree, label: str, write: Callable[[Tree], str]) -> tuple[Matrix, ...]:
+    """An equation's two sides, taken apart into matrices: V̄, then Xᵀ and ā₃.
 
     Args:
         tree: the right-hand side.
@@ -110,7 +113,7 @@ def factors(tree: Tree, label, write) -> tuple[Matrix, ...]:
         write: tree -> text.
 
     Returns:
-        The left-hand side first; () where there is no array in it, or too many.
+        The left-hand side first; () where there are no arrays, or too many.
     """
     pieces = list(_pieces(tree, "=", write))
     whole = matrix_of(tree.value, label)
@@ -156,7 +159,7 @@ def _levels(shown, rows):
 # ---------------------------------------------------------------- HTML
 
 
-def matrices_html(matrices) -> str:
+def matrices_html(matrices: Iterable[Matrix]) -> str:
     """Matrices side by side, as HTML that needs neither script nor style sheet."""
     together = "display:inline-flex;align-items:center;gap:12px"
     parts = []
@@ -173,7 +176,8 @@ def _matrix_html(matrix):
     if not matrix.shape:
         shown = matrix.label if matrix.label == matrix.summary else ""
         return f"<span>{label if shown else f'{label} = {matrix.summary}'}</span>"
-    if not matrix.levels:  # it is empty
+    # An empty array has no levels.
+    if not matrix.levels:
         shown, below = "", ""
     elif matrix.entries:
         shown, below = _numbers_html(matrix), ""
@@ -209,7 +213,7 @@ def _picture_html(matrix):
     return f'<img alt="{html.escape(alt)}" src="data:image/png;base64,{data}">'
 
 
-def heat_map(levels, cell) -> bytes:
+def heat_map(levels: Sequence[str], cell: int) -> bytes:
     """A heat map as a PNG, with a dot in each negative cell.
 
     Args:

@@ -1,8 +1,8 @@
-"""The usual mistakes with a derivative's formula, made on purpose: what "predict" offers beside it.
+"""Common mistakes in a derivative's formula, made on purpose: the wrong choices of "Predict".
 
 Each is the recorded rule with one thing gone wrong, so it fits the function at hand: a path left
 out, a sign lost, a value where a derivative belongs. A wrong formula that happens to be right (exp
-is its own derivative) is not offered.
+is its own derivative) is left out.
 
 Reads: ``recorded``, ``autodiff``. Read by: ``rows``.
 """
@@ -34,22 +34,22 @@ PRODUCTS = ("dot", "matmul")
 OTHER = {"adjoint": "tangent", "tangent": "adjoint"}
 
 
-class Mistake(NamedTuple):
-    """A wrong formula, and what to say to whoever chose it."""
+class WrongTree(NamedTuple):
+    """A wrong formula, and what is wrong with it, in a sentence for whoever chose it."""
 
     tree: Tree
-    says: str
+    explanation: str
 
 
 class Asked(NamedTuple):
-    """The derivative that is asked for, in full or one path's share of it.
+    """The derivative to mistake, in full or one path's share of it.
 
     Attributes:
         trace: what was recorded.
         kind: "tangent" or "adjoint".
         row: the node's row number.
         terms: the paths; one of them, or all.
-        label: (kind, row number) -> how it is called.
+        label: (kind, row number) -> its label.
         seed: whether the pass starts here.
     """
 
@@ -61,10 +61,11 @@ class Asked(NamedTuple):
     seed: bool = False
 
 
-def mistakes_with(asked: Asked) -> list[Mistake]:
+def mistakes_with(asked: Asked) -> list[WrongTree]:
     """Wrong formulas for a derivative, the most instructive first.
 
-    A seed, and a derivative that is zero because nothing depends on the node, are mistaken as well.
+    There are some for a seed too, and for a derivative that is 0 because nothing depends on the
+    node.
     """
     asked = asked._replace(terms=[t for t in asked.terms if t.tree is not ZERO])
     if asked.terms:
@@ -80,7 +81,7 @@ def value_of(tree: Tree, put_in=lambda symbol: symbol.value):
     """What a tree comes to.
 
     Args:
-        put_in: what to take for a symbol; its own number if left out.
+        put_in: symbol -> its value; its own number if left out.
 
     Raises:
         ValueError: shapes don't fit, as may happen to a wrong formula.
@@ -98,24 +99,18 @@ def _mistaken_ends(asked):
     """Where no path comes in: at the seed, and where nothing depends on the node."""
     own, name = asked.label(asked.kind, asked.row), asked.label("value", asked.row)
     value = Symbol("value", asked.row, asked.trace.rows[asked.row][1])
-    yield Mistake(value, f"{name} is the value; {own} is a derivative.")
+    yield WrongTree(value, f"{name} is the value; {own} is a derivative.")
     if asked.seed:
-        yield Mistake(
-            ZERO, "The seed is 1: how fast the output changes with itself. From 0 only "
-            "zeros would come."
-        )  # fmt: skip
+        why = "The seed is 1: the output's derivative with respect to itself."
+        yield WrongTree(ZERO, f"{why} A seed of 0 would make every derivative 0.")
     elif asked.kind == "adjoint":
-        yield Mistake(
-            Constant(1.0),
-            f"1 is the seed, and belongs to the output that was asked for; {name} has "
-            "no part in that one.",
-        )
+        why = f"1 is the seed of the chosen output, which doesn't depend on {name}."
+        yield WrongTree(Constant(1.0), why)
     else:
-        yield Mistake(
-            Constant(1.0),
-            f"1 is the seed, and belongs to the input that was asked for; {name} stays "
-            "as it is when that one moves.",
+        why = (
+            f"1 is the seed of the chosen input, and {name} doesn't depend on that one."
         )
+        yield WrongTree(Constant(1.0), why)
 
 
 def _mistaken_rules(asked):
@@ -133,21 +128,19 @@ def _mistaken_rules(asked):
     # A path is forgotten.
     for k, term in enumerate(asked.terms if len(trees) > 1 else ()):
         others = total(trees[:k] + trees[k + 1 :])
-        if kind == "adjoint":
-            says = f"The path through {label('value', term.node)} is missing: all paths add up."
-        else:
-            says = f"The path from {label('value', term.node)} is missing: all paths add up."
-        yield Mistake(others, says)
+        way = "through" if kind == "adjoint" else "from"
+        node = label("value", term.node)
+        yield WrongTree(others, f"The path {way} {node} is missing: add up all paths.")
 
     # Matrices: a transpose or the order.
-    yield Mistake(in_each(_without_transposes), "A transpose is missing.")
-    yield Mistake(in_each(_in_other_order), "The factors stand in the wrong order.")
+    yield WrongTree(in_each(_without_transposes), "A transpose is missing.")
+    yield WrongTree(in_each(_in_other_order), "The factors are in the wrong order.")
 
     # A sign is lost, or one too many.
     *first, last = trees
     flipped = negated(simplified_throughout(last), np.negative(last.value))
     flipped = _sum([*first, flipped], value)
-    yield Mistake(flipped, "A sign is wrong." if first else "The sign is wrong.")
+    yield WrongTree(flipped, "A sign is wrong." if first else "The sign is wrong.")
 
     # A value stands where a derivative belongs.
     def take_values(symbol):
@@ -156,9 +149,9 @@ def _mistaken_rules(asked):
         return Symbol("value", symbol.row, trace.rows[symbol.row][1])
 
     for k, r in symbols[:1]:
-        yield Mistake(
+        yield WrongTree(
             in_each(lambda t: _with(t, take_values)),
-            f"This takes a value, {label('value', r)}, where the derivative {label(k, r)} belongs.",
+            f"This uses the value {label('value', r)} where the derivative {label(k, r)} belongs.",
         )
 
     # What comes along the edge is forgotten: only the edge's own derivative is left.
@@ -167,19 +160,20 @@ def _mistaken_rules(asked):
 
     scalar = not any(np.ndim(tree.value) for tree in trees)
     if scalar and symbols:
-        way = "from above" if kind == "adjoint" else "from below"
-        yield Mistake(
+        way = "above" if kind == "adjoint" else "below"
+        yield WrongTree(
             in_each(lambda t: _with(t, take_one)),
-            f"The factor {way} is forgotten: {passed_on}.",
+            f"The factor from {way} is missing: {passed_on}.",
         )
 
     # The other operand's rule.
     swaps = [_swap(trace, upper) for upper in uppers]
     if all(swaps):
         mixed = [_with(t, swap) for t, swap in zip(trees, swaps, strict=True)]
-        yield Mistake(
+        yield WrongTree(
             _sum(mixed, value),
-            "The two operands are mixed up: the derivative by one factor has the other in it.",
+            "The two operands are mixed up: the derivative with respect to one factor contains "
+            "the other.",
         )
 
     # The function instead of its derivative, for f(a): ā = ȳ·f(a) instead of ȳ·f′(a).
@@ -191,15 +185,15 @@ def _mistaken_rules(asked):
             _times(_derivative_in(tree, kind), value_tree(trace, upper))
             for tree, upper in zip(trees, uppers, strict=True)
         ]
-        yield Mistake(
+        yield WrongTree(
             _sum(functions, value),
-            "This multiplies by the function itself, not by its derivative.",
+            "This multiplies by the function itself instead of its derivative.",
         )
 
     # Nothing is done on the way.
-    yield Mistake(
+    yield WrongTree(
         _sum([_derivative_in(tree, kind) for tree in trees], value),
-        f"This passes {passed_on} on as it is: the edge's own derivative is missing.",
+        f"This passes {passed_on} on unchanged: the edge's own derivative is missing.",
     )
 
     # The other mode's mark.
@@ -207,14 +201,14 @@ def _mistaken_rules(asked):
         return replace(symbol, kind=OTHER[kind]) if symbol.kind == kind else symbol
 
     mark = {"adjoint": "bar", "tangent": "dot"}
-    yield Mistake(
+    yield WrongTree(
         in_each(lambda t: _with(t, take_other)),
-        f"That mark belongs to the other mode: {kind}s carry a {mark[kind]}.",
+        f"That mark belongs to the other mode: {kind}s have a {mark[kind]}.",
     )
 
 
 def _sum(trees, value):
-    """The sum of wrong terms; ``value`` is the right one's, which the notation goes by."""
+    """The sum of wrong terms; ``value`` is the right one's: its shape decides the notation."""
     trees = [tree for tree in trees if tree is not ZERO] or [ZERO]
     whole = trees[0]
     for tree in trees[1:]:

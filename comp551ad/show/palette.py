@@ -1,4 +1,4 @@
-"""One palette for the course: plain constants, for everything in `show` to read.
+"""One palette for the course: plain constants, for everything in ``show`` to read.
 
 The hues are those of Okabe and Ito (2008, "Color Universal Design"), which stay apart
 for readers with any of the common kinds of colour blindness. A colour is never the only
@@ -21,25 +21,25 @@ PURPLE = "#CC79A7"
 # Text, paper and lines that carry no meaning of their own.
 INK = "#1A1A1A"
 PAPER = "#FFFFFF"
-MUTED = "#5F5F5F"  # text that matters less
+# Text that matters less.
+MUTED = "#5F5F5F"
 GRID = "#D9D9D9"
 
 # Nodes of a graph, by the state they are in while a pass runs.
 WAITING_FILL, WAITING_EDGE, WAITING_TEXT = "#FFFFFF", "#767676", "#5F5F5F"
-CURRENT_FILL, CURRENT_EDGE, CURRENT_TEXT = "#FBD98A", "#B35000", "#1A1A1A"
-DONE_FILL, DONE_EDGE, DONE_TEXT = "#CFE8F8", "#0072B2", "#1A1A1A"
+CURRENT_FILL, CURRENT_EDGE = "#FBD98A", "#B35000"
+DONE_FILL, DONE_EDGE = "#CFE8F8", "#0072B2"
 DISCARDABLE_FILL, DISCARDABLE_EDGE, DISCARDABLE_TEXT = "#E8E8E8", "#767676", "#5A5A5A"
 
-# Edges: the one that carries a message now, and the others.
+# Edges: the one that carries a message now, and the others. The text of a message has the
+# same hue, dark enough to be read on PAPER.
 MESSAGE_EDGE = "#D55E00"
-MESSAGE_TEXT = "#A84800"  # the same hue, dark enough to be read on PAPER
+MESSAGE_TEXT = "#A84800"
 EDGE = "#767676"
 
 # The hues as text on PAPER.
 TEXT_BLUE = "#00639C"
-TEXT_GREEN = "#006B4E"
 TEXT_VERMILLION = "#A84800"
-TEXT_PURPLE = "#9B4076"
 
 # Classes 0, 1, 2, …: a hue for points, a pale one for regions, a marker (matplotlib's).
 CLASSES = (BLUE, ORANGE, GREEN, PURPLE, SKY_BLUE, VERMILLION, YELLOW, BLACK)

@@ -1,12 +1,13 @@
 // The player: it turns stills on a page into something to step through.
 //
 // It does no mathematics: every text of every frame was worked out in Python, and a step only shows
-// texts and toggles classes. In "predict" mode it compares what the student answers with what
-// stands in the frame: the right answer, and the usual mistakes with their names.
+// texts and toggles classes. In "Predict" mode it compares the student's answer with the frame's
+// question: the right answer, and the common mistakes with their explanations.
 //
-// A player in the page is <div class="c5-stepper">, with a still and its data in it; player.py says
-// what is in the data. This script starts all that there are and have not started yet. Nothing is global. All listeners sit on elements inside the player, and the one timer stops
-// as soon as the player leaves the page, so running a cell again leaks nothing. Texts go in as
+// A player in the page is <div class="c5-stepper">, with a still and its data in it; player.py
+// explains the data. This script starts all players that have not started yet. Nothing is global.
+// All listeners sit on elements inside the player, and the one timer stops as soon as the player
+// leaves the page, so running a cell again leaks nothing. Texts go in as
 // textContent: a variable named like a tag is just text. Only `frame.html` goes in as HTML; it was
 // prepared, and escaped, in Python.
 (function (css) {
@@ -154,8 +155,7 @@
     function addLegend(parent) {
       const legend = make("p", "c5-legend", parent);
       for (const [state, word] of Object.entries(given.words)) {
-        const more = state === "discardable" ? ": no longer needed" : "";
-        make("span", "c5-" + state, legend, word + more);
+        make("span", "c5-" + state, legend, word);
       }
     }
 
@@ -215,7 +215,7 @@
       return k < frame.differentiated;
     }
 
-    // From which frame on a value or a derivative may be discarded.
+    // From which frame on a value or a derivative is no longer needed.
     const droppedFrom = new Map();
     frames.forEach((frame, k) => {
       for (const drop of frame.drops || []) droppedFrom.set(drop.join(), k);
@@ -491,7 +491,7 @@
           hint,
           pick
             ? "Press its number, or click it."
-            : "Press Enter to type. −0.5, 1/3 and −1·sin 2.5 are all numbers.",
+            : "Press Enter to type, for example −0.5, 1/3 or −1·sin 2.5.",
         );
       }
 
@@ -505,7 +505,7 @@
 
       function pickChoice(n) {
         const choice = frames[step].question.choices[n];
-        if (choice) judge(choice.right, choice.says);
+        if (choice) judge(choice.right, choice.explanation);
       }
 
       quizBar.addEventListener("submit", (event) => event.preventDefault());
@@ -516,13 +516,13 @@
       function check() {
         const given = numberIn(box.value);
         if (Number.isNaN(given)) {
-          setText(hint, "That is no number yet: try −0.5, 1/3 or −1·sin 2.5.");
+          setText(hint, "That isn't a number yet. Try −0.5, 1/3 or −1·sin 2.5.");
           return;
         }
         const { answer, mistakes } = frames[step].question;
         const mistake = mistakes.find((one) => isNear(given, one.value));
         const isRight = isNear(given, answer);
-        judge(isRight, !isRight && mistake ? mistake.says : "");
+        judge(isRight, !isRight && mistake ? mistake.explanation : "");
       }
 
       // Near enough: half a per cent, so that three digits do, and what rounding may leave of a 0.
@@ -536,9 +536,9 @@
         return `It is ${question.ask} = ${question.text}.`;
       }
 
-      function judge(isRight, says) {
+      function judge(isRight, explanation) {
         right += isRight;
-        const wrong = ["Not quite.", says, answerTo(frames[step].question)].filter(Boolean);
+        const wrong = ["Not quite.", explanation, answerTo(frames[step].question)].filter(Boolean);
         settle(isRight ? "Right." : wrong.join(" "), isRight);
       }
 

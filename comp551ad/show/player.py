@@ -1,9 +1,9 @@
 """The player's shell: frames in, and out comes a block of HTML that steps through them.
 
 What this module is: the one place that puts a player into a page. It knows buttons, a slider, keys,
-words and questions, but not what is stepped through: that is up to the frames, which whoever makes
-a player has prepared as plain data. Until its script runs a player is a still: a picture, a
-paragraph, a table, which stay where scripts don't run.
+words and questions, but not what is stepped through: that is in the frames, plain data from whoever
+makes a player. Until its script runs a player is a still: a picture, a paragraph, a table, which
+stay where scripts don't run.
 
 A frame is a dict. All but the title may be left out:
 
@@ -11,20 +11,20 @@ A frame is a dict. All but the title may be left out:
     rule, numbers, result    the formula box: in symbols, with numbers put in, what it comes to
     note       a sentence below it
     knows      what is known by now, for panels side by side
-    html       prepared HTML, escaped by whoever made it: shown instead of the last frame's
-    question   what "predict" asks before it shows the frame, see below
+    html       HTML, escaped by whoever made it: shown instead of the last frame's
+    question   what "Predict" asks before it shows the frame, see below
     node, states, messages, down, evaluated, differentiated, drops    for a panel with a graph;
-               ``steppers`` says what they are
+               ``steppers`` explains them
 
 and a question is one as well:
 
-    title      the frame's title while it is asked, which gives nothing away
-    given      the rule's place meanwhile: what is known already, or ""
-    ask        what is asked for, "ā₅"
+    title      the frame's title while the question is open, which gives nothing away
+    given      shown instead of the rule meanwhile: what is known already, or ""
+    ask        what to find, "ā₅"
     answer, text    the number, and how it is written; answer is None for an array, nan or ∞
-    mistakes   [{value, says}] the numbers that usual mistakes lead to, and what to say then
-    rounding   how near an answer of 0 must come: what rounding leaves of the numbers in it
-    choices    [{text, right, says}] formulas to choose from, [] where there are too few
+    mistakes   [{value, explanation}] the numbers that common mistakes lead to, and why
+    rounding   how far off a number may be besides half a per cent: what rounding may leave
+    choices    [{text, right, explanation}] formulas to choose from, [] where there are too few
     differentiated    how many nodes have their derivative meanwhile
 
 Reads: ``palette``. Read by: ``steppers``, other players, whatever puts many of them on one page.
@@ -42,15 +42,17 @@ from .graph import STATES
 
 __all__ = ["Panel", "player_html", "player_script"]
 
-PACE = 1200, 500  # milliseconds a frame while playing: at most, at least
-LONGEST_PLAY = 45_000  # a long player plays faster, to end within this time
+# Milliseconds a frame while playing: at most, at least.
+PACE = 1200, 500
+# A long player plays faster, to end within this time.
+LONGEST_PLAY = 45_000
 
 
 class Panel(NamedTuple):
     """What one part of a player steps through.
 
     Attributes:
-        frames: the steps, each a dict; see the module's text.
+        frames: the steps, each a dict; the module's text explains it.
         still: HTML that shows one of them where scripts don't run. With ``keys``, its first
             image is the graph at the last frame (``graph_html``), and its table the table.
         name: a heading, for a player with several panels.
@@ -67,15 +69,21 @@ class Panel(NamedTuple):
     shows: str = "Picture"
 
 
-def player_html(panels, label, start=0, predict=False, script=True) -> str:
+def player_html(
+    panels: Panel | list[Panel],
+    label: str,
+    start: int = 0,
+    predict: bool = False,
+    script: bool = True,
+) -> str:
     """A player as HTML.
 
     Args:
-        panels: one ``Panel``, or several that step together side by side; one that has come to
+        panels: one ``Panel``, or several that step together side by side; one that has reached
             its last frame waits there for the others.
         label: what the player is, for those who can't see it.
         start: the number of the frame that it opens with.
-        predict: whether it opens asking.
+        predict: whether it opens with its questions on.
         script: whether the script comes with it, as in a notebook. False for a page with
             several players, with one ``player_script()`` behind them all.
     """
@@ -108,8 +116,8 @@ def player_script() -> str:
     return f"<script>\n{_escaped(_shipped('player.js'))}({_json(css)});\n</script>"
 
 
-def formula_lines(frame) -> list[str]:
-    """The lines of a frame's formula box, none twice."""
+def formula_lines(frame: dict) -> list[str]:
+    """The lines of a frame's formula box, without repetitions."""
     texts = (frame.get(key, "") for key in ("rule", "numbers", "result"))
     return list(dict.fromkeys(filter(None, "\n".join(texts).split("\n"))))
 
@@ -148,5 +156,5 @@ def _json(data):
 
 
 def _escaped(code):
-    """JavaScript in ASCII; what is more stands in it only in texts."""
+    """JavaScript in ASCII: other characters occur only in its texts."""
     return re.sub(r"[^\x00-\x7f]", lambda match: f"\\u{ord(match[0]):04x}", code)

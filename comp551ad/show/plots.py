@@ -1,22 +1,29 @@
 """Plots for the lectures: decision boundaries, learning and error curves, paths.
 
-Reads NumPy and the palette; matplotlib is imported when a plot is drawn. Lectures,
-tests and exercises may read it. Each function draws on `ax`, or on a new figure, and
-returns the Axes; none shows the figure or touches matplotlib's global settings. The
-text is large enough for the back of a room, and classes and lines differ in marker or
-dash as well as in colour. `figure_html` turns a figure into an image with alternative
-text.
+What this module is: functions that draw on ``ax``, or on a new figure, and return the Axes; none
+shows the figure or touches matplotlib's global settings. The text is large enough for the back of a
+room, and classes and lines differ in marker or dash as well as in colour. ``figure_html`` turns a
+figure into an image with alternative text.
+
+Reads: ``palette``, ``figures``; matplotlib is imported when a plot is drawn. Read by: ``scenes``,
+notebooks.
 """
 
 import base64
 import html
 import io
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from . import palette
 from .figures import number
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 __all__ = [
     "FigureImage",
@@ -30,32 +37,35 @@ __all__ = [
 ]
 
 TITLE_SIZE, LABEL_SIZE, TICK_SIZE = 17, 15, 13
-REGION_STEPS = 200  # rows and columns of the grid on which the classes are asked for
+# Rows and columns of the grid on which the classes are predicted.
+REGION_STEPS = 200
 
 
 def plot_decision_boundary(
-    predict,
-    X,
-    Y,
+    predict: Callable[[np.ndarray], ArrayLike],
+    X: ArrayLike,
+    Y: ArrayLike,
     *,
-    feature_names=None,
-    class_names=None,
-    title="Decision boundaries",
-    ax=None,
-):
-    """Colour the plane by the class that `predict` gives, with the data on it (S09).
+    feature_names: Sequence[str] | None = None,
+    class_names: Sequence[str] | None = None,
+    title: str = "Decision boundaries",
+    ax: "Axes | None" = None,
+) -> "Axes":
+    """Colour the plane by the class that ``predict`` returns, with the data on it (S09).
 
-    predict        takes rows like those of X and returns class scores, probabilities
-                   (rows x C, the largest wins) or class labels (rows,). One column of
-                   probabilities (rows x 1) means class 1 from a half upwards
-    X              N x 2 inputs, or N x 3 of which the first or the last column is
-                   constant: the bias. Grid points get the same constant
-    Y              N x C one-hot, N x 1, or (N,) labels 0, 1, …
-    feature_names  names of X's columns for the axis labels (the bias's may be left out)
-    class_names    names of the classes for the legend
-    ax             Axes to draw on; a new figure if left out
+    Args:
+        predict: takes rows like those of X and returns class scores, probabilities
+            (rows x C, the largest wins) or class labels (rows,). One column of
+            probabilities (rows x 1) means class 1 from 0.5 upwards.
+        X: N x 2 inputs, or N x 3 of which the first or the last column is constant: the
+            bias. Grid points get the same constant.
+        Y: N x C one-hot, N x 1, or (N,) labels 0, 1, …
+        feature_names: names of X's columns for the axis labels, with or without the bias.
+        class_names: names of the classes for the legend.
+        ax: Axes to draw on; a new figure if left out.
 
-    Returns the Axes. Errors: ValueError for shapes that don't fit.
+    Raises:
+        ValueError: shapes don't fit.
     """
     found = class_region(predict, X)
     inputs, across, up, region = found.inputs, found.across, found.up, found.classes
@@ -71,7 +81,7 @@ def plot_decision_boundary(
     for c in range(classes):
         inside = (region == c).astype(float)
         if inside.any():
-            hue = palette.CLASS_REGIONS[c % len(palette.CLASS_REGIONS)]
+            hue = kth(palette.CLASS_REGIONS, c)
             ax.contourf(across, up, inside, levels=[0.5, 1.5], colors=[hue], zorder=0)
             if not inside.all():
                 ax.contour(
@@ -90,8 +100,8 @@ def plot_decision_boundary(
                 rows[:, 0],
                 rows[:, 1],
                 s=58,
-                marker=palette.CLASS_MARKERS[c % len(palette.CLASS_MARKERS)],
-                color=palette.CLASSES[c % len(palette.CLASSES)],
+                marker=kth(palette.CLASS_MARKERS, c),
+                color=kth(palette.CLASSES, c),
                 edgecolors=palette.INK,
                 linewidths=0.8,
                 label=class_names[c],
@@ -100,18 +110,19 @@ def plot_decision_boundary(
         )
     ax.set_xlim(across[0], across[-1])
     ax.set_ylim(up[0], up[-1])
-    _dress(ax, title, *feature_names, grid=False)
+    dress(ax, title, *feature_names)
     _legend(ax, drawn, columns=4)
     return ax
 
 
 class Region(NamedTuple):
-    """The class of every point of a grid: what `class_region` returns.
+    """The class of every point of a grid: what ``class_region`` returns.
 
-    across, up  (K,) the grid's places on the two axes
-    classes     K x K class numbers, a row for each place in `up`
-    inputs      N x 2, the inputs without the bias
-    kept        the columns of X that they are
+    Attributes:
+        across, up: (K,) the grid's positions on the two axes.
+        classes: K x K class numbers, a row for each position in ``up``.
+        inputs: N x 2, the inputs without the bias.
+        kept: the columns of X that they are.
     """
 
     across: np.ndarray
@@ -121,13 +132,17 @@ class Region(NamedTuple):
     kept: tuple
 
 
-def class_region(predict, X, steps=REGION_STEPS):
-    """Ask `predict` for the class of every point of a grid that frames the rows of X.
+def class_region(
+    predict: Callable[[np.ndarray], ArrayLike], X: ArrayLike, steps: int = REGION_STEPS
+) -> Region:
+    """Predict the class of every point of a grid that frames the rows of X.
 
-    predict, X  as `plot_decision_boundary` takes them
-    steps       K, rows and columns of the grid
+    Args:
+        predict, X: as in ``plot_decision_boundary``.
+        steps: K, rows and columns of the grid.
 
-    Returns a `Region`. Errors: ValueError for shapes that don't fit.
+    Raises:
+        ValueError: shapes don't fit.
     """
     X = _finite_array(X, "X", 2)
     inputs, complete, kept = _split_off_bias(X)
@@ -137,31 +152,37 @@ def class_region(predict, X, steps=REGION_STEPS):
     across, up = (np.linspace(low[k], high[k], steps) for k in (0, 1))
     grid = np.stack(np.meshgrid(across, up), axis=-1).reshape(-1, 2)
     answer = predict(complete(grid))
-    classes = class_numbers(answer, len(grid), "what predict returns", scores=True)
+    classes = class_numbers(answer, len(grid), "predict's result", scores=True)
     return Region(across, up, classes.reshape(steps, steps), inputs, kept)
 
 
 def plot_learning_curve(
-    history=None,
+    history: Any = None,
     *,
-    iterations=None,
-    cost=None,
-    norms=None,
-    title="Learning curve",
-    ax=None,
-):
+    iterations: ArrayLike | None = None,
+    cost: ArrayLike | None = None,
+    norms: Mapping[str, ArrayLike] | None = None,
+    title: str = "Learning curve",
+    ax: "Axes | None" = None,
+) -> "Axes":
     """Cost and gradient norms against the iteration, both axes logarithmic (S09).
 
-    history     anything with the attributes `iterations`, `cost` and `norms`, or with a
-                `.history` that has them; or leave it out and give the three themselves
-    iterations  when the values were taken, (K,); 0, 1, 2, … if left out. They are drawn
-                at iteration + 1, so that the start finds room on a logarithmic axis
-    cost        (K,) values of the cost
-    norms       {name: (K,) values} of gradient norms, drawn dashed on the right axis
-    ax          Axes to draw on; a new figure if left out
+    What has no logarithm (0 and less, nan, inf) leaves a gap in the line.
 
-    What has no logarithm (0 and less, nan, inf) leaves a gap in the line. Returns the
-    Axes of the cost. Errors: ValueError for lengths that differ or nothing to draw.
+    Args:
+        history: anything with the attributes ``iterations``, ``cost`` and ``norms``, or
+            with a ``.history`` that has them; or give the three themselves.
+        iterations: (K,) when the values were taken; 0, 1, 2, … if left out. They are drawn
+            at iteration + 1, so that the start fits on a logarithmic axis.
+        cost: (K,) values of the cost.
+        norms: {name: (K,) values} of gradient norms, drawn dashed on the right axis.
+        ax: Axes to draw on; a new figure if left out.
+
+    Returns:
+        The Axes of the cost.
+
+    Raises:
+        ValueError: lengths differ, or there is nothing to draw.
     """
     if history is not None:
         history = getattr(history, "history", history)
@@ -169,47 +190,44 @@ def plot_learning_curve(
         cost = _attribute(history, cost, "cost")
         norms = _attribute(history, norms, "norms")
     if cost is None:
-        raise ValueError("cost is missing: give cost=, or a history that has one")
+        raise ValueError("cost: got None, expected (K,) values, or a history with them")
     cost = _array(cost, "cost", 1)
     if np.isnan(cost).all():
         raise ValueError(
-            "cost is nan throughout, as in the history of a `descend` that was given no "
-            "cost function: give it one, descend(…, cost=…), or cost= here"
+            "cost: got nan throughout, expected numbers; the history of a descend without "
+            "a cost function has none: descend(…, cost=…), or give cost= here"
         )
     if iterations is None:
         iterations = np.arange(cost.size)
     iterations = _finite_array(iterations, "iterations", 1)
-    lines = {name: _array(v, f"norms[{name!r}]", 1) for name, v in _items(norms)}
+    lines = {
+        name: _array(v, f"norms[{name!r}]", 1) for name, v in _items(norms, "norms")
+    }
     check_names(lines, "norms")
     for name, values in {"cost": cost, **lines}.items():
         if values.size != iterations.size:
             raise ValueError(
-                f"{name} has {values.size} values for {iterations.size} iterations: "
-                "give one for each"
+                f"{name}: got {values.size} values, expected one for each of the "
+                f"{iterations.size} iterations"
             )
     if iterations.min() < 0:
-        raise ValueError(f"iterations must be 0 or more, got {iterations.min():g}")
+        raise ValueError(
+            f"iterations: got {iterations.min():g}, expected numbers from 0 upwards"
+        )
     cost = _with_gaps({"cost": cost})["cost"]
     lines = _with_gaps(lines, "norms: ", "; norms={} leaves them out")
 
     ax = _axes(ax, (7.2, 5.0))
     when = iterations + 1
-    drawn = ax.plot(when, cost, color=palette.LINES[0], lw=2.6, label="cost")
+    drawn = ax.plot(when, cost, **line_look(0), lw=2.6, label="cost")
     ax.set_xscale("log")
     ax.set_yscale("log")
-    _dress(ax, title, "iteration + 1", "cost")
+    dress(ax, title, "iteration + 1", "cost", grid=True)
     _plain_decades(ax.yaxis)
     if lines:
         right = ax.twinx()
         for k, (name, values) in enumerate(lines.items(), start=1):
-            drawn += right.plot(
-                when,
-                values,
-                color=palette.LINES[k % len(palette.LINES)],
-                linestyle=palette.LINE_DASHES[k % len(palette.LINE_DASHES)],
-                lw=2.0,
-                label=f"‖{name}‖",
-            )
+            drawn += right.plot(when, values, **line_look(k), lw=2.0, label=f"‖{name}‖")
         right.set_yscale("log")
         right.set_ylabel("norm of the gradient", fontsize=LABEL_SIZE)
         right.tick_params(labelsize=TICK_SIZE)
@@ -218,27 +236,40 @@ def plot_learning_curve(
     return ax
 
 
-def plot_error_curve(steps, errors, *, title="Error of a finite difference", ax=None):
+def plot_error_curve(
+    steps: ArrayLike,
+    errors: Mapping[str, ArrayLike],
+    *,
+    title: str = "Error of a finite difference",
+    ax: "Axes | None" = None,
+) -> "Axes":
     """Relative error against the step of a difference formula, the U of S10.
 
-    steps   (K,) steps h, above 0
-    errors  {name of the formula: (K,) relative errors}; what has no logarithm (0, nan,
-            inf) leaves a gap in the line
+    What has no logarithm (0, nan, inf) leaves a gap in the line.
 
-    Returns the Axes. Errors: ValueError for lengths that differ or nothing to draw.
+    Args:
+        steps: (K,) steps h, above 0.
+        errors: {name of the formula: (K,) relative errors}.
+
+    Raises:
+        ValueError: lengths differ, or there is nothing to draw.
     """
     steps = _finite_array(steps, "steps", 1)
     if steps.min() <= 0:
-        raise ValueError(f"steps must be above 0, got {steps.min():g}")
-    lines = {name: _array(v, f"errors[{name!r}]", 1) for name, v in _items(errors)}
+        raise ValueError(f"steps: got {steps.min():g}, expected numbers above 0")
+    lines = {
+        name: _array(v, f"errors[{name!r}]", 1) for name, v in _items(errors, "errors")
+    }
     if not lines:
-        raise ValueError("errors is empty: give {name: errors}, one for each step")
+        raise ValueError(
+            "errors: got no formula, expected {name: errors}, one error for each step"
+        )
     check_names(lines, "errors")
     for name, values in lines.items():
         if values.shape != steps.shape:
             raise ValueError(
-                f"errors[{name!r}] has shape {values.shape} for {steps.size} steps: "
-                "give one error for each step"
+                f"errors[{name!r}]: got shape {values.shape}, expected ({steps.size},), "
+                "one error for each step"
             )
     lines = _with_gaps(lines, "errors: ")
     ax = _axes(ax, (7.2, 5.0))
@@ -247,50 +278,58 @@ def plot_error_curve(steps, errors, *, title="Error of a finite difference", ax=
         drawn += ax.plot(
             steps,
             values,
-            color=palette.LINES[k % len(palette.LINES)],
-            linestyle=palette.LINE_DASHES[k % len(palette.LINE_DASHES)],
-            marker=palette.CLASS_MARKERS[k % len(palette.CLASS_MARKERS)],
+            **line_look(k),
+            marker=kth(palette.CLASS_MARKERS, k),
             markersize=6,
             lw=2.0,
             label=str(name),
         )
     ax.set_xscale("log")
     ax.set_yscale("log")
-    _dress(ax, title, "step h", "relative error")
+    dress(ax, title, "step h", "relative error", grid=True)
     _legend(ax, drawn, columns=len(drawn))
     return ax
 
 
-def plot_paths(layers, speeds, *, bold=None, title="", ax=None):
+def plot_paths(
+    layers: Sequence[Sequence[str]],
+    speeds: Mapping[tuple[str, str], float],
+    *,
+    bold: Iterable[tuple[str, str]] | None = None,
+    title: str = "",
+    ax: "Axes | None" = None,
+) -> "Axes":
     """The paths through a graph, with the speed on each edge (S04).
 
-    layers  lists of the nodes' names, from left to right; each name is set as a formula
-    speeds  {(start, end): number} for each edge: how fast its end moves when its start
-            moves at speed 1
-    bold    the edges that stand out and show their speed; if left out, all of them
-    ax      Axes to draw on; a new figure if left out
+    Args:
+        layers: lists of the nodes' names, from left to right; each name is set as a formula.
+        speeds: {(start, end): number} for each edge: how fast its end moves when its start
+            moves at speed 1.
+        bold: the edges that stand out and show their speed; if left out, all of them.
+        ax: Axes to draw on; a new figure if left out.
 
-    Returns the Axes. Errors: ValueError for a name that stands twice in layers or is no
-    formula, for an edge that isn't there, or if there are no names at all.
+    Raises:
+        ValueError: a name occurs twice in ``layers`` or can't be set as a formula, an edge
+            isn't there, or there are no names at all.
     """
     places = {}
     for across, layer in enumerate(layers):
         for i, name in enumerate(layer):
             if name in places:
-                raise ValueError(f"layers has {name!r} twice: give each node its name")
+                raise ValueError(f"layers: got {name!r} twice, expected each name once")
             places[name] = np.array([2.6 * across, (len(layer) - 1) / 2 - i])
     if not places:
         raise ValueError(
-            f"layers has no nodes, got {layers!r}: give lists of names, from left to right"
+            f"layers: got {layers!r}, expected lists of nodes' names, from left to right"
         )
     formulas = {name: _formula(name) for name in places}
     if lost := {name for edge in speeds for name in edge} - places.keys():
         lost = sorted(lost, key=repr)
-        raise ValueError(f"speeds leads to {lost}, which stand in no layer")
-    bold = speeds if bold is None else bold
-    if unknown := set(bold) - speeds.keys():
+        raise ValueError(f"speeds: got edges of {lost}, expected nodes of the layers")
+    bold = set(speeds if bold is None else bold)
+    if unknown := bold - speeds.keys():
         unknown = sorted(unknown, key=repr)
-        raise ValueError(f"bold has {unknown}: choose from the edges of speeds")
+        raise ValueError(f"bold: got {unknown}, expected edges of speeds")
 
     ax = _axes(ax, (3 + 1.5 * len(layers), 1 + 0.8 * max(map(len, layers))))
     # Out of the layout: the margins below give the rings their room.
@@ -324,10 +363,15 @@ class FigureImage:
     """A drawn figure as a PNG with alternative text.
 
     It shows in a notebook as an image, in an untrusted one too, and as its alternative
-    text where there are no images. `png` holds the bytes, `alt` the text.
+    text where there are no images.
+
+    Attributes:
+        png: the image's bytes.
+        alt: the text.
+        width: the image's width in pixels.
     """
 
-    def __init__(self, png, alt, width):
+    def __init__(self, png: bytes, alt: str, width: int):
         self.png, self.alt, self.width = png, alt, width
 
     def __repr__(self):
@@ -340,27 +384,33 @@ class FigureImage:
         return f'<img alt="{alt}" width="{self.width}" src="{source}">'
 
 
-def figure_html(fig, alt, *, dpi=110):
-    """Draw and close a figure, and return it as an image with alternative text.
+def figure_html(fig: "Figure | Axes", alt: str, *, dpi: int = 110) -> FigureImage:
+    """Draw and close a figure, and return it as an image: make it the last line of a cell.
 
-    fig  matplotlib figure, or an Axes of it
-    alt  what a reader who can't see it should know: one sentence or two
+    The same figure gives the same bytes each time.
 
-    The same figure gives the same bytes each time. Returns a `FigureImage`; make it the
-    last line of a cell. Errors: ValueError for an empty alt, TypeError for no figure.
+    Args:
+        fig: matplotlib figure, or an Axes of it.
+        alt: what a reader who can't see it should know, in a sentence or two.
+
+    Raises:
+        ValueError: ``alt`` is empty.
+        TypeError: ``fig`` is something else.
     """
-    fig = fig if hasattr(fig, "savefig") else getattr(fig, "figure", None)
-    if not hasattr(fig, "savefig"):
-        raise TypeError("fig must be a matplotlib figure or Axes")
+    figure = fig if hasattr(fig, "savefig") else getattr(fig, "figure", None)
+    if not hasattr(figure, "savefig"):
+        raise TypeError(
+            f"fig: got {type(fig).__name__}, expected a matplotlib figure or Axes"
+        )
     if not (isinstance(alt, str) and alt.strip()):
         raise ValueError(
-            f"alt must say in words what the figure shows, got {alt!r}: a reader who "
-            "can't see it has nothing else"
+            f"alt: got {alt!r}, expected what the figure shows in words, for readers who "
+            "can't see it"
         )
     import matplotlib.pyplot as plt
 
     buffer = io.BytesIO()
-    fig.savefig(
+    figure.savefig(
         buffer,
         format="png",
         dpi=dpi,
@@ -368,9 +418,10 @@ def figure_html(fig, alt, *, dpi=110):
         facecolor=palette.PAPER,
         metadata={"Software": None},
     )
-    plt.close(fig)
+    plt.close(figure)
     png = buffer.getvalue()
-    width = int.from_bytes(png[16:20], "big")  # the PNG header's own field
+    # The PNG header's own field.
+    width = int.from_bytes(png[16:20], "big")
     return FigureImage(png, " ".join(alt.split()), width)
 
 
@@ -386,11 +437,39 @@ def _axes(ax, size):
     return ax
 
 
-def _dress(ax, title, xlabel, ylabel, grid=True):
-    ax.set_title(title, fontsize=TITLE_SIZE, color=palette.INK, pad=12)
-    ax.set_xlabel(xlabel, fontsize=LABEL_SIZE, color=palette.INK)
-    ax.set_ylabel(ylabel, fontsize=LABEL_SIZE, color=palette.INK)
-    ax.tick_params(labelsize=TICK_SIZE)
+def kth(things: Sequence, k: int) -> Any:
+    """The k-th entry of a palette that begins again where it ends."""
+    return things[k % len(things)]
+
+
+def line_look(k: int) -> dict:
+    """Colour and dash of the k-th line of a plot."""
+    return {"color": kth(palette.LINES, k), "ls": kth(palette.LINE_DASHES, k)}
+
+
+def dress(
+    ax: "Axes",
+    title: str,
+    xlabel: str,
+    ylabel: str,
+    *,
+    grid: bool = False,
+    smaller: int = 0,
+) -> None:
+    """Title, labels and spines as all plots of the course have them.
+
+    Args:
+        grid: whether there is one.
+        smaller: by how many points the text is smaller than a lecture hall needs; then
+            there are no minor ticks either.
+    """
+    ink = {"color": palette.INK}
+    ax.set_title(title, fontsize=TITLE_SIZE - smaller, pad=12 - smaller, **ink)
+    ax.set_xlabel(xlabel, fontsize=LABEL_SIZE - smaller, **ink)
+    ax.set_ylabel(ylabel, fontsize=LABEL_SIZE - smaller, **ink)
+    ax.tick_params(labelsize=TICK_SIZE - smaller)
+    if smaller:
+        ax.minorticks_off()
     ax.spines[["top", "right"]].set_visible(False)
     if grid:
         ax.grid(True, which="major", color=palette.GRID, lw=0.8)
@@ -442,7 +521,9 @@ def _plain_decades(axis):
 def _finite_array(value, name, ndim):
     array = _array(value, name, ndim)
     if not np.all(np.isfinite(array)):
-        raise ValueError(f"{name} holds nan or inf: leave those out before plotting")
+        raise ValueError(
+            f"{name}: got nan or inf, expected finite numbers; leave those out"
+        )
     return array
 
 
@@ -450,10 +531,10 @@ def _array(value, name, ndim):
     try:
         array = np.asarray(value, dtype=float)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"{name} must hold real numbers: {error}") from error
+        raise ValueError(f"{name}: {error}; expected real numbers") from error
     if array.ndim != ndim or array.size == 0:
-        shape = "rows and columns" if ndim == 2 else "one row of numbers"
-        raise ValueError(f"{name} must have {shape}, got shape {array.shape}")
+        wanted = "rows and columns" if ndim == 2 else "one row of numbers"
+        raise ValueError(f"{name}: got shape {array.shape}, expected {wanted}")
     return array
 
 
@@ -465,7 +546,7 @@ def _formula(name):
         MathTextParser("path").parse(f"${name}$")
     except ValueError as error:
         raise ValueError(
-            f"layers: {name!r} can't be set as a formula; write names as in x, z_1, z_{{12}}"
+            f"layers: got {name!r}, expected a formula such as x, z_1 or z_{{12}}"
         ) from error
     return f"${name}$"
 
@@ -483,16 +564,19 @@ def _split_off_bias(X):
             return np.insert(rows, place, X[0, place], axis=1)
 
         return X[:, kept], complete, kept
+    without = " without a constant column" if X.shape[1] == 3 else ""
     raise ValueError(
-        "X must be N x 2, or N x 3 with a constant first or last column (the bias); "
-        f"got {X.shape[0]} x {X.shape[1]}"
-        + (" without a constant one" if X.shape[1] == 3 else "")
-        + ": choose the two inputs to draw"
+        f"X: got {X.shape[0]} x {X.shape[1]}{without}, expected N x 2, or N x 3 with a "
+        "constant first or last column (the bias); choose the two inputs to draw"
     )
 
 
-def check_names(names, argument):
-    """Refuse a name between $ signs that is no formula: else only drawing it would fail."""
+def check_names(names: Iterable[str], argument: str) -> None:
+    """Refuse a name between $ signs that is no formula, before drawing it fails.
+
+    Raises:
+        ValueError: there is one.
+    """
     from matplotlib.cbook import is_math_text
     from matplotlib.mathtext import MathTextParser
 
@@ -502,31 +586,38 @@ def check_names(names, argument):
                 MathTextParser("path").parse(name)
         except ValueError as error:
             raise ValueError(
-                f"{argument}: {name!r} can't be set as a formula; write what stands between "
-                "$ signs as in $x_1$, and a dollar sign itself as \\$"
+                f"{argument}: got {name!r}, expected a formula between $ signs, such as "
+                "$x_1$; a dollar sign itself is written \\$"
             ) from error
 
 
-def class_numbers(value, rows, name, scores=False):
-    """Whole class numbers from labels, one-hot rows or (if `scores`) scores."""
+def class_numbers(
+    value: ArrayLike, rows: int, name: str, scores: bool = False
+) -> np.ndarray:
+    """Whole class numbers from labels, one-hot rows or, with ``scores``, scores.
+
+    Raises:
+        ValueError: it is none of these, or hasn't so many ``rows``; ``name`` is the
+            argument to blame.
+    """
     array = np.asarray(value)
     if array.dtype.kind not in "biuf":
-        raise ValueError(f"{name} must hold numbers, got dtype {array.dtype}")
+        raise ValueError(f"{name}: got dtype {array.dtype}, expected numbers")
     if array.ndim not in (1, 2) or len(array) != rows or array.size == 0:
         raise ValueError(
-            f"{name} must have one row for each of the {rows} rows of X, and a column at "
-            f"least, got shape {array.shape}"
+            f"{name}: got shape {array.shape}, expected ({rows},) or {rows} x C, one row "
+            "for each row of X"
         )
     if not np.all(np.isfinite(array)):
-        raise ValueError(f"{name} holds nan or inf")
+        raise ValueError(f"{name}: got nan or inf, expected finite numbers")
     if array.ndim == 2 and array.shape[1] > 1:
         one_hot = ((array == 0) | (array == 1)).all(axis=1) & (array.sum(axis=1) == 1)
         if not scores and not one_hot.all():
             k = int(np.argmin(one_hot))
             got = np.array2string(array[k], precision=4, threshold=8)
             raise ValueError(
-                f"{name} must be one-hot, with a single 1 in each row, else 0; row {k} is "
-                f"{got}: of labels 0, 1, … make it by np.eye(C)[labels]"
+                f"{name}: got {got} in row {k}, expected one-hot rows, with a single 1; "
+                "np.eye(C)[labels] turns labels 0, 1, … into them"
             )
         return np.argmax(array, axis=1)
     if array.ndim == 2:
@@ -535,7 +626,8 @@ def class_numbers(value, rows, name, scores=False):
             array = array >= 0.5
     whole = array.astype(int)
     if np.any(whole != array) or np.any(whole < 0):
-        raise ValueError(f"{name} must hold class labels 0, 1, 2, …")
+        wrong = array[(whole != array) | (whole < 0)][0]
+        raise ValueError(f"{name}: got {wrong}, expected class labels 0, 1, 2, …")
     return whole
 
 
@@ -544,7 +636,7 @@ def _names(names, count, argument, default):
         return [default.format(k) for k in range(count)]
     names = [str(name) for name in names]
     if len(names) < count:
-        raise ValueError(f"{argument} has {len(names)} names, {count} are needed")
+        raise ValueError(f"{argument}: got {len(names)} names, expected {count}")
     check_names(names, argument)
     return names
 
@@ -559,7 +651,7 @@ def _feature_names(names, columns, kept):
     if len(names) == 2:
         return names
     raise ValueError(
-        f"feature_names has {len(names)} names: give one for each column of X, or two"
+        f"feature_names: got {len(names)} names, expected one for each column of X, or two"
     )
 
 
@@ -567,11 +659,13 @@ def _attribute(history, given, name):
     return getattr(history, name, None) if given is None else given
 
 
-def _items(lines):
+def _items(lines, name):
     if lines is None:
         return []
     if not hasattr(lines, "items"):
-        raise ValueError(f"give a dict of name: values, got a {type(lines).__name__}")
+        raise ValueError(
+            f"{name}: got {type(lines).__name__}, expected a dict {{name: values}}"
+        )
     return lines.items()
 
 
@@ -583,7 +677,7 @@ def _with_gaps(lines, where="", remedy=""):
     }
     if lines and all(np.isnan(values).all() for values in gaps.values()):
         raise ValueError(
-            f"{where}{', '.join(map(str, lines))}: got no finite number above 0, and the "
-            f"axis is logarithmic: there is nothing to draw{remedy}"
+            f"{where}{', '.join(map(str, lines))}: got no finite number above 0, expected "
+            f"one at least on a logarithmic axis{remedy}"
         )
     return gaps

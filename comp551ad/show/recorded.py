@@ -15,10 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from comp551ad.autodiff.forward import ForwardPass, forward_terms
-from comp551ad.autodiff.primitives import (
-    PRIMITIVES,
-    Primitive,
-)
+from comp551ad.autodiff.primitives import PRIMITIVES, Primitive
 from comp551ad.autodiff.reverse import ReversePass, reverse_terms
 from comp551ad.autodiff.trace import Trace, operands_of, parameters_of
 from comp551ad.autodiff.traced import Traced, new_tape, plain
@@ -78,8 +75,7 @@ def value_tree(trace: Trace, row: int) -> Tree:
         Symbol("value", o, trace.rows[o][1]) if type(o) is int else Constant(o)
         for o in operands_of(trace.rows[row])
     )
-    told = _told(trace.rows[row])
-    return Operation(PRIMITIVES[name], operands, told, value)
+    return Operation(PRIMITIVES[name], operands, _parameters(trace.rows[row]), value)
 
 
 def expanded_trees(value_trees: Mapping[int, Tree], most=MOST) -> dict[int, Tree]:
@@ -120,45 +116,44 @@ def put_in(tree: Tree, trees: Mapping[tuple[str, int], Tree]) -> Tree:
     return trees.get((tree.kind, tree.row), tree) if isinstance(tree, Symbol) else tree
 
 
-def _told(row) -> dict:
+def _parameters(row) -> dict:
     """A row's parameters, without what its value saved: a rule then says what that is."""
     return {key: p for key, p in parameters_of(row).items() if key != "saved"}
 
 
 def tangent_terms(d: ForwardPass, row: int) -> list[TermTree]:
     """The terms of a node's tangent, one per edge into it, in the order of the operands."""
-    edges = [o for o in operands_of(d.trace.rows[row]) if type(o) is int]
-    symbols = {o: Symbol("tangent", o, d[o + 1]) for o in edges}
-
-    def run(rows, pseudo, tangents):
-        return forward_terms(rows, pseudo, tangents)
-
-    return _terms(d.trace, row, symbols, run, lambda o: o)
+    symbols = {o: Symbol("tangent", o, d[o + 1]) for _, o in edges(d.trace, row)}
+    terms = _terms(d.trace, row, symbols, forward_terms)
+    return [TermTree(o, p, tree) for p, o, tree in terms]
 
 
-def adjoint_contributions(r: ReversePass, row: int) -> dict[int, list[TermTree]]:
-    """What a node passes back: for each of its operands' row numbers, the terms."""
-    symbol = {row: Symbol("adjoint", row, r[row + 1])}
-    terms = _terms(
-        r.trace,
-        row,
-        symbol,
-        lambda rows, pseudo, adjoint: reverse_terms(rows, pseudo, adjoint[row]),
-        lambda o: row,
-    )
-    edges = [o for o in operands_of(r.trace.rows[row]) if type(o) is int]
-    found = {o: [] for o in edges}
-    for o, term in zip(edges, terms, strict=True):
-        found[o].append(term)
+def adjoint_terms(r: ReversePass) -> list[list[TermTree]]:
+    """Per row the terms of its adjoint, one per path, first user first (as on the slide)."""
+    found = [[] for _ in r.trace.rows]
+    for user in range(len(found)):
+        symbol = {user: Symbol("adjoint", user, r[user + 1])}
+
+        def run(rows, entry, adjoints, user=user):
+            return reverse_terms(rows, entry, adjoints[user])
+
+        for p, o, tree in _terms(r.trace, user, symbol, run):
+            found[o].append(TermTree(user, p, tree))
     return found
 
 
-def _terms(trace, row, derivatives, run, other_end) -> list[TermTree]:
-    """Run a pass's loop body on placeholders and read its terms off the tape."""
+def edges(trace: Trace, row: int) -> list[tuple[int, int]]:
+    """The edges into a node: (operand's position, its row number)."""
+    operands = enumerate(operands_of(trace.rows[row]))
+    return [(p, o) for p, o in operands if type(o) is int]
+
+
+def _terms(trace, row, derivatives, run) -> list[tuple[int, int, Tree]]:
+    """Run a pass's loop body on placeholders; read (position, operand, term) off the tape."""
     entry = trace.rows[row]
     operands = operands_of(entry)
-    edges = [(p, o) for p, o in enumerate(operands) if type(o) is int]
-    if not edges:
+    ends = edges(trace, row)
+    if not ends:
         return []
     with new_tape() as tape:
         symbols = []
@@ -169,17 +164,15 @@ def _terms(trace, row, derivatives, run, other_end) -> list[TermTree]:
 
         rows = {
             o: ("input", placeholder(Symbol("value", o, trace.rows[o][1])))
-            for o in dict(edges).values()
+            for _, o in ends
         }
         y = placeholder(Symbol("value", row, entry[1]))
-        stand_ins = {k: placeholder(s) for k, s in derivatives.items()}
-        pseudo = (entry[0], y, *operands, _told(entry))
-        found = {p: term for p, _, term in run(rows, pseudo, stand_ins) or ()}
+        marked = {k: placeholder(s) for k, s in derivatives.items()}
+        pseudo = (entry[0], y, *operands, _parameters(entry))
+        found = {p: term for p, _, term in run(rows, pseudo, marked) or ()}
         return [
-            TermTree(
-                other_end(o), p, _tree(found[p], tape, symbols) if p in found else ZERO
-            )
-            for p, o in edges
+            (p, o, _tree(found[p], tape, symbols) if p in found else ZERO)
+            for p, o in ends
         ]
 
 
@@ -197,7 +190,7 @@ def local_derivative(trace: Trace, row: int, operand: int) -> Tree | None:
         symbols = [Symbol("value", k, trace.rows[k][1]) for k in (*numbers, row)]
         made = {s.row: tape.add_input(s.value) for s in symbols}
         operands = [made[o] if type(o) is int else o for o in operands_of(entry)]
-        result = rule(1.0, made[row], *operands, **_told(entry))
+        result = rule(1.0, made[row], *operands, **_parameters(entry))
         return simplified_throughout(_tree(result, tape, symbols))
 
 
@@ -216,7 +209,7 @@ def _tree_of_row(k, rows, symbols):
         for o in operands_of(rows[k])
     )
     return _tidy(
-        Operation(PRIMITIVES[rows[k][0]], operands, _told(rows[k]), rows[k][1])
+        Operation(PRIMITIVES[rows[k][0]], operands, _parameters(rows[k]), rows[k][1])
     )
 
 

@@ -7,18 +7,17 @@ steppers read what ``rows_of`` gives, and do no mathematics.
       Row                a node: its labels, its formula, its value
         Derivative       its tangent or adjoint: formula, numbers put in, value
           Term           one path's share of it (S04)
-        Mistake          a wrong formula for it, and what to say of it
+        Mistake          a wrong formula for it, and what is wrong with it
         Matrix           one part of a formula with arrays in it
-      Step               one step of the pass, and what may be discarded after it (S13)
+      Step               one step of the pass, and what no later step needs (S13)
 
 Where something is written in symbols it is a ``Formula``: ``.text``, ``.latex``, ``.html``.
-``rows.as_dict()`` is made of dicts, lists, strings and numbers, ready for JSON.
 
-Reads: ``formula``, ``folding``, ``mistakes``, ``matrices``, ``autodiff``.
+Reads: ``recorded``, ``formula``, ``mistakes``, ``matrices``, ``autodiff``.
 Read by: ``table``, ``graph``, ``steppers``.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -26,9 +25,11 @@ from comp551ad.autodiff.forward import ForwardPass, full
 from comp551ad.autodiff.reverse import ReversePass
 from comp551ad.autodiff.trace import Trace
 
-from . import figures, folding, formula, matrices, mistakes, recorded
+from . import figures, formula, matrices, mistakes, recorded
 from .formula import Formula
 from .matrices import Matrix
+
+Shown = Trace | ForwardPass | ReversePass
 
 __all__ = [
     "MOST_ROWS",
@@ -36,27 +37,29 @@ __all__ = [
     "Mistake",
     "Row",
     "Rows",
+    "Shown",
     "Step",
     "Term",
     "rows_of",
 ]
 
-MOST_ROWS = 120  # a longer trace shows its first and its last rows, and no steps
+# A longer trace shows its first and its last rows, and no steps.
+MOST_ROWS = 120
 
 
 @dataclass(frozen=True)
 class Mistake:
-    """A usual mistake with a derivative.
+    """A common mistake in a derivative.
 
     Attributes:
         formula: the wrong formula, as text.
         value: what it comes to; None for an array, and where that means nothing.
-        says: what is wrong with it, in a sentence.
+        explanation: what is wrong with it, in a sentence.
     """
 
     formula: str
     value: float | None
-    says: str
+    explanation: str
 
 
 @dataclass(frozen=True)
@@ -97,9 +100,9 @@ class Derivative:
         terms: the paths that it is the sum of.
         seed: whether the pass starts with it.
         value, value_text: what it is; value is None for an array.
-        mistakes: how it is usually mistaken; only where details are asked for.
-        matrices: the equation's parts, what it is first; only where details are asked for
-            and there is an array in it.
+        mistakes: common mistakes in it; only with ``details``.
+        matrices: the equation's two sides, taken apart; only with ``details``, and only if
+            there is an array in it.
     """
 
     label: Formula
@@ -147,9 +150,7 @@ class Row:
         expanded: in terms of the inputs' names, as far as that is short.
         value, value_text, shape: what it is; value is None for an array.
         derivative: of the pass; None where there is only a trace.
-        needed_by: the numbers of the nodes whose derivative's formula has this value in it.
         is_output: whether the function returns it.
-        count: how many nodes are folded into this one, itself included.
         matrices: the equation's parts, as a derivative has them.
         named: the variable's name as a formula; None for an input, and where there is no name.
     """
@@ -167,9 +168,7 @@ class Row:
     value_text: str
     shape: tuple[int, ...]
     derivative: Derivative | None
-    needed_by: tuple[int, ...]
     is_output: bool
-    count: int = 1
     matrices: tuple[Matrix, ...] = ()
     named: Formula | None = None
 
@@ -204,8 +203,8 @@ class Step:
         number: from 1.
         node: the node whose turn it is.
         finds: what it works out: ("value",), ("value", "derivative") or ("derivative",).
-        drops: (node, "value" or "derivative") of all that no later step needs. What the caller
-            asked for stays: the outputs, their tangents, the adjoints of the inputs.
+        drops: (node, "value" or "derivative") of all that no later step needs. The results
+            stay: the outputs, their tangents, the adjoints of the inputs.
         drops_text: the same as labels: "a₄, ȧ₄, a₁, ȧ₁".
     """
 
@@ -242,17 +241,11 @@ class Rows:
         """The row of a node, by its number."""
         return next(row for row in self.rows if row.index == node)
 
-    def as_dict(self) -> dict:
-        """All of it as dicts, lists, strings and numbers."""
-        return asdict(self)
-
 
 def rows_of(
-    shown: Trace | ForwardPass | ReversePass,
-    names="labels",
-    fold=False,
-    unfold=(),
-    details=False,
+    shown: Shown,
+    names: str = "labels",
+    details: bool = False,
 ) -> Rows:
     """A trace, or a pass over it, as rows.
 
@@ -260,89 +253,75 @@ def rows_of(
         shown: from ``record``, ``forward`` or ``reverse``.
         names: "labels" writes a₅ = a₄ + a₁ as the deck does, "names" writes the user's own
             names where there are some: Q = X·V.
-        fold: whether nodes without a name go into one row with the variable they lead to.
-        unfold: names or labels of variables that are not folded all the same, or one of them.
         details: whether to work out mistakes and matrices, for a player.
 
     Raises:
         TypeError: ``shown`` is something else.
         ValueError: ``names`` is neither.
-        KeyError: ``unfold`` has a name in it that is none.
     """
     if names not in ("labels", "names"):
         raise ValueError(f"names: got {names!r}, expected 'labels' or 'names'")
-    if not isinstance(shown, Trace | ForwardPass | ReversePass):
+    if not isinstance(shown, Shown):
         raise TypeError(
-            f"shown: got {type(shown).__name__}, expected what record, forward or reverse gave"
+            f"shown: got {type(shown).__name__}, expected what record, forward or reverse "
+            "returned"
         )
-    trace = shown if isinstance(shown, Trace) else shown.trace
-    unfold = [unfold] if isinstance(unfold, str) else unfold
-    unfold = [trace.row_number(key, "unfold") for key in unfold]
-    seeds = [] if shown is trace else [row for row, _ in shown.seeds]
-    boxes = folding.boxes_of(trace, seeds, unfold) if fold else None
-    with np.errstate(all="ignore"):  # the pass itself has warned of what overflows
-        return _Reading(shown, names, folding.Folding(trace, boxes), details).rows()
+    # The pass itself has warned of what overflows.
+    with np.errstate(all="ignore"):
+        return _Reading(shown, names, details).rows()
 
 
 class _Reading:
     """What ``rows_of`` works out on the way."""
 
-    def __init__(self, shown, names, folded, details):
-        self.trace, self.folded, self.details = folded.trace, folded, details
-        self.derivatives = None if isinstance(shown, Trace) else shown
-        self.names = self.trace.names if names == "names" else {}
-        self.boxes = list(folded.members)
-        half = MOST_ROWS // 2
-        long = len(self.boxes) > MOST_ROWS
-        self.chosen = [*self.boxes[:half], *self.boxes[-half:]] if long else self.boxes
-        self.values = {k: folded.value_tree(k) for k in self.chosen}
-        self.edges = {k: folded.edges(k) for k in self.chosen}
-        self.mode = "values"
-        self.terms, self.trees = {}, {}
+    def __init__(self, shown, names, details):
+        self.trace = trace = shown if isinstance(shown, Trace) else shown.trace
+        self.derivatives = None if shown is trace else shown
+        self.names = trace.names if names == "names" else {}
+        self.details = details
+        every, half = range(len(trace.rows)), MOST_ROWS // 2
+        self.left_out = max(0, len(every) - MOST_ROWS)
+        self.chosen = [*every[:half], *every[-half:]] if self.left_out else list(every)
+        self.values = {k: recorded.value_tree(trace, k) for k in self.chosen}
+        self.edges = {k: recorded.edges(trace, k) for k in self.chosen}
+        self.mode, self.about, self.terms = "values", "", {}
         if isinstance(shown, ForwardPass):
             self.mode, self.about, self.kind = "forward", shown.wrt, "tangent"
-            for k in self.chosen:
-                self.terms[k], tree = folded.tangent_terms(shown, k, self.names)
-                self.trees[k] = self._with_seed(k, tree)
+            self.terms = {k: recorded.tangent_terms(shown, k) for k in self.chosen}
         elif isinstance(shown, ReversePass):
             self.mode, self.about, self.kind = "reverse", shown.of, "adjoint"
-            self.terms = folded.adjoint_terms(shown, self.names)
-            for k in self.chosen:
-                tree = recorded.total([term.tree for term in self.terms[k]])
-                self.trees[k] = self._with_seed(k, tree)
-        self.expanded = self.values | recorded.expanded_trees(
-            {k: v for k, v in self.values.items() if not folding.is_unspoken(v)}
-        )
-        self.closed = self._closed_forms() if self.trees and not long else {}
+            terms = recorded.adjoint_terms(shown)
+            self.terms = {k: terms[k] for k in self.chosen}
+        self.trees = {k: self._right_hand_side(k) for k in self.terms}
+        self.expanded = recorded.expanded_trees(self.values)
+        self.closed = self._closed_forms() if self.trees and not self.left_out else {}
         self.needs = {k: recorded.symbols_in(tree) for k, tree in self.trees.items()}
 
     def rows(self) -> Rows:
         order = [k + 1 for k in self.chosen]
         if self.mode == "reverse":
             order.reverse()
-        left_out = len(self.boxes) - len(self.chosen)
         return Rows(
             function=self.trace.function,
             mode=self.mode,
-            about=self.about if self.derivatives else "",
+            about=self.about,
             rows=tuple(self._row(k) for k in self.chosen),
             order=tuple(order),
-            steps=() if left_out else tuple(self._steps()),
-            left_out=left_out,
+            steps=() if self.left_out else tuple(self._steps()),
+            left_out=self.left_out,
         )
 
     # -- derivatives
 
-    def _with_seed(self, k, tree):
+    def _right_hand_side(self, k):
+        """A derivative's formula: the seed, if the pass starts here, and the terms."""
         seeds = self.derivatives.seeds
         trees = [recorded.Constant(seed, "seed") for row, seed in seeds if row == k]
-        return recorded.total([*trees, tree])
+        return recorded.total([*trees, *(term.tree for term in self.terms[k])])
 
     def _closed_forms(self):
         """Every derivative in terms of the inputs; only where all values are numbers."""
         if any(np.ndim(row[1]) for row in self.trace.rows):
-            return {}
-        if len(self.boxes) < len(self.trace.rows):  # not all of the formulas are known
             return {}
         closed = {}
         for k in self.chosen if self.mode == "forward" else reversed(self.chosen):
@@ -353,7 +332,6 @@ class _Reading:
 
     def _row(self, k):
         row, tree = self.trace.rows[k], self.values[k]
-        count = len(self.folded.members[k])
         is_input = isinstance(tree, recorded.Symbol)
         name = self.trace.names.get(k, "")
         shown = (
@@ -362,7 +340,7 @@ class _Reading:
             else self._write(tree)
         )
         label = formula.symbol("value", k, self.names)
-        operation = f"{count} steps" if count > 1 else formula.badge(tree)
+        operation = formula.badge(tree)
         named = None
         if name and operation:
             named = formula.symbol("value", k, self.trace.names)
@@ -380,9 +358,7 @@ class _Reading:
             value_text=figures.value_text(row[1]),
             shape=np.shape(row[1]),
             derivative=self._derivative(k) if k in self.trees else None,
-            needed_by=tuple(i + 1 for i in self.needs if ("value", k) in self.needs[i]),
             is_output=k in self.trace.outputs,
-            count=count,
             matrices=self._matrices(tree, label),
             named=named,
         )
@@ -409,12 +385,11 @@ class _Reading:
         return any(row == k for row, _ in self.derivatives.seeds)
 
     def _terms(self, k):
-        alone = self.mode == "forward" or len(self.terms[k]) == 1  # no step of its own
+        # Such a term has no step of its own.
+        alone = self.mode == "forward" or len(self.terms[k]) == 1
         for node, operand, tree in self.terms[k]:
             upper = k if self.mode == "forward" else node
-            local = None
-            if not self.folded.is_folded(upper):
-                local = recorded.local_derivative(self.trace, upper, operand)
+            local = recorded.local_derivative(self.trace, upper, operand)
             value = full(tree.value, self.trace.rows[k][1])
             own = [recorded.TermTree(node, operand, tree)]
             yield Term(
@@ -435,24 +410,22 @@ class _Reading:
     # -- details
 
     def _mistakes(self, k, terms, right):
-        """How the formula with these terms is usually mistaken."""
-        uppers = [k] if self.mode == "forward" else [term.node for term in terms]
-        if not self.details or any(map(self.folded.is_folded, uppers)):
-            return
-        if len(terms) > recorded.GROUP:  # too long to choose from
+        """Common mistakes in the formula with these terms."""
+        # A longer sum is too long to choose from.
+        if not self.details or len(terms) > recorded.GROUP:
             return
         if self._is_seed(k) and (terms or np.ndim(self.derivatives.seeds[0][1])):
             return
         asked = mistakes.Asked(
             self.trace, self.kind, k, terms, self._named, self._is_seed(k)
         )
-        for tree, says in mistakes.mistakes_with(asked):
+        is_number = not np.ndim(self.trace.rows[k][1])
+        for tree, explanation in mistakes.mistakes_with(asked):
             value = None
-            if not np.ndim(self.trace.rows[k][1]) and not mistakes.has_other_mark(
-                tree, right
-            ):
-                value = float(mistakes.value_of(tree)) + 0.0  # no −0
-            yield Mistake(formula.in_text(tree, self.names), value, says)
+            if is_number and not mistakes.has_other_mark(tree, right):
+                # Adding 0 turns −0 into 0.
+                value = float(mistakes.value_of(tree)) + 0.0
+            yield Mistake(formula.in_text(tree, self.names), value, explanation)
 
     def _matrices(self, tree, label):
         """An equation's parts, if there is an array in it."""
@@ -504,7 +477,7 @@ class _Reading:
             )
 
     def _wanted(self):
-        """What the caller asked for, and what therefore stays."""
+        """The results, which stay."""
         wanted = {(k, "value") for k in self.trace.outputs}
         if self.mode == "forward":
             wanted |= {(k, "derivative") for k in self.trace.outputs}
@@ -521,7 +494,7 @@ def _plain(x):
 
 
 def _worked(label, numbers, value):
-    """label = numbers = value, without saying anything twice."""
+    """label = numbers = value, without repeating anything."""
     if numbers.text in (value, label.text):
         return formula.assignment(label, formula.as_formula(value))
     return formula.assignment(

@@ -1,12 +1,12 @@
 """Players for ideas that are not a trace: descent, differences, symmetries, depth, batches, paths.
 
-What this module is: frames with a picture each, put together from what others worked out, and
-played by the same player as the steppers'. Each function below draws one idea; `PicturePlayer`
-takes any frames, so that a lecturer can make one of their own.
+What this module is: frames with a picture each, played by the same player as the steppers'. Each
+function below draws one idea; ``PicturePlayer`` takes any frames, so that a lecturer can make one
+of their own.
 
     descent_player       a descent: boundary, cost and gradient norms together (S09)
     difference_player    the step of a difference formula and its error (S10)
-    symmetry_player      weights that are moved about while the loss is watched (S02)
+    symmetry_player      weights that are moved, and what becomes of the loss (S02)
     depth_player         a signal on its way through the layers of a deep network (S17)
     batch_norm_player    batch normalization in training, then at test time (S18)
     path_player          the chain rule, path by path (S04)
@@ -18,9 +18,11 @@ for any function. Read by: notebooks.
 import io
 import json
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from comp551ad.byhand.deep import normalize, running_average
 from comp551ad.differences import finite_difference
@@ -31,13 +33,14 @@ from .graph import escape
 from .matrices import matrices_html, matrix_of
 from .player import Panel, formula_lines, player_html
 from .plots import (
-    LABEL_SIZE,
-    TICK_SIZE,
     FigureImage,
     check_names,
     class_numbers,
     class_region,
+    dress,
+    kth,
     legend_of,
+    line_look,
     plot_paths,
 )
 
@@ -51,11 +54,17 @@ __all__ = [
     "symmetry_player",
 ]
 
-SIZE = (6.6, 3.5)  # inches of a frame with two pictures side by side
+# Inches of a frame with two pictures side by side.
+SIZE = (6.6, 3.5)
 DPI = 84
-MOST_EXPONENT = 300  # 10^-k and its inverse are float64
-TEXTS = "title", "html", "rule", "numbers", "result", "note"  # of a frame
-COLOURS = 48  # of a frame: enough for the palette, and a third of the bytes
+# Points by which the text in them is smaller than in a plot of its own.
+SMALLER = 3
+# Up to this exponent 10^-k and its inverse are float64.
+MOST_EXPONENT = 300
+# A frame's entries that are texts.
+TEXTS = "title", "html", "rule", "numbers", "result", "note"
+# Colours of a picture: enough for the palette, and a third of the bytes.
+COLOURS = 48
 
 
 class PicturePlayer:
@@ -63,21 +72,21 @@ class PicturePlayer:
 
     Attributes:
         label: what it shows, for those who can't see it.
-        frames: dicts with `title`, `html` and, if wanted, `rule`, `numbers`, `result`, `note`;
-            `player` says what is in one.
+        frames: dicts with ``title``, ``html`` and optionally ``rule``, ``numbers``,
+            ``result``, ``note``; the module ``player`` explains them.
     """
 
     def __init__(self, label: str, frames: Iterable[dict]):
         """Keep the frames.
 
         Raises:
-            TypeError: one is no dict, its words or HTML are no text, or it holds what a page
-                can't be given.
-            ValueError: there is none, or one has no title or nothing to show.
+            TypeError: one isn't a dict, its words or HTML aren't a str, or something in it
+                can't be written as JSON.
+            ValueError: there is none, or one lacks its title or its HTML.
         """
         self.label, self.frames = label, list(frames)
         if not self.frames:
-            raise ValueError("frames is empty: a player needs one frame at least")
+            raise ValueError("frames: got none, expected at least one")
         for k, frame in enumerate(self.frames):
             if not isinstance(frame, dict):
                 raise TypeError(
@@ -85,7 +94,10 @@ class PicturePlayer:
                     "and html"
                 )
             if lost := {"title", "html"} - frame.keys():
-                raise ValueError(f"frames[{k}] lacks {', '.join(sorted(lost))}")
+                raise ValueError(
+                    f"frames[{k}]: got {', '.join(sorted(frame))}, expected title and "
+                    f"html; add {' and '.join(sorted(lost))}"
+                )
             for key in TEXTS:
                 if not isinstance(frame.get(key, ""), str):
                     raise TypeError(
@@ -120,28 +132,32 @@ class PicturePlayer:
 
 
 def descent_player(
-    descent, X, Y, predict: Callable, class_names=None, frames: int = 24
+    descent: Any,
+    X: ArrayLike,
+    Y: ArrayLike,
+    predict: Callable[..., ArrayLike],
+    class_names: Sequence[str] | None = None,
+    frames: int = 24,
 ) -> PicturePlayer:
-    """A descent with a scrubber: what the network believes, its cost and its gradients (S09).
+    """A descent, frame by frame: the network's decisions, its cost and its gradients (S09).
 
     Args:
-        descent: what `gradient_descent` or `descend` returned, with its history.
+        descent: what ``gradient_descent`` or ``descend`` returned, with its history.
         X, Y: N x 2 or N x 3 inputs (the bias among them), N x C one-hot.
         predict: predict(X, *parameters) -> scores, rows x C.
         class_names: names of the classes.
         frames: how many, evenly spread over log(1 + iteration).
 
     Raises:
-        ValueError: fewer than two frames, a `Y` that isn't one-hot, or not a name for each
-            class that can be set; and what `plot_decision_boundary` says of an `X` or a
-            `predict` that doesn't fit.
+        ValueError: fewer than two frames, a ``Y`` that isn't one-hot, not a name for each
+            class; or as in ``plot_decision_boundary``.
     """
     if frames < 2:
         raise ValueError(f"frames: got {frames}, expected 2 or more")
     if np.ndim(Y) != 2 or np.shape(Y)[1] < 2:
         raise ValueError(
-            f"Y: got shape {np.shape(Y)}, expected N x C one-hot, C 2 or more; of labels "
-            "0, 1, … make it by np.eye(C)[np.ravel(Y)]"
+            f"Y: got shape {np.shape(Y)}, expected N x C one-hot, C 2 or more; "
+            "np.eye(C)[np.ravel(Y)] turns labels 0, 1, … into it"
         )
     labels = class_numbers(Y, len(X), "Y")
     if class_names is None:
@@ -149,7 +165,8 @@ def descent_player(
     names = [str(name) for name in class_names]
     if len(names) != np.shape(Y)[1]:
         raise ValueError(
-            f"class_names: got {len(names)}, expected {np.shape(Y)[1]}, one a column of Y"
+            f"class_names: got {len(names)}, expected {np.shape(Y)[1]}, one for each "
+            "column of Y"
         )
     check_names(names, "class_names")
     history = descent.history
@@ -166,13 +183,13 @@ def descent_player(
         picture.set_data(region.classes)
         marker.set_xdata([t + 1, t + 1])
         scores = predict(X, *parameters)
-        found = class_numbers(scores, len(X), "what predict returns", scores=True)
+        found = class_numbers(scores, len(X), "predict's result", scores=True)
         values = [f"{name} = {number(v[k])}" for name, v in lines.items()]
         alt = f"Decision regions after {t} iterations; {', '.join(values)}"
         return {
             "title": f"After {t:,} iterations",
             "numbers": "\n".join(values),
-            "result": f"{_share(np.mean(found == labels))} of the rows right",
+            "result": f"{_share(np.mean(found == labels))} of the rows classified correctly",
             "html": _drawn(fig, alt),
         }
 
@@ -195,8 +212,8 @@ def _share(part):
 def _descent_lines(ax, iterations, lines):
     """Cost and norms against the iteration; returns the marker of the current one."""
     for k, (name, values) in enumerate(lines.items()):
-        ax.loglog(iterations + 1, values, label=name, **_line(k))
-    _dress(ax, "cost and gradients", "iteration + 1", "")
+        ax.loglog(iterations + 1, values, label=name, **line_look(k), lw=2)
+    dress(ax, "cost and gradients", "iteration + 1", "", smaller=SMALLER)
     marker = ax.axvline(1, color=palette.INK, lw=1.5)
     ax.legend(fontsize=10, frameon=False)
     return marker
@@ -212,20 +229,20 @@ def _descent_regions(ax, region, labels, names):
         extent=(*region.across[[0, -1]], *region.up[[0, -1]]),
         origin="lower",
         aspect="auto",
-        cmap=ListedColormap([_kth(palette.CLASS_REGIONS, c) for c in range(classes)]),
+        cmap=ListedColormap([kth(palette.CLASS_REGIONS, c) for c in range(classes)]),
         vmin=-0.5,
         vmax=classes - 0.5,
     )
     drawn = []
     for c, name in enumerate(names):
         look = {
-            "marker": _kth(palette.CLASS_MARKERS, c),
-            "color": _kth(palette.CLASSES, c),
+            "marker": kth(palette.CLASS_MARKERS, c),
+            "color": kth(palette.CLASSES, c),
         }
         rows = region.inputs[labels == c]
         drawn.append(ax.scatter(*rows.T, s=16, label=name, **look))
     legend_of(ax, drawn, fontsize=9, loc="upper left", framealpha=0.8)
-    _dress(ax, "", "", "")
+    dress(ax, "", "", "", smaller=SMALLER)
     return picture
 
 
@@ -233,21 +250,24 @@ def _descent_regions(ax, region, labels, names):
 
 
 def difference_player(
-    f: Callable, x: float, slope: float, exponents=range(0, 16), method="central"
+    f: Callable[[float], float],
+    x: float,
+    slope: float,
+    exponents: Iterable[int] = range(0, 16),
+    method: str = "central",
 ) -> PicturePlayer:
     """The step of a difference formula: a chord that turns into the tangent, then noise (S10).
 
     Args:
         f: a function of one number.
-        x: where its slope is asked for.
+        x: the point at which the slope is estimated.
         slope: the true slope there.
         exponents: the steps are 10^-k for these k.
-        method: "forward", "central" or "five-point", as `finite_difference` takes it.
+        method: "forward", "central" or "five-point", as in ``finite_difference``.
 
     Raises:
-        ValueError: an exponent isn't whole or its step is no number, the slope is nan or
-            infinite, or `f` has no value so far from `x`; and what `finite_difference`
-            says of a `method`.
+        ValueError: an exponent isn't whole or too large, the slope is nan or infinite, ``f``
+            has no value that far from ``x``; or as in ``finite_difference``.
     """
     if not np.isfinite(slope):
         raise ValueError(
@@ -255,7 +275,7 @@ def difference_player(
         )
     exponents = np.asarray(list(exponents)).tolist()
     if not exponents:
-        raise ValueError("exponents is empty; expected one whole number at least")
+        raise ValueError("exponents: got none, expected at least one whole number")
     if lost := [k for k in exponents if not (abs(k) <= MOST_EXPONENT and k == int(k))]:
         raise ValueError(
             f"exponents: got {lost}, expected whole numbers from -{MOST_EXPONENT} to "
@@ -277,8 +297,8 @@ def difference_player(
         k for k, s in zip(exponents, slopes, strict=True) if not np.isfinite(s)
     ]:
         raise ValueError(
-            f"exponents: for {lost} the {method} difference at x = {x} is no number, as "
-            "f has no value so far from x: leave them out"
+            f"exponents: got {lost}, where the {method} difference at x = {x} isn't a "
+            "number, expected steps at which f has a value; leave those out"
         )
     errors = np.abs(np.array(slopes) - slope) / (abs(slope) or 1.0)
 
@@ -287,20 +307,23 @@ def difference_player(
         fig, (left, right) = _pair()
         wide = 1.6 * h if x + h != x else abs(x) * 1e-15
         near = np.linspace(x - wide, x + wide, 201)
-        rise = np.array([at(one) for one in near]) - at(x)  # gaps where f has no value
+        # There are gaps where f has no value.
+        rise = np.array([at(one) for one in near]) - at(x)
         ends = np.array([x, x + h] if method == "forward" else [x - h, x + h])
         left.plot((near - x) / h, rise / h, color=palette.LINES[0], lw=2, label="f")
         tangent = slope * (near - x) / h
         left.plot((near - x) / h, tangent, color=palette.INK, ls=":", label="tangent")
         chord = {"color": palette.LINES[1], "marker": "o", "lw": 2, "label": "chord"}
         left.plot((ends - x) / h, [(at(end) - at(x)) / h for end in ends], **chord)
-        _dress(left, "around x, in units of the step", "(x' − x) / h", "")
+        dress(
+            left, "around x, in units of the step", "(x' − x) / h", "", smaller=SMALLER
+        )
         left.legend(fontsize=10, frameon=False)
         right.loglog(steps, errors, color=palette.LINES[0], marker="o", lw=2)
         right.axvline(h, color=palette.INK, lw=1.5)
-        _dress(right, "relative error", "step", "")
-        told = f"{method} difference = {slopes[k]:.12g}, the slope is {slope:.12g}"
-        picture = _drawn(fig, f"Step {h:.0e}: {told}")
+        dress(right, "relative error", "step", "", smaller=SMALLER)
+        numbers = f"{method} difference {slopes[k]:.12g}, true slope {slope:.12g}"
+        picture = _drawn(fig, f"Step {h:.0e}: {numbers}")
         _close(fig)
         return {
             "title": f"A step of 10 to the power {number(-exponents[k])}",
@@ -316,33 +339,34 @@ def difference_player(
 # ---------------------------------------------------------------- symmetries
 
 
-def symmetry_player(moves: dict, cost: Callable) -> PicturePlayer:
-    """Weights that are moved about, and the loss that stays or doesn't (S02).
+def symmetry_player(
+    moves: Mapping[str, tuple[np.ndarray, np.ndarray]],
+    cost: Callable[[np.ndarray, np.ndarray], float],
+) -> PicturePlayer:
+    """Weights that are moved, and a loss that stays the same or doesn't (S02).
 
     Args:
-        moves: what was done, in words -> the weights (W, V) after it; the first is the start.
+        moves: the move in words -> the weights (W, V) after it; the first is the start.
         cost: cost(W, V) -> a number.
 
     Raises:
         ValueError: there are no moves.
     """
     if not moves:
-        raise ValueError(
-            "moves is empty; expected the start at least, as {words: (W, V)}"
-        )
+        raise ValueError("moves: got none, expected {words: (W, V)}, the start first")
     W0, V0 = next(iter(moves.values()))
     start = float(cost(W0, V0))
 
     def frame(title, W, V):
         loss = float(cost(W, V))
         same = np.isclose(loss, start, rtol=1e-9, atol=0)
-        was, now = _told_apart(start, loss, same)
+        was, now = _losses_in_text(start, loss, same)
         moved = max(np.abs(W - W0).max(), np.abs(V - V0).max())
         shown = matrices_html([matrix_of(V, "V"), matrix_of(W, "W")])
         return {
             "title": title,
             "numbers": f"weights have moved by up to {number(moved)}\nat the start J = {was}",
-            "result": f"now J = {now}: {'the same' if same else 'another one'}",
+            "result": f"now J = {now}: {'the same' if same else 'different'}",
             "html": shown,
         }
 
@@ -350,8 +374,8 @@ def symmetry_player(moves: dict, cost: Callable) -> PicturePlayer:
     return PicturePlayer("Symmetries of the loss", frames)
 
 
-def _told_apart(start, loss, same):
-    """Two losses to six decimals, or with as many digits as they need to be told apart."""
+def _losses_in_text(start, loss, same):
+    """Two losses to six decimals, or with as many digits as show that they differ."""
     plain = all(x == 0 or 1e-3 <= abs(x) < 1e9 for x in (start, loss))
     shape = ".6f" if plain else ".6e"
     if not same and format(start, shape) == format(loss, shape):
@@ -362,12 +386,14 @@ def _told_apart(start, loss, same):
 # ---------------------------------------------------------------- depth
 
 
-def depth_player(signals: dict, bins: int = 41) -> PicturePlayer:
-    """A signal on its way through the layers: one histogram a network (S17).
+def depth_player(
+    signals: Mapping[str, Sequence[ArrayLike]], bins: int = 41
+) -> PicturePlayer:
+    """A signal on its way through the layers: one histogram for each network (S17).
 
     Args:
         signals: a network's name -> its layers' arrays, the lowest first; all of one depth.
-        bins: of the histograms.
+        bins: how many bins a histogram has.
 
     Raises:
         ValueError: the networks differ in depth, or a layer is empty or not finite.
@@ -375,8 +401,8 @@ def depth_player(signals: dict, bins: int = 41) -> PicturePlayer:
     depths = {name: len(layers) for name, layers in signals.items()}
     if not any(depths.values()):
         raise ValueError(
-            f"signals: got depths {depths}, expected one network at least, with one layer "
-            "at least, as {name: layers}"
+            f"signals: got depths {depths}, expected {{name: layers}} with at least one "
+            "network and one layer"
         )
     if len(set(depths.values())) != 1:
         raise ValueError(f"signals: got depths {depths}, expected the same for all")
@@ -403,28 +429,30 @@ def depth_player(signals: dict, bins: int = 41) -> PicturePlayer:
                 edges,
                 baseline=base,
                 fill=True,
-                color=_line(i)["color"],
+                color=line_look(i)["color"],
             )
             left.text(
                 -1, base + 0.88, f"{name}: ±{number(scale)}", fontsize=9, va="bottom"
             )
             layer_numbers = range(1, depths[name] + 1)
-            look = {"label": str(name), **_line(i)}
-            drawn += right.semilogy(layer_numbers, sizes[name], **look)
+            look = {"label": str(name), **line_look(i)}
+            drawn += right.semilogy(layer_numbers, sizes[name], lw=2, **look)
         left.set_ylim(0, many + 0.2)
         left.set_yticks([])
-        _dress(left, f"values in layer {k + 1}", "value / the largest", "")
+        dress(
+            left, f"values in layer {k + 1}", "value / the largest", "", smaller=SMALLER
+        )
         right.axvline(k + 1, color=palette.INK, lw=1.5)
-        _dress(right, "root mean square", "layer", "")
+        dress(right, "root mean square", "layer", "", smaller=SMALLER)
         right.xaxis.get_major_locator().set_params(integer=True)
         legend_of(right, drawn, fontsize=10, frameon=False)
-        told = [f"{name}: {number(size[k])}" for name, size in sizes.items()]
-        picture = _drawn(fig, f"Layer {k + 1}: " + ", ".join(told))
+        results = [f"{name}: {number(size[k])}" for name, size in sizes.items()]
+        picture = _drawn(fig, f"Layer {k + 1}: " + ", ".join(results))
         _close(fig)
         return {
             "title": f"Layer {k + 1} of {next(iter(depths.values()))}",
             "numbers": "root mean square of the layer's values",
-            "result": "\n".join(told),
+            "result": "\n".join(results),
             "html": picture,
         }
 
@@ -439,8 +467,8 @@ def _size(layer, name):
     layer = np.asarray(layer, dtype=float)
     if not np.isfinite(layer).all():
         raise ValueError(
-            f"{name}: got nan or inf among its values, expected finite ones; end all "
-            "networks before the layer in which one overflows"
+            f"{name}: got nan or inf, expected finite numbers; end all networks before the "
+            "layer in which one overflows"
         )
     # Scaled by a power of two, which costs no digit: squares neither overflow nor vanish.
     exponent = int(np.frexp(np.abs(layer).max())[1])
@@ -451,13 +479,19 @@ def _size(layer, name):
 # ---------------------------------------------------------------- batches
 
 
-def batch_norm_player(batches, queries, gamma=1.0, beta=0.0, rate=0.1) -> PicturePlayer:
+def batch_norm_player(
+    batches: Iterable[ArrayLike],
+    queries: ArrayLike,
+    gamma: float = 1.0,
+    beta: float = 0.0,
+    rate: float = 0.1,
+) -> PicturePlayer:
     """One unit under batch normalization: batch by batch in training, then at test time (S18).
 
     Args:
-        batches: arrays of what one unit gets, (N,) each.
-        queries: single numbers that come at test time.
-        gamma, beta: the scale and the shift that are learned; here they stand still.
+        batches: the unit's inputs, an array (N,) for each batch.
+        queries: its inputs at test time, one number at a time.
+        gamma, beta: the learned scale and shift; here they stay the same.
         rate: how fast the running averages follow.
 
     Raises:
@@ -466,7 +500,7 @@ def batch_norm_player(batches, queries, gamma=1.0, beta=0.0, rate=0.1) -> Pictur
     """
     batches = [_row(batch, f"batches[{k}]") for k, batch in enumerate(batches)]
     if not batches:
-        raise ValueError("batches is empty; expected one array (N,) or more")
+        raise ValueError("batches: got none, expected at least one array (N,)")
     queries = _row(queries, "queries")
     for name, value in {"gamma": gamma, "beta": beta}.items():
         if not np.isfinite(value):
@@ -476,12 +510,12 @@ def batch_norm_player(batches, queries, gamma=1.0, beta=0.0, rate=0.1) -> Pictur
         Qh, _, statistics = normalize(batch[:, None])  # N x 1
         average = running_average(average, [statistics], len(batch), rate)
         R = gamma * Qh[:, 0] + beta
-        means = f"batch: {_told(statistics)}"
-        kept = f"kept: {_told(average[0])}"
+        means = f"batch: {_in_words(statistics)}"
+        kept = f"running average: {_in_words(average[0])}"
         rows.append((batch, R, f"Batch {k + 1}. {means}; {kept}"))
         frames.append(
             {
-                "title": f"Training, batch {k + 1}: each batch by its own mean and variance",
+                "title": f"Training, batch {k + 1}: normalized by its own mean and variance",
                 "numbers": f"{means}\n{kept}",
                 "result": f"after: mean {number(round(R.mean(), 9))}, variance {number(R.var())}",
             }
@@ -493,10 +527,10 @@ def batch_norm_player(batches, queries, gamma=1.0, beta=0.0, rate=0.1) -> Pictur
         rows.append(([query], [R], becomes))
         frames.append(
             {
-                "title": "Test: one value alone, by what was kept in training",
+                "title": "Test: a single value, normalized by the running averages",
                 "numbers": kept,
                 "result": becomes,
-                "note": "By its own mean it would become β, whatever it is.",
+                "note": "Normalized by its own mean, every value would become β.",
             }
         )
     # The same limits in all frames, which hold all points.
@@ -504,8 +538,7 @@ def batch_norm_player(batches, queries, gamma=1.0, beta=0.0, rate=0.1) -> Pictur
     reaches = _widest(befores) or 1.0, max(4, _widest(afters))
     if not np.isfinite(reaches[1]):
         raise ValueError(
-            f"batches, queries, gamma, beta: got gamma {gamma} and beta {beta}, and what "
-            "comes after them is nan or infinite; expected numbers that don't overflow"
+            f"gamma, beta: got {gamma} and {beta}, which overflow, expected smaller numbers"
         )
     for frame, (before, after, alt) in zip(frames, rows, strict=True):
         frame["html"] = _two_rows(before, after, reaches, alt)
@@ -526,7 +559,7 @@ def _widest(rows):
     return np.abs(np.concatenate(rows)).max()
 
 
-def _told(statistics):
+def _in_words(statistics):
     mean, variance = (number(part[0]) for part in statistics)
     return f"mean {mean}, variance {variance}"
 
@@ -545,7 +578,7 @@ def _two_rows(before, after, reaches, alt):
         ax.axvline(0, color=palette.GRID, zorder=0)
         ax.plot(np.mean(values), 0, "|", color=palette.INK, ms=34, mew=2)
         ax.set(xlim=(-1.1 * reach, 1.1 * reach), yticks=[])
-        _dress(ax, title, "", "")
+        dress(ax, title, "", "", smaller=SMALLER)
     drawn = _drawn(fig, alt)
     _close(fig)
     return drawn
@@ -554,19 +587,26 @@ def _two_rows(before, after, reaches, alt):
 # ---------------------------------------------------------------- paths
 
 
-def path_player(layers, speeds: dict, start: str, end: str) -> PicturePlayer:
-    """The chain rule path by path: along a path multiply, over paths add (S04).
+def path_player(
+    layers: Sequence[Sequence[str]],
+    speeds: Mapping[tuple[str, str], float],
+    start: str,
+    end: str,
+) -> PicturePlayer:
+    """The chain rule path by path: multiply along a path, add over the paths (S04).
 
     Args:
-        layers, speeds: the graph as `plot_paths` takes it.
+        layers, speeds: the graph, as in ``plot_paths``.
         start, end: names of two nodes.
 
     Raises:
-        ValueError: no path leads from start to end, or one goes round in a circle.
+        ValueError: no path leads from start to end, or there is a circle.
     """
     paths = list(_paths(speeds, start, end))
     if not paths:
-        raise ValueError(f"start, end: no path leads from {start!r} to {end!r}")
+        raise ValueError(
+            f"start, end: got {start!r} and {end!r}, expected a path from one to the other"
+        )
     products = [math.prod(speeds[edge] for edge in path) for path in paths]
 
     def frame(title, numbers, result, bold):
@@ -578,13 +618,13 @@ def path_player(layers, speeds: dict, start: str, end: str) -> PicturePlayer:
 
     frames = []
     for k, (path, product) in enumerate(zip(paths, products, strict=True), start=1):
-        ways = " · ".join(_signed(speeds[edge]) for edge in path)
+        factors = " · ".join(_signed(speeds[edge]) for edge in path)
         title = f"Path {k} of {len(paths)}: multiply the speeds on its edges"
-        frames.append(frame(title, ways, f"= {number(product)}", path))
-    ways = " + ".join(map(_signed, products))
+        frames.append(frame(title, factors, f"= {number(product)}", path))
+    terms = " + ".join(map(_signed, products))
     every = {edge for path in paths for edge in path}
-    title = "All paths: add what came along them"
-    frames.append(frame(title, ways, f"= {number(math.fsum(products))}", every))
+    title = "All paths: add their products"
+    frames.append(frame(title, terms, f"= {number(math.fsum(products))}", every))
     return PicturePlayer("The chain rule, path by path", frames)
 
 
@@ -594,7 +634,7 @@ def _paths(speeds, start, end, before=()):
     if start in before:
         circle = " → ".join(map(str, way[way.index(start) :]))
         raise ValueError(
-            f"speeds: got the circle {circle}, expected edges one way only"
+            f"speeds: got the circle {circle}, expected edges without circles"
         )
     if start == end:
         yield []
@@ -610,17 +650,6 @@ def _signed(x):
 # ---------------------------------------------------------------- drawing
 
 
-def _kth(things, k):
-    """Of a palette that begins again where it ends."""
-    return things[k % len(things)]
-
-
-def _line(k):
-    """How the k-th line of a picture looks."""
-    color, dash = _kth(palette.LINES, k), _kth(palette.LINE_DASHES, k)
-    return {"color": color, "ls": dash, "lw": 2}
-
-
 def _pair(rows=1, columns=2):
     import matplotlib.pyplot as plt
 
@@ -629,17 +658,8 @@ def _pair(rows=1, columns=2):
     return fig, axes
 
 
-def _dress(ax, title, xlabel, ylabel):
-    ax.set_title(title, fontsize=TICK_SIZE)
-    ax.set_xlabel(xlabel, fontsize=LABEL_SIZE - 3)
-    ax.set_ylabel(ylabel, fontsize=LABEL_SIZE - 3)
-    ax.tick_params(labelsize=10)
-    ax.minorticks_off()
-    ax.spines[["top", "right"]].set_visible(False)
-
-
 def _drawn(fig, alt) -> str:
-    """A figure as an image of few colours, which stays open to be drawn again."""
+    """A figure as an image of few colours; it stays open, to be drawn again."""
     from PIL import Image
 
     buffer = io.BytesIO()

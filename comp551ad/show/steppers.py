@@ -8,25 +8,23 @@ is no mathematics in it. What a notebook shows is self-contained HTML: a still o
 frame (picture, formula, table), and a script that turns the still into a player. Where
 scripts don't run (an untrusted notebook, a web view of a repository), the still remains.
 
-A frame is what ``player`` takes, a dict of strings, numbers, lists and dicts. In it stand
+A frame is what ``player`` takes, a dict of strings, numbers, lists and dicts:
 
     title            the step in words
     node             the node whose turn it is, "a5"
     rule             its formula in symbols; a line each where there are two
-    numbers          the same with numbers put in; "" where that says nothing new
+    numbers          the same with numbers put in; "" where that adds nothing
     result           what it comes to
-    note             what may be discarded from here on; at the end, what was found
+    note             what is no longer needed; at the end, what was found
     knows            how much is found by now, and how much of it is still needed
     html             the formula's matrices, where there are arrays in it
-    question         what "predict" asks before it shows the frame; None where it doesn't.
-                     Beside what ``player`` says, `rounding`: how far off a number may be
-                     besides half a per cent
+    question         what "Predict" asks before it shows the frame; None where it doesn't
     states           "done", "current", "discardable" -> keys of nodes; all others wait
     messages         edge's id -> what it carries now
     down             whether messages run from results to operands
     evaluated        how many nodes have their value, a1 first
     differentiated   how many have their derivative, in the order of the pass
-    drops            [node, "value" or "derivative"] of all that this step sets free
+    drops            [node, "value" or "derivative"] of all that no later step needs
 
 Reads: ``rows``, ``table``, ``graph``, ``player``, ``matrices``, ``autodiff``. Read by: notebooks.
 """
@@ -39,6 +37,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from comp551ad.autodiff.forward import forward
 from comp551ad.autodiff.reverse import reverse
@@ -53,11 +52,16 @@ from .table import table_html, table_text
 
 __all__ = ["ModesStepper", "ForwardStepper", "ReverseStepper", "Still", "frames_of"]
 
-LONGEST_MESSAGE = 26  # characters that an edge of the graph has room for
-MOST_LISTED = 6  # inputs that one line names
-MOST_WRONG = 4  # wrong formulas to choose from beside the right one
-NEAR = 0.02  # a mistake whose value is nearer to the right one can't be told from it
-ROUNDING = 1e-15  # what rounding may leave of a 0, to the numbers that it was made of
+# Characters that an edge of the graph has room for.
+LONGEST_MESSAGE = 26
+# Inputs that one line names.
+MOST_LISTED = 6
+# Wrong formulas to choose from beside the right one.
+MOST_WRONG = 4
+# Relative difference below which a mistake's number passes for the right one.
+NEAR = 0.02
+# What rounding may leave of a 0, relative to the numbers that it was made of.
+ROUNDING = 1e-15
 
 
 # ---------------------------------------------------------------- frames
@@ -74,13 +78,13 @@ def frames_of(rows: Rows) -> list[dict]:
     """
     if rows.mode not in ("forward", "reverse"):
         raise ValueError(
-            f"rows: got those of {rows.mode}, expected those of a pass, "
+            f"rows: got the rows of {rows.mode}, expected those of a pass: "
             "rows_of(forward(trace, wrt)) or rows_of(reverse(trace, of))"
         )
     if not rows.steps:
         raise ValueError(
-            f"rows: {rows.left_out} of them are left out of a pass this long, expected "
-            f"at most {MOST_ROWS}; give rows_of fold=True, or record a smaller function"
+            f"rows: got {len(rows.rows) + rows.left_out} nodes, expected at most "
+            f"{MOST_ROWS}; record a smaller function"
         )
     frames = list(_Frames(rows).all())
     frames[-1]["note"] = f"{frames[-1]['note']} {summary(rows)}".strip()
@@ -88,7 +92,7 @@ def frames_of(rows: Rows) -> list[dict]:
 
 
 class _Frames:
-    """Puts frames together; keeps the books on what is found and what is dropped."""
+    """Puts frames together, with what is found and what is dropped by each step."""
 
     def __init__(self, rows):
         self.rows = rows
@@ -152,7 +156,7 @@ class _Frames:
         }
 
     def knows(self):
-        """What has been found by now, and how many numbers or arrays must be kept of it."""
+        """How much has been found by now, and how much of it is still needed."""
         values, derivatives = (len(found) for found in self.found.values())
         word = {"forward": "tangents", "reverse": "adjoints"}[self.rows.mode]
         kept = values + derivatives - len(self.dropped)
@@ -163,7 +167,7 @@ class _Frames:
         """Whether all values are there, so that what comes next is on the way back."""
         return self.rows.mode == "reverse" and len(self.found["value"]) == len(self.row)
 
-    def keep_books(self, step):
+    def take(self, step):
         for what in step.finds:
             self.found[what].append(step.node)
         self.dropped |= set(step.drops)
@@ -172,12 +176,12 @@ class _Frames:
 
     def inputs(self, steps):
         for step in steps:
-            self.keep_books(step)
+            self.take(step)
         rows = [self.row[step.node] for step in steps]
         title = "First the evaluation, from the bottom up: the inputs"
         result = _listed(f"{row.label} = {row.value_text}" for row in rows)
         if self.rows.mode == "forward":
-            title = f"The inputs, and the seeds for derivatives by {self.rows.about}"
+            title = f"The inputs, and the seeds: derivatives with respect to {self.rows.about}"
             seeds = (row.derivative for row in rows)
             result += "\n" + _listed(f"{d.label} = {d.value_text}" for d in seeds)
         return self.frame(
@@ -187,7 +191,7 @@ class _Frames:
             numbers="",
             result=result,
             messages={},
-            note=_may_go(*(step.drops_text for step in steps)),
+            note=_not_needed(*(step.drops_text for step in steps)),
             drops=[drop for step in steps for drop in step.drops],
         )
 
@@ -195,7 +199,7 @@ class _Frames:
 
     def step(self, step, row):
         self.down = self.backwards
-        self.keep_books(step)
+        self.take(step)
         d = row.derivative
         found = {"value": row, "derivative": d}
         found = [found[what] for what in step.finds]
@@ -225,7 +229,7 @@ class _Frames:
             numbers="\n".join(filter(None, map(_numbers_line, found))),
             result="\n".join(f"{one.label} = {one.value_text}" for one in found),
             messages=messages,
-            note=_may_go(step.drops_text),
+            note=_not_needed(step.drops_text),
             drops=step.drops,
             matrices=[one.matrices for one in found if one.matrices],
             question=question,
@@ -256,7 +260,10 @@ class _Frames:
         label, terms = row.derivative.label, row.derivative.terms
         for k, term in enumerate(terms, 1):
             through = self.row[term.node].label
-            says_more = str(term.numbers) not in (str(term.formula), term.value_text)
+            adds_something = str(term.numbers) not in (
+                str(term.formula),
+                term.value_text,
+            )
             local = ""
             if term.local is not None:
                 own = f"∂{through}/∂{row.label} = {term.local}"
@@ -267,7 +274,7 @@ class _Frames:
                 [row.index],
                 f"{label}: path {k} of {len(terms)}, through {through}",
                 rule=f"{term.formula}",
-                numbers=f"= {term.numbers}" if says_more else "",
+                numbers=f"= {term.numbers}" if adds_something else "",
                 result=f"= {term.value_text}",
                 messages={self.edge(row, term): _message(term, row.shape)},
                 note=local,
@@ -280,23 +287,23 @@ class _Frames:
     # -- predict
 
     def question(self, row, found, ask, label, given=""):
-        """What "predict" asks of a derivative, or of one path's share; None if nothing."""
+        """What "Predict" asks about a derivative, or one path's share; None if nothing."""
         if not found.mistakes:
             return None
         of = f"{label} = " if label else ""
         wrong = {}
         for mistake in found.mistakes:
-            wrong.setdefault(f"{of}{mistake.formula}", mistake.says)
+            wrong.setdefault(f"{of}{mistake.formula}", mistake.explanation)
         right = f"{of}{found.formula}"
         wrong.pop(right, None)
-        choices = [{"text": right, "right": True, "says": ""}]
-        for text, says in list(wrong.items())[:MOST_WRONG]:
-            choices.append({"text": text, "right": False, "says": says})
+        choices = [{"text": right, "right": True, "explanation": ""}]
+        for text, why in list(wrong.items())[:MOST_WRONG]:
+            choices.append({"text": text, "right": False, "explanation": why})
         # In an order that is mixed, and the same on every machine.
         choices.sort(
             key=lambda choice: zlib.crc32(f"{row.key}{choice['text']}".encode())
         )
-        # Nobody is asked for the number ∞, nor for one of an array's.
+        # Nobody has to enter ∞, nor an array.
         is_number = found.value is not None and math.isfinite(found.value)
         if not is_number and len(choices) == 1:
             return None
@@ -305,18 +312,19 @@ class _Frames:
             "title": f"{ask} = ?" if label else f"{ask[0].upper()}{ask[1:]}?",
             "given": given,
             "ask": ask,
-            "answer": found.value + 0.0 if is_number else None,  # no −0
+            # Adding 0 turns −0 into 0.
+            "answer": found.value + 0.0 if is_number else None,
             "text": found.value_text,
             "rounding": rounding,
-            "mistakes": _telling(found, rounding) if is_number else [],
+            "mistakes": _distinct(found, rounding) if is_number else [],
             "choices": choices if len(choices) > 1 else [],
             "differentiated": len(self.found["derivative"]) - bool(label),
         }
 
     def rounding(self, found):
-        """How far off rounding may put a number: the cosine of π/2 is 6e−17, and 0 is right.
+        """How far rounding may shift a number: the cosine of π/2 is 6e−17, and 0 is right.
 
-        A number far smaller than what rounding leaves is meant as it is.
+        Zero for a number far smaller than that: it can't be the result of rounding.
         """
         terms = getattr(found, "terms", (found,))
         made_of = [self.row[term.node].derivative.value for term in terms]
@@ -331,24 +339,24 @@ def summary(rows: Rows) -> str:
     if rows.mode == "reverse":
         inputs = [row for row in rows.rows if not row.operands]
         found = ((rows.about, row.name, row.derivative) for row in inputs)
-        what = "one output by every input"
+        what = "one output with respect to every input"
     else:
         outputs = [row for row in rows.rows if row.is_output]
         found = ((row.name or row.label, rows.about, row.derivative) for row in outputs)
-        what = "every output by one input"
+        what = "every output with respect to one input"
     found = _listed(f"∂{y}/∂{x} = {d.value_text}" for y, x, d in found)
-    return f"One pass, and there are the derivatives of {what}: {found}."
+    return f"One pass found the derivatives of {what}: {found}."
 
 
-def _telling(found, rounding):
-    """The mistakes whose number tells which mistake it was.
+def _distinct(found, rounding):
+    """The mistakes that can be recognized by their number.
 
-    No number may be near two of them, nor near one and the answer. The script's `isNear`
+    No number may be near two of them, nor near one and the answer. The script's ``isNear``
     takes half a per cent and the rounding, less than half of what keeps them apart here.
     """
-    told = []
+    distinct = []
     for mistake in found.mistakes:
-        known = [found.value, *(one["value"] for one in told)]
+        known = [found.value, *(one["value"] for one in distinct)]
         if mistake.value is None or not math.isfinite(mistake.value):
             continue
         if not any(
@@ -356,8 +364,9 @@ def _telling(found, rounding):
             <= NEAR * max(abs(value), abs(mistake.value)) + 2 * rounding
             for value in known
         ):
-            told.append({"value": mistake.value, "says": mistake.says})
-    return told
+            one = {"value": mistake.value, "explanation": mistake.explanation}
+            distinct.append(one)
+    return distinct
 
 
 def _lines(one):
@@ -368,7 +377,7 @@ def _lines(one):
 
 
 def _numbers_line(one):
-    """The formula with numbers put in; "" where that says nothing new."""
+    """The formula with numbers put in; "" where that adds nothing."""
     if str(one.numbers) in (str(one.formula), one.value_text):
         return ""
     return f"{one.label} = {one.numbers}"
@@ -398,9 +407,9 @@ def _listed(texts):
     return ", ".join(texts)
 
 
-def _may_go(*texts):
+def _not_needed(*texts):
     texts = ", ".join(filter(None, texts))
-    return f"From here on {texts} may be discarded." if texts else ""
+    return f"No longer needed: {texts}." if texts else ""
 
 
 # ---------------------------------------------------------------- the steppers
@@ -420,7 +429,7 @@ class Still:
 
 
 class _Stepping:
-    """What all steppers share: frames, where they stand, and how to move."""
+    """What all steppers share: frames, the current one, and how to show it."""
 
     def __init__(self):
         self._value = 0
@@ -431,7 +440,7 @@ class _Stepping:
         return self._value
 
     @value.setter
-    def value(self, step):
+    def value(self, step: int) -> None:
         self._value = self._checked(step, "value")
 
     def _checked(self, step, name):
@@ -443,24 +452,12 @@ class _Stepping:
             )
         return int(step)
 
-    def first(self) -> None:
-        """Go to the first frame."""
-        self._value = 0
-
-    def previous(self) -> None:
-        """Go back one frame; the first stays where it is."""
-        self._value = max(0, self._value - 1)
-
-    def next(self) -> None:
-        """Go on one frame; the last stays where it is."""
-        self._value = min(len(self.frames) - 1, self._value + 1)
-
-    def last(self) -> None:
-        """Go to the last frame."""
-        self._value = len(self.frames) - 1
-
     def still(self, step: int | None = None) -> Still:
-        """One frame to look at, the current one or ``step``; it never moves."""
+        """One frame to look at, the current one or ``step``; it never moves.
+
+        Raises:
+            ValueError: there is no frame ``step``.
+        """
         return Still(self, self._value if step is None else self._checked(step, "step"))
 
     def __len__(self):
@@ -479,41 +476,49 @@ class _Stepping:
 class Stepper(_Stepping):
     """One pass to step through.
 
-    Of a stepper that a notebook has shown only the pass is kept when another one is shown;
-    rows and frames are made again if somebody asks.
+    When another stepper is shown in a notebook, this one keeps only its pass; rows and
+    frames are made again when they are needed.
+
+    Attributes:
+        frames: the steps as plain data; the module's text explains them.
+        rows: the pass that is stepped through.
+        value: the number of the current frame, from 0.
+        predict: whether the player opens with its questions on.
     """
 
-    def __init__(self, passed, names, predict, fold, unfold):
+    def __init__(self, run, trace, variable, seed, names, predict):
+        """``run`` is ``forward`` or ``reverse``, ``variable`` its second argument."""
         super().__init__()
-        count = len(passed.trace.rows)
-        fold = count > graph.MOST_NODES if fold is None else fold
-        self._pass = passed
-        self._choices = names or ("names" if fold else "labels"), fold, unfold
+        if not isinstance(trace, Trace):
+            raise TypeError(
+                f"trace: got {type(trace).__name__}, expected what record(f, …) returned"
+            )
+        self._pass = run(trace, variable, seed)
+        self._names = names
         self.predict = predict
         if not self.rows.steps:
-            count = len(self.rows.rows) + self.rows.left_out
             raise ValueError(
-                f"trace: it has {count} nodes, expected 1 to {MOST_ROWS}: step through "
-                "a smaller function, or the same one on fewer inputs, or leave `fold` to "
-                "the stepper; the table of the pass shows the long one"
+                f"trace: got {len(trace.rows)} nodes, expected 1 to {MOST_ROWS}; step "
+                "through a smaller function, or the same one on fewer inputs, or look "
+                "at the table of the pass"
             )
 
     @functools.cached_property
     def rows(self) -> Rows:
         """The pass that is stepped through."""
-        return rows_of(self._pass, *self._choices, details=True)
+        return rows_of(self._pass, self._names, details=True)
 
     @functools.cached_property
     def frames(self) -> list[dict]:
-        """The steps as plain data; the module's text says what is in one."""
+        """The steps as plain data; the module's text explains them."""
         return frames_of(self.rows)
 
-    def player_html(self, script=True) -> str:
-        """The player as HTML; ``script=False`` as ``player.player_html`` says."""
+    def player_html(self, script: bool = True) -> str:
+        """The player as HTML, with or without the script that all players share."""
         title = self._title()
         return player_html(self.panel(), title, self._value, self.predict, script)
 
-    def panel(self, name="") -> Panel:
+    def panel(self, name: str = "") -> Panel:
         """The pass as a part of a player."""
         return Panel(
             frames=self.frames,
@@ -529,6 +534,14 @@ class Stepper(_Stepping):
             self.__dict__.pop(made, None)
 
     # -- parts
+
+    def _title(self):
+        rows = self.rows
+        way = "with respect to" if rows.mode == "forward" else "of"
+        return (
+            f"{rows.mode.capitalize()} mode through {rows.function}: "
+            f"derivatives {way} {rows.about}"
+        )
 
     def _text(self, step):
         frame = self.frames[step]
@@ -610,89 +623,54 @@ class Stepper(_Stepping):
 
 
 class ForwardStepper(Stepper):
-    """Step through forward mode: each node's value and tangent together (S12, S13).
-
-    Attributes:
-        frames: the steps as plain data; the module's text says what is in one.
-        rows: the pass that is stepped through.
-        value: the number of the current frame, from 0.
-    """
+    """Step through forward mode: each node's value and tangent together (S12, S13)."""
 
     def __init__(
         self,
         trace: Trace,
-        wrt=None,
-        seed=None,
-        names=None,
-        predict=False,
-        fold=None,
-        unfold=(),
+        wrt: str | None = None,
+        seed: ArrayLike | None = None,
+        names: str = "labels",
+        predict: bool = False,
     ):
         """Run forward mode, and get ready to step through it.
 
         Args:
             trace: from ``record``.
-            wrt, seed: as ``forward`` takes them.
-            names: "labels" writes a₅, "names" the user's own names where there are; if left
-                out, labels, but names where nodes are folded.
-            predict: whether the player asks before it shows; its button turns that on too.
-            fold: whether nodes without a name are folded into the variable that they lead
-                to; if left out, where there are more than 60.
-            unfold: names or labels of variables that are not folded all the same.
+            wrt, seed: as in ``forward``.
+            names: "labels" writes a₅, "names" the user's own names where there are some.
+            predict: whether the player opens with its questions on.
 
         Raises:
             TypeError: ``trace`` isn't one.
-            KeyError, ValueError: as ``forward``; or the trace is empty or too long.
+            KeyError, ValueError: as in ``forward``; or the trace is empty or too long.
         """
-        passed = forward(_trace(trace), wrt, seed)
-        super().__init__(passed, names, predict, fold, unfold)
-
-    def _title(self):
-        rows = self.rows
-        return f"Forward mode through {rows.function}: derivatives by {rows.about}"
+        super().__init__(forward, trace, wrt, seed, names, predict)
 
 
 class ReverseStepper(Stepper):
-    """Step through reverse mode: values bottom-up, then adjoints top-down (S14, S15).
-
-    Attributes:
-        frames: the steps as plain data; the module's text says what is in one.
-        rows: the pass that is stepped through.
-        value: the number of the current frame, from 0.
-    """
+    """Step through reverse mode: values bottom-up, then adjoints top-down (S14, S15)."""
 
     def __init__(
         self,
         trace: Trace,
-        of=None,
-        seed=None,
-        names=None,
-        predict=False,
-        fold=None,
-        unfold=(),
+        of: str | None = None,
+        seed: ArrayLike | None = None,
+        names: str = "labels",
+        predict: bool = False,
     ):
         """Run reverse mode, and get ready to step through it.
 
         Args:
             trace: from ``record``.
-            of, seed: as ``reverse`` takes them.
-            names: "labels" writes a₅, "names" the user's own names where there are; if left
-                out, labels, but names where nodes are folded.
-            predict: whether the player asks before it shows; its button turns that on too.
-            fold: whether nodes without a name are folded into the variable that they lead
-                to; if left out, where there are more than 60.
-            unfold: names or labels of variables that are not folded all the same.
+            of, seed: as in ``reverse``.
+            names, predict: as in ``ForwardStepper``.
 
         Raises:
             TypeError: ``trace`` isn't one.
-            KeyError, ValueError: as ``reverse``; or the trace is empty or too long.
+            KeyError, ValueError: as in ``reverse``; or the trace is empty or too long.
         """
-        passed = reverse(_trace(trace), of, seed)
-        super().__init__(passed, names, predict, fold, unfold)
-
-    def _title(self):
-        rows = self.rows
-        return f"Reverse mode through {rows.function}: derivatives of {rows.about}"
+        super().__init__(reverse, trace, of, seed, names, predict)
 
 
 class ModesStepper(_Stepping):
@@ -710,29 +688,26 @@ class ModesStepper(_Stepping):
     def __init__(
         self,
         trace: Trace,
-        wrt=None,
-        of=None,
-        names=None,
-        fold=None,
-        unfold=(),
+        wrt: str | None = None,
+        of: str | None = None,
+        names: str = "labels",
     ):
         """Run both modes, and get ready to step through them.
 
         Args:
             trace: from ``record``.
-            wrt: as ``forward`` takes it.
-            of: as ``reverse`` takes it.
-            names, fold, unfold: as for one mode.
+            wrt: as in ``forward``.
+            of: as in ``reverse``.
+            names: as in ``ForwardStepper``.
 
         Raises:
             TypeError: ``trace`` isn't one.
-            KeyError, ValueError: as ``forward`` and ``reverse``; or the trace is empty or
-                too long.
+            KeyError, ValueError: as in ``forward`` and ``reverse``; or the trace is empty
+                or too long.
         """
         super().__init__()
-        options = {"names": names, "fold": fold, "unfold": unfold}
-        self.forward = ForwardStepper(trace, wrt, **options)
-        self.reverse = ReverseStepper(trace, of, **options)
+        self.forward = ForwardStepper(trace, wrt, names=names)
+        self.reverse = ReverseStepper(trace, of, names=names)
 
     @property
     def frames(self) -> list[dict]:
@@ -754,26 +729,29 @@ class ModesStepper(_Stepping):
         stills = (one._still_html(min(step, len(one) - 1)) for one in self._both())
         return "\n".join(stills)
 
-    def player_html(self, script=True) -> str:
-        """The player as HTML; ``script=False`` as ``player.player_html`` says."""
+    def player_html(self, script: bool = True) -> str:
+        """The player as HTML, with or without the script that all players share."""
         rows = self.forward.rows
         title = f"Forward and reverse mode through {rows.function}, side by side"
         output = self.reverse.rows.about
         panels = [
-            self.forward.panel(f"Forward mode: every output by {rows.about}"),
-            self.reverse.panel(f"Reverse mode: {output} by every input"),
+            self.forward.panel(
+                f"Forward mode: every output with respect to {rows.about}"
+            ),
+            self.reverse.panel(f"Reverse mode: {output} with respect to every input"),
         ]
         return player_html(panels, title, self._value, script=script)
 
 
-_last_shown = weakref.WeakSet()  # one stepper, or none
+# One stepper, or none.
+_last_shown = weakref.WeakSet()
 
 
 def _forget_all_but(stepper):
-    """Let go of what the stepper shown before this one has made.
+    """Let go of the rows and frames of the stepper that was shown before this one.
 
-    A notebook keeps all that it has shown in ``Out``, as long as its kernel runs: with all of
-    its frames that would be a tenth of a megabyte each time a cell is run again.
+    A notebook keeps all that it has shown in ``Out`` as long as its kernel runs; with all frames
+    that would be a tenth of a megabyte each time a cell is run again.
     """
     for other in set(_last_shown) - {stepper}:
         other._forget()
@@ -781,16 +759,8 @@ def _forget_all_but(stepper):
     _last_shown.add(stepper)
 
 
-def _trace(trace):
-    if not isinstance(trace, Trace):
-        raise TypeError(
-            f"trace: got {type(trace).__name__}, expected what record(f, …) returned"
-        )
-    return trace
-
-
 def _columns(found, hidden):
-    """What a line of the table reads from a row or a derivative, blank if hidden."""
+    """The two cells of the table that show a row or a derivative, blank if hidden."""
     if hidden:
         return {"equation": as_formula(""), "shown_value": as_formula("")}
     return {"equation": found.equation, "shown_value": found.shown_value}

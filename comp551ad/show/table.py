@@ -12,13 +12,14 @@ Reads: ``rows``. Read by: ``show`` itself, ``steppers``, notebooks.
 """
 
 import html
-import unicodedata
 
+from .figures import columns
 from .rows import Rows
 
 __all__ = ["table_html", "table_text"]
 
-LONGEST = 56  # characters of one formula in the text table
+# Characters of one formula in the text table.
+LONGEST = 56
 DERIVATIVES = {"forward": "tangents", "reverse": "adjoints"}
 
 
@@ -29,11 +30,12 @@ def table_text(rows: Rows) -> str:
     if rows.left_out:
         middle = len(rows.rows) // 2 + 1
         lines.insert(middle, ["…"] * len(lines[0]))
-    widths = [max(map(width, column)) for column in zip(*lines, strict=True)]
+    widths = [max(map(columns, column)) for column in zip(*lines, strict=True)]
     lines.insert(1, ["─" * w for w in widths])
     written = [
         "   ".join(
-            cell + " " * (w - width(cell)) for cell, w in zip(line, widths, strict=True)
+            cell + " " * (w - columns(cell))
+            for cell, w in zip(line, widths, strict=True)
         ).rstrip()
         for line in lines
     ]
@@ -62,7 +64,7 @@ def table_html(rows: Rows) -> str:
 
 
 def caption(rows: Rows) -> str:
-    """What the table is of, in one line."""
+    """What the table shows, in one line."""
     about = f"{rows.function}: {len(rows.rows) + rows.left_out} nodes"
     if rows.mode == "forward":
         about = (
@@ -96,13 +98,5 @@ def _line(row):
     return [*left, row.derivative.equation, row.derivative.shown_value]
 
 
-def width(text) -> int:
-    """How many columns a text takes in a monospaced font."""
-    return sum(
-        0 if unicodedata.combining(c) else 1 + (unicodedata.east_asian_width(c) in "WF")
-        for c in text
-    )
-
-
 def _shorten(text):
-    return text if width(text) <= LONGEST else text[: LONGEST - 1] + "…"
+    return text if columns(text) <= LONGEST else text[: LONGEST - 1] + "…"
