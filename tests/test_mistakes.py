@@ -8,14 +8,14 @@ from comp551ad.show.rows import rows_of
 
 
 def mistakes(passed, key):
-    """{formula: what is said} of a node, by its number."""
+    """{formula: what is wrong with it} of a node, by its number."""
     rows = rows_of(passed, details=True)
-    return {m.formula: m.says for m in rows.row(key).derivative.mistakes}
+    return {m.formula: m.explanation for m in rows.row(key).derivative.mistakes}
 
 
 def test_exp_is_its_own_derivative_so_that_is_no_mistake():
     found = mistakes(reverse(record(lambda x: np.exp(x), 0.7)), 1)
-    assert "This multiplies by the function itself, not by its derivative." not in (
+    assert "This multiplies by the function itself instead of its derivative." not in (
         found.values()
     )
     assert found["−ā₂·a₂"] == "The sign is wrong."
@@ -23,7 +23,7 @@ def test_exp_is_its_own_derivative_so_that_is_no_mistake():
 
 def test_a_square_may_not_lose_one_of_its_two_paths():
     found = mistakes(reverse(record(lambda x: x * x, 3.0)), 1)
-    assert found["a₁·ā₂"] == "The path through a₂ is missing: all paths add up."
+    assert found["a₁·ā₂"] == "The path through a₂ is missing: add up all paths."
 
 
 def test_the_products_factors_mixed_up():
@@ -33,15 +33,15 @@ def test_the_products_factors_mixed_up():
 
 def test_adding_passes_on_unchanged_so_that_is_no_mistake():
     found = mistakes(reverse(record(lambda u, v: u + v, 2.0, 5.0)), 1)
-    assert not any("as it is" in says for says in found.values())
+    assert not any("unchanged" in why for why in found.values())
     assert found["ȧ₃"].startswith("That mark belongs to the other mode")
 
 
 def test_forward_modes_own_marks_and_words():
     found = mistakes(forward(record(lambda u, v: u * v, 2.0, 5.0), wrt="u"), 3)
-    assert found["a₂·ȧ₁"] == "The path from a₂ is missing: all paths add up."
-    assert found["a₂ + a₁"] == "The factor from below is forgotten: ȧ₁, ȧ₂."
-    assert found["a₂·ā₁ + a₁·ā₂"].endswith("tangents carry a dot.")
+    assert found["a₂·ȧ₁"] == "The path from a₂ is missing: add up all paths."
+    assert found["a₂ + a₁"] == "The factor from below is missing: ȧ₁, ȧ₂."
+    assert found["a₂·ā₁ + a₁·ā₂"].endswith("tangents have a dot.")
 
 
 @pytest.mark.parametrize("shape", [(3, 2), (2, 2)])
@@ -50,7 +50,7 @@ def test_a_matrix_product_transposed_or_turned_round(shape):
     t = record(lambda X, V: np.sum(np.tanh(X @ V)), X, np.ones((2, 4)))
     found = mistakes(reverse(t), 2)
     assert found["a₁·ā₃"] == "A transpose is missing."
-    assert found["ā₃·a₁ᵀ"] == "The factors stand in the wrong order."
+    assert found["ā₃·a₁ᵀ"] == "The factors are in the wrong order."
 
 
 def test_seeds_and_what_does_not_matter_are_mistaken_too():

@@ -180,7 +180,8 @@ def test_a_long_trace_shows_that_rows_are_missing():
 def test_nothing_that_draws_is_imported_before_something_is_drawn():
     code = (
         "import comp551ad, sys; t = comp551ad.record(lambda x: x * x, 3.0); print(t);"
-        "print(sorted({'matplotlib', 'ipywidgets', 'graphviz'} & set(sys.modules)))"
+        "comp551ad.ReverseStepper(t);"
+        "print(sorted({'matplotlib', 'ipywidgets', 'IPython'} & set(sys.modules)))"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True

@@ -14,7 +14,7 @@ What this package is: everything to look at, and no mathematics of its own.
 ``autodiff`` knows nothing of this: importing ``comp551ad.show`` teaches ``Trace``, ``ForwardPass``
 and ``ReversePass`` to show themselves, as a table where there is only text, as graph and table in
 a notebook; ``graph_view`` and ``table_view`` show one of the two. ``comp551ad`` imports it when
-``record``, ``forward`` or ``reverse`` is first asked for.
+``record``, ``forward`` or ``reverse`` is first used.
 matplotlib is imported when something is drawn, and Graphviz is started only then.
 
 Reads: ``autodiff``. Read by: notebooks and steppers.

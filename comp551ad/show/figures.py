@@ -33,8 +33,8 @@ def number(x: float, significant: int = _DIGITS) -> str:
         return "∞" if x > 0 else MINUS + "∞"
     if x == int(x) and abs(x) < 1e7:
         return str(int(x)).replace("-", MINUS)
-    digits, exponent = f"{x:.{significant - 1}e}".split("e")
-    exponent = int(exponent)
+    digits, power = f"{x:.{significant - 1}e}".split("e")
+    exponent = int(power)
     if -4 <= exponent < 7:
         digits = f"{x:.{max(significant - 1 - exponent, 0)}f}"
     if "." in digits:
@@ -100,7 +100,7 @@ def shape_text(shape: tuple[int, ...]) -> str:
 
 def value_text(x: ArrayLike) -> str:
     """A number, or an array's summary."""
-    return array_summary(x) if np.ndim(x) else number(x)
+    return array_summary(x) if np.ndim(x) else number(np.asarray(x).item())
 
 
 def columns(text: str) -> int:

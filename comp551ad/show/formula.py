@@ -29,7 +29,6 @@ from comp551ad.autodiff.primitives import (
     SUM,
     Notation,
     call,
-    infix,
 )
 
 from .figures import MINUS, SUBSCRIPTS, SUPERSCRIPTS, constant, number
@@ -91,7 +90,7 @@ def symbol(kind: str, row: int, names: Mapping[int, str] = {}) -> Formula:  # no
 
 
 def _letter_and_number(name, row, names):
-    """A name's letter and its subscript; no letter where the name stands as it is.
+    """A name's letter and its subscript; no letter where the name is written as it is.
 
     That is, where it has more letters, or would look like a label (a2, except in row a2)
     or like another name (x_1 beside x1).
@@ -312,7 +311,6 @@ class _Writer:
         return text.replace("-", MINUS)
 
 
-_ENTRY_BY_ENTRY = infix("⊙", r" \odot ", "*", PRODUCT)
 _TRANSPOSED = Notation("{0}ᵀ", r"{0}^\top", "np.transpose({0})", POWER, (ATOM,))
 _MATRIX_PRODUCTS = ("dot", "matmul")
 
@@ -320,8 +318,11 @@ _MATRIX_PRODUCTS = ("dot", "matmul")
 def _notation_of(tree, form) -> Notation:
     """A primitive's notation, made to fit the operands that it meets here."""
     name, notation = tree.primitive.name, tree.primitive.notation
-    if name == "multiply" and all(np.ndim(o.value) for o in tree.operands):
-        return _ENTRY_BY_ENTRY
+    if tree.primitive.elementwise and all(np.ndim(o.value) for o in tree.operands):
+        notation = notation._replace(
+            text=notation.text.replace("·", "⊙"),
+            latex=notation.latex.replace(r"\cdot", r"\odot"),
+        )
     if name == "transpose" and not _shown_parameters(tree):
         return _TRANSPOSED
     if name == "expand_dims":

@@ -193,10 +193,10 @@ def graph_svg(rows: Rows | Shown, look: Look = PLAIN) -> str:
         RuntimeError: there is no layout program; ``graph_text`` and ``graph_html`` work
             without one.
     """
-    rows = _as_rows(rows)
-    if too_large(rows):
-        raise ValueError(f"rows: {too_large(rows)}")
-    svg = graph_of(cards_of(rows), look)
+    shown = _as_rows(rows)
+    if too_large(shown):
+        raise ValueError(f"rows: {too_large(shown)}")
+    svg = graph_of(cards_of(shown), look)
     if svg is None:
         raise RuntimeError(
             "layout: got no Graphviz that starts, expected dot or graphviz-pure on this "
@@ -223,21 +223,23 @@ def graph_html(
         look: states and messages to show, as a stepper does.
         room: edge's id -> the widest text that it will ever carry.
     """
-    rows = _as_rows(rows)
-    if too_large(rows):
-        return f'<p class="c5-sentence">{escape(too_large(rows))}</p>'
-    cards = cards_of(rows)
+    shown = _as_rows(rows)
+    if too_large(shown):
+        return f'<p class="c5-sentence">{escape(too_large(shown))}</p>'
+    cards = cards_of(shown)
     svg = graph_of(cards, look, room)
     if svg is not None:
-        return picture_html(svg, alt or alt_of(rows))
+        return picture_html(svg, alt or alt_of(shown))
     lines = map(escape, text_of(cards, look).splitlines())
     return '<pre style="line-height:1.2">' + "\n".join(lines) + "</pre>"
 
 
 def graph_text(rows: Rows | Shown, look: Look = PLAIN) -> str:
     """The computational graph in plain text: layers of boxes, inputs at the bottom."""
-    rows = _as_rows(rows)
-    return too_large(rows) + "\n" if too_large(rows) else text_of(cards_of(rows), look)
+    shown = _as_rows(rows)
+    return (
+        too_large(shown) + "\n" if too_large(shown) else text_of(cards_of(shown), look)
+    )
 
 
 def picture_html(svg: str, alt: str) -> str:
@@ -314,7 +316,7 @@ def lay_out(cards, sizes) -> Layout | None:
 def read_plain(text, cards) -> Layout:
     """Read Graphviz's plain format: one line an element, inches, y upwards."""
     # (tail, head) -> ids, in the order in which dot_source writes them.
-    edges = {}
+    edges: dict[tuple[str, str], list[str]] = {}
     for card in cards:
         for position, operand in card.operands:
             edge = f"{operand}-{card.key}-{position}"
@@ -557,9 +559,9 @@ def shorten(text) -> str:
 def text_of(cards, look=PLAIN, wide=76) -> str:
     """The graph in plain text: layers of boxes, inputs at the bottom.
 
-    The lower border of a box says which nodes its edges come from.
+    The lower border of a box names the nodes that its edges come from.
     """
-    layer_of = {}
+    layer_of: dict[str, int] = {}
     for card in cards:
         below = [layer_of[operand] for _, operand in card.operands]
         layer_of[card.key] = 1 + max(below) if below else 0
@@ -571,7 +573,8 @@ def text_of(cards, look=PLAIN, wide=76) -> str:
             for card in cards
             if layer_of[card.key] == layer
         ]
-        row, used = [], 0
+        row: list[list[str]] = []
+        used = 0
         for box in boxes:
             if row and used + len(box[0]) > wide:
                 drawn += _side_by_side(row)

@@ -87,7 +87,7 @@ def matrix_of(x: ArrayLike, label: str = "", sign: str = "") -> Matrix:
         )
     x = np.asarray(x, dtype=float)
     if not x.ndim:
-        return Matrix(sign, label, "", number(x))
+        return Matrix(sign, label, "", number(x.item()))
     rows = x.reshape(-1, x.shape[-1]) if x.size else np.zeros((0, 0))
     shown = rows[:MOST_SHOWN, :MOST_SHOWN]
     kinds = zip(rows.shape, shown.shape, ("rows", "columns"), strict=True)

@@ -142,7 +142,7 @@ def _mistaken_rules(asked):
     flipped = _sum([*first, flipped], value)
     yield WrongTree(flipped, "A sign is wrong." if first else "The sign is wrong.")
 
-    # A value stands where a derivative belongs.
+    # A value where a derivative belongs.
     def take_values(symbol):
         if symbol.kind != kind:
             return symbol

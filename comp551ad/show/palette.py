@@ -4,7 +4,7 @@ The hues are those of Okabe and Ito (2008, "Color Universal Design"), which stay
 for readers with any of the common kinds of colour blindness. A colour is never the only
 sign: nodes also differ in border, classes in marker, lines in dash.
 
-Fills carry text in INK, text stands on PAPER or on a fill; both have a contrast of
+Text is on PAPER, or in INK on a fill; both have a contrast of
 4.5 : 1 or more (WCAG 2.2, AA), which the tests compute.
 """
 

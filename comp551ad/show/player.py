@@ -148,7 +148,7 @@ def _shipped(name):
 
 
 def _json(data):
-    """JSON that may stand inside a script element, whatever a label contains."""
+    """JSON that is safe inside a script element, whatever a label contains."""
     text = json.dumps(data, separators=(",", ":"), allow_nan=False)
     for c in "<>&":
         text = text.replace(c, f"\\u{ord(c):04x}")

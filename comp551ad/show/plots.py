@@ -191,35 +191,35 @@ def plot_learning_curve(
         norms = _attribute(history, norms, "norms")
     if cost is None:
         raise ValueError("cost: got None, expected (K,) values, or a history with them")
-    cost = _array(cost, "cost", 1)
-    if np.isnan(cost).all():
+    costs = _array(cost, "cost", 1)
+    if np.isnan(costs).all():
         raise ValueError(
             "cost: got nan throughout, expected numbers; the history of a descend without "
             "a cost function has none: descend(…, cost=…), or give cost= here"
         )
     if iterations is None:
-        iterations = np.arange(cost.size)
-    iterations = _finite_array(iterations, "iterations", 1)
+        iterations = np.arange(costs.size)
+    when = _finite_array(iterations, "iterations", 1)
     lines = {
         name: _array(v, f"norms[{name!r}]", 1) for name, v in _items(norms, "norms")
     }
     check_names(lines, "norms")
-    for name, values in {"cost": cost, **lines}.items():
-        if values.size != iterations.size:
+    for name, values in {"cost": costs, **lines}.items():
+        if values.size != when.size:
             raise ValueError(
                 f"{name}: got {values.size} values, expected one for each of the "
-                f"{iterations.size} iterations"
+                f"{when.size} iterations"
             )
-    if iterations.min() < 0:
+    if when.min() < 0:
         raise ValueError(
-            f"iterations: got {iterations.min():g}, expected numbers from 0 upwards"
+            f"iterations: got {when.min():g}, expected numbers from 0 upwards"
         )
-    cost = _with_gaps({"cost": cost})["cost"]
+    costs = _with_gaps({"cost": costs})["cost"]
     lines = _with_gaps(lines, "norms: ", "; norms={} leaves them out")
 
     ax = _axes(ax, (7.2, 5.0))
-    when = iterations + 1
-    drawn = ax.plot(when, cost, **line_look(0), lw=2.6, label="cost")
+    when = when + 1
+    drawn = ax.plot(when, costs, **line_look(0), lw=2.6, label="cost")
     ax.set_xscale("log")
     ax.set_yscale("log")
     dress(ax, title, "iteration + 1", "cost", grid=True)
@@ -254,9 +254,9 @@ def plot_error_curve(
     Raises:
         ValueError: lengths differ, or there is nothing to draw.
     """
-    steps = _finite_array(steps, "steps", 1)
-    if steps.min() <= 0:
-        raise ValueError(f"steps: got {steps.min():g}, expected numbers above 0")
+    h = _finite_array(steps, "steps", 1)
+    if h.min() <= 0:
+        raise ValueError(f"steps: got {h.min():g}, expected numbers above 0")
     lines = {
         name: _array(v, f"errors[{name!r}]", 1) for name, v in _items(errors, "errors")
     }
@@ -266,17 +266,17 @@ def plot_error_curve(
         )
     check_names(lines, "errors")
     for name, values in lines.items():
-        if values.shape != steps.shape:
+        if values.shape != h.shape:
             raise ValueError(
-                f"errors[{name!r}]: got shape {values.shape}, expected ({steps.size},), "
+                f"errors[{name!r}]: got shape {values.shape}, expected ({h.size},), "
                 "one error for each step"
             )
     lines = _with_gaps(lines, "errors: ")
     ax = _axes(ax, (7.2, 5.0))
-    drawn = []
+    drawn: list = []
     for k, (name, values) in enumerate(lines.items()):
         drawn += ax.plot(
-            steps,
+            h,
             values,
             **line_look(k),
             marker=kth(palette.CLASS_MARKERS, k),
@@ -324,20 +324,22 @@ def plot_paths(
         )
     formulas = {name: _formula(name) for name in places}
     if lost := {name for edge in speeds for name in edge} - places.keys():
-        lost = sorted(lost, key=repr)
-        raise ValueError(f"speeds: got edges of {lost}, expected nodes of the layers")
-    bold = set(speeds if bold is None else bold)
-    if unknown := bold - speeds.keys():
-        unknown = sorted(unknown, key=repr)
-        raise ValueError(f"bold: got {unknown}, expected edges of speeds")
+        raise ValueError(
+            f"speeds: got edges of {sorted(lost, key=repr)}, expected nodes of the layers"
+        )
+    shown = set(speeds if bold is None else bold)
+    if unknown := shown - speeds.keys():
+        raise ValueError(
+            f"bold: got {sorted(unknown, key=repr)}, expected edges of speeds"
+        )
 
     ax = _axes(ax, (3 + 1.5 * len(layers), 1 + 0.8 * max(map(len, layers))))
     # Out of the layout: the margins below give the rings their room.
-    text = {"ha": "center", "va": "center", "color": palette.INK, "zorder": 3}
-    text["in_layout"] = False
+    text: dict[str, Any] = {"ha": "center", "va": "center", "in_layout": False}
+    text |= {"color": palette.INK, "zorder": 3}
     for edge, speed in speeds.items():
         start, end = (places[name] for name in edge)
-        strong = edge in bold
+        strong = edge in shown
         look = (palette.VERMILLION, 3.5, 2) if strong else (palette.GRID, 1.5, 1)
         color, width, order = look
         ax.plot(*zip(start, end, strict=True), color=color, lw=width, zorder=order)
@@ -348,11 +350,12 @@ def plot_paths(
                 "ec": "none",
                 "pad": 0.15,
             }
-            label = ax.text(*(start + end) / 2, number(speed), bbox=blank, **text)
+            x, y = (start + end) / 2
+            label = ax.text(x, y, number(speed), bbox=blank, **text)
             label.set_fontsize(LABEL_SIZE)
     ring = {"boxstyle": "circle", "fc": palette.PAPER, "ec": palette.INK}
-    for name, place in places.items():
-        ax.text(*place, formulas[name], fontsize=18, bbox=ring, **text)
+    for name, (x, y) in places.items():
+        ax.text(x, y, formulas[name], fontsize=18, bbox=ring, **text)
     ax.set_title(title, fontsize=TITLE_SIZE, color=palette.INK)
     ax.set_axis_off()
     ax.margins(0.12, 0.3)
@@ -397,7 +400,7 @@ def figure_html(fig: "Figure | Axes", alt: str, *, dpi: int = 110) -> FigureImag
         ValueError: ``alt`` is empty.
         TypeError: ``fig`` is something else.
     """
-    figure = fig if hasattr(fig, "savefig") else getattr(fig, "figure", None)
+    figure: Any = fig if hasattr(fig, "savefig") else getattr(fig, "figure", None)
     if not hasattr(figure, "savefig"):
         raise TypeError(
             f"fig: got {type(fig).__name__}, expected a matplotlib figure or Axes"
@@ -463,7 +466,7 @@ def dress(
         smaller: by how many points the text is smaller than a lecture hall needs; then
             there are no minor ticks either.
     """
-    ink = {"color": palette.INK}
+    ink: dict[str, Any] = {"color": palette.INK}
     ax.set_title(title, fontsize=TITLE_SIZE - smaller, pad=12 - smaller, **ink)
     ax.set_xlabel(xlabel, fontsize=LABEL_SIZE - smaller, **ink)
     ax.set_ylabel(ylabel, fontsize=LABEL_SIZE - smaller, **ink)

@@ -2,7 +2,7 @@
 
 Nothing here knows a derivative. To get one, the loop body of the pass itself (``forward_terms``,
 ``reverse_terms``) is run once more, on placeholders that record what is done to them; the tree is
-the recording. A symbol stands for a whole derivative, of the shape of its value (``pass["a5"]``),
+the recording. A symbol is a whole derivative, of the shape of its value (``pass["a5"]``),
 also where the pass keeps it smaller because it is uniform.
 
 Reads: ``autodiff``. Read by: ``formula``, which writes trees down, and ``rows``.
@@ -87,13 +87,14 @@ def expanded_trees(value_trees: Mapping[int, Tree], most=MOST) -> dict[int, Tree
     Args:
         value_trees: by row number, in order, how each was computed; other rows stay symbols.
     """
-    trees, sizes = {}, {}
+    trees: dict[int, Tree] = {}
+    sizes: dict[int, int] = {}
     for k, tree in value_trees.items():
         inner = [] if isinstance(tree, Symbol) else _symbols(tree)
         kept = {o for o in inner if o in trees}
         own = size(tree) - len(inner)
         while own + sum(sizes[o] if o in kept else 1 for o in inner) > most and kept:
-            kept.remove(max(sorted(kept), key=sizes.get))
+            kept.remove(max(sorted(kept), key=lambda o: sizes[o]))
         trees[k] = (
             put_in(tree, {("value", o): trees[o] for o in kept}) if inner else tree
         )
@@ -102,7 +103,7 @@ def expanded_trees(value_trees: Mapping[int, Tree], most=MOST) -> dict[int, Tree
 
 
 def _symbols(tree) -> list[int]:
-    """The rows of the symbols in a tree, each as often as it stands there."""
+    """The rows of the symbols in a tree, each as often as it occurs."""
     if isinstance(tree, Operation):
         return [row for operand in tree.operands for row in _symbols(operand)]
     return [tree.row] if isinstance(tree, Symbol) else []
@@ -117,7 +118,7 @@ def put_in(tree: Tree, trees: Mapping[tuple[str, int], Tree]) -> Tree:
 
 
 def _parameters(row) -> dict:
-    """A row's parameters, without what its value saved: a rule then says what that is."""
+    """A row's parameters, without what its value saved: a rule then computes that."""
     return {key: p for key, p in parameters_of(row).items() if key != "saved"}
 
 
@@ -130,7 +131,7 @@ def tangent_terms(d: ForwardPass, row: int) -> list[TermTree]:
 
 def adjoint_terms(r: ReversePass) -> list[list[TermTree]]:
     """Per row the terms of its adjoint, one per path, first user first (as on the slide)."""
-    found = [[] for _ in r.trace.rows]
+    found: list[list[TermTree]] = [[] for _ in r.trace.rows]
     for user in range(len(found)):
         symbol = {user: Symbol("adjoint", user, r[user + 1])}
 

@@ -159,7 +159,7 @@ def descent_player(
             f"Y: got shape {np.shape(Y)}, expected N x C one-hot, C 2 or more; "
             "np.eye(C)[np.ravel(Y)] turns labels 0, 1, … into it"
         )
-    labels = class_numbers(Y, len(X), "Y")
+    labels = class_numbers(Y, len(np.asarray(X)), "Y")
     if class_names is None:
         class_names = [f"class {c}" for c in range(np.shape(Y)[1])]
     names = [str(name) for name in class_names]
@@ -183,7 +183,7 @@ def descent_player(
         picture.set_data(region.classes)
         marker.set_xdata([t + 1, t + 1])
         scores = predict(X, *parameters)
-        found = class_numbers(scores, len(X), "predict's result", scores=True)
+        found = class_numbers(scores, len(labels), "predict's result", scores=True)
         values = [f"{name} = {number(v[k])}" for name, v in lines.items()]
         alt = f"Decision regions after {t} iterations; {', '.join(values)}"
         return {
@@ -498,15 +498,17 @@ def batch_norm_player(
         ValueError: there are no batches, one has fewer than two values, or something is nan
             or infinite.
     """
-    batches = [_row(batch, f"batches[{k}]") for k, batch in enumerate(batches)]
-    if not batches:
+    trained = [_row(batch, f"batches[{k}]") for k, batch in enumerate(batches)]
+    if not trained:
         raise ValueError("batches: got none, expected at least one array (N,)")
-    queries = _row(queries, "queries")
+    tested = _row(queries, "queries")
     for name, value in {"gamma": gamma, "beta": beta}.items():
         if not np.isfinite(value):
             raise ValueError(f"{name}: got {value}, expected a finite number")
-    average, frames, rows = None, [], []
-    for k, batch in enumerate(batches):
+    average: Any = None
+    frames: list[dict] = []
+    rows: list = []
+    for k, batch in enumerate(trained):
         Qh, _, statistics = normalize(batch[:, None])  # N x 1
         average = running_average(average, [statistics], len(batch), rate)
         R = gamma * Qh[:, 0] + beta
@@ -520,8 +522,8 @@ def batch_norm_player(
                 "result": f"after: mean {number(round(R.mean(), 9))}, variance {number(R.var())}",
             }
         )
-    for query in queries:
-        Qh, *_ = normalize(np.array([[float(query)]]), statistics=average[0])
+    for query in tested:
+        Qh, *_ = normalize(np.array([[query]]), statistics=average[0])
         R = gamma * Qh[0, 0] + beta
         becomes = f"{number(query)} becomes {number(R)}"
         rows.append(([query], [R], becomes))

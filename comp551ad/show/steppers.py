@@ -337,14 +337,17 @@ class _Frames:
 def summary(rows: Rows) -> str:
     """What a pass has found, in a sentence."""
     if rows.mode == "reverse":
-        inputs = [row for row in rows.rows if not row.operands]
-        found = ((rows.about, row.name, row.derivative) for row in inputs)
+        ends = [row for row in rows.rows if not row.operands]
+        slopes = [f"∂{rows.about}/∂{row.name}" for row in ends]
         what = "one output with respect to every input"
     else:
-        outputs = [row for row in rows.rows if row.is_output]
-        found = ((row.name or row.label, rows.about, row.derivative) for row in outputs)
+        ends = [row for row in rows.rows if row.is_output]
+        slopes = [f"∂{row.name or row.label}/∂{rows.about}" for row in ends]
         what = "every output with respect to one input"
-    found = _listed(f"∂{y}/∂{x} = {d.value_text}" for y, x, d in found)
+    pairs = zip(slopes, ends, strict=True)
+    found = _listed(
+        f"{y} = {row.derivative.value_text}" for y, row in pairs if row.derivative
+    )
     return f"One pass found the derivatives of {what}: {found}."
 
 
@@ -744,7 +747,7 @@ class ModesStepper(_Stepping):
 
 
 # One stepper, or none.
-_last_shown = weakref.WeakSet()
+_last_shown: weakref.WeakSet = weakref.WeakSet()
 
 
 def _forget_all_but(stepper):
