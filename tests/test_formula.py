@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from comp551ad import forward, functions, record, reverse
-from comp551ad.autodiff.forward import ForwardPass
 from comp551ad.autodiff.primitives import PRIMITIVES
 from comp551ad.autodiff.tape import Tape, apply
 from comp551ad.show import figures, formula, recorded
