@@ -86,23 +86,31 @@ def shapes(
                 if all(hasattr(A, "dtype") for _, A in arrays):
                     last = [(place, type(A), A.dtype, A.shape) for place, A in arrays]
                     owner = args[0] if names[0] == "self" else None
-            result = f(*args, **kwargs)
-            if differentiated:
-                for place, dA in zip(differentiated, result, strict=True):
-                    if type(dA) is not Array or not math.isfinite(
-                        np.vdot(args[place], dA)
-                    ):
-                        break
-                else:
-                    return result
-            if text := _not_finite(names, args):
+            try:
+                result = f(*args, **kwargs)
+                if differentiated:
+                    for place, dA in zip(differentiated, result, strict=True):
+                        A = args[place]
+                        if type(dA) is not Array or not math.isfinite(np.vdot(A, dA)):
+                            break
+                    else:
+                        return result
+                if not (bad := _not_finite(names, args)) and _not_finite(
+                    [""], [result]
+                ):
+                    raise NotFiniteError(
+                        f"{f.__name__}: got nan or inf from finite {', '.join(declared)}, "
+                        "expected finite numbers; scale the inputs (standardize X) or the "
+                        "weights down"
+                    )
+            # What another declared function found inside f may have come in here.
+            except NotFiniteError:
+                bad = _not_finite(names, args)
+                if not bad:
+                    raise
+            if bad:
                 raise NotFiniteError(
-                    f"{text}, expected finite numbers; clean the data, or take smaller steps"
-                )
-            if _not_finite([""], [result]):
-                raise NotFiniteError(
-                    f"{f.__name__}: got nan or inf from finite {', '.join(declared)}, "
-                    "expected finite numbers; scale the inputs (standardize X) or the weights"
+                    f"{bad}, expected finite numbers; clean the data, or take smaller steps"
                 )
             return result
 
@@ -133,9 +141,12 @@ def fit(
         if callable(axes):
             axes = axes(owner, given)
         if not isinstance(axes, str):
-            if np.ndim(A) == 0 and not hasattr(A, "__len__") or len(A) != len(axes):
-                got = f"{len(A)} arrays" if hasattr(A, "__len__") else repr(A)
-                raise ValueError(f"{name}: got {got}, expected {len(axes)} arrays")
+            got = len(A) if hasattr(A, "__len__") else A
+            if got != len(axes):
+                raise ValueError(
+                    f"{name}: got {got}, expected {len(axes)} arrays; give one for each of "
+                    f"{axes}"
+                )
             parts = enumerate(zip(axes, A, strict=True))
             return [fitted(f"{name}[{k}]", *part) for k, part in parts]
         A, letters = as_floats(name, A), axes.split()
@@ -187,9 +198,9 @@ def _not_finite(names: Sequence[str], several: Sequence[Any]) -> str:
             # A third of the price of np.isfinite. It may overflow, without a warning.
             if math.isfinite(np.vdot(x, x)) or np.isfinite(x).all():
                 continue
-            where = np.argwhere(~np.isfinite(x))
-            at = where[0].tolist()
-            return f"{names[k]}{at}: got {x[tuple(at)]} ({len(where)} such)"
+            bad = np.argwhere(~np.isfinite(x))
+            at = bad[0].tolist()
+            return f"{names[k]}{at}: got {np.asarray(x)[*at]} ({len(bad)} such)"
         if isinstance(x, (list, tuple)):
             inside = [f"{names[k]}[{i}]" for i in range(len(x))]
             if text := _not_finite(inside, x):
@@ -215,7 +226,7 @@ def as_floats(name: str, A: Any) -> Any:
     kind = array.dtype.kind
     if type(array) not in (Array, np.memmap) or kind not in "fiub":
         raise ValueError(
-            f"{name}: got a {type(A).__name__} of {array.dtype}, expected a plain array of "
+            f"{name}: got {type(A).__name__} of {array.dtype}, expected a plain array of "
             f"real numbers; convert it, for instance with np.asarray({name}.real, dtype=float)"
         )
     return array if kind == "f" else array.astype(float)

@@ -280,7 +280,7 @@ class Deep:
         rng, last, top = as_generator(rng), number("last", last), len(widths) - 2
         letters = self.letters(top)
         width_of = dict(zip(letters, widths, strict=False))
-        if [width_of[M] for M in letters] != widths:
+        if not letters or [width_of[M] for M in letters] != widths:
             raise ValueError(
                 f"widths: got {widths}, expected (D, M, …, M, C) for {self}; after the first "
                 "hidden layer come whole blocks, whose sums need equal widths"

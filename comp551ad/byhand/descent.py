@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
+from tqdm import tqdm  # type: ignore[import-untyped]
 
 from comp551ad.byhand.two_layer import TwoLayer
 from comp551ad.shapes import (
@@ -146,16 +146,6 @@ def descend(
     max_iters = count("max_iters", max_iters, 0)
     default = max(1, -(-max_iters // 1000))
     keep_every = count("keep_every", default if keep_every is None else keep_every, 1)
-    # A bar only where somebody watches: disable=None looks for a terminal.
-    steps = tqdm(
-        range(max_iters),
-        desc="descent",
-        unit="step",
-        leave=False,
-        delay=0 if progress else 1,
-        disable=None if progress is None else not progress,
-    )
-
     kept: list[tuple] = []
     expected = [A.shape for A in p]
 
@@ -165,13 +155,13 @@ def descend(
         norms = [math.sqrt(np.vdot(dA, dA)) for dA in dp]
         kept.append((t, height, norms, tuple(p)))
 
+    _lock(p)
     t, reason = 0, "max_iters"
     # An overflow is reported in words, not as a warning.
     with np.errstate(over="ignore", invalid="ignore"):
+        bar = _bar(max_iters, progress)
         try:
-            for _ in steps:
-                for A in p:
-                    A.setflags(write=False)
+            for _ in bar:
                 dp = slopes(*p)
                 if t % keep_every == 0:
                     keep(t, p, dp)
@@ -181,6 +171,7 @@ def descend(
                     reason = "diverged"
                     break
                 t, p = t + 1, [A - lr * dA for A, dA in zip(p, dp, strict=True)]
+                _lock(p)
                 if [total, *squares][watched] <= eps * eps:
                     reason = "small gradient"
                     break
@@ -192,19 +183,16 @@ def descend(
                 raise
             reason = "diverged"
         finally:
-            steps.close()
+            bar.close()
         if not kept or kept[-1][0] != t:
             try:
                 keep(t, p, slopes(*p))
             except FloatingPointError:
                 kept.append((t, math.nan, [math.nan] * len(p), tuple(p)))
     iterations, costs, norms, iterates = zip(*kept, strict=True)
-    columns = np.array(norms, dtype=float).T
+    columns = zip(choices[1:], np.array(norms).T, strict=True)
     history = History(
-        np.array(iterations),
-        np.array(costs),
-        dict(zip(choices[1:], columns, strict=True)),
-        list(iterates),
+        np.array(iterations), np.array(costs), dict(columns), list(iterates)
     )
     report = _report(reason, eps, stop, max_iters, history)
     return Descent(tuple(A.copy() for A in p), t, reason, report, history)
@@ -260,7 +248,26 @@ def gradient_descent(
     )
 
 
+def _bar(total: int, progress: bool | None) -> tqdm:
+    """The steps, with a bar where somebody watches: disable=None looks for a terminal."""
+    return tqdm(
+        range(total),
+        desc="descent",
+        unit="step",
+        leave=False,
+        delay=0 if progress else 1,
+        disable=None if progress is None else not progress,
+    )
+
+
 # ---- what gradient and cost return, and the report ------------------------------------
+
+
+def _lock(p: list) -> None:
+    """Make iterates read-only: gradient and cost must not change the history."""
+    for A in p:
+        # By position, at half the price of write=False.
+        A.setflags(False)
 
 
 def _check_gradients(dp: Any, expected: list[tuple], names: list[str]) -> None:
