@@ -48,13 +48,13 @@ MODULES = [
             "calls", "transforms", "program", "source", "buffered", "expressions",
         )
     ),
-    *(f"comp551ad/byhand/{name}.py" for name in ("checks", "two_layer", "descent", "deep")),
-    *(f"comp551ad/{name}.py" for name in ("arguments", "functions", "gradcheck", "differences")),
+    *(f"comp551ad/byhand/{name}.py" for name in ("two_layer", "descent", "deep")),
+    *(f"comp551ad/{name}.py" for name in ("shapes", "functions", "gradcheck", "differences")),
 ]  # fmt: skip
 # Whose own tests, which run first, are those of other modules as well.
 TESTED_WITH = {
     "primitives": ("formula",), "primitive": ("primitives", "formula"),
-    "calls": ("transforms",), "checks": ("two_layer", "deep", "descent"),
+    "calls": ("transforms",), "shapes": ("two_layer", "deep", "descent"),
     "expressions": ("program",), "source": ("program",), "buffered": ("program",),
     "differences": ("gradcheck",), "gradcheck": ("differences",),
 }  # fmt: skip
