@@ -22,6 +22,8 @@ import unicodedata
 from pathlib import Path
 from typing import NamedTuple
 
+from comp551ad.extras import extra
+
 from . import palette
 from .figures import shape_text
 from .rows import Rows, rows_of
@@ -278,8 +280,9 @@ def dot_source(cards, sizes) -> str:
 
 def lay_out(cards, sizes) -> Layout | None:
     """Ask Graphviz; None where there is no program, or it doesn't do its work."""
-    import graphviz
-    from graphviz.backend import dot_command
+    with extra("show", "graphs"):
+        import graphviz
+        from graphviz.backend import dot_command
 
     program = layout_program()
     if program is None:

@@ -15,6 +15,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from comp551ad.extras import extra
+
 from . import palette
 from .figures import number
 
@@ -380,7 +382,8 @@ def figure_html(fig, alt, *, dpi=110):
 def _axes(ax, size):
     if ax is not None:
         return ax
-    import matplotlib.pyplot as plt
+    with extra("show", "plots"):
+        import matplotlib.pyplot as plt
 
     _, ax = plt.subplots(figsize=size, layout="constrained")
     return ax
@@ -459,7 +462,8 @@ def _array(value, name, ndim):
 
 def _formula(name):
     """A name as matplotlib sets formulas."""
-    from matplotlib.mathtext import MathTextParser
+    with extra("show", "plots"):
+        from matplotlib.mathtext import MathTextParser
 
     try:
         MathTextParser("path").parse(f"${name}$")
@@ -493,8 +497,9 @@ def _split_off_bias(X):
 
 def check_names(names, argument):
     """Refuse a name between $ signs that is no formula: else only drawing it would fail."""
-    from matplotlib.cbook import is_math_text
-    from matplotlib.mathtext import MathTextParser
+    with extra("show", "plots"):
+        from matplotlib.cbook import is_math_text
+        from matplotlib.mathtext import MathTextParser
 
     for name in map(str, names):
         try:
