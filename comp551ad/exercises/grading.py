@@ -16,11 +16,14 @@ import os
 import stat
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from pathlib import Path
+from typing import Any
+
+from comp551ad.extras import extra
 
 from .notebooks import is_answer, is_check, marks
 from .running import Limits, Result, Step, run
@@ -53,7 +56,7 @@ class Cell:
 
     source: str
     is_code: bool
-    grade_id: str | None
+    grade_id: str  # "" where it has none
     is_answer: bool
     is_check: bool
 
@@ -80,12 +83,12 @@ def read_cells(path: Path) -> list[Cell]:
         raise Unreadable("has a cell that is no cell") from error
 
 
-def _cell(cell: dict) -> Cell:
+def _cell(cell: dict[str, Any]) -> Cell:
     grade_id = marks(cell).get("grade_id")
     return Cell(
         source="".join(cell["source"]),
         is_code=cell["cell_type"] == "code",
-        grade_id=grade_id if isinstance(grade_id, str) else None,
+        grade_id=grade_id if isinstance(grade_id, str) else "",
         is_answer=is_answer(cell),
         is_check=is_check(cell),
     )
@@ -313,7 +316,7 @@ def _handed_in(
 # --- the command ----------------------------------------------------------------------
 
 
-def add_arguments(parser) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "submissions", type=Path, help="holds a folder for each student"
     )
@@ -334,8 +337,8 @@ def add_arguments(parser) -> None:
     parser.add_argument("--jobs", type=_above_0(int), help="notebooks at a time")
 
 
-def _above_0(kind: type):
-    def read(text: str):
+def _above_0(kind: type) -> Callable[[str], Any]:
+    def read(text: str) -> Any:
         try:
             if (number := kind(text)) > 0:
                 return number
@@ -346,15 +349,14 @@ def _above_0(kind: type):
     return read
 
 
-def main(chosen) -> int:
+def main(chosen: argparse.Namespace) -> int:
     """`python -m comp551ad grade`: writes each student's row as soon as it is known."""
-    from importlib.util import find_spec
-
     from tqdm import tqdm
 
-    if find_spec("IPython") is None:
-        print("grading needs IPython: pip install jupyterlab", file=sys.stderr)
-        return 1
+    # The processes that run the notebooks import it; one message will do for all.
+    with extra("exercises", "grades"):
+        import IPython  # noqa: F401
+
     limits = Limits(chosen.timeout, chosen.memory)
     try:
         ours = our_notebooks(chosen.exercises, chosen.lectures)
@@ -399,7 +401,7 @@ def main(chosen) -> int:
     return 0
 
 
-def _refuse_tables(chosen) -> None:
+def _refuse_tables(chosen: argparse.Namespace) -> None:
     """ValueError for a table that is no file, a notebook, or the other table."""
     notebooks = [
         *chosen.submissions.rglob("*.ipynb"),
@@ -424,11 +426,9 @@ def _refuse_tables(chosen) -> None:
         )
 
 
-def _row(graded: Graded) -> list:
+def _row(graded: Graded) -> list[str | int]:
     """A student's row: 1 or 0 an exercise, nothing where no notebook was handed in."""
-    points = [
-        "" if result.status == "not handed in" else int(result.status == "passed")
-        for result in graded.results.values()
-    ]
-    total = sum(point for point in points if point)
+    statuses = [result.status for result in graded.results.values()]
+    total = statuses.count("passed")
+    points = ["" if s == "not handed in" else int(s == "passed") for s in statuses]
     return [graded.student, *points, total, len(points), "; ".join(graded.problems)]
