@@ -56,9 +56,14 @@ class Cell:
 
     source: str
     is_code: bool
-    grade_id: str  # "" where it has none
+    grade_id: str | None
     is_answer: bool
     is_check: bool
+
+    @property
+    def label(self) -> str:
+        """What its step is called, if it is an answer or a check."""
+        return self.grade_id or ""
 
 
 def read_cells(path: Path) -> list[Cell]:
@@ -88,7 +93,7 @@ def _cell(cell: dict[str, Any]) -> Cell:
     return Cell(
         source="".join(cell["source"]),
         is_code=cell["cell_type"] == "code",
-        grade_id=grade_id if isinstance(grade_id, str) else "",
+        grade_id=grade_id if isinstance(grade_id, str) else None,
         is_answer=is_answer(cell),
         is_check=is_check(cell),
     )
@@ -96,7 +101,7 @@ def _cell(cell: dict[str, Any]) -> Cell:
 
 def exercises_in(cells: list[Cell]) -> list[str]:
     """The names of a notebook's exercises, in its order."""
-    return [cell.grade_id.removesuffix(CHECK) for cell in cells if cell.is_check]
+    return [cell.label.removesuffix(CHECK) for cell in cells if cell.is_check]
 
 
 # --- a student's cells and our checks -------------------------------------------------
@@ -127,7 +132,7 @@ def assemble(ours: list[Cell], theirs: list[Cell]) -> list[Step]:
     for k, cell in enumerate(ours):
         before = stands.get(k, before)
         if cell.is_check:
-            name = cell.grade_id.removesuffix(CHECK)
+            name = cell.label.removesuffix(CHECK)
             following = (stands[n] for n in range(k + 1, len(ours)) if n in stands)
             late = next(following, len(theirs)) - 1
             at = max(stands.get(k, late), last.get(by_id.get(name), -1))
@@ -158,11 +163,11 @@ def _step_of(cell: Cell, i: int, ours: list[Cell], k: int | None) -> Step | None
     if k is None:
         return Step(str(i + 1), cell.source)
     if ours[k].is_answer:
-        return Step(cell.grade_id, cell.source)
+        return Step(cell.label, cell.source)
     if not ours[k].is_check:
         return Step(f"{k + 1} of ours", cell.source)
     if cell.source.strip() != ours[k].source.strip():
-        return Step(ours[k].grade_id, cell.source)  # an answer may stand in it
+        return Step(ours[k].label, cell.source)  # an answer may stand in it
     return None
 
 
