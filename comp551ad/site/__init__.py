@@ -193,7 +193,8 @@ def page(source: Source, sources: list[Source]) -> str:
 def _exporter() -> "HTMLExporter":
     """nbconvert's HTML, with formulas as MathML instead of a script from a network."""
     with extra("site", "pages"):
-        from nbconvert import HTMLExporter
+        from nbconvert import HTMLExporter, TemplateExporter
+        from nbconvert.filters import Highlight2HTML
         from nbconvert.filters.markdown_mistune import (
             IPythonRenderer,
             MarkdownWithMath,
@@ -221,6 +222,16 @@ def _exporter() -> "HTMLExporter":
         def default_filters(self):
             yield from super().default_filters()
             yield "markdown2html", _with_context(self.markdown2html)
+            yield "highlight_code", Highlight2HTML(pygments_lexer="python")
+            # Pygments has escaped the code, and the outputs are the course's own.
+            yield (
+                "clean_html",
+                lambda made: made.decode() if isinstance(made, bytes) else made,
+            )
+
+        # HTMLExporter's own parses the page again, for pictures without alternative text
+        # and for classes that aren't here: it takes more than half of the time.
+        from_notebook_node = TemplateExporter.from_notebook_node
 
     return Exporter(template_name="basic")
 
