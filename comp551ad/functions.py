@@ -26,6 +26,7 @@ __all__ = [
     "relu",
     "safe_divide",
     "scatter",
+    "set_at",
     "softmax",
     "softplus",
     "std",
@@ -49,7 +50,7 @@ def hands_over(plain: Function) -> Function:
         for x in (*args, *kwargs.values()) if kwargs else args:
             if type(x) is not np.ndarray and hasattr(x, "__array_function__"):
                 # Subclasses of arrays leave it to us.
-                if isinstance(x, np.ndarray):
+                if issubclass(type(x), np.ndarray):
                     continue
                 result = x.__array_function__(public, (type(x),), args, kwargs)
                 if result is not NotImplemented:
@@ -196,4 +197,12 @@ def scatter(x: ArrayLike, index: Any, shape: tuple) -> np.ndarray:
     """
     out = np.zeros(shape)
     np.add.at(out, index, x)
+    return out
+
+
+@hands_over
+def set_at(x: ArrayLike, values: ArrayLike, index: Any) -> np.ndarray:
+    """A copy of x whose entries at ``index`` are the values: x[index] = values, but elsewhere."""
+    out = np.array(x, dtype=float)
+    out[index] = values
     return out

@@ -3,19 +3,24 @@
 A call may use keywords, defaults and ``*args``; arguments may be containers. Here each argument
 gets a name, so that ``record``, ``grad`` and ``write_gradient`` mean the same one by the same word.
 
-Reads: ``tape``, ``pytrees``. Read by: ``trace``, ``transforms``, ``program``.
+Reads: ``tape``, ``data``, ``pytrees``. Read by: ``trace``, ``transforms``, ``program``.
 """
 
+import contextlib
 import inspect
+import io
 import sys
-from dataclasses import dataclass
+import warnings
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from comp551ad import pytrees
 
-from .tape import Tracer
+from .data import as_argument
+from .refusals import TraceError
+from .tape import Tracer, concrete
 
 
 @dataclass
@@ -30,6 +35,10 @@ class Call:
     bound: inspect.BoundArguments
     slots: dict[str, Any]
     star: str | None
+    given: dict[str, Any] = field(init=False)
+
+    def __post_init__(self):
+        self.given = dict(self.slots)
 
     @classmethod
     def of(cls, f, args, kwargs, whole=()) -> "Call":
@@ -69,8 +78,9 @@ class Call:
             )
         return name
 
-    def trace(self, add_input, slots=None) -> list[str]:
-        """Replace every number in the slots (all, or some) by ``add_input`` of it; their names."""
+    def trace(self, add_input, slots=None, tape=None) -> list[str]:
+        """Replace every number in the slots (all, or some) by ``add_input`` of it, and with a
+        ``tape`` that watches what is data by ``Data``; the names of the numbers."""
         names = []
         for slot in self.slots if slots is None else slots:
             tree, leaves = self.slots[slot], []
@@ -80,14 +90,53 @@ class Call:
                 if slots is not None or is_number(leaf):
                     leaf = add_input(leaf, name)
                     names.append(name)
+                elif tape is not None and is_data(leaf):
+                    leaf = as_argument(leaf, name, tape)
                 leaves.append(leaf)
             self.slots[slot] = pytrees.unflatten(tree, iter(leaves))
         return names
 
     def run(self):
         """f of what stands in the slots now."""
-        args, kwargs = self._arguments()
+        args, kwargs = self._arguments(self.slots)
         return self.f(*args, **kwargs)
+
+    def run_plainly(self):
+        """f of the arguments as given, with float64 for their numbers, and nothing printed."""
+        slots = {}
+        for name, tree in self.given.items():
+            leaves = (
+                np.array(concrete(leaf), dtype=float)[()] if is_number(leaf) else leaf
+                for leaf in pytrees.leaves(tree)
+            )
+            slots[name] = pytrees.unflatten(tree, leaves)
+        args, kwargs = self._arguments(slots)
+        silence = contextlib.redirect_stdout(io.StringIO())
+        with silence, warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            return self.f(*args, **kwargs)
+
+    def check(self, result, tape) -> None:
+        """Refuse a recording whose value isn't f's: a question of types had another answer, or f
+        caught a refusal and went on with something else.
+
+        A function that gives another value each time can't be judged, nor one that takes no plain
+        numbers.
+
+        Raises:
+            TraceError: what f caught, or that the values differ.
+        """
+        try:
+            plain = self.run_plainly()
+            right = agree(result, plain) or not agree(plain, self.run_plainly())
+        except Exception:
+            right = tape.refused is None
+        if not right:
+            raise tape.refused or TraceError(
+                f"f: the recording gave {concrete(pytrees.leaves(result)[:3])}, but plain numbers "
+                f"give {pytrees.leaves(plain)[:3]}; f asks what kind of object its arguments are, "
+                "such as type(x) is float: compare shapes instead, np.ndim(x) == 0"
+            )
 
     def run_and_see_locals(self) -> tuple[Any, dict]:
         """Call f, and look at its local variables at the moment it returns.
@@ -101,7 +150,7 @@ class Call:
                 local.clear()
                 local.update(frame.f_locals)
 
-        args, kwargs = self._arguments()
+        args, kwargs = self._arguments(self.slots)
         before = sys.getprofile()
         sys.setprofile(watch)
         try:
@@ -110,9 +159,9 @@ class Call:
             sys.setprofile(before)
         return result, local
 
-    def _arguments(self):
+    def _arguments(self, slots):
         arguments = dict.fromkeys(self.bound.arguments, ())
-        for name, value in self.slots.items():
+        for name, value in slots.items():
             if name in arguments:
                 arguments[name] = value
             else:
@@ -149,12 +198,40 @@ def _code_of(f):
     return getattr(function, "__code__", None)
 
 
-def is_number(value) -> bool:
-    """Whether a recording takes ``value`` as an input: a real number, or an array of any kind
-    (complex ones and the like are then refused by name)."""
+def is_number(value: Any) -> bool:
+    """Whether a recording takes ``value`` as an input: a real number, or an array of any kind but
+    integers and booleans, which are data (complex ones and the like are then refused by name)."""
+    if type(value) is Tracer:
+        return True
     if isinstance(value, np.ndarray):
-        return value.dtype.kind != "b"
-    return type(value) is Tracer or (
-        isinstance(value, int | float | complex | np.number)
-        and not isinstance(value, bool)
+        return not is_data(value)
+    return isinstance(value, int | float | complex | np.number) and not isinstance(
+        value, bool
     )
+
+
+def is_data(value: Any) -> bool:
+    """Whether ``value`` is labels, a mask or indices: an array of integers or booleans."""
+    return (
+        isinstance(value, np.ndarray)
+        and type(value) is not Tracer
+        and value.dtype.kind in "iub"
+        and value.ndim > 0
+    )
+
+
+def agree(result: Any, plain: Any) -> bool:
+    """Whether a recorded result has the value that the function gives for plain numbers."""
+    if not pytrees.same_structure(result, plain):
+        return False
+    pairs = zip(pytrees.leaves(result), pytrees.leaves_like(plain, result), strict=True)
+    return all(_near(concrete(a), concrete(b)) for a, b in pairs)
+
+
+def _near(a, b):
+    try:
+        a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
+    except (TypeError, ValueError):
+        return True  # no numbers: refused elsewhere
+    size = np.max(np.abs(b[np.isfinite(b)]), initial=0.0)
+    return a.shape == b.shape and np.allclose(a, b, 1e-9, 1e-12 * size, equal_nan=True)

@@ -17,7 +17,7 @@ from comp551ad import functions as fn
 
 from .primitives import PRIMITIVES, shape_of
 from .refusals import TraceError
-from .tape import Tracer, apply, concrete, note_decision, power
+from .tape import Tracer, apply, concrete, power
 
 COMPOSITES: dict[Callable, Callable] = {np.power: power}
 
@@ -35,26 +35,29 @@ def composite(*functions):
 # ---------------------------------------------------------------- sorted for a primitive
 
 
-@composite(operator.getitem)
-def _getitem(x, index):
-    """x[index], with an index that can't change later."""
+def frozen_index(index):
+    """An index of whole numbers, slices and arrays that is plain, or data."""
     parts = index if isinstance(index, tuple) else (index,)
     frozen = []
     for part in parts:
-        if type(part) is Tracer:
+        leaves = part if isinstance(part, list | tuple) else [part]
+        if any(type(leaf) is Tracer for leaf in leaves):
             raise TraceError(
-                "a[index]: the index is a traced value, expected plain integers; an "
-                "argument used as an index must not be recorded: keep it outside the "
-                "function's arguments, as a constant"
+                "a[index]: the index is a traced value, expected whole numbers; pass labels "
+                "and indices as an array of integers, such as np.array([0, 2, 1]), which is "
+                "data and not differentiated"
             )
         if isinstance(part, list | tuple):
             part = np.array(part, dtype=None if len(part) else int)
         elif isinstance(part, int) and not isinstance(part, bool):
             part = operator.index(part)  # an IntEnum's, say
-        elif np.ndim(part):  # an array, or another kind of it
-            part = np.array(part)
         frozen.append(part)
-    index = tuple(frozen) if isinstance(index, tuple) else frozen[0]
+    return tuple(frozen) if isinstance(index, tuple) else frozen[0]
+
+
+@composite(operator.getitem)
+def _getitem(x, index):
+    index = frozen_index(index)
     if not shape_of(x.value):  # a number: x[()], x[None] and the like
         shape = np.zeros(())[index].shape
         if 0 in shape:  # x[False]
@@ -67,8 +70,7 @@ def _getitem(x, index):
 def _where(condition, *choices):
     if len(choices) != 2:
         raise TraceError("np.where(condition) alone can't be traced: give both choices")
-    note_decision((condition,), "where")
-    condition = np.array(concrete(condition), dtype=bool)
+    condition = np.asanyarray(np.not_equal(condition, 0))
     if type(choices[0]) is not Tracer and type(choices[1]) is not Tracer:
         return np.where(condition, *choices)
     return apply(PRIMITIVES["where"], choices, {"condition": condition})
@@ -153,12 +155,12 @@ def _swapaxes(a, axis1, axis2):
 
 @composite(np.positive)
 def _positive(x):
-    return x
+    return x.handle()
 
 
 @composite(np.copy)
 def _copy(a):
-    return a  # traced values never change, so a copy is the value itself
+    return a.handle()  # the same row under another name, which changes apart
 
 
 @composite(fn.logsumexp_and_softmax)

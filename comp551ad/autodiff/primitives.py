@@ -106,6 +106,8 @@ class Primitive:
         view: the result shows the operand's memory.
         matrix_product: a sum over products of entries, written like a product.
         new_axes: an axis among the parameters counts those of the result.
+        parameters, defaults: what ``value`` takes besides operands, and what it is unless given.
+        array_parameters: those of them that are, or hold, arrays.
     """
 
     def __init__(
@@ -146,6 +148,9 @@ class Primitive:
         self.jvps = RuleOfEach(jvps) if variadic else jvps or self._its_own_jvps()
         self.defaults = self._defaults()
         self.parameters = tuple(self.defaults)
+        self.array_parameters = [
+            p for p in ("index", "condition") if p in self.defaults
+        ]
 
     def _its_own_jvps(self):
         value = self.value
@@ -321,7 +326,7 @@ def _binary(low=-1.3, high=1.7):
 
 
 def _is_plain(x):
-    return isinstance(x, float | np.ndarray)
+    return issubclass(type(x), (float, np.ndarray))
 
 
 # ---------------------------------------------------------------- arithmetic
@@ -1086,26 +1091,53 @@ getitem = define(
 )
 
 
-def _frozen_index_and_shape(parameters, *shapes):
-    index = parameters["index"]
-    parts = index if isinstance(index, tuple) else (index,)
-    frozen = tuple(np.array(p) if np.ndim(p) else p for p in parts)
-    index = frozen if isinstance(index, tuple) else frozen[0]
-    return {"index": index, **_as_shape(parameters)}
-
-
 scatter = define(
     "scatter",
     lambda x, index, shape: fn.scatter(x, index, shape),
     (lambda g, y, x, index, shape: g[index],),
     functions=(fn.scatter,),
-    canonicalize=_frozen_index_and_shape,
+    canonicalize=lambda parameters, *shapes: {**parameters, **_as_shape(parameters)},
     notation=call("scatter", "scatter"),
     examples=[
         ((_sample(3),), {"index": np.array([0, 2, 2]), "shape": (4,)}),
         ((_sample(2),), {"index": (slice(None), 1), "shape": (2, 3)}),
     ],
     linear=True,
+)
+
+
+def _last_written(g, y, index):
+    """The entries of g[index] whose value is still there: where an index names an entry twice,
+    the last value stays."""
+    parts = index if isinstance(index, tuple) else (index,)
+    if not any(np.ndim(part) and np.asarray(part).dtype.kind != "b" for part in parts):
+        return g[index]
+    order = np.full(shape_of(y), -1)
+    count = np.arange(order[index].size).reshape(order[index].shape)
+    order[index] = count
+    return g[index] * (order[index] == count)
+
+
+set_at = define(
+    "set_at",
+    lambda x, values, index: fn.set_at(x, values, index),
+    (
+        lambda g, y, x, values, index: fn.set_at(g, 0.0, index),
+        lambda g, y, x, values, index: _last_written(g, y, index),
+    ),
+    (
+        lambda t, y, x, values, index: fn.set_at(t, 0.0, index),
+        lambda t, y, x, values, index: fn.set_at(np.zeros(shape_of(y)), t, index),
+    ),
+    functions=(fn.set_at,),
+    broadcasts=True,
+    notation=call("set_at", "set_at", operands=2),
+    examples=[
+        ((_sample(4), _sample()), {"index": 2}),
+        ((_sample(2, 3), _sample(2, turn=0.3)), {"index": (slice(None), 1)}),
+        ((_sample(2, 3), _sample()), {"index": _CHOICE}),
+        ((_sample(4), _sample(3, turn=0.3)), {"index": np.array([0, 2, 2])}),
+    ],
 )
 
 

@@ -96,6 +96,8 @@ class Trace:
         result: what the function returned, with plain numbers, in its own structure.
         function: the recorded function's name.
         decisions: (question, file, line) wherever the function looked at traced values.
+        origins: id of a constant in a row -> (itself, its ``Origin``), for what was computed from
+            data or by a comparison.
     """
 
     rows: list
@@ -105,6 +107,7 @@ class Trace:
     result: Any
     function: str
     decisions: tuple = ()
+    origins: dict = field(default_factory=dict, repr=False)
     _index: dict = field(init=False, repr=False)
 
     def __post_init__(self):
@@ -159,9 +162,10 @@ def record(f, /, *args, **kwargs) -> Trace:
     """Run ``f(*args, **kwargs)`` once and keep every step (S11, step 1).
 
     Every real number and array among the arguments becomes an input, also inside tuples, lists
-    and dicts; strings, booleans, None and functions are handed on as they are. Numbers become
-    float64, arrays are copied. Inputs take the names of f's parameters, intermediate values the
-    names of f's local variables.
+    and dicts. Arrays of integers and booleans (labels, masks, indices) are data: the trace keeps
+    what is computed from them, but nobody differentiates with respect to them. Strings, booleans,
+    None and functions are handed on as they are. Numbers become float64, arrays are copied. Inputs
+    take the names of f's parameters, intermediate values the names of f's local variables.
 
     Args:
         f: a function of numbers and arrays written with operators and NumPy.
@@ -176,10 +180,11 @@ def record(f, /, *args, **kwargs) -> Trace:
     """
     call = Call.of(f, args, kwargs)
     with Tape(watch=True) as tape:
-        names = dict(enumerate(call.trace(tape.add_input)))
+        names = dict(enumerate(call.trace(tape.add_input, tape=tape)))
         inputs = tuple(names)
         result, local = call.run_and_see_locals()
         outputs, values = read_outputs(result, tape)
+    call.check(result, tape)
     for row in tape.rows:  # the passes read the values again
         if type(row[1]) is np.ndarray:
             row[1].setflags(write=False)
@@ -193,6 +198,7 @@ def record(f, /, *args, **kwargs) -> Trace:
         pytrees.unflatten(result, iter(values)),
         getattr(f, "__name__", type(f).__name__),
         tuple(tape.decisions),
+        tape.origins or {},
     )
 
 

@@ -96,7 +96,9 @@ class Argnums:
                 arguments[place] = pytrees.unflatten(tree, iter(tracers))
                 inputs.append(tree)
             result = self.f(*arguments) if call is None else call.run()
-            out_rows, out_values = read_outputs(result, tape)
+            out_rows, out_values = read_outputs(result, tape, differentiated=True)
+        if tape.refused is not None:
+            (call or Call.of(self.f, args, kwargs)).check(result, tape)
         return Recorded(tape.rows, inputs, values, result, out_rows, out_values)
 
     def _positions(self, count):
