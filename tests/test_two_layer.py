@@ -174,6 +174,12 @@ def test_far_logits(head, hidden):
     assert all(np.all(np.isfinite(g)) for g in network.gradients(X, Y, W, V))
 
 
+def test_relu_has_slope_0_at_0():
+    _, back = HIDDEN["relu"]
+    Q = np.array([[-1.0, 0.0, 2.0]])
+    assert back(np.full((1, 3), 5.0), Q, np.maximum(Q, 0)).tolist() == [[0, 0, 5]]
+
+
 def test_unknown_names_list_the_known():
     with pytest.raises(
         ValueError, match="^head: got 'softmax', expected one of 'regress"
