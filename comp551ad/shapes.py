@@ -179,7 +179,7 @@ def _misfit(
     elif all(e in (None, n) for e, n in zip(expected, shape[::-1], strict=True)):
         advice = f"write {name}.T"
     # The inner length of a product: columns there, rows here.
-    elif known.get(shared[0], "N  ")[2] == 1 and abs(shape[0] - expected[0]) == 1:
+    elif sizes.get(shared[0], (0, "", 0))[2] == 1 and abs(shape[0] - expected[0]) == 1:
         advice = "did you forget the bias, a column of ones?"
     else:
         advice = "make the lengths that share a letter equal"

@@ -55,6 +55,7 @@ def test_the_iterates_are_the_decks_bit_for_bit(iris):
 
     run = gradient_descent(X, Y, M, max_iters=max_iters, rng=7, keep_every=1)
     ours_W, ours_V = run
+    assert len(run) == 2 and run[1] is ours_V
     assert np.array_equal(ours_W, W) and np.array_equal(ours_V, V)
     assert run.iterations == t == 300 and run.reason == "max_iters"
     assert len(run.history) == 301
@@ -130,6 +131,17 @@ def test_a_parameter_without_axes_is_a_number_throughout(start, steps):
     run = descend(lambda p: 2 * p, start, max_iters=steps)
     numbers = [*run, *(p for kept in run.history.iterates for p in kept)]
     assert {type(number) for number in numbers} == {np.float64}
+
+
+def test_one_bad_gradient_ends_the_run_without_a_warning():
+    scale = iter([0.0, 1000.0, 0.0, 0.0])
+
+    def slope(p):
+        u = np.exp(next(scale) * p)
+        return u - u + 1  # inf - inf, once
+
+    run = descend(slope, np.array([1.0]), max_iters=3)
+    assert (run.reason, run.iterations) == ("diverged", 1)
 
 
 def test_a_step_too_large_diverges_without_a_warning(iris):
