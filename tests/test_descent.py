@@ -91,11 +91,18 @@ def test_on_iris_a_plateau_near_ln_3_then_learning(iris):
 # ---- stop rules ----------------------------------------------------------------------
 
 
+def test_other_networks_may_have_an_output_bias(iris):
+    network = TwoLayer("regression", "tanh", output_bias=True)
+    run = gradient_descent(*iris, 5, max_iters=9, rng=0, lr=0.02, network=network)
+    assert run[0].shape == (6, 3) and type(run.history.iterates) is list
+    assert run.history.cost[-1] == network.cost(*iris, *run) < run.history.cost[0]
+
+
 def test_small_gradient_stops_after_the_step_it_made():
-    run = descend(bowl, np.array([8.0]), lr=0.5, eps=1.0)
-    # gradients 8, 4, 2, 1: the last is <= eps, and its step is still taken
-    assert run.reason == "small gradient" and run.iterations == 4
-    assert run.parameters[0].tolist() == [0.5]
+    run = descend(bowl, np.array([8.0]), lr=0.5, eps=2.0)
+    # gradients 8, 4, 2: the last is <= eps, and its step is still taken
+    assert run.reason == "small gradient" and run.iterations == 3
+    assert run.parameters[0].tolist() == [1.0]
     (p,) = run
     assert p is run.parameters[0]
 
@@ -142,6 +149,7 @@ def test_one_bad_gradient_ends_the_run_without_a_warning():
 
     run = descend(slope, np.array([1.0]), max_iters=3)
     assert (run.reason, run.iterations) == ("diverged", 1)
+    assert run.history.iterations.tolist() == [0, 1]
 
 
 def test_a_step_too_large_diverges_without_a_warning(iris):
@@ -157,6 +165,9 @@ def test_bad_data_is_an_error_not_a_divergence(iris):
     X[3, 1] = np.nan
     with pytest.raises(NotFiniteError, match=r"X\[3, 1\]: got nan"):
         gradient_descent(X, Y, 4, rng=0)
+    W, V = np.ones((4, 3)), np.ones((3, 4))
+    with pytest.raises(NotFiniteError, match=r"X\[3, 1\]: got nan"):
+        descend(lambda W, V: gradients(X, Y, W, V), (W, V))
 
 
 # ---- Ctrl-C --------------------------------------------------------------------------
