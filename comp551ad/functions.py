@@ -163,7 +163,7 @@ def tie_share(x: ArrayLike, y: Any, axis: Any = None, keepdims: bool = False) ->
 
 
 @hands_over
-def std(x: ArrayLike, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Any:
+def std(x: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Any:
     """np.std, but 0 where all entries are equal: NumPy may leave 1e-17, whose slope is not 0.
 
     x any shape; the result has the shape that np.std gives it.
@@ -190,7 +190,7 @@ def xlogy(a: ArrayLike, b: ArrayLike) -> Any:
 
 
 @hands_over
-def scatter(x: ArrayLike, index: Any, shape: tuple) -> np.ndarray:
+def scatter(x: Any, index: Any, shape: tuple) -> np.ndarray:
     """Zeros of ``shape`` with x added in at ``index``: the transpose of ``array[index]``.
 
     An entry that the index names twice is added twice.

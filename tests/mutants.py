@@ -54,7 +54,7 @@ MODULES = [
 # Whose own tests, which run first, are those of other modules as well.
 TESTED_WITH = {
     "primitives": ("formula",), "primitive": ("primitives", "formula"),
-    "calls": ("transforms",), "shapes": ("two_layer", "deep", "descent"),
+    "calls": ("transforms",),
     "expressions": ("program",), "source": ("program",), "buffered": ("program",),
     "differences": ("gradcheck",), "gradcheck": ("differences",),
 }  # fmt: skip
