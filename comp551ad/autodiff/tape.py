@@ -225,7 +225,8 @@ def _operators(name):
 
 def power(a, b):
     """a ** b. A constant exponent 2 makes it a square."""
-    if isinstance(b, int | float | np.number) and b == 2 and not np.iscomplexobj(b):
+    constant = type(b) is not Tracer and isinstance(b, int | float | np.number)
+    if constant and b == 2 and not np.iscomplexobj(b):
         return apply(PRIMITIVES["square"], (a,))
     return apply(PRIMITIVES["power"], (a, b))
 
