@@ -87,7 +87,8 @@ class JavaScriptWriter(Writer):
         return "\n\n".join([f"// {self.computation.title}", *parts, inner, outer])
 
     def function(self, variables: list[str]) -> str:
-        lines = [*self.body, f"return {self.returned(variables)};"]
+        start = ["arrays.next = 0;"]
+        lines = [*start, *self.body, f"return {self.returned(variables)};"]
         text = "".join(f"  {line}\n" for line in lines)
         names = ", ".join(self.parameters)
         return f"export function {self.name}({names}) {{\n{text}}}"

@@ -6,8 +6,14 @@
 
 // ---- arrays
 
+// The arrays of a run: the next run needs the same ones in the same order, and takes them again.
+const arrays = { kept: [], next: 0 };
+
 function empty(shape) {
-  const x = new Float64Array(sizeOf(shape));
+  const size = sizeOf(shape);
+  const k = arrays.next++;
+  if (arrays.kept[k]?.length !== size) arrays.kept[k] = new Float64Array(size);
+  const x = arrays.kept[k];
   x.shape = shape;
   return x;
 }
@@ -23,8 +29,9 @@ const shapeOf = (x) => (typeof x === "number" ? [] : x.shape);
 // An array of the same entries; of no axes, the number.
 function shaped(data, shape) {
   if (!shape.length) return typeof data === "number" ? data : data[0];
-  const x = typeof data === "number" ? Float64Array.of(data) : data.slice();
-  x.shape = shape;
+  const x = empty(shape);
+  if (typeof data === "number") x[0] = data;
+  else x.set(data);
   return x;
 }
 
@@ -41,7 +48,9 @@ function array(nested, shape, name = "array") {
     throw new TypeError(`${name}: got ${text}, expected numbers of shape (${wanted.join(", ")})`);
   }
   if (isOurs) return nested;
-  return shaped(Float64Array.from(numbers), wanted);
+  const x = Float64Array.from(numbers);
+  x.shape = wanted;
+  return wanted.length ? x : x[0];
 }
 
 // A container's arrays as nested arrays.
@@ -213,7 +222,8 @@ const reshape = (x, shape) => shaped(x, shape);
 
 function squeeze(x, { axis } = {}) {
   const shape = shapeOf(x);
-  const axes = axis === undefined ? shape.map((_, a) => a) : [axis].flat();
+  const given = axis === undefined ? shape.keys() : [axis].flat();
+  const axes = [...given].map((a) => (a + shape.length) % shape.length);
   return shaped(x, shape.filter((n, a) => n !== 1 || !axes.includes(a)));
 }
 
@@ -355,49 +365,73 @@ function getitem(x, index) {
 function scatter(x, index, shape) {
   const { at, shape: from } = indexed(shape, index);
   const values = from.length ? broadcast_to(x, from) : [x];
-  const y = empty(shape);
+  const y = full(shape, 0);
   for (let i = 0; i < at.length; i++) y[at[i]] += values[i];
   return shape.length ? y : y[0];
 }
 
 // ---- products
 
-// Adds to y, from the entry `to` on, the product of an n x k and a k x m matrix.
-function addProduct(a, b, y, n, k, m, fromA = 0, fromB = 0, to = 0) {
+// The product of an n x k and a k x m matrix, written into y; three columns at once.
+function multiplyInto(y, a, b, n, k, m) {
   for (let i = 0; i < n; i++) {
-    for (let l = 0; l < k; l++) {
-      const factor = a[fromA + i * k + l];
-      const row = fromB + l * m;
-      const place = to + i * m;
-      for (let j = 0; j < m; j++) y[place + j] += factor * b[row + j];
+    const first = i * k;
+    const row = i * m;
+    let j = 0;
+    for (; j + 2 < m; j += 3) {
+      let s = 0;
+      let t = 0;
+      let u = 0;
+      for (let l = first, at = j; l < first + k; l++, at += m) {
+        s += a[l] * b[at];
+        t += a[l] * b[at + 1];
+        u += a[l] * b[at + 2];
+      }
+      y[row + j] = s;
+      y[row + j + 1] = t;
+      y[row + j + 2] = u;
+    }
+    for (; j < m; j++) {
+      let s = 0;
+      for (let l = first, at = j; l < first + k; l++, at += m) s += a[l] * b[at];
+      y[row + j] = s;
     }
   }
 }
 
-function matmul(a, b) {
-  const left = a.shape.length === 1 ? [1, ...a.shape] : a.shape;
-  const right = b.shape.length === 1 ? [...b.shape, 1] : b.shape;
-  const [n, k, m] = [left.at(-2), left.at(-1), right.at(-1)];
-  const stacks = [left.slice(0, -2), right.slice(0, -2)];
-  const longest = Math.max(stacks[0].length, stacks[1].length);
-  const [s, t] = stacks.map((x) => [...Array(longest - x.length).fill(1), ...x]);
-  const shape = s.map((x, axis) => (x === 1 ? t[axis] : x));
-  const y = empty([...shape, n, m]);
-  const matrices = (x, own) =>
-    longest ? broadcast_to(shaped(x, [...own, x.length / sizeOf(own)]), [...shape, x.length / sizeOf(own)]) : x;
-  const [as, bs] = [matrices(a, s), matrices(b, t)];
-  for (let c = 0; c < sizeOf(shape); c++) {
-    addProduct(as, bs, y, n, k, m, c * n * k, c * k * m, c * n * m);
-  }
-  const ends = [...(a.shape.length > 1 ? [n] : []), ...(b.shape.length > 1 ? [m] : [])];
-  if (ends.length === 2) return y;
-  return shaped(y, [...shape, ...ends]);
+// Up to two axes; more are stacks of matrices, which broadcast.
+function dot(a, b) {
+  const [n, k] = a.shape.length === 1 ? [1, a.length] : a.shape;
+  const m = b.shape[1] ?? 1;
+  const y = empty([...a.shape.slice(0, -1), ...b.shape.slice(1)]);
+  multiplyInto(y, a, b, n, k, m);
+  return y.shape.length ? y : y[0];
 }
 
-const dot = matmul;
+function matmul(a, b) {
+  if (a.shape.length <= 2 && b.shape.length <= 2) return dot(a, b);
+  if (a.shape.length === 1) return squeeze(matmul(expand_dims(a, { axis: 0 }), b), { axis: -2 });
+  if (b.shape.length === 1) return squeeze(matmul(a, expand_dims(b, { axis: 1 })), { axis: -1 });
+  const [n, k] = a.shape.slice(-2);
+  const m = b.shape.at(-1);
+  const stacks = broadcastShapes(a.shape.slice(0, -2), b.shape.slice(0, -2));
+  const [as, bs] = [broadcast_to(a, [...stacks, n, k]), broadcast_to(b, [...stacks, k, m])];
+  const y = empty([...stacks, n, m]);
+  const part = (x, c, size) => x.subarray(c * size, (c + 1) * size);
+  for (let c = 0; c < sizeOf(stacks); c++) {
+    multiplyInto(part(y, c, n * m), part(as, c, n * k), part(bs, c, k * m), n, k, m);
+  }
+  return y;
+}
+
+function broadcastShapes(s, t) {
+  const ndim = Math.max(s.length, t.length);
+  const [p, q] = [s, t].map((x) => [...Array(ndim - x.length).fill(1), ...x]);
+  return p.map((n, axis) => (n === 1 ? q[axis] : n));
+}
 
 function outer(a, b) {
   const y = empty([a.length, b.length]);
-  addProduct(a, b, y, a.length, 1, b.length);
+  multiplyInto(y, a, b, a.length, 1, b.length);
   return y;
 }
