@@ -722,7 +722,12 @@ matmul = define(
     functions=(np.matmul,),
     broadcasts=True,
     notation=Notation(
-        "{0}·{1}", r"{0}\,{1}", "{0} @ {1}", PRODUCT, (2, 3), "matmul({0}, {1})"
+        "{0}·{1}",
+        r"{0}\,{1}",
+        "{0} @ {1}",
+        PRODUCT,
+        (2, 3),
+        "matmul({0}, {1}, {result})",
     ),
     examples=_MATRIX_PAIRS + _STACKED_PAIRS,
     bilinear=True,
@@ -1047,7 +1052,7 @@ expand_dims = define(
     (lambda g, y, x, axis: np.reshape(g, shape_of(x)),),
     functions=(np.expand_dims,),
     canonicalize=_new_axes_from_the_end,
-    notation=call("expand_dims"),
+    notation=call("expand_dims")._replace(own_javascript="reshape({0}, {result})"),
     examples=[
         ((_sample(2, 3),), {"axis": 1}),
         ((_sample(3),), {"axis": (0, 2)}),
@@ -1072,7 +1077,7 @@ squeeze = define(
     (lambda g, y, x, axis: np.reshape(g, shape_of(x)),),
     functions=(np.squeeze,),
     canonicalize=_single_axes_from_the_end,
-    notation=call("squeeze"),
+    notation=call("squeeze")._replace(own_javascript="reshape({0}, {result})"),
     examples=[((_sample(1, 3, 1),), {}), ((_sample(1, 3, 1),), {"axis": 0})],
     linear=True,
     view=True,
@@ -1108,7 +1113,7 @@ getitem = define(
         "{0}[{index}]",
         ATOM,
         (ATOM,),
-        "getitem({0}, {index})",
+        "getitem({0}, {index}, {result})",
     ),
     examples=[
         ((_sample(4),), {"index": 2}),
@@ -1130,7 +1135,9 @@ scatter = define(
     (lambda g, y, x, index, shape: g[index],),
     functions=(fn.scatter,),
     canonicalize=lambda parameters, *shapes: {**parameters, **_as_shape(parameters)},
-    notation=call("scatter", "scatter"),
+    notation=call("scatter", "scatter")._replace(
+        own_javascript="scatter({0}, {index}, {result}, {indexed})"
+    ),
     examples=[
         ((_sample(3),), {"index": np.array([0, 2, 2]), "shape": (4,)}),
         ((_sample(2),), {"index": (slice(None), 1), "shape": (2, 3)}),
