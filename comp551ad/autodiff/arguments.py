@@ -111,9 +111,7 @@ class Call:
             )
             slots[name] = pytrees.unflatten(tree, leaves)
         args, kwargs = self._arguments(slots)
-        silence = contextlib.redirect_stdout(io.StringIO())
-        with silence, warnings.catch_warnings(), np.errstate(all="ignore"):
-            warnings.simplefilter("ignore")
+        with silence():
             return self.f(*args, **kwargs)
 
     def check(self, result, tape) -> None:
@@ -168,6 +166,15 @@ class Call:
                 arguments[self.star] = (*arguments[self.star], value)
         self.bound.arguments.update(arguments)
         return self.bound.args, self.bound.kwargs
+
+
+@contextlib.contextmanager
+def silence():
+    """Run without a word: f was run already, and has printed and warned."""
+    with contextlib.redirect_stdout(io.StringIO()), np.errstate(all="ignore"):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
 
 
 def signature_of(f) -> inspect.Signature:

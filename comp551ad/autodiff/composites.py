@@ -70,7 +70,9 @@ def _getitem(x, index):
 def _where(condition, *choices):
     if len(choices) != 2:
         raise TraceError("np.where(condition) alone can't be traced: give both choices")
-    condition = np.asanyarray(np.not_equal(condition, 0))
+    if type(condition) is Tracer or np.asanyarray(condition).dtype.kind != "b":
+        condition = np.not_equal(condition, 0)
+    condition = np.asanyarray(condition)
     if type(choices[0]) is not Tracer and type(choices[1]) is not Tracer:
         return np.where(condition, *choices)
     return apply(PRIMITIVES["where"], choices, {"condition": condition})

@@ -59,22 +59,22 @@ def assign(target: Tracer, new: Tracer) -> None:
             f"could not put an array of shape {shape_of(new.value)} in place of one of shape "
             f"{shape_of(target.value)}"
         )
-    changed = [_set(target, new)]
+    changed = {_set(target, new)}
     while (shown := _shown_by(target)) is not None:
         base, primitive, parameters = shown
         new = _written_back(primitive, target, base, parameters)
-        target = _set(base, new)
-        changed.append(target)
+        target = base
+        changed.add(_set(base, new))
     for view, base, primitive, parameters in list(tape.views):
         seen = view()
-        if seen is not None and base in changed and seen not in changed:
-            changed.append(_set(seen, apply(primitive, (base,), parameters)))
+        if seen is not None and id(base) in changed and id(seen) not in changed:
+            changed.add(_set(seen, apply(primitive, (base,), parameters)))
     tape.views = [entry for entry in tape.views if entry[0]() is not None]
 
 
 def _set(target, new):
     target.value, target.index = new.value, new.index
-    return target
+    return id(target)
 
 
 def _shown_by(tracer):

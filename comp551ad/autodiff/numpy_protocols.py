@@ -50,7 +50,7 @@ def _array_ufunc(self, ufunc, method, *inputs, **kwargs):
     out = kwargs.get("out")
     if out is not None:
         raise refusal(
-            f"{name} with out=, as a += b has it where a is a plain array,",
+            "out=, or a += b where a is a plain array",
             "write a = a + b, which makes a new array",
         )
     for key, value in kwargs.items():
@@ -65,6 +65,10 @@ def _array_ufunc(self, ufunc, method, *inputs, **kwargs):
         return COMPOSITES[ufunc](*inputs)
     if ufunc in PRIMITIVE_OF:
         return apply(PRIMITIVE_OF[ufunc], inputs)
+    # X.clip(0, a) calls a ufunc of the same name.
+    function = getattr(np, ufunc.__name__, None)
+    if function in COMPOSITES:
+        return COMPOSITES[function](*inputs)
     raise _unknown(ufunc, name)
 
 
