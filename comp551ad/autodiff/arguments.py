@@ -11,6 +11,7 @@ import inspect
 import io
 import sys
 import warnings
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -78,20 +79,20 @@ class Call:
             )
         return name
 
-    def trace(self, add_input, slots=None, tape=None) -> list[str]:
-        """Replace every number in the slots (all, or some) by ``add_input`` of it, and with a
-        ``tape`` that watches what is data by ``Data``; the names of the numbers."""
+    def trace(self, add_input, slots=None, tape=None, kinds="") -> list[str]:
+        """Replace every number in the slots (all, or some) by ``add_input`` of it, and arrays of
+        these kinds ("iub": integers and truth values) by ``Data``; the names of the numbers."""
         names = []
         for slot in self.slots if slots is None else slots:
             tree, leaves = self.slots[slot], []
             for name, leaf in zip(
                 pytrees.leaf_names(tree, slot), pytrees.leaves(tree), strict=True
             ):
-                if slots is not None or is_number(leaf):
+                if kinds and is_data(leaf, kinds):
+                    leaf = as_argument(leaf, name, tape)
+                elif slots is not None or is_number(leaf):
                     leaf = add_input(leaf, name)
                     names.append(name)
-                elif tape is not None and is_data(leaf):
-                    leaf = as_argument(leaf, name, tape)
                 leaves.append(leaf)
             self.slots[slot] = pytrees.unflatten(tree, iter(leaves))
         return names
@@ -101,12 +102,14 @@ class Call:
         args, kwargs = self._arguments(self.slots)
         return self.f(*args, **kwargs)
 
-    def run_plainly(self):
+    def run_plainly(self, kinds=""):
         """f of the arguments as given, with float64 for their numbers, and nothing printed."""
         slots = {}
         for name, tree in self.given.items():
             leaves = (
-                np.array(concrete(leaf), dtype=float)[()] if is_number(leaf) else leaf
+                np.array(concrete(leaf), dtype=float)[()]
+                if is_number(leaf) and not is_data(leaf, kinds)
+                else leaf
                 for leaf in pytrees.leaves(tree)
             )
             slots[name] = pytrees.unflatten(tree, leaves)
@@ -114,7 +117,7 @@ class Call:
         with silence():
             return self.f(*args, **kwargs)
 
-    def check(self, result, tape) -> None:
+    def check(self, result, tape, kinds="") -> None:
         """Refuse a recording whose value isn't f's: a question of types had another answer, or f
         caught a refusal and went on with something else.
 
@@ -125,8 +128,8 @@ class Call:
             TraceError: what f caught, or that the values differ.
         """
         try:
-            plain = self.run_plainly()
-            right = agree(result, plain) or not agree(plain, self.run_plainly())
+            plain = self.run_plainly(kinds)
+            right = agree(result, plain) or not agree(plain, self.run_plainly(kinds))
         except Exception:
             right = tape.refused is None
         if not right:
@@ -207,24 +210,32 @@ def _code_of(f):
 
 def is_number(value: Any) -> bool:
     """Whether a recording takes ``value`` as an input: a real number, or an array of any kind but
-    integers and booleans, which are data (complex ones and the like are then refused by name)."""
+    truth values (complex ones and the like are then refused by name)."""
     if type(value) is Tracer:
         return True
     if isinstance(value, np.ndarray):
-        return not is_data(value)
+        return value.dtype.kind != "b"
     return isinstance(value, int | float | complex | np.number) and not isinstance(
         value, bool
     )
 
 
-def is_data(value: Any) -> bool:
-    """Whether ``value`` is labels, a mask or indices: an array of integers or booleans."""
-    return (
-        isinstance(value, np.ndarray)
-        and type(value) is not Tracer
-        and value.dtype.kind in "iub"
-        and value.ndim > 0
-    )
+def is_data(value: Any, kinds: str = "iub") -> bool:
+    """Whether ``value`` is an array of integers or truth values: labels, indices, a mask."""
+    is_array = issubclass(type(value), np.ndarray) and value.ndim > 0
+    return is_array and value.dtype.kind in kinds
+
+
+def with_integers(record: Callable, values: Iterable) -> Any:
+    """``record("b")``, which takes truth values as data and integers as numbers; where that can't
+    be traced ``record("iub")``, since integers are labels or indices there."""
+    try:
+        return record("b")
+    except TraceError:
+        leaves = pytrees.leaves(list(values))
+        if not any(is_data(leaf, "iu") for leaf in leaves):
+            raise
+    return record("iub")
 
 
 def agree(result: Any, plain: Any) -> bool:

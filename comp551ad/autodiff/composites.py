@@ -51,6 +51,8 @@ def frozen_index(index):
             part = np.array(part, dtype=None if len(part) else int)
         elif isinstance(part, int) and not isinstance(part, bool):
             part = operator.index(part)  # an IntEnum's, say
+        elif np.ndim(part) and not isinstance(part, np.ndarray):
+            part = np.array(part)  # another kind of array
         frozen.append(part)
     return tuple(frozen) if isinstance(index, tuple) else frozen[0]
 

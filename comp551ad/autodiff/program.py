@@ -27,6 +27,7 @@ from .arguments import (
     names_by_place,
     signature_of,
     silence,
+    with_integers,
 )
 from .data import Data
 from .emit import BufferedWriter, Computation, Output, ProgramError, Writer
@@ -306,22 +307,32 @@ def _checked(x, name, example):
 
 
 def _write(f, args, kwargs, wrt, value, buffered, language):
-    call = Call.of(f, args, kwargs, whole=tuple(signature_of(f).parameters))
     if language not in ("numpy", "javascript"):
         raise ProgramError(
             f'language: got {language!r}, expected "numpy" or "javascript"'
         )
-    if buffered and "copy" in {*call.slots, *kwargs}:
+    slots = Call.of(f, args, kwargs).slots
+    if buffered and "copy" in {*slots, *kwargs}:
         raise ProgramError(
             "copy: got a parameter of this name, which a buffered program has already; "
             "give yours another name"
         )
+    return with_integers(
+        lambda kinds: _written(f, args, kwargs, wrt, value, buffered, language, kinds),
+        slots.values(),
+    )
+
+
+def _written(f, args, kwargs, wrt, value, buffered, language, kinds):
+    call = Call.of(f, args, kwargs, whole=tuple(signature_of(f).parameters))
     with Tape(watch=True) as outer:
         one = outer.add_input(1.0, "seed")
         with Tape(watch=True) as tape:
             taken = call.trace(
                 lambda x, name: tape.add_input(outer.add_input(x, name), name),
-                tape=tape,
+                None,
+                tape,
+                kinds,
             )
             # f may change its own.
             arguments = {name: _map(lambda x: x, x) for name, x in call.slots.items()}
@@ -340,8 +351,8 @@ def _write(f, args, kwargs, wrt, value, buffered, language):
             seeds = [] if out_rows[0] is None else [(out_rows[0], one)]
             adjoints = pull_back(recognise(tape.rows), seeds)
     _refuse_branches(tape.decisions)
-    call.check(result, tape)
-    _refuse_hidden_constants(Call.of(f, args, kwargs), tape)
+    call.check(result, tape, kinds)
+    _refuse_hidden_constants(Call.of(f, args, kwargs), tape, kinds)
     if len(outer.rows) > LONGEST:
         raise ProgramError(
             f"f: got {len(outer.rows)} operations, expected at most {LONGEST} in a program; "
@@ -440,7 +451,7 @@ def _refuse_strangers(tape, results):
         )
 
 
-def _refuse_hidden_constants(call, tape):
+def _refuse_hidden_constants(call, tape, kinds):
     """Refuse a program in which something is fixed that f computes from its arguments.
 
     f is recorded once more with its numbers negated and its data turned round: constants of which
@@ -452,7 +463,7 @@ def _refuse_hidden_constants(call, tape):
     again = Tape(watch=True)
     try:
         with again, np.errstate(all="ignore"), silence():
-            call.trace(again.add_input, tape=again)
+            call.trace(again.add_input, None, again, kinds)
             call.run()
     except Exception:
         return
@@ -476,7 +487,7 @@ def _refuse_hidden_constants(call, tape):
 def _moved(leaf):
     """Another number, array or data of the same shape; anything else as it is."""
     if is_data(leaf):
-        return leaf[::-1]
+        return leaf[::-1].copy()
     return -np.asarray(leaf, dtype=float)[()] if is_number(leaf) else leaf
 
 

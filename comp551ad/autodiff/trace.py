@@ -25,7 +25,7 @@ import numpy as np
 
 from comp551ad import pytrees
 
-from .arguments import Call
+from .arguments import Call, with_integers
 from .passes import (
     as_seed,
     forward_terms,
@@ -162,10 +162,11 @@ def record(f, /, *args, **kwargs) -> Trace:
     """Run ``f(*args, **kwargs)`` once and keep every step (S11, step 1).
 
     Every real number and array among the arguments becomes an input, also inside tuples, lists
-    and dicts. Arrays of integers and booleans (labels, masks, indices) are data: the trace keeps
-    what is computed from them, but nobody differentiates with respect to them. Strings, booleans,
-    None and functions are handed on as they are. Numbers become float64, arrays are copied. Inputs
-    take the names of f's parameters, intermediate values the names of f's local variables.
+    and dicts. Arrays of truth values, and of integers where f uses them as labels or indices, are
+    data: the trace keeps what is computed from them, but has no derivative with respect to them.
+    Strings, booleans, None and functions are handed on as they are. Numbers become float64, arrays
+    are copied. Inputs take the names of f's parameters, intermediate values the names of f's local
+    variables.
 
     Args:
         f: a function of numbers and arrays written with operators and NumPy.
@@ -178,13 +179,19 @@ def record(f, /, *args, **kwargs) -> Trace:
         TraceError: f does something that can't be traced, or an argument is complex or an array
             of objects; the text says what to write instead.
     """
+    return with_integers(
+        lambda kinds: _record(f, args, kwargs, kinds), (*args, *kwargs.values())
+    )
+
+
+def _record(f, args, kwargs, kinds):
     call = Call.of(f, args, kwargs)
     with Tape(watch=True) as tape:
-        names = dict(enumerate(call.trace(tape.add_input, tape=tape)))
+        names = dict(enumerate(call.trace(tape.add_input, None, tape, kinds)))
         inputs = tuple(names)
         result, local = call.run_and_see_locals()
         outputs, values = read_outputs(result, tape)
-    call.check(result, tape)
+    call.check(result, tape, kinds)
     for row in tape.rows:  # the passes read the values again
         if type(row[1]) is np.ndarray:
             row[1].setflags(write=False)
