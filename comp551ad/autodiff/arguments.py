@@ -47,7 +47,8 @@ class Call:
         signature = signature_of(f)
         bound = signature.bind(*args, **kwargs)
         kinds = {name: p.kind for name, p in signature.parameters.items()}
-        slots, star = {}, None
+        slots: dict[str, Any] = {}
+        star = None
         for name, kind in kinds.items():
             if kind is inspect.Parameter.VAR_POSITIONAL and name not in whole:
                 star = name
@@ -144,7 +145,8 @@ class Call:
 
         A profile function sees every return; nothing else does without touching f.
         """
-        code, local = _code_of(self.f), {}
+        code = _code_of(self.f)
+        local: dict[str, Any] = {}
 
         def watch(frame, event, _):
             if event == "return" and frame.f_code is code:

@@ -88,12 +88,12 @@ def compute(function: Callable | str, operands: tuple, parameters: dict) -> Any:
     An array or a number that comes out is data; anything else, such as a tuple of arrays, is one
     answer among others that are possible.
     """
-    first, *rest = map(concrete, operands)
-    plain = {key: concrete(p) for key, p in parameters.items()}
-    call = getattr(first, function) if isinstance(function, str) else function
-    result = (
-        call(*rest, **plain) if call is not function else call(first, *rest, **plain)
-    )
+    plain: list = list(map(concrete, operands))
+    keywords = {key: concrete(p) for key, p in parameters.items()}
+    if isinstance(function, str):
+        result = getattr(plain[0], function)(*plain[1:], **keywords)
+    else:
+        result = function(*plain, **keywords)
     if isinstance(result, np.ndarray | np.generic):
         kept = tuple(o.handle() if type(o) is Tracer else o for o in operands)
         return as_data(result, Origin(function, kept, parameters))

@@ -232,7 +232,7 @@ class JavaScriptWriter(Writer):
         index, indexed = "", ()
         if "index" in told:
             whole = told.get("shape", shapes[0])
-            index, indexed = self.index(told.pop("index"), whole)
+            index, indexed = self.index_and_shape(told.pop("index"), whole)
         shape = f", {self.literal(told.pop('shape'))}" if "shape" in told else ""
         named = ", ".join(f"{key}: {self.literal(v)}" for key, v in told.items())
         self.level[node] = level
@@ -272,7 +272,7 @@ class JavaScriptWriter(Writer):
             return "NaN" if math.isnan(value) else f"{'-' * (value < 0)}Infinity"
         return super().literal(value).replace("True", "true").replace("False", "false")
 
-    def index(self, index: Any, shape: tuple) -> tuple[str, tuple]:
+    def index_and_shape(self, index: Any, shape: tuple) -> tuple[str, tuple]:
         """Where in the memory of such an array the indexed entries are: lists of offsets, to be
         added each to each; and the shape that the index gives."""
         places = np.arange(math.prod(shape)).reshape(shape)[index]

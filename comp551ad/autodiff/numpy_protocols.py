@@ -327,7 +327,7 @@ _METHODS = {
     "T": property(lambda self: np.transpose(self)),
     "reshape": _reshape,
     "transpose": _transpose,
-    "flatten": lambda self, order="C": np.ravel(self, order).handle(),
+    "flatten": lambda self, order="C": np.copy(np.ravel(self, order)),
     "copy": lambda self, order="C": self.handle(),
     "astype": _astype,
     "fill": lambda self, value: setitem(self, Ellipsis, value),

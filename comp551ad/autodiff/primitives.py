@@ -688,14 +688,14 @@ def _dot_value(a, b):
     return np.dot(a, b)
 
 
-_MATRIX_PAIRS = [
+_MATRIX_PAIRS: list = [
     ((_sample(2, 3), _sample(3, 4, turn=0.3)), {}),
     ((_sample(3), _sample(3, 4, turn=0.3)), {}),
     ((_sample(2, 3), _sample(3, turn=0.3)), {}),
     ((_sample(3), _sample(3, turn=0.3)), {}),
     ((_sample(2, 0), _sample(0, 4)), {}),
 ]
-_STACKED_PAIRS = [
+_STACKED_PAIRS: list = [
     ((_sample(5, 2, 3), _sample(3, 4, turn=0.3)), {}),
     ((_sample(2, 3), _sample(5, 3, 4, turn=0.3)), {}),
     ((_sample(5, 1, 2, 3), _sample(6, 3, 4, turn=0.3)), {}),

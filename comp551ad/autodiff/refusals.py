@@ -13,7 +13,7 @@ import dis
 import linecache
 import sys
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -61,7 +61,7 @@ class Expression(NamedTuple):
 
     text: str
     line: int
-    tree: ast.expr | None
+    tree: Any
     stores: bool
 
 
@@ -164,7 +164,7 @@ class WayOut(NamedTuple):
 
     fits: Callable[[Expression], bool]
     why: str
-    instead: Callable[[ast.expr], str]
+    instead: Callable[[Any], str]
 
 
 def _call(names, owners=("np", "numpy")):

@@ -171,12 +171,13 @@ def parameters_of(row, residuals: bool = True) -> dict:
 
 def apply(primitive: Primitive, operands, parameters: dict | None = None) -> "Tracer":
     """Compute one primitive and write its row. At least one operand is a tracer."""
-    tape = None
+    tape: Any = None
     for operand in operands:
         if type(operand) is Tracer and operand.tape is not tape:
             if tape is None or operand.tape.level > tape.level:
                 tape = operand.tape
-    values, row = [], [primitive.name, None]
+    values: list = []
+    row: list = [primitive.name, None]
     for operand in operands:
         kind = type(operand)
         if kind is Tracer and operand.tape is tape:
@@ -328,7 +329,8 @@ def read_outputs(
         TraceError: it returned something other than numbers, arrays, or containers of them; or,
             where it is ``differentiated``, a comparison, a count, or a number made of these.
     """
-    rows, values = [], []
+    rows: list[int | None] = []
+    values = []
     for leaf in pytrees.leaves(result):
         if type(leaf) is Tracer and leaf.tape is tape:
             rows.append(leaf.index)

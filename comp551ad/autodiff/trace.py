@@ -282,7 +282,8 @@ class Pass:
 
     def _terms(self) -> list[tuple[Term, ...]]:
         """Per row its terms. An edge whose rule is None has a share of zero."""
-        rows, collected = self.trace.rows, [[] for _ in self.trace.rows]
+        rows = self.trace.rows
+        collected: list[list[Term]] = [[] for _ in rows]
         for i, row in enumerate(rows):
             if self.mode == "forward":
                 found = forward_terms(rows, row, self._derivatives)

@@ -75,6 +75,7 @@ class Argnums:
 
     def record(self, args, kwargs) -> Recorded:
         """The recorded call."""
+        arguments: Any
         if kwargs or not self.by_place:
             call = Call.of(self.f, args, kwargs, whole=self.argnums)
             places = [call.slot(argnum, "argnum") for argnum in self.argnums]
@@ -88,7 +89,8 @@ class Argnums:
         inputs, values = [], []
         with Tape() as tape:
             for place in places:
-                tree, tracers = arguments[place], []
+                tree = arguments[place]
+                tracers: list[Tracer] = []
                 for leaf in pytrees.leaves(tree):
                     where = args, place, tree, len(tracers)
                     tracers.append(tape.add_input(leaf, self._name, *where))
