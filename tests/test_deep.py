@@ -257,8 +257,9 @@ def test_a_start_draws_the_generators_own_sequence():
                 assert np.array_equal(scales, [np.ones(above), np.zeros(above)])
     assert len(layers[-1]) == 2 and type(network.start(widths, 6)) is tuple
     normal = np.random.default_rng(5).standard_normal((4, 3))
-    W = initial_weights(4, 3, np.random.default_rng(5))
-    np.testing.assert_allclose(W, np.sqrt(2 / 4) * normal, rtol=1e-15)
+    for scale, factor in ("tiny", 0.01), ("he", np.sqrt(2 / 4)), (3.0, 3.0):
+        W = initial_weights(4, 3, np.random.default_rng(5), scale)
+        np.testing.assert_allclose(W, factor * normal, rtol=1e-15)
 
 
 def test_the_usual_epsilon_and_the_usual_rate():
