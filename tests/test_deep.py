@@ -239,19 +239,17 @@ def test_all_rows_may_be_drawn():
 
 
 def test_a_start_draws_the_generators_own_sequence():
-    """`last` multiplies a block's last W alone, not those of layer 0 and of the output."""
-    network, widths = Deep(block=1, batch_norm=True), (3, 4, 4, 4, 2)
-    for last, kind in (
-        (1.0, {}),
-        (0.25, {"scale": "glorot", "shape": "uniform"}),
-        (0.0, {}),
-    ):
-        layers = network.layers(network.start(widths, 6, last=last, **kind))
+    """`last` multiplies a block's last W alone."""
+    network, widths = Deep(block=2, batch_norm=True), (3, 4, 4, 4, 2)
+    uniform = {"scale": "glorot", "shape": "uniform"}
+    for last, kind in (None, {}), (0.25, uniform), (0.0, {}):
+        factor, given = (1, {}) if last is None else (last, {"last": last})
+        layers = network.layers(network.start(widths, 6, **given, **kind))
         rng = np.random.default_rng(6)
         for i, (W, b, *scales) in enumerate(layers):
             below, above = widths[i : i + 2]
             drawn = initial_weights(below, above, rng, **kind)
-            assert np.array_equal(W, drawn * (last if i in (1, 2) else 1))
+            assert np.array_equal(W, drawn * (factor if i == 2 else 1))
             assert np.array_equal(b, np.zeros(above))
             if i < 3:
                 assert np.array_equal(scales, [np.ones(above), np.zeros(above)])
@@ -318,6 +316,7 @@ def changed(i, A):
         (lambda: net.cost(X, Y, p, 5), "statistics: got 5, expected 3 arrays"),
         (lambda: net.forward(X, p, [(1, 2)] * 3), "statistics[0][0]: got shape (), .* M1 = 5"),
         (lambda: Deep().predict(X, p[:2] + p[-2:], averages), "statistics: got 3, expected 0"),
+        (lambda: net.backward(net.forward(X, p, averages), Y, p), "up: got a pass with giv"),
         (lambda: Deep("ReLU"), "hidden: got 'ReLU', expected one of 'logistic', 'tanh'"),
         (lambda: Deep(block=-1), "block: got -1, expected a whole number from 0"),
         (lambda: Deep(eps=-1), "eps: got -1, expected a finite number from 0"),
