@@ -140,20 +140,22 @@ def setting(network, N=6, widths=(3, 5, 5, 5, 5, 5, 2), seed=0):
 
 
 @pytest.mark.parametrize("network", KINDS, ids=repr)
-def test_gradients_by_hand_by_machine_and_by_differences(network):
+def test_gradients_by_hand_and_by_machine(network):
     X, Y, p = setting(network)
     by_hand = network.gradients(X, Y, p)
-
-    def cost(p):
-        return network.cost(X, Y, p)
-
-    by_machine = grad(cost)(p)
-    assert len(by_hand) == len(p)
+    by_machine = grad(lambda p: network.cost(X, Y, p))(p)
+    assert len(by_hand) == len(p) and type(by_hand) is tuple
     for a, b, parameter in zip(by_hand, by_machine, p, strict=True):
         assert a.shape == parameter.shape
         np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-13)
-    check_gradient(cost, by_hand, p).raise_if_failed()
     assert np.max(np.abs(by_hand[0])) > 1e-4  # the first layer gets some
+
+
+@pytest.mark.parametrize("network", [Deep(block=4, batch_norm=True), Deep("tanh")])
+def test_gradients_by_hand_and_by_differences(network):
+    X, Y, p = setting(network)
+    by_hand = network.gradients(X, Y, p)
+    check_gradient(lambda p: network.cost(X, Y, p), by_hand, p).raise_if_failed()
 
 
 def test_with_given_statistics_the_machine_differentiates_and_backward_refuses():
