@@ -240,9 +240,10 @@ def test_all_rows_may_be_drawn():
         assert [g.shape for g in gradients] == [a.shape for a in p]
 
 
-def test_a_start_draws_the_generators_own_sequence():
+@pytest.mark.parametrize("block, ends", [(1, (1, 2)), (2, (2,))])
+def test_a_start_draws_the_generators_own_sequence(block, ends):
     """`last` multiplies a block's last W alone."""
-    network, widths = Deep(block=2, batch_norm=True), (3, 4, 4, 4, 2)
+    network, widths = Deep(block=block, batch_norm=True), (3, 4, 4, 4, 2)
     uniform = {"scale": "glorot", "shape": "uniform"}
     for last, kind in (None, {}), (0.25, uniform), (0.0, {}):
         factor, given = (1, {}) if last is None else (last, {"last": last})
@@ -251,7 +252,7 @@ def test_a_start_draws_the_generators_own_sequence():
         for i, (W, b, *scales) in enumerate(layers):
             below, above = widths[i : i + 2]
             drawn = initial_weights(below, above, rng, **kind)
-            assert np.array_equal(W, drawn * (factor if i == 2 else 1))
+            assert np.array_equal(W, drawn * (factor if i in ends else 1))
             assert np.array_equal(b, np.zeros(above))
             if i < 3:
                 assert np.array_equal(scales, [np.ones(above), np.zeros(above)])
