@@ -140,20 +140,22 @@ def setting(network, N=6, widths=(3, 5, 5, 5, 5, 5, 2), seed=0):
 
 
 @pytest.mark.parametrize("network", KINDS, ids=repr)
-def test_gradients_by_hand_by_machine_and_by_differences(network):
+def test_gradients_by_hand_and_by_machine(network):
     X, Y, p = setting(network)
     by_hand = network.gradients(X, Y, p)
-
-    def cost(p):
-        return network.cost(X, Y, p)
-
-    by_machine = grad(cost)(p)
-    assert len(by_hand) == len(p)
+    by_machine = grad(lambda p: network.cost(X, Y, p))(p)
+    assert len(by_hand) == len(p) and type(by_hand) is tuple
     for a, b, parameter in zip(by_hand, by_machine, p, strict=True):
         assert a.shape == parameter.shape
         np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-13)
-    check_gradient(cost, by_hand, p).raise_if_failed()
     assert np.max(np.abs(by_hand[0])) > 1e-4  # the first layer gets some
+
+
+@pytest.mark.parametrize("network", [Deep(block=4, batch_norm=True), Deep("tanh")])
+def test_gradients_by_hand_and_by_differences(network):
+    X, Y, p = setting(network)
+    by_hand = network.gradients(X, Y, p)
+    check_gradient(lambda p: network.cost(X, Y, p), by_hand, p).raise_if_failed()
 
 
 def test_with_given_statistics_the_machine_differentiates_and_backward_refuses():
@@ -238,27 +240,27 @@ def test_all_rows_may_be_drawn():
         assert [g.shape for g in gradients] == [a.shape for a in p]
 
 
-def test_a_start_draws_the_generators_own_sequence():
-    """`last` multiplies a block's last W alone, not those of layer 0 and of the output."""
-    network, widths = Deep(block=1, batch_norm=True), (3, 4, 4, 4, 2)
-    for last, kind in (
-        (1.0, {}),
-        (0.25, {"scale": "glorot", "shape": "uniform"}),
-        (0.0, {}),
-    ):
-        layers = network.layers(network.start(widths, 6, last=last, **kind))
+@pytest.mark.parametrize("block, ends", [(1, (1, 2)), (2, (2,))])
+def test_a_start_draws_the_generators_own_sequence(block, ends):
+    """`last` multiplies a block's last W alone."""
+    network, widths = Deep(block=block, batch_norm=True), (3, 4, 4, 4, 2)
+    uniform = {"scale": "glorot", "shape": "uniform"}
+    for last, kind in (None, {}), (0.25, uniform), (0.0, {}):
+        factor, given = (1, {}) if last is None else (last, {"last": last})
+        layers = network.layers(network.start(widths, 6, **given, **kind))
         rng = np.random.default_rng(6)
         for i, (W, b, *scales) in enumerate(layers):
             below, above = widths[i : i + 2]
             drawn = initial_weights(below, above, rng, **kind)
-            assert np.array_equal(W, drawn * (last if i in (1, 2) else 1))
+            assert np.array_equal(W, drawn * (factor if i in ends else 1))
             assert np.array_equal(b, np.zeros(above))
             if i < 3:
                 assert np.array_equal(scales, [np.ones(above), np.zeros(above)])
     assert len(layers[-1]) == 2 and type(network.start(widths, 6)) is tuple
     normal = np.random.default_rng(5).standard_normal((4, 3))
-    W = initial_weights(4, 3, np.random.default_rng(5))
-    np.testing.assert_allclose(W, np.sqrt(2 / 4) * normal, rtol=1e-15)
+    for scale, factor in ("tiny", 0.01), ("he", np.sqrt(2 / 4)), (3.0, 3.0):
+        W = initial_weights(4, 3, np.random.default_rng(5), scale)
+        np.testing.assert_allclose(W, factor * normal, rtol=1e-15)
 
 
 def test_the_usual_epsilon_and_the_usual_rate():
@@ -317,6 +319,7 @@ def changed(i, A):
         (lambda: net.cost(X, Y, p, 5), "statistics: got 5, expected 3 arrays"),
         (lambda: net.forward(X, p, [(1, 2)] * 3), "statistics[0][0]: got shape (), .* M1 = 5"),
         (lambda: Deep().predict(X, p[:2] + p[-2:], averages), "statistics: got 3, expected 0"),
+        (lambda: net.backward(net.forward(X, p, averages), Y, p), "up: got a pass with giv"),
         (lambda: Deep("ReLU"), "hidden: got 'ReLU', expected one of 'logistic', 'tanh'"),
         (lambda: Deep(block=-1), "block: got -1, expected a whole number from 0"),
         (lambda: Deep(eps=-1), "eps: got -1, expected a finite number from 0"),
