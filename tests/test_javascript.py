@@ -121,6 +121,7 @@ def test_arguments_and_results_are_nested_as_in_python(javascript):
         assert kind == "sum"
         return {"value": p["a b"] * xs[0] + p[1] * xs[1], "rest": [k, (xs[1],)]}
 
+    same_numbers(javascript, write_value, lambda x: x[None] * 2, 1.0)
     args = {"a b": 2.0, 1: X3}, 3.0, A33
     same_numbers(javascript, write_value, f, *args)
     program = write_value(lambda x, kind: x, 1.0, "sum", language="javascript")
