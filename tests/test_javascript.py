@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from javascript import JavaScriptError, in_browser, javascript, like
-from test_program import A33, GRADIENTS, RESULTS, VALUES, X3, deep
+from test_program import A33, DATA, GRADIENTS, RESULTS, VALUES, X3, deep
 from test_program import Layer as Layer
 from test_random_programs import like as direction
 from test_random_programs import programs, run, several_hundred
@@ -66,6 +66,16 @@ def test_numbers_at_the_edges(case, javascript):
     f, example, args = (GRADIENTS if gradients else VALUES)[case]
     write = write_gradient if gradients else write_value
     same_numbers(javascript, write, f, *example, args=args)
+
+
+@pytest.mark.parametrize("case", DATA)
+def test_labels_masks_and_comparisons(case, javascript):
+    f, args, _ = DATA[case]
+    if case in ("cross-entropy", "hinge", "embedding", "mask", "in place", "sorted"):
+        with pytest.raises(ProgramError, match="(index|sort): got .*JavaScript"):
+            write_gradient(f, *args, language="javascript")
+    else:
+        same_numbers(javascript, write_both, f, *args)
 
 
 @pytest.mark.parametrize("case", RESULTS)
