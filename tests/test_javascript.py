@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from javascript import JavaScriptError, in_browser, javascript, like
-from test_program import A33, GRADIENTS, RESULTS, VALUES, X3, deep
+from test_program import A33, DATA, GRADIENTS, RESULTS, VALUES, X3, deep
 from test_program import Layer as Layer
 from test_random_programs import like as direction
 from test_random_programs import programs, run, several_hundred
@@ -68,6 +68,16 @@ def test_numbers_at_the_edges(case, javascript):
     same_numbers(javascript, write, f, *example, args=args)
 
 
+@pytest.mark.parametrize("case", DATA)
+def test_labels_masks_and_comparisons(case, javascript):
+    f, args, _ = DATA[case]
+    if case in ("cross-entropy", "hinge", "embedding", "mask", "in place", "sorted"):
+        with pytest.raises(ProgramError, match="(index|sort): got .*JavaScript"):
+            write_gradient(f, *args, language="javascript")
+    else:
+        same_numbers(javascript, write_both, f, *args)
+
+
 @pytest.mark.parametrize("case", RESULTS)
 def test_results_of_all_kinds(case, javascript):
     same_numbers(javascript, write_value, RESULTS[case], A33)
@@ -121,6 +131,7 @@ def test_arguments_and_results_are_nested_as_in_python(javascript):
         assert kind == "sum"
         return {"value": p["a b"] * xs[0] + p[1] * xs[1], "rest": [k, (xs[1],)]}
 
+    same_numbers(javascript, write_value, lambda x: x[None] * 2, 1.0)
     args = {"a b": 2.0, 1: X3}, 3.0, A33
     same_numbers(javascript, write_value, f, *args)
     program = write_value(lambda x, kind: x, 1.0, "sum", language="javascript")

@@ -19,6 +19,7 @@ import numpy as np
 from comp551ad import pytrees
 
 from .emit import (
+    INFIX,
     LONGEST_UNNAMED,
     Computation,
     Output,
@@ -154,11 +155,11 @@ class JavaScriptWriter(Writer):
             names.setdefault(output.node, wish)
         users: dict[Node, list[Node]] = {node: [] for node in needed}
         for node in needed:
-            for operand in node.operands:
+            for operand in node.reads:
                 users[operand].append(node)
         for node in needed:
             self.write_expression(node)
-            is_number = not node.operands and not node.shape
+            is_number = not node.reads and not node.shape
             if self.text[node].isidentifier() or is_number or _is_spread(node):
                 continue
             in_place = uses[node] == 1 and node not in names and node not in nodes
@@ -208,19 +209,17 @@ class JavaScriptWriter(Writer):
                 text = f'array({text}, {self.literal(node.shape)}, "constant")'
             self.text[node] = text
             return
+        if node.name == "data":
+            self.write_data(node)
+            return
         entry = PRIMITIVES[node.name]
         shapes = [operand.shape for operand in node.operands]
         told = entry.keywords(node.parameters, *shapes, node.shape)
         template = entry.notation.javascript
         level = ATOM if template.endswith(")") else entry.notation.level
-        if entry.elementwise and "condition" in told:
-            constant = self.computation.expressions.constant(told.pop("condition"))
-            self.write_expression(constant)
-            if constant.shape and not self.text[constant].isidentifier():
-                self.write_line(self.fresh("t"), constant)
-            condition = self.entry(constant, node)
-        else:
-            condition = ""
+        condition = ""
+        if "condition" in told:
+            condition = self.in_loop(told.pop("condition"), node)
         operands = []
         for k, operand in enumerate(node.operands):
             text = (
@@ -232,7 +231,7 @@ class JavaScriptWriter(Writer):
         index, indexed = "", ()
         if "index" in told:
             whole = told.get("shape", shapes[0])
-            index, indexed = self.index_and_shape(told.pop("index"), whole)
+            index, indexed = self.places(told.pop("index"), whole)
         shape = f", {self.literal(told.pop('shape'))}" if "shape" in told else ""
         named = ", ".join(f"{key}: {self.literal(v)}" for key, v in told.items())
         self.level[node] = level
@@ -246,6 +245,38 @@ class JavaScriptWriter(Writer):
             condition=condition,
         )
         if entry.elementwise and node.shape:
+            self.entries.add(node)
+
+    def in_loop(self, value, node):
+        """Data, or a constant, in the loop of an elementwise node."""
+        if not isinstance(value, Node):
+            value = self.computation.expressions.constant(value)
+            self.write_expression(value)
+            if value.shape and not self.text[value].isidentifier():
+                self.write_line(self.fresh("t"), value)
+        return self.entry(value, node)
+
+    def write_data(self, node):
+        """Comparisons and arithmetic of data, and views; other calls have no JavaScript."""
+        function, args = node.parameters["function"], node.parameters["args"]
+        if function in INFIX:
+            texts = [f"({self.in_loop(x, node)})" for x in args]
+            text, level = f"{texts[0]} {INFIX[function]} {texts[1]}", SUM - 1
+        elif function == "astype":
+            text, level = f"Number({self.entry(args[0], node)})", ATOM
+        elif function == "__getitem__":
+            array, index = args
+            lists, _ = self.places(index, array.shape)
+            shape = self.literal(node.shape)
+            text, level = f"getitem({self.text[array]}, {lists}, {shape})", ATOM
+        else:
+            name = getattr(function, "__name__", function)
+            raise ProgramError(
+                f"{name}: got a call of it on data, expected a comparison in JavaScript; compute "
+                "the data outside, and pass it in as an argument"
+            )
+        self.text[node], self.level[node] = text, level
+        if _is_loop(node):
             self.entries.add(node)
 
     def entry(self, operand: Node, node: Node) -> str:
@@ -272,9 +303,15 @@ class JavaScriptWriter(Writer):
             return "NaN" if math.isnan(value) else f"{'-' * (value < 0)}Infinity"
         return super().literal(value).replace("True", "true").replace("False", "false")
 
-    def index_and_shape(self, index: Any, shape: tuple) -> tuple[str, tuple]:
+    def places(self, index: Any, shape: tuple) -> tuple[str, tuple]:
         """Where in the memory of such an array the indexed entries are: lists of offsets, to be
         added each to each; and the shape that the index gives."""
+        parts = index if isinstance(index, tuple) else (index,)
+        if any(isinstance(part, Node) for part in parts):
+            raise ProgramError(
+                "index: got data, expected a plain index in JavaScript; use one-hot labels "
+                "instead: np.sum(Y * logp, axis=1)"
+            )
         places = np.arange(math.prod(shape)).reshape(shape)[index]
         lists = [self.offsets(axis) for axis in _lists(places)]
         return f"[{', '.join(lists)}]", places.shape
@@ -312,6 +349,8 @@ def _lists(places):
 
 def _is_loop(node):
     """Whether the node is computed in a loop over its entries."""
+    if node.name == "data":
+        return bool(node.shape) and node.parameters["function"] != "__getitem__"
     return bool(node.shape and node.operands) and PRIMITIVES[node.name].elementwise
 
 

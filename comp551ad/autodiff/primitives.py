@@ -1171,7 +1171,9 @@ set_at = define(
     ),
     functions=(fn.set_at,),
     broadcasts=True,
-    notation=call("set_at", "set_at", operands=2),
+    notation=call("set_at", "set_at", operands=2)._replace(
+        own_javascript="set_at({0}, {1}, {index}, {indexed})"
+    ),
     examples=[
         ((_sample(4), _sample()), {"index": 2}),
         ((_sample(2, 3), _sample(2, turn=0.3)), {"index": (slice(None), 1)}),

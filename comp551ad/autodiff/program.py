@@ -327,7 +327,7 @@ def _written(f, args, kwargs, wrt, value, buffered, language, kinds):
     call = Call.of(f, args, kwargs, whole=tuple(signature_of(f).parameters))
     with Tape(watch=True) as outer:
         one = outer.add_input(1.0, "seed")
-        with Tape(watch=True) as tape:
+        with _InnerTape(outer) as tape:
             taken = call.trace(
                 lambda x, name: tape.add_input(outer.add_input(x, name), name),
                 None,
@@ -411,6 +411,23 @@ def _written(f, args, kwargs, wrt, value, buffered, language, kinds):
     if not buffered:
         return readable
     return BufferedProgram(BufferedWriter(computation), *about, readable=readable)
+
+
+class _InnerTape(Tape):
+    """The tape that a function is recorded on. Data among the operands becomes an input of the tape
+    further out, so that what the rules compute from it is recorded, too."""
+
+    def __init__(self, outer: Tape):
+        super().__init__(watch=True)
+        self.outer = outer
+
+    def constant(self, value: Any, name: str) -> Any:
+        constant = super().constant(value, name)
+        if self.origin_of(constant) is None:
+            return constant
+        tracer = self.outer.add_input(constant, name)
+        self.outer.remember(tracer.value, constant)
+        return tracer
 
 
 def _map(function, tree):

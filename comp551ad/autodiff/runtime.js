@@ -33,11 +33,11 @@ function array(given, shape, name) {
   const found = [];
   for (let x = given; Array.isArray(x); x = x[0]) found.push(x.length);
   const entries = given?.shape ? given : [given].flat(Infinity);
-  const got = entries.every((x) => typeof x === "number" || typeof x === "boolean")
-    ? `shape (${given.shape ?? found})`
-    : typeof entries.find((x) => typeof x !== "number");
-  const same = entries.length === 0 || got === `shape (${shape})`;
-  if (!same || entries.length !== sizeOf(shape)) {
+  const kinds = Array.from(entries, (x) => typeof x);
+  const odd = kinds.find((kind) => kind !== "number" && kind !== "boolean");
+  const same = entries.length === 0 || `${given?.shape ?? found}` === `${shape}`;
+  if (odd || !same || entries.length !== sizeOf(shape)) {
+    const got = odd ?? `shape (${given?.shape ?? found})`;
     throw new TypeError(`${name}: got ${got}, expected numbers of shape (${shape})`);
   }
   const x = given.shape ? given : Float64Array.from(entries);
@@ -175,20 +175,20 @@ function sumsOf(lists) {
 }
 
 function getitem(x, lists, shape) {
-  const at = sumsOf(lists);
-  if (!shape.length) return x[at[0]];
+  const entries = typeof x === "number" ? [x] : x;
   const y = empty(shape);
-  for (let i = 0; i < y.length; i++) y[i] = x[at[i]];
-  return y;
+  sumsOf(lists).forEach((at, i) => (y[i] = entries[at]));
+  return shape.length ? y : y[0];
 }
 
-function scatter(x, lists, shape, from) {
-  const at = sumsOf(lists);
+function put(y, x, lists, from, adds) {
   const values = broadcast_to(x, from);
-  const y = full(shape, 0);
-  for (let i = 0; i < at.length; i++) y[at[i]] += from.length ? values[i] : x;
-  return y;
+  sumsOf(lists).forEach((at, i) => (y[at] = values[i] + (adds ? y[at] : 0)));
+  return y.shape.length ? y : y[0];
 }
+
+const scatter = (x, lists, shape, from) => put(full(shape, 0), x, lists, from, true);
+const set_at = (x, values, lists, from) => put(reshape(x, x.shape), values, lists, from, false);
 
 // How far apart neighbours along each axis are.
 const stridesOf = (shape) => shape.map((_, axis) => sizeOf(shape.slice(axis + 1)));

@@ -134,6 +134,8 @@ class Expressions:
 
     def node(self, name: str, operands: tuple, parameters: dict, shape: tuple) -> Node:
         """The node of this operation; the same one when it was made before."""
+        if operands and (PRIMITIVES[name].elementwise or PRIMITIVES[name].bilinear):
+            operands = _without_casts(operands)
         numbers = [o.number for o in operands]
         if len(operands) > 1 and PRIMITIVES[name].commutative:
             numbers.sort()
@@ -205,6 +207,11 @@ class Expressions:
         }
         return self.node("data", (), call, np.shape(value))
 
+    def _as_floats(self, data):
+        """Data as an operand: sums of truth values, for one, are not what is meant."""
+        cast = {"function": "astype", "args": (data, float), "kwargs": {}}
+        return self.node("data", (), cast, data.shape)
+
     # -- reading rows
 
     def read(
@@ -227,10 +234,12 @@ class Expressions:
         for k, row in itertools.islice(enumerate(rows), len(scaled), None):
             if row[0] == "input":
                 node = self.node("input", (), {"k": k}, shape_of(concrete(row[1])))
+                if tape is not None and tape.origin_of(row[1]):
+                    node = self._as_floats(self.with_data(row[1], tape))
                 new = Scaled(1.0, 1.0, node)
             else:
                 operands = [
-                    scaled[o] if type(o) is int else self._literal(o, tape)
+                    scaled[o] if type(o) is int else self._literal(o)
                     for o in operands_of(row)
                 ]
                 parameters = parameters_of(row, residuals=False)
@@ -245,9 +254,10 @@ class Expressions:
             scaled.append(new)
         return scaled
 
-    def _literal(self, value, tape):
-        node = value if tape is None else self.with_data(value, tape)
-        if isinstance(node, Node):
+    def _literal(self, value):
+        if type(value) is Tracer:
+            # Data, which is an input of the tape further out.
+            node = self.node("input", (), {"k": ("outer", value.index)}, value.shape)
             return Scaled(1.0, 1.0, node)
         if type(value) is float:
             return Scaled(*as_ratio(value), self.one)
@@ -510,6 +520,19 @@ def _rebuilt(
 
 
 # ---------------------------------------------------------------- numbers and keys
+
+
+def _without_casts(operands):
+    """The operands of arithmetic: beside floats, integers and truth values need no cast."""
+
+    def is_cast(node):
+        return node.name == "data" and node.parameters["function"] == "astype"
+
+    if all(is_cast(node) or node.name == "constant" for node in operands):
+        return operands
+    return tuple(
+        node.parameters["args"][0] if is_cast(node) else node for node in operands
+    )
 
 
 def _negated(scaled):
