@@ -11,6 +11,7 @@ operation instead of four.
 """
 
 import functools
+import math
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
@@ -18,6 +19,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 __all__ = [
+    "abs_slope",
+    "divide_at_kink",
+    "erf",
     "greater_share",
     "hands_over",
     "logistic",
@@ -92,6 +96,15 @@ def softplus(u: ArrayLike) -> Any:
     )
 
 
+_erf = np.frompyfunc(math.erf, 1, 1)
+
+
+@hands_over
+def erf(x: ArrayLike) -> Any:
+    """The error function, elementwise: 2/√π ∫₀ˣ e^(−t²) dt, as Python's ``math.erf``."""
+    return np.asarray(_erf(np.asarray(x, dtype=float)), dtype=float)[()]
+
+
 # ---- one row in: softmax and its kin -------------------------------------------------
 
 
@@ -138,6 +151,12 @@ def logsumexp_and_softmax(U: ArrayLike, axis: Any = -1) -> Any:
 
 
 @hands_over
+def abs_slope(x: ArrayLike) -> Any:
+    """The sign of x: the derivative of abs, whose own derivative at 0 is nan, not 0."""
+    return np.sign(x)
+
+
+@hands_over
 def greater_share(a: ArrayLike, b: ArrayLike) -> Any:
     """1 where a > b, ½ where a = b, else 0: the derivative of max(a, b) by a. nan stays."""
     share = 0.5 * np.add(np.greater(a, b), np.greater_equal(a, b), dtype=float)
@@ -180,6 +199,16 @@ def safe_divide(a: ArrayLike, b: ArrayLike) -> Any:
     """a / b, and 0 where b = 0: the choice where a derivative is 0/0 (norm at 0)."""
     zero = np.equal(b, 0)
     return (np.where(zero, 0.0, a) / np.where(zero, 1.0, b))[()]
+
+
+@hands_over
+def divide_at_kink(a: ArrayLike, b: ArrayLike) -> Any:
+    """a / b, and where b = 0: 0 if a = 0 too, else nan. The derivative of ``safe_divide`` by a:
+    at a kink there is none, and nan shows it.
+    """
+    zero = np.equal(b, 0)
+    at_zero = np.where(np.equal(a, 0), 0.0, np.nan)
+    return np.where(zero, at_zero, a / np.where(zero, 1.0, b))[()]
 
 
 @hands_over

@@ -16,7 +16,7 @@ import operator
 
 import numpy as np
 
-from .composites import COMPOSITES
+from .composites import COMPOSITES, NEUTRAL, SCIPYS, reduce_some
 from .data import SHAPES, compute
 from .inplace import setitem, update
 from .operands import FLOAT64
@@ -69,6 +69,8 @@ def _array_ufunc(self, ufunc, method, *inputs, **kwargs):
     function = getattr(np, ufunc.__name__, None)
     if function in COMPOSITES:
         return COMPOSITES[function](*inputs)
+    if function is not ufunc and ufunc.__name__ in SCIPYS:
+        return SCIPYS[ufunc.__name__](*inputs)
     raise _unknown(ufunc, name)
 
 
@@ -78,8 +80,11 @@ def _array_function(self, function, types, args, kwargs):
         raise TraceError(
             f"{name}: out= can't be traced; leave it out, results are new arrays"
         )
+    if function in NEUTRAL and not {"where", "initial"}.isdisjoint(kwargs):
+        some = functools.partial(reduce_some, function)
+        return _call_composite(some, name, args, kwargs)
     if function in COMPOSITES:
-        return _call_composite(function, name, args, kwargs)
+        return _call_composite(COMPOSITES[function], name, args, kwargs)
     if function in PRIMITIVE_OF:
         return _call_primitive(PRIMITIVE_OF[function], function, args, kwargs)
     if function in QUESTIONS or function in COMPARISONS:
@@ -107,8 +112,8 @@ def _unknown(function, name):
     )
 
 
-def _call_composite(function, name, args, kwargs):
-    definition = COMPOSITES[function]
+def _call_composite(definition, name, args, kwargs):
+    kwargs = {k: v for k, v in kwargs.items() if not _changes_nothing(k, v)}
     try:
         return definition(*args, **kwargs)
     except TypeError as error:
@@ -161,17 +166,22 @@ def _sorted_arguments(primitive, function, args, kwargs):
         operands += (given.pop(name),)
     parameters = {}
     for key, value in given.items():
-        if value is np._NoValue:
-            continue
         if key in primitive.parameters:
             parameters[key] = value
-        elif not (
-            value is None
-            or (key == "order" and value == "C")
-            or (key == "dtype" and value in (float, np.float64))
-        ):
+        elif not _changes_nothing(key, value):
             raise _unsupported(primitive, key)
     return operands, parameters
+
+
+def _changes_nothing(key, value):
+    """What a call may give that a traced float64 array is or does anyway."""
+    return (
+        value is np._NoValue
+        or (value is None and key != "axis")
+        or (key == "order" and value in ("C", "K", "A"))
+        or (key == "dtype" and value in (float, np.float64))
+        or key in ("casting", "subok")
+    )
 
 
 @functools.cache
@@ -199,7 +209,7 @@ QUESTIONS = SHAPES | {np.zeros_like, np.ones_like, np.empty_like}
 COMPARISONS = {
     np.greater, np.greater_equal, np.less, np.less_equal, np.equal, np.not_equal,
     np.isnan, np.isinf, np.isfinite, np.signbit, np.isclose, np.allclose,
-    np.array_equal, np.argmax, np.argmin, np.argsort, np.any, np.all,
+    np.array_equal, np.argmax, np.argmin, np.argsort, np.argpartition, np.any, np.all,
     np.count_nonzero, np.searchsorted,
 }  # fmt: skip
 
@@ -290,7 +300,8 @@ def _refusing(name):
 
 
 _NAMED_LIKE_NUMPYS = (
-    "sum mean max min var std dot ravel squeeze swapaxes clip argmax argmin any all"
+    "sum mean max min var std dot ravel squeeze swapaxes clip argmax argmin argsort any all "
+    "prod cumsum cumprod repeat take trace diagonal round conjugate"
 )
 _METHODS = {
     **{name: _refusing(name) for name in REFUSED},
@@ -312,6 +323,8 @@ _METHODS = {
     "__itruediv__": update(Tracer.__truediv__),
     "__imatmul__": update(Tracer.__matmul__),
     "__ipow__": update(Tracer.__pow__),
+    "__imod__": update(Tracer.__mod__),
+    "__ifloordiv__": update(Tracer.__floordiv__),
     "__len__": _len,
     "__iter__": lambda self: (self[k] for k in range(len(self))),
     "__pos__": Tracer.handle,
@@ -324,6 +337,7 @@ _METHODS = {
     "ndim": property(lambda self: len(shape_of(self.value))),
     "size": property(lambda self: math.prod(shape_of(self.value))),
     "dtype": property(lambda self: FLOAT64),
+    "mT": property(lambda self: np.matrix_transpose(self)),
     "T": property(lambda self: np.transpose(self)),
     "reshape": _reshape,
     "transpose": _transpose,

@@ -292,10 +292,6 @@ REFUSED: dict[str, tuple[str, str]] = {
         "only real numbers are; write its real and imaginary parts apart",
     ),
     "__trunc__": ("math.trunc of a traced value", _INTEGERS),
-    "__round__": ("round() of a traced value", _INTEGERS),
-    "__floordiv__": ("a // b", "its derivative is zero; use a / b, or leave it out"),
-    "__mod__": ("a % b", "write a - b * n with a constant n"),
-    "__divmod__": ("divmod(a, b)", "write it with a / b"),
     "__and__": ("a & b", _MASKS),
     "__or__": ("a | b", _MASKS),
     "__xor__": ("a ^ b", "write a power as a ** b"),
@@ -313,6 +309,6 @@ REFUSED: dict[str, tuple[str, str]] = {
     "put": ("a.put()", "write a[index] = values"),
 }
 # These have a reflected and an in-place form: b & a, a &= b.
-for _name in ("floordiv", "mod", "divmod", "and", "or", "xor", "lshift", "rshift"):
+for _name in ("and", "or", "xor", "lshift", "rshift"):
     REFUSED[f"__r{_name}__"] = REFUSED[f"__i{_name}__"] = REFUSED[f"__{_name}__"]
 _STORES = {REFUSED["__float__"][0], REFUSED["__array__"][0]}
