@@ -1,49 +1,66 @@
 """The third witness: is this the gradient of that function (S10)?
 
-A gradient is claimed, by hand or by machine. `check_gradient` asks the function itself:
-`differences` finds every slope by trying, with an error bar. A claim outside its bar is
-wrong, so nobody has to choose a tolerance. At a kink (relu at 0, ties of a max) every
-claim between the slopes to the left and to the right is right, and the report says so.
-Where the function itself does not tell, the claim is unjudged, and has not passed.
+A gradient is claimed, by hand or by machine. ``check_gradient`` asks the function itself:
+``differences`` finds every slope by trying, with an error bar, so that nobody has to choose a
+tolerance. For one number of x it goes like this:
 
-It reads `differences` and nothing else of ours; notebooks, tests and exercises may
-read it.
+1. One look, with steps of about 1/128. If it is sharp and its bar holds the claim, they agree.
+2. If it is sharp and does not, the shortest steps that can tell the claim from what was found
+   are asked as well. If they refuse the claim, it is wrong.
+3. Otherwise the noise of f is measured, and looks are taken from short to long. At a kink (relu
+   at 0, ties of a max) every claim between the slopes to the left and to the right is right.
+
+Where f does not tell, the claim is unjudged, and has not passed: a right gradient is never called
+wrong. Every number is judged by its own line through x, whatever else is in x.
+
+Reads: differences, pytrees. Read by: notebooks, tests, exercises.
 """
 
 import html
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 
 from . import differences
-from .differences import describe, label
+from .differences import Finding, Function, Line, Look, Slope, describe, label
+from .pytrees import is_container, leaf_names, leaves, leaves_like, same_structure
 
 __all__ = ["Coordinate", "GradientReport", "check_gradient"]
 
-ROUGH = 64  # times the noise among nearer points: f is no smooth function with noise
-COARSE = 0.1  # a bar this wide, beside its value, leaves not one digit of it
-NOTHING = 1e-9  # a claim this small, beside the steepest slope of f, counts as 0
+# A bar this small, beside its slope, needs no better step: it shows an error of 1e-7.
+SHARP = 3e-8
+# A bar wider than this, beside its slope, leaves no three digits of it: nothing was checked.
+COARSE = 1e-3
+# A claim this small, beside the slopes of f around x, counts as 0.
+NOTHING = 1e-9
+# To tell two slopes apart, steps must move them apart by this many times the noise of f: four
+# times what rounding may add to a slope.
+TELLING = 4 * differences.SIDE_ROUNDING
+# f(x) is asked so often again: a coin that comes up the same that often is a rare one.
+REPEATS = 8
 
 
-# ---------------------------------------------------------------- what comes out
+# --- what comes out -------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Coordinate:
     """One checked number: a coordinate of x, or a random direction.
 
-    name              such as ``W[2, 0]``
-    claimed           the gradient's value
-    finite_difference the value found by differences
-    bar               how well that is known: the truth lies within +- bar of it
-    verdict           "agrees", "wrong", "kink" (f has one at x, or too near to tell the
-                      two apart, and the claim lies between the left and the right
-                      derivative) or "unjudged" (differences can't tell)
-    sides             (left, right) derivative at a kink, otherwise None
-    reason            why it is unjudged, in words, otherwise empty
+    Attributes:
+        name: Such as ``x['W'][2, 0]``.
+        claimed: The gradient's value.
+        finite_difference: The value found by differences.
+        bar: How well that is known: the truth lies within ± bar of it.
+        verdict: "agrees", "wrong", "kink" (f has one at x, or too near to tell the two apart, and
+            the claim lies between the left and the right derivative) or "unjudged" (differences
+            can't tell).
+        sides: The (left, right) derivative at a kink, otherwise None.
+        reason: Why it is unjudged, in words, otherwise empty.
     """
 
     name: str
@@ -51,21 +68,21 @@ class Coordinate:
     finite_difference: float
     bar: float
     verdict: str
-    sides: tuple | None = None
+    sides: tuple[float, float] | None = None
     reason: str = ""
 
     @property
-    def gap(self):
+    def gap(self) -> float:
         """Distance between the claim and the finite difference."""
         return abs(self.claimed - self.finite_difference)
 
     @property
-    def relative_error(self):
+    def relative_error(self) -> float:
         """The gap beside the larger of the two values; 0 when both are 0."""
         return self._relative(self.gap)
 
     @property
-    def resolution(self):
+    def resolution(self) -> float:
         """The smallest relative error of the claim that would have been seen."""
         return self._relative(self.bar)
 
@@ -78,34 +95,35 @@ class Coordinate:
 class GradientReport:
     """What `check_gradient` found; true when the gradient passed.
 
-    coordinates  every `Coordinate` checked, in the order of x
-    method       the difference formula
-    evaluations  how often f was called
-    mistake      the likely mistake in words, empty when none is recognised
+    Attributes:
+        coordinates: Every `Coordinate` checked, in the order of x.
+        method: The difference formula.
+        evaluations: How often f was called.
+        mistake: The likely mistake in words, empty when none is recognised.
     """
 
-    coordinates: tuple
+    coordinates: tuple[Coordinate, ...]
     method: str
     evaluations: int
     mistake: str = ""
 
     @property
-    def passed(self):
+    def passed(self) -> bool:
         """True when every coordinate was judged and none was wrong."""
         return not self.wrong and not self.unjudged
 
     @property
-    def wrong(self):
+    def wrong(self) -> tuple[Coordinate, ...]:
         """The coordinates whose claim lies outside the error bar."""
         return self._with_verdict("wrong")
 
     @property
-    def kinks(self):
+    def kinks(self) -> tuple[Coordinate, ...]:
         """The coordinates at which f has a kink, the claim being a right answer."""
         return self._with_verdict("kink")
 
     @property
-    def unjudged(self):
+    def unjudged(self) -> tuple[Coordinate, ...]:
         """The coordinates where differences can't tell; each says its `reason`."""
         return self._with_verdict("unjudged")
 
@@ -113,9 +131,9 @@ class GradientReport:
         return tuple(c for c in self.coordinates if c.verdict == verdict)
 
     @property
-    def worst(self):
-        """The wrong coordinate with the largest relative error; if none is wrong, one
-        that could not be judged; otherwise the one nearest to the end of its bar."""
+    def worst(self) -> Coordinate:
+        """The wrong coordinate with the largest relative error; if none is wrong, one that could
+        not be judged; otherwise the one nearest to the end of its bar."""
         if self.wrong:
             return max(self.wrong, key=lambda c: (c.relative_error, c.gap))
         if self.unjudged:
@@ -123,16 +141,16 @@ class GradientReport:
         smooth = self._with_verdict("agrees") or self.coordinates
         return max(smooth, key=lambda c: c.gap / c.bar if c.bar else 0.0)
 
-    def __bool__(self):
+    def __bool__(self) -> bool:
         return self.passed
 
-    def raise_if_failed(self):
+    def raise_if_failed(self) -> "GradientReport":
         """Return the report if the gradient passed, raise AssertionError if not."""
         if not self.passed:
             raise AssertionError(str(self))
         return self
 
-    def __str__(self):
+    def __str__(self) -> str:
         worst, total = self.worst, len(self.coordinates)
         right = total - len(self.wrong) - len(self.unjudged)
         lines = [
@@ -167,7 +185,7 @@ class GradientReport:
 
     __repr__ = __str__
 
-    def _repr_html_(self):
+    def _repr_html_(self) -> str:
         shown = sorted(self.wrong, key=lambda c: -c.relative_error)
         shown = [*shown, *self.unjudged, *self.kinks][:8] or [self.worst]
         heads = ("coordinate", "claimed", "difference", "error bar", "verdict")
@@ -197,148 +215,194 @@ def _power_of_ten(value):
     return f"1e{math.ceil(math.log10(value)):+03d}"
 
 
-# ---------------------------------------------------------------- the check
+# --- the check ------------------------------------------------------------------------
 
 
 def check_gradient(
-    f, gradient, x, *, method="five-point", directions=None, names=None, seed=0
-):
+    f: Callable,
+    gradient: Any,
+    x: Any,
+    *,
+    method: str = "five-point",
+    directions: int | None = None,
+    names: Iterable[str] | None = None,
+    seed: int = 0,
+) -> GradientReport:
     """Compare a claimed gradient of f at x with finite differences (S10).
 
-    f           function of x that returns one real number, the same each time
-    gradient    the claimed gradient at x, or a function that returns it; with the
-                structure and shapes of x
-    x           array, number, or a tuple, list or dict of them, nested as you like.
-                Integers are promoted to float64. f sees read-only copies.
-    method      "five-point", "central", "forward" or "complex" (see
-                `finite_difference`); all but the first are for comparison
-    directions  if given, this many random directions for each array in x instead of
-                every coordinate: a few evaluations, however large the arrays are.
-                An error in any coordinate shows, which one it is does not. A direction
-                that crosses a kink stays unjudged
-    names       for a tuple or list x: a name for each entry, used in the report
-    seed        of the random directions
+    Args:
+        f: Function of x that returns one real number, the same each time.
+        gradient: The claimed gradient at x, or a function that returns it; with the structure and
+            shapes of x. In float32 it need only be right to the digits of float32.
+        x: Array, number, or a tuple, list or dict of them, nested as you like. Integers are
+            promoted to float64. f sees read-only copies.
+        method: "five-point", "central", "forward" or "complex" (see `finite_difference`); all
+            except the first are for comparison.
+        directions: If given, this many random directions for each array in x instead of every
+            coordinate: a few evaluations, however large the arrays are. An error in any
+            coordinate shows, but not where it is. A direction that crosses a kink stays unjudged.
+        names: For a tuple or list x: a name for each entry, used in the report.
+        seed: Of the random directions.
 
-    Returns a `GradientReport`: true if passed, with `.worst`, `.wrong`, `.kinks`,
-    `.unjudged` and words. It has not passed where a claim is unjudged, as when the error
-    bar is wider than a tenth of its value. Only a claim of 0 may have such a bar, or one
-    as good as 0: below 1e-9 of the steepest slope of f, or below the last digit of f.
+    Returns:
+        A `GradientReport`: true if passed, with ``.worst``, ``.wrong``, ``.kinks``, ``.unjudged``
+        and words. It has not passed where a claim is unjudged, as when the error bar is wider
+        than a thousandth of its value. Only a claim of 0 may have such a bar, or one as good as
+        0: below 1e-9 of the slopes of f near x, or below the last digit of f.
 
-    A kink counts as at x within about 1e-13 of the larger of 1 and |x|; mostly, for a
-    small x, of |x|. Stairs lower than about 1e-6 of f can't be told from the rounding of
-    float32: there the slope of the whole staircase counts as that of f.
-
-    Errors: ValueError, TypeError for arguments that can't be checked: shapes that don't
-    match, nan or inf, complex x, f not scalar, not repeatable or changing x.
+    Raises:
+        ValueError, TypeError: for arguments that can't be checked: shapes that don't match, nan
+            or inf, complex x, f not scalar, not repeatable or changing x.
     """
     formula, _ = differences.choose_formula(method)
     if directions is not None and (type(directions) is not int or directions < 1):
         raise ValueError(
-            f"directions must be a whole number from 1 up, or None, got {directions!r}"
+            f"directions: got {directions!r}, expected a whole number from 1 up; "
+            "leave it out to check every coordinate"
         )
     if directions is not None and method == "complex":
-        raise ValueError("with method='complex' leave directions out, or use another")
-    function = differences.Function(f, x)
+        raise ValueError(
+            "directions: got them with method='complex', expected one of the two; "
+            "leave one out"
+        )
+    function = Function(f, x)
     if names is not None:
         function.names = _rename(x, names)
     if callable(gradient):
         gradient = differences.call(gradient, function.argument(), "gradient")
-    claimed = _as_vector(x, gradient)
+    claimed, digits = _claims(x, gradient)
     exact = None
     if method == "complex":
-        exact = _as_vector(x, differences.finite_difference(f, x, "complex"))
+        exact = np.concatenate(
+            [np.ravel(a) for a in leaves(differences.finite_difference(f, x, "complex"))]
+        )
         function.calls += 2 + exact.size
-        formula, _ = differences.choose_formula("five-point")  # which it must fit
-    lines = _lines(function, directions, _random(seed))
-    coordinates, steepest = [], 0.0
+        # Which the complex step must fit.
+        formula, _ = differences.choose_formula("five-point")
+    coordinates, lines = [], []
     with np.errstate(all="ignore"):
-        noise = function.noise()
-        for name, where, direction in lines:
-            along = function.along(where, direction)
+        for name, where, direction in _directions(function, directions, _random(seed)):
+            line = function.along(where, direction)
             size = float(np.max(np.abs(function.vector[where])))
-            slope = differences.find_slope(along, size, noise.far, formula)
-            steepest = max(steepest, slope.around)
-            if exact is not None:
-                slope = _sharpen(slope, name, exact[where], np.max(np.abs(exact)))
             claim = float(np.sum(claimed[where] * direction))
-            judged = _judge(name, claim, slope, directions is not None)
-            if _is_doubtful(judged, slope, along, size, noise):
-                judged = replace(judged, verdict="unjudged", reason=_ROUGH)
-            coordinates.append(judged)
-        as_good_as_0 = max(NOTHING * steepest, function.last_digit())
-        coordinates = [_unless_coarse(c, as_good_as_0) for c in coordinates]
+            slack = float(np.sum(digits[where] * np.abs(direction)))
+            judge = _Judge(line, size, function.noise, formula, directions is not None)
+            if exact is None:
+                coordinates.append(judge.verdict(name, claim, slack))
+            else:
+                value, largest = float(exact[where]), float(np.max(np.abs(exact)))
+                coordinates.append(judge.complex_verdict(name, claim, slack, value, largest))
+            lines.append(line)
+        report = GradientReport(tuple(coordinates), method, function.calls)
+        _ask_again(function, report, lines)
         mistake = _likely_mistake(function, coordinates, directions is None)
-    return GradientReport(tuple(coordinates), method, function.calls, mistake)
+    return replace(report, evaluations=function.calls, mistake=mistake)
 
+
+def _ask_again(function, report, lines):
+    """ValueError if f is random: it is asked once more at x, and where it seems to go wrong."""
+    for _ in range(REPEATS):
+        function.must_repeat(function.value, function.ask())
+    if not report.passed:
+        lines[report.coordinates.index(report.worst)].ask_again()
+
+
+# --- one verdict ----------------------------------------------------------------------
 
 _NO_SLOPE = "f jumps, ends or blows up here"
 _CROSSES = "this direction crosses a kink; leave directions out, to check each value"
 _ROUGH = "f is too rough here: longer and shorter steps contradict each other"
 
 
-def _judge(name, claim, slope, is_direction):
-    """The `Coordinate` with the verdict on one claim."""
-    nearest, verdict, reason = slope.estimate, "agrees", ""
-    if slope.sides:
-        low, high = sorted(slope.sides)
-        nearest, verdict = min(max(claim, low), high), "kink"
-    if slope.bar == math.inf:
-        verdict, reason = "unjudged", _NO_SLOPE
-    elif slope.sides and is_direction:
-        # Between the two sides there is room for errors in all other coordinates.
-        verdict, reason = "unjudged", _CROSSES
-    elif abs(claim - nearest) > slope.bar:
-        verdict = "wrong"
-    return Coordinate(name, claim, nearest, slope.bar, verdict, slope.sides, reason)
+class _Judge:
+    """Judges claims about the slope of f along one line."""
 
+    def __init__(self, line: Line, size: float, noise: float, formula: Callable, is_direction):
+        self.line, self.size, self.noise = line, size, noise
+        self.formula, self.is_direction = formula, is_direction
+        self.far = differences.FIRST_STEP * differences.scale(size)
 
-def _is_doubtful(judged, slope, along, size, noise):
-    """Whether other steps contradict the verdict.
+    def look(self, h: float, noise: float) -> Look:
+        return differences.look(self.line, h, self.size, noise, self.formula)
 
-    Asked before every alarm: do they see a slope that is much nearer to the claim, ten
-    times for longer ones? And where f is rough, of every claim: is what looks like noise
-    a wave or stairs that carry a slope?
-    """
-    if judged.verdict == "unjudged":
-        return False
-    gaps = []
-    if judged.verdict == "wrong":
-        gaps.append(judged.gap)
-        if any(abs(judged.claimed - near) <= judged.gap / 10 for near in slope.rivals):
-            return True
-    if noise.far > ROUGH * noise.near:
-        gaps.append(differences.steepness(noise.far, size))
-    contradicted = differences.is_contradicted
-    return any(contradicted(slope, along, size, noise.near, gap) for gap in gaps)
-
-
-def _unless_coarse(judged, as_good_as_0):
-    """The same, or unjudged where the bar is so wide that nothing was checked."""
-    if judged.verdict not in ("agrees", "kink") or judged.resolution <= COARSE:
+    def verdict(self, name: str, claim: float, slack: float) -> Coordinate:
+        """The `Coordinate` for one claim, which may be off by ``slack``, its own last digit."""
+        longest = differences.FIRST_STEP * differences.scale(self.size)
+        looks = {}
+        unit = differences.scale(self.size)
+        differences.walk(looks, self.line, unit, self.size, self.noise, self.formula, SHARP)
+        first = differences.best_of(looks, self.noise).center
+        if first.bar <= COARSE * abs(first.estimate):
+            slope = first.widened(slack)
+            if slope.holds(claim):
+                return Coordinate(name, claim, *slope[:2], "agrees")
+            near = self.nearby(claim, first.estimate, self.noise, first.h / 2)
+            if near and near.holds(first.estimate) and not near.holds(claim):
+                return Coordinate(name, claim, *slope[:2], "wrong")
+        found = differences.look_closely(self.line, self.size, self.noise, self.formula)
+        judged = self.weigh(name, claim, found, slack)
+        if judged.verdict == "wrong":
+            # Before an alarm: what do the shortest steps see that could tell?
+            for noise in (found.noise, self.noise):
+                near = self.nearby(claim, judged.finite_difference, noise, min(found.left.h,found.right.h,found.center.h) / 2)
+                if near and near.widened(slack).holds(claim):
+                    return replace(judged, verdict="unjudged", reason=_ROUGH)
         return judged
-    if min(judged.bar, abs(judged.claimed)) <= as_good_as_0:
-        return judged
-    found = f"{judged.finite_difference:.3g} \N{PLUS-MINUS SIGN} {judged.bar:.2g}"
-    reason = f"{found} is all that the digits of f tell"
-    return replace(judged, verdict="unjudged", reason=reason)
 
+    def nearby(self, claim, other, noise, longest):
+        """What the shortest steps see that can tell a claim from another slope, as one `Slope`
+        that holds both sides; None if they are longer than ``longest``."""
+        gap = abs(claim - other)
+        noise = noise + differences.EPSILON * self.size * max(abs(other), gap)
+        shortest = TELLING * noise / gap
+        if not 0 < shortest / 8 < longest / 8:
+            return None
+        h = 2.0 ** math.ceil(math.log2(shortest))
+        return self.look(h, noise).answers()
 
-def _sharpen(slope, name, exact, largest):
-    """The complex step in place of a slope, which it must fit."""
-    bar = 256 * differences.EPSILON * float(largest)
-    if abs(exact - slope.estimate) > slope.bar + bar:
-        raise ValueError(
-            f"method='complex' does not suit f: for {name} the complex step is not the "
-            "slope of f. f drops or takes the size of the imaginary part (abs, max, "
-            "comparisons, conj, .real); use method='five-point'"
-        )
-    return slope._replace(estimate=float(exact), bar=bar, sides=None)
+    def weigh(self, name, claim, found, slack):
+        """The verdict on a claim, given all that was found about the slope."""
+        center, left, right = (slope.widened(slack) for slope in found[:3])
+        both = differences.span(left, right)
+        if math.isinf(both.bar):
+            return Coordinate(name, claim, math.nan, math.inf, "unjudged", None, _NO_SLOPE)
+        if left.contradicts(right):
+            sides = left.estimate, right.estimate
+            low, high = sorted(sides)
+            bar = max(left.bar, right.bar)
+            nearest = min(max(claim, low), high)
+            verdict = "kink" if both.holds(claim) else "wrong"
+            judged = Coordinate(name, claim, nearest, bar, verdict, sides)
+            if bar > COARSE * max(abs(low), abs(high)):
+                return replace(judged, verdict="unjudged", reason=_NO_SLOPE)
+            if self.is_direction:
+                # Between the two sides there is room for errors in all other coordinates.
+                return replace(judged, verdict="unjudged", reason=_CROSSES)
+            return judged
+        # All right answers lie in here ...
+        wide = min(center, both, key=lambda slope: slope.bar)
+        # ... and the one of a side without a kink beside it, if there is one, in here.
+        sharp = min(center, left, right, key=lambda slope: slope.bar)
+        if not wide.holds(claim):
+            return Coordinate(name, claim, *wide[:2], "wrong")
+        judged = Coordinate(name, claim, *(sharp if sharp.holds(claim) else wide)[:2], "agrees")
+        if judged.resolution <= COARSE:
+            return judged
+        # Of a 0 no bar is a small part. What counts as 0: nothing beside the slopes around x, or
+        # what doesn't move f by its noise.
+        steep = max(abs(center.estimate), *(abs(self.line(t) - self.line(0.0)) / abs(t) for t in (self.far, -self.far)))
+        nothing = max(NOTHING * steep, found.noise / differences.scale(self.size))
+        if min(judged.bar, abs(claim)) <= nothing:
+            return judged
+        digits = f"{judged.finite_difference:.3g} \N{PLUS-MINUS SIGN} {judged.bar:.2g}"
+        reason = f"{digits} is all that the digits of f tell"
+        return replace(judged, verdict="unjudged", reason=reason)
 
 
 # ---------------------------------------------------------------- what is checked
 
 
-def _lines(function, directions, random):
+def _directions(function, directions, random):
     """(name, where in the vector, direction) of all that is moved and checked."""
     for name, (where, shape) in zip(function.names, function.places, strict=True):
         if directions is None:
@@ -366,41 +430,38 @@ def _rename(x, names):
     fits = isinstance(x, tuple | list) and all(isinstance(name, str) for name in names)
     if not fits or not len(names) == len(x) == len(set(names)):
         raise ValueError(
-            "names must give each entry of a tuple or list x a name of its own, got "
-            f"{names!r} for {describe(x)}"
+            f"names: got {names!r} for {describe(x)}, expected a name of its own for each entry "
+            "of a tuple or list; or leave them out"
         )
-    return [name for name, _ in differences.leaves(dict(zip(names, x, strict=True)))]
+    return [
+        leaf for part, name in zip(x, names, strict=True) for leaf in leaf_names(part, name)
+    ]
 
 
-def _as_vector(x, gradient):
-    """The numbers of the gradient in one vector, as those of x stand in theirs."""
-    return np.concatenate([part.ravel() for part in _pair_up(x, gradient, "gradient")])
-
-
-def _pair_up(x, gradient, name):
-    """The arrays of the gradient, one for each in x; an error where the two part."""
-    if isinstance(x, dict | tuple | list):
-        if _keys(x) != _keys(gradient):
-            raise TypeError(
-                f"{name} must have the structure of x, {describe(x)}; got "
-                f"{describe(gradient)}"
+def _claims(x, gradient):
+    """The numbers of the gradient in one vector, as those of x stand in theirs, and half of the
+    last digit of each: a claim in float32 is right when it is the nearest float32."""
+    if not same_structure(x, gradient):
+        raise TypeError(
+            f"gradient: got {describe(gradient)}, expected the structure of x, {describe(x)}; "
+            "return one array for each array in x"
+        )
+    claims, digits = [], []
+    names = leaf_names(x, "gradient")
+    for part, like, name in zip(leaves_like(gradient, x), leaves(x), names, strict=True):
+        array = differences.real_array(part, name)
+        if array.shape != np.shape(like):
+            turned = array.shape == np.shape(like)[::-1]
+            advice = "is it transposed?" if turned else "was it summed over an axis too many?"
+            raise ValueError(
+                f"{name}: got shape {array.shape}, expected that of its x, {np.shape(like)}; "
+                f"{advice}"
             )
-        parts = [_pair_up(x[k], gradient[k], f"{name}[{k!r}]") for k in _keys(x)]
-        return [array for arrays in parts for array in arrays]
-    array = differences.real_array(gradient, name)
-    if array.shape != np.shape(x):
-        turned = array.shape == np.shape(x)[::-1]
-        raise ValueError(
-            f"{name} must have the shape of its x, {np.shape(x)}; got {array.shape}"
-            f"{': transposed?' if turned else ''}"
-        )
-    return [array]
-
-
-def _keys(tree):
-    if isinstance(tree, dict):
-        return tree.keys()
-    return range(len(tree)) if isinstance(tree, tuple | list) else None
+        kind = np.asarray(part).dtype
+        half = np.finfo(kind).eps / 2 if kind.kind == "f" else 0.0
+        claims.append(array.ravel())
+        digits.append(half * np.abs(array.ravel()))
+    return np.concatenate(claims), np.concatenate(digits)
 
 
 # ---------------------------------------------------------------- the likely mistake
