@@ -332,10 +332,11 @@ class _Judge:
         unit = differences.scale(self.size)
         differences.walk(looks, self.line, unit, self.size, self.noise, self.formula, SHARP)
         first = differences.best_of(looks, self.noise).center
+        slope = first.widened(slack)
+        agreed = Coordinate(name, claim, *slope[:2], "agrees")
+        if slope.holds(claim) and self.is_sharp_enough(agreed, self.noise):
+            return agreed
         if first.bar <= COARSE * abs(first.estimate):
-            slope = first.widened(slack)
-            if slope.holds(claim):
-                return Coordinate(name, claim, *slope[:2], "agrees")
             near = self.nearby(claim, first.estimate, self.noise, first.h / 2)
             if near and near.holds(first.estimate) and not near.holds(claim):
                 return Coordinate(name, claim, *slope[:2], "wrong")
@@ -386,17 +387,21 @@ class _Judge:
         if not wide.holds(claim):
             return Coordinate(name, claim, *wide[:2], "wrong")
         judged = Coordinate(name, claim, *(sharp if sharp.holds(claim) else wide)[:2], "agrees")
-        if judged.resolution <= COARSE:
-            return judged
-        # Of a 0 no bar is a small part. What counts as 0: nothing beside the slopes around x, or
-        # what doesn't move f by its noise.
-        steep = max(abs(center.estimate), *(abs(self.line(t) - self.line(0.0)) / abs(t) for t in (self.far, -self.far)))
-        nothing = max(NOTHING * steep, found.noise / differences.scale(self.size))
-        if min(judged.bar, abs(claim)) <= nothing:
+        if self.is_sharp_enough(judged, found.noise):
             return judged
         digits = f"{judged.finite_difference:.3g} \N{PLUS-MINUS SIGN} {judged.bar:.2g}"
         reason = f"{digits} is all that the digits of f tell"
         return replace(judged, verdict="unjudged", reason=reason)
+
+    def is_sharp_enough(self, judged, noise):
+        """Whether the bar leaves three digits, or the claim counts as 0: beside the slopes around
+        x, or because it doesn't move f by its noise. Of a 0 no bar is a small part."""
+        if judged.resolution <= COARSE:
+            return True
+        rises = (abs(self.line(t) - self.line(0.0)) / self.far for t in (self.far, -self.far))
+        steep = max(abs(judged.finite_difference), *rises)
+        nothing = max(NOTHING * steep, noise / differences.scale(self.size))
+        return min(judged.bar, abs(judged.claimed)) <= nothing
 
 
 # ---------------------------------------------------------------- what is checked
