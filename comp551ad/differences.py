@@ -110,10 +110,18 @@ def finite_difference(
 
 
 class Slope(NamedTuple):
-    """A slope, and how well it is known: the truth lies within ``bar`` of the estimate."""
+    """A slope, and how well it is known.
+
+    Attributes:
+        estimate: The slope.
+        bar: The truth lies within ± bar of it; inf where nothing was found.
+        rounding: The part of the bar that the noise of f makes.
+        h: The step.
+    """
 
     estimate: float
     bar: float
+    rounding: float
     h: float
 
     def holds(self, slope: float) -> bool:
@@ -122,7 +130,7 @@ class Slope(NamedTuple):
 
     def widened(self, by: float) -> "Slope":
         """The same with a wider bar."""
-        return self._replace(bar=self.bar + by)
+        return self._replace(bar=self.bar + by, rounding=self.rounding + by)
 
     def contradicts(self, other: "Slope") -> bool:
         """Whether the two bars have nothing in common."""
@@ -133,25 +141,22 @@ def span(one: Slope, other: Slope) -> Slope:
     """What holds two slopes, with their bars and all between them."""
     low = min(one.estimate - one.bar, other.estimate - other.bar)
     high = max(one.estimate + one.bar, other.estimate + other.bar)
-    return Slope((low + high) / 2, (high - low) / 2, min(one.h, other.h))
+    rounding, h = max(one.rounding, other.rounding), min(one.h, other.h)
+    return Slope((low + high) / 2, (high - low) / 2, rounding, h)
 
 
 class Look(NamedTuple):
     """What steps of h/2, h and 2h see of f.
 
     Attributes:
-        h: The step.
         center: The slope through both sides. Its bar holds the slopes to the left and to the
             right as well: half of the kink that may lie between them is part of it.
         left, right: The slopes to the two sides of x.
-        rounding: What the noise of f contributes to the bars.
     """
 
-    h: float
     center: Slope
     left: Slope
     right: Slope
-    rounding: float
 
     def answers(self) -> Slope:
         """What holds all right answers: both sides and what lies between them."""
@@ -176,34 +181,36 @@ def look(
         [(along(way * t) - along(0.0)) / (way * t) for t in (h / 2, h, 2 * h)]
         for way in (-1, 1)
     ]
-    once = [(2 * a - b, 2 * b - c) for a, b, c in secants]
-    twice = [(4 * a - b) / 3 for a, b in once]
+    once = [(a + (a - b), b + (b - c)) for a, b, c in secants]
+    twice = [a + (a - b) / 3 for a, b in once]
     # Without a kink the gap between the sides shrinks like h³, which cancels here.
     gaps = [right - left for left, right in zip(*once, strict=True)]
-    kink = (8 * gaps[0] - gaps[1]) / 7
+    kink = gaps[0] + (gaps[0] - gaps[1]) / 7
     # The slope through both sides, and what halving the step three times makes of it.
     fine = formula(along, h / 2)
-    best = (16 * _five_point(along, h / 2) - _five_point(along, h)) / 15
+    five = _five_point(along, h / 2)
+    best = five + (five - _five_point(along, h)) / 15
     # x + h is rounded too, which moves f by that times its slope.
     noise = noise + EPSILON * size * abs(fine)
-    truncation = 2 * abs(fine - best)
-    rounding = CENTER_ROUNDING * noise / h
-    sides = [
-        Slope(side, _bar(2 * abs(side - near) + SIDE_ROUNDING * noise / h), h)
-        for side, (near, _) in zip(twice, once, strict=True)
-    ]
-    center = Slope(fine, _bar(truncation + abs(kink) / 2 + rounding), h)
-    return Look(h, center, *sides, rounding)
+    truncations = [abs(kink) / 2 + 2 * abs(fine - best)]
+    truncations += [2 * abs(side - near) for side, (near, _) in zip(twice, once, strict=True)]
+    weights = CENTER_ROUNDING, SIDE_ROUNDING, SIDE_ROUNDING
+    slopes = zip((best if formula is _five_point else fine, *twice), truncations, weights, strict=True)
+    return Look(*(_slope(*each, noise, h) for each in slopes))
+
+
+def _slope(estimate, truncation, weight, noise, h):
+    rounding = weight * noise / h
+    bar = truncation + rounding
+    if math.isfinite(bar):
+        return Slope(estimate, bar, rounding, h)
+    return Slope(0.0, math.inf, rounding, h)
 
 
 # The weights of the values of f in the formulas above, times h: no more than this times its
 # noise gets into a slope through both sides (3) and into half a kink (12, if all rounding errors
 # conspire; half of that is plenty), and into the slope to one side.
 CENTER_ROUNDING, SIDE_ROUNDING = 4, 16
-
-
-def _bar(width):
-    return width if math.isfinite(width) else math.inf
 
 
 class Finding(NamedTuple):
@@ -215,9 +222,22 @@ class Finding(NamedTuple):
     noise: float
 
 
-def look_closely(along: Along, size: float, floor: float, formula: Callable) -> Finding:
-    """Take looks of all lengths that tell something, and believe the longest of them that the
-    shorter ones confirm.
+def look_around(
+    along: Along, size: float, formula: Callable, noise: float, sharp: float
+) -> Finding:
+    """Take looks until one is sharp, or none gets sharper.
+
+    Args:
+        along, size, formula, noise: As for ``look``.
+        sharp: A bar this small, beside its slope, will do.
+    """
+    looks: dict[float, Look] = {}
+    _walk(looks, scale(size), (along, size, noise, formula), sharp)
+    return _put_together(looks, noise)
+
+
+def look_closely(along: Along, size: float, formula: Callable, floor: float) -> Finding:
+    """Measure the noise, then take all looks that tell something.
 
     Args:
         along, size, formula: As for ``look``.
@@ -225,30 +245,34 @@ def look_closely(along: Along, size: float, floor: float, formula: Callable) -> 
     """
     noise = measure_noise(along, size, floor)
     looks: dict[float, Look] = {}
-    for unit in _units(size):
-        walk(looks, along, unit, size, noise, formula)
-    return best_of(looks, noise)
+    units = [scale(size)]
+    # A small number may be one of many about 1, as a weight is, or have its own size for a unit,
+    # as x in 1 / x has.
+    if 0 < size < 1:
+        units.append(_unit(size))
+    for unit in units:
+        _walk(looks, unit, (along, size, noise, formula), 0.0)
+    return _put_together(looks, noise)
 
 
-def best_of(looks, noise):
-    ordered = [looks[h] for h in sorted(looks)]
-    slopes = (
-        _lengthen([getattr(each, name) for each in ordered])
-        for name in ("center", "left", "right")
-    )
-    return Finding(*slopes, noise)
-
-
-def walk(looks, along, unit, size, noise, formula, sharp=0.0):
+def _walk(looks, unit, fit, sharp):
     """Halve h where f bends too much, double it where rounding is most of the bar."""
+    along, size, noise, formula = fit
     h = FIRST_STEP * unit
     for _ in range(MOST_STEPS):
         if h in looks or h > LONGEST_STEP * unit or h / 4 == 0:
             break
-        seen = looks[h] = look(along, h, size, noise, formula)
-        if seen.center.bar <= sharp * abs(seen.center.estimate):
+        looks[h] = look(along, h, size, noise, formula)
+        center = looks[h].center
+        if center.bar <= sharp * abs(center.estimate):
             break
-        h = h * 2 if seen.center.bar <= 2 * seen.rounding else h / 2
+        h = h * 2 if center.bar <= 2 * center.rounding < math.inf else h / 2
+
+
+def _put_together(looks, noise):
+    """Believe the longest looks that the shorter ones confirm."""
+    ordered = [looks[h] for h in sorted(looks)]
+    return Finding(*(_lengthen(slopes) for slopes in zip(*ordered, strict=True)), noise)
 
 
 def _lengthen(slopes: list[Slope]) -> Slope:
@@ -261,13 +285,9 @@ def _lengthen(slopes: list[Slope]) -> Slope:
     return min(believed, key=lambda slope: slope.bar)
 
 
-def _units(size: float) -> list[float]:
-    """A small number may be one of many about 1, as a weight is, or have its own size for a unit,
-    as x in 1 / x has."""
-    units = [scale(size)]
-    if 0 < size < 1:
-        units.append(2.0 ** math.floor(math.log2(size)))
-    return units
+def _unit(size):
+    """The power of two at or below a number, and 1 for 0."""
+    return 2.0 ** math.floor(math.log2(size)) if size else 1.0
 
 
 def scale(size: float) -> float:
@@ -294,20 +314,21 @@ def measure_noise(along: Along, size: float, floor: float) -> float:
     the errors of nearly all values.
     """
     noise = floor
-    own = 2.0 ** math.floor(math.log2(size)) if size else 1.0
-    for unit in sorted({own, scale(size)}):
+    for unit in sorted({_unit(size), scale(size)}):
         for spacing in SPACINGS:
             # 13/16, as the square of a power of two would be exact.
-            jitter, different = _jitter(along, 13 / 16 * unit * spacing, floor)
-            if jitter <= SINGLE * abs(along(0.0)) or jitter <= 64*floor:
+            jitter, changes = _jitter(along, 13 / 16 * unit * spacing, floor)
+            moves = changes > POINTS / 2
+            # Many equal neighbours and a large step between are stairs, no rounding.
+            if moves or jitter <= SINGLE * abs(along(0.0)):
                 noise = max(noise, jitter)
-            if different > POINTS / 2:
+            if moves:
                 break
     return noise
 
 
 def _jitter(along, spacing, floor):
-    """The noise of neighbouring values, and how many of them are different."""
+    """The noise of neighbouring values, and how many differ from the one before."""
     noise, values = [], []
     for way in (spacing, -spacing):
         # Without x itself, at which f may jump.
@@ -317,7 +338,7 @@ def _jitter(along, spacing, floor):
         if noise[-1] <= 16 * floor:
             break
         # Much, but perhaps a kink nearby: that lies to one side, noise to both.
-    return min(noise), len(set(values))
+    return min(noise), np.count_nonzero(np.diff(values))
 
 
 # --- x and f, taken apart -------------------------------------------------------------
@@ -338,9 +359,10 @@ class Line:
             self.known[t] = self._function.ask(self._where, t * self._direction)
         return self.known[t]
 
-    def changes(self) -> bool:
-        """Whether any value is different from f(x)."""
-        return any(value != self.known[0.0] for value in self.known.values())
+    def moves(self) -> float:
+        """How far f has moved from f(x) at most."""
+        values = (abs(value - self.known[0.0]) for value in self.known.values())
+        return max(filter(math.isfinite, values), default=0.0)
 
     def ask_again(self) -> None:
         """ValueError if f gives another value at a point where it was asked before."""
@@ -443,8 +465,17 @@ class Function:
                 f"f: got f(x) = {value}, expected a finite number; choose another x"
             )
         self.must_repeat(value, again)
-        kind = number.dtype if number.dtype.kind in "fc" else float
-        return self.kind(value), float(np.finfo(kind).eps) * abs(value)
+        value = self.kind(value)
+        kind = number.dtype if number.dtype.kind in "fc" else np.dtype(float)
+        if kind.itemsize > 4 and _looks_like_float32(abs(value)):
+            kind = np.dtype(np.float32)
+        return value, float(np.finfo(kind).eps) * abs(value)
+
+
+def _looks_like_float32(value):
+    """Whether a float64 needs all bits of a float32 and no more, as one that was one before."""
+    mantissa = math.frexp(value)[0]
+    return (mantissa * 2**24).is_integer() and not (mantissa * 2**20).is_integer()
 
 
 def call(f: Callable, argument: Any, name: str) -> Any:

@@ -18,7 +18,7 @@ Reads: differences, pytrees. Read by: notebooks, tests, exercises.
 
 import html
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 
 from . import differences
-from .differences import Finding, Function, Line, Look, Slope, describe, label
+from .differences import Function, Line, describe, label
 from .pytrees import is_container, leaf_names, leaves, leaves_like, same_structure
 
 __all__ = ["Coordinate", "GradientReport", "check_gradient"]
@@ -35,6 +35,8 @@ __all__ = ["Coordinate", "GradientReport", "check_gradient"]
 SHARP = 3e-8
 # A bar wider than this, beside its slope, leaves no three digits of it: nothing was checked.
 COARSE = 1e-3
+# Bars wider than this, beside the gap between two sides, leave no digit of it: that is no kink.
+RESOLVED = 0.1
 # A claim this small, beside the slopes of f around x, counts as 0.
 NOTHING = 1e-9
 # To tell two slopes apart, steps must move them apart by this many times the noise of f: four
@@ -311,97 +313,121 @@ def _ask_again(function, report, lines):
 
 _NO_SLOPE = "f jumps, ends or blows up here"
 _CROSSES = "this direction crosses a kink; leave directions out, to check each value"
+_STAIRS = "f moves in steps here, as float32 does; compute it in float64"
 _ROUGH = "f is too rough here: longer and shorter steps contradict each other"
 
 
 class _Judge:
-    """Judges claims about the slope of f along one line."""
+    """Judges claims about the slope of f along one line.
 
-    def __init__(self, line: Line, size: float, noise: float, formula: Callable, is_direction):
+    Args:
+        line: t -> f(x moved by t).
+        size: Of the numbers that move.
+        noise: The least noise that f can have.
+        formula: For the slope through both sides.
+        is_direction: Whether many numbers move at once.
+    """
+
+    def __init__(
+        self, line: Line, size: float, noise: float, formula: Callable, is_direction: bool
+    ):
         self.line, self.size, self.noise = line, size, noise
         self.formula, self.is_direction = formula, is_direction
-        self.far = differences.FIRST_STEP * differences.scale(size)
-
-    def look(self, h: float, noise: float) -> Look:
-        return differences.look(self.line, h, self.size, noise, self.formula)
+        self.steps = differences.SINGLE * abs(line(0.0))
+        # Three digits of a slope are asked for, or a quarter of the digits of f.
+        self.coarse = max(COARSE, (noise / (abs(line(0.0)) or math.inf)) ** 0.25)
 
     def verdict(self, name: str, claim: float, slack: float) -> Coordinate:
         """The `Coordinate` for one claim, which may be off by ``slack``, its own last digit."""
-        longest = differences.FIRST_STEP * differences.scale(self.size)
-        looks = {}
-        unit = differences.scale(self.size)
-        differences.walk(looks, self.line, unit, self.size, self.noise, self.formula, SHARP)
-        first = differences.best_of(looks, self.noise).center
-        slope = first.widened(slack)
-        agreed = Coordinate(name, claim, *slope[:2], "agrees")
-        if slope.holds(claim) and self.is_sharp_enough(agreed, self.noise):
-            return agreed
-        if first.bar <= COARSE * abs(first.estimate):
-            near = self.nearby(claim, first.estimate, self.noise, first.h / 2)
-            if near and near.holds(first.estimate) and not near.holds(claim):
-                return Coordinate(name, claim, *slope[:2], "wrong")
-        found = differences.look_closely(self.line, self.size, self.noise, self.formula)
+        fit = self.line, self.size, self.formula
+        found = differences.look_around(*fit, self.noise, SHARP)
+        judged = self.weigh(name, claim, found, slack)
+        if judged.verdict == "agrees":
+            return judged
+        if judged.verdict == "wrong":
+            near = self.look_nearby(claim, found.center, self.noise)
+            # Flat short steps tell nothing: so do those of float32 inside f look.
+            is_flat = near and near.estimate == 0
+            if near and not is_flat and near.holds(judged.finite_difference) and not near.holds(claim):
+                return judged
+        found = differences.look_closely(*fit, self.noise)
         judged = self.weigh(name, claim, found, slack)
         if judged.verdict == "wrong":
-            # Before an alarm: what do the shortest steps see that could tell?
+            if judged.finite_difference == 0 and 0 < self.line.moves() <= self.steps:
+                return replace(judged, verdict="unjudged", reason=_STAIRS)
+            other = found.center._replace(estimate=judged.finite_difference)
             for noise in (found.noise, self.noise):
-                near = self.nearby(claim, judged.finite_difference, noise, min(found.left.h,found.right.h,found.center.h) / 2)
+                near = self.look_nearby(claim, other, noise)
                 if near and near.widened(slack).holds(claim):
                     return replace(judged, verdict="unjudged", reason=_ROUGH)
         return judged
 
-    def nearby(self, claim, other, noise, longest):
-        """What the shortest steps see that can tell a claim from another slope, as one `Slope`
-        that holds both sides; None if they are longer than ``longest``."""
-        gap = abs(claim - other)
-        noise = noise + differences.EPSILON * self.size * max(abs(other), gap)
+    def look_nearby(self, claim, slope, noise):
+        """What the shortest steps that can tell a claim from a slope see, as one `Slope` that
+        holds all right answers; None if they are no shorter than those of the slope."""
+        gap = abs(claim - slope.estimate)
+        noise = noise + differences.EPSILON * self.size * max(abs(slope.estimate), gap)
         shortest = TELLING * noise / gap
-        if not 0 < shortest / 8 < longest / 8:
+        if not 0 < shortest < slope.h / 2:
             return None
         h = 2.0 ** math.ceil(math.log2(shortest))
-        return self.look(h, noise).answers()
+        return differences.look(self.line, h, self.size, noise, self.formula).answers()
 
     def weigh(self, name, claim, found, slack):
         """The verdict on a claim, given all that was found about the slope."""
         center, left, right = (slope.widened(slack) for slope in found[:3])
+        far = differences.FIRST_STEP * differences.scale(self.size)
+        rises = (abs(self.line(t) - self.line(0.0)) / far for t in (far, -far))
+        steep = max(filter(math.isfinite, (abs(center.estimate), *rises)))
+
+        def unjudged(slope, reason):
+            return Coordinate(name, claim, slope.estimate, slope.bar, "unjudged", None, reason)
+
         both = differences.span(left, right)
-        if math.isinf(both.bar):
-            return Coordinate(name, claim, math.nan, math.inf, "unjudged", None, _NO_SLOPE)
+        # All right answers lie in here.
+        wide = min(center, both, key=lambda slope: slope.bar)
+
+        def is_clear(slope):
+            return slope.bar <= max(4 * slope.rounding, COARSE * steep) < math.inf
+
+        if not (is_clear(left) and is_clear(right) or is_clear(center)):
+            return unjudged(wide, _NO_SLOPE)
         if left.contradicts(right):
-            sides = left.estimate, right.estimate
-            low, high = sorted(sides)
-            bar = max(left.bar, right.bar)
-            nearest = min(max(claim, low), high)
-            verdict = "kink" if both.holds(claim) else "wrong"
-            judged = Coordinate(name, claim, nearest, bar, verdict, sides)
-            if bar > COARSE * max(abs(low), abs(high)):
-                return replace(judged, verdict="unjudged", reason=_NO_SLOPE)
             if self.is_direction:
                 # Between the two sides there is room for errors in all other coordinates.
-                return replace(judged, verdict="unjudged", reason=_CROSSES)
-            return judged
-        # All right answers lie in here ...
-        wide = min(center, both, key=lambda slope: slope.bar)
-        # ... and the one of a side without a kink beside it, if there is one, in here.
-        sharp = min(center, left, right, key=lambda slope: slope.bar)
+                return unjudged(both, _CROSSES)
+            sides = left.estimate, right.estimate
+            if left.bar + right.bar > RESOLVED * abs(sides[1] - sides[0]):
+                return unjudged(both, _NO_SLOPE)
+            nearest = min(max(claim, min(sides)), max(sides))
+            verdict = "kink" if both.holds(claim) else "wrong"
+            return Coordinate(name, claim, nearest, max(left.bar, right.bar), verdict, sides)
         if not wide.holds(claim):
             return Coordinate(name, claim, *wide[:2], "wrong")
-        judged = Coordinate(name, claim, *(sharp if sharp.holds(claim) else wide)[:2], "agrees")
-        if self.is_sharp_enough(judged, found.noise):
+        # If one side is known better, as beside a kink, its own slope is a right answer as well.
+        sharp = min(center, left, right, key=lambda slope: slope.bar)
+        slope = sharp if sharp.holds(claim) else wide
+        judged = Coordinate(name, claim, *slope[:2], "agrees")
+        # Of a 0 no bar is a small part. What counts as 0: nothing beside the slopes of f, or
+        # what doesn't move f by its noise.
+        nothing = max(NOTHING * steep, found.noise / 4 / differences.scale(self.size))
+        if judged.resolution <= self.coarse or min(judged.bar, abs(claim)) <= nothing:
             return judged
-        digits = f"{judged.finite_difference:.3g} \N{PLUS-MINUS SIGN} {judged.bar:.2g}"
-        reason = f"{digits} is all that the digits of f tell"
-        return replace(judged, verdict="unjudged", reason=reason)
+        digits = f"{slope.estimate:.3g} \N{PLUS-MINUS SIGN} {slope.bar:.2g}"
+        return unjudged(slope, f"{digits} is all that the digits of f tell")
 
-    def is_sharp_enough(self, judged, noise):
-        """Whether the bar leaves three digits, or the claim counts as 0: beside the slopes around
-        x, or because it doesn't move f by its noise. Of a 0 no bar is a small part."""
-        if judged.resolution <= COARSE:
-            return True
-        rises = (abs(self.line(t) - self.line(0.0)) / self.far for t in (self.far, -self.far))
-        steep = max(abs(judged.finite_difference), *rises)
-        nothing = max(NOTHING * steep, noise / differences.scale(self.size))
-        return min(judged.bar, abs(judged.claimed)) <= nothing
+    def complex_verdict(self, name, claim, slack, exact, largest):
+        """The verdict with the complex step in place of the slope, which it must fit."""
+        found = differences.look_closely(self.line, self.size, self.formula, self.noise)
+        bar = 256 * differences.EPSILON * largest
+        if not found.center.widened(bar).holds(exact):
+            raise ValueError(
+                f"method: got 'complex', but for {name} the complex step is not the slope of f, "
+                "expected an analytic f; f drops or takes the size of the imaginary part (abs, "
+                "max, comparisons, conj, .real), so use method='five-point'"
+            )
+        verdict = "agrees" if abs(claim - exact) <= bar + slack else "wrong"
+        return Coordinate(name, claim, exact, bar + slack, verdict)
 
 
 # ---------------------------------------------------------------- what is checked
