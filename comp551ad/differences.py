@@ -7,21 +7,19 @@ at all. It is never exact. Two things are wrong with it, and they pull apart:
 - *Rounding*: f has about 16 digits, and the last ones are noise. The difference is divided by h,
   and so is the noise. A shorter step has more of it.
 
-So every slope comes with an error bar, made of both. A ``Look`` evaluates f at x ± h/2, x ± h and
-x ± 2h and finds three slopes: to the left of x, to the right, and the one through both sides.
-They come from halving the step: when a formula is wrong by something that shrinks with h, its
-results for h and h/2 tell how large that is, and what would be left without it (Richardson).
+So a slope comes with an error bar, made of both. ``look`` evaluates f at x ± h/2, x ± h and
+x ± 2h and finds three slopes: to the left of x, to the right, and through both sides. If an error
+shrinks with h, the results for h and h/2 tell how large it is, and what is left without it.
 
 One look can be deceived: a kink beside x, hidden within its step, looks like a kink at x. Short
-steps see x alone, but badly; long steps see well, but may see over something. ``look_closely``
-therefore takes looks from short to long and believes the longer ones as long as they confirm the
-shorter.
+steps see x alone, but badly; long steps see well, but may see over something. ``explore`` takes
+looks of all lengths and believes the longer ones as long as they confirm the shorter.
 
 Reads: pytrees. Read by: gradcheck, show, exercises, notebooks.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -30,12 +28,12 @@ from .pytrees import leaf_names, leaves, unflatten
 
 __all__ = ["finite_difference"]
 
-# From 1 to the next float64: what x + h may be off by, beside x.
+# From 1 to the next float64: so much x + h is off, beside x.
 EPSILON = 2.0**-52
-# The first h for numbers of size 1 or less. Five points over smooth functions about 1 are then
-# off by h⁴/30, less than 1e-9, and rounding by some 1e-14.
+# Where truncation and rounding are about equal in a look at a smooth f, x and f being about 1;
+# steps longer than the second one leave the neighbourhood of x.
 FIRST_STEP, LONGEST_STEP = 2.0**-7, 2.0**-3
-# From the first step down to the rounding of x, 2⁻⁵², in halves.
+# From the first step down to the rounding of x, in halves.
 MOST_STEPS = 48
 
 Along = Callable[[float], float]
@@ -100,13 +98,12 @@ def finite_difference(
     with np.errstate(all="ignore"):
         for i, number in enumerate(function.vector):
             step = h or best_step * scale(abs(number))
-            slopes[i] = formula(function.along(i), step)
-    return unflatten(
-        x, (slopes[at].reshape(shape)[()] for at, shape in function.places)
-    )
+            slopes[i] = formula(Line(function, i), step)
+    parts = (slopes[at].reshape(shape)[()] for at, shape in function.places)
+    return unflatten(x, parts)
 
 
-# --- slopes with a bar ----------------------------------------------------------------
+# --- one look -------------------------------------------------------------------------
 
 
 class Slope(NamedTuple):
@@ -128,30 +125,16 @@ class Slope(NamedTuple):
         """Whether ``slope`` lies within the bar."""
         return abs(slope - self.estimate) <= self.bar
 
-    def widened(self, by: float) -> "Slope":
-        """The same with a wider bar."""
-        return self._replace(bar=self.bar + by, rounding=self.rounding + by)
-
     def contradicts(self, other: "Slope") -> bool:
         """Whether the two bars have nothing in common."""
         return abs(self.estimate - other.estimate) > self.bar + other.bar
 
 
-def span(one: Slope, other: Slope) -> Slope:
-    """What holds two slopes, with their bars and all between them."""
-    low = min(one.estimate - one.bar, other.estimate - other.bar)
-    high = max(one.estimate + one.bar, other.estimate + other.bar)
-    rounding, h = max(one.rounding, other.rounding), min(one.h, other.h)
-    return Slope((low + high) / 2, (high - low) / 2, rounding, h)
-
-
 class Look(NamedTuple):
-    """What steps of h/2, h and 2h see of f.
+    """The slopes through both sides of x, to the left and to the right.
 
-    Attributes:
-        center: The slope through both sides. Its bar holds the slopes to the left and to the
-            right as well: half of the kink that may lie between them is part of it.
-        left, right: The slopes to the two sides of x.
+    The bar of the first holds the other two as well: half of the kink that may lie between them
+    is part of it.
     """
 
     center: Slope
@@ -159,124 +142,87 @@ class Look(NamedTuple):
     right: Slope
 
     def answers(self) -> Slope:
-        """What holds all right answers: both sides and what lies between them."""
-        return min(self.center, span(self.left, self.right), key=lambda slope: slope.bar)
+        """What holds all right answers: both sides, and what lies between them."""
+        low = min(side.estimate - side.bar for side in self[1:])
+        high = max(side.estimate + side.bar for side in self[1:])
+        h = min(self.left.h, self.right.h)
+        both = Slope((low + high) / 2, (high - low) / 2, self.left.rounding, h)
+        return min(self.center, both, key=lambda slope: slope.bar)
 
 
-def look(
-    along: Along, h: float, size: float, noise: float, formula: Callable
-) -> Look:
-    """Measure f along a line with steps about h.
+def look(along: Along, h: float, size: float, noise: float) -> Look:
+    """Measure f along a line with steps of h/2, h and 2h.
 
     Args:
         along: t -> f(x moved by t), which remembers its values.
         h: The step.
         size: Of the numbers that move.
         noise: How far off a value of f may be.
-        formula: For the slope through both sides; any one from ``choose_formula`` that is real.
     """
-    noise = max(noise, *(EPSILON * abs(along(t)) for t in (2 * h, -2 * h)))
-    # To each side: secants, straightened once over h and over 2h, and once more.
-    secants = [
-        [(along(way * t) - along(0.0)) / (way * t) for t in (h / 2, h, 2 * h)]
-        for way in (-1, 1)
-    ]
-    once = [(a + (a - b), b + (b - c)) for a, b, c in secants]
-    twice = [a + (a - b) / 3 for a, b in once]
+    left, left_near, left_far = _one_sided(along, -h)
+    right, right_near, right_far = _one_sided(along, h)
     # Without a kink the gap between the sides shrinks like h³, which cancels here.
-    gaps = [right - left for left, right in zip(*once, strict=True)]
-    kink = gaps[0] + (gaps[0] - gaps[1]) / 7
-    # The slope through both sides, and what halving the step three times makes of it.
-    fine = formula(along, h / 2)
-    five = _five_point(along, h / 2)
-    best = five + (five - _five_point(along, h)) / 15
+    near, far = right_near - left_near, right_far - left_far
+    kink = near + (near - far) / 7
+    fine, coarse = _five_point(along, h / 2), _five_point(along, h)
+    center = fine + (fine - coarse) / 15
     # x + h is rounded too, which moves f by that times its slope.
-    noise = noise + EPSILON * size * abs(fine)
-    truncations = [abs(kink) / 2 + 2 * abs(fine - best)]
-    truncations += [2 * abs(side - near) for side, (near, _) in zip(twice, once, strict=True)]
-    weights = CENTER_ROUNDING, SIDE_ROUNDING, SIDE_ROUNDING
-    slopes = zip((best if formula is _five_point else fine, *twice), truncations, weights, strict=True)
-    return Look(*(_slope(*each, noise, h) for each in slopes))
+    noise = max(noise, *(EPSILON * abs(along(t)) for t in (-2 * h, 2 * h)))
+    noise += EPSILON * size * abs(center)
+    # 16 and 4: so many times the noise / h gets through the formulas. (If all errors conspired
+    # it would be 8 more for half a kink: that a claim is refused twice makes up for it.)
+    return Look(
+        _slope(center, abs(kink) / 2 + 2 * abs(fine - center), 4 * noise / h, h),
+        _slope(left, 2 * abs(left - left_near), 16 * noise / h, h),
+        _slope(right, 2 * abs(right - right_near), 16 * noise / h, h),
+    )
 
 
-def _slope(estimate, truncation, weight, noise, h):
-    rounding = weight * noise / h
+def _one_sided(along, h):
+    """The slope to the right of x, or to the left if h < 0: as good as three secants make it,
+    and straightened once, over h/2 and h and over h and 2h."""
+    a, b, c = ((along(t) - along(0.0)) / t for t in (h / 2, h, 2 * h))
+    near, far = a + (a - b), b + (b - c)
+    return near + (near - far) / 3, near, far
+
+
+def _slope(estimate, truncation, rounding, h):
     bar = truncation + rounding
-    if math.isfinite(bar):
-        return Slope(estimate, bar, rounding, h)
-    return Slope(0.0, math.inf, rounding, h)
+    return Slope(*((estimate, bar) if bar < math.inf else (0.0, math.inf)), rounding, h)
 
 
-# The weights of the values of f in the formulas above, times h: no more than this times its
-# noise gets into a slope through both sides (3) and into half a kink (12, if all rounding errors
-# conspire; half of that is plenty), and into the slope to one side.
-CENTER_ROUNDING, SIDE_ROUNDING = 4, 16
+# --- many looks -----------------------------------------------------------------------
 
 
-class Finding(NamedTuple):
-    """What all looks together say: three slopes, as in a `Look`, and the noise they allow for."""
-
-    center: Slope
-    left: Slope
-    right: Slope
-    noise: float
-
-
-def look_around(
-    along: Along, size: float, formula: Callable, noise: float, sharp: float
-) -> Finding:
-    """Take looks until one is sharp, or none gets sharper.
+def explore(along: Along, size: float, noise: float, sharp: float = 0.0) -> Look:
+    """Take looks of many lengths; return the best slopes that no shorter step contradicts.
 
     Args:
-        along, size, formula, noise: As for ``look``.
-        sharp: A bar this small, beside its slope, will do.
+        along, size, noise: As for ``look``.
+        sharp: If given, stop at a bar that is this small beside its slope.
     """
-    looks: dict[float, Look] = {}
-    _walk(looks, scale(size), (along, size, noise, formula), sharp)
-    return _put_together(looks, noise)
-
-
-def look_closely(along: Along, size: float, formula: Callable, floor: float) -> Finding:
-    """Measure the noise, then take all looks that tell something.
-
-    Args:
-        along, size, formula: As for ``look``.
-        floor: The least noise that f can have.
-    """
-    noise = measure_noise(along, size, floor)
     looks: dict[float, Look] = {}
     units = [scale(size)]
-    # A small number may be one of many about 1, as a weight is, or have its own size for a unit,
-    # as x in 1 / x has.
-    if 0 < size < 1:
+    if not sharp and 0 < size < 1:
+        # A small number may be one of many about 1, as a weight is, or have its own size for a
+        # unit, as x in 1 / x has.
         units.append(_unit(size))
     for unit in units:
-        _walk(looks, unit, (along, size, noise, formula), 0.0)
-    return _put_together(looks, noise)
-
-
-def _walk(looks, unit, fit, sharp):
-    """Halve h where f bends too much, double it where rounding is most of the bar."""
-    along, size, noise, formula = fit
-    h = FIRST_STEP * unit
-    for _ in range(MOST_STEPS):
-        if h in looks or h > LONGEST_STEP * unit or h / 4 == 0:
-            break
-        looks[h] = look(along, h, size, noise, formula)
-        center = looks[h].center
-        if center.bar <= sharp * abs(center.estimate):
-            break
-        h = h * 2 if center.bar <= 2 * center.rounding < math.inf else h / 2
-
-
-def _put_together(looks, noise):
-    """Believe the longest looks that the shorter ones confirm."""
+        h = FIRST_STEP * unit
+        for _ in range(MOST_STEPS):
+            if h in looks or h > LONGEST_STEP * unit or h / 4 == 0:
+                break
+            looks[h] = look(along, h, size, noise)
+            center = looks[h].center
+            if center.bar <= sharp * abs(center.estimate):
+                break
+            # Longer where rounding is most of the bar, shorter where f bends too much.
+            h = h * 2 if center.bar <= 2 * center.rounding < math.inf else h / 2
     ordered = [looks[h] for h in sorted(looks)]
-    return Finding(*(_lengthen(slopes) for slopes in zip(*ordered, strict=True)), noise)
+    return Look(*(_lengthen(slopes) for slopes in zip(*ordered, strict=True)))
 
 
-def _lengthen(slopes: list[Slope]) -> Slope:
-    """The best known slope among those that contradict no shorter step."""
+def _lengthen(slopes):
     believed: list[Slope] = []
     for slope in slopes:
         if any(slope.contradicts(other) for other in believed):
@@ -296,17 +242,15 @@ def scale(size: float) -> float:
     return 2.0 ** min(math.ceil(math.log2(max(1.0, size))), 1023)
 
 
-# --- the noise of f -------------------------------------------------------------------
-
 # So many neighbouring points show the noise, so far apart beside the size of x: near ones, and
 # wider ones where float32 inside f makes the values of near ones equal.
 POINTS, SPACINGS = 16, (2.0**-40, 2.0**-26, 2.0**-20, 2.0**-14)
-# Of f: more than this is no rounding, not even that of float32 (2⁻²³).
+# Of f: stairs higher than this are no rounding, not even that of float32 (2⁻²³).
 SINGLE = 2.0**-20
 
 
 def measure_noise(along: Along, size: float, floor: float) -> float:
-    """How far rounding may put a value of f off, measured along one line.
+    """How far rounding may put a value of f off, seen along one line.
 
     The fourth differences of a smooth function vanish among neighbouring points, those of
     rounding errors do not (R. W. Hamming, Numerical Methods for Scientists and Engineers, on
@@ -316,60 +260,24 @@ def measure_noise(along: Along, size: float, floor: float) -> float:
     noise = floor
     for unit in sorted({_unit(size), scale(size)}):
         for spacing in SPACINGS:
-            # 13/16, as the square of a power of two would be exact.
-            jitter, changes = _jitter(along, 13 / 16 * unit * spacing, floor)
-            moves = changes > POINTS / 2
-            # Many equal neighbours and a large step between are stairs, no rounding.
-            if moves or jitter <= SINGLE * abs(along(0.0)):
+            jitter = math.inf
+            # Much may be noise, or a kink nearby: that lies to one side, noise to both.
+            for way in (1, -1) if jitter > 16 * floor else ():
+                # 13/16, as the square of a power of two would be exact.
+                step = way * 13 / 16 * unit * spacing
+                values = [along(k * step) for k in range(1, POINTS + 1)]
+                fourth = np.abs(np.diff(values, 4)) / 6
+                most = np.max(fourth[np.isfinite(fourth)], initial=floor)
+                jitter = min(jitter, float(most))
+            are_different = np.count_nonzero(np.diff(values)) > POINTS / 2
+            if are_different or jitter <= SINGLE * abs(along(0.0)):
                 noise = max(noise, jitter)
-            if moves:
+            if are_different:
                 break
     return noise
 
 
-def _jitter(along, spacing, floor):
-    """The noise of neighbouring values, and how many differ from the one before."""
-    noise, values = [], []
-    for way in (spacing, -spacing):
-        # Without x itself, at which f may jump.
-        values = [along(k * way) for k in range(1, POINTS + 1)]
-        fourth = np.abs(np.diff(values, 4)) / 6
-        noise.append(float(np.max(fourth[np.isfinite(fourth)], initial=floor)))
-        if noise[-1] <= 16 * floor:
-            break
-        # Much, but perhaps a kink nearby: that lies to one side, noise to both.
-    return min(noise), np.count_nonzero(np.diff(values))
-
-
 # --- x and f, taken apart -------------------------------------------------------------
-
-
-class Line:
-    """The values of f along one line through x: t -> f(x moved by t), each asked once.
-
-    They are nan where f refuses the number.
-    """
-
-    def __init__(self, function: "Function", where: Any, direction: Any = 1.0):
-        self._function, self._where, self._direction = function, where, direction
-        self.known = {0.0: function.value}
-
-    def __call__(self, t: float) -> float:
-        if t not in self.known:
-            self.known[t] = self._function.ask(self._where, t * self._direction)
-        return self.known[t]
-
-    def moves(self) -> float:
-        """How far f has moved from f(x) at most."""
-        values = (abs(value - self.known[0.0]) for value in self.known.values())
-        return max(filter(math.isfinite, values), default=0.0)
-
-    def ask_again(self) -> None:
-        """ValueError if f gives another value at a point where it was asked before."""
-        for t, before in self.known.items():
-            self._function.must_repeat(
-                before, self._function.ask(self._where, t * self._direction)
-            )
 
 
 class Function:
@@ -380,45 +288,60 @@ class Function:
         names: Of the arrays and numbers in x, as one would write them: x, x['W'], x[0].
         places: Where they stand: a (slice of the vector, shape) for each name.
         value: f(x).
-        noise: The least noise of f: the last digit of its value.
+        noise: The least noise that f can have: the last digit of its value.
         calls: How often f was called.
     """
 
     def __init__(self, f: Callable, x: Any, kind: type = float):
         if not callable(f):
             raise TypeError(f"f: got {describe(f)}, expected a function of x")
-        self.f, self.x, self.kind, self.calls = f, x, kind, 0
+        self.f, self.x, self.kind, self.calls = f, x, kind, 2
         self.names = leaf_names(x, "x")
-        arrays = [
-            real_array(leaf, name)
-            for leaf, name in zip(leaves(x), self.names, strict=True)
-        ]
+        arrays = [real_array(*pair) for pair in zip(leaves(x), self.names, strict=True)]
         if not any(array.size for array in arrays):
-            raise ValueError(f"x: got {describe(x)} without a number, expected some")
-        self._are_arrays = [isinstance(leaf, np.ndarray) for leaf in leaves(x)]
+            raise ValueError(f"x: got {describe(x)}, expected numbers; it has none")
         self.vector = np.concatenate([array.ravel() for array in arrays]).astype(kind)
-        ends = np.cumsum([array.size for array in arrays])
+        ends = np.cumsum([array.size for array in arrays]).tolist()
         self.places = [
             (slice(end - array.size, end), array.shape)
-            for end, array in zip(ends.tolist(), arrays, strict=True)
+            for end, array in zip(ends, arrays, strict=True)
         ]
         with np.errstate(all="ignore"):
-            self.value, self.noise = self._ask_first()
+            value, again = (call(f, self.argument(), "f") for _ in range(2))
+        number = np.asarray(None if isinstance(value, tuple | list) else value)
+        wanted = "biuf" if kind is float else "biufc"
+        if number.dtype.kind not in wanted or number.ndim or np.ma.is_masked(value):
+            raise TypeError(
+                f"f: got {describe(value)}, expected one real number; a gradient belongs to "
+                "a scalar, so sum the values, or check one of them at a time"
+            )
+        if kind is complex and number.dtype.kind != "c":
+            raise TypeError(
+                f"f: got the real number {value} for a complex x, expected a complex one; "
+                "use method='five-point'"
+            )
+        if not np.isfinite(number):
+            raise ValueError(f"f: got f(x) = {value}, expected a finite number")
+        self.value = kind(value)
+        self.must_repeat(self.value, kind(again))
+        is_single = number.dtype == np.float32 or _looks_single(abs(self.value))
+        self.noise = (2.0**-23 if is_single else EPSILON) * abs(self.value)
 
     def argument(self, where: Any = slice(0), move: Any = 0.0) -> Any:
-        """What f sees: x, moved at `where`, in a read-only copy that f may keep."""
+        """What f sees: x, moved at ``where``, in a read-only copy that f may keep."""
         vector = self.vector.copy()
         vector[where] += move
-        vector.flags.writeable = False  # nor are its parts, then
-        parts = [vector[where].reshape(shape) for where, shape in self.places]
-        each = zip(parts, self._are_arrays, strict=True)
+        # Its parts are read-only then, too.
+        vector.flags.writeable = False
         return unflatten(
-            self.x, (part if array else part.item() for part, array in each)
+            self.x,
+            (
+                vector[at].reshape(shape)
+                if isinstance(leaf, np.ndarray)
+                else vector[at].item()
+                for leaf, (at, shape) in zip(leaves(self.x), self.places, strict=True)
+            ),
         )
-
-    def along(self, where: Any, direction: Any = 1.0) -> Line:
-        """The line through x on which the numbers at ``where`` move by t * direction."""
-        return Line(self, where, direction)
 
     def ask(self, where: Any = slice(0), move: Any = 0.0) -> Any:
         """f at a moved x, or nan where f refuses it."""
@@ -426,15 +349,13 @@ class Function:
         try:
             value = complex(self.f(self.argument(where, move)))
         except (ArithmeticError, ValueError, TypeError):
-            value = complex(math.nan)
-        if self.kind is complex:
-            return value
-        if value.imag:
+            return math.nan
+        if self.kind is float and value.imag:
             raise TypeError(
                 f"f: near x got {value}, expected one real number; "
                 "is there a root or logarithm of a negative number?"
             )
-        return value.real
+        return value if self.kind is complex else value.real
 
     def must_repeat(self, before: Any, again: Any) -> None:
         """ValueError if two values of f at one point differ."""
@@ -444,76 +365,61 @@ class Function:
                 "each time; fix its seed, or pass its random draws in"
             )
 
-    def _ask_first(self):
-        """f at x itself, twice, with every question that can be asked about it."""
-        value, again = (call(self.f, self.argument(), "f") for _ in range(2))
-        self.calls += 2
-        number = np.asarray(None if isinstance(value, tuple | list) else value)
-        wanted = "biuf" if self.kind is float else "biufc"
-        if number.dtype.kind not in wanted or number.ndim or np.ma.is_masked(value):
-            raise TypeError(
-                f"f: got {describe(value)}, expected one real number; a gradient belongs to "
-                "a scalar, so sum the values, or check one of them at a time"
-            )
-        if self.kind is complex and number.dtype.kind != "c":
-            raise TypeError(
-                f"f: got the real number {value} for a complex x, expected a complex one; "
-                "use method='five-point'"
-            )
-        if not np.isfinite(number):
-            raise ValueError(
-                f"f: got f(x) = {value}, expected a finite number; choose another x"
-            )
-        self.must_repeat(value, again)
-        value = self.kind(value)
-        kind = number.dtype if number.dtype.kind in "fc" else np.dtype(float)
-        if kind.itemsize > 4 and _looks_like_float32(abs(value)):
-            kind = np.dtype(np.float32)
-        return value, float(np.finfo(kind).eps) * abs(value)
+
+class Line:
+    """The values of f along one line through x: t -> f(x with the numbers at ``where`` moved by
+    t * direction). Each is asked once; it is nan where f refuses the number."""
+
+    def __init__(self, function: Function, where: Any, direction: Any = 1.0):
+        self._function, self._where, self._direction = function, where, direction
+        self._known = {0.0: function.value}
+
+    def __call__(self, t: float) -> float:
+        if t not in self._known:
+            self._known[t] = self._function.ask(self._where, t * self._direction)
+        return self._known[t]
+
+    def moves(self) -> float:
+        """How far f has moved from f(x) at most."""
+        values = (abs(value - self._known[0.0]) for value in self._known.values())
+        return max(filter(math.isfinite, values), default=0.0)
+
+    def ask_again(self) -> None:
+        """ValueError if f gives another value at a point where it was asked before."""
+        for t, before in self._known.items():
+            again = self._function.ask(self._where, t * self._direction)
+            self._function.must_repeat(before, again)
 
 
-def _looks_like_float32(value):
+def _looks_single(value):
     """Whether a float64 needs all bits of a float32 and no more, as one that was one before."""
     mantissa = math.frexp(value)[0]
     return (mantissa * 2**24).is_integer() and not (mantissa * 2**20).is_integer()
 
 
 def call(f: Callable, argument: Any, name: str) -> Any:
-    """f(argument), with an error that says so if f changes its argument."""
-    before = [id(leaf) for leaf in leaves(argument)]
+    """f(argument), with an error that names f if it changes the argument."""
     try:
-        value = f(argument)
-        changed = before != [id(leaf) for leaf in leaves(argument)]
+        return f(argument)
     except ValueError as error:
         if "read-only" not in str(error):
             raise
-        changed = True
-    if changed:
         raise ValueError(
             f"{name}: got a function that changes its argument x in place, expected one "
             f"that leaves it alone; work on a copy inside {name}, as in x = x.copy()"
-        )
-    return value
+        ) from error
 
 
 def real_array(value: Any, name: str) -> np.ndarray:
     """The value as a finite float64 array, or an error that names it."""
-    # The mask of a masked array would be dropped, unseen.
-    masked = isinstance(value, np.ma.MaskedArray)
     array = np.asarray(value)
-    if masked or array.dtype.kind not in "iuf":
-        advice = f"fill in what is masked and pass np.asarray({name})" if masked else (
-            "convert it with float() or .astype(float) if that makes sense"
-        )
-        raise TypeError(
-            f"{name}: got {describe(value)}, expected real numbers; {advice}"
-        )
+    # The mask of a masked array would be dropped, unseen.
+    if array.dtype.kind not in "iuf" or isinstance(value, np.ma.MaskedArray):
+        raise TypeError(f"{name}: got {describe(value)}, expected real numbers")
     array = array.astype(np.float64)
     for index in np.argwhere(~np.isfinite(array)):
-        raise ValueError(
-            f"{label(name, index)}: got {array[tuple(index)]}, expected a finite number; "
-            "was something divided by 0?"
-        )
+        at = label(name, index)
+        raise ValueError(f"{at}: got {array[tuple(index)]}, expected a finite number")
     return array
 
 
@@ -527,17 +433,9 @@ def describe(value: Any) -> str:
     if isinstance(value, np.ma.MaskedArray):
         return "a masked array"
     if isinstance(value, np.ndarray):
-        return f"an array of shape {value.shape}" + (
-            f" of {value.dtype}" if value.dtype.kind not in "iuf" else ""
-        )
+        return f"an array of shape {value.shape} and type {value.dtype}"
     if isinstance(value, dict):
-        return f"a dict with keys {sorted(map(str, value))}"
+        return f"a dict with keys {list(value)}"
     if isinstance(value, tuple | list):
         return f"a {type(value).__name__} of {len(value)}"
-    if value is None:
-        return "None (no return?)"
-    kind = type(value).__name__
-    words = f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
-    if isinstance(value, int) and value.bit_length() > 63:
-        words += " too large for NumPy (write it as a float)"
-    return words
+    return "None (no return?)" if value is None else f"{value!r}"

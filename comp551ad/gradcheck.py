@@ -1,24 +1,22 @@
 """The third witness: is this the gradient of that function (S10)?
 
-A gradient is claimed, by hand or by machine. ``check_gradient`` asks the function itself:
-``differences`` finds every slope by trying, with an error bar, so that nobody has to choose a
-tolerance. For one number of x it goes like this:
+A gradient is claimed, by hand or by machine. ``check_gradient`` asks the function itself, one
+number of x after the other, each along its own line through x, whatever else is in x:
 
-1. One look, with steps of about 1/128. If it is sharp and its bar holds the claim, they agree.
-2. If it is sharp and does not, the shortest steps that can tell the claim from what was found
-   are asked as well. If they refuse the claim, it is wrong.
-3. Otherwise the noise of f is measured, and looks are taken from short to long. At a kink (relu
-   at 0, ties of a max) every claim between the slopes to the left and to the right is right.
+1. Looks are taken until one is sharp. If its error bar holds the claim, they agree.
+2. If not, the shortest steps that can tell the claim from the slope found are asked as well.
+   If they refuse the claim too, it is wrong.
+3. In all other cases the noise of f is measured, and looks of all lengths are taken. At a kink
+   (relu at 0, ties of a max) every claim between the slopes to both sides is right.
 
-Where f does not tell, the claim is unjudged, and has not passed: a right gradient is never called
-wrong. Every number is judged by its own line through x, whatever else is in x.
+The error bar makes the tolerance, so nobody has to choose one. Where f does not tell, the claim is
+unjudged, and has not passed: a right gradient is never called wrong.
 
-Reads: differences, pytrees. Read by: notebooks, tests, exercises.
+Reads: differences, pytrees, arguments. Read by: notebooks, tests, exercises.
 """
 
-import html
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
@@ -26,24 +24,30 @@ from typing import Any
 import numpy as np
 
 from . import differences
-from .differences import Function, Line, describe, label
-from .pytrees import is_container, leaf_names, leaves, leaves_like, same_structure
+from .arguments import as_generator
+from .differences import Function, Line, Look, Slope, describe, label, scale
+from .pytrees import leaf_names, leaves, leaves_like, same_structure
 
 __all__ = ["Coordinate", "GradientReport", "check_gradient"]
 
 # A bar this small, beside its slope, needs no better step: it shows an error of 1e-7.
 SHARP = 3e-8
-# A bar wider than this, beside its slope, leaves no three digits of it: nothing was checked.
-COARSE = 1e-3
-# Bars wider than this, beside the gap between two sides, leave no digit of it: that is no kink.
+# A bar must leave three digits of its slope, so that an error of 0.1 % shows.
+COARSE = 5e-4
+# The bars of two sides must leave one digit of the gap between them, or else it is no kink.
 RESOLVED = 0.1
 # A claim this small, beside the slopes of f around x, counts as 0.
 NOTHING = 1e-9
-# To tell two slopes apart, steps must move them apart by this many times the noise of f: four
-# times what rounding may add to a slope.
-TELLING = 4 * differences.SIDE_ROUNDING
-# f(x) is asked so often again: a coin that comes up the same that often is a rare one.
+# Two slopes can be told apart where they move f apart by this many times its noise: rounding gets
+# into a slope to one side 16 times, and is a quarter of the gap then.
+TELLING = 64
+# So often f(x) is asked again: chance gives the same number that often where draws are rare.
 REPEATS = 8
+
+_NO_SLOPE = "f jumps, ends or blows up here"
+_CROSSES = "this direction crosses a kink; leave directions out, to check each value"
+_STAIRS = "f moves in steps here, as float32 does; compute it in float64"
+_ROUGH = "f is too rough here: longer and shorter steps contradict each other"
 
 
 # --- what comes out -------------------------------------------------------------------
@@ -91,6 +95,13 @@ class Coordinate:
     def _relative(self, part):
         size = max(abs(self.claimed), abs(self.finite_difference))
         return part / size if size else math.inf if part else 0.0
+
+    def _found(self):
+        if self.verdict == "unjudged":
+            return f"not found: {self.reason}"
+        if self.sides is None:
+            return f"{self.finite_difference:.12g}"
+        return "{:.6g} on the left, {:.6g} on the right".format(*self.sides)
 
 
 @dataclass(frozen=True)
@@ -152,26 +163,23 @@ class GradientReport:
             raise AssertionError(str(self))
         return self
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         worst, total = self.worst, len(self.coordinates)
         right = total - len(self.wrong) - len(self.unjudged)
         lines = [
             f"{'passed' if self.passed else 'FAILED'}: {right} of {total} "
             f"value{'s'[: total - 1]} agree with finite differences "
-            f"({self.method}, {self.evaluations} evaluations)"
+            f"({self.method}, {self.evaluations} evaluations)",
+            f"  worst      {worst.name}",
+            f"  claimed    {worst.claimed:.12g}",
+            f"  difference {worst._found()}",
         ]
         if self.passed:
-            lines.append(
+            lines[1:] = [
                 f"  worst      {worst.name}: claimed {worst.claimed:.6g}, "
                 f"error bar below {_power_of_ten(worst.bar)}"
-            )
-        else:
-            lines += [
-                f"  worst      {worst.name}",
-                f"  claimed    {worst.claimed:.12g}",
-                f"  difference {_found(worst)}",
             ]
-        if worst.verdict == "wrong" and worst.sides is None:
+        elif worst.verdict == "wrong" and worst.sides is None:
             lines.append(
                 f"  relative   {worst.relative_error:.2g} off, "
                 f"known to within {_power_of_ten(worst.resolution)}"
@@ -184,30 +192,6 @@ class GradientReport:
         if self.mistake:
             lines.append(f"  likely     {self.mistake}")
         return "\n".join(lines)
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        shown = sorted(self.wrong, key=lambda c: -c.relative_error)
-        shown = [*shown, *self.unjudged, *self.kinks][:8] or [self.worst]
-        heads = ("coordinate", "claimed", "difference", "error bar", "verdict")
-        table = [[f"<th>{head}</th>" for head in heads]]
-        for c in shown:
-            bar = f"\N{LESS-THAN OR EQUAL TO} {_power_of_ten(c.bar)}"
-            cells = (c.name, f"{c.claimed:.10g}", _found(c), bar, c.verdict)
-            table.append([f"<td>{html.escape(cell)}</td>" for cell in cells])
-        rows = "".join(f"<tr>{''.join(row)}</tr>" for row in table)
-        headline = html.escape(str(self).splitlines()[0])
-        likely = f"<p>Likely: {html.escape(self.mistake)}</p>" if self.mistake else ""
-        return f"<p><b>{headline}</b></p><table>{rows}</table>{likely}"
-
-
-def _found(coordinate):
-    if coordinate.verdict == "unjudged":
-        return f"not found: {coordinate.reason}"
-    if coordinate.sides is None:
-        return f"{coordinate.finite_difference:.12g}"
-    return "{:.6g} on the left, {:.6g} on the right".format(*coordinate.sides)
 
 
 def _power_of_ten(value):
@@ -238,8 +222,8 @@ def check_gradient(
             shapes of x. In float32 it need only be right to the digits of float32.
         x: Array, number, or a tuple, list or dict of them, nested as you like. Integers are
             promoted to float64. f sees read-only copies.
-        method: "five-point", "central", "forward" or "complex" (see `finite_difference`); all
-            except the first are for comparison.
+        method: "five-point"; or, for comparison, the formula for one step whose value is shown,
+            with its error for a bar: "central", "forward" or "complex" (see `finite_difference`).
         directions: If given, this many random directions for each array in x instead of every
             coordinate: a few evaluations, however large the arrays are. An error in any
             coordinate shows, but not where it is. A direction that crosses a kink stays unjudged.
@@ -256,204 +240,60 @@ def check_gradient(
         ValueError, TypeError: for arguments that can't be checked: shapes that don't match, nan
             or inf, complex x, f not scalar, not repeatable or changing x.
     """
-    formula, _ = differences.choose_formula(method)
+    formula, step = differences.choose_formula(method)
     if directions is not None and (type(directions) is not int or directions < 1):
         raise ValueError(
             f"directions: got {directions!r}, expected a whole number from 1 up; "
             "leave it out to check every coordinate"
         )
-    if directions is not None and method == "complex":
-        raise ValueError(
-            "directions: got them with method='complex', expected one of the two; "
-            "leave one out"
-        )
     function = Function(f, x)
+    shown = Function(f, x, complex) if method == "complex" else function
     if names is not None:
         function.names = _rename(x, names)
     if callable(gradient):
         gradient = differences.call(gradient, function.argument(), "gradient")
     claimed, digits = _claims(x, gradient)
-    exact = None
-    if method == "complex":
-        exact = np.concatenate(
-            [np.ravel(a) for a in leaves(differences.finite_difference(f, x, "complex"))]
-        )
-        function.calls += 2 + exact.size
-        # Which the complex step must fit.
-        formula, _ = differences.choose_formula("five-point")
     coordinates, lines = [], []
     with np.errstate(all="ignore"):
-        for name, where, direction in _directions(function, directions, _random(seed)):
-            line = function.along(where, direction)
+        for name, where, direction in _moves(function, directions, seed):
+            line = Line(function, where, direction)
             size = float(np.max(np.abs(function.vector[where])))
             claim = float(np.sum(claimed[where] * direction))
-            slack = float(np.sum(digits[where] * np.abs(direction)))
-            judge = _Judge(line, size, function.noise, formula, directions is not None)
-            if exact is None:
-                coordinates.append(judge.verdict(name, claim, slack))
-            else:
-                value, largest = float(exact[where]), float(np.max(np.abs(exact)))
-                coordinates.append(judge.complex_verdict(name, claim, slack, value, largest))
+            judge = _Judge(line, size, function.noise)
+            found = judge.verdict(name, claim, float(np.sum(digits[where])))
+            if directions and found.sides:
+                # Between the sides there is room for errors in all other coordinates.
+                found = replace(found, verdict="unjudged", sides=None, reason=_CROSSES)
+            if method != "five-point" and found.verdict in ("agrees", "wrong"):
+                value = formula(Line(shown, where, direction), step * scale(size))
+                found = judge.shown(found, value, method)
+            coordinates.append(found)
             lines.append(line)
-        report = GradientReport(tuple(coordinates), method, function.calls)
-        _ask_again(function, report, lines)
-        mistake = _likely_mistake(function, coordinates, directions is None)
-    return replace(report, evaluations=function.calls, mistake=mistake)
+        report = GradientReport(tuple(coordinates), method, 0)
+        # Before anything is said: is f random?
+        for _ in range(REPEATS):
+            function.must_repeat(function.value, function.ask())
+        if not report:
+            lines[coordinates.index(report.worst)].ask_again()
+        mistake = _likely_mistake(function, coordinates, lines, directions is None)
+    calls = function.calls + (shown.calls if shown is not function else 0)
+    return replace(report, evaluations=calls, mistake=mistake)
 
 
-def _ask_again(function, report, lines):
-    """ValueError if f is random: it is asked once more at x, and where it seems to go wrong."""
-    for _ in range(REPEATS):
-        function.must_repeat(function.value, function.ask())
-    if not report.passed:
-        lines[report.coordinates.index(report.worst)].ask_again()
-
-
-# --- one verdict ----------------------------------------------------------------------
-
-_NO_SLOPE = "f jumps, ends or blows up here"
-_CROSSES = "this direction crosses a kink; leave directions out, to check each value"
-_STAIRS = "f moves in steps here, as float32 does; compute it in float64"
-_ROUGH = "f is too rough here: longer and shorter steps contradict each other"
-
-
-class _Judge:
-    """Judges claims about the slope of f along one line.
-
-    Args:
-        line: t -> f(x moved by t).
-        size: Of the numbers that move.
-        noise: The least noise that f can have.
-        formula: For the slope through both sides.
-        is_direction: Whether many numbers move at once.
-    """
-
-    def __init__(
-        self, line: Line, size: float, noise: float, formula: Callable, is_direction: bool
-    ):
-        self.line, self.size, self.noise = line, size, noise
-        self.formula, self.is_direction = formula, is_direction
-        self.steps = differences.SINGLE * abs(line(0.0))
-        # Three digits of a slope are asked for, or a quarter of the digits of f.
-        self.coarse = max(COARSE, (noise / (abs(line(0.0)) or math.inf)) ** 0.25)
-
-    def verdict(self, name: str, claim: float, slack: float) -> Coordinate:
-        """The `Coordinate` for one claim, which may be off by ``slack``, its own last digit."""
-        fit = self.line, self.size, self.formula
-        found = differences.look_around(*fit, self.noise, SHARP)
-        judged = self.weigh(name, claim, found, slack)
-        if judged.verdict == "agrees":
-            return judged
-        if judged.verdict == "wrong":
-            near = self.look_nearby(claim, found.center, self.noise)
-            # Flat short steps tell nothing: so do those of float32 inside f look.
-            is_flat = near and near.estimate == 0
-            if near and not is_flat and near.holds(judged.finite_difference) and not near.holds(claim):
-                return judged
-        found = differences.look_closely(*fit, self.noise)
-        judged = self.weigh(name, claim, found, slack)
-        if judged.verdict == "wrong":
-            if judged.finite_difference == 0 and 0 < self.line.moves() <= self.steps:
-                return replace(judged, verdict="unjudged", reason=_STAIRS)
-            other = found.center._replace(estimate=judged.finite_difference)
-            for noise in (found.noise, self.noise):
-                near = self.look_nearby(claim, other, noise)
-                if near and near.widened(slack).holds(claim):
-                    return replace(judged, verdict="unjudged", reason=_ROUGH)
-        return judged
-
-    def look_nearby(self, claim, slope, noise):
-        """What the shortest steps that can tell a claim from a slope see, as one `Slope` that
-        holds all right answers; None if they are no shorter than those of the slope."""
-        gap = abs(claim - slope.estimate)
-        noise = noise + differences.EPSILON * self.size * max(abs(slope.estimate), gap)
-        shortest = TELLING * noise / gap
-        if not 0 < shortest < slope.h / 2:
-            return None
-        h = 2.0 ** math.ceil(math.log2(shortest))
-        return differences.look(self.line, h, self.size, noise, self.formula).answers()
-
-    def weigh(self, name, claim, found, slack):
-        """The verdict on a claim, given all that was found about the slope."""
-        center, left, right = (slope.widened(slack) for slope in found[:3])
-        far = differences.FIRST_STEP * differences.scale(self.size)
-        rises = (abs(self.line(t) - self.line(0.0)) / far for t in (far, -far))
-        steep = max(filter(math.isfinite, (abs(center.estimate), *rises)))
-
-        def unjudged(slope, reason):
-            return Coordinate(name, claim, slope.estimate, slope.bar, "unjudged", None, reason)
-
-        both = differences.span(left, right)
-        # All right answers lie in here.
-        wide = min(center, both, key=lambda slope: slope.bar)
-
-        def is_clear(slope):
-            return slope.bar <= max(4 * slope.rounding, COARSE * steep) < math.inf
-
-        if not (is_clear(left) and is_clear(right) or is_clear(center)):
-            return unjudged(wide, _NO_SLOPE)
-        if left.contradicts(right):
-            if self.is_direction:
-                # Between the two sides there is room for errors in all other coordinates.
-                return unjudged(both, _CROSSES)
-            sides = left.estimate, right.estimate
-            if left.bar + right.bar > RESOLVED * abs(sides[1] - sides[0]):
-                return unjudged(both, _NO_SLOPE)
-            nearest = min(max(claim, min(sides)), max(sides))
-            verdict = "kink" if both.holds(claim) else "wrong"
-            return Coordinate(name, claim, nearest, max(left.bar, right.bar), verdict, sides)
-        if not wide.holds(claim):
-            return Coordinate(name, claim, *wide[:2], "wrong")
-        # If one side is known better, as beside a kink, its own slope is a right answer as well.
-        sharp = min(center, left, right, key=lambda slope: slope.bar)
-        slope = sharp if sharp.holds(claim) else wide
-        judged = Coordinate(name, claim, *slope[:2], "agrees")
-        # Of a 0 no bar is a small part. What counts as 0: nothing beside the slopes of f, or
-        # what doesn't move f by its noise.
-        nothing = max(NOTHING * steep, found.noise / 4 / differences.scale(self.size))
-        if judged.resolution <= self.coarse or min(judged.bar, abs(claim)) <= nothing:
-            return judged
-        digits = f"{slope.estimate:.3g} \N{PLUS-MINUS SIGN} {slope.bar:.2g}"
-        return unjudged(slope, f"{digits} is all that the digits of f tell")
-
-    def complex_verdict(self, name, claim, slack, exact, largest):
-        """The verdict with the complex step in place of the slope, which it must fit."""
-        found = differences.look_closely(self.line, self.size, self.formula, self.noise)
-        bar = 256 * differences.EPSILON * largest
-        if not found.center.widened(bar).holds(exact):
-            raise ValueError(
-                f"method: got 'complex', but for {name} the complex step is not the slope of f, "
-                "expected an analytic f; f drops or takes the size of the imaginary part (abs, "
-                "max, comparisons, conj, .real), so use method='five-point'"
-            )
-        verdict = "agrees" if abs(claim - exact) <= bar + slack else "wrong"
-        return Coordinate(name, claim, exact, bar + slack, verdict)
-
-
-# ---------------------------------------------------------------- what is checked
-
-
-def _directions(function, directions, random):
+def _moves(function, directions, seed) -> Iterator[tuple[str, Any, Any]]:
     """(name, where in the vector, direction) of all that is moved and checked."""
+    random = as_generator(seed)
     for name, (where, shape) in zip(function.names, function.places, strict=True):
+        size = math.prod(shape)
         if directions is None:
             for i, index in enumerate(np.ndindex(shape)):
                 yield label(name, index), where.start + i, 1.0
             continue
-        for k in range(directions if math.prod(shape) else 0):
+        for k in range(directions if size else 0):
             # None below 1: an error in any coordinate counts in full. No two alike: equal
             # errors, such as a transpose makes in pairs, don't cancel.
-            direction = random.uniform(1.0, 2.0, size=math.prod(shape))
-            direction *= random.choice([-1.0, 1.0], size=direction.size)
+            direction = random.uniform(1, 2, size) * random.choice([-1.0, 1.0], size)
             yield f"{name} along random direction {k + 1}", where, direction
-
-
-def _random(seed):
-    try:
-        return np.random.default_rng(seed)
-    except (TypeError, ValueError) as error:
-        wanted = "seed must be a whole number from 0 up"
-        raise ValueError(f"{wanted}, got {seed!r}") from error
 
 
 def _rename(x, names):
@@ -462,11 +302,9 @@ def _rename(x, names):
     if not fits or not len(names) == len(x) == len(set(names)):
         raise ValueError(
             f"names: got {names!r} for {describe(x)}, expected a name of its own for each entry "
-            "of a tuple or list; or leave them out"
+            "of a tuple or list"
         )
-    return [
-        leaf for part, name in zip(x, names, strict=True) for leaf in leaf_names(part, name)
-    ]
+    return [leaf for part, name in zip(x, names) for leaf in leaf_names(part, name)]
 
 
 def _claims(x, gradient):
@@ -474,47 +312,171 @@ def _claims(x, gradient):
     last digit of each: a claim in float32 is right when it is the nearest float32."""
     if not same_structure(x, gradient):
         raise TypeError(
-            f"gradient: got {describe(gradient)}, expected the structure of x, {describe(x)}; "
-            "return one array for each array in x"
+            f"gradient: got {describe(gradient)}, expected the structure of x, {describe(x)}"
         )
     claims, digits = [], []
     names = leaf_names(x, "gradient")
-    for part, like, name in zip(leaves_like(gradient, x), leaves(x), names, strict=True):
-        array = differences.real_array(part, name)
-        if array.shape != np.shape(like):
-            turned = array.shape == np.shape(like)[::-1]
-            advice = "is it transposed?" if turned else "was it summed over an axis too many?"
+    for part, like, name in zip(
+        leaves_like(gradient, x), leaves(x), names, strict=True
+    ):
+        array, wanted = differences.real_array(part, name), np.shape(like)
+        if array.shape != wanted:
             raise ValueError(
-                f"{name}: got shape {array.shape}, expected that of its x, {np.shape(like)}; "
-                f"{advice}"
+                f"{name}: got shape {array.shape}, expected {wanted}, the shape of its x"
+                f"{'; is it transposed?' if array.shape == wanted[::-1] else ''}"
             )
-        kind = np.asarray(part).dtype
-        half = np.finfo(kind).eps / 2 if kind.kind == "f" else 0.0
         claims.append(array.ravel())
-        digits.append(half * np.abs(array.ravel()))
+        kind = np.asarray(part).dtype
+        digit = np.finfo(kind).eps if kind.kind == "f" else 0.0
+        digits.append(digit / 2 * np.abs(array.ravel()))
     return np.concatenate(claims), np.concatenate(digits)
 
 
-# ---------------------------------------------------------------- the likely mistake
+# --- one verdict ----------------------------------------------------------------------
 
 
-def _likely_mistake(function, coordinates, by_coordinate):
+class _Judge:
+    """Judges claims about the slope of f along one line.
+
+    Args:
+        line: t -> f(x moved by t).
+        size: Of the numbers that move.
+        floor: The least noise that f can have.
+    """
+
+    def __init__(self, line: Line, size: float, floor: float):
+        self.line, self.size, self.floor = line, size, floor
+        # Three digits of a slope are asked for, or a quarter of those of f.
+        self.coarse = max(COARSE, (floor / (abs(line(0.0)) or math.inf)) ** 0.25)
+
+    def verdict(self, name: str, claim: float, slack: float) -> Coordinate:
+        """The `Coordinate` for one claim, which may be off by ``slack``, its own last digit."""
+        found = differences.explore(self.line, self.size, self.floor, SHARP)
+        judged = self.weigh(name, claim, slack, found, self.floor)
+        if judged.verdict == "wrong":
+            near = self.nearby(judged, found, self.floor, slack)
+            # Flat short steps tell nothing: so do those of a float32 look.
+            if near and near.estimate and not near.holds(claim):
+                if near.holds(judged.finite_difference):
+                    return judged
+        if judged.verdict == "agrees":
+            return judged
+        noise = differences.measure_noise(self.line, self.size, self.floor)
+        found = differences.explore(self.line, self.size, noise)
+        judged = self.weigh(name, claim, slack, found, noise)
+        if judged.verdict != "wrong":
+            return judged
+        reason, steps = "", differences.SINGLE * abs(self.line(0.0))
+        if judged.finite_difference == 0 and 0 < self.line.moves() <= steps:
+            reason = _STAIRS
+        near = [self.nearby(judged, found, each, slack) for each in (noise, self.floor)]
+        if any(each.holds(claim) for each in near if each):
+            reason = _ROUGH
+        return replace(judged, verdict="unjudged", reason=reason) if reason else judged
+
+    def nearby(self, judged, found, noise, slack):
+        """What the shortest steps that can tell the claim from what was found see, as a `Slope`
+        that holds all right answers; None if they are no shorter than those of the looks."""
+        noise += differences.EPSILON * self.size * abs(judged.finite_difference)
+        shortest = TELLING * noise / judged.gap
+        if not 0 < shortest < found.center.h / 2:
+            return None
+        h = 2.0 ** math.ceil(math.log2(shortest))
+        near = differences.look(self.line, h, self.size, noise).answers()
+        return near._replace(bar=near.bar + slack)
+
+    def weigh(self, name: str, claim: float, slack: float, found: Look, noise: float):
+        """The verdict on a claim, given all that was found about the slope."""
+        found = Look(*(slope._replace(bar=slope.bar + slack) for slope in found))
+        center, left, right = found
+        far = differences.FIRST_STEP * scale(self.size)
+        rises = [abs(self.line(t) - self.line(0.0)) / far for t in (far, -far)]
+        steep = max(filter(math.isfinite, [abs(center.estimate), *rises]))
+
+        def is_clear(slope):
+            # What is no rounding is small, then: f goes straight there.
+            rest = slope.bar - slack - 4 * slope.rounding
+            return slope.bar < math.inf and rest <= COARSE * steep
+
+        def judged(slope, verdict, **more):
+            return Coordinate(name, claim, slope.estimate, slope.bar, verdict, **more)
+
+        wide = found.answers()
+        if not (is_clear(center) or is_clear(left) and is_clear(right)):
+            return judged(wide, "unjudged", reason=_NO_SLOPE)
+        if left.contradicts(right):
+            sides = left.estimate, right.estimate
+            bar, gap = max(left.bar, right.bar), abs(right.estimate - left.estimate)
+            if 2 * bar > RESOLVED * gap:
+                return judged(wide, "unjudged", reason=_NO_SLOPE)
+            nearest = min(max(claim, min(sides)), max(sides))
+            verdict = "kink" if abs(claim - nearest) <= bar else "wrong"
+            return judged(Slope(nearest, bar, 0.0, 0.0), verdict, sides=sides)
+        if not wide.holds(claim):
+            return judged(wide, "wrong")
+        # If one side is known better, as beside a kink, its own slope is a right answer as well.
+        sharp = min(found, key=lambda slope: slope.bar)
+        slope = sharp if sharp.holds(claim) else wide
+        # Of a 0 no bar is a small part. What counts as 0: nothing beside the slopes of f, or
+        # what doesn't move f by its noise.
+        nothing = max(NOTHING * steep, noise / 4 / scale(self.size))
+        coordinate = judged(slope, "agrees")
+        if coordinate.resolution > self.coarse and min(slope.bar, abs(claim)) > nothing:
+            digits = f"{slope.estimate:.3g} \N{PLUS-MINUS SIGN} {slope.bar:.2g}"
+            return judged(
+                slope, "unjudged", reason=f"{digits} is all that the digits of f tell"
+            )
+        return coordinate
+
+    def shown(self, judged: Coordinate, value: float, method: str) -> Coordinate:
+        """The same with the value of another formula, and its error for a bar."""
+        exact = replace(judged, claimed=value)
+        if method == "complex" and exact.gap > judged.bar + COARSE * abs(value):
+            raise ValueError(
+                f"method: got 'complex', which for {judged.name} is not the slope of f, "
+                "expected an analytic f; f drops or takes the size of the imaginary part (abs, "
+                "max, comparisons, conj, .real), so use method='five-point'"
+            )
+        bar = exact.gap + judged.bar
+        verdict = "agrees" if abs(judged.claimed - value) <= bar else "wrong"
+        return replace(judged, finite_difference=value, bar=bar, verdict=verdict)
+
+
+# --- the likely mistake ---------------------------------------------------------------
+
+_SUM_OR_MEAN = "; a sum in one place, a mean in the other?"
+_DDOF = "; n in one place, n - 1 in the other (ddof)?"
+
+
+def _likely_mistake(function, coordinates, lines, by_coordinate):
     """Words for a wrong gradient that a transpose, a sign or a factor would mend."""
     wrong = np.array([c.verdict == "wrong" for c in coordinates])
     if not wrong.any():
         return ""
-    claimed = np.array([c.claimed for c in coordinates])
-    found = np.array([c.finite_difference for c in coordinates])
-    bars = np.array([c.bar for c in coordinates])
-    factor = _common_factor(claimed, found, bars)
-    if factor or not by_coordinate:
-        return factor
-    arrays = {  # name: what was claimed, found, how well, and wrong
-        name: [part[where].reshape(shape) for part in (claimed, found, bars, wrong)]
-        for name, (where, shape) in zip(function.names, function.places, strict=True)
+    if not any(line.moves() for line in lines):
+        return "f gives the same number for every x; does it use its argument?"
+    columns = [(c.claimed, c.finite_difference, c.bar) for c in coordinates]
+    claimed, found, bars = (np.array(column) for column in zip(*columns, strict=True))
+    words = _factor(claimed, found, bars) or _float32(claimed[wrong], found[wrong])
+    if words or not by_coordinate:
+        return words
+    arrays = {
+        name: [part[at].reshape(shape) for part in (claimed, found, bars, wrong)]
+        for name, (at, shape) in zip(function.names, function.places, strict=True)
     }
     guilty = [name for name in arrays if arrays[name][3].any()]
     return "; ".join(f"{name}: {_mistake_in(name, arrays)}" for name in guilty)
+
+
+def _float32(claimed, found):
+    """Words if wrong claims are float32, or off by as much, to both sides."""
+    errors = (found - claimed) / np.abs(claimed)
+    are_single = np.all(claimed.astype(np.float32) == claimed)
+    if np.all(np.abs(errors) <= 2.0**-18) and (
+        are_single or min(errors) < 0 < max(errors)
+    ):
+        return "the claim looks like float32, right to about 7 digits; use float64"
+    return ""
 
 
 def _mistake_in(name, arrays):
@@ -522,66 +484,84 @@ def _mistake_in(name, arrays):
     claimed, found, bars, wrong = arrays[name]
     if not claimed.any():
         return "all zeros: was it computed at all?"
-    is_else = not _fits(claimed, found, bars)  # more than a small error
-    for other, (claimed_there, found_there, bars_there, _) in arrays.items():
-        if (
-            is_else
-            and _fits(claimed, found_there, bars_there)
-            and _fits(claimed_there, found, bars)
-        ):
-            return f"this is the gradient of {other}; the two are swapped"
-    factor = _common_factor(claimed, found, bars)
-    if factor:
-        return factor
-    if is_else:
+    if np.all(np.abs(found) <= bars):
+        return f"f doesn't depend on {name} here, its gradient is 0"
+    others = {other: arrays[other] for other in arrays if other != name}
+    if not _fits(claimed, found, bars):
+        for other, (claimed_there, found_there, bars_there, _) in others.items():
+            if _fits(claimed, found_there, bars_there):
+                swapped = _fits(claimed_there, found, bars)
+                return (
+                    f"this is the gradient of {other}"
+                    + "; the two are swapped" * swapped
+                )
+    if words := _factor(claimed, found, bars):
+        return words
+    if not _fits(claimed, found, bars):
         reordered = claimed.reshape(claimed.shape[::-1]).T
         in_order = "the numbers are right, in the order of the transpose: a reshape?"
-        for turned, words, short in (
-            (claimed.T, "the transpose fits; it is transposed", "transposed"),
-            (reordered, in_order, "in the order of the transpose"),
-        ):
+        for turned, words in (claimed.T, "it is transposed"), (reordered, in_order):
             if _fits(turned, found, bars):
                 return words
-            factor = _common_factor(turned, found, bars)
-            if factor:
-                return f"{short}, and {factor}"
-        for other, (_, found_there, bars_there, _) in arrays.items():
-            if _fits(claimed, found_there, bars_there):
-                return f"this is the gradient of {other}"
+            if factor := _factor(turned, found, bars):
+                return f"{words}, and {factor}"
     count, size = int(wrong.sum()), wrong.size
-    for axis in range(wrong.ndim):
-        for k in range(wrong.shape[axis]):
-            part = wrong.take(k, axis)  # row k, column k ...
+    for axis, length in enumerate(wrong.shape):
+        for k in range(length):
+            part = wrong.take(k, axis)
             if part.all() and 1 < part.size == count < size:
-                place = [":"] * wrong.ndim
-                place[axis] = str(k)
+                place = [":"] * axis + [str(k)] + [":"] * (wrong.ndim - axis - 1)
                 return f"only [{', '.join(place)}] is wrong"
     few, be = "only " * (4 * count <= size), "is" if count == 1 else "are"
     return f"{few}{count} of {size} {be} wrong"
 
 
-def _common_factor(claimed, found, bars):
-    """Words if found = factor * claimed for one factor, otherwise ''."""
+def _factor(claimed, found, bars):
+    """Words if found = factor * claimed for one factor that means something, otherwise ''."""
+    if claimed.shape != found.shape or not claimed.any():
+        return ""
     largest = np.argmax(np.abs(claimed))
-    factor = float(found.flat[largest] / claimed.flat[largest])
-    if abs(factor - 1) < 1e-5 or factor == 0:
+    claim, slope, bar = (float(part.flat[largest]) for part in (claimed, found, bars))
+    if not abs(slope) > 4 * bar:
         return ""
-    if not _fits(factor * claimed, found, bars):
+    ratio, why = _meaning(abs(slope / claim), bar / abs(slope) + 1e-7)
+    factor = math.copysign(ratio, slope * claim)
+    if not ratio or factor == 1 or not _fits(factor * claimed, found, bars):
         return ""
-    if abs(factor + 1) < 1e-5:
-        return "the sign is flipped; -1 times it fits"
-    simple = Fraction(factor).limit_denominator(1000)
-    is_simple = abs(factor - simple) < 1e-5 * abs(factor)
-    if claimed.size == 1 and not (is_simple and simple.denominator < 10 > abs(simple)):
-        return ""  # one number is always some factor away from another
-    text = f"{simple if is_simple else format(factor, '.4g')} times it fits"
-    if 0.4 <= abs(factor) <= 2.5:
-        return text
-    return f"{text}; a sum in one place, a mean in the other?"
+    # One number is always some factor away from another.
+    if claimed.size == 1 and max(ratio.numerator, ratio.denominator) > 9:
+        return ""
+    sign, minus = ("the sign is flipped; ", "-") if factor < 0 else ("", "")
+    return f"{sign}{minus}{ratio} times it fits{why}"
+
+
+def _meaning(size, off):
+    """The factor that ``size`` stands for, known up to ``off`` of it, and what it may mean.
+
+    A fraction of one-digit numbers; n or 1/n, as a sum and a mean differ by; n/(n-1) or its
+    inverse, as two variances do. It must be much nearer than the next of its kind, so that it fits
+    by no accident; 0 if there is none.
+    """
+    n = round(max(size, 1 / size))
+    m = round(1 / max(abs(size - 1), 1e-9) + (size > 1))
+    kinds = [(Fraction(size).limit_denominator(k), 8 * k**2, "") for k in range(1, 10)]
+    kinds = [(ratio, *more) for ratio, *more in kinds if ratio.numerator < 10]
+    kinds += [(Fraction(n) if size > 1 else Fraction(1, n), 100 * n, _SUM_OR_MEAN)]
+    if m > 1:
+        kinds += [
+            (Fraction(m, m - 1) if size > 1 else Fraction(m - 1, m), 100 * m**2, _DDOF)
+        ]
+    for ratio, density, why in kinds:
+        if (
+            abs(ratio - size) <= off * size
+            and off * max(size, 1 / size if why else size) * density <= 1
+        ):
+            return ratio, why or _SUM_OR_MEAN * (not 0.4 <= ratio <= 2.5)
+    return Fraction(0), ""
 
 
 def _fits(claimed, found, bars):
-    """Whether two arrays are the same, entry by entry, but for small errors."""
+    """Whether two arrays are the same, entry by entry, except for small errors."""
     if claimed.shape != found.shape or not np.all(np.isfinite(claimed - found)):
         return False
     size = np.abs(found)

@@ -64,7 +64,10 @@ def one_sided(parameters, X, y, way):
     dC = P / P.sum(axis=1, keepdims=True) - np.eye(LAYERS[-1])[y]
     slopes = way * np.sum(dC * dU, axis=(1, 2)) / len(y)
     return tuple(
-        [slopes[where].astype(float).reshape(a.shape) for where, a in zip(w, p, strict=True)]
+        [
+            slopes[where].astype(float).reshape(a.shape)
+            for where, a in zip(w, p, strict=True)
+        ]
         for w, p in zip(places, parameters, strict=True)
     )
 
@@ -109,7 +112,9 @@ def main(seeds=300):
         total = Counter()
         for seed in range(seeds):
             total += examine(seed, size)
-        print(f"weights of size {size}: {total['checked']} right claims, {total['at kinks']} at kinks")
+        print(
+            f"weights of size {size}: {total['checked']} right claims, {total['at kinks']} at kinks"
+        )
         for name in sorted(total):
             if ":" in name:
                 print(f"  {name:18} {total[name]:7}")
