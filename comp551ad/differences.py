@@ -260,15 +260,18 @@ def measure_noise(along: Along, size: float, floor: float) -> float:
     noise = floor
     for unit in sorted({_unit(size), scale(size)}):
         for spacing in SPACINGS:
-            jitter = math.inf
-            # Much may be noise, or a kink nearby: that lies to one side, noise to both.
-            for way in (1, -1) if jitter > 16 * floor else ():
+            jitters = []
+            for way in (1, -1):
                 # 13/16, as the square of a power of two would be exact.
                 step = way * 13 / 16 * unit * spacing
                 values = [along(k * step) for k in range(1, POINTS + 1)]
                 fourth = np.abs(np.diff(values, 4)) / 6
                 most = np.max(fourth[np.isfinite(fourth)], initial=floor)
-                jitter = min(jitter, float(most))
+                jitters.append(float(most))
+                # Much may be noise, or a kink nearby: that lies to one side, noise to both.
+                if most <= 16 * floor:
+                    break
+            jitter = min(jitters)
             are_different = np.count_nonzero(np.diff(values)) > POINTS / 2
             if are_different or jitter <= SINGLE * abs(along(0.0)):
                 noise = max(noise, jitter)
