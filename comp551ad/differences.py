@@ -15,16 +15,18 @@ One look can be deceived: a kink beside x, hidden within its step, looks like a 
 steps see x alone, but badly; long steps see well, but may see over something. ``explore`` takes
 looks of all lengths and believes the longer ones as long as they confirm the shorter.
 
-Reads: pytrees. Read by: gradcheck, show, exercises, notebooks.
+Reads: pytrees, shapes. Read by: gradcheck, show, exercises, notebooks.
 """
 
 import math
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from .pytrees import leaf_names, leaves, unflatten
+from .shapes import number, one_of
 
 __all__ = ["finite_difference"]
 
@@ -60,12 +62,7 @@ _METHODS: dict[str, tuple[Callable, float]] = {
 
 def choose_formula(method: str) -> tuple[Callable, float]:
     """A function of ``along`` and h, and the best h for it; ValueError if there is none."""
-    if not isinstance(method, str) or method not in _METHODS:
-        raise ValueError(
-            f"method: got {method!r}, expected one of {list(_METHODS)}; "
-            "'five-point' suits most functions"
-        )
-    return _METHODS[method]
+    return _METHODS[one_of("method", method, _METHODS)]
 
 
 def finite_difference(
@@ -90,14 +87,13 @@ def finite_difference(
         ValueError, TypeError: for an argument that can't be used, by name.
     """
     formula, best_step = choose_formula(method)
-    is_number = isinstance(h, int | float | np.number) and not isinstance(h, bool)
-    if h is not None and not (is_number and 0 < h < math.inf):
-        raise ValueError(f"h: got {h!r}, expected a positive number; or leave it out")
+    if h is not None:
+        h = number("h", h, above=0)
     function = Function(f, x, complex if method == "complex" else float)
     slopes = np.empty(function.vector.size)
     with np.errstate(all="ignore"):
-        for i, number in enumerate(function.vector):
-            step = h or best_step * scale(abs(number))
+        for i, at in enumerate(function.vector):
+            step = h or best_step * scale(abs(at))
             slopes[i] = formula(Line(function, i), step)
     parts = (slopes[at].reshape(shape)[()] for at, shape in function.places)
     return unflatten(x, parts)
@@ -159,36 +155,48 @@ def look(along: Along, h: float, size: float, noise: float) -> Look:
         size: Of the numbers that move.
         noise: How far off a value of f may be.
     """
-    left, left_near, left_far = _one_sided(along, -h)
-    right, right_near, right_far = _one_sided(along, h)
+    # To each side the secants over h/2, h, 2h and 4h, straightened with the next one.
+    ways = [[(along(t) - along(0.0)) / t for t in _steps(way * h)] for way in (-1, 1)]
+    left, right = ([a + (a - b) for a, b in pairwise(secants)] for secants in ways)
+    middle = [_five_point(along, t) for t in _steps(h)[:3]]
     # Without a kink the gap between the sides shrinks like h³, which cancels here.
-    near, far = right_near - left_near, right_far - left_far
+    near, far = right[0] - left[0], right[1] - left[1]
     kink = near + (near - far) / 7
-    fine, coarse = _five_point(along, h / 2), _five_point(along, h)
-    center = fine + (fine - coarse) / 15
     # x + h is rounded too, which moves f by that times its slope.
     noise = max(noise, *(EPSILON * abs(along(t)) for t in (-2 * h, 2 * h)))
-    noise += EPSILON * size * abs(center)
-    # 16 and 4: so many times the noise / h gets through the formulas. (If all errors conspired
-    # it would be 8 more for half a kink: that a claim is refused twice makes up for it.)
+    noise += EPSILON * size * abs(middle[0])
+    # So many times noise / h gets through the formulas.
+    rounding = 4 * noise / h
     return Look(
-        _slope(center, abs(kink) / 2 + 2 * abs(fine - center), 4 * noise / h, h),
-        _slope(left, 2 * abs(left - left_near), 16 * noise / h, h),
-        _slope(right, 2 * abs(right - right_near), 16 * noise / h, h),
+        _limit(middle, 15, rounding, h, abs(kink) / 2),
+        _limit(left, 3, 4 * rounding, h),
+        _limit(right, 3, 4 * rounding, h),
     )
 
 
-def _one_sided(along, h):
-    """The slope to the right of x, or to the left if h < 0: as good as three secants make it,
-    and straightened once, over h/2 and h and over h and 2h."""
-    a, b, c = ((along(t) - along(0.0)) / t for t in (h / 2, h, 2 * h))
-    near, far = a + (a - b), b + (b - c)
-    return near + (near - far) / 3, near, far
+def _steps(h):
+    return h / 2, h, 2 * h, 4 * h
 
 
-def _slope(estimate, truncation, rounding, h):
-    bar = truncation + rounding
-    return Slope(*((estimate, bar) if bar < math.inf else (0.0, math.inf)), rounding, h)
+def _limit(results, order, rounding, h, kink=0.0):
+    """The slope that three results of a formula, for h/2, h and 2h, lead to.
+
+    Each step towards it is a part of the one before, 1/16 or 1/4 for a smooth f and more for one
+    that bends on one side only; what is left sums up to a geometric series. Steps that are smaller
+    than rounding tell nothing.
+    """
+    fine, coarse, coarsest = results
+    step, before = fine - coarse, abs(coarse - coarsest)
+    ratio = abs(step) / before if before else math.inf
+    rest = kink + 2 * max(
+        abs(step) * ratio / (1 - ratio) if ratio < 1 else math.inf, abs(step) / order
+    )
+    if abs(step) <= rounding:
+        rest = max(kink - rounding, 0.0) + 2 * abs(step) / order
+    bar = rest + rounding
+    if not math.isfinite(bar):
+        return Slope(0.0, math.inf, rounding, h)
+    return Slope(fine + step / order, bar, rounding, h)
 
 
 # --- many looks -----------------------------------------------------------------------
@@ -222,7 +230,7 @@ def explore(along: Along, size: float, noise: float, sharp: float = 0.0) -> Look
     return Look(*(_lengthen(slopes) for slopes in zip(*ordered, strict=True)))
 
 
-def _lengthen(slopes):
+def _lengthen(slopes: tuple[Slope, ...]) -> Slope:
     believed: list[Slope] = []
     for slope in slopes:
         if any(slope.contradicts(other) for other in believed):
@@ -303,7 +311,9 @@ class Function:
         arrays = [real_array(*pair) for pair in zip(leaves(x), self.names, strict=True)]
         if not any(array.size for array in arrays):
             raise ValueError(f"x: got {describe(x)}, expected numbers; it has none")
-        self.vector = np.concatenate([array.ravel() for array in arrays]).astype(kind)
+        self.vector: np.ndarray = np.concatenate(
+            [array.ravel() for array in arrays]
+        ).astype(kind)
         ends = np.cumsum([array.size for array in arrays]).tolist()
         self.places = [
             (slice(end - array.size, end), array.shape)
@@ -311,23 +321,23 @@ class Function:
         ]
         with np.errstate(all="ignore"):
             value, again = (call(f, self.argument(), "f") for _ in range(2))
-        number = np.asarray(None if isinstance(value, tuple | list) else value)
+        array = np.asarray(None if isinstance(value, tuple | list) else value)
         wanted = "biuf" if kind is float else "biufc"
-        if number.dtype.kind not in wanted or number.ndim or np.ma.is_masked(value):
+        if array.dtype.kind not in wanted or array.ndim or np.ma.is_masked(value):
             raise TypeError(
                 f"f: got {describe(value)}, expected one real number; a gradient belongs to "
                 "a scalar, so sum the values, or check one of them at a time"
             )
-        if kind is complex and number.dtype.kind != "c":
+        if kind is complex and array.dtype.kind != "c":
             raise TypeError(
                 f"f: got the real number {value} for a complex x, expected a complex one; "
                 "use method='five-point'"
             )
-        if not np.isfinite(number):
+        if not np.isfinite(array):
             raise ValueError(f"f: got f(x) = {value}, expected a finite number")
         self.value = kind(value)
         self.must_repeat(self.value, kind(again))
-        is_single = number.dtype == np.float32 or _looks_single(abs(self.value))
+        is_single = array.dtype == np.float32 or _looks_single(abs(self.value))
         self.noise = (2.0**-23 if is_single else EPSILON) * abs(self.value)
 
     def argument(self, where: Any = slice(0), move: Any = 0.0) -> Any:
