@@ -181,22 +181,19 @@ def _steps(h):
 def _limit(results, order, rounding, h, kink=0.0):
     """The slope that three results of a formula, for h/2, h and 2h, lead to.
 
-    Each step towards it is a part of the one before, 1/16 or 1/4 for a smooth f and more for one
-    that bends on one side only; what is left sums up to a geometric series. Steps that are smaller
-    than rounding tell nothing.
+    Each step on the way is a part of the one before: 1/16 for five points and 1/4 for one side if
+    f is smooth, more if it bends at x. What is left sums up to a geometric series, and twice that
+    goes into the bar. Steps, and half a kink, that are smaller than rounding tell nothing.
     """
     fine, coarse, coarsest = results
-    step, before = fine - coarse, abs(coarse - coarsest)
-    ratio = abs(step) / before if before else math.inf
-    rest = kink + 2 * max(
-        abs(step) * ratio / (1 - ratio) if ratio < 1 else math.inf, abs(step) / order
-    )
-    if abs(step) <= rounding:
-        rest = max(kink - rounding, 0.0) + 2 * abs(step) / order
-    bar = rest + rounding
+    step, before = abs(fine - coarse), abs(coarse - coarsest)
+    rest = step / order
+    if step > rounding:
+        rest = max(rest, step * step / (before - step) if step < before else math.inf)
+    bar = rounding + 2 * rest + (kink if kink > rounding else 0.0)
     if not math.isfinite(bar):
         return Slope(0.0, math.inf, rounding, h)
-    return Slope(fine + step / order, bar, rounding, h)
+    return Slope(fine + (fine - coarse) / order, bar, rounding, h)
 
 
 # --- many looks -----------------------------------------------------------------------
