@@ -25,7 +25,7 @@ import numpy as np
 
 from . import differences
 from .differences import Function, Line, Look, Slope, describe, label, scale
-from .pytrees import leaf_names, leaves, leaves_like, same_structure
+from .pytrees import is_container, leaf_names
 from .shapes import as_generator, count
 
 __all__ = ["Coordinate", "GradientReport", "check_gradient"]
@@ -226,7 +226,8 @@ def check_gradient(
         function.names = _rename(x, names)
     if callable(gradient):
         gradient = differences.call(gradient, function.argument(), "gradient")
-    claimed, digits = _claims(x, gradient)
+    pairs = zip(*_claims(x, gradient), strict=True)
+    claimed, digits = (np.concatenate(arrays) for arrays in pairs)
     coordinates, lines = [], []
     with np.errstate(all="ignore"):
         for name, where, direction in _moves(function, directions, seed):
@@ -285,29 +286,29 @@ def _rename(x, names):
     ]
 
 
-def _claims(x, gradient):
-    """The numbers of the gradient in one vector, as those of x stand in theirs, and half of the
-    last digit of each: a claim in float32 is right when it is the nearest float32."""
-    if not same_structure(x, gradient):
-        raise TypeError(
-            f"gradient: got {describe(gradient)}, expected the structure of x, {describe(x)}"
+def _claims(x, gradient, name="gradient"):
+    """For each array in x what the gradient has there, and half of the last digit of it: a claim
+    in float32 is right when it is the nearest float32. A list of pairs of flat arrays."""
+    if is_container(x):
+        keys, there = (
+            list(tree) if isinstance(tree, dict) else list(range(len(tree)))
+            for tree in (x, gradient if is_container(gradient) else ())
         )
-    claims, digits = [], []
-    names = leaf_names(x, "gradient")
-    for part, like, name in zip(
-        leaves_like(gradient, x), leaves(x), names, strict=True
-    ):
-        array, wanted = differences.real_array(part, name), np.shape(like)
-        if array.shape != wanted:
-            raise ValueError(
-                f"{name}: got shape {array.shape}, expected {wanted}, the shape of its x"
-                f"{'; is it transposed?' if array.shape == wanted[::-1] else ''}"
+        if isinstance(x, dict) != isinstance(gradient, dict) or set(keys) != set(there):
+            raise TypeError(
+                f"{name}: got {describe(gradient)}, expected the structure of x, {describe(x)}"
             )
-        claims.append(array.ravel())
-        kind = np.asarray(part).dtype
-        digit = np.finfo(kind).eps if kind.kind == "f" else 0.0
-        digits.append(digit / 2 * np.abs(array.ravel()))
-    return np.concatenate(claims), np.concatenate(digits)
+        parts = [_claims(x[key], gradient[key], f"{name}[{key!r}]") for key in keys]
+        return [pair for pairs in parts for pair in pairs]
+    array, shape = differences.real_array(gradient, name), np.shape(x)
+    if array.shape != shape:
+        raise ValueError(
+            f"{name}: got shape {array.shape}, expected {shape}, the shape of its x"
+            f"{'; is it transposed?' if array.shape == shape[::-1] else ''}"
+        )
+    kind = np.asarray(gradient).dtype
+    digit = np.finfo(kind).eps / 2 if kind.kind == "f" else 0.0
+    return [(array.ravel(), digit * np.abs(array.ravel()))]
 
 
 # --- one verdict ----------------------------------------------------------------------
