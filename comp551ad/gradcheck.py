@@ -476,12 +476,13 @@ def _mistake_in(name, arrays):
             return f"this is the gradient of {other}{swapped}"
     if words := _factor(claimed, found, bars):
         return words
+    reordered = claimed.reshape(claimed.shape[::-1]).T
     for turned, words in (
-        (claimed.T, "it is transposed"),
-        (claimed.reshape(claimed.shape[::-1]).T, "it is in the order of the transpose"),
+        (claimed.T, "transposed"),
+        (reordered, "in the order of the transpose"),
     ):
         if not is_small and _fits(turned, found, bars):
-            return words
+            return f"the transpose fits; it is {words}"
         if factor := _factor(turned, found, bars):
             return f"{words}, and {factor}"
     n, size = int(wrong.sum()), wrong.size

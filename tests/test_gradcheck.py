@@ -285,8 +285,8 @@ def test_directions():
             "17/18 times it fits; n in one place, n - 1 in the other",
         ),
         (lambda g: g * 149 / 150, "150/149 times it fits; n in one place"),
-        (lambda g: g.T, "x: it is transposed"),
-        (lambda g: -g.T, "x: it is transposed, and the sign is flipped"),
+        (lambda g: g.T, "x: the transpose fits; it is transposed"),
+        (lambda g: -g.T, "x: transposed, and the sign is flipped"),
         (lambda g: 0 * g, "all zeros"),
         (lambda g: g + np.eye(3) * [0, 1, 0], "x: only 1 of 9 is wrong"),
         # No factor that means nothing.
