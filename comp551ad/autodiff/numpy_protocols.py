@@ -13,6 +13,7 @@ import functools
 import inspect
 import math
 import operator
+from typing import Any
 
 import numpy as np
 
@@ -30,7 +31,7 @@ from .tape import Tracer, apply, concrete, tapes_of
 def _remembering(protocol):
     """A protocol whose refusals the tape remembers: the function may catch them."""
 
-    def method(self, *args, **kwargs):
+    def method(self, *args: Any, **kwargs: Any) -> Any:
         try:
             return protocol(self, *args, **kwargs)
         except TraceError as error:
@@ -236,24 +237,24 @@ def _compare(ufunc):
 
 
 def _as_method(function):
-    def method(self, *args, **kwargs):
+    def method(self, *args: Any, **kwargs: Any) -> Any:
         return function(self, *args, **kwargs)
 
     method.__doc__ = f"As np.{function.__name__}."
     return method
 
 
-def _reshape(self, *shape, **kwargs):
+def _reshape(self, *shape: Any, **kwargs: Any) -> Any:
     """As np.reshape; also a.reshape(2, 3)."""
     return np.reshape(self, shape[0] if len(shape) == 1 else shape, **kwargs)
 
 
-def _transpose(self, *axes):
+def _transpose(self, *axes: Any) -> Any:
     """As np.transpose; also a.transpose(1, 0)."""
     return np.transpose(self, *axes) if len(axes) < 2 else np.transpose(self, axes)
 
 
-def _astype(self, dtype, **kwargs):
+def _astype(self, dtype: Any, **kwargs: Any) -> Tracer:
     """A copy, for kinds of floats; all traced values are float64."""
     if np.dtype(dtype).kind != "f":
         raise refusal(
@@ -290,7 +291,7 @@ _AFTERWARDS = {
 def _refusing(name):
     what, instead = REFUSED[name]
 
-    def method(self, *args, **kwargs):
+    def method(self, *args: Any, **kwargs: Any) -> Any:
         if not self.tape.open and name in _AFTERWARDS:
             return _AFTERWARDS[name](self.value)
         self.tape.refused = refusal(what, instead)

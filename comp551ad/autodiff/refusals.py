@@ -24,7 +24,7 @@ class TraceError(TypeError):
     """An operation that can't be traced; the text says what to write instead."""
 
 
-def kind_of(value) -> str:
+def kind_of(value: Any) -> str:
     """A value's class, and for an array its dtype, as an error names it."""
     name = type(value).__name__
     return f"{name} of {value.dtype}" if isinstance(value, np.ndarray) else name
