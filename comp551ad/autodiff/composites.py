@@ -23,7 +23,7 @@ from comp551ad import functions as fn
 
 from .primitives import PRIMITIVES, shape_of
 from .refusals import TraceError
-from .tape import Tracer, apply, concrete, power
+from .tape import Tracer, apply, power
 
 COMPOSITES: dict[Callable, Callable] = {np.power: power}
 

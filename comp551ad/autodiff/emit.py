@@ -434,7 +434,9 @@ class BufferedWriter(Writer):
         operands = [self.text[o] for o in node.operands]
         ndims = [len(o.shape) for o in node.operands]
         out = variable
-        if _by_columns(node.shape) and set(ndims) <= {0, 2} and not node.parameters:
+        # A ufunc takes operands only: np.maximum's ``tie`` is for its rules.
+        parameters = node.parameters if entry.out == "method" else {}
+        if _by_columns(node.shape) and set(ndims) <= {0, 2} and not parameters:
             # The transpose of the result from those of the operands: along memory.
             pairs = zip(operands, ndims, strict=True)
             operands = [self.flipped(text) if n else text for text, n in pairs]
@@ -443,7 +445,7 @@ class BufferedWriter(Writer):
         function = f"np.{entry.functions[0].__name__}"
         if entry.out == "method":
             function = f"{operands.pop(0)}.{node.name}"
-        how = [f"{key}={value!r}" for key, value in node.parameters.items()]
+        how = [f"{key}={value!r}" for key, value in parameters.items()]
         self.body.append(f"{function}({', '.join([*operands, *how, f'out={out}'])})")
         self.buffer_of[node] = stored
         self.keep(node, variable)
