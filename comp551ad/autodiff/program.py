@@ -334,8 +334,8 @@ def _written(f, args, kwargs, wrt, value, buffered, language, kinds):
                 tape,
                 kinds,
             )
-            # f may change its own.
-            arguments = {name: _map(lambda x: x, x) for name, x in call.slots.items()}
+            # f may change its own, the containers and what is in them.
+            arguments = {name: _map(_handle, x) for name, x in call.slots.items()}
             examples = {name: _example(tree, name) for name, tree in arguments.items()}
             chosen = [] if wrt is None else _chosen(wrt, f, args, kwargs, arguments)
             result, local = call.run_and_see_locals()
@@ -428,6 +428,10 @@ class _InnerTape(Tape):
         tracer = self.outer.add_input(constant, name)
         self.outer.remember(tracer.value, constant)
         return tracer
+
+
+def _handle(leaf):
+    return leaf.handle() if type(leaf) is Tracer else leaf
 
 
 def _map(function, tree):
