@@ -128,7 +128,10 @@ class Program:
         # Parameter -> what is remembered of its argument.
         self._arguments = arguments
         # Of arrays, so that one look tells whether they fit.
-        self._shapes = [getattr(x, "shape", None) or None for x in arguments.values()]
+        self._shapes = [
+            None if getattr(x, "is_data", True) else x.shape or None
+            for x in arguments.values()
+        ]
         self._by_place = names_by_place(self)[: len(arguments)] == list(arguments)
         self._results = writer.computation.results
         # Numbers come out as NumPy's only where one goes in.
@@ -269,10 +272,11 @@ class _Leaf:
     def _as_array(self, x):
         if self.is_data:
             x = np.asarray(x)
-            if x.dtype.kind not in "iub":
-                raise TraceError(
-                    f"{self.name}: got {kind_of(x)}, expected whole numbers or truth values"
-                )
+            # As an index truth values choose, and whole numbers count.
+            kinds = "b" if self.setting.dtype.kind == "b" else "iu"
+            if x.dtype.kind not in kinds:
+                expected = "truth values" if kinds == "b" else "whole numbers"
+                raise TraceError(f"{self.name}: got {kind_of(x)}, expected {expected}")
             return x
         return x if type(x) is Tracer else as_input(x, self.name)
 
@@ -334,8 +338,8 @@ def _written(f, args, kwargs, wrt, value, buffered, language, kinds):
                 tape,
                 kinds,
             )
-            # f may change its own.
-            arguments = {name: _map(lambda x: x, x) for name, x in call.slots.items()}
+            # f may change its own, the containers and what is in them.
+            arguments = {name: _map(_handle, x) for name, x in call.slots.items()}
             examples = {name: _example(tree, name) for name, tree in arguments.items()}
             chosen = [] if wrt is None else _chosen(wrt, f, args, kwargs, arguments)
             result, local = call.run_and_see_locals()
@@ -428,6 +432,10 @@ class _InnerTape(Tape):
         tracer = self.outer.add_input(constant, name)
         self.outer.remember(tracer.value, constant)
         return tracer
+
+
+def _handle(leaf):
+    return leaf.handle() if type(leaf) is Tracer else leaf
 
 
 def _map(function, tree):

@@ -320,6 +320,7 @@ def tapes_of(operands: Iterable) -> list[Tape]:
             waiting.append(operand.value)
         elif getattr(operand, "origin", None) is not None:
             waiting += operand.origin.operands
+            waiting += operand.origin.parameters.values()
             if operand.origin.tape is not None:
                 tapes[operand.origin.tape] = None
     return list(tapes)
