@@ -87,16 +87,18 @@ def test_labels_are_data_of_a_recording_and_of_a_program(f):
     for buffered in (False, True):
         program = write_gradient(f, W, X, LABELS, value=True, buffered=buffered)
         for y in (LABELS, OTHERS):
-            for ours, eager in zip(program(W, X, y), value_and_grad(f)(W, X, y), strict=True):
-                np.testing.assert_allclose(ours, eager, rtol=1e-10, err_msg=program.source)
+            for ours, eager in zip(
+                program(W, X, y), value_and_grad(f)(W, X, y), strict=True
+            ):
+                np.testing.assert_allclose(
+                    ours, eager, rtol=1e-10, err_msg=program.source
+                )
 
 
 def test_labels_from_outside_are_written_while_they_are_few():
     """Else the way out is an argument, and that is no dead end."""
     few, many = slice(0, 6), slice(0, N)
-    program = write_gradient(
-        lambda W, X: cross_entropy(W, X, LABELS[few]), W, X[few]
-    )
+    program = write_gradient(lambda W, X: cross_entropy(W, X, LABELS[few]), W, X[few])
     np.testing.assert_allclose(
         program(W, X[few]), grad(cross_entropy)(W, X[few], LABELS[few]), rtol=1e-10
     )
@@ -147,7 +149,9 @@ def test_a_comparison_that_becomes_an_array_is_an_operation(f):
     value, gradient = value_and_grad(f)(V)
     assert np.sum(gradient * t) == pytest.approx(slope(f, V, t), rel=1e-7)
     trace = record(f, V)
-    assert trace.decisions == () and trace.result == pytest.approx(f(V.copy()), rel=1e-14)
+    assert trace.decisions == () and trace.result == pytest.approx(
+        f(V.copy()), rel=1e-14
+    )
     np.testing.assert_allclose(reverse(trace)["x"], gradient, rtol=1e-13)
     if f is both:  # another number of entries: another shape
         return
@@ -155,7 +159,9 @@ def test_a_comparison_that_becomes_an_array_is_an_operation(f):
         program = write_gradient(f, V, value=True, buffered=buffered)
         for x in (V, -V, V[::-1].copy() + 0.05):
             for ours, eager in zip(program(x), value_and_grad(f)(x), strict=True):
-                np.testing.assert_allclose(ours, eager, rtol=1e-10, err_msg=program.source)
+                np.testing.assert_allclose(
+                    ours, eager, rtol=1e-10, err_msg=program.source
+                )
 
 
 def test_a_mask_is_an_argument_like_any_other():
@@ -166,7 +172,9 @@ def test_a_mask_is_an_argument_like_any_other():
     for keep in (MASK, ~MASK, np.zeros(N, bool)):
         if keep.sum() == MASK.sum():
             np.testing.assert_allclose(program(V, keep), grad(f)(V, keep), rtol=1e-12)
-    with pytest.raises(ProgramError, match=r"keep: got .*float64.*expected truth values"):
+    with pytest.raises(
+        ProgramError, match=r"keep: got .*float64.*expected truth values"
+    ):
         program(V, V)
     with pytest.raises(ProgramError, match="keep: got .*int64.*expected truth values"):
         program(V, LABELS)
@@ -204,7 +212,9 @@ def test_integers_are_numbers_unless_f_uses_them_as_labels():
     t = record(lambda x, y: np.sum(x[y]), V, LABELS)
     assert [t.names[k] for k in t.inputs] == ["x"]
     assert write_gradient(lambda n: np.sum(n**2), counts)(counts).tolist() == [2, 4, 6]
-    with pytest.raises(ProgramError, match="wrt: got y, which is .*expected real numbers"):
+    with pytest.raises(
+        ProgramError, match="wrt: got y, which is .*expected real numbers"
+    ):
         write_gradient(lambda x, y: np.sum(x[y]), V, LABELS, wrt=1)
 
 
@@ -246,7 +256,9 @@ def test_decisions_are_noted_with_their_line():
     questions = [(q, line - start) for q, file, line in t.decisions]
     assert questions == [("greater", 1), ("greater", 6)]
     assert {file for _, file, _ in t.decisions} == {__file__}
-    with pytest.raises(ProgramError, match=f"line {start + 1} of .*looks at a value.*np.where"):
+    with pytest.raises(
+        ProgramError, match=f"line {start + 1} of .*looks at a value.*np.where"
+    ):
         write_gradient(lambda x, y: f(x, y)[0], 1.0, np.array([1.0]))
 
 
@@ -276,11 +288,15 @@ QUESTIONS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("f", QUESTIONS, ids=lambda f: inspect.getsource(f).strip()[10:40])
+@pytest.mark.parametrize(
+    "f", QUESTIONS, ids=lambda f: inspect.getsource(f).strip()[10:40]
+)
 def test_a_question_that_needs_one_answer_is_a_decision(f):
     t = record(f, A)
     assert t.decisions and all(file == __file__ for _, file, _ in t.decisions)
-    assert not record(lambda a: a * np.shape(a)[0] * np.size(a) * len(a) * a.ndim, A).decisions
+    assert not record(
+        lambda a: a * np.shape(a)[0] * np.size(a) * len(a) * a.ndim, A
+    ).decisions
 
 
 # ---------------------------------------------------------------- constants that f hides

@@ -122,7 +122,10 @@ def weighed(v):
 step = st.tuples(*[st.integers(0, 129)] * 4)
 
 
-@settings(max_examples=max(300, settings().max_examples), suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=max(300, settings().max_examples),
+    suppress_health_check=list(HealthCheck),
+)
 @given(st.lists(step, min_size=1, max_size=8))
 def test_random_sequences_do_what_numpy_does(steps):
     def f(x):
@@ -301,7 +304,11 @@ def test_what_does_not_fit_is_numpys_error():
         y[5] = 0.0
         return y
 
-    for f, kind in ((wider, ValueError), (of_stretched, ValueError), (out_of_place, IndexError)):
+    for f, kind in (
+        (wider, ValueError),
+        (of_stretched, ValueError),
+        (out_of_place, IndexError),
+    ):
         for run_it in (lambda f=f: f(X.copy()), lambda f=f: record(f, X)):
             with pytest.raises(kind):
                 run_it()

@@ -13,6 +13,7 @@ import functools
 import inspect
 import math
 import operator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -280,7 +281,7 @@ def _no_attribute(self, name):
 
 
 # After the recording a tracer that was kept is the number that it was.
-_AFTERWARDS = {
+_AFTERWARDS: dict[str, Callable] = {
     "__float__": float,
     "__int__": int,
     "__bool__": bool,

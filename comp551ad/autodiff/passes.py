@@ -91,7 +91,9 @@ def unbroadcast(term: Any, shape: tuple, from_shape: tuple) -> Any:
     extra = len(from_shape) - len(shape)  # axes that the operand lacked altogether
     had = (1,) * extra + shape
     has = (1,) * (len(from_shape) - len(shape_of(term))) + shape_of(term)
-    gone, kept, copies = [], [], 1
+    gone: list[int] = []
+    kept: list[int] = []
+    copies = 1
     for axis, wide in enumerate(from_shape):
         if had[axis] == 1 and wide != 1:
             if has[axis] == 1:

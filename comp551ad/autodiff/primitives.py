@@ -224,7 +224,9 @@ PRIMITIVES: dict[str, Primitive] = {}  # by name
 PRIMITIVE_OF: dict[Callable, Primitive] = {}  # by the callable that it answers for
 
 
-def define(name: str, value: Callable, vjps, jvps=None, **fields) -> Primitive:
+def define(
+    name: str, value: Callable, vjps: Any, jvps: Any = None, **fields: Any
+) -> Primitive:
     """Enter a primitive into the table. The name and its callables must be new."""
     primitive = Primitive(name, value, vjps, jvps, **fields)
     taken = [f for f in primitive.functions if f in PRIMITIVE_OF]
@@ -236,7 +238,9 @@ def define(name: str, value: Callable, vjps, jvps=None, **fields) -> Primitive:
     return primitive
 
 
-def elementwise(name: str, value: Callable, *rules, **fields) -> Primitive:
+def elementwise(
+    name: str, value: Callable, *rules: Callable | None, **fields: Any
+) -> Primitive:
     """A primitive that works entry by entry: each rule serves both modes."""
     fields.setdefault("functions", (value,))
     broadcasts = len(rules) > 1
@@ -249,33 +253,37 @@ def elementwise(name: str, value: Callable, *rules, **fields) -> Primitive:
 # -- shapes, and how an operation is written
 
 
-def shape_of(x) -> tuple[int, ...]:
+def shape_of(x: Any) -> tuple[int, ...]:
     return () if type(x) is float else x.shape
 
 
-def ndim_of(x) -> int:
+def ndim_of(x: Any) -> int:
     return 0 if type(x) is float else len(x.shape)
 
 
-def size_of(x) -> int:
+def size_of(x: Any) -> int:
     return 1 if type(x) is float else x.size
 
 
-def infix(text, latex, source, level, right=None):
+def infix(
+    text: str, latex: str | None, source: Any, level: int, right: int | None = None
+) -> Notation:
     """Between its operands: a + b."""
     needs = (level, level if right is None else right)
     texts = f"{{0}}{text}{{1}}", f"{{0}}{latex}{{1}}", f"{{0}} {source} {{1}}"
     return Notation(*texts, level, needs)
 
 
-def prefix(name, latex=None, source=None):
+def prefix(name: Any, latex: str | None = None, source: Any = None) -> Notation:
     """A function written without parentheses around a single letter: sin a5."""
     latex = latex or rf"\{name}"
     source = f"{source or 'np.' + name}({{0}})"
     return Notation(f"{name} {{0}}", f"{latex} {{0}}", source, PREFIX, (ATOM,))
 
 
-def call(name, source=None, operands=1, latex=None):
+def call(
+    name: Any, source: Any = None, operands: int = 1, latex: str | None = None
+) -> Notation:
     """A function written with parentheses: softmax(a5)."""
     slots = ", ".join(f"{{{k}}}" for k in range(operands))
     latex = latex or rf"\operatorname{{{{{name.replace('_', ' ')}}}}}"
@@ -632,7 +640,7 @@ arctan2 = elementwise(
     examples=_binary(low=0.4, high=2.1),
 )
 # a / b is 2 and something in the examples: the steps are elsewhere.
-_QUOTIENTS = [
+_QUOTIENTS: list = [
     ((_sample(low=2.1, high=2.4), _sample(low=0.9, high=0.95)), {}),
     ((_sample(2, 3, low=2.1, high=2.4), _sample(3, low=0.9, high=0.95)), {}),
 ]
@@ -884,7 +892,7 @@ def _to_matrix(g):
     return np.expand_dims(g, (-2, -1))
 
 
-_MATRICES = [((_dominant(3),), {}), ((_dominant(2, 4),), {})]
+_MATRICES: list = [((_dominant(3),), {}), ((_dominant(2, 4),), {})]
 inv = define(
     "inv",
     lambda a: np.linalg.inv(a),
@@ -982,7 +990,14 @@ _REDUCTIONS = [
 ]
 
 
-def reduction(name, value, vjp, jvp=None, examples=_REDUCTIONS, **fields):
+def reduction(
+    name: Any,
+    value: Any,
+    vjp: Callable,
+    jvp: Callable | None = None,
+    examples: list = _REDUCTIONS,
+    **fields: Any,
+) -> Primitive:
     """A primitive that takes away axes: one operand, axis= and keepdims=."""
     if "functions" not in fields:
         fields["functions"] = (getattr(np, name),)

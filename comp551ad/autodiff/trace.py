@@ -18,7 +18,7 @@ Reads: ``tape``, ``arguments``, ``passes``, ``pytrees``. Read by: ``program``, `
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -286,6 +286,7 @@ class Pass:
         rows = self.trace.rows
         collected: list[list[Term]] = [[] for _ in rows]
         for i, row in enumerate(rows):
+            found: Iterable[tuple]
             if self.mode == "forward":
                 found = forward_terms(rows, row, self._derivatives)
             else:
