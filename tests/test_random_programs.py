@@ -47,12 +47,14 @@ several_hundred = settings(
 
 SHAPES = [(), (), (1,), (3,), (2, 3), (1, 3), (2, 1), (2, 2, 3), (0,), (0, 3), (2, 0)]
 NAMES = sorted(PRIMITIVES)
+# Their first operand is a matrix that must not be singular.
+OF_MATRICES = {"inv", "solve", "det", "slogdet", "cholesky"}
 
 # ---------------------------------------------------------------- programs
 
 
 class Statement(NamedTuple):
-    """One line: ``name`` is a primitive's, or one of fit, squash and constant."""
+    """One line: ``name`` is a primitive's, or one of fit, squash, regular and constant."""
 
     name: str
     operands: tuple  # numbers of earlier values
@@ -96,6 +98,8 @@ def call_numpy(name, operands, parameters):
     if name == "where":
         return np.where(parameters["condition"], *operands)
     function = primitive.functions[0]
+    if name == "slogdet":
+        return np.stack(function(*operands))
     if primitive.variadic:
         return function(list(operands), **parameters)
     return function(*operands, **parameters)
@@ -160,6 +164,9 @@ def run(program, inputs, xp=np, call=call_numpy):
             low, high = parameters["low"], parameters["high"]
             middle, half = (low + high) / 2, 0.45 * (high - low)
             value = middle + half * xp.tanh(operands[0])
+        elif name == "regular":
+            n = np.shape(operands[0])[-1]
+            value = 0.4 * xp.tanh(operands[0]) + 3.0 * np.eye(n)
         else:
             value = call(name, operands, parameters)
         values.append(value)
@@ -242,6 +249,8 @@ class Builder:
                 return self.reduction(name, primitive, low, high)
         operands, parameters = self.choose(primitive.examples)
         numbers = [self.pick(low, high, np.shape(x)) for x in operands]
+        if name in OF_MATRICES:
+            numbers[0] = self.add("regular", numbers[:1])
         return self.add(name, numbers, **parameters)
 
     def make_broadcast(self, operands):
