@@ -11,9 +11,10 @@ Reads: ``traced``, ``trace``, ``reverse``, ``pytrees``, ``simplify``, ``emit``. 
 import functools
 import html
 import inspect
+import operator
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,7 @@ from .simplify import Expressions, recognise
 from .tape import Tape, Tracer, concrete, operands_of, parameters_of, read_outputs
 from .trace import local_names
 
+_FORM = operator.attrgetter("shape", "dtype", "__class__")
 # Operations: compiling costs some 20 microseconds each.
 LONGEST = 5000
 
@@ -127,10 +129,11 @@ class Program:
         self.__signature__ = signature
         # Parameter -> what is remembered of its argument.
         self._arguments = arguments
-        # Of arrays, so that one look tells whether they fit.
-        self._shapes = [
-            None if getattr(x, "is_data", True) else x.shape or None
+        # Of arguments that all are arrays: one look tells whether others fit.
+        self._forms = [
+            (x.shape, FLOAT64, np.ndarray)
             for x in arguments.values()
+            if type(x) is _Leaf and x.shape and not x.is_data
         ]
         self._by_place = names_by_place(self)[: len(arguments)] == list(arguments)
         self._results = writer.computation.results
@@ -154,9 +157,16 @@ class Program:
         """
         return self._finish(self.function(*self._checked(args, kwargs)))
 
-    def _checked(self, args, kwargs) -> list:
+    def _checked(self, args, kwargs) -> Sequence:
         """The arguments in the order of the parameters, each as it was recorded."""
         recorded = self._arguments
+        if not kwargs and self._by_place and len(self._forms) == len(recorded):
+            try:
+                if list(map(_FORM, args)) == self._forms:
+                    return args
+            except AttributeError:
+                # A number, a container …
+                pass
         if kwargs or not self._by_place or len(args) != len(recorded):
             bound = self.__signature__.bind(*args, **kwargs)
             if bound.arguments.keys() != recorded.keys():
@@ -165,13 +175,8 @@ class Program:
                     f"{', '.join(recorded)}; write the program again for these"
                 )
             args = [bound.arguments[name] for name in recorded]
-        checked = zip(args, self._shapes, recorded.items(), strict=True)
-        return [
-            x
-            if type(x) is np.ndarray and x.shape == shape and x.dtype is FLOAT64
-            else _checked(x, *example)
-            for x, shape, example in checked
-        ]
+        checked = zip(args, recorded.items(), strict=True)
+        return [_checked(x, *example) for x, example in checked]
 
     def _finish(self, result):
         """The result in f's own classes of containers, with Python's numbers for NumPy's."""
@@ -221,7 +226,7 @@ class BufferedProgram(Program):
         overwrites: use them before it, and don't hand them to it as arguments.
         """
         checked = self._checked(args, kwargs)
-        if any(type(leaf) is Tracer for leaf in pytrees.leaves(checked)):
+        if checked is not args and Tracer in map(type, pytrees.leaves(list(checked))):
             return self._finish(self.readable.function(*checked))
         with self._one_at_a_time:
             return self._finish(self.function(*checked, copy))
