@@ -41,7 +41,7 @@ from .simplify import Expressions, recognise
 from .tape import Tape, Tracer, concrete, operands_of, parameters_of, read_outputs
 from .trace import local_names
 
-_FORM = operator.attrgetter("shape", "dtype", "__class__")
+_FORM = operator.attrgetter("shape", "dtype")
 # Operations: compiling costs some 20 microseconds each.
 LONGEST = 5000
 
@@ -129,13 +129,12 @@ class Program:
         self.__signature__ = signature
         # Parameter -> what is remembered of its argument.
         self._arguments = arguments
-        # Of arguments that all are arrays: one look tells whether others fit.
-        self._forms = [
-            (x.shape, FLOAT64, np.ndarray)
-            for x in arguments.values()
-            if type(x) is _Leaf and x.shape and not x.is_data
-        ]
         self._by_place = names_by_place(self)[: len(arguments)] == list(arguments)
+        # Of arguments that all are arrays: one look tells whether others fit.
+        arrays = [x for x in arguments.values() if type(x) is _Leaf and x.is_array]
+        self._forms = [(x.shape, FLOAT64) for x in arrays]
+        fits = self._by_place and len(arrays) == len(arguments)
+        self._kinds = [np.ndarray] * len(arrays) if fits else None
         self._results = writer.computation.results
         # Numbers come out as NumPy's only where one goes in.
         leaves = pytrees.leaves([*arguments.values()])
@@ -160,13 +159,9 @@ class Program:
     def _checked(self, args, kwargs) -> Sequence:
         """The arguments in the order of the parameters, each as it was recorded."""
         recorded = self._arguments
-        if not kwargs and self._by_place and len(self._forms) == len(recorded):
-            try:
-                if list(map(_FORM, args)) == self._forms:
-                    return args
-            except AttributeError:
-                # A number, a container …
-                pass
+        if not kwargs and list(map(type, args)) == self._kinds:
+            if list(map(_FORM, args)) == self._forms:
+                return args
         if kwargs or not self._by_place or len(args) != len(recorded):
             bound = self.__signature__.bind(*args, **kwargs)
             if bound.arguments.keys() != recorded.keys():
@@ -241,8 +236,9 @@ class _Leaf:
     def __init__(self, leaf, name):
         self.name = name
         self.is_data = type(leaf) is Data
-        is_array = type(leaf) is Tracer or self.is_data
-        self.shape = leaf.shape if is_array else None
+        has_shape = type(leaf) is Tracer or self.is_data
+        self.shape = leaf.shape if has_shape else None
+        self.is_array = bool(self.shape) and not self.is_data
         self.setting = leaf
         if self.shape is None and not _are_equal(leaf, leaf):
             raise ProgramError(
