@@ -205,6 +205,8 @@ class Primitive:
             default = self.canonicalize(default, *shapes[:-1])
         ndim, written = len(shapes[-1] if self.new_axes else shapes[0]), {}
         for key, value in parameters.items():
+            if key.startswith("_"):  # for the rules only
+                continue
             usual = default.get(key, inspect._empty)
             is_usual = type(usual) is type(value) and usual == value
             if is_usual or key in self.unwritten:
@@ -361,10 +363,11 @@ def _is_plain(x):
 # ---------------------------------------------------------------- arithmetic
 
 
-def _quotient(source):
-    return Notation(
-        "{0}/{1}", r"\frac{{{0}}}{{{1}}}", source, PRODUCT, (PRODUCT, PREFIX)
-    )
+def _quotient(source, javascript=None):
+    """Written as a fraction, whatever it does where the denominator is 0."""
+    needs = (PRODUCT, PREFIX)
+    latex = r"\frac{{{0}}}{{{1}}}"
+    return Notation("{0}/{1}", latex, source, PRODUCT, needs, javascript)
 
 
 def _divide(a, b):
@@ -482,7 +485,7 @@ absolute = elementwise(
 abs_slope = elementwise(
     "abs_slope",
     fn.abs_slope,
-    # 1 − y² is 1 at 0, where there is no derivative, and 0 elsewhere.
+    # 0 / x where x isn't 0.
     lambda g, y, x: fn.divide_at_kink(g * (1.0 - np.square(y)), x),
     notation=call("sign"),
     examples=_unary(low=0.1),
@@ -595,9 +598,9 @@ _OF_ONE_NUMBER: dict[str, tuple] = {
     "arcsinh": (lambda g, y, x: g / np.sqrt(1.0 + np.square(x)), -1.3, 1.7),
     "arccosh": (lambda g, y, x: g / np.sqrt(np.square(x) - 1.0), 1.4, 2.6),
     "arctanh": (lambda g, y, x: _divide(g, 1.0 - np.square(x)), -0.8, 0.8),
-    "log2": (lambda g, y, x: _divide(g, math.log(2.0) * x), 0.4, 2.1),
-    "log10": (lambda g, y, x: _divide(g, math.log(10.0) * x), 0.4, 2.1),
-    "exp2": (lambda g, y, x: g * math.log(2.0) * y, -1.3, 1.7),
+    "log2": (lambda g, y, x: _divide(g, fn.xlogy(x, 2.0)), 0.4, 2.1),
+    "log10": (lambda g, y, x: _divide(g, fn.xlogy(x, 10.0)), 0.4, 2.1),
+    "exp2": (lambda g, y, x: fn.xlogy(g * y, 2.0), -1.3, 1.7),
     "cbrt": (lambda g, y, x: _divide(g, 3.0 * np.square(y)), 0.4, 2.1),
     # steps
     **dict.fromkeys(("sign", "floor", "ceil", "trunc", "rint"), (None, 0.6, 0.9)),
@@ -699,9 +702,9 @@ def _share_of_greater(a, b, tie):
 
 maximum = elementwise(
     "maximum",
-    lambda a, b, tie=0.5: np.maximum(a, b),
-    lambda g, y, a, b, tie=0.5: g * _share_of_greater(a, b, tie),
-    lambda g, y, a, b, tie=0.5: g * _share_of_greater(b, a, tie),
+    lambda a, b, _tie=0.5: np.maximum(a, b),
+    lambda g, y, a, b, _tie=0.5: g * _share_of_greater(a, b, _tie),
+    lambda g, y, a, b, _tie=0.5: g * _share_of_greater(b, a, _tie),
     functions=(np.maximum,),
     notation=call("maximum", operands=2),
     examples=_binary(),
@@ -710,9 +713,9 @@ maximum = elementwise(
 )
 minimum = elementwise(
     "minimum",
-    lambda a, b, tie=0.5: np.minimum(a, b),
-    lambda g, y, a, b, tie=0.5: g * _share_of_greater(b, a, tie),
-    lambda g, y, a, b, tie=0.5: g * _share_of_greater(a, b, tie),
+    lambda a, b, _tie=0.5: np.minimum(a, b),
+    lambda g, y, a, b, _tie=0.5: g * _share_of_greater(b, a, _tie),
+    lambda g, y, a, b, _tie=0.5: g * _share_of_greater(a, b, _tie),
     functions=(np.minimum,),
     notation=call("minimum", operands=2),
     examples=_binary(),
@@ -758,7 +761,7 @@ divide_at_kink = elementwise(
     "divide_at_kink",
     fn.divide_at_kink,
     *_KINK_RULES,
-    notation=_quotient("divide_at_kink({0}, {1})"),
+    notation=_quotient("divide_at_kink({0}, {1})", "({0} / ({1} || NaN))"),
     examples=_binary(low=0.4, high=2.1),
 )
 xlogy = elementwise(
