@@ -139,6 +139,14 @@ def _of_list(tree):
     return f"np.stack({ast.unparse(tree)})"
 
 
+def _joined(tree):
+    """np.c_[a, b] as np.column_stack([a, b]); np.r_ takes numbers besides arrays."""
+    parts = ", ".join(map(ast.unparse, tree.slice.elts))
+    if ast.unparse(tree.value).endswith("c_"):
+        return f"np.column_stack([{parts}])"
+    return f"np.concatenate(np.atleast_1d({parts}))"
+
+
 def _method_of_plain(tree):
     """X.dot(W) as X @ W, X.clip(0, h) as np.clip(X, 0, h)."""
     owner = ast.unparse(tree.func.value)
@@ -214,12 +222,11 @@ WAYS_OUT: list[WayOut] = [
         lambda e: (
             isinstance(e.tree, ast.Subscript)
             and ast.unparse(e.tree.value) in ("np.c_", "np.r_", "numpy.c_", "numpy.r_")
+            and isinstance(e.tree.slice, ast.Tuple)
+            and not any(isinstance(part, ast.Slice) for part in e.tree.slice.elts)
         ),
         "np.c_ and np.r_ make plain arrays",
-        lambda tree: (
-            f"np.{'column_stack' if ast.unparse(tree.value)[-2] == 'c' else 'concatenate'}"
-            f"([{ast.unparse(tree.slice).strip('()')}])"
-        ),
+        _joined,
     ),
     WayOut(
         lambda e: _is_call_of(e.tree, ("np", "numpy")) and _has_lists(e.tree),

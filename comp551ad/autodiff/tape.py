@@ -31,7 +31,7 @@ from comp551ad import pytrees
 
 from .operands import as_constant, as_input
 from .primitives import PRIMITIVES, Primitive, shape_of
-from .refusals import TraceError, kind_of, line_outside
+from .refusals import TraceError, kind_of, line_outside, refusal
 
 _this_thread = threading.local()
 
@@ -108,6 +108,11 @@ class Tape:
         A tracer of an open tape further out is one; ``name`` is what an error calls it.
         """
         if type(value) is not Tracer:
+            if type(value) in (list, tuple) and tapes_of([value]):
+                raise refusal(
+                    f"{name} with traced values in a list",
+                    "join them first, with np.stack([a, b])",
+                )
             return self.remember(as_constant(concrete(value), name), value)
         outer = value.tape
         if outer.open and outer.level < self.level and outer.thread == self.thread:
