@@ -12,6 +12,7 @@ import ast
 import dis
 import linecache
 import sys
+import threading
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -20,8 +21,27 @@ import numpy as np
 _OURS = ("comp551ad.autodiff", "comp551ad.functions", "numpy")
 
 
+_this_thread = threading.local()
+
+
 class TraceError(TypeError):
     """An operation that can't be traced; the text says what to write instead."""
+
+    def __init__(self, *text: str):
+        super().__init__(*text)
+        # Its text alone: the error itself holds on to frames, and they to whole tapes.
+        _this_thread.last = text
+
+
+def forget_refusals() -> None:
+    """A recording begins."""
+    _this_thread.last = None
+
+
+def last_refusal() -> TraceError | None:
+    """The last refusal since; the function that was recorded may have caught it."""
+    text = getattr(_this_thread, "last", None)
+    return None if text is None else TraceError(*text)
 
 
 def kind_of(value: Any) -> str:
