@@ -68,6 +68,7 @@ CASES: dict[str, tuple[str, str | None]] = {
     "complex(a[0])": ("only real numbers", "a[0]"),
     "a.item(0)": ("index it", "a[0]"),
     "a.tolist()": ("keep a as it is", "a"),
+    "a.view(np.ndarray)": ("keep a as it is", "a"),
     "a.astype(int) * a": ("its derivative is zero", "X.astype(int) * a"),
     # -- arrays of traced values
     "np.array([a[0], 2 * a[1]])": ("array already", None),
@@ -153,7 +154,8 @@ IN_WORDS = {
     "np.copyto(X.copy(), a)", "a * np.ma.array(X, mask=[0, 1, 0])", "a ^ 2", "a << 1",
     "a >> 1", "~a", "pow(a, 3, 2)", "del a[0]\nreturn a", "X[a[0]] * a", "a[a[0]]",
     "np.ma.array(X, mask=[0, 1, 0]) * a", "[1.0, 2.0][a[0]] * a", "np.sum(a, axis=a[0])",
-    "len(a[0]) * a", "np.arange(a[0]) * a[0]", "int(a[0] * 2)", "complex(a[0])", "a.sort()\nreturn a",
+    "len(a[0]) * a", "np.arange(a[0]) * a[0]", "int(a[0] * 2)", "complex(a[0])",
+    "a.sort()\nreturn a",
     "np.sin(a, where=X > 1)", "a * __import__('fractions').Fraction(1, 2)",
 }  # fmt: skip
 ids = [text.replace("\n", "; ")[:50] for text in CASES]

@@ -98,7 +98,11 @@ def _unknown(function, name):
 
 
 def _call_composite(definition, name, args, kwargs):
-    kwargs = {k: v for k, v in kwargs.items() if not _changes_nothing(k, v)}
+    given, kwargs = kwargs, {}
+    for key, value in given.items():
+        decides = key == "order" and "order" in _parameter_names(definition)
+        if decides or not _changes_nothing(key, value):
+            kwargs[key] = value
     try:
         return definition(*args, **kwargs)
     except TypeError as error:
@@ -151,7 +155,7 @@ def _sorted_arguments(primitive, function, args, kwargs):
         operands += (given.pop(name),)
     parameters = {}
     for key, value in given.items():
-        if key in primitive.parameters:
+        if key in primitive.parameters and value is not np._NoValue:
             parameters[key] = value
         elif not _changes_nothing(key, value):
             raise _unsupported(primitive, key)

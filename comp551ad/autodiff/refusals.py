@@ -331,6 +331,7 @@ REFUSED: dict[str, tuple[str, str]] = {
     "__reduce__": ("pickling a traced value", "pickle the function's result"),
     "item": ("a.item()", "keep a as it is, or index it: a[0]"),
     "tolist": ("a.tolist()", "keep a as it is"),
+    "view": ("a.view()", "keep a as it is; its numbers are float64"),
     "sort": ("a.sort()", "write a = np.sort(a)"),
     "resize": ("a.resize()", "write np.reshape, or join with np.concatenate"),
     "put": ("a.put()", "write a[index] = values"),
