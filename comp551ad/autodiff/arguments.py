@@ -106,13 +106,11 @@ class Call:
         return self.f(*args, **kwargs)
 
     def run_plainly(self, kinds: str = "") -> Any:
-        """f of the arguments as given, with float64 for their numbers, and nothing printed."""
+        """f of the arguments as given, with floats for their numbers, and nothing printed."""
         slots = {}
         for name, tree in self.given.items():
             leaves = (
-                np.array(concrete(leaf), dtype=float)[()]
-                if is_number(leaf) and not is_data(leaf, kinds)
-                else leaf
+                _plain(leaf) if is_number(leaf) and not is_data(leaf, kinds) else leaf
                 for leaf in pytrees.leaves(tree)
             )
             slots[name] = pytrees.unflatten(tree, leaves)
@@ -222,6 +220,14 @@ def is_number(value: Any) -> bool:
     return isinstance(value, int | float | complex | np.number) and not isinstance(
         value, bool
     )
+
+
+def _plain(number):
+    """A number or array as floats, Python's where it is one of Python's."""
+    number = concrete(number)
+    if isinstance(number, int | float) and not isinstance(number, np.generic):
+        return float(number)
+    return np.array(number, dtype=float)[()]
 
 
 def is_data(value: Any, kinds: str = "iub") -> bool:

@@ -135,6 +135,8 @@ def _reshape(a, shape, order="C"):
     if order == "F":
         places = np.arange(np.size(a)).reshape(shape, order="F")
         return np.transpose(np.reshape(np.transpose(a), places.shape[::-1]))
+    if order != "C":
+        raise TypeError(f"got order={order!r}, expected 'C' or 'F'")
     return apply(PRIMITIVES["reshape"], (a,), {"shape": shape})
 
 

@@ -31,7 +31,14 @@ from comp551ad import pytrees
 
 from .operands import as_constant, as_input
 from .primitives import PRIMITIVES, Primitive, shape_of
-from .refusals import TraceError, kind_of, line_outside
+from .refusals import (
+    TraceError,
+    forget_refusals,
+    kind_of,
+    last_refusal,
+    line_outside,
+    refusal,
+)
 
 _this_thread = threading.local()
 
@@ -46,7 +53,7 @@ class Tape:
         decisions: with ``watch``, (question, file, line) wherever the function looked at values:
             there it may take a branch that other inputs would not take; else None.
         asked: whether the function asked anything of values, such as ``x > 0``.
-        refused: the last refusal, which the function may have caught.
+        refused: once closed, the last refusal, which the function may have caught.
         origins: while a tape watches, id of a constant in a row -> (itself, where it came from).
         views: (view, base, primitive, parameters) of arrays that share memory, weakly held.
     """
@@ -70,6 +77,8 @@ class Tape:
         # 1 for the outermost, 2 for a tape inside it …
         self.level = getattr(_this_thread, "level", 0) + 1
         _this_thread.level = self.level
+        if self.level == 1:
+            forget_refusals()
         self.origins = getattr(_this_thread, "origins", None)
         if self.origins is None and self.watch:
             self.origins = _this_thread.origins = {}
@@ -81,6 +90,7 @@ class Tape:
         if self.level == 1:
             _this_thread.origins = None
         self.open, self.append = False, _refuse_to_grow
+        self.refused = last_refusal()
         if isinstance(error, ValueError) and isinstance(error.__cause__, TraceError):
             raise error.__cause__ from None  # NumPy's, for z[0] = a, hid the refusal
 
@@ -108,6 +118,11 @@ class Tape:
         A tracer of an open tape further out is one; ``name`` is what an error calls it.
         """
         if type(value) is not Tracer:
+            if any(type(leaf) is Tracer for leaf in pytrees.leaves(value)):
+                raise refusal(
+                    f"{name} with traced values in a list",
+                    "join them first, with np.stack([a, b])",
+                )
             return self.remember(as_constant(concrete(value), name), value)
         outer = value.tape
         if outer.open and outer.level < self.level and outer.thread == self.thread:
