@@ -144,7 +144,7 @@ balanced = Exercise(
     parts=("W", "V"),
     cases=lambda rng: [
         (
-            rng.uniform(0.1, 5, size=(M, 1)) * rng.normal(size=(M, C)),
+            np.arange(1.0, M + 1)[:, None] * rng.normal(size=(M, C)),
             rng.normal(size=(D, M)),
         )
         for M, C, D in ((4, 2, 3), (3, 3, 3), (1, 3, 2))
@@ -274,6 +274,16 @@ count_twins = Exercise(
             "Which of the two is odd, h(-q) = -h(q)?",
         ),
         Mistake(
+            "half of the signs",
+            _counting(lambda M: factorial(M) * 2 ** (M - 1)),
+            "Turn all signs at once: is that the same place, or another with the same function?",
+        ),
+        Mistake(
+            "M squared orders",
+            _counting(lambda M: M**2 * 2**M, lambda M: M**2),
+            "For the first place there are M units; how many are left for the second?",
+        ),
+        Mistake(
             "M orders",
             _counting(lambda M: M * 2**M, lambda M: M),
             "For the first place there are M units; how many are left for the second?",
@@ -327,8 +337,7 @@ saddle_signs = Exercise(
     witness=_saddle_signs,
     parts=("below", "above", "zero"),
     cases=lambda rng: [
-        *((3, 3, 3), (2, 2, 5), (2, 4, 2)),
-        (int(rng.integers(1, 4)), int(rng.integers(1, 4)), int(rng.integers(2, 4))),
+        *((3, 3, 3), (2, 2, 5), (2, 4, 2), (1, 3, 4), (2, 1, 3), (3, 2, 3)),
     ],
     secret=True,
     mistakes=(
@@ -351,6 +360,11 @@ saddle_signs = Exercise(
             "few classes are overlooked",
             _signs_for(lambda D, C: D),
             "B is D x C, and each of its rows adds up to zero.",
+        ),
+        Mistake(
+            "the units are taken for a limit",
+            lambda M, D, C: _signs_for(lambda D, C: min(M, D, C - 1))(M, D, C),
+            "B is D x C and knows nothing of M. Each unit has all of its singular values.",
         ),
         Mistake(
             "no direction is level",
