@@ -180,11 +180,14 @@ def _try_out(
             return trials, None
         broken = _broken_rule(exercise, watch.called, arguments, theirs, given)
         if broken:
-            return trials, Finding(*broken, arguments)
+            names, says = broken
+            return trials, Finding(names, says, arguments)
     return trials, None
 
 
-def _broken_rule(exercise: Exercise, called, before, after, given) -> tuple | None:
+def _broken_rule(
+    exercise: Exercise, called: str | None, before: tuple, after: tuple, given: Any
+) -> tuple[tuple[str], tuple[str, ...]] | None:
     """The name of a rule that an answer has broken, and what to say of it."""
     if called is not None:
         told = f"Your answer called {called.removeprefix(_PACKAGE)}: here, work it out yourself."

@@ -362,6 +362,7 @@ def _evidence(search: _Search, path: str) -> tuple[str, Trial, str]:
     else:
         given, right = trial.given, trial.right
     difference = first_difference(given, right, exercise.tolerance, exercise.parts)
+    assert difference is not None  # the trial was missed here
     case = exercise.described(trial.arguments)
     told = difference.told(exercise.secret)
     return f"{case and f'For {case}: '}{told}", trial, difference.kind

@@ -104,7 +104,7 @@ class _Noting(ast.NodeTransformer):
     def __init__(self) -> None:
         self.texts: list[tuple[str, int]] = []
 
-    def visit(self, node: ast.AST) -> ast.AST:
+    def visit(self, node: ast.AST) -> Any:
         if isinstance(node, ast.Slice | ast.JoinedStr):
             return node
         text = ast.unparse(node) if _is_noted(node) else ""
@@ -114,7 +114,7 @@ class _Noting(ast.NodeTransformer):
                 node.func.value = self.visit(node.func.value)
         else:
             node = self.generic_visit(node)
-        if not text:
+        if not text or not isinstance(node, ast.expr):
             return node
         self.texts.append((text, node.lineno))
         number = ast.Constant(len(self.texts) - 1)
@@ -130,28 +130,35 @@ def _is_noted(node: ast.AST) -> bool:
     return isinstance(node, _NOTED)
 
 
+def _is_worth_it(value: Any, array: np.ndarray) -> bool:
+    """Is it more than a size, a range, or zeros to be filled?"""
+    made = np.asarray(value).dtype.kind in "fc"
+    return made and array.size > 0 and (array.ndim == 0 or np.ptp(array) > 0)
+
+
 def _values(
     source: str, name: str, names: dict, use: Callable, line: int
 ) -> list[_Noted]:
     """The values of the expressions in a function's source, in the order of their making."""
     tree = ast.parse(textwrap.dedent(source))
     noting = _Noting()
-    body = [s for s in tree.body if getattr(s, "name", "") == name]
-    body[0].decorator_list = []
-    body[0].body = [noting.visit(statement) for statement in body[0].body]
+    function = next(
+        s for s in tree.body if isinstance(s, ast.FunctionDef) and s.name == name
+    )
+    function.decorator_list = []
+    function.body = [noting.visit(statement) for statement in function.body]
     noted: list[_Noted] = []
 
     def note(number: int, value: Any) -> Any:
         array = numeric(finite(value))
-        made = np.asarray(value).dtype.kind in "fc" if array is not None else False
-        if made and array.size and (array.ndim == 0 or np.ptp(array)):
+        if array is not None and _is_worth_it(value, array):
             text, at = noting.texts[number]
             noted.append(_Noted(text, at + line - 1, array))
         if len(noted) >= _MOST:
             raise _Full
         return value
 
-    module = ast.fix_missing_locations(ast.Module(body, []))
+    module = ast.fix_missing_locations(ast.Module([function], []))
     namespace = {**names, "__note__": note}
     exec(compile(module, "<noted>", "exec"), namespace)
     quiet = contextlib.redirect_stdout(io.StringIO())

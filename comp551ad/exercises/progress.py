@@ -116,8 +116,8 @@ def next_step(exercise: Exercise) -> tuple[str, str]:
     )
     if not left:
         return told, ""
-    following = [e for e in left if number_of(e) > number_of(exercise)]
-    following = (following or left)[0]
+    later = [e for e in left if number_of(e) > number_of(exercise)]
+    following = (later or left)[0]
     told += f"; next: {number_of(following)} · {following.title}"
     return told, link_to(following, exercise.lecture)
 
@@ -136,7 +136,10 @@ class Progress:
         for lecture, _, _, state in self.rows:
             count = counts.setdefault(lecture, [0, 0, 0])
             count[list(_MARKS).index(state)] += 1
-        return [(lecture, *count) for lecture, count in counts.items()]
+        return [
+            (lecture, passed, attempted, to_do)
+            for lecture, (passed, attempted, to_do) in counts.items()
+        ]
 
     def _here(self) -> list[tuple[str, str, str]]:
         return [

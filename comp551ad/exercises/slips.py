@@ -208,6 +208,9 @@ _ACTIVATIONS = {"logistic": logistic, "softmax": softmax, "tanh": np.tanh, "relu
 _REDUCTIONS = "sum mean max min var std logsumexp".split()
 _MOST_ROUNDS = 10_000
 
+# Kinds, and what may stand in an expression's place.
+_Edits = Iterator[tuple[str, ast.expr]]
+
 
 @dataclass(frozen=True)
 class Slip:
@@ -319,21 +322,23 @@ def _edits(tree: ast.AST) -> Iterator[tuple[str, str, int]]:
     ast.fix_missing_locations(tree)
 
 
-def _edits_of_list(parent, field, value, names) -> Iterator[tuple[str, str, int]]:
+def _edits_of_list(
+    parent: ast.AST, field: str, value: list, names: list[str]
+) -> Iterator[tuple[str, str, int]]:
     if isinstance(value[0], ast.stmt):
         for kind, new, text, line in _other_bodies(parent, value):
             setattr(parent, field, new)
             yield kind, text, line
         setattr(parent, field, value)
         return
-    for k, node in enumerate(value):
-        if isinstance(node, ast.expr) and not (
+    for k, old in enumerate(value):
+        if isinstance(old, ast.expr) and not (
             isinstance(parent, ast.Dict) and field == "keys"
         ):
-            for kind, new in _instead(node, parent, names):
-                value[k] = new
-                yield kind, _told(node, new), node.lineno
-            value[k] = node
+            for kind, other in _instead(old, parent, names):
+                value[k] = other
+                yield kind, _told(old, other), old.lineno
+            value[k] = old
 
 
 def _told(old: ast.AST, new: ast.AST) -> str:
@@ -349,7 +354,7 @@ def _names(tree: ast.AST) -> list[str]:
     return list(dict.fromkeys(name for name in found if name not in ("self", "_")))
 
 
-def _instead(node, parent, names) -> Iterator[tuple[str, ast.expr]]:
+def _instead(node: ast.expr, parent: ast.AST, names: list[str]) -> _Edits:
     """What may stand in the place of an expression: kinds and expressions."""
     if isinstance(getattr(node, "ctx", None), ast.Store | ast.Del):
         return
@@ -359,10 +364,12 @@ def _instead(node, parent, names) -> Iterator[tuple[str, ast.expr]]:
             yield from edits(node, parent, names)
 
 
-def _binary(node: ast.BinOp, parent, names) -> Iterator[tuple[str, ast.expr]]:
+def _binary(node: ast.BinOp, parent: ast.AST, names: list[str]) -> _Edits:
     a, b = node.left, node.right
 
-    def other(operator, left=a, right=b):
+    def other(
+        operator: type[ast.operator], left: ast.expr = a, right: ast.expr = b
+    ) -> ast.expr:
         return ast.BinOp(left, operator(), right)
 
     match node.op:
@@ -420,14 +427,14 @@ def _parsed(text: str) -> ast.expr:
     return ast.parse(text, mode="eval").body
 
 
-def _unary(node: ast.UnaryOp, parent, names) -> Iterator[tuple[str, ast.expr]]:
+def _unary(node: ast.UnaryOp, parent: ast.AST, names: list[str]) -> _Edits:
     if isinstance(node.op, ast.USub) and not isinstance(node.operand, ast.Constant):
         yield "sign", node.operand
     if isinstance(node.op, ast.Not):
         yield "condition", node.operand
 
 
-def _attribute(node: ast.Attribute, parent, names) -> Iterator[tuple[str, ast.expr]]:
+def _attribute(node: ast.Attribute, parent: ast.AST, names: list[str]) -> _Edits:
     if node.attr == "T":
         yield "transpose", node.value
     for other in _family(node.attr):
@@ -445,16 +452,17 @@ def _called(node: ast.Call) -> str:
     return getattr(node.func, "attr", getattr(node.func, "id", ""))
 
 
-def _call(node: ast.Call, parent, names) -> Iterator[tuple[str, ast.expr]]:
+def _call(node: ast.Call, parent: ast.AST, names: list[str]) -> _Edits:
     name, arguments = _called(node), node.args
-    is_method = isinstance(node.func, ast.Attribute) and (
-        not isinstance(node.func.value, ast.Name) or node.func.value.id != "np"
-    )
 
-    def call(args=arguments, keywords=node.keywords):
+    def call(
+        args: list[ast.expr] = arguments, keywords: list[ast.keyword] = node.keywords
+    ) -> ast.Call:
         return ast.Call(node.func, args, keywords)
 
-    operand = node.func.value if is_method else arguments[0] if arguments else None
+    operand = arguments[0] if arguments else None
+    if isinstance(node.func, ast.Attribute) and ast.unparse(node.func.value) != "np":
+        operand = node.func.value  # a method's
     if name in _UNARY and operand is not None:
         yield "activation" if name in _HEADS else "left out", operand
     if name in _AGAIN:
@@ -498,7 +506,7 @@ def _call(node: ast.Call, parent, names) -> Iterator[tuple[str, ast.expr]]:
     for k, keyword in enumerate(node.keywords):
         rest = [*node.keywords[:k], *node.keywords[k + 1 :]]
         for kind, value in _other_keywords(keyword):
-            new = [] if value is Ellipsis else [_keyword(keyword.arg, value)]
+            new = [] if value is Ellipsis else [_keyword(str(keyword.arg), value)]
             yield kind, call(keywords=[*rest, *new])
 
 
@@ -520,15 +528,14 @@ def _other_keywords(keyword: ast.keyword) -> Iterator[tuple[str, Any]]:
             yield "ddof", 0
 
 
-def _subscript(node: ast.Subscript, parent, names) -> Iterator[tuple[str, ast.expr]]:
+def _subscript(node: ast.Subscript, parent: ast.AST, names: list[str]) -> _Edits:
     def at(index: ast.expr) -> ast.expr:
         return ast.Subscript(node.value, index, ast.Load())
 
     index = node.slice
     if isinstance(index, ast.Slice):
         yield "slice", node.value
-        turned = index.step is not None
-        if turned:
+        if index.step is not None:
             return
         if index.lower is None or index.upper is None:
             yield "slice", at(ast.Slice(index.upper, index.lower))
@@ -551,7 +558,8 @@ def _subscript(node: ast.Subscript, parent, names) -> Iterator[tuple[str, ast.ex
                 yield "slice", at(element)
         for k, part in enumerate(index.elts):
             if isinstance(part, ast.Slice) and (part.lower or part.upper):
-                for _, new in _subscript(at(part), parent, names):
+                alone = ast.Subscript(node.value, part, ast.Load())
+                for _, new in _subscript(alone, parent, names):
                     if isinstance(new, ast.Subscript):
                         parts = [*index.elts[:k], new.slice, *index.elts[k + 1 :]]
                         yield "slice", at(ast.Tuple(parts, ast.Load()))
@@ -564,7 +572,9 @@ def _subscript(node: ast.Subscript, parent, names) -> Iterator[tuple[str, ast.ex
 
 
 def _replaced(index: ast.Slice, side: str, bound: ast.expr) -> ast.Slice:
-    return ast.Slice(**{"lower": index.lower, "upper": index.upper, side: bound})
+    moved = ast.Slice(index.lower, index.upper)
+    setattr(moved, side, bound)
+    return moved
 
 
 _BORDERS = {
@@ -579,7 +589,7 @@ _OPPOSITES = {
 }
 
 
-def _compare(node: ast.Compare, parent, names) -> Iterator[tuple[str, ast.expr]]:
+def _compare(node: ast.Compare, parent: ast.AST, names: list[str]) -> _Edits:
     for k, operator in enumerate(node.ops):
         for kind, table in (("border", _BORDERS), ("condition", _OPPOSITES)):
             if type(operator) in table:
@@ -587,14 +597,14 @@ def _compare(node: ast.Compare, parent, names) -> Iterator[tuple[str, ast.expr]]
                 yield kind, ast.Compare(node.left, new, node.comparators)
 
 
-def _boolean(node: ast.BoolOp, parent, names) -> Iterator[tuple[str, ast.expr]]:
+def _boolean(node: ast.BoolOp, parent: ast.AST, names: list[str]) -> _Edits:
     other = ast.Or if isinstance(node.op, ast.And) else ast.And
     yield "condition", ast.BoolOp(other(), node.values)
     for value in node.values:
         yield "condition", value
 
 
-def _constant(node: ast.Constant, parent, names) -> Iterator[tuple[str, ast.expr]]:
+def _constant(node: ast.Constant, parent: ast.AST, names: list[str]) -> _Edits:
     value = node.value
     if isinstance(value, str):
         yield from _formula(value, names)
@@ -622,7 +632,7 @@ def _kind_of_number(node: ast.Constant, parent: ast.AST) -> str:
     return "off by one" if isinstance(parent, ast.Subscript | ast.Slice) else "number"
 
 
-def _formula(text: str, names: list[str]) -> Iterator[tuple[str, ast.expr]]:
+def _formula(text: str, names: list[str]) -> _Edits:
     """Edits inside of an answer that is typed as a formula."""
     try:
         tree = ast.parse(text, mode="eval")
@@ -634,7 +644,7 @@ def _formula(text: str, names: list[str]) -> Iterator[tuple[str, ast.expr]]:
         yield kind, ast.Constant(ast.unparse(tree))
 
 
-def _name(node: ast.Name, parent, names) -> Iterator[tuple[str, ast.expr]]:
+def _name(node: ast.Name, parent: ast.AST, names: list[str]) -> _Edits:
     if node.id in names:
         for other in names:
             if other != node.id:
@@ -644,13 +654,13 @@ def _name(node: ast.Name, parent, names) -> Iterator[tuple[str, ast.expr]]:
             yield "function", ast.Name(other, ast.Load())
 
 
-def _choice(node: ast.IfExp, parent, names) -> Iterator[tuple[str, ast.expr]]:
+def _choice(node: ast.IfExp, parent: ast.AST, names: list[str]) -> _Edits:
     yield "branch", ast.IfExp(node.test, node.orelse, node.body)
     yield "condition", node.body
     yield "condition", node.orelse
 
 
-def _comprehension(node, parent, names) -> Iterator[tuple[str, ast.expr]]:
+def _comprehension(node: Any, parent: ast.AST, names: list[str]) -> _Edits:
     for k, loop in enumerate(node.generators):
         if loop.ifs:
             bare = ast.comprehension(loop.target, loop.iter, [], 0)
@@ -660,7 +670,7 @@ def _comprehension(node, parent, names) -> Iterator[tuple[str, ast.expr]]:
         yield "function", ast.ListComp(node.elt, node.generators)
 
 
-def _tuple(node, parent, names) -> Iterator[tuple[str, ast.expr]]:
+def _tuple(node: Any, parent: ast.AST, names: list[str]) -> _Edits:
     for k, _ in enumerate(node.elts):
         if len(node.elts) > 1 and not isinstance(parent, ast.Subscript):
             for j, other in enumerate(node.elts):
@@ -669,7 +679,7 @@ def _tuple(node, parent, names) -> Iterator[tuple[str, ast.expr]]:
                     yield "one part", type(node)(parts, ast.Load())
 
 
-_OPERATORS = (
+_OPERATORS: tuple[tuple[Any, Callable[[Any, ast.AST, list[str]], _Edits]], ...] = (
     (ast.BinOp, _binary),
     (ast.UnaryOp, _unary),
     (ast.Attribute, _attribute),
@@ -685,7 +695,7 @@ _OPERATORS = (
 )
 
 
-def _without_parentheses(node: ast.expr) -> Iterator[tuple[str, ast.expr]]:
+def _without_parentheses(node: ast.expr) -> _Edits:
     """The expression as Python reads it when a pair of parentheses is left out."""
     if not isinstance(node, ast.BinOp | ast.UnaryOp):
         return
@@ -715,7 +725,7 @@ def _without_parentheses(node: ast.expr) -> Iterator[tuple[str, ast.expr]]:
 # --- statements -----------------------------------------------------------------------
 
 
-def _other_bodies(parent, body: list) -> Iterator[tuple[str, list, str, int]]:
+def _other_bodies(parent: ast.AST, body: list) -> Iterator[tuple[str, list, str, int]]:
     for k, statement in enumerate(body):
         if _is_counter(statement) or _is_text(statement):
             continue
@@ -741,7 +751,9 @@ def _other_bodies(parent, body: list) -> Iterator[tuple[str, list, str, int]]:
             )
 
 
-def _other_loops(body, k, loop, text) -> Iterator[tuple[str, list, str, int]]:
+def _other_loops(
+    body: list, k: int, loop: ast.For, text: str
+) -> Iterator[tuple[str, list, str, int]]:
     """A loop turned round, left too early, or with a line of it before it."""
     turned = ast.Call(ast.Name("reversed", ast.Load()), [_as_list(loop.iter)], [])
     last = body[k + 1] if k + 1 < len(body) else None
@@ -749,7 +761,7 @@ def _other_loops(body, k, loop, text) -> Iterator[tuple[str, list, str, int]]:
     def instead(new: list, after: int = k + 1) -> list:
         return [*body[:k], *new, *body[after:]]
 
-    def other(iterable=loop.iter, inside=loop.body) -> ast.For:
+    def other(iterable: ast.expr = loop.iter, inside: list = loop.body) -> ast.For:
         return ast.For(loop.target, iterable, inside, loop.orelse)
 
     yield "direction", instead([other(turned)]), f"{text} reversed", loop.lineno

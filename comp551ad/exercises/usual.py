@@ -42,25 +42,18 @@ def usual_mistakes(
         sizes: the numbers N by which the cases' averages divide, or None.
         dims: the sizes that each case's arguments have, by what they are called.
     """
-    mine, theirs = [numeric(g) for g in givens], [numeric(r) for r in rights]
-    if any(value is None for value in (*mine, *theirs)) or _only_zeros(mine):
+    mine, theirs = _arrays(givens), _arrays(rights)
+    if mine is None or theirs is None or _only_zeros(mine):
         return
 
     def all_are(wrongs: list[np.ndarray]) -> bool:
         return all(agree(m, w, tolerance) for m, w in zip(mine, wrongs, strict=True))
 
-    averages = ((0, None), (1, MISSING_N), (-1, TWICE_N))
-    for power, average in averages if None not in sizes else averages[:1]:
+    averages: tuple[tuple[list[Named], int], ...]
+    averages = ([], 0), ([MISSING_N], 1), ([TWICE_N], -1)
+    for average, power in averages if None not in sizes else averages[:1]:
         for sign, turned in product((1, -1), (False, True)):
-            named = [
-                name
-                for name, wanted in (
-                    (SIGN, sign < 0),
-                    (TURNED, turned),
-                    (average, average),
-                )
-                if wanted
-            ]
+            named = [SIGN] * (sign < 0) + [TURNED] * turned + average
             wrongs = [
                 sign * (r.T if turned else r) * (n or 1.0) ** power
                 for r, n in zip(theirs, sizes, strict=True)
@@ -82,6 +75,12 @@ def usual_mistakes(
     yield from _ratio(mine, theirs, dims, tolerance)
 
 
+def _arrays(values: list) -> list[np.ndarray] | None:
+    """The values as arrays of numbers, if all of them are."""
+    found = [array for value in values if (array := numeric(value)) is not None]
+    return found if len(found) == len(values) else None
+
+
 def symptoms(givens: list, rights: list) -> Iterator[Named]:
     """What is said of an answer that no name was found for: what it is, not why."""
     if all(isinstance(g, list) and not g for g in givens):
@@ -89,28 +88,27 @@ def symptoms(givens: list, rights: list) -> Iterator[Named]:
             "it is empty",
             "Is anything ever put into it, and when for the first time?",
         )
-    mine = [numeric(given) for given in givens]
-    if any(value is None for value in mine):
+    mine, theirs = _arrays(givens), _arrays(rights)
+    if mine is None:
         return
-    theirs = [numeric(right) for right in rights]
+    theirs = theirs or []  # what is right may be of another kind
     if any(np.isnan(m).any() for m in mine) and not any(
-        r is None or np.isnan(r).any() for r in theirs
+        np.isnan(r).any() for r in theirs
     ):
         yield (
             "not a number",
             "nan comes from 0/0, inf − inf, or the root or logarithm of a negative number: "
             "which of them can occur here?",
         )
-    if _only_zeros(mine) and any(r is not None and r.any() for r in theirs):
-        arrays = [np.asarray(given) for given in givens]
-        whole = all(a.dtype.kind in "iu" and a.ndim for a in arrays)
-        if whole and all(r is not None for r in theirs) and not _whole(theirs):
+    if _only_zeros(mine) and any(r.any() for r in theirs):
+        kinds = [np.asarray(given) for given in givens]
+        if not _whole(theirs) and all(a.dtype.kind in "iu" and a.ndim for a in kinds):
             yield WHOLE
         yield (
             "all zeros",
             "Nothing but 0 comes out: which factor is 0, and should it be?",
         )
-    if len(mine) > 1 and not _all_equal(theirs) and _all_equal(mine):
+    if len(mine) > 1 and theirs and not _all_equal(theirs) and _all_equal(mine):
         yield (
             "the same answer for every input",
             "Which of the arguments does your answer use, and which should it?",
