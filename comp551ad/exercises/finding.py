@@ -172,8 +172,12 @@ class _Search:
             if path is None:
                 if first_difference(given, wrong, tolerance):
                     return False
-            elif not agree(self._part(given, path), self._part(wrong, path), tolerance):
-                return False
+            else:
+                parts = self._part(given, path), self._part(wrong, path)
+                if any(part is _NOTHING for part in parts) or not agree(
+                    *parts, tolerance
+                ):
+                    return False
             witnessed = True
         return witnessed or suspect in self.own
 
@@ -306,8 +310,8 @@ class _Search:
         return None
 
     def symptom(self, path: str) -> _Suspect | None:
-        givens = [self._part(t.given, path) for t in self.trials]
-        rights = [self._part(t.right, path) for t in self.trials]
+        givens = [self._part(t.given, path) for t in self.missed]
+        rights = [self._part(t.right, path) for t in self.missed]
         for name, hint in symptoms(givens, rights):
             if self.exercise.secret and name != "not a number":
                 continue  # there a number, and a 0, may be what is expected

@@ -30,6 +30,9 @@ _NOTED = (
     *(ast.BinOp, ast.UnaryOp, ast.Call, ast.Subscript),
     *(ast.Compare, ast.IfExp, ast.ListComp),
 )
+_LOOPS = (
+    ast.For | ast.While | ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp
+)
 _MOST = 400
 
 
@@ -39,6 +42,7 @@ class _Noted:
 
     text: str
     line: int
+    looped: bool
     value: np.ndarray
 
     def __str__(self) -> str:
@@ -72,6 +76,8 @@ def _told(
         theirs, ours = (
             [n for n in some if n.value.size > 1] for some in (theirs, ours)
         )
+    if not any(noted.looped for noted in ours):  # row by row, nothing can be compared
+        theirs = [noted for noted in theirs if not noted.looped]
     known = [*given, *(noted.value for noted in ours)]
 
     def turns_up(value: np.ndarray) -> bool:
@@ -91,7 +97,7 @@ def _told(
                 "that the solution hasn't."
             )
         else:
-            return ""
+            return f"Your first step, {noted}, is a value that the solution hasn't."
     return ""
 
 
@@ -102,9 +108,17 @@ class _Noting(ast.NodeTransformer):
     """Wraps every expression whose value is worth looking at into a call that notes it."""
 
     def __init__(self) -> None:
-        self.texts: list[tuple[str, int]] = []
+        self.texts: list[tuple[str, int, bool]] = []
+        self.loops = 0
 
     def visit(self, node: ast.AST) -> Any:
+        self.loops += isinstance(node, _LOOPS)
+        try:
+            return self._visited(node)
+        finally:
+            self.loops -= isinstance(node, _LOOPS)
+
+    def _visited(self, node: ast.AST) -> Any:
         if isinstance(node, ast.Slice | ast.JoinedStr):
             return node
         text = ast.unparse(node) if _is_noted(node) else ""
@@ -116,7 +130,7 @@ class _Noting(ast.NodeTransformer):
             node = self.generic_visit(node)
         if not text or not isinstance(node, ast.expr):
             return node
-        self.texts.append((text, node.lineno))
+        self.texts.append((text, node.lineno, self.loops > 0))
         number = ast.Constant(len(self.texts) - 1)
         note = ast.Name("__note__", ast.Load())
         return ast.copy_location(ast.Call(note, [number, node], []), node)
@@ -152,8 +166,8 @@ def _values(
     def note(number: int, value: Any) -> Any:
         array = numeric(finite(value))
         if array is not None and _is_worth_it(value, array):
-            text, at = noting.texts[number]
-            noted.append(_Noted(text, at + line - 1, array))
+            text, at, looped = noting.texts[number]
+            noted.append(_Noted(text, at + line - 1, looped, array))
         if len(noted) >= _MOST:
             raise _Full
         return value

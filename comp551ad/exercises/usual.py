@@ -92,7 +92,7 @@ def symptoms(givens: list, rights: list) -> Iterator[Named]:
     if mine is None:
         return
     theirs = theirs or []  # what is right may be of another kind
-    if any(np.isnan(m).any() for m in mine) and not any(
+    if all(np.isnan(m).any() for m in mine) and not any(
         np.isnan(r).any() for r in theirs
     ):
         yield (

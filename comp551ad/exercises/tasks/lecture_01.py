@@ -120,6 +120,16 @@ def _by_sums(W: np.ndarray, V: np.ndarray) -> tuple:
     return W / alpha[:, None], V * alpha
 
 
+def _by_largest(W: np.ndarray, V: np.ndarray) -> tuple:
+    alpha = np.sqrt(np.abs(W).max(axis=1) / np.abs(V).max(axis=0))
+    return W / alpha[:, None], V * alpha
+
+
+def _to_their_mean(W: np.ndarray, V: np.ndarray) -> tuple:
+    w, v = _norms(W, V)
+    return W * ((w + v) / 2 / w)[:, None], V * ((w + v) / 2 / v)
+
+
 def _one_factor(W: np.ndarray, V: np.ndarray) -> tuple:
     alpha = np.sqrt(np.linalg.norm(W) / np.linalg.norm(V))
     return W / alpha, V * alpha
@@ -189,6 +199,16 @@ balanced = Exercise(
             "one root too many",
             _by_ratio(0.25),
             "Are the norms equal now? A norm has its root in it already.",
+        ),
+        Mistake(
+            "the mean of the two norms",
+            _to_their_mean,
+            "α multiplies one norm and divides the other: their product stays, not their sum.",
+        ),
+        Mistake(
+            "the largest sizes in place of norms",
+            _by_largest,
+            "A norm is the root of the sum of the squares.",
         ),
         Mistake(
             "sums of sizes in place of norms",
@@ -272,6 +292,16 @@ count_twins = Exercise(
             "the two activations are exchanged",
             _counting(factorial, lambda M: factorial(M) * 2**M),
             "Which of the two is odd, h(-q) = -h(q)?",
+        ),
+        Mistake(
+            "all turned but one",
+            _counting(lambda M: factorial(M) * (2**M - 1)),
+            "Is turning no sign at all among your choices?",
+        ),
+        Mistake(
+            "the orders of twice as many",
+            _counting(lambda M: factorial(2 * M)),
+            "A unit with its sign turned is no second unit: how many choices has each of the M?",
         ),
         Mistake(
             "half of the signs",

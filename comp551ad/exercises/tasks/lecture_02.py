@@ -43,6 +43,16 @@ polar_jacobian = Exercise(
             "The first row belongs to x.",
         ),
         Mistake(
+            "the Jacobian of the way back",
+            lambda r, phi: np.linalg.inv(_polar_table(r, phi)),
+            "Inputs are r and phi, outputs x and y: which of them moves, and which answers?",
+        ),
+        Mistake(
+            "the determinant",
+            lambda r, phi: r,
+            "Four derivatives are expected, a table.",
+        ),
+        Mistake(
             "the minus stands at the other sine",
             lambda r, phi: np.array(
                 [[np.cos(phi), r * np.sin(phi)], [-np.sin(phi), r * np.cos(phi)]]
@@ -141,6 +151,19 @@ softmax_jacobian = Exercise(
                 np.eye(len(p)) > 0, p * (1 - p), -p * np.ones((len(p), 1))
             ),
             "When u_k grows, by how much does p_c shrink? Rows must add up to 0.",
+        ),
+        *(
+            Mistake(
+                "one factor p off the diagonal, where there are two",
+                table,
+                "When u_k grows, by how much does p_c shrink? Rows must add up to 0.",
+            )
+            for table in (
+                lambda p: np.diag(p) - p,
+                lambda p: np.diag(p) - p[:, None],
+                lambda p: np.eye(len(p)) - p,
+                lambda p: np.eye(len(p)) - p[:, None],
+            )
         ),
         Mistake(
             "p is missing on the diagonal",
@@ -284,6 +307,11 @@ pull_back = Exercise(
             "averaged over the outputs",
             lambda J, g: J.T @ g / len(g),
             "The shares of the outputs are added. Nothing divides them.",
+        ),
+        Mistake(
+            "g brought to length 1",
+            lambda J, g: J.T @ (g / np.linalg.norm(g)),
+            "If all slopes of L are twice as large, how large is the result?",
         ),
         Mistake(
             "an inverse in place of the transpose",

@@ -199,6 +199,21 @@ head_error = Exercise(
             "Which of the two does the question ask for, the slope by yh or by u?",
         ),
         Mistake(
+            "the derivative by yh, not by u",
+            _with_heads(lambda U, Y, Yh: -Y / Yh + (1 - Y) / (1 - Yh)),
+            "Which of the two does the question ask for, the slope by yh or by u?",
+        ),
+        Mistake(
+            "the loss, not its derivative",
+            _with_heads(lambda U, Y, Yh: 0.5 * (Yh - Y) ** 2),
+            "How does the loss of a row change when one of its scores grows a little?",
+        ),
+        Mistake(
+            "softmax in the place of no head at all",
+            _with_heads(regression=softmax),
+            "The regression head hands the scores through: what is its slope?",
+        ),
+        Mistake(
             "divided by N",
             _with_heads(lambda U, Y, Yh: (Yh - Y) / len(Y)),
             "Here the losses of the rows are added, not averaged.",
@@ -446,6 +461,18 @@ grad_W = Exercise(
             "the output's slope once too often",
             _dW(lambda Yh, Y: (Yh - Y) * Yh * (1 - Yh)),
             "It has cancelled already: that is what softmax and cross-entropy do together.",
+        ),
+        Mistake(
+            "half of the head's slope",
+            _dW(lambda Yh, Y: (Yh - Y) * Yh),
+            "Softmax's slope has cancelled already against the loss's.",
+        ),
+        Mistake(
+            "errors and inputs are added up apart",
+            lambda X, Y, W, V: np.outer(
+                (softmax(logistic(X @ V.T) @ W.T) - Y).sum(0), logistic(X @ V.T).sum(0)
+            ),
+            "Each instance has an error and an input of its own: first multiply, then add.",
         ),
         Mistake(
             "the hidden units are tanh",

@@ -64,6 +64,16 @@ slopes_from_z = Exercise(
             "1 - z² and (1 - z)² differ: try z = -1, where tanh is flat.",
         ),
         Mistake(
+            "used z where q belongs",
+            lambda: {"tanh": "1 - tanh(z)", "softplus": "1 / (1 + exp(-z))"},
+            "z is h(q) already: is h applied once more?",
+        ),
+        Mistake(
+            "the logistic function of -z",
+            lambda: {"softplus": "1 / (1 + exp(z))"},
+            "The slope is logistic(q). What is exp(q), written with z?",
+        ),
+        Mistake(
             "the exponent's sign",
             lambda: {"softplus": "1 - exp(z)"},
             "A slope below zero, where softplus rises.",
@@ -144,6 +154,11 @@ layer_back = Exercise(
             "the input from below in the place of the weights",
             lambda dU, W, Z: (dU.T @ Z, dU.sum(axis=0), dU @ (dU.T @ Z)),
             "u = W z: when z moves, what stands beside it?",
+        ),
+        Mistake(
+            "the input is multiplied in once more",
+            lambda dU, W, Z: (dU.T @ Z, dU.sum(axis=0), dU @ W * Z),
+            "u = W z: how does u change when z grows a little?",
         ),
         Mistake(
             "an activation's slope is multiplied in",

@@ -105,6 +105,16 @@ iris_cost = Exercise(
             "Between Q and U stands a floor of hidden units.",
         ),
         Mistake(
+            "the largest score for the logsumexp",
+            _cost(lambda U, Y: np.mean(U.max(axis=1) - np.sum(U * Y, 1))),
+            "The largest score is only taken out: what is left of the logarithm and the sum?",
+        ),
+        Mistake(
+            "the share that is right",
+            _cost(lambda U, Y: np.mean(U.argmax(1) == Y.argmax(1))),
+            "How many are right has no slope. Which loss does the question name?",
+        ),
+        Mistake(
             "half the squared error",
             _cost(lambda U, Y: np.mean(np.sum((softmax(U) - Y) ** 2, axis=1)) / 2),
             "Which loss does the question name?",

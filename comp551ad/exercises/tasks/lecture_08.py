@@ -572,6 +572,11 @@ slope_along = Exercise(
             for length in (np.sum, np.max)
         ),
         Mistake(
+            "the whole way in one step",
+            lambda f, p, v: (f(p + v) - f(p)) / np.linalg.norm(v),
+            "How steep is it here, before the ground bends? A tangent needs no step.",
+        ),
+        Mistake(
             "steepness without its sign",
             lambda f, p, v: abs(_by_a_complex_step(f, p, v)),
             "Downhill counts negative.",

@@ -47,6 +47,7 @@ def _b2(formula: str, name: str, hint: str) -> Mistake:
 
 
 _USES = {3: "a1 * b3", 5: "a4 * b5", 6: "- b6 * sin(a2)"}
+_TURNED = {6: "b6 * sin(a2)"}
 _LEFT_OUT = [(3,), (5,), (6,), (3, 5), (3, 6), (5, 6)]
 
 adjoints_of_the_swing = Exercise(
@@ -65,6 +66,15 @@ adjoints_of_the_swing = Exercise(
                 "Go through the rows: which of them have a2 on their right-hand side?",
             )
             for kept in _LEFT_OUT
+        ),
+        *(
+            _b2(
+                " + ".join(_TURNED.get(k, _USES[k]) for k in kept),
+                "a use of a2 is left out, and derivative of cos as + sin",
+                "Which rows have a2 on their right-hand side? And does the cosine rise or fall "
+                "behind its top?",
+            )
+            for kept in ((3, 6), (5, 6))
         ),
         _b2(
             "a1 * b3 + a4 * b5 + b6 * sin(a2)",

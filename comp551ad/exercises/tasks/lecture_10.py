@@ -245,6 +245,14 @@ chain_multiplications = Exercise(
             ),
             "What does a second product cost, beside the first?",
         ),
+        *(
+            Mistake(
+                "the same number for both modes",
+                lambda sizes, k=k: (_multiplied_out(sizes)[k],) * 2,
+                "Which Jacobian comes first in the one mode, and which in the other?",
+            )
+            for k in (0, 1)
+        ),
         Mistake(
             "neighbours alone",
             lambda sizes: (

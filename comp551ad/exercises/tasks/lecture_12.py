@@ -207,6 +207,14 @@ kept_average = Exercise(
             "The batch's variance is too small: the correction makes it larger.",
         ),
         Mistake(
+            "the standard deviation in the variance's place",
+            lambda mean, variance, Q, rate: (
+                mean + rate * (Q.mean(0) - mean),
+                variance + rate * (Q.std(0) - variance),
+            ),
+            "What is kept is a variance: average variances.",
+        ),
+        Mistake(
             "corrected twice",
             lambda mean, variance, Q, rate: (
                 mean + rate * (Q.mean(0) - mean),

@@ -453,6 +453,11 @@ hessian_times = Exercise(
             for h in (0.1, 0.05, 0.01, 1e-12, 1e-13, 1e-14, 1e-15, 1e-16)
         ),
         Mistake(
+            "a second difference of the gradient",
+            lambda gradient, w, a: (gradient(w + 1e-4 * a) - 2 * gradient(w)) / 1e-8,
+            "The gradient is a first derivative already: one more, not two.",
+        ),
+        Mistake(
             "the curvature at another place",
             lambda gradient, w, a: _curvature(gradient, 0 * w, a),
             "At which weights should H be taken?",
