@@ -512,6 +512,15 @@ def test_a_grader_sees_an_error_where_a_student_reads_words(monkeypatch):
         check(lambda p: np.diag(p * (1 - p)), "softmax_jacobian")
 
 
+def test_the_parts_that_fail_are_marked():
+    def layer_back(dU, W, Z):
+        return dU.T @ Z, dU.mean(axis=0), dU @ W
+
+    page = check(layer_back)._repr_html_()
+    green, red = (f'<span style="color:{c}">' for c in ("#009e73", "#d55e00"))
+    assert f"{green}✓ dW</span> · {red}✗ db</span> · {green}✓ dZ</span>" in page
+
+
 def test_what_a_student_typed_is_text_not_html():
     verdict = judge(square(), lambda x: "<script>alert(1)</script>")
     assert "<script>" not in verdict._repr_html_()

@@ -2,9 +2,13 @@
 
 An edit that the cases let pass, and that is no equal function, is a gap: a case is missing.
 `EQUAL` has the edits that change nothing, by reason. What is refused must get a name.
+
+    python tests/test_slips.py grad_W …     lists the edits that no mistake of the exercise's
+                                            own names: should one of them be one?
 """
 
 import ast
+import sys
 
 import numpy as np
 import pytest
@@ -178,3 +182,19 @@ def test_without_the_solutions_folder_there_is_still_a_verdict(monkeypatch):
 def test_the_solutions_are_found():
     assert any(folder.is_dir() for folder in FOLDERS)
     assert all(solution(name, e.lecture) for name, e in catalogue().items())
+
+
+def unnamed(name):
+    """The edits of a solution that are named by `SLIPS` alone, with what is said then."""
+    own = {mistake.name for mistake in catalogue()[name].mistakes}
+    for slip in edited(name):
+        with np.errstate(all="ignore"):
+            verdict = judge(catalogue()[name], slip.wrong)
+        names = {found.split(": ")[-1] for found in verdict.mistakes}
+        if names and not names & own and not names & {"it calls the library's own"}:
+            yield f"{slip.text}  (line {slip.line}): {'; '.join(verdict.mistakes)}"
+
+
+if __name__ == "__main__":
+    for name in sys.argv[1:] or SEARCHED:
+        print(f"\n{name}", *unnamed(name), sep="\n  ")

@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 
 from .catalogue import catalogue
-from .exercise import Exercise
+from .exercise import Exercise, plainly
 from .finding import Finding, Trial, finding
 from .guard import TimeLimit, as_it_was, time_limit
 from .progress import is_graded, next_step, note
@@ -151,7 +151,9 @@ def _judged(exercise: Exercise, answer: Callable) -> Verdict:
         return Verdict(exercise.name, "passed")
     says = found.says
     if exercise.hints and not any(line.startswith("Hint") for line in says):
-        says = (*says, f"More help: hint({exercise.name})")
+        own = exercise.use is plainly and found.case and found.case != ()
+        case = f"; check({exercise.name}).case has the arguments" if own else ""
+        says = (*says, f"More help: hint({exercise.name}){case}")
     return Verdict(
         exercise.name, "not yet", found.mistakes, says, found.case, parts=found.parts
     )

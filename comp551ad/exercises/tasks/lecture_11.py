@@ -213,10 +213,15 @@ skip_backward = Exercise(
             lambda Z, W1, W2, dR: dR + (dR @ W2.T * (Z @ W1 >= 0)) @ W1.T,
             "The question says what the slope is where an entry of Z W1 is exactly 0.",
         ),
-        Mistake(
-            "ReLU's derivative at the wrong side",
-            lambda Z, W1, W2, dR: dR + (dR @ W2.T * (Z @ W1 <= 0)) @ W1.T,
-            "Where ReLU lets q through, it lets the error through.",
+        *(
+            Mistake(
+                "ReLU's derivative at the wrong side",
+                lambda Z, W1, W2, dR, below=below: (
+                    dR + (dR @ W2.T * below(Z @ W1, 0)) @ W1.T
+                ),
+                "Where ReLU lets q through, it lets the error through.",
+            )
+            for below in (np.less, np.less_equal)
         ),
         Mistake(
             "ReLU's derivative at the wrong place",
