@@ -238,7 +238,10 @@ class _Watch:
     def _profile(self, frame, event, _):
         if event == "call" and self.called is None:
             name = f"{_module(frame)}.{frame.f_code.co_qualname}"
-            ours = _module(frame.f_back).startswith(_PACKAGE)
+            caller = frame.f_back
+            while _module(caller) in ("contextlib", "functools"):  # between ours and ours
+                caller = caller.f_back
+            ours = _module(caller).startswith(_PACKAGE)
             if name.startswith(self.forbidden) and not ours:
                 self.called = name
 
