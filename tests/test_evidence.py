@@ -45,6 +45,11 @@ def typed(source, name):
         ([(np.eye(2),)], [(np.ones((2, 3)),)], "It is right where x is square."),
         ([([],)], [([1],)], "It is right where x is empty."),
         ([(7.0,)], [(8.0,)], "It is right where x is odd."),
+        (
+            [(np.eye(3),)],
+            [(np.eye(4),)],
+            "It is right where len(x) is 3: is that number typed in?",
+        ),
         ([("a",)], [("b",)], "It is right for x = 'a'."),
         ([], [(1,)], ""),
     ],
@@ -144,6 +149,22 @@ def test_shapes_that_do_not_fit(line, said):
     source = f"def f(X, V):\n    return {line}\n"
     told = error_of(source, np.ones((5, 2)), np.ones((3, 2)))
     assert told == f"{said} (line 2: return {line})"
+
+
+@pytest.mark.parametrize(
+    "name, answer, kind",
+    [
+        ("running_energy_rules", lambda: np.cumsum, "a function"),
+        ("wrong_dot", lambda: "d5", "text"),
+        ("best_step", lambda k: None, "None"),
+        ("best_step", lambda k: [1, 2], "a list of 2"),
+        ("train_iris", lambda X, Y: (None, None), "a tuple of 2"),
+    ],
+)
+def test_an_error_of_our_own_is_never_told_as_the_students(name, answer, kind):
+    verdict = judge(catalogue()[name], answer)
+    assert verdict.status == "not yet" and "raises" not in repr(verdict)
+    assert kind in repr(verdict) or "expected" in repr(verdict)
 
 
 @pytest.mark.parametrize(

@@ -239,7 +239,10 @@ class _Watch:
         if event == "call" and self.called is None:
             name = f"{_module(frame)}.{frame.f_code.co_qualname}"
             caller = frame.f_back
-            while _module(caller) in ("contextlib", "functools"):  # between ours and ours
+            while _module(caller) in (
+                "contextlib",
+                "functools",
+            ):  # between ours and ours
                 caller = caller.f_back
             ours = _module(caller).startswith(_PACKAGE)
             if name.startswith(self.forbidden) and not ours:

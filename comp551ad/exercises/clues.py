@@ -53,8 +53,22 @@ def clue(exercise: Exercise, good: list[tuple], bad: list[tuple]) -> str:
                 _true(holds, v) for v in wrongs
             ):
                 return f"It is right where {text.format(name)}."
+    for k, name in enumerate(names):
+        sizes, others = (
+            {_size(name, case[k]) for case in cases} for cases in (good, bad)
+        )
+        if len(sizes) == 1 and None not in sizes and not sizes & others:
+            return f"It is right where {sizes.pop()}: is that number typed in?"
     shortest = min(good, key=lambda case: len(repr(case)))
     return f"It is right for {exercise.described(shortest)}."
+
+
+def _size(name: str, value: Any) -> str | None:
+    if isinstance(value, np.ndarray) and value.ndim or isinstance(value, list | dict):
+        return f"len({name}) is {len(value)}"
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{name} is {value}"
+    return None
 
 
 def _about(value: Any) -> Iterator[tuple[str, Callable]]:

@@ -4,6 +4,7 @@ NumPy's "mismatch in its core dimension 0, with gufunc signature (n?,k),(k,m?)->
 becomes `X @ V: 5×2 and 3×2 don't fit`.
 
     in_the_students_words    an error -> a line
+    is_theirs                is it the answer that raised it?
 
 Read by `finding.py`.
 """
@@ -21,6 +22,11 @@ from .values import in_words
 
 _HERE = os.path.dirname(__file__)
 _SHAPES = re.compile(r"mismatch|could not be broadcast|not aligned")
+
+
+def is_theirs(error: BaseException) -> bool:
+    """Does the error come from the answer's code, or from ours that looked at its result?"""
+    return _last_step_of_theirs(error.__traceback__) is not None
 
 
 def in_the_students_words(error: BaseException) -> str:

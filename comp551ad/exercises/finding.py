@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from .clues import clue
-from .errors import in_the_students_words
+from .errors import in_the_students_words, is_theirs
 from .exercise import Exercise, plainly
 from .formulas import FormulaFault
 from .guard import TimeLimit
@@ -29,7 +29,7 @@ from .places import place
 from .slips import slips
 from .solutions import solution
 from .usual import MISSING_N, SIGN, symptoms, usual_mistakes
-from .values import Raised, agree, alike, first_difference, numeric
+from .values import Raised, agree, alike, first_difference, kind, numeric
 
 _NOTHING = Raised(KeyError())  # a mistake says nothing of this part
 _EXCHANGED = (
@@ -401,13 +401,13 @@ def _parts(search: _Search, found: dict) -> tuple[tuple[str, bool], ...]:
 def _unexplained(search: _Search, answer: Callable, paths: list[str]) -> Finding:
     """What is wrong in general, and where, when no name was found."""
     exercise = search.exercise
-    line, trial, kind = _evidence(search, paths[0])
+    line, trial, sort = _evidence(search, paths[0])
     right_for = _clue(search)
-    name = kind if kind != "value" else "not the right value yet"
+    name = sort if sort != "value" else "not the right value yet"
     if len(search.missed) < len(search.trials):
         name = "right for some inputs only"
     everywhere = list(exercise.parts_of(trial.right))
-    if kind == "value" and paths not in ([""], everywhere):
+    if sort == "value" and paths not in ([""], everywhere):
         name = f"{', '.join(paths)}: {name}"
     where = "" if exercise.secret else place(exercise, answer, trial.arguments)
     says = (line, right_for, where)
@@ -419,6 +419,18 @@ def _clue(search: _Search) -> str:
     good = [t.arguments for t in search.trials if t not in search.missed]
     bad = [t.arguments for t in search.missed]
     return clue(search.exercise, good, bad)
+
+
+def _returned(exercise: Exercise, answer: Callable, arguments: tuple) -> str:
+    """What the answer itself returned, of which nothing could be made."""
+    returned: list[Any] = [None]
+
+    def noted(*given: Any) -> Any:
+        returned[0] = answer(*given)
+        return returned[0]
+
+    exercise.outcome(noted, arguments)
+    return kind(returned[0])
 
 
 def _raised(search: _Search, answer: Callable) -> Finding:
@@ -445,6 +457,13 @@ def _raised(search: _Search, answer: Callable) -> Finding:
     found = search.whole() or search.slip(None)
     if found:
         return Finding((found.name,), (line, f"Hint: {found.hint}"), trial.arguments)
+    if not is_theirs(error):
+        told = f"Your answer returns {_returned(exercise, answer, trial.arguments)}."
+        return Finding(
+            ("another kind of value",),
+            (f"{told} What does the question ask for, and how many values?",),
+            trial.arguments,
+        )
     name = f"it raises {type(error).__name__}"
     says = [f"For {case}: {line}" if case else line]
     if len(search.missed) < len(search.trials):

@@ -272,6 +272,8 @@ def kind(value: Any) -> str:
     number = numeric(value) is not None
     if isinstance(value, complex):
         return "a complex number"
+    if callable(value):
+        return "a class" if isinstance(value, type) else "a function"
     return names.get(type(value), "a number" if number else _article(value))
 
 
