@@ -203,18 +203,38 @@ class _Search:
 
     def parts(self, paths: list[str]) -> dict[str, _Suspect | None]:
         """Each part's own mistake, or usual one: as few mistakes as will do."""
-        given_by = {s: [p for p in paths if self._gives(s, p)] for s in self.own}
+        given_by = {
+            suspect: here
+            for suspect in self.own
+            if (here := [p for p in paths if self._gives(suspect, p)])
+        }
+        beyond = {s: self._beyond(s, here) for s, here in given_by.items()}
         found: dict[str, _Suspect | None] = {}
         while len(found) < len(paths):
             left = [path for path in paths if path not in found]
             best = max(
-                given_by, key=lambda s: len({*given_by[s]} & {*left}), default=None
+                given_by,
+                key=lambda s: (len({*given_by[s]} & {*left}), -beyond[s]),  # noqa: B023
+                default=None,
             )
             here = [path for path in left if best and path in given_by[best]]
             found |= dict.fromkeys(here, best)
             if not here:
                 found |= {path: self._common(path) for path in left}
         return {path: found[path] for path in paths}
+
+    def _beyond(self, suspect: _Suspect, here: list[str]) -> int:
+        """How many other parts it would get wrong, which the answer does not so."""
+        wrong = set()
+        for k, trial in enumerate(self.trials):
+            given = self._outcome(suspect, k)
+            for path, right in self.exercise.parts_of(trial.right).items():
+                part = self._part(given, path)
+                if part is not _NOTHING and not agree(
+                    part, right, self.exercise.tolerance
+                ):
+                    wrong.add(path)
+        return len(wrong - {*here})
 
     def _common(self, path: str) -> _Suspect | None:
         """A mistake that is common to all exercises, at one part of the answer."""
