@@ -140,7 +140,7 @@ def error_of(source, *arguments):
         ("X @ V", "X @ V: 5×2 and 3×2 don't fit"),
         ("X + V", "X + V: 5×2 and 3×2 don't fit"),
         ("np.dot(X, V)", "np.dot(X, V): 5×2 and 3×2 don't fit"),
-        ("X @ V[0, 1:]", "X @ V[0, 1:]: 5×2 and 1 numbers don't fit"),
+        ("X @ V[0, 1:]", "X @ V[0, 1:]: 5×2 and 1 number don't fit"),
         ("X.sum(0) @ abs(V)", "X.sum(0) @ abs(V): the shapes don't fit"),
         ("X / nothing", "NameError: name 'nothing' is not defined"),
     ],

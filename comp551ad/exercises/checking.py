@@ -202,7 +202,7 @@ def _broken_rule(
         return None
     return ("it changes its input in place",), (
         f"After the call, {changed} is no longer what it was, and its owner still needs it.",
-        "Hint: which of your lines writes into an argument: +=, -=, a[...] =, append, pop?",
+        "Hint: Which of your lines writes into an argument: +=, -=, a[...] =, append, pop?",
     )
 
 

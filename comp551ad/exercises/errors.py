@@ -90,5 +90,5 @@ def _shape(part: ast.expr, frame: Any) -> str | None:
         return None
     shape = np.shape(value)
     if len(shape) == 1:
-        return f"{shape[0]} numbers"
+        return f"{shape[0]} number{'s' * (shape[0] != 1)}"
     return "×".join(map(str, shape)) or "one number"

@@ -465,7 +465,7 @@ def _raised(search: _Search, answer: Callable) -> Finding:
             ("it was stopped before it gave an answer",),
             (
                 f"It was still at work on {case or 'the question'}.",
-                "Hint: does the loop ever end? Is the same thing worked out again and again?",
+                "Hint: Does the loop ever end? Is the same thing worked out again and again?",
             ),
             trial.arguments,
         )
