@@ -1,0 +1,165 @@
+"""The judge's process: runs one student's notebooks and judges what they answer.
+
+It is started as `python -m comp551ad.exercises.grade.marking`, reads one task from its
+standard input, and writes what it finds as lines of JSON: where it is, a problem, a result.
+The notebooks themselves run in processes of their own, behind a fence; nothing of theirs is
+executed here. Were an answer able to stop this process nevertheless (a formula that works
+out for ever), `command.py` starts it again without that exercise.
+
+    Result    what became of one exercise
+    mark      one notebook: run its steps, judge each answer
+"""
+
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from ..catalogue import catalogue
+from ..checking import Verdict, judge
+from ..exercise import Exercise
+from ..values import in_a_line
+from .answering import NOT_ALLOWED, limit_memory
+from .assembling import Step, Unreadable, assemble, read_cells
+from .sandbox import Fence, Limits, Watched
+from .wire import Peer, Remote, Stopped
+
+# The first step may take this long: Python, NumPy and the course are imported in it.
+STARTING_SECONDS = 60.0
+# An answer that was worked out by a formula agrees to so much, differences don't.
+EXACT = 1e-12
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of one exercise. Only the status "passed" earns its points."""
+
+    exercise: str
+    status: str  # a Verdict's, or "not handed in", "missing", "stopped"
+    found: str = ""
+    says: tuple[str, ...] = ()
+
+
+# --- a notebook -----------------------------------------------------------------------
+
+
+def mark(
+    steps: list[Step], given: Path, fence: Fence, limits: Limits, number: int = 0
+) -> Iterator[Step | Result | str]:
+    """Run a notebook's steps; yield each before it runs, each result, each problem.
+
+    A step that takes too long, or takes its process down, is left out and the others run
+    once more: what it would have spoilt is judged without it.
+    """
+    left_out: set[int] = set()
+    until = time.monotonic() + limits.notebook_seconds
+    told: set[str] = set()
+    while True:
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+            work = Path(folder, "work")
+            process = fence.start(given, work, limits, number)
+            with Watched(process, limits.megabytes) as watched:
+                peer = Peer(process.stdout, process.stdin)
+                allowed = max(STARTING_SECONDS, limits.seconds)
+                for k, step in enumerate(steps):
+                    if k in left_out:
+                        continue
+                    yield step
+                    watched.allow(min(allowed, until - time.monotonic()))
+                    allowed = limits.seconds
+                    try:
+                        if step.source is None:
+                            yield _result(peer, catalogue()[step.label])
+                            left_out.add(k)
+                        elif error := peer.ask("cell", step.source):
+                            error = in_a_line(str(error))
+                            problem = f"cell {step.label} raised {error}"
+                            if problem not in told:
+                                told.add(problem)
+                                yield problem
+                    except Stopped as stopped:
+                        why = watched.why_ended(stopped)
+                        break
+                else:
+                    return
+        left_out.add(k)
+        yield f"cell {step.label} {why}"
+        if step.source is None:
+            yield Result(step.label, "stopped", why)
+        if time.monotonic() > until:
+            yield f"the notebook ran longer than {limits.notebook_seconds:g} s"
+            for k, step in enumerate(steps):
+                if k not in left_out and step.source is None:
+                    yield Result(step.label, "stopped", "there was no time left")
+            return
+
+
+def _result(peer: Peer, exercise: Exercise) -> Result:
+    """Judge one answer, which is at the other end."""
+    answer = peer.ask("answer", exercise.name, list(exercise.forbidden))
+    if not isinstance(answer, Remote):
+        return Result(exercise.name, "missing", in_a_line(str(answer)))
+    verdict = _verdict(exercise, answer)
+    if peer.gone:  # which `judge` took for an error of the answer's own
+        raise peer.gone
+    found = in_a_line("; ".join(verdict.mistakes))
+    return Result(exercise.name, verdict.status, found, verdict.says)
+
+
+def _verdict(exercise: Exercise, answer: Callable) -> Verdict:
+    """What `judge` finds; where an exercise forbids differences, no inexact answer passes."""
+    verdict = judge(exercise, answer)
+    if any(NOT_ALLOWED in line for line in verdict.says):
+        return replace(verdict, mistakes=("it calls the library's own",))
+    by_hand = {"comp551ad.autodiff.", "comp551ad.differences."} <= {*exercise.forbidden}
+    if verdict.passed and by_hand and exercise.tolerance < 1e-5:
+        if not judge(replace(exercise, tolerance=EXACT), answer).passed:
+            return replace(
+                verdict,
+                status="not yet",
+                mistakes=("right to a few digits only, as differences are",),
+                says=("This exercise asks for a formula, and a formula is exact.",),
+            )
+    return verdict
+
+
+# --- a student ------------------------------------------------------------------------
+
+
+def main() -> None:
+    """Do the task on standard input."""
+    task = json.loads(sys.stdin.read())
+    fence = Fence(**task["fence"] | {"course": Path(task["fence"]["course"])})
+    limits = Limits(**task["limits"])
+    # A value of a student's may ask for any amount of memory, when it is looked at.
+    limit_memory(2 * limits.megabytes)
+    for name, ours, theirs in task["notebooks"]:
+        for found in _marked(Path(ours), Path(theirs), task, fence, limits):
+            print(json.dumps({"notebook": name} | found), flush=True)
+    print(json.dumps({"finished": True}), flush=True)
+
+
+def _marked(ours: Path, theirs: Path, task: dict, fence: Fence, limits: Limits):
+    """What is found in one notebook, as it is told to `command.py`."""
+    try:
+        steps = assemble(read_cells(ours.read_bytes()), read_cells(theirs.read_bytes()))
+    except Unreadable as fault:
+        yield {"problem": f" {fault}"}
+        return
+    given = Path(task["given"], theirs.parent.relative_to(task["theirs"]))
+    given.mkdir(parents=True, exist_ok=True)
+    steps = [s for s in steps if s.source is not None or s.label not in task["skip"]]
+    for found in mark(steps, given, fence, limits, task["number"]):
+        if isinstance(found, Step):
+            yield {"at": found.label if found.source is None else ""}
+        elif isinstance(found, Result):
+            yield {"result": asdict(found)}
+        else:
+            yield {"problem": f": {found}"}
+
+
+if __name__ == "__main__":
+    main()
