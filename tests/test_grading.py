@@ -1,18 +1,30 @@
-"""Grading a folder of submissions: a small class, half of whose work is broken."""
+"""Grading a class: honest work of every kind, broken files, and people who cheat.
+
+What needs the sandbox is skipped where bubblewrap doesn't work; continuous integration has it.
+"""
 
 import csv
-import json
 import os
+import socket
+import subprocess
+import sys
 import threading
+import zipfile
 from copy import deepcopy
 from pathlib import Path
 
 import nbformat
 import pytest
 
-from comp551ad.__main__ import main
-from comp551ad.exercises.grading import Cell, Unreadable, assemble, grade, read_cells
-from comp551ad.exercises.running import Limits, Result, Step, run
+from comp551ad.exercises.grade.assembling import (
+    Cell,
+    Step,
+    Unreadable,
+    assemble,
+    read_cells,
+)
+from comp551ad.exercises.grade.marking import Result, mark
+from comp551ad.exercises.grade.sandbox import Fence, Limits, course_copy
 
 ROOT = Path(__file__).parent.parent
 NAME = "02_derivatives_and_the_chain_rule.ipynb"
@@ -37,6 +49,22 @@ def softmax_jacobian(p):
     return np.diag(p) - np.outer(p, p)
 """,
 }
+
+
+@pytest.fixture(scope="session")
+def fence(tmp_path_factory):
+    """The best fence of this machine, in a folder that other users may look into."""
+    folder = tmp_path_factory.mktemp("course")
+    for path in (folder, *folder.parents[:2]):
+        path.chmod(0o755)
+    return Fence.best(course_copy(folder))
+
+
+@pytest.fixture(scope="session")
+def sandboxed(fence):
+    """Whatever uses it needs the sandbox."""
+    if not fence.is_safe:
+        pytest.skip("bubblewrap doesn't work here")
 
 
 # --- a class --------------------------------------------------------------------------
@@ -66,7 +94,7 @@ def hand_in(submissions, student, made, name=NAME):
 
 def without_checks():
     """A check is deleted, another asks nothing, and `check` itself says yes to all."""
-    made = notebook(pull_back="def pull_back(J, g):\n    return J @ g\ncheck = print")
+    made = notebook(pull_back=f"{RIGHT['pull_back']}\ncheck = print")
     made.cells.remove(cell_of(made, "polar_jacobian-check"))
     cell_of(made, "pull_back-check").source = "True"
     return made
@@ -88,121 +116,489 @@ def untouched():
     return nbformat.read(ROOT / "exercises" / NAME, as_version=4)
 
 
-CLASS = {
-    "all_right": notebook,
-    "checks_gone": without_checks,
-    "own_cells": with_cells_of_their_own,
-    "untouched": untouched,
+def with_first_cell(source, made=None):
+    """A notebook, right if not said, with one more cell before all others."""
+    made = made or notebook()
+    made.cells.insert(0, nbformat.v4.new_code_cell(source))
+    return made
+
+
+HONEST = {
+    "all right": notebook,
+    "all right again": notebook,
+    "checks gone": without_checks,
+    "own cells": with_cells_of_their_own,
+    "magics": lambda: with_first_cell(
+        """%matplotlib inline
+%config InlineBackend.figure_format = 'retina'
+%load_ext autoreload
+%autoreload 2
+get_ipython().run_line_magic('matplotlib', 'widget')
+import matplotlib.pyplot as plt
+plt.plot([1, 2]); plt.show()
+def back(J, g): return J.T @ g
+""",
+        notebook(pull_back="def pull_back(J, g):\n    return back(J, g)"),
+    ),
+    "timed": lambda: notebook(pull_back=f"%%time{RIGHT['pull_back']}"),
+    "awaits": lambda: with_first_cell(
+        "import asyncio\nawait asyncio.sleep(0)\nback = lambda J, g: J.T @ g",
+        notebook(pull_back="pull_back = back"),
+    ),
+    "widgets": lambda: with_first_cell(
+        "import ipywidgets\nfrom IPython.display import display\n"
+        "s = ipywidgets.IntSlider()\ndisplay(s)\ns"
+    ),
+    "leaves": lambda: with_first_cell("exit()"),
+    "checks it": lambda: with_first_cell(
+        "from comp551ad.exercises import check, hint, progress\n"
+        "def pull_back(J, g): return g @ J\n"
+        "assert check(pull_back).passed\nhint(pull_back); progress('02')"
+    ),
+    "lambdas": lambda: notebook(
+        pull_back="pull_back = lambda J, g: g @ J",
+        softmax_jacobian="class Table:\n    def __call__(self, p):\n"
+        "        return np.diag(p) - np.outer(p, p)\nsoftmax_jacobian = Table()",
+        sum_over_paths="from functools import partial\n"
+        "def table(u, v): return {'through u': u, 'through v': v, 'all': u + '+' + v}\n"
+        "sum_over_paths = partial(table, 'v * cos(x)', '2 * u * v')",
+    ),
+    "helper file": lambda: notebook(
+        pull_back="from mine import back as pull_back\nprint(open('data/n.txt').read())"
+    ),
+    "Zoë (李明)": notebook,
+    "byte order mark": lambda: "\ufeff" + nbformat.writes(notebook()),
+}
+
+BROKEN = {  # the points, and what the problem is
+    "wrong": ("0010", ""),
+    "import fails": ("1011", "raised ModuleNotFoundError: No module named 'no_such'"),
+    "cut off": ("0000", f"{NAME} is not JSON"),
+    "foreign": ("0000", f"{NAME} is JSON, but not a notebook of format 4"),
+    "huge": ("    ", "is larger than 100 MB"),
+    "prints 50 MB": ("1111", ""),
+    "exits": ("1011", "cell pull_back raised SystemExit:"),
+    "dies": ("1011", "cell pull_back ended its process (exit code 1)"),
+    "eats memory": ("1011", ""),
+    "loops": ("1011", "cell pull_back ran longer than 5 s"),
+    "loops on": ("1011", "cell pull_back ran longer than 5 s"),
+    "loops twenty times": ("0000", "the notebook ran longer than 20 s"),
+    "gives 100 MB": ("1011", "cell pull_back gave more than 64 MB"),
+    "a formula without end": ("1101", "sum_over_paths could not be judged"),
+    "never ends a list": ("1011", ""),
+    "fills the disk": ("1111", "raised OSError: [Errno 28] No space left on device"),
+    "memory of children": ("1111", "cell 1 took more than 1024 MB"),
+    "forks for ever": ("1111", "cell 1 "),
+}
+BROKEN_NOTEBOOKS = {
     "wrong": lambda: notebook(
         polar_jacobian="def polar_jacobian(r, phi):\n    return 1 / 0",
         pull_back="def pull_back(J, g):\n    return J @ g",
         softmax_jacobian="softmax_jacobian = 3",
     ),
-    "import_fails": lambda: notebook(pull_back=f"import no_such{RIGHT['pull_back']}"),
-    "not_json": lambda: nbformat.writes(notebook())[:-20],
-    "prints_50_MB": lambda: notebook(
+    "import fails": lambda: notebook(pull_back=f"import no_such{RIGHT['pull_back']}"),
+    "cut off": lambda: nbformat.writes(notebook())[:-20],
+    "foreign": lambda: '{"worksheets": []}',
+    "huge": lambda: " " * 100_000_001,
+    "prints 50 MB": lambda: notebook(
         pull_back=f"{RIGHT['pull_back']}\nfor _ in range(500):\n    print('x' * 100_000)"
     ),
     "exits": lambda: notebook(pull_back="import sys\nsys.exit()"),
     "dies": lambda: notebook(
         pull_back="import os\ndef pull_back(J, g):\n    os._exit(1)",
     ),
-    "eats_memory": lambda: notebook(
+    "eats memory": lambda: notebook(
         pull_back="def pull_back(J, g):\n    return bytearray(3 * 10**9)"
     ),
     "loops": lambda: notebook(pull_back="def pull_back(J, g):\n    while True: pass"),
-    "loops_on": lambda: notebook(
+    "loops on": lambda: notebook(
         pull_back="while True:\n    try:\n        1 + 1\n    except BaseException:\n        2"
     ),
-}
-# Points in the notebook's order, and the problems in words (after the notebook's name).
-EXPECTED = {
-    "all_right": ("1111", ""),
-    "checks_gone": ("1011", ""),
-    "own_cells": ("1111", ""),
-    "untouched": ("0000", ""),
-    "wrong": ("0010", ""),
-    "import_fails": (
-        "1011",
-        ": cell pull_back raised ModuleNotFoundError: No module named 'no_such'",
+    "loops twenty times": lambda: looping(20),
+    "gives 100 MB": lambda: notebook(
+        pull_back="def pull_back(J, g):\n    return np.ones(12_500_000)"
     ),
-    "not_json": ("0000", " is not JSON"),
-    "prints_50_MB": ("1111", ""),
-    "exits": ("1011", ": cell pull_back raised SystemExit:"),
-    "dies": ("1011", ": cell pull_back ended its process (exit code 1)"),
-    "eats_memory": ("1011", ""),
-    "loops": ("1011", ": cell pull_back ran longer than 3 s"),
-    "loops_on": ("1011", ": cell pull_back ran longer than 3 s"),
+    "a formula without end": lambda: notebook(
+        sum_over_paths="def sum_over_paths():\n"
+        "    return {k: '9 ** 9 ** 9 ** 9' for k in ('through u', 'through v', 'all')}"
+    ),
+    "never ends a list": lambda: notebook(
+        pull_back="def pull_back(J, g):\n    a = []\n    a.append(a)\n    return a"
+    ),
+    "fills the disk": lambda: with_first_cell(
+        "for k in range(10):\n    with open(f'{k}.bin', 'wb') as f:\n"
+        "        f.write(bytes(60_000_000))"
+    ),
+    "memory of children": lambda: with_first_cell(
+        "import subprocess, sys\n"
+        "hold = [sys.executable, '-c', 'x = bytearray(450_000_000); input()']\n"
+        "both = [subprocess.Popen(hold, stdin=subprocess.PIPE) for _ in range(3)]\n"
+        "both[0].wait()"
+    ),
+    "forks for ever": lambda: with_first_cell("import os\nwhile True: os.fork()"),
+}
+
+
+def looping(times):
+    made = notebook()
+    for _ in range(times):
+        made = with_first_cell("while True: pass", made)
+    return made
+
+
+# --- people who cheat, and people who harm --------------------------------------------
+
+ALL_WRONG = {
+    "polar_jacobian": "def polar_jacobian(r, phi):\n    return 0",
+    "pull_back": "def pull_back(J, g):\n    return 0",
+    "sum_over_paths": "def sum_over_paths():\n    return {}",
+    "softmax_jacobian": "def softmax_jacobian(p):\n    return 0",
+}
+BY_LIBRARY = """
+from comp551ad import jacobian, softmax
+from comp551ad.autodiff import transforms
+def softmax_jacobian(p):
+    return jacobian(softmax)(np.log(p))
+"""
+# What cheats put into a notebook whose answers are all wrong, and what becomes of it there.
+CHEATS = {
+    "patches the judge": (
+        "import comp551ad.exercises.checking as c\nc._judged = lambda *_: 1",
+        "ModuleNotFoundError: No module named 'comp551ad.exercises.checking'",
+    ),
+    "patches the marking": (
+        "import comp551ad.exercises.grade.marking as m\nm._result = lambda *_: 1",
+        "ModuleNotFoundError: No module named 'comp551ad.exercises.grade.marking'",
+    ),
+    "asks the witness": (
+        "from comp551ad.exercises.catalogue import catalogue\n"
+        "pull = catalogue()['pull_back'].witness",
+        "No module named 'comp551ad.exercises.catalogue'",
+    ),
+    "has a check of its own": ("check = lambda f: True", ""),
+    "is not graded": ("import os\nos.environ.pop('NBGRADER_EXECUTION')", "KeyError"),
+    "writes a report": (
+        "import json, os, struct\n"
+        "line = json.dumps({'result': {'exercise': 'pull_back', 'status': 'passed'}})\n"
+        "forged = json.dumps(['gave', 'passed']).encode()\n"
+        "for k in range(3, 20):\n"
+        "    try: os.write(k, struct.pack('>I', len(forged)) + forged + line.encode())\n"
+        "    except OSError: pass\n"
+        "os._exit(0)",
+        "cell 1 ",
+    ),
+    "is equal to everything": (
+        "class Yes:\n    shape = (2, 2)\n    def __eq__(self, other): return True\n"
+        "    def __array__(self, *_): raise TypeError\n"
+        "    def __array_ufunc__(self, *_): return True\n"
+        "    def __array_function__(self, *_): return True\n"
+        "    def __bool__(self): return True\n    def __hash__(self): return 0",
+        "",
+    ),
+    "patches NumPy": (
+        "import numpy as np\nnp.allclose = np.isclose = np.all = lambda *_, **k: True",
+        "",
+    ),
+    "copies the solutions": (
+        f"import json\nfound = json.load(open({str(ROOT / 'solutions' / NAME)!r}))",
+        "FileNotFoundError",
+    ),
+}
+# What they answer, by an exercise's name; whatever it is, it earns nothing.
+CHEATING_ANSWERS = {
+    "is equal to everything": {
+        "pull_back": "def pull_back(J, g):\n    return Yes()",
+        "softmax_jacobian": "def softmax_jacobian(p):\n    return np.array([[Yes()]])",
+    },
+    "looks into the caller's frame": {
+        "pull_back": "import sys\ndef pull_back(J, g):\n    frame = sys._getframe()\n"
+        "    while frame:\n        if 'right' in frame.f_locals:\n"
+        "            return frame.f_locals['right']\n        frame = frame.f_back",
+    },
+    "uses the library": {"softmax_jacobian": BY_LIBRARY},
+    "uses it in a thread": {
+        "softmax_jacobian": BY_LIBRARY.replace("def softmax_jacobian", "def found")
+        + "import threading\ndef softmax_jacobian(p):\n    kept = []\n"
+        "    t = threading.Thread(target=lambda: kept.append(found(p)))\n"
+        "    t.start(); t.join()\n    return kept[0]",
+    },
+    "uses it without a profiler": {
+        "softmax_jacobian": BY_LIBRARY + "import sys\nby_library = softmax_jacobian\n"
+        "def softmax_jacobian(p):\n    sys.setprofile(None)\n    sys.settrace(None)\n"
+        "    return by_library(p)",
+    },
+    "uses it by another name": {
+        "softmax_jacobian": "from comp551ad import jacobian, softmax\n"
+        "softmax_jacobian = lambda p, f=jacobian(softmax): f(np.log(p))",
+    },
+    "imports it at the last moment": {
+        "softmax_jacobian": "def softmax_jacobian(p):\n"
+        "    from comp551ad.autodiff.transforms import jacobian\n"
+        "    from comp551ad import softmax\n    return jacobian(softmax)(np.log(p))",
+    },
+    "uses autograd": {
+        "softmax_jacobian": "def softmax_jacobian(p):\n"
+        "    import autograd, autograd.numpy as a\n"
+        "    f = lambda u: a.exp(u) / a.sum(a.exp(u))\n"
+        "    return autograd.jacobian(f)(np.log(p))",
+    },
+    "takes differences": {
+        "polar_jacobian": "def polar_jacobian(r, phi, h=6e-6):\n"
+        "    f = lambda r, p: np.array([r * np.cos(p), r * np.sin(p)])\n"
+        "    return np.array([(f(r + h, phi) - f(r - h, phi)) / (2 * h),\n"
+        "                     (f(r, phi + h) - f(r, phi - h)) / (2 * h)]).T",
+    },
 }
 
 
 @pytest.fixture(scope="module")
-def graded(tmp_path_factory):
-    """The class's two tables, as the command writes them, by student."""
+def listener():
+    """A server of the outside world, and who called it."""
+    calls = []
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def accept():
+        while True:
+            try:
+                calls.append(server.accept()[0])
+            except OSError:
+                return
+
+    threading.Thread(target=accept, daemon=True).start()
+    yield server.getsockname()[1], calls
+    server.close()
+
+
+def harms(folder, port):
+    """What those do who would harm others, and what becomes of it; by their names."""
+    package = ROOT / "comp551ad" / "exercises"
+    victim = folder / "handed in" / "victim" / NAME
+    return {
+        "overwrites the victim": (f"open({str(victim)!r}, 'w')", "FileNotFoundError"),
+        "writes into the course": (
+            f"open({str(package / 'judge.py')!r}, 'a').write('x = 1')",
+            "FileNotFoundError",
+        ),
+        "writes into its copy": (
+            "import comp551ad\nopen(comp551ad.__file__, 'a')",
+            "Read-only file system",
+        ),
+        "adds a row": (
+            f"open({str(folder / 'out' / 'results.jsonl')!r}, 'a').write('x')",
+            "FileNotFoundError",
+        ),
+        "looks for the grader": (
+            "import os\nlines = [open(f'/proc/{p}/cmdline').read()\n"
+            "         for p in os.listdir('/proc') if p.isdigit()]\n"
+            "assert any('SUBMISSIONS' in line or '--jobs' in line for line in lines)",
+            "AssertionError",
+        ),
+        "reads the token": ("import os\nos.environ['CANVAS_TOKEN']", "KeyError"),
+        "calls home": (
+            f"import socket\nsocket.create_connection(('127.0.0.1', {port}), 2)",
+            "ConnectionRefusedError",
+        ),
+        "kills its parent": (
+            "import os, signal\nos.kill(os.getppid(), signal.SIGKILL)\n"
+            "raise SystemError('still there')",
+            "SystemError: still there",
+        ),
+        "kills everybody": (
+            "import os, signal\nos.kill(-1, signal.SIGKILL)",
+            "cell 1 ",
+        ),
+        "deletes what it can": (
+            f"import shutil\nfor p in {[str(ROOT), str(folder), '/course', '/given']}:\n"
+            "    shutil.rmtree(p, ignore_errors=True)\n"
+            "import comp551ad\nopen(comp551ad.__file__).close()",
+            "",
+        ),
+        "leaves a process behind": (
+            "import subprocess\nsubprocess.Popen(['sleep', '2718281'], "
+            "start_new_session=True)",
+            "",
+        ),
+    }
+
+
+def tree_of(*folders):
+    """Every file of some folders, with its size and its time."""
+    return {
+        path: (path.lstat().st_size, path.lstat().st_mtime_ns)
+        for folder in folders
+        for path in Path(folder).rglob("*")
+        if "__pycache__" not in path.parts
+    }
+
+
+# --- the whole class, graded once -----------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def graded(tmp_path_factory, listener, sandboxed):
+    """The class's table by student, and what the command printed."""
     folder = tmp_path_factory.mktemp("class")
-    submissions = folder / "handed in"
-    for student, made in CLASS.items():
-        hand_in(submissions, student, made())
-    (submissions / "empty").mkdir()
-    (submissions / ".hidden").mkdir()
-    limits = ["--timeout", "3", "--memory", "2048", "--jobs", "2"]
-    tables = ["--csv", str(folder / "g.csv"), "--details", str(folder / "d.csv")]
-    ours = ["--exercises", str(ROOT / "exercises"), "--lectures", "02"]
-    assert main(["grade", str(submissions), *tables, *limits, *ours]) == 0
-    with open(folder / "g.csv", encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    with open(folder / "d.csv", encoding="utf-8", newline="") as file:
-        details = list(csv.DictReader(file))
-    return {row["student"]: row for row in rows}, details
+    everyone = folder / "handed in"
+    hand_in(everyone, "victim", notebook())
+    for student, made in (HONEST | BROKEN_NOTEBOOKS).items():
+        hand_in(everyone, student, made())
+    for student in CHEATS.keys() | CHEATING_ANSWERS.keys():
+        made = notebook(**ALL_WRONG | CHEATING_ANSWERS.get(student, {}))
+        if student in CHEATS:
+            made = with_first_cell(CHEATS[student][0], made)
+        hand_in(everyone, student, made)
+    for student, (source, _) in harms(folder, listener[0]).items():
+        hand_in(everyone, student, with_first_cell(source))
+    (everyone / "helper file" / "mine.py").write_text("back = lambda J, g: J.T @ g")
+    (everyone / "helper file" / "data").mkdir()
+    (everyone / "helper file" / "data" / "n.txt").write_text("5")
+    hand_in(everyone, "utf-16", "")
+    (everyone / "utf-16" / NAME).write_bytes(
+        nbformat.writes(notebook()).encode("utf-16")
+    )
+    with zipfile.ZipFile(everyone / "zipped.zip", "w") as archive:
+        archive.writestr(f"my work/{NAME}", nbformat.writes(notebook()))
+        archive.writestr(f"__MACOSX/._{NAME}", "x")
+    hand_in(everyone, "renamed", notebook(), "handed in/02_derivatives (1).ipynb")
+    (everyone / "empty").mkdir()
+    (everyone / "link to a file").mkdir()
+    (everyone / "link to a file" / NAME).symlink_to(ROOT / "solutions" / NAME)
+    (everyone / "link to a folder").symlink_to(ROOT / "solutions")
+    before = tree_of(everyone, *(ROOT / part for part in ("comp551ad", "solutions")))
+    ran = subprocess.run(
+        [sys.executable, "-m", "comp551ad", "grade", str(everyone), str(folder / "out")]
+        + ["--exercises", str(ROOT / "exercises"), "--lectures", "02", "--jobs", "2"]
+        + ["--timeout", "5", "--notebook-timeout", "20", "--memory", "1024"],
+        cwd=ROOT,
+        env=os.environ | {"CANVAS_TOKEN": "secret"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert before == tree_of(everyone, *(ROOT / p for p in ("comp551ad", "solutions")))
+    with open(folder / "out" / "grades.csv", encoding="utf-8-sig", newline="") as file:
+        return {row["student"]: row for row in csv.DictReader(file)}, ran, folder
 
 
-def test_every_student_has_a_row(graded):
-    rows, details = graded
-    assert list(rows) == sorted([*CLASS, "empty"])
-    assert list(rows["wrong"]) == [
-        "student",
-        *(f"02 {name}" for name in EXERCISES),
-        *("total", "out of", "problems"),
-    ]
-    assert len(details) == len(rows) * 4
+def points(row):
+    return "".join(row[f"02 {name}"] or " " for name in EXERCISES)
 
 
-@pytest.mark.parametrize("student", CLASS)
-def test_points_and_problems(graded, student):
+@pytest.mark.parametrize("student", [*HONEST, "utf-16", "zipped", "renamed", "victim"])
+def test_honest_work_loses_nothing(graded, student):
     row = graded[0][student]
-    points, problem = EXPECTED[student]
-    assert "".join(row[f"02 {name}"] for name in EXERCISES) == points
-    assert (row["total"], row["out of"]) == (str(points.count("1")), "4")
-    assert row["problems"] == (problem and NAME + problem)
+    assert (points(row), row["problems"]) == ("1111", "")
 
 
-def test_an_empty_folder_has_no_points_and_says_why(graded):
+@pytest.mark.parametrize("student", BROKEN)
+def test_what_is_broken_costs_what_is_broken(graded, student):
+    row, (earned, problem) = graded[0][student], BROKEN[student]
+    assert points(row) == earned
+    assert problem in row["problems"] and bool(problem) == bool(row["problems"])
+
+
+@pytest.mark.parametrize("student", sorted(CHEATS.keys() | CHEATING_ANSWERS.keys()))
+def test_cheating_earns_nothing(graded, student):
+    row = graded[0][student]
+    assert points(row) == "0000"
+    assert CHEATS.get(student, ("", ""))[1] in row["problems"]
+
+
+@pytest.mark.parametrize("student", harms(Path(), 0))
+def test_harm_is_refused(graded, student):
+    rows, _, folder = graded
+    assert harms(folder, 0)[student][1] in rows[student]["problems"]
+
+
+def test_nobody_calls_home_or_stays(graded, listener):
+    assert listener[1] == []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with open(path, "rb") as file:
+            assert b"2718281" not in file.read()
+
+
+@pytest.mark.parametrize("student", ["link to a file", "link to a folder"])
+def test_links_are_refused_by_name(graded, student):
+    row = graded[0][student]
+    assert points(row) == "    " and "is a link" in row["problems"]
+
+
+def test_an_empty_folder_is_a_row(graded):
     row = graded[0]["empty"]
-    assert [row[f"02 {name}"] for name in EXERCISES] == ["", "", "", ""]
-    assert (row["total"], row["problems"]) == ("0", "nothing handed in")
+    assert (points(row), row["total"], row["problems"]) == (
+        "    ",
+        "0",
+        "nothing handed in",
+    )
 
 
-@pytest.mark.parametrize(
-    "student, exercise, status, found",
-    [
-        ("all_right", "pull_back", "passed", ""),
-        ("checks_gone", "pull_back", "not yet", "the transpose is missing"),
-        ("untouched", "pull_back", "not attempted", ""),
-        ("wrong", "polar_jacobian", "not yet", "it raises ZeroDivisionError"),
-        ("wrong", "pull_back", "not yet", "the transpose is missing"),
-        ("wrong", "softmax_jacobian", "missing", "not a function"),
-        ("import_fails", "pull_back", "missing", "nothing of that name"),
-        ("not_json", "pull_back", "missing", ""),
-        ("dies", "pull_back", "stopped", "ended its process (exit code 1)"),
-        ("eats_memory", "pull_back", "not yet", "it raises MemoryError"),
-        ("loops", "pull_back", "stopped", "ran longer than 3 s"),
-        ("loops_on", "pull_back", "missing", "nothing of that name"),
-        ("empty", "pull_back", "not handed in", ""),
-    ],
-)
-def test_details_name_the_mistake(graded, student, exercise, status, found):
-    wanted = {"student": student, "lecture": "02", "exercise": exercise}
-    assert {**wanted, "status": status, "found": found} in graded[1]
+def test_equal_submissions_get_equal_rows(graded):
+    one, other = (dict(graded[0][name]) for name in ("all right", "all right again"))
+    assert one | {"student": ""} == other | {"student": ""}
+
+
+def test_details_name_the_mistake_and_the_forbidden(graded):
+    path = graded[2] / "out" / "details.csv"
+    with open(path, encoding="utf-8-sig", newline="") as file:
+        found = {
+            (r["student"], r["exercise"]): r["found"] for r in csv.DictReader(file)
+        }
+    assert found["wrong", "pull_back"] == "the transpose is missing"
+    assert found["wrong", "softmax_jacobian"] == "not a function"
+    library = [
+        found[who, "softmax_jacobian"] for who in CHEATING_ANSWERS if "uses it" in who
+    ]
+    assert library == ["it calls the library's own"] * 3
+    assert "as differences are" in found["takes differences", "polar_jacobian"]
+
+
+def test_names_are_in_the_output_folder_alone(graded):
+    rows, ran, folder = graded
+    assert not [name for name in rows if name in ran.stdout + ran.stderr]
+    pages = [
+        path.read_text("utf-8") for path in (folder / "out/feedback").glob("*.html")
+    ]
+    assert len(pages) == len(rows)
+    (wrong,) = [page for page in pages if "<h1>wrong:" in page]
+    assert "pull_back: the transpose is missing" in wrong and "Hint:" in wrong
+    assert "(line 2: return 1 / 0)" in wrong
+
+
+# --- answers through the pipe ---------------------------------------------------------
+
+
+def marked(fence, tmp_path, number, **answers):
+    """The results of our solutions' notebook with some other answers in it."""
+    name = next((ROOT / "solutions").glob(f"{number}_*")).name
+    made = nbformat.read(ROOT / "solutions" / name, as_version=4)
+    for grade_id, source in answers.items():
+        cell_of(made, grade_id).source = source
+    ours = read_cells((ROOT / "exercises" / name).read_bytes())
+    given = tmp_path / "given"
+    given.mkdir()
+    steps = assemble(ours, read_cells(nbformat.writes(made).encode()))
+    found = list(mark(steps, given, fence, Limits()))
+    assert [x for x in found if isinstance(x, str)] == []
+    return {x.exercise: x for x in found if isinstance(x, Result)}
+
+
+# Arguments that are functions, answers that are classes, functions of functions.
+TAUGHT = {
+    "06": {},
+    "08": {
+        "slope_along": "def slope_along(f, p, v):\n"
+        "    return jvp(f, p, v)[1] / np.linalg.norm(v)"
+    },
+    "09": {},
+    "13": {},
+}
+
+
+@pytest.mark.parametrize("number", TAUGHT)
+def test_functions_and_objects_answer_through_the_pipe(fence, tmp_path, number):
+    results = marked(fence, tmp_path, number, **TAUGHT[number])
+    assert {r.status for r in results.values()} == {"passed"}
 
 
 # --- which cells are run --------------------------------------------------------------
@@ -329,16 +725,12 @@ def nothing_said_by_nbgrader():
         *(answer_in_the_checks_cell, nothing_said_by_nbgrader),
     ],
 )
-def test_what_passes_in_the_notebook_passes_here(tmp_path, pair):
-    ours, theirs = pair()
-    hand_in(tmp_path, "ours", ours)
-    hand_in(tmp_path, "all/ann", theirs)
-    (graded,) = grade(tmp_path / "all", tmp_path / "ours")
-    assert graded.problems == []
-    assert {r.status for r in graded.results.values()} == {"passed"}
-
-
-# --- files ----------------------------------------------------------------------------
+def test_what_passes_in_the_notebook_passes_here(tmp_path, fence, pair):
+    ours, theirs = (read_cells(nbformat.writes(made).encode()) for made in pair())
+    (tmp_path / "given").mkdir()
+    found = list(mark(assemble(ours, theirs), tmp_path / "given", fence, Limits()))
+    assert [x.status for x in found if isinstance(x, Result)] == ["passed"] * 4
+    assert [x for x in found if isinstance(x, str)] == []
 
 
 @pytest.mark.parametrize(
@@ -359,222 +751,6 @@ def test_what_passes_in_the_notebook_passes_here(tmp_path, pair):
         ),
     ],
 )
-def test_what_is_no_notebook_is_told(tmp_path, content, words):
-    path = tmp_path / "x.ipynb"
-    path.write_bytes(content)
+def test_what_is_no_notebook_is_named(content, words):
     with pytest.raises(Unreadable, match=words):
-        read_cells(path)
-    with pytest.raises(Unreadable, match="can't be read: No such file"):
-        read_cells(tmp_path / "y.ipynb")
-    with pytest.raises(Unreadable, match="is not a file"):
-        read_cells(tmp_path)
-
-
-def test_a_file_that_is_too_large_is_not_read(tmp_path, monkeypatch):
-    path = tmp_path / "x.ipynb"
-    with open(path, "wb") as file:
-        file.truncate(500_000_001)  # takes no room on most disks
-    with pytest.raises(Unreadable, match="is larger than 500 MB"):
-        read_cells(path)
-
-
-def test_source_may_be_one_text_or_lines(tmp_path):
-    path = tmp_path / "x.ipynb"
-    cells = [
-        {"cell_type": "code", "source": source, "metadata": {}}
-        for source in ("a\nb", ["a\n", "b"])
-    ]
-    path.write_text(json.dumps({"cells": cells}), encoding="utf-8")
-    one, other = read_cells(path)
-    assert one == other == code("a\nb")
-
-
-def test_a_file_is_found_by_its_number_and_doubt_is_told(tmp_path):
-    nobody = untouched()
-    hand_in(tmp_path, "ann", nobody, "handed in/02_derivatives (1).ipynb")
-    hand_in(tmp_path, "ben", nobody, "deeper/" + NAME)
-    hand_in(tmp_path, "ben", nobody, "02_old.ipynb")
-    hand_in(tmp_path, "ben", nobody, ".ipynb_checkpoints/" + NAME)
-    hand_in(tmp_path, "cleo", nobody, "homework.ipynb")
-    found = {g.student: g for g in grade(tmp_path, ROOT / "exercises", lectures=["02"])}
-    assert found["ann"].problems == []
-    assert found["ann"].results["pull_back"] == Result("pull_back", "not attempted")
-    assert found["ben"].problems == [
-        f"{NAME}: 2 files begin like it, deeper/{NAME} was taken"
-    ]
-    assert found["cleo"].problems == [
-        "nothing handed in",
-        "homework.ipynb is not graded: no exercise begins like its name",
-    ]
-    assert found["cleo"].results["pull_back"].status == "not handed in"
-
-
-def test_a_notebook_for_no_exercise_is_told_but_not_one_not_asked_for(tmp_path):
-    for name in (NAME, "deeper/Copy of 04_x.ipynb", "03_x.ipynb", "77_x.ipynb"):
-        hand_in(tmp_path, "ann", untouched(), name)
-    (graded,) = grade(tmp_path, ROOT / "exercises", lectures=["02"])
-    why = "is not graded: no exercise begins like its name"
-    assert graded.problems == [f"77_x.ipynb {why}", f"deeper/Copy of 04_x.ipynb {why}"]
-
-
-def test_a_folder_named_like_a_notebook_is_looked_into(tmp_path):
-    hand_in(tmp_path, "ann", untouched(), f"{NAME}/{NAME}")
-    (graded,) = grade(tmp_path, ROOT / "exercises", lectures=["02"])
-    assert graded.problems == []
-    assert graded.results["pull_back"].status == "not attempted"
-
-
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no such files")
-def test_what_is_no_file_is_told_and_not_waited_for(tmp_path):
-    hand_in(tmp_path, "ann", untouched())
-    os.mkfifo(tmp_path / "ann" / "02_pipe.ipynb")
-    (tmp_path / "ann" / "03_device.ipynb").symlink_to("/dev/zero")
-    (tmp_path / "ann" / "04_loop.ipynb").symlink_to("04_loop.ipynb")
-    (graded,) = grade(tmp_path, ROOT / "exercises", lectures=["02"])
-    assert graded.problems == [
-        "02_pipe.ipynb is not a file",
-        "03_device.ipynb is not a file",
-        "04_loop.ipynb is not a file",
-    ]
-    with pytest.raises(Unreadable, match="is not a file"):
-        read_cells(tmp_path / "ann" / "02_pipe.ipynb")
-
-
-# --- the rest of the fence ------------------------------------------------------------
-
-
-def test_a_run_that_is_stopped_ends_at_once():
-    stop = threading.Event()
-    stop.set()
-    assert run([Step("1", "while True: pass")], Limits(), stop) == ({}, [])
-
-
-def test_files_and_progress_stay_in_a_folder_that_goes_away(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COMP551AD_PROGRESS", str(tmp_path / "progress.json"))
-    wrong = "def pull_back(J, g):\n    return J @ g\n"
-    steps = [
-        Step("1", "from comp551ad.exercises import check\nimport numpy as np"),
-        Step("2", f"{wrong}open('left.txt', 'w').write('x')\ncheck(pull_back)"),
-        Step("pull_back"),
-    ]
-    results, problems = run(steps, Limits(20), threading.Event())
-    assert results["pull_back"].found == "the transpose is missing" and problems == []
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_command_without_anything_to_grade_says_so(tmp_path, capsys):
-    def graded(submissions, *more):
-        table = tmp_path / "g.csv"
-        assert main(["grade", str(submissions), "--csv", str(table), *more]) == 1
-        assert not table.exists()
-        return capsys.readouterr().err
-
-    ours = ["--exercises", str(ROOT / "exercises")]
-    assert "holds no folders; each student's should be one" in graded(tmp_path, *ours)
-    assert "is not a folder" in graded(tmp_path / "gone", *ours)
-    (tmp_path / "ann").mkdir()
-    assert "holds no exercises for 77" in graded(tmp_path, *ours, "--lectures", "77")
-    empty = ["--exercises", str(tmp_path)]
-    told = graded(tmp_path, *empty)
-    assert "holds no exercises for any lecture: name the folder" in told
-    assert "with --exercises" in told
-    (tmp_path / "ours").mkdir()
-    (tmp_path / "ours" / "04_x.ipynb").write_text("{")
-    told = graded(tmp_path, "--exercises", str(tmp_path / "ours"))
-    assert told == f"{tmp_path / 'ours' / '04_x.ipynb'} is not JSON\n"
-    nowhere = ["--details", str(tmp_path / "gone" / "d.csv")]
-    assert "d.csv can't be written" in graded(tmp_path, *ours, *nowhere)
-    twice = ["--details", str(tmp_path / "ann" / ".." / "g.csv")]
-    assert "g.csv: name two files" in graded(tmp_path, *ours, *twice)
-
-
-def test_a_limit_that_is_none_is_refused(tmp_path, capsys):
-    with pytest.raises(SystemExit):
-        main(["grade", str(tmp_path), "--csv", str(tmp_path / "g.csv"), "--jobs", "0"])
-    assert "--jobs: got '0', expected a number above 0" in capsys.readouterr().err
-
-
-# --- the tables -----------------------------------------------------------------------
-
-
-@pytest.fixture
-def submitted(tmp_path):
-    """A student who handed in, and the command for the folder; what it printed."""
-    hand_in(tmp_path / "all", "ann", untouched())
-    hand_in(tmp_path / "ours", ".", untouched())
-
-    def command(**tables):
-        options = [f"--{name}={path}" for name, path in tables.items()]
-        ours = ["--exercises", str(tmp_path / "ours")]
-        return main(["grade", str(tmp_path / "all"), *ours, *options])
-
-    return command
-
-
-def test_what_is_nobodys_folder_is_told(submitted, tmp_path, capsys):
-    hand_in(tmp_path / "all", "_quiet", untouched())
-    hand_in(tmp_path / "all", ".", untouched(), "02_loose.ipynb")
-    (tmp_path / "all" / "grades.csv").touch()
-    assert submitted(csv=tmp_path / "g.csv") == 0
-    told = "not graded, as each student's folder should be one without _"
-    assert f"{told}: 02_loose.ipynb, _quiet\n" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("option", ["csv", "details"])
-@pytest.mark.parametrize("how", ["by name", "a new one", "a link", "ours"])
-def test_no_table_takes_a_notebooks_place(submitted, tmp_path, capsys, option, how):
-    path = tmp_path / ("ours" if how == "ours" else "all/ann") / NAME
-    before = path.read_bytes()
-    table = tmp_path / "link.csv"
-    if how in ("a link", "ours"):
-        os.link(path, table)
-    else:
-        table = path if how == "by name" else path.with_name("x.ipynb")
-    assert submitted(**{"csv": tmp_path / "g.csv", option: table}) == 1
-    told = capsys.readouterr().err
-    assert told.startswith(f"--{option}: {table} is a notebook") and "name" in told
-    assert path.read_bytes() == before
-    assert not (tmp_path / "g.csv").exists()
-
-
-def test_two_names_of_one_file_are_no_two_tables(submitted, tmp_path, capsys):
-    grades, details = tmp_path / "g.csv", tmp_path / "d.csv"
-    grades.write_text("old")
-    os.link(grades, details)
-    assert submitted(csv=grades, details=details) == 1
-    assert "name two files" in capsys.readouterr().err
-    assert grades.read_text() == "old"
-
-
-UNWRITABLE = [
-    (path, why)
-    for path, why in (("/dev/full", "No space left on device"), ("/proc/x.csv", ""))
-    if os.path.exists(os.path.dirname(path)) and (why == "" or os.path.exists(path))
-]
-
-
-@pytest.mark.parametrize("broken, why", UNWRITABLE)
-def test_a_table_that_cant_be_written_leaves_the_other(
-    submitted, tmp_path, capsys, broken, why
-):
-    old, new = tmp_path / "old.csv", tmp_path / "new.csv"
-    old.write_text("old")
-    for tables, option in (
-        ({"csv": broken, "details": old}, "--csv"),
-        ({"csv": old, "details": broken}, "--details"),
-        ({"csv": new, "details": broken}, "--details"),
-    ):
-        assert submitted(**tables) == 1
-        told = capsys.readouterr().err
-        assert told.startswith(f"{option}: {broken} can't be written ({why}")
-        assert told.endswith("): name another file\n") and told.count("\n") == 1
-        assert old.read_text() == "old" and not new.exists()
-
-
-def test_an_old_table_is_written_anew(submitted, tmp_path):
-    old = tmp_path / "old.csv"
-    old.write_text("old\n" * 100)
-    assert submitted(csv=old) == 0
-    rows = list(csv.reader(old.read_text(encoding="utf-8").splitlines()))
-    assert [row[0] for row in rows] == ["student", "ann"]
+        read_cells(content)

@@ -11,6 +11,7 @@ out for ever), `command.py` starts it again without that exercise.
 """
 
 import json
+import signal
 import sys
 import tempfile
 import time
@@ -154,11 +155,18 @@ def _marked(ours: Path, theirs: Path, task: dict, fence: Fence, limits: Limits):
     steps = [s for s in steps if s.source is not None or s.label not in task["skip"]]
     for found in mark(steps, given, fence, limits, task["number"]):
         if isinstance(found, Step):
+            _end_after(limits.seconds)
             yield {"at": found.label if found.source is None else ""}
         elif isinstance(found, Result):
             yield {"result": asdict(found)}
         else:
             yield {"problem": f": {found}"}
+
+
+def _end_after(seconds: float) -> None:
+    """Let one step compute for so long; then the system ends this process."""
+    if hasattr(signal, "setitimer"):
+        signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
 
 
 if __name__ == "__main__":

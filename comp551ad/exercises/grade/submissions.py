@@ -53,10 +53,11 @@ class Member:
 
 def _in_folder(folder: Path) -> Iterator[Member]:
     for here, folders, files in os.walk(folder):
-        links = [name for name in folders if os.path.islink(os.path.join(here, name))]
+        links = [f"{p}/" for p in folders if os.path.islink(os.path.join(here, p))]
         for name in sorted([*files, *links]):
             path = Path(here, name)
-            inside = path.relative_to(folder).as_posix()
+            inside = os.path.relpath(here, folder).replace(os.sep, "/")
+            inside = name if inside == "." else f"{inside}/{name}"
             yield Member(inside, lambda path=path: _opened(path))
 
 
@@ -121,7 +122,7 @@ class Submission:
                 _write(folder, member.name, data)
                 names.append(member.name)
             except Refused as why:
-                problems.append(f"{member.name} {why}")
+                problems.append(f"{member.name} {why}".strip())
                 if len(names) >= MAX_FILES:
                     break
         return names, problems
