@@ -183,7 +183,7 @@ BROKEN = {  # the points, and what the problem is
     "loops": ("1011", "cell pull_back ran longer than 5 s"),
     "loops on": ("1011", "cell pull_back ran longer than 5 s"),
     "loops twenty times": ("0000", "the notebook ran longer than 20 s"),
-    "gives 100 MB": ("1011", "cell pull_back gave more than 64 MB"),
+    "gives 100 MB": ("1011", ""),
     "a formula without end": ("1101", "sum_over_paths could not be judged"),
     "never ends a list": ("1011", ""),
     "fills the disk": ("1111", "raised OSError: [Errno 28] No space left on device"),
@@ -546,10 +546,11 @@ def test_details_name_the_mistake_and_the_forbidden(graded):
         }
     assert found["wrong", "pull_back"] == "the transpose is missing"
     assert found["wrong", "softmax_jacobian"] == "not a function"
-    library = [
-        found[who, "softmax_jacobian"] for who in CHEATING_ANSWERS if "uses it" in who
-    ]
-    assert library == ["it calls the library's own"] * 3
+    library = {who: found[who, "softmax_jacobian"] for who in CHEATING_ANSWERS}
+    for who in ("uses the library", "uses it by another name"):
+        assert library[who] == "it calls the library's own"
+    # The refusal is raised in the thread, whose list stays empty.
+    assert library["uses it in a thread"] == "it raises IndexError"
     assert "as differences are" in found["takes differences", "polar_jacobian"]
 
 
@@ -588,7 +589,7 @@ TAUGHT = {
     "06": {},
     "08": {
         "slope_along": "def slope_along(f, p, v):\n"
-        "    return jvp(f, p, v)[1] / np.linalg.norm(v)"
+        "    return jvp(f, (p,), (v,))[1] / np.linalg.norm(v)"
     },
     "09": {},
     "13": {},

@@ -251,6 +251,10 @@ class Peer:
         if array.dtype.kind not in _PLAIN_DTYPES:
             parts = [self.pack(part) for part in array.ravel().tolist()]
             return {"objects": [list(array.shape), parts]}
+        if array.nbytes > MAX_MESSAGE_BYTES // 2:
+            raise ValueError(
+                f"an array of shape {array.shape} is too large to hand over"
+            )
         data = base64.b64encode(np.ascontiguousarray(array).tobytes()).decode()
         kind = "scalar" if isinstance(value, np.generic) else "array"
         return {kind: [array.dtype.str, list(array.shape), data]}
