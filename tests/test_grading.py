@@ -5,6 +5,8 @@ What needs the sandbox is skipped where bubblewrap doesn't work; continuous inte
 
 import csv
 import os
+import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -16,6 +18,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from comp551ad.__main__ import main
+from comp551ad.exercises.grade import sandbox, submissions
 from comp551ad.exercises.grade.assembling import (
     Cell,
     Step,
@@ -24,7 +28,15 @@ from comp551ad.exercises.grade.assembling import (
     read_cells,
 )
 from comp551ad.exercises.grade.marking import Result, mark
+from comp551ad.exercises.grade.reports import (
+    Course,
+    Exercise,
+    Graded,
+    Roster,
+    write_all,
+)
 from comp551ad.exercises.grade.sandbox import Fence, Limits, course_copy
+from comp551ad.exercises.grade.submissions import submissions_in
 
 ROOT = Path(__file__).parent.parent
 NAME = "02_derivatives_and_the_chain_rule.ipynb"
@@ -605,12 +617,12 @@ def test_functions_and_objects_answer_through_the_pipe(fence, tmp_path, number):
 # --- which cells are run --------------------------------------------------------------
 
 
-def code(source, grade_id=None, is_answer=False, is_check=False):
+def code(source, grade_id="", is_answer=False, is_check=False):
     return Cell(source, True, grade_id, is_answer, is_check)
 
 
 def text(source):
-    return Cell(source, False, None, False, False)
+    return Cell(source, False, "", False, False)
 
 
 OURS = [
@@ -755,3 +767,289 @@ def test_what_passes_in_the_notebook_passes_here(tmp_path, fence, pair):
 def test_what_is_no_notebook_is_named(content, words):
     with pytest.raises(Unreadable, match=words):
         read_cells(content)
+
+
+# --- who handed in what ---------------------------------------------------------------
+
+
+def lay_out(folder, *names):
+    """Files of these names, or a zip file of them if the folder is called so."""
+    if folder.suffix == ".zip":
+        with zipfile.ZipFile(folder, "w") as archive:
+            for name in names:
+                archive.writestr(name, "{}")
+        return folder
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("{}")
+    return folder
+
+
+LAYOUTS = {
+    "folders": (
+        ["zoe/02_a.ipynb", "zoe/deeper/mine.py", "Ann B/02_a.ipynb", "Ann B/.git/x"],
+        {"Ann B": ("", ["02_a.ipynb"]), "zoe": ("", ["02_a.ipynb", "deeper/mine.py"])},
+    ),
+    "Moodle": (
+        [
+            "Zoë Li_4711_assignsubmission_file_/02_a.ipynb",
+            "Zoë Li_4711_assignsubmission_onlinetext_/onlinetext.html",
+            "Ann B_12_assignsubmission_file/02_a.ipynb",
+        ],
+        {
+            "Ann B 12": ("12", ["02_a.ipynb"]),
+            "Zoë Li 4711": ("4711", ["02_a.ipynb", "onlinetext.html"]),
+        },
+    ),
+    "Canvas": (
+        [
+            "lizoe_LATE_123_456_02_a-1.ipynb",
+            "lizoe_123_457_mine.py",
+            "bann_9_8_02_a.ipynb",
+        ],
+        {
+            "bann 9": ("9", ["02_a.ipynb"]),
+            "lizoe 123": ("123", ["02_a-1.ipynb", "mine.py"]),
+        },
+    ),
+    "a file each": (
+        ["zoe.zip", "ann.ipynb", "__MACOSX/._zoe.zip", ".DS_Store"],
+        {"ann": ("", ["ann.ipynb"]), "zoe": ("", ["zoe.zip"])},
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", ["class", "class.zip"])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_every_layout_is_read_in_a_folder_and_in_a_zip_file(tmp_path, layout, kind):
+    names, expected = LAYOUTS[layout]
+    found, nobodys = submissions_in(lay_out(tmp_path / kind, *names))
+    assert {
+        s.student: (s.id, sorted(member.name for member in s.members)) for s in found
+    } == expected
+    assert nobodys == []
+    assert [s.student for s in found if s.is_late] == [
+        x for x in expected if "zoe 1" in x
+    ]
+
+
+def test_what_is_nobodys_is_listed_and_a_single_notebook_is_somebodys(tmp_path):
+    lay_out(
+        tmp_path, "zoe/02_a.ipynb", "_old/02_a.ipynb", "02_loose.ipynb", "grades.csv"
+    )
+    found, nobodys = submissions_in(tmp_path)
+    assert [s.student for s in found] == ["zoe"]
+    assert nobodys == ["02_loose.ipynb", "_old/", "_old/02_a.ipynb", "grades.csv"]
+    ((alone,), _) = submissions_in(tmp_path / "02_loose.ipynb")
+    assert (alone.student, alone.members[0].read()) == ("02_loose", b"{}")
+    (tmp_path / "nobody").mkdir()
+    for path in (tmp_path / "none", tmp_path / "nobody", tmp_path / "grades.csv"):
+        with pytest.raises(ValueError, match="^submissions: got .*, expected a folder"):
+            submissions_in(path)
+
+
+def test_what_may_not_be_read_is_refused_by_name(tmp_path, monkeypatch):
+    monkeypatch.setattr(submissions, "MAX_FILE_BYTES", 1000)
+    monkeypatch.setattr(submissions, "MAX_STUDENT_BYTES", 1500)
+    zoe = lay_out(tmp_path / "class" / "zoe", "02_a.ipynb")
+    (zoe / "03_large.ipynb").write_text("x" * 1001)
+    os.mkfifo(zoe / "04_pipe.ipynb")
+    (zoe / "05_device.ipynb").symlink_to("/dev/zero")
+    with zipfile.ZipFile(zoe / "06.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("../outside.py", "x")
+        archive.writestr("inner.zip", "not looked into")
+        archive.writestr("first.py", "x" * 600)
+        archive.writestr("second.py", "x" * 900)
+        link = zipfile.ZipInfo("07_link.ipynb")
+        link.external_attr = 0o120777 << 16
+        archive.writestr(link, "/etc/passwd")
+    (zoe / "08.zip").write_text("no zip")
+    ((submission,), _) = submissions_in(tmp_path / "class")
+    names, problems = submission.save(tmp_path / "saved")
+    assert names == ["02_a.ipynb", "inner.zip", "first.py"]
+    assert problems == [
+        "03_large.ipynb is larger than 0 MB",
+        "04_pipe.ipynb is not a file",
+        "05_device.ipynb is a link: hand in the file itself",
+        "08.zip is not a zip file",
+        "../outside.py is not a name that a file may have here",
+        "second.py is more than one student may hand in",
+        "07_link.ipynb is a link: hand in the file itself",
+    ]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["class", "saved"]
+
+
+# --- points, late days, tables --------------------------------------------------------
+
+TWO = (Exercise("pull_back", "02", 1), Exercise("grad_W", "03", 2))
+
+
+def somebody(student="zoe", **statuses):
+    results = {"pull_back": "passed", "grad_W": "passed"} | statuses
+    return Graded(
+        student, results={e: Result(e, status) for e, status in results.items()}
+    )
+
+
+def test_points_and_late_days_come_from_a_small_file(tmp_path):
+    assert Course.read(None, TWO).total(somebody()) == 3
+    path = tmp_path / "course.toml"
+    path.write_text(
+        'assignment = "Gradients (77)"\n[points]\npull_back = 3\n"03" = 1.5\n'
+        "[late]\nper_day = 0.25\nfree_days = 1\ndays = { zoe = 3, ann = 9 }"
+    )
+    course = Course.read(path, TWO)
+    assert (course.out_of, course.assignment) == (4.5, "Gradients (77)")
+    assert course.total(somebody("ben")) == 4.5
+    assert course.total(somebody("ben", grad_W="not yet")) == 3
+    assert course.total(somebody("zoe")) == 2.25
+    assert course.total(somebody("ann")) == 0
+    for text, words in (
+        ("[points]\npull = 1", "got points.pull, expected"),
+        ("[late]\nper = 1", "got late.per, expected"),
+        ("weights = 1", "got weights, expected"),
+        ("=", "expected a TOML file"),
+    ):
+        path.write_text(text)
+        with pytest.raises(ValueError, match=f"^--course: .*{words}"):
+            Course.read(path, TWO)
+
+
+CANVAS = """Student,ID,SIS User ID,SIS Login ID,Section,Gradients (77)
+    Points Possible,,,,,10
+"Li, Zoe",123,s1,zoe@uni.edu,A,
+"B, Ann",9,s2,ann,A,7
+"""
+MOODLE = """Identifier,Full name,Email address,Status,Grade,Maximum Grade
+Participant 4711,Zoe Li,zoe@uni.edu,Submitted,,3
+Participant 12,Ann B,ann@uni.edu,,,3
+"""
+
+
+@pytest.mark.parametrize(
+    "text, name, who, row",
+    [
+        (CANVAS, "gradebook.csv", ("lizoe 123", "123"), "s1,zoe@uni.edu,A,3"),
+        (CANVAS, "gradebook.csv", ("zoe@uni.edu", ""), "s1,zoe@uni.edu,A,3"),
+        (MOODLE, "worksheet.csv", ("Zoe Li 4711", "4711"), "zoe@uni.edu,Submitted,3,3"),
+    ],
+)
+def test_an_lms_gets_its_own_table_back_with_totals(tmp_path, text, name, who, row):
+    (tmp_path / name).write_text(text, encoding="utf-8-sig")
+    roster = Roster.read(tmp_path / name)
+    graded = somebody(who[0])
+    graded.id = who[1]
+    assert roster.email_of(graded) == "zoe@uni.edu"
+    course = Course(TWO, assignment="Gradients (77)")
+    write_all(tmp_path, [graded], course, roster)
+    written = (tmp_path / f"import_{name}").read_text()
+    assert row in written and len(written.splitlines()) == len(text.splitlines())
+    assert ("Points Possible,,,,,3" in written) == ("Points Possible" in text)
+    assert text.splitlines()[-1] in written  # of somebody who handed in nothing
+
+
+def test_a_roster_of_another_kind_is_refused(tmp_path):
+    path = tmp_path / "r.csv"
+    path.write_text("name,mark\n")
+    with pytest.raises(
+        ValueError, match="^--roster: got .* with the columns name, mark"
+    ):
+        Roster.read(path)
+
+
+@pytest.mark.parametrize("name", ["=2+3", "+1", "-1", "@x", " =1", "<b>x</b>", "a/b"])
+def test_no_cell_is_a_formula_and_no_page_is_markup(tmp_path, name):
+    write_all(tmp_path, [somebody(name)], Course(TWO), None)
+    with open(tmp_path / "grades.csv", encoding="utf-8-sig", newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert (
+        row["student"].lstrip("'") == name and row["student"].lstrip()[0] not in "=+-@"
+    )
+    (page,) = (tmp_path / "feedback").iterdir()
+    assert "<b>" not in page.read_text("utf-8")
+
+
+# --- the command ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def submitted(tmp_path, capsys):
+    """One student who handed in nothing new, and the command; what it printed."""
+    hand_in(tmp_path / "all", "zoe", untouched())
+    hand_in(tmp_path / "ours", ".", untouched())
+
+    def run(*options, out="out", ours="ours", everyone="all"):
+        folders = [str(tmp_path / everyone), str(tmp_path / out)]
+        exercises = ["--exercises", str(tmp_path / ours)]
+        code = main(["grade", *folders, *exercises, *options])
+        return code, capsys.readouterr().err
+
+    return run
+
+
+def rows_in(folder):
+    with open(folder / "grades.csv", encoding="utf-8-sig", newline="") as file:
+        return {row["student"]: row for row in csv.DictReader(file)}
+
+
+def test_without_a_sandbox_it_wants_to_hear_unsafe(submitted, tmp_path, monkeypatch):
+    monkeypatch.setattr(sandbox, "_bubblewrap", lambda: None)
+    code, printed = submitted()
+    assert code == 1 and "--unsafe" in printed and "no sandbox works here" in printed
+    hand_in(tmp_path / "all", "ann", notebook())
+    assert submitted("--unsafe")[0] == 0
+    rows = rows_in(tmp_path / "out")
+    assert {name: points(row) for name, row in rows.items()} == {
+        "ann": "1111",
+        "zoe": "0000",
+    }
+    assert [row["problems"] for row in rows.values()] == ["", ""]
+
+
+def test_a_run_that_was_killed_goes_on(submitted, tmp_path, sandboxed):
+    assert submitted()[0] == 0
+    kept = tmp_path / "out" / "results.jsonl"
+    first = kept.read_text()
+    hand_in(tmp_path / "all", "ann", notebook())
+    code, printed = submitted()
+    assert code == 1 and "--resume" in printed
+    shutil.rmtree(tmp_path / "all" / "zoe")  # she is not graded again: it can't be
+    kept.write_text(first + '{"student": "ann", "resu')
+    assert submitted("--resume")[0] == 0
+    rows = rows_in(tmp_path / "out")
+    assert {name: points(row) for name, row in rows.items()} == {
+        "ann": "1111",
+        "zoe": "0000",
+    }
+    kept.write_text(first.replace(NAME, "03_x.ipynb"))
+    assert "is of other notebooks" in submitted("--resume")[1]
+
+
+@pytest.mark.parametrize(
+    "options, folders, words",
+    [
+        ([], {"everyone": "none"}, "submissions: got"),
+        ([], {"out": "all/out"}, "out: got .* which is inside"),
+        ([], {"out": "all/zoe"}, "out: got .* which is inside"),
+        ([], {"out": "ours"}, "out: got .* which is inside"),
+        ([], {"out": "file"}, "out: got .* expected an empty folder"),
+        ([], {"ours": "all"}, "--exercises: got .*\n?.* for any lecture"),
+        (["--lectures", "77"], {}, "--exercises: got .*\n?.* for 77"),
+        (["--course", "none.toml"], {}, "--course: got none.toml"),
+        (["--roster", "none.csv"], {}, "--roster: got none.csv"),
+    ],
+)
+def test_what_cant_begin_says_why(submitted, tmp_path, options, folders, words):
+    (tmp_path / "file").touch()
+    before = tree_of(tmp_path)
+    code, printed = submitted(*options, **folders)
+    assert code == 1
+    assert re.match(words, printed), printed
+    assert tree_of(tmp_path) == before
+
+
+def test_a_limit_that_is_none_is_refused(submitted, capsys):
+    with pytest.raises(SystemExit):
+        submitted("--jobs", "0")
+    assert "--jobs: got '0', expected a number above 0" in capsys.readouterr().err

@@ -15,6 +15,7 @@ import os
 import pkgutil
 import random
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from types import CodeType, FunctionType
 from typing import Any
@@ -41,10 +42,11 @@ def main() -> None:
     _end_with_the_judge()
     limit_memory(int(sys.argv[1]))
     _draw_the_same_every_time()
-    sys.modules.update(dict.fromkeys(OTHER_AUTODIFF))  # imports of them fail
+    for name in OTHER_AUTODIFF:
+        sys.modules[name] = None  # type: ignore[assignment]  # imports of it fail
     sys.path.insert(0, "")  # helper files beside the notebook, as in a kernel
     answerer = Answerer()
-    serves = {
+    serves: dict[str, Callable] = {
         "cell": answerer.cell,
         "answer": answerer.answer,
         "builtin": lambda name, args: getattr(builtins, name)(*args),

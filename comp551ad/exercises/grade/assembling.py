@@ -42,7 +42,7 @@ class Cell:
 
     source: str
     is_code: bool
-    grade_id: str | None
+    grade_id: str
     is_answer: bool
     is_check: bool
     points: float = 1
@@ -71,7 +71,7 @@ def _cell(cell: dict) -> Cell:
     return Cell(
         source="".join(cell["source"]),
         is_code=cell["cell_type"] == "code",
-        grade_id=grade_id if isinstance(grade_id, str) else None,
+        grade_id=grade_id if isinstance(grade_id, str) else "",
         is_answer=is_answer(cell),
         is_check=is_check(cell),
         points=points if isinstance(points, int | float) else 1,
@@ -81,7 +81,7 @@ def _cell(cell: dict) -> Cell:
 def exercises_in(cells: list[Cell]) -> dict[str, float]:
     """The names of a notebook's exercises and their points, in its order."""
     return {
-        str(cell.grade_id).removesuffix(CHECK): cell.points
+        cell.grade_id.removesuffix(CHECK): cell.points
         for cell in cells
         if cell.is_check
     }

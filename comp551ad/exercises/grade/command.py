@@ -14,13 +14,15 @@ import os
 import subprocess
 import sys
 import tempfile
-import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import asdict
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
 from importlib.util import find_spec
-from itertools import count
-from pathlib import Path
+from pathlib import Path, PurePath
+from typing import Any
+
+from tqdm import tqdm
 
 from ..values import in_a_line
 from .assembling import Unreadable, exercises_in, notebooks_in, our_notebooks
@@ -35,178 +37,159 @@ KEPT = "results.jsonl"
 # --- one student ----------------------------------------------------------------------
 
 
+@dataclass
 class Grader:
-    """Grades students' submissions of some notebooks of ours.
+    """Grades students one by one; several threads may use it at a time.
 
     Args:
         exercises: the folder of our notebooks.
         names: the file names of those to grade.
-        course: the folder with the course's copy, see `sandbox.py`.
+        expected: their exercises, each with its notebook's name.
+        fence: how the students' processes are fenced in.
+        limits: what a cell, a notebook and its processes may take.
     """
 
-    def __init__(self, exercises: Path, names: list[str], fence: Fence, limits: Limits):
-        self.ours = {name: exercises / name for name in names}
-        self.known = {path.name[:3] for path in notebooks_in(exercises)}
-        self.fence, self.limits = fence, limits
-        self.numbers = count()
-        self.running: set[Watched] = set()
-        self.is_stopped = threading.Event()
+    exercises: Path
+    names: list[str]
+    expected: dict[str, str]
+    fence: Fence
+    limits: Limits
+    running: set[Watched] = field(default_factory=set)
+    is_stopped: bool = False
 
     def stop(self) -> None:
         """End what is running; nothing more is graded."""
-        self.is_stopped.set()
+        self.is_stopped = True
         for watched in list(self.running):
             watched.end("was stopped")
 
-    def grade(self, submission: Submission, expected: dict[str, str]) -> Graded:
-        """Grade one student; `expected` are the exercises with their notebooks' names."""
+    def grade(self, number: int, submission: Submission) -> Graded:
+        """Grade one student, whatever was handed in."""
         graded = Graded(submission.student, submission.id, submission.is_late)
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
             os.chmod(folder, 0o711)  # where another user runs the notebooks
-            given, theirs = Path(folder, "given"), Path(folder, "theirs")
-            given.mkdir()
-            files = self._handed_in(submission, given, theirs, graded.problems)
-            for line in self._marked(files, given, theirs):
-                if "result" in line:
-                    found = line["result"]
-                    found["says"] = tuple(found["says"])
-                    graded.results[found["exercise"]] = Result(**found)
-                elif (
-                    problem := line["notebook"] + line["problem"]
-                ) not in graded.problems:
-                    graded.problems.append(problem)
-        for exercise, name in expected.items():
+            files: dict[str, str] = {}
+            try:
+                files = self._handed_in(submission, Path(folder), graded.problems)
+                self._mark(graded, Path(folder), dict(files), number)
+            except Exception as error:  # the other students' grades must not be lost
+                words = in_a_line(
+                    f"could not be graded: {type(error).__name__}: {error}"
+                )
+                graded.problems.append(words)
+        graded.problems = list(dict.fromkeys(graded.problems))
+        for exercise, name in self.expected.items():
             status = "missing" if name in files else "not handed in"
             graded.results.setdefault(exercise, Result(exercise, status))
         return graded
 
     def _handed_in(
-        self, submission, given: Path, theirs: Path, problems
-    ) -> dict[str, Path]:
+        self, submission: Submission, folder: Path, problems: list[str]
+    ) -> dict[str, str]:
         """The student's file for each of our notebooks, found by its first two digits.
 
-        Other files stay in `given`, where the notebooks can read them.
+        Notebooks are saved in `theirs/`, what they may read in `given/`, under their names.
         """
-        names, refused = submission.save(given)
-        notebooks = []
-        for name in names:
-            if name.lower().endswith(".ipynb"):
-                notebooks.append(name)
-                (theirs / name).parent.mkdir(parents=True, exist_ok=True)
-                (given / name).rename(theirs / name)
+        names, refused = submission.save(folder / "given")
+        notebooks = [name for name in names if name.lower().endswith(".ipynb")]
+        for name in notebooks:
+            (folder / "theirs" / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / "given" / name).rename(folder / "theirs" / name)
         found = {}
-        for ours in self.ours:
-            several = [name for name in notebooks if Path(name).name[:3] == ours[:3]]
-            several.sort(
-                key=lambda name: (Path(name).name != ours, name.count("/"), name)
-            )
+        for ours in self.names:
+            several = [n for n in notebooks if PurePath(n).name[:3] == ours[:3]]
+            several.sort(key=lambda n: (PurePath(n).name != ours, n.count("/"), n))
             if several:
-                found[ours] = theirs / several[0]
+                found[ours] = several[0]
             if len(several) > 1:
                 many = f"{len(several)} files begin like it, {several[0]} was taken"
                 problems.append(f"{ours}: {many}")
-        if not found:
-            problems.append("nothing handed in")
-            problems += [
-                f"{name} is not a notebook" for name in names if name not in notebooks
-            ]
+        known = {path.name[:3] for path in notebooks_in(self.exercises)}
         for name in notebooks:
-            if Path(name).name[:3] not in self.known:
+            if PurePath(name).name[:3] not in known:
                 problems.append(
                     f"{name} is not graded: no exercise begins like its name"
                 )
+        if not found:
+            problems.append("nothing handed in")
+            problems += [f"{n} is not a notebook" for n in names if n not in notebooks]
         problems += refused
         return found
 
-    def _marked(
-        self, files: dict[str, Path], given: Path, theirs: Path
-    ) -> Iterator[dict]:
-        """What `marking.py` finds. If it doesn't come back from an exercise, that one is
-        left out and the rest is done by another process."""
-        task = {
-            "given": str(given),
-            "theirs": str(theirs),
-            "notebooks": [
-                [n, str(self.ours[n]), str(path)] for n, path in files.items()
-            ],
-            "fence": asdict(self.fence) | {"course": str(self.fence.course)},
-            "limits": asdict(self.limits),
-            "number": next(self.numbers) % 1000,
-            "skip": [],
-        }
-        while task["notebooks"] and not self.is_stopped.is_set():
-            name, at = task["notebooks"][0][0], ""
-            for line in self._lines(task):
-                if line.get("finished"):
-                    return
-                if line["notebook"] != name:  # those before are done
-                    name, at = line["notebook"], ""
-                    while task["notebooks"][0][0] != name:
-                        task["notebooks"].pop(0)
-                if "at" in line:
-                    at = line["at"]
-                    continue
-                if "result" in line:
-                    task["skip"].append(line["result"]["exercise"])
-                yield line
-            why = "could not be judged"
-            if "error" in task:
-                why = f"{why}: {task.pop('error')}"
-            if at and at not in task["skip"]:
-                task["skip"].append(at)
-                yield {"notebook": name, "result": asdict(Result(at, "stopped", why))}
-                yield {"notebook": name, "problem": f": {at} {why}"}
-            else:
-                task["notebooks"].pop(0)
-                yield {"notebook": name, "problem": f" {why}"}
+    def _mark(
+        self, graded: Graded, folder: Path, files: dict[str, str], number: int
+    ) -> None:
+        """Have `marking.py` mark the files. If it doesn't come back from an exercise, that
+        one is left out and the rest is done once more."""
+        skip: list[str] = []
+        while files and not self.is_stopped:
+            at = why = ""
+            task = {
+                "folder": str(folder),
+                "exercises": str(self.exercises.resolve()),
+                "files": files,
+                "skip": skip,
+                "fence": asdict(self.fence) | {"course": str(self.fence.course)},
+                "limits": asdict(self.limits),
+                "number": number % 1000,
+            }
+            for kind, found in self._told(task):
+                if kind == "at":
+                    at = found
+                elif kind == "result":
+                    result = Result.from_json(found)
+                    graded.results[result.exercise] = result
+                elif kind == "problem":
+                    graded.problems.append(found)
+                elif kind == "done":
+                    del files[found]
+                else:
+                    why = f"could not be judged: {found}"
+            if files and at:
+                skip.append(at)
+                graded.results[at] = Result(at, "stopped", why)
+                graded.problems.append(f"{next(iter(files))}: {at} {why}")
+            elif files:
+                name = next(iter(files))
+                del files[name]
+                graded.problems.append(f"{name} {why}")
 
-    def _lines(self, task: dict) -> Iterator[dict]:
-        """The lines of one process that marks."""
+    def _told(self, task: dict) -> Iterator[tuple[str, Any]]:
+        """What a process that marks tells us: pairs of a kind and what was found."""
         path = os.pathsep.join([str(PACKAGE.parent), os.environ.get("PYTHONPATH", "")])
-        program = [PYTHON, "-m", "comp551ad.exercises.grade.marking"]
         with tempfile.TemporaryFile() as errors:
             process = subprocess.Popen(
-                program,
+                [PYTHON, "-m", "comp551ad.exercises.grade.marking"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 env=os.environ | {"PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1"},
                 start_new_session=True,
             )
-            patience = 2 * STARTING_SECONDS + self.limits.seconds
             with Watched(process, 4 * self.limits.megabytes) as watched:
                 self.running.add(watched)
-                try:
-                    watched.allow(patience)
-                    process.stdin.write(json.dumps(task).encode())
-                    process.stdin.close()
-                    for line in process.stdout:
-                        watched.allow(patience)
-                        yield json.loads(line)
-                except (OSError, ValueError):  # it ended in the middle of a line
-                    pass
-                finally:
-                    self.running.discard(watched)
-                errors.seek(0)
-                said = errors.read()[-2000:].decode(errors="replace").strip()
-                task["error"] = in_a_line(
-                    said.splitlines()[-1] if said else watched.why
-                )
+                with suppress(OSError, ValueError):  # it ended in the middle of a line
+                    watched.target.write(json.dumps(task).encode())
+                    watched.target.close()
+                    for line in watched.source:
+                        watched.allow(2 * STARTING_SECONDS + self.limits.seconds)
+                        kind, found = json.loads(line)
+                        yield kind, found
+                self.running.discard(watched)
+            errors.seek(0)
+            said = errors.read()[-2000:].decode(errors="replace").strip()
+        yield "ended", in_a_line(said.splitlines()[-1] if said else watched.why)
 
 
 def processors() -> int:
     """How many processors this process may use, in a container too."""
-    many = (
-        len(os.sched_getaffinity(0))
-        if hasattr(os, "sched_getaffinity")
-        else os.cpu_count()
-    )
-    try:
+    many = os.cpu_count() or 1
+    if hasattr(os, "sched_getaffinity"):
+        many = len(os.sched_getaffinity(0))
+    with suppress(OSError, ValueError):  # no container, or no limit
         most, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
-        many = min(many or 1, max(1, int(most) // int(period)))
-    except (OSError, ValueError):  # no container, or no limit
-        pass
-    return many or 1
+        many = min(many, max(1, int(most) // int(period)))
+    return many
 
 
 # --- a class --------------------------------------------------------------------------
@@ -217,7 +200,7 @@ def grade(
     exercises: Path,
     fence: Fence,
     limits: Limits | None = None,
-    lectures: tuple[str, ...] = (),
+    lectures: Iterable[str] = (),
     jobs: int | None = None,
 ) -> Iterator[Graded]:
     """Grade submissions, several at a time; yield each as soon as it is done.
@@ -232,9 +215,9 @@ def grade(
     """
     ours = our_notebooks(exercises, lectures)
     expected = {e: name for name, cells in ours.items() for e in exercises_in(cells)}
-    grader = Grader(exercises, list(ours), fence, limits or Limits())
+    grader = Grader(exercises, list(ours), expected, fence, limits or Limits())
     with ThreadPoolExecutor(jobs or processors()) as pool:
-        todo = [pool.submit(grader.grade, s, expected) for s in submissions]
+        todo = [pool.submit(grader.grade, k, s) for k, s in enumerate(submissions)]
         try:
             for done in as_completed(todo):
                 yield done.result()
@@ -287,86 +270,89 @@ and say --unsafe."""
 
 def main(chosen: argparse.Namespace) -> int:
     """Grade a class; 1 if that can't begin."""
-    from tqdm import tqdm
-
     if find_spec("IPython") is None:
         print("grading needs IPython: pip install jupyterlab", file=sys.stderr)
         return 1
-    limits = Limits(chosen.timeout, chosen.notebook_timeout, chosen.memory)
     try:
-        ours = our_notebooks(chosen.exercises, chosen.lectures)
-        course = Course.read(
-            chosen.course,
-            (
-                Exercise(exercise, name[:2], points)
-                for name, cells in ours.items()
-                for exercise, points in exercises_in(cells).items()
-            ),
-        )
-        roster = Roster.read(chosen.roster) if chosen.roster else None
-        submissions, nobodys = submissions_in(chosen.submissions)
-        everyone = _prepared(chosen, list(ours))
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+            os.chmod(folder, 0o755)  # where another user runs the notebooks
+            return _grade_class(chosen, Path(folder))
     except (ValueError, Unreadable, Refused) as error:
         print(error, file=sys.stderr)
         return 1
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        os.chmod(folder, 0o755)  # where another user runs the notebooks
-        fence = Fence.best(course_copy(Path(folder)))
-        if not fence.is_safe and not chosen.unsafe:
-            print(_NO_SANDBOX, file=sys.stderr)
-            return 1
-        done = {graded.student for graded in everyone}
-        todo = [s for s in submissions if s.student not in done]
-        rows = grade(
-            todo, chosen.exercises, fence, limits, chosen.lectures, chosen.jobs
-        )
-        try:
-            with open(chosen.out / KEPT, "a", encoding="utf-8") as kept:
-                for graded in tqdm(rows, total=len(todo), unit="student"):
-                    kept.write(json.dumps(graded.as_json()) + "\n")
-                    kept.flush()
-                    everyone.append(graded)
-        except KeyboardInterrupt:
-            print("stopped: --resume goes on from here", file=sys.stderr)
-            return 130
-        finally:
-            write_all(chosen.out, everyone, course, roster)
+
+
+def _grade_class(chosen: argparse.Namespace, folder: Path) -> int:
+    ours = our_notebooks(chosen.exercises, chosen.lectures)
+    exercises = [
+        Exercise(exercise, name[:2], points)
+        for name, cells in ours.items()
+        for exercise, points in exercises_in(cells).items()
+    ]
+    course = Course.read(chosen.course, exercises)
+    roster = Roster.read(chosen.roster) if chosen.roster else None
+    submissions, nobodys = submissions_in(chosen.submissions)
+    _refuse_folder(chosen)
+    fence = Fence.best(course_copy(folder))
+    if not fence.is_safe and not chosen.unsafe:
+        raise ValueError(_NO_SANDBOX)
+    everyone = _resumed(chosen.out, list(ours))
+    done = {graded.student for graded in everyone}
+    todo = [s for s in submissions if s.student not in done]
+    limits = Limits(chosen.timeout, chosen.notebook_timeout, chosen.memory)
+    rows = grade(todo, chosen.exercises, fence, limits, chosen.lectures, chosen.jobs)
+    try:
+        with open(chosen.out / KEPT, "a", encoding="utf-8") as kept:
+            for graded in tqdm(rows, total=len(todo), unit="student"):
+                kept.write(json.dumps(graded.as_json()) + "\n")
+                kept.flush()
+                everyone.append(graded)
+    except KeyboardInterrupt:
+        print("stopped: --resume goes on from here", file=sys.stderr)
+        return 130
+    finally:
+        write_all(chosen.out, everyone, course, roster)
     if nobodys:  # without their names, which may be people's
         (chosen.out / "not_graded.txt").write_text("\n".join(nobodys) + "\n", "utf-8")
         print(f"{len(nobodys)} files are nobody's: see not_graded.txt", file=sys.stderr)
     return 0
 
 
-def _prepared(chosen: argparse.Namespace, names: list[str]) -> list[Graded]:
-    """Make the output folder; return whom an earlier run has graded already."""
+def _refuse_folder(chosen: argparse.Namespace) -> None:
+    """ValueError for an output folder in which something might be lost."""
     out: Path = chosen.out
     for other in (chosen.submissions, chosen.exercises):
         if out.resolve().is_relative_to(other.resolve()):
             raise ValueError(
                 f"out: got {out}, which is inside {other}; name another folder"
             )
-    kept = out / KEPT
     if out.exists() and (
         not out.is_dir() or (any(out.iterdir()) and not chosen.resume)
     ):
         raise ValueError(
-            f"out: got {out}, expected an empty folder, or a new one; name another, or say "
-            "--resume to go on with what an earlier run left there"
+            f"out: got {out}, expected an empty folder, or a new one; name another, or "
+            "go on with what an earlier run left there by --resume"
         )
+
+
+def _resumed(out: Path, names: list[str]) -> list[Graded]:
+    """Make the output folder; return whom an earlier run has graded already."""
+    kept = out / KEPT
+    asked, everyone = {"notebooks": names}, []
     try:
         out.mkdir(parents=True, exist_ok=True)
-        lines = kept.read_text(encoding="utf-8").splitlines() if kept.exists() else []
-        asked, *rows = [json.loads(line) for line in lines if line.endswith("}")] or [
-            names
-        ]
-        everyone = [Graded.from_json(row) for row in rows]
-        if asked != {"notebooks": names} and lines:
-            raise ValueError(f"out: {kept} is of other notebooks; name another folder")
+        if kept.exists():
+            lines = kept.read_text(encoding="utf-8").splitlines()
+            before, *rows = [json.loads(line) for line in lines if line.endswith("}")]
+            if before != asked:
+                raise ValueError(
+                    f"out: {kept} is of other notebooks; name another folder"
+                )
+            everyone = [Graded.from_json(row) for row in rows]
         # What was half written is gone from here on.
-        whole = [{"notebooks": names}, *(graded.as_json() for graded in everyone)]
-        kept.write_text(
-            "".join(json.dumps(row) + "\n" for row in whole), encoding="utf-8"
-        )
+        whole = [asked, *(graded.as_json() for graded in everyone)]
+        text = "".join(json.dumps(row) + "\n" for row in whole)
+        kept.write_text(text, encoding="utf-8")
     except OSError as error:
         raise ValueError(
             f"out: {out} can't be written ({error.strerror}); name another folder"

@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any, Self
 
 from ..catalogue import catalogue
 from ..checking import Verdict, judge
@@ -43,6 +44,11 @@ class Result:
     found: str = ""
     says: tuple[str, ...] = ()
 
+    @classmethod
+    def from_json(cls, kept: dict[str, Any]) -> Self:
+        """What `asdict` gave, after it was JSON."""
+        return cls(**kept | {"says": tuple(kept["says"])})
+
 
 # --- a notebook -----------------------------------------------------------------------
 
@@ -63,7 +69,7 @@ def mark(
             work = Path(folder, "work")
             process = fence.start(given, work, limits, number)
             with Watched(process, limits.megabytes) as watched:
-                peer = Peer(process.stdout, process.stdin)
+                peer = Peer(watched.source, watched.target)
                 allowed = max(STARTING_SECONDS, limits.seconds)
                 for k, step in enumerate(steps):
                     if k in left_out:
@@ -131,36 +137,41 @@ def _verdict(exercise: Exercise, answer: Callable) -> Verdict:
 
 
 def main() -> None:
-    """Do the task on standard input."""
+    """Do the task on standard input; tell what is found on standard output."""
     task = json.loads(sys.stdin.read())
-    fence = Fence(**task["fence"] | {"course": Path(task["fence"]["course"])})
     limits = Limits(**task["limits"])
     # A value of a student's may ask for any amount of memory, when it is looked at.
     limit_memory(2 * limits.megabytes)
-    for name, ours, theirs in task["notebooks"]:
-        for found in _marked(Path(ours), Path(theirs), task, fence, limits):
-            print(json.dumps({"notebook": name} | found), flush=True)
-    print(json.dumps({"finished": True}), flush=True)
+    for name, file in task["files"].items():
+        for kind, found in _marked(name, file, task, limits):
+            print(json.dumps([kind, found]), flush=True)
+        print(json.dumps(["done", name]), flush=True)
 
 
-def _marked(ours: Path, theirs: Path, task: dict, fence: Fence, limits: Limits):
-    """What is found in one notebook, as it is told to `command.py`."""
+def _marked(
+    name: str, file: str, task: dict, limits: Limits
+) -> Iterator[tuple[str, Any]]:
+    """What is found in one notebook, for `command.py` to read."""
+    folder = Path(task["folder"])
     try:
-        steps = assemble(read_cells(ours.read_bytes()), read_cells(theirs.read_bytes()))
+        ours = read_cells(Path(task["exercises"], name).read_bytes())
+        theirs = read_cells((folder / "theirs" / file).read_bytes())
     except Unreadable as fault:
-        yield {"problem": f" {fault}"}
+        yield "problem", f"{name} {fault}"
         return
-    given = Path(task["given"], theirs.parent.relative_to(task["theirs"]))
+    given = (folder / "given" / file).parent  # with what lay beside the notebook
     given.mkdir(parents=True, exist_ok=True)
-    steps = [s for s in steps if s.source is not None or s.label not in task["skip"]]
+    fence = Fence(**task["fence"] | {"course": Path(task["fence"]["course"])})
+    skipped = [Step(label) for label in task["skip"]]
+    steps = [step for step in assemble(ours, theirs) if step not in skipped]
     for found in mark(steps, given, fence, limits, task["number"]):
         if isinstance(found, Step):
             _end_after(limits.seconds)
-            yield {"at": found.label if found.source is None else ""}
+            yield "at", found.label if found.source is None else ""
         elif isinstance(found, Result):
-            yield {"result": asdict(found)}
+            yield "result", asdict(found)
         else:
-            yield {"problem": f": {found}"}
+            yield "problem", f"{name}: {found}"
 
 
 def _end_after(seconds: float) -> None:

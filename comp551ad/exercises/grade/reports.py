@@ -37,7 +37,7 @@ class Graded:
     @classmethod
     def from_json(cls, kept: dict[str, Any]) -> Self:
         """What `as_json` has written."""
-        results = [Result(**r | {"says": tuple(r["says"])}) for r in kept["results"]]
+        results = map(Result.from_json, kept["results"])
         return cls(**kept | {"results": {r.exercise: r for r in results}})
 
 
@@ -196,7 +196,7 @@ class Roster:
 
     def email_of(self, graded: Graded) -> str:
         """The student's address, if the roster has it."""
-        row = self.row_of(graded) or {}
+        row: dict[str, str] = self.row_of(graded) or {}
         return row.get("Email address") or row.get("SIS Login ID") or ""
 
     def write(
@@ -231,10 +231,12 @@ def write_all(
     emails = {g.student: roster.email_of(g) if roster else "" for g in everyone}
     totals = {g.student: course.total(g, emails[g.student]) for g in everyone}
     columns = [f"{e.lecture} {e.name}" for e in course.exercises]
-    grades = [
+    grades: list[list[Any]] = [
         ["student", "id", "email", *columns, "late days", "total", "out of", "problems"]
     ]
-    details = [["student", "lecture", "exercise", "status", "found", "points"]]
+    details: list[list[Any]] = [
+        ["student", "lecture", "exercise", "status", "found", "points"]
+    ]
     (folder / "feedback").mkdir(exist_ok=True)
     for graded in everyone:
         points = [_points(graded, exercise) for exercise in course.exercises]
@@ -267,7 +269,7 @@ def _points(graded: Graded, exercise: Exercise) -> float | str:
     return "" if status == "not handed in" else exercise.points * (status == "passed")
 
 
-def _write_table(path: Path, rows: list[list]) -> None:
+def _write_table(path: Path, rows: list[list[Any]]) -> None:
     """A CSV file that a spreadsheet shows as it is: no cell of it is a formula."""
     with open(
         path, "w", encoding="utf-8-sig", newline="", errors="backslashreplace"

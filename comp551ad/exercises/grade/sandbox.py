@@ -78,8 +78,8 @@ class Fence:
                 given.mkdir()
                 os.chmod(folder, 0o711)  # for another user
                 with suppress(OSError), fence.start(given, work, Limits()) as process:
-                    process.stdin.close()
-                    if process.stdout.read() == b"" and process.wait() == 0:
+                    process.communicate()  # it has nobody to answer, and ends
+                    if process.returncode == 0:
                         return fence
         return cls("none", course)
 
@@ -87,7 +87,9 @@ class Fence:
     def is_safe(self) -> bool:
         return self.kind == "bubblewrap"
 
-    def start(self, given: Path, work: Path, limits: Limits, number: int = 0):
+    def start(
+        self, given: Path, work: Path, limits: Limits, number: int = 0
+    ) -> subprocess.Popen[bytes]:
         """Start the process that answers: it finds a copy of the folder `given`, `work`."""
         program = ["-m", "comp551ad.exercises.grade.answering", str(limits.megabytes)]
         if self.kind == "bubblewrap":
@@ -124,10 +126,6 @@ class Fence:
                 seen.append(path)
         masked = [Path(p, name) for p in sys.path for name in OTHER_AUTODIFF]
         masked += [PACKAGE, *map(Path, self.hidden)]
-        # Only what is seen at all can be, and has to be, covered.
-        visible = [
-            m for m in masked if any(m.is_relative_to(p) for p in (*seen, "/usr"))
-        ]
         arguments = [self.bwrap, "--unshare-all", "--die-with-parent", "--new-session"]
         arguments += [
             "--cap-drop",
@@ -142,9 +140,9 @@ class Fence:
             arguments += ["--size", str(DISK_BYTES), "--tmpfs", disk]
         for path in (*_SYSTEM, *seen):
             arguments += ["--ro-bind-try", path, path]
-        for path in visible:
-            if path.is_dir():
-                arguments += ["--tmpfs", str(path), "--remount-ro", str(path)]
+        for mask in masked:  # what isn't seen at all needs no cover
+            if mask.is_dir() and any(mask.is_relative_to(p) for p in (*seen, "/usr")):
+                arguments += ["--tmpfs", str(mask), "--remount-ro", str(mask)]
         arguments += ["--ro-bind", str(self.course), "/course"]
         arguments += ["--ro-bind", str(given), "/given"]
         arguments += ["--remount-ro", "/dev", "--remount-ro", "/"]
@@ -232,6 +230,10 @@ class Watched:
     seconds: float = 0.0
     over: threading.Event = field(default_factory=threading.Event)
 
+    def __post_init__(self) -> None:
+        assert self.process.stdin and self.process.stdout, "started with both pipes"
+        self.target, self.source = self.process.stdin, self.process.stdout
+
     def __enter__(self) -> "Watched":
         self.thread = threading.Thread(target=self._look_after, daemon=True)
         self.thread.start()
@@ -274,9 +276,9 @@ class Watched:
         self.end("it is no longer needed")
         self.process.wait()
         self.thread.join()
-        for pipe in (self.process.stdin, self.process.stdout):
+        for pipe in (self.target, self.source):
             with suppress(OSError):
-                pipe and pipe.close()
+                pipe.close()
 
 
 def _processes_and_bytes(pid: int) -> tuple[int, int]:

@@ -16,8 +16,9 @@ import stat
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import IO
 
 MAX_FILE_BYTES = 100_000_000
 MAX_STUDENT_BYTES = 300_000_000
@@ -35,7 +36,7 @@ class Member:
     """A file of a folder or of a zip file: its name inside, and how to open it."""
 
     name: str
-    opened: Callable[[], BinaryIO]
+    opened: Callable[[], IO[bytes]]
 
     def read(self) -> bytes:
         """What is in it; `Refused` for a link, a pipe, and what is too large."""
@@ -58,10 +59,10 @@ def _in_folder(folder: Path) -> Iterator[Member]:
             path = Path(here, name)
             inside = os.path.relpath(here, folder).replace(os.sep, "/")
             inside = name if inside == "." else f"{inside}/{name}"
-            yield Member(inside, lambda path=path: _opened(path))
+            yield Member(inside, partial(_opened, path))
 
 
-def _opened(path: Path) -> BinaryIO:
+def _opened(path: Path) -> IO[bytes]:
     if path.is_symlink():
         raise Refused("is a link: hand in the file itself")
     # Between the two nobody makes it a link, and opening a pipe doesn't wait.
@@ -73,17 +74,17 @@ def _opened(path: Path) -> BinaryIO:
     return file
 
 
-def _in_zip(source: Path | BinaryIO) -> Iterator[Member]:
+def _in_zip(source: Path | IO[bytes]) -> Iterator[Member]:
     try:
         archive = zipfile.ZipFile(source)
     except (zipfile.BadZipFile, OSError, NotImplementedError) as error:
         raise Refused("is not a zip file") from error
     for info in archive.infolist():
         if not info.is_dir():
-            yield Member(info.filename, lambda info=info: _unzipped(archive, info))
+            yield Member(info.filename, partial(_unzipped, archive, info))
 
 
-def _unzipped(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> BinaryIO:
+def _unzipped(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> IO[bytes]:
     if stat.S_ISLNK(info.external_attr >> 16):
         raise Refused("is a link: hand in the file itself")
     return archive.open(info)
@@ -117,7 +118,8 @@ class Submission:
                 if room < 0:
                     raise Refused("is more than one student may hand in")
                 if member.name.lower().endswith(".zip") and member in self.members:
-                    todo += _visible(_in_zip(io.BytesIO(data)))
+                    inner = _in_zip(io.BytesIO(data))
+                    todo += [m for m in inner if _is_visible(m.name)]
                     continue
                 _write(folder, member.name, data)
                 names.append(member.name)
@@ -139,13 +141,10 @@ def _write(folder: Path, name: str, data: bytes) -> None:
         raise Refused("can't be copied: another name may help") from error
 
 
-def _visible(members: Iterator[Member]) -> list[Member]:
-    """Without what systems leave behind: hidden files, checkpoints, `__MACOSX`."""
-    return [
-        member
-        for member in members
-        if not any(p.startswith((".", "__MACOSX")) for p in member.name.split("/"))
-    ]
+def _is_visible(name: str) -> bool:
+    """Is it none of what systems leave behind: hidden files, checkpoints, `__MACOSX`?"""
+    left = [p for p in name.split("/") if p.startswith((".", "__MACOSX")) and p != ".."]
+    return not left
 
 
 # --- a class --------------------------------------------------------------------------
@@ -157,22 +156,21 @@ def submissions_in(path: Path) -> tuple[list[Submission], list[str]]:
     Args:
         path: a folder, a zip file, or a single notebook.
     """
+    if path.suffix.lower() == ".ipynb" and path.is_file():
+        alone = Member(path.name, partial(_opened, path))
+        return [Submission(path.stem, members=[alone])], []
+    # A folder without files is a student who handed in nothing.
+    members: list[tuple[str, Member | None]] = []
     if path.is_dir():
-        # A folder without files is a student who handed in nothing.
-        names = [f"{p.name}/" for p in path.iterdir() if p.is_dir()]
-        members = _visible(_in_folder(path))
+        members = [(f"{p.name}/", None) for p in path.iterdir() if p.is_dir()]
+        members += [(member.name, member) for member in _in_folder(path)]
     elif path.suffix.lower() == ".zip":
-        names, members = [], _visible(_in_zip(path))
-    elif path.suffix.lower() == ".ipynb" and path.is_file():
-        names, members = [], [Member(path.name, lambda: _opened(path))]
-        return [Submission(path.stem, members=members)], []
-    else:
-        raise ValueError(
-            f"submissions: got {path}, expected a folder, a zip file or a notebook"
-        )
+        members = [(member.name, member) for member in _in_zip(path)]
     found: dict[str, Submission] = {}
     nobodys: list[str] = []
-    for name, member in [(n, None) for n in names] + [(m.name, m) for m in members]:
+    for name, member in members:
+        if not _is_visible(name):
+            continue
         whose = _whose(name)
         if whose is None:
             nobodys.append(name)

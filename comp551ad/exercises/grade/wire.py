@@ -20,7 +20,7 @@ import linecache
 import struct
 import threading
 from collections.abc import Callable
-from typing import Any, BinaryIO, NoReturn
+from typing import IO, Any, NoReturn
 
 import numpy as np
 
@@ -122,8 +122,8 @@ class Peer:
 
     def __init__(
         self,
-        source: BinaryIO,
-        target: BinaryIO,
+        source: IO[bytes],
+        target: IO[bytes],
         serves: dict[str, Callable] | None = None,
         place: Callable[[BaseException], tuple[int, str] | None] = lambda error: None,
     ):
@@ -300,10 +300,9 @@ class Peer:
         base = Live if self.depth else Remote
         made = type(str(kind)[:60], (base,), {})(self, int(key), str(name)[:60])
         if parameters is not None:
-            made.__signature__ = inspect.Signature(
-                inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-                for name in parameters
-            )
+            kind_of = inspect.Parameter.POSITIONAL_OR_KEYWORD
+            each = [inspect.Parameter(name, kind_of) for name in parameters]
+            made.__signature__ = inspect.Signature(each)
         return made
 
     # --- errors -----------------------------------------------------------------------
@@ -327,7 +326,7 @@ class Peer:
             if not names:
                 return self.objects[key]
             error = _exception(list(map(str, names)), self.unpack(args))
-            error._key = int(key)
+            error.__dict__["_key"] = int(key)
             return _raised_at(error, *place) if place else error
         except Exception:
             self._stop(_UNREADABLE)
