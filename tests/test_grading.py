@@ -4,6 +4,7 @@ What needs the sandbox is skipped where bubblewrap doesn't work; continuous inte
 """
 
 import csv
+import json
 import os
 import re
 import shutil
@@ -1053,3 +1054,45 @@ def test_a_limit_that_is_none_is_refused(submitted, capsys):
     with pytest.raises(SystemExit):
         submitted("--jobs", "0")
     assert "--jobs: got '0', expected a number above 0" in capsys.readouterr().err
+
+
+# --- Gradescope -----------------------------------------------------------------------
+
+
+def test_gradescope_runs_the_package_that_is_made_for_it(tmp_path, capsys):
+    course = tmp_path / "course.toml"
+    course.write_text("[points]\npull_back = 4")
+    made = tmp_path / "grader.zip"
+    asked = ["gradescope", str(made), "--lectures", "02", "--course", str(course)]
+    assert main(asked) == 0
+    there = tmp_path / "autograder"  # as Gradescope lays it out
+    with zipfile.ZipFile(made) as archive:
+        archive.extractall(there / "source")
+    assert {p.name for p in (there / "source/exercises").iterdir()} == {NAME}
+    assert {p.name for p in (there / "source/comp551ad/exercises/tasks").iterdir()} == {
+        "__init__.py",
+        "lecture_02.py",
+    }
+    (there / "results").mkdir()
+    (there / "venv/bin").mkdir(parents=True)
+    python = there / "venv/bin/python"  # what setup.sh makes
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    hand_in(there, "submission", notebook(softmax_jacobian="softmax_jacobian = 3"))
+    settings = {**os.environ, "AUTOGRADER": str(there), "PYTHONPATH": "."}
+    run = ["sh", str(there / "source/run_autograder")]
+    subprocess.run(run, env=settings, check=True)
+    found = json.loads((there / "results/results.json").read_text())
+    scores = {
+        t["name"]: (t["score"], t["max_score"], t["status"]) for t in found["tests"]
+    }
+    assert scores == {
+        "02 polar_jacobian": (1, 1, "passed"),
+        "02 pull_back": (4, 4, "passed"),
+        "02 sum_over_paths": (1, 1, "passed"),
+        "02 softmax_jacobian": (0, 1, "failed"),
+    }
+    assert found["output"] == "" and found["tests"][3]["output"] == "not a function"
+    assert (
+        main(asked) == 1 and "expected the name of a new zip" in capsys.readouterr().err
+    )

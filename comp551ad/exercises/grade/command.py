@@ -25,7 +25,7 @@ from typing import Any
 from tqdm import tqdm
 
 from ..values import in_a_line
-from .assembling import Unreadable, exercises_in, notebooks_in, our_notebooks
+from .assembling import Cell, Unreadable, exercises_in, notebooks_in, our_notebooks
 from .marking import STARTING_SECONDS, Result
 from .reports import Course, Exercise, Graded, Roster, write_all
 from .sandbox import PACKAGE, PYTHON, Fence, Limits, Watched, course_copy
@@ -284,12 +284,7 @@ def main(chosen: argparse.Namespace) -> int:
 
 def _grade_class(chosen: argparse.Namespace, folder: Path) -> int:
     ours = our_notebooks(chosen.exercises, chosen.lectures)
-    exercises = [
-        Exercise(exercise, name[:2], points)
-        for name, cells in ours.items()
-        for exercise, points in exercises_in(cells).items()
-    ]
-    course = Course.read(chosen.course, exercises)
+    course = course_of(ours, chosen.course)
     roster = Roster.read(chosen.roster) if chosen.roster else None
     submissions, nobodys = submissions_in(chosen.submissions)
     _refuse_folder(chosen)
@@ -316,6 +311,16 @@ def _grade_class(chosen: argparse.Namespace, folder: Path) -> int:
         (chosen.out / "not_graded.txt").write_text("\n".join(nobodys) + "\n", "utf-8")
         print(f"{len(nobodys)} files are nobody's: see not_graded.txt", file=sys.stderr)
     return 0
+
+
+def course_of(ours: dict[str, list[Cell]], path: Path | None) -> Course:
+    """The exercises of our notebooks, and what a TOML file says of them."""
+    exercises = [
+        Exercise(exercise, name[:2], points)
+        for name, cells in ours.items()
+        for exercise, points in exercises_in(cells).items()
+    ]
+    return Course.read(path, exercises)
 
 
 def _refuse_folder(chosen: argparse.Namespace) -> None:

@@ -147,6 +147,12 @@ def _is_visible(name: str) -> bool:
     return not left
 
 
+def submission_of(folder: Path) -> Submission:
+    """A folder that is one student's."""
+    members = [m for m in _in_folder(folder) if _is_visible(m.name)]
+    return Submission(folder.name, members=members)
+
+
 # --- a class --------------------------------------------------------------------------
 
 
