@@ -13,12 +13,13 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from .catalogue import own_files, own_folders
 from .grade.sandbox import PACKAGE
 
 ROOT = PACKAGE.parent
 START = "00"  # the page that leads to the others is always there
 # Of no use to students, and not theirs to read.
-_TEACHERS = {"grade", "site", "release.py", "notebooks.py", "__main__.py"}
+_TEACHERS = {"grade", "site", "release.py", "notebooks.py", "solutions", "__main__.py"}
 _LINK = re.compile(r"\[([^\[\]]*)\]\((?:\.\./)?(?:\w+/)?(\w+\.ipynb)[^()\s]*\)")
 _README = """# comp551ad: lectures and exercises
 
@@ -49,7 +50,7 @@ def release(out: Path, lectures: Iterable[str] = ()) -> list[str]:
     names = {path.name for path in chosen}
     for path in chosen:
         text = path.read_text(encoding="utf-8")
-        target = out / path.relative_to(ROOT)
+        target = out / path.parent.name / path.name
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(without_links(text, names), encoding="utf-8", newline="\n")
     numbers = {name[:2] for name in names} if lectures else None
@@ -64,15 +65,15 @@ def release(out: Path, lectures: Iterable[str] = ()) -> list[str]:
         kept, _, _ = (ROOT / name).read_text(encoding="utf-8").partition(rest)
         (out / name).write_text(kept, encoding="utf-8")
     (out / "README.md").write_text(_README, encoding="utf-8")
-    return sorted(str(path.relative_to(ROOT)) for path in chosen)
+    return sorted(f"{path.parent.name}/{path.name}" for path in chosen)
 
 
 def notebooks_of(lectures: Iterable[str]) -> list[Path]:
-    """The lectures' and the exercises' notebooks of these numbers."""
+    """The lectures' and the exercises' notebooks of these numbers, a lecturer's own too."""
     wanted = {START, *lectures}
-    there = [
-        p for part in ("lectures", "exercises") for p in (ROOT / part).glob("*.ipynb")
-    ]
+    folders = [ROOT / "lectures", ROOT / "exercises"]
+    folders += [folder / "exercises" for folder in own_folders()]
+    there = [path for folder in folders for path in folder.glob("*.ipynb")]
     missing = wanted - {path.name[:2] for path in there}
     if missing:
         raise ValueError(
@@ -96,6 +97,9 @@ def copy_package(folder: Path, numbers: set[str] | None, without: set[str]) -> N
     left_out = {"__pycache__", *without}
     shutil.copytree(PACKAGE, folder, ignore=lambda path, names: left_out & {*names})
     tasks = folder / "exercises" / "tasks"
+    for path in own_files():
+        if numbers is None or path.name[:2] in numbers:
+            shutil.copy(path, tasks / f"own_{path.name}")
     used = "\n".join(p.read_text(encoding="utf-8") for p in _tasks_of(tasks, numbers))
     for path in sorted(tasks.glob("lecture_*.py")):
         if path in _tasks_of(tasks, numbers):

@@ -24,6 +24,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from ..catalogue import own_folders
 from ..values import in_a_line
 from .assembling import Cell, Unreadable, exercises_in, notebooks_in, our_notebooks
 from .marking import STARTING_SECONDS, Result
@@ -288,7 +289,7 @@ def _grade_class(chosen: argparse.Namespace, folder: Path) -> int:
     roster = Roster.read(chosen.roster) if chosen.roster else None
     submissions, nobodys = submissions_in(chosen.submissions)
     _refuse_folder(chosen)
-    fence = Fence.best(course_copy(folder))
+    fence = Fence.best(course_copy(folder), tuple(map(str, own_folders())))
     if not fence.is_safe and not chosen.unsafe:
         raise ValueError(_NO_SANDBOX)
     everyone = _resumed(chosen.out, list(ours))

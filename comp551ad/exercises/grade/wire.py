@@ -12,6 +12,7 @@ the judge's.
     Stopped   the other end is gone
 """
 
+import ast
 import base64
 import builtins
 import inspect
@@ -143,7 +144,15 @@ class Peer:
                 raise self.gone
             self._send(["ask", what, self.pack(list(args))])
             while True:
-                kind, *rest = self._receive()
+                try:
+                    kind, *rest = self._receive()
+                except Stopped:
+                    raise
+                except (
+                    BaseException
+                ):  # a limit of the judge's: the reply is still to come
+                    self.gone = Stopped("took too long to answer")
+                    raise
                 if kind == "ask":
                     self._serve(rest)
                 elif kind == "gave":
@@ -350,9 +359,12 @@ def _raised_at(error: BaseException, line: int, text: str) -> BaseException:
     name, above = "<the notebook>", min(int(line), 10_000) - 1
     lines = ["\n"] * above + [f"{text[:200]}\n"]
     linecache.cache[name] = len(lines), None, lines, name
-    program = compile("\n" * above + "raise error", name, "exec")
+    tree = ast.increment_lineno(ast.parse("raise error"), above)
+    tree.body[0].end_lineno = (
+        above + 2
+    )  # so nobody looks for it among the line's columns
     try:
-        exec(program, {"error": error})
+        exec(compile(tree, name, "exec"), {"error": error})
     except BaseException as raised:
         raised.__traceback__ = raised.__traceback__ and raised.__traceback__.tb_next
         return raised
