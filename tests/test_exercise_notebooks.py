@@ -18,8 +18,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from comp551ad.__main__ import main
 from comp551ad.exercises import check
 from comp551ad.exercises.catalogue import catalogue
+from comp551ad.exercises.grade import marking
 from comp551ad.exercises.grade.assembling import assemble, read_cells
-from comp551ad.exercises.grade.marking import Result, mark
 from comp551ad.exercises.grade.sandbox import Limits
 from comp551ad.exercises.notebooks import (
     NotebookFault,
@@ -99,10 +99,10 @@ def test_an_untouched_notebook_runs_and_nothing_in_it_is_attempted(
     tmp_path, fence, name
 ):
     cells = read_cells((ROOT / "exercises" / name).read_bytes())
-    found = list(mark(assemble(cells, cells), tmp_path, fence, Limits()))
+    found = list(marking.mark(assemble(cells, cells), tmp_path, fence, Limits()))
     assert [problem for problem in found if isinstance(problem, str)] == []
     lecture = [e.name for e in catalogue().values() if e.lecture == name[:2]]
-    results = {r.exercise: r.status for r in found if isinstance(r, Result)}
+    results = {r.exercise: r.status for r in found if isinstance(r, marking.Result)}
     assert results == dict.fromkeys(lecture, "not attempted")
 
 

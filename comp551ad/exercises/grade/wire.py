@@ -148,9 +148,8 @@ class Peer:
                     kind, *rest = self._receive()
                 except Stopped:
                     raise
-                except (
-                    BaseException
-                ):  # a limit of the judge's: the reply is still to come
+                except BaseException:
+                    # A limit of the judge's own rings, and the reply is still to come.
                     self.gone = Stopped("took too long to answer")
                     raise
                 if kind == "ask":
@@ -163,7 +162,9 @@ class Peer:
     def serve(self) -> None:
         """Do what the other end asks, until it goes away."""
         while True:
-            _, *rest = self._receive()
+            kind, *rest = self._receive()
+            if kind != "ask":
+                self._stop(_UNREADABLE)
             self._serve(rest)
 
     def _serve(self, message: list) -> None:
