@@ -209,8 +209,8 @@ class Roster:
             if (row.get("Student") or "").strip() == "Points Possible":
                 row[column] = f"{course.out_of:g}"
         for graded in everyone:
-            if row := self.row_of(graded):
-                row[column] = f"{totals[graded.student]:g}"
+            if theirs := self.row_of(graded):
+                theirs[column] = f"{totals[graded.student]:g}"
         # Its other cells go back to the LMS as they came from it.
         with open(
             folder / f"import_{self.name}", "w", encoding="utf-8", newline=""

@@ -227,31 +227,32 @@ class Peer:
 
     def pack(self, value: Any) -> Any:
         """A value as JSON; what is no plain value, as a reference to it."""
-        if value is None or isinstance(value, bool | str):
+        kind = type(value)  # a traced value passes for what it traces where it is asked
+        if value is None or issubclass(kind, bool | str):
             return value
-        if isinstance(value, np.generic | np.ndarray):
+        if issubclass(kind, np.generic | np.ndarray):
             return self._pack_array(value)
-        if isinstance(value, int):
+        if issubclass(kind, int):
             return int(value) if abs(value) < 2**62 else {"int": hex(value)}
-        if isinstance(value, float):
+        if issubclass(kind, float):
             return float(value)
-        if isinstance(value, complex):
+        if issubclass(kind, complex):
             return {"complex": [value.real, value.imag]}
         if value is ...:
             return {"...": 0}
-        if isinstance(value, list):
+        if issubclass(kind, list):
             return [self.pack(part) for part in value]
-        if isinstance(value, dict):
+        if issubclass(kind, dict):
             return {"dict": [[self.pack(k), self.pack(v)] for k, v in value.items()]}
-        for kind in (tuple, set, frozenset):
-            if isinstance(value, kind):
-                return {kind.__name__: [self.pack(part) for part in value]}
-        if isinstance(value, Remote):
+        for plain in (tuple, set, frozenset):
+            if issubclass(kind, plain):
+                return {plain.__name__: [self.pack(part) for part in value]}
+        if issubclass(kind, Remote):
             return {"back": value._key}
         self.objects[id(value)] = value
         name = getattr(value, "__name__", "")
         name = name if isinstance(name, str) else ""
-        about = [id(value), type(value).__name__, name, _parameters(value)]
+        about = [id(value), kind.__name__, name, _parameters(value)]
         return {"object": about}
 
     def _pack_array(self, value: np.generic | np.ndarray) -> Any:
