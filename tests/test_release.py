@@ -40,7 +40,7 @@ def test_it_has_no_solutions_no_tests_and_no_grading(edition):
         if path.suffix == ".ipynb":
             assert "BEGIN SOLUTION" not in path.read_text("utf-8")
     for name in ("pyproject.toml", "requirements.txt"):
-        assert "pytest" not in (edition / name).read_text("utf-8")
+        assert "[tool.pytest" not in (edition / name).read_text("utf-8")
 
 
 def test_every_link_leads_to_something_that_is_there(edition):
