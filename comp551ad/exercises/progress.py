@@ -1,10 +1,10 @@
 """What is done, kept in a small file beside the notebook.
 
 `check` notes here what it found; `progress()` shows it. The file is
-`.comp551ad_progress.json` in the current folder, in the home folder where the current one
-is read-only, or what the environment variable COMP551AD_PROGRESS names. It may be deleted at
-any time: checking an answer again notes it again. A check never fails because of it: where
-something can't be read or kept, words say so, and why.
+`.comp551ad_progress.json` in the current folder, or what the environment variable
+COMP551AD_PROGRESS names. It may be deleted at any time: checking an answer again notes it
+again. A check never fails because of it: where something can't be read or kept, words say
+so, and why.
 
     note        called by `check`
     progress    for students: this notebook's lecture, and the course
@@ -33,8 +33,6 @@ _PATIENCE = 2.0
 def where() -> Path:
     """The file that progress is kept in; of a link, what it leads to."""
     path = Path(os.path.expanduser(os.environ.get("COMP551AD_PROGRESS") or FILE))
-    if str(path) == FILE and not os.access(os.curdir, os.W_OK):
-        path = Path.home() / FILE
     return Path(os.path.realpath(path)) if os.path.islink(path) else path
 
 
@@ -57,7 +55,6 @@ def note(name: str, lecture: str, passed: bool) -> str | None:
         return None
     path = where()
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         with _alone(path):
             kept, warning = _mended(path)
             before = kept.get(name, {}).get("passed", False)
