@@ -36,7 +36,7 @@ from comp551ad.exercises.grade.reports import (
     Roster,
     write_all,
 )
-from comp551ad.exercises.grade.sandbox import Limits
+from comp551ad.exercises.grade.sandbox import Fence, Limits
 from comp551ad.exercises.grade.submissions import submissions_in
 
 ROOT = Path(__file__).parent.parent
@@ -1087,3 +1087,41 @@ def test_gradescope_runs_the_package_that_is_made_for_it(tmp_path, capsys):
     assert (
         main(asked) == 1 and "expected the name of a new zip" in capsys.readouterr().err
     )
+
+
+# --- without the sandbox --------------------------------------------------------------
+
+
+@pytest.fixture
+def as_nobody(fence, tmp_path):
+    """The fence of a container's root, where Python may be run by anybody."""
+    nobody = Fence("user", fence.course)
+    (tmp_path / "given").mkdir()
+    for path in (tmp_path, *tmp_path.parents[:2]):
+        path.chmod(0o711)
+    try:
+        process = nobody.start(tmp_path / "given", tmp_path / "trial", Limits())
+    except OSError as error:
+        pytest.skip(f"Python can't be run by another user here: {error.strerror}")
+    process.communicate()
+    return nobody
+
+
+def test_a_containers_root_runs_submissions_as_nobody(as_nobody, tmp_path):
+    (tmp_path / "secret").write_text("the marks")
+    (tmp_path / "secret").chmod(0o600)
+    steps = [
+        Step("1", f"open({str(tmp_path / 'secret')!r})"),
+        Step("2", f"open({str(tmp_path / 'new')!r}, 'w')"),
+        Step("3", "import os\nassert os.getuid() != 0\nopen('mine', 'w').write('x')"),
+        Step("4", "import subprocess\nsubprocess.Popen(['sleep', '31415926'])"),
+        Step("5", "import numpy as np" + RIGHT["pull_back"]),
+        Step("pull_back"),
+    ]
+    found = list(mark(steps, tmp_path / "given", as_nobody, Limits(), 7))
+    assert [x.status for x in found if isinstance(x, Result)] == ["passed"]
+    problems = [x for x in found if isinstance(x, str)]
+    assert len(problems) == 2 and all("Permission denied" in x for x in problems)
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with open(path, "rb") as file:
+            assert b"31415926" not in file.read()

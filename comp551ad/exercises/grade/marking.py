@@ -11,6 +11,7 @@ out for ever), `command.py` starts it again without that exercise.
 """
 
 import json
+import os
 import signal
 import sys
 import tempfile
@@ -66,6 +67,7 @@ def mark(
     told: set[str] = set()
     while True:
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+            os.chmod(folder, 0o711)  # where another user runs the notebook
             work = Path(folder, "work")
             process = fence.start(given, work, limits, number)
             with Watched(process, limits.megabytes) as watched:
@@ -91,7 +93,9 @@ def mark(
                         why = watched.why_ended(stopped)
                         break
                 else:
+                    fence.sweep(number)
                     return
+        fence.sweep(number)
         left_out.add(k)
         yield f"cell {step.label} {why}"
         if step.source is None:

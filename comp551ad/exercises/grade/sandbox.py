@@ -102,6 +102,7 @@ class Fence:
             settings = {"env": _environment(self.course, work), "cwd": work}
             if self.kind == "user":
                 user = _NOBODY + number
+                work.chmod(0o700)
                 for path in (work, *work.rglob("*")):
                     os.chown(path, user, user)
                 settings |= {"user": user, "group": user, "extra_groups": []}
@@ -113,6 +114,12 @@ class Fence:
             start_new_session=True,
             **settings,
         )
+
+    def sweep(self, number: int) -> None:
+        """End what a user without a name has left behind; a sandbox ends as a whole."""
+        if self.kind == "user":
+            everything = ["kill", "-KILL", "-1"]
+            subprocess.run(everything, **_SILENT, user=_NOBODY + number, check=False)
 
     def _wrapped(self, given: Path) -> list[str]:
         """The beginning of a command that runs the rest of it in bubblewrap."""
@@ -127,15 +134,7 @@ class Fence:
         masked = [Path(p, name) for p in sys.path for name in OTHER_AUTODIFF]
         masked += [PACKAGE, *map(Path, self.hidden)]
         arguments = [self.bwrap, "--unshare-all", "--die-with-parent", "--new-session"]
-        arguments += [
-            "--cap-drop",
-            "ALL",
-            "--clearenv",
-            "--proc",
-            "/proc",
-            "--dev",
-            "/dev",
-        ]
+        arguments += "--cap-drop ALL --clearenv --proc /proc --dev /dev".split()
         for disk in ("/tmp", "/dev/shm"):
             arguments += ["--size", str(DISK_BYTES), "--tmpfs", disk]
         for path in (*_SYSTEM, *seen):

@@ -21,7 +21,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 MAX_FILE_BYTES = 100_000_000
-MAX_STUDENT_BYTES = 300_000_000
+MAX_STUDENT_BYTES = 200_000_000
 MAX_FILES = 1000
 _MOODLE = re.compile(r"(?P<name>.+)_(?P<id>\d+)_assignsubmission_\w+")
 _CANVAS = re.compile(r"(?P<name>[^_]+)(?P<late>_LATE)?_(?P<id>\d+)_\d+_(?P<file>.+)")
