@@ -182,15 +182,15 @@ BROKEN = {  # the points, and what the problem is
     "huge": ("    ", "is larger than 100 MB"),
     "prints 50 MB": ("1111", ""),
     "exits": ("1011", "cell pull_back raised SystemExit:"),
-    "dies": ("1011", "cell pull_back ended its process (exit code 1)"),
+    "dies": ("1011", r"cell pull_back ended its process \(exit code 1\)"),
     "eats memory": ("1011", ""),
-    "loops": ("1011", "cell pull_back ran longer than 5 s"),
+    "loops": ("1011", "cell pull_back (ran longer than 5 s|took too long)"),
     "loops on": ("1011", "cell pull_back ran longer than 5 s"),
     "loops twenty times": ("0000", "the notebook ran longer than 20 s"),
-    "gives 100 MB": ("1011", ""),
-    "a formula without end": ("1101", "sum_over_paths could not be judged"),
+    "gives 40 MB": ("1011", ""),
+    "a formula without end": ("1101", None),
     "never ends a list": ("1011", ""),
-    "fills the disk": ("1111", "raised OSError: [Errno 28] No space left on device"),
+    "fills the disk": ("1111", r"raised OSError: \[Errno 28\] No space left on device"),
     "memory of children": ("1111", "cell 1 took more than 1024 MB"),
     "forks for ever": ("1111", "cell 1 "),
 }
@@ -219,8 +219,8 @@ BROKEN_NOTEBOOKS = {
         pull_back="while True:\n    try:\n        1 + 1\n    except BaseException:\n        2"
     ),
     "loops twenty times": lambda: looping(20),
-    "gives 100 MB": lambda: notebook(
-        pull_back="def pull_back(J, g):\n    return np.ones(12_500_000)"
+    "gives 40 MB": lambda: notebook(
+        pull_back="def pull_back(J, g):\n    return np.ones(5_000_000)"
     ),
     "a formula without end": lambda: notebook(
         sum_over_paths="def sum_over_paths():\n"
@@ -499,7 +499,9 @@ def test_honest_work_loses_nothing(graded, student):
 def test_what_is_broken_costs_what_is_broken(graded, student):
     row, (earned, problem) = graded[0][student], BROKEN[student]
     assert points(row) == earned
-    assert problem in row["problems"] and bool(problem) == bool(row["problems"])
+    if problem is not None:  # None: words or none, as the machine is slow or fast
+        assert re.search(problem, row["problems"])
+        assert bool(problem) == bool(row["problems"])
 
 
 @pytest.mark.parametrize("student", sorted(CHEATS.keys() | CHEATING_ANSWERS.keys()))

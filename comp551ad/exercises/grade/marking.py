@@ -66,6 +66,7 @@ def mark(
     until = time.monotonic() + limits.notebook_seconds
     told: set[str] = set()
     while True:
+        why = ""
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
             os.chmod(folder, 0o711)  # where another user runs the notebook
             work = Path(folder, "work")
@@ -76,6 +77,10 @@ def mark(
                 for k, step in enumerate(steps):
                     if k in left_out:
                         continue
+                    if (
+                        watched.why
+                    ):  # the judge was slow: nothing that this step can help
+                        break
                     yield step
                     watched.allow(min(allowed, until - time.monotonic()))
                     allowed = limits.seconds
@@ -91,14 +96,15 @@ def mark(
                                 yield problem
                     except Stopped as stopped:
                         why = watched.why_ended(stopped)
+                        left_out.add(k)
                         break
                 else:
                     fence.sweep(number)
                     return
         fence.sweep(number)
-        left_out.add(k)
-        yield f"cell {step.label} {why}"
-        if step.source is None:
+        if why:
+            yield f"cell {step.label} {why}"
+        if why and step.source is None:
             yield Result(step.label, "stopped", why)
         if time.monotonic() > until:
             yield f"the notebook ran longer than {limits.notebook_seconds:g} s"

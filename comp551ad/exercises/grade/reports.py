@@ -200,7 +200,11 @@ class Roster:
         return row.get("Email address") or row.get("SIS Login ID") or ""
 
     def write(
-        self, folder: Path, totals: dict[str, float], course: Course, everyone
+        self,
+        folder: Path,
+        totals: dict[str, float],
+        course: Course,
+        everyone: Iterable[Graded],
     ) -> None:
         """Write it with the totals in their column, for the LMS to import."""
         column = "Grade" if self.is_moodle else course.assignment
