@@ -24,6 +24,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from ...extras import MissingExtra
 from ..catalogue import own_folders
 from ..values import in_a_line
 from .assembling import Cell, Unreadable, exercises_in, notebooks_in, our_notebooks
@@ -272,8 +273,9 @@ and say --unsafe."""
 def main(chosen: argparse.Namespace) -> int:
     """Grade a class; 1 if that can't begin."""
     if find_spec("IPython") is None:
-        print("grading needs IPython: pip install jupyterlab", file=sys.stderr)
-        return 1
+        raise MissingExtra(
+            'grading needs IPython; install it with: pip install "comp551ad[exercises]"'
+        )
     try:
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
             os.chmod(folder, 0o755)  # where another user runs the notebooks
