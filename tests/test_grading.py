@@ -236,8 +236,11 @@ BROKEN_NOTEBOOKS = {
     "memory of children": lambda: with_first_cell(
         "import subprocess, sys\n"
         "hold = [sys.executable, '-c', 'x = bytearray(450_000_000); input()']\n"
-        "both = [subprocess.Popen(hold, stdin=subprocess.PIPE) for _ in range(3)]\n"
-        "both[0].wait()"
+        "import threading\n"
+        "for _ in range(3):\n"
+        "    start = lambda: subprocess.Popen(hold, stdin=subprocess.PIPE).wait()\n"
+        "    threading.Thread(target=start).start()\n"
+        "threading.Event().wait()"
     ),
     "forks for ever": lambda: with_first_cell("import os\nwhile True: os.fork()"),
 }

@@ -282,14 +282,14 @@ class Watched:
 
 def _processes_and_bytes(pid: int) -> tuple[int, int]:
     """How many processes descend from this one, and the memory they take; 0 if unknown."""
-    try:
+    many, taken, children = 0, 0, []
+    with suppress(OSError, ValueError, IndexError):  # it has just ended, or no /proc
         with open(f"/proc/{pid}/statm") as file:
             taken = int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-        with open(f"/proc/{pid}/task/{pid}/children") as file:
-            children = file.read().split()
-    except (OSError, ValueError, IndexError):
-        return 0, 0
-    many = 1
+        many = 1
+        for thread in os.listdir(f"/proc/{pid}/task"):  # each has children of its own
+            with suppress(OSError), open(f"/proc/{pid}/task/{thread}/children") as file:
+                children += file.read().split()
     for child in children:
         more, theirs = _processes_and_bytes(int(child))
         many, taken = many + more, taken + theirs
