@@ -13,11 +13,15 @@ import pytest
 import comp551ad
 
 ROOT = Path(__file__).parent.parent
-FILES = {
-    path.relative_to(ROOT).as_posix()
-    for path in (ROOT / "comp551ad").rglob("*")
-    if path.is_file() and path.suffix != ".pyc"
-}
+
+
+def files_in(folder):
+    paths = (ROOT / folder).rglob("*")
+    here = (p for p in paths if p.is_file() and ".ipynb_checkpoints" not in p.parts)
+    return {p.relative_to(ROOT).as_posix() for p in here if p.suffix != ".pyc"}
+
+
+FILES, SOLUTIONS = files_in("comp551ad"), files_in("solutions")
 
 # --- the front door -----------------------------------------------------------
 
@@ -59,7 +63,9 @@ def test_a_wheel_is_the_package_and_sets_nothing_else_in_an_environment(built):
     (wheel,) = built.glob("*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
     about = {name for name in names if ".dist-info/" in name}
-    assert names - about == FILES
+    # The checks compare an answer with the solution's, so a wheel has them inside.
+    inside = {f"comp551ad/exercises/{name}" for name in SOLUTIONS}
+    assert names - about == FILES | inside
     assert {"comp551ad/py.typed", "comp551ad/__init__.pyi"} <= FILES
     assert not any(".data/" in name for name in names)
 
@@ -73,7 +79,7 @@ def test_an_sdist_is_the_package_and_what_stands_beside_it(built):
             if member.isfile()
         }
     beside = {"LICENSE", "README.md", "pyproject.toml", ".gitignore", "PKG-INFO"}
-    assert names == FILES | beside
+    assert names == FILES | SOLUTIONS | beside
 
 
 def test_the_package_says_where_it_is_at_home(built):

@@ -18,13 +18,12 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
-from importlib.util import find_spec
 from pathlib import Path, PurePath
 from typing import Any
 
 from tqdm import tqdm
 
-from ...extras import MissingExtra
+from ...extras import extra
 from ..catalogue import own_folders
 from ..values import in_a_line
 from .assembling import Cell, Unreadable, exercises_in, notebooks_in, our_notebooks
@@ -272,10 +271,9 @@ and say --unsafe."""
 
 def main(chosen: argparse.Namespace) -> int:
     """Grade a class; 1 if that can't begin."""
-    if find_spec("IPython") is None:
-        raise MissingExtra(
-            'grading needs IPython; install it with: pip install "comp551ad[exercises]"'
-        )
+    # Submissions run in processes of their own; here it is only missed in time.
+    with extra("exercises", "grades"):
+        import IPython  # noqa: F401
     try:
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
             os.chmod(folder, 0o755)  # where another user runs the notebooks
