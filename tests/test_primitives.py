@@ -1,10 +1,13 @@
 """Every entry of the table, tried on its own examples: value, forward rule, reverse rule."""
 
+import ast
 import inspect
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import comp551ad
 from comp551ad.autodiff.passes import full, pull_back, push_forward
 from comp551ad.autodiff.primitives import PRIMITIVE_OF, PRIMITIVES, define, shape_of
 from comp551ad.autodiff.tape import Tape, apply, as_input
@@ -228,3 +231,65 @@ def test_rules_are_static():
                     set(inspect.getclosurevars(rule).nonlocals) <= {"value", "function"}
                 )
             )
+
+
+# ---------------------------------------------------------------- the table is the only place
+
+# file -> why primitives are named there (a rule is recognised or composed, or NumPy's name is
+# meant), and which
+NAMED_ELSEWHERE = {
+    "autodiff/tape.py": (
+        "Python's operators",
+        "abs add divide floor_divide matmul multiply negative power remainder square subtract",
+    ),
+    "autodiff/inplace.py": ("an assignment is this one", "set_at"),
+    "autodiff/composites.py": (
+        "what NumPy's functions are composed of",
+        "concatenate cumsum dot erf getitem maximum minimum norm outer reshape slogdet solve "
+        "stack where xlogy",
+    ),
+    "autodiff/numpy_protocols.py": (
+        "methods and a keyword of these names",
+        "reshape transpose where",
+    ),
+    "autodiff/refusals.py": ("NumPy's name: X.dot(W)", "dot"),
+    "autodiff/simplify.py": (
+        "algebra: what patterns recognise and make",
+        "add broadcast_to divide exp logistic logsumexp matmul mean multiply negative outer relu "
+        "softmax subtract transpose",
+    ),
+    "autodiff/emit.py": ("1/N, .T, and a choice of numbers", "divide transpose where"),
+    "show/formula.py": (
+        "what is written without a name: signs, powers, indices, .T",
+        "add expand_dims getitem negative power transpose",
+    ),
+    "show/recorded.py": (
+        "algebra: what is simplified in a printed term",
+        "add divide multiply negative reshape subtract sum",
+    ),
+    "show/matrices.py": (
+        "pictures of sums and products of matrices",
+        "add divide dot matmul multiply subtract transpose",
+    ),
+    "show/mistakes.py": ("what people mistake", "add dot multiply transpose"),
+    "show/graph.py": ("a program of this name", "dot"),
+    "show/plots.py": ("a scale of Matplotlib's", "log"),
+}
+
+
+def names_in(file):
+    """The primitives that a module's text names in a string of its own."""
+    tree = ast.parse(file.read_text())
+    return {n.value for n in ast.walk(tree) if isinstance(n, ast.Constant)} & set(
+        PRIMITIVES
+    )
+
+
+def test_a_primitive_is_named_in_the_table_alone():
+    """Or where there is a reason; a reason that nothing needs goes."""
+    root = Path(comp551ad.__file__).parent
+    files = {*root.glob("autodiff/*.py"), *root.glob("show/*.py")}
+    files.remove(root / "autodiff/primitives.py")
+    named = {str(f.relative_to(root)): names_in(f) for f in files}
+    allowed = {file: set(names.split()) for file, (_, names) in NAMED_ELSEWHERE.items()}
+    assert {file: names for file, names in named.items() if names} == allowed
