@@ -44,25 +44,7 @@ def same_numbers(javascript, write, f, *example, args=None, size=0.0, **how):
 # ---------------------------------------------------------------- the numbers
 
 
-# What the page has no use for is refused by name.
-REFUSED = set(
-    "cholesky cumsum det erf exp2 floor_divide inv logaddexp remainder rint set_at slogdet "
-    "solve".split()
-)
-
-
-@pytest.mark.parametrize("name", sorted(REFUSED))
-def test_what_the_runtime_lacks_is_refused(name):
-    operands, parameters = PRIMITIVES[name].examples[0]
-    with pytest.raises(ProgramError, match="is not written in here"):
-        write_value(
-            lambda xs: apply(PRIMITIVES[name], xs, dict(parameters)),
-            operands,
-            language="javascript",
-        )
-
-
-@pytest.mark.parametrize("name", [name for name in PRIMITIVES if name not in REFUSED])
+@pytest.mark.parametrize("name", PRIMITIVES)
 def test_every_primitive(name, javascript):
     primitive = PRIMITIVES[name]
     for operands, parameters in primitive.examples:
@@ -131,11 +113,11 @@ def test_random_programs(javascript):
             args = list(program.inputs), weights
             same_numbers(javascript, write_both, total, *args, size=1.0)
         except ProgramError as refusal:
-            assert re.search("would stand in the source|not written in", str(refusal))
+            assert re.search("stand in the source|a comparison in", str(refusal))
             count["refused"] += 1
 
     check()
-    assert count["refused"] < 0.4 * count["programs"], count
+    assert count["refused"] < 0.1 * count["programs"], count
 
 
 def test_a_descent_of_a_thousand_steps(javascript):

@@ -99,7 +99,7 @@ def _minimum(a, b):
 
 def _tie(a, b):
     """Two traced operands share at a tie; a plain one is taken."""
-    return None if type(a) is type(b) is Tracer else {"_tie": 0.0}
+    return None if type(a) is type(b) is Tracer else {"tie": 0.0}
 
 
 @composite(np.dot)

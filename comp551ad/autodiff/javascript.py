@@ -216,12 +216,6 @@ class JavaScriptWriter(Writer):
         shapes = [operand.shape for operand in node.operands]
         told = entry.keywords(node.parameters, *shapes, node.shape)
         template = entry.notation.javascript
-        for called in re.findall(r"(\w+)\(", template):
-            if called not in PARTS:
-                raise ProgramError(
-                    f'language: got "javascript", which {called} is not written in here; use '
-                    '"numpy"'
-                )
         level = ATOM if template.endswith(")") else entry.notation.level
         condition = ""
         if "condition" in told:

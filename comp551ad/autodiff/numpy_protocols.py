@@ -209,7 +209,8 @@ def _answer(function, args, kwargs):
         tapes = tapes_of((*args, *kwargs.values()))
         if any(tape.watch for tape in tapes):
             return compute(function, args, kwargs)
-        for tape in tapes:
+        # A function around this one sees the derivative, which may be constant.
+        for tape in sorted(tapes, key=lambda tape: tape.level)[-1:]:
             tape.asked = True
     return function(*map(concrete, args), **{k: concrete(a) for k, a in kwargs.items()})
 

@@ -205,8 +205,6 @@ class Primitive:
             default = self.canonicalize(default, *shapes[:-1])
         ndim, written = len(shapes[-1] if self.new_axes else shapes[0]), {}
         for key, value in parameters.items():
-            if key.startswith("_"):  # for the rules only
-                continue
             usual = default.get(key, inspect._empty)
             is_usual = type(usual) is type(value) and usual == value
             if is_usual or key in self.unwritten:
@@ -363,11 +361,11 @@ def _is_plain(x):
 # ---------------------------------------------------------------- arithmetic
 
 
-def _quotient(source, javascript=None):
+def _quotient(source):
     """Written as a fraction, whatever it does where the denominator is 0."""
     needs = (PRODUCT, PREFIX)
     latex = r"\frac{{{0}}}{{{1}}}"
-    return Notation("{0}/{1}", latex, source, PRODUCT, needs, javascript)
+    return Notation("{0}/{1}", latex, source, PRODUCT, needs)
 
 
 def _divide(a, b):
@@ -702,9 +700,9 @@ def _share_of_greater(a, b, tie):
 
 maximum = elementwise(
     "maximum",
-    lambda a, b, _tie=0.5: np.maximum(a, b),
-    lambda g, y, a, b, _tie=0.5: g * _share_of_greater(a, b, _tie),
-    lambda g, y, a, b, _tie=0.5: g * _share_of_greater(b, a, _tie),
+    lambda a, b, tie=0.5: np.maximum(a, b),
+    lambda g, y, a, b, tie=0.5: g * _share_of_greater(a, b, tie),
+    lambda g, y, a, b, tie=0.5: g * _share_of_greater(b, a, tie),
     functions=(np.maximum,),
     notation=call("maximum", operands=2),
     examples=_binary(),
@@ -713,9 +711,9 @@ maximum = elementwise(
 )
 minimum = elementwise(
     "minimum",
-    lambda a, b, _tie=0.5: np.minimum(a, b),
-    lambda g, y, a, b, _tie=0.5: g * _share_of_greater(b, a, _tie),
-    lambda g, y, a, b, _tie=0.5: g * _share_of_greater(a, b, _tie),
+    lambda a, b, tie=0.5: np.minimum(a, b),
+    lambda g, y, a, b, tie=0.5: g * _share_of_greater(b, a, tie),
+    lambda g, y, a, b, tie=0.5: g * _share_of_greater(a, b, tie),
     functions=(np.minimum,),
     notation=call("minimum", operands=2),
     examples=_binary(),
@@ -761,7 +759,7 @@ divide_at_kink = elementwise(
     "divide_at_kink",
     fn.divide_at_kink,
     *_KINK_RULES,
-    notation=_quotient("divide_at_kink({0}, {1})", "({0} / ({1} || NaN))"),
+    notation=_quotient("divide_at_kink({0}, {1})"),
     examples=_binary(low=0.4, high=2.1),
 )
 xlogy = elementwise(

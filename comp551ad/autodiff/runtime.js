@@ -80,7 +80,7 @@ const power = (a, b) => (a === 1 || (a === -1 && Math.abs(b) === Infinity) ? 1 :
 const heaviside = (a, atZero) => (a === 0 ? atZero : a > 0 ? 1 : a < 0 ? 0 : NaN);
 const greater_share = (a, b) => (a > b ? 1 : a === b ? 0.5 : a < b ? 0 : NaN);
 const safe_divide = (a, b) => (b === 0 ? 0 : a / b);
-const divide_at_kink = (a, b) => (b === 0 && a === 0 ? 0 : b === 0 ? NaN : a / b);
+const divide_at_kink = (a, b) => (b === 0 ? NaN : a / b);
 // The sign is that of b.
 const remainder = (a, b) => (a % b !== 0 && a % b < 0 !== b < 0 ? (a % b) + b : a % b);
 const floor_divide = (a, b) => (b === 0 ? a / b : Math.round((a - remainder(a, b)) / b));
