@@ -94,7 +94,7 @@ class Call:
 
         A profile function sees every return; nothing else does without touching f.
         """
-        code, local = _code_of(self.f), {}
+        code, local = code_of(self.f), {}
 
         def watch(frame, event, _):
             if event == "return" and frame.f_code is code:
@@ -140,7 +140,7 @@ def names_by_place(f) -> list[str]:
     return [p.name for p in signature_of(f).parameters.values() if p.kind in kinds]
 
 
-def _code_of(f):
+def code_of(f):
     """The code that f's own lines were compiled to."""
     function = inspect.unwrap(f)
     function = getattr(function, "__func__", function)  # of a method

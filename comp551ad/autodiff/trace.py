@@ -18,6 +18,7 @@ Reads: ``tape``, ``arguments``, ``passes``, ``pytrees``. Read by: ``program``, `
 """
 
 import re
+import sys
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -25,7 +26,7 @@ import numpy as np
 
 from comp551ad import pytrees
 
-from .arguments import Call
+from .arguments import Call, code_of
 from .passes import (
     as_seed,
     forward_terms,
@@ -96,6 +97,8 @@ class Trace:
         result: what the function returned, with plain numbers, in its own structure.
         function: the recorded function's name.
         decisions: (question, file, line) wherever the function looked at traced values.
+        code: the function's code object, or None.
+        places: per row the instruction of ``code`` that wrote it; None for an input.
     """
 
     rows: list
@@ -105,6 +108,8 @@ class Trace:
     result: Any
     function: str
     decisions: tuple = ()
+    code: Any = None
+    places: tuple = ()
     _index: dict = field(init=False, repr=False)
 
     def __post_init__(self):
@@ -175,7 +180,7 @@ def record(f, /, *args, **kwargs) -> Trace:
             of objects; the text says what to write instead.
     """
     call = Call.of(f, args, kwargs)
-    with Tape(watch=True) as tape:
+    with _Recording(code_of(f)) as tape:
         names = dict(enumerate(call.trace(tape.add_input)))
         inputs = tuple(names)
         result, local = call.run_and_see_locals()
@@ -193,7 +198,26 @@ def record(f, /, *args, **kwargs) -> Trace:
         pytrees.unflatten(result, iter(values)),
         getattr(f, "__name__", type(f).__name__),
         tuple(tape.decisions),
+        tape.code,
+        tuple(tape.places),
     )
+
+
+class _Recording(Tape):
+    """A tape that also keeps which instruction of the function wrote each row."""
+
+    __slots__ = ("code", "places")
+
+    def __init__(self, code):
+        super().__init__(watch=True)
+        self.code, self.places = code, []
+
+    def write(self, row):
+        frame = sys._getframe(1)
+        while frame is not None and frame.f_code is not self.code:
+            frame = frame.f_back
+        self.places.append(None if frame is None else frame.f_lasti)
+        return super().write(row)
 
 
 def local_names(local, tape, taken):

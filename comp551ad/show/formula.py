@@ -214,7 +214,7 @@ class _Writer:
             elif field == "parameters":
                 out += self.parameters(tree)
             elif not field.isdecimal():
-                out += self.parameter(field, tree.parameters[field], tree)
+                out += self.parameter(field, tree.parameters[field], tree.primitive.name)
             else:
                 out, level, first = self.operand(
                     tree, notation, int(field), out, following, level, tail
@@ -279,19 +279,19 @@ class _Writer:
     def parameters(self, tree):
         """, axis=1 and the like: those that a reader would have to write."""
         return "".join(
-            f", {self.word(key)}={self.parameter(key, value, tree)}"
+            f", {self.word(key)}={self.parameter(key, value, tree.primitive.name)}"
             for key, value in _shown_parameters(tree).items()
         )
 
     def word(self, key):
         return rf"\mathrm{{{_latex_escape(key)}}}" if self.form == "latex" else key
 
-    def parameter(self, key, value, tree):
+    def parameter(self, key, value, name):
         if key == "index":
             parts = value if isinstance(value, tuple) else (value,)
             text = ", ".join(self.index(part) for part in parts)
             text += "," * (isinstance(value, tuple) and len(value) == 1)
-            if tree.primitive.name == "getitem":
+            if name == "getitem":
                 return text
             return f"[{text}]"
         if isinstance(value, np.ndarray):
@@ -382,6 +382,11 @@ def badge(tree: Tree) -> str:
     if signs.startswith("^") and re.fullmatch(r"−?\d+", signs[1:]):
         return signs[1:].translate(SUPERSCRIPTS)
     return signs.strip()
+
+
+def parameter_text(key: str, value, name: str) -> str:
+    """A parameter of the primitive with this name, as text."""
+    return _Writer("text", {}, False).parameter(key, value, name)
 
 
 def assignment(left: Formula, right: Formula) -> Formula:

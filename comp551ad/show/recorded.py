@@ -126,8 +126,8 @@ def tangent_terms(d: Pass, row: int) -> list[TermTree]:
     symbols = {
         o: Symbol("tangent", o, d[o + 1]) for _, o in edges_of(d.trace.rows[row])
     }
-    terms = _terms(d.trace, row, symbols, forward_terms)
-    return [TermTree(o, p, tree) for p, o, tree in terms]
+    found = terms(d.trace, row, symbols, forward_terms)
+    return [TermTree(o, p, tree) for p, o, tree in found]
 
 
 def adjoint_terms(r: Pass) -> list[list[TermTree]]:
@@ -139,12 +139,12 @@ def adjoint_terms(r: Pass) -> list[list[TermTree]]:
         def run(rows, entry, adjoints, user=user):
             return reverse_terms(rows, entry, adjoints[user])
 
-        for p, o, tree in _terms(r.trace, user, symbol, run):
+        for p, o, tree in terms(r.trace, user, symbol, run):
             found[o].append(TermTree(user, p, tree))
     return found
 
 
-def _terms(trace, row, derivatives, run) -> list[tuple[int, int, Tree]]:
+def terms(trace, row, derivatives, run) -> list[tuple[int, int, Tree]]:
     """Run a pass's loop body on placeholders; read (position, operand, term) off the tape."""
     entry = trace.rows[row]
     operands = operands_of(entry)
