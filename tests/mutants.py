@@ -45,7 +45,7 @@ MODULES = [
         f"comp551ad/autodiff/{name}.py"
         for name in (
             "primitive", "primitives", "trace", "traced", "forward", "reverse", "trees",
-            "calls", "transforms", "program", "source", "buffered", "expressions",
+            "calls", "transforms", "program", "simplify", "emit", "javascript",
         )
     ),
     *(f"comp551ad/byhand/{name}.py" for name in ("two_layer", "descent", "deep")),
@@ -55,7 +55,7 @@ MODULES = [
 TESTED_WITH = {
     "primitives": ("formula",), "primitive": ("primitives", "formula"),
     "calls": ("transforms",), "shapes": ("two_layer", "deep", "descent"),
-    "expressions": ("program",), "source": ("program",), "buffered": ("program",),
+    "simplify": ("program",), "emit": ("program",), "javascript": ("javascript",),
     "differences": ("gradcheck",), "gradcheck": ("differences",),
 }  # fmt: skip
 # It builds the table of primitives, at import: a change must be there by then.
