@@ -9,6 +9,7 @@ import sys
 
 from . import site
 from .exercises import grading, notebooks
+from .extras import MissingExtra
 
 COMMANDS = {
     "exercises": (notebooks, "make the exercise notebooks from the solved ones"),
@@ -23,7 +24,11 @@ def main(arguments: list[str] | None = None) -> int:
     for name, (module, does) in COMMANDS.items():
         module.add_arguments(commands.add_parser(name, help=does, description=does))
     chosen = parser.parse_args(arguments)
-    return COMMANDS[chosen.command][0].main(chosen)
+    try:
+        return COMMANDS[chosen.command][0].main(chosen)
+    except MissingExtra as error:
+        print(error, file=sys.stderr)
+        return 1
 
 
 if __name__ == "__main__":

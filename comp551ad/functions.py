@@ -1,18 +1,21 @@
 """The functions of the lecture that NumPy lacks: logistic, relu, softmax, logsumexp …
 
-Plain NumPy and nothing else: this module reads no other module of ours, and every
-other room may read it. All functions compute in float64, accept scalars and arrays
-(integers are promoted, complex numbers refused), and are numerically safe: finite
-logits, ±1e4 as well, overflow nowhere and give no nan.
+Plain NumPy and nothing else: this module reads no other module of ours, and every other room
+may read it. All functions compute in float64, accept scalars and arrays (integers are promoted,
+complex numbers refused), and are numerically safe: finite logits, ±1e4 as well, overflow
+nowhere and give no nan.
 
-They know nothing of derivatives. Like NumPy's own functions they *hand the call over*
-when an argument says that it can take it (`hands_over` below), which is how a tracer
-sees `logistic` as one operation instead of four.
+They know nothing of derivatives. Like NumPy's own functions they *hand the call over* to an
+argument that can take it (``hands_over`` below), which is how a tracer sees ``logistic`` as one
+operation instead of four.
 """
 
 import functools
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 __all__ = [
     "greater_share",
@@ -30,52 +33,55 @@ __all__ = [
     "xlogy",
 ]
 
+Function = TypeVar("Function", bound=Callable[..., Any])
 
-def hands_over(plain):
-    """Let an argument with an `__array_function__` of its own take the call.
 
-    This is NumPy's protocol for its own functions (NEP 18), for ours: the first such
-    argument that doesn't answer NotImplemented decides. Without one, and that is
-    checked in a fraction of a microsecond, `plain` runs. `public.plain` is `plain`.
+def hands_over(plain: Function) -> Function:
+    """Let an argument with an ``__array_function__`` of its own take the call.
+
+    This is NumPy's protocol for its own functions (NEP 18), for ours: the first such argument
+    that doesn't answer NotImplemented decides. Without one, and that is checked in a fraction
+    of a microsecond, ``plain`` runs. It stays within reach as ``.plain``.
     """
 
     @functools.wraps(plain)
-    def public(*args, **kwargs):
+    def public(*args: Any, **kwargs: Any) -> Any:
         for x in (*args, *kwargs.values()) if kwargs else args:
             if type(x) is not np.ndarray and hasattr(x, "__array_function__"):
-                if isinstance(x, np.ndarray):  # what is derived from it leaves it to us
+                # Subclasses of arrays leave it to us.
+                if isinstance(x, np.ndarray):
                     continue
                 result = x.__array_function__(public, (type(x),), args, kwargs)
                 if result is not NotImplemented:
                     return result
         return plain(*args, **kwargs)
 
-    public.plain = plain
-    return public
+    vars(public)["plain"] = plain
+    return cast(Function, public)
 
 
 # ---- one number in, one number out ---------------------------------------------------
-# `dtype=float` in the first ufunc of each promotes integers, refuses complex numbers.
+# ``dtype=float`` in the first ufunc of each promotes integers, refuses complex numbers.
 
 
 @hands_over
-def logistic(q):
+def logistic(q: ArrayLike) -> Any:
     """σ(q) = 1 / (1 + e^−q), elementwise (S06, S07).
 
     The lower bound keeps e^−q finite and changes no result above q = −709, so this is
-    `1 / (1 + np.exp(-q))` bit for bit wherever that is safe; below, it stays at 1e-308.
+    ``1 / (1 + np.exp(-q))`` bit for bit wherever that is safe; below, it stays at 1e-308.
     """
     return 1 / (1 + np.exp(-np.maximum(q, -709.0, dtype=float)))
 
 
 @hands_over
-def relu(q):
+def relu(q: ArrayLike) -> Any:
     """max(q, 0), elementwise (S07)."""
     return np.maximum(q, 0.0, dtype=float)
 
 
 @hands_over
-def softplus(u):
+def softplus(u: ArrayLike) -> Any:
     """log(1 + e^u), elementwise: the log-loss of the binary head in u (S06).
 
     L(y, u) = y·softplus(−u) + (1 − y)·softplus(u). Its derivative is logistic(u).
@@ -88,31 +94,31 @@ def softplus(u):
 # ---- one row in: softmax and its kin -------------------------------------------------
 
 
-def _exponentials(U, axis):
+def _exponentials(U: Any, axis: Any) -> tuple[Any, Any, Any]:
     """shift, e^(U − shift) and their sums; the shift makes the largest exponent 0."""
     shift = np.maximum.reduce(U, axis=axis, keepdims=True)
     E = np.exp(np.subtract(U, shift, dtype=float))
     return shift, E, np.add.reduce(E, axis=axis, keepdims=True)
 
 
-def _log_total(shift, total, axis):
+def _log_total(shift: Any, total: Any, axis: Any) -> Any:
     return np.squeeze(shift + np.log(total), axis=axis)[()]
 
 
 @hands_over
-def softmax(U, axis=-1):
-    """e^{u_c} / Σ_k e^{u_k} along `axis`: N x C -> N x C, each row sums to 1 (S06)."""
+def softmax(U: ArrayLike, axis: Any = -1) -> Any:
+    """e^{u_c} / Σ_k e^{u_k} along ``axis``: N x C -> N x C, each row sums to 1 (S06)."""
     _, E, total = _exponentials(U, axis)
     return E / total
 
 
 @hands_over
-def logsumexp(U, axis=-1):
-    """log Σ_c e^{u_c} along `axis`: N x C -> (N,), one number a row (S06).
+def logsumexp(U: ArrayLike, axis: Any = -1) -> Any:
+    """log Σ_c e^{u_c} along ``axis``: N x C -> (N,), one number a row (S06).
 
-    The axis is the last unless asked: over *all* entries the deck's cost would start
+    The axis is the last by default: over *all* entries the deck's cost would start
     at ln 450 instead of ln 3, and an N x 1 result would broadcast to N x N (E22).
-    Logits are finite: where the largest of a row is inf or −inf, this and `softmax`
+    Logits are finite: where the largest of a row is inf or −inf, this and ``softmax``
     are nan, with NumPy's warning (∞ − ∞), and not the limit, for the sake of speed.
     """
     shift, _, total = _exponentials(U, axis)
@@ -120,7 +126,7 @@ def logsumexp(U, axis=-1):
 
 
 @hands_over
-def logsumexp_and_softmax(U, axis=-1):
+def logsumexp_and_softmax(U: ArrayLike, axis: Any = -1) -> Any:
     """Both from one pass, (N,) and N x C: the second is the first's derivative."""
     shift, E, total = _exponentials(U, axis)
     return _log_total(shift, total, axis), E / total
@@ -131,14 +137,14 @@ def logsumexp_and_softmax(U, axis=-1):
 
 
 @hands_over
-def greater_share(a, b):
+def greater_share(a: ArrayLike, b: ArrayLike) -> Any:
     """1 where a > b, ½ where a = b, else 0: the derivative of max(a, b) by a. nan stays."""
     share = 0.5 * np.add(np.greater(a, b), np.greater_equal(a, b), dtype=float)
     return np.where(np.isnan(a) | np.isnan(b), np.nan, share)[()]
 
 
 @hands_over
-def tie_share(x, y, axis=None, keepdims=False):
+def tie_share(x: ArrayLike, y: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """Where x attains its maximum (or minimum) y: 1 / the number of ties, else 0.
 
     x any shape; y = np.max(x, axis, keepdims=keepdims), or np.min. The shares along
@@ -156,7 +162,7 @@ def tie_share(x, y, axis=None, keepdims=False):
 
 
 @hands_over
-def std(x, axis=None, ddof=0, keepdims=False):
+def std(x: ArrayLike, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Any:
     """np.std, but 0 where all entries are equal: NumPy may leave 1e-17, whose slope is not 0.
 
     x any shape; the result has the shape that np.std gives it.
@@ -169,22 +175,22 @@ def std(x, axis=None, ddof=0, keepdims=False):
 
 
 @hands_over
-def safe_divide(a, b):
+def safe_divide(a: ArrayLike, b: ArrayLike) -> Any:
     """a / b, and 0 where b = 0: the choice where a derivative is 0/0 (norm at 0)."""
     zero = np.equal(b, 0)
     return (np.where(zero, 0.0, a) / np.where(zero, 1.0, b))[()]
 
 
 @hands_over
-def xlogy(a, b):
+def xlogy(a: ArrayLike, b: ArrayLike) -> Any:
     """a log b, and 0 where a = 0 (also for b = 0: the convention 0 log 0 = 0)."""
     zero = np.equal(a, 0)
     return (np.where(zero, 0.0, a) * np.log(np.where(zero, 1.0, b)))[()]
 
 
 @hands_over
-def scatter(x, index, shape):
-    """Zeros of `shape` with x added in at `index`: the transpose of `array[index]`.
+def scatter(x: ArrayLike, index: Any, shape: tuple) -> np.ndarray:
+    """Zeros of ``shape`` with x added in at ``index``: the transpose of ``array[index]``.
 
     An entry that the index names twice is added twice.
     """

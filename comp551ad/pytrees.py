@@ -9,7 +9,7 @@ Reads: nothing. Read by: everything that takes arguments in containers.
 """
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 
@@ -18,11 +18,11 @@ def is_container(tree: Any) -> bool:
     return isinstance(tree, (tuple, list, dict))  # quicker than with |
 
 
-def _children(tree):
+def _children(tree: Any) -> Iterable:
     return tree.values() if isinstance(tree, dict) else tree
 
 
-def _keys(tree):
+def _keys(tree: Any) -> Iterable:
     return tree.keys() if isinstance(tree, dict) else range(len(tree))
 
 

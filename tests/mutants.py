@@ -45,17 +45,17 @@ MODULES = [
         f"comp551ad/autodiff/{name}.py"
         for name in (
             "primitive", "primitives", "trace", "traced", "forward", "reverse", "trees",
-            "calls", "transforms", "program", "source", "buffered", "expressions",
+            "calls", "transforms", "program", "simplify", "emit", "javascript",
         )
     ),
-    *(f"comp551ad/byhand/{name}.py" for name in ("checks", "two_layer", "descent", "deep")),
-    *(f"comp551ad/{name}.py" for name in ("arguments", "functions", "gradcheck", "differences")),
+    *(f"comp551ad/byhand/{name}.py" for name in ("two_layer", "descent", "deep")),
+    *(f"comp551ad/{name}.py" for name in ("shapes", "functions", "gradcheck", "differences")),
 ]  # fmt: skip
 # Whose own tests, which run first, are those of other modules as well.
 TESTED_WITH = {
     "primitives": ("formula",), "primitive": ("primitives", "formula"),
-    "calls": ("transforms",), "checks": ("two_layer", "deep", "descent"),
-    "expressions": ("program",), "source": ("program",), "buffered": ("program",),
+    "calls": ("transforms",), "shapes": ("two_layer", "deep", "descent"),
+    "simplify": ("program",), "emit": ("program",), "javascript": ("javascript",),
     "differences": ("gradcheck",), "gradcheck": ("differences",),
 }  # fmt: skip
 # It builds the table of primitives, at import: a change must be there by then.

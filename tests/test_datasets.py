@@ -64,20 +64,13 @@ def test_iris_standardized_but_for_the_bias():
 
 
 @pytest.mark.parametrize(
-    "features, words",
-    [
-        (("petal size",), "'sepal length', 'sepal width', 'petal length', 'petal wid"),
-        ((), "one to four different names"),
-        (("petal width", "petal width"), "different"),
-        ("petal width", r"write \('petal width',\)"),
-        (None, "features is None; expected several names"),
-        (3, "features is 3; expected several names"),
-        ((["petal width"],), "one to four different names"),
-        ((np.arange(2),), "one to four different names"),
-    ],
+    "features",
+    [("petal size",), (), ("petal width",) * 2, "petal width", None, 3, ([3],), (3,)],
 )
-def test_iris_unknown_features(features, words):
-    with pytest.raises(ValueError, match=words):
+def test_iris_unknown_features(features):
+    with pytest.raises(
+        ValueError, match="^features: got .* out of 'sepal length', 'sep"
+    ):
         load_iris(features)
 
 
@@ -114,28 +107,16 @@ def test_digits_standardized_leaves_no_nan():
 
 
 @pytest.mark.parametrize(
-    "classes",
-    [
-        (),
-        (3, 3),
-        (3, 10),
-        (-1, 3),
-        ("a",),
-        "38",
-        ([3],),
-        (3.0, 8.0),
-        (True, 0),
-        (None,),
-    ],
+    "classes", [(), (3, 3), (3, 10), (-1,), "38", ([3],), (3.0,), (True, 0), 3, (None,)]
 )
 def test_digits_unknown_classes(classes):
-    with pytest.raises(ValueError, match="classes is .*digits out of 0 … 9"):
+    with pytest.raises(
+        ValueError, match="^classes: got .* out of 0, 1, 2, 3, 4, 5, 6, 7"
+    ):
         load_digits(classes=classes)
 
 
 def test_digits_come_in_any_sequence_of_whole_numbers():
-    with pytest.raises(ValueError, match="classes is 3; expected several digits"):
-        load_digits(classes=3)
     assert load_digits(classes=np.array([3, 8])).class_names == ("3", "8")
     assert load_digits(classes=range(2)).class_names == ("0", "1")
 
@@ -171,21 +152,16 @@ def test_made_up_sets_hang_on_their_seed_alone(make):
 @pytest.mark.parametrize(
     "call, words",
     [
-        (lambda: two_moons(1), "N is 1"),
-        (lambda: two_moons(10.5), "N is 10.5"),
-        (lambda: two_moons(noise=-1), "noise is -1"),
-        (lambda: spirals(noise=np.nan), "noise is nan"),
-        (lambda: spirals(classes=1), "classes is 1"),
-        (lambda: spirals(classes=None), "classes is None"),
-        (lambda: two_moons("10"), "N is '10'"),
-        (lambda: two_moons(10, "a"), "noise is 'a'; expected a standard deviation"),
-        (lambda: two_moons(10, None), "noise is None"),
-        (lambda: spirals(10, 1j), "noise is 1j"),
-        (lambda: spirals(10, True), "noise is True"),
-        (lambda: spirals(10, [0.1, 0.2]), r"noise is \[0.1, 0.2\]"),
-        (lambda: two_moons(rng="a"), "rng is 'a'; expected a NumPy Generator, a seed"),
-        (lambda: spirals(rng=1.5), "rng is 1.5; expected a NumPy Generator, a seed"),
-        (lambda: spirals(rng=-1), "rng is -1"),
+        (lambda: two_moons(1), "N: got 1, expected a whole number from 2"),
+        (lambda: spirals(4, classes=5), "N: got 4, expected a whole number from 5"),
+        (lambda: spirals(classes=1), "classes: got 1, expected a whole number from 2"),
+        (lambda: two_moons(noise=-1), "noise: got -1, expected a finite number from 0"),
+        (lambda: spirals(noise=-1), "noise: got -1, expected a finite number from 0"),
+        (
+            lambda: two_moons(rng="a"),
+            "rng: got 'a', expected a NumPy Generator, a seed",
+        ),
+        (lambda: spirals(rng=-1), "rng: got -1"),
     ],
 )
 def test_made_up_sets_refuse(call, words):
@@ -226,17 +202,19 @@ def test_damaged_file(folder, name):
     content = bytearray((folder / name).read_bytes())
     content[len(content) // 2] ^= 1
     (folder / name).write_bytes(content)
-    with pytest.raises(DatasetError, match=f"{name} is damaged: .*expected.*restore"):
+    with pytest.raises(
+        DatasetError, match=f"{name}: got SHA-256 .*, expected .*; rest"
+    ):
         LOAD[name]()
 
 
 @pytest.mark.parametrize("name", LOAD)
 def test_cut_short_and_missing(folder, name):
     (folder / name).write_bytes((folder / name).read_bytes()[:-100])
-    with pytest.raises(DatasetError, match=f"{name} is damaged"):
+    with pytest.raises(DatasetError, match=f"{name}: got SHA-256"):
         LOAD[name]()
     (folder / name).unlink()
-    with pytest.raises(DatasetError, match=rf"{name} can't be read \(FileNotFound"):
+    with pytest.raises(DatasetError, match=rf"{name}: got FileNotFoundError"):
         LOAD[name]()
 
 
@@ -245,13 +223,15 @@ def test_cut_short_and_missing(folder, name):
 )
 def test_damaged_sources(folder, content):
     (folder / "SOURCES.toml").write_bytes(content)
-    with pytest.raises(DatasetError, match="SOURCES.toml is damaged"):
+    with pytest.raises(
+        DatasetError, match="SOURCES.toml: got .*, expected the SHA-256"
+    ):
         load_iris()
 
 
 def test_missing_folder(folder):
     shutil.rmtree(folder)
-    with pytest.raises(DatasetError, match="iris.csv can't be read"):
+    with pytest.raises(DatasetError, match="iris.csv: got FileNotFoundError"):
         load_iris()
 
 

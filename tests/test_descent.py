@@ -1,16 +1,15 @@
 """comp551ad/byhand/descent.py: the deck's iterates, stop rules, history and the bar."""
 
+import inspect
 import io
 import math
 import re
 import sys
+import time
 
 import numpy as np
 import pytest
-from jupyter_client.manager import start_new_kernel
-from tqdm import tqdm
 
-from comp551ad.byhand import descent
 from comp551ad.byhand.descent import Descent, descend, gradient_descent
 from comp551ad.byhand.two_layer import (
     NotFiniteError,
@@ -64,15 +63,15 @@ def test_the_iterates_are_the_decks_bit_for_bit(iris):
 
 
 def test_the_decks_signature_and_defaults(iris):
-    code = gradient_descent.__code__
-    assert code.co_varnames[:6] == ("X", "Y", "M", "lr", "eps", "max_iters")
-    assert gradient_descent.__defaults__ == (0.1, 1e-9, 100000)
-    assert gradient_descent.__kwdefaults__["stop"] == "dW"
-    ours = descend.__kwdefaults__
-    assert (ours["lr"], ours["eps"], ours["max_iters"]) == (0.1, 1e-9, 100000)
-    assert ours["stop"] == "all"
-    X, Y = iris
-    run = gradient_descent(X.tolist(), Y.tolist(), 1, max_iters=1)  # one unit is enough
+    decks = inspect.signature(gradient_descent).parameters
+    ours = inspect.signature(descend).parameters
+    assert [*decks][:6] == ["X", "Y", "M", "lr", "eps", "max_iters"]
+    expected = {"lr": 0.1, "eps": 1e-9, "max_iters": 100000}
+    for parameters, stop in (decks, "dW"), (ours, "all"):
+        for name, default in {**expected, "stop": stop}.items():
+            assert parameters[name].default == default
+    # Lists will do, and one unit is enough.
+    run = gradient_descent(*(A.tolist() for A in iris), 1, max_iters=1)
     assert isinstance(run.parameters, tuple) and run[0].shape == (1, 3)
 
 
@@ -156,38 +155,6 @@ def test_diverged_ends_at_the_last_good_iterate(bad):
     assert "try a smaller lr" in run.report
 
 
-def test_a_gradient_in_float32_is_squared_in_float64():
-    run = descend(lambda p: np.full(2, 3e20, np.float32), np.ones(2), max_iters=5)
-    assert run.reason == "max_iters" and run.history.norms["dp0"][0] > 4e20
-    small = np.full(2, 1e-24, np.float32)
-    run = descend(lambda p: small, np.ones(2), eps=1e-30, max_iters=5)
-    assert run.reason == "max_iters"
-    assert run.history.norms["dp0"] == pytest.approx(math.sqrt(2) * 1e-24)
-    later = iter([np.ones(2)] * 3)
-    run = descend(
-        lambda p: next(later, np.full(2, 1e25, np.float32)),
-        np.ones(2),
-        max_iters=8,
-        keep_every=8,
-    )
-    assert run.reason == "max_iters"
-
-
-@pytest.mark.parametrize("stop", ["all", "dp0"])
-@pytest.mark.parametrize(
-    "eps, reason", [(0, "max_iters"), (1e-170, "max_iters"), (2e-170, "small gradient")]
-)
-def test_a_norm_counts_where_its_square_would_vanish(eps, reason, stop):
-    def gradient(p, q):
-        return np.full(2, 1e-170), 0 * q
-
-    run = descend(gradient, (np.ones(2), 1.0), eps=eps, max_iters=5, stop=stop)
-    assert run.reason == reason
-    assert run.history.norms["dp0"] == pytest.approx(math.sqrt(2) * 1e-170, abs=0)
-    run = descend(lambda p: 0 * p, np.ones(2), eps=0, max_iters=5)
-    assert run.reason == "small gradient" and run.iterations == 1
-
-
 @pytest.mark.parametrize("start", [3.0, 3, np.array(3.0)])
 @pytest.mark.parametrize("steps", [0, 2])
 def test_a_parameter_without_axes_is_a_number_throughout(start, steps):
@@ -207,7 +174,7 @@ def test_a_step_too_large_diverges_without_a_warning(iris):
 def test_bad_data_is_an_error_not_a_divergence(iris):
     X, Y = iris[0].copy(), iris[1]
     X[3, 1] = np.nan
-    with pytest.raises(NotFiniteError, match=r"X\[3, 1\] is nan"):
+    with pytest.raises(NotFiniteError, match=r"X\[3, 1\]: got nan"):
         gradient_descent(X, Y, 4, rng=0)
 
 
@@ -296,12 +263,6 @@ def test_a_thousand_iterates_at_most_are_kept_unless_asked(max_iters, step):
     assert run.history.iterations.tolist() == kept
 
 
-def test_history_is_short_unless_asked():
-    run = descend(bowl, np.array([1.0]), lr=1e-6, max_iters=5001)
-    assert len(run.history) <= 1002 and run.history.iterations[-1] == 5001
-    assert np.all(np.isnan(run.history.cost))
-
-
 def test_repr_says_which_rule_ended_it():
     run = descend(bowl, np.array([8.0]), lr=0.5, eps=1.0, names=["w"], stop="dw")
     assert repr(run) == "Descent: stopped after 4 iterations: ‖dw‖ <= 1; ‖dw‖ 5e-01"
@@ -326,120 +287,33 @@ def test_parameters_are_promoted_and_never_changed():
 @pytest.mark.parametrize(
     "change, words",
     [
-        ({"lr": 0}, "lr is 0"),
-        ({"lr": math.nan}, "lr is nan"),
-        ({"eps": -1}, "eps is -1"),
-        ({"max_iters": 10.5}, "max_iters is 10.5"),
-        ({"max_iters": -1}, "max_iters is -1"),
-        ({"keep_every": 0}, "keep_every is 0"),
-        ({"lr": "a"}, "lr is 'a'; expected a number above 0"),
-        ({"lr": None}, "lr is None"),
-        ({"lr": 1j}, "lr is 1j"),
-        ({"lr": True}, "lr is True"),
-        ({"lr": np.array([0.1, 0.2])}, r"lr is array\(\[0.1, 0.2\]\); expected a numb"),
-        ({"eps": None}, "eps is None; expected 0 or more"),
-        ({"eps": "small"}, "eps is 'small'"),
-        ({"max_iters": True}, "max_iters is True; expected a number of steps"),
-        ({"keep_every": True}, "keep_every is True"),
-        ({"stop": None}, "stop is None; choose one of 'all', 'dW', 'dV'"),
-        ({"stop": ["dW"]}, r"stop is \['dW'\]; choose one of"),
-        ({"rng": "a"}, "rng is 'a'; expected a NumPy Generator, a seed"),
-        ({"rng": -1}, "rng is -1; expected"),
-        ({"network": "x"}, "network is 'x'; expected a TwoLayer"),
-        ({"network": TwoLayer}, "network is <class .*expected a TwoLayer"),
-        ({"stop": "dQ"}, "stop is 'dQ'; choose one of 'all', 'dW', 'dV'"),
+        ({"lr": 0}, "lr: got 0, expected a finite number above 0"),
+        ({"eps": -1}, "eps: got -1, expected a finite number from 0"),
+        ({"max_iters": -1}, "max_iters: got -1, expected a whole number from 0"),
+        ({"keep_every": 0}, "keep_every: got 0, expected a whole number from 1"),
+        ({"stop": "dQ"}, "stop: got 'dQ', expected one of 'all', 'dW', 'dV'"),
+        ({"rng": "a"}, "rng: got 'a', expected a NumPy Generator, a seed"),
+        ({"M": 0}, "M: got 0, expected a whole number from 1"),
+        ({"Y": np.zeros(150)}, r"Y: got shape \(150,\), expected N x C"),
+        ({"Y": np.ones((149, 3))}, r"Y: got shape \(149, 3\), expected .* = 150 x C"),
     ],
 )
-def test_arguments_out_of_range(iris, change, words):
-    with pytest.raises(ValueError, match=words):
-        gradient_descent(*iris, 4, **change)
+def test_arguments_that_do_not_fit(iris, change, words):
+    with pytest.raises(ValueError, match=f"^{words}"):
+        gradient_descent(**{"X": iris[0], "Y": iris[1], "M": 4, **change})
 
 
-def test_arguments_that_do_not_fit(iris):
-    X, Y = iris
-    for M in (0, 2.5, True, "16"):
-        with pytest.raises(ValueError, match="M is .*hidden units"):
-            gradient_descent(X, Y, M)
-    with pytest.raises(ValueError, match=r"Y has shape \(150,\); expected N x C"):
-        gradient_descent(X, Y.argmax(1), 4)
-    with pytest.raises(ValueError, match=r"Y has shape \(149, 3\)"):
-        gradient_descent(X, Y[1:], 4)
-    with pytest.raises(ValueError, match=r"shapes \[\(3,\)\]; expected \[\(2,\)\]"):
-        descend(lambda p: np.ones(3), np.ones(2))
-    with pytest.raises(ValueError, match=r"shapes \[\(2,\)\]; expected"):
-        descend(lambda p, q: (p,), (np.ones(2), np.ones(2)))
-    with pytest.raises(ValueError, match=r"parameters\[0\] holds complex128"):
-        descend(bowl, np.array([1j]))
-    with pytest.raises(ValueError, match="parameters is empty"):
-        descend(bowl, ())
-    with pytest.raises(ValueError, match="names is .*expected 1 different"):
-        descend(bowl, np.ones(2), names=("a", "b"))
-    with pytest.raises(ValueError, match="names is .*expected 2 different"):
-        descend(lambda *p: p, (np.ones(2), np.ones(2)), names=("a", "a"))
-    two = np.ones(2), np.ones(2)
-    for names in ("a", "b", "a"), "ab", (1, 2), 3, ([], []):
-        with pytest.raises(ValueError, match="names is .*expected 2 different"):
-            descend(lambda *p: p, two, names=names)
-    with pytest.raises(ValueError, match="gradient is 3; expected a function"):
-        descend(3, np.ones(2))
-    with pytest.raises(ValueError, match="gradient is None; expected a function"):
-        descend(None, np.ones(2))
-    for wrong in 3, 0, "cost":
-        with pytest.raises(ValueError, match=f"cost is {wrong!r}; expected a function"):
-            descend(bowl, np.ones(2), cost=wrong)
-    masked = np.ma.masked_array(X, X > 6)
-    with pytest.raises(ValueError, match="X is a MaskedArray"):
-        gradient_descent(masked, Y, 4)
-    with pytest.raises(ValueError, match=r"parameters\[1\] is a MaskedArray"):
-        descend(lambda *p: p, (X, masked))
-    with pytest.raises(ValueError, match="max_iters is None"):
-        descend(bowl, np.ones(2), max_iters=None)
-    for change in ({"lr": math.inf}, {"eps": math.inf}):
-        with pytest.raises(ValueError, match="is inf; expected"):
-            descend(bowl, np.ones(2), **change)
-    assert descend(bowl, np.ones(2), eps=0, max_iters=3).iterations == 3
-
-
-def test_numbers_may_be_numpys():
-    given = {"lr": np.float32(0.5), "eps": np.float16(0), "max_iters": np.int8(2)}
-    assert descend(bowl, np.array([8.0]), **given)[0].tolist() == [2.0]
-    steps = {"max_iters": np.int16(300), "keep_every": np.int8(100)}
-    run = descend(bowl, np.ones(1), eps=0, **steps)
-    assert run.history.iterations.tolist() == [0, 100, 200, 300]
-    run = descend(bowl, np.array([8.0]), lr=np.array(0.5), eps=2.0**-12, max_iters=99)
-    tiny = {"lr": np.array(0.5), "eps": np.float16(2.0**-12)}  # eps² is 0 in float16
-    assert descend(bowl, np.array([8.0]), **tiny, max_iters=99).report == run.report
+def test_names_are_different_and_as_many_as_the_parameters():
+    for names in ("a",), ("a", "a"), ("a", "b", "c"):
+        with pytest.raises(ValueError, match="names: got .*expected 2 different ones"):
+            descend(lambda *p: p, (np.ones(2), np.ones(2)), names=names)
+    run = descend(lambda *p: p, (np.ones(2), np.ones(2)), names=["a", "b"], max_iters=1)
+    assert [*run.history.norms] == ["da", "db"]
+    with pytest.raises(ValueError, match=r"parameters\[1\]: got ndarray of complex128"):
+        descend(lambda *p: p, [np.ones(2), np.array([1j])])
 
 
 # ---- what the gradient and the cost may do, and what they may not --------------------
-
-
-def writes(p):
-    p -= 1.0
-    return np.full_like(p, 0.5)
-
-
-def fills(p):
-    p[0] = 0
-    return np.ones_like(p)
-
-
-@pytest.mark.parametrize("write", [writes, fills])
-def test_a_gradient_or_cost_that_changes_its_argument_is_told_so(write):
-    words = "gradient or cost changes an array that is read-only .*p = p - 1"
-    for max_iters in (0, 3):
-        with pytest.raises(ValueError, match=words):
-            descend(write, np.ones(2), max_iters=max_iters, keep_every=1)
-        with pytest.raises(ValueError, match=words):
-            descend(bowl, np.ones(2), max_iters=max_iters, cost=write)
-
-
-def test_every_iterate_is_locked_not_only_those_that_are_kept():
-    def slope(p):
-        return writes(p) if p[0] < 0.75 else np.ones(2)
-
-    with pytest.raises(ValueError, match="changes an array that is read-only"):
-        descend(slope, np.ones(2), max_iters=50, keep_every=50)
 
 
 def test_another_error_of_the_gradient_stays_as_it_is():
@@ -469,65 +343,79 @@ def first_then(first, later, when=3):
     return lambda *p: first if next(calls) < when else later
 
 
+def writes(p):
+    p -= 1.0
+    return np.full_like(p, 0.5)
+
+
+def fills(p):
+    p[0] = 0
+    return np.ones_like(p)
+
+
+@pytest.mark.parametrize("write", [writes, fills])
+def test_the_iterates_are_read_only_for_gradient_and_cost(write):
+    def later(p):
+        return write(p) if p[0] < 0.75 else np.ones(2)
+
+    for max_iters in (0, 3):
+        for options in {"gradient": write}, {"gradient": bowl, "cost": write}:
+            with pytest.raises(ValueError, match="read-only"):
+                descend(parameters=np.ones(2), max_iters=max_iters, **options)
+    with pytest.raises(ValueError, match="read-only"):
+        descend(later, np.ones(2), max_iters=50, keep_every=50)
+
+
 @pytest.mark.parametrize("keep_every", [1, 5, 100])
 @pytest.mark.parametrize(
-    "later, words",
+    "returned",
     [
-        (np.ones((2, 2)), r"shapes \[\(2, 2\)\]; expected \[\(2,\)\]"),
-        (np.ones(1), r"shapes \[\(1,\)\]; expected"),
-        (1.0, r"shapes \[\(\)\]; expected"),
-        (np.ones(2) * 1j, "dp0 as a ndarray of complex128"),
+        np.ones((2, 2)),
+        np.ones(1),
+        1.0,
+        [1.0, 2.0],
+        (np.ones(2), np.ones(2)),
+        np.ones(2) * 1j,
+        np.int8([16, 16]),  # whose square is 0
+        np.float16([1e-4, 0]),  # and so is this one's
+        np.array([True, False]),
+        np.array(["a", "b"]),
+        np.ma.masked_array(np.ones(2)),
     ],
 )
-def test_what_the_gradient_returns_later_is_checked_too(later, words, keep_every):
-    with pytest.raises(ValueError, match=words):
+@pytest.mark.parametrize("first", [0, 3])
+def test_a_gradient_returns_a_plain_array_of_floats(returned, first, keep_every):
+    """From its first call on, and later as well."""
+    calls = iter(range(10**6))
+    with pytest.raises((ValueError, TypeError)) as error:
         descend(
-            first_then(np.ones(2), later),
+            lambda p: np.ones(2) if next(calls) < first else returned,
             np.ones(2),
             max_iters=12,
             keep_every=keep_every,
         )
+    words = r"gradient: returned .*, expected floats of shapes \[\(2,\)\]; return"
+    assert first % keep_every or re.match(words, str(error.value))
 
 
-def test_parameters_that_grew_on_the_way_are_found_at_the_end():
-    calls = iter([np.ones(2), np.ones((2, 2)), np.ones(2), np.ones(2)])
-    words = r"made the parameters \[\(2, 2\)\] within 3 steps; expected \[\(2,\)\]"
-    with pytest.raises(ValueError, match=words):
-        descend(lambda p: next(calls), np.ones(2), max_iters=3, keep_every=9)
-
-
-@pytest.mark.parametrize(
-    "returned, words",
-    [
-        (None, r"shapes \[\(\)\]"),
-        (np.ones(2) * 1j, "dp0 as a ndarray of complex128; expected a plain array"),
-        ([1.0, 2.0], "dp0 as a list of float64; .*np.asarray"),
-        (np.int8([16, 16]), "dp0 as a ndarray of int8"),  # its square is 0
-        (np.float16([1e-4, 0]), "dp0 as a ndarray of float16"),  # so is this one's
-        (np.array([True, False]), "dp0 as a ndarray of bool"),
-        (np.array(["a", "b"]), "dp0 as a ndarray of <U1"),
-        (np.ma.masked_array(np.ones(2)), "dp0 as a MaskedArray"),
-    ],
-)
-def test_a_gradient_returns_a_plain_array_of_floats(returned, words):
-    with pytest.raises(ValueError, match=f"gradient returned .*{words}"):
-        descend(lambda p: returned, np.ones(2))
-
-
-def test_several_gradients_come_in_a_tuple():
+def test_several_gradients_come_in_a_sequence():
     two = np.ones(2), np.ones(2)
-    for returned, called in ((g for g in two), "generator"), (None, "NoneType"):
-        with pytest.raises(ValueError, match=f"returned a {called}; expected a tuple"):
+    for returned in (g for g in two), None, two[:1], (1.0, *two[1:]):
+        with pytest.raises(
+            ValueError, match="returned .*; return arrays dW, dV in that"
+        ):
             descend(lambda W, V, given=returned: given, two, names=("W", "V"))
     assert descend(lambda *p: np.stack(p), two, max_iters=2).iterations == 2
-    narrow = descend(lambda *p: [np.float32(1), 2], (1.0, 2.0), lr=0.5, max_iters=1)
-    assert narrow.parameters == (0.5, 1.0)
+    numbers = descend(lambda *p: [np.float32(1), 2], (1.0, 2.0), lr=0.5, max_iters=1)
+    assert numbers.parameters == (0.5, 1.0)
 
 
-@pytest.mark.parametrize("value", [None, np.ones(2), "low", 1j, [1.0]])
+@pytest.mark.parametrize("value", [None, np.ones(2), "low", 1j, [1.0], True])
 def test_a_cost_is_one_number(value):
-    with pytest.raises(ValueError, match="cost returned .*; expected one number"):
+    with pytest.raises(ValueError, match="cost: returned .*, expected one number"):
         descend(bowl, np.ones(2), cost=lambda p: value)
+    run = descend(bowl, np.ones(2), cost=lambda p: np.array(3), max_iters=0)
+    assert run.history.cost.tolist() == [3.0]
 
 
 # ---- the bar -------------------------------------------------------------------------
@@ -538,109 +426,30 @@ class Terminal(io.StringIO):
         return True
 
 
-@pytest.fixture
-def clock(monkeypatch):
-    """A clock on which every look takes a tenth of a second."""
-    ticks = iter(range(10**9))
-    monkeypatch.setattr(descent.time, "perf_counter", lambda: next(ticks) * 0.11)
-
-
-def run_seen_on(stderr, monkeypatch, **options):
-    monkeypatch.setattr(sys, "stderr", stderr)
-    descend(bowl, np.array([1.0]), lr=1e-6, **{"max_iters": 5000, **options})
-    return stderr.getvalue()
-
-
-def test_a_long_run_at_a_terminal_shows_a_bar(monkeypatch, clock):
-    seen = run_seen_on(Terminal(), monkeypatch)
-    assert re.search(r"descent: .*\d+/5000", seen)
-
-
-def test_a_long_run_elsewhere_prints_nothing(monkeypatch, clock):
-    assert run_seen_on(io.StringIO(), monkeypatch) == ""
-
-
-def test_a_short_run_prints_nothing(monkeypatch):
-    assert run_seen_on(Terminal(), monkeypatch, max_iters=50) == ""
-
-
-def test_the_bar_can_be_asked_for_and_forbidden(monkeypatch, clock):
-    assert "descent" in run_seen_on(io.StringIO(), monkeypatch, progress=True)
-    assert run_seen_on(Terminal(), monkeypatch, progress=False) == ""
-
-
-def test_the_bar_comes_to_its_end_and_is_closed(monkeypatch):
-    bars, ended = [], []
-
-    class Bar(tqdm):
-        def update(self, n=1):
-            bars.append(self)  # kept: it must not be closed by its own end
-            super().update(n)
-
-        def close(self):
-            ended.append((self.n, self.total))
-            super().close()
-
-    monkeypatch.setattr("tqdm.auto.tqdm", Bar)
-    run_seen_on(io.StringIO(), monkeypatch, progress=True, max_iters=77)
-    assert ended == [(77, 77)]
-    X, Y = np.ones((4, 2)), np.eye(4)
-    gradient_descent(X, Y, 2, max_iters=5, rng=0, progress=True)
-    assert ended[1:] == [(5, 5)]
-
-
-@pytest.mark.parametrize("steps, shown", [(1400, False), (1600, True), (5000, True)])
-def test_at_a_millisecond_a_step_the_bar_moves_ten_times_a_second(
-    monkeypatch, steps, shown
+@pytest.mark.parametrize(
+    "stream, progress, seconds, shown",
+    [
+        (Terminal, None, 1.3, True),
+        (Terminal, None, 0.0, False),
+        (Terminal, False, 1.3, False),
+        (io.StringIO, None, 1.3, False),  # as in a notebook that a program executes
+        (io.StringIO, True, 0.0, True),
+    ],
+)
+def test_a_bar_is_shown_where_somebody_watches(
+    monkeypatch, stream, progress, seconds, shown
 ):
-    """And comes by itself once the run is expected to take more than a second and a half."""
-    now, moved = [0.0], []
-
-    class Bar(tqdm):
-        def update(self, n=1):
-            moved.append(self.n + n)
-            assert not self.leave and self.unit == "step"
-            super().update(n)
+    monkeypatch.setattr(sys, "stderr", stream())
 
     def slope(p):
-        now[0] += 0.001
-        return p
+        if p[0] > 0.95:
+            time.sleep(seconds / 10)
+        return np.full(1, 0.05)
 
-    monkeypatch.setattr("tqdm.auto.tqdm", Bar)
-    monkeypatch.setattr(descent.time, "perf_counter", lambda: now[0])
-    monkeypatch.setattr(sys, "stderr", Terminal())
-    descend(slope, np.array([1.0]), lr=1e-6, max_iters=steps)
-    assert bool(moved) == shown
-    if shown:
-        assert moved[0] < 350 and moved[-1] == steps
-        assert all(95 <= gap <= 101 for gap in np.diff(moved[:-1]))
-
-
-def test_tqdm_is_imported_only_when_a_bar_is_shown():
-    import subprocess
-
-    code = (
-        "import sys, numpy as np; from comp551ad.byhand.descent import descend;"
-        "descend(lambda p: p, np.ones(2), max_iters=9); print('tqdm' in sys.modules)"
+    run = descend(slope, np.ones(1), lr=0.1, max_iters=12, progress=progress)
+    assert run.iterations == 12
+    seen = sys.stderr.getvalue()
+    assert (
+        bool(re.search(r"descent: .*/12", seen)) == shown and ("step" in seen) == shown
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert (done.stdout, done.stderr) == ("False\n", "")
-
-
-def test_in_a_notebook_only_a_front_end_that_could_answer_is_watching():
-    """A person's front end allows input(); a program that runs notebooks doesn't."""
-    kernel, client = start_new_kernel()
-    try:
-        seen = []
-        for allow_stdin in (True, False):
-            client.execute_interactive(
-                "from comp551ad.byhand.descent import _someone_is_watching as w\n"
-                "print(w())",
-                allow_stdin=allow_stdin,
-                timeout=60,
-                output_hook=lambda m: seen.append(m["content"].get("text", "")),
-            )
-        assert "".join(seen).split() == ["True", "False"]
-    finally:
-        client.stop_channels()
-        kernel.shutdown_kernel(now=True)
+    assert not shown or seen.endswith("\r")  # it is taken away in the end

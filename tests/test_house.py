@@ -1,19 +1,28 @@
 """The house itself: style, imports that go down only, a cheap import, and the README's
 commands, which are what continuous integration runs."""
 
+import importlib
+import inspect
 import os
+import pkgutil
 import re
 import shutil
 import stat
 import subprocess
 import sys
 import sysconfig
+import tomllib
+import types
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
 
+import comp551ad
+
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 NOTEBOOKS = [
     path.relative_to(ROOT).as_posix()
     for room in ("lectures", "exercises", "solutions")
@@ -55,6 +64,98 @@ def test_notebook_is_clean_and_79_columns_wide(command, name):
     assert result.returncode == 0, (
         f"{result.stdout}\nruff format --line-length 79 {name} mends the format"
     )
+
+
+# --- types --------------------------------------------------------------------
+
+
+def test_mypy_finds_nothing_wrong():
+    result = run(sys.executable, "-m", "mypy")
+    assert result.returncode == 0, result.stdout
+
+
+def test_mypy_finds_nothing_wrong_at_the_front_door_which_its_stub_hides():
+    door = ROOT / "comp551ad" / "__init__.py"
+    result = run(sys.executable, "-m", "mypy", door)
+    assert result.returncode == 0, result.stdout
+
+
+def is_judged(module):
+    """Is a module not among those that pyproject.toml takes from mypy's judgement?"""
+    unjudged = [
+        pattern
+        for override in PYPROJECT["tool"]["mypy"]["overrides"]
+        if override.get("ignore_errors")
+        for pattern in override["module"]
+    ]
+    return not any(fnmatch(f"{module}.", f"{p.removesuffix('.*')}.*") for p in unjudged)
+
+
+MODULES = [
+    module.name
+    for module in pkgutil.walk_packages(comp551ad.__path__, "comp551ad.")
+    if module.name != "comp551ad.__main__" and is_judged(module.name)
+]
+
+
+def public_functions(module):
+    """Yield the public functions of a module, and the methods of its public classes."""
+    for name, value in vars(module).items():
+        if name.startswith("_") or getattr(value, "__module__", "") != module.__name__:
+            continue
+        if not inspect.isclass(value):
+            yield name, value
+            continue
+        for attribute, method in vars(value).items():
+            if attribute == "__init__" or not attribute.startswith("_"):
+                method = getattr(method, "fget", getattr(method, "__func__", method))
+                yield f"{name}.{attribute}", method
+
+
+def unannotated(function):
+    """Yield the parameters of a function that have no type, and "return"."""
+    signature = inspect.signature(function)
+    for index, (name, parameter) in enumerate(signature.parameters.items()):
+        is_self = index == 0 and name in ("self", "cls")
+        if parameter.annotation is parameter.empty and not is_self:
+            yield name
+    if (
+        signature.return_annotation is signature.empty
+        and function.__name__ != "__init__"
+    ):
+        yield "return"
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_what_is_public_says_the_types_of_its_parameters_and_of_its_result(name):
+    public = public_functions(importlib.import_module(name))
+    missing = {
+        name: absent
+        for name, function in public
+        if inspect.isfunction(inspect.unwrap(function))
+        and (absent := list(unannotated(function)))
+    }
+    assert missing == {}
+
+
+def test_a_missing_annotation_is_noticed():
+    class Public:
+        def method(self, x, y: int) -> int: ...
+
+        @property
+        def half(self): ...
+
+        @staticmethod
+        def of(x): ...
+
+    Public.__module__ = "a_module"
+    module = types.ModuleType("a_module")
+    module.Public, module._Private, module.theirs = Public, Public, unannotated
+    assert {name: list(unannotated(f)) for name, f in public_functions(module)} == {
+        "Public.method": ["x"],
+        "Public.half": ["return"],
+        "Public.of": ["x", "return"],
+    }
 
 
 # --- imports go down only -----------------------------------------------------
@@ -117,14 +218,20 @@ def commands():
     return re.findall(r"^python3 -m venv .*$", README, flags=re.MULTILINE)
 
 
-def test_the_readme_has_two_commands_that_set_up_alike():
+def test_the_readme_has_two_commands_and_the_second_installs_the_tests_tools_too():
     start, test = commands()
-    setup = "python3 -m venv .venv && .venv/bin/pip install -q -r requirements.txt && "
-    lab = r"\.venv/bin/jupyter lab --notebook-dir=\. (\S+)"
+    setup = "python3 -m venv .venv && .venv/bin/pip install -q -r requirements.txt"
+    lab = r" && \.venv/bin/jupyter lab --notebook-dir=\. (\S+)"
     assert start.startswith(setup) and test.startswith(setup)
     opened = re.fullmatch(lab, start.removeprefix(setup))
     assert opened and (ROOT / opened[1]).is_file()
-    assert test.removeprefix(setup) == ".venv/bin/pytest -n 2"
+    assert test.removeprefix(setup) == ' -e ".[test]" && .venv/bin/pytest -n 2'
+
+
+def test_a_student_installs_none_of_the_tests_tools():
+    asked = (ROOT / "requirements.txt").read_text(encoding="utf-8")
+    named = re.findall(r"^[^#\s].*", asked, flags=re.MULTILINE)
+    assert named == ["-e .[show,site]", "jupyterlab>=4.4"]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="continuous integration runs bash")

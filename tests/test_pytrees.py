@@ -1,4 +1,4 @@
-"""comp551ad/autodiff/trees.py: containers taken apart and put together again."""
+"""comp551ad/pytrees.py: containers taken apart and put together again."""
 
 from collections import Counter, namedtuple
 

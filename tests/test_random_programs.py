@@ -37,7 +37,7 @@ from comp551ad import (
     write_value,
 )
 from comp551ad.autodiff.primitives import PRIMITIVES
-from comp551ad.autodiff.source import ProgramError
+from comp551ad.autodiff.program import ProgramError
 from comp551ad.autodiff.tape import operands_of, parameters_of
 
 PROGRAMS = max(300, settings().max_examples)  # "long" asks for 10,000

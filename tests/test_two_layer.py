@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from comp551ad.byhand.checks import check_finite
+from comp551ad import record
 from comp551ad.byhand.two_layer import (
     HEADS,
     HIDDEN,
@@ -89,11 +89,10 @@ def test_the_general_network_is_the_decks_bit_for_bit(iris):
             assert np.array_equal(ours, deck)
 
 
-def test_the_tracer_finds_the_decks_names():
-    assert {"Q", "Z", "U", "nll"} <= set(cost.__code__.co_varnames)
-    assert {"Q", "Z", "U", "Yh", "dU", "dW", "dZ", "dQ", "dV"} <= set(
-        gradients.__code__.co_varnames
-    )
+def test_the_tracer_finds_the_decks_names(iris):
+    assert {"Q", "Z", "U", "nll"} <= set(record(cost, *iris).names.values())
+    expected = {"Q", "Z", "U", "Yh", "dU", "dW", "dZ", "dQ", "dV"}
+    assert expected <= set(record(gradients, *iris).names.values())
 
 
 # ---- three heads, three hidden activations, with and without output bias -------------
@@ -185,43 +184,18 @@ def test_far_logits(head, hidden):
 
 
 def test_unknown_names_list_the_known():
-    with pytest.raises(ValueError, match="head is 'softmax'.*'regression', 'binary'"):
-        TwoLayer("softmax")
-    with pytest.raises(ValueError, match="hidden is 'ReLU'.*'tanh', 'relu'"):
-        TwoLayer("binary", "ReLU")
-    with pytest.raises(ValueError, match=r"head is \['binary'\]; choose one"):
-        TwoLayer(["binary"])
-
-
-@pytest.mark.parametrize("bad", [-np.inf, np.inf, np.nan])
-def test_an_output_bias_that_is_not_finite_is_refused(iris, bad):
-    X, Y, W, V = iris
-    W = np.concatenate([W, [[bad, 0.0, 0.0]]])
-    with (
-        pytest.raises(NotFiniteError, match=r"W\[16, 0\] is"),
-        np.errstate(all="ignore"),
+    with pytest.raises(
+        ValueError, match="^head: got 'softmax', expected one of 'regress"
     ):
-        TwoLayer(output_bias=True).gradients(X, Y, W, V)
-
-
-def test_rows_of_different_lengths_are_named():
-    with pytest.raises(ValueError, match="Yh is no array of numbers .*equal length"):
-        accuracy([[0.6], [0.4, 1]], [[1], [0]])
+        TwoLayer("softmax")
+    with pytest.raises(ValueError, match="^hidden: got 'ReLU', .*'tanh', 'relu'$"):
+        TwoLayer("binary", "ReLU")
 
 
 def test_accuracy():
     Yh = np.array([[0.6, 0.4], [0.2, 0.8], [0.9, 0.1], [0.3, 0.7]])
     assert accuracy(Yh, np.eye(2)[[0, 1, 1, 1]]) == 0.75
     assert accuracy(Yh[:, :1], np.array([[1], [0], [1], [1]])) == 0.75
-    with pytest.raises(ValueError, match=r"Y \(4,\); expected both N x C"):
-        accuracy(Yh, np.zeros(4))
-    with pytest.raises(ValueError, match=r"Yh has shape \(4, 1\) and Y \(4, 2\)"):
-        accuracy(Yh[:, :1], np.eye(2)[[0, 1, 1, 1]])
-    with pytest.raises(ValueError, match="both N x C"):
-        accuracy(np.zeros(4), np.zeros(4))
-
-
-def test_accuracy_of_one_column_at_exactly_a_half_and_of_lists():
     share = accuracy([[0.5], [0.7], [0.2], [0.9]], [[0], [1], [1], [0]])
     assert type(share) is float and share == 0.5  # ½ counts as 0
     share = accuracy([[0.5, 0.5], [0.1, 0.9]], [[1, 0], [1, 0]])
@@ -232,25 +206,20 @@ def test_accuracy_of_one_column_at_exactly_a_half_and_of_lists():
 @pytest.mark.parametrize(
     "Yh, Y, words",
     [
-        ([[np.nan, 0.5], [0.5, 0.5]], np.eye(2), r"Yh\[0, 0\] is nan \(1 such\)"),
-        (np.full((2, 2), np.inf), np.eye(2), r"Yh\[0, 0\] is inf \(4 such\)"),
-        (np.eye(2), np.full((2, 2), np.nan), r"Y\[0, 0\] is nan"),
-        (np.ones((0, 3)), np.ones((0, 3)), r"Yh has shape \(0, 3\).*no axis empty"),
-        (np.ones((3, 0)), np.ones((3, 0)), r"Yh has shape \(3, 0\).*no axis empty"),
-        (np.eye(2) + 0j, np.eye(2), "Yh holds complex128; expected real numbers"),
-        (np.eye(2).astype(str), np.eye(2), "Yh holds <U"),
-        (np.eye(2), np.eye(2) - 1j, "Y holds complex128"),
-        (np.ma.masked_array(np.eye(2)), np.eye(2), "Yh is a MaskedArray"),
-        (np.eye(2), [[1, 0], [0.5, 0.5]], r"Y\[1\] is \[0.5, 0.5\]; .*one-hot"),
-        (np.eye(3), [[1, 0, 0], [0, 0.5, 0.5], [0, 0, 1]], r"Y\[1\] is .*one-hot"),
-        (np.eye(2), [[0, 0], [0, 1]], r"Y\[0\] is \[0, 0\]; .*one-hot"),
-        (np.eye(2), [[1, 1], [0, 1]], r"Y\[0\] is \[1, 1\]; .*one-hot"),
-        ([[0.9], [0.4]], [[1], [-1]], r"Y\[1\] is \[-1\]; .*0 or 1"),
-        ([[0.9], [0.4]], [[0.5], [0]], r"Y\[0\] is \[0.5\]; .*0 or 1"),
+        ([[np.nan, 0.5], [0.5, 0.5]], np.eye(2), r"Yh\[0, 0\]: got nan \(1 such\)"),
+        (np.full((2, 2), np.inf), np.eye(2), r"Yh\[0, 0\]: got inf \(4 such\)"),
+        (np.zeros((4, 1)), np.eye(4), r"Y: got shape \(4, 4\), expected N x C = 4 x 1"),
+        (np.ones((0, 3)), np.ones((0, 3)), r"Yh: got shape \(0, 3\)"),
+        (np.eye(2), [[1, 0], [0.5, 0.5]], r"Y\[1\]: got \[0.5, 0.5\], .*one-hot"),
+        (np.eye(3), [[1, 0, 0], [0, 0.5, 0.5], [0, 0, 1]], r"Y\[1\]: got .*one-hot"),
+        (np.eye(2), [[0, 0], [0, 1]], r"Y\[0\]: got \[0.0, 0.0\], .*one-hot"),
+        (np.eye(2), [[1, 1], [0, 1]], r"Y\[0\]: got \[1.0, 1.0\], .*one-hot"),
+        ([[0.9], [0.4]], [[1], [-1]], r"Y\[1\]: got \[-1.0\], .*0 or 1"),
+        ([[0.9], [0.4]], [[0.5], [0]], r"Y\[0\]: got \[0.5\], .*0 or 1"),
     ],
 )
 def test_accuracy_refuses_what_has_no_largest_entry_and_no_label(Yh, Y, words):
-    with pytest.raises(ValueError, match=words):
+    with pytest.raises(ValueError, match=f"^{words}"):
         accuracy(Yh, Y)
 
 
@@ -260,180 +229,70 @@ def test_relu_has_slope_0_at_0():
     assert back(np.full((1, 3), 5.0), Q, np.maximum(Q, 0)).tolist() == [[0, 0, 5]]
 
 
-# ---- bad arguments -------------------------------------------------------------------
+# ---- bad arguments: all by the one mechanism that test_shapes.py tries out -------------
 
-CALLS = [cost, gradients, TwoLayer().cost, TwoLayer().gradients]
+CALLS = [cost, gradients, TwoLayer().cost, TwoLayer("binary", "relu", True).gradients]
+BIASED = CALLS[-1:]
+
+
+def arguments(iris, call):
+    X, Y, W, V = iris
+    W = np.concatenate([W, W[:1]]) if call in BIASED else W
+    return {"X": X, "Y": Y, "W": W, "V": V}
 
 
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize(
     "name, change, words",
     [
-        ("X", lambda X: X[0], r"X has shape \(3,\); expected N x D: .*X\[n:n\+1\]"),
-        ("X", lambda X: X.tolist(), r"X is a list; .*np\.array\(X\)"),
-        ("Y", lambda Y: Y.argmax(1), r"Y has shape \(150,\).*np\.eye\(C\)"),
-        ("Y", lambda Y: Y[:149], r"Y has shape \(149, 3\).*\(150, 3\)"),
-        ("Y", lambda Y: Y[:, :1], r"Y has shape \(150, 1\).*\(150, 3\)"),
-        ("Y", lambda Y: None, "Y is a NoneType"),
-        ("V", lambda V: V.T, r"V has shape \(16, 3\).*D = 3"),
-        ("V", lambda V: V[:2], r"V has shape \(2, 16\).*bias"),
-        ("W", lambda W: W[:5], r"W has shape \(5, 3\).*16 rows"),
-        ("W", lambda W: W[:0], r"W has shape \(0, 3\).*no axis empty"),
-        ("X", lambda X: X + 0j, "X holds complex128.*X.real"),
-        ("Y", lambda Y: Y * 1j, "Y holds complex128"),
-        ("W", lambda W: W.astype(object), "W holds object"),
-        ("V", lambda V: V.astype(str), "V holds <U"),
+        ("X", lambda X: X[0], r"X: got shape \(3,\), expected N x D; .*X\[None\]"),
+        (
+            "X",
+            lambda X: X[:, :2],
+            r"V: got shape \(3, 16\), .* = 2 x M.*forget the bias",
+        ),
+        ("Y", lambda Y: Y.argmax(1), r"Y: got shape \(150,\).*np\.eye\(C\)\[Y\]"),
+        ("Y", lambda Y: Y[:149], r"Y: got shape \(149, 3\), expected N x C = 150 x 3"),
+        ("Y", lambda Y: Y[:, :1], r"Y: got shape \(150, 1\), .* = 150 x 3"),
+        ("Y", lambda Y: None, "Y: got NoneType"),
+        ("V", lambda V: V.T, r"V: got shape \(16, 3\), .* D as in X; write V.T"),
+        (
+            "W",
+            lambda W: W[:5],
+            r"W: got shape \(5, 3\), expected M.* = 1[67] x C, with M",
+        ),
+        ("W", lambda W: W[1:], r"W: got shape .* as in V; did you forget the bias"),
+        ("V", lambda V: V[:, :0], r"V: got shape \(3, 0\).*none of length 0"),
+        (
+            "W",
+            lambda W: W * 1j,
+            "W: got ndarray of complex128, expected .* real numbers",
+        ),
+        ("X", lambda X: np.ma.masked_array(X, X > 6), "X: got MaskedArray"),
     ],
 )
 def test_misfits_name_the_argument(iris, call, name, change, words):
-    given = dict(zip("XYWV", iris, strict=True))
+    given = arguments(iris, call)
     given[name] = change(given[name])
-    with pytest.raises(ValueError, match=words):
+    with pytest.raises(ValueError, match=f"^{words}"):
         call(**given)
-
-
-def test_misfit_with_output_bias(iris):
-    words = (
-        r"W has shape .* \(M \+ 1\) x C with 17 rows, as V has 16 columns plus the c"
-    )
-    with pytest.raises(ValueError, match=words):
-        TwoLayer(output_bias=True).cost(*iris)
-    X, Y, W, V = iris
-    with pytest.raises(
-        ValueError, match="M x C with 16 rows, as V has 16 columns: make"
-    ):
-        TwoLayer().cost(X, Y, W[1:], V)
-    with pytest.raises(ValueError, match="V has shape"):
-        TwoLayer().predict(iris[0], iris[2], iris[3].T)
-
-
-@pytest.mark.parametrize("call", CALLS)
-@pytest.mark.parametrize("empty", "NDMC")
-def test_an_empty_axis_is_refused(call, empty):
-    N, D, M, C = (0 if axis == empty else 2 for axis in "NDMC")
-    arrays = [np.ones(shape) for shape in ((N, D), (N, C), (M, C), (D, M))]
-    with pytest.raises(ValueError, match="and no axis empty|one-hot labels|one inst"):
-        call(*arrays)
-
-
-def test_a_misfit_is_found_behind_labels_that_are_not_there(iris):
-    X, _, W, V = iris
-    with pytest.raises(ValueError, match=r"V has shape \(3,\); expected D x M"):
-        TwoLayer().predict(X, W, V[:, 0])
-
-
-def test_the_first_entry_that_is_not_finite_is_named_and_all_are_counted(iris):
-    X, Y, W, V = iris
-    X = X.copy()
-    X[3, 1] = X[7, 0] = np.nan
-    with pytest.raises(NotFiniteError, match=r"X\[3, 1\] is nan \(2 such\)"):
-        cost(X, Y, W, V)
-
-
-def test_the_first_entry_that_is_not_finite_is_named_and_results_count_too():
-    fine, half = np.ones((2, 2)), np.array([1.0, np.inf])
-    check_finite({"X": fine}, fine)
-    with pytest.raises(NotFiniteError, match="X are finite but the result overflows"):
-        check_finite({"X": fine}, fine, half)
-    with pytest.raises(NotFiniteError, match=r"b\[1\] is inf \(1 such\)"):
-        check_finite({"X": fine, "b": half}, fine)
-
-
-def test_an_overflow_of_some_entries_alone_is_an_error():
-    """dV overflows in one column and is 0 in the other."""
-    X, Y, V = np.full((1, 1), 1e200), np.zeros((1, 1)), np.ones((1, 2))
-    W = np.array([[1e200], [0.0]])
-    with pytest.raises(NotFiniteError, match="finite but the result overflows"):
-        with np.errstate(all="ignore"):
-            TwoLayer("regression", "relu").gradients(X, Y, W, V)
 
 
 @pytest.mark.filterwarnings("ignore:.*encountered in:RuntimeWarning")
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("name", "XYWV")
-@pytest.mark.parametrize("at", [(0, 0), (2, 1)])
+@pytest.mark.parametrize("at", [(0, 0), (-1, 1)])
 def test_not_finite_names_the_entry(iris, call, bad, name, at):
-    given = dict(zip("XYWV", iris, strict=True))
-    given[name] = given[name].copy()
-    given[name][at] = bad
-    words = rf"{name}\[{at[0]}, {at[1]}\] is {bad} \(1 such\); expected finite"
+    """Also where it hides in a saturated unit, or in the row of output biases."""
+    given = arguments(iris, call)
+    A = given[name] = given[name].copy()
+    A[at] = bad
+    words = (
+        rf"{name}\[{at[0] % len(A)}, {at[1]}\]: got {bad} \(1 such\), expected finite"
+    )
     with pytest.raises(NotFiniteError, match=words):
         call(**given)
-
-
-@pytest.mark.filterwarnings("ignore:.*encountered in:RuntimeWarning")
-def test_overflow_on_the_way_is_an_error_too():
-    X = W = V = np.full((1, 1), 1e200)
-    Y = -X
-    for call in (TwoLayer("regression", "relu").cost, TwoLayer("regression").cost):
-        with pytest.raises(NotFiniteError, match="finite but the result overflows"):
-            call(X, Y, W, V)
-    with pytest.raises(NotFiniteError, match="finite but the result overflows"):
-        TwoLayer("regression", "relu").gradients(X, Y, W, V)
-
-
-def test_large_but_fine_is_no_false_alarm():
-    X, Y, W = np.full((2, 1), 1.7e308), np.eye(2), np.zeros((1, 2))
-    assert cost(X, Y, W, np.full((1, 1), 1e-308)) == pytest.approx(math.log(2))
-
-
-def test_integers_are_promoted_and_nothing_is_changed(iris):
-    X, Y, W, V = (np.round(10 * A).astype(int) for A in iris)
-    Y, V = Y // 10, V.astype(float)
-    as_floats = [A.astype(float) for A in (X, Y, W, V)]
-    copies = [A.copy() for A in (X, Y, W, V)]
-    assert cost(X, Y, W, V) == cost(*as_floats)
-    for one, other in zip(gradients(X, Y, W, V), gradients(*as_floats), strict=True):
-        assert one.dtype == np.float64 and np.array_equal(one, other)
-    for before, after in zip(copies, (X, Y, W, V), strict=True):
-        assert np.array_equal(before, after)
-    X, V = as_floats[0], np.round(100 * V).astype(np.int16)  # or V alone
-    assert cost(X, Y, W, V) == cost(X, Y, W, V.astype(float))
-
-
-@pytest.mark.parametrize("call", CALLS)
-@pytest.mark.parametrize("kind", [np.int8, np.uint8, np.int64, bool])
-def test_a_product_of_integers_is_refused_as_it_overflows_unseen(call, kind):
-    """In int8, 16 · 16 + 16 · 16 is 0, and the cost .3133 instead of .1269."""
-    X, Y = np.full((1, 2), 16).astype(kind), np.array([[1, 0]], kind)
-    V, W = np.full((2, 1), 16).astype(kind), np.array([[1.0, -1.0]])
-    words = f"X holds {X.dtype} and V {X.dtype}; expected floats.*astype"
-    with pytest.raises(ValueError, match=words):
-        call(X, Y, W, V)
-    with pytest.raises(ValueError, match=words):
-        TwoLayer().predict(X, W, V)
-    assert cost(X.astype(float), Y, W, V.astype(kind)) > 0
-
-
-def test_the_cost_that_int8_made_wrong():
-    X, Y, W, V = (np.int8(A) for A in ([[16, 16]], [[1, 0]], [[1, -1]], [[16], [16]]))
-    assert cost(X.astype(float), Y, W, V) == pytest.approx(0.1269, abs=1e-4)
-
-
-@pytest.mark.parametrize("call", CALLS)
-@pytest.mark.parametrize("name", "XYWV")
-def test_arrays_that_mean_something_else_are_refused(iris, call, name):
-    """A mask would be overlooked; in a matrix, * is another product."""
-    given = dict(zip("XYWV", iris, strict=True))
-    for other, called in (
-        (np.ma.masked_array(given[name], given[name] > 6), "MaskedArray"),
-        (given[name].view(np.matrix), "matrix"),
-    ):
-        with pytest.raises(ValueError, match=f"{name} is a {called}; .*plain array"):
-            call(**{**given, name: other})
-
-
-@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64, np.longdouble])
-@pytest.mark.parametrize("head, hidden", [*itertools.product(HEADS, HIDDEN)])
-def test_nan_is_found_in_floats_of_any_width(iris, head, hidden, kind):
-    X, Y, W, V = (A.astype(kind) for A in iris)
-    network = TwoLayer(head, hidden)
-    assert math.isfinite(network.cost(X, Y, W, V))
-    X[3, 1] = np.nan
-    for call in (network.cost, network.gradients):
-        with pytest.raises(NotFiniteError, match=r"X\[3, 1\] is nan"):
-            call(X, Y, W, V)
 
 
 @pytest.mark.filterwarnings("ignore:.*encountered in:RuntimeWarning")
@@ -443,12 +302,38 @@ def test_nan_is_found_in_floats_of_any_width(iris, head, hidden, kind):
 def test_predict_refuses_what_is_not_finite(iris, head, hidden, name, bad):
     given = {name: iris["XYWV".index(name)].copy() for name in "XWV"}
     given[name][2, 1] = bad
-    with pytest.raises(NotFiniteError, match=rf"{name}\[2, 1\] is {bad} \(1 such\)"):
+    with pytest.raises(NotFiniteError, match=rf"^{name}\[2, 1\]: got {bad} \(1 such\)"):
         TwoLayer(head, hidden).predict(**given)
 
 
 @pytest.mark.filterwarnings("ignore:.*encountered in:RuntimeWarning")
-def test_predict_refuses_to_overflow():
+def test_overflow_on_the_way_is_an_error_too():
+    """Also of some entries alone: dV overflows in one column and is 0 in the other."""
+    network = TwoLayer("regression", "relu")
     X = W = V = np.full((1, 1), 1e200)
-    with pytest.raises(NotFiniteError, match="X, W, V are finite but the result over"):
-        TwoLayer("regression", "relu").predict(X, W, V)
+    half = np.array([[1e200], [0.0]])
+    for call in (
+        lambda: network.cost(X, -X, W, V),
+        lambda: network.gradients(X, -X, W, V),
+        lambda: network.gradients(X, 0 * X, half, np.ones((1, 2))),
+        lambda: network.predict(X, W, V),
+        lambda: TwoLayer("regression").cost(X, -X, W, V),
+    ):
+        with pytest.raises(NotFiniteError, match="got nan or inf from finite X, V, W"):
+            call()
+
+
+def test_large_but_fine_is_no_false_alarm():
+    X, Y, W = np.full((2, 1), 1.7e308), np.eye(2), np.zeros((1, 2))
+    assert cost(X, Y, W, np.full((1, 1), 1e-308)) == pytest.approx(math.log(2))
+
+
+def test_integers_are_promoted_and_nothing_is_changed(iris):
+    """In int8, 16 · 16 + 16 · 16 is 0, and the cost .3133 instead of .1269."""
+    X, Y, W, V = (np.int8(A) for A in ([[16, 16]], [[1, 0]], [[1, -1]], [[16], [16]]))
+    assert cost(X, Y, W, V) == pytest.approx(0.1269, abs=1e-4)
+    given = [np.round(10 * A).astype(int) for A in iris]
+    copies, as_floats = [A.copy() for A in given], [A.astype(float) for A in given]
+    for one, other in zip(gradients(*given), gradients(*as_floats), strict=True):
+        assert one.dtype == np.float64 and np.array_equal(one, other)
+    assert all(map(np.array_equal, given, copies))

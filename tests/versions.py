@@ -41,15 +41,8 @@ def environment(which):
     folder = ROOT / "build" / "versions" / name
     venv.create(folder, clear=True, with_pip=True)
     programs = folder / ("Scripts" if os.name == "nt" else "bin")
-    install = [
-        programs / "python",
-        "-m",
-        "pip",
-        "install",
-        "-q",
-        "-r",
-        "requirements.txt",
-    ]
+    pip = [programs / "python", "-m", "pip", "install", "-q"]
+    install = [*pip, "-r", "requirements.txt", "-e", ".[test]"]
     if which == "oldest":
         held = folder / "oldest.txt"
         held.write_text("\n".join(lower_bounds()) + "\n", encoding="utf-8")

@@ -52,6 +52,7 @@ import functools
 import inspect
 import math
 import operator
+import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -69,7 +70,7 @@ class Notation(NamedTuple):
 
     The templates take the operands as ``{0}``, ``{1}`` and, for calls, ``{parameters}``; variadic
     primitives take ``{operands}``. An operand that binds less tightly than ``needs`` asks is put
-    in parentheses.
+    in parentheses. JavaScript is as NumPy's source without NumPy's name, unless it has its own.
     """
 
     text: str
@@ -77,6 +78,11 @@ class Notation(NamedTuple):
     source: str
     level: int
     needs: tuple[int, ...]
+    own_javascript: str | None = None
+
+    @property
+    def javascript(self) -> str:
+        return self.own_javascript or re.sub(r"np\.(linalg\.)?", "", self.source)
 
 
 class RuleOfEach:
@@ -106,6 +112,8 @@ class Primitive:
         view: the result shows the operand's memory.
         matrix_product: a sum over products of entries, written like a product.
         new_axes: an axis among the parameters counts those of the result.
+        out: it can be told where to put its result, as a "ufunc" or as a "method" of its first
+            operand; else "".
     """
 
     def __init__(
@@ -130,6 +138,7 @@ class Primitive:
         view: bool = False,
         matrix_product: bool = False,
         new_axes: bool = False,
+        out: str = "",
     ):
         self.name, self.value, self.functions = name, value, functions
         self.notation, self.examples = notation, examples
@@ -142,6 +151,7 @@ class Primitive:
         self.variadic, self.has_residuals = variadic, has_residuals
         self.linear, self.bilinear, self.commutative = linear, bilinear, commutative
         self.view, self.matrix_product, self.new_axes = view, matrix_product, new_axes
+        self.out = out
         self.vjps = RuleOfEach(vjps) if variadic else vjps
         self.jvps = RuleOfEach(jvps) if variadic else jvps or self._its_own_jvps()
         self.defaults = self._defaults()
@@ -217,6 +227,8 @@ def elementwise(name: str, value: Callable, *rules, **fields) -> Primitive:
     fields.setdefault("functions", (value,))
     broadcasts = len(rules) > 1
     fields |= {"elementwise": True, "uniform": True, "broadcasts": broadcasts}
+    if isinstance(fields["functions"][0], np.ufunc):
+        fields["out"] = "ufunc"
     return define(name, value, rules, rules, **fields)
 
 
@@ -400,14 +412,21 @@ power = elementwise(
     np.power,
     lambda g, y, a, b: _power_slope(a, b) * g,
     lambda g, y, a, b: fn.xlogy(y, a) * g,
-    notation=Notation("{0}^{1}", "{0}^{{{1}}}", "{0} ** {1}", POWER, (ATOM, ATOM)),
+    notation=Notation(
+        "{0}^{1}",
+        "{0}^{{{1}}}",
+        "{0} ** {1}",
+        POWER,
+        (ATOM, ATOM),
+        "power({0}, {1})",
+    ),
     examples=_binary(low=0.4, high=2.1) + [((_sample(4, low=0.4), 3.0), {})],
 )
 square = elementwise(
     "square",
     np.square,
     lambda g, y, x: 2.0 * x * g,
-    notation=Notation("{0}²", "{0}^2", "{0} ** 2", POWER, (ATOM,)),
+    notation=Notation("{0}²", "{0}^2", "{0} ** 2", POWER, (ATOM,), "square({0})"),
     examples=_unary(),
 )
 reciprocal = elementwise(
@@ -579,6 +598,7 @@ where = elementwise(
         "np.where({condition}, {0}, {1})",
         ATOM,
         (0, 0),
+        "({condition} ? {0} : {1})",
     ),
     examples=[
         ((_sample(2, 3), _sample(3, turn=0.3)), {"condition": _CHOICE}),
@@ -686,6 +706,7 @@ dot = define(
     broadcasts=True,
     notation=Notation("{0}·{1}", r"{0}\,{1}", "np.dot({0}, {1})", PRODUCT, (2, 3)),
     examples=_MATRIX_PAIRS,
+    out="method",
     bilinear=True,
     matrix_product=True,
 )
@@ -695,7 +716,9 @@ matmul = define(
     _PRODUCT_RULES,
     functions=(np.matmul,),
     broadcasts=True,
-    notation=Notation("{0}·{1}", r"{0}\,{1}", "{0} @ {1}", PRODUCT, (2, 3)),
+    notation=Notation(
+        "{0}·{1}", r"{0}\,{1}", "{0} @ {1}", PRODUCT, (2, 3), "matmul({0}, {1})"
+    ),
     examples=_MATRIX_PAIRS + _STACKED_PAIRS,
     bilinear=True,
     matrix_product=True,
@@ -769,6 +792,7 @@ sum_ = reduction(
         ((_sample(0, 3),), {"axis": 0}),
         ((_sample(),), {"axis": 0}),
     ],
+    out="method",
     linear=True,
 )
 mean = reduction(
@@ -804,6 +828,7 @@ def _extremum(name, function, alias):
         lambda t, y, x, axis, keepdims=False: np.sum(
             t * fn.tie_share(x, y, axis, keepdims), axis=axis, keepdims=keepdims
         ),
+        out="method",
         functions=(function, alias),
     )
 
@@ -840,6 +865,7 @@ var = reduction(
         / _degrees(x, y, ddof)
         * np.sum(_centred(x, axis) * t, axis=axis, keepdims=keepdims)
     ),
+    notation=call("var")._replace(own_javascript="variance({0}{parameters})"),
     examples=[*_REDUCTIONS[:5], ((_sample(2, 3),), {"axis": 1, "ddof": 1})],
 )
 std = reduction(
@@ -1071,7 +1097,14 @@ getitem = define(
     lambda x, index: x[index],
     (lambda g, y, x, index: fn.scatter(g, index, shape_of(x)),),
     functions=(operator.getitem,),
-    notation=Notation("{0}[{index}]", "{0}[{index}]", "{0}[{index}]", ATOM, (ATOM,)),
+    notation=Notation(
+        "{0}[{index}]",
+        "{0}[{index}]",
+        "{0}[{index}]",
+        ATOM,
+        (ATOM,),
+        "getitem({0}, {index})",
+    ),
     examples=[
         ((_sample(4),), {"index": 2}),
         ((_sample(2, 3),), {"index": (slice(None), 1)}),

@@ -1,5 +1,5 @@
 """Witness one: gradients worked out by hand, in plain NumPy, as the deck derives them.
 
-Reads `comp551ad.functions` only, and never `comp551ad.autodiff`: the two witnesses meet
-in notebooks and tests, where they must agree.
+Reads ``functions`` and ``shapes``, and never ``autodiff``: the two witnesses meet in notebooks
+and tests, where they must agree.
 """

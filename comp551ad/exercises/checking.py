@@ -127,7 +127,8 @@ def _try_out(
 
     Returns the cases that were tried, and what to say of the rule that was broken.
     """
-    trials = []
+    trials: list[Trial] = []
+    says: tuple[str, ...]
     for arguments in exercise.all_cases():
         right = exercise.outcome(exercise.witness, arguments)
         if isinstance(right, Raised):
@@ -147,8 +148,10 @@ def _try_out(
         if _is_stub(given) or _interrupted(given):
             return trials, None
         if watch.called is not None:
-            says = f"Your answer called {watch.called}; here you are to work it out yourself."
-            return trials, (("it calls the library's own",), (says,))
+            says = (
+                f"Your answer called {watch.called}; here you are to work it out yourself.",
+            )
+            return trials, (("it calls the library's own",), says)
         changed = _changed(exercise, arguments, theirs)
         if changed is not None:
             says = (

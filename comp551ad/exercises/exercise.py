@@ -104,7 +104,7 @@ class Exercise:
 
     def described(self, arguments: tuple) -> str:
         """A case in words: `p = [0.2, 0.3, 0.5]`."""
-        pairs = []
+        pairs: list[tuple[str, Any]] = []
         for name, value in zip(self.argument_names(), arguments, strict=False):
             named = isinstance(value, dict) and all(
                 isinstance(key, str) and np.isscalar(part)

@@ -45,6 +45,7 @@ def finding(exercise: Exercise, trials: list[Trial]) -> Finding | None:
     difference = first_difference(
         first.given, first.right, exercise.tolerance, exercise.parts
     )
+    assert difference is not None  # or nothing would be missed
     case = exercise.described(first.arguments)
     where = f"{case and f'For {case}: '}{difference.told(exercise.secret)}"
     wrong = list(dict.fromkeys(p for t in missed for p in _wrong_parts(exercise, t)))

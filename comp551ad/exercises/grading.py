@@ -16,11 +16,14 @@ import os
 import stat
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from pathlib import Path
+from typing import Any
+
+from comp551ad.extras import extra
 
 from .notebooks import is_answer, is_check, marks
 from .running import Limits, Result, Step, run
@@ -57,6 +60,11 @@ class Cell:
     is_answer: bool
     is_check: bool
 
+    @property
+    def label(self) -> str:
+        """What its step is called, if it is an answer or a check."""
+        return self.grade_id or ""
+
 
 def read_cells(path: Path) -> list[Cell]:
     """The cells of a notebook, which may come from anywhere; `Unreadable` if it is none."""
@@ -80,7 +88,7 @@ def read_cells(path: Path) -> list[Cell]:
         raise Unreadable("has a cell that is no cell") from error
 
 
-def _cell(cell: dict) -> Cell:
+def _cell(cell: dict[str, Any]) -> Cell:
     grade_id = marks(cell).get("grade_id")
     return Cell(
         source="".join(cell["source"]),
@@ -93,7 +101,7 @@ def _cell(cell: dict) -> Cell:
 
 def exercises_in(cells: list[Cell]) -> list[str]:
     """The names of a notebook's exercises, in its order."""
-    return [cell.grade_id.removesuffix(CHECK) for cell in cells if cell.is_check]
+    return [cell.label.removesuffix(CHECK) for cell in cells if cell.is_check]
 
 
 # --- a student's cells and our checks -------------------------------------------------
@@ -124,7 +132,7 @@ def assemble(ours: list[Cell], theirs: list[Cell]) -> list[Step]:
     for k, cell in enumerate(ours):
         before = stands.get(k, before)
         if cell.is_check:
-            name = cell.grade_id.removesuffix(CHECK)
+            name = cell.label.removesuffix(CHECK)
             following = (stands[n] for n in range(k + 1, len(ours)) if n in stands)
             late = next(following, len(theirs)) - 1
             at = max(stands.get(k, late), last.get(by_id.get(name), -1))
@@ -155,11 +163,11 @@ def _step_of(cell: Cell, i: int, ours: list[Cell], k: int | None) -> Step | None
     if k is None:
         return Step(str(i + 1), cell.source)
     if ours[k].is_answer:
-        return Step(cell.grade_id, cell.source)
+        return Step(cell.label, cell.source)
     if not ours[k].is_check:
         return Step(f"{k + 1} of ours", cell.source)
     if cell.source.strip() != ours[k].source.strip():
-        return Step(ours[k].grade_id, cell.source)  # an answer may stand in it
+        return Step(ours[k].label, cell.source)  # an answer may stand in it
     return None
 
 
@@ -313,7 +321,7 @@ def _handed_in(
 # --- the command ----------------------------------------------------------------------
 
 
-def add_arguments(parser) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "submissions", type=Path, help="holds a folder for each student"
     )
@@ -334,8 +342,8 @@ def add_arguments(parser) -> None:
     parser.add_argument("--jobs", type=_above_0(int), help="notebooks at a time")
 
 
-def _above_0(kind: type):
-    def read(text: str):
+def _above_0(kind: type) -> Callable[[str], Any]:
+    def read(text: str) -> Any:
         try:
             if (number := kind(text)) > 0:
                 return number
@@ -346,15 +354,14 @@ def _above_0(kind: type):
     return read
 
 
-def main(chosen) -> int:
+def main(chosen: argparse.Namespace) -> int:
     """`python -m comp551ad grade`: writes each student's row as soon as it is known."""
-    from importlib.util import find_spec
-
     from tqdm import tqdm
 
-    if find_spec("IPython") is None:
-        print("grading needs IPython: pip install jupyterlab", file=sys.stderr)
-        return 1
+    # The processes that run the notebooks import it; one message will do for all.
+    with extra("exercises", "grades"):
+        import IPython  # noqa: F401
+
     limits = Limits(chosen.timeout, chosen.memory)
     try:
         ours = our_notebooks(chosen.exercises, chosen.lectures)
@@ -399,7 +406,7 @@ def main(chosen) -> int:
     return 0
 
 
-def _refuse_tables(chosen) -> None:
+def _refuse_tables(chosen: argparse.Namespace) -> None:
     """ValueError for a table that is no file, a notebook, or the other table."""
     notebooks = [
         *chosen.submissions.rglob("*.ipynb"),
@@ -424,11 +431,9 @@ def _refuse_tables(chosen) -> None:
         )
 
 
-def _row(graded: Graded) -> list:
+def _row(graded: Graded) -> list[str | int]:
     """A student's row: 1 or 0 an exercise, nothing where no notebook was handed in."""
-    points = [
-        "" if result.status == "not handed in" else int(result.status == "passed")
-        for result in graded.results.values()
-    ]
-    total = sum(point for point in points if point)
+    statuses = [result.status for result in graded.results.values()]
+    total = statuses.count("passed")
+    points = ["" if s == "not handed in" else int(s == "passed") for s in statuses]
     return [graded.student, *points, total, len(points), "; ".join(graded.problems)]

@@ -10,6 +10,7 @@ JupyterLab and is imported where it is needed.
     write_exercises     make them so, but for those in which somebody has worked
 """
 
+import argparse
 import ast
 import os
 import re
@@ -17,8 +18,14 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from comp551ad.extras import extra
 
 from .files import put_aside
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
 
 CODE_STUB = ("# YOUR CODE HERE", "raise NotImplementedError()")
 TEXT_STUB = "YOUR ANSWER HERE"
@@ -30,18 +37,18 @@ class NotebookFault(ValueError):
     """A solved notebook that no exercise can be made from; says which cell and why."""
 
 
-def marks(cell) -> dict:
+def marks(cell: dict[str, Any]) -> dict[str, Any]:
     """nbgrader's metadata of a cell, or an empty dict."""
     about = cell["metadata"].get("nbgrader")
     return about if isinstance(about, dict) else {}
 
 
-def is_answer(cell) -> bool:
+def is_answer(cell: dict[str, Any]) -> bool:
     """Is it a student's to write: code that is checked, or words for people to read?"""
     return bool(marks(cell).get("solution"))
 
 
-def is_check(cell) -> bool:
+def is_check(cell: dict[str, Any]) -> bool:
     """Does it earn points by running?"""
     return bool(marks(cell).get("grade")) and not is_answer(cell)
 
@@ -49,7 +56,7 @@ def is_check(cell) -> bool:
 # --- one notebook ---------------------------------------------------------------------
 
 
-def cleared(notebook, name: str = "notebook"):
+def cleared(notebook: "NotebookNode", name: str = "notebook") -> "NotebookNode":
     """Return a copy of a solved notebook without answers and outputs.
 
     `name` stands in the error: `NotebookFault` lists every cell that is not as nbgrader
@@ -73,7 +80,7 @@ def cleared(notebook, name: str = "notebook"):
     return result
 
 
-def _without_answer(cell) -> str:
+def _without_answer(cell: "NotebookNode") -> str:
     if cell.cell_type != "code":
         return TEXT_STUB
     kept, inside = [], False
@@ -89,7 +96,7 @@ def _without_answer(cell) -> str:
     return "\n".join(kept)
 
 
-def faults(notebook) -> Iterator[str]:
+def faults(notebook: "NotebookNode") -> Iterator[str]:
     """Yield what nbgrader, or a student, would stumble over, a sentence a cell."""
     names = Counter(marks(cell).get("grade_id") for cell in notebook.cells)
     for number, cell in enumerate(notebook.cells, 1):
@@ -101,7 +108,7 @@ def faults(notebook) -> Iterator[str]:
             yield f"cell {number} ({cell_name}): another cell has the same grade_id"
 
 
-def _faults_of_regions(cell) -> Iterator[str]:
+def _faults_of_regions(cell: "NotebookNode") -> Iterator[str]:
     inside, regions = False, 0
     for line in cell.source.split("\n"):
         if BEGIN in line:
@@ -124,7 +131,7 @@ def _faults_of_regions(cell) -> Iterator[str]:
         yield f"an answer without {BEGIN} and {END}: not even its def would be left"
 
 
-def _faults_of_metadata(cell) -> Iterator[str]:
+def _faults_of_metadata(cell: "NotebookNode") -> Iterator[str]:
     about = marks(cell)
     if "nbgrader" not in cell.metadata:
         return
@@ -148,7 +155,8 @@ def _faults_of_metadata(cell) -> Iterator[str]:
 
 def exercises_from(solutions: Path) -> dict[str, str]:
     """The text of every exercise notebook by its file's name."""
-    import nbformat
+    with extra("exercises", "exercises"):
+        import nbformat
 
     texts = {}
     for path in sorted(Path(solutions).glob("*.ipynb")):
@@ -231,7 +239,7 @@ def what_is_in(path: Path, due: str) -> str:
     return found
 
 
-def _names_of(cell) -> list[str]:
+def _names_of(cell: "NotebookNode") -> list[str]:
     """By what a cell is found in another notebook: its grade_id, its id."""
     names = marks(cell).get("grade_id"), cell.get("id")
     return [name for name in names if name and isinstance(name, str)]
@@ -252,7 +260,7 @@ def _gist(source: str) -> str:
 # --- the command ----------------------------------------------------------------------
 
 
-def add_arguments(parser) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--solutions", type=Path, default=Path("solutions"))
     parser.add_argument("--exercises", type=Path, default=Path("exercises"))
     parser.add_argument(
@@ -262,16 +270,17 @@ def add_arguments(parser) -> None:
     )
 
 
-def main(chosen) -> int:
+def main(chosen: argparse.Namespace) -> int:
     """`python -m comp551ad exercises`: returns 1 where there is something to mend."""
     if not list(chosen.solutions.glob("*.ipynb")):
         told = f"no notebooks in {chosen.solutions}: name their folder with --solutions"
         print(told, file=sys.stderr)
         return 1
+    written: list[str] = []
+    aside: list[Path] = []
     try:
         if chosen.check:
             left = unlike_solutions(chosen.solutions, chosen.exercises)
-            written, aside = [], []
         else:
             written, left, aside = write_exercises(chosen.solutions, chosen.exercises)
     except NotebookFault as fault:

@@ -19,6 +19,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from .catalogue import catalogue
 from .files import put_aside
@@ -126,18 +127,20 @@ def _alone(path: Path) -> Iterator[None]:
         yield
 
 
-def _lock(file) -> None:
+def _lock(file: BinaryIO) -> None:
     try:
         import fcntl
     except ImportError:  # Windows
         import msvcrt
 
-        def attempt():
+        def attempt() -> None:
             file.seek(0)
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+            # mypy looks with Linux's eyes (pyproject.toml), where msvcrt is empty.
+            lock = msvcrt.LK_NBLCK  # type: ignore[attr-defined]
+            msvcrt.locking(file.fileno(), lock, 1)  # type: ignore[attr-defined]
     else:
 
-        def attempt():
+        def attempt() -> None:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     give_up = time.monotonic() + _PATIENCE
@@ -169,7 +172,10 @@ class Progress:
         for lecture, _, _, state in self.rows:
             count = counts.setdefault(lecture, [0, 0, 0])
             count[list(_MARKS).index(state)] += 1
-        return [(lecture, *count) for lecture, count in counts.items()]
+        return [
+            (lecture, passed, attempted, to_do)
+            for lecture, (passed, attempted, to_do) in counts.items()
+        ]
 
     def _here(self) -> list[tuple[str, str, str]]:
         return [row[1:] for row in self.rows if row[0] == self.lecture]
@@ -196,9 +202,9 @@ class Progress:
         parts = [f"<p>{html.escape(self.warning)}</p>"] if self.warning else []
         if self.lecture:
             rows = [(n, t, f"{_MARKS[s]} {s}") for n, t, s in self._here()]
-            heads = ("exercise", "what it is about", "state")
+            heads = ["exercise", "what it is about", "state"]
             parts.append(_table(f"Lecture {self.lecture}", heads, rows))
-        heads = ("lecture", *_MARKS)
+        heads = ["lecture", *_MARKS]
         parts.append(_table(self._summary(), heads, self.lectures()))
         return "".join(parts)
 

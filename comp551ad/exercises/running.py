@@ -16,12 +16,17 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
 
 from .values import in_a_line
+
+if TYPE_CHECKING:
+    from .checking import Verdict
+    from .exercise import Exercise
 
 # The first step may take this long: Python, NumPy and the course are imported in it.
 STARTING_SECONDS = 60
@@ -67,7 +72,7 @@ def run(
     while not stop.is_set():
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
             lines, ended = _run_once(Path(folder), steps, left_out, limits, stop)
-        at = None
+        at = -1  # no step has begun
         for line in lines:
             at = line.get("step", at)
             if "status" in line:
@@ -77,7 +82,7 @@ def run(
                 problems[f"cell {steps[at].label} raised {line['error']}"] = None
         if not ended:
             return results, list(problems)
-        if at is None:
+        if at < 0:
             raise RuntimeError(f"Python, or the course, {ended}")
         left_out.add(at)
         step = steps[at]
@@ -88,7 +93,11 @@ def run(
 
 
 def _run_once(
-    folder: Path, steps: list[Step], left_out: set[int], limits: Limits, stop
+    folder: Path,
+    steps: list[Step],
+    left_out: set[int],
+    limits: Limits,
+    stop: threading.Event,
 ) -> tuple[list[dict], str]:
     """Start a process for the steps and watch it; say how it ended if it had to end."""
     work, report = folder / "work", folder / "report.jsonl"
@@ -120,7 +129,7 @@ def _run_once(
     lines: list[dict] = []
     try:
         with open(report, encoding="utf-8", errors="replace") as file:
-            since, allowed = time.monotonic(), STARTING_SECONDS
+            since, allowed = time.monotonic(), float(STARTING_SECONDS)
             while True:
                 over = _is_over(process)
                 for line in _new_lines(file):
@@ -155,7 +164,7 @@ def _end(process: subprocess.Popen) -> None:
     process.wait()
 
 
-def _new_lines(file) -> Iterator[dict]:
+def _new_lines(file: TextIO) -> Iterator[dict]:
     """The report's new whole lines. One that is being written is read the next time."""
     while True:
         before = file.tell()
@@ -184,7 +193,7 @@ def _inside(folder: str, megabytes: int) -> None:
     shell = InteractiveShell.instance(config=quiet)
     with open(Path(folder) / "report.jsonl", "a", encoding="utf-8") as report:
 
-        def tell(**line):
+        def tell(**line: Any) -> None:
             print(json.dumps(line), file=report, flush=True)
 
         for number, label, source in todo:
@@ -201,7 +210,9 @@ def _inside(folder: str, megabytes: int) -> None:
     os._exit(0)  # whatever threads the answers have started
 
 
-def _judged(exercise, names: dict, judge) -> dict:
+def _judged(
+    exercise: "Exercise", names: dict[str, Any], judge: Callable[..., "Verdict"]
+) -> dict[str, str]:
     answer = names.get(exercise.name)
     if not callable(answer):
         found = "nothing of that name" if answer is None else "not a function"

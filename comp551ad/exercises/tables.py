@@ -62,7 +62,7 @@ class Table:
         except OSError as error:
             raise self._unwritable(error) from error
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         if self.is_file and not self.has_begun:
             self.file.truncate(self.old_size)
         self.file.close()

@@ -27,15 +27,16 @@ def usual_mistakes(
 
     `sizes` are the numbers N by which the cases' averages divide, or None.
     """
-    mine, theirs = [numeric(g) for g in givens], [numeric(r) for r in rights]
-    if any(value is None for value in (*mine, *theirs)):
+    mine = [array for g in givens if (array := numeric(g)) is not None]
+    theirs = [array for r in rights if (array := numeric(r)) is not None]
+    if len(mine) < len(givens) or len(theirs) < len(rights):
         return
 
     def all_are(wrongs: list[np.ndarray]) -> bool:
         return all(agree(m, w, tolerance) for m, w in zip(mine, wrongs, strict=True))
 
     wholes = [np.trunc(r) if np.isrealobj(r) else r for r in theirs]
-    if _only_zeros(givens) and any(r.any() for r in theirs):
+    if _only_zeros(givens, mine) and any(r.any() for r in theirs):
         yield WHOLE if _integers(givens) and all_are(wholes) else ZEROS
         return  # other mistakes may give zeros as well, but by accident
     if all_are([-r for r in theirs]):
@@ -45,8 +46,9 @@ def usual_mistakes(
             "transposed",
             "Rows and columns have changed places: write the shapes down.",
         )
-    if None not in sizes:
-        pairs = list(zip(theirs, sizes, strict=True))
+    known = [n for n in sizes if n is not None]
+    if len(known) == len(sizes):
+        pairs = list(zip(theirs, known, strict=True))
         if all_are([r * n for r, n in pairs]):
             yield "1/N is missing", "The cost is an average over N rows, not their sum."
         if all_are([r / n for r, n in pairs]):
@@ -100,13 +102,13 @@ def _factor(mine: list, theirs: list, tolerance: float) -> float | None:
     return factor if same and np.isfinite(factor) and factor else None
 
 
-def _only_zeros(givens: list) -> bool:
+def _only_zeros(givens: list, mine: list[np.ndarray]) -> bool:
     """Are they arrays, or the 0.0 of several cases, and nothing but 0 in them?
 
     A single 0, or 0 as a count, may well have been worked out.
     """
     arrays = [np.asarray(g) for g in givens]
-    if any(numeric(g).any() for g in givens) or any(a.dtype == bool for a in arrays):
+    if any(m.any() for m in mine) or any(a.dtype == bool for a in arrays):
         return False
     several = len(arrays) > 1 and all(a.dtype.kind in "fc" for a in arrays)
     return several or any(a.ndim and a.size for a in arrays)

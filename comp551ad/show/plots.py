@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from comp551ad.extras import extra
+
 from . import palette
 from .figures import number
 
@@ -434,7 +436,8 @@ def figure_html(fig: "Figure | Axes", alt: str, *, dpi: int = 110) -> FigureImag
 def _axes(ax, size):
     if ax is not None:
         return ax
-    import matplotlib.pyplot as plt
+    with extra("show", "plots"):
+        import matplotlib.pyplot as plt
 
     _, ax = plt.subplots(figsize=size, layout="constrained")
     return ax
@@ -543,7 +546,8 @@ def _array(value, name, ndim):
 
 def _formula(name):
     """A name as matplotlib sets formulas."""
-    from matplotlib.mathtext import MathTextParser
+    with extra("show", "plots"):
+        from matplotlib.mathtext import MathTextParser
 
     try:
         MathTextParser("path").parse(f"${name}$")
@@ -580,8 +584,9 @@ def check_names(names: Iterable[str], argument: str) -> None:
     Raises:
         ValueError: there is one.
     """
-    from matplotlib.cbook import is_math_text
-    from matplotlib.mathtext import MathTextParser
+    with extra("show", "plots"):
+        from matplotlib.cbook import is_math_text
+        from matplotlib.mathtext import MathTextParser
 
     for name in map(str, names):
         try:

@@ -26,6 +26,7 @@ from numpy.typing import ArrayLike
 
 from comp551ad.byhand.deep import normalize, running_average
 from comp551ad.differences import finite_difference
+from comp551ad.extras import extra
 
 from . import palette
 from .figures import constant, number
@@ -653,7 +654,8 @@ def _signed(x):
 
 
 def _pair(rows=1, columns=2):
-    import matplotlib.pyplot as plt
+    with extra("show", "players"):
+        import matplotlib.pyplot as plt
 
     fig, axes = plt.subplots(rows, columns, figsize=SIZE)
     fig.subplots_adjust(0.08, 0.17, 0.98, 0.9, wspace=0.24, hspace=0.62)

@@ -13,15 +13,24 @@ Reads notebooks and `coverage.toml`, and nothing of this package: whoever execut
 notebooks did. nbconvert does the turning into HTML.
 """
 
+import argparse
 import functools
 import html
 import re
 import string
 import sys
 import tomllib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from comp551ad.extras import extra
+
+if TYPE_CHECKING:
+    from nbconvert import HTMLExporter
+    from nbformat import NotebookNode
 
 # Environments that latex2mathml doesn't know, by ones that it sets in the same way.
 RENAMED = {"aligned": "split"}
@@ -37,7 +46,7 @@ class Source:
 
     room: str  # a key of ROOMS
     path: Path
-    notebook: dict
+    notebook: "NotebookNode"
 
     @property
     def number(self) -> str:
@@ -107,7 +116,8 @@ def _check_is_ours(out: Path) -> None:
 
 
 def _sources(course: Path) -> list[Source]:
-    import nbformat
+    with extra("site", "pages"):
+        import nbformat
 
     if not any((course / "lectures").glob("[0-9][0-9]_*.ipynb")):
         raise FileNotFoundError(
@@ -154,7 +164,7 @@ def _coverage(path: Path) -> dict:
     return coverage
 
 
-def _is_place(place) -> bool:
+def _is_place(place: object) -> bool:
     return isinstance(place, str) and bool(re.match(r"[^#]+#\S", place))
 
 
@@ -180,10 +190,15 @@ def page(source: Source, sources: list[Source]) -> str:
 
 
 @functools.cache
-def _exporter():
+def _exporter() -> "HTMLExporter":
     """nbconvert's HTML, with formulas as MathML instead of a script from a network."""
-    from nbconvert import HTMLExporter
-    from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+    with extra("site", "pages"):
+        from nbconvert import HTMLExporter, TemplateExporter
+        from nbconvert.filters import Highlight2HTML
+        from nbconvert.filters.markdown_mistune import (
+            IPythonRenderer,
+            MarkdownWithMath,
+        )
 
     class Renderer(IPythonRenderer):
         def block_math(self, body):
@@ -207,6 +222,16 @@ def _exporter():
         def default_filters(self):
             yield from super().default_filters()
             yield "markdown2html", _with_context(self.markdown2html)
+            yield "highlight_code", Highlight2HTML(pygments_lexer="python")
+            # Pygments has escaped the code, and the outputs are the course's own.
+            yield (
+                "clean_html",
+                lambda made: made.decode() if isinstance(made, bytes) else made,
+            )
+
+        # HTMLExporter's own parses the page again, for pictures without alternative text
+        # and for classes that aren't here: it takes more than half of the time.
+        from_notebook_node = TemplateExporter.from_notebook_node
 
     return Exporter(template_name="basic")
 
@@ -217,7 +242,8 @@ def mathml(latex: str, display: str = "inline") -> str:
     Raises:
         ValueError: it isn't LaTeX, or has something in it that would be shown as written.
     """
-    from latex2mathml.converter import convert
+    with extra("site", "pages"):
+        from latex2mathml.converter import convert
 
     known = re.sub(
         r"(\\(?:begin|end)\{)(\w+)(?=\})",
@@ -299,7 +325,7 @@ def index(sources: list[Source], coverage: dict) -> str:
     return _filled(title=title, top="", ways="", body="\n".join(body))
 
 
-def _lecture_rows(sources: list[Source]):
+def _lecture_rows(sources: list[Source]) -> Iterator[tuple[str, ...]]:
     for source in sources:
         if source.room == "lectures":
             beside = [
@@ -311,7 +337,7 @@ def _lecture_rows(sources: list[Source]):
             yield source.number, title, _markdown(source.question), " ".join(beside)
 
 
-def _claim_rows(coverage: dict):
+def _claim_rows(coverage: dict) -> Iterator[tuple[str, ...]]:
     for section, entry in coverage.items():
         for claim, places in entry["claims"].items():
             yield section, html.escape(claim), " ".join(map(_place, places))
@@ -329,7 +355,7 @@ def _markdown(text: str) -> str:
     return _exporter().markdown2html({}, text)
 
 
-def _table(head: list[str], rows) -> str:
+def _table(head: list[str], rows: Iterable[tuple[str, ...]]) -> str:
     heads = "".join(f'<th scope="col">{name}</th>' for name in head)
     lines = [f"<tr>{''.join(f'<td>{part}</td>' for part in row)}</tr>" for row in rows]
     lines = [f"<tr>{heads}</tr>", *lines]
@@ -361,7 +387,7 @@ def _shipped(name: str) -> str:
 # --- the command ----------------------------------------------------------------------
 
 
-def add_arguments(parser) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("out", metavar="OUT", type=Path, help="the folder to write")
     parser.add_argument(
         "--course",
@@ -371,7 +397,7 @@ def add_arguments(parser) -> None:
     )
 
 
-def main(chosen) -> int:
+def main(chosen: argparse.Namespace) -> int:
     """`python -m comp551ad site OUT`."""
     try:
         written = write_site(chosen.out, chosen.course)

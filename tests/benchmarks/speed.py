@@ -1,12 +1,17 @@
 """How fast are we? Ratios, taken in one run.
 
     python tests/benchmarks/speed.py                 # threads as they come
-    python tests/benchmarks/speed.py --one-thread    # every library on one thread
+    python tests/benchmarks/speed.py --one-thread    # the whole process on one core
 
 Each row does the same work in several ways, interleaved: round after round, every way once, so
 that a machine that slows down slows all of them. What is printed is the median over the rounds of
-the time relative to the first way's, so a number below 1 is faster than it. On one thread that is
-the processor's time, which other programs take nothing of, else the time on the wall.
+the time relative to the first way's, so a number below 1 is faster than it. With ``--one-thread``
+that is the processor's time, which other programs take nothing of, else the time on the wall.
+
+Processor's time counts every thread of the process, and the threads of a library that wait for
+work by spinning would count as working. So ``--one-thread`` pins the process to one core before any
+library is imported: threads inherit that, a waiting one gives way to the working one, and libraries
+that count the cores find one.
 
 Guests take part if they are installed: ``pip install autograd scipy torch jax micrograd``, here or
 in an environment of their own, whose site-packages ``--guests`` names. Before anything is timed,
@@ -28,6 +33,11 @@ parser.add_argument("--steps", type=int, default=100_000, help="of the long desc
 parser.add_argument("--guests", help="site-packages that torch, jax … are installed in")
 options = parser.parse_args()
 if options.one_thread:
+    if not hasattr(os, "sched_setaffinity"):
+        parser.error(
+            "--one-thread: this system pins no process to a core; try on Linux"
+        )
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     for name in ("OMP", "OPENBLAS", "MKL"):
         os.environ[f"{name}_NUM_THREADS"] = "1"
     os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
@@ -345,7 +355,7 @@ def main():
     versions = [f"{m.__name__} {m.__version__}" for m in (np, torch, jax) if m]
     print(
         ", ".join(versions),
-        "| one thread" if options.one_thread else "| threads as they come",
+        "| one core" if options.one_thread else "| threads as they come",
     )
     rng = np.random.default_rng(0)
     X, Y = load_iris()

@@ -11,19 +11,22 @@ out 50 pixels lower, so look at it when it is close to the edge.
 
 import json
 import re
-import sysconfig
 from copy import deepcopy
 from pathlib import Path
 
 import nbformat
 import pytest
 from nbconvert import SlidesExporter
+from nbconvert.nbconvertapp import NbConvertApp
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from traitlets.config import Config
 
 ROOT = Path(__file__).parent.parent.parent
 LECTURES = [path.stem for path in sorted((ROOT / "lectures").glob("*.ipynb"))]
-SETTINGS = json.loads((ROOT / "comp551ad/show/slides.json").read_text(encoding="utf-8"))
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+# The command for lecturers, with the settings that it names.
+(COMMAND,) = re.findall(r"`\.venv/bin/(jupyter nbconvert --to slides .*?)`", README)
+(SETTINGS,) = re.findall(r"--config (\S+)", COMMAND)
 WIDTH, HEIGHT = 1280, 720
 
 THEME = """
@@ -72,13 +75,14 @@ def measure(browser):
     """Return the function that gives the cells, height and width of each slide."""
     page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
     page.route("**/*", lambda route: route.abort())
+    settings = Config(json.loads((ROOT / SETTINGS).read_text(encoding="utf-8")))
 
     def measure(notebook):
         notebook = deepcopy(notebook)
         for cell in notebook.cells:
             if cell.cell_type == "markdown":
                 cell.source = FORMULA.sub(as_large, cell.source)
-        text, _ = SlidesExporter(config=Config(SETTINGS)).from_notebook_node(notebook)
+        text, _ = SlidesExporter(config=settings).from_notebook_node(notebook)
         page.set_content(f"{text}<style>{THEME}</style>", wait_until="load")
         return page.evaluate(MEASURE)
 
@@ -122,10 +126,16 @@ def test_a_slide_that_is_too_high_or_too_wide_is_noticed(measure):
     assert 600 < high["height"]
 
 
-def test_the_settings_are_installed_with_the_package():
-    installed = Path(sysconfig.get_path("data"), "etc", "jupyter")
-    text = (installed / "jupyter_nbconvert_config.json").read_text(encoding="utf-8")
-    assert json.loads(text) == SETTINGS
+def test_the_readmes_command_writes_slides_of_that_size(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    nbconvert = NbConvertApp()
+    nbconvert.initialize(COMMAND.split()[2:])
+    exporter = SlidesExporter(config=nbconvert.config)
+    assert (exporter.reveal_width, exporter.reveal_height) == (str(WIDTH), str(HEIGHT))
+    text, _ = exporter.from_notebook_node(
+        new_notebook(cells=[on_a_slide(new_markdown_cell("# Title"))])
+    )
+    assert f"width: {WIDTH}," in text and f"height: {HEIGHT}," in text
 
 
 @pytest.mark.parametrize("name", LECTURES)

@@ -345,7 +345,7 @@ def network_cases(rng: np.random.Generator) -> list[tuple]:
 grad_W = Exercise(
     name="grad_W",
     lecture="03",
-    title="The gradient by W, over all instances",
+    title="The gradient with respect to W, over all instances",
     witness=lambda X, Y, W, V: grad(_objective)(W, X, Y, V),
     cases=network_cases,
     mistakes=(

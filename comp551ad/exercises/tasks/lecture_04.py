@@ -205,7 +205,7 @@ def _dV_cases(rng: np.random.Generator) -> list[tuple]:
 grad_V = Exercise(
     name="grad_V",
     lecture="04",
-    title="The gradient by V, for three activations",
+    title="The gradient with respect to V, for three activations",
     witness=lambda X, Y, W, V, activation: grad(_objective)(V, X, Y, W, activation),
     cases=_dV_cases,
     use=_for_each_activation,

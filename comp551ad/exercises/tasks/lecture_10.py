@@ -5,8 +5,8 @@ import operator
 
 import numpy as np
 
-from ...autodiff.passes import forward, pull_back, reverse
-from ...autodiff.trace import record
+from ...autodiff.passes import pull_back
+from ...autodiff.trace import forward, record, reverse
 from ...functions import logistic, logsumexp
 from ..exercise import Exercise, Mistake
 

@@ -1,0 +1,503 @@
+"""Nodes written down as NumPy source, for reading or for speed.
+
+For reading, a node that the user's function had a name for gets a line of its own under that name,
+its adjoint one with a ``d`` in front; what has no name is written where it is used, unless it is
+used twice or grows long.
+
+For speed, each operation has a line and a place for its result: much of the time of a NumPy program
+goes into fetching memory for results that live for one line. Here arrays are allocated once and
+handed to the operations (``out=``). An array is free again after the last use of what it holds,
+and an operation that works entry by entry writes over an operand that nobody needs any more. Tall
+arrays with a short last axis, such as N x 3 logits, are stored short axis first, so that sums and
+maxima over it run along memory.
+
+Reads: ``simplify``, ``primitives``, ``pytrees``. Read by: ``program``.
+"""
+
+import builtins
+import keyword
+import math
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from comp551ad import pytrees
+
+from .primitives import ATOM, PRIMITIVES, PRODUCT, SUM, Notation
+from .simplify import (
+    Expressions,
+    Node,
+    as_ratio,
+    base_of,
+    is_view,
+    needed_nodes,
+    taken_apart,
+)
+
+# Entries of an array that may stand in the source.
+LARGEST_CONSTANT = 16
+# Characters of an expression without a name of its own.
+LONGEST_UNNAMED = 60
+# Columns at most, and rows at least, of what is stored by columns.
+SHORT, TALL = 8, 64
+
+
+class ProgramError(ValueError):
+    """A computation that can't be written as a program, or a program used for other inputs than
+    it was written for; the text says which and what to do."""
+
+
+@dataclass(eq=False)
+class Output:
+    """A result, and the input that it is the derivative with respect to."""
+
+    node: Node
+    of: Node | None = None
+
+
+class Computation(NamedTuple):
+    """What there is to write.
+
+    Attributes:
+        name: the wished name of the function.
+        title: its docstring.
+        inputs: parameter -> its argument, with an input node for each number.
+        results: a container of ``Output``.
+        names: node -> the user's name for it.
+        expressions: that the nodes come from.
+    """
+
+    name: str
+    title: str
+    inputs: dict[str, Any]
+    results: Any
+    names: dict[Node, str]
+    expressions: Expressions
+
+
+class Writer:
+    """Writes a computation as a module of one function, for reading.
+
+    Attributes:
+        name: the function's name.
+        source: the module.
+        body: the function's lines before it returns.
+    """
+
+    # Names that the text uses besides.
+    reserved: frozenset = frozenset({"np", "gradient", "gradients"})
+
+    def __init__(self, computation: Computation):
+        self.computation = computation
+        # Per node its expression, and how tightly that binds.
+        self.text: dict[Node, str] = {}
+        self.level: dict[Node, int] = {}
+        self.body: list[str] = []
+        self.imports: set[str] = set()
+        self.taken = {*keyword.kwlist, *dir(builtins), *self.reserved}
+        self.taken |= {p.functions[0].__name__ for p in PRIMITIVES.values()}
+        # Node -> the variable of the result that has its memory.
+        self.handed_out: dict[Node, str] = {}
+        self.parameters = [self.fresh(p, "x") for p in computation.inputs]
+        for parameter, tree in zip(
+            self.parameters, computation.inputs.values(), strict=True
+        ):
+            self.unpack(parameter, tree)
+        variables = self.write_lines(pytrees.leaves(computation.results))
+        name = computation.name
+        self.name = name if name in ("gradient", "gradients") else self.fresh(name, "f")
+        self.source = self.module(variables)
+
+    # -- the module
+
+    def module(self, variables: list[str]) -> str:
+        imports = "import numpy as np\n"
+        if self.imports:
+            names = ", ".join(sorted(self.imports))
+            imports += f"\nfrom comp551ad.functions import {names}\n"
+        return f"{imports}\n\n{self.function(variables)}"
+
+    def function(self, variables: list[str]) -> str:
+        title = f'"""{self.computation.title}"""'
+        lines = [title, *self.body, f"return {self.returned(variables)}"]
+        text = "".join(f"    {line}\n" for line in lines)
+        return f"def {self.name}({', '.join(self.parameters)}):\n{text}"
+
+    def returned(self, variables: list[str]) -> str:
+        """What stands behind return: the outermost tuple needs no parentheses."""
+        results = pytrees.unflatten(self.computation.results, iter(variables))
+        text = self.container(results)
+        bare = type(results) is tuple and len(results) > 1
+        return text[1:-1] if bare else text
+
+    # -- names
+
+    def fresh(self, *wishes: str) -> str:
+        """A name that nothing else has, as near as possible to the first wish that can be one.
+
+        Python takes two spellings of a letter (U+00B5, U+03BC) for one name: the normal one.
+        """
+        normal = [unicodedata.normalize("NFKC", wish) for wish in (*wishes, "t")]
+        usable = (w for w in normal if w.isidentifier() and not keyword.iskeyword(w))
+        name = base = next(usable)
+        number = 1
+        while name in self.taken:
+            number += 1
+            name = f"{base}{number}" if base == "t" else f"{base}_{number}"
+        self.taken.add(name)
+        return name
+
+    def unpack(self, parameter, tree):
+        """A variable for every input; lines that take a container apart."""
+        for path, leaf in self.paths(tree):
+            if not isinstance(leaf, Node):
+                continue
+            name = parameter
+            if path:
+                wish = re.sub(r"\W+", "_", path).strip("_")
+                name = self.fresh(wish, f"{parameter}_{wish}")
+                self.declare(name, f"{parameter}{path}")
+            self.keep(leaf, name)
+
+    def keep(self, node, name):
+        """From here on the node is written as this variable."""
+        self.text[node], self.level[node] = name, ATOM
+
+    # -- lines
+
+    def write_lines(self, outputs: list[Output]) -> list[str]:
+        """Write every line; the variable that holds each output."""
+        nodes = [output.node for output in outputs]
+        needed, uses = needed_nodes(nodes)
+        self.name_the_count(needed)
+        names = self.computation.names
+        last = {node for node in nodes if node.operands and node not in names}
+        for node in needed:
+            self.write_expression(node)
+            long = len(self.text[node]) > LONGEST_UNNAMED
+            named = node in names or uses[node] > 1 or long
+            is_text = not node.operands or self.text[node].endswith(".T")
+            if named and node not in last and not is_text:
+                self.write_line(self.fresh(names.get(node, "t")), node)
+        return [self.write_output(output.of, output.node) for output in outputs]
+
+    def write_line(self, name, node):
+        self.declare(name, self.text[node], node)
+        self.keep(node, name)
+
+    def declare(self, name, text, node=None):
+        shape = " x ".join(map(str, node.shape)) if node else ""
+        self.body.append(f"{name} = {text}" + (f"  # {shape}" if shape else ""))
+
+    def write_output(self, of: Node | None, node: Node) -> str:
+        """The variable of a result, with a line that makes it where there is none: a number, or
+        an array that is the caller's alone: not an argument's memory, nor another result's, nor
+        memory that can only be read."""
+        base, text = base_of(node), self.text[node]
+        if node.name == "constant":
+            text = self.constant(node, floats=True)[0]
+        elif not node.shape:
+            text += "[()]" if is_view(node) or node.name == "where" else ""
+        elif base.name == "input" or base in self.handed_out or _repeats(node):
+            text = f"np.copy({text})"
+        own = text == self.text[node]
+        name = text
+        if not text.isidentifier():
+            name = self.fresh("value" if of is None else f"d{self.text[of]}")
+            self.declare(name, text, node)
+        if own:
+            self.keep(node, name)
+            if node.shape:
+                self.handed_out[base] = name
+        return name
+
+    def name_the_count(self, needed):
+        """N = X.shape[0], if a division divides by it."""
+        nodes = self.text.items()
+        name, shape = next(((t, n.shape) for n, t in nodes if n.shape), ("", (0,)))
+        count = self.computation.expressions.constant(float(shape[0]))
+        divisors = (n.operands[1] for n in needed if n.name == "divide")
+        if shape[0] > 1 and count in divisors:
+            self.keep(count, self.fresh("N"))
+            self.declare(self.text[count], f"{name}.shape[0]")
+
+    # -- expressions
+
+    def write_expression(self, node: Node) -> None:
+        """The node in terms of its operands, which have been written."""
+        if node in self.text:
+            return
+        if node.name == "constant":
+            self.text[node], self.level[node] = self.constant(node)
+            return
+        entry = PRIMITIVES[node.name]
+        shapes = [operand.shape for operand in node.operands]
+        told = entry.keywords(node.parameters, *shapes, node.shape)
+        template, level = entry.notation.source, entry.notation.level
+        if node.name == "transpose" and not told and len(node.shape) > 1:
+            template, level = "{0}.T", ATOM
+        operands = []
+        for k, operand in enumerate(node.operands):
+            text = self.text[operand]
+            if operand.name == "constant" and template.endswith(")"):
+                text = self.constant(operand, floats=True)[0]
+            loose = is_loose(entry.notation, template, k, self.level[operand])
+            operands.append(f"({text})" if loose else text)
+        # Older ufuncs have no __module__.
+        function = entry.functions[0]
+        if getattr(function, "__module__", "") == "comp551ad.functions":
+            self.imports.add(function.__name__)
+        self.level[node] = ATOM if template.endswith(")") else level
+        self.text[node] = template.format(
+            *operands,
+            operands=", ".join(operands),
+            parameters="".join(f", {_parameter(*item)}" for item in told.items()),
+            index=_index(told.get("index")),
+            condition=self.literal(told.get("condition", True)),
+        )
+
+    # -- values
+
+    def constant(self, node: Node, floats: bool = False) -> tuple[str, int]:
+        """A constant's text, 2.0 for 2 if ``floats``, and how tightly it binds."""
+        value = node.parameters["value"]
+        text, is_full = self.literal(value), node.shape != np.shape(value)
+        if (floats or is_full) and text.lstrip("-").isdigit():
+            text += ".0"
+        if is_full:
+            return f"np.full({node.shape}, {text})", ATOM
+        return text, SUM if text[0] == "-" else PRODUCT if " / " in text else ATOM
+
+    def literal(self, value: Any) -> str:
+        """A number, or a small array, as source."""
+        if isinstance(value, np.ndarray):
+            return _array(value)
+        if isinstance(value, bool | np.bool_):
+            return str(bool(value))
+        if not math.isfinite(value):
+            return re.sub("(nan|inf)", r"np.\1", repr(float(value)))
+        if isinstance(value, int):
+            return repr(value)
+        p, q = as_ratio(float(value))
+        if q != 1:
+            return f"{p:.0f} / {q:.0f}"
+        whole = value == int(value) and abs(value) < 1e15 and str(value) != "-0.0"
+        return repr(int(value)) if whole else repr(float(value))
+
+    # -- containers
+
+    def container(self, tree: Any) -> str:
+        """A container of expressions as an expression."""
+        if isinstance(tree, dict):
+            items = (f"{self.key(k)}: {self.container(v)}" for k, v in tree.items())
+            return f"{{{', '.join(items)}}}"
+        if not pytrees.is_container(tree):
+            return tree
+        inner = ", ".join(map(self.container, tree))
+        if isinstance(tree, list):
+            return f"[{inner}]"
+        return f"({inner},)" if len(tree) == 1 else f"({inner})"
+
+    def key(self, key: Any) -> str:
+        """A dict's key as source."""
+        if type(key) in (str, int, bool):
+            return repr(key)
+        raise ProgramError(
+            f"key: got {key!r} in a dict, expected text or a whole number, which can stand in "
+            "the source; name the entry so"
+        )
+
+    def paths(self, tree: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+        """(how the source gets at it, leaf) per leaf of an argument."""
+        if not pytrees.is_container(tree):
+            yield path, tree
+            return
+        pairs = tree.items() if isinstance(tree, dict) else enumerate(tree)
+        for key, child in pairs:
+            yield from self.paths(child, f"{path}[{self.key(key)}]")
+
+
+# ---------------------------------------------------------------- for speed
+
+
+class BufferedWriter(Writer):
+    """Writes a computation as a function that keeps its arrays."""
+
+    reserved = Writer.reserved | {"copy"}
+
+    def __init__(self, computation: Computation):
+        # Lines that allocate.
+        self.allocated: list[str] = []
+        # A buffer's name -> its transpose's, once there is one, and back.
+        self.transposed: dict[str, str | None] = {}
+        # Shape -> names of buffers.
+        self.free: dict[tuple, list[str]] = {}
+        self.buffer_of: dict[Node, str] = {}
+        super().__init__(computation)
+
+    def write_lines(self, outputs: list[Output]) -> list[str]:
+        results = [output.node for output in outputs]
+        results = taken_apart(results, self.computation.expressions)
+        nodes, _ = needed_nodes(results)
+        last_use = _last_uses(nodes, results)
+        for place, node in enumerate(nodes):
+            dying = [o for o in node.operands if last_use[base_of(o)] == place]
+            if node.shape and node.operands and PRIMITIVES[node.name].out:
+                self.write_into(node, dying)
+            else:
+                self.write_expression(node)
+                if node.operands and not is_view(node):
+                    self.write_line(self.fresh("t"), node)
+            for base in {base_of(operand) for operand in dying}:
+                if base in self.buffer_of:
+                    self.free[base.shape].append(self.buffer_of.pop(base))
+        pairs = zip(outputs, results, strict=True)
+        return [self.write_output(output.of, node) for output, node in pairs]
+
+    def write_into(self, node, dying):
+        """The node computed into a buffer: a free one, or one whose content it writes over."""
+        entry = PRIMITIVES[node.name]
+        stored = self.place_for(node, dying if entry.out == "ufunc" else ())
+        variable = self.flipped(stored) if _by_columns(node.shape) else stored
+        operands = [self.text[o] for o in node.operands]
+        ndims = [len(o.shape) for o in node.operands]
+        out = variable
+        if _by_columns(node.shape) and set(ndims) <= {0, 2} and not node.parameters:
+            # The transpose of the result from those of the operands: along memory.
+            pairs = zip(operands, ndims, strict=True)
+            operands = [self.flipped(text) if n else text for text, n in pairs]
+            operands = operands if entry.elementwise else operands[::-1]
+            out = stored
+        function = f"np.{entry.functions[0].__name__}"
+        if entry.out == "method":
+            function = f"{operands.pop(0)}.{node.name}"
+        how = [f"{key}={value!r}" for key, value in node.parameters.items()]
+        self.body.append(f"{function}({', '.join([*operands, *how, f'out={out}'])})")
+        self.buffer_of[node] = stored
+        self.keep(node, variable)
+
+    def place_for(self, node, dying):
+        for operand in dying:
+            if operand in self.buffer_of and operand.shape == node.shape:
+                return self.buffer_of.pop(operand)
+        names = self.free.setdefault(node.shape, [])
+        if names:
+            return names.pop()
+        name = self.fresh("b")
+        shape = node.shape[::-1] if _by_columns(node.shape) else node.shape
+        self.allocated.append(f"{name} = np.empty({shape})")
+        self.transposed[name] = None
+        return name
+
+    def flipped(self, text):
+        """The transpose of a variable; a buffer's is made once and has a name."""
+        if text not in self.transposed:
+            return text[:-2] if text.endswith(".T") else f"{text}.T"
+        if self.transposed[text] is None:
+            name = self.fresh(f"{text}_T")
+            self.allocated.append(f"{name} = {text}.T")
+            self.transposed |= {text: name, name: text}
+        return self.transposed[text]
+
+    def write_expression(self, node: Node) -> None:
+        """As for reading, but with 2.0 for 2: NumPy takes floats sooner."""
+        super().write_expression(node)
+        text = self.text[node]
+        if node.name == "constant":
+            text = self.constant(node, floats=True)[0]
+        self.text[node] = self.flipped(text[:-2]) if text.endswith(".T") else text
+
+    def function(self, variables: list[str]) -> str:
+        """The function inside another that allocates its arrays, and their transposes."""
+        held = {v for node, v in self.handed_out.items() if node in self.buffer_of}
+        own = [f"{name}.copy()" if name in held else name for name in variables]
+        if held:
+            self.body += ["if copy:", f"    return {self.returned(own)}"]
+        self.parameters.append("copy=True")
+        inner = super().function(variables)
+        body = [*self.allocated, "", *inner.splitlines(), "", f"return {self.name}"]
+        text = "".join(f"    {line}\n" if line else "\n" for line in body)
+        return f"def _with_buffers():\n{text}\n\n{self.name} = _with_buffers()\n"
+
+
+def _last_uses(nodes, outputs):
+    """Node -> the place of the last node that reads its memory, also through views."""
+    last = dict.fromkeys(nodes, 0)
+    for place, node in enumerate(nodes):
+        for operand in node.operands:
+            last[base_of(operand)] = place
+    for node in outputs:
+        last[base_of(node)] = len(nodes)
+    return last
+
+
+def _by_columns(shape):
+    return len(shape) == 2 and shape[1] <= SHORT and shape[0] >= TALL
+
+
+# ---------------------------------------------------------------- the text of values
+
+
+def _repeats(node):
+    """Whether the node's array shows entries many times: it can only be read."""
+    while is_view(node):
+        if node.size > node.operands[0].size:
+            return True
+        node = node.operands[0]
+    return False
+
+
+def is_loose(notation: Notation, template: str, k: int, level: int) -> bool:
+    """Whether operand k, which binds so tightly, needs parentheses in the template."""
+    if template.endswith(")"):
+        return False
+    if template.startswith(("{0}.", "{0}[")):
+        return level < ATOM
+    need = notation.needs[min(k, len(notation.needs) - 1)]
+    # a - (b - c): rounding has an order, so it is kept.
+    return level < (max(need, notation.level + 1) if k else need)
+
+
+def small_array(value: np.ndarray) -> np.ndarray:
+    """The array, if it is small enough to stand in the source."""
+    if value.size > LARGEST_CONSTANT:
+        raise ProgramError(
+            f"constant: got an array of shape {value.shape}, which would stand in the source, "
+            f"expected at most {LARGEST_CONSTANT} entries; pass it to the function as an argument"
+        )
+    return value
+
+
+def _array(value):
+    if not value.size:
+        return f"np.empty({value.shape}, dtype=np.{value.dtype.type.__name__})"
+    entries = re.sub("(nan|inf)", r"np.\1", repr(small_array(value).tolist()))
+    return f"np.array({entries})"
+
+
+def _parameter(key, value):
+    """A parameter as an argument of a call."""
+    if key == "index":
+        return f"np.s_[{_index(value)}]"
+    return repr(value) if key == "shape" else f"{key}={value!r}"
+
+
+def _index(index):
+    """An index as it stands between brackets: 0, 1:3, :, None …"""
+    parts = index if isinstance(index, tuple) else (index,)
+    return ", ".join(map(_index_part, parts)) or "()"
+
+
+def _index_part(part):
+    if isinstance(part, slice):
+        ends = ["" if v is None else str(v) for v in (part.start, part.stop)]
+        return ":".join(ends) + ("" if part.step is None else f":{part.step}")
+    if isinstance(part, np.ndarray):
+        return _array(part)
+    # (0, 1) would be two indices.
+    part = list(part) if isinstance(part, tuple) else part
+    return "..." if part is Ellipsis else repr(part)

@@ -1,0 +1,314 @@
+"""Nodes written down as JavaScript: a module that a page can run, without Python.
+
+What works entry by entry becomes one loop over the entries, however many operations that is;
+everything else calls a function of ``runtime.js`` under its NumPy name. The module carries those
+functions of the runtime that it uses. How an operation is written stands in its entry of the table.
+
+Reads: ``emit``, ``simplify``, ``primitives``. Read by: ``program``.
+"""
+
+import inspect
+import json
+import math
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from comp551ad import pytrees
+
+from .emit import (
+    LONGEST_UNNAMED,
+    Computation,
+    Output,
+    ProgramError,
+    Writer,
+    is_loose,
+    small_array,
+)
+from .primitives import ATOM, PRIMITIVES, SUM
+from .simplify import Node, needed_nodes
+
+RUNTIME = Path(__file__).with_name("runtime.js").read_text(encoding="utf-8")
+# A declaration of the runtime with the comment above it.
+_PART = re.compile(
+    r"(?:^//.*\n)*^(?:const|function) (?:(\w+)|\{([^}]*)\})(?s:.*?)(?=\n\n|\Z)",
+    re.MULTILINE,
+)
+# A name that isn't a property's.
+_NAMES = re.compile(r"(?<!\w)(?:(?<!\.)|(?<=\.\.\.))[A-Za-z_]\w*")
+_WORDS = """break case catch class const continue debugger default delete do else enum export
+extends false finally for function if import in instanceof new null return super switch this throw
+true try typeof var void while with yield let static await implements interface package private
+protected public arguments eval async of undefined NaN Infinity Math Array Object Number String
+Float64Array Int32Array TypeError i"""
+
+
+def _parts() -> dict[str, str]:
+    """Name -> the part of the runtime that declares it."""
+    parts = {}
+    for match in _PART.finditer(RUNTIME):
+        for name in (match[1] or match[2]).split(","):
+            parts[name.strip()] = match[0]
+    return parts
+
+
+PARTS = _parts()
+
+
+class JavaScriptWriter(Writer):
+    """Writes a computation as an ES module.
+
+    Its default export takes and returns numbers and nested arrays, and checks what it is given. The
+    function itself, exported under its name, works on the runtime's arrays and checks nothing.
+    """
+
+    reserved = Writer.reserved | {*_WORDS.split(), *PARTS}
+
+    def __init__(self, computation: Computation, signature: inspect.Signature):
+        self.signature = signature
+        # Elementwise nodes that have no array: their text is that of the entry i.
+        self.entries: set[Node] = set()
+        super().__init__(computation)
+
+    # -- the module
+
+    def module(self, variables: list[str]) -> str:
+        inner = self.function(variables)
+        outer = self.checked()
+        waiting, used = _NAMES.findall(inner + outer), set()
+        while waiting:
+            part = PARTS.get(waiting.pop())
+            if part and part not in used:
+                used.add(part)
+                waiting += _NAMES.findall(re.sub("//.*", "", part))
+        parts = [part for part in dict.fromkeys(PARTS.values()) if part in used]
+        return "\n\n".join([f"// {self.computation.title}", *parts, inner, outer])
+
+    def function(self, variables: list[str]) -> str:
+        lines = [*self.body, f"return {self.returned(variables)};"]
+        text = "".join(f"  {line}\n" for line in lines)
+        names = ", ".join(self.parameters)
+        return f"export function {self.name}({names}) {{\n{text}}}"
+
+    def checked(self) -> str:
+        """The default export: nested arrays in and out."""
+        parameters, arguments = [], []
+        named = zip(self.parameters, self.computation.inputs.items(), strict=True)
+        for parameter, (name, tree) in named:
+            kind = self.signature.parameters[name].kind
+            rest = "..." if kind is inspect.Parameter.VAR_POSITIONAL else ""
+            parameters.append(rest + parameter)
+            names = pytrees.leaf_names(tree, name)
+            leaves = [
+                self.argument(parameter + path, leaf, leaf_name)
+                for (path, leaf), leaf_name in zip(self.paths(tree), names, strict=True)
+            ]
+            arguments.append(self.container(pytrees.unflatten(tree, iter(leaves))))
+        call = f"{self.name}({', '.join(arguments)})"
+        return f"export default ({', '.join(parameters)}) => nested({call});\n"
+
+    def argument(self, text, leaf, name):
+        """An argument's leaf as the inner function takes it."""
+        if isinstance(leaf, Node):
+            return f"array({text}, {self.literal(leaf.shape)}, {json.dumps(name)})"
+        if leaf is None or isinstance(leaf, str | bool):
+            return f"setting({text}, {json.dumps(leaf)}, {json.dumps(name)})"
+        return "null"
+
+    def container(self, tree: Any) -> str:
+        is_tuple = isinstance(tree, tuple)
+        return super().container(list(tree) if is_tuple else tree)
+
+    def returned(self, variables: list[str]) -> str:
+        results = pytrees.unflatten(self.computation.results, iter(variables))
+        return self.container(results)
+
+    def key(self, key: Any) -> str:
+        if type(key) in (str, int):
+            return json.dumps(key)
+        raise ProgramError(
+            f"key: got {key!r} in a dict, expected text or a whole number, which JavaScript's "
+            "objects can have; name the entry so"
+        )
+
+    # -- lines
+
+    def declare(self, name, text, node=None):
+        shape = " x ".join(map(str, node.shape)) if node else ""
+        self.body.append(f"const {name} = {text};" + (f" // {shape}" if shape else ""))
+
+    def write_lines(self, outputs: list[Output]) -> list[str]:
+        nodes = [output.node for output in outputs]
+        needed, uses = needed_nodes(nodes)
+        self.name_the_count(needed)
+        names = dict(self.computation.names)
+        for output in outputs:
+            wish = "value" if output.of is None else f"d{self.text[output.of]}"
+            names.setdefault(output.node, wish)
+        users: dict[Node, list[Node]] = {node: [] for node in needed}
+        for node in needed:
+            for operand in node.operands:
+                users[operand].append(node)
+        for node in needed:
+            self.write_expression(node)
+            is_number = not node.operands and not node.shape
+            if self.text[node].isidentifier() or is_number or _is_spread(node):
+                continue
+            in_place = uses[node] == 1 and node not in names and node not in nodes
+            if not (in_place and self.can_stand_in(users[node][0], node)):
+                self.write_line(self.fresh(names.get(node, "t")), node)
+        return [self.text[node] for node in nodes]
+
+    def can_stand_in(self, user: Node, node: Node) -> bool:
+        """Whether a node's text may stand where it is used, and nowhere else."""
+        loops = _is_loop(user)
+        if node.shape:
+            return loops == _is_loop(node) and (not loops or user.shape == node.shape)
+        return not loops and len(self.text[node]) <= LONGEST_UNNAMED
+
+    def write_line(self, name, node):
+        if node in self.entries:
+            self.entries.remove(node)
+            self.declare(name, f"empty({self.shape_text(node)})", node)
+            self.body.append(
+                f"for (let i = 0; i < {name}.length; i++) {name}[i] = {self.text[node]};"
+            )
+        else:
+            self.declare(name, self.text[node], node)
+        self.keep(node, name)
+
+    def shape_text(self, node):
+        """The shape of a node's loop: that of an array in it, if one has it."""
+        for operand in node.operands:
+            if operand.shape == node.shape and not _is_spread(operand):
+                if self.text[operand].isidentifier():
+                    return f"{self.text[operand]}.shape"
+                return self.shape_text(operand)
+        return self.literal(node.shape)
+
+    # -- expressions
+
+    def write_expression(self, node: Node) -> None:
+        if node in self.text:
+            return
+        if node.name == "constant":
+            value = node.parameters["value"]
+            text = self.literal(value)
+            if node.shape:
+                is_full = not np.shape(value)
+                shape = self.literal(node.shape)
+                text = (
+                    f"full({shape}, {text})" if is_full else f"array({text}, {shape})"
+                )
+            self.text[node], self.level[node] = text, ATOM
+            if not node.shape and (text.startswith("-") or " " in text):
+                self.level[node] = SUM
+            return
+        entry = PRIMITIVES[node.name]
+        shapes = [operand.shape for operand in node.operands]
+        told = entry.keywords(node.parameters, *shapes, node.shape)
+        template = entry.notation.javascript
+        level = ATOM if template.endswith(")") else entry.notation.level
+        if entry.elementwise and "condition" in told:
+            constant = self.computation.expressions.constant(told.pop("condition"))
+            self.write_expression(constant)
+            if constant.shape and not self.text[constant].isidentifier():
+                self.write_line(self.fresh("t"), constant)
+            condition = self.entry(constant, node)
+        else:
+            condition = ""
+        operands = []
+        for k, operand in enumerate(node.operands):
+            text = (
+                self.entry(operand, node) if entry.elementwise else self.text[operand]
+            )
+            loose = is_loose(entry.notation, template, k, self.level[operand])
+            minus = template.startswith("-") and text.startswith("-")
+            operands.append(f"({text})" if loose or minus else text)
+        index = self.index(told.pop("index", ()), shapes[0]) if "index" in told else ""
+        positional = [index] * ("{index}" not in template and bool(index))
+        if "shape" in told:
+            positional.append(self.literal(told.pop("shape")))
+        named = ", ".join(f"{key}: {self.literal(v)}" for key, v in told.items())
+        parameters = positional + [f"{{ {named} }}"] * bool(named)
+        self.level[node] = level
+        self.text[node] = template.format(
+            *operands,
+            operands=", ".join(operands),
+            parameters="".join(f", {text}" for text in parameters),
+            index=index,
+            condition=condition,
+        )
+        if entry.elementwise and node.shape:
+            self.entries.add(node)
+
+    def entry(self, operand: Node, node: Node) -> str:
+        """An operand in the loop of an elementwise node: its entry i."""
+        if not operand.shape or operand in self.entries:
+            return self.text[operand]
+        if _is_spread(operand):
+            return self.literal(operand.parameters["value"])
+        name = self.text[operand]
+        if operand.shape != node.shape:
+            name = self.fresh("t")
+            shape = self.shape_text(node)
+            self.declare(name, f"broadcast_to({self.text[operand]}, {shape})")
+        return f"{name}[i]"
+
+    # -- values
+
+    def literal(self, value: Any) -> str:
+        if isinstance(value, np.ndarray):
+            return self.literal(small_array(value).tolist())
+        if isinstance(value, tuple | list):
+            return f"[{', '.join(map(self.literal, value))}]"
+        if isinstance(value, float) and not math.isfinite(value):
+            return "NaN" if math.isnan(value) else f"{'-' * (value < 0)}Infinity"
+        return super().literal(value).replace("True", "true").replace("False", "false")
+
+    def index(self, index: Any, shape: tuple) -> str:
+        """An index as an array of numbers, null, slices and arrays of numbers."""
+        parts = list(index) if isinstance(index, tuple) else [index]
+        parts = [np.array(p) if isinstance(p, list | tuple) else p for p in parts]
+        if any(isinstance(part, bool | np.bool_) for part in parts):
+            raise ProgramError(
+                f"index: got {index!r}, expected no True or False alone in JavaScript; use "
+                "x[None] or x[:0]"
+            )
+        axes = sum(
+            part.ndim if isinstance(part, np.ndarray) and part.dtype == bool else 1
+            for part in parts
+            if part is not None and part is not Ellipsis
+        )
+        full = [slice(None)] * (len(shape) - axes)
+        texts = []
+        for part in parts:
+            if part is Ellipsis:
+                texts += map(self.index_part, full)
+            elif isinstance(part, np.ndarray) and part.dtype == bool:
+                texts += map(self.index_part, np.nonzero(small_array(part)))
+            else:
+                texts.append(self.index_part(part))
+        return f"[{', '.join(texts)}]"
+
+    def index_part(self, part):
+        if part is None:
+            return "null"
+        if isinstance(part, slice):
+            ends = (part.start, part.stop, part.step)
+            return f"slice({', '.join('null' if e is None else str(e) for e in ends)})"
+        if isinstance(part, np.ndarray):
+            return f"array({self.literal(part)}, {self.literal(part.shape)})"
+        return str(int(part))
+
+
+def _is_loop(node):
+    """Whether the node is computed in a loop over its entries."""
+    return bool(node.shape and node.operands) and PRIMITIVES[node.name].elementwise
+
+
+def _is_spread(node):
+    """Whether the node is one number everywhere."""
+    return node.name == "constant" and node.shape != np.shape(node.parameters["value"])

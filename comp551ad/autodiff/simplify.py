@@ -1,0 +1,496 @@
+"""A computation as simplified expressions: what the program writer works on.
+
+Rows of a tape are read into *coefficient × node*. A node is an operation on nodes, and equal nodes
+are one object, so repeated work is shared by itself. Numbers gather in the coefficient, travel
+outward through everything linear, and are applied once, at the end. That is how 1/N, which the
+chain rule hands down from the mean at the very beginning, comes to stand as one division at the
+end of each gradient, where a person would write it.
+
+What travels stays between 1e-30 and 1e30; a number beyond (and 0, inf or nan) is applied where it
+stands. So a program rounds otherwise than the recorded function, but doesn't overflow or vanish
+otherwise, unless its values come that close to the largest or the smallest float. x + 0 is x, and
+2 x + x is 3 x; 2 x - x stays, for at inf it is nan.
+
+A sign travels too: sum(-x) becomes -sum(x), and -x - y becomes -(x + y). Where such a sum is
+exactly zero, it is -0 instead of 0, and what is infinite on its account (1 / sum(-x), the
+derivative of its square root) has the other sign. That is the price of sources that read well: the
+minus of a cost doesn't stand inside of every sum, and 1 / (1 + exp(-w x - b)) is seen as logistic.
+
+Reads: ``primitives``, ``tape``, ``trace``. Read by: ``emit``, ``program``.
+"""
+
+import functools
+import itertools
+import math
+import operator
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .primitives import PRIMITIVES, shape_of
+from .tape import Tracer, concrete, operands_of, parameters_of
+from .trace import record
+
+# Of the numbers that travel.
+SMALLEST, LARGEST = 1e-30, 1e30
+
+
+@dataclass(eq=False, slots=True)
+class Node:
+    """An operation on nodes.
+
+    Attributes:
+        name: a primitive's name, "input" or "constant".
+        operands: the nodes that it is computed from.
+        parameters: the primitive's; of an input {"k": its row}, of a constant {"value": …}. A
+            constant of a shape whose value is one number has it everywhere.
+        shape: of its value.
+        number: nodes are numbered in the order in which they were made.
+    """
+
+    name: str
+    operands: tuple["Node", ...]
+    parameters: dict[str, Any]
+    shape: tuple[int, ...]
+    number: int
+
+    @property
+    def size(self) -> int:
+        return math.prod(self.shape)
+
+
+class Scaled(NamedTuple):
+    """up / down × node."""
+
+    up: float
+    down: float
+    node: Node
+
+    @property
+    def is_moderate(self) -> bool:
+        """Whether the coefficient may travel: nothing overflows or vanishes on its account."""
+        sizes = abs(self.up), abs(self.down)
+        if not all(SMALLEST <= size <= LARGEST for size in sizes):
+            return False
+        return SMALLEST <= sizes[0] / sizes[1] <= LARGEST
+
+    def reduced(self) -> "Scaled":
+        """As one would write it: 2 / 300 is 1 / 150, and 3 times 0.1 is 0.3."""
+        up, down, node = self
+        if up == down:
+            return Scaled(1.0, 1.0, node)
+        if up.is_integer() and down.is_integer() and abs(up) + abs(down) < 2**53:
+            factor = math.copysign(math.gcd(int(up), int(down)) or 1, down)
+            return Scaled(up / factor, down / factor, node)
+        return Scaled(_short(up), _short(down), node)
+
+
+def as_ratio(value: float) -> tuple[float, float]:
+    """p and q where a number is shorter as p / q: 0.3333333333333333 is 1 / 3; else itself, 1."""
+    if math.isfinite(value) and len(repr(value)) > 12:
+        ratio = Fraction(value).limit_denominator(10**6)
+        p, q = float(ratio.numerator), float(ratio.denominator)
+        if p / q == value and abs(p) * q < 1e9:
+            return p, q
+    return value, 1.0
+
+
+def _short(value):
+    """The number without the rounding at its end: 0.3 for 0.30000000000000004."""
+    short = float(f"{value:.15g}")
+    return short if len(repr(short)) < 12 else value
+
+
+class Expressions:
+    """All nodes of one computation, each once.
+
+    Attributes:
+        one: the constant 1; a plain number c is c × one.
+        scaled: per row of the tape that was read last what became of it.
+        recognised: a sentence for each pattern that was found.
+    """
+
+    def __init__(self) -> None:
+        self._nodes: dict[tuple, Node] = {}
+        self.one = self.constant(1.0)
+        self.scaled: list[Scaled] = []
+        self.recognised: list[str] = []
+
+    # -- making nodes
+
+    def node(self, name: str, operands: tuple, parameters: dict, shape: tuple) -> Node:
+        """The node of this operation; the same one when it was made before."""
+        numbers = [o.number for o in operands]
+        if operands and PRIMITIVES[name].commutative:
+            numbers.sort()
+        key = (name, tuple(numbers), _hashable(parameters), shape)
+        if key not in self._nodes:
+            self._nodes[key] = Node(name, operands, parameters, shape, len(self._nodes))
+        return self._nodes[key]
+
+    def constant(self, value: Any, shape: tuple | None = None) -> Node:
+        """A constant; of another shape than its value's, a number that is the same everywhere."""
+        shape = np.shape(value) if shape is None else shape
+        return self.node("constant", (), {"value": value}, shape)
+
+    def spread(self, node: Node, shape: tuple) -> Node:
+        """The node stretched to a shape to which it broadcasts."""
+        if node.shape == shape:
+            return node
+        if node.name == "constant" and not node.shape:
+            return self.constant(node.parameters["value"], shape)
+        return self.node("broadcast_to", (node,), {"shape": shape}, shape)
+
+    def _unspread(self, node):
+        """What was stretched to the node's shape, or the node itself."""
+        if node.name == "broadcast_to":
+            return node.operands[0]
+        is_one = node.name == "constant" and type(node.parameters["value"]) is float
+        return self.one if is_one and node.parameters["value"] == 1 else node
+
+    def written_out(self, scaled: Scaled) -> Node:
+        """The node for a scaled node, with its coefficient applied."""
+        up, down, node = scaled.reduced()
+        if self._unspread(node) is self.one:
+            return self.constant(_quotient(up, down), node.shape)
+        if up == -1:
+            node = self.node("negative", (node,), {}, node.shape)
+        elif up != 1:
+            node = self.node("multiply", (self.constant(up), node), {}, node.shape)
+        if down != 1:
+            node = self.node("divide", (node, self.constant(down)), {}, node.shape)
+        return node
+
+    def node_of(self, value: Any) -> Node:
+        """The node of a value on the tape that was read, or of a constant; None is 0."""
+        if type(value) is Tracer:
+            return self.written_out(self.scaled[value.index])
+        return self.constant(value if np.shape(value) else float(value or 0))
+
+    # -- reading rows
+
+    def read(
+        self, rows: Iterable, given: Iterable[Node] = (), anchors: Collection[int] = ()
+    ) -> list[Scaled]:
+        """Every row as a scaled node; ``self.scaled`` keeps them.
+
+        Args:
+            rows: a tape's rows.
+            given: nodes for the first rows, which are inputs.
+            anchors: rows that a reader will see under a name of their own: their sign stays
+                with them, only sizes such as 1/N move on.
+        """
+        self.scaled = scaled = [Scaled(1.0, 1.0, node) for node in given]
+        for k, row in itertools.islice(enumerate(rows), len(scaled), None):
+            if row[0] == "input":
+                node = self.node("input", (), {"k": k}, shape_of(concrete(row[1])))
+                new = Scaled(1.0, 1.0, node)
+            else:
+                operands = [
+                    scaled[o] if type(o) is int else self._literal(o)
+                    for o in operands_of(row)
+                ]
+                parameters = parameters_of(row, residuals=False)
+                shape = shape_of(concrete(row[1]))
+                new = self.apply(row[0], operands, parameters, shape)
+            up, down, node = new
+            if k in anchors and up < 0 and node is not self.one:
+                node = self.written_out(Scaled(-1.0, 1.0, node))
+                new = Scaled(-up, down, node)
+            scaled.append(new)
+        return scaled
+
+    def _literal(self, value):
+        if type(value) is float:
+            return Scaled(*as_ratio(value), self.one)
+        return Scaled(1.0, 1.0, self.constant(value))
+
+    def apply(
+        self, name: str, operands: list[Scaled], parameters: dict, shape: tuple
+    ) -> Scaled:
+        """An operation on scaled nodes, simplified."""
+        entry = PRIMITIVES[name]
+        if entry.elementwise:
+            operands = self._without_stretching(operands, shape)
+        if name == "negative":
+            return _negated(operands[0])
+        if name == "add":
+            return self._add(operands[0], operands[1], shape)
+        if name == "subtract":
+            return self._add(operands[0], _negated(operands[1]), shape)
+        if name == "divide":
+            return self._divide(operands[0], operands[1], shape)
+        if entry.bilinear:
+            a, b = operands
+            return self._multiply(name, a, b, parameters, shape)
+        if entry.linear:
+            return self._linear(name, operands[0], parameters, shape)
+        nodes = tuple(self.written_out(operand) for operand in operands)
+        return Scaled(1.0, 1.0, self.node(name, nodes, parameters, shape))
+
+    # -- arithmetic
+
+    def _without_stretching(self, operands, shape):
+        """The operands, as small as broadcasting lets them be."""
+        operands = list(operands)
+        for k, (up, down, node) in enumerate(operands):
+            others = [o.node.shape for o in operands[:k] + operands[k + 1 :]]
+            small = self._unspread(node)
+            if small is node:
+                continue
+            if np.broadcast_shapes(small.shape, *others) == shape:
+                operands[k] = Scaled(up, down, small)
+        return operands
+
+    def _linear(self, name, a, parameters, shape):
+        up, down, node = a
+        if not shape and not node.shape:
+            # A sum or a view of one number.
+            return a
+        if PRIMITIVES[name].view and not self._unspread(node).shape:
+            # All entries are equal, and stay so.
+            return Scaled(up, down, self.spread(self._unspread(node), shape))
+        if name == node.name == "transpose" and _undoes(parameters, node.parameters):
+            return Scaled(up, down, node.operands[0])
+        if node is self.one:
+            up, down, node = 1.0, 1.0, self.written_out(a)
+        return Scaled(up, down, self.node(name, (node,), parameters, shape))
+
+    def _multiply(self, name, a, b, parameters, shape):
+        shapes = a.node.shape, b.node.shape
+        flat = len(shapes[0]) == len(shapes[1]) == 2
+        if PRIMITIVES[name].matrix_product and flat and (1, 1) in shapes:
+            return self.apply("multiply", [a, b], {}, shape)
+        product = Scaled(a.up * b.up, a.down * b.down, self.one)
+        if a.node is self.one is b.node:
+            return product if product.is_moderate else self._number(a, b, operator.mul)
+        if not product.is_moderate:
+            nodes = self.written_out(a), self.written_out(b)
+            return Scaled(1.0, 1.0, self.node(name, nodes, parameters, shape))
+        for number, other in ((a, b), (b, a)):
+            if number.node is self.one:
+                return product._replace(node=other.node)
+        node = self._product(name, (a.node, b.node), parameters, shape)
+        return product._replace(node=node)
+
+    def _product(self, name, nodes, parameters, shape):
+        """A product of nodes; a factor of one entry goes inside of a transpose."""
+        for k in (0, 1) if name == "multiply" else ():
+            x, number = nodes[k], nodes[1 - k]
+            fits = number.size == 1 and len(number.shape) <= len(x.shape)
+            if x.name == "transpose" and fits:
+                (inner,) = x.operands
+                pair = (inner, number) if k == 0 else (number, inner)
+                product = self._product(name, pair, parameters, inner.shape)
+                return self.node("transpose", (product,), x.parameters, shape)
+        return self.node(name, nodes, parameters, shape)
+
+    def _divide(self, a, b, shape):
+        quotient = Scaled(a.up * b.down, a.down * b.up, self.one)
+        if a.node is self.one is b.node:
+            return quotient if quotient.is_moderate else self._number(a, b, _quotient)
+        if a.node is self.one or not quotient.is_moderate:
+            nodes = self.written_out(a), self.written_out(b)
+            node = self._as_logistic(*nodes) or self.node("divide", nodes, {}, shape)
+            return Scaled(1.0, 1.0, node)
+        if b.node is self.one:
+            return quotient._replace(node=a.node)
+        return quotient._replace(node=self.node("divide", (a.node, b.node), {}, shape))
+
+    def _number(self, a, b, operation):
+        """A number computed from two numbers, as the recorded function would."""
+        value = operation(_quotient(a.up, a.down), _quotient(b.up, b.down))
+        return Scaled(value, 1.0, self.one)
+
+    def _add(self, a, b, shape):
+        """A sum; a factor that both terms share goes in front of it."""
+        if a.node is self.one is b.node:
+            return self._number(a, b, operator.add)
+        if a.node is b.node and a.down == b.down and a.up * b.up > 0:
+            total = Scaled(a.up + b.up, a.down, a.node)
+            if total.is_moderate:
+                return total
+        for zero, other in ((a, b), (b, a)):
+            if zero.node is self.one and zero.up == 0 and other.node.shape == shape:
+                return other
+        same = abs(a.up) == abs(b.up) and a.down == b.down
+        if not same or self.one in (a.node, b.node):
+            a, b, same = self._signed(a), self._signed(b), False
+        if a.up < 0 < b.up:
+            a, b = b, a
+        name = "subtract" if a.up > 0 > b.up else "add"
+        node = self.node(name, (a.node, b.node), {}, shape)
+        return Scaled(a.up, a.down, node)
+
+    def _signed(self, scaled):
+        """A term with its coefficient applied, except for the sign."""
+        up, down, node = scaled
+        sign = -1.0 if up < 0 else 1.0
+        return Scaled(sign, 1.0, self.written_out(Scaled(abs(up), down, node)))
+
+    # -- patterns
+
+    def _as_logistic(self, top, bottom):
+        """1 / (1 + exp(-q)) is logistic(q), also written exp(-q) + 1."""
+        if top is not self.one or bottom.name != "add":
+            return None
+        for one, power in (bottom.operands, bottom.operands[::-1]):
+            if one is self.one and power.name == "exp":
+                (exponent,) = power.operands
+                if exponent.name == "negative":
+                    self.recognised.append(
+                        "1 / (1 + exp(-q)) is logistic(q), which never overflows"
+                    )
+                    (q,) = exponent.operands
+                    return self.node("logistic", (q,), {}, q.shape)
+        return None
+
+
+def recognise(rows: list) -> list:
+    """The rows, with what turned out to be a function of one other row written as that: its rule
+    is then the function's own, as safe as the function."""
+    scaled = Expressions().read(rows)
+    first: dict[Scaled, int] = {}
+    new = list(rows)
+    for k, (up, down, node) in enumerate(scaled):
+        turned_out = node.name != rows[k][0] and (up, down) == (1, 1)
+        if turned_out and len(node.operands) == 1 and not node.parameters:
+            operand = first.get(Scaled(1.0, 1.0, node.operands[0]))
+            if operand is not None:
+                new[k] = (node.name, rows[k][1], operand)
+        first.setdefault(scaled[k], k)
+    return new
+
+
+# ---------------------------------------------------------------- what uses what
+
+
+def needed_nodes(outputs: list[Node]) -> tuple[list[Node], dict[Node, int]]:
+    """The nodes that the outputs need, in the order they were made, and how often each."""
+    uses: dict[Node, int] = {}
+    waiting, seen = list(outputs), set()
+    for node in outputs:
+        uses[node] = uses.get(node, 0) + 1
+    while waiting:
+        node = waiting.pop()
+        if node not in seen:
+            seen.add(node)
+            waiting += node.operands
+            for operand in node.operands:
+                uses[operand] = uses.get(operand, 0) + 1
+    return sorted(seen, key=lambda n: n.number), uses
+
+
+def is_view(node: Node) -> bool:
+    """Whether the node shows its operand's memory."""
+    return bool(node.operands) and PRIMITIVES[node.name].view
+
+
+def base_of(node: Node) -> Node:
+    """The node whose memory a view shows."""
+    while is_view(node):
+        node = node.operands[0]
+    return node
+
+
+# ---------------------------------------------------------------- in NumPy's own functions
+
+
+def _softmax(x, axis):
+    powers = np.exp(x - np.max(x, axis=axis, keepdims=True))
+    return powers / np.sum(powers, axis=axis, keepdims=True)
+
+
+def _logsumexp(x, axis):
+    shift = np.max(x, axis=axis, keepdims=True)
+    total = np.sum(np.exp(x - shift), axis=axis, keepdims=True)
+    return np.squeeze(np.log(total) + shift, axis=axis)
+
+
+# Of each, the same from what can write into an array.
+IN_PARTS: dict[str, Callable] = {
+    "relu": lambda x: np.maximum(x, 0.0),
+    # A division is quicker than a reciprocal.
+    "logistic": lambda x: 1.0 / (np.exp(np.minimum(-x, 709.0)) + 1.0),
+    "softmax": _softmax,
+    "logsumexp": _logsumexp,
+    "mean": lambda x, **how: np.sum(x, **how) / (x.size / np.sum(x, **how).size),
+    "matmul": lambda a, b: (np.dot if a.ndim <= 2 >= b.ndim else np.matmul)(a, b),
+}
+
+
+def taken_apart(outputs: list[Node], expressions: Expressions) -> list[Node]:
+    """The outputs, with softmax and its kin in terms of NumPy's functions."""
+
+    def in_parts(node, operands, uses):
+        if not node.size or not node.shape or node.name not in IN_PARTS:
+            return None
+        f = functools.partial(IN_PARTS[node.name], **node.parameters)
+        trace = record(f, *(np.ones(o.shape) for o in operands))
+        scaled = expressions.read(trace.rows, operands)
+        return expressions.written_out(scaled[trace.outputs[0]])
+
+    def sign_inside(node, operands, uses):
+        """The minus of a matrix product goes to its smaller factor."""
+        (product,) = node.operands if node.name == "negative" else (node,)
+        if product is node or not product.operands or uses[product] > 1:
+            return None
+        entry, factors = PRIMITIVES[product.name], list(operands[0].operands)
+        k = int(factors[-1].size < factors[0].size)
+        if not entry.matrix_product or factors[k].size >= product.size:
+            return None
+        factors[k] = expressions.node("negative", (factors[k],), {}, factors[k].shape)
+        how = product.parameters, product.shape
+        return expressions.node(product.name, tuple(factors), *how)
+
+    return _rebuilt(_rebuilt(outputs, expressions, in_parts), expressions, sign_inside)
+
+
+def _rebuilt(
+    outputs: list[Node], expressions: Expressions, rule: Callable
+) -> list[Node]:
+    """The outputs, with a rule applied to each node and its new operands; None keeps it."""
+    nodes, uses = needed_nodes(outputs)
+    new: dict[Node, Node] = {}
+    for node in nodes:
+        operands = tuple(new[o] for o in node.operands)
+        rest = node.parameters, node.shape
+        new[node] = rule(node, operands, uses) or (
+            expressions.node(node.name, operands, *rest) if operands else node
+        )
+    return [new[node] for node in outputs]
+
+
+# ---------------------------------------------------------------- numbers and keys
+
+
+def _negated(scaled):
+    return scaled._replace(up=-scaled.up)
+
+
+def _quotient(a, b):
+    """a / b of numbers, as NumPy has it: 1 / 0 is inf."""
+    with np.errstate(all="ignore"):
+        return float(np.divide(a, b))
+
+
+def _undoes(second, first):
+    """Whether one transpose after another gives the original."""
+    axes = [first["axes"][axis] for axis in second["axes"]]
+    return axes == list(range(-len(axes), 0))
+
+
+def _hashable(value):
+    if isinstance(value, dict):
+        return tuple((k, _hashable(v)) for k, v in sorted(value.items()))
+    if isinstance(value, tuple | list):
+        return tuple(_hashable(v) for v in value)
+    if isinstance(value, slice):
+        return "slice", value.start, value.stop, value.step
+    if isinstance(value, np.ndarray):
+        return "array", value.shape, value.dtype.str, value.tobytes()
+    # 0.0 and -0.0 are equal, and two constants.
+    return type(value).__name__, repr(value) if isinstance(value, float) else value

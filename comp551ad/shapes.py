@@ -1,0 +1,283 @@
+"""Shapes and numbers: declared beside the parameters, checked in one place.
+
+    @shapes(X="N D", V="D M", W="M C", Y="N C")
+    def cost(X, Y, W, V): …
+
+A letter is a length, the same one wherever it comes back; in the order of the declaration, the
+first array that has it decides. What arrives in the function fits, and is real and finite, and
+so is what it returns. Tracers pass, as far as their shapes fit.
+
+Reads NumPy alone. Read by ``byhand``, and by ``datasets`` for single numbers.
+"""
+
+import functools
+import inspect
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeAlias, TypeVar, cast
+
+import numpy as np
+
+Array: TypeAlias = np.ndarray
+_REAL = (Array, float, np.floating)
+Function = TypeVar("Function", bound=Callable[..., Any])
+# "N D", a sequence of such for a container, or a function that makes one from self and all
+# arguments.
+Axes: TypeAlias = Any
+
+
+class NotFiniteError(ValueError, FloatingPointError):
+    """An argument holds nan or inf, or finite arguments overflowed on the way."""
+
+
+def shapes(
+    *, gradient_of: str = "", **declared: Axes
+) -> Callable[[Function], Function]:
+    """Declare the shapes of a function's arrays, by the names of its parameters.
+
+    Lists become arrays, and integers floats. An argument that is None by default may stay so.
+
+    Args:
+        **declared: the letters of each axis, such as ``X="N D"``; ``M+output_bias`` adds an
+            attribute of self.
+        gradient_of: what the results are gradients of, such as "W V". The inner product of W
+            and dW is finite only if both are, and nan or inf in another argument reaches dW or
+            dV: that is quicker than a look at everything.
+
+    Raises:
+        ValueError: the function is called with what doesn't fit, isn't real or is empty.
+        NotFiniteError: it is called with nan or inf, or finite numbers overflow in it.
+    """
+
+    def decorate(f: Function) -> Function:
+        signature = inspect.signature(f)
+        names = list(signature.parameters)
+        places = [names.index(name) for name in declared]
+        differentiated = [names.index(name) for name in gradient_of.split()]
+        # What fitted the last time fits again: each step of a descent brings the same shapes.
+        last: list[tuple] = []
+        owner: Any = None
+
+        @functools.wraps(f)
+        def checked(*args: Any, **kwargs: Any) -> Any:
+            nonlocal last, owner
+            if kwargs or len(args) < len(names):
+                bound = signature.bind(*args, **kwargs)
+                bound.apply_defaults()
+                args, kwargs = bound.args, bound.kwargs
+            for place, kind, dtype, shape in last:
+                A = args[place]
+                if type(A) is not kind or A.dtype is not dtype or A.shape != shape:
+                    last = []
+                    break
+            if not last or (names[0] == "self" and args[0] is not owner):
+                last = []
+                given = {
+                    name: args[k] for name, k in zip(declared, places, strict=True)
+                }
+                for name in declared:
+                    if given[name] is signature.parameters[name].default is None:
+                        del given[name]
+                fitted = fit(declared, given, args[0])
+                args = tuple(
+                    fitted.get(*pair) for pair in zip(names, args, strict=False)
+                )
+                arrays = [(place, args[place]) for place in places]
+                if all(hasattr(A, "dtype") for _, A in arrays):
+                    last = [(place, type(A), A.dtype, A.shape) for place, A in arrays]
+                    owner = args[0] if names[0] == "self" else None
+            try:
+                result = f(*args, **kwargs)
+                if differentiated:
+                    for place, dA in zip(differentiated, result, strict=True):
+                        A = args[place]
+                        if type(dA) is not Array or not math.isfinite(np.vdot(A, dA)):
+                            break
+                    else:
+                        return result
+                if not (bad := _not_finite(names, args)) and _not_finite(
+                    [""], [result]
+                ):
+                    raise NotFiniteError(
+                        f"{f.__name__}: got nan or inf from finite {', '.join(declared)}, "
+                        "expected finite numbers; scale the inputs (standardize X) or the "
+                        "weights down"
+                    )
+            # What another declared function found inside f may have come in here.
+            except NotFiniteError:
+                bad = _not_finite(names, args)
+                if not bad:
+                    raise
+            if bad:
+                raise NotFiniteError(
+                    f"{bad}, expected finite numbers; clean the data, or take smaller steps"
+                )
+            return result
+
+        return cast(Function, checked)
+
+    return decorate
+
+
+def fit(
+    declared: Mapping[str, Axes], given: Mapping[str, Any], owner: Any = None
+) -> dict[str, Any]:
+    """The given arrays as arrays of floats, once their shapes are the declared ones.
+
+    Raises:
+        ValueError: one doesn't fit those before it; the text names it.
+    """
+    # letter -> its length, and the array and the axis that had it first
+    sizes: dict[str, tuple[int, str, int]] = {}
+
+    def length(letter: str) -> int | None:
+        if letter in sizes:
+            return sizes[letter][0]
+        first, _, more = letter.partition("+")
+        known = length(first) if more else None
+        return None if known is None else known + int(getattr(owner, more))
+
+    def fitted(name: str, axes: Axes, A: Any) -> Any:
+        if callable(axes):
+            axes = axes(owner, given)
+        if not isinstance(axes, str):
+            got = len(A) if hasattr(A, "__len__") else A
+            if got != len(axes):
+                raise ValueError(
+                    f"{name}: got {got}, expected {len(axes)} arrays; give one for each of "
+                    f"{axes}"
+                )
+            parts = enumerate(zip(axes, A, strict=True))
+            return [fitted(f"{name}[{k}]", *part) for k, part in parts]
+        A, letters = as_floats(name, A), axes.split()
+        expected = [length(letter) for letter in letters]
+        if (
+            len(A.shape) != len(letters)
+            or 0 in A.shape
+            or any(e not in (None, n) for e, n in zip(expected, A.shape, strict=True))
+        ):
+            raise ValueError(_misfit(name, A.shape, letters, expected, sizes))
+        for axis, letter in enumerate(letters):
+            sizes.setdefault(letter, (A.shape[axis], name, axis))
+        return A
+
+    return {name: fitted(name, declared[name], A) for name, A in given.items()}
+
+
+def _misfit(
+    name: str, shape: tuple, letters: list[str], expected: list, sizes: Mapping
+) -> str:
+    words = [str(e or letter) for e, letter in zip(expected, letters, strict=True)]
+    text = f"{name}: got shape {shape}, expected {' x '.join(letters)}"
+    text += f" = {' x '.join(words)}" if any(expected) else ""
+    shared = [letter.partition("+")[0] for letter in letters]
+    known = {letter: sizes[letter] for letter in shared if letter in sizes}
+    if known:
+        text += f", with {' and '.join(f'{m} as in {known[m][1]}' for m in known)}"
+    if len(shape) != len(letters) or 0 in shape:
+        advice = "keep all axes, even of length 1, and none of length 0"
+        if len(shape) == 1:
+            advice = (
+                f"one row is {name}[None], one column {name}[:, None], and labels become "
+                f"one-hot rows with np.eye(C)[{name}]"
+            )
+    elif all(e in (None, n) for e, n in zip(expected, shape[::-1], strict=True)):
+        advice = f"write {name}.T"
+    # The inner length of a product: columns there, rows here.
+    elif known.get(shared[0], "N  ")[2] == 1 and abs(shape[0] - expected[0]) == 1:
+        advice = "did you forget the bias, a column of ones?"
+    else:
+        advice = "make the lengths that share a letter equal"
+    return f"{text}; {advice}"
+
+
+def _not_finite(names: Sequence[str], several: Sequence[Any]) -> str:
+    """The first nan or inf in arrays, numbers and containers of them, or nothing."""
+    for k, x in enumerate(several):
+        if isinstance(x, _REAL):
+            # A third of the price of np.isfinite. It may overflow, without a warning.
+            if math.isfinite(np.vdot(x, x)) or np.isfinite(x).all():
+                continue
+            bad = np.argwhere(~np.isfinite(x))
+            at = bad[0].tolist()
+            return f"{names[k]}{at}: got {np.asarray(x)[*at]} ({len(bad)} such)"
+        if isinstance(x, (list, tuple)):
+            inside = [f"{names[k]}[{i}]" for i in range(len(x))]
+            if text := _not_finite(inside, x):
+                return text
+    return ""
+
+
+# ---- single arguments ----------------------------------------------------------------
+
+
+def as_floats(name: str, A: Any) -> Any:
+    """A as an array of floats; a tracer as it is.
+
+    Raises:
+        ValueError: A is ragged, masked, complex, or no array of numbers.
+    """
+    if not isinstance(A, Array) and hasattr(A, "__array_function__"):
+        return A
+    try:
+        array = np.asanyarray(A)
+    except ValueError:
+        array = np.array(None)
+    kind = array.dtype.kind
+    if type(array) not in (Array, np.memmap) or kind not in "fiub":
+        raise ValueError(
+            f"{name}: got {type(A).__name__} of {array.dtype}, expected a plain array of "
+            f"real numbers; convert it, for instance with np.asarray({name}.real, dtype=float)"
+        )
+    return array if kind == "f" else array.astype(float)
+
+
+def as_python(x: Any) -> Any:
+    """A NumPy number as one of Python's; anything else as it is."""
+    return x.item() if isinstance(x, (np.generic, Array)) and x.ndim == 0 else x
+
+
+def number(
+    name: str,
+    x: Any,
+    least: float = -math.inf,
+    most: float = math.inf,
+    *,
+    above: float = -math.inf,
+    whole: bool = False,
+) -> Any:
+    """One finite real number within its bounds, as a float; a whole one as an int.
+
+    Raises:
+        ValueError: x is something else; True and False are no numbers.
+    """
+    value = as_python(x)
+    fits = type(value) is int or (type(value) is float and not whole)
+    if not (fits and math.isfinite(value) and least <= value <= most and above < value):
+        bounds = {"from": least, "to": most, "above": above}
+        words = [f"{word} {n:g}" for word, n in bounds.items() if math.isfinite(n)]
+        kind = "whole number" if whole else "finite number"
+        raise ValueError(f"{name}: got {x!r}, expected a {kind} {' '.join(words)}")
+    return value if whole else float(value)
+
+
+def count(name: str, x: Any, least: int, most: float = math.inf) -> int:
+    """One whole number within its bounds."""
+    return number(name, x, least, most, whole=True)
+
+
+def one_of(name: str, x: Any, known: Iterable[str]) -> str:
+    """One of the known names."""
+    if not isinstance(x, str) or x not in known:
+        raise ValueError(f"{name}: got {x!r}, expected one of {str([*known])[1:-1]}")
+    return x
+
+
+def as_generator(rng: Any) -> np.random.Generator:
+    """A NumPy Generator: itself, from a seed, or a different one each time (None)."""
+    try:
+        return np.random.default_rng(rng)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"rng: got {rng!r}, expected a NumPy Generator, a seed such as 0, or None"
+        ) from error

@@ -1,0 +1,128 @@
+"""Running written JavaScript: in node, or in the browser where there is no node.
+
+``javascript`` is a fixture: ``javascript(source, *args)`` imports the module and calls its default
+export; arrays go in and come out nested. With CI=true a machine with neither is a failure.
+"""
+
+import json
+import math
+import os
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+
+from comp551ad import pytrees
+
+# JSON has no NaN, infinity or -0; as texts they make the journey.
+CALL = """
+const odd = (x) => typeof x === "number" && (!Number.isFinite(x) || Object.is(x, -0));
+const plain = (key, x) => (odd(x) ? { number: Object.is(x, -0) ? "-0" : String(x) } : x);
+const numbers = (key, x) => (typeof x?.number === "string" ? Number(x.number) : x);
+const modules = new Map();
+const call = async (message) => {
+  const { source, args } = JSON.parse(message, numbers);
+  try {
+    if (!modules.has(source)) {
+      const url = "data:text/javascript;charset=utf-8," + encodeURIComponent(source);
+      modules.set(source, await import(url));
+    }
+    return JSON.stringify({ result: modules.get(source).default(...args) }, plain);
+  } catch (error) {
+    return JSON.stringify({ error: String(error) });
+  }
+};
+"""
+NODE = """
+import { createInterface } from "node:readline";
+for await (const line of createInterface({ input: process.stdin })) console.log(await call(line));
+"""
+
+
+class JavaScriptError(Exception):
+    pass
+
+
+def nested(x):
+    """Numbers and arrays as JSON has them."""
+    if isinstance(x, dict):
+        return {key: nested(child) for key, child in x.items()}
+    if isinstance(x, list | tuple):
+        return [nested(child) for child in x]
+    if isinstance(x, np.ndarray | np.generic):
+        return nested(x.tolist())
+    if isinstance(x, float) and (not math.isfinite(x) or x == 0 and np.signbit(x)):
+        return {"number": str(x).replace("inf", "Infinity").replace("nan", "NaN")}
+    return x
+
+
+def number(pairs):
+    found = dict(pairs)
+    odd = found.keys() == {"number"} and isinstance(found["number"], str)
+    return float(found["number"].replace("Infinity", "inf")) if odd else found
+
+
+def caller(send):
+    def call(source, *args):
+        message = json.dumps({"source": source, "args": nested(args)})
+        answer = json.loads(send(message), object_pairs_hook=number)
+        if "error" in answer:
+            raise JavaScriptError(answer["error"])
+        return answer["result"]
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def javascript():
+    if node := shutil.which("node"):
+        command = [node, "--input-type=module", "--eval", CALL + NODE]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        with subprocess.Popen(command, text=True, encoding="utf-8", **pipes) as running:
+
+            def send(message):
+                running.stdin.write(message + "\n")
+                running.stdin.flush()
+                return running.stdout.readline()
+
+            yield caller(send)
+            running.stdin.close()
+    else:
+        yield from in_browser()
+
+
+def in_browser():
+    from playwright.sync_api import sync_playwright
+
+    programs = ("chromium-headless-shell", "chromium", "google-chrome", "msedge")
+    found = next(filter(None, map(shutil.which, programs)), None)
+    if not found and os.environ.get("CI") != "true":
+        pytest.skip("neither node nor a browser on this machine")
+    with sync_playwright() as playwright:
+        options = {"executable_path": found, "args": ["--no-sandbox", "--disable-gpu"]}
+        browser = playwright.chromium.launch(**options)
+        page = browser.new_page()
+        page.evaluate(CALL.replace("const call =", "globalThis.call ="))
+        yield caller(lambda message: page.evaluate("(m) => call(m)", message))
+        browser.close()
+
+
+def like(found, expected):
+    """What came back, in the containers and shapes of what was expected."""
+    found = pytrees.leaves_like(found, nested_keys(expected))
+    expected_leaves = pytrees.leaves(expected)
+    shaped = (
+        np.reshape(np.array(x, float), np.shape(e))[()]
+        for x, e in zip(found, expected_leaves, strict=True)
+    )
+    return pytrees.unflatten(expected, shaped)
+
+
+def nested_keys(tree):
+    """The container with texts for keys, as JavaScript's objects have them."""
+    if isinstance(tree, dict):
+        return {str(key): nested_keys(child) for key, child in tree.items()}
+    if isinstance(tree, list | tuple):
+        return [nested_keys(child) for child in tree]
+    return tree

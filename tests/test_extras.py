@@ -1,0 +1,115 @@
+"""What is missing is named together with the extra that installs it."""
+
+import ast
+import re
+import sys
+import tomllib
+from argparse import Namespace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from comp551ad import __main__ as command
+from comp551ad import difference_player, plot_learning_curve, record
+from comp551ad.exercises import grading
+from comp551ad.exercises.notebooks import exercises_from
+from comp551ad.extras import MissingExtra, extra
+from comp551ad.site import Source, _exporter, mathml, page, write_site
+
+ROOT = Path(__file__).parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+
+
+@pytest.fixture
+def uninstall(monkeypatch):
+    """Return the function after which a package can't be imported until the test ends."""
+
+    def uninstall(package):
+        for name in list(sys.modules):
+            if name.partition(".")[0] == package:
+                monkeypatch.delitem(sys.modules, name)
+        _exporter.cache_clear()
+        monkeypatch.setitem(sys.modules, package, None)
+
+    return uninstall
+
+
+@pytest.mark.parametrize(
+    "package, name, users, use",
+    [
+        ("matplotlib", "show", "plots", lambda: plot_learning_curve(cost=[2.0, 1.0])),
+        ("matplotlib", "show", "players", lambda: difference_player(np.sin, 0.0, 1.0)),
+        ("graphviz", "show", "graphs", lambda: record(np.sin, 1.0)._repr_html_()),
+        ("nbformat", "site", "pages", lambda: write_site(ROOT / "nowhere", ROOT)),
+        ("nbconvert", "site", "pages", lambda: page(Source("lectures", ROOT, {}), [])),
+        ("latex2mathml", "site", "pages", lambda: mathml("x")),
+        ("nbformat", "exercises", "exercises", lambda: exercises_from(ROOT)),
+        ("IPython", "exercises", "grades", lambda: grading.main(Namespace())),
+    ],
+)
+def test_a_missing_package_is_named_with_its_extra(
+    uninstall, package, name, users, use
+):
+    uninstall(package)
+    message = (
+        f'{users} need {package}; install it with: pip install "comp551ad[{name}]"'
+    )
+    with pytest.raises(ImportError, match=f"^{re.escape(message)}$") as caught:
+        use()
+    assert caught.value.name == package
+
+
+def test_a_command_prints_what_is_missing(uninstall, capsys):
+    uninstall("nbformat")
+    assert command.main(["exercises", "--check"]) == 1
+    error = (
+        'exercises need nbformat; install it with: pip install "comp551ad[exercises]"\n'
+    )
+    assert capsys.readouterr() == ("", error)
+
+
+def test_other_errors_of_an_import_are_left_alone():
+    with pytest.raises(ImportError, match="cannot import name") as caught:
+        with extra("show", "plots"):
+            from comp551ad.functions import no_such_function  # noqa: F401
+    assert not isinstance(caught.value, MissingExtra)
+
+
+def packages_under(tree):
+    """Yield (extra, package) for each import under ``with extra(...)``."""
+    for block in ast.walk(tree):
+        match block:
+            case ast.With(items=[ast.withitem(ast.Call(ast.Name("extra"), [name, _]))]):
+                for line in block.body:
+                    yield name.value, next(roots(line))
+
+
+def roots(tree):
+    """Yield the packages that are imported, without what stands for type checkers only."""
+    for line in ast.walk(tree):
+        match line:
+            case ast.ImportFrom(module=str(module), level=0):
+                yield module.partition(".")[0]
+            case ast.Import(names=[ast.alias(name)]):
+                yield name.partition(".")[0]
+
+
+def brought(requirements):
+    return {re.match(r"[\w-]+", line)[0].replace("-", "_") for line in requirements}
+
+
+def test_every_optional_package_is_imported_with_the_extra_that_brings_it():
+    guarded, imported = set(), set()
+    for path in (ROOT / "comp551ad").rglob("*.py"):
+        tree = ast.parse(path.read_text("utf-8"))
+        guarded |= set(packages_under(tree))
+        imported |= set(roots(tree))
+    ours = brought(PROJECT["dependencies"]) | {"comp551ad"} | sys.stdlib_module_names
+    optional = {package for package in imported if package not in ours}
+    wrong = {(n, p) for n, p in guarded if p.lower() not in brought(EXTRAS[n])}
+    # They come with matplotlib, nbconvert and IPython, and are used after those only.
+    companions = {"PIL", "jinja2", "pygments", "traitlets"}
+    assert wrong == set()
+    assert optional - companions == {package for _, package in guarded}
