@@ -132,7 +132,7 @@ function termsOf(program, mode) {
 }
 
 const added = (trees) => trees.reduce((a, b) => ({ op: "add", args: [a, b] }));
-const total = (trees) => {
+const sumOf = (trees) => {
   const left = trees.filter((t) => t !== ZERO);
   return left.length ? added(left) : ZERO;
 };
@@ -185,7 +185,7 @@ function passOver(program, mode, about, seed) {
   const terms = termsOf(program, mode);
   const start = { c: seed ?? 1, word: ndimOf(seed ?? 1) ? "seed" : undefined };
   const trees = terms.map((own, i) =>
-    total([...(i === about ? [start] : []), ...own.map((term) => term.tree)]),
+    sumOf([...(i === about ? [start] : []), ...own.map((term) => term.tree)]),
   );
   // Per row its derivative: each formula is evaluated, in the order of the pass.
   function derivatives(v) {
@@ -195,7 +195,8 @@ function passOver(program, mode, about, seed) {
     if (mode === "reverse") order.reverse();
     for (const i of order) {
       const x = trees[i] === ZERO ? like(v[i], 0) : evaluate(trees[i], env);
-      d[i] = isNumber(x) ? like(v[i], x) : x;
+      // A derivative may be smaller than its value where it is uniform along an axis.
+      d[i] = isNumber(v[i]) ? x : broadcast_to(x, v[i].shape);
     }
     return d;
   }
@@ -329,7 +330,7 @@ function toldApart(x, y) {
 // A number in a formula: more digits where four would make a simpler number of it.
 function constantText(x) {
   const text = numberText(x);
-  const shown = Number(text.replace("−", "-").replace("∞", "Infinity"));
+  const shown = Number(text.replaceAll("−", "-").replace("∞", "Infinity"));
   const short = shown === Number(shown.toExponential(2)) || !/[.e]/.test(text);
   return near(x, shown) || !short || !Number.isFinite(x) ? text : toldApart(x, shown)[0];
 }
@@ -481,4 +482,39 @@ function valueTree(program, i) {
   if (row.op === "input") return { kind: "value", row: i };
   const args = row.args.map((a) => (isRow(a) ? { kind: "value", row: a } : a));
   return { op: row.op, args, params: row.params };
+}
+
+// ------------------------------------------------------------------ what Python wrote
+
+function readData(x) {
+  if (typeof x !== "object" || x === null) return Number(x);
+  if (!x.s) return x;
+  const y = Float64Array.from(x.d, Number);
+  y.shape = x.s;
+  return y;
+}
+
+const isData = (x) => x !== null && typeof x === "object" && Array.isArray(x.s);
+
+// Arrays inside parameters, constants and rules become the runtime's.
+function readDeep(x) {
+  if (isData(x)) return readData(x);
+  if (Array.isArray(x)) return x.map(readDeep);
+  if (x === null || typeof x !== "object") return x;
+  const read = Object.fromEntries(Object.entries(x).map(([key, y]) => [key, readDeep(y)]));
+  if ("c" in read && typeof read.c === "string") read.c = Number(read.c);
+  return read;
+}
+
+// A program as `program_of` wrote it, ready to run.
+function readProgram(data) {
+  const rows = data.rows.map((row) => ({ ...readDeep(row), at: undefined }));
+  const inputs = data.rows.filter((row) => row.op === "input").map((row) => readData(row.at));
+  return { ...data, rows, inputs, names: null };
+}
+
+// A tree with the dimensions of its parts known, which its notation depends on.
+function prepared(tree, env) {
+  if (tree.ndim === undefined) evaluate(tree, env);
+  return tree;
 }

@@ -20,10 +20,12 @@ import json
 import math
 import re
 import textwrap
+from importlib.resources import files
 from typing import Any
 
 import numpy as np
 
+from comp551ad.autodiff.javascript import RUNTIME
 from comp551ad.autodiff.passes import forward_terms, reverse_terms
 from comp551ad.autodiff.primitives import PRIMITIVES, Primitive, shape_of
 from comp551ad.autodiff.tape import operands_of, parameters_of
@@ -148,7 +150,7 @@ def _rules_of_shapes(trace, k):
     row = trace.rows[k]
     operands, parameters = operands_of(row), parameters_of(row, residuals=False)
     values = [trace.rows[o][1] if type(o) is int else o for o in operands]
-    if not any(map(shape_of, (row[1], *values))):
+    if PRIMITIVES[row[0]].elementwise and not any(map(shape_of, (row[1], *values))):
         return None
     # Operands that are one row are one symbol.
     rows = tuple(operands.index(o) if type(o) is int else None for o in operands)
@@ -156,8 +158,10 @@ def _rules_of_shapes(trace, k):
         None if type(o) is int or shape_of(o) else float(o) for o in operands
     )
     shapes = tuple(map(shape_of, (*values, row[1])))
+    if any(type(o) is np.ndarray for o in operands):
+        return rule_trees(row[0], values, rows, row[1], parameters)
     key = row[0], shapes, rows, constants, repr(parameters)
-    if key not in _KNOWN or any(type(o) is np.ndarray for o in operands):
+    if key not in _KNOWN:
         _KNOWN[key] = rule_trees(row[0], values, rows, row[1], parameters)
     return _KNOWN[key]
 
@@ -287,24 +291,18 @@ def _merged(one, other, k):
 
 def _javascript(primitive):
     """A primitive's value as a JavaScript function of its operands, and of its parameters."""
+    template = primitive.notation.javascript
     names = [f"a{k}" for k in range(0 if primitive.variadic else len(primitive.vjps))]
-    source = primitive.notation.source
     if primitive.elementwise:
-        text = source.replace("np.", "").replace("{parameters}", "")
-        if text == "{0} ** {1}":
-            text = "power({0}, {1})"
-        if primitive.name == "where":
-            return "(a0, a1, c) => (c ? a0 : a1)"
-        return f"({', '.join(names)}) => {text.format(*names)}"
-    function = {"var": "variance_of"}.get(primitive.name, primitive.name)
-    required = [
-        key
-        for key, default in primitive.defaults.items()
-        if default is inspect.Parameter.empty and key in ("shape", "index")
-    ]
-    inner = ["xs"] if primitive.variadic else [f"xs[{k}]" for k in range(len(names))]
-    inner += [f"p.{key}" for key in sorted(required)] or ["p"]
-    return f"(xs, p) => {function}({', '.join(inner)})"
+        text = template.format(*names, parameters="", condition="c")
+        names += ["c"] * ("condition" in primitive.parameters)
+        return f"({', '.join(names)}) => {text}"
+    inner = [f"xs[{k}]" for k in range(len(names))]
+    place = [f", p.{key}" for key in ("index", "shape") if key in primitive.parameters]
+    text = template.format(
+        *inner, operands="...xs", parameters="".join(place) + ", p", index="p.index"
+    )
+    return f"(xs, p) => {text}"
 
 
 # ---------------------------------------------------------------- the user's code
@@ -373,3 +371,19 @@ def _parameter_places(text):
             start = sum(map(len, lines[: arg.lineno - 1])) + len(before)
             found[arg.arg] = [start, start + len(arg.arg)]
     return found
+
+
+# ---------------------------------------------------------------- the engine
+
+
+@functools.cache
+def engine_source() -> str:
+    """The engine as JavaScript: the runtime, the table, and the loops over a list."""
+    return f"{RUNTIME}\n{table_of()}\n{shipped('engine.js')}"
+
+
+def shipped(name: str) -> str:
+    """A file of this folder, without indentation and lines of comment."""
+    text = files("comp551ad.show").joinpath(name).read_text(encoding="utf-8")
+    lines = map(str.strip, text.splitlines())
+    return "\n".join(line for line in lines if line and not line.startswith("//"))
