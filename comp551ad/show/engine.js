@@ -44,6 +44,9 @@ const plain = (params = {}) =>
 
 function valueOf(op, xs, params) {
   const entry = TABLE[op];
+  if (entry.matrix && xs[0].shape.at(-1) !== xs[1].shape.at(xs[1].shape.length > 1 ? -2 : -1)) {
+    throw new RangeError(`shapes ${xs[0].shape} and ${xs[1].shape} don't fit`);
+  }
   if (!entry.elementwise) return entry.value(xs, plain(params));
   return elementwise(entry.value, params?.condition ? [...xs, params.condition[0]] : xs);
 }
@@ -120,7 +123,9 @@ function termsOf(program, mode) {
   const kind = mode === "reverse" ? "adjoint" : "tangent";
   program.rows.forEach((row, i) => {
     if (row.op === "input") return;
-    const rules = rulesOf(row)[mode === "reverse" ? "vjps" : "jvps"];
+    // What works entry by entry has one rule for both modes.
+    const { vjps, jvps = vjps } = rulesOf(row);
+    const rules = mode === "reverse" ? vjps : jvps;
     row.args.forEach((a, operand) => {
       if (!isRow(a)) return;
       const [near, far] = mode === "reverse" ? [a, i] : [i, a];

@@ -239,12 +239,11 @@ def table_of() -> str:
             "text": notation.text,
             "level": notation.level,
             "needs": list(notation.needs),
-            "elementwise": primitive.elementwise,
         }
         data |= {"matrix": True} if primitive.matrix_product else {}
         data |= {"bilinear": True} if primitive.bilinear else {}
         if primitive.elementwise:
-            data |= _rules_of_numbers(name, primitive)
+            data |= {"elementwise": True, **_rules_of_numbers(name, primitive)}
         body = json.dumps(data, separators=(",", ":"), ensure_ascii=True)
         entries.append(f"{name}: {{value: {_javascript(primitive)}, ...{body}}}")
     return "const TABLE = {\n" + ",\n".join(entries) + "\n};\n"
@@ -264,6 +263,10 @@ def _rules_of_numbers(name, primitive):
             one, other = pair
             merged = {mode: _merged(one[mode], other[mode], k) for mode in one}
             variants.append({"operand": k, "except": list(SPECIAL), **merged})
+    both = [general, *variants]
+    for one in both:
+        if one["jvps"] == one["vjps"]:
+            del one["jvps"]
     return general | ({"variants": variants} if variants else {})
 
 
@@ -379,11 +382,15 @@ def _parameter_places(text):
 @functools.cache
 def engine_source() -> str:
     """The engine as JavaScript: the runtime, the table, and the loops over a list."""
-    return f"{RUNTIME}\n{table_of()}\n{shipped('engine.js')}"
+    return f"{_bare(RUNTIME)}\n{table_of()}\n{shipped('engine.js')}"
 
 
 def shipped(name: str) -> str:
     """A file of this folder, without indentation and lines of comment."""
     text = files("comp551ad.show").joinpath(name).read_text(encoding="utf-8")
+    return _bare(text)
+
+
+def _bare(text):
     lines = map(str.strip, text.splitlines())
     return "\n".join(line for line in lines if line and not line.startswith("//"))
