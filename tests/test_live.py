@@ -78,7 +78,9 @@ def sizes(p):
 
 
 def compare(passes):
-    for p, found in zip(passes, run_js(RUN, cases=list(map(case, passes))), strict=True):
+    for p, found in zip(
+        passes, run_js(RUN, cases=list(map(case, passes))), strict=True
+    ):
         rows = p.trace.rows
         for k, row in enumerate(rows):
             np.testing.assert_allclose(
@@ -131,9 +133,13 @@ def test_numbers_are_written_as_python_writes_them():
     pick = random.Random(1)
     numbers = [0.0, -0.0, 1.0, 2.0625, 8.1225, 1e7, 1e-5, 123456.5, 99999.5, 0.00012345]
     numbers += [pick.uniform(-10, 10) * 10 ** pick.randint(-8, 9) for _ in range(2000)]
-    numbers += [pick.randint(-4000, 4000) / 2 ** pick.randint(0, 12) for _ in range(4000)]
+    numbers += [
+        pick.randint(-4000, 4000) / 2 ** pick.randint(0, 12) for _ in range(4000)
+    ]
     numbers += [math.inf, -math.inf, math.nan]
     data = list(map(live.number_data, numbers))
-    code = "const results = xs.map(x => [numberText(Number(x)), constantText(Number(x))]);"
+    code = (
+        "const results = xs.map(x => [numberText(Number(x)), constantText(Number(x))]);"
+    )
     found = run_js(code, xs=data)
     assert found == [[figures.number(x), figures.constant(x)] for x in numbers]

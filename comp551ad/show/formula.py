@@ -29,7 +29,7 @@ from comp551ad.autodiff.primitives import (
     call,
 )
 
-from .figures import MINUS, SUBSCRIPTS, SUPERSCRIPTS, constant, number
+from .figures import MINUS, SUBSCRIPTS, SUPERSCRIPTS, constant
 from .recorded import Constant, Operation, Tree, is_scalar
 
 # ---------------------------------------------------------------- how symbols are written
@@ -118,25 +118,19 @@ _PARENTHESES = {"latex": r"\left({}\right)"}
 _MINUS = {"text": MINUS, "html": MINUS, "latex": "-"}
 
 
-def write(tree: Tree, names: Mapping[int, str] = {}, numbers=False) -> Formula:  # noqa: B006
+def write(tree: Tree, names: Mapping[int, str] = {}) -> Formula:  # noqa: B006
     """A tree in text, LaTeX and HTML.
 
     Args:
         names: row number -> name; nodes that it lacks go by their labels, a5.
-        numbers: put numbers in for the symbols; arrays keep theirs.
     """
-    forms = (_Writer(form, names, numbers) for form in ("text", "latex", "html"))
+    forms = (_Writer(form, names) for form in ("text", "latex", "html"))
     return Formula(*(writer.write(tree).text for writer in forms))
 
 
-def in_text(tree: Tree, names: Mapping[int, str] = {}) -> str:  # noqa: B006
-    """A tree in text alone, as ``write`` has it."""
-    return _Writer("text", names, False).write(tree).text
-
-
 class _Writer:
-    def __init__(self, form, names, numbers):
-        self.form, self.names, self.numbers = form, names, numbers
+    def __init__(self, form, names):
+        self.form, self.names = form, names
         # An operand is written again when it turns out to need parentheses.
         self.known = {}
 
@@ -152,8 +146,6 @@ class _Writer:
             return self.operation(tree, tail)
         if isinstance(tree, Constant):
             return self.constant(tree.value, tree.word)
-        if self.numbers and np.ndim(tree.value) == 0:
-            return self.number(number(tree.value))
         return _Written(
             getattr(symbol(tree.kind, tree.row, self.names), self.form), ATOM
         )
@@ -214,7 +206,9 @@ class _Writer:
             elif field == "parameters":
                 out += self.parameters(tree)
             elif not field.isdecimal():
-                out += self.parameter(field, tree.parameters[field], tree.primitive.name)
+                out += self.parameter(
+                    field, tree.parameters[field], tree.primitive.name
+                )
             else:
                 out, level, first = self.operand(
                     tree, notation, int(field), out, following, level, tail
@@ -372,9 +366,7 @@ def badge(tree: Tree) -> str:
     if notation.level == ATOM:
         return tree.primitive.name
     signs = ""
-    for literal, field in _Writer("text", {}, False).pieces(
-        notation.text, tree.primitive
-    ):
+    for literal, field in _Writer("text", {}).pieces(notation.text, tree.primitive):
         signs += literal
         if field is not None and field.isdecimal():
             x = is_scalar(tree.operands[int(field)])
@@ -386,7 +378,7 @@ def badge(tree: Tree) -> str:
 
 def parameter_text(key: str, value, name: str) -> str:
     """A parameter of the primitive with this name, as text."""
-    return _Writer("text", {}, False).parameter(key, value, name)
+    return _Writer("text", {}).parameter(key, value, name)
 
 
 def assignment(left: Formula, right: Formula) -> Formula:

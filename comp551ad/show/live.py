@@ -50,7 +50,10 @@ def program_of(trace: Trace) -> dict:
     """A trace as the page's engine reads it."""
     rows = []
     for k, row in enumerate(trace.rows):
-        one: dict[str, Any] = {"op": row[0], "args": list(map(_operand, operands_of(row)))}
+        one: dict[str, Any] = {
+            "op": row[0],
+            "args": list(map(_operand, operands_of(row))),
+        }
         if row[0] == "input":
             one["at"] = number_data(row[1])
         parameters = _parameters(trace, row)
@@ -107,7 +110,9 @@ def parameter_data(primitive: Primitive, parameters: dict, shapes) -> dict:
     for key, value in shown.items():
         text = parameter_text(key, value, primitive.name)
         if key == "index":
-            ndim = len(shapes[0] if primitive.name == "getitem" else parameters["shape"])
+            ndim = len(
+                shapes[0] if primitive.name == "getitem" else parameters["shape"]
+            )
             value = [_index_part(part) for part in _spread(value, ndim)]
         elif isinstance(value, np.ndarray | np.generic):
             value = number_data(np.asarray(value, dtype=float)[()])
@@ -196,9 +201,7 @@ def rule_trees(name: str, values, rows, y, parameters: dict) -> dict:
         ("vjps", adjoint, run_back),
         ("jvps", tangents, forward_terms),
     ):
-        trees = {
-            p: tree for p, _, tree in recorded.terms(pseudo, count, marks, run)
-        }
+        trees = {p: tree for p, _, tree in recorded.terms(pseudo, count, marks, run)}
         found[mode] = [
             _tree_data(trees.get(k, recorded.ZERO), values, count) for k in range(count)
         ]
@@ -255,7 +258,9 @@ def _rules_of_numbers(name, primitive):
     parameters = {"condition": True} if "condition" in primitive.parameters else {}
     values = [float(v) for v in SAMPLES[:count]]
     every = list(range(count))
-    general = rule_trees(name, values, every, _value(primitive, values, parameters), parameters)
+    general = rule_trees(
+        name, values, every, _value(primitive, values, parameters), parameters
+    )
     variants = []
     for k in every if count > 1 else []:
         pair = [_with_constant(primitive, values, k, c, parameters) for c in CONSTANTS]
@@ -327,7 +332,11 @@ def code_of(trace: Trace) -> tuple[str, list]:
     text = textwrap.dedent(whole)
     if len(text) > LONGEST_CODE:
         return nowhere
-    indent = len(lines[0]) - len(textwrap.dedent(lines[0]).lstrip("\n")) if whole != text else 0
+    indent = (
+        len(lines[0]) - len(textwrap.dedent(lines[0]).lstrip("\n"))
+        if whole != text
+        else 0
+    )
     starts, at = [], 0
     for line in text.splitlines(keepends=True):
         starts.append(at)

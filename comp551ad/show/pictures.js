@@ -47,3 +47,10 @@ function startAll(css) {
 
 const KINDS = { pictures: startPictures, program: startPlayer };
 const start = (root, spec, model, place) => KINDS[spec.kind](root, spec, model, place);
+
+// In a widget the data and the state are the model's traits.
+function render({ model, el }) {
+  const root = make("div", { className: "c5-stepper" });
+  el.append(root);
+  start(root, model.get("spec"), model);
+}

@@ -271,12 +271,14 @@ function startPlayer(root, spec, model = null, place = 0) {
     [hover, open, entries] = [-1, -1, new Map()];
     const inputs = other.rows.filter((r) => r.op === "input");
     if (keep) at = inputs.map((r, k) => (isNumber(old.get(r.name)) ? old.get(r.name) : at[k]));
+    values = run(program, at);
     if (other === given) panels = spec.panels.map((one) => ({ ...one, seed: readData(one.seed) }));
     else {
       const output = other.outputs.at(-1);
       panels = panels.map(({ mode }) => ({ mode, about: mode === "reverse" ? output : 0, seed: 1 }));
     }
     if (document.activeElement !== typed) typed.value = other.typed;
+    made = null;
     complain();
     quiz?.forget();
     build();
@@ -342,7 +344,7 @@ function startPlayer(root, spec, model = null, place = 0) {
         select.append(make("option", { value: `${mode}:${i}` }, text));
       for (const o of program.outputs) {
         if (several && panel.mode !== "reverse") continue;
-        if (isNumber(at[0]) || o === panel.about || isScalar(o)) option("reverse", o, `reverse: of ${name(o)}`);
+        if (o === panel.about || isScalar(o)) option("reverse", o, `reverse: of ${name(o)}`);
       }
       program.rows.forEach((row, i) => {
         if (row.op !== "input" || (several && panel.mode !== "forward")) return;
@@ -357,7 +359,7 @@ function startPlayer(root, spec, model = null, place = 0) {
       const checked = make("span", { className: "c5-checked" });
       const lines = [0, 1, 2].map((n) => make("div", { className: ["c5-rule", "c5-numbers", "c5-result"][n] }));
       const note = make("div", { className: "c5-note" });
-      const say = make("div", { className: "c5-formula" }, make("div", { className: "c5-head" }, what, checked), ...lines, note);
+      const say = make("div", { className: "c5-formula", role: "group", "aria-label": "Formula", tabIndex: 0 }, make("div", { className: "c5-head" }, what, checked), ...lines, note);
       const graph = make("div", { className: "c5-picture", role: "group", "aria-label": "Graph" });
       if (several) {
         const title = panel.mode === "forward" ? "Forward mode" : "Reverse mode";
@@ -376,11 +378,7 @@ function startPlayer(root, spec, model = null, place = 0) {
     fit();
   }
 
-  const isScalar = (i) => isNumber(values[i] ?? runQuietly()[i]);
-  function runQuietly() {
-    values = run(program, at);
-    return values;
-  }
+  const isScalar = (i) => isNumber(values[i]);
 
   function choose(k, mode, about) {
     const keeps = given === program && mode === spec.panels[k].mode && about === spec.panels[k].about;
@@ -552,7 +550,6 @@ function startPlayer(root, spec, model = null, place = 0) {
   function rightSide(i) {
     const row = program.rows[i];
     if (row.op === "input") return row.name;
-    if (!values.length) runQuietly();
     return written(prepared(valueTree(program, i), { value: values }), program.names);
   }
 
@@ -563,7 +560,7 @@ function startPlayer(root, spec, model = null, place = 0) {
     const narrow = root.clientWidth <= NARROW;
     const main = graphs.parentElement;
     const top = main.getBoundingClientRect().top - root.getBoundingClientRect().top;
-    const below = foot.offsetHeight + 20;
+    const below = foot.offsetHeight + 16;
     const deep = 1 + deepest();
     const height = narrow
       ? Math.min(innerHeight * 0.6, 78 * deep)
@@ -753,7 +750,7 @@ function startPlayer(root, spec, model = null, place = 0) {
     const key = `${bar.step}:${asking}`;
     if (said !== key) {
       said = key;
-      setText(live, `Step ${bar.step + 1}. ${announced}`);
+      setText(live, `Step ${bar.step + 1}. ${announced.trim()}`);
       bringIntoView(nodes[0]);
     }
   }
@@ -834,9 +831,9 @@ function startPlayer(root, spec, model = null, place = 0) {
       if (d && end) checks.set(i, [...(checks.get(i) ?? []), checkOf(panel, i)]);
       if (k < panels.length - 1) return;
       const found = checks.get(i) ?? [];
-      setText(cells.checked, found.map(({ ok, text }) => `${ok ? "✓" : "≠"} ${text}`).join(" "));
+      setText(cells.checked, found.map(({ ok, text }) => `${signOf(ok)}${text}`).join(" "));
       cells.checked.classList.toggle("c5-ok", found.length > 0 && found.every(({ ok }) => ok));
-      cells.checked.classList.toggle("c5-bad", found.some(({ ok }) => !ok));
+      cells.checked.classList.toggle("c5-bad", found.some(({ ok }) => ok === false));
     });
   }
 
@@ -847,17 +844,20 @@ function startPlayer(root, spec, model = null, place = 0) {
     return `${derivativeLabel(panel, i)} = ${written(tree === ZERO ? tree : prepared(tree, env), program.names)}`;
   }
 
+  const signOf = (ok) => (ok === null ? "" : ok ? "✓ " : "≠ ");
+  const classOf = (ok) => (ok === null ? "" : ok ? "c5-ok" : "c5-bad");
+
   // The third witness: a difference at this node, for the entry that is picked there.
   function checkOf(panel, i) {
     const x = values[i];
-    if (!isNumber(x) && !x.length) return { ok: true, text: "empty" };
+    if (!isNumber(x) && !x.length) return { ok: null, text: "empty" };
     const entry = isNumber(x) ? 0 : Math.min(entries.get(i) ?? 0, x.length - 1);
     const own = entriesOf(panel.d[i])[entry];
     const { value, error } = difference(program, panel.pass, at, values, i, entry);
-    const both = Number.isNaN(own) && Number.isNaN(value);
-    const ok = both || Math.abs(value - own) <= 3 * error + 1e-7 * Math.max(1, Math.abs(own));
     const place = isNumber(x) ? "" : `${placeText(x.shape, entry)} `;
-    return { ok, text: `${place}${numberText(value)}`, entry };
+    if (!Number.isFinite(own) || !Number.isFinite(value)) return { ok: null, text: `${place}can't tell here` };
+    const ok = Math.abs(value - own) <= 3 * error + 1e-7 * Math.max(1, Math.abs(own));
+    return { ok, text: `${place}${numberText(value)}` };
   }
 
   function placeText(shape, entry) {
@@ -874,7 +874,8 @@ function startPlayer(root, spec, model = null, place = 0) {
   function lineOf(start, parts) {
     const different = parts.filter((part, k) => part && !parts.slice(k + 1).includes(part));
     const result = different.pop();
-    return [start, ...different.flatMap((part) => [" = ", part]), " = ", make("b", {}, result)];
+    const before = `${[start, ...different].join(" = ")} = `.trimStart();
+    return [before, make("b", {}, result)];
   }
 
   function paintFormula(one, panel, now, asking) {
@@ -905,7 +906,7 @@ function startPlayer(root, spec, model = null, place = 0) {
         if (step.finds.includes("derivative")) rule.append(...lineOf(label("value", i, names), [rightSide(i), ...parts]));
         else {
           rule.append(equation(i));
-          numbers.append(...lineOf("", parts).slice(1));
+          numbers.append(...lineOf("", parts));
         }
       }
       const tree = step.term ? step.term.tree : panel.pass.trees[i];
@@ -917,17 +918,17 @@ function startPlayer(root, spec, model = null, place = 0) {
         if (step.finds.includes("value")) numbers.append(...lineOf(derivativeLabel(panel, i), [symbols, ...parts]));
         else {
           rule.append(step.term ? symbols : `${derivativeLabel(panel, i)} = ${symbols}`);
-          numbers.append(...lineOf("", parts).slice(1));
+          numbers.append(...lineOf("", parts));
         }
         if (step.term) setText(one.note, localText(panel, step.term));
         else {
           const { ok, text } = checkOf(panel, i);
-          setText(one.checked, `${ok ? "✓" : "≠"} by differences: ${text}`);
-          setClass(one.checked, `c5-checked ${ok ? "c5-ok" : "c5-bad"}`);
+          setText(one.checked, `${signOf(ok)}by differences: ${text}`);
+          setClass(one.checked, `c5-checked ${classOf(ok)}`);
         }
       }
     }
-    return `${rule.textContent} ${numbers.textContent} ${result.textContent}`;
+    return one.lines.map((line) => line.textContent).filter(Boolean).join(" ");
   }
 
   // This edge's own derivative: the rule, with 1 for what comes along the edge.
@@ -1007,8 +1008,7 @@ function startPlayer(root, spec, model = null, place = 0) {
     const reverse = panel.mode === "reverse";
     const ends = program.rows.map((_, i) => i).filter((i) => (reverse ? program.rows[i].op === "input" : program.outputs.includes(i)));
     const slopes = ends.map((i) => `${reverse ? `∂${about}/∂${nameOf(i)}` : `∂${nameOf(i)}/∂${about}`} = ${brief(panel.d[i])}`);
-    const what = reverse ? "one output with respect to every input" : "every output with respect to one input";
-    return `One pass found the derivatives of ${what}: ${slopes.join(", ")}.`;
+    return `One pass gave ${slopes.join(", ")}.`;
   }
 
   // -- the derivation of a node: rule, terms, numbers, witness
@@ -1055,7 +1055,7 @@ function startPlayer(root, spec, model = null, place = 0) {
       if (isKnown) {
         const { ok, text } = checkOf(panel, i);
         const moved = panel.mode === "reverse" ? own : (program.rows[panel.about].name ?? own);
-        parts.push(make("p", { className: ok ? "c5-ok" : "c5-bad" }, `${ok ? "✓" : "≠"} Moving ${moved} alone by a little gives ${text}.`));
+        parts.push(make("p", { className: classOf(ok) }, `${signOf(ok)}Moving ${moved} alone by a little gives ${text}.`));
       } else parts.push(make("p", {}, make("small", {}, "Its number comes at a later step.")));
     }
     card.replaceChildren(...parts);
@@ -1119,7 +1119,6 @@ function startPlayer(root, spec, model = null, place = 0) {
       const panel = panels[0];
       const step = panel.plan.steps[k];
       if (!step || step.nodes.length > 1) return false;
-      if (!values.length) runQuietly();
       panel.d ??= panel.pass.derivatives(values);
       return Boolean(questionAt(k));
     }

@@ -172,26 +172,6 @@ def terms(trace, row, derivatives, run) -> list[tuple[int, int, Tree]]:
         ]
 
 
-def local_derivative(trace: Trace, row: int, operand: int) -> Tree | None:
-    """∂a_row / ∂operand for an elementwise operation: its rule at tangent 1; else None."""
-    entry = trace.rows[row]
-    primitive = PRIMITIVES[entry[0]]
-    if not primitive.elementwise:
-        return None
-    rule = primitive.jvps[operand]
-    if rule is None:
-        return ZERO
-    with Tape() as tape:
-        numbers = dict.fromkeys(o for o in operands_of(entry) if type(o) is int)
-        symbols = [Symbol("value", k, trace.rows[k][1]) for k in (*numbers, row)]
-        made = {s.row: tape.add_input(s.value, "symbol") for s in symbols}
-        operands = [made[o] if type(o) is int else o for o in operands_of(entry)]
-        result = rule(
-            1.0, made[row], *operands, **parameters_of(entry, residuals=False)
-        )
-        return simplified_throughout(_tree(result, tape, symbols))
-
-
 def _tree(result, tape, symbols) -> Tree:
     """What a rule returned, as a tree."""
     if type(result) is not Tracer:
@@ -306,14 +286,6 @@ def simplified(tree: Tree) -> Tree:
             pair = (x, other) if first else (other, x)
             return _product(factor, _product(*pair, tree.value), tree.value)
     return replace(tree, operands=(a, b))
-
-
-def simplified_throughout(tree: Tree) -> Tree:
-    """A tree in which every operation is simplified."""
-    if isinstance(tree, Operation):
-        operands = tuple(simplified_throughout(o) for o in tree.operands)
-        return simplified(replace(tree, operands=operands))
-    return tree
 
 
 def is_scalar(tree):
