@@ -194,7 +194,7 @@ function startPlayer(root, spec, model = null, place = 0) {
   let at = [...given.inputs];
   let panels = [];
   let [hover, open, entries] = [-1, -1, new Map()];
-  let [values, said, made] = [[], "", null];
+  let [values, said, heard, made] = [[], "", "", null];
 
   // -- what never changes
 
@@ -210,7 +210,7 @@ function startPlayer(root, spec, model = null, place = 0) {
     takesKey: (event) => takesKey(event),
     playing: (is) => tell("playing", is),
   };
-  const bar = makeBar(root, onStep, move, () => said);
+  const bar = makeBar(root, onStep, move, () => heard);
   const typed = make("input", {
     type: "text", className: "c5-typed", spellcheck: false, autocomplete: "off",
     "aria-label": "Type your own f", placeholder: "type your own f, such as sin(w1*x + w0)",
@@ -750,7 +750,8 @@ function startPlayer(root, spec, model = null, place = 0) {
     const key = `${bar.step}:${asking}`;
     if (said !== key) {
       said = key;
-      setText(live, `Step ${bar.step + 1}. ${announced.trim()}`);
+      heard = announced.trim();
+      setText(live, `Step ${bar.step + 1}. ${heard}`);
       bringIntoView(nodes[0]);
     }
   }
@@ -1356,7 +1357,11 @@ function startPlayer(root, spec, model = null, place = 0) {
     picture.later();
   }
   function listen() {
-    model.on("change:step", quietly(() => bar.go(model.get("step"))));
+    model.on("change:step", () => {
+      quietly(() => bar.go(model.get("step")))();
+      // A step that isn't there.
+      if (bar.step !== model.get("step")) tell("step", bar.step);
+    });
     model.on("change:inputs", quietly(takeInputs));
     model.on("change:playing", quietly(() => (model.get("playing") ? bar.play() : bar.pause())));
     model.on("change:predicting", quietly(() => {

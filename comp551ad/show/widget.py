@@ -20,6 +20,24 @@ import traitlets
 from .player import player_module, player_style
 
 
+class Inputs(traitlets.Dict):
+    """Inputs as numbers: JSON has no 2.0. Those that are left out keep their value."""
+
+    def validate(self, obj, value):
+        given = {
+            name: _floats(name, x) for name, x in super().validate(obj, value).items()
+        }
+        if obj.function or not obj.spec:
+            return given
+        known = _inputs_of(obj.spec)
+        if unknown := given.keys() - known.keys():
+            raise traitlets.TraitError(
+                f"inputs: got {', '.join(sorted(unknown))}, expected some of "
+                f"{', '.join(known)}"
+            )
+        return {**known, **{k: x for k, x in obj.inputs.items() if k in known}, **given}
+
+
 class PlayerWidget(anywidget.AnyWidget):
     """A player whose state is in traits, which both sides change.
 
@@ -36,7 +54,7 @@ class PlayerWidget(anywidget.AnyWidget):
 
     spec = traitlets.Dict().tag(sync=True)
     step = traitlets.Int(0, min=0).tag(sync=True)
-    inputs = traitlets.Dict().tag(sync=True)
+    inputs = Inputs().tag(sync=True)
     playing = traitlets.Bool(False).tag(sync=True)
     predicting = traitlets.Bool(False).tag(sync=True)
     score = traitlets.List([0, 0]).tag(sync=True)
@@ -46,27 +64,17 @@ class PlayerWidget(anywidget.AnyWidget):
     def of(cls, stepper) -> "PlayerWidget":
         """The widget of a stepper, at its step and with its inputs."""
         data = stepper.data()
-        rows = [row for row in data["program"]["rows"] if row["op"] == "input"]
         return cls(
             spec=data,
             step=data["step"],
             predicting=data["predict"],
-            inputs={row["name"]: _plain(row["at"]) for row in rows},
+            inputs=_inputs_of(data),
         )
 
-    @traitlets.validate("inputs")
-    def _whole_inputs(self, proposal):
-        """All inputs as numbers: JSON has no 2.0, and some may have been left out."""
-        given = {name: _floats(name, x) for name, x in proposal.value.items()}
-        known = self.inputs
-        if self.function or not known:
-            return given
-        if unknown := given.keys() - known.keys():
-            raise traitlets.TraitError(
-                f"inputs: got {', '.join(sorted(unknown))}, expected some of "
-                f"{', '.join(known)}"
-            )
-        return {**known, **given}
+
+def _inputs_of(spec):
+    rows = [row for row in spec["program"]["rows"] if row["op"] == "input"]
+    return {row["name"]: _plain(row["at"]) for row in rows}
 
 
 def _floats(name, x) -> Any:
