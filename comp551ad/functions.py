@@ -11,6 +11,7 @@ operation instead of four.
 """
 
 import functools
+import math
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
@@ -18,6 +19,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 __all__ = [
+    "abs_slope",
+    "divide_at_kink",
+    "erf",
     "greater_share",
     "hands_over",
     "logistic",
@@ -26,6 +30,7 @@ __all__ = [
     "relu",
     "safe_divide",
     "scatter",
+    "set_at",
     "softmax",
     "softplus",
     "std",
@@ -49,7 +54,7 @@ def hands_over(plain: Function) -> Function:
         for x in (*args, *kwargs.values()) if kwargs else args:
             if type(x) is not np.ndarray and hasattr(x, "__array_function__"):
                 # Subclasses of arrays leave it to us.
-                if isinstance(x, np.ndarray):
+                if issubclass(type(x), np.ndarray):
                     continue
                 result = x.__array_function__(public, (type(x),), args, kwargs)
                 if result is not NotImplemented:
@@ -89,6 +94,15 @@ def softplus(u: ArrayLike) -> Any:
     return np.maximum(u, 0.0, dtype=float) + np.log1p(
         np.exp(-np.absolute(u, dtype=float))
     )
+
+
+_erf = np.frompyfunc(math.erf, 1, 1)
+
+
+@hands_over
+def erf(x: ArrayLike) -> Any:
+    """The error function, elementwise: 2/√π ∫₀ˣ e^(−t²) dt, as Python's ``math.erf``."""
+    return np.asarray(_erf(np.asarray(x, dtype=float)), dtype=float)[()]
 
 
 # ---- one row in: softmax and its kin -------------------------------------------------
@@ -137,6 +151,12 @@ def logsumexp_and_softmax(U: ArrayLike, axis: Any = -1) -> Any:
 
 
 @hands_over
+def abs_slope(x: ArrayLike) -> Any:
+    """The sign of x: the derivative of abs, whose own derivative at 0 is nan, not 0."""
+    return np.sign(x)
+
+
+@hands_over
 def greater_share(a: ArrayLike, b: ArrayLike) -> Any:
     """1 where a > b, ½ where a = b, else 0: the derivative of max(a, b) by a. nan stays."""
     share = 0.5 * np.add(np.greater(a, b), np.greater_equal(a, b), dtype=float)
@@ -162,7 +182,7 @@ def tie_share(x: ArrayLike, y: Any, axis: Any = None, keepdims: bool = False) ->
 
 
 @hands_over
-def std(x: ArrayLike, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Any:
+def std(x: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Any:
     """np.std, but 0 where all entries are equal: NumPy may leave 1e-17, whose slope is not 0.
 
     x any shape; the result has the shape that np.std gives it.
@@ -182,6 +202,16 @@ def safe_divide(a: ArrayLike, b: ArrayLike) -> Any:
 
 
 @hands_over
+def divide_at_kink(a: ArrayLike, b: ArrayLike) -> Any:
+    """a / b, and where b = 0: 0 if a = 0 too, else nan. The derivative of ``safe_divide`` by a:
+    at a kink there is none, and nan shows it.
+    """
+    zero = np.equal(b, 0)
+    at_zero = np.where(np.equal(a, 0), 0.0, np.nan)
+    return np.where(zero, at_zero, a / np.where(zero, 1.0, b))[()]
+
+
+@hands_over
 def xlogy(a: ArrayLike, b: ArrayLike) -> Any:
     """a log b, and 0 where a = 0 (also for b = 0: the convention 0 log 0 = 0)."""
     zero = np.equal(a, 0)
@@ -189,11 +219,19 @@ def xlogy(a: ArrayLike, b: ArrayLike) -> Any:
 
 
 @hands_over
-def scatter(x: ArrayLike, index: Any, shape: tuple) -> np.ndarray:
+def scatter(x: Any, index: Any, shape: tuple) -> np.ndarray:
     """Zeros of ``shape`` with x added in at ``index``: the transpose of ``array[index]``.
 
     An entry that the index names twice is added twice.
     """
     out = np.zeros(shape)
     np.add.at(out, index, x)
+    return out
+
+
+@hands_over
+def set_at(x: ArrayLike, values: ArrayLike, index: Any) -> np.ndarray:
+    """A copy of x whose entries at ``index`` are the values: x[index] = values, but elsewhere."""
+    out = np.array(x, dtype=float)
+    out[index] = values
     return out

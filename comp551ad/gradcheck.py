@@ -1,49 +1,72 @@
 """The third witness: is this the gradient of that function (S10)?
 
-A gradient is claimed, by hand or by machine. `check_gradient` asks the function itself:
-`differences` finds every slope by trying, with an error bar. A claim outside its bar is
-wrong, so nobody has to choose a tolerance. At a kink (relu at 0, ties of a max) every
-claim between the slopes to the left and to the right is right, and the report says so.
-Where the function itself does not tell, the claim is unjudged, and has not passed.
+A gradient is claimed, by hand or by machine. ``check_gradient`` asks the function itself, one
+number of x after the other, each along its own line through x, whatever else is in x:
 
-It reads `differences` and nothing else of ours; notebooks, tests and exercises may
-read it.
+1. Looks are taken until one is sharp. If its error bar holds the claim, they agree.
+2. If not, the shortest steps that can tell the claim from the slope found are asked as well.
+   If they refuse the claim too, it is wrong.
+3. In all other cases the noise of f is measured, and looks of all lengths are taken. At a kink
+   (relu at 0, ties of a max) every claim between the slopes to both sides is right.
+
+The error bar makes the tolerance, so nobody has to choose one. Where f does not tell, the claim is
+unjudged, and has not passed: a right gradient is never called wrong.
+
+Reads: differences, pytrees, shapes. Read by: notebooks, tests, exercises.
 """
 
-import html
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 
 from . import differences
-from .differences import describe, label
+from .differences import Function, Line, Look, Slope, describe, label, scale
+from .pytrees import is_container, leaf_names
+from .shapes import as_generator, count
 
 __all__ = ["Coordinate", "GradientReport", "check_gradient"]
 
-ROUGH = 64  # times the noise among nearer points: f is no smooth function with noise
-COARSE = 0.1  # a bar this wide, beside its value, leaves not one digit of it
-NOTHING = 1e-9  # a claim this small, beside the steepest slope of f, counts as 0
+# A bar this small, beside its slope, needs no better step: it shows an error of 1e-7.
+SHARP = 3e-8
+# A bar must leave three digits of its slope, so that an error of 0.1 % shows.
+COARSE = 5e-4
+# The bars of two sides must leave one digit of the gap between them, or else it is no kink.
+RESOLVED = 0.1
+# A claim this small, beside the slopes of f around x, counts as 0.
+NOTHING = 1e-9
+# Two slopes can be told apart where they move f apart by this many times its noise: rounding gets
+# into a slope to one side 16 times, and is a quarter of the gap then.
+TELLING = 64
+# So often f(x) is asked again: chance gives the same number that often where draws are rare.
+REPEATS = 8
+
+_NO_SLOPE = "f jumps, ends or blows up here"
+_CROSSES = "this direction crosses a kink; leave directions out, to check each value"
+_STAIRS = "f moves in steps here, as float32 does; compute it in float64"
+_ROUGH = "f is too rough here: longer and shorter steps contradict each other"
 
 
-# ---------------------------------------------------------------- what comes out
+# --- what comes out -------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Coordinate:
     """One checked number: a coordinate of x, or a random direction.
 
-    name              such as ``W[2, 0]``
-    claimed           the gradient's value
-    finite_difference the value found by differences
-    bar               how well that is known: the truth lies within +- bar of it
-    verdict           "agrees", "wrong", "kink" (f has one at x, or too near to tell the
-                      two apart, and the claim lies between the left and the right
-                      derivative) or "unjudged" (differences can't tell)
-    sides             (left, right) derivative at a kink, otherwise None
-    reason            why it is unjudged, in words, otherwise empty
+    Attributes:
+        name: Such as ``x['W'][2, 0]``.
+        claimed: The gradient's value.
+        finite_difference: The value found by differences.
+        bar: How well that is known: the truth lies within ± bar of it.
+        verdict: "agrees", "wrong", "kink" (f has one at x, or too near to tell the two apart, and
+            the claim lies between the left and the right derivative) or "unjudged" (differences
+            can't tell).
+        sides: The (left, right) derivative at a kink, otherwise None.
+        reason: Why it is unjudged, in words, otherwise empty.
     """
 
     name: str
@@ -51,21 +74,21 @@ class Coordinate:
     finite_difference: float
     bar: float
     verdict: str
-    sides: tuple | None = None
+    sides: tuple[float, float] | None = None
     reason: str = ""
 
     @property
-    def gap(self):
+    def gap(self) -> float:
         """Distance between the claim and the finite difference."""
         return abs(self.claimed - self.finite_difference)
 
     @property
-    def relative_error(self):
+    def relative_error(self) -> float:
         """The gap beside the larger of the two values; 0 when both are 0."""
         return self._relative(self.gap)
 
     @property
-    def resolution(self):
+    def resolution(self) -> float:
         """The smallest relative error of the claim that would have been seen."""
         return self._relative(self.bar)
 
@@ -78,34 +101,35 @@ class Coordinate:
 class GradientReport:
     """What `check_gradient` found; true when the gradient passed.
 
-    coordinates  every `Coordinate` checked, in the order of x
-    method       the difference formula
-    evaluations  how often f was called
-    mistake      the likely mistake in words, empty when none is recognised
+    Attributes:
+        coordinates: Every `Coordinate` checked, in the order of x.
+        method: The difference formula.
+        evaluations: How often f was called.
+        mistake: The likely mistake in words, empty when none is recognised.
     """
 
-    coordinates: tuple
+    coordinates: tuple[Coordinate, ...]
     method: str
     evaluations: int
     mistake: str = ""
 
     @property
-    def passed(self):
+    def passed(self) -> bool:
         """True when every coordinate was judged and none was wrong."""
         return not self.wrong and not self.unjudged
 
     @property
-    def wrong(self):
+    def wrong(self) -> tuple[Coordinate, ...]:
         """The coordinates whose claim lies outside the error bar."""
         return self._with_verdict("wrong")
 
     @property
-    def kinks(self):
+    def kinks(self) -> tuple[Coordinate, ...]:
         """The coordinates at which f has a kink, the claim being a right answer."""
         return self._with_verdict("kink")
 
     @property
-    def unjudged(self):
+    def unjudged(self) -> tuple[Coordinate, ...]:
         """The coordinates where differences can't tell; each says its `reason`."""
         return self._with_verdict("unjudged")
 
@@ -113,252 +137,138 @@ class GradientReport:
         return tuple(c for c in self.coordinates if c.verdict == verdict)
 
     @property
-    def worst(self):
-        """The wrong coordinate with the largest relative error; if none is wrong, one
-        that could not be judged; otherwise the one nearest to the end of its bar."""
-        if self.wrong:
-            return max(self.wrong, key=lambda c: (c.relative_error, c.gap))
-        if self.unjudged:
-            return self.unjudged[0]
-        smooth = self._with_verdict("agrees") or self.coordinates
-        return max(smooth, key=lambda c: c.gap / c.bar if c.bar else 0.0)
+    def worst(self) -> Coordinate:
+        """The coordinate with the largest relative error: a wrong one if there is one, else one
+        that could not be judged."""
+        order = ["wrong", "unjudged", "agrees", "kink"]
+        return min(
+            self.coordinates, key=lambda c: (order.index(c.verdict), -c.relative_error)
+        )
 
-    def __bool__(self):
+    def __bool__(self) -> bool:
         return self.passed
 
-    def raise_if_failed(self):
+    def raise_if_failed(self) -> "GradientReport":
         """Return the report if the gradient passed, raise AssertionError if not."""
         if not self.passed:
             raise AssertionError(str(self))
         return self
 
-    def __str__(self):
+    def __repr__(self) -> str:
         worst, total = self.worst, len(self.coordinates)
         right = total - len(self.wrong) - len(self.unjudged)
+        found = f"{worst.finite_difference:.12g}, known to within {worst.bar:.0e}"
+        if worst.sides:
+            found = "{:.6g} on the left, {:.6g} on the right".format(*worst.sides)
         lines = [
             f"{'passed' if self.passed else 'FAILED'}: {right} of {total} "
             f"value{'s'[: total - 1]} agree with finite differences "
-            f"({self.method}, {self.evaluations} evaluations)"
+            f"({self.method}, {self.evaluations} evaluations)",
+            f"  worst      {worst.name}, {worst.relative_error:.2g} off",
+            f"  claimed    {worst.claimed:.12g}",
+            f"  difference {f'not found: {worst.reason}' if worst.reason else found}",
         ]
-        if self.passed:
-            lines.append(
-                f"  worst      {worst.name}: claimed {worst.claimed:.6g}, "
-                f"error bar below {_power_of_ten(worst.bar)}"
-            )
-        else:
-            lines += [
-                f"  worst      {worst.name}",
-                f"  claimed    {worst.claimed:.12g}",
-                f"  difference {_found(worst)}",
-            ]
-        if worst.verdict == "wrong" and worst.sides is None:
-            lines.append(
-                f"  relative   {worst.relative_error:.2g} off, "
-                f"known to within {_power_of_ten(worst.resolution)}"
-            )
         for word in ("wrong", "unjudged", "kinks"):
             names = [c.name for c in getattr(self, word)]
             if names:
                 more = f" and {len(names) - 6} more" if len(names) > 6 else ""
                 lines.append(f"  {word:10} {', '.join(names[:6])}{more}")
-        if self.mistake:
-            lines.append(f"  likely     {self.mistake}")
-        return "\n".join(lines)
-
-    __repr__ = __str__
-
-    def _repr_html_(self):
-        shown = sorted(self.wrong, key=lambda c: -c.relative_error)
-        shown = [*shown, *self.unjudged, *self.kinks][:8] or [self.worst]
-        heads = ("coordinate", "claimed", "difference", "error bar", "verdict")
-        table = [[f"<th>{head}</th>" for head in heads]]
-        for c in shown:
-            bar = f"\N{LESS-THAN OR EQUAL TO} {_power_of_ten(c.bar)}"
-            cells = (c.name, f"{c.claimed:.10g}", _found(c), bar, c.verdict)
-            table.append([f"<td>{html.escape(cell)}</td>" for cell in cells])
-        rows = "".join(f"<tr>{''.join(row)}</tr>" for row in table)
-        headline = html.escape(str(self).splitlines()[0])
-        likely = f"<p>Likely: {html.escape(self.mistake)}</p>" if self.mistake else ""
-        return f"<p><b>{headline}</b></p><table>{rows}</table>{likely}"
+        return "\n".join(
+            [*lines, *[f"  likely     {self.mistake}"] * bool(self.mistake)]
+        )
 
 
-def _found(coordinate):
-    if coordinate.verdict == "unjudged":
-        return f"not found: {coordinate.reason}"
-    if coordinate.sides is None:
-        return f"{coordinate.finite_difference:.12g}"
-    return "{:.6g} on the left, {:.6g} on the right".format(*coordinate.sides)
-
-
-def _power_of_ten(value):
-    """The next power of ten above, so that a text doesn't hang on rounding."""
-    if value == 0 or not math.isfinite(value):
-        return f"{value:g}"
-    return f"1e{math.ceil(math.log10(value)):+03d}"
-
-
-# ---------------------------------------------------------------- the check
+# --- the check ------------------------------------------------------------------------
 
 
 def check_gradient(
-    f, gradient, x, *, method="five-point", directions=None, names=None, seed=0
-):
+    f: Callable,
+    gradient: Any,
+    x: Any,
+    *,
+    method: str = "five-point",
+    directions: int | None = None,
+    names: Iterable[str] | None = None,
+    seed: int = 0,
+) -> GradientReport:
     """Compare a claimed gradient of f at x with finite differences (S10).
 
-    f           function of x that returns one real number, the same each time
-    gradient    the claimed gradient at x, or a function that returns it; with the
-                structure and shapes of x
-    x           array, number, or a tuple, list or dict of them, nested as you like.
-                Integers are promoted to float64. f sees read-only copies.
-    method      "five-point", "central", "forward" or "complex" (see
-                `finite_difference`); all but the first are for comparison
-    directions  if given, this many random directions for each array in x instead of
-                every coordinate: a few evaluations, however large the arrays are.
-                An error in any coordinate shows, which one it is does not. A direction
-                that crosses a kink stays unjudged
-    names       for a tuple or list x: a name for each entry, used in the report
-    seed        of the random directions
+    Args:
+        f: Function of x that returns one real number, the same each time.
+        gradient: The claimed gradient at x, or a function that returns it; with the structure and
+            shapes of x. In float32 it need only be right to the digits of float32.
+        x: Array, number, or a tuple, list or dict of them, nested as you like. Integers are
+            promoted to float64. f sees read-only copies.
+        method: "five-point"; or, for comparison, the formula for one step whose value is shown,
+            with its error for a bar: "central", "forward" or "complex" (see `finite_difference`).
+        directions: If given, this many random directions for each array in x instead of every
+            coordinate: a few evaluations, however large the arrays are. An error in any
+            coordinate shows, but not where it is. A direction that crosses a kink stays unjudged.
+        names: For a tuple or list x: a name for each entry, used in the report.
+        seed: Of the random directions.
 
-    Returns a `GradientReport`: true if passed, with `.worst`, `.wrong`, `.kinks`,
-    `.unjudged` and words. It has not passed where a claim is unjudged, as when the error
-    bar is wider than a tenth of its value. Only a claim of 0 may have such a bar, or one
-    as good as 0: below 1e-9 of the steepest slope of f, or below the last digit of f.
+    Returns:
+        A `GradientReport`: true if passed, with ``.worst``, ``.wrong``, ``.kinks``, ``.unjudged``
+        and words. A claim is unjudged, and has not passed, where the error bar leaves less than
+        three digits of it; but not a claim of 0, or as good as 0: below 1e-9 of the slopes of f
+        near x, or below the last digit of f.
 
-    A kink counts as at x within about 1e-13 of the larger of 1 and |x|; mostly, for a
-    small x, of |x|. Stairs lower than about 1e-6 of f can't be told from the rounding of
-    float32: there the slope of the whole staircase counts as that of f.
-
-    Errors: ValueError, TypeError for arguments that can't be checked: shapes that don't
-    match, nan or inf, complex x, f not scalar, not repeatable or changing x.
+    Raises:
+        ValueError, TypeError: for arguments that can't be checked: shapes that don't match, nan
+            or inf, complex x, f not scalar, not repeatable or changing x.
     """
-    formula, _ = differences.choose_formula(method)
-    if directions is not None and (type(directions) is not int or directions < 1):
-        raise ValueError(
-            f"directions must be a whole number from 1 up, or None, got {directions!r}"
-        )
-    if directions is not None and method == "complex":
-        raise ValueError("with method='complex' leave directions out, or use another")
-    function = differences.Function(f, x)
+    formula, step = differences.choose_formula(method)
+    if directions is not None:
+        directions = count("directions", directions, 1)
+    function = Function(f, x)
+    shown = Function(f, x, complex) if method == "complex" else function
     if names is not None:
         function.names = _rename(x, names)
     if callable(gradient):
         gradient = differences.call(gradient, function.argument(), "gradient")
-    claimed = _as_vector(x, gradient)
-    exact = None
-    if method == "complex":
-        exact = _as_vector(x, differences.finite_difference(f, x, "complex"))
-        function.calls += 2 + exact.size
-        formula, _ = differences.choose_formula("five-point")  # which it must fit
-    lines = _lines(function, directions, _random(seed))
-    coordinates, steepest = [], 0.0
+    pairs = zip(*_claims(x, gradient), strict=True)
+    claimed, digits = (np.concatenate(arrays) for arrays in pairs)
+    coordinates, lines = [], []
     with np.errstate(all="ignore"):
-        noise = function.noise()
-        for name, where, direction in lines:
-            along = function.along(where, direction)
+        for name, where, direction in _moves(function, directions, seed):
+            line = Line(function, where, direction)
             size = float(np.max(np.abs(function.vector[where])))
-            slope = differences.find_slope(along, size, noise.far, formula)
-            steepest = max(steepest, slope.around)
-            if exact is not None:
-                slope = _sharpen(slope, name, exact[where], np.max(np.abs(exact)))
             claim = float(np.sum(claimed[where] * direction))
-            judged = _judge(name, claim, slope, directions is not None)
-            if _is_doubtful(judged, slope, along, size, noise):
-                judged = replace(judged, verdict="unjudged", reason=_ROUGH)
-            coordinates.append(judged)
-        as_good_as_0 = max(NOTHING * steepest, function.last_digit())
-        coordinates = [_unless_coarse(c, as_good_as_0) for c in coordinates]
-        mistake = _likely_mistake(function, coordinates, directions is None)
-    return GradientReport(tuple(coordinates), method, function.calls, mistake)
+            judge = _Judge(line, size, function.noise)
+            found = judge.verdict(name, claim, float(np.sum(digits[where])))
+            if directions and found.sides:
+                # Between the sides there is room for errors in all other coordinates.
+                found = replace(found, verdict="unjudged", sides=None, reason=_CROSSES)
+            if method != "five-point" and found.verdict in ("agrees", "wrong"):
+                value = formula(Line(shown, where, direction), step * scale(size))
+                found = judge.shown(found, value, method)
+            coordinates.append(found)
+            lines.append(line)
+        report = GradientReport(tuple(coordinates), method, 0)
+        # Before anything is said: is f random?
+        for _ in range(REPEATS):
+            function.must_repeat(function.value, function.ask())
+        if not report:
+            lines[coordinates.index(report.worst)].ask_again()
+        mistake = _likely_mistake(function, coordinates, lines, directions is None)
+    calls = function.calls + (shown.calls if shown is not function else 0)
+    return replace(report, evaluations=calls, mistake=mistake)
 
 
-_NO_SLOPE = "f jumps, ends or blows up here"
-_CROSSES = "this direction crosses a kink; leave directions out, to check each value"
-_ROUGH = "f is too rough here: longer and shorter steps contradict each other"
-
-
-def _judge(name, claim, slope, is_direction):
-    """The `Coordinate` with the verdict on one claim."""
-    nearest, verdict, reason = slope.estimate, "agrees", ""
-    if slope.sides:
-        low, high = sorted(slope.sides)
-        nearest, verdict = min(max(claim, low), high), "kink"
-    if slope.bar == math.inf:
-        verdict, reason = "unjudged", _NO_SLOPE
-    elif slope.sides and is_direction:
-        # Between the two sides there is room for errors in all other coordinates.
-        verdict, reason = "unjudged", _CROSSES
-    elif abs(claim - nearest) > slope.bar:
-        verdict = "wrong"
-    return Coordinate(name, claim, nearest, slope.bar, verdict, slope.sides, reason)
-
-
-def _is_doubtful(judged, slope, along, size, noise):
-    """Whether other steps contradict the verdict.
-
-    Asked before every alarm: do they see a slope that is much nearer to the claim, ten
-    times for longer ones? And where f is rough, of every claim: is what looks like noise
-    a wave or stairs that carry a slope?
-    """
-    if judged.verdict == "unjudged":
-        return False
-    gaps = []
-    if judged.verdict == "wrong":
-        gaps.append(judged.gap)
-        if any(abs(judged.claimed - near) <= judged.gap / 10 for near in slope.rivals):
-            return True
-    if noise.far > ROUGH * noise.near:
-        gaps.append(differences.steepness(noise.far, size))
-    contradicted = differences.is_contradicted
-    return any(contradicted(slope, along, size, noise.near, gap) for gap in gaps)
-
-
-def _unless_coarse(judged, as_good_as_0):
-    """The same, or unjudged where the bar is so wide that nothing was checked."""
-    if judged.verdict not in ("agrees", "kink") or judged.resolution <= COARSE:
-        return judged
-    if min(judged.bar, abs(judged.claimed)) <= as_good_as_0:
-        return judged
-    found = f"{judged.finite_difference:.3g} \N{PLUS-MINUS SIGN} {judged.bar:.2g}"
-    reason = f"{found} is all that the digits of f tell"
-    return replace(judged, verdict="unjudged", reason=reason)
-
-
-def _sharpen(slope, name, exact, largest):
-    """The complex step in place of a slope, which it must fit."""
-    bar = 256 * differences.EPSILON * float(largest)
-    if abs(exact - slope.estimate) > slope.bar + bar:
-        raise ValueError(
-            f"method='complex' does not suit f: for {name} the complex step is not the "
-            "slope of f. f drops or takes the size of the imaginary part (abs, max, "
-            "comparisons, conj, .real); use method='five-point'"
-        )
-    return slope._replace(estimate=float(exact), bar=bar, sides=None)
-
-
-# ---------------------------------------------------------------- what is checked
-
-
-def _lines(function, directions, random):
+def _moves(function: Function, directions: int | None, seed: Any) -> Iterator[tuple]:
     """(name, where in the vector, direction) of all that is moved and checked."""
+    random = as_generator(seed)
     for name, (where, shape) in zip(function.names, function.places, strict=True):
+        size = math.prod(shape)
         if directions is None:
             for i, index in enumerate(np.ndindex(shape)):
                 yield label(name, index), where.start + i, 1.0
             continue
-        for k in range(directions if math.prod(shape) else 0):
+        for k in range(directions if size else 0):
             # None below 1: an error in any coordinate counts in full. No two alike: equal
             # errors, such as a transpose makes in pairs, don't cancel.
-            direction = random.uniform(1.0, 2.0, size=math.prod(shape))
-            direction *= random.choice([-1.0, 1.0], size=direction.size)
+            direction = random.uniform(1, 2, size) * random.choice([-1.0, 1.0], size)
             yield f"{name} along random direction {k + 1}", where, direction
-
-
-def _random(seed):
-    try:
-        return np.random.default_rng(seed)
-    except (TypeError, ValueError) as error:
-        wanted = "seed must be a whole number from 0 up"
-        raise ValueError(f"{wanted}, got {seed!r}") from error
 
 
 def _rename(x, names):
@@ -366,63 +276,190 @@ def _rename(x, names):
     fits = isinstance(x, tuple | list) and all(isinstance(name, str) for name in names)
     if not fits or not len(names) == len(x) == len(set(names)):
         raise ValueError(
-            "names must give each entry of a tuple or list x a name of its own, got "
-            f"{names!r} for {describe(x)}"
+            f"names: got {names!r} for {describe(x)}, expected a name of its own for each entry "
+            "of a tuple or list"
         )
-    return [name for name, _ in differences.leaves(dict(zip(names, x, strict=True)))]
+    return [
+        leaf
+        for part, name in zip(x, names, strict=True)
+        for leaf in leaf_names(part, name)
+    ]
 
 
-def _as_vector(x, gradient):
-    """The numbers of the gradient in one vector, as those of x stand in theirs."""
-    return np.concatenate([part.ravel() for part in _pair_up(x, gradient, "gradient")])
-
-
-def _pair_up(x, gradient, name):
-    """The arrays of the gradient, one for each in x; an error where the two part."""
-    if isinstance(x, dict | tuple | list):
-        if _keys(x) != _keys(gradient):
+def _claims(x, gradient, name="gradient"):
+    """For each array in x what the gradient has there, and half of the last digit of it: a claim
+    in float32 is right when it is the nearest float32. A list of pairs of flat arrays."""
+    if is_container(x):
+        keys, there = (
+            list(tree) if isinstance(tree, dict) else list(range(len(tree)))
+            for tree in (x, gradient if is_container(gradient) else ())
+        )
+        if isinstance(x, dict) != isinstance(gradient, dict) or set(keys) != set(there):
             raise TypeError(
-                f"{name} must have the structure of x, {describe(x)}; got "
-                f"{describe(gradient)}"
+                f"{name}: got {describe(gradient)}, expected the structure of x, {describe(x)}"
             )
-        parts = [_pair_up(x[k], gradient[k], f"{name}[{k!r}]") for k in _keys(x)]
-        return [array for arrays in parts for array in arrays]
-    array = differences.real_array(gradient, name)
-    if array.shape != np.shape(x):
-        turned = array.shape == np.shape(x)[::-1]
+        parts = [_claims(x[key], gradient[key], f"{name}[{key!r}]") for key in keys]
+        return [pair for pairs in parts for pair in pairs]
+    array, shape = differences.real_array(gradient, name), np.shape(x)
+    if array.shape != shape:
         raise ValueError(
-            f"{name} must have the shape of its x, {np.shape(x)}; got {array.shape}"
-            f"{': transposed?' if turned else ''}"
+            f"{name}: got shape {array.shape}, expected {shape}, the shape of its x"
+            f"{'; is it transposed?' if array.shape == shape[::-1] else ''}"
         )
-    return [array]
+    kind = np.asarray(gradient).dtype
+    digit = np.finfo(kind).eps / 2 if kind.kind == "f" else 0.0
+    return [(array.ravel(), digit * np.abs(array.ravel()))]
 
 
-def _keys(tree):
-    if isinstance(tree, dict):
-        return tree.keys()
-    return range(len(tree)) if isinstance(tree, tuple | list) else None
+# --- one verdict ----------------------------------------------------------------------
 
 
-# ---------------------------------------------------------------- the likely mistake
+class _Judge:
+    """Judges claims about the slope of f along one line.
+
+    Args:
+        line: t -> f(x moved by t).
+        size: Of the numbers that move.
+        floor: The least noise that f can have.
+    """
+
+    def __init__(self, line: Line, size: float, floor: float):
+        self.line, self.size, self.floor = line, size, floor
+        # Three digits of a slope are asked for, or a quarter of those of f.
+        self.coarse = max(COARSE, (floor / (abs(line(0.0)) or math.inf)) ** 0.25)
+
+    def verdict(self, name: str, claim: float, slack: float) -> Coordinate:
+        """The `Coordinate` for one claim, which may be off by ``slack``, its own last digit."""
+        found = differences.explore(self.line, self.size, self.floor, SHARP)
+        judged = self.weigh(name, claim, slack, found, self.floor)
+        if judged.verdict == "wrong":
+            near = self.nearby(judged, found, self.floor, slack)
+            # Flat short steps tell nothing: so do those of a float32 look.
+            if near and near.estimate and not near.holds(claim):
+                if near.holds(judged.finite_difference):
+                    return judged
+        if judged.verdict == "agrees":
+            return judged
+        noise = differences.measure_noise(self.line, self.size, self.floor)
+        found = differences.explore(self.line, self.size, noise)
+        judged = self.weigh(name, claim, slack, found, noise)
+        if judged.verdict != "wrong":
+            return judged
+        near = self.nearby(judged, found, noise, slack)
+        if near and (near.holds(claim) or not near.holds(judged.finite_difference)):
+            return replace(judged, verdict="unjudged", reason=_ROUGH)
+        # Stairs are flat nearby and steep from afar; those of float32 are no higher than this.
+        near = self.nearby(judged, found, self.floor, slack)
+        low = differences.SINGLE * abs(self.line(0.0))
+        if (near and near.estimate == claim == 0) or (
+            judged.finite_difference == 0 and 0 < self.line.moves() <= low
+        ):
+            return replace(judged, verdict="unjudged", reason=_STAIRS)
+        return judged
+
+    def nearby(self, judged, found, noise, slack):
+        """What the shortest steps that can tell the claim from what was found see, as a `Slope`
+        that holds all right answers; None if they are no shorter than those of the looks."""
+        noise += differences.EPSILON * self.size * abs(judged.finite_difference)
+        shortest = TELLING * noise / judged.gap
+        if not 0 < shortest < found.center.h / 2:
+            return None
+        h = 2.0 ** math.ceil(math.log2(shortest))
+        near = differences.look(self.line, h, self.size, noise).answers()
+        return near._replace(bar=near.bar + slack)
+
+    def weigh(
+        self, name: str, claim: float, slack: float, found: Look, noise: float
+    ) -> Coordinate:
+        """The verdict on a claim, given all that was found about the slope."""
+        found = Look(*(slope._replace(bar=slope.bar + slack) for slope in found))
+        center, left, right = found
+        far = differences.FIRST_STEP * scale(self.size)
+        rises = [abs(self.line(t) - self.line(0.0)) / far for t in (far, -far)]
+        steep = max(filter(math.isfinite, [abs(center.estimate), *rises]))
+
+        def is_clear(slope):
+            # What is no rounding is small, then: f goes straight there.
+            rest = slope.bar - slack - 4 * slope.rounding
+            return slope.bar < math.inf and rest <= COARSE * steep
+
+        def judged(slope, verdict, **more):
+            return Coordinate(name, claim, slope.estimate, slope.bar, verdict, **more)
+
+        wide = found.answers()
+        if not (is_clear(center) or is_clear(left) and is_clear(right)):
+            return judged(wide, "unjudged", reason=_NO_SLOPE)
+        if left.contradicts(right):
+            sides = left.estimate, right.estimate
+            bar, gap = max(left.bar, right.bar), abs(right.estimate - left.estimate)
+            if 2 * bar > RESOLVED * gap:
+                return judged(wide, "unjudged", reason=_NO_SLOPE)
+            nearest = min(max(claim, min(sides)), max(sides))
+            verdict = "kink" if abs(claim - nearest) <= bar else "wrong"
+            return judged(Slope(nearest, bar, 0.0, 0.0), verdict, sides=sides)
+        if not wide.holds(claim):
+            return judged(wide, "wrong")
+        # If one side is known better, as beside a kink, its own slope is a right answer as well.
+        sharp = min(found, key=lambda slope: slope.bar)
+        slope = sharp if sharp.holds(claim) else wide
+        # Of a 0 no bar is a small part. What counts as 0: nothing beside the slopes of f, or
+        # what doesn't move f by its noise.
+        nothing = max(NOTHING * steep, noise / 4 / scale(self.size))
+        coordinate = judged(slope, "agrees")
+        if coordinate.resolution > self.coarse and min(slope.bar, abs(claim)) > nothing:
+            digits = f"{slope.estimate:.3g} \N{PLUS-MINUS SIGN} {slope.bar:.2g}"
+            return judged(
+                slope, "unjudged", reason=f"{digits} is all that the digits of f tell"
+            )
+        return coordinate
+
+    def shown(self, judged: Coordinate, value: float, method: str) -> Coordinate:
+        """The same with the value of another formula, and its error for a bar."""
+        bar = abs(value - judged.finite_difference) + judged.bar
+        if method == "complex" and bar > 2 * judged.bar + COARSE * abs(value):
+            raise ValueError(
+                f"method: got 'complex', expected one that suits f: at {judged.name} f drops the "
+                "imaginary part or takes its size (abs, max, .real); use 'five-point'"
+            )
+        verdict = "agrees" if abs(judged.claimed - value) <= bar else "wrong"
+        return replace(judged, finite_difference=value, bar=bar, verdict=verdict)
 
 
-def _likely_mistake(function, coordinates, by_coordinate):
+# --- the likely mistake ---------------------------------------------------------------
+
+_SUM_OR_MEAN = "; a sum in one place, a mean in the other?"
+_DDOF = "; n in one place, n - 1 in the other (ddof)?"
+
+
+def _likely_mistake(function, coordinates, lines, by_coordinate):
     """Words for a wrong gradient that a transpose, a sign or a factor would mend."""
     wrong = np.array([c.verdict == "wrong" for c in coordinates])
     if not wrong.any():
         return ""
-    claimed = np.array([c.claimed for c in coordinates])
-    found = np.array([c.finite_difference for c in coordinates])
-    bars = np.array([c.bar for c in coordinates])
-    factor = _common_factor(claimed, found, bars)
-    if factor or not by_coordinate:
-        return factor
-    arrays = {  # name: what was claimed, found, how well, and wrong
-        name: [part[where].reshape(shape) for part in (claimed, found, bars, wrong)]
-        for name, (where, shape) in zip(function.names, function.places, strict=True)
+    if not any(line.moves() for line in lines):
+        return "f gives the same number for every x; does it use its argument?"
+    columns = [(c.claimed, c.finite_difference, c.bar) for c in coordinates]
+    claimed, found, bars = (np.array(column) for column in zip(*columns, strict=True))
+    words = _factor(claimed, found, bars) or _float32(claimed[wrong], found[wrong])
+    if words or not by_coordinate:
+        return words
+    arrays = {
+        name: [part[at].reshape(shape) for part in (claimed, found, bars, wrong)]
+        for name, (at, shape) in zip(function.names, function.places, strict=True)
     }
     guilty = [name for name in arrays if arrays[name][3].any()]
     return "; ".join(f"{name}: {_mistake_in(name, arrays)}" for name in guilty)
+
+
+def _float32(claimed, found):
+    """Words if wrong claims are float32, or off by as much, to both sides."""
+    errors = (found - claimed) / np.abs(claimed)
+    are_single = np.all(claimed.astype(np.float32) == claimed)
+    if np.all(np.abs(errors) <= 2.0**-18) and (
+        are_single or min(errors) < 0 < max(errors)
+    ):
+        return "the claim looks like float32, right to about 7 digits; use float64"
+    return ""
 
 
 def _mistake_in(name, arrays):
@@ -430,66 +467,75 @@ def _mistake_in(name, arrays):
     claimed, found, bars, wrong = arrays[name]
     if not claimed.any():
         return "all zeros: was it computed at all?"
-    is_else = not _fits(claimed, found, bars)  # more than a small error
-    for other, (claimed_there, found_there, bars_there, _) in arrays.items():
-        if (
-            is_else
-            and _fits(claimed, found_there, bars_there)
-            and _fits(claimed_there, found, bars)
-        ):
-            return f"this is the gradient of {other}; the two are swapped"
-    factor = _common_factor(claimed, found, bars)
-    if factor:
-        return factor
-    if is_else:
-        reordered = claimed.reshape(claimed.shape[::-1]).T
-        in_order = "the numbers are right, in the order of the transpose: a reshape?"
-        for turned, words, short in (
-            (claimed.T, "the transpose fits; it is transposed", "transposed"),
-            (reordered, in_order, "in the order of the transpose"),
-        ):
-            if _fits(turned, found, bars):
-                return words
-            factor = _common_factor(turned, found, bars)
-            if factor:
-                return f"{short}, and {factor}"
-        for other, (_, found_there, bars_there, _) in arrays.items():
-            if _fits(claimed, found_there, bars_there):
-                return f"this is the gradient of {other}"
-    count, size = int(wrong.sum()), wrong.size
-    for axis in range(wrong.ndim):
-        for k in range(wrong.shape[axis]):
-            part = wrong.take(k, axis)  # row k, column k ...
-            if part.all() and 1 < part.size == count < size:
-                place = [":"] * wrong.ndim
-                place[axis] = str(k)
-                return f"only [{', '.join(place)}] is wrong"
-    few, be = "only " * (4 * count <= size), "is" if count == 1 else "are"
-    return f"{few}{count} of {size} {be} wrong"
+    if np.all(np.abs(found) <= bars):
+        return f"f doesn't depend on {name} here, its gradient is 0"
+    is_small = _fits(claimed, found, bars)
+    for other, (theirs, found_there, bars_there, _) in arrays.items():
+        if not is_small and _fits(claimed, found_there, bars_there):
+            swapped = "; the two are swapped" * _fits(theirs, found, bars)
+            return f"this is the gradient of {other}{swapped}"
+    if words := _factor(claimed, found, bars):
+        return words
+    reordered = claimed.reshape(claimed.shape[::-1]).T
+    for turned, words in (
+        (claimed.T, "transposed"),
+        (reordered, "in the order of the transpose"),
+    ):
+        if not is_small and _fits(turned, found, bars):
+            return f"the transpose fits; it is {words}"
+        if factor := _factor(turned, found, bars):
+            return f"{words}, and {factor}"
+    n, size = int(wrong.sum()), wrong.size
+    few, be = "only " * (4 * n <= size), "is" if n == 1 else "are"
+    return f"{few}{n} of {size} {be} wrong"
 
 
-def _common_factor(claimed, found, bars):
-    """Words if found = factor * claimed for one factor, otherwise ''."""
+def _factor(claimed, found, bars):
+    """Words if found = factor * claimed for one factor that means something, otherwise ''."""
+    if claimed.shape != found.shape or not claimed.any():
+        return ""
     largest = np.argmax(np.abs(claimed))
-    factor = float(found.flat[largest] / claimed.flat[largest])
-    if abs(factor - 1) < 1e-5 or factor == 0:
+    claim, slope, bar = (float(part.flat[largest]) for part in (claimed, found, bars))
+    if not abs(slope) > 4 * bar:
         return ""
-    if not _fits(factor * claimed, found, bars):
+    ratio, why = _meaning(abs(slope / claim), bar / abs(slope) + 1e-7)
+    factor = math.copysign(ratio, slope * claim)
+    if not ratio or factor == 1 or not _fits(factor * claimed, found, bars):
         return ""
-    if abs(factor + 1) < 1e-5:
-        return "the sign is flipped; -1 times it fits"
-    simple = Fraction(factor).limit_denominator(1000)
-    is_simple = abs(factor - simple) < 1e-5 * abs(factor)
-    if claimed.size == 1 and not (is_simple and simple.denominator < 10 > abs(simple)):
-        return ""  # one number is always some factor away from another
-    text = f"{simple if is_simple else format(factor, '.4g')} times it fits"
-    if 0.4 <= abs(factor) <= 2.5:
-        return text
-    return f"{text}; a sum in one place, a mean in the other?"
+    # One number is always some factor away from another.
+    if claimed.size == 1 and max(ratio.numerator, ratio.denominator) > 9:
+        return ""
+    sign, minus = ("the sign is flipped; ", "-") if factor < 0 else ("", "")
+    return f"{sign}{minus}{ratio} times it fits{why}"
+
+
+def _meaning(size, off):
+    """The factor that ``size`` stands for, known up to ``off`` of it, and what it may mean.
+
+    A fraction of one-digit numbers; n or 1/n, as a sum and a mean differ by; n/(n-1) or its
+    inverse, as two variances do. It must be much nearer than the next of its kind, so that it fits
+    by no accident; 0 if there is none.
+    """
+    n = round(max(size, 1 / size))
+    m = round(1 / max(abs(size - 1), 1e-9) + (size > 1))
+    kinds = [(Fraction(size).limit_denominator(k), 8 * k**2, "") for k in range(1, 10)]
+    kinds = [(ratio, *more) for ratio, *more in kinds if ratio.numerator < 10]
+    kinds += [(Fraction(n) if size > 1 else Fraction(1, n), 100 * n, _SUM_OR_MEAN)]
+    if m > 1:
+        kinds += [
+            (Fraction(m, m - 1) if size > 1 else Fraction(m - 1, m), 100 * m**2, _DDOF)
+        ]
+    for ratio, density, why in kinds:
+        if (
+            abs(ratio - size) <= off * size
+            and off * max(size, 1 / size if why else size) * density <= 1
+        ):
+            return ratio, why or _SUM_OR_MEAN * (not 0.4 <= ratio <= 2.5)
+    return Fraction(0), ""
 
 
 def _fits(claimed, found, bars):
-    """Whether two arrays are the same, entry by entry, but for small errors."""
+    """Whether two arrays are the same, entry by entry, except for small errors."""
     if claimed.shape != found.shape or not np.all(np.isfinite(claimed - found)):
         return False
     size = np.abs(found)

@@ -58,9 +58,23 @@ def shapes(
         last: list[tuple] = []
         owner: Any = None
 
+        def fitted(args: tuple) -> tuple:
+            nonlocal last, owner
+            last = []
+            given = {name: args[k] for name, k in zip(declared, places, strict=True)}
+            for name in declared:
+                if given[name] is signature.parameters[name].default is None:
+                    del given[name]
+            fitting = fit(declared, given, args[0])
+            args = tuple(fitting.get(*pair) for pair in zip(names, args, strict=False))
+            arrays = [(place, args[place]) for place in places]
+            if all(hasattr(A, "dtype") for _, A in arrays):
+                last = [(place, type(A), A.dtype, A.shape) for place, A in arrays]
+                owner = args[0] if names[0] == "self" else None
+            return args
+
         @functools.wraps(f)
         def checked(*args: Any, **kwargs: Any) -> Any:
-            nonlocal last, owner
             if kwargs or len(args) < len(names):
                 bound = signature.bind(*args, **kwargs)
                 bound.apply_defaults()
@@ -68,49 +82,30 @@ def shapes(
             for place, kind, dtype, shape in last:
                 A = args[place]
                 if type(A) is not kind or A.dtype is not dtype or A.shape != shape:
-                    last = []
+                    args = fitted(args)
                     break
-            if not last or (names[0] == "self" and args[0] is not owner):
-                last = []
-                given = {
-                    name: args[k] for name, k in zip(declared, places, strict=True)
-                }
-                for name in declared:
-                    if given[name] is signature.parameters[name].default is None:
-                        del given[name]
-                fitted = fit(declared, given, args[0])
-                args = tuple(
-                    fitted.get(*pair) for pair in zip(names, args, strict=False)
-                )
-                arrays = [(place, args[place]) for place in places]
-                if all(hasattr(A, "dtype") for _, A in arrays):
-                    last = [(place, type(A), A.dtype, A.shape) for place, A in arrays]
-                    owner = args[0] if names[0] == "self" else None
+            else:
+                if not last or (owner is not None and args[0] is not owner):
+                    args = fitted(args)
             try:
                 result = f(*args, **kwargs)
-                if differentiated:
-                    for place, dA in zip(differentiated, result, strict=True):
-                        A = args[place]
-                        if type(dA) is not Array or not math.isfinite(np.vdot(A, dA)):
-                            break
-                    else:
-                        return result
-                if not (bad := _not_finite(names, args)) and _not_finite(
-                    [""], [result]
-                ):
-                    raise NotFiniteError(
-                        f"{f.__name__}: got nan or inf from finite {', '.join(declared)}, "
-                        "expected finite numbers; scale the inputs (standardize X) or the "
-                        "weights down"
-                    )
-            # What another declared function found inside f may have come in here.
             except NotFiniteError:
-                bad = _not_finite(names, args)
-                if not bad:
-                    raise
-            if bad:
+                # Another declared function found it inside f.
+                require_finite(names, args)
+                raise
+            if differentiated:
+                for place, dA in zip(differentiated, result, strict=True):
+                    A = args[place]
+                    if type(dA) is not Array or not math.isfinite(np.vdot(A, dA)):
+                        break
+                else:
+                    return result
+            require_finite(names, args)
+            if _not_finite([""], [result]):
                 raise NotFiniteError(
-                    f"{bad}, expected finite numbers; clean the data, or take smaller steps"
+                    f"{f.__name__}: got nan or inf from finite {', '.join(declared)}, "
+                    "expected finite numbers; scale the inputs (standardize X) or the weights "
+                    "down"
                 )
             return result
 
@@ -184,17 +179,26 @@ def _misfit(
     elif all(e in (None, n) for e, n in zip(expected, shape[::-1], strict=True)):
         advice = f"write {name}.T"
     # The inner length of a product: columns there, rows here.
-    elif known.get(shared[0], "N  ")[2] == 1 and abs(shape[0] - expected[0]) == 1:
+    elif sizes.get(shared[0], (0, "", 0))[2] == 1 and abs(shape[0] - expected[0]) == 1:
         advice = "did you forget the bias, a column of ones?"
     else:
         advice = "make the lengths that share a letter equal"
     return f"{text}; {advice}"
 
 
+def require_finite(names: Sequence[str], several: Sequence[Any]) -> None:
+    """Refuse nan and inf, and name the entry."""
+    if bad := _not_finite(names, several):
+        raise NotFiniteError(
+            f"{bad}, expected finite numbers; clean the data, or take smaller steps"
+        )
+
+
 def _not_finite(names: Sequence[str], several: Sequence[Any]) -> str:
     """The first nan or inf in arrays, numbers and containers of them, or nothing."""
     for k, x in enumerate(several):
-        if isinstance(x, _REAL):
+        # A tracer answers to the class of its value, and looks after itself.
+        if issubclass(type(x), _REAL):
             # A third of the price of np.isfinite. It may overflow, without a warning.
             if math.isfinite(np.vdot(x, x)) or np.isfinite(x).all():
                 continue
@@ -217,7 +221,7 @@ def as_floats(name: str, A: Any) -> Any:
     Raises:
         ValueError: A is ragged, masked, complex, or no array of numbers.
     """
-    if not isinstance(A, Array) and hasattr(A, "__array_function__"):
+    if not issubclass(type(A), Array) and hasattr(A, "__array_function__"):
         return A
     try:
         array = np.asanyarray(A)

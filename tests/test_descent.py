@@ -55,6 +55,7 @@ def test_the_iterates_are_the_decks_bit_for_bit(iris):
 
     run = gradient_descent(X, Y, M, max_iters=max_iters, rng=7, keep_every=1)
     ours_W, ours_V = run
+    assert len(run) == 2 and run[1] is ours_V
     assert np.array_equal(ours_W, W) and np.array_equal(ours_V, V)
     assert run.iterations == t == 300 and run.reason == "max_iters"
     assert len(run.history) == 301
@@ -87,34 +88,21 @@ def test_on_iris_a_plateau_near_ln_3_then_learning(iris):
     assert accuracy(TwoLayer().predict(X, *run), Y) > 0.9
 
 
-def test_rng_is_none_a_seed_or_a_generator(iris):
-    def start(rng):
-        return gradient_descent(*iris, 4, max_iters=0, rng=rng).parameters
-
-    W, V = start(3)
-    assert np.array_equal(W, start(np.random.default_rng(3))[0])
-    assert not np.array_equal(W, start(4)[0])
-    assert not np.array_equal(start(None)[0], start(None)[0])
-    assert W.shape == (4, 3) and V.shape == (3, 4) and abs(W).max() < 0.1
-
-
-def test_other_networks(iris):
-    X, Y = iris
-    network = TwoLayer("regression", "tanh", output_bias=True)
-    run = gradient_descent(X, Y, 5, max_iters=200, rng=0, lr=0.02, network=network)
-    assert run[0].shape == (6, 3) and len(run) == 2
-    assert run.history.cost[-1] < 0.7 * run.history.cost[0]
-    assert run.history.cost[-1] == network.cost(X, Y, *run)
-
-
 # ---- stop rules ----------------------------------------------------------------------
 
 
+def test_other_networks_may_have_an_output_bias(iris):
+    network = TwoLayer("regression", "tanh", output_bias=True)
+    run = gradient_descent(*iris, 5, max_iters=9, rng=0, lr=0.02, network=network)
+    assert run[0].shape == (6, 3) and type(run.history.iterates) is list
+    assert run.history.cost[-1] == network.cost(*iris, *run) < run.history.cost[0]
+
+
 def test_small_gradient_stops_after_the_step_it_made():
-    run = descend(bowl, np.array([8.0]), lr=0.5, eps=1.0)
-    # gradients 8, 4, 2, 1: the last is <= eps, and its step is still taken
-    assert run.reason == "small gradient" and run.iterations == 4
-    assert run.parameters[0].tolist() == [0.5]
+    run = descend(bowl, np.array([8.0]), lr=0.5, eps=2.0)
+    # gradients 8, 4, 2: the last is <= eps, and its step is still taken
+    assert run.reason == "small gradient" and run.iterations == 3
+    assert run.parameters[0].tolist() == [1.0]
     (p,) = run
     assert p is run.parameters[0]
 
@@ -131,17 +119,6 @@ def test_the_decks_rule_looks_at_dW_alone_and_the_sound_one_at_all():
     sound = descend(slopes, start, names=("W", "V"), max_iters=10)
     assert (sound.reason, sound.iterations) == ("max_iters", 10)
     assert sound.history.norms["dV"][0] == pytest.approx(math.sqrt(2))
-
-
-def test_the_sound_rule_is_reachable_from_the_decks_program(iris):
-    X, Y = iris
-    norms = gradient_descent(X, Y, 3, rng=0, max_iters=0).history.norms
-    dW, both = norms["dW"][0], math.hypot(norms["dW"][0], norms["dV"][0])
-    eps = (dW + both) / 2  # above the norm of dW, below that of both
-    deck = gradient_descent(X, Y, 3, rng=0, eps=eps, max_iters=2)
-    assert (deck.reason, deck.iterations) == ("small gradient", 1)
-    sound = gradient_descent(X, Y, 3, rng=0, eps=eps, max_iters=2, stop="all")
-    assert sound.iterations == 2
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, 1e200])
@@ -163,6 +140,18 @@ def test_a_parameter_without_axes_is_a_number_throughout(start, steps):
     assert {type(number) for number in numbers} == {np.float64}
 
 
+def test_one_bad_gradient_ends_the_run_without_a_warning():
+    scale = iter([0.0, 1000.0, 0.0, 0.0])
+
+    def slope(p):
+        u = np.exp(next(scale) * p)
+        return u - u + 1  # inf - inf, once
+
+    run = descend(slope, np.array([1.0]), max_iters=3)
+    assert (run.reason, run.iterations) == ("diverged", 1)
+    assert run.history.iterations.tolist() == [0, 1]
+
+
 def test_a_step_too_large_diverges_without_a_warning(iris):
     X, Y = iris
     network = TwoLayer("regression", "tanh")
@@ -176,13 +165,9 @@ def test_bad_data_is_an_error_not_a_divergence(iris):
     X[3, 1] = np.nan
     with pytest.raises(NotFiniteError, match=r"X\[3, 1\]: got nan"):
         gradient_descent(X, Y, 4, rng=0)
-
-
-def test_no_steps_at_all():
-    start = np.array([1.0, 2.0])
-    run = descend(bowl, start, max_iters=0)
-    assert run.iterations == 0 and run.reason == "max_iters"
-    assert run.parameters[0].tolist() == [1, 2] and run.history.iterations == [0]
+    W, V = np.ones((4, 3)), np.ones((3, 4))
+    with pytest.raises(NotFiniteError, match=r"X\[3, 1\]: got nan"):
+        descend(lambda W, V: gradients(X, Y, W, V), (W, V))
 
 
 # ---- Ctrl-C --------------------------------------------------------------------------
@@ -247,13 +232,6 @@ def test_the_history_of_a_gradient_that_raises_is_whole():
     assert [type(i) for i in history.iterates] == [tuple] * 3
 
 
-def test_no_warning_from_a_gradient_that_overflows():
-    def slope(p):
-        return np.exp(1000 * p) - np.exp(1000 * p)  # inf - inf
-
-    assert descend(slope, np.array([1.0])).reason == "diverged"
-
-
 @pytest.mark.parametrize(
     "max_iters, step", [(10, 1), (1000, 1), (1001, 2), (2500, 3), (3000, 3)]
 )
@@ -271,14 +249,6 @@ def test_repr_says_which_rule_ended_it():
         "used all 1 iteration: ‖the gradient‖ stayed above 0.5; cost 0.125, ‖dp0‖ 9e-01"
     )
     assert isinstance(run, Descent)
-
-
-def test_parameters_are_promoted_and_never_changed():
-    start = np.array([4, 2])
-    run = descend(lambda p: (p,), [start], lr=0.5, max_iters=1)
-    assert run[0].tolist() == [2.0, 1.0] and start.tolist() == [4, 2]
-    number = descend(lambda w: 2 * float(w), 3.0, lr=0.25, max_iters=2)
-    assert number[0] == 0.75
 
 
 # ---- bad arguments -------------------------------------------------------------------
@@ -314,14 +284,6 @@ def test_names_are_different_and_as_many_as_the_parameters():
 
 
 # ---- what the gradient and the cost may do, and what they may not --------------------
-
-
-def test_another_error_of_the_gradient_stays_as_it_is():
-    def slope(p):
-        raise ValueError("not today")
-
-    with pytest.raises(ValueError, match="^not today$"):
-        descend(slope, np.ones(2))
 
 
 @pytest.mark.parametrize("start", [np.ones(2), np.array(1.0), (np.ones(2), 1.0)])

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from comp551ad import __main__ as command
-from comp551ad import difference_player, plot_learning_curve, record
+from comp551ad import difference_player, plot_learning_curve
 from comp551ad.exercises import grading
 from comp551ad.exercises.notebooks import exercises_from
 from comp551ad.extras import MissingExtra, extra
@@ -41,7 +41,6 @@ def uninstall(monkeypatch):
     [
         ("matplotlib", "show", "plots", lambda: plot_learning_curve(cost=[2.0, 1.0])),
         ("matplotlib", "show", "players", lambda: difference_player(np.sin, 0.0, 1.0)),
-        ("graphviz", "show", "graphs", lambda: record(np.sin, 1.0)._repr_html_()),
         ("nbformat", "site", "pages", lambda: write_site(ROOT / "nowhere", ROOT)),
         ("nbconvert", "site", "pages", lambda: page(Source("lectures", ROOT, {}), [])),
         ("latex2mathml", "site", "pages", lambda: mathml("x")),

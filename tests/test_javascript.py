@@ -1,28 +1,47 @@
 """JavaScript as a language of the program writer: the same numbers as the NumPy program's."""
 
+import re
+from collections import Counter
+
 import numpy as np
 import pytest
-from javascript import javascript, like
-from test_program import GRADIENTS, VALUES
+from hypothesis import given
+from javascript import JavaScriptError, in_browser, javascript, like
+from test_program import A33, DATA, GRADIENTS, RESULTS, VALUES, X3, deep
+from test_program import Layer as Layer
 from test_random_programs import like as direction
+from test_random_programs import programs, run, several_hundred
 
 from comp551ad import pytrees
+from comp551ad.autodiff.javascript import PARTS, RUNTIME
 from comp551ad.autodiff.primitives import PRIMITIVES
-from comp551ad.autodiff.program import write_gradient, write_value
+from comp551ad.autodiff.program import ProgramError, write_gradient, write_value
 from comp551ad.autodiff.tape import apply
 from comp551ad.autodiff.trace import record
+from comp551ad.byhand.two_layer import HEADS, HIDDEN, TwoLayer, cost
+from comp551ad.datasets import load_iris
 
 __all__ = ["javascript"]
 
 
-def same_numbers(javascript, write, f, *example, args=None, rtol=1e-12):
+def write_both(f, *args, language="numpy"):
+    """Value and gradient."""
+    return write_gradient(f, *args, value=True, language=language)
+
+
+def same_numbers(javascript, write, f, *example, args=None, size=0.0, **how):
+    """Equal to 1e-12 of the largest of the numbers, or of ``size``."""
     args = example if args is None else args
-    expected = write(f, *example)(*args)
-    program = write(f, *example, language="javascript")
+    expected = write(f, *example, **how)(*args)
+    program = write(f, *example, language="javascript", **how)
     found = like(javascript(program.source, *args), expected)
     for x, y in zip(pytrees.leaves(found), pytrees.leaves(expected), strict=True):
-        size = np.max(np.abs(y), initial=0.0) if np.all(np.isfinite(y)) else 0.0
-        np.testing.assert_allclose(x, y, rtol=rtol, atol=rtol * size)
+        largest = np.max(np.abs(y), initial=size) if np.all(np.isfinite(y)) else size
+        np.testing.assert_allclose(x, y, rtol=1e-12, atol=1e-12 * largest)
+    return program
+
+
+# ---------------------------------------------------------------- the numbers
 
 
 @pytest.mark.parametrize("name", PRIMITIVES)
@@ -36,19 +55,156 @@ def test_every_primitive(name, javascript):
         same_numbers(javascript, write_value, y, operands)
         weights = direction([record(y, operands).result], 1)[0]
         same_numbers(
-            javascript,
-            lambda f, *a, **k: write_gradient(f, *a, value=True, **k),
-            lambda xs, w: np.sum(w * y(xs)),
-            operands,
-            weights,
+            javascript, write_both, lambda xs, w: np.sum(w * y(xs)), operands, weights
         )
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.parametrize("case", [*VALUES, *GRADIENTS])
 def test_numbers_at_the_edges(case, javascript):
-    write, cases = (
-        (write_value, VALUES) if case in VALUES else (write_gradient, GRADIENTS)
-    )
-    f, example, args = cases[case]
+    gradients = case in GRADIENTS
+    f, example, args = (GRADIENTS if gradients else VALUES)[case]
+    write = write_gradient if gradients else write_value
     same_numbers(javascript, write, f, *example, args=args)
+
+
+@pytest.mark.parametrize("case", DATA)
+def test_labels_masks_and_comparisons(case, javascript):
+    f, args, _ = DATA[case]
+    if case in ("cross-entropy", "hinge", "embedding", "mask", "in place", "sorted"):
+        with pytest.raises(ProgramError, match="(index|sort): got .*JavaScript"):
+            write_gradient(f, *args, language="javascript")
+    else:
+        same_numbers(javascript, write_both, f, *args)
+
+
+@pytest.mark.parametrize("case", RESULTS)
+def test_results_of_all_kinds(case, javascript):
+    same_numbers(javascript, write_value, RESULTS[case], A33)
+
+
+@pytest.mark.parametrize("hidden", HIDDEN)
+@pytest.mark.parametrize("head", HEADS)
+def test_three_heads_three_activations(head, hidden, javascript):
+    X, Y = load_iris()
+    rng = np.random.default_rng(0)
+    W, V = rng.normal(size=(16, 3)), rng.normal(size=(3, 16))
+    if head == "binary":
+        Y, W = Y[:, :1], W[:, :1]
+    network = TwoLayer(head, hidden)
+    args = X, Y, W, V
+    same_numbers(javascript, write_gradient, network.cost, *args, wrt=("W", "V"))
+
+
+def test_random_programs(javascript):
+    count = Counter()
+
+    @several_hundred
+    @given(programs())
+    def check(program):
+        count["programs"] += 1
+        weights = direction(run(program, program.inputs), 6)
+
+        def total(inputs, weights):
+            pairs = zip(weights, run(program, inputs), strict=True)
+            return sum(np.sum(w * y) for w, y in pairs)
+
+        try:
+            args = list(program.inputs), weights
+            same_numbers(javascript, write_both, total, *args, size=1.0)
+        except ProgramError as refusal:
+            assert "would stand in the source" in str(refusal)
+            count["refused"] += 1
+
+    check()
+    assert count["refused"] < 0.1 * count["programs"], count
+
+
+# ---------------------------------------------------------------- what goes in and comes out
+
+
+def test_arguments_and_results_are_nested_as_in_python(javascript):
+    layers = [Layer(A33, X3), Layer(A33 + 1, 2.0)]
+    same_numbers(javascript, write_gradient, deep, layers, A33)
+
+    def f(p, *xs, kind="sum", k=1.0):
+        assert kind == "sum"
+        return {"value": p["a b"] * xs[0] + p[1] * xs[1], "rest": [k, (xs[1],)]}
+
+    same_numbers(javascript, write_value, lambda x: x[None] * 2, 1.0)
+    args = {"a b": 2.0, 1: X3}, 3.0, A33
+    same_numbers(javascript, write_value, f, *args)
+    program = write_value(lambda x, kind: x, 1.0, "sum", language="javascript")
+    assert javascript(program.source, 2.0, "sum") == 2.0
+    for args, text in (
+        ((2.0, "mean"), "kind: got mean, expected sum"),
+        (("2", "sum"), "x: got string, expected number"),
+        (([1.0], "sum"), r"x: got shape \(1\), expected numbers of shape \(\)"),
+    ):
+        with pytest.raises(JavaScriptError, match=text):
+            javascript(program.source, *args)
+    square = write_value(lambda X: X**2, A33, language="javascript").source
+    for x in (A33[:2], [[1.0, 2.0, 3.0], [4.0, 5.0]], [["1"] * 3] * 3, None):
+        with pytest.raises(JavaScriptError, match="TypeError"):
+            javascript(square, x)
+
+
+def test_a_second_call_does_not_change_the_first_ones_results(javascript):
+    program = write_value(lambda x: [np.sin(x), x], A33, language="javascript")
+    source = program.source.replace("export default", "const once =")
+    source += "export default (x, y) => [once(x), once(y)];"
+    for result, x in zip(
+        javascript(source, A33, X3 * A33), (A33, X3 * A33), strict=True
+    ):
+        np.testing.assert_allclose(result, [np.sin(x), x], rtol=1e-15)
+
+
+# ---------------------------------------------------------------- the text
+
+
+def test_the_decks_gradients():
+    """The lines of the lecture; what works entry by entry is one loop."""
+    X, Y = load_iris()
+    W, V = np.ones((16, 3)), np.ones((3, 16))
+    program = write_gradient(cost, X, Y, W, V, wrt=("W", "V"), language="javascript")
+    lines = program.source.split("export function gradients(X, Y, W, V) {\n")[1]
+    assert lines.startswith(
+        "  arrays.next = 0;\n"
+        "  const N = X.shape[0];\n"
+        "  const Q = dot(X, V); // 150 x 16\n"
+        "  const Z = empty(Q.shape); // 150 x 16\n"
+        "  for (let i = 0; i < Z.length; i++) Z[i] = logistic(Q[i]);\n"
+        "  const U = dot(Z, W); // 150 x 3\n"
+    )
+    assert "dQ[i] = dZ[i] * Z[i] * (1 - Z[i]);\n" in lines
+    assert "tanh" not in lines and "concatenate" not in program.source
+    with pytest.raises(TypeError, match="gradients: got a call from Python"):
+        program(X, Y, W, V)
+
+
+def test_the_runtime_is_small_and_all_of_it_used():
+    assert len(RUNTIME.splitlines()) < 300
+    assert (
+        "".join(dict.fromkeys(PARTS.values())).split()
+        == RUNTIME.split("\n\n", 1)[1].split()
+    )
+    written = " ".join(p.notation.javascript for p in PRIMITIVES.values())
+    others = set(re.findall(r"\w+", RUNTIME + written)) - set(PARTS)
+    for name in PARTS:
+        mentions = len(re.findall(rf"\b{name}\b", RUNTIME + written))
+        assert mentions > 1 or name in others or name in ("array", "nested", "setting")
+
+
+def test_what_javascript_cannot_hold_is_refused():
+    for key in (True, ("a", 1), 0.5):
+        with pytest.raises(ProgramError, match="key: got"):
+            write_value(lambda x, key=key: {key: x}, 1.0, language="javascript")
+    with pytest.raises(ProgramError, match="language: got 'fortran', expected"):
+        write_value(lambda x: x, 1.0, language="fortran")
+
+
+def test_a_browser_runs_it_as_node_does():
+    program = write_gradient(lambda x: np.sum(np.sin(x) / x), X3, language="javascript")
+    for call in in_browser():
+        found = call(program.source, X3)
+    np.testing.assert_allclose(found, np.cos(X3) / X3 - np.sin(X3) / X3**2, rtol=1e-13)

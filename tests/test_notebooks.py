@@ -362,7 +362,7 @@ def test_check_accepts_a_sound_notebook(check):
 
 
 @pytest.mark.parametrize(
-    "writes, options, code", [("", [], 0), ("lectures/notes.txt", ["-n", "2"], 1)]
+    "writes, options, code", [("", [], 0), ("lectures/notes.txt", ["-n", "1"], 1)]
 )
 def test_a_run_that_leaves_a_file_beside_the_notebooks_fails(
     tmp_path, writes, options, code

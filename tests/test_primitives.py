@@ -190,7 +190,7 @@ def test_every_entry_says_all_there_is_to_say():
         assert all(PRIMITIVE_OF[f] is primitive for f in primitive.functions)
 
 
-@pytest.mark.parametrize(("name", "arity"), [("sin", 1), ("maximum", 2), ("add", 2)])
+@pytest.mark.parametrize(("name", "arity"), [("sin", 1), ("hypot", 2), ("add", 2)])
 def test_a_ufunc_has_operands_only(name, arity):
     assert (PRIMITIVES[name].parameters, len(PRIMITIVES[name].vjps)) == ((), arity)
 

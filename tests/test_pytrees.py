@@ -18,6 +18,8 @@ TREE = {"W": 1, "layers": [2, (3, 4)], "pair": Pair(5, {}), "none": ()}
 
 
 def test_leaves_and_their_names():
+    assert all(map(is_container, [(), [], {}, (1,), Pair(1, 2)]))
+    assert not any(map(is_container, [1, 2.0, "ab", None, {1}]))
     assert leaves(TREE) == [1, 2, 3, 4, 5]
     assert leaf_names(TREE, "p") == [
         "p['W']",
@@ -64,16 +66,6 @@ def test_rebuilt_in_the_same_class(tree):
     again = unflatten(tree, iter([5, 6]))
     assert type(again) is type(tree) and leaves(again) == [5, 6]
     assert leaves(tree) == [1, 2]
-
-
-@pytest.mark.parametrize("tree", [(), [], {}, (1,), Pair(1, 2)])
-def test_containers(tree):
-    assert is_container(tree)
-
-
-@pytest.mark.parametrize("leaf", [1, 2.0, "ab", None, {1}])
-def test_leaves_are_no_containers(leaf):
-    assert not is_container(leaf)
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,9 @@ def test_lists_become_arrays_and_integers_floats_and_nothing_given_is_changed(tm
     # In int8, 16 · 16 + 16 · 16 would be 0.
     for kind in (np.int8, np.uint8, bool):
         A = np.full((1, 2), 16).astype(kind)
-        assert layer(A, A.T) == 2 * float(A[0, 0]) ** 2
+        for _ in range(2):
+            B = A.astype(float)
+            assert layer(A, A.T) == layer(B, B.T) == 2 * float(A[0, 0]) ** 2
         assert A.dtype == kind
     for kind in (np.float16, np.float32, np.longdouble):
         assert layer(X.astype(kind), V.astype(kind)).dtype == kind

@@ -141,15 +141,6 @@ def test_costs_are_their_definitions():
     assert np.sum(Yh, 1) == pytest.approx(np.ones(6))
 
 
-def test_two_classes_are_the_binary_head():
-    """softmax of (u, 0) is logistic of u."""
-    X, (W, V) = load_iris().X, small_weights(C=1, scale=1.0)
-    Y = np.eye(2)[np.arange(150) % 2]
-    one = TwoLayer("binary").cost(X, Y[:, :1], W, V)
-    two = cost(X, Y, np.concatenate([W, 0 * W], axis=1), V)
-    assert one == pytest.approx(two, rel=1e-13)
-
-
 def test_the_output_bias_is_the_last_row_of_W():
     X, Y = load_iris()
     W, V = small_weights(scale=1.0)
@@ -183,6 +174,12 @@ def test_far_logits(head, hidden):
     assert all(np.all(np.isfinite(g)) for g in network.gradients(X, Y, W, V))
 
 
+def test_relu_has_slope_0_at_0():
+    _, back = HIDDEN["relu"]
+    Q = np.array([[-1.0, 0.0, 2.0]])
+    assert back(np.full((1, 3), 5.0), Q, np.maximum(Q, 0)).tolist() == [[0, 0, 5]]
+
+
 def test_unknown_names_list_the_known():
     with pytest.raises(
         ValueError, match="^head: got 'softmax', expected one of 'regress"
@@ -207,15 +204,12 @@ def test_accuracy():
     "Yh, Y, words",
     [
         ([[np.nan, 0.5], [0.5, 0.5]], np.eye(2), r"Yh\[0, 0\]: got nan \(1 such\)"),
-        (np.full((2, 2), np.inf), np.eye(2), r"Yh\[0, 0\]: got inf \(4 such\)"),
         (np.zeros((4, 1)), np.eye(4), r"Y: got shape \(4, 4\), expected N x C = 4 x 1"),
-        (np.ones((0, 3)), np.ones((0, 3)), r"Yh: got shape \(0, 3\)"),
         (np.eye(2), [[1, 0], [0.5, 0.5]], r"Y\[1\]: got \[0.5, 0.5\], .*one-hot"),
-        (np.eye(3), [[1, 0, 0], [0, 0.5, 0.5], [0, 0, 1]], r"Y\[1\]: got .*one-hot"),
+        (np.eye(3), [[0, 0.5, 0.5], [1, 0, 0], [0, 0, 1]], r"Y\[0\]: got .*one-hot"),
         (np.eye(2), [[0, 0], [0, 1]], r"Y\[0\]: got \[0.0, 0.0\], .*one-hot"),
         (np.eye(2), [[1, 1], [0, 1]], r"Y\[0\]: got \[1.0, 1.0\], .*one-hot"),
         ([[0.9], [0.4]], [[1], [-1]], r"Y\[1\]: got \[-1.0\], .*0 or 1"),
-        ([[0.9], [0.4]], [[0.5], [0]], r"Y\[0\]: got \[0.5\], .*0 or 1"),
     ],
 )
 def test_accuracy_refuses_what_has_no_largest_entry_and_no_label(Yh, Y, words):
@@ -223,21 +217,16 @@ def test_accuracy_refuses_what_has_no_largest_entry_and_no_label(Yh, Y, words):
         accuracy(Yh, Y)
 
 
-def test_relu_has_slope_0_at_0():
-    _, back = HIDDEN["relu"]
-    Q = np.array([[-1.0, 0.0, 2.0]])
-    assert back(np.full((1, 3), 5.0), Q, np.maximum(Q, 0)).tolist() == [[0, 0, 5]]
-
-
 # ---- bad arguments: all by the one mechanism that test_shapes.py tries out -------------
 
-CALLS = [cost, gradients, TwoLayer().cost, TwoLayer("binary", "relu", True).gradients]
-BIASED = CALLS[-1:]
+biased = TwoLayer("binary", "relu", True)
+CALLS = [cost, gradients, TwoLayer().cost, biased.gradients, biased.cost]
 
 
 def arguments(iris, call):
+    """Of a network with output biases W has a row more."""
     X, Y, W, V = iris
-    W = np.concatenate([W, W[:1]]) if call in BIASED else W
+    W = np.concatenate([W, W[:1]]) if call in CALLS[3:] else W
     return {"X": X, "Y": Y, "W": W, "V": V}
 
 
@@ -245,30 +234,19 @@ def arguments(iris, call):
 @pytest.mark.parametrize(
     "name, change, words",
     [
-        ("X", lambda X: X[0], r"X: got shape \(3,\), expected N x D; .*X\[None\]"),
         (
             "X",
             lambda X: X[:, :2],
             r"V: got shape \(3, 16\), .* = 2 x M.*forget the bias",
         ),
         ("Y", lambda Y: Y.argmax(1), r"Y: got shape \(150,\).*np\.eye\(C\)\[Y\]"),
-        ("Y", lambda Y: Y[:149], r"Y: got shape \(149, 3\), expected N x C = 150 x 3"),
-        ("Y", lambda Y: Y[:, :1], r"Y: got shape \(150, 1\), .* = 150 x 3"),
-        ("Y", lambda Y: None, "Y: got NoneType"),
+        ("Y", lambda Y: Y[:, :1], r"Y: got shape \(150, 1\), expected N x C = 150 x 3"),
         ("V", lambda V: V.T, r"V: got shape \(16, 3\), .* D as in X; write V.T"),
         (
             "W",
-            lambda W: W[:5],
-            r"W: got shape \(5, 3\), expected M.* = 1[67] x C, with M",
+            lambda W: W[1:],
+            r"W: got shape .*, expected M.* = 1[67] x C, with M as in V",
         ),
-        ("W", lambda W: W[1:], r"W: got shape .* as in V; did you forget the bias"),
-        ("V", lambda V: V[:, :0], r"V: got shape \(3, 0\).*none of length 0"),
-        (
-            "W",
-            lambda W: W * 1j,
-            "W: got ndarray of complex128, expected .* real numbers",
-        ),
-        ("X", lambda X: np.ma.masked_array(X, X > 6), "X: got MaskedArray"),
     ],
 )
 def test_misfits_name_the_argument(iris, call, name, change, words):
@@ -293,17 +271,9 @@ def test_not_finite_names_the_entry(iris, call, bad, name, at):
     )
     with pytest.raises(NotFiniteError, match=words):
         call(**given)
-
-
-@pytest.mark.filterwarnings("ignore:.*encountered in:RuntimeWarning")
-@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-@pytest.mark.parametrize("name", "XWV")
-@pytest.mark.parametrize("head, hidden", [*itertools.product(HEADS, HIDDEN)])
-def test_predict_refuses_what_is_not_finite(iris, head, hidden, name, bad):
-    given = {name: iris["XYWV".index(name)].copy() for name in "XWV"}
-    given[name][2, 1] = bad
-    with pytest.raises(NotFiniteError, match=rf"^{name}\[2, 1\]: got {bad} \(1 such\)"):
-        TwoLayer(head, hidden).predict(**given)
+    if call == biased.cost and name != "Y":
+        with pytest.raises(NotFiniteError, match=words):
+            biased.predict(given["X"], given["W"], given["V"])
 
 
 @pytest.mark.filterwarnings("ignore:.*encountered in:RuntimeWarning")
@@ -321,11 +291,6 @@ def test_overflow_on_the_way_is_an_error_too():
     ):
         with pytest.raises(NotFiniteError, match="got nan or inf from finite X, V, W"):
             call()
-
-
-def test_large_but_fine_is_no_false_alarm():
-    X, Y, W = np.full((2, 1), 1.7e308), np.eye(2), np.zeros((1, 2))
-    assert cost(X, Y, W, np.full((1, 1), 1e-308)) == pytest.approx(math.log(2))
 
 
 def test_integers_are_promoted_and_nothing_is_changed(iris):

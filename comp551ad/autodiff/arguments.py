@@ -3,19 +3,25 @@
 A call may use keywords, defaults and ``*args``; arguments may be containers. Here each argument
 gets a name, so that ``record``, ``grad`` and ``write_gradient`` mean the same one by the same word.
 
-Reads: ``tape``, ``pytrees``. Read by: ``trace``, ``transforms``, ``program``.
+Reads: ``tape``, ``data``, ``pytrees``. Read by: ``trace``, ``transforms``, ``program``.
 """
 
+import contextlib
 import inspect
+import io
 import sys
-from dataclasses import dataclass
+import warnings
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from comp551ad import pytrees
 
-from .tape import Tracer
+from .data import as_argument
+from .refusals import TraceError
+from .tape import Tracer, concrete
 
 
 @dataclass
@@ -30,6 +36,10 @@ class Call:
     bound: inspect.BoundArguments
     slots: dict[str, Any]
     star: str | None
+    given: dict[str, Any] = field(init=False)
+
+    def __post_init__(self):
+        self.given = dict(self.slots)
 
     @classmethod
     def of(cls, f, args, kwargs, whole=()) -> "Call":
@@ -37,7 +47,8 @@ class Call:
         signature = signature_of(f)
         bound = signature.bind(*args, **kwargs)
         kinds = {name: p.kind for name, p in signature.parameters.items()}
-        slots, star = {}, None
+        slots: dict[str, Any] = {}
+        star = None
         for name, kind in kinds.items():
             if kind is inspect.Parameter.VAR_POSITIONAL and name not in whole:
                 star = name
@@ -69,15 +80,18 @@ class Call:
             )
         return name
 
-    def trace(self, add_input, slots=None) -> list[str]:
-        """Replace every number in the slots (all, or some) by ``add_input`` of it; their names."""
+    def trace(self, add_input, slots=None, tape=None, kinds="") -> list[str]:
+        """Replace every number in the slots (all, or some) by ``add_input`` of it, and arrays of
+        these kinds ("iub": integers and truth values) by ``Data``; the names of the numbers."""
         names = []
         for slot in self.slots if slots is None else slots:
             tree, leaves = self.slots[slot], []
             for name, leaf in zip(
                 pytrees.leaf_names(tree, slot), pytrees.leaves(tree), strict=True
             ):
-                if slots is not None or is_number(leaf):
+                if kinds and is_data(leaf, kinds):
+                    leaf = as_argument(leaf, name, tape)
+                elif slots is not None or is_number(leaf):
                     leaf = add_input(leaf, name)
                     names.append(name)
                 leaves.append(leaf)
@@ -86,22 +100,60 @@ class Call:
 
     def run(self):
         """f of what stands in the slots now."""
-        args, kwargs = self._arguments()
+        args, kwargs = self._arguments(self.slots)
         return self.f(*args, **kwargs)
+
+    def run_plainly(self, kinds=""):
+        """f of the arguments as given, with float64 for their numbers, and nothing printed."""
+        slots = {}
+        for name, tree in self.given.items():
+            leaves = (
+                np.array(concrete(leaf), dtype=float)[()]
+                if is_number(leaf) and not is_data(leaf, kinds)
+                else leaf
+                for leaf in pytrees.leaves(tree)
+            )
+            slots[name] = pytrees.unflatten(tree, leaves)
+        args, kwargs = self._arguments(slots)
+        with silence():
+            return self.f(*args, **kwargs)
+
+    def check(self, result, tape, kinds="") -> None:
+        """Refuse a recording whose value isn't f's: a question of types had another answer, or f
+        caught a refusal and went on with something else.
+
+        A function that gives another value each time can't be judged, nor one that takes no plain
+        numbers.
+
+        Raises:
+            TraceError: what f caught, or that the values differ.
+        """
+        try:
+            plain = self.run_plainly(kinds)
+            right = agree(result, plain) or not agree(plain, self.run_plainly(kinds))
+        except Exception:
+            right = tape.refused is None
+        if not right:
+            raise tape.refused or TraceError(
+                f"f: the recording gave {concrete(pytrees.leaves(result)[:3])}, but plain numbers "
+                f"give {pytrees.leaves(plain)[:3]}; f asks what kind of object its arguments are, "
+                "such as type(x) is float: compare shapes instead, np.ndim(x) == 0"
+            )
 
     def run_and_see_locals(self) -> tuple[Any, dict]:
         """Call f, and look at its local variables at the moment it returns.
 
         A profile function sees every return; nothing else does without touching f.
         """
-        code, local = code_of(self.f), {}
+        code = code_of(self.f)
+        local: dict[str, Any] = {}
 
         def watch(frame, event, _):
             if event == "return" and frame.f_code is code:
                 local.clear()
                 local.update(frame.f_locals)
 
-        args, kwargs = self._arguments()
+        args, kwargs = self._arguments(self.slots)
         before = sys.getprofile()
         sys.setprofile(watch)
         try:
@@ -110,15 +162,24 @@ class Call:
             sys.setprofile(before)
         return result, local
 
-    def _arguments(self):
+    def _arguments(self, slots):
         arguments = dict.fromkeys(self.bound.arguments, ())
-        for name, value in self.slots.items():
+        for name, value in slots.items():
             if name in arguments:
                 arguments[name] = value
             else:
                 arguments[self.star] = (*arguments[self.star], value)
         self.bound.arguments.update(arguments)
         return self.bound.args, self.bound.kwargs
+
+
+@contextlib.contextmanager
+def silence():
+    """Run without a word: f was run already, and has printed and warned."""
+    with contextlib.redirect_stdout(io.StringIO()), np.errstate(all="ignore"):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
 
 
 def signature_of(f) -> inspect.Signature:
@@ -149,12 +210,48 @@ def code_of(f):
     return getattr(function, "__code__", None)
 
 
-def is_number(value) -> bool:
-    """Whether a recording takes ``value`` as an input: a real number, or an array of any kind
-    (complex ones and the like are then refused by name)."""
+def is_number(value: Any) -> bool:
+    """Whether a recording takes ``value`` as an input: a real number, or an array of any kind but
+    truth values (complex ones and the like are then refused by name)."""
+    if type(value) is Tracer:
+        return True
     if isinstance(value, np.ndarray):
         return value.dtype.kind != "b"
-    return type(value) is Tracer or (
-        isinstance(value, int | float | complex | np.number)
-        and not isinstance(value, bool)
+    return isinstance(value, int | float | complex | np.number) and not isinstance(
+        value, bool
     )
+
+
+def is_data(value: Any, kinds: str = "iub") -> bool:
+    """Whether ``value`` is an array of integers or truth values: labels, indices, a mask."""
+    is_array = issubclass(type(value), np.ndarray) and value.ndim > 0
+    return is_array and value.dtype.kind in kinds
+
+
+def with_integers(record: Callable, values: Iterable) -> Any:
+    """``record("b")``, which takes truth values as data and integers as numbers; where that can't
+    be traced ``record("iub")``, since integers are labels or indices there."""
+    try:
+        return record("b")
+    except TraceError:
+        leaves = pytrees.leaves(list(values))
+        if not any(is_data(leaf, "iu") for leaf in leaves):
+            raise
+    return record("iub")
+
+
+def agree(result: Any, plain: Any) -> bool:
+    """Whether a recorded result has the value that the function gives for plain numbers."""
+    if not pytrees.same_structure(result, plain):
+        return False
+    pairs = zip(pytrees.leaves(result), pytrees.leaves_like(plain, result), strict=True)
+    return all(_near(concrete(a), concrete(b)) for a, b in pairs)
+
+
+def _near(a, b):
+    try:
+        a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
+    except (TypeError, ValueError):
+        return True  # no numbers: refused elsewhere
+    size = np.max(np.abs(b[np.isfinite(b)]), initial=0.0)
+    return a.shape == b.shape and np.allclose(a, b, 1e-9, 1e-12 * size, equal_nan=True)

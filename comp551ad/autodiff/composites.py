@@ -1,23 +1,29 @@
 """NumPy's other functions, each written with primitives: no rule, no row of their own.
 
 A call of the function on a tracer runs the definition here in its place, with the function's own
-arguments. Some sort the arguments of a primitive (``np.where``, ``np.dot``, ``a[index]``), the
-others are a line or three of primitives. To add one: write the definition, by NumPy's signature.
+arguments. Some sort the arguments of a primitive (``np.where``, ``np.dot``, ``a[index]``), some
+are NumPy's own text (``as_numpy_has_it``), the others are a line or three of
+primitives. To add one: write the definition, by NumPy's signature, and an example in its test.
 
 Reads: ``tape``, ``primitives``. Read by: ``numpy_protocols``.
 """
 
+import inspect
+import itertools
+import math
 import operator
+import string
+import types
 from collections.abc import Callable
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_index
+from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from comp551ad import functions as fn
 
 from .primitives import PRIMITIVES, shape_of
 from .refusals import TraceError
-from .tape import Tracer, apply, concrete, note_decision, power
+from .tape import Tracer, apply, power
 
 COMPOSITES: dict[Callable, Callable] = {np.power: power}
 
@@ -35,26 +41,31 @@ def composite(*functions):
 # ---------------------------------------------------------------- sorted for a primitive
 
 
-@composite(operator.getitem)
-def _getitem(x, index):
-    """x[index], with an index that can't change later."""
+def frozen_index(index):
+    """An index of whole numbers, slices and arrays that is plain, or data."""
     parts = index if isinstance(index, tuple) else (index,)
     frozen = []
     for part in parts:
-        if type(part) is Tracer:
+        leaves = part if isinstance(part, list | tuple) else [part]
+        if any(type(leaf) is Tracer for leaf in leaves):
             raise TraceError(
-                "a[index]: the index is a traced value, expected plain integers; an "
-                "argument used as an index must not be recorded: keep it outside the "
-                "function's arguments, as a constant"
+                "a[index]: the index is a traced value, expected whole numbers; pass labels "
+                "and indices as an array of integers, such as np.array([0, 2, 1]), which is "
+                "data and not differentiated"
             )
         if isinstance(part, list | tuple):
             part = np.array(part, dtype=None if len(part) else int)
         elif isinstance(part, int) and not isinstance(part, bool):
             part = operator.index(part)  # an IntEnum's, say
-        elif np.ndim(part):  # an array, or another kind of it
-            part = np.array(part)
+        elif np.ndim(part) and not isinstance(part, np.ndarray):
+            part = np.array(part)  # another kind of array
         frozen.append(part)
-    index = tuple(frozen) if isinstance(index, tuple) else frozen[0]
+    return tuple(frozen) if isinstance(index, tuple) else frozen[0]
+
+
+@composite(operator.getitem)
+def _getitem(x, index):
+    index = frozen_index(index)
     if not shape_of(x.value):  # a number: x[()], x[None] and the like
         shape = np.zeros(())[index].shape
         if 0 in shape:  # x[False]
@@ -67,49 +78,89 @@ def _getitem(x, index):
 def _where(condition, *choices):
     if len(choices) != 2:
         raise TraceError("np.where(condition) alone can't be traced: give both choices")
-    note_decision((condition,), "where")
-    condition = np.array(concrete(condition), dtype=bool)
+    if type(condition) is Tracer or np.asanyarray(condition).dtype.kind != "b":
+        condition = np.not_equal(condition, 0)
+    condition = np.asanyarray(condition)
     if type(choices[0]) is not Tracer and type(choices[1]) is not Tracer:
         return np.where(condition, *choices)
     return apply(PRIMITIVES["where"], choices, {"condition": condition})
 
 
-@composite(np.linalg.norm)
-def _norm(x, ord=None, axis=None, keepdims=False):
-    if ord is not None:
-        raise TraceError(
-            f"np.linalg.norm: got ord={ord!r}, traced only without ord (the Euclidean "
-            "norm); write other norms with np.abs, np.max and np.sum"
-        )
-    if isinstance(axis, tuple) and len(axis) not in (1, 2):
-        raise TraceError(
-            f"np.linalg.norm: got axis={axis}, expected one axis, two, or None for all"
-        )
-    return apply(PRIMITIVES["norm"], (x,), {"axis": axis, "keepdims": keepdims})
+@composite(np.maximum)
+def _maximum(a, b):
+    return apply(PRIMITIVES["maximum"], (a, b), _tie(a, b))
+
+
+@composite(np.minimum)
+def _minimum(a, b):
+    return apply(PRIMITIVES["minimum"], (a, b), _tie(a, b))
+
+
+def _tie(a, b):
+    """Two traced operands share at a tie; a plain one is taken."""
+    return None if type(a) is type(b) is Tracer else {"tie": 0.0}
 
 
 @composite(np.dot)
 def _dot(a, b):
-    if not np.ndim(concrete(a)) or not np.ndim(concrete(b)):
+    dimensions = np.ndim(a), np.ndim(b)
+    if 0 in dimensions:
         return np.multiply(a, b)
+    if max(dimensions) > 2:
+        return np.tensordot(a, b, (-1, -min(dimensions[1], 2)))
     return apply(PRIMITIVES["dot"], (a, b))
 
 
-@composite(np.outer)
+@composite(np.outer, np.linalg.outer)
 def _outer(a, b):
     return apply(PRIMITIVES["outer"], (np.ravel(a), np.ravel(b)))
 
 
 @composite(np.concatenate)
 def _concatenate(arrays, axis=0):
-    if not isinstance(arrays, list | tuple):
-        raise TraceError(
-            f"np.concatenate: got {type(arrays).__name__}, expected a list of the "
-            "operands, such as [a, b]"
-        )
+    arrays = tuple(arrays)
     if axis is None:
-        arrays, axis = [np.ravel(a) for a in arrays], 0
-    return apply(PRIMITIVES["concatenate"], tuple(arrays), {"axis": axis})
+        arrays, axis = tuple(np.ravel(a) for a in arrays), 0
+    return apply(PRIMITIVES["concatenate"], arrays, {"axis": axis})
+
+
+@composite(np.stack)
+def _stack(arrays, axis=0):
+    return apply(PRIMITIVES["stack"], tuple(arrays), {"axis": axis})
+
+
+@composite(np.reshape)
+def _reshape(a, shape, order="C"):
+    if order == "F":
+        places = np.arange(np.size(a)).reshape(shape, order="F")
+        return np.transpose(np.reshape(np.transpose(a), places.shape[::-1]))
+    return apply(PRIMITIVES["reshape"], (a,), {"shape": shape})
+
+
+@composite(np.ravel)
+def _ravel(a, order="C"):
+    if order not in ("C", "F"):
+        raise TypeError(f"got order={order!r}, expected 'C' or 'F'")
+    return np.reshape(a if order == "C" else np.transpose(a), (-1,))
+
+
+@composite(np.cumsum)
+def _cumsum(a, axis=None):
+    a, axis = (np.ravel(a), 0) if axis is None else (a, axis)
+    return apply(PRIMITIVES["cumsum"], (a,), {"axis": axis})
+
+
+@composite(np.linalg.solve)
+def _solve(a, b):
+    if np.ndim(b) == 1:
+        return np.squeeze(np.linalg.solve(a, np.expand_dims(b, -1)), -1)
+    return apply(PRIMITIVES["solve"], (a, b))
+
+
+@composite(np.linalg.slogdet)
+def _slogdet(a):
+    both = apply(PRIMITIVES["slogdet"], (a,))
+    return type(np.linalg.slogdet(np.eye(1)))(both[0], both[1])
 
 
 @composite(np.full_like)
@@ -120,14 +171,267 @@ def _full_like(a, fill_value):
     return np.full(shape, fill_value, dtype=float)
 
 
-# ---------------------------------------------------------------- written with primitives
+# ---------------------------------------------------------------- NumPy's own text
 
 
-@composite(np.ravel)
-def _ravel(a, order="C"):
-    if order not in ("C", "F"):
-        raise TypeError(f"got order={order!r}, expected 'C' or 'F'")
-    return np.reshape(a if order == "C" else np.transpose(a), (-1,))
+def _lets_tracers_pass(as_array):
+    def passing(a, *args, ndmin=0, **kwargs):
+        if type(a) is not Tracer:
+            return as_array(a, *args, **kwargs, **({"ndmin": ndmin} if ndmin else {}))
+        return np.reshape(a, (1,) * (ndmin - a.ndim) + a.shape) if a.ndim < ndmin else a
+
+    return passing
+
+
+_PASSING = {
+    name: _lets_tracers_pass(getattr(np, name))
+    for name in ("array", "asarray", "asanyarray")
+}
+
+
+def as_numpy_has_it(*functions):
+    """Enter functions that NumPy writes in Python with its other functions. Their text runs on
+    tracers as it stands, in a namespace where np.asarray and its kin let a tracer pass."""
+    for function in functions:
+        own = inspect.unwrap(function)
+        aliases = {
+            name: types.SimpleNamespace(**vars(g) | _PASSING)
+            for name, g in own.__globals__.items()
+            if isinstance(g, types.ModuleType) and hasattr(g, "asarray")
+        }
+        text = types.FunctionType(
+            own.__code__,
+            own.__globals__ | _PASSING | aliases,
+            own.__name__,
+            own.__defaults__,
+        )
+        text.__kwdefaults__ = own.__kwdefaults__
+        COMPOSITES[function] = text
+
+
+as_numpy_has_it(
+    np.atleast_1d, np.atleast_2d, np.atleast_3d,
+    np.hstack, np.vstack, np.dstack, np.column_stack, np.append,
+    np.split, np.array_split, np.hsplit, np.vsplit, np.dsplit,
+    np.moveaxis, np.rollaxis, np.matrix_transpose, np.linalg.matrix_transpose,
+    np.flip, np.flipud, np.fliplr, np.rot90, np.tile, np.resize,
+    np.tril, np.triu, np.linalg.diagonal, np.linalg.trace,
+    np.take_along_axis, np.diff, np.average, np.trapezoid, np.polyval, np.fix,
+    np.tensordot, np.linalg.tensordot, np.linalg.outer, np.linalg.cross,
+    np.linalg.matmul, np.linalg.multi_dot, np.linalg.matrix_power,
+    np.linalg.vector_norm, np.linalg.matrix_norm,
+)  # fmt: skip
+
+
+# ---------------------------------------------------------------- a line each
+
+COMPOSITES |= {
+    # The same row under another name, which may change apart.
+    **dict.fromkeys((np.positive, np.real, np.conjugate), Tracer.handle),
+    np.copy: lambda a: a.handle(),
+    np.fabs: lambda x: np.abs(x),
+    np.float_power: power,
+    np.fmod: lambda a, b: np.sign(a) * np.remainder(np.abs(a), np.abs(b)),
+    np.divmod: lambda a, b: (np.floor_divide(a, b), np.remainder(a, b)),
+    np.copysign: lambda a, b: np.abs(a) * np.where(np.signbit(b), -1.0, 1.0),
+    **dict.fromkeys((np.degrees, np.rad2deg), lambda x: x * (180.0 / math.pi)),
+    **dict.fromkeys((np.radians, np.deg2rad), lambda x: x * (math.pi / 180.0)),
+    np.logaddexp2: lambda a, b: np.logaddexp(a * _LOG2, b * _LOG2) / _LOG2,
+    np.fmax: lambda a, b: np.maximum(*_without_nan(a, b)),
+    np.fmin: lambda a, b: np.minimum(*_without_nan(a, b)),
+    np.linspace: lambda start, stop, num=50: (
+        start
+        + np.multiply.outer(np.linspace(0.0, 1.0, num), np.ones(np.shape(stop - start)))
+        * (stop - start)
+    ),
+    np.ediff1d: lambda ary: np.diff(np.ravel(ary)),
+    np.ptp: lambda a, axis=None, keepdims=False: (
+        np.max(a, axis, keepdims=keepdims) - np.min(a, axis, keepdims=keepdims)
+    ),
+    np.nansum: lambda a, axis=None, keepdims=False: np.sum(
+        a, axis, keepdims=keepdims, where=~np.isnan(a)
+    ),
+    np.nanmean: lambda a, axis=None, keepdims=False: np.mean(
+        a, axis, keepdims=keepdims, where=~np.isnan(a)
+    ),
+    np.percentile: lambda a, q, axis=None, keepdims=False: np.quantile(
+        a, np.asarray(q) / 100, axis, keepdims=keepdims
+    ),
+    np.median: lambda a, axis=None, keepdims=False: np.quantile(
+        a, 0.5, axis, keepdims=keepdims
+    ),
+    np.choose: lambda a, choices: np.select(
+        [np.equal(a, k) for k in range(len(choices))], list(choices)
+    ),
+    np.vdot: lambda a, b: np.dot(np.ravel(a), np.ravel(b)),
+    np.inner: lambda a, b: (
+        np.tensordot(a, b, (-1, -1)) if np.ndim(a) and np.ndim(b) else a * b
+    ),
+    np.trace: lambda a, offset=0, axis1=0, axis2=1: np.sum(
+        np.diagonal(a, offset, axis1, axis2), axis=-1
+    ),
+    np.correlate: lambda a, v, mode="valid": np.convolve(a, v[::-1], mode),
+    fn.logsumexp_and_softmax: lambda U, axis=-1: (
+        fn.logsumexp(U, axis=axis),
+        fn.softmax(U, axis=axis),
+    ),
+    **dict.fromkeys(
+        (np.vecdot, np.linalg.vecdot),
+        lambda x1, x2, axis=-1: np.sum(x1 * x2, axis=axis),
+    ),
+}
+if hasattr(np, "matvec"):  # NumPy 2.2
+    COMPOSITES |= {
+        np.matvec: lambda x1, x2: np.squeeze(np.matmul(x1, x2[..., None]), -1),
+        np.vecmat: lambda x1, x2: np.squeeze(np.matmul(x1[..., None, :], x2), -2),
+    }
+_LOG2 = math.log(2.0)
+
+
+def _without_nan(a, b):
+    return np.where(np.isnan(a), b, a), np.where(np.isnan(b), a, b)
+
+
+# ---------------------------------------------------------------- moved about
+
+
+@composite(np.swapaxes)
+def _swapaxes(a, axis1, axis2):
+    axes = list(range(np.ndim(a)))
+    axis1, axis2 = (normalize_axis_index(axis, len(axes)) for axis in (axis1, axis2))
+    axes[axis1], axes[axis2] = axes[axis2], axes[axis1]
+    return np.transpose(a, tuple(axes))
+
+
+@composite(np.roll)
+def _roll(a, shift, axis=None):
+    if axis is None:
+        return np.reshape(np.roll(np.ravel(a), shift, 0), np.shape(a))
+    for by, along in np.broadcast(shift, axis):
+        by = -by % max(np.shape(a)[along], 1)
+        a = np.concatenate(np.split(a, [by], along)[::-1], along) if by else a
+    return a
+
+
+@composite(np.repeat)
+def _repeat(a, repeats, axis=None):
+    a, axis = (np.ravel(a), 0) if axis is None else (a, axis % np.ndim(a))
+    if np.ndim(repeats):
+        return np.take(a, np.repeat(np.arange(np.shape(a)[axis]), repeats), axis)
+    *before, n = np.shape(a)[: axis + 1]
+    wide = (*before, n, repeats, *np.shape(a)[axis + 1 :])
+    copies = np.broadcast_to(np.expand_dims(a, axis + 1), wide)
+    return np.reshape(copies, (*before, n * repeats, *wide[axis + 2 :]))
+
+
+@composite(np.take)
+def _take(a, indices, axis=None):
+    if axis is None:
+        return np.ravel(a)[indices]
+    axis = normalize_axis_index(axis, np.ndim(a))
+    return a[(slice(None),) * axis + (indices,)]
+
+
+@composite(np.diagonal)
+def _diagonal(a, offset=0, axis1=0, axis2=1):
+    a = np.moveaxis(a, (axis1, axis2), (-2, -1))
+    *others, rows, columns = np.shape(a)
+    along = _along_diagonal(rows, columns, offset)
+    return np.reshape(a, (*others, rows * columns))[..., along]
+
+
+def _along_diagonal(rows, columns, offset):
+    """Where a diagonal is in a matrix that is written in one line."""
+    start = offset if offset >= 0 else -offset * columns
+    length = max(min(rows + min(offset, 0), columns - max(offset, 0)), 0)
+    return slice(start, start + length * (columns + 1), columns + 1)
+
+
+@composite(np.diag)
+def _diag(v, k=0):
+    if np.ndim(v) == 2:
+        return np.diagonal(v, k)
+    n = np.shape(v)[0] + abs(k)
+    return np.reshape(fn.scatter(v, _along_diagonal(n, n, k), (n * n,)), (n, n))
+
+
+@composite(np.pad)
+def _pad(array, pad_width, mode="constant", constant_values=0):
+    shape = np.shape(array)
+    widths = np.broadcast_to(pad_width, (len(shape), 2)).tolist()
+    if mode != "constant":
+        for axis, width in enumerate(widths):
+            array = np.take(array, np.pad(np.arange(shape[axis]), width, mode), axis)
+        return array
+    frame = np.pad(np.zeros(shape), widths, constant_values=constant_values)
+    inside = tuple(slice(b, b + n) for (b, _), n in zip(widths, shape, strict=True))
+    padded = fn.scatter(array, inside, frame.shape)
+    return padded + frame if np.any(frame) else padded
+
+
+@composite(np.broadcast_arrays)
+def _broadcast_arrays(*args):
+    shape = np.broadcast_shapes(*map(np.shape, args))
+    return tuple(np.broadcast_to(a, shape) for a in args)
+
+
+@composite(np.meshgrid)
+def _meshgrid(*xi, copy=True, sparse=False, indexing="xy"):
+    grids = [
+        np.reshape(x, (1,) * k + (-1,) + (1,) * (len(xi) - 1 - k))
+        for k, x in enumerate(xi)
+    ]
+    if indexing == "xy" and len(xi) > 1:
+        grids = [np.swapaxes(grid, 0, 1) for grid in grids]
+    return tuple(grids) if sparse else np.broadcast_arrays(*grids)
+
+
+# ---------------------------------------------------------------- ordered and chosen
+
+
+@composite(np.sort)
+def _sort(a, axis=-1, kind=None):
+    a, axis = (np.ravel(a), 0) if axis is None else (a, axis)
+    return np.take_along_axis(a, np.argsort(a, axis=axis, kind=kind), axis)
+
+
+@composite(np.partition)
+def _partition(a, kth, axis=-1):
+    a, axis = (np.ravel(a), 0) if axis is None else (a, axis)
+    return np.take_along_axis(a, np.argpartition(a, kth, axis=axis), axis)
+
+
+@composite(np.quantile)
+def _quantile(a, q, axis=None, keepdims=False):
+    """Between two of the entries in order, linearly: NumPy's usual method."""
+    axes = _several_axes(axis, a)
+    kept = [n for k, n in enumerate(np.shape(a)) if k not in axes]
+    ordered = np.sort(
+        np.reshape(np.moveaxis(a, axes, range(-len(axes), 0)), (*kept, -1))
+    )
+    place = np.asarray(q) * (np.shape(ordered)[-1] - 1)
+    below, above = np.floor(place).astype(int), np.ceil(place).astype(int)
+    found = ordered[..., below]
+    found = found + (ordered[..., above] - found) * (place - below)
+    if np.ndim(q):
+        found = np.moveaxis(found, -1, 0)
+    return (
+        np.expand_dims(found, tuple(k - np.ndim(a) for k in axes))
+        if keepdims
+        else found
+    )
+
+
+def _several_axes(axis, a):
+    axis = tuple(range(np.ndim(a))) if axis is None else axis
+    return normalize_axis_tuple(axis, np.ndim(a))
+
+
+@composite(np.select)
+def _select(condlist, choicelist, default=0):
+    for condition, choice in zip(condlist[::-1], choicelist[::-1], strict=True):
+        default = np.where(condition, choice, default)
+    return default
 
 
 @composite(np.clip)
@@ -143,24 +447,288 @@ def _clip(a, a_min=None, a_max=None, *, min=None, max=None):
     return a if a_max is None else np.minimum(a, a_max)
 
 
-@composite(np.swapaxes)
-def _swapaxes(a, axis1, axis2):
-    axes = list(range(np.ndim(a)))
-    axis1, axis2 = (normalize_axis_index(axis, len(axes)) for axis in (axis1, axis2))
-    axes[axis1], axes[axis2] = axes[axis2], axes[axis1]
-    return np.transpose(a, tuple(axes))
+@composite(np.nan_to_num)
+def _nan_to_num(x, copy=True, nan=0.0, posinf=None, neginf=None):
+    most = np.finfo(float).max
+    posinf, neginf = (
+        most if posinf is None else posinf,
+        -most if neginf is None else neginf,
+    )
+    x = np.where(np.isnan(x), nan, x)
+    return np.where(np.isinf(x), np.where(np.greater(x, 0), posinf, neginf), x)
 
 
-@composite(np.positive)
-def _positive(x):
-    return x
+@composite(np.interp)
+def _interp(x, xp, fp, left=None, right=None):
+    x, xp, fp = map(_PASSING["asarray"], (x, xp, fp))
+    x = np.expand_dims(x, -1)
+    inside = np.less_equal(xp[:-1], x) & np.less(x, xp[1:])
+    line = fp[:-1] + np.diff(fp) / np.diff(xp) * (x - xp[:-1])
+    y, x = np.sum(np.where(inside, line, 0.0), axis=-1), np.squeeze(x, -1)
+    y = np.where(np.less(x, xp[0]), fp[0] if left is None else left, y)
+    at_end = np.where(np.equal(x, xp[-1]), fp[-1], y)
+    return np.where(np.greater(x, xp[-1]), fp[-1] if right is None else right, at_end)
 
 
-@composite(np.copy)
-def _copy(a):
-    return a  # traced values never change, so a copy is the value itself
+@composite(np.round)
+def _round(a, decimals=0):
+    ten = 10.0 ** abs(decimals)
+    return np.rint(a * ten) / ten if decimals > 0 else np.rint(a / ten) * ten
 
 
-@composite(fn.logsumexp_and_softmax)
-def _logsumexp_and_softmax(U, axis=-1):
-    return fn.logsumexp(U, axis=axis), fn.softmax(U, axis=axis)
+@composite(np.sinc)
+def _sinc(x):
+    """sin(πx)/(πx), and its series near 0, for the sake of the derivatives there."""
+    y = np.square(math.pi * x)
+    near = np.less(y, 0.01)
+    series = 1 - y / 6 * (1 - y / 20 * (1 - y / 42 * (1 - y / 72)))
+    root = math.pi * np.where(near, 1.0, x)
+    return np.where(near, series, np.sin(root) / root)
+
+
+# ---------------------------------------------------------------- reductions
+
+
+# What changes nothing, and how ``initial`` comes in.
+NEUTRAL: dict[Callable, tuple] = {
+    np.sum: (0.0, np.add),
+    np.mean: (0.0, None),
+    np.prod: (1.0, np.multiply),
+    np.max: (-np.inf, np.maximum),
+    np.min: (np.inf, np.minimum),
+}
+
+
+def reduce_some(function, a, axis=None, keepdims=False, where=True, initial=None):
+    """np.sum, np.max … with where= or initial=."""
+    neutral, together = NEUTRAL[function]
+    if where is not True:
+        if function is np.mean:
+            count = np.sum(np.broadcast_to(where, np.shape(a)), axis, keepdims=keepdims)
+            return np.sum(a, axis, keepdims=keepdims, where=where) / count
+        a = np.where(where, a, neutral)
+    found = function(a, axis=axis, keepdims=keepdims)
+    return found if initial is None else together(found, initial)
+
+
+@composite(np.prod)
+def _prod(a, axis=None, keepdims=False):
+    """Pairs of pairs: right also where entries are 0."""
+    axes = _several_axes(axis, a)
+    for k in axes:
+        a = np.moveaxis(a, k, 0)
+        while len(a) > 1:
+            pairs = a[: len(a) // 2 * 2]
+            a = np.concatenate([pairs[::2] * pairs[1::2], a[len(pairs) :]])
+        a = np.moveaxis(a if len(a) else np.ones((1, *np.shape(a)[1:])), 0, k)
+    return a if keepdims else np.squeeze(a, axes)
+
+
+@composite(np.cumprod)
+def _cumprod(a, axis=None):
+    a = np.ravel(a) if axis is None else np.moveaxis(a, axis, 0)
+    ahead = 1
+    while ahead < len(a):
+        a = np.concatenate([a[:ahead], a[ahead:] * a[:-ahead]])
+        ahead *= 2
+    return np.moveaxis(a, 0, axis or 0)
+
+
+@composite(np.cov)
+def _cov(m, y=None, rowvar=True, bias=False, ddof=None):
+    rows = [np.atleast_2d(a) for a in (m, y) if a is not None]
+    rows = [a if rowvar or len(a) == 1 else np.transpose(a) for a in rows]
+    X = np.concatenate(rows)
+    X = X - np.mean(X, axis=1, keepdims=True)
+    ddof = int(not bias) if ddof is None else ddof
+    return np.squeeze(np.dot(X, np.transpose(X)) / (np.shape(X)[1] - ddof))
+
+
+@composite(np.corrcoef)
+def _corrcoef(x, y=None, rowvar=True):
+    c = np.atleast_2d(np.cov(x, y, rowvar))
+    spread = np.sqrt(np.diagonal(c))
+    return np.squeeze(c / np.outer(spread, spread))
+
+
+@composite(np.gradient)
+def _gradient(f, *varargs, axis=None):
+    axes = _several_axes(axis, f)
+    steps = varargs * len(axes) if len(varargs) == 1 else varargs or (1.0,) * len(axes)
+    slopes = []
+    for k, h in zip(axes, steps, strict=True):
+        if np.ndim(h):
+            raise TypeError("got coordinates, expected a distance for each axis")
+        a = np.moveaxis(f, k, 0)
+        inside = (a[2:] - a[:-2]) / 2.0
+        slope = np.concatenate([a[1:2] - a[:1], inside, a[-1:] - a[-2:-1]]) / h
+        slopes.append(np.moveaxis(slope, 0, k))
+    return slopes[0] if len(slopes) == 1 else tuple(slopes)
+
+
+@composite(np.convolve)
+def _convolve(a, v, mode="full"):
+    a, v = (a, v) if np.size(a) >= np.size(v) else (v, a)
+    n, m = np.size(a), np.size(v)
+    whole = sum(np.pad(a * v[k], (k, m - 1 - k)) for k in range(m))
+    cut = {"full": 0, "same": (m - 1) // 2, "valid": m - 1}[mode]
+    return whole[cut : cut + n] if mode == "same" else whole[cut : n + m - 1 - cut]
+
+
+# ---------------------------------------------------------------- products
+
+
+@composite(np.einsum)
+def _einsum(subscripts, *operands, optimize=False):
+    if not isinstance(subscripts, str):
+        subscripts, operands = _with_letters(subscripts, *operands)
+    inputs, output = _named_axes(subscripts, operands)
+    length = {}
+    for axes, x in zip(inputs, operands, strict=True):
+        for k, n in zip(axes, np.shape(x), strict=True):
+            length[k] = max(n, length.get(k, 0))
+    y, of_y = None, []
+    for at, (x, axes) in enumerate(zip(operands, inputs, strict=True)):
+        x, axes = _each_once(x, axes)
+        elsewhere = {*output}.union(*inputs[:at], *inputs[at + 1 :])
+        # Summed over: what nobody else has, and what has length 1 where others have more.
+        drop = [
+            k not in elsewhere or n < length[k]
+            for k, n in zip(axes, np.shape(x), strict=True)
+        ]
+        x = np.sum(x, axis=tuple(np.flatnonzero(drop))) if any(drop) else x
+        axes = [k for k, gone in zip(axes, drop, strict=True) if not gone]
+        later = {*output}.union(*inputs[at + 1 :])
+        y, of_y = (x, axes) if y is None else _contract(y, x, of_y, axes, later, length)
+    return _in_order(y, of_y, output)
+
+
+def _with_letters(*operands):
+    """The form np.einsum(a, [0, 1], b, [1, 2], [0, 2]), as a text and operands."""
+    lists = [*operands[1::2], *operands[-1:] * (len(operands) % 2)]
+    terms = [
+        "".join("..." if k is ... else string.ascii_letters[k] for k in axes)
+        for axes in lists
+    ]
+    n = len(operands) // 2
+    return "->".join([",".join(terms[:n]), *terms[n:]]), operands[: 2 * n : 2]
+
+
+def _named_axes(subscripts, operands):
+    """The letters of einsum's operands and of its result, with letters for the dots."""
+    left, arrow, right = subscripts.replace(" ", "").partition("->")
+    spare = [k for k in string.ascii_letters if k not in subscripts]
+    inputs = []
+    for term, x in zip(left.split(","), operands, strict=True):
+        dots = np.ndim(x) - len(term.replace("...", ""))
+        inputs.append(list(term.replace("...", "".join(spare[len(spare) - dots :]))))
+    if not arrow:
+        once = [k for k in left if k.isalpha() and left.count(k) == 1]
+        right = "..." + "".join(sorted(once))
+    used = {*itertools.chain(*inputs)}
+    return inputs, list(right.replace("...", "".join(k for k in spare if k in used)))
+
+
+def _each_once(x, axes):
+    """The diagonal wherever an axis is named twice."""
+    for k in sorted({*axes}):
+        while axes.count(k) > 1:
+            i = axes.index(k)
+            j = axes.index(k, i + 1)
+            x = np.diagonal(x, 0, i, j)
+            axes = [*axes[:i], *axes[i + 1 : j], *axes[j + 1 :], k]
+    return x, axes
+
+
+def _contract(a, b, of_a, of_b, kept, length):
+    """Sum the products over the axes that both have, unless they are in ``kept``."""
+    both = [k for k in of_a if k in of_b]
+    shared, summed = [k for k in both if k in kept], [k for k in both if k not in kept]
+    alone_a, alone_b = ([k for k in axes if k not in both] for axes in (of_a, of_b))
+
+    def arranged(x, axes, *groups):
+        x = _in_order(x, axes, shared + list(itertools.chain(*groups)))
+        sizes = [math.prod(length[k] for k in group) for group in groups]
+        return _in_shape(x, (*(length[k] for k in shared), *sizes))
+
+    a, b = arranged(a, of_a, alone_a, summed), arranged(b, of_b, summed, alone_b)
+    axes = shared + alone_a + alone_b
+    y = np.matmul(a, b) if summed else a * b
+    return _in_shape(y, tuple(length[k] for k in axes)), axes
+
+
+def _in_order(x, axes, wanted):
+    order = tuple(axes.index(k) for k in wanted)
+    return x if order == tuple(range(len(order))) else np.transpose(x, order)
+
+
+def _in_shape(x, shape):
+    return x if np.shape(x) == shape else np.reshape(x, shape)
+
+
+@composite(np.kron)
+def _kron(a, b):
+    n = max(np.ndim(a), np.ndim(b))
+    of_a, of_b = ((1,) * (n - np.ndim(x)) + np.shape(x) for x in (a, b))
+    a = np.reshape(a, tuple(k for m in of_a for k in (m, 1)))
+    b = np.reshape(b, tuple(k for m in of_b for k in (1, m)))
+    return np.reshape(a * b, tuple(np.multiply(of_a, of_b).tolist()))
+
+
+@composite(np.cross)
+def _cross(a, b, axisa=-1, axisb=-1, axisc=-1, axis=None):
+    if axis is not None:
+        axisa = axisb = axisc = axis
+    a, b = np.moveaxis(a, axisa, -1), np.moveaxis(b, axisb, -1)
+    if (np.shape(a)[-1], np.shape(b)[-1]) != (3, 3):
+        raise TypeError("expected vectors of three numbers")
+    ahead, behind = [1, 2, 0], [2, 0, 1]
+    y = a[..., ahead] * b[..., behind] - a[..., behind] * b[..., ahead]
+    return np.moveaxis(y, -1, axisc)
+
+
+@composite(np.linalg.norm)
+def _norm(x, ord=None, axis=None, keepdims=False):
+    axes = _several_axes(axis, x)
+    if ord is None and axis is not None and len(axes) not in (1, 2):
+        raise TraceError(
+            f"np.linalg.norm: got axis={axis}, expected one axis, two, or None for all"
+        )
+    if ord is None or (ord, len(axes)) in ((2, 1), ("fro", 2)):
+        whole = {"axis": None if axis is None else axes, "keepdims": keepdims}
+        return apply(PRIMITIVES["norm"], (x,), whole)
+    if not (
+        ord in (1, -1, np.inf, -np.inf)
+        or (len(axes) == 1 and type(ord) is not str and ord)
+    ):
+        raise TraceError(
+            f"np.linalg.norm: got ord={ord!r} for axes {axes}; traced are all numbers but 0 for "
+            "vectors, 'fro', 1, -1, inf and -inf for matrices"
+        )
+    extreme, size = np.max if ord > 0 else np.min, np.abs(x)
+    if len(axes) == 2:
+        rows, columns = axes if abs(ord) == 1 else axes[::-1]
+        found = extreme(np.sum(size, rows, keepdims=True), columns, keepdims=True)
+        return found if keepdims else np.squeeze(found, axes)
+    if abs(ord) == np.inf:
+        return extreme(size, axes, keepdims=keepdims)
+    if ord == 1:
+        return np.sum(size, axes, keepdims=keepdims)
+    return np.sum(size**ord, axes, keepdims=keepdims) ** (1.0 / ord)
+
+
+# ---------------------------------------------------------------- scipy.special
+
+# Its ufuncs come to a tracer as NumPy's do; their names are enough to know them by.
+SCIPYS: dict[str, Callable] = {
+    "erf": fn.erf,
+    "erfc": lambda x: 1.0 - fn.erf(x),
+    "expit": fn.logistic,
+    "logit": lambda p: np.log(p) - np.log1p(-p),
+    "log_expit": lambda x: -fn.softplus(-x),
+    "xlogy": fn.xlogy,
+    "entr": lambda x: -fn.xlogy(x, x),
+    "rel_entr": lambda x, y: fn.xlogy(x, x / y),
+    "ndtr": lambda x: 0.5 * (1.0 + fn.erf(x / math.sqrt(2.0))),
+    "exp10": lambda x: 10.0**x,
+}

@@ -42,6 +42,12 @@ from .simplify import (
 LARGEST_CONSTANT = 16
 # Characters of an expression without a name of its own.
 LONGEST_UNNAMED = 60
+# Calls of data that are written between their operands.
+INFIX: dict[Any, str] = {
+    np.greater: ">", np.greater_equal: ">=", np.less: "<", np.less_equal: "<=",
+    np.equal: "==", np.not_equal: "!=", np.add: "+", np.subtract: "-", np.multiply: "*",
+    np.bitwise_and: "&", np.bitwise_or: "|",
+}  # fmt: skip
 # Columns at most, and rows at least, of what is stored by columns.
 SHORT, TALL = 8, 64
 
@@ -180,7 +186,7 @@ class Writer:
             self.write_expression(node)
             long = len(self.text[node]) > LONGEST_UNNAMED
             named = node in names or uses[node] > 1 or long
-            is_text = not node.operands or self.text[node].endswith(".T")
+            is_text = not node.reads or self.text[node].endswith(".T")
             if named and node not in last and not is_text:
                 self.write_line(self.fresh(names.get(node, "t")), node)
         return [self.write_output(output.of, output.node) for output in outputs]
@@ -234,6 +240,9 @@ class Writer:
         if node.name == "constant":
             self.text[node], self.level[node] = self.constant(node)
             return
+        if node.name == "data":
+            self.text[node], self.level[node] = self.data_call(**node.parameters)
+            return
         entry = PRIMITIVES[node.name]
         shapes = [operand.shape for operand in node.operands]
         told = entry.keywords(node.parameters, *shapes, node.shape)
@@ -255,10 +264,44 @@ class Writer:
         self.text[node] = template.format(
             *operands,
             operands=", ".join(operands),
-            parameters="".join(f", {_parameter(*item)}" for item in told.items()),
-            index=_index(told.get("index")),
+            parameters="".join(f", {self.parameter(*item)}" for item in told.items()),
+            index=self.index(told.get("index")),
             condition=self.literal(told.get("condition", True)),
         )
+
+    def data_call(self, function: Any, args: tuple, kwargs: dict) -> tuple[str, int]:
+        """A call that nobody differentiates, and how tightly its text binds."""
+        if function == "__getitem__":
+            return f"{self.argument_of(args[0])}[{self.index(args[1])}]", ATOM
+        if function in INFIX and not kwargs:
+            a, b = map(self.argument_of, args)
+            return f"{a} {INFIX[function]} {b}", 0
+        texts = [*map(self.argument_of, args)]
+        keywords = [f"{key}={self.argument_of(value)}" for key, value in kwargs.items()]
+        if isinstance(function, str):
+            owner, *texts = texts
+            return f"{owner}.{function}({', '.join([*texts, *keywords])})", ATOM
+        module = (getattr(function, "__module__", None) or "numpy").split(".")
+        name = ".".join(["np", *module[1:], function.__name__])
+        return f"{name}({', '.join([*texts, *keywords])})", ATOM
+
+    def argument_of(self, value: Any) -> str:
+        """An argument of a call of data."""
+        if isinstance(value, Node):
+            text = self.text[value]
+            return text if self.level[value] == ATOM else f"({text})"
+        if isinstance(value, tuple | list):
+            inner = ", ".join(map(self.argument_of, value))
+            return f"[{inner}]" if isinstance(value, list) else f"({inner},)"
+        if isinstance(value, type):
+            return (
+                value.__name__
+                if value in (int, float, bool)
+                else f"np.{value.__name__}"
+            )
+        if isinstance(value, np.ndarray | np.generic | float):
+            return self.literal(value)
+        return repr(value)
 
     # -- values
 
@@ -274,6 +317,8 @@ class Writer:
 
     def literal(self, value: Any) -> str:
         """A number, or a small array, as source."""
+        if isinstance(value, Node):
+            return self.text[value]
         if isinstance(value, np.ndarray):
             return _array(value)
         if isinstance(value, bool | np.bool_):
@@ -287,6 +332,29 @@ class Writer:
             return f"{p:.0f} / {q:.0f}"
         whole = value == int(value) and abs(value) < 1e15 and str(value) != "-0.0"
         return repr(int(value)) if whole else repr(float(value))
+
+    def parameter(self, key: str, value: Any) -> str:
+        """A parameter as an argument of a call."""
+        if key == "index":
+            return f"np.s_[{self.index(value)}]"
+        return repr(value) if key == "shape" else f"{key}={value!r}"
+
+    def index(self, index: Any) -> str:
+        """An index as it stands between brackets: 0, 1:3, :, None …"""
+        parts = index if isinstance(index, tuple) else (index,)
+        return ", ".join(map(self.index_part, parts)) or "()"
+
+    def index_part(self, part: Any) -> str:
+        if isinstance(part, slice):
+            ends = ["" if v is None else str(v) for v in (part.start, part.stop)]
+            return ":".join(ends) + ("" if part.step is None else f":{part.step}")
+        if isinstance(part, Node):
+            return self.text[part]
+        if isinstance(part, np.ndarray):
+            return _array(part)
+        # (0, 1) would be two indices.
+        part = list(part) if isinstance(part, tuple) else part
+        return "..." if part is Ellipsis else repr(part)
 
     # -- containers
 
@@ -345,12 +413,12 @@ class BufferedWriter(Writer):
         nodes, _ = needed_nodes(results)
         last_use = _last_uses(nodes, results)
         for place, node in enumerate(nodes):
-            dying = [o for o in node.operands if last_use[base_of(o)] == place]
+            dying = [o for o in node.reads if last_use[base_of(o)] == place]
             if node.shape and node.operands and PRIMITIVES[node.name].out:
                 self.write_into(node, dying)
             else:
                 self.write_expression(node)
-                if node.operands and not is_view(node):
+                if node.reads and not is_view(node):
                     self.write_line(self.fresh("t"), node)
             for base in {base_of(operand) for operand in dying}:
                 if base in self.buffer_of:
@@ -428,7 +496,7 @@ def _last_uses(nodes, outputs):
     """Node -> the place of the last node that reads its memory, also through views."""
     last = dict.fromkeys(nodes, 0)
     for place, node in enumerate(nodes):
-        for operand in node.operands:
+        for operand in node.reads:
             last[base_of(operand)] = place
     for node in outputs:
         last[base_of(node)] = len(nodes)
@@ -467,37 +535,18 @@ def small_array(value: np.ndarray) -> np.ndarray:
     if value.size > LARGEST_CONSTANT:
         raise ProgramError(
             f"constant: got an array of shape {value.shape}, which would stand in the source, "
-            f"expected at most {LARGEST_CONSTANT} entries; pass it to the function as an argument"
+            f"expected at most {LARGEST_CONSTANT} entries; compute it outside the function and "
+            "pass it as an argument"
         )
     return value
 
 
 def _array(value):
+    if value.ndim == 1 and value.size > LARGEST_CONSTANT:
+        count = np.arange(value.size)
+        if value.dtype.kind in "iu" and np.array_equal(value, count):
+            return f"np.arange({value.size})"
     if not value.size:
         return f"np.empty({value.shape}, dtype=np.{value.dtype.type.__name__})"
     entries = re.sub("(nan|inf)", r"np.\1", repr(small_array(value).tolist()))
     return f"np.array({entries})"
-
-
-def _parameter(key, value):
-    """A parameter as an argument of a call."""
-    if key == "index":
-        return f"np.s_[{_index(value)}]"
-    return repr(value) if key == "shape" else f"{key}={value!r}"
-
-
-def _index(index):
-    """An index as it stands between brackets: 0, 1:3, :, None …"""
-    parts = index if isinstance(index, tuple) else (index,)
-    return ", ".join(map(_index_part, parts)) or "()"
-
-
-def _index_part(part):
-    if isinstance(part, slice):
-        ends = ["" if v is None else str(v) for v in (part.start, part.stop)]
-        return ":".join(ends) + ("" if part.step is None else f":{part.step}")
-    if isinstance(part, np.ndarray):
-        return _array(part)
-    # (0, 1) would be two indices.
-    part = list(part) if isinstance(part, tuple) else part
-    return "..." if part is Ellipsis else repr(part)

@@ -19,6 +19,7 @@ import numpy as np
 from comp551ad import pytrees
 
 from .emit import (
+    INFIX,
     LONGEST_UNNAMED,
     Computation,
     Output,
@@ -33,7 +34,7 @@ from .simplify import Node, needed_nodes
 RUNTIME = Path(__file__).with_name("runtime.js").read_text(encoding="utf-8")
 # A declaration of the runtime with the comment above it.
 _PART = re.compile(
-    r"(?:^//.*\n)*^(?:const|function) (?:(\w+)|\{([^}]*)\})(?s:.*?)(?=\n\n|\Z)",
+    r"(?:^//.*\n)*^(?:const|function) (?:(\w+)|\{([^}]*)\}).*\n(?:^[ })].*\n)*",
     re.MULTILINE,
 )
 # A name that isn't a property's.
@@ -84,10 +85,15 @@ class JavaScriptWriter(Writer):
                 used.add(part)
                 waiting += _NAMES.findall(re.sub("//.*", "", part))
         parts = [part for part in dict.fromkeys(PARTS.values()) if part in used]
-        return "\n\n".join([f"// {self.computation.title}", *parts, inner, outer])
+        title = f"// {self.computation.title}\n"
+        return "\n".join([title, *parts, inner + "\n", outer])
 
     def function(self, variables: list[str]) -> str:
-        lines = [*self.body, f"return {self.returned(variables)};"]
+        lines = [
+            "arrays.next = 0;",
+            *self.body,
+            f"return {self.returned(variables)};",
+        ]
         text = "".join(f"  {line}\n" for line in lines)
         names = ", ".join(self.parameters)
         return f"export function {self.name}({names}) {{\n{text}}}"
@@ -106,8 +112,9 @@ class JavaScriptWriter(Writer):
                 for (path, leaf), leaf_name in zip(self.paths(tree), names, strict=True)
             ]
             arguments.append(self.container(pytrees.unflatten(tree, iter(leaves))))
-        call = f"{self.name}({', '.join(arguments)})"
-        return f"export default ({', '.join(parameters)}) => nested({call});\n"
+        lines = "".join(f"      {argument},\n" for argument in arguments)
+        call = f"nested(\n    {self.name}(\n{lines}    ),\n  )"
+        return f"export default ({', '.join(parameters)}) =>\n  {call};\n"
 
     def argument(self, text, leaf, name):
         """An argument's leaf as the inner function takes it."""
@@ -118,8 +125,7 @@ class JavaScriptWriter(Writer):
         return "null"
 
     def container(self, tree: Any) -> str:
-        is_tuple = isinstance(tree, tuple)
-        return super().container(list(tree) if is_tuple else tree)
+        return super().container(list(tree) if isinstance(tree, tuple) else tree)
 
     def returned(self, variables: list[str]) -> str:
         results = pytrees.unflatten(self.computation.results, iter(variables))
@@ -149,11 +155,11 @@ class JavaScriptWriter(Writer):
             names.setdefault(output.node, wish)
         users: dict[Node, list[Node]] = {node: [] for node in needed}
         for node in needed:
-            for operand in node.operands:
+            for operand in node.reads:
                 users[operand].append(node)
         for node in needed:
             self.write_expression(node)
-            is_number = not node.operands and not node.shape
+            is_number = not node.reads and not node.shape
             if self.text[node].isidentifier() or is_number or _is_spread(node):
                 continue
             in_place = uses[node] == 1 and node not in names and node not in nodes
@@ -194,31 +200,26 @@ class JavaScriptWriter(Writer):
         if node in self.text:
             return
         if node.name == "constant":
-            value = node.parameters["value"]
-            text = self.literal(value)
-            if node.shape:
-                is_full = not np.shape(value)
-                shape = self.literal(node.shape)
-                text = (
-                    f"full({shape}, {text})" if is_full else f"array({text}, {shape})"
-                )
-            self.text[node], self.level[node] = text, ATOM
-            if not node.shape and (text.startswith("-") or " " in text):
-                self.level[node] = SUM
+            text = self.literal(node.parameters["value"])
+            is_loose_number = text[0] in "-" or " / " in text
+            self.level[node] = SUM if is_loose_number else ATOM
+            if _is_spread(node):
+                text = f"full({self.literal(node.shape)}, {text})"
+            elif node.shape:
+                text = f'array({text}, {self.literal(node.shape)}, "constant")'
+            self.text[node] = text
+            return
+        if node.name == "data":
+            self.write_data(node)
             return
         entry = PRIMITIVES[node.name]
         shapes = [operand.shape for operand in node.operands]
         told = entry.keywords(node.parameters, *shapes, node.shape)
         template = entry.notation.javascript
         level = ATOM if template.endswith(")") else entry.notation.level
-        if entry.elementwise and "condition" in told:
-            constant = self.computation.expressions.constant(told.pop("condition"))
-            self.write_expression(constant)
-            if constant.shape and not self.text[constant].isidentifier():
-                self.write_line(self.fresh("t"), constant)
-            condition = self.entry(constant, node)
-        else:
-            condition = ""
+        condition = ""
+        if "condition" in told:
+            condition = self.in_loop(told.pop("condition"), node)
         operands = []
         for k, operand in enumerate(node.operands):
             text = (
@@ -227,21 +228,55 @@ class JavaScriptWriter(Writer):
             loose = is_loose(entry.notation, template, k, self.level[operand])
             minus = template.startswith("-") and text.startswith("-")
             operands.append(f"({text})" if loose or minus else text)
-        index = self.index(told.pop("index", ()), shapes[0]) if "index" in told else ""
-        positional = [index] * ("{index}" not in template and bool(index))
-        if "shape" in told:
-            positional.append(self.literal(told.pop("shape")))
+        index, indexed = "", ()
+        if "index" in told:
+            whole = told.get("shape", shapes[0])
+            index, indexed = self.places(told.pop("index"), whole)
+        shape = f", {self.literal(told.pop('shape'))}" if "shape" in told else ""
         named = ", ".join(f"{key}: {self.literal(v)}" for key, v in told.items())
-        parameters = positional + [f"{{ {named} }}"] * bool(named)
         self.level[node] = level
         self.text[node] = template.format(
             *operands,
             operands=", ".join(operands),
-            parameters="".join(f", {text}" for text in parameters),
+            parameters=shape + (f", {{ {named} }}" if named else ""),
+            result=self.literal(node.shape),
             index=index,
+            indexed=self.literal(indexed),
             condition=condition,
         )
         if entry.elementwise and node.shape:
+            self.entries.add(node)
+
+    def in_loop(self, value, node):
+        """Data, or a constant, in the loop of an elementwise node."""
+        if not isinstance(value, Node):
+            value = self.computation.expressions.constant(value)
+            self.write_expression(value)
+            if value.shape and not self.text[value].isidentifier():
+                self.write_line(self.fresh("t"), value)
+        return self.entry(value, node)
+
+    def write_data(self, node):
+        """Comparisons and arithmetic of data, and views; other calls have no JavaScript."""
+        function, args = node.parameters["function"], node.parameters["args"]
+        if function in INFIX:
+            texts = [f"({self.in_loop(x, node)})" for x in args]
+            text, level = f"{texts[0]} {INFIX[function]} {texts[1]}", SUM - 1
+        elif function == "astype":
+            text, level = f"Number({self.entry(args[0], node)})", ATOM
+        elif function == "__getitem__":
+            array, index = args
+            lists, _ = self.places(index, array.shape)
+            shape = self.literal(node.shape)
+            text, level = f"getitem({self.text[array]}, {lists}, {shape})", ATOM
+        else:
+            name = getattr(function, "__name__", function)
+            raise ProgramError(
+                f"{name}: got a call of it on data, expected a comparison in JavaScript; compute "
+                "the data outside, and pass it in as an argument"
+            )
+        self.text[node], self.level[node] = text, level
+        if _is_loop(node):
             self.entries.add(node)
 
     def entry(self, operand: Node, node: Node) -> str:
@@ -268,44 +303,54 @@ class JavaScriptWriter(Writer):
             return "NaN" if math.isnan(value) else f"{'-' * (value < 0)}Infinity"
         return super().literal(value).replace("True", "true").replace("False", "false")
 
-    def index(self, index: Any, shape: tuple) -> str:
-        """An index as an array of numbers, null, slices and arrays of numbers."""
-        parts = list(index) if isinstance(index, tuple) else [index]
-        parts = [np.array(p) if isinstance(p, list | tuple) else p for p in parts]
-        if any(isinstance(part, bool | np.bool_) for part in parts):
+    def places(self, index: Any, shape: tuple) -> tuple[str, tuple]:
+        """Where in the memory of such an array the indexed entries are: lists of offsets, to be
+        added each to each; and the shape that the index gives."""
+        parts = index if isinstance(index, tuple) else (index,)
+        if any(isinstance(part, Node) for part in parts):
             raise ProgramError(
-                f"index: got {index!r}, expected no True or False alone in JavaScript; use "
-                "x[None] or x[:0]"
+                "index: got data, expected a plain index in JavaScript; use one-hot labels "
+                "instead: np.sum(Y * logp, axis=1)"
             )
-        axes = sum(
-            part.ndim if isinstance(part, np.ndarray) and part.dtype == bool else 1
-            for part in parts
-            if part is not None and part is not Ellipsis
-        )
-        full = [slice(None)] * (len(shape) - axes)
-        texts = []
-        for part in parts:
-            if part is Ellipsis:
-                texts += map(self.index_part, full)
-            elif isinstance(part, np.ndarray) and part.dtype == bool:
-                texts += map(self.index_part, np.nonzero(small_array(part)))
-            else:
-                texts.append(self.index_part(part))
-        return f"[{', '.join(texts)}]"
+        places = np.arange(math.prod(shape)).reshape(shape)[index]
+        lists = [self.offsets(axis) for axis in _lists(places)]
+        return f"[{', '.join(lists)}]", places.shape
 
-    def index_part(self, part):
-        if part is None:
-            return "null"
-        if isinstance(part, slice):
-            ends = (part.start, part.stop, part.step)
-            return f"slice({', '.join('null' if e is None else str(e) for e in ends)})"
-        if isinstance(part, np.ndarray):
-            return f"array({self.literal(part)}, {self.literal(part.shape)})"
-        return str(int(part))
+    def offsets(self, places):
+        jumps = np.unique(np.diff(places))
+        if len(places) > 1 and len(jumps) == 1:
+            first = f", {places[0]}" if places[0] else ""
+            return f"steps({len(places)}, {jumps[0]}{first})"
+        return self.literal(places)
+
+
+def _lists(places):
+    """Lists whose sums, each to each, are the places: of single axes, or several taken together."""
+    if not places.size:
+        return [np.array([], int)]
+    for width in range(1, places.ndim + 1):
+        for start in range(places.ndim - width + 1):
+            shape = list(places.shape)
+            shape[start : start + width] = [math.prod(shape[start : start + width])]
+            joined = places.reshape(shape)
+            corner = (0,) * joined.ndim
+            axes = np.ogrid[tuple(map(slice, shape))]
+            lists = [
+                joined[(*corner[:a], slice(None), *corner[a + 1 :])]
+                for a in range(len(shape))
+            ]
+            lists[1:] = [each - places.flat[0] for each in lists[1:]]
+            if np.array_equal(
+                sum(each[at] for each, at in zip(lists, axes, strict=True)), joined
+            ):
+                return lists
+    return [places.reshape(-1)]
 
 
 def _is_loop(node):
     """Whether the node is computed in a loop over its entries."""
+    if node.name == "data":
+        return bool(node.shape) and node.parameters["function"] != "__getitem__"
     return bool(node.shape and node.operands) and PRIMITIVES[node.name].elementwise
 
 

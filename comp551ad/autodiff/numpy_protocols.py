@@ -1,13 +1,14 @@
 """How NumPy reaches the tracer: its two protocols, the methods of arrays, plain answers.
 
 ``np.sin(a)`` arrives in ``__array_ufunc__``, ``np.sum(a)`` in ``__array_function__``. What has no
-entry in ``primitives`` or ``composites`` is refused by name. Questions about shapes and values get
-plain answers; where a question looks at values, the tape notes its line.
+entry in ``primitives`` or ``composites`` is refused by name. Questions about shapes get plain
+answers; so do those about values, such as ``x > 0``, unless a tape watches: then they are data.
 
-Reads: ``tape``, ``primitives``, ``composites``, ``refusals``. Read by: ``autodiff/__init__``: its
-import gives the tracer all this.
+Reads: ``tape``, ``primitives``, ``composites``, ``data``, ``inplace``, ``refusals``. Read by:
+``autodiff/__init__``, whose import gives the tracer all this.
 """
 
+import difflib
 import functools
 import inspect
 import math
@@ -15,21 +16,42 @@ import operator
 
 import numpy as np
 
-from .composites import COMPOSITES
+from .composites import COMPOSITES, NEUTRAL, SCIPYS, reduce_some
+from .data import SHAPES, compute
+from .inplace import setitem, update
 from .operands import FLOAT64
 from .primitives import PRIMITIVE_OF, shape_of
-from .refusals import REFUSED, TraceError, kind_of
-from .tape import Tracer, apply, concrete, note_decision
+from .refusals import REFUSED, TraceError, kind_of, refusal
+from .tape import Tracer, apply, concrete, tapes_of
 
 # ---------------------------------------------------------------- the two protocols
+
+
+def _remembering(protocol):
+    """A protocol whose refusals the tape remembers: the function may catch them."""
+
+    def method(self, *args, **kwargs):
+        try:
+            return protocol(self, *args, **kwargs)
+        except TraceError as error:
+            self.tape.refused = error
+            raise
+
+    return method
 
 
 def _array_ufunc(self, ufunc, method, *inputs, **kwargs):
     name = f"np.{ufunc.__name__}"
     if method != "__call__":
-        raise TraceError(
-            f"{name}.{method} can't be traced: write it with functions such as "
-            "np.sum, np.max or np.outer"
+        raise refusal(
+            f"{name}.{method}",
+            "write it with functions such as np.sum, np.max or np.outer",
+        )
+    out = kwargs.get("out")
+    if out is not None:
+        raise refusal(
+            "out=, or a += b where a is a plain array",
+            "write a = a + b, which makes a new array",
         )
     for key, value in kwargs.items():
         if not (value is None or (key == "dtype" and value in (float, np.float64))):
@@ -43,7 +65,13 @@ def _array_ufunc(self, ufunc, method, *inputs, **kwargs):
         return COMPOSITES[ufunc](*inputs)
     if ufunc in PRIMITIVE_OF:
         return apply(PRIMITIVE_OF[ufunc], inputs)
-    raise _unknown(name)
+    # X.clip(0, a) calls a ufunc of the same name.
+    function = getattr(np, ufunc.__name__, None)
+    if function in COMPOSITES:
+        return COMPOSITES[function](*inputs)
+    if function is not ufunc and ufunc.__name__ in SCIPYS:
+        return SCIPYS[ufunc.__name__](*inputs)
+    raise _unknown(ufunc, name)
 
 
 def _array_function(self, function, types, args, kwargs):
@@ -52,25 +80,40 @@ def _array_function(self, function, types, args, kwargs):
         raise TraceError(
             f"{name}: out= can't be traced; leave it out, results are new arrays"
         )
+    if function in NEUTRAL and not {"where", "initial"}.isdisjoint(kwargs):
+        some = functools.partial(reduce_some, function)
+        return _call_composite(some, name, args, kwargs)
     if function in COMPOSITES:
-        return _call_composite(function, name, args, kwargs)
+        return _call_composite(COMPOSITES[function], name, args, kwargs)
     if function in PRIMITIVE_OF:
         return _call_primitive(PRIMITIVE_OF[function], function, args, kwargs)
     if function in QUESTIONS or function in COMPARISONS:
         return _answer(function, args, kwargs)
-    raise _unknown(name)
+    raise _unknown(function, name)
 
 
-def _unknown(name):
-    known = sorted({f.__name__ for f in (*PRIMITIVE_OF, *COMPOSITES)})
+def _unknown(function, name):
+    """The error for a function that has no derivative here, with its nearest relatives."""
+    if getattr(np, function.__name__, None) is not function and name.startswith("np."):
+        if not getattr(function, "__module__", None):
+            name = f"{function.__name__} (not one of NumPy's: scipy.special's?)"
+    known = sorted(
+        f.__name__
+        for f in {*PRIMITIVE_OF, *COMPOSITES}
+        if getattr(f, "__module__", None) != "comp551ad.functions"
+        and getattr(np, f.__name__, getattr(np.linalg, f.__name__, None)) is f
+    )
+    near = difflib.get_close_matches(function.__name__, known, 3, 0.6)
+    hint = f"; the nearest that can are np.{', np.'.join(near)}" if near else ""
     return TraceError(
-        f"{name} can't be differentiated here. Known: {', '.join(known)}. Write it with "
-        "these, or add a primitive (comp551ad/autodiff/primitives.py)"
+        f"{name} can't be differentiated here{hint}. Write it with other functions of NumPy's, "
+        "compute it outside where nothing traced goes into it, or add a primitive or a composite "
+        "(comp551ad/autodiff)"
     )
 
 
-def _call_composite(function, name, args, kwargs):
-    definition = COMPOSITES[function]
+def _call_composite(definition, name, args, kwargs):
+    kwargs = {k: v for k, v in kwargs.items() if not _changes_nothing(k, v)}
     try:
         return definition(*args, **kwargs)
     except TypeError as error:
@@ -123,17 +166,22 @@ def _sorted_arguments(primitive, function, args, kwargs):
         operands += (given.pop(name),)
     parameters = {}
     for key, value in given.items():
-        if value is np._NoValue:
-            continue
         if key in primitive.parameters:
             parameters[key] = value
-        elif not (
-            value is None
-            or (key == "order" and value == "C")
-            or (key == "dtype" and value in (float, np.float64))
-        ):
+        elif not _changes_nothing(key, value):
             raise _unsupported(primitive, key)
     return operands, parameters
+
+
+def _changes_nothing(key, value):
+    """What a call may give that a traced float64 array is or does anyway."""
+    return (
+        value is np._NoValue
+        or (value is None and key != "axis")
+        or (key == "order" and value in ("C", "K", "A"))
+        or (key == "dtype" and value in (float, np.float64))
+        or key in ("casting", "subok")
+    )
 
 
 @functools.cache
@@ -153,43 +201,36 @@ def _unsupported(primitive, key):
     )
 
 
-# ---------------------------------------------------------------- plain answers
+# ---------------------------------------------------------------- questions
 
-# These ask about values and shapes; their answers are plain, not traced.
-QUESTIONS = {
-    np.shape, np.ndim, np.size,
-    np.zeros_like, np.ones_like, np.empty_like,
-    np.result_type, np.iscomplexobj, np.isrealobj,
-}  # fmt: skip
+# These ask about shapes, or only take a shape over; their answers are plain, not traced.
+QUESTIONS = SHAPES | {np.zeros_like, np.ones_like, np.empty_like}
+# These look at values. Their answers have no derivative.
 COMPARISONS = {
     np.greater, np.greater_equal, np.less, np.less_equal, np.equal, np.not_equal,
     np.isnan, np.isinf, np.isfinite, np.signbit, np.isclose, np.allclose,
-    np.array_equal, np.argmax, np.argmin, np.argsort, np.any, np.all,
+    np.array_equal, np.argmax, np.argmin, np.argsort, np.argpartition, np.any, np.all,
     np.count_nonzero, np.searchsorted,
 }  # fmt: skip
 
 
 def _answer(function, args, kwargs):
-    """Call ``function`` on plain numbers; note where, if it looked at values."""
+    """What a question gives: data while a tape watches, else a plain answer."""
     if function in COMPARISONS:
-        note_decision((*args, *kwargs.values()), function.__name__)
-    args = [_plain(a) for a in args]
-    return function(*args, **{key: _plain(a) for key, a in kwargs.items()})
-
-
-def _plain(value):
-    if type(value) in (list, tuple):
-        return type(value)(map(_plain, value))
-    return concrete(value)
+        tapes = tapes_of((*args, *kwargs.values()))
+        if any(tape.watch for tape in tapes):
+            return compute(function, args, kwargs)
+        for tape in tapes:
+            tape.asked = True
+    return function(*map(concrete, args), **{k: concrete(a) for k, a in kwargs.items()})
 
 
 # ---------------------------------------------------------------- what an array has besides
 
 
-def _compare(question, name):
+def _compare(ufunc):
     def method(self, other):
-        note_decision((self, other), name)
-        return question(concrete(self), _plain(other))
+        return _answer(ufunc, (self, other), {})
 
     return method
 
@@ -212,6 +253,15 @@ def _transpose(self, *axes):
     return np.transpose(self, *axes) if len(axes) < 2 else np.transpose(self, axes)
 
 
+def _astype(self, dtype, **kwargs):
+    """A copy, for kinds of floats; all traced values are float64."""
+    if np.dtype(dtype).kind != "f":
+        raise refusal(
+            f"a.astype({np.dtype(dtype)})", "its derivative is zero; leave it out"
+        )
+    return self.handle()
+
+
 def _len(self):
     if not self.shape:
         raise TraceError(
@@ -228,40 +278,58 @@ def _no_attribute(self, name):
     )
 
 
-def _plain_array(self, *args, **kwargs):
-    self.tape.refused = True
-    return _refusal("__array__")(self)
+# After the recording a tracer that was kept is the number that it was.
+_AFTERWARDS = {
+    "__float__": float,
+    "__int__": int,
+    "__bool__": bool,
+    "__array__": np.array,
+}
 
 
-def _refusal(name):
+def _refusing(name):
     what, instead = REFUSED[name]
 
     def method(self, *args, **kwargs):
-        raise TraceError(f"{what} can't be traced: {instead}")
+        if not self.tape.open and name in _AFTERWARDS:
+            return _AFTERWARDS[name](self.value)
+        self.tape.refused = refusal(what, instead)
+        raise self.tape.refused
 
     return method
 
 
 _NAMED_LIKE_NUMPYS = (
-    "sum mean max min var std dot ravel squeeze swapaxes clip argmax argmin"
+    "sum mean max min var std dot ravel squeeze swapaxes clip argmax argmin argsort any all "
+    "prod cumsum cumprod repeat take trace diagonal round conjugate"
 )
 _METHODS = {
-    **{name: _refusal(name) for name in REFUSED},
-    "__lt__": _compare(operator.lt, "less"),
-    "__le__": _compare(operator.le, "less_equal"),
-    "__gt__": _compare(operator.gt, "greater"),
-    "__ge__": _compare(operator.ge, "greater_equal"),
-    "__eq__": _compare(operator.eq, "equal"),
-    "__ne__": _compare(operator.ne, "not_equal"),
+    **{name: _refusing(name) for name in REFUSED},
     **{name: _as_method(getattr(np, name)) for name in _NAMED_LIKE_NUMPYS.split()},
-    "__array_ufunc__": _array_ufunc,
-    "__array_function__": _array_function,
-    "__array__": _plain_array,
+    "__array_ufunc__": _remembering(_array_ufunc),
+    "__array_function__": _remembering(_array_function),
+    "__lt__": _compare(np.less),
+    "__le__": _compare(np.less_equal),
+    "__gt__": _compare(np.greater),
+    "__ge__": _compare(np.greater_equal),
+    "__eq__": _compare(np.equal),
+    "__ne__": _compare(np.not_equal),
     "__getattr__": _no_attribute,
     "__getitem__": COMPOSITES[operator.getitem],
+    "__setitem__": setitem,
+    "__iadd__": update(Tracer.__add__),
+    "__isub__": update(Tracer.__sub__),
+    "__imul__": update(Tracer.__mul__),
+    "__itruediv__": update(Tracer.__truediv__),
+    "__imatmul__": update(Tracer.__matmul__),
+    "__ipow__": update(Tracer.__pow__),
+    "__imod__": update(Tracer.__mod__),
+    "__ifloordiv__": update(Tracer.__floordiv__),
     "__len__": _len,
     "__iter__": lambda self: (self[k] for k in range(len(self))),
-    "__pos__": lambda self: self,
+    "__pos__": Tracer.handle,
+    "__copy__": Tracer.handle,
+    "__deepcopy__": lambda self, memo: self.handle(),
     "__format__": lambda self, spec: (
         format(concrete(self), spec) if spec else repr(self)
     ),
@@ -269,11 +337,14 @@ _METHODS = {
     "ndim": property(lambda self: len(shape_of(self.value))),
     "size": property(lambda self: math.prod(shape_of(self.value))),
     "dtype": property(lambda self: FLOAT64),
+    "mT": property(lambda self: np.matrix_transpose(self)),
     "T": property(lambda self: np.transpose(self)),
     "reshape": _reshape,
     "transpose": _transpose,
-    "flatten": _as_method(np.ravel),
-    "copy": lambda self, order="C": self,
+    "flatten": lambda self, order="C": np.copy(np.ravel(self, order)),
+    "copy": lambda self, order="C": self.handle(),
+    "astype": _astype,
+    "fill": lambda self, value: setitem(self, Ellipsis, value),
 }
 for _name, _method in _METHODS.items():
     setattr(Tracer, _name, _method)

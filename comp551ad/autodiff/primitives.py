@@ -30,9 +30,15 @@ What holds for every rule, so that none has to repeat it:
 
 Conventions, where mathematics leaves a choice:
 
-* relu and abs have derivative 0 at 0; max, min, maximum, minimum share equally among ties.
+* relu and abs have derivative 0 at 0; max and min share equally among ties, and so do maximum
+  and minimum of two traced operands. Where one operand is plain it is taken at a tie, so
+  np.maximum(z, 0) has the slope of ``z > 0`` there, as relu: a kink behind a kink keeps a slope
+  that is one side's. What is smooth only as a sum of kinks may then have another slope at 0 than
+  its kinks add up to: use softplus for np.maximum(u, 0) + np.log1p(np.exp(-np.abs(u))).
 * norm at 0 and std of a constant have derivative 0 (the subgradient of least norm); sqrt at 0
-  has inf, as the limit says.
+  has inf, as the limit says. Second derivatives of abs, norm, hypot and std are nan there, so
+  that those of np.linalg.norm(x)**2 are seen to be missing instead of being 0.
+* Steps (sign, floor, rint …) have derivative 0, also where they jump.
 * A slope that is infinite stays so beside an adjoint of 0: 0·∞ is nan, as in NumPy. So the
   gradient of np.sum(np.sqrt(x)[1:]) is nan at x[0] = 0: take out what you don't need *before* the
   root or the log, and give np.where a harmless number in the place that it doesn't choose.
@@ -112,6 +118,8 @@ class Primitive:
         view: the result shows the operand's memory.
         matrix_product: a sum over products of entries, written like a product.
         new_axes: an axis among the parameters counts those of the result.
+        parameters, defaults: what ``value`` takes besides operands, and what it is unless given.
+        array_parameters: those of them that are, or hold, arrays.
         out: it can be told where to put its result, as a "ufunc" or as a "method" of its first
             operand; else "".
     """
@@ -156,6 +164,9 @@ class Primitive:
         self.jvps = RuleOfEach(jvps) if variadic else jvps or self._its_own_jvps()
         self.defaults = self._defaults()
         self.parameters = tuple(self.defaults)
+        self.array_parameters = [
+            p for p in ("index", "condition") if p in self.defaults
+        ]
 
     def _its_own_jvps(self):
         value = self.value
@@ -333,10 +344,16 @@ def _binary(low=-1.3, high=1.7):
 
 
 def _is_plain(x):
-    return isinstance(x, float | np.ndarray)
+    return issubclass(type(x), (float, np.ndarray))
 
 
 # ---------------------------------------------------------------- arithmetic
+
+
+def _quotient(source):
+    return Notation(
+        "{0}/{1}", r"\frac{{{0}}}{{{1}}}", source, PRODUCT, (PRODUCT, PREFIX)
+    )
 
 
 def _divide(a, b):
@@ -383,9 +400,7 @@ divide = elementwise(
     lambda g, y, a, b: _divide(g, b),
     lambda g, y, a, b: _divide(-g * y, b),
     functions=(np.divide,),
-    notation=Notation(
-        "{0}/{1}", r"\frac{{{0}}}{{{1}}}", "{0} / {1}", PRODUCT, (PRODUCT, PREFIX)
-    ),
+    notation=_quotient("{0} / {1}"),
     examples=_binary(low=0.4, high=2.1),
 )
 negative = elementwise(
@@ -407,11 +422,18 @@ def _power_slope(a, b):
     return b * a ** (b - one)
 
 
+def _power_log(y, a):
+    """a**b log a, and 0 where both a and y = a**b are 0, with all its derivatives in b."""
+    if _is_plain(a) and not np.all(a):
+        return y * fn.xlogy(np.sign(y), a)
+    return fn.xlogy(y, a)
+
+
 power = elementwise(
     "power",
     np.power,
     lambda g, y, a, b: _power_slope(a, b) * g,
-    lambda g, y, a, b: fn.xlogy(y, a) * g,
+    lambda g, y, a, b: _power_log(y, a) * g,
     notation=Notation(
         "{0}^{1}",
         "{0}^{{{1}}}",
@@ -442,12 +464,17 @@ reciprocal = elementwise(
 absolute = elementwise(
     "abs",
     np.abs,
-    lambda g, y, x: np.sign(x) * g,
+    lambda g, y, x: fn.abs_slope(x) * g,
     notation=Notation("|{0}|", r"\left|{0}\right|", "np.abs({0})", ATOM, (0,)),
     examples=_unary(),
 )
-sign = elementwise(
-    "sign", np.sign, None, notation=call("sign"), examples=_unary(low=0.1)
+abs_slope = elementwise(
+    "abs_slope",
+    fn.abs_slope,
+    # 1 − y² is 1 at 0, where there is no derivative, and 0 elsewhere.
+    lambda g, y, x: fn.divide_at_kink(g * (1.0 - np.square(y)), x),
+    notation=call("sign"),
+    examples=_unary(low=0.1),
 )
 sqrt = elementwise(
     "sqrt",
@@ -541,6 +568,88 @@ relu = elementwise(
     examples=_unary(),
 )
 
+erf = elementwise(
+    "erf",
+    fn.erf,
+    lambda g, y, x: g * (2.0 / math.sqrt(math.pi)) * np.exp(-np.square(x)),
+    notation=call("erf", "erf"),
+    examples=_unary(),
+)
+# name -> rule, and the interval of its examples
+_OF_ONE_NUMBER: dict[str, tuple] = {
+    "sinh": (lambda g, y, x: g * np.cosh(x), -1.3, 1.7),
+    "cosh": (lambda g, y, x: g * np.sinh(x), -1.3, 1.7),
+    "arcsin": (lambda g, y, x: g / np.sqrt(1.0 - np.square(x)), -0.8, 0.8),
+    "arccos": (lambda g, y, x: -g / np.sqrt(1.0 - np.square(x)), -0.8, 0.8),
+    "arcsinh": (lambda g, y, x: g / np.sqrt(1.0 + np.square(x)), -1.3, 1.7),
+    "arccosh": (lambda g, y, x: g / np.sqrt(np.square(x) - 1.0), 1.4, 2.6),
+    "arctanh": (lambda g, y, x: _divide(g, 1.0 - np.square(x)), -0.8, 0.8),
+    "log2": (lambda g, y, x: _divide(g, math.log(2.0) * x), 0.4, 2.1),
+    "log10": (lambda g, y, x: _divide(g, math.log(10.0) * x), 0.4, 2.1),
+    "exp2": (lambda g, y, x: g * math.log(2.0) * y, -1.3, 1.7),
+    "cbrt": (lambda g, y, x: _divide(g, 3.0 * np.square(y)), 0.4, 2.1),
+    # steps
+    **dict.fromkeys(("sign", "floor", "ceil", "trunc", "rint"), (None, 0.6, 0.9)),
+}
+for _name, (_rule, _low, _high) in _OF_ONE_NUMBER.items():
+    elementwise(
+        _name,
+        getattr(np, _name),
+        _rule,
+        notation=call(_name),
+        examples=_unary(_low, _high),
+    )
+
+# ---------------------------------------------------------------- functions of two numbers
+
+logaddexp = elementwise(
+    "logaddexp",
+    np.logaddexp,
+    lambda g, y, a, b: g * fn.logistic(a - b),
+    lambda g, y, a, b: g * fn.logistic(b - a),
+    notation=call("logaddexp", operands=2),
+    examples=_binary(),
+    commutative=True,
+)
+hypot = elementwise(
+    "hypot",
+    np.hypot,
+    lambda g, y, a, b: g * fn.safe_divide(a, y),
+    lambda g, y, a, b: g * fn.safe_divide(b, y),
+    notation=call("hypot", operands=2),
+    examples=_binary(low=0.4, high=2.1),
+    commutative=True,
+)
+arctan2 = elementwise(
+    "arctan2",
+    np.arctan2,
+    lambda g, y, a, b: _divide(g * b, np.square(a) + np.square(b)),
+    lambda g, y, a, b: _divide(-g * a, np.square(a) + np.square(b)),
+    notation=call("arctan2", operands=2),
+    examples=_binary(low=0.4, high=2.1),
+)
+# a / b is 2 and something in the examples: the steps are elsewhere.
+_QUOTIENTS = [
+    ((_sample(low=2.1, high=2.4), _sample(low=0.9, high=0.95)), {}),
+    ((_sample(2, 3, low=2.1, high=2.4), _sample(3, low=0.9, high=0.95)), {}),
+]
+remainder = elementwise(
+    "remainder",
+    np.remainder,
+    lambda g, y, a, b: g,
+    lambda g, y, a, b: -g * np.floor_divide(a, b),
+    notation=call("remainder", operands=2),
+    examples=_QUOTIENTS,
+)
+floor_divide = elementwise(
+    "floor_divide",
+    np.floor_divide,
+    None,
+    None,
+    notation=call("floor_divide", operands=2),
+    examples=_QUOTIENTS,
+)
+
 # ---------------------------------------------------------------- choosing
 
 heaviside = elementwise(
@@ -567,20 +676,32 @@ greater_share = elementwise(
     ),
     examples=[((_sample(2, 3), _sample(3, low=3.0, high=4.0)), {})],
 )
+
+
+def _share_of_greater(a, b, tie):
+    """The slope of max(a, b) in a; ``tie`` is what it is where they are equal."""
+    if tie:
+        return fn.greater_share(a, b)
+    zero = [type(c) is float and c == 0.0 for c in (a, b)]
+    return np.heaviside(a if zero[1] else -b if zero[0] else a - b, 0.0)
+
+
 maximum = elementwise(
     "maximum",
-    np.maximum,
-    lambda g, y, a, b: g * fn.greater_share(a, b),
-    lambda g, y, a, b: g * fn.greater_share(b, a),
+    lambda a, b, tie=0.5: np.maximum(a, b),
+    lambda g, y, a, b, tie=0.5: g * _share_of_greater(a, b, tie),
+    lambda g, y, a, b, tie=0.5: g * _share_of_greater(b, a, tie),
+    functions=(np.maximum,),
     notation=call("maximum", operands=2),
     examples=_binary(),
     commutative=True,
 )
 minimum = elementwise(
     "minimum",
-    np.minimum,
-    lambda g, y, a, b: g * fn.greater_share(b, a),
-    lambda g, y, a, b: g * fn.greater_share(a, b),
+    lambda a, b, tie=0.5: np.minimum(a, b),
+    lambda g, y, a, b, tie=0.5: g * _share_of_greater(b, a, tie),
+    lambda g, y, a, b, tie=0.5: g * _share_of_greater(a, b, tie),
+    functions=(np.minimum,),
     notation=call("minimum", operands=2),
     examples=_binary(),
     commutative=True,
@@ -609,18 +730,22 @@ where = elementwise(
 
 # ---------------------------------------------------------------- safe at the edge
 
+_KINK_RULES = (
+    lambda g, y, a, b: fn.divide_at_kink(g, b),
+    lambda g, y, a, b: -fn.divide_at_kink(g * y, b),
+)
 safe_divide = elementwise(
     "safe_divide",
     fn.safe_divide,
-    lambda g, y, a, b: fn.safe_divide(g, b),
-    lambda g, y, a, b: -fn.safe_divide(g * y, b),
-    notation=Notation(
-        "{0}/{1}",
-        r"\frac{{{0}}}{{{1}}}",
-        "safe_divide({0}, {1})",
-        PRODUCT,
-        (PRODUCT, PREFIX),
-    ),
+    *_KINK_RULES,
+    notation=_quotient("safe_divide({0}, {1})"),
+    examples=_binary(low=0.4, high=2.1),
+)
+divide_at_kink = elementwise(
+    "divide_at_kink",
+    fn.divide_at_kink,
+    *_KINK_RULES,
+    notation=_quotient("divide_at_kink({0}, {1})"),
     examples=_binary(low=0.4, high=2.1),
 )
 xlogy = elementwise(
@@ -683,14 +808,14 @@ def _dot_value(a, b):
     return np.dot(a, b)
 
 
-_MATRIX_PAIRS = [
+_MATRIX_PAIRS: list = [
     ((_sample(2, 3), _sample(3, 4, turn=0.3)), {}),
     ((_sample(3), _sample(3, 4, turn=0.3)), {}),
     ((_sample(2, 3), _sample(3, turn=0.3)), {}),
     ((_sample(3), _sample(3, turn=0.3)), {}),
     ((_sample(2, 0), _sample(0, 4)), {}),
 ]
-_STACKED_PAIRS = [
+_STACKED_PAIRS: list = [
     ((_sample(5, 2, 3), _sample(3, 4, turn=0.3)), {}),
     ((_sample(2, 3), _sample(5, 3, 4, turn=0.3)), {}),
     ((_sample(5, 1, 2, 3), _sample(6, 3, 4, turn=0.3)), {}),
@@ -717,7 +842,12 @@ matmul = define(
     functions=(np.matmul,),
     broadcasts=True,
     notation=Notation(
-        "{0}·{1}", r"{0}\,{1}", "{0} @ {1}", PRODUCT, (2, 3), "matmul({0}, {1})"
+        "{0}·{1}",
+        r"{0}\,{1}",
+        "{0} @ {1}",
+        PRODUCT,
+        (2, 3),
+        "matmul({0}, {1}, {result})",
     ),
     examples=_MATRIX_PAIRS + _STACKED_PAIRS,
     bilinear=True,
@@ -734,6 +864,101 @@ outer = define(
     notation=call("outer", operands=2),
     examples=[((_sample(2), _sample(3, turn=0.3)), {})],
     bilinear=True,
+)
+
+# ---------------------------------------------------------------- systems of equations
+
+
+def _dominant(n, *stack, turn=0.0):
+    """Example matrices that are far from singular, also when their entries move a little."""
+    return _sample(*stack, n, n, high=1.3, turn=turn) + 3.0 * np.eye(n)
+
+
+def _to_matrix(g):
+    """A number for each matrix, to go with its entries."""
+    return np.expand_dims(g, (-2, -1))
+
+
+_MATRICES = [((_dominant(3),), {}), ((_dominant(2, 4),), {})]
+inv = define(
+    "inv",
+    lambda a: np.linalg.inv(a),
+    (lambda g, y, a: -_times(_times(_flip(y), g), _flip(y)),),
+    (lambda t, y, a: -_times(_times(y, t), y),),
+    functions=(np.linalg.inv,),
+    notation=Notation("inv({0})", "{0}^{{-1}}", "np.linalg.inv({0})", ATOM, (0,)),
+    examples=_MATRICES,
+)
+solve = define(
+    "solve",
+    lambda a, b: np.linalg.solve(a, b),
+    (
+        lambda g, y, a, b: -_times(np.linalg.solve(_flip(a), g), _flip(y)),
+        lambda g, y, a, b: np.linalg.solve(_flip(a), g),
+    ),
+    (
+        lambda t, y, a, b: -np.linalg.solve(a, _times(t, y)),
+        lambda t, y, a, b: np.linalg.solve(a, t),
+    ),
+    functions=(np.linalg.solve,),
+    broadcasts=True,
+    notation=call("solve", "np.linalg.solve", operands=2),
+    examples=[
+        ((_dominant(3), _sample(3, 2)), {}),
+        ((_dominant(2, 4), _sample(2, 3)), {}),
+        ((_dominant(2), _sample(4, 2, 3)), {}),
+    ],
+)
+det = define(
+    "det",
+    lambda a: np.linalg.det(a),
+    (lambda g, y, a: _to_matrix(g * y) * _flip(np.linalg.inv(a)),),
+    (lambda t, y, a: y * np.sum(_flip(np.linalg.inv(a)) * t, axis=(-2, -1)),),
+    functions=(np.linalg.det,),
+    notation=call("det", "np.linalg.det"),
+    examples=_MATRICES,
+)
+slogdet = define(
+    "slogdet",
+    lambda a: np.stack(np.linalg.slogdet(a)),
+    (lambda g, y, a: _to_matrix(g[1]) * _flip(np.linalg.inv(a)),),
+    (
+        lambda t, y, a: fn.scatter(
+            np.sum(_flip(np.linalg.inv(a)) * t, axis=(-2, -1)), 1, shape_of(y)
+        ),
+    ),
+    functions=(np.linalg.slogdet,),
+    notation=call("slogdet")._replace(source="np.stack(np.linalg.slogdet({0}))"),
+    examples=_MATRICES,
+)
+
+
+def _lower_half(a):
+    """The lower triangle, with half the diagonal: with its transpose, what cholesky reads."""
+    n = shape_of(a)[-1]
+    return (np.tri(n) - 0.5 * np.eye(n)) * a
+
+
+def _cholesky_vjp(g, y, a):
+    inner = np.linalg.solve(_flip(y), _lower_half(_times(_flip(y), g)))
+    inner = _flip(np.linalg.solve(_flip(y), _flip(inner)))
+    return _lower_half(inner + _flip(inner))
+
+
+def _cholesky_jvp(t, y, a):
+    read = _lower_half(t)
+    inner = np.linalg.solve(y, read + _flip(read))
+    return _times(y, _lower_half(np.linalg.solve(y, _flip(inner))))
+
+
+cholesky = define(
+    "cholesky",
+    lambda a: np.linalg.cholesky(a),
+    (_cholesky_vjp,),
+    (_cholesky_jvp,),
+    functions=(np.linalg.cholesky,),
+    notation=call("cholesky", "np.linalg.cholesky"),
+    examples=_MATRICES,
 )
 
 # ---------------------------------------------------------------- reductions
@@ -852,6 +1077,13 @@ def _centred(x, axis):
     return x - np.mean(x, axis=axis, keepdims=True)
 
 
+def _standardized(x, y, axis, keepdims):
+    """(x − mean) / std; 0 for a single number, whose spread is 0 wherever it is."""
+    if _count(x, y) == 1:
+        return 0.0 * x
+    return fn.safe_divide(_centred(x, axis), _unreduce(y, axis, keepdims))
+
+
 var = reduction(
     "var",
     lambda x, axis=None, ddof=0, keepdims=False: np.var(
@@ -874,12 +1106,12 @@ std = reduction(
         x, axis=axis, ddof=ddof, keepdims=keepdims
     ),
     lambda g, y, x, axis, ddof=0, keepdims=False: (
-        _centred(x, axis)
-        * _unreduce(fn.safe_divide(g, _degrees(x, y, ddof) * y), axis, keepdims)
+        _unreduce(g / _degrees(x, y, ddof), axis, keepdims)
+        * _standardized(x, y, axis, keepdims)
     ),
-    lambda t, y, x, axis, ddof=0, keepdims=False: fn.safe_divide(
-        np.sum(_centred(x, axis) * t, axis=axis, keepdims=keepdims),
-        _degrees(x, y, ddof) * y,
+    lambda t, y, x, axis, ddof=0, keepdims=False: (
+        np.sum(_standardized(x, y, axis, keepdims) * t, axis=axis, keepdims=keepdims)
+        / _degrees(x, y, ddof)
     ),
     functions=(fn.std, np.std),
     notation=call("std", "std"),
@@ -889,10 +1121,12 @@ norm = reduction(
     "norm",
     _norm,
     lambda g, y, x, axis, keepdims=False: (
-        x * _unreduce(fn.safe_divide(g, y), axis, keepdims)
+        _unreduce(g, axis, keepdims) * fn.safe_divide(x, _unreduce(y, axis, keepdims))
     ),
-    lambda t, y, x, axis, keepdims=False: fn.safe_divide(
-        np.sum(x * t, axis=axis, keepdims=keepdims), y
+    lambda t, y, x, axis, keepdims=False: np.sum(
+        fn.safe_divide(x, _unreduce(y, axis, keepdims)) * t,
+        axis=axis,
+        keepdims=keepdims,
     ),
     functions=(np.linalg.norm,),
     notation=Notation(
@@ -902,6 +1136,26 @@ norm = reduction(
         ATOM,
         (0,),
     ),
+)
+
+
+def _backwards(x, axis):
+    return x[(Ellipsis, slice(None, None, -1)) + (slice(None),) * (-axis - 1)]
+
+
+cumsum = define(
+    "cumsum",
+    lambda x, axis: np.cumsum(x, axis=axis),
+    (
+        lambda g, y, x, axis: _backwards(
+            np.cumsum(_backwards(g, axis), axis=axis), axis
+        ),
+    ),
+    functions=(np.cumsum,),
+    canonicalize=_axis_from_the_end,
+    notation=call("cumsum"),
+    examples=[((_sample(4),), {"axis": 0}), ((_sample(2, 3),), {"axis": 1})],
+    linear=True,
 )
 
 
@@ -1042,7 +1296,7 @@ expand_dims = define(
     (lambda g, y, x, axis: np.reshape(g, shape_of(x)),),
     functions=(np.expand_dims,),
     canonicalize=_new_axes_from_the_end,
-    notation=call("expand_dims"),
+    notation=call("expand_dims")._replace(own_javascript="reshape({0}, {result})"),
     examples=[
         ((_sample(2, 3),), {"axis": 1}),
         ((_sample(3),), {"axis": (0, 2)}),
@@ -1067,7 +1321,7 @@ squeeze = define(
     (lambda g, y, x, axis: np.reshape(g, shape_of(x)),),
     functions=(np.squeeze,),
     canonicalize=_single_axes_from_the_end,
-    notation=call("squeeze"),
+    notation=call("squeeze")._replace(own_javascript="reshape({0}, {result})"),
     examples=[((_sample(1, 3, 1),), {}), ((_sample(1, 3, 1),), {"axis": 0})],
     linear=True,
     view=True,
@@ -1103,7 +1357,7 @@ getitem = define(
         "{0}[{index}]",
         ATOM,
         (ATOM,),
-        "getitem({0}, {index})",
+        "getitem({0}, {index}, {result})",
     ),
     examples=[
         ((_sample(4),), {"index": 2}),
@@ -1119,26 +1373,57 @@ getitem = define(
 )
 
 
-def _frozen_index_and_shape(parameters, *shapes):
-    index = parameters["index"]
-    parts = index if isinstance(index, tuple) else (index,)
-    frozen = tuple(np.array(p) if np.ndim(p) else p for p in parts)
-    index = frozen if isinstance(index, tuple) else frozen[0]
-    return {"index": index, **_as_shape(parameters)}
-
-
 scatter = define(
     "scatter",
     lambda x, index, shape: fn.scatter(x, index, shape),
     (lambda g, y, x, index, shape: g[index],),
     functions=(fn.scatter,),
-    canonicalize=_frozen_index_and_shape,
-    notation=call("scatter", "scatter"),
+    canonicalize=lambda parameters, *shapes: {**parameters, **_as_shape(parameters)},
+    notation=call("scatter", "scatter")._replace(
+        own_javascript="scatter({0}, {index}, {result}, {indexed})"
+    ),
     examples=[
         ((_sample(3),), {"index": np.array([0, 2, 2]), "shape": (4,)}),
         ((_sample(2),), {"index": (slice(None), 1), "shape": (2, 3)}),
     ],
     linear=True,
+)
+
+
+def _last_written(g, y, index):
+    """The entries of g[index] whose value is still there: where an index names an entry twice,
+    the last value stays."""
+    parts = index if isinstance(index, tuple) else (index,)
+    if not any(np.ndim(part) and np.asarray(part).dtype.kind != "b" for part in parts):
+        return g[index]
+    order = np.full(shape_of(y), -1)
+    count = np.arange(order[index].size).reshape(order[index].shape)
+    order[index] = count
+    return g[index] * (order[index] == count)
+
+
+set_at = define(
+    "set_at",
+    lambda x, values, index: fn.set_at(x, values, index),
+    (
+        lambda g, y, x, values, index: fn.set_at(g, 0.0, index),
+        lambda g, y, x, values, index: _last_written(g, y, index),
+    ),
+    (
+        lambda t, y, x, values, index: fn.set_at(t, 0.0, index),
+        lambda t, y, x, values, index: fn.set_at(np.zeros(shape_of(y)), t, index),
+    ),
+    functions=(fn.set_at,),
+    broadcasts=True,
+    notation=call("set_at", "set_at", operands=2)._replace(
+        own_javascript="set_at({0}, {1}, {index}, {indexed})"
+    ),
+    examples=[
+        ((_sample(4), _sample()), {"index": 2}),
+        ((_sample(2, 3), _sample(2, turn=0.3)), {"index": (slice(None), 1)}),
+        ((_sample(2, 3), _sample()), {"index": _CHOICE}),
+        ((_sample(4), _sample(3, turn=0.3)), {"index": np.array([0, 2, 2])}),
+    ],
 )
 
 

@@ -20,7 +20,16 @@ import numpy as np
 
 from comp551ad import pytrees
 
-from .arguments import Call, names_by_place, signature_of
+from .arguments import (
+    Call,
+    is_data,
+    is_number,
+    names_by_place,
+    signature_of,
+    silence,
+    with_integers,
+)
+from .data import Data
 from .emit import BufferedWriter, Computation, Output, ProgramError, Writer
 from .javascript import JavaScriptWriter
 from .operands import FLOAT64, as_input
@@ -28,7 +37,7 @@ from .passes import pull_back
 from .primitives import shape_of
 from .refusals import TraceError, kind_of
 from .simplify import Expressions, recognise
-from .tape import Tape, Tracer, concrete, operands_of, read_outputs
+from .tape import Tape, Tracer, concrete, operands_of, parameters_of, read_outputs
 from .trace import local_names
 
 # Operations: compiling costs some 20 microseconds each.
@@ -223,7 +232,9 @@ class _Leaf:
 
     def __init__(self, leaf, name):
         self.name = name
-        self.shape = leaf.shape if type(leaf) is Tracer else None
+        self.is_data = type(leaf) is Data
+        is_array = type(leaf) is Tracer or self.is_data
+        self.shape = leaf.shape if is_array else None
         self.setting = leaf
         if self.shape is None and not _are_equal(leaf, leaf):
             raise ProgramError(
@@ -240,18 +251,30 @@ class _Leaf:
             expected = repr(self.setting)
         else:
             try:
-                x = x if type(x) is Tracer else as_input(x, self.name)
+                x = self._as_array(x)
             except TraceError as error:
                 raise ProgramError(str(error)) from None
             except ValueError as error:
                 raise ProgramError(f"{self.name}: got {x!r}: {error}") from None
-            if shape_of(x) == self.shape:
+            if self.is_data and x.shape == self.shape:
+                return x
+            if shape_of(x) == self.shape and not self.is_data:
                 # With NumPy's numbers 1 / 0 is inf, as when it was recorded.
                 return np.float64(x) if type(x) is float else x
             got, expected = f"shape {shape_of(x)}", f"{self.shape}"
         raise ProgramError(
             f"{self.name}: got {got}, expected {expected}; write the program again for it"
         )
+
+    def _as_array(self, x):
+        if self.is_data:
+            x = np.asarray(x)
+            if x.dtype.kind not in "iub":
+                raise TraceError(
+                    f"{self.name}: got {kind_of(x)}, expected whole numbers or truth values"
+                )
+            return x
+        return x if type(x) is Tracer else as_input(x, self.name)
 
 
 def _are_equal(a, b):
@@ -284,21 +307,32 @@ def _checked(x, name, example):
 
 
 def _write(f, args, kwargs, wrt, value, buffered, language):
-    call = Call.of(f, args, kwargs, whole=tuple(signature_of(f).parameters))
     if language not in ("numpy", "javascript"):
         raise ProgramError(
             f'language: got {language!r}, expected "numpy" or "javascript"'
         )
-    if buffered and "copy" in {*call.slots, *kwargs}:
+    slots = Call.of(f, args, kwargs).slots
+    if buffered and "copy" in {*slots, *kwargs}:
         raise ProgramError(
             "copy: got a parameter of this name, which a buffered program has already; "
             "give yours another name"
         )
+    return with_integers(
+        lambda kinds: _written(f, args, kwargs, wrt, value, buffered, language, kinds),
+        slots.values(),
+    )
+
+
+def _written(f, args, kwargs, wrt, value, buffered, language, kinds):
+    call = Call.of(f, args, kwargs, whole=tuple(signature_of(f).parameters))
     with Tape(watch=True) as outer:
         one = outer.add_input(1.0, "seed")
-        with Tape(watch=True) as tape:
+        with _InnerTape(outer) as tape:
             taken = call.trace(
-                lambda x, name: tape.add_input(outer.add_input(x, name), name)
+                lambda x, name: tape.add_input(outer.add_input(x, name), name),
+                None,
+                tape,
+                kinds,
             )
             # f may change its own.
             arguments = {name: _map(lambda x: x, x) for name, x in call.slots.items()}
@@ -316,7 +350,9 @@ def _write(f, args, kwargs, wrt, value, buffered, language):
                 )
             seeds = [] if out_rows[0] is None else [(out_rows[0], one)]
             adjoints = pull_back(recognise(tape.rows), seeds)
-    _refuse_branches(outer.decisions)
+    _refuse_branches(tape.decisions)
+    call.check(result, tape, kinds)
+    _refuse_hidden_constants(Call.of(f, args, kwargs), tape, kinds)
     if len(outer.rows) > LONGEST:
         raise ProgramError(
             f"f: got {len(outer.rows)} operations, expected at most {LONGEST} in a program; "
@@ -329,10 +365,12 @@ def _write(f, args, kwargs, wrt, value, buffered, language):
     ]
     anchors = {adjoint.index for *_, adjoint in named if type(adjoint) is Tracer}
     expressions = Expressions()
-    scaled = expressions.read(outer.rows, [expressions.one], anchors)
+    scaled = expressions.read(outer.rows, [expressions.one], anchors, outer)
 
     def input_of(leaf):
-        return scaled[leaf.value.index].node if type(leaf) is Tracer else leaf
+        if type(leaf) is Tracer:
+            return scaled[leaf.value.index].node
+        return expressions.with_data(leaf, outer) if type(leaf) is Data else leaf
 
     def gradient_of(leaf):
         node = expressions.node_of(adjoints[leaf.index])
@@ -375,6 +413,23 @@ def _write(f, args, kwargs, wrt, value, buffered, language):
     return BufferedProgram(BufferedWriter(computation), *about, readable=readable)
 
 
+class _InnerTape(Tape):
+    """The tape that a function is recorded on. Data among the operands becomes an input of the tape
+    further out, so that what the rules compute from it is recorded, too."""
+
+    def __init__(self, outer: Tape):
+        super().__init__(watch=True)
+        self.outer = outer
+
+    def constant(self, value: Any, name: str) -> Any:
+        constant = super().constant(value, name)
+        if self.origin_of(constant) is None:
+            return constant
+        tracer = self.outer.add_input(constant, name)
+        self.outer.remember(tracer.value, constant)
+        return tracer
+
+
 def _map(function, tree):
     """The container with the function's values for leaves."""
     return pytrees.unflatten(tree, map(function, pytrees.leaves(tree)))
@@ -413,11 +468,62 @@ def _refuse_strangers(tape, results):
         )
 
 
+def _refuse_hidden_constants(call, tape, kinds):
+    """Refuse a program in which something is fixed that f computes from its arguments.
+
+    f is recorded once more with its numbers negated and its data turned round: constants of which
+    no origin is known must then be the same, or f computed them in a way that leaves no trace, such
+    as np.eye(3)[y]. Where f can't run with these arguments nothing is known.
+    """
+    for slot, tree in call.slots.items():
+        call.slots[slot] = _map(_moved, tree)
+    again = Tape(watch=True)
+    try:
+        with again, np.errstate(all="ignore"), silence():
+            call.trace(again.add_input, None, again, kinds)
+            call.run()
+    except Exception:
+        return
+    same = [row[0] for row in tape.rows] == [row[0] for row in again.rows]
+    for one, two in zip(tape.rows, again.rows, strict=False) if same else ():
+        for a, b in zip(_constants(one, tape), _constants(two, again), strict=False):
+            same = same and np.array_equal(concrete(a), concrete(b), equal_nan=True)
+        if not same:
+            raise ProgramError(
+                f"f: {one[0]} got a constant of shape {np.shape(a)} that f computes from its "
+                "arguments in a way that leaves no trace, such as np.eye(3)[y] or a store into "
+                "np.zeros; compute it outside f and pass it as an argument"
+            )
+    if not same:
+        raise ProgramError(
+            "f: got other operations for other arguments, expected the same; a program can't take "
+            "another course: use grad, which runs the function each time"
+        )
+
+
+def _moved(leaf):
+    """Another number, array or data of the same shape; anything else as it is."""
+    if is_data(leaf):
+        return leaf[::-1].copy()
+    return -np.asarray(leaf, dtype=float)[()] if is_number(leaf) else leaf
+
+
+def _constants(row, tape):
+    """The constants and the arrays among the parameters of a row that have no origin."""
+    waiting = [o for o in operands_of(row) if type(o) is not int]
+    waiting += parameters_of(row, residuals=False).values()
+    for part in waiting:
+        if isinstance(part, tuple):
+            waiting += part
+        elif isinstance(part, float | np.ndarray) and tape.origin_of(part) is None:
+            yield part
+
+
 def _refuse_branches(decisions):
     if decisions:
         question, file, line = decisions[0]
         raise ProgramError(
             f"line {line} of {file} looks at a value ({question}): other arguments may take "
-            "another branch, and a program can't; use np.maximum, np.minimum, relu or "
-            "np.abs in its place, or grad, which runs the function each time"
+            "another branch, and a program can't; use np.where, np.maximum, relu or np.abs "
+            "in its place, or grad, which runs the function each time"
         )

@@ -1,12 +1,19 @@
-"""What can't be traced: one table of what somebody may write, and what to write instead.
+"""What can't be traced: the user's own expression, why not, and what to write in its place.
 
-A refusal in place of a wrong number: what would lose the trace, or give a plain answer that other
-inputs would not give, raises ``TraceError``. The text names the operation and the way out.
+A refusal in place of a wrong number: what would lose the trace raises ``TraceError``. The text
+quotes the expression as it stands in the user's source (Python knows which columns it is just now
+running) and says what to write instead of *it*, where a rewriting is known: ``WAYS_OUT`` is a table
+of patterns over the expression's syntax tree, with a test for each.
 
 Reads: nothing of ours. Read by: the rest of ``autodiff``.
 """
 
+import ast
+import dis
+import linecache
 import sys
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -23,55 +30,268 @@ def kind_of(value) -> str:
     return f"{name} of {value.dtype}" if isinstance(value, np.ndarray) else name
 
 
-def line_outside() -> tuple[str, int]:
-    """File and line of the innermost frame that is neither ours nor NumPy's."""
+# ---------------------------------------------------------------- the user's expression
+
+
+def _frame_outside():
+    """The innermost frame that is neither ours nor NumPy's."""
     frame = sys._getframe(1)
     while frame is not None:
-        module = frame.f_globals.get("__name__", "")
-        if not module.startswith(_OURS):
-            return frame.f_code.co_filename, frame.f_lineno
+        if not frame.f_globals.get("__name__", "").startswith(_OURS):
+            return frame
         frame = frame.f_back
-    return "?", 0
+    return None
 
 
-def _in_place(symbol):
+def line_outside() -> tuple[str, int]:
+    """File and line of the innermost frame that is neither ours nor NumPy's."""
+    frame = _frame_outside()
+    return (frame.f_code.co_filename, frame.f_lineno) if frame else ("?", 0)
+
+
+class Expression(NamedTuple):
+    """What the user's code is running just now.
+
+    Attributes:
+        text: as it stands in the source.
+        line: the number of its line.
+        tree: its syntax tree, None where it is no expression.
+        stores: whether something is stored into an array: ``z[0] = a``.
+    """
+
+    text: str
+    line: int
+    tree: Any
+    stores: bool
+
+
+def expression_outside() -> Expression | None:
+    """The expression that the user's code is running; None where the source isn't known."""
+    frame = _frame_outside()
+    if frame is None:
+        return None
+    code = frame.f_code
+    first, last, start, stop = list(code.co_positions())[frame.f_lasti // 2]
+    lines = linecache.getlines(code.co_filename, frame.f_globals)[first - 1 : last]
+    if not lines or start is None:
+        return None
+    stores = dis.opname[code.co_code[frame.f_lasti]].startswith("STORE_S")
+    if stores:
+        text = lines[0].strip()
+    else:
+        encoded = [line.encode() for line in lines]
+        encoded[-1] = encoded[-1][:stop]
+        encoded[0] = encoded[0][start:]
+        text = " ".join(line.decode().strip() for line in encoded)
+    try:
+        tree = ast.parse(text, mode="eval").body
+    except SyntaxError:
+        tree = None
+    return Expression(text, first, tree, stores)
+
+
+# ---------------------------------------------------------------- what to write in its place
+
+
+def _is_call_of(tree, owners, names=None):
     return (
-        f"a {symbol}= b",
-        f"it would change a in place; write a = a {symbol} b",
+        isinstance(tree, ast.Call)
+        and isinstance(tree.func, ast.Attribute)
+        and isinstance(tree.func.value, ast.Name)
+        and tree.func.value.id in owners
+        and (names is None or tree.func.attr in names)
+        and bool(tree.args)
     )
 
 
+def _stacked(tree):
+    """A list of traced values as np.stack writes it; lists inside it as well."""
+    if isinstance(tree, ast.List | ast.Tuple):
+        return f"np.stack([{', '.join(map(_stacked, tree.elts))}])"
+    return ast.unparse(tree)
+
+
+def _has_lists(tree):
+    return any(
+        isinstance(arg, ast.List | ast.Tuple | ast.ListComp) for arg in tree.args
+    )
+
+
+def _stacked_arguments(tree):
+    """np.sum([a, b]) as np.sum(np.stack([a, b]))."""
+    args = [
+        f"np.stack({ast.unparse(arg)})"
+        if isinstance(arg, ast.ListComp)
+        else _stacked(arg)
+        for arg in tree.args
+    ]
+    args += [f"{word.arg}={ast.unparse(word.value)}" for word in tree.keywords]
+    return f"{ast.unparse(tree.func)}({', '.join(args)})"
+
+
+def _array_of(tree):
+    """np.array([a, b]) as np.stack([a, b]), and np.array(a) as a."""
+    first = tree.args[0]
+    return _stacked(first) if not isinstance(first, ast.ListComp) else _of_list(first)
+
+
+def _of_list(tree):
+    return f"np.stack({ast.unparse(tree)})"
+
+
+def _method_of_plain(tree):
+    """X.dot(W) as X @ W, X.clip(0, h) as np.clip(X, 0, h)."""
+    owner = ast.unparse(tree.func.value)
+    words = [f"{word.arg}={ast.unparse(word.value)}" for word in tree.keywords]
+    args = ", ".join([owner, *map(ast.unparse, tree.args), *words])
+    if tree.func.attr == "dot" and len(tree.args) == 1:
+        return f"np.dot({args}), or {owner} @ {ast.unparse(tree.args[0])},"
+    return f"np.{tree.func.attr}({args})"
+
+
+_ARRAYS = {"array", "asarray", "asanyarray", "ascontiguousarray", "float64"}
+_IN_PLACE_OF_A_STORE = (
+    "a plain array can't hold traced values: append the parts to a list and join them with "
+    "np.stack(parts) or np.concatenate(parts), or start from a traced array, such as "
+    "a * np.zeros(n)"
+)
+_ON_PLAIN = "NumPy doesn't ask a traced argument when the array in front is plain"
+_LISTS = "NumPy doesn't look for traced values in a list"
+
+
+class WayOut(NamedTuple):
+    """A pattern of expressions, why they can't be traced, and what stands in their place."""
+
+    fits: Callable[[Expression], bool]
+    why: str
+    instead: Callable[[Any], str]
+
+
+def _call(names, owners=("np", "numpy")):
+    return lambda e: _is_call_of(e.tree, owners, names)
+
+
+WAYS_OUT: list[WayOut] = [
+    WayOut(
+        lambda e: _is_call_of(e.tree, ("math",)) and hasattr(np, e.tree.func.attr),
+        "math computes plain numbers only",
+        lambda tree: f"np.{tree.func.attr}({', '.join(map(ast.unparse, tree.args))})",
+    ),
+    WayOut(
+        lambda e: (
+            isinstance(e.tree, ast.Call)
+            and isinstance(e.tree.func, ast.Name)
+            and e.tree.func.id == "float"
+            and len(e.tree.args) == 1
+        ),
+        "float() gives a plain number, without a trace; leave float() out",
+        lambda tree: ast.unparse(tree.args[0]),
+    ),
+    WayOut(
+        lambda e: (
+            isinstance(e.tree, ast.BinOp)
+            and isinstance(e.tree.op, ast.Mod)
+            and isinstance(e.tree.left, ast.Constant | ast.JoinedStr)
+        ),
+        "% asks for a plain number",
+        lambda tree: 'an f-string, such as f"{x:.4f}",',
+    ),
+    WayOut(
+        _call(_ARRAYS),
+        "a traced value behaves as an array already",
+        _array_of,
+    ),
+    WayOut(
+        _call({"full"}),
+        "np.full makes a plain array",
+        lambda tree: (
+            f"{ast.unparse(tree.args[1])} * np.ones({ast.unparse(tree.args[0])})"
+            if len(tree.args) > 1
+            else "a * np.ones(shape)"
+        ),
+    ),
+    WayOut(
+        lambda e: (
+            isinstance(e.tree, ast.Subscript)
+            and ast.unparse(e.tree.value) in ("np.c_", "np.r_", "numpy.c_", "numpy.r_")
+        ),
+        "np.c_ and np.r_ make plain arrays",
+        lambda tree: (
+            f"np.{'column_stack' if ast.unparse(tree.value)[-2] == 'c' else 'concatenate'}"
+            f"([{ast.unparse(tree.slice).strip('()')}])"
+        ),
+    ),
+    WayOut(
+        lambda e: _is_call_of(e.tree, ("np", "numpy")) and _has_lists(e.tree),
+        _LISTS,
+        _stacked_arguments,
+    ),
+    WayOut(
+        lambda e: (
+            isinstance(e.tree, ast.Call)
+            and isinstance(e.tree.func, ast.Attribute)
+            and bool(e.tree.args)
+            and hasattr(np.ndarray, e.tree.func.attr)
+            and hasattr(np, e.tree.func.attr)
+            and ast.unparse(e.tree.func.value) not in ("np", "numpy")
+        ),
+        _ON_PLAIN,
+        _method_of_plain,
+    ),
+]
+
+
+def refusal(what: str, instead: str) -> TraceError:
+    """The error for an operation, in the words of the user's own expression where it is known.
+
+    Args:
+        what: the operation in general: "float(a)".
+        instead: why not, and the way out in general.
+    """
+    e = expression_outside()
+    if e is None:
+        return TraceError(f"{what} can't be traced: {instead}")
+    place = f"{e.text} (line {e.line}) can't be traced: "
+    if e.stores and what in _STORES:
+        return TraceError(place + _IN_PLACE_OF_A_STORE)
+    for way in WAYS_OUT if what in _STORES else ():
+        if way.fits(e):
+            return TraceError(f"{place}{way.why}; write {way.instead(e.tree)} instead")
+    return TraceError(f"{place}{what}: {instead}")
+
+
+# ---------------------------------------------------------------- methods that are refused
+
 _INTEGERS = "its derivative is zero; leave it out"
 _MASKS = "use np.where, on comparisons"
-_ITEMS = "a[i] = b", "build the array with np.where, np.stack or np.concatenate"
-_COPIES = "copying or pickling a", "it never changes; use a itself"
 
 # method -> (what somebody wrote, what to write instead)
 REFUSED: dict[str, tuple[str, str]] = {
     "__float__": (
-        "float(a), a function of math, or z[0] = a",
-        "use NumPy's function (np.sin for math.sin), which is traced; build arrays with "
-        "np.stack([a, b])",
+        "a plain number of a traced one",
+        "use NumPy's function (np.sin for math.sin), which is traced, and leave float() out",
     ),
     "__array__": (
-        "np.array(a) or np.asarray(a)",
-        "a behaves as an array already; join several with np.stack([a, b])",
+        "a plain array of a traced one",
+        "a traced value behaves as an array already; join several with np.stack([a, b])",
     ),
     "__bool__": (
-        "the truth of a",
+        "the truth of a traced value",
         "compare it: `if a > 0`; the branch taken is then recorded",
     ),
-    "__int__": ("int(a)", "it would cut the derivative; keep a as it is"),
-    "__index__": ("a traced value as an integer", "keep indices outside arguments"),
+    "__int__": (
+        "int() of a traced value",
+        "it would cut the derivative; keep it as it is",
+    ),
+    "__index__": (
+        "a traced value as an integer",
+        "pass sizes and indices as integers that are not differentiated",
+    ),
     "__complex__": (
-        "complex(a)",
+        "complex() of a traced value",
         "only real numbers are; write its real and imaginary parts apart",
     ),
-    "__trunc__": ("math.trunc(a)", _INTEGERS),
-    "__round__": ("round(a)", _INTEGERS),
-    "__floordiv__": ("a // b", "its derivative is zero; use a / b, or leave it out"),
-    "__mod__": ("a % b", "write a - b * n with a constant n"),
-    "__divmod__": ("divmod(a, b)", "write it with a / b"),
+    "__trunc__": ("math.trunc of a traced value", _INTEGERS),
     "__and__": ("a & b", _MASKS),
     "__or__": ("a | b", _MASKS),
     "__xor__": ("a ^ b", "write a power as a ** b"),
@@ -79,25 +299,16 @@ REFUSED: dict[str, tuple[str, str]] = {
     "__rshift__": ("a >> b", "write a / 2.0 ** b"),
     "__invert__": ("~a", "use 1 - a, or compare: ~(a > 0)"),
     "__contains__": ("x in a", "use np.any(a == x)"),
-    "__hash__": ("hash(a), as for a key of a dict or a set,", "use its name as key"),
-    "__setitem__": _ITEMS,
+    "__hash__": ("a traced value as a key of a dict or a set", "use its name as key"),
     "__delitem__": ("del a[i]", "keep the others by indexing: a[[0, 2]]"),
-    "__iadd__": _in_place("+"),
-    "__isub__": _in_place("-"),
-    "__imul__": _in_place("*"),
-    "__itruediv__": _in_place("/"),
-    "__ipow__": _in_place("**"),
-    "__imatmul__": _in_place("@"),
-    "__reduce__": _COPIES,
-    "__deepcopy__": _COPIES,
-    "__copy__": _COPIES,
+    "__reduce__": ("pickling a traced value", "pickle the function's result"),
     "item": ("a.item()", "keep a as it is, or index it: a[0]"),
     "tolist": ("a.tolist()", "keep a as it is"),
-    "astype": ("a.astype()", "all traced values are float64; leave it out"),
-    **dict.fromkeys(("fill", "sort", "put", "resize"), _ITEMS),
+    "sort": ("a.sort()", "write a = np.sort(a)"),
+    "resize": ("a.resize()", "write np.reshape, or join with np.concatenate"),
+    "put": ("a.put()", "write a[index] = values"),
 }
-# These have a reflected and an in-place form: b // a, a //= b.
-for _name in ("floordiv", "mod", "divmod", "and", "or", "xor", "lshift", "rshift"):
-    REFUSED[f"__r{_name}__"] = REFUSED[f"__{_name}__"]
-    if _name not in ("mod", "divmod"):
-        REFUSED[f"__i{_name}__"] = REFUSED[f"__{_name}__"]
+# These have a reflected and an in-place form: b & a, a &= b.
+for _name in ("and", "or", "xor", "lshift", "rshift"):
+    REFUSED[f"__r{_name}__"] = REFUSED[f"__i{_name}__"] = REFUSED[f"__{_name}__"]
+_STORES = {REFUSED["__float__"][0], REFUSED["__array__"][0]}

@@ -2,63 +2,60 @@
 // them, under their NumPy names. No derivative is in here; those are written by the program writer.
 //
 // A number is a number; an array is a Float64Array of its entries, row by row, with a `shape`.
-// Every part stands between blank lines, so that a module takes only the parts that it uses.
+// A module takes only the declarations that it uses, each with the comment above it.
 
-// ---- arrays
+// The arrays of a run: the next run needs the same ones in the same order, and takes them again.
+const arrays = { kept: [], next: 0 };
 
 function empty(shape) {
-  const x = new Float64Array(sizeOf(shape));
+  const size = sizeOf(shape);
+  const k = arrays.next++;
+  if (arrays.kept[k]?.length !== size) arrays.kept[k] = new Float64Array(size);
+  const x = arrays.kept[k];
   x.shape = shape;
   return x;
 }
 
-function sizeOf(shape) {
-  let size = 1;
-  for (const n of shape) size *= n;
-  return size;
-}
-
+const sizeOf = (shape) => shape.reduce((size, n) => size * n, 1);
+const full = (shape, value) => empty(shape).fill(value);
 const shapeOf = (x) => (typeof x === "number" ? [] : x.shape);
 
 // An array of the same entries; of no axes, the number.
-function shaped(data, shape) {
-  if (!shape.length) return typeof data === "number" ? data : data[0];
-  const x = typeof data === "number" ? Float64Array.of(data) : data.slice();
-  x.shape = shape;
-  return x;
+function reshape(data, shape) {
+  const x = empty(shape);
+  if (typeof data === "number") x[0] = data;
+  else x.set(data);
+  return shape.length ? x : x[0];
 }
 
-// From nested arrays of numbers, checked if a shape is given.
-function array(nested, shape, name = "array") {
+// From nested arrays of numbers, checked.
+function array(given, shape, name) {
   const found = [];
-  for (let x = nested; Array.isArray(x); x = x[0]) found.push(x.length);
-  const isOurs = nested instanceof Float64Array && nested.shape;
-  const numbers = isOurs ? nested : [nested].flat(Infinity).map(Number);
-  const wanted = shape ?? found;
-  const fits = sizeOf(wanted) === 0 || `${isOurs ? nested.shape : found}` === `${wanted}`;
-  if (!fits || numbers.length !== sizeOf(wanted) || typeof nested === "string") {
-    const text = isOurs || found.length ? `shape ${found.join(" x ")}` : typeof nested;
-    throw new TypeError(`${name}: got ${text}, expected numbers of shape (${wanted.join(", ")})`);
+  for (let x = given; Array.isArray(x); x = x[0]) found.push(x.length);
+  const entries = given?.shape ? given : [given].flat(Infinity);
+  const kinds = Array.from(entries, (x) => typeof x);
+  const odd = kinds.find((kind) => kind !== "number" && kind !== "boolean");
+  const same = entries.length === 0 || `${given?.shape ?? found}` === `${shape}`;
+  if (odd || !same || entries.length !== sizeOf(shape)) {
+    const got = odd ?? `shape (${given?.shape ?? found})`;
+    throw new TypeError(`${name}: got ${got}, expected numbers of shape (${shape})`);
   }
-  if (isOurs) return nested;
-  return shaped(Float64Array.from(numbers), wanted);
+  const x = given.shape ? given : Float64Array.from(entries);
+  x.shape = shape;
+  return shape.length ? x : x[0];
 }
 
 // A container's arrays as nested arrays.
 function nested(tree) {
+  if (tree === null || typeof tree !== "object") return tree;
   if (tree instanceof Float64Array) {
-    let rows = Array.from(tree);
-    for (const n of tree.shape.slice(1).reverse()) rows = chunks(rows, n);
-    return rows;
+    const [n, ...rest] = tree.shape;
+    if (!rest.length) return [...tree];
+    const row = (k) => tree.slice(k * sizeOf(rest), (k + 1) * sizeOf(rest));
+    return Array.from({ length: n }, (_, k) => nested(Object.assign(row(k), { shape: rest })));
   }
   if (Array.isArray(tree)) return tree.map(nested);
-  if (tree === null || typeof tree !== "object") return tree;
   return Object.fromEntries(Object.entries(tree).map(([key, x]) => [key, nested(x)]));
-}
-
-function chunks(list, n) {
-  const count = n ? list.length / n : 0;
-  return Array.from({ length: count }, (_, k) => list.slice(k * n, (k + 1) * n));
 }
 
 // An argument that is no number must be the one that the program was written for.
@@ -66,132 +63,89 @@ function setting(x, expected, name) {
   if (x !== expected) throw new TypeError(`${name}: got ${x}, expected ${expected}`);
 }
 
-function full(shape, value) {
-  return empty(shape).fill(value);
-}
-
-// ---- functions of numbers: what is elementwise is written as a loop over them
-
+// Functions of numbers: what is elementwise is written as a loop over them.
 const { abs, cos, exp, expm1, log, log1p, sign, sin, sqrt, tan, tanh } = Math;
-
 const arctan = Math.atan;
-
 const maximum = Math.max;
-
 const minimum = Math.min;
-
 const square = (x) => x * x;
-
 const relu = (q) => Math.max(q, 0);
-
 const logistic = (q) => 1 / (1 + Math.exp(-Math.max(q, -709)));
-
 const softplus = (u) => Math.max(u, 0) + Math.log1p(Math.exp(-Math.abs(u)));
-
 // In JavaScript 1 ** NaN is NaN.
 const power = (a, b) => (a === 1 || (a === -1 && Math.abs(b) === Infinity) ? 1 : a ** b);
-
 const heaviside = (a, atZero) => (a === 0 ? atZero : a > 0 ? 1 : a < 0 ? 0 : NaN);
-
 const greater_share = (a, b) => (a > b ? 1 : a === b ? 0.5 : a < b ? 0 : NaN);
-
 const safe_divide = (a, b) => (b === 0 ? 0 : a / b);
-
 const xlogy = (a, b) => (a === 0 ? 0 : a * Math.log(b));
 
-// ---- along axes
-
-// The entries as a matrix: what goes together is a row.
+// The entries as a matrix whose rows go together; `order` brings them there.
 function byRows(x, axis) {
   const shape = shapeOf(x);
-  const ndim = shape.length;
-  const all = shape.map((_, a) => a);
-  const axes = axis === undefined ? all : [axis].flat().map((a) => (a < 0 ? a + ndim : a));
-  const kept = all.filter((a) => !axes.includes(a));
-  const order = [...kept, ...all.filter((a) => axes.includes(a))];
+  const all = [...shape.keys()];
+  const axes = axis === undefined ? all : [axis].flat();
+  const order = [...all.filter((a) => !axes.includes(a)), ...all.filter((a) => axes.includes(a))];
   const inPlace = order.every((a, k) => a === k);
   const data = typeof x === "number" ? [x] : inPlace ? x : transpose(x, { axes: order });
   const width = sizeOf(axes.map((a) => shape[a]));
-  const lengths = kept.map((a) => shape[a]);
-  const ones = shape.map((n, a) => (axes.includes(a) ? 1 : n));
-  return { data, width, count: sizeOf(lengths), lengths, ones, order, inPlace };
+  const lengths = (one) => shape.map((n, a) => (axes.includes(a) ? one : n)).filter((n) => n >= 0);
+  return { data, width, lengths, order, inPlace };
 }
 
 // f(entries, from, to, options) gives a row's number.
 function reduction(f) {
   return (x, { axis, keepdims = false, ...options } = {}) => {
-    const { data, width, count, lengths, ones } = byRows(x, axis);
-    const y = empty(keepdims ? ones : lengths);
-    for (let r = 0; r < count; r++) y[r] = f(data, r * width, (r + 1) * width, options);
+    const { data, width, lengths } = byRows(x, axis);
+    const y = empty(lengths(keepdims ? 1 : -1));
+    for (let r = 0; r < y.length; r++) y[r] = f(data, r * width, (r + 1) * width, options);
     return y.shape.length ? y : y[0];
   };
 }
 
 // f(entries, from, to, result, row) fills a row of the result.
 function rowwise(x, axis, f) {
-  const { data, width, count, order, inPlace } = byRows(x, axis);
-  const y = empty(inPlace ? shapeOf(x) : data.shape);
-  for (let r = 0; r < count; r++) f(data, r * width, (r + 1) * width, y, r);
-  if (inPlace) return y.shape.length ? y : y[0];
-  return transpose(y, { axes: order.map((_, a) => order.indexOf(a)) });
+  const { data, width, order, inPlace } = byRows(x, axis);
+  const y = empty(data.shape ?? []);
+  for (let r = 0; r * width < y.length; r++) f(data, r * width, (r + 1) * width, y, r);
+  if (!inPlace) return transpose(y, { axes: order.map((_, a) => order.indexOf(a)) });
+  return y.shape.length ? y : y[0];
 }
 
-function total(x, from, to) {
-  let s = 0;
-  for (let i = from; i < to; i++) s += x[i];
-  return s;
-}
-
-function largest(x, from, to) {
-  let y = -Infinity;
-  for (let i = from; i < to; i++) y = Math.max(y, x[i]);
+const folded = (f, start) => (x, from, to) => {
+  let y = start;
+  for (let i = from; i < to; i++) y = f(y, x[i]);
   return y;
-}
-
-function smallest(x, from, to) {
-  let y = Infinity;
-  for (let i = from; i < to; i++) y = Math.min(y, x[i]);
-  return y;
-}
-
+};
+const total = folded((s, t) => s + t, 0);
+const largest = folded(Math.max, -Infinity);
+const smallest = folded(Math.min, Infinity);
+const squares = (x, from, to, m = 0) => folded((s, t) => s + (t - m) * (t - m), 0)(x, from, to);
+const average = (x, from, to) => total(x, from, to) / (to - from);
+const varianceOf = (x, from, to, { ddof = 0 }) =>
+  squares(x, from, to, average(x, from, to)) / Math.max(to - from - ddof, 0);
 const sum = reduction(total);
-
-const mean = reduction((x, from, to) => total(x, from, to) / (to - from));
-
+const mean = reduction(average);
 const max = reduction(largest);
-
 const min = reduction(smallest);
-
-function varianceOf(x, from, to, { ddof = 0 }) {
-  const m = total(x, from, to) / (to - from);
-  let s = 0;
-  for (let i = from; i < to; i++) s += (x[i] - m) * (x[i] - m);
-  return s / Math.max(to - from - ddof, 0);
-}
-
 const variance = reduction(varianceOf);
-
+const norm = reduction((x, from, to) => Math.sqrt(squares(x, from, to)));
 const std = reduction((x, from, to, options) => {
-  const equal = largest(x, from, to) === smallest(x, from, to);
-  return equal && to - from > (options.ddof ?? 0) ? 0 : Math.sqrt(varianceOf(x, from, to, options));
+  const y = Math.sqrt(varianceOf(x, from, to, options));
+  return largest(x, from, to) === smallest(x, from, to) ? Math.min(y, 0) : y;
 });
 
-const norm = reduction((x, from, to) => {
-  let s = 0;
-  for (let i = from; i < to; i++) s += x[i] * x[i];
-  return Math.sqrt(s);
-});
+const lastAxis = (x, axis) => axis ?? (shapeOf(x).length ? shapeOf(x).length - 1 : undefined);
 
-const logsumexp = (x, { axis = -1 } = {}) =>
+const logsumexp = (x, { axis } = {}) =>
   reduction((x, from, to) => {
     const shift = largest(x, from, to);
     let s = 0;
     for (let i = from; i < to; i++) s += Math.exp(x[i] - shift);
     return shift + Math.log(s);
-  })(x, { axis: shapeOf(x).length ? axis : undefined });
+  })(x, { axis: lastAxis(x, axis) });
 
-const softmax = (x, { axis = -1 } = {}) =>
-  rowwise(x, shapeOf(x).length ? axis : undefined, (x, from, to, y) => {
+const softmax = (x, { axis } = {}) =>
+  rowwise(x, lastAxis(x, axis), (x, from, to, y) => {
     const shift = largest(x, from, to);
     let s = 0;
     for (let i = from; i < to; i++) s += y[i] = Math.exp(x[i] - shift);
@@ -201,43 +155,15 @@ const softmax = (x, { axis = -1 } = {}) =>
 const tie_share = (x, best, { axis } = {}) =>
   rowwise(x, axis, (x, from, to, y, r) => {
     const value = typeof best === "number" ? best : best[r];
-    let ties = 0;
-    for (let i = from; i < to; i++) ties += x[i] === value;
+    const ties = x.slice(from, to).filter((entry) => entry === value).length;
     const other = Number.isNaN(value) ? NaN : 0;
     for (let i = from; i < to; i++) y[i] = x[i] === value ? 1 / ties : other;
   });
 
-// ---- moving entries about
+const steps = (n, by, from = 0) => Int32Array.from({ length: n }, (_, i) => from + i * by);
 
-const reshape = (x, shape) => shaped(x, shape);
-
-function squeeze(x, { axis } = {}) {
-  const shape = shapeOf(x);
-  const axes = axis === undefined ? shape.map((_, a) => a) : [axis].flat();
-  return shaped(x, shape.filter((n, a) => n !== 1 || !axes.includes(a)));
-}
-
-function expand_dims(x, { axis }) {
-  const axes = [axis].flat();
-  const lengths = [...shapeOf(x)];
-  const ndim = lengths.length + axes.length;
-  const shape = Array.from({ length: ndim }, (_, a) => (axes.includes(a) ? 1 : lengths.shift()));
-  return shaped(x, shape);
-}
-
-// How far apart neighbours along each axis are.
-function stridesOf(shape) {
-  const strides = [];
-  let step = 1;
-  for (const n of [...shape].reverse()) {
-    strides.unshift(step);
-    step *= n;
-  }
-  return strides;
-}
-
-// All sums of one offset from each list, the last list's fastest.
-function offsetsOf(lists) {
+// All sums of one offset from each list, the last list's fastest: where a view's entries are.
+function sumsOf(lists) {
   let sums = Int32Array.of(0);
   for (const offsets of lists) {
     const next = new Int32Array(sums.length * offsets.length);
@@ -248,35 +174,52 @@ function offsetsOf(lists) {
   return sums;
 }
 
-const steps = (n, stride, from = 0) => Int32Array.from({ length: n }, (_, i) => from + i * stride);
-
-function taken(x, at, shape) {
+function getitem(x, lists, shape) {
+  const entries = typeof x === "number" ? [x] : x;
   const y = empty(shape);
-  for (let i = 0; i < y.length; i++) y[i] = x[at[i]];
+  sumsOf(lists).forEach((at, i) => (y[i] = entries[at]));
   return shape.length ? y : y[0];
 }
 
+function put(y, x, lists, from, adds) {
+  const values = broadcast_to(x, from);
+  sumsOf(lists).forEach((at, i) => (y[at] = values[i] + (adds ? y[at] : 0)));
+  return y.shape.length ? y : y[0];
+}
+
+const scatter = (x, lists, shape, from) => put(full(shape, 0), x, lists, from, true);
+const set_at = (x, values, lists, from) => put(reshape(x, x.shape), values, lists, from, false);
+
+// How far apart neighbours along each axis are.
+const stridesOf = (shape) => shape.map((_, axis) => sizeOf(shape.slice(axis + 1)));
+
 function transpose(x, { axes } = {}) {
-  const shape = shapeOf(x);
-  const order = axes ?? shape.map((_, a) => a).reverse();
-  if (shape.length === 2 && order[0] === 1) {
-    const [n, m] = shape;
+  const [n, m] = x.shape;
+  if (x.shape.length === 2 && axes?.[0] !== 0) {
     const y = empty([m, n]);
     for (let i = 0; i < n; i++) for (let j = 0; j < m; j++) y[j * n + i] = x[i * m + j];
     return y;
   }
-  const strides = stridesOf(shape);
-  const at = offsetsOf(order.map((a) => steps(shape[a], strides[a])));
-  return taken(x, at, order.map((a) => shape[a]));
+  const order = axes ?? [...x.shape.keys()].reverse();
+  const strides = stridesOf(x.shape);
+  const lists = order.map((a) => steps(x.shape[a], strides[a]));
+  return getitem(
+    x,
+    lists,
+    order.map((a) => x.shape[a]),
+  );
 }
 
 function broadcast_to(x, shape) {
   if (typeof x === "number") return full(shape, x);
   if (`${x.shape}` === `${shape}`) return x;
-  const missing = shape.length - x.shape.length;
-  const strides = stridesOf(x.shape);
-  const stride = (a) => (a < missing || x.shape[a - missing] === 1 ? 0 : strides[a - missing]);
-  return taken(x, offsetsOf(shape.map((n, a) => steps(n, stride(a)))), shape);
+  const own = [...Array(shape.length - x.shape.length).fill(1), ...x.shape];
+  const strides = stridesOf(own);
+  return getitem(
+    x,
+    shape.map((n, a) => steps(n, own[a] === 1 ? 0 : strides[a])),
+    shape,
+  );
 }
 
 function concatenate(xs, { axis = 0 } = {}) {
@@ -284,8 +227,7 @@ function concatenate(xs, { axis = 0 } = {}) {
   shape[axis] = xs.reduce((n, x) => n + x.shape[axis], 0);
   const y = empty(shape);
   const rows = sizeOf(shape.slice(0, axis));
-  let from = 0;
-  for (let r = 0; r < rows; r++) {
+  for (let r = 0, from = 0; r < rows; r++) {
     for (const x of xs) {
       const width = x.length / rows;
       y.set(x.subarray(r * width, (r + 1) * width), from);
@@ -295,109 +237,63 @@ function concatenate(xs, { axis = 0 } = {}) {
   return y;
 }
 
-const stack = (xs, { axis = 0 } = {}) =>
-  concatenate(
-    xs.map((x) => expand_dims(x, { axis })),
+function stack(xs, { axis = 0 } = {}) {
+  const shape = [...shapeOf(xs[0])];
+  shape.splice(axis, 0, 1);
+  return concatenate(
+    xs.map((x) => reshape(x, shape)),
     { axis },
   );
-
-// ---- indices: numbers, null for a new axis, slice(…), or arrays of whole numbers
-
-const slice = (from, to, step) => ({ from, to, step });
-
-// A Python slice of an axis of length n: the first, and how many.
-function resolved({ from, to, step }, n) {
-  const by = step ?? 1;
-  const [low, high] = by > 0 ? [0, n] : [-1, n - 1];
-  const end = (x, usual) => (x === null ? usual : Math.min(Math.max(x < 0 ? x + n : x, low), high));
-  const [first, last] = by > 0 ? [end(from, low), end(to, high)] : [end(from, high), end(to, low)];
-  return { first, by, count: Math.max(0, Math.ceil((last - first) / by)) };
 }
 
-// Where in an array of this shape the entries that an index names are, and the result's shape.
-function indexed(shape, index) {
-  const strides = stridesOf(shape);
-  const arrays = index.filter((part) => part instanceof Float64Array);
-  const together = arrays.reduce((s, x) => (sizeOf(x.shape) >= sizeOf(s) ? x.shape : s), []);
-  const named = { lengths: together, offsets: new Int32Array(sizeOf(together)) };
-  const groups = [];
-  const places = [];
-  let axis = 0;
-  index.forEach((part, place) => {
-    if (part === null) return groups.push({ lengths: [1], offsets: [0] });
-    const [n, stride] = [shape[axis], strides[axis++]];
-    if (typeof part === "object" && !(part instanceof Float64Array)) {
-      const { first, by, count } = resolved(part, n);
-      return groups.push({ lengths: [count], offsets: steps(count, by * stride, first * stride) });
-    }
-    if (!places.length) groups.push(named);
-    places.push(place);
-    const numbers = broadcast_to(part, together);
-    return named.offsets.forEach((_, k) => {
-      const i = together.length ? numbers[k] : part;
-      named.offsets[k] += (i < 0 ? i + n : i) * stride;
-    });
-  });
-  const apart = arrays.length && places.at(-1) - places[0] >= places.length;
-  if (apart) groups.unshift(...groups.splice(groups.indexOf(named), 1));
-  for (; axis < shape.length; axis++) {
-    groups.push({ lengths: [shape[axis]], offsets: steps(shape[axis], strides[axis]) });
-  }
-  const at = offsetsOf(groups.map((group) => group.offsets));
-  return { at, shape: groups.flatMap((group) => group.lengths) };
-}
-
-function getitem(x, index) {
-  const { at, shape } = indexed(shapeOf(x), index);
-  return taken(typeof x === "number" ? [x] : x, at, shape);
-}
-
-function scatter(x, index, shape) {
-  const { at, shape: from } = indexed(shape, index);
-  const values = from.length ? broadcast_to(x, from) : [x];
-  const y = empty(shape);
-  for (let i = 0; i < at.length; i++) y[at[i]] += values[i];
-  return shape.length ? y : y[0];
-}
-
-// ---- products
-
-// Adds to y, from the entry `to` on, the product of an n x k and a k x m matrix.
-function addProduct(a, b, y, n, k, m, fromA = 0, fromB = 0, to = 0) {
+// The product of an n x k and a k x m matrix, written into y; three columns at once.
+function multiplyInto(y, a, b, n, k, m) {
   for (let i = 0; i < n; i++) {
-    for (let l = 0; l < k; l++) {
-      const factor = a[fromA + i * k + l];
-      const row = fromB + l * m;
-      const place = to + i * m;
-      for (let j = 0; j < m; j++) y[place + j] += factor * b[row + j];
+    const first = i * k;
+    const row = i * m;
+    let j = 0;
+    for (; j + 2 < m; j += 3) {
+      let s = 0;
+      let t = 0;
+      let u = 0;
+      for (let l = first, at = j; l < first + k; l++, at += m) {
+        s += a[l] * b[at];
+        t += a[l] * b[at + 1];
+        u += a[l] * b[at + 2];
+      }
+      y[row + j] = s;
+      y[row + j + 1] = t;
+      y[row + j + 2] = u;
+    }
+    for (; j < m; j++) {
+      let s = 0;
+      for (let l = first, at = j; l < first + k; l++, at += m) s += a[l] * b[at];
+      y[row + j] = s;
     }
   }
 }
 
-function matmul(a, b) {
-  const left = a.shape.length === 1 ? [1, ...a.shape] : a.shape;
-  const right = b.shape.length === 1 ? [...b.shape, 1] : b.shape;
-  const [n, k, m] = [left.at(-2), left.at(-1), right.at(-1)];
-  const stacks = [left.slice(0, -2), right.slice(0, -2)];
-  const longest = Math.max(stacks[0].length, stacks[1].length);
-  const [s, t] = stacks.map((x) => [...Array(longest - x.length).fill(1), ...x]);
-  const shape = s.map((x, axis) => (x === 1 ? t[axis] : x));
-  const y = empty([...shape, n, m]);
-  const matrices = (x, own) =>
-    longest ? broadcast_to(shaped(x, [...own, x.length / sizeOf(own)]), [...shape, x.length / sizeOf(own)]) : x;
-  const [as, bs] = [matrices(a, s), matrices(b, t)];
-  for (let c = 0; c < sizeOf(shape); c++) {
-    addProduct(as, bs, y, n, k, m, c * n * k, c * k * m, c * n * m);
-  }
-  const ends = [...(a.shape.length > 1 ? [n] : []), ...(b.shape.length > 1 ? [m] : [])];
-  if (ends.length === 2) return y;
-  return shaped(y, [...shape, ...ends]);
+function dot(a, b) {
+  const [n, k] = a.shape.length === 1 ? [1, a.length] : a.shape;
+  const y = empty([...a.shape.slice(0, -1), ...b.shape.slice(1)]);
+  multiplyInto(y, a, b, n, k, b.shape[1] ?? 1);
+  return y.shape.length ? y : y[0];
 }
 
-const dot = matmul;
-
-function outer(a, b) {
-  const y = empty([a.length, b.length]);
-  addProduct(a, b, y, a.length, 1, b.length);
+// Stacks of matrices, which broadcast: each of the result's is a product.
+function matmul(a, b, shape) {
+  if (a.shape.length <= 2 && b.shape.length <= 2) return dot(a, b);
+  const [n, k] = a.shape.length === 1 ? [1, a.length] : a.shape.slice(-2);
+  const m = b.shape.length === 1 ? 1 : b.shape.at(-1);
+  const stacks = shape.slice(0, shape.length - (a.shape.length > 1) - (b.shape.length > 1));
+  const left = broadcast_to(a, [...stacks, n, k]);
+  const right = broadcast_to(b.shape.length === 1 ? reshape(b, [k, 1]) : b, [...stacks, k, m]);
+  const y = empty(shape);
+  const part = (x, c, size) => x.subarray(c * size, (c + 1) * size);
+  for (let c = 0; c < sizeOf(stacks); c++) {
+    multiplyInto(part(y, c, n * m), part(left, c, n * k), part(right, c, k * m), n, k, m);
+  }
   return y;
 }
+
+const outer = (a, b) => dot(reshape(a, [a.length, 1]), reshape(b, [1, b.length]));

@@ -31,7 +31,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .primitives import PRIMITIVES, shape_of
-from .tape import Tracer, concrete, operands_of, parameters_of
+from .tape import Tape, Tracer, concrete, operands_of, parameters_of
 from .trace import record
 
 # Of the numbers that travel.
@@ -43,7 +43,8 @@ class Node:
     """An operation on nodes.
 
     Attributes:
-        name: a primitive's name, "input" or "constant".
+        name: a primitive's name, "input", "constant", or "data" for a call that nobody
+            differentiates.
         operands: the nodes that it is computed from.
         parameters: the primitive's; of an input {"k": its row}, of a constant {"value": …}. A
             constant of a shape whose value is one number has it everywhere.
@@ -60,6 +61,16 @@ class Node:
     @property
     def size(self) -> int:
         return math.prod(self.shape)
+
+    @property
+    def data(self) -> tuple["Node", ...]:
+        """The nodes among the parameters: a mask, an index, what a call of data takes."""
+        return tuple(_nodes_in(self.parameters))
+
+    @property
+    def reads(self) -> tuple["Node", ...]:
+        """All nodes that it is computed from."""
+        return self.operands + self.data
 
 
 class Scaled(NamedTuple):
@@ -123,8 +134,10 @@ class Expressions:
 
     def node(self, name: str, operands: tuple, parameters: dict, shape: tuple) -> Node:
         """The node of this operation; the same one when it was made before."""
+        if operands and (PRIMITIVES[name].elementwise or PRIMITIVES[name].bilinear):
+            operands = _without_casts(operands)
         numbers = [o.number for o in operands]
-        if operands and PRIMITIVES[name].commutative:
+        if len(operands) > 1 and PRIMITIVES[name].commutative:
             numbers.sort()
         key = (name, tuple(numbers), _hashable(parameters), shape)
         if key not in self._nodes:
@@ -170,15 +183,49 @@ class Expressions:
             return self.written_out(self.scaled[value.index])
         return self.constant(value if np.shape(value) else float(value or 0))
 
+    # -- data
+
+    def with_data(self, value: Any, tape: Tape) -> Any:
+        """A parameter, with a node in place of every array in it that comes from data."""
+        if isinstance(value, dict):
+            return {key: self.with_data(part, tape) for key, part in value.items()}
+        if isinstance(value, tuple | list):
+            return type(value)(self.with_data(part, tape) for part in value)
+        if type(value) is Tracer:
+            while value.tape is not tape:
+                value = value.value
+            return self.written_out(self.scaled[value.index])
+        origin = getattr(value, "origin", None) or tape.origin_of(value)
+        if origin is None:
+            return value
+        if origin.function is None:
+            return self.node("input", (), {"k": origin.operands[0]}, np.shape(value))
+        call = {
+            "function": origin.function,
+            "args": self.with_data(origin.operands, tape),
+            "kwargs": self.with_data(origin.parameters, tape),
+        }
+        return self.node("data", (), call, np.shape(value))
+
+    def _as_floats(self, data):
+        """Data as an operand: sums of truth values, for one, are not what is meant."""
+        cast = {"function": "astype", "args": (data, float), "kwargs": {}}
+        return self.node("data", (), cast, data.shape)
+
     # -- reading rows
 
     def read(
-        self, rows: Iterable, given: Iterable[Node] = (), anchors: Collection[int] = ()
+        self,
+        rows: Iterable,
+        given: Iterable[Node] = (),
+        anchors: Collection[int] = (),
+        tape: Tape | None = None,
     ) -> list[Scaled]:
         """Every row as a scaled node; ``self.scaled`` keeps them.
 
         Args:
             rows: a tape's rows.
+            tape: that they are of, where some of them may come from data.
             given: nodes for the first rows, which are inputs.
             anchors: rows that a reader will see under a name of their own: their sign stays
                 with them, only sizes such as 1/N move on.
@@ -187,6 +234,8 @@ class Expressions:
         for k, row in itertools.islice(enumerate(rows), len(scaled), None):
             if row[0] == "input":
                 node = self.node("input", (), {"k": k}, shape_of(concrete(row[1])))
+                if tape is not None and tape.origin_of(row[1]):
+                    node = self._as_floats(self.with_data(row[1], tape))
                 new = Scaled(1.0, 1.0, node)
             else:
                 operands = [
@@ -194,6 +243,8 @@ class Expressions:
                     for o in operands_of(row)
                 ]
                 parameters = parameters_of(row, residuals=False)
+                if tape is not None and tape.origins:
+                    parameters = self.with_data(parameters, tape)
                 shape = shape_of(concrete(row[1]))
                 new = self.apply(row[0], operands, parameters, shape)
             up, down, node = new
@@ -204,6 +255,10 @@ class Expressions:
         return scaled
 
     def _literal(self, value):
+        if type(value) is Tracer:
+            # Data, which is an input of the tape further out.
+            node = self.node("input", (), {"k": ("outer", value.index)}, value.shape)
+            return Scaled(1.0, 1.0, node)
         if type(value) is float:
             return Scaled(*as_ratio(value), self.one)
         return Scaled(1.0, 1.0, self.constant(value))
@@ -378,8 +433,8 @@ def needed_nodes(outputs: list[Node]) -> tuple[list[Node], dict[Node, int]]:
         node = waiting.pop()
         if node not in seen:
             seen.add(node)
-            waiting += node.operands
-            for operand in node.operands:
+            waiting += node.reads
+            for operand in node.reads:
                 uses[operand] = uses.get(operand, 0) + 1
     return sorted(seen, key=lambda n: n.number), uses
 
@@ -457,14 +512,27 @@ def _rebuilt(
     new: dict[Node, Node] = {}
     for node in nodes:
         operands = tuple(new[o] for o in node.operands)
-        rest = node.parameters, node.shape
+        rest = _renewed(node.parameters, new), node.shape
         new[node] = rule(node, operands, uses) or (
-            expressions.node(node.name, operands, *rest) if operands else node
+            expressions.node(node.name, operands, *rest) if node.reads else node
         )
     return [new[node] for node in outputs]
 
 
 # ---------------------------------------------------------------- numbers and keys
+
+
+def _without_casts(operands):
+    """The operands of arithmetic: beside floats, integers and truth values need no cast."""
+
+    def is_cast(node):
+        return node.name == "data" and node.parameters["function"] == "astype"
+
+    if all(is_cast(node) or node.name == "constant" for node in operands):
+        return operands
+    return tuple(
+        node.parameters["args"][0] if is_cast(node) else node for node in operands
+    )
 
 
 def _negated(scaled):
@@ -483,7 +551,29 @@ def _undoes(second, first):
     return axes == list(range(-len(axes), 0))
 
 
+def _nodes_in(value):
+    """The nodes in a parameter."""
+    if isinstance(value, Node):
+        yield value
+    elif isinstance(value, dict | tuple | list):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _nodes_in(part)
+
+
+def _renewed(value, new):
+    """A parameter with other nodes in the place of its own."""
+    if isinstance(value, Node):
+        return new[value]
+    if isinstance(value, dict):
+        return {key: _renewed(part, new) for key, part in value.items()}
+    if isinstance(value, tuple | list):
+        return type(value)(_renewed(part, new) for part in value)
+    return value
+
+
 def _hashable(value):
+    if isinstance(value, Node):
+        return "node", value.number
     if isinstance(value, dict):
         return tuple((k, _hashable(v)) for k, v in sorted(value.items()))
     if isinstance(value, tuple | list):

@@ -21,6 +21,8 @@ NumPy's functions and the methods of arrays reach the tracer in ``numpy_protocol
 """
 
 import threading
+import weakref
+from typing import Any
 
 import numpy as np
 
@@ -36,40 +38,50 @@ _this_thread = threading.local()
 class Tape:
     """The rows of one recording: ``with Tape() as tape``, inside the tapes that are open already.
 
-    A tape belongs to the thread that opened it, and grows only while it is open. With ``watch``
-    it notes every comparison of traced values with its line in ``decisions``: there the function
-    may take a branch that other inputs would not take.
+    A tape belongs to the thread that opened it, and grows only while it is open.
+
+    Attributes:
+        rows: what was written.
+        decisions: with ``watch``, (question, file, line) wherever the function looked at values:
+            there it may take a branch that other inputs would not take; else None.
+        asked: whether the function asked anything of values, such as ``x > 0``.
+        refused: the last refusal, which the function may have caught.
+        origins: while a tape watches, id of a constant in a row -> (itself, where it came from).
+        views: (view, base, primitive, parameters) of arrays that share memory, weakly held.
     """
 
-    __slots__ = ("rows", "append", "level", "open", "thread", "decisions", "refused")
+    __slots__ = (
+        "rows", "append", "level", "open", "thread", "watch", "decisions", "asked",
+        "refused", "origins", "views",
+    )  # fmt: skip
 
     def __init__(self, watch: bool = False):
         self.rows: list[tuple] = []
         self.append = self.rows.append
         self.thread = threading.get_ident()
-        self.decisions: list | None = [] if watch else None
-        # Whether somebody asked for a plain array, and was refused.
-        self.refused = False
+        self.watch = watch
+        self.decisions: list = []
+        self.asked = False
+        self.refused: TraceError | None = None
+        self.views: list[tuple] = []
 
     def __enter__(self):
         # 1 for the outermost, 2 for a tape inside it …
         self.level = getattr(_this_thread, "level", 0) + 1
         _this_thread.level = self.level
+        self.origins = getattr(_this_thread, "origins", None)
+        if self.origins is None and self.watch:
+            self.origins = _this_thread.origins = {}
         self.open = True
         return self
 
     def __exit__(self, kind, error, where):
         _this_thread.level = self.level - 1
+        if self.level == 1:
+            _this_thread.origins = None
         self.open, self.append = False, _refuse_to_grow
         if isinstance(error, ValueError) and isinstance(error.__cause__, TraceError):
             raise error.__cause__ from None  # NumPy's, for z[0] = a, hid the refusal
-        if error is None and self.refused:
-            # np.array_equal([a], b), for one, would just answer False.
-            raise TraceError(
-                "the function caught our refusal to make a plain array of a traced value, or a "
-                "NumPy function did, such as np.array_equal([a], b): what it went on with is not "
-                "what the numbers say; join traced values with np.stack([a, b]) first"
-            )
 
     def write(self, row: tuple) -> "Tracer":
         """Append a row; the tracer that stands for it."""
@@ -95,7 +107,7 @@ class Tape:
         A tracer of an open tape further out is one; ``name`` is what an error calls it.
         """
         if type(value) is not Tracer:
-            return as_constant(value, name)
+            return self.remember(as_constant(concrete(value), name), value)
         outer = value.tape
         if outer.open and outer.level < self.level and outer.thread == self.thread:
             return value
@@ -103,6 +115,35 @@ class Tape:
             f"{name}: got traced values of two recordings; a recorded function may use "
             "its own inputs and constants only (pass the value in as an argument)"
         )
+
+    def frozen(self, parameter):
+        """A parameter of a row as nobody can change it: its arrays are copies."""
+        if type(parameter) is tuple:
+            return tuple([self.frozen(part) for part in parameter])
+        if not isinstance(parameter, np.ndarray):
+            return parameter
+        copy = np.array(parameter)
+        copy.setflags(write=False)
+        return self.remember(copy, parameter)
+
+    def note_view(self, view, base, primitive, parameters):
+        """Note that an array shows another one's memory: a change in place reaches both."""
+        if np.may_share_memory(concrete(view), concrete(base)):
+            entry = weakref.ref(view), base, primitive, parameters
+            self.views.append(entry)
+
+    def remember(self, constant, source):
+        """Note that a constant in a row came from data, or from a constant that did."""
+        if self.origins is not None:
+            origin = getattr(source, "origin", None) or self.origin_of(source)
+            if origin is not None:
+                self.origins[id(constant)] = constant, origin
+        return constant
+
+    def origin_of(self, constant):
+        """Where a constant in a row came from; None where it is a constant like any other."""
+        known = (self.origins or {}).get(id(constant))
+        return known[1] if known and known[0] is constant else None
 
 
 def _refuse_to_grow(row):
@@ -130,12 +171,13 @@ def parameters_of(row, residuals: bool = True) -> dict:
 
 def apply(primitive: Primitive, operands, parameters: dict | None = None) -> "Tracer":
     """Compute one primitive and write its row. At least one operand is a tracer."""
-    tape = None
+    tape: Any = None
     for operand in operands:
         if type(operand) is Tracer and operand.tape is not tape:
             if tape is None or operand.tape.level > tape.level:
                 tape = operand.tape
-    values, row = [], [primitive.name, None]
+    values: list = []
+    row: list = [primitive.name, None]
     for operand in operands:
         kind = type(operand)
         if kind is Tracer and operand.tape is tape:
@@ -152,6 +194,8 @@ def apply(primitive: Primitive, operands, parameters: dict | None = None) -> "Tr
         shapes = [shape_of(value) for value in values]
         parameters = primitive.canonicalize(parameters or {}, *shapes)
     if parameters:
+        for key in primitive.array_parameters:
+            parameters[key] = tape.frozen(parameters[key])
         value = primitive.value(*values, **parameters)
         if primitive.has_residuals:
             value, parameters["residuals"] = value
@@ -161,7 +205,10 @@ def apply(primitive: Primitive, operands, parameters: dict | None = None) -> "Tr
     if type(value) is np.ndarray and not value.shape:
         value = value[()]
     row[1] = value
-    return tape.write(tuple(row))
+    tracer = tape.write(tuple(row))
+    if primitive.view:
+        tape.note_view(tracer, operands[0], primitive, parameters)
+    return tracer
 
 
 def _operators(name):
@@ -179,7 +226,8 @@ def _operators(name):
 
 def power(a, b):
     """a ** b. A constant exponent 2 makes it a square."""
-    if isinstance(b, int | float | np.number) and b == 2 and not np.iscomplexobj(b):
+    constant = type(b) is not Tracer and isinstance(b, int | float | np.number)
+    if constant and b == 2 and not np.iscomplexobj(b):
         return apply(PRIMITIVES["square"], (a,))
     return apply(PRIMITIVES["power"], (a, b))
 
@@ -190,13 +238,27 @@ class Tracer:
     ``Tape.write`` makes it. There is no ``__init__``: it would double the cost of making one.
     """
 
-    __slots__ = ("value", "index", "tape")
+    __slots__ = ("value", "index", "tape", "__weakref__")
+    value: Any
+    index: int
+    tape: Tape
 
     __add__, __radd__ = _operators("add")
     __sub__, __rsub__ = _operators("subtract")
     __mul__, __rmul__ = _operators("multiply")
     __truediv__, __rtruediv__ = _operators("divide")
     __matmul__, __rmatmul__ = _operators("matmul")
+    __mod__, __rmod__ = _operators("remainder")
+    __floordiv__, __rfloordiv__ = _operators("floor_divide")
+
+    def __divmod__(self, other):
+        return self // other, self % other
+
+    def __rdivmod__(self, other):
+        return other // self, other % self
+
+    def __round__(self, digits=0):
+        return np.round(self, digits)
 
     def __pow__(self, exponent, modulus=None):
         if modulus is not None:
@@ -205,6 +267,9 @@ class Tracer:
 
     def __rpow__(self, base):
         return power(base, self)
+
+    # So isinstance(x, np.ndarray) and np.isscalar(x) answer as for the plain value.
+    __class__ = property(lambda self: type(concrete(self)))
 
     def __neg__(self):
         return apply(PRIMITIVES["negative"], (self,))
@@ -215,42 +280,68 @@ class Tracer:
     def __repr__(self):
         return f"<traced a{self.index + 1} = {concrete(self.value)!r}>"
 
+    def handle(self) -> "Tracer":
+        """Another tracer of the same row, which what happens to this one doesn't change."""
+        tracer = Tracer()
+        tracer.value, tracer.index, tracer.tape = self.value, self.index, self.tape
+        return tracer
+
 
 def concrete(value):
-    """The numbers behind a tracer, through all its tapes; anything else as it is."""
+    """The numbers behind a tracer, through all its tapes, or behind data; lists and tuples of
+    such; anything else as it is."""
     while type(value) is Tracer:
         value = value.value
-    return value
+    if type(value) in (list, tuple):
+        return type(value)(map(concrete, value))
+    return np.asarray(value) if hasattr(value, "origin") else value
 
 
 # ---------------------------------------------------------------- decisions
 
 
-def note_decision(operands, name: str) -> None:
-    """Note a question about values, with its line, on every tape that watches."""
-    watching = set()  # every tape notes a question once
-    waiting = list(operands)
+def tapes_of(operands) -> list[Tape]:
+    """The tapes that tracers and data among the operands come from, each once."""
+    tapes: dict[Tape, None] = {}
+    waiting, seen = list(operands), set()
     for operand in waiting:
+        if id(operand) in seen:
+            continue
+        seen.add(id(operand))
         if type(operand) in (list, tuple):
             waiting += operand
-        while type(operand) is Tracer:
-            if operand.tape.decisions is not None:
-                watching.add(operand.tape)
-            operand = operand.value
-    for tape in watching:
-        tape.decisions.append((name, *line_outside()))
+        elif type(operand) is Tracer:
+            tapes[operand.tape] = None
+            waiting.append(operand.value)
+        elif getattr(operand, "origin", None) is not None:
+            waiting += operand.origin.operands
+            if operand.origin.tape is not None:
+                tapes[operand.origin.tape] = None
+    return list(tapes)
+
+
+def note_decision(operands, name: str) -> None:
+    """Note a question about values, with its line, on every tape that the operands come from."""
+    for tape in tapes_of(operands):
+        tape.asked = True
+        if tape.watch:
+            tape.decisions.append((name, *line_outside()))
 
 
 # ---------------------------------------------------------------- what the function returned
 
 
-def read_outputs(result, tape: Tape) -> tuple[list[int | None], list]:
+def read_outputs(
+    result, tape: Tape, differentiated: bool = False
+) -> tuple[list[int | None], list]:
     """What a recorded function returned: per leaf its row (None: a constant), and its value.
 
     Raises:
-        TraceError: it returned something other than numbers, arrays, or containers of them.
+        TraceError: it returned something other than numbers, arrays, or containers of them; or,
+            where it is ``differentiated``, a comparison, a count, or a number made of these.
     """
-    rows, values = [], []
+    rows: list[int | None] = []
+    values = []
     for leaf in pytrees.leaves(result):
         if type(leaf) is Tracer and leaf.tape is tape:
             rows.append(leaf.index)
@@ -266,7 +357,13 @@ def read_outputs(result, tape: Tape) -> tuple[list[int | None], list]:
                 "them, or a tuple, list or dict of these"
             )
         else:  # a copy: the caller may change it afterwards
-            leaf = np.array(leaf)[()]
+            if differentiated and (np.asarray(leaf).dtype.kind == "b" or tape.asked):
+                raise TraceError(
+                    f"the function returned {concrete(leaf)!r}, which has no derivative: it comes "
+                    "from a comparison, a count or an index, such as an accuracy; return a cost "
+                    "that changes smoothly, such as a cross-entropy"
+                )
+            leaf = np.array(concrete(leaf))[()]
         rows.append(None)
         values.append(leaf)
     return rows, values

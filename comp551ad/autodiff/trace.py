@@ -26,7 +26,7 @@ import numpy as np
 
 from comp551ad import pytrees
 
-from .arguments import Call, code_of
+from .arguments import Call, code_of, with_integers
 from .passes import (
     as_seed,
     forward_terms,
@@ -97,6 +97,8 @@ class Trace:
         result: what the function returned, with plain numbers, in its own structure.
         function: the recorded function's name.
         decisions: (question, file, line) wherever the function looked at traced values.
+        origins: id of a constant in a row -> (itself, its ``Origin``), for what was computed from
+            data or by a comparison.
         code: the function's code object, or None.
         places: per row the instruction of ``code`` that wrote it; None for an input.
     """
@@ -108,6 +110,7 @@ class Trace:
     result: Any
     function: str
     decisions: tuple = ()
+    origins: dict = field(default_factory=dict, repr=False)
     code: Any = None
     places: tuple = ()
     _index: dict = field(init=False, repr=False)
@@ -164,9 +167,11 @@ def record(f, /, *args, **kwargs) -> Trace:
     """Run ``f(*args, **kwargs)`` once and keep every step (S11, step 1).
 
     Every real number and array among the arguments becomes an input, also inside tuples, lists
-    and dicts; strings, booleans, None and functions are handed on as they are. Numbers become
-    float64, arrays are copied. Inputs take the names of f's parameters, intermediate values the
-    names of f's local variables.
+    and dicts. Arrays of truth values, and of integers where f uses them as labels or indices, are
+    data: the trace keeps what is computed from them, but has no derivative with respect to them.
+    Strings, booleans, None and functions are handed on as they are. Numbers become float64, arrays
+    are copied. Inputs take the names of f's parameters, intermediate values the names of f's local
+    variables.
 
     Args:
         f: a function of numbers and arrays written with operators and NumPy.
@@ -179,12 +184,19 @@ def record(f, /, *args, **kwargs) -> Trace:
         TraceError: f does something that can't be traced, or an argument is complex or an array
             of objects; the text says what to write instead.
     """
+    return with_integers(
+        lambda kinds: _record(f, args, kwargs, kinds), (*args, *kwargs.values())
+    )
+
+
+def _record(f, args, kwargs, kinds):
     call = Call.of(f, args, kwargs)
     with _Recording(code_of(f)) as tape:
-        names = dict(enumerate(call.trace(tape.add_input)))
+        names = dict(enumerate(call.trace(tape.add_input, None, tape, kinds)))
         inputs = tuple(names)
         result, local = call.run_and_see_locals()
         outputs, values = read_outputs(result, tape)
+    call.check(result, tape, kinds)
     for row in tape.rows:  # the passes read the values again
         if type(row[1]) is np.ndarray:
             row[1].setflags(write=False)
@@ -198,6 +210,7 @@ def record(f, /, *args, **kwargs) -> Trace:
         pytrees.unflatten(result, iter(values)),
         getattr(f, "__name__", type(f).__name__),
         tuple(tape.decisions),
+        tape.origins or {},
         tape.code,
         tuple(tape.places),
     )
@@ -210,7 +223,8 @@ class _Recording(Tape):
 
     def __init__(self, code):
         super().__init__(watch=True)
-        self.code, self.places = code, []
+        self.code = code
+        self.places: list[int | None] = []
 
     def write(self, row):
         frame = sys._getframe(1)
@@ -293,7 +307,8 @@ class Pass:
 
     def _terms(self) -> list[tuple[Term, ...]]:
         """Per row its terms. An edge whose rule is None has a share of zero."""
-        rows, collected = self.trace.rows, [[] for _ in self.trace.rows]
+        rows = self.trace.rows
+        collected: list[list[Term]] = [[] for _ in rows]
         for i, row in enumerate(rows):
             if self.mode == "forward":
                 found = forward_terms(rows, row, self._derivatives)

@@ -75,6 +75,7 @@ class Argnums:
 
     def record(self, args, kwargs) -> Recorded:
         """The recorded call."""
+        arguments: Any
         if kwargs or not self.by_place:
             call = Call.of(self.f, args, kwargs, whole=self.argnums)
             places = [call.slot(argnum, "argnum") for argnum in self.argnums]
@@ -88,7 +89,8 @@ class Argnums:
         inputs, values = [], []
         with Tape() as tape:
             for place in places:
-                tree, tracers = arguments[place], []
+                tree = arguments[place]
+                tracers: list[Tracer] = []
                 for leaf in pytrees.leaves(tree):
                     where = args, place, tree, len(tracers)
                     tracers.append(tape.add_input(leaf, self._name, *where))
@@ -96,7 +98,9 @@ class Argnums:
                 arguments[place] = pytrees.unflatten(tree, iter(tracers))
                 inputs.append(tree)
             result = self.f(*arguments) if call is None else call.run()
-            out_rows, out_values = read_outputs(result, tape)
+            out_rows, out_values = read_outputs(result, tape, differentiated=True)
+        if tape.refused is not None:
+            (call or Call.of(self.f, args, kwargs)).check(result, tape)
         return Recorded(tape.rows, inputs, values, result, out_rows, out_values)
 
     def _positions(self, count):

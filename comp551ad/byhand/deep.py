@@ -78,7 +78,7 @@ def initial_weights(
 @shapes(Q="N M", statistics=("M", "M"))
 def normalize(
     Q: Array, eps: float = EPS, statistics: Statistics = None
-) -> tuple[Array, Array, Statistics]:
+) -> tuple[Array, Array, tuple[Array, Array]]:
     """Q̂ = (Q − μ) / √(σ² + ε) unit by unit.
 
     Args:
@@ -92,10 +92,11 @@ def normalize(
     eps = number("eps", eps, 0)
     if statistics is None:
         mean = np.mean(Q, 0)
-        statistics = mean, np.mean((Q - mean) ** 2, 0)
-    mean, variance = statistics
+        variance = np.mean((Q - mean) ** 2, 0)
+    else:
+        mean, variance = statistics
     deviation = np.sqrt(variance + eps)
-    return (Q - mean) / deviation, deviation, statistics
+    return (Q - mean) / deviation, deviation, (mean, variance)
 
 
 @shapes(Q="N M", gamma="M", beta="M")

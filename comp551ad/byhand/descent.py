@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm  # type: ignore[import-untyped]
+from tqdm import tqdm
 
 from comp551ad.byhand.two_layer import TwoLayer
 from comp551ad.shapes import (
@@ -159,9 +159,8 @@ def descend(
     t, reason = 0, "max_iters"
     # An overflow is reported in words, not as a warning.
     with np.errstate(over="ignore", invalid="ignore"):
-        bar = _bar(max_iters, progress)
         try:
-            for _ in bar:
+            for _ in _bar(max_iters, progress):
                 dp = slopes(*p)
                 if t % keep_every == 0:
                     keep(t, p, dp)
@@ -182,8 +181,6 @@ def descend(
             if t == 0:
                 raise
             reason = "diverged"
-        finally:
-            bar.close()
         if not kept or kept[-1][0] != t:
             try:
                 keep(t, p, slopes(*p))

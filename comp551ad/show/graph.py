@@ -203,7 +203,7 @@ def graph_svg(rows: Rows | Shown, look: Look = PLAIN) -> str:
     if svg is None:
         raise RuntimeError(
             "layout: got no Graphviz that starts, expected dot or graphviz-pure on this "
-            "machine; pip install graphviz-pure, or use graph_text"
+            'machine; pip install "comp551ad[show]", or use graph_text'
         )
     return svg
 

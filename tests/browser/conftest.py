@@ -81,6 +81,28 @@ def browser(launch):
     running.close()
 
 
+# Contrast hangs on a text's colour, size and weight, and on what is behind it. Marks one
+# visible element of each such look: code has thousands of them, and a dozen looks.
+MARK_LOOKS = """part => {
+  const looks = new Set();
+  for (const e of document.querySelectorAll(`${part}, ${part} *`)) {
+    delete e.dataset.look;
+    const hasText = [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim());
+    if (!hasText && !e.matches('input, select, textarea')) continue;
+    if (!e.checkVisibility({opacityProperty: true, visibilityProperty: true})) continue;
+    const {color, fontSize, fontWeight} = getComputedStyle(e);
+    const look = [color, fontSize, fontWeight];
+    for (let behind = e; behind; behind = behind.parentElement) {
+      const {backgroundColor, backgroundImage, opacity} = getComputedStyle(behind);
+      const layer = [backgroundColor, backgroundImage, opacity].join();
+      if (layer !== look.at(-1)) look.push(layer);
+    }
+    if (!looks.has(look.join())) e.dataset.look = looks.size;
+    looks.add(look.join());
+  }
+}"""
+
+
 @pytest.fixture(scope="session")
 def inaccessible():
     """Return the function that asks axe-core what is wrong with a part of a page.
@@ -89,16 +111,22 @@ def inaccessible():
     """
     axe = Axe()
 
-    def inaccessible(page, part):
+    def wrong(page, context, **rules):
         # Of what is right one element for each rule, not thousands.
-        found = axe.run(
-            page, context=part, options={"resultTypes": ["violations"]}
-        ).response
-        assert found["passes"]  # so it did look
+        options = {"resultTypes": ["violations"], **rules}
+        found = axe.run(page, context=context, options=options).response
+        assert found["passes"] or found["violations"]  # so it did look
         return [
             f"{rule['id']}: {rule['help']}: {node['html'][:120]}"
             for rule in found["violations"]
             for node in rule["nodes"]
+        ]
+
+    def inaccessible(page, part):
+        page.evaluate(MARK_LOOKS, part)
+        return [
+            *wrong(page, part, rules={"color-contrast": {"enabled": False}}),
+            *wrong(page, "[data-look]", runOnly=["color-contrast"]),
         ]
 
     return inaccessible

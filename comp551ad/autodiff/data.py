@@ -1,0 +1,133 @@
+"""Data: arrays that nobody differentiates, and where they come from.
+
+Labels, masks and indices have no derivative, but a written program must still compute them from its
+arguments. While ``record`` or ``write_gradient`` watches, they are ``Data``: arrays that compute as
+NumPy does and remember their ``Origin``: an argument of the recorded function, or a call on traced
+values and other data. ``x > 0`` is such a call, and so is ``np.sort(y)``.
+
+Python's own questions (``if``, ``int(…)``, a loop) need one answer now, and other arguments may
+give another: such a question is noted as a decision, on every tape that the data comes from.
+
+Reads: ``tape``, ``refusals``. Read by: ``arguments``, ``numpy_protocols``, ``program``, ``show``.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .refusals import TraceError
+from .tape import Tape, Tracer, concrete, note_decision
+
+# These ask about shapes: other arguments of the same shapes give the same answer.
+SHAPES = {np.shape, np.ndim, np.size, np.result_type, np.iscomplexobj, np.isrealobj}
+
+
+class Origin(NamedTuple):
+    """What data was computed by.
+
+    Attributes:
+        function: what was called, the name of an array's method, or None for an argument.
+        operands: tracers, data and plain values; of an argument its name alone.
+        parameters: the keywords of the call.
+        tape: of an argument, the tape that records.
+    """
+
+    function: Callable | str | None
+    operands: tuple
+    parameters: dict
+    tape: Tape | None = None
+
+
+class Data(np.ndarray):
+    """An array of booleans or integers, or of what they give, with its origin.
+
+    What is computed from data is data again.
+    """
+
+    origin: Origin | None
+
+    def __array_finalize__(self, source):
+        self.origin = None  # a view that NumPy makes by itself has lost its origin
+
+    def __array_ufunc__(self, ufunc, method, *inputs, out=None, **kwargs):
+        if any(type(x) is Tracer for x in inputs):
+            return NotImplemented
+        if out is not None:
+            raise TraceError(
+                "a += b, with a that was an argument or a comparison, can't be traced: "
+                "write a = a + b"
+            )
+        call = ufunc if method == "__call__" else getattr(ufunc, method)
+        return compute(call, inputs, kwargs)
+
+    def __array_function__(self, function, types, args, kwargs):
+        if not all(issubclass(kind, np.ndarray) for kind in types):
+            return NotImplemented
+        return compute(function, args, kwargs)
+
+    T = property(lambda self: compute(np.transpose, (self,), {}))
+
+
+def as_data(array, origin: Origin) -> Data:
+    """An array, or a number, as data of this origin."""
+    data = np.array(array).view(Data)
+    data.setflags(write=False)
+    data.origin = origin
+    return data
+
+
+def as_argument(array, name: str, tape: Tape) -> Data:
+    """An argument of a recorded function that is data."""
+    return as_data(array, Origin(None, (name,), {}, tape))
+
+
+def compute(function: Callable | str, operands: tuple, parameters: dict) -> Any:
+    """Call a function, or an array's method of this name, on what the operands are now.
+
+    An array or a number that comes out is data; anything else, such as a tuple of arrays, is one
+    answer among others that are possible.
+    """
+    plain: list = list(map(concrete, operands))
+    keywords = {key: concrete(p) for key, p in parameters.items()}
+    if isinstance(function, str):
+        result = getattr(plain[0], function)(*plain[1:], **keywords)
+    else:
+        result = function(*plain, **keywords)
+    if isinstance(result, np.ndarray | np.generic):
+        kept = tuple(o.handle() if type(o) is Tracer else o for o in operands)
+        return as_data(result, Origin(function, kept, parameters))
+    if function not in SHAPES:
+        name = function if isinstance(function, str) else function.__name__
+        note_decision((*operands, *parameters.values()), name.strip("_"))
+    return result
+
+
+def _method(name):
+    def method(self, *args, **kwargs):
+        return compute(name, (self, *args), kwargs)
+
+    return method
+
+
+def _question(name):
+    """A method of Python's that wants one answer: noted under what it asks of."""
+
+    def method(self, *args):
+        asked = getattr(self.origin and self.origin.function, "__name__", name)
+        note_decision((self,), asked.strip("_"))
+        return getattr(np.asarray(self), name)(*args)
+
+    return method
+
+
+for _name in (
+    "__getitem__ all any argmax argmin argsort astype clip copy cumprod cumsum diagonal dot "
+    "flatten max mean min nonzero prod ravel repeat reshape round squeeze std sum swapaxes take "
+    "trace transpose var"
+).split():
+    setattr(Data, _name, _method(_name))
+for _name in (
+    "__bool__ __int__ __float__ __index__ __complex__ __iter__ __contains__ item tolist"
+).split():
+    setattr(Data, _name, _question(_name))

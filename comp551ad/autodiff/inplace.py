@@ -1,0 +1,95 @@
+"""Operations in place on traced arrays: functional updates, with every name and view in step.
+
+A tape never changes what is written on it. So ``a += b`` writes a new row, and the tracer that was
+``a`` stands for it from then on: every name for the same array sees the change. A view of it that
+was taken before (``v = a[0]``, ``a.T``) is computed again from the new array, and a change of the
+view is first written back into the array that it shows, as NumPy's shared memory would do.
+
+Numbers have no place to change in: ``L += x`` is L = L + x.
+
+Reads: ``tape``, ``primitives``, ``composites``. Read by: ``numpy_protocols``.
+"""
+
+import numpy as np
+
+from .composites import frozen_index
+from .primitives import PRIMITIVES, shape_of
+from .refusals import TraceError
+from .tape import Tracer, apply
+
+
+def update(operator):
+    """The in-place form of an operator: a += b for a + b."""
+
+    def method(self, other):
+        new = operator(self, other)
+        if not shape_of(self.value):
+            return new
+        assign(self, new)
+        return self
+
+    return method
+
+
+def setitem(x: Tracer, index, values) -> None:
+    """x[index] = values."""
+    if not shape_of(x.value):
+        raise TypeError("a number does not support item assignment")
+    index = frozen_index(index)
+    place = np.shape(np.broadcast_to(0.0, shape_of(x.value))[index])
+    while np.ndim(values) > len(place) and np.shape(values)[0] == 1:
+        values = np.reshape(values, np.shape(values)[1:])
+    assign(x, apply(PRIMITIVES["set_at"], (x, values), {"index": index}))
+
+
+def assign(target: Tracer, new: Tracer) -> None:
+    """Give the array that ``target`` names other contents.
+
+    Raises:
+        ValueError: as NumPy, where the shapes differ or the array can't be written to.
+    """
+    tape = target.tape
+    if new.tape is not tape:
+        raise TraceError(
+            "an array of a function around this one would change in place: write a = a + b, or "
+            "pass the array in as an argument"
+        )
+    if shape_of(new.value) != shape_of(target.value):
+        raise ValueError(
+            f"could not put an array of shape {shape_of(new.value)} in place of one of shape "
+            f"{shape_of(target.value)}"
+        )
+    changed = {_set(target, new)}
+    while (shown := _shown_by(target)) is not None:
+        base, primitive, parameters = shown
+        new = _written_back(primitive, target, base, parameters)
+        target = base
+        changed.add(_set(base, new))
+    for view, base, primitive, parameters in list(tape.views):
+        seen = view()
+        if seen is not None and id(base) in changed and id(seen) not in changed:
+            changed.add(_set(seen, apply(primitive, (base,), parameters)))
+    tape.views = [entry for entry in tape.views if entry[0]() is not None]
+
+
+def _set(target, new):
+    target.value, target.index = new.value, new.index
+    return id(target)
+
+
+def _shown_by(tracer):
+    """(base, primitive, parameters) of the array that a view shows, None for no view."""
+    for view, *shown in tracer.tape.views:
+        if view() is tracer:
+            return shown
+    return None
+
+
+def _written_back(primitive, view, base, parameters):
+    """The base with a view's new contents in their place. A view but for an index only moves
+    entries about, and its reverse rule moves them back."""
+    if primitive.broadcasts:
+        raise ValueError("assignment destination is read-only")
+    if primitive.array_parameters:
+        return apply(PRIMITIVES["set_at"], (base, view), parameters)
+    return primitive.vjps[0](view, view, base, **parameters)

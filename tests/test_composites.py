@@ -1,0 +1,336 @@
+"""Every composite, tried on example arguments: NumPy's value, both modes, the written program.
+
+An example is a call of NumPy's own function. Its float arrays and np.float64's, in lists too, are
+what is traced; lists of numbers, Python's numbers, masks and indices stay plain.
+"""
+
+import operator
+
+import numpy as np
+import pytest
+
+from comp551ad import functions as fn
+from comp551ad import grad, jvp, pytrees, vjp, write_gradient
+from comp551ad.autodiff.composites import COMPOSITES
+from comp551ad.autodiff.primitives import _dominant, _sample
+from comp551ad.autodiff.program import ProgramError
+
+
+def call(*args, **kwargs):
+    return args, kwargs
+
+
+A, B, CUBE = _sample(2, 3), _sample(2, 3, turn=0.3), _sample(2, 3, 4)
+SQUARE, VECTOR, OTHER = _sample(3, 3), _sample(3, turn=0.2), _sample(3, turn=0.6)
+HIGH = _sample(2, 3, low=0.4, high=2.1)
+NANS = np.array([[0.3, np.nan, -0.7], [np.nan, 1.1, 0.4]])
+BOUNDS = np.array([-0.5, 0.2, 0.9])
+NUMBER = np.float64(0.3)
+FIRST = np.array([[True, False, True], [False, True, False]])
+
+ONE_ARRAY = call(A)
+REDUCED = [
+    call(A),
+    call(A, 0),
+    call(CUBE, axis=(0, 2)),
+    call(A, axis=-1, keepdims=True),
+]
+EXAMPLES = {
+    np.power: [call(HIGH, B), call(HIGH, 2), call(2.0, B)],
+    np.float_power: [call(HIGH, B)],
+    np.maximum: [call(A, B), call(A, 0), call(0.1, A), call(A, BOUNDS.tolist())],
+    np.minimum: [call(A, B), call(A, 0), call(0.1, A), call(A, BOUNDS.tolist())],
+    np.fmax: [call(A, B), call(A, NANS), call(NANS, A)],
+    np.fmin: [call(A, B), call(A, NANS), call(NANS, A)],
+    np.clip: [call(A, -0.5, 0.5), call(A, None, 0.5), call(A, min=-0.5), call(A, -1.0, BOUNDS)],
+    np.where: [call(FIRST, A, B), call(FIRST, 0, B), call(FIRST, VECTOR, 1.0)],
+    np.dot: [
+        call(2.0, A), call(NUMBER, 2), call(A, VECTOR), call(CUBE, _sample(4)),
+        call(VECTOR, _sample(2, 3, 2)), call(A, _sample(2, 3, 2)),
+    ],
+    np.outer: [call(A, VECTOR)],
+    np.linalg.outer: [call(VECTOR, OTHER)],
+    np.concatenate: [
+        call([A, B]), call((A, B), axis=-1), call([A, VECTOR], axis=None), call(CUBE),
+    ],
+    np.stack: [call([A, B]), call((A, B), axis=-1), call(CUBE)],
+    np.hstack: [call([A, B]), call([VECTOR, OTHER]), call([NUMBER, VECTOR])],
+    np.vstack: [call([A, B]), call([VECTOR, A])],
+    np.dstack: [call([A, B]), call([VECTOR, OTHER])],
+    np.column_stack: [call([A, B]), call([VECTOR, OTHER]), call([VECTOR, SQUARE])],
+    np.append: [call(A, B), call(VECTOR, 1.0), call(A, B, axis=1)],
+    np.atleast_1d: [call(NUMBER), call(A), call(NUMBER, VECTOR)],
+    np.atleast_2d: [call(NUMBER), call(VECTOR), call(A, VECTOR)],
+    np.atleast_3d: [call(NUMBER), call(VECTOR), call(A), call(CUBE)],
+    np.split: [call(A, 3, 1), call(A, [1], 0)],
+    np.array_split: [call(_sample(5), 2), call(A, 2, axis=1)],
+    np.hsplit: [call(A, 3), call(_sample(4), 2)],
+    np.vsplit: [call(A, 2)],
+    np.dsplit: [call(CUBE, 2)],
+    np.reshape: [
+        call(A, (3, 2)), call(A, -1), call(A, (3, -1), order="F"), call(CUBE, (4, 6), order="F"),
+    ],
+    np.ravel: [call(A), call(A, order="F"), call(NUMBER)],
+    np.moveaxis: [call(CUBE, 0, -1), call(CUBE, (0, 1), (1, 2))],
+    np.rollaxis: [call(CUBE, 2)],
+    np.swapaxes: [call(CUBE, 0, -1)],
+    np.matrix_transpose: [call(CUBE)],
+    np.linalg.matrix_transpose: [call(A)],
+    np.flip: [call(A), call(A, 1)],
+    np.flipud: [ONE_ARRAY],
+    np.fliplr: [ONE_ARRAY],
+    np.rot90: [call(A), call(A, 2), call(A, -1), call(CUBE, 1, (1, 2))],
+    np.roll: [
+        call(A, 2), call(A, 1, axis=1), call(A, -1, 0), call(A, (1, 2), axis=(0, 1)),
+        call(VECTOR, 7),
+    ],
+    np.tile: [call(VECTOR, 2), call(A, (2, 1)), call(VECTOR, (2, 2)), call(NUMBER, 3)],
+    np.repeat: [
+        call(A, 2), call(A, 2, axis=0), call(A, 3, axis=-1), call(VECTOR, [0, 2, 1]),
+        call(NUMBER, 2),
+    ],
+    np.resize: [call(A, (3, 4))],
+    np.take: [
+        call(A, [0, 5, 5]), call(A, [2, 0], axis=1), call(A, 1, axis=-1),
+        call(A, np.array([[0, 1], [1, 1]]), 0),
+    ],
+    np.take_along_axis: [call(A, np.argsort(A, 1), 1), call(A, np.argmax(A, 0)[None], axis=0)],
+    np.diagonal: [call(SQUARE), call(A, 1), call(A, offset=-1), call(CUBE, 0, 1, 2), call(A, 9)],
+    np.linalg.diagonal: [call(CUBE), call(SQUARE, offset=1)],
+    np.diag: [call(VECTOR), call(VECTOR, 1), call(VECTOR, k=-2), call(SQUARE), call(A, 1)],
+    np.tril: [call(SQUARE), call(CUBE, -1)],
+    np.triu: [call(SQUARE), call(A, k=1)],
+    np.trace: [call(SQUARE), call(A, 1), call(CUBE, axis1=1, axis2=2)],
+    np.linalg.trace: [call(CUBE)],
+    np.pad: [
+        call(A, 1), call(VECTOR, (1, 2)), call(A, ((1, 0), (0, 2)), constant_values=0.5),
+        call(A, 1, "edge"), call(A, 1, mode="reflect"), call(VECTOR, 2, "wrap"),
+    ],
+    np.broadcast_arrays: [call(A, VECTOR, NUMBER)],
+    np.meshgrid: [
+        call(VECTOR, _sample(2)), call(VECTOR, _sample(2), indexing="ij"),
+        call(VECTOR, _sample(2), sparse=True), call(VECTOR),
+    ],
+    np.full_like: [call(A, NUMBER), call(A, VECTOR), call(A, 2)],
+    np.linspace: [call(NUMBER, 2, 5), call(0, VECTOR, num=4)],
+    np.copy: [ONE_ARRAY],
+    np.sort: [call(A), call(A, 0), call(A, axis=None)],
+    np.partition: [call(_sample(6), 2), call(A, 1, axis=0)],
+    np.median: [*REDUCED, call(_sample(5)), call(CUBE, 1)],
+    np.quantile: [
+        call(_sample(6), 0.3), call(A, [0.1, 0.5], axis=1), call(A, 0.25, keepdims=True),
+    ],
+    np.percentile: [call(_sample(6), 30), call(CUBE, [10, 90], axis=(0, 1), keepdims=True)],
+    np.select: [call([FIRST, ~FIRST], [A, B]), call([FIRST], [A], 0.5)],
+    np.choose: [call(np.array([0, 1, 0]), [VECTOR, OTHER])],
+    np.nan_to_num: [
+        call(NANS), call(np.array([np.inf, 0.3, -np.inf]), posinf=1, neginf=0),
+        call(NANS, nan=2),
+    ],
+    np.interp: [
+        call(VECTOR, [-1.0, 0.1, 2.0], OTHER), call(NUMBER, [-1, 0, 2], [0, 3, 1]),
+        call(A, [-0.5, 0.0, 0.5], VECTOR),
+    ],
+    **dict.fromkeys(
+        (np.positive, np.real, np.conjugate, np.fabs, np.degrees, np.rad2deg, np.radians, np.deg2rad),
+        [ONE_ARRAY],
+    ),
+    np.round: [
+        call(A), call(np.array([0.32, 1.27]), decimals=1), call(np.array([32.0, -77.0]), -1),
+    ],
+    np.fix: [ONE_ARRAY],
+    np.fmod: [call(3 * A, 0.7), call(3 * A, -HIGH)],
+    np.divmod: [call(3 * A, 0.7)],
+    np.copysign: [call(A, B), call(A, -1)],
+    np.logaddexp2: [call(A, B)],
+    np.sinc: [call(3 * A), call(np.array([0.0, 1e-3, -0.02, 0.0318, 0.04]))],
+    np.prod: [
+        *REDUCED, call(_sample(5)), call(np.array([0.0, 2.0, 0.0, 3.0])),
+        call(np.array([2.0, 0.0, 3.0])), call(_sample(0, 3), 0),
+    ],
+    np.cumprod: [call(A), call(A, 1), call(np.array([2.0, 0.0, 3.0, 0.0, 4.0]))],
+    np.cumsum: [call(A), call(A, axis=0), call(CUBE, -2)],
+    np.ptp: REDUCED,
+    np.nansum: [*REDUCED, call(NANS), call(NANS, 0)],
+    np.nanmean: [*REDUCED, call(NANS), call(NANS, axis=1, keepdims=True)],
+    np.average: [
+        call(A), call(A, 0), call(A, weights=HIGH), call(A, 1, weights=HIGH[0]),
+        call(A, axis=0, weights=[1, 3]),
+    ],
+    np.cov: [
+        call(A), call(A, rowvar=False), call(VECTOR), call(VECTOR, OTHER), call(A, bias=True),
+        call(A, ddof=0),
+    ],
+    np.corrcoef: [call(SQUARE), call(VECTOR, OTHER), call(SQUARE, rowvar=False)],
+    np.diff: [call(A), call(A, 2), call(A, axis=0), call(A, prepend=0.5, append=B)],
+    np.ediff1d: [ONE_ARRAY],
+    np.gradient: [call(_sample(5)), call(CUBE), call(A, 0.5, axis=1), call(SQUARE, 0.5, 2.0)],
+    np.trapezoid: [call(A), call(A, dx=0.5), call(_sample(4), [0, 1, 3, 4]), call(A, axis=0)],
+    np.polyval: [call(VECTOR, NUMBER), call([1, 2, 3], A), call(VECTOR, OTHER)],
+    np.convolve: [
+        call(_sample(5), VECTOR), call(VECTOR, _sample(5), "same"),
+        call(_sample(5), _sample(2), mode="valid"), call(_sample(4), _sample(4), "same"),
+    ],
+    np.correlate: [call(_sample(5), VECTOR), call(_sample(5), VECTOR, "full")],
+    np.einsum: [
+        call("ij,jk->ik", A, SQUARE), call("ij,kj", A, B), call("ii", SQUARE),
+        call("ii->i", SQUARE),
+        call("ij->ji", A), call("ij->", A), call("i,j", VECTOR, OTHER),
+        call("i,i->i", VECTOR, OTHER),
+        call("ij,i,j", A, _sample(2), VECTOR), call("...j,j->...", CUBE, _sample(4)),
+        call("bij,bjk->bik", CUBE, _sample(2, 4, 2)),
+        call("bij,bij->b", CUBE, CUBE),
+        call("...ij,...jk", _sample(2, 1, 2, 3), _sample(4, 3, 2)),
+        call("iij,j->i", _sample(2, 2, 3), VECTOR),
+        call("ij,ij->ij", A, _sample(2, 1)), call("ij , jk -> k", A, SQUARE),
+        call(A, [0, 1], SQUARE, [1, 2], [2, 0]), call(CUBE, [..., 2, 0], _sample(4), [0]),
+    ],
+    np.tensordot: [
+        call(CUBE, _sample(3, 4, 2)), call(A, B, ([1], [1])), call(A, SQUARE, 1), call(A, B, 0),
+        call(CUBE, A, ((0, 1), (0, 1))),
+    ],
+    np.linalg.tensordot: [call(A, SQUARE, axes=1)],
+    np.inner: [call(A, B), call(VECTOR, OTHER), call(2.0, A), call(CUBE, _sample(4))],
+    np.vdot: [call(A, B)],
+    np.vecdot: [call(A, B), call(A, VECTOR)],
+    np.linalg.vecdot: [call(A, B, axis=0)],
+    np.kron: [call(A, B), call(VECTOR, A), call(VECTOR, OTHER)],
+    np.cross: [call(A, B), call(VECTOR, A), call(_sample(3, 2), _sample(3, 2, turn=0.3), axis=0)],
+    np.linalg.cross: [call(A, B)],
+    np.linalg.matmul: [call(A, SQUARE)],
+    np.linalg.multi_dot: [call([A, SQUARE, VECTOR]), call([A, SQUARE])],
+    np.linalg.matrix_power: [
+        call(SQUARE, 0), call(SQUARE, 1), call(SQUARE, 5), call(_dominant(3), -2),
+    ],
+    np.linalg.solve: [call(_dominant(3), VECTOR), call(_dominant(3), SQUARE)],
+    np.linalg.slogdet: [call(_dominant(3)), call(-_dominant(2, 3))],
+    np.linalg.norm: [
+        *REDUCED[2:], call(A, None, 0), call(A), call(A, "fro"), call(A, 1), call(A, -1),
+        call(A, np.inf), call(A, -np.inf, keepdims=True),
+        call(VECTOR, 1), call(VECTOR, 2), call(VECTOR, np.inf), call(VECTOR, -np.inf),
+        call(VECTOR, 3), call(A, 1.5, axis=1), call(CUBE, 1, (2, 0)), call(VECTOR, -2),
+    ],
+    np.linalg.vector_norm: [
+        *REDUCED[2:], call(A), call(A, ord=1), call(CUBE, axis=(0, 1), ord=3, keepdims=True),
+    ],
+    np.linalg.matrix_norm: [
+        call(A), call(CUBE, ord=1), call(_sample(2, 3, 5), ord=np.inf, keepdims=True),
+    ],
+    fn.logsumexp_and_softmax: [call(A), call(A, axis=0)],
+}  # fmt: skip
+if hasattr(np, "matvec"):
+    EXAMPLES |= {np.matvec: [call(A, VECTOR)], np.vecmat: [call(VECTOR, SQUARE)]}
+CASES = [
+    pytest.param(
+        function, args, kwargs, id=f"{function.__module__}.{function.__name__}-{n}"
+    )
+    for function, examples in EXAMPLES.items()
+    for n, (args, kwargs) in enumerate(examples)
+]
+
+
+def is_number(leaf):
+    return isinstance(leaf, np.ndarray | np.float64) and leaf.dtype == float
+
+
+def numbers_of(args):
+    return [leaf for leaf in pytrees.leaves(args) if is_number(leaf)]
+
+
+def of_numbers(function, args, kwargs):
+    """The call as a function of its numbers, with a list of arrays for a result."""
+
+    def f(*numbers):
+        numbers = iter(numbers)
+        leaves = [
+            next(numbers) if is_number(leaf) else leaf for leaf in pytrees.leaves(args)
+        ]
+        result = function(*pytrees.unflatten(args, iter(leaves)), **kwargs)
+        return pytrees.leaves(tuple(result) if isinstance(result, tuple) else result)
+
+    return f
+
+
+def total_of(f, numbers):
+    """One number: every entry of the result in its own proportion, none of them linear."""
+    weights = [
+        np.cos(1.0 + np.arange(np.size(y))).reshape(np.shape(y)) for y in f(*numbers)
+    ]
+    return lambda *numbers: weighted(f(*numbers), weights), weights
+
+
+def weighted(ys, weights):
+    return sum(np.sum(w * (y + 0.1 * y * y)) for w, y in zip(weights, ys, strict=True))
+
+
+def along(numbers, seed):
+    rng = np.random.default_rng(seed)
+    return [rng.normal(size=np.shape(x))[()] for x in numbers]
+
+
+def slope(f, numbers, t, h=1e-3):
+    def at(k):
+        return f(*(x + k * h * d for x, d in zip(numbers, t, strict=True)))
+
+    return (8 * (at(1) - at(-1)) - (at(2) - at(-2))) / (12 * h)
+
+
+def dot(xs, ys):
+    return sum(np.sum(x * y) for x, y in zip(xs, ys, strict=True))
+
+
+@pytest.mark.parametrize(("function", "args", "kwargs"), CASES)
+def test_value_is_numpys(function, args, kwargs):
+    f, numbers = of_numbers(function, args, kwargs), numbers_of(args)
+    values, _ = jvp(f, tuple(numbers), tuple(numbers))
+    for value, plain in zip(values, f(*numbers), strict=True):
+        assert np.shape(value) == np.shape(plain)
+        np.testing.assert_allclose(value, plain, rtol=1e-13, atol=1e-15)
+
+
+@pytest.mark.parametrize(("function", "args", "kwargs"), CASES)
+def test_both_modes_are_the_difference_quotient(function, args, kwargs):
+    f, numbers = of_numbers(function, args, kwargs), numbers_of(args)
+    numbers = [np.where(np.isnan(x) | np.isinf(x), 0.25, x)[()] for x in numbers]
+    (total, _), t = total_of(f, numbers), along(numbers, 1)
+    every = tuple(range(len(numbers)))
+    gradient = grad(total, every)(*numbers)
+    expected = slope(total, numbers, t)
+    assert dot(gradient, t) == pytest.approx(expected, rel=1e-7, abs=1e-8)
+    _, tangent = jvp(total, tuple(numbers), tuple(t))
+    assert tangent == pytest.approx(dot(gradient, t), rel=1e-11, abs=1e-12)
+    second = jvp(lambda *x: dot(grad(total, every)(*x), t), tuple(numbers), tuple(t))
+    expected = slope(lambda *x: dot(grad(total, every)(*x), t), numbers, t)
+    assert second[1] == pytest.approx(expected, rel=1e-6, abs=1e-7)
+
+
+@pytest.mark.parametrize(("function", "args", "kwargs"), CASES)
+def test_not_a_number_moves_nothing_else(function, args, kwargs):
+    """Where an entry is nan or inf, the adjoints of the others are finite as before."""
+    f, numbers = of_numbers(function, args, kwargs), numbers_of(args)
+    if all(np.all(np.isfinite(x)) for x in numbers):
+        return
+    values, pull = vjp(f, *numbers)
+    gradient = pull([np.ones(np.shape(y))[()] for y in values])
+    for g, x in zip(gradient, numbers, strict=True):
+        assert np.all(np.isfinite(g)), (g, x)
+
+
+@pytest.mark.parametrize(("function", "args", "kwargs"), CASES)
+def test_written_as_a_program(function, args, kwargs):
+    f, numbers = of_numbers(function, args, kwargs), numbers_of(args)
+    total, weights = total_of(f, numbers)
+    try:
+        program = write_gradient(
+            lambda xs, weights: weighted(f(*xs), weights), numbers, weights, wrt=0
+        )
+    except ProgramError as refusal:
+        assert "looks at a value" in str(refusal), refusal
+        return
+    found, known = program(numbers, weights), grad(lambda xs: total(*xs))(numbers)
+    for ours, eager in zip(found, known, strict=True):
+        np.testing.assert_allclose(ours, eager, rtol=1e-9, atol=1e-11)
+
+
+def test_every_composite_has_an_example():
+    assert set(COMPOSITES) - set(EXAMPLES) == {operator.getitem}
