@@ -47,7 +47,10 @@ function valueOf(op, xs, params) {
   if (entry.matrix && xs[0].shape.at(-1) !== xs[1].shape.at(xs[1].shape.length > 1 ? -2 : -1)) {
     throw new RangeError(`shapes ${xs[0].shape} and ${xs[1].shape} don't fit`);
   }
-  if (!entry.elementwise) return entry.value(xs, plain(params));
+  if (!entry.elementwise) {
+    const given = plain(params);
+    return entry.value(xs, given);
+  }
   return elementwise(entry.value, params?.condition ? [...xs, params.condition[0]] : xs);
 }
 
@@ -368,12 +371,16 @@ function label(kind, row, names) {
     : accented(name, ACCENTS[kind]);
 }
 
+// The parameters that a reader sees: [name, text].
+const shownParameters = (tree) =>
+  Object.entries(tree.params ?? {}).flatMap(([key, [, text]]) => (text === undefined ? [] : [[key, text]]));
+
 // How an operation is written here: products of arrays entry by entry are ⊙, transposes ᵀ.
 function notationOf(tree) {
   const entry = TABLE[tree.op];
   const { level, needs } = entry;
   let { text } = entry;
-  const keys = Object.keys(tree.params ?? {});
+  const keys = shownParameters(tree).map(([key]) => key);
   if (entry.elementwise && tree.args.every((a) => a.ndim > 0)) text = text.replaceAll("·", "⊙");
   if (tree.op === "transpose" && !keys.length) return { text: "{0}ᵀ", level: POWER, needs: [ATOM] };
   if (tree.op === "expand_dims") {
@@ -443,7 +450,7 @@ function piece(tree, names, env, tail = false) {
     if (field === "operands") {
       out += tree.args.map((a) => piece(a, names, env).text).join(", ");
     } else if (field === "parameters") {
-      for (const [key, [, text]] of Object.entries(tree.params ?? {})) out += `, ${key}=${text}`;
+      for (const [key, text] of shownParameters(tree)) out += `, ${key}=${text}`;
     } else if (!/^\d+$/.test(field)) {
       out += tree.params[field][1];
     } else {

@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from comp551ad.autodiff.javascript import RUNTIME
+from comp551ad.autodiff.javascript import RUNTIME, lists_of
 from comp551ad.autodiff.passes import forward_terms, reverse_terms
 from comp551ad.autodiff.primitives import PRIMITIVES, Primitive, shape_of
 from comp551ad.autodiff.tape import operands_of, parameters_of
@@ -94,9 +94,9 @@ def _finite(x):
 
 def _parameters(trace, row):
     """The parameters of a row as one would write them, each with its text."""
-    parameters = parameters_of(row, residuals=False)
-    if not parameters:
+    if row[0] == "input":
         return {}
+    parameters = parameters_of(row, residuals=False)
     operands = operands_of(row)
     values = [trace.rows[o][1] if type(o) is int else o for o in operands]
     shapes = [shape_of(value) for value in (*values, row[1])]
@@ -104,47 +104,26 @@ def _parameters(trace, row):
 
 
 def parameter_data(primitive: Primitive, parameters: dict, shapes) -> dict:
-    """{name: [value for the runtime, text for the reader]}."""
-    shown = primitive.keywords(parameters, *shapes)
-    data = {}
-    for key, value in shown.items():
+    """{name: [value for the runtime, text for the reader]}; without a text it isn't shown."""
+    data: dict[str, list] = {}
+    template = primitive.notation.javascript
+    for key, value in primitive.keywords(parameters, *shapes).items():
         text = parameter_text(key, value, primitive.name)
         if key == "index":
-            ndim = len(
-                shapes[0] if primitive.name == "getitem" else parameters["shape"]
-            )
-            value = [_index_part(part) for part in _spread(value, ndim)]
+            whole = parameters.get("shape", shapes[0])
+            places = np.arange(math.prod(whole)).reshape(whole)[value]
+            data["indexed"] = [list(places.shape)]
+            value = [offsets.tolist() for offsets in lists_of(places)]
         elif isinstance(value, np.ndarray | np.generic):
             value = number_data(np.asarray(value, dtype=float)[()])
-        elif type(value) is bool and key == "condition":
+        elif key == "condition":
             value = float(value)
         elif type(value) is tuple:
             value = list(value)
         data[key] = [value, text]
+    if "{result}" in template:
+        data["result"] = [list(shapes[-1])]
     return data
-
-
-def _spread(index, ndim):
-    """An index's parts, a slice for each axis that ``...`` or nothing names; masks as places."""
-    parts = []
-    for part in index if type(index) is tuple else (index,):
-        if isinstance(part, np.ndarray | list) and np.asarray(part).dtype == bool:
-            parts += np.nonzero(part)
-        else:
-            parts.append(part)
-    named = sum(part is not None and part is not Ellipsis for part in parts)
-    if not any(part is Ellipsis for part in parts):
-        parts.append(Ellipsis)
-    at = next(i for i, part in enumerate(parts) if part is Ellipsis)
-    return [*parts[:at], *[slice(None)] * (ndim - named), *parts[at + 1 :]]
-
-
-def _index_part(part):
-    if isinstance(part, slice):
-        return {"from": part.start, "to": part.stop, "step": part.step}
-    if isinstance(part, np.ndarray | list):
-        return number_data(np.asarray(part, dtype=float))
-    return None if part is None else int(part)
 
 
 # ---------------------------------------------------------------- rules
@@ -235,21 +214,25 @@ def _tree_data(tree, values, own):
 @functools.cache
 def table_of() -> str:
     """The table of primitives as JavaScript: values as functions, all else as data."""
-    entries = []
-    for name, primitive in PRIMITIVES.items():
-        notation = primitive.notation
-        data = {
-            "text": notation.text,
-            "level": notation.level,
-            "needs": list(notation.needs),
-        }
-        data |= {"matrix": True} if primitive.matrix_product else {}
-        data |= {"bilinear": True} if primitive.bilinear else {}
-        if primitive.elementwise:
-            data |= {"elementwise": True, **_rules_of_numbers(name, primitive)}
-        body = json.dumps(data, separators=(",", ":"), ensure_ascii=True)
-        entries.append(f"{name}: {{value: {_javascript(primitive)}, ...{body}}}")
+    # The samples needn't lie in a function's domain: only what a rule does with them counts.
+    with np.errstate(all="ignore"):
+        entries = [_entry(name, primitive) for name, primitive in PRIMITIVES.items()]
     return "const TABLE = {\n" + ",\n".join(entries) + "\n};\n"
+
+
+def _entry(name, primitive):
+    notation = primitive.notation
+    data = {
+        "text": notation.text,
+        "level": notation.level,
+        "needs": list(notation.needs),
+    }
+    data |= {"matrix": True} if primitive.matrix_product else {}
+    data |= {"bilinear": True} if primitive.bilinear else {}
+    if primitive.elementwise:
+        data |= {"elementwise": True, **_rules_of_numbers(name, primitive)}
+    body = json.dumps(data, separators=(",", ":"), ensure_ascii=True)
+    return f"{name}: {{value: {_javascript(primitive)}, ...{body}}}"
 
 
 def _rules_of_numbers(name, primitive):
@@ -306,9 +289,14 @@ def _javascript(primitive):
         names += ["c"] * ("condition" in primitive.parameters)
         return f"({', '.join(names)}) => {text}"
     inner = [f"xs[{k}]" for k in range(len(names))]
-    place = [f", p.{key}" for key in ("index", "shape") if key in primitive.parameters]
+    shape = ", p.shape" if "shape" in primitive.parameters else ""
     text = template.format(
-        *inner, operands="...xs", parameters="".join(place) + ", p", index="p.index"
+        *inner,
+        operands="...xs",
+        parameters=f"{shape}, p",
+        result="p.result",
+        index="p.index",
+        indexed="p.indexed",
     )
     return f"(xs, p) => {text}"
 

@@ -35,7 +35,15 @@ class Inputs(traitlets.Dict):
                 f"inputs: got {', '.join(sorted(unknown))}, expected some of "
                 f"{', '.join(known)}"
             )
-        return {**known, **{k: x for k, x in obj._trait_values.get("inputs", {}).items() if k in known}, **given}
+        return {
+            **known,
+            **{
+                k: x
+                for k, x in obj._trait_values.get("inputs", {}).items()
+                if k in known
+            },
+            **given,
+        }
 
 
 class PlayerWidget(anywidget.AnyWidget):
