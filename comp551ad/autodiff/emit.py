@@ -431,10 +431,15 @@ class BufferedWriter(Writer):
         entry = PRIMITIVES[node.name]
         stored = self.place_for(node, dying if entry.out == "ufunc" else ())
         variable = self.flipped(stored) if _by_columns(node.shape) else stored
+        how = [
+            f"{key}={value!r}"
+            for key, value in node.parameters.items()
+            if key not in entry.unwritten
+        ]
         operands = [self.text[o] for o in node.operands]
         ndims = [len(o.shape) for o in node.operands]
         out = variable
-        if _by_columns(node.shape) and set(ndims) <= {0, 2} and not node.parameters:
+        if _by_columns(node.shape) and set(ndims) <= {0, 2} and not how:
             # The transpose of the result from those of the operands: along memory.
             pairs = zip(operands, ndims, strict=True)
             operands = [self.flipped(text) if n else text for text, n in pairs]
@@ -443,7 +448,6 @@ class BufferedWriter(Writer):
         function = f"np.{entry.functions[0].__name__}"
         if entry.out == "method":
             function = f"{operands.pop(0)}.{node.name}"
-        how = [f"{key}={value!r}" for key, value in node.parameters.items()]
         self.body.append(f"{function}({', '.join([*operands, *how, f'out={out}'])})")
         self.buffer_of[node] = stored
         self.keep(node, variable)

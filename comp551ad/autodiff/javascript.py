@@ -51,7 +51,7 @@ def _parts() -> dict[str, str]:
     parts = {}
     for match in _PART.finditer(RUNTIME):
         for name in (match[1] or match[2]).split(","):
-            parts[name.strip()] = match[0]
+            parts[name.split(":")[-1].strip()] = match[0]
     return parts
 
 

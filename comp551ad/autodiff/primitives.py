@@ -120,6 +120,7 @@ class Primitive:
         new_axes: an axis among the parameters counts those of the result.
         parameters, defaults: what ``value`` takes besides operands, and what it is unless given.
         array_parameters: those of them that are, or hold, arrays.
+        unwritten: parameters that only the rules read, and that nobody writes down.
         out: it can be told where to put its result, as a "ufunc" or as a "method" of its first
             operand; else "".
     """
@@ -146,6 +147,7 @@ class Primitive:
         view: bool = False,
         matrix_product: bool = False,
         new_axes: bool = False,
+        unwritten: tuple[str, ...] = (),
         out: str = "",
     ):
         self.name, self.value, self.functions = name, value, functions
@@ -159,7 +161,7 @@ class Primitive:
         self.variadic, self.has_residuals = variadic, has_residuals
         self.linear, self.bilinear, self.commutative = linear, bilinear, commutative
         self.view, self.matrix_product, self.new_axes = view, matrix_product, new_axes
-        self.out = out
+        self.unwritten, self.out = unwritten, out
         self.vjps = RuleOfEach(vjps) if variadic else vjps
         self.jvps = RuleOfEach(jvps) if variadic else jvps or self._its_own_jvps()
         self.defaults = self._defaults()
@@ -204,7 +206,8 @@ class Primitive:
         ndim, written = len(shapes[-1] if self.new_axes else shapes[0]), {}
         for key, value in parameters.items():
             usual = default.get(key, inspect._empty)
-            if type(usual) is type(value) and usual == value:
+            is_usual = type(usual) is type(value) and usual == value
+            if is_usual or key in self.unwritten:
                 continue
             if key in ("axis", "axes") and value is not None:
                 several = type(value) is tuple
@@ -694,6 +697,7 @@ maximum = elementwise(
     functions=(np.maximum,),
     notation=call("maximum", operands=2),
     examples=_binary(),
+    unwritten=("tie",),
     commutative=True,
 )
 minimum = elementwise(
@@ -704,6 +708,7 @@ minimum = elementwise(
     functions=(np.minimum,),
     notation=call("minimum", operands=2),
     examples=_binary(),
+    unwritten=("tie",),
     commutative=True,
 )
 _CHOICE = np.array([[True, False, True], [False, False, True]])
@@ -902,7 +907,9 @@ solve = define(
     ),
     functions=(np.linalg.solve,),
     broadcasts=True,
-    notation=call("solve", "np.linalg.solve", operands=2),
+    notation=call("solve", "np.linalg.solve", operands=2)._replace(
+        own_javascript="solve({0}, {1}, {result})"
+    ),
     examples=[
         ((_dominant(3), _sample(3, 2)), {}),
         ((_dominant(2, 4), _sample(2, 3)), {}),
@@ -928,7 +935,9 @@ slogdet = define(
         ),
     ),
     functions=(np.linalg.slogdet,),
-    notation=call("slogdet")._replace(source="np.stack(np.linalg.slogdet({0}))"),
+    notation=call("slogdet")._replace(
+        source="np.stack(np.linalg.slogdet({0}))", own_javascript="slogdet({0})"
+    ),
     examples=_MATRICES,
 )
 

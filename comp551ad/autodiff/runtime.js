@@ -64,10 +64,13 @@ function setting(x, expected, name) {
 }
 
 // Functions of numbers: what is elementwise is written as a loop over them.
-const { abs, cos, exp, expm1, log, log1p, sign, sin, sqrt, tan, tanh } = Math;
-const arctan = Math.atan;
-const maximum = Math.max;
-const minimum = Math.min;
+const { abs, cbrt, ceil, cos, cosh, exp, expm1, floor, hypot, log, log10, log1p, log2 } = Math;
+const { sign, sin, sinh, sqrt, tan, tanh, trunc, max: maximum } = Math;
+const { asin: arcsin, acos: arccos, atan: arctan, asinh: arcsinh, acosh: arccosh } = Math;
+const { atanh: arctanh, atan2: arctan2, min: minimum } = Math;
+const exp2 = (x) => 2 ** x;
+// Halves to the even number, as NumPy does.
+const rint = (x) => (Math.abs(x % 1) === 0.5 ? 2 * Math.round(x / 2) : Math.round(x));
 const square = (x) => x * x;
 const relu = (q) => Math.max(q, 0);
 const logistic = (q) => 1 / (1 + Math.exp(-Math.max(q, -709)));
@@ -77,7 +80,21 @@ const power = (a, b) => (a === 1 || (a === -1 && Math.abs(b) === Infinity) ? 1 :
 const heaviside = (a, atZero) => (a === 0 ? atZero : a > 0 ? 1 : a < 0 ? 0 : NaN);
 const greater_share = (a, b) => (a > b ? 1 : a === b ? 0.5 : a < b ? 0 : NaN);
 const safe_divide = (a, b) => (b === 0 ? 0 : a / b);
+const divide_at_kink = (a, b) => (b === 0 && a === 0 ? 0 : b === 0 ? NaN : a / b);
+// The sign is that of b.
+const remainder = (a, b) => (a % b !== 0 && a % b < 0 !== b < 0 ? (a % b) + b : a % b);
+const floor_divide = (a, b) => (b === 0 ? a / b : Math.round((a - remainder(a, b)) / b));
+const logaddexp = (a, b) =>
+  a === b ? a + Math.LN2 : Math.max(a, b) + Math.log1p(Math.exp(-Math.abs(a - b)));
 const xlogy = (a, b) => (a === 0 ? 0 : a * Math.log(b));
+
+// 2/√π e^(−x²) Σ 2ⁿ x^(2n+1) / (2n+1)!!, whose terms have one sign.
+function erf(x) {
+  if (Math.abs(x) > 6) return Math.sign(x);
+  let sum = x;
+  for (let n = 1, term = x; n < 150; n++) sum += term *= (2 * x * x) / (2 * n + 1);
+  return (2 / Math.sqrt(Math.PI)) * Math.exp(-x * x) * sum;
+}
 
 // The entries as a matrix whose rows go together; `order` brings them there.
 function byRows(x, axis) {
@@ -150,6 +167,11 @@ const softmax = (x, { axis } = {}) =>
     let s = 0;
     for (let i = from; i < to; i++) s += y[i] = Math.exp(x[i] - shift);
     for (let i = from; i < to; i++) y[i] /= s;
+  });
+
+const cumsum = (x, { axis }) =>
+  rowwise(x, axis, (x, from, to, y) => {
+    for (let i = from, s = 0; i < to; i++) y[i] = s += x[i];
   });
 
 const tie_share = (x, best, { axis } = {}) =>
@@ -297,3 +319,88 @@ function matmul(a, b, shape) {
 }
 
 const outer = (a, b) => dot(reshape(a, [a.length, 1]), reshape(b, [1, b.length]));
+
+// a⁻¹ b by elimination, for an n x n and an n x m matrix, and the pivots with their sign.
+function eliminated(a, b, n, m) {
+  const [left, right, pivots] = [a.slice(), b.slice(), []];
+  const swap = (x, w, i, j) => {
+    for (let k = 0; k < w; k++) [x[i * w + k], x[j * w + k]] = [x[j * w + k], x[i * w + k]];
+  };
+  const subtract = (x, w, i, j, f) => {
+    for (let k = 0; k < w; k++) x[i * w + k] -= f * x[j * w + k];
+  };
+  for (let j = 0; j < n; j++) {
+    let best = j;
+    for (let i = j; i < n; i++) {
+      if (Math.abs(left[i * n + j]) > Math.abs(left[best * n + j])) best = i;
+    }
+    swap(left, n, j, best);
+    swap(right, m, j, best);
+    const pivot = left[j * n + j];
+    pivots.push(best === j ? pivot : -pivot);
+    for (let i = 0; i < n; i++) {
+      if (i === j) continue;
+      const factor = left[i * n + j] / pivot;
+      subtract(left, n, i, j, factor);
+      subtract(right, m, i, j, factor);
+    }
+  }
+  for (let i = 0; i < n * m; i++) right[i] /= left[Math.floor(i / m) * (n + 1)];
+  return { solution: right, pivots };
+}
+
+// f(matrix, k) for each n x n matrix of a stack.
+function each(a, f) {
+  const n = a.shape.at(-1);
+  for (let k = 0; k < a.length / (n * n); k++) f(a.subarray(k * n * n, (k + 1) * n * n), k, n);
+}
+
+const identity = (n) => Float64Array.from({ length: n * n }, (_, i) => (i % (n + 1) ? 0 : 1));
+
+function inv(a) {
+  const y = empty(a.shape);
+  each(a, (x, k, n) => y.set(eliminated(x, identity(n), n, n).solution, k * n * n));
+  return y;
+}
+
+function solve(a, b, shape) {
+  const [n, m] = shape.slice(-2);
+  const right = broadcast_to(b, shape);
+  const y = empty(shape);
+  each(broadcast_to(a, [...shape.slice(0, -2), n, n]), (x, k) =>
+    y.set(eliminated(x, right.subarray(k * n * m, (k + 1) * n * m), n, m).solution, k * n * m),
+  );
+  return y;
+}
+
+function det(a) {
+  const y = empty(a.shape.slice(0, -2));
+  each(a, (x, k, n) => (y[k] = eliminated(x, [], n, 0).pivots.reduce((s, t) => s * t, 1)));
+  return y.shape.length ? y : y[0];
+}
+
+function slogdet(a) {
+  const count = sizeOf(a.shape.slice(0, -2));
+  const y = empty([2, ...a.shape.slice(0, -2)]);
+  each(a, (x, k, n) => {
+    const { pivots } = eliminated(x, [], n, 0);
+    y[k] = pivots.reduce((s, t) => s * Math.sign(t), 1);
+    y[count + k] = pivots.reduce((s, t) => s + Math.log(Math.abs(t)), 0);
+  });
+  return y;
+}
+
+function cholesky(a) {
+  const y = full(a.shape, 0);
+  each(a, (x, k, n) => {
+    const row = (i) => k * n * n + i * n;
+    for (let i = 0; i < n; i++) {
+      for (let j = 0; j <= i; j++) {
+        let s = x[i * n + j];
+        for (let l = 0; l < j; l++) s -= y[row(i) + l] * y[row(j) + l];
+        y[row(i) + j] = i === j ? Math.sqrt(s) : s / y[row(j) + j];
+      }
+    }
+  });
+  return y;
+}

@@ -10,12 +10,13 @@ loop costs; everything else happens every ``keep_every`` steps.
 """
 
 import math
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from comp551ad.byhand.two_layer import TwoLayer
 from comp551ad.shapes import (
@@ -123,8 +124,8 @@ def descend(
             "dW", as the deck does (E21).
         names: names of the parameters for the history; p0, p1, … by default.
         keep_every: keep each k-th iterate in the history; at most about 1000 by default.
-        progress: show a bar (True), none (False), or, by default, one at a terminal on runs of
-            more than a second.
+        progress: show a bar (True), none (False), or, by default, one at a terminal or in a
+            notebook that is open, on runs of more than a second.
 
     Raises:
         ValueError: an argument doesn't fit, or gradient or cost returns something that
@@ -246,15 +247,27 @@ def gradient_descent(
 
 
 def _bar(total: int, progress: bool | None) -> tqdm:
-    """The steps, with a bar where somebody watches: disable=None looks for a terminal."""
+    """The steps, with a bar where somebody watches."""
     return tqdm(
         range(total),
         desc="descent",
         unit="step",
         leave=False,
         delay=0 if progress else 1,
-        disable=None if progress is None else not progress,
+        disable=not (_somebody_watches() if progress is None else progress),
     )
+
+
+def _somebody_watches() -> bool:
+    """At a terminal, or at a notebook whose page could answer an input().
+
+    A program that executes a notebook can't, and there a bar would end up in the saved output.
+    """
+    if sys.stderr.isatty():
+        return True
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    return bool(getattr(getattr(shell, "kernel", None), "_allow_stdin", False))
 
 
 # ---- what gradient and cost return, and the report ------------------------------------
