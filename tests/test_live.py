@@ -143,3 +143,52 @@ def test_numbers_are_written_as_python_writes_them():
     )
     found = run_js(code, xs=data)
     assert found == [[figures.number(x), figures.constant(x)] for x in numbers]
+
+
+# ---------------------------------------------------------------- formulas with numbers put in
+
+FILLED = """
+const {program, mode, about} = one;
+const read = readProgram(program);
+const pass = passOver(read, mode, about, 1);
+const v = run(read, read.inputs);
+const d = pass.derivatives(v);
+const env = {value: v, [pass.kind]: d};
+const results = {
+  values: read.rows.map((_, i) => written(prepared(valueTree(read, i), env), null, env)),
+  derivatives: pass.trees.map(t => written(t, null, env)),
+};
+"""
+
+
+def model(w0, w1, x):
+    a = w1 * x + w0
+    return np.sin(a), np.cos(a)
+
+
+def loss(w, x, y):
+    return 0.5 * (w * x - y) ** 2
+
+
+def filled(p):
+    return run_js(FILLED, one=case(p))
+
+
+def test_numbers_in_the_decks_tables():
+    trace = record(model, w0=0.5, w1=2.0, x=1.0)
+    found = filled(forward(trace, wrt="w1"))
+    assert found["values"][3:] == ["2·1", "2 + 0.5", "sin 2.5", "cos 2.5"]
+    assert found["derivatives"][3:] == [
+        *("1·1 + 2·0", "1 + 0", "1·cos 2.5", "−1·sin 2.5")
+    ]
+    found = filled(reverse(trace, of="a7"))
+    assert found["derivatives"][2:5] == [
+        *("2·(−0.5985)", "−0.5985", "0·cos 2.5 − 1·sin 2.5")
+    ]
+
+
+def test_negative_numbers_get_parentheses_where_they_must():
+    found = filled(reverse(record(loss, w=0.5, x=2.0, y=3.0)))
+    assert found["values"][5] == "(−2)²"
+    assert found["derivatives"][2] == "−(−2)"
+    assert found["derivatives"][4] == "2·(−2)·0.5"
