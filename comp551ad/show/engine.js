@@ -117,7 +117,15 @@ function instance(shape, row, index, derivative) {
 // What is a number alone is worked out, as Python does while it records.
 function tidy(tree) {
   const numbers = tree.args.every((a) => isNumber(a.c) && !a.word);
-  return numbers ? { c: valueOf(tree.op, tree.args.map((a) => a.c), tree.params) } : tree;
+  return numbers
+    ? {
+        c: valueOf(
+          tree.op,
+          tree.args.map((a) => a.c),
+          tree.params,
+        ),
+      }
+    : tree;
 }
 
 // The terms of the derivative at each row: {node, operand, tree}; `node` is at the other end.
@@ -244,8 +252,7 @@ function difference(program, pass, inputs, v, i, e) {
 function firstBroken(program, v) {
   const finite = (x) => entriesOf(x).every(Number.isFinite);
   return program.rows.findIndex(
-    (row, i) =>
-      !finite(v[i]) && row.args.every((a) => (isRow(a) ? finite(v[a]) : finite(a.c))),
+    (row, i) => !finite(v[i]) && row.args.every((a) => (isRow(a) ? finite(v[a]) : finite(a.c))),
   );
 }
 
@@ -306,7 +313,8 @@ function rounded(write) {
   const at = more.search(/5(e|$)/);
   if (at > 0 && write(30).split("e")[0] === more.slice(0, at + 1) + "0".repeat(29)) {
     const before = more.slice(0, at).replace(".", "");
-    if (before.at(-1) % 2 === 0) return (more.slice(0, at) + more.slice(at + 1)).replace(/\.(?=e|$)/, "");
+    if (before.at(-1) % 2 === 0)
+      return (more.slice(0, at) + more.slice(at + 1)).replace(/\.(?=e|$)/, "");
   }
   return write(0);
 }
@@ -373,7 +381,9 @@ function label(kind, row, names) {
 
 // The parameters that a reader sees: [name, text].
 const shownParameters = (tree) =>
-  Object.entries(tree.params ?? {}).flatMap(([key, [, text]]) => (text === undefined ? [] : [[key, text]]));
+  Object.entries(tree.params ?? {}).flatMap(([key, [, text]]) =>
+    text === undefined ? [] : [[key, text]],
+  );
 
 // How an operation is written here: products of arrays entry by entry are ⊙, transposes ᵀ.
 function notationOf(tree) {
@@ -437,7 +447,9 @@ function piece(tree, names, env, tail = false) {
   if (!tree.op) {
     if (!tree.kind) return constantPiece(tree.c, tree.word);
     const x = env?.[tree.kind][tree.row];
-    return isNumber(x) ? numberPiece(numberText(x)) : { text: label(tree.kind, tree.row, names), level: ATOM };
+    return isNumber(x)
+      ? numberPiece(numberText(x))
+      : { text: label(tree.kind, tree.row, names), level: ATOM };
   }
   const notation = notationOf(tree);
   const parts = notation.text.split(/\{(\w+)\}/);

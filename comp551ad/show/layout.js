@@ -136,7 +136,10 @@ function drawEdge(edge, edges, nodes, rows, { wide, tall }) {
   if (edge.stub) {
     const x = to.x + (edge.operand ? 1 : -1) * (wide / 2 - 14);
     const y = to.y + tall / 2;
-    edge.points = [[x, y + 12], [x, y + 2]];
+    edge.points = [
+      [x, y + 12],
+      [x, y + 2],
+    ];
     edge.path = `M${x},${y + 12}V${y + 2}`;
     return;
   }

@@ -10,7 +10,12 @@ const CHAINS = ["add", "multiply"];
 
 // An equation's parts: {sign, text, tree, value}; none where there are no arrays, or too many.
 function factorsOf(tree, whole, start, env, names) {
-  const part = (one, sign) => ({ sign, tree: one, text: written(prepared(one, env), names), value: evaluate(one, env) });
+  const part = (one, sign) => ({
+    sign,
+    tree: one,
+    text: written(prepared(one, env), names),
+    value: evaluate(one, env),
+  });
   function pieces(one, sign) {
     if (!one.op || one.op === "transpose") return [part(one, sign)];
     if (SIGNS[one.op]) {
@@ -55,7 +60,11 @@ function matrixElement({ sign, text, tree, value }, pick, picked) {
     return Math.round(middle + Math.sign(part) * Math.sqrt(Math.abs(part)) * middle);
   };
   const own = pick && picked.get(tree.row);
-  const column = make("span", { className: "c5-matrix" }, make("span", {}, make("b", {}, text), ` ${shapeText(shape)}`));
+  const column = make(
+    "span",
+    { className: "c5-matrix" },
+    make("span", {}, make("b", {}, text), ` ${shapeText(shape)}`),
+  );
   const few = value.length <= MOST_NUMBERS[0] && columns <= MOST_NUMBERS[1];
   if (few && value.length) {
     const grid = make("span", { className: "c5-cells" });
@@ -69,7 +78,12 @@ function matrixElement({ sign, text, tree, value }, pick, picked) {
     column.append(grid);
   } else if (value.length) {
     const cell = Math.min(14, Math.max(3, Math.floor(62 / Math.max(tall, wide))));
-    const canvas = make("canvas", { width: wide * cell, height: tall * cell, role: "img", "aria-label": `heat map of ${text}, ${shapeText(shape)}: ${summary}` });
+    const canvas = make("canvas", {
+      width: wide * cell,
+      height: tall * cell,
+      role: "img",
+      "aria-label": `heat map of ${text}, ${shapeText(shape)}: ${summary}`,
+    });
     const ink = canvas.getContext("2d");
     for (let i = 0; i < tall; i++) {
       for (let j = 0; j < wide; j++) {

@@ -106,7 +106,10 @@ function readStatements(source) {
     }
     if (!known) {
       const names = functionNames().join(", ");
-      fail(`No function is called ${token.text}. There are: ${names}. A product is written with *.`, token.from);
+      fail(
+        `No function is called ${token.text}. There are: ${names}. A product is written with *.`,
+        token.from,
+      );
     }
     const args = [sum()];
     while (take(",")) args.push(sum());
@@ -169,7 +172,13 @@ function parse(source) {
     if (!tree.op) return { c: tree.c };
     const args = tree.args.map(emit);
     const constant = args.every((a) => !isRow(a));
-    if (constant) return { c: valueOf(tree.op, args.map((a) => a.c)) };
+    if (constant)
+      return {
+        c: valueOf(
+          tree.op,
+          args.map((a) => a.c),
+        ),
+      };
     rows.push({ op: tree.op, args, span: [tree.from, tree.to] });
     return rows.length - 1;
   }
@@ -180,14 +189,19 @@ function parse(source) {
       names.set(name, row);
       assigned.push([name, row]);
       if (isRow(row) && rows[row].op !== "input") rows[row].name ??= name;
-    } else if (!isRow(row)) fail("There is no input in this output: nothing to differentiate.", tree.from);
+    } else if (!isRow(row))
+      fail("There is no input in this output: nothing to differentiate.", tree.from);
     else outputs.push(row);
   }
   if (!outputs.length) {
-    outputs.push(...assigned.filter(([name, row]) => !used.has(name) && isRow(row)).map(([, r]) => r));
+    outputs.push(
+      ...assigned.filter(([name, row]) => !used.has(name) && isRow(row)).map(([, r]) => r),
+    );
   }
-  if (!outputs.length || !inputs.length) fail("There is no input here: nothing to differentiate.", 0);
-  if (rows.length > MOST_TYPED) fail(`${rows.length} nodes are too many to draw: at most ${MOST_TYPED}.`, 0);
+  if (!outputs.length || !inputs.length)
+    fail("There is no input here: nothing to differentiate.", 0);
+  if (rows.length > MOST_TYPED)
+    fail(`${rows.length} nodes are too many to draw: at most ${MOST_TYPED}.`, 0);
   const code = source.trimEnd();
   const at = inputs.map((_, k) => STARTS[k % STARTS.length]);
   const all = [...new Set(outputs)].sort((a, b) => a - b);

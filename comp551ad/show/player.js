@@ -122,11 +122,14 @@ function makeBar(root, show, move, noteOf = () => "") {
     if (timer) return;
     if (step === last()) go(0);
     dress("Pause");
-    timer = setInterval(() => {
-      if (!root.isConnected) return pause();
-      if (!move.waits?.()) go(step + 1);
-      return step === last() || move.waits?.() ? pause() : undefined;
-    }, Math.min(PACE, LONGEST_PLAY / (last() + 1)));
+    timer = setInterval(
+      () => {
+        if (!root.isConnected) return pause();
+        if (!move.waits?.()) go(step + 1);
+        return step === last() || move.waits?.() ? pause() : undefined;
+      },
+      Math.min(PACE, LONGEST_PLAY / (last() + 1)),
+    );
   }
   function pause() {
     if (!timer) return;
@@ -159,7 +162,19 @@ function makeBar(root, show, move, noteOf = () => "") {
     event.stopPropagation();
   });
   guardKeys(root);
-  return { bar, go, refresh, play, pause, get step() { return step; }, get isPlaying() { return Boolean(timer); } };
+  return {
+    bar,
+    go,
+    refresh,
+    play,
+    pause,
+    get step() {
+      return step;
+    },
+    get isPlaying() {
+      return Boolean(timer);
+    },
+  };
 }
 
 // Let a stretch of work run once before the next picture.
@@ -212,8 +227,12 @@ function startPlayer(root, spec, model = null, place = 0) {
   };
   const bar = makeBar(root, onStep, move, () => heard);
   const typed = make("input", {
-    type: "text", className: "c5-typed", spellcheck: false, autocomplete: "off",
-    "aria-label": "Type your own f", placeholder: "type your own f, such as sin(w1*x + w0)",
+    type: "text",
+    className: "c5-typed",
+    spellcheck: false,
+    autocomplete: "off",
+    "aria-label": "Type your own f",
+    placeholder: "type your own f, such as sin(w1*x + w0)",
   });
   const copied = (button, text) =>
     navigator.clipboard?.writeText(text).then(
@@ -238,25 +257,59 @@ function startPlayer(root, spec, model = null, place = 0) {
     copied(button, pythonOf(program, at, panels)),
   );
   const source = make(
-    "div", { className: "c5-source" },
-    make("b", {}, "f"), typed, textButton("Reset", () => load(given)), link, python,
+    "div",
+    { className: "c5-source" },
+    make("b", {}, "f"),
+    typed,
+    textButton("Reset", () => load(given)),
+    link,
+    python,
   );
   const wrong = make("p", { className: "c5-wrong", hidden: true, role: "alert" });
   const controls = make("div", { className: "c5-inputs", role: "group", "aria-label": "Inputs" });
   const says = make("div", { className: "c5-says" });
-  const pictures = make("div", { className: "c5-matrices", role: "group", "aria-label": "Matrices", tabIndex: 0, hidden: true });
+  const pictures = make("div", {
+    className: "c5-matrices",
+    role: "group",
+    "aria-label": "Matrices",
+    tabIndex: 0,
+    hidden: true,
+  });
   const graphs = make("div", { className: "c5-graphs" });
   const code = make("pre", { className: "c5-code", "aria-label": "Code of f", tabIndex: 0 });
   const table = make("table");
-  const card = make("div", { className: "c5-card", hidden: true, role: "group", "aria-label": "Derivation" });
-  const side = make("div", { className: "c5-side" }, card, code, make("div", { className: "c5-table", tabIndex: 0, role: "group", "aria-label": "Table" }, table));
+  const card = make("div", {
+    className: "c5-card",
+    hidden: true,
+    role: "group",
+    "aria-label": "Derivation",
+  });
+  const side = make(
+    "div",
+    { className: "c5-side" },
+    card,
+    code,
+    make(
+      "div",
+      { className: "c5-table", tabIndex: 0, role: "group", "aria-label": "Table" },
+      table,
+    ),
+  );
   const foot = make("div", { className: "c5-foot" });
   const live = make("div", { className: "c5-hidden", role: "status" });
   const quiz = several ? null : makeQuiz();
   if (quiz) bar.bar.append(quiz.button);
   root.append(
-    bar.bar, source, wrong, controls, ...(quiz ? [quiz.box] : []), says, pictures,
-    make("div", { className: "c5-main" }, graphs, side), foot, live,
+    bar.bar,
+    source,
+    wrong,
+    controls,
+    ...(quiz ? [quiz.box] : []),
+    says,
+    pictures,
+    make("div", { className: "c5-main" }, graphs, side),
+    foot,
+    live,
   );
   const picture = oncePerPicture(paint);
 
@@ -275,7 +328,11 @@ function startPlayer(root, spec, model = null, place = 0) {
     if (other === given) panels = spec.panels.map((one) => ({ ...one, seed: readData(one.seed) }));
     else {
       const output = other.outputs.at(-1);
-      panels = panels.map(({ mode }) => ({ mode, about: mode === "reverse" ? output : 0, seed: 1 }));
+      panels = panels.map(({ mode }) => ({
+        mode,
+        about: mode === "reverse" ? output : 0,
+        seed: 1,
+      }));
     }
     if (document.activeElement !== typed) typed.value = other.typed;
     made = null;
@@ -314,7 +371,13 @@ function startPlayer(root, spec, model = null, place = 0) {
       const [k, all] = [error.place, typed.value];
       return complain(
         `${error.message}  `,
-        make("code", {}, all.slice(Math.max(0, k - 14), k), make("mark", {}, all[k] ?? "␣"), all.slice(k + 1, k + 12)),
+        make(
+          "code",
+          {},
+          all.slice(Math.max(0, k - 14), k),
+          make("mark", {}, all[k] ?? "␣"),
+          all.slice(k + 1, k + 12),
+        ),
         make("span", { className: "c5-hidden" }, ` at place ${k + 1}`),
       );
     }
@@ -357,9 +420,17 @@ function startPlayer(root, spec, model = null, place = 0) {
       });
       const what = make("span", { className: "c5-what" });
       const checked = make("span", { className: "c5-checked" });
-      const lines = [0, 1, 2].map((n) => make("div", { className: ["c5-rule", "c5-numbers", "c5-result"][n] }));
+      const lines = [0, 1, 2].map((n) =>
+        make("div", { className: ["c5-rule", "c5-numbers", "c5-result"][n] }),
+      );
       const note = make("div", { className: "c5-note" });
-      const say = make("div", { className: "c5-formula", role: "group", "aria-label": "Formula", tabIndex: 0 }, make("div", { className: "c5-head" }, what, checked), ...lines, note);
+      const say = make(
+        "div",
+        { className: "c5-formula", role: "group", "aria-label": "Formula", tabIndex: 0 },
+        make("div", { className: "c5-head" }, what, checked),
+        ...lines,
+        note,
+      );
       const graph = make("div", { className: "c5-picture", role: "group", "aria-label": "Graph" });
       if (several) {
         const title = panel.mode === "forward" ? "Forward mode" : "Reverse mode";
@@ -381,7 +452,8 @@ function startPlayer(root, spec, model = null, place = 0) {
   const isScalar = (i) => isNumber(values[i]);
 
   function choose(k, mode, about) {
-    const keeps = given === program && mode === spec.panels[k].mode && about === spec.panels[k].about;
+    const keeps =
+      given === program && mode === spec.panels[k].mode && about === spec.panels[k].about;
     panels[k] = { mode, about, seed: keeps ? readData(spec.panels[k].seed) : 1 };
     quiz?.forget();
     plan(panels[k]);
@@ -393,7 +465,11 @@ function startPlayer(root, spec, model = null, place = 0) {
   function buildInputs() {
     const inputs = program.rows.map((row, i) => [row, i]).filter(([row]) => row.op === "input");
     const parts = inputs.map(([row, i], k) => {
-      const range = make("input", { type: "range", step: "any", "aria-label": `${row.name}, slider` });
+      const range = make("input", {
+        type: "range",
+        step: "any",
+        "aria-label": `${row.name}, slider`,
+      });
       const field = make("input", { type: "number", step: "any", "aria-label": row.name });
       const labelled = make("label", {}, make("b", {}, row.name), range, field);
       const box = make("div", { className: "c5-input" });
@@ -402,10 +478,22 @@ function startPlayer(root, spec, model = null, place = 0) {
         entries.set(i, entries.get(i) ?? 0);
         const shape = at[k].shape;
         one.picks = shape.map((n, axis) => {
-          const pick = make("input", { type: "number", min: 0, max: n - 1, step: 1, "aria-label": `${row.name}, axis ${axis}` });
+          const pick = make("input", {
+            type: "number",
+            min: 0,
+            max: n - 1,
+            step: 1,
+            "aria-label": `${row.name}, axis ${axis}`,
+          });
           pick.addEventListener("input", () => {
-            const index = one.picks.map((p, a) => Math.max(0, Math.min(shape[a] - 1, Math.trunc(p.value) || 0)));
-            pickEntry(i, index.reduce((sum, p, a) => sum * shape[a] + p, 0), pick);
+            const index = one.picks.map((p, a) =>
+              Math.max(0, Math.min(shape[a] - 1, Math.trunc(p.value) || 0)),
+            );
+            pickEntry(
+              i,
+              index.reduce((sum, p, a) => sum * shape[a] + p, 0),
+              pick,
+            );
           });
           return pick;
         });
@@ -513,7 +601,11 @@ function startPlayer(root, spec, model = null, place = 0) {
     });
     made.rows = rows;
     const caption = make("caption", { className: "c5-hidden" }, "One line a node");
-    table.replaceChildren(caption, make("thead", {}, make("tr", {}, ...heads)), make("tbody", {}, ...rows));
+    table.replaceChildren(
+      caption,
+      make("thead", {}, make("tr", {}, ...heads)),
+      make("tbody", {}, ...rows),
+    );
   }
 
   // The code, cut at the ends of the spans; a piece belongs to the smallest span around it.
@@ -528,20 +620,25 @@ function startPlayer(root, spec, model = null, place = 0) {
     let line = make("span", { className: "c5-line" });
     cuts.slice(1).forEach((to, k) => {
       const from = cuts[k];
-      const within = spans.map(([a, b], i) => [b - a, i]).filter(([, i]) => spans[i][0] <= from && spans[i][1] >= to);
+      const within = spans
+        .map(([a, b], i) => [b - a, i])
+        .filter(([, i]) => spans[i][0] <= from && spans[i][1] >= to);
       const rows = within.map(([, i]) => i);
       const [, least] = within.sort((a, b) => a[0] - b[0])[0] ?? [0, -1];
-      program.code.slice(from, to).split("\n").forEach((text, n) => {
-        if (n) {
-          code.append(line);
-          line = make("span", { className: "c5-line" });
-        }
-        if (!text) return;
-        const part = make("span", {}, text);
-        if (least >= 0) linkTo(part, least);
-        made.code.push({ part, rows });
-        line.append(part);
-      });
+      program.code
+        .slice(from, to)
+        .split("\n")
+        .forEach((text, n) => {
+          if (n) {
+            code.append(line);
+            line = make("span", { className: "c5-line" });
+          }
+          if (!text) return;
+          const part = make("span", {}, text);
+          if (least >= 0) linkTo(part, least);
+          made.code.push({ part, rows });
+          line.append(part);
+        });
     });
     code.append(line);
   }
@@ -584,7 +681,11 @@ function startPlayer(root, spec, model = null, place = 0) {
     const { wide, tall } = layout;
     const size = layout.big ? 15 : 13;
     const [first, second] = [tall / 2 - 4, tall - 7];
-    const svg = draw("svg", { width: layout.width, height: layout.height, class: layout.big ? "c5-big" : "" });
+    const svg = draw("svg", {
+      width: layout.width,
+      height: layout.height,
+      class: layout.big ? "c5-big" : "",
+    });
     one.edges = layout.edges.map((edge) => {
       const [x, y] = edge.points.at(-1);
       const [x0, y0] = edge.points[0];
@@ -599,7 +700,18 @@ function startPlayer(root, spec, model = null, place = 0) {
       if (edge.stub) {
         const anchor = edge.operand ? "start" : "end";
         const name = program.rows[edge.from].name;
-        svg.append(draw("text", { class: "c5-operation", x: x0 + (edge.operand ? 7 : -7), y: y0 + 4, "text-anchor": anchor }, name));
+        svg.append(
+          draw(
+            "text",
+            {
+              class: "c5-operation",
+              x: x0 + (edge.operand ? 7 : -7),
+              y: y0 + 4,
+              "text-anchor": anchor,
+            },
+            name,
+          ),
+        );
       }
       return parts;
     });
@@ -608,26 +720,63 @@ function startPlayer(root, spec, model = null, place = 0) {
       const [x, y] = [node.x - wide / 2, node.y - tall / 2];
       const half = wide / 2 - 8;
       const chip = (k) =>
-        draw("rect", { class: "c5-chip", x: x + 4 + k * (half + 8), y: y + second - size + 1, width: half, height: size + 3, rx: 4 });
+        draw("rect", {
+          class: "c5-chip",
+          x: x + 4 + k * (half + 8),
+          y: y + second - size + 1,
+          width: half,
+          height: size + 3,
+          rx: 4,
+        });
       const own = label("value", i, program.names);
       const right = rightSide(i);
       const letters = own.length + 3 + right.length;
       const short = letters * 11 * 0.58 > wide - 8 ? `${row.op} …` : right;
       const small = letters * size * 0.56 > wide - 20 ? " c5-small" : "";
-      const named = row.op !== "input" && row.name && !program.names?.[i] && (letters + row.name.length + 2) * size * 0.54 < wide - 8;
+      const named =
+        row.op !== "input" &&
+        row.name &&
+        !program.names?.[i] &&
+        (letters + row.name.length + 2) * size * 0.54 < wide - 8;
       const parts = {
         value: draw("text", { x: x + 7, y: y + second }),
         derivative: draw("text", { x: x + wide - 7, y: y + second }),
         chips: [chip(0), chip(1)],
       };
-      const text = draw("text", { x: x + 7, y: y + first }, draw("tspan", { class: "c5-label" }, own), draw("tspan", { class: `c5-operation${small}` }, ` = ${short}`));
+      const text = draw(
+        "text",
+        { x: x + 7, y: y + first },
+        draw("tspan", { class: "c5-label" }, own),
+        draw("tspan", { class: `c5-operation${small}` }, ` = ${short}`),
+      );
       parts.group = draw(
-        "g", { class: "c5-node", role: "button", tabindex: -1, "data-node": `a${i + 1}` },
-        draw("rect", { class: "c5-ring", x: x - 3, y: y - 3, width: wide + 6, height: tall + 6, rx: 10 }),
-        draw("rect", { class: "c5-box", x, y, width: wide, height: tall, rx: row.op === "input" ? 18 : 6 }),
+        "g",
+        { class: "c5-node", role: "button", tabindex: -1, "data-node": `a${i + 1}` },
+        draw("rect", {
+          class: "c5-ring",
+          x: x - 3,
+          y: y - 3,
+          width: wide + 6,
+          height: tall + 6,
+          rx: 10,
+        }),
+        draw("rect", {
+          class: "c5-box",
+          x,
+          y,
+          width: wide,
+          height: tall,
+          rx: row.op === "input" ? 18 : 6,
+        }),
         // Spaces, so that the parts of the name are read apart.
-        text, " ", named ? draw("text", { class: "c5-name", x: x + wide - 7, y: y + first }, row.name) : "", " ",
-        ...parts.chips, parts.value, " ", parts.derivative,
+        text,
+        " ",
+        named ? draw("text", { class: "c5-name", x: x + wide - 7, y: y + first }, row.name) : "",
+        " ",
+        ...parts.chips,
+        parts.value,
+        " ",
+        parts.derivative,
       );
       linkTo(parts.group, i);
       parts.group.addEventListener("focus", () => point(i));
@@ -645,7 +794,12 @@ function startPlayer(root, spec, model = null, place = 0) {
     one.graph.replaceChildren(svg);
     one.layout = layout;
     // Where edges run, for labels to keep off them.
-    one.taken = layout.nodes.map((n) => [n.x - wide / 2, n.y - tall / 2, n.x + wide / 2, n.y + tall / 2]);
+    one.taken = layout.nodes.map((n) => [
+      n.x - wide / 2,
+      n.y - tall / 2,
+      n.x + wide / 2,
+      n.y + tall / 2,
+    ]);
     for (const { line } of one.edges) {
       const length = line.getTotalLength();
       for (let s = 4; s < length; s += 8) {
@@ -697,7 +851,8 @@ function startPlayer(root, spec, model = null, place = 0) {
     for (const one of made.panels) {
       one.nodes?.forEach((parts, k) => parts.group.classList.toggle("c5-hover", k === i));
     }
-    for (const { part, rows } of made.code) part.classList.toggle("c5-hover", i >= 0 && rows.includes(i));
+    for (const { part, rows } of made.code)
+      part.classList.toggle("c5-hover", i >= 0 && rows.includes(i));
   }
 
   function show(i) {
@@ -713,7 +868,8 @@ function startPlayer(root, spec, model = null, place = 0) {
   function known(panel, step, asking) {
     const { found, dropped, steps } = panel.plan;
     const here = Math.min(step, steps.length - 1);
-    const upTo = (what) => (asking && !(what === "value" && panel.mode === "forward") ? here - 1 : here);
+    const upTo = (what) =>
+      asking && !(what === "value" && panel.mode === "forward") ? here - 1 : here;
     return {
       step: steps[here],
       has: (what, i) => found[what].get(i) <= upTo(what),
@@ -737,8 +893,14 @@ function startPlayer(root, spec, model = null, place = 0) {
       announced += `${text} `;
     });
     const nodes = known(panels.at(-1), bar.step, asking).step.nodes;
-    made.code.forEach(({ part, rows }) => part.classList.toggle("c5-lit", nodes.some((i) => rows.includes(i))));
-    for (const line of code.children) line.classList.toggle("c5-now", Boolean(line.querySelector(".c5-lit")));
+    made.code.forEach(({ part, rows }) =>
+      part.classList.toggle(
+        "c5-lit",
+        nodes.some((i) => rows.includes(i)),
+      ),
+    );
+    for (const line of code.children)
+      line.classList.toggle("c5-now", Boolean(line.querySelector(".c5-lit")));
     paintFoot(asking);
     paintMatrices(asking);
     card.hidden = open < 0;
@@ -780,24 +942,41 @@ function startPlayer(root, spec, model = null, place = 0) {
       const [v, d] = [has("value", i), has("derivative", i)];
       const texts = [v ? brief(values[i]) : "", d ? brief(panel.d[i]) : ""];
       const lost = [gone("value", i), gone("derivative", i)];
-      const tight = Math.max(...texts.map((t) => t.length)) * 8 > one.layout.wide / 2 - 6 ? " c5-small" : "";
+      const tight =
+        Math.max(...texts.map((t) => t.length)) * 8 > one.layout.wide / 2 - 6 ? " c5-small" : "";
       setText(parts.value, texts[0]);
       setText(parts.derivative, texts[1]);
       setClass(parts.value, `c5-value${lost[0] ? " c5-gone" : ""}${tight}`);
       setClass(parts.derivative, `c5-derivative${lost[1] ? " c5-gone" : ""}${tight}`);
       parts.chips.forEach((chip, k) => setClass(chip, `c5-chip${lost[k] ? " c5-gone" : ""}`));
-      const state = step.nodes.includes(i) ? "current" : lost[0] && lost[1] ? "discardable" : (down ? d : v) ? "done" : "waiting";
+      const state = step.nodes.includes(i)
+        ? "current"
+        : lost[0] && lost[1]
+          ? "discardable"
+          : (down ? d : v)
+            ? "done"
+            : "waiting";
       setClass(parts.group, `c5-node c5-${state}${i === hover ? " c5-hover" : ""}`);
       parts.group.setAttribute("tabindex", step.nodes[0] === i ? 0 : -1);
     });
     one.graph.classList.toggle("c5-down", Boolean(down));
     const [i] = step.nodes;
-    const terms = step.term ? [step.term] : step.finds.includes("derivative") ? panel.pass.terms[i] : [];
+    const terms = step.term
+      ? [step.term]
+      : step.finds.includes("derivative")
+        ? panel.pass.terms[i]
+        : [];
     const taken = [...one.taken];
     const isUp = !step.finds.includes("derivative") && !step.term;
     for (const parts of one.edges) {
       const { edge } = parts;
-      const term = terms.find((t) => t.upper === edge.to && t.operand === edge.operand && (edge.from === i || edge.to === i) && (panel.mode === "forward" ? t.node : i) === edge.from);
+      const term = terms.find(
+        (t) =>
+          t.upper === edge.to &&
+          t.operand === edge.operand &&
+          (edge.from === i || edge.to === i) &&
+          (panel.mode === "forward" ? t.node : i) === edge.from,
+      );
       const on = !asking && step.nodes.length === 1 && (isUp ? edge.to === i : Boolean(term));
       setClass(parts.line, `c5-edge${on ? " c5-message" : ""}`);
       const back = down && on;
@@ -828,13 +1007,17 @@ function startPlayer(root, spec, model = null, place = 0) {
       pair.derivative.classList.toggle("c5-gone", gone("derivative", i));
       setText(pair.rule, d ? formulaOf(panel, i) : "");
       line.classList.toggle("c5-now", step.nodes.includes(i));
-      const end = panel.mode === "reverse" ? program.rows[i].op === "input" : program.outputs.includes(i);
+      const end =
+        panel.mode === "reverse" ? program.rows[i].op === "input" : program.outputs.includes(i);
       if (d && end) checks.set(i, [...(checks.get(i) ?? []), checkOf(panel, i)]);
       if (k < panels.length - 1) return;
       const found = checks.get(i) ?? [];
       setText(cells.checked, found.map(({ ok, text }) => `${signOf(ok)}${text}`).join(" "));
       cells.checked.classList.toggle("c5-ok", found.length > 0 && found.every(({ ok }) => ok));
-      cells.checked.classList.toggle("c5-bad", found.some(({ ok }) => ok === false));
+      cells.checked.classList.toggle(
+        "c5-bad",
+        found.some(({ ok }) => ok === false),
+      );
     });
   }
 
@@ -856,7 +1039,8 @@ function startPlayer(root, spec, model = null, place = 0) {
     const own = entriesOf(panel.d[i])[entry];
     const { value, error } = difference(program, panel.pass, at, values, i, entry);
     const place = isNumber(x) ? "" : `${placeText(x.shape, entry)} `;
-    if (!Number.isFinite(own) || !Number.isFinite(value)) return { ok: null, text: `${place}can't tell here` };
+    if (!Number.isFinite(own) || !Number.isFinite(value))
+      return { ok: null, text: `${place}can't tell here` };
     const ok = Math.abs(value - own) <= 3 * error + 1e-7 * Math.max(1, Math.abs(own));
     return { ok, text: `${place}${numberText(value)}` };
   }
@@ -890,13 +1074,22 @@ function startPlayer(root, spec, model = null, place = 0) {
     setText(one.checked, "");
     setText(one.note, "");
     if (asking) return "";
-    const listed = (parts) => (parts.length > 6 ? `${parts.slice(0, 6).join(", ")}, … and ${parts.length - 6} more` : parts.join(", "));
+    const listed = (parts) =>
+      parts.length > 6
+        ? `${parts.slice(0, 6).join(", ")}, … and ${parts.length - 6} more`
+        : parts.join(", ");
     if (step.nodes.length > 1) {
       const all = step.nodes.map((i) => `${label("value", i, names)} = ${brief(values[i])}`);
       rule.append(listed(step.nodes.map((i) => equation(i))));
       numbers.append(make("b", {}, listed(all)));
       if (step.finds.includes("derivative")) {
-        result.append(make("b", {}, listed(step.nodes.map((i) => `${derivativeLabel(panel, i)} = ${brief(panel.d[i])}`))));
+        result.append(
+          make(
+            "b",
+            {},
+            listed(step.nodes.map((i) => `${derivativeLabel(panel, i)} = ${brief(panel.d[i])}`)),
+          ),
+        );
       }
     } else {
       const [i] = step.nodes;
@@ -904,7 +1097,8 @@ function startPlayer(root, spec, model = null, place = 0) {
         const tree = prepared(valueTree(program, i), env);
         const filled = program.rows[i].op === "input" ? "" : written(tree, names, env);
         const parts = [filled === rightSide(i) ? "" : filled, valueText(values[i])];
-        if (step.finds.includes("derivative")) rule.append(...lineOf(label("value", i, names), [rightSide(i), ...parts]));
+        if (step.finds.includes("derivative"))
+          rule.append(...lineOf(label("value", i, names), [rightSide(i), ...parts]));
         else {
           rule.append(equation(i));
           numbers.append(...lineOf("", parts));
@@ -915,8 +1109,12 @@ function startPlayer(root, spec, model = null, place = 0) {
         const symbols = written(tree, names);
         const x = evaluate(tree, env);
         const filled = written(tree, names, env);
-        const parts = [filled === symbols ? "" : filled, valueText(step.term || isNumber(x) ? x : panel.d[i])];
-        if (step.finds.includes("value")) numbers.append(...lineOf(derivativeLabel(panel, i), [symbols, ...parts]));
+        const parts = [
+          filled === symbols ? "" : filled,
+          valueText(step.term || isNumber(x) ? x : panel.d[i]),
+        ];
+        if (step.finds.includes("value"))
+          numbers.append(...lineOf(derivativeLabel(panel, i), [symbols, ...parts]));
         else {
           rule.append(step.term ? symbols : `${derivativeLabel(panel, i)} = ${symbols}`);
           numbers.append(...lineOf("", parts));
@@ -929,7 +1127,10 @@ function startPlayer(root, spec, model = null, place = 0) {
         }
       }
     }
-    return one.lines.map((line) => line.textContent).filter(Boolean).join(" ");
+    return one.lines
+      .map((line) => line.textContent)
+      .filter(Boolean)
+      .join(" ");
   }
 
   // This edge's own derivative: the rule, with 1 for what comes along the edge.
@@ -962,14 +1163,16 @@ function startPlayer(root, spec, model = null, place = 0) {
           : "First the evaluation, from the bottom up: the inputs";
       }
     }
-    if (panel.mode === "forward") return `${own}${called}: its value, and its tangent ${derivative}`;
+    if (panel.mode === "forward")
+      return `${own}${called}: its value, and its tangent ${derivative}`;
     if (step.finds.includes("value")) return `Evaluation, upwards: ${own}${called}`;
     const own_terms = pass.terms[i];
     if (step.term) {
       const k = own_terms.indexOf(step.term) + 1;
       return `${derivative}: path ${k} of ${own_terms.length}, through ${label("value", step.term.node, program.names)}`;
     }
-    if (i === pass.about && !own_terms.length) return `The way back, downwards. It starts with the seed: ${derivative}`;
+    if (i === pass.about && !own_terms.length)
+      return `The way back, downwards. It starts with the seed: ${derivative}`;
     if (!own_terms.length) return `${derivative}: ${about} doesn't depend on ${own}`;
     if (own_terms.length > 1) return `${derivative}: the sum over its ${own_terms.length} paths`;
     return `${derivative}: one path, through ${label("value", own_terms[0].node, program.names)}`;
@@ -977,7 +1180,14 @@ function startPlayer(root, spec, model = null, place = 0) {
 
   function paintFoot(asking) {
     const key = (state, text) => make("span", { className: `c5-key c5-${state}` }, text);
-    const legend = make("span", {}, key("current", "now"), key("done", "done"), key("waiting", "waiting"), key("discardable", "no longer needed"));
+    const legend = make(
+      "span",
+      {},
+      key("current", "now"),
+      key("done", "done"),
+      key("waiting", "waiting"),
+      key("discardable", "no longer needed"),
+    );
     const parts = [legend];
     const broken = firstBroken(program, values);
     const seen = broken >= 0 && known(panels[0], bar.step, asking).has("value", broken);
@@ -986,10 +1196,18 @@ function startPlayer(root, spec, model = null, place = 0) {
       const filled = written(prepared(valueTree(program, broken), env), program.names, env);
       const x = entriesOf(values[broken]).find((e) => !Number.isFinite(e));
       const what = Number.isNaN(x) ? "not a number" : numberText(x);
-      parts.push(make("span", { className: "c5-bad" }, `${label("value", broken, program.names)} = ${filled} is ${what}: it starts here.`));
+      parts.push(
+        make(
+          "span",
+          { className: "c5-bad" },
+          `${label("value", broken, program.names)} = ${filled} is ${what}: it starts here.`,
+        ),
+      );
     } else if (!asking) {
       panels.forEach((panel) => {
-        const { plan: { steps, lastUse } } = panel;
+        const {
+          plan: { steps, lastUse },
+        } = panel;
         const here = Math.min(bar.step, steps.length - 1);
         const free = [];
         for (let i = program.rows.length - 1; i >= 0; i--) {
@@ -1007,8 +1225,13 @@ function startPlayer(root, spec, model = null, place = 0) {
     const nameOf = (i) => program.rows[i].name ?? label("value", i, program.names);
     const about = nameOf(panel.about);
     const reverse = panel.mode === "reverse";
-    const ends = program.rows.map((_, i) => i).filter((i) => (reverse ? program.rows[i].op === "input" : program.outputs.includes(i)));
-    const slopes = ends.map((i) => `${reverse ? `∂${about}/∂${nameOf(i)}` : `∂${nameOf(i)}/∂${about}`} = ${brief(panel.d[i])}`);
+    const ends = program.rows
+      .map((_, i) => i)
+      .filter((i) => (reverse ? program.rows[i].op === "input" : program.outputs.includes(i)));
+    const slopes = ends.map(
+      (i) =>
+        `${reverse ? `∂${about}/∂${nameOf(i)}` : `∂${nameOf(i)}/∂${about}`} = ${brief(panel.d[i])}`,
+    );
     return `One pass gave ${slopes.join(", ")}.`;
   }
 
@@ -1028,10 +1251,18 @@ function startPlayer(root, spec, model = null, place = 0) {
     const isKnown = has("derivative", i);
     const hidden = asking && step.nodes.includes(i);
     const why = () => {
-      if (i === panel.about) return panel.mode === "reverse" ? "This is what is differentiated: its adjoint is the seed." : "The derivative is taken with respect to this input: the seed.";
-      if (!terms.length) return panel.mode === "reverse" ? "No path leads from here to the output: 0." : "This input stands still: 0.";
+      if (i === panel.about)
+        return panel.mode === "reverse"
+          ? "This is what is differentiated: its adjoint is the seed."
+          : "The derivative is taken with respect to this input: the seed.";
+      if (!terms.length)
+        return panel.mode === "reverse"
+          ? "No path leads from here to the output: 0."
+          : "This input stands still: 0.";
       if (panel.mode === "forward") return "One term for each operand that moves.";
-      return terms.length > 1 ? `${own} is used ${terms.length} times: one term for each path back.` : `${own} is used once: one term.`;
+      return terms.length > 1
+        ? `${own} is used ${terms.length} times: one term for each path back.`
+        : `${own} is used once: one term.`;
     };
     const parts = [
       make("h3", {}, `Where ${derivative} comes from`, close),
@@ -1040,23 +1271,38 @@ function startPlayer(root, spec, model = null, place = 0) {
     if (hidden) parts.push(make("p", {}, "That is the question."));
     else {
       parts.push(make("p", {}, why()));
-      const list = terms.filter((t) => t.tree !== ZERO).map((term) => {
-        const way = panel.mode === "reverse" ? "from" : "along";
-        const text = written(prepared(term.tree, env), program.names);
-        const filled = written(term.tree, program.names, env);
-        const x = evaluate(term.tree, env);
-        const line = [`${way} ${label("value", term.node, program.names)}: ${text}`];
-        if (isKnown) line.push(make("br"), `= ${filled === text ? "" : `${filled} = `}${valueText(x)}`);
-        const edge = localText(panel, term).replace("This edge's own derivative: ", "");
-        if (edge) line.push(make("br"), make("small", {}, edge));
-        return make("li", {}, ...line);
-      });
+      const list = terms
+        .filter((t) => t.tree !== ZERO)
+        .map((term) => {
+          const way = panel.mode === "reverse" ? "from" : "along";
+          const text = written(prepared(term.tree, env), program.names);
+          const filled = written(term.tree, program.names, env);
+          const x = evaluate(term.tree, env);
+          const line = [`${way} ${label("value", term.node, program.names)}: ${text}`];
+          if (isKnown)
+            line.push(make("br"), `= ${filled === text ? "" : `${filled} = `}${valueText(x)}`);
+          const edge = localText(panel, term).replace("This edge's own derivative: ", "");
+          if (edge) line.push(make("br"), make("small", {}, edge));
+          return make("li", {}, ...line);
+        });
       parts.push(make("ul", {}, ...list));
-      parts.push(make("p", {}, make("b", {}, formulaOf(panel, i) + (isKnown ? ` = ${valueText(panel.d[i])}` : ""))));
+      parts.push(
+        make(
+          "p",
+          {},
+          make("b", {}, formulaOf(panel, i) + (isKnown ? ` = ${valueText(panel.d[i])}` : "")),
+        ),
+      );
       if (isKnown) {
         const { ok, text } = checkOf(panel, i);
         const moved = panel.mode === "reverse" ? own : (program.rows[panel.about].name ?? own);
-        parts.push(make("p", { className: classOf(ok) }, `${signOf(ok)}Moving ${moved} alone by a little gives ${text}.`));
+        parts.push(
+          make(
+            "p",
+            { className: classOf(ok) },
+            `${signOf(ok)}Moving ${moved} alone by a little gives ${text}.`,
+          ),
+        );
       } else parts.push(make("p", {}, make("small", {}, "Its number comes at a later step.")));
     }
     card.replaceChildren(...parts);
@@ -1074,12 +1320,24 @@ function startPlayer(root, spec, model = null, place = 0) {
     if (!asking && step.nodes.length === 1) {
       const isValue = step.finds.includes("value") && panel.mode === "reverse";
       const tree = isValue ? valueTree(program, i) : (step.term?.tree ?? panel.pass.trees[i]);
-      const start = step.term ? "" : isValue ? label("value", i, program.names) : derivativeLabel(panel, i);
+      const start = step.term
+        ? ""
+        : isValue
+          ? label("value", i, program.names)
+          : derivativeLabel(panel, i);
       const whole = { kind: isValue ? "value" : panel.pass.kind, row: i };
       shown = factorsOf(tree, whole, start, env, program.names);
     }
     pictures.hidden = !program.rows.some((_, k) => !isNumber(values[k]));
-    pictures.replaceChildren(...shown.map((one) => matrixElement(one, one.tree.kind ? (entry) => pickEntry(one.tree.row, entry) : null, entries)));
+    pictures.replaceChildren(
+      ...shown.map((one) =>
+        matrixElement(
+          one,
+          one.tree.kind ? (entry) => pickEntry(one.tree.row, entry) : null,
+          entries,
+        ),
+      ),
+    );
   }
 
   // -- Predict
@@ -1088,24 +1346,47 @@ function startPlayer(root, spec, model = null, place = 0) {
     let on = false;
     let byNumber = false;
     let answers = new Map(); // step -> {tried: [choices], numbers: [text], solved, right, verdict}
-    const button = make("button", { type: "button", className: "c5-predict", title: "Answer before each step is shown", "aria-pressed": "false" }, "Predict");
+    const button = make(
+      "button",
+      {
+        type: "button",
+        className: "c5-predict",
+        title: "Answer before each step is shown",
+        "aria-pressed": "false",
+      },
+      "Predict",
+    );
     button.addEventListener("click", () => turn(!on));
     const score = make("span", { className: "c5-score" });
     const asked = make("span", { className: "c5-asked" });
-    const kind = textButton("Answer with a number", () => {
-      byNumber = !byNumber;
-      picture.now();
-    }, { className: "c5-kind" });
+    const kind = textButton(
+      "Answer with a number",
+      () => {
+        byNumber = !byNumber;
+        picture.now();
+      },
+      { className: "c5-kind" },
+    );
     const fresh = textButton("New inputs", newInputs, { title: "Ask the same at other inputs" });
     const reveal = textButton("Show me", () => giveUp());
     const choices = make("div", { className: "c5-choices" });
-    const field = make("input", { type: "text", autocomplete: "off", placeholder: "−0.5, 1/3 or −1·sin 2.5" });
+    const field = make("input", {
+      type: "text",
+      autocomplete: "off",
+      placeholder: "−0.5, 1/3 or −1·sin 2.5",
+    });
     const check = textButton("Check", () => judgeNumber());
     const line = make("div", { className: "c5-answer" }, field, check);
     const verdict = make("p", { className: "c5-verdict", role: "status" });
-    const box = make("div", { className: "c5-quiz", hidden: true, role: "group", "aria-label": "Predict" },
-      make("div", { className: "c5-head" }, asked, score), choices, line, verdict,
-      make("div", { className: "c5-acts" }, kind, fresh, reveal));
+    const box = make(
+      "div",
+      { className: "c5-quiz", hidden: true, role: "group", "aria-label": "Predict" },
+      make("div", { className: "c5-head" }, asked, score),
+      choices,
+      line,
+      verdict,
+      make("div", { className: "c5-acts" }, kind, fresh, reveal),
+    );
     field.addEventListener("keydown", (event) => {
       if (event.key === "Enter") judgeNumber();
     });
@@ -1138,7 +1419,7 @@ function startPlayer(root, spec, model = null, place = 0) {
         const count = move.count();
         let k = bar.step;
         while (k < count && !isQuestion(k)) k++;
-        if (k === count) for (k = 0; k < count && !isQuestion(k); ) k++;
+        if (k === count) for (k = 0; k < count && !isQuestion(k);) k++;
         bar.go(Math.min(k, count - 1));
       } else picture.now();
       tell("predicting", on);
@@ -1173,7 +1454,9 @@ function startPlayer(root, spec, model = null, place = 0) {
       } else if (isEnough(given, question.answer, question.rounding)) {
         return settle(entry, true, `Right. ${resultText()}`);
       } else {
-        const mistake = question.numbers.find((one) => isEnough(given, one.value, question.rounding));
+        const mistake = question.numbers.find((one) =>
+          isEnough(given, one.value, question.rounding),
+        );
         entry.tried.push({ right: false, text: field.value });
         entry.verdict = `Not quite. ${mistake ? mistake.why : leadFor(question, given)} Try again.`;
       }
@@ -1201,7 +1484,10 @@ function startPlayer(root, spec, model = null, place = 0) {
     function tellScore() {
       const all = [...answers.values()].filter((one) => one.solved);
       const right = all.filter((one) => one.right).length;
-      setText(score, all.length ? `${right} of ${all.length} right at the first try` : "nothing answered yet");
+      setText(
+        score,
+        all.length ? `${right} of ${all.length} right at the first try` : "nothing answered yet",
+      );
       tell("score", [right, all.length]);
     }
     function paintQuiz(asking) {
@@ -1212,10 +1498,14 @@ function startPlayer(root, spec, model = null, place = 0) {
       if (!box.hidden) {
         question = questionAt(bar.step);
         const pickable = question.choices.length > 0 && !(byNumber && question.answer !== null);
-        setText(asked, pickable ? `Which formula gives ${question.ask}?` : `What number is ${question.ask}?`);
+        setText(
+          asked,
+          pickable ? `Which formula gives ${question.ask}?` : `What number is ${question.ask}?`,
+        );
         choices.hidden = !pickable;
         line.hidden = pickable || Boolean(entry?.solved);
-        kind.hidden = question.answer === null || !question.choices.length || Boolean(entry?.solved);
+        kind.hidden =
+          question.answer === null || !question.choices.length || Boolean(entry?.solved);
         setText(kind, pickable ? "Answer with a number" : "Choose a formula");
         reveal.hidden = Boolean(entry?.solved);
         setText(verdict, entry?.verdict ?? "");
@@ -1225,11 +1515,19 @@ function startPlayer(root, spec, model = null, place = 0) {
           shownKey = key;
           field.value = "";
           field.setAttribute("aria-label", question.ask);
-          choices.replaceChildren(...question.choices.map((choice, n) => {
-            const one = make("button", { type: "button" }, make("kbd", {}, String(n + 1)), make("span", { className: "c5-choice" }, choice.text), make("span", { className: "c5-sign" }));
-            one.addEventListener("click", () => pick(n));
-            return one;
-          }));
+          choices.replaceChildren(
+            ...question.choices.map((choice, n) => {
+              const one = make(
+                "button",
+                { type: "button" },
+                make("kbd", {}, String(n + 1)),
+                make("span", { className: "c5-choice" }, choice.text),
+                make("span", { className: "c5-sign" }),
+              );
+              one.addEventListener("click", () => pick(n));
+              return one;
+            }),
+          );
         }
         question.choices.forEach((choice, n) => {
           const one = choices.children[n];
@@ -1246,9 +1544,20 @@ function startPlayer(root, spec, model = null, place = 0) {
       }
     }
     return {
-      button, box, asks, giveUp, turn, paint: paintQuiz,
-      pick, isOn: () => on, byNumber: () => byNumber, field,
-      forget: () => { answers = new Map(); tellScore(); },
+      button,
+      box,
+      asks,
+      giveUp,
+      turn,
+      paint: paintQuiz,
+      pick,
+      isOn: () => on,
+      byNumber: () => byNumber,
+      field,
+      forget: () => {
+        answers = new Map();
+        tellScore();
+      },
       forgetOpen: () => {},
     };
   }
@@ -1288,7 +1597,13 @@ function startPlayer(root, spec, model = null, place = 0) {
     const inputs = at.map((x) => (isNumber(x) ? x : "*")).join(",");
     const which = panels.map(({ mode, about }) => `${mode}:${about}`).join(",");
     const f = program === given ? {} : { f: program.typed };
-    const state = new URLSearchParams({ player: place, ...f, in: inputs, d: which, step: bar.step + 1 });
+    const state = new URLSearchParams({
+      player: place,
+      ...f,
+      in: inputs,
+      d: which,
+      step: bar.step + 1,
+    });
     try {
       history.replaceState(null, "", `#${state}`);
     } catch {
@@ -1303,18 +1618,24 @@ function startPlayer(root, spec, model = null, place = 0) {
       const other = state.has("f") ? parse(state.get("f")) : given;
       const numbers = (state.get("in") ?? "").split(",");
       const fits = numbers.length === other.inputs.length;
-      const read = other.inputs.map((x, k) => (numbers[k] === "*" && !isNumber(x) ? x : Number(numbers[k])));
+      const read = other.inputs.map((x, k) =>
+        numbers[k] === "*" && !isNumber(x) ? x : Number(numbers[k]),
+      );
       const good = (x) => !isNumber(x) || Number.isFinite(x);
       if (!fits || numbers.includes("") || !read.every(good)) throw new TypingError("inputs", 0);
       const which = (state.get("d") ?? "").split(",").map((one) => one.split(":"));
       const isOf = (mode, about) =>
-        mode === "reverse" ? other.outputs.includes(about) : mode === "forward" && other.rows[about]?.op === "input";
-      if (which.length !== panels.length || !which.every(([m, a]) => isOf(m, Number(a)))) throw new TypingError("derivative", 0);
+        mode === "reverse"
+          ? other.outputs.includes(about)
+          : mode === "forward" && other.rows[about]?.op === "input";
+      if (which.length !== panels.length || !which.every(([m, a]) => isOf(m, Number(a))))
+        throw new TypingError("derivative", 0);
       const step = Number(state.get("step"));
       load(other);
       at = read;
       which.forEach(([mode, about], k) => choose(k, mode, Number(about)));
-      if (!(Number.isInteger(step) && step >= 1 && step <= move.count())) throw new TypingError("step", 0);
+      if (!(Number.isInteger(step) && step >= 1 && step <= move.count()))
+        throw new TypingError("step", 0);
       build();
       bar.go(step - 1);
       root.scrollIntoView?.();
@@ -1363,14 +1684,24 @@ function startPlayer(root, spec, model = null, place = 0) {
       if (bar.step !== model.get("step")) tell("step", bar.step);
     });
     model.on("change:inputs", quietly(takeInputs));
-    model.on("change:playing", quietly(() => (model.get("playing") ? bar.play() : bar.pause())));
-    model.on("change:predicting", quietly(() => {
-      if (quiz && quiz.isOn() !== model.get("predicting")) quiz.turn(model.get("predicting"));
-    }));
-    model.on("change:function", quietly(() => {
-      const text = model.get("function");
-      if (text !== (program === given ? "" : program.typed)) load(text ? parse(text) : given, true);
-    }));
+    model.on(
+      "change:playing",
+      quietly(() => (model.get("playing") ? bar.play() : bar.pause())),
+    );
+    model.on(
+      "change:predicting",
+      quietly(() => {
+        if (quiz && quiz.isOn() !== model.get("predicting")) quiz.turn(model.get("predicting"));
+      }),
+    );
+    model.on(
+      "change:function",
+      quietly(() => {
+        const text = model.get("function");
+        if (text !== (program === given ? "" : program.typed))
+          load(text ? parse(text) : given, true);
+      }),
+    );
   }
 
   // -- start
@@ -1405,7 +1736,13 @@ function startPlayer(root, spec, model = null, place = 0) {
     if (root.isConnected) resize();
     else removeEventListener("resize", again);
   });
-  return { paint: picture.now, bar, get state() { return { at, program, panels, values }; } };
+  return {
+    paint: picture.now,
+    bar,
+    get state() {
+      return { at, program, panels, values };
+    },
+  };
 }
 
 const isSite = () => Boolean(document.querySelector('meta[name="generator"][content="comp551ad"]'));
@@ -1419,7 +1756,8 @@ function nestedOf(x) {
 // The call that makes this player in Python.
 function pythonOf(program, at, panels) {
   const inputs = program.rows.filter((row) => row.op === "input");
-  const number = (x) => (isNumber(x) ? String(x) : x.length <= 40 ? `np.array(${JSON.stringify(nestedOf(x))})` : "...");
+  const number = (x) =>
+    isNumber(x) ? String(x) : x.length <= 40 ? `np.array(${JSON.stringify(nestedOf(x))})` : "...";
   const given = inputs.map((row, k) => `${row.name}=${number(at[k])}`).join(", ");
   const text = program.typed === program.code ? functionOf(program, inputs) : program.code;
   const [first] = panels;
@@ -1430,7 +1768,9 @@ function pythonOf(program, at, panels) {
       : first.mode === "reverse"
         ? ["ReverseStepper", `of="${name(first.about)}"`]
         : ["ForwardStepper", `wrt="${name(first.about)}"`];
-  const ours = ["logistic", "relu", "softplus"].filter((word) => new RegExp(`\\b${word}\\(`).test(text));
+  const ours = ["logistic", "relu", "softplus"].filter((word) =>
+    new RegExp(`\\b${word}\\(`).test(text),
+  );
   return [
     "import numpy as np",
     `from comp551ad import ${[stepper, "record", ...ours].join(", ")}`,
@@ -1446,7 +1786,11 @@ function functionOf(program, inputs) {
   const { statements } = readStatements(program.code);
   const ours = ["logistic", "relu", "softplus"];
   const prefixed = (text) =>
-    text.replace(/(np\.)?\b([a-z_]\w*)(?=\s*\()/g, (_, __, word) => (ours.includes(word) ? word : `np.${word}`)).replace(/\bpi\b/g, "np.pi");
+    text
+      .replace(/(np\.)?\b([a-z_]\w*)(?=\s*\()/g, (_, __, word) =>
+        ours.includes(word) ? word : `np.${word}`,
+      )
+      .replace(/\bpi\b/g, "np.pi");
   const slice = (tree) => prefixed(program.code.slice(tree.from, tree.to));
   const lines = statements.filter((s) => s.name).map((s) => `${s.name} = ${slice(s.tree)}`);
   const outputs = statements.filter((s) => !s.name).map((s) => slice(s.tree));

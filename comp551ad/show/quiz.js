@@ -50,10 +50,17 @@ function mistakesIn(program, pass, row, terms) {
     });
   }
   const walk = (tree, change) =>
-    change(tree.args ? { ...tree, ndim: undefined, args: tree.args.map((a) => walk(a, change)) } : tree);
-  put(each((t) => walk(t, (s) => (s.op === "transpose" ? s.args[0] : s))), "A transpose is missing.");
+    change(
+      tree.args ? { ...tree, ndim: undefined, args: tree.args.map((a) => walk(a, change)) } : tree,
+    );
   put(
-    each((t) => (t.op && TABLE[t.op].matrix ? { ...t, ndim: undefined, args: [...t.args].reverse() } : t)),
+    each((t) => walk(t, (s) => (s.op === "transpose" ? s.args[0] : s))),
+    "A transpose is missing.",
+  );
+  put(
+    each((t) =>
+      t.op && TABLE[t.op].matrix ? { ...t, ndim: undefined, args: [...t.args].reverse() } : t,
+    ),
     "The factors are in the wrong order.",
   );
   const flipped = negated(simplified(trees.at(-1)));
@@ -81,7 +88,10 @@ function mistakesIn(program, pass, row, terms) {
   if (uppers.every(isPair)) {
     const swapped = trees.map((tree, k) => {
       const [a, b] = uppers[k].args;
-      const other = new Map([[a, b], [b, a]]);
+      const other = new Map([
+        [a, b],
+        [b, a],
+      ]);
       const swap = (s) =>
         s.kind === "value" && other.has(s.row) ? { kind: "value", row: other.get(s.row) } : s;
       return changed(tree, swap);
@@ -93,7 +103,9 @@ function mistakesIn(program, pass, row, terms) {
   }
   const incoming = trees.map((tree) => symbolsIn(tree).find((s) => s.kind === kind) ?? ZERO);
   if (isNumbers && uppers.every((r) => TABLE[r.op].elementwise && r.args.length === 1)) {
-    const wrong = incoming.map((d, k) => operation("multiply", d, valueTree(program, left[k].upper)));
+    const wrong = incoming.map((d, k) =>
+      operation("multiply", d, valueTree(program, left[k].upper)),
+    );
     put(sumOf(wrong), "This multiplies by the function itself instead of its derivative.");
   }
   put(
@@ -121,7 +133,9 @@ function comesToTheSame(wrong, right, v) {
     const [a, b] = [evaluate(wrong, env), evaluate(right, env)];
     if (shape(a) !== shape(b)) return false;
     const others = entriesOf(b);
-    return entriesOf(a).every((x, k) => Math.abs(x - others[k]) <= 1e-8 + NEAR * Math.abs(others[k]));
+    return entriesOf(a).every(
+      (x, k) => Math.abs(x - others[k]) <= 1e-8 + NEAR * Math.abs(others[k]),
+    );
   } catch {
     return false;
   }
@@ -162,8 +176,14 @@ function questionOf(program, pass, step, v, d) {
   const choices = [{ text, right: true, why: "" }];
   const numbers = [];
   const isValue = isNumber(value) && Number.isFinite(value);
-  const made = isValue ? symbolsIn(tree).map((s) => env[s.kind][s.row]).filter(isNumber) : [];
-  const rounding = isValue ? roundingOf(value, [...made, ...made.flatMap((a) => made.map((b) => a * b))]) : 0;
+  const made = isValue
+    ? symbolsIn(tree)
+        .map((s) => env[s.kind][s.row])
+        .filter(isNumber)
+    : [];
+  const rounding = isValue
+    ? roundingOf(value, [...made, ...made.flatMap((a) => made.map((b) => a * b))])
+    : 0;
   const apart = (a, b) =>
     Math.abs(a - b) > NEAR * Math.max(Math.abs(a), Math.abs(b)) + 2 * rounding;
   for (const [wrong, why] of mistakesIn(program, pass, row, terms)) {
@@ -178,7 +198,8 @@ function questionOf(program, pass, step, v, d) {
       // Shapes that don't fit: the formula can still be chosen.
     }
     const shown = start + written(wrong, program.names);
-    if (!choices.some((one) => one.text === shown)) choices.push({ text: shown, right: false, why });
+    if (!choices.some((one) => one.text === shown))
+      choices.push({ text: shown, right: false, why });
     if (isValue && Number.isFinite(number)) {
       const known = [value, ...numbers.map((one) => one.value)];
       if (known.every((one) => apart(one, number))) numbers.push({ value: number, why });
@@ -196,7 +217,9 @@ function questionOf(program, pass, step, v, d) {
     text: valueText(value),
     numbers,
     rounding,
-    made: isValue ? symbolsIn(tree).map((s) => [label(s.kind, s.row, program.names), env[s.kind][s.row]]) : [],
+    made: isValue
+      ? symbolsIn(tree).map((s) => [label(s.kind, s.row, program.names), env[s.kind][s.row]])
+      : [],
   };
 }
 
@@ -228,7 +251,10 @@ function leadFor(question, given) {
 // What a student types as a number: 0.5, −1/2, 0,5 or −1·sin 2.5. NaN where it is none of these.
 function numberIn(typed) {
   const text = typed.replace(/[−–]/g, "-").replace(/[·×⋅]/g, "*").replace(/\^/g, "**");
-  const plain = text.toLowerCase().replace(/(\d),(\d)/g, "$1.$2").replace(/²/g, "**2");
+  const plain = text
+    .toLowerCase()
+    .replace(/(\d),(\d)/g, "$1.$2")
+    .replace(/²/g, "**2");
   const called = plain.replace(/\b([a-z]\w*) +(-?[\d.]+|pi)/g, "$1($2)");
   try {
     const { statements } = readStatements(called);
