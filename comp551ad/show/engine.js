@@ -60,6 +60,8 @@ const like = (x, value) => (isNumber(x) ? value : full(x.shape, value));
 
 // The values of all rows. With `moved` = {row, by}, that row's value is moved by so much.
 function run(program, inputs, moved = null) {
+  // The runtime would hand the same arrays out again; here earlier values are still looked at.
+  Object.assign(arrays, { kept: [], next: 0 });
   const v = [];
   let k = 0;
   program.rows.forEach((row, i) => {

@@ -1655,7 +1655,6 @@ function startPlayer(root, spec, model = null, place = 0) {
     model.set(trait, value);
     model.save_changes();
   }
-  const nested = (x) => (isNumber(x) ? x : nestedOf(x));
   function tellInputs() {
     const names = program.rows.filter((r) => r.op === "input").map((r) => r.name);
     tell("inputs", Object.fromEntries(names.map((name, k) => [name, nested(at[k])])));
@@ -1747,17 +1746,11 @@ function startPlayer(root, spec, model = null, place = 0) {
 
 const isSite = () => Boolean(document.querySelector('meta[name="generator"][content="comp551ad"]'));
 
-function nestedOf(x) {
-  let rows = Array.from(x);
-  for (const n of x.shape.slice(1).reverse()) rows = chunks(rows, n);
-  return rows;
-}
-
 // The call that makes this player in Python.
 function pythonOf(program, at, panels) {
   const inputs = program.rows.filter((row) => row.op === "input");
   const number = (x) =>
-    isNumber(x) ? String(x) : x.length <= 40 ? `np.array(${JSON.stringify(nestedOf(x))})` : "...";
+    isNumber(x) ? String(x) : x.length <= 40 ? `np.array(${JSON.stringify(nested(x))})` : "...";
   const given = inputs.map((row, k) => `${row.name}=${number(at[k])}`).join(", ");
   const text = program.typed === program.code ? functionOf(program, inputs) : program.code;
   const [first] = panels;

@@ -24,6 +24,7 @@ Reads: ``live``, ``palette``. Read by: ``steppers``, ``scenes``, ``widget``, the
 import functools
 import json
 import re
+import zlib
 
 from . import palette
 from .live import engine_source, shipped
@@ -31,10 +32,23 @@ from .live import engine_source, shipped
 __all__ = ["player_html", "player_module", "player_script", "player_style"]
 
 # In the order in which they build on each other.
-MODULES = "layout.js", "parse.js", "quiz.js", "matrices.js", "player.js", "pictures.js"
+MODULES = (
+    "layout.js",
+    "parse.js",
+    "quiz.js",
+    "matrices.js",
+    "player.js",
+    "pictures.js",
+    "training.js",
+)
 
 
-def player_html(data: dict, still: str, script: bool = True) -> str:
+def player_html(
+    data: dict,
+    still: str,
+    script: bool = True,
+    programs: dict[str, str] = {},  # noqa: B006
+) -> str:
     """A player as HTML.
 
     Args:
@@ -42,12 +56,16 @@ def player_html(data: dict, still: str, script: bool = True) -> str:
         still: HTML that shows the player where scripts don't run.
         script: whether the script comes with it, as in a notebook. False for a page with
             several players, with one ``player_script()`` behind them all.
+        programs: name -> a program in JavaScript that ``write_gradient`` wrote for it.
     """
+    key, given = embedded(programs) if programs else ("", "")
+    mark = f' data-programs="{key}"' if programs else ""
+    given = f"<script>\n{_escaped(given)}\n</script>\n" if programs else ""
     # In ASCII, which takes a byte a character: IPython keeps all that it has shown.
     still = still.encode("ascii", "xmlcharrefreplace").decode()
     return (
-        f'<div class="c5-stepper">\n{still}\n'
-        f'<script type="application/json">{_json(data)}</script>\n</div>'
+        f'<div class="c5-stepper"{mark}>\n{still}\n'
+        f'<script type="application/json">{_json(data)}</script>\n</div>{given}'
         + (player_script() if script else "")
     )
 
@@ -90,3 +108,21 @@ def _escaped(code):
     """JavaScript in ASCII: other characters occur only in its texts."""
     code = code.replace("</", "<\\/")
     return re.sub(r"[^\x00-\x7f]", lambda match: f"\\u{ord(match[0]):04x}", code)
+
+
+def embedded(programs: dict[str, str]) -> tuple[str, str]:
+    """A key, and a script that hands written programs to the players with this key."""
+    parts = []
+    for name, source in programs.items():
+        (function,) = re.findall(r"^export function (\w+)", source, re.MULTILINE)
+        inner = source[: source.index("export default")].replace(
+            "export function", "function"
+        )
+        parts.append(f"{name}: (() => {{\n{inner}\nreturn {function};\n}})()")
+    body = "{" + ",\n".join(parts) + "}"
+    key = f"{zlib.crc32(body.encode()):08x}"
+    script = (
+        f"for (const root of document.querySelectorAll('[data-programs=\"{key}\"]')) "
+        f"root.programs ??= {body};"
+    )
+    return key, script
