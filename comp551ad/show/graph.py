@@ -518,10 +518,15 @@ def _points_on(curve):
         a, b, c, d = curve[k : k + 4]
         for i in range(17):
             t = i / 16
-            weights = (1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t * t * (1 - t), t**3
-            yield tuple(
-                sum(w * p[axis] for w, p in zip(weights, (a, b, c, d), strict=True))
-                for axis in (0, 1)
+            wa, wb, wc, wd = (
+                (1 - t) ** 3,
+                3 * t * (1 - t) ** 2,
+                3 * t * t * (1 - t),
+                t**3,
+            )
+            yield (
+                wa * a[0] + wb * b[0] + wc * c[0] + wd * d[0],
+                wa * a[1] + wb * b[1] + wc * c[1] + wd * d[1],
             )
 
 

@@ -1,4 +1,4 @@
-// The player of prepared pictures, and what starts all players on a page.
+// The player of prepared pictures.
 
 // Frames are {title, html, rule, numbers, result, note}; the HTML was escaped in Python.
 function startPictures(root, spec) {
@@ -40,27 +40,4 @@ function startPictures(root, spec) {
   bar.go(spec.step ?? 0);
 }
 
-// A player in the page is a still with its data in it. This starts all that have not started yet.
-function startAll(css) {
-  if (typeof document === "undefined") return;
-  const data = 'script[type="application/json"]';
-  const waiting = [...document.querySelectorAll(".c5-stepper")];
-  waiting.forEach((root, place) => {
-    const script = root.querySelector(data);
-    if (!script) return;
-    const spec = JSON.parse(script.textContent);
-    root.replaceChildren(make("style", {}, css));
-    root.removeAttribute("style");
-    start(root, spec, null, place + 1);
-  });
-}
-
-const KINDS = { pictures: startPictures, program: startPlayer };
-const start = (root, spec, model, place) => KINDS[spec.kind](root, spec, model, place);
-
-// In a widget the data and the state are the model's traits.
-function render({ model, el }) {
-  const root = make("div", { className: "c5-stepper" });
-  el.append(root);
-  start(root, model.get("spec"), model);
-}
+KINDS.pictures = startPictures;

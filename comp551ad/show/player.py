@@ -31,16 +31,20 @@ from .live import engine_source, shipped
 
 __all__ = ["player_html", "player_module", "player_script", "player_style"]
 
-# In the order in which they build on each other.
-MODULES = (
-    "layout.js",
-    "parse.js",
-    "quiz.js",
-    "matrices.js",
-    "player.js",
-    "pictures.js",
-    "training.js",
-)
+# Kind of a player -> its modules, in the order in which they build on each other.
+MODULES = {
+    "pictures": ("bar.js", "pictures.js"),
+    "program": (
+        "bar.js",
+        "layout.js",
+        "parse.js",
+        "quiz.js",
+        "matrices.js",
+        "player.js",
+    ),
+    "training": ("bar.js", "parse.js", "matrices.js", "training.js"),
+}
+MODULES["surface"] = MODULES["training"]
 
 
 def player_html(
@@ -66,22 +70,26 @@ def player_html(
     return (
         f'<div class="c5-stepper"{mark}>\n{still}\n'
         f'<script type="application/json">{_json(data)}</script>\n</div>{given}'
-        + (player_script() if script else "")
+        + (player_script(data["kind"]) if script else "")
     )
 
 
 @functools.cache
-def player_script() -> str:
-    """The script that makes players of the stills before it, style sheet included."""
+def player_script(*kinds: str) -> str:
+    """The script that makes players of the stills before it, style sheet included.
+
+    Args:
+        kinds: of which kinds; of all, if none is named.
+    """
     start = f"startAll({_json(player_style())});"
-    code = f'(function () {{\n"use strict";\n{_code()}\n{start}\n}})();'
+    code = f'(function () {{\n"use strict";\n{_code(kinds)}\n{start}\n}})();'
     return f"<script>\n{_escaped(code)}\n</script>"
 
 
 @functools.cache
 def player_module() -> str:
-    """The same as an ES module for a widget: its default export renders one."""
-    return f"{_code()}\nexport default {{ render }};\n"
+    """The same for a widget over a program, as an ES module: its default export renders one."""
+    return f"{_code(('program',))}\nexport default {{ render }};\n"
 
 
 @functools.cache
@@ -90,10 +98,12 @@ def player_style() -> str:
     return shipped("player.css")
 
 
-@functools.cache
-def _code():
-    parts = [engine_source(), f"const HEAT = {json.dumps(palette.HEAT)};"]
-    return "\n".join([*parts, *map(shipped, MODULES)])
+def _code(kinds):
+    kinds = kinds or tuple(MODULES)
+    names = dict.fromkeys(name for kind in kinds for name in MODULES[kind])
+    engine = [engine_source(), f"const HEAT = {json.dumps(palette.HEAT)};"]
+    parts = [] if set(kinds) == {"pictures"} else engine
+    return "\n".join([*parts, *map(shipped, [*names, "start.js"])])
 
 
 def _json(data):

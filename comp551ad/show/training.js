@@ -570,4 +570,5 @@ function startSurface(root, spec) {
   paint();
 }
 
-Object.assign(KINDS, { training: startTraining, surface: startSurface });
+KINDS.training = startTraining;
+KINDS.surface = startSurface;
