@@ -8,12 +8,16 @@ import argparse
 import sys
 
 from . import site
-from .exercises import grading, notebooks
+from .exercises import notebooks, release
+from .exercises.grade import command as grade
+from .exercises.grade import gradescope
 from .extras import MissingExtra
 
 COMMANDS = {
     "exercises": (notebooks, "make the exercise notebooks from the solved ones"),
-    "grade": (grading, "check a folder of handed-in notebooks, into a CSV file"),
+    "grade": (grade, "mark what students handed in, into tables and pages of feedback"),
+    "gradescope": (gradescope, "make the zip file that Gradescope wants of a grader"),
+    "release": (release, "write the course for students, without solutions"),
     "site": (site, "write the course as static web pages"),
 }
 

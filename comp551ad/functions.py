@@ -203,12 +203,10 @@ def safe_divide(a: ArrayLike, b: ArrayLike) -> Any:
 
 @hands_over
 def divide_at_kink(a: ArrayLike, b: ArrayLike) -> Any:
-    """a / b, and where b = 0: 0 if a = 0 too, else nan. The derivative of ``safe_divide`` by a:
-    at a kink there is none, and nan shows it.
+    """a / b, and nan where b = 0: the derivative of ``safe_divide`` by a. At a kink there is
+    none, and nan shows it, without a warning.
     """
-    zero = np.equal(b, 0)
-    at_zero = np.where(np.equal(a, 0), 0.0, np.nan)
-    return np.where(zero, at_zero, a / np.where(zero, 1.0, b))[()]
+    return (a / np.where(np.equal(b, 0), np.nan, b))[()]
 
 
 @hands_over

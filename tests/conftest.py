@@ -108,3 +108,14 @@ def pytest_sessionfinish(session):
             f"\nthis run left new files beside the notebooks: {names}", file=sys.stderr
         )
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture(scope="session")
+def fence(tmp_path_factory):
+    """How submissions are fenced in here, with a copy of the course for them."""
+    from comp551ad.exercises.grade.sandbox import Fence, course_copy
+
+    folder = tmp_path_factory.mktemp("course")
+    for path in (folder, *folder.parents[:2]):
+        path.chmod(0o755)
+    return Fence.best(course_copy(folder))

@@ -54,7 +54,7 @@ MODULES = [
 ]  # fmt: skip
 # Whose own tests, which run first, are those of other modules as well.
 TESTED_WITH = {
-    "primitives": ("formula",), "passes": ("forward", "reverse", "primitives"),
+    "primitives": ("formula", "conventions", "composites"), "passes": ("passes", "primitives"),
     "shapes": ("two_layer", "deep", "descent"), "tape": ("primitives", "transforms"),
     "simplify": ("program",), "emit": ("program",), "javascript": ("javascript",),
     "differences": ("gradcheck",), "gradcheck": ("differences",),

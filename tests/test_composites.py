@@ -131,14 +131,11 @@ EXAMPLES = {
         call(VECTOR, [-1.0, 0.1, 2.0], OTHER), call(NUMBER, [-1, 0, 2], [0, 3, 1]),
         call(A, [-0.5, 0.0, 0.5], VECTOR),
     ],
-    **dict.fromkeys(
-        (np.positive, np.real, np.conjugate, np.fabs, np.degrees, np.rad2deg, np.radians, np.deg2rad),
-        [ONE_ARRAY],
-    ),
+    **dict.fromkeys((np.positive, np.real, np.conjugate, np.fabs, np.fix), [ONE_ARRAY]),
+    **dict.fromkeys((np.degrees, np.rad2deg, np.radians, np.deg2rad), [ONE_ARRAY]),
     np.round: [
         call(A), call(np.array([0.32, 1.27]), decimals=1), call(np.array([32.0, -77.0]), -1),
     ],
-    np.fix: [ONE_ARRAY],
     np.fmod: [call(3 * A, 0.7), call(3 * A, -HIGH)],
     np.divmod: [call(3 * A, 0.7)],
     np.copysign: [call(A, B), call(A, -1)],

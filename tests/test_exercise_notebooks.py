@@ -7,7 +7,6 @@ in the grader's process (`exercises/running.py`): IPython, an empty folder, a ti
 import ast
 import json
 import re
-import threading
 from copy import deepcopy
 from pathlib import Path
 
@@ -19,7 +18,9 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from comp551ad.__main__ import main
 from comp551ad.exercises import check
 from comp551ad.exercises.catalogue import catalogue
-from comp551ad.exercises.grading import assemble, read_cells
+from comp551ad.exercises.grade import marking
+from comp551ad.exercises.grade.assembling import assemble, read_cells
+from comp551ad.exercises.grade.sandbox import Limits
 from comp551ad.exercises.notebooks import (
     NotebookFault,
     cleared,
@@ -29,7 +30,6 @@ from comp551ad.exercises.notebooks import (
     unlike_solutions,
     write_exercises,
 )
-from comp551ad.exercises.running import Limits, run
 
 ROOT = Path(__file__).parent.parent
 SOLUTIONS = sorted((ROOT / "solutions").glob("*.ipynb"))
@@ -95,14 +95,15 @@ def test_every_exercise_has_its_notebook():
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_an_untouched_notebook_runs_and_nothing_in_it_is_attempted(name):
-    cells = read_cells(ROOT / "exercises" / name)
-    results, problems = run(assemble(cells, cells), Limits(30), threading.Event())
-    assert problems == []
+def test_an_untouched_notebook_runs_and_nothing_in_it_is_attempted(
+    tmp_path, fence, name
+):
+    cells = read_cells((ROOT / "exercises" / name).read_bytes())
+    found = list(marking.mark(assemble(cells, cells), tmp_path, fence, Limits()))
+    assert [problem for problem in found if isinstance(problem, str)] == []
     lecture = [e.name for e in catalogue().values() if e.lecture == name[:2]]
-    assert {k: r.status for k, r in results.items()} == dict.fromkeys(
-        lecture, "not attempted"
-    )
+    results = {r.exercise: r.status for r in found if isinstance(r, marking.Result)}
+    assert results == dict.fromkeys(lecture, "not attempted")
 
 
 def test_the_readmes_example_is_what_a_check_says():

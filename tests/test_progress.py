@@ -6,18 +6,16 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from comp551ad.exercises import check, progress
+from comp551ad.exercises import check, hint, progress
 from comp551ad.exercises.catalogue import catalogue
 from comp551ad.exercises.exercise import Exercise
-from comp551ad.exercises.progress import note
+from comp551ad.exercises.progress import next_step, note, number_of
 
-ROOT = Path(__file__).parent.parent
 # By its name, since `exercises.progress` is the function.
 module = importlib.import_module("comp551ad.exercises.progress")
 
@@ -25,11 +23,14 @@ module = importlib.import_module("comp551ad.exercises.progress")
 @pytest.fixture(autouse=True)
 def path(tmp_path, monkeypatch):
     """A file of this test's own; the folder is what the notebook's would be."""
-    folder = tmp_path / "notebooks"
+    folder, home = tmp_path / "notebooks", tmp_path / "home"
     folder.mkdir()
+    home.mkdir()
     monkeypatch.chdir(folder)
     monkeypatch.delenv("COMP551AD_PROGRESS")
-    return folder / ".comp551ad_progress.json"
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("USERPROFILE", str(home))
+    return folder / ".comp551ad_progress.jsonl"
 
 
 @pytest.fixture
@@ -45,10 +46,7 @@ def course(monkeypatch):
         for name, lecture, title in made_up
     }
     monkeypatch.setattr(module, "catalogue", lambda: exercises)
-
-
-def kept(path):
-    return json.loads(path.read_text(encoding="utf-8"))["exercises"]
+    return exercises
 
 
 def states():
@@ -64,12 +62,13 @@ def test_nothing_is_done_at_first_and_looking_writes_nothing(course, path):
 
 
 def test_progress_in_words(course):
-    note("mul", "02", True)
-    note("power", "02", False)
+    note("mul", passed=True)
+    note("power", passed=False)
+    note("power", shown=True)
     assert repr(progress("02")) == (
         "Lecture 02\n"
         "  ✓ mul    Multi<b>plication\n"
-        "  ✗ power  Powers\n"
+        "  ✗ power  Powers (a line shown)\n"
         "1 of 3 exercises passed in the whole course\n"
         "  01  ○\n"
         "  02  ✓✗\n"
@@ -79,13 +78,15 @@ def test_progress_in_words(course):
     assert "Lecture 02" not in repr(progress())
 
 
-def test_titles_and_warnings_are_text_not_html(course, path, monkeypatch):
-    assert "Multi&lt;b&gt;plication" in progress("02")._repr_html_()
-    odd = path.with_name("<i>.json")
-    odd.write_text("{", encoding="utf-8")
-    monkeypatch.setenv("COMP551AD_PROGRESS", str(odd))
-    page = progress()._repr_html_()
-    assert "&lt;i&gt;.json was damaged" in page and "<i>" not in page
+def test_progress_as_bars_with_links(course, path):
+    path.with_name("01_plus.ipynb").write_text("{}")
+    note("mul", passed=True)
+    page = progress("02")._repr_html_()
+    assert "2.1 · Multi&lt;b&gt;plication</a> (passed)" in page
+    assert 'href="#2.2-%C2%B7-Powers"' in page
+    assert '<a href="01_plus.ipynb">01</a>' in page
+    assert 'aria-label="1 passed, 0 attempted, 1 to do"' in page
+    assert page.count(module.GREEN) == 1
 
 
 def test_a_lecture_without_exercises_is_refused_with_those_there_are(course):
@@ -97,16 +98,37 @@ def test_the_real_course_can_be_shown():
     assert [row[1] for row in progress().rows] == list(catalogue())
     for lecture in {exercise.lecture for exercise in catalogue().values()}:
         assert repr(progress(lecture)).startswith(f"Lecture {lecture}\n")
+        assert progress(lecture)._repr_html_().count("<a ") >= 4
+
+
+def test_what_comes_next_is_the_following_one_that_is_not_done(course):
+    assert number_of(course["power"]) == "2.2"
+    note("power", passed=True)
+    told, link = next_step(course["power"])
+    assert told == "1 of 2 done in lecture 02; next: 2.1 · Multi<b>plication"
+    assert link == "#2.1-%C2%B7-Multi%3Cb%3Eplication"
+    note("mul", passed=True)
+    assert next_step(course["mul"]) == ("2 of 2 done in lecture 02", "")
+
+
+def test_a_pass_says_what_is_next_with_a_link():
+    verdict = check(lambda p: np.diag(p) - np.outer(p, p), "softmax_jacobian")
+    assert repr(verdict) == (
+        "✓ softmax_jacobian: passed\n"
+        "  1 of 4 done in lecture 02; next: 2.1 · A Jacobian of two by two"
+    )
+    assert 'next: <a href="#2.1-%C2%B7-A-Jacobian' in verdict._repr_html_()
+    assert module.GREEN in verdict._repr_html_()
 
 
 # --- what is kept ---------------------------------------------------------------------
 
 
-def test_what_was_passed_stays_passed(course, path):
-    assert note("add", "01", False) is None
+def test_what_was_passed_stays_passed(course):
+    assert note("add", passed=False) is None
     assert states()["add"] == "attempted"
-    assert note("add", "01", True) is None
-    assert note("add", "01", False) is None
+    assert note("add", passed=True) is None
+    assert note("add", passed=False) is None
     assert states() == {"add": "passed", "mul": "to do", "power": "to do"}
 
 
@@ -117,264 +139,107 @@ def test_check_keeps_progress_but_not_of_a_stub(path):
     check(stub, "softmax_jacobian")
     assert not path.exists()
     check(lambda p: np.diag(p), "softmax_jacobian")
-    assert kept(path) == {"softmax_jacobian": {"lecture": "02", "passed": False}}
+    assert states()["softmax_jacobian"] == "attempted"
     check(lambda p: np.diag(p) - np.outer(p, p), "softmax_jacobian")
-    assert kept(path) == {"softmax_jacobian": {"lecture": "02", "passed": True}}
+    assert states()["softmax_jacobian"] == "passed"
+
+
+def test_a_line_that_was_shown_is_counted():
+    hint("softmax_jacobian", 2)
+    assert "a line shown" not in repr(progress("02"))
+    assert "np.outer" in hint("softmax_jacobian", 3)
+    assert "a line shown" in repr(progress("02"))
+    assert states()["softmax_jacobian"] == "to do"
 
 
 def test_a_grader_keeps_no_progress(path, monkeypatch):
     monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
-    assert check(lambda p: np.diag(p) - np.outer(p, p), "softmax_jacobian").passed
+    verdict = check(lambda p: np.diag(p) - np.outer(p, p), "softmax_jacobian")
+    assert repr(verdict) == "✓ softmax_jacobian: passed"
     assert list(path.parent.iterdir()) == []
 
 
 def test_another_place_can_be_named(course, path, monkeypatch):
-    elsewhere = path.with_name("mine.json")
+    elsewhere = path.parent.parent / "elsewhere.jsonl"
     monkeypatch.setenv("COMP551AD_PROGRESS", str(elsewhere))
-    note("add", "01", True)
-    assert kept(elsewhere) == {"add": {"lecture": "01", "passed": True}}
-    assert not path.exists()
-
-
-def test_a_place_at_home_can_be_named(course, path, monkeypatch):
-    monkeypatch.setenv("HOME", str(path.parent))
-    monkeypatch.setenv("USERPROFILE", str(path.parent))
-    monkeypatch.setenv("COMP551AD_PROGRESS", "~/mine.json")
-    assert note("add", "01", True) is None
-    assert kept(path.with_name("mine.json")).keys() == {"add"}
-
-
-def test_a_link_stays_one_and_what_it_leads_to_is_written(course, path):
-    shared = path.parent.parent / "shared.json"
-    path.symlink_to(shared)
-    assert note("add", "01", True) is None
-    assert note("mul", "02", True) is None
-    assert path.is_symlink() and kept(shared).keys() == {"add", "mul"}
-    shared.write_text("{", encoding="utf-8")
-    assert "was damaged" in note("add", "01", True)
-    assert path.is_symlink() and len(list(shared.parent.glob("*.damaged-*"))) == 1
-
-
-def test_a_file_with_a_byte_order_mark_is_not_damaged(course, path):
-    note("add", "01", True)
-    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    note("add", passed=True)
+    assert elsewhere.exists() and not path.exists()
     assert states()["add"] == "passed"
-    assert note("mul", "02", True) is None
-    assert kept(path).keys() == {"add", "mul"}
+    monkeypatch.setenv("COMP551AD_PROGRESS", "~/mine.jsonl")
+    note("mul", passed=True)
+    assert (path.parent.parent / "home" / "mine.jsonl").exists()
 
 
 def test_it_can_be_deleted(course, path):
-    note("add", "01", True)
-    for left in path.parent.iterdir():
-        left.unlink()
-    assert set(states().values()) == {"to do"}
-    assert note("mul", "02", True) is None
-    assert states() == {"add": "to do", "mul": "passed", "power": "to do"}
-
-
-def test_exercises_that_this_course_does_not_know_are_kept_all_the_same(course, path):
-    note("from_a_newer_course", "09", True)
-    note("add", "01", True)
-    assert set(kept(path)) == {"from_a_newer_course", "add"}
-    assert "1 of 3" in repr(progress())
-
-
-# --- crashes and damage ---------------------------------------------------------------
-
-
-@pytest.mark.parametrize("call", ["write", "fsync", "replace"])
-def test_a_crash_while_writing_leaves_the_old_file_whole(course, path, call):
-    """The process is ended by force in the middle of writing, then at the other steps."""
-    note("add", "01", True)
-    before = path.read_bytes()
-    crash = {
-        "write": """
-def dumps(*arguments, **options):
-    with open(new, "wb") as file:
-        file.write(b'{"exercises": {"ad')
-    os._exit(9)
-new = f"{progress.where()}.{os.getpid()}.new"
-progress.json.dumps = dumps""",
-        "fsync": "os.fsync = lambda file: os._exit(9)",
-        "replace": "os.replace = lambda *paths: os._exit(9)",
-    }[call]
-    program = (
-        "import os, sys\nfrom comp551ad.exercises.progress import note\n"
-        f"progress = sys.modules[note.__module__]\n{crash}\nnote('mul', '02', True)"
-    )
-    ended = subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=path.parent,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        timeout=60,
-    )
-    assert ended.returncode == 9
-    assert path.read_bytes() == before
-    assert note("mul", "02", True) is None  # the dead process holds no lock
-    assert states() == {"add": "passed", "mul": "passed", "power": "to do"}
+    note("add", passed=True)
+    path.unlink()
+    assert states()["add"] == "to do"
+    note("add", passed=True)
+    assert states()["add"] == "passed"
 
 
 DAMAGED = {
-    "cut off": b'{"exercises": {"add": {"lect',
-    "empty": b"",
-    "zeros": bytes(512),
-    "not UTF-8": b'{"exercises": {"\xff": 1}}',
-    "a list": b"[1, 2]",
-    "no exercises": b'{"exercises": 3}',
-    "an odd entry": b'{"exercises": {"add": 7}}',
-    "without an end": b"[" * 100_000,
+    "cut off": '{"exercise": "mul", "pas',
+    "somebody else's": '[1, 2]\n{"name": "mul"}\n{"exercise": 3}',
+    "brackets without end": "[" * 100_000,
+    "a byte order mark": "\ufeff",
+    "an exercise that is gone": '{"exercise": "gone", "passed": true}',
+    "the file of an earlier edition": '{\n "exercises": {\n }\n}',
 }
 
 
 @pytest.mark.parametrize("damage", DAMAGED.values(), ids=DAMAGED)
-@pytest.mark.parametrize("meet", ["note", "progress"])
-def test_a_damaged_file_is_put_aside_with_a_warning(course, path, damage, meet):
-    path.write_bytes(damage)
-    if meet == "note":
-        warning = note("add", "01", True)
-        assert states()["add"] == "passed"
-    else:
-        warning = progress().warning
-        assert progress().warning is None
-    (aside,) = path.parent.glob("*.damaged-*")
-    assert aside.read_bytes() == damage
-    assert warning.startswith(f"{path.name} was damaged and is now {aside.name}.")
-    assert "run their checks again" in warning
-
-
-def test_two_damaged_files_in_one_second_are_both_kept(course, path, monkeypatch):
-    monkeypatch.setattr(time, "strftime", lambda form: "20260101-120000")
-    for damage in (b"1", b"2", b"3"):
-        path.write_bytes(damage)
-        warning = note("add", "01", True)
-    aside = sorted(path.parent.glob("*.damaged-*"))
-    assert [one.read_bytes() for one in aside] == [b"1", b"2", b"3"]
-    assert f"is now {aside[-1].name}." in warning
-
-
-def test_the_warning_is_part_of_the_verdict_and_of_what_progress_shows(path):
-    path.write_text("{", encoding="utf-8")
-    verdict = check(lambda p: np.diag(p) - np.outer(p, p), "softmax_jacobian")
-    assert verdict.passed
-    assert "was damaged" in repr(verdict)
-    path.write_text("{", encoding="utf-8")
-    assert "was damaged" in repr(progress())
-
-
-# --- where nothing can be kept --------------------------------------------------------
-
-
-def right_answer_is_told_and_that(because):
-    """A check gives its verdict, and says why the progress is lost."""
-    verdict = check(lambda p: np.diag(p) - np.outer(p, p), "softmax_jacobian")
-    assert verdict.passed
-    (warning,) = verdict.says
-    assert warning.startswith("Your progress could not be kept in ")
-    assert because in warning
-
-
-def test_a_full_disk_while_the_file_is_written(path, monkeypatch):
-    note("polar_jacobian", "02", True)
-    before = path.read_bytes()
-
-    def full(number):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr(module.os, "fsync", full)
-    right_answer_is_told_and_that("No space left on device")
-    assert path.read_bytes() == before
-    assert not list(path.parent.glob("*.new"))
-
-
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has this full device")
-def test_a_disk_that_is_really_full(path, monkeypatch):
-    """The new file is a link to a device on which every write finds no room."""
-    full = path.with_name(f"{path.name}.{os.getpid()}.new")
-    full.symlink_to("/dev/full")
-    right_answer_is_told_and_that("No space left on device")
-    assert not path.exists() and not full.is_symlink()
-
-
-@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="folders have no modes here")
-def test_a_read_only_folder(path):
-    """As a user whom modes hold back, if the tests are run by an administrator."""
-    check(np.diag, "softmax_jacobian")  # imports what it needs
-    for left in path.parent.iterdir():
-        left.unlink()
-    me = os.geteuid()
-    path.parent.chmod(0o555)
-    os.seteuid(me or 65534)
-    try:
-        right_answer_is_told_and_that("Permission denied")
-        assert progress().warning is None
-    finally:
-        os.seteuid(me)
-        path.parent.chmod(0o755)
-    assert list(path.parent.iterdir()) == []
-
-
-def test_a_folder_that_is_not_there(path, monkeypatch):
-    monkeypatch.setenv("COMP551AD_PROGRESS", str(path.parent / "gone" / "p.json"))
-    right_answer_is_told_and_that("No such file or directory")
-    assert not (path.parent / "gone").exists()
-
-
-def test_something_else_of_that_name(path):
-    path.mkdir()
-    right_answer_is_told_and_that("that is a folder; name a file in it")
-    assert "can't be read: Is a directory" in repr(progress())
-    assert path.is_dir()
-
-
-@pytest.mark.parametrize("folder", [".", "..", "/"])
-def test_a_folder_that_is_named_instead_of_a_file(path, monkeypatch, folder):
-    monkeypatch.setenv("COMP551AD_PROGRESS", folder)
-    right_answer_is_told_and_that("that is a folder; name a file in it")
-    assert "can't be read" in repr(progress())
-    assert list(path.parent.iterdir()) == []
-
-
-# --- two notebooks --------------------------------------------------------------------
+def test_a_damaged_line_costs_that_line_alone(course, path, damage):
+    note("add", passed=True)
+    with open(path, "a", encoding="utf-8") as file:
+        file.write(damage)
+    note("power", passed=True)
+    assert states() == {"add": "passed", "mul": "to do", "power": "passed"}
 
 
 def test_notebooks_that_write_at_once_lose_nothing(path):
-    """Four processes note twenty exercises each, all at the same time."""
-    program = (
+    script = (
         "import sys; from comp551ad.exercises.progress import note\n"
-        "sys.stdin.readline()\n"
-        "told = [note(f'{sys.argv[1]}{k}', '01', True) for k in range(20)]\n"
-        "assert told == [None] * 20, told"
+        "for k in range(50): note(f'{sys.argv[1]}{k}', passed=True)"
     )
-    writers = [
+    root = str(Path(__file__).parent.parent)
+    running = [
         subprocess.Popen(
-            [sys.executable, "-c", program, name],
-            cwd=path.parent,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            stdin=subprocess.PIPE,
+            [sys.executable, "-c", script, name], env={**os.environ, "PYTHONPATH": root}
         )
-        for name in "abcd"
+        for name in "ab"
     ]
-    for writer in writers:
-        writer.stdin.write(b"go\n")
-        writer.stdin.close()
-    assert [writer.wait(timeout=60) for writer in writers] == [0, 0, 0, 0]
-    assert len(kept(path)) == 80
+    assert [process.wait() for process in running] == [0, 0]
+    lines = filter(None, path.read_text().splitlines())
+    assert len({json.loads(line)["exercise"] for line in lines}) == 100
 
 
-def test_a_notebook_that_never_lets_go_is_not_waited_for(course, path, monkeypatch):
-    monkeypatch.setattr(module, "_PATIENCE", 0.05)
-    with module._alone(path):
-        warning = note("add", "01", True)
-    assert "another notebook holds it" in warning
-    assert note("add", "01", True) is None
+# --- where it can't be kept -----------------------------------------------------------
 
 
-def test_a_file_system_without_locks_will_do(course, path, monkeypatch):
-    fcntl = pytest.importorskip("fcntl")
+def test_a_course_folder_that_cannot_be_written_is_no_matter(course, path, monkeypatch):
+    def guarded(name, *args, **kwargs):
+        if Path(name) == Path(module.FILE):
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return real(name, *args, **kwargs)
 
-    def no_locks(*_):
-        raise OSError(errno.ENOLCK, "no locks available")
-
-    monkeypatch.setattr(fcntl, "flock", no_locks)
-    assert note("add", "01", True) is None
+    real = open
+    monkeypatch.setattr("builtins.open", guarded)
+    assert note("add", passed=True) is None
+    assert (path.parent.parent / "home" / module.FILE).exists()
     assert states()["add"] == "passed"
+
+
+def test_where_nothing_can_be_written_the_verdict_says_so(path, monkeypatch):
+    monkeypatch.setenv("COMP551AD_PROGRESS", str(path.parent / "gone" / "p.jsonl"))
+    verdict = check(lambda p: np.diag(p) - np.outer(p, p), "softmax_jacobian")
+    assert verdict.passed
+    assert "p.jsonl: No such file or directory" in verdict.says[-1]
+    monkeypatch.setenv("COMP551AD_PROGRESS", str(path.parent))
+    assert "Your progress could not be kept" in check(lambda p: p, "pull_back").says[-1]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has this full device")
+def test_a_disk_that_is_really_full(monkeypatch):
+    monkeypatch.setenv("COMP551AD_PROGRESS", "/dev/full")
+    assert "No space left on device" in note("softmax_jacobian", passed=True)

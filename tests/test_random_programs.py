@@ -25,6 +25,7 @@ import pytest
 from autograd.tracer import getval
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from test_composites import CASES, numbers_of, of_numbers
 
 from comp551ad import functions as fn
 from comp551ad import (
@@ -47,6 +48,14 @@ several_hundred = settings(
 
 SHAPES = [(), (), (1,), (3,), (2, 3), (1, 3), (2, 1), (2, 2, 3), (0,), (0, 3), (2, 0)]
 NAMES = sorted(PRIMITIVES)
+# Composites, and primitives of matrices that must not become singular, go by their examples.
+COMPOSED = {
+    case.id: case.values
+    for case in CASES
+    if sum(np.size(x) for x in numbers_of(case.values[1])) <= 12
+    and np.all([np.all(np.isfinite(x)) for x in numbers_of(case.values[1])])
+}
+OF_MATRICES = {"cholesky", "det", "inv", "slogdet", "solve"}
 
 # ---------------------------------------------------------------- programs
 
@@ -90,9 +99,14 @@ def fit(xp, x, shape):
 
 
 def call_numpy(name, operands, parameters):
+    if name in COMPOSED:
+        found = of_numbers(*COMPOSED[name])(*operands)
+        return found[0]
     primitive = PRIMITIVES[name]
     if name == "getitem":
         return operands[0][parameters["index"]]
+    if name == "slogdet":
+        return np.stack(np.linalg.slogdet(*operands))
     if name == "where":
         return np.where(parameters["condition"], *operands)
     function = primitive.functions[0]
@@ -230,7 +244,16 @@ class Builder:
         value = self.rng.uniform(low, high, shape)
         return self.add("constant", value=value if shape else float(value))
 
+    def near(self, example):
+        """An earlier value, bent to the neighbourhood of an example."""
+        k = self.choose(range(len(self.values)))
+        k = self.add("fit", [k], shape=np.shape(example))
+        return self.add("squash", [k], low=example - 0.02, high=example + 0.02)
+
     def statement(self):
+        if self.rng.random() < 0.25:
+            name = self.choose(sorted(COMPOSED))
+            return self.add(name, map(self.near, numbers_of(COMPOSED[name][1])))
         name = self.choose(NAMES)
         primitive, (low, high) = PRIMITIVES[name], DOMAIN[name]
         if primitive.elementwise and not primitive.parameters:
@@ -241,6 +264,9 @@ class Builder:
             if len(primitive.vjps) == 1 and bool(self.choose([False, True])):
                 return self.reduction(name, primitive, low, high)
         operands, parameters = self.choose(primitive.examples)
+        if name in OF_MATRICES:
+            operands = primitive.examples[0][0]
+            return self.add(name, map(self.near, operands))
         numbers = [self.pick(low, high, np.shape(x)) for x in operands]
         return self.add(name, numbers, **parameters)
 
@@ -429,6 +455,9 @@ def test_second_derivatives():
         _, over_reverse = jvp(gradient, inputs, tuple(s))
         twice = grad(lambda *x: dot(gradient(*x), t) + 0.0, numbers)(*inputs)
         a, b, c = dot(over_forward, s), dot(over_reverse, t), dot(twice, s)
+        if np.isnan(a + b + c):  # at a kink, such as abs of a relu that is 0
+            count["kinks"] += 1
+            return
         size = scale(over_forward, s) + scale(over_reverse, t) + scale(twice, s)
         assert_close(a, b, size, 1e-10, "reverse over forward, forward over reverse")
         assert_close(a, c, size, 1e-10, "reverse over forward, reverse over reverse")
@@ -440,6 +469,7 @@ def test_second_derivatives():
 
     check()
     assert count["by differences"] > 0.9 * count["programs"], count
+    assert count["kinks"] < 0.05 * count["programs"], count
 
 
 @several_hundred

@@ -1,11 +1,11 @@
-"""comp551ad/autodiff/transforms.py: grad, jvp, vjp, jacobian, hessian, and their nesting."""
+"""comp551ad/autodiff/transforms.py: grad, jvp, vjp, jacobian, hessian, and their nesting.
+
+Which argument is meant is tried in ``test_arguments``.
+"""
 
 import copy
-import functools
 import sys
-import threading
-from collections import defaultdict, deque, namedtuple
-from concurrent.futures import ThreadPoolExecutor
+from collections import namedtuple
 
 import numpy as np
 import pytest
@@ -35,63 +35,6 @@ def f(x, y, z=2.0):
 # ---------------------------------------------------------------- which argument
 
 
-@pytest.mark.parametrize(
-    ("argnum", "expected"),
-    [
-        (0, 30.0),
-        (1, 11.0),
-        (2, 5.0),
-        (-1, 5.0),
-        (-3, 30.0),
-        ("x", 30.0),
-        ("y", 11.0),
-        ("z", 5.0),
-        ((0,), (30.0,)),
-        ((1, 0), (11.0, 30.0)),
-        (("z", 0), (5.0, 30.0)),
-        ((-1, "y", 0), (5.0, 11.0, 30.0)),
-        ((), ()),
-    ],
-)
-def test_argnum(argnum, expected):
-    assert grad(f, argnum)(3.0, 5.0, 2.0) == expected
-    assert value_and_grad(f, argnum)(3.0, 5.0, 2.0) == (55.0, expected)
-    assert jacobian(f, argnum)(3.0, 5.0, 2.0) == expected
-    assert jacobian(f, argnum, mode="forward")(3.0, 5.0, 2.0) == expected
-
-
-def test_keywords_and_defaults():
-    assert grad(f, "y")(3.0, y=5.0) == 11.0
-    assert grad(f, "y")(y=5.0, x=3.0) == 11.0
-    assert grad(f, 1)(y=5.0, x=3.0) == 11.0
-    assert grad(f, "z")(3.0, y=5.0, z=7.0) == 5.0
-    assert grad(f, ("z", "x"))(z=7.0, y=5.0, x=3.0) == (5.0, 30.0)
-    assert grad(f)(3.0, 5.0, z=0.0) == 30.0
-
-    def g(x, *, scale, power=2):
-        return scale * x**power
-
-    assert grad(g)(3.0, scale=2.0) == 12.0
-    assert grad(g, "scale")(3.0, scale=2.0) == 9.0
-    assert grad(g, ("scale", "x"))(3.0, scale=2.0, power=3) == (27.0, 54.0)
-
-
-def test_methods_lambdas_partials_and_numpys_functions():
-    class Model:
-        def loss(self, w):
-            return w * w
-
-        def __call__(self, w):
-            return w**3
-
-    assert grad(Model().loss)(3.0) == 6.0
-    assert grad(Model().loss, "w")(3.0) == 6.0
-    assert grad(functools.partial(f, 3.0), 0)(5.0) == 11.0
-    assert grad(lambda *x: x[0] * x[1], 1)(3.0, 4.0) == 3.0
-    assert grad(np.sin)(0.0) == 1.0
-    assert grad(np.maximum, 1)(1.0, 2.0) == 1.0
-
-
 def test_the_functions_keep_their_names():
     def loss(x):
         """Its words."""
@@ -102,112 +45,6 @@ def test_the_functions_keep_their_names():
             transform(loss).__name__ == "loss"
             and transform(loss).__doc__ == "Its words."
         )
-
-
-@pytest.mark.parametrize(
-    "argnum", [True, False, None, 1.0, [0], np.array(0), (0, True), (0, None)]
-)
-def test_argnum_of_a_wrong_kind(argnum):
-    for transform in (grad, value_and_grad, jacobian, hessian):
-        with pytest.raises(
-            TypeError, match="argnum: got .*expected a position .* or a tuple"
-        ):
-            transform(f, argnum)
-
-
-@pytest.mark.parametrize(
-    ("argnum", "words"),
-    [
-        (3, "argnum: got 3, but the function was called with 3 arguments"),
-        (-4, "argnum: got -4, but"),
-        ("w", "argnum: got 'w', expected one of x, y, z"),
-        ((0, 0), "an argument named twice"),
-        ((0, -3), "an argument named twice"),
-        ((0, "x"), "an argument named twice"),
-    ],
-)
-def test_argnum_that_names_no_argument(argnum, words):
-    with pytest.raises(TypeError, match=words):
-        grad(f, argnum)(1.0, 2.0, 3.0)
-    with pytest.raises(TypeError, match="argnum"):
-        grad(lambda: 1.0)()
-
-
-def test_wrong_calls_are_the_functions_own_errors():
-    with pytest.raises(TypeError, match="missing 1 required positional argument: 'y'"):
-        grad(f)(1.0)
-    with pytest.raises(TypeError, match="unexpected keyword argument 'q'"):
-        grad(f)(1.0, 2.0, q=3.0)
-
-
-def with_default(x, b=2.0, c=3.0):
-    return x * b * b * c
-
-
-def with_star(x, *xs, k=1.0):
-    return x + 10 * xs[0] + 100 * xs[1] * k
-
-
-def star_first(*layers, x=1.0):
-    return layers[0] * layers[1] ** 2 * x**3
-
-
-CALLS = [
-    (with_default, "c", (1.0,), {"c": 5.0}, 4.0),
-    (with_default, ("c", 0), (1.0,), {"c": 5.0}, (4.0, 20.0)),
-    (with_default, 1, (1.0,), {"c": 5.0, "b": 2.0}, 20.0),  # a parameter's position
-    (with_default, -1, (1.0,), {"c": 5.0}, 4.0),
-    (with_star, "k", (1.0, 2.0, 3.0), {"k": 5.0}, 300.0),
-    (with_star, 2, (1.0, 2.0, 3.0, 4.0), {"k": 5.0}, 500.0),
-    (with_star, 1, (1.0, 2.0, 3.0), {"k": 5.0}, 10.0),
-    (with_star, (0, "k"), (1.0, 2.0, 3.0), {"k": 5.0}, (1.0, 300.0)),
-    (with_star, -1, (1.0, 2.0, 3.0), {"k": 5.0}, 300.0),
-    (with_star, "xs", (1.0, 2.0, 3.0), {"k": 5.0}, (10.0, 500.0)),
-    (with_star, "xs", (1.0, 2.0, 3.0), {}, (10.0, 100.0)),
-    (star_first, "x", (2.0, 3.0), {"x": 5.0}, 1350.0),
-    (lambda x=1.0, b=2.0: x * b, 1, (), {"b": 3.0}, 1.0),
-    (star_first, 1, (2.0, 3.0), {"x": 5.0}, 1500.0),
-]
-
-
-@pytest.mark.parametrize(("f", "argnum", "args", "kwargs", "expected"), CALLS)
-def test_argnum_in_a_call_with_keywords(f, argnum, args, kwargs, expected):
-    for gradient in (
-        grad(f, argnum),
-        jacobian(f, argnum),
-        jacobian(f, argnum, "forward"),
-    ):
-        assert gradient(*args, **kwargs) == expected
-    assert value_and_grad(f, argnum)(*args, **kwargs) == (f(*args, **kwargs), expected)
-
-
-@pytest.mark.parametrize(
-    ("f", "argnum", "args", "kwargs", "words"),
-    [
-        (with_default, 1, (1.0,), {"c": 5.0}, "got 1, expected one of x, c "),
-        (with_default, 7, (1.0,), {"c": 5.0}, "got 7, expected one of x, c "),
-        (lambda x=1.0, b=2.0: x * b, 0, (), {"b": 3.0}, "got 0, expected one of b "),
-        (with_default, "z", (1.0,), {"c": 5.0}, "got 'z', expected one of x, c "),
-        (with_default, ("b", 1), (1.0,), {"b": 5.0}, "an argument named twice"),
-        (
-            with_star,
-            3,
-            (1.0, 2.0, 3.0),
-            {"k": 5.0},
-            "got 3, expected one of x, xs\\[0\\]",
-        ),
-    ],
-)
-def test_argnum_that_a_call_with_keywords_does_not_have(f, argnum, args, kwargs, words):
-    with pytest.raises(TypeError, match=words):
-        grad(f, argnum)(*args, **kwargs)
-
-
-def test_an_error_names_the_argument_of_a_call_with_keywords():
-    with pytest.raises(TraceError, match="^b: got complex"):
-        grad(with_default, "b")(1.0, b=1j)
-    with pytest.raises(TraceError, match=r"^xs\[1\]: got complex"):
-        grad(with_star, 2)(1.0, 2.0, 3j, k=1.0)
 
 
 # ---------------------------------------------------------------- containers
@@ -260,25 +97,11 @@ def test_a_function_may_change_the_container_that_it_is_given(f, x, expected):
     assert x == before
 
 
-def test_second_derivatives_of_a_function_that_changes_its_container():
-    assert hessian(doubles_its_own)({"w": 3.0}) == {"w": {"w": 8.0}}
-
-
 def test_directions_find_their_keys_in_any_order():
     output, pull = vjp(lambda x: {"y": 2 * x, "z": 3 * x}, 1.0)
     assert pull({"z": 0.0, "y": 1.0}) == (2.0,)
     p, t = {"a": 1.0, "b": 1.0}, {"b": 0.0, "a": 1.0}
     assert jvp(lambda p: 10 * p["a"] + p["b"], (p,), (t,))[1] == 10.0
-
-
-def test_dicts_of_other_classes_stay_what_they_are():
-    class Parameters(dict):
-        __getattr__ = dict.__getitem__
-
-    gradient = grad(lambda p: p.w**2)(Parameters(w=3.0))
-    assert type(gradient) is Parameters and gradient.w == 6.0
-    counts = defaultdict(list, w=3.0)
-    assert grad(lambda p: p["w"] ** 2 + len(p["others"]))(counts) == {"w": 6.0}
 
 
 def test_primals_and_tangents_are_tuples():
@@ -372,64 +195,6 @@ def test_grad_wants_one_number(out, words):
         with pytest.raises(ValueError, match=words) as e:
             transform(out)(X3)
         assert "use jacobian, or return a sum or mean" in str(e.value)
-
-
-@pytest.mark.parametrize(
-    "argument",
-    [
-        "text",
-        None,
-        True,
-        object(),
-        [1.0, "x"],
-        {"w": None},
-        1j,
-        np.array([1j]),
-        np.complex64(1),
-    ]
-    + [
-        np.array([None]),
-        np.array([True]),
-        np.array(["x"]),
-        [True],
-        b"x",
-        {1.0},
-    ],
-    ids=lambda a: repr(a)[:17],
-)
-def test_arguments_that_cannot_be_differentiated_by(argument):
-    calls = [
-        lambda: grad(lambda weights: 1.0)(argument),
-        lambda: value_and_grad(lambda weights: 1.0, "weights")(argument),
-        lambda: jacobian(lambda weights: 1.0)(argument),
-        lambda: jvp(lambda weights: 1.0, (argument,), (argument,)),
-        lambda: vjp(lambda weights: 1.0, argument),
-    ]
-    for call in calls:
-        with pytest.raises(TraceError, match="weights.*got .*expected real numbers"):
-            call()
-
-
-def test_masked_arrays_and_matrices_are_refused_not_misread():
-    masked = np.ma.array([1.0, 2.0], mask=[0, 1])
-    with pytest.raises(TraceError, match="MaskedArray"):
-        grad(np.sum)(masked)
-    with pytest.raises(TraceError, match="MaskedArray"):
-        grad(lambda x: np.sum(x * masked))(np.ones(2))
-    with pytest.warns(PendingDeprecationWarning):
-        m = np.matrix([[1.0, 2.0]])
-    with pytest.raises(TraceError, match="matrix"):
-        grad(lambda x: np.sum(x * m))(np.ones((2, 1)))
-    with pytest.raises(TraceError, match="matrix"):
-        grad(lambda x: np.sum(m * x))(np.ones((2, 1)))
-
-
-def test_other_arguments_may_be_anything():
-    def g(x, mode, rng, table):
-        return x * table["k"] if mode == "train" else x
-
-    assert grad(g)(2.0, "train", np.random.default_rng(), {"k": 3}) == 3.0
-    assert grad(lambda x, c: np.real(c) * x)(2.0, 3 + 1j) == 3.0
 
 
 def test_directions_of_a_wrong_shape_or_structure():
@@ -527,22 +292,8 @@ def test_perturbations_are_not_confused():
     assert grad(lambda x: grad(lambda y: grad(lambda z: x * y * z)(y))(x))(3.0) == 1.0
 
 
-def test_an_outer_value_is_a_constant_of_the_inner_derivative():
-    g = grad(lambda x: np.sum(x * grad(lambda y: np.sum(x * y * y))(x)))
-    assert g(np.array([1.0, 2.0])).tolist() == [6.0, 24.0]  # d/dx of 2x³
-
-
 def rosenbrock(x):
     return np.sum(100.0 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2)
-
-
-def test_hessian_of_rosenbrock():
-    H = hessian(rosenbrock)(np.array([1.0, 1.0, 1.0]))
-    assert H.tolist() == [
-        [802.0, -400.0, 0.0],
-        [-400.0, 1002.0, -400.0],
-        [0.0, -400.0, 200.0],
-    ]
 
 
 @pytest.mark.parametrize(
@@ -763,94 +514,6 @@ def test_zero_gradients_for_unused_inputs():
     assert jacobian(lambda x: np.ones(2))(X3).tolist() == [[0.0] * 3] * 2
 
 
-def test_constants_may_be_reused_as_buffers():
-    """A function that overwrites its own work array must not change what was recorded."""
-
-    def g(x):
-        buffer, total = np.empty(3), 0.0
-        for k in range(4):
-            buffer[:] = k
-            total = total + np.sum(buffer * x) ** 2
-        buffer[:] = np.nan
-        return total
-
-    ones = np.ones(3)
-    assert g(ones) == 9 * (1 + 4 + 9)
-    assert grad(g)(ones).tolist() == [2 * 3 * (1 + 4 + 9)] * 3
-
-    index, mask = np.array([0, 1]), np.array([True, False, True])
-
-    def h(x):
-        index[:] = [0, 1]
-        mask[:] = [True, False, True]
-        picked = x[index] * 2, np.where(mask, x, 0.0), x[mask]
-        index[:] = 2
-        mask[:] = False
-        return np.sum(picked[0]) + np.sum(picked[1]) + np.sum(picked[2])
-
-    assert grad(h)(ones).tolist() == [4.0, 2.0, 2.0]
-
-    shape, axes, rows = [3, 1], [1, 0], [[0], [1]]
-
-    def lists(x):
-        y = np.transpose(np.reshape(x, shape), axes)
-        z = x[rows]
-        shape[:], axes[:], rows[0][0] = [1, 3], [0, 1], 2
-        return np.sum(y * y) + np.sum(z)
-
-    assert grad(lists)(ones).tolist() == [3.0, 3.0, 2.0]
-
-
-def test_read_only_arrays_that_become_writable_again_are_not_trusted():
-    base = np.ones(3)
-    view = base[:]
-    base.setflags(write=False)
-    output, pull = vjp(lambda x: np.sum(x * base), np.ones(3))
-    view[:] = 100.0
-    assert pull(1.0)[0].tolist() == [1.0, 1.0, 1.0]
-
-
-def test_read_only_views_of_writable_arrays_are_not_trusted():
-    base = np.ones(3)
-    view = base[:]
-    view.flags.writeable = False
-
-    def g(x):
-        base[:] = 2.0
-        y = np.sum(x * view)
-        base[:] = 100.0
-        return y
-
-    assert grad(g)(np.ones(3)).tolist() == [2.0] * 3
-
-    def twice_removed(x):
-        base[:] = 2.0
-        middle = base[:]
-        inner = middle[:]
-        inner.flags.writeable = False
-        y = np.sum(x * inner)
-        base[:] = 100.0
-        return y
-
-    assert grad(twice_removed)(np.ones(3)).tolist() == [2.0] * 3
-
-
-def test_a_function_that_changes_its_input_is_refused():
-    def subtracts(x):
-        x -= 1.0
-        return np.sum(x)
-
-    def writes(x):
-        x[0] = 0.0
-        return np.sum(x)
-
-    for g in (subtracts, writes):
-        x = np.ones(3)
-        with pytest.raises(TraceError, match="in place|np.where"):
-            grad(g)(x)
-        assert np.all(x == 1.0)
-
-
 def test_the_callers_arrays_are_never_written_to():
     x = np.array([3.0, 1.0, 2.0])
     x.flags.writeable = False
@@ -862,73 +525,12 @@ def test_the_callers_arrays_are_never_written_to():
 # ---------------------------------------------------------------- nan, warnings, exceptions
 
 
-def test_nan_and_inf_pass_as_in_numpy():
-    x = np.array([1.0, np.nan, np.inf])
-    g = grad(lambda x: np.sum(x * x))(x)
-    np.testing.assert_array_equal(g, [2.0, np.nan, np.inf])
-    assert np.isnan(value_and_grad(np.sum)(np.array([np.nan, 1.0]))[0])
-
-
 def test_numpys_warnings_are_numpys():
     with pytest.warns(RuntimeWarning, match="divide by zero encountered"):
         g = grad(lambda x: np.sum(np.log(x)))(np.array([0.0, 1.0]))
     assert g.tolist() == [np.inf, 1.0]
     with np.errstate(divide="raise"), pytest.raises(FloatingPointError):
         grad(lambda x: np.sum(np.log(x)))(np.zeros(2))
-
-
-def test_exceptions_come_through_and_leave_no_trace():
-    class Stop(Exception):
-        pass
-
-    def stops(x):
-        if x > 0:
-            raise Stop("here")
-        return x * x
-
-    for call in (grad(stops), jacobian(stops), hessian(stops), value_and_grad(stops)):
-        with pytest.raises(Stop, match="here"):
-            call(1.0)
-    with pytest.raises(Stop):
-        jvp(stops, (1.0,), (1.0,))
-    with pytest.raises(Stop):
-        vjp(stops, 1.0)
-
-    def survives(x):
-        try:
-            grad(stops)(x)
-        except Stop:
-            pass
-        return x**3
-
-    assert grad(grad(survives))(2.0) == 12.0
-    assert grad(stops)(-3.0) == -6.0
-
-
-def test_ctrl_c_leaves_everything_usable():
-    def interrupted(x):
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        grad(interrupted)(1.0)
-    assert grad(grad(lambda x: x**3))(2.0) == 12.0
-
-
-def test_generators_left_half_way_do_no_harm():
-    kept = []
-
-    def g(x):
-        def numbers():
-            yield x * 2
-            yield x * 3
-
-        running = numbers()
-        kept.append(running)
-        return next(running)
-
-    assert grad(g)(1.0) == 2.0
-    with pytest.raises(TraceError, match="after the function"):
-        next(kept[0])
 
 
 # ---------------------------------------------------------------- deep and wide
@@ -949,107 +551,9 @@ def test_a_chain_of_a_million_operations():
     assert sys.getrecursionlimit() == limit
 
 
-def test_a_deep_chain_forward():
-    def chain(x):
-        for _ in range(10_000):
-            x = np.sin(x) + x * 0.5
-        return x
-
-    value, tangent = jvp(chain, (0.3,), (1.0,))
-    assert tangent == pytest.approx(grad(chain)(0.3), rel=1e-9)
-
-
 def test_a_sum_of_a_hundred_thousand_terms():
     g = grad(lambda x: sum(k * x for k in range(100_000)))
     assert g(2.0) == sum(range(100_000))
     x = np.arange(10_000.0)
     gradient = grad(lambda x: np.sum(np.stack([v * v for v in x])))(x[:2000])
     np.testing.assert_array_equal(gradient, 2 * x[:2000])
-
-
-def test_an_output_that_comes_twice_collects_both_adjoints():
-    def f(x):
-        y = x * x
-        return y, y
-
-    _, pull = vjp(f, 3.0)
-    assert pull((1.0, 10.0)) == (66.0,)
-
-
-def test_one_value_used_two_thousand_times():
-    g = grad(lambda x: np.sum(np.concatenate([x] * 2000)))
-    assert g(np.ones(2)).tolist() == [2000.0, 2000.0]
-
-
-# ---------------------------------------------------------------- threads
-
-
-def test_threads_record_at_the_same_time():
-    barrier = threading.Barrier(4)
-
-    def work(seed):
-        x = np.random.default_rng(seed).normal(size=5)
-        barrier.wait()
-        for _ in range(20):
-            H = hessian(lambda x: np.sum(np.sin(x) * x))(x)
-            np.testing.assert_allclose(
-                np.diag(H), 2 * np.cos(x) - x * np.sin(x), rtol=1e-12
-            )
-        return grad(lambda x: np.sum(x**3))(x) - 3 * x**2
-
-    with ThreadPoolExecutor(4) as pool:
-        for error in pool.map(work, range(4)):
-            assert np.all(np.abs(error) < 1e-12)
-
-
-def test_a_traced_value_in_another_thread_is_right_or_refused():
-    """f hands its traced values to threads: the rows of one tape must not get mixed up."""
-
-    def g(x):
-        with ThreadPoolExecutor(4) as pool:
-            parts = pool.map(
-                lambda k: sum((x * k) * np.sin(x) for _ in range(200)), range(4)
-            )
-            return sum(parts)
-
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    try:
-        got = grad(g)(0.5)
-    except TraceError as error:
-        assert "thread" in str(error)
-    else:
-        expected = 200 * 6 * (np.sin(0.5) + 0.5 * np.cos(0.5))
-        assert got == pytest.approx(expected, rel=1e-9)
-    finally:
-        sys.setswitchinterval(interval)
-
-
-def test_a_gradient_inside_another_thread_is_right_or_refused():
-    def g(x):
-        with ThreadPoolExecutor(1) as pool:
-            return pool.submit(lambda: grad(lambda y: x * y * y)(3.0)).result()
-
-    try:
-        assert grad(g)(2.0) == 6.0
-    except TraceError as error:
-        assert str(error)
-
-
-def test_a_deque_is_no_array():
-    """Its + joins, an array's adds: as an array it would make another function of f."""
-    with pytest.raises(TraceError, match="got deque, expected real numbers"):
-        grad(lambda v: (v + v)[0])(deque([2.0, 3.0]))
-
-
-def test_a_function_uses_the_methods_of_its_containers():
-    class Vector(tuple):
-        def __add__(self, other):
-            return Vector(a + b for a, b in zip(self, other, strict=True))
-
-    def f(v):
-        u = v + v
-        return u[0] * u[-1]
-
-    value, gradient = value_and_grad(f)(Vector((2.0, 3.0)))
-    assert value == 24.0 and gradient == (12.0, 8.0) and type(gradient) is Vector

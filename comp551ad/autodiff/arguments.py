@@ -11,7 +11,7 @@ import inspect
 import io
 import sys
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,7 +42,7 @@ class Call:
         self.given = dict(self.slots)
 
     @classmethod
-    def of(cls, f, args, kwargs, whole=()) -> "Call":
+    def of(cls, f: Callable, args: tuple, kwargs: dict, whole: tuple = ()) -> "Call":
         """Bind the arguments; errors are f's own TypeError."""
         signature = signature_of(f)
         bound = signature.bind(*args, **kwargs)
@@ -59,7 +59,7 @@ class Call:
                 slots[name] = value
         return cls(f, bound, slots, star)
 
-    def slot(self, argnum, what: str) -> str:
+    def slot(self, argnum: Any, what: str) -> str:
         """The slot that a position or a name means; ``what`` is what an error calls it.
 
         Positions count f's parameters, and from the end the arguments of this call.
@@ -80,7 +80,9 @@ class Call:
             )
         return name
 
-    def trace(self, add_input, slots=None, tape=None, kinds="") -> list[str]:
+    def trace(
+        self, add_input: Callable, slots: Any = None, tape: Any = None, kinds: str = ""
+    ) -> list[str]:
         """Replace every number in the slots (all, or some) by ``add_input`` of it, and arrays of
         these kinds ("iub": integers and truth values) by ``Data``; the names of the numbers."""
         names = []
@@ -98,19 +100,17 @@ class Call:
             self.slots[slot] = pytrees.unflatten(tree, iter(leaves))
         return names
 
-    def run(self):
+    def run(self) -> Any:
         """f of what stands in the slots now."""
         args, kwargs = self._arguments(self.slots)
         return self.f(*args, **kwargs)
 
-    def run_plainly(self, kinds=""):
-        """f of the arguments as given, with float64 for their numbers, and nothing printed."""
+    def run_plainly(self, kinds: str = "") -> Any:
+        """f of the arguments as given, with floats for their numbers, and nothing printed."""
         slots = {}
         for name, tree in self.given.items():
             leaves = (
-                np.array(concrete(leaf), dtype=float)[()]
-                if is_number(leaf) and not is_data(leaf, kinds)
-                else leaf
+                _plain(leaf) if is_number(leaf) and not is_data(leaf, kinds) else leaf
                 for leaf in pytrees.leaves(tree)
             )
             slots[name] = pytrees.unflatten(tree, leaves)
@@ -118,7 +118,7 @@ class Call:
         with silence():
             return self.f(*args, **kwargs)
 
-    def check(self, result, tape, kinds="") -> None:
+    def check(self, result: Any, tape: Any, kinds: str = "") -> None:
         """Refuse a recording whose value isn't f's: a question of types had another answer, or f
         caught a refusal and went on with something else.
 
@@ -174,7 +174,7 @@ class Call:
 
 
 @contextlib.contextmanager
-def silence():
+def silence() -> Iterator[None]:
     """Run without a word: f was run already, and has printed and warned."""
     with contextlib.redirect_stdout(io.StringIO()), np.errstate(all="ignore"):
         with warnings.catch_warnings():
@@ -182,7 +182,7 @@ def silence():
             yield
 
 
-def signature_of(f) -> inspect.Signature:
+def signature_of(f: Callable) -> inspect.Signature:
     """The parameters of ``f``; built-in functions may not have any to show. A decorator's
     ``(*args, **kwargs)`` says nothing: then those of the function in it."""
     anything = inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD
@@ -195,7 +195,7 @@ def signature_of(f) -> inspect.Signature:
         return inspect.signature(lambda *x, **options: None)
 
 
-def names_by_place(f) -> list[str]:
+def names_by_place(f: Callable) -> list[str]:
     """The parameters of ``f`` that can be given by position, one by one."""
     kinds = inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD
     return [p.name for p in signature_of(f).parameters.values() if p.kind in kinds]
@@ -220,6 +220,14 @@ def is_number(value: Any) -> bool:
     return isinstance(value, int | float | complex | np.number) and not isinstance(
         value, bool
     )
+
+
+def _plain(number):
+    """A number or array as floats, Python's where it is one of Python's."""
+    number = concrete(number)
+    if isinstance(number, int | float) and not isinstance(number, np.generic):
+        return float(number)
+    return np.array(number, dtype=float)[()]
 
 
 def is_data(value: Any, kinds: str = "iub") -> bool:

@@ -15,6 +15,7 @@ import operator
 import string
 import types
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
@@ -28,7 +29,7 @@ from .tape import Tracer, apply, power
 COMPOSITES: dict[Callable, Callable] = {np.power: power}
 
 
-def composite(*functions):
+def composite(*functions: Callable) -> Callable:
     """Enter a definition for these functions."""
 
     def enter(definition):
@@ -41,7 +42,7 @@ def composite(*functions):
 # ---------------------------------------------------------------- sorted for a primitive
 
 
-def frozen_index(index):
+def frozen_index(index: Any) -> Any:
     """An index of whole numbers, slices and arrays that is plain, or data."""
     parts = index if isinstance(index, tuple) else (index,)
     frozen = []
@@ -98,7 +99,7 @@ def _minimum(a, b):
 
 def _tie(a, b):
     """Two traced operands share at a tie; a plain one is taken."""
-    return None if type(a) is type(b) is Tracer else {"tie": 0.0}
+    return None if type(a) is type(b) is Tracer else {"_tie": 0.0}
 
 
 @composite(np.dot)
@@ -134,6 +135,8 @@ def _reshape(a, shape, order="C"):
     if order == "F":
         places = np.arange(np.size(a)).reshape(shape, order="F")
         return np.transpose(np.reshape(np.transpose(a), places.shape[::-1]))
+    if order != "C":
+        raise TypeError(f"got order={order!r}, expected 'C' or 'F'")
     return apply(PRIMITIVES["reshape"], (a,), {"shape": shape})
 
 
@@ -189,7 +192,7 @@ _PASSING = {
 }
 
 
-def as_numpy_has_it(*functions):
+def as_numpy_has_it(*functions: Callable) -> None:
     """Enter functions that NumPy writes in Python with its other functions. Their text runs on
     tracers as it stands, in a namespace where np.asarray and its kin let a tracer pass."""
     for function in functions:
@@ -225,7 +228,8 @@ as_numpy_has_it(
 
 # ---------------------------------------------------------------- a line each
 
-COMPOSITES |= {
+_LOG2 = math.log(2.0)
+_SHORT: dict[Callable, Callable] = {
     # The same row under another name, which may change apart.
     **dict.fromkeys((np.positive, np.real, np.conjugate), Tracer.handle),
     np.copy: lambda a: a.handle(),
@@ -280,12 +284,12 @@ COMPOSITES |= {
         lambda x1, x2, axis=-1: np.sum(x1 * x2, axis=axis),
     ),
 }
+COMPOSITES.update(_SHORT)
 if hasattr(np, "matvec"):  # NumPy 2.2
     COMPOSITES |= {
         np.matvec: lambda x1, x2: np.squeeze(np.matmul(x1, x2[..., None]), -1),
         np.vecmat: lambda x1, x2: np.squeeze(np.matmul(x1[..., None, :], x2), -2),
     }
-_LOG2 = math.log(2.0)
 
 
 def _without_nan(a, b):
@@ -499,7 +503,14 @@ NEUTRAL: dict[Callable, tuple] = {
 }
 
 
-def reduce_some(function, a, axis=None, keepdims=False, where=True, initial=None):
+def reduce_some(
+    function: Callable,
+    a: Any,
+    axis: Any = None,
+    keepdims: Any = False,
+    where: Any = True,
+    initial: Any = None,
+) -> Any:
     """np.sum, np.max … with where= or initial=."""
     neutral, together = NEUTRAL[function]
     if where is not True:

@@ -66,10 +66,13 @@ class Data(np.ndarray):
             return NotImplemented
         return compute(function, args, kwargs)
 
-    T = property(lambda self: compute(np.transpose, (self,), {}))
+    @property
+    def T(self) -> Any:
+        """As np.transpose."""
+        return compute(np.transpose, (self,), {})
 
 
-def as_data(array, origin: Origin) -> Data:
+def as_data(array: Any, origin: Origin) -> Data:
     """An array, or a number, as data of this origin."""
     data = np.array(array).view(Data)
     data.setflags(write=False)
@@ -77,7 +80,7 @@ def as_data(array, origin: Origin) -> Data:
     return data
 
 
-def as_argument(array, name: str, tape: Tape) -> Data:
+def as_argument(array: Any, name: str, tape: Tape) -> Data:
     """An argument of a recorded function that is data."""
     return as_data(array, Origin(None, (name,), {}, tape))
 
@@ -104,7 +107,7 @@ def compute(function: Callable | str, operands: tuple, parameters: dict) -> Any:
 
 
 def _method(name):
-    def method(self, *args, **kwargs):
+    def method(self, *args: Any, **kwargs: Any) -> Any:
         return compute(name, (self, *args), kwargs)
 
     return method
@@ -113,7 +116,7 @@ def _method(name):
 def _question(name):
     """A method of Python's that wants one answer: noted under what it asks of."""
 
-    def method(self, *args):
+    def method(self, *args: Any) -> Any:
         asked = getattr(self.origin and self.origin.function, "__name__", name)
         note_decision((self,), asked.strip("_"))
         return getattr(np.asarray(self), name)(*args)

@@ -157,7 +157,7 @@ class Writer:
         self.taken.add(name)
         return name
 
-    def unpack(self, parameter, tree):
+    def unpack(self, parameter: Any, tree: Any) -> None:
         """A variable for every input; lines that take a container apart."""
         for path, leaf in self.paths(tree):
             if not isinstance(leaf, Node):
@@ -169,7 +169,7 @@ class Writer:
                 self.declare(name, f"{parameter}{path}")
             self.keep(leaf, name)
 
-    def keep(self, node, name):
+    def keep(self, node: Node, name: Any) -> None:
         """From here on the node is written as this variable."""
         self.text[node], self.level[node] = name, ATOM
 
@@ -191,11 +191,11 @@ class Writer:
                 self.write_line(self.fresh(names.get(node, "t")), node)
         return [self.write_output(output.of, output.node) for output in outputs]
 
-    def write_line(self, name, node):
+    def write_line(self, name: Any, node: Node) -> None:
         self.declare(name, self.text[node], node)
         self.keep(node, name)
 
-    def declare(self, name, text, node=None):
+    def declare(self, name: Any, text: str, node: Node | None = None) -> None:
         shape = " x ".join(map(str, node.shape)) if node else ""
         self.body.append(f"{name} = {text}" + (f"  # {shape}" if shape else ""))
 
@@ -221,7 +221,7 @@ class Writer:
                 self.handed_out[base] = name
         return name
 
-    def name_the_count(self, needed):
+    def name_the_count(self, needed: Any) -> None:
         """N = X.shape[0], if a division divides by it."""
         nodes = self.text.items()
         name, shape = next(((t, n.shape) for n, t in nodes if n.shape), ("", (0,)))
@@ -426,7 +426,7 @@ class BufferedWriter(Writer):
         pairs = zip(outputs, results, strict=True)
         return [self.write_output(output.of, node) for output, node in pairs]
 
-    def write_into(self, node, dying):
+    def write_into(self, node: Node, dying: Any) -> None:
         """The node computed into a buffer: a free one, or one whose content it writes over."""
         entry = PRIMITIVES[node.name]
         stored = self.place_for(node, dying if entry.out == "ufunc" else ())
@@ -452,7 +452,7 @@ class BufferedWriter(Writer):
         self.buffer_of[node] = stored
         self.keep(node, variable)
 
-    def place_for(self, node, dying):
+    def place_for(self, node: Node, dying: Any) -> str:
         for operand in dying:
             if operand in self.buffer_of and operand.shape == node.shape:
                 return self.buffer_of.pop(operand)
@@ -465,15 +465,16 @@ class BufferedWriter(Writer):
         self.transposed[name] = None
         return name
 
-    def flipped(self, text):
+    def flipped(self, text: str) -> str:
         """The transpose of a variable; a buffer's is made once and has a name."""
         if text not in self.transposed:
             return text[:-2] if text.endswith(".T") else f"{text}.T"
-        if self.transposed[text] is None:
+        name = self.transposed[text]
+        if name is None:
             name = self.fresh(f"{text}_T")
             self.allocated.append(f"{name} = {text}.T")
             self.transposed |= {text: name, name: text}
-        return self.transposed[text]
+        return name
 
     def write_expression(self, node: Node) -> None:
         """As for reading, but with 2.0 for 2: NumPy takes floats sooner."""

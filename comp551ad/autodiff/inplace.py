@@ -10,6 +10,9 @@ Numbers have no place to change in: ``L += x`` is L = L + x.
 Reads: ``tape``, ``primitives``, ``composites``. Read by: ``numpy_protocols``.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 from .composites import frozen_index
@@ -18,7 +21,7 @@ from .refusals import TraceError
 from .tape import Tracer, apply
 
 
-def update(operator):
+def update(operator: Callable) -> Callable:
     """The in-place form of an operator: a += b for a + b."""
 
     def method(self, other):
@@ -31,7 +34,7 @@ def update(operator):
     return method
 
 
-def setitem(x: Tracer, index, values) -> None:
+def setitem(x: Tracer, index: Any, values: Any) -> None:
     """x[index] = values."""
     if not shape_of(x.value):
         raise TypeError("a number does not support item assignment")

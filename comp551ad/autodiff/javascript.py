@@ -116,7 +116,7 @@ class JavaScriptWriter(Writer):
         call = f"nested(\n    {self.name}(\n{lines}    ),\n  )"
         return f"export default ({', '.join(parameters)}) =>\n  {call};\n"
 
-    def argument(self, text, leaf, name):
+    def argument(self, text: str, leaf: Any, name: Any) -> str:
         """An argument's leaf as the inner function takes it."""
         if isinstance(leaf, Node):
             return f"array({text}, {self.literal(leaf.shape)}, {json.dumps(name)})"
@@ -141,7 +141,7 @@ class JavaScriptWriter(Writer):
 
     # -- lines
 
-    def declare(self, name, text, node=None):
+    def declare(self, name: Any, text: str, node: Node | None = None) -> None:
         shape = " x ".join(map(str, node.shape)) if node else ""
         self.body.append(f"const {name} = {text};" + (f" // {shape}" if shape else ""))
 
@@ -174,7 +174,7 @@ class JavaScriptWriter(Writer):
             return loops == _is_loop(node) and (not loops or user.shape == node.shape)
         return not loops and len(self.text[node]) <= LONGEST_UNNAMED
 
-    def write_line(self, name, node):
+    def write_line(self, name: Any, node: Node) -> None:
         if node in self.entries:
             self.entries.remove(node)
             self.declare(name, f"empty({self.shape_text(node)})", node)
@@ -185,7 +185,7 @@ class JavaScriptWriter(Writer):
             self.declare(name, self.text[node], node)
         self.keep(node, name)
 
-    def shape_text(self, node):
+    def shape_text(self, node: Node) -> str:
         """The shape of a node's loop: that of an array in it, if one has it."""
         for operand in node.operands:
             if operand.shape == node.shape and not _is_spread(operand):
@@ -216,6 +216,12 @@ class JavaScriptWriter(Writer):
         shapes = [operand.shape for operand in node.operands]
         told = entry.keywords(node.parameters, *shapes, node.shape)
         template = entry.notation.javascript
+        for called in re.findall(r"(\w+)\(", template):
+            if called not in PARTS:
+                raise ProgramError(
+                    f'language: got "javascript", which {called} is not written in here; use '
+                    '"numpy"'
+                )
         level = ATOM if template.endswith(")") else entry.notation.level
         condition = ""
         if "condition" in told:
@@ -247,7 +253,7 @@ class JavaScriptWriter(Writer):
         if entry.elementwise and node.shape:
             self.entries.add(node)
 
-    def in_loop(self, value, node):
+    def in_loop(self, value: Any, node: Node) -> str:
         """Data, or a constant, in the loop of an elementwise node."""
         if not isinstance(value, Node):
             value = self.computation.expressions.constant(value)
@@ -256,7 +262,7 @@ class JavaScriptWriter(Writer):
                 self.write_line(self.fresh("t"), value)
         return self.entry(value, node)
 
-    def write_data(self, node):
+    def write_data(self, node: Node) -> None:
         """Comparisons and arithmetic of data, and views; other calls have no JavaScript."""
         function, args = node.parameters["function"], node.parameters["args"]
         if function in INFIX:
@@ -316,7 +322,7 @@ class JavaScriptWriter(Writer):
         lists = [self.offsets(axis) for axis in lists_of(places)]
         return f"[{', '.join(lists)}]", places.shape
 
-    def offsets(self, places):
+    def offsets(self, places: Any) -> str:
         jumps = np.unique(np.diff(places))
         if len(places) > 1 and len(jumps) == 1:
             first = f", {places[0]}" if places[0] else ""

@@ -13,6 +13,8 @@ import functools
 import inspect
 import math
 import operator
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -25,19 +27,6 @@ from .refusals import REFUSED, TraceError, kind_of, refusal
 from .tape import Tracer, apply, concrete, tapes_of
 
 # ---------------------------------------------------------------- the two protocols
-
-
-def _remembering(protocol):
-    """A protocol whose refusals the tape remembers: the function may catch them."""
-
-    def method(self, *args, **kwargs):
-        try:
-            return protocol(self, *args, **kwargs)
-        except TraceError as error:
-            self.tape.refused = error
-            raise
-
-    return method
 
 
 def _array_ufunc(self, ufunc, method, *inputs, **kwargs):
@@ -97,12 +86,8 @@ def _unknown(function, name):
     if getattr(np, function.__name__, None) is not function and name.startswith("np."):
         if not getattr(function, "__module__", None):
             name = f"{function.__name__} (not one of NumPy's: scipy.special's?)"
-    known = sorted(
-        f.__name__
-        for f in {*PRIMITIVE_OF, *COMPOSITES}
-        if getattr(f, "__module__", None) != "comp551ad.functions"
-        and getattr(np, f.__name__, getattr(np.linalg, f.__name__, None)) is f
-    )
+    entries = {*PRIMITIVE_OF, *COMPOSITES}
+    known = sorted(f.__name__ for f in entries if getattr(np, f.__name__, None) is f)
     near = difflib.get_close_matches(function.__name__, known, 3, 0.6)
     hint = f"; the nearest that can are np.{', np.'.join(near)}" if near else ""
     return TraceError(
@@ -113,7 +98,11 @@ def _unknown(function, name):
 
 
 def _call_composite(definition, name, args, kwargs):
-    kwargs = {k: v for k, v in kwargs.items() if not _changes_nothing(k, v)}
+    given, kwargs = kwargs, {}
+    for key, value in given.items():
+        decides = key == "order" and "order" in _parameter_names(definition)
+        if decides or not _changes_nothing(key, value):
+            kwargs[key] = value
     try:
         return definition(*args, **kwargs)
     except TypeError as error:
@@ -166,7 +155,7 @@ def _sorted_arguments(primitive, function, args, kwargs):
         operands += (given.pop(name),)
     parameters = {}
     for key, value in given.items():
-        if key in primitive.parameters:
+        if key in primitive.parameters and value is not np._NoValue:
             parameters[key] = value
         elif not _changes_nothing(key, value):
             raise _unsupported(primitive, key)
@@ -230,30 +219,32 @@ def _answer(function, args, kwargs):
 
 def _compare(ufunc):
     def method(self, other):
+        if isinstance(other, str):  # no number equals it
+            return NotImplemented
         return _answer(ufunc, (self, other), {})
 
     return method
 
 
 def _as_method(function):
-    def method(self, *args, **kwargs):
+    def method(self, *args: Any, **kwargs: Any) -> Any:
         return function(self, *args, **kwargs)
 
     method.__doc__ = f"As np.{function.__name__}."
     return method
 
 
-def _reshape(self, *shape, **kwargs):
+def _reshape(self, *shape: Any, **kwargs: Any) -> Any:
     """As np.reshape; also a.reshape(2, 3)."""
     return np.reshape(self, shape[0] if len(shape) == 1 else shape, **kwargs)
 
 
-def _transpose(self, *axes):
+def _transpose(self, *axes: Any) -> Any:
     """As np.transpose; also a.transpose(1, 0)."""
     return np.transpose(self, *axes) if len(axes) < 2 else np.transpose(self, axes)
 
 
-def _astype(self, dtype, **kwargs):
+def _astype(self, dtype: Any, **kwargs: Any) -> Tracer:
     """A copy, for kinds of floats; all traced values are float64."""
     if np.dtype(dtype).kind != "f":
         raise refusal(
@@ -279,7 +270,7 @@ def _no_attribute(self, name):
 
 
 # After the recording a tracer that was kept is the number that it was.
-_AFTERWARDS = {
+_AFTERWARDS: dict[str, Callable] = {
     "__float__": float,
     "__int__": int,
     "__bool__": bool,
@@ -290,11 +281,10 @@ _AFTERWARDS = {
 def _refusing(name):
     what, instead = REFUSED[name]
 
-    def method(self, *args, **kwargs):
+    def method(self, *args: Any, **kwargs: Any) -> Any:
         if not self.tape.open and name in _AFTERWARDS:
             return _AFTERWARDS[name](self.value)
-        self.tape.refused = refusal(what, instead)
-        raise self.tape.refused
+        raise refusal(what, instead)
 
     return method
 
@@ -306,8 +296,8 @@ _NAMED_LIKE_NUMPYS = (
 _METHODS = {
     **{name: _refusing(name) for name in REFUSED},
     **{name: _as_method(getattr(np, name)) for name in _NAMED_LIKE_NUMPYS.split()},
-    "__array_ufunc__": _remembering(_array_ufunc),
-    "__array_function__": _remembering(_array_function),
+    "__array_ufunc__": _array_ufunc,
+    "__array_function__": _array_function,
     "__lt__": _compare(np.less),
     "__le__": _compare(np.less_equal),
     "__gt__": _compare(np.greater),

@@ -7,6 +7,7 @@ Reads: ``refusals``. Read by: ``tape``.
 """
 
 from collections.abc import Sized
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from .refusals import TraceError, kind_of
 FLOAT64 = np.dtype(np.float64)
 
 
-def as_input(value, name, *where):
+def as_input(value: Any, name: Any, *where: Any) -> Any:
     """An input of a recording: a float, or a read-only float64 copy of an array.
 
     An error calls it ``name``, or ``name(*where)`` where there is something to look up.
@@ -36,7 +37,7 @@ def as_input(value, name, *where):
     return _frozen_copy(array) if array.shape else float(array)
 
 
-def as_constant(value, name: str):
+def as_constant(value: Any, name: str) -> Any:
     """A constant operand of the operation ``name``: a float, or a read-only float64 copy."""
     kind = type(value)
     if kind is np.ndarray:

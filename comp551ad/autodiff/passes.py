@@ -17,6 +17,9 @@ Reverse mode needs the values of the evaluation until then: that is its price.
 Reads: ``tape``, ``primitives``. Read by: ``trace``, ``transforms``, ``program``, ``show``.
 """
 
+from collections.abc import Iterable, Iterator
+from typing import Any
+
 import numpy as np
 
 from .operands import as_input
@@ -26,7 +29,7 @@ from .tape import Tracer, operands_of, parameters_of
 # ---------------------------------------------------------------- reverse mode
 
 
-def pull_back(rows, seeds, keep: bool = True) -> list:
+def pull_back(rows: list[tuple], seeds: Iterable[tuple], keep: bool = True) -> list:
     """The adjoints of all rows: the loop that reverse mode is.
 
     Args:
@@ -52,7 +55,7 @@ def pull_back(rows, seeds, keep: bool = True) -> list:
     return adjoints
 
 
-def reverse_terms(rows, row, g) -> list[tuple]:
+def reverse_terms(rows: list[tuple], row: tuple, g: Any) -> list[tuple]:
     """What a row with adjoint g passes back: (operand's position, its row number, the term)."""
     if row[0] == "input":
         return []
@@ -78,7 +81,7 @@ def reverse_terms(rows, row, g) -> list[tuple]:
     return terms
 
 
-def unbroadcast(term, shape, from_shape):
+def unbroadcast(term: Any, shape: tuple, from_shape: tuple) -> Any:
     """Undo broadcasting: an operand of ``shape`` was stretched to ``from_shape``, and each of
     its entries collects the adjoints of all its copies.
 
@@ -88,7 +91,9 @@ def unbroadcast(term, shape, from_shape):
     extra = len(from_shape) - len(shape)  # axes that the operand lacked altogether
     had = (1,) * extra + shape
     has = (1,) * (len(from_shape) - len(shape_of(term))) + shape_of(term)
-    gone, kept, copies = [], [], 1
+    gone: list[int] = []
+    kept: list[int] = []
+    copies = 1
     for axis, wide in enumerate(from_shape):
         if had[axis] == 1 and wide != 1:
             if has[axis] == 1:
@@ -110,7 +115,7 @@ def unbroadcast(term, shape, from_shape):
 # ---------------------------------------------------------------- forward mode
 
 
-def push_forward(rows, seeds, many: bool = False) -> list:
+def push_forward(rows: list[tuple], seeds: Iterable[tuple], many: bool = False) -> list:
     """The tangents of all rows: the loop that forward mode is.
 
     Args:
@@ -135,7 +140,9 @@ def push_forward(rows, seeds, many: bool = False) -> list:
     return tangents
 
 
-def forward_terms(rows, row, tangents, many: bool = False):
+def forward_terms(
+    rows: list[tuple], row: tuple, tangents: list, many: bool = False
+) -> Iterator[tuple]:
     """A row's terms: (operand's position, its row number, the term) per path into the row."""
     operands = operands_of(row)
     if all(type(o) is not int or tangents[o] is None for o in operands):
@@ -174,7 +181,7 @@ def _stretched(derivative, shape):
     return np.broadcast_to(derivative, shape)
 
 
-def as_seed(seed, shape: tuple, name: str):
+def as_seed(seed: Any, shape: tuple, name: str) -> Any:
     """A derivative to start a pass with: real numbers of this shape, or a tracer of them."""
     if type(seed) is not Tracer:
         seed = as_input(seed, name)
@@ -183,7 +190,7 @@ def as_seed(seed, shape: tuple, name: str):
     return seed
 
 
-def full(derivative, value):
+def full(derivative: Any, value: Any) -> Any:
     """A derivative at the size of its value, as a float or an array of its own."""
     shape = shape_of(value)
     if derivative is None:

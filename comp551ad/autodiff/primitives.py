@@ -205,6 +205,8 @@ class Primitive:
             default = self.canonicalize(default, *shapes[:-1])
         ndim, written = len(shapes[-1] if self.new_axes else shapes[0]), {}
         for key, value in parameters.items():
+            if key.startswith("_"):  # for the rules only
+                continue
             usual = default.get(key, inspect._empty)
             is_usual = type(usual) is type(value) and usual == value
             if is_usual or key in self.unwritten:
@@ -224,7 +226,9 @@ PRIMITIVES: dict[str, Primitive] = {}  # by name
 PRIMITIVE_OF: dict[Callable, Primitive] = {}  # by the callable that it answers for
 
 
-def define(name: str, value: Callable, vjps, jvps=None, **fields) -> Primitive:
+def define(
+    name: str, value: Callable, vjps: Any, jvps: Any = None, **fields: Any
+) -> Primitive:
     """Enter a primitive into the table. The name and its callables must be new."""
     primitive = Primitive(name, value, vjps, jvps, **fields)
     taken = [f for f in primitive.functions if f in PRIMITIVE_OF]
@@ -236,7 +240,9 @@ def define(name: str, value: Callable, vjps, jvps=None, **fields) -> Primitive:
     return primitive
 
 
-def elementwise(name: str, value: Callable, *rules, **fields) -> Primitive:
+def elementwise(
+    name: str, value: Callable, *rules: Callable | None, **fields: Any
+) -> Primitive:
     """A primitive that works entry by entry: each rule serves both modes."""
     fields.setdefault("functions", (value,))
     broadcasts = len(rules) > 1
@@ -249,33 +255,37 @@ def elementwise(name: str, value: Callable, *rules, **fields) -> Primitive:
 # -- shapes, and how an operation is written
 
 
-def shape_of(x) -> tuple[int, ...]:
+def shape_of(x: Any) -> tuple[int, ...]:
     return () if type(x) is float else x.shape
 
 
-def ndim_of(x) -> int:
+def ndim_of(x: Any) -> int:
     return 0 if type(x) is float else len(x.shape)
 
 
-def size_of(x) -> int:
+def size_of(x: Any) -> int:
     return 1 if type(x) is float else x.size
 
 
-def infix(text, latex, source, level, right=None):
+def infix(
+    text: str, latex: str | None, source: Any, level: int, right: int | None = None
+) -> Notation:
     """Between its operands: a + b."""
     needs = (level, level if right is None else right)
     texts = f"{{0}}{text}{{1}}", f"{{0}}{latex}{{1}}", f"{{0}} {source} {{1}}"
     return Notation(*texts, level, needs)
 
 
-def prefix(name, latex=None, source=None):
+def prefix(name: Any, latex: str | None = None, source: Any = None) -> Notation:
     """A function written without parentheses around a single letter: sin a5."""
     latex = latex or rf"\{name}"
     source = f"{source or 'np.' + name}({{0}})"
     return Notation(f"{name} {{0}}", f"{latex} {{0}}", source, PREFIX, (ATOM,))
 
 
-def call(name, source=None, operands=1, latex=None):
+def call(
+    name: Any, source: Any = None, operands: int = 1, latex: str | None = None
+) -> Notation:
     """A function written with parentheses: softmax(a5)."""
     slots = ", ".join(f"{{{k}}}" for k in range(operands))
     latex = latex or rf"\operatorname{{{{{name.replace('_', ' ')}}}}}"
@@ -353,10 +363,11 @@ def _is_plain(x):
 # ---------------------------------------------------------------- arithmetic
 
 
-def _quotient(source):
-    return Notation(
-        "{0}/{1}", r"\frac{{{0}}}{{{1}}}", source, PRODUCT, (PRODUCT, PREFIX)
-    )
+def _quotient(source, javascript=None):
+    """Written as a fraction, whatever it does where the denominator is 0."""
+    needs = (PRODUCT, PREFIX)
+    latex = r"\frac{{{0}}}{{{1}}}"
+    return Notation("{0}/{1}", latex, source, PRODUCT, needs, javascript)
 
 
 def _divide(a, b):
@@ -474,7 +485,7 @@ absolute = elementwise(
 abs_slope = elementwise(
     "abs_slope",
     fn.abs_slope,
-    # 1 − y² is 1 at 0, where there is no derivative, and 0 elsewhere.
+    # 0 / x where x isn't 0.
     lambda g, y, x: fn.divide_at_kink(g * (1.0 - np.square(y)), x),
     notation=call("sign"),
     examples=_unary(low=0.1),
@@ -587,9 +598,9 @@ _OF_ONE_NUMBER: dict[str, tuple] = {
     "arcsinh": (lambda g, y, x: g / np.sqrt(1.0 + np.square(x)), -1.3, 1.7),
     "arccosh": (lambda g, y, x: g / np.sqrt(np.square(x) - 1.0), 1.4, 2.6),
     "arctanh": (lambda g, y, x: _divide(g, 1.0 - np.square(x)), -0.8, 0.8),
-    "log2": (lambda g, y, x: _divide(g, math.log(2.0) * x), 0.4, 2.1),
-    "log10": (lambda g, y, x: _divide(g, math.log(10.0) * x), 0.4, 2.1),
-    "exp2": (lambda g, y, x: g * math.log(2.0) * y, -1.3, 1.7),
+    "log2": (lambda g, y, x: _divide(g, fn.xlogy(x, 2.0)), 0.4, 2.1),
+    "log10": (lambda g, y, x: _divide(g, fn.xlogy(x, 10.0)), 0.4, 2.1),
+    "exp2": (lambda g, y, x: fn.xlogy(g * y, 2.0), -1.3, 1.7),
     "cbrt": (lambda g, y, x: _divide(g, 3.0 * np.square(y)), 0.4, 2.1),
     # steps
     **dict.fromkeys(("sign", "floor", "ceil", "trunc", "rint"), (None, 0.6, 0.9)),
@@ -632,7 +643,7 @@ arctan2 = elementwise(
     examples=_binary(low=0.4, high=2.1),
 )
 # a / b is 2 and something in the examples: the steps are elsewhere.
-_QUOTIENTS = [
+_QUOTIENTS: list = [
     ((_sample(low=2.1, high=2.4), _sample(low=0.9, high=0.95)), {}),
     ((_sample(2, 3, low=2.1, high=2.4), _sample(3, low=0.9, high=0.95)), {}),
 ]
@@ -691,9 +702,9 @@ def _share_of_greater(a, b, tie):
 
 maximum = elementwise(
     "maximum",
-    lambda a, b, tie=0.5: np.maximum(a, b),
-    lambda g, y, a, b, tie=0.5: g * _share_of_greater(a, b, tie),
-    lambda g, y, a, b, tie=0.5: g * _share_of_greater(b, a, tie),
+    lambda a, b, _tie=0.5: np.maximum(a, b),
+    lambda g, y, a, b, _tie=0.5: g * _share_of_greater(a, b, _tie),
+    lambda g, y, a, b, _tie=0.5: g * _share_of_greater(b, a, _tie),
     functions=(np.maximum,),
     notation=call("maximum", operands=2),
     examples=_binary(),
@@ -702,9 +713,9 @@ maximum = elementwise(
 )
 minimum = elementwise(
     "minimum",
-    lambda a, b, tie=0.5: np.minimum(a, b),
-    lambda g, y, a, b, tie=0.5: g * _share_of_greater(b, a, tie),
-    lambda g, y, a, b, tie=0.5: g * _share_of_greater(a, b, tie),
+    lambda a, b, _tie=0.5: np.minimum(a, b),
+    lambda g, y, a, b, _tie=0.5: g * _share_of_greater(b, a, _tie),
+    lambda g, y, a, b, _tie=0.5: g * _share_of_greater(a, b, _tie),
     functions=(np.minimum,),
     notation=call("minimum", operands=2),
     examples=_binary(),
@@ -750,7 +761,7 @@ divide_at_kink = elementwise(
     "divide_at_kink",
     fn.divide_at_kink,
     *_KINK_RULES,
-    notation=_quotient("divide_at_kink({0}, {1})"),
+    notation=_quotient("divide_at_kink({0}, {1})", "({0} / ({1} || NaN))"),
     examples=_binary(low=0.4, high=2.1),
 )
 xlogy = elementwise(
@@ -884,7 +895,7 @@ def _to_matrix(g):
     return np.expand_dims(g, (-2, -1))
 
 
-_MATRICES = [((_dominant(3),), {}), ((_dominant(2, 4),), {})]
+_MATRICES: list = [((_dominant(3),), {}), ((_dominant(2, 4),), {})]
 inv = define(
     "inv",
     lambda a: np.linalg.inv(a),
@@ -982,7 +993,14 @@ _REDUCTIONS = [
 ]
 
 
-def reduction(name, value, vjp, jvp=None, examples=_REDUCTIONS, **fields):
+def reduction(
+    name: Any,
+    value: Any,
+    vjp: Callable,
+    jvp: Callable | None = None,
+    examples: list = _REDUCTIONS,
+    **fields: Any,
+) -> Primitive:
     """A primitive that takes away axes: one operand, axis= and keepdims=."""
     if "functions" not in fields:
         fields["functions"] = (getattr(np, name),)

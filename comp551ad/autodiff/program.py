@@ -11,9 +11,10 @@ Reads: ``traced``, ``trace``, ``reverse``, ``pytrees``, ``simplify``, ``emit``. 
 import functools
 import html
 import inspect
+import operator
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,7 @@ from .simplify import Expressions, recognise
 from .tape import Tape, Tracer, concrete, operands_of, parameters_of, read_outputs
 from .trace import local_names
 
+_FORM = operator.attrgetter("shape", "dtype")
 # Operations: compiling costs some 20 microseconds each.
 LONGEST = 5000
 
@@ -127,9 +129,12 @@ class Program:
         self.__signature__ = signature
         # Parameter -> what is remembered of its argument.
         self._arguments = arguments
-        # Of arrays, so that one look tells whether they fit.
-        self._shapes = [getattr(x, "shape", None) or None for x in arguments.values()]
         self._by_place = names_by_place(self)[: len(arguments)] == list(arguments)
+        # Of arguments that all are arrays: one look tells whether others fit.
+        arrays = [x for x in arguments.values() if type(x) is _Leaf and x.is_array]
+        self._forms = [(x.shape, FLOAT64) for x in arrays]
+        fits = self._by_place and len(arrays) == len(arguments)
+        self._kinds = [np.ndarray] * len(arrays) if fits else None
         self._results = writer.computation.results
         # Numbers come out as NumPy's only where one goes in.
         leaves = pytrees.leaves([*arguments.values()])
@@ -151,9 +156,12 @@ class Program:
         """
         return self._finish(self.function(*self._checked(args, kwargs)))
 
-    def _checked(self, args, kwargs) -> list:
+    def _checked(self, args, kwargs) -> Sequence:
         """The arguments in the order of the parameters, each as it was recorded."""
         recorded = self._arguments
+        if not kwargs and list(map(type, args)) == self._kinds:
+            if list(map(_FORM, args)) == self._forms:
+                return args
         if kwargs or not self._by_place or len(args) != len(recorded):
             bound = self.__signature__.bind(*args, **kwargs)
             if bound.arguments.keys() != recorded.keys():
@@ -162,13 +170,8 @@ class Program:
                     f"{', '.join(recorded)}; write the program again for these"
                 )
             args = [bound.arguments[name] for name in recorded]
-        checked = zip(args, self._shapes, recorded.items(), strict=True)
-        return [
-            x
-            if type(x) is np.ndarray and x.shape == shape and x.dtype is FLOAT64
-            else _checked(x, *example)
-            for x, shape, example in checked
-        ]
+        checked = zip(args, recorded.items(), strict=True)
+        return [_checked(x, *example) for x, example in checked]
 
     def _finish(self, result):
         """The result in f's own classes of containers, with Python's numbers for NumPy's."""
@@ -218,7 +221,7 @@ class BufferedProgram(Program):
         overwrites: use them before it, and don't hand them to it as arguments.
         """
         checked = self._checked(args, kwargs)
-        if any(type(leaf) is Tracer for leaf in pytrees.leaves(checked)):
+        if checked is not args and Tracer in map(type, pytrees.leaves(list(checked))):
             return self._finish(self.readable.function(*checked))
         with self._one_at_a_time:
             return self._finish(self.function(*checked, copy))
@@ -233,8 +236,9 @@ class _Leaf:
     def __init__(self, leaf, name):
         self.name = name
         self.is_data = type(leaf) is Data
-        is_array = type(leaf) is Tracer or self.is_data
-        self.shape = leaf.shape if is_array else None
+        has_shape = type(leaf) is Tracer or self.is_data
+        self.shape = leaf.shape if has_shape else None
+        self.is_array = bool(self.shape) and not self.is_data
         self.setting = leaf
         if self.shape is None and not _are_equal(leaf, leaf):
             raise ProgramError(
@@ -269,10 +273,11 @@ class _Leaf:
     def _as_array(self, x):
         if self.is_data:
             x = np.asarray(x)
-            if x.dtype.kind not in "iub":
-                raise TraceError(
-                    f"{self.name}: got {kind_of(x)}, expected whole numbers or truth values"
-                )
+            # As an index truth values choose, and whole numbers count.
+            kinds = "b" if self.setting.dtype.kind == "b" else "iu"
+            if x.dtype.kind not in kinds:
+                expected = "truth values" if kinds == "b" else "whole numbers"
+                raise TraceError(f"{self.name}: got {kind_of(x)}, expected {expected}")
             return x
         return x if type(x) is Tracer else as_input(x, self.name)
 
@@ -334,8 +339,8 @@ def _written(f, args, kwargs, wrt, value, buffered, language, kinds):
                 tape,
                 kinds,
             )
-            # f may change its own.
-            arguments = {name: _map(lambda x: x, x) for name, x in call.slots.items()}
+            # f may change its own, the containers and what is in them.
+            arguments = {name: _map(_handle, x) for name, x in call.slots.items()}
             examples = {name: _example(tree, name) for name, tree in arguments.items()}
             chosen = [] if wrt is None else _chosen(wrt, f, args, kwargs, arguments)
             result, local = call.run_and_see_locals()
@@ -428,6 +433,10 @@ class _InnerTape(Tape):
         tracer = self.outer.add_input(constant, name)
         self.outer.remember(tracer.value, constant)
         return tracer
+
+
+def _handle(leaf):
+    return leaf.handle() if type(leaf) is Tracer else leaf
 
 
 def _map(function, tree):

@@ -12,6 +12,7 @@ import ast
 import dis
 import linecache
 import sys
+import threading
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -20,11 +21,30 @@ import numpy as np
 _OURS = ("comp551ad.autodiff", "comp551ad.functions", "numpy")
 
 
+_this_thread = threading.local()
+
+
 class TraceError(TypeError):
     """An operation that can't be traced; the text says what to write instead."""
 
+    def __init__(self, *text: str):
+        super().__init__(*text)
+        # Its text alone: the error itself holds on to frames, and they to whole tapes.
+        _this_thread.last = text
 
-def kind_of(value) -> str:
+
+def forget_refusals() -> None:
+    """A recording begins."""
+    _this_thread.last = None
+
+
+def last_refusal() -> TraceError | None:
+    """The last refusal since; the function that was recorded may have caught it."""
+    text = getattr(_this_thread, "last", None)
+    return None if text is None else TraceError(*text)
+
+
+def kind_of(value: Any) -> str:
     """A value's class, and for an array its dtype, as an error names it."""
     name = type(value).__name__
     return f"{name} of {value.dtype}" if isinstance(value, np.ndarray) else name
@@ -139,6 +159,14 @@ def _of_list(tree):
     return f"np.stack({ast.unparse(tree)})"
 
 
+def _joined(tree):
+    """np.c_[a, b] as np.column_stack([a, b]); np.r_ takes numbers besides arrays."""
+    parts = ", ".join(map(ast.unparse, tree.slice.elts))
+    if ast.unparse(tree.value).endswith("c_"):
+        return f"np.column_stack([{parts}])"
+    return f"np.concatenate(np.atleast_1d({parts}))"
+
+
 def _method_of_plain(tree):
     """X.dot(W) as X @ W, X.clip(0, h) as np.clip(X, 0, h)."""
     owner = ast.unparse(tree.func.value)
@@ -214,12 +242,11 @@ WAYS_OUT: list[WayOut] = [
         lambda e: (
             isinstance(e.tree, ast.Subscript)
             and ast.unparse(e.tree.value) in ("np.c_", "np.r_", "numpy.c_", "numpy.r_")
+            and isinstance(e.tree.slice, ast.Tuple)
+            and not any(isinstance(part, ast.Slice) for part in e.tree.slice.elts)
         ),
         "np.c_ and np.r_ make plain arrays",
-        lambda tree: (
-            f"np.{'column_stack' if ast.unparse(tree.value)[-2] == 'c' else 'concatenate'}"
-            f"([{ast.unparse(tree.slice).strip('()')}])"
-        ),
+        _joined,
     ),
     WayOut(
         lambda e: _is_call_of(e.tree, ("np", "numpy")) and _has_lists(e.tree),
@@ -304,6 +331,7 @@ REFUSED: dict[str, tuple[str, str]] = {
     "__reduce__": ("pickling a traced value", "pickle the function's result"),
     "item": ("a.item()", "keep a as it is, or index it: a[0]"),
     "tolist": ("a.tolist()", "keep a as it is"),
+    "view": ("a.view()", "keep a as it is; its numbers are float64"),
     "sort": ("a.sort()", "write a = np.sort(a)"),
     "resize": ("a.resize()", "write np.reshape, or join with np.concatenate"),
     "put": ("a.put()", "write a[index] = values"),

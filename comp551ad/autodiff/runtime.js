@@ -268,29 +268,48 @@ function stack(xs, { axis = 0 } = {}) {
   );
 }
 
-// The product of an n x k and a k x m matrix, written into y; three columns at once.
+// The product of an n x k and a k x m matrix, written into y: two rows and three columns at once.
+// A last row without a second one is its own second.
 function multiplyInto(y, a, b, n, k, m) {
-  for (let i = 0; i < n; i++) {
+  for (let i = 0; i < n; i += 2) {
     const first = i * k;
+    const second = i + 1 < n ? first + k : first;
     const row = i * m;
+    const next = i + 1 < n ? row + m : row;
     let j = 0;
     for (; j + 2 < m; j += 3) {
       let s = 0;
       let t = 0;
       let u = 0;
-      for (let l = first, at = j; l < first + k; l++, at += m) {
-        s += a[l] * b[at];
-        t += a[l] * b[at + 1];
-        u += a[l] * b[at + 2];
+      let p = 0;
+      let q = 0;
+      let r = 0;
+      for (let l = 0, at = j; l < k; l++, at += m) {
+        const e = a[first + l];
+        const f = a[second + l];
+        s += e * b[at];
+        t += e * b[at + 1];
+        u += e * b[at + 2];
+        p += f * b[at];
+        q += f * b[at + 1];
+        r += f * b[at + 2];
       }
       y[row + j] = s;
       y[row + j + 1] = t;
       y[row + j + 2] = u;
+      y[next + j] = p;
+      y[next + j + 1] = q;
+      y[next + j + 2] = r;
     }
     for (; j < m; j++) {
       let s = 0;
-      for (let l = first, at = j; l < first + k; l++, at += m) s += a[l] * b[at];
+      let p = 0;
+      for (let l = 0, at = j; l < k; l++, at += m) {
+        s += a[first + l] * b[at];
+        p += a[second + l] * b[at];
+      }
       y[row + j] = s;
+      y[next + j] = p;
     }
   }
 }

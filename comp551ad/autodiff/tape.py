@@ -22,6 +22,7 @@ NumPy's functions and the methods of arrays reach the tracer in ``numpy_protocol
 
 import threading
 import weakref
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,14 @@ from comp551ad import pytrees
 
 from .operands import as_constant, as_input
 from .primitives import PRIMITIVES, Primitive, shape_of
-from .refusals import TraceError, kind_of, line_outside
+from .refusals import (
+    TraceError,
+    forget_refusals,
+    kind_of,
+    last_refusal,
+    line_outside,
+    refusal,
+)
 
 _this_thread = threading.local()
 
@@ -45,7 +53,7 @@ class Tape:
         decisions: with ``watch``, (question, file, line) wherever the function looked at values:
             there it may take a branch that other inputs would not take; else None.
         asked: whether the function asked anything of values, such as ``x > 0``.
-        refused: the last refusal, which the function may have caught.
+        refused: once closed, the last refusal, which the function may have caught.
         origins: while a tape watches, id of a constant in a row -> (itself, where it came from).
         views: (view, base, primitive, parameters) of arrays that share memory, weakly held.
     """
@@ -69,6 +77,8 @@ class Tape:
         # 1 for the outermost, 2 for a tape inside it …
         self.level = getattr(_this_thread, "level", 0) + 1
         _this_thread.level = self.level
+        if self.level == 1:
+            forget_refusals()
         self.origins = getattr(_this_thread, "origins", None)
         if self.origins is None and self.watch:
             self.origins = _this_thread.origins = {}
@@ -80,6 +90,7 @@ class Tape:
         if self.level == 1:
             _this_thread.origins = None
         self.open, self.append = False, _refuse_to_grow
+        self.refused = last_refusal()
         if isinstance(error, ValueError) and isinstance(error.__cause__, TraceError):
             raise error.__cause__ from None  # NumPy's, for z[0] = a, hid the refusal
 
@@ -95,18 +106,23 @@ class Tape:
         self.append(row)
         return tracer
 
-    def add_input(self, value, name, *where) -> "Tracer":
+    def add_input(self, value: Any, name: Any, *where: Any) -> "Tracer":
         """The tracer of an input; ``name`` is what an error calls it (see ``as_input``)."""
         if type(value) is not Tracer:
             value = as_input(value, name, *where)
         return self.write(("input", value))
 
-    def constant(self, value, name: str):
+    def constant(self, value: Any, name: str) -> Any:
         """What stands in a row for an operand that wasn't computed on this tape.
 
         A tracer of an open tape further out is one; ``name`` is what an error calls it.
         """
         if type(value) is not Tracer:
+            if any(type(leaf) is Tracer for leaf in pytrees.leaves(value)):
+                raise refusal(
+                    f"{name} with traced values in a list",
+                    "join them first, with np.stack([a, b])",
+                )
             return self.remember(as_constant(concrete(value), name), value)
         outer = value.tape
         if outer.open and outer.level < self.level and outer.thread == self.thread:
@@ -116,7 +132,7 @@ class Tape:
             "its own inputs and constants only (pass the value in as an argument)"
         )
 
-    def frozen(self, parameter):
+    def frozen(self, parameter: Any) -> Any:
         """A parameter of a row as nobody can change it: its arrays are copies."""
         if type(parameter) is tuple:
             return tuple([self.frozen(part) for part in parameter])
@@ -126,13 +142,15 @@ class Tape:
         copy.setflags(write=False)
         return self.remember(copy, parameter)
 
-    def note_view(self, view, base, primitive, parameters):
+    def note_view(
+        self, view: Any, base: Any, primitive: Primitive, parameters: Any
+    ) -> None:
         """Note that an array shows another one's memory: a change in place reaches both."""
         if np.may_share_memory(concrete(view), concrete(base)):
             entry = weakref.ref(view), base, primitive, parameters
             self.views.append(entry)
 
-    def remember(self, constant, source):
+    def remember(self, constant: Any, source: Any) -> Any:
         """Note that a constant in a row came from data, or from a constant that did."""
         if self.origins is not None:
             origin = getattr(source, "origin", None) or self.origin_of(source)
@@ -140,7 +158,7 @@ class Tape:
                 self.origins[id(constant)] = constant, origin
         return constant
 
-    def origin_of(self, constant):
+    def origin_of(self, constant: Any) -> Any:
         """Where a constant in a row came from; None where it is a constant like any other."""
         known = (self.origins or {}).get(id(constant))
         return known[1] if known and known[0] is constant else None
@@ -153,12 +171,12 @@ def _refuse_to_grow(row):
     )
 
 
-def operands_of(row) -> tuple:
+def operands_of(row: tuple) -> tuple:
     """The operands of a row: row numbers (ints) and constants."""
     return row[2:-1] if type(row[-1]) is dict else row[2:]
 
 
-def parameters_of(row, residuals: bool = True) -> dict:
+def parameters_of(row: tuple, residuals: bool = True) -> dict:
     """The parameters of a row, with or without what its value kept for the rules."""
     parameters = row[-1] if type(row[-1]) is dict else {}
     if residuals or "residuals" not in parameters:
@@ -169,7 +187,9 @@ def parameters_of(row, residuals: bool = True) -> dict:
 # ---------------------------------------------------------------- recording one operation
 
 
-def apply(primitive: Primitive, operands, parameters: dict | None = None) -> "Tracer":
+def apply(
+    primitive: Primitive, operands: Sequence, parameters: dict | None = None
+) -> "Tracer":
     """Compute one primitive and write its row. At least one operand is a tracer."""
     tape: Any = None
     for operand in operands:
@@ -224,7 +244,7 @@ def _operators(name):
     return operator, reflected
 
 
-def power(a, b):
+def power(a: Any, b: Any) -> Any:
     """a ** b. A constant exponent 2 makes it a square."""
     constant = type(b) is not Tracer and isinstance(b, int | float | np.number)
     if constant and b == 2 and not np.iscomplexobj(b):
@@ -287,7 +307,7 @@ class Tracer:
         return tracer
 
 
-def concrete(value):
+def concrete(value: Any) -> Any:
     """The numbers behind a tracer, through all its tapes, or behind data; lists and tuples of
     such; anything else as it is."""
     while type(value) is Tracer:
@@ -300,7 +320,7 @@ def concrete(value):
 # ---------------------------------------------------------------- decisions
 
 
-def tapes_of(operands) -> list[Tape]:
+def tapes_of(operands: Iterable) -> list[Tape]:
     """The tapes that tracers and data among the operands come from, each once."""
     tapes: dict[Tape, None] = {}
     waiting, seen = list(operands), set()
@@ -315,12 +335,13 @@ def tapes_of(operands) -> list[Tape]:
             waiting.append(operand.value)
         elif getattr(operand, "origin", None) is not None:
             waiting += operand.origin.operands
+            waiting += operand.origin.parameters.values()
             if operand.origin.tape is not None:
                 tapes[operand.origin.tape] = None
     return list(tapes)
 
 
-def note_decision(operands, name: str) -> None:
+def note_decision(operands: Iterable, name: str) -> None:
     """Note a question about values, with its line, on every tape that the operands come from."""
     for tape in tapes_of(operands):
         tape.asked = True
@@ -332,7 +353,7 @@ def note_decision(operands, name: str) -> None:
 
 
 def read_outputs(
-    result, tape: Tape, differentiated: bool = False
+    result: Any, tape: Tape, differentiated: bool = False
 ) -> tuple[list[int | None], list]:
     """What a recorded function returned: per leaf its row (None: a constant), and its value.
 

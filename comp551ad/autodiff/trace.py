@@ -19,6 +19,7 @@ Reads: ``tape``, ``arguments``, ``passes``, ``pytrees``. Read by: ``program``, `
 
 import re
 import sys
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -74,7 +75,7 @@ class Node:
         return tuple(a for a in self.arguments if type(a) is int)
 
 
-def check_trace(trace):
+def check_trace(trace: Any) -> None:
     """Refuse anything else where a trace is expected."""
     if not isinstance(trace, Trace):
         raise TypeError(
@@ -124,7 +125,7 @@ class Trace:
         """All nodes, a1 first."""
         return [self.node(k + 1) for k in range(len(self.rows))]
 
-    def node(self, key) -> Node:
+    def node(self, key: Any) -> Node:
         """The node with this name ("y1"), label ("a5") or number (5).
 
         Raises:
@@ -136,7 +137,7 @@ class Trace:
         parameters = dict(parameters_of(row, residuals=False))
         return Node(k + 1, self.names.get(k), row[0], arguments, parameters, row[1])
 
-    def row_number(self, key, argument="key") -> int:
+    def row_number(self, key: Any, argument: str = "key") -> int:
         """The row that a name, a label or a node's number means."""
         if isinstance(key, Node):
             key = key.index
@@ -163,7 +164,7 @@ class Trace:
         return iter(self.nodes)
 
 
-def record(f, /, *args, **kwargs) -> Trace:
+def record(f: Callable, /, *args: Any, **kwargs: Any) -> Trace:
     """Run ``f(*args, **kwargs)`` once and keep every step (S11, step 1).
 
     Every real number and array among the arguments becomes an input, also inside tuples, lists
@@ -221,12 +222,12 @@ class _Recording(Tape):
 
     __slots__ = ("code", "places")
 
-    def __init__(self, code):
+    def __init__(self, code: Any):
         super().__init__(watch=True)
         self.code = code
         self.places: list[int | None] = []
 
-    def write(self, row):
+    def write(self, row: tuple) -> Tracer:
         frame = sys._getframe(1)
         while frame is not None and frame.f_code is not self.code:
             frame = frame.f_back
@@ -234,7 +235,7 @@ class _Recording(Tape):
         return super().write(row)
 
 
-def local_names(local, tape, taken):
+def local_names(local: dict, tape: Any, taken: set) -> Iterator[tuple[str, Tracer]]:
     """(name, tracer) of local variables; an input's name stays the input's."""
     for name, value in local.items():
         if type(value) is Tracer and value.tape is tape:
@@ -294,7 +295,7 @@ class Pass:
         k = self.trace.row_number(key)
         return full(self._derivatives[k], self.trace.rows[k][1])
 
-    def terms(self, key) -> tuple[Term, ...]:
+    def terms(self, key: Any) -> tuple[Term, ...]:
         """The terms of a node's derivative, one per edge; they add up to it (S04)."""
         return self._terms()[self.trace.row_number(key)]
 
@@ -310,6 +311,7 @@ class Pass:
         rows = self.trace.rows
         collected: list[list[Term]] = [[] for _ in rows]
         for i, row in enumerate(rows):
+            found: Iterable[tuple]
             if self.mode == "forward":
                 found = forward_terms(rows, row, self._derivatives)
             else:
@@ -323,12 +325,12 @@ class Pass:
         return [tuple(terms) for terms in collected]
 
 
-def edges_of(row) -> list[tuple[int, int]]:
+def edges_of(row: tuple) -> list[tuple[int, int]]:
     """The edges into a row: (operand's position, its row number)."""
     return [(p, o) for p, o in enumerate(operands_of(row)) if type(o) is int]
 
 
-def forward(trace: Trace, wrt=None, seed=None) -> Pass:
+def forward(trace: Trace, wrt: Any = None, seed: Any = None) -> Pass:
     """Forward mode: the derivative of every node with respect to one input (S12).
 
     Args:
@@ -357,7 +359,7 @@ def forward(trace: Trace, wrt=None, seed=None) -> Pass:
     return Pass(trace, name, None, seeds, push_forward(trace.rows, seeds))
 
 
-def reverse(trace: Trace, of=None, seed=None) -> Pass:
+def reverse(trace: Trace, of: Any = None, seed: Any = None) -> Pass:
     """Reverse mode: the derivative of one output with respect to every node (S14).
 
     Args:

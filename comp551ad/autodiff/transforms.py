@@ -36,17 +36,25 @@ class Recorded:
         out_rows, out_values: per leaf of the output.
     """
 
-    def __init__(self, rows, inputs, values, result, out_rows, out_values):
+    def __init__(
+        self,
+        rows: list[tuple],
+        inputs: list,
+        values: Any,
+        result: Any,
+        out_rows: list,
+        out_values: list,
+    ):
         self.rows, self.inputs, self.values = rows, inputs, values
         self.output = pytrees.unflatten(result, iter(out_values))
         self.out_rows, self.out_values = out_rows, out_values
 
-    def gather(self, derivatives) -> list:
+    def gather(self, derivatives: list) -> list:
         """Derivatives of the inputs, in the inputs' structure: one per argument."""
         leaves = list(map(full, derivatives, self.values))
         return pytrees.unflatten(self.inputs, iter(leaves))
 
-    def owned_output(self):
+    def owned_output(self) -> Any:
         """The output that the caller may keep and change: never a view of the tape's arrays."""
         return pytrees.unflatten(self.output, map(_own, self.out_values))
 
@@ -58,7 +66,7 @@ def _own(value):
 class Argnums:
     """The argument or arguments of f that ``argnum`` means: records calls with these traced."""
 
-    def __init__(self, f, argnum):
+    def __init__(self, f: Callable, argnum: Any):
         self.f = f
         self.single = not isinstance(argnum, tuple)
         self.argnums = (argnum,) if self.single else argnum
@@ -73,7 +81,7 @@ class Argnums:
         self.places = [place.get(a, a) for a in self.argnums]
         self.by_place = all(isinstance(place, int) for place in self.places)
 
-    def record(self, args, kwargs) -> Recorded:
+    def record(self, args: tuple, kwargs: dict) -> Recorded:
         """The recorded call."""
         arguments: Any
         if kwargs or not self.by_place:
@@ -124,7 +132,7 @@ class Argnums:
                 place = f"argument {place}"
         return pytrees.leaf_names(tree, place)[leaf]
 
-    def unpack(self, gradients):
+    def unpack(self, gradients: list) -> Any:
         """One argument's gradient alone; several as a tuple."""
         return gradients[0] if self.single else tuple(gradients)
 

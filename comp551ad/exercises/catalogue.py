@@ -1,24 +1,62 @@
-"""Every exercise of the course, collected from `tasks/`, a module a lecture.
+"""Every exercise: those of the course, and a lecturer's own.
 
-Read by `checking.py`, `progress.py` and `running.py`.
+The course's stand in `tasks/`, a module a lecture. A lecturer's own stand in folders
+outside the package, in files called `NN_name.py` that hold a tuple `EXERCISES` as those do.
+Such a folder is named by the environment variable COMP551AD_EXERCISES (several, as in PATH),
+or is that of a package which announces itself by the entry point `comp551ad.exercises`.
+
+Read by `checking.py`, `progress.py`, `release.py` and `grade/`.
 """
 
 import functools
 import importlib
+import importlib.util
+import os
 import pkgutil
+from collections.abc import Iterator
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import ModuleType
 
 from .exercise import Exercise
+
+
+def own_folders() -> list[Path]:
+    """The folders with lecturers' own exercises."""
+    named = os.environ.get("COMP551AD_EXERCISES", "").split(os.pathsep)
+    folders = [Path(name).expanduser() for name in named if name]
+    for entry in entry_points(group="comp551ad.exercises"):
+        folders += map(Path, entry.load().__path__)
+    return folders
+
+
+def own_files() -> list[Path]:
+    """The files with lecturers' own exercises."""
+    return [
+        p for folder in own_folders() for p in sorted(folder.glob("[0-9][0-9]_*.py"))
+    ]
+
+
+def _modules() -> Iterator[ModuleType]:
+    from . import tasks
+
+    for module in sorted(m.name for m in pkgutil.iter_modules(tasks.__path__)):
+        yield importlib.import_module(f"{tasks.__name__}.{module}")
+    for path in own_files():
+        spec = importlib.util.spec_from_file_location(f"own_{path.stem}", path)
+        if spec is None or spec.loader is None:
+            raise ImportError(f"{path} can't be read as Python")
+        own = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(own)
+        yield own
 
 
 @functools.cache
 def catalogue() -> dict[str, Exercise]:
     """Every exercise by its name, in the order of the lectures."""
-    from . import tasks
-
     found: dict[str, Exercise] = {}
-    for module in sorted(m.name for m in pkgutil.iter_modules(tasks.__path__)):
-        exercises = importlib.import_module(f"{tasks.__name__}.{module}").EXERCISES
-        for exercise in exercises:
+    for module in _modules():
+        for exercise in module.EXERCISES:
             if exercise.name in found:
                 raise ValueError(f"two exercises are called {exercise.name}")
             found[exercise.name] = exercise

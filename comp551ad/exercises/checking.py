@@ -26,10 +26,12 @@ from typing import Any
 import numpy as np
 
 from .catalogue import catalogue
-from .exercise import Exercise
+from .exercise import Exercise, plainly
 from .finding import Finding, Trial, finding
-from .progress import is_graded, note
-from .values import Raised, in_words, kept, shown, unchanged
+from .guard import TimeLimit, as_it_was, time_limit
+from .progress import is_graded, next_step, note
+from .solutions import solution
+from .values import Endless, Raised, alike, finite, in_words, kept, shown, unchanged
 
 __all__ = [
     "NotPassed",
@@ -46,17 +48,23 @@ _PACKAGE = __package__.partition(".")[0] + "."
 # --- what is found --------------------------------------------------------------------
 
 _MARKS = {"passed": "✓", "not yet": "✗", "not attempted": "○"}
-_COLOURS = {"passed": "#0072b2", "not yet": "#d55e00", "not attempted": "#777777"}
+_COLOURS = {"passed": "#009e73", "not yet": "#d55e00", "not attempted": "#777777"}
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a check found: `status`, the names of the `mistakes`, and what to say."""
+    """What a check found: `status`, the names of the `mistakes`, and what to say.
+
+    `case` holds the arguments of a small case that fails: `your_function(*verdict.case)`.
+    """
 
     exercise: str
     status: str  # "passed", "not yet" or "not attempted"
     mistakes: tuple[str, ...] = ()
     says: tuple[str, ...] = ()
+    case: tuple | None = None
+    then: tuple[str, str] = ("", "")  # after a pass: what is next, and a link to it
+    parts: tuple[tuple[str, bool], ...] = ()  # of an answer with parts: which are right
 
     @property
     def passed(self) -> bool:
@@ -68,14 +76,32 @@ class Verdict:
         return f"{_MARKS[self.status]} {self.exercise}: {found}"
 
     def __repr__(self) -> str:
-        return "\n  ".join([self.headline, *self.says])
+        return "\n  ".join(filter(None, [self.headline, *self.says, self.then[0]]))
 
     def _repr_html_(self) -> str:
-        rows = "".join(f"<div>{html.escape(line)}</div>" for line in self.says)
+        rows = [html.escape(line) for line in self.says]
+        if len(self.parts) > 1:
+            rows.insert(
+                0, " · ".join(_marked(name, right) for name, right in self.parts)
+            )
+        told, link = self.then
+        before, arrow, name = told.partition("next: ")
+        if link:
+            told = (
+                f'{before}{arrow}<a href="{html.escape(link)}">{html.escape(name)}</a>'
+            )
+        rows += [told] * bool(told)
         return (
             f'<div style="border-left:4px solid {_COLOURS[self.status]};'
-            f'padding:2px 10px"><b>{html.escape(self.headline)}</b>{rows}</div>'
+            f'padding:2px 10px"><b>{html.escape(self.headline)}</b>'
+            f"{''.join(f'<div>{row}</div>' for row in rows)}</div>"
         )
+
+
+def _marked(name: str, right: bool) -> str:
+    status = "passed" if right else "not yet"
+    colour = f'style="color:{_COLOURS[status]}"'
+    return f"<span {colour}>{_MARKS[status]} {html.escape(name)}</span>"
 
 
 class WitnessFailed(RuntimeError):
@@ -92,32 +118,45 @@ class NotPassed(AssertionError):
 def judge(exercise: Exercise, answer: Callable) -> Verdict:
     """Hold `answer` against the witness and name what is wrong with it.
 
-    Whatever it gives, there is a Verdict: what can't even be looked at is told as such.
+    `answer` is called with the arguments of each case and may run elsewhere: all that is
+    asked of it is what it returns or raises. Where its source can be read, the verdict
+    also says in which line it leaves the solution's way. The same answer always gets the
+    same verdict; whatever it does, there is one, and the notebook is as it was.
+
+    Raises:
+        WitnessFailed: the course's own way to work the answer out raised.
+        KeyboardInterrupt: the check was stopped while it looked at what was given.
     """
-    try:
-        return _judged(exercise, answer)
-    except WitnessFailed:
-        raise
-    except Exception as error:
-        says = f"Looking at what your answer gives raises {in_words(error)}."
-        return Verdict(exercise.name, "not yet", ("it can't be looked at",), (says,))
+    with as_it_was():
+        try:
+            return _judged(exercise, answer)
+        except WitnessFailed:
+            raise
+        except (Exception, TimeLimit) as error:
+            says = f"Looking at what your answer gives raises {in_words(error)}."
+            return Verdict(
+                exercise.name, "not yet", ("it can't be looked at",), (says,)
+            )
 
 
 def _judged(exercise: Exercise, answer: Callable) -> Verdict:
-    trials, broken_rule = _try_out(exercise, answer)
+    with time_limit(exercise.seconds):
+        trials, broken_rule = _try_out(exercise, answer)
     given = trials[-1].given
     if _is_stub(given):
         return Verdict(exercise.name, "not attempted")
-    if broken_rule is not None:
-        return Verdict(exercise.name, "not yet", *broken_rule)
-    with np.errstate(all="ignore"):  # mistakes may overflow
-        found = finding(exercise, trials)
+    with time_limit(exercise.seconds):
+        found = broken_rule or finding(exercise, trials, answer)
     if found is None:
         return Verdict(exercise.name, "passed")
-    mistakes, says = found
-    if exercise.hints:
-        says = (*says, f"More help: hint({exercise.name})")
-    return Verdict(exercise.name, "not yet", mistakes, says)
+    says = found.says
+    if exercise.hints and not any(line.startswith("Hint") for line in says):
+        own = exercise.use is plainly and found.case and found.case != ()
+        case = f"; check({exercise.name}).case has the arguments" if own else ""
+        says = (*says, f"More help: hint({exercise.name}){case}")
+    return Verdict(
+        exercise.name, "not yet", found.mistakes, says, found.case, parts=found.parts
+    )
 
 
 def _try_out(
@@ -127,46 +166,44 @@ def _try_out(
 
     Returns the cases that were tried, and what to say of the rule that was broken.
     """
-    trials: list[Trial] = []
-    says: tuple[str, ...]
-    for arguments in exercise.all_cases():
-        right = exercise.outcome(exercise.witness, arguments)
+    trials = []
+    for arguments, right in zip(exercise.all_cases, exercise.right, strict=True):
         if isinstance(right, Raised):
             told = f"the witness of {exercise.name} failed"
             raise WitnessFailed(told) from right.error
         theirs = deepcopy(arguments)
         with _Watch(answer, exercise.forbidden) as watch:
             try:
-                given = exercise.use(answer, *theirs)
+                given = finite(exercise.use(answer, *theirs))
             except BaseException as error:  # SystemExit, GeneratorExit, …
                 given = Raised(error)
-        if isinstance(right, tuple) and _is_row(given, len(right)):
-            given = tuple(given)
-        if isinstance(right, list | np.ndarray) and isinstance(given, tuple):
-            given = list(given)
-        trials.append(Trial(arguments, kept(given), right))
+        trials.append(Trial(arguments, kept(alike(given, right)), right))
         if _is_stub(given) or _interrupted(given):
             return trials, None
-        if watch.called is not None:
-            says = (
-                f"Your answer called {watch.called}; here you are to work it out yourself.",
-            )
-            return trials, (("it calls the library's own",), says)
-        changed = _changed(exercise, arguments, theirs)
-        if changed is not None:
-            says = (
-                f"After the call, {changed} is no longer what it was: whoever called your "
-                "function still needs it.",
-                "Hint: work on a copy; leave out +=, -=, a[...] =, append and pop on arguments.",
-            )
-            return trials, (("it changes its input in place",), says)
+        broken = _broken_rule(exercise, watch.called, arguments, theirs, given)
+        if broken:
+            names, says = broken
+            return trials, Finding(names, says, arguments)
     return trials, None
 
 
-def _is_row(given: Any, parts: int) -> bool:
-    """May it stand for a tuple: a list, or an array with a row for each part?"""
-    is_array = isinstance(given, np.ndarray) and given.shape[:1] == (parts,)
-    return is_array or isinstance(given, list)
+def _broken_rule(
+    exercise: Exercise, called: str | None, before: tuple, after: tuple, given: Any
+) -> tuple[tuple[str], tuple[str, ...]] | None:
+    """The name of a rule that an answer has broken, and what to say of it."""
+    if called is not None:
+        told = f"Your answer called {called.removeprefix(_PACKAGE)}: here, work it out yourself."
+        return ("it calls the library's own",), (told,)
+    if isinstance(given, Raised) and isinstance(given.error, Endless):
+        told = f"What your answer returns can't be looked through: {given.error}."
+        return ("it returns something without end",), (told,)
+    changed = _changed(exercise, before, after)
+    if changed is None:
+        return None
+    return ("it changes its input in place",), (
+        f"After the call, {changed} is no longer what it was, and its owner still needs it.",
+        "Hint: Which of your lines writes into an argument: +=, -=, a[...] =, append, pop?",
+    )
 
 
 def _is_stub(given: Any) -> bool:
@@ -179,7 +216,9 @@ def _is_stub(given: Any) -> bool:
 
 
 def _interrupted(given: Any) -> bool:
-    return isinstance(given, Raised) and isinstance(given.error, KeyboardInterrupt)
+    return isinstance(given, Raised) and isinstance(
+        given.error, KeyboardInterrupt | TimeLimit
+    )
 
 
 class _Watch:
@@ -199,7 +238,13 @@ class _Watch:
     def _profile(self, frame, event, _):
         if event == "call" and self.called is None:
             name = f"{_module(frame)}.{frame.f_code.co_qualname}"
-            ours = _module(frame.f_back).startswith(_PACKAGE)
+            caller = frame.f_back
+            while _module(caller) in (
+                "contextlib",
+                "functools",
+            ):  # between ours and ours
+                caller = caller.f_back
+            ours = _module(caller).startswith(_PACKAGE)
             if name.startswith(self.forbidden) and not ours:
                 self.called = name
 
@@ -243,24 +288,44 @@ def check(answer: Callable, exercise: str | None = None) -> Verdict:
     asked = _find(exercise or getattr(answer, "__name__", answer))
     verdict = judge(asked, answer)
     attempted = verdict.status != "not attempted"
-    warning = attempted and note(asked.name, asked.lecture, verdict.passed)
+    warning = attempted and note(asked.name, passed=verdict.passed)
     if warning:
         verdict = replace(verdict, says=(*verdict.says, warning))
+    elif verdict.passed and not is_graded():
+        verdict = replace(verdict, then=next_step(asked))
     if not verdict.passed and is_graded():
         raise NotPassed(repr(verdict))
     return verdict
 
 
 def hint(answer: Callable | str, which: int = 1) -> str:
-    """A hint for an exercise, `hint(my_function)`; a further one is `hint(..., 2)`."""
+    """A hint for an exercise, `hint(my_function)`; a further one is `hint(..., 2)`.
+
+    The last one shows a line of the solution; `progress()` tells who has asked for it.
+    """
     asked = _find(getattr(answer, "__name__", answer))
-    many = len(asked.hints)
+    line = _a_line_of_the_solution(asked)
+    texts = [*asked.hints, *([f"One line of the solution: {line}"] if line else [])]
     whole = isinstance(which, int | np.integer) and not isinstance(which, bool)
-    if not whole or which not in range(1, many + 1):
+    if not whole or which not in range(1, len(texts) + 1):
         raise ValueError(
-            f"hint: which is {which!r}, but {asked.name} has hints 1 to {many}"
+            f"hint: which is {which!r}, but {asked.name} has hints 1 to {len(texts)}"
         )
-    return _Text(f"{asked.hints[which - 1]} ({which} of {many})")
+    if which > len(asked.hints):
+        note(asked.name, shown=True)
+    more = "; the last shows a line of the solution" if line and which == 2 else ""
+    return _Text(f"{texts[which - 1]} ({which} of {len(texts)}{more})")
+
+
+def _a_line_of_the_solution(exercise: Exercise) -> str:
+    """The longest of its lines; "" where the answer is a prediction."""
+    known = solution(exercise.name, exercise.lecture) if exercise.searched else None
+    if known is None:
+        return ""
+    body = known.source.split('"""')[-1].split("\n")
+    lines = [line.partition("  #")[0].strip() for line in body]
+    telling = [line for line in lines if len(line) > 8 and line[-1] not in "([{:"]
+    return max(telling, key=len, default="")
 
 
 class _Text(str):

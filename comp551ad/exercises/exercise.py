@@ -8,15 +8,17 @@ Read by `checking.py` and `finding.py`, which hold answers against it. What is a
 """
 
 import inspect
+import warnings
 import zlib
 from collections.abc import Callable, Iterable
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from .values import Raised, leaves, shown
+from .values import Raised, finite, kind, leaves, shown
 
 # What answers may not call, unless an exercise says otherwise: the library's own.
 WITNESSES = (
@@ -44,6 +46,23 @@ class Mistake:
     hint: str
 
 
+class ShortNumbers(np.random.Generator):
+    """Draws numbers that can be typed: of one digit after the point, or two, and not 0."""
+
+    def normal(self, *args: Any, **kwargs: Any) -> Any:
+        return _not_zero(np.round(super().normal(*args, **kwargs), 1), 0.1)
+
+    def standard_normal(self, *args: Any, **kwargs: Any) -> Any:
+        return _not_zero(np.round(super().standard_normal(*args, **kwargs), 1), 0.1)
+
+    def uniform(self, *args: Any, **kwargs: Any) -> Any:
+        return _not_zero(np.round(super().uniform(*args, **kwargs), 2), 0.01)
+
+
+def _not_zero(numbers: Any, instead: float) -> Any:
+    return np.where(numbers == 0, instead, numbers)[()]
+
+
 def plainly(answer: Callable, *arguments: Any) -> Any:
     """How most answers are used: they are called."""
     return answer(*arguments)
@@ -56,15 +75,18 @@ class Exercise:
     - `name` is the function the student writes, `lecture` two digits, `title` a few words;
     - `witness(*arguments)` gives the right answer, by another way than asked;
     - `cases(rng)` gives the inputs, a tuple of arguments each: several shapes, and the
-      corners. It is called twice, with a generator that is the same every time (so that
-      a student sees the same numbers again) and with a fresh one;
+      corners. `rng` draws the same short numbers every time: one answer, one verdict;
     - `use(answer, *arguments)` says how an answer meets a case where calling it is not
       enough: an answer that is a class, or a table of formulas (`formulas`). Witness and
       mistakes are used in the same way;
     - `parts` are names for the parts of an answer that is a tuple, as in ("dW", "dV");
     - `batch(*arguments)` is the N by which an average divides, if there is one;
+    - `rows` are the names of the arguments that have a row for each instance;
     - `secret` keeps the right value out of the verdict: for tables and predictions;
-    - `forbidden` are the beginnings of names that an answer may not call.
+    - `derived` are parts that follow from the others: looked at when those are right;
+    - `forbidden` are the beginnings of names that an answer may not call;
+    - `searched`: are the usual slips tried on the solution, for want of a name?
+    - `seconds` is how long an answer may take for all the cases together.
     """
 
     name: str
@@ -77,22 +99,31 @@ class Exercise:
     use: Callable[..., Any] = plainly
     parts: tuple[str, ...] = ()
     batch: Callable[..., int] | None = None
+    rows: tuple[str, ...] = ()
     secret: bool = False
+    derived: tuple[str, ...] = ()
     forbidden: tuple[str, ...] = WITNESSES
     tolerance: float = 1e-6
+    searched: bool = True
+    seconds: float = 5.0
 
+    @cached_property
     def all_cases(self) -> list[tuple]:
-        """The inputs of one check: the same as last time, then fresh ones."""
-        same = np.random.default_rng(zlib.crc32(self.name.encode()))
-        return [*self.cases(same), *self.cases(np.random.default_rng())]
+        """The inputs of a check, always the same."""
+        seed = zlib.crc32(self.name.encode())
+        return list(self.cases(ShortNumbers(np.random.PCG64(seed))))
+
+    @cached_property
+    def right(self) -> list[Any]:
+        """What the witness gives for each case, or the `Raised` it raises."""
+        return [self.outcome(self.witness, arguments) for arguments in self.all_cases]
 
     def outcome(self, answer: Callable, arguments: tuple) -> Any:
         """What `answer` gives for a copy of these arguments, or the `Raised` it raises."""
         try:
-            with np.errstate(
-                all="ignore"
-            ):  # students see the warnings of their own code
-                return self.use(answer, *deepcopy(arguments))
+            # Students see the warnings of their own code, not of ours.
+            with np.errstate(all="ignore"), warnings.catch_warnings(action="ignore"):
+                return finite(self.use(answer, *deepcopy(arguments)))
         except Exception as error:
             return Raised(error)
 
@@ -102,8 +133,13 @@ class Exercise:
             return list(inspect.signature(self.witness).parameters)
         return list(inspect.signature(self.use).parameters)[1:]
 
+    def with_rows(self, arguments: tuple, part: slice) -> tuple:
+        """A case with some of its instances alone."""
+        which = [self.argument_names().index(name) for name in self.rows]
+        return tuple(v[part] if k in which else v for k, v in enumerate(arguments))
+
     def described(self, arguments: tuple) -> str:
-        """A case in words: `p = [0.2, 0.3, 0.5]`."""
+        """A case in words: `p = [0.2, 0.3, 0.5]`; what is long, by its kind and size."""
         pairs: list[tuple[str, Any]] = []
         for name, value in zip(self.argument_names(), arguments, strict=False):
             named = isinstance(value, dict) and all(
@@ -111,7 +147,16 @@ class Exercise:
                 for key, part in value.items()
             )  # values by their names speak for themselves
             pairs += value.items() if named else [(name, value)]
-        return ", ".join(f"{name} = {shown(value)}" for name, value in pairs)
+        in_full = ", ".join(f"{name} = {shown(value)}" for name, value in pairs)
+        if len(in_full) <= 110 and "an array of" not in in_full:
+            return in_full
+        texts = [(name, value, shown(value)) for name, value in pairs]
+        return ", ".join(
+            f"{name} = {text}"
+            if len(text) <= 20 and "array" not in text
+            else f"{name}: {kind(value)}"
+            for name, value, text in texts
+        )
 
     def parts_of(self, value: Any) -> dict[str, Any]:
         """The parts of an answer, or of what the witness gives, by their names."""

@@ -1,6 +1,6 @@
 """Files that are put aside rather than lost.
 
-Read by `notebooks.py` and `progress.py`.
+Read by `notebooks.py`.
 """
 
 import os

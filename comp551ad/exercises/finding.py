@@ -1,31 +1,62 @@
 """What is wrong with an answer: the mistake that gives what the answer gives, by its name.
 
-Where answer and witness differ, `finding` looks for a mistake that gives the same in every
-case: one of the exercise's own, a usual one (sign, transpose, 1/N), or one of each. It does
-so for the answer as a whole, then for each part of it. Where nothing fits, it says what can
-be said in general.
+Where answer and witness differ, `finding` looks for something that gives the same as the
+answer in every case: a mistake of the exercise's own, a usual one (sign, transpose, 1/N),
+one edit of the solution (`slips.py`), or an own one with a wrong sign. It does so for the
+answer as a whole, then for each part of it. Where nothing fits, it says where: for which
+inputs the answer is right, and in which line it leaves the solution's way.
 
     Trial      one case, tried out
-    finding    cases -> names of mistakes, and what to say of them
+    Finding    names of mistakes, what to say of them, and a case that fails
+    finding    trials -> a Finding
 
 Read by `checking.py`.
 """
 
-import linecache
-import os
-from dataclasses import dataclass
-from itertools import permutations
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import combinations, permutations
 from typing import Any
 
-from .exercise import Exercise, Mistake
-from .usual import usual_mistakes
-from .values import Difference, Raised, agree, first_difference, in_words
+import numpy as np
 
-# The names of the mistakes, and what to say of them.
-Finding = tuple[tuple[str, ...], tuple[str, ...]]
+from .clues import clue
+from .errors import in_the_students_words, is_theirs
+from .exercise import Exercise, plainly
+from .formulas import FormulaFault
+from .guard import TimeLimit
+from .places import place
+from .slips import slips
+from .solutions import solution
+from .usual import MISSING_N, SIGN, symptoms, usual_mistakes
+from .values import Raised, agree, alike, first_difference, kind, numeric
+
+_NOTHING = Raised(KeyError())  # a mistake says nothing of this part
+_EXCHANGED = (
+    "two arguments have changed places",
+    "Which argument is which? Say what each stands for, in the order of the question.",
+)
+_SHIFTED = (
+    "off by one",
+    "Do the smallest case by hand: is it counted from 0 or from 1?",
+)
+_ALONE = (
+    "one instance alone",
+    "What becomes of the other rows' shares: are they added, or overwritten?",
+)
+_ONE_LESS = (
+    "one row is left out",
+    "For three rows: how often does your loop go round?",
+)
+_ROWS = (
+    ((-1, None), _ALONE),
+    ((0, 1), _ALONE),
+    ((0, -1), _ONE_LESS),
+    ((1, None), _ONE_LESS),
+)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Trial:
     """One case: its arguments, what the answer gave and what the witness gave."""
 
@@ -34,39 +65,45 @@ class Trial:
     right: Any
 
 
-def finding(exercise: Exercise, trials: list[Trial]) -> Finding | None:
+@dataclass(frozen=True)
+class Finding:
+    """The names of the mistakes, what to say of them, and the arguments that show it."""
+
+    mistakes: tuple[str, ...]
+    says: tuple[str, ...]
+    case: tuple | None = None
+    parts: tuple[tuple[str, bool], ...] = ()
+
+
+def finding(
+    exercise: Exercise, trials: list[Trial], answer: Callable
+) -> Finding | None:
     """What is wrong in these cases; None if all is right."""
     missed = [trial for trial in trials if _wrong_parts(exercise, trial)]
     if not missed:
         return None
-    first = missed[0]
-    if isinstance(first.given, Raised):
-        return _raised(exercise, trials, first)
-    difference = first_difference(
-        first.given, first.right, exercise.tolerance, exercise.parts
-    )
-    assert difference is not None  # or nothing would be missed
-    case = exercise.described(first.arguments)
-    where = f"{case and f'For {case}: '}{difference.told(exercise.secret)}"
-    wrong = list(dict.fromkeys(p for t in missed for p in _wrong_parts(exercise, t)))
-    whole = _explain_whole(exercise, trials) or _in_another_order(exercise, trials)
-    if whole and len(wrong) > 1:
-        return (whole.name,), (where, f"Hint: {whole.hint}")
-    found = {path: whole or _explain(exercise, trials, path) for path in wrong}
+    search = _Search(exercise, trials, missed)
+    if any(isinstance(trial.given, Raised) for trial in missed):
+        return _raised(search, answer)
+    paths = list(dict.fromkeys(p for t in missed for p in _wrong_parts(exercise, t)))
+    paths = [p for p in paths if p not in exercise.derived] or paths
+    whole = search.whole()
+    found = dict.fromkeys(paths, whole) if whole else search.parts(paths)
     if not any(found.values()):
-        return (_unexplained(exercise, trials, difference),), (where,)
-    concerns: dict[Mistake, list[str]] = {}
-    for path, mistake in found.items():
-        if mistake:
-            concerns.setdefault(mistake, []).append(path)
-    everywhere = list(exercise.parts_of(first.right))
-    names = [
-        mistake.name
-        if paths in ([""], everywhere)
-        else f"{', '.join(paths)}: {mistake.name}"
-        for mistake, paths in concerns.items()
-    ]
-    return tuple(names), (where, *(f"Hint: {mistake.hint}" for mistake in concerns))
+        whole = search.slip(None)
+        found = {
+            path: whole or search.slip(path) or search.both(path) for path in paths
+        }
+    else:
+        found |= {
+            path: search.slip(path) or search.both(path)
+            for path, mistake in found.items()
+            if mistake is None
+        }
+    found |= {p: search.symptom(p) for p, mistake in found.items() if mistake is None}
+    if not any(found.values()):
+        return _unexplained(search, answer, paths)
+    return _explained(search, found)
 
 
 def _wrong_parts(exercise: Exercise, trial: Trial) -> list[str]:
@@ -79,114 +116,377 @@ def _wrong_parts(exercise: Exercise, trial: Trial) -> list[str]:
     return [p for p in right if not agree(given[p], right[p], exercise.tolerance)]
 
 
-def _explain_whole(exercise: Exercise, trials: list[Trial]) -> Mistake | None:
-    """The first mistake that gives all of what the answer gives, in every case."""
-    for mistake in exercise.mistakes:
-        wrongs = [exercise.outcome(mistake.wrong, t.arguments) for t in trials]
-        if all(
-            agree(t.given, w, exercise.tolerance)
-            if isinstance(t.given, Raised)
-            else not first_difference(t.given, w, exercise.tolerance)
-            for t, w in zip(trials, wrongs, strict=True)
-        ):
-            return mistake
-    return None
+# --- looking for a name ---------------------------------------------------------------
 
 
-def _in_another_order(exercise: Exercise, trials: list[Trial]) -> Mistake | None:
-    """Are they the right parts of a tuple, but not in the order that was asked for?"""
-    for order in permutations(range(len(exercise.parts))):
-        if all(
-            isinstance(t.given, tuple)
-            and len(t.given) == len(order)
-            and not first_difference(
-                tuple(t.given[k] for k in order), t.right, exercise.tolerance
-            )
-            for t in trials
-        ):
-            due = f"What is asked for is {', '.join(exercise.parts)}, in this order."
-            return Mistake("in another order", exercise.witness, due)
-    return None
+@dataclass(eq=False)
+class _Suspect:
+    """A wrong answer that we know, run on the cases as far as it is needed."""
+
+    name: str
+    hint: str
+    wrong: Callable
+    outcomes: dict[int, Any] = field(default_factory=dict)
 
 
-def _explain(exercise: Exercise, trials: list[Trial], path: str) -> Mistake | None:
-    """The first mistake that gives what the answer gives at `path`, in every case."""
+class _Search:
+    """Everything that might have given what the answer gave, in these trials."""
 
-    def at_path(value: Any, missing: Any = None) -> Any:
+    def __init__(self, exercise: Exercise, trials: list[Trial], missed: list[Trial]):
+        self.exercise, self.trials, self.missed = exercise, trials, missed
+        # Most suspects are out after one case: begin with one that the answer misses.
+        self.order = sorted(range(len(trials)), key=lambda k: trials[k] not in missed)
+        self.own = [_Suspect(m.name, m.hint, m.wrong) for m in exercise.mistakes]
+        self._slips: list[_Suspect] | None = None
+
+    def _outcome(self, suspect: _Suspect, k: int) -> Any:
+        if k not in suspect.outcomes:
+            trial = self.trials[k]
+            given = self.exercise.outcome(suspect.wrong, trial.arguments)
+            suspect.outcomes[k] = alike(given, trial.right)
+        return suspect.outcomes[k]
+
+    def _part(self, value: Any, path: str) -> Any:
         if isinstance(value, Raised):
             return value
-        return exercise.parts_of(value).get(path, missing)
+        return self.exercise.parts_of(value).get(path, _NOTHING)
 
-    def wrongly(mistake: Mistake) -> list:  # a mistake may give other parts alone
-        wrongs = [exercise.outcome(mistake.wrong, t.arguments) for t in trials]
-        return [at_path(wrong, Raised(KeyError(path))) for wrong in wrongs]
+    def _leaves(self, value: Any) -> list:
+        if isinstance(value, Raised):
+            return []
+        return [
+            part if (part := numeric(leaf)) is not None else True
+            for leaf in self.exercise.parts_of(value).values()
+        ]
 
-    givens = [at_path(t.given) for t in trials]
-    rights = [at_path(t.right) for t in trials]
-    own = [(mistake, wrongly(mistake)) for mistake in exercise.mistakes]
-    for mistake, wrongs in own:
-        if all(
-            agree(given, wrong, exercise.tolerance)
-            for given, wrong in zip(givens, wrongs, strict=True)
-        ):
-            return mistake
-    sizes = [exercise.batch(*t.arguments) if exercise.batch else None for t in trials]
-    for name, hint in usual_mistakes(givens, rights, sizes, exercise.tolerance):
-        return Mistake(name, exercise.witness, hint)
-    for mistake, wrongs in own:  # two mistakes at once
-        for name, hint in usual_mistakes(givens, wrongs, sizes, exercise.tolerance):
-            if name.startswith(("off by", "the same")):
-                continue  # beside another mistake that is a coincidence
-            both = f"{mistake.hint} And: {hint}"
-            return Mistake(f"{mistake.name}, and {name}", mistake.wrong, both)
-    return None
+    def _gives(self, suspect: _Suspect, path: str | None) -> bool:
+        """Does it give what the answer gives, at `path` or (None) as a whole?"""
+        tolerance, witnessed = self.exercise.tolerance, False
+        for k in self.order:
+            trial, wrong = self.trials[k], self._outcome(suspect, k)
+            given = trial.given
+            if isinstance(given, Raised) or isinstance(wrong, Raised):
+                if not agree(given, wrong, tolerance):
+                    return False
+                continue
+            if path is None:
+                if first_difference(given, wrong, tolerance):
+                    return False
+            else:
+                parts = self._part(given, path), self._part(wrong, path)
+                if any(part is _NOTHING for part in parts) or not agree(
+                    *parts, tolerance
+                ):
+                    return False
+            witnessed = True
+        return witnessed or suspect in self.own
 
+    def whole(self) -> _Suspect | None:
+        """The own mistake that gives all of what the answer gives, or another order."""
+        found = next((s for s in self.own if self._gives(s, None)), None)
+        return found or self._in_another_order()
 
-def _raised(exercise: Exercise, trials: list[Trial], first: Trial) -> tuple:
-    """An exception of the answer's own, told as the student's."""
-    error = first.given.error
-    if isinstance(error, KeyboardInterrupt):
-        return ("it was stopped before it gave an answer",), (
-            f"It was still at work on {exercise.described(first.arguments)}.",
-            "Hint: does the loop ever end?",
+    def _in_another_order(self) -> _Suspect | None:
+        parts, tolerance = self.exercise.parts, self.exercise.tolerance
+        for order in permutations(range(len(parts))):
+            if all(
+                isinstance(t.given, tuple)
+                and len(t.given) == len(order)
+                and not first_difference(
+                    tuple(t.given[k] for k in order), t.right, tolerance
+                )
+                for t in self.trials
+            ):
+                expected = f"The question asks for {', '.join(parts)}, in this order."
+                return _Suspect("in another order", expected, self.exercise.witness)
+        return None
+
+    def parts(self, paths: list[str]) -> dict[str, _Suspect | None]:
+        """Each part's own mistake, or usual one: as few mistakes as will do."""
+        given_by = {
+            suspect: here
+            for suspect in self.own
+            if (here := [p for p in paths if self._gives(suspect, p)])
+        }
+        beyond = {s: self._beyond(s, here) for s, here in given_by.items()}
+        found: dict[str, _Suspect | None] = {}
+        while len(found) < len(paths):
+            left = [path for path in paths if path not in found]
+            best = max(
+                given_by,
+                key=lambda s: (len({*given_by[s]} & {*left}), -beyond[s]),  # noqa: B023
+                default=None,
+            )
+            here = [path for path in left if best and path in given_by[best]]
+            found |= dict.fromkeys(here, best)
+            if not here:
+                found |= {path: self._common(path) for path in left}
+        return {path: found[path] for path in paths}
+
+    def _beyond(self, suspect: _Suspect, here: list[str]) -> int:
+        """How many other parts it would get wrong, which the answer does not so."""
+        wrong = set()
+        for k, trial in enumerate(self.trials):
+            given = self._outcome(suspect, k)
+            for path, right in self.exercise.parts_of(trial.right).items():
+                part = self._part(given, path)
+                if part is not _NOTHING and not agree(
+                    part, right, self.exercise.tolerance
+                ):
+                    wrong.add(path)
+        return len(wrong - {*here})
+
+    def _common(self, path: str) -> _Suspect | None:
+        """A mistake that is common to all exercises, at one part of the answer."""
+        rights = [self._part(t.right, path) for t in self.trials]
+        return (
+            self._usual(path, rights)
+            or self._some_rows(path)
+            or self._other_arguments(path)
         )
-    mistake = _explain_whole(exercise, trials)
-    if mistake:
-        return (mistake.name,), (_traceback(error), f"Hint: {mistake.hint}")
-    case = exercise.described(first.arguments)
-    says = [f"For {case}:", _traceback(error)] if case else [_traceback(error)]
-    good = [t for t in trials if not _wrong_parts(exercise, t)]
-    if good:
-        says.append(f"It is right for {exercise.described(good[0].arguments)}.")
-        return ("right for some inputs only",), tuple(says)
-    return (f"it raises {type(error).__name__}",), tuple(says)
+
+    def _other_arguments(self, path: str) -> _Suspect | None:
+        """The right answer to another question: arguments exchanged, or one off by one."""
+        witness, many = self.exercise.witness, len(self.trials[0].arguments)
+        if self.exercise.use is not plainly:
+            return None
+        suspects = [
+            _Suspect(*_EXCHANGED, lambda *a, j=j, k=k: witness(*_swapped(a, j, k)))
+            for j, k in combinations(range(many), 2)
+        ] + [
+            _Suspect(*_SHIFTED, lambda *a, k=k, by=by: witness(*_shifted(a, k, by)))
+            for k in range(many)
+            for by in (1, -1)
+            if all(_is_count(t.arguments[k]) for t in self.trials)
+        ]
+        return next((s for s in suspects if self._gives(s, path)), None)
+
+    def _some_rows(self, path: str) -> _Suspect | None:
+        """The right answer for some of the instances: the last alone, all but one."""
+        for part, (name, hint) in _ROWS if self.exercise.rows else ():
+            for of_all in (False, True) if self.exercise.batch else (False,):
+                answer = self._of_rows(slice(*part), of_all)
+                suspect = _Suspect(name, hint, answer)
+                if self._gives(suspect, path):
+                    return suspect
+        return None
+
+    def _of_rows(self, part: slice, of_all: bool) -> Callable:
+        """The witness on some rows; `of_all`: averaged over all of them all the same."""
+        exercise = self.exercise
+
+        def answer(*arguments: Any) -> Any:
+            some = exercise.with_rows(arguments, part)
+            many = len(arguments[0][part])
+            right = exercise.witness(*(some if many else arguments))
+            share = many / len(arguments[0]) if of_all or not many else 1.0
+            if isinstance(right, tuple):
+                return tuple(share * np.asarray(each) for each in right)
+            return share * np.asarray(right)
+
+        return answer
+
+    def _usual(self, path: str, rights: list, only: tuple = ()) -> _Suspect | None:
+        givens = [self._part(t.given, path) for t in self.trials]
+        dims = [sizes_of(self.exercise, t.arguments) for t in self.trials]
+        batch = self.exercise.batch
+        sizes = [batch(*t.arguments) if batch else None for t in self.trials]
+        tolerance = self.exercise.tolerance
+        for name, hint in usual_mistakes(givens, rights, sizes, tolerance, dims):
+            if not only or (name, hint) in only:
+                return _Suspect(name, hint, self.exercise.witness)
+        return None
+
+    def slip(self, path: str | None) -> _Suspect | None:
+        """One edit of the solution that gives what the answer gives."""
+        givens = [self._part(t.given, path) if path else t.given for t in self.trials]
+        if not any(
+            np.any(np.abs(part) > 1e-8) for g in givens for part in self._leaves(g)
+        ):
+            return None  # many edits give zeros, none of them for a reason of its own
+        if self._slips is None:
+            known = self.exercise.searched and solution(
+                self.exercise.name, self.exercise.lecture
+            )
+            self._slips = [
+                _Suspect(s.name, s.hint, s.wrong)
+                for s in (slips(known) if known else ())
+                if not (self.exercise.secret and s.reveals)
+            ]
+        return next((s for s in self._slips if self._gives(s, path)), None)
+
+    def both(self, path: str) -> _Suspect | None:
+        """An own mistake with a wrong sign, or without 1/N."""
+        for suspect in self.own:
+            wrongs = [
+                self._part(self._outcome(suspect, k), path)
+                for k in range(len(self.trials))
+            ]
+            other = self._usual(path, wrongs, (SIGN, MISSING_N))
+            if other:
+                name = f"{suspect.name}, and {other.name}"
+                hint = f"{suspect.hint} And then: {other.hint}"
+                return _Suspect(name, hint, suspect.wrong)
+        return None
+
+    def symptom(self, path: str) -> _Suspect | None:
+        givens = [self._part(t.given, path) for t in self.missed]
+        rights = [self._part(t.right, path) for t in self.missed]
+        for name, hint in symptoms(givens, rights):
+            if self.exercise.secret and name != "not a number":
+                continue  # there a number, and a 0, may be what is expected
+            return _Suspect(name, hint, self.exercise.witness)
+        return None
 
 
-def _traceback(error: BaseException) -> str:
-    """The error and the line of the student's own code that it came from."""
-    text = in_words(error)
-    here = os.path.dirname(__file__)
-    steps = []
-    step = error.__traceback__
-    while step is not None:
-        filename = step.tb_frame.f_code.co_filename
-        if not filename.startswith(here):
-            steps.append((filename, step.tb_lineno))
-        step = step.tb_next
-    if not steps:
-        return text
-    filename = steps[0][0]  # the answer's own file: deeper frames are the library's
-    line = [number for name, number in steps if name == filename][-1]
-    source = linecache.getline(filename, line).strip()
-    return f"{text} (line {line}: {source})" if source else text
+def _swapped(arguments: tuple, j: int, k: int) -> list:
+    swapped = list(arguments)
+    swapped[j], swapped[k] = swapped[k], swapped[j]
+    return swapped
 
 
-def _unexplained(
-    exercise: Exercise, trials: list[Trial], difference: Difference
-) -> str:
-    """What is wrong in general, where no mistake that we know fits."""
-    if any(not _wrong_parts(exercise, t) for t in trials):
-        return "right for some inputs only"
-    if difference.kind != "value":
-        return difference.kind
-    return "not the right value yet"
+def _shifted(arguments: tuple, k: int, by: int) -> list:
+    return [*arguments[:k], arguments[k] + by, *arguments[k + 1 :]]
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def sizes_of(exercise: Exercise, arguments: tuple) -> dict[str, int]:
+    """The sizes in a case, by what they are called: `len(X)`, `W.shape[1]`, `M`."""
+    sizes = {}
+    for name, value in zip(exercise.argument_names(), arguments, strict=False):
+        if isinstance(value, np.ndarray):
+            for axis, length in enumerate(value.shape):
+                sizes[f"{name}.shape[{axis}]" if axis else f"len({name})"] = length
+        elif isinstance(value, list | tuple | dict):
+            sizes[f"len({name})"] = len(value)
+        elif isinstance(value, int) and not isinstance(value, bool) and value > 0:
+            sizes[name] = value
+    return sizes
+
+
+# --- saying it ------------------------------------------------------------------------
+
+
+def _smallest(trials: list[Trial]) -> Trial:
+    """The trial whose case is the shortest to type."""
+    return min(trials, key=lambda trial: len(repr(trial.arguments)))
+
+
+def _evidence(search: _Search, path: str) -> tuple[str, Trial, str]:
+    """A line about a case that is wrong at `path`, that case, and what kind it is."""
+    exercise = search.exercise
+    here = [t for t in search.missed if path in _wrong_parts(exercise, t)]
+    trial = _smallest(here or search.missed)
+    given, right = exercise.parts_of(trial.given), exercise.parts_of(trial.right)
+    if path in given and path in right:
+        given, right = {path: given[path]}, {path: right[path]}
+    else:
+        given, right = trial.given, trial.right
+    difference = first_difference(given, right, exercise.tolerance, exercise.parts)
+    assert difference is not None  # the trial was missed here
+    case = exercise.described(trial.arguments)
+    told = difference.told(exercise.secret)
+    return f"{case and f'For {case}: '}{told}", trial, difference.kind
+
+
+def _explained(search: _Search, found: dict[str, _Suspect | None]) -> Finding:
+    concerns: dict[str, list[str]] = {}
+    hints: dict[str, str] = {}
+    for path, suspect in found.items():
+        name = suspect.name if suspect else "not right yet"
+        concerns.setdefault(name, []).append(path)
+        if suspect:
+            hints.setdefault(suspect.hint, name)
+    everywhere = list(search.exercise.parts_of(search.missed[0].right))
+    names = tuple(
+        name
+        if paths in ([""], everywhere) or (len(concerns) == 1 and "[0]" in everywhere)
+        else f"{', '.join(paths)}: {name}"
+        for name, paths in concerns.items()
+    )
+    first = next(path for path, suspect in found.items() if suspect)
+    line, trial, _ = _evidence(search, first)
+    says = (line, f"Hint: {' '.join(list(hints)[:2])}")
+    return Finding(names, says, trial.arguments, _parts(search, found))
+
+
+def _parts(search: _Search, found: dict) -> tuple[tuple[str, bool], ...]:
+    every = search.exercise.parts_of(search.missed[0].right)
+    return tuple((path, path not in found) for path in every if path)
+
+
+def _unexplained(search: _Search, answer: Callable, paths: list[str]) -> Finding:
+    """What is wrong in general, and where, when no name was found."""
+    exercise = search.exercise
+    line, trial, sort = _evidence(search, paths[0])
+    right_for = _clue(search)
+    name = sort if sort != "value" else "not the right value yet"
+    if len(search.missed) < len(search.trials):
+        name = "right for some inputs only"
+    everywhere = list(exercise.parts_of(trial.right))
+    if sort == "value" and paths not in ([""], everywhere):
+        name = f"{', '.join(paths)}: {name}"
+    where = "" if exercise.secret else place(exercise, answer, trial.arguments)
+    says = (line, right_for, where)
+    parts = _parts(search, dict.fromkeys(paths))
+    return Finding((name,), tuple(filter(None, says)), trial.arguments, parts)
+
+
+def _clue(search: _Search) -> str:
+    good = [t.arguments for t in search.trials if t not in search.missed]
+    bad = [t.arguments for t in search.missed]
+    return clue(search.exercise, good, bad)
+
+
+def _returned(exercise: Exercise, answer: Callable, arguments: tuple) -> str:
+    """What the answer itself returned, of which nothing could be made."""
+    returned: list[Any] = [None]
+
+    def noted(*given: Any) -> Any:
+        returned[0] = answer(*given)
+        return returned[0]
+
+    exercise.outcome(noted, arguments)
+    return kind(returned[0])
+
+
+def _raised(search: _Search, answer: Callable) -> Finding:
+    """An exception of the answer's own, told as the student's."""
+    exercise = search.exercise
+    raised = [t for t in search.missed if isinstance(t.given, Raised)]
+    trial = _smallest(raised)
+    error = trial.given.error
+    case = exercise.described(trial.arguments)
+    if isinstance(error, KeyboardInterrupt | TimeLimit):
+        return Finding(
+            ("it was stopped before it gave an answer",),
+            (
+                f"It was still at work on {case or 'the question'}.",
+                "Hint: Does the loop ever end? Is the same thing worked out again and again?",
+            ),
+            trial.arguments,
+        )
+    if isinstance(error, FormulaFault):
+        return Finding(
+            ("it can't be read as a formula",), (str(error),), trial.arguments
+        )
+    line = in_the_students_words(error)
+    found = search.whole() or search.slip(None)
+    if found:
+        return Finding((found.name,), (line, f"Hint: {found.hint}"), trial.arguments)
+    if not is_theirs(error):
+        told = f"Your answer returns {_returned(exercise, answer, trial.arguments)}."
+        return Finding(
+            ("another kind of value",),
+            (f"{told} What does the question ask for, and how many values?",),
+            trial.arguments,
+        )
+    name = f"it raises {type(error).__name__}"
+    says = [f"For {case}: {line}" if case else line]
+    if len(search.missed) < len(search.trials):
+        name, clue = "right for some inputs only", _clue(search)
+        says += [clue] if clue else []
+    return Finding((name,), tuple(says), trial.arguments)

@@ -1,10 +1,14 @@
 """Answers typed as formulas, worked out: numbers, names and a few functions, no more.
 
+What people type instead (`2x`, `np.exp`, `e**x`, `ln`, `^`, Greek letters, a left-hand side)
+is answered with how to write it.
+
 Read by `tasks/`, where an exercise says `use=formulas`.
 """
 
 import ast
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -29,6 +33,18 @@ _ALLOWED = (
     ),
     *(ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow, ast.UAdd, ast.USub),
 )
+_GREEK = {
+    **{"α": "alpha", "β": "beta", "γ": "gamma", "σ": "logistic", "φ": "phi", "π": "pi"},
+    **{"ŷ": "yh", "²": "**2", "³": "**3", "·": "*", "×": "*", "−": "-", "√": "sqrt"},
+}
+_FUNCTIONS = {
+    **{"ln": "log", "sigmoid": "logistic", "sigma": "logistic"},
+    **{"cosh": "(exp(x) + exp(-x)) / 2", "sinh": "(exp(x) - exp(-x)) / 2"},
+}
+
+
+class FormulaFault(ValueError):
+    """A text that isn't a formula here; says how to write it."""
 
 
 def formulas(answer: Callable[[], dict], values: dict[str, float]) -> dict[str, Any]:
@@ -51,20 +67,57 @@ def _entry(name: str, entry: Any, values: dict[str, float]) -> Any:
 
 
 def _formula(name: str, text: str, values: dict[str, float]) -> float:
+    known = {**_KNOWN, **values}
+    for advice in _advice(text, known):
+        raise FormulaFault(f"{name}: {text!r}: {advice}")
+    tree = ast.parse(text.strip(), mode="eval")
+    try:
+        return eval(compile(tree, "<formula>", "eval"), {"__builtins__": {}}, known)
+    except ArithmeticError:  # Python's own numbers raise where NumPy's give inf
+        return np.nan
+
+
+def _advice(text: str, known: dict[str, Any]) -> Iterator[str]:
+    """How to write what can't be read."""
+    for letter, word in _GREEK.items():
+        if letter in text:
+            yield f"for {letter} write {word}"
+    if "^" in text:
+        yield "a power is written **"
+    if re.search(r"(?<![=<>!])=(?!=)", text):
+        yield "write what stands on the right of the = alone"
     try:
         tree = ast.parse(text.strip(), mode="eval")
-    except SyntaxError:
-        raise ValueError(f"{name}: {text!r} can't be read as a formula") from None
-    if "^" in text:
-        raise ValueError(f"{name}: {text!r} has a ^; a power is written **")
-    known = {**_KNOWN, **values}
+    except (SyntaxError, ValueError):
+        if re.search(r"\d\s*[A-Za-z(]|[A-Za-z)\d]\s+[A-Za-z(]|\)\s*[A-Za-z(]", text):
+            yield "write * between factors, as in 2 * x"
+        yield "this can't be read as a formula; are the parentheses closed?"
+        return
     for part in ast.walk(tree):
+        if isinstance(part, ast.Attribute) and isinstance(part.value, ast.Name):
+            yield f"write {part.attr}, without {part.value.id}."
         if isinstance(part, ast.Name) and part.id not in known:
-            raise ValueError(
-                f"{name}: {part.id} in {text!r} is none of {', '.join(known)}"
-            )
+            yield _instead_of(part.id, known)
+        if isinstance(part, ast.Call) and not (
+            isinstance(part.func, ast.Attribute)
+            or (isinstance(part.func, ast.Name) and part.func.id not in known)
+            or (isinstance(part.func, ast.Name) and callable(known[part.func.id]))
+        ):
+            yield "write * between factors, as in 2 * (x + 1)"
         if not isinstance(part, _ALLOWED):
-            raise ValueError(
-                f"{name}: {text!r} has more than numbers, names, + - * / ** ( )"
-            )
-    return eval(compile(tree, "<formula>", "eval"), {"__builtins__": {}}, known)
+            yield "use numbers, names, + - * / ** and parentheses"
+        called = [c.func for c in ast.walk(tree) if isinstance(c, ast.Call)]
+        if (
+            isinstance(part, ast.Name)
+            and callable(known[part.id])
+            and part not in called
+        ):
+            yield f"{part.id} of what? Write {part.id}(…)"
+
+
+def _instead_of(name: str, known: dict[str, Any]) -> str:
+    if name == "e":
+        return "write exp(x) for e to the power x"
+    if name in _FUNCTIONS:
+        return f"for {name} write {_FUNCTIONS[name]}"
+    return f"{name} is not known here; use {', '.join(known)}"

@@ -1,39 +1,30 @@
 """What is done, kept in a small file beside the notebook.
 
-`check` notes here what it found; `progress()` shows it. The file is
-`.comp551ad_progress.json` in the current folder, or what the environment variable
-COMP551AD_PROGRESS names. It may be deleted at any time: checking an answer again notes it
-again. A check never fails because of it: where something can't be read or kept, words say
-so, and why.
+Every check adds a line to it; nothing in it is ever changed, so that notebooks may write at
+once, and a line that a crash has cut off is one check that was not noted. The file is
+`.comp551ad_progress.jsonl` in the current folder (in the home folder, where that one can't
+be written), or what the environment variable COMP551AD_PROGRESS names. It may be deleted at
+any time: checking an answer again notes it again.
 
-    note        called by `check`
-    progress    for students: this notebook's lecture, and the course
+    note         called by `check` and `hint`
+    next_step    how far the lecture is, and what comes next
+    progress     for students: this notebook's lecture, and the course
 """
 
-import errno
 import html
 import json
 import os
-import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from urllib.parse import quote
 
 from .catalogue import catalogue
-from .files import put_aside
+from .exercise import Exercise
 
-FILE = ".comp551ad_progress.json"
+FILE = ".comp551ad_progress.jsonl"
 _MARKS = {"passed": "✓", "attempted": "✗", "to do": "○"}
-# A check waits this long for another notebook that is writing, in seconds.
-_PATIENCE = 2.0
-
-
-def where() -> Path:
-    """The file that progress is kept in; of a link, what it leads to."""
-    path = Path(os.path.expanduser(os.environ.get("COMP551AD_PROGRESS") or FILE))
-    return Path(os.path.realpath(path)) if os.path.islink(path) else path
+GREEN, GREY = "#009e73", "#d0d0d0"
 
 
 def is_graded() -> bool:
@@ -41,121 +32,94 @@ def is_graded() -> bool:
     return "NBGRADER_EXECUTION" in os.environ
 
 
-# --- noting ---------------------------------------------------------------------------
+# --- keeping --------------------------------------------------------------------------
 
 
-def note(name: str, lecture: str, passed: bool) -> str | None:
-    """Note that an exercise was tried, or passed; return a warning if it can't be kept.
+def _places() -> list[Path]:
+    """Where progress may be kept: the first that can be written is used, all are read."""
+    named = os.environ.get("COMP551AD_PROGRESS")
+    if named:
+        return [Path(os.path.expanduser(named))]
+    return [Path(FILE), Path(os.path.expanduser("~")) / FILE]
 
-    What was passed once stays passed. The file is written whole beside the old one, which
-    it then replaces: at any moment one of the two is complete. When nbgrader runs the
-    notebook, nothing is noted: that is nobody's progress.
+
+def note(name: str, **what: bool) -> str | None:
+    """Note that an exercise was tried (`passed=`), or that a line of it was shown.
+
+    When nbgrader runs the notebook, nothing is noted: that is nobody's progress.
+
+    Returns:
+        A warning where it can't be kept.
     """
     if is_graded():
         return None
-    path = where()
-    try:
-        with _alone(path):
-            kept, warning = _mended(path)
-            before = kept.get(name, {}).get("passed", False)
-            kept[name] = {"lecture": lecture, "passed": passed or before}
-            _write(path, kept)
-    except OSError as error:
-        return f"Your progress could not be kept in {path}: {_cause(error)}."
-    return warning
-
-
-def _cause(error: OSError) -> str:
-    return error.strerror or str(error) or type(error).__name__
-
-
-def _read(path: Path) -> dict[str, dict]:
-    """The file's exercises; ValueError if it is not what `_write` writes."""
-    try:
-        kept = json.loads(path.read_bytes().decode("utf-8-sig"))
-    except FileNotFoundError:
-        return {}
-    except RecursionError as error:
-        raise ValueError("brackets without end") from error
-    exercises = kept.get("exercises") if isinstance(kept, dict) else None
-    if not isinstance(exercises, dict):
-        raise ValueError("no exercises in it")
-    for name, entry in exercises.items():
-        if not isinstance(entry, dict) or not isinstance(entry.get("passed"), bool):
-            raise ValueError(f"{name} is not an exercise's entry")
-    return exercises
-
-
-def _mended(path: Path) -> tuple[dict[str, dict], str | None]:
-    """The same and a warning: a damaged file is put aside. Call it `_alone`."""
-    try:
-        return _read(path), None
-    except ValueError:
-        aside = put_aside(path, "damaged")
-        return {}, (
-            f"{path} was damaged and is now {aside.name}. Your notebooks are as they were: "
-            "run their checks again, and your progress is back."
-        )
-
-
-def _write(path: Path, kept: dict[str, dict]) -> None:
-    text = json.dumps({"exercises": kept}, indent=1, sort_keys=True) + "\n"
-    new = path.with_name(f"{path.name}.{os.getpid()}.new")
-    try:
-        with open(new, "wb") as file:
-            file.write(text.encode("utf-8"))
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(new, path)
-    except BaseException:
-        new.unlink(missing_ok=True)
-        raise
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Keep other notebooks from writing between our reading and our writing.
-
-    The lock is the operating system's and ends with the process, so that none is left
-    behind by a crash. Where a file system has no locks we go on without: the file stays
-    whole all the same.
-    """
-    if path.is_dir():  # it may have no name that a lock's could be made from
-        raise IsADirectoryError(errno.EISDIR, "that is a folder; name a file in it")
-    with open(path.with_name(f"{path.name}.lock"), "ab") as file:
-        _lock(file)
-        yield
-
-
-def _lock(file: BinaryIO) -> None:
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        import msvcrt
-
-        def attempt() -> None:
-            file.seek(0)
-            # mypy looks with Linux's eyes (pyproject.toml), where msvcrt is empty.
-            lock = msvcrt.LK_NBLCK  # type: ignore[attr-defined]
-            msvcrt.locking(file.fileno(), lock, 1)  # type: ignore[attr-defined]
-    else:
-
-        def attempt() -> None:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-    give_up = time.monotonic() + _PATIENCE
-    while True:
+    line = "\n" + json.dumps({"exercise": name, **what}) + "\n"
+    for path in _places():
         try:
-            return attempt()
-        except (BlockingIOError, PermissionError):
-            if time.monotonic() > give_up:
-                raise TimeoutError("another notebook holds it") from None
-            time.sleep(0.01)
-        except OSError:  # no locks here
-            return
+            with open(path, "ab") as file:
+                file.write(line.encode())
+            return None
+        except OSError as error:
+            cause = error.strerror or type(error).__name__
+    return f"Your progress could not be kept in {path}: {cause}."
+
+
+def _kept() -> dict[str, dict[str, bool]]:
+    """Per exercise, what was ever true of it: `passed`, `shown`."""
+    kept: dict[str, dict[str, bool]] = {}
+    for entry in _entries():
+        of = kept.setdefault(entry.pop("exercise"), {})
+        for what, true in entry.items():
+            of[what] = of.get(what, False) or true is True
+    return kept
+
+
+def _entries() -> Iterator[dict]:
+    for path in _places():
+        try:
+            lines = path.read_text("utf-8", errors="replace").splitlines()
+        except OSError:
+            continue
+        for line in lines:
+            try:
+                entry = json.loads(line)
+            except (ValueError, RecursionError):  # cut off, or somebody else's
+                continue
+            if isinstance(entry, dict) and isinstance(entry.get("exercise"), str):
+                yield entry
 
 
 # --- showing --------------------------------------------------------------------------
+
+
+def number_of(exercise: Exercise) -> str:
+    """What its question is called: 9.3 is the third of lecture 09."""
+    same = [e.name for e in catalogue().values() if e.lecture == exercise.lecture]
+    return f"{int(exercise.lecture)}.{same.index(exercise.name) + 1}"
+
+
+def link_to(exercise: Exercise, here: str | None) -> str:
+    """Where its question stands: in this notebook, if that is lecture `here`'s."""
+    heading = f"{number_of(exercise)} · {exercise.title}".replace(" ", "-")
+    found = sorted(Path().glob(f"{exercise.lecture}_*.ipynb"))
+    notebook = found[0].name if found and exercise.lecture != here else ""
+    return f"{quote(notebook)}#{quote(heading)}"
+
+
+def next_step(exercise: Exercise) -> tuple[str, str]:
+    """After a pass: how many of the lecture are done, what is next, and a link to it."""
+    kept = _kept()
+    course = [e for e in catalogue().values() if e.lecture == exercise.lecture]
+    left = [e for e in course if not kept.get(e.name, {}).get("passed")]
+    told = (
+        f"{len(course) - len(left)} of {len(course)} done in lecture {exercise.lecture}"
+    )
+    if not left:
+        return told, ""
+    later = [e for e in left if number_of(e) > number_of(exercise)]
+    following = (later or left)[0]
+    told += f"; next: {number_of(following)} · {following.title}"
+    return told, link_to(following, exercise.lecture)
 
 
 @dataclass(frozen=True)
@@ -164,7 +128,7 @@ class Progress:
 
     rows: tuple[tuple[str, str, str, str], ...]
     lecture: str | None = None
-    warning: str | None = None
+    shown: frozenset[str] = frozenset()
 
     def lectures(self) -> list[tuple[str, int, int, int]]:
         """Per lecture: its number, and how many are passed, attempted, to do."""
@@ -178,19 +142,25 @@ class Progress:
         ]
 
     def _here(self) -> list[tuple[str, str, str]]:
-        return [row[1:] for row in self.rows if row[0] == self.lecture]
+        return [
+            (name, title, state + ", a line shown" * (name in self.shown))
+            for lecture, name, title, state in self.rows
+            if lecture == self.lecture
+        ]
 
     def _summary(self) -> str:
         passed = sum(row[3] == "passed" for row in self.rows)
         return f"{passed} of {len(self.rows)} exercises passed in the whole course"
 
     def __repr__(self) -> str:
-        lines = [self.warning] if self.warning else []
+        lines = []
         if self.lecture:
             lines.append(f"Lecture {self.lecture}")
             wide = max(len(name) for name, _, _ in self._here())
             for name, title, state in self._here():
-                lines.append(f"  {_MARKS[state]} {name:{wide}}  {title}")
+                mark, _, more = state.partition(", ")
+                told = f"  {_MARKS[mark]} {name:{wide}}  {title}"
+                lines.append(told + f" ({more})" * bool(more))
         lines.append(self._summary())
         for lecture, *counts in self.lectures():
             marks = "".join(m * k for m, k in zip(_MARKS.values(), counts, strict=True))
@@ -199,27 +169,34 @@ class Progress:
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        parts = [f"<p>{html.escape(self.warning)}</p>"] if self.warning else []
+        exercises = catalogue()
+        parts = []
         if self.lecture:
-            rows = [(n, t, f"{_MARKS[s]} {s}") for n, t, s in self._here()]
-            heads = ["exercise", "what it is about", "state"]
-            parts.append(_table(f"Lecture {self.lecture}", heads, rows))
-        heads = ["lecture", *_MARKS]
-        parts.append(_table(self._summary(), heads, self.lectures()))
+            parts.append(f"<b>Lecture {html.escape(self.lecture)}</b>")
+            for name, title, state in self._here():
+                link = html.escape(link_to(exercises[name], self.lecture))
+                what = f"{number_of(exercises[name])} · {title}"
+                mark = _MARKS[state.partition(",")[0]]
+                parts.append(
+                    f'<div>{mark} <a href="{link}">{html.escape(what)}</a> ({state})</div>'
+                )
+        parts.append(f"<b>{self._summary()}</b>")
+        for lecture, *counts in self.lectures():
+            found = sorted(Path().glob(f"{lecture}_*.ipynb"))
+            link = (
+                f'<a href="{quote(found[0].name)}">{lecture}</a>' if found else lecture
+            )
+            parts.append(f"<div>{link} {_bar(*counts)}</div>")
         return "".join(parts)
 
 
-def _table(caption: str, heads: Iterable[str], rows: Iterable[tuple]) -> str:
-    left = 'style="text-align:left"'
-    head = "".join(f'<th scope="col" {left}>{html.escape(head)}</th>' for head in heads)
-    body = "".join(
-        "<tr>"
-        + "".join(f"<td {left}>{html.escape(str(x))}</td>" for x in row)
-        + "</tr>"
-        for row in rows
-    )
-    caption = f"<caption {left}><b>{html.escape(caption)}</b></caption>"
-    return f"<table>{caption}<tr>{head}</tr>{body}</table>"
+def _bar(passed: int, attempted: int, to_do: int) -> str:
+    """A bar that fills up: a green box for each that is passed, in words for readers."""
+    box = "display:inline-block;width:1.2em;height:.8em;margin-right:2px;background:"
+    boxes = [GREEN] * passed + ["#d55e00"] * attempted + [GREY] * to_do
+    told = f"{passed} passed, {attempted} attempted, {to_do} to do"
+    drawn = "".join(f'<span style="{box}{colour}"></span>' for colour in boxes)
+    return f'<span role="img" aria-label="{told}" title="{told}">{drawn}</span>'
 
 
 def progress(lecture: str | None = None) -> Progress:
@@ -234,18 +211,15 @@ def progress(lecture: str | None = None) -> Progress:
             f"progress: lecture is {lecture!r}; there are exercises for "
             f"{', '.join(lectures)}; write progress({lectures[0]!r}), or progress() for all"
         )
-    path, kept, warning = where(), {}, None
-    try:
-        try:
-            kept = _read(path)
-        except ValueError:
-            with _alone(path):
-                kept, warning = _mended(path)
-    except OSError as error:
-        warning = f"{path} can't be read: {_cause(error)}."
+    kept = _kept()
     rows = []
     for exercise in exercises:
-        entry = kept.get(exercise.name)
-        state = "to do" if not entry else "passed" if entry["passed"] else "attempted"
-        rows.append((exercise.lecture, exercise.name, exercise.title, state))
-    return Progress(tuple(rows), lecture, warning)
+        entry = kept.get(exercise.name, {})
+        states = (
+            ("passed" if entry["passed"] else "attempted") if "passed" in entry else ""
+        )
+        rows.append(
+            (exercise.lecture, exercise.name, exercise.title, states or "to do")
+        )
+    shown = frozenset(name for name, entry in kept.items() if entry.get("shown"))
+    return Progress(tuple(rows), lecture, shown)

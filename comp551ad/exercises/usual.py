@@ -2,62 +2,65 @@
 
 Each is a sentence about two lists of arrays, what was given and what is right, one pair
 a case: if it holds in all of them, and is not idle in all of them, the mistake is named.
+
+    usual_mistakes    what turns the right arrays into the given ones
+    symptoms          what can be said of the given ones, when no name was found
 """
 
 from collections.abc import Iterator
+from itertools import product
 
 import numpy as np
 
 from .values import agree, numeric
 
+Named = tuple[str, str]
+
 WHOLE = (
     "whole numbers",
     "Something cuts the fractions off: // or an array of integers.",
 )
-ZEROS = (
-    "all zeros",
-    "Nothing but 0 comes out: was it ever filled in, or does // cut the fractions off?",
+SIGN = ("the wrong sign", "Should the result grow or fall when the first input grows?")
+TURNED = (
+    "transposed",
+    "Rows and columns have changed places: write the shapes down.",
 )
+MISSING_N = ("1/N is missing", "Is the cost a sum over N rows, or their average?")
+TWICE_N = ("1/N twice", "How often is the average over the N rows taken?")
 
 
 def usual_mistakes(
-    givens: list, rights: list, sizes: list[int | None], tolerance: float
-) -> Iterator[tuple[str, str]]:
+    givens: list,
+    rights: list,
+    sizes: list[int | None],
+    tolerance: float,
+    dims: list[dict[str, int]],
+) -> Iterator[Named]:
     """The (name, hint) of every usual mistake that turns `rights` into `givens`.
 
-    `sizes` are the numbers N by which the cases' averages divide, or None.
+    Args:
+        sizes: the numbers N by which the cases' averages divide, or None.
+        dims: the sizes that each case's arguments have, by what they are called.
     """
-    mine = [array for g in givens if (array := numeric(g)) is not None]
-    theirs = [array for r in rights if (array := numeric(r)) is not None]
-    if len(mine) < len(givens) or len(theirs) < len(rights):
+    mine, theirs = _arrays(givens), _arrays(rights)
+    if mine is None or theirs is None or _only_zeros(mine):
         return
 
     def all_are(wrongs: list[np.ndarray]) -> bool:
         return all(agree(m, w, tolerance) for m, w in zip(mine, wrongs, strict=True))
 
-    wholes = [np.trunc(r) if np.isrealobj(r) else r for r in theirs]
-    if _only_zeros(givens, mine) and any(r.any() for r in theirs):
-        yield WHOLE if _integers(givens) and all_are(wholes) else ZEROS
-        return  # other mistakes may give zeros as well, but by accident
-    if all_are([-r for r in theirs]):
-        yield "the wrong sign", "Everything is right but for its sign."
-    if all_are([r.T for r in theirs]):
-        yield (
-            "transposed",
-            "Rows and columns have changed places: write the shapes down.",
-        )
-    known = [n for n in sizes if n is not None]
-    if len(known) == len(sizes):
-        pairs = list(zip(theirs, known, strict=True))
-        if all_are([r * n for r, n in pairs]):
-            yield "1/N is missing", "The cost is an average over N rows, not their sum."
-        if all_are([r / n for r, n in pairs]):
-            yield "1/N twice", "The average over N rows has been taken twice."
-        if all_are([-r * n for r, n in pairs]):
-            yield (
-                "the wrong sign, and 1/N is missing",
-                "Look at the sign, and whether the cost is a sum or an average.",
-            )
+    averages: tuple[tuple[list[Named], int], ...]
+    averages = ([], 0), ([MISSING_N], 1), ([TWICE_N], -1)
+    for average, power in averages if None not in sizes else averages[:1]:
+        for sign, turned in product((1, -1), (False, True)):
+            named = [SIGN] * (sign < 0) + [TURNED] * turned + average
+            wrongs = [
+                sign * (r.T if turned else r) * (n or 1.0) ** power
+                for r, n in zip(theirs, sizes, strict=True)
+            ]
+            if 0 < len(named) < 3 and all_are(wrongs):
+                names, hints = zip(*named, strict=True)
+                yield ", and ".join(names), " ".join(hints)
     if all(m.size == r.size for m, r in zip(mine, theirs, strict=True)) and all(
         agree(m.ravel(), r.ravel(), tolerance)
         for m, r in zip(mine, theirs, strict=True)
@@ -66,56 +69,120 @@ def usual_mistakes(
             "in another shape",
             "The numbers are right: give them the shape that the question asks for.",
         )
-    if any(w.any() for w in wholes) and all_are(wholes):
+    wholes = [np.trunc(r) if np.isrealobj(r) else r for r in theirs]
+    if any(w.any() for w in wholes) and not _whole(theirs) and all_are(wholes):
         yield WHOLE
-    factor = _factor(mine, theirs, tolerance)
-    if factor is not None and not np.isclose(abs(factor), 1):
+    yield from _ratio(mine, theirs, dims, tolerance)
+
+
+def _arrays(values: list) -> list[np.ndarray] | None:
+    """The values as arrays of numbers, if all of them are."""
+    found = [array for value in values if (array := numeric(value)) is not None]
+    return found if len(found) == len(values) else None
+
+
+def symptoms(givens: list, rights: list) -> Iterator[Named]:
+    """What is said of an answer that no name was found for: what it is, not why."""
+    if all(isinstance(g, list) and not g for g in givens):
         yield (
-            f"off by the factor {factor:.4g}",
-            "One constant factor is too much or missing: ½, 2 and the like.",
+            "it is empty",
+            "Is anything ever put into it, and when for the first time?",
         )
-    if len(mine) > 1 and all_are([mine[0]] * len(mine)) and not _all_equal(theirs):
+    mine, theirs = _arrays(givens), _arrays(rights)
+    if mine is None:
+        return
+    theirs = theirs or []  # what is right may be of another kind
+    if all(np.isnan(m).any() for m in mine) and not any(
+        np.isnan(r).any() for r in theirs
+    ):
+        yield (
+            "not a number",
+            "nan comes from 0/0, inf − inf, or the root or logarithm of a negative number: "
+            "which of them can occur here?",
+        )
+    if _only_zeros(mine) and any(r.any() for r in theirs):
+        kinds = [np.asarray(given) for given in givens]
+        if not _whole(theirs) and all(a.dtype.kind in "iu" and a.ndim for a in kinds):
+            yield WHOLE
+        yield (
+            "all zeros",
+            "Nothing but 0 comes out: which factor is 0, and should it be?",
+        )
+    if len(mine) > 1 and theirs and not _all_equal(theirs) and _all_equal(mine):
         yield (
             "the same answer for every input",
-            "It doesn't depend on what it is called with: is a number typed in?",
+            "Which of the arguments does your answer use, and which should it?",
         )
 
 
-def _factor(mine: list, theirs: list, tolerance: float) -> float | None:
-    """The one number by which every right array was multiplied, if there is one.
+# --- one factor -----------------------------------------------------------------------
 
-    A single right number says nothing: whatever is given is a multiple of it.
-    """
-    if len(np.unique(np.concatenate([r.ravel() for r in theirs]))) < 2:
+_BASES = {np.log(2): "log2", 1 / np.log(2): "log2", np.log(10): "log10"}
+_BASES[1 / np.log(10)] = "log10"
+_POWERS = {1: "{}", -1: "1/{}", 0.5: "√{}", -0.5: "1/√{}", 2: "{}²", -2: "1/{}²"}
+
+
+def _ratio(mine, theirs, dims, tolerance) -> Iterator[Named]:
+    """One factor for all, or one that goes with a power of a size."""
+    ratios = [_factor(m, r, tolerance) for m, r in zip(mine, theirs, strict=True)]
+    if None in ratios:
+        return
+    told = np.array([ratio for ratio in ratios if ratio], float)
+    numbers = np.concatenate([r.ravel() for r in theirs])
+    if len(told) == 0 or len(np.unique(numbers)) < 2:
+        return  # whatever is given is a multiple of a single number
+    if np.ptp(told) <= 1e-6 * np.abs(told[0]):
+        factor = told[0]
+        for base, name in _BASES.items():
+            if np.isclose(factor, base):
+                yield (
+                    "another base of the logarithm",
+                    f"Is it {name} where the question has the natural logarithm?",
+                )
+        if not np.isclose(abs(factor), 1):
+            yield (
+                f"off by the factor {factor:.4g}",
+                "Where does a constant factor come in: a ½, a 2, a number typed in?",
+            )
+        return
+    for label in dims[0]:
+        sizes = [
+            d.get(label, 0) for d, ratio in zip(dims, ratios, strict=True) if ratio
+        ]
+        if min(sizes) < 1 or len(set(sizes)) < 2:
+            continue
+        for power, text in _POWERS.items():
+            rest = told / np.array(sizes, float) ** power
+            if np.ptp(rest) <= 1e-6 * np.abs(rest[0]):
+                size = text.format(label)
+                constant = "" if np.isclose(rest[0], 1) else f"{rest[0]:.4g} · "
+                yield (
+                    f"off by the factor {constant}{size}",
+                    f"Does {label} come in at all, once, or squared? And is one of the "
+                    "sizes typed in as a number?",
+                )
+                return
+
+
+def _factor(m: np.ndarray, r: np.ndarray, tolerance: float) -> float | None:
+    """What `r` is multiplied by to give `m`; 0 if both are zero, None if nothing does."""
+    if m.shape != r.shape or not np.isrealobj(m):
         return None
-    for m, r in zip(mine, theirs, strict=True):
-        if m.shape != r.shape:
-            return None
-    largest = max(theirs, key=lambda r: np.abs(r).max(initial=0.0))
-    if not np.abs(largest).max(initial=0.0):
-        return None
-    which = [r is largest for r in theirs].index(True)
-    at = np.unravel_index(np.abs(largest).argmax(), largest.shape)
-    factor = mine[which][at] / largest[at]
-    scaled = [factor * r for r in theirs]
-    same = all(agree(m, s, tolerance) for m, s in zip(mine, scaled, strict=True))
-    return factor if same and np.isfinite(factor) and factor else None
+    if not r.any():
+        return None if m.any() else 0.0
+    at = np.unravel_index(np.abs(r).argmax(), r.shape)
+    factor = float(m[at] / r[at])
+    return factor if factor and agree(m, factor * r, tolerance) else None
 
 
-def _only_zeros(givens: list, mine: list[np.ndarray]) -> bool:
-    """Are they arrays, or the 0.0 of several cases, and nothing but 0 in them?
-
-    A single 0, or 0 as a count, may well have been worked out.
-    """
-    arrays = [np.asarray(g) for g in givens]
-    if any(m.any() for m in mine) or any(a.dtype == bool for a in arrays):
-        return False
-    several = len(arrays) > 1 and all(a.dtype.kind in "fc" for a in arrays)
-    return several or any(a.ndim and a.size for a in arrays)
+def _whole(arrays: list[np.ndarray]) -> bool:
+    return all(np.array_equal(a, np.round(a)) for a in arrays)
 
 
-def _integers(givens: list) -> bool:
-    return all(np.asarray(g).dtype.kind in "iu" for g in givens)
+def _only_zeros(arrays: list[np.ndarray]) -> bool:
+    """Is there nothing but 0 in them? A single 0 may well have been worked out."""
+    several = len(arrays) > 1 or any(a.size > 1 for a in arrays)
+    return several and not any(a.any() for a in arrays)
 
 
 def _all_equal(arrays: list) -> bool:

@@ -20,6 +20,28 @@ class Raised:
         return self
 
 
+class Endless(ValueError):
+    """A value that contains itself, or that nobody could ever look through."""
+
+
+def finite(value: Any, most: int = 200_000) -> Any:
+    """The value itself; raises `Endless` if its lists and dicts have no end."""
+    waiting, depth = [value], 0
+    while waiting:
+        depth += 1
+        if depth > 30 or len(waiting) > most:
+            raise Endless("it contains itself, or is far too large")
+        inside = [
+            part for part in waiting if isinstance(part, list | tuple | dict | set)
+        ]
+        waiting = [
+            each
+            for part in inside
+            for each in (part.values() if isinstance(part, dict) else part)
+        ]
+    return value
+
+
 def kept(value: Any) -> Any:
     """A copy, which later calls can't change; what can't be copied is kept as it is."""
     try:
@@ -46,6 +68,23 @@ def leaves(value: Any, parts: tuple[str, ...] = ()) -> dict[str, Any]:
             for path, leaf in leaves(part).items()
         }
     return {"": value}
+
+
+def alike(given: Any, right: Any) -> Any:
+    """`given`, where lists, tuples and rows of an array stand for each other, as `right` is."""
+    rows = isinstance(given, list) or (
+        isinstance(given, np.ndarray)
+        and isinstance(right, tuple)
+        and given.shape[:1] == (len(right),)
+    )
+    if isinstance(right, tuple) and rows:
+        return tuple(given)
+    if isinstance(given, tuple) and isinstance(right, list):
+        return list(given)
+    if isinstance(given, tuple) and isinstance(right, np.ndarray):
+        array = numeric(given)
+        return given if array is None or array.shape != right.shape else array
+    return given
 
 
 def unchanged(old: Any, new: Any) -> bool:
@@ -84,14 +123,32 @@ def agree(given: Any, right: Any, tolerance: float) -> bool:
         return both and type(given.error) is type(right.error)
     if isinstance(given, str) and isinstance(right, str):
         return given.strip().casefold() == right.strip().casefold()
+    if isinstance(given, bool | np.bool_) and not isinstance(right, bool | np.bool_):
+        return False  # True is no 1 where a number is expected
     a, b = numeric(given), numeric(right)
     if a is None or b is None:
-        mine, theirs = (
-            v.tolist() if isinstance(v, np.ndarray) else v for v in (given, right)
+        return a is None and b is None and _same(_as_lists(given), _as_lists(right))
+    if a.dtype.kind != b.dtype.kind or a.shape != b.shape:
+        return (
+            False  # complex numbers are no real ones, though their imaginary part is 0
         )
-        same = type(mine) is type(theirs) and mine == theirs
-        return a is None and b is None and bool(same)
-    return a.shape == b.shape and not _differs(a, b, tolerance).any()
+    return not _differs(a, b, tolerance).any()
+
+
+def _as_lists(value: Any) -> Any:
+    """Tuples and arrays may stand for lists, wherever they are inside."""
+    if isinstance(value, np.ndarray) and value.ndim:
+        return [_as_lists(part) for part in value.tolist()]
+    if isinstance(value, list | tuple):
+        return [_as_lists(part) for part in value]
+    return value
+
+
+def _same(mine: Any, theirs: Any) -> bool:
+    try:
+        return type(mine) is type(theirs) and bool(mine == theirs)
+    except Exception:  # a class's own __eq__ may raise what it likes
+        return False
 
 
 def _differs(a: np.ndarray, b: np.ndarray, tolerance: float) -> np.ndarray:
@@ -117,10 +174,10 @@ class Difference:
     def told(self, secret: bool) -> str:
         if self.kind == "an entry is missing":
             return f"There is no entry {self.place}."
-        hidden = secret and self.kind in ("value", "not a number")
-        due = "that is not it" if hidden else f"{self.right} is due"
         place = self.place or "your answer"
-        return f"{place} is {self.given}; {due}."
+        if secret and self.kind in ("value", "not a number"):
+            return f"{place} is {self.given}, which isn't right."
+        return f"{place} is {self.given}; expected {self.right}."
 
 
 def first_difference(
@@ -130,7 +187,7 @@ def first_difference(
     mine, theirs = leaves(given, parts), leaves(right, parts)
     for path in theirs:
         if path not in mine:
-            return _missing(path, given, right)
+            return _missing(path, given, right, parts)
         if not agree(mine[path], theirs[path], tolerance):
             return _entry(path, mine[path], theirs[path], tolerance)
     extra = [path for path in mine if path not in theirs]
@@ -139,45 +196,55 @@ def first_difference(
     )
 
 
-def _missing(path: str, given: Any, right: Any) -> Difference:
+def _missing(path: str, given: Any, right: Any, parts: tuple[str, ...]) -> Difference:
+    if isinstance(given, tuple) and isinstance(right, tuple):
+        expected = f"{len(right)}: {', '.join(parts)}" if parts else f"{len(right)}"
+        many = f"{len(given)} result{'s' * (len(given) != 1)}"
+        return Difference("too few results", "what you return", many, expected)
     if given is None:
-        kind = "it returns nothing"
         return Difference(
-            kind, "your answer", "None (is `return` missing?)", _kind(right)
+            "it returns nothing",
+            "your answer",
+            "None (is `return` missing?)",
+            kind(right),
         )
     if isinstance(given, dict) and isinstance(right, dict):
-        return Difference("an entry is missing", path, "missing", _kind(right))
-    return Difference(
-        "another kind of value", "your answer", _kind(given), _kind(right)
-    )
+        return Difference("an entry is missing", path, "missing", kind(right))
+    return Difference("another kind of value", "your answer", kind(given), kind(right))
 
 
 def _entry(path: str, given: Any, right: Any, tolerance: float) -> Difference:
     place = path or "your answer"
     if given is None and path:
-        return Difference("not finished", place, "None", _kind(right))
+        return Difference("not finished", place, "None", kind(right))
     if given is None:
         none = "None (is `return` missing?)"
-        return Difference("it returns nothing", place, none, _kind(right))
+        return Difference("it returns nothing", place, none, kind(right))
     if given is ...:
-        return Difference("not finished", place, "still ...", _kind(right))
+        return Difference("not finished", place, "still ...", kind(right))
+    if isinstance(given, bool | np.bool_) and not isinstance(right, bool | np.bool_):
+        return Difference("another kind of value", place, str(given), kind(right))
     a, b = numeric(given), numeric(right)
     if a is None or b is None:
         if type(given) is type(right) and not _no_numbers(given):
             return Difference("value", place, shown(given), shown(right))
-        return Difference("another kind of value", place, _kind(given), _kind(right))
+        return Difference("another kind of value", place, kind(given), kind(right))
     if a.shape != b.shape:
-        kind = "the shape"
-        return Difference(kind, place, f"of shape {a.shape}", f"shape {b.shape}")
+        return Difference("the shape", place, f"of shape {a.shape}", f"shape {b.shape}")
+    if a.dtype.kind != b.dtype.kind:
+        kinds = ("complex numbers", "real numbers")
+        return Difference(
+            "complex numbers", place, kind(given), kinds[b.dtype.kind == "f"]
+        )
     index = tuple(int(k) for k in np.argwhere(_differs(a, b, tolerance))[0])
     at = f"entry {list(index)} of {place}" if index else place
     if isinstance(given, bool) and isinstance(right, bool):
         return Difference("value", at, str(given), str(right))
-    kind = "not a number" if np.isnan(a[index]) else "value"
+    what = "not a number" if np.isnan(a[index]) else "value"
     mine, theirs = shown(a[index]), shown(b[index])
     if mine == theirs:  # they differ further behind
         mine, theirs = f"{a[index]:.12g}", f"{b[index]:.12g}"
-    return Difference(kind, at, mine, theirs)
+    return Difference(what, at, mine, theirs)
 
 
 def _no_numbers(value: Any) -> bool:
@@ -185,21 +252,34 @@ def _no_numbers(value: Any) -> bool:
     return isinstance(value, np.ndarray) and value.dtype.kind not in "biufc"
 
 
-def _kind(value: Any) -> str:
+def kind(value: Any) -> str:
+    """What sort of value it is, and of which size: `an array of shape (3, 4)`."""
     if isinstance(value, tuple):
         return f"a tuple of {len(value)}"
     if _no_numbers(value) and value.ndim:
         dtype = value.dtype
         return f"an array of shape {value.shape} with dtype {dtype}, not of numbers"
     if isinstance(value, np.ndarray) and value.ndim:
-        return f"an array of shape {value.shape}"
+        of = " of complex numbers" if value.dtype.kind == "c" else ""
+        return f"an array of shape {value.shape}{of}"
+    if isinstance(value, tuple) and len(value) == 1:
+        return "a tuple of one"
     if isinstance(value, list):
         return f"a list of {len(value)}"
     if isinstance(value, np.ndarray):
         value = value.item()
-    names = {dict: "a dict", str: "a text", type(None): "None"}
+    names = {dict: "a dict", str: "text", type(None): "None"}
     number = numeric(value) is not None
-    return names.get(type(value), "a number" if number else f"a {type(value).__name__}")
+    if isinstance(value, complex):
+        return "a complex number"
+    if callable(value):
+        return "a class" if isinstance(value, type) else "a function"
+    return names.get(type(value), "a number" if number else _article(value))
+
+
+def _article(value: Any) -> str:
+    name = type(value).__name__
+    return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
 
 
 def shown(value: Any) -> str:
@@ -210,14 +290,17 @@ def shown(value: Any) -> str:
     try:
         return _written(value)
     except Exception:
-        return f"a {type(value).__name__}"
+        return _article(value)
 
 
 def _written(value: Any) -> str:
-    if isinstance(value, np.ndarray) and value.ndim and value.size > 9:
+    if isinstance(value, np.ndarray) and value.ndim and value.size > 12:
         return f"an array of shape {value.shape}"
     if isinstance(value, np.ndarray) and value.ndim:
-        text = np.array2string(value, precision=4, separator=", ", suppress_small=True)
+        digits = 4 if len(np.unique(value.round(4))) == len(np.unique(value)) else 8
+        text = np.array2string(
+            value, precision=digits, separator=", ", suppress_small=True
+        )
         return " ".join(text.split())
     if isinstance(value, np.ndarray):
         value = value.item()

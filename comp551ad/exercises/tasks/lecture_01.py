@@ -120,6 +120,16 @@ def _by_sums(W: np.ndarray, V: np.ndarray) -> tuple:
     return W / alpha[:, None], V * alpha
 
 
+def _by_largest(W: np.ndarray, V: np.ndarray) -> tuple:
+    alpha = np.sqrt(np.abs(W).max(axis=1) / np.abs(V).max(axis=0))
+    return W / alpha[:, None], V * alpha
+
+
+def _to_their_mean(W: np.ndarray, V: np.ndarray) -> tuple:
+    w, v = _norms(W, V)
+    return W * ((w + v) / 2 / w)[:, None], V * ((w + v) / 2 / v)
+
+
 def _one_factor(W: np.ndarray, V: np.ndarray) -> tuple:
     alpha = np.sqrt(np.linalg.norm(W) / np.linalg.norm(V))
     return W / alpha, V * alpha
@@ -144,7 +154,7 @@ balanced = Exercise(
     parts=("W", "V"),
     cases=lambda rng: [
         (
-            rng.uniform(0.1, 5, size=(M, 1)) * rng.normal(size=(M, C)),
+            np.arange(1.0, M + 1)[:, None] * rng.normal(size=(M, C)),
             rng.normal(size=(D, M)),
         )
         for M, C, D in ((4, 2, 3), (3, 3, 3), (1, 3, 2))
@@ -189,6 +199,16 @@ balanced = Exercise(
             "one root too many",
             _by_ratio(0.25),
             "Are the norms equal now? A norm has its root in it already.",
+        ),
+        Mistake(
+            "the mean of the two norms",
+            _to_their_mean,
+            "α multiplies one norm and divides the other: their product stays, not their sum.",
+        ),
+        Mistake(
+            "the largest sizes in place of norms",
+            _by_largest,
+            "A norm is the root of the sum of the squares.",
         ),
         Mistake(
             "sums of sizes in place of norms",
@@ -274,6 +294,26 @@ count_twins = Exercise(
             "Which of the two is odd, h(-q) = -h(q)?",
         ),
         Mistake(
+            "all turned but one",
+            _counting(lambda M: factorial(M) * (2**M - 1)),
+            "Is turning no sign at all among your choices?",
+        ),
+        Mistake(
+            "the orders of twice as many",
+            _counting(lambda M: factorial(2 * M)),
+            "A unit with its sign turned is no second unit: how many choices has each of the M?",
+        ),
+        Mistake(
+            "half of the signs",
+            _counting(lambda M: factorial(M) * 2 ** (M - 1)),
+            "Turn all signs at once: is that the same place, or another with the same function?",
+        ),
+        Mistake(
+            "M squared orders",
+            _counting(lambda M: M**2 * 2**M, lambda M: M**2),
+            "For the first place there are M units; how many are left for the second?",
+        ),
+        Mistake(
             "M orders",
             _counting(lambda M: M * 2**M, lambda M: M),
             "For the first place there are M units; how many are left for the second?",
@@ -327,8 +367,7 @@ saddle_signs = Exercise(
     witness=_saddle_signs,
     parts=("below", "above", "zero"),
     cases=lambda rng: [
-        *((3, 3, 3), (2, 2, 5), (2, 4, 2)),
-        (int(rng.integers(1, 4)), int(rng.integers(1, 4)), int(rng.integers(2, 4))),
+        *((3, 3, 3), (2, 2, 5), (2, 4, 2), (1, 3, 4), (2, 1, 3), (3, 2, 3)),
     ],
     secret=True,
     mistakes=(
@@ -351,6 +390,11 @@ saddle_signs = Exercise(
             "few classes are overlooked",
             _signs_for(lambda D, C: D),
             "B is D x C, and each of its rows adds up to zero.",
+        ),
+        Mistake(
+            "the units are taken for a limit",
+            lambda M, D, C: _signs_for(lambda D, C: min(M, D, C - 1))(M, D, C),
+            "B is D x C and knows nothing of M. Each unit has all of its singular values.",
         ),
         Mistake(
             "no direction is level",

@@ -21,7 +21,7 @@ polar_jacobian = Exercise(
     lecture="02",
     title="A Jacobian of two by two",
     witness=_polar_table,
-    cases=lambda rng: [(2.0, 0.5), (1.0, 0.0), (rng.uniform(1, 3), rng.uniform(0, 6))],
+    cases=lambda rng: [(2.0, 0.5), (1.0, 0.0), (3.0, 4.0)],
     mistakes=(
         Mistake(
             "the r of the chain rule is missing",
@@ -41,6 +41,33 @@ polar_jacobian = Exercise(
             "y before x",
             lambda r, phi: _polar_table(r, phi)[::-1],
             "The first row belongs to x.",
+        ),
+        Mistake(
+            "the Jacobian of the way back",
+            lambda r, phi: np.linalg.inv(_polar_table(r, phi)),
+            "Inputs are r and phi, outputs x and y: which of them moves, and which answers?",
+        ),
+        Mistake(
+            "the determinant",
+            lambda r, phi: r,
+            "Four derivatives are expected, a table.",
+        ),
+        Mistake(
+            "the minus stands at the other sine",
+            lambda r, phi: np.array(
+                [[np.cos(phi), r * np.sin(phi)], [-np.sin(phi), r * np.cos(phi)]]
+            ),
+            "Near phi = 0, does y rise or fall when r grows? And x, when phi grows?",
+        ),
+        Mistake(
+            "phi is multiplied in",
+            lambda r, phi: _polar_table(r, phi) * [1, phi],
+            "The derivative of cos phi has no phi before it.",
+        ),
+        Mistake(
+            "degrees for radians",
+            lambda r, phi: _polar_table(r, np.deg2rad(phi)),
+            "NumPy's sine takes radians, and the derivative of sin is cos only there.",
         ),
         Mistake(
             "phi before r",
@@ -71,8 +98,8 @@ softmax_jacobian = Exercise(
     witness=lambda p: jacobian(softmax)(np.log(p)),
     cases=lambda rng: [
         (np.array([0.2, 0.3, 0.5]),),
-        (softmax(rng.normal(size=2)),),
-        (softmax(rng.normal(size=5)),),
+        (np.array([0.25, 0.75]),),
+        (np.array([0.1, 0.3, 0.2, 0.15, 0.25]),),
     ],
     mistakes=(
         Mistake(
@@ -82,7 +109,7 @@ softmax_jacobian = Exercise(
             "probability shrinks.",
         ),
         Mistake(
-            "a vector where a matrix is due",
+            "a vector, not a matrix",
             lambda p: p * (1 - p),
             "K outputs and K inputs have K times K derivatives.",
         ),
@@ -102,9 +129,46 @@ softmax_jacobian = Exercise(
             "p is softmax's output. The Jacobian is asked in terms of it.",
         ),
         Mistake(
-            "a number where p_c p_k is due",
+            "a number where p_c p_k belongs",
             lambda p: np.diag(p) - p @ p,
             "p has one dimension, so p @ p.T is a single number. A table needs np.outer.",
+        ),
+        Mistake(
+            "p p is taken away twice on the diagonal",
+            lambda p: np.diag(p) - np.outer(p, p) - np.diag(p * p),
+            "On the diagonal: p_c (1 - p_c). Is the - p_c p_c in it already?",
+        ),
+        Mistake(
+            "p_k is missing off the diagonal",
+            lambda p: np.where(
+                np.eye(len(p)) > 0, p * (1 - p), -p[:, None] * np.ones(len(p))
+            ),
+            "When u_k grows, by how much does p_c shrink? Rows must add up to 0.",
+        ),
+        Mistake(
+            "p_c is missing off the diagonal",
+            lambda p: np.where(
+                np.eye(len(p)) > 0, p * (1 - p), -p * np.ones((len(p), 1))
+            ),
+            "When u_k grows, by how much does p_c shrink? Rows must add up to 0.",
+        ),
+        *(
+            Mistake(
+                "one factor p off the diagonal, where there are two",
+                table,
+                "When u_k grows, by how much does p_c shrink? Rows must add up to 0.",
+            )
+            for table in (
+                lambda p: np.diag(p) - p,
+                lambda p: np.diag(p) - p[:, None],
+                lambda p: np.eye(len(p)) - p,
+                lambda p: np.eye(len(p)) - p[:, None],
+            )
+        ),
+        Mistake(
+            "p is missing on the diagonal",
+            lambda p: np.diag(1 - p) - np.outer(p, p) * (1 - np.eye(len(p))),
+            "The derivative of exp(u_c) / S has exp(u_c) / S in it.",
         ),
         Mistake(
             "ones on the diagonal",
@@ -189,6 +253,14 @@ sum_over_paths = Exercise(
             "Through u: the path on which u moves and v stands still.",
         ),
         Mistake(
+            "the power rule for an exponential",
+            lambda: {
+                "through v": "u * 2 * x * exp(2 * x - 1)",
+                "all": "v * cos(x) + u * 2 * x * exp(2 * x - 1)",
+            },
+            "In exp(2x) it is the exponent that moves: its derivative has the same power.",
+        ),
+        Mistake(
             "the exponent in place of its derivative",
             lambda: {"through v": "u * 2 * x * v", "all": "v * cos(x) + u * 2 * x * v"},
             "What is the derivative of 2 x?",
@@ -209,6 +281,7 @@ pull_back = Exercise(
         (rng.normal(size=(m, n)), rng.normal(size=m))
         for m, n in ((3, 3), (2, 4), (4, 1), (1, 3))
     ],
+    rows=("J", "g"),
     mistakes=(
         Mistake(
             "the transpose is missing",
@@ -234,6 +307,11 @@ pull_back = Exercise(
             "averaged over the outputs",
             lambda J, g: J.T @ g / len(g),
             "The shares of the outputs are added. Nothing divides them.",
+        ),
+        Mistake(
+            "g brought to length 1",
+            lambda J, g: J.T @ (g / np.linalg.norm(g)),
+            "If all slopes of L are twice as large, how large is the result?",
         ),
         Mistake(
             "an inverse in place of the transpose",

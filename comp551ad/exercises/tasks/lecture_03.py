@@ -72,6 +72,16 @@ binary_derivation = Exercise(
             "The derivative of 1 / s has s twice in its denominator.",
         ),
         Mistake(
+            "y is taken for 1, and for 0",
+            lambda: {"dL/dyh": "-1 / yh + 1 / (1 - yh)"},
+            "y and 1 - y are factors, and stay where they are when yh moves.",
+        ),
+        Mistake(
+            "y and yh have changed places",
+            lambda: {"L": "-yh * log(y) - (1 - yh) * log(1 - y)"},
+            "y is 0 or 1. What is the logarithm of 0?",
+        ),
+        Mistake(
             "a factor is missing",
             lambda: {"dL/du": "-y / yh + (1 - y) / (1 - yh)"},
             "Between L and u stands yh: two factors.",
@@ -186,7 +196,22 @@ head_error = Exercise(
         Mistake(
             "the derivative by yh, not by u",
             _with_heads(lambda U, Y, Yh: -Y / Yh),
-            "One floor further down: u stands below yh.",
+            "Which of the two does the question ask for, the slope by yh or by u?",
+        ),
+        Mistake(
+            "the derivative by yh, not by u",
+            _with_heads(lambda U, Y, Yh: -Y / Yh + (1 - Y) / (1 - Yh)),
+            "Which of the two does the question ask for, the slope by yh or by u?",
+        ),
+        Mistake(
+            "the loss, not its derivative",
+            _with_heads(lambda U, Y, Yh: 0.5 * (Yh - Y) ** 2),
+            "How does the loss of a row change when one of its scores grows a little?",
+        ),
+        Mistake(
+            "softmax in the place of no head at all",
+            _with_heads(regression=softmax),
+            "The regression head hands the scores through: what is its slope?",
         ),
         Mistake(
             "divided by N",
@@ -197,6 +222,24 @@ head_error = Exercise(
             "the logistic function overflows",
             _with_heads(binary=lambda U: np.exp(U) / (1 + np.exp(U))),
             "A score of 800 is too much for exp. The package has a `logistic` that bears it.",
+        ),
+        Mistake(
+            "the largest score of each column",
+            _with_heads(
+                multiclass=lambda U: (
+                    np.exp(U - U.max(0)) / np.exp(U - U.max(0)).sum(1, keepdims=True)
+                )
+            ),
+            "Every row has a largest score of its own, and takes it out of itself.",
+        ),
+        Mistake(
+            "the sums of the wrong axis",
+            _with_heads(
+                multiclass=lambda U: (
+                    np.exp(U - U.max(1)[:, None]) / np.exp(U - U.max(1)[:, None]).sum(0)
+                )
+            ),
+            "The sum below the bar runs along the row. What does axis=0 add up?",
         ),
         Mistake(
             "one largest score for all rows",
@@ -283,14 +326,23 @@ softmax_half_square = Exercise(
             "The Jacobian tells how the outputs answer; how does the loss?",
         ),
         Mistake(
-            "a number where p_c p_k is due",
-            _through(lambda p: np.diag(p) - p @ p),
-            "p has one dimension, so p @ p.T is a single number. A table needs np.outer.",
+            "the other outputs' share is missing",
+            _through(np.diag),
+            "From one score there is a path to the loss through every output. (p @ p.T is one "
+            "number: if you meant a table, look at its shape.)",
         ),
         Mistake(
             "the numerator is held still",
             _through(lambda p: -np.outer(p, p)),
             "On the diagonal of the Jacobian u_c moves the numerator too.",
+        ),
+        Mistake(
+            "the error is squared",
+            lambda u, y: (
+                (np.diag(softmax(u)) - np.outer(softmax(u), softmax(u)))
+                @ (softmax(u) - y) ** 2
+            ),
+            "What is the derivative of half a square?",
         ),
         Mistake(
             "p_c in front is left out",
@@ -348,6 +400,7 @@ grad_W = Exercise(
     title="The gradient with respect to W, over all instances",
     witness=lambda X, Y, W, V: grad(_objective)(W, X, Y, V),
     cases=network_cases,
+    rows=("X", "Y"),
     mistakes=(
         Mistake(
             "divided by N",
@@ -390,16 +443,6 @@ grad_W = Exercise(
             "Instances are rows: the probabilities of a row add up to 1.",
         ),
         Mistake(
-            "one instance alone",
-            lambda X, Y, W, V: _dW()(X[-1:], Y[-1:], W, V),
-            "The gradient of a sum is the sum of all the gradients.",
-        ),
-        Mistake(
-            "one instance alone",
-            lambda X, Y, W, V: _dW()(X[:1], Y[:1], W, V),
-            "The gradient of a sum is the sum of all the gradients.",
-        ),
-        Mistake(
             "the activation is left out",
             _dW(below=lambda X, Q: Q, hidden=lambda Q: Q),
             "Between q and z stands the logistic function.",
@@ -418,6 +461,23 @@ grad_W = Exercise(
             "the output's slope once too often",
             _dW(lambda Yh, Y: (Yh - Y) * Yh * (1 - Yh)),
             "It has cancelled already: that is what softmax and cross-entropy do together.",
+        ),
+        Mistake(
+            "half of the head's slope",
+            _dW(lambda Yh, Y: (Yh - Y) * Yh),
+            "Softmax's slope has cancelled already against the loss's.",
+        ),
+        Mistake(
+            "errors and inputs are added up apart",
+            lambda X, Y, W, V: np.outer(
+                (softmax(logistic(X @ V.T) @ W.T) - Y).sum(0), logistic(X @ V.T).sum(0)
+            ),
+            "Each instance has an error and an input of its own: first multiply, then add.",
+        ),
+        Mistake(
+            "the hidden units are tanh",
+            _dW(below=lambda X, Q: np.tanh(Q), hidden=np.tanh),
+            "Which activation does the question name?",
         ),
         Mistake(
             "the hidden units' slope is multiplied in",

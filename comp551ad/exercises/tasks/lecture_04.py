@@ -28,7 +28,7 @@ slopes_from_z = Exercise(
                 "tanh": "1 - tanh(z)**2",
                 "softplus": "logistic(z)",
             },
-            "z is h(q) already: applying h once more goes a floor too far.",
+            "z is h(q) already: is h applied once more?",
         ),
         Mistake(
             "derivative of tanh as 1 - tanh",
@@ -59,6 +59,21 @@ slopes_from_z = Exercise(
             "z squared is z * z. At z = ½ it is ¼, twice z is 1.",
         ),
         Mistake(
+            "the square of a difference",
+            lambda: {"tanh": "(1 - z)**2"},
+            "1 - z² and (1 - z)² differ: try z = -1, where tanh is flat.",
+        ),
+        Mistake(
+            "used z where q belongs",
+            lambda: {"tanh": "1 - tanh(z)", "softplus": "1 / (1 + exp(-z))"},
+            "z is h(q) already: is h applied once more?",
+        ),
+        Mistake(
+            "the logistic function of -z",
+            lambda: {"softplus": "1 / (1 + exp(z))"},
+            "The slope is logistic(q). What is exp(q), written with z?",
+        ),
+        Mistake(
             "the exponent's sign",
             lambda: {"softplus": "1 - exp(z)"},
             "A slope below zero, where softplus rises.",
@@ -71,7 +86,7 @@ slopes_from_z = Exercise(
         Mistake(
             "the denominator is left out",
             lambda: {"softplus": "exp(z) - 1"},
-            "That is exp(q). Far to the right it grows and grows; a slope of 1 is due.",
+            "That is exp(q). Far to the right it grows and grows; the slope should near 1.",
         ),
         Mistake(
             "the function in place of its slope",
@@ -108,11 +123,12 @@ layer_back = Exercise(
         (rng.normal(size=(N, C)), rng.normal(size=(C, M)), rng.normal(size=(N, M)))
         for N, C, M in ((5, 3, 4), (3, 3, 3), (1, 2, 3))
     ],
+    rows=("dU", "Z"),
     mistakes=(
         Mistake(
             "the bias is not added up over the instances",
             lambda dU, W, Z: (dU.T @ Z, dU, dU @ W),
-            "There is one b for all instances: what they say of it is added.",
+            "There is one b for all instances: their shares are added.",
         ),
         Mistake(
             "averaged over the instances",
@@ -138,6 +154,11 @@ layer_back = Exercise(
             "the input from below in the place of the weights",
             lambda dU, W, Z: (dU.T @ Z, dU.sum(axis=0), dU @ (dU.T @ Z)),
             "u = W z: when z moves, what stands beside it?",
+        ),
+        Mistake(
+            "the input is multiplied in once more",
+            lambda dU, W, Z: (dU.T @ Z, dU.sum(axis=0), dU @ W * Z),
+            "u = W z: how does u change when z grows a little?",
         ),
         Mistake(
             "an activation's slope is multiplied in",
@@ -208,6 +229,7 @@ grad_V = Exercise(
     title="The gradient with respect to V, for three activations",
     witness=lambda X, Y, W, V, activation: grad(_objective)(V, X, Y, W, activation),
     cases=_dV_cases,
+    rows=("X", "Y"),
     use=_for_each_activation,
     mistakes=(
         Mistake(
@@ -251,7 +273,7 @@ grad_V = Exercise(
                 logistic=lambda Q, Z: logistic(Z) * (1 - logistic(Z)),
                 tanh=lambda Q, Z: 1 - np.tanh(Z) ** 2,
             ),
-            "z is h(q) already: applying h once more goes a floor too far.",
+            "z is h(q) already: is h applied once more?",
         ),
         Mistake(
             "derivative of tanh as 1 - tanh",
@@ -277,6 +299,11 @@ grad_V = Exercise(
             "ReLU itself for its derivative",
             _dV(relu=lambda Q, Z: Z),
             "The slope of q itself is 1, however large q is.",
+        ),
+        Mistake(
+            "q in the place of ReLU's derivative",
+            _dV(relu=lambda Q, Z: Q),
+            "The slope of ReLU is 0 or 1, however large q is.",
         ),
         Mistake(
             "the logistic function's slope for all",
@@ -361,6 +388,7 @@ biased_gradients = Exercise(
     title="Find the bug: the constant unit",
     witness=lambda X, Y, W, V: grad(_with_biases, argnum=(0, 1))(W, V, X, Y),
     parts=("dW", "dV"),
+    rows=("X", "Y"),
     cases=lambda rng: [
         (X, Y, *(np.hstack([A, rng.normal(size=(len(A), 1))]) for A in (W, V)))
         for X, Y, W, V in network_cases(rng)

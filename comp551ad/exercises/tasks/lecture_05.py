@@ -60,6 +60,7 @@ iris_cost = Exercise(
     witness=_row_by_row,
     cases=_with_confident_network,
     batch=lambda X, Y, W, V: len(X),
+    rows=("X", "Y"),
     mistakes=(
         Mistake(
             "one logsumexp over all the flowers",
@@ -104,9 +105,24 @@ iris_cost = Exercise(
             "Between Q and U stands a floor of hidden units.",
         ),
         Mistake(
+            "the largest score for the logsumexp",
+            _cost(lambda U, Y: np.mean(U.max(axis=1) - np.sum(U * Y, 1))),
+            "The largest score is only taken out: what is left of the logarithm and the sum?",
+        ),
+        Mistake(
+            "the share that is right",
+            _cost(lambda U, Y: np.mean(U.argmax(1) == Y.argmax(1))),
+            "How many are right has no slope. Which loss does the question name?",
+        ),
+        Mistake(
+            "half the squared error",
+            _cost(lambda U, Y: np.mean(np.sum((softmax(U) - Y) ** 2, axis=1)) / 2),
+            "Which loss does the question name?",
+        ),
+        Mistake(
             "one loss a flower, not their mean",
             _cost(lambda U, Y: logsumexp(U) - np.sum(U * Y, 1)),
-            "One number is asked for: the mean over the flowers.",
+            "One number is expected: the mean over the flowers.",
         ),
         *(
             Mistake(
@@ -136,13 +152,18 @@ def _traceable_cost(X, Y, W, V):
     return np.mean(logsumexp(U) - np.sum(U * Y, 1))
 
 
-def _by_path(error=lambda Yh, Y: Yh - Y, slope=lambda Q, Z: Z * (1 - Z), head=softmax):
-    """Both gradients with another error, slope or head."""
+def _by_path(
+    error=lambda Yh, Y: Yh - Y,
+    slope=lambda Q, Z: Z * (1 - Z),
+    head=softmax,
+    hidden=logistic,
+):
+    """Both gradients with another error, slope or head, or another way up."""
 
     def wrong(X, Y, W, V):
         Q = X @ V
         Z = logistic(Q)
-        dU = error(head(Z @ W), Y) / len(X)
+        dU = error(head(hidden(Q) @ W), Y) / len(X)
         return Z.T @ dU, X.T @ (dU @ W.T * slope(Q, Z))
 
     return wrong
@@ -174,6 +195,7 @@ iris_gradients = Exercise(
     parts=("dW", "dV"),
     cases=_network_cases,
     batch=lambda X, Y, W, V: len(X),
+    rows=("X", "Y"),
     mistakes=(
         Mistake(
             "the activation's slope is left out",
@@ -188,7 +210,7 @@ iris_gradients = Exercise(
         Mistake(
             "used z where q belongs",
             _by_path(slope=lambda Q, Z: logistic(Z) * (1 - logistic(Z))),
-            "z is logistic(q) already: once more goes a floor too far.",
+            "z is logistic(q) already: is it applied once more?",
         ),
         Mistake(
             "the slope of tanh",
@@ -241,13 +263,19 @@ iris_gradients = Exercise(
             "It has cancelled already: that is what softmax and cross-entropy do together.",
         ),
         Mistake(
+            "the activation is left out on the way up",
+            _by_path(hidden=lambda Q: Q),
+            "Between q and u stands the logistic function: the scores are made of z.",
+        ),
+        Mistake(
             "the logistic function in the place of softmax",
             _by_path(head=logistic),
             "The species exclude each other: their probabilities add up to 1.",
         ),
     ),
     hints=(
-        "Twice an error from above times an input from below, averaged over the flowers.",
+        "For each matrix: what comes into its layer from below, and which error comes down to its "
+        "sums? Write dW and dV as a product of these two.",
         "dU is N x C, dZ and dQ are N x M. Write the shapes, and the products follow.",
     ),
 )
@@ -264,7 +292,7 @@ def _moved(X, Y, W, V) -> str:
 
 def _first_step() -> dict:
     X, Y = load_iris()
-    rng = np.random.default_rng()
+    rng = np.random.default_rng(551)
     W, V = rng.standard_normal((16, 3)), rng.standard_normal((3, 16))
     alike = np.tile(W[0], (16, 1)), np.tile(V[:, :1], 16)
     end = descend(lambda W, V: gradients(X, Y, W, V), alike, lr=0.1, max_iters=10)
@@ -285,48 +313,44 @@ first_step = Exercise(
     lecture="05",
     title="What does one step do?",
     witness=_first_step,
+    searched=False,
     cases=lambda rng: [()],
     secret=True,
     mistakes=(
-        Mistake(
-            "each flower's error is taken for their mean",
-            lambda: {"both zero": "W"},
-            "Each flower pulls at W. What do fifty of each species do together?",
-        ),
-        Mistake(
-            "a flat place is taken for a slope",
-            lambda: {"both zero": "both", "alike": "different"},
-            "Put the zeros (or the equal units) into the two formulas.",
-        ),
-        Mistake(
-            "an error comes down through W = 0",
-            lambda: {"W zero": "both", "both zero, 100 flowers": "both"},
-            "dZ is a product with W. What is left of the error if W is zero?",
-        ),
-        Mistake(
-            "the two matrices are exchanged",
-            lambda: {"both zero": "V", "W zero": "V", "both zero, 100 flowers": "V"},
-            "On its way to V the error passes through W; on its way to W it passes nothing.",
-        ),
-        Mistake(
-            "z is taken for zero where q is",
-            lambda: {"W zero": "neither", "both zero, 100 flowers": "neither"},
-            "logistic(0) is ½: that is what comes into W from below.",
-        ),
-        Mistake(
-            "W is taken to stand still",
-            lambda: {"V zero": "V"},
-            "Z is ½ there, not 0, and W is random: are the three probabilities equal?",
-        ),
-        Mistake(
-            "a zero matrix is taken for one that can't move",
-            lambda: {"V zero": "W"},
-            "A weight's gradient does not contain the weight itself.",
-        ),
-        Mistake(
-            "the descent is taken to stop",
-            lambda: {"V zero": "neither"},
-            "Put V = 0 into the two formulas: which factor is zero?",
+        *(
+            Mistake(f"not {word!r}", lambda at=at, word=word: {at: word}, hint)
+            for at, words, hint in (
+                (
+                    "both zero",
+                    ("W", "V", "both"),
+                    "All probabilities are 1/3. Add up the errors of fifty flowers of each "
+                    "species; and what comes down to V through W = 0?",
+                ),
+                (
+                    "W zero",
+                    ("neither", "V", "both"),
+                    "What comes into W from below? And what is left of an error that comes "
+                    "down through W = 0?",
+                ),
+                (
+                    "V zero",
+                    ("neither", "W", "V"),
+                    "Put V = 0 into both formulas, factor by factor: what is Z then?",
+                ),
+                (
+                    "both zero, 100 flowers",
+                    ("neither", "V", "both"),
+                    "All probabilities are 1/3. Add up the errors of fifty setosa and fifty "
+                    "versicolor: is the sum zero in all three outputs?",
+                ),
+                (
+                    "alike",
+                    ("different",),
+                    "Write down the gradients of two units with the same weights: how do they "
+                    "differ?",
+                ),
+            )
+            for word in words
         ),
     ),
     hints=(
@@ -435,15 +459,17 @@ descent = Exercise(
             _stepping(_one_after_the_other),
             "One place, one gradient: ask for both, then move both.",
         ),
-        Mistake(
-            "one of the two never moves",
-            _stepping(lambda g, W, V, lr: _down(g, W, V, lr, (0, 0))),
-            "Each matrix takes its own step, every time.",
-        ),
-        Mistake(
-            "one of the two goes uphill",
-            _stepping(lambda g, W, V, lr: _down(g, W, V, lr, (-1, -1))),
-            "The gradient points where the cost grows: both are to go against it.",
+        *(
+            Mistake(
+                name,
+                _stepping(lambda g, W, V, lr, sides=sides: _down(g, W, V, lr, sides)),
+                hint,
+            )
+            for factor, name, hint in (
+                (0, "one of the two never moves", "Who takes a step, every time?"),
+                (-1, "one of the two goes uphill", "Where does a gradient point?"),
+            )
+            for sides in ((1, factor), (factor, 1))
         ),
         Mistake(
             "the learning rate is left out",
@@ -471,6 +497,30 @@ descent = Exercise(
                 _down(gradient, W, V, lr) if steps else None
             ),
             "Is the `return` inside the loop?",
+        ),
+        Mistake(
+            "the gradient is brought to length 1",
+            _stepping(
+                lambda g, W, V, lr: tuple(
+                    A - lr * d / np.linalg.norm(d)
+                    for A, d in zip((W, V), g(W, V), strict=True)
+                )
+            ),
+            "A step is lr times the gradient, as long as it is.",
+        ),
+        Mistake(
+            "the last gradient, not where it leads",
+            lambda gradient, W, V, lr, steps: gradient(
+                *_descended(gradient, W, V, lr, steps - 1)
+            ),
+            "What is to be returned, by name?",
+        ),
+        Mistake(
+            "divided by the number of steps",
+            lambda gradient, W, V, lr, steps: _descended(
+                gradient, W, V, lr / steps if steps else 0, steps
+            ),
+            "Every step is lr times its gradient, however many there are.",
         ),
         *(
             Mistake(
@@ -505,21 +555,66 @@ def _measured(W, V) -> tuple[float, float]:
     return their_cost(X, Y, W, V), accuracy(TwoLayer().predict(X, W, V), Y)
 
 
+class _Reached(str):
+    """Where a training ends, in a word, which is compared; shown with its numbers."""
+
+    def __new__(cls, word: str, numbers: str = "") -> "_Reached":
+        reached = super().__new__(cls, word)
+        reached.numbers = numbers
+        return reached
+
+    def __repr__(self) -> str:
+        return f"{self}{self.numbers and f' ({self.numbers})'}"
+
+
+def _further(X, Y, W, V) -> float:
+    """The cost, a hundred steps of the library's later."""
+    for _ in range(100):
+        dW, dV = gradients(X, Y, W, V)
+        W, V = W - dW, V - dV
+    return their_cost(X, Y, W, V)
+
+
 def _reached(answer, X, Y):
-    """In words: where the weights that `train_iris` returns are, beside the library's."""
-    W, V = answer(X, Y)
-    if (X.shape[1], *W.shape) != (*V.shape, Y.shape[1]):
-        return "not weights that fit"
+    """Where the weights that `train_iris` returns are, beside the library's, and why."""
+    given = answer(X, Y)
+    if not isinstance(given, list | tuple) or len(given) != 2:
+        return _Reached("not two results")
+    W, V = (np.asarray(A, float) for A in given)
+    if W.ndim != 2 or (X.shape[1], *W.shape) != (*V.shape, Y.shape[1]):
+        return _Reached("not weights that fit")
     there, right = _measured(W, V)
     if there <= 1.25 * _goal()[0] and right >= _goal()[1] - 0.02:
-        return "as low as the library's"
-    if there > np.log(3) + 0.02:
+        return _Reached("as low as the library's")
+    later = _further(X, Y, W, V)
+    numbers = f"cost {there:.3g}, {later:.3g} after 100 more"
+    return _Reached(_why_so_high(W, V, there, later), numbers)
+
+
+def _why_so_high(W, V, there: float, later: float) -> str:
+    alike = np.ptp(W, axis=0).max() < 1e-9 and np.ptp(V, axis=1).max() < 1e-9
+    if not np.isfinite(there) or there > np.log(3) + 0.02:
         return "above ln 3, the cost of saying 1/3 each time"
-    return "still near ln 3" if there > np.log(3) - 0.1 else "on its way down"
+    if there > np.log(3) - 0.05 and later > np.log(3) - 0.05:
+        return "still at ln 3, and flat"
+    if len(W) > 1 and alike:
+        return "as high as one unit, copied"
+    if len(W) <= 2:
+        return "as low as so few units can"
+    if max(np.abs(W).max(), np.abs(V).max()) > 25:
+        return "far out, with huge weights"
+    return "on its way down"
 
 
-def _trained(X, Y, steps=400):
-    return tuple(gradient_descent(X, Y, 8, max_iters=steps, **_LIBRARY))
+def _trained(X, Y, steps=400, units=8, **changed):
+    settings = _LIBRARY | changed
+    return tuple(gradient_descent(X, Y, units, max_iters=steps, **settings))
+
+
+def _stretched_to(weights, units: int) -> tuple:
+    """One unit, copied, with the outputs shared among the copies."""
+    W, V = weights
+    return np.tile(W / units, (units, 1)), np.tile(V, units)
 
 
 def _uphill(X, Y):
@@ -536,12 +631,19 @@ train_iris = Exercise(
     witness=_trained,
     cases=lambda rng: [_flowers()],
     use=_reached,
+    searched=False,
+    seconds=60,
     forbidden=(*WITNESSES, "comp551ad.exercises.tasks.lecture_05._"),
     mistakes=(
         Mistake(
             "W and V do not fit",
             lambda X, Y: (np.zeros((X.shape[1], 4)), np.zeros((4, Y.shape[1]))),
             "W is M x C and V is D x M, and they are returned in this order.",
+        ),
+        Mistake(
+            "not two results",
+            lambda X, Y: (*_trained(X, Y), 0),
+            "W and V are expected, in this order, and nothing else.",
         ),
         Mistake(
             "it has not left the saddle",
@@ -552,13 +654,30 @@ train_iris = Exercise(
         Mistake(
             "it is worse than knowing nothing",
             _uphill,
-            "Print the cost before and after one step. If it grows, is lr, or its sign, "
-            "too bold? If it falls, there is further to go.",
+            "Print the cost along the way. Does it grow from the first step on, or does it "
+            "jump? Look at the sign, at lr, and at the 1/N.",
         ),
         Mistake(
-            "it stops too early",
+            "all units are alike",
+            lambda X, Y: _stretched_to(_trained(X, Y, units=1), 8),
+            "What starts equal stays equal: sixteen copies are one unit. How do yours start?",
+        ),
+        Mistake(
+            "too few units",
+            lambda X, Y: _trained(X, Y, units=1),
+            "How many straight lines does it take to tell three species apart?",
+        ),
+        Mistake(
+            "the steps are too long",
+            lambda X, Y: _trained(X, Y, steps=50, lr=100.0),
+            "Print the cost along the way: does it jump? Look at lr, and at the 1/N of the "
+            "gradients.",
+        ),
+        Mistake(
+            "it is not down yet",
             lambda X, Y: _trained(X, Y, steps=60),
-            "It goes down, and is not there yet: more steps, or longer ones.",
+            "The cost still falls from there. Too few steps, or too short? Or does one of the "
+            "two matrices stand still, or go uphill?",
         ),
     ),
     hints=(

@@ -96,19 +96,6 @@ def _swallowed(f, w, h):
     return slopes
 
 
-def _refused(f, w, h):
-    for at in np.ndindex(w.shape):
-        moved = w.copy()
-        moved[at] += h
-    return _central(f, w, h)
-
-
-_INTEGERS = Mistake(
-    "whole numbers swallow the step",
-    _error(_swallowed),
-    "An array of integers keeps integers: 1 + 0.1 is stored as 1, or refused.",
-)
-
 gradient_error = Exercise(
     name="gradient_error",
     lecture="06",
@@ -121,6 +108,35 @@ gradient_error = Exercise(
             "the forward formula",
             _error(_slopes(lambda f, w, s, h: (f(w + s) - f(w)) / h)),
             "The central formula steps to both sides.",
+        ),
+        Mistake(
+            "the backward formula",
+            _error(_slopes(lambda f, w, s, h: (f(w) - f(w - s)) / h)),
+            "The central formula steps to both sides.",
+        ),
+        Mistake(
+            "2 h is below the bar in the formula, not in the code",
+            _error(_slopes(lambda f, w, s, h: (f(w + s) - f(w - s)) / 2 * h)),
+            "In Python a / 2 * h is (a / 2) * h. What stands below the bar?",
+        ),
+        Mistake(
+            "sums in the place of the largest entries",
+            _error(measure=lambda c, s: np.abs(c - s).sum() / np.abs(s).sum()),
+            "The question wants the largest difference, beside the largest slope.",
+        ),
+        Mistake(
+            "beside the larger of the two",
+            _error(
+                measure=lambda c, s: (
+                    np.abs(c - s).max() / max(np.abs(s).max(), np.abs(c).max())
+                )
+            ),
+            "By whose size is divided: the slopes', the claim's, or the larger of the two?",
+        ),
+        Mistake(
+            "yes or no in the place of a number",
+            _error(measure=lambda c, s: bool(np.allclose(c, s))),
+            "How far is it off? One number is expected.",
         ),
         Mistake(
             "divided by h, not by 2 h",
@@ -137,8 +153,11 @@ gradient_error = Exercise(
             _error(lambda f, w, h: (f(w + h) - f(w - h)) / (2 * h) * np.ones(w.shape)),
             "That is one slope, along the diagonal. There is one for each weight.",
         ),
-        _INTEGERS,
-        Mistake(_INTEGERS.name, _error(_refused), _INTEGERS.hint),
+        Mistake(
+            "whole numbers swallow the step",
+            _error(_swallowed),
+            "An array of integers keeps integers: 1 + 0.1 is stored as 1, or refused.",
+        ),
         Mistake(
             "the difference is not divided by the size of the gradient",
             _error(measure=lambda c, s: np.abs(c - s).max()),
@@ -172,7 +191,7 @@ gradient_error = Exercise(
         Mistake(
             "lengths in place of the largest entries",
             _error(measure=lambda c, s: np.linalg.norm(c - s) / np.linalg.norm(s)),
-            "The largest difference is asked for, beside the largest slope.",
+            "The question wants the largest difference, beside the largest slope.",
         ),
         Mistake(
             "one side alone, divided by 2 h",
@@ -182,7 +201,7 @@ gradient_error = Exercise(
         Mistake(
             "one error an entry",
             _error(measure=lambda c, s: np.abs(c - s) / np.abs(s).max()),
-            "One number is asked for: the largest of them.",
+            "One number is expected: the largest of them.",
         ),
     ),
     hints=(
@@ -248,6 +267,11 @@ count_runs = Exercise(
                 "five-point": 4 * D * C,
                 "complex": D * C,
             },
+            "One run gives all outputs at once (E14).",
+        ),
+        Mistake(
+            "one run for the start, and then every output apart",
+            lambda D, C: {"forward": D * C + 1},
             "One run gives all outputs at once (E14).",
         ),
         Mistake(
@@ -368,6 +392,14 @@ best_step = Exercise(
             "truncation alone, or rounding alone",
             lambda k: 1 / k,
             "A long step makes truncation large. The two errors should balance.",
+        ),
+        *(
+            Mistake(
+                "a step that depends on nothing",
+                lambda k, h=h: h,
+                "With k = 1000 everything happens within a thousandth.",
+            )
+            for h in 10.0 ** -np.arange(1, 13)
         ),
         Mistake(
             "another root than the fourth",
@@ -549,6 +581,15 @@ swelling = Exercise(
             "That is the list's way. A formula writes everything out, every time.",
         ),
         Mistake(
+            "the depths are counted from 1",
+            lambda depth: (
+                _swelling(depth - 1)
+                if depth
+                else {"formula": 0, "derivative": -1, "different": -3}
+            ),
+            "Depth 0 is x alone, one node.",
+        ),
+        Mistake(
             "the top is counted twice",
             lambda depth: {"formula": 2 ** (depth + 1)},
             "Count depth 0, which is x alone, and depth 1 with your fingers.",
@@ -562,6 +603,11 @@ swelling = Exercise(
             "the derivative is taken to be as large as the formula",
             lambda depth: {"derivative": 2 ** (depth + 1) - 1},
             "Work depth 1 out by hand: the derivative of x x, as `d` writes it.",
+        ),
+        Mistake(
+            "a level too few in front of the power",
+            lambda depth: {"derivative": depth * 2 ** (depth + 1) + 1},
+            "Try depth 0, whose derivative is 1, and depth 1, whose has seven nodes.",
         ),
         Mistake(
             "tidied up as on paper",
@@ -592,7 +638,8 @@ swelling = Exercise(
     hints=(
         "If depth n has N nodes and its derivative D, what do depth n + 1 and its "
         "derivative have? Three new nodes, and what is written down twice.",
-        "N: 1, 3, 7, 15 … D: 1, 7, 23, 63 … Divide D + 1 by 2 to the power n + 1.",
+        "Begin a table with depths 0 to 3: nodes, nodes of the derivative, different parts. By "
+        "how much does each column grow, and what does it grow like: n, or 2 to the n?",
     ),
 )
 

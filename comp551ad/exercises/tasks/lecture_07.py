@@ -6,8 +6,12 @@ import heapq
 import numpy as np
 
 from ...autodiff.trace import record
-from ..exercise import Exercise, Mistake
+from ..exercise import WITNESSES, Exercise, Mistake
 from ..formulas import formulas
+
+# Answers look into the `Rows` that a case hands them: only what begins with an underscore
+# here is not theirs to call.
+_FORBIDDEN = (*WITNESSES[:-1], "comp551ad.exercises.tasks.lecture_07._")
 
 # --- the list of a formula ------------------------------------------------------------
 
@@ -102,6 +106,11 @@ number_the_rows = Exercise(
             "Nobody asks for a derivative by 0.5: it stands in its row as itself.",
         ),
         Mistake(
+            "the inputs in another order",
+            lambda: {"a1": "x", "a2": "w"},
+            "The question says which input is a1.",
+        ),
+        Mistake(
             "w where x is multiplied",
             lambda: {"a7": "a1 * a6"},
             "Which input is multiplied with the sine, and which row is it?",
@@ -181,7 +190,7 @@ evaluate_rows = Exercise(
         Mistake(
             "the last value alone",
             lambda rows, inputs: _from_the_top(rows, inputs)[-1],
-            "All the values are asked for: reverse mode will need them.",
+            "All the values are expected: reverse mode will need them.",
         ),
         Mistake(
             "the inputs are left out",
@@ -214,8 +223,9 @@ evaluate_rows = Exercise(
         ),
     ),
     hints=(
-        "Do it on paper for rows = [('sin', 1)] and inputs = [0.5, 2.0].",
-        "The value of row k was the k-th to be appended. Which index is that?",
+        "For rows = [('sin', 1)] and inputs = [0.5, 2.0]: which number does the bug read, and "
+        "where in `a` does that of row 1 stand?",
+        "Rows are counted from 1. How does Python count the entries of a list?",
     ),
 )
 
@@ -290,10 +300,28 @@ def _one_by_one(uses: dict, pick) -> list:
     return order
 
 
+def _newest_first(uses: dict) -> list:
+    order: list = []
+    queue = sorted(name for name in uses if not uses[name])
+    while queue:
+        order.append(queue.pop(0))
+        queue = [n for n in sorted(_ready(order, uses)) if n not in queue] + queue
+    return order
+
+
 def _sweeping(uses: dict) -> list:
     order: list = []
     while len(order) < len(uses):
         for name in sorted(uses):
+            if name in _ready(order, uses):
+                order.append(name)
+    return order
+
+
+def _sweeping_as_written(uses: dict) -> list:
+    order: list = []
+    while len(order) < len(uses):
+        for name in uses:
             if name in _ready(order, uses):
                 order.append(name)
     return order
@@ -309,8 +337,10 @@ def _uses_cases(rng: np.random.Generator) -> list[tuple]:
     return [
         ({"a": ["b"], "b": [], "c": [], "d": ["e", "b"], "e": ["c"]},),
         ({"y": ["s", "s"], "s": ["x"], "x": []},),
-        ({"f": []},),
+        ({"f1": []},),
         ({"a": ["d"], "c": [], "b": [], "d": []},),
+        ({"a": [], "b": [], "c": [], "z": ["a"]},),
+        ({"a": ["m"], "m": [], "n": []},),
         ({name: drawn[name] for name in names},),
     ]
 
@@ -343,6 +373,11 @@ sorted_rows = Exercise(
             "After each single row look again: it may have made an earlier name ready.",
         ),
         Mistake(
+            "rows that have just become ready go before all others",
+            _newest_first,
+            "Of all that are ready, old and new, the first by name comes next.",
+        ),
+        Mistake(
             "one operand is taken for enough",
             _one_operand_is_enough,
             "A product needs both of its factors.",
@@ -356,6 +391,16 @@ sorted_rows = Exercise(
             "the first as written, not by name",
             lambda uses: _one_by_one(uses, lambda ready: ready[0]),
             "Of those that are ready, the first by name comes next.",
+        ),
+        Mistake(
+            "the first as written, going on from there",
+            _sweeping_as_written,
+            "Of those that are ready, the first by name comes next, wherever it was written.",
+        ),
+        Mistake(
+            "by the number of operands",
+            lambda uses: sorted(uses, key=lambda name: (len(uses[name]), name)),
+            "A row with one operand may need a row that has two.",
         ),
         Mistake(
             "the last by name",
@@ -403,6 +448,7 @@ count_the_tower = Exercise(
     lecture="07",
     title="Predict: a graph, its tree and its paths",
     witness=_counted,
+    searched=False,
     cases=lambda rng: [()],
     secret=True,
     mistakes=(
@@ -458,6 +504,16 @@ count_the_tower = Exercise(
             "How often does s stand on the right of s = s * s + s?",
         ),
         Mistake(
+            "a tree that doubles at each operation",
+            lambda: {"nodes of the tree": 2**14 - 1},
+            "s * s + s writes s down three times.",
+        ),
+        Mistake(
+            "the input's edges are forgotten",
+            lambda: {"edges": 25},
+            "x * x has two edges, too.",
+        ),
+        Mistake(
             "one edge a row",
             lambda: {"edges": 13},
             "Each operation here has two operands: one edge from each.",
@@ -471,12 +527,43 @@ count_the_tower = Exercise(
 )
 
 
-def _by_parentheses(uses: dict) -> list:
-    """Write each row out in full, a pair of parentheses a node, and count them."""
-    text = {}
+class TooManyLooks(RuntimeError):
+    """Raised where an answer looks a row up again and again."""
+
+
+class Rows(dict):
+    """A dict whose rows can be looked up some times each, and not once a tree's node."""
+
+    looks = 0
+
+    def __getitem__(self, row):
+        self.looks += 1
+        if self.looks > 50 * len(self):
+            told = f"{self.looks} looks into {len(self)} rows: each once is enough"
+            raise TooManyLooks(told)
+        return super().__getitem__(row)
+
+
+def one_walk(answer, uses: dict):
+    """Use an answer with rows that count how often they are looked up."""
+    return answer(Rows(uses))
+
+
+def _solved_sizes(uses: dict) -> list:
+    """All at once: size = 1 + (how often it uses which) size, as linear equations."""
+    place = {row: k for k, row in enumerate(uses)}
+    times = np.zeros((len(uses), len(uses)))
     for row, operands in uses.items():
-        text[row] = "(" + "".join(text[j] for j in operands) + ")"
-    return [formula.count("(") for formula in text.values()]
+        for j in operands:
+            times[place[row], place[j]] += 1
+    return np.linalg.solve(np.eye(len(uses)) - times, np.ones(len(uses))).tolist()
+
+
+def _by_recursion(uses: dict) -> list:
+    def size(row) -> int:
+        return 1 + sum(size(j) for j in uses[row])
+
+    return [size(row) for row in uses]
 
 
 def _sizes(uses: dict, size) -> list:
@@ -497,7 +584,7 @@ def _graph_cases(rng: np.random.Generator) -> list[tuple]:
     drawn = {1: [], 2: [], 3: [1, 2]}
     for row in range(4, 9):
         drawn[row] = [row - 1, int(rng.integers(1, row))]
-    doubled = {1: []} | {row: [row - 1, row - 1] for row in range(2, 12)}
+    doubled = {1: []} | {row: [row - 1, row - 1] for row in range(2, 61)}
     return [
         ({1: [], 2: [], 3: [1, 2], 4: [3], 5: [4, 3]},),
         ({1: []},),
@@ -510,9 +597,17 @@ tree_sizes = Exercise(
     name="tree_sizes",
     lecture="07",
     title="How large the formula is, in one walk",
-    witness=_by_parentheses,
+    witness=_solved_sizes,
     cases=_graph_cases,
+    use=one_walk,
+    seconds=2,
+    forbidden=_FORBIDDEN,
     mistakes=(
+        Mistake(
+            "every node of the tree is visited",
+            _by_recursion,
+            "What was found for a row can be kept. How often is row 1 counted in yours?",
+        ),
         Mistake(
             "the row itself is not counted",
             lambda uses: _sizes(uses, lambda s, o: sum(s[j] for j in o) or 1),
@@ -534,14 +629,26 @@ tree_sizes = Exercise(
             "An operand is a whole tree, not one node.",
         ),
         Mistake(
+            "the longest path, not the tree",
+            lambda uses: _sizes(
+                uses, lambda s, o: 1 + max([s[j] for j in o], default=0)
+            ),
+            "A product has two operands, and both are written down.",
+        ),
+        Mistake(
+            "a dict, not a list",
+            lambda uses: dict(zip(uses, _solved_sizes(uses), strict=True)),
+            "A list is expected, with one number a row.",
+        ),
+        Mistake(
             "an input counts as nothing",
             lambda uses: _sizes(uses, lambda s, o: bool(o) + sum(s[j] for j in o)),
             "An input is a node, too.",
         ),
         Mistake(
             "the last row alone",
-            lambda uses: _by_parentheses(uses)[-1],
-            "A number for every row is asked for.",
+            lambda uses: _solved_sizes(uses)[-1],
+            "A number for every row is expected.",
         ),
     ),
     hints=(

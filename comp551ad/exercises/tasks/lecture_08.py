@@ -27,6 +27,19 @@ def _swing_table(answer, w: float, x: float) -> dict:
     return formulas(answer, _swing_values(w, x))
 
 
+# What somebody writes who walks the other way, with the rows' names or worked out.
+_ADJOINTS = (
+    *(
+        ("a2 * d3", f"a1 * d3 + a4 * d5 {down} * sin(a2)", "d4 * cos(a3)", "a2 * d5")
+        + ("d7", "-d7", 1)
+        for down in ("- d6", "+ d7")
+    ),
+    ("a2 * d3", "a1 * d3 + a4 + sin(a2)", "d4 * cos(a3)", "a2", 1, -1, 1),
+    ("a2 * a2 * cos(a3)", "a1 * a2 * cos(a3) + a4 + sin(a2)", "a2 * cos(a3)")
+    + ("a2", 1, -1, 1),
+)
+
+
 def _of_the_machine(key: str):
     return lambda **values: values[key]
 
@@ -44,6 +57,19 @@ tangents_of_the_swing = Exercise(
             "not the seeds of x",
             lambda: {"d1": 1, "d2": 0, "d3": "a2"},
             "x moves, at speed 1. w stands still.",
+        ),
+        *(
+            Mistake(
+                "adjoints, not tangents",
+                lambda written=written: {f"d{k}": d for k, d in enumerate(written, 1)},
+                "Which end is held, and which moves? Here x moves, and row after row answers.",
+            )
+            for written in _ADJOINTS
+        ),
+        Mistake(
+            "the slope is taken at the result",
+            lambda: {"d4": "d3 * cos(a4)", "d6": "-d2 * sin(a6)"},
+            "The slope of the sine is taken where its operand stands.",
         ),
         Mistake(
             "w moves as well",
@@ -145,6 +171,11 @@ wrong_dot = Exercise(
             for row in ("d1", "d2", "d3", "d4")
         ),
         Mistake(
+            "a row's name, not its tangent's",
+            lambda: {"row": "a5"},
+            "The wrong rule is that of a tangent: d1 to d6.",
+        ),
+        Mistake(
             "as it stands in the table",
             lambda: {"formula": "d4 / a3"},
             "The slope of a logarithm is one over what stands inside it.",
@@ -167,7 +198,7 @@ wrong_dot = Exercise(
     ),
     hints=(
         "The table gives rules and numbers. Check each rule against its row's operation.",
-        "Only one rule is wrong; the numbers above it on the graph are wrong after it.",
+        "Only one rule is wrong; the numbers in the rows below it, which use it, are off as well.",
     ),
 )
 
@@ -191,6 +222,15 @@ def _walked_up(rows: dict, seeds: dict, tangent_of) -> list:
         shares = [(slope, tangent[j]) for j, slope in operands]
         tangent[row] = tangent_of(shares) if operands else seeds.get(row, 0.0)
     return list(tangent.values())
+
+
+def _walked_back(rows: dict, seeds: dict) -> list:
+    adjoint = dict.fromkeys(rows, 0.0)
+    adjoint[max(rows)] = 1.0
+    for row in sorted(rows, reverse=True):
+        for j, slope in rows[row]:
+            adjoint[j] += slope * adjoint[row]
+    return list(adjoint.values())
 
 
 def _rows_cases(rng: np.random.Generator) -> list[tuple]:
@@ -253,6 +293,18 @@ tangents_upwards = Exercise(
                 {row: list(dict(o).items()) for row, o in rows.items()}, seeds
             ),
             "x * x has two edges to the same row; a dict keeps one of them.",
+        ),
+        Mistake(
+            "one operand of each row alone",
+            lambda rows, seeds: _walked_up(
+                rows, seeds, lambda shares: shares[0][0] * shares[0][1]
+            ),
+            "How many edges come into the row? Is there a `return` or a slice in the way?",
+        ),
+        Mistake(
+            "adjoints, not tangents",
+            _walked_back,
+            "Which way does a tangent go, up or down the list?",
         ),
         Mistake(
             "every seed is 1",
@@ -368,6 +420,7 @@ Dual = Exercise(
     title="Dual numbers learn three operations",
     witness=_Matrix,
     use=_tried_out,
+    derived=("the program, value", "the program, tangent"),
     cases=lambda rng: [
         (0.5, 1.0, 2.0, 0.0),
         (0.5, 0.0, 2.0, 1.0),
@@ -387,6 +440,11 @@ Dual = Exercise(
         Mistake(
             "the tangents are divided",
             _quotient(lambda a, b: float(a.tangent) / float(b.tangent)),
+            "A quotient has a rule of its own, as a product has.",
+        ),
+        Mistake(
+            "the tangents are divided, where there are any",
+            _quotient(lambda a, b: a.tangent / b.tangent if b.tangent else 0.0),
             "A quotient has a rule of its own, as a product has.",
         ),
         Mistake(
@@ -503,6 +561,31 @@ slope_along = Exercise(
             "The direction or the result is divided, not both; and v @ v is the length "
             "squared.",
         ),
+        *(
+            Mistake(
+                "another length than the root of the squares",
+                lambda f, p, v, length=length: (
+                    _by_a_complex_step(f, p, v) * np.linalg.norm(v) / length(np.abs(v))
+                ),
+                "How far is it from (0, 0) to (3, 4)?",
+            )
+            for length in (np.sum, np.max)
+        ),
+        Mistake(
+            "the whole way in one step",
+            lambda f, p, v: (f(p + v) - f(p)) / np.linalg.norm(v),
+            "How steep is it here, before the ground bends? A tangent needs no step.",
+        ),
+        Mistake(
+            "steepness without its sign",
+            lambda f, p, v: abs(_by_a_complex_step(f, p, v)),
+            "Downhill counts negative.",
+        ),
+        Mistake(
+            "the steepest direction, not this one",
+            lambda f, p, v: np.linalg.norm(_gradient_by_steps(f, p)),
+            "Along v it may be less steep, or go down.",
+        ),
         Mistake(
             "divided by the sum of the entries",
             lambda f, p, v: _by_a_complex_step(f, p, v) * np.linalg.norm(v) / np.sum(v),
@@ -516,12 +599,12 @@ slope_along = Exercise(
         Mistake(
             "value and tangent together",
             lambda f, p, v: (f(p), _by_a_complex_step(f, p, v)),
-            "jvp returns two things, and one of them is asked for.",
+            "jvp returns two things, and the question wants one of them.",
         ),
         Mistake(
             "the whole gradient",
             lambda f, p, v: _gradient_by_steps(f, p),
-            "One number is asked for: how steep it is along v.",
+            "One number is expected: how steep it is along v.",
         ),
         Mistake(
             "point and direction have changed places",

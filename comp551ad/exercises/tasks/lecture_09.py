@@ -28,6 +28,16 @@ def _swing_table(answer, w: float, x: float) -> dict:
     return formulas(answer, _swing_values(w, x))
 
 
+# What somebody writes who walks the other way, with the rows' names or worked out.
+_TANGENTS = (
+    (0, 1, "a2 * b1 + a1 * b2", "b3 * cos(a3)", "b2 * a4 + a2 * b4", "-b2 * sin(a2)")
+    + ("b5 - b6",),
+    (0, 1, "a1", "b3 * cos(a3)", "a4 + a2 * b4", "-sin(a2)", "b5 - b6"),
+    (0, 1, "a1", "a1 * cos(a3)", "a4 + a2 * a1 * cos(a3)", "-sin(a2)")
+    + ("a4 + a2 * a1 * cos(a3) + sin(a2)",),
+)
+
+
 def _of_the_machine(key: str):
     return lambda **values: values[key]
 
@@ -37,6 +47,7 @@ def _b2(formula: str, name: str, hint: str) -> Mistake:
 
 
 _USES = {3: "a1 * b3", 5: "a4 * b5", 6: "- b6 * sin(a2)"}
+_TURNED = {6: "b6 * sin(a2)"}
 _LEFT_OUT = [(3,), (5,), (6,), (3, 5), (3, 6), (5, 6)]
 
 adjoints_of_the_swing = Exercise(
@@ -56,10 +67,32 @@ adjoints_of_the_swing = Exercise(
             )
             for kept in _LEFT_OUT
         ),
+        *(
+            _b2(
+                " + ".join(_TURNED.get(k, _USES[k]) for k in kept),
+                "a use of a2 is left out, and derivative of cos as + sin",
+                "Which rows have a2 on their right-hand side? And does the cosine rise or fall "
+                "behind its top?",
+            )
+            for kept in ((3, 6), (5, 6))
+        ),
         _b2(
             "a1 * b3 + a4 * b5 + b6 * sin(a2)",
             "derivative of cos as + sin",
             "At 0 the cosine has its top, and falls behind it.",
+        ),
+        *(
+            Mistake(
+                "tangents, not adjoints",
+                lambda written=written: {f"b{k}": b for k, b in enumerate(written, 1)},
+                "Here the output is fixed: how much does it mind each row? Begin at the end.",
+            )
+            for written in _TANGENTS
+        ),
+        Mistake(
+            "its own value where the other factor belongs",
+            lambda: {"b2": "a2 * b3 + a4 * b5 - b6 * sin(a2)"},
+            "The slope of a product by one factor is the other factor.",
         ),
         Mistake(
             "the difference became a sum",
@@ -67,7 +100,7 @@ adjoints_of_the_swing = Exercise(
             "When a6 grows, a7 = a5 - a6 falls.",
         ),
         Mistake(
-            "its own value where the other factor is due",
+            "its own value where the other factor belongs",
             lambda: {"b1": "a1 * b3", "b4": "a4 * b5", "b2": "a2 * b3"},
             "The slope of a product by one factor is the other factor.",
         ),
@@ -124,6 +157,7 @@ tied_gradient = Exercise(
         for n, d, m in ((5, 3, 2), (4, 4, 4), (3, 2, 5), (1, 3, 1))
     ],
     batch=lambda X, V: len(X),
+    rows=("X",),
     mistakes=(
         Mistake(
             "overwrote instead of added at the fork",
@@ -141,9 +175,30 @@ tied_gradient = Exercise(
             "Shares that meet at a fork are added.",
         ),
         Mistake(
-            "the mean of the two shares",
+            "half of it",
             lambda X, V: sum(_tied_parts(X, V)) / 2,
-            "Shares that meet at a fork are added, not averaged.",
+            "Are the shares added where they meet, or averaged? And the 2 of the square: is it "
+            "still there?",
+        ),
+        Mistake(
+            "the slope of the logistic function",
+            lambda X, V: sum(_tied_parts(X, V, lambda Z: Z * (1 - Z))),
+            "These hidden units are tanh.",
+        ),
+        Mistake(
+            "used q where z belongs",
+            lambda X, V: sum(_tied_parts(X, V, lambda Z: 1 - np.arctanh(Z) ** 2)),
+            "The slope of tanh is written with z, its value.",
+        ),
+        Mistake(
+            "one share is turned",
+            lambda X, V: _tied_parts(X, V)[0].T + _tied_parts(X, V)[1],
+            "Both shares are D x M, as V is: write the shapes of their factors down.",
+        ),
+        Mistake(
+            "the two shares, not their sum",
+            _tied_parts,
+            "There is one V, and one dV. What becomes of shares that meet?",
         ),
         Mistake(
             "derivative of tanh as 1 - tanh",
@@ -203,6 +258,44 @@ def _walked_down(rows, a, of, order=reversed, read=None, overwrite=False) -> lis
     return bar
 
 
+def _seeded_one_later(rows, a, of) -> list:
+    return _walked_down([*rows, ("input",)], [*a, 0.0], of + 1)[:-1]
+
+
+def _depth_first(rows, a, of) -> list:
+    bar = [0.0] * len(rows)
+    bar[of - 1] = 1.0
+
+    def visit(row: int) -> None:
+        name, *operands = rows[row - 1]
+        slopes = _SLOPES[name](*[a[j - 1] for j in operands])
+        for j, slope in zip(operands, slopes, strict=True):
+            bar[j - 1] += bar[row - 1] * slope
+            visit(j)
+
+    visit(of)
+    return bar
+
+
+def _slopes_alone(rows, a, of) -> list:
+    bar = [0.0] * len(rows)
+    bar[of - 1] = 1.0
+    for name, *operands in rows[:of]:
+        slopes = _SLOPES[name](*[a[j - 1] for j in operands])
+        for j, slope in zip(operands, slopes, strict=True):
+            bar[j - 1] += slope
+    return bar
+
+
+def _walked_up(rows, a, of) -> list:
+    dot: list = []
+    for name, *operands in rows:
+        slopes = _SLOPES[name](*[a[j - 1] for j in operands])
+        shares = [s * dot[j - 1] for j, s in zip(operands, slopes, strict=True)]
+        dot.append(sum(shares) if operands else float(not dot))
+    return dot
+
+
 def _loop_cases(rng: np.random.Generator) -> list[tuple]:
     model = [("multiply", 2, 3), ("add", 4, 1), ("sin", 5), ("exp", 5)]
     lists = [
@@ -260,6 +353,26 @@ adjoints_downwards = Exercise(
             "the last row is seeded, whatever was asked for",
             lambda rows, a, of: _added_by_paths(rows, a, len(rows)),
             "Which row is the output? See the last argument.",
+        ),
+        Mistake(
+            "handed on before all users have been visited",
+            _depth_first,
+            "A row may hand on its adjoint when all of its users have been visited.",
+        ),
+        Mistake(
+            "the adjoint from above is left out",
+            _slopes_alone,
+            "A share is the slope times the adjoint of the row that hands it out.",
+        ),
+        Mistake(
+            "the seed is one row off",
+            _seeded_one_later,
+            "Rows are counted from 1, Python's lists from 0.",
+        ),
+        Mistake(
+            "tangents, not adjoints",
+            _walked_up,
+            "Which way does an adjoint go, up or down the list?",
         ),
         Mistake(
             "the seed is missing",
@@ -344,6 +457,21 @@ rowwise_vjps = Exercise(
             "The rows have nothing to do with each other: sum along a row.",
         ),
         Mistake(
+            "the mean along the row, not the sum",
+            _softmax_part(lambda P, G: P * (G - np.mean(P * G, axis=1, keepdims=True))),
+            "P already adds up to 1: is there anything left to divide by?",
+        ),
+        Mistake(
+            "p is taken off, not the row's average",
+            _softmax_part(lambda P, G: P * (P - G)),
+            "What is taken off g is one number for each row.",
+        ),
+        Mistake(
+            "softmax's slope, where logsumexp's belongs",
+            _logsumexp_part(lambda U, g: softmax(U) * (1 - softmax(U)) * g[:, None]),
+            "How does logsumexp change when one score grows a little?",
+        ),
+        Mistake(
             "P is missing in the sum",
             _softmax_part(lambda P, G: P * (G - G.sum(axis=1, keepdims=True))),
             "What is taken off is an average of the row's g, with weights P.",
@@ -392,6 +520,12 @@ def _without_new_axes(g: np.ndarray, shape: tuple) -> np.ndarray:
     return np.sum(g, axis=tuple(range(g.ndim - len(shape))))
 
 
+def _last_axes(g: np.ndarray, shape: tuple) -> np.ndarray:
+    while g.ndim > len(shape):
+        g = g.sum(axis=-1)
+    return np.sum(g, axis=_stretched(shape), keepdims=True)
+
+
 undo_broadcasting = Exercise(
     name="undo_broadcasting",
     lecture="09",
@@ -427,6 +561,25 @@ undo_broadcasting = Exercise(
                 tuple(slice(0, 1) if n == 1 else slice(None) for n in shape)
             ],
             "The number was used in many places, and each has its share.",
+        ),
+        Mistake(
+            "the last axes are summed away",
+            _last_axes,
+            "New axes come in front: which axes of g have no counterpart in shape?",
+        ),
+        Mistake(
+            "one new axis alone",
+            lambda g, shape: np.sum(
+                np.sum(g, axis=0) if g.ndim > len(shape) else g,
+                axis=_stretched(shape)[: g.ndim],
+                keepdims=True,
+            ),
+            "There may be more than one new axis, as from () to (2, 3).",
+        ),
+        Mistake(
+            "copies are cut into the shape, not added",
+            lambda g, shape: g.reshape(shape),
+            "Each copy has its share, and shares add: nothing may get lost.",
         ),
         Mistake(
             "new axes alone",
@@ -486,7 +639,7 @@ def _rules_by_differences() -> tuple:
 
 
 def _both_rules(answer, x: np.ndarray, t: np.ndarray, g: np.ndarray) -> dict:
-    """What the two rules give, and whether they are each other's transpose."""
+    """What the two rules give: with both right, they are each other's transpose."""
     jvp_rule, vjp_rule = answer()
     found: dict = {}
     for name, rule, direction in (("jvp", jvp_rule, t), ("vjp", vjp_rule, g)):
@@ -494,13 +647,6 @@ def _both_rules(answer, x: np.ndarray, t: np.ndarray, g: np.ndarray) -> dict:
             found[name] = rule(direction, _energy(x), x)
         except NotImplementedError:  # the other may be there
             found[name] = ...
-    if all(
-        np.shape(part) == np.shape(x) and part is not ... for part in found.values()
-    ):
-        apart = np.dot(g, found["jvp"]) - np.dot(found["vjp"], t)
-        found["g·jvp(t) - vjp(g)·t"] = round(float(apart), 9)
-    else:
-        found["g·jvp(t) - vjp(g)·t"] = ...
     return found
 
 
@@ -561,6 +707,26 @@ running_energy_rules = Exercise(
             "the slope 2x stands outside of the sum",
             _forward_rule(lambda t, y, x: 2 * x * np.cumsum(t)),
             "Each x_j moves by its own t_j, with its own slope 2 x_j.",
+        ),
+        Mistake(
+            "each x_j is left out of its own y_j",
+            _forward_rule(lambda t, y, x: np.cumsum(2 * x * t) - 2 * x * t),
+            "y_k has x_k in it: up to k, and with k.",
+        ),
+        Mistake(
+            "the rules have changed places",
+            lambda: _rules_by_differences()[::-1],
+            "The first of the two answers to a tangent, the second to an adjoint.",
+        ),
+        Mistake(
+            "the way forth for the way back",
+            lambda: (_rules_by_differences()[0],) * 2,
+            "Is the Jacobian symmetric? Write it down for three numbers.",
+        ),
+        Mistake(
+            "not turned back",
+            _reverse_rule(lambda g, y, x: 2 * x * np.cumsum(g[::-1])),
+            "What was turned round before the sum has to be turned back after it.",
         ),
         Mistake(
             "the running sum is missing",

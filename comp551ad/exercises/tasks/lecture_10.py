@@ -9,6 +9,7 @@ from ...autodiff.passes import pull_back
 from ...autodiff.trace import forward, record, reverse
 from ...functions import logistic, logsumexp
 from ..exercise import Exercise, Mistake
+from ..values import numeric
 
 # --- passes ---------------------------------------------------------------------------
 
@@ -66,6 +67,7 @@ count_the_passes = Exercise(
     lecture="10",
     title="Predict: how many passes?",
     witness=lambda: dict(_measured_passes()),
+    searched=False,
     cases=lambda rng: [()],
     secret=True,
     mistakes=(
@@ -106,6 +108,31 @@ count_the_passes = Exercise(
                 "Both matrices have weights.",
             )
             for weights in (40, 32)
+        ),
+        Mistake(
+            "a pass for every example",
+            lambda: {"cost forward": 72 * 150, "cost reverse": 150},
+            "The cost is one function of the weights: all examples are in it.",
+        ),
+        Mistake(
+            "a pass for every example",
+            lambda: {"cost reverse": 150},
+            "How many numbers is the cost, however many examples it is a mean of?",
+        ),
+        Mistake(
+            "the bias is counted twice",
+            lambda: {"cost forward": 6 * 8 + 8 * 4},
+            "The bias is one of the five inputs already.",
+        ),
+        Mistake(
+            "a bias of the hidden layer is counted",
+            lambda: {"cost forward": 5 * 8 + 9 * 4},
+            "How many rows has W, M x C?",
+        ),
+        Mistake(
+            "units are counted, not weights",
+            lambda: {"cost forward": 5 + 8 + 4},
+            "There is a weight for each pair of an input and a unit.",
         ),
         Mistake(
             "the inputs of the network, not the cost's",
@@ -205,6 +232,54 @@ chain_multiplications = Exercise(
             "With L Jacobians there are L - 1 products.",
         ),
         Mistake(
+            "multiplied where the products' costs are added",
+            lambda sizes: (
+                sizes[0]
+                * int(
+                    np.prod([n * m for n, m in zip(sizes[1:], sizes[2:], strict=False)])
+                ),
+                sizes[-1]
+                * int(
+                    np.prod([n * m for n, m in zip(sizes, sizes[1:-1], strict=False)])
+                ),
+            ),
+            "What does a second product cost, beside the first?",
+        ),
+        *(
+            Mistake(
+                "the same number for both modes",
+                lambda sizes, k=k: (_multiplied_out(sizes)[k],) * 2,
+                "Which Jacobian comes first in the one mode, and which in the other?",
+            )
+            for k in (0, 1)
+        ),
+        Mistake(
+            "neighbours alone",
+            lambda sizes: (
+                (sum(n * m for n, m in zip(sizes, sizes[1:], strict=False)),) * 2
+            ),
+            "A product of two matrices has three sizes in it.",
+        ),
+        Mistake(
+            "the same products in both modes",
+            lambda sizes: (
+                _totals(
+                    sizes, lambda n, m, Q, P: m * n * Q, lambda n, m, Q, P: P * m * n
+                )[:1]
+                + _totals(
+                    sizes[::-1], lambda n, m, Q, P: m * n * Q, lambda n, m, Q, P: 0
+                )[:1]
+                if len(sizes) < 3
+                else (
+                    sizes[0]
+                    * sum(n * m for n, m in zip(sizes[1:], sizes[2:], strict=False)),
+                    sizes[-1]
+                    * sum(n * m for n, m in zip(sizes[1:], sizes[2:], strict=False)),
+                )
+            ),
+            "Which Jacobian is the first in reverse mode, and which is multiplied last?",
+        ),
+        Mistake(
             "one column alone, and one row",
             lambda sizes: _totals(
                 sizes, lambda n, m, Q, P: m * n, lambda n, m, Q, P: m * n
@@ -236,9 +311,12 @@ chain_multiplications = Exercise(
 
 def _judged(answer) -> dict:
     """What is true of a chain of Jacobians with these sizes."""
-    sizes = [operator.index(n) for n in answer()]
-    if len(sizes) < 2 or min(sizes) < 1:
-        raise ValueError(f"got {sizes}, expected two whole numbers or more, from 1 on")
+    given = numeric(answer())
+    if given is None or given.ndim != 1 or len(given) < 2:
+        return {"the larger of Q and P": "no list of sizes"}
+    if given.min() < 1 or not np.array_equal(given, np.round(given)):
+        return {"the larger of Q and P": "sizes that aren't whole numbers from 1 on"}
+    sizes = [int(n) for n in given]
     Q, P = sizes[0], sizes[-1]
     pairs = list(zip(sizes, sizes[1:], strict=False))
     up, down = (
@@ -259,17 +337,27 @@ slide_misleads = Exercise(
     witness=lambda: [6, 40, 3, 5],
     cases=lambda rng: [()],
     use=_judged,
+    searched=False,
     mistakes=(
         Mistake(
             "not more inputs than outputs",
             lambda: [5, 3, 40, 6],
-            "Q is the first number, P the last. The rule sends us to reverse mode if Q "
-            "is larger.",
+            "Q is the first number, P the last, and Q should be the larger one.",
         ),
         Mistake(
-            "not more inputs than outputs",
+            "as many outputs as inputs",
             lambda: [5, 3, 5],
-            "Q is the first number, P the last; here they are equal.",
+            "Q is the first number, P the last, and Q should be the larger one.",
+        ),
+        Mistake(
+            "not a list of sizes",
+            lambda: [0.5, -1],
+            "A list of whole numbers is expected, at least two, each 1 or more: [5, 2, 8, 3].",
+        ),
+        Mistake(
+            "not a list of sizes",
+            lambda: "5, 2, 8, 3",
+            "A list of whole numbers is expected, at least two, each 1 or more: [5, 2, 8, 3].",
         ),
         Mistake(
             "the rule is right there",
@@ -280,7 +368,7 @@ slide_misleads = Exercise(
         Mistake(
             "a tie",
             lambda: [6, 40, 5],
-            "Both orders take equally many. With two Jacobians there is but one product.",
+            "Both modes take equally many: where do their products differ?",
         ),
     ),
     hints=(
@@ -319,6 +407,7 @@ kept_for_the_way_back = Exercise(
     lecture="10",
     title="Predict: which values must wait?",
     witness=lambda: dict(_poisoned()),
+    searched=False,
     cases=lambda rng: [()],
     secret=True,
     mistakes=(
@@ -390,6 +479,13 @@ def _until(uses: dict, outputs: list, use: dict):
     return lambda i: end if i in outputs else use.get(i, i)
 
 
+def _from_the_start(uses: dict, outputs: list) -> int:
+    until = _until(uses, outputs, _last_use(uses))
+    return max(
+        sum((i <= k or not uses[i]) and k < until(i) for i in uses) for k in uses
+    )
+
+
 def _lives(rng: np.random.Generator) -> list[tuple]:
     drawn = {1: [], 2: []}
     for row in range(3, 10):
@@ -404,6 +500,8 @@ def _lives(rng: np.random.Generator) -> list[tuple]:
         ({1: [], 2: [], 3: [], 4: [1, 2], 5: [4, 3], 6: [5, 1], 7: [6, 3]}, [7]),
         ({1: [], 2: [], 3: [1], 4: [1, 2]}, [4]),
         (drawn, [9]),
+        ({1: [], 2: [1]}, [1, 2]),
+        ({1: [], 2: [], 3: [1, 2], 4: [], 5: [], 6: [4, 5, 3]}, [6]),
     ]
 
 
@@ -434,6 +532,40 @@ most_kept = Exercise(
             "An output stays, even if it has been used; what nobody wants goes at once.",
         ),
         Mistake(
+            "an output is not kept to the end",
+            lambda uses, outputs: _most(
+                uses, lambda i: len(uses) if i in outputs else _last_use(uses).get(i, i)
+            ),
+            "After the last step the outputs are still there. How many are alive then?",
+        ),
+        Mistake(
+            "the inputs are alive from the start",
+            _from_the_start,
+            "An input is read in at its own step, and not before.",
+        ),
+        Mistake(
+            "the inputs are not counted",
+            lambda uses, outputs: max(
+                sum(
+                    bool(uses[i]) and i <= k < _until(uses, outputs, _last_use(uses))(i)
+                    for i in uses
+                )
+                for k in uses
+            ),
+            "An input is a row, and alive until its last use.",
+        ),
+        Mistake(
+            "a row that nobody uses is kept to the end",
+            lambda uses, outputs: _most(
+                uses,
+                lambda i: max(
+                    len(uses) + 1 if i in outputs else 0,
+                    _last_use(uses).get(i, len(uses) + 1),
+                ),
+            ),
+            "What no later row uses, and nobody wants, is gone at once.",
+        ),
+        Mistake(
             "the outputs are thrown away",
             lambda uses, outputs: _most(uses, lambda i: _last_use(uses).get(i, i)),
             "An output stays to the end: it is what we wanted.",
@@ -453,7 +585,7 @@ most_kept = Exercise(
         Mistake(
             "what is left at the end",
             lambda uses, outputs: len(outputs),
-            "The largest number on the way is asked for.",
+            "The question wants the largest number on the way.",
         ),
     ),
     hints=(

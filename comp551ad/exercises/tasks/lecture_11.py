@@ -25,7 +25,7 @@ keeping_scale = Exercise(
     cases=lambda rng: [
         (50, 0.0),
         (64, 0.5),
-        (int(rng.integers(10, 200)), float(rng.uniform(0.2, 0.9))),
+        (27, 0.3),
     ],
     mistakes=(
         Mistake(
@@ -88,7 +88,8 @@ size_after = Exercise(
     cases=lambda rng: [
         (30, 128, 0.01),
         (5, 50, 0.2),
-        (int(rng.integers(2, 6)), 20, 0.4),
+        (4, 20, 0.4),
+        (2, 3, 1.0),
     ],
     mistakes=(
         Mistake(
@@ -114,7 +115,7 @@ size_after = Exercise(
         Mistake(
             "the size of the values, not of their squares",
             lambda L, M, s: np.sqrt(M * s**2 / 2) ** L,
-            "Asked is the factor of the mean square.",
+            "The question is about the mean square.",
         ),
         Mistake(
             "ReLU's half once, not at every layer",
@@ -125,6 +126,16 @@ size_after = Exercise(
             "ReLU's half is squared",
             lambda L, M, s: (M * s**2 / 4) ** L,
             "ReLU doesn't halve the entries: it makes half of them 0 and leaves the rest.",
+        ),
+        Mistake(
+            "half of the units, rounded down",
+            lambda L, M, s: (M // 2 * s**2) ** L,
+            "// cuts the half off where M is odd.",
+        ),
+        Mistake(
+            "the root of the number of units",
+            lambda L, M, s: (np.sqrt(M) * s**2 / 2) ** L,
+            "The mean square of a sum of M terms: do squares add, or sizes?",
         ),
         Mistake(
             "one layer too few",
@@ -148,8 +159,9 @@ size_after = Exercise(
         ),
     ),
     hints=(
-        "One layer multiplies the size by a number made of M and s.",
-        "The same factor acts at each of the L layers.",
+        "One layer first. A q is a sum of M terms: what is the mean of its square, if that of z "
+        "is known? And what does ReLU leave of it?",
+        "By which factor has the size changed after two layers, if one layer halves it?",
     ),
 )
 
@@ -168,10 +180,13 @@ skip_backward = Exercise(
     lecture="11",
     title="Down through a skip connection",
     witness=lambda Z, W1, W2, dR: vjp(_block, Z, W1, W2)[1](dR)[0],
-    cases=lambda rng: [
-        tuple(rng.normal(size=shape) for shape in ((n, m), (m, k), (k, m), (n, m)))
-        for n, m, k in ((4, 3, 3), (5, 2, 6), (1, 4, 2))
-    ],
+    cases=lambda rng: (
+        [
+            tuple(rng.normal(size=shape) for shape in ((n, m), (m, k), (k, m), (n, m)))
+            for n, m, k in ((4, 3, 3), (5, 2, 6), (1, 4, 2))
+        ]
+        + [(np.array([[1.0, -1.0], [0.0, 2.0]]), *3 * [np.ones((2, 2))])]
+    ),
     mistakes=(
         Mistake(
             "the skip's own way is missing",
@@ -194,9 +209,39 @@ skip_backward = Exercise(
             "Where ReLU gave 0, nothing comes down.",
         ),
         Mistake(
+            "ReLU's derivative 1 at zero",
+            lambda Z, W1, W2, dR: dR + (dR @ W2.T * (Z @ W1 >= 0)) @ W1.T,
+            "The question says what the slope is where an entry of Z W1 is exactly 0.",
+        ),
+        *(
+            Mistake(
+                "ReLU's derivative at the wrong side",
+                lambda Z, W1, W2, dR, below=below: (
+                    dR + (dR @ W2.T * below(Z @ W1, 0)) @ W1.T
+                ),
+                "Where ReLU lets q through, it lets the error through.",
+            )
+            for below in (np.less, np.less_equal)
+        ),
+        Mistake(
             "ReLU's derivative at the wrong place",
             lambda Z, W1, W2, dR: dR + (dR @ W2.T * (dR @ W2.T > 0)) @ W1.T,
             "Whether a unit is open was settled on the way up, by its q = z W1.",
+        ),
+        Mistake(
+            "W1 and W2 have changed places",
+            lambda Z, W1, W2, dR: dR + (dR @ W1 * (Z @ W1 > 0)) @ W2,
+            "Going down, which of the two comes first?",
+        ),
+        Mistake(
+            "the skip counted twice",
+            lambda Z, W1, W2, dR: dR + dR + _down(Z, W1, W2, dR),
+            "How many arrows lead from Z straight to the plus sign?",
+        ),
+        Mistake(
+            "one way is taken from the other",
+            lambda Z, W1, W2, dR: dR - _down(Z, W1, W2, dR),
+            "Over paths one adds.",
         ),
         Mistake(
             "the weights are not transposed",
@@ -226,7 +271,7 @@ skip_backward = Exercise(
         Mistake(
             "the way up, not the way down",
             lambda Z, W1, W2, dR: _block(Z, W1, W2),
-            "That is R. Asked is how J changes with Z, which needs dR.",
+            "That is R. The question is how J changes with Z, which needs dR.",
         ),
     ),
     batch=lambda Z, W1, W2, dR: len(Z),
@@ -247,7 +292,12 @@ distinct_units = Exercise(
     title="How many units are there really?",
     witness=lambda W, V: len(_pairs(W, V)),
     cases=lambda rng: [
-        _copied(rng, *sizes) for sizes in ((4, 1, 3), (5, 3, 2), (6, 6, 1))
+        *(_copied(rng, *sizes) for sizes in ((4, 1, 3), (5, 3, 2), (6, 6, 1))),
+        # The same numbers in another order; near copies; V with more kinds than W.
+        (np.array([[1.0, 2.0], [2.0, 1.0]]), np.array([[3.0, 3.0]])),
+        (np.ones((2, 2)), np.array([[0.5, 0.5 + 1e-6]])),
+        (np.ones((4, 1)), np.array([[1.0, 2.0, 2.0, 3.0]])),
+        (np.array([[1.0], [2.0], [2.0], [3.0]]), np.ones((2, 4))),
     ],
     mistakes=(
         Mistake(
@@ -268,7 +318,7 @@ distinct_units = Exercise(
         Mistake(
             "the copies are counted",
             lambda W, V: len(W) - len(_pairs(W, V)),
-            "Asked is how many different ones remain.",
+            "The question is how many different ones remain.",
         ),
         Mistake(
             "units that have a copy don't count at all",
@@ -297,10 +347,35 @@ distinct_units = Exercise(
                 lambda W, V: np.unique([*V.ravel(), *W.ravel()]).size,
             )
         ),
+        *(
+            Mistake(
+                "nearly equal is taken for equal",
+                lambda W, V, digits=digits: len(
+                    _pairs(np.round(W, digits), np.round(V, digits))
+                ),
+                "Units that start a millionth apart: lecture 11 watched what becomes of them.",
+            )
+            for digits in (1, 2, 3, 4, 5)
+        ),
+        Mistake(
+            "a unit is taken for a set of its numbers",
+            lambda W, V: len({frozenset(pair) for pair in _pairs(W, V)}),
+            "A set forgets which number came from where.",
+        ),
+        Mistake(
+            "a unit is taken for the sum of its weights",
+            lambda W, V: len({round(sum(pair), 9) for pair in _pairs(W, V)}),
+            "Different weights may have the same sum.",
+        ),
         Mistake(
             "rows of V, not its columns",
             lambda W, V: len({tuple(v) for v in V}),
             "V is D x M: which of the two counts the units?",
+        ),
+        Mistake(
+            "single rows of all weights are counted",
+            lambda W, V: len(np.unique(np.vstack([V, W.T]), axis=0)),
+            "Where does one unit stand in your table: in a row, or in a column?",
         ),
         Mistake(
             "the rank",

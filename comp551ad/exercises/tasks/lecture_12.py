@@ -38,6 +38,11 @@ def _forward(axis=0, ddof=0, root=True):
     return normalized
 
 
+def _over(Q, variance, gamma, beta):
+    """Normalized with another variance."""
+    return gamma * (Q - Q.mean(axis=0)) / np.sqrt(variance + EPS) + beta
+
+
 normalize_batch = Exercise(
     name="normalize_batch",
     lecture="12",
@@ -65,6 +70,16 @@ normalize_batch = Exercise(
             "divided by N − 1",
             _forward(ddof=1),
             "Within the batch the variance is the plain mean of the squares.",
+        ),
+        Mistake(
+            "the sum of the squares, not their mean",
+            lambda Q, gamma, beta: _over(Q, Q.var(axis=0) * len(Q), gamma, beta),
+            "Is the variance a sum over the rows, or their average?",
+        ),
+        Mistake(
+            "the mean square, not the variance",
+            lambda Q, gamma, beta: _over(Q, np.mean(Q**2, axis=0), gamma, beta),
+            "From where are the deviations taken?",
         ),
         Mistake(
             "divided by the variance",
@@ -110,17 +125,21 @@ normalize_batch = Exercise(
             lambda Q, gamma, beta: gamma * (Q - Q.mean(axis=0)) / Q.std(axis=0) + beta,
             "What happens to a unit that gives the same for all rows?",
         ),
-        Mistake(
-            "another eps than 1e-5",
-            lambda Q, gamma, beta: (
-                gamma * (Q - Q.mean(axis=0)) / np.sqrt(Q.var(axis=0) + 1e-8) + beta
-            ),
-            "ε is given at the top of the notebook.",
+        *(
+            Mistake(
+                "another eps than 1e-5",
+                lambda Q, gamma, beta, eps=eps: _over(
+                    Q, Q.var(axis=0) - EPS + eps, gamma, beta
+                ),
+                "ε is given at the top of the notebook.",
+            )
+            for eps in (1e-2, 1e-3, 1e-4, 1e-6, 1e-7, 1e-8, 1e-10, 1e-12)
         ),
     ),
     hints=(
-        "Per column: subtract the mean, divide by the root of the variance plus eps.",
-        "Then γ times that, plus β.",
+        "Mean and variance are those of a unit: M numbers each. Along which axis of Q?",
+        "After it, with γ = 1 and β = 0, each column should have mean 0 and variance 1: look "
+        "at yours with .mean(axis=0) and .var(axis=0).",
     ),
 )
 
@@ -188,6 +207,31 @@ kept_average = Exercise(
             "The batch's variance is too small: the correction makes it larger.",
         ),
         Mistake(
+            "the standard deviation in the variance's place",
+            lambda mean, variance, Q, rate: (
+                mean + rate * (Q.mean(0) - mean),
+                variance + rate * (Q.std(0) - variance),
+            ),
+            "What is kept is a variance: average variances.",
+        ),
+        Mistake(
+            "corrected twice",
+            lambda mean, variance, Q, rate: (
+                mean + rate * (Q.mean(0) - mean),
+                variance + rate * (Q.var(0, ddof=1) * len(Q) / (len(Q) - 1) - variance),
+            ),
+            "ddof=1 is the correction already.",
+        ),
+        Mistake(
+            "the number of units for that of rows",
+            lambda mean, variance, Q, rate: (
+                mean + rate * (Q.mean(0) - mean),
+                variance
+                + rate * (Q.var(0) * Q.shape[1] / max(Q.shape[1] - 1, 1e-9) - variance),
+            ),
+            "N counts the rows of Q: which of its two sizes is that?",
+        ),
+        Mistake(
             "what was kept is corrected again",
             lambda mean, variance, Q, rate: (
                 mean + rate * (Q.mean(0) - mean),
@@ -225,7 +269,7 @@ kept_average = Exercise(
     ),
     hints=(
         "a ← (1 − ρ) a + ρ (the batch's), for the mean and for the variance.",
-        "The batch's variance is taken with N − 1: ddof=1.",
+        "By what is the sum of the squared deviations divided, once it is corrected?",
     ),
 )
 
@@ -284,6 +328,11 @@ batch_of_one = Exercise(
             "q̂ is (q − μ)/√(σ² + ε), and here μ is q.",
         ),
         Mistake(
+            "nothing divided by nothing",
+            lambda: {"r": np.nan},
+            "q - q is 0, and so is the variance. What does ε do below the root?",
+        ),
+        Mistake(
             "β is left out",
             lambda: {"r": 0.0, "dbeta": 0.0},
             "β is added after all this, whatever q̂ is.",
@@ -297,18 +346,35 @@ batch_of_one = Exercise(
 
 
 def _shown_backward(
-    *given, mean_term=True, variance_term=True, sign=-1.0, times=1.0, ddof=0, eps=EPS
+    *given,
+    straight=True,
+    mean_term=True,
+    variance_term=True,
+    sign=-1.0,
+    mean_sign=1.0,
+    times=1.0,
+    variance_times=1.0,
+    ddof=0,
+    eps=EPS,
 ):
     """The closed form with something changed."""
     dR, Q, gamma = given
     deviation = np.sqrt(Q.var(axis=0, ddof=ddof) + eps)
     Qh = (Q - Q.mean(axis=0)) / deviation
-    inner = dR.copy()
-    if mean_term:
-        inner -= times * dR.mean(axis=0)
+    inner = dR * straight
     if variance_term:
-        inner += sign * times * Qh * np.mean(dR * Qh, axis=0)
+        inner = inner + sign * times * variance_times * Qh * np.mean(dR * Qh, axis=0)
+    if mean_term:
+        inner = inner - mean_sign * times * np.mean(dR * straight, axis=0)
     return gamma / deviation * inner, np.sum(dR * Qh, axis=0), np.sum(dR, axis=0)
+
+
+def _deviation_for_Qh(dR, Q, gamma):
+    deviation = np.sqrt(Q.var(axis=0) + EPS)
+    D = Q - Q.mean(axis=0)
+    dgamma = np.sum(dR * D, axis=0)
+    inner = dR - dR.mean(axis=0) - D * dgamma / len(Q)
+    return gamma / deviation * inner, dgamma, np.sum(dR, axis=0)
 
 
 def _other_dQ(change):
@@ -370,7 +436,7 @@ normalize_backward = Exercise(
             "A larger σ makes q̂ smaller.",
         ),
         Mistake(
-            "sums where means are due",
+            "sums where means belong",
             lambda dR, Q, gamma: _shown_backward(dR, Q, gamma, times=float(len(Q))),
             "μ is a mean: each q has a share of 1/N in it.",
         ),
@@ -393,7 +459,7 @@ normalize_backward = Exercise(
             "One γ and one β serve all rows: their shares are added.",
         ),
         Mistake(
-            "means where sums are due",
+            "means where sums belong",
             lambda dR, Q, gamma: (
                 _shown_backward(dR, Q, gamma)[0],
                 *(part / len(Q) for part in _shown_backward(dR, Q, gamma)[1:]),
@@ -414,6 +480,26 @@ normalize_backward = Exercise(
             "divided by the variance",
             _other_dQ(lambda dQ, deviation, gamma: dQ / deviation),
             "q̂ = (q − μ)/√(σ² + ε): what is its slope by q, with μ and σ held?",
+        ),
+        Mistake(
+            "overwritten where the paths meet",
+            lambda *given: _shown_backward(*given, straight=False),
+            "dD gets a share from q̂ and one from the variance: what becomes of the first?",
+        ),
+        Mistake(
+            "the ½ of the root is lost",
+            lambda *given: _shown_backward(*given, variance_times=2.0),
+            "The slope of a root has a ½ in it.",
+        ),
+        Mistake(
+            "the wrong sign at the path through the mean",
+            lambda *given: _shown_backward(*given, mean_sign=-1.0),
+            "D = Q − μ: when μ grows, D falls.",
+        ),
+        Mistake(
+            "the deviation, not q̂",
+            _deviation_for_Qh,
+            "q̂ is the deviation divided by the root.",
         ),
         Mistake(
             "q̂ is missing on the path through the variance",
@@ -442,7 +528,9 @@ normalize_backward = Exercise(
     ),
     hints=(
         "dβ and dγ first: R = γ Q̂ + β, row by row.",
-        "dQ has three parts: straight, through μ, and through σ.",
+        "For dQ: first dQ̂, the error at q̂. A q reaches q̂ on three ways, straight, through μ "
+        "and through σ: write what comes down each of them, and add. How large is it if all "
+        "rows of dR are the same?",
     ),
 )
 

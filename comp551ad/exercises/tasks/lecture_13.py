@@ -42,12 +42,22 @@ standard_error = Exercise(
             "The more seeds, the surer the mean.",
         ),
         Mistake(
-            "the mean itself",
-            np.mean,
-            "Asked is how far the mean would stray.",
+            "the range, not the standard deviation",
+            lambda values: np.ptp(values) / np.sqrt(len(values)),
+            "The standard deviation looks at all values, not at two of them.",
         ),
         Mistake(
-            "divided by S where S − 1 is due",
+            "the root is taken twice",
+            lambda values: np.sqrt(np.std(values, ddof=1)) / np.sqrt(len(values)),
+            "The standard deviation has its root in it.",
+        ),
+        Mistake(
+            "the mean itself",
+            np.mean,
+            "The question is how far the mean would stray.",
+        ),
+        Mistake(
+            "divided by S where S − 1 belongs",
             lambda values: np.std(values) / np.sqrt(len(values)),
             "Around their own mean the values vary too little: ddof=1 mends that.",
         ),
@@ -64,7 +74,7 @@ standard_error = Exercise(
     ),
     hints=(
         "The standard deviation (with S − 1), divided by something.",
-        "That something is the root of the number of values.",
+        "With four times as many seeds, how much surer is the mean?",
     ),
 )
 
@@ -135,6 +145,17 @@ frozen_step = Exercise(
             "The layers 0 to frozen − 1 stay: how many are these?",
         ),
         Mistake(
+            "weights and gradients of different layers",
+            lambda weights, gradients, frozen, lr: [
+                *weights[:frozen],
+                *(
+                    W - lr * dW
+                    for W, dW in zip(weights[frozen:], gradients, strict=False)
+                ),
+            ],
+            "When the lowest weights are left out, what of the lowest gradients?",
+        ),
+        Mistake(
             "the rate is left out",
             lambda weights, gradients, frozen, lr: tuple(
                 _moved(weights, gradients, 1.0, lambda k: k < frozen)
@@ -162,8 +183,9 @@ frozen_step = Exercise(
         ),
     ),
     hints=(
-        "weights[:frozen] stay; the rest moves.",
-        "zip(weights[frozen:], gradients[frozen:]) walks both.",
+        "Which positions of the list stay, and which move? Try frozen = 0 and frozen = 1.",
+        "A slice of a list takes a part of it; zip walks through two lists at once. Do the two "
+        "begin with the same layer?",
     ),
 )
 
@@ -205,6 +227,11 @@ continuation = Exercise(
             "Each solution starts the next.",
         ),
         Mistake(
+            "what a descent returns is thrown away",
+            lambda minimize, family, start: start,
+            "minimize returns where it ends: what becomes of that?",
+        ),
+        Mistake(
             "from hard to easy",
             lambda minimize, family, start: _by_recursion(
                 minimize, family[::-1], start
@@ -239,14 +266,14 @@ continuation = Exercise(
                 _by_recursion(minimize, family[: k + 1], start)
                 for k in range(len(family))
             ],
-            "Asked is where the last descent ends.",
+            "The question is where the last descent ends.",
         ),
         Mistake(
             "the height, not the place",
             lambda minimize, family, start: family[-1](
                 _by_recursion(minimize, family, start)
             ),
-            "Asked is where the last descent ends, not how low that is.",
+            "The question is where the last descent ends, not how low that is.",
         ),
         Mistake(
             "the best of separate descents",
@@ -258,7 +285,7 @@ continuation = Exercise(
     ),
     hints=(
         "A loop over the family that keeps one w.",
-        "w = minimize(objective, w)",
+        "What goes into minimize the second time, and where did you put it the first time?",
     ),
 )
 
@@ -277,7 +304,10 @@ curriculum = Exercise(
     witness=_open,
     cases=lambda rng: [
         (rng.permutation(N) + rng.uniform(0, 0.5, size=N), t, T)
-        for N, t, T in ((10, 0, 5), (7, 1, 3), (7, 0, 3), (6, 2, 4), (8, 3, 4))
+        for N, t, T in (
+            *((10, 0, 5), (7, 1, 3), (7, 0, 3), (6, 2, 4), (8, 3, 4)),
+            *((42, 8, 14), (77, 8, 11)),
+        )
     ],
     mistakes=(
         Mistake(
@@ -291,11 +321,16 @@ curriculum = Exercise(
             "t counts from 0, and the first stage already shows its share.",
         ),
         Mistake(
+            "the right rows, the hardest first",
+            lambda difficulty, t, T: _open(difficulty, t, T)[::-1],
+            "The easiest first, as argsort has them.",
+        ),
+        Mistake(
             "the difficulties, not the rows",
             lambda difficulty, t, T: np.sort(difficulty)[
                 : -(-len(difficulty) * (t + 1) // T)
             ],
-            "Asked are row numbers, with which to take X[rows].",
+            "The answer is row numbers, to take X[rows] with.",
         ),
         Mistake(
             "in the order of the data",
@@ -306,6 +341,13 @@ curriculum = Exercise(
             "all of them at once",
             lambda difficulty, t, T: _open(difficulty, t, T, lambda N: N),
             "At stage t only a share of (t + 1)/T is open.",
+        ),
+        Mistake(
+            "a quotient that is not quite exact is rounded up",
+            lambda difficulty, t, T: _open(
+                difficulty, t, T, lambda N: math.ceil(N * ((t + 1) / T))
+            ),
+            "42 · (9/14) is 27, but what does Python say? Multiply before you divide.",
         ),
         Mistake(
             "rounded down",
@@ -366,7 +408,7 @@ curriculum = Exercise(
             lambda difficulty, t, T: np.isin(
                 np.arange(len(difficulty)), _open(difficulty, t, T)
             ),
-            "Asked are the numbers of the open rows.",
+            "The answer is the numbers of the open rows.",
         ),
         Mistake(
             "counted from 1",
@@ -376,12 +418,12 @@ curriculum = Exercise(
         Mistake(
             "how many, not which",
             lambda difficulty, t, T: len(_open(difficulty, t, T)),
-            "Asked are row numbers, with which to take X[rows].",
+            "The answer is row numbers, to take X[rows] with.",
         ),
     ),
     hints=(
         "np.argsort(difficulty) lists the rows from easy to hard.",
-        "Keep the first ceil(N (t + 1) / T) of them.",
+        "How many of them are open at t = 0, and at t = T - 1? Try N = 7, T = 3.",
     ),
 )
 

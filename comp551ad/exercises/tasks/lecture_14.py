@@ -62,6 +62,11 @@ mended = Exercise(
             "The error goes down through tanh as well: times its slope.",
         ),
         Mistake(
+            "the square of a difference",
+            _written(lambda Q, Z: (1 - Z) ** 2),
+            "1 − z² and (1 − z)² differ: try z = −1.",
+        ),
+        Mistake(
             "tanh taken twice",
             _written(lambda Q, Z: 1 - np.tanh(Z) ** 2),
             "Z is tanh(Q) already.",
@@ -73,6 +78,7 @@ mended = Exercise(
         ),
     ),
     batch=lambda X, Y, W, V: len(X),
+    rows=("X", "Y"),
     hints=(
         "dW is right. Which lines does dV need that dW does without?",
         "What does the derivative of tanh q look like in terms of z = tanh q?",
@@ -111,6 +117,15 @@ def _found(before, again=False):
         return lines
 
     return search
+
+
+def _substrings(program, wanted):
+    needed, kept = " ".join(wanted), []
+    for name, used in reversed(program):
+        if name in needed:
+            kept.append(name)
+            needed += " " + " ".join(used)
+    return kept[::-1]
 
 
 def _inputs(program, needed):
@@ -159,6 +174,7 @@ needed_lines = Exercise(
         (_BACKWARD, ["dW", "dV"]),
         (_BACKWARD, ["dW"]),
         (_BACKWARD, ["Z"]),
+        ([("t", ["x"]), ("t2", ["x"]), ("y", ["t2"])], ["y"]),
         *(_random_program(rng) for _ in range(3)),
     ],
     mistakes=(
@@ -175,6 +191,23 @@ needed_lines = Exercise(
                 if name in wanted or any(name in dict(program)[w] for w in wanted)
             ],
             "What is needed needs something too.",
+        ),
+        Mistake(
+            "a name is found inside another",
+            _substrings,
+            "Is 't' in 't2'? In a text it is; in a set of names it isn't.",
+        ),
+        Mistake(
+            "the inputs are among them, by name",
+            lambda program, wanted: sorted(
+                {*_needed(program, wanted), *_inputs(program, _needed(program, wanted))}
+            ),
+            "No line computes an input; and the order is the program's.",
+        ),
+        Mistake(
+            "the first of the wanted ones alone",
+            lambda program, wanted: _needed(program, wanted[:1]),
+            "All that is wanted is needed from the start.",
         ),
         Mistake(
             "in the wrong order",
@@ -218,21 +251,21 @@ needed_lines = Exercise(
                 *sorted(_inputs(program, _needed(program, wanted))),
                 *_needed(program, wanted),
             ],
-            "No line computes an input: asked are lines.",
+            "No line computes an input: the answer is lines.",
         ),
         Mistake(
             "whole lines, not their names",
             lambda program, wanted: [
                 line for line in program if line[0] in _needed(program, wanted)
             ],
-            "Of each line its name is asked, the first of the pair.",
+            "The answer is names: the first of each pair.",
         ),
         Mistake(
             "what is not needed",
             lambda program, wanted: [
                 name for name, _ in program if name not in _needed(program, wanted)
             ],
-            "These are the lines to leave out; asked are the others.",
+            "These are the lines to leave out; the answer is the others.",
         ),
         Mistake(
             "what comes after, not what came before",
@@ -242,7 +275,8 @@ needed_lines = Exercise(
         Mistake(
             "the wanted ones alone",
             lambda program, wanted: list(wanted),
-            "They can't be worked out from nothing.",
+            "They can't be worked out from nothing. If your walk finds no more: at which end "
+            "of the program does it begin?",
         ),
         Mistake(
             "the wanted ones are missing",
@@ -279,6 +313,24 @@ higher_derivatives = Exercise(
                 "third": "exp(2*x) * (3 + x)",
             },
             "exp(2x) grows twice as fast as exp(x).",
+        ),
+        Mistake(
+            "one derivative too few each time",
+            lambda: {
+                "first": "x * exp(2*x)",
+                "second": "exp(2*x) * (1 + 2*x)",
+                "third": "exp(2*x) * (4 + 4*x)",
+            },
+            "The function itself is no derivative yet: f′ is the first.",
+        ),
+        Mistake(
+            "one derivative too many each time",
+            lambda: {
+                "first": "exp(2*x) * (4 + 4*x)",
+                "second": "exp(2*x) * (12 + 8*x)",
+                "third": "exp(2*x) * (32 + 16*x)",
+            },
+            "Is your first line f′, or f″ already?",
         ),
         Mistake(
             "half of the product rule",
@@ -368,7 +420,10 @@ hessian_times = Exercise(
     title="The Hessian times a direction, without the Hessian",
     witness=_curvature,
     cases=lambda rng: [wavy(rng, P) for P in (3, 5, 2)],
-    forbidden=(*WITNESSES[:-1], "comp551ad.exercises.tasks.lecture_14._"),
+    forbidden=(
+        *(room for room in WITNESSES if not room.endswith((".autodiff.", ".tasks."))),
+        "comp551ad.exercises.tasks.lecture_14._",
+    ),
     tolerance=1e-4,
     use=two_calls_at_most,
     mistakes=(
@@ -387,6 +442,31 @@ hessian_times = Exercise(
             lambda gradient, w, a: gradient(w + a) - gradient(w),
             "A derivative asks for a small step t, such as 1e-5.",
         ),
+        *(
+            Mistake(
+                "the step is too small, or too large",
+                lambda gradient, w, a, h=h: (
+                    (gradient(w + h * a) - gradient(w - h * a)) / (2 * h)
+                ),
+                "Truncation grows with h, rounding with 1/h: where do they balance?",
+            )
+            for h in (0.1, 0.05, 0.01, 1e-12, 1e-13, 1e-14, 1e-15, 1e-16)
+        ),
+        Mistake(
+            "a second difference of the gradient",
+            lambda gradient, w, a: (gradient(w + 1e-4 * a) - 2 * gradient(w)) / 1e-8,
+            "The gradient is a first derivative already: one more, not two.",
+        ),
+        Mistake(
+            "the curvature at another place",
+            lambda gradient, w, a: _curvature(gradient, 0 * w, a),
+            "At which weights should H be taken?",
+        ),
+        Mistake(
+            "the gradient itself",
+            lambda gradient, w, a: gradient(a),
+            "The question is how the gradient changes as w moves along a.",
+        ),
         Mistake(
             "multiplied by a once more",
             lambda gradient, w, a: a * _curvature(gradient, w, a),
@@ -395,7 +475,7 @@ hessian_times = Exercise(
         Mistake(
             "the gradient times a",
             lambda gradient, w, a: gradient(w) * a,
-            "Asked is how the gradient changes as w moves along a.",
+            "The question is how the gradient changes as w moves along a.",
         ),
         Mistake(
             "a brought to length 1",
@@ -422,7 +502,7 @@ hessian_times = Exercise(
         Mistake(
             "the gradient itself",
             lambda gradient, w, a: gradient(w),
-            "Asked is how the gradient changes as w moves along a.",
+            "The question is how the gradient changes as w moves along a.",
         ),
         Mistake(
             "one number instead of a vector",

@@ -1,0 +1,94 @@
+"""An error of an answer's own, in a line: what it says, where, and which shapes met.
+
+NumPy's "mismatch in its core dimension 0, with gufunc signature (n?,k),(k,m?)->(n?,m?)"
+becomes `X @ V: 5×2 and 3×2 don't fit`.
+
+    in_the_students_words    an error -> a line
+    is_theirs                is it the answer that raised it?
+
+Read by `finding.py`.
+"""
+
+import ast
+import linecache
+import os
+import re
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from .values import in_words
+
+_HERE = os.path.dirname(__file__)
+_SHAPES = re.compile(r"mismatch|could not be broadcast|not aligned")
+
+
+def is_theirs(error: BaseException) -> bool:
+    """Does the error come from the answer's code, or from ours that looked at its result?"""
+    return _last_step_of_theirs(error.__traceback__) is not None
+
+
+def in_the_students_words(error: BaseException) -> str:
+    """The error and the line of the student's own code that it came from."""
+    step = _last_step_of_theirs(error.__traceback__)
+    if step is None:
+        return in_words(error)
+    code, number = step.tb_frame.f_code, step.tb_lineno
+    line = linecache.getline(code.co_filename, number).strip()
+    at = f" (line {number}: {line})" if line else ""
+    if isinstance(error, ValueError) and _SHAPES.search(str(error)):
+        told = _shapes_that_met(step)
+        if told:
+            return f"{told}{at}"
+    return f"{in_words(error)}{at}"
+
+
+def _last_step_of_theirs(step: TracebackType | None) -> TracebackType | None:
+    """The deepest step in the file in which the answer's own code begins."""
+    own, last = None, None
+    while step is not None:
+        filename = step.tb_frame.f_code.co_filename
+        if own is None and not filename.startswith(_HERE):
+            own = filename
+        if filename == own:
+            last = step
+        step = step.tb_next
+    return last
+
+
+def _shapes_that_met(step: TracebackType) -> str:
+    """`X @ V: 5×2 and 3×2 don't fit`, if the expression and its operands can be seen."""
+    positions = list(step.tb_frame.f_code.co_positions())[step.tb_lasti // 2]
+    first, last, begin, end = positions
+    if first is None or first != last or begin is None:
+        return ""
+    source = linecache.getline(step.tb_frame.f_code.co_filename, first)
+    text = source.encode()[begin:end].decode(errors="replace")
+    try:
+        tree = ast.parse(text.strip(), mode="eval").body
+    except SyntaxError:
+        return ""
+    match tree:
+        case ast.BinOp(left=a, right=b) | ast.Call(args=[a, b]):
+            shapes = [_shape(part, step.tb_frame) for part in (a, b)]
+        case _:
+            return ""
+    if None in shapes:
+        return f"{text}: the shapes don't fit"
+    return f"{text}: {shapes[0]} and {shapes[1]} don't fit"
+
+
+def _shape(part: ast.expr, frame: Any) -> str | None:
+    """The shape of an operand: of a name, an attribute or an index of one; no calls."""
+    calls = ast.Call | ast.NamedExpr | ast.Await | ast.Lambda
+    if any(isinstance(node, calls) for node in ast.walk(part)):
+        return None
+    try:
+        value = eval(ast.unparse(part), frame.f_globals, frame.f_locals)
+    except Exception:
+        return None
+    shape = np.shape(value)
+    if len(shape) == 1:
+        return f"{shape[0]} number{'s' * (shape[0] != 1)}"
+    return "×".join(map(str, shape)) or "one number"

@@ -1,0 +1,213 @@
+"""The student's process: an IPython shell that runs cells, and answers.
+
+It is started as `python -m comp551ad.exercises.grade.answering MEGABYTES`, with the pipe to
+the judge as its standard input and output, in a folder with the files that were handed in.
+It knows neither witnesses nor mistakes, and decides nothing. Read by nobody else.
+"""
+
+import builtins
+import functools
+import gc
+import importlib
+import linecache
+import operator
+import os
+import pkgutil
+import random
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from types import CodeType, FunctionType
+from typing import Any
+
+import numpy as np
+
+from .wire import Peer, Stopped
+
+MAX_FILE_BYTES = 200_000_000
+NOT_ALLOWED = " is not allowed in this exercise"
+# What an exercise that has to be worked out by hand may not import.
+OTHER_AUTODIFF = (
+    *("autograd", "jax", "jaxlib", "torch", "tensorflow", "micrograd", "tinygrad"),
+    *("casadi", "pytensor", "numdifftools", "algopy"),
+)
+
+
+def main() -> None:
+    """Answer until the judge goes away."""
+    source, target = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for standard in (0, 1, 2):
+        os.dup2(nowhere, standard)
+    _end_with_the_judge()
+    limit_memory(int(sys.argv[1]))
+    _draw_the_same_every_time()
+    for name in OTHER_AUTODIFF:
+        sys.modules[name] = None  # type: ignore[assignment]  # imports of it fail
+    sys.path.insert(0, "")  # helper files beside the notebook, as in a kernel
+    answerer = Answerer()
+    asked = serves() | {"cell": answerer.cell, "answer": answerer.answer}
+    with suppress(Stopped):
+        Peer(source, target, asked, _place).serve()
+    os._exit(0)  # whatever threads the cells have started
+
+
+def serves() -> dict[str, Callable]:
+    """What the judge may ask for besides calls: the names are Python's and NumPy's."""
+    return {
+        "builtin": lambda name, args: getattr(builtins, name)(*args),
+        "operator": lambda name, args: getattr(operator, name)(*args),
+        "numpy": _numpy,
+    }
+
+
+# --- what the judge asks for ----------------------------------------------------------
+
+
+class Answerer:
+    """Runs cells in a shell as a kernel would, and hands out the functions they define."""
+
+    def __init__(self) -> None:
+        from IPython.core.interactiveshell import InteractiveShell
+        from traitlets.config import Config
+
+        class Shell(InteractiveShell):
+            """A shell without a terminal: pictures go nowhere, nobody is asked to leave."""
+
+            def enable_gui(self, gui: str | None = None) -> None:
+                """There is no window to wait for."""
+
+            def enable_matplotlib(self, gui: str | None = None) -> tuple[str, str]:
+                return "inline", "agg"
+
+            def ask_exit(self) -> None:
+                """A kernel would go on to the end of the cell."""
+
+        quiet = Config({"HistoryManager": {"enabled": False}})
+        self.shell = Shell.instance(config=quiet)
+        self.refused: list[tuple[FunctionType, CodeType]] = []
+
+    def cell(self, source: str) -> str | None:
+        """Run a cell; say in words what it raised, if it did."""
+        self._allow_all()
+        ran = self.shell.run_cell(source, store_history=True)
+        error = ran.error_before_exec or ran.error_in_exec
+        return error and " ".join(f"{type(error).__name__}: {error}".split())[:200]
+
+    def answer(self, name: str, forbidden: list[str]) -> Any:
+        """The function of this name, or in words why there is none.
+
+        Until the next cell, functions whose names begin like one in `forbidden` raise.
+        """
+        self._allow_all()
+        found = self.shell.user_ns.get(name)
+        if not callable(found):
+            return "nothing of that name" if found is None else "not a function"
+        if forbidden:
+            self._refuse(tuple(forbidden))
+        return found
+
+    def _refuse(self, forbidden: tuple[str, ...]) -> None:
+        for room in forbidden:
+            _import_all(room.rpartition(".")[0])
+        for function in gc.get_objects():
+            if type(function) is FunctionType:
+                name = f"{function.__module__}.{function.__qualname__}"
+                if name.startswith(forbidden):
+                    self.refused.append((function, function.__code__))
+                    function.__code__ = _refusal(name, function.__code__)
+
+    def _allow_all(self) -> None:
+        for function, code in self.refused:
+            function.__code__ = code
+        self.refused.clear()
+
+
+def _import_all(name: str) -> None:
+    """Import a module and what is in it, so that nothing of it is imported later."""
+    with suppress(ImportError):
+        module = importlib.import_module(name)
+        for inner in pkgutil.walk_packages(getattr(module, "__path__", ()), f"{name}."):
+            importlib.import_module(inner.name)
+
+
+def _refusal(name: str, code: CodeType) -> CodeType:
+    """Code that can take the place of another function's, and raises PermissionError."""
+    refusal = _refusing(len(code.co_freevars))
+    consts = (name + NOT_ALLOWED if c == NOT_ALLOWED else c for c in refusal.co_consts)
+    return refusal.replace(co_consts=tuple(consts))
+
+
+@functools.cache
+def _refusing(many: int) -> CodeType:
+    """The code of a function that refuses, and closes over so many variables."""
+    closed = ", ".join(f"closed{k}" for k in range(many))
+    program = f"""
+def around({closed}):
+    def refuse(*args, **kwargs):
+        raise PermissionError({NOT_ALLOWED!r})
+        [{closed}]
+    return refuse
+"""
+    found: dict = {}
+    exec(program, found)
+    return found["around"](*range(many)).__code__
+
+
+def _numpy(module: str, name: str, args: list, kwargs: dict) -> Any:
+    found: Any = importlib.import_module(module)
+    for part in name.split("."):
+        found = getattr(found, part)
+    return found(*args, **kwargs)
+
+
+def _place(error: BaseException) -> tuple[int, str] | None:
+    """The last line of the student's in the file that the answer itself stands in."""
+    steps = []
+    step = error.__traceback__
+    while step is not None:
+        steps.append((step.tb_frame.f_code.co_filename, step.tb_lineno))
+        step = step.tb_next
+    theirs = [s for s in steps if s[0].startswith(("<ipython", os.getcwd()))]
+    if not theirs:
+        return None
+    line = [number for name, number in theirs if name == theirs[0][0]][-1]
+    return line, linecache.getline(theirs[0][0], line).strip()
+
+
+# --- before anything of the student's runs --------------------------------------------
+
+
+def _draw_the_same_every_time() -> None:
+    """Equal submissions get equal points: generators without a seed begin alike."""
+    random.seed(0)
+    np.random.seed(0)  # noqa: NPY002, as students may still use the old generator
+    fresh = np.random.default_rng
+    np.random.default_rng = lambda seed=0: fresh(0 if seed is None else seed)
+
+
+def _end_with_the_judge() -> None:
+    """However the judge's process ends, this one doesn't outlive it."""
+    with suppress(Exception):  # Linux alone has it
+        import ctypes
+
+        ctypes.CDLL(None).prctl(1, 9)
+
+
+def limit_memory(megabytes: int) -> None:
+    """Let this process take so much memory, files of a certain size, and no core dump."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limits
+        return
+    for what, most in (
+        (resource.RLIMIT_AS, megabytes * 1_000_000),
+        (resource.RLIMIT_FSIZE, MAX_FILE_BYTES),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        with suppress(ValueError, OSError):  # a tighter limit stands; macOS may refuse
+            resource.setrlimit(what, (most, most))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,130 @@
+"""`python -m comp551ad gradescope OUT.zip`: an autograder for Gradescope, and how it grades.
+
+Gradescope unpacks the zip file, runs `setup.sh` once as root, and `run_autograder` for each
+submission, in a container that holds nothing else. There submissions run as a user who may
+neither read the exercises nor write the results (see `sandbox.py`).
+"""
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from ..release import ROOT, copy_package, notebooks_of
+from .assembling import our_notebooks
+from .command import course_of, grade
+from .reports import Course, Graded
+from .sandbox import Fence, course_copy
+from .submissions import submission_of
+
+_SETUP = """#!/bin/sh
+set -e
+apt-get update
+apt-get install -y --no-install-recommends python3 python3-venv
+cd /autograder/source
+python3 -m venv /autograder/venv
+/autograder/venv/bin/pip install --no-cache-dir '.[show]' ipython
+# Only root, which grades, may read the exercises' witnesses.
+chmod -R go-rwx /autograder/source /autograder/venv/lib/python3*/site-packages/comp551ad
+"""
+_RUN = """#!/bin/sh
+cd "${AUTOGRADER:-/autograder}/source"
+exec ../venv/bin/python -m comp551ad.exercises.grade.gradescope ../submission ../results
+"""
+
+
+def package(out: Path, lectures: list[str], course: Path | None) -> None:
+    """Write the zip file for the exercises of some lectures.
+
+    Args:
+        out: the zip file to write.
+        lectures: "02", …: those whose exercises are graded.
+        course: points, in a TOML file as `grade` takes it.
+    """
+    if out.exists() or out.suffix != ".zip":
+        raise ValueError(f"out: got {out}, expected the name of a new zip file")
+    course_of(
+        our_notebooks(ROOT / "exercises", lectures), course
+    )  # or say what is wrong
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder)
+        copy_package(source / "comp551ad", {*lectures} or None, set())
+        files = {
+            "setup.sh": _SETUP,
+            "run_autograder": _RUN,
+            "course.toml": course.read_text(encoding="utf-8") if course else "",
+        }
+        for name in ("pyproject.toml", "README.md", "LICENSE"):
+            files[name] = (ROOT / name).read_text(encoding="utf-8")
+        for path in notebooks_of(lectures):
+            if path.parent.name == "exercises":
+                files[f"exercises/{path.name}"] = path.read_text(encoding="utf-8")
+        for name, text in files.items():
+            (source / name).parent.mkdir(exist_ok=True)
+            (source / name).write_text(text, encoding="utf-8", newline="\n")
+        with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+            for path in sorted(source.rglob("*")):
+                archive.write(path, path.relative_to(source))
+
+
+def results(graded: Graded, course: Course) -> dict[str, Any]:
+    """A student's results as Gradescope reads them."""
+    tests = []
+    for exercise in course.exercises:
+        result = graded.results[exercise.name]
+        passed = result.status == "passed"
+        tests.append(
+            {
+                "name": f"{exercise.lecture} {exercise.name}",
+                "score": exercise.points * passed,
+                "max_score": exercise.points,
+                "status": "passed" if passed else "failed",
+                "output": "\n".join([result.found or result.status, *result.says]),
+                "output_format": "text",
+                "visibility": "visible",
+            }
+        )
+    return {"tests": tests, "output": "\n".join(graded.problems)}
+
+
+def main_there() -> None:
+    """Grade the one submission that Gradescope hands over."""
+    submission, out = map(Path, sys.argv[1:])
+    exercises = Path("exercises")
+    course = course_of(our_notebooks(exercises), Path("course.toml"))
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)  # where another user runs the notebooks
+        fence = Fence.best(course_copy(Path(folder)))
+        (graded,) = grade([submission_of(submission)], exercises, fence)
+    text = json.dumps(results(graded, course), indent=1)
+    (out / "results.json").write_text(text, encoding="utf-8")
+
+
+# --- the command ----------------------------------------------------------------------
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's arguments."""
+    parser.add_argument("out", type=Path, help="the zip file to write")
+    parser.add_argument(
+        "--lectures", nargs="+", default=[], metavar="NN", help="02 03: these alone"
+    )
+    parser.add_argument("--course", type=Path, metavar="TOML", help="points")
+
+
+def main(chosen: argparse.Namespace) -> int:
+    """Write the zip file; 1 if that can't be."""
+    try:
+        package(chosen.out, chosen.lectures, chosen.course)
+    except (ValueError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    main_there()

@@ -1,0 +1,325 @@
+"""What grading writes: the tables, an LMS's own among them, and a page of feedback each.
+
+    Course       points and late days, from a small TOML file
+    Graded       one student's results
+    write_all    every table and page, into the output folder
+
+Read by `command.py` and `gradescope.py`.
+"""
+
+import csv
+import hashlib
+import html
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from .marking import Result
+
+
+@dataclass
+class Graded:
+    """A student's results by exercise, and what was out of order, in words."""
+
+    student: str
+    id: str = ""
+    is_late: bool = False
+    results: dict[str, Result] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, Any]:
+        """What `from_json` reads."""
+        return asdict(self) | {"results": [asdict(r) for r in self.results.values()]}
+
+    @classmethod
+    def from_json(cls, kept: dict[str, Any]) -> Self:
+        """What `as_json` has written."""
+        results = map(Result.from_json, kept["results"])
+        return cls(**kept | {"results": {r.exercise: r for r in results}})
+
+
+# --- points ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """An exercise that counts: its lecture, and how many points it gives."""
+
+    name: str
+    lecture: str
+    points: float
+
+
+@dataclass(frozen=True)
+class Course:
+    """How results become a total.
+
+    Args:
+        exercises: those that count, in the order of their notebooks.
+        per_day: the part of the points that a late day costs, from 0 to 1.
+        free_days: late days that cost nothing.
+        days: late days by student, id or e-mail address.
+        assignment: the LMS's column for the total.
+    """
+
+    exercises: tuple[Exercise, ...]
+    per_day: float = 0.0
+    free_days: float = 0.0
+    days: Mapping[str, float] = field(default_factory=dict)
+    assignment: str = "comp551ad"
+
+    @classmethod
+    def read(cls, path: Path | None, exercises: Iterable[Exercise]) -> Self:
+        """The notebooks' points, and what a TOML file says otherwise.
+
+        ```toml
+        assignment = "Exercises (98765)"
+        [points]                             # of an exercise, or of all in a lecture
+        pull_back = 3
+        "04" = 2
+        [late]
+        per_day = 0.1
+        free_days = 2
+        days = { zoe = 3, "ann@uni.edu" = 1 }
+        ```
+        """
+        exercises = list(exercises)
+        if path is None:
+            return cls(tuple(exercises))
+        try:
+            told = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise ValueError(
+                f"--course: got {path}, expected a TOML file; {error}"
+            ) from error
+        points, late = told.pop("points", {}), told.pop("late", {})
+        known = {name for e in exercises for name in (e.name, e.lecture)}
+        unknown = [
+            *(f"points.{name}" for name in points if name not in known),
+            *(
+                f"late.{name}"
+                for name in late
+                if name not in ("per_day", "free_days", "days")
+            ),
+            *(name for name in told if name != "assignment"),
+        ]
+        if unknown:
+            raise ValueError(
+                f"--course: got {', '.join(unknown)}, expected [points] of exercises that "
+                "are graded, [late] with per_day, free_days, days, and assignment"
+            )
+        weighted = (
+            Exercise(
+                e.name, e.lecture, points.get(e.name, points.get(e.lecture, e.points))
+            )
+            for e in exercises
+        )
+        return cls(tuple(weighted), **late, **told)
+
+    @property
+    def out_of(self) -> float:
+        """The points of somebody whose answers all pass, in time."""
+        return sum(exercise.points for exercise in self.exercises)
+
+    def late_days(self, graded: Graded, email: str = "") -> float:
+        """How many days late a student is, as the TOML file says."""
+        names = graded.student, graded.id, email
+        return next((self.days[name] for name in names if name in self.days), 0)
+
+    def total(self, graded: Graded, email: str = "") -> float:
+        """A student's points, less what late days cost."""
+        earned = sum(
+            exercise.points
+            for exercise in self.exercises
+            if graded.results[exercise.name].status == "passed"
+        )
+        costly = max(0.0, self.late_days(graded, email) - self.free_days)
+        return round(earned * max(0.0, 1 - self.per_day * costly), 6)
+
+
+# --- an LMS's own table ---------------------------------------------------------------
+
+
+@dataclass
+class Roster:
+    """The class as the LMS exports it, to be handed back to it with the totals.
+
+    Canvas: the gradebook's CSV file. Moodle: the grading worksheet of an assignment.
+    """
+
+    name: str
+    header: list[str]
+    rows: list[dict[str, str]]
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read a roster; ValueError if it is neither Canvas's nor Moodle's."""
+        try:
+            with open(path, encoding="utf-8-sig", newline="") as file:
+                table = csv.DictReader(file)
+                rows, header = list(table), list(table.fieldnames or [])
+        except (OSError, ValueError, csv.Error) as error:
+            raise ValueError(
+                f"--roster: got {path}, expected a CSV file; {error}"
+            ) from error
+        if not {"Identifier", "Grade"} <= {*header} and not {"Student", "ID"} <= {
+            *header
+        }:
+            raise ValueError(
+                f"--roster: got {path} with the columns {', '.join(header)}, expected "
+                "Canvas's gradebook (Student, ID) or Moodle's worksheet (Identifier, Grade)"
+            )
+        return cls(path.name, header, rows)
+
+    @property
+    def is_moodle(self) -> bool:
+        return "Identifier" in self.header
+
+    def row_of(self, graded: Graded) -> dict[str, str] | None:
+        """A student's row, found by the LMS's id, else by address, login or name."""
+        ids = {graded.id} - {""}
+        names = {graded.student, graded.id} - {""}
+        for row in self.rows:
+            if {row.get("ID"), (row.get("Identifier") or "").split(" ")[-1]} & ids:
+                return row
+        columns = (
+            "Email address",
+            "SIS Login ID",
+            "SIS User ID",
+            "Full name",
+            "Student",
+        )
+        return next((r for r in self.rows if {r.get(c) for c in columns} & names), None)
+
+    def email_of(self, graded: Graded) -> str:
+        """The student's address, if the roster has it."""
+        row: dict[str, str] = self.row_of(graded) or {}
+        return row.get("Email address") or row.get("SIS Login ID") or ""
+
+    def write(
+        self,
+        folder: Path,
+        totals: dict[str, float],
+        course: Course,
+        everyone: Iterable[Graded],
+    ) -> None:
+        """Write it with the totals in their column, for the LMS to import."""
+        column = "Grade" if self.is_moodle else course.assignment
+        header = self.header if column in self.header else [*self.header, column]
+        for row in self.rows:
+            if (row.get("Student") or "").strip() == "Points Possible":
+                row[column] = f"{course.out_of:g}"
+        for graded in everyone:
+            if theirs := self.row_of(graded):
+                theirs[column] = f"{totals[graded.student]:g}"
+        # Its other cells go back to the LMS as they came from it.
+        with open(
+            folder / f"import_{self.name}", "w", encoding="utf-8", newline=""
+        ) as file:
+            table = csv.DictWriter(file, header, restval="", extrasaction="ignore")
+            table.writeheader()
+            table.writerows(self.rows)
+
+
+# --- tables and pages -----------------------------------------------------------------
+
+
+def write_all(
+    folder: Path, everyone: list[Graded], course: Course, roster: Roster | None
+) -> None:
+    """Write `grades.csv`, `details.csv`, `feedback/` and the roster into a folder."""
+    everyone = sorted(everyone, key=lambda graded: graded.student)
+    emails = {g.student: roster.email_of(g) if roster else "" for g in everyone}
+    totals = {g.student: course.total(g, emails[g.student]) for g in everyone}
+    columns = [f"{e.lecture} {e.name}" for e in course.exercises]
+    grades: list[list[Any]] = [
+        ["student", "id", "email", *columns, "late days", "total", "out of", "problems"]
+    ]
+    details: list[list[Any]] = [
+        ["student", "lecture", "exercise", "status", "found", "points"]
+    ]
+    (folder / "feedback").mkdir(exist_ok=True)
+    for graded in everyone:
+        points = [_points(graded, exercise) for exercise in course.exercises]
+        email, total = emails[graded.student], totals[graded.student]
+        late = course.late_days(graded, email) or ("late" if graded.is_late else "")
+        problems = "; ".join(graded.problems)
+        summary = [late, total, course.out_of, problems]
+        grades.append([graded.student, graded.id, email, *points, *summary])
+        for exercise, earned in zip(course.exercises, points, strict=True):
+            result = graded.results[exercise.name]
+            found = [
+                exercise.lecture,
+                exercise.name,
+                result.status,
+                result.found,
+                earned,
+            ]
+            details.append([graded.student, *found])
+        page = _page(graded, course, total)
+        (folder / "feedback" / _file_name(graded)).write_text(page, encoding="utf-8")
+    _write_table(folder / "grades.csv", grades)
+    _write_table(folder / "details.csv", details)
+    if roster:
+        roster.write(folder, totals, course, everyone)
+
+
+def _points(graded: Graded, exercise: Exercise) -> float | str:
+    """What an exercise has earned; nothing at all where no notebook was handed in."""
+    status = graded.results[exercise.name].status
+    return "" if status == "not handed in" else exercise.points * (status == "passed")
+
+
+def _write_table(path: Path, rows: list[list[Any]]) -> None:
+    """A CSV file that a spreadsheet shows as it is: no cell of it is a formula."""
+    with open(
+        path, "w", encoding="utf-8-sig", newline="", errors="backslashreplace"
+    ) as file:
+        csv.writer(file).writerows([_harmless(cell) for cell in row] for row in rows)
+
+
+def _harmless(cell: Any) -> Any:
+    if isinstance(cell, float):
+        return f"{cell:g}"
+    if isinstance(cell, str) and cell.lstrip()[:1] in ("=", "+", "-", "@"):
+        return f"'{cell}"
+    return cell
+
+
+def _file_name(graded: Graded) -> str:
+    """A file's name that is the student's own, whatever the student is called."""
+    readable = re.sub(r"[^\w.-]+", "_", graded.student)[:60].strip(".")
+    own = hashlib.sha256(graded.student.encode("utf-8", "backslashreplace")).hexdigest()
+    return f"{readable}-{own[:8]}.html"
+
+
+_MARKS = {"passed": "✓", "not yet": "✗", "not attempted": "○"}
+_STYLE = """body{font:16px/1.5 sans-serif;max-width:50em;margin:2em auto;padding:0 1em}
+h2{font-size:1em;margin:1.5em 0 0}p{margin:0;white-space:pre-wrap}small{color:#555}"""
+
+
+def _page(graded: Graded, course: Course, total: float) -> str:
+    """A student's feedback: each exercise's verdict, counterexample and hint."""
+    parts = []
+    for exercise in course.exercises:
+        result = graded.results[exercise.name]
+        mark = _MARKS.get(result.status, "–")
+        earned = _points(graded, exercise) or 0
+        head = f"{mark} {exercise.lecture} {exercise.name}: {result.found or result.status}"
+        points = f"<small>({earned:g} of {exercise.points:g})</small>"
+        parts.append(f"<h2>{html.escape(head)} {points}</h2>")
+        parts += [f"<p>{html.escape(line)}</p>" for line in result.says]
+    if graded.problems:
+        parts.append("<h2>Out of order</h2>")
+        parts += [f"<p>{html.escape(problem)}</p>" for problem in graded.problems]
+    title = html.escape(f"{graded.student}: {total:g} of {course.out_of:g}")
+    body = "\n".join(parts)
+    page = f"""<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>
+<meta name="viewport" content="width=device-width"><style>{_STYLE}</style>
+<h1>{title}</h1>
+{body}</html>
+"""
+    return page.encode("utf-8", "backslashreplace").decode("utf-8")

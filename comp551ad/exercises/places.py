@@ -1,0 +1,208 @@
+"""Where an answer leaves the solution's way: the first value that the solution hasn't.
+
+Both are run once more on one case, with every expression's value noted down. Up to where
+the student's values turn up among the solution's, all is well; the first that doesn't,
+though all it is made of does, is the place to look at.
+
+    place    a sentence with the student's own line, or ""
+
+Read by `finding.py`; never for exercises whose right values are secret.
+"""
+
+import ast
+import contextlib
+import inspect
+import io
+import textwrap
+import warnings
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .exercise import Exercise
+from .solutions import Solution, solution
+from .values import agree, finite, in_a_line, numeric
+
+_NOTED = (
+    *(ast.BinOp, ast.UnaryOp, ast.Call, ast.Subscript),
+    *(ast.Compare, ast.IfExp, ast.ListComp),
+)
+_LOOPS = (
+    ast.For | ast.While | ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp
+)
+_MOST = 400
+
+
+@dataclass(frozen=True)
+class _Noted:
+    """A value of an expression: the expression's text and line, the value."""
+
+    text: str
+    line: int
+    looped: bool
+    value: np.ndarray
+
+    def __str__(self) -> str:
+        return f"`{in_a_line(self.text, 60)}` (line {self.line})"
+
+
+class _Full(Exception):
+    """More values than anyone wants to compare."""
+
+
+def place(exercise: Exercise, answer: Callable, arguments: tuple) -> str:
+    """Where the answer's values leave the solution's, in the student's own words."""
+    known = solution(exercise.name, exercise.lecture)
+    if known is None:
+        return ""
+    try:
+        theirs = _values_of_answer(exercise, answer, arguments)
+        ours = _values_of_solution(exercise, known, arguments)
+    except Exception:  # no source, a closure, a class: then there is no place to show
+        return ""
+    given = [v for a in arguments if (v := numeric(a)) is not None]
+    return _told(theirs, ours, given, exercise.tolerance)
+
+
+def _told(
+    theirs: list[_Noted], ours: list[_Noted], given: list, tolerance: float
+) -> str:
+    if any(
+        noted.value.size > 1 for noted in ours
+    ):  # sizes and steps are everyone's own
+        theirs, ours = (
+            [n for n in some if n.value.size > 1] for some in (theirs, ours)
+        )
+    if not any(noted.looped for noted in ours):  # row by row, nothing can be compared
+        theirs = [noted for noted in theirs if not noted.looped]
+    known = [*given, *(noted.value for noted in ours)]
+
+    def turns_up(value: np.ndarray) -> bool:
+        return any(
+            agree(form, other, tolerance)
+            for other in known
+            for form in (value, value.T, -value, -value.T)
+        )
+
+    so_far = None
+    for noted in theirs:
+        if turns_up(noted.value):
+            so_far = noted
+        elif so_far:
+            return (
+                f"Up to {so_far} your values are the solution's; {noted} is the first "
+                "that the solution hasn't."
+            )
+        else:
+            return f"Your first step, {noted}, is a value that the solution hasn't."
+    return ""
+
+
+# --- noting values down ---------------------------------------------------------------
+
+
+class _Noting(ast.NodeTransformer):
+    """Wraps every expression whose value is worth looking at into a call that notes it."""
+
+    def __init__(self) -> None:
+        self.texts: list[tuple[str, int, bool]] = []
+        self.loops = 0
+
+    def visit(self, node: ast.AST) -> Any:
+        self.loops += isinstance(node, _LOOPS)
+        try:
+            return self._visited(node)
+        finally:
+            self.loops -= isinstance(node, _LOOPS)
+
+    def _visited(self, node: ast.AST) -> Any:
+        if isinstance(node, ast.Slice | ast.JoinedStr):
+            return node
+        text = ast.unparse(node) if _is_noted(node) else ""
+        if isinstance(node, ast.Call):  # a function's name has no value to compare
+            node.args = [self.visit(argument) for argument in node.args]
+            if isinstance(node.func, ast.Attribute):
+                node.func.value = self.visit(node.func.value)
+        else:
+            node = self.generic_visit(node)
+        if not text or not isinstance(node, ast.expr):
+            return node
+        self.texts.append((text, node.lineno, self.loops > 0))
+        number = ast.Constant(len(self.texts) - 1)
+        note = ast.Name("__note__", ast.Load())
+        return ast.copy_location(ast.Call(note, [number, node], []), node)
+
+
+def _is_noted(node: ast.AST) -> bool:
+    if isinstance(getattr(node, "ctx", None), ast.Store | ast.Del):
+        return False
+    if isinstance(node, ast.Attribute):
+        return node.attr == "T"
+    return isinstance(node, _NOTED)
+
+
+def _is_worth_it(value: Any, array: np.ndarray) -> bool:
+    """Is it more than a size, a range, or zeros to be filled?"""
+    made = np.asarray(value).dtype.kind in "fc"
+    return made and array.size > 0 and (array.ndim == 0 or np.ptp(array) > 0)
+
+
+def _values(
+    source: str, name: str, names: dict, use: Callable, line: int
+) -> list[_Noted]:
+    """The values of the expressions in a function's source, in the order of their making."""
+    tree = ast.parse(textwrap.dedent(source))
+    noting = _Noting()
+    function = next(
+        s for s in tree.body if isinstance(s, ast.FunctionDef) and s.name == name
+    )
+    function.decorator_list = []
+    function.body = [noting.visit(statement) for statement in function.body]
+    noted: list[_Noted] = []
+
+    def note(number: int, value: Any) -> Any:
+        array = numeric(finite(value))
+        if array is not None and _is_worth_it(value, array):
+            text, at, looped = noting.texts[number]
+            noted.append(_Noted(text, at + line - 1, looped, array))
+        if len(noted) >= _MOST:
+            raise _Full
+        return value
+
+    module = ast.fix_missing_locations(ast.Module([function], []))
+    namespace = {**names, "__note__": note}
+    exec(compile(module, "<noted>", "exec"), namespace)
+    quiet = contextlib.redirect_stdout(io.StringIO())
+    with quiet, np.errstate(all="ignore"), warnings.catch_warnings(action="ignore"):
+        with contextlib.suppress(Exception):  # what was noted before it counts
+            use(namespace[name])
+    return noted
+
+
+def _values_of_answer(exercise, answer, arguments) -> list[_Noted]:
+    if inspect.unwrap(answer).__closure__:
+        return []
+    lines, first = inspect.getsourcelines(answer)
+    names = dict(answer.__globals__)
+    return _values(
+        "".join(lines),
+        answer.__name__,
+        names,
+        lambda noted: exercise.use(noted, *deepcopy(arguments)),
+        first or 1,
+    )
+
+
+def _values_of_solution(
+    exercise: Exercise, known: Solution, arguments: tuple
+) -> list[_Noted]:
+    return _values(
+        known.source,
+        known.name,
+        known.namespace(),
+        lambda noted: exercise.use(noted, *deepcopy(arguments)),
+        1,
+    )

@@ -1,0 +1,138 @@
+"""`python -m comp551ad release OUT`: the course as students get it.
+
+The lectures and exercises that are chosen, and the package with their checks; no solutions,
+no tests, nothing of the grading. `progress()` knows the exercises that are there, and links
+to notebooks that aren't there become plain text. Read by `__main__.py` and, for the package,
+by `grade/gradescope.py`.
+"""
+
+import argparse
+import re
+import shutil
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from .catalogue import own_files, own_folders
+from .grade.sandbox import PACKAGE
+
+ROOT = PACKAGE.parent
+START = "00"  # the page that leads to the others is always there
+# Of no use to students, and not theirs to read.
+_TEACHERS = {"grade", "site", "release.py", "notebooks.py", "solutions", "__main__.py"}
+_LINK = re.compile(r"\[([^\[\]]*)\]\((?:\.\./)?(?:\w+/)?(\w+\.ipynb)[^()\s]*\)")
+_README = """# comp551ad: lectures and exercises
+
+You need Python 3.11 or newer. In this folder (on Windows, `py` for `python3` and
+`.venv\\Scripts\\` for `.venv/bin/`):
+
+```bash
+python3 -m venv .venv && .venv/bin/pip install -q -r requirements.txt
+.venv/bin/jupyter lab --notebook-dir=. lectures/00_start_here.ipynb
+```
+
+`lectures/` is to be read and run. In `exercises/`, write your answers where a cell says
+`# YOUR CODE HERE`; the check below it says at once what is wrong, `hint(name)` helps, and
+`progress()` shows what is done. Hand in the notebooks under the names they have.
+"""
+
+
+def release(out: Path, lectures: Iterable[str] = ()) -> list[str]:
+    """Write the student edition into a new folder; return the notebooks' names.
+
+    Args:
+        out: a folder that is empty or doesn't exist.
+        lectures: "02", …: those to have in it; all if none is named.
+    """
+    chosen = notebooks_of(lectures)
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise ValueError(f"out: got {out}, expected an empty folder, or a new one")
+    names = {path.name for path in chosen}
+    for path in chosen:
+        text = path.read_text(encoding="utf-8")
+        target = out / path.parent.name / path.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(without_links(text, names), encoding="utf-8", newline="\n")
+    numbers = {name[:2] for name in names} if lectures else None
+    copy_package(out / PACKAGE.name, numbers, _TEACHERS)
+    shutil.copy(ROOT / "lectures" / "coverage.toml", out / "lectures")
+    shutil.copy(ROOT / "LICENSE", out)
+    # What is further down in these is for those who work on the course.
+    for name, rest in (
+        ("pyproject.toml", "# --- tests"),
+        ("requirements.txt", "# to run the tests"),
+    ):
+        kept, _, _ = (ROOT / name).read_text(encoding="utf-8").partition(rest)
+        (out / name).write_text(kept, encoding="utf-8")
+    (out / "README.md").write_text(_README, encoding="utf-8")
+    return sorted(f"{path.parent.name}/{path.name}" for path in chosen)
+
+
+def notebooks_of(lectures: Iterable[str]) -> list[Path]:
+    """The lectures' and the exercises' notebooks of these numbers, a lecturer's own too."""
+    wanted = {START, *lectures}
+    folders = [ROOT / "lectures", ROOT / "exercises"]
+    folders += [folder / "exercises" for folder in own_folders()]
+    there = [path for folder in folders for path in folder.glob("*.ipynb")]
+    missing = wanted - {path.name[:2] for path in there}
+    if missing:
+        raise ValueError(
+            f"--lectures: got {', '.join(sorted(missing))}, expected numbers of notebooks "
+            f"in {ROOT / 'lectures'}; run the command in a checkout of the course"
+        )
+    return sorted(p for p in there if not lectures or p.name[:2] in wanted)
+
+
+def without_links(text: str, names: set[str]) -> str:
+    """A notebook's text, in which links lead to notebooks of these names alone."""
+
+    def only_text(link: re.Match) -> str:
+        return link[0] if link[2] in names else link[1]
+
+    return _LINK.sub(only_text, text)
+
+
+def copy_package(folder: Path, numbers: set[str] | None, without: set[str]) -> None:
+    """Copy the package with the exercises of some lectures, without some of its parts."""
+    left_out = {"__pycache__", *without}
+    shutil.copytree(PACKAGE, folder, ignore=lambda path, names: left_out & {*names})
+    tasks = folder / "exercises" / "tasks"
+    for path in own_files():
+        if numbers is None or path.name[:2] in numbers:
+            shutil.copy(path, tasks / f"own_{path.name}")
+    used = "\n".join(p.read_text(encoding="utf-8") for p in _tasks_of(tasks, numbers))
+    for path in sorted(tasks.glob("lecture_*.py")):
+        if path in _tasks_of(tasks, numbers):
+            continue
+        if f"from .{path.stem} import" in used:
+            with open(path, "a", encoding="utf-8") as file:
+                file.write("\nEXERCISES = ()  # others use what is above\n")
+        else:
+            path.unlink()
+
+
+def _tasks_of(tasks: Path, numbers: set[str] | None) -> list[Path]:
+    there = tasks.glob("lecture_*.py")
+    return [p for p in there if numbers is None or p.stem[-2:] in numbers]
+
+
+# --- the command ----------------------------------------------------------------------
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's arguments."""
+    parser.add_argument("out", type=Path, help="a new folder")
+    parser.add_argument(
+        "--lectures", nargs="+", default=[], metavar="NN", help="02 03: these alone"
+    )
+
+
+def main(chosen: argparse.Namespace) -> int:
+    """Write the student edition; 1 if that can't be."""
+    try:
+        names = release(chosen.out, chosen.lectures)
+    except (ValueError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(f"{chosen.out}: {len(names)} notebooks")
+    return 0

@@ -1,0 +1,93 @@
+"""The solutions' notebooks, read as code: a function's source, and what it needs to run.
+
+A wheel carries `solutions/` inside the package; a checkout has the folder beside it. Where
+neither is found, a check does without: it names the mistakes that are written down, and
+says nothing of places.
+
+    solution    an exercise's answer as the solutions give it: a `Solution`
+
+Read by `edits.py`, `places.py` and `checking.py` (hints).
+"""
+
+import ast
+import functools
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+_HERE = Path(__file__).parent
+FOLDERS = (_HERE / "solutions", _HERE.parents[1] / "solutions")
+
+
+@dataclass(frozen=True)
+class Solution:
+    """An answer's source, without nbgrader's markers, and the names that it uses."""
+
+    name: str
+    source: str
+    lecture: str
+
+    def tree(self) -> ast.Module:
+        """A fresh syntax tree, for the caller to change."""
+        return ast.parse(self.source)
+
+    def namespace(self) -> dict[str, Any]:
+        """New globals in which the source can be executed."""
+        return dict(_namespace(self.lecture, self.name))
+
+
+@functools.cache
+def solution(name: str, lecture: str) -> Solution | None:
+    """The answer that `solutions/` gives to an exercise, if that folder is there."""
+    for grade_id, source in _code_cells(lecture):
+        if grade_id == name:
+            lines = source.split("\n")
+            text = "\n".join(line for line in lines if "### " not in line)
+            return Solution(name, text, lecture)
+    return None
+
+
+@functools.cache
+def _code_cells(lecture: str) -> tuple[tuple[str | None, str], ...]:
+    """Per code cell that is no check: its grade_id, if it has one, and its source."""
+    paths = [p for folder in FOLDERS for p in sorted(folder.glob(f"{lecture}_*.ipynb"))]
+    cells = json.loads(paths[0].read_text("utf-8"))["cells"] if paths else []
+    found = []
+    for cell in cells:
+        about = cell["metadata"].get("nbgrader", {})
+        if cell["cell_type"] == "code" and not about.get("grade"):
+            found.append((about.get("grade_id"), "".join(cell["source"])))
+    return tuple(found)
+
+
+def _definitions(lecture: str) -> Iterator[tuple[list[str], ast.stmt]]:
+    """What the notebook's cells define, statement by statement: the names, and how."""
+    for _, source in _code_cells(lecture):
+        for statement in ast.parse(source).body:
+            match statement:
+                case ast.Import(names=names) | ast.ImportFrom(names=names):
+                    for alias in names:
+                        one = type(statement)(**{**vars(statement), "names": [alias]})
+                        yield [alias.asname or alias.name], one
+                case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+                    yield [name], statement
+                case ast.Assign(targets=[ast.Name(id=name)]):
+                    yield [name], statement
+
+
+@functools.cache
+def _namespace(lecture: str, name: str) -> dict[str, Any]:
+    """Executed once: only what the answer needs, so that nothing is drawn or printed."""
+    definitions = list(_definitions(lecture))
+    needed, chosen = [name], []
+    for wanted in needed:
+        for names, statement in definitions:
+            if wanted in names and statement not in chosen:
+                chosen.append(statement)
+                needed += {n.id for n in ast.walk(statement) if isinstance(n, ast.Name)}
+    body = [statement for _, statement in definitions if statement in chosen]
+    namespace = {"__name__": "comp551ad.exercises.solution"}
+    exec(compile(ast.Module(body, []), f"<solution {lecture}>", "exec"), namespace)
+    return namespace

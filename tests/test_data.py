@@ -1,0 +1,347 @@
+"""comp551ad/autodiff/data.py: labels, masks and comparisons, which nobody differentiates.
+
+Every way in (a small array from outside, an argument, computed by f) is recorded and written, and
+the written program serves other labels; a question that Python asks is a decision, with its line.
+"""
+
+import inspect
+
+import numpy as np
+import pytest
+
+from comp551ad import (
+    grad,
+    jacobian,
+    logsumexp,
+    record,
+    relu,
+    reverse,
+    softmax,
+    value_and_grad,
+    write_gradient,
+)
+from comp551ad.autodiff.data import Data
+from comp551ad.autodiff.program import ProgramError
+
+RNG = np.random.default_rng(3)
+N, D, C = 20, 4, 3
+X, W = RNG.normal(size=(N, D)), RNG.normal(size=(D, C))
+LABELS, OTHERS = RNG.integers(C, size=N), RNG.integers(C, size=N)
+MASK = RNG.random(N) < 0.5
+V = np.linspace(-2.1, 2.3, N)
+
+
+def cross_entropy(W, X, y):
+    z = X @ W
+    logp = z - logsumexp(z)[:, None]
+    return -np.mean(logp[np.arange(len(y)), y])
+
+
+def one_against_all(W, X, y):
+    return np.sum((y == 1) * (X @ W)[:, 1] - (y != 1) * (X @ W)[:, 0] ** 2)
+
+
+def counted(W, X, y):
+    kept = y > 0
+    return np.sum((X @ W)[kept] ** 2) / np.sum(kept)
+
+
+def sorted_by_label(W, X, y):
+    rows = np.argsort(y, kind="stable")
+    return np.sum(np.tanh(X[rows[:-1]] @ W) * (X[rows[1:]] @ W))
+
+
+def embedding(W, X, y):
+    return np.sum(W[y] ** 2) + np.sum(W[y + 1 - 1][:, 0] * X[:, 0])
+
+
+def weighed(W, X, y):
+    weights = np.where(y == 2, 2.0, 0.5)
+    return np.sum(weights * np.sum(np.tanh(X @ W), 1))
+
+
+def by_means(W, X, y):
+    return np.mean((X @ W)[:, 0] * (y - y.mean()) / (1.0 + y.std()))
+
+
+OF_LABELS = [
+    cross_entropy, one_against_all, counted, sorted_by_label, embedding, weighed, by_means
+]  # fmt: skip
+
+
+def slope(f, x, t, h=1e-6):
+    return (f(x + h * t) - f(x - h * t)) / (2 * h)
+
+
+@pytest.mark.parametrize("f", OF_LABELS, ids=lambda f: f.__name__)
+def test_labels_are_data_of_a_recording_and_of_a_program(f):
+    value, gradient = value_and_grad(f)(W, X, LABELS)
+    t = RNG.normal(size=W.shape)
+    known = slope(lambda W: f(W, X, LABELS), W, t)
+    assert np.sum(gradient * t) == pytest.approx(known, rel=1e-7)
+
+    trace = record(f, W, X, LABELS)
+    assert trace.result == pytest.approx(value, rel=1e-14)
+    np.testing.assert_allclose(reverse(trace)["W"], gradient, rtol=1e-12)
+    assert trace.decisions == ()
+    for buffered in (False, True):
+        program = write_gradient(f, W, X, LABELS, value=True, buffered=buffered)
+        for y in (LABELS, OTHERS):
+            for ours, eager in zip(
+                program(W, X, y), value_and_grad(f)(W, X, y), strict=True
+            ):
+                np.testing.assert_allclose(
+                    ours, eager, rtol=1e-10, err_msg=program.source
+                )
+
+
+def test_labels_from_outside_are_written_while_they_are_few():
+    """Else the way out is an argument, and that is no dead end."""
+    few, many = slice(0, 6), slice(0, N)
+    program = write_gradient(lambda W, X: cross_entropy(W, X, LABELS[few]), W, X[few])
+    np.testing.assert_allclose(
+        program(W, X[few]), grad(cross_entropy)(W, X[few], LABELS[few]), rtol=1e-10
+    )
+    with pytest.raises(ProgramError, match="pass it .*as an argument"):
+        write_gradient(lambda W, X: cross_entropy(W, X, LABELS[many]), W, X)
+    write_gradient(cross_entropy, W, X, LABELS)
+
+
+# ---------------------------------------------------------------- comparisons are operations
+
+
+def huber(x):
+    return np.sum(np.where(np.abs(x) < 1.0, 0.5 * x * x, np.abs(x) - 0.5))
+
+
+def leaky(x):
+    return np.sum(np.where(x > 0, x, 0.1 * x) ** 2)
+
+
+def masked(x):
+    return np.sum(x * (x > 0) * 3.0)
+
+
+def clipped_by_a_mask(x):
+    x = x * 1.0
+    x[x < 0] = 0.0
+    return np.sum(x**2)
+
+
+def elu(x):
+    return np.sum(np.where(x > 0, x, np.exp(np.minimum(x, 0)) - 1) ** 2)
+
+
+def both(x):
+    return np.sum(x[(x > -1) & ~(x > 1)] ** 3)
+
+
+def top(x):
+    return x[np.argmax(x)] * x[np.argsort(x)[0]] + np.sum(np.where(np.isnan(x), 0, x))
+
+
+OF_COMPARISONS = [huber, leaky, masked, clipped_by_a_mask, elu, both, top]
+
+
+@pytest.mark.parametrize("f", OF_COMPARISONS, ids=lambda f: f.__name__)
+def test_a_comparison_that_becomes_an_array_is_an_operation(f):
+    t = RNG.normal(size=N)
+    value, gradient = value_and_grad(f)(V)
+    assert np.sum(gradient * t) == pytest.approx(slope(f, V, t), rel=1e-7)
+    trace = record(f, V)
+    assert trace.decisions == () and trace.result == pytest.approx(
+        f(V.copy()), rel=1e-14
+    )
+    np.testing.assert_allclose(reverse(trace)["x"], gradient, rtol=1e-13)
+    if f is both:  # another number of entries: another shape
+        return
+    for buffered in (False, True):
+        program = write_gradient(f, V, value=True, buffered=buffered)
+        for x in (V, -V, V[::-1].copy() + 0.05):
+            for ours, eager in zip(program(x), value_and_grad(f)(x), strict=True):
+                np.testing.assert_allclose(
+                    ours, eager, rtol=1e-10, err_msg=program.source
+                )
+
+
+def test_a_mask_is_an_argument_like_any_other():
+    def f(x, keep):
+        return np.sum(np.where(keep, x, 0.0) ** 2) + np.sum(x[~keep])
+
+    program = write_gradient(f, V, MASK)
+    for keep in (MASK, ~MASK, np.zeros(N, bool)):
+        if keep.sum() == MASK.sum():
+            np.testing.assert_allclose(program(V, keep), grad(f)(V, keep), rtol=1e-12)
+    with pytest.raises(
+        ProgramError, match=r"keep: got .*float64.*expected truth values"
+    ):
+        program(V, V)
+    with pytest.raises(ProgramError, match="keep: got .*int64.*expected truth values"):
+        program(V, LABELS)
+    with pytest.raises(ProgramError, match=r"keep: got shape \(3,\), expected \(20,\)"):
+        program(V, MASK[:3])
+
+
+# ---------------------------------------------------------------- what data is
+
+
+def test_data_behaves_as_the_array_that_it_is():
+    seen = []
+
+    def f(x, y, keep):
+        seen.extend([y, keep, x > 0, y + 1, y[0], keep.T, np.sum(keep), y.max()])
+        return np.sum(x[y])
+
+    record(f, V, LABELS, MASK)
+    # Before, labels were tried as numbers; after, f ran plainly.
+    seen = seen[-16:-8]
+    plain = [LABELS, MASK, V > 0, LABELS + 1, LABELS[0], MASK, MASK.sum(), LABELS.max()]
+    for ours, numpys in zip(seen, plain, strict=True):
+        assert isinstance(ours, np.ndarray) and type(ours) is Data
+        assert ours.dtype == np.asarray(numpys).dtype
+        assert np.array_equal(np.asarray(ours), numpys)
+        with pytest.raises(ValueError, match="read-only"):
+            np.asarray(ours)[...] = 0
+
+
+def test_integers_are_numbers_unless_f_uses_them_as_labels():
+    """So that integer inputs are differentiated where that is possible."""
+    counts = np.array([1, 2, 3])
+    t = record(lambda n: np.sum(n**2), counts)
+    assert reverse(t)["n"].tolist() == [2.0, 4.0, 6.0] and t["n"].dtype == np.float64
+    t = record(lambda x, y: np.sum(x[y]), V, LABELS)
+    assert [t.names[k] for k in t.inputs] == ["x"]
+    assert write_gradient(lambda n: np.sum(n**2), counts)(counts).tolist() == [2, 4, 6]
+    with pytest.raises(
+        ProgramError, match="wrt: got y, which is .*expected real numbers"
+    ):
+        write_gradient(lambda x, y: np.sum(x[y]), V, LABELS, wrt=1)
+
+
+def test_what_data_is_computed_from_outside_a_recording_is_plain():
+    assert type(grad(lambda x: np.sum(x * (x > 0)))(V)) is np.ndarray
+    kinds = []
+    grad(lambda x: kinds.append(type(x > 0)) or np.sum(x))(V)
+    assert kinds == [np.ndarray], "nobody watches: a plain answer"
+
+
+def test_an_operation_in_place_on_data_is_refused_with_the_way_out():
+    def counts(x, y):
+        y += 1
+        return np.sum(x * y)
+
+    def counted(x, y):
+        y = y + 1
+        return np.sum(x * (y == 1))
+
+    with pytest.raises((TypeError, ValueError), match="a = a \\+ b|read-only"):
+        record(lambda x, y: counts(x, y) + np.sum(x[y]), V, LABELS)
+    assert record(counted, V, LABELS).result == np.sum(V[LABELS == 0])
+
+
+# ---------------------------------------------------------------- Python's own questions
+
+
+def test_decisions_are_noted_with_their_line():
+    def f(x, y):
+        if x > 0:  # decision 1
+            z = x
+        else:
+            z = -x
+        big = y < 2  # none: an operation
+        return np.where(big, z, max(z, y[0]))  # decision 2
+
+    start = inspect.getsourcelines(f)[1]
+    t = record(f, 1.0, np.array([1.0]))
+    questions = [(q, line - start) for q, file, line in t.decisions]
+    assert questions == [("greater", 1), ("greater", 6)]
+    assert {file for _, file, _ in t.decisions} == {__file__}
+    with pytest.raises(
+        ProgramError, match=f"line {start + 1} of .*looks at a value.*np.where"
+    ):
+        write_gradient(lambda x, y: f(x, y)[0], 1.0, np.array([1.0]))
+
+
+A = np.array([3.0, 1.0, 2.0])
+QUESTIONS = [
+    lambda a: bool(a[0] > 1),
+    lambda a: a[0] if a[0] == 3 else -a[0],
+    lambda a: a[0] * int(np.argmax(a)),
+    lambda a: a[0] * float(np.sum(a > 1)),
+    lambda a: a * len([k for k in np.argsort(a)]),
+    lambda a: a * np.allclose(a, 1),
+    lambda a: a * np.array_equal(a, a),
+    lambda a: a * (a > 1).tolist()[0],
+    lambda a: a * (a > 1)[0].item(),
+    lambda a: a * np.argmin(a=a).item(),
+    lambda a: max(a),
+    lambda a: sorted(a),
+    lambda a: any(a > 1) * a,
+    lambda a: a if np.any(a > 1) else -a,
+    lambda a: a[0] if 1 < a[0] < 5 else -a[0],
+    lambda a: a * [1.0, 2.0, 3.0][np.argmax(a)],
+    lambda a: a * (1 in (a > 1)),
+    lambda a: a * np.isclose(1.0, 1.1, atol=a[0]).item(),
+    lambda a: a * np.searchsorted([1.0, 2.0], v=a[0]).item(),
+    lambda a: grad(lambda z: z * z if z > 0 else -z)(a[0]),
+    lambda a: grad(lambda z: np.sum(z * (2.0 if np.all(z < [a, a]) else 3.0)))(A)[0] * a,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "f", QUESTIONS, ids=lambda f: inspect.getsource(f).strip()[10:40]
+)
+def test_a_question_that_needs_one_answer_is_a_decision(f):
+    t = record(f, A)
+    assert t.decisions and all(file == __file__ for _, file, _ in t.decisions)
+    assert not record(
+        lambda a: a * np.shape(a)[0] * np.size(a) * len(a) * a.ndim, A
+    ).decisions
+
+
+# ---------------------------------------------------------------- constants that f hides
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x, y: np.sum(np.eye(3)[y] * x[:, None]),
+        lambda x, y: np.sum(x * stored(y)),
+        lambda x, y: np.sum(x * np.array([float(v) for v in y])),
+    ],
+)
+def test_a_program_never_keeps_what_it_should_compute(f):
+    """Right for other labels, or refused; where it is refused, computing it outside works."""
+    x, y, others = V[:6], LABELS[:6], OTHERS[:6]
+    gradient = grad(f)
+    assert np.array_equal(record(f, x, y).result, f(x, y))
+    try:
+        program = write_gradient(f, x, y)
+    except ProgramError as error:
+        assert "as an argument" in str(error) or "looks at a value" in str(error)
+    else:
+        np.testing.assert_allclose(program(x, others), gradient(x, others))
+    constant = grad(f)(x, y)
+    outside = write_gradient(lambda x, c: np.sum(x * c), x, constant)
+    np.testing.assert_allclose(outside(x, constant), constant)
+
+
+def stored(y):
+    z = np.zeros(len(y))
+    z[y == 1] = 2.0
+    return z
+
+
+def test_the_lecture_of_a_network_with_integer_labels_needs_no_change():
+    def network(W, V, X, y):
+        P = softmax(relu(X @ V) @ W)
+        return -np.log(P[range(len(y)), y]).sum() / len(y)
+
+    V0, W0 = RNG.normal(size=(D, 5)), RNG.normal(size=(5, C))
+    program = write_gradient(network, W0, V0, X, LABELS, wrt=(0, 1))
+    for y in (LABELS, OTHERS):
+        for ours, eager in zip(
+            program(W0, V0, X, y), grad(network, (0, 1))(W0, V0, X, y), strict=True
+        ):
+            np.testing.assert_allclose(ours, eager, rtol=1e-10)
+    assert jacobian(network, 0)(W0, V0, X, LABELS).shape == W0.shape

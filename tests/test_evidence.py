@@ -1,0 +1,287 @@
+"""What a verdict shows where no mistake is named: for which inputs, and in which line.
+
+And what keeps an answer from hanging a check, or from changing the notebook around it.
+"""
+
+import linecache
+import os
+import random
+import sys
+import time
+import warnings
+
+import numpy as np
+import pytest
+
+from comp551ad.exercises.catalogue import catalogue
+from comp551ad.exercises.checking import judge
+from comp551ad.exercises.clues import clue
+from comp551ad.exercises.errors import in_the_students_words
+from comp551ad.exercises.exercise import Exercise, ShortNumbers
+from comp551ad.exercises.formulas import FormulaFault, formulas
+from comp551ad.exercises.places import place
+from comp551ad.exercises.values import Endless, alike, finite
+
+
+def typed(source, name):
+    """A function as a notebook's cell defines it, with its source to be found."""
+    file = f"<cell {hash(source)}>"
+    linecache.cache[file] = (len(source), None, source.splitlines(True), file)
+    names = {"np": np, "__name__": "__main__"}
+    exec("from comp551ad import logistic, softmax", names)
+    exec(compile(source, file, "exec"), names)
+    return names[name]
+
+
+# --- for which inputs -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "good, bad, said",
+    [
+        ([(0.0,)], [(0.5,), (2.0,)], "It is right where x is 0."),
+        ([(4,), (2,)], [(3,)], "It is right where x is even."),
+        ([(np.ones((1, 3)),)], [(np.ones((2, 3)),)], "It is right where len(x) is 1."),
+        ([(np.eye(2),)], [(np.ones((2, 3)),)], "It is right where x is square."),
+        ([([],)], [([1],)], "It is right where x is empty."),
+        ([(7.0,)], [(8.0,)], "It is right where x is odd."),
+        (
+            [(np.eye(3),)],
+            [(np.eye(4),)],
+            "It is right where len(x) is 3: is that number typed in?",
+        ),
+        ([("a",)], [("b",)], "It is right for x = 'a'."),
+        ([], [(1,)], ""),
+    ],
+)
+def test_what_the_inputs_have_in_common(good, bad, said):
+    rule = dict(witness=lambda x: x, cases=lambda rng: [])
+    assert clue(Exercise("f", "00", "f", **rule), good, bad) == said
+
+
+def test_a_verdict_says_for_which_inputs_and_hands_over_a_case():
+    exercise = catalogue()["pull_back"]
+    verdict = judge(exercise, lambda J, g: J[0] * g[0] * (1 + 0 * len(J)))
+    assert verdict.mistakes == ("one instance alone",)
+    assert exercise.witness(*verdict.case).shape == (verdict.case[0].shape[1],)
+    odd = judge(exercise, lambda J, g: np.cosh(J).T @ g)
+    assert odd.mistakes == ("not the right value yet",)
+    assert len(odd.case) == 2
+
+
+def test_cases_are_short_to_type_and_always_the_same():
+    rng = ShortNumbers(np.random.PCG64(1))
+    drawn = np.concatenate([rng.normal(size=500), rng.uniform(0, 1, 500)])
+    assert np.array_equal(drawn, drawn.round(2)) and drawn.all()
+    one, same = catalogue()["grad_W"].all_cases, catalogue()["grad_W"].all_cases
+    assert one is same
+
+
+# --- in which line --------------------------------------------------------------------
+
+STRANGE = """def grad_W(X, Y, W, V):
+    Z = logistic(X @ V.T)
+    U = Z @ W.T
+    dU = softmax(U) - Y
+    strange = dU * np.cosh(dU)
+    return strange.T @ Z
+"""
+
+
+def test_the_first_value_that_the_solution_has_not():
+    exercise = catalogue()["grad_W"]
+    told = place(exercise, typed(STRANGE, "grad_W"), exercise.all_cases[0])
+    assert told == (
+        "Up to `softmax(U) - Y` (line 4) your values are the solution's; "
+        "`np.cosh(dU)` (line 5) is the first that the solution hasn't."
+    )
+    verdict = judge(exercise, typed(STRANGE, "grad_W"))
+    assert told in verdict.says
+
+
+def test_a_place_is_never_shown_where_values_are_secret():
+    answer = typed("def count_twins(M, activation):\n    return 7 * M", "count_twins")
+    verdict = judge(catalogue()["count_twins"], answer)
+    assert not any("solution" in line for line in verdict.says)
+    assert "expected" not in repr(verdict)
+
+
+@pytest.mark.parametrize("answer", [len, lambda X, Y, W, V: X, Exercise])
+def test_where_there_is_no_source_there_is_no_place(answer):
+    exercise = catalogue()["grad_W"]
+    assert place(exercise, answer, exercise.all_cases[0]) == ""
+
+
+def test_looking_for_a_place_prints_nothing_and_leaves_names_alone(capsys):
+    source = """def grad_W(X, Y, W, V):
+    global seen
+    seen = 1
+    print("noise")
+    return np.cosh(X.T @ Y).T
+"""
+    exercise = catalogue()["grad_W"]
+    answer = typed(source, "grad_W")
+    place(exercise, answer, exercise.all_cases[0])
+    assert capsys.readouterr().out == ""
+    assert "seen" not in answer.__globals__
+
+
+# --- errors, in the student's words ---------------------------------------------------
+
+
+def error_of(source, *arguments):
+    raised = small().outcome(typed(source, "f"), arguments)
+    return in_the_students_words(raised.error)
+
+
+@pytest.mark.parametrize(
+    "line, said",
+    [
+        ("X @ V", "X @ V: 5×2 and 3×2 don't fit"),
+        ("X + V", "X + V: 5×2 and 3×2 don't fit"),
+        ("np.dot(X, V)", "np.dot(X, V): 5×2 and 3×2 don't fit"),
+        ("X @ V[0, 1:]", "X @ V[0, 1:]: 5×2 and 1 number don't fit"),
+        ("X.sum(0) @ abs(V)", "X.sum(0) @ abs(V): the shapes don't fit"),
+        ("X / nothing", "NameError: name 'nothing' is not defined"),
+    ],
+)
+def test_shapes_that_do_not_fit(line, said):
+    source = f"def f(X, V):\n    return {line}\n"
+    told = error_of(source, np.ones((5, 2)), np.ones((3, 2)))
+    assert told == f"{said} (line 2: return {line})"
+
+
+@pytest.mark.parametrize(
+    "name, answer, kind",
+    [
+        ("running_energy_rules", lambda: np.cumsum, "a function"),
+        ("wrong_dot", lambda: "d5", "text"),
+        ("best_step", lambda k: None, "None"),
+        ("best_step", lambda k: [1, 2], "a list of 2"),
+        ("train_iris", lambda X, Y: (None, None), "a tuple of 2"),
+    ],
+)
+def test_an_error_of_our_own_is_never_told_as_the_students(name, answer, kind):
+    verdict = judge(catalogue()[name], answer)
+    assert verdict.status == "not yet" and "raises" not in repr(verdict)
+    assert kind in repr(verdict) or "expected" in repr(verdict)
+
+
+@pytest.mark.parametrize(
+    "text, advice",
+    [
+        ("2x", r"write \* between factors"),
+        ("x cos(x)", r"write \* between factors"),
+        ("2(x + 1)", r"write \* between factors"),
+        ("np.exp(x)", "write exp, without np"),
+        ("e**(2*x)", "write exp"),
+        ("y = 2*x", "on the right of the ="),
+        ("ln(x)", "for ln write log"),
+        ("x^2", r"a power is written \*\*"),
+        ("β * x", "for β write beta"),
+        ("sin * x", r"sin of what\? Write sin\(…\)"),
+        ("z + 1", "z is not known here; use sin"),
+        ("(x", "are the parentheses closed"),
+        ("[x]", "use numbers, names"),
+    ],
+)
+def test_how_to_write_a_formula(text, advice):
+    with pytest.raises(FormulaFault, match=f"a: .*{advice}"):
+        formulas(lambda: {"a": text}, {"x": 2.0})
+
+
+# --- nothing hangs, nothing is changed ------------------------------------------------
+
+
+def small(**changes):
+    rule = dict(witness=lambda x: x * 2.0, cases=lambda rng: [(3.0,), (4.0,)])
+    return Exercise("small", "00", "Small", **{**rule, **changes})
+
+
+def for_ever(x):
+    while True:
+        pass
+
+
+def for_ever_and_catches(x):
+    while True:
+        try:
+            time.sleep(10)
+        except Exception:
+            pass
+
+
+class NeverCompared:
+    def __array__(self, *_, **__):
+        return for_ever(0)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no interval timers there")
+@pytest.mark.parametrize("answer", [for_ever, for_ever_and_catches])
+def test_a_loop_without_end_is_stopped(answer):
+    started = time.monotonic()
+    verdict = judge(small(seconds=0.2), answer)
+    assert verdict.mistakes == ("it was stopped before it gave an answer",)
+    assert time.monotonic() - started < 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no interval timers there")
+def test_a_value_that_is_never_compared_is_given_up():
+    verdict = judge(small(seconds=0.2), lambda x: NeverCompared())
+    assert verdict.status == "not yet"
+
+
+def holds_itself():
+    held = [1.0]
+    held += [held, held]
+    return held
+
+
+def doubles():
+    held = [1.0]
+    for _ in range(60):
+        held = [held, held]
+    return held
+
+
+@pytest.mark.parametrize("make", [holds_itself, doubles, lambda: {"a": holds_itself()}])
+def test_what_has_no_end_is_not_looked_through(make):
+    with pytest.raises(Endless):
+        finite(make())
+    verdict = judge(small(), lambda x: make())
+    assert verdict.mistakes == ("it returns something without end",)
+
+
+def test_the_notebook_is_as_it_was(tmp_path):
+    def careless(x):
+        np.random.seed(0)  # noqa: NPY002
+        random.seed(0)
+        np.seterr(all="raise")
+        np.set_printoptions(precision=1)
+        warnings.simplefilter("ignore")
+        sys.setrecursionlimit(999)
+        os.chdir(tmp_path)
+        os.environ["CARELESS"] = "yes"
+        sys.stdout = None
+        return x
+
+    def state():
+        seeds = np.random.get_state()[1].tolist()  # noqa: NPY002
+        return (
+            *(seeds, random.getstate(), np.geterr(), np.get_printoptions()),
+            *(list(warnings.filters), sys.getrecursionlimit(), os.getcwd()),
+            *(dict(os.environ), sys.stdout),
+        )
+
+    before = state()
+    judge(small(), careless)
+    assert state() == before
+
+
+def test_lists_tuples_and_arrays_stand_for_each_other():
+    assert alike([1, 2], (1, 2)) == (1, 2)
+    assert alike((1, 2), [1, 2]) == [1, 2]
+    assert alike(np.array([1, 2]), (1, 2)) == (1, 2)
+    assert isinstance(alike((1.0, 2.0), np.array([1.0, 2.0])), np.ndarray)
+    pair = (np.ones(2), np.ones(3))
+    assert alike(pair, np.ones(2)) is pair

@@ -1,0 +1,361 @@
+"""comp551ad/autodiff/inplace.py: what an operation in place does to every name and view.
+
+Random sequences of such operations do on traced arrays what NumPy does on its own, eager, recorded
+and written, and their derivatives are those of differences. Each is the functional form, row for
+row.
+"""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from comp551ad import (
+    TraceError,
+    grad,
+    jacobian,
+    jvp,
+    record,
+    value_and_grad,
+    write_gradient,
+)
+from comp551ad.autodiff.program import ProgramError
+
+X = np.array([[0.3, -0.7, 1.1], [0.9, 0.2, -0.4]])
+T = np.array([[0.5, 1.0, -0.3], [-0.8, 0.6, 0.7]])
+
+# ---------------------------------------------------------------- random sequences
+
+
+def place(a, kind):
+    """An index into a: whole rows, slices, steps, arrays with and without a repeat, masks."""
+    n = len(a)
+    return (
+        0,
+        -1,
+        slice(1, None),
+        slice(None, None, -1),
+        (Ellipsis, 0),
+        [0, n - 1],
+        [n - 1, 0, n - 1],
+        np.arange(n) % 2 == 0,
+        Ellipsis,
+        slice(0, 0),
+    )[kind % 10]
+
+
+def fitting(value, shape):
+    """The value where it broadcasts to the shape, else a number made of it."""
+    try:
+        if np.broadcast_shapes(np.shape(value), shape) == shape:
+            return value
+    except ValueError:
+        pass
+    return np.sum(value) * 0.3
+
+
+VIEWS = [
+    lambda a, k: a[place(a, k % 5)],
+    lambda a, k: a.T,
+    lambda a, k: a.reshape(-1),
+    lambda a, k: a.ravel(),
+    lambda a, k: a[None],
+    lambda a, k: np.swapaxes(a, 0, -1),
+    lambda a, k: np.squeeze(a),
+    lambda a, k: np.expand_dims(a, -1),
+    lambda a, k: a,
+    lambda a, k: a.copy(),
+    lambda a, k: a.flatten(),
+    lambda a, k: np.sin(a),
+    lambda a, k: a[place(a, 5 + k % 3)],
+]
+
+
+def adds(a, b):
+    a += b
+
+
+def subtracts(a, b):
+    a -= 0.5 * b
+
+
+def multiplies(a, b):
+    a *= np.cos(b)
+
+
+def divides(a, b):
+    a /= 2.0 + np.tanh(b)
+
+
+def squares(a, b):
+    a **= 2
+
+
+UPDATES = [adds, subtracts, multiplies, divides, squares]
+
+
+def run(steps, x):
+    """The steps on the argument itself: what each name shows in the end, as one array."""
+    names = [x]
+    for kind, target, source, k in steps:
+        a, b = names[target % len(names)], names[source % len(names)]
+        if not a.ndim or not len(a) or kind % 4 == 0:
+            a = a if a.ndim and len(a) else x
+            names.append(VIEWS[k % len(VIEWS)](a, source))
+        elif kind % 4 == 1:
+            UPDATES[k % len(UPDATES)](a, fitting(b, a.shape))
+        else:
+            where = place(a, k)
+            value = fitting(np.sin(b), np.shape(np.broadcast_to(0.0, a.shape)[where]))
+            if kind % 4 == 2:
+                a[where] = value
+            else:
+                a[where] += value
+    return sum(weighed(v) for v in names)
+
+
+def weighed(v):
+    """A number that knows each entry's place; programs hold no large constants."""
+    some = v.flatten()[:12]
+    return np.sum(v * v) + np.sum(np.cos(1.0 + np.arange(some.size)) * some)
+
+
+step = st.tuples(*[st.integers(0, 129)] * 4)
+
+
+def test_random_sequences_do_what_numpy_does():
+    count = Counter()
+
+    @settings(
+        max_examples=max(300, settings().max_examples),
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(st.lists(step, min_size=1, max_size=8))
+    def check(steps):
+        def f(x):
+            return run(steps, x)
+
+        count["sequences"] += 1
+        h, mine = 1e-5, X.copy()
+        value, slope = jvp(f, (mine,), (T,))
+        np.testing.assert_array_equal(mine, X)
+        np.testing.assert_allclose(value, f(X.copy()), rtol=1e-13, atol=1e-13)
+        known = (f(X + h * T) - f(X - h * T)) / (2 * h)
+        size = 1 + abs(known)
+        assert abs(slope - known) < 1e-6 * size
+        assert abs(np.sum(grad(f)(X) * T) - slope) < 1e-11 * size
+        assert record(f, X).result == value
+        try:
+            programs = [
+                write_gradient(f, X, value=True, buffered=b) for b in (False, True)
+            ]
+        except ProgramError as refusal:
+            assert "would stand in the source" in str(refusal)
+            count["refused"] += 1
+            return
+        for x in (X, X - 0.3 * T):
+            for program in programs:
+                again, written = program(x)
+                np.testing.assert_allclose(again, f(x.copy()), rtol=1e-10, atol=1e-12)
+                np.testing.assert_allclose(written, grad(f)(x), rtol=1e-9, atol=1e-10)
+
+    check()
+    assert count["refused"] < 0.1 * count["sequences"], count
+
+
+# ---------------------------------------------------------------- aliases and views, spelled out
+
+
+def test_every_name_for_an_array_sees_the_change():
+    def f(x):
+        y = x * 1.0
+        alias, copy = y, y.copy()
+        y += x
+        y[0] = 5.0
+        return alias, copy, y
+
+    assert [v.tolist() for v in f(X)] == [v.tolist() for v in record(f, X).result]
+    by_alias, by_copy, by_name = jacobian(f)(X)
+    assert np.array_equal(by_alias, by_name)
+    assert by_alias[1, 2, 1, 2] == 2.0 and not by_alias[0].any()
+    assert by_copy[0, 0, 0, 0] == 1.0
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        lambda a: a[0],
+        lambda a: a.T,
+        lambda a: a[:, 1:].T,
+        lambda a: a.reshape(3, 2)[1:],
+        lambda a: np.expand_dims(a, 0)[0, 1],
+        lambda a: a[::-1].ravel(),
+    ],
+)
+def test_a_view_and_its_array_change_together(view):
+    """In both directions, also through a view of a view; what is a copy changes apart."""
+
+    def by_the_view(x):
+        y = x * 2.0
+        v = view(y)
+        v *= 3.0
+        y[1] += v.ravel()[0]
+        return np.sum(y * y) + np.sum(v**3)
+
+    value, gradient = value_and_grad(by_the_view)(X)
+    assert value == pytest.approx(by_the_view(X), rel=1e-14)
+    h = 1e-6
+    slope = (by_the_view(X + h * T) - by_the_view(X - h * T)) / (2 * h)
+    assert np.sum(gradient * T) == pytest.approx(slope, rel=1e-7)
+
+
+def test_an_argument_that_changes_in_place_leaves_the_callers_array_alone():
+    def f(p):
+        p["w"] -= 0.5
+        p["w"][0, 0] = 0.0
+        return np.sum(p["w"] ** 2)
+
+    p = {"w": X.copy()}
+    expected = 2 * (X - 0.5) * ([[0, 1, 1], [1, 1, 1]])
+    assert np.array_equal(grad(f)(p)["w"], expected) and np.array_equal(p["w"], X)
+    t = record(f, p)
+    assert np.array_equal(t["p['w']"], X) and np.array_equal(p["w"], X)
+    program = write_gradient(f, p)
+    assert np.allclose(program(p)["w"], expected) and np.array_equal(p["w"], X)
+
+
+def test_a_second_derivative_through_an_operation_in_place():
+    def f(x):
+        y = x * x
+        y[0] *= y[1]
+        y += x
+        return np.sum(y**2)
+
+    def functional(x):
+        y = x * x
+        return np.sum((np.stack([y[0] * y[1], y[1]]) + x) ** 2)
+
+    one, other = (jacobian(grad(g))(X) for g in (f, functional))
+    np.testing.assert_allclose(one, other, rtol=1e-13, atol=1e-13)
+
+
+# ---------------------------------------------------------------- numbers
+
+
+def test_numbers_have_no_place_to_change_in():
+    def f(w):
+        loss = total = np.sum(np.exp(w))
+        loss += 0.05 * np.sum(w * w)
+        loss -= 1.0
+        loss *= 2.0
+        loss /= 4.0
+        loss **= 2
+        for v in w:
+            total += v
+        return loss, total
+
+    w = np.array([1.0, -2.0])
+    loss, total = jacobian(f)(w)
+    inner = np.sum(np.exp(w)) + 0.05 * np.sum(w * w) - 1.0
+    np.testing.assert_allclose(loss, inner / 2 * (np.exp(w) + 0.1 * w), rtol=1e-14)
+    np.testing.assert_allclose(total, np.exp(w) + 1.0, rtol=1e-14)
+    with pytest.raises(TypeError, match="item assignment"):
+        grad(lambda w: w[0].__setitem__(0, 1.0))(w)
+
+
+# ---------------------------------------------------------------- what it costs
+
+
+def rows_of(f, *args):
+    return len(record(f, *args))
+
+
+def test_an_operation_in_place_costs_no_more_rows_than_the_functional_one():
+    def in_place(x):
+        y = x * 2.0
+        y += x
+        y *= x
+        return np.sum(y)
+
+    assert rows_of(in_place, X) == rows_of(lambda x: np.sum((x * 2.0 + x) * x), X)
+
+    def one_by_one(x):
+        y = x * 2.0
+        for k in range(5):
+            y[0, k % 3] = 0.5
+        return np.sum(y)
+
+    assert rows_of(one_by_one, X) == 2 + 5 + 1
+
+
+def test_a_view_that_nobody_keeps_is_not_computed_again():
+    def f(x):
+        y = x * 2.0
+        y[0].sum(), y.T.sum()
+        y += x
+        return y
+
+    views = rows_of(lambda x: (x * 2.0)[0].sum() + (x * 2.0).T.sum(), X)
+    assert rows_of(f, X) <= views
+
+
+# ---------------------------------------------------------------- refused as by NumPy, or by name
+
+
+def test_what_does_not_fit_is_numpys_error():
+    def wider(x):
+        y = x[0] * 1.0
+        y += x
+        return y
+
+    def of_stretched(x):
+        y = np.broadcast_to(x[0], (2, 3))
+        y[0] = 0.0
+        return y
+
+    def out_of_place(x):
+        y = x * 1.0
+        y[5] = 0.0
+        return y
+
+    for f, kind in (
+        (wider, ValueError),
+        (of_stretched, ValueError),
+        (out_of_place, IndexError),
+    ):
+        for run_it in (lambda f=f: f(X.copy()), lambda f=f: record(f, X)):
+            with pytest.raises(kind):
+                run_it()
+
+
+def test_an_array_of_a_function_around_is_not_changed_from_within():
+    def outer(x):
+        y = x * 2.0
+
+        def inner(z):
+            nonlocal y
+            y += z
+            return np.sum(y * z)
+
+        return np.sum(grad(inner)(x)) + np.sum(y)
+
+    with pytest.raises(TraceError, match="of a function around"):
+        grad(outer)(X)
+
+
+def test_a_plain_array_cannot_hold_what_is_traced():
+    def stores(x):
+        z = np.zeros(3)
+        z[:] = x[0]
+        return np.sum(z)
+
+    def starts_from_what_is_traced(x):
+        z = 0.0 * x[0]
+        z[:] = x[0]
+        return np.sum(z)
+
+    with pytest.raises(TraceError, match=r"z\[:\] = x\[0\].*plain array can't hold"):
+        grad(stores)(X)
+    assert grad(starts_from_what_is_traced)(X).tolist() == [[1.0] * 3, [0.0] * 3]

@@ -1,0 +1,390 @@
+"""comp551ad/autodiff/numpy_protocols.py: what NumPy code does to a traced value is what it does.
+
+Each program is right (its value is plain NumPy's and its derivative that of differences), or fails
+with NumPy's own error; questions of types get the plain value's answer. NumPy's other functions
+are tried in ``test_composites``, refusals in ``test_refusals``.
+"""
+
+import copy
+import functools
+import io
+import math
+import operator
+
+import numpy as np
+import pytest
+
+from comp551ad import (
+    TraceError,
+    grad,
+    jvp,
+    pytrees,
+    record,
+    softmax,
+    value_and_grad,
+    write_gradient,
+    write_value,
+)
+
+X = np.array([1.5, 0.5, 2.0])
+T = np.array([0.3, -1.1, 0.7])  # a direction
+EYE = np.eye(3)
+
+
+def numbers(result):
+    return [np.asarray(leaf, dtype=float) for leaf in pytrees.leaves(result)]
+
+
+def slope(f, x, t, h=1e-3):
+    """The five-point difference of each number that f returns."""
+    steps = {k: numbers(f(x + k * h * t)) for k in (-2, -1, 1, 2)}
+    return [
+        (8 * (p - m) - (pp - mm)) / (12 * h)
+        for mm, m, p, pp in zip(*(steps[k] for k in (-2, -1, 1, 2)), strict=True)
+    ]
+
+
+def check_right(f, value, tangent):
+    for got, plain in zip(numbers(value), numbers(f(X.copy())), strict=True):
+        assert got.shape == plain.shape
+        np.testing.assert_allclose(got, plain, rtol=1e-14)
+    for got, known in zip(numbers(tangent), slope(f, X, T), strict=True):
+        np.testing.assert_allclose(got, known, rtol=1e-7, atol=1e-9)
+
+
+def then(action):
+    """A statement as a function: do it to a, and return a."""
+
+    def f(a):
+        action(a)
+        return a
+
+    return f
+
+
+# ---------------------------------------------------------------- right
+
+RIGHT = {
+    "iteration": lambda a: sum(v * v for v in a),
+    "unpacking": lambda a: (lambda p, q, r: p * q / r)(*a),
+    "enumerate": lambda a: sum(k * v for k, v in enumerate(a)),
+    "reversed": lambda a: list(reversed(a)),
+    "list": lambda a: list(a),
+    "sum": lambda a: sum([a[0], a[1]]),
+    "max": lambda a: max(a[0], a[1]),
+    "max of a": lambda a: max(a) * min(a),
+    "sorted": lambda a: sorted([a[0], a[1], a[2] * 0.1]),
+    "sorted key": lambda a: sorted(a, key=lambda v: -v),
+    "math.prod": lambda a: math.prod(a),
+    "reduce": lambda a: functools.reduce(operator.mul, a),
+    "abs": lambda a: abs(-a),
+    "pow": lambda a: pow(a, 3),
+    "rpow": lambda a: 2**a,
+    "neg pos": lambda a: -(+a),
+    "ternary": lambda a: a[0] if a[0] > 0 else -a[0],
+    "any": lambda a: a if np.any(a > 1) else -a,
+    "is None": lambda a: a if a is not None else -a,
+    "== None": lambda a: a if not np.any(a == None) else -a,  # noqa: E711
+    "== string": lambda a: a if not np.any(a == "train") else -a,
+    "in a list": lambda a: a if a[0] in [1.4, 1.6] else -a,
+    "shapes": lambda a: a * a.shape[0] * np.shape(a)[0] * a.ndim * np.size(a),
+    "mask": lambda a: a[a > 1],
+    "x[mask]": lambda a: X[a > 1] * a[0],
+    "argmax": lambda a: a[np.argmax(a)] * a[a.argmin()],
+    "isnan": lambda a: np.where(np.isnan(a), 0.0, a),
+    "nonzero": lambda a: a[np.where(a > 1)],
+    "zeros_like": lambda a: np.zeros_like(a) + np.ones_like(a) * a,
+    "full_like": lambda a: np.full_like(a, 2.0) * a,
+    "a.copy": lambda a: a.copy() * np.copy(a),
+    "flatten": lambda a: np.outer(a, a).flatten() * np.outer(a, a).ravel(),
+    "a.reshape": lambda a: a.reshape(3, 1) * a.reshape((1, -1)),
+    "a.T": lambda a: np.outer(a, X).T * np.outer(a, X).transpose(1, 0),
+    "a.dot": lambda a: a.dot(EYE).dot(a),
+    "methods": lambda a: a.sum() * a.mean() * a.max() / a.min() + a.var() * a.std(),
+    "axis methods": lambda a: np.outer(a, X).sum(axis=0) + np.outer(a, X).mean(1),
+    "keepdims": lambda a: a / a.sum(keepdims=True) + np.max(a, keepdims=True),
+    "negative index": lambda a: a[-1] * a[::-1] * a[-2:][0],
+    "fancy": lambda a: a[[0, 0, 2]] * a[np.array([2, 1, 1])],
+    "numpy integers": lambda a: (
+        a[np.int64(1)] * np.int8(3) + np.float32(0.5) * np.uint8(2)
+    ),
+    "nested list constant": lambda a: a * [[1, 2, 3], [4, 5, 6]],
+    "tuple constant": lambda a: (1, 2, 3) + a - (1.0, 2.0, 3.0),
+    "bool constant": lambda a: a * True + np.array([True, False, True]),
+    "range constant": lambda a: a * np.arange(3),
+    "big int": lambda a: a * 10**30 / 1e30,
+    "longdouble": lambda a: a * np.longdouble(2),
+    "0-d array": lambda a: a * np.array(2) + np.array(0.5),
+    "clip": lambda a: np.clip(a, 0.6, 1.8) * a.clip(0.7, None),
+    "clip by name": lambda a: np.clip(a, min=0.6, max=1.8) + np.clip(a, max=1.8),
+    "several new axes": lambda a: np.expand_dims(a, (0, 2)) * np.expand_dims(a, [1, 2]),
+    "clip traced": lambda a: np.clip(a, a[1] + 0.2, a[2] - 0.3),
+    "where": lambda a: np.where(a > 1, a * a, -a),
+    "stack constants": lambda a: np.stack([a, X, [1, 2, 3]]),
+    "concatenate": lambda a: np.concatenate([a, [1.0], a[:1]]),
+    "stack of a": lambda a: np.stack(list(a)),
+    "dot of a number": lambda a: np.dot(a, 3.0) + np.dot(2.0, a),
+    "out=None": lambda a: np.sin(a, out=None) + np.sum(a, out=None),
+    "dtype=float": lambda a: np.sin(a, dtype=float),
+    "axis=None": lambda a: np.sum(a, axis=None) + np.sum(a, None),
+    "x ** a": lambda a: 2.0**a + X**a + a**a,
+    "a ** 2": lambda a: (
+        a**2 + a**2.0 + a ** np.array(2) + a**-1 + a**0.5 + a ** [1, 2, 3]
+    ),
+    "1 / a": lambda a: 1 / a + 2 // 1 / a,
+    "dtype by place": lambda a: (
+        np.sum(a, 0, float) + a.mean(0, float) + np.var(a, 0, None)
+    ),
+    "ddof by place": lambda a: np.std(a, 0, None, None, 1) + a.var(None, None, None, 1),
+    "keepdims by place": lambda a: (
+        np.sum(a, 0, None, None, True) * np.max(a, 0, None, True)
+    ),
+    "no value": lambda a: np.sum(a, keepdims=np._NoValue),
+    "operands by name": lambda a: np.sum(a=a) * np.stack(arrays=[a, a], axis=1)[:, 0],
+    "an array as a shape": lambda a: (
+        np.reshape(a, np.array([3, 1])) * a.reshape([1, 3])
+    ),
+    "an array as axes": lambda a: np.outer(a, X).transpose(np.array([1, 0])) @ a,
+    "no indices": lambda a: np.sum(a[[]]) + np.sum(np.outer(a, a)[[], []]) + a,
+    "a tuple in an index": lambda a: np.outer(a, X)[((0, 2),)] * a,
+    "a number's index": lambda a: (
+        a[0][()] * a[1][...] * a[2][None] * a[0][None, ..., None]
+    ),
+    "copy with order": lambda a: a.copy("C") * a.copy(order="F"),
+    "read-only views of odd memory": lambda a: (
+        a * np.lib.stride_tricks.sliding_window_view(np.arange(5.0), 3)
+        + np.frombuffer(np.arange(3.0).tobytes())
+    ),
+    "print": then(lambda a: print(a, a[0], [a], file=io.StringIO())),
+    "f-string": then(lambda a: f"{a} {a[0]} {a!r}"),
+    "format": then(lambda a: f"{a[0]:.2f} {format(a[0], '8.3e')}"),
+    "%s": then(lambda a: "%s %r" % (a, a)),  # noqa: UP031
+    "constant output": lambda a: 3.0,
+    "empty output": lambda a: [],
+    "copies": lambda a: copy.copy(a) * copy.deepcopy([a])[0],
+    "floor and mod": lambda a: a // 0.8 + a % 0.8 + 2.1 % a + divmod(a, 0.8)[1],
+    "round": lambda a: round(a[0] * 1.02, 1) + round(a[2] * 1.1) * a,
+    "X.clip": lambda a: np.array([0.7, 0.1, 0.3]).clip(a[1], a[0]),
+    "reflected": lambda a: X - a + X * a / (X @ a) + 2 / a,
+    "in a string": then(lambda a: f"{a[0]:.2f}"),
+}
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_right(name):
+    f = RIGHT[name]
+    value, tangent = jvp(f, (X,), (T,))
+    check_right(f, value, tangent)
+    trace = record(f, X)
+    for got, plain in zip(numbers(trace.result), numbers(value), strict=True):
+        np.testing.assert_array_equal(got, plain)
+    _, again = jvp(lambda x: jvp(lambda v: f(v), (x,), (T,))[0], (X,), (T,))
+    for got, plain in zip(numbers(again), numbers(tangent), strict=True):
+        np.testing.assert_allclose(got, plain, rtol=1e-13)
+    if not trace.decisions and name != "x[mask]":  # where a plain array hides the mask
+        written = write_value(f, X)(X)
+        for got, plain in zip(numbers(written), numbers(value), strict=True):
+            np.testing.assert_allclose(got, plain, rtol=1e-12)
+
+
+def test_what_is_printed_is_the_value():
+    seen = []
+
+    def f(a):
+        seen.extend([f"{a[0]:.2f}", format(a[0] * 2, "6.1e"), repr(a), str(a[0])])
+        return a
+
+    record(f, X)
+    assert seen[:2] == ["1.50", "3.0e+00"]
+    assert "traced" in seen[2] and "1.5" in seen[2] and "1.5" in seen[3]
+
+
+# ---------------------------------------------------------------- type questions
+
+TYPE_QUESTIONS = {
+    "isinstance ndarray": lambda x: np.sum(x**2) if isinstance(x, np.ndarray) else x**3,
+    "isinstance float": lambda x: x**2 if isinstance(x, float) else np.sum(x**3),
+    "isinstance many": lambda x: (
+        x**2 if isinstance(x, int | float | np.number) else np.sum(x**3)
+    ),
+    "isscalar": lambda x: x**2 if np.isscalar(x) else np.sum(x**3),
+    "ndim": lambda x: x**2 if np.ndim(x) == 0 else np.sum(x**3),
+    "shape": lambda x: x**2 if np.shape(x) == () else np.sum(x**3),
+    "hasattr shape": lambda x: (
+        np.sum(x**2) if hasattr(x, "shape") and x.shape else x**3
+    ),
+    "of a part": lambda x: np.sum(
+        x * (2.0 if isinstance(x * 1.0, np.ndarray) else 3.0)
+    ),
+    "__class__": lambda x: np.sum(x**2) if x.__class__ is np.ndarray else x**3,
+    "not a list": lambda x: x[0] if isinstance(x, list | tuple) else np.sum(x**2),
+}
+
+
+@pytest.mark.parametrize("x", [2.0, np.array([2.0, 3.0])], ids=["number", "array"])
+@pytest.mark.parametrize("name", TYPE_QUESTIONS)
+def test_type_questions_have_the_answers_of_the_plain_value(name, x):
+    f = TYPE_QUESTIONS[name]
+    value, gradient = value_and_grad(f)(x)
+    assert value == f(x) == record(f, x).result
+    h = 1e-6
+    directions = np.eye(np.size(x)) if np.ndim(x) else [1.0]
+    known = [np.sum(f(x + h * e) - f(x - h * e)) / (2 * h) for e in directions]
+    np.testing.assert_allclose(np.ravel(gradient), known, rtol=1e-7)
+    its_value, written = write_gradient(f, x, value=True)(x)
+    assert its_value == pytest.approx(value)
+    np.testing.assert_allclose(written, gradient)
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: x**2 if type(x) is float else x**3,
+        lambda x: x**2 if type(x) in (float, np.float64) else x**3,
+        lambda x: {float: 2.0, np.float64: 2.0}.get(type(x), 3.0) * x,
+    ],
+)
+def test_what_type_answers_is_noticed_by_a_recording(f):
+    """type(x) can't be answered truly: record and write compare with one plain run."""
+    for way in (record, write_gradient):
+        with pytest.raises(
+            TraceError, match=r"plain numbers give .*np\.ndim\(x\) == 0"
+        ):
+            way(f, 2.0)
+
+
+# ---------------------------------------------------------------- attributes
+
+ATTRIBUTES = (
+    "cumsum prod all any take repeat diagonal trace nonzero searchsorted ptp conj "
+    "tobytes setflags flat real imag nbytes strides flags data mT foo sin backward numpy"
+).split()
+
+
+@pytest.mark.parametrize("name", ATTRIBUTES)
+def test_attributes_are_right_or_refused_by_name(name):
+    """AttributeError, so that hasattr says no; the text says what to do."""
+
+    def f(a):
+        got = getattr(
+            np.outer(a, X) if name in ("trace", "mT", "diagonal") else a, name
+        )
+        return got(0) if name in ("take", "repeat") else got() if callable(got) else got
+
+    try:
+        value, tangent = jvp(f, (X,), (T,))
+    except (AttributeError, TraceError) as error:
+        assert name in str(error) or name in ("all", "any")
+        assert "use the NumPy function" in str(error) or isinstance(error, TraceError)
+    else:
+        check_right(f, value, tangent)
+
+
+def test_attributes_cannot_be_set():
+    for name in ("foo", "shape", "T", "size"):
+        with pytest.raises((AttributeError, TraceError), match=f"{name}|no setter"):
+            record(then(lambda a, name=name: setattr(a, name, 1)), X)
+
+
+# ---------------------------------------------------------------- unknown functions
+
+
+@pytest.mark.parametrize(
+    ("f", "words"),
+    [
+        (
+            lambda a: np.nanmax(a),
+            "^np.nanmax can't be .*the nearest that can are .*np.nan",
+        ),
+        (lambda a: np.linalg.eigvals(np.outer(a, a)), "^np.linalg.eigvals can't"),
+        (lambda a: np.fft.rfft(a), "^np.fft.rfft can't"),
+        (lambda a: np.frompyfunc(abs, 1, 1)(a), "can't be differentiated"),
+        (lambda a: np.sum(a, foo=1), "sum.*foo"),
+        (lambda a: np.sin(a, casting="unsafe"), "np.sin: casting="),
+        (lambda a: np.sin(X, out=a), "out="),
+        (lambda a: np.clip(a, 0, 1, out=np.zeros(3)), "np.clip: out="),
+        (lambda a: a.sum(out=np.zeros(())), "np.sum: out="),
+        (lambda a: np.add.reduce(a, 0, None, np.zeros(())), "np.add.reduce"),
+        (lambda a: np.dot(EYE, a, np.zeros(3)), "np.dot: these arguments"),
+        (lambda a: np.clip(a, 0, 1, min=0), "np.clip: these arguments"),
+        (lambda a: np.ravel(np.outer(a, X).T, order="K"), "np.ravel: .*'C' or 'F'"),
+        (lambda a: np.outer(a, X).T.reshape(-1, order="A"), "np.reshape: .*'C' or 'F'"),
+    ],
+)
+def test_functions_and_options_that_are_not_there_are_named(f, words):
+    """Never a list of sixty names, and none that NumPy doesn't have."""
+    with pytest.raises(TypeError, match=words) as caught:
+        grad(lambda a: np.sum(f(a)))(X)
+    near = str(caught.value).partition("that can are ")[2].partition(". ")[0]
+    for name in filter(None, near.split(", ")):
+        assert eval(name, {"np": np}) and name.count(".") == 1
+
+
+def test_functions_of_scipy_are_called_scipys():
+    special = pytest.importorskip("scipy.special")
+    with pytest.raises(TraceError, match="scipy") as caught:
+        grad(lambda a: np.sum(special.psi(a)))(X)
+    assert "np.psi" not in str(caught.value)
+    expected = special.expit(X) * (1 - special.expit(X))
+    np.testing.assert_allclose(grad(lambda a: np.sum(special.expit(a)))(X), expected)
+
+
+# ---------------------------------------------------------------- NumPy's own errors
+
+SAME_AS_NUMPY = {
+    "index": lambda a: a[5],
+    "too many indices": lambda a: a[0, 0],
+    "index of a number": lambda a: a[0][0],
+    "string index": lambda a: a["x"],
+    "float index": lambda a: a[1.5],
+    "mask of a wrong length": lambda a: a[np.array([True, False])],
+    "shapes": lambda a: a + np.ones(4),
+    "matmul shapes": lambda a: a @ np.ones((2, 2)),
+    "dot shapes": lambda a: np.dot(a, np.ones(4)),
+    "matmul number": lambda a: a @ 2.0,
+    "reshape": lambda a: a.reshape(2, 2),
+    "reshape -1": lambda a: a.reshape(2, -1),
+    "reshape twice -1": lambda a: a.reshape(-1, -1),
+    "reshape 0 -1": lambda a: a[:0].reshape(0, -1),
+    "axis": lambda a: np.sum(a, axis=5),
+    "axis of max": lambda a: a.max(axis=-2),
+    "axis of softmax": lambda a: np.add(softmax(a, axis=5), 0),
+    "axis twice": lambda a: np.sum(np.outer(a, a), axis=(0, 0)),
+    "float axis": lambda a: np.sum(a, axis=1.5),
+    "swapaxes": lambda a: np.swapaxes(a, 0, 3),
+    "transpose": lambda a: np.transpose(a, (0, 0)),
+    "transpose of too few": lambda a: np.outer(a, a).transpose(0),
+    "transpose of none": lambda a: np.outer(a, a).transpose(()),
+    "broadcast_to -1": lambda a: np.broadcast_to(a, (-1, 3)),
+    "squeeze": lambda a: np.squeeze(a, 0),
+    "expand_dims": lambda a: np.expand_dims(a, 5),
+    "broadcast_to": lambda a: np.broadcast_to(a, (2, 2)),
+    "concatenate": lambda a: np.concatenate([a, np.ones((2, 2))]),
+    "concatenate axis": lambda a: np.concatenate([a, a], axis=1),
+    "concatenate nothing": lambda a: np.concatenate([]) + a,
+    "stack": lambda a: np.stack([a, np.ones(2)]),
+    "stack axis": lambda a: np.stack([a, a], axis=3),
+    "truth of an array": lambda a: a if a > 1 else -a,
+    "max of nothing": lambda a: np.max(a[:0]),
+    "a keyword that does not exist": lambda a: np.sum(a, foo=1),
+    "too large an int": lambda a: a * 10**400,
+    "str.join": lambda a: ",".join(a),
+    "where of two": lambda a: np.where(a > 1, a),
+    "clip of nothing": lambda a: np.outer(a),
+}
+
+
+@pytest.mark.parametrize("name", SAME_AS_NUMPY)
+def test_errors_of_shapes_and_indices_are_numpys(name):
+    """The traced program fails as the plain one does: the same kind of error, in words."""
+    f = SAME_AS_NUMPY[name]
+    with pytest.raises(Exception) as plain:  # noqa: B017, PT011
+        f(X)
+    kinds = {np.exceptions.AxisError: (ValueError, IndexError)}
+    expected = kinds.get(plain.type, plain.type)
+    if name in ("too large an int", "where of two", "concatenate nothing"):
+        expected = (plain.type, TraceError)
+    with pytest.raises(expected) as traced:
+        record(f, X)
+    text = str(traced.value)
+    assert text and "list index out of range" not in text and "NoneType" not in text

@@ -1,0 +1,103 @@
+"""The student edition: what is in it, what isn't, and that it works by itself."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from comp551ad.__main__ import main
+from comp551ad.exercises.release import without_links
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="module")
+def edition(tmp_path_factory):
+    """An edition with two of the lectures."""
+    out = tmp_path_factory.mktemp("release") / "edition"
+    assert main(["release", str(out), "--lectures", "02", "04"]) == 0
+    return out
+
+
+def test_it_has_the_chosen_lectures_and_exercises_alone(edition):
+    found = {p.relative_to(edition).as_posix()[:-6] for p in edition.rglob("*.ipynb")}
+    assert found == {
+        "lectures/00_start_here",
+        "lectures/02_derivatives_and_the_chain_rule",
+        "lectures/04_gradient_wrt_V",
+        "exercises/02_derivatives_and_the_chain_rule",
+        "exercises/04_gradient_wrt_V",
+    }
+
+
+def test_it_has_no_solutions_no_tests_and_no_grading(edition):
+    for path in edition.rglob("*"):
+        assert path.name not in ("solutions", "tests", "grade", "site"), path
+        if path.suffix == ".ipynb":
+            assert "BEGIN SOLUTION" not in path.read_text("utf-8")
+    for name in ("pyproject.toml", "requirements.txt"):
+        assert "[tool.pytest" not in (edition / name).read_text("utf-8")
+
+
+def test_every_link_leads_to_something_that_is_there(edition):
+    links = 0
+    for path in edition.rglob("*.ipynb"):
+        for target in re.findall(r"\]\(([^(){}\s#]*\.ipynb)", path.read_text("utf-8")):
+            assert (path.parent / target).exists(), f"{path.name}: {target}"
+            links += 1
+    assert links > 20
+
+
+def run_in(edition, program):
+    settings = {**os.environ, "PYTHONPATH": ".", "COMP551AD_PROGRESS": "progress.json"}
+    command = [sys.executable, "-c", program]
+    ran = subprocess.run(
+        command, cwd=edition, env=settings, capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
+
+
+def test_progress_knows_what_is_there_and_checks_work(edition):
+    assert "0 of 8 exercises" in run_in(
+        edition, "from comp551ad.exercises import progress; print(progress())"
+    )
+    found = run_in(
+        edition,
+        "from comp551ad.exercises import check\n"
+        "def pull_back(J, g): return J @ g\n"
+        "print(check(pull_back))",
+    )
+    assert "the transpose is missing" in found
+
+
+def test_the_given_cells_of_its_exercises_run(edition):
+    for path in (edition / "exercises").glob("*.ipynb"):
+        cells = json.loads(path.read_text("utf-8"))["cells"]
+        given = [
+            "".join(cell["source"])
+            for cell in cells
+            if cell["cell_type"] == "code" and "nbgrader" not in cell["metadata"]
+        ]
+        assert given
+        run_in(edition, "\n".join(given))
+
+
+def test_a_link_to_what_is_not_there_becomes_text():
+    text = "[a](02_x.ipynb#cell-id=y), [b](../lectures/03_z.ipynb), [c](https://x.org)"
+    assert without_links(text, {"02_x.ipynb"}) == (
+        "[a](02_x.ipynb#cell-id=y), b, [c](https://x.org)"
+    )
+
+
+def test_what_cant_be_released_says_why(tmp_path, capsys):
+    (tmp_path / "x").touch()
+    assert main(["release", str(tmp_path)]) == 1
+    assert "expected an empty folder" in capsys.readouterr().err
+    assert main(["release", str(tmp_path / "new"), "--lectures", "77"]) == 1
+    assert "--lectures: got 77, expected numbers" in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()

@@ -1,0 +1,200 @@
+"""Each solution is edited in every place, and the edits are handed in.
+
+An edit that the cases let pass, and that is no equal function, is a gap: a case is missing.
+`EQUAL` has the edits that change nothing, by reason. What is refused must get a name.
+
+    python tests/test_slips.py grad_W …     lists the edits that no mistake of the exercise's
+                                            own names: should one of them be one?
+"""
+
+import ast
+import sys
+
+import numpy as np
+import pytest
+
+from comp551ad.exercises.catalogue import catalogue
+from comp551ad.exercises.checking import judge
+from comp551ad.exercises.slips import SLIPS, TooManyRounds, slips
+from comp551ad.exercises.solutions import FOLDERS, Solution, solution
+from comp551ad.exercises.values import Raised, first_difference
+
+# Any list will do in 10.4; in 5.5 only what comes of the training is looked at.
+SEARCHED = [name for name, exercise in catalogue().items() if exercise.searched]
+
+EQUAL = {
+    # 1 and −1 are their own inverses.
+    "twin": """W[order] * signs[:, None] → W[order] / signs[:, None]
+        V[:, order] * signs → V[:, order] / signs""",
+    # The smaller of two is the smaller of two.
+    "saddle_signs": "min(D, C - 1) → min(C - 1, D)",
+    # An array with one axis has no other axis, and is its own transpose.
+    "pull_back": "J.T @ g → J.T @ g.T",
+    "cost": "np.mean(losses) → np.mean(losses, axis=0); logsumexp(U) → logsumexp(U, axis=1)",
+    "standard_error": "np.std(values, ddof=1) → np.std(values, ddof=1, axis=0)",
+    # Softmax's Jacobian is symmetric.
+    "softmax_half_square": """softmax(u) → softmax(u, axis=0)
+        softmax(u) → softmax(u, axis=None)
+        G @ (yh - y) → G.T @ (yh - y); G @ (yh - y) → G @ (yh - y).T
+        G @ (yh - y) → G.T @ (yh - y).T; G @ (yh - y) → (yh - y) @ G""",
+    # What ReLU gives is above 0 where its operand is, and ReLU leaves it as it is.
+    "grad_V": "Q → Z",
+    "biased_gradients": "relu(X1 @ V.T) → relu(relu(X1 @ V.T)); X → Y",
+    # These have as many rows as X, and only their number is used.
+    "gradients": "X → Y; X → Z",
+    "tied_gradient": "X → Z",
+    "mended": "X → Y; X → Q; X → Z",
+    "normalize_backward": "Q → dR",
+    # The order of these rounds doesn't matter, nor what stands in a place that is filled.
+    "descent": "for _ in range(steps): reversed; range(steps) → reversed(range(steps))",
+    "gradient_error": """for place in np.ndindex(w.shape): reversed; np.zeros → np.ones
+        claim - slopes → slopes - claim; w → claim; w → slopes""",
+    "complex_gradient": """for k, row in enumerate(np.eye(len(w))): reversed
+        np.zeros → np.ones; w → slopes""",
+    "tangents_upwards": "for j, slope in operands: reversed",
+    "adjoints_downwards": """rows → a; rows → adjoint
+        for j, slope in zip(operands, slopes, strict=True): reversed
+        range(len(rows)) → range(1, len(rows))""",
+    "undo_broadcasting": """
+        range(g.ndim - len(shape)) → reversed(range(g.ndim - len(shape)))""",
+    "distinct_units": "range(len(W)) → reversed(range(len(W)))",
+    # A product of two sizes; a row that is never used is dropped at once either way.
+    "chain_multiplications": """
+        zip(sizes[:-1], sizes[1:], strict=True) → zip(sizes[1:], sizes[:-1], strict=True)""",
+    "most_kept": """1 → 2; last.get(i, 0) → last.get(i, 1 - 0); 0 → 1; 0 → -1
+        last.get(i, 0) → last.get(i, i); uses → last""",
+    # Speeds and adjoints that are 1 or 0 at this place.
+    "tangents_of_the_swing": """'a2 * d1 + a1 * d2' → 'a1 * d2'
+        'a2 * d1 + a1 * d2' → 'd1 + a1 * d2'; 'a2 * d1 + a1 * d2' → 'a2 * d1 + a1'
+        'd2 * a4 + a2 * d4' → 'a4 + a2 * d4'
+        'a2 * d1 + a1 * d2' → 'a2 * d1 + a1 / d2'""",
+    "adjoints_of_the_swing": """'a2 * b5' → 'a2'; 'a2 * b5' → 'a2 / b5'
+        'a1 * b3 + a4 * b5 - b6 * sin(a2)' → 'a1 * b3 + a4 - b6 * sin(a2)'
+        'a1 * b3 + a4 * b5 - b6 * sin(a2)' → 'a1 * b3 + a4 / b5 - b6 * sin(a2)'""",
+    # Within the factor of three, or the four digits, that the question leaves open.
+    "best_step": "48 * u → u; 53 → 54; 53 → 52; 48 → 49; 48 → 47; 48 → 1",
+    "hessian_times": "1e-05 → 2e-05; 1e-05 → 5e-06",
+}
+
+
+def equal(name):
+    texts = EQUAL.get(name, "").replace("\n", ";").split(";")
+    return {text.strip() for text in texts if text.strip()}
+
+
+def edited(name):
+    return slips(solution(name, catalogue()[name].lecture))
+
+
+def passes(exercise, answer):
+    for arguments, right in zip(exercise.all_cases, exercise.right, strict=True):
+        given = exercise.outcome(answer, arguments)
+        if isinstance(given, Raised):
+            return False
+        if first_difference(given, right, exercise.tolerance, exercise.parts):
+            return False
+    return True
+
+
+@pytest.mark.parametrize("name", SEARCHED)
+def test_an_edit_that_passes_is_an_equal_function(name):
+    exercise = catalogue()[name]
+    passed = {slip.text for slip in edited(name) if passes(exercise, slip.wrong)}
+    assert passed - equal(name) == set(), "a case is missing that refuses it"
+    assert equal(name) - passed == set(), "these are refused: no need to list them"
+
+
+@pytest.mark.parametrize("name", SEARCHED)
+def test_every_edit_that_gives_values_gets_a_name(name):
+    exercise = catalogue()[name]
+    unnamed = []
+    for slip in edited(name)[::20]:  # a tenth of a second each: not all of them
+        with np.errstate(all="ignore"):
+            verdict = judge(exercise, slip.wrong)
+        if verdict.mistakes and verdict.mistakes[0] in (
+            "not the right value yet",
+            "right for some inputs only",
+        ):
+            unnamed.append(f"{slip.kind}: {slip.text}")
+    if not exercise.secret:
+        assert unnamed == []
+
+
+def small(source):
+    tree = ast.parse(source)
+    return Solution(tree.body[0].name, source, "00")
+
+
+@pytest.mark.parametrize(
+    "source, kind, text",
+    [
+        ("def f(x):\n return x[1:] - 2", "off by one", "x[1:] → x[1 + 1:]"),
+        ("def f(x, y):\n return x @ y", "transpose", "x @ y → x.T @ y"),
+        ("def f(x):\n return (x - 1) / 2", "parentheses", "(x - 1) / 2 → x - 1 / 2"),
+        ("def f(x):\n return x.sum(axis=0)", "axis", "x.sum(axis=0) → x.sum(axis=1)"),
+        ("def f(x):\n return x > 0", "border", "x > 0 → x >= 0"),
+        ("def f():\n return {'a': 'x * y'}", "factor", "'x * y' → 'x'"),
+        ("def f(x):\n x += 1\n return x", "overwritten", "x += 1: ="),
+        (
+            "def f(x):\n for a in x:\n  b = a\n  x = b\n return x",
+            "not anew",
+            "before the loop: b = a",
+        ),
+        (
+            "def f(x):\n for a in x:\n  x = a\n return x",
+            "early return",
+            "for a in x:",
+        ),
+    ],
+)
+def test_what_is_edited(source, kind, text):
+    assert (kind, text) in [(slip.kind, slip.text) for slip in slips(small(source))]
+    assert kind in SLIPS
+
+
+def test_an_edit_leaves_the_solution_as_it_is():
+    source = "def f(x, y):\n    return x - y"
+    answers = [slip.wrong(3, 1) for slip in slips(small(source))]
+    assert 2 not in answers
+    assert {-2, 4, 3, -1, 0} <= set(answers)
+
+
+def test_an_edited_loop_that_never_ends_is_stopped():
+    source = "def f(n):\n    while n > 0:\n        n -= 1\n    return n"
+    with pytest.raises(TooManyRounds):
+        for slip in slips(small(source)):
+            slip.wrong(3)
+
+
+def test_no_mistake_of_an_edit_is_named_by_the_edit_itself():
+    for name, question in SLIPS.values():
+        assert "→" not in name + question
+        assert question.endswith(("?", ".")) and name[0].islower() or name[0] == "N"
+
+
+def test_without_the_solutions_folder_there_is_still_a_verdict(monkeypatch):
+    monkeypatch.setattr("comp551ad.exercises.finding.solution", lambda *_: None)
+    monkeypatch.setattr("comp551ad.exercises.places.solution", lambda *_: None)
+    verdict = judge(catalogue()["softmax_jacobian"], lambda p: np.diag(p) * 7)
+    assert verdict.mistakes == ("not the right value yet",)
+
+
+def test_the_solutions_are_found():
+    assert any(folder.is_dir() for folder in FOLDERS)
+    assert all(solution(name, e.lecture) for name, e in catalogue().items())
+
+
+def unnamed(name):
+    """The edits of a solution that are named by `SLIPS` alone, with what is said then."""
+    own = {mistake.name for mistake in catalogue()[name].mistakes}
+    for slip in edited(name):
+        with np.errstate(all="ignore"):
+            verdict = judge(catalogue()[name], slip.wrong)
+        names = {found.split(": ")[-1] for found in verdict.mistakes}
+        if names and not names & own and not names & {"it calls the library's own"}:
+            yield f"{slip.text}  (line {slip.line}): {'; '.join(verdict.mistakes)}"
+
+
+if __name__ == "__main__":
+    for name in sys.argv[1:] or SEARCHED:
+        print(f"\n{name}", *unnamed(name), sep="\n  ")

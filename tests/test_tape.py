@@ -1,0 +1,314 @@
+"""comp551ad/autodiff/tape.py: one recording, one thread; nested tapes; what outlives them."""
+
+import math
+import operator
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from comp551ad import (
+    TraceError,
+    grad,
+    hessian,
+    jvp,
+    record,
+    reverse,
+    value_and_grad,
+    vjp,
+)
+from comp551ad.autodiff.primitives import PRIMITIVES
+from comp551ad.autodiff.tape import (
+    Tape,
+    Tracer,
+    apply,
+    concrete,
+    operands_of,
+    parameters_of,
+)
+
+X = np.array([1.5, 0.5, 2.0])
+T = np.array([0.3, -1.1, 0.7])
+
+
+# ---------------------------------------------------------------- rows
+
+
+def test_rows_are_what_the_module_says():
+    with Tape() as tape:
+        x = tape.add_input(np.array([1.0, 2.0]), "x")
+        y = apply(PRIMITIVES["multiply"], (3, x))
+        z = apply(PRIMITIVES["sum"], (y,), {"axis": 0})
+    assert tape.rows[0][0] == "input" and tape.rows[1][0] == "multiply"
+    assert tape.rows[1][2:] == (3.0, 0) and type(tape.rows[1][2]) is float
+    assert operands_of(tape.rows[2]) == (1,) and z.index == 2 and z.value == 9.0
+    assert parameters_of(tape.rows[2]) == {"axis": -1}
+    assert concrete([x, (z, 1)])[1] == (9.0, 1)
+
+
+def test_constants_are_copies_that_stay():
+    """A function that overwrites its own work arrays must not change what was recorded."""
+    index, mask, shape, rows = (
+        np.array([0, 1]),
+        np.array([True, False, True]),
+        [3, 1],
+        [[0], [1]],
+    )
+    base = np.ones(3)
+    view = base[:]
+    view.flags.writeable = False
+
+    def f(x):
+        buffer, total = np.empty(3), 0.0
+        for k in range(4):
+            buffer[:] = k
+            total = total + np.sum(buffer * x) ** 2
+        index[:], mask[:], shape[:], rows[0][0] = [0, 1], [True, False, True], [3, 1], 0
+        base[:] = 2.0
+        picked = [
+            x[index] * 2,
+            np.where(mask, x, 0.0),
+            x[mask],
+            np.reshape(x, shape),
+            x[rows],
+        ]
+        picked.append(x * view)
+        buffer[:], index[:], mask[:], shape[:], rows[0][0], base[:] = (
+            np.nan,
+            2,
+            False,
+            [1, 3],
+            2,
+            9,
+        )
+        return total + sum(np.sum(part) for part in picked)
+
+    expected = 2 * 3 * (1 + 4 + 9) + np.array(
+        [2 + 1 + 1 + 1 + 1 + 2, 2 + 1 + 1 + 2, 1 + 1 + 1 + 2]
+    )
+    assert grad(f)(np.ones(3)).tolist() == expected.tolist()
+
+
+# ---------------------------------------------------------------- what outlives a recording
+
+
+def test_values_of_another_recording():
+    kept = []
+    record(lambda x: kept.append(x * 2) or x, X)
+    for use in (
+        lambda x: x + kept[0],
+        lambda x: kept[0] + x,
+        lambda x: np.sin(kept[0]) + x,
+        lambda x: np.stack([x, kept[0]]),
+        lambda x: kept[0],
+        lambda x: (x, [kept[0]]),
+    ):
+        for way in (record, lambda f, x: jvp(f, (x,), (T,)), vjp):
+            with pytest.raises(
+                TraceError, match="after the function .*return|two recordings"
+            ):
+                way(use, X)
+
+
+def left_over():
+    kept = []
+    grad(lambda x: kept.append(x * 2) or np.sum(x) * 1.0)(X)
+    return kept[0]
+
+
+def test_what_is_left_over_is_the_number_that_it_was():
+    """So that a training loop may print and store what it kept; it computes no further."""
+    a = left_over()
+    assert np.array_equal(np.asarray(a), 2 * X) and np.array_equal(
+        np.array([a, a])[1], 2 * X
+    )
+    kept = []
+    value_and_grad(lambda w: kept.append(w * w) or w * w)(3.0)
+    number = kept[0]
+    assert float(number) == 9.0 and int(number) == 9 and bool(number)
+    assert (
+        f"{number:.1f}" == "9.0"
+        and str(np.round(float(number))) == "9.0"
+        and math.sqrt(number) == 3.0
+    )
+    assert "3." in repr(a)
+    w = np.zeros(3)
+    w += np.asarray(left_over())
+    assert w.tolist() == [3.0, 1.0, 4.0]
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda a: a + 1, lambda a: 2.0 * a, lambda a: a * a, lambda a: -a, lambda a: np.sin(a),
+        lambda a: np.sum(a), lambda a: a[0], lambda a: a @ a, lambda a: list(a),
+        lambda a: a.reshape(3, 1), lambda a: operator.isub(a, 0.1),
+    ],
+)  # fmt: skip
+def test_what_is_left_over_computes_no_further(use):
+    with pytest.raises(
+        TraceError, match="after the function that made it had returned"
+    ):
+        use(left_over())
+
+
+def test_an_inner_value_kept_by_the_outer_function():
+    kept = []
+
+    def outer(x):
+        grad(lambda y: kept.append(y * y) or y)(x)
+        return kept[-1] * x
+
+    with pytest.raises(TraceError, match="after the function|two recordings"):
+        grad(outer)(2.0)
+
+
+def test_state_that_outlives_a_call():
+    class Layer:
+        total = 0.0
+
+        def __call__(self, x):
+            self.total = self.total + x
+            return self.total * x
+
+    layer = Layer()
+    assert grad(layer)(3.0) == 6.0
+    with pytest.raises(TraceError, match="after the function|two recordings"):
+        grad(layer)(3.0)
+
+
+def test_a_generator_that_runs_on_afterwards():
+    kept = []
+    with pytest.raises(TraceError, match="returned generator"):
+        record(lambda x: kept.append(v * 2 for v in x) or kept[0], X)
+    with pytest.raises(TraceError, match="after the function"):
+        next(kept[0])
+
+
+def test_exceptions_come_through_and_leave_no_trace():
+    class Stop(Exception):
+        pass
+
+    def stops(x):
+        if x > 0:
+            raise Stop("here")
+        return x * x
+
+    def interrupted(x):
+        raise KeyboardInterrupt
+
+    def survives(x):
+        try:
+            grad(stops)(x)
+        except Stop:
+            pass
+        return x**3
+
+    before = sys.getprofile()
+    for call in (
+        grad(stops),
+        hessian(stops),
+        lambda x: vjp(stops, x),
+        lambda x: record(stops, x),
+    ):
+        with pytest.raises(Stop, match="here"):
+            call(1.0)
+    with pytest.raises(KeyboardInterrupt):
+        grad(interrupted)(1.0)
+    assert sys.getprofile() is before
+    assert grad(grad(survives))(2.0) == 12.0 and grad(stops)(-3.0) == -6.0
+
+
+# ---------------------------------------------------------------- nested tapes
+
+
+def test_an_operation_is_written_on_the_innermost_tape_of_its_operands():
+    with Tape() as outer:
+        x = outer.add_input(2.0, "x")
+        with Tape() as inner:
+            y = inner.add_input(x, "y")
+            z = x * y
+            w = x * x
+        assert (outer.level, inner.level) == (1, 2)
+    assert z.tape is inner and w.tape is outer and concrete(z) == 4.0
+    assert [row[0] for row in inner.rows] == ["input", "multiply"]
+    assert [row[0] for row in outer.rows] == ["input", "multiply", "multiply"]
+    assert type(inner.rows[1][2]) is Tracer, (
+        "the outer value is a constant of the inner tape"
+    )
+
+
+def test_record_inside_record_on_traced_values():
+    def f(x):
+        inside = record(lambda w: 0.5 * (2 * w - 3) ** 2, x)
+        y = inside.result * 10
+        return y
+
+    t = record(f, 0.5)
+    assert t.result == 20.0 and reverse(t)["x"] == 10 * (0.5 * 2 - 3) * 2
+
+
+# ---------------------------------------------------------------- threads
+
+
+def test_threads_record_at_the_same_time():
+    barrier = threading.Barrier(4)
+
+    def work(seed):
+        x = np.random.default_rng(seed).normal(size=5)
+        barrier.wait()
+        for _ in range(20):
+            H = hessian(lambda x: np.sum(np.sin(x) * x))(x)
+            expected = 2 * np.cos(x) - x * np.sin(x)
+            np.testing.assert_allclose(np.diag(H), expected, rtol=1e-12)
+        return grad(lambda x: np.sum(x**3))(x) - 3 * x**2
+
+    with ThreadPoolExecutor(4) as pool:
+        for error in pool.map(work, range(4)):
+            assert np.all(np.abs(error) < 1e-12)
+
+
+def test_a_traced_value_in_another_thread_is_refused():
+    """A tape belongs to the thread that opened it: the rows must not get mixed up."""
+
+    def in_a_thread(f):
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(f).result()
+
+    for f in (
+        lambda x: in_a_thread(lambda: x * 2.0),
+        lambda x: in_a_thread(lambda: np.sin(x)),
+        lambda x: in_a_thread(lambda: grad(lambda y: x * y * y)(3.0)),
+    ):
+        for way in (grad(f), lambda x, f=f: record(f, x)):
+            with pytest.raises(TraceError, match="thread|two recordings"):
+                way(2.0)
+    assert grad(lambda x: x * in_a_thread(lambda: grad(np.sin)(0.0)))(2.0) == 1.0
+
+
+def test_mixing_two_recordings_in_two_threads():
+    ready, done, box, errors = threading.Event(), threading.Event(), [], []
+
+    def other():
+        record(lambda y: (box.append(y), ready.set(), done.wait(5), y)[-1], 2.0)
+
+    def f(x):
+        for use in (
+            lambda: x + box[0],
+            lambda: box[0] * x,
+            lambda: np.stack([x, box[0]]),
+        ):
+            with pytest.raises(TraceError, match="two recordings|thread") as caught:
+                use()
+            errors.append(caught.value)
+        return x
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    assert ready.wait(5)
+    assert grad(f)(1.0) == 1.0
+    assert len(errors) == 6, "the refusals that f caught are judged by a plain run"
+    done.set()
+    thread.join()

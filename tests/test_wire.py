@@ -1,0 +1,219 @@
+"""Answers through the pipe: the judge finds what it finds without a pipe between them."""
+
+import os
+import threading
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from comp551ad import grad, jvp
+from comp551ad.exercises.catalogue import catalogue
+from comp551ad.exercises.checking import judge
+from comp551ad.exercises.grade import wire
+from comp551ad.exercises.grade.answering import serves
+from comp551ad.exercises.grade.wire import Peer, Remote, Stopped
+
+
+class Ends:
+    """Two ends of a pipe; the other one hands out what `names` has, in a thread."""
+
+    def __init__(self):
+        (read_1, write_1), (read_2, write_2) = os.pipe(), os.pipe()
+        self.files = [
+            *(os.fdopen(end, "rb") for end in (read_1, read_2)),
+            *(os.fdopen(end, "wb") for end in (write_1, write_2)),
+        ]
+        self.names = {}
+        one, other, to_one, to_other = self.files
+        self.here = Peer(one, to_other)
+        asked = serves() | {"get": self.names.get}
+        self.there = Peer(other, to_one, asked)
+        self.thread = threading.Thread(target=self._serve, daemon=True)
+        self.thread.start()
+
+    def _serve(self):
+        try:
+            self.there.serve()
+        except Stopped:
+            pass
+
+    def through(self, value):
+        """What arrives here of a value there."""
+        self.names["it"] = value
+        return self.here.ask("get", "it")
+
+    def sends(self, data):
+        """The other end writes these bytes, whatever they are."""
+        os.write(self.files[2].fileno(), data)
+
+
+@pytest.fixture
+def ends():
+    made = Ends()
+    yield made
+    made.files[3].close()  # where the thread reads from ends, and so does the thread
+    made.thread.join(5)
+    for file in made.files:
+        file.close()
+
+
+# --- plain values ---------------------------------------------------------------------
+
+PLAIN = [
+    *(None, True, 0, -7, 2**9000, 0.1, float("inf"), 1 + 2j, "é \ud800 \0", ...),
+    *([], [1, [2.0, "x"]], (), (1, (2,)), {1, 2}, frozenset({3}), {"a": {2: (3,)}}),
+    *(np.float64(0.1), np.int8(3), np.bool_(True), np.datetime64("2026-01-01")),
+    *(np.zeros((0, 3)), np.arange(6).reshape(2, 3).T, np.array(5.0), np.array(["ab"])),
+    np.array([1, "x", None], dtype=object),
+]
+
+
+def same(one, other):
+    if isinstance(one, np.ndarray):
+        return (
+            one.dtype == other.dtype
+            and one.shape == other.shape
+            and (one == other).all()
+        )
+    return type(one) is type(other) and one == other
+
+
+@pytest.mark.parametrize("value", PLAIN, ids=range(len(PLAIN)))
+def test_plain_values_arrive_as_they_are(ends, value):
+    assert same(ends.through(value), value)
+
+
+def test_what_is_masked_is_no_number(ends):
+    masked = np.ma.array([1.0, 2.0], mask=[False, True])
+    np.testing.assert_equal(ends.through(masked), [1.0, np.nan])
+
+
+def test_an_array_may_be_written_into_when_it_has_arrived(ends):
+    ends.through(np.zeros(3))[0] = 1
+
+
+# --- references -----------------------------------------------------------------------
+
+
+class Money:
+    def __init__(self, pounds):
+        self.pounds = pounds
+
+    def __add__(self, other):
+        return Money(self.pounds + getattr(other, "pounds", other))
+
+    __radd__ = __add__
+
+
+def test_objects_stay_there_and_are_used_from_here(ends):
+    money = ends.through(Money)(2)
+    assert isinstance(money, Remote) and type(money).__name__ == "Money"
+    assert ((money + 3) + money).pounds == 7 and (1 + money).pounds == 3
+    with pytest.raises(AttributeError, match="no attribute 'pence'"):
+        _ = money.pence
+
+
+def test_nothing_of_theirs_decides_a_comparison_here(ends):
+    class Yes:
+        __eq__ = __array_ufunc__ = __array_function__ = lambda *_: True
+        __hash__ = object.__hash__
+
+    yes = ends.through(Yes())
+    assert yes != 1 and yes != ends.through(Yes())
+    with pytest.raises(TypeError):
+        np.allclose(yes, 1.0)
+
+
+def test_what_a_call_does_to_its_arguments_is_done_here(ends):
+    def spoil(a, b, c):
+        a[0], b["k"] = 9, 1
+        b.pop("x")
+        c.append(3)
+
+    a, b, c = np.zeros(2), {"x": 0}, [1, 2]
+    ends.through(spoil)(a, b, c)
+    assert a[0] == 9 and b == {"k": 1} and c == [1, 2, 3]
+
+
+def test_functions_from_here_are_called_there_and_are_differentiable(ends):
+    def bumpy(w):
+        return np.sum(np.sin(3 * w) * w) + w[0] ** 2
+
+    w = np.array([0.3, -0.2, 1.1])
+    answer = ends.through(lambda f, w: (f(w), grad(f)(w), jvp(f, (w,), (w,))[1]))
+    value, gradient, slope = answer(bumpy, w)
+    assert value == bumpy(w)
+    np.testing.assert_allclose(gradient, grad(bumpy)(w))
+    np.testing.assert_allclose(slope, grad(bumpy)(w) @ w)
+
+
+def test_a_function_comes_back_as_itself(ends):
+    def mine(x):
+        return x
+
+    assert ends.through(lambda f: f)(mine) is mine
+
+
+def test_errors_arrive_with_their_class_and_those_from_here_come_back(ends):
+    class Mine(RuntimeError):
+        """Nobody else knows it."""
+
+    def fails(w):
+        raise Mine("again")
+
+    with pytest.raises(Mine, match="again"):
+        ends.through(lambda f: f(1))(fails)
+    with pytest.raises(np.linalg.LinAlgError):
+        ends.through(np.linalg.inv)(np.zeros((2, 2)))
+    with pytest.raises(KeyError, match="'k'"):
+        ends.through({}.__getitem__)("k")
+    with pytest.raises(SystemExit):
+        ends.through(lambda: exit(3))()
+
+
+# --- an end that lies -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "message, why",
+    [
+        (b"\xff\xff\xff\xff", "gave more than 64 MB"),
+        (b"\0\0\0\5hello", "gave what can't be read"),
+        (b'\0\0\0\2""', "gave what can't be read"),
+        (b'\0\0\0\x08["gave"]', None),  # nothing is given
+        (b'\0\0\0\x11["gave",{"x":[]}]', "gave what can't be read"),
+        (b'\0\0\0\x15["gave",{"back":[5]}]', "gave what can't be read"),
+        (b'\0\0\0\x13["raised",1,2,3,4]', "gave what can't be read"),
+        (b"\0\0\x27\x10" + b"[" * 10_000, "gave what can't be read"),
+    ],
+)
+def test_whatever_is_sent_stops_the_peer_at_most(ends, message, why):
+    ends.sends(message)
+    if why is None:
+        assert ends.here.ask("get", "it") == []
+        return
+    with pytest.raises(Stopped):
+        ends.here.ask("get", "it")
+    assert str(ends.here.gone) == why
+
+
+def test_the_other_end_may_call_what_it_was_given_and_nothing_else(ends):
+    assert ends.here.serves.keys() == {"call"}
+
+
+def test_objects_are_never_unpickled(ends):
+    with pytest.raises(ValueError):
+        wire.Peer(*ends.files[1:3]).unpack({"array": ["|O", [1], "gASV"]})
+
+
+# --- every mistake of every exercise --------------------------------------------------
+
+
+@pytest.mark.parametrize("name", list(catalogue()))
+def test_the_judge_finds_the_same_through_the_pipe(ends, name):
+    exercise = replace(catalogue()[name], forbidden=())
+    answers = [exercise.witness, *(mistake.wrong for mistake in exercise.mistakes)]
+    for answer in answers:
+        here, there = judge(exercise, answer), judge(exercise, ends.through(answer))
+        assert (here.status, here.mistakes) == (there.status, there.mistakes)
