@@ -186,7 +186,7 @@ def test_code_over_several_lines_and_with_wide_letters_is_cut_at_its_characters(
 
 def test_a_page_of_players_needs_the_script_once(backward, upward):
     page = backward.player_html(script=False) + upward.player_html()
-    assert page.count(player.player_script()) == 1
+    assert page.count(player.player_script("program")) == 1
 
 
 def test_labels_can_not_end_the_script():
