@@ -57,12 +57,6 @@ def test_values_of_the_deck(deck):
         "sin(w1·x + w0)",
         "cos(w1·x + w0)",
     ]
-    assert [row.worked.text for row in rows.rows][3:] == [
-        "a₄ = 2·1 = 2",
-        "a₅ = 2 + 0.5 = 2.5",
-        "a₆ = sin 2.5 = 0.5985",
-        "a₇ = cos 2.5 = −0.8011",
-    ]
     assert rows.row(6).equation.latex == r"a_6 = \sin a_5"
     assert rows.row(7).expanded.latex == r"\cos\left(w_1 \cdot x + w_0\right)"
     assert rows.row(5).equation.html == (
@@ -80,12 +74,6 @@ def test_forward_mode_of_the_deck(deck):
         "ȧ₅ = ȧ₄ + ȧ₁",
         "ȧ₆ = ȧ₅·cos a₅",
         "ȧ₇ = −ȧ₅·sin a₅",
-    ]
-    assert [row.derivative.worked.text for row in rows.rows][3:] == [
-        "ȧ₄ = 1·1 + 2·0 = 1",
-        "ȧ₅ = 1 + 0 = 1",
-        "ȧ₆ = 1·cos 2.5 = −0.8011",
-        "ȧ₇ = −1·sin 2.5 = −0.5985",
     ]
     assert [row.derivative.closed.text for row in rows.rows] == [
         "0",
@@ -112,15 +100,6 @@ def test_reverse_mode_of_the_deck(deck):
         "ā₂ = a₃·ā₄",
         "ā₁ = ā₅",
     ]
-    assert [row.derivative.worked.text for row in rows.rows][::-1] == [
-        "ā₇ = 1",
-        "ā₆ = 0",
-        "ā₅ = 0·cos 2.5 − 1·sin 2.5 = −0.5985",
-        "ā₄ = −0.5985",
-        "ā₃ = 2·(−0.5985) = −1.197",
-        "ā₂ = 1·(−0.5985) = −0.5985",
-        "ā₁ = −0.5985",
-    ]
     assert [row.derivative.closed.text for row in rows.rows][:5] == [
         "−sin(w1·x + w0)",
         "−x·sin(w1·x + w0)",
@@ -132,11 +111,9 @@ def test_reverse_mode_of_the_deck(deck):
     assert fifth.equation.latex == (
         r"\bar a_5 = \bar a_6 \cdot \cos a_5 - \bar a_7 \cdot \sin a_5"
     )
-    assert [
-        (t.node, t.formula.text, t.local.text, t.value_text) for t in fifth.terms
-    ] == [
-        (6, "ā₆·cos a₅", "cos a₅", "0"),
-        (7, "−ā₇·sin a₅", "−sin a₅", "−0.5985"),
+    assert [(t.node, t.formula.text, t.value_text) for t in fifth.terms] == [
+        (6, "ā₆·cos a₅", "0"),
+        (7, "−ā₇·sin a₅", "−0.5985"),
     ]
 
 
@@ -158,16 +135,15 @@ def test_the_loss_of_the_deck():
         "ā₁ = a₂·ā₄",
     ]
     assert rows.row(7).expanded.text == "0.5·(w·x − y)²"
-    assert rows.row(6).worked.text == "a₆ = (−2)² = 4"
-    assert rows.row(5).derivative.worked.text == "ā₅ = 2·(−2)·0.5 = −2"
-    assert rows.row(3).derivative.worked.text == "ā₃ = −(−2) = 2"
+    assert rows.row(6).worked.text == "a₆ = a₅² = 4"
+    assert rows.row(5).derivative.worked.text == "ā₅ = 2·a₅·ā₆ = −2"
     assert rows.row(1).derivative.closed.text == "x·(w·x − y)"
     assert [row.operation for row in rows.rows] == ["", "", "", "·", "−", "²", "0.5·"]
 
 
 def test_a_factor_used_twice_keeps_both_paths():
     rows = rows_of(reverse(record(lambda x: x * x, 3.0)))
-    assert rows.row(1).derivative.worked.text == "ā₁ = 3·1 + 3·1 = 6"
+    assert rows.row(1).derivative.worked.text == "ā₁ = a₁·ā₂ + a₁·ā₂ = 6"
     assert derivatives(rows) == ["ā₁ = a₁·ā₂ + a₁·ā₂", "ā₂ = 1"]
 
 
@@ -416,9 +392,9 @@ def test_a_formula_is_not_made_false_by_rounding():
     assert rows.row(1).derivative.equation.text == "ā₁ = 2.00001·a₁^1.00001·ā₂"
     rows = rows_of(record(lambda x: 1.00001 * x + 0.99999, x=1.0))
     assert rows.rows[-1].expanded.text == "1.00001·x + 0.99999"
-    assert rows.rows[-1].worked.text == "a₃ = 1 + 0.99999 = 2"  # values are rounded
+    assert rows.rows[-1].worked.text == "a₃ = a₂ + 0.99999 = 2"  # values are rounded
     rows = rows_of(reverse(record(lambda x: 1.00001 * x, x=1.0)))
-    assert rows.row(1).derivative.worked.text == "ā₁ = 1.00001·1 = 1.00001"
+    assert rows.row(1).derivative.equation.text == "ā₁ = 1.00001·ā₂"
     assert rows.row(1).derivative.shown_value.text == "1.00001"  # not 1.00001 = 1
     rows = rows_of(record(lambda x: x * np.array([1.00001, 2.0]), x=np.ones(2)))
     assert rows.row(2).formula.text == "a₁⊙[1.00001, 2]"
@@ -499,10 +475,10 @@ def test_a_value_that_is_used_often_has_a_long_sum():
 
     r = reverse(record(often, x=1.0))
     assert "reverse mode" in repr(r) and "reverse mode" in r._repr_html_()
-    rows = rows_of(r, details=True)
+    rows = rows_of(r)
     right = rows.row(1).derivative.formula.text
     assert right.startswith("0·ā₂ + 1·ā₅ + 2·ā₈ + 3·ā₁₁") and "(" not in right
-    assert right.count("+") == 999 and rows.row(1).derivative.mistakes == ()
+    assert right.count("+") == 999
 
 
 def test_a_long_sum_keeps_its_order_and_its_signs():

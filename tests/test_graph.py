@@ -7,10 +7,11 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
 
+import graphviz
 import numpy as np
 import pytest
 
-from comp551ad import forward, record, reverse
+from comp551ad import ReverseStepper, forward, record, reverse
 from comp551ad.show import graph, palette
 from comp551ad.show.rows import rows_of
 
@@ -203,7 +204,7 @@ def test_alternative_text_says_what_the_picture_shows(trace):
     alt = graph.alt_of(rows)
     assert alt.startswith("Computational graph of model")
     assert "the derivatives of y2" in alt
-    assert "ā₅ = 0·cos 2.5 − 1·sin 2.5 = −0.5985" in alt
+    assert "ā₅ = ā₆·cos a₅ − ā₇·sin a₅ = −0.5985" in alt
     assert f'alt="{alt}"' in graph.graph_html(rows)
 
 
@@ -290,24 +291,28 @@ def test_a_wide_layer_of_text_is_broken_into_lines():
     assert max(map(len, graph.graph_text(t).splitlines())) <= 78
 
 
-def no_program(*arguments, **options):
-    raise OSError("no programs on this machine")
+def not_there(self, *arguments, **options):
+    raise graphviz.ExecutableNotFound(["dot"])
 
 
-def broken_program(*arguments, **options):
-    return subprocess.CompletedProcess(arguments, 0, stdout="graph 1 2 3\nstop\n")
+def not_startable(self, *arguments, **options):
+    raise OSError("a browser starts no program")
 
 
-def failing_program(arguments, **options):
-    raise subprocess.CalledProcessError(1, arguments)
+def failing(self, *arguments, **options):
+    raise graphviz.CalledProcessError(1, ["dot"])
 
 
-@pytest.mark.parametrize("run", [no_program, broken_program, failing_program])
-def test_where_the_program_does_not_run_the_graph_is_text(trace, monkeypatch, run):
-    monkeypatch.setattr(subprocess, "run", run)
+def broken(self, *arguments, **options):
+    return "graph 1 2 3\nstop\n"
+
+
+@pytest.mark.parametrize("pipe", [not_there, not_startable, failing, broken])
+def test_where_the_program_does_not_run_the_graph_is_text(trace, monkeypatch, pipe):
+    monkeypatch.setattr(graphviz.Source, "pipe", pipe)
     markup = graph.graph_html(trace)
     assert markup.startswith("<pre") and "┌ a₅ a ─" in markup
-    with pytest.raises(RuntimeError, match=r"pip install .comp551ad\[show\]"):
+    with pytest.raises(RuntimeError, match="pip install"):
         graph.graph_svg(trace)
 
 
@@ -320,6 +325,25 @@ def test_the_program_that_pip_installed_serves_without_dot(trace, monkeypatch):
     monkeypatch.setenv("PATH", "")
     assert "graphviz-pure" in graph.layout_program()
     assert graph.graph_html(trace).startswith("<img")
+
+
+def test_without_the_python_package_graphviz_the_graph_is_text(trace, monkeypatch):
+    monkeypatch.setitem(sys.modules, "graphviz", None)
+    assert graph.graph_html(trace).startswith("<pre")
+
+
+def test_no_still_gives_an_answer_away_with_and_without_a_layout_program(
+    trace, monkeypatch
+):
+    stepper = ReverseStepper(trace, of="y2", predict=True)
+    drawn = stepper.still(0)._repr_html_()
+    monkeypatch.setattr(shutil, "which", lambda *arguments, **options: None)
+    written = stepper.still(0)._repr_html_()
+    assert "<pre" in written and "<pre" not in drawn
+    pictures = re.findall(r'base64,([^"]+)"', drawn)
+    drawn += "".join(base64.b64decode(one).decode() for one in pictures)
+    for still in (written, drawn):
+        assert "0.5985" not in still and "−0.8011" not in still
 
 
 def test_the_layout_program_prints_nothing(trace, capfd):

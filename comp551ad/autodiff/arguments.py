@@ -145,7 +145,7 @@ class Call:
 
         A profile function sees every return; nothing else does without touching f.
         """
-        code = _code_of(self.f)
+        code = code_of(self.f)
         local: dict[str, Any] = {}
 
         def watch(frame, event, _):
@@ -201,7 +201,7 @@ def names_by_place(f: Callable) -> list[str]:
     return [p.name for p in signature_of(f).parameters.values() if p.kind in kinds]
 
 
-def _code_of(f):
+def code_of(f):
     """The code that f's own lines were compiled to."""
     function = inspect.unwrap(f)
     function = getattr(function, "__func__", function)  # of a method

@@ -313,7 +313,7 @@ class JavaScriptWriter(Writer):
                 "instead: np.sum(Y * logp, axis=1)"
             )
         places = np.arange(math.prod(shape)).reshape(shape)[index]
-        lists = [self.offsets(axis) for axis in _lists(places)]
+        lists = [self.offsets(axis) for axis in lists_of(places)]
         return f"[{', '.join(lists)}]", places.shape
 
     def offsets(self, places: Any) -> str:
@@ -324,7 +324,7 @@ class JavaScriptWriter(Writer):
         return self.literal(places)
 
 
-def _lists(places):
+def lists_of(places):
     """Lists whose sums, each to each, are the places: of single axes, or several taken together."""
     if not places.size:
         return [np.array([], int)]

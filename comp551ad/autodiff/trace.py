@@ -18,6 +18,7 @@ Reads: ``tape``, ``arguments``, ``passes``, ``pytrees``. Read by: ``program``, `
 """
 
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -26,7 +27,7 @@ import numpy as np
 
 from comp551ad import pytrees
 
-from .arguments import Call, with_integers
+from .arguments import Call, code_of, with_integers
 from .passes import (
     as_seed,
     forward_terms,
@@ -99,6 +100,8 @@ class Trace:
         decisions: (question, file, line) wherever the function looked at traced values.
         origins: id of a constant in a row -> (itself, its ``Origin``), for what was computed from
             data or by a comparison.
+        code: the function's code object, or None.
+        places: per row the instruction of ``code`` that wrote it; None for an input.
     """
 
     rows: list
@@ -109,6 +112,8 @@ class Trace:
     function: str
     decisions: tuple = ()
     origins: dict = field(default_factory=dict, repr=False)
+    code: Any = None
+    places: tuple = ()
     _index: dict = field(init=False, repr=False)
 
     def __post_init__(self):
@@ -187,7 +192,7 @@ def record(f: Callable, /, *args: Any, **kwargs: Any) -> Trace:
 
 def _record(f, args, kwargs, kinds):
     call = Call.of(f, args, kwargs)
-    with Tape(watch=True) as tape:
+    with _Recording(code_of(f)) as tape:
         names = dict(enumerate(call.trace(tape.add_input, None, tape, kinds)))
         inputs = tuple(names)
         result, local = call.run_and_see_locals()
@@ -207,7 +212,27 @@ def _record(f, args, kwargs, kinds):
         getattr(f, "__name__", type(f).__name__),
         tuple(tape.decisions),
         tape.origins or {},
+        tape.code,
+        tuple(tape.places),
     )
+
+
+class _Recording(Tape):
+    """A tape that also keeps which instruction of the function wrote each row."""
+
+    __slots__ = ("code", "places")
+
+    def __init__(self, code: Any):
+        super().__init__(watch=True)
+        self.code = code
+        self.places: list[int | None] = []
+
+    def write(self, row: tuple) -> Tracer:
+        frame = sys._getframe(1)
+        while frame is not None and frame.f_code is not self.code:
+            frame = frame.f_back
+        self.places.append(None if frame is None else frame.f_lasti)
+        return super().write(row)
 
 
 def local_names(local: dict, tape: Any, taken: set) -> Iterator[tuple[str, Tracer]]:

@@ -7,13 +7,13 @@ is what ran. Products of arrays entry by entry are written ⊙, products of matr
 Reads: ``recorded``, ``figures``, ``autodiff.primitives``. Read by: ``rows``.
 """
 
+import functools
 import html
 import math
 import re
 import string
 import unicodedata
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -29,19 +29,40 @@ from comp551ad.autodiff.primitives import (
     call,
 )
 
-from .figures import MINUS, SUBSCRIPTS, SUPERSCRIPTS, constant, number
+from .figures import MINUS, SUBSCRIPTS, SUPERSCRIPTS, constant
 from .recorded import Constant, Operation, Tree, is_scalar
 
 # ---------------------------------------------------------------- how symbols are written
 
 
-@dataclass(frozen=True)
 class Formula:
-    """One formula in the three forms that are shown."""
+    """One formula in the three forms that are shown, each written when it is first asked for.
 
-    text: str
-    latex: str
-    html: str
+    Attributes:
+        text, latex, html: the forms.
+    """
+
+    def __init__(self, write: Callable[[str], str]):
+        """``write("latex")`` is the formula in that form."""
+        self._write = write
+
+    @functools.cached_property
+    def text(self) -> str:
+        return self._write("text")
+
+    @functools.cached_property
+    def latex(self) -> str:
+        return self._write("latex")
+
+    @functools.cached_property
+    def html(self) -> str:
+        return self._write("html")
+
+    def __eq__(self, other):
+        return isinstance(other, Formula) and self.text == other.text
+
+    def __hash__(self):
+        return hash(self.text)
 
     def __str__(self):
         return self.text
@@ -66,25 +87,29 @@ def _latex_escape(name):
 
 def symbol(kind: str, row: int, names: Mapping[int, str] = {}) -> Formula:  # noqa: B006
     """A node's value, tangent or adjoint: by its label, or by its name if ``names`` has one."""
+    return Formula(lambda form: _symbol(form, kind, row, names))
+
+
+def _symbol(form, kind, row, names):
     accent, name = _ACCENTS[kind], names.get(row)
-    if name is None:
-        letter, digits = "a", str(row + 1)
-    else:
-        letter, digits = _letter_and_number(name, row, names)
-    if letter is None:
-        text = unicodedata.normalize("NFC", name[:1] + accent + name[1:])
-        wide = {"value": "{}", "tangent": r"\dot{{{}}}", "adjoint": r"\overline{{{}}}"}
-        latex = wide[kind].format(rf"\mathrm{{{_latex_escape(name)}}}")
-        return Formula(text, latex, html.escape(text))
-    marked = unicodedata.normalize("NFC", letter + accent)
-    text = marked + (digits.translate(SUBSCRIPTS) if name is None else digits)
+    if form == "text" and name is None:
+        marked = unicodedata.normalize("NFC", "a" + accent)
+        return marked + str(row + 1).translate(SUBSCRIPTS)
+    if form == "text":
+        return unicodedata.normalize("NFC", name[:1] + accent + name[1:])
+    letter, digits = "a", str(row + 1)
     if name is not None:
-        text = unicodedata.normalize("NFC", name[:1] + accent + name[1:])
-    latex, markup = _LATEX_ACCENTS[kind] + letter, f"<i>{marked}</i>"
-    if digits:
-        latex += f"_{digits}" if len(digits) == 1 else f"_{{{digits}}}"
-        markup += f"<sub>{digits}</sub>"
-    return Formula(text, latex, markup)
+        letter, digits = _letter_and_number(name, row, names)
+    if letter is None and form == "latex":
+        wide = {"value": "{}", "tangent": r"\dot{{{}}}", "adjoint": r"\overline{{{}}}"}
+        return wide[kind].format(rf"\mathrm{{{_latex_escape(name)}}}")
+    if letter is None:
+        return html.escape(_symbol("text", kind, row, names))
+    if form == "latex":
+        below = f"_{digits}" if len(digits) == 1 else f"_{{{digits}}}"
+        return _LATEX_ACCENTS[kind] + letter + (below if digits else "")
+    marked = unicodedata.normalize("NFC", letter + accent)
+    return f"<i>{marked}</i>" + (f"<sub>{digits}</sub>" if digits else "")
 
 
 def _letter_and_number(name, row, names):
@@ -118,25 +143,18 @@ _PARENTHESES = {"latex": r"\left({}\right)"}
 _MINUS = {"text": MINUS, "html": MINUS, "latex": "-"}
 
 
-def write(tree: Tree, names: Mapping[int, str] = {}, numbers=False) -> Formula:  # noqa: B006
+def write(tree: Tree, names: Mapping[int, str] = {}) -> Formula:  # noqa: B006
     """A tree in text, LaTeX and HTML.
 
     Args:
         names: row number -> name; nodes that it lacks go by their labels, a5.
-        numbers: put numbers in for the symbols; arrays keep theirs.
     """
-    forms = (_Writer(form, names, numbers) for form in ("text", "latex", "html"))
-    return Formula(*(writer.write(tree).text for writer in forms))
-
-
-def in_text(tree: Tree, names: Mapping[int, str] = {}) -> str:  # noqa: B006
-    """A tree in text alone, as ``write`` has it."""
-    return _Writer("text", names, False).write(tree).text
+    return Formula(lambda form: _Writer(form, names).write(tree).text)
 
 
 class _Writer:
-    def __init__(self, form, names, numbers):
-        self.form, self.names, self.numbers = form, names, numbers
+    def __init__(self, form, names):
+        self.form, self.names = form, names
         # An operand is written again when it turns out to need parentheses.
         self.known = {}
 
@@ -152,11 +170,7 @@ class _Writer:
             return self.operation(tree, tail)
         if isinstance(tree, Constant):
             return self.constant(tree.value, tree.word)
-        if self.numbers and np.ndim(tree.value) == 0:
-            return self.number(number(tree.value))
-        return _Written(
-            getattr(symbol(tree.kind, tree.row, self.names), self.form), ATOM
-        )
+        return _Written(_symbol(self.form, tree.kind, tree.row, self.names), ATOM)
 
     # -- numbers and arrays
 
@@ -214,7 +228,9 @@ class _Writer:
             elif field == "parameters":
                 out += self.parameters(tree)
             elif not field.isdecimal():
-                out += self.parameter(field, tree.parameters[field], tree)
+                out += self.parameter(
+                    field, tree.parameters[field], tree.primitive.name
+                )
             else:
                 out, level, first = self.operand(
                     tree, notation, int(field), out, following, level, tail
@@ -279,19 +295,19 @@ class _Writer:
     def parameters(self, tree):
         """, axis=1 and the like: those that a reader would have to write."""
         return "".join(
-            f", {self.word(key)}={self.parameter(key, value, tree)}"
+            f", {self.word(key)}={self.parameter(key, value, tree.primitive.name)}"
             for key, value in _shown_parameters(tree).items()
         )
 
     def word(self, key):
         return rf"\mathrm{{{_latex_escape(key)}}}" if self.form == "latex" else key
 
-    def parameter(self, key, value, tree):
+    def parameter(self, key, value, name):
         if key == "index":
             parts = value if isinstance(value, tuple) else (value,)
             text = ", ".join(self.index(part) for part in parts)
             text += "," * (isinstance(value, tuple) and len(value) == 1)
-            if tree.primitive.name == "getitem":
+            if name == "getitem":
                 return text
             return f"[{text}]"
         if isinstance(value, np.ndarray):
@@ -372,9 +388,7 @@ def badge(tree: Tree) -> str:
     if notation.level == ATOM:
         return tree.primitive.name
     signs = ""
-    for literal, field in _Writer("text", {}, False).pieces(
-        notation.text, tree.primitive
-    ):
+    for literal, field in _Writer("text", {}).pieces(notation.text, tree.primitive):
         signs += literal
         if field is not None and field.isdecimal():
             x = is_scalar(tree.operands[int(field)])
@@ -386,14 +400,21 @@ def badge(tree: Tree) -> str:
 
 def assignment(left: Formula, right: Formula) -> Formula:
     """left = right, in each form."""
-    return Formula(
-        f"{left.text} = {right.text}",
-        f"{left.latex} = {right.latex}",
-        f"{left.html} = {right.html}",
-    )
+    return Formula(lambda form: f"{getattr(left, form)} = {getattr(right, form)}")
 
 
 def as_formula(text: str) -> Formula:
     """A number's text in each form."""
-    latex = text.replace(MINUS, "-").replace("×", r" \times ").replace("…", r" \ldots ")
-    return Formula(text, latex.replace("∞", r"\infty"), html.escape(text))
+    return Formula(lambda form: _plain_text(form, text))
+
+
+def _plain_text(form, text):
+    if form == "latex":
+        latex = text.replace(MINUS, "-").replace("×", r" \times ")
+        return latex.replace("…", r" \ldots ").replace("∞", r"\infty")
+    return html.escape(text) if form == "html" else text
+
+
+def parameter_text(key: str, value, name: str) -> str:
+    """A parameter of the primitive with this name, as text."""
+    return _Writer("text", {}).parameter(key, value, name)

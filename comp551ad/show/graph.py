@@ -79,7 +79,10 @@ STYLE = f"""
 .c5-graph .discardable .card {{ fill: {palette.DISCARDABLE_FILL};
   stroke: {palette.DISCARDABLE_EDGE}; stroke-dasharray: 2 5; stroke-linecap: round; }}
 .c5-graph .discardable text {{ fill: {palette.DISCARDABLE_TEXT}; }}
-.c5-graph .dropped {{ text-decoration: line-through; font-weight: 400; }}
+.c5-graph text.dropped {{ fill: {palette.DISCARDABLE_TEXT}; font-weight: 400; }}
+.c5-graph .chip {{ fill: none; stroke: {palette.DISCARDABLE_EDGE};
+  stroke-dasharray: 1.5 3; }}
+.c5-graph .discardable .chip {{ stroke: none; }}
 """.strip()
 
 
@@ -209,7 +212,6 @@ def graph_html(
     rows: Rows | Shown,
     alt: str | None = None,
     look: Look = PLAIN,
-    room: dict[str, str] | None = None,
 ) -> str:
     """The computational graph as HTML that also shows in an untrusted notebook.
 
@@ -221,13 +223,12 @@ def graph_html(
         alt: what the picture shows, for a reader who can't see it; if left out, the nodes
             in words.
         look: states and messages to show, as a stepper does.
-        room: edge's id -> the widest text that it will ever carry.
     """
     shown = _as_rows(rows)
     if too_large(shown):
         return f'<p class="c5-sentence">{escape(too_large(shown))}</p>'
     cards = cards_of(shown)
-    svg = graph_of(cards, look, room)
+    svg = graph_of(cards, look)
     if svg is not None:
         return picture_html(svg, alt or alt_of(shown))
     lines = map(escape, text_of(cards, look).splitlines())
@@ -299,17 +300,17 @@ def lay_out(cards, sizes) -> Layout | None:
     if program is None:
         return None
     try:
-        done = subprocess.run(
-            [program, "-Kdot", "-Tplain"],
-            input=dot_source(cards, sizes),
-            capture_output=True,
-            encoding="utf-8",
-            timeout=PATIENCE,
-            check=True,
-        )
-        return read_plain(done.stdout, cards)
+        from graphviz import Source
+        from graphviz.backend import dot_command
+    except ImportError:
+        return None
+    dot_command.DOT_BINARY = Path(program)
+    try:
+        source = Source(dot_source(cards, sizes))
+        text = source.pipe("plain", encoding="utf-8", quiet=True)
+        return read_plain(text, cards)
     # It could not be started or gave up, or its answer makes no sense.
-    except (OSError, subprocess.SubprocessError, ValueError, KeyError, IndexError):
+    except (OSError, RuntimeError, subprocess.SubprocessError, ValueError, LookupError):
         return None
 
 
@@ -347,13 +348,12 @@ def read_plain(text, cards) -> Layout:
 # ---------------------------------------------------------------- drawing
 
 
-def graph_of(cards, look=PLAIN, room=None) -> str | None:
+def graph_of(cards, look=PLAIN) -> str | None:
     """The drawing as SVG; None where there is no layout program.
 
     Args:
         cards: the nodes, operands first.
         look: the states and messages to show.
-        room: edge's id -> the widest text that it will ever carry, for a player.
     """
     sizes = {card.key: card_size(card) for card in cards}
     layout = lay_out(cards, sizes)
@@ -371,7 +371,7 @@ def graph_of(cards, look=PLAIN, room=None) -> str | None:
             "graph, such as 'a4-a5-0' for the first operand of a5, which is a4"
         )
     left, right = 0.0, layout.width
-    for edge, text in {**(room or {}), **look.messages}.items():
+    for edge, text in look.messages.items():
         x, _, anchor = spots[edge]
         width = text_width(text, VALUE)
         left = min(left, x - width if anchor == "end" else x)
@@ -451,7 +451,14 @@ def _draw_card(card, centre, sizes, look):
         content = getattr(card, what)
         if content:
             shown = "" if (card.key, what) in look.hidden else escape(content)
-            kind = f"{what} dropped" if (card.key, what) in look.dropped else what
+            kind = what
+            if (card.key, what) in look.dropped:
+                kind = f"{what} dropped"
+                parts.append(
+                    f'<rect class="chip" x="{text - 5:.1f}" '
+                    f'y="{y + line * LINE - VALUE:.1f}" height="{VALUE + 6}" rx="4" '
+                    f'width="{text_width(content, VALUE) + 10:.1f}"/>'
+                )
             parts.append(
                 f'<text class="{kind}" x="{text:.1f}" y="{y + line * LINE:.1f}">'
                 f"{shown}</text>"
@@ -511,10 +518,15 @@ def _points_on(curve):
         a, b, c, d = curve[k : k + 4]
         for i in range(17):
             t = i / 16
-            weights = (1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t * t * (1 - t), t**3
-            yield tuple(
-                sum(w * p[axis] for w, p in zip(weights, (a, b, c, d), strict=True))
-                for axis in (0, 1)
+            wa, wb, wc, wd = (
+                (1 - t) ** 3,
+                3 * t * (1 - t) ** 2,
+                3 * t * t * (1 - t),
+                t**3,
+            )
+            yield (
+                wa * a[0] + wb * b[0] + wc * c[0] + wd * d[0],
+                wa * a[1] + wb * b[1] + wc * c[1] + wd * d[1],
             )
 
 

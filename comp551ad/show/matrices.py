@@ -1,20 +1,18 @@
-"""Arrays as something to look at: small heat maps with their shapes, in a row with signs between.
-
-    V̄ [4×20]  =  Xᵀ [4×30]  ·  ā₃ [30×20]
+"""Arrays as something to look at: small heat maps with their shapes, side by side.
 
 Blue is negative, white is zero, orange is positive, the deeper the larger (by its square root, so
 that small entries show) on each matrix's own scale. A negative entry also has a dot, and below
 each matrix are its least and its greatest entry. A matrix of a few entries shows them as numbers
 instead. The pictures are tiny PNGs written here, so that an untrusted notebook shows them too.
 
-Reads: ``recorded``, ``figures``, ``palette``. Read by: ``rows``, ``steppers``, ``scenes``.
+Reads: ``figures``, ``palette``. Read by: ``scenes``.
 """
 
 import base64
 import html
 import struct
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +20,6 @@ from numpy.typing import ArrayLike
 
 from . import palette
 from .figures import number, shape_text, value_text
-from .recorded import Operation, Tree
 
 __all__ = ["Matrix", "matrices_html", "matrix_of"]
 
@@ -30,21 +27,9 @@ __all__ = ["Matrix", "matrices_html", "matrix_of"]
 MOST_SHOWN = 24
 # Entries and columns of an array that is shown as numbers.
 MOST_NUMBERS = 16, 4
-# Matrices in a row.
-MOST_MATRICES = 5
 # Pixels: about the width of a heat map, and at least and at most that of a cell.
 WIDE, LEAST, MOST = 170, 7, 18
 ZERO_LEVEL = len(palette.HEAT) // 2
-INFIX = {
-    "add": "+",
-    "subtract": "−",
-    "multiply": "⊙",
-    "divide": "/",
-    "dot": "·",
-    "matmul": "·",
-}
-# a + b + c are three matrices side by side.
-CHAINS = ("add", "multiply")
 
 
 @dataclass(frozen=True)
@@ -102,50 +87,6 @@ def matrix_of(x: ArrayLike, label: str = "", sign: str = "") -> Matrix:
         entries=tuple(tuple(map(number, row)) for row in rows) if few else (),
         cut=", ".join(cut),
     )
-
-
-def factors(tree: Tree, label: str, write: Callable[[Tree], str]) -> tuple[Matrix, ...]:
-    """An equation's two sides, taken apart into matrices: V̄, then Xᵀ and ā₃.
-
-    Args:
-        tree: the right-hand side.
-        label: the left-hand side, as text.
-        write: tree -> text.
-
-    Returns:
-        The left-hand side first; () where there are no arrays, or too many.
-    """
-    pieces = list(_pieces(tree, "=", write))
-    whole = matrix_of(tree.value, label)
-    arrays = [whole, *pieces]
-    if not any(m.shape for m in arrays) or len(arrays) > MOST_MATRICES:
-        return ()
-    return tuple(arrays)
-
-
-def _pieces(tree, sign, write):
-    if isinstance(tree, Operation) and tree.primitive.name in INFIX:
-        name = tree.primitive.name
-        first, second = tree.operands
-        yield from _operand(first, sign, name, write)
-        between = INFIX[name]
-        if name == "multiply" and not all(np.ndim(o.value) for o in tree.operands):
-            between = "·"
-        yield from _operand(second, between, name, write)
-    elif isinstance(tree, Operation) and tree.primitive.name != "transpose":
-        for k, operand in enumerate(tree.operands):
-            before = f"{sign} {tree.primitive.name.replace('_', ' ')}" if not k else ","
-            yield matrix_of(operand.value, write(operand), before)
-    else:
-        yield matrix_of(tree.value, write(tree), sign)
-
-
-def _operand(tree, sign, name, write):
-    chain = isinstance(tree, Operation) and tree.primitive.name == name in CHAINS
-    if chain:
-        yield from _pieces(tree, sign, write)
-    else:
-        yield matrix_of(tree.value, write(tree), sign)
 
 
 def _levels(shown, rows):

@@ -1,600 +1,1604 @@
-// The player: it turns stills on a page into something to step through.
+// The player of a program: inputs, formula, graph, code and table over what the engine runs.
 //
-// It does no mathematics: every text of every frame was worked out in Python, and a step only shows
-// texts and toggles classes. In "Predict" mode it compares the student's answer with the frame's
-// question: the right answer, and the common mistakes with their explanations.
-//
-// A player in the page is <div class="c5-stepper">, with a still and its data in it; player.py
-// explains the data. This script starts all players that have not started yet. Nothing is global.
-// All listeners sit on elements inside the player, and the one timer stops as soon as the player
-// leaves the page, so running a cell again leaks nothing. Texts go in as
-// textContent: a variable named like a tag is just text. Only `frame.html` goes in as HTML; it was
-// prepared, and escaped, in Python.
-(function (css) {
-  "use strict";
-  const DATA = 'script[type="application/json"]';
-  for (const root of document.querySelectorAll(".c5-stepper")) {
-    const data = root.querySelector(DATA); // a player that has started has none any more
-    if (data) startPlayer(root, JSON.parse(data.textContent));
-  }
+// `startPlayer(root, spec, model)` fills an element; `spec` is what player.py wrote, `model` the
+// traits of a widget, or null.
 
-  // ------------------------------------------------------------------ small things
+const TYPING = 350; // milliseconds after the last key
+const MOST_TERMS = 5; // edges that can carry a text at once
+const NARROW = 640; // pixels
 
-  function make(tag, kind, parent, text) {
-    const element = document.createElement(tag);
-    if (kind) element.className = kind;
-    if (text) element.textContent = text;
-    if (["button", "input"].includes(tag)) leaveKeys(element);
-    if (parent) parent.append(element);
-    return element;
-  }
+// ------------------------------------------------------------------ the player of a program
 
-  // JupyterLab, which has plans for most keys, leaves them to an element that carries this.
-  function leaveKeys(element) {
-    element.setAttribute("data-lm-suppress-shortcuts", "true");
-  }
+function startPlayer(root, spec, model = null, place = 0) {
+  const given = readProgram(spec.program);
+  given.names = spec.names === "names" ? given.rows.map((row) => row.name ?? null) : null;
+  given.typed = asTyped(given);
+  const several = spec.panels.length > 1;
+  let program = given;
+  let at = [...given.inputs];
+  let panels = [];
+  let [hover, open, entries] = [-1, -1, new Map()];
+  let [values, said, heard, made] = [[], "", "", null];
 
-  function setText(element, text) {
-    if (element && element.textContent !== (text || "")) element.textContent = text || "";
-  }
+  // -- what never changes
 
-  // What may be too large for its place scrolls there, with the keyboard too.
-  function addBox(kind, label, parent, content) {
-    const box = make("div", kind, parent);
-    box.tabIndex = 0;
-    box.setAttribute("role", "group");
-    box.setAttribute("aria-label", label);
-    if (content) box.append(content);
-    return box;
-  }
-
-  // Scroll a box, never the page, until one of its parts is in its middle.
-  function bringIntoView(part, box) {
-    if (box.scrollHeight <= box.clientHeight && box.scrollWidth <= box.clientWidth) return;
-    const [inner, outer] = [part, box].map((e) => e.getBoundingClientRect());
-    box.scrollTop += inner.top + inner.height / 2 - outer.top - outer.height / 2;
-    if (inner.width < outer.width) {
-      box.scrollLeft += inner.left + inner.width / 2 - outer.left - outer.width / 2;
-    }
-  }
-
-  // What a student types as a number: 0.5, −1/2, or a formula with numbers in it, −1·sin 2.5.
-  // Returns NaN where it is none of these.
-  function numberIn(typed) {
-    const text = typed.toLowerCase().replace(/[−–]/g, "-").replace(/[·×⋅]/g, "*");
-    const plain = text.replace(/²/g, "^2").replace(/,/g, ".").replace(/\s+/g, " ").trim();
-    const token = /\d+\.?\d*(?:e[-+]?\d+)?|\.\d+|[a-z]+|[-+*/^()]/g;
-    const tokens = plain.match(token) || [];
-    if (!tokens.length || plain.replace(token, "").trim()) return NaN;
-    let at = 0;
-    const taken = (...wanted) => wanted.includes(tokens[at]) && tokens[at++];
-    function sum() {
-      let x = product();
-      for (let sign; (sign = taken("+", "-")); ) x += sign === "+" ? product() : -product();
-      return x;
-    }
-    function product() {
-      let x = signed();
-      for (let sign; (sign = taken("*", "/")); ) x = sign === "*" ? x * signed() : x / signed();
-      return x;
-    }
-    function signed() {
-      if (taken("-")) return -signed();
-      const x = atom();
-      return taken("^") ? x ** signed() : x;
-    }
-    function atom() {
-      const word = tokens[at++];
-      if (word === "(") {
-        const x = sum();
-        return taken(")") ? x : NaN;
-      }
-      if (word === "pi" || word === "e") return word === "e" ? Math.E : Math.PI;
-      if (/^[a-z]/.test(word || "")) {
-        const known = ["sin", "cos", "tan", "tanh", "exp", "log", "sqrt", "abs"];
-        if (!known.includes(word)) return NaN;
-        return Math[word](tokens[at] === "(" ? atom() : signed());
-      }
-      return word === undefined ? NaN : Number(word);
-    }
-    const x = sum();
-    return at === tokens.length ? x : NaN;
-  }
-
-  // ------------------------------------------------------------------ one panel
-
-  // A panel shows one row of frames: words, and beside them what its still had in it: a graph,
-  // a table, or whatever stands in `frame.html`. It takes the still's place.
-  function startPanel(place, given) {
-    const frames = given.frames;
-    const still = place.querySelector("img");
-    const table = place.querySelector(":scope > table");
-    let drawing = place.querySelector("pre, .c5-sentence");
-    if (still && given.count) drawing = inlineGraph(still);
-    place.removeAttribute("style");
-    place.replaceChildren();
-
-    if (given.name) make("p", "c5-name", place, given.name);
-    const knows = given.name && make("p", "c5-knows", place);
-    const views = make("div", "c5-views", place);
-    const words = make("div", "c5-words", views);
-    const title = make("p", "c5-title", words);
-    const formula = make("div", "c5-formula", words);
-    formula.setAttribute("aria-live", "polite");
-    formula.style.minHeight = 1.5 * given.lines + 0.8 + "em"; // so that nothing jumps
-    const rule = make("div", "c5-rule", formula);
-    const numbers = make("div", "c5-numbers", formula);
-    const result = make("div", "c5-result", formula);
-    const note = make("p", "c5-note", words);
-    const left = make("div", "c5-left", views);
-    const picture = drawing && addBox("c5-picture", "Graph", left, drawing);
-    if (drawing && drawing.localName === "svg") addLegend(left);
-    const prepared = frames.some((frame) => frame.html);
-    const extra = prepared && addBox("c5-extra", given.shows, picture ? words : left);
-    const grid = table && addBox("c5-table", "Table", views, table);
-    let tallest = 0;
-    let shown = "";
-
-    // The still's picture, put into the page itself so that its parts can be restyled.
-    function inlineGraph(image) {
-      const bytes = Uint8Array.from(atob(image.src.split(",")[1]), (c) => c.charCodeAt(0));
-      const text = new TextDecoder().decode(bytes);
-      const parsed = new DOMParser().parseFromString(text, "image/svg+xml");
-      const svg = document.importNode(parsed.documentElement, true);
-      // Several players may stand on one page: an id must be on it only once.
-      for (const part of svg.querySelectorAll("[id]")) {
-        part.setAttribute("data-id", part.id);
-        part.removeAttribute("id");
-      }
-      svg.setAttribute("aria-label", "The graph at this step; the table says the same");
-      // It shrinks with the page, but only as far as its text can be read.
-      svg.style.minWidth = 0.55 * svg.width.baseVal.value + "px";
-      return svg;
-    }
-
-    function addLegend(parent) {
-      const legend = make("p", "c5-legend", parent);
-      for (const [state, word] of Object.entries(given.words)) {
-        make("span", "c5-" + state, legend, word);
-      }
-    }
-
-    function parts(selector) {
-      const all = drawing ? [...drawing.querySelectorAll(selector)] : [];
-      return new Map(all.map((part) => [part.getAttribute("data-id"), part]));
-    }
-    const edges = parts(".edge");
-    const said = parts(".said");
-    const nodes = parts(".node");
-    for (const [key, element] of nodes) {
-      const [word, value, derivative] = [".word", ".value", ".derivative"].map((kind) =>
-        element.querySelector(kind),
-      );
-      // The still shows the end of the pass, so all texts are there to be remembered.
-      const valueText = value.textContent;
-      const derivativeText = derivative ? derivative.textContent : "";
-      nodes.set(key, { element, word, value, derivative, valueText, derivativeText });
-    }
-
-    // -- one step
-
-    // `asking`: the student is to say first what this frame finds, so it is not shown yet.
-    function show(wanted, asking) {
-      const step = Math.min(wanted, frames.length - 1);
-      const frame = frames[step];
-      if (knows) setText(knows, (wanted > step ? "Finished. " : "") + frame.knows);
-      formula.hidden = !(asking ? frame.question.given : given.lines);
-      setText(title, asking ? frame.question.title : frame.title);
-      setText(rule, asking ? frame.question.given : frame.rule);
-      setText(numbers, asking ? "" : frame.numbers);
-      setText(result, asking ? "" : frame.result);
-      setText(note, asking ? "" : frame.note);
-      if (extra) showPrepared(asking ? "" : frame.html || "");
-      if (!given.count) return;
-      const told = asking
-        ? { ...frame, messages: {}, differentiated: frame.question.differentiated }
-        : frame;
-      showGraph(told, step - asking);
-      if (table) showTable(told, step - asking);
-    }
-
-    function showPrepared(html) {
-      if (html === shown) return;
-      shown = html;
-      extra.innerHTML = html;
-      tallest = Math.max(tallest, extra.offsetHeight); // so that nothing jumps
-      extra.style.minHeight = tallest + "px";
-    }
-
-    // Values are found from a1 up; tangents too, but adjoints from the last node down.
-    function hasValue(frame, k) {
-      return k < frame.evaluated;
-    }
-    function hasDerivative(frame, k) {
-      if (given.down) return k >= given.count - frame.differentiated;
-      return k < frame.differentiated;
-    }
-
-    // From which frame on a value or a derivative is no longer needed.
-    const droppedFrom = new Map();
-    frames.forEach((frame, k) => {
-      for (const drop of frame.drops || []) droppedFrom.set(drop.join(), k);
-    });
-    function strike(element, key, what, step) {
-      const dropped = droppedFrom.get(key + "," + what) <= step; // undefined <= step: false
-      if (element) element.classList.toggle("dropped", dropped);
-    }
-
-    function showGraph(frame, step) {
-      const stateOf = {};
-      for (const [state, keys] of Object.entries(frame.states)) {
-        for (const key of keys) stateOf[key] = state;
-      }
-      let k = 0;
-      for (const [key, node] of nodes) {
-        const state = stateOf[key] || "waiting";
-        node.element.setAttribute("class", "node " + state);
-        setText(node.word, given.words[state]);
-        setText(node.value, hasValue(frame, k) ? node.valueText : "");
-        strike(node.value, key, "value", step);
-        setText(node.derivative, hasDerivative(frame, k) ? node.derivativeText : "");
-        strike(node.derivative, key, "derivative", step);
-        k += 1;
-      }
-      for (const [key, edge] of edges) {
-        const carries = key in frame.messages;
-        edge.classList.toggle("message", carries);
-        edge.classList.toggle("down", carries && frame.down);
-        setText(said.get(key + "-said"), carries ? frame.messages[key] : "");
-      }
-      if (nodes.has(frame.node)) bringIntoView(nodes.get(frame.node).element, picture);
-    }
-
-    // A line a node; the columns: in the inputs, evaluation, value, derivative, its value.
-    function showTable(frame, step) {
-      [...table.tBodies[0].rows].forEach((line, k) => {
-        const key = given.keys[k];
-        line.classList.toggle("c5-now", frame.states.current.includes(key));
-        [...line.cells].forEach((cell, column) => {
-          const what = column < 3 ? "value" : "derivative";
-          const known = what === "value" ? hasValue(frame, k) : hasDerivative(frame, k);
-          cell.classList.toggle("c5-unknown", !known && column > 0);
-          if (column % 2 === 0 && column > 0) strike(cell, key, what, step);
-        });
-        if (key === frame.node) bringIntoView(line, grid);
-      });
-    }
-
-    return { frames, show, words, formula };
-  }
-
-  // ------------------------------------------------------------------ the player
-
-  function startPlayer(root, data) {
-    root.removeAttribute("style");
-    root.tabIndex = 0;
-    root.setAttribute("role", "group");
-    root.setAttribute("aria-label", data.label);
-    leaveKeys(root);
-    root.querySelector(DATA).remove();
-
-    const several = data.panels.length > 1;
-    const places = several ? [...root.querySelectorAll(".c5-panel")] : [make("div", "c5-panel")];
-    if (!several) places[0].append(...root.childNodes);
-    root.replaceChildren();
-    make("style", "", root).textContent = css;
-    const bar = make("div", "c5-bar", root);
-    const quizBar = make("form", "c5-quiz", root);
-    quizBar.hidden = true;
-    const panelBox = make("div", several ? "c5-panels" : "", root);
-    panelBox.append(...places);
-    const panels = data.panels.map((given, k) => startPanel(places[k], given));
-    const frames = panels.reduce(
-      (longest, { frames }) => (frames.length > longest.length ? frames : longest),
-      [],
+  root.classList.add("c5-live");
+  root.classList.toggle("c5-several", several);
+  root.tabIndex = 0;
+  root.setAttribute("role", "group");
+  root.setAttribute("aria-label", spec.label);
+  const move = {
+    count: () => Math.max(...panels.map((panel) => panel.plan.steps.length)),
+    next: () => quiz?.asks(bar.step) && quiz.giveUp(),
+    waits: () => quiz?.asks(bar.step),
+    takesKey: (event) => takesKey(event),
+    playing: (is) => tell("playing", is),
+  };
+  const bar = makeBar(root, onStep, move, () => heard);
+  const typed = make("input", {
+    type: "text",
+    className: "c5-typed",
+    spellcheck: false,
+    autocomplete: "off",
+    "aria-label": "Type your own f",
+    placeholder: "type your own f, such as sin(w1*x + w0)",
+  });
+  const copied = (button, text) =>
+    navigator.clipboard?.writeText(text).then(
+      () => {
+        setText(button, "Copied");
+        setTimeout(() => setText(button, button.title), 1500);
+      },
+      () => {},
     );
-    const last = frames.length - 1;
-    let step = data.start;
-    let timer = 0;
+  const textButton = (text, act, props = {}) => {
+    const button = make("button", { type: "button", title: text, ...props }, text);
+    button.addEventListener("click", () => act(button));
+    return button;
+  };
+  const ownsAddress = !model && isSite();
+  const link = textButton("Copy link", (button) => {
+    writeAddress();
+    copied(button, location.href);
+  });
+  link.hidden = !ownsAddress;
+  const python = textButton("Copy as Python", (button) =>
+    copied(button, pythonOf(program, at, panels)),
+  );
+  const source = make(
+    "div",
+    { className: "c5-source" },
+    make("b", {}, "f"),
+    typed,
+    textButton("Reset", () => load(given)),
+    link,
+    python,
+  );
+  const wrong = make("p", { className: "c5-wrong", hidden: true, role: "alert" });
+  const controls = make("div", { className: "c5-inputs", role: "group", "aria-label": "Inputs" });
+  const says = make("div", { className: "c5-says" });
+  const pictures = make("div", {
+    className: "c5-matrices",
+    role: "group",
+    "aria-label": "Matrices",
+    tabIndex: 0,
+    hidden: true,
+  });
+  const graphs = make("div", { className: "c5-graphs" });
+  const code = make("pre", { className: "c5-code", "aria-label": "Code of f", tabIndex: 0 });
+  const table = make("table");
+  const card = make("div", {
+    className: "c5-card",
+    hidden: true,
+    role: "group",
+    "aria-label": "Derivation",
+  });
+  const side = make(
+    "div",
+    { className: "c5-side" },
+    card,
+    code,
+    make(
+      "div",
+      { className: "c5-table", tabIndex: 0, role: "group", "aria-label": "Table" },
+      table,
+    ),
+  );
+  const foot = make("div", { className: "c5-foot" });
+  const live = make("div", { className: "c5-hidden", role: "status" });
+  const quiz = several ? null : makeQuiz();
+  if (quiz) bar.bar.append(quiz.button);
+  root.append(
+    bar.bar,
+    source,
+    wrong,
+    controls,
+    ...(quiz ? [quiz.box] : []),
+    says,
+    pictures,
+    make("div", { className: "c5-main" }, graphs, side),
+    foot,
+    live,
+  );
+  const picture = oncePerPicture(paint);
 
-    // -- the bar
+  // -- another program, or another derivative of it
 
-    const buttons = {};
-    const ICONS = {
-      First: "M5 4v16M20 4L8 12l12 8z",
-      Previous: "M18 4L6 12l12 8z",
-      Play: "M6 4l14 8-14 8z",
-      Pause: "M7 4v16M17 4v16",
-      Next: "M6 4l12 8-12 8z",
-      Last: "M19 4v16M4 4l12 8-12 8z",
-    };
-    addButton("First", () => show(0));
-    addButton("Previous", () => show(step - 1));
-    addButton("Play", () => (timer ? pause() : play()));
-    addButton("Next", next);
-    addButton("Last", () => show(last));
+  function load(other, keep = false) {
+    bar.pause();
+    const names = program.rows.filter((r) => r.op === "input").map((r) => r.name);
+    const old = new Map(names.map((name, k) => [name, at[k]]));
+    program = other;
+    at = [...other.inputs];
+    [hover, open, entries] = [-1, -1, new Map()];
+    const inputs = other.rows.filter((r) => r.op === "input");
+    if (keep) at = inputs.map((r, k) => (isNumber(old.get(r.name)) ? old.get(r.name) : at[k]));
+    values = run(program, at);
+    if (other === given) panels = spec.panels.map((one) => ({ ...one, seed: readData(one.seed) }));
+    else {
+      const output = other.outputs.at(-1);
+      panels = panels.map(({ mode }) => ({
+        mode,
+        about: mode === "reverse" ? output : 0,
+        seed: 1,
+      }));
+    }
+    if (document.activeElement !== typed) typed.value = other.typed;
+    made = null;
+    complain();
+    quiz?.forget();
+    build();
+    bar.go(keep ? bar.step : 0);
+    tell("function", other === given ? "" : other.typed);
+    tellInputs();
+  }
 
-    const slider = make("input", "", bar);
-    slider.type = "range";
-    slider.min = 0;
-    slider.max = last;
-    slider.setAttribute("aria-label", "Step");
-    slider.addEventListener("input", () => {
-      pause();
-      show(Number(slider.value));
-    });
-    const counter = make("span", "c5-count", bar);
+  function plan(panel) {
+    panel.pass = passOver(program, panel.mode, panel.about, panel.seed);
+    panel.plan = stepsOf(program, panel.pass);
+  }
 
-    function addButton(name, act) {
-      const button = (buttons[name] = make("button", "", bar));
-      button.type = "button";
-      dress(button, name);
-      button.addEventListener("click", () => {
-        if (name !== "Play") pause();
-        act();
+  let typing = 0;
+  typed.addEventListener("input", () => {
+    clearTimeout(typing);
+    typing = setTimeout(readTyped, TYPING);
+  });
+  typed.addEventListener("change", readTyped);
+  typed.addEventListener("blur", () => {
+    if (wrong.hidden) typed.value = program.typed;
+  });
+
+  function readTyped() {
+    clearTimeout(typing);
+    const text = typed.value.trim();
+    if (text === program.typed.trim()) return complain();
+    if (text === given.typed.trim()) return load(given, true);
+    try {
+      return load(parse(typed.value), true);
+    } catch (error) {
+      if (!(error instanceof TypingError)) throw error;
+      const [k, all] = [error.place, typed.value];
+      return complain(
+        `${error.message}  `,
+        make(
+          "code",
+          {},
+          all.slice(Math.max(0, k - 14), k),
+          make("mark", {}, all[k] ?? "␣"),
+          all.slice(k + 1, k + 12),
+        ),
+        make("span", { className: "c5-hidden" }, ` at place ${k + 1}`),
+      );
+    }
+  }
+
+  function complain(...parts) {
+    const was = wrong.hidden;
+    wrong.hidden = !parts.length;
+    typed.setAttribute("aria-invalid", String(parts.length > 0));
+    wrong.replaceChildren(...parts);
+    // The graph gives the room.
+    if (wrong.hidden !== was && made) fit();
+  }
+
+  // -- what doesn't change with the numbers
+
+  function build() {
+    panels.forEach(plan);
+    made = { rows: [], cells: [], code: [], panels: [], inputs: [] };
+    const name = (i) => program.rows[i].name ?? label("value", i, program.names);
+    buildInputs();
+    says.replaceChildren();
+    graphs.replaceChildren();
+    panels.forEach((panel, k) => {
+      const select = make("select", { "aria-label": "Which derivative" });
+      const option = (mode, i, text) =>
+        select.append(make("option", { value: `${mode}:${i}` }, text));
+      for (const o of program.outputs) {
+        if (several && panel.mode !== "reverse") continue;
+        if (o === panel.about || isScalar(o)) option("reverse", o, `reverse: of ${name(o)}`);
+      }
+      program.rows.forEach((row, i) => {
+        if (row.op !== "input" || (several && panel.mode !== "forward")) return;
+        if (isScalar(i) || i === panel.about) option("forward", i, `forward: by ${row.name}`);
       });
-    }
+      select.value = `${panel.mode}:${panel.about}`;
+      select.addEventListener("change", () => {
+        const [mode, about] = select.value.split(":");
+        choose(k, mode, Number(about));
+      });
+      const what = make("span", { className: "c5-what" });
+      const checked = make("span", { className: "c5-checked" });
+      const lines = [0, 1, 2].map((n) =>
+        make("div", { className: ["c5-rule", "c5-numbers", "c5-result"][n] }),
+      );
+      const note = make("div", { className: "c5-note" });
+      const say = make(
+        "div",
+        { className: "c5-formula", role: "group", "aria-label": "Formula", tabIndex: 0 },
+        make("div", { className: "c5-head" }, what, checked),
+        ...lines,
+        note,
+      );
+      const graph = make("div", { className: "c5-picture", role: "group", "aria-label": "Graph" });
+      if (several) {
+        const title = panel.mode === "forward" ? "Forward mode" : "Reverse mode";
+        say.prepend(make("div", { className: "c5-head" }, make("b", {}, title), select));
+      } else {
+        bar.bar.querySelector("select")?.remove();
+        bar.bar.querySelector(".c5-count").after(select);
+      }
+      says.append(say);
+      graphs.append(graph);
+      made.panels.push({ what, checked, lines, note, say, graph, select });
+    });
+    buildTable();
+    buildCode();
+    source.hidden = several && !given.typed;
+    fit();
+  }
 
-    function dress(button, name) {
-      button.setAttribute("aria-label", name);
-      button.title = name;
-      const ns = "http://www.w3.org/2000/svg";
-      const icon = document.createElementNS(ns, "svg");
-      icon.setAttribute("viewBox", "0 0 24 24");
-      icon.setAttribute("aria-hidden", "true");
-      const path = document.createElementNS(ns, "path");
-      path.setAttribute("d", ICONS[name]);
-      icon.append(path);
-      button.replaceChildren(icon);
-    }
+  const isScalar = (i) => isNumber(values[i]);
 
-    // -- moving
+  function choose(k, mode, about) {
+    const keeps =
+      given === program && mode === spec.panels[k].mode && about === spec.panels[k].about;
+    panels[k] = { mode, about, seed: keeps ? readData(spec.panels[k].seed) : 1 };
+    quiz?.forget();
+    plan(panels[k]);
+    buildTable();
+    fit();
+    bar.go(Math.min(bar.step, move.count() - 1));
+  }
 
-    const quiz = frames.some((frame) => frame.question) && !several ? startQuiz() : null;
-
-    function show(wanted) {
-      step = Math.max(0, Math.min(last, wanted));
-      const asking = Boolean(quiz && quiz.asks(step));
-      const title = asking ? frames[step].question.title : frames[step].title;
-      slider.value = step;
-      slider.setAttribute("aria-valuetext", title);
-      setText(counter, step + 1 + " / " + frames.length);
-      // Only dimmed, not disabled: a disabled button would lose the keyboard's focus.
-      for (const name of ["First", "Previous"]) dim(buttons[name], step === 0);
-      for (const name of ["Next", "Last"]) dim(buttons[name], step === last);
-      for (const panel of panels) panel.show(step, asking);
-      if (quiz) quiz.show(step, asking);
-    }
-
-    function dim(button, isAtEnd) {
-      button.classList.toggle("c5-end", isAtEnd);
-    }
-
-    function next() {
-      if (quiz && quiz.asks(step)) quiz.giveUp();
-      else show(step + 1);
-    }
-
-    function play() {
-      if (step === last) show(0);
-      dress(buttons.Play, "Pause");
-      timer = setInterval(() => {
-        if (!root.isConnected) return pause();
-        if (!(quiz && quiz.asks(step))) show(step + 1);
-        if (step === last || (quiz && quiz.asks(step))) pause(); // it waits for the answer
-      }, data.pace);
-    }
-
-    function pause() {
-      clearInterval(timer);
-      timer = 0;
-      dress(buttons.Play, "Play");
-    }
-
-    // -- predict, then reveal
-
-    function startQuiz() {
-      const button = make("button", "c5-predict", bar, "Predict");
-      button.type = "button";
-      button.title = "Answer before each step is shown";
-      button.addEventListener("click", () => turn(!on));
-
-      const kinds = make("fieldset", "", quizBar);
-      make("legend", "", kinds, "I answer with");
-      addKind("formula", "a formula");
-      addKind("number", "a number");
-      const score = make("span", "c5-score", quizBar);
-      const { words, formula } = panels[0];
-      const form = make("div", "c5-ask"); // a real form may not be sent in every notebook
-      formula.after(form);
-      const asked = make("p", "c5-asked", form);
-      const choices = make("div", "c5-choices", form);
-      const line = make("div", "c5-line", form);
-      const box = make("input", "", line);
-      box.type = "text";
-      box.autocomplete = "off";
-      addAct("Check", check);
-      addAct("Show me", giveUp);
-      const hint = make("p", "c5-hint", form);
-      const verdict = make("p", "c5-verdict");
-      verdict.setAttribute("role", "status");
-      form.after(verdict);
-
-      let on = false;
-      let kind = "formula";
-      let verdicts = new Map(); // step -> what was said about the answer
-      let right = 0;
-
-      function addKind(name, text) {
-        const label = make("label", "", kinds);
-        const radio = make("input", "", label);
-        radio.type = "radio";
-        radio.name = "kind";
-        radio.checked = name === "formula";
-        label.append(" " + text);
-        radio.addEventListener("change", () => {
-          kind = name;
-          show(step);
+  function buildInputs() {
+    const inputs = program.rows.map((row, i) => [row, i]).filter(([row]) => row.op === "input");
+    const parts = inputs.map(([row, i], k) => {
+      const range = make("input", {
+        type: "range",
+        step: "any",
+        "aria-label": `${row.name}, slider`,
+      });
+      const field = make("input", { type: "number", step: "any", "aria-label": row.name });
+      const labelled = make("label", {}, make("b", {}, row.name), range, field);
+      const box = make("div", { className: "c5-input" });
+      const one = { range, field, row: i, input: k, picks: [] };
+      if (!isNumber(at[k])) {
+        entries.set(i, entries.get(i) ?? 0);
+        const shape = at[k].shape;
+        one.picks = shape.map((n, axis) => {
+          const pick = make("input", {
+            type: "number",
+            min: 0,
+            max: n - 1,
+            step: 1,
+            "aria-label": `${row.name}, axis ${axis}`,
+          });
+          pick.addEventListener("input", () => {
+            const index = one.picks.map((p, a) =>
+              Math.max(0, Math.min(shape[a] - 1, Math.trunc(p.value) || 0)),
+            );
+            pickEntry(
+              i,
+              index.reduce((sum, p, a) => sum * shape[a] + p, 0),
+              pick,
+            );
+          });
+          return pick;
         });
+        labelled.children[0].after("[", ...one.picks.flatMap((p, a) => (a ? [", ", p] : [p])), "]");
       }
-
-      function addAct(text, act) {
-        const button = make("button", "", line, text);
-        button.type = "button";
-        button.addEventListener("click", act);
+      const set = (text, from) => {
+        if (text === "" || !Number.isFinite(Number(text))) return;
+        setInput(k, Number(text), from);
+      };
+      range.addEventListener("input", () => set(range.value, range));
+      field.addEventListener("input", () => set(field.value, field));
+      field.addEventListener("blur", () => refreshInput(k));
+      for (const part of [range, field]) {
+        part.addEventListener("focus", () => point(i));
+        part.addEventListener("blur", () => point(-1));
+        part.addEventListener("change", () => quiz?.forgetOpen());
       }
+      box.addEventListener("pointerenter", () => point(i));
+      box.addEventListener("pointerleave", () => point(-1));
+      box.append(labelled);
+      made.inputs.push(one);
+      return box;
+    });
+    controls.replaceChildren(...parts);
+    made.inputs.forEach((_, k) => {
+      spread(k);
+      refreshInput(k);
+    });
+  }
 
-      function turn(wanted) {
-        on = wanted;
-        verdicts = new Map();
-        right = 0;
-        button.setAttribute("aria-pressed", on);
-        quizBar.hidden = !on;
-        root.classList.toggle("c5-predicting", on);
-        pause();
-        show(on ? firstQuestion() : step);
-      }
+  const entryOfInput = (k) => (isNumber(at[k]) ? at[k] : at[k][entries.get(made.inputs[k].row)]);
 
-      function firstQuestion() {
-        const later = frames.findIndex((frame, k) => k >= step && frame.question);
-        return later < 0 ? frames.findIndex((frame) => frame.question) : later;
-      }
+  // The slider's range, for the number that stands there now.
+  function spread(k) {
+    const { range } = made.inputs[k];
+    const reach = Math.max(5, 2 * Math.ceil(Math.min(Math.abs(entryOfInput(k)), 1e6)));
+    [range.min, range.max, range.step] = [-reach, reach, reach / 100];
+  }
 
-      function asks(k) {
-        return on && Boolean(frames[k].question) && !verdicts.has(k);
-      }
+  function refreshInput(k, but = null) {
+    const { range, field, picks, row } = made.inputs[k];
+    const x = entryOfInput(k);
+    if (but !== field) field.value = Number(x.toPrecision(12));
+    if (but !== range) range.value = x;
+    range.classList.toggle("c5-outside", Math.abs(x) > Number(range.max));
+    if (!picks.length) return;
+    let rest = entries.get(row);
+    const { shape } = at[k];
+    for (let a = shape.length - 1; a >= 0; a--) {
+      if (but !== picks[a]) picks[a].value = rest % shape[a];
+      rest = Math.floor(rest / shape[a]);
+    }
+  }
 
-      // A question with too few formulas to choose from is asked for its number, and the other
-      // way round.
-      function byFormula(question) {
-        if (!question.choices.length) return false;
-        return kind === "formula" || question.answer === null;
-      }
+  function setInput(k, x, from = null) {
+    if (isNumber(at[k])) at[k] = x;
+    else {
+      const { shape } = at[k];
+      at[k] = at[k].slice();
+      at[k].shape = shape;
+      at[k][entries.get(made.inputs[k].row)] = x;
+    }
+    refreshInput(k, from);
+    writeSoon();
+    tellInputs();
+    picture.later();
+  }
 
-      function showQuestion(k, asking) {
-        const said = on && verdicts.get(k);
-        setText(verdict, said ? said.text : "");
-        verdict.classList.toggle("c5-right", Boolean(said && said.right));
-        form.hidden = !asking;
-        const count = verdicts.size;
-        setText(score, count ? `${right} of ${count} right` : "nothing answered yet");
-        if (!asking) return;
-        const question = frames[k].question;
-        const pick = byFormula(question);
-        setText(asked, (pick ? "Which formula gives " : "What number is ") + question.ask + "?");
-        box.setAttribute("aria-label", question.ask);
-        box.value = "";
-        line.children[0].hidden = line.children[1].hidden = pick;
-        choices.replaceChildren();
-        if (pick) question.choices.forEach((choice, n) => addChoice(choice, n));
-        setText(
-          hint,
-          pick
-            ? "Press its number, or click it."
-            : "Press Enter to type, for example −0.5, 1/3 or −1·sin 2.5.",
+  function pickEntry(row, entry, from = null) {
+    entries.set(row, entry);
+    const k = made.inputs.findIndex((one) => one.row === row);
+    if (k >= 0) {
+      spread(k);
+      refreshInput(k, from);
+    }
+    picture.later();
+  }
+
+  function linkTo(element, i) {
+    element.addEventListener("click", () => show(i));
+    element.addEventListener("pointerenter", () => point(i));
+    element.addEventListener("pointerleave", () => point(-1));
+  }
+
+  function buildTable() {
+    const word = (panel) => (panel.mode === "reverse" ? "adjoint" : "tangent");
+    const head = (text, className = "") => make("th", { scope: "col", className }, text);
+    const heads = [head("evaluation"), head("value", "c5-number")];
+    for (const panel of panels) heads.push(head("rule", "c5-wide"), head(word(panel), "c5-number"));
+    heads.push(head("checked", "c5-number"));
+    made.cells = [];
+    const rows = program.rows.map((row, i) => {
+      const cell = (className) => make("td", { className });
+      const cells = { value: cell("c5-number"), checked: cell("c5-number"), panels: [] };
+      const parts = [make("th", { scope: "row" }, equation(i)), cells.value];
+      panels.forEach(() => {
+        const pair = { rule: cell("c5-wide"), derivative: cell("c5-number c5-derivative") };
+        cells.panels.push(pair);
+        parts.push(pair.rule, pair.derivative);
+      });
+      made.cells.push(cells);
+      const line = make("tr", {}, ...parts, cells.checked);
+      linkTo(line, i);
+      return line;
+    });
+    made.rows = rows;
+    const caption = make("caption", { className: "c5-hidden" }, "One line a node");
+    table.replaceChildren(
+      caption,
+      make("thead", {}, make("tr", {}, ...heads)),
+      make("tbody", {}, ...rows),
+    );
+  }
+
+  // The code, cut at the ends of the spans; a piece belongs to the smallest span around it.
+  function buildCode() {
+    made.code = [];
+    code.replaceChildren();
+    code.hidden = !program.code;
+    if (!program.code) return;
+    const spans = program.rows.map((row) => row.span ?? [-1, -1]);
+    const cuts = [...new Set([0, program.code.length, ...spans.flat().filter((k) => k >= 0)])];
+    cuts.sort((a, b) => a - b);
+    let line = make("span", { className: "c5-line" });
+    cuts.slice(1).forEach((to, k) => {
+      const from = cuts[k];
+      const within = spans
+        .map(([a, b], i) => [b - a, i])
+        .filter(([, i]) => spans[i][0] <= from && spans[i][1] >= to);
+      const rows = within.map(([, i]) => i);
+      const [, least] = within.sort((a, b) => a[0] - b[0])[0] ?? [0, -1];
+      program.code
+        .slice(from, to)
+        .split("\n")
+        .forEach((text, n) => {
+          if (n) {
+            code.append(line);
+            line = make("span", { className: "c5-line" });
+          }
+          if (!text) return;
+          const part = make("span", {}, text);
+          if (least >= 0) linkTo(part, least);
+          made.code.push({ part, rows });
+          line.append(part);
+        });
+    });
+    code.append(line);
+  }
+
+  const equation = (i) => `${label("value", i, program.names)} = ${rightSide(i)}`;
+  function rightSide(i) {
+    const row = program.rows[i];
+    if (row.op === "input") return row.name;
+    return written(prepared(valueTree(program, i), { value: values }), program.names);
+  }
+
+  // -- the graph
+
+  function fit() {
+    if (!made) return;
+    const narrow = root.clientWidth <= NARROW;
+    const main = graphs.parentElement;
+    const top = main.getBoundingClientRect().top - root.getBoundingClientRect().top;
+    const below = foot.offsetHeight + 16;
+    const deep = 1 + deepest();
+    const height = narrow
+      ? Math.min(innerHeight * 0.6, 78 * deep)
+      : Math.max(240, Math.min(560, roomFor(root) - top - below));
+    root.style.setProperty("--c5-height", `${Math.round(height)}px`);
+    made.panels.forEach((one, k) => drawGraph(one, panels[k], height));
+    said = null;
+    picture.now();
+  }
+
+  function deepest() {
+    const depth = [];
+    program.rows.forEach((row) => {
+      depth.push(Math.max(-1, ...row.args.map((a) => (isRow(a) ? depth[a] : -1))) + 1);
+    });
+    return Math.max(0, ...depth);
+  }
+
+  function drawGraph(one, panel, height) {
+    const layout = layoutOf(program, Math.max(220, one.graph.clientWidth - 2), height - 4);
+    const { wide, tall } = layout;
+    const size = layout.big ? 15 : 13;
+    const [first, second] = [tall / 2 - 4, tall - 7];
+    const svg = draw("svg", {
+      width: layout.width,
+      height: layout.height,
+      class: layout.big ? "c5-big" : "",
+    });
+    one.edges = layout.edges.map((edge) => {
+      const [x, y] = edge.points.at(-1);
+      const [x0, y0] = edge.points[0];
+      const parts = {
+        edge,
+        line: draw("path", { class: "c5-edge", d: edge.path }),
+        up: draw("path", { class: "c5-tip", d: `M${x},${y - 1}l5,9h-10z` }),
+        down: draw("path", { class: "c5-tip", d: `M${x0},${y0 + 1}l5,-9h-10z` }),
+        said: draw("text", { class: "c5-said" }),
+      };
+      svg.append(parts.line, parts.up, parts.down);
+      if (edge.stub) {
+        const anchor = edge.operand ? "start" : "end";
+        const name = program.rows[edge.from].name;
+        svg.append(
+          draw(
+            "text",
+            {
+              class: "c5-operation",
+              x: x0 + (edge.operand ? 7 : -7),
+              y: y0 + 4,
+              "text-anchor": anchor,
+            },
+            name,
+          ),
         );
       }
-
-      function addChoice(choice, n) {
-        const one = make("button", "", choices);
-        one.type = "button";
-        make("kbd", "", one, String(n + 1));
-        make("span", "", one, choice.text);
-        one.addEventListener("click", () => pickChoice(n));
-      }
-
-      function pickChoice(n) {
-        const choice = frames[step].question.choices[n];
-        if (choice) judge(choice.right, choice.explanation);
-      }
-
-      quizBar.addEventListener("submit", (event) => event.preventDefault());
-      box.addEventListener("keydown", (event) => {
-        if (event.key === "Enter") check();
+      return parts;
+    });
+    one.nodes = layout.nodes.map((node, i) => {
+      const row = program.rows[i];
+      const [x, y] = [node.x - wide / 2, node.y - tall / 2];
+      const half = wide / 2 - 8;
+      const chip = (k) =>
+        draw("rect", {
+          class: "c5-chip",
+          x: x + 4 + k * (half + 8),
+          y: y + second - size + 1,
+          width: half,
+          height: size + 3,
+          rx: 4,
+        });
+      const own = label("value", i, program.names);
+      const right = rightSide(i);
+      const letters = own.length + 3 + right.length;
+      const short = letters * 11 * 0.58 > wide - 8 ? `${row.op} …` : right;
+      const small = letters * size * 0.56 > wide - 20 ? " c5-small" : "";
+      const named =
+        row.op !== "input" &&
+        row.name &&
+        !program.names?.[i] &&
+        (letters + row.name.length + 2) * size * 0.54 < wide - 8;
+      const parts = {
+        value: draw("text", { x: x + 7, y: y + second }),
+        derivative: draw("text", { x: x + wide - 7, y: y + second }),
+        chips: [chip(0), chip(1)],
+      };
+      const text = draw(
+        "text",
+        { x: x + 7, y: y + first },
+        draw("tspan", { class: "c5-label" }, own),
+        draw("tspan", { class: `c5-operation${small}` }, ` = ${short}`),
+      );
+      parts.group = draw(
+        "g",
+        { class: "c5-node", role: "button", tabindex: -1, "data-node": `a${i + 1}` },
+        draw("rect", {
+          class: "c5-ring",
+          x: x - 3,
+          y: y - 3,
+          width: wide + 6,
+          height: tall + 6,
+          rx: 10,
+        }),
+        draw("rect", {
+          class: "c5-box",
+          x,
+          y,
+          width: wide,
+          height: tall,
+          rx: row.op === "input" ? 18 : 6,
+        }),
+        // Spaces, so that the parts of the name are read apart.
+        text,
+        " ",
+        named ? draw("text", { class: "c5-name", x: x + wide - 7, y: y + first }, row.name) : "",
+        " ",
+        ...parts.chips,
+        parts.value,
+        " ",
+        parts.derivative,
+      );
+      linkTo(parts.group, i);
+      parts.group.addEventListener("focus", () => point(i));
+      parts.group.addEventListener("blur", () => point(-1));
+      parts.group.addEventListener("keydown", (event) => {
+        if (event.key !== "Enter" && event.key !== " ") return;
+        event.preventDefault();
+        event.stopPropagation();
+        show(i);
       });
+      svg.append(parts.group);
+      return parts;
+    });
+    svg.append(...one.edges.map((parts) => parts.said));
+    one.graph.replaceChildren(svg);
+    one.layout = layout;
+    // Where edges run, for labels to keep off them.
+    one.taken = layout.nodes.map((n) => [
+      n.x - wide / 2,
+      n.y - tall / 2,
+      n.x + wide / 2,
+      n.y + tall / 2,
+    ]);
+    for (const { line } of one.edges) {
+      const length = line.getTotalLength();
+      for (let s = 4; s < length; s += 8) {
+        const p = line.getPointAtLength(s);
+        one.taken.push([p.x - 3, p.y - 3, p.x + 3, p.y + 3]);
+      }
+    }
+  }
 
-      function check() {
-        const given = numberIn(box.value);
-        if (Number.isNaN(given)) {
-          setText(hint, "That isn't a number yet. Try −0.5, 1/3 or −1·sin 2.5.");
-          return;
+  // A label beside its edge, where it covers no card, edge or other label; if there is no such
+  // place, the number alone.
+  function seat(one, parts, texts, taken, i) {
+    const { layout } = one;
+    const length = parts.line.getTotalLength();
+    const far = layout.nodes[parts.edge.from === i ? parts.edge.to : parts.edge.from].x;
+    const half = layout.big ? 8 : 7;
+    let best = null;
+    for (const text of texts) {
+      setText(parts.said, text);
+      const wide = parts.said.getComputedTextLength() + 2;
+      for (const part of [0.5, 0.4, 0.6, 0.3, 0.7, 0.2, 0.8]) {
+        const p = parts.line.getPointAtLength(length * part);
+        for (const way of far < layout.nodes[i].x - 1 ? [-1, 1] : [1, -1]) {
+          const x = way < 0 ? p.x - wide - 7 : p.x + 7;
+          const box = [x, p.y - half, x + wide, p.y + half];
+          let over = x < 0 || x + wide > layout.width ? 1e4 : 0;
+          for (const q of taken) {
+            const across = Math.min(box[2], q[2]) - Math.max(box[0], q[0]);
+            const down = Math.min(box[3], q[3]) - Math.max(box[1], q[1]);
+            if (across > 0 && down > 0) over += across * down;
+          }
+          if (!best || over < best.over - 1) best = { x, y: p.y + half - 2.5, box, over, text };
         }
-        const { answer, mistakes } = frames[step].question;
-        const mistake = mistakes.find((one) => isNear(given, one.value));
-        const isRight = isNear(given, answer);
-        judge(isRight, !isRight && mistake ? mistake.explanation : "");
+        if (best.over === 0) break;
       }
+      if (best.over < 60) break;
+    }
+    taken.push(best.box);
+    setText(parts.said, best.text);
+    parts.said.setAttribute("x", best.x);
+    parts.said.setAttribute("y", best.y);
+  }
 
-      // Near enough: half a per cent, so that three digits do, and what rounding may leave of a 0.
-      function isNear(given, wanted) {
-        const { rounding = 0 } = frames[step].question;
-        return Math.abs(given - wanted) <= 0.005 * Math.abs(wanted) + rounding;
+  // -- hovering, and the derivation of a node
+
+  function point(i) {
+    hover = i;
+    made.rows.forEach((line, k) => line.classList.toggle("c5-hover", k === i));
+    for (const one of made.panels) {
+      one.nodes?.forEach((parts, k) => parts.group.classList.toggle("c5-hover", k === i));
+    }
+    for (const { part, rows } of made.code)
+      part.classList.toggle("c5-hover", i >= 0 && rows.includes(i));
+  }
+
+  function show(i) {
+    const was = open;
+    open = open === i ? -1 : i;
+    picture.now();
+    if (open < 0) made.panels[0].nodes[was]?.group.focus({ preventScroll: true });
+  }
+
+  // -- one picture
+
+  // What is known at a step: while a question is open, what was known before it.
+  function known(panel, step, asking) {
+    const { found, dropped, steps } = panel.plan;
+    const here = Math.min(step, steps.length - 1);
+    const upTo = (what) =>
+      asking && !(what === "value" && panel.mode === "forward") ? here - 1 : here;
+    return {
+      step: steps[here],
+      has: (what, i) => found[what].get(i) <= upTo(what),
+      gone: (what, i) => dropped(what, i, asking ? here - 1 : here),
+    };
+  }
+
+  function paint() {
+    if (!made) return;
+    values = run(program, at);
+    const checks = new Map();
+    let announced = "";
+    const asking = Boolean(quiz?.asks(bar.step));
+    panels.forEach((panel, k) => {
+      panel.d = panel.pass.derivatives(values);
+      const now = known(panel, bar.step, asking);
+      const one = made.panels[k];
+      paintGraph(one, panel, now, asking);
+      paintTable(k, panel, now, checks);
+      const text = paintFormula(one, panel, now, asking);
+      announced += `${text} `;
+    });
+    const nodes = known(panels.at(-1), bar.step, asking).step.nodes;
+    made.code.forEach(({ part, rows }) =>
+      part.classList.toggle(
+        "c5-lit",
+        nodes.some((i) => rows.includes(i)),
+      ),
+    );
+    for (const line of code.children)
+      line.classList.toggle("c5-now", Boolean(line.querySelector(".c5-lit")));
+    paintFoot(asking);
+    paintMatrices(asking);
+    card.hidden = open < 0;
+    code.hidden = open >= 0 || !program.code;
+    table.parentElement.hidden = open >= 0;
+    if (open >= 0) paintCard(asking);
+    quiz?.paint(asking);
+    root.classList.toggle("c5-asking", asking);
+    const key = `${bar.step}:${asking}`;
+    if (said !== key) {
+      said = key;
+      heard = announced.trim();
+      setText(live, `Step ${bar.step + 1}. ${heard}`);
+      bringIntoView(nodes[0]);
+    }
+  }
+
+  function bringIntoView(i) {
+    const lit = code.querySelector(".c5-lit");
+    if (lit) code.scrollTop = lit.offsetTop - code.clientHeight / 2;
+    for (const one of made.panels) {
+      const node = one.layout.nodes[i];
+      one.graph.scrollTo(node.x - one.graph.clientWidth / 2, node.y - one.graph.clientHeight / 2);
+    }
+    const box = table.parentElement;
+    if (box.scrollHeight > box.clientHeight) {
+      const [row, outer] = [made.rows[i], box].map((part) => part.getBoundingClientRect());
+      box.scrollTop += row.top - outer.top - box.clientHeight / 2;
+    }
+  }
+
+  const brief = (x) => (isNumber(x) ? numberText(x) : shapeText(x.shape));
+
+  function paintGraph(one, panel, now, asking) {
+    const { step, has, gone } = now;
+    const down = panel.mode === "reverse" && (step.term || step.finds.includes("derivative"));
+    program.rows.forEach((row, i) => {
+      const parts = one.nodes[i];
+      const [v, d] = [has("value", i), has("derivative", i)];
+      const texts = [v ? brief(values[i]) : "", d ? brief(panel.d[i]) : ""];
+      const lost = [gone("value", i), gone("derivative", i)];
+      const tight =
+        Math.max(...texts.map((t) => t.length)) * 8 > one.layout.wide / 2 - 6 ? " c5-small" : "";
+      setText(parts.value, texts[0]);
+      setText(parts.derivative, texts[1]);
+      setClass(parts.value, `c5-value${lost[0] ? " c5-gone" : ""}${tight}`);
+      setClass(parts.derivative, `c5-derivative${lost[1] ? " c5-gone" : ""}${tight}`);
+      parts.chips.forEach((chip, k) => setClass(chip, `c5-chip${lost[k] ? " c5-gone" : ""}`));
+      const state = step.nodes.includes(i)
+        ? "current"
+        : lost[0] && lost[1]
+          ? "discardable"
+          : (down ? d : v)
+            ? "done"
+            : "waiting";
+      setClass(parts.group, `c5-node c5-${state}${i === hover ? " c5-hover" : ""}`);
+      parts.group.setAttribute("tabindex", step.nodes[0] === i ? 0 : -1);
+    });
+    one.graph.classList.toggle("c5-down", Boolean(down));
+    const [i] = step.nodes;
+    const terms = step.term
+      ? [step.term]
+      : step.finds.includes("derivative")
+        ? panel.pass.terms[i]
+        : [];
+    const taken = [...one.taken];
+    const isUp = !step.finds.includes("derivative") && !step.term;
+    for (const parts of one.edges) {
+      const { edge } = parts;
+      const term = terms.find(
+        (t) =>
+          t.upper === edge.to &&
+          t.operand === edge.operand &&
+          (edge.from === i || edge.to === i) &&
+          (panel.mode === "forward" ? t.node : i) === edge.from,
+      );
+      const on = !asking && step.nodes.length === 1 && (isUp ? edge.to === i : Boolean(term));
+      setClass(parts.line, `c5-edge${on ? " c5-message" : ""}`);
+      const back = down && on;
+      setClass(parts.up, `c5-tip${on ? " c5-message" : ""}${down ? " c5-off" : ""}`);
+      setClass(parts.down, `c5-tip${back ? " c5-message" : ""}${down ? "" : " c5-off"}`);
+      if (!on || (term && terms.length > MOST_TERMS)) setText(parts.said, "");
+      else if (isUp) seat(one, parts, [brief(values[edge.from])], taken, i);
+      else {
+        const env = { value: values, [panel.pass.kind]: panel.d };
+        const text = written(prepared(term.tree, env), program.names);
+        const x = evaluate(term.tree, env);
+        const number = isNumber(x) ? numberText(x) : "";
+        const full = number && number !== text ? `${text} = ${number}` : text;
+        seat(one, parts, [full, number || text], taken, i);
       }
+    }
+  }
 
-      function answerTo(question) {
-        if (byFormula(question)) return `It is ${question.choices.find((c) => c.right).text}.`;
-        return `It is ${question.ask} = ${question.text}.`;
+  function paintTable(k, panel, now, checks) {
+    const { has, gone, step } = now;
+    made.rows.forEach((line, i) => {
+      const cells = made.cells[i];
+      const pair = cells.panels[k];
+      const [v, d] = [has("value", i), has("derivative", i)];
+      setText(cells.value, v ? brief(values[i]) : "");
+      cells.value.classList.toggle("c5-gone", gone("value", i));
+      setText(pair.derivative, d ? brief(panel.d[i]) : "");
+      pair.derivative.classList.toggle("c5-gone", gone("derivative", i));
+      setText(pair.rule, d ? formulaOf(panel, i) : "");
+      line.classList.toggle("c5-now", step.nodes.includes(i));
+      const end =
+        panel.mode === "reverse" ? program.rows[i].op === "input" : program.outputs.includes(i);
+      if (d && end) checks.set(i, [...(checks.get(i) ?? []), checkOf(panel, i)]);
+      if (k < panels.length - 1) return;
+      const found = checks.get(i) ?? [];
+      setText(cells.checked, found.map(({ ok, text }) => `${signOf(ok)}${text}`).join(" "));
+      cells.checked.classList.toggle("c5-ok", found.length > 0 && found.every(({ ok }) => ok));
+      cells.checked.classList.toggle(
+        "c5-bad",
+        found.some(({ ok }) => ok === false),
+      );
+    });
+  }
+
+  const derivativeLabel = (panel, i) => label(panel.pass.kind, i, program.names);
+  function formulaOf(panel, i) {
+    const env = { value: values, [panel.pass.kind]: panel.d };
+    const tree = panel.pass.trees[i];
+    return `${derivativeLabel(panel, i)} = ${written(tree === ZERO ? tree : prepared(tree, env), program.names)}`;
+  }
+
+  const signOf = (ok) => (ok === null ? "" : ok ? "✓ " : "≠ ");
+  const classOf = (ok) => (ok === null ? "" : ok ? "c5-ok" : "c5-bad");
+
+  // The third witness: a difference at this node, for the entry that is picked there.
+  function checkOf(panel, i) {
+    const x = values[i];
+    if (!isNumber(x) && !x.length) return { ok: null, text: "empty" };
+    const entry = isNumber(x) ? 0 : Math.min(entries.get(i) ?? 0, x.length - 1);
+    const own = entriesOf(panel.d[i])[entry];
+    const { value, error } = difference(program, panel.pass, at, values, i, entry);
+    const place = isNumber(x) ? "" : `${placeText(x.shape, entry)} `;
+    if (!Number.isFinite(own) || !Number.isFinite(value))
+      return { ok: null, text: `${place}can't tell here` };
+    const ok = Math.abs(value - own) <= 3 * error + 1e-7 * Math.max(1, Math.abs(own));
+    return { ok, text: `${place}${numberText(value)}` };
+  }
+
+  function placeText(shape, entry) {
+    const index = [];
+    let rest = entry;
+    for (const n of [...shape].reverse()) {
+      index.unshift(rest % n);
+      rest = Math.floor(rest / n);
+    }
+    return `[${index.join(", ")}]`;
+  }
+
+  // A line of the formula box: its parts without repetitions, the result in bold.
+  function lineOf(start, parts) {
+    const different = parts.filter((part, k) => part && !parts.slice(k + 1).includes(part));
+    const result = different.pop();
+    const before = `${[start, ...different].join(" = ")} = `.trimStart();
+    return [before, make("b", {}, result)];
+  }
+
+  function paintFormula(one, panel, now, asking) {
+    const { step } = now;
+    const env = { value: values, [panel.pass.kind]: panel.d };
+    const names = program.names;
+    const [rule, numbers, result] = one.lines;
+    one.lines.forEach((line) => line.replaceChildren());
+    one.say.hidden = asking;
+    setText(one.what, titleOf(panel, step));
+    setText(one.checked, "");
+    setText(one.note, "");
+    if (asking) return "";
+    const listed = (parts) =>
+      parts.length > 6
+        ? `${parts.slice(0, 6).join(", ")}, … and ${parts.length - 6} more`
+        : parts.join(", ");
+    if (step.nodes.length > 1) {
+      const all = step.nodes.map((i) => `${label("value", i, names)} = ${brief(values[i])}`);
+      rule.append(listed(step.nodes.map((i) => equation(i))));
+      numbers.append(make("b", {}, listed(all)));
+      if (step.finds.includes("derivative")) {
+        result.append(
+          make(
+            "b",
+            {},
+            listed(step.nodes.map((i) => `${derivativeLabel(panel, i)} = ${brief(panel.d[i])}`)),
+          ),
+        );
       }
-
-      function judge(isRight, explanation) {
-        right += isRight;
-        const wrong = ["Not quite.", explanation, answerTo(frames[step].question)].filter(Boolean);
-        settle(isRight ? "Right." : wrong.join(" "), isRight);
+    } else {
+      const [i] = step.nodes;
+      if (step.finds.includes("value")) {
+        const tree = prepared(valueTree(program, i), env);
+        const filled = program.rows[i].op === "input" ? "" : written(tree, names, env);
+        const parts = [filled === rightSide(i) ? "" : filled, valueText(values[i])];
+        if (step.finds.includes("derivative"))
+          rule.append(...lineOf(label("value", i, names), [rightSide(i), ...parts]));
+        else {
+          rule.append(equation(i));
+          numbers.append(...lineOf("", parts));
+        }
       }
-
-      function giveUp() {
-        settle(answerTo(frames[step].question), false);
+      const tree = step.term ? step.term.tree : panel.pass.trees[i];
+      if (step.term || step.finds.includes("derivative")) {
+        const symbols = written(tree, names);
+        const x = evaluate(tree, env);
+        const filled = written(tree, names, env);
+        const parts = [
+          filled === symbols ? "" : filled,
+          valueText(step.term || isNumber(x) ? x : panel.d[i]),
+        ];
+        if (step.finds.includes("value"))
+          numbers.append(...lineOf(derivativeLabel(panel, i), [symbols, ...parts]));
+        else {
+          rule.append(step.term ? symbols : `${derivativeLabel(panel, i)} = ${symbols}`);
+          numbers.append(...lineOf("", parts));
+        }
+        if (step.term) setText(one.note, localText(panel, step.term));
+        else {
+          const { ok, text } = checkOf(panel, i);
+          setText(one.checked, `${signOf(ok)}by differences: ${text}`);
+          setClass(one.checked, `c5-checked ${classOf(ok)}`);
+        }
       }
+    }
+    return one.lines
+      .map((line) => line.textContent)
+      .filter(Boolean)
+      .join(" ");
+  }
 
-      function settle(text, isRight) {
-        const inside = form.contains(document.activeElement);
-        verdicts.set(step, { text, right: isRight });
-        show(step);
-        if (inside) root.focus({ preventScroll: true }); // so that the arrows go on
+  // This edge's own derivative: the rule, with 1 for what comes along the edge.
+  function localText(panel, term) {
+    const upper = program.rows[term.upper];
+    if (!TABLE[upper.op].elementwise) return "";
+    const env = { value: values };
+    const one = (s) => (s.kind === panel.pass.kind ? { c: 1 } : s);
+    const tree = simplified(changed(term.tree, one));
+    if (symbolsIn(tree).some((s) => s.kind !== "value")) return "";
+    const lower = upper.args[term.operand];
+    const [top, bottom] = [term.upper, lower].map((i) => label("value", i, program.names));
+    const symbols = written(prepared(tree, env), program.names);
+    const filled = written(tree, program.names, env);
+    return `This edge's own derivative: ∂${top}/∂${bottom} = ${symbols}${filled === symbols ? "" : ` = ${filled}`}`;
+  }
+
+  function titleOf(panel, step) {
+    const { pass } = panel;
+    const [i] = step.nodes;
+    const own = label("value", i, program.names);
+    const name = program.rows[i].name;
+    const called = name && name !== own && !program.names?.[i] ? ` (${name})` : "";
+    const about = program.rows[pass.about]?.name ?? label("value", pass.about, program.names);
+    const derivative = derivativeLabel(panel, i);
+    if (step.nodes.length > 1 || program.rows[i].op === "input") {
+      if (step.finds.includes("value")) {
+        return panel.mode === "forward"
+          ? `The inputs, and the seeds: derivatives with respect to ${about}`
+          : "First the evaluation, from the bottom up: the inputs";
       }
+    }
+    if (panel.mode === "forward")
+      return `${own}${called}: its value, and its tangent ${derivative}`;
+    if (step.finds.includes("value")) return `Evaluation, upwards: ${own}${called}`;
+    const own_terms = pass.terms[i];
+    if (step.term) {
+      const k = own_terms.indexOf(step.term) + 1;
+      return `${derivative}: path ${k} of ${own_terms.length}, through ${label("value", step.term.node, program.names)}`;
+    }
+    if (i === pass.about && !own_terms.length)
+      return `The way back, downwards. It starts with the seed: ${derivative}`;
+    if (!own_terms.length) return `${derivative}: ${about} doesn't depend on ${own}`;
+    if (own_terms.length > 1) return `${derivative}: the sum over its ${own_terms.length} paths`;
+    return `${derivative}: one path, through ${label("value", own_terms[0].node, program.names)}`;
+  }
 
-      // What the keys do while a question stands; true if this one did something.
-      function takesKey(event) {
-        if (!asks(step)) return false;
-        const pick = byFormula(frames[step].question);
-        if (pick && /^[1-9]$/.test(event.key)) pickChoice(Number(event.key) - 1);
-        else if (!pick && event.key === "Enter" && event.target === root) box.focus();
-        else return false;
-        return true;
-      }
+  function paintFoot(asking) {
+    const key = (state, text) => make("span", { className: `c5-key c5-${state}` }, text);
+    const legend = make(
+      "span",
+      {},
+      key("current", "now"),
+      key("done", "done"),
+      key("waiting", "waiting"),
+      key("discardable", "no longer needed"),
+    );
+    const parts = [legend];
+    const broken = firstBroken(program, values);
+    const seen = broken >= 0 && known(panels[0], bar.step, asking).has("value", broken);
+    if (seen) {
+      const env = { value: values };
+      const filled = written(prepared(valueTree(program, broken), env), program.names, env);
+      const x = entriesOf(values[broken]).find((e) => !Number.isFinite(e));
+      const what = Number.isNaN(x) ? "not a number" : numberText(x);
+      parts.push(
+        make(
+          "span",
+          { className: "c5-bad" },
+          `${label("value", broken, program.names)} = ${filled} is ${what}: it starts here.`,
+        ),
+      );
+    } else if (!asking) {
+      panels.forEach((panel) => {
+        const {
+          plan: { steps, lastUse },
+        } = panel;
+        const here = Math.min(bar.step, steps.length - 1);
+        const free = [];
+        for (let i = program.rows.length - 1; i >= 0; i--) {
+          if (lastUse.value.get(i) === here) free.push(label("value", i, program.names));
+          if (lastUse.derivative.get(i) === here) free.push(derivativeLabel(panel, i));
+        }
+        if (here === steps.length - 1) parts.push(make("span", {}, summaryOf(panel)));
+        else if (free.length) parts.push(make("span", {}, `No longer needed: ${free.join(", ")}.`));
+      });
+    }
+    foot.replaceChildren(...parts);
+  }
 
-      if (data.predict) queueMicrotask(() => turn(true));
-      return { asks, show: showQuestion, giveUp, takesKey };
+  function summaryOf(panel) {
+    const nameOf = (i) => program.rows[i].name ?? label("value", i, program.names);
+    const about = nameOf(panel.about);
+    const reverse = panel.mode === "reverse";
+    const ends = program.rows
+      .map((_, i) => i)
+      .filter((i) => (reverse ? program.rows[i].op === "input" : program.outputs.includes(i)));
+    const slopes = ends.map(
+      (i) =>
+        `${reverse ? `∂${about}/∂${nameOf(i)}` : `∂${nameOf(i)}/∂${about}`} = ${brief(panel.d[i])}`,
+    );
+    return `One pass gave ${slopes.join(", ")}.`;
+  }
+
+  // -- the derivation of a node: rule, terms, numbers, witness
+
+  function paintCard(asking) {
+    const panel = panels.at(-1);
+    const { has, step } = known(panel, bar.step, asking);
+    const i = open;
+    const env = { value: values, [panel.pass.kind]: panel.d };
+    const derivative = derivativeLabel(panel, i);
+    const own = label("value", i, program.names);
+    const kept = card.contains(document.activeElement);
+    const close = make("button", { type: "button", "aria-label": "Close" }, "✕");
+    close.addEventListener("click", () => show(i));
+    const terms = panel.pass.terms[i];
+    const isKnown = has("derivative", i);
+    const hidden = asking && step.nodes.includes(i);
+    const why = () => {
+      if (i === panel.about)
+        return panel.mode === "reverse"
+          ? "This is what is differentiated: its adjoint is the seed."
+          : "The derivative is taken with respect to this input: the seed.";
+      if (!terms.length)
+        return panel.mode === "reverse"
+          ? "No path leads from here to the output: 0."
+          : "This input stands still: 0.";
+      if (panel.mode === "forward") return "One term for each operand that moves.";
+      return terms.length > 1
+        ? `${own} is used ${terms.length} times: one term for each path back.`
+        : `${own} is used once: one term.`;
+    };
+    const parts = [
+      make("h3", {}, `Where ${derivative} comes from`, close),
+      make("p", {}, `${equation(i)}${has("value", i) ? ` = ${valueText(values[i])}` : ""}`),
+    ];
+    if (hidden) parts.push(make("p", {}, "That is the question."));
+    else {
+      parts.push(make("p", {}, why()));
+      const list = terms
+        .filter((t) => t.tree !== ZERO)
+        .map((term) => {
+          const way = panel.mode === "reverse" ? "from" : "along";
+          const text = written(prepared(term.tree, env), program.names);
+          const filled = written(term.tree, program.names, env);
+          const x = evaluate(term.tree, env);
+          const line = [`${way} ${label("value", term.node, program.names)}: ${text}`];
+          if (isKnown)
+            line.push(make("br"), `= ${filled === text ? "" : `${filled} = `}${valueText(x)}`);
+          const edge = localText(panel, term).replace("This edge's own derivative: ", "");
+          if (edge) line.push(make("br"), make("small", {}, edge));
+          return make("li", {}, ...line);
+        });
+      parts.push(make("ul", {}, ...list));
+      parts.push(
+        make(
+          "p",
+          {},
+          make("b", {}, formulaOf(panel, i) + (isKnown ? ` = ${valueText(panel.d[i])}` : "")),
+        ),
+      );
+      if (isKnown) {
+        const { ok, text } = checkOf(panel, i);
+        const moved = panel.mode === "reverse" ? own : (program.rows[panel.about].name ?? own);
+        parts.push(
+          make(
+            "p",
+            { className: classOf(ok) },
+            `${signOf(ok)}Moving ${moved} alone by a little gives ${text}.`,
+          ),
+        );
+      } else parts.push(make("p", {}, make("small", {}, "Its number comes at a later step.")));
+    }
+    card.replaceChildren(...parts);
+    if (kept) close.focus({ preventScroll: true });
+  }
+
+  // -- arrays as heat maps
+
+  function paintMatrices(asking) {
+    const panel = panels[0];
+    const { step } = known(panel, bar.step, asking);
+    const [i] = step.nodes;
+    const env = { value: values, [panel.pass.kind]: panel.d };
+    let shown = [];
+    if (!asking && step.nodes.length === 1) {
+      const isValue = step.finds.includes("value") && panel.mode === "reverse";
+      const tree = isValue ? valueTree(program, i) : (step.term?.tree ?? panel.pass.trees[i]);
+      const start = step.term
+        ? ""
+        : isValue
+          ? label("value", i, program.names)
+          : derivativeLabel(panel, i);
+      const whole = { kind: isValue ? "value" : panel.pass.kind, row: i };
+      shown = factorsOf(tree, whole, start, env, program.names);
+    }
+    pictures.hidden = !program.rows.some((_, k) => !isNumber(values[k]));
+    pictures.replaceChildren(
+      ...shown.map((one) =>
+        matrixElement(
+          one,
+          one.tree.kind ? (entry) => pickEntry(one.tree.row, entry) : null,
+          entries,
+        ),
+      ),
+    );
+  }
+
+  // -- Predict
+
+  function makeQuiz() {
+    let on = false;
+    let byNumber = false;
+    let answers = new Map(); // step -> {tried: [choices], numbers: [text], solved, right, verdict}
+    const button = make(
+      "button",
+      {
+        type: "button",
+        className: "c5-predict",
+        title: "Answer before each step is shown",
+        "aria-pressed": "false",
+      },
+      "Predict",
+    );
+    button.addEventListener("click", () => turn(!on));
+    const score = make("span", { className: "c5-score" });
+    const asked = make("span", { className: "c5-asked" });
+    const kind = textButton(
+      "Answer with a number",
+      () => {
+        byNumber = !byNumber;
+        picture.now();
+      },
+      { className: "c5-kind" },
+    );
+    const fresh = textButton("New inputs", newInputs, { title: "Ask the same at other inputs" });
+    const reveal = textButton("Show me", () => giveUp());
+    const choices = make("div", { className: "c5-choices" });
+    const field = make("input", {
+      type: "text",
+      autocomplete: "off",
+      placeholder: "−0.5, 1/3 or −1·sin 2.5",
+    });
+    const check = textButton("Check", () => judgeNumber());
+    const line = make("div", { className: "c5-answer" }, field, check);
+    const verdict = make("p", { className: "c5-verdict", role: "status" });
+    const box = make(
+      "div",
+      { className: "c5-quiz", hidden: true, role: "group", "aria-label": "Predict" },
+      make("div", { className: "c5-head" }, asked, score),
+      choices,
+      line,
+      verdict,
+      make("div", { className: "c5-acts" }, kind, fresh, reveal),
+    );
+    field.addEventListener("keydown", (event) => {
+      if (event.key === "Enter") judgeNumber();
+    });
+    let [question, shownKey] = [null, ""];
+
+    const questionAt = (k) => {
+      const panel = panels[0];
+      const step = panel.plan.steps[k];
+      return step && questionOf(program, panel.pass, step, values, panel.d);
+    };
+    function isQuestion(k) {
+      const panel = panels[0];
+      const step = panel.plan.steps[k];
+      if (!step || step.nodes.length > 1) return false;
+      panel.d ??= panel.pass.derivatives(values);
+      return Boolean(questionAt(k));
+    }
+    const state = (k) => {
+      if (!answers.has(k)) answers.set(k, { tried: [], verdict: "", solved: false, right: false });
+      return answers.get(k);
+    };
+    const asks = (k) => on && !answers.get(k)?.solved && isQuestion(k);
+
+    function turn(wanted) {
+      on = wanted;
+      button.setAttribute("aria-pressed", String(on));
+      bar.pause();
+      answers = new Map();
+      if (on) {
+        const count = move.count();
+        let k = bar.step;
+        while (k < count && !isQuestion(k)) k++;
+        if (k === count) for (k = 0; k < count && !isQuestion(k);) k++;
+        bar.go(Math.min(k, count - 1));
+      } else picture.now();
+      tell("predicting", on);
+      tellScore();
+      fit();
     }
 
-    // -- keys
-
-    const KEYS = {
-      ArrowLeft: () => show(step - 1),
-      ArrowUp: () => show(step - 1),
-      ArrowRight: next,
-      ArrowDown: next,
-      Home: () => show(0),
-      End: () => show(last),
-    };
-    root.addEventListener("keydown", (event) => {
-      if (event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
-      // Text is typed, and the two ways to answer are chosen between, with the same keys.
-      if (event.target.localName === "input" && event.target !== slider) return;
-      if (event.key === " ") {
-        if (event.target.localName === "button") return; // the button is pressed
-        if (timer) pause();
-        else play();
-      } else if (event.key in KEYS) {
-        pause();
-        KEYS[event.key]();
-      } else if (!(quiz && quiz.takesKey(event))) {
-        return;
+    function settle(entry, right, text) {
+      entry.solved = true;
+      entry.right = right && !entry.tried.some((one) => !one.right);
+      entry.verdict = text;
+      tellScore();
+      picture.now();
+    }
+    function pick(n) {
+      const choice = question?.choices[n];
+      const entry = state(bar.step);
+      if (!choice || entry.solved) return;
+      entry.tried.push(choice);
+      if (choice.right) settle(entry, true, `Right. ${resultText()}`);
+      else {
+        entry.verdict = `Not quite. ${choice.why} Try again.`;
+        picture.now();
       }
-      event.preventDefault(); // neither scroll the page nor move the slider again
-      event.stopPropagation();
-    });
-
-    show(step);
+    }
+    function judgeNumber() {
+      const entry = state(bar.step);
+      if (!question || entry.solved) return;
+      const given = numberIn(field.value);
+      if (Number.isNaN(given)) {
+        entry.verdict = "That isn't a number yet. Try −0.5, 1/3 or −1·sin 2.5.";
+      } else if (isEnough(given, question.answer, question.rounding)) {
+        return settle(entry, true, `Right. ${resultText()}`);
+      } else {
+        const mistake = question.numbers.find((one) =>
+          isEnough(given, one.value, question.rounding),
+        );
+        entry.tried.push({ right: false, text: field.value });
+        entry.verdict = `Not quite. ${mistake ? mistake.why : leadFor(question, given)} Try again.`;
+      }
+      return picture.now();
+    }
+    function resultText() {
+      const right = question.choices.find((one) => one.right)?.text ?? question.ask;
+      return `${right}${right.endsWith(question.text) ? "" : ` = ${question.text}`}.`;
+    }
+    function giveUp() {
+      const entry = state(bar.step);
+      if (!question || entry.solved) return false;
+      settle(entry, false, `It is ${resultText()}`);
+      return true;
+    }
+    // Other numbers, and the question is open again.
+    function newInputs() {
+      const random = () => Math.round((Math.random() * 4 - 2) * 20) / 20 || 0.5;
+      at = at.map((x) => (isNumber(x) ? random() : elementwise(random, [x])));
+      made.inputs.forEach((_, k) => refreshInput(k));
+      answers.delete(bar.step);
+      tellInputs();
+      picture.now();
+    }
+    function tellScore() {
+      const all = [...answers.values()].filter((one) => one.solved);
+      const right = all.filter((one) => one.right).length;
+      setText(
+        score,
+        all.length ? `${right} of ${all.length} right at the first try` : "nothing answered yet",
+      );
+      tell("score", [right, all.length]);
+    }
+    function paintQuiz(asking) {
+      const entry = answers.get(bar.step);
+      const was = box.hidden;
+      box.hidden = !on || !(asking || entry?.solved);
+      button.classList.toggle("c5-on", on);
+      if (!box.hidden) {
+        question = questionAt(bar.step);
+        const pickable = question.choices.length > 0 && !(byNumber && question.answer !== null);
+        setText(
+          asked,
+          pickable ? `Which formula gives ${question.ask}?` : `What number is ${question.ask}?`,
+        );
+        choices.hidden = !pickable;
+        line.hidden = pickable || Boolean(entry?.solved);
+        kind.hidden =
+          question.answer === null || !question.choices.length || Boolean(entry?.solved);
+        setText(kind, pickable ? "Answer with a number" : "Choose a formula");
+        reveal.hidden = Boolean(entry?.solved);
+        setText(verdict, entry?.verdict ?? "");
+        setClass(verdict, `c5-verdict${entry?.solved ? (entry.right ? " c5-ok" : "") : " c5-bad"}`);
+        const key = `${bar.step}:${question.choices.map((one) => one.text)}`;
+        if (key !== shownKey) {
+          shownKey = key;
+          field.value = "";
+          field.setAttribute("aria-label", question.ask);
+          choices.replaceChildren(
+            ...question.choices.map((choice, n) => {
+              const one = make(
+                "button",
+                { type: "button" },
+                make("kbd", {}, String(n + 1)),
+                make("span", { className: "c5-choice" }, choice.text),
+                make("span", { className: "c5-sign" }),
+              );
+              one.addEventListener("click", () => pick(n));
+              return one;
+            }),
+          );
+        }
+        question.choices.forEach((choice, n) => {
+          const one = choices.children[n];
+          const tried = entry?.tried.some((t) => t.text === choice.text);
+          const right = choice.right && entry?.solved;
+          setClass(one, right ? "c5-right" : tried ? "c5-false" : "");
+          setText(one.lastChild, right ? "✓ right" : tried ? "✗ wrong" : "");
+        });
+      } else question = null;
+      says.hidden = !box.hidden;
+      if (was !== box.hidden || box.offsetHeight !== paintQuiz.height) {
+        paintQuiz.height = box.offsetHeight;
+        queueMicrotask(() => resize());
+      }
+    }
+    return {
+      button,
+      box,
+      asks,
+      giveUp,
+      turn,
+      paint: paintQuiz,
+      pick,
+      isOn: () => on,
+      byNumber: () => byNumber,
+      field,
+      forget: () => {
+        answers = new Map();
+        tellScore();
+      },
+      forgetOpen: () => {},
+    };
   }
-})
+
+  function takesKey(event) {
+    if (event.key === "Escape" && open >= 0) {
+      show(open);
+      return true;
+    }
+    if (!quiz?.asks(bar.step)) return false;
+    if (/^[1-9]$/.test(event.key)) {
+      quiz.pick(Number(event.key) - 1);
+      return true;
+    }
+    return false;
+  }
+
+  // -- moving
+
+  function onStep(step) {
+    writeSoon();
+    tell("step", step);
+    picture.now();
+  }
+
+  // -- the address of the page: the state can be sent as a link
+
+  let writing = 0;
+  function writeSoon() {
+    if (!ownsAddress) return;
+    clearTimeout(writing);
+    writing = setTimeout(writeAddress, 250);
+  }
+  function writeAddress() {
+    if (!ownsAddress) return;
+    clearTimeout(writing);
+    const inputs = at.map((x) => (isNumber(x) ? x : "*")).join(",");
+    const which = panels.map(({ mode, about }) => `${mode}:${about}`).join(",");
+    const f = program === given ? {} : { f: program.typed };
+    const state = new URLSearchParams({
+      player: place,
+      ...f,
+      in: inputs,
+      d: which,
+      step: bar.step + 1,
+    });
+    try {
+      history.replaceState(null, "", `#${state}`);
+    } catch {
+      // A page without an address of its own.
+    }
+  }
+  function readAddress() {
+    if (!ownsAddress || location.hash.length < 2) return;
+    const state = new URLSearchParams(location.hash.slice(1));
+    if (state.get("player") !== String(place)) return;
+    try {
+      const other = state.has("f") ? parse(state.get("f")) : given;
+      const numbers = (state.get("in") ?? "").split(",");
+      const fits = numbers.length === other.inputs.length;
+      const read = other.inputs.map((x, k) =>
+        numbers[k] === "*" && !isNumber(x) ? x : Number(numbers[k]),
+      );
+      const good = (x) => !isNumber(x) || Number.isFinite(x);
+      if (!fits || numbers.includes("") || !read.every(good)) throw new TypingError("inputs", 0);
+      const which = (state.get("d") ?? "").split(",").map((one) => one.split(":"));
+      const isOf = (mode, about) =>
+        mode === "reverse"
+          ? other.outputs.includes(about)
+          : mode === "forward" && other.rows[about]?.op === "input";
+      if (which.length !== panels.length || !which.every(([m, a]) => isOf(m, Number(a))))
+        throw new TypingError("derivative", 0);
+      const step = Number(state.get("step"));
+      load(other);
+      at = read;
+      which.forEach(([mode, about], k) => choose(k, mode, Number(about)));
+      if (!(Number.isInteger(step) && step >= 1 && step <= move.count()))
+        throw new TypingError("step", 0);
+      build();
+      bar.go(step - 1);
+      root.scrollIntoView?.();
+    } catch (error) {
+      if (!(error instanceof TypingError)) throw error;
+      load(given);
+      complain(`The link is damaged (${error.message}): this is the example.`);
+      root.scrollIntoView?.();
+    }
+  }
+
+  // -- a widget's traits
+
+  let quiet = false;
+  function tell(trait, value) {
+    if (!model || quiet) return;
+    model.set(trait, value);
+    model.save_changes();
+  }
+  function tellInputs() {
+    const names = program.rows.filter((r) => r.op === "input").map((r) => r.name);
+    tell("inputs", Object.fromEntries(names.map((name, k) => [name, nested(at[k])])));
+  }
+  function quietly(act) {
+    return () => {
+      quiet = true;
+      act();
+      quiet = false;
+    };
+  }
+  function takeInputs() {
+    const inputs = model.get("inputs");
+    made.inputs.forEach((one, k) => {
+      const x = inputs[program.rows[one.row].name];
+      if (x === undefined) return;
+      at[k] = isNumber(at[k]) ? Number(x) : array(x, at[k].shape, "inputs");
+      refreshInput(k);
+    });
+    picture.later();
+  }
+  function listen() {
+    model.on("change:step", () => {
+      quietly(() => bar.go(model.get("step")))();
+      // A step that isn't there.
+      if (bar.step !== model.get("step")) tell("step", bar.step);
+    });
+    model.on("change:inputs", quietly(takeInputs));
+    model.on(
+      "change:playing",
+      quietly(() => (model.get("playing") ? bar.play() : bar.pause())),
+    );
+    model.on(
+      "change:predicting",
+      quietly(() => {
+        if (quiz && quiz.isOn() !== model.get("predicting")) quiz.turn(model.get("predicting"));
+      }),
+    );
+    model.on(
+      "change:function",
+      quietly(() => {
+        const text = model.get("function");
+        if (text !== (program === given ? "" : program.typed))
+          load(text ? parse(text) : given, true);
+      }),
+    );
+  }
+
+  // -- start
+
+  load(given);
+  if (model) {
+    quietly(() => {
+      if (model.get("function")) load(parse(model.get("function")));
+      if (Object.keys(model.get("inputs")).length) takeInputs();
+      bar.go(model.get("step"));
+      if (model.get("predicting")) quiz?.turn(true);
+    })();
+    listen();
+    tellInputs();
+  } else {
+    if (spec.step) bar.go(spec.step);
+    if (spec.predict) quiz?.turn(true);
+    readAddress();
+    if (ownsAddress) addEventListener("hashchange", readAddress);
+  }
+
+  let size = "";
+  function resize() {
+    const now = `${root.clientWidth}:${roomFor(root)}:${graphs.parentElement.offsetTop}`;
+    if (now !== size && root.clientWidth) {
+      size = now;
+      fit();
+    }
+  }
+  new ResizeObserver(resize).observe(root);
+  addEventListener("resize", function again() {
+    if (root.isConnected) resize();
+    else removeEventListener("resize", again);
+  });
+  return {
+    paint: picture.now,
+    bar,
+    get state() {
+      return { at, program, panels, values };
+    },
+  };
+}
+
+const isSite = () => Boolean(document.querySelector('meta[name="generator"][content="comp551ad"]'));
+
+// The call that makes this player in Python.
+function pythonOf(program, at, panels) {
+  const inputs = program.rows.filter((row) => row.op === "input");
+  const number = (x) =>
+    isNumber(x) ? String(x) : x.length <= 40 ? `np.array(${JSON.stringify(nested(x))})` : "...";
+  const given = inputs.map((row, k) => `${row.name}=${number(at[k])}`).join(", ");
+  const text = program.typed === program.code ? functionOf(program, inputs) : program.code;
+  const [first] = panels;
+  const name = (i) => program.rows[i].name ?? `a${i + 1}`;
+  const [stepper, about] =
+    panels.length > 1
+      ? ["ModesStepper", `wrt="${name(first.about)}", of="${name(panels[1].about)}"`]
+      : first.mode === "reverse"
+        ? ["ReverseStepper", `of="${name(first.about)}"`]
+        : ["ForwardStepper", `wrt="${name(first.about)}"`];
+  const ours = ["logistic", "relu", "softplus"].filter((word) =>
+    new RegExp(`\\b${word}\\(`).test(text),
+  );
+  return [
+    "import numpy as np",
+    `from comp551ad import ${[stepper, "record", ...ours].join(", ")}`,
+    "\n",
+    text,
+    "\n",
+    `${stepper}(record(${program.function}, ${given}), ${about})`,
+  ].join("\n");
+}
+
+// A typed function as Python: NumPy's names get their prefix.
+function functionOf(program, inputs) {
+  const { statements } = readStatements(program.code);
+  const ours = ["logistic", "relu", "softplus"];
+  const prefixed = (text) =>
+    text
+      .replace(/(np\.)?\b([a-z_]\w*)(?=\s*\()/g, (_, __, word) =>
+        ours.includes(word) ? word : `np.${word}`,
+      )
+      .replace(/\bpi\b/g, "np.pi");
+  const slice = (tree) => prefixed(program.code.slice(tree.from, tree.to));
+  const lines = statements.filter((s) => s.name).map((s) => `${s.name} = ${slice(s.tree)}`);
+  const outputs = statements.filter((s) => !s.name).map((s) => slice(s.tree));
+  const returned = outputs.length ? outputs : program.outputs.map((o) => program.rows[o].name);
+  const body = [...lines, `return ${returned.join(", ")}`].map((line) => `    ${line}`);
+  return [`def f(${inputs.map((row) => row.name).join(", ")}):`, ...body].join("\n");
+}
+
+KINDS.program = startPlayer;

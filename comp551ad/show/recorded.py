@@ -126,8 +126,8 @@ def tangent_terms(d: Pass, row: int) -> list[TermTree]:
     symbols = {
         o: Symbol("tangent", o, d[o + 1]) for _, o in edges_of(d.trace.rows[row])
     }
-    terms = _terms(d.trace, row, symbols, forward_terms)
-    return [TermTree(o, p, tree) for p, o, tree in terms]
+    found = terms(d.trace, row, symbols, forward_terms)
+    return [TermTree(o, p, tree) for p, o, tree in found]
 
 
 def adjoint_terms(r: Pass) -> list[list[TermTree]]:
@@ -139,12 +139,12 @@ def adjoint_terms(r: Pass) -> list[list[TermTree]]:
         def run(rows, entry, adjoints, user=user):
             return reverse_terms(rows, entry, adjoints[user])
 
-        for p, o, tree in _terms(r.trace, user, symbol, run):
+        for p, o, tree in terms(r.trace, user, symbol, run):
             found[o].append(TermTree(user, p, tree))
     return found
 
 
-def _terms(trace, row, derivatives, run) -> list[tuple[int, int, Tree]]:
+def terms(trace, row, derivatives, run) -> list[tuple[int, int, Tree]]:
     """Run a pass's loop body on placeholders; read (position, operand, term) off the tape."""
     entry = trace.rows[row]
     operands = operands_of(entry)
@@ -170,26 +170,6 @@ def _terms(trace, row, derivatives, run) -> list[tuple[int, int, Tree]]:
             (p, o, _tree(found[p], tape, symbols) if p in found else ZERO)
             for p, o in ends
         ]
-
-
-def local_derivative(trace: Trace, row: int, operand: int) -> Tree | None:
-    """∂a_row / ∂operand for an elementwise operation: its rule at tangent 1; else None."""
-    entry = trace.rows[row]
-    primitive = PRIMITIVES[entry[0]]
-    if not primitive.elementwise:
-        return None
-    rule = primitive.jvps[operand]
-    if rule is None:
-        return ZERO
-    with Tape() as tape:
-        numbers = dict.fromkeys(o for o in operands_of(entry) if type(o) is int)
-        symbols = [Symbol("value", k, trace.rows[k][1]) for k in (*numbers, row)]
-        made = {s.row: tape.add_input(s.value, "symbol") for s in symbols}
-        operands = [made[o] if type(o) is int else o for o in operands_of(entry)]
-        result = rule(
-            1.0, made[row], *operands, **parameters_of(entry, residuals=False)
-        )
-        return simplified_throughout(_tree(result, tape, symbols))
 
 
 def _tree(result, tape, symbols) -> Tree:
@@ -306,14 +286,6 @@ def simplified(tree: Tree) -> Tree:
             pair = (x, other) if first else (other, x)
             return _product(factor, _product(*pair, tree.value), tree.value)
     return replace(tree, operands=(a, b))
-
-
-def simplified_throughout(tree: Tree) -> Tree:
-    """A tree in which every operation is simplified."""
-    if isinstance(tree, Operation):
-        operands = tuple(simplified_throughout(o) for o in tree.operands)
-        return simplified(replace(tree, operands=operands))
-    return tree
 
 
 def is_scalar(tree):

@@ -5,15 +5,13 @@ steppers read what ``rows_of`` gives, and do no mathematics.
 
     Rows                 the whole: the function, the mode, one Row per node, the steps
       Row                a node: its labels, its formula, its value
-        Derivative       its tangent or adjoint: formula, numbers put in, value
+        Derivative       its tangent or adjoint: formula, value
           Term           one path's share of it (S04)
-        Mistake          a wrong formula for it, and what is wrong with it
-        Matrix           one part of a formula with arrays in it
       Step               one step of the pass, and what no later step needs (S13)
 
 Where something is written in symbols it is a ``Formula``: ``.text``, ``.latex``, ``.html``.
 
-Reads: ``recorded``, ``formula``, ``mistakes``, ``matrices``, ``autodiff``.
+Reads: ``recorded``, ``formula``, ``autodiff``.
 Read by: ``table``, ``graph``, ``steppers``.
 """
 
@@ -24,16 +22,14 @@ import numpy as np
 from comp551ad.autodiff.passes import full
 from comp551ad.autodiff.trace import Pass, Trace, edges_of
 
-from . import figures, formula, matrices, mistakes, recorded
+from . import figures, formula, recorded
 from .formula import Formula
-from .matrices import Matrix
 
 Shown = Trace | Pass
 
 __all__ = [
     "MOST_ROWS",
     "Derivative",
-    "Mistake",
     "Row",
     "Rows",
     "Shown",
@@ -47,21 +43,6 @@ MOST_ROWS = 120
 
 
 @dataclass(frozen=True)
-class Mistake:
-    """A common mistake in a derivative.
-
-    Attributes:
-        formula: the wrong formula, as text.
-        value: what it comes to; None for an array, and where that means nothing.
-        explanation: what is wrong with it, in a sentence.
-    """
-
-    formula: str
-    value: float | None
-    explanation: str
-
-
-@dataclass(frozen=True)
 class Term:
     """One path's share of a derivative.
 
@@ -69,23 +50,15 @@ class Term:
         node: the number of the node at the edge's other end: of an operand in forward mode, of a
             node that uses this one in reverse mode.
         operand: which operand of the upper node the edge goes to, from 0.
-        formula, numbers: the share in symbols, and with numbers put in.
-        local: the edge's own derivative, ∂a₆/∂a₅ = cos a₅, if the operation is elementwise.
-        local_numbers: the same with numbers put in.
+        formula: the share in symbols.
         value, value_text: the share; value is None for an array.
-        mistakes, matrices: as a derivative has them.
     """
 
     node: int
     operand: int
     formula: Formula
-    numbers: Formula
-    local: Formula | None
-    local_numbers: Formula | None
     value: float | None
     value_text: str
-    mistakes: tuple[Mistake, ...] = ()
-    matrices: tuple[Matrix, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -94,26 +67,20 @@ class Derivative:
 
     Attributes:
         label: ȧ₅ or ā₅.
-        formula, numbers: its right-hand side, in symbols and with numbers put in.
+        formula: its right-hand side, in symbols.
         closed: in terms of the inputs, where everything is a number and it is short; else None.
         terms: the paths that it is the sum of.
         seed: whether the pass starts with it.
         value, value_text: what it is; value is None for an array.
-        mistakes: common mistakes in it; only with ``details``.
-        matrices: the equation's two sides, taken apart; only with ``details``, and only if
-            there is an array in it.
     """
 
     label: Formula
     formula: Formula
-    numbers: Formula
     closed: Formula | None
     terms: tuple[Term, ...]
     seed: bool
     value: float | None
     value_text: str
-    mistakes: tuple[Mistake, ...] = ()
-    matrices: tuple[Matrix, ...] = ()
 
     @property
     def equation(self) -> Formula:
@@ -130,8 +97,8 @@ class Derivative:
 
     @property
     def worked(self) -> Formula:
-        """ā₅ = 0·cos 2.5 − 1·sin 2.5 = −0.5985"""
-        return _worked(self.label, self.numbers, self.value_text)
+        """ā₅ = ā₆·cos a₅ − ā₇·sin a₅ = −0.5985"""
+        return _worked(self)
 
 
 @dataclass(frozen=True)
@@ -145,12 +112,11 @@ class Row:
         name: the variable's name as the user wrote it, or "".
         operation: a sign for a graph's node, such as "sin" or "0.5·"; "" for an input.
         operands: per edge into it (operand's position, the other node's number).
-        formula, numbers: its right-hand side, in symbols and with numbers put in.
+        formula: its right-hand side, in symbols.
         expanded: in terms of the inputs' names, as far as that is short.
         value, value_text, shape: what it is; value is None for an array.
         derivative: of the pass; None where there is only a trace.
         is_output: whether the function returns it.
-        matrices: the equation's parts, as a derivative has them.
         named: the variable's name as a formula; None for an input, and where there is no name.
     """
 
@@ -161,14 +127,12 @@ class Row:
     operation: str
     operands: tuple[tuple[int, int], ...]
     formula: Formula
-    numbers: Formula
     expanded: Formula
     value: float | None
     value_text: str
     shape: tuple[int, ...]
     derivative: Derivative | None
     is_output: bool
-    matrices: tuple[Matrix, ...] = ()
     named: Formula | None = None
 
     @property
@@ -190,8 +154,8 @@ class Row:
 
     @property
     def worked(self) -> Formula:
-        """a₅ = 2 + 0.5 = 2.5"""
-        return _worked(self.label, self.numbers, self.value_text)
+        """a₅ = a₄ + a₁ = 2.5"""
+        return _worked(self)
 
 
 @dataclass(frozen=True)
@@ -244,7 +208,6 @@ class Rows:
 def rows_of(
     shown: Shown,
     names: str = "labels",
-    details: bool = False,
 ) -> Rows:
     """A trace, or a pass over it, as rows.
 
@@ -252,7 +215,6 @@ def rows_of(
         shown: from ``record``, ``forward`` or ``reverse``.
         names: "labels" writes a₅ = a₄ + a₁ as the deck does, "names" writes the user's own
             names where there are some: Q = X·V.
-        details: whether to work out mistakes and matrices, for a player.
 
     Raises:
         TypeError: ``shown`` is something else.
@@ -267,17 +229,16 @@ def rows_of(
         )
     # The pass itself has warned of what overflows.
     with np.errstate(all="ignore"):
-        return _Reading(shown, names, details).rows()
+        return _Reading(shown, names).rows()
 
 
 class _Reading:
     """What ``rows_of`` works out on the way."""
 
-    def __init__(self, shown, names, details):
+    def __init__(self, shown, names):
         self.trace = trace = shown if isinstance(shown, Trace) else shown.trace
         self.derivatives = None if shown is trace else shown
         self.names = trace.names if names == "names" else {}
-        self.details = details
         every, half = range(len(trace.rows)), MOST_ROWS // 2
         self.left_out = max(0, len(every) - MOST_ROWS)
         self.chosen = [*every[:half], *every[-half:]] if self.left_out else list(every)
@@ -353,14 +314,12 @@ class _Reading:
             operation=operation,
             operands=tuple((p, o + 1) for p, o in self.edges[k]),
             formula=shown,
-            numbers=self._write(tree, numbers=True),
             expanded=formula.write(self.expanded[k], self.trace.names),
             value=_plain(row[1]),
             value_text=figures.value_text(row[1]),
             shape=np.shape(row[1]),
             derivative=self._derivative(k) if k in self.trees else None,
             is_output=k in self.trace.outputs,
-            matrices=self._matrices(tree, label),
             named=named,
         )
 
@@ -372,77 +331,29 @@ class _Reading:
         return Derivative(
             label=label,
             formula=self._write(tree),
-            numbers=self._write(tree, numbers=True),
             closed=None if closed is None else formula.write(closed, self.trace.names),
             terms=tuple(self._terms(k)),
             seed=self._is_seed(k),
             value=_plain(value),
             value_text=(figures.constant if is_constant else figures.value_text)(value),
-            mistakes=tuple(self._mistakes(k, self.terms[k], tree)),
-            matrices=self._matrices(tree, label),
         )
 
     def _is_seed(self, k):
         return any(row == k for row, _ in self.derivatives.seeds)
 
     def _terms(self, k):
-        # Such a term has no step of its own.
-        alone = self.mode == "forward" or len(self.terms[k]) == 1
         for node, operand, tree in self.terms[k]:
-            upper = k if self.mode == "forward" else node
-            local = recorded.local_derivative(self.trace, upper, operand)
             value = full(tree.value, self.trace.rows[k][1])
-            own = [recorded.TermTree(node, operand, tree)]
             yield Term(
                 node=node + 1,
                 operand=operand,
                 formula=self._write(tree),
-                numbers=self._write(tree, numbers=True),
-                local=None if local is None else self._write(local),
-                local_numbers=None
-                if local is None
-                else self._write(local, numbers=True),
                 value=_plain(value),
                 value_text=figures.value_text(value),
-                mistakes=() if alone else tuple(self._mistakes(k, own, tree)),
-                matrices=() if alone else self._matrices(tree, None),
             )
 
-    # -- details
-
-    def _mistakes(self, k, terms, right):
-        """Common mistakes in the formula with these terms."""
-        # A longer sum is too long to choose from.
-        if not self.details or len(terms) > recorded.GROUP:
-            return
-        if self._is_seed(k) and (terms or np.ndim(self.derivatives.seeds[0][1])):
-            return
-        asked = mistakes.Asked(
-            self.trace, self.kind, k, terms, self._named, self._is_seed(k)
-        )
-        is_number = not np.ndim(self.trace.rows[k][1])
-        for tree, explanation in mistakes.mistakes_with(asked):
-            value = None
-            if is_number and not mistakes.has_other_mark(tree, right):
-                # Adding 0 turns −0 into 0.
-                value = float(mistakes.value_of(tree)) + 0.0
-            yield Mistake(formula.in_text(tree, self.names), value, explanation)
-
-    def _matrices(self, tree, label):
-        """An equation's parts, if there is an array in it."""
-        if not self.details or isinstance(tree, recorded.Symbol):
-            return ()
-        return matrices.factors(
-            tree,
-            label.text if label else "",
-            lambda part: formula.in_text(part, self.names),
-        )
-
-    def _named(self, kind, row):
-        return formula.symbol(kind, row, self.names).text
-
-    def _write(self, tree, numbers=False):
-        return formula.write(tree, self.names, numbers)
+    def _write(self, tree):
+        return formula.write(tree, self.names)
 
     # -- steps
 
@@ -487,17 +398,16 @@ class _Reading:
         return wanted
 
     def _label(self, row, what):
-        return self._named("value" if what == "value" else self.kind, row)
+        kind = "value" if what == "value" else self.kind
+        return formula.symbol(kind, row, self.names).text
 
 
 def _plain(x):
     return None if np.ndim(x) else float(x)
 
 
-def _worked(label, numbers, value):
-    """label = numbers = value, without repeating anything."""
-    if numbers.text in (value, label.text):
-        return formula.assignment(label, formula.as_formula(value))
-    return formula.assignment(
-        formula.assignment(label, numbers), formula.as_formula(value)
-    )
+def _worked(one):
+    """The equation and the value, without repeating anything."""
+    if one.formula.text == one.value_text:
+        return one.equation
+    return formula.assignment(one.equation, formula.as_formula(one.value_text))

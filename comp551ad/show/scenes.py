@@ -32,7 +32,7 @@ from . import palette
 from .figures import constant, number
 from .graph import escape
 from .matrices import matrices_html, matrix_of
-from .player import Panel, formula_lines, player_html
+from .player import player_html
 from .plots import (
     FigureImage,
     check_names,
@@ -120,11 +120,12 @@ class PicturePlayer:
         return f"{self.label}: {len(self)} frames, from “{first}” to “{last}”"
 
     def _repr_html_(self):
-        panel = Panel(self.frames, still=self._still(self.frames[-1]))
-        return player_html(panel, self.label)
+        data = {"kind": "pictures", "label": self.label, "frames": self.frames}
+        return player_html(data, self._still(self.frames[-1]))
 
     def _still(self, frame):
-        lines = [frame["title"], *formula_lines(frame), frame.get("note", "")]
+        keys = "title", "rule", "numbers", "result", "note"
+        lines = "\n".join(frame.get(key, "") for key in keys).split("\n")
         words = "".join(f"<p>{escape(line)}</p>" for line in filter(None, lines))
         return f"{frame['html']}\n{words}"
 

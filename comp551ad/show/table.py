@@ -14,6 +14,7 @@ Reads: ``rows``. Read by: ``show`` itself, ``steppers``, notebooks.
 import html
 
 from .figures import columns
+from .formula import as_formula
 from .rows import Rows
 
 __all__ = ["table_html", "table_text"]
@@ -93,9 +94,12 @@ def cells(rows: Rows) -> list[list]:
 
 def _line(row):
     left = [row.introduced, row.equation, row.shown_value]
-    if row.derivative is None:
+    d = row.derivative
+    if d is None:
         return left
-    return [*left, row.derivative.equation, row.derivative.shown_value]
+    # In a still a derivative that isn't known yet has no value, and no formula that tells it.
+    equation = d.equation if d.value_text else as_formula("")
+    return [*left, equation, d.shown_value]
 
 
 def _shorten(text):

@@ -40,7 +40,7 @@ def drive(stepper, play=True):
     """
     # Of two side by side the last one is the longer pass.
     formula = stepper.locator(".c5-formula").last
-    slider = stepper.get_by_role("slider")
+    slider = stepper.get_by_role("slider", name="Step", exact=True)
     last, first = text_after(stepper, "Last"), text_after(stepper, "First")
     assert first.strip() and last.strip() and first != last
 
@@ -81,7 +81,7 @@ STEPPER = """
 <button aria-label="First">|&lt;</button><button aria-label="Previous">&lt;</button>
 <button aria-label="Play">&gt;&gt;</button><button aria-label="Next">&gt;</button>
 <button aria-label="Last">&gt;|</button>
-<input type="range" min="1" max="4" value="1" data-lm-suppress-shortcuts="true"></div>
+<input type="range" aria-label="Step" min="1" max="4" value="1" data-lm-suppress-shortcuts="true"></div>
 <script>{
 const box = document.currentScript.parentElement.querySelector('.c5-stepper');
 const slider = box.querySelector('input'), formula = box.querySelector('p');

@@ -1,0 +1,546 @@
+// The engine: a recorded list runs here, forward and reverse, by rules that Python recorded.
+//
+// TABLE has an entry for each primitive: its value (runtime.js), how it is written, its rules. A
+// rule is a tree over the same primitives, recorded from the table in Python: the page evaluates it
+// for the numbers, and writes it down for the formula. So what is read is what ran.
+//
+// A tree is a symbol {kind, row}, a constant {c, word}, or an operation {op, args, params}; params
+// are {name: [value, text]}. A program is {rows, outputs, names}; a row is {op, args, params, name,
+// span, rule}, an argument the number of a row or a constant.
+
+const [SUM, PRODUCT, PREFIX, POWER, ATOM] = [1, 2, 3, 4, 5];
+const ZERO = { c: 0 };
+const isNumber = (x) => typeof x === "number";
+const isRow = Number.isInteger;
+const entriesOf = (x) => (isNumber(x) ? [x] : x);
+const ndimOf = (x) => (isNumber(x) ? 0 : x.shape.length);
+
+// ------------------------------------------------------------------ values
+
+// f entry by entry, operands broadcast.
+function elementwise(f, xs) {
+  if (xs.every(isNumber)) return f(...xs);
+  const shapes = xs.map((x) => (isNumber(x) ? [] : x.shape));
+  const ndim = Math.max(...shapes.map((s) => s.length));
+  const shape = Array.from({ length: ndim }, (_, a) => {
+    const lengths = shapes.map((s) => s[a - ndim + s.length] ?? 1);
+    return lengths.find((n) => n !== 1) ?? 1;
+  });
+  if (shapes.some((s) => s.some((n, a) => n !== 1 && n !== shape[a + ndim - s.length]))) {
+    throw new RangeError(`shapes ${shapes.join(" and ")} don't fit`);
+  }
+  const all = xs.map((x) => (isNumber(x) ? x : broadcast_to(x, shape)));
+  const y = empty(shape);
+  const at = new Array(all.length);
+  for (let i = 0; i < y.length; i++) {
+    for (let k = 0; k < at.length; k++) at[k] = isNumber(all[k]) ? all[k] : all[k][i];
+    y[i] = f(...at);
+  }
+  return ndim ? y : y[0];
+}
+
+const plain = (params = {}) =>
+  Object.fromEntries(Object.entries(params).map(([key, [value]]) => [key, value]));
+
+function valueOf(op, xs, params) {
+  const entry = TABLE[op];
+  if (entry.matrix && xs[0].shape.at(-1) !== xs[1].shape.at(xs[1].shape.length > 1 ? -2 : -1)) {
+    throw new RangeError(`shapes ${xs[0].shape} and ${xs[1].shape} don't fit`);
+  }
+  if (!entry.elementwise) {
+    const given = plain(params);
+    return entry.value(xs, given);
+  }
+  return elementwise(entry.value, params?.condition ? [...xs, params.condition[0]] : xs);
+}
+
+const plus = (a, b) => elementwise((x, y) => x + y, [a, b]);
+const scaled = (a, by) => elementwise((x) => x * by, [a]);
+const like = (x, value) => (isNumber(x) ? value : full(x.shape, value));
+
+// The values of all rows. With `moved` = {row, by}, that row's value is moved by so much.
+function run(program, inputs, moved = null) {
+  // The runtime would hand the same arrays out again; here earlier values are still looked at.
+  Object.assign(arrays, { kept: [], next: 0 });
+  const v = [];
+  let k = 0;
+  program.rows.forEach((row, i) => {
+    if (row.op === "input") v.push(inputs[k++]);
+    else {
+      const xs = row.args.map((a) => (isRow(a) ? v[a] : a.c));
+      v.push(valueOf(row.op, xs, row.params));
+    }
+    if (moved && moved.row === i) v[i] = plus(v[i], moved.by);
+  });
+  return v;
+}
+
+function evaluate(tree, env) {
+  let value;
+  if (tree.op) {
+    const xs = tree.args.map((a) => evaluate(a, env));
+    value = valueOf(tree.op, xs, tree.params);
+  } else value = tree.kind ? env[tree.kind][tree.row] : tree.c;
+  tree.ndim ??= ndimOf(value);
+  return value;
+}
+
+// ------------------------------------------------------------------ rules
+
+// The rules of a row: for arrays recorded for these shapes, for numbers those of the table.
+function rulesOf(row) {
+  if (row.rule) return row.rule;
+  const entry = TABLE[row.op];
+  const variant = entry.variants?.find(({ operand, except }) => {
+    const a = row.args[operand];
+    return !isRow(a) && !except.includes(a.c);
+  });
+  return variant ?? entry;
+}
+
+// A rule's tree with this row's own operands in it: "g" and "t" are the derivative that comes in.
+function instance(shape, row, index, derivative) {
+  if (shape === null || shape === undefined) return ZERO;
+  if (shape === "y") return { kind: "value", row: index };
+  if (shape === "g") return derivative;
+  if (isNumber(shape)) {
+    const a = row.args[shape];
+    return isRow(a) ? { kind: "value", row: a } : a;
+  }
+  if (Array.isArray(shape)) {
+    const args = shape[1].map((part) => instance(part, row, index, derivative));
+    const params = shape[2];
+    return tidy({ op: shape[0], args, params });
+  }
+  if ("of" in shape) return { c: shape.by * row.args[shape.of].c + shape.plus };
+  return { ...shape };
+}
+
+// What is a number alone is worked out, as Python does while it records.
+function tidy(tree) {
+  const numbers = tree.args.every((a) => isNumber(a.c) && !a.word);
+  return numbers
+    ? {
+        c: valueOf(
+          tree.op,
+          tree.args.map((a) => a.c),
+          tree.params,
+        ),
+      }
+    : tree;
+}
+
+// The terms of the derivative at each row: {node, operand, tree}; `node` is at the other end.
+function termsOf(program, mode) {
+  const terms = program.rows.map(() => []);
+  const kind = mode === "reverse" ? "adjoint" : "tangent";
+  program.rows.forEach((row, i) => {
+    if (row.op === "input") return;
+    // What works entry by entry has one rule for both modes.
+    const { vjps, jvps = vjps } = rulesOf(row);
+    const rules = mode === "reverse" ? vjps : jvps;
+    row.args.forEach((a, operand) => {
+      if (!isRow(a)) return;
+      const [near, far] = mode === "reverse" ? [a, i] : [i, a];
+      const tree = instance(rules[operand], row, i, { kind, row: far });
+      terms[near].push({ node: far, operand, upper: i, tree });
+    });
+  });
+  return terms;
+}
+
+const added = (trees) => trees.reduce((a, b) => ({ op: "add", args: [a, b] }));
+const sumOf = (trees) => {
+  const left = trees.filter((t) => t !== ZERO);
+  return left.length ? added(left) : ZERO;
+};
+
+function symbolsIn(tree, found = []) {
+  if (tree.kind) found.push(tree);
+  tree.args?.forEach((a) => symbolsIn(a, found));
+  return found;
+}
+
+const changed = (tree, change) =>
+  tree.args
+    ? { ...tree, ndim: undefined, args: tree.args.map((a) => changed(a, change)) }
+    : change(tree);
+
+const operation = (op, ...args) => ({ op, args });
+
+// Minus a tree: one minus less where it has one.
+function negated(tree) {
+  if (tree.op === "negative") return tree.args[0];
+  return isNumber(tree.c) ? { c: tree.c ? -tree.c : 0 } : operation("negative", tree);
+}
+
+// Without 0·x, 1·x, x + 0 and −(−x).
+function simplified(tree) {
+  if (!tree.op) return tree;
+  const args = tree.args.map(simplified);
+  const [a, b] = args;
+  const [m, n] = args.map((x) => x.c);
+  if (tree.op === "negative") return negated(a);
+  if (tree.op === "add" && (m === 0 || n === 0)) return m === 0 ? b : a;
+  if (tree.op === "subtract" && n === 0) return a;
+  if (tree.op === "divide" && (m === 0 || n === 1)) return m === 0 ? ZERO : a;
+  if (tree.op !== "multiply") return { ...tree, args };
+  if (m === 0 || n === 0) return ZERO;
+  if (m === 1 || n === 1) return m === 1 ? b : a;
+  if (m === -1 || n === -1) return negated(m === -1 ? b : a);
+  if (isNumber(m) && isNumber(n)) return { c: m * n };
+  if (a.op === "negative") return negated(operation("multiply", a.args[0], b));
+  if (b.op === "negative") return negated(operation("multiply", a, b.args[0]));
+  return isNumber(n) ? { ...tree, args: [b, a] } : { ...tree, args };
+}
+
+// ------------------------------------------------------------------ the two modes
+
+// A pass: what is differentiated, its terms and formulas, and the two loops over them.
+// `about` is the row of the output (reverse) or of the input (forward); `seed` its derivative.
+function passOver(program, mode, about, seed) {
+  const kind = mode === "reverse" ? "adjoint" : "tangent";
+  const terms = termsOf(program, mode);
+  const start = { c: seed ?? 1, word: ndimOf(seed ?? 1) ? "seed" : undefined };
+  const trees = terms.map((own, i) =>
+    sumOf([...(i === about ? [start] : []), ...own.map((term) => term.tree)]),
+  );
+  // Per row its derivative: each formula is evaluated, in the order of the pass.
+  function derivatives(v) {
+    const d = new Array(program.rows.length);
+    const env = { value: v, [kind]: d };
+    const order = [...trees.keys()];
+    if (mode === "reverse") order.reverse();
+    for (const i of order) {
+      const x = trees[i] === ZERO ? like(v[i], 0) : evaluate(trees[i], env);
+      // A derivative may be smaller than its value where it is uniform along an axis.
+      d[i] = isNumber(v[i]) ? x : broadcast_to(x, v[i].shape);
+    }
+    return d;
+  }
+  return { mode, kind, about, seed: start, terms, trees, derivatives };
+}
+
+// The third witness: a difference, for entry e of the derivative at row i. It knows no rule; it
+// runs the list with something moved. {value, error}: how far it may be off.
+function difference(program, pass, inputs, v, i, e) {
+  const at = (row, entry) => entriesOf(v[row])[entry];
+  const direction = (row, entry, h) => {
+    if (isNumber(v[row])) return h;
+    const by = full(v[row].shape, 0);
+    by[entry] = h;
+    return by;
+  };
+  const backwards = pass.mode === "reverse";
+  const seed = entriesOf(pass.seed.c);
+  const size = Math.max(1, Math.abs(backwards ? at(i, e) : 1));
+  const slope = (h) => {
+    const by = backwards ? direction(i, e, h) : scaled(pass.seed.c, h);
+    const row = backwards ? i : pass.about;
+    const [up, down] = [by, scaled(by, -1)].map((d) => run(program, inputs, { row, by: d }));
+    const ends = [up, down].map((w) =>
+      backwards
+        ? entriesOf(w[pass.about]).reduce((s, x, k) => s + x * (seed[k] ?? seed[0]), 0)
+        : entriesOf(w[i])[e],
+    );
+    return (ends[0] - ends[1]) / (2 * h);
+  };
+  const [wide, narrow] = [slope(2e-4 * size), slope(1e-4 * size)];
+  const value = (4 * narrow - wide) / 3;
+  return { value, error: Math.abs(narrow - wide) + 1e-8 * (Math.abs(value) + 1) };
+}
+
+// The first row that isn't finite although all its operands are; −1 if there is none.
+function firstBroken(program, v) {
+  const finite = (x) => entriesOf(x).every(Number.isFinite);
+  return program.rows.findIndex(
+    (row, i) => !finite(v[i]) && row.args.every((a) => (isRow(a) ? finite(v[a]) : finite(a.c))),
+  );
+}
+
+// ------------------------------------------------------------------ steps, and what they need
+
+// The steps of a pass: {finds: ["value", "derivative"], nodes, term}. The inputs come together;
+// on the way back a node that is used several times takes a step a path and one for the sum.
+function stepsOf(program, pass) {
+  const indices = program.rows.map((_, i) => i);
+  const inputs = indices.filter((i) => program.rows[i].op === "input");
+  const others = indices.filter((i) => program.rows[i].op !== "input");
+  const finds = pass.mode === "forward" ? ["value", "derivative"] : ["value"];
+  const steps = inputs.length ? [{ finds, nodes: inputs }] : [];
+  for (const i of others) steps.push({ finds, nodes: [i] });
+  if (pass.mode === "reverse") {
+    for (const i of indices.reverse()) {
+      const own = pass.terms[i];
+      if (own.length > 1) for (const term of own) steps.push({ finds: [], nodes: [i], term });
+      steps.push({ finds: ["derivative"], nodes: [i] });
+    }
+  }
+  // The last step that needs each number: uses are looked up in the formulas.
+  const last = { value: new Map(), derivative: new Map() };
+  steps.forEach((step, at) => {
+    for (const i of step.nodes) {
+      for (const what of step.finds) if (!last[what].has(i)) last[what].set(i, at);
+      if (step.finds.includes("value")) {
+        for (const a of program.rows[i].args) if (isRow(a)) last.value.set(a, at);
+      }
+      if (step.finds.includes("derivative")) {
+        for (const { kind, row } of symbolsIn(pass.trees[i])) {
+          last[kind === "value" ? "value" : "derivative"].set(row, at);
+        }
+      }
+    }
+  });
+  for (const o of program.outputs) last.value.delete(o);
+  const results = pass.mode === "forward" ? program.outputs : inputs;
+  for (const i of results) last.derivative.delete(i);
+  const found = { value: new Map(), derivative: new Map() };
+  steps.forEach((step, at) =>
+    step.finds.forEach((what) => step.nodes.forEach((i) => found[what].set(i, at))),
+  );
+  const dropped = (what, i, at) => last[what].has(i) && last[what].get(i) <= at;
+  return { steps, found, dropped, lastUse: last };
+}
+
+// ------------------------------------------------------------------ numbers as the course prints them
+
+const subscript = (n) => String(n).replace(/\d/g, (d) => "₀₁₂₃₄₅₆₇₈₉"[d]);
+const minus = (text) => text.replace(/-/g, "−");
+// ā₅: the accent on the first letter, composed where Unicode has the letter.
+const accented = (name, accent) => (name[0] + accent + name.slice(1)).normalize("NFC");
+
+// Python rounds an exact tie to the even digit, JavaScript up; 30 more digits tell a tie.
+function rounded(write) {
+  const more = write(1);
+  const at = more.search(/5(e|$)/);
+  if (at > 0 && write(30).split("e")[0] === more.slice(0, at + 1) + "0".repeat(29)) {
+    const before = more.slice(0, at).replace(".", "");
+    if (before.at(-1) % 2 === 0)
+      return (more.slice(0, at) + more.slice(at + 1)).replace(/\.(?=e|$)/, "");
+  }
+  return write(0);
+}
+
+function numberText(x, significant = 4) {
+  if (Number.isNaN(x)) return "nan";
+  if (!Number.isFinite(x)) return x > 0 ? "∞" : "−∞";
+  if (Number.isInteger(x) && Math.abs(x) < 1e7) return minus(String(x || 0));
+  let [digits, exponent] = rounded((n) => x.toExponential(significant - 1 + n)).split("e");
+  exponent = Number(exponent);
+  const fixed = exponent >= -4 && exponent < 7;
+  if (fixed) digits = rounded((n) => x.toFixed(Math.max(significant - 1 - exponent, 0) + n));
+  if (digits.includes(".")) digits = digits.replace(/\.?0+$/, "");
+  return minus(fixed ? digits : `${digits}e${exponent}`);
+}
+
+const near = (x, y) => Math.abs(x - y) <= 1e-10 * Math.max(Math.abs(x), Math.abs(y));
+
+// Two numbers with as many digits as show that they differ.
+function toldApart(x, y) {
+  let texts = [];
+  for (let n = 4; n < 17; n++) {
+    texts = [numberText(x, n), numberText(y, n)];
+    if (texts[0] !== texts[1]) break;
+  }
+  return texts;
+}
+
+// A number in a formula: more digits where four would make a simpler number of it.
+function constantText(x) {
+  const text = numberText(x);
+  const shown = Number(text.replaceAll("−", "-").replace("∞", "Infinity"));
+  const short = shown === Number(shown.toExponential(2)) || !/[.e]/.test(text);
+  return near(x, shown) || !short || !Number.isFinite(x) ? text : toldApart(x, shown)[0];
+}
+
+const shapeText = (shape) => (shape.length === 1 ? `${shape[0]} entries` : shape.join("×"));
+
+function valueText(x) {
+  if (isNumber(x)) return numberText(x);
+  if (x.shape.length === 1 && x.length && x.length <= 4) {
+    return `[${Array.from(x, (e) => numberText(e)).join(", ")}]`;
+  }
+  const shape = shapeText(x.shape);
+  const numbers = x.filter((e) => !Number.isNaN(e));
+  if (!numbers.length) return `${shape}, ${x.length ? "all nan" : "empty"}`;
+  const others = x.length - numbers.length;
+  const note = others ? `, except for ${others} nan` : "";
+  const [low, high] = [Math.min(...numbers), Math.max(...numbers)];
+  if (near(low, high)) return `${shape}, all ${numberText(low)}${note}`;
+  return `${shape}, ${toldApart(low, high).join(" … ")}${note}`;
+}
+
+// ------------------------------------------------------------------ formulas
+
+const ACCENTS = { value: "", tangent: "\u0307", adjoint: "\u0304" };
+
+function label(kind, row, names) {
+  const name = names?.[row];
+  return name === undefined || name === null
+    ? accented("a", ACCENTS[kind]) + subscript(row + 1)
+    : accented(name, ACCENTS[kind]);
+}
+
+// The parameters that a reader sees: [name, text].
+const shownParameters = (tree) =>
+  Object.entries(tree.params ?? {}).flatMap(([key, [, text]]) =>
+    text === undefined ? [] : [[key, text]],
+  );
+
+// How an operation is written here: products of arrays entry by entry are ⊙, transposes ᵀ.
+function notationOf(tree) {
+  const entry = TABLE[tree.op];
+  const { level, needs } = entry;
+  let { text } = entry;
+  const keys = shownParameters(tree).map(([key]) => key);
+  if (entry.elementwise && tree.args.every((a) => a.ndim > 0)) text = text.replaceAll("·", "⊙");
+  if (tree.op === "transpose" && !keys.length) return { text: "{0}ᵀ", level: POWER, needs: [ATOM] };
+  if (tree.op === "expand_dims") {
+    const axes = [plain(tree.params).axis].flat();
+    const index = Array.from({ length: tree.ndim }, (_, a) => (axes.includes(a) ? "None" : ":"));
+    return { text: `{0}[${index.join(", ")}]`, level: ATOM, needs: [ATOM] };
+  }
+  if (!text.includes("{parameters}") && keys.some((key) => !text.includes(`{${key}}`))) {
+    const slots = tree.args.map((_, k) => `{${k}}`).join(", ");
+    return { text: `${tree.op}(${slots}{parameters})`, level: ATOM, needs: tree.args.map(() => 0) };
+  }
+  return { text, level, needs };
+}
+
+// Whether a matrix product meets a product entry by entry: which comes first must show.
+function mixesProducts(tree, operand) {
+  while (operand.op === "negative") operand = operand.args[0];
+  if (!operand.op || TABLE[operand.op].level !== PRODUCT) return false;
+  const inner = TABLE[operand.op].matrix;
+  if (TABLE[tree.op].matrix) return !inner;
+  const arrays = tree.args.filter((a) => a.ndim > 0).length;
+  return inner && arrays > 1 && TABLE[tree.op].level !== SUM;
+}
+
+const SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹";
+const superscript = (text) => text.replace("−", "⁻").replace(/\d/g, (d) => SUPERSCRIPTS[d]);
+
+function numberPiece(text) {
+  const negative = text[0] === "−";
+  return { text, level: negative || text.includes("e") ? PRODUCT : ATOM, minus: negative };
+}
+
+function constantPiece(x, word) {
+  if (!isNumber(x)) {
+    const few = x.shape.length === 1 && x.length && x.length <= 4;
+    const entries = few ? `[${Array.from(x, constantText).join(", ")}]` : "";
+    return { text: word ?? (entries || `constant[${x.shape.join("×") || 1}]`), level: ATOM };
+  }
+  // 1/3 rather than 0.3333.
+  if (Number.isFinite(x) && Number(x.toExponential(3)) !== x) {
+    for (let q = 2; q <= 1000; q++) {
+      const p = Math.round(x * q);
+      if (p / q === x) {
+        return { text: `${p < 0 ? "−" : ""}${Math.abs(p)}/${q}`, level: PRODUCT, minus: p < 0 };
+      }
+    }
+  }
+  return numberPiece(constantText(x));
+}
+
+// A tree as text. With `env`, numbers stand for the symbols of numbers. `tail`: what follows binds
+// as tightly as a product, so that sin x must be sin(x).
+function piece(tree, names, env, tail = false) {
+  if (!tree.op) {
+    if (!tree.kind) return constantPiece(tree.c, tree.word);
+    const x = env?.[tree.kind][tree.row];
+    return isNumber(x)
+      ? numberPiece(numberText(x))
+      : { text: label(tree.kind, tree.row, names), level: ATOM };
+  }
+  const notation = notationOf(tree);
+  const parts = notation.text.split(/\{(\w+)\}/);
+  let { level } = notation;
+  let [out] = parts;
+  let negative = false;
+  const wrapped = (a) => `(${piece(a, names, env).text})`;
+  for (let i = 1; i < parts.length; i += 2) {
+    const [field, after] = [parts[i], parts[i + 1]];
+    if (field === "operands") {
+      out += tree.args.map((a) => piece(a, names, env).text).join(", ");
+    } else if (field === "parameters") {
+      for (const [key, text] of shownParameters(tree)) out += `, ${key}=${text}`;
+    } else if (!/^\d+$/.test(field)) {
+      out += tree.params[field][1];
+    } else {
+      const a = tree.args[field];
+      let needs = notation.needs[field];
+      const closed = needs === 0 || (/[([{,]$/.test(out.trimEnd()) && /^[)\]},]/.test(after));
+      if (mixesProducts(tree, a)) needs = Math.max(needs, PREFIX);
+      const spaced = !after.trim() || /^\s*[-+−]/.test(after);
+      const one = closed
+        ? piece(a, names, env)
+        : piece(a, names, env, (after ? !spaced : tail) && needs <= PREFIX);
+      let wrap = !closed && one.level < needs;
+      const leftmost = !out;
+      if (closed) out += one.text;
+      else if (tree.op === "power" && field === "1" && /^−?\d+$/.test(one.text)) {
+        out = out.slice(0, -1) + superscript(one.text);
+      } else if (tree.op === "add" && one.minus && !leftmost && !wrap) {
+        out = out.replace(/\+ $/, "− ") + one.text.slice(1);
+      } else {
+        if (one.minus && !leftmost) wrap = true;
+        const call = level === PREFIX && out.endsWith(" ") && (wrap || tail || a.op);
+        if (call) {
+          out = out.slice(0, -1) + wrapped(a);
+          level = ATOM;
+        } else {
+          out += wrap ? wrapped(a) : one.text;
+          negative ||= leftmost && !wrap && one.minus;
+        }
+      }
+    }
+    out += after;
+  }
+  return { text: out, level, minus: negative || out[0] === "−" };
+}
+
+const written = (tree, names, env) => piece(tree, names, env).text;
+
+// How a row was computed, as a tree.
+function valueTree(program, i) {
+  const row = program.rows[i];
+  if (row.op === "input") return { kind: "value", row: i };
+  const args = row.args.map((a) => (isRow(a) ? { kind: "value", row: a } : a));
+  return { op: row.op, args, params: row.params };
+}
+
+// ------------------------------------------------------------------ what Python wrote
+
+function readData(x) {
+  if (typeof x !== "object" || x === null) return Number(x);
+  if (!x.s) return x;
+  const y = Float64Array.from(x.d, Number);
+  y.shape = x.s;
+  return y;
+}
+
+const isData = (x) => x !== null && typeof x === "object" && Array.isArray(x.s);
+
+// Arrays inside parameters, constants and rules become the runtime's.
+function readDeep(x) {
+  if (isData(x)) return readData(x);
+  if (Array.isArray(x)) return x.map(readDeep);
+  if (x === null || typeof x !== "object") return x;
+  const read = Object.fromEntries(Object.entries(x).map(([key, y]) => [key, readDeep(y)]));
+  if ("c" in read && typeof read.c === "string") read.c = Number(read.c);
+  return read;
+}
+
+// A program as `program_of` wrote it, ready to run.
+function readProgram(data) {
+  const rows = data.rows.map((row) => ({ ...readDeep(row), at: undefined }));
+  const inputs = data.rows.filter((row) => row.op === "input").map((row) => readData(row.at));
+  return { ...data, rows, inputs, names: null };
+}
+
+// A tree with the dimensions of its parts known, which its notation depends on.
+function prepared(tree, env) {
+  if (tree.ndim === undefined) evaluate(tree, env);
+  return tree;
+}

@@ -1,0 +1,170 @@
+// The graph's layout, made for the width and height that are there: text is never scaled.
+//
+// Layers by the longest path from below; long edges run through dummies; in each layer nodes take
+// the places that their neighbours wish, in order, without overlap.
+
+// From so many nodes on, an input stands just below its first use, and is only named at uses that
+// are more than FAR layers up.
+const [LARGE, FAR] = [15, 3];
+const APART = 12; // pixels between cards
+
+function layoutOf(program, width, height) {
+  const { rows } = program;
+  const large = rows.length >= LARGE;
+  const edges = [];
+  const rank = rows.map(() => 0);
+  rows.forEach((row, i) =>
+    row.args.forEach((a, operand) => {
+      if (!isRow(a)) return;
+      rank[i] = Math.max(rank[i], rank[a] + 1);
+      edges.push({ from: a, to: i, operand });
+    }),
+  );
+  const top = Math.max(0, ...rank);
+  if (large) {
+    rows.forEach((row, i) => {
+      const users = edges.filter((e) => e.from === i).map((e) => rank[e.to]);
+      if (row.op === "input" && users.length) rank[i] = Math.min(...users) - 1;
+    });
+  }
+  const layers = Array.from({ length: top + 1 }, () => []);
+  const nodes = rows.map((_, i) => ({ i, rank: rank[i], up: [], down: [] }));
+  for (const node of nodes) layers[node.rank].push(node);
+  for (const edge of edges) {
+    const [from, to] = [nodes[edge.from], nodes[edge.to]];
+    edge.via = [from];
+    edge.stub = large && rows[edge.from].op === "input" && to.rank - from.rank > FAR;
+    for (let r = from.rank + 1; !edge.stub && r <= to.rank; r++) {
+      const next = r === to.rank ? to : { dummy: true, rank: r, up: [], down: [] };
+      if (next.dummy) layers[r].push(next);
+      edge.via.at(-1).up.push(next);
+      next.down.push(edge.via.at(-1));
+      edge.via.push(next);
+    }
+  }
+  // The size of a card: as large as the fullest layer and the number of layers allow.
+  const share = (node) => (node.dummy ? 0.25 : 1);
+  const places = (layer) => layer.reduce((sum, node) => sum + share(node), 0);
+  const gaps = (layer) => APART * (layer.length - 1);
+  const fit = Math.min(...layers.map((layer) => (width - 6 - gaps(layer)) / places(layer)));
+  const each = height / (top + 1);
+  const big = fit > 165 && each > 95;
+  const wide = Math.max(104, Math.min(big ? 184 : 152, fit));
+  const tall = big ? 52 : each < 52 ? 34 : each < 62 ? 38 : 42;
+  const pitch = Math.max(
+    tall + 14,
+    Math.min(big ? 140 : 100, (height - tall - 8) / Math.max(top, 1)),
+  );
+  const limit = Math.max(width - 6, ...layers.map((l) => places(l) * wide + gaps(l)));
+  placeNodes(layers, limit, (node) => wide * share(node));
+  const all = layers.flat();
+  const low = Math.min(...all.map((n) => n.x - (wide * share(n)) / 2));
+  const high = Math.max(...all.map((n) => n.x + (wide * share(n)) / 2));
+  const size = { wide, tall, pitch, big };
+  size.height = top * pitch + tall + 8;
+  size.width = Math.max(high - low + 6, width);
+  const shift = (size.width - high - low) / 2;
+  for (const node of all) {
+    node.x += shift;
+    node.y = size.height - 4 - tall / 2 - node.rank * pitch;
+  }
+  for (const edge of edges) drawEdge(edge, edges, nodes, rows, size);
+  return { nodes, edges, ...size };
+}
+
+// Sweeps up, down and both ways: each layer packed at the places that its neighbours wish.
+function placeNodes(layers, limit, wideOf) {
+  const mean = (node, way) =>
+    node[way].length ? node[way].reduce((sum, n) => sum + n.x, 0) / node[way].length : node.x;
+  for (const layer of layers) layer.forEach((node, k) => (node.x = k * 100));
+  const wish = {
+    up: (node) => mean(node, "up"),
+    down: (node) => mean(node, "down"),
+    both: (node) => {
+      const count = node.up.length + node.down.length || 1;
+      return (mean(node, "up") * node.up.length + mean(node, "down") * node.down.length) / count;
+    },
+  };
+  function pack(layer, way) {
+    for (const node of layer) node.wish = wish[way](node);
+    if (way !== "both") layer.sort((a, b) => a.wish - b.wish);
+    // Neighbours that would overlap merge into a block at the mean of their wishes.
+    const blocks = [];
+    for (const node of layer) {
+      let block = { nodes: [node], left: node.wish - wideOf(node) / 2, wide: wideOf(node) };
+      while (blocks.length && blocks.at(-1).left + blocks.at(-1).wide + APART > block.left) {
+        const before = blocks.pop();
+        const [m, n] = [before.nodes.length, block.nodes.length];
+        block = {
+          nodes: [...before.nodes, ...block.nodes],
+          left: (before.left * m + (block.left - before.wide - APART) * n) / (m + n),
+          wide: before.wide + APART + block.wide,
+        };
+      }
+      blocks.push(block);
+    }
+    // Back between 0 and the limit.
+    let edge = 0;
+    for (const block of blocks) {
+      block.left = Math.max(block.left, edge);
+      edge = block.left + block.wide + APART;
+    }
+    edge = limit;
+    for (const block of blocks.reverse()) {
+      block.left = Math.min(block.left, edge - block.wide);
+      edge = block.left - APART;
+      let x = block.left;
+      for (const node of block.nodes) {
+        node.x = x + wideOf(node) / 2;
+        x += wideOf(node) + APART;
+      }
+    }
+  }
+  const upwards = [...layers.keys()];
+  for (let sweep = 0; sweep < 8; sweep++) {
+    for (const r of upwards.slice(1)) pack(layers[r], "down");
+    for (const r of upwards.slice(0, -1).reverse()) pack(layers[r], "up");
+  }
+  for (let sweep = 0; sweep < 6; sweep++) {
+    for (const r of [...upwards, ...upwards.slice().reverse()]) pack(layers[r], "both");
+  }
+}
+
+// An edge's curve, from the top of the lower card to the bottom of the upper one.
+function drawEdge(edge, edges, nodes, rows, { wide, tall }) {
+  const [from, to] = [nodes[edge.from], nodes[edge.to]];
+  if (edge.stub) {
+    const x = to.x + (edge.operand ? 1 : -1) * (wide / 2 - 14);
+    const y = to.y + tall / 2;
+    edge.points = [
+      [x, y + 12],
+      [x, y + 2],
+    ];
+    edge.path = `M${x},${y + 12}V${y + 2}`;
+    return;
+  }
+  const fan = [...from.up].sort((a, b) => a.x - b.x);
+  const place = fan.indexOf(edge.via[1]) - (fan.length - 1) / 2;
+  const leave = place * Math.min(26, (wide - 40) / fan.length);
+  const into = edges.filter((e) => e.to === edge.to);
+  const comes = (e) => (e.stub ? (e.operand ? 1e9 : -1e9) : e.via.at(-2).x + e.operand / 1e3);
+  const order = into.sort((a, b) => comes(a) - comes(b)).indexOf(edge);
+  const arrive = (order - (into.length - 1) / 2) * Math.min(36, (wide - 40) / into.length);
+  const points = edge.via.map((node) => [node.x, node.y]);
+  points[0] = [from.x + leave, from.y - tall / 2 - 2];
+  points[points.length - 1] = [to.x + arrive, to.y + tall / 2 + 2];
+  // How the curve leans at a point: straight on through dummies, steeper at the cards.
+  const lean = (k) => {
+    const [p, q] = [points[Math.max(0, k - 1)], points[Math.min(points.length - 1, k + 1)]];
+    const inner = k > 0 && k < points.length - 1;
+    return ((inner ? 1 : 0.35) * (q[0] - p[0])) / (q[1] - p[1]);
+  };
+  edge.points = points;
+  edge.path = `M${points[0]}`;
+  points.slice(1).forEach((q, k) => {
+    const p = points[k];
+    const rise = (p[1] - q[1]) / 3;
+    const first = [p[0] - rise * lean(k), p[1] - rise];
+    edge.path += `C${first} ${[q[0] + rise * lean(k + 1), q[1] + rise]} ${q}`;
+  });
+}

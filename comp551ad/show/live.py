@@ -1,0 +1,393 @@
+"""A recording as data for the page, which runs it: the list, its rules, its code.
+
+What this module is: the one place where Python's objects become what ``engine.js`` reads.
+
+    program_of    a trace: its rows, names, values of the inputs, lines of the user's code
+    table_of      the table of primitives: how each is computed, written and differentiated
+
+A rule is never written in JavaScript. It is run once more on placeholders (``recorded``), and the
+tree that this leaves travels: "g" and "t" are the derivative that comes in, "y" is the result, a
+number is an operand, ["sin", [operands], {parameters}] an operation. For numbers a rule depends on
+the primitive alone, so the table has it; for arrays it is recorded for the shapes at hand.
+
+Reads: ``recorded``, ``formula``, ``autodiff``. Read by: ``player``.
+"""
+
+import ast
+import functools
+import inspect
+import json
+import math
+import re
+import textwrap
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+
+from comp551ad.autodiff.javascript import RUNTIME, lists_of
+from comp551ad.autodiff.passes import forward_terms, reverse_terms
+from comp551ad.autodiff.primitives import PRIMITIVES, Primitive, shape_of
+from comp551ad.autodiff.tape import operands_of, parameters_of
+from comp551ad.autodiff.trace import Trace
+
+from . import recorded
+from .formula import parameter_text
+from .recorded import Constant, Symbol
+
+# Operands for a rule that is recorded for numbers: no two alike, none special.
+SAMPLES = 0.3, 0.7
+# Constants for a rule that looks at its constant operand, and those at which it has a case.
+CONSTANTS, SPECIAL = (7.25, 9.5), (0.0,)
+# Characters of code that the page shows.
+LONGEST_CODE = 4000
+
+
+# ---------------------------------------------------------------- a trace
+
+
+def program_of(trace: Trace) -> dict:
+    """A trace as the page's engine reads it."""
+    rows = []
+    for k, row in enumerate(trace.rows):
+        one: dict[str, Any] = {
+            "op": row[0],
+            "args": list(map(_operand, operands_of(row))),
+        }
+        if row[0] == "input":
+            one["at"] = number_data(row[1])
+        parameters = _parameters(trace, row)
+        if parameters:
+            one["params"] = parameters
+        if k in trace.names:
+            one["name"] = trace.names[k]
+        rule = None if row[0] == "input" else _rules_of_shapes(trace, k)
+        if rule:
+            one["rule"] = rule
+        rows.append(one)
+    code, spans = code_of(trace)
+    for one, span in zip(rows, spans, strict=True):
+        if span:
+            one["span"] = span
+    outputs = sorted({o for o in trace.outputs if o is not None})
+    return {"function": trace.function, "code": code, "rows": rows, "outputs": outputs}
+
+
+def _operand(x):
+    return x if type(x) is int else {"c": number_data(x)}
+
+
+def number_data(x) -> Any:
+    """A number, or an array as {"s": shape, "d": entries}; what JSON lacks as a text."""
+    if shape_of(x) == ():
+        return _finite(float(x))
+    x = np.asarray(x)
+    entries = [_finite(e) for e in x.astype(float).ravel().tolist()]
+    return {"s": list(x.shape), "d": entries}
+
+
+def _finite(x):
+    if not math.isfinite(x):
+        return "NaN" if math.isnan(x) else "Infinity" if x > 0 else "-Infinity"
+    return int(x) if x == int(x) and abs(x) < 1e15 and str(x) != "-0.0" else x
+
+
+def _parameters(trace, row):
+    """The parameters of a row as one would write them, each with its text."""
+    if row[0] == "input":
+        return {}
+    parameters = parameters_of(row, residuals=False)
+    operands = operands_of(row)
+    values = [trace.rows[o][1] if type(o) is int else o for o in operands]
+    shapes = [shape_of(value) for value in (*values, row[1])]
+    return parameter_data(PRIMITIVES[row[0]], parameters, shapes)
+
+
+def parameter_data(primitive: Primitive, parameters: dict, shapes) -> dict:
+    """{name: [value for the runtime, text for the reader]}; without a text it isn't shown."""
+    data: dict[str, list] = {}
+    template = primitive.notation.javascript
+    for key, value in primitive.keywords(parameters, *shapes).items():
+        text = parameter_text(key, value, primitive.name)
+        if key == "index":
+            whole = parameters.get("shape", shapes[0])
+            places = np.arange(math.prod(whole)).reshape(whole)[value]
+            data["indexed"] = [list(places.shape)]
+            value = [offsets.tolist() for offsets in lists_of(places)]
+        elif isinstance(value, np.ndarray | np.generic):
+            value = number_data(np.asarray(value, dtype=float)[()])
+        elif key == "condition":
+            value = float(value)
+        elif type(value) is tuple:
+            value = list(value)
+        data[key] = [value, text]
+    if "{result}" in template:
+        data["result"] = [list(shapes[-1])]
+    return data
+
+
+# ---------------------------------------------------------------- rules
+
+
+def _rules_of_shapes(trace, k):
+    """Both modes' rules of a row with arrays in it; None for numbers, whose rules the table has."""
+    row = trace.rows[k]
+    operands, parameters = operands_of(row), parameters_of(row, residuals=False)
+    values = [trace.rows[o][1] if type(o) is int else o for o in operands]
+    if PRIMITIVES[row[0]].elementwise and not any(map(shape_of, (row[1], *values))):
+        return None
+    # Operands that are one row are one symbol.
+    rows = tuple(operands.index(o) if type(o) is int else None for o in operands)
+    constants = tuple(
+        None if type(o) is int or shape_of(o) else float(o) for o in operands
+    )
+    shapes = tuple(map(shape_of, (*values, row[1])))
+    if any(type(o) is np.ndarray for o in operands):
+        return rule_trees(row[0], values, rows, row[1], parameters)
+    key = row[0], shapes, rows, constants, repr(parameters)
+    if key not in _KNOWN:
+        _KNOWN[key] = rule_trees(row[0], values, rows, row[1], parameters)
+    return _KNOWN[key]
+
+
+# What the rules of arrays depend on -> the rules.
+_KNOWN: dict[tuple, dict] = {}
+
+
+def rule_trees(name: str, values, rows, y, parameters: dict) -> dict:
+    """The rules of one operation as trees: {"vjps": [per operand], "jvps": [per operand]}.
+
+    Args:
+        name: of the primitive.
+        values: its operands.
+        rows: per operand the first operand that is the same row; None for a constant.
+        y: the result.
+        parameters: as a row of the tape has them.
+    """
+    count = len(values)
+    inputs = [("input", value) for value in values]
+    operands = [values[k] if rows[k] is None else rows[k] for k in range(count)]
+    row = (name, y, *operands, parameters) if parameters else (name, y, *operands)
+    pseudo = Trace([*inputs, row], {}, (), (), None, name)
+    adjoint = {count: Symbol("adjoint", count, y)}
+    tangents = {k: Symbol("tangent", k, values[k]) for k in rows if k is not None}
+
+    def run_back(rows, entry, marked):
+        return reverse_terms(rows, entry, marked[count])
+
+    found = {}
+    for mode, marks, run in (
+        ("vjps", adjoint, run_back),
+        ("jvps", tangents, forward_terms),
+    ):
+        trees = {p: tree for p, _, tree in recorded.terms(pseudo, count, marks, run)}
+        found[mode] = [
+            _tree_data(trees.get(k, recorded.ZERO), values, count) for k in range(count)
+        ]
+    return found
+
+
+def _tree_data(tree, values, own):
+    """A recorded tree as the page reads it; None for a zero by rule."""
+    if tree is recorded.ZERO:
+        return None
+    if isinstance(tree, Symbol):
+        if tree.kind == "value":
+            return "y" if tree.row == own else tree.row
+        return "g"
+    if isinstance(tree, Constant):
+        for k, value in enumerate(values):
+            if tree.value is value:
+                return k
+        return {"c": number_data(tree.value)}
+    operands = [_tree_data(o, values, own) for o in tree.operands]
+    operands = [{"c": 0} if o is None else o for o in operands]
+    shapes = [np.shape(o.value) for o in (*tree.operands, tree)]
+    parameters = parameter_data(tree.primitive, tree.parameters, shapes)
+    data = [tree.primitive.name, operands]
+    return [*data, parameters] if parameters else data
+
+
+# ---------------------------------------------------------------- the table
+
+
+@functools.cache
+def table_of() -> str:
+    """The table of primitives as JavaScript: values as functions, all else as data."""
+    # The samples needn't lie in a function's domain: only what a rule does with them counts.
+    with np.errstate(all="ignore"):
+        entries = [_entry(name, primitive) for name, primitive in PRIMITIVES.items()]
+    return "const TABLE = {\n" + ",\n".join(entries) + "\n};\n"
+
+
+def _entry(name, primitive):
+    notation = primitive.notation
+    data = {
+        "text": notation.text,
+        "level": notation.level,
+        "needs": list(notation.needs),
+    }
+    data |= {"matrix": True} if primitive.matrix_product else {}
+    data |= {"bilinear": True} if primitive.bilinear else {}
+    if primitive.elementwise:
+        data |= {"elementwise": True, **_rules_of_numbers(name, primitive)}
+    body = json.dumps(data, separators=(",", ":"), ensure_ascii=True)
+    return f"{name}: {{value: {_javascript(primitive)}, ...{body}}}"
+
+
+def _rules_of_numbers(name, primitive):
+    """The rules for numbers, and those for a constant operand where they look different."""
+    count = len(primitive.vjps)
+    parameters = {"condition": True} if "condition" in primitive.parameters else {}
+    values = [float(v) for v in SAMPLES[:count]]
+    every = list(range(count))
+    general = rule_trees(
+        name, values, every, _value(primitive, values, parameters), parameters
+    )
+    variants = []
+    for k in every if count > 1 else []:
+        pair = [_with_constant(primitive, values, k, c, parameters) for c in CONSTANTS]
+        if pair[0]["vjps"][1 - k] != general["vjps"][1 - k]:
+            one, other = pair
+            merged = {mode: _merged(one[mode], other[mode], k) for mode in one}
+            variants.append({"operand": k, "except": list(SPECIAL), **merged})
+    both = [general, *variants]
+    for one in both:
+        if one["jvps"] == one["vjps"]:
+            del one["jvps"]
+    return general | ({"variants": variants} if variants else {})
+
+
+def _value(primitive, values, parameters):
+    return float(primitive.value(*values, **parameters))
+
+
+def _with_constant(primitive, values, k, constant, parameters):
+    values = [constant if i == k else v for i, v in enumerate(values)]
+    rows = [None if i == k else i for i in range(len(values))]
+    y = _value(primitive, values, parameters)
+    return rule_trees(primitive.name, values, rows, y, parameters)
+
+
+def _merged(one, other, k):
+    """Two trees of one rule: a number that follows the constant operand k, with its law."""
+    if isinstance(one, dict) and one != other:
+        (x, y), (a, b) = (one["c"], other["c"]), CONSTANTS
+        by = (y - x) / (b - a)
+        return {"of": k, "by": by, "plus": x - by * a}
+    if isinstance(one, list):
+        return [_merged(*pair, k) for pair in zip(one, other, strict=True)]
+    return one
+
+
+def _javascript(primitive):
+    """A primitive's value as a JavaScript function of its operands, and of its parameters."""
+    template = primitive.notation.javascript
+    names = [f"a{k}" for k in range(0 if primitive.variadic else len(primitive.vjps))]
+    if primitive.elementwise:
+        text = template.format(*names, parameters="", condition="c")
+        names += ["c"] * ("condition" in primitive.parameters)
+        return f"({', '.join(names)}) => {text}"
+    inner = [f"xs[{k}]" for k in range(len(names))]
+    shape = ", p.shape" if "shape" in primitive.parameters else ""
+    text = template.format(
+        *inner,
+        operands="...xs",
+        parameters=f"{shape}, p",
+        result="p.result",
+        index="p.index",
+        indexed="p.indexed",
+    )
+    return f"(xs, p) => {text}"
+
+
+# ---------------------------------------------------------------- the user's code
+
+
+def code_of(trace: Trace) -> tuple[str, list]:
+    """The function's source, and per row where in it the row was written: [from, to] or None.
+
+    Where Python can't find the source there is none.
+    """
+    nowhere: tuple[str, list] = "", [None] * len(trace.rows)
+    if trace.code is None:
+        return nowhere
+    try:
+        lines, first = inspect.getsourcelines(trace.code)
+    except (OSError, TypeError, IndexError):
+        return nowhere
+    whole = "".join(lines)
+    text = textwrap.dedent(whole)
+    if len(text) > LONGEST_CODE:
+        return nowhere
+    indent = (
+        len(lines[0]) - len(textwrap.dedent(lines[0]).lstrip("\n"))
+        if whole != text
+        else 0
+    )
+    starts, at = [], 0
+    for line in text.splitlines(keepends=True):
+        starts.append(at)
+        at += len(line)
+
+    def place(line, column):
+        """From a line and a column in bytes to a character of the text."""
+        number = line - first
+        taken = lines[number].encode()[:column].decode(errors="ignore")
+        return starts[number] + max(0, len(taken) - indent)
+
+    positions = list(trace.code.co_positions())
+    names = _parameter_places(text)
+    spans: list = []
+    for k, instruction in enumerate(trace.places):
+        span = None
+        if trace.rows[k][0] == "input":
+            name = re.match(r"\w+", trace.names.get(k, ""))
+            span = names.get(name[0]) if name else None
+        elif instruction is not None:
+            line, end_line, column, end_column = positions[instruction // 2]
+            if None not in (line, end_line, column, end_column):
+                span = [place(line, column), place(end_line, end_column)]
+        spans.append(span)
+    return text.rstrip("\n"), spans
+
+
+def _parameter_places(text):
+    """Name -> [from, to] of the first function's parameters in a text."""
+    try:
+        tree = ast.parse(text)
+    except SyntaxError:
+        return {}
+    kinds = ast.FunctionDef | ast.Lambda
+    function = next((node for node in ast.walk(tree) if isinstance(node, kinds)), None)
+    if function is None:
+        return {}
+    lines = text.splitlines(keepends=True)
+    found = {}
+    a = function.args
+    for arg in [*a.posonlyargs, *a.args, *a.kwonlyargs, a.vararg, a.kwarg]:
+        if arg is not None:
+            before = lines[arg.lineno - 1].encode()[: arg.col_offset].decode()
+            start = sum(map(len, lines[: arg.lineno - 1])) + len(before)
+            found[arg.arg] = [start, start + len(arg.arg)]
+    return found
+
+
+# ---------------------------------------------------------------- the engine
+
+
+@functools.cache
+def engine_source() -> str:
+    """The engine as JavaScript: the runtime, the table, and the loops over a list."""
+    return f"{_bare(RUNTIME)}\n{table_of()}\n{shipped('engine.js')}"
+
+
+def shipped(name: str) -> str:
+    """A file of this folder, without indentation and lines of comment."""
+    text = files("comp551ad.show").joinpath(name).read_text(encoding="utf-8")
+    return _bare(text)
+
+
+def _bare(text):
+    lines = map(str.strip, text.splitlines())
+    return "\n".join(line for line in lines if line and not line.startswith("//"))

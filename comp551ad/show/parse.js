@@ -1,0 +1,244 @@
+// Type your own f: a text becomes a program over the same primitives. Nothing typed is ever
+// evaluated as code; what can't be read is answered in words, with the place.
+//
+//     a = w1*x + w0; y1 = sin(a); y2 = cos(a)          or          sin(w1*x + w0), cos(w1*x + w0)
+
+const MOST_TYPED = 120; // nodes
+const STARTS = [0.5, 2, 1, -1, 1.5];
+const TOKENS =
+  /[^\S\n]*(?:(?:np\.)?([\p{L}_][\p{L}\p{N}_]*)|(\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)|(\*\*|[-+*/(),;=\n]))/uy;
+const OPERATORS = { "+": "add", "-": "subtract", "*": "multiply", "/": "divide" };
+
+class TypingError extends Error {
+  constructor(text, place) {
+    super(text);
+    this.place = place;
+  }
+}
+
+// The functions that may be typed, by name: those that work on numbers one by one.
+const functionNames = () =>
+  Object.keys(TABLE).filter((name) => TABLE[name].elementwise && name !== "where");
+
+function tokensOf(source) {
+  const tokens = [];
+  let at = 0;
+  while (source.slice(at).trim()) {
+    TOKENS.lastIndex = at;
+    const match = TOKENS.exec(source);
+    if (!match) {
+      const place = at + source.slice(at).search(/\S/);
+      const sign = source[place];
+      const text = sign === "^" ? "A power is written **." : `“${sign}” can't be read here.`;
+      throw new TypingError(text, place);
+    }
+    at = TOKENS.lastIndex;
+    const kind = match[1] ? "name" : match[2] ? "number" : match[3];
+    const text = match[1] ?? match[2] ?? match[3];
+    tokens.push({ kind, text, from: at - match[0].trimStart().length || at - 1, to: at });
+  }
+  return tokens;
+}
+
+// Statements as trees: {name, tree}; a tree is {c}, {name} or {op, args}, each with from and to.
+function readStatements(source) {
+  const tokens = tokensOf(source);
+  let i = 0;
+  const fail = (text, place = tokens[i]?.from ?? source.length) => {
+    throw new TypingError(text, Math.min(place, source.length));
+  };
+  if (!tokens.length) fail("Type a function, such as sin(w1*x + w0).");
+  const peek = (kind) => tokens[i]?.kind === kind;
+  const take = (kind) => (peek(kind) ? tokens[i++] : null);
+  const end = () => tokens[i - 1].to;
+  const product = (left) => fail(`A product is written with *: ${left}*${tokens[i].text}`);
+
+  function chain(next, signs) {
+    let tree = next();
+    for (;;) {
+      const sign = signs.find(take);
+      if (!sign) return tree;
+      const other = next();
+      tree = { op: OPERATORS[sign], args: [tree, other], from: tree.from, to: other.to };
+    }
+  }
+  const sum = () => chain(() => chain(signed, ["*", "/"]), ["+", "-"]);
+  function signed() {
+    const from = tokens[i]?.from;
+    if (take("+")) return signed();
+    if (!take("-")) return power();
+    const tree = signed();
+    return isNumber(tree.c)
+      ? { c: -tree.c, from, to: tree.to }
+      : { op: "negative", args: [tree], from, to: tree.to };
+  }
+  function power() {
+    const base = atom();
+    if (!take("**")) return base;
+    const exponent = signed();
+    const where = { from: base.from, to: exponent.to };
+    if (exponent.c === 2) return { op: "square", args: [base], ...where };
+    return { op: "power", args: [base, exponent], ...where };
+  }
+  function atom() {
+    const token = tokens[i++];
+    if (!token) fail("Something is missing at the end.", source.length);
+    const where = { from: token.from, to: token.to };
+    if (token.kind === "number") {
+      if (peek("name") || peek("(")) product(token.text);
+      return { c: Number(token.text), ...where };
+    }
+    if (token.kind === "(") {
+      const tree = sum();
+      if (!take(")")) fail("A parenthesis is open: “)” is missing.");
+      return { ...tree, from: token.from, to: end() };
+    }
+    if (token.kind !== "name") {
+      const text = token.kind === "\n" ? "the end of the line" : `“${token.text}”`;
+      fail(`A name or a number is missing before ${text}.`, token.from);
+    }
+    if (token.text === "pi") return { c: Math.PI, ...where };
+    const known = functionNames().includes(token.text);
+    if (!take("(")) {
+      if (known) fail(`${token.text} is a function: ${token.text}(…)`, token.to);
+      if (peek("name") || peek("number")) product(token.text);
+      return { name: token.text, ...where };
+    }
+    if (!known) {
+      const names = functionNames().join(", ");
+      fail(
+        `No function is called ${token.text}. There are: ${names}. A product is written with *.`,
+        token.from,
+      );
+    }
+    const args = [sum()];
+    while (take(",")) args.push(sum());
+    const wanted = TABLE[token.text].needs.length;
+    if (args.length !== wanted) {
+      fail(`${token.text} takes ${wanted === 1 ? "one number" : `${wanted} numbers`}.`, token.from);
+    }
+    if (!take(")")) fail(`A parenthesis is open: “)” of ${token.text} is missing.`);
+    return { op: token.text, args, from: token.from, to: end() };
+  }
+
+  const statements = [];
+  while (i < tokens.length) {
+    if (take(";") || take("\n")) continue;
+    let name = null;
+    if (peek("name") && tokens[i + 1]?.kind === "=") {
+      name = tokens[i].text;
+      if (functionNames().includes(name)) fail(`${name} is the name of a function.`);
+      i += 2;
+    } else if (tokens[i].text === "return") i++;
+    do statements.push({ name, tree: sum() });
+    while (!name && take(","));
+    if (i < tokens.length && !peek(";") && !peek("\n")) {
+      if (peek(")")) fail("This “)” closes nothing.");
+      if (peek("=")) fail("“=” stands after a name: a = w1*x.");
+      const between = name ? "put ; between statements" : "put , between outputs";
+      fail(`“${tokens[i].text}” doesn't fit here: ${between}.`);
+    }
+  }
+  return { statements, tokens };
+}
+
+// A text as a program: names that get no value are inputs, in the order in which they occur.
+function parse(source) {
+  const { statements, tokens } = readStatements(source);
+  const [rows, names, known, inputs, outputs] = [[], new Map(), new Set(), [], []];
+  const used = new Set();
+  const fail = (text, place) => {
+    throw new TypingError(text, place);
+  };
+  function collect(tree) {
+    if (tree.name && !known.has(tree.name) && !inputs.includes(tree.name)) inputs.push(tree.name);
+    tree.args?.forEach(collect);
+  }
+  for (const { name, tree } of statements) {
+    collect(tree);
+    if (name && inputs.includes(name)) fail(`${name} is used before it gets its value.`, tree.from);
+    if (name) known.add(name);
+  }
+  for (const name of inputs) {
+    const token = tokens.find((one) => one.text === name);
+    names.set(name, rows.length);
+    rows.push({ op: "input", args: [], name, span: [token.from, token.to] });
+  }
+  function emit(tree) {
+    if (tree.name) {
+      used.add(tree.name);
+      return names.get(tree.name);
+    }
+    if (!tree.op) return { c: tree.c };
+    const args = tree.args.map(emit);
+    const constant = args.every((a) => !isRow(a));
+    if (constant)
+      return {
+        c: valueOf(
+          tree.op,
+          args.map((a) => a.c),
+        ),
+      };
+    rows.push({ op: tree.op, args, span: [tree.from, tree.to] });
+    return rows.length - 1;
+  }
+  const assigned = [];
+  for (const { name, tree } of statements) {
+    const row = emit(tree);
+    if (name) {
+      names.set(name, row);
+      assigned.push([name, row]);
+      if (isRow(row) && rows[row].op !== "input") rows[row].name ??= name;
+    } else if (!isRow(row))
+      fail("There is no input in this output: nothing to differentiate.", tree.from);
+    else outputs.push(row);
+  }
+  if (!outputs.length) {
+    outputs.push(
+      ...assigned.filter(([name, row]) => !used.has(name) && isRow(row)).map(([, r]) => r),
+    );
+  }
+  if (!outputs.length || !inputs.length)
+    fail("There is no input here: nothing to differentiate.", 0);
+  if (rows.length > MOST_TYPED)
+    fail(`${rows.length} nodes are too many to draw: at most ${MOST_TYPED}.`, 0);
+  const code = source.trimEnd();
+  const at = inputs.map((_, k) => STARTS[k % STARTS.length]);
+  const all = [...new Set(outputs)].sort((a, b) => a - b);
+  return { function: "f", code, typed: code, rows, outputs: all, inputs: at, names: null };
+}
+
+// A program as it would be typed; "" if there is something in it that can't be.
+function asTyped(program) {
+  const uses = program.rows.map(() => 0);
+  for (const row of program.rows) for (const a of row.args) if (isRow(a)) uses[a]++;
+  const texts = [];
+  const statements = [];
+  for (const [i, row] of program.rows.entries()) {
+    if (row.op === "input") {
+      if (!/^[\p{L}_][\p{L}\p{N}_]*$/u.test(row.name ?? "")) return "";
+      texts.push(row.name);
+      continue;
+    }
+    if (row.rule || row.params || !TABLE[row.op].elementwise) return "";
+    const parts = row.args.map((a) => (isRow(a) ? texts[a] : String(a.c)));
+    const sign = Object.keys(OPERATORS).find((key) => OPERATORS[key] === row.op);
+    const simple = (part) => /^[\p{L}\p{N}_.]+$/u.test(part) || /^\w+\([^()]*\)$/.test(part);
+    const wrap = (part) => (simple(part) ? part : `(${part})`);
+    let text = `${row.op}(${parts.join(", ")})`;
+    if (sign === "+") text = `${parts[0]} + ${parts[1]}`;
+    else if (sign === "-") text = `${parts[0]} - ${wrap(parts[1])}`;
+    else if (sign) text = parts.map(wrap).join(sign === "*" ? "*" : " / ");
+    else if (row.op === "square") text = `${wrap(parts[0])}**2`;
+    else if (row.op === "power") text = parts.map(wrap).join("**");
+    else if (row.op === "negative") text = `-${wrap(parts[0])}`;
+    const output = program.outputs.includes(i);
+    if ((uses[i] > 1 || row.name) && !(output && !uses[i] && !row.name)) {
+      const name = row.name ?? `a${i + 1}`;
+      statements.push(`${name} = ${text}`);
+      text = name;
+    } else if (output && !uses[i]) statements.push(text);
+    texts.push(text);
+  }
+  return statements.join("; ");
+}

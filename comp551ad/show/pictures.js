@@ -1,0 +1,43 @@
+// The player of prepared pictures.
+
+// Frames are {title, html, rule, numbers, result, note}; the HTML was escaped in Python.
+function startPictures(root, spec) {
+  const { frames } = spec;
+  root.classList.add("c5-live");
+  root.tabIndex = 0;
+  root.setAttribute("role", "group");
+  root.setAttribute("aria-label", spec.label);
+  const title = make("p", { className: "c5-title" });
+  const names = ["rule", "numbers", "result"];
+  const lines = names.map((name) => make("div", { className: `c5-${name}` }));
+  const formula = make("div", { className: "c5-formula", "aria-live": "polite" }, ...lines);
+  const note = make("p", { className: "c5-note" });
+  const picture = make("div", {
+    className: "c5-extra",
+    role: "group",
+    "aria-label": "Picture",
+    tabIndex: 0,
+  });
+  let shown = "";
+  const bar = makeBar(
+    root,
+    (step) => {
+      const frame = frames[step];
+      setText(title, frame.title);
+      lines.forEach((line, k) => setText(line, frame[names[k]] ?? ""));
+      formula.hidden = lines.every((line) => !line.textContent);
+      setText(note, frame.note ?? "");
+      if (shown === frame.html) return;
+      shown = frame.html;
+      picture.innerHTML = frame.html;
+      // So that nothing jumps.
+      picture.style.minHeight = `${Math.max(parseFloat(picture.style.minHeight) || 0, picture.offsetHeight)}px`;
+    },
+    { count: () => frames.length },
+    () => title.textContent,
+  );
+  root.append(bar.bar, title, formula, picture, note);
+  bar.go(spec.step ?? 0);
+}
+
+KINDS.pictures = startPictures;

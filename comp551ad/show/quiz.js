@@ -1,0 +1,270 @@
+// Predict: what is asked before a step is shown, and what is said to the answer.
+//
+// A wrong choice is the recorded rule with one thing gone wrong, so it fits the function at hand: a
+// path left out, a sign lost, a value where a derivative belongs. One that happens to be right (exp
+// is its own derivative) is left out.
+
+const MOST_WRONG = 4; // wrong formulas beside the right one
+const LONGEST_SUM = 32; // terms of a sum that can be chosen from
+const NEAR = 0.02; // below this relative difference two numbers can't be told apart
+const ENOUGH = 0.005; // so three digits do
+const MARK = { adjoint: "bar", tangent: "dot" };
+
+const hasSymbols = (tree, kind) => symbolsIn(tree).some((one) => one.kind === kind);
+
+// Wrong formulas for a derivative, or for one path's share, the most instructive first:
+// [tree, what is wrong with it].
+function mistakesIn(program, pass, row, terms) {
+  const { kind } = pass;
+  const own = label(kind, row, program.names);
+  const name = label("value", row, program.names);
+  const left = terms.filter((term) => term.tree !== ZERO);
+  if (!left.length) {
+    const found = [[{ kind: "value", row }, `${name} is the value; ${own} is a derivative.`]];
+    if (row === pass.about) {
+      found.push([ZERO, "The seed is 1: the output's derivative with respect to itself."]);
+    } else {
+      const [what, how] =
+        kind === "adjoint"
+          ? ["output", `which doesn't depend on ${name}`]
+          : ["input", `and ${name} doesn't depend on that one`];
+      found.push([{ c: 1 }, `1 is the seed of the chosen ${what}, ${how}.`]);
+    }
+    return found;
+  }
+  const trees = left.map((term) => term.tree);
+  const found = [];
+  const put = (wrong, why) => found.push([wrong, why]);
+  const each = (change) => sumOf(trees.map((tree) => simplified(change(tree))));
+  const eachSymbol = (change) => each((tree) => changed(tree, (s) => (s.kind ? change(s) : s)));
+  const symbols = trees.flatMap((tree) => symbolsIn(tree)).filter((s) => s.kind === kind);
+  const passedOn = [...new Set(symbols.map((s) => label(kind, s.row, program.names)))].join(", ");
+  const isNumbers = trees.every((tree) => !tree.ndim);
+
+  if (trees.length > 1) {
+    left.forEach((term, k) => {
+      const way = kind === "adjoint" ? "through" : "from";
+      const node = label("value", term.node, program.names);
+      const others = sumOf(trees.filter((_, n) => n !== k));
+      put(others, `The path ${way} ${node} is missing: add up all paths.`);
+    });
+  }
+  const walk = (tree, change) =>
+    change(
+      tree.args ? { ...tree, ndim: undefined, args: tree.args.map((a) => walk(a, change)) } : tree,
+    );
+  put(
+    each((t) => walk(t, (s) => (s.op === "transpose" ? s.args[0] : s))),
+    "A transpose is missing.",
+  );
+  put(
+    each((t) =>
+      t.op && TABLE[t.op].matrix ? { ...t, ndim: undefined, args: [...t.args].reverse() } : t,
+    ),
+    "The factors are in the wrong order.",
+  );
+  const flipped = negated(simplified(trees.at(-1)));
+  put(
+    sumOf([...trees.slice(0, -1), flipped]),
+    trees.length > 1 ? "A sign is wrong." : "The sign is wrong.",
+  );
+  if (symbols.length) {
+    const value = label("value", symbols[0].row, program.names);
+    const right = label(kind, symbols[0].row, program.names);
+    put(
+      eachSymbol((s) => (s.kind === kind ? { kind: "value", row: s.row } : s)),
+      `This uses the value ${value} where the derivative ${right} belongs.`,
+    );
+    if (isNumbers) {
+      const way = kind === "adjoint" ? "above" : "below";
+      put(
+        eachSymbol((s) => (s.kind === kind ? { c: 1 } : s)),
+        `The factor from ${way} is missing: ${passedOn}.`,
+      );
+    }
+  }
+  const uppers = left.map((term) => program.rows[term.upper]);
+  const isPair = (r) => TABLE[r.op].bilinear && r.args.every(isRow) && r.args[0] !== r.args[1];
+  if (uppers.every(isPair)) {
+    const swapped = trees.map((tree, k) => {
+      const [a, b] = uppers[k].args;
+      const other = new Map([
+        [a, b],
+        [b, a],
+      ]);
+      const swap = (s) =>
+        s.kind === "value" && other.has(s.row) ? { kind: "value", row: other.get(s.row) } : s;
+      return changed(tree, swap);
+    });
+    put(
+      sumOf(swapped),
+      "The two operands are mixed up: the derivative with respect to one factor contains the other.",
+    );
+  }
+  const incoming = trees.map((tree) => symbolsIn(tree).find((s) => s.kind === kind) ?? ZERO);
+  if (isNumbers && uppers.every((r) => TABLE[r.op].elementwise && r.args.length === 1)) {
+    const wrong = incoming.map((d, k) =>
+      operation("multiply", d, valueTree(program, left[k].upper)),
+    );
+    put(sumOf(wrong), "This multiplies by the function itself instead of its derivative.");
+  }
+  put(
+    sumOf(incoming.map((d) => ({ ...d }))),
+    `This passes ${passedOn} on unchanged: the edge's own derivative is missing.`,
+  );
+  const other = kind === "adjoint" ? "tangent" : "adjoint";
+  put(
+    eachSymbol((s) => (s.kind === kind ? { kind: other, row: s.row } : s)),
+    `That mark belongs to the other mode: ${kind}s have a ${MARK[kind]}.`,
+  );
+  return found;
+}
+
+// Whether a wrong formula comes to the same as the right one, whatever derivatives are put in: not
+// only those of this pass, where one of them may happen to be 0. It may also not fit at all.
+function comesToTheSame(wrong, right, v) {
+  const anything = v.map((x, row) => {
+    const one = 1 + ((row * 0.618) % 1);
+    return isNumber(x) ? one : elementwise((k) => one + (k % 7), [counting(x.shape)]);
+  });
+  const env = { value: v, adjoint: anything, tangent: anything };
+  const shape = (x) => `${isNumber(x) ? "" : x.shape}`;
+  try {
+    const [a, b] = [evaluate(wrong, env), evaluate(right, env)];
+    if (shape(a) !== shape(b)) return false;
+    const others = entriesOf(b);
+    return entriesOf(a).every(
+      (x, k) => Math.abs(x - others[k]) <= 1e-8 + NEAR * Math.abs(others[k]),
+    );
+  } catch {
+    return false;
+  }
+}
+
+function counting(shape) {
+  const x = full(shape, 0);
+  x.forEach((_, k) => (x[k] = k));
+  return x;
+}
+
+// How far rounding may shift a number: the cosine of π/2 is 6e−17, and 0 is right.
+function roundingOf(value, made) {
+  const left = 1e-15 * Math.max(0, ...made.filter(Number.isFinite).map(Math.abs));
+  return value === 0 || Math.abs(value) > 0.01 * left ? left : 0;
+}
+
+const mixed = (text) => [...text].reduce((h, c) => (h * 31 + c.codePointAt(0)) % 65521, 7);
+
+// The question before a step, at these numbers; null if there is nothing to ask.
+function questionOf(program, pass, step, v, d) {
+  const [row] = step.nodes;
+  const isTerm = Boolean(step.term);
+  if (step.nodes.length !== 1 || (!isTerm && !step.finds.includes("derivative"))) return null;
+  const own = pass.terms[row];
+  const terms = isTerm ? [step.term] : own;
+  if (terms.length > LONGEST_SUM) return null;
+  const seeded = row === pass.about && !isTerm;
+  if (seeded && (own.length || ndimOf(pass.seed.c))) return null;
+  const tree = isTerm ? step.term.tree : pass.trees[row];
+  const env = { value: v, [pass.kind]: d };
+  const value = tree === ZERO ? like(v[row], 0) : evaluate(tree, env);
+  const derivative = label(pass.kind, row, program.names);
+  const through = isTerm && label("value", step.term.node, program.names);
+  const ask = isTerm ? `the share of ${derivative} through ${through}` : derivative;
+  const start = isTerm ? "" : `${derivative} = `;
+  const text = start + written(prepared(tree, env), program.names);
+  const choices = [{ text, right: true, why: "" }];
+  const numbers = [];
+  const isValue = isNumber(value) && Number.isFinite(value);
+  const made = isValue
+    ? symbolsIn(tree)
+        .map((s) => env[s.kind][s.row])
+        .filter(isNumber)
+    : [];
+  const rounding = isValue
+    ? roundingOf(value, [...made, ...made.flatMap((a) => made.map((b) => a * b))])
+    : 0;
+  const apart = (a, b) =>
+    Math.abs(a - b) > NEAR * Math.max(Math.abs(a), Math.abs(b)) + 2 * rounding;
+  for (const [wrong, why] of mistakesIn(program, pass, row, terms)) {
+    const marked = !hasSymbols(wrong, pass.kind === "adjoint" ? "tangent" : "adjoint");
+    if (marked && comesToTheSame(wrong, tree, v)) continue;
+    let number = NaN;
+    try {
+      const other = marked ? env : { ...env, adjoint: d, tangent: d };
+      const result = evaluate(wrong, other);
+      if (marked && isNumber(result)) number = result;
+    } catch {
+      // Shapes that don't fit: the formula can still be chosen.
+    }
+    const shown = start + written(wrong, program.names);
+    if (!choices.some((one) => one.text === shown))
+      choices.push({ text: shown, right: false, why });
+    if (isValue && Number.isFinite(number)) {
+      const known = [value, ...numbers.map((one) => one.value)];
+      if (known.every((one) => apart(one, number))) numbers.push({ value: number, why });
+    }
+  }
+  const left = choices.slice(0, 1 + MOST_WRONG);
+  left.sort((a, b) => mixed(row + a.text) - mixed(row + b.text));
+  if (left.length < 2 && !isValue) return null;
+  return {
+    ask,
+    title: isTerm ? `${ask[0].toUpperCase()}${ask.slice(1)}?` : `${ask} = ?`,
+    row,
+    choices: left.length > 1 ? left : [],
+    answer: isValue ? value + 0 : null,
+    text: valueText(value),
+    numbers,
+    rounding,
+    made: isValue
+      ? symbolsIn(tree).map((s) => [label(s.kind, s.row, program.names), env[s.kind][s.row]])
+      : [],
+  };
+}
+
+const isEnough = (given, wanted, rounding) =>
+  Math.abs(given - wanted) <= ENOUGH * Math.abs(wanted) + rounding;
+
+// What a wrong number without a known mistake may come from.
+function leadFor(question, given) {
+  const { answer, made, rounding } = question;
+  if (isEnough(-given, answer, rounding)) return "The size is right; look at the sign.";
+  for (const [name, x] of made) {
+    if (isEnough(given, x, rounding)) return `That is ${name} itself.`;
+  }
+  const ratio = given / answer;
+  if (answer && Number.isFinite(ratio)) {
+    for (const [name, x] of made) {
+      if (x && isEnough(ratio, x, 0)) return `It is ${name} times too large: a factor too many.`;
+      if (x && isEnough(ratio, 1 / x, 0)) return `The factor ${name} is missing.`;
+    }
+    for (const n of [2, 3, 4, 10]) {
+      if (isEnough(Math.abs(ratio), n, 0)) return `It is ${n} times too large.`;
+      if (isEnough(Math.abs(ratio), 1 / n, 0)) return `It is ${n} times too small.`;
+    }
+    if (ratio < 0) return "The sign is wrong, and the size too.";
+  }
+  return `It is ${given > answer ? "too large" : "too small"}: write down the formula first.`;
+}
+
+// What a student types as a number: 0.5, −1/2, 0,5 or −1·sin 2.5. NaN where it is none of these.
+function numberIn(typed) {
+  const text = typed.replace(/[−–]/g, "-").replace(/[·×⋅]/g, "*").replace(/\^/g, "**");
+  const plain = text
+    .toLowerCase()
+    .replace(/(\d),(\d)/g, "$1.$2")
+    .replace(/²/g, "**2");
+  const called = plain.replace(/\b([a-z]\w*) +(-?[\d.]+|pi)/g, "$1($2)");
+  try {
+    const { statements } = readStatements(called);
+    const value = (tree) => {
+      if (tree.name) return tree.name === "e" ? Math.E : NaN;
+      return tree.op ? valueOf(tree.op, tree.args.map(value)) : tree.c;
+    };
+    return statements.length === 1 && !statements[0].name ? value(statements[0].tree) : NaN;
+  } catch (error) {
+    if (error instanceof TypingError) return NaN;
+    throw error;
+  }
+}

@@ -1,0 +1,27 @@
+// What starts the players on a page, and renders one in a widget.
+
+// A player in the page is a still with its data in it. This starts all that have not started yet.
+function startAll(css) {
+  if (typeof document === "undefined") return;
+  const data = 'script[type="application/json"]';
+  const waiting = [...document.querySelectorAll(".c5-stepper")];
+  waiting.forEach((root, place) => {
+    const script = root.querySelector(data);
+    if (!script) return;
+    const spec = JSON.parse(script.textContent);
+    // One of another kind has a script of its own.
+    if (!(spec.kind in KINDS)) return;
+    root.replaceChildren(make("style", {}, css));
+    root.removeAttribute("style");
+    start(root, spec, null, place + 1);
+  });
+}
+
+const start = (root, spec, model, place) => KINDS[spec.kind](root, spec, model, place);
+
+// In a widget the data and the state are the model's traits.
+function render({ model, el }) {
+  const root = make("div", { className: "c5-stepper" });
+  el.append(root);
+  start(root, model.get("spec"), model);
+}

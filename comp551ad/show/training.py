@@ -1,0 +1,154 @@
+"""Training, live in the page: a network on points of a plane, and a descent on a surface.
+
+What this module is: the data of two players. The deck's ``cost`` is differentiated by our writer,
+in JavaScript; the page runs that program as often as somebody likes, with any learning rate, and
+draws the decision boundary, the cost and the norms as they move (S09). A surface is a recorded
+function of two numbers, which the engine in the page differentiates; any other can be typed.
+
+Reads: ``player``, ``live``, ``plots``, ``autodiff``, ``byhand``. Read by: notebooks.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from comp551ad.autodiff.program import write_gradient, write_value
+from comp551ad.autodiff.trace import record
+from comp551ad.byhand.descent import gradient_descent
+from comp551ad.byhand.two_layer import TwoLayer, cost
+from comp551ad.functions import logistic
+
+from .live import number_data, program_of
+from .player import player_html
+from .plots import figure_html, plot_decision_boundary
+
+__all__ = ["LivePlayer", "surface_player", "training_player"]
+
+# Steps after which a still shows the network.
+STILL_AFTER = 2000
+
+
+class LivePlayer:
+    """A live player that is no pass: a notebook shows it, or its still where no script runs.
+
+    Attributes:
+        label: what it shows, for those who can't see it.
+        data: what the page is handed.
+        programs: name -> a written program in JavaScript.
+    """
+
+    def __init__(self, data: dict, still: str, programs: dict[str, str] = {}):  # noqa: B006
+        self.data, self.still, self.programs = data, still, programs
+        self.label = data["label"]
+
+    def __repr__(self):
+        return f"{self.label}: a live player; a notebook shows it"
+
+    def player_html(self, script: bool = True) -> str:
+        """The player as HTML, with or without the script that all players share."""
+        return player_html(self.data, self.still, script, self.programs)
+
+    def _repr_html_(self):
+        return self.player_html()
+
+
+def training_player(
+    X: ArrayLike,
+    Y: ArrayLike,
+    hidden: int = 16,
+    rate: float = 0.1,
+    seed: int = 551,
+    feature_names: Sequence[str] = ("x1", "x2"),
+    class_names: Sequence[str] | None = None,
+) -> LivePlayer:
+    """The lecture's network, trained while one looks: boundary, cost and gradient norms (S09).
+
+    Args:
+        X, Y: N x 3 inputs, the last column ones, and N x C one-hot, C at most 4.
+        hidden: hidden units at the start.
+        rate: the learning rate at the start.
+        seed: of the weights at the start, those of ``gradient_descent(…, rng=seed)``.
+        feature_names, class_names: names of the two features, and of the classes.
+
+    Raises:
+        ValueError: X and Y aren't of these shapes.
+    """
+    X, Y = np.asarray(X, float), np.asarray(Y, float)
+    if X.ndim != 2 or X.shape[1] != 3:
+        raise ValueError(
+            f"X: got shape {X.shape}, expected N x 3 with a column of ones"
+        )
+    if Y.ndim != 2 or len(Y) != len(X) or not 2 <= Y.shape[1] <= 4:
+        raise ValueError(
+            f"Y: got shape {Y.shape}, expected {len(X)} x C, C from 2 to 4"
+        )
+    run = gradient_descent(X, Y, hidden, rng=seed, max_iters=STILL_AFTER, lr=rate)
+    W, V = run.history.iterates[0]
+
+    def scores(X, W, V):
+        return np.dot(logistic(np.dot(X, V)), W)
+
+    language = {"language": "javascript"}
+    programs = {
+        "gradients": write_gradient(
+            cost, X, Y, W, V, wrt=("W", "V"), **language
+        ).source,
+        "cost": write_value(cost, X, Y, W, V, **language).source,
+        "scores": write_value(scores, X, W, V, **language).source,
+    }
+    names = {"feature_names": list(feature_names)}
+    if class_names is not None:
+        names["class_names"] = list(class_names)
+    ax = plot_decision_boundary(lambda X: TwoLayer().predict(X, *run), X, Y, **names)
+    said = f"The decision boundary after {run.iterations:,} iterations."
+    still = f"{figure_html(ax, said)._repr_html_()}\n<p>{said}</p>"
+    data = {
+        "kind": "training",
+        "label": "A network in training: decision boundary, cost and gradient norms",
+        "X": number_data(X),
+        "Y": number_data(Y),
+        "W": number_data(W),
+        "V": number_data(V),
+        "rate": rate,
+        "features": list(feature_names),
+        "hint": "Drag a flower. Click a weight in V or W, and move it.",
+    }
+    return LivePlayer(data, still, programs)
+
+
+def surface_player(
+    f: Callable[[float, float], float],
+    start: tuple[float, float],
+    across: tuple[float, float],
+    up: tuple[float, float],
+    rate: float = 0.1,
+) -> LivePlayer:
+    """A point on a surface: drag it, see minus the gradient, let it descend.
+
+    Args:
+        f: a function of two numbers.
+        start: where the point is at first.
+        across, up: the part of the plane that is shown, from and to.
+        rate: the learning rate at the start.
+
+    Raises:
+        TraceError: f can't be recorded.
+        ValueError: f doesn't return one number.
+    """
+    trace = record(f, *map(float, start))
+    if len(trace.inputs) != 2 or len(trace.outputs) != 1 or trace.outputs[0] is None:
+        raise ValueError(
+            f"f: got {len(trace.inputs)} inputs and {len(trace.outputs)} outputs, expected "
+            "a function of two numbers that returns one"
+        )
+    data = {
+        "kind": "surface",
+        "label": f"A descent on the surface {trace.function}",
+        "program": program_of(trace),
+        "across": list(map(float, across)),
+        "up": list(map(float, up)),
+        "rate": rate,
+        "hint": "Drag the point, or move it with the arrow keys. The arrow is minus the gradient.",
+    }
+    return LivePlayer(data, f"<p>{data['label']}: run the cell to see it.</p>")

@@ -1,0 +1,101 @@
+"""The player as an ipywidget: linked, observed and laid out with other widgets.
+
+>>> player = ReverseStepper(record(model, w0=0.5, w1=2.0, x=1.0), of="y2").widget()
+>>> player.observe(lambda change: print(change.new), "inputs")
+>>> player.inputs = {"w0": 1.0}
+
+What this module is: the traits that a kernel and the page share. Showing a player needs no kernel,
+and a notebook shows it as HTML by default; a widget is for what needs one. Where its model is
+gone (a saved notebook) a widget can't be shown at all.
+
+Reads: ``player``. Read by: ``steppers``, when ``.widget()`` is called.
+"""
+
+from typing import Any
+
+import anywidget
+import numpy as np
+import traitlets
+
+from .player import player_module, player_style
+
+
+class Inputs(traitlets.Dict):
+    """Inputs as numbers: JSON has no 2.0. Those that are left out keep their value."""
+
+    def validate(self, obj, value):
+        given = {
+            name: _floats(name, x) for name, x in super().validate(obj, value).items()
+        }
+        if obj.function or not obj.spec:
+            return given
+        known = _inputs_of(obj.spec)
+        if unknown := given.keys() - known.keys():
+            raise traitlets.TraitError(
+                f"inputs: got {', '.join(sorted(unknown))}, expected some of "
+                f"{', '.join(known)}"
+            )
+        return {
+            **known,
+            **{
+                k: x
+                for k, x in obj._trait_values.get("inputs", {}).items()
+                if k in known
+            },
+            **given,
+        }
+
+
+class PlayerWidget(anywidget.AnyWidget):
+    """A player whose state is in traits, which both sides change.
+
+    Attributes:
+        step: the number of the step, from 0.
+        inputs: name -> number, or nested lists of numbers; setting some of them leaves the others.
+        playing, predicting: whether it plays, whether its questions are on.
+        score: (right at the first try, answered) of the questions.
+        function: what was typed into the player, "" for the recorded function.
+    """
+
+    _esm = player_module()
+    _css = player_style()
+
+    spec = traitlets.Dict().tag(sync=True)
+    step = traitlets.Int(0, min=0).tag(sync=True)
+    inputs = Inputs().tag(sync=True)
+    playing = traitlets.Bool(False).tag(sync=True)
+    predicting = traitlets.Bool(False).tag(sync=True)
+    score = traitlets.List([0, 0]).tag(sync=True)
+    function = traitlets.Unicode("").tag(sync=True)
+
+    @classmethod
+    def of(cls, stepper) -> "PlayerWidget":
+        """The widget of a stepper, at its step and with its inputs."""
+        data = stepper.data()
+        return cls(
+            spec=data,
+            step=data["step"],
+            predicting=data["predict"],
+            inputs=_inputs_of(data),
+        )
+
+
+def _inputs_of(spec):
+    rows = [row for row in spec["program"]["rows"] if row["op"] == "input"]
+    return {row["name"]: _plain(row["at"]) for row in rows}
+
+
+def _floats(name, x) -> Any:
+    """A number as a float, an array as nested lists of them."""
+    try:
+        return np.asarray(x, dtype=float).tolist()
+    except (TypeError, ValueError) as error:
+        raise traitlets.TraitError(
+            f"inputs: got {x!r} for {name}, expected a number or nested lists of numbers"
+        ) from error
+
+
+def _plain(at):
+    if isinstance(at, dict):
+        return np.array(list(map(float, at["d"]))).reshape(at["s"]).tolist()
+    return float(at)

@@ -1,0 +1,194 @@
+"""The engine that runs in the page, against Python: values, both modes, formulas, numbers."""
+
+import json
+import math
+import random
+import subprocess
+
+import numpy as np
+import pytest
+from playwright._impl._driver import compute_driver_executable
+
+from comp551ad import forward, record, reverse
+from comp551ad.autodiff.primitives import PRIMITIVES
+from comp551ad.autodiff.tape import apply
+from comp551ad.show import figures, live
+from comp551ad.show.rows import rows_of
+
+NODE = compute_driver_executable()[0]
+
+# Reads a list of {program, mode, about, seed} and writes what the page would show of each.
+RUN = """
+const out = x => isNumber(x) ? text(x) : {s: x.shape, d: Array.from(x, text)};
+const text = x => Number.isFinite(x) ? x : String(x);
+const results = cases.map(({program, mode, about, seed}) => {
+  const read = readProgram(program);
+  const pass = passOver(read, mode, about, readData(seed));
+  const v = run(read, read.inputs);
+  const d = pass.derivatives(v);
+  const env = {value: v, [pass.kind]: d};
+  const witness = v.map((x, i) => isNumber(x) || x.length
+    ? difference(read, pass, read.inputs, v, i, 0) : null);
+  return {v: v.map(out), d: d.map(out), witness,
+    values: read.rows.map((_, i) => written(prepared(valueTree(read, i), env), read.names)),
+    formulas: pass.trees.map(t => written(prepared(t, env), read.names)),
+    texts: v.map(valueText)};
+});
+"""
+
+
+def run_js(code, **data):
+    """Run JavaScript beside the engine; what it leaves in ``results``."""
+    given = "".join(f"const {k} = {json.dumps(v)};\n" for k, v in data.items())
+    script = f"{live.engine_source()}\n{given}\n{code}\nconsole.log(JSON.stringify(results));"
+    done = subprocess.run(
+        [NODE, "-"], input=script, capture_output=True, encoding="utf-8", check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return json.loads(done.stdout)
+
+
+def number(x):
+    return float(x)
+
+
+def array(data):
+    if isinstance(data, dict):
+        return np.array([float(x) for x in data["d"]]).reshape(data["s"])
+    return float(data)
+
+
+def case(p):
+    """A pass as the page is handed it."""
+    about, seed = p.seeds[0] if p.seeds else (0, 0.0)
+    return {
+        "program": live.program_of(p.trace),
+        "mode": p.mode,
+        "about": about,
+        "seed": live.number_data(seed),
+    }
+
+
+def sizes(p):
+    """Per row the size of the terms that its derivative is the sum of."""
+    rows = {row.node.index: row for row in p.rows}
+    for k in range(1, len(p.trace) + 1):
+        terms = [np.abs(t.derivative) for t in rows[k].terms]
+        yield np.maximum(1.0, sum(terms, np.abs(p[k])))
+
+
+def compare(passes):
+    for p, found in zip(
+        passes, run_js(RUN, cases=list(map(case, passes))), strict=True
+    ):
+        rows = p.trace.rows
+        for k, row in enumerate(rows):
+            np.testing.assert_allclose(
+                array(found["v"][k]), row[1], rtol=1e-12, atol=1e-12, err_msg=row[0]
+            )
+        for k, size in enumerate(sizes(p)):
+            mine, theirs = array(found["d"][k]), p[k + 1]
+            assert np.shape(mine) == np.shape(theirs)
+            error = np.abs(mine - theirs) / size
+            both = np.isnan(mine) & np.isnan(theirs) | (mine == theirs)
+            assert np.all(both | (error <= 1e-12)), (rows[k][0], mine, theirs)
+        shown = rows_of(p)
+        computed = [k for k, row in enumerate(rows) if row[0] != "input"]
+        for k in computed:
+            assert found["values"][k] == shown.rows[k].formula.text
+        assert found["formulas"] == [row.derivative.formula.text for row in shown.rows]
+        assert found["texts"] == [row.value_text for row in shown.rows]
+
+
+def traces_of(primitive):
+    for operands, parameters in primitive.examples:
+        names = [f"x{k}" for k in range(len(operands))]
+
+        def f(*xs, parameters=parameters):
+            return apply(primitive, xs, dict(parameters) or None)
+
+        yield record(f, *operands), names
+
+
+@pytest.mark.parametrize("name", PRIMITIVES)
+def test_every_primitive_runs_in_the_page_as_in_python(name):
+    passes = []
+    for trace, _ in traces_of(PRIMITIVES[name]):
+        y = trace.rows[-1][1]
+        passes.append(reverse(trace, seed=_seed(y)))
+        for k in trace.inputs:
+            x = trace.rows[k][1]
+            passes.append(forward(trace, k + 1, seed=_seed(x)))
+    compare(passes)
+
+
+def _seed(x):
+    return np.linspace(-1, 2, np.size(x)).reshape(np.shape(x)) if np.ndim(x) else 1.5
+
+
+# ---------------------------------------------------------------- numbers as text
+
+
+def test_numbers_are_written_as_python_writes_them():
+    pick = random.Random(1)
+    numbers = [0.0, -0.0, 1.0, 2.0625, 8.1225, 1e7, 1e-5, 123456.5, 99999.5, 0.00012345]
+    numbers += [pick.uniform(-10, 10) * 10 ** pick.randint(-8, 9) for _ in range(2000)]
+    numbers += [
+        pick.randint(-4000, 4000) / 2 ** pick.randint(0, 12) for _ in range(4000)
+    ]
+    numbers += [math.inf, -math.inf, math.nan]
+    data = list(map(live.number_data, numbers))
+    code = (
+        "const results = xs.map(x => [numberText(Number(x)), constantText(Number(x))]);"
+    )
+    found = run_js(code, xs=data)
+    assert found == [[figures.number(x), figures.constant(x)] for x in numbers]
+
+
+# ---------------------------------------------------------------- formulas with numbers put in
+
+FILLED = """
+const {program, mode, about} = one;
+const read = readProgram(program);
+const pass = passOver(read, mode, about, 1);
+const v = run(read, read.inputs);
+const d = pass.derivatives(v);
+const env = {value: v, [pass.kind]: d};
+const results = {
+  values: read.rows.map((_, i) => written(prepared(valueTree(read, i), env), null, env)),
+  derivatives: pass.trees.map(t => written(t, null, env)),
+};
+"""
+
+
+def model(w0, w1, x):
+    a = w1 * x + w0
+    return np.sin(a), np.cos(a)
+
+
+def loss(w, x, y):
+    return 0.5 * (w * x - y) ** 2
+
+
+def filled(p):
+    return run_js(FILLED, one=case(p))
+
+
+def test_numbers_in_the_decks_tables():
+    trace = record(model, w0=0.5, w1=2.0, x=1.0)
+    found = filled(forward(trace, wrt="w1"))
+    assert found["values"][3:] == ["2·1", "2 + 0.5", "sin 2.5", "cos 2.5"]
+    assert found["derivatives"][3:] == [
+        *("1·1 + 2·0", "1 + 0", "1·cos 2.5", "−1·sin 2.5")
+    ]
+    found = filled(reverse(trace, of="a7"))
+    assert found["derivatives"][2:5] == [
+        *("2·(−0.5985)", "−0.5985", "0·cos 2.5 − 1·sin 2.5")
+    ]
+
+
+def test_negative_numbers_get_parentheses_where_they_must():
+    found = filled(reverse(record(loss, w=0.5, x=2.0, y=3.0)))
+    assert found["values"][5] == "(−2)²"
+    assert found["derivatives"][2] == "−(−2)"
+    assert found["derivatives"][4] == "2·(−2)·0.5"
