@@ -21,6 +21,8 @@ __all__ = ["table_html", "table_text"]
 
 # Characters of one formula in the text table.
 LONGEST = 56
+# Characters of one formula in the HTML table; a longer one is folded, and stands below it.
+WIDEST = 80
 DERIVATIVES = {"forward": "tangents", "reverse": "adjoints"}
 
 
@@ -55,13 +57,25 @@ def table_html(rows: Rows) -> str:
         "</tr></thead>",
         "<tbody>",
     ]
-    lines = [[cell.html for cell in line] for line in cells(rows)]
+    lines, folded = [], []
+    for row, line in zip(rows.rows, cells(rows), strict=True):
+        wide = [cell for cell in line if columns(cell.text) > WIDEST]
+        lines.append(
+            [_folded(cell, row) if cell in wide else cell.html for cell in line]
+        )
+        folded += wide
     if rows.left_out:
         lines.insert(len(lines) // 2, ["…"] * len(heads(rows)))
     for line in lines:
         row = "".join(f'<td style="{left}">{cell}</td>' for cell in line)
         parts.append(f"<tr>{row}</tr>")
-    return "\n".join([*parts, "</tbody></table>"])
+    parts.append("</tbody></table>")
+    for cell in folded:
+        summary = html.escape(_shorten(cell.text))
+        parts.append(
+            f"<details><summary>{summary}</summary><p>{cell.html}</p></details>"
+        )
+    return "\n".join(parts)
 
 
 def caption(rows: Rows) -> str:
@@ -100,6 +114,14 @@ def _line(row):
     # In a still a derivative that isn't known yet has no value, and no formula that tells it.
     equation = d.equation if d.value_text else as_formula("")
     return [*left, equation, d.shown_value]
+
+
+def _folded(cell, row):
+    """A formula that is too wide for a column: how many terms it has, or how it begins."""
+    terms = row.derivative.terms if row.derivative else ()
+    if len(terms) > 1 and cell.text == row.derivative.equation.text:
+        return f"{row.derivative.label.html} = {len(terms)} terms"
+    return html.escape(_shorten(cell.text))
 
 
 def _shorten(text):
