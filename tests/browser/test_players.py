@@ -13,7 +13,11 @@ from comp551ad import (
     ModesStepper,
     PicturePlayer,
     ReverseStepper,
+    gradient_descent,
+    load_iris,
     record,
+    surface_player,
+    training_player,
 )
 from comp551ad.show.player import player_script
 
