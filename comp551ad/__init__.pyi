@@ -49,5 +49,7 @@ from .show.scenes import symmetry_player as symmetry_player
 from .show.steppers import ForwardStepper as ForwardStepper
 from .show.steppers import ModesStepper as ModesStepper
 from .show.steppers import ReverseStepper as ReverseStepper
+from .show.training import surface_player as surface_player
+from .show.training import training_player as training_player
 
 __version__: str

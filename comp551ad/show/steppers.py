@@ -138,7 +138,7 @@ class _Stepping:
         """The same player as an ipywidget, to be linked, observed and laid out with others.
 
         Raises:
-            ModuleNotFoundError: the package anywidget isn't installed.
+            MissingExtra: the package anywidget isn't installed.
         """
         from .widget import PlayerWidget
 

@@ -13,11 +13,15 @@ Reads: ``player``. Read by: ``steppers``, when ``.widget()`` is called.
 
 from typing import Any
 
-import anywidget
 import numpy as np
-import traitlets
+
+from comp551ad.extras import extra
 
 from .player import player_module, player_style
+
+with extra("show", "widgets of players"):
+    import anywidget
+    import traitlets
 
 
 class Inputs(traitlets.Dict):

@@ -13,7 +13,11 @@ from comp551ad import (
     ModesStepper,
     PicturePlayer,
     ReverseStepper,
+    gradient_descent,
+    load_iris,
     record,
+    surface_player,
+    training_player,
 )
 from comp551ad.show.player import player_script
 
@@ -790,10 +794,11 @@ def test_running_a_cell_again_leaves_nothing_behind(open_page):
       old.replaceWith(script);
     }"""
     page.evaluate(
-        """() => { window.added = 0; const add = window.addEventListener;
-        window.addEventListener = (...a) => { window.added++; return add.apply(window, a); };
-        const take = window.removeEventListener;
-        window.removeEventListener = (...a) => { window.added--; return take.apply(window, a); }; }"""
+        """() => { window.added = 0;
+        for (const [name, by] of [["addEventListener", 1], ["removeEventListener", -1]]) {
+          const own = window[name];
+          window[name] = (...a) => { window.added += by; return own.apply(window, a); };
+        } }"""
     )
     for _ in range(5):
         page.evaluate(fill, html)
