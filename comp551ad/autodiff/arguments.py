@@ -201,7 +201,7 @@ def names_by_place(f: Callable) -> list[str]:
     return [p.name for p in signature_of(f).parameters.values() if p.kind in kinds]
 
 
-def code_of(f):
+def code_of(f: Callable) -> Any:
     """The code that f's own lines were compiled to."""
     function = inspect.unwrap(f)
     function = getattr(function, "__func__", function)  # of a method

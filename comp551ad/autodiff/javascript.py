@@ -324,7 +324,7 @@ class JavaScriptWriter(Writer):
         return self.literal(places)
 
 
-def lists_of(places):
+def lists_of(places: Any) -> Any:
     """Lists whose sums, each to each, are the places: of single axes, or several taken together."""
     if not places.size:
         return [np.array([], int)]

@@ -228,7 +228,7 @@ class _Recording(Tape):
         self.places: list[int | None] = []
 
     def write(self, row: tuple) -> Tracer:
-        frame = sys._getframe(1)
+        frame: Any = sys._getframe(1)
         while frame is not None and frame.f_code is not self.code:
             frame = frame.f_back
         self.places.append(None if frame is None else frame.f_lasti)

@@ -15,7 +15,7 @@ import string
 import unicodedata
 from collections.abc import Callable, Mapping
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -415,6 +415,6 @@ def _plain_text(form, text):
     return html.escape(text) if form == "html" else text
 
 
-def parameter_text(key: str, value, name: str) -> str:
+def parameter_text(key: str, value: Any, name: str) -> str:
     """A parameter of the primitive with this name, as text."""
     return _Writer("text", {}).parameter(key, value, name)

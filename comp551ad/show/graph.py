@@ -20,7 +20,7 @@ import sys
 import sysconfig
 import unicodedata
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from . import palette
 from .figures import columns, shape_text
@@ -277,7 +277,7 @@ def layout_program() -> str | None:
     )
 
 
-def dot_source(cards, sizes) -> str:
+def dot_source(cards: list, sizes: Any) -> str:
     """The graph for Graphviz: sizes and edges, inputs side by side at the bottom."""
     lines = [
         "digraph {",
@@ -294,7 +294,7 @@ def dot_source(cards, sizes) -> str:
     return "\n".join([*lines, "}"])
 
 
-def lay_out(cards, sizes) -> Layout | None:
+def lay_out(cards: list, sizes: Any) -> Layout | None:
     """Ask Graphviz; None where there is no program, or it doesn't do its work."""
     program = layout_program()
     if program is None:
@@ -314,7 +314,7 @@ def lay_out(cards, sizes) -> Layout | None:
         return None
 
 
-def read_plain(text, cards) -> Layout:
+def read_plain(text: str, cards: list) -> Layout:
     """Read Graphviz's plain format: one line an element, inches, y upwards."""
     # (tail, head) -> ids, in the order in which dot_source writes them.
     edges: dict[tuple[str, str], list[str]] = {}
@@ -348,7 +348,7 @@ def read_plain(text, cards) -> Layout:
 # ---------------------------------------------------------------- drawing
 
 
-def graph_of(cards, look=PLAIN) -> str | None:
+def graph_of(cards: list, look: Any = PLAIN) -> str | None:
     """The drawing as SVG; None where there is no layout program.
 
     Args:
@@ -399,7 +399,7 @@ def graph_of(cards, look=PLAIN) -> str | None:
     return "\n".join([*parts, "</svg>", ""])
 
 
-def card_size(card) -> tuple[float, float]:
+def card_size(card: Any) -> tuple[float, float]:
     """Width and height of a node, with room for all that it may ever show."""
     first = text_width(card.label, LABEL) * 1.1 + text_width(f" {card.name}", VALUE)
     words = max(text_width(word, WORD) for word in STATES.values())
@@ -533,14 +533,14 @@ def _points_on(curve):
 # ---------------------------------------------------------------- text
 
 
-def escape(text) -> str:
+def escape(text: str) -> str:
     """A label as XML text; characters that XML forbids become a box."""
     box = "\N{REPLACEMENT CHARACTER}"
     shown = (box if unicodedata.category(c) in ("Cc", "Cs") else c for c in text)
     return html.escape("".join(shown), quote=True)
 
 
-def text_width(text, size) -> float:
+def text_width(text: str, size: Any) -> float:
     """About how wide a text is: fonts differ, so this errs on the wide side."""
     wide = 0.0
     for c in text:
@@ -555,12 +555,12 @@ def text_width(text, size) -> float:
     return wide * size
 
 
-def brief(value_text, shape) -> str:
+def brief(value_text: str, shape: tuple) -> str:
     """A value in a node or on an edge; instead of an array's long summary its shape."""
     return value_text if len(value_text) <= LONGEST or not shape else shape_text(shape)
 
 
-def shorten(text) -> str:
+def shorten(text: str) -> str:
     """A name cut to what a node has room for."""
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
 
@@ -568,7 +568,7 @@ def shorten(text) -> str:
 # ---------------------------------------------------------------- drawn in text
 
 
-def text_of(cards, look=PLAIN, wide=76) -> str:
+def text_of(cards: list, look: Any = PLAIN, wide: Any = 76) -> str:
     """The graph in plain text: layers of boxes, inputs at the bottom.
 
     The lower border of a box names the nodes that its edges come from.

@@ -77,7 +77,7 @@ def _operand(x):
     return x if type(x) is int else {"c": number_data(x)}
 
 
-def number_data(x) -> Any:
+def number_data(x: Any) -> Any:
     """A number, or an array as {"s": shape, "d": entries}; what JSON lacks as a text."""
     if shape_of(x) == ():
         return _finite(float(x))
@@ -103,7 +103,7 @@ def _parameters(trace, row):
     return parameter_data(PRIMITIVES[row[0]], parameters, shapes)
 
 
-def parameter_data(primitive: Primitive, parameters: dict, shapes) -> dict:
+def parameter_data(primitive: Primitive, parameters: dict, shapes: Any) -> dict:
     """{name: [value for the runtime, text for the reader]}; without a text it isn't shown."""
     data: dict[str, list] = {}
     template = primitive.notation.javascript
@@ -154,7 +154,9 @@ def _rules_of_shapes(trace, k):
 _KNOWN: dict[tuple, dict] = {}
 
 
-def rule_trees(name: str, values, rows, y, parameters: dict) -> dict:
+def rule_trees(
+    name: str, values: Any, rows: list[int | None], y: Any, parameters: dict
+) -> dict:
     """The rules of one operation as trees: {"vjps": [per operand], "jvps": [per operand]}.
 
     Args:

@@ -502,7 +502,7 @@ def _legend(ax, handles, columns):
     )
 
 
-def legend_of(ax, handles, **look):
+def legend_of(ax: Any, handles: Any, **look: Any) -> Any:
     """A legend of all handles; matplotlib's own leaves out names that begin with "_"."""
     legend = ax.legend(handles, [" "] * len(handles), **look)
     for text, handle in zip(legend.get_texts(), handles, strict=True):

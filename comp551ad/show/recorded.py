@@ -8,7 +8,7 @@ also where the pass keeps it smaller because it is uniform.
 Reads: ``autodiff``. Read by: ``formula``, which writes trees down, and ``rows``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -82,7 +82,9 @@ def value_tree(trace: Trace, row: int) -> Tree:
     )
 
 
-def expanded_trees(value_trees: Mapping[int, Tree], most=MOST) -> dict[int, Tree]:
+def expanded_trees(
+    value_trees: Mapping[int, Tree], most: int = MOST
+) -> dict[int, Tree]:
     """How nodes follow from the inputs: operands' trees put in, down to the inputs.
 
     A tree would grow beyond all bounds where nodes are used again; so an operand stays a symbol
@@ -144,7 +146,9 @@ def adjoint_terms(r: Pass) -> list[list[TermTree]]:
     return found
 
 
-def terms(trace, row, derivatives, run) -> list[tuple[int, int, Tree]]:
+def terms(
+    trace: Trace, row: int, derivatives: dict[int, Symbol], run: Callable
+) -> list[tuple[int, int, Tree]]:
     """Run a pass's loop body on placeholders; read (position, operand, term) off the tape."""
     entry = trace.rows[row]
     operands = operands_of(entry)
@@ -212,7 +216,9 @@ def _tidy(tree):
     return tree
 
 
-def closed_form(tree: Tree, values: Mapping, derivatives: Mapping, most=MOST):
+def closed_form(
+    tree: Tree, values: Mapping, derivatives: Mapping, most: int = MOST
+) -> Any:
     """A derivative in terms of the inputs, as a reader would leave it on the slide.
 
     Args:
@@ -238,7 +244,7 @@ def closed_form(tree: Tree, values: Mapping, derivatives: Mapping, most=MOST):
     return built if built is not None and size(built) <= most else None
 
 
-def size(tree) -> int:
+def size(tree: Any) -> int:
     """The number of symbols and operations in a tree."""
     if isinstance(tree, Operation):
         return 1 + sum(size(o) for o in tree.operands)
@@ -288,14 +294,14 @@ def simplified(tree: Tree) -> Tree:
     return replace(tree, operands=(a, b))
 
 
-def is_scalar(tree):
+def is_scalar(tree: Any) -> Any:
     """The number that a tree is, or None."""
     if isinstance(tree, Constant) and np.ndim(tree.value) == 0:
         return float(tree.value)
     return None
 
 
-def negated(tree: Tree, value) -> Tree:
+def negated(tree: Tree, value: Any) -> Tree:
     """Minus a tree: one minus less where it has one. ``value`` is what that comes to."""
     if isinstance(tree, Operation) and tree.primitive.name == "negative":
         return tree.operands[0]
@@ -309,7 +315,7 @@ def _product(a, b, value):
     return simplified(Operation(PRIMITIVES["multiply"], (a, b), {}, value))
 
 
-def total(trees) -> Tree:
+def total(trees: Iterable) -> Tree:
     """The sum of the terms; terms that are zero by their rule are left out.
 
     Many terms are added in groups: a sum of sums reads the same, and is not too deep to walk.
@@ -330,7 +336,7 @@ def _added(trees):
     return result
 
 
-def symbols_in(tree) -> set[tuple[str, int]]:
+def symbols_in(tree: Any) -> set[tuple[str, int]]:
     """The (kind, row number) of every symbol in a tree."""
     if isinstance(tree, Operation):
         return set().union(*(symbols_in(o) for o in tree.operands))

@@ -14,7 +14,7 @@ Reads: ``rows``, ``table``, ``graph``, ``player``, ``live``, ``autodiff``. Read 
 
 import functools
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -59,7 +59,8 @@ def plan_of(rows: Rows) -> list[PassStep]:
     if inputs:
         plan.append(PassStep(tuple(s.node for s in inputs), inputs[0].finds))
     for step in rows.steps[len(inputs) :]:
-        terms = row[step.node].derivative.terms
+        derivative = row[step.node].derivative
+        terms = derivative.terms if derivative else ()
         if step.finds == ("derivative",) and len(terms) > 1:
             plan += [PassStep((step.node,), (), term) for term in terms]
         plan.append(PassStep((step.node,), step.finds))
@@ -69,7 +70,7 @@ def plan_of(rows: Rows) -> list[PassStep]:
 class Still:
     """One step, standing still: for a page where nothing moves."""
 
-    def __init__(self, stepper, step):
+    def __init__(self, stepper: Any, step: int):
         self._stepper, self._step = stepper, step
 
     def __repr__(self):
@@ -112,6 +113,10 @@ class _Stepping:
             ValueError: there is no step of this number.
         """
         return Still(self, self._value if step is None else self._checked(step, "step"))
+
+    def _title(self) -> str:
+        """What the player shows, in a few words."""
+        raise NotImplementedError
 
     def _one(self) -> list["Stepper"]:
         """The steppers over one pass that this one is made of."""
@@ -167,7 +172,15 @@ class Stepper(_Stepping):
         names: "labels" or "names".
     """
 
-    def __init__(self, run, trace, variable, seed, names, predict):
+    def __init__(
+        self,
+        run: Any,
+        trace: Any,
+        variable: str | None,
+        seed: Any,
+        names: Any,
+        predict: Any,
+    ):
         """``run`` is ``forward`` or ``reverse``, ``variable`` its second argument."""
         super().__init__()
         if not isinstance(trace, Trace):

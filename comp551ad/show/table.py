@@ -67,8 +67,8 @@ def table_html(rows: Rows) -> str:
     if rows.left_out:
         lines.insert(len(lines) // 2, ["…"] * len(heads(rows)))
     for line in lines:
-        row = "".join(f'<td style="{left}">{cell}</td>' for cell in line)
-        parts.append(f"<tr>{row}</tr>")
+        tds = "".join(f'<td style="{left}">{cell}</td>' for cell in line)
+        parts.append(f"<tr>{tds}</tr>")
     parts.append("</tbody></table>")
     for cell in folded:
         summary = html.escape(_shorten(cell.text))

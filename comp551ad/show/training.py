@@ -9,6 +9,7 @@ Reads: ``player``, ``live``, ``plots``, ``autodiff``, ``byhand``. Read by: noteb
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -89,7 +90,7 @@ def training_player(
     def scores(X, W, V):
         return np.dot(logistic(np.dot(X, V)), W)
 
-    language = {"language": "javascript"}
+    language: dict[str, Any] = {"language": "javascript"}
     programs = {
         "gradients": write_gradient(
             cost, X, Y, W, V, wrt=("W", "V"), **language
@@ -97,7 +98,7 @@ def training_player(
         "cost": write_value(cost, X, Y, W, V, **language).source,
         "scores": write_value(scores, X, W, V, **language).source,
     }
-    names = {"feature_names": list(feature_names)}
+    names: dict[str, Any] = {"feature_names": list(feature_names)}
     if class_names is not None:
         names["class_names"] = list(class_names)
     ax = plot_decision_boundary(lambda X: TwoLayer().predict(X, *run), X, Y, **names)

@@ -27,9 +27,10 @@ with extra("show", "widgets of players"):
 class Inputs(traitlets.Dict):
     """Inputs as numbers: JSON has no 2.0. Those that are left out keep their value."""
 
-    def validate(self, obj, value):
+    def validate(self, obj: Any, value: Any) -> Any:
         given = {
-            name: _floats(name, x) for name, x in super().validate(obj, value).items()
+            name: _floats(name, x)
+            for name, x in (super().validate(obj, value) or {}).items()
         }
         if obj.function or not obj.spec:
             return given
@@ -73,7 +74,7 @@ class PlayerWidget(anywidget.AnyWidget):
     function = traitlets.Unicode("").tag(sync=True)
 
     @classmethod
-    def of(cls, stepper) -> "PlayerWidget":
+    def of(cls, stepper: Any) -> "PlayerWidget":
         """The widget of a stepper, at its step and with its inputs."""
         data = stepper.data()
         return cls(
