@@ -524,3 +524,15 @@ def test_the_parts_that_fail_are_marked():
 def test_what_a_student_typed_is_text_not_html():
     verdict = judge(square(), lambda x: "<script>alert(1)</script>")
     assert "<script>" not in verdict._repr_html_()
+
+
+def test_a_common_name_that_explains_more_is_preferred():
+    def saddle_signs(M, D, C):
+        rank = min(D, C - 1)
+        return 2 * M * rank, 2 * M * rank, M * (C + D) - 4 * M * rank
+
+    verdict = check(saddle_signs)
+    assert verdict.mistakes == (
+        "below, above: off by the factor 2",
+        "zero: not right yet",
+    )

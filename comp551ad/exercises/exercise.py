@@ -105,7 +105,7 @@ class Exercise:
     forbidden: tuple[str, ...] = WITNESSES
     tolerance: float = 1e-6
     searched: bool = True
-    seconds: float = 5.0
+    seconds: float = 8.0
 
     @cached_property
     def all_cases(self) -> list[tuple]:

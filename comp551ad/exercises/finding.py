@@ -218,10 +218,22 @@ class _Search:
                 default=None,
             )
             here = [path for path in left if best and path in given_by[best]]
+            shared = (
+                self._shared(here[0], left) if best and here and beyond[best] else []
+            )
+            if len(shared) > len(here):  # a name that claims less, and explains more
+                best, here = self._common(here[0]), shared
             found |= dict.fromkeys(here, best)
             if not here:
                 found |= {path: self._common(path) for path in left}
         return {path: found[path] for path in paths}
+
+    def _shared(self, path: str, paths: list[str]) -> list[str]:
+        """Those of the parts that have the same common mistake as `path` has."""
+        name = getattr(self._common(path), "name", None)
+        return [
+            p for p in paths if name and getattr(self._common(p), "name", 0) == name
+        ]
 
     def _beyond(self, suspect: _Suspect, here: list[str]) -> int:
         """How many other parts it would get wrong, which the answer does not so."""

@@ -24,7 +24,7 @@ class Endless(ValueError):
     """A value that contains itself, or that nobody could ever look through."""
 
 
-def finite(value: Any, most: int = 200_000) -> Any:
+def finite(value: Any, most: int = 50_000) -> Any:
     """The value itself; raises `Endless` if its lists and dicts have no end."""
     waiting, depth = [value], 0
     while waiting:

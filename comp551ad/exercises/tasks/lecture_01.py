@@ -304,6 +304,11 @@ count_twins = Exercise(
             "A unit with its sign turned is no second unit: how many choices has each of the M?",
         ),
         Mistake(
+            "the orders are left out",
+            _counting(lambda M: 2**M),
+            "Hidden units have no order: how many orders are there?",
+        ),
+        Mistake(
             "half of the signs",
             _counting(lambda M: factorial(M) * 2 ** (M - 1)),
             "Turn all signs at once: is that the same place, or another with the same function?",
