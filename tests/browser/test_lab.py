@@ -81,7 +81,8 @@ STEPPER = """
 <button aria-label="First">|&lt;</button><button aria-label="Previous">&lt;</button>
 <button aria-label="Play">&gt;&gt;</button><button aria-label="Next">&gt;</button>
 <button aria-label="Last">&gt;|</button>
-<input type="range" aria-label="Step" min="1" max="4" value="1" data-lm-suppress-shortcuts="true"></div>
+<input type="range" aria-label="Step" min="1" max="4" value="1"
+ data-lm-suppress-shortcuts="true"></div>
 <script>{
 const box = document.currentScript.parentElement.querySelector('.c5-stepper');
 const slider = box.querySelector('input'), formula = box.querySelector('p');
