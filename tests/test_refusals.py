@@ -401,3 +401,15 @@ def test_what_one_recording_swallowed_is_not_told_by_the_next():
 
 def test_a_trace_error_is_a_type_error():
     assert issubclass(TraceError, TypeError)
+
+
+def test_a_constant_beside_a_comparison_is_no_accuracy():
+    """The slope of a leaky relu, a count of layers: they come from no value."""
+
+    def leaky(x):
+        return np.sum(np.where(x > 0, x, 0.3 * x))
+
+    assert grad(lambda x: np.sum(grad(leaky)(x)))(X).tolist() == [0.0] * 3
+    assert jacobian(grad(leaky))(X).tolist() == np.zeros((3, 3)).tolist()
+    out, pull = vjp(lambda x: (leaky(x), 3), X)
+    assert out == (np.sum(X), 3) and pull((2.0, 1.0))[0].tolist() == [2.0] * 3
