@@ -78,6 +78,8 @@ def _array_function(self, function, types, args, kwargs):
         return _call_primitive(PRIMITIVE_OF[function], function, args, kwargs)
     if function in QUESTIONS or function in COMPARISONS:
         return _answer(function, args, kwargs)
+    if function is np.copyto:  # what np.full_like(X, a) calls
+        raise refusal(*REFUSED["__array__"])
     raise _unknown(function, name)
 
 

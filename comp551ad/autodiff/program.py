@@ -357,7 +357,7 @@ def _written(f, args, kwargs, wrt, value, buffered, language, kinds):
             adjoints = pull_back(recognise(tape.rows), seeds)
     _refuse_branches(tape.decisions)
     call.check(result, tape, kinds)
-    _refuse_hidden_constants(Call.of(f, args, kwargs), tape, kinds)
+    _refuse_hidden_constants(Call.of(f, args, kwargs), tape, result, kinds)
     if len(outer.rows) > LONGEST:
         raise ProgramError(
             f"f: got {len(outer.rows)} operations, expected at most {LONGEST} in a program; "
@@ -477,7 +477,7 @@ def _refuse_strangers(tape, results):
         )
 
 
-def _refuse_hidden_constants(call, tape, kinds):
+def _refuse_hidden_constants(call, tape, result, kinds):
     """Refuse a program in which something is fixed that f computes from its arguments.
 
     f is recorded once more with its numbers negated and its data turned round: constants of which
@@ -490,16 +490,19 @@ def _refuse_hidden_constants(call, tape, kinds):
     try:
         with again, np.errstate(all="ignore"), silence():
             call.trace(again.add_input, None, again, kinds)
-            call.run()
+            other = call.run()
     except Exception:
         return
+    # What f returned counts as one more row.
+    results = [("the output", None, *pytrees.leaves(tree)) for tree in (result, other)]
+    pairs = zip([*tape.rows, results[0]], [*again.rows, results[1]], strict=False)
     same = [row[0] for row in tape.rows] == [row[0] for row in again.rows]
-    for one, two in zip(tape.rows, again.rows, strict=False) if same else ():
+    for one, two in pairs if same else ():
         for a, b in zip(_constants(one, tape), _constants(two, again), strict=False):
             same = same and np.array_equal(concrete(a), concrete(b), equal_nan=True)
         if not same:
             raise ProgramError(
-                f"f: {one[0]} got a constant of shape {np.shape(a)} that f computes from its "
+                f"f: {one[0]} has a constant of shape {np.shape(a)} that f computes from its "
                 "arguments in a way that leaves no trace, such as np.eye(3)[y] or a store into "
                 "np.zeros; compute it outside f and pass it as an argument"
             )
@@ -512,8 +515,11 @@ def _refuse_hidden_constants(call, tape, kinds):
 
 def _moved(leaf):
     """Another number, array or data of the same shape; anything else as it is."""
-    if is_data(leaf):
-        return leaf[::-1].copy()
+    if is_data(leaf) and leaf.size:
+        turned = leaf[::-1].copy()
+        if not np.array_equal(turned, leaf):
+            return turned
+        return ~leaf if leaf.dtype.kind == "b" else leaf.max() + leaf.min() - leaf
     return -np.asarray(leaf, dtype=float)[()] if is_number(leaf) else leaf
 
 
@@ -524,8 +530,9 @@ def _constants(row, tape):
     for part in waiting:
         if isinstance(part, tuple):
             waiting += part
-        elif isinstance(part, float | np.ndarray) and tape.origin_of(part) is None:
-            yield part
+        elif issubclass(type(part), float | np.ndarray) and type(part) is not Data:
+            if tape.origin_of(part) is None:
+                yield part
 
 
 def _refuse_branches(decisions):

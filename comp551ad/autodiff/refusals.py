@@ -230,10 +230,11 @@ WAYS_OUT: list[WayOut] = [
         _array_of,
     ),
     WayOut(
-        _call({"full"}),
-        "np.full makes a plain array",
+        _call({"full", "full_like"}),
+        "np.full and np.full_like make plain arrays",
         lambda tree: (
-            f"{ast.unparse(tree.args[1])} * np.ones({ast.unparse(tree.args[0])})"
+            f"{ast.unparse(tree.args[1])} * "
+            f"np.{tree.func.attr.replace('full', 'ones')}({ast.unparse(tree.args[0])})"
             if len(tree.args) > 1
             else "a * np.ones(shape)"
         ),

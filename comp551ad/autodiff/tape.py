@@ -378,7 +378,8 @@ def read_outputs(
                 "them, or a tuple, list or dict of these"
             )
         else:  # a copy: the caller may change it afterwards
-            if differentiated and (np.asarray(leaf).dtype.kind == "b" or tape.asked):
+            counts = np.asarray(leaf).dtype.kind == "b" or hasattr(leaf, "origin")
+            if differentiated and (counts or tape.decisions):
                 raise TraceError(
                     f"the function returned {concrete(leaf)!r}, which has no derivative: it comes "
                     "from a comparison, a count or an index, such as an accuracy; return a cost "

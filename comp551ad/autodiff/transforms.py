@@ -81,8 +81,12 @@ class Argnums:
         self.places = [place.get(a, a) for a in self.argnums]
         self.by_place = all(isinstance(place, int) for place in self.places)
 
-    def record(self, args: tuple, kwargs: dict) -> Recorded:
-        """The recorded call."""
+    def record(self, args: tuple, kwargs: dict, watch: bool = False) -> Recorded:
+        """The recorded call.
+
+        Where f looked at values and returned constants it is recorded once more, watched: they may
+        come from what it saw, as an accuracy does, or not, as the slope of a leaky relu.
+        """
         arguments: Any
         if kwargs or not self.by_place:
             call = Call.of(self.f, args, kwargs, whole=self.argnums)
@@ -95,7 +99,7 @@ class Argnums:
                 f"argnum: got {self.argnums}, an argument named twice; name each once"
             )
         inputs, values = [], []
-        with Tape() as tape:
+        with Tape(watch) as tape:
             for place in places:
                 tree = arguments[place]
                 tracers: list[Tracer] = []
@@ -107,6 +111,8 @@ class Argnums:
                 inputs.append(tree)
             result = self.f(*arguments) if call is None else call.run()
             out_rows, out_values = read_outputs(result, tape, differentiated=True)
+        if tape.asked and not watch and None in out_rows:
+            return self.record(args, kwargs, watch=True)
         if tape.refused is not None:
             (call or Call.of(self.f, args, kwargs)).check(result, tape)
         return Recorded(tape.rows, inputs, values, result, out_rows, out_values)
