@@ -11,7 +11,7 @@ import pytest
 
 from comp551ad import functions as fn
 from comp551ad import grad, jvp, pytrees, vjp, write_gradient
-from comp551ad.autodiff.composites import COMPOSITES
+from comp551ad.autodiff.composites import COMPOSITES, SCIPYS
 from comp551ad.autodiff.primitives import _dominant, _sample
 from comp551ad.autodiff.program import ProgramError
 
@@ -331,3 +331,35 @@ def test_written_as_a_program(function, args, kwargs):
 
 def test_every_composite_has_an_example():
     assert set(COMPOSITES) - set(EXAMPLES) == {operator.getitem}
+
+
+# ---------------------------------------------------------------- scipy.special
+
+INSIDE = _sample(2, 3, low=0.2, high=0.8)
+
+
+@pytest.mark.parametrize("name", SCIPYS)
+def test_scipys_functions_have_right_derivatives(name):
+    f = SCIPYS[name]
+    count = 2 if name in ("xlogy", "rel_entr") else 1
+    numbers = [INSIDE, INSIDE[::-1]][:count]
+    total, _ = total_of(lambda *x: [f(*x)], numbers)
+    t = along(numbers, 1)
+    gradient = grad(total, tuple(range(count)))(*numbers)
+    assert dot(gradient, t) == pytest.approx(slope(total, numbers, t), rel=1e-8)
+
+
+@pytest.mark.parametrize("name", SCIPYS)
+def test_scipys_functions_are_known_by_their_names(name):
+    """scipy is a guest: nothing here imports it unless it is there."""
+    special = pytest.importorskip("scipy.special")
+    numbers = [INSIDE, INSIDE[::-1]][: getattr(special, name).nin]
+    value, tangent = jvp(getattr(special, name), tuple(numbers), tuple(numbers))
+    np.testing.assert_allclose(value, getattr(special, name)(*numbers), rtol=1e-13)
+    assert np.all(np.isfinite(tangent))
+
+
+@pytest.mark.parametrize("x", [-800.0, -3.0, 0.0, 3.0, 800.0])
+def test_logistic_under_scipys_names(x):
+    assert grad(SCIPYS["expit"])(x) == grad(fn.logistic)(x)
+    assert grad(SCIPYS["log_expit"])(x) == pytest.approx(fn.logistic(-x), abs=1e-300)
