@@ -28,7 +28,7 @@ import numpy as np
 from comp551ad.autodiff.javascript import RUNTIME, lists_of
 from comp551ad.autodiff.passes import forward_terms, reverse_terms
 from comp551ad.autodiff.primitives import PRIMITIVES, Primitive, shape_of
-from comp551ad.autodiff.tape import operands_of, parameters_of
+from comp551ad.autodiff.tape import operands_of, parameters_of, tapes_of
 from comp551ad.autodiff.trace import Trace
 
 from . import recorded
@@ -70,7 +70,30 @@ def program_of(trace: Trace) -> dict:
         if span:
             one["span"] = span
     outputs = sorted({o for o in trace.outputs if o is not None})
-    return {"function": trace.function, "code": code, "rows": rows, "outputs": outputs}
+    program = {
+        "function": trace.function,
+        "code": code,
+        "rows": rows,
+        "outputs": outputs,
+    }
+    return program | ({"fixed": fixed} if (fixed := _why_fixed(trace)) else {})
+
+
+def _why_fixed(trace):
+    """Why other inputs would not do: the list is one course among others that f may take, or
+    holds a mask that was computed from the inputs. None where the list holds for all inputs."""
+    if trace.decisions:
+        question, _, line = trace.decisions[0]
+        return (
+            f"The inputs are fixed: line {line} looks at a value ({question}), and other inputs "
+            "may take another course."
+        )
+    if any(tapes_of(origin.operands) for _, origin in trace.origins.values()):
+        return (
+            "The inputs are fixed: a comparison of them, such as x > 0, stands in the list as it "
+            "came out."
+        )
+    return None
 
 
 def _operand(x):

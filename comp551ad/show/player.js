@@ -280,6 +280,8 @@ function startPlayer(root, spec, model = null, place = 0) {
         "aria-label": `${row.name}, slider`,
       });
       const field = make("input", { type: "number", step: "any", "aria-label": row.name });
+      // A list that holds for these inputs alone is played, not moved.
+      range.disabled = field.disabled = Boolean(program.fixed);
       const labelled = make("label", {}, make("b", {}, row.name), range, field);
       const box = make("div", { className: "c5-input" });
       const one = { range, field, row: i, input: k, picks: [] };
@@ -326,6 +328,7 @@ function startPlayer(root, spec, model = null, place = 0) {
       made.inputs.push(one);
       return box;
     });
+    if (program.fixed) parts.push(make("p", {}, program.fixed));
     controls.replaceChildren(...parts);
     made.inputs.forEach((_, k) => {
       spread(k);
@@ -1283,6 +1286,7 @@ function startPlayer(root, spec, model = null, place = 0) {
     }
     // Other numbers, and the question is open again.
     function newInputs() {
+      if (program.fixed) return;
       const random = () => Math.round((Math.random() * 4 - 2) * 20) / 20 || 0.5;
       at = at.map((x) => (isNumber(x) ? random() : elementwise(random, [x])));
       made.inputs.forEach((_, k) => refreshInput(k));
