@@ -809,6 +809,8 @@ function startPlayer(root, spec, model = null, place = 0) {
 
   function paintTable(k, panel, now, checks) {
     const { has, gone, step } = now;
+    // The column of rules is shown from this width on.
+    const wide = root.clientWidth >= 1000;
     made.rows.forEach((line, i) => {
       const cells = made.cells[i];
       const pair = cells.panels[k];
@@ -817,7 +819,7 @@ function startPlayer(root, spec, model = null, place = 0) {
       cells.value.classList.toggle("c5-gone", gone("value", i));
       setText(pair.derivative, d ? brief(panel.d[i]) : "");
       pair.derivative.classList.toggle("c5-gone", gone("derivative", i));
-      setText(pair.rule, d ? formulaOf(panel, i) : "");
+      if (wide) setText(pair.rule, d ? formulaOf(panel, i) : "");
       line.classList.toggle("c5-now", step.nodes.includes(i));
       const end =
         panel.mode === "reverse" ? program.rows[i].op === "input" : program.outputs.includes(i);
@@ -990,17 +992,20 @@ function startPlayer(root, spec, model = null, place = 0) {
     return `${derivative}: one path, through ${label("value", own_terms[0].node, program.names)}`;
   }
 
+  const key = (state, text) => make("span", { className: `c5-key c5-${state}` }, text);
+  const legend = make(
+    "span",
+    {},
+    key("current", "now"),
+    key("done", "done"),
+    key("waiting", "waiting"),
+    key("discardable", "no longer needed"),
+  );
+  const remarks = make("span", { className: "c5-remarks" });
+  foot.append(legend, remarks);
+
   function paintFoot(asking) {
-    const key = (state, text) => make("span", { className: `c5-key c5-${state}` }, text);
-    const legend = make(
-      "span",
-      {},
-      key("current", "now"),
-      key("done", "done"),
-      key("waiting", "waiting"),
-      key("discardable", "no longer needed"),
-    );
-    const parts = [legend];
+    let text = "";
     const broken = firstBroken(program, values);
     const seen = broken >= 0 && known(panels[0], bar.step, asking).has("value", broken);
     if (seen) {
@@ -1008,29 +1013,25 @@ function startPlayer(root, spec, model = null, place = 0) {
       const filled = written(prepared(valueTree(program, broken), env), program.names, env);
       const x = entriesOf(values[broken]).find((e) => !Number.isFinite(e));
       const what = Number.isNaN(x) ? "not a number" : numberText(x);
-      parts.push(
-        make(
-          "span",
-          { className: "c5-bad" },
-          `${label("value", broken, program.names)} = ${filled} is ${what}: it starts here.`,
-        ),
-      );
+      text = `${label("value", broken, program.names)} = ${filled} is ${what}: it starts here.`;
     } else if (!asking) {
-      panels.forEach((panel) => {
-        const {
-          plan: { steps, lastUse },
-        } = panel;
-        const here = Math.min(bar.step, steps.length - 1);
-        const free = [];
-        for (let i = program.rows.length - 1; i >= 0; i--) {
-          if (lastUse.value.get(i) === here) free.push(label("value", i, program.names));
-          if (lastUse.derivative.get(i) === here) free.push(derivativeLabel(panel, i));
-        }
-        if (here === steps.length - 1) parts.push(make("span", {}, summaryOf(panel)));
-        else if (free.length) parts.push(make("span", {}, `No longer needed: ${free.join(", ")}.`));
-      });
+      text = panels.map(remarkOf).filter(Boolean).join(" ");
     }
-    foot.replaceChildren(...parts);
+    setText(remarks, text);
+    setClass(remarks, seen ? "c5-remarks c5-bad" : "c5-remarks");
+  }
+
+  // What is no longer needed after this step; at the end, what was found.
+  function remarkOf(panel) {
+    const { steps, lastUse } = panel.plan;
+    const here = Math.min(bar.step, steps.length - 1);
+    if (here === steps.length - 1) return summaryOf(panel);
+    const free = [];
+    for (let i = program.rows.length - 1; i >= 0; i--) {
+      if (lastUse.value.get(i) === here) free.push(label("value", i, program.names));
+      if (lastUse.derivative.get(i) === here) free.push(derivativeLabel(panel, i));
+    }
+    return free.length ? `No longer needed: ${free.join(", ")}.` : "";
   }
 
   function summaryOf(panel) {
@@ -1124,6 +1125,8 @@ function startPlayer(root, spec, model = null, place = 0) {
   // -- arrays as heat maps
 
   function paintMatrices(asking) {
+    pictures.hidden = values.every(isNumber);
+    if (pictures.hidden) return;
     const panel = panels[0];
     const { step } = known(panel, bar.step, asking);
     const [i] = step.nodes;
@@ -1140,7 +1143,6 @@ function startPlayer(root, spec, model = null, place = 0) {
       const whole = { kind: isValue ? "value" : panel.pass.kind, row: i };
       shown = factorsOf(tree, whole, start, env, program.names);
     }
-    pictures.hidden = !program.rows.some((_, k) => !isNumber(values[k]));
     pictures.replaceChildren(
       ...shown.map((one) =>
         matrixElement(
