@@ -251,7 +251,7 @@ class Builder:
         return self.add("squash", [k], low=example - 0.02, high=example + 0.02)
 
     def statement(self):
-        if self.rng.random() < 0.25:
+        if self.rng.random() < 0.15:
             name = self.choose(sorted(COMPOSED))
             return self.add(name, map(self.near, numbers_of(COMPOSED[name][1])))
         name = self.choose(NAMES)
