@@ -7,9 +7,12 @@ import subprocess
 
 import numpy as np
 import pytest
+from hypothesis import given
 from playwright._impl._driver import compute_driver_executable
+from test_random_programs import programs, several_hundred
+from test_random_programs import run as run_program
 
-from comp551ad import forward, record, reverse
+from comp551ad import TraceError, forward, record, reverse
 from comp551ad.autodiff.primitives import PRIMITIVES
 from comp551ad.autodiff.tape import apply
 from comp551ad.show import figures, live
@@ -77,7 +80,7 @@ def sizes(p):
         yield np.maximum(1.0, sum(terms, np.abs(p[k])))
 
 
-def compare(passes):
+def compare(passes, formulas=True):
     for p, found in zip(
         passes, run_js(RUN, cases=list(map(case, passes))), strict=True
     ):
@@ -92,6 +95,8 @@ def compare(passes):
             error = np.abs(mine - theirs) / size
             both = np.isnan(mine) & np.isnan(theirs) | (mine == theirs)
             assert np.all(both | (error <= 1e-12)), (rows[k][0], mine, theirs)
+        if not formulas:
+            continue
         shown = rows_of(p)
         computed = [k for k, row in enumerate(rows) if row[0] != "input"]
         for k in computed:
@@ -192,3 +197,31 @@ def test_negative_numbers_get_parentheses_where_they_must():
     assert found["values"][5] == "(−2)²"
     assert found["derivatives"][2] == "−(−2)"
     assert found["derivatives"][4] == "2·(−2)·0.5"
+
+
+# ---------------------------------------------------------------- random programs
+
+
+def test_random_programs_run_in_the_page_as_in_python():
+    """Every number of both modes, of as many programs as the other tests draw."""
+    passes = []
+
+    @several_hundred
+    @given(programs())
+    def draw(program):
+        with np.errstate(all="ignore"):
+            try:
+                trace = record(lambda *xs: run_program(program, xs), *program.inputs)
+            except TraceError:
+                return
+            outputs = sorted({o for o in trace.outputs if o is not None})
+            for o in outputs[:1]:
+                y = trace.rows[o][1]
+                passes.append(reverse(trace, o + 1, seed=_seed(y)))
+            for k in trace.inputs[:1]:
+                passes.append(forward(trace, k + 1, seed=_seed(trace.rows[k][1])))
+
+    draw()
+    assert len(passes) > 300
+    for start in range(0, len(passes), 100):
+        compare(passes[start : start + 100], formulas=False)

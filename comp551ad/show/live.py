@@ -152,15 +152,19 @@ def parameter_data(primitive: Primitive, parameters: dict, shapes: Any) -> dict:
 # ---------------------------------------------------------------- rules
 
 
-def _rules_of_shapes(trace, k):
+def _rules_of_shapes(trace, number):
     """Both modes' rules of a row with arrays in it; None for numbers, whose rules the table has."""
-    row = trace.rows[k]
+    row = trace.rows[number]
     operands, parameters = operands_of(row), parameters_of(row, residuals=False)
     values = [trace.rows[o][1] if type(o) is int else o for o in operands]
     if PRIMITIVES[row[0]].elementwise and not any(map(shape_of, (row[1], *values))):
         return None
     # Operands that are one row are one symbol.
-    rows = tuple(operands.index(o) if type(o) is int else None for o in operands)
+    first: dict[int, int] = {}
+    for k, o in enumerate(operands):
+        if type(o) is int:
+            first.setdefault(o, k)
+    rows = tuple(first[o] if type(o) is int else None for o in operands)
     constants = tuple(
         None if type(o) is int or shape_of(o) else float(o) for o in operands
     )
