@@ -39,7 +39,7 @@ RESOLVED = 0.1
 # A claim this small, beside the slopes of f around x, counts as 0.
 NOTHING = 1e-9
 # A claim this small, beside the largest one, is the rounding that is left of a sum that cancels.
-CANCELS = 2.0**-40
+CANCELS = 2.0**-45
 # Two slopes can be told apart where they move f apart by this many times its noise: rounding gets
 # into a slope to one side 16 times, and is a quarter of the gap then.
 TELLING = 64
@@ -213,7 +213,7 @@ def check_gradient(
         A `GradientReport`: true if passed, with ``.worst``, ``.wrong``, ``.kinks``, ``.unjudged``
         and words. A claim is unjudged, and has not passed, where the error bar leaves less than
         three digits of it; but not a claim of 0, or as good as 0: below 1e-9 of the slopes of f
-        near x, below 1e-12 of the largest claim, or below the last digit of f.
+        near x, below 3e-14 of the largest claim, or below the last digit of f.
 
     Raises:
         ValueError, TypeError: for arguments that can't be checked: shapes that don't match, nan
