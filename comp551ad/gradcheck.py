@@ -38,6 +38,8 @@ COARSE = 5e-4
 RESOLVED = 0.1
 # A claim this small, beside the slopes of f around x, counts as 0.
 NOTHING = 1e-9
+# A claim this small, beside the largest one, is the rounding that is left of a sum that cancels.
+CANCELS = 2.0**-45
 # Two slopes can be told apart where they move f apart by this many times its noise: rounding gets
 # into a slope to one side 16 times, and is a quarter of the gap then.
 TELLING = 64
@@ -211,7 +213,7 @@ def check_gradient(
         A `GradientReport`: true if passed, with ``.worst``, ``.wrong``, ``.kinks``, ``.unjudged``
         and words. A claim is unjudged, and has not passed, where the error bar leaves less than
         three digits of it; but not a claim of 0, or as good as 0: below 1e-9 of the slopes of f
-        near x, or below the last digit of f.
+        near x, below 3e-14 of the largest claim, or below the last digit of f.
 
     Raises:
         ValueError, TypeError: for arguments that can't be checked: shapes that don't match, nan
@@ -229,12 +231,13 @@ def check_gradient(
     pairs = zip(*_claims(x, gradient), strict=True)
     claimed, digits = (np.concatenate(arrays) for arrays in pairs)
     coordinates, lines = [], []
+    largest = float(np.max(np.abs(claimed)))
     with np.errstate(all="ignore"):
         for name, where, direction in _moves(function, directions, seed):
             line = Line(function, where, direction)
             size = float(np.max(np.abs(function.vector[where])))
             claim = float(np.sum(claimed[where] * direction))
-            judge = _Judge(line, size, function.noise)
+            judge = _Judge(line, size, function.noise, CANCELS * largest)
             found = judge.verdict(name, claim, float(np.sum(digits[where])))
             if directions and found.sides:
                 # Between the sides there is room for errors in all other coordinates.
@@ -321,12 +324,13 @@ class _Judge:
         line: t -> f(x moved by t).
         size: Of the numbers that move.
         floor: The least noise that f can have.
+        nothing: A claim this small counts as 0.
     """
 
-    def __init__(self, line: Line, size: float, floor: float):
-        self.line, self.size, self.floor = line, size, floor
+    def __init__(self, line: Line, size: float, floor: float, nothing: float):
+        self.line, self.size, self.floor, self.nothing = line, size, floor, nothing
         # Three digits of a slope are asked for, or a quarter of those of f.
-        self.coarse = max(COARSE, (floor / (abs(line(0.0)) or math.inf)) ** 0.25)
+        self.coarse = max(COARSE, (self.floor / (abs(line(0.0)) or math.inf)) ** 0.25)
 
     def verdict(self, name: str, claim: float, slack: float) -> Coordinate:
         """The `Coordinate` for one claim, which may be off by ``slack``, its own last digit."""
@@ -402,9 +406,9 @@ class _Judge:
         # If one side is known better, as beside a kink, its own slope is a right answer as well.
         sharp = min(found, key=lambda slope: slope.bar)
         slope = sharp if sharp.holds(claim) else wide
-        # Of a 0 no bar is a small part. What counts as 0: nothing beside the slopes of f, or
-        # what doesn't move f by its noise.
-        nothing = max(NOTHING * steep, noise / 4 / scale(self.size))
+        # Of a 0 no bar is a small part. What else counts as 0: nothing beside the slopes of f
+        # along this line, or what doesn't move f by its noise.
+        nothing = max(self.nothing, NOTHING * steep, noise / 4 / scale(self.size))
         coordinate = judged(slope, "agrees")
         if coordinate.resolution > self.coarse and min(slope.bar, abs(claim)) > nothing:
             digits = f"{slope.estimate:.3g} \N{PLUS-MINUS SIGN} {slope.bar:.2g}"

@@ -56,6 +56,7 @@ MODULES = [
 TESTED_WITH = {
     "primitives": ("formula", "conventions", "composites"), "passes": ("passes", "primitives"),
     "shapes": ("two_layer", "deep", "descent"), "tape": ("primitives", "transforms"),
+    "arguments": ("arguments", "trace"), "composites": ("composites", "numpy_protocols"),
     "simplify": ("program",), "emit": ("program",), "javascript": ("javascript",),
     "differences": ("gradcheck",), "gradcheck": ("differences",),
 }  # fmt: skip

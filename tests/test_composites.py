@@ -217,10 +217,15 @@ EXAMPLES = {
 }  # fmt: skip
 if hasattr(np, "matvec"):
     EXAMPLES |= {np.matvec: [call(A, VECTOR)], np.vecmat: [call(VECTOR, SQUARE)]}
+
+
+def name_of(function):
+    # Older ufuncs have no __module__.
+    return f"{getattr(function, '__module__', 'numpy')}.{function.__name__}"
+
+
 CASES = [
-    pytest.param(
-        function, args, kwargs, id=f"{function.__module__}.{function.__name__}-{n}"
-    )
+    pytest.param(function, args, kwargs, id=f"{name_of(function)}-{n}")
     for function, examples in EXAMPLES.items()
     for n, (args, kwargs) in enumerate(examples)
 ]

@@ -267,11 +267,6 @@ NAMED_ELSEWHERE = {
         "algebra: what is simplified in a printed term",
         "add divide multiply negative reshape subtract sum",
     ),
-    "show/matrices.py": (
-        "pictures of sums and products of matrices",
-        "add divide dot matmul multiply subtract transpose",
-    ),
-    "show/mistakes.py": ("what people mistake", "add dot multiply transpose"),
     "show/graph.py": ("a program of this name", "dot"),
     "show/plots.py": ("a scale of Matplotlib's", "log"),
 }

@@ -893,3 +893,30 @@ def test_what_cannot_be_written_is_refused_with_its_cause(text):
 def test_keys_that_can_stand_in_the_source(key):
     program = write_gradient(lambda p: p[key] ** 2, {key: 3.0})
     assert program({key: 2.0}) == {key: 4.0}
+
+
+def test_batch_normalization_is_written_without_magic_numbers():
+    def loss(W, X, y, g):
+        z = np.dot(X, W)
+        m, v = np.mean(z, axis=0, keepdims=True), np.var(z, axis=0, keepdims=True)
+        a = np.maximum(0, g * (z - m) / np.sqrt(v + 1e-5))
+        return np.sum((a - y) ** 2) / 2 / len(y)
+
+    rng = np.random.default_rng(0)
+    args = [rng.normal(size=s) for s in ((3, 4), (6, 3), (6, 4))]
+    program = write_gradient(loss, *args, np.ones((1, 4)))
+    assert "6666666" not in program.source and "3333333" not in program.source
+    close(program(*args, np.ones((1, 4))), grad(loss)(*args, np.ones((1, 4))), 1e-10)
+
+
+def test_a_hidden_constant_is_found_in_the_output_and_behind_a_palindrome():
+    table = np.arange(9.0).reshape(3, 3)
+    for y in (np.array([0, 1, 0]), np.array([2, 0, 1])):
+        for f in (
+            lambda x, y: np.sum(x * table[y]),
+            lambda x, y: [np.sum(x), np.sum(table[y] * [1.0, 2.0, 3.0])],
+        ):
+            with pytest.raises(
+                ProgramError, match="constant of shape .*leaves no trace"
+            ):
+                write_value(f, np.ones((3, 3)), y)

@@ -304,7 +304,7 @@ class Builder:
         if self.rng.random() < 0.1:
             k = self.pick(-1.3, 1.7, (5,))
             return self.add("labels", [k], kind=int(self.rng.integers(5)))
-        if self.rng.random() < 0.25:
+        if self.rng.random() < 0.15:
             name = self.choose(sorted(COMPOSED))
             return self.add(name, map(self.near, numbers_of(COMPOSED[name][1])))
         name = self.choose(NAMES)

@@ -517,9 +517,12 @@ def _moved(leaf):
     """Another number, array or data of the same shape; anything else as it is."""
     if is_data(leaf) and leaf.size:
         turned = leaf[::-1].copy()
-        if not np.array_equal(turned, leaf):
-            return turned
-        return ~leaf if leaf.dtype.kind == "b" else leaf.max() + leaf.min() - leaf
+        if leaf.dtype.kind == "b":  # as many chosen, where that is possible
+            return ~leaf if np.array_equal(turned, leaf) else turned
+        # Sums over all entries change with one of them.
+        low, high = leaf.min(), leaf.max()
+        turned.flat[0] = low if turned.flat[0] == high else high
+        return turned
     return -np.asarray(leaf, dtype=float)[()] if is_number(leaf) else leaf
 
 
