@@ -3,6 +3,7 @@
 import json
 import math
 import random
+import re
 import subprocess
 
 import numpy as np
@@ -12,7 +13,7 @@ from playwright._impl._driver import compute_driver_executable
 from test_random_programs import programs, several_hundred
 from test_random_programs import run as run_program
 
-from comp551ad import TraceError, forward, record, reverse
+from comp551ad import TraceError, forward, functions, record, reverse
 from comp551ad.autodiff.primitives import PRIMITIVES
 from comp551ad.autodiff.tape import apply
 from comp551ad.show import figures, live
@@ -43,7 +44,8 @@ const results = cases.map(({program, mode, about, seed}) => {
 def run_js(code, **data):
     """Run JavaScript beside the engine; what it leaves in ``results``."""
     given = "".join(f"const {k} = {json.dumps(v)};\n" for k, v in data.items())
-    script = f"{live.engine_source()}\n{given}\n{code}\nconsole.log(JSON.stringify(results));"
+    engine = live.engine_source() + live.shipped("parse.js")
+    script = f"{engine}\n{given}\n{code}\nconsole.log(JSON.stringify(results));"
     done = subprocess.run(
         [NODE, "-"], input=script, capture_output=True, encoding="utf-8", check=False
     )
@@ -80,7 +82,7 @@ def sizes(p):
         yield np.maximum(1.0, sum(terms, np.abs(p[k])))
 
 
-def compare(passes, formulas=True):
+def compare(passes):
     for p, found in zip(
         passes, run_js(RUN, cases=list(map(case, passes))), strict=True
     ):
@@ -95,8 +97,6 @@ def compare(passes, formulas=True):
             error = np.abs(mine - theirs) / size
             both = np.isnan(mine) & np.isnan(theirs) | (mine == theirs)
             assert np.all(both | (error <= 1e-12)), (rows[k][0], mine, theirs)
-        if not formulas:
-            continue
         shown = rows_of(p)
         computed = [k for k, row in enumerate(rows) if row[0] != "input"]
         for k in computed:
@@ -224,4 +224,55 @@ def test_random_programs_run_in_the_page_as_in_python():
     draw()
     assert len(passes) > 300
     for start in range(0, len(passes), 100):
-        compare(passes[start : start + 100], formulas=False)
+        compare(passes[start : start + 100])
+
+
+# ---------------------------------------------------------------- typed functions
+
+TYPED = """
+const results = texts.map(([text, at]) => {
+  const read = parse(text);
+  const pass = passOver(read, "reverse", read.outputs.at(-1), 1);
+  const d = pass.derivatives(run(read, at));
+  const names = read.rows.filter(r => r.op === "input").map(r => r.name);
+  return Object.fromEntries(names.map((name, k) => [name, String(d[k])]));
+});
+"""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x**3",
+        "x**0",
+        "x**-2",
+        "2**x",
+        "x**w",
+        "maximum(x, 0)",
+        "minimum(1, x)",
+        "maximum(x, w)",
+        "arctan2(x, 3)",
+        "arctan2(2, x)",
+        "exp(sin(w*x))/(1 + x**2)",
+        "logistic(x) - relu(w)*tanh(x)",
+        "a = w*x; sin(a)*a",
+        "-x**2 + +x",
+        "sqrt(x + 3) - log(w + 2)",
+    ],
+)
+def test_a_typed_function_has_the_slopes_of_the_same_function_in_python(text):
+    lines = [line.strip() for line in text.split(";")]
+    names = list(dict.fromkeys(re.findall(r"\b[wx]\b", text)))
+    body = "".join(f"    {line}\n" for line in [*lines[:-1], f"return {lines[-1]}"])
+    made = {"logistic": functions.logistic, "relu": functions.relu, **vars(np)}
+    exec(f"def f({', '.join(names)}):\n{body}", made)
+    points = [(0.7, 1.3), (0.0, 0.0), (1.0, 1.0), (2.5, -0.5)]
+    points = [point[: len(names)] for point in points]
+    found = run_js(TYPED, texts=[[text, point] for point in points])
+    with np.errstate(all="ignore"):
+        for point, slopes in zip(points, found, strict=True):
+            wanted = reverse(record(made["f"], *point))
+            for name in names:
+                np.testing.assert_allclose(
+                    float(slopes[name]), wanted[name], rtol=1e-12, atol=1e-14
+                )

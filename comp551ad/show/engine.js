@@ -91,9 +91,9 @@ function evaluate(tree, env) {
 function rulesOf(row) {
   if (row.rule) return row.rule;
   const entry = TABLE[row.op];
-  const variant = entry.variants?.find(({ operand, except }) => {
+  const variant = entry.variants?.find(({ operand, only }) => {
     const a = row.args[operand];
-    return !isRow(a) && !except.includes(a.c);
+    return !isRow(a) && (only === undefined || only === a.c);
   });
   return variant ?? entry;
 }

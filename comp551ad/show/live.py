@@ -29,7 +29,7 @@ from comp551ad.autodiff.javascript import RUNTIME, lists_of
 from comp551ad.autodiff.passes import forward_terms, reverse_terms
 from comp551ad.autodiff.primitives import PRIMITIVES, Primitive, shape_of
 from comp551ad.autodiff.tape import operands_of, parameters_of, tapes_of
-from comp551ad.autodiff.trace import Trace
+from comp551ad.autodiff.trace import Trace, record
 
 from . import recorded
 from .formula import parameter_text
@@ -37,8 +37,9 @@ from .recorded import Constant, Symbol
 
 # Operands for a rule that is recorded for numbers: no two alike, none special.
 SAMPLES = 0.3, 0.7
-# Constants for a rule that looks at its constant operand, and those at which it has a case.
-CONSTANTS, SPECIAL = (7.25, 9.5), (0.0,)
+# Constants for a rule that looks at its constant operand: two give its law, one tries it, and 0 may
+# be a case of its own.
+CONSTANTS = 7.25, 9.5, -2.5, 0.0
 # Characters of code that the page shows.
 LONGEST_CODE = 4000
 
@@ -157,7 +158,8 @@ def _rules_of_shapes(trace, number):
     row = trace.rows[number]
     operands, parameters = operands_of(row), parameters_of(row, residuals=False)
     values = [trace.rows[o][1] if type(o) is int else o for o in operands]
-    if PRIMITIVES[row[0]].elementwise and not any(map(shape_of, (row[1], *values))):
+    of_numbers = not parameters and not any(map(shape_of, (row[1], *values)))
+    if PRIMITIVES[row[0]].elementwise and of_numbers:
         return None
     # Operands that are one row are one symbol.
     first: dict[int, int] = {}
@@ -275,11 +277,17 @@ def _rules_of_numbers(name, primitive):
     )
     variants = []
     for k in every if count > 1 else []:
-        pair = [_with_constant(primitive, values, k, c, parameters) for c in CONSTANTS]
-        if pair[0]["vjps"][1 - k] != general["vjps"][1 - k]:
-            one, other = pair
-            merged = {mode: _merged(one[mode], other[mode], k) for mode in one}
-            variants.append({"operand": k, "except": list(SPECIAL), **merged})
+        one, other, third, zero = (
+            _with_constant(primitive, values, k, c, parameters) for c in CONSTANTS
+        )
+        if one["vjps"][1 - k] == general["vjps"][1 - k]:
+            continue
+        law = {mode: _merged(one[mode], other[mode], k) for mode in one}
+        # Without a law, the general rule does it: b varies, as it were.
+        if _at(law, k, CONSTANTS[2]) == third:
+            if _at(law, k, 0.0) != zero:
+                variants.append({"operand": k, "only": 0, **zero})
+            variants.append({"operand": k, **law})
     both = [general, *variants]
     for one in both:
         if one["jvps"] == one["vjps"]:
@@ -294,6 +302,16 @@ def _value(primitive, values, parameters):
 def _with_constant(primitive, values, k, constant, parameters):
     values = [constant if i == k else v for i, v in enumerate(values)]
     rows = [None if i == k else i for i in range(len(values))]
+    if not parameters:
+        # What NumPy's function, called with a constant, writes on the tape.
+        def call(x):
+            return primitive.functions[0](
+                *(v if i == k else x for i, v in enumerate(values))
+            )
+
+        row = record(call, values[1 - k]).rows[-1]
+        if row[0] == primitive.name:
+            parameters = parameters_of(row, residuals=False)
     y = _value(primitive, values, parameters)
     return rule_trees(primitive.name, values, rows, y, parameters)
 
@@ -301,12 +319,21 @@ def _with_constant(primitive, values, k, constant, parameters):
 def _merged(one, other, k):
     """Two trees of one rule: a number that follows the constant operand k, with its law."""
     if isinstance(one, dict) and one != other:
-        (x, y), (a, b) = (one["c"], other["c"]), CONSTANTS
+        (x, y), (a, b) = (one["c"], other["c"]), CONSTANTS[:2]
         by = (y - x) / (b - a)
         return {"of": k, "by": by, "plus": x - by * a}
     if isinstance(one, list):
         return [_merged(*pair, k) for pair in zip(one, other, strict=True)]
     return one
+
+
+def _at(rules, k, constant):
+    """Merged rules at one constant."""
+    if isinstance(rules, dict) and "of" in rules:
+        return {"c": number_data(rules["by"] * constant + rules["plus"])}
+    if isinstance(rules, dict):
+        return {key: _at(x, k, constant) for key, x in rules.items()}
+    return [_at(x, k, constant) for x in rules] if isinstance(rules, list) else rules
 
 
 def _javascript(primitive):
