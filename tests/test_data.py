@@ -55,6 +55,16 @@ def embedding(W, X, y):
     return np.sum(W[y] ** 2) + np.sum(W[y + 1 - 1][:, 0] * X[:, 0])
 
 
+def hinge(W, X, y):
+    scores = X @ W
+    margins = scores - scores[np.arange(len(y)), y][:, None] + 1
+    return np.sum(np.maximum(0, margins) * (np.arange(3) != y[:, None])) / len(y)
+
+
+def exponents(W, X, y):
+    return np.sum((2 + np.tanh(X @ W)[:, 0]) ** y) + np.sum(np.sort(y) * (X @ W)[:, 1])
+
+
 def weighed(W, X, y):
     weights = np.where(y == 2, 2.0, 0.5)
     return np.sum(weights * np.sum(np.tanh(X @ W), 1))
@@ -65,7 +75,8 @@ def by_means(W, X, y):
 
 
 OF_LABELS = [
-    cross_entropy, one_against_all, counted, sorted_by_label, embedding, weighed, by_means
+    cross_entropy, one_against_all, counted, sorted_by_label, embedding, weighed, by_means,
+    hinge, exponents,
 ]  # fmt: skip
 
 
