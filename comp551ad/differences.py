@@ -281,7 +281,9 @@ def measure_noise(along: Along, size: float, floor: float) -> float:
             if are_different or jitter <= SINGLE * abs(along(0.0)):
                 noise = max(noise, jitter)
             # Wider points are for float32: its values can be told by their bits.
-            if are_different or np.any(np.float32(values) != values):
+            with np.errstate(over="ignore"):
+                narrow = np.asarray(values).astype(np.float32)
+            if are_different or np.any(narrow != values):
                 break
     return noise
 
