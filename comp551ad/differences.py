@@ -280,10 +280,7 @@ def measure_noise(along: Along, size: float, floor: float) -> float:
             are_different = np.count_nonzero(np.diff(values)) > POINTS / 2
             if are_different or jitter <= SINGLE * abs(along(0.0)):
                 noise = max(noise, jitter)
-            # Wider points are for float32: its values can be told by their bits.
-            with np.errstate(over="ignore"):
-                narrow = np.asarray(values).astype(np.float32)
-            if are_different or np.any(narrow != values):
+            if are_different:
                 break
     return noise
 
