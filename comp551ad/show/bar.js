@@ -190,6 +190,13 @@ function oncePerPicture(work) {
 // What the notebook or the page leaves for a player, in pixels. The nearest box that scrolls is of
 // no use: in JupyterLab that is the output, which grows with the player.
 function roomFor(root) {
+  // A slide is 720 high, whatever the window is, and other things stand above on it.
+  const slide = root.closest(".reveal section section, .reveal section");
+  if (slide) {
+    const scale = slide.getBoundingClientRect().height / slide.offsetHeight || 1;
+    const above = root.getBoundingClientRect().top - slide.getBoundingClientRect().top;
+    return 696 - Math.max(0, above / scale);
+  }
   const panel = root.closest(".jp-WindowedPanel-outer");
   return Math.min(innerHeight, panel?.clientHeight || Infinity);
 }

@@ -473,7 +473,7 @@ function startPlayer(root, spec, model = null, place = 0) {
     const deep = 1 + deepest();
     const height = narrow
       ? Math.min(innerHeight * 0.6, 78 * deep)
-      : Math.max(240, Math.min(560, roomFor(root) - top - below));
+      : Math.max(200, Math.min(560, roomFor(root) - top - below));
     root.style.setProperty("--c5-height", `${Math.round(height)}px`);
     made.panels.forEach((one, k) => drawGraph(one, panels[k], height));
     said = null;
