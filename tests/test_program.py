@@ -736,12 +736,69 @@ def cross_entropy(W, X, y):
     return -logp[np.arange(len(y)), y].mean()
 
 
+def hinge(W, X, y):
+    scores = X @ W
+    margins = scores - scores[np.arange(len(y)), y][:, None] + 1
+    return np.sum(np.maximum(0, margins) * (np.arange(3) != y[:, None])) / len(y)
+
+
+def in_place(x, mask):
+    z = 2 * x
+    z[mask] = 0
+    return np.sum(z**2)
+
+
+def huber(w, x, y):
+    r = x * w - y
+    return np.sum(np.where(np.abs(r) < 1, 0.5 * r * r, np.abs(r) - 0.5))
+
+
+def leaky(w, x):
+    z = w * x
+    return np.sum(z * (z > 0) + 0.1 * z * (z <= 0))
+
+
+def chosen(logits, y):
+    return np.sum(np.log(softmax(logits)) * (y[:, None] == np.arange(3)))
+
+
 LONG = np.sin(np.arange(60.0))
 LABELS = np.arange(20) * 7 % 3
+DATA = {
+    "cross-entropy": (cross_entropy, (A33, LONG.reshape(20, 3), LABELS), "y"),
+    "hinge": (hinge, (A33, LONG.reshape(20, 3), LABELS), "y"),
+    "one hot": (chosen, (LONG.reshape(20, 3), LABELS), "y"),
+    "embedding": (lambda E, y: np.sum(np.tanh(E[y]) ** 2), (A33, LABELS), "y"),
+    "exponents": (lambda x, y: np.sum(x**y), (LONG[:20] + 2, LABELS), "y"),
+    "sorted": (lambda x, y: np.sum(x * np.sort(y)), (LONG[:20], LABELS), "y"),
+    "targets": (lambda x, y: np.mean((x - y) ** 2), (LONG[:20], LABELS), "y"),
+    "mask": (lambda x, mask: np.sum(x[mask] ** 2), (LONG[:20], LABELS > 0), "mask"),
+    "in place": (in_place, (LONG[:20], LABELS > 0), "mask"),
+    "where": (
+        lambda x, mask: np.sum(np.where(mask, x, 0.0) * x),
+        (LONG[:20], LABELS > 0),
+        "mask",
+    ),
+    "huber": (huber, (0.5, LONG, LONG[::-1].copy()), None),
+    "leaky": (leaky, (0.5, LONG), None),
+}
+
+
+@in_both_forms
+@pytest.mark.parametrize("case", DATA)
+def test_labels_masks_and_comparisons_are_written(case, buffered):
+    """For other labels, and the other side of each comparison, the program is right as well."""
+    f, args, data = DATA[case]
+    program = write_gradient(f, *args, value=True, buffered=buffered)
+    others = [-2 * args[0] if data is None else args[0], *args[1:]]
+    if data:
+        others[-1] = np.flip(others[-1])
+    for arguments in (args, others):
+        close(program(*arguments), value_and_grad(f)(*arguments))
 
 
 def test_the_cross_entropy_of_labels_reads_well():
-    program = write_value(cross_entropy, A33, LONG.reshape(20, 3), LABELS)
+    program = write_value(cross_entropy, *DATA["cross-entropy"][1])
     assert body(program)[-2:] == [
         "value = -np.mean(logp[np.arange(20), y])",
         "return value",

@@ -21,7 +21,8 @@ from .player import player_module, player_style
 
 with extra("show", "widgets of players"):
     import anywidget
-    import traitlets
+# It comes with anywidget.
+import traitlets  # noqa: E402
 
 
 class Inputs(traitlets.Dict):

@@ -185,7 +185,7 @@ def page(source: Source, sources: list[Source]) -> str:
         title=f"{source.number} · {source.title}",
         top="../",
         ways=_ways(source, sources),
-        body=_linked(body),
+        body=_linked(_anchored(body)),
     )
 
 
@@ -276,6 +276,18 @@ def _with_context(method):
         return method(context, source)
 
     return markdown2html
+
+
+def _anchored(body: str) -> str:
+    """Every heading with the id that JupyterLab gives it: links lead there in both."""
+
+    def with_id(match):
+        level, text = match[1], match[2]
+        plain = html.unescape(re.sub("<[^>]+>", "", text)).strip()
+        name = html.escape(re.sub(r"\s", "-", plain))
+        return f'<h{level} id="{name}">{text}</h{level}>'
+
+    return re.sub(r"<h([1-6])>(.*?)</h\1>", with_id, body, flags=re.DOTALL)
 
 
 def _linked(body: str) -> str:

@@ -370,7 +370,7 @@ class Reader:
 
     def steppers(self):
         """Return the steppers on the page."""
-        return self.page.locator(".jp-Notebook .c5-stepper").all()
+        return self.page.locator(".jp-Notebook .c5-stepper:not(.c5-training)").all()
 
     def screenshot(self, name):
         """Keep a picture of the whole notebook as NAME.png, if there is an album."""
