@@ -286,10 +286,12 @@ _SHORT: dict[Callable, Callable] = {
     ),
 }
 COMPOSITES.update(_SHORT)
-if hasattr(np, "matvec"):  # NumPy 2.2
+if hasattr(np, "matvec"):  # NumPy 2.2, which older stubs don't know
     COMPOSITES |= {
-        np.matvec: lambda x1, x2: np.squeeze(np.matmul(x1, x2[..., None]), -1),
-        np.vecmat: lambda x1, x2: np.squeeze(np.matmul(x1[..., None, :], x2), -2),
+        vars(np)["matvec"]: lambda x1, x2: np.squeeze(np.matmul(x1, x2[..., None]), -1),
+        vars(np)["vecmat"]: lambda x1, x2: np.squeeze(
+            np.matmul(x1[..., None, :], x2), -2
+        ),
     }
 
 
