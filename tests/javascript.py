@@ -9,6 +9,7 @@ import math
 import os
 import shutil
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -99,14 +100,21 @@ def in_browser():
     found = next(filter(None, map(shutil.which, programs)), None)
     if not found and os.environ.get("CI") != "true":
         pytest.skip("neither node nor a browser on this machine")
-    with sync_playwright() as playwright:
+    # In a thread of its own: the browser tests may have a loop running in this one.
+    with ThreadPoolExecutor(1) as thread:
+
+        def there(function, *args, **kwargs):
+            return thread.submit(function, *args, **kwargs).result()
+
+        playwright = there(sync_playwright().start)
         options = {"executable_path": found, "args": ["--no-sandbox", "--disable-gpu"]}
-        browser = playwright.chromium.launch(**options)
-        page = browser.new_page()
+        browser = there(playwright.chromium.launch, **options)
+        page = there(browser.new_page)
         # A function for a value would be called at once.
-        page.evaluate(CALL.replace("const call =", "globalThis.call =") + "null")
-        yield caller(lambda message: page.evaluate("(m) => call(m)", message))
-        browser.close()
+        there(page.evaluate, CALL.replace("const call =", "globalThis.call =") + "null")
+        yield caller(lambda message: there(page.evaluate, "(m) => call(m)", message))
+        there(browser.close)
+        there(playwright.stop)
 
 
 def like(found, expected):

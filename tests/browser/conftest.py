@@ -235,6 +235,12 @@ ALL_IS_SHOWN = """count =>
     cell => cell.querySelector('.jp-MarkdownOutput')?.childElementCount) &&
   [...document.querySelectorAll('.jp-Notebook img')].every(image => image.complete)"""
 
+# The status bar may still show the kernel of the notebook before.
+KERNEL_IS_IDLE = """() => {
+  const kernel = jupyterapp.shell.currentWidget.sessionContext.session?.kernel;
+  return kernel?.connectionStatus === 'connected' && kernel.status === 'idle';
+}"""
+
 # Nobody is asked whether to save what is put away. The page may have failed to open.
 PUT_AWAY = """() => globalThis.jupyterapp &&
   [...jupyterapp.shell.widgets('main')].forEach(widget => widget.dispose())"""
@@ -326,7 +332,10 @@ class Reader:
         self.page.wait_for_function(
             ALL_IS_SHOWN, arg=count, timeout=60_000, polling=LOOK_EVERY
         )
-        self.page.wait_for_selector('[data-status="idle"]', timeout=60_000)
+        self.wait_for_kernel()
+
+    def wait_for_kernel(self):
+        self.page.wait_for_function(KERNEL_IS_IDLE, timeout=60_000, polling=LOOK_EVERY)
 
     def choose(self, menu, item):
         """Choose an item of the menu bar."""
@@ -341,7 +350,7 @@ class Reader:
         self.page.wait_for_function(
             ALL_WAS_RUN, timeout=1000 * RUN_SECONDS, polling=LOOK_EVERY
         )
-        self.page.wait_for_selector('[data-status="idle"]')
+        self.wait_for_kernel()
 
     def pictures(self):
         """Return how many pictures can be seen in each cell."""
