@@ -51,5 +51,6 @@ from .show.steppers import ModesStepper as ModesStepper
 from .show.steppers import ReverseStepper as ReverseStepper
 from .show.training import surface_player as surface_player
 from .show.training import training_player as training_player
+from .show.witnesses import side_by_side as side_by_side
 
 __version__: str

@@ -8,6 +8,7 @@ What this package is: everything to look at, and no mathematics of its own.
     graph     rows -> the computational graph
     plots     learning curves, decision boundaries, paths
     matrices  arrays as small heat maps
+    witnesses the same numbers, found in different ways, side by side
     player    frames -> something to step through, in a page with no Python behind it
     steppers  a pass as frames; ``scenes`` plays other ideas
 

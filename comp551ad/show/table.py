@@ -33,30 +33,27 @@ def table_text(rows: Rows) -> str:
     if rows.left_out:
         middle = len(rows.rows) // 2 + 1
         lines.insert(middle, ["…"] * len(lines[0]))
+    return "\n".join([caption(rows), "", aligned(lines)])
+
+
+def aligned(lines: list[list[str]], right: bool = False) -> str:
+    """Lines of cells as text in columns, the first line as heads; ``right``: all columns but
+    the first are numbers."""
     widths = [max(map(columns, column)) for column in zip(*lines, strict=True)]
-    lines.insert(1, ["─" * w for w in widths])
-    written = [
+    lines = [lines[0], ["─" * w for w in widths], *lines[1:]]
+    return "\n".join(
         "   ".join(
-            cell + " " * (w - columns(cell))
-            for cell, w in zip(line, widths, strict=True)
+            " " * (w - columns(cell)) + cell
+            if right and k
+            else cell + " " * (w - columns(cell))
+            for k, (cell, w) in enumerate(zip(line, widths, strict=True))
         ).rstrip()
         for line in lines
-    ]
-    return "\n".join([caption(rows), "", *written])
+    )
 
 
 def table_html(rows: Rows) -> str:
     """The table as HTML; all that comes from the user's program is escaped."""
-    left = "text-align:left;padding:3px 14px 3px 0;white-space:nowrap"
-    parts = [
-        '<table style="border-collapse:collapse;margin:6px 0">',
-        '<caption style="caption-side:top;text-align:left;padding:3px 0">'
-        f"{html.escape(caption(rows))}</caption>",
-        "<thead><tr>",
-        *(f'<th scope="col" style="{left}">{html.escape(h)}</th>' for h in heads(rows)),
-        "</tr></thead>",
-        "<tbody>",
-    ]
     lines, folded = [], []
     for row, line in zip(rows.rows, cells(rows), strict=True):
         wide = [cell for cell in line if columns(cell.text) > WIDEST]
@@ -66,16 +63,39 @@ def table_html(rows: Rows) -> str:
         folded += wide
     if rows.left_out:
         lines.insert(len(lines) // 2, ["…"] * len(heads(rows)))
-    for line in lines:
-        tds = "".join(f'<td style="{left}">{cell}</td>' for cell in line)
-        parts.append(f"<tr>{tds}</tr>")
-    parts.append("</tbody></table>")
+    parts = [html_table(caption(rows), heads(rows), lines)]
     for cell in folded:
         summary = html.escape(_shorten(cell.text))
         parts.append(
             f"<details><summary>{summary}</summary><p>{cell.html}</p></details>"
         )
     return "\n".join(parts)
+
+
+def html_table(
+    caption: str, heads: list[str], lines: list[list[str]], right: bool = False
+) -> str:
+    """A table that needs no style sheet; the cells are HTML, the caption and the heads text."""
+    style = "padding:3px 14px 3px 0;white-space:nowrap"
+    styles = [
+        f"text-align:{'right' if right and k else 'left'};{style}"
+        for k in range(len(heads))
+    ]
+    ths = zip(heads, styles, strict=True)
+    parts = [
+        '<table style="border-collapse:collapse;margin:6px 0">',
+        '<caption style="caption-side:top;text-align:left;padding:3px 0">'
+        f"{html.escape(caption)}</caption>",
+        "<thead><tr>",
+        *(f'<th scope="col" style="{s}">{html.escape(h)}</th>' for h, s in ths),
+        "</tr></thead>",
+        "<tbody>",
+    ]
+    for line in lines:
+        tds = zip(line, styles, strict=True)
+        cells = "".join(f'<td style="{s}">{cell}</td>' for cell, s in tds)
+        parts.append(f"<tr>{cells}</tr>")
+    return "\n".join([*parts, "</tbody></table>"])
 
 
 def caption(rows: Rows) -> str:

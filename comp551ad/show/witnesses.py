@@ -1,0 +1,136 @@
+"""Witnesses: the same numbers found in different ways, in columns side by side.
+
+What this module is: the one way in which the lectures show that two computations agree. Neither
+column knows how the other one was made; the last line says how far they lie apart at most.
+
+Reads: ``figures``, ``table``. Read by: notebooks.
+"""
+
+import html
+from typing import Any
+
+import numpy as np
+
+from .. import pytrees
+from .figures import number
+from .table import aligned, html_table
+
+__all__ = ["SideBySide", "side_by_side"]
+
+# So many lines a leaf; of a larger array the entries of the largest size are shown.
+ENTRIES = 6
+# A difference is told by the first of these that it stays below: its digits are rounding,
+# and differ from machine to machine.
+BOUNDS = (1e-12, 1e-9, 1e-6, 1e-3)
+
+
+class SideBySide:
+    """What ``side_by_side`` returns: a table as text and as HTML.
+
+    Attributes:
+        difference: the largest difference between the first column and any other one, over
+            the largest number in the first (its absolute size where that is 0).
+    """
+
+    def __init__(self, heads: list[str], lines: list[list[str]], difference: float):
+        self._heads, self._lines, self.difference = heads, lines, difference
+
+    def _verdict(self):
+        below = next((bound for bound in BOUNDS if self.difference <= bound), None)
+        if below is None:
+            return f"largest difference: {number(self.difference, 2)} of the largest number"
+        return f"largest difference: below {below:.0e} of the largest number"
+
+    def __repr__(self):
+        return aligned([self._heads, *self._lines], right=True) + "\n" + self._verdict()
+
+    def _repr_html_(self):
+        lines = [list(map(html.escape, line)) for line in self._lines]
+        return html_table(self._verdict(), self._heads, lines, right=True)
+
+
+def side_by_side(**found: Any) -> SideBySide:
+    """The same numbers as two or more witnesses found them, one column for each.
+
+    Args:
+        found: by the name of the column (``by_hand``, ``by_differences`` …), numbers or
+            arrays, or dicts, lists and tuples of these; all of the same structure and shapes.
+            In a dict the keys name the lines. Arrays of more than six entries show the six
+            largest of the first column.
+
+    Returns:
+        A table to leave on a cell's last line; ``.difference`` is a number to assert on.
+
+    Raises:
+        ValueError: fewer than two columns; another structure or shape than the first one's.
+
+    >>> side_by_side(by_rule={"a4": 3.0, "a5": 3.5}, measured={"a4": 3.0, "a5": 3.5})
+         by rule   measured
+    ──   ───────   ────────
+    a4         3          3
+    a5       3.5        3.5
+    largest difference: below 1e-12 of the largest number
+    """
+    if len(found) < 2:
+        raise ValueError(
+            f"found: got {len(found)} column{'s' * (len(found) != 1)}, expected at least two; "
+            "write side_by_side(by_hand=…, by_differences=…)"
+        )
+    first_name, first = next(iter(found.items()))
+    columns = []
+    for name, tree in found.items():
+        if not pytrees.same_structure(tree, first):
+            raise ValueError(
+                f"{name}: got {_outline(tree)}, expected {_outline(first)} as {first_name} has; "
+                "give every column the same keys and lengths"
+            )
+        columns.append([np.asarray(x, float) for x in pytrees.leaves_like(tree, first)])
+        shapes = [x.shape for x in columns[-1]]
+        expected = [x.shape for x in columns[0]]
+        if shapes != expected:
+            raise ValueError(
+                f"{name}: got shapes {shapes}, expected {expected} as {first_name} has"
+            )
+    lines = [
+        line
+        for name, *arrays in zip(_names(first), *columns, strict=True)
+        for line in _lines(name, arrays)
+    ]
+    flat = [np.concatenate([x.ravel() for x in column]) for column in columns]
+    size = np.max(np.abs(flat[0]), initial=0.0) or 1.0
+    difference = np.max(np.abs(np.array(flat) - flat[0]), initial=0.0) / size
+    heads = ["", *(name.replace("_", " ") for name in found)]
+    return SideBySide(heads, lines, float(difference))
+
+
+def _outline(tree):
+    return (
+        f"{type(tree).__name__} of {len(tree)}"
+        if pytrees.is_container(tree)
+        else "one leaf"
+    )
+
+
+def _names(tree):
+    """What a line is called: a dict's own keys, positions, and where they are nested both."""
+    if not isinstance(tree, dict):
+        return pytrees.leaf_names(tree, "")
+    return [
+        n for key, child in tree.items() for n in pytrees.leaf_names(child, str(key))
+    ]
+
+
+def _lines(name, arrays):
+    if arrays[0].ndim == 0:
+        return [[name, *(number(x.item(), 6) for x in arrays)]]
+    order = np.argsort(-np.abs(arrays[0]), axis=None, kind="stable")[:ENTRIES]
+    places = [np.unravel_index(k, arrays[0].shape) for k in np.sort(order)]
+    lines = [
+        [
+            f"{name}[{', '.join(map(str, place))}]",
+            *(number(x[place], 6) for x in arrays),
+        ]
+        for place in places
+    ]
+    left = arrays[0].size - len(places)
+    return [*lines, [f"{left} more", *("…" for _ in arrays)]] if left else lines
