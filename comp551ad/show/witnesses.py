@@ -39,7 +39,7 @@ class SideBySide:
         below = next((bound for bound in BOUNDS if self.difference <= bound), None)
         if below is None:
             return f"largest difference: {number(self.difference, 2)} of the largest number"
-        return f"largest difference: below {below:.0e} of the largest number"
+        return f"largest difference: below {below:g} of the largest number"
 
     def __repr__(self):
         return aligned([self._heads, *self._lines], right=True) + "\n" + self._verdict()
