@@ -2,8 +2,8 @@
 
 `lectures/coverage.toml` says which. Nothing here knows whether a cell does what the map
 says: that is for a reader. What rots by itself is looked after: a place that is gone or
-has come to mean another cell, a section that was forgotten, a start page that shows an
-older map. `FAULTY` holds maps to which the check must object.
+has come to mean another cell, a section that was forgotten, a page that shows an older
+map, a notebook that no page leads to. `FAULTY` holds maps to which the check must object.
 """
 
 import re
@@ -15,10 +15,21 @@ import nbformat
 import pytest
 
 LECTURES = Path(__file__).parent.parent / "lectures"
-START = "00_start_here"
+START, MAP = "00_start_here", "15a_errata_and_map"
 SECTIONS = [f"S{k:02}" for k in range(1, 21)] + [f"E{k:02}" for k in range(1, 27)]
 IN_WORDS = {"E26"}  # slips of spelling: there is nothing to run
 NUMBER = re.compile(r"[a-z]?(\d+-)?\d+")  # an id that moves when a cell is put in
+
+
+def is_side(name):
+    """Is it a notebook beside a lecture, as `05a_…` is beside `05_…`?"""
+    return name[2] != "_"
+
+
+def links_in(cells):
+    """The notebooks of the same folder to which the prose of these cells links."""
+    prose = "\n".join(c.source for c in cells if c.cell_type == "markdown")
+    return set(re.findall(r"\]\((\w+)\.ipynb(?:#[^)]*)?\)", prose))
 
 
 def places_of(course):
@@ -96,29 +107,32 @@ def test_every_formula_and_slip_is_run(course, notebooks):
 
 def test_every_lecture_is_on_the_map(course, notebooks):
     named = {place.partition("#")[0] for _, _, place in places_of(course)}
-    assert named == set(notebooks)
+    assert {name for name in notebooks if not is_side(name)} <= named
 
 
-def test_the_start_page_shows_this_map(course, notebooks):
+def test_the_map_page_shows_this_map(course, notebooks):
     """It is made from the map when it runs, and has to be run again after a change."""
-    cells = notebooks[START]
     shown = "\n".join(
-        output.data["text/markdown"]
-        for name in ("map-table", "errata-table")
-        for output in cells[name].outputs
+        output.data["text/markdown"] for output in notebooks[MAP]["map-table"].outputs
     )
     for name, claim, place in places_of(course):
         notebook, number = place.split(" ")[0].split("#")
         link = f"({notebook}.ipynb#cell-id={number})"
         lines = [line for line in shown.splitlines() if f"| {name} | {claim} |" in line]
-        assert len(lines) == 1 and link in lines[0], f"run {START} again: {claim}"
+        assert len(lines) == 1 and link in lines[0], f"run {MAP} again: {claim}"
 
 
 def test_the_start_page_links_to_every_lecture(notebooks):
-    (table,) = notebooks[START]["course-table"].outputs
-    for name in notebooks:
-        if name != START:
-            assert f"({name}.ipynb)" in table.data["text/markdown"]
+    linked = links_in(notebooks[START].values())
+    assert {name for name in notebooks if not is_side(name)} - {START} <= linked
+
+
+def test_a_lecture_links_to_what_is_beside_it(notebooks):
+    """A side notebook is found where its subject branches off, and leads back there."""
+    for name in filter(is_side, notebooks):
+        (lecture,) = [n for n in notebooks if n.startswith(f"{name[:2]}_")]
+        assert name in links_in(notebooks[lecture].values()), f"{lecture}: {name}"
+        assert lecture in links_in(notebooks[name].values()), f"{name}: {lecture}"
 
 
 # --- the check, checked -------------------------------------------------------

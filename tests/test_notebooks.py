@@ -31,6 +31,7 @@ NOTEBOOKS = [
 
 MAX_OUTPUT_BYTES = 500_000
 MAX_CELL_LINES, MAX_MEDIAN_LINES, MAX_COLUMNS = 20, 6, 79
+MAX_FOLDED_LINES = 40  # of a cell that opens only if one asks, such as a drawing
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 # nbval also reads these as comments, where no reason can stand beside them.
 IGNORING_TAG = re.compile(r"nbval-(ignore-output|skip)")
@@ -134,11 +135,17 @@ def saves_no_widget(notebook):
             yield f"cell {number} saves a widget's view"
 
 
+def is_folded(cell):
+    return cell.metadata.get("jupyter", {}).get("source_hidden", False)
+
+
 def has_short_cells(notebook):
-    sizes = [len(code_lines(cell)) for _, cell in code_cells(notebook)]
-    for (number, _), size in zip(code_cells(notebook), sizes, strict=True):
-        if not 0 < size <= MAX_CELL_LINES:
-            yield f"cell {number} has {size} lines of code, not 1 to {MAX_CELL_LINES}"
+    """The median is of the cells that are open to read."""
+    for number, cell in code_cells(notebook):
+        most = MAX_FOLDED_LINES if is_folded(cell) else MAX_CELL_LINES
+        if not 0 < (size := len(code_lines(cell))) <= most:
+            yield f"cell {number} has {size} lines of code, not 1 to {most}"
+    sizes = [len(code_lines(c)) for _, c in code_cells(notebook) if not is_folded(c)]
     if sizes and median(sizes) > MAX_MEDIAN_LINES:
         yield f"the median cell has {median(sizes):g} lines, over {MAX_MEDIAN_LINES}"
 
@@ -307,6 +314,11 @@ FAULTY = [
     (has_short_cells, made_up(code("")), "has 0 lines"),
     (
         has_short_cells,
+        made_up(code(lines(41), jupyter={"source_hidden": True})),
+        "has 41 lines",
+    ),
+    (
+        has_short_cells,
         made_up(code(lines(7)), code(lines(7)), code("1")),
         "median cell has 7",
     ),
@@ -354,6 +366,10 @@ def test_check_accepts_a_sound_notebook(check):
         code("h()", count=4, tags=["nbval-ignore-output"], reason="prints a time"),
         code(lines(20), shown("image/png", "A" * 400_000), count=5),
         code("y = " + "1" * 75, count=6),
+        *(
+            code(lines(40), count=7 + k, jupyter={"source_hidden": True})
+            for k in range(9)
+        ),
     )
     assert list(check(sound)) == []
 

@@ -24,8 +24,12 @@ def edition(tmp_path_factory):
 
 
 def test_it_has_the_chosen_lectures_and_exercises_alone(edition):
+    """And what is beside the lectures, `02a_…`, comes with them."""
     found = {p.relative_to(edition).as_posix()[:-6] for p in edition.rglob("*.ipynb")}
-    assert found == {
+    there = ROOT.glob("lectures/0[024][a-z]_*.ipynb")
+    beside = {path.relative_to(ROOT).as_posix()[:-6] for path in there}
+    assert beside <= found
+    assert found - beside == {
         "lectures/00_start_here",
         "lectures/02_derivatives_and_the_chain_rule",
         "lectures/04_gradient_wrt_V",
@@ -49,7 +53,7 @@ def test_every_link_leads_to_something_that_is_there(edition):
         for target in re.findall(r"\]\(([^(){}\s#]*\.ipynb)", path.read_text("utf-8")):
             assert (path.parent / target).exists(), f"{path.name}: {target}"
             links += 1
-    assert links > 20
+    assert links > 5
 
 
 def run_in(edition, program):

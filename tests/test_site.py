@@ -21,7 +21,7 @@ def notebook(title, *cells):
 
 @pytest.fixture
 def course(tmp_path):
-    """Two lectures, one with exercises; with a formula, an output and a link."""
+    """Two lectures, one with exercises and a side notebook; a formula, an output, a link."""
     folder = tmp_path / "course"
     for room in ("lectures", "exercises", "solutions"):
         (folder / room).mkdir(parents=True)
@@ -38,6 +38,8 @@ def course(tmp_path):
     )
     nbformat.write(lecture, folder / "lectures/03_w.ipynb")
     nbformat.write(notebook("# 04 · Next\n\nWhat?"), folder / "lectures/04_next.ipynb")
+    side = notebook("# 03a · Weights & walls\n\nFor the curious.")
+    nbformat.write(side, folder / "lectures/03a_walls.ipynb")
     nbformat.write(notebook("# 03 · Exercises: W"), folder / "exercises/03_w.ipynb")
     (folder / "lectures/coverage.toml").write_text(
         '[S05]\ntitle = "W"\n[S05.claims]\n"a < b" = ["03_w#code"]\n'
@@ -58,6 +60,7 @@ def test_every_notebook_has_a_page_and_the_first_page_knows_them(site):
         "exercises/03_w.html",
         "index.html",
         "lectures/03_w.html",
+        "lectures/03a_walls.html",
         "lectures/04_next.html",
     ]
     first = (site / "index.html").read_text()
@@ -123,7 +126,7 @@ def test_what_is_written_to_be_shown_is_shown():
 def test_every_formula_of_the_course_is_set(tmp_path):
     """On every page; cells without Markdown are left out."""
     course = tmp_path / "course"
-    for path in ROOT.glob("[les]*/[0-9][0-9]_*.ipynb"):
+    for path in ROOT.glob("[les]*/[0-9][0-9]*_*.ipynb"):
         text = nbformat.read(path, as_version=4)
         text.cells = [c for c in text.cells if "markdown" in str(c)]
         copy = course / path.relative_to(ROOT)
@@ -144,6 +147,27 @@ def test_links_lead_from_page_to_page_and_others_stay(site):
     assert 'href="https://example.org/a.ipynb"' in page
     for way in ("../index.html", "../exercises/03_w.html", "../lectures/04_next.html"):
         assert f'href="{way}"' in page
+
+
+def ways_of(page):
+    """The links of a page's first line of ways, without the one to the first page."""
+    return re.findall(r'href="\.\./(\w+/\w+)\.html"', page.split("</nav>")[0])
+
+
+def test_a_side_notebook_is_beside_its_lecture_and_off_the_main_path(site):
+    first = (site / "index.html").read_text()
+    rows = [re.findall(r"<td>.*?</td>", row)[0] for row in first.split("<tr>")[2:5]]
+    assert rows == ["<td>03</td>", "<td>03a</td>", "<td>04</td>"]
+    assert 'href="lectures/03a_walls.html">Weights &amp; walls</a>' in first
+    page = (site / "lectures/03_w.html").read_text()
+    assert ways_of(page) == ["lectures/03a_walls", "exercises/03_w", "lectures/04_next"]
+    assert "03a · Weights &amp; walls" in page
+    page = (site / "lectures/03a_walls.html").read_text()
+    assert ways_of(page) == ["lectures/03_w", "exercises/03_w", "lectures/04_next"]
+    page = (site / "lectures/04_next.html").read_text()
+    assert ways_of(page) == ["lectures/03_w"]
+    page = (site / "exercises/03_w.html").read_text()
+    assert ways_of(page) == ["lectures/03_w", "lectures/03a_walls"]
 
 
 def test_nothing_is_fetched(site):
@@ -180,7 +204,7 @@ def test_a_site_that_was_left_half_written_is_written_again(
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr("comp551ad.site.page", stopped)
         write_site(out, course)
-    assert len(write_site(out, course)) == 4
+    assert len(write_site(out, course)) == 5
 
 
 CELLS = '{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": '
@@ -264,6 +288,6 @@ def test_a_course_without_lectures_is_refused(tmp_path):
 def test_the_command(course, tmp_path, capsys):
     out = tmp_path / "pages"
     assert main(["site", str(out), "--course", str(course)]) == 0
-    assert "4 pages" in capsys.readouterr().out
+    assert "5 pages" in capsys.readouterr().out
     assert main(["site", str(course), "--course", str(course)]) == 2
     assert "isn't a site of this course" in capsys.readouterr().err

@@ -50,7 +50,18 @@ class Source:
 
     @property
     def number(self) -> str:
-        return self.path.stem[:2]
+        """``"05"``; of a side notebook, ``"05a"``."""
+        return self.path.stem.partition("_")[0]
+
+    @property
+    def lecture(self) -> str:
+        """The number of the lecture that it belongs to."""
+        return self.number[:2]
+
+    @property
+    def is_side(self) -> bool:
+        """Is it a notebook beside a lecture, off the main path?"""
+        return self.number != self.lecture
 
     @property
     def page(self) -> str:
@@ -125,7 +136,8 @@ def _sources(course: Path) -> list[Source]:
         )
     sources = []
     for room in ROOMS:
-        for path in sorted((course / room).glob("[0-9][0-9]_*.ipynb")):
+        # `05_iris`, then what is beside it: "_" comes before "a".
+        for path in sorted((course / room).glob("[0-9][0-9]*_*.ipynb")):
             try:
                 notebook = nbformat.read(path, as_version=4)
                 nbformat.validate(notebook)
@@ -296,24 +308,32 @@ def _linked(body: str) -> str:
 
 
 def _ways(source: Source, sources: list[Source]) -> str:
-    """Links to the page before, the page after, and the same number's other pages."""
-    row = [s for s in sources if s.room == source.room]
+    """Links to the page before, the page after, and the same lecture's other pages.
+
+    The way from page to page is the main path: of side notebooks it has this one alone.
+    """
+    row = [
+        s for s in sources if s.room == source.room and (s is source or not s.is_side)
+    ]
     at = row.index(source)
     links = [("←", row[at - 1])] if at else []
     links += [
-        (ROOMS[s.room], s)
-        for s in sources
-        if s.number == source.number and s.room != source.room
+        (_beside(s), s) for s in sources if s.lecture == source.lecture and s not in row
     ]
     links += [("→", row[at + 1])] if at + 1 < len(row) else []
     return " ".join(f'<a href="../{s.page}">{_way(word, s)}</a>' for word, s in links)
 
 
+def _beside(source: Source) -> str:
+    """What a page of the same lecture is called."""
+    if source.is_side:
+        return f"{source.number} · {html.escape(source.title)}"
+    return ROOMS[source.room]
+
+
 def _way(word: str, source: Source) -> str:
-    if word in ROOMS.values():
-        return word
     name = f"{source.number} · {html.escape(source.title)}"
-    return f"← {name}" if word == "←" else f"{name} →"
+    return {"←": f"← {name}", "→": f"{name} →"}.get(word, word)
 
 
 # --- the first page -------------------------------------------------------------------
@@ -338,15 +358,16 @@ def index(sources: list[Source], coverage: dict) -> str:
 
 
 def _lecture_rows(sources: list[Source]) -> Iterator[tuple[str, ...]]:
+    """A row for each lecture, and below it one for each notebook beside it."""
     for source in sources:
         if source.room == "lectures":
-            beside = [
+            practise = [
                 f'<a href="{s.page}">{ROOMS[s.room]}</a>'
                 for s in sources
                 if s.number == source.number and s is not source
             ]
             title = f'<a href="{source.page}">{html.escape(source.title)}</a>'
-            yield source.number, title, _markdown(source.question), " ".join(beside)
+            yield source.number, title, _markdown(source.question), " ".join(practise)
 
 
 def _claim_rows(coverage: dict) -> Iterator[tuple[str, ...]]:
@@ -360,7 +381,8 @@ def _place(place: str) -> str:
     notebook, _, rest = place.partition("#")
     cell = rest.split()[0]
     address = f"lectures/{notebook}.html#cell-id={cell}"
-    return f'<a href="{address}">{notebook[:2]}&nbsp;{cell}</a>'
+    number = notebook.partition("_")[0]
+    return f'<a href="{address}">{number}&nbsp;{cell}</a>'
 
 
 def _markdown(text: str) -> str:
