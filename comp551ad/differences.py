@@ -38,6 +38,9 @@ FIRST_STEP, LONGEST_STEP = 2.0**-7, 2.0**-3
 # From the first step down to the rounding of x, in halves.
 MOST_STEPS = 48
 
+# So many times noise / h gets through the formulas for both sides and for one.
+CENTER_ROUNDING, SIDE_ROUNDING = 4, 16
+
 Along = Callable[[float], float]
 
 
@@ -138,12 +141,15 @@ class Look(NamedTuple):
     right: Slope
 
     def answers(self) -> Slope:
-        """What holds all right answers: both sides, and what lies between them."""
-        low = min(side.estimate - side.bar for side in self[1:])
-        high = max(side.estimate + side.bar for side in self[1:])
+        """What holds all right answers: both sides, and what lies between them; the center if
+        that is narrower, or all three if a side contradicts it."""
+        doubtful = any(self.center.contradicts(side) for side in self[1:])
+        spanned = self if doubtful else self[1:]
+        low = min(slope.estimate - slope.bar for slope in spanned)
+        high = max(slope.estimate + slope.bar for slope in spanned)
         h = min(self.left.h, self.right.h)
         both = Slope((low + high) / 2, (high - low) / 2, self.left.rounding, h)
-        return min(self.center, both, key=lambda slope: slope.bar)
+        return both if doubtful or both.bar < self.center.bar else self.center
 
 
 def look(along: Along, h: float, size: float, noise: float) -> Look:
@@ -165,12 +171,10 @@ def look(along: Along, h: float, size: float, noise: float) -> Look:
     # x + h is rounded too, which moves f by that times its slope.
     noise = max(noise, *(EPSILON * abs(along(t)) for t in (-2 * h, 2 * h)))
     noise += EPSILON * size * abs(middle[0])
-    # So many times noise / h gets through the formulas.
-    rounding = 4 * noise / h
     return Look(
-        _limit(middle, 15, rounding, h, abs(kink) / 2),
-        _limit(left, 3, 4 * rounding, h),
-        _limit(right, 3, 4 * rounding, h),
+        _limit(middle, 15, CENTER_ROUNDING * noise / h, h, abs(kink) / 2),
+        _limit(left, 3, SIDE_ROUNDING * noise / h, h),
+        _limit(right, 3, SIDE_ROUNDING * noise / h, h),
     )
 
 
@@ -280,7 +284,10 @@ def measure_noise(along: Along, size: float, floor: float) -> float:
             are_different = np.count_nonzero(np.diff(values)) > POINTS / 2
             if are_different or jitter <= SINGLE * abs(along(0.0)):
                 noise = max(noise, jitter)
-            if are_different:
+            # Wider points are for values that have lost their last digits, as those of float32
+            # have and differences of large numbers.
+            rounded = np.frexp(values)[0] * 2.0**40
+            if are_different or np.any(rounded != np.round(rounded)):
                 break
     return noise
 

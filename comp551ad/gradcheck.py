@@ -36,19 +36,22 @@ SHARP = 3e-8
 COARSE = 5e-4
 # The bars of two sides must leave one digit of the gap between them, or else it is no kink.
 RESOLVED = 0.1
+# A kink this near to x, for numbers about 1, is one at x.
+NEAR = 2.0**-30
 # A claim this small, beside the slopes of f around x, counts as 0.
 NOTHING = 1e-9
 # A claim this small, beside the largest one, is the rounding that is left of a sum that cancels.
-CANCELS = 2.0**-45
-# Two slopes can be told apart where they move f apart by this many times its noise: rounding gets
-# into a slope to one side 16 times, and is a quarter of the gap then.
-TELLING = 64
+CANCELS = 2.0**-47
+# Two slopes can be told apart where they move f apart by this many times its noise: what rounding
+# adds to a slope to one side is a quarter of the gap then.
+TELLING = 4 * differences.SIDE_ROUNDING
 # So often f(x) is asked again: chance gives the same number that often where draws are rare.
 REPEATS = 8
 
 _NO_SLOPE = "f jumps, ends or blows up here"
 _CROSSES = "this direction crosses a kink; leave directions out, to check each value"
 _STAIRS = "f moves in steps here, as float32 does; compute it in float64"
+_BESIDE = "f has a kink at x or beside it, nearer than its digits can tell"
 _ROUGH = "f is too rough here: longer and shorter steps contradict each other"
 
 
@@ -213,7 +216,7 @@ def check_gradient(
         A `GradientReport`: true if passed, with ``.worst``, ``.wrong``, ``.kinks``, ``.unjudged``
         and words. A claim is unjudged, and has not passed, where the error bar leaves less than
         three digits of it; but not a claim of 0, or as good as 0: below 1e-9 of the slopes of f
-        near x, below 3e-14 of the largest claim, or below the last digit of f.
+        near x, below 7e-15 of the largest claim, or below the last digit of f.
 
     Raises:
         ValueError, TypeError: for arguments that can't be checked: shapes that don't match, nan
@@ -398,17 +401,26 @@ class _Judge:
             bar, gap = max(left.bar, right.bar), abs(right.estimate - left.estimate)
             if 2 * bar > RESOLVED * gap:
                 return judged(wide, "unjudged", reason=_NO_SLOPE)
+            # A kink whose distance from x is lost in rounding may lie beside x: what lies between
+            # the sides is no answer then. (Their mean is what conventions give.)
+            known = [*sides, sum(sides) / 2]
+            unknown = differences.SIDE_ROUNDING * noise / gap > NEAR * scale(self.size)
+            if unknown and all(abs(claim - slope) > bar for slope in known):
+                if min(sides) < claim < max(sides):
+                    return judged(wide, "unjudged", reason=_BESIDE)
             nearest = min(max(claim, min(sides)), max(sides))
             verdict = "kink" if abs(claim - nearest) <= bar else "wrong"
             return judged(Slope(nearest, bar, 0.0, 0.0), verdict, sides=sides)
         if not wide.holds(claim):
             return judged(wide, "wrong")
         # If one side is known better, as beside a kink, its own slope is a right answer as well.
-        sharp = min(found, key=lambda slope: slope.bar)
-        slope = sharp if sharp.holds(claim) else wide
+        slopes = sorted(found, key=lambda slope: slope.bar)
+        slope = next((slope for slope in slopes if slope.holds(claim)), wide)
         # Of a 0 no bar is a small part. What else counts as 0: nothing beside the slopes of f
         # along this line, or what doesn't move f by its noise.
-        nothing = max(self.nothing, NOTHING * steep, noise / 4 / scale(self.size))
+        nothing = max(self.nothing, noise / 4 / scale(self.size))
+        if slope.bar <= NOTHING * steep:
+            nothing = math.inf
         coordinate = judged(slope, "agrees")
         if coordinate.resolution > self.coarse and min(slope.bar, abs(claim)) > nothing:
             digits = f"{slope.estimate:.3g} \N{PLUS-MINUS SIGN} {slope.bar:.2g}"

@@ -165,7 +165,7 @@ def test_right_slope_passes_and_wrong_one_does_not(f, slope, x):
             "digits of f",
         ),
         # Stairs as low as the steps of float32.
-        (lambda x: 5 + np.floor(1e7 * x) / 1e7, 0.0, 0.500034567, "moves in steps"),
+        (lambda x: 5 + np.floor(1e7 * x) / 1e7, 0.0, 0.500034567, "f is too rough"),
         (lambda x: np.floor(1e3 * x) / 1e3, 0.0, 0.50034, "f is too rough here"),
         # No slope at all.
         (np.sqrt, 1.0, 0.0, "f jumps, ends or blows up here"),
