@@ -32,8 +32,11 @@ function draw(tag, attributes = {}, ...parts) {
   return element;
 }
 
+// A text that only changes is laid out faster than one that is put in anew.
 function setText(element, text) {
-  if (element.textContent !== text) element.textContent = text;
+  const only = element.firstChild;
+  if (only?.nodeType !== Node.TEXT_NODE || only.nextSibling) element.textContent = text;
+  else if (only.data !== text) only.data = text;
 }
 
 function setClass(element, text) {

@@ -5,7 +5,8 @@
 
 const TYPING = 350; // milliseconds after the last key
 const MOST_TERMS = 5; // edges that can carry a text at once
-const NARROW = 640; // pixels
+const [NARROW, WIDE] = [640, 1000]; // pixels
+const SPOTS = [0.5, 0.4, 0.6, 0.3, 0.7, 0.2, 0.8]; // of an edge's length, where a text may stand
 
 // ------------------------------------------------------------------ the player of a program
 
@@ -467,6 +468,8 @@ function startPlayer(root, spec, model = null, place = 0) {
   function fit() {
     if (!made) return;
     const narrow = root.clientWidth <= NARROW;
+    // The column of rules is shown from this width on.
+    made.wide = root.clientWidth >= WIDE;
     const main = graphs.parentElement;
     const top = main.getBoundingClientRect().top - root.getBoundingClientRect().top;
     const below = foot.offsetHeight + 16;
@@ -612,28 +615,30 @@ function startPlayer(root, spec, model = null, place = 0) {
       n.x + wide / 2,
       n.y + tall / 2,
     ]);
-    for (const { line } of one.edges) {
+    for (const parts of one.edges) {
+      const { line } = parts;
       const length = line.getTotalLength();
       for (let s = 4; s < length; s += 8) {
         const p = line.getPointAtLength(s);
         one.taken.push([p.x - 3, p.y - 3, p.x + 3, p.y + 3]);
       }
+      parts.spots = SPOTS.map((part) => line.getPointAtLength(length * part));
     }
+    // Measuring texts in the page would make the browser lay it out for each.
+    one.ruler = document.createElement("canvas").getContext("2d");
+    if (one.edges.length) one.ruler.font = getComputedStyle(one.edges[0].said).font;
   }
 
   // A label beside its edge, where it covers no card, edge or other label; if there is no such
   // place, the number alone.
   function seat(one, parts, texts, taken, i) {
     const { layout } = one;
-    const length = parts.line.getTotalLength();
     const far = layout.nodes[parts.edge.from === i ? parts.edge.to : parts.edge.from].x;
     const half = layout.big ? 8 : 7;
     let best = null;
     for (const text of texts) {
-      setText(parts.said, text);
-      const wide = parts.said.getComputedTextLength() + 2;
-      for (const part of [0.5, 0.4, 0.6, 0.3, 0.7, 0.2, 0.8]) {
-        const p = parts.line.getPointAtLength(length * part);
+      const wide = one.ruler.measureText(text).width + 2;
+      for (const p of parts.spots) {
         for (const way of far < layout.nodes[i].x - 1 ? [-1, 1] : [1, -1]) {
           const x = way < 0 ? p.x - wide - 7 : p.x + 7;
           const box = [x, p.y - half, x + wide, p.y + half];
@@ -809,8 +814,6 @@ function startPlayer(root, spec, model = null, place = 0) {
 
   function paintTable(k, panel, now, checks) {
     const { has, gone, step } = now;
-    // The column of rules is shown from this width on.
-    const wide = root.clientWidth >= 1000;
     made.rows.forEach((line, i) => {
       const cells = made.cells[i];
       const pair = cells.panels[k];
@@ -819,7 +822,7 @@ function startPlayer(root, spec, model = null, place = 0) {
       cells.value.classList.toggle("c5-gone", gone("value", i));
       setText(pair.derivative, d ? brief(panel.d[i]) : "");
       pair.derivative.classList.toggle("c5-gone", gone("derivative", i));
-      if (wide) setText(pair.rule, d ? formulaOf(panel, i) : "");
+      if (made.wide) setText(pair.rule, d ? formulaOf(panel, i) : "");
       line.classList.toggle("c5-now", step.nodes.includes(i));
       const end =
         panel.mode === "reverse" ? program.rows[i].op === "input" : program.outputs.includes(i);
@@ -1307,7 +1310,6 @@ function startPlayer(root, spec, model = null, place = 0) {
     }
     function paintQuiz(asking) {
       const entry = answers.get(bar.step);
-      const was = box.hidden;
       box.hidden = !on || !(asking || entry?.solved);
       button.classList.toggle("c5-on", on);
       if (!box.hidden) {
@@ -1353,8 +1355,9 @@ function startPlayer(root, spec, model = null, place = 0) {
         });
       } else question = null;
       says.hidden = !box.hidden;
-      if (was !== box.hidden || box.offsetHeight !== paintQuiz.height) {
-        paintQuiz.height = box.offsetHeight;
+      const height = box.hidden ? 0 : box.offsetHeight;
+      if (height !== paintQuiz.height) {
+        paintQuiz.height = height;
         queueMicrotask(() => resize());
       }
     }
