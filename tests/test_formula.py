@@ -180,6 +180,14 @@ def test_what_reverse_mode_may_discard(deck):
     assert rows.order == (7, 6, 5, 4, 3, 2, 1)
 
 
+def test_what_is_kept_is_what_was_found_and_is_needed_later(deck):
+    assert rows_of(forward(deck, wrt="w1")).kept == [2, 4, 6, 4, 2, 4, 4]
+    assert rows_of(reverse(deck, of="y2")).kept == [
+        *(1, 2, 3, 4, 3, 4, 5),
+        *(6, 7, 5, 6, 6, 5, 5),
+    ]
+
+
 # ---------------------------------------------------------------- arrays
 
 RANDOM = np.random.default_rng(0)

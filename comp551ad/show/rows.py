@@ -16,6 +16,7 @@ Read by: ``table``, ``graph``, ``steppers``.
 """
 
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 
@@ -206,6 +207,11 @@ class Rows:
     def row(self, node: int) -> Row:
         """The row of a node, by its number."""
         return next(row for row in self.rows if row.index == node)
+
+    @property
+    def kept(self) -> list[int]:
+        """How many numbers are kept after each step: found by then, and needed later."""
+        return list(accumulate(len(s.finds) - len(s.drops) for s in self.steps))
 
 
 def rows_of(
