@@ -1,0 +1,211 @@
+"""The course as the site needs it: its notebooks, the map of the deck, and its addresses.
+
+    read_course    a folder with lectures/ and what stands beside it, as a `Course`
+
+Reads: notebooks, `coverage.toml`, `pyproject.toml`. Read by: `pages`, `live`, the command.
+"""
+
+import re
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from comp551ad.extras import extra
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+ROOMS = {"lectures": "Lecture", "exercises": "Exercises", "solutions": "Solutions"}
+# How long reading takes: so many words, or lines of code in the open, a minute.
+WORDS, LINES = 100, 6
+
+
+@dataclass(frozen=True)
+class Source:
+    """A notebook of the course and where its page goes."""
+
+    room: str  # a key of ROOMS
+    path: Path
+    notebook: "NotebookNode"
+
+    @property
+    def number(self) -> str:
+        """``"05"``; of a side notebook, ``"05a"``."""
+        return self.path.stem.partition("_")[0]
+
+    @property
+    def lecture(self) -> str:
+        """The number of the lecture that it belongs to."""
+        return self.number[:2]
+
+    @property
+    def is_side(self) -> bool:
+        """Is it a notebook beside a lecture, off the main path?"""
+        return self.number != self.lecture
+
+    @property
+    def file(self) -> str:
+        """The notebook's place in the site."""
+        return f"{self.room}/{self.path.name}"
+
+    @property
+    def page(self) -> str:
+        """The page's place in the site."""
+        return f"{self.room}/{self.path.stem}.html"
+
+    @property
+    def title(self) -> str:
+        """The first heading without its number: `# 07 · The list` -> "The list"."""
+        heading = self._opening()[0].removeprefix("# ")
+        return heading.partition("·")[2].strip() or heading
+
+    @property
+    def question(self) -> str:
+        """The paragraph under the title."""
+        return " ".join(self._opening()[1:2]).replace("\n", " ")
+
+    @property
+    def minutes(self) -> int:
+        """How long it takes to read, without the exercises."""
+        words = lines = 0
+        for cell in self.notebook.cells:
+            if cell.cell_type == "markdown":
+                words += len(cell.source.split())
+            elif not is_folded(cell):
+                lines += sum(map(bool, map(str.strip, cell.source.splitlines())))
+        return round(words / WORDS + lines / LINES) or 1
+
+    def _opening(self) -> list[str]:
+        return self.notebook.cells[0].source.strip().split("\n\n")
+
+
+@dataclass(frozen=True)
+class Course:
+    """All that the site is made of.
+
+    - `sources`: the notebooks, room by room, in their order;
+    - `coverage`: `coverage.toml`, a section of the deck -> what it claims and where that runs;
+    - `addresses`: label -> address, as `pyproject.toml` names them under `[project.urls]`.
+    """
+
+    sources: list[Source]
+    coverage: dict[str, dict]
+    addresses: dict[str, str]
+
+    @cached_property
+    def lectures(self) -> list[Source]:
+        """The lectures of the main path."""
+        return [s for s in self.sources if s.room == "lectures" and not s.is_side]
+
+    @cached_property
+    def files(self) -> set[str]:
+        """The notebooks that are there, as ``"lectures/05_iris.ipynb"``."""
+        return {s.file for s in self.sources}
+
+    def beside(self, source: Source) -> list[Source]:
+        """The other notebooks of the same lecture: side notebooks, exercises, solutions."""
+        return [
+            s for s in self.sources if s.lecture == source.lecture and s is not source
+        ]
+
+    def around(self, source: Source) -> tuple[Source | None, Source | None]:
+        """The page before and the one after; of a side notebook, the lectures around."""
+        row = [
+            s
+            for s in self.sources
+            if s.room == source.room and (s is source or not s.is_side)
+        ]
+        at = row.index(source)
+        return row[at - 1] if at else None, row[at + 1] if at + 1 < len(row) else None
+
+
+def is_folded(cell: "NotebookNode") -> bool:
+    """Whether a cell's code is folded away, as JupyterLab folds it."""
+    return bool(cell.metadata.get("jupyter", {}).get("source_hidden"))
+
+
+def read_course(folder: Path, solutions: bool = True) -> Course:
+    """Read the notebooks, the map and the addresses of a course.
+
+    Args:
+        folder: holds lectures/, and perhaps exercises/ and solutions/.
+        solutions: whether those belong to the site.
+
+    Raises:
+        FileNotFoundError: there are no lectures, or no `coverage.toml` among them.
+        ValueError: a notebook or `coverage.toml` can't be read; which one and why.
+    """
+    if not any((folder / "lectures").glob("[0-9][0-9]*_*.ipynb")):
+        raise FileNotFoundError(
+            f"--course: got {folder}, expected a folder with lectures/*.ipynb; "
+            "name the folder of the course"
+        )
+    rooms = [room for room in ROOMS if solutions or room != "solutions"]
+    return Course(
+        [source for room in rooms for source in _sources(folder / room)],
+        _coverage(folder / "lectures/coverage.toml"),
+        _addresses(folder / "pyproject.toml"),
+    )
+
+
+def _sources(room: Path) -> Iterator[Source]:
+    with extra("site", "pages"):
+        import nbformat
+
+    for path in sorted(room.glob("[0-9][0-9]*_*.ipynb")):
+        try:
+            notebook = nbformat.read(path, as_version=4)
+            nbformat.validate(notebook)
+        except OSError:
+            raise
+        except Exception as error:  # whatever a file of anything may lead to
+            says = getattr(error, "message", error)  # not the schema as well
+            raise ValueError(f"{path} is not a notebook: {says}") from error
+        source = Source(room.name, path, notebook)
+        if not notebook.cells or not source.title:
+            raise ValueError(
+                f"{path} has no title; begin its first cell with one: # 07 · The list"
+            )
+        yield source
+
+
+def _coverage(path: Path) -> dict[str, dict]:
+    """`coverage.toml` as it was read, if it is built as the map needs it."""
+    try:
+        coverage = tomllib.loads(path.read_text("utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is not TOML: {error}") from error
+    for section, entry in coverage.items():
+        claims = entry.get("claims") if isinstance(entry, dict) else None
+        if not isinstance(claims, dict):
+            raise ValueError(
+                f"{path}: section {section} has no claims; write [{section}.claims] "
+                'and under it "what the slide says" = ["notebook#cell"]'
+            )
+        for claim, places in claims.items():
+            if not isinstance(places, list) or not all(map(_is_place, places)):
+                raise ValueError(
+                    f"{path}: section {section}, claim {claim!r}: got {places!r}, "
+                    'expected a list of places like "05_iris#descend"'
+                )
+    return coverage
+
+
+def _is_place(place: object) -> bool:
+    return isinstance(place, str) and bool(re.match(r"[^#]+#\S", place))
+
+
+def _addresses(pyproject: Path) -> dict[str, str]:
+    """The project's addresses: of the course's folder, else of the installed package."""
+    if pyproject.is_file():
+        project = tomllib.loads(pyproject.read_text("utf-8")).get("project", {})
+        return project.get("urls", {})
+    try:
+        named = metadata.metadata("comp551ad").get_all("Project-URL") or []
+    except metadata.PackageNotFoundError:
+        return {}
+    return dict(entry.split(", ", 1) for entry in named)
