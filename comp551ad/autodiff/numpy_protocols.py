@@ -87,8 +87,6 @@ def _array_function(self, function, types, args, kwargs):
         return _call_primitive(PRIMITIVE_OF[function], function, args, kwargs)
     if function in QUESTIONS or function in COMPARISONS:
         return _answer(function, args, kwargs)
-    if function is np.copyto:  # what np.full_like(X, a) calls
-        raise refusal(*REFUSED["__array__"])
     raise _unknown(function, name)
 
 
@@ -210,7 +208,9 @@ COMPARISONS = {
     np.greater, np.greater_equal, np.less, np.less_equal, np.equal, np.not_equal,
     np.isnan, np.isinf, np.isfinite, np.signbit, np.isclose, np.allclose,
     np.array_equal, np.argmax, np.argmin, np.argsort, np.argpartition, np.any, np.all,
-    np.count_nonzero, np.searchsorted,
+    np.count_nonzero, np.searchsorted, np.logical_and, np.logical_or, np.logical_not,
+    np.logical_xor, np.nonzero, np.flatnonzero, np.argwhere, np.isposinf, np.isneginf,
+    np.isreal, np.iscomplex, np.lexsort, np.digitize, np.nanargmax, np.nanargmin,
 }  # fmt: skip
 
 
@@ -361,6 +361,7 @@ _METHODS = {
     "__len__": _len,
     "__iter__": lambda self: (self[k] for k in range(len(self))),
     "__pos__": Tracer.handle,
+    "conj": Tracer.handle,
     "__copy__": Tracer.handle,
     "__deepcopy__": lambda self, memo: self.handle(),
     "__format__": lambda self, spec: (
