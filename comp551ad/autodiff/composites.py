@@ -78,8 +78,10 @@ def _getitem(x, index):
 
 @composite(np.where)
 def _where(condition, *choices):
-    if len(choices) != 2:
+    if not choices:
         return np.nonzero(condition)
+    if len(choices) == 1:
+        raise TraceError("np.where: got one choice, expected two or none")
     if type(condition) is Tracer or np.asanyarray(condition).dtype.kind != "b":
         condition = np.not_equal(condition, 0)
     condition = np.asanyarray(condition)
@@ -804,8 +806,8 @@ def _full_rank(a):
     rank, full = np.linalg.matrix_rank(concrete(a)), min(np.shape(a)[-2:])
     if np.any(rank < full):
         raise TraceError(
-            f"np.linalg.pinv and lstsq: got a matrix of rank {np.min(rank)}, expected {full}: where "
-            "columns depend on each other the result jumps; add a small multiple of the identity"
+            f"np.linalg.pinv and lstsq: got a matrix of rank {np.min(rank)}, expected {full}: "
+            "where columns depend on each other the result jumps; add a multiple of the identity"
         )
     return full
 
