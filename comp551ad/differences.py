@@ -327,7 +327,7 @@ class Function:
             value, again = (call(f, self.argument(), "f") for _ in range(2))
         array = np.asarray(None if isinstance(value, tuple | list) else value)
         wanted = "biuf" if kind is float else "biufc"
-        if array.dtype.kind not in wanted or array.ndim or np.ma.is_masked(value):
+        if array.dtype.kind not in wanted or array.size != 1 or np.ma.is_masked(value):
             raise TypeError(
                 f"f: got {describe(value)}, expected one real number; a gradient belongs to "
                 "a scalar, so sum the values, or check one of them at a time"
@@ -339,8 +339,8 @@ class Function:
             )
         if not np.isfinite(array):
             raise ValueError(f"f: got f(x) = {value}, expected a finite number")
-        self.value = kind(value)
-        self.must_repeat(self.value, kind(again))
+        self.value = kind(array.item())
+        self.must_repeat(self.value, kind(np.asarray(again).item()))
         is_single = array.dtype == np.float32 or _looks_single(abs(self.value))
         self.noise = (2.0**-23 if is_single else EPSILON) * abs(self.value)
 
@@ -364,7 +364,8 @@ class Function:
         """f at a moved x, or nan where f refuses it."""
         self.calls += 1
         try:
-            value = complex(self.f(self.argument(where, move)))
+            value = self.f(self.argument(where, move))
+            value = complex(value.item() if isinstance(value, np.ndarray) else value)
         except (ArithmeticError, ValueError, TypeError):
             return math.nan
         if self.kind is float and value.imag:

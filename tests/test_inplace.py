@@ -359,3 +359,25 @@ def test_a_plain_array_cannot_hold_what_is_traced():
     with pytest.raises(TraceError, match=r"z\[:\] = x\[0\].*plain array can't hold"):
         grad(stores)(X)
     assert grad(starts_from_what_is_traced)(X).tolist() == [[1.0] * 3, [0.0] * 3]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda a: np.fill_diagonal(a, 2.0),
+        lambda a: np.fill_diagonal(a[:, 1:], a[0, :2] * 2),
+        lambda a: np.copyto(a, a[0] * a),
+        lambda a: np.copyto(a, 3.0, where=X > 0),
+    ],
+)
+def test_functions_that_change_their_argument(change):
+    def f(a):
+        b = a * a
+        change(b)
+        return np.sum(b * np.cos(b)) + np.sum(b[::-1] * a)
+
+    value, tangent = jvp(f, (X,), (T,))
+    h = 1e-6
+    assert value == pytest.approx(f(X), rel=1e-14)
+    assert tangent == pytest.approx((f(X + h * T) - f(X - h * T)) / (2 * h), rel=1e-7)
+    assert np.sum(grad(f)(X) * T) == pytest.approx(tangent, rel=1e-12)

@@ -253,6 +253,50 @@ def test_what_type_answers_is_noticed_by_a_recording(f):
             way(f, 2.0)
 
 
+# ---------------------------------------------------------------- numbers in lists
+
+
+IN_LISTS = [
+    lambda a: np.array([a[0], 2 * a[1]]),
+    lambda a: np.array([[np.cos(a[0]), -np.sin(a[0])], [np.sin(a[0]), 2.0]]) @ X[:2],
+    lambda a: np.exp(np.array([v * v for v in a])) * a,
+    lambda a: np.sum([a[0], a[1]]) + np.mean([a[0], 1.0]) * np.std([v for v in a]),
+    lambda a: np.var(np.array([[a[0], 1.0], [2.0, a[1]]])),
+    lambda a: np.full((2, 2), a[0]).sum() * np.r_[a[0], 1.0, a[1]],
+    lambda a: np.dot([a[0], 1.0, 2.0], X) + [a[1], 1.0],
+    lambda a: a * [a[0], 1.0, 2.0],
+    lambda a: np.linalg.norm([a[0], 2.0]) * np.asarray(a[1]),
+    lambda a: np.concatenate([np.array([a[0], 2.0]), a]),
+    lambda a: np.append([a[0]], [a[1] * a[0]]).prod(),
+    lambda a: {"k": np.array([a[2], a[1]])},
+]
+
+
+@pytest.mark.parametrize("f", IN_LISTS)
+def test_numbers_in_a_list_are_traced(f):
+    check_right(f, *jvp(f, (X,), (T,)))
+
+    def total(a):
+        return np.sum(pytrees.leaves(f(a))[0])
+
+    gradient = grad(total)(X)
+    assert gradient @ T == pytest.approx(np.sum(numbers(jvp(f, (X,), (T,))[1])[0]))
+    np.testing.assert_allclose(write_gradient(total, X)(X), gradient, rtol=1e-12)
+    assert np.array_equal(numbers(record(f, X).result)[0], numbers(f(X))[0])
+
+
+def test_an_answer_for_objects_is_not_believed():
+    """np.array([a, b]) is an array of objects, and f may ask for that."""
+
+    def f(a):
+        x = np.array([a[0], a[1]])
+        return np.sum(x**2 if x.dtype == float else x**3)
+
+    for way in (grad(f), lambda x: record(f, x), lambda x: write_gradient(f, x)):
+        with pytest.raises(TraceError, match=r"np.array\(\[a, b\]\) can't be traced"):
+            way(X)
+
+
 # ---------------------------------------------------------------- attributes
 
 ATTRIBUTES = (

@@ -21,10 +21,11 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from comp551ad import functions as fn
+from comp551ad import pytrees
 
 from .primitives import PRIMITIVES, shape_of
 from .refusals import TraceError
-from .tape import Tracer, apply, power
+from .tape import Tracer, apply, concrete, power
 
 COMPOSITES: dict[Callable, Callable] = {np.power: power}
 
@@ -77,8 +78,10 @@ def _getitem(x, index):
 
 @composite(np.where)
 def _where(condition, *choices):
-    if len(choices) != 2:
-        raise TraceError("np.where(condition) alone can't be traced: give both choices")
+    if not choices:
+        return np.nonzero(condition)
+    if len(choices) == 1:
+        raise TraceError("np.where: got one choice, expected two or none")
     if type(condition) is Tracer or np.asanyarray(condition).dtype.kind != "b":
         condition = np.not_equal(condition, 0)
     condition = np.asanyarray(condition)
@@ -222,7 +225,7 @@ as_numpy_has_it(
     np.take_along_axis, np.diff, np.average, np.trapezoid, np.polyval,
     np.tensordot, np.linalg.tensordot, np.linalg.outer, np.linalg.cross,
     np.linalg.matmul, np.linalg.multi_dot, np.linalg.matrix_power,
-    np.linalg.vector_norm, np.linalg.matrix_norm,
+    np.linalg.vector_norm, np.linalg.matrix_norm, np.unstack,
 )  # fmt: skip
 
 
@@ -235,6 +238,8 @@ _SHORT: dict[Callable, Callable] = {
     np.copy: lambda a: a.handle(),
     np.fabs: lambda x: np.abs(x),
     np.fix: lambda x: np.trunc(x),
+    np.around: lambda a, decimals=0: np.round(a, decimals),
+    np.modf: lambda x: (x - np.trunc(x), np.trunc(x)),
     np.float_power: power,
     np.fmod: lambda a, b: np.sign(a) * np.remainder(np.abs(a), np.abs(b)),
     np.divmod: lambda a, b: (np.floor_divide(a, b), np.remainder(a, b)),
@@ -249,6 +254,24 @@ _SHORT: dict[Callable, Callable] = {
         + np.multiply.outer(np.linspace(0.0, 1.0, num), np.ones(np.shape(stop - start)))
         * (stop - start)
     ),
+    np.vander: lambda x, N=None, increasing=False: (
+        np.expand_dims(x, -1)
+        ** np.arange(np.size(x) if N is None else N)[:: 1 if increasing else -1]
+    ),
+    np.diagflat: lambda v, k=0: np.diag(np.ravel(v), k),
+    np.delete: lambda arr, obj, axis=None: np.take(
+        arr,
+        np.delete(
+            np.arange(np.size(arr) if axis is None else np.shape(arr)[axis]), obj
+        ),
+        axis,
+    ),
+    np.compress: lambda condition, a, axis=None: np.take(
+        a, np.flatnonzero(condition), axis
+    ),
+    np.extract: lambda condition, arr: np.ravel(arr)[np.flatnonzero(condition)],
+    np.cumulative_sum: lambda x, axis=None: np.cumsum(x, axis),
+    np.cumulative_prod: lambda x, axis=None: np.cumprod(x, axis),
     np.ediff1d: lambda ary: np.diff(np.ravel(ary)),
     np.ptp: lambda a, axis=None, keepdims=False: (
         np.max(a, axis, keepdims=keepdims) - np.min(a, axis, keepdims=keepdims)
@@ -339,6 +362,23 @@ def _take(a, indices, axis=None):
     return a[(slice(None),) * axis + (indices,)]
 
 
+@composite(np.insert)
+def _insert(arr, obj, values, axis=None):
+    arr, axis = (np.ravel(arr), 0) if axis is None else (arr, axis)
+    arr = np.moveaxis(arr, axis, 0)
+    n, several = len(arr), np.ndim(obj) > 0
+    if several or np.ndim(values) == np.ndim(arr):
+        values = np.moveaxis(
+            np.atleast_1d(values), axis if np.ndim(values) > 1 else 0, 0
+        )
+    else:
+        values = np.expand_dims(values, 0)
+    count = max(np.size(obj), len(values))
+    values = np.broadcast_to(values, (count, *np.shape(arr)[1:]))
+    order = np.insert(np.arange(n), obj, n + np.arange(count))
+    return np.moveaxis(np.concatenate([arr, values])[order], 0, axis)
+
+
 @composite(np.diagonal)
 def _diagonal(a, offset=0, axis1=0, axis2=1):
     a = np.moveaxis(a, (axis1, axis2), (-2, -1))
@@ -376,6 +416,22 @@ def _pad(array, pad_width, mode="constant", constant_values=0):
     return padded + frame if np.any(frame) else padded
 
 
+@composite(np.block)
+def _block(arrays):
+    def depth(part):
+        return 1 + depth(part[0]) if isinstance(part, list) else 0
+
+    def join(part, level):
+        if isinstance(part, list):
+            return np.concatenate(
+                [join(inner, level - 1) for inner in part], axis=-level
+            )
+        return np.reshape(part, (1,) * (ndim - np.ndim(part)) + np.shape(part))
+
+    ndim = max(depth(arrays), *map(np.ndim, pytrees.leaves(arrays)))
+    return join(arrays, depth(arrays))
+
+
 @composite(np.broadcast_arrays)
 def _broadcast_arrays(*args):
     shape = np.broadcast_shapes(*map(np.shape, args))
@@ -391,6 +447,16 @@ def _meshgrid(*xi, copy=True, sparse=False, indexing="xy"):
     if indexing == "xy" and len(xi) > 1:
         grids = [np.swapaxes(grid, 0, 1) for grid in grids]
     return tuple(grids) if sparse else np.broadcast_arrays(*grids)
+
+
+@composite(np.apply_along_axis)
+def _apply_along_axis(func1d, axis, arr, *args, **kwargs):
+    rows = np.moveaxis(arr, axis, -1)
+    found = [
+        func1d(rows[place], *args, **kwargs) for place in np.ndindex(rows.shape[:-1])
+    ]
+    whole = np.reshape(np.stack(found), rows.shape[:-1] + np.shape(found[0]))
+    return np.moveaxis(whole, -1, axis) if np.ndim(found[0]) else whole
 
 
 # ---------------------------------------------------------------- ordered and chosen
@@ -430,7 +496,8 @@ def _quantile(a, q, axis=None, keepdims=False):
 
 
 def _several_axes(axis, a):
-    axis = tuple(range(np.ndim(a))) if axis is None else axis
+    if axis is None or (np.ndim(a) == 0 and axis in (0, -1)):
+        return tuple(range(np.ndim(a)))
     return normalize_axis_tuple(axis, np.ndim(a))
 
 
@@ -439,6 +506,20 @@ def _select(condlist, choicelist, default=0):
     for condition, choice in zip(condlist[::-1], choicelist[::-1], strict=True):
         default = np.where(condition, choice, default)
     return default
+
+
+@composite(np.piecewise)
+def _piecewise(x, condlist, funclist):
+    conditions = (
+        list(condlist) if np.ndim(condlist[0]) or not np.ndim(x) else [condlist]
+    )
+    if len(funclist) > len(conditions):
+        conditions.append(~np.any(conditions, axis=0))
+    y = 0.0 * x
+    for condition, function in zip(conditions, funclist, strict=True):
+        there = function(x[condition]) if callable(function) else function
+        y = fn.set_at(y, there, condition)
+    return y
 
 
 @composite(np.clip)
@@ -699,6 +780,36 @@ def _cross(a, b, axisa=-1, axisb=-1, axisc=-1, axis=None):
     ahead, behind = [1, 2, 0], [2, 0, 1]
     y = a[..., ahead] * b[..., behind] - a[..., behind] * b[..., ahead]
     return np.moveaxis(y, -1, axisc)
+
+
+@composite(np.linalg.lstsq)
+def _lstsq(a, b, rcond=None):
+    """By the normal equations, and once more for what rounding left. Singular values: none."""
+    inverse = np.linalg.pinv(a)
+    x = np.dot(inverse, b)
+    x = x + np.dot(inverse, b - np.dot(a, x))
+    rest = np.atleast_1d(np.sum(np.square(b - np.dot(a, x)), axis=0))
+    rows, columns = np.shape(a)
+    return x, rest if rows > columns else np.zeros(0), min(rows, columns), None
+
+
+@composite(np.linalg.pinv)
+def _pinv(a):
+    _full_rank(a)
+    turned = np.matrix_transpose(a)
+    if np.shape(a)[-2] >= np.shape(a)[-1]:
+        return np.linalg.solve(np.matmul(turned, a), turned)
+    return np.matrix_transpose(np.linalg.solve(np.matmul(a, turned), a))
+
+
+def _full_rank(a):
+    rank, full = np.linalg.matrix_rank(concrete(a)), min(np.shape(a)[-2:])
+    if np.any(rank < full):
+        raise TraceError(
+            f"np.linalg.pinv and lstsq: got a matrix of rank {np.min(rank)}, expected {full}: "
+            "where columns depend on each other the result jumps; add a multiple of the identity"
+        )
+    return full
 
 
 @composite(np.linalg.norm)

@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from .composites import frozen_index
+from .composites import composite, frozen_index
 from .primitives import PRIMITIVES, shape_of
-from .refusals import TraceError
+from .refusals import REFUSED, TraceError, refusal
 from .tape import Tracer, apply
 
 
@@ -43,6 +43,18 @@ def setitem(x: Tracer, index: Any, values: Any) -> None:
     while np.ndim(values) > len(place) and np.shape(values)[0] == 1:
         values = np.reshape(values, np.shape(values)[1:])
     assign(x, apply(PRIMITIVES["set_at"], (x, values), {"index": index}))
+
+
+@composite(np.fill_diagonal)
+def _fill_diagonal(a, val):
+    setitem(a, np.diag_indices(min(np.shape(a)), np.ndim(a)), val)
+
+
+@composite(np.copyto)
+def _copyto(dst, src, where=True):
+    if type(dst) is not Tracer:  # what np.full_like(X, a) calls
+        raise refusal(*REFUSED["__array__"])
+    setitem(dst, Ellipsis, src if where is True else np.where(where, src, dst))
 
 
 def assign(target: Tracer, new: Tracer) -> None:

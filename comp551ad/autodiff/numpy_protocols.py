@@ -9,10 +9,12 @@ Reads: ``tape``, ``primitives``, ``composites``, ``data``, ``inplace``, ``refusa
 """
 
 import difflib
+import dis
 import functools
 import inspect
 import math
 import operator
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -23,7 +25,14 @@ from .data import SHAPES, compute
 from .inplace import setitem, update
 from .operands import FLOAT64
 from .primitives import PRIMITIVE_OF, shape_of
-from .refusals import REFUSED, TraceError, kind_of, refusal
+from .refusals import (
+    AN_OBJECT,
+    REFUSED,
+    TraceError,
+    kind_of,
+    note_refusal,
+    refusal,
+)
 from .tape import Tracer, apply, concrete, tapes_of
 
 # ---------------------------------------------------------------- the two protocols
@@ -78,8 +87,6 @@ def _array_function(self, function, types, args, kwargs):
         return _call_primitive(PRIMITIVE_OF[function], function, args, kwargs)
     if function in QUESTIONS or function in COMPARISONS:
         return _answer(function, args, kwargs)
-    if function is np.copyto:  # what np.full_like(X, a) calls
-        raise refusal(*REFUSED["__array__"])
     raise _unknown(function, name)
 
 
@@ -201,7 +208,9 @@ COMPARISONS = {
     np.greater, np.greater_equal, np.less, np.less_equal, np.equal, np.not_equal,
     np.isnan, np.isinf, np.isfinite, np.signbit, np.isclose, np.allclose,
     np.array_equal, np.argmax, np.argmin, np.argsort, np.argpartition, np.any, np.all,
-    np.count_nonzero, np.searchsorted,
+    np.count_nonzero, np.searchsorted, np.logical_and, np.logical_or, np.logical_not,
+    np.logical_xor, np.nonzero, np.flatnonzero, np.argwhere, np.isposinf, np.isneginf,
+    np.isreal, np.iscomplex, np.lexsort, np.digitize, np.nanargmax, np.nanargmin,
 }  # fmt: skip
 
 
@@ -266,6 +275,10 @@ def _len(self):
 
 
 def _no_attribute(self, name):
+    ufunc = getattr(np, name, None)
+    # np.exp asks each entry of np.array([a, b]) for exp.
+    if isinstance(ufunc, np.ufunc) and not self.shape:
+        return functools.partial(ufunc, self)
     raise AttributeError(
         f"a traced value has no attribute {name!r}; use the NumPy function of that "
         "name, if it is one that can be traced"
@@ -292,12 +305,39 @@ def _refusing(name):
     return method
 
 
+def _dtype(self):
+    # For np.mean of an array of objects a sum without dtype is a number, and stays what it is.
+    if sys._getframe(1).f_globals.get("__name__") == "numpy._core._methods":
+        raise AttributeError
+    return FLOAT64
+
+
+_no_plain_array = _refusing("__array__")
+
+
+def _as_object(self, dtype=None, copy=None):
+    """A number in np.array([a, b]) or np.full(n, a): NumPy makes an array of objects, whose entries
+    go on being traced; where it meets a traced array it is joined. An array in a list is refused:
+    X.dot(W) with a plain X would be thousands of products of numbers."""
+    if self.shape or not self.tape.open or dtype not in (None, object):
+        return _no_plain_array(self)
+    caller = sys._getframe(1)
+    if dis.opname[caller.f_code.co_code[caller.f_lasti]] == "BINARY_SUBSCR":  # X[a]
+        raise refusal(*REFUSED["__index__"])
+    # f may ask for its dtype: the result is compared with that of plain numbers.
+    note_refusal(f"np.array([a, b]) can't be traced here: {AN_OBJECT}")
+    cell = np.empty(1, object)
+    cell[0] = self
+    return cell.reshape(())
+
+
 _NAMED_LIKE_NUMPYS = (
     "sum mean max min var std dot ravel squeeze swapaxes clip argmax argmin argsort any all "
     "prod cumsum cumprod repeat take trace diagonal round conjugate"
 )
 _METHODS = {
     **{name: _refusing(name) for name in REFUSED},
+    "__array__": _as_object,
     **{name: _as_method(getattr(np, name)) for name in _NAMED_LIKE_NUMPYS.split()},
     "__array_ufunc__": _array_ufunc,
     "__array_function__": _array_function,
@@ -321,6 +361,7 @@ _METHODS = {
     "__len__": _len,
     "__iter__": lambda self: (self[k] for k in range(len(self))),
     "__pos__": Tracer.handle,
+    "conj": Tracer.handle,
     "__copy__": Tracer.handle,
     "__deepcopy__": lambda self, memo: self.handle(),
     "__format__": lambda self, spec: (
@@ -329,7 +370,7 @@ _METHODS = {
     "shape": property(lambda self: shape_of(self.value)),
     "ndim": property(lambda self: len(shape_of(self.value))),
     "size": property(lambda self: math.prod(shape_of(self.value))),
-    "dtype": property(lambda self: FLOAT64),
+    "dtype": property(_dtype),
     "mT": property(lambda self: np.matrix_transpose(self)),
     "T": property(lambda self: np.transpose(self)),
     "reshape": _reshape,

@@ -348,7 +348,7 @@ def _written(f, args, kwargs, wrt, value, buffered, language, kinds):
         _refuse_strangers(outer, out_values)
         adjoints = [None] * len(tape.rows)
         if chosen:
-            if pytrees.is_container(result) or np.shape(concrete(out_values[0])):
+            if pytrees.is_container(result) or np.size(concrete(out_values[0])) != 1:
                 raise ProgramError(
                     "output: got more than one number, expected one; return a sum or mean, "
                     "or one of the numbers"

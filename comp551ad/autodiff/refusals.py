@@ -29,8 +29,12 @@ class TraceError(TypeError):
 
     def __init__(self, *text: str):
         super().__init__(*text)
-        # Its text alone: the error itself holds on to frames, and they to whole tapes.
-        _this_thread.last = text
+        note_refusal(*text)
+
+
+def note_refusal(*text: str) -> None:
+    """Remember the text alone: the error itself holds on to frames, and they to whole tapes."""
+    _this_thread.last = text
 
 
 def forget_refusals() -> None:
@@ -56,11 +60,13 @@ def kind_of(value: Any) -> str:
 def _frame_outside():
     """The innermost frame that is neither ours nor NumPy's."""
     frame = sys._getframe(1)
-    while frame is not None:
-        if not frame.f_globals.get("__name__", "").startswith(_OURS):
-            return frame
+    while frame is not None and _is_ours(frame):
         frame = frame.f_back
-    return None
+    return frame
+
+
+def _is_ours(frame):
+    return frame.f_globals.get("__name__", "").startswith(_OURS)
 
 
 def line_outside() -> tuple[str, int]:
@@ -88,14 +94,17 @@ class Expression(NamedTuple):
 def expression_outside() -> Expression | None:
     """The expression that the user's code is running; None where the source isn't known."""
     frame = _frame_outside()
-    if frame is None:
-        return None
+    return None if frame is None else expression_at(frame, frame.f_lasti)
+
+
+def expression_at(frame: Any, instruction: int) -> Expression | None:
+    """The expression of one instruction of a frame; None where the source isn't known."""
     code = frame.f_code
-    first, last, start, stop = list(code.co_positions())[frame.f_lasti // 2]
+    first, last, start, stop = list(code.co_positions())[instruction // 2]
     lines = linecache.getlines(code.co_filename, frame.f_globals)[first - 1 : last]
     if not lines or start is None:
         return None
-    stores = dis.opname[code.co_code[frame.f_lasti]].startswith("STORE_S")
+    stores = dis.opname[code.co_code[instruction]].startswith("STORE_S")
     if stores:
         text = lines[0].strip()
     else:
@@ -108,6 +117,36 @@ def expression_outside() -> Expression | None:
     except SyntaxError:
         tree = None
     return Expression(text, first, tree, stores)
+
+
+# To NumPy such an array holds objects, not numbers.
+AN_OBJECT = (
+    "NumPy computes with an array of traced numbers, as np.array([a, b]) makes it, only sums, "
+    "products and functions of one number; write np.stack([a, b]) for it, and for a matrix "
+    "np.stack([np.stack([a, b]), np.stack([c, d])])"
+)
+
+
+def explain(error: BaseException | None) -> None:
+    """Raise the refusal behind an error of NumPy's, if there is one."""
+    if isinstance(error, ValueError) and isinstance(error.__cause__, TraceError):
+        raise error.__cause__ from None  # for z[0] = a
+    known = "dtype('O')", "not supported for the input types", "dtype object"
+    if isinstance(error, TypeError) and any(words in str(error) for words in known):
+        if last_refusal() is None:
+            return
+        steps = [(tb.tb_frame, tb.tb_lasti) for tb in _traceback(error)]
+        outside = [step for step in steps if not _is_ours(step[0])]
+        e = expression_at(*outside[-1]) if outside else None
+        place = f"{e.text} (line {e.line}) can't be traced: " if e else ""
+        raise TraceError(place + AN_OBJECT) from error
+
+
+def _traceback(error):
+    at = error.__traceback__
+    while at is not None:
+        yield at
+        at = at.tb_next
 
 
 # ---------------------------------------------------------------- what to write in its place
@@ -285,6 +324,11 @@ def refusal(what: str, instead: str) -> TraceError:
     for way in WAYS_OUT if what in _STORES else ():
         if way.fits(e):
             return TraceError(f"{place}{way.why}; write {way.instead(e.tree)} instead")
+    if what == REFUSED["__float__"][0] and _is_call_of(e.tree, ("np", "numpy")):
+        return TraceError(
+            f"{place}NumPy asks for plain numbers here; pass ones that are not differentiated, or "
+            "join traced ones with np.stack([a, b])"
+        )
     return TraceError(f"{place}{what}: {instead}")
 
 

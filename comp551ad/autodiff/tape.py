@@ -33,11 +33,11 @@ from .operands import as_constant, as_input
 from .primitives import PRIMITIVES, Primitive, shape_of
 from .refusals import (
     TraceError,
+    explain,
     forget_refusals,
     kind_of,
     last_refusal,
     line_outside,
-    refusal,
 )
 
 _this_thread = threading.local()
@@ -91,8 +91,7 @@ class Tape:
             _this_thread.origins = None
         self.open, self.append = False, _refuse_to_grow
         self.refused = last_refusal()
-        if isinstance(error, ValueError) and isinstance(error.__cause__, TraceError):
-            raise error.__cause__ from None  # NumPy's, for z[0] = a, hid the refusal
+        explain(error)
 
     def write(self, row: tuple) -> "Tracer":
         """Append a row; the tracer that stands for it."""
@@ -118,11 +117,6 @@ class Tape:
         A tracer of an open tape further out is one; ``name`` is what an error calls it.
         """
         if type(value) is not Tracer:
-            if any(type(leaf) is Tracer for leaf in pytrees.leaves(value)):
-                raise refusal(
-                    f"{name} with traced values in a list",
-                    "join them first, with np.stack([a, b])",
-                )
             return self.remember(as_constant(concrete(value), name), value)
         outer = value.tape
         if outer.open and outer.level < self.level and outer.thread == self.thread:
@@ -207,6 +201,8 @@ def apply(
             values.append(operand)
             row.append(operand)
         else:
+            if holds_tracers(operand):
+                return apply(primitive, list(map(joined, operands)), parameters)
             constant = tape.constant(operand, primitive.name)
             values.append(constant)
             row.append(constant)
@@ -229,6 +225,25 @@ def apply(
     if primitive.view:
         tape.note_view(tracer, operands[0], primitive, parameters)
     return tracer
+
+
+def holds_tracers(operand: Any) -> bool:
+    """Whether a list has tracers in it, or an array of objects, as np.array([a, b]) makes it."""
+    kind = type(operand)
+    if kind is np.ndarray:
+        return operand.dtype == object and any(type(x) is Tracer for x in operand.flat)
+    return kind in (list, tuple) and any(
+        type(leaf) is Tracer or holds_tracers(leaf) for leaf in pytrees.leaves(operand)
+    )
+
+
+def joined(operand: Any) -> Any:
+    """A list or an array of objects that has tracers in it as one tracer, by np.stack."""
+    if not holds_tracers(operand):
+        return operand
+    if type(operand) is np.ndarray and not operand.ndim:
+        return operand[()]
+    return apply(PRIMITIVES["stack"], list(map(joined, operand)))
 
 
 def _operators(name):
@@ -364,6 +379,7 @@ def read_outputs(
     rows: list[int | None] = []
     values = []
     for leaf in pytrees.leaves(result):
+        leaf = joined(leaf)
         if type(leaf) is Tracer and leaf.tape is tape:
             rows.append(leaf.index)
             values.append(leaf.value)

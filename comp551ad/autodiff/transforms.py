@@ -150,7 +150,7 @@ def value_and_grad(f: Callable, argnum: int | str | tuple = 0) -> Callable:
     """The function that computes f and its gradient together (S14).
 
     Args:
-        f: a function that returns one number.
+        f: a function that returns one number; an array with one entry is one, too.
         argnum: which argument to differentiate with respect to: a position, a parameter's name,
             or a tuple of them (the gradient is then a tuple). The argument may be a number, an
             array, or a tuple, list or dict of them; its gradient has the same structure.
@@ -163,7 +163,7 @@ def value_and_grad(f: Callable, argnum: int | str | tuple = 0) -> Callable:
     @functools.wraps(f)
     def value_and_gradient(*args, **kwargs):
         call = argnums.record(args, kwargs)
-        if pytrees.is_container(call.output) or shape_of(call.output):
+        if pytrees.is_container(call.output) or size_of(call.out_values[0]) != 1:
             _refuse_many_outputs(call)
         row = call.out_rows[0]
         seeds = [] if row is None else [(row, 1.0)]
