@@ -31,6 +31,7 @@ PAGE = '<!doctype html><html lang="en"><meta charset="utf-8"><title>Benchmark</t
 WINDOW = {"width": 786, "height": 599}
 EVENTS = 300
 
+
 def program(nodes):
     """A function of so many nodes, and the name of its output."""
     if nodes == 7:
@@ -110,7 +111,9 @@ def events(page):
 
 
 def figures(numbers):
-    return f"median {np.median(numbers):4.1f}, 95 % {np.percentile(numbers, 95):4.1f} ms"
+    return (
+        f"median {np.median(numbers):4.1f}, 95 % {np.percentile(numbers, 95):4.1f} ms"
+    )
 
 
 PICTURES = """seconds => new Promise(done => {
@@ -132,7 +135,9 @@ def training(page):
         page.set_viewport_size(size)
         page.set_content(f"{PAGE}{training_player(X, Y)._repr_html_()}")
         rate = page.evaluate(PICTURES, 4)
-        print(f"{size['width']} wide: {rate:.1f} pictures a second, 100 iterations each")
+        print(
+            f"{size['width']} wide: {rate:.1f} pictures a second, 100 iterations each"
+        )
     page.set_viewport_size(WINDOW)
 
 
@@ -170,7 +175,9 @@ def descent(page, steps=100_000):
 
 def size(page):
     script, style = len(player_script("program")), len(player_style())
-    print(f"script and style of a player of a program: {script:,} bytes, style {style:,}")
+    print(
+        f"script and style of a player of a program: {script:,} bytes, style {style:,}"
+    )
     print(f"of all kinds together: {len(player_script()):,} bytes")
     stepper = program(20)
     print(f"data of a player of 20 nodes: {len(json.dumps(stepper.data())):,} bytes")

@@ -400,6 +400,29 @@ def test_names_and_typed_texts_are_only_texts(open_page):
 # ---------------------------------------------------------------- everything is linked
 
 
+@pytest.mark.parametrize(
+    ("text", "inputs", "step", "said"),
+    [
+        ("log(x) * 2", {"x": "0"}, 2, "a₂ = log 0 is −∞: it starts here."),
+        ("sqrt(x) + w", {"x": "-1"}, 9, "a₃ = √(−1) is not a number: it starts here."),
+        ("exp(exp(x))", {"x": "7"}, 6, "a₃ = exp 1097 is ∞: it starts here."),
+        ("sqrt(x) * 2", {"x": "0"}, 6, "ā₁ = 2/(2·0) is ∞: it starts here."),
+    ],
+)
+def test_what_is_no_finite_number_is_named_where_it_starts(
+    open_page, text, inputs, step, said
+):
+    player = open_page().show(s14())
+    type_function(player, text)
+    for name, value in inputs.items():
+        field(player, name).fill(value)
+    go(player, step)
+    expect(player.locator(".c5-remarks")).to_have_text(said)
+    slider = player.get_by_role("slider", name="x, slider")
+    slider.press("ArrowLeft")
+    expect(field(player, "x")).not_to_have_value(inputs["x"])
+
+
 def test_hovering_a_node_lights_its_row_and_its_code(open_page):
     player = open_page().show(s14())
     node(player, "a6").hover()
@@ -545,6 +568,32 @@ def test_the_state_is_in_the_address(site):
     expect(other.locator(".c5-typed")).to_have_value(TEN)
 
 
+def test_changed_entries_of_arrays_are_in_the_address_and_in_python(site):
+    player = site("", network())
+    field(player, "X, axis 0").fill("2")
+    field(player, "X, axis 1").fill("3")
+    field(player, "X").fill("1.25")
+    player.page.wait_for_function("location.hash.includes('1.25')")
+    copied = copied_by(player, "Copy as Python").split("\n")
+    made: dict = {}
+    exec("\n".join(copied[:-1]), made)
+    stepper = eval(copied[-1], made)
+    assert stepper.run.trace.rows[0][1][2, 3] == 1.25
+    other = site(player.page.evaluate("location.hash"), network())
+    field(other, "X, axis 0").fill("2")
+    field(other, "X, axis 1").fill("3")
+    expect(field(other, "X")).to_have_value("1.25")
+
+
+def copied_by(player, name):
+    """What a button puts on the clipboard."""
+    player.evaluate(
+        "() => { navigator.clipboard.writeText = async t => { window.copied = t } }"
+    )
+    press(player, name)
+    return player.page.evaluate("copied")
+
+
 @pytest.mark.parametrize(
     "hash",
     [
@@ -553,6 +602,7 @@ def test_the_state_is_in_the_address(site):
         "#player=1&in=0.5,2,x&d=reverse:6&step=9",
         "#player=1&in=0.5,2,1&d=reverse:2&step=9",
         "#player=1&in=0.5,2,1&d=reverse:6&step=99",
+        "#player=1&in=*7:1,2,1&d=reverse:6&step=9",
         "#player=1&%E0%A4%A",
     ],
 )
