@@ -860,7 +860,9 @@ def test_running_a_cell_again_leaves_nothing_behind(open_page):
 # ---------------------------------------------------------------- in JupyterLab
 
 
-def test_a_player_in_jupyterlab_steps_slides_types_and_lets_ctrl_s_save(reader):
+def test_a_player_in_jupyterlab_steps_slides_types_and_lets_ctrl_s_save(
+    reader, inaccessible
+):
     source = (
         "import numpy as np\nfrom comp551ad import ReverseStepper, record\n"
         "def f(w, x):\n    return np.sin(w * x)\nReverseStepper(record(f, 0.5, 2.0))"
@@ -885,6 +887,18 @@ def test_a_player_in_jupyterlab_steps_slides_types_and_lets_ctrl_s_save(reader):
     assert reader.page.evaluate(dirty)
     reader.page.keyboard.press("Control+s")
     reader.page.wait_for_function(f"() => !({dirty})()")
+    for theme in ("JupyterLab Dark", "JupyterLab Light"):
+        reader.page.evaluate(
+            "theme => jupyterapp.commands.execute('apputils:change-theme', {theme})",
+            theme,
+        )
+        light = str(theme.endswith("Light")).lower()
+        expect(reader.page.locator("body")).to_have_attribute(
+            "data-jp-theme-light", light
+        )
+        for width in (400, 1280):
+            reader.page.set_viewport_size({"width": width, "height": 720})
+            assert inaccessible(reader.page, ".jp-Notebook .c5-stepper") == []
     # The player needs no kernel.
     reader.choose("Kernel", "Restart Kernel…")
     reader.page.get_by_role("button", name="Confirm Kernel Restart").click()
@@ -916,7 +930,8 @@ slider = widgets.IntSlider(0, 0, 20)
 widgets.link((slider, "value"), (player, "step"))
 heard = []
 player.observe(lambda change: heard.append(change.new), "inputs")
-widgets.VBox([slider, player])"""
+widgets.interact(lambda at: print("step", at), at=slider)
+widgets.HBox([player])"""
 
 
 # By command: a key can get lost where a page is still busy with something else.
@@ -959,6 +974,7 @@ def test_a_widget_and_its_page_follow_each_other(reader):
     reader.page.keyboard.press("ArrowRight")
     expect(field(player, "w")).to_have_value("1.55")
     press(player, "Previous")
+    expect(cells.nth(0).locator(".widget-output")).to_have_text("step 3")
     run_cell(reader, 2)
     printed = cells.nth(2).locator(".jp-OutputArea-output")
     expect(printed).to_have_text("{'w': 1.55, 'x': 2.0} 3 [0, 0] ")
@@ -966,4 +982,15 @@ def test_a_widget_and_its_page_follow_each_other(reader):
     expect(player.get_by_role("button", name="Predict")).to_have_attribute(
         "aria-pressed", "true"
     )
+    # With its kernel gone the player still plays, and run again it is a new one.
+    reader.choose("Kernel", "Restart Kernel…")
+    reader.page.get_by_role("button", name="Confirm Kernel Restart").click()
+    reader.wait_for_kernel()
+    press(player, "Last")
+    slider.press("ArrowRight")
+    expect(field(player, "w")).to_have_value("1.6")
+    run_cell(reader, 0)
+    expect(field(player, "w")).to_have_value("0.5")
+    run_cell(reader, 1)
+    expect(field(player, "w")).to_have_value("1.5")
     assert reader.wrong == []
