@@ -117,7 +117,9 @@ def training_player(
         "V": number_data(V),
         "rate": rate,
         "features": list(feature_names),
-        "hint": " ".join([*legend, "Drag one of them. Click a weight in V or W, and move it."]),
+        "hint": " ".join(
+            [*legend, "Drag one of them. Click a weight in V or W, and move it."]
+        ),
     }
     return LivePlayer(data, still, programs)
 
