@@ -8,12 +8,12 @@ import subprocess
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import settings
 from playwright._impl._driver import compute_driver_executable
-from test_random_programs import programs, several_hundred
+from test_random_programs import drawn, like, total_of
 from test_random_programs import run as run_program
 
-from comp551ad import TraceError, forward, functions, record, reverse
+from comp551ad import forward, functions, record, reverse
 from comp551ad.autodiff.primitives import PRIMITIVES
 from comp551ad.autodiff.tape import apply
 from comp551ad.show import figures, live
@@ -203,26 +203,20 @@ def test_negative_numbers_get_parentheses_where_they_must():
 
 
 def test_random_programs_run_in_the_page_as_in_python():
-    """Every number of both modes, of as many programs as the other tests draw."""
+    """Every number and formula, in reverse mode and in forward mode for each input; with the long
+    profile of 2,000 programs."""
+    count = 2000 if settings().max_examples > 1000 else 100
     passes = []
-
-    @several_hundred
-    @given(programs())
-    def draw(program):
+    for seed in range(count):
+        program = drawn(seed, 1 + seed % 7)
+        weights = like(run_program(program, program.inputs), 6)
         with np.errstate(all="ignore"):
-            try:
-                trace = record(lambda *xs: run_program(program, xs), *program.inputs)
-            except TraceError:
-                return
-            outputs = sorted({o for o in trace.outputs if o is not None})
-            for o in outputs[:1]:
-                y = trace.rows[o][1]
-                passes.append(reverse(trace, o + 1, seed=_seed(y)))
-            for k in trace.inputs[:1]:
-                passes.append(forward(trace, k + 1, seed=_seed(trace.rows[k][1])))
-
-    draw()
-    assert len(passes) > 300
+            total = total_of(program, weights)
+            trace = record(lambda *xs, f=total: f(*xs), *program.inputs)
+            passes.append(reverse(trace))
+            for k in trace.inputs:
+                x = trace.rows[k][1]
+                passes.append(forward(trace, k + 1, seed=_seed(x)))
     for start in range(0, len(passes), 100):
         compare(passes[start : start + 100])
 

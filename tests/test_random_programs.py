@@ -359,10 +359,9 @@ class Builder:
         return self.add(name, [k], **parameters)
 
 
-@st.composite
-def programs(draw):
-    builder = Builder(draw(st.integers(0, 2**32 - 1)))
-    lines = draw(st.integers(1, 7))
+def drawn(seed, lines):
+    """The program of a seed."""
+    builder = Builder(seed)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for _ in range(lines):
@@ -372,6 +371,11 @@ def programs(draw):
         builder.choose(range(last + 1)) for _ in range(builder.choose([0, 0, 1, 2]))
     ]
     return Program(builder.inputs, tuple(builder.statements), (last, *others))
+
+
+@st.composite
+def programs(draw):
+    return drawn(draw(st.integers(0, 2**32 - 1)), draw(st.integers(1, 7)))
 
 
 # ---------------------------------------------------------------- witnesses

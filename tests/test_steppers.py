@@ -1,5 +1,6 @@
 """Steppers: their steps, stills and texts, and the data that the page is handed."""
 
+import base64
 import html
 import json
 import re
@@ -141,6 +142,31 @@ def test_the_still_of_a_player_has_neither_script_nor_style_sheet(backward):
     still = html.unescape(backward.player_html(script=False).split("<script")[0])
     assert "<style" not in still and "onclick" not in still
     assert "a₁ = w0 = 0.5" in still and "−0.8011" not in still
+
+
+@pytest.mark.parametrize("kind", [ForwardStepper, ReverseStepper])
+def test_a_still_and_a_text_show_nothing_that_a_question_hides(kind):
+    trace = record(lambda w, x: np.exp(w * x) * np.sin(w), 0.57, 1.39)
+    about = "w" if kind is ForwardStepper else None
+    telling, asking = kind(trace, about), kind(trace, about, predict=True)
+    hidden = []
+    for k, frame in enumerate(telling.frames[1:], 1):
+        answer = frame["result"].split(", ")[-1]
+        if answer not in shown_by(telling, k - 1):
+            assert answer in shown_by(telling, k)
+            is_derivative = "ȧ" in frame["rule"] or "ā" in frame["rule"]
+            assert (answer in shown_by(asking, k)) != is_derivative
+            hidden += [answer] * is_derivative
+    assert len(hidden) >= 3
+
+
+def shown_by(stepper, step):
+    """The text and the HTML of a still, its picture included."""
+    still = stepper.still(step)
+    markup = still._repr_html_()
+    pictures = re.findall(r"svg\+xml;base64,([^\"]*)", markup)
+    drawn = [base64.b64decode(picture).decode() for picture in pictures]
+    return "".join([repr(still), markup, *drawn])
 
 
 # ---------------------------------------------------------------- what the page is handed

@@ -250,11 +250,19 @@ function difference(program, pass, inputs, v, i, e) {
   return { value, error: Math.abs(narrow - wide) + 1e-8 * (Math.abs(value) + 1) };
 }
 
-// The first row that isn't finite although all its operands are; −1 if there is none.
-function firstBroken(program, v) {
+// The first number that isn't finite although all that it was computed from is: {kind, row, tree}.
+function firstBroken(program, pass, v, d) {
+  const env = { value: v, [pass.kind]: d };
   const finite = (x) => entriesOf(x).every(Number.isFinite);
-  return program.rows.findIndex(
-    (row, i) => !finite(v[i]) && row.args.every((a) => (isRow(a) ? finite(v[a]) : finite(a.c))),
+  if (v.every(finite) && d.every(finite)) return undefined;
+  const rows = [...program.rows.keys()];
+  const steps = rows.map((row) => ({ kind: "value", row, tree: valueTree(program, row) }));
+  if (pass.mode === "reverse") rows.reverse();
+  for (const row of rows) steps.push({ kind: pass.kind, row, tree: pass.trees[row] });
+  return steps.find(
+    ({ kind, row, tree }) =>
+      !finite(env[kind][row]) &&
+      symbolsIn(tree).every((s) => (s.kind === kind && s.row === row) || finite(env[s.kind][s.row])),
   );
 }
 

@@ -1008,20 +1008,23 @@ function startPlayer(root, spec, model = null, place = 0) {
   foot.append(legend, remarks);
 
   function paintFoot(asking) {
-    let text = "";
-    const broken = firstBroken(program, values);
-    const seen = broken >= 0 && known(panels[0], bar.step, asking).has("value", broken);
-    if (seen) {
-      const env = { value: values };
-      const filled = written(prepared(valueTree(program, broken), env), program.names, env);
-      const x = entriesOf(values[broken]).find((e) => !Number.isFinite(e));
-      const what = Number.isNaN(x) ? "not a number" : numberText(x);
-      text = `${label("value", broken, program.names)} = ${filled} is ${what}: it starts here.`;
-    } else if (!asking) {
-      text = panels.map(remarkOf).filter(Boolean).join(" ");
-    }
+    const broken = panels.map((panel) => brokenIn(panel, asking)).find(Boolean);
+    const text = broken ?? (asking ? "" : panels.map(remarkOf).filter(Boolean).join(" "));
     setText(remarks, text);
-    setClass(remarks, seen ? "c5-remarks c5-bad" : "c5-remarks");
+    setClass(remarks, broken ? "c5-remarks c5-bad" : "c5-remarks");
+  }
+
+  // Where the first number that isn't finite arises, once it is seen; null while there is none.
+  function brokenIn(panel, asking) {
+    const { has } = known(panel, bar.step, asking);
+    const env = { value: values, [panel.pass.kind]: panel.d };
+    const found = firstBroken(program, panel.pass, values, panel.d);
+    if (!found || !has(found.kind === "value" ? "value" : "derivative", found.row)) return null;
+    const { kind, row, tree } = found;
+    const x = entriesOf(env[kind][row]).find((e) => !Number.isFinite(e));
+    const what = Number.isNaN(x) ? "not a number" : numberText(x);
+    const filled = written(prepared(tree, env), program.names, env);
+    return `${label(kind, row, program.names)} = ${filled} is ${what}: it starts here.`;
   }
 
   // What is no longer needed after this step; at the end, what was found.
@@ -1065,7 +1068,7 @@ function startPlayer(root, spec, model = null, place = 0) {
     close.addEventListener("click", () => show(i));
     const terms = panel.pass.terms[i];
     const isKnown = has("derivative", i);
-    const hidden = asking && step.nodes.includes(i);
+    const hidden = quiz?.isOn() && !isKnown;
     const why = () => {
       if (i === panel.about)
         return panel.mode === "reverse"
@@ -1084,8 +1087,10 @@ function startPlayer(root, spec, model = null, place = 0) {
       make("h3", {}, `Where ${derivative} comes from`, close),
       make("p", {}, `${equation(i)}${has("value", i) ? ` = ${valueText(values[i])}` : ""}`),
     ];
-    if (hidden) parts.push(make("p", {}, "That is the question."));
-    else {
+    if (hidden) {
+      const when = step.nodes.includes(i) ? "That is the question." : "It comes at a later step.";
+      parts.push(make("p", {}, when));
+    } else {
       parts.push(make("p", {}, why()));
       const list = terms
         .filter((t) => t.tree !== ZERO)
@@ -1412,7 +1417,7 @@ function startPlayer(root, spec, model = null, place = 0) {
   function writeAddress() {
     if (!ownsAddress) return;
     clearTimeout(writing);
-    const inputs = at.map((x) => (isNumber(x) ? x : "*")).join(",");
+    const inputs = at.map((x, k) => inputText(x, program.inputs[k])).join(",");
     const which = panels.map(({ mode, about }) => `${mode}:${about}`).join(",");
     const f = program === given ? {} : { f: program.typed };
     const state = new URLSearchParams({
@@ -1434,13 +1439,9 @@ function startPlayer(root, spec, model = null, place = 0) {
     if (state.get("player") !== String(place)) return;
     try {
       const other = state.has("f") ? parse(state.get("f")) : given;
-      const numbers = (state.get("in") ?? "").split(",");
-      const fits = numbers.length === other.inputs.length;
-      const read = other.inputs.map((x, k) =>
-        numbers[k] === "*" && !isNumber(x) ? x : Number(numbers[k]),
-      );
-      const good = (x) => !isNumber(x) || Number.isFinite(x);
-      if (!fits || numbers.includes("") || !read.every(good)) throw new TypingError("inputs", 0);
+      const texts = (state.get("in") ?? "").split(",");
+      if (texts.length !== other.inputs.length) throw new TypingError("inputs", 0);
+      const read = texts.map((text, k) => inputFrom(text, other.inputs[k]));
       const which = (state.get("d") ?? "").split(",").map((one) => one.split(":"));
       const isOf = (mode, about) =>
         mode === "reverse"
@@ -1553,13 +1554,30 @@ function startPlayer(root, spec, model = null, place = 0) {
     if (root.isConnected) resize();
     else removeEventListener("resize", again);
   });
-  return {
-    paint: picture.now,
-    bar,
-    get state() {
-      return { at, program, panels, values };
-    },
+}
+
+// An input in an address: a number, or an array's entries that differ from the example: "*5:0.7*6:1".
+function inputText(x, first) {
+  if (isNumber(x)) return String(x);
+  const changed = [...x.keys()].filter((entry) => x[entry] !== first[entry]);
+  return `*${changed.map((entry) => `${entry}:${x[entry]}`).join("*")}`;
+}
+
+function inputFrom(text, first) {
+  const number = (part) => {
+    const x = part.trim() ? Number(part) : NaN;
+    if (!Number.isFinite(x)) throw new TypingError("inputs", 0);
+    return x;
   };
+  if (isNumber(first)) return number(text);
+  if (text[0] !== "*") throw new TypingError("inputs", 0);
+  const x = Object.assign(first.slice(), { shape: first.shape });
+  for (const part of text.slice(1).split("*").filter(Boolean)) {
+    const [entry, value] = part.split(":");
+    if (!/^\d+$/.test(entry) || entry >= x.length) throw new TypingError("inputs", 0);
+    x[entry] = number(value ?? "");
+  }
+  return x;
 }
 
 const isSite = () => Boolean(document.querySelector('meta[name="generator"][content="comp551ad"]'));
@@ -1567,8 +1585,7 @@ const isSite = () => Boolean(document.querySelector('meta[name="generator"][cont
 // The call that makes this player in Python.
 function pythonOf(program, at, panels) {
   const inputs = program.rows.filter((row) => row.op === "input");
-  const number = (x) =>
-    isNumber(x) ? String(x) : x.length <= 40 ? `np.array(${JSON.stringify(nested(x))})` : "...";
+  const number = (x) => (isNumber(x) ? String(x) : `np.array(${JSON.stringify(nested(x))})`);
   const given = inputs.map((row, k) => `${row.name}=${number(at[k])}`).join(", ");
   const text = program.typed === program.code ? functionOf(program, inputs) : program.code;
   const [first] = panels;

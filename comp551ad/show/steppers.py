@@ -256,7 +256,18 @@ class Stepper(_Stepping):
         }
         return [pair for what in step.finds for pair in both[what]]
 
+    def _asks(self, step):
+        """Whether a step is a question: then nothing shows what it asks for."""
+        return (
+            self.predict
+            and len(step.nodes) == 1
+            and (step.term is not None or "derivative" in step.finds)
+        )
+
     def _lines(self, step):
+        if self._asks(step):
+            row = self.rows.row(step.nodes[0])
+            return [f"{row.derivative.label} = ?"]
         found = self._found(step)
         more = len(found) - 2 * MOST_LISTED
         lines = [f"{left} = {value}" for left, value in found[: 2 * MOST_LISTED]]
@@ -281,12 +292,14 @@ class Stepper(_Stepping):
 
     def _known(self, step):
         """(node, "value" or "derivative") of all that is known at a step."""
-        return {
+        known = {
             (node, what)
             for done in self.steps[: step + 1]
             for what in done.finds
             for node in done.nodes
         }
+        now = self.steps[step]
+        return known - {(now.nodes[0], "derivative")} if self._asks(now) else known
 
     def _rows_at(self, step):
         """The rows as far as they are known at a step; the rest is left blank."""
@@ -339,7 +352,7 @@ class Stepper(_Stepping):
 
     def _messages(self, step):
         """Edge's id -> what it carries at a step."""
-        if len(step.nodes) > 1:
+        if len(step.nodes) > 1 or self._asks(step):
             return {}
         row = self.rows.row(step.nodes[0])
         if step.finds == ("value",):

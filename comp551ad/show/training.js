@@ -109,6 +109,25 @@ const placeOn = (canvas, event) => {
   return [event.clientX - box.left, event.clientY - box.top];
 };
 
+// GRID x GRID cells of the colour colourOf(k), as one small picture that the browser scales.
+let cells = null;
+
+function drawCells(ink, wide, tall, colourOf) {
+  cells ??= make("canvas", { width: GRID, height: GRID });
+  const small = cells.getContext("2d");
+  const picture = small.createImageData(GRID, GRID);
+  for (let k = 0; k < GRID * GRID; k++) {
+    const at = 4 * k;
+    [picture.data[at], picture.data[at + 1], picture.data[at + 2]] = colourOf(k);
+    picture.data[at + 3] = 255;
+  }
+  small.putImageData(picture, 0, 0);
+  ink.drawImage(cells, 0, 0, wide, tall);
+}
+
+// What "rgb(1, 2, 3)" comes to.
+const channels = (colour) => colour.match(/[\d.]+/g).map(Number);
+
 // Marks that differ in shape as well as in colour.
 function drawMark(ink, kind, x, y, size) {
   ink.beginPath();
@@ -294,18 +313,15 @@ function startTraining(root, spec) {
 
   function paintMap(ink, wide, tall, colour) {
     const U = scores(grid, W, V);
-    const [w, h] = [wide / GRID, tall / GRID];
-    for (let k = 0; k < GRID * GRID; k++) {
-      ink.fillStyle = colour(COLOURS[best(U, k) % COLOURS.length]);
-      ink.fillRect((k % GRID) * w, Math.floor(k / GRID) * h, w + 1, h + 1);
-    }
+    const classes = COLOURS.map((name) => channels(colour(name)));
+    drawCells(ink, wide, tall, (k) => classes[best(U, k)]);
     place = (n) => [
       ((X[n * D] - span[0][0]) / (span[0][1] - span[0][0])) * wide,
       ((span[1][1] - X[n * D + 1]) / (span[1][1] - span[1][0])) * tall,
     ];
     ink.strokeStyle = colour("--ink");
     for (let n = 0; n < N; n++) {
-      ink.fillStyle = colour(`${COLOURS[label(n) % COLOURS.length]}-dot`);
+      ink.fillStyle = colour(`${COLOURS[label(n)]}-dot`);
       drawMark(ink, label(n), ...place(n), 4);
     }
     ink.fillStyle = colour("--ink");
@@ -399,7 +415,7 @@ function startSurface(root, spec) {
   let program = readProgram(spec.program);
   const first = program;
   program.typed = asTyped(program);
-  let [at, path, pass, levels, lost] = [[...program.inputs], [], null, null, ""];
+  let [at, path, pass, bands, lost] = [[...program.inputs], [], null, [], ""];
   const [across, up] = [spec.across, spec.up];
   root.classList.add("c5-live", "c5-training");
   root.setAttribute("role", "group");
@@ -445,7 +461,7 @@ function startSurface(root, spec) {
   function load(other) {
     program = other;
     pass = passOver(program, "reverse", program.outputs.at(-1), 1);
-    levels = [];
+    const levels = [];
     for (let i = 0; i < GRID; i++) {
       for (let j = 0; j < GRID; j++) {
         const x = across[0] + ((j + 0.5) / GRID) * (across[1] - across[0]);
@@ -453,6 +469,10 @@ function startSurface(root, spec) {
         levels.push(valueAt([x, y]));
       }
     }
+    // Twelve bands, each holding as much of the picture; the last one also what is no number.
+    const finite = levels.filter(Number.isFinite).sort((a, b) => a - b);
+    const ends = Array.from({ length: 11 }, (_, k) => finite[Math.floor((finite.length * (k + 1)) / 12)]);
+    bands = levels.map((v) => (ends.findIndex((end) => v < end) + 12) % 12);
     restart();
   }
   function restart() {
@@ -488,19 +508,10 @@ function startSurface(root, spec) {
   });
   function paint() {
     map.paint((ink, wide, tall, colour) => {
-      const finite = levels.filter(Number.isFinite).sort((a, b) => a - b);
-      // Twelve bands, each holding as much of the picture.
-      const ends = Array.from(
-        { length: 12 },
-        (_, k) => finite[Math.floor((finite.length * (k + 1)) / 12) - 1],
+      const [low, high] = ["--done-edge", "--paper"].map((name) => channels(colour(name)));
+      drawCells(ink, wide, tall, (k) =>
+        low.map((c, n) => high[n] + (c - high[n]) * (0.78 - 0.065 * bands[k])),
       );
-      const [w, h] = [wide / GRID, tall / GRID];
-      levels.forEach((v, k) => {
-        const band = ends.findIndex((end) => v <= end);
-        const part = band < 0 ? 6 : 78 - 6 * band;
-        ink.fillStyle = `color-mix(in srgb, ${colour("--done-edge")} ${part}%, ${colour("--paper")})`;
-        ink.fillRect((k % GRID) * w, Math.floor(k / GRID) * h, w + 1, h + 1);
-      });
       const place = ([x, y]) => [
         ((x - across[0]) / (across[1] - across[0])) * wide,
         ((up[1] - y) / (up[1] - up[0])) * tall,

@@ -28,6 +28,8 @@ __all__ = ["LivePlayer", "surface_player", "training_player"]
 
 # Steps after which a still shows the network.
 STILL_AFTER = 2000
+# The marks of the classes, as the page draws them.
+MARKS = "●■▲●"
 
 
 class LivePlayer:
@@ -99,8 +101,10 @@ def training_player(
         "scores": write_value(scores, X, W, V, **language).source,
     }
     names: dict[str, Any] = {"feature_names": list(feature_names)}
+    legend = []
     if class_names is not None:
         names["class_names"] = list(class_names)
+        legend = [f"{m} {name}" for m, name in zip(MARKS, class_names, strict=False)]
     ax = plot_decision_boundary(lambda X: TwoLayer().predict(X, *run), X, Y, **names)
     said = f"The decision boundary after {run.iterations:,} iterations."
     still = f"{figure_html(ax, said)._repr_html_()}\n<p>{said}</p>"
@@ -113,7 +117,9 @@ def training_player(
         "V": number_data(V),
         "rate": rate,
         "features": list(feature_names),
-        "hint": "Drag a flower. Click a weight in V or W, and move it.",
+        "hint": " ".join(
+            [*legend, "Drag one of them. Click a weight in V or W, and move it."]
+        ),
     }
     return LivePlayer(data, still, programs)
 

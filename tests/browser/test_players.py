@@ -400,6 +400,29 @@ def test_names_and_typed_texts_are_only_texts(open_page):
 # ---------------------------------------------------------------- everything is linked
 
 
+@pytest.mark.parametrize(
+    ("text", "inputs", "step", "said"),
+    [
+        ("log(x) * 2", {"x": "0"}, 2, "a₂ = log 0 is −∞: it starts here."),
+        ("sqrt(x) + w", {"x": "-1"}, 9, "a₃ = √(−1) is not a number: it starts here."),
+        ("exp(exp(x))", {"x": "7"}, 6, "a₃ = exp 1097 is ∞: it starts here."),
+        ("sqrt(x) * 2", {"x": "0"}, 6, "ā₁ = 2/(2·0) is ∞: it starts here."),
+    ],
+)
+def test_what_is_no_finite_number_is_named_where_it_starts(
+    open_page, text, inputs, step, said
+):
+    player = open_page().show(s14())
+    type_function(player, text)
+    for name, value in inputs.items():
+        field(player, name).fill(value)
+    go(player, step)
+    expect(player.locator(".c5-remarks")).to_have_text(said)
+    slider = player.get_by_role("slider", name="x, slider")
+    slider.press("ArrowLeft")
+    expect(field(player, "x")).not_to_have_value(inputs["x"])
+
+
 def test_hovering_a_node_lights_its_row_and_its_code(open_page):
     player = open_page().show(s14())
     node(player, "a6").hover()
@@ -545,6 +568,32 @@ def test_the_state_is_in_the_address(site):
     expect(other.locator(".c5-typed")).to_have_value(TEN)
 
 
+def test_changed_entries_of_arrays_are_in_the_address_and_in_python(site):
+    player = site("", network())
+    field(player, "X, axis 0").fill("2")
+    field(player, "X, axis 1").fill("3")
+    field(player, "X").fill("1.25")
+    player.page.wait_for_function("location.hash.includes('1.25')")
+    copied = copied_by(player, "Copy as Python").split("\n")
+    made: dict = {}
+    exec("\n".join(copied[:-1]), made)
+    stepper = eval(copied[-1], made)
+    assert stepper.run.trace.rows[0][1][2, 3] == 1.25
+    other = site(player.page.evaluate("location.hash"), network())
+    field(other, "X, axis 0").fill("2")
+    field(other, "X, axis 1").fill("3")
+    expect(field(other, "X")).to_have_value("1.25")
+
+
+def copied_by(player, name):
+    """What a button puts on the clipboard."""
+    player.evaluate(
+        "() => { navigator.clipboard.writeText = async t => { window.copied = t } }"
+    )
+    press(player, name)
+    return player.page.evaluate("copied")
+
+
 @pytest.mark.parametrize(
     "hash",
     [
@@ -553,6 +602,7 @@ def test_the_state_is_in_the_address(site):
         "#player=1&in=0.5,2,x&d=reverse:6&step=9",
         "#player=1&in=0.5,2,1&d=reverse:2&step=9",
         "#player=1&in=0.5,2,1&d=reverse:6&step=99",
+        "#player=1&in=*7:1,2,1&d=reverse:6&step=9",
         "#player=1&%E0%A4%A",
     ],
 )
@@ -810,7 +860,9 @@ def test_running_a_cell_again_leaves_nothing_behind(open_page):
 # ---------------------------------------------------------------- in JupyterLab
 
 
-def test_a_player_in_jupyterlab_steps_slides_types_and_lets_ctrl_s_save(reader):
+def test_a_player_in_jupyterlab_steps_slides_types_and_lets_ctrl_s_save(
+    reader, inaccessible
+):
     source = (
         "import numpy as np\nfrom comp551ad import ReverseStepper, record\n"
         "def f(w, x):\n    return np.sin(w * x)\nReverseStepper(record(f, 0.5, 2.0))"
@@ -835,6 +887,18 @@ def test_a_player_in_jupyterlab_steps_slides_types_and_lets_ctrl_s_save(reader):
     assert reader.page.evaluate(dirty)
     reader.page.keyboard.press("Control+s")
     reader.page.wait_for_function(f"() => !({dirty})()")
+    for theme in ("JupyterLab Dark", "JupyterLab Light"):
+        reader.page.evaluate(
+            "theme => jupyterapp.commands.execute('apputils:change-theme', {theme})",
+            theme,
+        )
+        light = str(theme.endswith("Light")).lower()
+        expect(reader.page.locator("body")).to_have_attribute(
+            "data-jp-theme-light", light
+        )
+        for width in (400, 1280):
+            reader.page.set_viewport_size({"width": width, "height": 720})
+            assert inaccessible(reader.page, ".jp-Notebook .c5-stepper") == []
     # The player needs no kernel.
     reader.choose("Kernel", "Restart Kernel…")
     reader.page.get_by_role("button", name="Confirm Kernel Restart").click()
@@ -866,7 +930,8 @@ slider = widgets.IntSlider(0, 0, 20)
 widgets.link((slider, "value"), (player, "step"))
 heard = []
 player.observe(lambda change: heard.append(change.new), "inputs")
-widgets.VBox([slider, player])"""
+widgets.interact(lambda at: print("step", at), at=slider)
+widgets.HBox([player])"""
 
 
 # By command: a key can get lost where a page is still busy with something else.
@@ -909,6 +974,7 @@ def test_a_widget_and_its_page_follow_each_other(reader):
     reader.page.keyboard.press("ArrowRight")
     expect(field(player, "w")).to_have_value("1.55")
     press(player, "Previous")
+    expect(cells.nth(0).locator(".widget-output")).to_have_text("step 3")
     run_cell(reader, 2)
     printed = cells.nth(2).locator(".jp-OutputArea-output")
     expect(printed).to_have_text("{'w': 1.55, 'x': 2.0} 3 [0, 0] ")
@@ -916,4 +982,15 @@ def test_a_widget_and_its_page_follow_each_other(reader):
     expect(player.get_by_role("button", name="Predict")).to_have_attribute(
         "aria-pressed", "true"
     )
+    # With its kernel gone the player still plays, and run again it is a new one.
+    reader.choose("Kernel", "Restart Kernel…")
+    reader.page.get_by_role("button", name="Confirm Kernel Restart").click()
+    reader.wait_for_kernel()
+    press(player, "Last")
+    slider.press("ArrowRight")
+    expect(field(player, "w")).to_have_value("1.6")
+    run_cell(reader, 0)
+    expect(field(player, "w")).to_have_value("0.5")
+    run_cell(reader, 1)
+    expect(field(player, "w")).to_have_value("1.5")
     assert reader.wrong == []
