@@ -1,0 +1,103 @@
+"""Small ReLU networks trained side by side, to tell a difference from chance.
+
+    Z ← relu(Z W), layer after layer, and at the top U = Z W, Yh = softmax(U)
+
+One run proves little: another seed, another result. The functions here are written for one network
+and 2-D arrays. Given a stack, with one more axis in front of every array (runs x N x D and so on),
+NumPy's ``@`` and ``mT`` do the same for each network of it, and the results have that axis, too.
+
+Reads ``functions`` and ``shapes``; lectures 13 and 13a and tests read it.
+"""
+
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from comp551ad.functions import logsumexp, relu, softmax
+from comp551ad.shapes import Array, as_generator, count, number
+
+__all__ = ["accuracy", "cost", "forward", "gradients", "start", "train"]
+
+Weights = Sequence[Array]
+
+
+def start(
+    widths: Sequence[int], rng: Any, runs: int | None = None, scale: float = 0.05
+) -> list[Array]:
+    """Gaussian weights, one array for each layer.
+
+    Args:
+        widths: (D, M, …, C).
+        rng: a NumPy Generator, or a seed.
+        runs: the number of networks; None for one network and 2-D arrays.
+        scale: the standard deviation.
+    """
+    rng, scale = as_generator(rng), number("scale", scale, 0)
+    stack = () if runs is None else (count("runs", runs, 1),)
+    return [
+        scale * rng.standard_normal((*stack, below, above))
+        for below, above in pairwise(widths)
+    ]
+
+
+def forward(X: Array, weights: Weights) -> tuple[list[Array], Array]:
+    """What enters each layer, Z[0] = X first, and the scores U (N x C)."""
+    Z = [X]
+    for W in weights[:-1]:
+        Z.append(relu(Z[-1] @ W))
+    return Z, Z[-1] @ weights[-1]
+
+
+def cost(X: Array, Y: Array, weights: Weights) -> Any:
+    """Mean cross-entropy over the rows; one number for each network."""
+    U = forward(X, weights)[1]
+    return np.mean(logsumexp(U) - np.sum(U * Y, -1), -1)
+
+
+def gradients(X: Array, Y: Array, weights: Weights) -> list[Array]:
+    """The gradient of ``cost``: error from above, input from below (S08), layer by layer."""
+    Z, U = forward(X, weights)
+    dQ = (softmax(U) - Y) / X.shape[-2]  # N x C
+    found: list[Array] = []
+    for k in reversed(range(len(weights))):
+        found.insert(0, Z[k].mT @ dQ)
+        if k > 0:
+            # Through W, then through ReLU.
+            dQ = dQ @ weights[k].mT * (Z[k] > 0)
+    return found
+
+
+def accuracy(X: Array, Y: Array, weights: Weights) -> Any:
+    """The fraction of rows whose largest score is the right one."""
+    U = forward(X, weights)[1]
+    return np.mean(np.argmax(U, -1) == np.argmax(Y, -1), -1)
+
+
+def train(
+    weights: Weights,
+    batches: Iterable[tuple[Array, Array]],
+    test: tuple[Array, Array] | None = None,
+    lr: float = 0.3,
+    every: int = 10,
+) -> tuple[list[Array], Array]:
+    """One step of gradient descent for each batch.
+
+    Args:
+        weights: where to start; they are not changed.
+        batches: pairs (X, Y).
+        test: (X, Y) on which the accuracy is measured before each ``every``-th step.
+        lr: the learning rate.
+
+    Returns:
+        The weights at the end, and the accuracies, a row for each measurement.
+    """
+    lr, every = number("lr", lr, above=0), count("every", every, 1)
+    found, seen = list(weights), []
+    for t, (X, Y) in enumerate(batches):
+        if test is not None and t % every == 0:
+            seen.append(accuracy(*test, found))
+        steps = gradients(X, Y, found)
+        found = [W - lr * dW for W, dW in zip(found, steps, strict=True)]
+    return found, np.array(seen)
