@@ -7,7 +7,6 @@ What this package is: everything to look at, and no mathematics of its own.
     table     rows -> the slide's table
     graph     rows -> the computational graph; ``layout`` says what goes where
     plots     learning curves, decision boundaries, paths
-    matrices  arrays as small heat maps
     witnesses the same numbers, found in different ways, side by side
     player    frames -> something to step through, in a page with no Python behind it
     steppers  a pass as frames; ``scenes`` plays other ideas

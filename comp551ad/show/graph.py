@@ -13,6 +13,7 @@ Reads: ``rows``, ``layout``, ``palette``. Read by: ``steppers``, notebooks.
 
 import base64
 import html
+import re
 import unicodedata
 from typing import Any, NamedTuple
 
@@ -39,6 +40,8 @@ FONT = "'Segoe UI', 'Helvetica Neue', Arial, 'DejaVu Sans', sans-serif"
 LABEL, VALUE, WORD = 20, 18, 13
 # Pixels inside a card, and between its lines.
 PAD, LINE = 12, 27
+# Control characters and halves of surrogate pairs.
+FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 # Characters of a name or a value in a node.
 LONGEST = 16
 
@@ -421,9 +424,7 @@ def _points_on(curve):
 
 def escape(text: str) -> str:
     """A label as XML text; characters that XML forbids become a box."""
-    box = "\N{REPLACEMENT CHARACTER}"
-    shown = (box if unicodedata.category(c) in ("Cc", "Cs") else c for c in text)
-    return html.escape("".join(shown), quote=True)
+    return html.escape(FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", text), quote=True)
 
 
 def text_width(text: str, size: Any) -> float:

@@ -7,9 +7,10 @@ without overlap: sweeps up and down the layers bring them there.
 Reads: nothing of ours. Read by: ``graph``.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
+from operator import attrgetter
 from typing import NamedTuple
 
 __all__ = ["Layout", "lay_out"]
@@ -41,6 +42,7 @@ class _Place:
     layer: int
     wide: float
     x: float = 0.0
+    wish: float = 0.0
     up: list["_Place"] = field(default_factory=list)
     down: list["_Place"] = field(default_factory=list)
 
@@ -107,37 +109,26 @@ def _arrange(layers):
             place.x = 100.0 * k
     for _ in range(SWEEPS):
         for layer in layers[1:]:
-            layer.sort(key=_mean_below)
-            _pack(layer, _mean_below)
+            _pack(layer, [place.down for place in layer], sort=True)
         for layer in layers[-2::-1]:
-            layer.sort(key=_mean_above)
-            _pack(layer, _mean_above)
+            _pack(layer, [place.up for place in layer], sort=True)
     for _ in range(SWEEPS):
         for layer in [*layers, *reversed(layers)]:
-            _pack(layer, _mean_of_all)
+            _pack(layer, [place.down + place.up for place in layer])
 
 
-def _mean_below(place):
-    return _mean(place, place.down)
-
-
-def _mean_above(place):
-    return _mean(place, place.up)
-
-
-def _mean_of_all(place):
-    return _mean(place, place.down + place.up)
-
-
-def _mean(place, others):
-    return sum(other.x for other in others) / len(others) if others else place.x
-
-
-def _pack(layer: list[_Place], wish: Callable[[_Place], float]) -> None:
-    """Each where it wishes; those that would overlap share a block at the mean of their wishes."""
+def _pack(
+    layer: list[_Place], neighbours: list[list[_Place]], sort: bool = False
+) -> None:
+    """Each in the middle of its neighbours; those that would overlap share a block."""
+    for place, others in zip(layer, neighbours, strict=True):
+        xs = [other.x for other in others]
+        place.wish = sum(xs) / len(xs) if xs else place.x
+    if sort:
+        layer.sort(key=attrgetter("wish"))
     blocks: list[tuple[float, float, list[_Place]]] = []
     for place in layer:
-        left, wide, places = wish(place) - place.wide / 2, place.wide, [place]
+        left, wide, places = place.wish - place.wide / 2, place.wide, [place]
         while blocks and sum(blocks[-1][:2]) + APART > left:
             before, width, others = blocks.pop()
             total = before * len(others) + (left - width - APART) * len(places)
