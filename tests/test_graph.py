@@ -2,16 +2,14 @@
 
 import base64
 import re
-import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
 
-import graphviz
 import numpy as np
 import pytest
 
-from comp551ad import ReverseStepper, forward, record, reverse
+from comp551ad import forward, record, reverse
 from comp551ad.show import graph, palette
 from comp551ad.show.rows import rows_of
 
@@ -171,14 +169,6 @@ def test_labels_are_escaped_and_odd_characters_boxed():
     assert all(len(name) < 22 for name in names)
 
 
-def test_no_label_is_ever_given_to_the_layout_program(trace):
-    cards = graph.cards_of(rows_of(reverse(trace, of="y2")))
-    dot = graph.dot_source(cards, {card.key: (72, 36) for card in cards})
-    assert dot.isascii() and "w0" not in dot
-    assert "a5 [width=1.000 height=0.500]" in dot
-    assert dot.count("->") == 6
-
-
 # ---------------------------------------------------------------- HTML
 
 
@@ -253,7 +243,7 @@ import hashlib; print(hashlib.sha256(graph_svg(reverse(t)).encode()).hexdigest()
     assert graph.graph_svg(trace) == graph.graph_svg(trace)
 
 
-# ---------------------------------------------------------------- without a program
+# ---------------------------------------------------------------- drawn in text
 
 BOXES = """\
 ┌ a₆ y1 ───────┐  ┌ a₇ y2 ────────┐
@@ -289,66 +279,6 @@ def test_text_shows_states_and_what_is_hidden(trace):
 def test_a_wide_layer_of_text_is_broken_into_lines():
     t = record(lambda p: sum(p), [float(k) for k in range(12)])
     assert max(map(len, graph.graph_text(t).splitlines())) <= 78
-
-
-def not_there(self, *arguments, **options):
-    raise graphviz.ExecutableNotFound(["dot"])
-
-
-def not_startable(self, *arguments, **options):
-    raise OSError("a browser starts no program")
-
-
-def failing(self, *arguments, **options):
-    raise graphviz.CalledProcessError(1, ["dot"])
-
-
-def broken(self, *arguments, **options):
-    return "graph 1 2 3\nstop\n"
-
-
-@pytest.mark.parametrize("pipe", [not_there, not_startable, failing, broken])
-def test_where_the_program_does_not_run_the_graph_is_text(trace, monkeypatch, pipe):
-    monkeypatch.setattr(graphviz.Source, "pipe", pipe)
-    markup = graph.graph_html(trace)
-    assert markup.startswith("<pre") and "┌ a₅ a ─" in markup
-    with pytest.raises(RuntimeError, match="pip install"):
-        graph.graph_svg(trace)
-
-
-def test_where_there_is_no_program_the_graph_is_text(trace, monkeypatch):
-    monkeypatch.setattr(shutil, "which", lambda *arguments, **options: None)
-    assert graph.graph_html(trace).startswith("<pre")
-
-
-def test_the_program_that_pip_installed_serves_without_dot(trace, monkeypatch):
-    monkeypatch.setenv("PATH", "")
-    assert "graphviz-pure" in graph.layout_program()
-    assert graph.graph_html(trace).startswith("<img")
-
-
-def test_without_the_python_package_graphviz_the_graph_is_text(trace, monkeypatch):
-    monkeypatch.setitem(sys.modules, "graphviz", None)
-    assert graph.graph_html(trace).startswith("<pre")
-
-
-def test_no_still_gives_an_answer_away_with_and_without_a_layout_program(
-    trace, monkeypatch
-):
-    stepper = ReverseStepper(trace, of="y2", predict=True)
-    drawn = stepper.still(0)._repr_html_()
-    monkeypatch.setattr(shutil, "which", lambda *arguments, **options: None)
-    written = stepper.still(0)._repr_html_()
-    assert "<pre" in written and "<pre" not in drawn
-    pictures = re.findall(r'base64,([^"]+)"', drawn)
-    drawn += "".join(base64.b64decode(one).decode() for one in pictures)
-    for still in (written, drawn):
-        assert "0.5985" not in still and "−0.8011" not in still
-
-
-def test_the_layout_program_prints_nothing(trace, capfd):
-    graph.graph_svg(reverse(trace, of="y2"))
-    assert capfd.readouterr() == ("", "")
 
 
 def test_a_message_on_an_edge_that_is_none_is_refused(trace):

@@ -21,6 +21,8 @@ from comp551ad import (
     path_player,
     symmetry_player,
 )
+from comp551ad.show import palette
+from comp551ad.show.figures import number
 
 PICTURE = r'<img alt="([^"]+)" width="(\d+)" src="data:image/png;base64,([^"]+)">'
 
@@ -233,6 +235,12 @@ def test_the_loss_stays_the_same_only_where_it_does():
         "negate": "the same",
         "rescale": "different",
     }
+    (start, *_) = (frame["html"] for frame in player.frames)
+    for name, weights in {"V 3×2": V, "W 2×3": W}.items():
+        assert name in re.sub("<[^>]*>", "", start)
+        assert all(f">{number(x)}<" in start for x in weights.flat)
+        peak = weights.flat[np.abs(weights).argmax()]
+        assert f'{palette.HEAT[-1 if peak > 0 else 0]}">{number(peak)}<' in start
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,19 @@ function make(tag, props = {}, ...parts) {
   return element;
 }
 
+function textButton(text, act, props = {}) {
+  const button = make("button", { type: "button", title: text, ...props }, text);
+  button.addEventListener("click", () => act(button));
+  return button;
+}
+
+// What every player is: a group with a name, in the style sheet's scope.
+function dressRoot(root, spec, ...classes) {
+  root.classList.add("c5-live", ...classes);
+  root.setAttribute("role", "group");
+  root.setAttribute("aria-label", spec.label);
+}
+
 function draw(tag, attributes = {}, ...parts) {
   const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
   for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);

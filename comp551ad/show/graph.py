@@ -1,29 +1,25 @@
-"""The computational graph as a picture: rows -> Graphviz layout -> SVG (S11, S13, S15).
+"""The computational graph as a picture: rows -> layout -> SVG (S11, S13, S15).
 
 Inputs are the leaves at the bottom, operations are inside the nodes, and each node shows its
-number, its name, its value and, with a pass, its derivative. Graphviz only decides where things
-go: it gets sizes and edges, never a label, so no label can upset it. The drawing itself is made
-here, which is what lets a player restyle it: the node a5 is ``<g id="a5" class="node done">``,
-the edge into the first operand of a5 from a4 is ``<g id="a4-a5-0" class="edge">``.
+number, its name, its value and, with a pass, its derivative. The node a5 is
+``<g id="a5" class="node done">``, the edge into the first operand of a5 from a4 is
+``<g id="a4-a5-0" class="edge">``.
 
 The state of a node shows in its colour, its border and a word, never in colour alone.
-Where no layout program can be started there is a drawing in plain text instead.
+Where there is only text there is a drawing in text.
 
-Reads: ``rows``, ``palette``. Read by: ``steppers``, notebooks.
+Reads: ``rows``, ``layout``, ``palette``. Read by: ``steppers``, notebooks.
 """
 
 import base64
 import html
-import shutil
-import subprocess
-import sys
-import sysconfig
+import re
 import unicodedata
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from . import palette
 from .figures import columns, shape_text
+from .layout import GAP, lay_out
 from .rows import Rows, Shown, rows_of
 
 __all__ = ["MOST_NODES", "STATES", "graph_html", "graph_svg", "graph_text"]
@@ -42,14 +38,12 @@ STATES = {
 FONT = "'Segoe UI', 'Helvetica Neue', Arial, 'DejaVu Sans', sans-serif"
 # Text sizes in pixels.
 LABEL, VALUE, WORD = 20, 18, 13
-# Pixels inside a card, between its lines, and between layers.
-PAD, LINE, GAP = 12, 27, 56
+# Pixels inside a card, and between its lines.
+PAD, LINE = 12, 27
+# Control characters and halves of surrogate pairs.
+FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 # Characters of a name or a value in a node.
 LONGEST = 16
-# Graphviz measures in inches.
-PIXELS_PER_INCH = 72
-# Seconds; a layout takes a fifth of one.
-PATIENCE = 60
 
 STYLE = f"""
 .c5-graph text {{ font-family: {FONT}; fill: {palette.INK}; }}
@@ -193,19 +187,11 @@ def graph_svg(rows: Rows | Shown, look: Look = PLAIN) -> str:
 
     Raises:
         ValueError: more than ``MOST_NODES`` nodes, or a message on an edge that isn't there.
-        RuntimeError: there is no layout program; ``graph_text`` and ``graph_html`` work
-            without one.
     """
     shown = _as_rows(rows)
     if too_large(shown):
         raise ValueError(f"rows: {too_large(shown)}")
-    svg = graph_of(cards_of(shown), look)
-    if svg is None:
-        raise RuntimeError(
-            "layout: got no Graphviz that starts, expected dot or graphviz-pure on this "
-            'machine; pip install "comp551ad[show]", or use graph_text'
-        )
-    return svg
+    return graph_of(cards_of(shown), look)
 
 
 def graph_html(
@@ -215,8 +201,7 @@ def graph_html(
 ) -> str:
     """The computational graph as HTML that also shows in an untrusted notebook.
 
-    That is a picture; without a layout program it is a drawing in text, and for a graph
-    of more than ``MOST_NODES`` nodes a sentence.
+    That is a picture; for a graph of more than ``MOST_NODES`` nodes it is a sentence.
 
     Args:
         rows: from ``rows_of``, or a trace, or a pass.
@@ -227,12 +212,7 @@ def graph_html(
     shown = _as_rows(rows)
     if too_large(shown):
         return f'<p class="c5-sentence">{escape(too_large(shown))}</p>'
-    cards = cards_of(shown)
-    svg = graph_of(cards, look)
-    if svg is not None:
-        return picture_html(svg, alt or alt_of(shown))
-    lines = map(escape, text_of(cards, look).splitlines())
-    return '<pre style="line-height:1.2">' + "\n".join(lines) + "</pre>"
+    return picture_html(graph_of(cards_of(shown), look), alt or alt_of(shown))
 
 
 def graph_text(rows: Rows | Shown, look: Look = PLAIN) -> str:
@@ -256,109 +236,18 @@ def _as_rows(rows):
     return rows if isinstance(rows, Rows) else rows_of(rows)
 
 
-# ---------------------------------------------------------------- layout by Graphviz
-
-
-class Layout(NamedTuple):
-    """Where things go, in pixels, y downwards: centres of nodes, curves of edges."""
-
-    width: float
-    height: float
-    centres: dict
-    curves: dict
-
-
-def layout_program() -> str | None:
-    """The program that lays graphs out: ``dot``, or the one that pip installed."""
-    here = {sysconfig.get_path("scripts"), str(Path(sys.executable).parent)}
-    return shutil.which("dot") or next(
-        filter(None, (shutil.which("graphviz-pure", path=p) for p in sorted(here))),
-        None,
-    )
-
-
-def dot_source(cards: list, sizes: Any) -> str:
-    """The graph for Graphviz: sizes and edges, inputs side by side at the bottom."""
-    lines = [
-        "digraph {",
-        f"rankdir=BT nodesep=0.35 ranksep={GAP / PIXELS_PER_INCH:.3f}",
-        'node [shape=box fixedsize=true label=""] edge [arrowhead=none]',
-    ]
-    for card in cards:
-        width, height = (f"{n / PIXELS_PER_INCH:.3f}" for n in sizes[card.key])
-        lines.append(f"{card.key} [width={width} height={height}]")
-    inputs = [card.key for card in cards if not card.operands]
-    lines.append(f"{{rank=min {' '.join(inputs)}}}")
-    for card in cards:
-        lines += [f"{operand} -> {card.key}" for _, operand in card.operands]
-    return "\n".join([*lines, "}"])
-
-
-def lay_out(cards: list, sizes: Any) -> Layout | None:
-    """Ask Graphviz; None where there is no program, or it doesn't do its work."""
-    program = layout_program()
-    if program is None:
-        return None
-    try:
-        from graphviz import Source
-        from graphviz.backend import dot_command
-    except ImportError:
-        return None
-    dot_command.DOT_BINARY = Path(program)
-    try:
-        source = Source(dot_source(cards, sizes))
-        text = source.pipe("plain", encoding="utf-8", quiet=True)
-        return read_plain(text, cards)
-    # It could not be started or gave up, or its answer makes no sense.
-    except (OSError, RuntimeError, subprocess.SubprocessError, ValueError, LookupError):
-        return None
-
-
-def read_plain(text: str, cards: list) -> Layout:
-    """Read Graphviz's plain format: one line an element, inches, y upwards."""
-    # (tail, head) -> ids, in the order in which dot_source writes them.
-    edges: dict[tuple[str, str], list[str]] = {}
-    for card in cards:
-        for position, operand in card.operands:
-            edge = f"{operand}-{card.key}-{position}"
-            edges.setdefault((operand, card.key), []).append(edge)
-    width = height = 0.0
-    centres, curves = {}, {}
-
-    def points(numbers):
-        numbers = [PIXELS_PER_INCH * float(n) for n in numbers]
-        return [
-            (x, height - y) for x, y in zip(numbers[::2], numbers[1::2], strict=True)
-        ]
-
-    for line in text.replace("\\\n", "").splitlines():
-        kind, *fields = line.split()
-        if kind == "graph":
-            width, height = (PIXELS_PER_INCH * float(n) for n in fields[1:3])
-        elif kind == "node":
-            (centres[fields[0]],) = points(fields[1:3])
-        elif kind == "edge":
-            edge = edges[fields[0], fields[1]].pop(0)
-            curves[edge] = points(fields[3 : 3 + 2 * int(fields[2])])
-    if len(centres) != len(cards) or any(edges.values()):
-        raise ValueError("text: got a layout without some nodes or edges, expected all")
-    return Layout(width, height, centres, curves)
-
-
 # ---------------------------------------------------------------- drawing
 
 
-def graph_of(cards: list, look: Any = PLAIN) -> str | None:
-    """The drawing as SVG; None where there is no layout program.
+def graph_of(cards: list, look: Any = PLAIN) -> str:
+    """The drawing as SVG.
 
     Args:
         cards: the nodes, operands first.
         look: the states and messages to show.
     """
     sizes = {card.key: card_size(card) for card in cards}
-    layout = lay_out(cards, sizes)
-    if layout is None:
-        return None
+    layout = lay_out({card.key: card.operands for card in cards}, sizes)
     edges = [
         (f"{operand}-{card.key}-{position}", operand, card.key)
         for card in cards
@@ -513,7 +402,7 @@ def _message_spots(layout, edges, sizes, down):
 
 
 def _points_on(curve):
-    """Points along a Graphviz curve: Bézier pieces, end to end."""
+    """Points along a curve: Bézier pieces, end to end."""
     for k in range(0, len(curve) - 3, 3):
         a, b, c, d = curve[k : k + 4]
         for i in range(17):
@@ -535,9 +424,7 @@ def _points_on(curve):
 
 def escape(text: str) -> str:
     """A label as XML text; characters that XML forbids become a box."""
-    box = "\N{REPLACEMENT CHARACTER}"
-    shown = (box if unicodedata.category(c) in ("Cc", "Cs") else c for c in text)
-    return html.escape("".join(shown), quote=True)
+    return html.escape(FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", text), quote=True)
 
 
 def text_width(text: str, size: Any) -> float:

@@ -4,6 +4,7 @@
 //     a = w1*x + w0; y1 = sin(a); y2 = cos(a)          or          sin(w1*x + w0), cos(w1*x + w0)
 
 const MOST_TYPED = 120; // nodes
+const TYPING = 350; // milliseconds after the last key
 const STARTS = [0.5, 2, 1, -1, 1.5];
 const TOKENS =
   /[^\S\n]*(?:(?:np\.)?([\p{L}_][\p{L}\p{N}_]*)|(\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)|(\*\*|[-+*/(),;=\n]))/uy;
@@ -241,4 +242,50 @@ function asTyped(program) {
     texts.push(text);
   }
   return statements.join("; ");
+}
+
+// The field for it, and the line below that says what can't be read: read(text) is called while
+// somebody types, a moment after the last key; changed() when the line comes or goes.
+function makeTyped(read, changed = () => {}) {
+  const typed = make("input", {
+    type: "text",
+    className: "c5-typed",
+    spellcheck: false,
+    autocomplete: "off",
+    "aria-label": "Type your own f",
+    placeholder: "type your own f, such as sin(w1*x + w0)",
+  });
+  const wrong = make("p", { className: "c5-wrong", hidden: true, role: "alert" });
+  let waiting = 0;
+  function complain(...parts) {
+    const was = wrong.hidden;
+    wrong.hidden = !parts.length;
+    typed.setAttribute("aria-invalid", String(parts.length > 0));
+    wrong.replaceChildren(...parts);
+    if (wrong.hidden !== was) changed();
+  }
+  function now() {
+    clearTimeout(waiting);
+    const text = typed.value;
+    try {
+      read(text.trim());
+      complain();
+    } catch (error) {
+      if (!(error instanceof TypingError)) throw error;
+      const k = error.place;
+      const before = text.slice(Math.max(0, k - 14), k);
+      const mark = make("mark", {}, text[k] ?? "␣");
+      complain(
+        `${error.message}  `,
+        make("code", {}, before, mark, text.slice(k + 1, k + 12)),
+        make("span", { className: "c5-hidden" }, ` at place ${k + 1}`),
+      );
+    }
+  }
+  typed.addEventListener("input", () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(now, TYPING);
+  });
+  typed.addEventListener("change", now);
+  return { typed, wrong, complain };
 }

@@ -3,10 +3,8 @@
 // Frames are {title, html, rule, numbers, result, note}; the HTML was escaped in Python.
 function startPictures(root, spec) {
   const { frames } = spec;
-  root.classList.add("c5-live");
+  dressRoot(root, spec);
   root.tabIndex = 0;
-  root.setAttribute("role", "group");
-  root.setAttribute("aria-label", spec.label);
   const title = make("p", { className: "c5-title" });
   const names = ["rule", "numbers", "result"];
   const lines = names.map((name) => make("div", { className: `c5-${name}` }));

@@ -3,7 +3,6 @@
 // `startPlayer(root, spec, model)` fills an element; `spec` is what player.py wrote, `model` the
 // traits of a widget, or null.
 
-const TYPING = 350; // milliseconds after the last key
 const MOST_TERMS = 5; // edges that can carry a text at once
 const [NARROW, WIDE] = [640, 1000]; // pixels
 const SPOTS = [0.5, 0.4, 0.6, 0.3, 0.7, 0.2, 0.8]; // of an edge's length, where a text may stand
@@ -23,11 +22,8 @@ function startPlayer(root, spec, model = null, place = 0) {
 
   // -- what never changes
 
-  root.classList.add("c5-live");
-  root.classList.toggle("c5-several", several);
+  dressRoot(root, spec, ...(several ? ["c5-several"] : []));
   root.tabIndex = 0;
-  root.setAttribute("role", "group");
-  root.setAttribute("aria-label", spec.label);
   const move = {
     count: () => Math.max(...panels.map((panel) => panel.plan.steps.length)),
     next: () => quiz?.asks(bar.step) && quiz.giveUp(),
@@ -36,14 +32,7 @@ function startPlayer(root, spec, model = null, place = 0) {
     playing: (is) => tell("playing", is),
   };
   const bar = makeBar(root, onStep, move, () => heard);
-  const typed = make("input", {
-    type: "text",
-    className: "c5-typed",
-    spellcheck: false,
-    autocomplete: "off",
-    "aria-label": "Type your own f",
-    placeholder: "type your own f, such as sin(w1*x + w0)",
-  });
+  const { typed, wrong, complain } = makeTyped(readTyped, () => made && fit());
   const copied = (button, text) =>
     navigator.clipboard?.writeText(text).then(
       () => {
@@ -52,11 +41,6 @@ function startPlayer(root, spec, model = null, place = 0) {
       },
       () => {},
     );
-  const textButton = (text, act, props = {}) => {
-    const button = make("button", { type: "button", title: text, ...props }, text);
-    button.addEventListener("click", () => act(button));
-    return button;
-  };
   const ownsAddress = !model && isSite();
   const link = textButton("Copy link", (button) => {
     writeAddress();
@@ -75,7 +59,6 @@ function startPlayer(root, spec, model = null, place = 0) {
     link,
     python,
   );
-  const wrong = make("p", { className: "c5-wrong", hidden: true, role: "alert" });
   const controls = make("div", { className: "c5-inputs", role: "group", "aria-label": "Inputs" });
   const says = make("div", { className: "c5-says" });
   const pictures = make("div", {
@@ -159,47 +142,14 @@ function startPlayer(root, spec, model = null, place = 0) {
     panel.plan = stepsOf(program, panel.pass);
   }
 
-  let typing = 0;
-  typed.addEventListener("input", () => {
-    clearTimeout(typing);
-    typing = setTimeout(readTyped, TYPING);
-  });
-  typed.addEventListener("change", readTyped);
   typed.addEventListener("blur", () => {
     if (wrong.hidden) typed.value = program.typed;
   });
 
-  function readTyped() {
-    clearTimeout(typing);
-    const text = typed.value.trim();
-    if (text === program.typed.trim()) return complain();
-    if (text === given.typed.trim()) return load(given, true);
-    try {
-      return load(parse(typed.value), true);
-    } catch (error) {
-      if (!(error instanceof TypingError)) throw error;
-      const [k, all] = [error.place, typed.value];
-      return complain(
-        `${error.message}  `,
-        make(
-          "code",
-          {},
-          all.slice(Math.max(0, k - 14), k),
-          make("mark", {}, all[k] ?? "␣"),
-          all.slice(k + 1, k + 12),
-        ),
-        make("span", { className: "c5-hidden" }, ` at place ${k + 1}`),
-      );
-    }
-  }
-
-  function complain(...parts) {
-    const was = wrong.hidden;
-    wrong.hidden = !parts.length;
-    typed.setAttribute("aria-invalid", String(parts.length > 0));
-    wrong.replaceChildren(...parts);
-    // The graph gives the room.
-    if (wrong.hidden !== was && made) fit();
+  function readTyped(text) {
+    if (text === program.typed.trim()) return;
+    if (text === given.typed.trim()) load(given, true);
+    else load(parse(text), true);
   }
 
   // -- what doesn't change with the numbers

@@ -120,7 +120,6 @@ class Row:
         expanded: in terms of the inputs' names, as far as that is short.
         value, value_text, shape: what it is; value is None for an array.
         derivative: of the pass; None where there is only a trace.
-        is_output: whether the function returns it.
         named: the variable's name as a formula; None for an input, and where there is no name.
     """
 
@@ -136,7 +135,6 @@ class Row:
     value_text: str
     shape: tuple[int, ...]
     derivative: Derivative | None
-    is_output: bool
     named: Formula | None = None
 
     @property
@@ -328,7 +326,6 @@ class _Reading:
             value_text=figures.value_text(row[1]),
             shape=np.shape(row[1]),
             derivative=self._derivative(k) if k in self.trees else None,
-            is_output=k in self.trace.outputs,
             named=named,
         )
 

@@ -11,7 +11,7 @@ of their own.
     batch_norm_player    batch normalization in training, then at test time (S18)
     path_player          the chain rule, path by path (S04)
 
-Reads: ``player``, ``plots``, ``matrices``, ``figures``, ``palette``, and what the witnesses offer
+Reads: ``player``, ``plots``, ``figures``, ``palette``, and what the witnesses offer
 for any function. Read by: notebooks.
 """
 
@@ -29,9 +29,8 @@ from comp551ad.differences import finite_difference
 from comp551ad.extras import extra
 
 from . import palette
-from .figures import constant, number
+from .figures import constant, number, shape_text
 from .graph import escape
-from .matrices import matrices_html, matrix_of
 from .player import player_html
 from .plots import (
     FigureImage,
@@ -364,16 +363,34 @@ def symmetry_player(
         same = np.isclose(loss, start, rtol=1e-9, atol=0)
         was, now = _losses_in_text(start, loss, same)
         moved = max(np.abs(W - W0).max(), np.abs(V - V0).max())
-        shown = matrices_html([matrix_of(V, "V"), matrix_of(W, "W")])
+        both = _weights_html("V", V) + _weights_html("W", W)
         return {
             "title": title,
             "numbers": f"weights have moved by up to {number(moved)}\nat the start J = {was}",
             "result": f"now J = {now}: {'the same' if same else 'different'}",
-            "html": shown,
+            "html": f'<div style="display:flex;gap:24px;overflow:auto">{both}</div>',
         }
 
     frames = [frame(title, *weights) for title, weights in moves.items()]
     return PicturePlayer("Symmetries of the loss", frames)
+
+
+def _weights_html(name, weights):
+    """A matrix in numbers, the bluer the more negative, the more orange the more positive."""
+    middle = len(palette.HEAT) // 2
+    shares = np.asarray(weights) / (np.abs(weights).max() or 1.0)
+    levels = np.rint(middle * (1 + np.sign(shares) * np.sqrt(np.abs(shares))))
+    rows = "".join(
+        "<tr>"
+        + "".join(
+            f'<td style="padding:4px 8px;text-align:right;color:{palette.INK};'
+            f'background:{palette.HEAT[int(level)]}">{number(entry)}</td>'
+            for entry, level in zip(*row, strict=True)
+        )
+        + "</tr>"
+        for row in zip(weights, levels, strict=True)
+    )
+    return f"<table><caption><b>{name}</b> {shape_text(np.shape(weights))}</caption>{rows}</table>"
 
 
 def _losses_in_text(start, loss, same):

@@ -12,18 +12,13 @@ const LINE_COLOURS = ["--done-edge", "--message", "--ok"];
 // What both have: buttons, a learning rate, a loop that runs once a picture.
 function makeDescent(root, { steps, advance, restart, paint, rate }) {
   let running = 0;
-  const button = (name, act, props = {}) => {
-    const one = make("button", { type: "button", title: name, ...props }, name);
-    one.addEventListener("click", act);
-    return one;
-  };
-  const play = button("Play", () => (running ? pause() : start()), { className: "c5-go" });
-  const step = button("Step", () => {
+  const play = textButton("Play", () => (running ? pause() : start()), { className: "c5-go" });
+  const step = textButton("Step", () => {
     pause();
     advance(1);
     paint();
   });
-  const again = button("Restart", () => {
+  const again = textButton("Restart", () => {
     pause();
     restart();
     paint();
@@ -45,7 +40,7 @@ function makeDescent(root, { steps, advance, restart, paint, rate }) {
   }
   const lr = () => 10 ** Number(slide.value);
   function start() {
-    setText(play, "Pause");
+    play.textContent = play.title = "Pause";
     const go = () => {
       if (!root.isConnected || !running) return;
       if (advance(Number(many.value)) === false) pause();
@@ -57,7 +52,7 @@ function makeDescent(root, { steps, advance, restart, paint, rate }) {
   function pause() {
     cancelAnimationFrame(running);
     running = 0;
-    setText(play, "Play");
+    play.textContent = play.title = "Play";
   }
   slide.value = Math.log10(rate);
   tellRate();
@@ -211,9 +206,7 @@ function startTraining(root, spec) {
     return [low - 0.08 * (high - low), high + 0.08 * (high - low)];
   });
 
-  root.classList.add("c5-live", "c5-training");
-  root.setAttribute("role", "group");
-  root.setAttribute("aria-label", spec.label);
+  dressRoot(root, spec, "c5-training");
   const hidden = make("select", { "aria-label": "hidden units" });
   for (const m of new Set([1, 2, 3, 4, 8, 16, 32, W0.shape[0]])) {
     hidden.append(make("option", { value: m }, `${m} hidden`));
@@ -417,9 +410,7 @@ function startSurface(root, spec) {
   program.typed = asTyped(program);
   let [at, path, pass, bands, lost] = [[...program.inputs], [], null, [], ""];
   const [across, up] = [spec.across, spec.up];
-  root.classList.add("c5-live", "c5-training");
-  root.setAttribute("role", "group");
-  root.setAttribute("aria-label", spec.label);
+  dressRoot(root, spec, "c5-training");
   const descent = makeDescent(root, {
     steps: [1, 5, 20],
     advance,
@@ -427,15 +418,8 @@ function startSurface(root, spec) {
     paint,
     rate: spec.rate,
   });
-  const typed = make("input", {
-    type: "text",
-    className: "c5-typed",
-    spellcheck: false,
-    autocomplete: "off",
-    "aria-label": "Type your own f",
-  });
+  const { typed, wrong } = makeTyped(readTyped);
   typed.value = program.typed;
-  const wrong = make("p", { className: "c5-wrong", hidden: true, role: "alert" });
   const status = make("p", { className: "c5-status" });
   const map = makeCanvas(
     "The surface from above, the bluer the lower; the point, its path, and minus the gradient",
@@ -492,20 +476,13 @@ function startSurface(root, spec) {
     }
     return !lost;
   }
-  typed.addEventListener("change", () => {
-    try {
-      const other = typed.value.trim() === first.typed ? first : parse(typed.value);
-      if (other.inputs.length !== 2)
-        throw new TypingError("A surface has two inputs, such as x and y.", 0);
-      wrong.hidden = true;
-      load(other);
-      paint();
-    } catch (error) {
-      if (!(error instanceof TypingError)) throw error;
-      wrong.hidden = false;
-      setText(wrong, error.message);
-    }
-  });
+  function readTyped(text) {
+    const other = text === first.typed ? first : parse(text);
+    if (other.inputs.length !== 2)
+      throw new TypingError("A surface has two inputs, such as x and y.", 0);
+    load(other);
+    paint();
+  }
   function paint() {
     map.paint((ink, wide, tall, colour) => {
       const [low, high] = ["--done-edge", "--paper"].map((name) => channels(colour(name)));

@@ -187,10 +187,10 @@ def size(page):
         nonlocal count
         count += event == "call"
 
-    trace = program(8)
-    ReverseStepper(trace)._repr_html_()
+    trace = program(7).run.trace
+    ReverseStepper(trace, of="y2")._repr_html_()
     sys.setprofile(counting)
-    ReverseStepper(trace)._repr_html_()
+    ReverseStepper(trace, of="y2")._repr_html_()
     sys.setprofile(None)
     print(f"one ReverseStepper shown: {count:,} calls in Python")
 

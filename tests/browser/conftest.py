@@ -1,7 +1,7 @@
 """A reader with a browser: JupyterLab on a fresh, untrusted copy of the lectures.
 
 `reader.open(name)` shows a notebook as a newcomer first sees it: nothing has been run,
-nothing is trusted, and no `dot` is on the PATH. What a test then looks at is what
+nothing is trusted, and no program is on the PATH. What a test then looks at is what
 stands on the page.
 """
 
@@ -178,7 +178,7 @@ def lab(browser, tmp_path_factory):
         "JUPYTERLAB_SETTINGS_DIR": home / "settings",
         "JUPYTERLAB_WORKSPACES_DIR": home / "workspaces",
         "IPYTHONDIR": home / "ipython",
-        "PATH": home / "no-programs",  # no `dot` in particular
+        "PATH": home / "no-programs",  # nothing is needed
     }
     for path in variables.values():
         path.mkdir()
