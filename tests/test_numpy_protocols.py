@@ -319,7 +319,8 @@ def test_attributes_are_right_or_refused_by_name(name):
         value, tangent = jvp(f, (X,), (T,))
     except (AttributeError, TraceError) as error:
         assert name in str(error) or name in ("all", "any")
-        assert "use the NumPy function" in str(error) or isinstance(error, TraceError)
+        kind = "use the NumPy function" in str(error) or isinstance(error, TraceError)
+        assert kind or not hasattr(np.ndarray, name)
     else:
         check_right(f, value, tangent)
 

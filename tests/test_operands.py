@@ -137,7 +137,7 @@ def test_inputs_are_float64_copies():
     x = np.asfortranarray(np.ones((2, 3)))
     assert as_input(x, "x").flags.f_contiguous, "as it lies"
     with pytest.raises(TraceError, match="^w3: got str"):
-        as_input("x", lambda k: f"w{k}", 3)
+        as_input("3", lambda value: f"w{value}")
 
 
 def test_a_memory_map_is_an_array(tmp_path):

@@ -80,6 +80,15 @@ class Call:
             )
         return name
 
+    def several(self, argnums: tuple, what: str) -> list[str]:
+        """The slots that positions and names mean, each another one."""
+        slots = [self.slot(argnum, what) for argnum in argnums]
+        if len(set(slots)) != len(slots):
+            raise TypeError(
+                f"{what}: got {argnums}, an argument named twice; name each once"
+            )
+        return slots
+
     def trace(
         self, add_input: Callable, slots: Any = None, tape: Any = None, kinds: str = ""
     ) -> list[str]:
@@ -141,7 +150,9 @@ class Call:
         except Exception:
             right = tape.refused is None
         if not right:
-            raise tape.refused or TraceError(
+            if tape.refused is not None:
+                raise TraceError(*tape.refused)
+            raise TraceError(
                 f"f: the recording gave {concrete(pytrees.leaves(result)[:3])}, but plain numbers "
                 f"give {pytrees.leaves(plain)[:3]}; f asks what kind of object its arguments are, "
                 "such as type(x) is float: compare shapes instead, np.ndim(x) == 0"
@@ -187,6 +198,39 @@ def silence() -> Iterator[None]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
+
+
+def by_place(f: Callable, argnum: Any) -> Any:
+    """An argnum with the place of each parameter that it names, as far as parameters have one.
+
+    Raises:
+        TypeError: it is no position, name or tuple of them.
+    """
+    several = argnum if isinstance(argnum, tuple) else (argnum,)
+    for a in several:
+        if isinstance(a, bool) or not isinstance(a, int | str):
+            raise TypeError(
+                f"argnum: got {a!r}, expected a position (0 is the first), a "
+                "parameter's name, or a tuple of them"
+            )
+    by_name = any(isinstance(a, str) for a in several)
+    places = {name: k for k, name in enumerate(names_by_place(f) if by_name else ())}
+    several = tuple(places.get(a, a) for a in several)
+    return several if isinstance(argnum, tuple) else several[0]
+
+
+def name_of(f: Callable, args: tuple, kwargs: dict, value: Any) -> str:
+    """What one would write to get at a value among the arguments: params['W']."""
+    try:
+        slots = Call.of(f, args, kwargs).slots
+    except TypeError:  # no arguments of f's, as it will say itself
+        slots = {f"argument {k}": tree for k, tree in enumerate(args)}
+    for slot, tree in slots.items():
+        names = pytrees.leaf_names(tree, slot)
+        for name, leaf in zip(names, pytrees.leaves(tree), strict=True):
+            if leaf is value:
+                return name
+    raise LookupError(value)
 
 
 def signature_of(f: Callable) -> inspect.Signature:

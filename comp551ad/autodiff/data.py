@@ -11,13 +11,15 @@ give another: such a question is noted as a decision, on every tape that the dat
 Reads: ``tape``, ``refusals``. Read by: ``arguments``, ``numpy_protocols``, ``program``, ``show``.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from .refusals import TraceError
-from .tape import Tape, Tracer, concrete, note_decision
+from comp551ad import pytrees
+
+from .refusals import TraceError, line_outside
+from .tape import Tape, Tracer, concrete
 
 # These ask about shapes: other arguments of the same shapes give the same answer.
 SHAPES = {np.shape, np.ndim, np.size, np.result_type, np.iscomplexobj, np.isrealobj}
@@ -134,3 +136,52 @@ for _name in (
     "__bool__ __int__ __float__ __index__ __complex__ __iter__ __contains__ item tolist"
 ).split():
     setattr(Data, _name, _question(_name))
+
+
+# ---------------------------------------------------------------- decisions
+
+
+def tapes_of(operands: Iterable) -> list[Tape]:
+    """The tapes that tracers and data among the operands come from, each once."""
+    tapes: dict[Tape, None] = {}
+    waiting, seen = list(operands), set()
+    for operand in waiting:
+        if id(operand) in seen:
+            continue
+        seen.add(id(operand))
+        if type(operand) in (list, tuple):
+            waiting += operand
+        elif type(operand) is Tracer:
+            tapes[operand.tape] = None
+            waiting.append(operand.value)
+        elif getattr(operand, "origin", None) is not None:
+            waiting += operand.origin.operands
+            waiting += operand.origin.parameters.values()
+            if operand.origin.tape is not None:
+                tapes[operand.origin.tape] = None
+    return list(tapes)
+
+
+def note_decision(operands: Iterable, name: str) -> None:
+    """Note a question about values, with its line, on every tape that the operands come from."""
+    for tape in tapes_of(operands):
+        tape.asked = True
+        if tape.watch:
+            tape.decisions.append((name, *line_outside()))
+
+
+def refuse_counts(result: Any, tape: Tape) -> None:
+    """Refuse to differentiate a result that comes from a comparison, a count or an index.
+
+    Raises:
+        TraceError: a constant in it is data, or the function decided something by values.
+    """
+    for leaf in pytrees.leaves(result):
+        if type(leaf) is not Tracer:
+            counts = np.asarray(leaf).dtype.kind == "b" or hasattr(leaf, "origin")
+            if counts or tape.decisions:
+                raise TraceError(
+                    f"the function returned {concrete(leaf)!r}, which has no derivative: it comes "
+                    "from a comparison, a count or an index, such as an accuracy; return a cost "
+                    "that changes smoothly, such as a cross-entropy"
+                )

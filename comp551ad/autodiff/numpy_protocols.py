@@ -20,8 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from .composites import COMPOSITES, NEUTRAL, SCIPYS, reduce_some
-from .data import SHAPES, compute
+from .composites import COMPOSITES, NEUTRAL, SCIPYS, power, reduce_some
+from .data import SHAPES, compute, tapes_of
 from .inplace import setitem, update
 from .operands import FLOAT64
 from .primitives import PRIMITIVE_OF, shape_of
@@ -33,7 +33,7 @@ from .refusals import (
     note_refusal,
     refusal,
 )
-from .tape import Tracer, apply, concrete, tapes_of
+from .tape import Tracer, apply, concrete, operators
 
 # ---------------------------------------------------------------- the two protocols
 
@@ -238,6 +238,12 @@ def _compare(ufunc):
     return method
 
 
+def _pow(self, exponent, modulus=None):
+    if modulus is not None:
+        raise TraceError("pow(a, b, n) can't be traced: write a ** b without n")
+    return power(self, exponent)
+
+
 def _as_method(function):
     def method(self, *args: Any, **kwargs: Any) -> Any:
         return function(self, *args, **kwargs)
@@ -274,15 +280,20 @@ def _len(self):
     return self.shape[0]
 
 
-def _no_attribute(self, name):
+def _no_attribute(name):
+    """What an array has and a tracer hasn't, and functions of one number, for which np.exp asks
+    each entry of np.array([a, b]). A ``__getattr__`` would slow down all attributes."""
     ufunc = getattr(np, name, None)
-    # np.exp asks each entry of np.array([a, b]) for exp.
-    if isinstance(ufunc, np.ufunc) and not self.shape:
-        return functools.partial(ufunc, self)
-    raise AttributeError(
-        f"a traced value has no attribute {name!r}; use the NumPy function of that "
-        "name, if it is one that can be traced"
-    )
+
+    def attribute(self) -> Any:
+        if isinstance(ufunc, np.ufunc) and not self.shape:
+            return functools.partial(ufunc, self)
+        raise AttributeError(
+            f"a traced value has no attribute {name!r}; use the NumPy function of that "
+            "name, if it is one that can be traced"
+        )
+
+    return property(attribute)
 
 
 # After the recording a tracer that was kept is the number that it was.
@@ -335,6 +346,8 @@ _NAMED_LIKE_NUMPYS = (
     "sum mean max min var std dot ravel squeeze swapaxes clip argmax argmin argsort any all "
     "prod cumsum cumprod repeat take trace diagonal round conjugate"
 )
+_mod, _rmod = operators("remainder")
+_floordiv, _rfloordiv = operators("floor_divide")
 _METHODS = {
     **{name: _refusing(name) for name in REFUSED},
     "__array__": _as_object,
@@ -347,7 +360,17 @@ _METHODS = {
     "__ge__": _compare(np.greater_equal),
     "__eq__": _compare(np.equal),
     "__ne__": _compare(np.not_equal),
-    "__getattr__": _no_attribute,
+    "__mod__": _mod,
+    "__rmod__": _rmod,
+    "__floordiv__": _floordiv,
+    "__rfloordiv__": _rfloordiv,
+    "__divmod__": lambda self, other: (self // other, self % other),
+    "__rdivmod__": lambda self, other: (other // self, other % self),
+    "__pow__": _pow,
+    "__rpow__": lambda self, base: power(base, self),
+    "__neg__": _as_method(np.negative),
+    "__abs__": _as_method(np.abs),
+    "__round__": lambda self, digits=0: np.round(self, digits),
     "__getitem__": COMPOSITES[operator.getitem],
     "__setitem__": setitem,
     "__iadd__": update(Tracer.__add__),
@@ -355,9 +378,9 @@ _METHODS = {
     "__imul__": update(Tracer.__mul__),
     "__itruediv__": update(Tracer.__truediv__),
     "__imatmul__": update(Tracer.__matmul__),
-    "__ipow__": update(Tracer.__pow__),
-    "__imod__": update(Tracer.__mod__),
-    "__ifloordiv__": update(Tracer.__floordiv__),
+    "__ipow__": update(_pow),
+    "__imod__": update(_mod),
+    "__ifloordiv__": update(_floordiv),
     "__len__": _len,
     "__iter__": lambda self: (self[k] for k in range(len(self))),
     "__pos__": Tracer.handle,
@@ -382,3 +405,7 @@ _METHODS = {
 }
 for _name, _method in _METHODS.items():
     setattr(Tracer, _name, _method)
+_UFUNCS = [name for name, f in vars(np).items() if isinstance(f, np.ufunc)]
+for _name in (*dir(np.ndarray), *_UFUNCS):
+    if not _name.startswith("_") and not hasattr(Tracer, _name):
+        setattr(Tracer, _name, _no_attribute(_name))

@@ -1,4 +1,4 @@
-"""What may be an input or a constant of a recording: real numbers, and arrays of them.
+"""What may be an input, a constant or an output of a recording: real numbers, arrays of them.
 
 Everything else is refused by name. Values are taken as float64, arrays as copies that nobody can
 change while the tape refers to them.
@@ -16,19 +16,17 @@ from .refusals import TraceError, kind_of
 FLOAT64 = np.dtype(np.float64)
 
 
-def as_input(value: Any, name: Any, *where: Any) -> Any:
+def as_input(value: Any, name: Any) -> Any:
     """An input of a recording: a float, or a read-only float64 copy of an array.
 
-    An error calls it ``name``, or ``name(*where)`` where there is something to look up.
+    An error calls it ``name``, or ``name(value)`` where that has to be looked up.
     """
     kind = type(value)
-    if kind is float:
-        return value
     if kind is np.ndarray and value.dtype is FLOAT64 and value.shape:
         return _frozen_copy(value)
     array = np.asarray(value)
     if array.dtype.kind not in "fiu" or _means_something_else(value):
-        name = name(*where) if where else name
+        name = name(value) if callable(name) else name
         raise TraceError(
             f"{name}: got {kind_of(value)}, expected real numbers (float or int, or an "
             "array of them); convert it with np.asarray(…, dtype=float), or keep it out "
@@ -54,12 +52,53 @@ def as_constant(value: Any, name: str) -> Any:
                 f"{name}: got a list that is no array, expected rows of equal length: {error}"
             ) from None
         return as_constant(value, name)
-    elif kind is np.memmap and value.dtype.kind in "fiub":
-        return _frozen_copy(np.asarray(value))
+    elif kind is np.memmap or hasattr(value, "origin"):
+        return as_constant(np.asarray(value), name)
     raise TraceError(
         f"{name}: got {kind_of(value)} as an operand, expected real numbers or an array "
         "of them; convert it with np.asarray(…, dtype=float)"
     )
+
+
+def as_output(value: Any) -> Any:
+    """A constant that a recorded function returned: a copy, which the caller may change."""
+    if (
+        not isinstance(value, bool | int | float | np.generic | np.ndarray)
+        or np.asarray(value).dtype.kind not in "fiub"
+    ):
+        raise TraceError(
+            f"the function returned {kind_of(value)}, expected real numbers, arrays of "
+            "them, or a tuple, list or dict of these"
+        )
+    return np.array(value)[()]
+
+
+def frozen(parameter: Any, origins: "Origins | None") -> Any:
+    """A parameter of a row as nobody can change it: its arrays are copies."""
+    if type(parameter) is tuple:
+        return tuple([frozen(part, origins) for part in parameter])
+    if not isinstance(parameter, np.ndarray):
+        return parameter
+    copy = np.array(parameter)
+    copy.setflags(write=False)
+    if origins is not None:
+        origins.note(copy, parameter)
+    return copy
+
+
+class Origins(dict):
+    """Where constants in rows came from: id of a constant -> (itself, its ``data.Origin``)."""
+
+    def note(self, constant: Any, source: Any) -> None:
+        """Note that a constant came from data, or from a constant that did."""
+        origin = getattr(source, "origin", None) or self.of(source)
+        if origin is not None:
+            self[id(constant)] = constant, origin
+
+    def of(self, constant: Any) -> Any:
+        """Where a constant came from; None where it is a constant like any other."""
+        known = self.get(id(constant))
+        return known[1] if known and known[0] is constant else None
 
 
 def _means_something_else(value):

@@ -17,68 +17,66 @@ Reverse mode needs the values of the evaluation until then: that is its price.
 Reads: ``tape``, ``primitives``. Read by: ``trace``, ``transforms``, ``program``, ``show``.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from .operands import as_input
 from .primitives import PRIMITIVES, ndim_of, shape_of
-from .tape import Tracer, operands_of, parameters_of
+from .tape import Tracer
 
 # ---------------------------------------------------------------- reverse mode
 
 
-def pull_back(rows: list[tuple], seeds: Iterable[tuple], keep: bool = True) -> list:
+def pull_back(
+    rows: list[tuple],
+    seeds: Iterable[tuple],
+    keep: bool = True,
+    terms: list | None = None,
+) -> list:
     """The adjoints of all rows: the loop that reverse mode is.
 
     Args:
         rows: a tape's rows.
-        seeds: (row number, adjoint) pairs for the seeded outputs; a row may come twice.
+        seeds: (row number, adjoint) pairs for the seeded outputs; a row may come twice, and
+            the number of a constant is None.
         keep: False drops each adjoint once it has been passed on; those of inputs stay.
+        terms: takes (number of the row that passes it on, operand's position, term).
 
     Returns:
         Per row its adjoint, or None where it is zero because the output doesn't depend on it.
         An adjoint may be smaller than its value, where it is uniform along an axis.
     """
-    adjoints = [None] * len(rows)
+    adjoints: list = [None] * len(rows)
     for number, seed in seeds:
-        adjoints[number] = seed if adjoints[number] is None else adjoints[number] + seed
+        if number is not None:
+            known = adjoints[number]
+            adjoints[number] = seed if known is None else known + seed
     for i in range(len(rows) - 1, -1, -1):
-        row, g = rows[i], adjoints[i]
-        if g is None or row[0] == "input":
+        g = adjoints[i]
+        name, y, operands, parameters = rows[i]
+        if g is None or not operands:
             continue
-        for _, j, term in reverse_terms(rows, row, g):
+        primitive, values = PRIMITIVES[name], []
+        for o in operands:
+            values.append(rows[o][1] if type(o) is int else o)
+        if not primitive.elementwise and (shape_of(g) or not primitive.uniform):
+            g = _stretched(g, shape_of(y))
+        for k, j in enumerate(operands):
+            vjp = primitive.vjps[k]
+            if type(j) is not int or vjp is None:
+                continue
+            term = vjp(g, y, *values, **parameters)
+            if primitive.broadcasts and type(y) is not float:
+                stretched = y if primitive.elementwise else term
+                term = unbroadcast(term, shape_of(values[k]), shape_of(stretched))
+            if terms is not None:
+                terms.append((i, k, term))
             adjoints[j] = term if adjoints[j] is None else adjoints[j] + term
         if not keep:
             adjoints[i] = None
     return adjoints
-
-
-def reverse_terms(rows: list[tuple], row: tuple, g: Any) -> list[tuple]:
-    """What a row with adjoint g passes back: (operand's position, its row number, the term)."""
-    if row[0] == "input":
-        return []
-    primitive, y = PRIMITIVES[row[0]], row[1]
-    operands, parameters = row[2:], {}
-    if type(row[-1]) is dict:
-        operands, parameters = row[2:-1], row[-1]
-    values = [rows[o][1] if type(o) is int else o for o in operands]
-    if not primitive.elementwise and shape_of(g) != shape_of(y):
-        if not primitive.uniform or shape_of(g):
-            g = np.broadcast_to(g, shape_of(y))
-    stretches = primitive.broadcasts and type(y) is not float
-    terms = []
-    for k, operand in enumerate(operands):
-        if type(operand) is not int or primitive.vjps[k] is None:
-            continue
-        term = primitive.vjps[k](g, y, *values, **parameters)
-        if stretches:
-            stretched = shape_of(y if primitive.elementwise else term)
-            if stretched != shape_of(values[k]):
-                term = unbroadcast(term, shape_of(values[k]), stretched)
-        terms.append((k, operand, term))
-    return terms
 
 
 def unbroadcast(term: Any, shape: tuple, from_shape: tuple) -> Any:
@@ -88,6 +86,8 @@ def unbroadcast(term: Any, shape: tuple, from_shape: tuple) -> Any:
     The term may be smaller than ``from_shape`` (uniform along an axis): there the sum over n
     copies is n times one of them.
     """
+    if shape == from_shape:
+        return term
     extra = len(from_shape) - len(shape)  # axes that the operand lacked altogether
     had = (1,) * extra + shape
     has = (1,) * (len(from_shape) - len(shape_of(term))) + shape_of(term)
@@ -115,57 +115,53 @@ def unbroadcast(term: Any, shape: tuple, from_shape: tuple) -> Any:
 # ---------------------------------------------------------------- forward mode
 
 
-def push_forward(rows: list[tuple], seeds: Iterable[tuple], many: bool = False) -> list:
+def push_forward(
+    rows: list[tuple],
+    seeds: Iterable[tuple],
+    many: bool = False,
+    terms: list | None = None,
+) -> list:
     """The tangents of all rows: the loop that forward mode is.
 
     Args:
         rows: a tape's rows.
         seeds: (row number, tangent) pairs for the seeded inputs; all others have tangent 0.
         many: the tangents have an extra first axis: K directions at once.
+        terms: takes (row number, operand's position, term).
 
     Returns:
         Per row its tangent, or None where it is zero because nothing seeded reaches it.
         A single tangent may be smaller than its value, where it is uniform along an axis.
     """
-    tangents = [None] * len(rows)
+    tangents: list = [None] * len(rows)
     for number, seed in seeds:
         tangents[number] = seed
-    for i, row in enumerate(rows):
-        for _, _, term in forward_terms(rows, row, tangents, many):
+    for i, (name, y, operands, parameters) in enumerate(rows):
+        for k, j in enumerate(operands):
+            if type(j) is not int or tangents[j] is None:
+                continue
+            primitive, t = PRIMITIVES[name], tangents[j]
+            if primitive.jvps[k] is None:
+                continue
+            values = [rows[o][1] if type(o) is int else o for o in operands]
+            if many:
+                term = _each_direction(primitive, k, t, y, values, parameters)
+            else:
+                t = t if primitive.elementwise else _stretched(t, shape_of(values[k]))
+                term = primitive.jvps[k](t, y, *values, **parameters)
+            if terms is not None:
+                terms.append((i, k, term))
             tangents[i] = term if tangents[i] is None else tangents[i] + term
         if many and tangents[i] is not None:
-            tangents[i] = _stretched(
-                tangents[i], shape_of(tangents[i])[:1] + shape_of(row[1])
-            )
+            count = shape_of(tangents[i])[:1]
+            tangents[i] = _stretched(tangents[i], count + shape_of(y))
     return tangents
 
 
-def forward_terms(
-    rows: list[tuple], row: tuple, tangents: list, many: bool = False
-) -> Iterator[tuple]:
-    """A row's terms: (operand's position, its row number, the term) per path into the row."""
-    operands = operands_of(row)
-    if all(type(o) is not int or tangents[o] is None for o in operands):
-        return
-    primitive, y = PRIMITIVES[row[0]], row[1]
-    values = [rows[o][1] if type(o) is int else o for o in operands]
-    parameters = parameters_of(row)
-    for k, operand in enumerate(operands):
-        rule = primitive.jvps[k]
-        if rule is None or type(operand) is not int or tangents[operand] is None:
-            continue
-        t, x = tangents[operand], values[k]
-        if many:
-            term = _each_direction(rule, primitive, t, x, y, values, parameters)
-        else:
-            t = t if primitive.elementwise else _stretched(t, shape_of(x))
-            term = rule(t, y, *values, **parameters)
-        yield k, operand, term
-
-
-def _each_direction(rule, primitive, t, x, y, values, parameters):
-    """K tangents of x, (K, *shape), pushed through a rule. What works entry by entry takes them
-    all at once: the axes that x lacks beside y go behind K."""
+def _each_direction(primitive, k, t, y, values, parameters):
+    """K tangents of operand k, (K, *shape), pushed through its rule. What works entry by entry
+    takes them all at once: the axes that x lacks beside y go behind K."""
+    rule, x = primitive.jvps[k], values[k]
     if primitive.elementwise:
         gap = (1,) * (ndim_of(y) - ndim_of(x))
         t = np.reshape(t, shape_of(t)[:1] + gap + shape_of(x)) if gap else t

@@ -38,7 +38,7 @@ from .passes import pull_back
 from .primitives import shape_of
 from .refusals import TraceError, kind_of
 from .simplify import Expressions, recognise
-from .tape import Tape, Tracer, concrete, operands_of, parameters_of, read_outputs
+from .tape import Tape, Tracer, concrete, operands_of, parameters_of
 from .trace import local_names
 
 _FORM = operator.attrgetter("shape", "dtype")
@@ -332,7 +332,7 @@ def _written(f, args, kwargs, wrt, value, buffered, language, kinds):
     call = Call.of(f, args, kwargs, whole=tuple(signature_of(f).parameters))
     with Tape(watch=True) as outer:
         one = outer.add_input(1.0, "seed")
-        with _InnerTape(outer) as tape:
+        with _InnerTape(watch=True) as tape:
             taken = call.trace(
                 lambda x, name: tape.add_input(outer.add_input(x, name), name),
                 None,
@@ -344,7 +344,7 @@ def _written(f, args, kwargs, wrt, value, buffered, language, kinds):
             examples = {name: _example(tree, name) for name, tree in arguments.items()}
             chosen = [] if wrt is None else _chosen(wrt, f, args, kwargs, arguments)
             result, local = call.run_and_see_locals()
-            out_rows, out_values = read_outputs(result, tape)
+            out_rows, out_values = tape.read_outputs(result)
         _refuse_strangers(outer, out_values)
         adjoints = [None] * len(tape.rows)
         if chosen:
@@ -353,8 +353,7 @@ def _written(f, args, kwargs, wrt, value, buffered, language, kinds):
                     "output: got more than one number, expected one; return a sum or mean, "
                     "or one of the numbers"
                 )
-            seeds = [] if out_rows[0] is None else [(out_rows[0], one)]
-            adjoints = pull_back(recognise(tape.rows), seeds)
+            adjoints = pull_back(recognise(tape.rows), [(out_rows[0], one)])
     _refuse_branches(tape.decisions)
     call.check(result, tape, kinds)
     _refuse_hidden_constants(Call.of(f, args, kwargs), tape, result, kinds)
@@ -422,16 +421,12 @@ class _InnerTape(Tape):
     """The tape that a function is recorded on. Data among the operands becomes an input of the tape
     further out, so that what the rules compute from it is recorded, too."""
 
-    def __init__(self, outer: Tape):
-        super().__init__(watch=True)
-        self.outer = outer
-
     def constant(self, value: Any, name: str) -> Any:
         constant = super().constant(value, name)
-        if self.origin_of(constant) is None:
+        if self.origins.of(constant) is None:
             return constant
-        tracer = self.outer.add_input(constant, name)
-        self.outer.remember(tracer.value, constant)
+        tracer = self.around.add_input(constant, name)
+        self.origins.note(tracer.value, constant)
         return tracer
 
 
@@ -494,7 +489,9 @@ def _refuse_hidden_constants(call, tape, result, kinds):
     except Exception:
         return
     # What f returned counts as one more row.
-    results = [("the output", None, *pytrees.leaves(tree)) for tree in (result, other)]
+    results = [
+        ("the output", None, (*pytrees.leaves(tree),), {}) for tree in (result, other)
+    ]
     pairs = zip([*tape.rows, results[0]], [*again.rows, results[1]], strict=False)
     same = [row[0] for row in tape.rows] == [row[0] for row in again.rows]
     for one, two in pairs if same else ():
@@ -529,12 +526,12 @@ def _moved(leaf):
 def _constants(row, tape):
     """The constants and the arrays among the parameters of a row that have no origin."""
     waiting = [o for o in operands_of(row) if type(o) is not int]
-    waiting += parameters_of(row, residuals=False).values()
+    waiting += parameters_of(row).values()
     for part in waiting:
         if isinstance(part, tuple):
             waiting += part
         elif issubclass(type(part), float | np.ndarray) and type(part) is not Data:
-            if tape.origin_of(part) is None:
+            if tape.origins.of(part) is None:
                 yield part
 
 

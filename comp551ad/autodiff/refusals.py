@@ -21,7 +21,20 @@ import numpy as np
 _OURS = ("comp551ad.autodiff", "comp551ad.functions", "numpy")
 
 
-_this_thread = threading.local()
+class _Thread(threading.local):
+    """What is being recorded in a thread.
+
+    Attributes:
+        tape: the innermost open tape.
+        refused: the text of the last refusal since the outermost of them was opened; the
+            function that is recorded may have caught it.
+    """
+
+    tape: Any = None
+    refused: tuple | None = None
+
+
+this_thread = _Thread()
 
 
 class TraceError(TypeError):
@@ -34,18 +47,7 @@ class TraceError(TypeError):
 
 def note_refusal(*text: str) -> None:
     """Remember the text alone: the error itself holds on to frames, and they to whole tapes."""
-    _this_thread.last = text
-
-
-def forget_refusals() -> None:
-    """A recording begins."""
-    _this_thread.last = None
-
-
-def last_refusal() -> TraceError | None:
-    """The last refusal since; the function that was recorded may have caught it."""
-    text = getattr(_this_thread, "last", None)
-    return None if text is None else TraceError(*text)
+    this_thread.refused = text
 
 
 def kind_of(value: Any) -> str:
@@ -133,7 +135,7 @@ def explain(error: BaseException | None) -> None:
         raise error.__cause__ from None  # for z[0] = a
     known = "dtype('O')", "not supported for the input types", "dtype object"
     if isinstance(error, TypeError) and any(words in str(error) for words in known):
-        if last_refusal() is None:
+        if this_thread.refused is None:
             return
         steps = [(tb.tb_frame, tb.tb_lasti) for tb in _traceback(error)]
         outside = [step for step in steps if not _is_ours(step[0])]

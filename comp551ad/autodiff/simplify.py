@@ -195,7 +195,7 @@ class Expressions:
             while value.tape is not tape:
                 value = value.value
             return self.written_out(self.scaled[value.index])
-        origin = getattr(value, "origin", None) or tape.origin_of(value)
+        origin = getattr(value, "origin", None) or tape.origins.of(value)
         if origin is None:
             return value
         if origin.function is None:
@@ -234,7 +234,7 @@ class Expressions:
         for k, row in itertools.islice(enumerate(rows), len(scaled), None):
             if row[0] == "input":
                 node = self.node("input", (), {"k": k}, shape_of(concrete(row[1])))
-                if tape is not None and tape.origin_of(row[1]):
+                if tape is not None and tape.origins.of(row[1]):
                     node = self._as_floats(self.with_data(row[1], tape))
                 new = Scaled(1.0, 1.0, node)
             else:
@@ -242,7 +242,7 @@ class Expressions:
                     scaled[o] if type(o) is int else self._literal(o)
                     for o in operands_of(row)
                 ]
-                parameters = parameters_of(row, residuals=False)
+                parameters = parameters_of(row)
                 if tape is not None and tape.origins:
                     parameters = self.with_data(parameters, tape)
                 shape = shape_of(concrete(row[1]))
@@ -415,7 +415,7 @@ def recognise(rows: list) -> list:
         if turned_out and len(node.operands) == 1 and not node.parameters:
             operand = first.get(Scaled(1.0, 1.0, node.operands[0]))
             if operand is not None:
-                new[k] = (node.name, rows[k][1], operand)
+                new[k] = (node.name, rows[k][1], (operand,), {})
         first.setdefault(scaled[k], k)
     return new
 

@@ -19,7 +19,7 @@ Reads: ``tape``, ``arguments``, ``passes``, ``pytrees``. Read by: ``program``, `
 
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -28,17 +28,10 @@ import numpy as np
 from comp551ad import pytrees
 
 from .arguments import Call, code_of, with_integers
-from .passes import (
-    as_seed,
-    forward_terms,
-    full,
-    pull_back,
-    push_forward,
-    reverse_terms,
-)
+from .passes import as_seed, full, pull_back, push_forward
 from .primitives import shape_of
 from .refusals import kind_of
-from .tape import Tape, Tracer, operands_of, parameters_of, read_outputs
+from .tape import Tape, Tracer, operands_of, parameters_of
 
 _LABEL = re.compile(r"a([1-9]\d*)")
 
@@ -134,7 +127,7 @@ class Trace:
         k = self.row_number(key)
         row = self.rows[k]
         arguments = tuple(o + 1 if type(o) is int else o for o in operands_of(row))
-        parameters = dict(parameters_of(row, residuals=False))
+        parameters = dict(parameters_of(row))
         return Node(k + 1, self.names.get(k), row[0], arguments, parameters, row[1])
 
     def row_number(self, key: Any, argument: str = "key") -> int:
@@ -196,7 +189,7 @@ def _record(f, args, kwargs, kinds):
         names = dict(enumerate(call.trace(tape.add_input, None, tape, kinds)))
         inputs = tuple(names)
         result, local = call.run_and_see_locals()
-        outputs, values = read_outputs(result, tape)
+        outputs, values = tape.read_outputs(result)
     call.check(result, tape, kinds)
     for row in tape.rows:  # the passes read the values again
         if type(row[1]) is np.ndarray:
@@ -226,13 +219,14 @@ class _Recording(Tape):
         super().__init__(watch=True)
         self.code = code
         self.places: list[int | None] = []
+        self.append = self._append
 
-    def write(self, row: tuple) -> Tracer:
+    def _append(self, row):
         frame: Any = sys._getframe(1)
         while frame is not None and frame.f_code is not self.code:
             frame = frame.f_back
         self.places.append(None if frame is None else frame.f_lasti)
-        return super().write(row)
+        self.rows.append(row)
 
 
 def local_names(local: dict, tape: Any, taken: set) -> Iterator[tuple[str, Tracer]]:
@@ -309,18 +303,15 @@ class Pass:
     def _terms(self) -> list[tuple[Term, ...]]:
         """Per row its terms. An edge whose rule is None has a share of zero."""
         rows = self.trace.rows
+        found: list[tuple] = []
+        walk = push_forward if self.mode == "forward" else pull_back
+        walk(rows, self.seeds, terms=found)
+        shares = {(i, position): term for i, position, term in found}
         collected: list[list[Term]] = [[] for _ in rows]
         for i, row in enumerate(rows):
-            found: Iterable[tuple]
-            if self.mode == "forward":
-                found = forward_terms(rows, row, self._derivatives)
-            else:
-                g = self._derivatives[i]
-                found = [] if g is None else reverse_terms(rows, row, g)
-            shares = {position: term for position, _, term in found}
             for position, j in edges_of(row):
                 near, far = (i, j) if self.mode == "forward" else (j, i)
-                share = full(shares.get(position), rows[near][1])
+                share = full(shares.get((i, position)), rows[near][1])
                 collected[near].append(Term(far + 1, position, share))
         return [tuple(terms) for terms in collected]
 

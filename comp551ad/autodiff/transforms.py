@@ -5,10 +5,12 @@ for ``grad`` and ``vjp``, forward mode for ``jvp``, either for ``jacobian``. Sin
 tracers is itself recorded, they nest: ``grad(grad(f))`` is the second derivative, and ``hessian``
 is forward mode over reverse mode.
 
-Reads: ``tape``, ``arguments``, ``passes``, ``pytrees``. Read by: notebooks.
+Reads: ``tape``, ``arguments``, ``data``, ``passes``, ``pytrees``. Read by: notebooks.
 """
 
 import functools
+import itertools
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -16,11 +18,12 @@ import numpy as np
 
 from comp551ad import pytrees
 
-from .arguments import Call, names_by_place
+from .arguments import Call, by_place, name_of
+from .data import refuse_counts
 from .passes import as_seed, full, pull_back, push_forward
 from .primitives import shape_of, size_of
 from .refusals import kind_of
-from .tape import Tape, Tracer, read_outputs
+from .tape import Tape, Tracer
 
 # ---------------------------------------------------------------- one recorded call
 
@@ -30,117 +33,61 @@ class Recorded:
 
     Attributes:
         rows: the tape; its first rows are the inputs.
-        inputs: the chosen arguments as given: a list of numbers, arrays and containers.
+        inputs: the chosen argument as given, or a tuple of several: numbers, arrays, containers.
         values: per leaf of the inputs its value, a float or an array.
         output: what the function returned, in its structure, as values.
-        out_rows, out_values: per leaf of the output.
+        out_rows, out_values: per leaf of the output its row (None: a constant), and its value.
     """
 
     def __init__(
         self,
         rows: list[tuple],
-        inputs: list,
-        values: Any,
+        inputs: Any,
+        values: list,
         result: Any,
         out_rows: list,
         out_values: list,
     ):
         self.rows, self.inputs, self.values = rows, inputs, values
-        self.output = pytrees.unflatten(result, iter(out_values))
         self.out_rows, self.out_values = out_rows, out_values
-
-    def gather(self, derivatives: list) -> list:
-        """Derivatives of the inputs, in the inputs' structure: one per argument."""
-        leaves = list(map(full, derivatives, self.values))
-        return pytrees.unflatten(self.inputs, iter(leaves))
-
-    def owned_output(self) -> Any:
-        """The output that the caller may keep and change: never a view of the tape's arrays."""
-        return pytrees.unflatten(self.output, map(_own, self.out_values))
+        self.output = pytrees.unflatten(result, iter(out_values))
 
 
-def _own(value):
-    return np.array(value) if type(value) is np.ndarray else value
+def _record(
+    f: Callable, argnum: Any, args: tuple, kwargs: dict, watch: bool = False
+) -> Recorded:
+    """Call f with tracers in place of the arguments that ``argnum`` means.
 
-
-class Argnums:
-    """The argument or arguments of f that ``argnum`` means: records calls with these traced."""
-
-    def __init__(self, f: Callable, argnum: Any):
-        self.f = f
-        self.single = not isinstance(argnum, tuple)
-        self.argnums = (argnum,) if self.single else argnum
-        for a in self.argnums:
-            if isinstance(a, bool) or not isinstance(a, int | str):
-                raise TypeError(
-                    f"argnum: got {argnum!r}, expected a position (0 is the first), a "
-                    "parameter's name, or a tuple of them"
-                )
-        by_name = any(isinstance(a, str) for a in self.argnums)
-        place = {name: k for k, name in enumerate(names_by_place(f) if by_name else ())}
-        self.places = [place.get(a, a) for a in self.argnums]
-        self.by_place = all(isinstance(place, int) for place in self.places)
-
-    def record(self, args: tuple, kwargs: dict, watch: bool = False) -> Recorded:
-        """The recorded call.
-
-        Where f looked at values and returned constants it is recorded once more, watched: they may
-        come from what it saw, as an accuracy does, or not, as the slope of a leaky relu.
-        """
-        arguments: Any
-        if kwargs or not self.by_place:
-            call = Call.of(self.f, args, kwargs, whole=self.argnums)
-            places = [call.slot(argnum, "argnum") for argnum in self.argnums]
-            arguments = call.slots
-        else:
-            call, arguments, places = None, list(args), self._positions(len(args))
-        if len(set(places)) != len(places):
-            raise TypeError(
-                f"argnum: got {self.argnums}, an argument named twice; name each once"
-            )
-        inputs, values = [], []
-        with Tape(watch) as tape:
-            for place in places:
-                tree = arguments[place]
-                tracers: list[Tracer] = []
-                for leaf in pytrees.leaves(tree):
-                    where = args, place, tree, len(tracers)
-                    tracers.append(tape.add_input(leaf, self._name, *where))
-                    values.append(tracers[-1].value)
-                arguments[place] = pytrees.unflatten(tree, iter(tracers))
-                inputs.append(tree)
-            result = self.f(*arguments) if call is None else call.run()
-            out_rows, out_values = read_outputs(result, tape, differentiated=True)
-        if tape.asked and not watch and None in out_rows:
-            return self.record(args, kwargs, watch=True)
-        if tape.refused is not None:
-            (call or Call.of(self.f, args, kwargs)).check(result, tape)
-        return Recorded(tape.rows, inputs, values, result, out_rows, out_values)
-
-    def _positions(self, count):
-        """Positions among so many arguments; a negative place counts from the end."""
-        positions = []
-        for place in self.places:
-            if not -count <= place < count:
-                raise TypeError(
-                    f"argnum: got {place}, but the function was called with {count} "
-                    "arguments"
-                )
-            positions.append(place % count)
-        return positions
-
-    def _name(self, args, place, tree, leaf):
-        """What an error calls the n-th leaf of an argument."""
-        if type(place) is int:
-            try:
-                place = list(Call.of(self.f, args, {}).slots)[place]
-            except TypeError:
-                place = f"argument {place}"
-        return pytrees.leaf_names(tree, place)[leaf]
-
-    def unpack(self, gradients: list) -> Any:
-        """One argument's gradient alone; several as a tuple."""
-        return gradients[0] if self.single else tuple(gradients)
+    Where f asked about values and returned constants it is recorded once more, watched: they may
+    come from the answers, as an accuracy does, or not, as the slope of a leaky relu.
+    """
+    places = argnum if isinstance(argnum, tuple) else (argnum,)
+    call: Any = None
+    slots: Any = list(args)
+    known = set(places)
+    if kwargs or len(known) < len(places) or not known <= set(range(len(args))):
+        call = Call.of(f, args, kwargs, whole=places)
+        slots, places = call.slots, call.several(places, "argnum")
+    name = functools.partial(name_of, f, args, kwargs)
+    inputs = []
+    with Tape(watch) as tape:
+        for place in places:
+            tree = slots[place]
+            inputs.append(tree)
+            leaves = pytrees.leaves(tree)
+            tracers = map(tape.add_input, leaves, itertools.repeat(name))
+            slots[place] = pytrees.unflatten(tree, tracers)
+        values = list(map(operator.itemgetter(1), tape.rows))
+        result = call.run() if call else f(*slots)
+        out_rows, out_values = tape.read_outputs(result)
+    if None in out_rows:
+        if tape.asked and not watch:
+            return _record(f, argnum, args, kwargs, watch=True)
+        refuse_counts(result, tape)
+    if tape.refused is not None:
+        (call or Call.of(f, args, kwargs)).check(result, tape)
+    chosen = tuple(inputs) if isinstance(argnum, tuple) else inputs[0]
+    return Recorded(tape.rows, chosen, values, result, out_rows, out_values)
 
 
 # ---------------------------------------------------------------- reverse mode
@@ -158,17 +105,17 @@ def value_and_grad(f: Callable, argnum: int | str | tuple = 0) -> Callable:
     Returns:
         A function of f's arguments that returns (value, gradient).
     """
-    argnums = Argnums(f, argnum)
+    argnum = by_place(f, argnum)
 
     @functools.wraps(f)
     def value_and_gradient(*args, **kwargs):
-        call = argnums.record(args, kwargs)
-        if pytrees.is_container(call.output) or size_of(call.out_values[0]) != 1:
+        call = _record(f, argnum, args, kwargs)
+        is_one = len(call.out_values) == 1 and call.output is call.out_values[0]
+        if not is_one or size_of(call.output) != 1:
             _refuse_many_outputs(call)
-        row = call.out_rows[0]
-        seeds = [] if row is None else [(row, 1.0)]
-        adjoints = pull_back(call.rows, seeds, keep=False)
-        return call.output, argnums.unpack(call.gather(adjoints))
+        adjoints = pull_back(call.rows, [(call.out_rows[0], 1.0)], keep=False)
+        gradient = pytrees.unflatten(call.inputs, map(full, adjoints, call.values))
+        return call.output, gradient
 
     return value_and_gradient
 
@@ -205,15 +152,24 @@ def vjp(f: Callable, *primals: Any) -> tuple[Any, Callable]:
         (output, pull): ``pull(adjoint)`` takes an adjoint of the output's structure and shapes
         and returns a tuple, one gradient per primal. It may be called many times.
     """
-    call = Argnums(f, tuple(range(len(primals)))).record(primals, {})
+    call = _record(f, tuple(range(len(primals))), primals, {})
 
     def pull(adjoint):
         leaves = _directions(adjoint, call.output, call.out_values, "adjoint")
-        pairs = zip(call.out_rows, leaves, strict=True)
-        seeds = [(row, leaf) for row, leaf in pairs if row is not None]
-        return tuple(call.gather(pull_back(call.rows, seeds, keep=False)))
+        seeds = zip(call.out_rows, leaves, strict=True)
+        adjoints = pull_back(call.rows, seeds, keep=False)
+        return pytrees.unflatten(call.inputs, map(full, adjoints, call.values))
 
-    return call.owned_output(), pull
+    return _owned_output(call), pull
+
+
+def _owned_output(call):
+    """The output that the caller may keep and change: never a view of the tape's arrays."""
+    return pytrees.unflatten(call.output, map(_own, call.out_values))
+
+
+def _own(value):
+    return np.array(value) if type(value) is np.ndarray else value
 
 
 def _directions(tree, like, values, name, leading=()) -> list:
@@ -254,18 +210,16 @@ def jvp(f: Callable, primals: tuple, tangents: tuple, many: bool = False) -> tup
                 "argument of the function, such as (x,)"
             )
     primals, tangents = tuple(primals), tuple(tangents)
-    call = Argnums(f, tuple(range(len(primals)))).record(primals, {})
+    call = _record(f, tuple(range(len(primals))), primals, {})
     leading = _leading(tangents) if many else ()
-    seeds = enumerate(
-        _directions(tangents, tuple(call.inputs), call.values, "tangents", leading)
-    )
-    derivatives = push_forward(call.rows, seeds, many)
+    seeds = _directions(tangents, call.inputs, call.values, "tangents", leading)
+    derivatives = push_forward(call.rows, enumerate(seeds), many)
     out = []
     for row, value in zip(call.out_rows, call.out_values, strict=True):
         shape = leading + shape_of(value)
         zero = np.broadcast_to(0.0, shape) if shape else 0.0
         out.append(full(None if row is None else derivatives[row], zero))
-    return call.owned_output(), pytrees.unflatten(call.output, iter(out))
+    return _owned_output(call), pytrees.unflatten(call.output, iter(out))
 
 
 def _leading(tangents):
@@ -299,15 +253,14 @@ def jacobian(
     """
     if mode not in ("reverse", "forward"):
         raise ValueError(f"mode: got {mode!r}, expected 'reverse' or 'forward'")
-    argnums = Argnums(f, argnum)
+    argnum = by_place(f, argnum)
     blocks_of = _reverse_blocks if mode == "reverse" else _forward_blocks
 
     @functools.wraps(f)
     def jacobian_of_f(*args, **kwargs):
-        call = argnums.record(args, kwargs)
+        call = _record(f, argnum, args, kwargs)
         per_output = [
-            argnums.unpack(pytrees.unflatten(call.inputs, iter(blocks)))
-            for blocks in blocks_of(call)
+            pytrees.unflatten(call.inputs, iter(blocks)) for blocks in blocks_of(call)
         ]
         return pytrees.unflatten(call.output, iter(per_output))
 
@@ -316,53 +269,46 @@ def jacobian(
 
 def _reverse_blocks(call):
     """Per leaf of the output, per leaf of the input: one pass for each output number."""
-    values = call.values
     for row, value in zip(call.out_rows, call.out_values, strict=True):
-        passes = []
-        for seed in _unit_vectors(value):
-            seeds = [] if row is None else [(row, seed)]
+        blocks: list[list] = [[] for _ in call.values]
+        for seed in _directions_of(value):
+            seeds = [(row, seed if shape_of(value) else 1.0)]
             adjoints = pull_back(call.rows, seeds, keep=False)
-            passes.append([full(a, v) for a, v in zip(adjoints, values, strict=False)])
-        shapes = [shape_of(value) + shape_of(v) for v in values]
-        if passes:
-            columns = zip(zip(*passes, strict=True), shapes, strict=True)
-            yield [_reshape(np.stack(column), shape) for column, shape in columns]
-        else:
-            yield [np.zeros(shape) for shape in shapes]
-
-
-def _forward_blocks(call):
-    """The same with one pass in all: every input number is one direction."""
-    values = call.values
-    total = sum(size_of(v) for v in values)
-    ends = np.cumsum([size_of(v) for v in values], dtype=int)
-    parts = [slice(end - size_of(v), end) for v, end in zip(values, ends, strict=True)]
-    seeds = [
-        (k, np.eye(total)[:, part].reshape((total,) + shape_of(values[k])))
-        for k, part in enumerate(parts)
-    ]
-    tangents = push_forward(call.rows, seeds, many=True)
-    for row, value in zip(call.out_rows, call.out_values, strict=True):
-        d = None if row is None else tangents[row]
-        if d is None:
-            d = np.zeros((total,) + shape_of(value))
-        d = np.transpose(d, (*range(1, len(shape_of(d))), 0))  # directions last
+            for block, adjoint, x in zip(blocks, adjoints, call.values, strict=False):
+                block.append(full(adjoint, x))
         yield [
-            _reshape(d[..., part], shape_of(value) + shape_of(v))
-            for part, v in zip(parts, values, strict=True)
+            _block(np.stack(block) if block else np.zeros(0), value, x)
+            for block, x in zip(blocks, call.values, strict=True)
         ]
 
 
-def _reshape(array, shape):
-    array = np.reshape(array, shape)
-    return _own(array) if shape or type(array) is Tracer else float(array)
+def _forward_blocks(call):
+    """The same with one pass for each leaf of the input: all its numbers are directions."""
+    columns = [
+        push_forward(call.rows, [(k, _directions_of(x))], many=True)
+        for k, x in enumerate(call.values)
+    ]
+    for row, value in zip(call.out_rows, call.out_values, strict=True):
+        blocks = []
+        for tangents, x in zip(columns, call.values, strict=True):
+            d = None if row is None else tangents[row]
+            if d is None:
+                d = np.zeros((size_of(x), *shape_of(value)))
+            # The direction comes last.
+            d = np.transpose(d, (*range(1, len(shape_of(d))), 0))
+            blocks.append(_block(d, value, x))
+        yield blocks
 
 
-def _unit_vectors(value):
-    """One array of value's shape per entry, with a single 1 in it."""
-    if not shape_of(value):
-        return [1.0]
-    return [row.reshape(shape_of(value)) for row in np.eye(size_of(value))]
+def _directions_of(value):
+    """An array of value's shape per entry, with a single 1 in it."""
+    return np.eye(size_of(value)).reshape(size_of(value), *shape_of(value))
+
+
+def _block(array, value, x):
+    """Derivatives of an output's leaf with respect to an input's, in both their shapes."""
+    array = np.reshape(array, shape_of(value) + shape_of(x))
+    return _own(array) if shape_of(array) or type(array) is Tracer else float(array)
 
 
 def hessian(f: Callable, argnum: int | str | tuple = 0) -> Callable:

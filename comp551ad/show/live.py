@@ -25,10 +25,11 @@ from typing import Any
 
 import numpy as np
 
+from comp551ad.autodiff.data import tapes_of
 from comp551ad.autodiff.javascript import RUNTIME, lists_of
-from comp551ad.autodiff.passes import forward_terms, reverse_terms
+from comp551ad.autodiff.passes import pull_back, push_forward
 from comp551ad.autodiff.primitives import PRIMITIVES, Primitive, shape_of
-from comp551ad.autodiff.tape import operands_of, parameters_of, tapes_of
+from comp551ad.autodiff.tape import operands_of, parameters_of
 from comp551ad.autodiff.trace import Trace, record
 
 from . import recorded
@@ -120,7 +121,7 @@ def _parameters(trace, row):
     """The parameters of a row as one would write them, each with its text."""
     if row[0] == "input":
         return {}
-    parameters = parameters_of(row, residuals=False)
+    parameters = parameters_of(row)
     operands = operands_of(row)
     values = [trace.rows[o][1] if type(o) is int else o for o in operands]
     shapes = [shape_of(value) for value in (*values, row[1])]
@@ -156,7 +157,7 @@ def parameter_data(primitive: Primitive, parameters: dict, shapes: Any) -> dict:
 def _rules_of_shapes(trace, number):
     """Both modes' rules of a row with arrays in it; None for numbers, whose rules the table has."""
     row = trace.rows[number]
-    operands, parameters = operands_of(row), parameters_of(row, residuals=False)
+    operands, parameters = operands_of(row), parameters_of(row)
     values = [trace.rows[o][1] if type(o) is int else o for o in operands]
     of_numbers = not parameters and not any(map(shape_of, (row[1], *values)))
     if PRIMITIVES[row[0]].elementwise and of_numbers:
@@ -196,22 +197,18 @@ def rule_trees(
         parameters: as a row of the tape has them.
     """
     count = len(values)
-    inputs = [("input", value) for value in values]
-    operands = [values[k] if rows[k] is None else rows[k] for k in range(count)]
-    row = (name, y, *operands, parameters) if parameters else (name, y, *operands)
+    inputs: list[tuple] = [("input", value, (), {}) for value in values]
+    operands = tuple(values[k] if rows[k] is None else rows[k] for k in range(count))
+    row = (name, y, operands, parameters)
     pseudo = Trace([*inputs, row], {}, (), (), None, name)
     adjoint = {count: Symbol("adjoint", count, y)}
     tangents = {k: Symbol("tangent", k, values[k]) for k in rows if k is not None}
-
-    def run_back(rows, entry, marked):
-        return reverse_terms(rows, entry, marked[count])
-
     found = {}
-    for mode, marks, run in (
-        ("vjps", adjoint, run_back),
-        ("jvps", tangents, forward_terms),
+    for mode, marks, walk in (
+        ("vjps", adjoint, pull_back),
+        ("jvps", tangents, push_forward),
     ):
-        trees = {p: tree for p, _, tree in recorded.terms(pseudo, count, marks, run)}
+        trees = {p: tree for p, _, tree in recorded.terms(pseudo, count, marks, walk)}
         found[mode] = [
             _tree_data(trees.get(k, recorded.ZERO), values, count) for k in range(count)
         ]
@@ -311,7 +308,7 @@ def _with_constant(primitive, values, k, constant, parameters):
 
         row = record(call, values[1 - k]).rows[-1]
         if row[0] == primitive.name:
-            parameters = parameters_of(row, residuals=False)
+            parameters = parameters_of(row)
     y = _value(primitive, values, parameters)
     return rule_trees(primitive.name, values, rows, y, parameters)
 

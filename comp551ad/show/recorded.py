@@ -1,7 +1,7 @@
 """What ran, as trees: ``Symbol``, ``Constant`` and ``Operation``.
 
-Nothing here knows a derivative. To get one, the loop body of the pass itself (``forward_terms``,
-``reverse_terms``) is run once more, on placeholders that record what is done to them; the tree is
+Nothing here knows a derivative. To get one, the pass itself (``push_forward``, ``pull_back``)
+walks over the row once more, on placeholders that record what is done to them; the tree is
 the recording. A symbol is a whole derivative, of the shape of its value (``pass["a5"]``),
 also where the pass keeps it smaller because it is uniform.
 
@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from comp551ad.autodiff.passes import forward_terms, reverse_terms
+from comp551ad.autodiff.passes import pull_back, push_forward
 from comp551ad.autodiff.primitives import PRIMITIVES, Primitive
 from comp551ad.autodiff.tape import Tape, Tracer, concrete, operands_of, parameters_of
 from comp551ad.autodiff.trace import Pass, Trace, edges_of
@@ -77,7 +77,7 @@ def value_tree(trace: Trace, row: int) -> Tree:
     return Operation(
         PRIMITIVES[name],
         operands,
-        parameters_of(trace.rows[row], residuals=False),
+        parameters_of(trace.rows[row]),
         value,
     )
 
@@ -128,7 +128,7 @@ def tangent_terms(d: Pass, row: int) -> list[TermTree]:
     symbols = {
         o: Symbol("tangent", o, d[o + 1]) for _, o in edges_of(d.trace.rows[row])
     }
-    found = terms(d.trace, row, symbols, forward_terms)
+    found = terms(d.trace, row, symbols, push_forward)
     return [TermTree(o, p, tree) for p, o, tree in found]
 
 
@@ -137,21 +137,23 @@ def adjoint_terms(r: Pass) -> list[list[TermTree]]:
     found: list[list[TermTree]] = [[] for _ in r.trace.rows]
     for user in range(len(found)):
         symbol = {user: Symbol("adjoint", user, r[user + 1])}
-
-        def run(rows, entry, adjoints, user=user):
-            return reverse_terms(rows, entry, adjoints[user])
-
-        for p, o, tree in terms(r.trace, user, symbol, run):
+        for p, o, tree in terms(r.trace, user, symbol, pull_back):
             found[o].append(TermTree(user, p, tree))
     return found
 
 
 def terms(
-    trace: Trace, row: int, derivatives: dict[int, Symbol], run: Callable
+    trace: Trace, row: int, derivatives: dict[int, Symbol], walk: Callable
 ) -> list[tuple[int, int, Tree]]:
-    """Run a pass's loop body on placeholders; read (position, operand, term) off the tape."""
+    """Walk over one row with placeholders; read (position, operand, term) off the tape.
+
+    Args:
+        trace: the trace.
+        row: the row's number.
+        derivatives: row number -> its tangent or its adjoint, as a placeholder.
+        walk: ``push_forward`` or ``pull_back``.
+    """
     entry = trace.rows[row]
-    operands = operands_of(entry)
     ends = edges_of(entry)
     if not ends:
         return []
@@ -162,14 +164,20 @@ def terms(
             symbols.append(symbol)
             return tape.add_input(symbol.value, "symbol")
 
-        rows = {
-            o: ("input", placeholder(Symbol("value", o, trace.rows[o][1])))
-            for _, o in ends
-        }
+        rows: list[tuple] = []
+        number = {}
+        for o in dict.fromkeys(o for _, o in ends):
+            number[o] = len(rows)
+            value = placeholder(Symbol("value", o, trace.rows[o][1]))
+            rows.append(("input", value, (), {}))
+        number[row] = len(rows)
         y = placeholder(Symbol("value", row, entry[1]))
-        marked = {k: placeholder(s) for k, s in derivatives.items()}
-        pseudo = (entry[0], y, *operands, parameters_of(entry, residuals=False))
-        found = {p: term for p, _, term in run(rows, pseudo, marked) or ()}
+        operands = [number[o] if type(o) is int else o for o in operands_of(entry)]
+        rows.append((entry[0], y, tuple(operands), parameters_of(entry)))
+        seeds = [(number[k], placeholder(s)) for k, s in derivatives.items()]
+        shares: list[tuple] = []
+        walk(rows, seeds, terms=shares)
+        found = {p: term for _, p, term in shares}
         return [
             (p, o, _tree(found[p], tape, symbols) if p in found else ZERO)
             for p, o in ends
@@ -187,7 +195,7 @@ def local_derivative(trace: Trace, row: int, operand: int) -> Tree:
         symbols = [Symbol("value", k, trace.rows[k][1]) for k in (*numbers, row)]
         made = {s.row: tape.add_input(s.value, "symbol") for s in symbols}
         operands = [made[o] if type(o) is int else o for o in operands_of(entry)]
-        parameters = parameters_of(entry, residuals=False)
+        parameters = parameters_of(entry)
         result = rule(1.0, made[row], *operands, **parameters)
         return _simplified_throughout(_tree(result, tape, symbols))
 
@@ -218,7 +226,7 @@ def _tree_of_row(k, rows, symbols):
         Operation(
             PRIMITIVES[rows[k][0]],
             operands,
-            parameters_of(rows[k], residuals=False),
+            parameters_of(rows[k]),
             rows[k][1],
         )
     )

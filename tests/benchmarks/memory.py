@@ -36,7 +36,7 @@ def sums(x, n):
 
 def bytes_per_node(f, n=100_000):
     with Tape() as tape:
-        x = tape.add_input(0.5)
+        x = tape.add_input(0.5, "x")
         tracemalloc.start()
         before = tracemalloc.get_traced_memory()[0]
         f(x, n)
