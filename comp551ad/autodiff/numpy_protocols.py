@@ -316,7 +316,7 @@ def _refusing(name):
     return method
 
 
-def _dtype(self):
+def _dtype(self: Tracer) -> np.dtype:
     # For np.mean of an array of objects a sum without dtype is a number, and stays what it is.
     if sys._getframe(1).f_globals.get("__name__") == "numpy._core._methods":
         raise AttributeError
