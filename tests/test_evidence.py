@@ -80,11 +80,11 @@ def test_cases_are_short_to_type_and_always_the_same():
 # --- in which line --------------------------------------------------------------------
 
 STRANGE = """def grad_W(X, Y, W, V):
-    Z = logistic(X @ V.T)
-    U = Z @ W.T
+    Z = logistic(X @ V)
+    U = Z @ W
     dU = softmax(U) - Y
     strange = dU * np.cosh(dU)
-    return strange.T @ Z
+    return Z.T @ strange
 """
 
 

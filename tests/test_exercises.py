@@ -514,7 +514,7 @@ def test_a_grader_sees_an_error_where_a_student_reads_words(monkeypatch):
 
 def test_the_parts_that_fail_are_marked():
     def layer_back(dU, W, Z):
-        return dU.T @ Z, dU.mean(axis=0), dU @ W
+        return Z.T @ dU, dU.mean(axis=0), dU @ W.T
 
     page = check(layer_back)._repr_html_()
     green, red = (f'<span style="color:{c}">' for c in ("#009e73", "#d55e00"))

@@ -29,7 +29,7 @@ EQUAL = {
     # The smaller of two is the smaller of two.
     "saddle_signs": "min(D, C - 1) → min(C - 1, D)",
     # An array with one axis has no other axis, and is its own transpose.
-    "pull_back": "J.T @ g → J.T @ g.T",
+    "pull_back": "jac.T @ g → jac.T @ g.T",
     "cost": "np.mean(losses) → np.mean(losses, axis=0); logsumexp(U) → logsumexp(U, axis=1)",
     "standard_error": "np.std(values, ddof=1) → np.std(values, ddof=1, axis=0)",
     # Softmax's Jacobian is symmetric.
@@ -39,7 +39,7 @@ EQUAL = {
         G @ (yh - y) → G.T @ (yh - y).T; G @ (yh - y) → (yh - y) @ G""",
     # What ReLU gives is above 0 where its operand is, and ReLU leaves it as it is.
     "grad_V": "Q → Z",
-    "biased_gradients": "relu(X1 @ V.T) → relu(relu(X1 @ V.T)); X → Y",
+    "biased_gradients": "relu(X1 @ V) → relu(relu(X1 @ V)); X → Y",
     # These have as many rows as X, and only their number is used.
     "gradients": "X → Y; X → Z",
     "tied_gradient": "X → Z",

@@ -16,16 +16,16 @@ def polar_by_list(r, phi):
     return [[np.cos(phi), -r * np.sin(phi)], [np.sin(phi), r * np.cos(phi)]]
 
 
-def pull_back_square_only(J, g):
+def pull_back_square_only(jac, g):
     result = np.zeros(len(g))
-    for n in range(len(g)):
+    for d in range(len(g)):
         for m in range(len(g)):
-            result[n] += J[m, n] * g[m]
+            result[d] += jac[m, d] * g[m]
     return result
 
 
-def pull_back_einsum(J, g):
-    return np.einsum("mn,m->n", J, g)
+def pull_back_einsum(jac, g):
+    return np.einsum("md,m->d", jac, g)
 
 
 def paths(through_u, through_v, together):
@@ -33,8 +33,8 @@ def paths(through_u, through_v, together):
 
 
 def softmax_by_loops(p):
-    K = len(p)
-    return np.array([[p[c] * ((c == k) - p[k]) for k in range(K)] for c in range(K)])
+    C = len(p)
+    return np.array([[p[c] * ((c == k) - p[k]) for k in range(C)] for c in range(C)])
 
 
 WRONG = {

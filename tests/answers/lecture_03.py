@@ -35,22 +35,22 @@ def square_short(u, y):
     return p * (p - y - p @ (p - y))
 
 
-def W_untransposed(X, Y, W, V):
-    Z = logistic(X @ V)
-    return (softmax(Z @ W) - Y).T @ Z
+def W_transposed(X, Y, W, V):
+    Z = logistic(X @ V.T)
+    return Z.T @ (softmax(Z @ W.T) - Y)
 
 
 def W_one_by_one(X, Y, W, V):
     dW = np.zeros(W.shape)
     for x, y in zip(X, Y, strict=True):
-        z = 1 / (1 + np.exp(-V @ x))
-        dW += (softmax(W @ z) - y)[:, None] * z
+        z = 1 / (1 + np.exp(-x @ V))
+        dW += z[:, None] * (softmax(z @ W) - y)
     return dW
 
 
 WRONG = {
     "head_error": [(head_signs, "the wrong sign")],
-    "grad_W": [(W_untransposed, None)],
+    "grad_W": [(W_transposed, None)],
 }
 
 RIGHT = {

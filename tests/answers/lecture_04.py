@@ -10,12 +10,12 @@ def slopes(logistic="z * (1 - z)", tanh="1 - z**2", softplus="1 - exp(-z)"):
 
 
 def back_bias_rows(dU, W, Z):
-    return np.dot(dU.T, Z), dU * 1, np.dot(dU, W)
+    return np.dot(Z.T, dU), dU * 1, np.dot(dU, W.T)
 
 
 def back_by_einsum(dU, W, Z):
-    dW = np.einsum("nc,nm->cm", dU, Z)
-    return dW, np.einsum("nc->c", dU), np.einsum("nc,cm->nm", dU, W)
+    dW = np.einsum("nc,nm->mc", dU, Z)
+    return dW, np.einsum("nc->c", dU), np.einsum("nc,mc->nm", dU, W)
 
 
 H = {"logistic": logistic, "tanh": np.tanh, "relu": relu}
@@ -30,20 +30,20 @@ def slope_of(activation, Q, Z):
 def V_one_by_one(X, Y, W, V, activation):
     dV = np.zeros_like(V)
     for x, y in zip(X, Y, strict=True):
-        q = V @ x
+        q = x @ V
         z = H[activation](q)
-        dq = W.T @ (softmax(W @ z) - y) * slope_of(activation, q, z)
-        dV += np.outer(dq, x)
+        dq = W @ (softmax(z @ W) - y) * slope_of(activation, q, z)
+        dV += np.outer(x, dq)
     return dV
 
 
 def biased_in_parts(X, Y, W, V):
-    A, a, B, b = W[:, :-1], W[:, -1], V[:, :-1], V[:, -1]
-    Q = X @ B.T + b
-    dU = softmax(relu(Q) @ A.T + a) - Y
-    dQ = dU @ A * (Q > 0)
-    dW = np.column_stack([dU.T @ relu(Q), dU.sum(0)])
-    return dW, np.column_stack([dQ.T @ X, dQ.sum(0)])
+    A, a, B, b = W[:-1], W[-1], V[:-1], V[-1]
+    Q = X @ B + b
+    dU = softmax(relu(Q) @ A + a) - Y
+    dQ = dU @ A.T * (Q > 0)
+    dW = np.vstack([relu(Q).T @ dU, dU.sum(0)])
+    return dW, np.vstack([X.T @ dQ, dQ.sum(0)])
 
 
 WRONG = {

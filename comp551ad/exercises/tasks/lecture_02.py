@@ -111,7 +111,7 @@ softmax_jacobian = Exercise(
         Mistake(
             "a vector, not a matrix",
             lambda p: p * (1 - p),
-            "K outputs and K inputs have K times K derivatives.",
+            "C outputs and C inputs have C times C derivatives.",
         ),
         Mistake(
             "the diagonal lacks its own -p p",
@@ -276,52 +276,52 @@ pull_back = Exercise(
     name="pull_back",
     lecture="02",
     title="The transpose that is easy to lose",
-    witness=lambda J, g: np.array([sum(J[:, n] * g) for n in range(J.shape[1])]),
+    witness=lambda jac, g: np.array([sum(column * g) for column in jac.T]),
     cases=lambda rng: [
-        (rng.normal(size=(m, n)), rng.normal(size=m))
-        for m, n in ((3, 3), (2, 4), (4, 1), (1, 3))
+        (rng.normal(size=(M, D)), rng.normal(size=M))
+        for M, D in ((3, 3), (2, 4), (4, 1), (1, 3))
     ],
-    rows=("J", "g"),
+    rows=("jac", "g"),
     mistakes=(
         Mistake(
             "the transpose is missing",
-            lambda J, g: J @ g,
+            lambda jac, g: jac @ g,
             "With three inputs and three outputs it runs and is wrong. Try 2 and 4.",
         ),
         Mistake(
             "not added up over the outputs",
-            lambda J, g: J * g[:, None],
+            lambda jac, g: jac * g[:, None],
             "Every output passes its share on to the input: the shares are added.",
         ),
         Mistake(
             "the outputs' slopes are left out",
-            lambda J, g: J.sum(axis=0),
+            lambda jac, g: jac.sum(axis=0),
             "How much L answers to each output is in g.",
         ),
         Mistake(
             "added up over the inputs",
-            lambda J, g: (J * g[:, None]).sum(axis=1),
-            "A row of J is one output: the sum should run over the rows.",
+            lambda jac, g: (jac * g[:, None]).sum(axis=1),
+            "A row of the Jacobian is one output: the sum should run over the rows.",
         ),
         Mistake(
             "averaged over the outputs",
-            lambda J, g: J.T @ g / len(g),
+            lambda jac, g: jac.T @ g / len(g),
             "The shares of the outputs are added. Nothing divides them.",
         ),
         Mistake(
             "g brought to length 1",
-            lambda J, g: J.T @ (g / np.linalg.norm(g)),
+            lambda jac, g: jac.T @ (g / np.linalg.norm(g)),
             "If all slopes of L are twice as large, how large is the result?",
         ),
         Mistake(
             "an inverse in place of the transpose",
-            lambda J, g: np.linalg.pinv(J) @ g,
+            lambda jac, g: np.linalg.pinv(jac) @ g,
             "An inverse leads from outputs back to inputs. Slopes go back by multiplying.",
         ),
     ),
     hints=(
-        "Write the chain rule for one input x_n: a sum over the outputs m.",
-        "In the sum over m, which index of J is it that runs?",
+        "Write the chain rule for one input x_d: a sum over the outputs m.",
+        "In the sum over m, which index of the Jacobian runs?",
     ),
 )
 

@@ -362,7 +362,7 @@ softmax_half_square = Exercise(
 
 
 def _objective(W, X, Y, V):
-    U = np.dot(logistic(np.dot(X, V.T)), W.T)
+    U = np.dot(logistic(np.dot(X, V)), W)
     return np.sum(logsumexp(U) - np.sum(Y * U, 1))
 
 
@@ -375,20 +375,20 @@ def _dW(
     """The gradient by W with another error, input from below, head or activation."""
 
     def wrong(X, Y, W, V):
-        Q = X @ V.T
-        return error(head(hidden(Q) @ W.T), Y).T @ below(X, Q)
+        Q = X @ V
+        return below(X, Q).T @ error(head(hidden(Q) @ W), Y)
 
     return wrong
 
 
 def network_cases(rng: np.random.Generator) -> list[tuple]:
-    """(X, Y, W, V) as in lectures 03 and 04: N x D, N x C, C x M, M x D; one is all squares."""
+    """(X, Y, W, V) as in lectures 03 and 04: N x D, N x C, M x C, D x M; one is all squares."""
     return [
         (
             rng.normal(size=(N, D)),
             np.eye(C)[np.arange(N) % C],
-            rng.normal(size=(C, M)),
-            rng.normal(size=(M, D)),
+            rng.normal(size=(M, C)),
+            rng.normal(size=(D, M)),
         )
         for N, D, M, C in ((5, 3, 4, 3), (3, 3, 3, 3), (1, 3, 2, 4))
     ]
@@ -470,7 +470,7 @@ grad_W = Exercise(
         Mistake(
             "errors and inputs are added up apart",
             lambda X, Y, W, V: np.outer(
-                (softmax(logistic(X @ V.T) @ W.T) - Y).sum(0), logistic(X @ V.T).sum(0)
+                logistic(X @ V).sum(0), (softmax(logistic(X @ V) @ W) - Y).sum(0)
             ),
             "Each instance has an error and an input of its own: first multiply, then add.",
         ),
@@ -487,7 +487,7 @@ grad_W = Exercise(
     ),
     hints=(
         "Climb the tower: Q, Z, U, then the error dU (N x C).",
-        "One instance gives np.outer(dU[n], Z[n]); their sum is one matrix product.",
+        "One instance gives np.outer(Z[n], dU[n]); their sum is one matrix product.",
     ),
 )
 

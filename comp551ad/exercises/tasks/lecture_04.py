@@ -108,9 +108,9 @@ def _layer_back(dU: np.ndarray, W: np.ndarray, Z: np.ndarray) -> tuple:
     """The machine, asked about a loss whose slope by U is dU."""
 
     def loss(W, b, Z):
-        return np.sum(dU * (np.dot(Z, W.T) + b))
+        return np.sum(dU * (np.dot(Z, W) + b))
 
-    return grad(loss, argnum=(0, 1, 2))(W, np.zeros(len(W)), Z)
+    return grad(loss, argnum=(0, 1, 2))(W, np.zeros(W.shape[1]), Z)
 
 
 layer_back = Exercise(
@@ -120,61 +120,61 @@ layer_back = Exercise(
     witness=_layer_back,
     parts=("dW", "db", "dZ"),
     cases=lambda rng: [
-        (rng.normal(size=(N, C)), rng.normal(size=(C, M)), rng.normal(size=(N, M)))
+        (rng.normal(size=(N, C)), rng.normal(size=(M, C)), rng.normal(size=(N, M)))
         for N, C, M in ((5, 3, 4), (3, 3, 3), (1, 2, 3))
     ],
     rows=("dU", "Z"),
     mistakes=(
         Mistake(
             "the bias is not added up over the instances",
-            lambda dU, W, Z: (dU.T @ Z, dU, dU @ W),
+            lambda dU, W, Z: (Z.T @ dU, dU, dU @ W.T),
             "There is one b for all instances: their shares are added.",
         ),
         Mistake(
             "averaged over the instances",
-            lambda dU, W, Z: (dU.T @ Z / len(dU), dU.mean(axis=0), dU @ W / len(dU)),
+            lambda dU, W, Z: (Z.T @ dU / len(dU), dU.mean(axis=0), dU @ W.T / len(dU)),
             "A sum over the instances: if the cost is a mean, 1/N is in dU already.",
         ),
         Mistake(
             "added up over the outputs, not over the instances",
-            lambda dU, W, Z: (dU.T @ Z, dU.sum(axis=1), dU @ W),
+            lambda dU, W, Z: (Z.T @ dU, dU.sum(axis=1), dU @ W.T),
             "b has one entry for each of the C outputs.",
         ),
         Mistake(
             "the slope of the bias without the error from above",
-            lambda dU, W, Z: (dU.T @ Z, np.ones(len(W)), dU @ W),
+            lambda dU, W, Z: (Z.T @ dU, np.ones(W.shape[1]), dU @ W.T),
             "The input from below is 1. The error from above is still to be multiplied in.",
         ),
         Mistake(
             "W is turned the wrong way",
-            lambda dU, W, Z: (dU.T @ Z, dU.sum(axis=0), dU @ W.T),
+            lambda dU, W, Z: (Z.T @ dU, dU.sum(axis=0), dU @ W),
             "With C = M it runs and is wrong. dZ is N x M: sum over c.",
         ),
         Mistake(
             "the input from below in the place of the weights",
-            lambda dU, W, Z: (dU.T @ Z, dU.sum(axis=0), dU @ (dU.T @ Z)),
-            "u = W z: when z moves, what stands beside it?",
+            lambda dU, W, Z: (Z.T @ dU, dU.sum(axis=0), dU @ (dU.T @ Z)),
+            "u = z W: when z moves, what is it multiplied with?",
         ),
         Mistake(
             "the input is multiplied in once more",
-            lambda dU, W, Z: (dU.T @ Z, dU.sum(axis=0), dU @ W * Z),
-            "u = W z: how does u change when z grows a little?",
+            lambda dU, W, Z: (Z.T @ dU, dU.sum(axis=0), dU @ W.T * Z),
+            "u = z W: how does u change when z grows a little?",
         ),
         Mistake(
             "an activation's slope is multiplied in",
-            lambda dU, W, Z: (dU.T @ Z, dU.sum(axis=0), dU @ W * Z * (1 - Z)),
+            lambda dU, W, Z: (Z.T @ dU, dU.sum(axis=0), dU @ W.T * Z * (1 - Z)),
             "Here are sums alone. The activation is the business of the layer below.",
         ),
         Mistake(
             "added up over everything",
-            lambda dU, W, Z: (dU.T @ Z, dU.sum(), dU @ W),
+            lambda dU, W, Z: (Z.T @ dU, dU.sum(), dU @ W.T),
             "b has one entry for each of the C outputs.",
         ),
     ),
     hints=(
         "Three products of an error from above with something else: the input from "
         "below, the constant 1, the weights.",
-        "Write the shapes: C x M, (C,), N x M. The index that is missing is summed over.",
+        "Write the shapes: M x C, (C,), N x M. The index that is missing is summed over.",
     ),
 )
 
@@ -190,7 +190,7 @@ _SLOPES = {
 
 
 def _objective(V, X, Y, W, activation):
-    U = np.dot(_HIDDEN[activation](np.dot(X, V.T)), W.T)
+    U = np.dot(_HIDDEN[activation](np.dot(X, V)), W)
     return np.sum(logsumexp(U) - np.sum(Y * U, 1))
 
 
@@ -200,7 +200,7 @@ def _for_each_activation(answer, X, Y, W, V):
 
 
 def _dV(
-    last=lambda dU, W, slope, X, Z: (dU @ W * slope).T @ X,
+    last=lambda dU, W, slope, X, Z: X.T @ (dU @ W.T * slope),
     head=softmax,
     hidden=_HIDDEN,
     **slopes,
@@ -208,10 +208,10 @@ def _dV(
     """The gradient by V with other slopes, another way down, or another way up."""
 
     def wrong(X, Y, W, V, activation):
-        Q = X @ V.T
+        Q = X @ V
         Z = hidden[activation](Q)
         slope = (_SLOPES | slopes)[activation](Q, _HIDDEN[activation](Q))
-        return last(head(Z @ W.T) - Y, W, slope, X, Z)
+        return last(head(Z @ W) - Y, W, slope, X, Z)
 
     return wrong
 
@@ -219,7 +219,7 @@ def _dV(
 def _dV_cases(rng: np.random.Generator) -> list[tuple]:
     """As lecture 03's, and one hidden unit of the second case says 0 to everything."""
     cases = network_cases(rng)
-    cases[1][3][0] = 0
+    cases[1][3][:, 0] = 0
     return cases
 
 
@@ -234,32 +234,32 @@ grad_V = Exercise(
     mistakes=(
         Mistake(
             "the activation's slope is left out",
-            _dV(lambda dU, W, slope, X, Z: (dU @ W).T @ X),
+            _dV(lambda dU, W, slope, X, Z: X.T @ (dU @ W.T)),
             "Between z and q stands h: on the way down, too.",
         ),
         Mistake(
             "forgot to sum over c",
-            _dV(lambda *a: np.einsum("nc,cm,nm,nd->cmd", *a[:4])),
+            _dV(lambda *a: np.einsum("nc,mc,nm,nd->cdm", *a[:4])),
             "V_md reaches the loss through every output: one path for each c, added.",
         ),
         Mistake(
             "not added up over the instances",
-            _dV(lambda *a: np.einsum("nc,cm,nm,nd->nmd", *a[:4])),
+            _dV(lambda *a: np.einsum("nc,mc,nm,nd->ndm", *a[:4])),
             "J is a sum over the instances, and so is its gradient.",
         ),
         Mistake(
             "W is turned the wrong way",
-            _dV(lambda dU, W, slope, X, Z: (dU @ W.T * slope).T @ X),
+            _dV(lambda dU, W, slope, X, Z: X.T @ (dU @ W * slope)),
             "With C = M it runs and is wrong. Which index of W is summed over?",
         ),
         Mistake(
             "Z where X belongs",
-            _dV(lambda dU, W, slope, X, Z: (dU @ W * slope).T @ Z),
+            _dV(lambda dU, W, slope, X, Z: Z.T @ (dU @ W.T * slope)),
             "What comes into the layer of V from below?",
         ),
         Mistake(
             "divided by N",
-            _dV(lambda dU, W, slope, X, Z: (dU @ W * slope).T @ X / len(X)),
+            _dV(lambda dU, W, slope, X, Z: X.T @ (dU @ W.T * slope) / len(X)),
             "Here J is the sum over the instances, as on S07.",
         ),
         Mistake(
@@ -337,7 +337,7 @@ grad_V = Exercise(
         ),
     ),
     hints=(
-        "Up: Q, Z, U. Down: dU, then dZ = dU W, then dQ, then dV.",
+        "Up: Q, Z, U. Down: dU, then dZ = dU @ W.T, then dQ, then dV.",
         "Only two places know the activation: h on the way up, its slope on the way down.",
     ),
 )
@@ -351,8 +351,8 @@ def _ones(X):
 
 
 def _with_biases(W, V, X, Y):
-    Z = relu(np.dot(np.concatenate([X, _ones(X)], axis=1), V.T))
-    U = np.dot(np.concatenate([Z, _ones(X)], axis=1), W.T)
+    Z = relu(np.dot(np.concatenate([X, _ones(X)], axis=1), V))
+    U = np.dot(np.concatenate([Z, _ones(X)], axis=1), W)
     return np.sum(logsumexp(U) - np.sum(Y * U, 1))
 
 
@@ -363,23 +363,23 @@ def _biased(
 
     def wrong(X, Y, W, V):
         X1 = np.hstack([X, _ones(X)])
-        Q = X1 @ V.T
+        Q = X1 @ V
         Z1 = np.hstack([relu(Q), _ones(X)])
-        dU = softmax(Z1 @ W.T) - Y
-        dZ = (dU @ W)[:, keep]
+        dU = softmax(Z1 @ W) - Y
+        dZ = (dU @ W.T)[:, keep]
         slopes = slope(Q) if dZ.shape == Q.shape else slope(Z1)
         below, above = X1 if ones_in_X else X, Z1 if ones_in_Z else Z1[:, :-1]
-        return dU.T @ above, (dZ * slopes).T @ below
+        return above.T @ dU, below.T @ (dZ * slopes)
 
     return wrong
 
 
 def _ones_in_front(X, Y, W, V):
     X1 = np.hstack([_ones(X), X])
-    Z1 = np.hstack([_ones(X), relu(X1 @ V.T)])
-    dU = softmax(Z1 @ W.T) - Y
-    dQ = (dU @ W * (Z1 > 0))[:, 1:]
-    return dU.T @ Z1, dQ.T @ X1
+    Z1 = np.hstack([_ones(X), relu(X1 @ V)])
+    dU = softmax(Z1 @ W) - Y
+    dQ = (dU @ W.T * (Z1 > 0))[:, 1:]
+    return Z1.T @ dU, X1.T @ dQ
 
 
 biased_gradients = Exercise(
@@ -390,7 +390,7 @@ biased_gradients = Exercise(
     parts=("dW", "dV"),
     rows=("X", "Y"),
     cases=lambda rng: [
-        (X, Y, *(np.hstack([A, rng.normal(size=(len(A), 1))]) for A in (W, V)))
+        (X, Y, *(np.vstack([A, rng.normal(size=A.shape[1])]) for A in (W, V)))
         for X, Y, W, V in network_cases(rng)
     ],
     mistakes=(
@@ -407,12 +407,12 @@ biased_gradients = Exercise(
         Mistake(
             "the bias of the hidden layer has no gradient",
             _biased(ones_in_X=False),
-            "V has D + 1 columns, and its gradient too: the last input is 1.",
+            "V has D + 1 rows, and so has its gradient: the last input is 1.",
         ),
         Mistake(
             "the bias of the output layer has no gradient",
             _biased(ones_in_Z=False),
-            "W has M + 1 columns, and its gradient too: the last z is 1.",
+            "W has M + 1 rows, and so has its gradient: the last z is 1.",
         ),
         Mistake(
             "ReLU's derivative at the wrong side",
@@ -427,7 +427,7 @@ biased_gradients = Exercise(
         Mistake(
             "the bias row is dropped from W on the way up",
             lambda X, Y, W, V: _biased()(
-                X, Y, W * (np.arange(W.shape[1]) < V.shape[0]), V
+                X, Y, W * (np.arange(len(W)) < V.shape[1])[:, None], V
             ),
             "It is only on the way down that the constant unit drops out.",
         ),
