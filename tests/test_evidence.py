@@ -155,7 +155,7 @@ def test_shapes_that_do_not_fit(line, said):
     "name, answer, kind",
     [
         ("running_energy_rules", lambda: np.cumsum, "a function"),
-        ("wrong_dot", lambda: "d5", "text"),
+        ("wrong_dot", lambda: "t5", "text"),
         ("best_step", lambda k: None, "None"),
         ("best_step", lambda k: [1, 2], "a list of 2"),
         ("train_iris", lambda X, Y: (None, None), "a tuple of 2"),

@@ -64,10 +64,10 @@ EQUAL = {
     "most_kept": """1 → 2; last.get(i, 0) → last.get(i, 1 - 0); 0 → 1; 0 → -1
         last.get(i, 0) → last.get(i, i); uses → last""",
     # Speeds and adjoints that are 1 or 0 at this place.
-    "tangents_of_the_swing": """'a2 * d1 + a1 * d2' → 'a1 * d2'
-        'a2 * d1 + a1 * d2' → 'd1 + a1 * d2'; 'a2 * d1 + a1 * d2' → 'a2 * d1 + a1'
-        'd2 * a4 + a2 * d4' → 'a4 + a2 * d4'
-        'a2 * d1 + a1 * d2' → 'a2 * d1 + a1 / d2'""",
+    "tangents_of_the_swing": """'a2 * t1 + a1 * t2' → 'a1 * t2'
+        'a2 * t1 + a1 * t2' → 't1 + a1 * t2'; 'a2 * t1 + a1 * t2' → 'a2 * t1 + a1'
+        't2 * a4 + a2 * t4' → 'a4 + a2 * t4'
+        'a2 * t1 + a1 * t2' → 'a2 * t1 + a1 / t2'""",
     "adjoints_of_the_swing": """'a2 * b5' → 'a2'; 'a2 * b5' → 'a2 / b5'
         'a1 * b3 + a4 * b5 - b6 * sin(a2)' → 'a1 * b3 + a4 - b6 * sin(a2)'
         'a1 * b3 + a4 * b5 - b6 * sin(a2)' → 'a1 * b3 + a4 / b5 - b6 * sin(a2)'""",

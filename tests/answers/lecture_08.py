@@ -6,8 +6,8 @@ from comp551ad import jvp
 
 
 def swing(**changed):
-    right = dict(d1=0, d2=1, d3="a1*d2 + a2*d1", d4="d3*cos(a3)")
-    right |= dict(d5="d2*a4 + a2*d4", d6="-d2*sin(a2)", d7="d5 - d6")
+    right = dict(t1=0, t2=1, t3="a1*t2 + a2*t1", t4="t3*cos(a3)")
+    right |= dict(t5="t2*a4 + a2*t4", t6="-t2*sin(a2)", t7="t5 - t6")
     return lambda: right | changed
 
 
@@ -73,15 +73,15 @@ def along_afterwards(f, p, v):
 
 
 WRONG = {
-    "tangents_of_the_swing": [(swing(d6="-cos(a2)"), None)],
+    "tangents_of_the_swing": [(swing(t6="-cos(a2)"), None)],
     "tangents_upwards": [(up_overwritten, "overwrote instead of added")],
 }
 
 RIGHT = {
     "tangents_of_the_swing": [
-        swing(d3="w", d4="w*cos(w*x)", d5="sin(w*x) + x*d4", d6="-sin(x)"),
+        swing(t3="w", t4="w*cos(w*x)", t5="sin(w*x) + x*t4", t6="-sin(x)"),
     ],
-    "wrong_dot": [erratum("D5", "(a2 * d1 + a1 * d2) / (1 + a3)")],
+    "wrong_dot": [erratum("T5", "(a2 * t1 + a1 * t2) / (1 + a3)")],
     "tangents_upwards": [up_numbered],
     "Dual": [Pair, PairByRules],
     "slope_along": [along_afterwards, along_quotient],

@@ -103,7 +103,7 @@ number_the_rows = Exercise(
                 "a7": "sin(a6)",
                 "a8": "a2 * a7",
             },
-            "Nobody asks for a derivative by 0.5: it stands in its row as itself.",
+            "We need no derivative with respect to 0.5: write it into its row as it is.",
         ),
         Mistake(
             "the inputs in another order",

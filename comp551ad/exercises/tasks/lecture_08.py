@@ -19,7 +19,7 @@ def _swing_values(w: float, x: float) -> dict:
     values = {"w": w, "x": x}
     for row in passed.rows:
         values[row.node.label] = row.node.value
-        values[f"d{row.node.index}"] = row.derivative
+        values[f"t{row.node.index}"] = row.derivative
     return values
 
 
@@ -30,11 +30,11 @@ def _swing_table(answer, w: float, x: float) -> dict:
 # What somebody writes who walks the other way, with the rows' names or worked out.
 _ADJOINTS = (
     *(
-        ("a2 * d3", f"a1 * d3 + a4 * d5 {down} * sin(a2)", "d4 * cos(a3)", "a2 * d5")
-        + ("d7", "-d7", 1)
-        for down in ("- d6", "+ d7")
+        ("a2 * t3", f"a1 * t3 + a4 * t5 {down} * sin(a2)", "t4 * cos(a3)", "a2 * t5")
+        + ("t7", "-t7", 1)
+        for down in ("- t6", "+ t7")
     ),
-    ("a2 * d3", "a1 * d3 + a4 + sin(a2)", "d4 * cos(a3)", "a2", 1, -1, 1),
+    ("a2 * t3", "a1 * t3 + a4 + sin(a2)", "t4 * cos(a3)", "a2", 1, -1, 1),
     ("a2 * a2 * cos(a3)", "a1 * a2 * cos(a3) + a4 + sin(a2)", "a2 * cos(a3)")
     + ("a2", 1, -1, 1),
 )
@@ -48,72 +48,72 @@ tangents_of_the_swing = Exercise(
     name="tangents_of_the_swing",
     lecture="08",
     title="A table of tangents",
-    witness=lambda: {f"d{k}": _of_the_machine(f"d{k}") for k in range(1, 8)},
+    witness=lambda: {f"t{k}": _of_the_machine(f"t{k}") for k in range(1, 8)},
     cases=lambda rng: [(0.7, 1.3), *map(tuple, rng.uniform(0.4, 1.4, (2, 2)).tolist())],
     use=_swing_table,
     secret=True,
     mistakes=(
         Mistake(
             "not the seeds of x",
-            lambda: {"d1": 1, "d2": 0, "d3": "a2"},
+            lambda: {"t1": 1, "t2": 0, "t3": "a2"},
             "x moves, at speed 1. w stands still.",
         ),
         *(
             Mistake(
                 "adjoints, not tangents",
-                lambda written=written: {f"d{k}": d for k, d in enumerate(written, 1)},
+                lambda written=written: {f"t{k}": d for k, d in enumerate(written, 1)},
                 "Which end is held, and which moves? Here x moves, and row after row answers.",
             )
             for written in _ADJOINTS
         ),
         Mistake(
             "the slope is taken at the result",
-            lambda: {"d4": "d3 * cos(a4)", "d6": "-d2 * sin(a6)"},
+            lambda: {"t4": "t3 * cos(a4)", "t6": "-t2 * sin(a6)"},
             "The slope of the sine is taken where its operand stands.",
         ),
         Mistake(
             "w moves as well",
-            lambda: {"d3": "a1 + a2"},
+            lambda: {"t3": "a1 + a2"},
             "In this pass w is a constant: it stands still.",
         ),
         Mistake(
             "the slope without the operand's tangent",
-            lambda: {"d4": "cos(a3)", "d3": 1},
+            lambda: {"t4": "cos(a3)", "t3": 1},
             "The chain rule: slope of the operation, times the speed of what goes in.",
         ),
         Mistake(
             "one term of the product rule alone",
-            lambda: {"d5": "a2 * d4"},
+            lambda: {"t5": "a2 * t4"},
             "Both factors move here: there is a second term.",
         ),
         Mistake(
             "one term of the product rule alone",
-            lambda: {"d5": "d2 * a4"},
+            lambda: {"t5": "t2 * a4"},
             "Both factors move here: there is a second term.",
         ),
         Mistake(
             "the product of the tangents",
-            lambda: {"d3": "d1 * d2", "d5": "d2 * d4"},
+            lambda: {"t3": "t1 * t2", "t5": "t2 * t4"},
             "The derivative of a product is a sum of two terms.",
         ),
         Mistake(
             "the slope is taken at the tangent",
-            lambda: {"d4": "cos(d3)", "d6": "-sin(d2)"},
+            lambda: {"t4": "cos(t3)", "t6": "-sin(t2)"},
             "The slope of the sine is taken where the operand stands: at its value.",
         ),
         Mistake(
             "derivative of cos as + sin",
-            lambda: {"d6": "d2 * sin(a2)"},
+            lambda: {"t6": "t2 * sin(a2)"},
             "At 0 the cosine has its top. Does it rise or fall behind it?",
         ),
         Mistake(
             "derivative of sin as - cos",
-            lambda: {"d4": "-d3 * cos(a3)"},
+            lambda: {"t4": "-t3 * cos(a3)"},
             "At 0 the sine rises.",
         ),
         Mistake(
             "the difference became a sum",
-            lambda: {"d7": "d5 + d6"},
+            lambda: {"t7": "t5 + t6"},
             "In a7 = a5 - a6 the second operand counts negative, and so does its speed.",
         ),
     ),
@@ -133,7 +133,7 @@ def _growth(u, v):
 def _growth_values(u: float, v: float) -> dict:
     rows = forward(record(_growth, u, v), wrt="u").rows
     values = {row.node.label: row.node.value for row in rows}
-    return values | {f"d{row.node.index}": row.derivative for row in rows}
+    return values | {f"t{row.node.index}": row.derivative for row in rows}
 
 
 def _row_and_formula(answer, u: float, v: float) -> dict:
@@ -149,7 +149,7 @@ wrong_dot = Exercise(
     name="wrong_dot",
     lecture="08",
     title="Find the erratum: one dot of six",
-    witness=lambda: {"row": "d5", "formula": _of_the_machine("d5")},
+    witness=lambda: {"row": "t5", "formula": _of_the_machine("t5")},
     cases=lambda rng: [
         (2.0, 0.75),
         tuple(rng.uniform(0.5, 2.0, 2).tolist()),
@@ -159,7 +159,7 @@ wrong_dot = Exercise(
     mistakes=(
         Mistake(
             "that row follows its rule",
-            lambda: {"row": "d6"},
+            lambda: {"row": "t6"},
             "Its number is wrong, but its rule is right: look at what it was given.",
         ),
         *(
@@ -168,16 +168,16 @@ wrong_dot = Exercise(
                 lambda row=row: {"row": row},
                 "Move u a little to both sides, and see how far each row moves.",
             )
-            for row in ("d1", "d2", "d3", "d4")
+            for row in ("t1", "t2", "t3", "t4")
         ),
         Mistake(
             "a row's name, not its tangent's",
             lambda: {"row": "a5"},
-            "The wrong rule is that of a tangent: d1 to d6.",
+            "The wrong rule is that of a tangent: t1 to t6.",
         ),
         Mistake(
             "as it stands in the table",
-            lambda: {"formula": "d4 / a3"},
+            lambda: {"formula": "t4 / a3"},
             "The slope of a logarithm is one over what stands inside it.",
         ),
         Mistake(
@@ -187,12 +187,12 @@ wrong_dot = Exercise(
         ),
         Mistake(
             "one over the logarithm itself",
-            lambda: {"formula": "d4 / a5"},
+            lambda: {"formula": "t4 / a5"},
             "One over what stands inside the logarithm, not over its value.",
         ),
         Mistake(
             "a logarithm of the tangent",
-            lambda: {"formula": "log(d4)"},
+            lambda: {"formula": "log(t4)"},
             "Tangents go through slopes, not through the operation itself.",
         ),
     ),

@@ -107,7 +107,7 @@ adjoints_of_the_swing = Exercise(
         Mistake(
             "the slope without the adjoint from above",
             lambda: {"b1": "a2", "b3": "cos(a3)", "b6": "-sin(a2)"},
-            "How much the output minds the row above comes in as a factor.",
+            "The adjoint of the row above is a factor, too.",
         ),
         Mistake(
             "the slope is taken at the result",
