@@ -273,6 +273,14 @@ def test_decisions_are_noted_with_their_line():
         write_gradient(lambda x, y: f(x, y)[0], 1.0, np.array([1.0]))
 
 
+def test_a_line_of_a_notebooks_cell_is_named_without_a_file():
+    names = {}
+    cell = "def f(x):\n    return x if x > 0 else -x"
+    exec(compile(cell, "kernel_1/2.py", "exec"), names)
+    with pytest.raises(ProgramError, match="^line 2 of the cell looks at a value"):
+        write_gradient(names["f"], 1.0)
+
+
 A = np.array([3.0, 1.0, 2.0])
 QUESTIONS = [
     lambda a: bool(a[0] > 1),

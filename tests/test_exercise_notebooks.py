@@ -30,6 +30,7 @@ from comp551ad.exercises.notebooks import (
     unlike_solutions,
     write_exercises,
 )
+from comp551ad.exercises.progress import number_of
 
 ROOT = Path(__file__).parent.parent
 SOLUTIONS = sorted((ROOT / "solutions").glob("*.ipynb"))
@@ -61,6 +62,15 @@ def test_a_notebook_opens_with_a_title_and_closes_with_progress(name):
     assert last.source == f'progress("{name[:2]}")'
     # What it shows depends on the other notebooks: `tests/refresh.py` marks it.
     assert last.metadata.get("tags") == ["nbval-ignore-output"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_notebooks_head_names_the_core(name):
+    core = [e for e in catalogue().values() if e.lecture == name[:2] and e.core]
+    (head,) = re.findall(
+        "^The core of this lecture: .*", solution(name).cells[0].source, re.M
+    )
+    assert re.findall(r"\d+\.\d+", head) == [number_of(exercise) for exercise in core]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -1,5 +1,6 @@
 """Progress: kept through restarts, crashes and two notebooks; never in a check's way."""
 
+import dataclasses
 import errno
 import importlib
 import json
@@ -76,6 +77,23 @@ def test_progress_in_words(course):
     )
     assert progress().lectures() == [("01", 0, 0, 1), ("02", 1, 1, 0)]
     assert "Lecture 02" not in repr(progress())
+
+
+def test_the_core_is_counted_apart_and_marked(course):
+    course["mul"] = dataclasses.replace(course["mul"], core=True)
+    course["power"] = dataclasses.replace(course["power"], core=True)
+    note("add", passed=True)
+    note("mul", passed=True)
+    text = repr(progress("02"))
+    assert "✓ mul    Multi<b>plication ● core\n" in text
+    assert "1 of 2 in the core, 2 of 3 exercises passed in the whole course" in text
+    assert "2.2 · Powers ● core</a>" in progress("02")._repr_html_()
+
+
+def test_the_core_of_the_course_has_something_of_each_lecture():
+    core = [exercise for exercise in catalogue().values() if exercise.core]
+    assert len(core) == 30
+    assert {e.lecture for e in core} == {e.lecture for e in catalogue().values()}
 
 
 def test_progress_as_bars_with_links(course, path):

@@ -15,6 +15,7 @@ import operator
 import re
 import threading
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -538,8 +539,10 @@ def _constants(row, tape):
 def _refuse_branches(decisions):
     if decisions:
         question, file, line = decisions[0]
+        # A notebook's cell has a file's name, but no file that one could open.
+        where = file if Path(file).is_file() else "the cell"
         raise ProgramError(
-            f"line {line} of {file} looks at a value ({question}): other arguments may take "
+            f"line {line} of {where} looks at a value ({question}): other arguments may take "
             "another branch, and a program can't; use np.where, np.maximum, relu or np.abs "
             "in its place, or grad, which runs the function each time"
         )

@@ -86,7 +86,8 @@ class Exercise:
     - `derived` are parts that follow from the others: looked at when those are right;
     - `forbidden` are the beginnings of names that an answer may not call;
     - `searched`: are the usual slips tried on the solution, for want of a name?
-    - `seconds` is how long an answer may take for all the cases together.
+    - `seconds` is how long an answer may take for all the cases together;
+    - `core`: is it one of those, four hours in all, that nobody should leave out?
     """
 
     name: str
@@ -106,6 +107,7 @@ class Exercise:
     tolerance: float = 1e-6
     searched: bool = True
     seconds: float = 8.0
+    core: bool = False
 
     @cached_property
     def all_cases(self) -> list[tuple]:

@@ -23,6 +23,7 @@ from .catalogue import catalogue
 from .exercise import Exercise
 
 FILE = ".comp551ad_progress.jsonl"
+CORE = "●"
 _MARKS = {"passed": "✓", "attempted": "✗", "to do": "○"}
 GREEN, GREY = "#009e73", "#d0d0d0"
 
@@ -124,11 +125,15 @@ def next_step(exercise: Exercise) -> tuple[str, str]:
 
 @dataclass(frozen=True)
 class Progress:
-    """What is done: (lecture, exercise, title, state) a row, in the course's order."""
+    """What is done: (lecture, exercise, title, state) a row, in the course's order.
+
+    The exercises of the core are counted apart: they are the ones not to leave out.
+    """
 
     rows: tuple[tuple[str, str, str, str], ...]
     lecture: str | None = None
     shown: frozenset[str] = frozenset()
+    core: frozenset[str] = frozenset()
 
     def lectures(self) -> list[tuple[str, int, int, int]]:
         """Per lecture: its number, and how many are passed, attempted, to do."""
@@ -143,14 +148,26 @@ class Progress:
 
     def _here(self) -> list[tuple[str, str, str]]:
         return [
-            (name, title, state + ", a line shown" * (name in self.shown))
+            (name, self._titled(name, title), state + self._noted(name))
             for lecture, name, title, state in self.rows
             if lecture == self.lecture
         ]
 
+    def _titled(self, name: str, title: str) -> str:
+        return title + f" {CORE} core" * (name in self.core)
+
+    def _noted(self, name: str) -> str:
+        return ", a line shown" * (name in self.shown)
+
     def _summary(self) -> str:
-        passed = sum(row[3] == "passed" for row in self.rows)
-        return f"{passed} of {len(self.rows)} exercises passed in the whole course"
+        passed = [name for _, name, _, state in self.rows if state == "passed"]
+        total = (
+            f"{len(passed)} of {len(self.rows)} exercises passed in the whole course"
+        )
+        if not self.core:
+            return total
+        done = len(self.core.intersection(passed))
+        return f"{done} of {len(self.core)} in the core, {total}"
 
     def __repr__(self) -> str:
         lines = []
@@ -222,4 +239,5 @@ def progress(lecture: str | None = None) -> Progress:
             (exercise.lecture, exercise.name, exercise.title, states or "to do")
         )
     shown = frozenset(name for name, entry in kept.items() if entry.get("shown"))
-    return Progress(tuple(rows), lecture, shown)
+    core = frozenset(exercise.name for exercise in exercises if exercise.core)
+    return Progress(tuple(rows), lecture, shown, core)

@@ -31,6 +31,7 @@ def _twin_cases(rng: np.random.Generator) -> list[tuple]:
 
 twin = Exercise(
     name="twin",
+    core=True,
     lecture="01",
     title="A twin of a tanh network",
     witness=_twin,
@@ -247,6 +248,7 @@ def _counting(tanh, logistic=factorial):
 
 count_twins = Exercise(
     name="count_twins",
+    core=True,
     lecture="01",
     title="How many twins?",
     witness=_count_twins,

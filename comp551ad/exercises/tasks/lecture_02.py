@@ -93,6 +93,7 @@ polar_jacobian = Exercise(
 
 softmax_jacobian = Exercise(
     name="softmax_jacobian",
+    core=True,
     lecture="02",
     title="The Jacobian of softmax",
     witness=lambda p: jacobian(softmax)(np.log(p)),
@@ -199,6 +200,7 @@ softmax_jacobian = Exercise(
 
 sum_over_paths = Exercise(
     name="sum_over_paths",
+    core=True,
     lecture="02",
     title="One term a path",
     witness=lambda: {
@@ -274,6 +276,7 @@ sum_over_paths = Exercise(
 
 pull_back = Exercise(
     name="pull_back",
+    core=True,
     lecture="02",
     title="The transpose that is easy to lose",
     witness=lambda jac, g: np.array([sum(column * g) for column in jac.T]),

@@ -147,6 +147,7 @@ def _head_cases(rng: np.random.Generator) -> list[tuple]:
 
 head_error = Exercise(
     name="head_error",
+    core=True,
     lecture="03",
     title="Three heads, one error",
     witness=lambda head, U, Y: grad(_LOSSES[head], 1)(Y, U),
@@ -396,6 +397,7 @@ def network_cases(rng: np.random.Generator) -> list[tuple]:
 
 grad_W = Exercise(
     name="grad_W",
+    core=True,
     lecture="03",
     title="The gradient with respect to W, over all instances",
     witness=lambda X, Y, W, V: grad(_objective)(W, X, Y, V),

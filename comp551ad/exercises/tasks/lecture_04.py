@@ -10,6 +10,7 @@ from .lecture_03 import network_cases
 
 slopes_from_z = Exercise(
     name="slopes_from_z",
+    core=True,
     lecture="04",
     title="Slopes, read off the values",
     witness=lambda: {  # back to q, and the machine's derivative there
@@ -115,6 +116,7 @@ def _layer_back(dU: np.ndarray, W: np.ndarray, Z: np.ndarray) -> tuple:
 
 layer_back = Exercise(
     name="layer_back",
+    core=True,
     lecture="04",
     title="One layer, going down",
     witness=_layer_back,
@@ -225,6 +227,7 @@ def _dV_cases(rng: np.random.Generator) -> list[tuple]:
 
 grad_V = Exercise(
     name="grad_V",
+    core=True,
     lecture="04",
     title="The gradient with respect to V, for three activations",
     witness=lambda X, Y, W, V, activation: grad(_objective)(V, X, Y, W, activation),

@@ -55,6 +55,7 @@ def _cost(of_scores):
 
 iris_cost = Exercise(
     name="cost",
+    core=True,
     lecture="05",
     title="The cost, from the flowers to one number",
     witness=_row_by_row,
@@ -189,6 +190,7 @@ def _W_not_turned(X, Y, W, V):
 
 iris_gradients = Exercise(
     name="gradients",
+    core=True,
     lecture="05",
     title="Both gradients",
     witness=lambda X, Y, W, V: grad(_traceable_cost, argnum=("W", "V"))(X, Y, W, V),
@@ -438,6 +440,7 @@ def _from_the_start(gradient, W, V, lr, steps):
 
 descent = Exercise(
     name="descent",
+    core=True,
     lecture="05",
     title="The descent",
     witness=_descended,

@@ -98,6 +98,7 @@ def _swallowed(f, w, h):
 
 gradient_error = Exercise(
     name="gradient_error",
+    core=True,
     lecture="06",
     title="A checker of one's own",
     witness=_gradient_error,
@@ -248,6 +249,7 @@ def _count_runs(D: int, C: int) -> dict[str, int]:
 
 count_runs = Exercise(
     name="count_runs",
+    core=True,
     lecture="06",
     title="How often is the function run?",
     witness=_count_runs,

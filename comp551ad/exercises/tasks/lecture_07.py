@@ -49,6 +49,7 @@ def _row_by_row(answer, rows: _Unrelated) -> dict:
 
 number_the_rows = Exercise(
     name="number_the_rows",
+    core=True,
     lecture="07",
     title="A formula becomes a list",
     witness=_recorded_list,
@@ -347,6 +348,7 @@ def _uses_cases(rng: np.random.Generator) -> list[tuple]:
 
 sorted_rows = Exercise(
     name="sorted_rows",
+    core=True,
     lecture="07",
     title="Operands first",
     witness=_by_heap,

@@ -46,6 +46,7 @@ def _of_the_machine(key: str):
 
 tangents_of_the_swing = Exercise(
     name="tangents_of_the_swing",
+    core=True,
     lecture="08",
     title="A table of tangents",
     witness=lambda: {f"t{k}": _of_the_machine(f"t{k}") for k in range(1, 8)},
@@ -254,6 +255,7 @@ def _rows_cases(rng: np.random.Generator) -> list[tuple]:
 
 tangents_upwards = Exercise(
     name="tangents_upwards",
+    core=True,
     lecture="08",
     title="Forward mode in a few lines",
     witness=_solved,

@@ -52,6 +52,7 @@ _LEFT_OUT = [(3,), (5,), (6,), (3, 5), (3, 6), (5, 6)]
 
 adjoints_of_the_swing = Exercise(
     name="adjoints_of_the_swing",
+    core=True,
     lecture="09",
     title="A table of adjoints",
     witness=lambda: {f"b{k}": _of_the_machine(f"b{k}") for k in range(1, 8)},
@@ -149,6 +150,7 @@ def _tied_parts(X, V, slope=lambda Z: 1 - Z**2) -> tuple:
 
 tied_gradient = Exercise(
     name="tied_gradient",
+    core=True,
     lecture="09",
     title="Find the bug: one matrix, used twice",
     witness=lambda X, V: grad(_tied_cost, argnum=1)(X, V),
@@ -315,6 +317,7 @@ def _loop_cases(rng: np.random.Generator) -> list[tuple]:
 
 adjoints_downwards = Exercise(
     name="adjoints_downwards",
+    core=True,
     lecture="09",
     title="Reverse mode in ten lines",
     witness=_added_by_paths,

@@ -64,6 +64,7 @@ def _measured_passes() -> dict:
 
 count_the_passes = Exercise(
     name="count_the_passes",
+    core=True,
     lecture="10",
     title="Predict: how many passes?",
     witness=lambda: dict(_measured_passes()),
@@ -404,6 +405,7 @@ def _kept(row: str, keep: bool, name: str, hint: str) -> Mistake:
 
 kept_for_the_way_back = Exercise(
     name="kept_for_the_way_back",
+    core=True,
     lecture="10",
     title="Predict: which values must wait?",
     witness=lambda: dict(_poisoned()),

@@ -82,6 +82,7 @@ keeping_scale = Exercise(
 
 size_after = Exercise(
     name="size_after",
+    core=True,
     lecture="11",
     title="Thirty layers later",
     witness=lambda L, M, s: float(np.prod([M * s * s * _kept(0.0)] * L)),
@@ -177,6 +178,7 @@ def _down(Z, W1, W2, dR):
 
 skip_backward = Exercise(
     name="skip_backward",
+    core=True,
     lecture="11",
     title="Down through a skip connection",
     witness=lambda Z, W1, W2, dR: vjp(_block, Z, W1, W2)[1](dR)[0],

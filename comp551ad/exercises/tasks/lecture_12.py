@@ -45,6 +45,7 @@ def _over(Q, variance, gamma, beta):
 
 normalize_batch = Exercise(
     name="normalize_batch",
+    core=True,
     lecture="12",
     title="Forward",
     witness=lambda Q, gamma, beta: deep.batch_norm(Q, gamma, beta, eps=EPS),
@@ -396,6 +397,7 @@ def _without_Qh(dR, Q, gamma):
 
 normalize_backward = Exercise(
     name="normalize_backward",
+    core=True,
     parts=("dQ", "dgamma", "dbeta"),
     lecture="12",
     title="Backward",

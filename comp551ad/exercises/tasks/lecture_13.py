@@ -8,6 +8,7 @@ from ..exercise import WITNESSES, Exercise, Mistake
 
 standard_error = Exercise(
     name="standard_error",
+    core=True,
     lecture="13",
     title="How sure is a mean?",
     witness=lambda values: math.sqrt(

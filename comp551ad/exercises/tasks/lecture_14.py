@@ -167,6 +167,7 @@ def _random_program(rng):
 
 needed_lines = Exercise(
     name="needed_lines",
+    core=True,
     lecture="14",
     title="Leave out what nobody needs",
     witness=_needed,
