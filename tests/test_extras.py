@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from comp551ad import __main__ as command
-from comp551ad import difference_player, plot_learning_curve
+from comp551ad import difference_player, lectures, plot_learning_curve
 from comp551ad.exercises.grade import command as grading
 from comp551ad.exercises.notebooks import exercises_from
 from comp551ad.extras import MissingExtra, extra
@@ -49,6 +49,12 @@ def uninstall(monkeypatch):
         ("jupyterlite_core", "live", "pages that run", lambda: Live()),
         ("nbformat", "exercises", "exercises", lambda: exercises_from(ROOT)),
         ("IPython", "exercises", "grades", lambda: grading.main(Namespace())),
+        (
+            "jupyterlab",
+            "lab",
+            "lectures",
+            lambda: lectures.main(Namespace(no_open=False)),
+        ),
     ],
 )
 def test_a_missing_package_is_named_with_its_extra(

@@ -25,12 +25,11 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import comp551ad
 from comp551ad.extras import extra
 
 from .course import NAME, Course
 
-PACKAGE = Path(comp551ad.__file__).parent
+PACKAGE = Path(__file__).parents[1]
 OWN = "comp551ad"
 # What notebooks or the kernel import and Pyodide may lack: pure Python, zipped as installed here.
 BROUGHT = ("tqdm", "autograd", "comm")
@@ -170,7 +169,8 @@ def own_wheel(folder: Path, course: Course) -> Path:
     for source in course.sources:
         if source.room == "solutions":
             files[f"{OWN}/exercises/{source.file}"] = source.path.read_bytes()
-    version = comp551ad.__version__
+    init = (PACKAGE / "__init__.py").read_text("utf-8")
+    (version,) = re.findall(r'(?m)^__version__ = "(.+)"', init)
     about = f"{OWN}-{version}.dist-info"
     files[f"{about}/METADATA"] = (
         f"Metadata-Version: 2.1\nName: {OWN}\nVersion: {version}\n".encode()
