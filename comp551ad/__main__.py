@@ -7,7 +7,7 @@ beyond them (nbformat, IPython, nbconvert) it imports when it is asked to work.
 import argparse
 import sys
 
-from . import site
+from . import lectures, site
 from .exercises import notebooks, release
 from .exercises.grade import command as grade
 from .exercises.grade import gradescope
@@ -17,6 +17,7 @@ COMMANDS = {
     "exercises": (notebooks, "make the exercise notebooks from the solved ones"),
     "grade": (grade, "mark what students handed in, into tables and pages of feedback"),
     "gradescope": (gradescope, "make the zip file that Gradescope wants of a grader"),
+    "lectures": (lectures, "copy the course into a folder and open it in JupyterLab"),
     "release": (release, "write the course for students, without solutions"),
     "site": (site, "write the course as static web pages"),
 }

@@ -45,15 +45,25 @@ def pytest_addoption(parser):
         action="store_true",
         help="keep what the browser tests see in build/screenshots/",
     )
+    parser.addoption(
+        "--every-notebook",
+        action="store_true",
+        help="run every lecture and every solution in the browser's own Python",
+    )
+
+
+ONE_BY_ONE = (
+    "tests/browser/test_lab.py::test_lecture",
+    "tests/browser/test_live.py::test_a_notebook",
+)
 
 
 class Schedule(LoadFileScheduling):
-    """A file's tests run in one worker, since a notebook's cells share a kernel. Lectures in
+    """A file's tests run in one worker, since a notebook's cells share a kernel. Notebooks in
     the browser are dealt out one by one: together they would keep a worker for minutes."""
 
     def _split_scope(self, nodeid):
-        one_by_one = nodeid.startswith("tests/browser/test_lab.py::test_lecture")
-        return nodeid if one_by_one else super()._split_scope(nodeid)
+        return nodeid if nodeid.startswith(ONE_BY_ONE) else super()._split_scope(nodeid)
 
 
 @pytest.hookimpl(optionalhook=True)  # tests also run without workers

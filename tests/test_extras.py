@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 
 from comp551ad import __main__ as command
-from comp551ad import difference_player, plot_learning_curve
+from comp551ad import difference_player, lectures, plot_learning_curve
 from comp551ad.exercises.grade import command as grading
 from comp551ad.exercises.notebooks import exercises_from
 from comp551ad.extras import MissingExtra, extra
-from comp551ad.site import Source, _exporter, mathml, page, write_site
+from comp551ad.site import mathml, write_site
+from comp551ad.site.live import Live
+from comp551ad.site.pages import _exporter
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
@@ -42,10 +44,17 @@ def uninstall(monkeypatch):
         ("matplotlib", "show", "plots", lambda: plot_learning_curve(cost=[2.0, 1.0])),
         ("matplotlib", "show", "players", lambda: difference_player(np.sin, 0.0, 1.0)),
         ("nbformat", "site", "pages", lambda: write_site(ROOT / "nowhere", ROOT)),
-        ("nbconvert", "site", "pages", lambda: page(Source("lectures", ROOT, {}), [])),
-        ("latex2mathml", "site", "pages", lambda: mathml("x")),
+        ("nbconvert", "site", "pages", lambda: _exporter()),
+        ("math_core", "site", "pages", lambda: mathml("x")),
+        ("jupyterlite_core", "live", "pages that run", lambda: Live()),
         ("nbformat", "exercises", "exercises", lambda: exercises_from(ROOT)),
         ("IPython", "exercises", "grades", lambda: grading.main(Namespace())),
+        (
+            "jupyterlab",
+            "lab",
+            "lectures",
+            lambda: lectures.main(Namespace(no_open=False)),
+        ),
     ],
 )
 def test_a_missing_package_is_named_with_its_extra(

@@ -22,6 +22,7 @@ def files_in(folder):
 
 
 FILES, SOLUTIONS = files_in("comp551ad"), files_in("solutions")
+COURSE = files_in("lectures") | files_in("exercises")
 
 # --- the front door -----------------------------------------------------------
 
@@ -65,6 +66,8 @@ def test_a_wheel_is_the_package_and_sets_nothing_else_in_an_environment(built):
     about = {name for name in names if ".dist-info/" in name}
     # The checks compare an answer with the solution's, so a wheel has them inside.
     inside = {f"comp551ad/exercises/{name}" for name in SOLUTIONS}
+    # And the course, for `python -m comp551ad lectures`.
+    inside |= {f"comp551ad/course/{name}" for name in COURSE}
     assert names - about == FILES | inside
     assert {"comp551ad/py.typed", "comp551ad/__init__.pyi"} <= FILES
     assert not any(".data/" in name for name in names)
@@ -79,7 +82,7 @@ def test_an_sdist_is_the_package_and_what_stands_beside_it(built):
             if member.isfile()
         }
     beside = {"LICENSE", "README.md", "pyproject.toml", ".gitignore", "PKG-INFO"}
-    assert names == FILES | SOLUTIONS | beside
+    assert names == FILES | SOLUTIONS | COURSE | beside
 
 
 def test_the_package_says_where_it_is_at_home(built):

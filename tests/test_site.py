@@ -1,18 +1,30 @@
 """The web site: pages that need no network, made from executed notebooks."""
 
+import functools
+import hashlib
+import json
 import re
+import shutil
+import sys
+import threading
+import tomllib
+import zipfile
 from html import unescape
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 from pathlib import Path
 
 import nbformat
 import pytest
+from jupyterlite_pyodide_kernel import constants
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from comp551ad.__main__ import main
 from comp551ad.site import mathml, write_site
+from comp551ad.site.live import KERNEL
 
 ROOT = Path(__file__).parent.parent
+URLS = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["urls"]
 TITLE = "# 03 · Weights & <ways>\n\n**Where does $W$ go?**\n\nThe slide S05."
 
 
@@ -26,6 +38,7 @@ def course(tmp_path):
     folder = tmp_path / "course"
     for room in ("lectures", "exercises", "solutions"):
         (folder / room).mkdir(parents=True)
+    shutil.copy(ROOT / "pyproject.toml", folder)
     formula = "$$\\frac{\\partial J}{\\partial W} = Z^\\top (\\hat Y - Y)$$"
     shown = new_output("display_data", {"text/html": '<b id="made">made</b>'})
     lecture = notebook(
@@ -304,6 +317,182 @@ def test_a_damaged_coverage_is_named_and_nothing_is_written(
     error = capsys.readouterr().err
     assert "coverage.toml" in error and says in error
     assert not out.exists()
+
+
+# --- running pages --------------------------------------------------------------------
+
+
+@pytest.fixture
+def pyodide(tmp_path):
+    """A folder that looks like Pyodide: what it lists, and none of it."""
+    folder = tmp_path / "pyodide"
+    folder.mkdir()
+    packages = {
+        name: {"name": name, "file_name": f"{name}-1-wasm32.whl", "depends": []}
+        for name in ("numpy", "matplotlib")
+    }
+    lock = {"info": {"version": constants.PYODIDE_VERSION}, "packages": packages}
+    (folder / "pyodide-lock.json").write_text(json.dumps(lock))
+    return folder
+
+
+@pytest.fixture
+def address(pyodide):
+    """The same, served on this machine."""
+    handler = functools.partial(QuietHandler, directory=pyodide)
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+@pytest.mark.parametrize("kind", ["pyodide", "address"])
+def test_a_running_copy_knows_where_its_python_is_and_has_our_wheels(
+    kind, request, course, tmp_path
+):
+    where = str(request.getfixturevalue(kind))
+    out = tmp_path / "out"
+    write_site(out, course, live=True, pyodide=where)
+    config = json.loads((out / "lite/jupyter-lite.json").read_text())
+    settings = config["jupyter-config-data"]["litePluginSettings"][KERNEL]
+    start = where if kind == "address" else "./pyodide"
+    assert re.fullmatch(rf"{start}/pyodide\.m?js", settings["pyodideUrl"])
+    lock = json.loads((out / "lite/pyodide/pyodide-lock.json").read_text())
+    files = {name: about["file_name"] for name, about in lock["packages"].items()}
+    theirs = f"{where}/" if kind == "address" else ""
+    assert files["numpy"] == f"{theirs}numpy-1-wasm32.whl"
+    for name in ("comp551ad", "tqdm", "autograd"):
+        wheel = out / "lite/pyodide" / files[name]
+        digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+        assert lock["packages"][name]["sha256"] == digest
+        with zipfile.ZipFile(wheel) as archive:
+            inside = archive.namelist()
+        assert f"{name}/__init__.py" in inside
+        assert any(entry.endswith(".dist-info/RECORD") for entry in inside)
+    assert set(lock["packages"]["comp551ad"]["depends"]) < set(files)
+    contents = json.loads((out / "lite/api/contents/lectures/all.json").read_text())
+    assert "03_w.ipynb" in [entry["name"] for entry in contents["content"]]
+    run = 'href="../lite/notebooks/index.html?path=lectures/03_w.ipynb">Run this page'
+    assert run in (out / "lectures/03_w.html").read_text()
+    write_site(out, course)  # and without it, nothing is left of it
+    assert not (out / "lite").exists()
+    assert "lite/" not in (out / "lectures/03_w.html").read_text()
+
+
+def changed(folder, change):
+    path = folder / "pyodide-lock.json"
+    lock = json.loads(path.read_text())
+    change(lock)
+    path.write_text(json.dumps(lock))
+
+
+@pytest.mark.parametrize(
+    "spoil, says",
+    [
+        (
+            lambda p: (p / "pyodide-lock.json").unlink(),
+            "expected a folder or an address",
+        ),
+        (lambda p: (p / "pyodide-lock.json").write_text("{"), "get Pyodide "),
+        (lambda p: changed(p, lambda lock: lock.pop("packages")), "get Pyodide "),
+        (
+            lambda p: changed(p, lambda lock: lock["info"].update(version="0.1.0")),
+            "got Pyodide 0.1.0, expected ",
+        ),
+        (
+            lambda p: changed(p, lambda lock: lock["packages"].pop("numpy")),
+            "got a Pyodide without numpy, expected the full distribution",
+        ),
+    ],
+)
+def test_a_pyodide_that_cannot_be_used_is_refused_before_anything_is_written(
+    course, pyodide, tmp_path, capsys, spoil, says
+):
+    spoil(pyodide)
+    out = tmp_path / "out"
+    command = ["site", str(out), "--course", str(course), "--pyodide", str(pyodide)]
+    assert main(command) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("--pyodide: got ") and says in error
+    assert not out.exists()
+
+
+def solved(course):
+    """Give the course a solution of one exercise, and return its notebook's path."""
+    path = course / "solutions/03_w.ipynb"
+    question = new_markdown_cell("## 3.1 · Q", id="q")
+    nbformat.write(notebook("# 03 · Exercises: W", question), path)
+    return path
+
+
+def test_solutions_can_be_left_out_and_then_nothing_leads_to_them(course, tmp_path):
+    solved(course)
+    out = tmp_path / "out"
+    write_site(out, course)
+    assert (out / "solutions/03_w.html").exists()
+    with zipfile.ZipFile(next(out.glob("*.whl"))) as wheel:
+        assert "comp551ad/exercises/solutions/03_w.ipynb" in wheel.namelist()
+    command = ["site", str(out), "--course", str(course), "--without-solutions"]
+    assert main(command) == 0
+    assert not (out / "solutions").exists()
+    assert not (out / "colab/solutions").exists()
+    with zipfile.ZipFile(next(out.glob("*.whl"))) as wheel:
+        assert not [n for n in wheel.namelist() if "solutions/" in n]
+    for path in out.rglob("*.html"):
+        assert "olutions/" not in path.read_text()
+
+
+def test_a_copy_for_colab_installs_the_package_there_and_nowhere_else(
+    course, tmp_path, monkeypatch
+):
+    out = tmp_path / "out"
+    write_site(out, course)
+    copy = nbformat.read(out / "colab/lectures/03_w.ipynb", as_version=4)
+    first, *rest = copy.cells
+    original = nbformat.read(course / "lectures/03_w.ipynb", as_version=4)
+    assert rest == original.cells
+    (wheel,) = out.glob("*.whl")
+    address = URLS["Documentation"].rstrip("/")
+    asked = []
+    plain = first.source.replace("%pip install", "asked.append", 1)
+    plain = re.sub(r"asked\.append -q (\S+)", r'asked.append("\1")', plain)
+    exec(plain, {"asked": asked})
+    assert asked == []
+    monkeypatch.setitem(sys.modules, "google.colab", sys)
+    exec(plain, {"asked": asked})
+    assert asked == [f"{address}/{wheel.name}"]
+
+
+def test_every_page_has_buttons_to_the_addresses_that_pyproject_names(course, tmp_path):
+    """A course with other addresses has other buttons; one without any has none."""
+    out = tmp_path / "out"
+    pyproject = course / "pyproject.toml"
+    pyproject.write_text(
+        '[project.urls]\nBinder = "https://b.example/x"\nRepository = "https://r.example"'
+    )
+    write_site(out, course)
+    page = (out / "lectures/03_w.html").read_text()
+    binder = "https://b.example/x?urlpath=lab/tree/lectures/03_w.ipynb"
+    assert f'<a href="{binder}">Binder</a>' in page
+    assert '<a href="https://r.example">The repository</a>' in page
+    assert "Colab" not in page and not (out / "colab").exists()
+    pyproject.write_text("")
+    write_site(out, course)
+    assert "https://" not in (out / "lectures/04_next.html").read_text()
+
+
+def test_the_badges_of_the_readme_are_the_addresses_that_pyproject_names():
+    readme = (ROOT / "README.md").read_text("utf-8")
+    badges = dict(re.findall(r"\[!\[(\w+)\]\([^)]+\)\]\(([^)]+)\)", readme))
+    assert set(badges) == {"Website", "Binder", "Colab", "Codespaces"}
+    for label, address in badges.items():
+        home = URLS["Documentation" if label == "Website" else label]
+        assert address.startswith(home), label
 
 
 def test_a_course_without_lectures_is_refused(tmp_path):

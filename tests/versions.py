@@ -28,7 +28,7 @@ def lower_bounds():
     with (ROOT / "pyproject.toml").open("rb") as file:
         project = tomllib.load(file)["project"]
     for more in (project["dependencies"], *project["optional-dependencies"].values()):
-        asked += more
+        asked += [line for line in more if not line.startswith(f"{project['name']}[")]
     bounds = {line: BOUND.match(line) for line in asked}
     if unbound := [line for line, bound in bounds.items() if not bound]:
         raise SystemExit(f"no lower bound: {', '.join(unbound)}; write name>=version")

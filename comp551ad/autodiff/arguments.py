@@ -233,14 +233,22 @@ def name_of(f: Callable, args: tuple, kwargs: dict, value: Any) -> str:
     raise LookupError(value)
 
 
+# Since Python 3.14 annotations are evaluated when somebody reads them, and may name what is unknown.
+_UNREAD: dict[str, Any] = {}
+if sys.version_info >= (3, 14):
+    from annotationlib import Format
+
+    _UNREAD = {"annotation_format": Format.STRING}
+
+
 def signature_of(f: Callable) -> inspect.Signature:
     """The parameters of ``f``; built-in functions may not have any to show. A decorator's
     ``(*args, **kwargs)`` says nothing: then those of the function in it."""
     anything = inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD
     try:
-        own = inspect.signature(f, follow_wrapped=False)
+        own = inspect.signature(f, follow_wrapped=False, **_UNREAD)
         if all(p.kind in anything for p in own.parameters.values()):
-            return inspect.signature(f)
+            return inspect.signature(f, **_UNREAD)
         return own
     except (TypeError, ValueError):
         return inspect.signature(lambda *x, **options: None)

