@@ -239,8 +239,8 @@ def test_rules_are_static():
 # meant), and which
 NAMED_ELSEWHERE = {
     "autodiff/tape.py": (
-        "Python's operators",
-        "add divide matmul multiply subtract",
+        "Python's operators, and lists of numbers",
+        "add divide matmul multiply stack subtract",
     ),
     "autodiff/inplace.py": ("an assignment is this one", "set_at"),
     "autodiff/composites.py": (

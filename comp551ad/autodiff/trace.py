@@ -17,6 +17,7 @@ terms that each is the sum of.
 Reads: ``tape``, ``arguments``, ``passes``, ``pytrees``. Read by: ``program``, ``show``.
 """
 
+import math
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -382,13 +383,13 @@ def reverse(trace: Trace, of: Any = None, seed: Any = None) -> Pass:
 
 
 def _read_seed(seed, value, name):
-    """The seed of a pass: 1 for a number; for an array it must be given, at its shape."""
+    """The seed of a pass: 1 for a number; for several it must be given, at the array's shape."""
     shape = shape_of(value)
     if seed is None:
-        if shape:
+        if math.prod(shape) != 1:
             raise ValueError(
                 f"seed: {name} is an array of shape {shape}, expected a seed of that "
                 "shape: the direction (forward) or the weights of the entries (reverse)"
             )
-        return 1.0
+        return np.ones(shape) if shape else 1.0
     return as_seed(seed, shape, "seed")
