@@ -267,7 +267,6 @@ NAMED_ELSEWHERE = {
         "algebra: what is simplified in a printed term",
         "add divide multiply negative reshape subtract sum",
     ),
-    "show/graph.py": ("a program of this name", "dot"),
     "show/plots.py": ("a scale of Matplotlib's", "log"),
 }
 

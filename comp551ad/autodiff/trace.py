@@ -29,6 +29,7 @@ import numpy as np
 from comp551ad import pytrees
 
 from .arguments import Call, code_of, with_integers
+from .operands import Origins
 from .passes import as_seed, full, pull_back, push_forward
 from .primitives import shape_of
 from .refusals import kind_of
@@ -105,7 +106,7 @@ class Trace:
     result: Any
     function: str
     decisions: tuple = ()
-    origins: dict = field(default_factory=dict, repr=False)
+    origins: Origins = field(default_factory=Origins, repr=False)
     code: Any = None
     places: tuple = ()
     _index: dict = field(init=False, repr=False)
@@ -205,7 +206,7 @@ def _record(f, args, kwargs, kinds):
         pytrees.unflatten(result, iter(values)),
         getattr(f, "__name__", type(f).__name__),
         tuple(tape.decisions),
-        tape.origins or {},
+        tape.origins or Origins(),
         tape.code,
         tuple(tape.places),
     )

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from comp551ad.autodiff.operands import Origins
 from comp551ad.autodiff.primitives import (
     ATOM,
     POWER,
@@ -32,6 +33,8 @@ from comp551ad.autodiff.tape import Tracer
 
 from .figures import MINUS, SUBSCRIPTS, SUPERSCRIPTS, constant
 from .recorded import Constant, Operation, Tree, is_scalar
+
+NO_ORIGINS = Origins()
 
 # ---------------------------------------------------------------- how symbols are written
 
@@ -147,7 +150,7 @@ _MINUS = {"text": MINUS, "html": MINUS, "latex": "-"}
 def write(
     tree: Tree,
     names: Mapping[int, str] = {},  # noqa: B006
-    origins: Mapping[int, tuple] = {},  # noqa: B006
+    origins: Origins = NO_ORIGINS,
 ) -> Formula:
     """A tree in text, LaTeX and HTML.
 
@@ -222,8 +225,7 @@ class _Writer:
 
     def origin_of(self, x):
         """The ``Origin`` of data, or of a constant that came from data."""
-        known = self.origins.get(id(x), (None, None))
-        return known[1] if known[0] is x else getattr(x, "origin", None)
+        return self.origins.of(x) or getattr(x, "origin", None)
 
     def origin(self, origin) -> _Written:
         """What data came from, as one would write it: y, a₄ > 0, argsort(y)."""
@@ -455,7 +457,9 @@ def badge(tree: Tree) -> str:
     if notation.level == ATOM:
         return tree.primitive.name
     signs = ""
-    for literal, field in _Writer("text", {}, {}).pieces(notation.text, tree.primitive):
+    for literal, field in _Writer("text", {}, NO_ORIGINS).pieces(
+        notation.text, tree.primitive
+    ):
         signs += literal
         if field is not None and field.isdecimal():
             x = is_scalar(tree.operands[int(field)])
@@ -486,13 +490,13 @@ def parameter_text(
     key: str,
     value: Any,
     name: str,
-    origins: Mapping[int, tuple] = {},  # noqa: B006
+    origins: Origins = NO_ORIGINS,
 ) -> str:
     """A parameter of the primitive with this name, as text."""
     return _Writer("text", {}, origins).parameter(key, value, name)
 
 
-def data_text(value: Any, origins: Mapping[int, tuple]) -> str | None:
+def data_text(value: Any, origins: Origins) -> str | None:
     """What data came from, as text; None where it is a constant like any other."""
     writer = _Writer("text", {}, origins)
     origin = writer.origin_of(value)

@@ -27,13 +27,14 @@ import numpy as np
 
 from comp551ad.autodiff.data import tapes_of
 from comp551ad.autodiff.javascript import RUNTIME, lists_of
+from comp551ad.autodiff.operands import Origins
 from comp551ad.autodiff.passes import pull_back, push_forward
 from comp551ad.autodiff.primitives import PRIMITIVES, Primitive, shape_of
 from comp551ad.autodiff.tape import operands_of, parameters_of
 from comp551ad.autodiff.trace import Trace, record
 
 from . import recorded
-from .formula import data_text, parameter_text
+from .formula import NO_ORIGINS, data_text, parameter_text
 from .recorded import Constant, Symbol
 
 # Operands for a rule that is recorded for numbers: no two alike, none special.
@@ -135,7 +136,7 @@ def parameter_data(
     primitive: Primitive,
     parameters: dict,
     shapes: Any,
-    origins: dict = {},  # noqa: B006
+    origins: Origins = NO_ORIGINS,
 ) -> dict:
     """{name: [value for the runtime, text for the reader]}; without a text it isn't shown."""
     data: dict[str, list] = {}
@@ -200,7 +201,7 @@ def rule_trees(
     rows: list[int | None],
     y: Any,
     parameters: dict,
-    origins: dict = {},  # noqa: B006
+    origins: Origins = NO_ORIGINS,
 ) -> dict:
     """The rules of one operation as trees: {"vjps": [per operand], "jvps": [per operand]}.
 
