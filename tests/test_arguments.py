@@ -413,6 +413,15 @@ def test_integers_are_tried_as_numbers_first():
     assert with_integers(lambda kinds: kinds, [np.array([1])]) == "b"
 
 
+def test_labels_that_numpy_itself_wants_as_integers():
+    def f(U, y):
+        return np.sum(np.take_along_axis(U, y[:, None], axis=1))
+
+    U, y = np.ones((2, 3)), np.array([2, 0])
+    assert record(f, U, y).result == 2
+    assert write_gradient(f, U, y)(U, y).tolist() == [[0, 0, 1], [1, 0, 0]]
+
+
 def test_agreement_is_of_structure_and_numbers():
     assert agree({"a": [1.0, X3]}, {"a": [1.0, X3 + 1e-14]})
     assert agree(np.nan, np.nan) and agree(np.inf, np.inf) and agree("x", "y")

@@ -11,6 +11,7 @@ from comp551ad import forward, functions, record, reverse
 from comp551ad.autodiff.primitives import PRIMITIVES
 from comp551ad.autodiff.tape import Tape, apply
 from comp551ad.show import figures, formula, recorded
+from comp551ad.show.live import program_of
 from comp551ad.show.rows import rows_of
 
 
@@ -787,3 +788,30 @@ def test_terms_have_the_values_of_the_pass(name, values, parameters):
 def test_formulas_can_be_written_while_something_is_recorded(deck):
     with Tape():
         assert derivatives(rows_of(forward(deck, "w1")))[5] == "ȧ₆ = ȧ₅·cos a₅"
+
+
+# ---------------------------------------------------------------- masks and labels
+
+
+def test_masks_and_labels_are_printed_as_what_they_come_from():
+    X, y = np.arange(15.0).reshape(5, 3) / 7 - 1, np.array([0, 2, 1, 1, 0])
+
+    def f(U, y):
+        h = np.where((U > 0) & (U < 1), U, 0.1 * U)
+        picked = h[np.arange(5), y] * (y == 1)
+        return np.sum(picked) + np.sum(h[np.argsort(y)])
+
+    shown = rows_of(reverse(record(f, X, y)))
+    written = " ".join(row.formula.text for row in shown.rows)
+    for text in (
+        "where((a₁ > 0) and (a₁ < 1), a₁, a₂)", "a₃[[0, 1, …, 4], y]", "⊙(y = 1)",
+        "a₃[argsort(y)]",
+    ):  # fmt: skip
+        assert text in written
+    adjoints = [row.derivative.formula for row in shown.rows if row.derivative]
+    assert "where((a₁ > 0) and (a₁ < 1), ā₃, 0)" in adjoints[0].text
+    assert r"\left(a_1 \gt 0\right) \wedge" in adjoints[0].latex
+    assert "&gt; 0) and" in adjoints[0].html
+    assert not any("constant" in adjoint.text for adjoint in adjoints)
+    page = str(program_of(record(f, X, y)))
+    assert "(a₁ > 0) and" in page and "constant[" not in page

@@ -415,6 +415,7 @@ SAME_AS_NUMPY = {
     "too large an int": lambda a: a * 10**400,
     "str.join": lambda a: ",".join(a),
     "where of two": lambda a: np.where(a > 1, a),
+    "concatenate a vector": lambda a: np.concatenate(a),
     "clip of nothing": lambda a: np.outer(a),
 }
 

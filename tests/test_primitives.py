@@ -239,8 +239,8 @@ def test_rules_are_static():
 # meant), and which
 NAMED_ELSEWHERE = {
     "autodiff/tape.py": (
-        "Python's operators",
-        "add divide matmul multiply subtract",
+        "Python's operators, and lists of numbers",
+        "add divide matmul multiply stack subtract",
     ),
     "autodiff/inplace.py": ("an assignment is this one", "set_at"),
     "autodiff/composites.py": (
@@ -267,7 +267,6 @@ NAMED_ELSEWHERE = {
         "algebra: what is simplified in a printed term",
         "add divide multiply negative reshape subtract sum",
     ),
-    "show/graph.py": ("a program of this name", "dot"),
     "show/plots.py": ("a scale of Matplotlib's", "log"),
 }
 

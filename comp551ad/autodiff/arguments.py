@@ -296,11 +296,11 @@ def is_data(value: Any, kinds: str = "iub") -> bool:
 
 
 def with_integers(record: Callable, values: Iterable) -> Any:
-    """``record("b")``, which takes truth values as data and integers as numbers; where that can't
-    be traced ``record("iub")``, since integers are labels or indices there."""
+    """``record("b")``, which takes truth values as data and integers as numbers; where that fails
+    ``record("iub")``, since integers are labels or indices there."""
     try:
         return record("b")
-    except TraceError:
+    except Exception:  # NumPy, too, refuses numbers as indices
         leaves = pytrees.leaves(list(values))
         if not any(is_data(leaf, "iu") for leaf in leaves):
             raise

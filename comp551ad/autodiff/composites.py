@@ -131,6 +131,8 @@ def _outer(a, b):
 
 @composite(np.concatenate)
 def _concatenate(arrays, axis=0):
+    if type(arrays) is Tracer and arrays.ndim < 2:
+        raise ValueError("zero-dimensional arrays cannot be concatenated")
     arrays = tuple(arrays)
     if axis is None:
         arrays, axis = tuple(np.ravel(a) for a in arrays), 0
@@ -390,7 +392,8 @@ def _insert(arr, obj, values, axis=None):
 
 @composite(np.diagonal)
 def _diagonal(a, offset=0, axis1=0, axis2=1):
-    a = np.moveaxis(a, (axis1, axis2), (-2, -1))
+    if np.ndim(a) != 2 or (axis1, axis2) != (0, 1):
+        a = np.moveaxis(a, (axis1, axis2), (-2, -1))
     *others, rows, columns = np.shape(a)
     along = _along_diagonal(rows, columns, offset)
     return np.reshape(a, (*others, rows * columns))[..., along]

@@ -546,11 +546,26 @@ def small_array(value: np.ndarray) -> np.ndarray:
     return value
 
 
+def _patterns(n, m):
+    """Matrices of zeros and ones that are better called than written out."""
+    if n == m > 1:
+        yield f"np.eye({n})", np.eye(n)
+    for k in (0, -1):
+        yield f"np.tri({n}, {m}, {k})", np.tri(n, m, k)
+        yield f"np.tri({m}, {n}, {k}).T", np.tri(m, n, k).T
+
+
 def _array(value):
-    if value.ndim == 1 and value.size > LARGEST_CONSTANT:
-        count = np.arange(value.size)
-        if value.dtype.kind in "iu" and np.array_equal(value, count):
+    if value.ndim == 1 and value.size > 4 and value.dtype.kind in "iu":
+        if np.array_equal(value, np.arange(value.size)):
             return f"np.arange({value.size})"
+    if value.ndim == 2 and value.dtype.kind in "fb" and min(value.shape) > 1:
+        factor = value[np.nonzero(value)].tolist()[:1] or [1.0]
+        for text, pattern in _patterns(*value.shape):
+            if np.array_equal(value, factor[0] * pattern):
+                if value.dtype == bool:
+                    return f"({text} > 0)"
+                return text if factor == [1.0] else f"({factor[0]} * {text})"
     if not value.size:
         return f"np.empty({value.shape}, dtype=np.{value.dtype.type.__name__})"
     entries = re.sub("(nan|inf)", r"np.\1", repr(small_array(value).tolist()))

@@ -954,7 +954,7 @@ slogdet = define(
 def _lower_half(a):
     """The lower triangle, with half the diagonal: with its transpose, what cholesky reads."""
     n = shape_of(a)[-1]
-    return (np.tri(n) - 0.5 * np.eye(n)) * a
+    return np.tri(n) * a - 0.5 * np.eye(n) * a
 
 
 def _cholesky_vjp(g, y, a):

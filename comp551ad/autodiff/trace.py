@@ -17,6 +17,7 @@ terms that each is the sum of.
 Reads: ``tape``, ``arguments``, ``passes``, ``pytrees``. Read by: ``program``, ``show``.
 """
 
+import math
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -28,6 +29,7 @@ import numpy as np
 from comp551ad import pytrees
 
 from .arguments import Call, code_of, with_integers
+from .operands import Origins
 from .passes import as_seed, full, pull_back, push_forward
 from .primitives import shape_of
 from .refusals import kind_of
@@ -104,7 +106,7 @@ class Trace:
     result: Any
     function: str
     decisions: tuple = ()
-    origins: dict = field(default_factory=dict, repr=False)
+    origins: Origins = field(default_factory=Origins, repr=False)
     code: Any = None
     places: tuple = ()
     _index: dict = field(init=False, repr=False)
@@ -204,7 +206,7 @@ def _record(f, args, kwargs, kinds):
         pytrees.unflatten(result, iter(values)),
         getattr(f, "__name__", type(f).__name__),
         tuple(tape.decisions),
-        tape.origins or {},
+        tape.origins or Origins(),
         tape.code,
         tuple(tape.places),
     )
@@ -382,13 +384,13 @@ def reverse(trace: Trace, of: Any = None, seed: Any = None) -> Pass:
 
 
 def _read_seed(seed, value, name):
-    """The seed of a pass: 1 for a number; for an array it must be given, at its shape."""
+    """The seed of a pass: 1 for a number; for several it must be given, at the array's shape."""
     shape = shape_of(value)
     if seed is None:
-        if shape:
+        if math.prod(shape) != 1:
             raise ValueError(
                 f"seed: {name} is an array of shape {shape}, expected a seed of that "
                 "shape: the direction (forward) or the weights of the entries (reverse)"
             )
-        return 1.0
+        return np.ones(shape) if shape else 1.0
     return as_seed(seed, shape, "seed")

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from comp551ad.autodiff.operands import Origins
 from comp551ad.autodiff.primitives import (
     ATOM,
     POWER,
@@ -28,9 +29,12 @@ from comp551ad.autodiff.primitives import (
     Notation,
     call,
 )
+from comp551ad.autodiff.tape import Tracer
 
 from .figures import MINUS, SUBSCRIPTS, SUPERSCRIPTS, constant
 from .recorded import Constant, Operation, Tree, is_scalar
+
+NO_ORIGINS = Origins()
 
 # ---------------------------------------------------------------- how symbols are written
 
@@ -143,18 +147,36 @@ _PARENTHESES = {"latex": r"\left({}\right)"}
 _MINUS = {"text": MINUS, "html": MINUS, "latex": "-"}
 
 
-def write(tree: Tree, names: Mapping[int, str] = {}) -> Formula:  # noqa: B006
+def write(
+    tree: Tree,
+    names: Mapping[int, str] = {},  # noqa: B006
+    origins: Origins = NO_ORIGINS,
+) -> Formula:
     """A tree in text, LaTeX and HTML.
 
     Args:
         names: row number -> name; nodes that it lacks go by their labels, a5.
+        origins: of a trace: where its masks and labels came from.
     """
-    return Formula(lambda form: _Writer(form, names).write(tree).text)
+    return Formula(lambda form: _Writer(form, names, origins).write(tree).text)
+
+
+# Calls that masks and labels come from -> the sign between their operands: text, LaTeX.
+_SIGNS = {
+    "greater": (">", r"\gt"),
+    "greater_equal": ("≥", r"\ge"),
+    "less": ("<", r"\lt"),
+    "less_equal": ("≤", r"\le"),
+    "equal": ("=", "="),
+    "not_equal": ("≠", r"\ne"),
+    "bitwise_and": ("and", r"\wedge"),
+    "bitwise_or": ("or", r"\vee"),
+}
 
 
 class _Writer:
-    def __init__(self, form, names):
-        self.form, self.names = form, names
+    def __init__(self, form, names, origins):
+        self.form, self.names, self.origins = form, names, origins
         # An operand is written again when it turns out to need parentheses.
         self.known = {}
 
@@ -188,6 +210,8 @@ class _Writer:
 
     def constant(self, x, word):
         if np.ndim(x):
+            if (origin := self.origin_of(x)) is not None:
+                return self.origin(origin)
             return _Written(self.word(word) if word else self.array(x), ATOM)
         x = float(x)
         ratio = Fraction(x).limit_denominator(1000) if math.isfinite(x) else Fraction(0)
@@ -199,8 +223,53 @@ class _Writer:
             return _Written(_MINUS[self.form] * minus + text, PRODUCT, minus)
         return self.number(constant(x))
 
+    def origin_of(self, x):
+        """The ``Origin`` of data, or of a constant that came from data."""
+        return self.origins.of(x) or getattr(x, "origin", None)
+
+    def origin(self, origin) -> _Written:
+        """What data came from, as one would write it: y, a₄ > 0, argsort(y)."""
+        if origin.function is None:
+            return _Written(self.word(origin.operands[0]), ATOM)
+        name = getattr(origin.function, "__name__", origin.function).strip("_")
+        parts = [self.source(o) for o in origin.operands]
+        if name in _SIGNS and len(parts) == 2:
+            sign = _SIGNS[name][self.form == "latex"]
+            sign = html.escape(sign) if self.form == "html" else sign
+            inner = [p.text if p.level else self.wrapped(p.text) for p in parts]
+            # It binds more loosely than all else.
+            return _Written(f" {sign} ".join(inner), 0)
+        if name == "getitem":
+            index = self.parameter("index", origin.operands[1], name)
+            return _Written(f"{parts[0].text}[{index}]", ATOM)
+        arguments = [part.text for part in parts]
+        for key, value in origin.parameters.items():
+            arguments.append(f"{self.word(key)}={self.source(value).text}")
+        return _Written(f"{self.word(name)}({', '.join(arguments)})", ATOM)
+
+    def source(self, operand) -> _Written:
+        """An operand of the call that data came from."""
+        if type(operand) is Tracer:
+            return _Written(
+                _symbol(self.form, "value", operand.index, self.names), ATOM
+            )
+        is_number = isinstance(operand, np.ndarray | float | int)
+        if is_number and not isinstance(operand, bool):
+            return self.constant(operand, None)
+        return _Written(self.word(str(operand)), ATOM)
+
     def array(self, x):
+        if (origin := self.origin_of(x)) is not None:
+            return self.origin(origin).text
         x = np.asarray(x)
+        if (
+            x.ndim == 1
+            and x.size > 4
+            and x.dtype.kind in "iu"
+            and np.all(np.diff(x) == 1)
+        ):
+            dots = r" \ldots " if self.form == "latex" else "…"
+            return f"[{x[0]}, {x[1]}, {dots}, {x[-1]}]"
         if x.ndim == 1 and 0 < x.size <= 4:
             entries = [
                 str(e) if x.dtype == bool else self.as_form(constant(e)) for e in x
@@ -388,7 +457,9 @@ def badge(tree: Tree) -> str:
     if notation.level == ATOM:
         return tree.primitive.name
     signs = ""
-    for literal, field in _Writer("text", {}).pieces(notation.text, tree.primitive):
+    for literal, field in _Writer("text", {}, NO_ORIGINS).pieces(
+        notation.text, tree.primitive
+    ):
         signs += literal
         if field is not None and field.isdecimal():
             x = is_scalar(tree.operands[int(field)])
@@ -415,6 +486,21 @@ def _plain_text(form, text):
     return html.escape(text) if form == "html" else text
 
 
-def parameter_text(key: str, value: Any, name: str) -> str:
+def parameter_text(
+    key: str,
+    value: Any,
+    name: str,
+    origins: Origins = NO_ORIGINS,
+) -> str:
     """A parameter of the primitive with this name, as text."""
-    return _Writer("text", {}).parameter(key, value, name)
+    return _Writer("text", {}, origins).parameter(key, value, name)
+
+
+def data_text(value: Any, origins: Origins) -> str | None:
+    """What data came from, as text; None where it is a constant like any other."""
+    writer = _Writer("text", {}, origins)
+    origin = writer.origin_of(value)
+    if origin is None:
+        return None
+    text, level, _ = writer.origin(origin)
+    return text if level else writer.wrapped(text)

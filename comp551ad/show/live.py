@@ -27,13 +27,14 @@ import numpy as np
 
 from comp551ad.autodiff.data import tapes_of
 from comp551ad.autodiff.javascript import RUNTIME, lists_of
+from comp551ad.autodiff.operands import Origins
 from comp551ad.autodiff.passes import pull_back, push_forward
 from comp551ad.autodiff.primitives import PRIMITIVES, Primitive, shape_of
 from comp551ad.autodiff.tape import operands_of, parameters_of
 from comp551ad.autodiff.trace import Trace, record
 
 from . import recorded
-from .formula import parameter_text
+from .formula import NO_ORIGINS, data_text, parameter_text
 from .recorded import Constant, Symbol
 
 # Operands for a rule that is recorded for numbers: no two alike, none special.
@@ -54,7 +55,7 @@ def program_of(trace: Trace) -> dict:
     for k, row in enumerate(trace.rows):
         one: dict[str, Any] = {
             "op": row[0],
-            "args": list(map(_operand, operands_of(row))),
+            "args": [_operand(o, trace.origins) for o in operands_of(row)],
         }
         if row[0] == "input":
             one["at"] = number_data(row[1])
@@ -98,8 +99,11 @@ def _why_fixed(trace):
     return None
 
 
-def _operand(x):
-    return x if type(x) is int else {"c": number_data(x)}
+def _operand(x, origins):
+    if type(x) is int:
+        return x
+    word = data_text(x, origins)
+    return {"c": number_data(x)} | ({"word": word} if word else {})
 
 
 def number_data(x: Any) -> Any:
@@ -125,15 +129,20 @@ def _parameters(trace, row):
     operands = operands_of(row)
     values = [trace.rows[o][1] if type(o) is int else o for o in operands]
     shapes = [shape_of(value) for value in (*values, row[1])]
-    return parameter_data(PRIMITIVES[row[0]], parameters, shapes)
+    return parameter_data(PRIMITIVES[row[0]], parameters, shapes, trace.origins)
 
 
-def parameter_data(primitive: Primitive, parameters: dict, shapes: Any) -> dict:
+def parameter_data(
+    primitive: Primitive,
+    parameters: dict,
+    shapes: Any,
+    origins: Origins = NO_ORIGINS,
+) -> dict:
     """{name: [value for the runtime, text for the reader]}; without a text it isn't shown."""
     data: dict[str, list] = {}
     template = primitive.notation.javascript
     for key, value in primitive.keywords(parameters, *shapes).items():
-        text = parameter_text(key, value, primitive.name)
+        text = parameter_text(key, value, primitive.name, origins)
         if key == "index":
             whole = parameters.get("shape", shapes[0])
             places = np.arange(math.prod(whole)).reshape(whole)[value]
@@ -172,8 +181,10 @@ def _rules_of_shapes(trace, number):
         None if type(o) is int or shape_of(o) else float(o) for o in operands
     )
     shapes = tuple(map(shape_of, (*values, row[1])))
-    if any(type(o) is np.ndarray for o in operands):
-        return rule_trees(row[0], values, rows, row[1], parameters)
+    index = parameters.get("index", ())
+    parts = *operands, *parameters.values(), *(index if type(index) is tuple else ())
+    if any(isinstance(part, np.ndarray) for part in parts):
+        return rule_trees(row[0], values, rows, row[1], parameters, trace.origins)
     key = row[0], shapes, rows, constants, repr(parameters)
     if key not in _KNOWN:
         _KNOWN[key] = rule_trees(row[0], values, rows, row[1], parameters)
@@ -185,7 +196,12 @@ _KNOWN: dict[tuple, dict] = {}
 
 
 def rule_trees(
-    name: str, values: Any, rows: list[int | None], y: Any, parameters: dict
+    name: str,
+    values: Any,
+    rows: list[int | None],
+    y: Any,
+    parameters: dict,
+    origins: Origins = NO_ORIGINS,
 ) -> dict:
     """The rules of one operation as trees: {"vjps": [per operand], "jvps": [per operand]}.
 
@@ -195,12 +211,13 @@ def rule_trees(
         rows: per operand the first operand that is the same row; None for a constant.
         y: the result.
         parameters: as a row of the tape has them.
+        origins: of a trace: where masks and labels came from.
     """
     count = len(values)
     inputs: list[tuple] = [("input", value, (), {}) for value in values]
     operands = tuple(values[k] if rows[k] is None else rows[k] for k in range(count))
     row = (name, y, operands, parameters)
-    pseudo = Trace([*inputs, row], {}, (), (), None, name)
+    pseudo = Trace([*inputs, row], {}, (), (), None, name, origins=origins)
     adjoint = {count: Symbol("adjoint", count, y)}
     tangents = {k: Symbol("tangent", k, values[k]) for k in rows if k is not None}
     found = {}
@@ -210,12 +227,13 @@ def rule_trees(
     ):
         trees = {p: tree for p, _, tree in recorded.terms(pseudo, count, marks, walk)}
         found[mode] = [
-            _tree_data(trees.get(k, recorded.ZERO), values, count) for k in range(count)
+            _tree_data(trees.get(k, recorded.ZERO), values, count, origins)
+            for k in range(count)
         ]
     return found
 
 
-def _tree_data(tree, values, own):
+def _tree_data(tree, values, own, origins):
     """A recorded tree as the page reads it; None for a zero by rule."""
     if tree is recorded.ZERO:
         return None
@@ -227,11 +245,12 @@ def _tree_data(tree, values, own):
         for k, value in enumerate(values):
             if tree.value is value:
                 return k
-        return {"c": number_data(tree.value)}
-    operands = [_tree_data(o, values, own) for o in tree.operands]
+        word = data_text(tree.value, origins)
+        return {"c": number_data(tree.value)} | ({"word": word} if word else {})
+    operands = [_tree_data(o, values, own, origins) for o in tree.operands]
     operands = [{"c": 0} if o is None else o for o in operands]
     shapes = [np.shape(o.value) for o in (*tree.operands, tree)]
-    parameters = parameter_data(tree.primitive, tree.parameters, shapes)
+    parameters = parameter_data(tree.primitive, tree.parameters, shapes, origins)
     data = [tree.primitive.name, operands]
     return [*data, parameters] if parameters else data
 

@@ -158,6 +158,8 @@ def terms(
     if not ends:
         return []
     with Tape() as tape:
+        # What a rule makes of data is data.
+        tape.origins = trace.origins
         symbols = []
 
         def placeholder(symbol):

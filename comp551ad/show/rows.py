@@ -321,7 +321,9 @@ class _Reading:
             operation=operation,
             operands=tuple((p, o + 1) for p, o in self.edges[k]),
             formula=shown,
-            expanded=formula.write(self.expanded[k], self.trace.names),
+            expanded=formula.write(
+                self.expanded[k], self.trace.names, self.trace.origins
+            ),
             value=_plain(row[1]),
             value_text=figures.value_text(row[1]),
             shape=np.shape(row[1]),
@@ -337,7 +339,9 @@ class _Reading:
         return Derivative(
             label=label,
             formula=self._write(tree),
-            closed=None if closed is None else formula.write(closed, self.trace.names),
+            closed=None
+            if closed is None
+            else formula.write(closed, self.trace.names, self.trace.origins),
             terms=tuple(self._terms(k)),
             seed=self._is_seed(k),
             value=_plain(value),
@@ -370,7 +374,7 @@ class _Reading:
         )
 
     def _write(self, tree):
-        return formula.write(tree, self.names)
+        return formula.write(tree, self.names, self.trace.origins)
 
     # -- steps
 
