@@ -456,7 +456,10 @@ function startSurface(root, spec) {
     }
     // Twelve bands, each holding as much of the picture; the last one also what is no number.
     const finite = levels.filter(Number.isFinite).sort((a, b) => a - b);
-    const ends = Array.from({ length: 11 }, (_, k) => finite[Math.floor((finite.length * (k + 1)) / 12)]);
+    const ends = Array.from(
+      { length: 11 },
+      (_, k) => finite[Math.floor((finite.length * (k + 1)) / 12)],
+    );
     bands = levels.map((v) => (ends.findIndex((end) => v < end) + 12) % 12);
     restart();
   }
