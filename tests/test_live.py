@@ -224,11 +224,17 @@ def test_random_programs_run_in_the_page_as_in_python():
 # ---------------------------------------------------------------- typed functions
 
 TYPED = """
+const inputNames = read => read.rows.filter(r => r.op === "input").map(r => r.name);
+const last = (read, at) => run(read, at)[read.outputs.at(-1)];
 const results = texts.map(([text, at]) => {
   const read = parse(text);
+  const names = inputNames(read);
+  // Written down again it is the same function.
+  const again = parse(asTyped(read));
+  const there = inputNames(again).map(name => at[names.indexOf(name)]);
+  if (!Object.is(last(again, there), last(read, at))) throw new Error(asTyped(read));
   const pass = passOver(read, "reverse", read.outputs.at(-1), 1);
   const d = pass.derivatives(run(read, at));
-  const names = read.rows.filter(r => r.op === "input").map(r => r.name);
   return Object.fromEntries(names.map((name, k) => [name, String(d[k])]));
 });
 """

@@ -177,14 +177,10 @@ function makeBar(root, show, move, noteOf = () => "") {
   return {
     bar,
     go,
-    refresh,
     play,
     pause,
     get step() {
       return step;
-    },
-    get isPlaying() {
-      return Boolean(timer);
     },
   };
 }

@@ -262,7 +262,9 @@ function firstBroken(program, pass, v, d) {
   return steps.find(
     ({ kind, row, tree }) =>
       !finite(env[kind][row]) &&
-      symbolsIn(tree).every((s) => (s.kind === kind && s.row === row) || finite(env[s.kind][s.row])),
+      symbolsIn(tree).every(
+        (s) => (s.kind === kind && s.row === row) || finite(env[s.kind][s.row]),
+      ),
   );
 }
 

@@ -57,8 +57,6 @@ STYLE = f"""
 .c5-graph .word {{ font-size: {WORD}px; text-anchor: end; }}
 .c5-graph .line {{ fill: none; stroke: {palette.EDGE}; stroke-width: 2; }}
 .c5-graph .tip {{ fill: {palette.EDGE}; }}
-.c5-graph .tip.down, .c5-graph .down .tip.up {{ display: none; }}
-.c5-graph .down .tip.down {{ display: inline; }}
 .c5-graph .message .line {{ stroke: {palette.MESSAGE_EDGE}; stroke-width: 5; }}
 .c5-graph .message .tip {{ fill: {palette.MESSAGE_EDGE}; }}
 .c5-graph .said {{ font-size: {VALUE}px; font-weight: 700; paint-order: stroke;
@@ -279,11 +277,11 @@ def graph_of(cards: list, look: Any = PLAIN) -> str:
         parts.append(_draw_edge(edge, layout.curves[edge], look))
     for card in cards:
         parts.append(_draw_card(card, layout.centres[card.key], sizes, look))
-    for edge, _, _ in edges:
+    for edge, text in look.messages.items():
         x, y, anchor = spots[edge]
         parts.append(
             f'<text id="{edge}-said" class="said" x="{x:.1f}" y="{y:.1f}" '
-            f'text-anchor="{anchor}">{escape(look.messages.get(edge, ""))}</text>'
+            f'text-anchor="{anchor}">{escape(text)}</text>'
         )
     return "\n".join([*parts, "</svg>", ""])
 
@@ -333,13 +331,15 @@ def _draw_card(card, centre, sizes, look):
     parts += [
         f'<text class="label" x="{text:.1f}" y="{y + LINE:.1f}">'
         f"{escape(card.label)}{name}</text>",
-        f'<text class="word" x="{x + width - PAD:.1f}" y="{y + LINE - 4:.1f}">'
-        f"{STATES.get(state, '')}</text>",
     ]
+    if state:
+        parts.append(
+            f'<text class="word" x="{x + width - PAD:.1f}" y="{y + LINE - 4:.1f}">'
+            f"{STATES[state]}</text>"
+        )
     for line, what in enumerate(["value", "derivative"], 2):
         content = getattr(card, what)
-        if content:
-            shown = "" if (card.key, what) in look.hidden else escape(content)
+        if content and (card.key, what) not in look.hidden:
             kind = what
             if (card.key, what) in look.dropped:
                 kind = f"{what} dropped"
@@ -350,21 +350,21 @@ def _draw_card(card, centre, sizes, look):
                 )
             parts.append(
                 f'<text class="{kind}" x="{text:.1f}" y="{y + line * LINE:.1f}">'
-                f"{shown}</text>"
+                f"{escape(content)}</text>"
             )
     return "".join([*parts, "</g>"])
 
 
 def _draw_edge(edge, curve, look):
-    kinds = ["edge"]
+    kinds, tip = "edge", _tip(curve[-1], curve[-2])
     if edge in look.messages:
-        kinds += ["message", "down"] if look.down else ["message"]
+        kinds = "edge message"
+        if look.down:
+            kinds, tip = "edge message down", _tip(curve[0], curve[1])
     start, *rest = (f"{x:.1f},{y:.1f}" for x, y in curve)
     return (
-        f'<g id="{edge}" class="{" ".join(kinds)}">'
-        f'<path class="line" d="M{start}C{" ".join(rest)}"/>'
-        f'<path class="tip up" d="{_tip(curve[-1], curve[-2])}"/>'
-        f'<path class="tip down" d="{_tip(curve[0], curve[1])}"/></g>'
+        f'<g id="{edge}" class="{kinds}"><path class="line" d="M{start}C{" ".join(rest)}"/>'
+        f'<path class="tip" d="{tip}"/></g>'
     )
 
 

@@ -39,8 +39,9 @@ function factorsOf(tree, whole, start, env, names) {
   return all.every((one) => isNumber(one.value)) || all.length > MOST_MATRICES ? [] : all;
 }
 
-// A part as an element. A click on a cell calls pick(entry), where there is one to pick.
-function matrixElement({ sign, text, tree, value }, pick, picked) {
+// A part as an element, a heat map of at most so many pixels. A click on a cell calls pick(entry),
+// where there is one to pick.
+function matrixElement({ sign, text, tree, value }, pick, picked, room = [240, 62]) {
   const box = make("span", { className: "c5-part" });
   if (sign) box.append(make("span", { className: "c5-sign" }, sign));
   if (isNumber(value)) {
@@ -77,7 +78,7 @@ function matrixElement({ sign, text, tree, value }, pick, picked) {
     });
     column.append(grid);
   } else if (value.length) {
-    const cell = Math.min(14, Math.max(3, Math.floor(62 / Math.max(tall, wide))));
+    const cell = Math.min(14, Math.max(3, Math.floor(Math.min(room[0] / wide, room[1] / tall))));
     const canvas = make("canvas", {
       width: wide * cell,
       height: tall * cell,

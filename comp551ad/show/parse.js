@@ -213,20 +213,22 @@ function parse(source) {
 function asTyped(program) {
   const uses = program.rows.map(() => 0);
   for (const row of program.rows) for (const a of row.args) if (isRow(a)) uses[a]++;
-  const texts = [];
+  // Per row its text; those that need no parentheses.
+  const [texts, atoms] = [[], new Set()];
   const statements = [];
   for (const [i, row] of program.rows.entries()) {
     if (row.op === "input") {
       if (!/^[\p{L}_][\p{L}\p{N}_]*$/u.test(row.name ?? "")) return "";
       texts.push(row.name);
+      atoms.add(row.name);
       continue;
     }
     if (row.rule || row.params || !TABLE[row.op].elementwise) return "";
     const parts = row.args.map((a) => (isRow(a) ? texts[a] : String(a.c)));
     const sign = Object.keys(OPERATORS).find((key) => OPERATORS[key] === row.op);
-    const simple = (part) => /^[\p{L}\p{N}_.]+$/u.test(part) || /^\w+\([^()]*\)$/.test(part);
-    const wrap = (part) => (simple(part) ? part : `(${part})`);
+    const wrap = (part) => (atoms.has(part) || /^[\d.]+$/.test(part) ? part : `(${part})`);
     let text = `${row.op}(${parts.join(", ")})`;
+    if (!sign && !["square", "power", "negative"].includes(row.op)) atoms.add(text);
     if (sign === "+") text = `${parts[0]} + ${parts[1]}`;
     else if (sign === "-") text = `${parts[0]} - ${wrap(parts[1])}`;
     else if (sign) text = parts.map(wrap).join(sign === "*" ? "*" : " / ");
@@ -238,6 +240,7 @@ function asTyped(program) {
       const name = row.name ?? `a${i + 1}`;
       statements.push(`${name} = ${text}`);
       text = name;
+      atoms.add(name);
     } else if (output && !uses[i]) statements.push(text);
     texts.push(text);
   }

@@ -3,9 +3,7 @@
 // `startPlayer(root, spec, model)` fills an element; `spec` is what player.py wrote, `model` the
 // traits of a widget, or null.
 
-const MOST_TERMS = 5; // edges that can carry a text at once
 const [NARROW, WIDE] = [640, 1000]; // pixels
-const SPOTS = [0.5, 0.4, 0.6, 0.3, 0.7, 0.2, 0.8]; // of an edge's length, where a text may stand
 
 // ------------------------------------------------------------------ the player of a program
 
@@ -18,7 +16,7 @@ function startPlayer(root, spec, model = null, place = 0) {
   let at = [...given.inputs];
   let panels = [];
   let [hover, open, entries] = [-1, -1, new Map()];
-  let [values, said, heard, made] = [[], "", "", null];
+  let [values, said, heard, made, size] = [[], "", "", null, ""];
 
   // -- what never changes
 
@@ -90,7 +88,17 @@ function startPlayer(root, spec, model = null, place = 0) {
   );
   const foot = make("div", { className: "c5-foot" });
   const live = make("div", { className: "c5-hidden", role: "status" });
-  const quiz = several ? null : makeQuiz();
+  const quiz = several
+    ? null
+    : makeQuiz({
+        bar,
+        tell,
+        count: move.count,
+        now: () => ({ program, panel: panels[0], values }),
+        paint: () => picture.now(),
+        resize: () => resize(),
+        newInputs,
+      });
   if (quiz) bar.bar.append(quiz.button);
   root.append(
     bar.bar,
@@ -191,7 +199,8 @@ function startPlayer(root, spec, model = null, place = 0) {
         ...lines,
         note,
       );
-      const graph = make("div", { className: "c5-picture", role: "group", "aria-label": "Graph" });
+      const now = () => ({ program, values });
+      const graph = makeGraph({ now, rightSide, link: linkTo, point, show });
       if (several) {
         const title = panel.mode === "forward" ? "Forward mode" : "Reverse mode";
         say.prepend(make("div", { className: "c5-head" }, make("b", {}, title), select));
@@ -200,8 +209,8 @@ function startPlayer(root, spec, model = null, place = 0) {
         bar.bar.querySelector(".c5-count").after(select);
       }
       says.append(say);
-      graphs.append(graph);
-      made.panels.push({ what, checked, lines, note, say, graph, select });
+      graphs.append(graph.element);
+      made.panels.push({ what, checked, lines, note, say, graph });
     });
     buildTable();
     buildCode();
@@ -271,7 +280,6 @@ function startPlayer(root, spec, model = null, place = 0) {
       for (const part of [range, field]) {
         part.addEventListener("focus", () => point(i));
         part.addEventListener("blur", () => point(-1));
-        part.addEventListener("change", () => quiz?.forgetOpen());
       }
       box.addEventListener("pointerenter", () => point(i));
       box.addEventListener("pointerleave", () => point(-1));
@@ -333,6 +341,16 @@ function startPlayer(root, spec, model = null, place = 0) {
       refreshInput(k, from);
     }
     picture.later();
+  }
+
+  // Others, for another try.
+  function newInputs() {
+    if (program.fixed) return;
+    const random = () => Math.round((Math.random() * 4 - 2) * 20) / 20 || 0.5;
+    at = at.map((x) => (isNumber(x) ? random() : elementwise(random, [x])));
+    made.inputs.forEach((_, k) => refreshInput(k));
+    tellInputs();
+    picture.now();
   }
 
   function linkTo(element, i) {
@@ -428,7 +446,7 @@ function startPlayer(root, spec, model = null, place = 0) {
       ? Math.min(innerHeight * 0.6, 78 * deep)
       : Math.max(200, Math.min(560, roomFor(root) - top - below));
     root.style.setProperty("--c5-height", `${Math.round(height)}px`);
-    made.panels.forEach((one, k) => drawGraph(one, panels[k], height));
+    made.panels.forEach(({ graph }) => graph.draw(height));
     said = null;
     picture.now();
   }
@@ -441,183 +459,12 @@ function startPlayer(root, spec, model = null, place = 0) {
     return Math.max(0, ...depth);
   }
 
-  function drawGraph(one, panel, height) {
-    const layout = layoutOf(program, Math.max(220, one.graph.clientWidth - 2), height - 4);
-    const { wide, tall } = layout;
-    const size = layout.big ? 15 : 13;
-    const [first, second] = [tall / 2 - 4, tall - 7];
-    const svg = draw("svg", {
-      width: layout.width,
-      height: layout.height,
-      class: layout.big ? "c5-big" : "",
-    });
-    one.edges = layout.edges.map((edge) => {
-      const [x, y] = edge.points.at(-1);
-      const [x0, y0] = edge.points[0];
-      const parts = {
-        edge,
-        line: draw("path", { class: "c5-edge", d: edge.path }),
-        up: draw("path", { class: "c5-tip", d: `M${x},${y - 1}l5,9h-10z` }),
-        down: draw("path", { class: "c5-tip", d: `M${x0},${y0 + 1}l5,-9h-10z` }),
-        said: draw("text", { class: "c5-said" }),
-      };
-      svg.append(parts.line, parts.up, parts.down);
-      if (edge.stub) {
-        const anchor = edge.operand ? "start" : "end";
-        const name = program.rows[edge.from].name;
-        svg.append(
-          draw(
-            "text",
-            {
-              class: "c5-operation",
-              x: x0 + (edge.operand ? 7 : -7),
-              y: y0 + 4,
-              "text-anchor": anchor,
-            },
-            name,
-          ),
-        );
-      }
-      return parts;
-    });
-    one.nodes = layout.nodes.map((node, i) => {
-      const row = program.rows[i];
-      const [x, y] = [node.x - wide / 2, node.y - tall / 2];
-      const half = wide / 2 - 8;
-      const chip = (k) =>
-        draw("rect", {
-          class: "c5-chip",
-          x: x + 4 + k * (half + 8),
-          y: y + second - size + 1,
-          width: half,
-          height: size + 3,
-          rx: 4,
-        });
-      const own = label("value", i, program.names);
-      const right = rightSide(i);
-      const letters = own.length + 3 + right.length;
-      const short = letters * 11 * 0.58 > wide - 8 ? `${row.op} …` : right;
-      const small = letters * size * 0.56 > wide - 20 ? " c5-small" : "";
-      const named =
-        row.op !== "input" &&
-        row.name &&
-        !program.names?.[i] &&
-        (letters + row.name.length + 2) * size * 0.54 < wide - 8;
-      const parts = {
-        value: draw("text", { x: x + 7, y: y + second }),
-        derivative: draw("text", { x: x + wide - 7, y: y + second }),
-        chips: [chip(0), chip(1)],
-      };
-      const text = draw(
-        "text",
-        { x: x + 7, y: y + first },
-        draw("tspan", { class: "c5-label" }, own),
-        draw("tspan", { class: `c5-operation${small}` }, ` = ${short}`),
-      );
-      parts.group = draw(
-        "g",
-        { class: "c5-node", role: "button", tabindex: -1, "data-node": `a${i + 1}` },
-        draw("rect", {
-          class: "c5-ring",
-          x: x - 3,
-          y: y - 3,
-          width: wide + 6,
-          height: tall + 6,
-          rx: 10,
-        }),
-        draw("rect", {
-          class: "c5-box",
-          x,
-          y,
-          width: wide,
-          height: tall,
-          rx: row.op === "input" ? 18 : 6,
-        }),
-        // Spaces, so that the parts of the name are read apart.
-        text,
-        " ",
-        named ? draw("text", { class: "c5-name", x: x + wide - 7, y: y + first }, row.name) : "",
-        " ",
-        ...parts.chips,
-        parts.value,
-        " ",
-        parts.derivative,
-      );
-      linkTo(parts.group, i);
-      parts.group.addEventListener("focus", () => point(i));
-      parts.group.addEventListener("blur", () => point(-1));
-      parts.group.addEventListener("keydown", (event) => {
-        if (event.key !== "Enter" && event.key !== " ") return;
-        event.preventDefault();
-        event.stopPropagation();
-        show(i);
-      });
-      svg.append(parts.group);
-      return parts;
-    });
-    svg.append(...one.edges.map((parts) => parts.said));
-    one.graph.replaceChildren(svg);
-    one.layout = layout;
-    // Where edges run, for labels to keep off them.
-    one.taken = layout.nodes.map((n) => [
-      n.x - wide / 2,
-      n.y - tall / 2,
-      n.x + wide / 2,
-      n.y + tall / 2,
-    ]);
-    for (const parts of one.edges) {
-      const { line } = parts;
-      const length = line.getTotalLength();
-      for (let s = 4; s < length; s += 8) {
-        const p = line.getPointAtLength(s);
-        one.taken.push([p.x - 3, p.y - 3, p.x + 3, p.y + 3]);
-      }
-      parts.spots = SPOTS.map((part) => line.getPointAtLength(length * part));
-    }
-    // Measuring texts in the page would make the browser lay it out for each.
-    one.ruler = document.createElement("canvas").getContext("2d");
-    if (one.edges.length) one.ruler.font = getComputedStyle(one.edges[0].said).font;
-  }
-
-  // A label beside its edge, where it covers no card, edge or other label; if there is no such
-  // place, the number alone.
-  function seat(one, parts, texts, taken, i) {
-    const { layout } = one;
-    const far = layout.nodes[parts.edge.from === i ? parts.edge.to : parts.edge.from].x;
-    const half = layout.big ? 8 : 7;
-    let best = null;
-    for (const text of texts) {
-      const wide = one.ruler.measureText(text).width + 2;
-      for (const p of parts.spots) {
-        for (const way of far < layout.nodes[i].x - 1 ? [-1, 1] : [1, -1]) {
-          const x = way < 0 ? p.x - wide - 7 : p.x + 7;
-          const box = [x, p.y - half, x + wide, p.y + half];
-          let over = x < 0 || x + wide > layout.width ? 1e4 : 0;
-          for (const q of taken) {
-            const across = Math.min(box[2], q[2]) - Math.max(box[0], q[0]);
-            const down = Math.min(box[3], q[3]) - Math.max(box[1], q[1]);
-            if (across > 0 && down > 0) over += across * down;
-          }
-          if (!best || over < best.over - 1) best = { x, y: p.y + half - 2.5, box, over, text };
-        }
-        if (best.over === 0) break;
-      }
-      if (best.over < 60) break;
-    }
-    taken.push(best.box);
-    setText(parts.said, best.text);
-    parts.said.setAttribute("x", best.x);
-    parts.said.setAttribute("y", best.y);
-  }
-
   // -- hovering, and the derivation of a node
 
   function point(i) {
     hover = i;
     made.rows.forEach((line, k) => line.classList.toggle("c5-hover", k === i));
-    for (const one of made.panels) {
-      one.nodes?.forEach((parts, k) => parts.group.classList.toggle("c5-hover", k === i));
-    }
+    made.panels.forEach(({ graph }) => graph.light(i));
     for (const { part, rows } of made.code)
       part.classList.toggle("c5-hover", i >= 0 && rows.includes(i));
   }
@@ -626,7 +473,7 @@ function startPlayer(root, spec, model = null, place = 0) {
     const was = open;
     open = open === i ? -1 : i;
     picture.now();
-    if (open < 0) made.panels[0].nodes[was]?.group.focus({ preventScroll: true });
+    if (open < 0) made.panels[0].graph.focus(was);
   }
 
   // -- one picture
@@ -654,7 +501,7 @@ function startPlayer(root, spec, model = null, place = 0) {
       panel.d = panel.pass.derivatives(values);
       const now = known(panel, bar.step, asking);
       const one = made.panels[k];
-      paintGraph(one, panel, now, asking);
+      one.graph.paint(panel, now, asking, hover);
       paintTable(k, panel, now, checks);
       const text = paintFormula(one, panel, now, asking);
       announced += `${text} `;
@@ -675,6 +522,7 @@ function startPlayer(root, spec, model = null, place = 0) {
     table.parentElement.hidden = open >= 0;
     if (open >= 0) paintCard(asking);
     quiz?.paint(asking);
+    says.hidden = Boolean(quiz) && !quiz.box.hidden;
     root.classList.toggle("c5-asking", asking);
     const key = `${bar.step}:${asking}`;
     if (said !== key) {
@@ -688,77 +536,11 @@ function startPlayer(root, spec, model = null, place = 0) {
   function bringIntoView(i) {
     const lit = code.querySelector(".c5-lit");
     if (lit) code.scrollTop = lit.offsetTop - code.clientHeight / 2;
-    for (const one of made.panels) {
-      const node = one.layout.nodes[i];
-      one.graph.scrollTo(node.x - one.graph.clientWidth / 2, node.y - one.graph.clientHeight / 2);
-    }
+    made.panels.forEach(({ graph }) => graph.scrollTo(i));
     const box = table.parentElement;
     if (box.scrollHeight > box.clientHeight) {
       const [row, outer] = [made.rows[i], box].map((part) => part.getBoundingClientRect());
       box.scrollTop += row.top - outer.top - box.clientHeight / 2;
-    }
-  }
-
-  const brief = (x) => (isNumber(x) ? numberText(x) : shapeText(x.shape));
-
-  function paintGraph(one, panel, now, asking) {
-    const { step, has, gone } = now;
-    const down = panel.mode === "reverse" && (step.term || step.finds.includes("derivative"));
-    program.rows.forEach((row, i) => {
-      const parts = one.nodes[i];
-      const [v, d] = [has("value", i), has("derivative", i)];
-      const texts = [v ? brief(values[i]) : "", d ? brief(panel.d[i]) : ""];
-      const lost = [gone("value", i), gone("derivative", i)];
-      const tight =
-        Math.max(...texts.map((t) => t.length)) * 8 > one.layout.wide / 2 - 6 ? " c5-small" : "";
-      setText(parts.value, texts[0]);
-      setText(parts.derivative, texts[1]);
-      setClass(parts.value, `c5-value${lost[0] ? " c5-gone" : ""}${tight}`);
-      setClass(parts.derivative, `c5-derivative${lost[1] ? " c5-gone" : ""}${tight}`);
-      parts.chips.forEach((chip, k) => setClass(chip, `c5-chip${lost[k] ? " c5-gone" : ""}`));
-      const state = step.nodes.includes(i)
-        ? "current"
-        : lost[0] && lost[1]
-          ? "discardable"
-          : (down ? d : v)
-            ? "done"
-            : "waiting";
-      setClass(parts.group, `c5-node c5-${state}${i === hover ? " c5-hover" : ""}`);
-      parts.group.setAttribute("tabindex", step.nodes[0] === i ? 0 : -1);
-    });
-    one.graph.classList.toggle("c5-down", Boolean(down));
-    const [i] = step.nodes;
-    const terms = step.term
-      ? [step.term]
-      : step.finds.includes("derivative")
-        ? panel.pass.terms[i]
-        : [];
-    const taken = [...one.taken];
-    const isUp = !step.finds.includes("derivative") && !step.term;
-    for (const parts of one.edges) {
-      const { edge } = parts;
-      const term = terms.find(
-        (t) =>
-          t.upper === edge.to &&
-          t.operand === edge.operand &&
-          (edge.from === i || edge.to === i) &&
-          (panel.mode === "forward" ? t.node : i) === edge.from,
-      );
-      const on = !asking && step.nodes.length === 1 && (isUp ? edge.to === i : Boolean(term));
-      setClass(parts.line, `c5-edge${on ? " c5-message" : ""}`);
-      const back = down && on;
-      setClass(parts.up, `c5-tip${on ? " c5-message" : ""}${down ? " c5-off" : ""}`);
-      setClass(parts.down, `c5-tip${back ? " c5-message" : ""}${down ? "" : " c5-off"}`);
-      if (!on || (term && terms.length > MOST_TERMS)) setText(parts.said, "");
-      else if (isUp) seat(one, parts, [brief(values[edge.from])], taken, i);
-      else {
-        const env = { value: values, [panel.pass.kind]: panel.d };
-        const text = written(prepared(term.tree, env), program.names);
-        const x = evaluate(term.tree, env);
-        const number = isNumber(x) ? numberText(x) : "";
-        const full = number && number !== text ? `${text} = ${number}` : text;
-        seat(one, parts, [full, number || text], taken, i);
-      }
     }
   }
 
@@ -1112,229 +894,6 @@ function startPlayer(root, spec, model = null, place = 0) {
     );
   }
 
-  // -- Predict
-
-  function makeQuiz() {
-    let on = false;
-    let byNumber = false;
-    let answers = new Map(); // step -> {tried: [choices], numbers: [text], solved, right, verdict}
-    const button = make(
-      "button",
-      {
-        type: "button",
-        className: "c5-predict",
-        title: "Answer before each step is shown",
-        "aria-pressed": "false",
-      },
-      "Predict",
-    );
-    button.addEventListener("click", () => turn(!on));
-    const score = make("span", { className: "c5-score" });
-    const asked = make("span", { className: "c5-asked" });
-    const kind = textButton(
-      "Answer with a number",
-      () => {
-        byNumber = !byNumber;
-        picture.now();
-      },
-      { className: "c5-kind" },
-    );
-    const fresh = textButton("New inputs", newInputs, { title: "Ask the same at other inputs" });
-    const reveal = textButton("Show me", () => giveUp());
-    const choices = make("div", { className: "c5-choices" });
-    const field = make("input", {
-      type: "text",
-      autocomplete: "off",
-      placeholder: "−0.5, 1/3 or −1·sin 2.5",
-    });
-    const check = textButton("Check", () => judgeNumber());
-    const line = make("div", { className: "c5-answer" }, field, check);
-    const verdict = make("p", { className: "c5-verdict", role: "status" });
-    const box = make(
-      "div",
-      { className: "c5-quiz", hidden: true, role: "group", "aria-label": "Predict" },
-      make("div", { className: "c5-head" }, asked, score),
-      choices,
-      line,
-      verdict,
-      make("div", { className: "c5-acts" }, kind, fresh, reveal),
-    );
-    field.addEventListener("keydown", (event) => {
-      if (event.key === "Enter") judgeNumber();
-    });
-    let [question, shownKey] = [null, ""];
-
-    const questionAt = (k) => {
-      const panel = panels[0];
-      const step = panel.plan.steps[k];
-      return step && questionOf(program, panel.pass, step, values, panel.d);
-    };
-    function isQuestion(k) {
-      const panel = panels[0];
-      const step = panel.plan.steps[k];
-      if (!step || step.nodes.length > 1) return false;
-      panel.d ??= panel.pass.derivatives(values);
-      return Boolean(questionAt(k));
-    }
-    const state = (k) => {
-      if (!answers.has(k)) answers.set(k, { tried: [], verdict: "", solved: false, right: false });
-      return answers.get(k);
-    };
-    const asks = (k) => on && !answers.get(k)?.solved && isQuestion(k);
-
-    function turn(wanted) {
-      on = wanted;
-      button.setAttribute("aria-pressed", String(on));
-      bar.pause();
-      answers = new Map();
-      if (on) {
-        const count = move.count();
-        let k = bar.step;
-        while (k < count && !isQuestion(k)) k++;
-        if (k === count) for (k = 0; k < count && !isQuestion(k);) k++;
-        bar.go(Math.min(k, count - 1));
-      } else picture.now();
-      tell("predicting", on);
-      tellScore();
-      fit();
-    }
-
-    function settle(entry, right, text) {
-      entry.solved = true;
-      entry.right = right && !entry.tried.some((one) => !one.right);
-      entry.verdict = text;
-      tellScore();
-      picture.now();
-    }
-    function pick(n) {
-      const choice = question?.choices[n];
-      const entry = state(bar.step);
-      if (!choice || entry.solved) return;
-      entry.tried.push(choice);
-      if (choice.right) settle(entry, true, `Right. ${resultText()}`);
-      else {
-        entry.verdict = `Not quite. ${choice.why} Try again.`;
-        picture.now();
-      }
-    }
-    function judgeNumber() {
-      const entry = state(bar.step);
-      if (!question || entry.solved) return;
-      const given = numberIn(field.value);
-      if (Number.isNaN(given)) {
-        entry.verdict = "That isn't a number yet. Try −0.5, 1/3 or −1·sin 2.5.";
-      } else if (isEnough(given, question.answer, question.rounding)) {
-        return settle(entry, true, `Right. ${resultText()}`);
-      } else {
-        const mistake = question.numbers.find((one) =>
-          isEnough(given, one.value, question.rounding),
-        );
-        entry.tried.push({ right: false, text: field.value });
-        entry.verdict = `Not quite. ${mistake ? mistake.why : leadFor(question, given)} Try again.`;
-      }
-      return picture.now();
-    }
-    function resultText() {
-      const right = question.choices.find((one) => one.right)?.text ?? question.ask;
-      return `${right}${right.endsWith(question.text) ? "" : ` = ${question.text}`}.`;
-    }
-    function giveUp() {
-      const entry = state(bar.step);
-      if (!question || entry.solved) return false;
-      settle(entry, false, `It is ${resultText()}`);
-      return true;
-    }
-    // Other numbers, and the question is open again.
-    function newInputs() {
-      if (program.fixed) return;
-      const random = () => Math.round((Math.random() * 4 - 2) * 20) / 20 || 0.5;
-      at = at.map((x) => (isNumber(x) ? random() : elementwise(random, [x])));
-      made.inputs.forEach((_, k) => refreshInput(k));
-      answers.delete(bar.step);
-      tellInputs();
-      picture.now();
-    }
-    function tellScore() {
-      const all = [...answers.values()].filter((one) => one.solved);
-      const right = all.filter((one) => one.right).length;
-      setText(
-        score,
-        all.length ? `${right} of ${all.length} right at the first try` : "nothing answered yet",
-      );
-      tell("score", [right, all.length]);
-    }
-    function paintQuiz(asking) {
-      const entry = answers.get(bar.step);
-      box.hidden = !on || !(asking || entry?.solved);
-      button.classList.toggle("c5-on", on);
-      if (!box.hidden) {
-        question = questionAt(bar.step);
-        const pickable = question.choices.length > 0 && !(byNumber && question.answer !== null);
-        setText(
-          asked,
-          pickable ? `Which formula gives ${question.ask}?` : `What number is ${question.ask}?`,
-        );
-        choices.hidden = !pickable;
-        line.hidden = pickable || Boolean(entry?.solved);
-        kind.hidden =
-          question.answer === null || !question.choices.length || Boolean(entry?.solved);
-        setText(kind, pickable ? "Answer with a number" : "Choose a formula");
-        reveal.hidden = Boolean(entry?.solved);
-        setText(verdict, entry?.verdict ?? "");
-        setClass(verdict, `c5-verdict${entry?.solved ? (entry.right ? " c5-ok" : "") : " c5-bad"}`);
-        const key = `${bar.step}:${question.choices.map((one) => one.text)}`;
-        if (key !== shownKey) {
-          shownKey = key;
-          field.value = "";
-          field.setAttribute("aria-label", question.ask);
-          choices.replaceChildren(
-            ...question.choices.map((choice, n) => {
-              const one = make(
-                "button",
-                { type: "button" },
-                make("kbd", {}, String(n + 1)),
-                make("span", { className: "c5-choice" }, choice.text),
-                make("span", { className: "c5-sign" }),
-              );
-              one.addEventListener("click", () => pick(n));
-              return one;
-            }),
-          );
-        }
-        question.choices.forEach((choice, n) => {
-          const one = choices.children[n];
-          const tried = entry?.tried.some((t) => t.text === choice.text);
-          const right = choice.right && entry?.solved;
-          setClass(one, right ? "c5-right" : tried ? "c5-false" : "");
-          setText(one.lastChild, right ? "✓ right" : tried ? "✗ wrong" : "");
-        });
-      } else question = null;
-      says.hidden = !box.hidden;
-      const height = box.hidden ? 0 : box.offsetHeight;
-      if (height !== paintQuiz.height) {
-        paintQuiz.height = height;
-        queueMicrotask(() => resize());
-      }
-    }
-    return {
-      button,
-      box,
-      asks,
-      giveUp,
-      turn,
-      paint: paintQuiz,
-      pick,
-      isOn: () => on,
-      byNumber: () => byNumber,
-      field,
-      forget: () => {
-        answers = new Map();
-        tellScore();
-      },
-      forgetOpen: () => {},
-    };
-  }
-
   function takesKey(event) {
     if (event.key === "Escape" && open >= 0) {
       show(open);
@@ -1491,7 +1050,6 @@ function startPlayer(root, spec, model = null, place = 0) {
     if (ownsAddress) addEventListener("hashchange", readAddress);
   }
 
-  let size = "";
   function resize() {
     const now = `${root.clientWidth}:${roomFor(root)}:${graphs.parentElement.offsetTop}`;
     if (now !== size && root.clientWidth) {
@@ -1504,77 +1062,6 @@ function startPlayer(root, spec, model = null, place = 0) {
     if (root.isConnected) resize();
     else removeEventListener("resize", again);
   });
-}
-
-// An input in an address: a number, or an array's entries that differ from the example: "*5:0.7*6:1".
-function inputText(x, first) {
-  if (isNumber(x)) return String(x);
-  const changed = [...x.keys()].filter((entry) => x[entry] !== first[entry]);
-  return `*${changed.map((entry) => `${entry}:${x[entry]}`).join("*")}`;
-}
-
-function inputFrom(text, first) {
-  const number = (part) => {
-    const x = part.trim() ? Number(part) : NaN;
-    if (!Number.isFinite(x)) throw new TypingError("inputs", 0);
-    return x;
-  };
-  if (isNumber(first)) return number(text);
-  if (text[0] !== "*") throw new TypingError("inputs", 0);
-  const x = Object.assign(first.slice(), { shape: first.shape });
-  for (const part of text.slice(1).split("*").filter(Boolean)) {
-    const [entry, value] = part.split(":");
-    if (!/^\d+$/.test(entry) || entry >= x.length) throw new TypingError("inputs", 0);
-    x[entry] = number(value ?? "");
-  }
-  return x;
-}
-
-const isSite = () => Boolean(document.querySelector('meta[name="generator"][content="comp551ad"]'));
-
-// The call that makes this player in Python.
-function pythonOf(program, at, panels) {
-  const inputs = program.rows.filter((row) => row.op === "input");
-  const number = (x) => (isNumber(x) ? String(x) : `np.array(${JSON.stringify(nested(x))})`);
-  const given = inputs.map((row, k) => `${row.name}=${number(at[k])}`).join(", ");
-  const text = program.typed === program.code ? functionOf(program, inputs) : program.code;
-  const [first] = panels;
-  const name = (i) => program.rows[i].name ?? `a${i + 1}`;
-  const [stepper, about] =
-    panels.length > 1
-      ? ["ModesStepper", `wrt="${name(first.about)}", of="${name(panels[1].about)}"`]
-      : first.mode === "reverse"
-        ? ["ReverseStepper", `of="${name(first.about)}"`]
-        : ["ForwardStepper", `wrt="${name(first.about)}"`];
-  const ours = ["logistic", "relu", "softplus"].filter((word) =>
-    new RegExp(`\\b${word}\\(`).test(text),
-  );
-  return [
-    "import numpy as np",
-    `from comp551ad import ${[stepper, "record", ...ours].join(", ")}`,
-    "\n",
-    text,
-    "\n",
-    `${stepper}(record(${program.function}, ${given}), ${about})`,
-  ].join("\n");
-}
-
-// A typed function as Python: NumPy's names get their prefix.
-function functionOf(program, inputs) {
-  const { statements } = readStatements(program.code);
-  const ours = ["logistic", "relu", "softplus"];
-  const prefixed = (text) =>
-    text
-      .replace(/(np\.)?\b([a-z_]\w*)(?=\s*\()/g, (_, __, word) =>
-        ours.includes(word) ? word : `np.${word}`,
-      )
-      .replace(/\bpi\b/g, "np.pi");
-  const slice = (tree) => prefixed(program.code.slice(tree.from, tree.to));
-  const lines = statements.filter((s) => s.name).map((s) => `${s.name} = ${slice(s.tree)}`);
-  const outputs = statements.filter((s) => !s.name).map((s) => slice(s.tree));
-  const returned = outputs.length ? outputs : program.outputs.map((o) => program.rows[o].name);
-  const body = [...lines, `return ${returned.join(", ")}`].map((line) => `    ${line}`);
-  return [`def f(${inputs.map((row) => row.name).join(", ")}):`, ...body].join("\n");
 }
 
 KINDS.program = startPlayer;

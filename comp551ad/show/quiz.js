@@ -210,8 +210,6 @@ function questionOf(program, pass, step, v, d) {
   if (left.length < 2 && !isValue) return null;
   return {
     ask,
-    title: isTerm ? `${ask[0].toUpperCase()}${ask.slice(1)}?` : `${ask} = ?`,
-    row,
     choices: left.length > 1 ? left : [],
     answer: isValue ? value + 0 : null,
     text: valueText(value),

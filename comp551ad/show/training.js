@@ -226,7 +226,7 @@ function startTraining(root, spec) {
     paint();
   });
   const status = make("p", { className: "c5-status" });
-  const map = makeCanvas("The plane, coloured by the network's answer, with the flowers", 300);
+  const map = makeCanvas("The plane, coloured by the network's answer, with the points", 300);
   const curves = makeCanvas("Cost and gradient norms over the iterations", 300);
   const weights = make("div", { className: "c5-matrices" });
   const range = make("input", {
@@ -349,6 +349,7 @@ function startTraining(root, spec) {
         { sign: "", text: name, tree: { row: name }, value },
         (entry) => pick(name, entry),
         new Map([[pickedIn, picked]]),
+        [240, 160],
       );
     weights.replaceChildren(part("V", V), part("W", W));
     const own = pickedIn === "V" ? V : W;
@@ -364,7 +365,7 @@ function startTraining(root, spec) {
     paint();
   }
 
-  // -- a flower is dragged
+  // -- a point is dragged
 
   let held = -1;
   map.canvas.addEventListener("pointerdown", (event) => {
@@ -455,7 +456,10 @@ function startSurface(root, spec) {
     }
     // Twelve bands, each holding as much of the picture; the last one also what is no number.
     const finite = levels.filter(Number.isFinite).sort((a, b) => a - b);
-    const ends = Array.from({ length: 11 }, (_, k) => finite[Math.floor((finite.length * (k + 1)) / 12)]);
+    const ends = Array.from(
+      { length: 11 },
+      (_, k) => finite[Math.floor((finite.length * (k + 1)) / 12)],
+    );
     bands = levels.map((v) => (ends.findIndex((end) => v < end) + 12) % 12);
     restart();
   }

@@ -101,10 +101,11 @@ def training_player(
         "scores": write_value(scores, X, W, V, **language).source,
     }
     names: dict[str, Any] = {"feature_names": list(feature_names)}
-    legend = []
+    legend = ""
     if class_names is not None:
         names["class_names"] = list(class_names)
-        legend = [f"{m} {name}" for m, name in zip(MARKS, class_names, strict=False)]
+        pairs = zip(MARKS, class_names, strict=False)
+        legend = f"{', '.join(f'{mark} {name}' for mark, name in pairs)}. "
     ax = plot_decision_boundary(lambda X: TwoLayer().predict(X, *run), X, Y, **names)
     said = f"The decision boundary after {run.iterations:,} iterations."
     still = f"{figure_html(ax, said)._repr_html_()}\n<p>{said}</p>"
@@ -117,9 +118,7 @@ def training_player(
         "V": number_data(V),
         "rate": rate,
         "features": list(feature_names),
-        "hint": " ".join(
-            [*legend, "Drag one of them. Click a weight in V or W, and move it."]
-        ),
+        "hint": f"{legend}Drag a point. Click a weight in V or W, and move it.",
     }
     return LivePlayer(data, still, programs)
 

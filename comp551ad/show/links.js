@@ -1,0 +1,73 @@
+// What a player is as a text that can be sent on: its inputs in an address, and the call in Python.
+
+// An input in an address: a number, or an array's entries that differ from the example: "*5:0.7*6:1".
+function inputText(x, first) {
+  if (isNumber(x)) return String(x);
+  const changed = [...x.keys()].filter((entry) => x[entry] !== first[entry]);
+  return `*${changed.map((entry) => `${entry}:${x[entry]}`).join("*")}`;
+}
+
+function inputFrom(text, first) {
+  const number = (part) => {
+    const x = part.trim() ? Number(part) : NaN;
+    if (!Number.isFinite(x)) throw new TypingError("inputs", 0);
+    return x;
+  };
+  if (isNumber(first)) return number(text);
+  if (text[0] !== "*") throw new TypingError("inputs", 0);
+  const x = Object.assign(first.slice(), { shape: first.shape });
+  for (const part of text.slice(1).split("*").filter(Boolean)) {
+    const [entry, value] = part.split(":");
+    if (!/^\d+$/.test(entry) || entry >= x.length) throw new TypingError("inputs", 0);
+    x[entry] = number(value ?? "");
+  }
+  return x;
+}
+
+// Only a page of the site has an address of its own.
+const isSite = () => Boolean(document.querySelector('meta[name="generator"][content="comp551ad"]'));
+
+// The call that makes this player in Python.
+function pythonOf(program, at, panels) {
+  const inputs = program.rows.filter((row) => row.op === "input");
+  const number = (x) => (isNumber(x) ? String(x) : `np.array(${JSON.stringify(nested(x))})`);
+  const given = inputs.map((row, k) => `${row.name}=${number(at[k])}`).join(", ");
+  const text = program.typed === program.code ? functionOf(program, inputs) : program.code;
+  const [first] = panels;
+  const name = (i) => program.rows[i].name ?? `a${i + 1}`;
+  const [stepper, about] =
+    panels.length > 1
+      ? ["ModesStepper", `wrt="${name(first.about)}", of="${name(panels[1].about)}"`]
+      : first.mode === "reverse"
+        ? ["ReverseStepper", `of="${name(first.about)}"`]
+        : ["ForwardStepper", `wrt="${name(first.about)}"`];
+  const ours = ["logistic", "relu", "softplus"].filter((word) =>
+    new RegExp(`\\b${word}\\(`).test(text),
+  );
+  return [
+    "import numpy as np",
+    `from comp551ad import ${[stepper, "record", ...ours].join(", ")}`,
+    "\n",
+    text,
+    "\n",
+    `${stepper}(record(${program.function}, ${given}), ${about})`,
+  ].join("\n");
+}
+
+// A typed function as Python: NumPy's names get their prefix.
+function functionOf(program, inputs) {
+  const { statements } = readStatements(program.code);
+  const ours = ["logistic", "relu", "softplus"];
+  const prefixed = (text) =>
+    text
+      .replace(/(np\.)?\b([a-z_]\w*)(?=\s*\()/g, (_, __, word) =>
+        ours.includes(word) ? word : `np.${word}`,
+      )
+      .replace(/\bpi\b/g, "np.pi");
+  const slice = (tree) => prefixed(program.code.slice(tree.from, tree.to));
+  const lines = statements.filter((s) => s.name).map((s) => `${s.name} = ${slice(s.tree)}`);
+  const outputs = statements.filter((s) => !s.name).map((s) => slice(s.tree));
+  const returned = outputs.length ? outputs : program.outputs.map((o) => program.rows[o].name);
+  const body = [...lines, `return ${returned.join(", ")}`].map((line) => `    ${line}`);
+  return [`def f(${inputs.map((row) => row.name).join(", ")}):`, ...body].join("\n");
+}
