@@ -55,51 +55,35 @@ def shapes(
         places = [names.index(name) for name in declared]
         differentiated = [names.index(name) for name in gradient_of.split()]
         # What fitted the last time fits again: each step of a descent brings the same shapes.
-        last: list[tuple] = []
-        owner: Any = None
+        last: tuple = ()
 
         def fitted(args: tuple) -> tuple:
-            nonlocal last, owner
-            last = []
             given = {name: args[k] for name, k in zip(declared, places, strict=True)}
             for name in declared:
                 if given[name] is signature.parameters[name].default is None:
                     del given[name]
             fitting = fit(declared, given, args[0])
-            args = tuple(fitting.get(*pair) for pair in zip(names, args, strict=False))
-            arrays = [(place, args[place]) for place in places]
-            if all(hasattr(A, "dtype") for _, A in arrays):
-                last = [(place, type(A), A.dtype, A.shape) for place, A in arrays]
-                owner = args[0] if names[0] == "self" else None
-            return args
+            return tuple(fitting.get(*pair) for pair in zip(names, args, strict=False))
 
         @functools.wraps(f)
         def checked(*args: Any, **kwargs: Any) -> Any:
+            nonlocal last
             if kwargs or len(args) < len(names):
                 bound = signature.bind(*args, **kwargs)
                 bound.apply_defaults()
                 args, kwargs = bound.args, bound.kwargs
-            for place, kind, dtype, shape in last:
-                A = args[place]
-                if type(A) is not kind or A.dtype is not dtype or A.shape != shape:
-                    args = fitted(args)
-                    break
-            else:
-                if not last or (owner is not None and args[0] is not owner):
-                    args = fitted(args)
+            forms = args[0] if names[0] == "self" else None, _forms(args, places)
+            if forms != last:
+                args = fitted(args)
+                last = forms if None not in forms[1] else ()
             try:
                 result = f(*args, **kwargs)
             except NotFiniteError:
                 # Another declared function found it inside f.
                 require_finite(names, args)
                 raise
-            if differentiated:
-                for place, dA in zip(differentiated, result, strict=True):
-                    A = args[place]
-                    if type(dA) is not Array or not math.isfinite(np.vdot(A, dA)):
-                        break
-                else:
-                    return result
+            if differentiated and _show_finite(args, differentiated, result):
+                return result
             require_finite(names, args)
             if _not_finite([""], [result]):
                 raise NotFiniteError(
@@ -112,6 +96,24 @@ def shapes(
         return cast(Function, checked)
 
     return decorate
+
+
+def _forms(args: tuple, places: list[int]) -> list:
+    """Of each array its kind and shape; None for what has to become one."""
+    forms: list = []
+    for place in places:
+        A = args[place]
+        form = (type(A), A.dtype, A.shape) if hasattr(A, "dtype") else None
+        forms.append(form)
+    return forms
+
+
+def _show_finite(args: tuple, places: list[int], gradients: tuple) -> bool:
+    """Whether inner products of arrays with their gradients show that all entries are finite."""
+    for place, dA in zip(places, gradients, strict=True):
+        if type(dA) is not Array or not math.isfinite(np.vdot(args[place], dA)):
+            return False
+    return True
 
 
 def fit(
@@ -205,7 +207,7 @@ def _not_finite(names: Sequence[str], several: Sequence[Any]) -> str:
             bad = np.argwhere(~np.isfinite(x))
             at = bad[0].tolist()
             return f"{names[k]}{at}: got {np.asarray(x)[*at]} ({len(bad)} such)"
-        if isinstance(x, (list, tuple)):
+        if issubclass(type(x), (list, tuple)):
             inside = [f"{names[k]}[{i}]" for i in range(len(x))]
             if text := _not_finite(inside, x):
                 return text

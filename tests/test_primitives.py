@@ -240,7 +240,7 @@ def test_rules_are_static():
 NAMED_ELSEWHERE = {
     "autodiff/tape.py": (
         "Python's operators, and lists of numbers",
-        "add divide matmul multiply stack subtract",
+        "add divide matmul multiply negative stack subtract",
     ),
     "autodiff/inplace.py": ("an assignment is this one", "set_at"),
     "autodiff/composites.py": (

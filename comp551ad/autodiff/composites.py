@@ -116,7 +116,7 @@ def _tie(a, b):
 
 @composite(np.dot)
 def _dot(a, b):
-    dimensions = np.ndim(a), np.ndim(b)
+    dimensions = [x.ndim if hasattr(x, "ndim") else np.ndim(x) for x in (a, b)]
     if 0 in dimensions:
         return np.multiply(a, b)
     if max(dimensions) > 2:

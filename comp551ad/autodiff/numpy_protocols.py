@@ -39,10 +39,9 @@ from .tape import Tracer, apply, concrete, operators
 
 
 def _array_ufunc(self, ufunc, method, *inputs, **kwargs):
-    name = f"np.{ufunc.__name__}"
     if method != "__call__":
         raise refusal(
-            f"{name}.{method}",
+            f"{_name_of(ufunc)}.{method}",
             "write it with functions such as np.sum, np.max or np.outer",
         )
     out = kwargs.get("out")
@@ -54,7 +53,7 @@ def _array_ufunc(self, ufunc, method, *inputs, **kwargs):
     for key, value in kwargs.items():
         if not (value is None or (key == "dtype" and value in (float, np.float64))):
             raise TraceError(
-                f"{name}: {key}= can't be traced; leave it out, results are new "
+                f"{_name_of(ufunc)}: {key}= can't be traced; leave it out, results are new "
                 "float64 arrays"
             )
     if ufunc in COMPARISONS:
@@ -69,29 +68,35 @@ def _array_ufunc(self, ufunc, method, *inputs, **kwargs):
         return COMPOSITES[function](*inputs)
     if function is not ufunc and ufunc.__name__ in SCIPYS:
         return SCIPYS[ufunc.__name__](*inputs)
-    raise _unknown(ufunc, name)
+    raise _unknown(ufunc)
 
 
 def _array_function(self, function, types, args, kwargs):
-    name = f"{function.__module__.replace('numpy', 'np', 1)}.{function.__name__}"
     if kwargs and kwargs.get("out") is not None:
         raise TraceError(
-            f"{name}: out= can't be traced; leave it out, results are new arrays"
+            f"{_name_of(function)}: out= can't be traced; leave it out, results are new arrays"
         )
     if function in NEUTRAL and not {"where", "initial"}.isdisjoint(kwargs):
         some = functools.partial(reduce_some, function)
-        return _call_composite(some, name, args, kwargs)
+        return _call_composite(some, function, args, kwargs)
     if function in COMPOSITES:
-        return _call_composite(COMPOSITES[function], name, args, kwargs)
+        return _call_composite(COMPOSITES[function], function, args, kwargs)
     if function in PRIMITIVE_OF:
         return _call_primitive(PRIMITIVE_OF[function], function, args, kwargs)
     if function in QUESTIONS or function in COMPARISONS:
         return _answer(function, args, kwargs)
-    raise _unknown(function, name)
+    raise _unknown(function)
 
 
-def _unknown(function, name):
+def _name_of(function):
+    """What an error calls a function: np.sum, np.linalg.norm."""
+    module = getattr(function, "__module__", None) or "numpy"
+    return f"{module.replace('numpy', 'np', 1)}.{function.__name__}"
+
+
+def _unknown(function):
     """The error for a function that has no derivative here, with its nearest relatives."""
+    name = _name_of(function)
     if getattr(np, function.__name__, None) is not function and name.startswith("np."):
         if not getattr(function, "__module__", None):
             name = f"{function.__name__} (not one of NumPy's: scipy.special's?)"
@@ -106,7 +111,7 @@ def _unknown(function, name):
     )
 
 
-def _call_composite(definition, name, args, kwargs):
+def _call_composite(definition, function, args, kwargs):
     given, kwargs = kwargs, {}
     for key, value in given.items():
         decides = key == "order" and "order" in _parameter_names(definition)
@@ -119,7 +124,9 @@ def _call_composite(definition, name, args, kwargs):
             raise
         if error.__traceback__.tb_next is None:  # the call itself
             error = f"expected {inspect.signature(definition)}; leave out the rest"
-        raise TraceError(f"{name}: these arguments can't be traced, {error}") from None
+        raise TraceError(
+            f"{_name_of(function)}: these arguments can't be traced, {error}"
+        ) from None
 
 
 # ---------------------------------------------------------------- operands and parameters
@@ -368,7 +375,6 @@ _METHODS = {
     "__rdivmod__": lambda self, other: (other // self, other % self),
     "__pow__": _pow,
     "__rpow__": lambda self, base: power(base, self),
-    "__neg__": _as_method(np.negative),
     "__abs__": _as_method(np.abs),
     "__round__": lambda self, digits=0: np.round(self, digits),
     "__getitem__": COMPOSITES[operator.getitem],

@@ -245,6 +245,9 @@ class Tracer:
     __truediv__, __rtruediv__ = operators("divide")
     __matmul__, __rmatmul__ = operators("matmul")
 
+    def __neg__(self):
+        return apply(PRIMITIVES["negative"], (self,))
+
     # So isinstance(x, np.ndarray) and np.isscalar(x) answer as for the plain value.
     __class__ = property(lambda self: type(concrete(self)))
 
