@@ -415,9 +415,9 @@ best_step = Exercise(
         ),
     ),
     hints=(
-        "Truncation, relative: (k h)² / 12. Rounding, relative: 4 u / (k h)². Their sum "
+        "Truncation, relative: (k h)² / 12. Rounding, relative: 4 τ / (k h)². Their sum "
         "is smallest where its derivative by h is zero.",
-        "With s = k h the sum is s² / 12 + 4 u / s². Solve for s, then for h.",
+        "With s = k h the sum is s² / 12 + 4 τ / s². Solve for s, then for h.",
     ),
 )
 
