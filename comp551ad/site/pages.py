@@ -74,7 +74,7 @@ class Pages:
         solved = " (solutions)" if source.room == "solutions" else ""
         return self._filled(
             title=f"{source.number} · {source.title}{solved}",
-            about=_plain(_markdown(source.question)),
+            about=_plain(markdown(source.question)),
             top="../",
             contents=self._contents("../", sections, source),
             body=f"{top}</h1>{self._buttons(source)}{self._shared(rest, '../')}",
@@ -261,7 +261,7 @@ class Pages:
             f"{html.escape(s.title) if s.is_side else ROOMS[s.room]}</a>"
             for s in self.course.beside(lecture)
         ]
-        question = _markdown(lecture.question).strip()
+        question = markdown(lecture.question).strip()
         return (
             f'<li value="{int(lecture.number)}"><h3><a href="{lecture.page}">'
             f"{html.escape(lecture.title)}</a> <small>{lecture.minutes} min</small></h3>"
@@ -297,7 +297,7 @@ class Pages:
     def search(self) -> str:
         """The text of all sections, as a script that a page reads when somebody searches."""
         found = [
-            [source.page, f"{source.number} · {_plain(_markdown(source.title))}", *part]
+            [source.page, f"{source.number} · {_plain(markdown(source.title))}", *part]
             for source in self.course.sources
             if source.room != "solutions"
             for part in _sections(source)
@@ -341,7 +341,7 @@ def _place(lectures: dict[str, Source], place: str) -> str:
     for cell in source.notebook.cells:
         heads = re.findall(r"(?m)^##+ (.*)$", cell.source)
         if heads and cell.cell_type == "markdown":
-            heading = ": " + _plain(_markdown(heads[-1]))
+            heading = ": " + _plain(markdown(heads[-1]))
         if cell.id == cell_id:
             break
     name = f"{source.number} {source.title}{heading}"
@@ -360,7 +360,7 @@ def _sections(source: Source) -> Iterator[list[str]]:
         part[2] += f" {first}"
         for heading, text in zip(rest[::2], rest[1::2], strict=True):
             yield _squeezed(part)
-            plain = _plain(_markdown(heading))
+            plain = _plain(markdown(heading))
             part = [plain, _anchor(plain), text]
     yield _squeezed(part)
 
@@ -457,7 +457,7 @@ def _with_context(method):
     return markdown2html
 
 
-def _markdown(text: str) -> str:
+def markdown(text: str) -> str:
     return _exporter().markdown2html({}, text)
 
 
