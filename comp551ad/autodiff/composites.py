@@ -236,8 +236,10 @@ as_numpy_has_it(
     np.take_along_axis, np.diff, np.average, np.trapezoid, np.polyval,
     np.tensordot, np.linalg.tensordot, np.linalg.outer, np.linalg.cross,
     np.linalg.matmul, np.linalg.multi_dot, np.linalg.matrix_power,
-    np.linalg.vector_norm, np.linalg.matrix_norm, np.unstack,
+    np.linalg.vector_norm, np.linalg.matrix_norm,
 )  # fmt: skip
+# NumPy 2.1, which the Python of a browser may be older than.
+as_numpy_has_it(*(vars(np)[name] for name in ("unstack",) if hasattr(np, name)))
 
 
 # ---------------------------------------------------------------- a line each
@@ -281,8 +283,6 @@ _SHORT: dict[Callable, Callable] = {
         a, np.flatnonzero(condition), axis
     ),
     np.extract: lambda condition, arr: np.ravel(arr)[np.flatnonzero(condition)],
-    np.cumulative_sum: lambda x, axis=None: np.cumsum(x, axis),
-    np.cumulative_prod: lambda x, axis=None: np.cumprod(x, axis),
     np.ediff1d: lambda ary: np.diff(np.ravel(ary)),
     np.ptp: lambda a, axis=None, keepdims=False: (
         np.max(a, axis, keepdims=keepdims) - np.min(a, axis, keepdims=keepdims)
@@ -320,13 +320,14 @@ _SHORT: dict[Callable, Callable] = {
     ),
 }
 COMPOSITES.update(_SHORT)
-if hasattr(np, "matvec"):  # NumPy 2.2, which older stubs don't know
-    COMPOSITES |= {
-        vars(np)["matvec"]: lambda x1, x2: np.squeeze(np.matmul(x1, x2[..., None]), -1),
-        vars(np)["vecmat"]: lambda x1, x2: np.squeeze(
-            np.matmul(x1[..., None, :], x2), -2
-        ),
-    }
+# What NumPy has since 2.1 and 2.2: older stubs, and the Python of a browser, may lack it.
+_LATER: dict[str, Callable] = {
+    "cumulative_sum": lambda x, axis=None: np.cumsum(x, axis),
+    "cumulative_prod": lambda x, axis=None: np.cumprod(x, axis),
+    "matvec": lambda x1, x2: np.squeeze(np.matmul(x1, x2[..., None]), -1),
+    "vecmat": lambda x1, x2: np.squeeze(np.matmul(x1[..., None, :], x2), -2),
+}
+COMPOSITES |= {vars(np)[name]: _LATER[name] for name in _LATER if hasattr(np, name)}
 
 
 def _without_nan(a, b):
