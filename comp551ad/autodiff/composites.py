@@ -754,6 +754,8 @@ def _named_axes(subscripts, operands):
     left, arrow, right = subscripts.replace(" ", "").partition("->")
     spare = [k for k in string.ascii_letters if k not in subscripts]
     inputs = []
+    if len(left.split(",")) != len(operands):
+        raise ValueError(f"np.einsum: got {len(operands)} operands for {subscripts!r}")
     for term, x in zip(left.split(","), operands, strict=True):
         dots = np.ndim(x) - len(term.replace("...", ""))
         inputs.append(list(term.replace("...", "".join(spare[len(spare) - dots :]))))
