@@ -50,10 +50,12 @@ def _array_ufunc(self, ufunc, method, *inputs, **kwargs):
         )
     out = kwargs.get("out")
     if out is not None:
-        raise refusal("out=", _NEW)
+        raise refusal(f"{_name_of(ufunc)}: out=", _NEW)
     for key, value in kwargs.items():
         if not (value is None or (key == "dtype" and value in (float, np.float64))):
-            raise refusal(f"{key}=", _CHOICE if key == "where" else _NEW)
+            raise refusal(
+                f"{_name_of(ufunc)}: {key}=", _CHOICE if key == "where" else _NEW
+            )
     if ufunc in COMPARISONS:
         return _answer(ufunc, inputs, {})
     if ufunc in COMPOSITES:
@@ -71,7 +73,7 @@ def _array_ufunc(self, ufunc, method, *inputs, **kwargs):
 
 def _array_function(self, function, types, args, kwargs):
     if kwargs and kwargs.get("out") is not None:
-        raise refusal("out=", _NEW)
+        raise refusal(f"{_name_of(function)}: out=", _NEW)
     if function in NEUTRAL and not {"where", "initial"}.isdisjoint(kwargs):
         some = functools.partial(reduce_some, function)
         return _call_composite(some, function, args, kwargs)
