@@ -38,6 +38,7 @@ REDUCED = [
 EXAMPLES = {
     np.power: [call(HIGH, B), call(HIGH, 2), call(2.0, B)],
     np.float_power: [call(HIGH, B)],
+    np.abs: [ONE_ARRAY],
     np.maximum: [call(A, B), call(A, 0), call(0.1, A), call(A, BOUNDS.tolist())],
     np.minimum: [call(A, B), call(A, 0), call(0.1, A), call(A, BOUNDS.tolist())],
     np.fmax: [call(A, B), call(A, NANS), call(NANS, A)],

@@ -14,6 +14,7 @@ from comp551ad import (
     jacobian,
     jvp,
     record,
+    reverse,
     value_and_grad,
     vjp,
     write_gradient,
@@ -269,6 +270,29 @@ def test_second_derivatives_that_a_convention_hides_are_nan(f):
     assert np.isnan(jvp(grad(f), (x,), (t,))[1]).any()
     assert np.isnan(grad(lambda x: jvp(f, (x,), (t,))[1])(x)).any()
     assert np.isnan(grad(lambda x: np.sum(t * grad(f)(x)))(x)).any()
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        softplus_by_hand,
+        lambda z: np.sum(np.maximum(z, 0) - z * 0.0 + np.log1p(np.exp(-np.abs(z)))),
+        lambda z: np.sum(np.log(1 + np.exp(-abs(z))) + np.maximum(0.0, z)),
+        lambda z: np.sum(z - np.minimum(z, 0) + np.log1p(np.exp(-np.abs(z)))),
+    ],
+)
+def test_kinks_that_cancel_leave_the_slope_of_what_is_smooth(f):
+    """The cross-entropy of logits, at zero weights: log(1 + e^z) has the slope 1/2 there."""
+    z = np.array([0.0, 1.0, -2.0])
+    expected = logistic(z)
+    np.testing.assert_allclose(grad(f)(z), expected, rtol=1e-14)
+    np.testing.assert_allclose(reverse(record(f, z))["a1"], expected, rtol=1e-14)
+    # Written where nothing is at the kink, it holds there as well.
+    np.testing.assert_allclose(write_gradient(f, z + 0.5)(z), expected, rtol=1e-14)
+    np.testing.assert_allclose(jvp(f, (z,), (np.ones(3),))[1], np.sum(expected))
+    # The kink of max alone stays one-sided.
+    assert grad(lambda z: np.sum(np.maximum(z, 0)))(z).tolist() == [0.0, 1.0, 0.0]
+    assert grad(lambda z: np.sum(np.maximum(z, 1) * abs(z)))(z).tolist() == [0, 1, -1]
 
 
 def test_nan_stays_with_the_entry_that_has_the_kink():

@@ -414,6 +414,7 @@ SAME_AS_NUMPY = {
     "a keyword that does not exist": lambda a: np.sum(a, foo=1),
     "too large an int": lambda a: a * 10**400,
     "str.join": lambda a: ",".join(a),
+    "einsum of two operands for three": lambda a: np.einsum("i,i,i", a, a),
     "where of two": lambda a: np.where(a > 1, a),
     "concatenate a vector": lambda a: np.concatenate(a),
     "clip of nothing": lambda a: np.outer(a),

@@ -78,12 +78,11 @@ CASES: dict[str, tuple[str, str | None]] = {
     "np.sum([a, 2 * a])": ("in a list", None),
     "np.mean([v * a for v in a])": ("in a list", None),
     "np.max([a, 2 * a], axis=0)": ("in a list", None),
-    "np.linalg.det([[a[0], 1.0], [2.0, a[1]]])": (
-        r"^np\.linalg\.det\(.*sums, products.*np\.stack",
+    "np.linalg.det([[a[0], 1.0], [2.0, a[1]]])": ("in a list", None),
+    "np.logaddexp(np.array([a[0], 1.0]), X[:2])": ("in a list", None),
+    "M = np.array([[a[0], 1.0], [2.0, a[1]]])\nreturn np.linalg.det(M)": (
+        r"^np\.linalg\.det\(M\).*sums, products.*np\.stack",
         "np.linalg.det(np.stack([np.stack([a[0], 1.0]), np.stack([2.0, a[1]])]))",
-    ),
-    "np.logaddexp(np.array([a[0], 1.0]), X[:2])": (
-        r"^np\.logaddexp\(.*np\.stack", "np.logaddexp(np.stack([a[0], 1.0]), X[:2])"
     ),
     "np.full(3, a)": ("make plain arrays", None),
     "np.full_like(X, 2 * a)": (r"^np\.full_like\(X, 2 \* a\).*make plain arrays", None),
@@ -91,7 +90,9 @@ CASES: dict[str, tuple[str, str | None]] = {
     "np.r_[a, 1.0, a[0]]": ("plain arrays", None),
     "X.dot(a)": ("array in front is plain", None),
     "a @ EYE.dot(a)": (r"^EYE\.dot\(a\).*np\.dot\(EYE, a\), or EYE @ a", None),
-    "np.vectorize(lambda v: v * v)(a)": ("np.stack", "np.stack([v * v for v in a])"),
+    "np.vectorize(lambda v: v * v)(a)": ("makes plain arrays", None),
+    "np.random.default_rng(0).normal(a)": ("noise drawn outside", "a + 0.125"),
+    "np.random.normal(a[0])": ("noise drawn outside", "a[0] + 0.5"),
     "np.arange(a[0]) * a[0]": ("plain numbers", "np.arange(2.0) * a[0]"),
     # -- plain arrays that should hold them
     store("z[0] = 2 * a[0]"): (
@@ -102,9 +103,9 @@ CASES: dict[str, tuple[str, str | None]] = {
         "a \\* np.zeros", store("z[1] = 2 * a", "a * np.zeros((2, 3))")
     ),
     store("z[X > 1] = a[X > 1]"): ("np.zeros", store("z[X > 1] = a[X > 1]", "0 * a")),
-    store("z += a"): (r"^z \+= a.*a = a \+ b", store("z = z + a")),
+    store("z += a"): (r"^z \+= a.*write z = z \+ a", store("z = z + a")),
     store("np.add(a, 1, out=z)"): ("out=", "np.add(a, 1)"),
-    "np.sin(a, where=X > 1)": ("where=.*leave it out", "np.where(X > 1, np.sin(a), 0 * a)"),
+    "np.sin(a, where=X > 1)": ("where=.*np.where", "np.where(X > 1, np.sin(a), 0 * a)"),
     "np.sin(a, dtype=np.float32)": ("dtype=.*leave it out", "np.sin(a)"),
     "a.mean(dtype=np.float32)": ("'dtype'.*leave it out", "a.mean()"),
     "np.add.reduceat(a, [0, 1])": ("np.add.reduceat.*np.sum", "np.stack([a[0], np.sum(a[1:])])"),
@@ -162,7 +163,8 @@ IN_WORDS = {
     "np.ma.array(X, mask=[0, 1, 0]) * a", "[1.0, 2.0][a[0]] * a", "np.sum(a, axis=a[0])",
     "len(a[0]) * a", "np.arange(a[0]) * a[0]", "int(a[0] * 2)", "complex(a[0])",
     "a.sort()\nreturn a",
-    "np.sin(a, where=X > 1)", "a * __import__('fractions').Fraction(1, 2)",
+    "np.sin(a, where=X > 1)", "np.random.default_rng(0).normal(a)", "np.random.normal(a[0])",
+    "a * __import__('fractions').Fraction(1, 2)",
 }  # fmt: skip
 ids = [text.replace("\n", "; ")[:50] for text in CASES]
 

@@ -101,17 +101,45 @@ def _where(condition, *choices):
 
 @composite(np.maximum)
 def _maximum(a, b):
-    return apply(PRIMITIVES["maximum"], (a, b), _tie(a, b))
+    return _greater("maximum", a, b)
 
 
 @composite(np.minimum)
 def _minimum(a, b):
-    return apply(PRIMITIVES["minimum"], (a, b), _tie(a, b))
+    return _greater("minimum", a, b)
 
 
-def _tie(a, b):
+def _greater(name, a, b):
     """Two traced operands share at a tie; a plain one is taken."""
-    return None if type(a) is type(b) is Tracer else {"tie": 0.0}
+    if type(a) is type(b) is Tracer:
+        return apply(PRIMITIVES[name], (a, b))
+    y = apply(PRIMITIVES[name], (a, b), {"tie": 0.0})
+    x = a if type(a) is Tracer else b
+    if type(x) is Tracer:
+        _let_kinks_cancel(x)
+    return y
+
+
+@composite(np.abs)
+def _abs(x):
+    y = apply(PRIMITIVES["abs"], (x,))
+    _let_kinks_cancel(x)
+    return y
+
+
+def _let_kinks_cancel(x):
+    """max(x, 0) beside |x| shares at 0 as well: in log(1 + e^x), which is often written
+    max(x, 0) + log1p(e^-|x|), the two kinks must cancel."""
+    if not x.tape.watch and np.all(concrete(x)):
+        return
+    rows = x.tape.rows
+    uses = [row for row in rows if any(type(o) is int and o == x.index for o in row[2])]
+    if any(row[0] == "abs" for row in uses):
+        for row in uses:
+            if "tie" in row[3] and not any(
+                np.any(o) for o in row[2] if type(o) is not int
+            ):
+                row[3]["tie"] = 0.5
 
 
 @composite(np.dot)
@@ -727,6 +755,8 @@ def _named_axes(subscripts, operands):
     left, arrow, right = subscripts.replace(" ", "").partition("->")
     spare = [k for k in string.ascii_letters if k not in subscripts]
     inputs = []
+    if len(left.split(",")) != len(operands):
+        raise ValueError(f"np.einsum: got {len(operands)} operands for {subscripts!r}")
     for term, x in zip(left.split(","), operands, strict=True):
         dots = np.ndim(x) - len(term.replace("...", ""))
         inputs.append(list(term.replace("...", "".join(spare[len(spare) - dots :]))))

@@ -38,6 +38,10 @@ from .tape import Tracer, apply, concrete, operators
 # ---------------------------------------------------------------- the two protocols
 
 
+_NEW = "leave it out; results are new float64 arrays"
+_CHOICE = "compute all entries and choose, with np.where(condition, result, otherwise)"
+
+
 def _array_ufunc(self, ufunc, method, *inputs, **kwargs):
     if method != "__call__":
         raise refusal(
@@ -46,15 +50,11 @@ def _array_ufunc(self, ufunc, method, *inputs, **kwargs):
         )
     out = kwargs.get("out")
     if out is not None:
-        raise refusal(
-            "out=, or a += b where a is a plain array",
-            "write a = a + b, which makes a new array",
-        )
+        raise refusal(f"{_name_of(ufunc)}: out=", _NEW)
     for key, value in kwargs.items():
         if not (value is None or (key == "dtype" and value in (float, np.float64))):
-            raise TraceError(
-                f"{_name_of(ufunc)}: {key}= can't be traced; leave it out, results are new "
-                "float64 arrays"
+            raise refusal(
+                f"{_name_of(ufunc)}: {key}=", _CHOICE if key == "where" else _NEW
             )
     if ufunc in COMPARISONS:
         return _answer(ufunc, inputs, {})
@@ -73,9 +73,7 @@ def _array_ufunc(self, ufunc, method, *inputs, **kwargs):
 
 def _array_function(self, function, types, args, kwargs):
     if kwargs and kwargs.get("out") is not None:
-        raise TraceError(
-            f"{_name_of(function)}: out= can't be traced; leave it out, results are new arrays"
-        )
+        raise refusal(f"{_name_of(function)}: out=", _NEW)
     if function in NEUTRAL and not {"where", "initial"}.isdisjoint(kwargs):
         some = functools.partial(reduce_some, function)
         return _call_composite(some, function, args, kwargs)

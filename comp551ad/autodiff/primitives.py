@@ -33,8 +33,9 @@ Conventions, where mathematics leaves a choice:
 * relu and abs have derivative 0 at 0; max and min share equally among ties, and so do maximum
   and minimum of two traced operands. Where one operand is plain it is taken at a tie, so
   np.maximum(z, 0) has the slope of ``z > 0`` there, as relu: a kink behind a kink keeps a slope
-  that is one side's. What is smooth only as a sum of kinks may then have another slope at 0 than
-  its kinks add up to: use softplus for np.maximum(u, 0) + np.log1p(np.exp(-np.abs(u))).
+  that is one side's. Beside np.abs(z) of the same z it shares, since the two may cancel, as in
+  np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z))). Kinks of other kinds that cancel, such as that
+  of z * (z > 0), add up to another slope at 0 than the sum has: use softplus.
 * norm at 0 and std of a constant have derivative 0 (the subgradient of least norm); sqrt at 0
   has inf, as the limit says. Second derivatives of abs, norm, hypot and std are nan there, so
   that those of np.linalg.norm(x)**2 are seen to be missing instead of being 0.

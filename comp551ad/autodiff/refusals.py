@@ -140,8 +140,7 @@ def explain(error: BaseException | None) -> None:
         steps = [(tb.tb_frame, tb.tb_lasti) for tb in _traceback(error)]
         outside = [step for step in steps if not _is_ours(step[0])]
         e = expression_at(*outside[-1]) if outside else None
-        place = f"{e.text} (line {e.line}) can't be traced: " if e else ""
-        raise TraceError(place + AN_OBJECT) from error
+        raise _in_place_of(e, ("", AN_OBJECT), True) from error
 
 
 def _traceback(error):
@@ -158,15 +157,16 @@ def _is_call_of(tree, owners, names=None):
     return (
         isinstance(tree, ast.Call)
         and isinstance(tree.func, ast.Attribute)
-        and isinstance(tree.func.value, ast.Name)
-        and tree.func.value.id in owners
+        and ast.unparse(tree.func.value) in owners
         and (names is None or tree.func.attr in names)
         and bool(tree.args)
     )
 
 
 def _stacked(tree):
-    """A list of traced values as np.stack writes it; lists inside it as well."""
+    """A list of traced values, or np.array of one, as np.stack writes it; lists inside as well."""
+    if _is_call_of(tree, ("np", "numpy"), {"array"}):
+        tree = tree.args[0]
     if isinstance(tree, ast.List | ast.Tuple):
         return f"np.stack([{', '.join(map(_stacked, tree.elts))}])"
     return ast.unparse(tree)
@@ -174,7 +174,9 @@ def _stacked(tree):
 
 def _has_lists(tree):
     return any(
-        isinstance(arg, ast.List | ast.Tuple | ast.ListComp) for arg in tree.args
+        isinstance(arg, ast.List | ast.Tuple | ast.ListComp)
+        or _is_call_of(arg, ("np", "numpy"), {"array"})
+        for arg in tree.args
     )
 
 
@@ -218,6 +220,15 @@ def _method_of_plain(tree):
     return f"np.{tree.func.attr}({args})"
 
 
+def _each_by_itself(tree):
+    """np.vectorize(f)(a) as np.stack([f(v) for v in a])."""
+    f = tree.func.args[0]
+    f = ast.unparse(f) if isinstance(f, ast.Name) else f"({ast.unparse(f)})"
+    return f"np.stack([{f}(v) for v in {ast.unparse(tree.args[0])}])"
+
+
+_DRAWS = {"normal", "uniform", "exponential", "poisson", "binomial", "gamma", "beta"}
+_NUMPYS = ("np", "numpy", "np.linalg", "numpy.linalg")
 _ARRAYS = {"array", "asarray", "asanyarray", "ascontiguousarray", "float64"}
 _IN_PLACE_OF_A_STORE = (
     "a plain array can't hold traced values: append the parts to a list and join them with "
@@ -266,6 +277,24 @@ WAYS_OUT: list[WayOut] = [
         lambda tree: 'an f-string, such as f"{x:.4f}",',
     ),
     WayOut(
+        lambda e: (
+            isinstance(e.tree, ast.Call)
+            and _is_call_of(e.tree.func, ("np", "numpy"), {"vectorize"})
+            and len(e.tree.args) == 1
+        ),
+        "np.vectorize makes plain arrays",
+        _each_by_itself,
+    ),
+    WayOut(
+        lambda e: (
+            isinstance(e.tree, ast.Call)
+            and isinstance(e.tree.func, ast.Attribute)
+            and e.tree.func.attr in _DRAWS
+        ),
+        "random draws are plain numbers",
+        lambda tree: "mean + spread * noise, with standard noise drawn outside,",
+    ),
+    WayOut(
         _call(_ARRAYS),
         "a traced value behaves as an array already",
         _array_of,
@@ -291,7 +320,7 @@ WAYS_OUT: list[WayOut] = [
         _joined,
     ),
     WayOut(
-        lambda e: _is_call_of(e.tree, ("np", "numpy")) and _has_lists(e.tree),
+        lambda e: _is_call_of(e.tree, _NUMPYS) and _has_lists(e.tree),
         _LISTS,
         _stacked_arguments,
     ),
@@ -320,18 +349,44 @@ def refusal(what: str, instead: str) -> TraceError:
     e = expression_outside()
     if e is None:
         return TraceError(f"{what} can't be traced: {instead}")
-    place = f"{e.text} (line {e.line}) can't be traced: "
-    if e.stores and what in _STORES:
-        return TraceError(place + _IN_PLACE_OF_A_STORE)
-    for way in WAYS_OUT if what in _STORES else ():
-        if way.fits(e):
-            return TraceError(f"{place}{way.why}; write {way.instead(e.tree)} instead")
-    if what == REFUSED["__float__"][0] and _is_call_of(e.tree, ("np", "numpy")):
-        return TraceError(
-            f"{place}NumPy asks for plain numbers here; pass ones that are not differentiated, or "
-            "join traced ones with np.stack([a, b])"
+    if what == REFUSED["__float__"][0] and _is_call_of(e.tree, _NUMPYS):
+        instead = (
+            "NumPy asks for plain numbers here; pass ones that are not differentiated, or join "
+            "traced ones with np.stack([a, b])"
         )
-    return TraceError(f"{place}{what}: {instead}")
+        return _in_place_of(e, ("", instead), True)
+    return _in_place_of(e, (f"{what}: ", instead), what in _STORES)
+
+
+def _in_place_of(e, general, is_lost):
+    """The error for an expression: what to write for it, or in general."""
+    place = f"{e.text} (line {e.line}) can't be traced: " if e else ""
+    if e is not None and is_lost:
+        if e.stores:
+            return TraceError(place + _IN_PLACE_OF_A_STORE)
+        for way in WAYS_OUT:
+            if way.fits(e):
+                return TraceError(
+                    f"{place}{way.why}; write {way.instead(e.tree)} instead"
+                )
+    if e is not None and (update := _as_update(e.text)):
+        return TraceError(
+            f"{place}a plain array can't become a traced one; write {update} instead"
+        )
+    return TraceError(place + "".join(general))
+
+
+def _as_update(text):
+    """z += a as z = z + a; None for anything else."""
+    try:
+        (statement,) = ast.parse(text).body
+    except (SyntaxError, ValueError):
+        return None
+    if not isinstance(statement, ast.AugAssign):
+        return None
+    statement.target.ctx = ast.Load()
+    value = ast.BinOp(statement.target, statement.op, statement.value)
+    return f"{ast.unparse(statement.target)} = {ast.unparse(value)}"
 
 
 # ---------------------------------------------------------------- methods that are refused
