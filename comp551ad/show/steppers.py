@@ -21,14 +21,14 @@ from numpy.typing import ArrayLike
 
 from comp551ad.autodiff.trace import Pass, Trace, forward, reverse
 
-from . import graph
+from . import View, graph
 from .formula import as_formula
 from .live import number_data, program_of
 from .player import player_html
 from .rows import MOST_ROWS, Rows, Term, rows_of
 from .table import table_html, table_text
 
-__all__ = ["ForwardStepper", "ModesStepper", "ReverseStepper", "Still"]
+__all__ = ["ForwardStepper", "ModesStepper", "ReverseStepper"]
 
 # Characters that an edge of the graph has room for.
 LONGEST_MESSAGE = 26
@@ -67,19 +67,6 @@ def plan_of(rows: Rows) -> list[PassStep]:
     return plan
 
 
-class Still:
-    """One step, standing still: for a page where nothing moves."""
-
-    def __init__(self, stepper: Any, step: int):
-        self._stepper, self._step = stepper, step
-
-    def __repr__(self):
-        return self._stepper._text(self._step)
-
-    def _repr_html_(self):
-        return f"<div>\n{self._stepper._still_html(self._step)}\n</div>"
-
-
 class _Stepping:
     """What all steppers share: the current step, and how to show it."""
 
@@ -106,13 +93,14 @@ class _Stepping:
             )
         return int(step)
 
-    def still(self, step: int | None = None) -> Still:
+    def still(self, step: int | None = None) -> View:
         """One step to look at, the current one or ``step``; it never moves.
 
         Raises:
             ValueError: there is no step of this number.
         """
-        return Still(self, self._value if step is None else self._checked(step, "step"))
+        step = self._value if step is None else self._checked(step, "step")
+        return View(self._text(step), f"<div>\n{self._still_html(step)}\n</div>")
 
     def _title(self) -> str:
         """What the player shows, in a few words."""

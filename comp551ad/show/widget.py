@@ -5,8 +5,9 @@
 >>> player.inputs = {"w0": 1.0}
 
 What this module is: the traits that a kernel and the page share. Showing a player needs no kernel,
-and a notebook shows it as HTML by default; a widget is for what needs one. Where its model is
-gone (a saved notebook) a widget can't be shown at all.
+and a notebook shows it as HTML by default; a widget is for what needs one. An untrusted notebook, and
+one saved without views of widgets as the lectures are, shows the stepper's HTML instead; a trusted
+one with a view whose model is gone can only say so, until the cell is run again.
 
 Reads: ``player``. Read by: ``steppers``, when ``.widget()`` is called.
 """
@@ -73,17 +74,29 @@ class PlayerWidget(anywidget.AnyWidget):
     predicting = traitlets.Bool(False).tag(sync=True)
     score = traitlets.List([0, 0]).tag(sync=True)
     function = traitlets.Unicode("").tag(sync=True)
+    _stepper: Any = None
 
     @classmethod
     def of(cls, stepper: Any) -> "PlayerWidget":
         """The widget of a stepper, at its step and with its inputs."""
         data = stepper.data()
-        return cls(
+        widget = cls(
             spec=data,
             step=data["step"],
             predicting=data["predict"],
             inputs=_inputs_of(data),
         )
+        widget._stepper = stepper
+        return widget
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        """The widget, and for where its model is gone what the stepper itself shows."""
+        shown = super()._repr_mimebundle_(**options)
+        if shown is None or self._stepper is None:
+            return shown
+        bundle, metadata = shown
+        html = {"text/html": self._stepper._repr_html_()}
+        return {**bundle, "text/plain": repr(self._stepper), **html}, metadata
 
 
 def _inputs_of(spec):

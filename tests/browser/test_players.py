@@ -919,6 +919,15 @@ def test_an_untrusted_notebook_shows_the_still_of_the_first_step(reader):
     assert "−0.5985" not in still.inner_text()
 
 
+def test_what_is_saved_of_a_widget_is_the_player(open_page):
+    stepper = s14()
+    bundle, _ = stepper.widget()._repr_mimebundle_()
+    assert bundle["text/plain"] == repr(stepper)
+    page = open_page().page
+    page.set_content(f"{PAGE}<body>{bundle['text/html']}</body></html>")
+    assert count(page.locator(".c5-stepper")) == "1 / 14"
+
+
 WIDGET = """\
 import numpy as np
 import ipywidgets as widgets
