@@ -4,6 +4,8 @@ Editors and type checkers read it, and so does ``__init__.py``, which imports a 
 when it is first used.
 """
 
+from .autodiff.jacobians import hessian as hessian
+from .autodiff.jacobians import jacobian as jacobian
 from .autodiff.program import write_gradient as write_gradient
 from .autodiff.program import write_value as write_value
 from .autodiff.refusals import TraceError as TraceError
@@ -13,8 +15,6 @@ from .autodiff.trace import forward as forward
 from .autodiff.trace import record as record
 from .autodiff.trace import reverse as reverse
 from .autodiff.transforms import grad as grad
-from .autodiff.transforms import hessian as hessian
-from .autodiff.transforms import jacobian as jacobian
 from .autodiff.transforms import jvp as jvp
 from .autodiff.transforms import value_and_grad as value_and_grad
 from .autodiff.transforms import vjp as vjp

@@ -44,9 +44,9 @@ MODULES = [
     *(
         f"comp551ad/autodiff/{name}.py"
         for name in (
-            "primitives", "tape", "operands", "passes", "transforms", "arguments", "trace",
-            "composites", "numpy_protocols", "inplace", "data", "simplify", "emit", "program",
-            "javascript",
+            "primitives", "tape", "operands", "passes", "transforms", "jacobians", "arguments",
+            "trace", "composites", "numpy_protocols", "inplace", "data", "simplify", "emit",
+            "program", "javascript",
         )
     ),
     *(f"comp551ad/byhand/{name}.py" for name in ("two_layer", "descent", "deep")),
@@ -56,7 +56,8 @@ MODULES = [
 TESTED_WITH = {
     "primitives": ("formula", "conventions", "composites"), "passes": ("passes", "primitives"),
     "shapes": ("two_layer", "deep", "descent"), "tape": ("primitives", "transforms"),
-    "arguments": ("arguments", "trace"), "composites": ("composites", "numpy_protocols"),
+    "jacobians": ("transforms",), "arguments": ("arguments", "trace"),
+    "composites": ("composites", "numpy_protocols"),
     "simplify": ("program",), "emit": ("program",), "javascript": ("javascript",),
     "differences": ("gradcheck",), "gradcheck": ("differences",),
 }  # fmt: skip

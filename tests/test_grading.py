@@ -340,7 +340,7 @@ CHEATING_ANSWERS = {
     },
     "imports it at the last moment": {
         "softmax_jacobian": "def softmax_jacobian(p):\n"
-        "    from comp551ad.autodiff.transforms import jacobian\n"
+        "    from comp551ad.autodiff.jacobians import jacobian\n"
         "    from comp551ad import softmax\n    return jacobian(softmax)(np.log(p))",
     },
     "uses autograd": {

@@ -11,12 +11,11 @@ from test_random_programs import Builder, like, run
 from test_random_programs import Program as Drawn
 from test_transforms import doubles_its_own, swaps
 
-from comp551ad import pytrees
+from comp551ad import grad, hessian, jacobian, pytrees, value_and_grad
 from comp551ad.autodiff.primitives import PRIMITIVES
 from comp551ad.autodiff.program import ProgramError, write_gradient, write_value
 from comp551ad.autodiff.tape import apply
 from comp551ad.autodiff.trace import record
-from comp551ad.autodiff.transforms import grad, hessian, jacobian, value_and_grad
 from comp551ad.byhand.two_layer import HEADS, HIDDEN, TwoLayer, cost, gradients
 from comp551ad.datasets import load_iris
 from comp551ad.functions import logistic, logsumexp, relu, softmax, softplus

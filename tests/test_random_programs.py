@@ -43,7 +43,7 @@ from comp551ad import (
 )
 from comp551ad.autodiff.primitives import PRIMITIVES
 from comp551ad.autodiff.program import ProgramError
-from comp551ad.autodiff.tape import operands_of, parameters_of
+from comp551ad.autodiff.trace import operands_of, parameters_of
 
 PROGRAMS = max(300, settings().max_examples)  # "long" asks for 10,000
 several_hundred = settings(

@@ -20,14 +20,8 @@ from comp551ad import (
     vjp,
 )
 from comp551ad.autodiff.primitives import PRIMITIVES
-from comp551ad.autodiff.tape import (
-    Tape,
-    Tracer,
-    apply,
-    concrete,
-    operands_of,
-    parameters_of,
-)
+from comp551ad.autodiff.tape import Tape, Tracer, apply, concrete
+from comp551ad.autodiff.trace import operands_of, parameters_of
 
 X = np.array([1.5, 0.5, 2.0])
 T = np.array([0.3, -1.1, 0.7])

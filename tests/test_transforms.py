@@ -6,6 +6,7 @@ Which argument is meant is tried in ``test_arguments``.
 import copy
 import sys
 from collections import namedtuple
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -25,7 +26,7 @@ from comp551ad import (
     vjp,
     write_gradient,
 )
-from comp551ad.autodiff import transforms
+from comp551ad.autodiff import jacobians, transforms
 
 X3 = np.array([1.5, -0.5, 2.0])
 
@@ -388,10 +389,11 @@ def test_the_two_modes_of_the_jacobian_agree(g, x):
 def test_each_mode_is_the_one_that_was_asked_for(monkeypatch):
     """The numbers are the same; the passes are not: one per output, or one in all."""
     passes = []
-    for name in ("pull_back", "push_forward"):
-        loop = getattr(transforms, name)
+    loops = (transforms, "pull_back"), (jacobians, "pull_back")
+    for module, name in (*loops, (jacobians, "push_forward")):
+        loop = getattr(module, name)
         monkeypatch.setattr(
-            transforms,
+            module,
             name,
             lambda *args, loop=loop, name=name, **how: (
                 passes.append(name) or loop(*args, **how)
@@ -570,3 +572,38 @@ def test_a_sum_of_a_hundred_thousand_terms():
     x = np.arange(10_000.0)
     gradient = grad(lambda x: np.sum(np.stack([v * v for v in x])))(x[:2000])
     np.testing.assert_array_equal(gradient, 2 * x[:2000])
+
+
+# ---------------------------------------------------------------- a reader's way
+
+
+def test_a_gradient_takes_few_functions_in_few_files():
+    """What a person with a debugger meets in grad(f)(3.0), once it has run."""
+    gradient = grad(lambda x: x * x)
+    gradient(3.0)
+    met, depths, depth = set(), [], 0
+
+    def watch(frame, event, _):
+        nonlocal depth
+        depth += {"call": 1, "return": -1}.get(event, 0)
+        if event == "call":
+            met.add(frame.f_code)
+            depths.append(depth)
+
+    before = sys.getprofile()
+    sys.setprofile(watch)
+    try:
+        gradient(3.0)
+    finally:
+        sys.setprofile(before)
+    package = Path(transforms.__file__).parent.parent
+    ours = {code for code in met if Path(code.co_filename).is_relative_to(package)}
+    assert len(ours) <= 20 and max(depths) <= 7
+    assert len({code.co_filename for code in ours}) <= 5
+
+
+def test_reverse_mode_is_read_in_a_thousand_lines():
+    room = Path(transforms.__file__).parent
+    path = ("tape.py", "passes.py", "transforms.py")
+    lines = sum(len((room / name).read_text().splitlines()) for name in path)
+    assert lines + 300 <= 1000

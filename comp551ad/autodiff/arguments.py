@@ -233,7 +233,8 @@ def name_of(f: Callable, args: tuple, kwargs: dict, value: Any) -> str:
     raise LookupError(value)
 
 
-# Since Python 3.14 annotations are evaluated when somebody reads them, and may name nothing.
+# Since Python 3.14 annotations are evaluated when somebody reads them, and may name what is
+# unknown.
 _UNREAD: dict[str, Any] = {}
 if sys.version_info >= (3, 14):
     from annotationlib import Format

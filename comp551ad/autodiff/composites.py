@@ -23,6 +23,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 from comp551ad import functions as fn
 from comp551ad import pytrees
 
+from .data import handle
 from .primitives import PRIMITIVES, shape_of
 from .refusals import TraceError
 from .tape import Tracer, apply, concrete
@@ -275,8 +276,8 @@ as_numpy_has_it(*(vars(np)[name] for name in ("unstack",) if hasattr(np, name)))
 _LOG2 = math.log(2.0)
 _SHORT: dict[Callable, Callable] = {
     # The same row under another name, which may change apart.
-    **dict.fromkeys((np.positive, np.real, np.conjugate), Tracer.handle),
-    np.copy: lambda a: a.handle(),
+    **dict.fromkeys((np.positive, np.real, np.conjugate), handle),
+    np.copy: handle,
     np.fabs: lambda x: np.abs(x),
     np.fix: lambda x: np.trunc(x),
     np.around: lambda a, decimals=0: np.round(a, decimals),

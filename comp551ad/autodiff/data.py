@@ -87,6 +87,14 @@ def as_argument(array: Any, name: str, tape: Tape) -> Data:
     return as_data(array, Origin(None, (name,), {}, tape))
 
 
+def handle(tracer: Tracer) -> Tracer:
+    """Another tracer of the same row, which what happens to this one doesn't change."""
+    another = Tracer()
+    another.value, another.index = tracer.value, tracer.index
+    another.tape = tracer.tape
+    return another
+
+
 def compute(function: Callable | str, operands: tuple, parameters: dict) -> Any:
     """Call a function, or an array's method of this name, on what the operands are now.
 
@@ -100,7 +108,7 @@ def compute(function: Callable | str, operands: tuple, parameters: dict) -> Any:
     else:
         result = function(*plain, **keywords)
     if isinstance(result, np.ndarray | np.generic):
-        kept = tuple(o.handle() if type(o) is Tracer else o for o in operands)
+        kept = tuple(handle(o) if type(o) is Tracer else o for o in operands)
         return as_data(result, Origin(function, kept, parameters))
     if function not in SHAPES:
         name = function if isinstance(function, str) else function.__name__

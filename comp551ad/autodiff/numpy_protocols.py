@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from .composites import COMPOSITES, NEUTRAL, SCIPYS, power, reduce_some
-from .data import SHAPES, compute, tapes_of
+from .data import SHAPES, compute, handle, tapes_of
 from .inplace import setitem, update
 from .operands import FLOAT64
 from .primitives import PRIMITIVE_OF, shape_of
@@ -273,7 +273,7 @@ def _astype(self, dtype: Any, **kwargs: Any) -> Tracer:
         raise refusal(
             f"a.astype({np.dtype(dtype)})", "its derivative is zero; leave it out"
         )
-    return self.handle()
+    return handle(self)
 
 
 def _len(self):
@@ -387,10 +387,10 @@ _METHODS = {
     "__ifloordiv__": update(_floordiv),
     "__len__": _len,
     "__iter__": lambda self: (self[k] for k in range(len(self))),
-    "__pos__": Tracer.handle,
-    "conj": Tracer.handle,
-    "__copy__": Tracer.handle,
-    "__deepcopy__": lambda self, memo: self.handle(),
+    "__pos__": handle,
+    "conj": handle,
+    "__copy__": handle,
+    "__deepcopy__": lambda self, memo: handle(self),
     "__format__": lambda self, spec: (
         format(concrete(self), spec) if spec else repr(self)
     ),
@@ -403,7 +403,7 @@ _METHODS = {
     "reshape": _reshape,
     "transpose": _transpose,
     "flatten": lambda self, order="C": np.copy(np.ravel(self, order)),
-    "copy": lambda self, order="C": self.handle(),
+    "copy": lambda self, order="C": handle(self),
     "astype": _astype,
     "fill": lambda self, value: setitem(self, Ellipsis, value),
 }

@@ -31,7 +31,7 @@ from .arguments import (
     silence,
     with_integers,
 )
-from .data import Data
+from .data import Data, handle
 from .emit import BufferedWriter, Computation, Output, ProgramError, Writer
 from .javascript import JavaScriptWriter
 from .operands import FLOAT64, as_input
@@ -39,8 +39,8 @@ from .passes import pull_back
 from .primitives import shape_of
 from .refusals import TraceError, kind_of
 from .simplify import Expressions, recognise
-from .tape import Tape, Tracer, concrete, operands_of, parameters_of
-from .trace import local_names
+from .tape import Tape, Tracer, concrete
+from .trace import local_names, operands_of, parameters_of
 
 _FORM = operator.attrgetter("shape", "dtype")
 # Operations: compiling costs some 20 microseconds each.
@@ -432,7 +432,7 @@ class _InnerTape(Tape):
 
 
 def _handle(leaf):
-    return leaf.handle() if type(leaf) is Tracer else leaf
+    return handle(leaf) if type(leaf) is Tracer else leaf
 
 
 def _map(function, tree):

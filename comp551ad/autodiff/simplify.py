@@ -31,8 +31,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .primitives import PRIMITIVES, shape_of
-from .tape import Tape, Tracer, concrete, operands_of, parameters_of
-from .trace import record
+from .tape import Tape, Tracer, concrete
+from .trace import operands_of, parameters_of, record
 
 # Of the numbers that travel.
 SMALLEST, LARGEST = 1e-30, 1e30

@@ -77,7 +77,8 @@ class Tape:
     def __exit__(self, kind, error, where):
         self.open, self.append = False, _refuse_to_grow
         this_thread.tape, self.refused = self.around, this_thread.refused
-        explain(error)
+        if error is not None:
+            explain(error)
 
     def add_input(self, value: Any, name: Any) -> "Tracer":
         """The tracer of an input; ``name`` is what an error calls it (see ``as_input``)."""
@@ -134,16 +135,6 @@ def _refuse_to_grow(row):
     )
 
 
-def operands_of(row: tuple) -> tuple:
-    """The operands of a row: row numbers (ints) and constants."""
-    return row[2]
-
-
-def parameters_of(row: tuple) -> dict:
-    """The parameters of a row, without what its value kept for the rules."""
-    return {key: p for key, p in row[3].items() if key != "residuals"}
-
-
 # ---------------------------------------------------------------- recording one operation
 
 
@@ -164,8 +155,8 @@ def apply(
             numbers.append(operand.index)
         else:
             if type(operand) is not float:
-                if holds_tracers(operand):
-                    return apply(primitive, [joined(o) for o in operands], parameters)
+                if joined(operand) is not operand:
+                    return apply(primitive, list(map(joined, operands)), parameters)
                 operand = tape.constant(operand, primitive.name)
             values.append(operand)
             numbers.append(operand)
@@ -196,23 +187,19 @@ def apply(
     return tracer
 
 
-def holds_tracers(operand: Any) -> bool:
-    """Whether a list has tracers in it, or an array of objects, as np.array([a, b]) makes it."""
-    kind = type(operand)
-    if kind is np.ndarray:
-        return operand.dtype == object and any(type(x) is Tracer for x in operand.flat)
-    return kind in (list, tuple) and any(
-        type(leaf) is Tracer or holds_tracers(leaf) for leaf in pytrees.leaves(operand)
-    )
-
-
 def joined(operand: Any) -> Any:
     """A list or an array of objects that has tracers in it as one tracer, by np.stack."""
-    if not holds_tracers(operand):
+    kind = type(operand)
+    if kind not in (list, tuple) and not (
+        kind is np.ndarray and operand.dtype == object
+    ):
         return operand
-    if type(operand) is np.ndarray and not operand.ndim:
+    if kind is np.ndarray and not operand.ndim:
         return operand[()]
-    return apply(PRIMITIVES["stack"], list(map(joined, operand)))
+    parts = list(map(joined, operand))
+    if any(type(part) is Tracer for part in parts):
+        return apply(PRIMITIVES["stack"], parts)
+    return operand
 
 
 def operators(name: str) -> tuple:
@@ -253,12 +240,6 @@ class Tracer:
 
     def __repr__(self):
         return f"<traced a{self.index + 1} = {concrete(self.value)!r}>"
-
-    def handle(self) -> "Tracer":
-        """Another tracer of the same row, which what happens to this one doesn't change."""
-        tracer = Tracer()
-        tracer.value, tracer.index, tracer.tape = self.value, self.index, self.tape
-        return tracer
 
 
 def concrete(value: Any) -> Any:

@@ -33,7 +33,7 @@ from .operands import Origins
 from .passes import as_seed, full, pull_back, push_forward
 from .primitives import shape_of
 from .refusals import kind_of
-from .tape import Tape, Tracer, operands_of, parameters_of
+from .tape import Tape, Tracer
 
 _LABEL = re.compile(r"a([1-9]\d*)")
 
@@ -68,6 +68,16 @@ class Node:
     def inputs(self) -> tuple[int, ...]:
         """The numbers of the nodes it was computed from; x * x names x twice."""
         return tuple(a for a in self.arguments if type(a) is int)
+
+
+def operands_of(row: tuple) -> tuple:
+    """The operands of a row: row numbers (ints) and constants."""
+    return row[2]
+
+
+def parameters_of(row: tuple) -> dict:
+    """The parameters of a row, without what its value kept for the rules."""
+    return {key: p for key, p in row[3].items() if key != "residuals"}
 
 
 def check_trace(trace: Any) -> None:

@@ -1,11 +1,10 @@
-"""Functions of functions: grad, jvp, vjp, jacobian, hessian.
+"""Functions of functions: grad, vjp, jvp.
 
 Each of them runs the function on a tape, then one of the two loops over its rows: reverse mode
-for ``grad`` and ``vjp``, forward mode for ``jvp``, either for ``jacobian``. Since a loop over
-tracers is itself recorded, they nest: ``grad(grad(f))`` is the second derivative, and ``hessian``
-is forward mode over reverse mode.
+for ``grad`` and ``vjp``, forward mode for ``jvp``. Since a loop over tracers is itself recorded,
+they nest: ``grad(grad(f))`` is the second derivative.
 
-Reads: ``tape``, ``arguments``, ``data``, ``passes``, ``pytrees``. Read by: notebooks.
+Reads: ``tape``, ``arguments``, ``data``, ``passes``, ``pytrees``. Read by: ``jacobians``.
 """
 
 import functools
@@ -23,7 +22,7 @@ from .data import refuse_counts
 from .passes import as_seed, full, pull_back, push_forward
 from .primitives import shape_of, size_of
 from .refusals import kind_of
-from .tape import Tape, Tracer
+from .tape import Tape
 
 # ---------------------------------------------------------------- one recorded call
 
@@ -53,7 +52,7 @@ class Recorded:
         self.output = pytrees.unflatten(result, iter(out_values))
 
 
-def _record(
+def record_call(
     f: Callable, argnum: Any, args: tuple, kwargs: dict, watch: bool = False
 ) -> Recorded:
     """Call f with tracers in place of the arguments that ``argnum`` means.
@@ -82,7 +81,7 @@ def _record(
         out_rows, out_values = tape.read_outputs(result)
     if None in out_rows:
         if tape.asked and not watch:
-            return _record(f, argnum, args, kwargs, watch=True)
+            return record_call(f, argnum, args, kwargs, watch=True)
         refuse_counts(result, tape)
     if tape.refused is not None:
         (call or Call.of(f, args, kwargs)).check(result, tape)
@@ -109,10 +108,16 @@ def value_and_grad(f: Callable, argnum: int | str | tuple = 0) -> Callable:
 
     @functools.wraps(f)
     def value_and_gradient(*args, **kwargs):
-        call = _record(f, argnum, args, kwargs)
+        call = record_call(f, argnum, args, kwargs)
         is_one = len(call.out_values) == 1 and call.output is call.out_values[0]
         if not is_one or size_of(call.output) != 1:
-            _refuse_many_outputs(call)
+            got = f"{len(call.out_values)} values"
+            if is_one:
+                got = f"shape {shape_of(call.output)}"
+            raise ValueError(
+                f"f: the function returned {got}, expected one number; use jacobian, or return "
+                "a sum or mean"
+            )
         adjoints = pull_back(call.rows, [(call.out_rows[0], 1.0)], keep=False)
         gradient = pytrees.unflatten(call.inputs, map(full, adjoints, call.values))
         return call.output, gradient
@@ -131,16 +136,6 @@ def grad(f: Callable, argnum: int | str | tuple = 0) -> Callable:
     return gradient
 
 
-def _refuse_many_outputs(call):
-    got = f"{len(call.out_values)} values"
-    if len(call.out_values) == 1:
-        got = f"shape {shape_of(call.out_values[0])}"
-    raise ValueError(
-        f"f: the function returned {got}, expected one number; use jacobian, or return a sum or "
-        "mean"
-    )
-
-
 def vjp(f: Callable, *primals: Any) -> tuple[Any, Callable]:
     """Reverse mode in pieces: evaluate now, pull adjoints back later.
 
@@ -152,7 +147,7 @@ def vjp(f: Callable, *primals: Any) -> tuple[Any, Callable]:
         (output, pull): ``pull(adjoint)`` takes an adjoint of the output's structure and shapes
         and returns a tuple, one gradient per primal. It may be called many times.
     """
-    call = _record(f, tuple(range(len(primals))), primals, {})
+    call = record_call(f, tuple(range(len(primals))), primals, {})
 
     def pull(adjoint):
         leaves = _directions(adjoint, call.output, call.out_values, "adjoint")
@@ -165,10 +160,10 @@ def vjp(f: Callable, *primals: Any) -> tuple[Any, Callable]:
 
 def _owned_output(call):
     """The output that the caller may keep and change: never a view of the tape's arrays."""
-    return pytrees.unflatten(call.output, map(_own, call.out_values))
+    return pytrees.unflatten(call.output, map(own, call.out_values))
 
 
-def _own(value):
+def own(value):
     return np.array(value) if type(value) is np.ndarray else value
 
 
@@ -210,7 +205,7 @@ def jvp(f: Callable, primals: tuple, tangents: tuple, many: bool = False) -> tup
                 "argument of the function, such as (x,)"
             )
     primals, tangents = tuple(primals), tuple(tangents)
-    call = _record(f, tuple(range(len(primals))), primals, {})
+    call = record_call(f, tuple(range(len(primals))), primals, {})
     leading = _leading(tangents) if many else ()
     seeds = _directions(tangents, call.inputs, call.values, "tangents", leading)
     derivatives = push_forward(call.rows, enumerate(seeds), many)
@@ -228,94 +223,3 @@ def _leading(tangents):
         if np.ndim(leaf):
             return np.shape(leaf)[:1]
     raise ValueError("tangents: many=True, expected an extra first axis")
-
-
-# ---------------------------------------------------------------- all of it
-
-
-def jacobian(
-    f: Callable, argnum: int | str | tuple = 0, mode: str = "reverse"
-) -> Callable:
-    """The function that computes the Jacobian of f: all outputs by all inputs (S03, S16).
-
-    Reverse mode takes one pass per number in the output, forward mode pushes all directions,
-    one per number in the input, through in one pass.
-
-    Args:
-        f: a function that returns numbers, arrays, or containers of them.
-        argnum: as in ``value_and_grad``.
-        mode: "reverse" or "forward".
-
-    Returns:
-        A function of f's arguments. Its result has the structure of f's output; in place of
-        each of its leaves stands the structure of the input, with arrays of the shape
-        output.shape + input.shape.
-    """
-    if mode not in ("reverse", "forward"):
-        raise ValueError(f"mode: got {mode!r}, expected 'reverse' or 'forward'")
-    argnum = by_place(f, argnum)
-    blocks_of = _reverse_blocks if mode == "reverse" else _forward_blocks
-
-    @functools.wraps(f)
-    def jacobian_of_f(*args, **kwargs):
-        call = _record(f, argnum, args, kwargs)
-        per_output = [
-            pytrees.unflatten(call.inputs, iter(blocks)) for blocks in blocks_of(call)
-        ]
-        return pytrees.unflatten(call.output, iter(per_output))
-
-    return jacobian_of_f
-
-
-def _reverse_blocks(call):
-    """Per leaf of the output, per leaf of the input: one pass for each output number."""
-    for row, value in zip(call.out_rows, call.out_values, strict=True):
-        blocks: list[list] = [[] for _ in call.values]
-        for seed in _directions_of(value):
-            seeds = [(row, seed if shape_of(value) else 1.0)]
-            adjoints = pull_back(call.rows, seeds, keep=False)
-            for block, adjoint, x in zip(blocks, adjoints, call.values, strict=False):
-                block.append(full(adjoint, x))
-        yield [
-            _block(np.stack(block) if block else np.zeros(0), value, x)
-            for block, x in zip(blocks, call.values, strict=True)
-        ]
-
-
-def _forward_blocks(call):
-    """The same with one pass for each leaf of the input: all its numbers are directions."""
-    columns = [
-        push_forward(call.rows, [(k, _directions_of(x))], many=True)
-        for k, x in enumerate(call.values)
-    ]
-    for row, value in zip(call.out_rows, call.out_values, strict=True):
-        blocks = []
-        for tangents, x in zip(columns, call.values, strict=True):
-            d = None if row is None else tangents[row]
-            if d is None:
-                d = np.zeros((size_of(x), *shape_of(value)))
-            # The direction comes last.
-            d = np.transpose(d, (*range(1, len(shape_of(d))), 0))
-            blocks.append(_block(d, value, x))
-        yield blocks
-
-
-def _directions_of(value):
-    """An array of value's shape per entry, with a single 1 in it."""
-    return np.eye(size_of(value)).reshape(size_of(value), *shape_of(value))
-
-
-def _block(array, value, x):
-    """Derivatives of an output's leaf with respect to an input's, in both their shapes."""
-    array = np.reshape(array, shape_of(value) + shape_of(x))
-    return _own(array) if shape_of(array) or type(array) is Tracer else float(array)
-
-
-def hessian(f: Callable, argnum: int | str | tuple = 0) -> Callable:
-    """The function that computes the second derivatives of a function with one number out.
-
-    Forward mode over reverse mode: the gradient's own trace, with all directions pushed
-    through at once. For an argument of shape s the result has the shape s + s; for containers
-    it is nested twice in their structure.
-    """
-    return jacobian(grad(f, argnum), argnum, mode="forward")

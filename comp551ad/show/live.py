@@ -30,8 +30,7 @@ from comp551ad.autodiff.javascript import RUNTIME, lists_of
 from comp551ad.autodiff.operands import Origins
 from comp551ad.autodiff.passes import pull_back, push_forward
 from comp551ad.autodiff.primitives import PRIMITIVES, Primitive, shape_of
-from comp551ad.autodiff.tape import operands_of, parameters_of
-from comp551ad.autodiff.trace import Trace, record
+from comp551ad.autodiff.trace import Trace, operands_of, parameters_of, record
 
 from . import recorded
 from .formula import NO_ORIGINS, data_text, parameter_text

@@ -47,8 +47,9 @@ clock = time.process_time if options.one_thread else time.perf_counter
 
 import numpy as np  # noqa: E402
 
+from comp551ad.autodiff.jacobians import jacobian  # noqa: E402
 from comp551ad.autodiff.program import write_gradient  # noqa: E402
-from comp551ad.autodiff.transforms import jacobian, value_and_grad  # noqa: E402
+from comp551ad.autodiff.transforms import value_and_grad  # noqa: E402
 from comp551ad.byhand.two_layer import cost, gradients  # noqa: E402
 from comp551ad.datasets import load_iris  # noqa: E402
 

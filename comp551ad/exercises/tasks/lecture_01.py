@@ -5,7 +5,7 @@ from math import factorial
 
 import numpy as np
 
-from ...autodiff.transforms import hessian
+from ...autodiff.jacobians import hessian
 from ...functions import logistic, logsumexp
 from ..exercise import Exercise, Mistake
 

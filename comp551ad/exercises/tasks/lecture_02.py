@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ...autodiff.transforms import jacobian
+from ...autodiff.jacobians import jacobian
 from ...functions import softmax
 from ..exercise import Exercise, Mistake
 from ..formulas import formulas

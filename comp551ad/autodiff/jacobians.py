@@ -1,0 +1,108 @@
+"""All derivatives at once: jacobian and hessian.
+
+A pass gives the derivatives of one number, or in one direction; here as many passes as it takes
+are put together.
+
+Reads: ``transforms``, ``arguments``, ``passes``, ``pytrees``. Read by: notebooks.
+"""
+
+import functools
+from collections.abc import Callable
+
+import numpy as np
+
+from comp551ad import pytrees
+
+from .arguments import by_place
+from .passes import full, pull_back, push_forward
+from .primitives import shape_of, size_of
+from .tape import Tracer
+from .transforms import grad, own, record_call
+
+
+def jacobian(
+    f: Callable, argnum: int | str | tuple = 0, mode: str = "reverse"
+) -> Callable:
+    """The function that computes the Jacobian of f: all outputs by all inputs (S03, S16).
+
+    Reverse mode takes one pass per number in the output, forward mode pushes all directions,
+    one per number in the input, through in one pass.
+
+    Args:
+        f: a function that returns numbers, arrays, or containers of them.
+        argnum: as in ``value_and_grad``.
+        mode: "reverse" or "forward".
+
+    Returns:
+        A function of f's arguments. Its result has the structure of f's output; in place of
+        each of its leaves stands the structure of the input, with arrays of the shape
+        output.shape + input.shape.
+    """
+    if mode not in ("reverse", "forward"):
+        raise ValueError(f"mode: got {mode!r}, expected 'reverse' or 'forward'")
+    argnum = by_place(f, argnum)
+    blocks_of = _reverse_blocks if mode == "reverse" else _forward_blocks
+
+    @functools.wraps(f)
+    def jacobian_of_f(*args, **kwargs):
+        call = record_call(f, argnum, args, kwargs)
+        per_output = [
+            pytrees.unflatten(call.inputs, iter(blocks)) for blocks in blocks_of(call)
+        ]
+        return pytrees.unflatten(call.output, iter(per_output))
+
+    return jacobian_of_f
+
+
+def _reverse_blocks(call):
+    """Per leaf of the output, per leaf of the input: one pass for each output number."""
+    for row, value in zip(call.out_rows, call.out_values, strict=True):
+        blocks: list[list] = [[] for _ in call.values]
+        for seed in _directions_of(value):
+            seeds = [(row, seed if shape_of(value) else 1.0)]
+            adjoints = pull_back(call.rows, seeds, keep=False)
+            for block, adjoint, x in zip(blocks, adjoints, call.values, strict=False):
+                block.append(full(adjoint, x))
+        yield [
+            _block(np.stack(block) if block else np.zeros(0), value, x)
+            for block, x in zip(blocks, call.values, strict=True)
+        ]
+
+
+def _forward_blocks(call):
+    """The same with one pass for each leaf of the input: all its numbers are directions."""
+    columns = [
+        push_forward(call.rows, [(k, _directions_of(x))], many=True)
+        for k, x in enumerate(call.values)
+    ]
+    for row, value in zip(call.out_rows, call.out_values, strict=True):
+        blocks = []
+        for tangents, x in zip(columns, call.values, strict=True):
+            d = None if row is None else tangents[row]
+            if d is None:
+                d = np.zeros((size_of(x), *shape_of(value)))
+            # The direction comes last.
+            d = np.transpose(d, (*range(1, len(shape_of(d))), 0))
+            blocks.append(_block(d, value, x))
+        yield blocks
+
+
+def _directions_of(value):
+    """An array of value's shape per entry, with a single 1 in it."""
+    return np.eye(size_of(value)).reshape(size_of(value), *shape_of(value))
+
+
+def _block(array, value, x):
+    """Derivatives of an output's leaf with respect to an input's, in both their shapes."""
+    array = np.reshape(array, shape_of(value) + shape_of(x))
+    return own(array) if shape_of(array) or type(array) is Tracer else float(array)
+
+
+def hessian(f: Callable, argnum: int | str | tuple = 0) -> Callable:
+    """The function that computes the second derivatives of a function with one number out.
+
+    Forward mode over reverse mode: the gradient's own trace, with all directions pushed
+    through at once. For an argument of shape s the result has the shape s + s; for containers
+    it is nested twice in their structure.
+    """
+    return jacobian(grad(f, argnum), argnum, mode="forward")
