@@ -273,6 +273,19 @@ def test_decisions_are_noted_with_their_line():
         write_gradient(lambda x, y: f(x, y)[0], 1.0, np.array([1.0]))
 
 
+def test_an_assert_is_no_branch():
+    def f(x, y):
+        assert np.all(x > 0), "a mass"
+        assert np.isclose(np.sum(x), 3) and y.max() < 3
+        return np.sum(x[y] ** 2)
+
+    x, y = np.array([1.0, 1.5, 0.5]), np.array([2, 0])
+    assert not record(f, x, y).decisions
+    assert write_gradient(f, x, y)(x, y).tolist() == grad(f)(x, y).tolist() == [2, 0, 1]
+    with pytest.raises(AssertionError, match="a mass"):
+        grad(f)(-x, y)
+
+
 def test_a_line_of_a_notebooks_cell_is_named_without_a_file():
     names = {}
     cell = "def f(x):\n    return x if x > 0 else -x"

@@ -11,6 +11,7 @@ give another: such a question is noted as a decision, on every tape that the dat
 Reads: ``tape``, ``refusals``. Read by: ``arguments``, ``numpy_protocols``, ``program``, ``show``.
 """
 
+import linecache
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
@@ -171,11 +172,17 @@ def tapes_of(operands: Iterable) -> list[Tape]:
 
 
 def note_decision(operands: Iterable, name: str) -> None:
-    """Note a question about values, with its line, on every tape that the operands come from."""
+    """Note a question about values, with its line, on every tape that the operands come from.
+
+    That of an assert is none: it takes no other course, or ends the function.
+    """
+    file, line = line_outside()
+    if linecache.getline(file, line).lstrip().startswith(("assert ", "assert(")):
+        return
     for tape in tapes_of(operands):
         tape.asked = True
         if tape.watch:
-            tape.decisions.append((name, *line_outside()))
+            tape.decisions.append((name, file, line))
 
 
 def refuse_counts(result: Any, tape: Tape) -> None:

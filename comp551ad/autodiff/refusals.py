@@ -369,24 +369,28 @@ def _in_place_of(e, general, is_lost):
                 return TraceError(
                     f"{place}{way.why}; write {way.instead(e.tree)} instead"
                 )
-    if e is not None and (update := _as_update(e.text)):
-        return TraceError(
-            f"{place}a plain array can't become a traced one; write {update} instead"
-        )
+    if e is not None and (update := _of_an_update(e.text)):
+        return TraceError(place + update)
     return TraceError(place + "".join(general))
 
 
-def _as_update(text):
-    """z += a as z = z + a; None for anything else."""
+def _of_an_update(text):
+    """What to write for z += a, with a plain z; None for anything else."""
     try:
         (statement,) = ast.parse(text).body
     except (SyntaxError, ValueError):
         return None
     if not isinstance(statement, ast.AugAssign):
         return None
-    statement.target.ctx = ast.Load()
-    value = ast.BinOp(statement.target, statement.op, statement.value)
-    return f"{ast.unparse(statement.target)} = {ast.unparse(value)}"
+    if isinstance(statement.target, ast.Subscript):
+        return _IN_PLACE_OF_A_STORE
+    target, value = ast.unparse(statement.target), ast.unparse(statement.value)
+    sign = ast.unparse(ast.BinOp(ast.Name("_"), statement.op, ast.Name("_")))[2:-2]
+    value = f"({value})" if isinstance(statement.value, ast.BinOp) else value
+    return (
+        "a plain array can't become a traced one; "
+        f"write {target} = {target} {sign} {value} instead"
+    )
 
 
 # ---------------------------------------------------------------- methods that are refused
