@@ -213,36 +213,41 @@ function parse(source) {
 function asTyped(program) {
   const uses = program.rows.map(() => 0);
   for (const row of program.rows) for (const a of row.args) if (isRow(a)) uses[a]++;
-  // Per row its text; those that need no parentheses.
-  const [texts, atoms] = [[], new Set()];
+  // Per row its text, and how tightly that binds.
+  const [texts, levels] = [[], []];
   const statements = [];
   for (const [i, row] of program.rows.entries()) {
     if (row.op === "input") {
       if (!/^[\p{L}_][\p{L}\p{N}_]*$/u.test(row.name ?? "")) return "";
       texts.push(row.name);
-      atoms.add(row.name);
+      levels.push(ATOM);
       continue;
     }
     if (row.rule || row.params || !TABLE[row.op].elementwise) return "";
-    const parts = row.args.map((a) => (isRow(a) ? texts[a] : String(a.c)));
     const sign = Object.keys(OPERATORS).find((key) => OPERATORS[key] === row.op);
-    const wrap = (part) => (atoms.has(part) || /^[\d.]+$/.test(part) ? part : `(${part})`);
-    let text = `${row.op}(${parts.join(", ")})`;
-    if (!sign && !["square", "power", "negative"].includes(row.op)) atoms.add(text);
-    if (sign === "+") text = `${parts[0]} + ${parts[1]}`;
-    else if (sign === "-") text = `${parts[0]} - ${wrap(parts[1])}`;
-    else if (sign) text = parts.map(wrap).join(sign === "*" ? "*" : " / ");
-    else if (row.op === "square") text = `${wrap(parts[0])}**2`;
-    else if (row.op === "power") text = parts.map(wrap).join("**");
-    else if (row.op === "negative") text = `-${wrap(parts[0])}`;
+    const part = (k, needs) => {
+      const a = row.args[k];
+      const level = isRow(a) ? levels[a] : a.c < 0 ? SUM : ATOM;
+      const text = isRow(a) ? texts[a] : String(a.c);
+      return level < needs ? `(${text})` : text;
+    };
+    let [text, level] = [`${row.op}(${row.args.map((_, k) => part(k, 0)).join(", ")})`, ATOM];
+    if (sign === "+" || sign === "-")
+      [text, level] = [`${part(0, SUM)} ${sign} ${part(1, PRODUCT)}`, SUM];
+    else if (sign) {
+      const spaced = sign === "*" ? "*" : " / ";
+      [text, level] = [`${part(0, PRODUCT)}${spaced}${part(1, POWER)}`, PRODUCT];
+    } else if (row.op === "square") [text, level] = [`${part(0, ATOM)}**2`, POWER];
+    else if (row.op === "power") [text, level] = [`${part(0, ATOM)}**${part(1, ATOM)}`, POWER];
+    else if (row.op === "negative") [text, level] = [`-${part(0, POWER)}`, SUM];
     const output = program.outputs.includes(i);
     if ((uses[i] > 1 || row.name) && !(output && !uses[i] && !row.name)) {
       const name = row.name ?? `a${i + 1}`;
       statements.push(`${name} = ${text}`);
-      text = name;
-      atoms.add(name);
+      [text, level] = [name, ATOM];
     } else if (output && !uses[i]) statements.push(text);
     texts.push(text);
+    levels.push(level);
   }
   return statements.join("; ");
 }
