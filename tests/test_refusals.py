@@ -425,3 +425,26 @@ def test_a_constant_beside_a_comparison_is_no_accuracy():
     assert jacobian(grad(leaky))(X).tolist() == np.zeros((3, 3)).tolist()
     out, pull = vjp(lambda x: (leaky(x), 3), X)
     assert out == (np.sum(X), 3) and pull((2.0, 1.0))[0].tolist() == [2.0] * 3
+
+
+def test_a_refusal_that_python_puts_a_text_of_its_own_over_is_what_one_reads():
+    """As "%f" % a does since Python 3.15."""
+
+    def formatted(a):
+        try:
+            return float(a)
+        except TypeError:
+            text = "format argument: %f requires a real number, not Tracer"
+            raise TypeError(text) from None
+
+    with pytest.raises(TraceError, match=r"^float\(a\).*leave float\(\) out"):
+        record(formatted, 2.0)
+
+
+def test_an_error_of_the_function_itself_stays_as_it_is():
+    def f(a):
+        raise TypeError("format argument: %f requires a real number, not str")
+
+    with pytest.raises(TypeError, match="not str") as caught:
+        record(f, 2.0)
+    assert not isinstance(caught.value, TraceError)

@@ -133,6 +133,10 @@ def explain(error: BaseException | None) -> None:
     """Raise the refusal behind an error of NumPy's, if there is one."""
     if isinstance(error, ValueError) and isinstance(error.__cause__, TraceError):
         raise error.__cause__ from None  # for z[0] = a
+    # Python 3.15 has a text of its own in the place of what float() says: "%f" % a.
+    replaced = isinstance(error, TypeError) and "requires a real number" in str(error)
+    if replaced and this_thread.refused is not None:
+        raise TraceError(*this_thread.refused) from error
     known = "dtype('O')", "not supported for the input types", "dtype object"
     if isinstance(error, TypeError) and any(words in str(error) for words in known):
         if this_thread.refused is None:
