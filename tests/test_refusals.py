@@ -110,7 +110,9 @@ CASES: dict[str, tuple[str, str | None]] = {
     store("z[1:] += a[0]"): (
         r"^z\[1:\] \+= a\[0\].*start from a traced array", store("z[1:] += a[0]", "0 * a")
     ),
-    store("z *= a - 1", "np.ones(3)"): (r"write z = z \* \(a - 1\) instead", store("z = z * (a - 1)", "np.ones(3)")),
+    store("z *= a - 1", "np.ones(3)"): (
+        r"write z = z \* \(a - 1\) instead", store("z = z * (a - 1)", "np.ones(3)")
+    ),
     store("np.add(a, 1, out=z)"): ("out=", "np.add(a, 1)"),
     "np.sin(a, where=X > 1)": ("where=.*np.where", "np.where(X > 1, np.sin(a), 0 * a)"),
     "np.sin(a, dtype=np.float32)": ("dtype=.*leave it out", "np.sin(a)"),
