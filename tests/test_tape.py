@@ -1,5 +1,6 @@
 """comp551ad/autodiff/tape.py: one recording, one thread; nested tapes; what outlives them."""
 
+import gc
 import math
 import operator
 import sys
@@ -36,10 +37,20 @@ def test_rows_are_what_the_module_says():
         y = apply(PRIMITIVES["multiply"], (3, x))
         z = apply(PRIMITIVES["sum"], (y,), {"axis": 0})
     assert tape.rows[0][0] == "input" and tape.rows[1][0] == "multiply"
-    assert tape.rows[1][2:] == ((3.0, 0), {}) and type(tape.rows[1][2][0]) is float
+    assert tape.rows[1][2:] == ((3.0, 0), None) and type(tape.rows[1][2][0]) is float
     assert operands_of(tape.rows[2]) == (1,) and z.index == 2 and z.value == 9.0
     assert parameters_of(tape.rows[2]) == {"axis": -1}
     assert concrete([x, (z, 1)])[1] == (9.0, 1)
+
+
+def test_the_garbage_collector_need_not_look_into_rows_again():
+    with Tape() as tape:
+        x = tape.add_input(0.5, "x")
+        for _ in range(1000):
+            x = np.sin(x * 1.01)
+    gc.collect()  # the tuples of operands
+    gc.collect()
+    assert not any(map(gc.is_tracked, tape.rows))
 
 
 def test_constants_are_copies_that_stay():

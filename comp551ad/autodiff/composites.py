@@ -137,8 +137,10 @@ def _let_kinks_cancel(x):
     uses = [row for row in rows if any(type(o) is int and o == x.index for o in row[2])]
     if any(row[0] == "abs" for row in uses):
         for row in uses:
-            if "tie" in row[3] and not any(
-                np.any(o) for o in row[2] if type(o) is not int
+            if (
+                row[3]
+                and "tie" in row[3]
+                and not any(np.any(o) for o in row[2] if type(o) is not int)
             ):
                 row[3]["tie"] = 0.5
 

@@ -58,7 +58,7 @@ def pull_back(
         name, y, operands, parameters = rows[i]
         if g is None or not operands:
             continue
-        primitive, values = PRIMITIVES[name], []
+        primitive, how, values = PRIMITIVES[name], parameters or {}, []
         for o in operands:
             values.append(rows[o][1] if type(o) is int else o)
         if not primitive.elementwise and (shape_of(g) or not primitive.uniform):
@@ -67,7 +67,7 @@ def pull_back(
             vjp = primitive.vjps[k]
             if type(j) is not int or vjp is None:
                 continue
-            term = vjp(g, y, *values, **parameters)
+            term = vjp(g, y, *values, **how)
             if primitive.broadcasts and type(y) is not float:
                 stretched = y if primitive.elementwise else term
                 term = unbroadcast(term, shape_of(values[k]), shape_of(stretched))
@@ -140,15 +140,15 @@ def push_forward(
         for k, j in enumerate(operands):
             if type(j) is not int or tangents[j] is None:
                 continue
-            primitive, t = PRIMITIVES[name], tangents[j]
+            primitive, how, t = PRIMITIVES[name], parameters or {}, tangents[j]
             if primitive.jvps[k] is None:
                 continue
             values = [rows[o][1] if type(o) is int else o for o in operands]
             if many:
-                term = _each_direction(primitive, k, t, y, values, parameters)
+                term = _each_direction(primitive, k, t, y, values, how)
             else:
                 t = t if primitive.elementwise else _stretched(t, shape_of(values[k]))
-                term = primitive.jvps[k](t, y, *values, **parameters)
+                term = primitive.jvps[k](t, y, *values, **how)
             if terms is not None:
                 terms.append((i, k, term))
             tangents[i] = term if tangents[i] is None else tangents[i] + term

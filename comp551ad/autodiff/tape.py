@@ -3,16 +3,17 @@
 While a function is recorded, its inputs are ``Tracer`` objects. Every operation on one of them
 computes its result at once and appends a row to the tape:
 
-    ("input", value, (), {})
-    ("multiply", value, (0, 2.0), {})
+    ("input", value, (), None)
+    ("multiply", value, (0, 2.0), None)
     ("sum", value, (1,), {"axis": (-1,), "keepdims": False})
 
-These are a primitive's name, the value, the operands, and the parameters. An operand that was
-computed on this tape is the number of its row, an ``int``; any other operand is a constant and
-stands there itself (a ``float``, an array: never an ``int``). Rows are in the order of creation, so
-an operand's row always comes before the row that uses it. The first entry is the primitive's name,
-not the primitive: a tuple of names, numbers and arrays is one that Python's garbage collector need
-not look into again, however long the tape grows.
+These are a primitive's name, the value, the operands, and the parameters, if there are any. An
+operand that was computed on this tape is the number of its row, an ``int``; any other operand is a
+constant and stands there itself (a ``float``, an array: never an ``int``). Rows are in the order of
+creation, so an operand's row always comes before the row that uses it. The first entry is the
+primitive's name, not the primitive, and where there are no parameters the last is None, not an
+empty dict: tuples of names, numbers and arrays are such that Python's garbage collector need not
+look into them again, however long the tape grows.
 
 Tapes nest. A derivative inside a function that is itself being differentiated opens a tape of its
 own, whose values are tracers of the outer tape. An operation is written on the innermost tape among
@@ -86,7 +87,7 @@ class Tape:
             value = as_input(value, name)
         tracer = Tracer()
         tracer.value, tracer.index, tracer.tape = value, len(self.rows), self
-        self.append(("input", value, (), {}))
+        self.append(("input", value, (), None))
         return tracer
 
     def constant(self, value: Any, name: str) -> Any:
@@ -179,7 +180,7 @@ def apply(
         )
     tracer = Tracer()
     tracer.value, tracer.index, tracer.tape = value, len(tape.rows), tape
-    tape.append((primitive.name, value, tuple(numbers), parameters or {}))
+    tape.append((primitive.name, value, tuple(numbers), parameters or None))
     if primitive.view:
         base = operands[0]
         if np.may_share_memory(concrete(value), concrete(base)):

@@ -77,7 +77,7 @@ def operands_of(row: tuple) -> tuple:
 
 def parameters_of(row: tuple) -> dict:
     """The parameters of a row, without what its value kept for the rules."""
-    return {key: p for key, p in row[3].items() if key != "residuals"}
+    return {key: p for key, p in (row[3] or {}).items() if key != "residuals"}
 
 
 def check_trace(trace: Any) -> None:
