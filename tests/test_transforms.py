@@ -518,6 +518,15 @@ def test_an_output_that_comes_twice_is_two_arrays():
     np.testing.assert_array_equal(t_two, 2 * X3)
 
 
+def test_adjoints_of_an_output_that_comes_twice_add_up():
+    def f(x):
+        y = x * x
+        return y, y
+
+    _, pull = vjp(f, 3.0)
+    assert pull((1.0, 4.0)) == (30.0,)
+
+
 def test_zero_gradients_for_unused_inputs():
     g = grad(lambda x, p: np.sum(x), (0, 1))(X3, {"W": np.ones((2, 2)), "b": 1.0})
     assert g[0].tolist() == [1.0] * 3
