@@ -46,7 +46,7 @@ twin = Exercise(
         Mistake(
             "the order is left out",
             lambda W, V, order, signs: (signs[:, None] * W, V * signs),
-            "Turning signs alone is a symmetry too, but another one.",
+            "Flipping signs alone is a symmetry too, but another one.",
         ),
         Mistake(
             "the signs go with the old numbers",
@@ -62,7 +62,7 @@ twin = Exercise(
                 signs[:, None] * W[np.argsort(order)],
                 V[:, np.argsort(order)] * signs,
             ),
-            "Unit k of the twin was unit order[k], not the other way round.",
+            "Unit k of the twin was unit order[k], not the reverse.",
         ),
         Mistake(
             "nothing happens to one of the two",
@@ -75,7 +75,7 @@ twin = Exercise(
                 signs[:, None] * W[order],
                 signs[:, None] * V[order],
             ),
-            "V is D x M: what goes into a unit stands in a column.",
+            "V is D x M: what goes into a unit is a column.",
         ),
     ),
     hints=(
@@ -194,7 +194,7 @@ balanced = Exercise(
         Mistake(
             "the inputs alone are rescaled",
             lambda W, V: (W, _by_ratio(1.0)(W, V)[1]),
-            "Equally long they are now, but the network answers otherwise: what comes out?",
+            "Now the norms are equal, but the network answers differently: what comes out?",
         ),
         Mistake(
             "one root too many",
@@ -271,14 +271,14 @@ count_twins = Exercise(
             "Hidden units have no order: how many orders are there?",
         ),
         Mistake(
-            "added where one multiplies",
+            "added instead of multiplied",
             _counting(lambda M: factorial(M) + 2**M),
             "For every order all the choices of signs are open.",
         ),
         Mistake(
             "one sign for all units together",
             _counting(lambda M: factorial(M) * 2),
-            "Each unit may turn its sign by itself.",
+            "Each unit may flip its sign by itself.",
         ),
         Mistake(
             "orders counted with repetition",
@@ -298,12 +298,12 @@ count_twins = Exercise(
         Mistake(
             "all turned but one",
             _counting(lambda M: factorial(M) * (2**M - 1)),
-            "Is turning no sign at all among your choices?",
+            "Is flipping no sign at all among your choices?",
         ),
         Mistake(
             "the orders of twice as many",
             _counting(lambda M: factorial(2 * M)),
-            "A unit with its sign turned is no second unit: how many choices has each of the M?",
+            "A unit with its sign flipped isn't a second unit: how many choices has each of the M?",
         ),
         Mistake(
             "the orders are left out",
@@ -313,7 +313,7 @@ count_twins = Exercise(
         Mistake(
             "half of the signs",
             _counting(lambda M: factorial(M) * 2 ** (M - 1)),
-            "Turn all signs at once: is that the same place, or another with the same function?",
+            "Flip all signs together: is that the same place, or another with the same function?",
         ),
         Mistake(
             "M squared orders",
@@ -327,8 +327,8 @@ count_twins = Exercise(
         ),
     ),
     hints=(
-        "Two questions: how many orders have M things, and which signs may turn?",
-        "A sign may turn if h(-q) = -h(q). Try both functions at q = 1.",
+        "Two questions: how many orders have M things, and which signs may flip?",
+        "A sign may flip if h(-q) = -h(q). Try both functions at q = 1.",
     ),
 )
 
@@ -401,12 +401,12 @@ saddle_signs = Exercise(
         Mistake(
             "the units are taken for a limit",
             lambda M, D, C: _signs_for(lambda D, C: min(M, D, C - 1))(M, D, C),
-            "B is D x C and knows nothing of M. Each unit has all of its singular values.",
+            "B is D x C, whatever M is. Each unit has all of its singular values.",
         ),
         Mistake(
             "no direction is level",
             lambda M, D, C: (M * (C + D) / 2, M * (C + D) / 2, 0),
-            "If only W moves and V stays zero, what does the network say?",
+            "If only W moves and V stays zero, what does the network answer?",
         ),
         Mistake(
             "all of them up, as at a minimum",

@@ -28,7 +28,7 @@ polar_jacobian = Exercise(
             lambda r, phi: np.array(
                 [[np.cos(phi), -np.sin(phi)], [np.sin(phi), np.cos(phi)]]
             ),
-            "r stands in front of the cosine and the sine: it stays when phi moves.",
+            "r is a factor before the cosine and the sine: it stays when phi moves.",
         ),
         Mistake(
             "derivative of cos as + sin",
@@ -43,9 +43,9 @@ polar_jacobian = Exercise(
             "The first row belongs to x.",
         ),
         Mistake(
-            "the Jacobian of the way back",
+            "the Jacobian of the inverse",
             lambda r, phi: np.linalg.inv(_polar_table(r, phi)),
-            "Inputs are r and phi, outputs x and y: which of them moves, and which answers?",
+            "Inputs are r and phi, outputs x and y: which of them do you move, and which respond?",
         ),
         Mistake(
             "the determinant",
@@ -53,7 +53,7 @@ polar_jacobian = Exercise(
             "Four derivatives are expected, a table.",
         ),
         Mistake(
-            "the minus stands at the other sine",
+            "the minus is at the other sine",
             lambda r, phi: np.array(
                 [[np.cos(phi), r * np.sin(phi)], [-np.sin(phi), r * np.cos(phi)]]
             ),
@@ -77,12 +77,12 @@ polar_jacobian = Exercise(
         Mistake(
             "r stays where r moves",
             lambda r, phi: _polar_table(r, phi) * [r, 1],
-            "The derivative of r c by r is c.",
+            "The derivative of r c with respect to r is c.",
         ),
         Mistake(
             "the diagonal alone",
             lambda r, phi: np.diag(np.diag(_polar_table(r, phi))),
-            "Both outputs answer to both inputs.",
+            "Both outputs depend on both inputs.",
         ),
     ),
     hints=(
@@ -127,7 +127,7 @@ softmax_jacobian = Exercise(
         Mistake(
             "the derivative at p, not where softmax gives p",
             lambda p: jacobian(softmax)(p),
-            "p is softmax's output. The Jacobian is asked in terms of it.",
+            "p is softmax's output. Write the Jacobian in terms of it.",
         ),
         Mistake(
             "a number where p_c p_k belongs",
@@ -184,7 +184,7 @@ softmax_jacobian = Exercise(
         Mistake(
             "the diagonal's rule everywhere",
             lambda p: np.outer(p, 1 - p),
-            "p_c (1 - p_k) is right for c = k. And for another k, does u_k stand above?",
+            "p_c (1 - p_k) is right for c = k. For another k, is u_k in the numerator?",
         ),
         Mistake(
             "a plus for the minus",
@@ -232,27 +232,27 @@ sum_over_paths = Exercise(
         Mistake(
             "one path alone",
             lambda: {"all": "v * cos(x)"},
-            "x reaches f along two ways; what goes along them is added.",
+            "x reaches f along two paths: add what the two give.",
         ),
         Mistake(
             "paths multiplied",
             lambda: {"all": "v * cos(x) * u * 2 * v"},
-            "Along a path one multiplies. Over paths one adds.",
+            "Multiply along a path, add over the paths.",
         ),
         Mistake(
             "the wrong factor of the product",
             lambda: {"through u": "u * cos(x)", "through v": "v * 2 * v"},
-            "f = u v: when u moves, what stands beside it?",
+            "f = u v: when u moves, what is it multiplied by?",
         ),
         Mistake(
             "the derivatives of u and v multiplied",
             lambda: {"all": "cos(x) * 2 * v"},
-            "When u moves, v stands beside it and stays. What does each path give?",
+            "When u moves, v is a constant factor. What does each path give?",
         ),
         Mistake(
             "the two paths are exchanged",
             lambda: {"through u": "u * 2 * v", "through v": "v * cos(x)"},
-            "Through u: the path on which u moves and v stands still.",
+            "Through u: the path on which u moves and v doesn't.",
         ),
         Mistake(
             "the power rule for an exponential",
@@ -270,7 +270,7 @@ sum_over_paths = Exercise(
     ),
     hints=(
         "Draw x, u, v and f. Write its derivative on each of the four edges.",
-        "Through u: (how f answers to u) times (how u answers to x).",
+        "Through u: (how f responds to u) times (how u responds to x).",
     ),
 )
 
@@ -294,12 +294,12 @@ pull_back = Exercise(
         Mistake(
             "not added up over the outputs",
             lambda jac, g: jac * g[:, None],
-            "Every output passes its share on to the input: the shares are added.",
+            "Every output adds its part to the input's slope: sum over the outputs.",
         ),
         Mistake(
             "the outputs' slopes are left out",
             lambda jac, g: jac.sum(axis=0),
-            "How much L answers to each output is in g.",
+            "g says how much L responds to each output.",
         ),
         Mistake(
             "added up over the inputs",
@@ -309,7 +309,7 @@ pull_back = Exercise(
         Mistake(
             "averaged over the outputs",
             lambda jac, g: jac.T @ g / len(g),
-            "The shares of the outputs are added. Nothing divides them.",
+            "The outputs' parts are added. Nothing divides them.",
         ),
         Mistake(
             "g brought to length 1",

@@ -49,7 +49,7 @@ binary_derivation = Exercise(
                 "dL/dyh": "-y / yh",
                 "dL/du": "-y * (1 - yh)",
             },
-            "With y = 0 it says nothing at all. What should it cost to be wrong there?",
+            "With y = 0 this is always 0. What should it cost to be wrong there?",
         ),
         Mistake(
             "the inner minus of 1 - yh is lost",
@@ -84,7 +84,7 @@ binary_derivation = Exercise(
         Mistake(
             "a factor is missing",
             lambda: {"dL/du": "-y / yh + (1 - y) / (1 - yh)"},
-            "Between L and u stands yh: two factors.",
+            "yh comes between L and u: two factors.",
         ),
         Mistake(
             "a factor too many",
@@ -94,12 +94,12 @@ binary_derivation = Exercise(
         Mistake(
             "the minus reaches the first term alone",
             lambda: {"L": "-y * log(yh) + (1 - y) * log(1 - yh)"},
-            "With y = 1 it is right. What does it say with y = 0?",
+            "With y = 1 it is right. What does it give with y = 0?",
         ),
         Mistake(
-            "the derivative by u in place of that by yh",
+            "the derivative with respect to u instead of yh",
             lambda: {"dL/dyh": "yh - y"},
-            "That comes further down, when the slope of yh has been multiplied in.",
+            "That is a later line, with the slope of yh multiplied in.",
         ),
     ),
     hints=(
@@ -160,12 +160,12 @@ head_error = Exercise(
             "u are scores. What does this head make of them before y is subtracted?",
         ),
         Mistake(
-            "the logistic function in the place of softmax",
+            "the logistic function instead of softmax",
             _with_heads(multiclass=logistic),
             "With many classes the outputs are tied together: they add up to 1.",
         ),
         Mistake(
-            "softmax in the place of the logistic function",
+            "softmax instead of the logistic function",
             _with_heads(binary=softmax),
             "Each output of the binary head is a question of its own.",
         ),
@@ -195,14 +195,14 @@ head_error = Exercise(
             "It has cancelled already: that is what the head and its loss do together.",
         ),
         Mistake(
-            "the derivative by yh, not by u",
+            "the derivative with respect to yh, not u",
             _with_heads(lambda U, Y, Yh: -Y / Yh),
-            "Which of the two does the question ask for, the slope by yh or by u?",
+            "Which does the question ask for, the slope in yh or in u?",
         ),
         Mistake(
-            "the derivative by yh, not by u",
+            "the derivative with respect to yh, not u",
             _with_heads(lambda U, Y, Yh: -Y / Yh + (1 - Y) / (1 - Yh)),
-            "Which of the two does the question ask for, the slope by yh or by u?",
+            "Which does the question ask for, the slope in yh or in u?",
         ),
         Mistake(
             "the loss, not its derivative",
@@ -210,7 +210,7 @@ head_error = Exercise(
             "How does the loss of a row change when one of its scores grows a little?",
         ),
         Mistake(
-            "softmax in the place of no head at all",
+            "softmax where no head is needed",
             _with_heads(regression=softmax),
             "The regression head hands the scores through: what is its slope?",
         ),
@@ -222,7 +222,7 @@ head_error = Exercise(
         Mistake(
             "the logistic function overflows",
             _with_heads(binary=lambda U: np.exp(U) / (1 + np.exp(U))),
-            "A score of 800 is too much for exp. The package has a `logistic` that bears it.",
+            "A score of 800 is too much for exp. The package's `logistic` copes with it.",
         ),
         Mistake(
             "the largest score of each column",
@@ -245,12 +245,12 @@ head_error = Exercise(
         Mistake(
             "one largest score for all rows",
             _with_heads(multiclass=_shifted_together),
-            "Beside an 800 in another row everything here becomes 0: each row has its own largest.",
+            "With an 800 in another row everything here becomes 0: each row has its own largest.",
         ),
         Mistake(
             "added up over the instances",
             _with_heads(lambda U, Y, Yh: (Yh - Y).sum(axis=0)),
-            "U is N x C, and so is the derivative by it: one for each row.",
+            "U is N x C, and so is the derivative: one row for each instance.",
         ),
     ),
     hints=(
@@ -306,7 +306,7 @@ softmax_half_square = Exercise(
         Mistake(
             "cross-entropy's error",
             _through(lambda p: np.eye(len(p))),
-            "yh - y comes out where softmax meets cross-entropy. Here the loss is another.",
+            "yh - y comes out where softmax meets cross-entropy. Here the loss is different.",
         ),
         Mistake(
             "not added up over the outputs",
@@ -317,7 +317,7 @@ softmax_half_square = Exercise(
             "That is the table of all paths. What becomes of the paths of one score?",
         ),
         Mistake(
-            "scores in the place of probabilities",
+            "scores instead of probabilities",
             lambda u, y: (np.diag(u) - np.outer(u, u)) @ (softmax(u) - y),
             "Softmax's Jacobian is written with what softmax gives.",
         ),
@@ -327,7 +327,7 @@ softmax_half_square = Exercise(
             "The Jacobian tells how the outputs answer; how does the loss?",
         ),
         Mistake(
-            "the other outputs' share is missing",
+            "the other outputs' paths are missing",
             _through(np.diag),
             "From one score there is a path to the loss through every output. (p @ p.T is one "
             "number: if you meant a table, look at its shape.)",
@@ -359,7 +359,7 @@ softmax_half_square = Exercise(
 )
 
 
-# --- the gradient by W ----------------------------------------------------------------
+# --- the gradient with respect to W ---------------------------------------------------
 
 
 def _objective(W, X, Y, V):
@@ -373,7 +373,7 @@ def _dW(
     head=softmax,
     hidden=logistic,
 ):
-    """The gradient by W with another error, input from below, head or activation."""
+    """The gradient in W with another error, input from below, head or activation."""
 
     def wrong(X, Y, W, V):
         Q = X @ V
@@ -420,7 +420,7 @@ grad_W = Exercise(
             "W is multiplied with what the activation has made of q.",
         ),
         Mistake(
-            "the derivative by yh, not by u",
+            "the derivative with respect to yh, not u",
             _dW(lambda Yh, Y: -Y / Yh),
             "The layer's own sums are u: the error is taken there (E20).",
         ),
@@ -447,7 +447,7 @@ grad_W = Exercise(
         Mistake(
             "the activation is left out",
             _dW(below=lambda X, Q: Q, hidden=lambda Q: Q),
-            "Between q and z stands the logistic function.",
+            "The logistic function comes between q and z.",
         ),
         Mistake(
             "softmax is left out",
@@ -455,7 +455,7 @@ grad_W = Exercise(
             "u are scores. The error is that of the probabilities.",
         ),
         Mistake(
-            "the logistic function in the place of softmax",
+            "the logistic function instead of softmax",
             _dW(head=logistic),
             "With many classes the outputs are tied together: they add up to 1.",
         ),
@@ -484,7 +484,7 @@ grad_W = Exercise(
         Mistake(
             "the hidden units' slope is multiplied in",
             _dW(below=lambda X, Q: logistic(Q) * (1 - logistic(Q))),
-            "W stands above z: nothing passes through the activation on the way to W.",
+            "W is above z: nothing passes through the activation on the way to W.",
         ),
     ),
     hints=(

@@ -106,7 +106,7 @@ slopes_from_z = Exercise(
 
 
 def _layer_back(dU: np.ndarray, W: np.ndarray, Z: np.ndarray) -> tuple:
-    """The machine, asked about a loss whose slope by U is dU."""
+    """The machine, asked about a loss whose slope in U is dU."""
 
     def loss(W, b, Z):
         return np.sum(dU * (np.dot(Z, W) + b))
@@ -130,7 +130,7 @@ layer_back = Exercise(
         Mistake(
             "the bias is not added up over the instances",
             lambda dU, W, Z: (Z.T @ dU, dU, dU @ W.T),
-            "There is one b for all instances: their shares are added.",
+            "There is one b for all instances: add up their errors.",
         ),
         Mistake(
             "averaged over the instances",
@@ -148,12 +148,12 @@ layer_back = Exercise(
             "The input from below is 1. The error from above is still to be multiplied in.",
         ),
         Mistake(
-            "W is turned the wrong way",
+            "W is not transposed as it should be",
             lambda dU, W, Z: (Z.T @ dU, dU.sum(axis=0), dU @ W),
             "With C = M it runs and is wrong. dZ is N x M: sum over c.",
         ),
         Mistake(
-            "the input from below in the place of the weights",
+            "the input from below instead of the weights",
             lambda dU, W, Z: (Z.T @ dU, dU.sum(axis=0), dU @ (dU.T @ Z)),
             "u = z W: when z moves, what is it multiplied with?",
         ),
@@ -165,7 +165,7 @@ layer_back = Exercise(
         Mistake(
             "an activation's slope is multiplied in",
             lambda dU, W, Z: (Z.T @ dU, dU.sum(axis=0), dU @ W.T * Z * (1 - Z)),
-            "Here are sums alone. The activation is the business of the layer below.",
+            "Here are only sums. The activation belongs to the layer below.",
         ),
         Mistake(
             "added up over everything",
@@ -181,7 +181,7 @@ layer_back = Exercise(
 )
 
 
-# --- the gradient by V ----------------------------------------------------------------
+# --- the gradient with respect to V ---------------------------------------------------
 
 _HIDDEN = {"logistic": logistic, "tanh": np.tanh, "relu": relu}
 _SLOPES = {
@@ -207,7 +207,7 @@ def _dV(
     hidden=_HIDDEN,
     **slopes,
 ):
-    """The gradient by V with other slopes, another way down, or another way up."""
+    """The gradient in V with other slopes, or another backward or forward pass."""
 
     def wrong(X, Y, W, V, activation):
         Q = X @ V
@@ -219,7 +219,7 @@ def _dV(
 
 
 def _dV_cases(rng: np.random.Generator) -> list[tuple]:
-    """As lecture 03's, and one hidden unit of the second case says 0 to everything."""
+    """As lecture 03's, and one hidden unit of the second case is always 0."""
     cases = network_cases(rng)
     cases[1][3][:, 0] = 0
     return cases
@@ -238,7 +238,7 @@ grad_V = Exercise(
         Mistake(
             "the activation's slope is left out",
             _dV(lambda dU, W, slope, X, Z: X.T @ (dU @ W.T)),
-            "Between z and q stands h: on the way down, too.",
+            "h comes between z and q, in the backward pass, too.",
         ),
         Mistake(
             "forgot to sum over c",
@@ -251,7 +251,7 @@ grad_V = Exercise(
             "J is a sum over the instances, and so is its gradient.",
         ),
         Mistake(
-            "W is turned the wrong way",
+            "W is not transposed as it should be",
             _dV(lambda dU, W, slope, X, Z: X.T @ (dU @ W * slope)),
             "With C = M it runs and is wrong. Which index of W is summed over?",
         ),
@@ -304,7 +304,7 @@ grad_V = Exercise(
             "The slope of q itself is 1, however large q is.",
         ),
         Mistake(
-            "q in the place of ReLU's derivative",
+            "q instead of ReLU's derivative",
             _dV(relu=lambda Q, Z: Q),
             "The slope of ReLU is 0 or 1, however large q is.",
         ),
@@ -316,12 +316,12 @@ grad_V = Exercise(
         Mistake(
             "the logistic function for all",
             _dV(hidden=dict.fromkeys(_HIDDEN, logistic)),
-            "On the way up, too, it is `activation` that says what h is.",
+            "In the forward pass, too, `activation` says what h is.",
         ),
         Mistake(
-            "the activation is left out on the way up",
+            "the activation is left out of the forward pass",
             _dV(hidden=dict.fromkeys(_HIDDEN, lambda Q: Q)),
-            "Between q and u stands h: the scores are made of z.",
+            "h comes between q and u: the scores are made of z.",
         ),
         Mistake(
             "the function in place of its slope",
@@ -334,14 +334,14 @@ grad_V = Exercise(
             "u are scores. The error is that of the probabilities.",
         ),
         Mistake(
-            "the logistic function in the place of softmax",
+            "the logistic function instead of softmax",
             _dV(head=logistic),
             "With many classes the outputs are tied together: they add up to 1.",
         ),
     ),
     hints=(
         "Up: Q, Z, U. Down: dU, then dZ = dU @ W.T, then dQ, then dV.",
-        "Only two places know the activation: h on the way up, its slope on the way down.",
+        "The activation is used twice: h in the forward pass, its slope in the backward pass.",
     ),
 )
 
@@ -400,12 +400,12 @@ biased_gradients = Exercise(
         Mistake(
             "the first unit is dropped, not the constant one",
             _biased(keep=slice(1, None)),
-            "The shapes fit, so nothing complains. Where does the constant unit stand?",
+            "The shapes fit, so nothing complains. Where is the constant unit?",
         ),
         Mistake(
             "the bias row is not dropped",
             _biased(keep=slice(None)),
-            "The constant unit depends on no q: nothing below it has a share in its error.",
+            "The constant unit depends on no q: its error goes no further down.",
         ),
         Mistake(
             "the bias of the hidden layer has no gradient",
@@ -425,14 +425,14 @@ biased_gradients = Exercise(
         Mistake(
             "the activation's slope is left out",
             _biased(slope=lambda Q: 1.0),
-            "Between z and q stands h: on the way down, too. (Z >= 0 holds everywhere.)",
+            "h comes between z and q, in the backward pass, too. (Z >= 0 holds everywhere.)",
         ),
         Mistake(
-            "the bias row is dropped from W on the way up",
+            "the bias row is dropped from W in the forward pass",
             lambda X, Y, W, V: _biased()(
                 X, Y, W * (np.arange(len(W)) < V.shape[1])[:, None], V
             ),
-            "It is only on the way down that the constant unit drops out.",
+            "Only in the backward pass does the constant unit drop out.",
         ),
         Mistake(
             "ReLU itself for its derivative",
@@ -456,7 +456,7 @@ biased_gradients = Exercise(
         ),
     ),
     hints=(
-        "Write the shape beside each line. Then ask of each column: whose is it?",
+        "Write the shape after each line. Which unit does each column belong to?",
         "The ones were appended at the end. Which slice leaves the last column out?",
     ),
 )
