@@ -1,6 +1,7 @@
 """comp551ad/autodiff/arguments.py: which argument is meant, its name, and f called with tracers."""
 
 import functools
+import sys
 from collections import defaultdict, namedtuple
 
 import numpy as np
@@ -461,3 +462,13 @@ def test_nothing_is_printed_twice(capsys):
         way(f, 2.0)
         lines = capsys.readouterr().out.split()
         assert lines == ["here"]
+
+
+@pytest.mark.skipif(
+    sys.version_info < (3, 14), reason="before 3.14 the def itself fails"
+)
+def test_an_annotation_may_name_what_is_not_there():
+    def f(x: Undefined, *, y: Undefined = 2.0) -> Undefined:  # noqa: F821
+        return x * y
+
+    assert grad(f)(3.0) == 2.0

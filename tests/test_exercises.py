@@ -536,3 +536,13 @@ def test_a_common_name_that_explains_more_is_preferred():
         "below, above: off by the factor 2",
         "zero: not right yet",
     )
+
+
+def test_tangents_may_be_written_with_a_d():
+    table = dict(d1=0, d2=1, d3="a1*d2 + a2*d1", d4="d3*cos(a3)", d5="d2*a4 + a2*d4")
+    table |= dict(d6="-d2*sin(a2)", d7="d5 - d6")
+    known = catalogue()
+    assert judge(known["tangents_of_the_swing"], lambda: table).passed
+    for row, right in ("d5", True), ("d6", False):
+        answer = {"row": row, "formula": "d4 / a4"}
+        assert judge(known["wrong_dot"], lambda answer=answer: answer).passed == right

@@ -80,6 +80,9 @@ CASES: dict[str, tuple[str, str | None]] = {
     "np.max([a, 2 * a], axis=0)": ("in a list", None),
     "np.linalg.det([[a[0], 1.0], [2.0, a[1]]])": ("in a list", None),
     "np.logaddexp(np.array([a[0], 1.0]), X[:2])": ("in a list", None),
+    "np.exp(np.array([a[0], 1.0]))": ("in a list", None),
+    "np.cov([a[0], 2.0, 1.0], [1.0, a[1], a[2]])": ("in a list", None),
+    "np.array([a[0], 1.0]).astype(float)": ("array in front is plain", None),
     "M = np.array([[a[0], 1.0], [2.0, a[1]]])\nreturn np.linalg.det(M)": (
         r"^np\.linalg\.det\(M\).*sums, products.*np\.stack",
         "np.linalg.det(np.stack([np.stack([a[0], 1.0]), np.stack([2.0, a[1]])]))",
@@ -107,7 +110,9 @@ CASES: dict[str, tuple[str, str | None]] = {
     store("z[1:] += a[0]"): (
         r"^z\[1:\] \+= a\[0\].*start from a traced array", store("z[1:] += a[0]", "0 * a")
     ),
-    store("z *= a - 1", "np.ones(3)"): (r"write z = z \* \(a - 1\) instead", store("z = z * (a - 1)", "np.ones(3)")),
+    store("z *= a - 1", "np.ones(3)"): (
+        r"write z = z \* \(a - 1\) instead", store("z = z * (a - 1)", "np.ones(3)")
+    ),
     store("np.add(a, 1, out=z)"): ("out=", "np.add(a, 1)"),
     "np.sin(a, where=X > 1)": ("where=.*np.where", "np.where(X > 1, np.sin(a), 0 * a)"),
     "np.sin(a, dtype=np.float32)": ("dtype=.*leave it out", "np.sin(a)"),
@@ -425,3 +430,26 @@ def test_a_constant_beside_a_comparison_is_no_accuracy():
     assert jacobian(grad(leaky))(X).tolist() == np.zeros((3, 3)).tolist()
     out, pull = vjp(lambda x: (leaky(x), 3), X)
     assert out == (np.sum(X), 3) and pull((2.0, 1.0))[0].tolist() == [2.0] * 3
+
+
+def test_a_refusal_that_python_puts_a_text_of_its_own_over_is_what_one_reads():
+    """As "%f" % a does since Python 3.15."""
+
+    def formatted(a):
+        try:
+            return float(a)
+        except TypeError:
+            text = "format argument: %f requires a real number, not Tracer"
+            raise TypeError(text) from None
+
+    with pytest.raises(TraceError, match=r"^float\(a\).*leave float\(\) out"):
+        record(formatted, 2.0)
+
+
+def test_an_error_of_the_function_itself_stays_as_it_is():
+    def f(a):
+        raise TypeError("format argument: %f requires a real number, not str")
+
+    with pytest.raises(TypeError, match="not str") as caught:
+        record(f, 2.0)
+    assert not isinstance(caught.value, TraceError)

@@ -72,7 +72,7 @@ EQUAL = {
         'a1 * b3 + a4 * b5 - b6 * sin(a2)' → 'a1 * b3 + a4 - b6 * sin(a2)'
         'a1 * b3 + a4 * b5 - b6 * sin(a2)' → 'a1 * b3 + a4 / b5 - b6 * sin(a2)'""",
     # Within the factor of three, or the four digits, that the question leaves open.
-    "best_step": "48 * u → u; 53 → 54; 53 → 52; 48 → 49; 48 → 47; 48 → 1",
+    "best_step": "48 * tau → tau; 53 → 54; 53 → 52; 48 → 49; 48 → 47; 48 → 1",
     "hessian_times": "1e-05 → 2e-05; 1e-05 → 5e-06",
 }
 

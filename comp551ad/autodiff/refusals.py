@@ -18,7 +18,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-_OURS = ("comp551ad.autodiff", "comp551ad.functions", "numpy")
+_GUESTS = ("numpy", "scipy")
+_OURS = ("comp551ad.autodiff", "comp551ad.functions", *_GUESTS)
 
 
 class _Thread(threading.local):
@@ -62,13 +63,13 @@ def kind_of(value: Any) -> str:
 def _frame_outside():
     """The innermost frame that is neither ours nor NumPy's."""
     frame = sys._getframe(1)
-    while frame is not None and _is_ours(frame):
+    while frame is not None and _is_in(frame, _OURS):
         frame = frame.f_back
     return frame
 
 
-def _is_ours(frame):
-    return frame.f_globals.get("__name__", "").startswith(_OURS)
+def _is_in(frame, packages):
+    return frame.f_globals.get("__name__", "").startswith(packages)
 
 
 def line_outside() -> tuple[str, int]:
@@ -129,18 +130,30 @@ AN_OBJECT = (
 )
 
 
+_OF_SCIPY = (
+    "scipy computes with plain numbers only; write its formula with NumPy's functions, or with "
+    "comp551ad's logistic, softmax, logsumexp and erf"
+)
+
+
 def explain(error: BaseException | None) -> None:
     """Raise the refusal behind an error of NumPy's, if there is one."""
     if isinstance(error, ValueError) and isinstance(error.__cause__, TraceError):
         raise error.__cause__ from None  # for z[0] = a
-    known = "dtype('O')", "not supported for the input types", "dtype object"
-    if isinstance(error, TypeError) and any(words in str(error) for words in known):
-        if this_thread.refused is None:
-            return
-        steps = [(tb.tb_frame, tb.tb_lasti) for tb in _traceback(error)]
-        outside = [step for step in steps if not _is_ours(step[0])]
+    wrong = isinstance(error, TypeError | AttributeError)
+    if not wrong or isinstance(error, TraceError) or this_thread.refused is None:
+        return
+    # Python 3.15 has a text of its own in the place of what float() says: "%f" % a.
+    if "requires a real number" in str(error):
+        raise TraceError(*this_thread.refused) from error
+    steps = [(tb.tb_frame, tb.tb_lasti) for tb in _traceback(error)]
+    known = "dtype('O')", "not supported for the input types", "has no callable"
+    if any(words in str(error) for words in known) or _is_in(steps[-1][0], _GUESTS):
+        outside = [step for step in steps if not _is_in(step[0], _OURS)]
         e = expression_at(*outside[-1]) if outside else None
-        raise _in_place_of(e, ("", AN_OBJECT), True) from error
+        by_scipy = _is_in(steps[-1][0], ("scipy",))
+        general = _OF_SCIPY if by_scipy else AN_OBJECT
+        raise _in_place_of(e, ("", general), True) from error
 
 
 def _traceback(error):
@@ -215,6 +228,8 @@ def _method_of_plain(tree):
     owner = ast.unparse(tree.func.value)
     words = [f"{word.arg}={ast.unparse(word.value)}" for word in tree.keywords]
     args = ", ".join([owner, *map(ast.unparse, tree.args), *words])
+    if tree.func.attr == "astype":  # a traced value is float64 anyway
+        return owner
     if tree.func.attr == "dot" and len(tree.args) == 1:
         return f"np.dot({args}), or {owner} @ {ast.unparse(tree.args[0])},"
     return f"np.{tree.func.attr}({args})"

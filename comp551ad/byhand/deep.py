@@ -114,8 +114,8 @@ def batch_norm_backward_by_steps(
 ) -> tuple[Array, Array, Array]:
     """dQ, dgamma, dbeta from dR, one step of ``batch_norm`` undone at a time.
 
-    μ and σ² depend on every row, so an error at one row reaches Q in all of them, on three
-    paths: through Q − μ, through σ², and through μ.
+    μ and σ² depend on every row, so an error at one row reaches Q in all of them, on four
+    paths: through Q − μ, through σ², through μ, and through μ to σ², which adds 0.
 
     Args:
         dR, Q: N x M.

@@ -1,4 +1,4 @@
-"""The computational graph as a picture: rows -> layout -> SVG (S11, S13, S15).
+"""The computational graph as a picture: rows -> Graphviz layout -> SVG (S11, S13, S15).
 
 Inputs are the leaves at the bottom, operations are inside the nodes, and each node shows its
 number, its name, its value and, with a pass, its derivative. The node a5 is
@@ -8,7 +8,7 @@ number, its name, its value and, with a pass, its derivative. The node a5 is
 The state of a node shows in its colour, its border and a word, never in colour alone.
 Where there is only text there is a drawing in text.
 
-Reads: ``rows``, ``layout``, ``palette``. Read by: ``steppers``, notebooks.
+Reads: ``rows``, ``dot``, ``layout``, ``palette``. Read by: ``steppers``, notebooks.
 """
 
 import base64
@@ -17,9 +17,9 @@ import re
 import unicodedata
 from typing import Any, NamedTuple
 
-from . import palette
+from . import dot, palette
 from .figures import columns, shape_text
-from .layout import GAP, lay_out
+from .layout import GAP, edge_key, lay_out
 from .rows import Rows, Shown, rows_of
 
 __all__ = ["MOST_NODES", "STATES", "graph_html", "graph_svg", "graph_text"]
@@ -245,9 +245,10 @@ def graph_of(cards: list, look: Any = PLAIN) -> str:
         look: the states and messages to show.
     """
     sizes = {card.key: card_size(card) for card in cards}
-    layout = lay_out({card.key: card.operands for card in cards}, sizes)
+    operands = {card.key: card.operands for card in cards}
+    layout = dot.lay_out(operands, sizes) or lay_out(operands, sizes)
     edges = [
-        (f"{operand}-{card.key}-{position}", operand, card.key)
+        (edge_key(operand, card.key, position), operand, card.key)
         for card in cards
         for position, operand in card.operands
     ]

@@ -1,10 +1,10 @@
-"""Where the nodes and edges of a graph go: layers from the inputs up, as in ``layout.js``.
+"""Where the nodes and edges of a graph go without Graphviz: layers, as in ``layout.js``.
 
 A node's layer is the length of the longest path that leads to it; an edge that passes layers takes
 a place in each. In every layer nodes stand where their neighbours are on average, in that order,
 without overlap: sweeps up and down the layers bring them there.
 
-Reads: nothing of ours. Read by: ``graph``.
+Reads: nothing of ours. Read by: ``graph``, ``dot``.
 """
 
 from collections.abc import Iterable, Mapping
@@ -16,6 +16,9 @@ from typing import NamedTuple
 __all__ = ["Layout", "lay_out"]
 
 Point = tuple[float, float]
+# Per node (operand's position, the other node's key), and its width and height.
+Operands = Mapping[str, Iterable[tuple[int, str]]]
+Sizes = Mapping[str, tuple[float, float]]
 # Pixels between neighbours, between layers, and for an edge that passes a layer.
 APART, GAP, PASSING = 26, 56, 24
 # Pixels between the ends of edges at one node, at most.
@@ -47,10 +50,12 @@ class _Place:
     down: list["_Place"] = field(default_factory=list)
 
 
-def lay_out(
-    operands: Mapping[str, Iterable[tuple[int, str]]],
-    sizes: Mapping[str, tuple[float, float]],
-) -> Layout:
+def edge_key(operand: str, key: str, position: int) -> str:
+    """What the edge from an operand into the node ``key`` is called."""
+    return f"{operand}-{key}-{position}"
+
+
+def lay_out(operands: Operands, sizes: Sizes) -> Layout:
     """Lay a graph out.
 
     Args:
@@ -76,7 +81,7 @@ def lay_out(
             for low, high in pairwise(way):
                 low.up.append(high)
                 high.down.append(low)
-            ways[f"{operand}-{key}-{position}"] = way
+            ways[edge_key(operand, key, position)] = way
     _arrange(layers)
     left = min(place.x - place.wide / 2 for layer in layers for place in layer)
     right = max(place.x + place.wide / 2 for layer in layers for place in layer)

@@ -74,19 +74,22 @@ function makeDescent(root, { steps, advance, restart, paint, rate }) {
 // A canvas that is as sharp as the screen; draw(ink, width, height, colour) paints it.
 function makeCanvas(label, height) {
   const canvas = make("canvas", { role: "img", "aria-label": label, className: "c5-map" });
+  const known = new Map();
+  let theme = "";
   const paint = (drawOn) => {
     const [wide, scale] = [canvas.clientWidth, devicePixelRatio];
     if (!wide) return;
     if (canvas.width !== Math.round(wide * scale)) canvas.width = Math.round(wide * scale);
     if (canvas.height !== Math.round(height * scale)) canvas.height = Math.round(height * scale);
     const ink = canvas.getContext("2d");
-    const style = getComputedStyle(canvas);
-    // A canvas knows no variables; what they come to is asked once a picture.
-    const known = new Map();
+    const style = getComputedStyle(canvas.parentElement);
+    // A canvas knows no variables; what they come to is asked once a theme, which the ink tells.
+    if (theme !== style.color) known.clear();
+    theme = style.color;
     const colour = (name) => {
       if (!known.has(name)) {
         canvas.style.color = `var(${name})`;
-        known.set(name, style.color);
+        known.set(name, getComputedStyle(canvas).color);
       }
       return known.get(name);
     };

@@ -71,11 +71,12 @@ class Source:
 
     @property
     def minutes(self) -> int:
-        """How long it takes to read, without the exercises."""
+        """How long it takes to read, without the exercises and the tables."""
         words = lines = 0
         for cell in self.notebook.cells:
             if cell.cell_type == "markdown":
-                words += len(cell.source.split())
+                prose = (s for s in cell.source.splitlines() if s[:1] != "|")
+                words += sum(len(line.split()) for line in prose)
             elif not is_folded(cell):
                 lines += sum(map(bool, map(str.strip, cell.source.splitlines())))
         return round(words / WORDS + lines / LINES) or 1

@@ -81,6 +81,9 @@ class Live:
                 copy = lite / "files" / one.file
                 copy.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(one.path, copy)
+                # What stands beside notebooks, for them to read: the map of the deck.
+                for beside in one.path.parent.glob("*.toml"):
+                    shutil.copy(beside, copy.parent)
             (lite / "jupyter-lite.json").write_text(json.dumps(self._config()))
             _build(lite, out / "lite")
         here = out / "lite/pyodide"
@@ -104,6 +107,8 @@ class Live:
             "loadPyodideOptions": {
                 "lockFileURL": "./pyodide/pyodide-lock.json",
                 "packages": [OWN],
+                # Its drive, on which notebooks lie, hangs when something is appended to a file.
+                "env": {"COMP551AD_PROGRESS": "/tmp/comp551ad_progress.jsonl"},
             },
         }
         data = {

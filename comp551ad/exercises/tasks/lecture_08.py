@@ -1,10 +1,21 @@
 """Lecture 08: tangents, dual numbers, and the derivative along a direction (S12, S13)."""
 
+import re
+from typing import Any
+
 import numpy as np
 
 from ...autodiff.trace import forward, record
 from ..exercise import WITNESSES, Exercise, Mistake
 from ..formulas import formulas
+
+
+def _tangents_as_t(given: Any) -> Any:
+    """An answer in the letters of the question: many people write d4 for the tangent of a4."""
+    if isinstance(given, dict):
+        return {_tangents_as_t(key): _tangents_as_t(it) for key, it in given.items()}
+    return re.sub(r"\bd(?=\d\b)", "t", given) if isinstance(given, str) else given
+
 
 # --- a table of tangents --------------------------------------------------------------
 
@@ -24,7 +35,7 @@ def _swing_values(w: float, x: float) -> dict:
 
 
 def _swing_table(answer, w: float, x: float) -> dict:
-    return formulas(answer, _swing_values(w, x))
+    return formulas(lambda: _tangents_as_t(answer()), _swing_values(w, x))
 
 
 # What somebody writes who walks the other way, with the rows' names or worked out.
@@ -139,7 +150,7 @@ def _growth_values(u: float, v: float) -> dict:
 
 def _row_and_formula(answer, u: float, v: float) -> dict:
     """A row by its name, and a formula that is worked out at this point."""
-    given = dict(answer())
+    given = dict(_tangents_as_t(answer()))
     if "formula" in given:
         entry = {"formula": given["formula"]}
         given |= formulas(lambda: entry, _growth_values(u, v))
