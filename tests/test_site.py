@@ -21,6 +21,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from comp551ad.__main__ import main
 from comp551ad.site import mathml, write_site
+from comp551ad.site.course import read_course
 from comp551ad.site.live import KERNEL
 
 ROOT = Path(__file__).parent.parent
@@ -507,3 +508,12 @@ def test_the_command(course, tmp_path, capsys):
     assert "6 pages" in capsys.readouterr().out
     assert main(["site", str(course), "--course", str(course)]) == 2
     assert "isn't a site of this course" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("table", ["README.md", "lectures/00_start_here.ipynb"])
+def test_a_table_of_the_course_gives_the_minutes_of_its_pages(table):
+    text = (ROOT / table).read_text(encoding="utf-8")
+    for page in read_course(ROOT).lectures[1:]:
+        row = rf"{page.path.stem}\.ipynb\) \|(?:[^|\n]+\|)? (\d+) \|"
+        (minutes,) = re.findall(row, text)
+        assert abs(int(minutes) - page.minutes) <= 2, page.path.stem
