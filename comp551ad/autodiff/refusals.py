@@ -143,7 +143,7 @@ def explain(error: BaseException | None) -> None:
     wrong = isinstance(error, TypeError | AttributeError)
     if not wrong or isinstance(error, TraceError) or this_thread.refused is None:
         return
-    # Python 3.15 has a text of its own in the place of what float() says: "%f" % a.
+    # Python 3.15 has a text of its own instead of what float() says: "%f" % a.
     if "requires a real number" in str(error):
         raise TraceError(*this_thread.refused) from error
     steps = [(tb.tb_frame, tb.tb_lasti) for tb in _traceback(error)]

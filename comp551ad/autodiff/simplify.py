@@ -561,7 +561,7 @@ def _nodes_in(value):
 
 
 def _renewed(value, new):
-    """A parameter with other nodes in the place of its own."""
+    """A parameter with other nodes instead of its own."""
     if isinstance(value, Node):
         return new[value]
     if isinstance(value, dict):

@@ -57,7 +57,7 @@ SLIPS = {
         "The square of 3 is 9, twice 3 is 6.",
     ),
     "times": (
-        "a product in the place of a power",
+        "a product instead of a power",
         "3 · 2 is 6 and 2³ is 8: is something added for each, or doubled?",
     ),
     "exchanged": (
@@ -117,7 +117,7 @@ SLIPS = {
         "N numbers beside an N x C array: along which axis does NumPy repeat them?",
     ),
     "ddof": (
-        "N in the place of N − 1, or the other way round",
+        "N instead of N − 1, or the other way round",
         "By what is the sum of the squared deviations divided here?",
     ),
     "whole": (
@@ -355,7 +355,7 @@ def _names(tree: ast.AST) -> list[str]:
 
 
 def _instead(node: ast.expr, parent: ast.AST, names: list[str]) -> _Edits:
-    """What may stand in the place of an expression: kinds and expressions."""
+    """What may stand instead of an expression: kinds and expressions."""
     if isinstance(getattr(node, "ctx", None), ast.Store | ast.Del):
         return
     yield from _without_parentheses(node)

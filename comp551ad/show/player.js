@@ -179,7 +179,7 @@ function startPlayer(root, spec, model = null, place = 0) {
       }
       program.rows.forEach((row, i) => {
         if (row.op !== "input" || (several && panel.mode !== "forward")) return;
-        if (isScalar(i) || i === panel.about) option("forward", i, `forward: by ${row.name}`);
+        if (isScalar(i) || i === panel.about) option("forward", i, `forward: ∂/∂${row.name}`);
       });
       select.value = `${panel.mode}:${panel.about}`;
       select.addEventListener("change", () => {

@@ -122,7 +122,7 @@ def _symbols(tree) -> list[int]:
 
 
 def put_in(tree: Tree, trees: Mapping[tuple[str, int], Tree]) -> Tree:
-    """A tree with other trees in the place of symbols, by (kind, row number)."""
+    """A tree with other trees instead of symbols, by (kind, row number)."""
     if isinstance(tree, Operation):
         operands = tuple(put_in(operand, trees) for operand in tree.operands)
         return replace(tree, operands=operands)

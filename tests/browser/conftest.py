@@ -266,15 +266,15 @@ OUTPUTS = """() => jupyterapp.shell.currentWidget.content.widgets.map(
   cell => cell.model.outputs?.toJSON() ?? [])"""
 
 # Every code cell has a number, or one has failed that wasn't meant to: then the rest is
-# left out.
+# left out. The page has no number for a folded cell.
 ALL_WAS_RUN = """() => {
-  const prompts = [...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')]
-    .map(prompt => prompt.textContent.trim());
-  const failed = jupyterapp.shell.currentWidget.content.widgets.some(cell =>
-    !(cell.model.getMetadata('tags') ?? []).includes('raises-exception') &&
-    (cell.model.outputs?.toJSON() ?? []).some(output => output.output_type === 'error'));
-  return prompts.every(text => /^\\[\\d+\\]/.test(text)) ||
-    (failed && !prompts.some(text => text.startsWith('[*')));
+  const code = jupyterapp.shell.currentWidget.content.widgets
+    .filter(cell => cell.model.type === 'code').map(cell => cell.model);
+  const failed = code.some(model =>
+    !(model.getMetadata('tags') ?? []).includes('raises-exception') &&
+    model.outputs.toJSON().some(output => output.output_type === 'error'));
+  return code.every(model => model.executionCount !== null) ||
+    (failed && !code.some(model => model.executionState === 'running'));
 }"""
 
 

@@ -325,7 +325,7 @@ def test_an_entry_of_an_array_is_picked_and_moved(open_page):
 
 def test_the_other_derivatives_are_chosen_from_a_list(open_page):
     player = open_page().show(s14())
-    player.get_by_role("combobox").select_option(label="forward: by w1")
+    player.get_by_role("combobox").select_option(label="forward: ∂/∂w1")
     assert count(player) == "1 / 5"
     press(player, "Last")
     assert texts(player) == [

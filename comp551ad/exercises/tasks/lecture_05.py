@@ -240,7 +240,7 @@ iris_gradients = Exercise(
             "Softmax ties the outputs together: wrong species have an error too.",
         ),
         Mistake(
-            "the derivative by yh, not by u",
+            "the derivative with respect to yh, not to u",
             _by_path(lambda Yh, Y: -Y / Yh),
             "The slide calls the error dY, but it is the error at the scores (E20).",
         ),
@@ -270,7 +270,7 @@ iris_gradients = Exercise(
             "Between q and u stands the logistic function: the scores are made of z.",
         ),
         Mistake(
-            "the logistic function in the place of softmax",
+            "the logistic function instead of softmax",
             _by_path(head=logistic),
             "The species exclude each other: their probabilities add up to 1.",
         ),

@@ -121,7 +121,7 @@ gradient_error = Exercise(
             "In Python a / 2 * h is (a / 2) * h. What stands below the bar?",
         ),
         Mistake(
-            "sums in the place of the largest entries",
+            "sums instead of the largest entries",
             _error(measure=lambda c, s: np.abs(c - s).sum() / np.abs(s).sum()),
             "The question wants the largest difference, beside the largest slope.",
         ),
@@ -135,7 +135,7 @@ gradient_error = Exercise(
             "By whose size is divided: the slopes', the claim's, or the larger of the two?",
         ),
         Mistake(
-            "yes or no in the place of a number",
+            "yes or no instead of a number",
             _error(measure=lambda c, s: bool(np.allclose(c, s))),
             "How far is it off? One number is expected.",
         ),
