@@ -192,6 +192,12 @@ def lab(browser, tmp_path_factory):
         file = home / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(setting))
+    # What builds the running pages brings a kernel for JupyterLite, which JupyterLab can't load.
+    extensions = home / "labextensions"
+    extensions.mkdir()
+    for path in Path(sys.prefix, "share/jupyter/labextensions").iterdir():
+        if path.name != "@jupyterlite":
+            (extensions / path.name).symlink_to(path)
     port = free_port()
     command = [
         *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
@@ -199,6 +205,7 @@ def lab(browser, tmp_path_factory):
         *("--IdentityProvider.token=", "--ServerApp.password="),
         "--ServerApp.disable_check_xsrf=True",  # `reader` ends kernels by itself
         *(f"--ServerApp.root_dir={folder}", "--LabApp.news_url="),
+        f"--LabApp.labextensions_path={extensions}",
         "--LabApp.expose_app_in_browser=True",  # so that `Reader` can ask for outputs
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
     ]
