@@ -26,7 +26,7 @@ from comp551ad import pytrees
 from .data import handle
 from .primitives import PRIMITIVES, shape_of
 from .refusals import TraceError
-from .tape import Tracer, apply, concrete
+from .tape import Tracer, apply, concrete, joined
 
 COMPOSITES: dict[Callable, Callable] = {}
 
@@ -112,6 +112,7 @@ def _minimum(a, b):
 
 def _greater(name, a, b):
     """Two traced operands share at a tie; a plain one is taken."""
+    a, b = joined(a), joined(b)
     if type(a) is type(b) is Tracer:
         return apply(PRIMITIVES[name], (a, b))
     y = apply(PRIMITIVES[name], (a, b), {"tie": 0.0})
@@ -133,14 +134,14 @@ def _let_kinks_cancel(x):
     max(x, 0) + log1p(e^-|x|), the two kinks must cancel."""
     if not x.tape.watch and np.all(concrete(x)):
         return
-    rows = x.tape.rows
+    rows = x.tape.rows[x.index + 1 :]
     uses = [row for row in rows if any(type(o) is int and o == x.index for o in row[2])]
     if any(row[0] == "abs" for row in uses):
         for row in uses:
             if (
                 row[3]
                 and "tie" in row[3]
-                and not any(np.any(o) for o in row[2] if type(o) is not int)
+                and not any(np.any(concrete(o)) for o in row[2] if type(o) is not int)
             ):
                 row[3]["tie"] = 0.5
 

@@ -24,7 +24,7 @@ import numpy as np
 
 from .operands import as_input
 from .primitives import PRIMITIVES, ndim_of, shape_of
-from .tape import Tracer
+from .tape import Tracer, joined
 
 # ---------------------------------------------------------------- reverse mode
 
@@ -179,6 +179,7 @@ def _stretched(derivative, shape):
 
 def as_seed(seed: Any, shape: tuple, name: str) -> Any:
     """A derivative to start a pass with: real numbers of this shape, or a tracer of them."""
+    seed = joined(seed)
     if type(seed) is not Tracer:
         seed = as_input(seed, name)
     if shape_of(seed) != shape:
