@@ -338,6 +338,33 @@ def test_an_array_of_traced_numbers_is_where_one_differentiates_inside_a_functio
     assert [grad(way)(2.0) for way in ways] == pytest.approx([60.0, 40.0, 40.0])
 
 
+def test_a_list_inside_a_derivative_writes_nothing_further_out():
+    """What a recording inside f is compared with stays off the tape of f."""
+
+    def f(x, join):
+        return grad(lambda y: np.sum(y * join([y * x[0], y * x[1]])))(x[0])
+
+    listed, stacked = (functools.partial(f, join=j) for j in (np.array, np.stack))
+    one, two = record(listed, X), record(stacked, X)
+    assert len(one.nodes) == len(two.nodes)
+    expected = grad(stacked)(X)
+    assert grad(listed)(X).tolist() == pytest.approx(expected.tolist())
+    np.testing.assert_allclose(write_gradient(listed, X)(X), expected, rtol=1e-12)
+
+
+def test_an_answer_for_objects_inside_a_derivative_is_not_believed():
+    def f(x):
+        def g(y):
+            z = np.array([y, x])
+            return np.sum(z**2 if z.dtype == float else z**3)
+
+        return grad(g)(x)
+
+    for way in (grad(f), lambda x: record(f, x), lambda x: write_gradient(f, x)):
+        with pytest.raises(TraceError, match=r"np.array\(\[a, b\]\) can't be traced"):
+            way(2.0)
+
+
 def test_an_answer_for_objects_is_not_believed():
     """np.array([a, b]) is an array of objects, and f may ask for that."""
 
