@@ -5,7 +5,8 @@ arguments. Some sort the arguments of a primitive (``np.where``, ``np.dot``, ``a
 are NumPy's own text (``as_numpy_has_it``), the others are a line or three of
 primitives. To add one: write the definition, by NumPy's signature, and an example in its test.
 
-Reads: ``tape``, ``primitives``. Read by: ``numpy_protocols``.
+Reads: ``tape``, ``primitives``, ``data``, ``refusals``, ``pytrees``. Read by: ``inplace``,
+``numpy_protocols``.
 """
 
 import inspect
@@ -102,15 +103,15 @@ def _where(condition, *choices):
 
 @composite(np.maximum)
 def _maximum(a, b):
-    return _greater("maximum", a, b)
+    return _extremum("maximum", a, b)
 
 
 @composite(np.minimum)
 def _minimum(a, b):
-    return _greater("minimum", a, b)
+    return _extremum("minimum", a, b)
 
 
-def _greater(name, a, b):
+def _extremum(name, a, b):
     """Two traced operands share at a tie; a plain one is taken."""
     a, b = joined(a), joined(b)
     if type(a) is type(b) is Tracer:
@@ -141,7 +142,7 @@ def _let_kinks_cancel(x):
             if (
                 row[3]
                 and "tie" in row[3]
-                and not any(np.any(concrete(o)) for o in row[2] if type(o) is not int)
+                and not any(np.any(o) for o in row[2] if type(o) is not int)
             ):
                 row[3]["tie"] = 0.5
 
@@ -831,7 +832,7 @@ def _cross(a, b, axisa=-1, axisb=-1, axisc=-1, axis=None):
 
 @composite(np.linalg.lstsq)
 def _lstsq(a, b, rcond=None):
-    """By the normal equations, and once more for what rounding left. Singular values: none."""
+    """Solves the normal equations, and refines the solution once. Singular values: None."""
     inverse = np.linalg.pinv(a)
     x = np.dot(inverse, b)
     x = x + np.dot(inverse, b - np.dot(a, x))
@@ -856,7 +857,6 @@ def _full_rank(a):
             f"np.linalg.pinv and lstsq: got a matrix of rank {np.min(rank)}, expected {full}: "
             "where columns depend on each other the result jumps; add a multiple of the identity"
         )
-    return full
 
 
 @composite(np.linalg.norm)

@@ -14,7 +14,8 @@ all (S14, S15); in networks this is backpropagation:
 
 Reverse mode needs the values of the evaluation until then: that is its price.
 
-Reads: ``tape``, ``primitives``. Read by: ``trace``, ``transforms``, ``program``, ``show``.
+Reads: ``tape``, ``primitives``, ``operands``. Read by: ``trace``, ``transforms``, ``jacobians``,
+``program``, ``show``.
 """
 
 from collections.abc import Iterable

@@ -5,7 +5,8 @@ trace too), simplifies both together, and writes them down as a NumPy function. 
 ``cost`` it writes the deck's ``gradients``. The text is there to be read, line against line with
 one's own derivation, and it runs.
 
-Reads: ``traced``, ``trace``, ``reverse``, ``pytrees``, ``simplify``, ``emit``. Read by: notebooks.
+Reads: ``tape``, ``trace``, ``arguments``, ``data``, ``passes``, ``simplify``, ``emit``,
+``javascript``, ``pytrees``. Read by: notebooks.
 """
 
 import functools
