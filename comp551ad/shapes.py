@@ -55,7 +55,8 @@ def shapes(
         places = [names.index(name) for name in declared]
         differentiated = [names.index(name) for name in gradient_of.split()]
         # What fitted the last time fits again: each step of a descent brings the same shapes.
-        last: tuple = ()
+        # These are self, and the forms of the arrays that f was given.
+        last: tuple = (None, None)
 
         def fitted(args: tuple) -> tuple:
             given = {name: args[k] for name, k in zip(declared, places, strict=True)}
@@ -72,10 +73,11 @@ def shapes(
                 bound = signature.bind(*args, **kwargs)
                 bound.apply_defaults()
                 args, kwargs = bound.args, bound.kwargs
-            forms = args[0] if names[0] == "self" else None, _forms(args, places)
-            if forms != last:
+            owner = args[0] if names[0] == "self" else None
+            if owner is not last[0] or _forms(args, places) != last[1]:
                 args = fitted(args)
-                last = forms if None not in forms[1] else ()
+                forms = _forms(args, places)
+                last = owner, None if None in forms else forms
             try:
                 result = f(*args, **kwargs)
             except NotFiniteError:
@@ -99,7 +101,7 @@ def shapes(
 
 
 def _forms(args: tuple, places: list[int]) -> list:
-    """Of each array its kind and shape; None for what has to become one."""
+    """Of each array its kind and shape; None for what isn't one."""
     forms: list = []
     for place in places:
         A = args[place]

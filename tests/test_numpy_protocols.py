@@ -20,8 +20,10 @@ from comp551ad import (
     jvp,
     pytrees,
     record,
+    reverse,
     softmax,
     value_and_grad,
+    vjp,
     write_gradient,
     write_value,
 )
@@ -269,6 +271,14 @@ IN_LISTS = [
     lambda a: np.concatenate([np.array([a[0], 2.0]), a]),
     lambda a: np.append([a[0]], [a[1] * a[0]]).prod(),
     lambda a: {"k": np.array([a[2], a[1]])},
+    lambda a: np.where(a > 1, [a[0], a[1], 1.0], np.array([a[1] * a[0], a[0], a[2]])),
+    lambda a: (a > 1) * [a[0], a[1], 1.0] + (a > 1) * np.array([a[1], a[0], a[2]]),
+    lambda a: np.dot(a > 1, [a[1], a[0], a[2]]) * np.outer(a > 1, b=[a[0], a[1]]),
+    lambda a: (
+        np.where(a > [a[1], 1.0, a[0]], a, a * a) * np.isclose(a, [a[0], 1.0, a[2]])
+    ),
+    lambda a: np.where(a > np.array([a[1], 1.0, a[0]]), a, a * a),
+    lambda a: np.array([np.sum(a**3)]),
 ]
 
 
@@ -282,7 +292,77 @@ def test_numbers_in_a_list_are_traced(f):
     gradient = grad(total)(X)
     assert gradient @ T == pytest.approx(np.sum(numbers(jvp(f, (X,), (T,))[1])[0]))
     np.testing.assert_allclose(write_gradient(total, X)(X), gradient, rtol=1e-12)
-    assert np.array_equal(numbers(record(f, X).result)[0], numbers(f(X))[0])
+    np.testing.assert_allclose(reverse(record(total, X))["a"], gradient, rtol=1e-12)
+    for result in (record(f, X).result, write_value(f, X)(X)):
+        assert np.array_equal(numbers(result)[0], numbers(f(X))[0])
+
+
+def test_methods_of_data_take_traced_values():
+    """mask.dot(a), and of a list of traced numbers, as np.dot does."""
+
+    def f(a, mask):
+        return mask.dot(a) + mask.dot([2 * a[0], a[1], a[2]])
+
+    mask = np.array([True, False, True])
+    assert reverse(record(f, X, mask))["a"].tolist() == [3.0, 0.0, 2.0]
+    assert write_gradient(f, X, mask)(X, mask).tolist() == [3.0, 0.0, 2.0]
+
+
+def test_a_list_is_joined_once():
+    t = record(lambda a: np.sum(a * [a[0], a[1], 1.0]), X)
+    primitives = [node.primitive for node in t.nodes]
+    assert primitives == ["input", "getitem", "getitem", "stack", "multiply", "sum"]
+
+
+@pytest.mark.parametrize("extremum", [np.maximum, np.minimum])
+def test_traced_numbers_in_a_list_share_at_a_tie(extremum):
+    for f in (
+        lambda v: np.sum(extremum(v * np.ones(2), [v, v])),
+        lambda v: np.sum(extremum(np.array([v, v]), v * np.ones(2))),
+    ):
+        assert grad(f)(1.0) == 2.0
+
+
+def test_an_array_of_traced_numbers_is_where_one_differentiates_inside_a_function():
+    def at(x):
+        return np.array([x, 2 * x])
+
+    def cubes(y):
+        return np.sum(y**3)
+
+    ways = [
+        lambda x: np.sum(grad(cubes)(at(x))),
+        lambda x: np.sum(vjp(np.square, at(x))[1](at(x))[0]),
+        lambda x: np.sum(jvp(np.square, (at(x),), (at(x),))[1]),
+    ]
+    assert [grad(way)(2.0) for way in ways] == pytest.approx([60.0, 40.0, 40.0])
+
+
+def test_a_list_inside_a_derivative_writes_nothing_further_out():
+    """What a recording inside f is compared with stays off the tape of f."""
+
+    def f(x, join):
+        return grad(lambda y: np.sum(y * join([y * x[0], y * x[1]])))(x[0])
+
+    listed, stacked = (functools.partial(f, join=j) for j in (np.array, np.stack))
+    one, two = record(listed, X), record(stacked, X)
+    assert len(one.nodes) == len(two.nodes)
+    expected = grad(stacked)(X)
+    assert grad(listed)(X).tolist() == pytest.approx(expected.tolist())
+    np.testing.assert_allclose(write_gradient(listed, X)(X), expected, rtol=1e-12)
+
+
+def test_an_answer_for_objects_inside_a_derivative_is_not_believed():
+    def f(x):
+        def g(y):
+            z = np.array([y, x])
+            return np.sum(z**2 if z.dtype == float else z**3)
+
+        return grad(g)(x)
+
+    for way in (grad(f), lambda x: record(f, x), lambda x: write_gradient(f, x)):
+        with pytest.raises(TraceError, match=r"np.array\(\[a, b\]\) can't be traced"):
+            way(2.0)
 
 
 def test_an_answer_for_objects_is_not_believed():

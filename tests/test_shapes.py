@@ -2,6 +2,7 @@
 
 import inspect
 import re
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -218,6 +219,26 @@ def test_a_gradient_shows_what_is_not_finite_in_it_and_in_what_it_is_of(place):
     if place > 1:
         with pytest.raises(NotFiniteError, match=r"d[AB]\[1\]: got inf"):
             f(*values)
+
+
+def test_a_second_call_with_the_same_arrays_is_as_the_first():
+    """Integers become floats again, and another object is compared by identity."""
+
+    @shapes(X="N D")
+    def kind(X):
+        return X.dtype
+
+    @dataclass
+    class Weights:
+        W: np.ndarray
+
+        @shapes(X="N D")
+        def kind(self, X):
+            return X.dtype
+
+    for call in (kind, Weights(b).kind, Weights(b.copy()).kind):
+        for x in (X.astype(int), X.astype(int), [[1, 2]], [[1, 2]]):
+            assert call(x) == np.float64
 
 
 # ---- single arguments ----------------------------------------------------------------

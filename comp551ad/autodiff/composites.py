@@ -5,7 +5,8 @@ arguments. Some sort the arguments of a primitive (``np.where``, ``np.dot``, ``a
 are NumPy's own text (``as_numpy_has_it``), the others are a line or three of
 primitives. To add one: write the definition, by NumPy's signature, and an example in its test.
 
-Reads: ``tape``, ``primitives``. Read by: ``numpy_protocols``.
+Reads: ``tape``, ``primitives``, ``data``, ``refusals``, ``pytrees``. Read by: ``inplace``,
+``numpy_protocols``.
 """
 
 import inspect
@@ -26,7 +27,7 @@ from comp551ad import pytrees
 from .data import handle
 from .primitives import PRIMITIVES, shape_of
 from .refusals import TraceError
-from .tape import Tracer, apply, concrete
+from .tape import Tracer, apply, concrete, joined
 
 COMPOSITES: dict[Callable, Callable] = {}
 
@@ -102,16 +103,17 @@ def _where(condition, *choices):
 
 @composite(np.maximum)
 def _maximum(a, b):
-    return _greater("maximum", a, b)
+    return _extremum("maximum", a, b)
 
 
 @composite(np.minimum)
 def _minimum(a, b):
-    return _greater("minimum", a, b)
+    return _extremum("minimum", a, b)
 
 
-def _greater(name, a, b):
+def _extremum(name, a, b):
     """Two traced operands share at a tie; a plain one is taken."""
+    a, b = joined(a), joined(b)
     if type(a) is type(b) is Tracer:
         return apply(PRIMITIVES[name], (a, b))
     y = apply(PRIMITIVES[name], (a, b), {"tie": 0.0})
@@ -133,7 +135,7 @@ def _let_kinks_cancel(x):
     max(x, 0) + log1p(e^-|x|), the two kinks must cancel."""
     if not x.tape.watch and np.all(concrete(x)):
         return
-    rows = x.tape.rows
+    rows = x.tape.rows[x.index + 1 :]
     uses = [row for row in rows if any(type(o) is int and o == x.index for o in row[2])]
     if any(row[0] == "abs" for row in uses):
         for row in uses:
@@ -830,7 +832,7 @@ def _cross(a, b, axisa=-1, axisb=-1, axisc=-1, axis=None):
 
 @composite(np.linalg.lstsq)
 def _lstsq(a, b, rcond=None):
-    """By the normal equations, and once more for what rounding left. Singular values: none."""
+    """Solves the normal equations, and refines the solution once. Singular values: None."""
     inverse = np.linalg.pinv(a)
     x = np.dot(inverse, b)
     x = x + np.dot(inverse, b - np.dot(a, x))
@@ -855,7 +857,6 @@ def _full_rank(a):
             f"np.linalg.pinv and lstsq: got a matrix of rank {np.min(rank)}, expected {full}: "
             "where columns depend on each other the result jumps; add a multiple of the identity"
         )
-    return full
 
 
 @composite(np.linalg.norm)

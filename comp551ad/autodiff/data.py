@@ -8,7 +8,8 @@ values and other data. ``x > 0`` is such a call, and so is ``np.sort(y)``.
 Python's own questions (``if``, ``int(…)``, a loop) need one answer now, and other arguments may
 give another: such a question is noted as a decision, on every tape that the data comes from.
 
-Reads: ``tape``, ``refusals``. Read by: ``arguments``, ``numpy_protocols``, ``program``, ``show``.
+Reads: ``tape``, ``refusals``. Read by: ``arguments``, ``composites``, ``numpy_protocols``,
+``transforms``, ``program``, ``show``.
 """
 
 import linecache
@@ -20,7 +21,7 @@ import numpy as np
 from comp551ad import pytrees
 
 from .refusals import TraceError, line_outside
-from .tape import Tape, Tracer, concrete
+from .tape import Tape, Tracer, concrete, joined
 
 # These ask about shapes: other arguments of the same shapes give the same answer.
 SHAPES = {np.shape, np.ndim, np.size, np.result_type, np.iscomplexobj, np.isrealobj}
@@ -62,12 +63,12 @@ class Data(np.ndarray):
                 "write a = a + b"
             )
         call = ufunc if method == "__call__" else getattr(ufunc, method)
-        return compute(call, inputs, kwargs)
+        return _call(call, inputs, kwargs)
 
     def __array_function__(self, function, types, args, kwargs):
         if not all(issubclass(kind, np.ndarray) for kind in types):
             return NotImplemented
-        return compute(function, args, kwargs)
+        return _call(function, args, kwargs)
 
     @property
     def T(self) -> Any:
@@ -117,8 +118,21 @@ def compute(function: Callable | str, operands: tuple, parameters: dict) -> Any:
     return result
 
 
+def _call(function, operands, parameters):
+    """What NumPy asks of data. It doesn't look into lists, where traced values may be:
+    ``mask * [a, b]`` is ``mask * np.stack([a, b])``."""
+    operands = tuple(map(joined, operands))
+    parameters = {key: joined(value) for key, value in parameters.items()}
+    if any(type(x) is Tracer for x in (*operands, *parameters.values())):
+        return function(*operands, **parameters)
+    return compute(function, operands, parameters)
+
+
 def _method(name):
     def method(self, *args: Any, **kwargs: Any) -> Any:
+        args = tuple(map(joined, args))
+        if hasattr(np, name) and any(type(x) is Tracer for x in args):
+            return getattr(np, name)(self, *args, **kwargs)
         return compute(name, (self, *args), kwargs)
 
     return method

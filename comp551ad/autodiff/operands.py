@@ -3,7 +3,7 @@
 Everything else is refused by name. Values are taken as float64, arrays as copies that nobody can
 change while the tape refers to them.
 
-Reads: ``refusals``. Read by: ``tape``.
+Reads: ``refusals``. Read by: the rest of ``autodiff``.
 """
 
 from collections.abc import Sized

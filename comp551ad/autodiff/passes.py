@@ -14,7 +14,8 @@ all (S14, S15); in networks this is backpropagation:
 
 Reverse mode needs the values of the evaluation until then: that is its price.
 
-Reads: ``tape``, ``primitives``. Read by: ``trace``, ``transforms``, ``program``, ``show``.
+Reads: ``tape``, ``primitives``, ``operands``. Read by: ``trace``, ``transforms``, ``jacobians``,
+``program``, ``show``.
 """
 
 from collections.abc import Iterable
@@ -24,7 +25,7 @@ import numpy as np
 
 from .operands import as_input
 from .primitives import PRIMITIVES, ndim_of, shape_of
-from .tape import Tracer
+from .tape import Tracer, joined
 
 # ---------------------------------------------------------------- reverse mode
 
@@ -179,6 +180,7 @@ def _stretched(derivative, shape):
 
 def as_seed(seed: Any, shape: tuple, name: str) -> Any:
     """A derivative to start a pass with: real numbers of this shape, or a tracer of them."""
+    seed = joined(seed)
     if type(seed) is not Tracer:
         seed = as_input(seed, name)
     if shape_of(seed) != shape:

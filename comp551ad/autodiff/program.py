@@ -5,7 +5,8 @@ trace too), simplifies both together, and writes them down as a NumPy function. 
 ``cost`` it writes the deck's ``gradients``. The text is there to be read, line against line with
 one's own derivation, and it runs.
 
-Reads: ``traced``, ``trace``, ``reverse``, ``pytrees``, ``simplify``, ``emit``. Read by: notebooks.
+Reads: ``tape``, ``trace``, ``arguments``, ``data``, ``passes``, ``simplify``, ``emit``,
+``javascript``, ``pytrees``. Read by: notebooks.
 """
 
 import functools
@@ -357,7 +358,8 @@ def _written(f, args, kwargs, wrt, value, buffered, language, kinds):
             adjoints = pull_back(recognise(tape.rows), [(out_rows[0], one)])
     _refuse_branches(tape.decisions)
     call.check(result, tape, kinds)
-    _refuse_hidden_constants(Call.of(f, args, kwargs), tape, result, kinds)
+    plain = _plain_outputs(result, out_rows)
+    _refuse_hidden_constants(Call.of(f, args, kwargs), tape, plain, kinds)
     if len(outer.rows) > LONGEST:
         raise ProgramError(
             f"f: got {len(outer.rows)} operations, expected at most {LONGEST} in a program; "
@@ -473,7 +475,12 @@ def _refuse_strangers(tape, results):
         )
 
 
-def _refuse_hidden_constants(call, tape, result, kinds):
+def _plain_outputs(result, rows):
+    leaves = zip(pytrees.leaves(result), rows, strict=True)
+    return tuple(leaf for leaf, row in leaves if row is None)
+
+
+def _refuse_hidden_constants(call, tape, plain, kinds):
     """Refuse a program in which something is fixed that f computes from its arguments.
 
     f is recorded once more with its numbers negated and its data turned round: constants of which
@@ -487,12 +494,12 @@ def _refuse_hidden_constants(call, tape, result, kinds):
         with again, np.errstate(all="ignore"), silence():
             call.trace(again.add_input, None, again, kinds)
             other = call.run()
+            # Traced numbers in an array are joined, as in the first recording.
+            plain_again = _plain_outputs(other, again.read_outputs(other)[0])
     except Exception:
         return
     # What f returned counts as one more row.
-    results = [
-        ("the output", None, (*pytrees.leaves(tree),), {}) for tree in (result, other)
-    ]
+    results = [("the output", None, each, {}) for each in (plain, plain_again)]
     pairs = zip([*tape.rows, results[0]], [*again.rows, results[1]], strict=False)
     same = [row[0] for row in tape.rows] == [row[0] for row in again.rows]
     for one, two in pairs if same else ():

@@ -140,17 +140,27 @@ def explain(error: BaseException | None) -> None:
     """Raise the refusal behind an error of NumPy's, if there is one."""
     if isinstance(error, ValueError) and isinstance(error.__cause__, TraceError):
         raise error.__cause__ from None  # for z[0] = a
-    wrong = isinstance(error, TypeError | AttributeError)
-    if not wrong or isinstance(error, TraceError) or this_thread.refused is None:
+    kinds = TypeError | AttributeError | IndexError
+    wrong = isinstance(error, kinds) and not isinstance(error, TraceError)
+    if not wrong or this_thread.refused is None:
         return
     # Python 3.15 has a text of its own instead of what float() says: "%f" % a.
     if "requires a real number" in str(error):
         raise TraceError(*this_thread.refused) from error
     steps = [(tb.tb_frame, tb.tb_lasti) for tb in _traceback(error)]
+    outside = [step for step in steps if not _is_in(step[0], _OURS)]
+    e = expression_at(*outside[-1]) if outside else None
+    if isinstance(error, IndexError):
+        # X[a] asks a for __index__, then for __array__, and an array of objects is no index.
+        if "integer" not in str(error):
+            return
+        what, instead = REFUSED["__index__"]
+        raise _in_place_of(e, (f"{what}: ", instead), False) from error
     known = "dtype('O')", "not supported for the input types", "has no callable"
-    if any(words in str(error) for words in known) or _is_in(steps[-1][0], _GUESTS):
-        outside = [step for step in steps if not _is_in(step[0], _OURS)]
-        e = expression_at(*outside[-1]) if outside else None
+    # np.hypot(np.array([a, 1.0]), 2.0) looks for a method hypot of the 1.0.
+    of_a_ufunc = isinstance(getattr(np, getattr(error, "name", "") or "", 0), np.ufunc)
+    of_objects = of_a_ufunc or any(words in str(error) for words in known)
+    if of_objects or _is_in(steps[-1][0], _GUESTS):
         by_scipy = _is_in(steps[-1][0], ("scipy",))
         general = _OF_SCIPY if by_scipy else AN_OBJECT
         raise _in_place_of(e, ("", general), True) from error
@@ -231,7 +241,8 @@ def _method_of_plain(tree):
     if tree.func.attr == "astype":  # a traced value is float64 anyway
         return owner
     if tree.func.attr == "dot" and len(tree.args) == 1:
-        return f"np.dot({args}), or {owner} @ {ast.unparse(tree.args[0])},"
+        product = ast.BinOp(tree.func.value, ast.MatMult(), tree.args[0])
+        return f"np.dot({args}), or {ast.unparse(product)},"
     return f"np.{tree.func.attr}({args})"
 
 

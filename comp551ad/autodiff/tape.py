@@ -84,7 +84,8 @@ class Tape:
     def add_input(self, value: Any, name: Any) -> "Tracer":
         """The tracer of an input; ``name`` is what an error calls it (see ``as_input``)."""
         if type(value) is not float and type(value) is not Tracer:
-            value = as_input(value, name)
+            value = joined(value)
+            value = value if type(value) is Tracer else as_input(value, name)
         tracer = Tracer()
         tracer.value, tracer.index, tracer.tape = value, len(self.rows), self
         self.append(("input", value, (), None))
@@ -156,8 +157,9 @@ def apply(
             numbers.append(operand.index)
         else:
             if type(operand) is not float:
-                if joined(operand) is not operand:
-                    return apply(primitive, list(map(joined, operands)), parameters)
+                if (new := joined(operand)) is not operand:
+                    several = [new if o is operand else o for o in operands]
+                    return apply(primitive, several, parameters)
                 operand = tape.constant(operand, primitive.name)
             values.append(operand)
             numbers.append(operand)
@@ -244,10 +246,13 @@ class Tracer:
 
 
 def concrete(value: Any) -> Any:
-    """The numbers behind a tracer, through all its tapes, or behind data; lists and tuples of
-    such; anything else as it is."""
+    """The numbers behind a tracer, through all its tapes, or behind data; lists, tuples and
+    arrays of such; anything else as it is."""
     while type(value) is Tracer:
         value = value.value
     if type(value) in (list, tuple):
         return type(value)(map(concrete, value))
+    if type(value) is np.ndarray and value.dtype == object:
+        if any(type(entry) is Tracer for entry in value.flat):
+            return np.array(concrete(value.tolist()))
     return np.asarray(value) if hasattr(value, "origin") else value

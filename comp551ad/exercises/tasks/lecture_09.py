@@ -402,8 +402,7 @@ adjoints_downwards = Exercise(
         ),
     ),
     hints=(
-        "A list of zeros, a 1 at row `of`, then the rows from the last to "
-        "the first.",
+        "A list of zeros, a 1 at row `of`, then the rows from the last to the first.",
         "The slopes of a row belong to its operands one by one: zip goes through both.",
     ),
 )
