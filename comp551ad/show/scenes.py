@@ -368,7 +368,7 @@ def symmetry_player(
             "title": title,
             "numbers": f"weights have moved by up to {number(moved)}\nat the start J = {was}",
             "result": f"now J = {now}: {'the same' if same else 'different'}",
-            "html": f'<div style="display:flex;gap:24px;overflow:auto">{both}</div>',
+            "html": f'<div style="display:flex;gap:24px;flex-wrap:wrap">{both}</div>',
         }
 
     frames = [frame(title, *weights) for title, weights in moves.items()]

@@ -88,9 +88,11 @@ class Pages:
         if source.room == "exercises":
             notebook.cells = list(self._with_answers(source))
         try:
-            return _exporter().from_notebook_node(notebook)[0]
+            body = _exporter().from_notebook_node(notebook)[0]
         except ValueError as error:
             raise ValueError(f"{source.path}, {error}") from error
+        # A head without a word is none: a screen reader would announce it.
+        return re.sub(r"<th\b[^>]*></th>", "<td></td>", body)
 
     def _with_answers(self, source: Source) -> Iterator["NotebookNode"]:
         """An exercise's cells, with hints and the solution folded behind the answer's."""
