@@ -54,7 +54,7 @@ def pytest_addoption(parser):
 
 ONE_BY_ONE = (
     "tests/browser/test_lab.py::test_lecture",
-    "tests/browser/test_live.py::test_a_notebook",
+    "tests/browser/test_running.py::test_a_notebook",
 )
 
 
