@@ -41,6 +41,16 @@ def test_the_distance_is_that_of_the_worst_entry_in_any_column(moved, expected):
     assert f"largest difference: {expected}" in str(shown)
 
 
+def test_rounding_is_shown_as_0_and_chooses_no_entry():
+    dust = np.full(8, 1e-17) * np.arange(8)
+    lines = str(side_by_side(a=[1.0, dust], b=[1.0, -dust])).splitlines()
+    assert [line.split() for line in lines[3:5]] == [
+        ["[1][0]", "0", "0"],
+        ["[1][1]", "0", "0"],
+    ]
+    assert "below 1e-12" in lines[-1]
+
+
 def test_html_escapes_names_and_has_every_cell():
     html = side_by_side(a={"<b>": 1.0}, b={"<b>": 2.0})._repr_html_()
     assert "&lt;b&gt;" in html and "<b>" not in html

@@ -56,7 +56,8 @@ def side_by_side(**found: Any) -> SideBySide:
         found: by the name of the column (``by_hand``, ``by_differences`` …), numbers or
             arrays, or dicts, lists and tuples of these; all of the same structure and shapes.
             In a dict the keys name the lines. Arrays of more than six entries show the six
-            largest of the first column.
+            largest of the first column. What is below 1e-12 of the largest number is rounding,
+            and is shown as 0.
 
     Returns:
         A table to leave on a cell's last line; ``.difference`` is a number to assert on.
@@ -91,13 +92,14 @@ def side_by_side(**found: Any) -> SideBySide:
             raise ValueError(
                 f"{name}: got shapes {shapes}, expected {expected} as {first_name} has"
             )
+    flat = [np.concatenate([x.ravel() for x in column]) for column in columns]
+    size = np.max(np.abs(flat[0]), initial=0.0) or 1.0
+    dust = BOUNDS[0] * size
     lines = [
         line
         for name, *arrays in zip(_names(first), *columns, strict=True)
-        for line in _lines(name, arrays)
+        for line in _lines(name, [np.where(np.abs(x) < dust, 0.0, x) for x in arrays])
     ]
-    flat = [np.concatenate([x.ravel() for x in column]) for column in columns]
-    size = np.max(np.abs(flat[0]), initial=0.0) or 1.0
     difference = np.max(np.abs(np.array(flat) - flat[0]), initial=0.0) / size
     heads = ["", *(name.replace("_", " ") for name in found)]
     return SideBySide(heads, lines, float(difference))
