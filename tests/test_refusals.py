@@ -80,6 +80,7 @@ CASES: dict[str, tuple[str, str | None]] = {
     "np.max([a, 2 * a], axis=0)": ("in a list", None),
     "np.linalg.det([[a[0], 1.0], [2.0, a[1]]])": ("in a list", None),
     "np.logaddexp(np.array([a[0], 1.0]), X[:2])": ("in a list", None),
+    "np.logaddexp(np.array([v * v for v in a]), X)": ("in a list", None),
     "np.exp(np.array([a[0], 1.0]))": ("in a list", None),
     "np.hypot(np.array([a[0], 1.0]), 2.0)": ("in a list", None),
     "np.cov([a[0], 2.0, 1.0], [1.0, a[1], a[2]])": ("in a list", None),

@@ -387,7 +387,7 @@ def test_the_two_modes_of_the_jacobian_agree(g, x):
 
 
 def test_each_mode_is_the_one_that_was_asked_for(monkeypatch):
-    """The numbers are the same; the passes are not: one per output, or one in all."""
+    """The numbers are the same; the passes are not: one per output number, or one for x."""
     passes = []
     loops = (transforms, "pull_back"), (jacobians, "pull_back")
     for module, name in (*loops, (jacobians, "push_forward")):

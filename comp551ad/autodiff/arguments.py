@@ -90,20 +90,18 @@ class Call:
             )
         return slots
 
-    def trace(
-        self, add_input: Callable, slots: Any = None, tape: Any = None, kinds: str = ""
-    ) -> list[str]:
-        """Replace every number in the slots (all, or some) by ``add_input`` of it, and arrays of
-        these kinds ("iub": integers and truth values) by ``Data``; the names of the numbers."""
+    def trace(self, add_input: Callable, tape: Any, kinds: str) -> list[str]:
+        """Replace every number in the slots by ``add_input`` of it, and arrays of these kinds
+        ("iub": integers and truth values) by ``Data``; the names of the numbers."""
         names = []
-        for slot in self.slots if slots is None else slots:
-            tree, leaves = self.slots[slot], []
+        for slot, tree in self.slots.items():
+            leaves = []
             for name, leaf in zip(
                 pytrees.leaf_names(tree, slot), pytrees.leaves(tree), strict=True
             ):
-                if kinds and is_data(leaf, kinds):
+                if is_data(leaf, kinds):
                     leaf = as_argument(leaf, name, tape)
-                elif slots is not None or is_number(leaf):
+                elif is_number(leaf):
                     leaf = add_input(leaf, name)
                     names.append(name)
                 leaves.append(leaf)

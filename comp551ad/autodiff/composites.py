@@ -117,9 +117,7 @@ def _extremum(name, a, b):
     if type(a) is type(b) is Tracer:
         return apply(PRIMITIVES[name], (a, b))
     y = apply(PRIMITIVES[name], (a, b), {"tie": 0.0})
-    x = a if type(a) is Tracer else b
-    if type(x) is Tracer:
-        _let_kinks_cancel(x)
+    _let_kinks_cancel(a if type(a) is Tracer else b)
     return y
 
 
@@ -271,8 +269,6 @@ as_numpy_has_it(
     np.linalg.matmul, np.linalg.multi_dot, np.linalg.matrix_power,
     np.linalg.vector_norm, np.linalg.matrix_norm,
 )  # fmt: skip
-# NumPy 2.1, which the Python of a browser may be older than.
-as_numpy_has_it(*(vars(np)[name] for name in ("unstack",) if hasattr(np, name)))
 
 
 # ---------------------------------------------------------------- a line each
@@ -355,6 +351,7 @@ _SHORT: dict[Callable, Callable] = {
 COMPOSITES.update(_SHORT)
 # What NumPy has since 2.1 and 2.2: older stubs, and the Python of a browser, may lack it.
 _LATER: dict[str, Callable] = {
+    "unstack": lambda x, axis=0: tuple(np.moveaxis(x, axis, 0)),
     "cumulative_sum": lambda x, axis=None: np.cumsum(x, axis),
     "cumulative_prod": lambda x, axis=None: np.cumprod(x, axis),
     "matvec": lambda x1, x2: np.squeeze(np.matmul(x1, x2[..., None]), -1),

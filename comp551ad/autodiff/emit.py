@@ -548,7 +548,7 @@ def small_array(value: np.ndarray) -> np.ndarray:
 
 def _patterns(n, m):
     """Matrices of zeros and ones that are better called than written out."""
-    if n == m > 1:
+    if n == m:
         yield f"np.eye({n})", np.eye(n)
     for k in (0, -1):
         yield f"np.tri({n}, {m}, {k})", np.tri(n, m, k)

@@ -25,8 +25,8 @@ def jacobian(
 ) -> Callable:
     """The function that computes the Jacobian of f: all outputs by all inputs (S03, S16).
 
-    Reverse mode takes one pass per number in the output, forward mode pushes all directions,
-    one per number in the input, through in one pass.
+    Reverse mode takes one pass per number in the output, forward mode one per number or array in
+    the input, which pushes the directions of all its entries through at once.
 
     Args:
         f: a function that returns numbers, arrays, or containers of them.
@@ -101,8 +101,8 @@ def _block(array, value, x):
 def hessian(f: Callable, argnum: int | str | tuple = 0) -> Callable:
     """The function that computes the second derivatives of a function with one number out.
 
-    Forward mode over reverse mode: the gradient's own trace, with all directions pushed
-    through at once. For an argument of shape s the result has the shape s + s; for containers
+    Forward mode over reverse mode: the gradient's own trace, with the directions pushed through
+    as in ``jacobian``. For an argument of shape s the result has the shape s + s; for containers
     it is nested twice in their structure.
     """
     return jacobian(grad(f, argnum), argnum, mode="forward")

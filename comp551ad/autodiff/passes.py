@@ -138,13 +138,14 @@ def push_forward(
     for number, seed in seeds:
         tangents[number] = seed
     for i, (name, y, operands, parameters) in enumerate(rows):
+        values: list = []
         for k, j in enumerate(operands):
             if type(j) is not int or tangents[j] is None:
                 continue
             primitive, how, t = PRIMITIVES[name], parameters or {}, tangents[j]
             if primitive.jvps[k] is None:
                 continue
-            values = [rows[o][1] if type(o) is int else o for o in operands]
+            values = values or [rows[o][1] if type(o) is int else o for o in operands]
             if many:
                 term = _each_direction(primitive, k, t, y, values, how)
             else:

@@ -337,7 +337,6 @@ def _written(f, args, kwargs, wrt, value, buffered, language, kinds):
         with _InnerTape(watch=True) as tape:
             taken = call.trace(
                 lambda x, name: tape.add_input(outer.add_input(x, name), name),
-                None,
                 tape,
                 kinds,
             )
@@ -492,14 +491,14 @@ def _refuse_hidden_constants(call, tape, plain, kinds):
     again = Tape(watch=True)
     try:
         with again, np.errstate(all="ignore"), silence():
-            call.trace(again.add_input, None, again, kinds)
+            call.trace(again.add_input, again, kinds)
             other = call.run()
             # Traced numbers in an array are joined, as in the first recording.
             plain_again = _plain_outputs(other, again.read_outputs(other)[0])
     except Exception:
         return
     # What f returned counts as one more row.
-    results = [("the output", None, each, {}) for each in (plain, plain_again)]
+    results = [("the output", None, each, None) for each in (plain, plain_again)]
     pairs = zip([*tape.rows, results[0]], [*again.rows, results[1]], strict=False)
     same = [row[0] for row in tape.rows] == [row[0] for row in again.rows]
     for one, two in pairs if same else ():

@@ -61,7 +61,7 @@ def kind_of(value: Any) -> str:
 
 
 def _frame_outside():
-    """The innermost frame that is neither ours nor NumPy's."""
+    """The innermost frame that is neither ours nor NumPy's nor scipy's."""
     frame = sys._getframe(1)
     while frame is not None and _is_in(frame, _OURS):
         frame = frame.f_back
@@ -73,7 +73,7 @@ def _is_in(frame, packages):
 
 
 def line_outside() -> tuple[str, int]:
-    """File and line of the innermost frame that is neither ours nor NumPy's."""
+    """File and line of the innermost frame that is neither ours nor NumPy's nor scipy's."""
     frame = _frame_outside()
     return (frame.f_code.co_filename, frame.f_lineno) if frame else ("?", 0)
 
@@ -136,7 +136,7 @@ _OF_SCIPY = (
 )
 
 
-def explain(error: BaseException | None) -> None:
+def explain(error: BaseException) -> None:
     """Raise the refusal behind an error of NumPy's, if there is one."""
     if isinstance(error, ValueError) and isinstance(error.__cause__, TraceError):
         raise error.__cause__ from None  # for z[0] = a
@@ -190,6 +190,8 @@ def _stacked(tree):
     """A list of traced values, or np.array of one, as np.stack writes it; lists inside as well."""
     if _is_call_of(tree, ("np", "numpy"), {"array"}):
         tree = tree.args[0]
+    if isinstance(tree, ast.ListComp):
+        return f"np.stack({ast.unparse(tree)})"
     if isinstance(tree, ast.List | ast.Tuple):
         return f"np.stack([{', '.join(map(_stacked, tree.elts))}])"
     return ast.unparse(tree)
@@ -205,24 +207,9 @@ def _has_lists(tree):
 
 def _stacked_arguments(tree):
     """np.sum([a, b]) as np.sum(np.stack([a, b]))."""
-    args = [
-        f"np.stack({ast.unparse(arg)})"
-        if isinstance(arg, ast.ListComp)
-        else _stacked(arg)
-        for arg in tree.args
-    ]
+    args = [_stacked(arg) for arg in tree.args]
     args += [f"{word.arg}={ast.unparse(word.value)}" for word in tree.keywords]
     return f"{ast.unparse(tree.func)}({', '.join(args)})"
-
-
-def _array_of(tree):
-    """np.array([a, b]) as np.stack([a, b]), and np.array(a) as a."""
-    first = tree.args[0]
-    return _stacked(first) if not isinstance(first, ast.ListComp) else _of_list(first)
-
-
-def _of_list(tree):
-    return f"np.stack({ast.unparse(tree)})"
 
 
 def _joined(tree):
@@ -323,7 +310,7 @@ WAYS_OUT: list[WayOut] = [
     WayOut(
         _call(_ARRAYS),
         "a traced value behaves as an array already",
-        _array_of,
+        lambda tree: _stacked(tree.args[0]),
     ),
     WayOut(
         _call({"full", "full_like"}),

@@ -415,7 +415,7 @@ def recognise(rows: list) -> list:
         if turned_out and len(node.operands) == 1 and not node.parameters:
             operand = first.get(Scaled(1.0, 1.0, node.operands[0]))
             if operand is not None:
-                new[k] = (node.name, rows[k][1], (operand,), {})
+                new[k] = (node.name, rows[k][1], (operand,), None)
         first.setdefault(scaled[k], k)
     return new
 

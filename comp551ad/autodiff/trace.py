@@ -198,7 +198,7 @@ def record(f: Callable, /, *args: Any, **kwargs: Any) -> Trace:
 def _record(f, args, kwargs, kinds):
     call = Call.of(f, args, kwargs)
     with _Recording(code_of(f)) as tape:
-        names = dict(enumerate(call.trace(tape.add_input, None, tape, kinds)))
+        names = dict(enumerate(call.trace(tape.add_input, tape, kinds)))
         inputs = tuple(names)
         result, local = call.run_and_see_locals()
         outputs, values = tape.read_outputs(result)

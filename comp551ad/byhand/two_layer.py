@@ -8,8 +8,8 @@ N x D, so V is D x M and W is M x C, transposed from the mathematics (E23). The 
 over the N instances, and so are the gradients (E19). The bias of the hidden layer is a
 constant input: a column of ones in X (S07).
 
-Reads ``shapes`` and ``functions``; ``descent``, ``deep`` and notebooks read it. The bodies are
-plain NumPy: a tracer can run them as they stand and take names from them.
+Reads ``shapes`` and ``functions``; ``descent``, ``deep``, ``stacked`` and notebooks read it. The
+bodies are plain NumPy: a tracer can run them as they stand and take names from them.
 """
 
 from collections.abc import Callable
@@ -88,7 +88,7 @@ def binary_cross_entropy(Y: Array, U: Array) -> Array:
 
 def cross_entropy(Y: Array, U: Array) -> Array:
     """Multiclass: L = −yᵀu + log Σ_c e^{u_c}, one number a row."""
-    return logsumexp(U) - np.sum(U * Y, 1)
+    return logsumexp(U) - np.sum(U * Y, -1)
 
 
 def identity(U: Array) -> Array:
