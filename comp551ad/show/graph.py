@@ -145,7 +145,7 @@ def cards_of(rows: Rows) -> list[Card]:
 
 def edge_id(operand: int, user: int, position: int) -> str:
     """The id of the edge from one node into another's operand, by their numbers."""
-    return f"a{operand}-a{user}-{position}"
+    return edge_key(f"a{operand}", f"a{user}", position)
 
 
 def alt_of(rows: Rows) -> str:
