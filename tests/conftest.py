@@ -1,8 +1,12 @@
 """What every test module shares: quiet plots and repeatable random programs."""
 
+import functools
 import os
 import sys
 import tempfile
+import threading
+from contextlib import ExitStack, contextmanager
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 # One thread a process: the matrices are small, and workers would fight over the cores. Set before
@@ -81,6 +85,27 @@ def plots_need_no_window():
     import matplotlib
 
     matplotlib.use("agg")
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+@contextmanager
+def _serving(folder):
+    handler = functools.partial(_Quiet, directory=folder)
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def serve():
+    """Return the function that serves a folder on this machine and returns its address."""
+    with ExitStack() as servers:
+        yield lambda folder: servers.enter_context(_serving(folder))
 
 
 @pytest.fixture(autouse=True)

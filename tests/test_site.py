@@ -1,16 +1,13 @@
 """The web site: pages that need no network, made from executed notebooks."""
 
-import functools
 import hashlib
 import json
 import re
 import shutil
 import sys
-import threading
 import tomllib
 import zipfile
 from html import unescape
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 from pathlib import Path
 
@@ -338,18 +335,9 @@ def pyodide(tmp_path):
 
 
 @pytest.fixture
-def address(pyodide):
+def address(pyodide, serve):
     """The same, served on this machine."""
-    handler = functools.partial(QuietHandler, directory=pyodide)
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-
-
-class QuietHandler(SimpleHTTPRequestHandler):
-    def log_message(self, *_):
-        pass
+    return serve(pyodide)
 
 
 @pytest.mark.parametrize("kind", ["pyodide", "address"])

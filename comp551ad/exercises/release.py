@@ -19,7 +19,10 @@ from .grade.sandbox import PACKAGE
 ROOT = PACKAGE.parent
 START = "00"  # the page that leads to the others is always there
 # Of no use to students, and not theirs to read.
-_TEACHERS = {"grade", "site", "release.py", "notebooks.py", "solutions", "__main__.py"}
+_TEACHERS = {
+    *("grade", "site", "lectures.py", "release.py", "notebooks.py"),
+    *("solutions", "__main__.py"),
+}
 _LINK = re.compile(r"\[([^\[\]]*)\]\((?:\.\./)?(?:\w+/)?(\w+\.ipynb)[^()\s]*\)")
 _README = """# comp551ad: lectures and exercises
 

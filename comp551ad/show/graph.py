@@ -1,12 +1,14 @@
-"""The computational graph as a picture: rows -> Graphviz layout -> SVG (S11, S13, S15).
+"""The computational graph as a picture: rows -> layout -> SVG (S11, S13, S15).
 
 Inputs are the leaves at the bottom, operations are inside the nodes, and each node shows its
 number, its name, its value and, with a pass, its derivative. The node a5 is
 ``<g id="a5" class="node done">``, the edge into the first operand of a5 from a4 is
 ``<g id="a4-a5-0" class="edge">``.
 
+Graphviz says where things go (``dot``); where it can't be started, ``layout`` does.
+
 The state of a node shows in its colour, its border and a word, never in colour alone.
-Where there is only text there is a drawing in text.
+Where there is only text, ``graph_view`` shows the drawing in text.
 
 Reads: ``rows``, ``dot``, ``layout``, ``palette``. Read by: ``steppers``, notebooks.
 """
@@ -145,7 +147,7 @@ def cards_of(rows: Rows) -> list[Card]:
 
 def edge_id(operand: int, user: int, position: int) -> str:
     """The id of the edge from one node into another's operand, by their numbers."""
-    return f"a{operand}-a{user}-{position}"
+    return edge_key(f"a{operand}", f"a{user}", position)
 
 
 def alt_of(rows: Rows) -> str:

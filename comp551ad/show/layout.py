@@ -1,4 +1,7 @@
-"""Where the nodes and edges of a graph go without Graphviz: layers, as in ``layout.js``.
+"""Where the nodes and edges of a graph go when Graphviz can't be started: layers.
+
+Pictures are laid out by Graphviz (``dot``) wherever it runs; in a browser's Python it does not.
+``layout.js`` lays a player's graph out in the same way, for cards that shrink with the window.
 
 A node's layer is the length of the longest path that leads to it; an edge that passes layers takes
 a place in each. In every layer nodes stand where their neighbours are on average, in that order,

@@ -99,8 +99,11 @@ def _why_fixed(trace):
 
 
 def _operand(x, origins):
-    if type(x) is int:
-        return x
+    return x if type(x) is int else _constant(x, origins)
+
+
+def _constant(x, origins):
+    """A constant, and where it is data what that came from."""
     word = data_text(x, origins)
     return {"c": number_data(x)} | ({"word": word} if word else {})
 
@@ -244,8 +247,7 @@ def _tree_data(tree, values, own, origins):
         for k, value in enumerate(values):
             if tree.value is value:
                 return k
-        word = data_text(tree.value, origins)
-        return {"c": number_data(tree.value)} | ({"word": word} if word else {})
+        return _constant(tree.value, origins)
     operands = [_tree_data(o, values, own, origins) for o in tree.operands]
     operands = [{"c": 0} if o is None else o for o in operands]
     shapes = [np.shape(o.value) for o in (*tree.operands, tree)]

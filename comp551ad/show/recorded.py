@@ -192,30 +192,6 @@ def terms(
         ]
 
 
-def local_derivative(trace: Trace, row: int, operand: int) -> Tree:
-    """∂a_row / ∂operand for an elementwise operation: its rule at tangent 1."""
-    entry = trace.rows[row]
-    rule = PRIMITIVES[entry[0]].jvps[operand]
-    if rule is None:
-        return ZERO
-    with Tape() as tape:
-        numbers = dict.fromkeys(o for o in operands_of(entry) if type(o) is int)
-        symbols = [Symbol("value", k, trace.rows[k][1]) for k in (*numbers, row)]
-        made = {s.row: tape.add_input(s.value, "symbol") for s in symbols}
-        operands = [made[o] if type(o) is int else o for o in operands_of(entry)]
-        parameters = parameters_of(entry)
-        result = rule(1.0, made[row], *operands, **parameters)
-        return _simplified_throughout(_tree(result, tape, symbols))
-
-
-def _simplified_throughout(tree):
-    """A tree in which every operation is simplified."""
-    if isinstance(tree, Operation):
-        operands = tuple(_simplified_throughout(o) for o in tree.operands)
-        return simplified(replace(tree, operands=operands))
-    return tree
-
-
 def _tree(result, tape, symbols) -> Tree:
     """What a rule returned, as a tree."""
     if type(result) is not Tracer:

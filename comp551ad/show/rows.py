@@ -21,7 +21,6 @@ from itertools import accumulate
 import numpy as np
 
 from comp551ad.autodiff.passes import full
-from comp551ad.autodiff.primitives import PRIMITIVES
 from comp551ad.autodiff.trace import Pass, Trace, edges_of
 
 from . import figures, formula, recorded
@@ -54,7 +53,6 @@ class Term:
         operand: which operand of the upper node the edge goes to, from 0.
         formula: the share in symbols.
         value, value_text: the share; value is None for an array.
-        local: the edge's own derivative, ∂a₆/∂a₅ = cos a₅, if the operation is elementwise.
     """
 
     node: int
@@ -62,7 +60,6 @@ class Term:
     formula: Formula
     value: float | None
     value_text: str
-    local: Formula | None
 
 
 @dataclass(frozen=True)
@@ -360,18 +357,7 @@ class _Reading:
                 formula=self._write(tree),
                 value=_plain(value),
                 value_text=figures.value_text(value),
-                local=self._local(k if self.mode == "forward" else node, operand),
             )
-
-    def _local(self, upper, operand):
-        """The derivative of a node with respect to its operand, worked out when it is asked for."""
-        if not PRIMITIVES[self.trace.rows[upper][0]].elementwise:
-            return None
-        return Formula(
-            lambda form: getattr(
-                self._write(recorded.local_derivative(self.trace, upper, operand)), form
-            )
-        )
 
     def _write(self, tree):
         return formula.write(tree, self.names, self.trace.origins)

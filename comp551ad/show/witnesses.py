@@ -3,7 +3,7 @@
 What this module is: the one way in which the lectures show that two computations agree. Neither
 column knows how the other one was made; the last line says how far they lie apart at most.
 
-Reads: ``figures``, ``table``. Read by: notebooks.
+Reads: ``show`` itself, ``figures``, ``table``. Read by: notebooks.
 """
 
 import html
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from .. import pytrees
+from . import View
 from .figures import number
 from .table import aligned, html_table
 
@@ -24,7 +25,7 @@ ENTRIES = 6
 BOUNDS = (1e-12, 1e-9, 1e-6, 1e-3)
 
 
-class SideBySide:
+class SideBySide(View):
     """What ``side_by_side`` returns: a table as text and as HTML.
 
     Attributes:
@@ -33,20 +34,15 @@ class SideBySide:
     """
 
     def __init__(self, heads: list[str], lines: list[list[str]], difference: float):
-        self._heads, self._lines, self.difference = heads, lines, difference
-
-    def _verdict(self):
-        below = next((bound for bound in BOUNDS if self.difference <= bound), None)
-        if below is None:
-            return f"largest difference: {number(self.difference, 2)} of the largest number"
-        return f"largest difference: below {below:g} of the largest number"
-
-    def __repr__(self):
-        return aligned([self._heads, *self._lines], right=True) + "\n" + self._verdict()
-
-    def _repr_html_(self):
-        lines = [list(map(html.escape, line)) for line in self._lines]
-        return html_table(self._verdict(), self._heads, lines, right=True)
+        self.difference = difference
+        below = next((bound for bound in BOUNDS if difference <= bound), None)
+        size = number(difference, 2) if below is None else f"below {below:g}"
+        verdict = f"largest difference: {size} of the largest number"
+        escaped = [list(map(html.escape, line)) for line in lines]
+        super().__init__(
+            aligned([heads, *lines], right=True) + "\n" + verdict,
+            html_table(verdict, heads, escaped, right=True),
+        )
 
 
 def side_by_side(**found: Any) -> SideBySide:

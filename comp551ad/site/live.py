@@ -35,8 +35,8 @@ OWN = "comp551ad"
 BROUGHT = ("tqdm", "autograd", "comm")
 # What Pyodide has, and notebooks need from the start.
 NEEDED = ("numpy", "matplotlib")
-# Of no use where notebooks run: the command line.
-_LEFT_OUT = {"__pycache__", "site", "__main__.py", "course", "solutions"}
+# Of no use where notebooks run: the command line, and copies of the course in an installed package.
+_LEFT_OUT = {"__pycache__", "site", "lectures.py", "__main__.py", "course", "solutions"}
 KERNEL = "@jupyterlite/pyodide-kernel-extension:kernel"
 
 

@@ -379,6 +379,7 @@ def _squeezed(part: list[str]) -> list[str]:
 def _exporter() -> "HTMLExporter":
     """nbconvert's HTML, with formulas as MathML instead of a script from a network."""
     with extra("site", "pages"):
+        from jinja2 import pass_context
         from nbconvert import HTMLExporter, TemplateExporter
         from nbconvert.filters import Highlight2HTML
         from nbconvert.filters.markdown_mistune import (
@@ -397,6 +398,7 @@ def _exporter() -> "HTMLExporter":
             return self.block_math(f"\\begin{{{name}}}{body}\\end{{{name}}}")
 
     class Exporter(HTMLExporter):
+        @pass_context
         def markdown2html(self, context, source):
             renderer = Renderer(escape=False, exclude_anchor_links=True)
             try:
@@ -407,7 +409,6 @@ def _exporter() -> "HTMLExporter":
 
         def default_filters(self):
             yield from super().default_filters()
-            yield "markdown2html", _with_context(self.markdown2html)
             yield "highlight_code", Highlight2HTML(pygments_lexer="python")
             # Pygments has escaped the code, and the outputs are the course's own.
             yield (
@@ -449,17 +450,8 @@ def _setter():
     return LatexToMathML(fancy_error=False)
 
 
-def _with_context(method):
-    from jinja2 import pass_context
-
-    @pass_context
-    def markdown2html(context, source):
-        return method(context, source)
-
-    return markdown2html
-
-
 def markdown(text: str) -> str:
+    """Prose as HTML, with formulas as MathML; slides use it as nbconvert's filter."""
     return _exporter().markdown2html({}, text)
 
 

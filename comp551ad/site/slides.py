@@ -1,7 +1,8 @@
-"""What is on a slide: no code that is folded, no assert, and formulas that need no script.
+"""What is on a slide: no code that is folded, and no assert.
 
-`jupyter nbconvert --to slides --config comp551ad/show/slides.json` names what is here, and the
-template beside it, `deck/`. Nothing is fetched from a network.
+`jupyter nbconvert --to slides --config comp551ad/show/slides.json` names what is here, the
+template beside it, `deck/`, and the filter of `pages` that sets formulas as MathML. Nothing is
+fetched from a network.
 """
 
 import ast
@@ -10,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from comp551ad.extras import extra
 
 from .course import is_folded
-from .pages import markdown
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 with extra("site", "slides"):
     from nbconvert.preprocessors import Preprocessor
 
-__all__ = ["ForSlides", "markdown2html"]
+__all__ = ["ForSlides"]
 
 
 class ForSlides(Preprocessor):
@@ -42,8 +42,3 @@ def without_asserts(source: str) -> str:
         if isinstance(statement, ast.Assert):
             del lines[statement.lineno - 1 : statement.end_lineno]
     return "\n".join(lines).strip("\n")
-
-
-def markdown2html(source: str) -> str:
-    """nbconvert's filter of this name, with formulas as MathML."""
-    return markdown(source)

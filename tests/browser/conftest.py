@@ -82,6 +82,24 @@ def browser(launch):
     running.close()
 
 
+@pytest.fixture
+def page(browser):
+    """A page with no network, in which nothing may go wrong."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, offline=True)
+    page, wrong = context.new_page(), []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("console", lambda message: wrong.append(message.text))
+    page.on(
+        "request",
+        lambda request: (
+            request.url.startswith(("file:", "data:")) or wrong.append(request.url)
+        ),
+    )
+    yield page
+    context.close()
+    assert wrong == []
+
+
 # Contrast hangs on a text's colour, size and weight, and on what is behind it. Marks one
 # visible element of each such look: code has thousands of them, and a dozen looks.
 MARK_LOOKS = """part => {

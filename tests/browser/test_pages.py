@@ -52,24 +52,6 @@ def address(site, name):
     return (site / f"{name}.html").as_uri()
 
 
-@pytest.fixture
-def page(browser):
-    """A page with no network, in which nothing may go wrong."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, offline=True)
-    page, wrong = context.new_page(), []
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("console", lambda message: wrong.append(message.text))
-    page.on(
-        "request",
-        lambda request: (
-            request.url.startswith(("file:", "data:")) or wrong.append(request.url)
-        ),
-    )
-    yield page
-    context.close()
-    assert wrong == []
-
-
 @pytest.mark.parametrize("name", [*FRONT, *NAMES])
 def test_a_page_shows_plays_and_fits(site, page, name):
     page.goto((site / f"{name}.html").as_uri())

@@ -7,10 +7,7 @@ lectures and one exercise; `--every-notebook` takes all lectures, and all soluti
 must pass.
 """
 
-import functools
 import os
-import threading
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import nbformat
@@ -60,7 +57,7 @@ def pytest_generate_tests(metafunc):
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory):
+def site(tmp_path_factory, serve):
     """The address of the site with a running copy."""
     pyodide = os.environ.get("COMP551AD_PYODIDE")
     if not pyodide:
@@ -69,22 +66,7 @@ def site(tmp_path_factory):
         )
     out = tmp_path_factory.mktemp("live")
     write_site(out, ROOT, live=True, pyodide=pyodide)
-    with ThreadingHTTPServer(
-        ("127.0.0.1", 0), functools.partial(Files, directory=out)
-    ) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-
-
-class Files(SimpleHTTPRequestHandler):
-    extensions_map = SimpleHTTPRequestHandler.extensions_map | {
-        ".wasm": "application/wasm",
-        ".mjs": "text/javascript",
-    }
-
-    def log_message(self, *_):
-        pass
+    return serve(out)
 
 
 @pytest.fixture
