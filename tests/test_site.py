@@ -505,3 +505,10 @@ def test_a_table_of_the_course_gives_the_minutes_of_its_pages(table):
         row = rf"{page.path.stem}\.ipynb\) \|(?:[^|\n]+\|)? (\d+) \|"
         (minutes,) = re.findall(row, text)
         assert abs(int(minutes) - page.minutes) <= 2, page.path.stem
+
+
+def test_the_start_page_says_how_long_the_lectures_take_together():
+    start = (ROOT / "lectures/00_start_here.ipynb").read_text(encoding="utf-8")
+    assert "## The course: six and a half hours on the main path" in start
+    total = sum(page.minutes for page in read_course(ROOT).lectures)
+    assert abs(total - 6.5 * 60) <= 15

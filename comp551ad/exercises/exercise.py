@@ -87,7 +87,7 @@ class Exercise:
     - `forbidden` are the beginnings of names that an answer may not call;
     - `searched`: are the usual slips tried on the solution, for want of a name?
     - `seconds` is how long an answer may take for all the cases together;
-    - `core`: is it one of those, four hours in all, that nobody should leave out?
+    - `core`: is it one of those that nobody should leave out?
     """
 
     name: str

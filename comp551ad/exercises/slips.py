@@ -93,7 +93,7 @@ SLIPS = {
         "It has cancelled already: that is what the head and its loss do together.",
     ),
     "below the head": (
-        "the derivative by ŷ, not by u",
+        "the derivative with respect to ŷ, not u",
         "The head lies between ŷ and the scores u: is its slope in your error?",
     ),
     "diagonal": (

@@ -417,7 +417,7 @@ grad_W = Exercise(
         Mistake(
             "used q where z belongs",
             _dW(below=lambda X, Q: Q),
-            "W is multiplied with what the activation has made of q.",
+            "W is multiplied by what the activation has made of q.",
         ),
         Mistake(
             "the derivative with respect to yh, not u",

@@ -155,7 +155,7 @@ layer_back = Exercise(
         Mistake(
             "the input from below instead of the weights",
             lambda dU, W, Z: (Z.T @ dU, dU.sum(axis=0), dU @ (dU.T @ Z)),
-            "u = z W: when z moves, what is it multiplied with?",
+            "u = z W: when z moves, what is it multiplied by?",
         ),
         Mistake(
             "the input is multiplied in once more",
@@ -165,7 +165,7 @@ layer_back = Exercise(
         Mistake(
             "an activation's slope is multiplied in",
             lambda dU, W, Z: (Z.T @ dU, dU.sum(axis=0), dU @ W.T * Z * (1 - Z)),
-            "Here are only sums. The activation belongs to the layer below.",
+            "There are only sums here. The activation belongs to the layer below.",
         ),
         Mistake(
             "added up over everything",

@@ -416,7 +416,7 @@ best_step = Exercise(
     ),
     hints=(
         "Truncation, relative: (k h)² / 12. Rounding, relative: 4 τ / (k h)². Their sum "
-        "is smallest where its derivative by h is zero.",
+        "is smallest where its derivative with respect to h is zero.",
         "With s = k h the sum is s² / 12 + 4 τ / s². Solve for s, then for h.",
     ),
 )

@@ -114,7 +114,7 @@ number_the_rows = Exercise(
         Mistake(
             "w where x is multiplied",
             lambda: {"a7": "a1 * a6"},
-            "Which input is multiplied with the sine, and which row is it?",
+            "Which input is multiplied by the sine, and which row is it?",
         ),
         Mistake(
             "the parentheses are left out",

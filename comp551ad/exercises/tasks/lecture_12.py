@@ -321,7 +321,7 @@ batch_of_one = Exercise(
         Mistake(
             "the parameter itself, times dr",
             lambda: {"dgamma": "gamma * dr", "dbeta": "beta * dr"},
-            "What is r's derivative by γ, and by β? Not γ and β.",
+            "What is r's derivative with respect to γ, and to β? Not γ and β.",
         ),
         Mistake(
             "as if q̂ were 1",
@@ -515,7 +515,7 @@ normalize_backward = Exercise(
                 gamma * _shown_backward(dR, Q, gamma)[1],
                 gamma * np.sum(dR, axis=0),
             ),
-            "r = γ q̂ + β: what is its derivative by γ, and by β? Neither has γ in it.",
+            "r = γ q̂ + β: what is its slope in γ, and in β? Neither has γ in it.",
         ),
         Mistake(
             "the variance divided by N − 1",
