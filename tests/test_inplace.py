@@ -129,7 +129,7 @@ def test_random_sequences_do_what_numpy_does():
     count = Counter()
 
     @settings(
-        max_examples=max(300, settings().max_examples),
+        max_examples=settings().max_examples,
         suppress_health_check=list(HealthCheck),
     )
     @given(st.lists(step, min_size=1, max_size=8))

@@ -9,8 +9,8 @@ from hypothesis import given
 from javascript import JavaScriptError, in_browser, javascript, like
 from test_program import A33, DATA, GRADIENTS, RESULTS, VALUES, X3, deep
 from test_program import Layer as Layer
+from test_random_programs import as_many, programs, run
 from test_random_programs import like as direction
-from test_random_programs import programs, run, several_hundred
 
 from comp551ad import pytrees
 from comp551ad.autodiff.javascript import PARTS, RUNTIME
@@ -99,7 +99,7 @@ def test_three_heads_three_activations(head, hidden, javascript):
 def test_random_programs(javascript):
     count = Counter()
 
-    @several_hundred
+    @as_many
     @given(programs())
     def check(program):
         count["programs"] += 1

@@ -200,7 +200,7 @@ def test_negative_numbers_get_parentheses_where_they_must():
 def test_random_programs_run_in_the_page_as_in_python():
     """Every number and formula, in reverse mode and in forward mode for each input; with the long
     profile of 2,000 programs."""
-    count = 2000 if settings().max_examples > 1000 else 100
+    count = 2000 if settings().max_examples > 1000 else 50
     passes = []
     for seed in range(count):
         program = drawn(seed, 1 + seed % 7)

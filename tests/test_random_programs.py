@@ -10,7 +10,7 @@ labels, which are data: as an index, for a mask, in a comparison.
 For each program forward mode, reverse mode, five-point differences and HIPS autograd
 (where it has every operation used) must agree; second derivatives too, three ways; the
 trace must replay; and the program written from it must compute the same, both forms.
-The house profile runs PROGRAMS of them, the same on every run.
+The house profile runs a hundred or several of them, the same on every run.
 The long run looks further, at random, for about ten minutes:
 
     pytest --hypothesis-profile=long tests/test_random_programs.py
@@ -45,10 +45,10 @@ from comp551ad.autodiff.primitives import PRIMITIVES
 from comp551ad.autodiff.program import ProgramError
 from comp551ad.autodiff.trace import operands_of, parameters_of
 
-PROGRAMS = max(300, settings().max_examples)  # "long" asks for 10,000
-several_hundred = settings(
-    max_examples=PROGRAMS, suppress_health_check=list(HealthCheck), print_blob=False
-)
+# A hundred programs a test, and three times as many where every function must be met; "long"
+# asks for 10,000.
+as_many = settings(suppress_health_check=list(HealthCheck), print_blob=False)
+several_hundred = settings(as_many, max_examples=max(300, settings().max_examples))
 
 SHAPES = [(), (), (1,), (3,), (2, 3), (1, 3), (2, 1), (2, 2, 3), (0,), (0, 3), (2, 0)]
 NAMES = sorted(PRIMITIVES)
@@ -499,7 +499,7 @@ def test_second_derivatives():
     differences of the gradient."""
     count = Counter()
 
-    @several_hundred
+    @as_many
     @given(programs())
     def check(program):
         count["programs"] += 1
@@ -533,7 +533,7 @@ def test_second_derivatives():
     assert count["kinks"] < 0.05 * count["programs"], count
 
 
-@several_hundred
+@as_many
 @given(programs())
 def test_the_trace_replays(program):
     """Each row's primitive on its recorded operands gives its recorded value, bit for
@@ -562,7 +562,7 @@ def test_written_programs():
     call of the same program too."""
     count = Counter()
 
-    @several_hundred
+    @as_many
     @given(programs())
     def check(program):
         count["programs"] += 1

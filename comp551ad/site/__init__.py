@@ -13,10 +13,10 @@ What was weighed. Jupyter Book and MyST need Node and hand every page to a theme
 asks a server for its parts: no page of theirs opens from a disk, and a player's script is cut
 out of it. nbconvert turns cells into HTML and is kept. Pagefind and lunr search by an index
 that is fetched, or larger than the text; the text of all sections is 0.4 MB, and looking
-through it takes one short function. KaTeX and MathJax set formulas in every reader's browser, or need
-Node here; math-core makes MathML Core of them, with the spaces that TeX sets, and `math.woff2`
-(STIX Two Math, SIL Open Font License 1.1, the characters that formulas need) comes along, so
-that they look alike everywhere.
+through it takes one short function. KaTeX and MathJax set formulas in every reader's browser,
+or need Node here; math-core makes MathML Core of them, with the spaces that TeX sets, and
+`math.woff2` (STIX Two Math, SIL Open Font License 1.1, the characters that formulas need)
+comes along, so that they look alike everywhere.
 """
 
 import argparse

@@ -379,13 +379,13 @@ def _squeezed(part: list[str]) -> list[str]:
 def _exporter() -> "HTMLExporter":
     """nbconvert's HTML, with formulas as MathML instead of a script from a network."""
     with extra("site", "pages"):
-        from jinja2 import pass_context
         from nbconvert import HTMLExporter, TemplateExporter
         from nbconvert.filters import Highlight2HTML
         from nbconvert.filters.markdown_mistune import (
             IPythonRenderer,
             MarkdownWithMath,
         )
+    from jinja2 import pass_context  # nbconvert brings it
 
     class Renderer(IPythonRenderer):
         def block_math(self, body):
