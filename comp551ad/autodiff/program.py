@@ -35,13 +35,13 @@ from .arguments import (
 from .data import Data, handle
 from .emit import BufferedWriter, Computation, Output, ProgramError, Writer
 from .javascript import JavaScriptWriter
-from .operands import FLOAT64, as_input
+from .operands import FLOAT64, as_input, operands_of, parameters_of
 from .passes import pull_back
 from .primitives import shape_of
 from .refusals import TraceError, kind_of
 from .simplify import Expressions, recognise
 from .tape import Tape, Tracer, concrete
-from .trace import local_names, operands_of, parameters_of
+from .trace import local_names
 
 _FORM = operator.attrgetter("shape", "dtype")
 # Operations: compiling costs some 20 microseconds each.

@@ -16,7 +16,7 @@ exactly zero, it is -0 instead of 0, and what is infinite on its account (1 / su
 derivative of its square root) has the other sign. That is the price of sources that read well: the
 minus of a cost doesn't stand inside of every sum, and 1 / (1 + exp(-w x - b)) is seen as logistic.
 
-Reads: ``primitives``, ``tape``, ``trace``. Read by: ``emit``, ``program``.
+Reads: ``primitives``, ``operands``, ``tape``, ``trace``. Read by: ``emit``, ``program``.
 """
 
 import functools
@@ -30,9 +30,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .operands import operands_of, parameters_of
 from .primitives import PRIMITIVES, shape_of
 from .tape import Tape, Tracer, concrete
-from .trace import operands_of, parameters_of, record
+from .trace import record
 
 # Of the numbers that travel.
 SMALLEST, LARGEST = 1e-30, 1e30
@@ -415,7 +416,7 @@ def recognise(rows: list) -> list:
         if turned_out and len(node.operands) == 1 and not node.parameters:
             operand = first.get(Scaled(1.0, 1.0, node.operands[0]))
             if operand is not None:
-                new[k] = (node.name, rows[k][1], (operand,), None)
+                new[k] = node.name, rows[k][1], operand
         first.setdefault(scaled[k], k)
     return new
 
