@@ -59,7 +59,7 @@ def pull_back(
         name, y, *operands = row = rows[i]
         if g is None or not operands:
             continue
-        how = operands.pop() if type(row[-1]) is dict else {}
+        how = operands.pop() if type(row[-1]) is dict else None
         primitive, values = PRIMITIVES[name], []
         for o in operands:
             values.append(rows[o][1] if type(o) is int else o)
@@ -69,7 +69,7 @@ def pull_back(
             vjp = primitive.vjps[k]
             if type(j) is not int or vjp is None:
                 continue
-            term = vjp(g, y, *values, **how)
+            term = vjp(g, y, *values, **how) if how else vjp(g, y, *values)
             if primitive.broadcasts and type(y) is not float:
                 stretched = y if primitive.elementwise else term
                 term = unbroadcast(term, shape_of(values[k]), shape_of(stretched))

@@ -24,7 +24,7 @@ import itertools
 import math
 import operator
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, NamedTuple
 
@@ -51,6 +51,8 @@ class Node:
             constant of a shape whose value is one number has it everywhere.
         shape: of its value.
         number: nodes are numbered in the order in which they were made.
+        reads: all nodes that it is computed from: its operands, and those among the parameters
+            (a mask, an index, what a call of data takes).
     """
 
     name: str
@@ -58,20 +60,14 @@ class Node:
     parameters: dict[str, Any]
     shape: tuple[int, ...]
     number: int
+    reads: tuple["Node", ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.reads = (*self.operands, *_nodes_in(self.parameters))
 
     @property
     def size(self) -> int:
         return math.prod(self.shape)
-
-    @property
-    def data(self) -> tuple["Node", ...]:
-        """The nodes among the parameters: a mask, an index, what a call of data takes."""
-        return tuple(_nodes_in(self.parameters))
-
-    @property
-    def reads(self) -> tuple["Node", ...]:
-        """All nodes that it is computed from."""
-        return self.operands + self.data
 
 
 class Scaled(NamedTuple):

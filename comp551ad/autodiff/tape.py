@@ -149,11 +149,12 @@ def apply(
             tape is None or operand.tape.level > tape.level
         ):
             tape = operand.tape
-    values, numbers = [], []
+    values: list = []
+    row: list = [primitive.name, None]
     for operand in operands:
         if type(operand) is Tracer and operand.tape is tape:
             values.append(operand.value)
-            numbers.append(operand.index)
+            row.append(operand.index)
         else:
             if type(operand) is not float:
                 if (new := joined(operand)) is not operand:
@@ -161,7 +162,7 @@ def apply(
                     return apply(primitive, several, parameters)
                 operand = tape.constant(operand, primitive.name)
             values.append(operand)
-            numbers.append(operand)
+            row.append(operand)
     if primitive.canonicalize is not None:
         parameters = primitive.canonicalize(parameters or {}, *map(shape_of, values))
     if parameters:
@@ -170,6 +171,7 @@ def apply(
         value = primitive.value(*values, **parameters)
         if primitive.has_residuals:
             value, parameters["residuals"] = value
+        row.append(parameters)
     else:
         value = primitive.value(*values)
     if type(value) is np.ndarray and not value.shape:
@@ -181,8 +183,8 @@ def apply(
         )
     tracer = Tracer()
     tracer.value, tracer.index, tracer.tape = value, len(tape.rows), tape
-    row = primitive.name, value, *numbers
-    tape.append((*row, parameters) if parameters else row)
+    row[1] = value
+    tape.append(tuple(row))
     if primitive.view:
         base = operands[0]
         if np.may_share_memory(concrete(value), concrete(base)):
