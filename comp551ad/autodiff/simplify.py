@@ -136,7 +136,8 @@ class Expressions:
         numbers = [o.number for o in operands]
         if len(operands) > 1 and PRIMITIVES[name].commutative:
             numbers.sort()
-        key = (name, tuple(numbers), _hashable(parameters), shape)
+        how = _hashable(parameters) if parameters else ()
+        key = (name, tuple(numbers), how, shape)
         if key not in self._nodes:
             self._nodes[key] = Node(name, operands, parameters, shape, len(self._nodes))
         return self._nodes[key]
