@@ -233,22 +233,6 @@ def test_argnum(argnum, expected):
     assert jacobian(f, argnum, mode="forward")(3.0, 5.0, 2.0) == expected
 
 
-def test_keywords_and_defaults():
-    assert grad(f, "y")(3.0, y=5.0) == 11.0
-    assert grad(f, "y")(y=5.0, x=3.0) == 11.0
-    assert grad(f, 1)(y=5.0, x=3.0) == 11.0
-    assert grad(f, "z")(3.0, y=5.0, z=7.0) == 5.0
-    assert grad(f, ("z", "x"))(z=7.0, y=5.0, x=3.0) == (5.0, 30.0)
-    assert grad(f)(3.0, 5.0, z=0.0) == 30.0
-
-    def g(x, *, scale, power=2):
-        return scale * x**power
-
-    assert grad(g)(3.0, scale=2.0) == 12.0
-    assert grad(g, "scale")(3.0, scale=2.0) == 9.0
-    assert grad(g, ("scale", "x"))(3.0, scale=2.0, power=3) == (27.0, 54.0)
-
-
 def test_methods_lambdas_partials_and_numpys_functions():
     class Model:
         def loss(self, w):
@@ -306,7 +290,17 @@ def star_first(*layers, x=1.0):
     return layers[0] * layers[1] ** 2 * x**3
 
 
+def keyword_only(x, *, scale, power=2):
+    return scale * x**power
+
+
 CALLS = [
+    (f, "y", (3.0,), {"y": 5.0}, 11.0),
+    (f, 1, (), {"y": 5.0, "x": 3.0}, 11.0),
+    (f, ("z", "x"), (), {"z": 7.0, "y": 5.0, "x": 3.0}, (5.0, 30.0)),
+    (f, 0, (3.0, 5.0), {"z": 0.0}, 30.0),
+    (keyword_only, 0, (3.0,), {"scale": 2.0}, 12.0),
+    (keyword_only, ("scale", "x"), (3.0,), {"scale": 2.0, "power": 3}, (27.0, 54.0)),
     (with_default, "c", (1.0,), {"c": 5.0}, 4.0),
     (with_default, ("c", 0), (1.0,), {"c": 5.0}, (4.0, 20.0)),
     (with_default, 1, (1.0,), {"c": 5.0, "b": 2.0}, 20.0),  # a parameter's position

@@ -74,9 +74,19 @@ def by_means(W, X, y):
     return np.mean((X @ W)[:, 0] * (y - y.mean()) / (1.0 + y.std()))
 
 
+def in_place(W, X, y):
+    scores = 2 * (X @ W)
+    scores[y > 0] = 0
+    return np.sum(scores**2) + np.sum(scores[:, 0] * y)
+
+
+def targets(W, X, y):
+    return np.mean(((X @ W)[:, 0] - y) ** 2)
+
+
 OF_LABELS = [
     cross_entropy, one_against_all, counted, sorted_by_label, embedding, weighed, by_means,
-    hinge, exponents,
+    hinge, exponents, in_place, targets,
 ]  # fmt: skip
 
 

@@ -30,7 +30,7 @@ class Call:
     """A call of f with its arguments by name, each in a slot of its own.
 
     The slots are in the order of f's parameters; each of f's ``*args`` has one ("xs[0]"), unless
-    the parameter is in ``whole``.
+    the parameter is in ``whole``, or ``whole`` is True.
     """
 
     f: Any
@@ -43,15 +43,14 @@ class Call:
         self.given = dict(self.slots)
 
     @classmethod
-    def of(cls, f: Callable, args: tuple, kwargs: dict, whole: tuple = ()) -> "Call":
+    def of(cls, f: Callable, args: tuple, kwargs: dict, whole: Any = ()) -> "Call":
         """Bind the arguments; errors are f's own TypeError."""
         signature = signature_of(f)
         bound = signature.bind(*args, **kwargs)
-        kinds = {name: p.kind for name, p in signature.parameters.items()}
         slots: dict[str, Any] = {}
         star = None
-        for name, kind in kinds.items():
-            if kind is inspect.Parameter.VAR_POSITIONAL and name not in whole:
+        for name, p in signature.parameters.items():
+            if p.kind is p.VAR_POSITIONAL and whole is not True and name not in whole:
                 star = name
         for name, value in bound.arguments.items():
             if name == star:

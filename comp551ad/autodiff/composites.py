@@ -5,8 +5,8 @@ arguments. Some sort the arguments of a primitive (``np.where``, ``np.dot``, ``a
 are NumPy's own text (``as_numpy_has_it``), the others are a line or three of
 primitives. To add one: write the definition, by NumPy's signature, and an example in its test.
 
-Reads: ``tape``, ``primitives``, ``data``, ``refusals``, ``pytrees``. Read by: ``inplace``,
-``numpy_protocols``.
+Reads: ``tape``, ``primitives``, ``operands``, ``data``, ``refusals``, ``pytrees``. Read by:
+``inplace``, ``numpy_protocols``.
 """
 
 import inspect
@@ -25,6 +25,7 @@ from comp551ad import functions as fn
 from comp551ad import pytrees
 
 from .data import handle
+from .operands import edges_of, operands_of, parameters_of
 from .primitives import PRIMITIVES, shape_of
 from .refusals import TraceError
 from .tape import Tracer, apply, concrete, joined
@@ -134,15 +135,12 @@ def _let_kinks_cancel(x):
     if not x.tape.watch and np.all(concrete(x)):
         return
     rows = x.tape.rows[x.index + 1 :]
-    uses = [row for row in rows if any(type(o) is int and o == x.index for o in row[2])]
+    uses = [row for row in rows if any(o == x.index for _, o in edges_of(row))]
     if any(row[0] == "abs" for row in uses):
         for row in uses:
-            if (
-                row[3]
-                and "tie" in row[3]
-                and not any(np.any(o) for o in row[2] if type(o) is not int)
-            ):
-                row[3]["tie"] = 0.5
+            constants = (o for o in operands_of(row) if type(o) is not int)
+            if "tie" in parameters_of(row) and not any(map(np.any, constants)):
+                row[-1]["tie"] = 0.5
 
 
 @composite(np.dot)

@@ -1,7 +1,7 @@
 """What may be an input, a constant or an output of a recording: real numbers, arrays of them.
 
 Everything else is refused by name. Values are taken as float64, arrays as copies that nobody can
-change while the tape refers to them.
+change while the tape refers to them. How a row of a tape holds its operands: see ``tape``.
 
 Reads: ``refusals``. Read by: the rest of ``autodiff``.
 """
@@ -114,3 +114,22 @@ def _frozen_copy(array):
     copy = array.copy("K") if array.dtype is FLOAT64 else array.astype(np.float64)
     copy.setflags(write=False)
     return copy
+
+
+# ---------------------------------------------------------------- rows
+
+
+def operands_of(row: tuple) -> tuple:
+    """The operands of a row: row numbers (ints) and constants."""
+    return row[2:-1] if type(row[-1]) is dict else row[2:]
+
+
+def parameters_of(row: tuple) -> dict:
+    """The parameters of a row, without what its value kept for the rules."""
+    parameters = row[-1] if type(row[-1]) is dict else {}
+    return {key: p for key, p in parameters.items() if key != "residuals"}
+
+
+def edges_of(row: tuple) -> list[tuple[int, int]]:
+    """The edges into a row: (operand's position, its row number)."""
+    return [(p, o) for p, o in enumerate(operands_of(row)) if type(o) is int]

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from .operands import as_input
-from .primitives import PRIMITIVES, ndim_of, shape_of
+from .primitives import PRIMITIVES, ndim_of, shape_of, size_of
 from .tape import Tracer, joined
 
 # ---------------------------------------------------------------- reverse mode
@@ -56,10 +56,11 @@ def pull_back(
             adjoints[number] = seed if known is None else known + seed
     for i in range(len(rows) - 1, -1, -1):
         g = adjoints[i]
-        name, y, operands, parameters = rows[i]
+        name, y, *operands = row = rows[i]
         if g is None or not operands:
             continue
-        primitive, how, values = PRIMITIVES[name], parameters or {}, []
+        how = operands.pop() if type(row[-1]) is dict else None
+        primitive, values = PRIMITIVES[name], []
         for o in operands:
             values.append(rows[o][1] if type(o) is int else o)
         if not primitive.elementwise and (shape_of(g) or not primitive.uniform):
@@ -68,7 +69,7 @@ def pull_back(
             vjp = primitive.vjps[k]
             if type(j) is not int or vjp is None:
                 continue
-            term = vjp(g, y, *values, **how)
+            term = vjp(g, y, *values, **how) if how else vjp(g, y, *values)
             if primitive.broadcasts and type(y) is not float:
                 stretched = y if primitive.elementwise else term
                 term = unbroadcast(term, shape_of(values[k]), shape_of(stretched))
@@ -137,12 +138,13 @@ def push_forward(
     tangents: list = [None] * len(rows)
     for number, seed in seeds:
         tangents[number] = seed
-    for i, (name, y, operands, parameters) in enumerate(rows):
+    for i, (name, y, *operands) in enumerate(rows):
+        how = operands.pop() if operands and type(operands[-1]) is dict else {}
         values: list = []
         for k, j in enumerate(operands):
             if type(j) is not int or tangents[j] is None:
                 continue
-            primitive, how, t = PRIMITIVES[name], parameters or {}, tangents[j]
+            primitive, t = PRIMITIVES[name], tangents[j]
             if primitive.jvps[k] is None:
                 continue
             values = values or [rows[o][1] if type(o) is int else o for o in operands]
@@ -161,16 +163,32 @@ def push_forward(
 
 
 def _each_direction(primitive, k, t, y, values, parameters):
-    """K tangents of operand k, (K, *shape), pushed through its rule. What works entry by entry
-    takes them all at once: the axes that x lacks beside y go behind K."""
+    """K tangents of operand k, (K, *shape), pushed through its rule: all at once where an axis in
+    front changes nothing. The axes that x lacks beside y go behind K."""
     rule, x = primitive.jvps[k], values[k]
-    if primitive.elementwise:
+    if not len(t):
+        return np.zeros((0, *shape_of(y)))
+    if primitive.elementwise or primitive.stacks:
         gap = (1,) * (ndim_of(y) - ndim_of(x))
         t = np.reshape(t, shape_of(t)[:1] + gap + shape_of(x)) if gap else t
         return rule(t, y, *values, **parameters)
-    if not len(t):
-        return np.zeros((0, *shape_of(y)))
+    if primitive.matrix_product:
+        return _stacked_products(k, t, y, values)
+    if primitive.view:
+        places = np.reshape(np.arange(size_of(x)), shape_of(x))
+        places = primitive.value(places, **parameters)
+        return np.reshape(t, (len(t), size_of(x)))[:, places]
     return np.stack([rule(one, y, *values, **parameters) for one in t])
+
+
+def _stacked_products(k, t, y, values):
+    """K products of matrices; a vector is a matrix of one row, or of one column."""
+    a, b = map(shape_of, values)
+    shapes = [(1, *a) if len(a) == 1 else a, (*b, 1) if len(b) == 1 else b]
+    factors = [np.reshape(x, s) for x, s in zip(values, shapes, strict=True)]
+    gap = (1,) * (max(map(len, shapes)) - len(shapes[k]))
+    factors[k] = np.reshape(t, (len(t), *gap, *shapes[k]))
+    return np.reshape(np.matmul(*factors), (len(t), *shape_of(y)))
 
 
 def _stretched(derivative, shape):

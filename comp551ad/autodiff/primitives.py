@@ -118,6 +118,7 @@ class Primitive:
         commutative: the operands may change places.
         view: the result shows the operand's memory.
         matrix_product: a sum over products of entries, written like a product.
+        stacks: a jvp takes tangents with more axes in front: several at once.
         new_axes: an axis among the parameters counts those of the result.
         parameters, defaults: what ``value`` takes besides operands, and what it is unless given.
         array_parameters: those of them that are, or hold, arrays.
@@ -147,6 +148,7 @@ class Primitive:
         commutative: bool = False,
         view: bool = False,
         matrix_product: bool = False,
+        stacks: bool = False,
         new_axes: bool = False,
         unwritten: tuple[str, ...] = (),
         out: str = "",
@@ -162,7 +164,7 @@ class Primitive:
         self.variadic, self.has_residuals = variadic, has_residuals
         self.linear, self.bilinear, self.commutative = linear, bilinear, commutative
         self.view, self.matrix_product, self.new_axes = view, matrix_product, new_axes
-        self.unwritten, self.out = unwritten, out
+        self.unwritten, self.out, self.stacks = unwritten, out, stacks
         self.vjps = RuleOfEach(vjps) if variadic else vjps
         self.jvps = RuleOfEach(jvps) if variadic else jvps or self._its_own_jvps()
         self.defaults = self._defaults()
@@ -903,6 +905,7 @@ inv = define(
     functions=(np.linalg.inv,),
     notation=Notation("inv({0})", "{0}^{{-1}}", "np.linalg.inv({0})", ATOM, (0,)),
     examples=_MATRICES,
+    stacks=True,
 )
 solve = define(
     "solve",
@@ -925,6 +928,7 @@ solve = define(
         ((_dominant(2, 4), _sample(2, 3)), {}),
         ((_dominant(2), _sample(4, 2, 3)), {}),
     ],
+    stacks=True,
 )
 det = define(
     "det",
@@ -934,6 +938,7 @@ det = define(
     functions=(np.linalg.det,),
     notation=call("det", "np.linalg.det"),
     examples=_MATRICES,
+    stacks=True,
 )
 slogdet = define(
     "slogdet",
@@ -978,6 +983,7 @@ cholesky = define(
     functions=(np.linalg.cholesky,),
     notation=call("cholesky", "np.linalg.cholesky"),
     examples=_MATRICES,
+    stacks=True,
 )
 
 # ---------------------------------------------------------------- reductions
@@ -1011,6 +1017,7 @@ def reduction(
         None if jvp is None else (jvp,),
         canonicalize=_axis_from_the_end,
         uniform=True,
+        stacks=True,
         examples=examples,
         **fields,
     )
@@ -1182,6 +1189,7 @@ cumsum = define(
     notation=call("cumsum"),
     examples=[((_sample(4),), {"axis": 0}), ((_sample(2, 3),), {"axis": 1})],
     linear=True,
+    stacks=True,
 )
 
 
@@ -1222,6 +1230,7 @@ logsumexp = define(
     has_residuals=True,
     notation=call("logsumexp", "logsumexp"),
     examples=_ROWWISE,
+    stacks=True,
 )
 
 
@@ -1239,6 +1248,7 @@ softmax = define(
     canonicalize=_last_axis,
     notation=call("softmax", "softmax"),
     examples=_ROWWISE,
+    stacks=True,
 )
 
 # ---------------------------------------------------------------- moving entries about

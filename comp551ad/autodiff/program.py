@@ -28,20 +28,19 @@ from .arguments import (
     is_data,
     is_number,
     names_by_place,
-    signature_of,
     silence,
     with_integers,
 )
 from .data import Data, handle
 from .emit import BufferedWriter, Computation, Output, ProgramError, Writer
 from .javascript import JavaScriptWriter
-from .operands import FLOAT64, as_input
+from .operands import FLOAT64, as_input, operands_of, parameters_of
 from .passes import pull_back
 from .primitives import shape_of
 from .refusals import TraceError, kind_of
 from .simplify import Expressions, recognise
 from .tape import Tape, Tracer, concrete
-from .trace import local_names, operands_of, parameters_of
+from .trace import local_names
 
 _FORM = operator.attrgetter("shape", "dtype")
 # Operations: compiling costs some 20 microseconds each.
@@ -318,20 +317,19 @@ def _write(f, args, kwargs, wrt, value, buffered, language):
         raise ProgramError(
             f'language: got {language!r}, expected "numpy" or "javascript"'
         )
-    slots = Call.of(f, args, kwargs).slots
-    if buffered and "copy" in {*slots, *kwargs}:
-        raise ProgramError(
-            "copy: got a parameter of this name, which a buffered program has already; "
-            "give yours another name"
-        )
     return with_integers(
         lambda kinds: _written(f, args, kwargs, wrt, value, buffered, language, kinds),
-        slots.values(),
+        (*args, *kwargs.values()),
     )
 
 
 def _written(f, args, kwargs, wrt, value, buffered, language, kinds):
-    call = Call.of(f, args, kwargs, whole=tuple(signature_of(f).parameters))
+    call = Call.of(f, args, kwargs, whole=True)
+    if buffered and "copy" in {*call.slots, *kwargs}:
+        raise ProgramError(
+            "copy: got a parameter of this name, which a buffered program has already; "
+            "give yours another name"
+        )
     with Tape(watch=True) as outer:
         one = outer.add_input(1.0, "seed")
         with _InnerTape(watch=True) as tape:
@@ -358,7 +356,7 @@ def _written(f, args, kwargs, wrt, value, buffered, language, kinds):
     _refuse_branches(tape.decisions)
     call.check(result, tape, kinds)
     plain = _plain_outputs(result, out_rows)
-    _refuse_hidden_constants(Call.of(f, args, kwargs), tape, plain, kinds)
+    _refuse_hidden_constants(call, tape, plain, kinds)
     if len(outer.rows) > LONGEST:
         raise ProgramError(
             f"f: got {len(outer.rows)} operations, expected at most {LONGEST} in a program; "
@@ -410,9 +408,10 @@ def _written(f, args, kwargs, wrt, value, buffered, language, kinds):
         {node: name for node, name in reversed(names) if node.operands},
         expressions,
     )
-    about = len(outer.rows), signature_of(f), examples
+    signature = call.bound.signature
+    about = len(outer.rows), signature, examples
     if language == "javascript":
-        return JavaScriptProgram(JavaScriptWriter(computation, signature_of(f)), *about)
+        return JavaScriptProgram(JavaScriptWriter(computation, signature), *about)
     readable = Program(Writer(computation), *about)
     if not buffered:
         return readable
@@ -486,8 +485,7 @@ def _refuse_hidden_constants(call, tape, plain, kinds):
     no origin is known must then be the same, or f computed them in a way that leaves no trace, such
     as np.eye(3)[y]. Where f can't run with these arguments nothing is known.
     """
-    for slot, tree in call.slots.items():
-        call.slots[slot] = _map(_moved, tree)
+    call.slots = {slot: _map(_moved, tree) for slot, tree in call.given.items()}
     again = Tape(watch=True)
     try:
         with again, np.errstate(all="ignore"), silence():

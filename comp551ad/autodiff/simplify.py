@@ -16,7 +16,7 @@ exactly zero, it is -0 instead of 0, and what is infinite on its account (1 / su
 derivative of its square root) has the other sign. That is the price of sources that read well: the
 minus of a cost doesn't stand inside of every sum, and 1 / (1 + exp(-w x - b)) is seen as logistic.
 
-Reads: ``primitives``, ``tape``, ``trace``. Read by: ``emit``, ``program``.
+Reads: ``primitives``, ``operands``, ``tape``, ``trace``. Read by: ``emit``, ``program``.
 """
 
 import functools
@@ -24,15 +24,16 @@ import itertools
 import math
 import operator
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from .operands import operands_of, parameters_of
 from .primitives import PRIMITIVES, shape_of
 from .tape import Tape, Tracer, concrete
-from .trace import operands_of, parameters_of, record
+from .trace import record
 
 # Of the numbers that travel.
 SMALLEST, LARGEST = 1e-30, 1e30
@@ -50,6 +51,8 @@ class Node:
             constant of a shape whose value is one number has it everywhere.
         shape: of its value.
         number: nodes are numbered in the order in which they were made.
+        reads: all nodes that it is computed from: its operands, and those among the parameters
+            (a mask, an index, what a call of data takes).
     """
 
     name: str
@@ -57,20 +60,14 @@ class Node:
     parameters: dict[str, Any]
     shape: tuple[int, ...]
     number: int
+    reads: tuple["Node", ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.reads = (*self.operands, *_nodes_in(self.parameters))
 
     @property
     def size(self) -> int:
         return math.prod(self.shape)
-
-    @property
-    def data(self) -> tuple["Node", ...]:
-        """The nodes among the parameters: a mask, an index, what a call of data takes."""
-        return tuple(_nodes_in(self.parameters))
-
-    @property
-    def reads(self) -> tuple["Node", ...]:
-        """All nodes that it is computed from."""
-        return self.operands + self.data
 
 
 class Scaled(NamedTuple):
@@ -139,7 +136,8 @@ class Expressions:
         numbers = [o.number for o in operands]
         if len(operands) > 1 and PRIMITIVES[name].commutative:
             numbers.sort()
-        key = (name, tuple(numbers), _hashable(parameters), shape)
+        how = _hashable(parameters) if parameters else ()
+        key = (name, tuple(numbers), how, shape)
         if key not in self._nodes:
             self._nodes[key] = Node(name, operands, parameters, shape, len(self._nodes))
         return self._nodes[key]
@@ -415,7 +413,7 @@ def recognise(rows: list) -> list:
         if turned_out and len(node.operands) == 1 and not node.parameters:
             operand = first.get(Scaled(1.0, 1.0, node.operands[0]))
             if operand is not None:
-                new[k] = (node.name, rows[k][1], (operand,), None)
+                new[k] = node.name, rows[k][1], operand
         first.setdefault(scaled[k], k)
     return new
 

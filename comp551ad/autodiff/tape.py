@@ -3,17 +3,16 @@
 While a function is recorded, its inputs are ``Tracer`` objects. Every operation on one of them
 computes its result at once and appends a row to the tape:
 
-    ("input", value, (), None)
-    ("multiply", value, (0, 2.0), None)
-    ("sum", value, (1,), {"axis": (-1,), "keepdims": False})
+    ("input", value)
+    ("multiply", value, 0, 2.0)
+    ("sum", value, 1, {"axis": (-1,), "keepdims": False})
 
-These are a primitive's name, the value, the operands, and the parameters, if there are any. An
-operand that was computed on this tape is the number of its row, an ``int``; any other operand is a
-constant and stands there itself (a ``float``, an array: never an ``int``). Rows are in the order of
-creation, so an operand's row always comes before the row that uses it. The first entry is the
-primitive's name, not the primitive, and where there are no parameters the last is None, not an
-empty dict: tuples of names, numbers and arrays are such that Python's garbage collector need not
-look into them again, however long the tape grows.
+These are a primitive's name, the value, the operands, and a dict of the parameters, if there are
+any. An operand that was computed on this tape is the number of its row, an ``int``; any other
+operand is a constant and stands there itself (a ``float``, an array: never an ``int``). Rows are
+in the order of creation, so an operand's row always comes before the row that uses it. A row is
+one flat tuple, and names its primitive instead of holding it: that takes the least memory, and
+Python's garbage collector need not look again into tuples of names, numbers and arrays.
 
 Tapes nest. A derivative inside a function that is itself being differentiated opens a tape of its
 own, whose values are tracers of the outer tape. An operation is written on the innermost tape among
@@ -88,7 +87,7 @@ class Tape:
             value = value if type(value) is Tracer else as_input(value, name)
         tracer = Tracer()
         tracer.value, tracer.index, tracer.tape = value, len(self.rows), self
-        self.append(("input", value, (), None))
+        self.append(("input", value))
         return tracer
 
     def constant(self, value: Any, name: str) -> Any:
@@ -150,11 +149,12 @@ def apply(
             tape is None or operand.tape.level > tape.level
         ):
             tape = operand.tape
-    values, numbers = [], []
+    values: list = []
+    row: list = [primitive.name, None]
     for operand in operands:
         if type(operand) is Tracer and operand.tape is tape:
             values.append(operand.value)
-            numbers.append(operand.index)
+            row.append(operand.index)
         else:
             if type(operand) is not float:
                 if (new := joined(operand)) is not operand:
@@ -162,7 +162,7 @@ def apply(
                     return apply(primitive, several, parameters)
                 operand = tape.constant(operand, primitive.name)
             values.append(operand)
-            numbers.append(operand)
+            row.append(operand)
     if primitive.canonicalize is not None:
         parameters = primitive.canonicalize(parameters or {}, *map(shape_of, values))
     if parameters:
@@ -171,6 +171,7 @@ def apply(
         value = primitive.value(*values, **parameters)
         if primitive.has_residuals:
             value, parameters["residuals"] = value
+        row.append(parameters)
     else:
         value = primitive.value(*values)
     if type(value) is np.ndarray and not value.shape:
@@ -182,7 +183,8 @@ def apply(
         )
     tracer = Tracer()
     tracer.value, tracer.index, tracer.tape = value, len(tape.rows), tape
-    tape.append((primitive.name, value, tuple(numbers), parameters or None))
+    row[1] = value
+    tape.append(tuple(row))
     if primitive.view:
         base = operands[0]
         if np.may_share_memory(concrete(value), concrete(base)):

@@ -29,7 +29,7 @@ import numpy as np
 from comp551ad import pytrees
 
 from .arguments import Call, code_of, with_integers
-from .operands import Origins
+from .operands import Origins, edges_of, operands_of, parameters_of
 from .passes import as_seed, full, pull_back, push_forward
 from .primitives import shape_of
 from .refusals import kind_of
@@ -68,16 +68,6 @@ class Node:
     def inputs(self) -> tuple[int, ...]:
         """The numbers of the nodes it was computed from; x * x names x twice."""
         return tuple(a for a in self.arguments if type(a) is int)
-
-
-def operands_of(row: tuple) -> tuple:
-    """The operands of a row: row numbers (ints) and constants."""
-    return row[2]
-
-
-def parameters_of(row: tuple) -> dict:
-    """The parameters of a row, without what its value kept for the rules."""
-    return {key: p for key, p in (row[3] or {}).items() if key != "residuals"}
 
 
 def check_trace(trace: Any) -> None:
@@ -139,8 +129,9 @@ class Trace:
         k = self.row_number(key)
         row = self.rows[k]
         arguments = tuple(o + 1 if type(o) is int else o for o in operands_of(row))
-        parameters = dict(parameters_of(row))
-        return Node(k + 1, self.names.get(k), row[0], arguments, parameters, row[1])
+        return Node(
+            k + 1, self.names.get(k), row[0], arguments, parameters_of(row), row[1]
+        )
 
     def row_number(self, key: Any, argument: str = "key") -> int:
         """The row that a name, a label or a node's number means."""
@@ -326,11 +317,6 @@ class Pass:
                 share = full(shares.get((i, position)), rows[near][1])
                 collected[near].append(Term(far + 1, position, share))
         return [tuple(terms) for terms in collected]
-
-
-def edges_of(row: tuple) -> list[tuple[int, int]]:
-    """The edges into a row: (operand's position, its row number)."""
-    return [(p, o) for p, o in enumerate(operands_of(row)) if type(o) is int]
 
 
 def forward(trace: Trace, wrt: Any = None, seed: Any = None) -> Pass:

@@ -11,7 +11,7 @@ import functools
 import itertools
 import operator
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -27,7 +27,7 @@ from .tape import Tape
 # ---------------------------------------------------------------- one recorded call
 
 
-class Recorded:
+class Recorded(NamedTuple):
     """A function's recorded call.
 
     Attributes:
@@ -38,18 +38,12 @@ class Recorded:
         out_rows, out_values: per leaf of the output its row (None: a constant), and its value.
     """
 
-    def __init__(
-        self,
-        rows: list[tuple],
-        inputs: Any,
-        values: list,
-        result: Any,
-        out_rows: list,
-        out_values: list,
-    ):
-        self.rows, self.inputs, self.values = rows, inputs, values
-        self.out_rows, self.out_values = out_rows, out_values
-        self.output = pytrees.unflatten(result, iter(out_values))
+    rows: list[tuple]
+    inputs: Any
+    values: list
+    output: Any
+    out_rows: list
+    out_values: list
 
 
 def record_call(
@@ -86,7 +80,8 @@ def record_call(
     if tape.refused is not None:
         (call or Call.of(f, args, kwargs)).check(result, tape)
     chosen = tuple(inputs) if isinstance(argnum, tuple) else inputs[0]
-    return Recorded(tape.rows, chosen, values, result, out_rows, out_values)
+    output = pytrees.unflatten(result, iter(out_values))
+    return Recorded(tape.rows, chosen, values, output, out_rows, out_values)
 
 
 # ---------------------------------------------------------------- reverse mode

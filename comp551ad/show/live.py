@@ -216,9 +216,9 @@ def rule_trees(
         origins: of a trace: where masks and labels came from.
     """
     count = len(values)
-    inputs: list[tuple] = [("input", value, (), {}) for value in values]
-    operands = tuple(values[k] if rows[k] is None else rows[k] for k in range(count))
-    row = (name, y, operands, parameters)
+    inputs: list[tuple] = [("input", value) for value in values]
+    operands = [values[k] if rows[k] is None else rows[k] for k in range(count)]
+    row = (name, y, *operands, parameters)
     pseudo = Trace([*inputs, row], {}, (), (), None, name, origins=origins)
     adjoint = {count: Symbol("adjoint", count, y)}
     tangents = {k: Symbol("tangent", k, values[k]) for k in rows if k is not None}

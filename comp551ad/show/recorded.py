@@ -177,11 +177,11 @@ def terms(
         for o in dict.fromkeys(o for _, o in ends):
             number[o] = len(rows)
             value = placeholder(Symbol("value", o, trace.rows[o][1]))
-            rows.append(("input", value, (), {}))
+            rows.append(("input", value))
         number[row] = len(rows)
         y = placeholder(Symbol("value", row, entry[1]))
         operands = [number[o] if type(o) is int else o for o in operands_of(entry)]
-        rows.append((entry[0], y, tuple(operands), parameters_of(entry)))
+        rows.append((entry[0], y, *operands, parameters_of(entry)))
         seeds = [(number[k], placeholder(s)) for k, s in derivatives.items()]
         shares: list[tuple] = []
         walk(rows, seeds, terms=shares)
