@@ -91,7 +91,7 @@ class Expression(NamedTuple):
     Attributes:
         text: as it stands in the source.
         line: the number of its line.
-        tree: its syntax tree, None where it is no expression.
+        tree: its syntax tree, None where it is no expression. A node knows whether it ``is_list``.
         stores: whether something is stored into an array: ``z[0] = a``, ``np.add.at(z, 0, a)``.
     """
 
@@ -126,6 +126,11 @@ def expression_at(frame: Any, instruction: int) -> Expression | None:
         tree = ast.parse(text, mode="eval").body
     except SyntaxError:
         tree = None
+    known = {**frame.f_globals, **frame.f_locals}
+    for node in ast.walk(tree) if tree else ():
+        is_list = isinstance(node, ast.List | ast.Tuple | ast.ListComp)
+        named = isinstance(node, ast.Name) and known.get(node.id)
+        vars(node)["is_list"] = is_list or isinstance(named, list | tuple)
     return Expression(text, first, tree, stores or _is_call_of(tree, _UFUNCS, {"at"}))
 
 
@@ -200,17 +205,15 @@ def _stacked(tree):
     """A list of traced values, or np.array of one, as np.stack writes it; lists inside as well."""
     if _is_call_of(tree, ("np", "numpy"), {"array"}):
         tree = tree.args[0]
-    if isinstance(tree, ast.ListComp):
-        return f"np.stack({ast.unparse(tree)})"
     if isinstance(tree, ast.List | ast.Tuple):
         return f"np.stack([{', '.join(map(_stacked, tree.elts))}])"
-    return ast.unparse(tree)
+    text = ast.unparse(tree)
+    return f"np.stack({text})" if vars(tree)["is_list"] else text
 
 
 def _has_lists(tree):
     return any(
-        isinstance(arg, ast.List | ast.Tuple | ast.ListComp)
-        or _is_call_of(arg, ("np", "numpy"), {"array"})
+        vars(arg)["is_list"] or _is_call_of(arg, ("np", "numpy"), {"array"})
         for arg in tree.args
     )
 
@@ -373,6 +376,9 @@ def refusal(what: str, instead: str) -> TraceError:
     e = expression_outside()
     if e is None:
         return TraceError(f"{what} can't be traced: {instead}")
+    guest = _frame_outside(_OURS)
+    if guest is not None and _is_in(guest, ("scipy",)):
+        return _in_place_of(e, ("", _OF_SCIPY), False)
     if what == REFUSED["__float__"][0] and _is_call_of(e.tree, _NUMPYS):
         instead = (
             "NumPy asks for plain numbers here; pass ones that are not differentiated, or join "
