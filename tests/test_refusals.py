@@ -81,7 +81,9 @@ CASES: dict[str, tuple[str, str | None]] = {
     "np.linalg.det([[a[0], 1.0], [2.0, a[1]]])": ("in a list", None),
     "np.logaddexp(np.array([a[0], 1.0]), X[:2])": ("in a list", None),
     "np.logaddexp(np.array([v * v for v in a]), X)": ("in a list", None),
-    "hs = [a, 2 * a]\nreturn np.array(hs)": (r"write np\.stack\(hs\) instead", "np.stack([a, 2 * a])"),
+    "hs = [a, 2 * a]\nreturn np.array(hs)": (
+        r"write np\.stack\(hs\) instead", "np.stack([a, 2 * a])"
+    ),
     "hs = [a, 2 * a]\nreturn np.mean(hs)": (
         r"in a list; write np\.mean\(np\.stack\(hs\)\) instead", "np.mean(np.stack([a, 2 * a]))"
     ),
