@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike
 __all__ = [
     "abs_slope",
     "divide_at_kink",
+    "eigenprojections",
     "erf",
     "greater_share",
     "hands_over",
@@ -214,6 +215,17 @@ def xlogy(a: ArrayLike, b: ArrayLike) -> Any:
     """a log b, and 0 where a = 0 (also for b = 0: the convention 0 log 0 = 0)."""
     zero = np.equal(a, 0)
     return (np.where(zero, 0.0, a) * np.log(np.where(zero, 1.0, b)))[()]
+
+
+@hands_over
+def eigenprojections(a: Any) -> np.ndarray:
+    """v vᵀ for each unit eigenvector v of a symmetric matrix: … x n x n -> … x n x n x n.
+
+    The sign of v, which is anybody's choice, drops out. Of ``a`` the lower triangle is read, and
+    the order is that of ``np.linalg.eigvalsh``.
+    """
+    v = np.matrix_transpose(np.linalg.eigh(a)[1])
+    return v[..., :, None] * v[..., None, :]
 
 
 @hands_over

@@ -345,7 +345,7 @@ class _Judge:
             if near and near.estimate and not near.holds(claim):
                 if near.holds(judged.finite_difference):
                     return judged
-        if judged.verdict == "agrees":
+        if judged.verdict == "agrees" and found.center.holds(claim):
             return judged
         noise = differences.measure_noise(self.line, self.size, self.floor)
         found = differences.explore(self.line, self.size, noise)

@@ -39,6 +39,7 @@ EXAMPLES = {
     np.power: [call(HIGH, B), call(HIGH, 2), call(2.0, B)],
     np.float_power: [call(HIGH, B)],
     np.abs: [ONE_ARRAY],
+    np.sqrt: [call(HIGH)],
     np.maximum: [call(A, B), call(A, 0), call(0.1, A), call(A, BOUNDS.tolist())],
     np.minimum: [call(A, B), call(A, 0), call(0.1, A), call(A, BOUNDS.tolist())],
     np.fmax: [call(A, B), call(A, NANS), call(NANS, A)],
@@ -176,7 +177,7 @@ EXAMPLES = {
     np.nanmean: [*REDUCED, call(NANS), call(NANS, axis=1, keepdims=True)],
     np.average: [
         call(A), call(A, 0), call(A, weights=HIGH), call(A, 1, weights=HIGH[0]),
-        call(A, axis=0, weights=[1, 3]),
+        call(A, axis=0, weights=[1, 3]), call([1.0, 2.0, 4.0], None, np.abs(VECTOR)),
     ],
     np.cov: [
         call(A), call(A, rowvar=False), call(VECTOR), call(VECTOR, OTHER), call(A, bias=True),
@@ -231,6 +232,7 @@ EXAMPLES = {
         call(A, np.inf), call(A, -np.inf, keepdims=True),
         call(VECTOR, 1), call(VECTOR, 2), call(VECTOR, np.inf), call(VECTOR, -np.inf),
         call(VECTOR, 3), call(A, 1.5, axis=1), call(CUBE, 1, (2, 0)), call(VECTOR, -2),
+        call(A, 2), call(A, -2), call(CUBE, "nuc", (0, 2), keepdims=True),
     ],
     np.linalg.vector_norm: [
         *REDUCED[2:], call(A), call(A, ord=1), call(CUBE, axis=(0, 1), ord=3, keepdims=True),
@@ -238,24 +240,41 @@ EXAMPLES = {
     np.linalg.matrix_norm: [
         call(A), call(CUBE, ord=1), call(_sample(2, 3, 5), ord=np.inf, keepdims=True),
     ],
+    np.linalg.svd: [call(A, compute_uv=False)],
+    np.linalg.svdvals: [call(A), call(_sample(2, 4, 3))],
+    np.linalg.cond: [call(SQUARE), call(SQUARE, -2)],
     np.linalg.lstsq: [
         call(_sample(5, 2), _sample(5)), call(_sample(5, 2), _sample(5, 3)),
         call(_sample(2, 4), _sample(2)), call(_dominant(3), VECTOR),
     ],
     fn.logsumexp_and_softmax: [call(A), call(A, axis=0)],
 }  # fmt: skip
+# Methods of ufuncs.
+METHODS = {
+    np.add.reduce: [call(A), call(A, axis=1, keepdims=True), call(A, axis=None)],
+    np.multiply.reduce: [call(A), call(_sample(0, 2)), call(CUBE, axis=(0, 2))],
+    np.maximum.reduce: [call(A), call(CUBE, axis=-1)],
+    np.logaddexp.reduce: [call(A), call(A, axis=1, keepdims=True)],
+    np.hypot.reduce: [call(HIGH, axis=None)],
+    np.add.accumulate: [call(A), call(A, axis=1)],
+    np.logaddexp.accumulate: [call(_sample(5)), call(A, axis=-1)],
+    np.subtract.outer: [call(A, VECTOR), call(A, 0.5), call(NUMBER, VECTOR)],
+}
 if hasattr(np, "matvec"):
     EXAMPLES |= {np.matvec: [call(A, VECTOR)], np.vecmat: [call(VECTOR, SQUARE)]}
 
 
 def name_of(function):
     # Older ufuncs have no __module__.
-    return f"{getattr(function, '__module__', 'numpy')}.{function.__name__}"
+    owner = getattr(function, "__self__", None)
+    owner = f"{owner.__name__}." if isinstance(owner, np.ufunc) else ""
+    module = getattr(function, "__module__", None) or "numpy"
+    return f"{module}.{owner}{function.__name__}"
 
 
 CASES = [
     pytest.param(function, args, kwargs, id=f"{name_of(function)}-{n}")
-    for function, examples in EXAMPLES.items()
+    for function, examples in (EXAMPLES | METHODS).items()
     for n, (args, kwargs) in enumerate(examples)
 ]
 
@@ -315,7 +334,12 @@ def dot(xs, ys):
 
 @pytest.mark.parametrize(("function", "args", "kwargs"), CASES)
 def test_value_is_numpys(function, args, kwargs):
-    f, numbers = of_numbers(function, args, kwargs), numbers_of(args)
+    """And the arguments are what they were."""
+    call, numbers = of_numbers(function, args, kwargs), numbers_of(args)
+
+    def f(*numbers):
+        return [*call(*numbers), *numbers]
+
     values, _ = jvp(f, tuple(numbers), tuple(numbers))
     for value, plain in zip(values, f(*numbers), strict=True):
         assert np.shape(value) == np.shape(plain)
@@ -371,6 +395,7 @@ def test_every_composite_has_an_example():
         operator.getitem,
         np.copyto,
         np.fill_diagonal,
+        np.linalg.eigh,
     }
 
 

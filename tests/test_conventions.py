@@ -87,6 +87,10 @@ KINKS = [
         [[[0.0, 0.0], [0.0, 4.0]]],
         [[[0, 0], [0, 1]]],
     ),
+    # As NumPy computes it from an array of traced numbers.
+    (lambda x: np.linalg.norm(np.array(list(x))), [[0.0, 0.0]], [[0.0, 0.0]]),
+    (lambda x: np.linalg.norm([[*x], [*x]], axis=1), [[0.0, 0.0]], [[0.0, 0.0]]),
+    (lambda x: np.std(list(x)), [[2.0, 2.0, 2.0]], [[0.0, 0.0, 0.0]]),
     (np.std, [[2.0, 2.0, 2.0]], [[0.0, 0.0, 0.0]]),
     (np.std, [[1.0, 3.0]], [[-0.5, 0.5]]),
     (np.std, [5.0], [0.0]),
@@ -248,6 +252,8 @@ def softplus_by_hand(x):
     "f",
     [
         np.linalg.norm,
+        lambda x: np.linalg.norm(np.array([x[0], x[1]])),
+        lambda x: np.sum(np.linalg.eigvalsh(x * np.eye(2)) ** 2),
         np.std,
         absolute,
         lambda x: np.hypot(x[0], x[1]),
@@ -290,6 +296,8 @@ def test_kinks_that_cancel_leave_the_slope_of_what_is_smooth(f):
     # Written where nothing is at the kink, it holds there as well.
     np.testing.assert_allclose(write_gradient(f, z + 0.5)(z), expected, rtol=1e-14)
     np.testing.assert_allclose(jvp(f, (z,), (np.ones(3),))[1], np.sum(expected))
+    both = jvp(lambda z: f(z) + f(z), (z,), (np.ones(3),))[1]
+    np.testing.assert_allclose(both, 2 * np.sum(expected), rtol=1e-14)
     # The kink of max alone stays one-sided.
     assert grad(lambda z: np.sum(np.maximum(z, 0)))(z).tolist() == [0.0, 1.0, 0.0]
     assert grad(lambda z: np.sum(np.maximum(z, 1) * abs(z)))(z).tolist() == [0, 1, -1]

@@ -209,7 +209,7 @@ def test_the_decks_gradients():
 
 
 def test_the_runtime_is_small_and_all_of_it_used():
-    assert len(RUNTIME.splitlines()) < 450
+    assert len(RUNTIME.splitlines()) < 475
     assert (
         "".join(dict.fromkeys(PARTS.values())).split()
         == RUNTIME.split("\n\n", 1)[1].split()

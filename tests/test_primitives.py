@@ -246,11 +246,11 @@ NAMED_ELSEWHERE = {
     "autodiff/composites.py": (
         "what NumPy's functions are composed of",
         "abs concatenate cumsum dot erf getitem maximum minimum norm outer power reshape slogdet "
-        "solve square stack where xlogy",
+        "solve sqrt square stack where xlogy",
     ),
     "autodiff/numpy_protocols.py": (
         "operators, methods and a keyword of these names",
-        "floor_divide remainder reshape transpose where",
+        "floor_divide outer remainder reshape transpose where",
     ),
     "autodiff/refusals.py": ("NumPy's name: X.dot(W)", "dot"),
     "autodiff/simplify.py": (

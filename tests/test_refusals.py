@@ -81,6 +81,13 @@ CASES: dict[str, tuple[str, str | None]] = {
     "np.linalg.det([[a[0], 1.0], [2.0, a[1]]])": ("in a list", None),
     "np.logaddexp(np.array([a[0], 1.0]), X[:2])": ("in a list", None),
     "np.logaddexp(np.array([v * v for v in a]), X)": ("in a list", None),
+    "hs = [a, 2 * a]\nreturn np.array(hs)": (
+        r"write np\.stack\(hs\) instead", "np.stack([a, 2 * a])"
+    ),
+    "hs = [a, 2 * a]\nreturn np.mean(hs)": (
+        r"in a list; write np\.mean\(np\.stack\(hs\)\) instead", "np.mean(np.stack([a, 2 * a]))"
+    ),
+    "np.maximum.reduce([a, 2 * a])": (r"in a list; write np\.maximum\.reduce\(np\.st", None),
     "np.exp(np.array([a[0], 1.0]))": ("in a list", None),
     "np.hypot(np.array([a[0], 1.0]), 2.0)": ("in a list", None),
     "np.cov([a[0], 2.0, 1.0], [1.0, a[1], a[2]])": ("in a list", None),
@@ -122,6 +129,16 @@ CASES: dict[str, tuple[str, str | None]] = {
     "a.mean(dtype=np.float32)": ("'dtype'.*leave it out", "a.mean()"),
     "np.add.reduceat(a, [0, 1])": ("np.add.reduceat.*np.sum", "np.stack([a[0], np.sum(a[1:])])"),
     store("np.fill_diagonal(z, a)", "EYE.copy()"): ("plain array", None),
+    store("np.add.at(z, [0, 2, 0], a)"): (
+        r"^np\.add\.at\(.*start from a traced array", store("np.add.at(z, [0, 2, 0], a)", "0 * a")
+    ),
+    store("np.subtract.at(z, [0, 0], np.array([a[0], a[1]]))"): (
+        r"^np\.subtract\.at\(.*start from a traced array",
+        store("np.subtract.at(z, [0, 0], np.array([a[0], a[1]]))", "0 * a"),
+    ),
+    store("np.multiply.at(z, [0, 2], a[:2])", "a * 1.0"): (
+        "np.multiply.at: .*np.where", store("z[[0, 2]] *= a[:2]", "a * 1.0")
+    ),
     # -- looks at a value, or takes it for a whole number
     "a if a[0] else -a": (r"^a if a\[0\] else -a|truth of a", "a if a[0] != 0 else -a"),
     "a if any(a) else -a": ("truth of a.*compare it", "a if any(a != 0) else -a"),
@@ -154,7 +171,16 @@ CASES: dict[str, tuple[str, str | None]] = {
     "a.resize(6)": ("np.reshape", "np.reshape(a, (3, 1))"),
     "np.copyto(X.copy(), a)": ("array already", "np.copy(a)"),
     "np.nanmax(a)": ("^np.nanmax can't.*np.amax", "np.max(a)"),
-    "np.linalg.svd(np.outer(a, a))[1]": ("^np.linalg.svd can't", None),
+    "np.linalg.svd(np.outer(a, a) + EYE)[1] * a": (
+        r"no sign of their own.*np\.linalg\.svdvals\(a\)",
+        "np.linalg.svdvals(np.outer(a, a) + EYE) * a",
+    ),
+    "np.linalg.svd(np.outer(a, a), hermitian=True)[1]": (r"write np\.abs\(np\.linalg\.eig", None),
+    "np.linalg.eigh(np.outer(a, a) + EYE)[0] * a": (
+        r"no sign of their own.*np\.linalg\.eigvalsh\(a\)",
+        "np.linalg.eigvalsh(np.outer(a, a) + EYE) * a",
+    ),
+    "np.linalg.qr(np.outer(a, a))[1]": ("^np.linalg.qr can't", None),
     "np.fft.fft(a)": ("^np.fft.fft can't.*add a primitive", None),
     "np.unique(a)": ("^np.unique can't", None),
     # -- operands of a wrong kind

@@ -25,9 +25,8 @@ from comp551ad import functions as fn
 from comp551ad import pytrees
 
 from .data import handle
-from .operands import edges_of, operands_of, parameters_of
 from .primitives import PRIMITIVES, shape_of
-from .refusals import TraceError
+from .refusals import TraceError, is_called_by_numpy
 from .tape import Tracer, apply, concrete, joined
 
 COMPOSITES: dict[Callable, Callable] = {}
@@ -117,30 +116,47 @@ def _extremum(name, a, b):
     a, b = joined(a), joined(b)
     if type(a) is type(b) is Tracer:
         return apply(PRIMITIVES[name], (a, b))
-    y = apply(PRIMITIVES[name], (a, b), {"tie": 0.0})
-    _let_kinks_cancel(a if type(a) is Tracer else b)
+    x, bound = (a, b) if type(a) is Tracer else (b, a)
+    parameters = {"tie": 0.0}
+    y = apply(PRIMITIVES[name], (a, b), parameters)
+    if not np.any(concrete(bound)):
+        _let_kinks_cancel(x, parameters)
     return y
 
 
 @composite(np.abs)
 def _abs(x):
     y = apply(PRIMITIVES["abs"], (x,))
-    _let_kinks_cancel(x)
+    _let_kinks_cancel(x, None)
     return y
 
 
-def _let_kinks_cancel(x):
+def _let_kinks_cancel(x, parameters):
     """max(x, 0) beside |x| shares at 0 as well: in log(1 + e^x), which is often written
-    max(x, 0) + log1p(e^-|x|), the two kinks must cancel."""
+    max(x, 0) + log1p(e^-|x|), the two kinks must cancel.
+
+    Args:
+        x: has a kink at 0 in the operation that was just written.
+        parameters: of max(x, 0); None for |x|.
+    """
     if not x.tape.watch and np.all(concrete(x)):
         return
-    rows = x.tape.rows[x.index + 1 :]
-    uses = [row for row in rows if any(o == x.index for _, o in edges_of(row))]
-    if any(row[0] == "abs" for row in uses):
-        for row in uses:
-            constants = (o for o in operands_of(row) if type(o) is not int)
-            if "tie" in parameters_of(row) and not any(map(np.any, constants)):
-                row[-1]["tie"] = 0.5
+    # The parameters of every max(x, 0) that no |x| has met; None from the first |x| on.
+    waiting = x.tape.kinks.setdefault(x.index, [])
+    if parameters is not None and waiting is not None:
+        waiting.append(parameters)
+        return
+    for shared in [parameters] if parameters is not None else waiting or ():
+        shared["tie"] = 0.5
+    x.tape.kinks[x.index] = None
+
+
+@composite(np.sqrt)
+def _sqrt(x):
+    """Of an array of traced numbers NumPy computes norms and spreads by itself, as roots of sums of
+    squares: at 0 such a root has slope 0, as our own norm and std have."""
+    of_squares = {"of_squares": True} if is_called_by_numpy() else None
+    return apply(PRIMITIVES["sqrt"], (x,), of_squares)
 
 
 @composite(np.dot)
@@ -224,6 +240,8 @@ def _lets_tracers_pass(as_array):
     def passing(a, *args, ndmin=0, **kwargs):
         if type(a) is not Tracer:
             return as_array(a, *args, **kwargs, **({"ndmin": ndmin} if ndmin else {}))
+        # np.array copies: what is done to the copy in place leaves the argument alone.
+        a = handle(a) if as_array is np.array else a
         return np.reshape(a, (1,) * (ndmin - a.ndim) + a.shape) if a.ndim < ndmin else a
 
     return passing
@@ -233,26 +251,31 @@ _PASSING = {
     name: _lets_tracers_pass(getattr(np, name))
     for name in ("array", "asarray", "asanyarray")
 }
+# That some weight is 0 ends np.average; it takes no other course.
+_PASSING["any"] = lambda a, *args: np.any(concrete(a), *args)
 
 
 def as_numpy_has_it(*functions: Callable) -> None:
     """Enter functions that NumPy writes in Python with its other functions. Their text runs on
     tracers as it stands, in a namespace where np.asarray and its kin let a tracer pass."""
-    for function in functions:
-        own = inspect.unwrap(function)
-        aliases = {
-            name: types.SimpleNamespace(**vars(g) | _PASSING)
-            for name, g in own.__globals__.items()
-            if isinstance(g, types.ModuleType) and hasattr(g, "asarray")
-        }
-        text = types.FunctionType(
-            own.__code__,
-            own.__globals__ | _PASSING | aliases,
-            own.__name__,
-            own.__defaults__,
-        )
-        text.__kwdefaults__ = own.__kwdefaults__
-        COMPOSITES[function] = text
+    COMPOSITES.update({function: _text_of(function) for function in functions})
+
+
+def _text_of(function):
+    own = inspect.unwrap(function)
+    passing = dict(_PASSING)
+    for name, g in own.__globals__.items():
+        if isinstance(g, types.ModuleType) and hasattr(g, "asarray"):
+            passing[name] = types.SimpleNamespace(**vars(g) | _PASSING)
+        # What is no function of its own to users, such as what looks at np.average's weights.
+        is_used = name in own.__code__.co_names and name not in _PASSING
+        if is_used and type(g) is types.FunctionType and g is not own:
+            passing[name] = g if hasattr(g, "__wrapped__") else _text_of(g)
+    text = types.FunctionType(
+        own.__code__, own.__globals__ | passing, own.__name__, own.__defaults__
+    )
+    text.__kwdefaults__ = own.__kwdefaults__
+    return text
 
 
 as_numpy_has_it(
@@ -262,10 +285,10 @@ as_numpy_has_it(
     np.moveaxis, np.rollaxis, np.matrix_transpose, np.linalg.matrix_transpose,
     np.flip, np.flipud, np.fliplr, np.rot90, np.tile, np.resize,
     np.tril, np.triu, np.linalg.diagonal, np.linalg.trace,
-    np.take_along_axis, np.diff, np.average, np.trapezoid, np.polyval,
+    np.take_along_axis, np.diff, np.average, np.cov, np.ptp, np.trapezoid, np.polyval,
     np.tensordot, np.linalg.tensordot, np.linalg.outer, np.linalg.cross,
     np.linalg.matmul, np.linalg.multi_dot, np.linalg.matrix_power,
-    np.linalg.vector_norm, np.linalg.matrix_norm,
+    np.linalg.vector_norm, np.linalg.matrix_norm, np.linalg.svdvals,
 )  # fmt: skip
 
 
@@ -311,9 +334,6 @@ _SHORT: dict[Callable, Callable] = {
     ),
     np.extract: lambda condition, arr: np.ravel(arr)[np.flatnonzero(condition)],
     np.ediff1d: lambda ary: np.diff(np.ravel(ary)),
-    np.ptp: lambda a, axis=None, keepdims=False: (
-        np.max(a, axis, keepdims=keepdims) - np.min(a, axis, keepdims=keepdims)
-    ),
     np.nansum: lambda a, axis=None, keepdims=False: np.sum(
         a, axis, keepdims=keepdims, where=~np.isnan(a)
     ),
@@ -335,6 +355,10 @@ _SHORT: dict[Callable, Callable] = {
     ),
     np.trace: lambda a, offset=0, axis1=0, axis2=1: np.sum(
         np.diagonal(a, offset, axis1, axis2), axis=-1
+    ),
+    np.linalg.cond: lambda x, p=None: (
+        np.linalg.norm(x, p or 2, (-2, -1))
+        * np.linalg.norm(np.linalg.inv(x), p or 2, (-2, -1))
     ),
     np.correlate: lambda a, v, mode="valid": np.convolve(a, v[::-1], mode),
     fn.logsumexp_and_softmax: lambda U, axis=-1: (
@@ -626,6 +650,7 @@ NEUTRAL: dict[Callable, tuple] = {
     np.max: (-np.inf, np.maximum),
     np.min: (np.inf, np.minimum),
 }
+NEUTRAL |= {np.amax: NEUTRAL[np.max], np.amin: NEUTRAL[np.min]}
 
 
 def reduce_some(
@@ -649,35 +674,13 @@ def reduce_some(
 
 @composite(np.prod)
 def _prod(a, axis=None, keepdims=False):
-    """Pairs of pairs: right also where entries are 0."""
-    axes = _several_axes(axis, a)
-    for k in axes:
-        a = np.moveaxis(a, k, 0)
-        while len(a) > 1:
-            pairs = a[: len(a) // 2 * 2]
-            a = np.concatenate([pairs[::2] * pairs[1::2], a[len(pairs) :]])
-        a = np.moveaxis(a if len(a) else np.ones((1, *np.shape(a)[1:])), 0, k)
-    return a if keepdims else np.squeeze(a, axes)
+    return reduce(np.multiply, a, axis, keepdims)
 
 
 @composite(np.cumprod)
 def _cumprod(a, axis=None):
-    a = np.ravel(a) if axis is None else np.moveaxis(a, axis, 0)
-    ahead = 1
-    while ahead < len(a):
-        a = np.concatenate([a[:ahead], a[ahead:] * a[:-ahead]])
-        ahead *= 2
-    return np.moveaxis(a, 0, axis or 0)
-
-
-@composite(np.cov)
-def _cov(m, y=None, rowvar=True, bias=False, ddof=None):
-    rows = [np.atleast_2d(a) for a in (m, y) if a is not None]
-    rows = [a if rowvar or len(a) == 1 else np.transpose(a) for a in rows]
-    X = np.concatenate(rows)
-    X = X - np.mean(X, axis=1, keepdims=True)
-    ddof = int(not bias) if ddof is None else ddof
-    return np.squeeze(np.dot(X, np.transpose(X)) / (np.shape(X)[1] - ddof))
+    a, axis = (np.ravel(a), 0) if axis is None else (a, axis)
+    return accumulate(np.multiply, a, axis)
 
 
 @composite(np.corrcoef)
@@ -709,6 +712,54 @@ def _convolve(a, v, mode="full"):
     whole = sum(np.pad(a * v[k], (k, m - 1 - k)) for k in range(m))
     cut = {"full": 0, "same": (m - 1) // 2, "valid": m - 1}[mode]
     return whole[cut : cut + n] if mode == "same" else whole[cut : n + m - 1 - cut]
+
+
+# ---------------------------------------------------------------- methods of ufuncs
+
+
+# The ufuncs that may work in pairs of pairs, and what changes nothing. Those that are a function of
+# their own have it: np.sum is np.add.reduce.
+ASSOCIATIVE: dict[Callable, float] = {
+    **{ufunc: neutral for neutral, ufunc in NEUTRAL.values() if ufunc},
+    **dict.fromkeys((np.logaddexp, np.logaddexp2), -np.inf),
+    np.hypot: 0.0,
+}
+_WHOLE: dict[Callable, Any] = {
+    np.add: np.sum,
+    np.maximum: np.max,
+    np.minimum: np.min,
+}
+
+
+def reduce(ufunc: Any, array: Any, axis: Any = 0, keepdims: bool = False) -> Any:
+    """ufunc.reduce: pairs of pairs, so that a product is right also where entries are 0."""
+    if ufunc in _WHOLE:
+        return _WHOLE[ufunc](array, axis, keepdims=keepdims)
+    a, axes = array, _several_axes(axis, array)
+    for k in axes:
+        a = np.moveaxis(a, k, 0)
+        while len(a) > 1:
+            pairs = a[: len(a) // 2 * 2]
+            a = np.concatenate([ufunc(pairs[::2], pairs[1::2]), a[len(pairs) :]])
+        a = a if len(a) else np.full((1, *np.shape(a)[1:]), ASSOCIATIVE[ufunc])
+        a = np.moveaxis(a, 0, k)
+    return a if keepdims else np.squeeze(a, axes)
+
+
+def accumulate(ufunc: Any, array: Any, axis: int = 0) -> Any:
+    """ufunc.accumulate: each with those 1, 2, 4 … places before it."""
+    if ufunc is np.add:
+        return np.cumsum(array, axis)
+    a, ahead = np.moveaxis(array, axis, 0), 1
+    while ahead < len(a):
+        a = np.concatenate([a[:ahead], ufunc(a[ahead:], a[:-ahead])])
+        ahead *= 2
+    return np.moveaxis(a, 0, axis)
+
+
+def outer(ufunc: Any, a: Any, b: Any) -> Any:
+    """ufunc.outer: each entry of a with each of b."""
+    return ufunc(np.reshape(a, np.shape(a) + (1,) * np.ndim(b)), b)
 
 
 # ---------------------------------------------------------------- products
@@ -864,24 +915,33 @@ def _norm(x, ord=None, axis=None, keepdims=False):
     if ord is None or (ord, len(axes)) in ((2, 1), ("fro", 2)):
         whole = {"axis": None if axis is None else axes, "keepdims": keepdims}
         return apply(PRIMITIVES["norm"], (x,), whole)
-    if not (
-        ord in (1, -1, np.inf, -np.inf)
-        or (len(axes) == 1 and type(ord) is not str and ord)
-    ):
+    return _NUMPYS_NORM(x, ord, axis, keepdims)
+
+
+_NUMPYS_NORM = _text_of(np.linalg.norm)
+
+
+@composite(np.linalg.svd)
+def _svd(a, full_matrices=True, compute_uv=True, hermitian=False):
+    """Singular values are eigenvalues of the symmetric matrix [0 aᵀ; a 0]."""
+    if hermitian:
+        raise TypeError("got hermitian=True; write np.abs(np.linalg.eigvalsh(a))")
+    if compute_uv:
         raise TraceError(
-            f"np.linalg.norm: got ord={ord!r} for axes {axes}; traced are all numbers but 0 for "
-            "vectors, 'fro', 1, -1, inf and -inf for matrices"
+            "np.linalg.svd: got compute_uv=True, expected False: singular vectors have no sign of "
+            "their own, so nothing should depend on them; np.linalg.svdvals(a) gives the values"
         )
-    extreme, size = np.max if ord > 0 else np.min, np.abs(x)
-    if len(axes) == 2:
-        rows, columns = axes if abs(ord) == 1 else axes[::-1]
-        found = extreme(np.sum(size, rows, keepdims=True), columns, keepdims=True)
-        return found if keepdims else np.squeeze(found, axes)
-    if abs(ord) == np.inf:
-        return extreme(size, axes, keepdims=keepdims)
-    if ord == 1:
-        return np.sum(size, axes, keepdims=keepdims)
-    return np.sum(size**ord, axes, keepdims=keepdims) ** (1.0 / ord)
+    m, n = np.shape(a)[-2:]
+    widths = [(0, 0)] * (np.ndim(a) - 2) + [(n, 0), (0, m)]
+    return np.linalg.eigvalsh(np.pad(a, widths))[..., : -min(m, n) - 1 : -1]
+
+
+@composite(np.linalg.eigh)
+def _eigh(a):
+    raise TraceError(
+        "np.linalg.eigh can't be traced: eigenvectors have no sign of their own, so nothing should "
+        "depend on them; np.linalg.eigvalsh(a) gives the eigenvalues"
+    )
 
 
 # ---------------------------------------------------------------- scipy.special

@@ -15,10 +15,12 @@ from typing import Any
 
 import numpy as np
 
+from comp551ad import functions as fn
+
 from .composites import composite, frozen_index
 from .primitives import PRIMITIVES, shape_of
 from .refusals import REFUSED, TraceError, refusal
-from .tape import Tracer, apply
+from .tape import Tracer, apply, joined
 
 
 def update(operator: Callable) -> Callable:
@@ -43,6 +45,16 @@ def setitem(x: Tracer, index: Any, values: Any) -> None:
     while np.ndim(values) > len(place) and np.shape(values)[0] == 1:
         values = np.reshape(values, np.shape(values)[1:])
     assign(x, apply(PRIMITIVES["set_at"], (x, values), {"index": index}))
+
+
+def add_at(ufunc: Any, a: Any, indices: Any, b: Any) -> None:
+    """np.add.at(a, indices, b), or np.subtract.at: an entry that is named twice changes twice."""
+    if type(a) is not Tracer:
+        raise refusal(*REFUSED["__array__"])
+    index, shape = frozen_index(indices), shape_of(a.value)
+    place = np.shape(np.broadcast_to(0.0, shape)[index])
+    b = np.broadcast_to(joined(b), place)
+    assign(a, ufunc(a, fn.scatter(b, index, shape)))
 
 
 @composite(np.fill_diagonal)

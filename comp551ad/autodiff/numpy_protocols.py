@@ -19,9 +19,19 @@ from typing import Any
 
 import numpy as np
 
-from .composites import COMPOSITES, NEUTRAL, SCIPYS, power, reduce_some
+from .composites import (
+    ASSOCIATIVE,
+    COMPOSITES,
+    NEUTRAL,
+    SCIPYS,
+    accumulate,
+    outer,
+    power,
+    reduce,
+    reduce_some,
+)
 from .data import SHAPES, compute, handle, tapes_of
-from .inplace import setitem, update
+from .inplace import add_at, setitem, update
 from .operands import FLOAT64
 from .primitives import PRIMITIVE_OF, shape_of
 from .refusals import (
@@ -43,10 +53,7 @@ _CHOICE = "compute all entries and choose, with np.where(condition, result, othe
 
 def _array_ufunc(self, ufunc, method, *inputs, **kwargs):
     if method != "__call__":
-        raise refusal(
-            f"{_name_of(ufunc)}.{method}",
-            "write it with functions such as np.sum, np.max or np.outer",
-        )
+        return _method_of_ufunc(ufunc, method, inputs, kwargs)
     out = kwargs.get("out")
     if out is not None:
         raise refusal(f"{_name_of(ufunc)}: out=", _NEW)
@@ -70,6 +77,21 @@ def _array_ufunc(self, ufunc, method, *inputs, **kwargs):
     raise _unknown(ufunc)
 
 
+def _method_of_ufunc(ufunc, method, inputs, kwargs):
+    definitions = {"outer": outer}
+    if ufunc in ASSOCIATIVE:
+        definitions |= {"reduce": reduce, "accumulate": accumulate}
+    if ufunc in (np.add, np.subtract):
+        definitions["at"] = add_at
+    if method not in definitions:
+        raise refusal(
+            _name_of(getattr(ufunc, method)),
+            "write it with functions such as np.sum, np.max or np.where",
+        )
+    definition = functools.partial(definitions[method], ufunc)
+    return _call_composite(definition, getattr(ufunc, method), inputs, kwargs)
+
+
 def _array_function(self, function, types, args, kwargs):
     if kwargs and kwargs.get("out") is not None:
         raise refusal(f"{_name_of(function)}: out=", _NEW)
@@ -86,7 +108,10 @@ def _array_function(self, function, types, args, kwargs):
 
 
 def _name_of(function):
-    """What an error calls a function: np.sum, np.linalg.norm."""
+    """What an error calls a function: np.sum, np.linalg.norm, np.add.reduce."""
+    owner = getattr(function, "__self__", None)
+    if isinstance(owner, np.ufunc):
+        return f"{_name_of(owner)}.{function.__name__}"
     module = getattr(function, "__module__", None) or "numpy"
     return f"{module.replace('numpy', 'np', 1)}.{function.__name__}"
 
@@ -120,10 +145,18 @@ def _call_composite(definition, function, args, kwargs):
         if isinstance(error, TraceError):
             raise
         if error.__traceback__.tb_next is None:  # the call itself
-            error = f"expected {inspect.signature(definition)}; leave out the rest"
+            error = f"expected {_signature(definition)}; leave out the rest"
         raise TraceError(
             f"{_name_of(function)}: these arguments can't be traced, {error}"
         ) from None
+
+
+def _signature(function):
+    """As ``inspect.signature`` writes it, without annotations."""
+    signature = inspect.signature(function)
+    named = signature.parameters.values()
+    plain = [p.replace(annotation=p.empty) for p in named]
+    return signature.replace(parameters=plain, return_annotation=signature.empty)
 
 
 # ---------------------------------------------------------------- operands and parameters
@@ -397,6 +430,7 @@ _METHODS = {
     "dtype": property(_dtype),
     "mT": property(lambda self: np.matrix_transpose(self)),
     "T": property(lambda self: np.transpose(self)),
+    "real": property(handle),
     "reshape": _reshape,
     "transpose": _transpose,
     "flatten": lambda self, order="C": np.copy(np.ravel(self, order)),

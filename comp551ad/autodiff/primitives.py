@@ -493,10 +493,14 @@ abs_slope = elementwise(
 )
 sqrt = elementwise(
     "sqrt",
-    np.sqrt,
-    lambda g, y, x: g / (2.0 * y),
+    lambda x, of_squares=False: np.sqrt(x),
+    lambda g, y, x, of_squares=False: (
+        g * fn.safe_divide(0.5, y) if of_squares else g / (2.0 * y)
+    ),
+    functions=(np.sqrt,),
     notation=Notation("√{0}", r"\sqrt{{{0}}}", "np.sqrt({0})", POWER, (ATOM,)),
     examples=_unary(low=0.4, high=2.1),
+    unwritten=("of_squares",),
 )
 exp = elementwise(
     "exp",
@@ -985,6 +989,62 @@ cholesky = define(
     examples=_MATRICES,
     stacks=True,
 )
+
+
+def _as_read(t):
+    """The symmetric matrix of which only the lower triangle is read."""
+    return _lower_half(t) + _flip(_lower_half(t))
+
+
+def _resolvents(y, a):
+    """Σ over j ≠ i of Pⱼ / (λᵢ − λⱼ), for each i; nan where eigenvalues are equal."""
+    values = np.linalg.eigvalsh(a)
+    gaps = np.expand_dims(values, -1) - np.expand_dims(values, -2)
+    one = np.eye(shape_of(a)[-1])
+    weights = fn.divide_at_kink(1.0 - one, gaps + one)
+    lines = np.reshape(y, (*shape_of(y)[:-2], -1))
+    return np.reshape(np.matmul(weights, lines), shape_of(y))
+
+
+eigvalsh = define(
+    "eigvalsh",
+    lambda a: np.linalg.eigvalsh(a),
+    (
+        lambda g, y, a: _lower_half(
+            2.0 * np.sum(_to_matrix(g) * fn.eigenprojections(a), axis=-3)
+        ),
+    ),
+    (
+        lambda t, y, a: np.sum(
+            fn.eigenprojections(a) * np.expand_dims(_as_read(t), -3), axis=(-2, -1)
+        ),
+    ),
+    functions=(np.linalg.eigvalsh,),
+    notation=call("eigvalsh", "np.linalg.eigvalsh"),
+    examples=_MATRICES,
+)
+eigenprojections = define(
+    "eigenprojections",
+    fn.eigenprojections,
+    (
+        lambda g, y, a: _lower_half(
+            np.sum(_both_ways(_resolvents(y, a), g + _flip(g), y), axis=-3)
+        ),
+    ),
+    (
+        lambda t, y, a: _both_ways(
+            _resolvents(y, a), np.expand_dims(_as_read(t), -3), y
+        ),
+    ),
+    functions=(fn.eigenprojections,),
+    notation=call("eigenprojections", "eigenprojections"),
+    examples=_MATRICES,
+)
+
+
+def _both_ways(r, t, p):
+    return np.matmul(np.matmul(r, t), p) + np.matmul(np.matmul(p, t), r)
+
 
 # ---------------------------------------------------------------- reductions
 

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 _GUESTS = ("numpy", "scipy")
-_OURS = ("comp551ad.autodiff", "comp551ad.functions", *_GUESTS)
+_OURS = ("comp551ad.autodiff", "comp551ad.functions")
 
 
 class _Thread(threading.local):
@@ -60,16 +60,23 @@ def kind_of(value: Any) -> str:
 # ---------------------------------------------------------------- the user's expression
 
 
-def _frame_outside():
+def _frame_outside(packages=(*_OURS, *_GUESTS)):
     """The innermost frame that is neither ours nor NumPy's nor scipy's."""
-    frame = sys._getframe(1)
-    while frame is not None and _is_in(frame, _OURS):
+    frame: Any = sys._getframe(1)
+    while frame is not None and _is_in(frame, packages):
         frame = frame.f_back
     return frame
 
 
 def _is_in(frame, packages):
     return frame.f_globals.get("__name__", "").startswith(packages)
+
+
+def is_called_by_numpy() -> bool:
+    """Whether it is NumPy's text, not the user's, that works with a traced value just now: the
+    text of a function that was given an array of traced numbers."""
+    frame = _frame_outside(_OURS)
+    return frame is not None and _is_in(frame, ("numpy",))
 
 
 def line_outside() -> tuple[str, int]:
@@ -84,8 +91,8 @@ class Expression(NamedTuple):
     Attributes:
         text: as it stands in the source.
         line: the number of its line.
-        tree: its syntax tree, None where it is no expression.
-        stores: whether something is stored into an array: ``z[0] = a``.
+        tree: its syntax tree, None where it is no expression. A node knows whether it ``is_list``.
+        stores: whether something is stored into an array: ``z[0] = a``, ``np.add.at(z, 0, a)``.
     """
 
     text: str
@@ -119,7 +126,12 @@ def expression_at(frame: Any, instruction: int) -> Expression | None:
         tree = ast.parse(text, mode="eval").body
     except SyntaxError:
         tree = None
-    return Expression(text, first, tree, stores)
+    known = {**frame.f_globals, **frame.f_locals}
+    for node in ast.walk(tree) if tree else ():
+        is_list = isinstance(node, ast.List | ast.Tuple | ast.ListComp)
+        named = isinstance(node, ast.Name) and known.get(node.id)
+        vars(node)["is_list"] = is_list or isinstance(named, list | tuple)
+    return Expression(text, first, tree, stores or _is_call_of(tree, _UFUNCS, {"at"}))
 
 
 # To NumPy such an array holds objects, not numbers.
@@ -138,8 +150,11 @@ _OF_SCIPY = (
 
 def explain(error: BaseException) -> None:
     """Raise the refusal behind an error of NumPy's, if there is one."""
-    if isinstance(error, ValueError) and isinstance(error.__cause__, TraceError):
-        raise error.__cause__ from None  # for z[0] = a
+    # For z[0] = a, and for np.add.at(z, 0, a) through two of NumPy's errors.
+    cause = error.__cause__ if isinstance(error, ValueError | SystemError) else None
+    cause = getattr(cause, "__cause__", None) or cause
+    if isinstance(cause, TraceError):
+        raise cause from None
     kinds = TypeError | AttributeError | IndexError
     wrong = isinstance(error, kinds) and not isinstance(error, TraceError)
     if not wrong or this_thread.refused is None:
@@ -148,7 +163,7 @@ def explain(error: BaseException) -> None:
     if "requires a real number" in str(error):
         raise TraceError(*this_thread.refused) from error
     steps = [(tb.tb_frame, tb.tb_lasti) for tb in _traceback(error)]
-    outside = [step for step in steps if not _is_in(step[0], _OURS)]
+    outside = [step for step in steps if not _is_in(step[0], (*_OURS, *_GUESTS))]
     e = expression_at(*outside[-1]) if outside else None
     if isinstance(error, IndexError):
         # X[a] asks a for __index__, then for __array__, and an array of objects is no index.
@@ -190,17 +205,15 @@ def _stacked(tree):
     """A list of traced values, or np.array of one, as np.stack writes it; lists inside as well."""
     if _is_call_of(tree, ("np", "numpy"), {"array"}):
         tree = tree.args[0]
-    if isinstance(tree, ast.ListComp):
-        return f"np.stack({ast.unparse(tree)})"
     if isinstance(tree, ast.List | ast.Tuple):
         return f"np.stack([{', '.join(map(_stacked, tree.elts))}])"
-    return ast.unparse(tree)
+    text = ast.unparse(tree)
+    return f"np.stack({text})" if vars(tree)["is_list"] else text
 
 
 def _has_lists(tree):
     return any(
-        isinstance(arg, ast.List | ast.Tuple | ast.ListComp)
-        or _is_call_of(arg, ("np", "numpy"), {"array"})
+        vars(arg)["is_list"] or _is_call_of(arg, ("np", "numpy"), {"array"})
         for arg in tree.args
     )
 
@@ -241,7 +254,8 @@ def _each_by_itself(tree):
 
 
 _DRAWS = {"normal", "uniform", "exponential", "poisson", "binomial", "gamma", "beta"}
-_NUMPYS = ("np", "numpy", "np.linalg", "numpy.linalg")
+_UFUNCS = [f"np.{name}" for name, f in vars(np).items() if isinstance(f, np.ufunc)]
+_NUMPYS = ("np", "numpy", "np.linalg", "numpy.linalg", *_UFUNCS)
 _ARRAYS = {"array", "asarray", "asanyarray", "ascontiguousarray", "float64"}
 _IN_PLACE_OF_A_STORE = (
     "a plain array can't hold traced values: append the parts to a list and join them with "
@@ -362,6 +376,9 @@ def refusal(what: str, instead: str) -> TraceError:
     e = expression_outside()
     if e is None:
         return TraceError(f"{what} can't be traced: {instead}")
+    guest = _frame_outside(_OURS)
+    if guest is not None and _is_in(guest, ("scipy",)):
+        return _in_place_of(e, ("", _OF_SCIPY), False)
     if what == REFUSED["__float__"][0] and _is_call_of(e.tree, _NUMPYS):
         instead = (
             "NumPy asks for plain numbers here; pass ones that are not differentiated, or join "

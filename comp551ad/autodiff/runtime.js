@@ -423,3 +423,47 @@ function cholesky(a) {
   });
   return y;
 }
+
+// Eigenvalues and unit eigenvectors of a symmetric matrix, the least first, by Jacobi's rotations:
+// each makes one entry beside the diagonal zero. The lower triangle is read.
+function eigh(x, n) {
+  const s = x.map((_, i) => x[Math.max(i, (i % n) * n + Math.floor(i / n))]);
+  const v = identity(n);
+  const rotate = (t, i, j, step, c, w) => {
+    for (let k = 0; k < n; k++, i += step, j += step) {
+      [t[i], t[j]] = [c * t[i] - w * t[j], w * t[i] + c * t[j]];
+    }
+  };
+  for (let sweep = 0, moved = true; moved && sweep < 60; sweep++) {
+    moved = false;
+    for (let p = 1; p < n; p++) {
+      for (let q = 0; q < p; q++) {
+        const [pp, pq, qq] = [s[p * n + p], s[p * n + q], s[q * n + q]];
+        if (Math.abs(pq) <= 1e-20 * Math.hypot(pp, qq)) continue;
+        moved = true;
+        const angle = Math.atan2(2 * pq, qq - pp) / 2;
+        const turn = [Math.cos(angle), Math.sin(angle)];
+        rotate(s, p * n, q * n, 1, ...turn);
+        rotate(s, p, q, n, ...turn);
+        rotate(v, p * n, q * n, 1, ...turn);
+        s[p * n + q] = s[q * n + p] = 0;
+      }
+    }
+  }
+  const pairs = Array.from({ length: n }, (_, i) => [s[i * n + i], v.subarray(i * n, i * n + n)]);
+  return pairs.sort(([one], [other]) => one - other);
+}
+
+function eigvalsh(a) {
+  const y = empty(a.shape.slice(0, -1));
+  each(a, (x, k, n) => y.set(eigh(x, n).map(([value]) => value), k * n));
+  return y;
+}
+
+function eigenprojections(a) {
+  const y = empty([...a.shape, a.shape.at(-1)]);
+  each(a, (x, k, n) =>
+    eigh(x, n).forEach(([, v], i) => multiplyInto(y.subarray((k * n + i) * n * n), v, v, n, 1, n)),
+  );
+  return y;
+}

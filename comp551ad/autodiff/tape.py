@@ -47,12 +47,13 @@ class Tape:
         level: 1 for the outermost of the open tapes, 2 for the next …
         watch, asked, decisions, origins: of questions about values such as ``x > 0``: see ``data``.
         views: (view, base, primitive, parameters) of arrays that share memory: see ``inplace``.
+        kinks: of rows, what has a kink at their zeros: see ``composites``.
         refused: once closed, the text of the last refusal, which the function may have caught.
     """
 
     __slots__ = (
         "rows", "append", "around", "level", "open", "thread", "watch", "asked", "decisions",
-        "origins", "views", "refused",
+        "origins", "views", "kinks", "refused",
     )  # fmt: skip
 
     def __init__(self, watch: bool = False):
@@ -62,6 +63,7 @@ class Tape:
         self.watch, self.asked = watch, False
         self.decisions: list[tuple] = []
         self.views: list[tuple] = []
+        self.kinks: dict[int, list | None] = {}
 
     def __enter__(self):
         self.around = this_thread.tape
