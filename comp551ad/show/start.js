@@ -9,8 +9,8 @@ function startAll(css) {
     const script = root.querySelector(data);
     if (!script) return;
     const spec = JSON.parse(script.textContent);
-    // One of another kind has a script of its own.
-    if (!(spec.kind in KINDS)) return;
+    // One of another kind, or of other operations, has a script of its own.
+    if (!(spec.kind in KINDS) || spec.needs?.some((name) => !(name in TABLE))) return;
     root.replaceChildren(make("style", {}, css));
     root.removeAttribute("style");
     start(root, spec, null, place + 1);
