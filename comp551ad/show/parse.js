@@ -255,20 +255,20 @@ function asTyped(program) {
 // The field for it, and the line below that says what can't be read: read(text) is called while
 // somebody types, a moment after the last key; changed() when the line comes or goes.
 function makeTyped(read, changed = () => {}) {
-  const typed = make("input", {
+  const typed = make("input.c5-typed", {
     type: "text",
-    className: "c5-typed",
-    spellcheck: false,
+    spellcheck: "false",
     autocomplete: "off",
+    autocapitalize: "off",
     "aria-label": "Type your own f",
     placeholder: "type your own f, such as sin(w1*x + w0)",
   });
-  const wrong = make("p", { className: "c5-wrong", hidden: true, role: "alert" });
+  const wrong = make("p.c5-wrong", { hidden: true, role: "alert" });
   let waiting = 0;
   function complain(...parts) {
     const was = wrong.hidden;
     wrong.hidden = !parts.length;
-    typed.setAttribute("aria-invalid", String(parts.length > 0));
+    typed.setAttribute("aria-invalid", !wrong.hidden);
     wrong.replaceChildren(...parts);
     if (wrong.hidden !== was) changed();
   }
@@ -280,20 +280,24 @@ function makeTyped(read, changed = () => {}) {
       complain();
     } catch (error) {
       if (!(error instanceof TypingError)) throw error;
-      const k = error.place;
+      const k = error.place + text.search(/\S|$/);
       const before = text.slice(Math.max(0, k - 14), k);
-      const mark = make("mark", {}, text[k] ?? "␣");
+      const mark = make("mark", text[k] ?? "␣");
       complain(
         `${error.message}  `,
-        make("code", {}, before, mark, text.slice(k + 1, k + 12)),
-        make("span", { className: "c5-hidden" }, ` at place ${k + 1}`),
+        make("code", before, mark, text.slice(k + 1, k + 12)),
+        make("span.c5-hidden", ` at place ${k + 1}`),
       );
     }
+  }
+  function enter(text) {
+    typed.value = text;
+    now();
   }
   typed.addEventListener("input", () => {
     clearTimeout(waiting);
     waiting = setTimeout(now, TYPING);
   });
   typed.addEventListener("change", now);
-  return { typed, wrong, complain };
+  return { typed, wrong, complain, enter };
 }
