@@ -223,17 +223,22 @@ function startPlayer(root, spec, model = null, place = 0) {
         numbers(kind, kind, panel, "c5-number c5-derivative"),
       ];
     });
+    // Between the two widths the formula's box alone has it.
+    const witness = several ? "c5-number" : "c5-number c5-witness";
+    const found = (i) => checks.get(i) ?? [];
     const checked = {
       head: "checked",
-      name: "c5-number",
-      text: (i) => (checks.get(i) ?? []).map(({ mark, text }) => mark + text).join(" "),
-      look: (i) =>
-        ["c5-number", ...new Set((checks.get(i) ?? []).map(({ look }) => look))].join(" "),
+      name: witness,
+      text: (i) =>
+        found(i)
+          .map(({ mark, text }) => mark + text)
+          .join(" "),
+      look: (i) => [witness, ...new Set(found(i).map(({ look }) => look))].join(" "),
     };
     columns = [numbers("value", "value", last, "c5-number"), ...derivatives, checked];
     const heads = columns.map(({ head, name }) => make("th", { scope: "col", class: name }, head));
     const lines = program.rows.map((_, i) => {
-      const cells = columns.map(() => make("td"));
+      const cells = columns.map(({ name }) => make("td", { class: name }));
       columns.forEach((column, k) => (column.cells ??= []).push(cells[k]));
       return make(
         "tr",
