@@ -59,12 +59,15 @@ function valueOf(op, xs, params) {
   if (entry.matrix && xs[0].shape.at(-1) !== xs[1].shape.at(xs[1].shape.length > 1 ? -2 : -1)) {
     throw new RangeError(`shapes ${xs[0].shape} and ${xs[1].shape} don't fit`);
   }
-  if (!entry.elementwise) {
+  if (!isElementwise(op)) {
     const given = plain(params);
     return entry.value(xs, given);
   }
   return elementwise(entry.value, params?.condition ? [...xs, params.condition[0]] : xs);
 }
+
+// What works entry by entry has its rules in the table.
+const isElementwise = (op) => Boolean(TABLE[op].vjps);
 
 const inputsOf = (program) =>
   [...program.rows.keys()].filter((i) => program.rows[i].op === "input");
@@ -404,22 +407,19 @@ const shownParameters = (tree) =>
 
 // How an operation is written here: products of arrays entry by entry are ⊙, transposes ᵀ.
 function notationOf(tree) {
-  const entry = TABLE[tree.op];
-  const { level, needs } = entry;
-  let { text } = entry;
+  const call = `${tree.op}({operands}{parameters})`;
+  const { text = call, level = ATOM, needs = [] } = TABLE[tree.op];
   const keys = shownParameters(tree).map(([key]) => key);
-  if (entry.elementwise && tree.args.every((a) => a.ndim > 0)) text = text.replaceAll("·", "⊙");
   if (tree.op === "transpose" && !keys.length) return { text: "{0}ᵀ", level: POWER, needs: [ATOM] };
   if (tree.op === "expand_dims") {
     const axes = [plain(tree.params).axis].flat();
     const index = Array.from({ length: tree.ndim }, (_, a) => (axes.includes(a) ? "None" : ":"));
     return { text: `{0}[${index.join(", ")}]`, level: ATOM, needs: [ATOM] };
   }
-  if (!text.includes("{parameters}") && keys.some((key) => !text.includes(`{${key}}`))) {
-    const slots = tree.args.map((_, k) => `{${k}}`).join(", ");
-    return { text: `${tree.op}(${slots}{parameters})`, level: ATOM, needs: tree.args.map(() => 0) };
-  }
-  return { text, level, needs };
+  if (!text.includes("{parameters}") && keys.some((key) => !text.includes(`{${key}}`)))
+    return { text: call, level: ATOM };
+  const areArrays = isElementwise(tree.op) && tree.args.every((a) => a.ndim > 0);
+  return { text: areArrays ? text.replaceAll("·", "⊙") : text, level, needs };
 }
 
 // Whether a matrix product meets a product entry by entry: which comes first must show.

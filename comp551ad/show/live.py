@@ -298,20 +298,26 @@ def operations_in(program: dict) -> list[str]:
 def _entry(name):
     primitive = PRIMITIVES[name]
     notation = primitive.notation
-    data = {
-        "text": notation.text,
-        "level": notation.level,
-        "needs": list(notation.needs),
-    }
+    slots = ", ".join(f"{{{k}}}" for k in range(len(notation.needs)))
+    data = {"value": 0}
+    # The page writes a call by itself.
+    if notation.text not in (
+        f"{name}({slots}{{parameters}})",
+        f"{name}({{operands}}{{parameters}})",
+    ):
+        data |= {
+            "text": notation.text,
+            "level": notation.level,
+            "needs": list(notation.needs),
+        }
     data |= {"matrix": True} if primitive.matrix_product else {}
     data |= {"bilinear": True} if primitive.bilinear else {}
     if primitive.elementwise:
         # The samples needn't lie in a function's domain: only what a rule does with them counts.
         with np.errstate(all="ignore"):
-            rules = _rules_of_numbers(name, primitive)
-        data |= {"elementwise": True, **rules}
+            data |= _rules_of_numbers(name, primitive)
     body = json.dumps(data, separators=(",", ":"), ensure_ascii=True)
-    return f"{name}: {{value: {_javascript(primitive)}, ...{body}}}"
+    return f"{name}: {body.replace('0', _javascript(primitive), 1)}"
 
 
 def _rules_of_numbers(name, primitive):

@@ -91,7 +91,7 @@ class Panel {
   // An edge's own derivative: the rule, with 1 for what comes along the edge.
   ownDerivative(term) {
     const { rows } = this.program;
-    if (!TABLE[rows[term.upper].op].elementwise) return "";
+    if (!isElementwise(rows[term.upper].op)) return "";
     const one = (s) => (s.kind === this.kind ? { c: 1 } : s);
     const tree = simplified(changed(term.tree, one));
     if (symbolsIn(tree).some((s) => s.kind !== "value")) return "";

@@ -87,7 +87,7 @@ function mistakesIn(panel, row, terms) {
     );
   }
   const incoming = trees.map((tree) => symbolsIn(tree).find((s) => s.kind === kind) ?? ZERO);
-  if (isNumbers && uppers.every((r) => TABLE[r.op].elementwise && r.args.length === 1)) {
+  if (isNumbers && uppers.every((r) => isElementwise(r.op) && r.args.length === 1)) {
     const wrong = incoming.map((d, k) =>
       operation("multiply", d, valueTree(program, left[k].upper)),
     );
