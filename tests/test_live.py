@@ -29,13 +29,13 @@ const results = cases.map(({program, mode, about, seed}) => {
   const read = readProgram(program);
   const pass = passOver(read, mode, about, readData(seed));
   const v = run(read, read.inputs);
-  const d = pass.derivatives(v);
-  const env = {value: v, [pass.kind]: d};
+  const env = pass.environment(v);
+  const d = env[pass.kind];
   const witness = v.map((x, i) => isNumber(x) || x.length
     ? difference(read, pass, read.inputs, v, i, 0) : null);
   return {v: v.map(out), d: d.map(out), witness,
-    values: read.rows.map((_, i) => written(prepared(valueTree(read, i), env), read.names)),
-    formulas: pass.trees.map(t => written(prepared(t, env), read.names)),
+    values: read.rows.map((_, i) => written(valueTree(read, i), env)),
+    formulas: pass.trees.map(t => written(t, env)),
     texts: v.map(valueText)};
 });
 """
@@ -152,11 +152,10 @@ const {program, mode, about} = one;
 const read = readProgram(program);
 const pass = passOver(read, mode, about, 1);
 const v = run(read, read.inputs);
-const d = pass.derivatives(v);
-const env = {value: v, [pass.kind]: d};
+const env = pass.environment(v);
 const results = {
-  values: read.rows.map((_, i) => written(prepared(valueTree(read, i), env), null, env)),
-  derivatives: pass.trees.map(t => written(t, null, env)),
+  values: read.rows.map((_, i) => written(valueTree(read, i), env, true)),
+  derivatives: pass.trees.map(t => written(t, env, true)),
 };
 """
 
@@ -229,7 +228,7 @@ const results = texts.map(([text, at]) => {
   const there = inputNames(again).map(name => at[names.indexOf(name)]);
   if (!Object.is(last(again, there), last(read, at))) throw new Error(asTyped(read));
   const pass = passOver(read, "reverse", read.outputs.at(-1), 1);
-  const d = pass.derivatives(run(read, at));
+  const {adjoint: d} = pass.environment(run(read, at));
   return Object.fromEntries(names.map((name, k) => [name, String(d[k])]));
 });
 """

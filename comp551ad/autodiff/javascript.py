@@ -58,6 +58,17 @@ def _parts() -> dict[str, str]:
 PARTS = _parts()
 
 
+def parts_for(text: str) -> list[str]:
+    """The parts of the runtime that a text in JavaScript needs, in their order."""
+    waiting, used = _NAMES.findall(text), set()
+    while waiting:
+        part = PARTS.get(waiting.pop())
+        if part and part not in used:
+            used.add(part)
+            waiting += _NAMES.findall(re.sub("//.*", "", part))
+    return [part for part in dict.fromkeys(PARTS.values()) if part in used]
+
+
 class JavaScriptWriter(Writer):
     """Writes a computation as an ES module.
 
@@ -78,13 +89,7 @@ class JavaScriptWriter(Writer):
     def module(self, variables: list[str]) -> str:
         inner = self.function(variables)
         outer = self.checked()
-        waiting, used = _NAMES.findall(inner + outer), set()
-        while waiting:
-            part = PARTS.get(waiting.pop())
-            if part and part not in used:
-                used.add(part)
-                waiting += _NAMES.findall(re.sub("//.*", "", part))
-        parts = [part for part in dict.fromkeys(PARTS.values()) if part in used]
+        parts = parts_for(inner + outer)
         title = f"// {self.computation.title}\n"
         return "\n".join([title, *parts, inner + "\n", outer])
 

@@ -1,7 +1,7 @@
 // What all players share: small helpers, and the bar of buttons with its keys.
 //
 // Nothing is global: listeners outside a player go as soon as it has left the page, so running a
-// cell again leaks nothing. All texts go in as textContent.
+// cell again leaks nothing. All texts go in as text.
 
 const ICONS = {
   First: "M4 4v12M15 4 7 10l8 6z",
@@ -16,19 +16,27 @@ const LONGEST_PLAY = 60_000;
 
 // ------------------------------------------------------------------ small things
 
-function make(tag, props = {}, ...parts) {
-  const element = Object.assign(document.createElement(tag), props);
-  for (const [key, value] of Object.entries(props)) {
-    if (/^(aria-|data-|role$|for$)/.test(key)) element.setAttribute(key, value);
-  }
-  element.append(...parts);
-  return element;
-}
+// make("p.c5-note", { title: "…" }, ...parts): an element; attributes may be left out.
+const maker =
+  (space) =>
+  (name, ...parts) => {
+    const [tag, ...classes] = name.split(".");
+    const element = document.createElementNS(space, tag);
+    if (classes.length) element.setAttribute("class", classes.join(" "));
+    const attributes = parts[0]?.constructor === Object ? parts.shift() : {};
+    for (const [key, value] of Object.entries(attributes)) {
+      if (value !== false) element.setAttribute(key, value === true ? "" : value);
+    }
+    element.append(...parts);
+    return element;
+  };
+const make = maker("http://www.w3.org/1999/xhtml");
+const draw = maker("http://www.w3.org/2000/svg");
 
-function textButton(text, act, props = {}) {
-  const button = make("button", { type: "button", title: text, ...props }, text);
-  button.addEventListener("click", () => act(button));
-  return button;
+function button(name, content, act, attributes = {}) {
+  const element = make(name, { type: "button", ...attributes }, content);
+  element.addEventListener("click", () => act(element));
+  return element;
 }
 
 // What every player is: a group with a name, in the style sheet's scope.
@@ -36,13 +44,6 @@ function dressRoot(root, spec, ...classes) {
   root.classList.add("c5-live", ...classes);
   root.setAttribute("role", "group");
   root.setAttribute("aria-label", spec.label);
-}
-
-function draw(tag, attributes = {}, ...parts) {
-  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-  element.append(...parts);
-  return element;
 }
 
 // A text that only changes is laid out faster than one that is put in anew.
@@ -59,89 +60,90 @@ function setClass(element, text) {
 const icon = (name) =>
   draw(
     "svg",
-    { viewBox: "0 0 20 20", width: 18, height: 18, "aria-hidden": true },
+    { viewBox: "0 0 20 20", width: 18, height: 18, "aria-hidden": "true" },
     draw("path", { d: ICONS[name] }),
   );
+
+const isPlain = (event) => !(event.ctrlKey || event.metaKey || event.altKey);
 
 // JupyterLab asks the element that has the focus whether it takes keys itself. Plain keys are the
 // player's, those with Ctrl, Meta or Alt JupyterLab's or the browser's. On `window`, in the capture
 // phase: before JupyterLab's own listener.
 function guardKeys(root) {
   function guard(event) {
-    if (!root.isConnected) return removeEventListener("keydown", guard, true);
-    if (!root.contains(event.target)) return undefined;
-    const ours = !(event.ctrlKey || event.metaKey || event.altKey);
-    return event.target.toggleAttribute("data-lm-suppress-shortcuts", ours);
+    if (!root.isConnected) removeEventListener("keydown", guard, true);
+    else if (root.contains(event.target))
+      event.target.toggleAttribute("data-lm-suppress-shortcuts", isPlain(event));
   }
   addEventListener("keydown", guard, true);
 }
 
-// The bar that every player has: five buttons, a slider, a counter; and the keys.
-// `move` = {count(), next(), pace()}; show(step) is called with a step from 0 on.
-function makeBar(root, show, move, noteOf = () => "") {
+// A key that did something neither scrolls the page nor moves a slider as well.
+function used(event) {
+  event.preventDefault();
+  event.stopPropagation();
+}
+
+// The bar that every player has: five buttons, a slider, a counter; and the keys. `move` is what it
+// knows of the player: count() of the steps, show(step) from 0 on, said() of a step, and where there
+// are questions waits(), answer(); takesKey(event), playing(is).
+function makeBar(root, move) {
   let [step, timer] = [0, 0];
   const last = () => move.count() - 1;
-  const buttons = {};
-  const slide = make("input", { type: "range", min: 0, "aria-label": "Step" });
-  const count = make("span", { className: "c5-count" });
-  const acts = {
-    First: () => go(0),
-    Previous: () => go(step - 1),
-    Play: () => (timer ? pause() : play()),
-    Next: next,
-    Last: () => go(last()),
-  };
-  for (const [name, act] of Object.entries(acts)) {
-    const button = make("button", { type: "button", "aria-label": name, title: name }, icon(name));
-    button.addEventListener("click", () => {
-      if (name !== "Play") pause();
-      act();
-    });
-    buttons[name] = button;
-  }
-  buttons.Play.className = "c5-go";
-  slide.addEventListener("input", () => {
+  const waits = () => move.waits?.();
+  const pausing = (act) => () => {
     pause();
-    go(Number(slide.value));
-  });
-  const bar = make("div", { className: "c5-bar" }, ...Object.values(buttons), slide, count);
+    act();
+  };
+  const acts = {
+    First: pausing(() => go(0)),
+    Previous: pausing(() => go(step - 1)),
+    Play: () => (timer ? pause() : play()),
+    Next: pausing(() => (waits() ? move.answer() : go(step + 1))),
+    Last: pausing(() => go(last())),
+  };
+  const buttons = Object.entries(acts).map(([name, act]) =>
+    button(name === "Play" ? "button.c5-go" : "button", icon(name), act, {
+      title: name,
+      "aria-label": name,
+    }),
+  );
+  const slide = make("input", { type: "range", min: 0, "aria-label": "Step" });
+  slide.addEventListener(
+    "input",
+    pausing(() => go(Number(slide.value))),
+  );
+  const count = make("span.c5-count");
+  const bar = make("div.c5-bar", ...buttons, slide, count);
 
   function go(wanted) {
     step = Math.max(0, Math.min(last(), wanted));
-    show(step);
-    refresh();
-  }
-  function refresh() {
-    step = Math.min(step, last());
+    move.show(step);
     slide.max = last();
     slide.value = step;
-    slide.setAttribute("aria-valuetext", `${step + 1} of ${last() + 1}. ${noteOf()}`.trim());
+    slide.setAttribute("aria-valuetext", `${step + 1} of ${last() + 1}. ${move.said()}`.trim());
     setText(count, `${step + 1} / ${last() + 1}`);
     // Only dimmed, not disabled: a disabled button would lose the keyboard's focus.
-    for (const name of ["First", "Previous"]) buttons[name].classList.toggle("c5-end", !step);
-    for (const name of ["Next", "Last"]) buttons[name].classList.toggle("c5-end", step === last());
-  }
-  function next() {
-    if (!move.next?.()) go(step + 1);
+    const ends = [step === 0, step === 0, false, step === last(), step === last()];
+    buttons.forEach((one, k) => one.classList.toggle("c5-end", ends[k]));
   }
   function dress(name) {
-    buttons.Play.replaceChildren(icon(name));
-    buttons.Play.title = name;
-    buttons.Play.setAttribute("aria-label", name);
-    move.playing?.(name === "Pause");
+    const play = buttons[2];
+    play.replaceChildren(icon(name));
+    play.title = name;
+    play.setAttribute("aria-label", name);
+    move.playing?.(Boolean(timer));
   }
   function play() {
     if (timer) return;
     if (step === last()) go(0);
+    const onwards = () => {
+      if (!root.isConnected) return pause();
+      if (!waits()) go(step + 1);
+      return step === last() || waits() ? pause() : undefined;
+    };
+    timer = setInterval(onwards, Math.min(PACE, LONGEST_PLAY / (last() + 1)));
     dress("Pause");
-    timer = setInterval(
-      () => {
-        if (!root.isConnected) return pause();
-        if (!move.waits?.()) go(step + 1);
-        return step === last() || move.waits?.() ? pause() : undefined;
-      },
-      Math.min(PACE, LONGEST_PLAY / (last() + 1)),
-    );
   }
   function pause() {
     if (!timer) return;
@@ -150,28 +152,24 @@ function makeBar(root, show, move, noteOf = () => "") {
     dress("Play");
   }
   const keys = {
-    ArrowLeft: () => go(step - 1),
-    ArrowUp: () => go(step - 1),
-    ArrowRight: next,
-    ArrowDown: next,
-    Home: () => go(0),
-    End: () => go(last()),
+    ArrowLeft: acts.Previous,
+    ArrowUp: acts.Previous,
+    ArrowRight: acts.Next,
+    ArrowDown: acts.Next,
+    Home: acts.First,
+    End: acts.Last,
+    " ": acts.Play,
   };
   root.addEventListener("keydown", (event) => {
-    if (event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    const { key, target } = event;
+    if (!isPlain(event) || event.shiftKey) return;
     // Text is typed, and sliders of inputs are moved, with the same keys.
-    if (event.target.matches("input, select") && event.target !== slide) return;
-    if (event.key === " ") {
-      if (event.target.matches("button, [role=button]")) return;
-      if (timer) pause();
-      else play();
-    } else if (event.key in keys) {
-      pause();
-      keys[event.key]();
-    } else if (!move.takesKey?.(event)) return;
-    // Neither scroll the page nor move the slider again.
-    event.preventDefault();
-    event.stopPropagation();
+    if (target.matches("input, select") && target !== slide) return;
+    if (move.takesKey?.(event)) used(event);
+    else if (key in keys && !(key === " " && target.matches("button"))) {
+      keys[key]();
+      used(event);
+    }
   });
   guardKeys(root);
   return {
@@ -181,6 +179,9 @@ function makeBar(root, show, move, noteOf = () => "") {
     pause,
     get step() {
       return step;
+    },
+    get playing() {
+      return Boolean(timer);
     },
   };
 }

@@ -6,16 +6,28 @@
 //
 // A tree is a symbol {kind, row}, a constant {c, word}, or an operation {op, args, params}; params
 // are {name: [value, text]}. A program is {rows, outputs, names}; a row is {op, args, params, name,
-// span, rule}, an argument the number of a row or a constant.
+// span, rule}, an argument the number of a row or a constant. What symbols come to
+// stands in an environment: {value, adjoint or tangent: per row a number or an array, names}.
 
 const [SUM, PRODUCT, PREFIX, POWER, ATOM] = [1, 2, 3, 4, 5];
 const ZERO = { c: 0 };
 const isNumber = (x) => typeof x === "number";
 const isRow = Number.isInteger;
 const entriesOf = (x) => (isNumber(x) ? [x] : x);
-const ndimOf = (x) => (isNumber(x) ? 0 : x.shape.length);
+const ndimOf = (x) => shapeOf(x).length;
+const copyOf = (x) => Object.assign(Float64Array.from(x), { shape: x.shape });
 
 // ------------------------------------------------------------------ values
+
+// An array's entry as its indices.
+function indicesOf(shape, entry) {
+  const indices = [];
+  for (const n of [...shape].reverse()) {
+    indices.unshift(entry % n);
+    entry = Math.floor(entry / n);
+  }
+  return indices;
+}
 
 // f entry by entry, operands broadcast.
 function elementwise(f, xs) {
@@ -47,12 +59,18 @@ function valueOf(op, xs, params) {
   if (entry.matrix && xs[0].shape.at(-1) !== xs[1].shape.at(xs[1].shape.length > 1 ? -2 : -1)) {
     throw new RangeError(`shapes ${xs[0].shape} and ${xs[1].shape} don't fit`);
   }
-  if (!entry.elementwise) {
+  if (!isElementwise(op)) {
     const given = plain(params);
     return entry.value(xs, given);
   }
   return elementwise(entry.value, params?.condition ? [...xs, params.condition[0]] : xs);
 }
+
+// What works entry by entry has its rules in the table.
+const isElementwise = (op) => Boolean(TABLE[op].vjps);
+
+const inputsOf = (program) =>
+  [...program.rows.keys()].filter((i) => program.rows[i].op === "input");
 
 const plus = (a, b) => elementwise((x, y) => x + y, [a, b]);
 const scaled = (a, by) => elementwise((x) => x * by, [a]);
@@ -161,10 +179,11 @@ function symbolsIn(tree, found = []) {
   return found;
 }
 
+const withArgs = (tree, change) =>
+  tree.args ? { ...tree, ndim: undefined, args: tree.args.map(change) } : tree;
+
 const changed = (tree, change) =>
-  tree.args
-    ? { ...tree, ndim: undefined, args: tree.args.map((a) => changed(a, change)) }
-    : change(tree);
+  tree.args ? withArgs(tree, (a) => changed(a, change)) : change(tree);
 
 const operation = (op, ...args) => ({ op, args });
 
@@ -205,10 +224,10 @@ function passOver(program, mode, about, seed) {
   const trees = terms.map((own, i) =>
     sumOf([...(i === about ? [start] : []), ...own.map((term) => term.tree)]),
   );
-  // Per row its derivative: each formula is evaluated, in the order of the pass.
-  function derivatives(v) {
+  // What all symbols come to: each formula is evaluated, in the order of the pass.
+  function environment(v) {
     const d = new Array(program.rows.length);
-    const env = { value: v, [kind]: d };
+    const env = { value: v, [kind]: d, names: program.names };
     const order = [...trees.keys()];
     if (mode === "reverse") order.reverse();
     for (const i of order) {
@@ -216,9 +235,9 @@ function passOver(program, mode, about, seed) {
       // A derivative may be smaller than its value where it is uniform along an axis.
       d[i] = isNumber(v[i]) ? x : broadcast_to(x, v[i].shape);
     }
-    return d;
+    return env;
   }
-  return { mode, kind, about, seed: start, terms, trees, derivatives };
+  return { mode, kind, about, seed: start, terms, trees, environment };
 }
 
 // The third witness: a difference, for entry e of the derivative at row i. It knows no rule; it
@@ -251,10 +270,9 @@ function difference(program, pass, inputs, v, i, e) {
 }
 
 // The first number that isn't finite although all that it was computed from is: {kind, row, tree}.
-function firstBroken(program, pass, v, d) {
-  const env = { value: v, [pass.kind]: d };
+function firstBroken(program, pass, env) {
   const finite = (x) => entriesOf(x).every(Number.isFinite);
-  if (v.every(finite) && d.every(finite)) return undefined;
+  if (env.value.every(finite) && env[pass.kind].every(finite)) return undefined;
   const rows = [...program.rows.keys()];
   const steps = rows.map((row) => ({ kind: "value", row, tree: valueTree(program, row) }));
   if (pass.mode === "reverse") rows.reverse();
@@ -270,46 +288,36 @@ function firstBroken(program, pass, v, d) {
 
 // ------------------------------------------------------------------ steps, and what they need
 
-// The steps of a pass: {finds: ["value", "derivative"], nodes, term}. The inputs come together;
-// on the way back a node that is used several times takes a step a path and one for the sum.
-function stepsOf(program, pass) {
-  const indices = program.rows.map((_, i) => i);
-  const inputs = indices.filter((i) => program.rows[i].op === "input");
-  const others = indices.filter((i) => program.rows[i].op !== "input");
-  const finds = pass.mode === "forward" ? ["value", "derivative"] : ["value"];
+// The steps of a pass: {finds: kinds of numbers, nodes, term}. The inputs come together; on the way
+// back a node that is used several times takes a step a path and one for the sum. `found` and `last`
+// have per kind and row the step that finds a number, and the last one that needs it.
+function stepsOf(program, { mode, kind, terms, trees }) {
+  const inputs = inputsOf(program);
+  const rows = [...program.rows.keys()];
+  const finds = mode === "forward" ? ["value", kind] : ["value"];
   const steps = inputs.length ? [{ finds, nodes: inputs }] : [];
-  for (const i of others) steps.push({ finds, nodes: [i] });
-  if (pass.mode === "reverse") {
-    for (const i of indices.reverse()) {
-      const own = pass.terms[i];
+  for (const i of rows) if (!inputs.includes(i)) steps.push({ finds, nodes: [i] });
+  if (mode === "reverse") {
+    for (const i of rows.reverse()) {
+      const own = terms[i];
       if (own.length > 1) for (const term of own) steps.push({ finds: [], nodes: [i], term });
-      steps.push({ finds: ["derivative"], nodes: [i] });
+      steps.push({ finds: [kind], nodes: [i] });
     }
   }
-  // The last step that needs each number: uses are looked up in the formulas.
-  const last = { value: new Map(), derivative: new Map() };
+  const [found, last] = [0, 1].map(() => ({ value: new Map(), [kind]: new Map() }));
   steps.forEach((step, at) => {
-    for (const i of step.nodes) {
-      for (const what of step.finds) if (!last[what].has(i)) last[what].set(i, at);
-      if (step.finds.includes("value")) {
-        for (const a of program.rows[i].args) if (isRow(a)) last.value.set(a, at);
-      }
-      if (step.finds.includes("derivative")) {
-        for (const { kind, row } of symbolsIn(pass.trees[i])) {
-          last[kind === "value" ? "value" : "derivative"].set(row, at);
-        }
+    for (const what of step.finds) {
+      for (const i of step.nodes) {
+        found[what].set(i, at);
+        last[what].set(i, at);
+        const tree = what === "value" ? valueTree(program, i) : trees[i];
+        for (const symbol of symbolsIn(tree)) last[symbol.kind].set(symbol.row, at);
       }
     }
   });
   for (const o of program.outputs) last.value.delete(o);
-  const results = pass.mode === "forward" ? program.outputs : inputs;
-  for (const i of results) last.derivative.delete(i);
-  const found = { value: new Map(), derivative: new Map() };
-  steps.forEach((step, at) =>
-    step.finds.forEach((what) => step.nodes.forEach((i) => found[what].set(i, at))),
-  );
-  const dropped = (what, i, at) => last[what].has(i) && last[what].get(i) <= at;
-  return { steps, found, dropped, lastUse: last };
+  for (const i of mode === "forward" ? program.outputs : inputs) last[kind].delete(i);
+  return { steps, found, last };
 }
 
 // ------------------------------------------------------------------ numbers as the course prints them
@@ -384,9 +392,9 @@ function valueText(x) {
 
 const ACCENTS = { value: "", tangent: "\u0307", adjoint: "\u0304" };
 
-function label(kind, row, names) {
-  const name = names?.[row];
-  return name === undefined || name === null
+function label(kind, row, { names }) {
+  const name = names?.[row] ?? null;
+  return name === null
     ? accented("a", ACCENTS[kind]) + subscript(row + 1)
     : accented(name, ACCENTS[kind]);
 }
@@ -399,22 +407,19 @@ const shownParameters = (tree) =>
 
 // How an operation is written here: products of arrays entry by entry are ⊙, transposes ᵀ.
 function notationOf(tree) {
-  const entry = TABLE[tree.op];
-  const { level, needs } = entry;
-  let { text } = entry;
+  const call = `${tree.op}({operands}{parameters})`;
+  const { text = call, level = ATOM, needs = [] } = TABLE[tree.op];
   const keys = shownParameters(tree).map(([key]) => key);
-  if (entry.elementwise && tree.args.every((a) => a.ndim > 0)) text = text.replaceAll("·", "⊙");
   if (tree.op === "transpose" && !keys.length) return { text: "{0}ᵀ", level: POWER, needs: [ATOM] };
   if (tree.op === "expand_dims") {
     const axes = [plain(tree.params).axis].flat();
     const index = Array.from({ length: tree.ndim }, (_, a) => (axes.includes(a) ? "None" : ":"));
     return { text: `{0}[${index.join(", ")}]`, level: ATOM, needs: [ATOM] };
   }
-  if (!text.includes("{parameters}") && keys.some((key) => !text.includes(`{${key}}`))) {
-    const slots = tree.args.map((_, k) => `{${k}}`).join(", ");
-    return { text: `${tree.op}(${slots}{parameters})`, level: ATOM, needs: tree.args.map(() => 0) };
-  }
-  return { text, level, needs };
+  if (!text.includes("{parameters}") && keys.some((key) => !text.includes(`{${key}}`)))
+    return { text: call, level: ATOM };
+  const areArrays = isElementwise(tree.op) && tree.args.every((a) => a.ndim > 0);
+  return { text: areArrays ? text.replaceAll("·", "⊙") : text, level, needs };
 }
 
 // Whether a matrix product meets a product entry by entry: which comes first must show.
@@ -453,26 +458,26 @@ function constantPiece(x, word) {
   return numberPiece(constantText(x));
 }
 
-// A tree as text. With `env`, numbers stand for the symbols of numbers. `tail`: what follows binds
-// as tightly as a product, so that sin x must be sin(x).
-function piece(tree, names, env, tail = false) {
+// A tree as text; where it is filled, numbers stand for the symbols of numbers. `tail`: what follows
+// binds as tightly as a product, so that sin x must be sin(x).
+function piece(tree, env, filled, tail = false) {
   if (!tree.op) {
     if (!tree.kind) return constantPiece(tree.c, tree.word);
-    const x = env?.[tree.kind][tree.row];
+    const x = filled && env[tree.kind][tree.row];
     return isNumber(x)
       ? numberPiece(numberText(x))
-      : { text: label(tree.kind, tree.row, names), level: ATOM };
+      : { text: label(tree.kind, tree.row, env), level: ATOM };
   }
   const notation = notationOf(tree);
   const parts = notation.text.split(/\{(\w+)\}/);
   let { level } = notation;
   let [out] = parts;
   let negative = false;
-  const wrapped = (a) => `(${piece(a, names, env).text})`;
+  const wrapped = (a) => `(${piece(a, env, filled).text})`;
   for (let i = 1; i < parts.length; i += 2) {
     const [field, after] = [parts[i], parts[i + 1]];
     if (field === "operands") {
-      out += tree.args.map((a) => piece(a, names, env).text).join(", ");
+      out += tree.args.map((a) => piece(a, env, filled).text).join(", ");
     } else if (field === "parameters") {
       for (const [key, text] of shownParameters(tree)) out += `, ${key}=${text}`;
     } else if (!/^\d+$/.test(field)) {
@@ -484,8 +489,8 @@ function piece(tree, names, env, tail = false) {
       if (mixesProducts(tree, a)) needs = Math.max(needs, PREFIX);
       const spaced = !after.trim() || /^\s*[-+−]/.test(after);
       const one = closed
-        ? piece(a, names, env)
-        : piece(a, names, env, (after ? !spaced : tail) && needs <= PREFIX);
+        ? piece(a, env, filled)
+        : piece(a, env, filled, (after ? !spaced : tail) && needs <= PREFIX);
       let wrap = !closed && one.level < needs;
       const leftmost = !out;
       if (closed) out += one.text;
@@ -510,7 +515,15 @@ function piece(tree, names, env, tail = false) {
   return { text: out, level, minus: negative || out[0] === "−" };
 }
 
-const written = (tree, names, env) => piece(tree, names, env).text;
+function written(tree, env, filled = false) {
+  try {
+    // Its notation depends on the dimensions of its parts.
+    if (tree.ndim === undefined) evaluate(tree, env);
+  } catch {
+    // A wrong formula, whose shapes don't fit, can still be written.
+  }
+  return piece(tree, env, filled).text;
+}
 
 // How a row was computed, as a tree.
 function valueTree(program, i) {
@@ -545,12 +558,6 @@ function readDeep(x) {
 // A program as `program_of` wrote it, ready to run.
 function readProgram(data) {
   const rows = data.rows.map((row) => ({ ...readDeep(row), at: undefined }));
-  const inputs = data.rows.filter((row) => row.op === "input").map((row) => readData(row.at));
+  const inputs = inputsOf(data).map((i) => readData(data.rows[i].at));
   return { ...data, rows, inputs, names: null };
-}
-
-// A tree with the dimensions of its parts known, which its notation depends on.
-function prepared(tree, env) {
-  if (tree.ndim === undefined) evaluate(tree, env);
-  return tree;
 }

@@ -7,18 +7,25 @@
 // are more than FAR layers up.
 const [LARGE, FAR] = [15, 3];
 const APART = 12; // pixels between cards
+const WIDEST = 240; // pixels of a card
+const SPREAD = 1.7; // how much further apart than they must be
 
-function layoutOf(program, width, height) {
-  const { rows } = program;
+// About how wide a text is.
+const widthOf = (text, size) => text.length * size * 0.57;
+
+// Per row the longest path from below.
+function depthsOf(rows) {
+  const depths = [];
+  for (const { args } of rows)
+    depths.push(1 + Math.max(-1, ...args.filter(isRow).map((a) => depths[a])));
+  return depths;
+}
+
+function layoutOf(rows, titles, width, height) {
   const large = rows.length >= LARGE;
-  const edges = [];
-  const rank = rows.map(() => 0);
-  rows.forEach((row, i) =>
-    row.args.forEach((a, operand) => {
-      if (!isRow(a)) return;
-      rank[i] = Math.max(rank[i], rank[a] + 1);
-      edges.push({ from: a, to: i, operand });
-    }),
+  const rank = depthsOf(rows);
+  const edges = rows.flatMap(({ args }, to) =>
+    args.flatMap((from, operand) => (isRow(from) ? [{ from, to, operand }] : [])),
   );
   const top = Math.max(0, ...rank);
   if (large) {
@@ -49,7 +56,8 @@ function layoutOf(program, width, height) {
   const fit = Math.min(...layers.map((layer) => (width - 6 - gaps(layer)) / places(layer)));
   const each = height / (top + 1);
   const big = fit > 165 && each > 95;
-  const wide = Math.max(104, Math.min(big ? 184 : 152, fit));
+  const longest = Math.max(...titles.map((title) => widthOf(title, big ? 15 : 13))) + 20;
+  const wide = Math.max(104, Math.min(fit, WIDEST, Math.max(longest, big ? 184 : 152)));
   const tall = big ? 52 : each < 52 ? 34 : each < 62 ? 38 : 42;
   const pitch = Math.max(
     tall + 14,
@@ -63,12 +71,13 @@ function layoutOf(program, width, height) {
   const size = { wide, tall, pitch, big };
   size.height = top * pitch + tall + 8;
   size.width = Math.max(high - low + 6, width);
-  const shift = (size.width - high - low) / 2;
+  // They may use the width that is left.
+  const spread = Math.min(SPREAD, (size.width - 6 - wide) / Math.max(1, high - low - wide));
   for (const node of all) {
-    node.x += shift;
+    node.x = size.width / 2 + (node.x - (low + high) / 2) * Math.max(1, spread);
     node.y = size.height - 4 - tall / 2 - node.rank * pitch;
   }
-  for (const edge of edges) drawEdge(edge, edges, nodes, rows, size);
+  for (const edge of edges) route(edge, edges, nodes, size);
   return { nodes, edges, ...size };
 }
 
@@ -131,7 +140,7 @@ function placeNodes(layers, limit, wideOf) {
 }
 
 // An edge's curve, from the top of the lower card to the bottom of the upper one.
-function drawEdge(edge, edges, nodes, rows, { wide, tall }) {
+function route(edge, edges, nodes, { wide, tall }) {
   const [from, to] = [nodes[edge.from], nodes[edge.to]];
   if (edge.stub) {
     const x = to.x + (edge.operand ? 1 : -1) * (wide / 2 - 14);

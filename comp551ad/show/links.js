@@ -15,7 +15,7 @@ function inputFrom(text, first) {
   };
   if (isNumber(first)) return number(text);
   if (text[0] !== "*") throw new TypingError("inputs", 0);
-  const x = Object.assign(first.slice(), { shape: first.shape });
+  const x = copyOf(first);
   for (const part of text.slice(1).split("*").filter(Boolean)) {
     const [entry, value] = part.split(":");
     if (!/^\d+$/.test(entry) || entry >= x.length) throw new TypingError("inputs", 0);
@@ -29,18 +29,17 @@ const isSite = () => Boolean(document.querySelector('meta[name="generator"][cont
 
 // The call that makes this player in Python.
 function pythonOf(program, at, panels) {
-  const inputs = program.rows.filter((row) => row.op === "input");
+  const inputs = inputsOf(program).map((i) => program.rows[i]);
   const number = (x) => (isNumber(x) ? String(x) : `np.array(${JSON.stringify(nested(x))})`);
   const given = inputs.map((row, k) => `${row.name}=${number(at[k])}`).join(", ");
   const text = program.typed === program.code ? functionOf(program, inputs) : program.code;
-  const [first] = panels;
+  const [first, second] = panels;
   const name = (i) => program.rows[i].name ?? `a${i + 1}`;
-  const [stepper, about] =
-    panels.length > 1
-      ? ["ModesStepper", `wrt="${name(first.about)}", of="${name(panels[1].about)}"`]
-      : first.mode === "reverse"
-        ? ["ReverseStepper", `of="${name(first.about)}"`]
-        : ["ForwardStepper", `wrt="${name(first.about)}"`];
+  const [stepper, about] = second
+    ? ["ModesStepper", `wrt="${name(first.about)}", of="${name(second.about)}"`]
+    : first.mode === "reverse"
+      ? ["ReverseStepper", `of="${name(first.about)}"`]
+      : ["ForwardStepper", `wrt="${name(first.about)}"`];
   const ours = ["logistic", "relu", "softplus"].filter((word) =>
     new RegExp(`\\b${word}\\(`).test(text),
   );

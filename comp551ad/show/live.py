@@ -20,13 +20,14 @@ import json
 import math
 import re
 import textwrap
+from collections.abc import Collection
 from importlib.resources import files
 from typing import Any
 
 import numpy as np
 
 from comp551ad.autodiff.data import tapes_of
-from comp551ad.autodiff.javascript import RUNTIME, lists_of
+from comp551ad.autodiff.javascript import lists_of, parts_for
 from comp551ad.autodiff.operands import Origins
 from comp551ad.autodiff.passes import pull_back, push_forward
 from comp551ad.autodiff.primitives import PRIMITIVES, Primitive, shape_of
@@ -259,28 +260,64 @@ def _tree_data(tree, values, own, origins):
 # ---------------------------------------------------------------- the table
 
 
-@functools.cache
-def table_of() -> str:
-    """The table of primitives as JavaScript: values as functions, all else as data."""
-    # The samples needn't lie in a function's domain: only what a rule does with them counts.
-    with np.errstate(all="ignore"):
-        entries = [_entry(name, primitive) for name, primitive in PRIMITIVES.items()]
+def table_of(names: Collection[str] = PRIMITIVES) -> str:
+    """The table of primitives as JavaScript: values as functions, all else as data.
+
+    Args:
+        names: of the primitives; those that work entry by entry, which may be typed, come anyway.
+    """
+    entries = [
+        _entry(name)
+        for name, primitive in PRIMITIVES.items()
+        if name in names or primitive.elementwise
+    ]
     return "const TABLE = {\n" + ",\n".join(entries) + "\n};\n"
 
 
-def _entry(name, primitive):
+def operations_in(program: dict) -> list[str]:
+    """The primitives that a program and its rules call for, but for those that every page has."""
+    found: set[str] = set()
+
+    def walk(tree):
+        if isinstance(tree, list):
+            if tree and isinstance(tree[0], str):
+                found.add(tree[0])
+            for part in tree:
+                walk(part)
+
+    for row in program["rows"]:
+        found.add(row["op"])
+        for trees in row.get("rule", {}).values():
+            walk(trees)
+    return sorted(
+        name for name in found & PRIMITIVES.keys() if not PRIMITIVES[name].elementwise
+    )
+
+
+@functools.cache
+def _entry(name):
+    primitive = PRIMITIVES[name]
     notation = primitive.notation
-    data = {
-        "text": notation.text,
-        "level": notation.level,
-        "needs": list(notation.needs),
-    }
+    slots = ", ".join(f"{{{k}}}" for k in range(len(notation.needs)))
+    data = {"value": 0}
+    # The page writes a call by itself.
+    if notation.text not in (
+        f"{name}({slots}{{parameters}})",
+        f"{name}({{operands}}{{parameters}})",
+    ):
+        data |= {
+            "text": notation.text,
+            "level": notation.level,
+            "needs": list(notation.needs),
+        }
     data |= {"matrix": True} if primitive.matrix_product else {}
     data |= {"bilinear": True} if primitive.bilinear else {}
     if primitive.elementwise:
-        data |= {"elementwise": True, **_rules_of_numbers(name, primitive)}
+        # The samples needn't lie in a function's domain: only what a rule does with them counts.
+        with np.errstate(all="ignore"):
+            data |= _rules_of_numbers(name, primitive)
     body = json.dumps(data, separators=(",", ":"), ensure_ascii=True)
-    return f"{name}: {{value: {_javascript(primitive)}, ...{body}}}"
+    return f"{name}: {body.replace('0', _javascript(primitive), 1)}"
 
 
 def _rules_of_numbers(name, primitive):
@@ -449,10 +486,16 @@ def _parameter_places(text):
 # ---------------------------------------------------------------- the engine
 
 
-@functools.cache
-def engine_source() -> str:
-    """The engine as JavaScript: the runtime, the table, and the loops over a list."""
-    return f"{_bare(RUNTIME)}\n{table_of()}\n{shipped('engine.js')}"
+def engine_source(modules: str = "", names: Collection[str] = PRIMITIVES) -> str:
+    """The engine as JavaScript: the table, the loops over a list, and of the runtime what these
+    and the ``modules`` beside it use.
+
+    Args:
+        modules: JavaScript that runs on it.
+        names: as in ``table_of``.
+    """
+    inner = f"{table_of(names)}\n{shipped('engine.js')}\n{modules}"
+    return "\n".join([*map(_bare, parts_for(inner)), inner])
 
 
 def shipped(name: str) -> str:

@@ -9,11 +9,11 @@ const SIGNS = { add: "+", subtract: "−", multiply: "⊙", divide: "/", dot: "�
 const CHAINS = ["add", "multiply"];
 
 // An equation's parts: {sign, text, tree, value}; none where there are no arrays, or too many.
-function factorsOf(tree, whole, start, env, names) {
+function factorsOf(tree, whole, start, env) {
   const part = (one, sign) => ({
     sign,
     tree: one,
-    text: written(prepared(one, env), names),
+    text: written(one, env),
     value: evaluate(one, env),
   });
   function pieces(one, sign) {
@@ -40,10 +40,10 @@ function factorsOf(tree, whole, start, env, names) {
 }
 
 // A part as an element, a heat map of at most so many pixels. A click on a cell calls pick(entry),
-// where there is one to pick.
-function matrixElement({ sign, text, tree, value }, pick, picked, room = [240, 62]) {
-  const box = make("span", { className: "c5-part" });
-  if (sign) box.append(make("span", { className: "c5-sign" }, sign));
+// where there is one to pick; `own` is the one that is picked.
+function matrixElement({ sign, text, value }, pick, own, room = [240, 62]) {
+  const box = make("span.c5-part");
+  if (sign) box.append(make("span.c5-sign", sign));
   if (isNumber(value)) {
     box.append(text === numberText(value) ? text : `${text} = ${numberText(value)}`);
     return box;
@@ -60,18 +60,13 @@ function matrixElement({ sign, text, tree, value }, pick, picked, room = [240, 6
     const part = Math.max(-1, Math.min(1, Number.isNaN(x) ? 0 : x / scale));
     return Math.round(middle + Math.sign(part) * Math.sqrt(Math.abs(part)) * middle);
   };
-  const own = pick && picked.get(tree.row);
-  const column = make(
-    "span",
-    { className: "c5-matrix" },
-    make("span", {}, make("b", {}, text), ` ${shapeText(shape)}`),
-  );
+  const column = make("span.c5-matrix", make("span", make("b", text), ` ${shapeText(shape)}`));
   const few = value.length <= MOST_NUMBERS[0] && columns <= MOST_NUMBERS[1];
   if (few && value.length) {
-    const grid = make("span", { className: "c5-cells" });
+    const grid = make("span.c5-cells");
     grid.style.gridTemplateColumns = `repeat(${columns}, auto)`;
     value.forEach((x, entry) => {
-      const cell = make("span", { className: entry === own ? "c5-picked" : "" }, numberText(x));
+      const cell = make(pick && entry === own ? "span.c5-picked" : "span", numberText(x));
       cell.style.background = HEAT[level(x)];
       if (pick) cell.addEventListener("click", () => pick(entry));
       grid.append(cell);
@@ -94,7 +89,8 @@ function matrixElement({ sign, text, tree, value }, pick, picked, room = [240, 6
         ink.fillStyle = "#1a1a1a";
         // A negative entry also has a dot, the picked one a frame.
         if (x < 0) ink.fillRect(j * cell + cell / 2 - 1, i * cell + cell / 2 - 1, 2, 2);
-        if (i * columns + j === own) ink.strokeRect(j * cell + 1, i * cell + 1, cell - 2, cell - 2);
+        if (pick && i * columns + j === own)
+          ink.strokeRect(j * cell + 1, i * cell + 1, cell - 2, cell - 2);
       }
     }
     if (pick) {
@@ -104,7 +100,7 @@ function matrixElement({ sign, text, tree, value }, pick, picked, room = [240, 6
       });
     }
     const cut = tall < rows || wide < columns ? `, first ${tall}×${wide}` : "";
-    column.append(canvas, make("small", {}, summary + cut));
+    column.append(canvas, make("small", summary + cut));
   }
   box.append(column);
   return box;

@@ -17,9 +17,9 @@ class TypingError extends Error {
   }
 }
 
-// The functions that may be typed, by name: those that work on numbers one by one.
-const functionNames = () =>
-  Object.keys(TABLE).filter((name) => TABLE[name].elementwise && name !== "where");
+// What may be typed: functions that work on numbers one by one; and some of them as examples.
+const isFunction = (name) => Object.hasOwn(TABLE, name) && isElementwise(name) && name !== "where";
+const EXAMPLES = "sin, cos, tan, exp, log, sqrt, tanh, logistic, relu, abs, maximum";
 
 function tokensOf(source) {
   const tokens = [];
@@ -99,22 +99,22 @@ function readStatements(source) {
       fail(`A name or a number is missing before ${text}.`, token.from);
     }
     if (token.text === "pi") return { c: Math.PI, ...where };
-    const known = functionNames().includes(token.text);
+    const known = isFunction(token.text);
     if (!take("(")) {
       if (known) fail(`${token.text} is a function: ${token.text}(…)`, token.to);
       if (peek("name") || peek("number")) product(token.text);
       return { name: token.text, ...where };
     }
     if (!known) {
-      const names = functionNames().join(", ");
+      const or = "If it is a product, write it with *.";
       fail(
-        `No function is called ${token.text}. There are: ${names}. A product is written with *.`,
+        `No function is called ${token.text}. There are ${EXAMPLES} and others. ${or}`,
         token.from,
       );
     }
     const args = [sum()];
     while (take(",")) args.push(sum());
-    const wanted = TABLE[token.text].needs.length;
+    const wanted = TABLE[token.text].vjps.length;
     if (args.length !== wanted) {
       fail(`${token.text} takes ${wanted === 1 ? "one number" : `${wanted} numbers`}.`, token.from);
     }
@@ -128,7 +128,7 @@ function readStatements(source) {
     let name = null;
     if (peek("name") && tokens[i + 1]?.kind === "=") {
       name = tokens[i].text;
-      if (functionNames().includes(name)) fail(`${name} is the name of a function.`);
+      if (isFunction(name)) fail(`${name} is the name of a function.`);
       i += 2;
     } else if (tokens[i].text === "return") i++;
     do statements.push({ name, tree: sum() });
@@ -209,45 +209,39 @@ function parse(source) {
   return { function: "f", code, typed: code, rows, outputs: all, inputs: at, names: null };
 }
 
+// How operations are typed: a text, how tightly it binds, and how tightly its operands must.
+const TYPED = {
+  add: ["{0} + {1}", SUM, SUM, PRODUCT],
+  subtract: ["{0} - {1}", SUM, SUM, PRODUCT],
+  multiply: ["{0}*{1}", PRODUCT, PRODUCT, POWER],
+  divide: ["{0} / {1}", PRODUCT, PRODUCT, POWER],
+  negative: ["-{0}", SUM, POWER],
+  square: ["{0}**2", POWER, ATOM],
+  power: ["{0}**{1}", POWER, ATOM, ATOM],
+};
+
 // A program as it would be typed; "" if there is something in it that can't be.
-function asTyped(program) {
-  const uses = program.rows.map(() => 0);
-  for (const row of program.rows) for (const a of row.args) if (isRow(a)) uses[a]++;
+function asTyped({ rows, outputs }) {
+  const uses = (i) => rows.flatMap(({ args }) => args).filter((a) => a === i).length;
   // Per row its text, and how tightly that binds.
-  const [texts, levels] = [[], []];
-  const statements = [];
-  for (const [i, row] of program.rows.entries()) {
-    if (row.op === "input") {
-      if (!/^[\p{L}_][\p{L}\p{N}_]*$/u.test(row.name ?? "")) return "";
-      texts.push(row.name);
-      levels.push(ATOM);
-      continue;
-    }
-    if (row.rule || row.params || !TABLE[row.op].elementwise) return "";
-    const sign = Object.keys(OPERATORS).find((key) => OPERATORS[key] === row.op);
-    const part = (k, needs) => {
-      const a = row.args[k];
-      const level = isRow(a) ? levels[a] : a.c < 0 ? SUM : ATOM;
-      const text = isRow(a) ? texts[a] : String(a.c);
-      return level < needs ? `(${text})` : text;
-    };
-    let [text, level] = [`${row.op}(${row.args.map((_, k) => part(k, 0)).join(", ")})`, ATOM];
-    if (sign === "+" || sign === "-")
-      [text, level] = [`${part(0, SUM)} ${sign} ${part(1, PRODUCT)}`, SUM];
-    else if (sign) {
-      const spaced = sign === "*" ? "*" : " / ";
-      [text, level] = [`${part(0, PRODUCT)}${spaced}${part(1, POWER)}`, PRODUCT];
-    } else if (row.op === "square") [text, level] = [`${part(0, ATOM)}**2`, POWER];
-    else if (row.op === "power") [text, level] = [`${part(0, ATOM)}**${part(1, ATOM)}`, POWER];
-    else if (row.op === "negative") [text, level] = [`-${part(0, POWER)}`, SUM];
-    const output = program.outputs.includes(i);
-    if ((uses[i] > 1 || row.name) && !(output && !uses[i] && !row.name)) {
-      const name = row.name ?? `a${i + 1}`;
-      statements.push(`${name} = ${text}`);
-      [text, level] = [name, ATOM];
-    } else if (output && !uses[i]) statements.push(text);
-    texts.push(text);
-    levels.push(level);
+  const [pieces, statements] = [[], []];
+  for (const [i, { op, args, name, params, rule }] of rows.entries()) {
+    const isInput = op === "input";
+    if (isInput ? !/^[\p{L}_][\p{L}\p{N}_]*$/u.test(name ?? "") : rule || params || !isFunction(op))
+      return "";
+    const call = [`${op}(${args.map((_, k) => `{${k}}`).join(", ")})`, ATOM];
+    const [template, level, ...needs] = isInput ? [name, ATOM] : (TYPED[op] ?? call);
+    const text = template.replace(/\{(\d)\}/g, (_, k) => {
+      const own = isRow(args[k])
+        ? pieces[args[k]]
+        : [String(args[k].c), args[k].c < 0 ? SUM : ATOM];
+      return own[1] < (needs[k] ?? 0) ? `(${own[0]})` : own[0];
+    });
+    const isResult = outputs.includes(i) && !uses(i);
+    const called = isInput ? null : (name ?? (uses(i) > 1 ? `a${i + 1}` : null));
+    if (called) statements.push(`${called} = ${text}`);
+    else if (isResult) statements.push(text);
+    pieces.push(called ? [called, ATOM] : [text, level]);
   }
   return statements.join("; ");
 }
@@ -255,20 +249,20 @@ function asTyped(program) {
 // The field for it, and the line below that says what can't be read: read(text) is called while
 // somebody types, a moment after the last key; changed() when the line comes or goes.
 function makeTyped(read, changed = () => {}) {
-  const typed = make("input", {
+  const typed = make("input.c5-typed", {
     type: "text",
-    className: "c5-typed",
-    spellcheck: false,
+    spellcheck: "false",
     autocomplete: "off",
+    autocapitalize: "off",
     "aria-label": "Type your own f",
     placeholder: "type your own f, such as sin(w1*x + w0)",
   });
-  const wrong = make("p", { className: "c5-wrong", hidden: true, role: "alert" });
+  const wrong = make("p.c5-wrong", { hidden: true, role: "alert" });
   let waiting = 0;
   function complain(...parts) {
     const was = wrong.hidden;
     wrong.hidden = !parts.length;
-    typed.setAttribute("aria-invalid", String(parts.length > 0));
+    typed.setAttribute("aria-invalid", !wrong.hidden);
     wrong.replaceChildren(...parts);
     if (wrong.hidden !== was) changed();
   }
@@ -280,20 +274,24 @@ function makeTyped(read, changed = () => {}) {
       complain();
     } catch (error) {
       if (!(error instanceof TypingError)) throw error;
-      const k = error.place;
+      const k = error.place + text.search(/\S|$/);
       const before = text.slice(Math.max(0, k - 14), k);
-      const mark = make("mark", {}, text[k] ?? "␣");
+      const mark = make("mark", text[k] ?? "␣");
       complain(
         `${error.message}  `,
-        make("code", {}, before, mark, text.slice(k + 1, k + 12)),
-        make("span", { className: "c5-hidden" }, ` at place ${k + 1}`),
+        make("code", before, mark, text.slice(k + 1, k + 12)),
+        make("span.c5-hidden", ` at place ${k + 1}`),
       );
     }
+  }
+  function enter(text) {
+    typed.value = text;
+    now();
   }
   typed.addEventListener("input", () => {
     clearTimeout(waiting);
     waiting = setTimeout(now, TYPING);
   });
   typed.addEventListener("change", now);
-  return { typed, wrong, complain };
+  return { typed, wrong, complain, enter };
 }

@@ -5,21 +5,17 @@ function startPictures(root, spec) {
   const { frames } = spec;
   dressRoot(root, spec);
   root.tabIndex = 0;
-  const title = make("p", { className: "c5-title" });
+  const title = make("p.c5-title");
   const names = ["rule", "numbers", "result"];
-  const lines = names.map((name) => make("div", { className: `c5-${name}` }));
-  const formula = make("div", { className: "c5-formula", "aria-live": "polite" }, ...lines);
-  const note = make("p", { className: "c5-note" });
-  const picture = make("div", {
-    className: "c5-extra",
-    role: "group",
-    "aria-label": "Picture",
-    tabIndex: 0,
-  });
+  const lines = names.map((name) => make(`div.c5-${name}`));
+  const formula = make("div.c5-formula", { "aria-live": "polite" }, ...lines);
+  const note = make("p.c5-note");
+  const picture = make("div.c5-extra", { role: "group", "aria-label": "Picture", tabindex: 0 });
   let shown = "";
-  const bar = makeBar(
-    root,
-    (step) => {
+  const bar = makeBar(root, {
+    count: () => frames.length,
+    said: () => title.textContent,
+    show: (step) => {
       const frame = frames[step];
       setText(title, frame.title);
       lines.forEach((line, k) => setText(line, frame[names[k]] ?? ""));
@@ -29,11 +25,10 @@ function startPictures(root, spec) {
       shown = frame.html;
       picture.innerHTML = frame.html;
       // So that nothing jumps.
-      picture.style.minHeight = `${Math.max(parseFloat(picture.style.minHeight) || 0, picture.offsetHeight)}px`;
+      const height = Math.max(parseFloat(picture.style.minHeight) || 0, picture.offsetHeight);
+      picture.style.minHeight = `${height}px`;
     },
-    { count: () => frames.length },
-    () => title.textContent,
-  );
+  });
   root.append(bar.bar, title, formula, picture, note);
   bar.go(spec.step ?? 0);
 }

@@ -12,6 +12,7 @@ The data of a player over a program (``kind`` "program"):
     names      "labels" or "names"
     step       the number of the step that it opens with
     predict    whether it opens with its questions on
+    needs      the primitives that a script must bring to start it; others are left to theirs
 
 and of a player over pictures (``kind`` "pictures"): label, step, and frames, dicts of
 
@@ -26,8 +27,10 @@ import json
 import re
 import zlib
 
+from comp551ad.autodiff.primitives import PRIMITIVES
+
 from . import palette
-from .live import engine_source, shipped
+from .live import engine_source, operations_in, shipped
 
 __all__ = ["player_html", "player_module", "player_script", "player_style"]
 
@@ -42,6 +45,9 @@ MODULES = {
         "quiz.js",
         "predict.js",
         "matrices.js",
+        "panel.js",
+        "inputs.js",
+        "code.js",
         "graph.js",
         "player.js",
     ),
@@ -70,22 +76,25 @@ def player_html(
     given = f"<script>\n{_escaped(given)}\n</script>\n" if programs else ""
     # In ASCII, which takes a byte a character: IPython keeps all that it has shown.
     still = still.encode("ascii", "xmlcharrefreplace").decode()
+    needs = operations_in(data["program"]) if "program" in data else []
+    data = data | ({"needs": needs} if needs else {})
     return (
         f'<div class="c5-stepper"{mark}>\n{still}\n'
         f'<script type="application/json">{_json(data)}</script>\n</div>{given}'
-        + (player_script(data["kind"]) if script else "")
+        + (player_script(data["kind"], needs=tuple(needs)) if script else "")
     )
 
 
 @functools.cache
-def player_script(*kinds: str) -> str:
+def player_script(*kinds: str, needs: tuple[str, ...] = ()) -> str:
     """The script that makes players of the stills before it, style sheet included.
 
     Args:
-        kinds: of which kinds; of all, if none is named.
+        kinds: of which kinds; of all, with all primitives, if none is named.
+        needs: the primitives beyond those that work entry by entry.
     """
     start = f"startAll({_json(player_style())});"
-    code = f'(function () {{\n"use strict";\n{_code(kinds)}\n{start}\n}})();'
+    code = f'(function () {{\n"use strict";\n{_code(kinds, needs)}\n{start}\n}})();'
     return f"<script>\n{_escaped(code)}\n</script>"
 
 
@@ -101,12 +110,13 @@ def player_style() -> str:
     return shipped("player.css")
 
 
-def _code(kinds):
-    kinds = kinds or tuple(MODULES)
-    names = dict.fromkeys(name for kind in kinds for name in MODULES[kind])
-    engine = [engine_source(), f"const HEAT = {json.dumps(palette.HEAT)};"]
-    parts = [] if set(kinds) == {"pictures"} else engine
-    return "\n".join([*parts, *map(shipped, [*names, "start.js"])])
+def _code(kinds, needs=PRIMITIVES):
+    names = dict.fromkeys(name for kind in kinds or MODULES for name in MODULES[kind])
+    code = "\n".join(map(shipped, [*names, "start.js"]))
+    if set(kinds) == {"pictures"}:
+        return code
+    heat = f"const HEAT = {json.dumps(palette.HEAT)};"
+    return engine_source(f"{heat}\n{code}", needs if kinds else PRIMITIVES)
 
 
 def _json(data):

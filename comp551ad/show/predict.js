@@ -1,200 +1,174 @@
 // Predict, on the page: the box with its question, the choices that have been tried, the score.
 
-// The questions of a player. `host` is what it knows of the player: bar, count() of the steps, now()
-// = {program, panel, values}, paint(), resize() when the box's height has changed, tell(trait,
-// value), and newInputs().
+// The questions of a player. `host` is what it knows of the player: bar, panel(), paint(), resize()
+// when the box's height has changed, and newInputs().
 function makeQuiz(host) {
-  const { bar, tell } = host;
-  let on = false;
-  let byNumber = false;
-  let answers = new Map(); // step -> {tried: [choices], numbers: [text], solved, right, verdict}
-  const button = make(
-    "button",
-    {
-      type: "button",
-      className: "c5-predict",
-      title: "Answer before each step is shown",
-      "aria-pressed": "false",
-    },
-    "Predict",
-  );
-  button.addEventListener("click", () => turn(!on));
-  const score = make("span", { className: "c5-score" });
-  const asked = make("span", { className: "c5-asked" });
-  const kind = textButton(
-    "Answer with a number",
-    () => {
-      byNumber = !byNumber;
-      host.paint();
-    },
-    { className: "c5-kind" },
-  );
-  const fresh = textButton("New inputs", newInputs, { title: "Ask the same at other inputs" });
-  const reveal = textButton("Show me", () => giveUp());
-  const choices = make("div", { className: "c5-choices" });
-  const field = make("input", {
-    type: "text",
-    autocomplete: "off",
-    placeholder: "−0.5, 1/3 or −1·sin 2.5",
+  const { bar } = host;
+  let [on, byNumber] = [false, false];
+  let answers = new Map(); // step -> {tried: [texts], solved, right, verdict}
+  let [question, shown, height] = [null, "", 0];
+  const toggle = button("button.c5-predict", "Predict", () => turn(!on), {
+    title: "Answer before each step is shown",
+    "aria-pressed": "false",
   });
-  const check = textButton("Check", () => judgeNumber());
-  const line = make("div", { className: "c5-answer" }, field, check);
-  const verdict = make("p", { className: "c5-verdict", role: "status" });
+  const scored = make("span.c5-score");
+  const asked = make("span.c5-asked");
+  const kind = button("button.c5-kind", "", () => {
+    byNumber = !byNumber;
+    host.paint();
+  });
+  const fresh = button("button", "New inputs", newInputs, {
+    title: "Ask the same at other inputs",
+  });
+  const reveal = button("button", "Show me", giveUp);
+  const choices = make("div.c5-choices");
+  const example = "−0.5, 1/3 or −1·sin 2.5";
+  const field = make("input", { type: "text", autocomplete: "off", placeholder: example });
+  const line = make("div.c5-answer", field, button("button", "Check", judgeNumber));
+  const verdict = make("p.c5-verdict", { role: "status" });
   const box = make(
-    "div",
-    { className: "c5-quiz", hidden: true, role: "group", "aria-label": "Predict" },
-    make("div", { className: "c5-head" }, asked, score),
+    "div.c5-quiz",
+    { hidden: true, role: "group", "aria-label": "Predict" },
+    make("div.c5-head", asked, scored),
     choices,
     line,
     verdict,
-    make("div", { className: "c5-acts" }, kind, fresh, reveal),
+    make("div.c5-acts", kind, fresh, reveal),
   );
   field.addEventListener("keydown", (event) => {
     if (event.key === "Enter") judgeNumber();
   });
-  let [question, shownKey] = [null, ""];
 
-  const questionAt = (k) => {
-    const { program, panel, values } = host.now();
-    const step = panel.plan.steps[k];
-    panel.d ??= panel.pass.derivatives(values);
-    return step ? questionOf(program, panel.pass, step, values, panel.d) : null;
-  };
-  const isQuestion = (k) => Boolean(questionAt(k));
-  const state = (k) => {
-    if (!answers.has(k)) answers.set(k, { tried: [], verdict: "", solved: false, right: false });
-    return answers.get(k);
-  };
-  const asks = (k) => on && !answers.get(k)?.solved && isQuestion(k);
+  const steps = () => host.panel().steps;
+  const questionAt = (k) => questionOf(host.panel(), steps()[k]);
+  const asks = (k) => on && !answers.get(k)?.solved && Boolean(questionAt(k));
+  // What has been answered at this step; null where nothing can be.
+  function open() {
+    if (!question) return null;
+    if (!answers.has(bar.step)) answers.set(bar.step, { tried: [], verdict: "" });
+    const entry = answers.get(bar.step);
+    return entry.solved ? null : entry;
+  }
 
   function turn(wanted) {
     on = wanted;
-    button.setAttribute("aria-pressed", String(on));
+    toggle.setAttribute("aria-pressed", on);
     bar.pause();
-    answers = new Map();
-    if (on) {
-      const count = host.count();
-      let k = bar.step;
-      while (k < count && !isQuestion(k)) k++;
-      if (k === count) for (k = 0; k < count && !isQuestion(k);) k++;
-      bar.go(Math.min(k, count - 1));
-    } else host.paint();
-    tell("predicting", on);
-    tellScore();
+    forget();
+    // To the next question, or the first one.
+    const all = [...steps().keys()];
+    const order = [...all.slice(bar.step), ...all.slice(0, bar.step)];
+    bar.go((on ? order.find(questionAt) : null) ?? bar.step);
     host.resize();
   }
 
   function settle(entry, right, text) {
-    entry.solved = true;
-    entry.right = right && !entry.tried.some((one) => !one.right);
-    entry.verdict = text;
-    tellScore();
+    Object.assign(entry, { solved: true, right: right && !entry.tried.length, verdict: text });
+    host.paint();
+  }
+  function refuse(entry, tried, why) {
+    entry.tried.push(tried);
+    entry.verdict = `Not quite. ${why} Try again.`;
     host.paint();
   }
   function pick(n) {
-    const choice = question?.choices[n];
-    const entry = state(bar.step);
-    if (!choice || entry.solved) return;
-    entry.tried.push(choice);
+    const [choice, entry] = [question?.choices[n], open()];
+    if (!choice || !entry) return;
     if (choice.right) settle(entry, true, `Right. ${resultText()}`);
-    else {
-      entry.verdict = `Not quite. ${choice.why} Try again.`;
-      host.paint();
-    }
+    else refuse(entry, choice.text, choice.why);
   }
   function judgeNumber() {
-    const entry = state(bar.step);
-    if (!question || entry.solved) return;
+    const entry = open();
+    if (!entry) return;
     const given = numberIn(field.value);
-    if (Number.isNaN(given)) {
-      entry.verdict = "That isn't a number yet. Try −0.5, 1/3 or −1·sin 2.5.";
-    } else if (isEnough(given, question.answer, question.rounding)) {
-      return settle(entry, true, `Right. ${resultText()}`);
-    } else {
-      const mistake = question.numbers.find((one) => isEnough(given, one.value, question.rounding));
-      entry.tried.push({ right: false, text: field.value });
-      entry.verdict = `Not quite. ${mistake ? mistake.why : leadFor(question, given)} Try again.`;
+    const isAs = (x) => isEnough(given, x, question.rounding);
+    const mistake = question.numbers.find(({ value }) => isAs(value));
+    if (isAs(question.answer)) settle(entry, true, `Right. ${resultText()}`);
+    else if (!Number.isNaN(given))
+      refuse(entry, field.value, mistake?.why ?? leadFor(question, given));
+    else {
+      entry.verdict = `That isn't a number yet. Try ${example}.`;
+      host.paint();
     }
-    return host.paint();
   }
   function resultText() {
     const right = question.choices.find((one) => one.right)?.text ?? question.ask;
     return `${right}${right.endsWith(question.text) ? "" : ` = ${question.text}`}.`;
   }
   function giveUp() {
-    const entry = state(bar.step);
-    if (!question || entry.solved) return false;
-    settle(entry, false, `It is ${resultText()}`);
-    return true;
+    const entry = open();
+    if (entry) settle(entry, false, `It is ${resultText()}`);
   }
   // Other numbers, and the question is open again.
   function newInputs() {
     answers.delete(bar.step);
     host.newInputs();
   }
-  function tellScore() {
-    const all = [...answers.values()].filter((one) => one.solved);
-    const right = all.filter((one) => one.right).length;
-    setText(
-      score,
-      all.length ? `${right} of ${all.length} right at the first try` : "nothing answered yet",
-    );
-    tell("score", [right, all.length]);
-  }
-  function paintQuiz(asking) {
-    const entry = answers.get(bar.step);
-    box.hidden = !on || !(asking || entry?.solved);
-    button.classList.toggle("c5-on", on);
-    if (!box.hidden) {
-      question = questionAt(bar.step);
-      const pickable = question.choices.length > 0 && !(byNumber && question.answer !== null);
-      setText(
-        asked,
-        pickable ? `Which formula gives ${question.ask}?` : `What number is ${question.ask}?`,
-      );
-      choices.hidden = !pickable;
-      line.hidden = pickable || Boolean(entry?.solved);
-      kind.hidden = question.answer === null || !question.choices.length || Boolean(entry?.solved);
-      setText(kind, pickable ? "Answer with a number" : "Choose a formula");
-      reveal.hidden = Boolean(entry?.solved);
-      setText(verdict, entry?.verdict ?? "");
-      setClass(verdict, `c5-verdict${entry?.solved ? (entry.right ? " c5-ok" : "") : " c5-bad"}`);
-      const key = `${bar.step}:${question.choices.map((one) => one.text)}`;
-      if (key !== shownKey) {
-        shownKey = key;
-        field.value = "";
-        field.setAttribute("aria-label", question.ask);
-        choices.replaceChildren(
-          ...question.choices.map((choice, n) => {
-            const one = make(
-              "button",
-              { type: "button" },
-              make("kbd", {}, String(n + 1)),
-              make("span", { className: "c5-choice" }, choice.text),
-              make("span", { className: "c5-sign" }),
-            );
-            one.addEventListener("click", () => pick(n));
-            return one;
-          }),
-        );
-      }
-      question.choices.forEach((choice, n) => {
-        const one = choices.children[n];
-        const tried = entry?.tried.some((t) => t.text === choice.text);
-        const right = choice.right && entry?.solved;
-        setClass(one, right ? "c5-right" : tried ? "c5-false" : "");
-        setText(one.lastChild, right ? "✓ right" : tried ? "✗ wrong" : "");
-      });
-    } else question = null;
-    const height = box.hidden ? 0 : box.offsetHeight;
-    if (height !== paintQuiz.height) {
-      paintQuiz.height = height;
-      queueMicrotask(host.resize);
-    }
-  }
   function forget() {
     answers = new Map();
-    tellScore();
   }
-  return { button, box, asks, giveUp, turn, pick, forget, paint: paintQuiz, isOn: () => on };
+  // Right at the first try, and answered.
+  function score() {
+    const all = [...answers.values()].filter((one) => one.solved);
+    return [all.filter((one) => one.right).length, all.length];
+  }
+
+  function paint(asking) {
+    const entry = answers.get(bar.step);
+    const solved = Boolean(entry?.solved);
+    box.hidden = !on || !(asking || solved);
+    toggle.classList.toggle("c5-on", on);
+    const [right, all] = score();
+    setText(scored, all ? `${right} of ${all} right at the first try` : "nothing answered yet");
+    question = box.hidden ? null : questionAt(bar.step);
+    if (question) {
+      const pickable = question.choices.length > 0 && !(byNumber && question.answer !== null);
+      const { ask } = question;
+      setText(asked, pickable ? `Which formula gives ${ask}?` : `What number is ${ask}?`);
+      choices.hidden = !pickable;
+      line.hidden = pickable || solved;
+      kind.hidden = question.answer === null || !question.choices.length || solved;
+      setText(kind, pickable ? "Answer with a number" : "Choose a formula");
+      reveal.hidden = solved;
+      setText(verdict, entry?.verdict ?? "");
+      const look = solved ? (entry.right ? "c5-ok" : "") : "c5-bad";
+      setClass(verdict, `c5-verdict ${look}`);
+      const key = `${bar.step}:${question.choices.map((one) => one.text)}`;
+      if (key !== shown) {
+        shown = key;
+        field.value = "";
+        field.setAttribute("aria-label", ask);
+        choices.replaceChildren(...question.choices.map(choiceButton));
+      }
+      question.choices.forEach(({ text, right }, n) => {
+        const isRight = right && solved;
+        const isWrong = entry?.tried.includes(text);
+        setClass(choices.children[n], isRight ? "c5-right" : isWrong ? "c5-false" : "");
+        setText(choices.children[n].lastChild, isRight ? "✓ right" : isWrong ? "✗ wrong" : "");
+      });
+    }
+    const now = box.hidden ? 0 : box.offsetHeight;
+    if (now !== height) queueMicrotask(host.resize);
+    height = now;
+  }
+  function choiceButton({ text }, n) {
+    const one = button("button", make("kbd", String(n + 1)), () => pick(n));
+    one.append(make("span.c5-choice", text), make("span.c5-sign"));
+    return one;
+  }
+
+  return {
+    button: toggle,
+    box,
+    asks,
+    giveUp,
+    turn,
+    pick,
+    forget,
+    paint,
+    isOn: () => on,
+    get score() {
+      return score();
+    },
+  };
 }

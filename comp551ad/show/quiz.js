@@ -14,87 +14,72 @@ const hasSymbols = (tree, kind) => symbolsIn(tree).some((one) => one.kind === ki
 
 // Wrong formulas for a derivative, or for one path's share, the most instructive first:
 // [tree, what is wrong with it].
-function mistakesIn(program, pass, row, terms) {
-  const { kind } = pass;
-  const own = label(kind, row, program.names);
-  const name = label("value", row, program.names);
+function mistakesIn(panel, row, terms) {
+  const { kind, isReverse, program } = panel;
+  const name = panel.value(row);
   const left = terms.filter((term) => term.tree !== ZERO);
   if (!left.length) {
-    const found = [[{ kind: "value", row }, `${name} is the value; ${own} is a derivative.`]];
-    if (row === pass.about) {
-      found.push([ZERO, "The seed is 1: the output's derivative with respect to itself."]);
-    } else {
-      const [what, how] =
-        kind === "adjoint"
-          ? ["output", `which doesn't depend on ${name}`]
-          : ["input", `and ${name} doesn't depend on that one`];
-      found.push([{ c: 1 }, `1 is the seed of the chosen ${what}, ${how}.`]);
-    }
-    return found;
+    const value = [
+      { kind: "value", row },
+      `${name} is the value; ${panel.derivative(row)} is a derivative.`,
+    ];
+    if (row === panel.about)
+      return [value, [ZERO, "The seed is 1: the output's derivative with respect to itself."]];
+    const why = isReverse
+      ? `output, which doesn't depend on ${name}.`
+      : `input, and ${name} doesn't depend on that one.`;
+    return [value, [{ c: 1 }, `1 is the seed of the chosen ${why}`]];
   }
   const trees = left.map((term) => term.tree);
   const found = [];
   const put = (wrong, why) => found.push([wrong, why]);
   const each = (change) => sumOf(trees.map((tree) => simplified(change(tree))));
   const eachSymbol = (change) => each((tree) => changed(tree, (s) => (s.kind ? change(s) : s)));
+  const eachDerivative = (change) => eachSymbol((s) => (s.kind === kind ? change(s) : s));
   const symbols = trees.flatMap((tree) => symbolsIn(tree)).filter((s) => s.kind === kind);
-  const passedOn = [...new Set(symbols.map((s) => label(kind, s.row, program.names)))].join(", ");
+  const passedOn = [...new Set(symbols.map((s) => panel.derivative(s.row)))].join(", ");
   const isNumbers = trees.every((tree) => !tree.ndim);
 
   if (trees.length > 1) {
     left.forEach((term, k) => {
-      const way = kind === "adjoint" ? "through" : "from";
-      const node = label("value", term.node, program.names);
+      const way = isReverse ? "through" : "from";
       const others = sumOf(trees.filter((_, n) => n !== k));
-      put(others, `The path ${way} ${node} is missing: add up all paths.`);
+      put(others, `The path ${way} ${panel.value(term.node)} is missing: add up all paths.`);
     });
   }
-  const walk = (tree, change) =>
-    change(
-      tree.args ? { ...tree, ndim: undefined, args: tree.args.map((a) => walk(a, change)) } : tree,
-    );
-  put(
-    each((t) => walk(t, (s) => (s.op === "transpose" ? s.args[0] : s))),
-    "A transpose is missing.",
-  );
+  const untransposed = (tree) =>
+    tree.op === "transpose" ? untransposed(tree.args[0]) : withArgs(tree, untransposed);
+  put(each(untransposed), "A transpose is missing.");
   put(
     each((t) =>
-      t.op && TABLE[t.op].matrix ? { ...t, ndim: undefined, args: [...t.args].reverse() } : t,
+      t.op && TABLE[t.op].matrix ? { ...t, ndim: undefined, args: t.args.toReversed() } : t,
     ),
     "The factors are in the wrong order.",
   );
   const flipped = negated(simplified(trees.at(-1)));
-  put(
-    sumOf([...trees.slice(0, -1), flipped]),
-    trees.length > 1 ? "A sign is wrong." : "The sign is wrong.",
-  );
+  put(sumOf([...trees.slice(0, -1), flipped]), `${trees.length > 1 ? "A" : "The"} sign is wrong.`);
   if (symbols.length) {
-    const value = label("value", symbols[0].row, program.names);
-    const right = label(kind, symbols[0].row, program.names);
+    const [{ row: other }] = symbols;
     put(
-      eachSymbol((s) => (s.kind === kind ? { kind: "value", row: s.row } : s)),
-      `This uses the value ${value} where the derivative ${right} belongs.`,
+      eachDerivative((s) => ({ kind: "value", row: s.row })),
+      `This uses the value ${panel.value(other)} where the derivative ${panel.derivative(other)} belongs.`,
     );
-    if (isNumbers) {
-      const way = kind === "adjoint" ? "above" : "below";
+    const way = isReverse ? "above" : "below";
+    if (isNumbers)
       put(
-        eachSymbol((s) => (s.kind === kind ? { c: 1 } : s)),
+        eachDerivative(() => ({ c: 1 })),
         `The factor from ${way} is missing: ${passedOn}.`,
       );
-    }
   }
   const uppers = left.map((term) => program.rows[term.upper]);
   const isPair = (r) => TABLE[r.op].bilinear && r.args.every(isRow) && r.args[0] !== r.args[1];
   if (uppers.every(isPair)) {
     const swapped = trees.map((tree, k) => {
       const [a, b] = uppers[k].args;
-      const other = new Map([
-        [a, b],
-        [b, a],
-      ]);
-      const swap = (s) =>
-        s.kind === "value" && other.has(s.row) ? { kind: "value", row: other.get(s.row) } : s;
-      return changed(tree, swap);
+      const other = { [a]: b, [b]: a };
+      return changed(tree, (s) =>
+        s.kind === "value" && s.row in other ? { kind: "value", row: other[s.row] } : s,
+      );
     });
     put(
       sumOf(swapped),
@@ -102,7 +87,7 @@ function mistakesIn(program, pass, row, terms) {
     );
   }
   const incoming = trees.map((tree) => symbolsIn(tree).find((s) => s.kind === kind) ?? ZERO);
-  if (isNumbers && uppers.every((r) => TABLE[r.op].elementwise && r.args.length === 1)) {
+  if (isNumbers && uppers.every((r) => isElementwise(r.op) && r.args.length === 1)) {
     const wrong = incoming.map((d, k) =>
       operation("multiply", d, valueTree(program, left[k].upper)),
     );
@@ -112,9 +97,9 @@ function mistakesIn(program, pass, row, terms) {
     sumOf(incoming.map((d) => ({ ...d }))),
     `This passes ${passedOn} on unchanged: the edge's own derivative is missing.`,
   );
-  const other = kind === "adjoint" ? "tangent" : "adjoint";
+  const other = isReverse ? "tangent" : "adjoint";
   put(
-    eachSymbol((s) => (s.kind === kind ? { kind: other, row: s.row } : s)),
+    eachDerivative((s) => ({ kind: other, row: s.row })),
     `That mark belongs to the other mode: ${kind}s have a ${MARK[kind]}.`,
   );
   return found;
@@ -122,88 +107,72 @@ function mistakesIn(program, pass, row, terms) {
 
 // Whether a wrong formula comes to the same as the right one, whatever derivatives are put in: not
 // only those of this pass, where one of them may happen to be 0. It may also not fit at all.
-function comesToTheSame(wrong, right, v) {
-  const anything = v.map((x, row) => {
+function comesToTheSame(wrong, right, { value }) {
+  const anything = value.map((x, row) => {
     const one = 1 + ((row * 0.618) % 1);
-    return isNumber(x) ? one : elementwise((k) => one + (k % 7), [counting(x.shape)]);
+    return isNumber(x)
+      ? one
+      : Object.assign(
+          x.map((_, k) => one + (k % 7)),
+          { shape: x.shape },
+        );
   });
-  const env = { value: v, adjoint: anything, tangent: anything };
-  const shape = (x) => `${isNumber(x) ? "" : x.shape}`;
+  const env = { value, adjoint: anything, tangent: anything };
   try {
     const [a, b] = [evaluate(wrong, env), evaluate(right, env)];
-    if (shape(a) !== shape(b)) return false;
     const others = entriesOf(b);
-    return entriesOf(a).every(
-      (x, k) => Math.abs(x - others[k]) <= 1e-8 + NEAR * Math.abs(others[k]),
+    return (
+      `${shapeOf(a)}` === `${shapeOf(b)}` &&
+      entriesOf(a).every((x, k) => Math.abs(x - others[k]) <= 1e-8 + NEAR * Math.abs(others[k]))
     );
   } catch {
     return false;
   }
 }
 
-function counting(shape) {
-  const x = full(shape, 0);
-  x.forEach((_, k) => (x[k] = k));
-  return x;
-}
-
 // How far rounding may shift a number: the cosine of π/2 is 6e−17, and 0 is right.
 function roundingOf(value, made) {
-  const left = 1e-15 * Math.max(0, ...made.filter(Number.isFinite).map(Math.abs));
+  const products = made.flatMap(([, a]) => [a, ...made.map(([, b]) => a * b)]);
+  const left = 1e-15 * Math.max(0, ...products.filter(Number.isFinite).map(Math.abs));
   return value === 0 || Math.abs(value) > 0.01 * left ? left : 0;
 }
 
 const mixed = (text) => [...text].reduce((h, c) => (h * 31 + c.codePointAt(0)) % 65521, 7);
 
-// The question before a step, at these numbers; null if there is nothing to ask.
-function questionOf(program, pass, step, v, d) {
+// The question before a step, at its numbers; null if there is nothing to ask.
+function questionOf(panel, step) {
+  const { env, kind, about, seed } = panel;
   const [row] = step.nodes;
-  const isTerm = Boolean(step.term);
-  if (step.nodes.length !== 1 || (!isTerm && !step.finds.includes("derivative"))) return null;
-  const own = pass.terms[row];
-  const terms = isTerm ? [step.term] : own;
+  const { term } = step;
+  if (step.nodes.length !== 1 || (!term && !step.finds.includes(kind))) return null;
+  const own = panel.terms[row];
+  const terms = term ? [term] : own;
   if (terms.length > LONGEST_SUM) return null;
-  const seeded = row === pass.about && !isTerm;
-  if (seeded && (own.length || ndimOf(pass.seed.c))) return null;
-  const tree = isTerm ? step.term.tree : pass.trees[row];
-  const env = { value: v, [pass.kind]: d };
-  const value = tree === ZERO ? like(v[row], 0) : evaluate(tree, env);
-  const derivative = label(pass.kind, row, program.names);
-  const through = isTerm && label("value", step.term.node, program.names);
-  const ask = isTerm ? `the share of ${derivative} through ${through}` : derivative;
-  const start = isTerm ? "" : `${derivative} = `;
-  const text = start + written(prepared(tree, env), program.names);
-  const choices = [{ text, right: true, why: "" }];
-  const numbers = [];
+  if (row === about && !term && (own.length || ndimOf(seed.c))) return null;
+  const tree = term?.tree ?? panel.trees[row];
+  const value = tree === ZERO ? env[kind][row] : evaluate(tree, env);
+  const derivative = panel.derivative(row);
+  const ask = term ? `the share of ${derivative} through ${panel.value(term.node)}` : derivative;
+  const start = term ? "" : `${derivative} = `;
+  const choices = [{ text: start + written(tree, env), right: true, why: "" }];
   const isValue = isNumber(value) && Number.isFinite(value);
+  // What it is made of, by name, and the numbers that known mistakes come to.
   const made = isValue
-    ? symbolsIn(tree)
-        .map((s) => env[s.kind][s.row])
-        .filter(isNumber)
+    ? symbolsIn(tree).map((s) => [label(s.kind, s.row, env), env[s.kind][s.row]])
     : [];
-  const rounding = isValue
-    ? roundingOf(value, [...made, ...made.flatMap((a) => made.map((b) => a * b))])
-    : 0;
+  const rounding = isValue ? roundingOf(value, made) : 0;
+  const numbers = [{ value, why: "" }];
   const apart = (a, b) =>
     Math.abs(a - b) > NEAR * Math.max(Math.abs(a), Math.abs(b)) + 2 * rounding;
-  for (const [wrong, why] of mistakesIn(program, pass, row, terms)) {
-    const marked = !hasSymbols(wrong, pass.kind === "adjoint" ? "tangent" : "adjoint");
-    if (marked && comesToTheSame(wrong, tree, v)) continue;
-    let number = NaN;
-    try {
-      const other = marked ? env : { ...env, adjoint: d, tangent: d };
-      const result = evaluate(wrong, other);
-      if (marked && isNumber(result)) number = result;
-    } catch {
-      // Shapes that don't fit: the formula can still be chosen.
-    }
-    const shown = start + written(wrong, program.names);
-    if (!choices.some((one) => one.text === shown))
-      choices.push({ text: shown, right: false, why });
-    if (isValue && Number.isFinite(number)) {
-      const known = [value, ...numbers.map((one) => one.value)];
-      if (known.every((one) => apart(one, number))) numbers.push({ value: number, why });
-    }
+  for (const [wrong, why] of mistakesIn(panel, row, terms)) {
+    const marked = !hasSymbols(wrong, kind === "adjoint" ? "tangent" : "adjoint");
+    if (marked && comesToTheSame(wrong, tree, env)) continue;
+    const both = { ...env, adjoint: env[kind], tangent: env[kind] };
+    const text = start + written(wrong, both);
+    if (!choices.some((one) => one.text === text)) choices.push({ text, right: false, why });
+    const number = marked && isValue ? numberOf(wrong, env) : NaN;
+    if (Number.isFinite(number) && numbers.every((one) => apart(one.value, number)))
+      numbers.push({ value: number, why });
   }
   const left = choices.slice(0, 1 + MOST_WRONG);
   left.sort((a, b) => mixed(row + a.text) - mixed(row + b.text));
@@ -213,12 +182,20 @@ function questionOf(program, pass, step, v, d) {
     choices: left.length > 1 ? left : [],
     answer: isValue ? value + 0 : null,
     text: valueText(value),
-    numbers,
+    numbers: numbers.slice(1),
     rounding,
-    made: isValue
-      ? symbolsIn(tree).map((s) => [label(s.kind, s.row, program.names), env[s.kind][s.row]])
-      : [],
+    made,
   };
+}
+
+// NaN where shapes don't fit: the formula can still be chosen.
+function numberOf(tree, env) {
+  try {
+    const x = evaluate(tree, env);
+    return isNumber(x) ? x : NaN;
+  } catch {
+    return NaN;
+  }
 }
 
 const isEnough = (given, wanted, rounding) =>

@@ -9,9 +9,9 @@ function startAll(css) {
     const script = root.querySelector(data);
     if (!script) return;
     const spec = JSON.parse(script.textContent);
-    // One of another kind has a script of its own.
-    if (!(spec.kind in KINDS)) return;
-    root.replaceChildren(make("style", {}, css));
+    // One of another kind, or of other operations, has a script of its own.
+    if (!(spec.kind in KINDS) || spec.needs?.some((name) => !(name in TABLE))) return;
+    root.replaceChildren(make("style", css));
     root.removeAttribute("style");
     start(root, spec, null, place + 1);
   });
@@ -21,7 +21,7 @@ const start = (root, spec, model, place) => KINDS[spec.kind](root, spec, model, 
 
 // In a widget the data and the state are the model's traits.
 function render({ model, el }) {
-  const root = make("div", { className: "c5-stepper" });
+  const root = make("div.c5-stepper");
   el.append(root);
   start(root, model.get("spec"), model);
 }

@@ -9,41 +9,33 @@ const NEAREST = 14; // pixels from which a point can be caught
 const COLOURS = ["--map-a", "--map-b", "--map-c", "--map-d"];
 const LINE_COLOURS = ["--done-edge", "--message", "--ok"];
 
-// What both have: buttons, a learning rate, a loop that runs once a picture.
-function makeDescent(root, { steps, advance, restart, paint, rate }) {
+// What both have: buttons, a learning rate, a loop that runs once a picture. advance(count) answers
+// whether there is more to come.
+function makeDescent(root, { counts, count, rate, advance, restart, paint }) {
   let running = 0;
-  const play = textButton("Play", () => (running ? pause() : start()), { className: "c5-go" });
-  const step = textButton("Step", () => {
+  const pausing = (act) => () => {
     pause();
-    advance(1);
+    act();
     paint();
-  });
-  const again = textButton("Restart", () => {
-    pause();
-    restart();
-    paint();
-  });
-  const slide = make("input", {
-    type: "range",
-    min: RATES[0],
-    max: RATES[1],
-    step: 0.05,
-    "aria-label": "learning rate",
-  });
-  const shown = make("span", { className: "c5-count" });
-  const many = make("select", { "aria-label": "iterations a picture" });
-  for (const n of steps) many.append(make("option", { value: n }, `${n} a picture`));
-  slide.addEventListener("input", tellRate);
-  function tellRate() {
+  };
+  const play = button("button.c5-go", "Play", () => (running ? pause() : start()));
+  const range = { type: "range", min: RATES[0], max: RATES[1], step: 0.05 };
+  const slide = make("input", { ...range, "aria-label": "learning rate" });
+  const shown = make("span.c5-count");
+  const options = counts.map((n) =>
+    make("option", { value: n, selected: n === count }, `${n} a picture`),
+  );
+  const many = make("select", { "aria-label": "iterations a picture" }, ...options);
+  const lr = () => 10 ** Number(slide.value);
+  function showRate() {
     setText(shown, numberText(lr(), 2));
     slide.setAttribute("aria-valuetext", shown.textContent);
   }
-  const lr = () => 10 ** Number(slide.value);
   function start() {
-    play.textContent = play.title = "Pause";
+    setText(play, "Pause");
     const go = () => {
       if (!root.isConnected || !running) return;
-      if (advance(Number(many.value)) === false) pause();
+      if (!advance(Number(many.value))) pause();
       paint();
       if (running) running = requestAnimationFrame(go);
     };
@@ -52,18 +44,22 @@ function makeDescent(root, { steps, advance, restart, paint, rate }) {
   function pause() {
     cancelAnimationFrame(running);
     running = 0;
-    play.textContent = play.title = "Play";
+    setText(play, "Play");
   }
+  slide.addEventListener("input", showRate);
   slide.value = Math.log10(rate);
-  tellRate();
+  showRate();
   guardKeys(root);
   const bar = make(
-    "div",
-    { className: "c5-bar" },
+    "div.c5-bar",
     play,
-    step,
-    again,
-    make("span", {}, "learning rate"),
+    button(
+      "button",
+      "Step",
+      pausing(() => advance(1)),
+    ),
+    button("button", "Restart", pausing(restart)),
+    make("span", "learning rate"),
     slide,
     shown,
     many,
@@ -73,14 +69,15 @@ function makeDescent(root, { steps, advance, restart, paint, rate }) {
 
 // A canvas that is as sharp as the screen; draw(ink, width, height, colour) paints it.
 function makeCanvas(label, height) {
-  const canvas = make("canvas", { role: "img", "aria-label": label, className: "c5-map" });
+  const canvas = make("canvas.c5-map", { role: "img", "aria-label": label });
   const known = new Map();
   let theme = "";
   const paint = (drawOn) => {
     const [wide, scale] = [canvas.clientWidth, devicePixelRatio];
     if (!wide) return;
-    if (canvas.width !== Math.round(wide * scale)) canvas.width = Math.round(wide * scale);
-    if (canvas.height !== Math.round(height * scale)) canvas.height = Math.round(height * scale);
+    const size = { width: Math.round(wide * scale), height: Math.round(height * scale) };
+    // Even the same size, put in anew, would clear it and everything that is set.
+    for (const side in size) if (canvas[side] !== size[side]) canvas[side] = size[side];
     const ink = canvas.getContext("2d");
     const style = getComputedStyle(canvas.parentElement);
     // A canvas knows no variables; what they come to is asked once a theme, which the ink tells.
@@ -102,10 +99,39 @@ function makeCanvas(label, height) {
   return { canvas, paint };
 }
 
-const placeOn = (canvas, event) => {
-  const box = canvas.getBoundingClientRect();
-  return [event.clientX - box.left, event.clientY - box.top];
-};
+// A canvas for points of a plane: [from, to] across and up.
+function makePlane(label, height, across, up) {
+  const { canvas, paint } = makeCanvas(label, height);
+  const [wide, tall] = [across, up].map(([from, to]) => to - from);
+  const pointAt = (right, below) => [across[0] + right * wide, up[1] - below * tall];
+  const placeOf = ([x, y]) => [
+    ((x - across[0]) / wide) * canvas.clientWidth,
+    ((up[1] - y) / tall) * canvas.clientHeight,
+  ];
+  const middle = (k) => (k + 0.5) / GRID;
+  const cells = Array.from({ length: GRID * GRID }, (_, k) =>
+    pointAt(middle(k % GRID), middle(Math.floor(k / GRID))),
+  );
+  // take(point) tells whether there is something at a point; move(point) moves it.
+  function drag(take, move) {
+    let held = false;
+    const pointOf = (event) => {
+      const box = canvas.getBoundingClientRect();
+      const part = (x) => Math.max(0, Math.min(1, x));
+      return pointAt(
+        part((event.clientX - box.left) / box.width),
+        part((event.clientY - box.top) / box.height),
+      );
+    };
+    canvas.addEventListener("pointerdown", (event) => {
+      held = take(pointOf(event));
+      if (held) canvas.setPointerCapture(event.pointerId);
+    });
+    canvas.addEventListener("pointermove", (event) => held && move(pointOf(event)));
+    canvas.addEventListener("lostpointercapture", () => (held = false));
+  }
+  return { canvas, paint, placeOf, cells, drag };
+}
 
 // GRID x GRID cells of the colour colourOf(k), as one small picture that the browser scales.
 let cells = null;
@@ -193,45 +219,45 @@ function smallWeights(shape, seed) {
   return elementwise(() => 0.01 * normal(), [full(shape, 0)]);
 }
 
-const copyOf = (x) => Object.assign(Float64Array.from(x), { shape: x.shape });
-
 function startTraining(root, spec) {
   const { gradients, cost, scores } = root.programs;
   const [X0, Y, W0, V0] = [spec.X, spec.Y, spec.W, spec.V].map(readData);
   const [N, D] = X0.shape;
   const C = Y.shape[1];
-  let [X, W, V] = [copyOf(X0), copyOf(W0), copyOf(V0)];
+  let [X, W, V] = [X0, W0, V0].map(copyOf);
   let [iteration, history, lost] = [0, [], ""];
-  let [picked, pickedIn] = [0, "V"];
-  const span = [0, 1].map((k) => {
-    const all = Array.from({ length: N }, (_, n) => X0[n * D + k]);
+  // The weight that is picked.
+  let [name, entry] = ["V", 0];
+  const own = () => (name === "V" ? V : W);
+  const pointOf = (n) => [X[n * D], X[n * D + 1]];
+  const points = Array.from({ length: N }, (_, n) => pointOf(n));
+  const spans = [0, 1].map((k) => {
+    const all = points.map((point) => point[k]);
     const [low, high] = [Math.min(...all), Math.max(...all)];
     return [low - 0.08 * (high - low), high + 0.08 * (high - low)];
   });
 
   dressRoot(root, spec, "c5-training");
-  const hidden = make("select", { "aria-label": "hidden units" });
-  for (const m of new Set([1, 2, 3, 4, 8, 16, 32, W0.shape[0]])) {
-    hidden.append(make("option", { value: m }, `${m} hidden`));
-  }
+  const sizes = [...new Set([1, 2, 3, 4, 8, 16, 32, W0.shape[0]])];
+  const options = sizes.map((m) => make("option", { value: m }, `${m} hidden`));
+  const hidden = make("select", { "aria-label": "hidden units" }, ...options);
   hidden.value = W0.shape[0];
-  const descent = makeDescent(root, {
-    steps: [1, 10, 100, 1000],
-    advance,
-    restart,
-    paint,
-    rate: spec.rate,
-  });
-  descent.bar.querySelector("select").value = 100;
+  const counts = [1, 10, 100, 1000];
+  const { rate } = spec;
+  const descent = makeDescent(root, { counts, count: 100, rate, advance, restart, paint });
   descent.bar.append(hidden);
   hidden.addEventListener("change", () => {
     restart();
     paint();
   });
-  const status = make("p", { className: "c5-status" });
-  const map = makeCanvas("The plane, coloured by the network's answer, with the points", 300);
+  const status = make("p.c5-status");
+  const map = makePlane(
+    "The plane, coloured by the network's answer, with the points",
+    300,
+    ...spans,
+  );
   const curves = makeCanvas("Cost and gradient norms over the iterations", 300);
-  const weights = make("div", { className: "c5-matrices" });
+  const weights = make("div.c5-matrices");
   const range = make("input", {
     type: "range",
     min: -10,
@@ -239,18 +265,17 @@ function startTraining(root, spec) {
     step: 0.05,
     "aria-label": "the weight that is picked",
   });
-  const named = make("span", { className: "c5-count" });
-  const line = make("label", { className: "c5-weight" }, "the weight", named, range);
+  const named = make("span.c5-count");
   root.append(
     descent.bar,
     status,
-    make("div", { className: "c5-pair" }, map.canvas, curves.canvas),
-    make("p", { className: "c5-hint" }, spec.hint),
+    make("div.c5-pair", map.canvas, curves.canvas),
+    make("p.c5-hint", spec.hint),
     weights,
-    line,
+    make("label.c5-weight", "the weight", named, range),
   );
   range.addEventListener("input", () => {
-    (pickedIn === "V" ? V : W)[picked] = Number(range.value);
+    own()[entry] = Number(range.value);
     history = [];
     note();
     paint();
@@ -262,20 +287,19 @@ function startTraining(root, spec) {
     X = copyOf(X0);
     W = given ? copyOf(W0) : smallWeights([M, C], 1);
     V = given ? copyOf(V0) : smallWeights([D, M], 2);
-    [iteration, history, lost, picked, pickedIn] = [0, [], "", 0, "V"];
+    [iteration, history, lost, name, entry] = [0, [], "", "V", 0];
     note();
   }
 
   const norm = (x) => Math.sqrt(x.reduce((sum, e) => sum + e * e, 0));
   function note() {
     const [dW, dV] = gradients(X, Y, W, V);
-    const norms = [norm(dW), norm(dV)];
-    const J = cost(X, Y, W, V);
-    history.push([iteration, J, ...norms]);
+    const now = [iteration, cost(X, Y, W, V), norm(dW), norm(dV)];
+    history.push(now);
     if (history.length > 600) history = history.filter((_, k) => k % 2 === 0 || k > 400);
-    if (![J, ...norms].every(Number.isFinite)) {
-      lost = "The numbers have overflowed: take a smaller learning rate, and restart.";
-    }
+    lost = now.every(Number.isFinite)
+      ? ""
+      : "The numbers have overflowed: take a smaller learning rate, and restart.";
   }
   function advance(count) {
     if (lost) return false;
@@ -292,109 +316,78 @@ function startTraining(root, spec) {
 
   // -- pictures
 
-  const grid = empty([GRID * GRID, D]);
-  for (let k = 0; k < GRID * GRID; k++) {
-    const [i, j] = [Math.floor(k / GRID), k % GRID];
-    grid.fill(1, k * D, (k + 1) * D);
-    grid[k * D] = span[0][0] + ((j + 0.5) / GRID) * (span[0][1] - span[0][0]);
-    grid[k * D + 1] = span[1][1] - ((i + 0.5) / GRID) * (span[1][1] - span[1][0]);
-  }
+  const grid = copyOf(full([GRID * GRID, D], 1));
+  map.cells.forEach((point, k) => grid.set(point, k * D));
   function best(U, n) {
     let k = 0;
     for (let c = 1; c < C; c++) if (U[n * C + c] > U[n * C + k]) k = c;
     return k;
   }
   const label = (n) => best(Y, n);
-  let place = () => [0, 0];
 
   function paintMap(ink, wide, tall, colour) {
     const U = scores(grid, W, V);
-    const classes = COLOURS.map((name) => channels(colour(name)));
+    const classes = COLOURS.map((one) => channels(colour(one)));
     drawCells(ink, wide, tall, (k) => classes[best(U, k)]);
-    place = (n) => [
-      ((X[n * D] - span[0][0]) / (span[0][1] - span[0][0])) * wide,
-      ((span[1][1] - X[n * D + 1]) / (span[1][1] - span[1][0])) * tall,
-    ];
     ink.strokeStyle = colour("--ink");
     for (let n = 0; n < N; n++) {
       ink.fillStyle = colour(`${COLOURS[label(n)]}-dot`);
-      drawMark(ink, label(n), ...place(n), 4);
+      drawMark(ink, label(n), ...map.placeOf(pointOf(n)), 4);
     }
     ink.fillStyle = colour("--ink");
-    ink.fillText(
-      `${spec.features[0]} →`,
-      wide - 8 - ink.measureText(`${spec.features[0]} →`).width,
-      tall - 6,
-    );
+    ink.textAlign = "right";
+    ink.fillText(`${spec.features[0]} →`, wide - 8, tall - 6);
+    ink.textAlign = "left";
     ink.fillText(`↑ ${spec.features[1]}`, 6, 14);
   }
 
   function paint() {
     map.paint(paintMap);
-    const t = history.map((one) => one[0]);
-    const lines = { cost: 1, "‖dW‖": 2, "‖dV‖": 3 };
-    const drawn = Object.fromEntries(
-      Object.entries(lines).map(([name, k]) => [name, history.map((one) => one[k])]),
-    );
-    curves.paint((...canvas) => drawCurves(...canvas, t, drawn));
+    const [t, J, nW, nV] = [0, 1, 2, 3].map((k) => history.map((one) => one[k]));
+    const lines = { cost: J, "‖dW‖": nW, "‖dV‖": nV };
+    curves.paint((...canvas) => drawCurves(...canvas, t, lines));
     const U = scores(X, W, V);
-    let right = 0;
-    for (let n = 0; n < N; n++) right += best(U, n) === label(n);
-    const [, J, nW, nV] = history.at(-1);
-    const found = `cost ${numberText(J)} · ‖dW‖ ${numberText(nW)} · ‖dV‖ ${numberText(nV)}`;
-    setText(
-      status,
-      lost ||
-        `After ${iteration.toLocaleString("en")} iterations: ${found} · ${right} of ${N} right`,
-    );
-    const part = (name, value) =>
+    const right = points.filter((_, n) => best(U, n) === label(n)).length;
+    const found = Object.entries(lines).map(([one, all]) => `${one} ${numberText(all.at(-1))}`);
+    const after = `After ${iteration.toLocaleString("en")} iterations`;
+    setText(status, lost || `${after}: ${found.join(" · ")} · ${right} of ${N} right`);
+    const part = (text, value) =>
       matrixElement(
-        { sign: "", text: name, tree: { row: name }, value },
-        (entry) => pick(name, entry),
-        new Map([[pickedIn, picked]]),
+        { text, value },
+        (cell) => {
+          [name, entry] = [text, cell];
+          paint();
+        },
+        text === name ? entry : -1,
         [240, 160],
       );
     weights.replaceChildren(part("V", V), part("W", W));
-    const own = pickedIn === "V" ? V : W;
-    const columns = own.shape[1];
-    setText(
-      named,
-      `${pickedIn}[${Math.floor(picked / columns)}, ${picked % columns}] = ${numberText(own[picked])}`,
-    );
-    if (document.activeElement !== range) range.value = own[picked];
-  }
-  function pick(name, entry) {
-    [pickedIn, picked] = [name, entry];
-    paint();
+    const place = indicesOf(own().shape, entry).join(", ");
+    setText(named, `${name}[${place}] = ${numberText(own()[entry])}`);
+    if (document.activeElement !== range) range.value = own()[entry];
   }
 
   // -- a point is dragged
 
-  let held = -1;
-  map.canvas.addEventListener("pointerdown", (event) => {
-    const [x, y] = placeOn(map.canvas, event);
-    let nearest = NEAREST;
-    held = -1;
-    for (let n = 0; n < N; n++) {
-      const [a, b] = place(n);
-      const far = Math.hypot(a - x, b - y);
-      if (far < nearest) [nearest, held] = [far, n];
-    }
-    if (held >= 0) map.canvas.setPointerCapture(event.pointerId);
-  });
-  map.canvas.addEventListener("pointermove", (event) => {
-    if (held < 0) return;
-    const [x, y] = placeOn(map.canvas, event);
-    const { clientWidth: wide, clientHeight: tall } = map.canvas;
-    X[held * D] = span[0][0] + (Math.max(0, Math.min(wide, x)) / wide) * (span[0][1] - span[0][0]);
-    X[held * D + 1] =
-      span[1][1] - (Math.max(0, Math.min(tall, y)) / tall) * (span[1][1] - span[1][0]);
-    history.pop();
-    note();
-    picture.later();
-  });
-  map.canvas.addEventListener("pointerup", () => (held = -1));
   const picture = oncePerPicture(paint);
+  let held = 0;
+  map.drag(
+    (point) => {
+      const [x, y] = map.placeOf(point);
+      const far = points.map((_, n) => {
+        const [a, b] = map.placeOf(pointOf(n));
+        return Math.hypot(a - x, b - y);
+      });
+      held = far.indexOf(Math.min(...far));
+      return far[held] < NEAREST;
+    },
+    (point) => {
+      X.set(point, held * D);
+      history.pop();
+      note();
+      picture.later();
+    },
+  );
   new ResizeObserver(picture.later).observe(root);
   note();
   paint();
@@ -409,73 +402,59 @@ function startTraining(root, spec) {
 // ------------------------------------------------------------------ a surface
 
 function startSurface(root, spec) {
-  let program = readProgram(spec.program);
-  const first = program;
-  program.typed = asTyped(program);
-  let [at, path, pass, bands, lost] = [[...program.inputs], [], null, [], ""];
-  const [across, up] = [spec.across, spec.up];
+  const first = readProgram(spec.program);
+  first.typed = asTyped(first);
+  let [program, at, path, pass, bands, lost] = [first, first.inputs, [], null, [], ""];
+  const ranges = [spec.across, spec.up];
   dressRoot(root, spec, "c5-training");
-  const descent = makeDescent(root, {
-    steps: [1, 5, 20],
-    advance,
-    restart,
-    paint,
-    rate: spec.rate,
-  });
+  const counts = [1, 5, 20];
+  const { rate } = spec;
+  const descent = makeDescent(root, { counts, count: 1, rate, advance, restart, paint });
   const { typed, wrong } = makeTyped(readTyped);
-  typed.value = program.typed;
-  const status = make("p", { className: "c5-status" });
-  const map = makeCanvas(
+  typed.value = first.typed;
+  const status = make("p.c5-status");
+  const map = makePlane(
     "The surface from above, the bluer the lower; the point, its path, and minus the gradient",
     340,
+    ...ranges,
   );
-  map.canvas.tabIndex = 0;
-  map.canvas.setAttribute("role", "application");
-  map.canvas.setAttribute("aria-roledescription", "surface with a point; the arrow keys move it");
+  const { canvas } = map;
+  canvas.tabIndex = 0;
+  canvas.setAttribute("role", "application");
+  canvas.setAttribute("aria-roledescription", "surface with a point; the arrow keys move it");
   root.append(
     descent.bar,
-    make("div", { className: "c5-source" }, make("b", {}, "f"), typed),
+    make("div.c5-source", make("b", "f"), typed),
     wrong,
     status,
-    map.canvas,
-    make("p", { className: "c5-hint" }, spec.hint),
+    canvas,
+    make("p.c5-hint", spec.hint),
   );
 
   const valueAt = (point) => run(program, point)[pass.about];
-  function slopeAt(point) {
-    const d = pass.derivatives(run(program, point));
-    return [d[0], d[1]];
-  }
+  const slopeAt = (point) => pass.environment(run(program, point)).adjoint.slice(0, 2);
   function load(other) {
     program = other;
     pass = passOver(program, "reverse", program.outputs.at(-1), 1);
-    const levels = [];
-    for (let i = 0; i < GRID; i++) {
-      for (let j = 0; j < GRID; j++) {
-        const x = across[0] + ((j + 0.5) / GRID) * (across[1] - across[0]);
-        const y = up[1] - ((i + 0.5) / GRID) * (up[1] - up[0]);
-        levels.push(valueAt([x, y]));
-      }
-    }
+    const levels = map.cells.map(valueAt);
     // Twelve bands, each holding as much of the picture; the last one also what is no number.
     const finite = levels.filter(Number.isFinite).sort((a, b) => a - b);
-    const ends = Array.from(
-      { length: 11 },
-      (_, k) => finite[Math.floor((finite.length * (k + 1)) / 12)],
-    );
+    const part = Math.floor(finite.length / 12);
+    const ends = Array.from({ length: 11 }, (_, k) => finite[part * (k + 1)]);
     bands = levels.map((v) => (ends.findIndex((end) => v < end) + 12) % 12);
     restart();
   }
   function restart() {
-    at = [...first.inputs];
-    path = [[...at]];
-    lost = "";
+    start(first.inputs);
+  }
+  function start(point) {
+    [at, path, lost] = [[...point], [[...point]], ""];
   }
   function advance(count) {
     for (let k = 0; k < count && !lost; k++) {
       const slope = slopeAt(at);
       at = at.map((x, n) => x - descent.lr() * slope[n]);
-      path.push([...at]);
+      path.push(at);
       if (path.length > 2000) path.shift();
       if (!at.every(Number.isFinite))
         lost = "The point has left all numbers: take a smaller learning rate, and restart.";
@@ -490,77 +469,58 @@ function startSurface(root, spec) {
     load(other);
     paint();
   }
+
   function paint() {
+    const slope = slopeAt(at);
+    const names = inputsOf(program).map((i) => program.rows[i].name);
+    const dots = names.map(
+      (name, k) => `${name} = ${numberText(at[k])}, ∂f/∂${name} = ${numberText(slope[k])}`,
+    );
+    const found = `f = ${numberText(valueAt(at))}; ${dots.join("; ")}`;
+    setText(status, lost || `Step ${path.length - 1}: ${found}`);
     map.paint((ink, wide, tall, colour) => {
       const [low, high] = ["--done-edge", "--paper"].map((name) => channels(colour(name)));
       drawCells(ink, wide, tall, (k) =>
         low.map((c, n) => high[n] + (c - high[n]) * (0.78 - 0.065 * bands[k])),
       );
-      const place = ([x, y]) => [
-        ((x - across[0]) / (across[1] - across[0])) * wide,
-        ((up[1] - y) / (up[1] - up[0])) * tall,
-      ];
-      ink.strokeStyle = colour("--ink");
-      ink.lineWidth = 1.5;
-      ink.beginPath();
-      path.forEach((p) => ink.lineTo(...place(p)));
-      ink.stroke();
-      const slope = slopeAt(at);
-      const [x, y] = place(at);
+      const stroke = (name, width, points) => {
+        [ink.strokeStyle, ink.lineWidth] = [colour(name), width];
+        ink.beginPath();
+        points.forEach((point) => ink.lineTo(...point));
+        ink.stroke();
+      };
+      stroke("--ink", 1.5, path.map(map.placeOf));
+      const [x, y] = map.placeOf(at);
       const size = Math.hypot(...slope);
       if (size > 0 && Number.isFinite(size)) {
-        const long = Math.min(90, 24 + 20 * Math.log10(1 + size));
-        ink.strokeStyle = colour("--message");
-        ink.lineWidth = 3;
-        ink.beginPath();
-        ink.moveTo(x, y);
-        ink.lineTo(x - (long * slope[0]) / size, y + (long * slope[1]) / size);
-        ink.stroke();
+        const long = Math.min(90, 24 + 20 * Math.log10(1 + size)) / size;
+        stroke("--message", 3, [
+          [x, y],
+          [x - long * slope[0], y + long * slope[1]],
+        ]);
       }
       ink.fillStyle = colour("--now");
-      ink.strokeStyle = colour("--ink");
-      ink.lineWidth = 1.5;
+      [ink.strokeStyle, ink.lineWidth] = [colour("--ink"), 1.5];
       drawMark(ink, 0, x, y, 7);
-      const names = program.rows.filter((row) => row.op === "input").map((row) => row.name);
-      const dots = names.map(
-        (name, k) => `${name} = ${numberText(at[k])}, ∂f/∂${name} = ${numberText(slope[k])}`,
-      );
-      setText(
-        status,
-        lost || `Step ${path.length - 1}: f = ${numberText(valueAt(at))}; ${dots.join("; ")}`,
-      );
     });
   }
   function move(point) {
-    at = [0, 1].map((k) => Math.max([across, up][k][0], Math.min([across, up][k][1], point[k])));
-    path = [[...at]];
-    lost = "";
+    descent.pause();
+    start(point.map((x, k) => Math.max(ranges[k][0], Math.min(ranges[k][1], x))));
     paint();
   }
-  const drag = (event) => {
-    const [x, y] = placeOn(map.canvas, event);
-    move([
-      across[0] + (x / map.canvas.clientWidth) * (across[1] - across[0]),
-      up[1] - (y / map.canvas.clientHeight) * (up[1] - up[0]),
-    ]);
-  };
-  map.canvas.addEventListener("pointerdown", (event) => {
-    descent.pause();
-    map.canvas.setPointerCapture(event.pointerId);
-    drag(event);
+  map.drag((point) => {
+    move(point);
+    return true;
+  }, move);
+  canvas.addEventListener("keydown", (event) => {
+    const steps = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
+    const by = steps[event.key];
+    if (!by || !isPlain(event)) return;
+    used(event);
+    move(at.map((x, k) => x + (by[k] * (ranges[k][1] - ranges[k][0])) / 50));
   });
-  map.canvas.addEventListener("pointermove", (event) => event.buttons && drag(event));
-  map.canvas.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const by = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[
-      event.key
-    ];
-    if (!by) return;
-    event.preventDefault();
-    event.stopPropagation();
-    move(at.map((x, k) => x + (by[k] * ([across, up][k][1] - [across, up][k][0])) / 50));
-  });
-  load(program);
+  load(first);
   new ResizeObserver(oncePerPicture(paint).later).observe(root);
   paint();
 }

@@ -1,0 +1,216 @@
+// A panel: one pass over a program, and what can be said of it at a step and at the numbers that are
+// there.
+
+const MOST_LISTED = 6; // inputs in a line
+
+// A number, or an array's shape.
+const brief = (x) => (isNumber(x) ? numberText(x) : shapeText(x.shape));
+
+function listed(texts) {
+  const more = texts.length - MOST_LISTED;
+  const shown = texts.slice(0, MOST_LISTED).join(", ");
+  return more > 0 ? `${shown}, … and ${more} more` : shown;
+}
+
+// An equation without repetitions: [text, result].
+function chain(left, ...parts) {
+  const different = parts.filter((part, k) => part && !parts.slice(k + 1).includes(part));
+  const result = different.pop();
+  return [`${[left, ...different].join(" = ")} = `.trimStart(), result];
+}
+
+class Panel {
+  // `entryOf(row)` is the entry that is picked of an array.
+  constructor(program, { mode, about, seed }, entryOf) {
+    Object.assign(this, { program, entryOf }, passOver(program, mode, about, seed));
+    Object.assign(this, stepsOf(program, this));
+    this.isReverse = mode === "reverse";
+  }
+
+  // Its numbers, and what is known of them at a step: while it is asked for, what was known before.
+  at(inputs, values, step, asking) {
+    this.inputs = inputs;
+    this.env = this.environment(values);
+    this.here = Math.min(step, this.steps.length - 1);
+    this.before = asking ? this.here - 1 : this.here;
+    this.step = this.steps[this.here];
+  }
+  has(what, i) {
+    // A value in forward mode isn't what is asked for.
+    const known = what === "value" && !this.isReverse ? this.here : this.before;
+    return this.found[what].get(i) <= known;
+  }
+  gone(what, i) {
+    return this.last[what].get(i) <= this.before;
+  }
+
+  // -- names and formulas
+
+  value(i) {
+    return label("value", i, this.env);
+  }
+  derivative(i) {
+    return label(this.kind, i, this.env);
+  }
+  named(i) {
+    return this.program.rows[i].name ?? this.value(i);
+  }
+  // What a formula comes to, and the formula with numbers if that differs from the one without.
+  worth(tree) {
+    const text = written(tree, this.env);
+    const filled = written(tree, this.env, true);
+    return { text, filled: filled === text ? "" : filled, x: evaluate(tree, this.env) };
+  }
+  right(i) {
+    const { op, name } = this.program.rows[i];
+    return op === "input" ? name : written(valueTree(this.program, i), this.env);
+  }
+  equation(i) {
+    return `${this.value(i)} = ${this.right(i)}`;
+  }
+  formula(i) {
+    return `${this.derivative(i)} = ${written(this.trees[i], this.env)}`;
+  }
+
+  // The third witness: a difference at this node, for the entry that is picked there.
+  check(i) {
+    const x = this.env.value[i];
+    if (!isNumber(x) && !x.length) return { mark: "", look: "", text: "empty" };
+    const entry = isNumber(x) ? 0 : Math.min(this.entryOf(i), x.length - 1);
+    const own = entriesOf(this.env[this.kind][i])[entry];
+    const { inputs, env, program } = this;
+    const { value, error } = difference(program, this, inputs, env.value, i, entry);
+    const place = isNumber(x) ? "" : `[${indicesOf(x.shape, entry).join(", ")}] `;
+    if (!Number.isFinite(own) || !Number.isFinite(value))
+      return { mark: "", look: "", text: `${place}can't tell here` };
+    const ok = Math.abs(value - own) <= 3 * error + 1e-7 * Math.max(1, Math.abs(own));
+    const [mark, look] = ok ? ["✓ ", "c5-ok"] : ["≠ ", "c5-bad"];
+    return { mark, look, text: place + numberText(value) };
+  }
+
+  // An edge's own derivative: the rule, with 1 for what comes along the edge.
+  ownDerivative(term) {
+    const { rows } = this.program;
+    if (!isElementwise(rows[term.upper].op)) return "";
+    const one = (s) => (s.kind === this.kind ? { c: 1 } : s);
+    const tree = simplified(changed(term.tree, one));
+    if (symbolsIn(tree).some((s) => s.kind !== "value")) return "";
+    const lower = rows[term.upper].args[term.operand];
+    const { text, filled } = this.worth(tree);
+    const end = filled && ` = ${filled}`;
+    return `This edge's own derivative: ∂${this.value(term.upper)}/∂${this.value(lower)} = ${text}${end}`;
+  }
+
+  // -- a step in words
+
+  // The lines of the formula: [text, result].
+  lines() {
+    const { step, env, kind } = this;
+    const { nodes, finds, term } = step;
+    const both = finds.length > 1;
+    if (nodes.length > 1) {
+      const results = finds.map((what) => [
+        "",
+        listed(nodes.map((i) => `${label(what, i, env)} = ${brief(env[what][i])}`)),
+      ]);
+      return [[listed(nodes.map((i) => this.equation(i))), ""], ...results];
+    }
+    const [i] = nodes;
+    return (term ? [""] : finds).flatMap((what) => {
+      const isValue = what === "value";
+      const tree = term?.tree ?? (isValue ? valueTree(this.program, i) : this.trees[i]);
+      const { filled, text, x } = this.worth(tree);
+      const own = isValue ? this.right(i) : text;
+      const left = term ? "" : label(what, i, env);
+      // A derivative may be smaller than its value where it is uniform along an axis.
+      const whole = term || isValue || isNumber(x) ? x : env[kind][i];
+      const ends = [filled, valueText(whole)];
+      if (both) return [chain(left, own, ...ends)];
+      return [[left ? `${left} = ${own}` : own, ""], chain("", ...ends)];
+    });
+  }
+
+  title() {
+    const { step, program, isReverse } = this;
+    const [i] = step.nodes;
+    const own = this.value(i);
+    const name = program.rows[i].name;
+    const called = name && name !== own && !program.names?.[i] ? ` (${name})` : "";
+    const about = this.named(this.about);
+    const derivative = this.derivative(i);
+    const terms = this.terms[i];
+    const through = (term) => `through ${this.value(term.node)}`;
+    if (step.finds.includes("value")) {
+      if (step.nodes.length > 1 || program.rows[i].op === "input")
+        return isReverse
+          ? "First the evaluation, from the bottom up: the inputs"
+          : `The inputs, and the seeds: derivatives with respect to ${about}`;
+      return isReverse
+        ? `Evaluation, upwards: ${own}${called}`
+        : `${own}${called}: its value, and its tangent ${derivative}`;
+    }
+    if (step.term) {
+      const k = terms.indexOf(step.term) + 1;
+      return `${derivative}: path ${k} of ${terms.length}, ${through(step.term)}`;
+    }
+    if (terms.length > 1) return `${derivative}: the sum over its ${terms.length} paths`;
+    if (terms.length) return `${derivative}: one path, ${through(terms[0])}`;
+    return i === this.about
+      ? `The way back, downwards. It starts with the seed: ${derivative}`
+      : `${derivative}: ${about} doesn't depend on ${own}`;
+  }
+
+  // What is no longer needed after this step; at the end, what was found.
+  remark() {
+    const { here, steps, last, kind, program } = this;
+    const rows = [...program.rows.keys()];
+    if (here === steps.length - 1) {
+      const about = this.named(this.about);
+      const ends = rows.filter((i) => this.isEnd(i));
+      const slopes = ends.map((i) => {
+        const [top, bottom] = this.isReverse ? [about, this.named(i)] : [this.named(i), about];
+        return `∂${top}/∂${bottom} = ${brief(this.env[kind][i])}`;
+      });
+      return `One pass gave ${slopes.join(", ")}.`;
+    }
+    const free = rows
+      .reverse()
+      .flatMap((i) =>
+        ["value", kind]
+          .filter((what) => last[what].get(i) === here)
+          .map((what) => label(what, i, this.env)),
+      );
+    return free.length ? `No longer needed: ${free.join(", ")}.` : "";
+  }
+  // Whether what the pass is for stands at this row.
+  isEnd(i) {
+    const { rows, outputs } = this.program;
+    return this.isReverse ? rows[i].op === "input" : outputs.includes(i);
+  }
+
+  // Where the first number that isn't finite arises, once it is seen; "" while there is none.
+  broken() {
+    const { kind, row, tree } = firstBroken(this.program, this, this.env) ?? {};
+    if (!kind || !this.has(kind, row)) return "";
+    const x = entriesOf(this.env[kind][row]).find((e) => !Number.isFinite(e));
+    const what = Number.isNaN(x) ? "not a number" : numberText(x);
+    return `${label(kind, row, this.env)} = ${written(tree, this.env, true)} is ${what}: it starts here.`;
+  }
+
+  // Why a derivative has the terms that it has.
+  reason(i) {
+    const count = this.terms[i].length;
+    if (i === this.about)
+      return this.isReverse
+        ? "This is what is differentiated: its adjoint is the seed."
+        : "The derivative is taken with respect to this input: the seed.";
+    if (!count)
+      return this.isReverse
+        ? "No path leads from here to the output: 0."
+        : "This input stands still: 0.";
+    if (!this.isReverse) return "One term for each operand that moves.";
+    return count > 1
+      ? `${this.value(i)} is used ${count} times: one term for each path back.`
+      : `${this.value(i)} is used once: one term.`;
+  }
+}
