@@ -5,23 +5,25 @@ number, its name, its value and, with a pass, its derivative. The node a5 is
 ``<g id="a5" class="node done">``, the edge into the first operand of a5 from a4 is
 ``<g id="a4-a5-0" class="edge">``.
 
-Graphviz says where things go (``dot``); where it can't be started, ``layout`` does.
+Graphviz says where things go (``dot``). Where it can't be started, or where there is only text,
+the graph is drawn in text.
 
 The state of a node shows in its colour, its border and a word, never in colour alone.
-Where there is only text, ``graph_view`` shows the drawing in text.
 
-Reads: ``rows``, ``dot``, ``layout``, ``palette``. Read by: ``steppers``, notebooks.
+Reads: ``rows``, ``dot``, ``palette``. Read by: ``steppers``, notebooks.
 """
 
 import base64
 import html
 import re
 import unicodedata
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from . import dot, palette
+import numpy as np
+
+from . import palette
+from .dot import GAP, edge_key, lay_out
 from .figures import columns, shape_text
-from .layout import GAP, edge_key, lay_out
 from .rows import Rows, Shown, rows_of
 
 __all__ = ["MOST_NODES", "STATES", "graph_html", "graph_svg", "graph_text"]
@@ -58,9 +60,7 @@ STYLE = f"""
 .c5-graph .derivative {{ font-weight: 700; }}
 .c5-graph .word {{ font-size: {WORD}px; text-anchor: end; }}
 .c5-graph .line {{ fill: none; stroke: {palette.EDGE}; stroke-width: 2; }}
-.c5-graph .tip {{ fill: {palette.EDGE}; }}
 .c5-graph .message .line {{ stroke: {palette.MESSAGE_EDGE}; stroke-width: 5; }}
-.c5-graph .message .tip {{ fill: {palette.MESSAGE_EDGE}; }}
 .c5-graph .said {{ font-size: {VALUE}px; font-weight: 700; paint-order: stroke;
   fill: {palette.MESSAGE_TEXT}; stroke: {palette.PAPER}; stroke-width: 7px;
   stroke-linejoin: round; }}
@@ -78,6 +78,12 @@ STYLE = f"""
   stroke-dasharray: 1.5 3; }}
 .c5-graph .discardable .chip {{ stroke: none; }}
 """.strip()
+MARKERS = "".join(
+    f'<marker id="{name}" viewBox="-13 -6 13 12" markerWidth="13" markerHeight="12" '
+    f'markerUnits="userSpaceOnUse" orient="auto-start-reverse">'
+    f'<path d="M0,0L-13,6L-13,-6Z" fill="{fill}"/></marker>'
+    for name, fill in (("tip", palette.EDGE), ("message-tip", palette.MESSAGE_EDGE))
+)
 
 
 class Card(NamedTuple):
@@ -145,11 +151,6 @@ def cards_of(rows: Rows) -> list[Card]:
     return cards
 
 
-def edge_id(operand: int, user: int, position: int) -> str:
-    """The id of the edge from one node into another's operand, by their numbers."""
-    return edge_key(f"a{operand}", f"a{user}", position)
-
-
 def alt_of(rows: Rows) -> str:
     """What the picture shows, in words."""
     about = {
@@ -187,11 +188,18 @@ def graph_svg(rows: Rows | Shown, look: Look = PLAIN) -> str:
 
     Raises:
         ValueError: more than ``MOST_NODES`` nodes, or a message on an edge that isn't there.
+        RuntimeError: there is no layout program.
     """
     shown = _as_rows(rows)
     if too_large(shown):
         raise ValueError(f"rows: {too_large(shown)}")
-    return graph_of(cards_of(shown), look)
+    svg = graph_of(cards_of(shown), look)
+    if svg is None:
+        raise RuntimeError(
+            "rows: got no answer from a layout program, expected Graphviz's; install "
+            "graphviz-pure, or draw the graph with graph_text"
+        )
+    return svg
 
 
 def graph_html(
@@ -201,7 +209,8 @@ def graph_html(
 ) -> str:
     """The computational graph as HTML that also shows in an untrusted notebook.
 
-    That is a picture; for a graph of more than ``MOST_NODES`` nodes it is a sentence.
+    That is a picture, or the drawing in text where there is no layout program; for a graph of
+    more than ``MOST_NODES`` nodes it is a sentence.
 
     Args:
         rows: from ``rows_of``, or a trace, or a pass.
@@ -212,7 +221,17 @@ def graph_html(
     shown = _as_rows(rows)
     if too_large(shown):
         return f'<p class="c5-sentence">{escape(too_large(shown))}</p>'
-    return picture_html(graph_of(cards_of(shown), look), alt or alt_of(shown))
+    cards, alt = cards_of(shown), escape(alt or alt_of(shown))
+    svg = graph_of(cards, look)
+    if svg is None:
+        return (
+            f'<pre role="img" aria-label="{alt}">{escape(text_of(cards, look))}</pre>'
+        )
+    data = base64.b64encode(svg.encode()).decode("ascii")
+    return (
+        f'<img alt="{alt}" style="max-width:100%;height:auto" '
+        f'src="data:image/svg+xml;base64,{data}">'
+    )
 
 
 def graph_text(rows: Rows | Shown, look: Look = PLAIN) -> str:
@@ -223,15 +242,6 @@ def graph_text(rows: Rows | Shown, look: Look = PLAIN) -> str:
     )
 
 
-def picture_html(svg: str, alt: str) -> str:
-    """An SVG as an image that shrinks to a narrow window."""
-    data = base64.b64encode(svg.encode()).decode("ascii")
-    return (
-        f'<img alt="{escape(alt)}" style="max-width:100%;height:auto" '
-        f'src="data:image/svg+xml;base64,{data}">'
-    )
-
-
 def _as_rows(rows):
     return rows if isinstance(rows, Rows) else rows_of(rows)
 
@@ -239,8 +249,8 @@ def _as_rows(rows):
 # ---------------------------------------------------------------- drawing
 
 
-def graph_of(cards: list, look: Any = PLAIN) -> str:
-    """The drawing as SVG.
+def graph_of(cards: list[Card], look: Look = PLAIN) -> str | None:
+    """The drawing as SVG; None where there is no layout program.
 
     Args:
         cards: the nodes, operands first.
@@ -248,7 +258,9 @@ def graph_of(cards: list, look: Any = PLAIN) -> str:
     """
     sizes = {card.key: card_size(card) for card in cards}
     operands = {card.key: card.operands for card in cards}
-    layout = dot.lay_out(operands, sizes) or lay_out(operands, sizes)
+    layout = lay_out(operands, sizes)
+    if layout is None:
+        return None
     edges = [
         (edge_key(operand, card.key, position), operand, card.key)
         for card in cards
@@ -273,6 +285,7 @@ def graph_of(cards: list, look: Any = PLAIN) -> str:
         f'width="{width:.0f}" height="{height:.0f}" '
         f'viewBox="{left:.0f} {-PAD} {width:.0f} {height:.0f}">',
         f"<style>{STYLE}</style>",
+        MARKERS,
         f'<rect x="{left:.0f}" y="{-PAD}" width="{width:.0f}" height="{height:.0f}" '
         f'fill="{palette.PAPER}"/>',
     ]
@@ -289,7 +302,7 @@ def graph_of(cards: list, look: Any = PLAIN) -> str:
     return "\n".join([*parts, "</svg>", ""])
 
 
-def card_size(card: Any) -> tuple[float, float]:
+def card_size(card: Card) -> tuple[float, float]:
     """Width and height of a node, with room for all that it may ever show."""
     first = text_width(card.label, LABEL) * 1.1 + text_width(f" {card.name}", VALUE)
     words = max(text_width(word, WORD) for word in STATES.values())
@@ -359,26 +372,14 @@ def _draw_card(card, centre, sizes, look):
 
 
 def _draw_edge(edge, curve, look):
-    kinds, tip = "edge", _tip(curve[-1], curve[-2])
+    kinds, tip = "edge", 'marker-end="url(#tip)"'
     if edge in look.messages:
-        kinds = "edge message"
+        kinds, tip = "edge message", 'marker-end="url(#message-tip)"'
         if look.down:
-            kinds, tip = "edge message down", _tip(curve[0], curve[1])
+            kinds, tip = f"{kinds} down", 'marker-start="url(#message-tip)"'
     start, *rest = (f"{x:.1f},{y:.1f}" for x, y in curve)
-    return (
-        f'<g id="{edge}" class="{kinds}"><path class="line" d="M{start}C{" ".join(rest)}"/>'
-        f'<path class="tip" d="{tip}"/></g>'
-    )
-
-
-def _tip(point, before):
-    """An arrow head at a point, coming from another."""
-    (x, y), (fx, fy) = point, before
-    length = ((x - fx) ** 2 + (y - fy) ** 2) ** 0.5 or 1.0
-    ux, uy = (x - fx) / length, (y - fy) / length
-    bx, by = x - 13 * ux, y - 13 * uy
-    corners = (x, y), (bx - 6 * uy, by + 6 * ux), (bx + 6 * uy, by - 6 * ux)
-    return "M" + "L".join(f"{px:.1f},{py:.1f}" for px, py in corners) + "Z"
+    path = f"M{start}C{' '.join(rest)}"
+    return f'<g id="{edge}" class="{kinds}"><path class="line" d="{path}" {tip}/></g>'
 
 
 def _message_spots(layout, edges, sizes, down):
@@ -406,20 +407,11 @@ def _message_spots(layout, edges, sizes, down):
 
 def _points_on(curve):
     """Points along a curve: Bézier pieces, end to end."""
+    t = np.linspace(0, 1, 17)[:, None]
     for k in range(0, len(curve) - 3, 3):
-        a, b, c, d = curve[k : k + 4]
-        for i in range(17):
-            t = i / 16
-            wa, wb, wc, wd = (
-                (1 - t) ** 3,
-                3 * t * (1 - t) ** 2,
-                3 * t * t * (1 - t),
-                t**3,
-            )
-            yield (
-                wa * a[0] + wb * b[0] + wc * c[0] + wd * d[0],
-                wa * a[1] + wb * b[1] + wc * c[1] + wd * d[1],
-            )
+        a, b, c, d = np.array(curve[k : k + 4])
+        s = 1 - t
+        yield from s**3 * a + 3 * t * s**2 * b + 3 * t**2 * s * c + t**3 * d
 
 
 # ---------------------------------------------------------------- text
@@ -430,7 +422,7 @@ def escape(text: str) -> str:
     return html.escape(FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", text), quote=True)
 
 
-def text_width(text: str, size: Any) -> float:
+def text_width(text: str, size: float) -> float:
     """About how wide a text is: fonts differ, so this errs on the wide side."""
     wide = 0.0
     for c in text:
@@ -458,7 +450,7 @@ def shorten(text: str) -> str:
 # ---------------------------------------------------------------- drawn in text
 
 
-def text_of(cards: list, look: Any = PLAIN, wide: Any = 76) -> str:
+def text_of(cards: list[Card], look: Look = PLAIN, wide: int = 76) -> str:
     """The graph in plain text: layers of boxes, inputs at the bottom.
 
     The lower border of a box names the nodes that its edges come from.

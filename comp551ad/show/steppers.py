@@ -22,6 +22,7 @@ from numpy.typing import ArrayLike
 from comp551ad.autodiff.trace import Pass, Trace, forward, reverse
 
 from . import View, graph
+from .dot import edge_key
 from .formula import as_formula
 from .live import number_data, program_of
 from .player import player_html
@@ -345,7 +346,7 @@ class Stepper(_Stepping):
         row = self.rows.row(step.nodes[0])
         if step.finds == ("value",):
             return {
-                graph.edge_id(o, row.index, position): self.rows.row(o).value_text
+                edge_key(f"a{o}", row.key, position): self.rows.row(o).value_text
                 for position, o in row.operands
             }
         messages = {}
@@ -353,7 +354,7 @@ class Stepper(_Stepping):
             lower, upper = row.index, term.node
             if self.run.mode == "forward":
                 lower, upper = upper, lower
-            edge = graph.edge_id(lower, upper, term.operand)
+            edge = edge_key(f"a{lower}", f"a{upper}", term.operand)
             messages[edge] = _message(term, row.shape)
         return messages
 
