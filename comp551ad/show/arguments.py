@@ -5,14 +5,14 @@ Numbers, arrays and names are read by ``shapes``; here is what only pictures ask
 Reads: ``shapes``. Read by: the other modules of ``show``.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from comp551ad.extras import extra
-from comp551ad.shapes import as_floats, require_finite
+from comp551ad.shapes import as_floats, number, require_finite
 
 
 def expect(name: str, x: Any, kind: Any, words: str) -> None:
@@ -88,3 +88,16 @@ def class_numbers(
     if wrong.size:
         raise ValueError(f"{name}: got {wrong[0]:g}, expected class labels 0, 1, 2, …")
     return array.astype(int)
+
+
+def edges(speeds: Any) -> dict[tuple, float]:
+    """The speeds on a graph's edges.
+
+    Raises:
+        TypeError, ValueError: they aren't {(start, end): number}.
+    """
+    expect("speeds", speeds, Mapping, "a dict {(start, end): number}")
+    for edge in speeds:
+        if not (isinstance(edge, tuple) and len(edge) == 2):
+            raise ValueError(f"speeds: got the edge {edge!r}, expected (start, end)")
+    return {edge: number(f"speeds[{edge!r}]", x) for edge, x in speeds.items()}

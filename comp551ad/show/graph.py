@@ -190,7 +190,7 @@ def graph_svg(rows: Rows | Shown, look: Look = PLAIN) -> str:
         ValueError: more than ``MOST_NODES`` nodes, or a message on an edge that isn't there.
         RuntimeError: there is no layout program.
     """
-    shown = _as_rows(rows)
+    shown = rows_of(rows)
     if too_large(shown):
         raise ValueError(f"rows: {too_large(shown)}")
     svg = graph_of(cards_of(shown), look)
@@ -218,7 +218,7 @@ def graph_html(
             in words.
         look: states and messages to show, as a stepper does.
     """
-    shown = _as_rows(rows)
+    shown = rows_of(rows)
     if too_large(shown):
         return f'<p class="c5-sentence">{escape(too_large(shown))}</p>'
     cards, alt = cards_of(shown), escape(alt or alt_of(shown))
@@ -236,14 +236,10 @@ def graph_html(
 
 def graph_text(rows: Rows | Shown, look: Look = PLAIN) -> str:
     """The computational graph in plain text: layers of boxes, inputs at the bottom."""
-    shown = _as_rows(rows)
+    shown = rows_of(rows)
     return (
         too_large(shown) + "\n" if too_large(shown) else text_of(cards_of(shown), look)
     )
-
-
-def _as_rows(rows):
-    return rows if isinstance(rows, Rows) else rows_of(rows)
 
 
 # ---------------------------------------------------------------- drawing

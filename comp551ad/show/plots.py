@@ -19,10 +19,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from comp551ad.extras import extra
-from comp551ad.shapes import fit, require_finite
+from comp551ad.shapes import fit, number, require_finite
 
 from . import figures, palette
-from .arguments import class_numbers, expect, texts
+from .arguments import class_numbers, edges, expect, texts
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -269,7 +269,7 @@ def plot_paths(
         ValueError: a name occurs twice in ``layers`` or can't be set as a formula, an edge
             isn't there, or there are no names at all.
     """
-    expect("speeds", speeds, Mapping, "a dict {(start, end): number}")
+    speeds = edges(speeds)
     expect("layers", layers, Iterable, "lists of nodes' names")
     layers = [texts("layers", layer) for layer in layers]
     places = {}
@@ -287,8 +287,10 @@ def plot_paths(
         raise ValueError(
             f"speeds: got edges of {sorted(lost, key=repr)}, expected nodes of the layers"
         )
-    shown = set(speeds if bold is None else bold)
-    if unknown := shown - speeds.keys():
+    bold = speeds if bold is None else bold
+    expect("bold", bold, Iterable, "edges of speeds")
+    shown = list(bold)
+    if unknown := [edge for edge in shown if edge not in list(speeds)]:
         raise ValueError(
             f"bold: got {sorted(unknown, key=repr)}, expected edges of speeds"
         )
@@ -316,7 +318,7 @@ def plot_paths(
     ring = {"boxstyle": "circle", "fc": palette.PAPER, "ec": palette.INK}
     for formula, (x, y) in zip(formulas, places.values(), strict=True):
         ax.text(x, y, formula, fontsize=18, bbox=ring, **text)
-    ax.set_title(title, fontsize=TITLE_SIZE, color=palette.INK)
+    ax.set_title(*texts("title", [title]), fontsize=TITLE_SIZE, color=palette.INK)
     ax.set_axis_off()
     ax.margins(0.12, 0.3)
     return ax
@@ -370,6 +372,7 @@ def figure_html(fig: "Figure | Axes", alt: str, *, dpi: int = 110) -> FigureImag
             f"alt: got {alt!r}, expected what the figure shows in words, for readers who "
             "can't see it"
         )
+    dpi = number("dpi", dpi, above=0)
     import matplotlib.pyplot as plt
 
     buffer = io.BytesIO()
@@ -428,6 +431,7 @@ def dress(
         smaller: by how many points the text is smaller than a lecture hall needs; then
             there are no minor ticks either.
     """
+    title, xlabel, ylabel = texts("title and labels", [title, xlabel, ylabel])
     ink: dict[str, Any] = {"color": palette.INK}
     ax.set_title(title, fontsize=TITLE_SIZE - smaller, pad=12 - smaller, **ink)
     ax.set_xlabel(xlabel, fontsize=LABEL_SIZE - smaller, **ink)

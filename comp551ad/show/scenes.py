@@ -18,7 +18,7 @@ for any function. Read by: notebooks.
 import io
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
 from typing import Any
 
 import numpy as np
@@ -31,7 +31,7 @@ from comp551ad.shapes import as_floats, count, fit, require_finite
 from comp551ad.shapes import number as finite_number
 
 from . import palette
-from .arguments import class_numbers, expect, texts
+from .arguments import class_numbers, edges, expect, texts
 from .figures import constant, number, shape_text
 from .graph import escape
 from .player import player_html
@@ -158,14 +158,17 @@ def descent_player(
             classes; or as in ``plot_decision_boundary``.
     """
     frames = count("frames", frames, 2)
-    Y = fit({"Y": "N C"}, {"Y": Y})["Y"]
+    expect("predict", predict, Callable, "predict(X, W, V) -> scores")
+    X, Y = fit({"X": "N D", "Y": "N C"}, {"X": X, "Y": Y}).values()
     if Y.shape[1] < 2:
         raise ValueError(
             f"Y: got shape {Y.shape}, expected N x C one-hot, C 2 or more; "
             "np.eye(C)[np.ravel(Y)] turns labels 0, 1, … into it"
         )
-    labels = class_numbers(Y, len(np.asarray(X)), "Y")
-    history = descent.history
+    labels = class_numbers(Y, len(X), "Y")
+    history = getattr(descent, "history", None)
+    if history is None:
+        expect("descent", descent, (), "what gradient_descent or descend returned")
     lines = {"cost": history.cost, **{f"‖{n}‖": v for n, v in history.norms.items()}}
 
     def frame(k):
@@ -314,11 +317,14 @@ def symmetry_player(
     if not moves:
         raise ValueError("moves: got none, expected {words: (W, V)}, the start first")
     expect("cost", cost, Callable, "a function of W and V")
-    W0, V0 = next(iter(moves.values()))
-    start = float(cost(W0, V0))
+    given = {f"moves[{title!r}]": pair for title, pair in moves.items()}
+    pairs = fit(dict.fromkeys(given, ("M C", "D M")), given)
+    require_finite([*given], [*pairs.values()])
+    W0, V0 = next(iter(pairs.values()))
+    start = finite_number("cost's result", cost(W0, V0))
 
     def frame(title, W, V):
-        loss = float(cost(W, V))
+        loss = finite_number("cost's result", cost(W, V))
         same = np.isclose(loss, start, rtol=1e-9, atol=0)
         was, now = _losses_in_text(start, loss, same)
         moved = max(np.abs(W - W0).max(), np.abs(V - V0).max())
@@ -330,7 +336,9 @@ def symmetry_player(
             "html": f'<div style="display:flex;gap:24px;flex-wrap:wrap">{both}</div>',
         }
 
-    frames = [frame(title, *weights) for title, weights in moves.items()]
+    frames = [
+        frame(title, *pair) for title, pair in zip(moves, pairs.values(), strict=True)
+    ]
     return PicturePlayer("Symmetries of the loss", frames)
 
 
@@ -377,6 +385,8 @@ def depth_player(
         ValueError: the networks differ in depth, or a layer is empty or not finite.
     """
     expect("signals", signals, Mapping, "a dict {name: layers}")
+    for name, layers in signals.items():
+        expect(f"signals[{name!r}]", layers, Sized, "arrays, one for each layer")
     depths = {name: len(layers) for name, layers in signals.items()}
     if not any(depths.values()):
         raise ValueError(
@@ -475,7 +485,12 @@ def batch_norm_player(
     if not rows_of:
         raise ValueError("batches: got none, expected at least one array (N,)")
     trained = [_row(name, batch) for name, batch in rows_of.items()]
-    tested = _row("queries", queries) if np.size(queries) else np.array([])
+    if lost := [
+        name for name, row in zip(rows_of, trained, strict=True) if len(row) < 2
+    ]:
+        raise ValueError(f"{lost[0]}: got one value, expected two or more")
+    tested = as_floats("queries", queries)
+    tested = _row("queries", tested) if tested.size else tested
     gamma, beta = finite_number("gamma", gamma), finite_number("beta", beta)
     rate = finite_number("rate", rate, 0, 1)
     average: Any = None
@@ -570,7 +585,7 @@ def path_player(
     Raises:
         ValueError: no path leads from start to end, or there is a circle.
     """
-    expect("speeds", speeds, Mapping, "a dict {(start, end): number}")
+    speeds = edges(speeds)
     paths = list(_paths(speeds, start, end))
     if not paths:
         raise ValueError(

@@ -16,17 +16,18 @@ import functools
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from comp551ad.autodiff.trace import Pass, Trace, forward, reverse
+from comp551ad.shapes import as_floats, count, one_of
 
 from . import View, graph
+from .arguments import expect
 from .dot import edge_key
 from .formula import as_formula
 from .live import number_data, program_of
 from .player import player_html
-from .rows import MOST_ROWS, Rows, Term, rows_of
+from .rows import MOST_ROWS, NAMES, Rows, Term, rows_of
 from .table import table_html, table_text
 
 __all__ = ["ForwardStepper", "ModesStepper", "ReverseStepper"]
@@ -83,16 +84,7 @@ class _Stepping:
 
     @value.setter
     def value(self, step: int) -> None:
-        self._value = self._checked(step, "value")
-
-    def _checked(self, step, name):
-        last = len(self) - 1
-        whole = isinstance(step, int | np.integer) and not isinstance(step, bool)
-        if not whole or not 0 <= step <= last:
-            raise ValueError(
-                f"{name}: got {step!r}, expected a whole number from 0 to {last}"
-            )
-        return int(step)
+        self._value = count("value", step, 0, len(self) - 1)
 
     def still(self, step: int | None = None) -> View:
         """One step to look at, the current one or ``step``; it never moves.
@@ -100,7 +92,7 @@ class _Stepping:
         Raises:
             ValueError: there is no step of this number.
         """
-        step = self._value if step is None else self._checked(step, "step")
+        step = self._value if step is None else count("step", step, 0, len(self) - 1)
         return View(self._text(step), f"<div>\n{self._still_html(step)}\n</div>")
 
     def _title(self) -> str:
@@ -172,12 +164,11 @@ class Stepper(_Stepping):
     ):
         """``run`` is ``forward`` or ``reverse``, ``variable`` its second argument."""
         super().__init__()
-        if not isinstance(trace, Trace):
-            raise TypeError(
-                f"trace: got {type(trace).__name__}, expected what record(f, …) returned"
-            )
-        if names not in ("labels", "names"):
-            raise ValueError(f"names: got {names!r}, expected 'labels' or 'names'")
+        expect("trace", trace, Trace, "what record(f, …) returned")
+        one_of("names", names, NAMES)
+        expect("predict", predict, bool, "True or False")
+        if seed is not None:
+            as_floats("seed", seed)
         if not 1 <= len(trace.rows) <= MOST_ROWS:
             raise ValueError(
                 f"trace: got {len(trace.rows)} nodes, expected 1 to {MOST_ROWS}; step "
