@@ -54,6 +54,7 @@ STYLE = f"""
 .c5-graph .card {{ fill: {palette.PAPER}; stroke: {palette.INK}; stroke-width: 2; }}
 .c5-graph .badge {{ fill: {palette.PAPER}; stroke: {palette.INK}; stroke-width: 1.5; }}
 .c5-graph .operation {{ font-weight: 600; text-anchor: middle; }}
+.c5-graph .operation, .c5-graph .said {{ dominant-baseline: central; }}
 .c5-graph .label {{ font-size: {LABEL}px; font-weight: 700; }}
 .c5-graph .name {{ font-weight: 400; font-style: italic; }}
 .c5-graph .value, .c5-graph .derivative {{ font-size: {VALUE}px; }}
@@ -288,13 +289,12 @@ def graph_of(cards: list[Card], look: Look = PLAIN) -> str | None:
     for edge, _, _ in edges:
         parts.append(_draw_edge(edge, layout.curves[edge], look))
     for card in cards:
-        parts.append(_draw_card(card, layout.centres[card.key], sizes, look))
+        place, size = layout.centres[card.key], sizes[card.key]
+        parts.append(_draw_card(card, place, size, look))
     for edge, text in look.messages.items():
         x, y, anchor = spots[edge]
-        parts.append(
-            f'<text id="{edge}-said" class="said" x="{x:.1f}" y="{y:.1f}" '
-            f'text-anchor="{anchor}">{escape(text)}</text>'
-        )
+        more = f' id="{edge}-said" text-anchor="{anchor}"'
+        parts.append(_text("said", x, y, escape(text), more))
     return "\n".join([*parts, "</svg>", ""])
 
 
@@ -319,52 +319,49 @@ def _badge_text(card):
     return 24 if len(card.operation) < 3 else 17
 
 
-def _draw_card(card, centre, sizes, look):
-    width, height = sizes[card.key]
-    x, y = centre[0] - width / 2, centre[1] - height / 2
-    state = look.states.get(card.key, "")
-    badge = _badge_width(card)
-    text = x + PAD + badge
+def _text(kind, x, y, content, more=""):
+    """A text at a place; ``content`` is XML."""
+    return f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}"{more}>{content}</text>'
+
+
+def _draw_card(card, centre, size, look):
+    width, height = size
+    state, badge = look.states.get(card.key, ""), _badge_width(card)
+    left = PAD + badge
     parts = [
-        f'<g id="{card.key}" class="node {state}">',
-        f'<rect class="card" x="{x:.1f}" y="{y:.1f}" width="{width}" '
-        f'height="{height}" rx="{10 if card.operation else 24}"/>',
+        f'<rect class="card" width="{width}" height="{height}" '
+        f'rx="{10 if card.operation else 24}"/>'
     ]
     if badge:
-        wide = badge - 10
+        wide, middle, size = badge - 10, height / 2, _badge_text(card)
         parts.append(
-            f'<rect class="badge" x="{x + PAD:.1f}" y="{centre[1] - 22:.1f}" '
+            f'<rect class="badge" x="{PAD}" y="{middle - 22}" '
             f'width="{wide:.1f}" height="44" rx="22"/>'
-            f'<text class="operation" x="{x + PAD + wide / 2:.1f}" '
-            f'y="{centre[1] + _badge_text(card) * 0.35:.1f}" '
-            f'font-size="{_badge_text(card)}">{escape(card.operation)}</text>'
         )
-    name = f' <tspan class="name">{escape(card.name)}</tspan>' if card.name else ""
-    parts += [
-        f'<text class="label" x="{text:.1f}" y="{y + LINE:.1f}">'
-        f"{escape(card.label)}{name}</text>",
-    ]
+        operation, size = escape(card.operation), f' font-size="{size}"'
+        parts.append(_text("operation", PAD + wide / 2, middle, operation, size))
+    label = escape(card.label)
+    if card.name:
+        label += f' <tspan class="name">{escape(card.name)}</tspan>'
+    parts.append(_text("label", left, LINE, label))
     if state:
-        parts.append(
-            f'<text class="word" x="{x + width - PAD:.1f}" y="{y + LINE - 4:.1f}">'
-            f"{STATES[state]}</text>"
-        )
-    for line, what in enumerate(["value", "derivative"], 2):
-        content = getattr(card, what)
-        if content and (card.key, what) not in look.hidden:
-            kind = what
-            if (card.key, what) in look.dropped:
-                kind = f"{what} dropped"
-                parts.append(
-                    f'<rect class="chip" x="{text - 5:.1f}" '
-                    f'y="{y + line * LINE - VALUE:.1f}" height="{VALUE + 6}" rx="4" '
-                    f'width="{text_width(content, VALUE) + 10:.1f}"/>'
-                )
+        parts.append(_text("word", width - PAD, LINE - 4, STATES[state]))
+    for line, kind in enumerate(["value", "derivative"], 2):
+        content, y = getattr(card, kind), line * LINE
+        if not content or (card.key, kind) in look.hidden:
+            continue
+        if (card.key, kind) in look.dropped:
+            kind += " dropped"
             parts.append(
-                f'<text class="{kind}" x="{text:.1f}" y="{y + line * LINE:.1f}">'
-                f"{escape(content)}</text>"
+                f'<rect class="chip" x="{left - 5:.1f}" y="{y - VALUE}" rx="4" '
+                f'width="{text_width(content, VALUE) + 10:.1f}" height="{VALUE + 6}"/>'
             )
-    return "".join([*parts, "</g>"])
+        parts.append(_text(kind, left, y, escape(content)))
+    x, y = centre[0] - width / 2, centre[1] - height / 2
+    return (
+        f'<g id="{card.key}" class="node {state}">'
+        f'<g transform="translate({x:.1f} {y:.1f})">{"".join(parts)}</g></g>'
+    )
 
 
 def _draw_edge(edge, curve, look):
@@ -383,21 +380,21 @@ def _message_spots(layout, edges, sizes, down):
 
     Texts that are shown together, those of one node's edges, keep to the outside.
     """
-    x_of, y_of = {}, {}
+    places = {}
     for edge, _, user in edges:
         strip = layout.centres[user][1] + sizes[user][1] / 2 + GAP / 2
         nearest = min(_points_on(layout.curves[edge]), key=lambda p: abs(p[1] - strip))
-        x_of[edge], y_of[edge] = nearest[0], strip
-    ends = {edge: (operand, user) for edge, operand, user in edges}
+        places[edge] = nearest[0], strip
     spots = {}
-    for edge, (operand, user) in ends.items():
-        together = [e for e in ends if ends[e][0] == operand]
-        if len(together) < 2 or not down:
-            beside = [e for e in ends if ends[e][1] == user]
-            together = beside if len(beside) > 1 else together
-        middle = sum(x_of[e] for e in together) / len(together)
-        side, anchor = (-10, "end") if x_of[edge] < middle - 1 else (10, "start")
-        spots[edge] = x_of[edge] + side, y_of[edge] + VALUE * 0.35, anchor
+    for edge, operand, user in edges:
+        fork = [places[e][0] for e, o, _ in edges if o == operand]
+        join = [places[e][0] for e, _, u in edges if u == user]
+        together = fork if (down and len(fork) > 1) or len(join) < 2 else join
+        x, y = places[edge]
+        side, anchor = (10, "start")
+        if x < sum(together) / len(together) - 1:
+            side, anchor = (-10, "end")
+        spots[edge] = x + side, y, anchor
     return spots
 
 
