@@ -192,14 +192,12 @@ class Stepper(_Stepping):
     @property
     def frames(self) -> list[dict]:
         """Per step what it shows: the node's key, its formula, and what it comes to."""
-        return [
-            {
-                "node": f"a{step.nodes[0]}",
-                "rule": ", ".join(str(left) for left, _ in self._found(step)),
-                "result": ", ".join(value for _, value in self._found(step)),
-            }
-            for step in self.steps
-        ]
+        frames = []
+        for step in self.steps:
+            rules, results = zip(*self._found(step), strict=True)
+            texts = {"rule": ", ".join(map(str, rules)), "result": ", ".join(results)}
+            frames.append({"node": f"a{step.nodes[0]}", **texts})
+        return frames
 
     def panel(self) -> dict:
         """The pass as a part of a player."""
@@ -227,14 +225,12 @@ class Stepper(_Stepping):
         """(equation, value) of all that a step works out."""
         if step.term is not None:
             return [(step.term.formula, step.term.value_text)]
-        rows = [self.rows.row(node) for node in step.nodes]
-        both = {
-            "value": [(row.equation, row.value_text) for row in rows],
-            "derivative": [
-                (row.derivative.equation, row.derivative.value_text) for row in rows
-            ],
-        }
-        return [pair for what in step.finds for pair in both[what]]
+        found = []
+        for what in step.finds:
+            rows = [self.rows.row(node) for node in step.nodes]
+            ones = rows if what == "value" else [row.derivative for row in rows]
+            found += [(one.equation, one.value_text) for one in ones]
+        return found
 
     def _asks(self, step):
         """Whether a step is a question: then nothing shows what it asks for."""
@@ -301,12 +297,13 @@ class Stepper(_Stepping):
         every = [
             (row.index, w) for row in self.rows.rows for w in ("value", "derivative")
         ]
-        down = self.run.mode == "reverse" and "value" not in now.finds
-        gone = set()
-        for s in self.rows.steps:
-            last = "derivative" if "derivative" in s.finds else "value"
-            if (s.node, last) in known:
-                gone |= set(s.drops)
+        back = self.run.mode == "reverse" and "value" not in now.finds
+        gone = {
+            drop
+            for s in self.rows.steps
+            if (s.node, s.finds[-1]) in known
+            for drop in s.drops
+        }
         states = {}
         for row in self.rows.rows:
             n = row.index
@@ -315,19 +312,15 @@ class Stepper(_Stepping):
                 state = "current"
             elif {(n, "value"), (n, "derivative")} <= gone:
                 state = "discardable"
-            elif (n, "derivative" if down else "value") in known:
+            elif (n, "derivative" if back else "value") in known:
                 state = "done"
             states[row.key] = state
-
-        def keyed(pairs):
-            return frozenset((f"a{n}", what) for n, what in pairs)
-
         return graph.Look(
             states=states,
             messages=self._messages(now),
             down=self.run.mode == "reverse",
-            hidden=keyed(set(every) - known),
-            dropped=keyed(gone & known),
+            hidden=frozenset((f"a{n}", what) for n, what in set(every) - known),
+            dropped=frozenset((f"a{n}", what) for n, what in gone & known),
         )
 
     def _messages(self, step):
