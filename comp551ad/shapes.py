@@ -175,7 +175,7 @@ def _misfit(
         text += f", with {' and '.join(f'{m} as in {known[m][1]}' for m in known)}"
     if len(shape) != len(letters) or 0 in shape:
         advice = "keep all axes, even of length 1, and none of length 0"
-        if len(shape) == 1:
+        if len(shape) == 1 < len(letters):
             advice = (
                 f"one row is {name}[None], one column {name}[:, None], and labels become "
                 f"one-hot rows with np.eye(C)[{name}]"

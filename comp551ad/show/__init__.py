@@ -5,7 +5,7 @@ What this package is: everything to look at, and no mathematics of its own.
     formula   a recorded computation in symbols: text, LaTeX, HTML
     rows      a trace or a pass as inert data, which all below read
     table     rows -> the slide's table
-    graph     rows -> the computational graph; ``dot`` and ``layout`` say what goes where
+    graph     rows -> the computational graph; ``dot`` says what goes where
     plots     learning curves, decision boundaries, paths
     witnesses the same numbers, found in different ways, side by side
     player    frames -> something to step through, in a page with no Python behind it
@@ -22,6 +22,8 @@ Reads: ``autodiff``. Read by: notebooks and steppers.
 
 from typing import get_args
 
+from comp551ad.shapes import count
+
 from . import graph
 from .rows import Shown, rows_of
 from .table import table_html, table_text
@@ -30,7 +32,7 @@ __all__ = ["View", "graph_view", "rows_of", "table_html", "table_text", "table_v
 
 
 def _text(shown):
-    return table_text(rows_of(shown))
+    return table_text(shown)
 
 
 def _html(shown):
@@ -58,8 +60,7 @@ class View:
 
 def table_view(shown: Shown) -> View:
     """The table of a trace or a pass, without its graph."""
-    rows = rows_of(shown)
-    return View(table_text(rows), table_html(rows))
+    return View(table_text(shown), table_html(shown))
 
 
 def graph_view(shown: Shown, width: int | None = None) -> View:
@@ -72,11 +73,8 @@ def graph_view(shown: Shown, width: int | None = None) -> View:
     Raises:
         ValueError: ``width`` isn't a whole number above 0.
     """
-    whole = isinstance(width, int) and not isinstance(width, bool)
-    if width is not None and not (whole and width > 0):
-        raise ValueError(
-            f"width: got {width!r}, expected a whole number of pixels above 0"
-        )
+    if width is not None:
+        width = count("width", width, 1)
     rows = rows_of(shown)
     html = graph.graph_html(rows)
     if width is not None:

@@ -5,23 +5,25 @@ number, its name, its value and, with a pass, its derivative. The node a5 is
 ``<g id="a5" class="node done">``, the edge into the first operand of a5 from a4 is
 ``<g id="a4-a5-0" class="edge">``.
 
-Graphviz says where things go (``dot``); where it can't be started, ``layout`` does.
+Graphviz says where things go (``dot``). Where it can't be started, or where there is only text,
+the graph is drawn in text.
 
 The state of a node shows in its colour, its border and a word, never in colour alone.
-Where there is only text, ``graph_view`` shows the drawing in text.
 
-Reads: ``rows``, ``dot``, ``layout``, ``palette``. Read by: ``steppers``, notebooks.
+Reads: ``rows``, ``dot``, ``palette``. Read by: ``steppers``, notebooks.
 """
 
 import base64
 import html
 import re
 import unicodedata
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from . import dot, palette
+import numpy as np
+
+from . import palette
+from .dot import GAP, edge_key, lay_out
 from .figures import columns, shape_text
-from .layout import GAP, edge_key, lay_out
 from .rows import Rows, Shown, rows_of
 
 __all__ = ["MOST_NODES", "STATES", "graph_html", "graph_svg", "graph_text"]
@@ -52,15 +54,14 @@ STYLE = f"""
 .c5-graph .card {{ fill: {palette.PAPER}; stroke: {palette.INK}; stroke-width: 2; }}
 .c5-graph .badge {{ fill: {palette.PAPER}; stroke: {palette.INK}; stroke-width: 1.5; }}
 .c5-graph .operation {{ font-weight: 600; text-anchor: middle; }}
+.c5-graph .operation, .c5-graph .said {{ dominant-baseline: central; }}
 .c5-graph .label {{ font-size: {LABEL}px; font-weight: 700; }}
 .c5-graph .name {{ font-weight: 400; font-style: italic; }}
 .c5-graph .value, .c5-graph .derivative {{ font-size: {VALUE}px; }}
 .c5-graph .derivative {{ font-weight: 700; }}
 .c5-graph .word {{ font-size: {WORD}px; text-anchor: end; }}
 .c5-graph .line {{ fill: none; stroke: {palette.EDGE}; stroke-width: 2; }}
-.c5-graph .tip {{ fill: {palette.EDGE}; }}
 .c5-graph .message .line {{ stroke: {palette.MESSAGE_EDGE}; stroke-width: 5; }}
-.c5-graph .message .tip {{ fill: {palette.MESSAGE_EDGE}; }}
 .c5-graph .said {{ font-size: {VALUE}px; font-weight: 700; paint-order: stroke;
   fill: {palette.MESSAGE_TEXT}; stroke: {palette.PAPER}; stroke-width: 7px;
   stroke-linejoin: round; }}
@@ -78,6 +79,12 @@ STYLE = f"""
   stroke-dasharray: 1.5 3; }}
 .c5-graph .discardable .chip {{ stroke: none; }}
 """.strip()
+MARKERS = "".join(
+    f'<marker id="{name}" viewBox="-13 -6 13 12" markerWidth="13" markerHeight="12" '
+    f'markerUnits="userSpaceOnUse" orient="auto-start-reverse">'
+    f'<path d="M0,0L-13,6L-13,-6Z" fill="{fill}"/></marker>'
+    for name, fill in (("tip", palette.EDGE), ("message-tip", palette.MESSAGE_EDGE))
+)
 
 
 class Card(NamedTuple):
@@ -145,11 +152,6 @@ def cards_of(rows: Rows) -> list[Card]:
     return cards
 
 
-def edge_id(operand: int, user: int, position: int) -> str:
-    """The id of the edge from one node into another's operand, by their numbers."""
-    return edge_key(f"a{operand}", f"a{user}", position)
-
-
 def alt_of(rows: Rows) -> str:
     """What the picture shows, in words."""
     about = {
@@ -187,11 +189,18 @@ def graph_svg(rows: Rows | Shown, look: Look = PLAIN) -> str:
 
     Raises:
         ValueError: more than ``MOST_NODES`` nodes, or a message on an edge that isn't there.
+        RuntimeError: there is no layout program.
     """
-    shown = _as_rows(rows)
+    shown = rows_of(rows)
     if too_large(shown):
         raise ValueError(f"rows: {too_large(shown)}")
-    return graph_of(cards_of(shown), look)
+    svg = graph_of(cards_of(shown), look)
+    if svg is None:
+        raise RuntimeError(
+            "rows: got no answer from a layout program, expected Graphviz's; install "
+            "graphviz-pure, or draw the graph with graph_text"
+        )
+    return svg
 
 
 def graph_html(
@@ -201,7 +210,8 @@ def graph_html(
 ) -> str:
     """The computational graph as HTML that also shows in an untrusted notebook.
 
-    That is a picture; for a graph of more than ``MOST_NODES`` nodes it is a sentence.
+    That is a picture, or the drawing in text where there is no layout program; for a graph of
+    more than ``MOST_NODES`` nodes it is a sentence.
 
     Args:
         rows: from ``rows_of``, or a trace, or a pass.
@@ -209,38 +219,35 @@ def graph_html(
             in words.
         look: states and messages to show, as a stepper does.
     """
-    shown = _as_rows(rows)
+    shown = rows_of(rows)
     if too_large(shown):
         return f'<p class="c5-sentence">{escape(too_large(shown))}</p>'
-    return picture_html(graph_of(cards_of(shown), look), alt or alt_of(shown))
+    cards, alt = cards_of(shown), escape(alt or alt_of(shown))
+    svg = graph_of(cards, look)
+    if svg is None:
+        return (
+            f'<pre role="img" aria-label="{alt}">{escape(text_of(cards, look))}</pre>'
+        )
+    data = base64.b64encode(svg.encode()).decode("ascii")
+    return (
+        f'<img alt="{alt}" style="max-width:100%;height:auto" '
+        f'src="data:image/svg+xml;base64,{data}">'
+    )
 
 
 def graph_text(rows: Rows | Shown, look: Look = PLAIN) -> str:
     """The computational graph in plain text: layers of boxes, inputs at the bottom."""
-    shown = _as_rows(rows)
+    shown = rows_of(rows)
     return (
         too_large(shown) + "\n" if too_large(shown) else text_of(cards_of(shown), look)
     )
 
 
-def picture_html(svg: str, alt: str) -> str:
-    """An SVG as an image that shrinks to a narrow window."""
-    data = base64.b64encode(svg.encode()).decode("ascii")
-    return (
-        f'<img alt="{escape(alt)}" style="max-width:100%;height:auto" '
-        f'src="data:image/svg+xml;base64,{data}">'
-    )
-
-
-def _as_rows(rows):
-    return rows if isinstance(rows, Rows) else rows_of(rows)
-
-
 # ---------------------------------------------------------------- drawing
 
 
-def graph_of(cards: list, look: Any = PLAIN) -> str:
-    """The drawing as SVG.
+def graph_of(cards: list[Card], look: Look = PLAIN) -> str | None:
+    """The drawing as SVG; None where there is no layout program.
 
     Args:
         cards: the nodes, operands first.
@@ -248,7 +255,9 @@ def graph_of(cards: list, look: Any = PLAIN) -> str:
     """
     sizes = {card.key: card_size(card) for card in cards}
     operands = {card.key: card.operands for card in cards}
-    layout = dot.lay_out(operands, sizes) or lay_out(operands, sizes)
+    layout = lay_out(operands, sizes)
+    if layout is None:
+        return None
     edges = [
         (edge_key(operand, card.key, position), operand, card.key)
         for card in cards
@@ -273,23 +282,23 @@ def graph_of(cards: list, look: Any = PLAIN) -> str:
         f'width="{width:.0f}" height="{height:.0f}" '
         f'viewBox="{left:.0f} {-PAD} {width:.0f} {height:.0f}">',
         f"<style>{STYLE}</style>",
+        MARKERS,
         f'<rect x="{left:.0f}" y="{-PAD}" width="{width:.0f}" height="{height:.0f}" '
         f'fill="{palette.PAPER}"/>',
     ]
     for edge, _, _ in edges:
         parts.append(_draw_edge(edge, layout.curves[edge], look))
     for card in cards:
-        parts.append(_draw_card(card, layout.centres[card.key], sizes, look))
+        place, size = layout.centres[card.key], sizes[card.key]
+        parts.append(_draw_card(card, place, size, look))
     for edge, text in look.messages.items():
         x, y, anchor = spots[edge]
-        parts.append(
-            f'<text id="{edge}-said" class="said" x="{x:.1f}" y="{y:.1f}" '
-            f'text-anchor="{anchor}">{escape(text)}</text>'
-        )
+        more = f' id="{edge}-said" text-anchor="{anchor}"'
+        parts.append(_text("said", x, y, escape(text), more))
     return "\n".join([*parts, "</svg>", ""])
 
 
-def card_size(card: Any) -> tuple[float, float]:
+def card_size(card: Card) -> tuple[float, float]:
     """Width and height of a node, with room for all that it may ever show."""
     first = text_width(card.label, LABEL) * 1.1 + text_width(f" {card.name}", VALUE)
     words = max(text_width(word, WORD) for word in STATES.values())
@@ -310,75 +319,60 @@ def _badge_text(card):
     return 24 if len(card.operation) < 3 else 17
 
 
-def _draw_card(card, centre, sizes, look):
-    width, height = sizes[card.key]
-    x, y = centre[0] - width / 2, centre[1] - height / 2
-    state = look.states.get(card.key, "")
-    badge = _badge_width(card)
-    text = x + PAD + badge
+def _text(kind, x, y, content, more=""):
+    """A text at a place; ``content`` is XML."""
+    return f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}"{more}>{content}</text>'
+
+
+def _draw_card(card, centre, size, look):
+    width, height = size
+    state, badge = look.states.get(card.key, ""), _badge_width(card)
+    left = PAD + badge
     parts = [
-        f'<g id="{card.key}" class="node {state}">',
-        f'<rect class="card" x="{x:.1f}" y="{y:.1f}" width="{width}" '
-        f'height="{height}" rx="{10 if card.operation else 24}"/>',
+        f'<rect class="card" width="{width}" height="{height}" '
+        f'rx="{10 if card.operation else 24}"/>'
     ]
     if badge:
-        wide = badge - 10
+        wide, middle, size = badge - 10, height / 2, _badge_text(card)
         parts.append(
-            f'<rect class="badge" x="{x + PAD:.1f}" y="{centre[1] - 22:.1f}" '
+            f'<rect class="badge" x="{PAD}" y="{middle - 22}" '
             f'width="{wide:.1f}" height="44" rx="22"/>'
-            f'<text class="operation" x="{x + PAD + wide / 2:.1f}" '
-            f'y="{centre[1] + _badge_text(card) * 0.35:.1f}" '
-            f'font-size="{_badge_text(card)}">{escape(card.operation)}</text>'
         )
-    name = f' <tspan class="name">{escape(card.name)}</tspan>' if card.name else ""
-    parts += [
-        f'<text class="label" x="{text:.1f}" y="{y + LINE:.1f}">'
-        f"{escape(card.label)}{name}</text>",
-    ]
+        operation, size = escape(card.operation), f' font-size="{size}"'
+        parts.append(_text("operation", PAD + wide / 2, middle, operation, size))
+    label = escape(card.label)
+    if card.name:
+        label += f' <tspan class="name">{escape(card.name)}</tspan>'
+    parts.append(_text("label", left, LINE, label))
     if state:
-        parts.append(
-            f'<text class="word" x="{x + width - PAD:.1f}" y="{y + LINE - 4:.1f}">'
-            f"{STATES[state]}</text>"
-        )
-    for line, what in enumerate(["value", "derivative"], 2):
-        content = getattr(card, what)
-        if content and (card.key, what) not in look.hidden:
-            kind = what
-            if (card.key, what) in look.dropped:
-                kind = f"{what} dropped"
-                parts.append(
-                    f'<rect class="chip" x="{text - 5:.1f}" '
-                    f'y="{y + line * LINE - VALUE:.1f}" height="{VALUE + 6}" rx="4" '
-                    f'width="{text_width(content, VALUE) + 10:.1f}"/>'
-                )
+        parts.append(_text("word", width - PAD, LINE - 4, STATES[state]))
+    for line, kind in enumerate(["value", "derivative"], 2):
+        content, y = getattr(card, kind), line * LINE
+        if not content or (card.key, kind) in look.hidden:
+            continue
+        if (card.key, kind) in look.dropped:
+            kind += " dropped"
             parts.append(
-                f'<text class="{kind}" x="{text:.1f}" y="{y + line * LINE:.1f}">'
-                f"{escape(content)}</text>"
+                f'<rect class="chip" x="{left - 5:.1f}" y="{y - VALUE}" rx="4" '
+                f'width="{text_width(content, VALUE) + 10:.1f}" height="{VALUE + 6}"/>'
             )
-    return "".join([*parts, "</g>"])
-
-
-def _draw_edge(edge, curve, look):
-    kinds, tip = "edge", _tip(curve[-1], curve[-2])
-    if edge in look.messages:
-        kinds = "edge message"
-        if look.down:
-            kinds, tip = "edge message down", _tip(curve[0], curve[1])
-    start, *rest = (f"{x:.1f},{y:.1f}" for x, y in curve)
+        parts.append(_text(kind, left, y, escape(content)))
+    x, y = centre[0] - width / 2, centre[1] - height / 2
     return (
-        f'<g id="{edge}" class="{kinds}"><path class="line" d="M{start}C{" ".join(rest)}"/>'
-        f'<path class="tip" d="{tip}"/></g>'
+        f'<g id="{card.key}" class="node {state}">'
+        f'<g transform="translate({x:.1f} {y:.1f})">{"".join(parts)}</g></g>'
     )
 
 
-def _tip(point, before):
-    """An arrow head at a point, coming from another."""
-    (x, y), (fx, fy) = point, before
-    length = ((x - fx) ** 2 + (y - fy) ** 2) ** 0.5 or 1.0
-    ux, uy = (x - fx) / length, (y - fy) / length
-    bx, by = x - 13 * ux, y - 13 * uy
-    corners = (x, y), (bx - 6 * uy, by + 6 * ux), (bx + 6 * uy, by - 6 * ux)
-    return "M" + "L".join(f"{px:.1f},{py:.1f}" for px, py in corners) + "Z"
+def _draw_edge(edge, curve, look):
+    kinds, tip = "edge", 'marker-end="url(#tip)"'
+    if edge in look.messages:
+        kinds, tip = "edge message", 'marker-end="url(#message-tip)"'
+        if look.down:
+            kinds, tip = f"{kinds} down", 'marker-start="url(#message-tip)"'
+    start, *rest = (f"{x:.1f},{y:.1f}" for x, y in curve)
+    path = f"M{start}C{' '.join(rest)}"
+    return f'<g id="{edge}" class="{kinds}"><path class="line" d="{path}" {tip}/></g>'
 
 
 def _message_spots(layout, edges, sizes, down):
@@ -386,40 +380,31 @@ def _message_spots(layout, edges, sizes, down):
 
     Texts that are shown together, those of one node's edges, keep to the outside.
     """
-    x_of, y_of = {}, {}
+    places = {}
     for edge, _, user in edges:
         strip = layout.centres[user][1] + sizes[user][1] / 2 + GAP / 2
         nearest = min(_points_on(layout.curves[edge]), key=lambda p: abs(p[1] - strip))
-        x_of[edge], y_of[edge] = nearest[0], strip
-    ends = {edge: (operand, user) for edge, operand, user in edges}
+        places[edge] = nearest[0], strip
     spots = {}
-    for edge, (operand, user) in ends.items():
-        together = [e for e in ends if ends[e][0] == operand]
-        if len(together) < 2 or not down:
-            beside = [e for e in ends if ends[e][1] == user]
-            together = beside if len(beside) > 1 else together
-        middle = sum(x_of[e] for e in together) / len(together)
-        side, anchor = (-10, "end") if x_of[edge] < middle - 1 else (10, "start")
-        spots[edge] = x_of[edge] + side, y_of[edge] + VALUE * 0.35, anchor
+    for edge, operand, user in edges:
+        fork = [places[e][0] for e, o, _ in edges if o == operand]
+        join = [places[e][0] for e, _, u in edges if u == user]
+        together = fork if (down and len(fork) > 1) or len(join) < 2 else join
+        x, y = places[edge]
+        side, anchor = (10, "start")
+        if x < sum(together) / len(together) - 1:
+            side, anchor = (-10, "end")
+        spots[edge] = x + side, y, anchor
     return spots
 
 
 def _points_on(curve):
     """Points along a curve: Bézier pieces, end to end."""
+    t = np.linspace(0, 1, 17)[:, None]
     for k in range(0, len(curve) - 3, 3):
-        a, b, c, d = curve[k : k + 4]
-        for i in range(17):
-            t = i / 16
-            wa, wb, wc, wd = (
-                (1 - t) ** 3,
-                3 * t * (1 - t) ** 2,
-                3 * t * t * (1 - t),
-                t**3,
-            )
-            yield (
-                wa * a[0] + wb * b[0] + wc * c[0] + wd * d[0],
-                wa * a[1] + wb * b[1] + wc * c[1] + wd * d[1],
-            )
+        a, b, c, d = np.array(curve[k : k + 4])
+        s = 1 - t
+        yield from s**3 * a + 3 * t * s**2 * b + 3 * t**2 * s * c + t**3 * d
 
 
 # ---------------------------------------------------------------- text
@@ -430,7 +415,7 @@ def escape(text: str) -> str:
     return html.escape(FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", text), quote=True)
 
 
-def text_width(text: str, size: Any) -> float:
+def text_width(text: str, size: float) -> float:
     """About how wide a text is: fonts differ, so this errs on the wide side."""
     wide = 0.0
     for c in text:
@@ -458,7 +443,7 @@ def shorten(text: str) -> str:
 # ---------------------------------------------------------------- drawn in text
 
 
-def text_of(cards: list, look: Any = PLAIN, wide: Any = 76) -> str:
+def text_of(cards: list[Card], look: Look = PLAIN, wide: int = 76) -> str:
     """The graph in plain text: layers of boxes, inputs at the bottom.
 
     The lower border of a box names the nodes that its edges come from.

@@ -22,6 +22,7 @@ import re
 import textwrap
 from collections.abc import Collection
 from importlib.resources import files
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -426,61 +427,48 @@ def code_of(trace: Trace) -> tuple[str, list]:
         lines, first = inspect.getsourcelines(trace.code)
     except (OSError, TypeError, IndexError):
         return nowhere
-    whole = "".join(lines)
-    text = textwrap.dedent(whole)
+    text = textwrap.dedent("".join(lines))
     if len(text) > LONGEST_CODE:
         return nowhere
-    indent = (
-        len(lines[0]) - len(textwrap.dedent(lines[0]).lstrip("\n"))
-        if whole != text
-        else 0
-    )
-    starts, at = [], 0
-    for line in text.splitlines(keepends=True):
-        starts.append(at)
-        at += len(line)
+    shown = text.splitlines(keepends=True)
+    margin = len(lines[0]) - len(shown[0])
+    starts = list(accumulate(map(len, shown), initial=0))
 
     def place(line, column):
-        """From a line and a column in bytes to a character of the text."""
-        number = line - first
-        taken = lines[number].encode()[:column].decode(errors="ignore")
-        return starts[number] + max(0, len(taken) - indent)
+        """From a line and a column in bytes, both from 0, to a character of the text."""
+        before = shown[line].encode()[: max(0, column)]
+        return starts[line] + len(before.decode(errors="ignore"))
 
     positions = list(trace.code.co_positions())
-    names = _parameter_places(text)
+    parameters = _parameters_in(text)
     spans: list = []
     for k, instruction in enumerate(trace.places):
         span = None
         if trace.rows[k][0] == "input":
             name = re.match(r"\w+", trace.names.get(k, ""))
-            span = names.get(name[0]) if name else None
+            if name and name[0] in parameters:
+                at = parameters[name[0]]
+                start = place(at.lineno - 1, at.col_offset)
+                span = [start, start + len(at.arg)]
         elif instruction is not None:
             line, end_line, column, end_column = positions[instruction // 2]
             if None not in (line, end_line, column, end_column):
-                span = [place(line, column), place(end_line, end_column)]
+                ends = (line, column), (end_line, end_column)
+                span = [place(at - first, column - margin) for at, column in ends]
         spans.append(span)
     return text.rstrip("\n"), spans
 
 
-def _parameter_places(text):
-    """Name -> [from, to] of the first function's parameters in a text."""
+def _parameters_in(text):
+    """Name -> the first function's parameter, as ``ast`` has it."""
     try:
-        tree = ast.parse(text)
+        nodes = ast.walk(ast.parse(text))
     except SyntaxError:
         return {}
     kinds = ast.FunctionDef | ast.Lambda
-    function = next((node for node in ast.walk(tree) if isinstance(node, kinds)), None)
-    if function is None:
-        return {}
-    lines = text.splitlines(keepends=True)
-    found = {}
-    a = function.args
-    for arg in [*a.posonlyargs, *a.args, *a.kwonlyargs, a.vararg, a.kwarg]:
-        if arg is not None:
-            before = lines[arg.lineno - 1].encode()[: arg.col_offset].decode()
-            start = sum(map(len, lines[: arg.lineno - 1])) + len(before)
-            found[arg.arg] = [start, start + len(arg.arg)]
-    return found
+    function = next((node for node in nodes if isinstance(node, kinds)), None)
+    parts = ast.walk(function.args) if function else ()
+    return {part.arg: part for part in parts if isinstance(part, ast.arg)}
 
 
 # ---------------------------------------------------------------- the engine

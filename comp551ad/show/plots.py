@@ -5,23 +5,24 @@ shows the figure or touches matplotlib's global settings. The text is large enou
 room, and classes and lines differ in marker or dash as well as in colour. ``figure_html`` turns a
 figure into an image with alternative text.
 
-Reads: ``palette``, ``figures``; matplotlib is imported when a plot is drawn. Read by: ``scenes``,
-notebooks.
+Reads: ``shapes``, ``palette``, ``figures``; matplotlib is imported when a plot is drawn. Read by:
+``scenes``, ``training``, notebooks.
 """
 
 import base64
 import html
 import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from comp551ad.extras import extra
+from comp551ad.shapes import fit, number, require_finite
 
-from . import palette
-from .figures import number
+from . import figures, palette
+from .arguments import class_numbers, edges, expect, texts
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FigureImage",
-    "Region",
-    "class_region",
     "figure_html",
     "plot_decision_boundary",
     "plot_error_curve",
@@ -68,15 +67,36 @@ def plot_decision_boundary(
 
     Raises:
         ValueError: shapes don't fit.
+        TypeError: ``predict`` is no function, ``ax`` no Axes, or names are no sequence.
     """
-    found = class_region(predict, X)
-    inputs, across, up, region = found.inputs, found.across, found.up, found.classes
+    expect("predict", predict, Callable, "a function of rows like those of X")
+    X = fit({"X": "N D"}, {"X": X})["X"]
+    require_finite(["X"], [X])
+    inputs, complete, kept = _split_off_bias(X)
     labels = class_numbers(Y, len(inputs), "Y")
+    low, high = inputs.min(axis=0), inputs.max(axis=0)
+    margin = np.where(high > low, 0.08 * (high - low), 0.5)
+    across, up = np.linspace(low - margin, high + margin, REGION_STEPS).T
+    grid = np.stack(np.meshgrid(across, up), axis=-1).reshape(-1, 2)
+    answer = predict(complete(grid))
+    region = class_numbers(answer, len(grid), "predict's result", scores=True)
+    region = region.reshape(REGION_STEPS, REGION_STEPS)
     classes = 1 + max(int(labels.max()), int(region.max()))
     if np.ndim(Y) == 2:
         classes = max(classes, np.shape(Y)[1])
-    class_names = _names(class_names, classes, "class_names", "class {}")
-    feature_names = _feature_names(feature_names, np.shape(X)[1], found.kept)
+    if class_names is None:
+        class_names = [f"class {c}" for c in range(classes)]
+    class_names = texts("class_names", class_names, classes)
+    if feature_names is None:
+        feature_names = ["input 1", "input 2"]
+    feature_names = texts("feature_names", feature_names)
+    if len(feature_names) == X.shape[1]:
+        feature_names = [feature_names[k] for k in kept]
+    if len(feature_names) != 2:
+        raise ValueError(
+            f"feature_names: got {len(feature_names)} names, expected one for each column "
+            "of X, or two"
+        )
 
     ax = _axes(ax, (7.2, 5.4))
     drawn = []
@@ -117,47 +137,6 @@ def plot_decision_boundary(
     return ax
 
 
-class Region(NamedTuple):
-    """The class of every point of a grid: what ``class_region`` returns.
-
-    Attributes:
-        across, up: (K,) the grid's positions on the two axes.
-        classes: K x K class numbers, a row for each position in ``up``.
-        inputs: N x 2, the inputs without the bias.
-        kept: the columns of X that they are.
-    """
-
-    across: np.ndarray
-    up: np.ndarray
-    classes: np.ndarray
-    inputs: np.ndarray
-    kept: tuple
-
-
-def class_region(
-    predict: Callable[[np.ndarray], ArrayLike], X: ArrayLike, steps: int = REGION_STEPS
-) -> Region:
-    """Predict the class of every point of a grid that frames the rows of X.
-
-    Args:
-        predict, X: as in ``plot_decision_boundary``.
-        steps: K, rows and columns of the grid.
-
-    Raises:
-        ValueError: shapes don't fit.
-    """
-    X = _finite_array(X, "X", 2)
-    inputs, complete, kept = _split_off_bias(X)
-    low, high = inputs.min(axis=0), inputs.max(axis=0)
-    margin = np.where(high > low, 0.08 * (high - low), 0.5)
-    low, high = low - margin, high + margin
-    across, up = (np.linspace(low[k], high[k], steps) for k in (0, 1))
-    grid = np.stack(np.meshgrid(across, up), axis=-1).reshape(-1, 2)
-    answer = predict(complete(grid))
-    classes = class_numbers(answer, len(grid), "predict's result", scores=True)
-    return Region(across, up, classes.reshape(steps, steps), inputs, kept)
-
-
 def plot_learning_curve(
     history: Any = None,
     *,
@@ -186,51 +165,44 @@ def plot_learning_curve(
     Raises:
         ValueError: lengths differ, or there is nothing to draw.
     """
-    if history is not None:
-        history = getattr(history, "history", history)
-        iterations = _attribute(history, iterations, "iterations")
-        cost = _attribute(history, cost, "cost")
-        norms = _attribute(history, norms, "norms")
-    if cost is None:
+    history = getattr(history, "history", history)
+    given = {"cost": cost, "iterations": iterations, "norms": norms}
+    for name, value in given.items():
+        if value is None:
+            given[name] = getattr(history, name, None)
+    if given["cost"] is None:
         raise ValueError("cost: got None, expected (K,) values, or a history with them")
-    costs = _array(cost, "cost", 1)
+    if given["iterations"] is None:
+        given["iterations"] = np.arange(np.size(given["cost"]))
+    norms = given.pop("norms") or {}
+    given |= _lines("norms", norms)
+    lines = fit(dict.fromkeys(given, "K"), given)
+    when, costs = lines.pop("iterations"), lines.pop("cost")
+    require_finite(["iterations"], [when])
+    if when.min() < 0:
+        raise ValueError(
+            f"iterations: got {when.min():g}, expected numbers from 0 upwards"
+        )
     if np.isnan(costs).all():
         raise ValueError(
             "cost: got nan throughout, expected numbers; the history of a descend without "
             "a cost function has none: descend(…, cost=…), or give cost= here"
         )
-    if iterations is None:
-        iterations = np.arange(costs.size)
-    when = _finite_array(iterations, "iterations", 1)
-    lines = {
-        name: _array(v, f"norms[{name!r}]", 1) for name, v in _items(norms, "norms")
-    }
-    check_names(lines, "norms")
-    for name, values in {"cost": costs, **lines}.items():
-        if values.size != when.size:
-            raise ValueError(
-                f"{name}: got {values.size} values, expected one for each of the "
-                f"{when.size} iterations"
-            )
-    if when.min() < 0:
-        raise ValueError(
-            f"iterations: got {when.min():g}, expected numbers from 0 upwards"
-        )
     costs = _with_gaps({"cost": costs})["cost"]
-    lines = _with_gaps(lines, "norms: ", "; norms={} leaves them out")
+    lines = _with_gaps(lines, "; norms={} leaves them out")
 
     ax = _axes(ax, (7.2, 5.0))
     when = when + 1
-    drawn = ax.plot(when, costs, **line_look(0), lw=2.6, label="cost")
-    ax.set_xscale("log")
-    ax.set_yscale("log")
+    drawn = ax.loglog(when, costs, **line_look(0), lw=2.6, label="cost")
     dress(ax, title, "iteration + 1", "cost", grid=True)
     _plain_decades(ax.yaxis)
     if lines:
         right = ax.twinx()
-        for k, (name, values) in enumerate(lines.items(), start=1):
-            drawn += right.plot(when, values, **line_look(k), lw=2.0, label=f"‖{name}‖")
-        right.set_yscale("log")
+        pairs = zip(norms, lines.values(), strict=True)
+        for k, (name, values) in enumerate(pairs, start=1):
+            drawn += right.semilogy(
+                when, values, **line_look(k), lw=2.0, label=f"‖{name}‖"
+            )
         right.set_ylabel("norm of the gradient", fontsize=LABEL_SIZE)
         right.tick_params(labelsize=TICK_SIZE)
         right.spines["top"].set_visible(False)
@@ -256,38 +228,21 @@ def plot_error_curve(
     Raises:
         ValueError: lengths differ, or there is nothing to draw.
     """
-    h = _finite_array(steps, "steps", 1)
+    given = {"steps": steps, **_lines("errors", errors)}
+    h, *lines = fit(dict.fromkeys(given, "K"), given).values()
+    require_finite(["steps"], [h])
     if h.min() <= 0:
         raise ValueError(f"steps: got {h.min():g}, expected numbers above 0")
-    lines = {
-        name: _array(v, f"errors[{name!r}]", 1) for name, v in _items(errors, "errors")
-    }
     if not lines:
         raise ValueError(
             "errors: got no formula, expected {name: errors}, one error for each step"
         )
-    check_names(lines, "errors")
-    for name, values in lines.items():
-        if values.shape != h.shape:
-            raise ValueError(
-                f"errors[{name!r}]: got shape {values.shape}, expected ({h.size},), "
-                "one error for each step"
-            )
-    lines = _with_gaps(lines, "errors: ")
+    gaps = _with_gaps(dict(zip([*given][1:], lines, strict=True)))
     ax = _axes(ax, (7.2, 5.0))
     drawn: list = []
-    for k, (name, values) in enumerate(lines.items()):
-        drawn += ax.plot(
-            h,
-            values,
-            **line_look(k),
-            marker=kth(palette.CLASS_MARKERS, k),
-            markersize=6,
-            lw=2.0,
-            label=str(name),
-        )
-    ax.set_xscale("log")
-    ax.set_yscale("log")
+    for k, (name, values) in enumerate(zip(errors, gaps.values(), strict=True)):
+        look = {**line_look(k), "marker": kth(palette.CLASS_MARKERS, k)}
+        drawn += ax.loglog(h, values, **look, markersize=6, lw=2.0, label=str(name))
     dress(ax, title, "step h", "relative error", grid=True)
     _legend(ax, drawn, columns=len(drawn))
     return ax
@@ -314,6 +269,9 @@ def plot_paths(
         ValueError: a name occurs twice in ``layers`` or can't be set as a formula, an edge
             isn't there, or there are no names at all.
     """
+    speeds = edges(speeds)
+    expect("layers", layers, Iterable, "lists of nodes' names")
+    layers = [texts("layers", layer) for layer in layers]
     places = {}
     for across, layer in enumerate(layers):
         for i, name in enumerate(layer):
@@ -324,13 +282,15 @@ def plot_paths(
         raise ValueError(
             f"layers: got {layers!r}, expected lists of nodes' names, from left to right"
         )
-    formulas = {name: _formula(name) for name in places}
+    formulas = texts("layers", [f"${name}$" for name in places])
     if lost := {name for edge in speeds for name in edge} - places.keys():
         raise ValueError(
             f"speeds: got edges of {sorted(lost, key=repr)}, expected nodes of the layers"
         )
-    shown = set(speeds if bold is None else bold)
-    if unknown := shown - speeds.keys():
+    bold = speeds if bold is None else bold
+    expect("bold", bold, Iterable, "edges of speeds")
+    shown = list(bold)
+    if unknown := [edge for edge in shown if edge not in list(speeds)]:
         raise ValueError(
             f"bold: got {sorted(unknown, key=repr)}, expected edges of speeds"
         )
@@ -353,12 +313,12 @@ def plot_paths(
                 "pad": 0.15,
             }
             x, y = (start + end) / 2
-            label = ax.text(x, y, number(speed), bbox=blank, **text)
+            label = ax.text(x, y, figures.number(speed), bbox=blank, **text)
             label.set_fontsize(LABEL_SIZE)
     ring = {"boxstyle": "circle", "fc": palette.PAPER, "ec": palette.INK}
-    for name, (x, y) in places.items():
-        ax.text(x, y, formulas[name], fontsize=18, bbox=ring, **text)
-    ax.set_title(title, fontsize=TITLE_SIZE, color=palette.INK)
+    for formula, (x, y) in zip(formulas, places.values(), strict=True):
+        ax.text(x, y, formula, fontsize=18, bbox=ring, **text)
+    ax.set_title(*texts("title", [title]), fontsize=TITLE_SIZE, color=palette.INK)
     ax.set_axis_off()
     ax.margins(0.12, 0.3)
     return ax
@@ -412,6 +372,7 @@ def figure_html(fig: "Figure | Axes", alt: str, *, dpi: int = 110) -> FigureImag
             f"alt: got {alt!r}, expected what the figure shows in words, for readers who "
             "can't see it"
         )
+    dpi = number("dpi", dpi, above=0)
     import matplotlib.pyplot as plt
 
     buffer = io.BytesIO()
@@ -434,11 +395,12 @@ def figure_html(fig: "Figure | Axes", alt: str, *, dpi: int = 110) -> FigureImag
 
 
 def _axes(ax, size):
-    if ax is not None:
-        return ax
     with extra("show", "plots"):
         import matplotlib.pyplot as plt
 
+    if ax is not None:
+        expect("ax", ax, plt.Axes, "an Axes of matplotlib's")
+        return ax
     _, ax = plt.subplots(figsize=size, layout="constrained")
     return ax
 
@@ -469,6 +431,7 @@ def dress(
         smaller: by how many points the text is smaller than a lecture hall needs; then
             there are no minor ticks either.
     """
+    title, xlabel, ylabel = texts("title and labels", [title, xlabel, ylabel])
     ink: dict[str, Any] = {"color": palette.INK}
     ax.set_title(title, fontsize=TITLE_SIZE - smaller, pad=12 - smaller, **ink)
     ax.set_xlabel(xlabel, fontsize=LABEL_SIZE - smaller, **ink)
@@ -488,9 +451,10 @@ def _legend(ax, handles, columns):
 
     # In inches, so that it clears the axis label of a low figure, too.
     below = ScaledTranslation(0, -0.6, ax.figure.dpi_scale_trans)
-    legend_of(
-        ax,
+    ax.legend(
         handles,
+        # Its own choice of labels leaves out names that begin with "_".
+        [handle.get_label() for handle in handles],
         fontsize=TICK_SIZE,
         frameon=False,
         loc="upper center",
@@ -502,14 +466,6 @@ def _legend(ax, handles, columns):
     )
 
 
-def legend_of(ax: Any, handles: Any, **look: Any) -> Any:
-    """A legend of all handles; matplotlib's own leaves out names that begin with "_"."""
-    legend = ax.legend(handles, [" "] * len(handles), **look)
-    for text, handle in zip(legend.get_texts(), handles, strict=True):
-        text.set_text(handle.get_label())
-    return legend
-
-
 def _plain_decades(axis):
     """Numbers such as 0.5 beside the decades where the axis spans less than two."""
     from matplotlib.ticker import FuncFormatter, LogLocator
@@ -519,43 +475,6 @@ def _plain_decades(axis):
         axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axis.set_minor_formatter(FuncFormatter(lambda *_: ""))
-
-
-# ---------------------------------------------------------------- reading arguments
-
-
-def _finite_array(value, name, ndim):
-    array = _array(value, name, ndim)
-    if not np.all(np.isfinite(array)):
-        raise ValueError(
-            f"{name}: got nan or inf, expected finite numbers; leave those out"
-        )
-    return array
-
-
-def _array(value, name, ndim):
-    try:
-        array = np.asarray(value, dtype=float)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{name}: {error}; expected real numbers") from error
-    if array.ndim != ndim or array.size == 0:
-        wanted = "rows and columns" if ndim == 2 else "one row of numbers"
-        raise ValueError(f"{name}: got shape {array.shape}, expected {wanted}")
-    return array
-
-
-def _formula(name):
-    """A name as matplotlib sets formulas."""
-    with extra("show", "plots"):
-        from matplotlib.mathtext import MathTextParser
-
-    try:
-        MathTextParser("path").parse(f"${name}$")
-    except ValueError as error:
-        raise ValueError(
-            f"layers: got {name!r}, expected a formula such as x, z_1 or z_{{12}}"
-        ) from error
-    return f"${name}$"
 
 
 def _split_off_bias(X):
@@ -578,106 +497,16 @@ def _split_off_bias(X):
     )
 
 
-def check_names(names: Iterable[str], argument: str) -> None:
-    """Refuse a name between $ signs that is no formula, before drawing it fails.
-
-    Raises:
-        ValueError: there is one.
-    """
-    with extra("show", "plots"):
-        from matplotlib.cbook import is_math_text
-        from matplotlib.mathtext import MathTextParser
-
-    for name in map(str, names):
-        try:
-            if is_math_text(name):
-                MathTextParser("path").parse(name)
-        except ValueError as error:
-            raise ValueError(
-                f"{argument}: got {name!r}, expected a formula between $ signs, such as "
-                "$x_1$; a dollar sign itself is written \\$"
-            ) from error
+def _lines(name, lines):
+    """Lines of a plot, each by the argument that it is: errors['central']."""
+    if not isinstance(lines, Mapping):
+        got = type(lines).__name__
+        raise ValueError(f"{name}: got {got}, expected a dict {{name: values}}")
+    texts(name, lines)
+    return {f"{name}[{key!r}]": values for key, values in lines.items()}
 
 
-def class_numbers(
-    value: ArrayLike, rows: int, name: str, scores: bool = False
-) -> np.ndarray:
-    """Whole class numbers from labels, one-hot rows or, with ``scores``, scores.
-
-    Raises:
-        ValueError: it is none of these, or hasn't so many ``rows``; ``name`` is the
-            argument to blame.
-    """
-    array = np.asarray(value)
-    if array.dtype.kind not in "biuf":
-        raise ValueError(f"{name}: got dtype {array.dtype}, expected numbers")
-    if array.ndim not in (1, 2) or len(array) != rows or array.size == 0:
-        raise ValueError(
-            f"{name}: got shape {array.shape}, expected ({rows},) or {rows} x C, one row "
-            "for each row of X"
-        )
-    if not np.all(np.isfinite(array)):
-        raise ValueError(f"{name}: got nan or inf, expected finite numbers")
-    if array.ndim == 2 and array.shape[1] > 1:
-        one_hot = ((array == 0) | (array == 1)).all(axis=1) & (array.sum(axis=1) == 1)
-        if not scores and not one_hot.all():
-            k = int(np.argmin(one_hot))
-            got = np.array2string(array[k], precision=4, threshold=8)
-            raise ValueError(
-                f"{name}: got {got} in row {k}, expected one-hot rows, with a single 1; "
-                "np.eye(C)[labels] turns labels 0, 1, … into them"
-            )
-        return np.argmax(array, axis=1)
-    if array.ndim == 2:
-        array = array[:, 0]
-        if scores:
-            array = array >= 0.5
-    whole = array.astype(int)
-    if np.any(whole != array) or np.any(whole < 0):
-        wrong = array[(whole != array) | (whole < 0)][0]
-        raise ValueError(f"{name}: got {wrong}, expected class labels 0, 1, 2, …")
-    return whole
-
-
-def _names(names, count, argument, default):
-    if names is None:
-        return [default.format(k) for k in range(count)]
-    names = [str(name) for name in names]
-    if len(names) < count:
-        raise ValueError(f"{argument}: got {len(names)} names, expected {count}")
-    check_names(names, argument)
-    return names
-
-
-def _feature_names(names, columns, kept):
-    if names is None:
-        return ["input 1", "input 2"]
-    names = [str(name) for name in names]
-    check_names(names, "feature_names")
-    if len(names) == columns:
-        return [names[k] for k in kept]
-    if len(names) == 2:
-        return names
-    raise ValueError(
-        f"feature_names: got {len(names)} names, expected one for each column of X, or two"
-    )
-
-
-def _attribute(history, given, name):
-    return getattr(history, name, None) if given is None else given
-
-
-def _items(lines, name):
-    if lines is None:
-        return []
-    if not hasattr(lines, "items"):
-        raise ValueError(
-            f"{name}: got {type(lines).__name__}, expected a dict {{name: values}}"
-        )
-    return lines.items()
-
-
-def _with_gaps(lines, where="", remedy=""):
+def _with_gaps(lines, remedy=""):
     """The lines with nan where a logarithmic axis has no place; not all may be empty."""
     gaps = {
         name: np.where((values > 0) & np.isfinite(values), values, np.nan)
@@ -685,7 +514,7 @@ def _with_gaps(lines, where="", remedy=""):
     }
     if lines and all(np.isnan(values).all() for values in gaps.values()):
         raise ValueError(
-            f"{where}{', '.join(map(str, lines))}: got no finite number above 0, expected "
+            f"{', '.join(lines)}: got no finite number above 0, expected "
             f"one at least on a logarithmic axis{remedy}"
         )
     return gaps

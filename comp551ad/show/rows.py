@@ -22,8 +22,10 @@ import numpy as np
 
 from comp551ad.autodiff.passes import full
 from comp551ad.autodiff.trace import Pass, Trace, edges_of
+from comp551ad.shapes import one_of
 
 from . import figures, formula, recorded
+from .arguments import expect
 from .formula import Formula
 
 Shown = Trace | Pass
@@ -39,6 +41,8 @@ __all__ = [
     "rows_of",
 ]
 
+# What nodes go by: a₅, or the user's own names.
+NAMES = "labels", "names"
 # A longer trace shows its first and its last rows, and no steps.
 MOST_ROWS = 120
 
@@ -210,13 +214,13 @@ class Rows:
 
 
 def rows_of(
-    shown: Shown,
+    shown: Shown | Rows,
     names: str = "labels",
 ) -> Rows:
     """A trace, or a pass over it, as rows.
 
     Args:
-        shown: from ``record``, ``forward`` or ``reverse``.
+        shown: from ``record``, ``forward`` or ``reverse``; rows stay what they are.
         names: "labels" writes a₅ = a₄ + a₁ as the deck does, "names" writes the user's own
             names where there are some: Q = X·V.
 
@@ -224,13 +228,10 @@ def rows_of(
         TypeError: ``shown`` is something else.
         ValueError: ``names`` is neither.
     """
-    if names not in ("labels", "names"):
-        raise ValueError(f"names: got {names!r}, expected 'labels' or 'names'")
-    if not isinstance(shown, Shown):
-        raise TypeError(
-            f"shown: got {type(shown).__name__}, expected what record, forward or reverse "
-            "returned"
-        )
+    if isinstance(shown, Rows):
+        return shown
+    one_of("names", names, NAMES)
+    expect("shown", shown, Shown, "what record, forward or reverse returned")
     # The pass itself has warned of what overflows.
     with np.errstate(all="ignore"):
         return _Reading(shown, names).rows()

@@ -11,14 +11,14 @@ of their own.
     batch_norm_player    batch normalization in training, then at test time (S18)
     path_player          the chain rule, path by path (S04)
 
-Reads: ``player``, ``plots``, ``figures``, ``palette``, and what the witnesses offer
+Reads: ``player``, ``plots``, ``arguments``, ``figures``, ``palette``, and what the witnesses offer
 for any function. Read by: notebooks.
 """
 
 import io
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
 from typing import Any
 
 import numpy as np
@@ -27,20 +27,20 @@ from numpy.typing import ArrayLike
 from comp551ad.byhand.deep import normalize, running_average
 from comp551ad.differences import finite_difference
 from comp551ad.extras import extra
+from comp551ad.shapes import as_floats, count, fit, require_finite
+from comp551ad.shapes import number as finite_number
 
 from . import palette
+from .arguments import class_numbers, edges, expect, texts
 from .figures import constant, number, shape_text
 from .graph import escape
 from .player import player_html
 from .plots import (
     FigureImage,
-    check_names,
-    class_numbers,
-    class_region,
     dress,
-    kth,
-    legend_of,
     line_look,
+    plot_decision_boundary,
+    plot_learning_curve,
     plot_paths,
 )
 
@@ -54,15 +54,25 @@ __all__ = [
     "symmetry_player",
 ]
 
-# Inches of a frame with two pictures side by side.
-SIZE = (6.6, 3.5)
-DPI = 84
+# Frames with two pictures side by side; with two plots, which have larger text; with one plot.
+MARGINS = {
+    "left": 0.08,
+    "bottom": 0.17,
+    "right": 0.98,
+    "top": 0.9,
+    "wspace": 0.24,
+    "hspace": 0.62,
+}
+PAIR = {"figsize": (6.6, 3.5), "dpi": 84, "gridspec_kw": MARGINS}
+TWO_PLOTS = {"figsize": (9.4, 5.2), "dpi": 62, "layout": "constrained"}
+ONE_PLOT = {"figsize": (6.2, 3.4), "dpi": 84, "layout": "constrained"}
 # Points by which the text in them is smaller than in a plot of its own.
 SMALLER = 3
 # Up to this exponent 10^-k and its inverse are float64.
 MOST_EXPONENT = 300
-# A frame's entries that are texts.
-TEXTS = "title", "html", "rule", "numbers", "result", "note"
+# A frame's entries that are texts; a still shows all but the HTML as paragraphs.
+WORDS = "title", "rule", "numbers", "result", "note"
+TEXTS = {*WORDS, "html"}
 # Colours of a picture: enough for the palette, and a third of the bytes.
 COLOURS = 48
 
@@ -84,31 +94,26 @@ class PicturePlayer:
                 can't be written as JSON.
             ValueError: there is none, or one lacks its title or its HTML.
         """
+        expect("label", label, str, "words for those who can't see the player")
+        expect("frames", frames, Iterable, "dicts with title and html")
         self.label, self.frames = label, list(frames)
         if not self.frames:
             raise ValueError("frames: got none, expected at least one")
         for k, frame in enumerate(self.frames):
-            if not isinstance(frame, dict):
-                raise TypeError(
-                    f"frames[{k}]: got {type(frame).__name__}, expected a dict with title "
-                    "and html"
-                )
-            if lost := {"title", "html"} - frame.keys():
+            name = f"frames[{k}]"
+            expect(name, frame, dict, "a dict with title and html")
+            if lost := sorted({"title", "html"} - frame.keys()):
                 raise ValueError(
-                    f"frames[{k}]: got {', '.join(sorted(frame))}, expected title and "
-                    f"html; add {' and '.join(sorted(lost))}"
+                    f"{name}: got {', '.join(sorted(frame))}, expected title and html; "
+                    f"add {' and '.join(lost)}"
                 )
-            for key in TEXTS:
-                if not isinstance(frame.get(key, ""), str):
-                    raise TypeError(
-                        f"frames[{k}][{key!r}]: got {type(frame[key]).__name__}, expected "
-                        "a str"
-                    )
+            for key in frame.keys() & TEXTS:
+                expect(f"{name}[{key!r}]", frame[key], str, "a str")
             try:
                 json.dumps(frame, allow_nan=False)
             except (TypeError, ValueError) as error:
                 raise TypeError(
-                    f"frames[{k}]: {error}; expected texts, and in a question finite numbers"
+                    f"{name}: {error}; expected texts, and in a question finite numbers"
                 ) from error
 
     def __len__(self):
@@ -123,8 +128,7 @@ class PicturePlayer:
         return player_html(data, self._still(self.frames[-1]))
 
     def _still(self, frame):
-        keys = "title", "rule", "numbers", "result", "note"
-        lines = "\n".join(frame.get(key, "") for key in keys).split("\n")
+        lines = "\n".join(frame.get(key, "") for key in WORDS).split("\n")
         words = "".join(f"<p>{escape(line)}</p>" for line in filter(None, lines))
         return f"{frame['html']}\n{words}"
 
@@ -150,56 +154,53 @@ def descent_player(
         frames: how many, evenly spread over log(1 + iteration).
 
     Raises:
-        ValueError: fewer than two frames, a ``Y`` that isn't one-hot, not a name for each
-            class; or as in ``plot_decision_boundary``.
+        ValueError: fewer than two frames, a ``Y`` that isn't one-hot, too few names for the
+            classes; or as in ``plot_decision_boundary``.
     """
-    if frames < 2:
-        raise ValueError(f"frames: got {frames}, expected 2 or more")
-    if np.ndim(Y) != 2 or np.shape(Y)[1] < 2:
+    frames = count("frames", frames, 2)
+    expect("predict", predict, Callable, "predict(X, W, V) -> scores")
+    X, Y = fit({"X": "N D", "Y": "N C"}, {"X": X, "Y": Y}).values()
+    if Y.shape[1] < 2:
         raise ValueError(
-            f"Y: got shape {np.shape(Y)}, expected N x C one-hot, C 2 or more; "
+            f"Y: got shape {Y.shape}, expected N x C one-hot, C 2 or more; "
             "np.eye(C)[np.ravel(Y)] turns labels 0, 1, … into it"
         )
-    labels = class_numbers(Y, len(np.asarray(X)), "Y")
-    if class_names is None:
-        class_names = [f"class {c}" for c in range(np.shape(Y)[1])]
-    names = [str(name) for name in class_names]
-    if len(names) != np.shape(Y)[1]:
-        raise ValueError(
-            f"class_names: got {len(names)}, expected {np.shape(Y)[1]}, one for each "
-            "column of Y"
-        )
-    check_names(names, "class_names")
-    history = descent.history
+    labels = class_numbers(Y, len(X), "Y")
+    history = getattr(descent, "history", None)
+    if history is None:
+        expect("descent", descent, (), "what gradient_descent or descend returned")
     lines = {"cost": history.cost, **{f"‖{n}‖": v for n, v in history.norms.items()}}
-    start = history.iterates[0]
-    region = class_region(lambda rows: predict(rows, *start), X, steps=90)
-    fig, (left, right) = _pair()
-    marker = _descent_lines(right, history.iterations, lines)
-    picture = _descent_regions(left, region, labels, names)
 
     def frame(k):
         t, parameters = int(history.iterations[k]), history.iterates[k]
-        region = class_region(lambda rows: predict(rows, *parameters), X, steps=90)
-        picture.set_data(region.classes)
-        marker.set_xdata([t + 1, t + 1])
         scores = predict(X, *parameters)
         found = class_numbers(scores, len(labels), "predict's result", scores=True)
         values = [f"{name} = {number(v[k])}" for name, v in lines.items()]
         alt = f"Decision regions after {t} iterations; {', '.join(values)}"
+
+        def draw(left, right):
+            plot_decision_boundary(
+                lambda rows: predict(rows, *parameters),
+                X,
+                Y,
+                class_names=class_names,
+                title="",
+                ax=left,
+            )
+            plot_learning_curve(history, title="cost and gradients", ax=right)
+            right.axvline(t + 1, color=palette.INK, lw=1.5)
+
         return {
             "title": f"After {t:,} iterations",
             "numbers": "\n".join(values),
             "result": f"{_share(np.mean(found == labels))} of the rows classified correctly",
-            "html": _drawn(fig, alt),
+            "html": _picture(alt, draw, TWO_PLOTS),
         }
 
     when = np.log1p(history.iterations)
     wanted = np.linspace(0, when[-1], frames)
     chosen = sorted({int(np.argmin(np.abs(when - w))) for w in wanted})
-    player = PicturePlayer("Gradient descent", [frame(k) for k in chosen])
-    _close(fig)
-    return player
+    return PicturePlayer("Gradient descent", [frame(k) for k in chosen])
 
 
 def _share(part):
@@ -208,43 +209,6 @@ def _share(part):
     if text == "100%" and part < 1:
         return "more than 99%"
     return "less than 1%" if text == "0%" and part > 0 else text
-
-
-def _descent_lines(ax, iterations, lines):
-    """Cost and norms against the iteration; returns the marker of the current one."""
-    for k, (name, values) in enumerate(lines.items()):
-        ax.loglog(iterations + 1, values, label=name, **line_look(k), lw=2)
-    dress(ax, "cost and gradients", "iteration + 1", "", smaller=SMALLER)
-    marker = ax.axvline(1, color=palette.INK, lw=1.5)
-    ax.legend(fontsize=10, frameon=False)
-    return marker
-
-
-def _descent_regions(ax, region, labels, names):
-    """The rows over the regions of their classes; returns the picture of the regions."""
-    from matplotlib.colors import ListedColormap
-
-    classes = len(names)
-    picture = ax.imshow(
-        region.classes,
-        extent=(*region.across[[0, -1]], *region.up[[0, -1]]),
-        origin="lower",
-        aspect="auto",
-        cmap=ListedColormap([kth(palette.CLASS_REGIONS, c) for c in range(classes)]),
-        vmin=-0.5,
-        vmax=classes - 0.5,
-    )
-    drawn = []
-    for c, name in enumerate(names):
-        look = {
-            "marker": kth(palette.CLASS_MARKERS, c),
-            "color": kth(palette.CLASSES, c),
-        }
-        rows = region.inputs[labels == c]
-        drawn.append(ax.scatter(*rows.T, s=16, label=name, **look))
-    legend_of(ax, drawn, fontsize=9, loc="upper left", framealpha=0.8)
-    dress(ax, "", "", "", smaller=SMALLER)
-    return picture
 
 
 # ---------------------------------------------------------------- a difference
@@ -270,19 +234,15 @@ def difference_player(
         ValueError: an exponent isn't whole or too large, the slope is nan or infinite, ``f``
             has no value that far from ``x``; or as in ``finite_difference``.
     """
-    if not np.isfinite(slope):
-        raise ValueError(
-            f"slope: got {slope}, expected a finite number, the true slope at x"
-        )
-    exponents = np.asarray(list(exponents)).tolist()
+    expect("f", f, Callable, "a function of one number")
+    slope = finite_number("slope", slope)
+    expect("exponents", exponents, Iterable, "whole numbers")
+    exponents = [
+        count(f"exponents[{i}]", k, -MOST_EXPONENT, MOST_EXPONENT)
+        for i, k in enumerate(exponents)
+    ]
     if not exponents:
         raise ValueError("exponents: got none, expected at least one whole number")
-    if lost := [k for k in exponents if not (abs(k) <= MOST_EXPONENT and k == int(k))]:
-        raise ValueError(
-            f"exponents: got {lost}, expected whole numbers from -{MOST_EXPONENT} to "
-            f"{MOST_EXPONENT}; the steps are 10^-k"
-        )
-    exponents = [int(k) for k in exponents]
     steps = [10.0**-k for k in exponents]
 
     def at(point):
@@ -294,47 +254,47 @@ def difference_player(
             return math.nan
 
     slopes = [float(finite_difference(at, x, method=method, h=h)) for h in steps]
-    if lost := [
-        k for k, s in zip(exponents, slopes, strict=True) if not np.isfinite(s)
-    ]:
+    lost = [k for k, s in zip(exponents, slopes, strict=True) if not np.isfinite(s)]
+    if lost:
         raise ValueError(
             f"exponents: got {lost}, where the {method} difference at x = {x} isn't a "
             "number, expected steps at which f has a value; leave those out"
         )
     errors = np.abs(np.array(slopes) - slope) / (abs(slope) or 1.0)
 
-    def frame(k):
-        h = steps[k]
-        fig, (left, right) = _pair()
+    def frame(h, found, error, exponent):
+        numbers = f"{method} difference {found:.12g}, true slope {slope:.12g}"
         wide = 1.6 * h if x + h != x else abs(x) * 1e-15
         near = np.linspace(x - wide, x + wide, 201)
         # There are gaps where f has no value.
         rise = np.array([at(one) for one in near]) - at(x)
         ends = np.array([x, x + h] if method == "forward" else [x - h, x + h])
-        left.plot((near - x) / h, rise / h, color=palette.LINES[0], lw=2, label="f")
-        tangent = slope * (near - x) / h
-        left.plot((near - x) / h, tangent, color=palette.INK, ls=":", label="tangent")
-        chord = {"color": palette.LINES[1], "marker": "o", "lw": 2, "label": "chord"}
-        left.plot((ends - x) / h, [(at(end) - at(x)) / h for end in ends], **chord)
-        dress(
-            left, "around x, in units of the step", "(x' − x) / h", "", smaller=SMALLER
-        )
-        left.legend(fontsize=10, frameon=False)
-        right.loglog(steps, errors, color=palette.LINES[0], marker="o", lw=2)
-        right.axvline(h, color=palette.INK, lw=1.5)
-        dress(right, "relative error", "step", "", smaller=SMALLER)
-        numbers = f"{method} difference {slopes[k]:.12g}, true slope {slope:.12g}"
-        picture = _drawn(fig, f"Step {h:.0e}: {numbers}")
-        _close(fig)
+        alt = f"Step {h:.0e}: {numbers}"
+
+        def draw(left, right):
+            left.plot((near - x) / h, rise / h, color=palette.LINES[0], lw=2, label="f")
+            tangent = slope * (near - x) / h
+            left.plot(
+                (near - x) / h, tangent, color=palette.INK, ls=":", label="tangent"
+            )
+            look = {"color": palette.LINES[1], "marker": "o", "lw": 2}
+            chord = [(at(end) - at(x)) / h for end in ends]
+            left.plot((ends - x) / h, chord, label="chord", **look)
+            _dress(left, "around x, in units of the step", "(x' − x) / h")
+            left.legend(fontsize=10, frameon=False)
+            right.loglog(steps, errors, color=palette.LINES[0], marker="o", lw=2)
+            right.axvline(h, color=palette.INK, lw=1.5)
+            _dress(right, "relative error", "step")
+
         return {
-            "title": f"A step of 10 to the power {number(-exponents[k])}",
-            "numbers": f"difference {slopes[k]:.12g}\nslope      {slope:.12g}",
-            "result": f"relative error {errors[k]:.0e}".replace("-", "−"),
-            "html": picture,
+            "title": f"A step of 10 to the power {number(-exponent)}",
+            "numbers": f"difference {found:.12g}\nslope      {slope:.12g}",
+            "result": f"relative error {error:.0e}".replace("-", "−"),
+            "html": _picture(alt, draw),
         }
 
-    label = f"The step of the {method} difference"
-    return PicturePlayer(label, [frame(k) for k in range(len(steps))])
+    frames = map(frame, steps, slopes, errors, exponents)
+    return PicturePlayer(f"The step of the {method} difference", frames)
 
 
 # ---------------------------------------------------------------- symmetries
@@ -353,13 +313,18 @@ def symmetry_player(
     Raises:
         ValueError: there are no moves.
     """
+    expect("moves", moves, Mapping, "a dict {words: (W, V)}, the start first")
     if not moves:
         raise ValueError("moves: got none, expected {words: (W, V)}, the start first")
-    W0, V0 = next(iter(moves.values()))
-    start = float(cost(W0, V0))
+    expect("cost", cost, Callable, "a function of W and V")
+    given = {f"moves[{title!r}]": pair for title, pair in moves.items()}
+    pairs = fit(dict.fromkeys(given, ("M C", "D M")), given)
+    require_finite([*given], [*pairs.values()])
+    W0, V0 = next(iter(pairs.values()))
+    start = finite_number("cost's result", cost(W0, V0))
 
     def frame(title, W, V):
-        loss = float(cost(W, V))
+        loss = finite_number("cost's result", cost(W, V))
         same = np.isclose(loss, start, rtol=1e-9, atol=0)
         was, now = _losses_in_text(start, loss, same)
         moved = max(np.abs(W - W0).max(), np.abs(V - V0).max())
@@ -371,7 +336,9 @@ def symmetry_player(
             "html": f'<div style="display:flex;gap:24px;flex-wrap:wrap">{both}</div>',
         }
 
-    frames = [frame(title, *weights) for title, weights in moves.items()]
+    frames = [
+        frame(title, *pair) for title, pair in zip(moves, pairs.values(), strict=True)
+    ]
     return PicturePlayer("Symmetries of the loss", frames)
 
 
@@ -417,6 +384,9 @@ def depth_player(
     Raises:
         ValueError: the networks differ in depth, or a layer is empty or not finite.
     """
+    expect("signals", signals, Mapping, "a dict {name: layers}")
+    for name, layers in signals.items():
+        expect(f"signals[{name!r}]", layers, Sized, "arrays, one for each layer")
     depths = {name: len(layers) for name, layers in signals.items()}
     if not any(depths.values()):
         raise ValueError(
@@ -425,65 +395,58 @@ def depth_player(
         )
     if len(set(depths.values())) != 1:
         raise ValueError(f"signals: got depths {depths}, expected the same for all")
-    check_names(signals, "signals")
+    texts("signals", signals)
+    bins = count("bins", bins, 1)
     sizes = {
         name: [
             _size(layer, f"signals[{name!r}][{k}]") for k, layer in enumerate(layers)
         ]
         for name, layers in signals.items()
     }
-    many = len(signals)
+    (depth,) = set(depths.values())
 
     def frame(k):
-        fig, (left, right) = _pair()
-        drawn = []
-        for i, (name, layers) in enumerate(signals.items()):
-            values = np.ravel(layers[k])
-            scale = np.abs(values).max() or 1.0
-            counts, edges = np.histogram(values / scale, bins, range=(-1, 1))
-            heights = counts / counts.max()
-            base = many - 1 - i
-            left.stairs(
-                base + 0.85 * heights,
-                edges,
-                baseline=base,
-                fill=True,
-                color=line_look(i)["color"],
-            )
-            left.text(
-                -1, base + 0.88, f"{name}: ±{number(scale)}", fontsize=9, va="bottom"
-            )
-            layer_numbers = range(1, depths[name] + 1)
-            look = {"label": str(name), **line_look(i)}
-            drawn += right.semilogy(layer_numbers, sizes[name], lw=2, **look)
-        left.set_ylim(0, many + 0.2)
-        left.set_yticks([])
-        dress(
-            left, f"values in layer {k + 1}", "value / the largest", "", smaller=SMALLER
-        )
-        right.axvline(k + 1, color=palette.INK, lw=1.5)
-        dress(right, "root mean square", "layer", "", smaller=SMALLER)
-        right.xaxis.get_major_locator().set_params(integer=True)
-        legend_of(right, drawn, fontsize=10, frameon=False)
         results = [f"{name}: {number(size[k])}" for name, size in sizes.items()]
-        picture = _drawn(fig, f"Layer {k + 1}: " + ", ".join(results))
-        _close(fig)
+        alt = f"Layer {k + 1}: " + ", ".join(results)
+
+        def draw(left, right):
+            for i, (name, layers) in enumerate(signals.items()):
+                values = np.ravel(layers[k])
+                scale = np.abs(values).max() or 1.0
+                counts, edges = np.histogram(values / scale, bins, range=(-1, 1))
+                base = len(signals) - 1 - i
+                heights = base + 0.85 * counts / counts.max()
+                look = line_look(i)
+                left.stairs(
+                    heights, edges, baseline=base, fill=True, color=look["color"]
+                )
+                label = f"{name}: ±{number(scale)}"
+                left.text(-1, base + 0.88, label, fontsize=9, va="bottom")
+                right.semilogy(range(1, depth + 1), sizes[name], lw=2, **look)
+            left.set_ylim(0, len(signals) + 0.2)
+            left.set_yticks([])
+            _dress(left, f"values in layer {k + 1}", "value / the largest")
+            right.axvline(k + 1, color=palette.INK, lw=1.5)
+            _dress(right, "root mean square", "layer")
+            right.xaxis.get_major_locator().set_params(integer=True)
+            right.legend(right.lines, map(str, signals), fontsize=10, frameon=False)
+
         return {
-            "title": f"Layer {k + 1} of {next(iter(depths.values()))}",
+            "title": f"Layer {k + 1} of {depth}",
             "numbers": "root mean square of the layer's values",
             "result": "\n".join(results),
-            "html": picture,
+            "html": _picture(alt, draw),
         }
 
-    frames = [frame(k) for k in range(next(iter(depths.values())))]
+    frames = map(frame, range(depth))
     return PicturePlayer("A signal on its way through the layers", frames)
 
 
 def _size(layer, name):
     """The root mean square of a layer's values."""
-    if not np.size(layer):
+    layer = as_floats(name, layer)
+    if not layer.size:
         raise ValueError(f"{name}: got an empty array, expected a layer's values")
-    layer = np.asarray(layer, dtype=float)
     if not np.isfinite(layer).all():
         raise ValueError(
             f"{name}: got nan or inf, expected finite numbers; end all networks before the "
@@ -517,13 +480,19 @@ def batch_norm_player(
         ValueError: there are no batches, one has fewer than two values, or something is nan
             or infinite.
     """
-    trained = [_row(batch, f"batches[{k}]") for k, batch in enumerate(batches)]
-    if not trained:
+    expect("batches", batches, Iterable, "arrays (N,)")
+    rows_of = {f"batches[{k}]": batch for k, batch in enumerate(batches)}
+    if not rows_of:
         raise ValueError("batches: got none, expected at least one array (N,)")
-    tested = _row(queries, "queries")
-    for name, value in {"gamma": gamma, "beta": beta}.items():
-        if not np.isfinite(value):
-            raise ValueError(f"{name}: got {value}, expected a finite number")
+    trained = [_row(name, batch) for name, batch in rows_of.items()]
+    if lost := [
+        name for name, row in zip(rows_of, trained, strict=True) if len(row) < 2
+    ]:
+        raise ValueError(f"{lost[0]}: got one value, expected two or more")
+    tested = as_floats("queries", queries)
+    tested = _row("queries", tested) if tested.size else tested
+    gamma, beta = finite_number("gamma", gamma), finite_number("beta", beta)
+    rate = finite_number("rate", rate, 0, 1)
     average: Any = None
     frames: list[dict] = []
     rows: list = []
@@ -566,13 +535,10 @@ def batch_norm_player(
     return PicturePlayer("Batch normalization", frames)
 
 
-def _row(values, name):
+def _row(name, values):
     """Values as a row of finite numbers."""
-    row = np.asarray(values, dtype=float)
-    if row.ndim != 1:
-        raise ValueError(f"{name}: got shape {row.shape}, expected (N,)")
-    if not np.isfinite(row).all():
-        raise ValueError(f"{name}: got nan or inf in it, expected finite numbers")
+    row = fit({name: "N"}, {name: values})[name]
+    require_finite([name], [row])
     return row
 
 
@@ -587,22 +553,18 @@ def _in_words(statistics):
 
 def _two_rows(before, after, reaches, alt):
     """Values before and after, as points on two lines one above the other."""
-    fig, axes = _pair(rows=2, columns=1)
-    pairs = zip(axes, (before, after), ("before", "after"), reaches, strict=True)
-    for i, (ax, values, title, reach) in enumerate(pairs):
-        look = {
-            "color": palette.LINES[i],
-            "marker": palette.CLASS_MARKERS[i],
-            "alpha": 0.6,
-        }
-        ax.scatter(values, np.zeros(len(values)), s=60, **look)
-        ax.axvline(0, color=palette.GRID, zorder=0)
-        ax.plot(np.mean(values), 0, "|", color=palette.INK, ms=34, mew=2)
-        ax.set(xlim=(-1.1 * reach, 1.1 * reach), yticks=[])
-        dress(ax, title, "", "", smaller=SMALLER)
-    drawn = _drawn(fig, alt)
-    _close(fig)
-    return drawn
+
+    def draw(*axes):
+        pairs = zip(axes, (before, after), ("before", "after"), reaches, strict=True)
+        for i, (ax, values, title, reach) in enumerate(pairs):
+            look = {"color": palette.LINES[i], "marker": palette.CLASS_MARKERS[i]}
+            ax.scatter(values, np.zeros(len(values)), s=60, alpha=0.6, **look)
+            ax.axvline(0, color=palette.GRID, zorder=0)
+            ax.plot(np.mean(values), 0, "|", color=palette.INK, ms=34, mew=2)
+            ax.set(xlim=(-1.1 * reach, 1.1 * reach), yticks=[])
+            _dress(ax, title)
+
+    return _picture(alt, draw, rows=2, columns=1)
 
 
 # ---------------------------------------------------------------- paths
@@ -623,6 +585,7 @@ def path_player(
     Raises:
         ValueError: no path leads from start to end, or there is a circle.
     """
+    speeds = edges(speeds)
     paths = list(_paths(speeds, start, end))
     if not paths:
         raise ValueError(
@@ -631,11 +594,13 @@ def path_player(
     products = [math.prod(speeds[edge] for edge in path) for path in paths]
 
     def frame(title, numbers, result, bold):
-        ax = plot_paths(layers, speeds, bold=bold, title="")
-        ax.figure.set_size_inches(6.2, 3.4)
-        picture = _drawn(ax.figure, f"{title} {numbers} {result}")
-        _close(ax.figure)
-        return {"title": title, "numbers": numbers, "result": result, "html": picture}
+        alt = f"{title} {numbers} {result}"
+
+        def draw(ax):
+            plot_paths(layers, speeds, bold=bold, ax=ax)
+
+        words = {"title": title, "numbers": numbers, "result": result}
+        return {**words, "html": _picture(alt, draw, ONE_PLOT, columns=1)}
 
     frames = []
     for k, (path, product) in enumerate(zip(paths, products, strict=True), start=1):
@@ -671,31 +636,26 @@ def _signed(x):
 # ---------------------------------------------------------------- drawing
 
 
-def _pair(rows=1, columns=2):
+def _picture(alt, draw, look=PAIR, rows=1, columns=2):
+    """What ``draw(*axes)`` draws, as an image of few colours."""
     with extra("show", "players"):
         import matplotlib.pyplot as plt
+        from PIL import Image
 
-    fig, axes = plt.subplots(rows, columns, figsize=SIZE)
-    fig.subplots_adjust(0.08, 0.17, 0.98, 0.9, wspace=0.24, hspace=0.62)
-    return fig, axes
-
-
-def _drawn(fig, alt) -> str:
-    """A figure as an image of few colours; it stays open, to be drawn again."""
-    from PIL import Image
-
-    buffer = io.BytesIO()
-    fig.savefig(buffer, format="png", dpi=DPI, facecolor=palette.PAPER)
-    picture = Image.open(buffer).convert("RGB")
-    picture = picture.quantize(
-        COLOURS, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE
-    )
-    small = io.BytesIO()
+    fig, axes = plt.subplots(rows, columns, **look)
+    try:
+        draw(*np.ravel(axes))
+        full, small = io.BytesIO(), io.BytesIO()
+        fig.savefig(full, format="png", dpi="figure", facecolor=palette.PAPER)
+    finally:
+        plt.close(fig)
+    picture = Image.open(full).convert("RGB")
+    method, no_dither = Image.Quantize.FASTOCTREE, Image.Dither.NONE
+    picture = picture.quantize(COLOURS, method, dither=no_dither)
     picture.save(small, format="png", optimize=True)
     return FigureImage(small.getvalue(), alt, picture.width)._repr_html_()
 
 
-def _close(fig):
-    import matplotlib.pyplot as plt
-
-    plt.close(fig)
+def _dress(ax, title, xlabel=""):
+    """As ``dress`` does, in the smaller letters of a frame."""
+    dress(ax, title, xlabel, "", smaller=SMALLER)

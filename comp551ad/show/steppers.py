@@ -16,16 +16,18 @@ import functools
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from comp551ad.autodiff.trace import Pass, Trace, forward, reverse
+from comp551ad.shapes import as_floats, count, one_of
 
 from . import View, graph
+from .arguments import expect
+from .dot import edge_key
 from .formula import as_formula
 from .live import number_data, program_of
 from .player import player_html
-from .rows import MOST_ROWS, Rows, Term, rows_of
+from .rows import MOST_ROWS, NAMES, Rows, Term, rows_of
 from .table import table_html, table_text
 
 __all__ = ["ForwardStepper", "ModesStepper", "ReverseStepper"]
@@ -82,16 +84,7 @@ class _Stepping:
 
     @value.setter
     def value(self, step: int) -> None:
-        self._value = self._checked(step, "value")
-
-    def _checked(self, step, name):
-        last = len(self) - 1
-        whole = isinstance(step, int | np.integer) and not isinstance(step, bool)
-        if not whole or not 0 <= step <= last:
-            raise ValueError(
-                f"{name}: got {step!r}, expected a whole number from 0 to {last}"
-            )
-        return int(step)
+        self._value = count("value", step, 0, len(self) - 1)
 
     def still(self, step: int | None = None) -> View:
         """One step to look at, the current one or ``step``; it never moves.
@@ -99,7 +92,7 @@ class _Stepping:
         Raises:
             ValueError: there is no step of this number.
         """
-        step = self._value if step is None else self._checked(step, "step")
+        step = self._value if step is None else count("step", step, 0, len(self) - 1)
         return View(self._text(step), f"<div>\n{self._still_html(step)}\n</div>")
 
     def _title(self) -> str:
@@ -171,12 +164,11 @@ class Stepper(_Stepping):
     ):
         """``run`` is ``forward`` or ``reverse``, ``variable`` its second argument."""
         super().__init__()
-        if not isinstance(trace, Trace):
-            raise TypeError(
-                f"trace: got {type(trace).__name__}, expected what record(f, …) returned"
-            )
-        if names not in ("labels", "names"):
-            raise ValueError(f"names: got {names!r}, expected 'labels' or 'names'")
+        expect("trace", trace, Trace, "what record(f, …) returned")
+        one_of("names", names, NAMES)
+        expect("predict", predict, bool, "True or False")
+        if seed is not None:
+            as_floats("seed", seed)
         if not 1 <= len(trace.rows) <= MOST_ROWS:
             raise ValueError(
                 f"trace: got {len(trace.rows)} nodes, expected 1 to {MOST_ROWS}; step "
@@ -200,14 +192,12 @@ class Stepper(_Stepping):
     @property
     def frames(self) -> list[dict]:
         """Per step what it shows: the node's key, its formula, and what it comes to."""
-        return [
-            {
-                "node": f"a{step.nodes[0]}",
-                "rule": ", ".join(str(left) for left, _ in self._found(step)),
-                "result": ", ".join(value for _, value in self._found(step)),
-            }
-            for step in self.steps
-        ]
+        frames = []
+        for step in self.steps:
+            rules, results = zip(*self._found(step), strict=True)
+            texts = {"rule": ", ".join(map(str, rules)), "result": ", ".join(results)}
+            frames.append({"node": f"a{step.nodes[0]}", **texts})
+        return frames
 
     def panel(self) -> dict:
         """The pass as a part of a player."""
@@ -235,14 +225,12 @@ class Stepper(_Stepping):
         """(equation, value) of all that a step works out."""
         if step.term is not None:
             return [(step.term.formula, step.term.value_text)]
-        rows = [self.rows.row(node) for node in step.nodes]
-        both = {
-            "value": [(row.equation, row.value_text) for row in rows],
-            "derivative": [
-                (row.derivative.equation, row.derivative.value_text) for row in rows
-            ],
-        }
-        return [pair for what in step.finds for pair in both[what]]
+        found = []
+        for what in step.finds:
+            rows = [self.rows.row(node) for node in step.nodes]
+            ones = rows if what == "value" else [row.derivative for row in rows]
+            found += [(one.equation, one.value_text) for one in ones]
+        return found
 
     def _asks(self, step):
         """Whether a step is a question: then nothing shows what it asks for."""
@@ -309,12 +297,13 @@ class Stepper(_Stepping):
         every = [
             (row.index, w) for row in self.rows.rows for w in ("value", "derivative")
         ]
-        down = self.run.mode == "reverse" and "value" not in now.finds
-        gone = set()
-        for s in self.rows.steps:
-            last = "derivative" if "derivative" in s.finds else "value"
-            if (s.node, last) in known:
-                gone |= set(s.drops)
+        back = self.run.mode == "reverse" and "value" not in now.finds
+        gone = {
+            drop
+            for s in self.rows.steps
+            if (s.node, s.finds[-1]) in known
+            for drop in s.drops
+        }
         states = {}
         for row in self.rows.rows:
             n = row.index
@@ -323,19 +312,15 @@ class Stepper(_Stepping):
                 state = "current"
             elif {(n, "value"), (n, "derivative")} <= gone:
                 state = "discardable"
-            elif (n, "derivative" if down else "value") in known:
+            elif (n, "derivative" if back else "value") in known:
                 state = "done"
             states[row.key] = state
-
-        def keyed(pairs):
-            return frozenset((f"a{n}", what) for n, what in pairs)
-
         return graph.Look(
             states=states,
             messages=self._messages(now),
             down=self.run.mode == "reverse",
-            hidden=keyed(set(every) - known),
-            dropped=keyed(gone & known),
+            hidden=frozenset((f"a{n}", what) for n, what in set(every) - known),
+            dropped=frozenset((f"a{n}", what) for n, what in gone & known),
         )
 
     def _messages(self, step):
@@ -345,7 +330,7 @@ class Stepper(_Stepping):
         row = self.rows.row(step.nodes[0])
         if step.finds == ("value",):
             return {
-                graph.edge_id(o, row.index, position): self.rows.row(o).value_text
+                edge_key(f"a{o}", row.key, position): self.rows.row(o).value_text
                 for position, o in row.operands
             }
         messages = {}
@@ -353,7 +338,7 @@ class Stepper(_Stepping):
             lower, upper = row.index, term.node
             if self.run.mode == "forward":
                 lower, upper = upper, lower
-            edge = graph.edge_id(lower, upper, term.operand)
+            edge = edge_key(f"a{lower}", f"a{upper}", term.operand)
             messages[edge] = _message(term, row.shape)
         return messages
 

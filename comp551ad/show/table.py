@@ -15,7 +15,7 @@ import html
 
 from .figures import columns
 from .formula import as_formula
-from .rows import Rows
+from .rows import Rows, Shown, rows_of
 
 __all__ = ["table_html", "table_text"]
 
@@ -26,8 +26,9 @@ WIDEST = 80
 DERIVATIVES = {"forward": "tangents", "reverse": "adjoints"}
 
 
-def table_text(rows: Rows) -> str:
+def table_text(shown: Rows | Shown) -> str:
     """The table in plain text; no line ends in spaces."""
+    rows = rows_of(shown)
     lines = [heads(rows)]
     lines += [[_shorten(cell.text) for cell in line] for line in cells(rows)]
     if rows.left_out:
@@ -52,8 +53,9 @@ def aligned(lines: list[list[str]], right: bool = False) -> str:
     )
 
 
-def table_html(rows: Rows) -> str:
+def table_html(shown: Rows | Shown) -> str:
     """The table as HTML; all that comes from the user's program is escaped."""
+    rows = rows_of(shown)
     lines, folded = [], []
     for row, line in zip(rows.rows, cells(rows), strict=True):
         wide = [cell for cell in line if columns(cell.text) > WIDEST]

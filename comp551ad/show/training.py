@@ -19,7 +19,9 @@ from comp551ad.autodiff.trace import record
 from comp551ad.byhand.descent import gradient_descent
 from comp551ad.byhand.two_layer import TwoLayer, cost
 from comp551ad.functions import logistic
+from comp551ad.shapes import count, fit, number, require_finite
 
+from .arguments import expect, texts
 from .live import number_data, program_of
 from .player import player_html
 from .plots import figure_html, plot_decision_boundary
@@ -75,17 +77,21 @@ def training_player(
         feature_names, class_names: names of the two features, and of the classes.
 
     Raises:
-        ValueError: X and Y aren't of these shapes.
+        ValueError: X and Y aren't of these shapes, or not a name for each feature and class.
     """
-    X, Y = np.asarray(X, float), np.asarray(Y, float)
-    if X.ndim != 2 or X.shape[1] != 3:
+    X, Y = fit({"X": "N D", "Y": "N C"}, {"X": X, "Y": Y}).values()
+    if X.shape[1] != 3 or not np.all(X[:, 2] == 1):
         raise ValueError(
-            f"X: got shape {X.shape}, expected N x 3 with a column of ones"
+            f"X: got shape {X.shape}, expected N x 3, the last column ones; "
+            "np.column_stack([X, np.ones(len(X))]) adds it"
         )
-    if Y.ndim != 2 or len(Y) != len(X) or not 2 <= Y.shape[1] <= 4:
+    if not 2 <= Y.shape[1] <= len(MARKS):
         raise ValueError(
-            f"Y: got shape {Y.shape}, expected {len(X)} x C, C from 2 to 4"
+            f"Y: got shape {Y.shape}, expected {len(X)} x C, C from 2 to {len(MARKS)}"
         )
+    hidden, seed = count("hidden", hidden, 1), count("seed", seed, 0)
+    rate = number("rate", rate, above=0)
+    feature_names = texts("feature_names", feature_names, 2)
     run = gradient_descent(X, Y, hidden, rng=seed, max_iters=STILL_AFTER, lr=rate)
     W, V = run.history.iterates[0]
 
@@ -100,13 +106,18 @@ def training_player(
         "cost": write_value(cost, X, Y, W, V, **language).source,
         "scores": write_value(scores, X, W, V, **language).source,
     }
-    names: dict[str, Any] = {"feature_names": list(feature_names)}
     legend = ""
     if class_names is not None:
-        names["class_names"] = list(class_names)
+        class_names = texts("class_names", class_names, Y.shape[1])
         pairs = zip(MARKS, class_names, strict=False)
         legend = f"{', '.join(f'{mark} {name}' for mark, name in pairs)}. "
-    ax = plot_decision_boundary(lambda X: TwoLayer().predict(X, *run), X, Y, **names)
+    ax = plot_decision_boundary(
+        lambda X: TwoLayer().predict(X, *run),
+        X,
+        Y,
+        feature_names=feature_names,
+        class_names=class_names,
+    )
     said = f"The decision boundary after {run.iterations:,} iterations."
     still = f"{figure_html(ax, said)._repr_html_()}\n<p>{said}</p>"
     data = {
@@ -117,7 +128,7 @@ def training_player(
         "W": number_data(W),
         "V": number_data(V),
         "rate": rate,
-        "features": list(feature_names),
+        "features": feature_names,
         "hint": f"{legend}Drag a point. Click a weight in V or W, and move it.",
     }
     return LivePlayer(data, still, programs)
@@ -140,9 +151,12 @@ def surface_player(
 
     Raises:
         TraceError: f can't be recorded.
-        ValueError: f doesn't return one number.
+        ValueError: f doesn't return one number; start, across or up aren't two numbers.
     """
-    trace = record(f, *map(float, start))
+    expect("f", f, Callable, "a function of two numbers")
+    start, across, up = _two("start", start), _range("across", across), _range("up", up)
+    rate = number("rate", rate, above=0)
+    trace = record(f, *start)
     if len(trace.inputs) != 2 or len(trace.outputs) != 1 or trace.outputs[0] is None:
         raise ValueError(
             f"f: got {len(trace.inputs)} inputs and {len(trace.outputs)} outputs, expected "
@@ -152,9 +166,24 @@ def surface_player(
         "kind": "surface",
         "label": f"A descent on the surface {trace.function}",
         "program": program_of(trace),
-        "across": list(map(float, across)),
-        "up": list(map(float, up)),
+        "across": across,
+        "up": up,
         "rate": rate,
         "hint": "Drag the point, or move it with the arrow keys. The arrow is minus the gradient.",
     }
     return LivePlayer(data, f"<p>{data['label']}: run the cell to see it.</p>")
+
+
+def _two(name, pair):
+    x = fit({name: "N"}, {name: pair})[name]
+    require_finite([name], [x])
+    if len(x) != 2:
+        raise ValueError(f"{name}: got {len(x)} numbers, expected two")
+    return x.tolist()
+
+
+def _range(name, pair):
+    low, high = _two(name, pair)
+    if low >= high:
+        raise ValueError(f"{name}: got {pair}, expected the lower end first")
+    return [low, high]

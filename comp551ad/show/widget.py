@@ -42,15 +42,14 @@ class Inputs(traitlets.Dict):
                 f"inputs: got {', '.join(sorted(unknown))}, expected some of "
                 f"{', '.join(known)}"
             )
-        return {
-            **known,
-            **{
-                k: x
-                for k, x in obj._trait_values.get("inputs", {}).items()
-                if k in known
-            },
-            **given,
-        }
+        for name, x in given.items():
+            shape, expected = np.shape(x), np.shape(known[name])
+            if shape != expected:
+                raise traitlets.TraitError(
+                    f"inputs[{name!r}]: got shape {shape}, expected {expected}"
+                )
+        before = obj._trait_values.get("inputs", {})
+        return {**known, **{k: x for k, x in before.items() if k in known}, **given}
 
 
 class PlayerWidget(anywidget.AnyWidget):
@@ -110,7 +109,7 @@ def _floats(name, x) -> Any:
         return np.asarray(x, dtype=float).tolist()
     except (TypeError, ValueError) as error:
         raise traitlets.TraitError(
-            f"inputs: got {x!r} for {name}, expected a number or nested lists of numbers"
+            f"inputs[{name!r}]: got {x!r}, expected a number or nested lists of numbers"
         ) from error
 
 

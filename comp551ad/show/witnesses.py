@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from .. import pytrees
+from ..shapes import as_floats
 from . import View
 from .figures import number
 from .table import aligned, html_table
@@ -81,13 +82,19 @@ def side_by_side(**found: Any) -> SideBySide:
                 f"{name}: got {_outline(tree)}, expected {_outline(first)} as {first_name} has; "
                 "give every column the same keys and lengths"
             )
-        columns.append([np.asarray(x, float) for x in pytrees.leaves_like(tree, first)])
+        labels = pytrees.leaf_names(first, name)
+        leaves = pytrees.leaves_like(tree, first)
+        columns.append(
+            [np.asarray(as_floats(*pair)) for pair in zip(labels, leaves, strict=True)]
+        )
         shapes = [x.shape for x in columns[-1]]
         expected = [x.shape for x in columns[0]]
         if shapes != expected:
             raise ValueError(
                 f"{name}: got shapes {shapes}, expected {expected} as {first_name} has"
             )
+    if not columns[0]:
+        raise ValueError(f"{first_name}: got {first!r}, expected at least one number")
     flat = [np.concatenate([x.ravel() for x in column]) for column in columns]
     size = np.max(np.abs(flat[0]), initial=0.0) or 1.0
     dust = BOUNDS[0] * size

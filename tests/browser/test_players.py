@@ -1,10 +1,12 @@
 """Players in a real browser: on a page with no Python behind it, and in JupyterLab."""
 
+import io
 import re
 
 import nbformat
 import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import expect
 from test_lab import code, drive, made_up, press
 
@@ -829,6 +831,15 @@ def test_reduced_motion_is_respected(open_page):
 
 
 # ---------------------------------------------------------------- speed and leaks
+
+
+@pytest.mark.parametrize(("light", "darkest"), [("true", 200), ("false", 0)])
+def test_stored_pictures_are_dark_in_a_dark_notebook(open_page, light, darkest):
+    page = open_page()
+    picture = page.show(pictures()).locator(".c5-extra")
+    page.page.evaluate("light => document.body.dataset.jpThemeLight = light", light)
+    seen = np.asarray(Image.open(io.BytesIO(picture.screenshot())).convert("L"))
+    assert darkest <= seen.mean() < darkest + 56
 
 
 def test_running_a_cell_again_leaves_nothing_behind(open_page):
