@@ -3,12 +3,15 @@
 And what keeps an answer from hanging a check, or from changing the notebook around it.
 """
 
+import gc
 import linecache
 import os
 import random
+import signal
 import sys
 import time
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -199,15 +202,14 @@ def small(**changes):
 
 
 def for_ever(x):
-    while True:
-        pass
+    while True: pass  # fmt: skip  # noqa: E701, a loop of a single step
 
 
 def for_ever_and_catches(x):
     while True:
         try:
             time.sleep(10)
-        except Exception:
+        except:  # noqa: E722
             pass
 
 
@@ -216,19 +218,34 @@ class NeverCompared:
         return for_ever(0)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="no interval timers there")
-@pytest.mark.parametrize("answer", [for_ever, for_ever_and_catches])
-def test_a_loop_without_end_is_stopped(answer):
+def stopped(answer):
     started = time.monotonic()
     verdict = judge(small(seconds=0.2), answer)
-    assert verdict.mistakes == ("it was stopped before it gave an answer",)
     assert time.monotonic() - started < 2
+    return verdict.mistakes
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="no interval timers there")
-def test_a_value_that_is_never_compared_is_given_up():
-    verdict = judge(small(seconds=0.2), lambda x: NeverCompared())
-    assert verdict.status == "not yet"
+LIMITS = {
+    for_ever: ("it was stopped before it gave an answer",),
+    lambda x: NeverCompared(): ("it can't be looked at",),
+}
+
+
+@pytest.mark.parametrize("answer", LIMITS)
+@pytest.mark.parametrize("where", ["here", "without alarms", "in a thread"])
+def test_what_never_ends_is_stopped_everywhere(answer, where, monkeypatch):
+    if where == "without alarms":
+        monkeypatch.delattr("signal.setitimer", raising=False)
+    if where == "in a thread":
+        with ThreadPoolExecutor() as threads:
+            assert threads.submit(stopped, answer).result() == LIMITS[answer]
+    else:
+        assert stopped(answer) == LIMITS[answer]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no alarms there")
+def test_a_loop_that_catches_every_error_is_stopped():
+    assert stopped(for_ever_and_catches) == LIMITS[for_ever]
 
 
 def holds_itself():
@@ -244,7 +261,14 @@ def doubles():
     return held
 
 
-@pytest.mark.parametrize("make", [holds_itself, doubles, lambda: {"a": holds_itself()}])
+def far_too_many_numbers():
+    return np.broadcast_to(0.0, (10**6, 10**6))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [holds_itself, doubles, far_too_many_numbers, lambda: {"a": holds_itself()}],
+)
 def test_what_has_no_end_is_not_looked_through(make):
     with pytest.raises(Endless):
         finite(make())
@@ -260,8 +284,15 @@ def test_the_notebook_is_as_it_was(tmp_path):
         np.set_printoptions(precision=1)
         warnings.simplefilter("ignore")
         sys.setrecursionlimit(999)
-        os.chdir(tmp_path)
+        sys.settrace(lambda *_: None)
+        sys.path.clear()
+        gc.disable()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        (tmp_path / "gone").mkdir()
+        os.chdir(tmp_path / "gone")
+        (tmp_path / "gone").rmdir()
         os.environ["CARELESS"] = "yes"
+        sys.stderr.close()
         sys.stdout = None
         return x
 
@@ -270,7 +301,8 @@ def test_the_notebook_is_as_it_was(tmp_path):
         return (
             *(seeds, random.getstate(), np.geterr(), np.get_printoptions()),
             *(list(warnings.filters), sys.getrecursionlimit(), os.getcwd()),
-            *(dict(os.environ), sys.stdout),
+            *(dict(os.environ), sys.stdout, sys.stderr.closed, sys.gettrace()),
+            *(list(sys.path), gc.isenabled(), signal.getsignal(signal.SIGINT)),
         )
 
     before = state()

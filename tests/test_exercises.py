@@ -248,9 +248,19 @@ class Mute(Exception):
         raise RuntimeError("I say nothing")
 
 
+class Shy(Exception):
+    def __str__(self):
+        raise SystemExit
+
+
 class NoArray:
     def __array__(self, *_, **__):
         raise KeyError("I am none")
+
+
+class Leaving:
+    def __array__(self, *_, **__):
+        raise SystemExit
 
 
 class Nameless:
@@ -274,6 +284,8 @@ ENDLESS["again"] = ENDLESS
         (lambda x: 10**5000, "your answer is an int; expected an array"),
         (lambda x: [10**5000, 1], "a list of 2; expected an array"),
         (lambda x: raises(Mute()), "it raises Mute"),
+        (lambda x: raises(Shy()), "it raises Shy"),
+        (lambda x: Leaving(), "it can't be looked at"),
         (lambda x: NoArray(), "a NoArray; expected an array"),
         (lambda x: ENDLESS, "it returns something without end"),
         (lambda x: {Nameless(): 1}, "it can't be looked at"),

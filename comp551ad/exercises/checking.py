@@ -130,18 +130,22 @@ def judge(exercise: Exercise, answer: Callable) -> Verdict:
     with as_it_was():
         try:
             return _judged(exercise, answer)
-        except WitnessFailed:
+        except (WitnessFailed, KeyboardInterrupt):
             raise
-        except (Exception, TimeLimit) as error:
+        except TimeLimit:
+            says = "Looking at what your answer gives takes too long."
+            return _unseen(exercise, says)
+        except BaseException as error:  # SystemExit, too, from an object's own methods
             says = f"Looking at what your answer gives raises {in_words(error)}."
-            return Verdict(
-                exercise.name, "not yet", ("it can't be looked at",), (says,)
-            )
+            return _unseen(exercise, says)
+
+
+def _unseen(exercise: Exercise, says: str) -> Verdict:
+    return Verdict(exercise.name, "not yet", ("it can't be looked at",), (says,))
 
 
 def _judged(exercise: Exercise, answer: Callable) -> Verdict:
-    with time_limit(exercise.seconds):
-        trials, broken_rule = _try_out(exercise, answer)
+    trials, broken_rule = _try_out(exercise, answer)
     given = trials[-1].given
     if _is_stub(given):
         return Verdict(exercise.name, "not attempted")
@@ -166,18 +170,20 @@ def _try_out(
 
     Returns the cases that were tried, and what to say of the rule that was broken.
     """
-    trials = []
+    trials, limit = [], time_limit(exercise.seconds)
     for arguments, right in zip(exercise.all_cases, exercise.right, strict=True):
         if isinstance(right, Raised):
             told = f"the witness of {exercise.name} failed"
             raise WitnessFailed(told) from right.error
-        theirs = deepcopy(arguments)
-        with _Watch(answer, exercise.forbidden) as watch:
-            try:
-                given = finite(exercise.use(answer, *theirs))
-            except BaseException as error:  # SystemExit, GeneratorExit, …
-                given = Raised(error)
-        trials.append(Trial(arguments, kept(alike(given, right)), right))
+        theirs, watch = deepcopy(arguments), _Watch(answer, exercise.forbidden)
+        try:
+            with limit:
+                with watch:
+                    given = finite(exercise.use(answer, *theirs))
+                given = kept(alike(given, right))
+        except BaseException as error:  # SystemExit, GeneratorExit, …
+            given = Raised(error)
+        trials.append(Trial(arguments, given, right))
         if _is_stub(given) or _interrupted(given):
             return trials, None
         broken = _broken_rule(exercise, watch.called, arguments, theirs, given)
@@ -248,11 +254,10 @@ class _Watch:
             if name.startswith(self.forbidden) and not ours:
                 self.called = name
 
-    def __enter__(self) -> "_Watch":
+    def __enter__(self) -> None:
         self.before = sys.getprofile()
         if self.forbidden:
             sys.setprofile(self._profile)
-        return self
 
     def __exit__(self, *_):
         sys.setprofile(self.before)

@@ -21,6 +21,7 @@ import numpy as np
 from .values import in_words
 
 _HERE = os.path.dirname(__file__)
+_MOST_STEPS = 2_000
 _SHAPES = re.compile(r"mismatch|could not be broadcast|not aligned")
 
 
@@ -47,7 +48,9 @@ def in_the_students_words(error: BaseException) -> str:
 def _last_step_of_theirs(step: TracebackType | None) -> TracebackType | None:
     """The deepest step in the file in which the answer's own code begins."""
     own, last = None, None
-    while step is not None:
+    for _ in range(_MOST_STEPS):
+        if step is None:
+            break
         filename = step.tb_frame.f_code.co_filename
         if own is None and not filename.startswith(_HERE):
             own = filename

@@ -1,21 +1,27 @@
 """What keeps an answer from hanging a check, or from changing the notebook around it.
 
-    as_it_was     puts back what answers change by accident: seeds, error states, folders
-    time_limit    raises TimeLimit in an answer that doesn't end
+    as_it_was    puts back what answers change by accident: seeds, error states, folders
+    TimeLimit    raised in an answer that doesn't end
+    time_limit   raises it, on every system and in every thread
 
 Read by `checking.py`.
 """
 
 import contextlib
+import gc
 import os
 import random
 import signal
 import sys
 import threading
+import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
+
+_HERE = os.path.dirname(__file__)
 
 
 class TimeLimit(BaseException):
@@ -29,49 +35,119 @@ def _folder() -> str:
         return os.curdir
 
 
+def _set_environment(variables: dict[str, str]) -> None:
+    if dict(os.environ) != variables:
+        os.environ.clear()
+        os.environ.update(variables)
+
+
+def _set_path(folders: list[str]) -> None:
+    sys.path[:] = folders
+
+
+def _set_collecting(on: bool) -> None:
+    (gc.enable if on else gc.disable)()
+
+
+def _set_stop_button(handler: Any) -> None:
+    if signal.getsignal(signal.SIGINT) is not handler:
+        signal.signal(signal.SIGINT, handler)
+
+
+# How each thing is read and put back that belongs to the whole process.
+_STATE: tuple[tuple[Callable[[], Any], Callable[[Any], Any]], ...] = (
+    (np.random.get_state, np.random.set_state),  # noqa: NPY002, what answers may use
+    (random.getstate, random.setstate),
+    (sys.getrecursionlimit, sys.setrecursionlimit),
+    (sys.gettrace, sys.settrace),
+    (sys.getprofile, sys.setprofile),
+    (gc.isenabled, _set_collecting),
+    (lambda: list(sys.path), _set_path),
+    (lambda: dict(os.environ), _set_environment),
+    (lambda: signal.getsignal(signal.SIGINT), _set_stop_button),
+    (_folder, os.chdir),
+)
+
+
+class _Stream:
+    """A stream that an answer may write to, but can't close."""
+
+    def __init__(self, stream: Any):
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def close(self) -> None:
+        pass
+
+
 @contextlib.contextmanager
 def as_it_was() -> Iterator[None]:
     """Whatever an answer sets for the whole process is put back."""
-    folder, environment, depth = _folder(), dict(os.environ), sys.getrecursionlimit()
-    seeds = np.random.get_state()  # noqa: NPY002, what answers may use
-    draws = random.getstate()
+    state = [(put_back, read()) for read, put_back in _STATE]
     outputs = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = map(_Stream, outputs)
     try:
         with np.errstate(), np.printoptions(), warnings.catch_warnings():
             yield
     finally:
         sys.stdout, sys.stderr = outputs
-        np.random.set_state(seeds)  # noqa: NPY002
-        random.setstate(draws)
-        sys.setrecursionlimit(depth)
-        with contextlib.suppress(OSError):  # the folder may be gone, or closed to us
-            if os.getcwd() != folder:
-                os.chdir(folder)
-        if dict(os.environ) != environment:
-            os.environ.clear()
-            os.environ.update(environment)
+        for put_back, value in state:
+            with contextlib.suppress(
+                OSError
+            ):  # the folder may be gone, or closed to us
+                put_back(value)
 
 
-@contextlib.contextmanager
-def time_limit(seconds: float) -> Iterator[None]:
-    """Raise `TimeLimit` here after so many seconds, and again until it is heeded.
+class time_limit:
+    """`with time_limit(8.0):` raises `TimeLimit` inside when the time is over.
 
-    It needs the main thread and a system with interval timers (all but Windows); elsewhere
-    there is no limit, and the stop button is the student's.
+    Entered again, it goes on with the time that is left.
+    An alarm rings where there are alarms: in the main thread, but not on Windows. After
+    it, and elsewhere from the beginning, the clock is looked at before every step of the
+    answer, so that one which catches all errors is stopped, too. Nothing stops what never
+    comes back from C, as `sum(itertools.count())`: then the kernel has to be restarted.
     """
-    main = threading.current_thread() is threading.main_thread()
-    if not main or not hasattr(signal, "setitimer"):
-        yield
-        return
 
-    def ring(*_) -> None:
+    def __init__(self, seconds: float):
+        self.seconds = seconds
+
+    def __enter__(self) -> None:
+        self.end = time.monotonic() + self.seconds
+        self.trace = sys.gettrace()
+        main = threading.current_thread() is threading.main_thread()
+        self.rings = main and hasattr(signal, "setitimer")
+        if self.rings:
+            self.handler = signal.signal(signal.SIGALRM, self._ring)
+            self.timer = signal.setitimer(signal.ITIMER_REAL, self.seconds, 1.0)
+        else:
+            sys.settrace(self._look)
+
+    def __exit__(self, *_: object) -> None:
+        sys.settrace(self.trace)
+        self.seconds = max(self.end - time.monotonic(), 1e-3)
+        if self.rings:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, self.handler)
+            signal.setitimer(signal.ITIMER_REAL, *self.timer)  # somebody else's
+
+    def _ring(self, _: int, frame: Any) -> None:
+        sys.settrace(self._look)
+        while frame is not None and not _is_ours(frame):
+            frame.f_trace = self._look(frame, "call", None)
+            frame = frame.f_back
         raise TimeLimit
 
-    handler = signal.signal(signal.SIGALRM, ring)
-    timer = signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, handler)
-        signal.setitimer(signal.ITIMER_REAL, *timer)  # somebody else's
+    def _look(self, frame: Any, event: str, _: Any) -> Callable | None:
+        """Looks at the clock before each step that isn't ours: a loop may be a single one."""
+        if _is_ours(frame):
+            return None
+        frame.f_trace_opcodes = True
+        if event == "opcode" and time.monotonic() > self.end:
+            raise TimeLimit
+        return self._look
+
+
+def _is_ours(frame: Any) -> bool:
+    return frame.f_code.co_filename.startswith(_HERE)

@@ -166,7 +166,7 @@ def _ratio(mine, theirs, dims, tolerance) -> Iterator[Named]:
 
 def _factor(m: np.ndarray, r: np.ndarray, tolerance: float) -> float | None:
     """What `r` is multiplied by to give `m`; 0 if both are zero, None if nothing does."""
-    if m.shape != r.shape or not np.isrealobj(m):
+    if m.shape != r.shape or np.iscomplexobj(m) or np.iscomplexobj(r):
         return None
     if not r.any():
         return None if m.any() else 0.0

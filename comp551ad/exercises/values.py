@@ -24,12 +24,13 @@ class Endless(ValueError):
     """A value that contains itself, or that nobody could ever look through."""
 
 
-def finite(value: Any, most: int = 50_000) -> Any:
-    """The value itself; raises `Endless` if its lists and dicts have no end."""
+def finite(value: Any, most: int = 50_000, most_numbers: int = 10**6) -> Any:
+    """The value itself; raises `Endless` if its lists, dicts and arrays have no end."""
     waiting, depth = [value], 0
     while waiting:
         depth += 1
-        if depth > 30 or len(waiting) > most:
+        numbers = sum(part.size for part in waiting if isinstance(part, np.ndarray))
+        if depth > 30 or len(waiting) > most or numbers > most_numbers:
             raise Endless("it contains itself, or is far too large")
         inside = [
             part for part in waiting if isinstance(part, list | tuple | dict | set)
@@ -323,8 +324,8 @@ def in_words(error: BaseException) -> str:
     """An error in a line: its type and what it says, if it can say it."""
     name = type(error).__name__
     try:
-        return in_a_line(f"{name}: {error}", 400)
-    except Exception:
+        return in_a_line(f"{name}: {error}".removesuffix(": "), 400)
+    except BaseException:  # its own __str__ may raise what it likes, or never end
         return name
 
 
