@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..functions import logistic
+from .language import _
 
 _KNOWN = {
     **{
@@ -69,7 +70,7 @@ def _entry(name: str, entry: Any, values: dict[str, float]) -> Any:
 def _formula(name: str, text: str, values: dict[str, float]) -> float:
     known = {**_KNOWN, **values}
     for advice in _advice(text, known):
-        raise FormulaFault(f"{name}: {text!r}: {advice}")
+        raise FormulaFault(f"{name}: {text!r}: {_(advice)}")
     tree = ast.parse(text.strip(), mode="eval")
     try:
         return eval(compile(tree, "<formula>", "eval"), {"__builtins__": {}}, known)
@@ -81,7 +82,7 @@ def _advice(text: str, known: dict[str, Any]) -> Iterator[str]:
     """How to write what can't be read."""
     for letter, word in _GREEK.items():
         if letter in text:
-            yield f"for {letter} write {word}"
+            yield _("for {letter} write {word}").format(letter=letter, word=word)
     if "^" in text:
         yield "a power is written **"
     if re.search(r"(?<![=<>!])=(?!=)", text):
@@ -95,7 +96,9 @@ def _advice(text: str, known: dict[str, Any]) -> Iterator[str]:
         return
     for part in ast.walk(tree):
         if isinstance(part, ast.Attribute) and isinstance(part.value, ast.Name):
-            yield f"write {part.attr}, without {part.value.id}."
+            yield _("write {name}, without {module}.").format(
+                name=part.attr, module=part.value.id
+            )
         if isinstance(part, ast.Name) and part.id not in known:
             yield _instead_of(part.id, known)
         if isinstance(part, ast.Call) and not (
@@ -112,12 +115,13 @@ def _advice(text: str, known: dict[str, Any]) -> Iterator[str]:
             and callable(known[part.id])
             and part not in called
         ):
-            yield f"{part.id} of what? Write {part.id}(…)"
+            yield _("{name} of what? Write {name}(…)").format(name=part.id)
 
 
 def _instead_of(name: str, known: dict[str, Any]) -> str:
     if name == "e":
         return "write exp(x) for e to the power x"
     if name in _FUNCTIONS:
-        return f"for {name} write {_FUNCTIONS[name]}"
-    return f"{name} is not known here; use {', '.join(known)}"
+        return _("for {letter} write {word}").format(letter=name, word=_FUNCTIONS[name])
+    told = _("{name} is not known here; use {known}")
+    return told.format(name=name, known=", ".join(known))
