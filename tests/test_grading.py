@@ -22,7 +22,6 @@ import pytest
 from comp551ad.__main__ import main
 from comp551ad.exercises.grade import sandbox, submissions
 from comp551ad.exercises.grade.assembling import (
-    Cell,
     Step,
     Unreadable,
     assemble,
@@ -615,11 +614,12 @@ def test_functions_and_objects_answer_through_the_pipe(fence, tmp_path, number):
 
 
 def code(source, grade_id="", is_answer=False, is_check=False):
-    return Cell(source, True, grade_id, is_answer, is_check)
+    about = {"grade_id": grade_id, "solution": is_answer, "grade": is_check}
+    return {"cell_type": "code", "source": source, "metadata": {"nbgrader": about}}
 
 
 def text(source):
-    return Cell(source, False, "", False, False)
+    return {"cell_type": "markdown", "source": source, "metadata": {}}
 
 
 OURS = [

@@ -73,6 +73,10 @@ def _formula(name: str, text: str, values: dict[str, float]) -> float:
         raise FormulaFault(f"{name}: {text!r}: {_(advice)}")
     tree = ast.parse(text.strip(), mode="eval")
     try:
+        for part in ast.walk(tree):
+            # With whole numbers 9 ** 9 ** 9 would never end.
+            if isinstance(part, ast.Constant):
+                part.value = float(part.value)
         return eval(compile(tree, "<formula>", "eval"), {"__builtins__": {}}, known)
     except ArithmeticError:  # Python's own numbers raise where NumPy's give inf
         return np.nan
@@ -107,7 +111,10 @@ def _advice(text: str, known: dict[str, Any]) -> Iterator[str]:
             or (isinstance(part.func, ast.Name) and callable(known[part.func.id]))
         ):
             yield "write * between factors, as in 2 * (x + 1)"
-        if not isinstance(part, _ALLOWED):
+        letters = isinstance(part, ast.Constant) and not isinstance(
+            part.value, int | float
+        )
+        if letters or not isinstance(part, _ALLOWED):
             yield "use numbers, names, + - * / ** and parentheses"
         called = [c.func for c in ast.walk(tree) if isinstance(c, ast.Call)]
         if (

@@ -40,7 +40,7 @@ def main() -> None:
     for standard in (0, 1, 2):
         os.dup2(nowhere, standard)
     _end_with_the_judge()
-    limit_memory(int(sys.argv[1]))
+    limit(int(sys.argv[1]))
     _draw_the_same_every_time()
     for name in OTHER_AUTODIFF:
         sys.modules[name] = None  # type: ignore[assignment]  # imports of it fail
@@ -194,17 +194,21 @@ def _end_with_the_judge() -> None:
         ctypes.CDLL(None).prctl(1, 9)
 
 
-def limit_memory(megabytes: int) -> None:
-    """Let this process take so much memory, files of a certain size, and no core dump."""
+def limit(megabytes: int, seconds: float = 0) -> None:
+    """Let this process take so much memory and, if said, so much of the processor's time;
+    files of a certain size, and no core dump."""
     try:
         import resource
     except ImportError:  # Windows has no such limits
         return
-    for what, most in (
-        (resource.RLIMIT_AS, megabytes * 1_000_000),
-        (resource.RLIMIT_FSIZE, MAX_FILE_BYTES),
-        (resource.RLIMIT_CORE, 0),
-    ):
+    limits = {
+        resource.RLIMIT_AS: megabytes * 1_000_000,
+        resource.RLIMIT_FSIZE: MAX_FILE_BYTES,
+        resource.RLIMIT_CORE: 0,
+    }
+    if seconds:
+        limits[resource.RLIMIT_CPU] = int(seconds) + 1
+    for what, most in limits.items():
         with suppress(ValueError, OSError):  # a tighter limit stands; macOS may refuse
             resource.setrlimit(what, (most, most))
 
