@@ -22,7 +22,6 @@ import pytest
 from comp551ad.__main__ import main
 from comp551ad.exercises.grade import sandbox, submissions
 from comp551ad.exercises.grade.assembling import (
-    Cell,
     Step,
     Unreadable,
     assemble,
@@ -37,7 +36,7 @@ from comp551ad.exercises.grade.reports import (
     write_all,
 )
 from comp551ad.exercises.grade.sandbox import Fence, Limits
-from comp551ad.exercises.grade.submissions import submissions_in
+from comp551ad.exercises.grade.submissions import submission_of, submissions_in
 
 ROOT = Path(__file__).parent.parent
 NAME = "02_derivatives_and_the_chain_rule.ipynb"
@@ -193,6 +192,12 @@ BROKEN = {  # the points, and what the problem is
     "fills the disk": ("1111", r"raised OSError: \[Errno 28\] No space left on device"),
     "memory of children": ("1111", "cell 1 took more than 1024 MB"),
     "forks for ever": ("1111", "cell 1 "),
+    "fills the memory disk": ("1111", r"\[Errno 28\] No space left on device"),
+    "floods the error output": ("1111", ""),
+    "has a null byte": ("1111", "cell 1 raised .*null byte"),
+    "nests its answer": ("1011", ""),
+    "is nearly infinite": ("1011", ""),
+    "handed in twice": ("1111", f"{NAME}: 2 files begin like it, {NAME} was taken"),
 }
 BROKEN_NOTEBOOKS = {
     "wrong": lambda: notebook(
@@ -243,6 +248,22 @@ BROKEN_NOTEBOOKS = {
         "threading.Event().wait()"
     ),
     "forks for ever": lambda: with_first_cell("import os\nwhile True: os.fork()"),
+    "fills the memory disk": lambda: with_first_cell(
+        "for k in range(10):\n    with open(f'/dev/shm/{k}.bin', 'wb') as f:\n"
+        "        f.write(bytes(60_000_000))"
+    ),
+    "floods the error output": lambda: with_first_cell(
+        "import os\nfor _ in range(1000):\n    os.write(2, bytes(1_000_000))"
+    ),
+    "has a null byte": lambda: with_first_cell("x = '\0'"),
+    "nests its answer": lambda: notebook(
+        pull_back="def pull_back(J, g):\n    a = g @ J\n"
+        "    for _ in range(100_000):\n        a = [a]\n    return a"
+    ),
+    "is nearly infinite": lambda: notebook(
+        pull_back="def pull_back(J, g):\n    return g @ J + 1.7e308"
+    ),
+    "handed in twice": notebook,
 }
 
 
@@ -306,6 +327,7 @@ CHEATS = {
         "import numpy as np\nnp.allclose = np.isclose = np.all = lambda *_, **k: True",
         "",
     ),
+    "hides its functions": ("import gc\ngc.get_objects = lambda *_: []", ""),
     "copies the solutions": (
         f"import json\nfound = json.load(open({str(ROOT / 'solutions' / NAME)!r}))",
         "FileNotFoundError",
@@ -323,6 +345,14 @@ CHEATING_ANSWERS = {
         "            return frame.f_locals['right']\n        frame = frame.f_back",
     },
     "uses the library": {"softmax_jacobian": BY_LIBRARY},
+    "hides its functions": {"softmax_jacobian": BY_LIBRARY},
+    "copies the library": {
+        "softmax_jacobian": "import shutil\nimport comp551ad\n"
+        "shutil.copytree(comp551ad.__path__[0], 'mine')\n"
+        "from mine.autodiff.jacobians import jacobian\n"
+        "from mine.functions import softmax\n"
+        "def softmax_jacobian(p):\n    return jacobian(softmax)(np.log(p))",
+    },
     "uses it in a thread": {
         "softmax_jacobian": BY_LIBRARY.replace("def softmax_jacobian", "def found")
         + "import threading\ndef softmax_jacobian(p):\n    kept = []\n"
@@ -425,6 +455,11 @@ def harms(folder, port):
             "start_new_session=True)",
             "",
         ),
+        "leaves an orphan behind": (
+            "import os\nif os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n"
+            "        os.execvp('sleep', ['sleep', '2718281'])\n    os._exit(0)",
+            "",
+        ),
     }
 
 
@@ -466,6 +501,8 @@ def graded(tmp_path_factory, listener, sandboxed):
     with zipfile.ZipFile(everyone / "zipped.zip", "w") as archive:
         archive.writestr(f"my work/{NAME}", nbformat.writes(notebook()))
         archive.writestr(f"__MACOSX/._{NAME}", "x")
+    with zipfile.ZipFile(everyone / "handed in twice.zip", "w") as archive:
+        archive.writestr(f"older/{NAME}", nbformat.writes(notebook(**ALL_WRONG)))
     hand_in(everyone, "renamed", notebook(), "handed in/02_derivatives (1).ipynb")
     (everyone / "empty").mkdir()
     (everyone / "link to a file").mkdir()
@@ -556,7 +593,7 @@ def test_details_name_the_mistake_and_the_forbidden(graded):
     assert found["wrong", "pull_back"] == "the transpose is missing"
     assert found["wrong", "softmax_jacobian"] == "not a function"
     library = {who: found[who, "softmax_jacobian"] for who in CHEATING_ANSWERS}
-    for who in ("uses the library", "uses it by another name"):
+    for who in ("uses the library", "uses it by another name", "copies the library"):
         assert library[who] == "it calls the library's own"
     # The refusal is raised in the thread, whose list stays empty.
     assert library["uses it in a thread"] == "it raises IndexError"
@@ -615,11 +652,12 @@ def test_functions_and_objects_answer_through_the_pipe(fence, tmp_path, number):
 
 
 def code(source, grade_id="", is_answer=False, is_check=False):
-    return Cell(source, True, grade_id, is_answer, is_check)
+    about = {"grade_id": grade_id, "solution": is_answer, "grade": is_check}
+    return {"cell_type": "code", "source": source, "metadata": {"nbgrader": about}}
 
 
 def text(source):
-    return Cell(source, False, "", False, False)
+    return {"cell_type": "markdown", "source": source, "metadata": {}}
 
 
 OURS = [
@@ -839,7 +877,8 @@ def test_what_is_nobodys_is_listed_and_a_single_notebook_is_somebodys(tmp_path):
     assert [s.student for s in found] == ["zoe"]
     assert nobodys == ["02_loose.ipynb", "_old/", "_old/02_a.ipynb", "grades.csv"]
     ((alone,), _) = submissions_in(tmp_path / "02_loose.ipynb")
-    assert (alone.student, alone.members[0].read()) == ("02_loose", b"{}")
+    assert alone.student == "02_loose"
+    assert alone.save(tmp_path / "saved") == (["02_loose.ipynb"], [])
     (tmp_path / "nobody").mkdir()
     for path in (tmp_path / "none", tmp_path / "nobody", tmp_path / "grades.csv"):
         with pytest.raises(ValueError, match="^submissions: got .*, expected a folder"):
@@ -875,6 +914,56 @@ def test_what_may_not_be_read_is_refused_by_name(tmp_path, monkeypatch):
         "07_link.ipynb is a link: hand in the file itself",
     ]
     assert sorted(p.name for p in tmp_path.iterdir()) == ["class", "saved"]
+
+
+def bomb(archive):
+    for k in range(30):
+        archive.writestr(f"{k}.txt", "x")
+
+
+def deceit(archive):
+    """A file that ends where its name does, for whom a null byte is the end of it."""
+    archive.writestr(zipfile.ZipInfo("02_a.ipynb\0.txt"), "{}")
+
+
+def damaged(archive):
+    archive.writestr("a.txt", bytes(range(256)) * 9, zipfile.ZIP_DEFLATED)
+    archive.fp.seek(60)
+    archive.fp.write(b"\xff" * 9)
+
+
+@pytest.mark.parametrize(
+    "make, limits, names, problem",
+    [
+        (
+            bomb,
+            {"MAX_FILES": 4},
+            ["0.txt", "1.txt", "2.txt"],
+            "3.txt and more: too many",
+        ),
+        (bomb, {"_MAX_LIST_BYTES": 900}, [], "a.zip has too many files in it"),
+        (deceit, {}, ["02_a.ipynb"], None),
+        (damaged, {}, [], "a.txt can't be read: "),
+    ],
+)
+def test_a_hostile_zip_file_harms_nobody(
+    tmp_path, monkeypatch, make, limits, names, problem
+):
+    for name, value in limits.items():
+        monkeypatch.setattr(submissions, name, value)
+    (tmp_path / "zoe").mkdir()
+    with zipfile.ZipFile(tmp_path / "zoe" / "a.zip", "w") as archive:
+        make(archive)
+    saved, problems = submission_of(tmp_path / "zoe").save(tmp_path / "saved")
+    assert saved == names
+    assert [p[: len(problem)] for p in problems] == ([problem] if problem else [])
+
+
+def test_a_name_that_two_systems_write_in_two_ways_is_one_students(tmp_path):
+    lay_out(tmp_path, "Zo\u00eb/02_a.ipynb", "Zoe\u0308/mine.py")
+    ((zoe,), _) = submissions_in(tmp_path)
+    assert zoe.student == "Zo\u00eb"
+    assert sorted(member.name for member in zoe.members) == ["02_a.ipynb", "mine.py"]
 
 
 # --- points, late days, tables --------------------------------------------------------
@@ -955,14 +1044,16 @@ def test_a_roster_of_another_kind_is_refused(tmp_path):
         Roster.read(path)
 
 
-@pytest.mark.parametrize("name", ["=2+3", "+1", "-1", "@x", " =1", "<b>x</b>", "a/b"])
+@pytest.mark.parametrize(
+    "name",
+    ["=2+3", "+1", "-1", "@x", " =1", "\t=1", "\r@x", "＝1", "﹣1", "<b>x</b>", "a/b"],
+)
 def test_no_cell_is_a_formula_and_no_page_is_markup(tmp_path, name):
     write_all(tmp_path, [somebody(name)], Course(TWO), None)
     with open(tmp_path / "grades.csv", encoding="utf-8-sig", newline="") as file:
         (row,) = csv.DictReader(file)
-    assert (
-        row["student"].lstrip("'") == name and row["student"].lstrip()[0] not in "=+-@"
-    )
+    assert row["student"].lstrip("'") == name
+    assert row["student"].lstrip()[0] not in "=+-@＝﹣"
     (page,) = (tmp_path / "feedback").iterdir()
     assert "<b>" not in page.read_text("utf-8")
 

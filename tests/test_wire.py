@@ -178,7 +178,7 @@ def test_errors_arrive_with_their_class_and_those_from_here_come_back(ends):
 @pytest.mark.parametrize(
     "message, why",
     [
-        (b"\xff\xff\xff\xff", "gave more than 64 MB"),
+        (b"\xff\xff\xff\xff", "gave more than 32 MB"),
         (b"\0\0\0\5hello", "gave what can't be read"),
         (b'\0\0\0\2""', "gave what can't be read"),
         (b'\0\0\0\x08["gave"]', None),  # nothing is given

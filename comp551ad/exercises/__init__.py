@@ -3,6 +3,7 @@
     check       runs your answer against another way of working it out
     hint        a word of help; a second one on asking
     progress    what is done, in this notebook and in the course
+    set_language    set_language("fr"): the same in French
 
 `checking.py` is how a check works, `exercise.py` what an exercise is, `tasks/` what is asked,
 a module a lecture. `finding.py` looks for the name of a mistake: among the exercise's own, the
@@ -14,6 +15,7 @@ what an error means. `guard.py` keeps answers from hanging a check. The notebook
 """
 
 from .checking import check, hint
+from .language import set_language
 from .progress import progress
 
-__all__ = ["check", "hint", "progress"]
+__all__ = ["check", "hint", "progress", "set_language"]

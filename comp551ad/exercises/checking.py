@@ -29,6 +29,7 @@ from .catalogue import catalogue
 from .exercise import Exercise, plainly
 from .finding import Finding, Trial, finding
 from .guard import TimeLimit, as_it_was, time_limit
+from .language import _
 from .progress import is_graded, next_step, note
 from .solutions import solution
 from .values import Endless, Raised, alike, finite, in_words, kept, shown, unchanged
@@ -72,7 +73,7 @@ class Verdict:
 
     @property
     def headline(self) -> str:
-        found = "; ".join(self.mistakes) or self.status
+        found = "; ".join(self.mistakes) or _(self.status)
         return f"{_MARKS[self.status]} {self.exercise}: {found}"
 
     def __repr__(self) -> str:
@@ -85,7 +86,7 @@ class Verdict:
                 0, " · ".join(_marked(name, right) for name, right in self.parts)
             )
         told, link = self.then
-        before, arrow, name = told.partition("next: ")
+        before, arrow, name = told.partition(_("next: "))
         if link:
             told = (
                 f'{before}{arrow}<a href="{html.escape(link)}">{html.escape(name)}</a>'
@@ -133,15 +134,16 @@ def judge(exercise: Exercise, answer: Callable) -> Verdict:
         except (WitnessFailed, KeyboardInterrupt):
             raise
         except TimeLimit:
-            says = "Looking at what your answer gives takes too long."
-            return _unseen(exercise, says)
+            return _unseen(
+                exercise, _("Looking at what your answer gives takes too long.")
+            )
         except BaseException as error:  # SystemExit, too, from an object's own methods
-            says = f"Looking at what your answer gives raises {in_words(error)}."
-            return _unseen(exercise, says)
+            says = _("Looking at what your answer gives raises {error}.")
+            return _unseen(exercise, says.format(error=in_words(error)))
 
 
 def _unseen(exercise: Exercise, says: str) -> Verdict:
-    return Verdict(exercise.name, "not yet", ("it can't be looked at",), (says,))
+    return Verdict(exercise.name, "not yet", (_("it can't be looked at"),), (says,))
 
 
 def _judged(exercise: Exercise, answer: Callable) -> Verdict:
@@ -154,10 +156,13 @@ def _judged(exercise: Exercise, answer: Callable) -> Verdict:
     if found is None:
         return Verdict(exercise.name, "passed")
     says = found.says
-    if exercise.hints and not any(line.startswith("Hint") for line in says):
+    hinted = _("Hint: {hint}").partition("{")[0]
+    if exercise.hints and not any(line.startswith(hinted) for line in says):
         own = exercise.use is plainly and found.case and found.case != ()
-        case = f"; check({exercise.name}).case has the arguments" if own else ""
-        says = (*says, f"More help: hint({exercise.name}){case}")
+        more = _("More help: hint({name})")
+        if own:
+            more = _("More help: hint({name}); check({name}).case has the arguments")
+        says = (*says, more.format(name=exercise.name))
     return Verdict(
         exercise.name, "not yet", found.mistakes, says, found.case, parts=found.parts
     )
@@ -198,17 +203,25 @@ def _broken_rule(
 ) -> tuple[tuple[str], tuple[str, ...]] | None:
     """The name of a rule that an answer has broken, and what to say of it."""
     if called is not None:
-        told = f"Your answer called {called.removeprefix(_PACKAGE)}: here, work it out yourself."
-        return ("it calls the library's own",), (told,)
+        told = _("Your answer called {function}: here, work it out yourself.")
+        told = told.format(function=called.removeprefix(_PACKAGE))
+        return (_("it calls the library's own"),), (told,)
     if isinstance(given, Raised) and isinstance(given.error, Endless):
-        told = f"What your answer returns can't be looked through: {given.error}."
-        return ("it returns something without end",), (told,)
+        told = _("What your answer returns can't be looked through: {error}.")
+        told = told.format(error=given.error)
+        return (_("it returns something without end"),), (told,)
     changed = _changed(exercise, before, after)
     if changed is None:
         return None
-    return ("it changes its input in place",), (
-        f"After the call, {changed} is no longer what it was, and its owner still needs it.",
-        "Hint: Which of your lines writes into an argument: +=, -=, a[...] =, append, pop?",
+    return (_("it changes its input in place"),), (
+        _(
+            "After the call, {name} is no longer what it was, and its owner still needs it."
+        ).format(name=changed),
+        _("Hint: {hint}").format(
+            hint=_(
+                "Which of your lines writes into an argument: +=, -=, a[...] =, append, pop?"
+            )
+        ),
     )
 
 
@@ -241,7 +254,7 @@ class _Watch:
         name = f"{module}.{function}"
         self.called = name if name.startswith(forbidden) else None
 
-    def _profile(self, frame, event, _):
+    def _profile(self, frame, event, argument):
         if event == "call" and self.called is None:
             name = f"{_module(frame)}.{frame.f_code.co_qualname}"
             caller = frame.f_back
@@ -259,7 +272,7 @@ class _Watch:
         if self.forbidden:
             sys.setprofile(self._profile)
 
-    def __exit__(self, *_):
+    def __exit__(self, *error):
         sys.setprofile(self.before)
 
 
@@ -310,7 +323,9 @@ def hint(answer: Callable | str, which: int = 1) -> str:
     """
     asked = _find(getattr(answer, "__name__", answer))
     line = _a_line_of_the_solution(asked)
-    texts = [*asked.hints, *([f"One line of the solution: {line}"] if line else [])]
+    texts = [_(text) for text in asked.hints]
+    if line:
+        texts.append(_("One line of the solution: {line}").format(line=line))
     whole = isinstance(which, int | np.integer) and not isinstance(which, bool)
     if not whole or which not in range(1, len(texts) + 1):
         raise ValueError(
@@ -318,8 +333,10 @@ def hint(answer: Callable | str, which: int = 1) -> str:
         )
     if which > len(asked.hints):
         note(asked.name, shown=True)
-    more = "; the last shows a line of the solution" if line and which == 2 else ""
-    return _Text(f"{texts[which - 1]} ({which} of {len(texts)}{more})")
+    told = _("{hint} ({number} of {many})")
+    if line and which == 2:
+        told = _("{hint} ({number} of {many}; the last shows a line of the solution)")
+    return _Text(told.format(hint=texts[which - 1], number=which, many=len(texts)))
 
 
 def _a_line_of_the_solution(exercise: Exercise) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from .exercise import Exercise
+from .language import _
 
 _NUMBERS: tuple[tuple[str, Callable], ...] = (
     ("{} is 0", lambda v: v == 0),
@@ -52,22 +53,24 @@ def clue(exercise: Exercise, good: list[tuple], bad: list[tuple]) -> str:
             if all(_true(holds, v) for v in rights) and not any(
                 _true(holds, v) for v in wrongs
             ):
-                return f"It is right where {text.format(name)}."
+                where = _("It is right where {where}.")
+                return where.format(where=_(text).format(name))
     for k, name in enumerate(names):
         sizes, others = (
             {_size(name, case[k]) for case in cases} for cases in (good, bad)
         )
         if len(sizes) == 1 and None not in sizes and not sizes & others:
-            return f"It is right where {sizes.pop()}: is that number typed in?"
+            typed = _("It is right where {where}: is that number typed in?")
+            return typed.format(where=sizes.pop())
     shortest = min(good, key=lambda case: len(repr(case)))
-    return f"It is right for {exercise.described(shortest)}."
+    return _("It is right for {case}.").format(case=exercise.described(shortest))
 
 
 def _size(name: str, value: Any) -> str | None:
     if isinstance(value, np.ndarray) and value.ndim or isinstance(value, list | dict):
-        return f"len({name}) is {len(value)}"
+        return _("len({name}) is {n}").format(name=name, n=len(value))
     if isinstance(value, int) and not isinstance(value, bool):
-        return f"{name} is {value}"
+        return _("{name} is {n}").format(name=name, n=value)
     return None
 
 

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from .language import _
 from .values import in_words
 
 _HERE = os.path.dirname(__file__)
@@ -37,7 +38,7 @@ def in_the_students_words(error: BaseException) -> str:
         return in_words(error)
     code, number = step.tb_frame.f_code, step.tb_lineno
     line = linecache.getline(code.co_filename, number).strip()
-    at = f" (line {number}: {line})" if line else ""
+    at = _(" (line {number}: {line})").format(number=number, line=line) if line else ""
     if isinstance(error, ValueError) and _SHAPES.search(str(error)):
         told = _shapes_that_met(step)
         if told:
@@ -78,8 +79,9 @@ def _shapes_that_met(step: TracebackType) -> str:
         case _:
             return ""
     if None in shapes:
-        return f"{text}: the shapes don't fit"
-    return f"{text}: {shapes[0]} and {shapes[1]} don't fit"
+        return _("{text}: the shapes don't fit").format(text=text)
+    line = _("{text}: {one} and {other} don't fit")
+    return line.format(text=text, one=shapes[0], other=shapes[1])
 
 
 def _shape(part: ast.expr, frame: Any) -> str | None:
@@ -93,5 +95,7 @@ def _shape(part: ast.expr, frame: Any) -> str | None:
         return None
     shape = np.shape(value)
     if len(shape) == 1:
-        return f"{shape[0]} number{'s' * (shape[0] != 1)}"
-    return "×".join(map(str, shape)) or "one number"
+        return (_("{n} numbers") if shape[0] != 1 else _("{n} number")).format(
+            n=shape[0]
+        )
+    return "×".join(map(str, shape)) or _("one number")

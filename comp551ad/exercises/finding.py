@@ -25,6 +25,7 @@ from .errors import in_the_students_words, is_theirs
 from .exercise import Exercise, plainly
 from .formulas import FormulaFault
 from .guard import TimeLimit
+from .language import _
 from .places import place
 from .slips import slips
 from .solutions import solution
@@ -128,6 +129,9 @@ class _Suspect:
     wrong: Callable
     outcomes: dict[int, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        self.name, self.hint = _(self.name), _(self.hint)
+
 
 class _Search:
     """Everything that might have given what the answer gave, in these trials."""
@@ -197,7 +201,9 @@ class _Search:
                 )
                 for t in self.trials
             ):
-                expected = f"The question asks for {', '.join(parts)}, in this order."
+                expected = _("The question asks for {parts}, in this order.").format(
+                    parts=", ".join(parts)
+                )
                 return _Suspect("in another order", expected, self.exercise.witness)
         return None
 
@@ -336,8 +342,8 @@ class _Search:
             ]
             other = self._usual(path, wrongs, (SIGN, MISSING_N))
             if other:
-                name = f"{suspect.name}, and {other.name}"
-                hint = f"{suspect.hint} And then: {other.hint}"
+                name = suspect.name + _(", and ") + other.name
+                hint = suspect.hint + _(" And then: ") + other.hint
                 return _Suspect(name, hint, suspect.wrong)
         return None
 
@@ -401,14 +407,22 @@ def _evidence(search: _Search, path: str) -> tuple[str, Trial, str]:
     assert difference is not None  # the trial was missed here
     case = exercise.described(trial.arguments)
     told = difference.told(exercise.secret)
-    return f"{case and f'For {case}: '}{told}", trial, difference.kind
+    return _for_case(case, told), trial, difference.kind
+
+
+def _for_case(case: str, told: str) -> str:
+    return _("For {case}: {told}").format(case=case, told=told) if case else told
+
+
+def _hint(text: str) -> str:
+    return _("Hint: {hint}").format(hint=text)
 
 
 def _explained(search: _Search, found: dict[str, _Suspect | None]) -> Finding:
     concerns: dict[str, list[str]] = {}
     hints: dict[str, str] = {}
     for path, suspect in found.items():
-        name = suspect.name if suspect else "not right yet"
+        name = suspect.name if suspect else _("not right yet")
         concerns.setdefault(name, []).append(path)
         if suspect:
             hints.setdefault(suspect.hint, name)
@@ -420,8 +434,8 @@ def _explained(search: _Search, found: dict[str, _Suspect | None]) -> Finding:
         for name, paths in concerns.items()
     )
     first = next(path for path, suspect in found.items() if suspect)
-    line, trial, _ = _evidence(search, first)
-    says = (line, f"Hint: {' '.join(list(hints)[:2])}")
+    line, trial, *others = _evidence(search, first)
+    says = (line, _hint(" ".join(list(hints)[:2])))
     return Finding(names, says, trial.arguments, _parts(search, found))
 
 
@@ -435,9 +449,9 @@ def _unexplained(search: _Search, answer: Callable, paths: list[str]) -> Finding
     exercise = search.exercise
     line, trial, sort = _evidence(search, paths[0])
     right_for = _clue(search)
-    name = sort if sort != "value" else "not the right value yet"
+    name = _(sort if sort != "value" else "not the right value yet")
     if len(search.missed) < len(search.trials):
-        name = "right for some inputs only"
+        name = _("right for some inputs only")
     everywhere = list(exercise.parts_of(trial.right))
     if sort == "value" and paths not in ([""], everywhere):
         name = f"{', '.join(paths)}: {name}"
@@ -474,31 +488,36 @@ def _raised(search: _Search, answer: Callable) -> Finding:
     case = exercise.described(trial.arguments)
     if isinstance(error, KeyboardInterrupt | TimeLimit):
         return Finding(
-            ("it was stopped before it gave an answer",),
+            (_("it was stopped before it gave an answer"),),
             (
-                f"It was still at work on {case or 'the question'}.",
-                "Hint: Does the loop ever end? Is the same thing worked out again and again?",
+                _("It was still at work on {case}.").format(
+                    case=case or _("the question")
+                ),
+                _hint(
+                    _(
+                        "Does the loop ever end? Is the same thing worked out again and "
+                        "again?"
+                    )
+                ),
             ),
             trial.arguments,
         )
     if isinstance(error, FormulaFault):
         return Finding(
-            ("it can't be read as a formula",), (str(error),), trial.arguments
+            (_("it can't be read as a formula"),), (str(error),), trial.arguments
         )
     line = in_the_students_words(error)
     found = search.whole() or search.slip(None)
     if found:
-        return Finding((found.name,), (line, f"Hint: {found.hint}"), trial.arguments)
+        return Finding((found.name,), (line, _hint(found.hint)), trial.arguments)
     if not is_theirs(error):
-        told = f"Your answer returns {_returned(exercise, answer, trial.arguments)}."
-        return Finding(
-            ("another kind of value",),
-            (f"{told} What does the question ask for, and how many values?",),
-            trial.arguments,
-        )
-    name = f"it raises {type(error).__name__}"
-    says = [f"For {case}: {line}" if case else line]
+        told = _(
+            "Your answer returns {what}. What does the question ask for, and how many values?"
+        ).format(what=_returned(exercise, answer, trial.arguments))
+        return Finding((_("another kind of value"),), (told,), trial.arguments)
+    name = _("it raises {error}").format(error=type(error).__name__)
+    says = [_for_case(case, line)]
     if len(search.missed) < len(search.trials):
-        name, clue = "right for some inputs only", _clue(search)
+        name, clue = _("right for some inputs only"), _clue(search)
         says += [clue] if clue else []
     return Finding((name,), tuple(says), trial.arguments)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..functions import logistic
+from .language import _
 
 _KNOWN = {
     **{
@@ -69,9 +70,13 @@ def _entry(name: str, entry: Any, values: dict[str, float]) -> Any:
 def _formula(name: str, text: str, values: dict[str, float]) -> float:
     known = {**_KNOWN, **values}
     for advice in _advice(text, known):
-        raise FormulaFault(f"{name}: {text!r}: {advice}")
+        raise FormulaFault(f"{name}: {text!r}: {_(advice)}")
     tree = ast.parse(text.strip(), mode="eval")
     try:
+        for part in ast.walk(tree):
+            # With whole numbers 9 ** 9 ** 9 would never end.
+            if isinstance(part, ast.Constant):
+                part.value = float(part.value)
         return eval(compile(tree, "<formula>", "eval"), {"__builtins__": {}}, known)
     except ArithmeticError:  # Python's own numbers raise where NumPy's give inf
         return np.nan
@@ -81,7 +86,7 @@ def _advice(text: str, known: dict[str, Any]) -> Iterator[str]:
     """How to write what can't be read."""
     for letter, word in _GREEK.items():
         if letter in text:
-            yield f"for {letter} write {word}"
+            yield _("for {letter} write {word}").format(letter=letter, word=word)
     if "^" in text:
         yield "a power is written **"
     if re.search(r"(?<![=<>!])=(?!=)", text):
@@ -95,7 +100,9 @@ def _advice(text: str, known: dict[str, Any]) -> Iterator[str]:
         return
     for part in ast.walk(tree):
         if isinstance(part, ast.Attribute) and isinstance(part.value, ast.Name):
-            yield f"write {part.attr}, without {part.value.id}."
+            yield _("write {name}, without {module}.").format(
+                name=part.attr, module=part.value.id
+            )
         if isinstance(part, ast.Name) and part.id not in known:
             yield _instead_of(part.id, known)
         if isinstance(part, ast.Call) and not (
@@ -104,7 +111,10 @@ def _advice(text: str, known: dict[str, Any]) -> Iterator[str]:
             or (isinstance(part.func, ast.Name) and callable(known[part.func.id]))
         ):
             yield "write * between factors, as in 2 * (x + 1)"
-        if not isinstance(part, _ALLOWED):
+        letters = isinstance(part, ast.Constant) and not isinstance(
+            part.value, int | float
+        )
+        if letters or not isinstance(part, _ALLOWED):
             yield "use numbers, names, + - * / ** and parentheses"
         called = [c.func for c in ast.walk(tree) if isinstance(c, ast.Call)]
         if (
@@ -112,12 +122,13 @@ def _advice(text: str, known: dict[str, Any]) -> Iterator[str]:
             and callable(known[part.id])
             and part not in called
         ):
-            yield f"{part.id} of what? Write {part.id}(…)"
+            yield _("{name} of what? Write {name}(…)").format(name=part.id)
 
 
 def _instead_of(name: str, known: dict[str, Any]) -> str:
     if name == "e":
         return "write exp(x) for e to the power x"
     if name in _FUNCTIONS:
-        return f"for {name} write {_FUNCTIONS[name]}"
-    return f"{name} is not known here; use {', '.join(known)}"
+        return _("for {letter} write {word}").format(letter=name, word=_FUNCTIONS[name])
+    told = _("{name} is not known here; use {known}")
+    return told.format(name=name, known=", ".join(known))

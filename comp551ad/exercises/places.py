@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from .exercise import Exercise
+from .language import _
 from .solutions import Solution, solution
 from .values import agree, finite, in_a_line, numeric
 
@@ -46,7 +47,8 @@ class _Noted:
     value: np.ndarray
 
     def __str__(self) -> str:
-        return f"`{in_a_line(self.text, 60)}` (line {self.line})"
+        text = in_a_line(self.text, 60)
+        return _("`{text}` (line {line})").format(text=text, line=self.line)
 
 
 class _Full(Exception):
@@ -92,12 +94,14 @@ def _told(
         if turns_up(noted.value):
             so_far = noted
         elif so_far:
-            return (
-                f"Up to {so_far} your values are the solution's; {noted} is the first "
+            line = _(
+                "Up to {so_far} your values are the solution's; {noted} is the first "
                 "that the solution hasn't."
             )
+            return line.format(so_far=so_far, noted=noted)
         else:
-            return f"Your first step, {noted}, is a value that the solution hasn't."
+            line = _("Your first step, {noted}, is a value that the solution hasn't.")
+            return line.format(noted=noted)
     return ""
 
 

@@ -21,6 +21,7 @@ from urllib.parse import quote
 
 from .catalogue import catalogue
 from .exercise import Exercise
+from .language import _
 
 FILE = ".comp551ad_progress.jsonl"
 CORE = "●"
@@ -62,7 +63,8 @@ def note(name: str, **what: bool) -> str | None:
             return None
         except OSError as error:
             cause = error.strerror or type(error).__name__
-    return f"Your progress could not be kept in {path}: {cause}."
+    told = _("Your progress could not be kept in {path}: {cause}.")
+    return told.format(path=path, cause=cause)
 
 
 def _kept() -> dict[str, dict[str, bool]]:
@@ -112,14 +114,14 @@ def next_step(exercise: Exercise) -> tuple[str, str]:
     kept = _kept()
     course = [e for e in catalogue().values() if e.lecture == exercise.lecture]
     left = [e for e in course if not kept.get(e.name, {}).get("passed")]
-    told = (
-        f"{len(course) - len(left)} of {len(course)} done in lecture {exercise.lecture}"
+    told = _("{done} of {many} done in lecture {lecture}").format(
+        done=len(course) - len(left), many=len(course), lecture=exercise.lecture
     )
     if not left:
         return told, ""
     later = [e for e in left if number_of(e) > number_of(exercise)]
     following = (later or left)[0]
-    told += f"; next: {number_of(following)} · {following.title}"
+    told += f"; {_('next: ')}{number_of(following)} · {following.title}"
     return told, link_to(following, exercise.lecture)
 
 
@@ -138,7 +140,7 @@ class Progress:
     def lectures(self) -> list[tuple[str, int, int, int]]:
         """Per lecture: its number, and how many are passed, attempted, to do."""
         counts: dict[str, list[int]] = {}
-        for lecture, _, _, state in self.rows:
+        for lecture, *_exercise, state in self.rows:
             count = counts.setdefault(lecture, [0, 0, 0])
             count[list(_MARKS).index(state)] += 1
         return [
@@ -160,22 +162,26 @@ class Progress:
         return ", a line shown" * (name in self.shown)
 
     def _summary(self) -> str:
-        passed = [name for _, name, _, state in self.rows if state == "passed"]
-        total = (
-            f"{len(passed)} of {len(self.rows)} exercises passed in the whole course"
+        passed = [
+            name for lecture, name, title, state in self.rows if state == "passed"
+        ]
+        total = _("{done} of {many} exercises passed in the whole course").format(
+            done=len(passed), many=len(self.rows)
         )
         if not self.core:
             return total
-        done = len(self.core.intersection(passed))
-        return f"{done} of {len(self.core)} in the core, {total}"
+        core = _("{done} of {many} in the core, ").format(
+            done=len(self.core.intersection(passed)), many=len(self.core)
+        )
+        return core + total
 
     def __repr__(self) -> str:
         lines = []
         if self.lecture:
             lines.append(f"Lecture {self.lecture}")
-            wide = max(len(name) for name, _, _ in self._here())
+            wide = max(len(name) for name, *more in self._here())
             for name, title, state in self._here():
-                mark, _, more = state.partition(", ")
+                mark, comma, more = state.partition(", ")
                 told = f"  {_MARKS[mark]} {name:{wide}}  {title}"
                 lines.append(told + f" ({more})" * bool(more))
         lines.append(self._summary())

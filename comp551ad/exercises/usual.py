@@ -12,6 +12,7 @@ from itertools import product
 
 import numpy as np
 
+from .language import _
 from .values import agree, numeric
 
 Named = tuple[str, str]
@@ -60,7 +61,7 @@ def usual_mistakes(
             ]
             if 0 < len(named) < 3 and all_are(wrongs):
                 names, hints = zip(*named, strict=True)
-                yield ", and ".join(names), " ".join(hints)
+                yield _(", and ").join(map(_, names)), " ".join(map(_, hints))
     if all(m.size == r.size for m, r in zip(mine, theirs, strict=True)) and all(
         agree(m.ravel(), r.ravel(), tolerance)
         for m, r in zip(mine, theirs, strict=True)
@@ -137,11 +138,13 @@ def _ratio(mine, theirs, dims, tolerance) -> Iterator[Named]:
             if np.isclose(factor, base):
                 yield (
                     "another base of the logarithm",
-                    f"Is it {name} where the question has the natural logarithm?",
+                    _(
+                        "Is it {log} where the question has the natural logarithm?"
+                    ).format(log=name),
                 )
         if not np.isclose(abs(factor), 1):
             yield (
-                f"off by the factor {factor:.4g}",
+                _("off by the factor {factor}").format(factor=f"{factor:.4g}"),
                 "Where does a constant factor come in: a ½, a 2, a number typed in?",
             )
         return
@@ -157,9 +160,11 @@ def _ratio(mine, theirs, dims, tolerance) -> Iterator[Named]:
                 size = text.format(label)
                 constant = "" if np.isclose(rest[0], 1) else f"{rest[0]:.4g} · "
                 yield (
-                    f"off by the factor {constant}{size}",
-                    f"Does {label} come in at all, once, or squared? And is one of the "
-                    "sizes typed in as a number?",
+                    _("off by the factor {factor}").format(factor=constant + size),
+                    _(
+                        "Does {size} come in at all, once, or squared? And is one of the "
+                        "sizes typed in as a number?"
+                    ).format(size=label),
                 )
                 return
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from .language import _
+
 
 @dataclass(frozen=True)
 class Raised:
@@ -31,7 +33,7 @@ def finite(value: Any, most: int = 50_000, most_numbers: int = 10**6) -> Any:
         depth += 1
         numbers = sum(part.size for part in waiting if isinstance(part, np.ndarray))
         if depth > 30 or len(waiting) > most or numbers > most_numbers:
-            raise Endless("it contains itself, or is far too large")
+            raise Endless(_("it contains itself, or is far too large"))
         inside = [
             part for part in waiting if isinstance(part, list | tuple | dict | set)
         ]
@@ -174,11 +176,12 @@ class Difference:
 
     def told(self, secret: bool) -> str:
         if self.kind == "an entry is missing":
-            return f"There is no entry {self.place}."
-        place = self.place or "your answer"
+            return _("There is no entry {place}.").format(place=self.place)
+        line = _("{place} is {given}; expected {right}.")
         if secret and self.kind in ("value", "not a number"):
-            return f"{place} is {self.given}, which isn't right."
-        return f"{place} is {self.given}; expected {self.right}."
+            line = _("{place} is {given}, which isn't right.")
+        place = self.place or _("your answer")
+        return line.format(place=place, given=self.given, right=self.right)
 
 
 def first_difference(
@@ -193,36 +196,39 @@ def first_difference(
             return _entry(path, mine[path], theirs[path], tolerance)
     extra = [path for path in mine if path not in theirs]
     return (
-        Difference("too many values", extra[0], "there", "nothing") if extra else None
+        Difference("too many values", extra[0], _("there"), _("nothing"))
+        if extra
+        else None
     )
 
 
 def _missing(path: str, given: Any, right: Any, parts: tuple[str, ...]) -> Difference:
     if isinstance(given, tuple) and isinstance(right, tuple):
         expected = f"{len(right)}: {', '.join(parts)}" if parts else f"{len(right)}"
-        many = f"{len(given)} result{'s' * (len(given) != 1)}"
-        return Difference("too few results", "what you return", many, expected)
+        many = _("{n} results") if len(given) != 1 else _("{n} result")
+        returned = _("what you return"), many.format(n=len(given))
+        return Difference("too few results", *returned, expected)
     if given is None:
         return Difference(
             "it returns nothing",
-            "your answer",
-            "None (is `return` missing?)",
+            "",
+            _("None (is `return` missing?)"),
             kind(right),
         )
     if isinstance(given, dict) and isinstance(right, dict):
-        return Difference("an entry is missing", path, "missing", kind(right))
-    return Difference("another kind of value", "your answer", kind(given), kind(right))
+        return Difference("an entry is missing", path, "", kind(right))
+    return Difference("another kind of value", "", kind(given), kind(right))
 
 
 def _entry(path: str, given: Any, right: Any, tolerance: float) -> Difference:
-    place = path or "your answer"
+    place = path or _("your answer")
     if given is None and path:
         return Difference("not finished", place, "None", kind(right))
     if given is None:
-        none = "None (is `return` missing?)"
+        none = _("None (is `return` missing?)")
         return Difference("it returns nothing", place, none, kind(right))
     if given is ...:
-        return Difference("not finished", place, "still ...", kind(right))
+        return Difference("not finished", place, _("still ..."), kind(right))
     if isinstance(given, bool | np.bool_) and not isinstance(right, bool | np.bool_):
         return Difference("another kind of value", place, str(given), kind(right))
     a, b = numeric(given), numeric(right)
@@ -231,14 +237,17 @@ def _entry(path: str, given: Any, right: Any, tolerance: float) -> Difference:
             return Difference("value", place, shown(given), shown(right))
         return Difference("another kind of value", place, kind(given), kind(right))
     if a.shape != b.shape:
-        return Difference("the shape", place, f"of shape {a.shape}", f"shape {b.shape}")
+        mine = _("of shape {shape}").format(shape=a.shape)
+        theirs = _("shape {shape}").format(shape=b.shape)
+        return Difference("the shape", place, mine, theirs)
     if a.dtype.kind != b.dtype.kind:
-        kinds = ("complex numbers", "real numbers")
+        kinds = _("complex numbers"), _("real numbers")
         return Difference(
             "complex numbers", place, kind(given), kinds[b.dtype.kind == "f"]
         )
     index = tuple(int(k) for k in np.argwhere(_differs(a, b, tolerance))[0])
-    at = f"entry {list(index)} of {place}" if index else place
+    entry = _("entry {index} of {place}")
+    at = entry.format(index=list(index), place=place) if index else place
     if isinstance(given, bool) and isinstance(right, bool):
         return Difference("value", at, str(given), str(right))
     what = "not a number" if np.isnan(a[index]) else "value"
@@ -256,31 +265,32 @@ def _no_numbers(value: Any) -> bool:
 def kind(value: Any) -> str:
     """What sort of value it is, and of which size: `an array of shape (3, 4)`."""
     if isinstance(value, tuple):
-        return f"a tuple of {len(value)}"
+        return _("a tuple of {n}").format(n=len(value))
     if _no_numbers(value) and value.ndim:
-        dtype = value.dtype
-        return f"an array of shape {value.shape} with dtype {dtype}, not of numbers"
+        line = _("an array of shape {shape} with dtype {dtype}, not of numbers")
+        return line.format(shape=value.shape, dtype=value.dtype)
     if isinstance(value, np.ndarray) and value.ndim:
-        of = " of complex numbers" if value.dtype.kind == "c" else ""
-        return f"an array of shape {value.shape}{of}"
-    if isinstance(value, tuple) and len(value) == 1:
-        return "a tuple of one"
+        line = _("an array of shape {shape}")
+        if value.dtype.kind == "c":
+            line = _("an array of shape {shape} of complex numbers")
+        return line.format(shape=value.shape)
     if isinstance(value, list):
-        return f"a list of {len(value)}"
+        return _("a list of {n}").format(n=len(value))
     if isinstance(value, np.ndarray):
         value = value.item()
-    names = {dict: "a dict", str: "text", type(None): "None"}
+    names = {dict: _("a dict"), str: _("text"), type(None): "None"}
     number = numeric(value) is not None
     if isinstance(value, complex):
-        return "a complex number"
+        return _("a complex number")
     if callable(value):
-        return "a class" if isinstance(value, type) else "a function"
-    return names.get(type(value), "a number" if number else _article(value))
+        return _("a class") if isinstance(value, type) else _("a function")
+    return names.get(type(value), _("a number") if number else _article(value))
 
 
 def _article(value: Any) -> str:
     name = type(value).__name__
-    return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
+    line = _("an {name}") if name[0] in "aeiouAEIOU" else _("a {name}")
+    return line.format(name=name)
 
 
 def shown(value: Any) -> str:
@@ -296,7 +306,7 @@ def shown(value: Any) -> str:
 
 def _written(value: Any) -> str:
     if isinstance(value, np.ndarray) and value.ndim and value.size > 12:
-        return f"an array of shape {value.shape}"
+        return _("an array of shape {shape}").format(shape=value.shape)
     if isinstance(value, np.ndarray) and value.ndim:
         digits = 4 if len(np.unique(value.round(4))) == len(np.unique(value)) else 8
         text = np.array2string(
@@ -316,7 +326,7 @@ def _written(value: Any) -> str:
         parts = (f"{key!r}: {shown(part)}" for key, part in value.items())
         return f"{{{', '.join(parts)}}}"
     if callable(value):
-        return getattr(value, "__name__", "a function")
+        return getattr(value, "__name__", _("a function"))
     return in_a_line(repr(value), 60)
 
 

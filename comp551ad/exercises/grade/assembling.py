@@ -15,10 +15,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from pathlib import Path
+from typing import Any
 
 from ..notebooks import is_answer, is_check, marks
 
 CHECK = "-check"  # a check cell's grade_id: the exercise's name and this
+Cells = list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -36,61 +38,56 @@ class Unreadable(Exception):
     """A file that is no notebook; says what it is instead."""
 
 
-@dataclass(frozen=True)
-class Cell:
-    """What of a cell matters here."""
+def read_cells(data: bytes) -> Cells:
+    """The cells of a notebook, which may come from anywhere; `Unreadable` if it is none.
 
-    source: str
-    is_code: bool
-    grade_id: str
-    is_answer: bool
-    is_check: bool
-    points: float = 1
-
-
-def read_cells(data: bytes) -> list[Cell]:
-    """The cells of a notebook, which may come from anywhere; `Unreadable` if it is none."""
+    Of a cell its type, its source and nbgrader's metadata are kept.
+    """
     try:
-        notebook = json.loads(
-            data
-        )  # in UTF-8 or UTF-16, with a byte order mark or without
+        # In UTF-8 or UTF-16, with a byte order mark or without.
+        notebook = json.loads(data)
     except (ValueError, RecursionError) as error:
         raise Unreadable("is not JSON") from error
     cells = notebook.get("cells") if isinstance(notebook, dict) else None
     if not isinstance(cells, list):
         raise Unreadable("is JSON, but not a notebook of format 4")
     try:
-        return [_cell(cell) for cell in cells]
+        return [
+            {
+                "cell_type": cell["cell_type"],
+                "source": "".join(cell["source"]),
+                "metadata": {"nbgrader": marks(cell)},
+            }
+            for cell in cells
+        ]
     except (AttributeError, KeyError, TypeError) as error:
         raise Unreadable("has a cell that is no cell") from error
 
 
-def _cell(cell: dict) -> Cell:
-    about = marks(cell)
-    grade_id, points = about.get("grade_id"), about.get("points", 1)
-    return Cell(
-        source="".join(cell["source"]),
-        is_code=cell["cell_type"] == "code",
-        grade_id=grade_id if isinstance(grade_id, str) else "",
-        is_answer=is_answer(cell),
-        is_check=is_check(cell),
-        points=points if isinstance(points, int | float) else 1,
-    )
+def grade_id(cell: dict[str, Any]) -> str:
+    """nbgrader's name of a cell; empty if it has none."""
+    name = marks(cell).get("grade_id")
+    return name if isinstance(name, str) else ""
 
 
-def exercises_in(cells: list[Cell]) -> dict[str, float]:
+def is_code(cell: dict[str, Any]) -> bool:
+    """Is it run?"""
+    return cell["cell_type"] == "code"
+
+
+def exercises_in(cells: Cells) -> dict[str, float]:
     """The names of a notebook's exercises and their points, in its order."""
     return {
-        cell.grade_id.removesuffix(CHECK): cell.points
+        grade_id(cell).removesuffix(CHECK): marks(cell).get("points", 1)
         for cell in cells
-        if cell.is_check
+        if is_check(cell)
     }
 
 
 # --- a student's cells and our checks -------------------------------------------------
 
 
-def assemble(ours: list[Cell], theirs: list[Cell]) -> list[Step]:
+def assemble(ours: Cells, theirs: Cells) -> list[Step]:
     """A student's code in its order, with our checks in it.
 
     Each check of ours runs where theirs stands, but after the last cell with its answer;
@@ -106,60 +103,60 @@ def assemble(ours: list[Cell], theirs: list[Cell]) -> list[Step]:
         for k in range(block.size)
     }
     last = {k: i for i, k in enumerate(which)}
-    by_id = {cell.grade_id: k for k, cell in enumerate(ours)}
+    by_id = {grade_id(cell): k for k, cell in enumerate(ours)}
     steps = {}  # by where they come: a cell of theirs, then what of ours follows it
     for i, (cell, k) in enumerate(zip(theirs, which, strict=True)):
-        if cell.is_code and (step := _step_of(cell, i, ours, k)):
+        if is_code(cell) and (step := _step_of(cell, i, ours, k)):
             steps[i, -1] = step
     before = -1
     for k, cell in enumerate(ours):
         before = stands.get(k, before)
-        if cell.is_check:
-            name = cell.grade_id.removesuffix(CHECK)
+        if is_check(cell):
+            name = grade_id(cell).removesuffix(CHECK)
             following = (stands[n] for n in range(k + 1, len(ours)) if n in stands)
             late = next(following, len(theirs)) - 1
             at = max(stands.get(k, late), last.get(by_id.get(name), -1))
             steps[at, k] = Step(name)
-        elif cell.is_code and not cell.is_answer and k not in stands:
-            steps[before, k] = Step(f"{k + 1} of ours", cell.source)
+        elif is_code(cell) and not is_answer(cell) and k not in stands:
+            steps[before, k] = Step(f"{k + 1} of ours", cell["source"])
     return [steps[where] for where in sorted(steps)]
 
 
-def _which_of_ours(ours: list[Cell], theirs: list[Cell]) -> list[int | None]:
+def _which_of_ours(ours: Cells, theirs: Cells) -> list[int | None]:
     """Which cell of ours each of theirs is, None if it is one of their own.
 
     An answer and a check are known by their grade_id, whatever stands in them; the
     others, and a check that has lost it, by their text.
     """
-    by_id = {c.grade_id: k for k, c in enumerate(ours) if c.is_answer or c.is_check}
+    by_id = {grade_id(c): k for k, c in enumerate(ours) if is_answer(c) or is_check(c)}
     by_text = {
-        (c.is_code, c.source.strip()): k for k, c in enumerate(ours) if not c.is_answer
+        (is_code(c), c["source"].strip()): k
+        for k, c in enumerate(ours)
+        if not is_answer(c)
     }
     return [
-        by_id.get(c.grade_id, by_text.get((c.is_code, c.source.strip())))
+        by_id.get(grade_id(c), by_text.get((is_code(c), c["source"].strip())))
         for c in theirs
     ]
 
 
-def _step_of(cell: Cell, i: int, ours: list[Cell], k: int | None) -> Step | None:
+def _step_of(cell: dict[str, Any], i: int, ours: Cells, k: int | None) -> Step | None:
     """What of a student's code cell is run, given which of ours it is."""
     if k is None:
-        return Step(str(i + 1), cell.source)
-    if ours[k].is_answer:
-        return Step(cell.grade_id, cell.source)
-    if not ours[k].is_check:
-        return Step(f"{k + 1} of ours", cell.source)
-    if cell.source.strip() != ours[k].source.strip():
-        return Step(ours[k].grade_id, cell.source)  # an answer may stand in it
+        return Step(str(i + 1), cell["source"])
+    if is_answer(ours[k]):
+        return Step(grade_id(cell), cell["source"])
+    if not is_check(ours[k]):
+        return Step(f"{k + 1} of ours", cell["source"])
+    if cell["source"].strip() != ours[k]["source"].strip():
+        return Step(grade_id(ours[k]), cell["source"])  # an answer may stand in it
     return None
 
 
 # --- our notebooks --------------------------------------------------------------------
 
 
-def our_notebooks(
-    exercises: Path, lectures: Iterable[str] = ()
-) -> dict[str, list[Cell]]:
+def our_notebooks(exercises: Path, lectures: Iterable[str] = ()) -> dict[str, Cells]:
     """Our notebooks' cells by the files' names."""
     paths = notebooks_in(exercises)
     there = {path.name[:2] for path in paths}

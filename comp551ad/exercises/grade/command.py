@@ -10,6 +10,7 @@ after a crash; nothing else is written, and no name or mark goes anywhere else.
 
 import argparse
 import json
+import math
 import os
 import subprocess
 import sys
@@ -17,7 +18,8 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -25,11 +27,12 @@ from tqdm import tqdm
 
 from ...extras import extra
 from ..catalogue import own_folders
+from ..language import VARIABLE, languages
 from ..values import in_a_line
-from .assembling import Cell, Unreadable, exercises_in, notebooks_in, our_notebooks
-from .marking import STARTING_SECONDS, Result
+from .assembling import Cells, Unreadable, exercises_in, notebooks_in, our_notebooks
+from .marking import Result
 from .reports import Course, Exercise, Graded, Roster, write_all
-from .sandbox import PACKAGE, PYTHON, Fence, Limits, Watched, course_copy
+from .sandbox import PACKAGE, PYTHON, Fence, Limits, course_copy
 from .submissions import Refused, Submission, submissions_in
 
 KEPT = "results.jsonl"
@@ -38,148 +41,97 @@ KEPT = "results.jsonl"
 # --- one student ----------------------------------------------------------------------
 
 
-@dataclass
-class Grader:
-    """Grades students one by one; several threads may use it at a time.
+def _grade_one(
+    exercises: Path,
+    ours: dict[str, Cells],
+    fence: Fence,
+    limits: Limits,
+    number: int,
+    submission: Submission,
+) -> Graded:
+    """Grade one student, whatever was handed in."""
+    graded = Graded(submission.student, submission.id, submission.is_late)
+    files: dict[str, str] = {}
+    why = ""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        os.chmod(folder, 0o711)  # where another user runs the notebooks
+        task = {
+            "folder": folder,
+            "exercises": str(exercises.resolve()),
+            "fence": asdict(fence) | {"course": str(fence.course)},
+            "limits": asdict(limits),
+            "number": number % 1000,
+        }
+        try:
+            known = {path.name[:3] for path in notebooks_in(exercises)}
+            files, graded.problems = _handed_in(submission, Path(folder), ours, known)
+            if files:
+                found, why = _marked(task | {"files": files})
+                graded.problems += [each for each in found if isinstance(each, str)]
+                results = [Result.from_json(r) for r in found if isinstance(r, dict)]
+                graded.results = {result.exercise: result for result in results}
+        except Exception as error:  # the other students' grades must not be lost
+            why = f"{type(error).__name__}: {error}"
+    if why:
+        graded.problems.append(in_a_line(f"could not be graded: {why}"))
+    graded.problems = list(dict.fromkeys(graded.problems))
+    for name, cells in ours.items():
+        left = "not handed in" if name not in files else "stopped" if why else "missing"
+        for exercise in exercises_in(cells):
+            graded.results.setdefault(exercise, Result(exercise, left))
+    return graded
 
-    Args:
-        exercises: the folder of our notebooks.
-        names: the file names of those to grade.
-        expected: their exercises, each with its notebook's name.
-        fence: how the students' processes are fenced in.
-        limits: what a cell, a notebook and its processes may take.
+
+def _handed_in(
+    submission: Submission, folder: Path, ours: Iterable[str], known: set[str]
+) -> tuple[dict[str, str], list[str]]:
+    """The student's file for each of our notebooks, found by its first two digits, and what
+    is wrong with the others. Notebooks are saved in `theirs/`, what they read in `given/`.
     """
+    names, refused = submission.save(folder / "given")
+    notebooks = [name for name in names if name.lower().endswith(".ipynb")]
+    for name in notebooks:
+        (folder / "theirs" / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "given" / name).rename(folder / "theirs" / name)
+    found, problems = {}, []
+    for our in ours:
+        several = [n for n in notebooks if PurePath(n).name[:3] == our[:3]]
+        several.sort(key=lambda n: (PurePath(n).name != our, n.count("/"), n))
+        if several:
+            found[our] = several[0]
+        if len(several) > 1:
+            many = f"{len(several)} files begin like it, {several[0]} was taken"
+            problems.append(f"{our}: {many}")
+    strange = [name for name in notebooks if PurePath(name).name[:3] not in known]
+    problems += [
+        f"{n} is not graded: no exercise begins like its name" for n in strange
+    ]
+    if not found:
+        problems.append("nothing handed in")
+        problems += [f"{n} is not a notebook" for n in names if n not in notebooks]
+    return found, problems + refused
 
-    exercises: Path
-    names: list[str]
-    expected: dict[str, str]
-    fence: Fence
-    limits: Limits
-    running: set[Watched] = field(default_factory=set)
-    is_stopped: bool = False
 
-    def stop(self) -> None:
-        """End what is running; nothing more is graded."""
-        self.is_stopped = True
-        for watched in list(self.running):
-            watched.end("was stopped")
-
-    def grade(self, number: int, submission: Submission) -> Graded:
-        """Grade one student, whatever was handed in."""
-        graded = Graded(submission.student, submission.id, submission.is_late)
-        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-            os.chmod(folder, 0o711)  # where another user runs the notebooks
-            files: dict[str, str] = {}
-            try:
-                files = self._handed_in(submission, Path(folder), graded.problems)
-                self._mark(graded, Path(folder), dict(files), number)
-            except Exception as error:  # the other students' grades must not be lost
-                words = in_a_line(
-                    f"could not be graded: {type(error).__name__}: {error}"
-                )
-                graded.problems.append(words)
-        graded.problems = list(dict.fromkeys(graded.problems))
-        for exercise, name in self.expected.items():
-            status = "missing" if name in files else "not handed in"
-            graded.results.setdefault(exercise, Result(exercise, status))
-        return graded
-
-    def _handed_in(
-        self, submission: Submission, folder: Path, problems: list[str]
-    ) -> dict[str, str]:
-        """The student's file for each of our notebooks, found by its first two digits.
-
-        Notebooks are saved in `theirs/`, what they may read in `given/`, under their names.
-        """
-        names, refused = submission.save(folder / "given")
-        notebooks = [name for name in names if name.lower().endswith(".ipynb")]
-        for name in notebooks:
-            (folder / "theirs" / name).parent.mkdir(parents=True, exist_ok=True)
-            (folder / "given" / name).rename(folder / "theirs" / name)
-        found = {}
-        for ours in self.names:
-            several = [n for n in notebooks if PurePath(n).name[:3] == ours[:3]]
-            several.sort(key=lambda n: (PurePath(n).name != ours, n.count("/"), n))
-            if several:
-                found[ours] = several[0]
-            if len(several) > 1:
-                many = f"{len(several)} files begin like it, {several[0]} was taken"
-                problems.append(f"{ours}: {many}")
-        known = {path.name[:3] for path in notebooks_in(self.exercises)}
-        for name in notebooks:
-            if PurePath(name).name[:3] not in known:
-                problems.append(
-                    f"{name} is not graded: no exercise begins like its name"
-                )
-        if not found:
-            problems.append("nothing handed in")
-            problems += [f"{n} is not a notebook" for n in names if n not in notebooks]
-        problems += refused
-        return found
-
-    def _mark(
-        self, graded: Graded, folder: Path, files: dict[str, str], number: int
-    ) -> None:
-        """Have `marking.py` mark the files. If it doesn't come back from an exercise, that
-        one is left out and the rest is done once more."""
-        skip: list[str] = []
-        while files and not self.is_stopped:
-            at = why = ""
-            task = {
-                "folder": str(folder),
-                "exercises": str(self.exercises.resolve()),
-                "files": files,
-                "skip": skip,
-                "fence": asdict(self.fence) | {"course": str(self.fence.course)},
-                "limits": asdict(self.limits),
-                "number": number % 1000,
-            }
-            for kind, found in self._told(task):
-                if kind == "at":
-                    at = found
-                elif kind == "result":
-                    result = Result.from_json(found)
-                    graded.results[result.exercise] = result
-                elif kind == "problem":
-                    graded.problems.append(found)
-                elif kind == "done":
-                    del files[found]
-                else:
-                    why = f"could not be judged: {found}"
-            if files and at:
-                skip.append(at)
-                graded.results[at] = Result(at, "stopped", why)
-                graded.problems.append(f"{next(iter(files))}: {at} {why}")
-            elif files:
-                name = next(iter(files))
-                del files[name]
-                graded.problems.append(f"{name} {why}")
-
-    def _told(self, task: dict) -> Iterator[tuple[str, Any]]:
-        """What a process that marks tells us: pairs of a kind and what was found."""
-        path = os.pathsep.join([str(PACKAGE.parent), os.environ.get("PYTHONPATH", "")])
-        with tempfile.TemporaryFile() as errors:
-            process = subprocess.Popen(
-                [PYTHON, "-m", "comp551ad.exercises.grade.marking"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                env=os.environ | {"PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1"},
-                start_new_session=True,
-            )
-            with Watched(process, 4 * self.limits.megabytes) as watched:
-                self.running.add(watched)
-                with suppress(OSError, ValueError):  # it ended in the middle of a line
-                    watched.target.write(json.dumps(task).encode())
-                    watched.target.close()
-                    for line in watched.source:
-                        watched.allow(2 * STARTING_SECONDS + self.limits.seconds)
-                        kind, found = json.loads(line)
-                        yield kind, found
-                self.running.discard(watched)
-            errors.seek(0)
-            said = errors.read()[-2000:].decode(errors="replace").strip()
-        yield "ended", in_a_line(said.splitlines()[-1] if said else watched.why)
+def _marked(task: dict) -> tuple[list[Any], str]:
+    """What `marking.py` finds, results and problems, and why it ended early if it did."""
+    path = os.pathsep.join([str(PACKAGE.parent), os.environ.get("PYTHONPATH", "")])
+    ran = subprocess.run(
+        [PYTHON, "-m", "comp551ad.exercises.grade.marking"],
+        input=json.dumps(task),
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        env=os.environ | {"PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1"},
+        check=False,
+    )
+    found = []
+    with suppress(ValueError):  # the last line may be cut off
+        for line in ran.stdout.splitlines():
+            found.append(json.loads(line))
+    if ran.returncode == 0:
+        return found, ""
+    said = ran.stderr.strip().splitlines()
+    return found, said[-1] if said else f"the judge's exit code was {ran.returncode}"
 
 
 def processors() -> int:
@@ -215,17 +167,14 @@ def grade(
         jobs: how many students at a time, one a processor if not said.
     """
     ours = our_notebooks(exercises, lectures)
-    expected = {e: name for name, cells in ours.items() for e in exercises_in(cells)}
-    grader = Grader(exercises, list(ours), expected, fence, limits or Limits())
+    one = partial(_grade_one, exercises, ours, fence, limits or Limits())
     with ThreadPoolExecutor(jobs or processors()) as pool:
-        todo = [pool.submit(grader.grade, k, s) for k, s in enumerate(submissions)]
+        todo = [pool.submit(one, k, s) for k, s in enumerate(submissions)]
         try:
             for done in as_completed(todo):
                 yield done.result()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            grader.stop()
-            raise
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -244,23 +193,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--resume", action="store_true", help="go on where a killed run was")
     add("--unsafe", action="store_true", help="run submissions without a sandbox")
-    above = _above_0
-    add("--timeout", type=above(float), default=60.0, help="seconds for a cell")
-    add("--notebook-timeout", type=above(float), default=300.0, help="for a notebook")
-    add("--memory", type=above(int), default=2048, help="MB for a notebook")
-    add("--jobs", type=above(int), help="students at a time")
+    add("--timeout", type=_above_0, default=60.0, help="seconds for a cell")
+    add("--notebook-timeout", type=_above_0, default=300.0, help="for a notebook")
+    add("--memory", type=_above_0, default=2048, help="MB for a notebook")
+    add("--jobs", type=_above_0, default=processors(), help="students at a time")
+    add("--language", choices=languages(), help="of the verdicts")
 
 
-def _above_0(kind: type):
-    def read(text: str):
-        try:
-            if (number := kind(text)) > 0:
-                return number
-        except ValueError:
-            pass
-        raise argparse.ArgumentTypeError(f"got {text!r}, expected a number above 0")
-
-    return read
+def _above_0(text: str) -> float:
+    with suppress(ValueError):
+        if (number := float(text)) > 0:
+            return number
+    raise argparse.ArgumentTypeError(f"got {text!r}, expected a number above 0")
 
 
 _NO_SANDBOX = """no sandbox works here, so the students' code could read and change whatever
@@ -284,6 +228,8 @@ def main(chosen: argparse.Namespace) -> int:
 
 
 def _grade_class(chosen: argparse.Namespace, folder: Path) -> int:
+    if chosen.language:
+        os.environ[VARIABLE] = chosen.language  # the judges' too
     ours = our_notebooks(chosen.exercises, chosen.lectures)
     course = course_of(ours, chosen.course)
     roster = Roster.read(chosen.roster) if chosen.roster else None
@@ -295,8 +241,9 @@ def _grade_class(chosen: argparse.Namespace, folder: Path) -> int:
     everyone = _resumed(chosen.out, list(ours))
     done = {graded.student for graded in everyone}
     todo = [s for s in submissions if s.student not in done]
-    limits = Limits(chosen.timeout, chosen.notebook_timeout, chosen.memory)
-    rows = grade(todo, chosen.exercises, fence, limits, chosen.lectures, chosen.jobs)
+    megabytes, jobs = math.ceil(chosen.memory), math.ceil(chosen.jobs)
+    limits = Limits(chosen.timeout, chosen.notebook_timeout, megabytes)
+    rows = grade(todo, chosen.exercises, fence, limits, chosen.lectures, jobs)
     try:
         with open(chosen.out / KEPT, "a", encoding="utf-8") as kept:
             for graded in tqdm(rows, total=len(todo), unit="student"):
@@ -314,7 +261,7 @@ def _grade_class(chosen: argparse.Namespace, folder: Path) -> int:
     return 0
 
 
-def course_of(ours: dict[str, list[Cell]], path: Path | None) -> Course:
+def course_of(ours: dict[str, Cells], path: Path | None) -> Course:
     """The exercises of our notebooks, and what a TOML file says of them."""
     exercises = [
         Exercise(exercise, name[:2], points)

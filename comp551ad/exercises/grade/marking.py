@@ -1,10 +1,8 @@
 """The judge's process: runs one student's notebooks and judges what they answer.
 
 It is started as `python -m comp551ad.exercises.grade.marking`, reads one task from its
-standard input, and writes what it finds as lines of JSON: where it is, a problem, a result.
-The notebooks themselves run in processes of their own, behind a fence; nothing of theirs is
-executed here. Were an answer able to stop this process nevertheless (a formula that works
-out for ever), `command.py` starts it again without that exercise.
+standard input, and writes each result and each problem as a line of JSON. The notebooks
+themselves run in processes of their own, behind a fence; nothing of theirs is executed here.
 
     Result    what became of one exercise
     mark      one notebook: run its steps, judge each answer
@@ -12,7 +10,6 @@ out for ever), `command.py` starts it again without that exercise.
 
 import json
 import os
-import signal
 import sys
 import tempfile
 import time
@@ -25,7 +22,7 @@ from ..catalogue import catalogue
 from ..checking import Verdict, judge
 from ..exercise import Exercise
 from ..values import in_a_line
-from .answering import NOT_ALLOWED, limit_memory
+from .answering import NOT_ALLOWED, limit
 from .assembling import Step, Unreadable, assemble, read_cells
 from .sandbox import Fence, Limits, Watched
 from .wire import Peer, Remote, Stopped
@@ -56,8 +53,8 @@ class Result:
 
 def mark(
     steps: list[Step], given: Path, fence: Fence, limits: Limits, number: int = 0
-) -> Iterator[Step | Result | str]:
-    """Run a notebook's steps; yield each before it runs, each result, each problem.
+) -> Iterator[Result | str]:
+    """Run a notebook's steps; yield each result, and each problem in words.
 
     A step that takes too long, or takes its process down, is left out and the others run
     once more: what it would have spoilt is judged without it.
@@ -77,11 +74,8 @@ def mark(
                 for k, step in enumerate(steps):
                     if k in left_out:
                         continue
-                    if (
-                        watched.why
-                    ):  # the judge was slow: nothing that this step can help
+                    if watched.why:  # the judge was slow, which is not the step's fault
                         break
-                    yield step
                     watched.allow(min(allowed, until - time.monotonic()))
                     allowed = limits.seconds
                     try:
@@ -153,47 +147,25 @@ def _verdict(exercise: Exercise, answer: Callable, seconds: float) -> Verdict:
 
 
 def main() -> None:
-    """Do the task on standard input; tell what is found on standard output."""
-    task = json.loads(sys.stdin.read())
+    """Do the task on standard input; write what is found to standard output."""
+    task = json.load(sys.stdin)
     limits = Limits(**task["limits"])
     # A value of a student's may ask for any amount of memory, when it is looked at.
-    limit_memory(2 * limits.megabytes)
-    for name, file in task["files"].items():
-        for kind, found in _marked(name, file, task, limits):
-            print(json.dumps([kind, found]), flush=True)
-        print(json.dumps(["done", name]), flush=True)
-
-
-def _marked(
-    name: str, file: str, task: dict, limits: Limits
-) -> Iterator[tuple[str, Any]]:
-    """What is found in one notebook, for `command.py` to read."""
-    folder = Path(task["folder"])
-    try:
-        ours = read_cells(Path(task["exercises"], name).read_bytes())
-        theirs = read_cells((folder / "theirs" / file).read_bytes())
-    except Unreadable as fault:
-        yield "problem", f"{name} {fault}"
-        return
-    given = (folder / "given" / file).parent  # with what lay beside the notebook
-    given.mkdir(parents=True, exist_ok=True)
+    limit(2 * limits.megabytes, len(task["files"]) * limits.notebook_seconds)
     fence = Fence(**task["fence"] | {"course": Path(task["fence"]["course"])})
-    skipped = [Step(label) for label in task["skip"]]
-    steps = [step for step in assemble(ours, theirs) if step not in skipped]
-    for found in mark(steps, given, fence, limits, task["number"]):
-        if isinstance(found, Step):
-            _end_after(limits.seconds)
-            yield "at", found.label if found.source is None else ""
-        elif isinstance(found, Result):
-            yield "result", asdict(found)
-        else:
-            yield "problem", f"{name}: {found}"
-
-
-def _end_after(seconds: float) -> None:
-    """Let one step compute for so long; then the system ends this process."""
-    if hasattr(signal, "setitimer"):
-        signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
+    folder = Path(task["folder"])
+    for name, file in task["files"].items():
+        try:
+            ours = read_cells(Path(task["exercises"], name).read_bytes())
+            theirs = read_cells((folder / "theirs" / file).read_bytes())
+        except Unreadable as fault:
+            print(json.dumps(f"{name} {fault}"))
+            continue
+        given = (folder / "given" / file).parent  # with what lay beside the notebook
+        given.mkdir(parents=True, exist_ok=True)
+        for found in mark(assemble(ours, theirs), given, fence, limits, task["number"]):
+            told = f"{name}: {found}" if isinstance(found, str) else asdict(found)
+            print(json.dumps(told), flush=True)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import hashlib
 import html
 import re
 import tomllib
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -284,7 +285,10 @@ def _write_table(path: Path, rows: list[list[Any]]) -> None:
 def _harmless(cell: Any) -> Any:
     if isinstance(cell, float):
         return f"{cell:g}"
-    if isinstance(cell, str) and cell.lstrip()[:1] in ("=", "+", "-", "@"):
+    # NFKC: there are wide = and + and small @, which some spreadsheets take for these.
+    if isinstance(cell, str) and unicodedata.normalize("NFKC", cell).lstrip()[:1] in (
+        *("=", "+", "-", "@"),
+    ):
         return f"'{cell}"
     return cell
 

@@ -9,10 +9,11 @@ Any of these may itself be in one zip file. Links are never followed: each is na
 the student's problems. Read by `command.py`.
 """
 
-import io
 import os
 import re
 import stat
+import tempfile
+import unicodedata
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -23,6 +24,8 @@ from typing import IO
 MAX_FILE_BYTES = 100_000_000
 MAX_STUDENT_BYTES = 200_000_000
 MAX_FILES = 1000
+_MAX_LIST_BYTES = 1000 * MAX_FILES  # of what is in a student's zip file
+_CHUNK_BYTES = 1_000_000
 _MOODLE = re.compile(r"(?P<name>.+)_(?P<id>\d+)_assignsubmission_\w+")
 _CANVAS = re.compile(r"(?P<name>[^_]+)(?P<late>_LATE)?_(?P<id>\d+)_\d+_(?P<file>.+)")
 
@@ -38,18 +41,29 @@ class Member:
     name: str
     opened: Callable[[], IO[bytes]]
 
-    def read(self) -> bytes:
-        """What is in it; `Refused` for a link, a pipe, and what is too large."""
+    def save(self, path: Path, room: int) -> int:
+        """Copy it, piece by piece; return how much it is.
+
+        `Refused` for a link, a pipe, what can't be read, and what is too large.
+        """
+        size = 0
         try:
-            with self.opened() as file:
-                data = file.read(MAX_FILE_BYTES + 1)
-        except OSError as error:
-            raise Refused(f"can't be read: {error.strerror}") from error
-        except (zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
-            raise Refused("can't be read from its zip file") from error
-        if len(data) > MAX_FILE_BYTES:
-            raise Refused(f"is larger than {MAX_FILE_BYTES // 1_000_000} MB")
-        return data
+            with self.opened() as source, path.open("wb") as copy:
+                while data := source.read(_CHUNK_BYTES):
+                    size += len(data)
+                    if size > MAX_FILE_BYTES:
+                        raise Refused(
+                            f"is larger than {MAX_FILE_BYTES // 1_000_000} MB"
+                        )
+                    if size > room:
+                        raise Refused("is more than one student may hand in")
+                    copy.write(data)
+        except Exception as error:  # zip files are broken in many ways
+            path.unlink(missing_ok=True)
+            if isinstance(error, Refused):
+                raise
+            raise Refused(f"can't be read: {error}") from error
+        return size
 
 
 def _in_folder(folder: Path) -> Iterator[Member]:
@@ -74,9 +88,14 @@ def _opened(path: Path) -> IO[bytes]:
     return file
 
 
-def _in_zip(source: Path | IO[bytes]) -> Iterator[Member]:
+def _in_zip(path: Path, largest_list: float = float("inf")) -> Iterator[Member]:
     try:
-        archive = zipfile.ZipFile(source)
+        with path.open("rb") as file:  # zipfile would read a list of any length
+            file.seek(max(0, path.stat().st_size - 70_000))
+            end = file.read().rpartition(b"PK\5\6")[2]
+        if int.from_bytes(end[8:12], "little") > largest_list:
+            raise Refused("has too many files in it")
+        archive = zipfile.ZipFile(path)
     except (zipfile.BadZipFile, OSError, NotImplementedError) as error:
         raise Refused("is not a zip file") from error
     for info in archive.infolist():
@@ -104,41 +123,43 @@ class Submission:
 
         A zip file among them is unpacked; one inside it is not.
         """
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as zipped:
+            return self._save(folder, Path(zipped))
+
+    def _save(self, folder: Path, zipped: Path) -> tuple[list[str], list[str]]:
         names: list[str] = []
         problems: list[str] = []
         room = MAX_STUDENT_BYTES
         todo = list(self.members)
-        while todo:
-            member = todo.pop(0)
+        for number, member in enumerate(todo):  # which grows
             try:
-                if len(names) >= MAX_FILES:
-                    raise Refused("and what follows is not read: too many files")
-                data = member.read()
-                room -= len(data)
-                if room < 0:
-                    raise Refused("is more than one student may hand in")
-                if member.name.lower().endswith(".zip") and member in self.members:
-                    inner = _in_zip(io.BytesIO(data))
-                    todo += [m for m in inner if _is_visible(m.name)]
-                    continue
-                _write(folder, member.name, data)
-                names.append(member.name)
-            except Refused as why:
-                problems.append(f"{member.name} {why}".strip())
-                if len(names) >= MAX_FILES:
+                if number >= MAX_FILES:
+                    problems.append(f"{member.name} and more: too many files")
                     break
+                is_zip = member.name.lower().endswith(".zip") and member in self.members
+                path = _place(zipped if is_zip else folder, member.name)
+                room -= member.save(path, room)
+                if is_zip:
+                    inside = _in_zip(path, _MAX_LIST_BYTES)
+                    todo += [each for each in inside if _is_visible(each.name)]
+                else:
+                    names.append(member.name)
+            except Refused as why:
+                problems.append(f"{member.name} {why}")
         return names, problems
 
 
-def _write(folder: Path, name: str, data: bytes) -> None:
+def _place(folder: Path, name: str) -> Path:
+    """Where a file of this name goes, inside the folder."""
     if PurePosixPath(name).is_absolute() or ".." in name.split("/") or "\\" in name:
         raise Refused("is not a name that a file may have here")
     path = folder / name
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
+        path.touch()
     except (OSError, ValueError) as error:
         raise Refused("can't be copied: another name may help") from error
+    return path
 
 
 def _is_visible(name: str) -> bool:
@@ -196,7 +217,8 @@ def submissions_in(path: Path) -> tuple[list[Submission], list[str]]:
 
 def _whose(name: str) -> tuple[Submission, str] | None:
     """The student of a file with this name, and what the student called it."""
-    first, _, rest = name.partition("/")
+    # Some systems write é as one character, some as two: it is the same student.
+    first, _, rest = unicodedata.normalize("NFC", name).partition("/")
     if first.startswith((".", "_")):
         return None
     if "/" in name:
@@ -205,10 +227,10 @@ def _whose(name: str) -> tuple[Submission, str] | None:
             student = f"{moodle['name']} {moodle['id']}"
             return Submission(student, moodle["id"]), rest
         return Submission(first), rest
-    if canvas := _CANVAS.fullmatch(name):
+    if canvas := _CANVAS.fullmatch(first):
         student = f"{canvas['name']} {canvas['id']}"
         return Submission(student, canvas["id"], bool(canvas["late"])), canvas["file"]
-    stem, dot, kind = name.rpartition(".")
+    stem, dot, kind = first.rpartition(".")
     if stem and kind.lower() in ("zip", "ipynb") and not stem[:2].isdigit():
         return Submission(stem), name
     return None

@@ -25,7 +25,7 @@ from typing import IO, Any, NoReturn
 
 import numpy as np
 
-MAX_MESSAGE_BYTES = 64_000_000
+MAX_MESSAGE_BYTES = 32_000_000
 # Names of exception classes are looked up here, so that both ends mean the same class.
 _ERRORS_LIVE_IN = (builtins, np.exceptions, np.linalg)
 _PLAIN_DTYPES = "biufcSUmM"
