@@ -49,7 +49,7 @@ def in_the_students_words(error: BaseException) -> str:
 def _last_step_of_theirs(step: TracebackType | None) -> TracebackType | None:
     """The deepest step in the file in which the answer's own code begins."""
     own, last = None, None
-    for _ in range(_MOST_STEPS):
+    for _taken in range(_MOST_STEPS):
         if step is None:
             break
         filename = step.tb_frame.f_code.co_filename
