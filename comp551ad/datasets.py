@@ -29,6 +29,7 @@ __all__ = [
     "load_digits",
     "load_iris",
     "spirals",
+    "train_test_digits",
     "two_moons",
 ]
 
@@ -122,6 +123,22 @@ def load_digits(
     class_names = tuple(str(digit) for digit in classes)
     X = pixels[chosen]
     return _dataset("digits", X, labels, names, class_names, bias, standardize)
+
+
+def train_test_digits() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """The digits as the lectures on optimization train on them, in a random order.
+
+    The mean image is taken out, and all pixels are divided by the same number, which gives them
+    the standard deviation 1. No column of ones: those networks have biases of their own.
+
+    Returns:
+        X_train (1500 x 64), Y_train (1500 x 10), X_test (297 x 64), Y_test (297 x 10).
+    """
+    X, Y = load_digits(bias=False)
+    X = X - X.mean(0)
+    order = np.random.default_rng(0).permutation(len(X))
+    X, Y = X[order] / X.std(), Y[order]
+    return X[:1500], Y[:1500], X[1500:], Y[1500:]
 
 
 def two_moons(

@@ -13,6 +13,7 @@ from comp551ad.datasets import (
     load_digits,
     load_iris,
     spirals,
+    train_test_digits,
     two_moons,
 )
 
@@ -107,6 +108,22 @@ def test_digits_unknown_classes(classes):
         ValueError, match="^classes: got .* out of 0, 1, 2, 3, 4, 5, 6, 7"
     ):
         load_digits(classes=classes)
+
+
+def test_digits_to_train_and_test_on_are_all_digits_once_centred_and_scaled():
+    X_train, Y_train, X_test, Y_test = train_test_digits()
+    assert (len(X_train), len(Y_train), len(X_test), len(Y_test)) == (
+        1500,
+        1500,
+        297,
+        297,
+    )
+    X, Y = np.vstack([X_train, X_test]), np.vstack([Y_train, Y_test])
+    assert np.allclose(X.mean(0), 0) and np.isclose(X.std(), 1)
+    known = load_digits(bias=False)
+    scale, mean = known.X.std(0).max() / X.std(0).max(), known.X.mean(0)
+    rows = {tuple(row) for row in np.hstack([np.rint(X * scale + mean), Y])}
+    assert rows == {tuple(row) for row in np.hstack([known.X, known.Y])}
 
 
 # ---- made up -------------------------------------------------------------------------
