@@ -98,9 +98,7 @@ def test_a_descent_is_shown_from_its_start_to_its_end(descent):
         descent_player(run, X, Y, network.predict, frames=1)
     with pytest.raises(ValueError, match="class_names: got 2 names, expected 3"):
         descent_player(run, X, Y, network.predict, ("a", "b"))
-    with pytest.raises(
-        ValueError, match=r"Y: got shape \(150,\), expected N x C"
-    ):
+    with pytest.raises(ValueError, match=r"Y: got shape \(150,\), expected N x C"):
         descent_player(run, X, Y.argmax(axis=1), network.predict)
 
 
