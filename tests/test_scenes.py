@@ -110,7 +110,7 @@ def test_a_descent_is_shown_from_its_start_to_its_end(descent):
             r"Y: got shape \(150, 1\), expected N x C",
         ),
         (lambda Y: Y - 0.3, r"Y: got \[ 0.7 -0.3 -0.3\] in row 0, expected one-hot"),
-        (lambda Y: Y[:99], r"Y: got shape \(99, 3\), expected \(150,\) or 150 x C"),
+        (lambda Y: Y[:99], r"Y: got shape \(99, 3\), expected N x C = 150 x C"),
     ],
 )
 def test_labels_that_are_not_one_hot_are_refused(descent, wrong, words):

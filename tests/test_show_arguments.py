@@ -48,7 +48,7 @@ RIGHT = [
     (c.figure_html, {"fig": plt.figure(), "alt": "a"}),
     (c.PicturePlayer, {"label": "a", "frames": [FRAME]}),
     (c.descent_player, {"descent": RUN, "X": X, "Y": Y, "predict": c.TwoLayer().predict,
-     "class_names": ["c", "d"], "frames": 2}),
+     "frames": 2}),
     (c.difference_player, {"f": np.sin, "x": 1.0, "slope": 0.5, "exponents": [1],
      "method": "forward"}),
     (c.symmetry_player, {"moves": {"a": (W, W)}, "cost": lambda W, V: 1.0}),
@@ -61,7 +61,7 @@ RIGHT = [
     (c.surface_player, {"f": bowl, "start": (0, 0), "across": (-1, 1), "up": (-1, 1),
      "rate": 0.1}),
 ]  # fmt: skip
-WRONG = [None, 5, -1.5, np.nan, "$x_{$", [], [None], {}, {5: "a"}, [[1, 2], [3]], print]
+WRONG = [None, -1.5, np.nan, "$x_{$", [None], {5: "a"}, [[1, 2], [3]], print]
 CASES = [
     pytest.param(f, right, name, id=f"{getattr(f, '__name__', 'f')}-{name}")
     for f, right in RIGHT

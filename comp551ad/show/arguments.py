@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from comp551ad.extras import extra
-from comp551ad.shapes import as_floats, number, require_finite
+from comp551ad.shapes import as_floats, fit, number, require_finite
 
 
 def expect(name: str, x: Any, kind: Any, words: str) -> None:
@@ -88,6 +88,17 @@ def class_numbers(
     if wrong.size:
         raise ValueError(f"{name}: got {wrong[0]:g}, expected class labels 0, 1, 2, …")
     return array.astype(int)
+
+
+def finite_arrays(shapes: Mapping[str, str], *given: ArrayLike) -> list[np.ndarray]:
+    """Arrays of finite numbers of the declared shapes, as in {"X": "N D", "Y": "N C"}.
+
+    Raises:
+        ValueError: one isn't, or doesn't fit those before it.
+    """
+    fitted = fit(shapes, dict(zip(shapes, given, strict=True)))
+    require_finite([*shapes], [*fitted.values()])
+    return list(map(np.asarray, fitted.values()))
 
 
 def edges(speeds: Any) -> dict[tuple, float]:

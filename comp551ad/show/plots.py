@@ -22,7 +22,7 @@ from comp551ad.extras import extra
 from comp551ad.shapes import fit, number, require_finite
 
 from . import figures, palette
-from .arguments import class_numbers, edges, expect, texts
+from .arguments import class_numbers, edges, expect, finite_arrays, texts
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -70,8 +70,7 @@ def plot_decision_boundary(
         TypeError: ``predict`` is no function, ``ax`` no Axes, or names are no sequence.
     """
     expect("predict", predict, Callable, "a function of rows like those of X")
-    X = fit({"X": "N D"}, {"X": X})["X"]
-    require_finite(["X"], [X])
+    (X,) = finite_arrays({"X": "N D"}, X)
     inputs, complete, kept = _split_off_bias(X)
     labels = class_numbers(Y, len(inputs), "Y")
     low, high = inputs.min(axis=0), inputs.max(axis=0)
@@ -166,7 +165,7 @@ def plot_learning_curve(
         ValueError: lengths differ, or there is nothing to draw.
     """
     history = getattr(history, "history", history)
-    given = {"cost": cost, "iterations": iterations, "norms": norms}
+    given: dict[str, Any] = {"cost": cost, "iterations": iterations, "norms": norms}
     for name, value in given.items():
         if value is None:
             given[name] = getattr(history, name, None)
@@ -174,8 +173,8 @@ def plot_learning_curve(
         raise ValueError("cost: got None, expected (K,) values, or a history with them")
     if given["iterations"] is None:
         given["iterations"] = np.arange(np.size(given["cost"]))
-    norms = given.pop("norms") or {}
-    given |= _lines("norms", norms)
+    named = given.pop("norms") or {}
+    given |= _lines("norms", named)
     lines = fit(dict.fromkeys(given, "K"), given)
     when, costs = lines.pop("iterations"), lines.pop("cost")
     require_finite(["iterations"], [when])
@@ -198,7 +197,7 @@ def plot_learning_curve(
     _plain_decades(ax.yaxis)
     if lines:
         right = ax.twinx()
-        pairs = zip(norms, lines.values(), strict=True)
+        pairs = zip(named, lines.values(), strict=True)
         for k, (name, values) in enumerate(pairs, start=1):
             drawn += right.semilogy(
                 when, values, **line_look(k), lw=2.0, label=f"‖{name}‖"
@@ -318,7 +317,8 @@ def plot_paths(
     ring = {"boxstyle": "circle", "fc": palette.PAPER, "ec": palette.INK}
     for formula, (x, y) in zip(formulas, places.values(), strict=True):
         ax.text(x, y, formula, fontsize=18, bbox=ring, **text)
-    ax.set_title(*texts("title", [title]), fontsize=TITLE_SIZE, color=palette.INK)
+    (title,) = texts("title", [title])
+    ax.set_title(title, fontsize=TITLE_SIZE, color=palette.INK)
     ax.set_axis_off()
     ax.margins(0.12, 0.3)
     return ax

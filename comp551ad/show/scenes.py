@@ -31,7 +31,7 @@ from comp551ad.shapes import as_floats, count, fit, require_finite
 from comp551ad.shapes import number as finite_number
 
 from . import palette
-from .arguments import class_numbers, edges, expect, texts
+from .arguments import class_numbers, edges, expect, finite_arrays, texts
 from .figures import constant, number, shape_text
 from .graph import escape
 from .player import player_html
@@ -159,14 +159,14 @@ def descent_player(
     """
     frames = count("frames", frames, 2)
     expect("predict", predict, Callable, "predict(X, W, V) -> scores")
-    X, Y = fit({"X": "N D", "Y": "N C"}, {"X": X, "Y": Y}).values()
+    X, Y = finite_arrays({"X": "N D", "Y": "N C"}, X, Y)
     if Y.shape[1] < 2:
         raise ValueError(
             f"Y: got shape {Y.shape}, expected N x C one-hot, C 2 or more; "
             "np.eye(C)[np.ravel(Y)] turns labels 0, 1, … into it"
         )
     labels = class_numbers(Y, len(X), "Y")
-    history = getattr(descent, "history", None)
+    history: Any = getattr(descent, "history", None)
     if history is None:
         expect("descent", descent, (), "what gradient_descent or descend returned")
     lines = {"cost": history.cost, **{f"‖{n}‖": v for n, v in history.norms.items()}}
@@ -537,9 +537,7 @@ def batch_norm_player(
 
 def _row(name, values):
     """Values as a row of finite numbers."""
-    row = fit({name: "N"}, {name: values})[name]
-    require_finite([name], [row])
-    return row
+    return finite_arrays({name: "N"}, values)[0]
 
 
 def _widest(rows):

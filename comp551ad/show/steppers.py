@@ -99,6 +99,9 @@ class _Stepping:
         """What the player shows, in a few words."""
         raise NotImplementedError
 
+    def __len__(self) -> int:
+        raise NotImplementedError
+
     def _one(self) -> list["Stepper"]:
         """The steppers over one pass that this one is made of."""
         raise NotImplementedError

@@ -19,9 +19,9 @@ from comp551ad.autodiff.trace import record
 from comp551ad.byhand.descent import gradient_descent
 from comp551ad.byhand.two_layer import TwoLayer, cost
 from comp551ad.functions import logistic
-from comp551ad.shapes import count, fit, number, require_finite
+from comp551ad.shapes import count, number
 
-from .arguments import expect, texts
+from .arguments import expect, finite_arrays, texts
 from .live import number_data, program_of
 from .player import player_html
 from .plots import figure_html, plot_decision_boundary
@@ -79,7 +79,7 @@ def training_player(
     Raises:
         ValueError: X and Y aren't of these shapes, or not a name for each feature and class.
     """
-    X, Y = fit({"X": "N D", "Y": "N C"}, {"X": X, "Y": Y}).values()
+    X, Y = finite_arrays({"X": "N D", "Y": "N C"}, X, Y)
     if X.shape[1] != 3 or not np.all(X[:, 2] == 1):
         raise ValueError(
             f"X: got shape {X.shape}, expected N x 3, the last column ones; "
@@ -175,8 +175,7 @@ def surface_player(
 
 
 def _two(name, pair):
-    x = fit({name: "N"}, {name: pair})[name]
-    require_finite([name], [x])
+    (x,) = finite_arrays({name: "N"}, pair)
     if len(x) != 2:
         raise ValueError(f"{name}: got {len(x)} numbers, expected two")
     return x.tolist()
