@@ -137,7 +137,7 @@ class Writer:
         """What stands behind return: the outermost tuple needs no parentheses."""
         results = pytrees.unflatten(self.computation.results, iter(variables))
         text = self.container(results)
-        bare = type(results) is tuple and len(results) > 1
+        bare = type(results) is tuple and len(results) > 1 and text[0] == "("
         return text[1:-1] if bare else text
 
     # -- names
@@ -238,38 +238,58 @@ class Writer:
         if node in self.text:
             return
         if node.name == "constant":
-            self.text[node], self.level[node] = self.constant(node)
-            return
-        if node.name == "data":
-            self.text[node], self.level[node] = self.data_call(**node.parameters)
-            return
+            found = self.constant(node)
+        elif node.name == "data":
+            found = self.data_call(node, **node.parameters)
+        else:
+            found = self.operation(node)
+        self.text[node], self.level[node] = found
+
+    def operation(self, node: Node) -> tuple[str, int]:
+        """A primitive on its operands, and how tightly its text binds."""
         entry = PRIMITIVES[node.name]
         shapes = [operand.shape for operand in node.operands]
         told = entry.keywords(node.parameters, *shapes, node.shape)
-        template, level = entry.notation.source, entry.notation.level
-        if node.name == "transpose" and not told and len(node.shape) > 1:
-            template, level = "{0}.T", ATOM
+        template, level = self.template(node, told)
         operands = []
         for k, operand in enumerate(node.operands):
-            text = self.text[operand]
-            if operand.name == "constant" and template.endswith(")"):
-                text = self.constant(operand, floats=True)[0]
+            text = self.operand(operand, node, template)
             loose = is_loose(entry.notation, template, k, self.level[operand])
             operands.append(f"({text})" if loose else text)
+        names = {"operands": ", ".join(operands), **self.slots(node, told)}
+        text = template.format(*operands, **names)
+        return text, ATOM if template.endswith(")") else level
+
+    def template(self, node: Node, told: dict) -> tuple[str, int]:
+        """How the operation is written, and how tightly that binds."""
+        entry = PRIMITIVES[node.name]
+        notation, function = entry.notation, entry.functions[0]
+        if node.name == "transpose" and not told and len(node.shape) > 1:
+            return "{0}.T", ATOM
         # Older ufuncs have no __module__.
-        function = entry.functions[0]
         if getattr(function, "__module__", "") == "comp551ad.functions":
             self.imports.add(function.__name__)
-        self.level[node] = ATOM if template.endswith(")") else level
-        self.text[node] = template.format(
-            *operands,
-            operands=", ".join(operands),
-            parameters="".join(f", {self.parameter(*item)}" for item in told.items()),
-            index=self.index(told.get("index")),
-            condition=self.literal(told.get("condition", True)),
-        )
+        return notation.source, notation.level
 
-    def data_call(self, function: Any, args: tuple, kwargs: dict) -> tuple[str, int]:
+    def operand(self, operand: Node, node: Node, template: str) -> str:
+        """The operand's text in the text of the node."""
+        if operand.name == "constant" and template.endswith(")"):
+            return self.constant(operand, floats=True)[0]
+        return self.text[operand]
+
+    def slots(self, node: Node, told: dict) -> dict[str, str]:
+        """What stands in the template's places besides operands."""
+        return {
+            "parameters": "".join(
+                f", {self.parameter(*item)}" for item in told.items()
+            ),
+            "index": self.index(told.get("index")),
+            "condition": self.literal(told.get("condition", True)),
+        }
+
+    def data_call(
+        self, node: Node, function: Any, args: tuple, kwargs: dict
+    ) -> tuple[str, int]:
         """A call that nobody differentiates, and how tightly its text binds."""
         if function == "__getitem__":
             return f"{self.argument_of(args[0])}[{self.index(args[1])}]", ATOM

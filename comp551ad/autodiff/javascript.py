@@ -25,7 +25,6 @@ from .emit import (
     Output,
     ProgramError,
     Writer,
-    is_loose,
     small_array,
 )
 from .primitives import ATOM, PRIMITIVES, SUM
@@ -132,10 +131,6 @@ class JavaScriptWriter(Writer):
     def container(self, tree: Any) -> str:
         return super().container(list(tree) if isinstance(tree, tuple) else tree)
 
-    def returned(self, variables: list[str]) -> str:
-        results = pytrees.unflatten(self.computation.results, iter(variables))
-        return self.container(results)
-
     def key(self, key: Any) -> str:
         if type(key) in (str, int):
             return json.dumps(key)
@@ -201,56 +196,31 @@ class JavaScriptWriter(Writer):
 
     # -- expressions
 
-    def write_expression(self, node: Node) -> None:
-        if node in self.text:
-            return
-        if node.name == "constant":
-            text = self.literal(node.parameters["value"])
-            is_loose_number = text[0] in "-" or " / " in text
-            self.level[node] = SUM if is_loose_number else ATOM
-            if _is_spread(node):
-                text = f"full({self.literal(node.shape)}, {text})"
-            elif node.shape:
-                text = f'array({text}, {self.literal(node.shape)}, "constant")'
-            self.text[node] = text
-            return
-        if node.name == "data":
-            self.write_data(node)
-            return
-        entry = PRIMITIVES[node.name]
-        shapes = [operand.shape for operand in node.operands]
-        told = entry.keywords(node.parameters, *shapes, node.shape)
-        template = entry.notation.javascript
-        level = ATOM if template.endswith(")") else entry.notation.level
-        condition = ""
+    def operation(self, node: Node) -> tuple[str, int]:
+        if PRIMITIVES[node.name].elementwise and node.shape:
+            self.entries.add(node)
+        return super().operation(node)
+
+    def template(self, node: Node, told: dict) -> tuple[str, int]:
+        notation = PRIMITIVES[node.name].notation
+        return notation.javascript, notation.level
+
+    def operand(self, operand: Node, node: Node, template: str) -> str:
+        elementwise = PRIMITIVES[node.name].elementwise
+        return self.entry(operand, node) if elementwise else self.text[operand]
+
+    def slots(self, node: Node, told: dict) -> dict[str, str]:
+        found = {"result": self.literal(node.shape)}
         if "condition" in told:
-            condition = self.in_loop(told.pop("condition"), node)
-        operands = []
-        for k, operand in enumerate(node.operands):
-            text = (
-                self.entry(operand, node) if entry.elementwise else self.text[operand]
-            )
-            loose = is_loose(entry.notation, template, k, self.level[operand])
-            minus = template.startswith("-") and text.startswith("-")
-            operands.append(f"({text})" if loose or minus else text)
-        index, indexed = "", ()
+            found["condition"] = self.in_loop(told.pop("condition"), node)
         if "index" in told:
-            whole = told.get("shape", shapes[0])
-            index, indexed = self.places(told.pop("index"), whole)
+            whole = told.get("shape", node.operands[0].shape)
+            found["index"], indexed = self.places(told.pop("index"), whole)
+            found["indexed"] = self.literal(indexed)
         shape = f", {self.literal(told.pop('shape'))}" if "shape" in told else ""
         named = ", ".join(f"{key}: {self.literal(v)}" for key, v in told.items())
-        self.level[node] = level
-        self.text[node] = template.format(
-            *operands,
-            operands=", ".join(operands),
-            parameters=shape + (f", {{ {named} }}" if named else ""),
-            result=self.literal(node.shape),
-            index=index,
-            indexed=self.literal(indexed),
-            condition=condition,
-        )
-        if entry.elementwise and node.shape:
-            self.entries.add(node)
+        found["parameters"] = shape + (f", {{ {named} }}" if named else "")
+        return found
 
     def in_loop(self, value: Any, node: Node) -> str:
         """Data, or a constant, in the loop of an elementwise node."""
@@ -261,28 +231,27 @@ class JavaScriptWriter(Writer):
                 self.write_line(self.fresh("t"), value)
         return self.entry(value, node)
 
-    def write_data(self, node: Node) -> None:
+    def data_call(
+        self, node: Node, function: Any, args: tuple, kwargs: dict
+    ) -> tuple[str, int]:
         """Comparisons and arithmetic of data, and views; other calls have no JavaScript."""
-        function, args = node.parameters["function"], node.parameters["args"]
+        if _is_loop(node):
+            self.entries.add(node)
         if function in INFIX:
-            texts = [f"({self.in_loop(x, node)})" for x in args]
-            text, level = f"{texts[0]} {INFIX[function]} {texts[1]}", SUM - 1
-        elif function == "astype":
-            text, level = f"Number({self.entry(args[0], node)})", ATOM
-        elif function == "__getitem__":
+            a, b = (f"({self.in_loop(x, node)})" for x in args)
+            return f"{a} {INFIX[function]} {b}", SUM - 1
+        if function == "astype":
+            return f"Number({self.entry(args[0], node)})", ATOM
+        if function == "__getitem__":
             array, index = args
             lists, _ = self.places(index, array.shape)
             shape = self.literal(node.shape)
-            text, level = f"getitem({self.text[array]}, {lists}, {shape})", ATOM
-        else:
-            name = getattr(function, "__name__", function)
-            raise ProgramError(
-                f"{name}: got a call of it on data, expected a comparison in JavaScript; compute "
-                "the data outside, and pass it in as an argument"
-            )
-        self.text[node], self.level[node] = text, level
-        if _is_loop(node):
-            self.entries.add(node)
+            return f"getitem({self.text[array]}, {lists}, {shape})", ATOM
+        name = getattr(function, "__name__", function)
+        raise ProgramError(
+            f"{name}: got a call of it on data, expected a comparison in JavaScript; compute "
+            "the data outside, and pass it in as an argument"
+        )
 
     def entry(self, operand: Node, node: Node) -> str:
         """An operand in the loop of an elementwise node: its entry i."""
@@ -298,6 +267,15 @@ class JavaScriptWriter(Writer):
         return f"{name}[i]"
 
     # -- values
+
+    def constant(self, node: Node, floats: bool = False) -> tuple[str, int]:
+        text, shape = self.literal(node.parameters["value"]), self.literal(node.shape)
+        level = SUM if text[0] == "-" or " / " in text else ATOM
+        if _is_spread(node):
+            text = f"full({shape}, {text})"
+        elif node.shape:
+            text = f'array({text}, {shape}, "constant")'
+        return text, level
 
     def literal(self, value: Any) -> str:
         if isinstance(value, np.ndarray):
