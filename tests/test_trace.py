@@ -1,5 +1,6 @@
 """comp551ad/autodiff/trace.py: the deck's numbering, names, and what is left behind."""
 
+import cProfile
 import enum
 import sys
 from array import array as buffer
@@ -280,6 +281,12 @@ def test_the_profile_function_is_restored():
         assert sys.getprofile() is mine
     finally:
         sys.setprofile(None)
+    with cProfile.Profile() as profile:
+        assert len(record(waves, 0.5, 2.0, 1.0)) == len(record(waves, 0.5, 2.0, 1.0))
+    calls = [
+        entry.callcount for entry in profile.getstats() if "record" in str(entry.code)
+    ]
+    assert 2 in calls, "both are seen"
 
 
 def test_record_inside_record():

@@ -8,6 +8,7 @@ Reads: ``tape``, ``data``, ``refusals``, ``pytrees``. Read by: ``trace``, ``tran
 """
 
 import contextlib
+import functools
 import inspect
 import io
 import sys
@@ -178,7 +179,11 @@ class Call:
         try:
             result = self.f(*args, **kwargs)
         finally:
-            sys.setprofile(before)
+            # cProfile's hook is an object of C, which only its own method puts back.
+            restore = getattr(
+                before, "enable", functools.partial(sys.setprofile, before)
+            )
+            restore()
         return result, local
 
     def _arguments(self, slots):
