@@ -203,6 +203,64 @@ def test_a_mask_is_an_argument_like_any_other():
         program(V, MASK[:3])
 
 
+def mean_of_a_mask(x, keep):
+    return np.mean(x[keep] ** 2)
+
+
+def mean_by_its_count(x, keep):
+    return np.sum(x[keep] ** 2) / np.sum(keep)
+
+
+def sum_of_a_mask(x, keep):
+    return 3 * np.sum(x[keep]) + np.sum(np.tanh(x[keep]) * np.sum(x[~keep]))
+
+
+def leaky_in_place(x, keep):
+    z = 2 * x
+    z[z < 0] *= 0.1
+    z[keep] += 1.0
+    return np.sum(z**2)
+
+
+def spread_by_length(x, keep):
+    return np.std(x) * len(x[keep]) + np.sum(np.stack([x[keep], x[keep]]))
+
+
+def mean_of_what_is_larger(x, keep):
+    return np.mean(x[x > 0.1] ** 2)
+
+
+def mean_of_a_class(x, y):
+    return np.mean(x[y == 1] ** 2)
+
+
+@pytest.mark.parametrize("buffered", [False, True])
+@pytest.mark.parametrize(
+    "f, holds_for_any",
+    [
+        (mean_by_its_count, True), (sum_of_a_mask, True), (leaky_in_place, True),
+        (mean_of_a_mask, False), (spread_by_length, False), (mean_of_a_class, None),
+        (mean_of_what_is_larger, None),
+    ],
+)  # fmt: skip
+def test_masks_that_choose_another_number_of_entries(f, holds_for_any, buffered):
+    """The program is right for them, or refuses them, or isn't written."""
+    if holds_for_any is None:
+        with pytest.raises(ProgramError, match="holds how many entries a comparison"):
+            write_gradient(f, V, LABELS, buffered=buffered)
+        return
+    masks = MASK, ~MASK, np.arange(N) < 13, V > 2
+    program = write_gradient(f, V, masks[0], value=True, buffered=buffered)
+    for keep in masks[: None if holds_for_any else 1]:
+        for ours, eager in zip(
+            program(V, keep), value_and_grad(f)(V, keep), strict=True
+        ):
+            np.testing.assert_allclose(ours, eager, rtol=1e-12)
+    if not holds_for_any:
+        with pytest.raises(ProgramError, match="got data that choose other entries"):
+            program(V, masks[-1])
+
+
 # ---------------------------------------------------------------- what data is
 
 

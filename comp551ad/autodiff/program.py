@@ -12,6 +12,7 @@ Reads: ``tape``, ``trace``, ``arguments``, ``data``, ``passes``, ``simplify``, `
 import functools
 import html
 import inspect
+import itertools
 import operator
 import re
 import threading
@@ -116,6 +117,7 @@ class Program:
         function: the function that the source defines. It checks nothing, and its scalars are
             NumPy's: 1 / x of Python's 0.0 is an error, of ``np.float64(0)`` inf.
         simplified: what was simplified, a sentence each.
+        sizes_vary: whether a mask chooses how many entries arrays have.
     """
 
     def __init__(
@@ -137,6 +139,7 @@ class Program:
         fits = self._by_place and len(arrays) == len(arguments)
         self._kinds = [np.ndarray] * len(arrays) if fits else None
         self._results = writer.computation.results
+        self.sizes_vary = False
         # Numbers come out as NumPy's only where one goes in.
         leaves = pytrees.leaves([*arguments.values()])
         results = self._results if type(self._results) is tuple else (self._results,)
@@ -182,6 +185,22 @@ class Program:
         own = (float(x) if type(x) is np.float64 else x for x in leaves)
         return pytrees.unflatten(self._results, own)
 
+    def fix_data(self, kinds: str) -> None:
+        """From now on the program is for data that choose as many entries as the recorded ones.
+
+        Raises:
+            ProgramError: numbers choose them, which a program can't ask ("f" in kinds).
+        """
+        data = [x for x in pytrees.leaves([*self._arguments.values()]) if x.is_data]
+        if "f" in kinds or not data:
+            raise ProgramError(
+                "f: got a program that holds how many entries a comparison chooses, expected one "
+                "that is right for other numbers; write np.sum(…) / np.sum(mask) for the mean of "
+                "x[mask], choose with np.where, or use grad"
+            )
+        for leaf in data:
+            leaf.is_fixed = True
+
     def __repr__(self) -> str:
         return self.source
 
@@ -207,7 +226,7 @@ class BufferedProgram(Program):
 
     Attributes:
         readable: the same program written for reading. It runs instead when the program is
-            itself recorded.
+            itself recorded, or where ``sizes_vary``.
     """
 
     def __init__(self, *written: Any, readable: Program):
@@ -222,7 +241,10 @@ class BufferedProgram(Program):
         overwrites: use them before it, and don't hand them to it as arguments.
         """
         checked = self._checked(args, kwargs)
-        if checked is not args and Tracer in map(type, pytrees.leaves(list(checked))):
+        is_traced = checked is not args and Tracer in map(
+            type, pytrees.leaves(list(checked))
+        )
+        if self.sizes_vary or is_traced:
             return self._finish(self.readable.function(*checked))
         with self._one_at_a_time:
             return self._finish(self.function(*checked, copy))
@@ -241,6 +263,8 @@ class _Leaf:
         self.shape = leaf.shape if has_shape else None
         self.is_array = bool(self.shape) and not self.is_data
         self.setting = leaf
+        # The program holds for data as this one alone.
+        self.is_fixed = False
         if self.shape is None and not _are_equal(leaf, leaf):
             raise ProgramError(
                 f"{name}: got {kind_of(leaf)}, expected numbers, or a setting that == compares; "
@@ -262,7 +286,15 @@ class _Leaf:
             except ValueError as error:
                 raise ProgramError(f"{self.name}: got {x!r}: {error}") from None
             if self.is_data and x.shape == self.shape:
-                return x
+                if not self.is_fixed or np.array_equal(
+                    _counted(x), _counted(self.setting)
+                ):
+                    return x
+                raise ProgramError(
+                    f"{self.name}: got data that choose other entries, expected the recorded ones, "
+                    "whose number stands in the program; write the program again for them, or "
+                    "write np.sum(…) / np.sum(mask) for the mean of x[mask]"
+                )
             if shape_of(x) == self.shape and not self.is_data:
                 # With NumPy's numbers 1 / 0 is inf, as when it was recorded.
                 return np.float64(x) if type(x) is float else x
@@ -281,6 +313,12 @@ class _Leaf:
                 raise TraceError(f"{self.name}: got {kind_of(x)}, expected {expected}")
             return x
         return x if type(x) is Tracer else as_input(x, self.name)
+
+
+def _counted(data):
+    """Of a mask how many entries it chooses, of labels themselves."""
+    data = np.asarray(data)
+    return np.count_nonzero(data) if data.dtype.kind == "b" else data
 
 
 def _are_equal(a, b):
@@ -317,10 +355,42 @@ def _write(f, args, kwargs, wrt, value, buffered, language):
         raise ProgramError(
             f'language: got {language!r}, expected "numpy" or "javascript"'
         )
-    return with_integers(
-        lambda kinds: _written(f, args, kwargs, wrt, value, buffered, language, kinds),
-        (*args, *kwargs.values()),
-    )
+
+    def written(args, kwargs):
+        how = wrt, value, buffered, language
+        return with_integers(
+            lambda kinds: _written(f, args, kwargs, *how, kinds),
+            (*args, *kwargs.values()),
+        )
+
+    program, masked = written(args, kwargs)
+    for change in masked:
+        # Another number of entries is chosen: the program must be the same.
+        program.sizes_vary = True
+        try:
+            with silence():
+                text = _text(written(*_map(change, [args, kwargs]))[0])
+        except ProgramError:
+            text = ""
+        if text != _text(program):
+            program.fix_data(change.keywords["kinds"])
+    return program
+
+
+def _with_equals(leaf, kinds, odd):
+    """An array of these kinds with neighbours by size made equal in pairs: the first two, or after
+    an odd one; anything else as it is. What lies between two is above one entry less."""
+    if not is_data(leaf, kinds):
+        return leaf
+    values, places = np.unique(leaf, return_index=True)
+    changed = np.array(leaf)
+    changed.flat[places[1 + odd :: 2]] = values[odd:-1:2]
+    return changed
+
+
+def _text(program):
+    """The source without the comments that tell shapes."""
+    return re.sub("  # .*", "", getattr(program, "readable", program).source)
 
 
 def _written(f, args, kwargs, wrt, value, buffered, language, kinds):
@@ -410,12 +480,55 @@ def _written(f, args, kwargs, wrt, value, buffered, language, kinds):
     )
     signature = call.bound.signature
     about = len(outer.rows), signature, examples
+    program: Program
     if language == "javascript":
-        return JavaScriptProgram(JavaScriptWriter(computation, signature), *about)
-    readable = Program(Writer(computation), *about)
-    if not buffered:
-        return readable
-    return BufferedProgram(BufferedWriter(computation), *about, readable=readable)
+        program = JavaScriptProgram(JavaScriptWriter(computation, signature), *about)
+    else:
+        program = Program(Writer(computation), *about)
+        if buffered:
+            writer = BufferedWriter(computation)
+            program = BufferedProgram(writer, *about, readable=program)
+    return program, _masked(call, tape, kinds)
+
+
+def _masked(call, tape, taken):
+    """Changes of the arguments for which masks and comparisons choose one entry more or less: of
+    the numbers first, then of data. ``taken`` are the kinds that were data in the recording."""
+    changes = []
+    for kinds, odd in itertools.product(("f", "iub"), (0, 1)):
+        change = functools.partial(_with_equals, kinds=kinds, odd=odd)
+        if _has_masks(tape.origins) and (found := _again(call, change, taken)):
+            if _sizes(found[0]) != _sizes(tape):
+                changes.append(change)
+    return changes
+
+
+def _sizes(tape):
+    return [shape_of(concrete(row[1])) for row in tape.rows]
+
+
+def _again(call, change, kinds):
+    """Another recording, of changed arguments, and the constants that f returned; None where f
+    can't run with them."""
+    call.slots = {slot: _map(change, tree) for slot, tree in call.given.items()}
+    again = Tape(watch=True)
+    try:
+        with again, np.errstate(all="ignore"), silence():
+            call.trace(again.add_input, again, kinds)
+            other = call.run()
+            # Traced numbers in an array are joined, as in the first recording.
+            return again, _plain_outputs(other, again.read_outputs(other)[0])
+    except Exception:
+        return None
+
+
+def _has_masks(origins):
+    """Whether truth values are among the data, which may choose how many entries there are."""
+    for constant, origin in origins.values():
+        several = constant, *origin.operands
+        if any(is_data(x, "b") for x in several):
+            return True
+    return False
 
 
 class _InnerTape(Tape):
@@ -485,18 +598,12 @@ def _refuse_hidden_constants(call, tape, plain, kinds):
     no origin is known must then be the same, or f computed them in a way that leaves no trace, such
     as np.eye(3)[y]. Where f can't run with these arguments nothing is known.
     """
-    call.slots = {slot: _map(_moved, tree) for slot, tree in call.given.items()}
-    again = Tape(watch=True)
-    try:
-        with again, np.errstate(all="ignore"), silence():
-            call.trace(again.add_input, again, kinds)
-            other = call.run()
-            # Traced numbers in an array are joined, as in the first recording.
-            plain_again = _plain_outputs(other, again.read_outputs(other)[0])
-    except Exception:
+    found = _again(call, _moved, kinds)
+    if found is None:
         return
+    again, plain_again = found
     # What f returned counts as one more row.
-    results = [("the output", None, each, None) for each in (plain, plain_again)]
+    results = [("the output", None, each) for each in (plain, plain_again)]
     pairs = zip([*tape.rows, results[0]], [*again.rows, results[1]], strict=False)
     same = [row[0] for row in tape.rows] == [row[0] for row in again.rows]
     for one, two in pairs if same else ():

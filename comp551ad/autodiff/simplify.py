@@ -303,9 +303,13 @@ class Expressions:
         if not shape and not node.shape:
             # A sum or a view of one number.
             return a
-        if PRIMITIVES[name].view and not self._unspread(node).shape:
+        small = self._unspread(node)
+        if PRIMITIVES[name].view and not small.shape:
             # All entries are equal, and stay so.
-            return Scaled(up, down, self.spread(self._unspread(node), shape))
+            return Scaled(up, down, self.spread(small, shape))
+        if "index" in parameters and not small.shape:
+            # Scattered: one number goes to all the places.
+            a, node = Scaled(up, down, small), small
         if name == node.name == "transpose" and _undoes(parameters, node.parameters):
             return Scaled(up, down, node.operands[0])
         if node is self.one:
