@@ -5,6 +5,7 @@ the written program serves other labels; a question that Python asks is a decisi
 """
 
 import inspect
+import re
 
 import numpy as np
 import pytest
@@ -408,6 +409,9 @@ def test_a_question_that_needs_one_answer_is_a_decision(f):
         lambda x, y: np.sum(np.eye(3)[y] * x[:, None]),
         lambda x, y: np.sum(x * stored(y)),
         lambda x, y: np.sum(x * np.array([float(v) for v in y])),
+        lambda x, y: np.sum(x[y]) * len(np.unique(y)),
+        lambda x, y: np.mean(np.delete(x, y)),
+        lambda x, y: np.sum(x[: y[0]]) + x[y[1]],
     ],
 )
 def test_a_program_never_keeps_what_it_should_compute(f):
@@ -416,11 +420,12 @@ def test_a_program_never_keeps_what_it_should_compute(f):
     gradient = grad(f)
     assert np.array_equal(record(f, x, y).result, f(x, y))
     try:
-        program = write_gradient(f, x, y)
+        found = write_gradient(f, x, y)(x, others)
     except ProgramError as error:
-        assert "as an argument" in str(error) or "looks at a value" in str(error)
+        known = "as an argument|looks at a value|data that choose other entries"
+        assert re.search(known, str(error))
     else:
-        np.testing.assert_allclose(program(x, others), gradient(x, others))
+        np.testing.assert_allclose(found, gradient(x, others))
     constant = grad(f)(x, y)
     outside = write_gradient(lambda x, c: np.sum(x * c), x, constant)
     np.testing.assert_allclose(outside(x, constant), constant)

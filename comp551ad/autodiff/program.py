@@ -83,8 +83,8 @@ def write_gradient(
 
     Raises:
         ProgramError: f's course depended on the values of its arguments (the text names the
-            line), wrt means no numbers of this call, or the source would hold a large array or
-            be too long.
+            line), wrt means no numbers of this call, or the source would hold a large array,
+            the number of entries that a comparison chooses, or be too long.
         TraceError: as ``record`` does.
     """
     return _write(f, args, kwargs, wrt, value, buffered, language)
@@ -117,7 +117,8 @@ class Program:
         function: the function that the source defines. It checks nothing, and its scalars are
             NumPy's: 1 / x of Python's 0.0 is an error, of ``np.float64(0)`` inf.
         simplified: what was simplified, a sentence each.
-        sizes_vary: whether a mask chooses how many entries arrays have.
+        sizes_vary: whether a mask chooses how many entries arrays have. Where that number stands
+            in the source, data that choose another one are refused.
     """
 
     def __init__(
@@ -363,8 +364,8 @@ def _write(f, args, kwargs, wrt, value, buffered, language):
             (*args, *kwargs.values()),
         )
 
-    program, masked = written(args, kwargs)
-    for change in masked:
+    program, choosing = written(args, kwargs)
+    for change in choosing:
         # Another number of entries is chosen: the program must be the same.
         program.sizes_vary = True
         try:
@@ -414,6 +415,7 @@ def _written(f, args, kwargs, wrt, value, buffered, language, kinds):
             chosen = [] if wrt is None else _chosen(wrt, f, args, kwargs, arguments)
             result, local = call.run_and_see_locals()
             out_rows, out_values = tape.read_outputs(result)
+        _refuse_branches(tape.decisions)
         _refuse_strangers(outer, out_values)
         adjoints = [None] * len(tape.rows)
         if chosen:
@@ -423,10 +425,9 @@ def _written(f, args, kwargs, wrt, value, buffered, language, kinds):
                     "or one of the numbers"
                 )
             adjoints = pull_back(recognise(tape.rows), [(out_rows[0], one)])
-    _refuse_branches(tape.decisions)
     call.check(result, tape, kinds)
     plain = _plain_outputs(result, out_rows)
-    _refuse_hidden_constants(call, tape, plain, kinds)
+    choosing = _choosing(call, tape, plain, kinds)
     if len(outer.rows) > LONGEST:
         raise ProgramError(
             f"f: got {len(outer.rows)} operations, expected at most {LONGEST} in a program; "
@@ -488,19 +489,33 @@ def _written(f, args, kwargs, wrt, value, buffered, language, kinds):
         if buffered:
             writer = BufferedWriter(computation)
             program = BufferedProgram(writer, *about, readable=program)
-    return program, _masked(call, tape, kinds)
+    return program, choosing
 
 
-def _masked(call, tape, taken):
-    """Changes of the arguments for which masks and comparisons choose one entry more or less: of
-    the numbers first, then of data. ``taken`` are the kinds that were data in the recording."""
-    changes = []
-    for kinds, odd in itertools.product(("f", "iub"), (0, 1)):
-        change = functools.partial(_with_equals, kinds=kinds, odd=odd)
-        if _has_masks(tape.origins) and (found := _again(call, change, taken)):
-            if _sizes(found[0]) != _sizes(tape):
-                changes.append(change)
-    return changes
+def _choosing(call, tape, plain, taken):
+    """Changes of the arguments for which f's arrays have other sizes, as masks and comparisons
+    choose: of the numbers first, then of data. What f computes without a trace is refused.
+    ``taken`` are the kinds that were data in the recording."""
+    changes: list = [_moved]
+    leaves = pytrees.leaves([*call.given.values()])
+    if tape.origins or any(is_data(leaf, taken) for leaf in leaves):
+        changes.append(_with_one_label)
+        for kinds, odd in itertools.product(("f", "iub"), (0, 1)):
+            changes.append(functools.partial(_with_equals, kinds=kinds, odd=odd))
+    choosing = []
+    for change in changes:
+        if found := _again(call, change, taken):
+            again, plain_again = found
+            if change is _moved or _sizes(again) == _sizes(tape):
+                _refuse_hidden_constants(tape, plain, again, plain_again)
+            elif change is not _with_one_label:
+                choosing.append(change)
+    return choosing
+
+
+def _with_one_label(leaf):
+    """Data whose entries are all as the first; anything else as it is."""
+    return np.full_like(leaf, leaf.flat[0]) if is_data(leaf) and leaf.size else leaf
 
 
 def _sizes(tape):
@@ -520,15 +535,6 @@ def _again(call, change, kinds):
             return again, _plain_outputs(other, again.read_outputs(other)[0])
     except Exception:
         return None
-
-
-def _has_masks(origins):
-    """Whether truth values are among the data, which may choose how many entries there are."""
-    for constant, origin in origins.values():
-        several = constant, *origin.operands
-        if any(is_data(x, "b") for x in several):
-            return True
-    return False
 
 
 class _InnerTape(Tape):
@@ -591,17 +597,12 @@ def _plain_outputs(result, rows):
     return tuple(leaf for leaf, row in leaves if row is None)
 
 
-def _refuse_hidden_constants(call, tape, plain, kinds):
+def _refuse_hidden_constants(tape, plain, again, plain_again):
     """Refuse a program in which something is fixed that f computes from its arguments.
 
-    f is recorded once more with its numbers negated and its data turned round: constants of which
-    no origin is known must then be the same, or f computed them in a way that leaves no trace, such
-    as np.eye(3)[y]. Where f can't run with these arguments nothing is known.
+    In a recording of other arguments constants of which no origin is known must be the same, or f
+    computed them in a way that leaves no trace, such as np.eye(3)[y].
     """
-    found = _again(call, _moved, kinds)
-    if found is None:
-        return
-    again, plain_again = found
     # What f returned counts as one more row.
     results = [("the output", None, each) for each in (plain, plain_again)]
     pairs = zip([*tape.rows, results[0]], [*again.rows, results[1]], strict=False)
