@@ -119,15 +119,14 @@ class Tape:
         rows: list[int | None] = []
         values = []
         for leaf in map(joined, pytrees.leaves(result)):
-            if type(leaf) is Tracer and leaf.tape is self:
-                rows.append(leaf.index)
+            is_own = type(leaf) is Tracer and leaf.tape is self
+            rows.append(leaf.index if is_own else None)
+            if is_own:
                 values.append(leaf.value)
+            elif type(leaf) is Tracer:
+                values.append(self.constant(leaf, "output"))
             else:
-                rows.append(None)
-                is_outer = type(leaf) is Tracer
-                values.append(
-                    self.constant(leaf, "output") if is_outer else as_output(leaf)
-                )
+                values.append(as_output(leaf))
         return rows, values
 
 

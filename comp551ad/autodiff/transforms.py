@@ -215,7 +215,6 @@ def jvp(f: Callable, primals: tuple, tangents: tuple, many: bool = False) -> tup
 
 def _leading(tangents):
     """(K,): the extra first axis of the tangents."""
-    for leaf in pytrees.leaves(tangents)[:1]:
-        if np.ndim(leaf):
-            return np.shape(leaf)[:1]
+    if shape := np.shape(next(iter(pytrees.leaves(tangents)), 0.0)):
+        return shape[:1]
     raise ValueError("tangents: many=True, expected an extra first axis")
