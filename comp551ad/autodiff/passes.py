@@ -14,8 +14,8 @@ all (S14, S15); in networks this is backpropagation:
 
 Reverse mode needs the values of the evaluation until then: that is its price.
 
-Reads: ``tape``, ``primitives``, ``operands``. Read by: ``trace``, ``transforms``, ``jacobians``,
-``program``, ``show``.
+Reads: ``tape``, ``primitives``, ``operands``, ``directions``. Read by: ``trace``,
+``transforms``, ``jacobians``, ``program``, ``show``.
 """
 
 from collections.abc import Iterable
@@ -23,8 +23,9 @@ from typing import Any
 
 import numpy as np
 
+from .directions import each_direction
 from .operands import as_input
-from .primitives import PRIMITIVES, ndim_of, shape_of, size_of
+from .primitives import PRIMITIVES, shape_of
 from .tape import Tracer, joined
 
 # ---------------------------------------------------------------- reverse mode
@@ -149,7 +150,7 @@ def push_forward(
                 continue
             values = values or [rows[o][1] if type(o) is int else o for o in operands]
             if many:
-                term = _each_direction(primitive, k, t, y, values, how)
+                term = each_direction(primitive, k, t, y, values, how)
             else:
                 t = t if primitive.elementwise else _stretched(t, shape_of(values[k]))
                 term = primitive.jvps[k](t, y, *values, **how)
@@ -160,35 +161,6 @@ def push_forward(
             count = shape_of(tangents[i])[:1]
             tangents[i] = _stretched(tangents[i], count + shape_of(y))
     return tangents
-
-
-def _each_direction(primitive, k, t, y, values, parameters):
-    """K tangents of operand k, (K, *shape), pushed through its rule: all at once where an axis in
-    front changes nothing. The axes that x lacks beside y go behind K."""
-    rule, x = primitive.jvps[k], values[k]
-    if not len(t):
-        return np.zeros((0, *shape_of(y)))
-    if primitive.elementwise or primitive.stacks:
-        gap = (1,) * (ndim_of(y) - ndim_of(x))
-        t = np.reshape(t, shape_of(t)[:1] + gap + shape_of(x)) if gap else t
-        return rule(t, y, *values, **parameters)
-    if primitive.matrix_product:
-        return _stacked_products(k, t, y, values)
-    if primitive.view:
-        places = np.reshape(np.arange(size_of(x)), shape_of(x))
-        places = primitive.value(places, **parameters)
-        return np.reshape(t, (len(t), size_of(x)))[:, places]
-    return np.stack([rule(one, y, *values, **parameters) for one in t])
-
-
-def _stacked_products(k, t, y, values):
-    """K products of matrices; a vector is a matrix of one row, or of one column."""
-    a, b = map(shape_of, values)
-    shapes = [(1, *a) if len(a) == 1 else a, (*b, 1) if len(b) == 1 else b]
-    factors = [np.reshape(x, s) for x, s in zip(values, shapes, strict=True)]
-    gap = (1,) * (max(map(len, shapes)) - len(shapes[k]))
-    factors[k] = np.reshape(t, (len(t), *gap, *shapes[k]))
-    return np.reshape(np.matmul(*factors), (len(t), *shape_of(y)))
 
 
 def _stretched(derivative, shape):

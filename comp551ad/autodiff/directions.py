@@ -1,0 +1,57 @@
+"""Many directions at once: K tangents of an operand pushed through a forward rule together.
+
+The tangents have an axis in front, (K, *shape). Most rules take them as they are, or nearly so:
+what works entry by entry, what counts its axes from the end, what multiplies matrices, and what
+only moves entries about. The others run once for each direction.
+
+Reads: ``primitives``. Read by: ``passes``.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from comp551ad.functions import scatter
+
+from .primitives import Primitive, ndim_of, shape_of, size_of
+
+
+def each_direction(
+    primitive: Primitive, k: int, t: Any, y: Any, values: Sequence, parameters: dict
+) -> Any:
+    """The terms of K tangents of operand k, with K in front; they broadcast to (K, *y.shape)."""
+    rule, x = primitive.jvps[k], values[k]
+    count, shape = len(t), shape_of(y)
+    if not count:
+        return np.zeros((0, *shape))
+    if primitive.elementwise or primitive.stacks:
+        # The axes that x lacks beside y go behind K.
+        gap = (1,) * (len(shape) - ndim_of(x))
+        t = np.reshape(t, (count, *gap, *shape_of(x))) if gap else t
+        return rule(t, y, *values, **parameters)
+    if primitive.matrix_product:
+        return _products(k, t, y, values)
+    if primitive.view:
+        places = primitive.value(_numbered(x), **parameters)
+        return np.reshape(t, (count, size_of(x)))[:, places]
+    if primitive.linear and "index" in parameters:
+        places = _numbered(y)[parameters["index"]]
+        flat = scatter(t, (slice(None), places), (count, size_of(y)))
+        return np.reshape(flat, (count, *shape))
+    return np.stack([rule(one, y, *values, **parameters) for one in t])
+
+
+def _products(k, t, y, values):
+    """K products of matrices; a vector is a matrix of one row, or of one column."""
+    a, b = map(shape_of, values)
+    shapes = [(1, *a) if len(a) == 1 else a, (*b, 1) if len(b) == 1 else b]
+    factors = [np.reshape(x, s) for x, s in zip(values, shapes, strict=True)]
+    gap = (1,) * (max(map(len, shapes)) - len(shapes[k]))
+    factors[k] = np.reshape(t, (len(t), *gap, *shapes[k]))
+    return np.reshape(np.matmul(*factors), (len(t), *shape_of(y)))
+
+
+def _numbered(x):
+    """The numbers of x's entries, in their places."""
+    return np.reshape(np.arange(size_of(x)), shape_of(x))
