@@ -430,7 +430,7 @@ _METHODS = {
     "dtype": property(_dtype),
     "mT": property(lambda self: np.matrix_transpose(self)),
     "T": property(lambda self: np.transpose(self)),
-    "real": property(handle),
+    "real": property(lambda self: self),
     "reshape": _reshape,
     "transpose": _transpose,
     "flatten": lambda self, order="C": np.copy(np.ravel(self, order)),
