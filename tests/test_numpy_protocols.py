@@ -64,9 +64,19 @@ def then(action):
     return f
 
 
+def real_parts(a):
+    """Views of a, as NumPy's are."""
+    b = a * 1.0
+    c, d = b.real, np.real(b)
+    c *= 2
+    d += a[0]
+    return b * c
+
+
 # ---------------------------------------------------------------- right
 
 RIGHT = {
+    "real parts": real_parts,
     "iteration": lambda a: sum(v * v for v in a),
     "unpacking": lambda a: (lambda p, q, r: p * q / r)(*a),
     "enumerate": lambda a: sum(k * v for k, v in enumerate(a)),
