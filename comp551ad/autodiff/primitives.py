@@ -945,7 +945,6 @@ define(
     functions=(fn.eigenprojections,),
     notation=call("eigenprojections", "eigenprojections"),
     examples=_MATRICES,
-    stacks=True,
 )
 
 
