@@ -227,7 +227,6 @@ def test_second_derivatives_at_kinks_are_zero_or_finite():
         [0, 0],
         [0, 0],
     ]
-    assert hessian(np.var)(np.array([2.0, 2.0])).tolist() == [[0.5, -0.5], [-0.5, 0.5]]
 
 
 @pytest.mark.parametrize("f", [np.max, np.min], ids=lambda f: f.__name__)
@@ -583,37 +582,6 @@ def test_nan_stays_in_the_gradient_of_a_choice(other):
     assert np.isnan(grad(lambda x: np.clip(x, 0.0, 1.0))(NAN))
 
 
-@pytest.mark.parametrize("axis", [2, -3, (0, 2), 17])
-@pytest.mark.parametrize("name", ["sum", "mean", "max", "min", "var", "std"])
-def test_an_axis_that_is_not_there_is_numpys_error(name, axis):
-    """Counted from the end, axis 2 of a matrix would be axis 0 of it, and a wrong number."""
-    reduce, x = getattr(np, name), np.arange(6.0).reshape(2, 3)
-    with pytest.raises(np.exceptions.AxisError):
-        reduce(x, axis=axis)
-    with pytest.raises(np.exceptions.AxisError):
-        grad(lambda x: np.sum(reduce(x, axis=axis)))(x)
-
-
-@pytest.mark.parametrize(
-    "move",
-    [
-        lambda x: np.expand_dims(x, 3),
-        lambda x: np.squeeze(x, 2),
-        lambda x: np.stack([x, x], axis=3),
-        lambda x: np.concatenate([x, x], axis=2),
-        lambda x: np.swapaxes(x, 0, 2),
-        lambda x: softmax(x, axis=2),
-        lambda x: logsumexp(x, axis=2),
-    ],
-)
-def test_an_axis_to_move_that_is_not_there_is_numpys_error(move):
-    x = np.arange(6.0).reshape(2, 3)
-    with pytest.raises(np.exceptions.AxisError):
-        move(x)
-    with pytest.raises(np.exceptions.AxisError):
-        grad(lambda x: np.sum(move(x)))(x)
-
-
 def test_reductions_of_nothing_along_an_axis_that_has_something():
     """No rows of three numbers: no sums, and a gradient of their shape."""
     x = np.zeros((0, 3))
@@ -633,14 +601,6 @@ def test_the_mean_of_nothing_is_nan_with_numpys_warning(shape, axis, reduce):
         value, g = value_and_grad(lambda x: np.sum(reduce(x, axis=axis)))(x)
         _, tangent = jvp(lambda x: reduce(x, axis=axis), (x,), (x,))
     assert np.isnan(value) and g.shape == shape and np.all(np.isnan(tangent))
-
-
-@pytest.mark.parametrize("reduce", [np.sum, np.mean, np.max, np.var, np.squeeze])
-def test_a_list_is_no_axis_as_in_numpy(reduce):
-    x = np.ones((1, 3))
-    for f in (reduce, grad(lambda x, axis: np.sum(reduce(x, axis=axis)))):
-        with pytest.raises(TypeError, match="list"):
-            f(x, axis=[0])
 
 
 def test_an_adjoint_of_fewer_axes_reaches_a_reduction_at_full_size():
