@@ -45,7 +45,7 @@ class Tape:
         rows: what was written; ``append`` writes one more.
         level: 1 for the outermost of the open tapes, 2 for the next …
         watch, asked, decisions, origins: of questions about values such as ``x > 0``: see ``data``.
-        views, kinks: of arrays that share memory, see ``inplace``; of max(x, 0), see ``composites``.
+        views, kinks: of arrays that share memory: see ``inplace``; of max(x, 0): ``composites``.
         refused: once closed, the text of the last refusal, which the function may have caught.
     """
 
