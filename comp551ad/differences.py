@@ -355,6 +355,8 @@ class Function:
             (
                 vector[at].reshape(shape)
                 if isinstance(leaf, np.ndarray)
+                else vector[at][0]
+                if isinstance(leaf, np.generic)
                 else vector[at].item()
                 for leaf, (at, shape) in zip(leaves(self.x), self.places, strict=True)
             ),

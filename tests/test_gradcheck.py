@@ -384,6 +384,8 @@ def test_structures_names_and_promotion():
     names = [c.name for c in report.coordinates]
     assert report.passed and names[0] == "x['layers'][0][0][0, 0]"
     assert names[6] == "x['layers'][0][1]" and x["layers"][0].W.dtype.kind == "i"
+    # NumPy's numbers have methods.
+    assert check_gradient(lambda x: x.clip(0, 1) * x, 0.6, np.float64(0.3))
     letters = (letter for letter in "ab")
     report = check_gradient(
         lambda x: x[0] * x[1], (2.0, 1.0), (1.0, 2.0), names=letters

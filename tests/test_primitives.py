@@ -268,7 +268,6 @@ NAMED_ELSEWHERE = {
         "add divide multiply negative reshape subtract sum",
     ),
     "show/dot.py": ("the name of Graphviz's program", "dot"),
-    "show/plots.py": ("a scale of Matplotlib's", "log"),
 }
 
 

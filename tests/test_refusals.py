@@ -23,6 +23,7 @@ from comp551ad import (
     vjp,
     write_gradient,
 )
+from comp551ad.autodiff.program import ProgramError
 from comp551ad.autodiff.refusals import (
     REFUSED,
     WAYS_OUT,
@@ -307,6 +308,19 @@ def test_the_expression_that_runs_is_found():
     assert (
         isinstance(e, Expression) and e.text == "expression_outside()" and not e.stores
     )
+
+
+@pytest.mark.parametrize(
+    "text", ["np.sum(np.maximum(np.array([*a]), 0))", "np.max(np.array([*a]))"]
+)
+def test_what_numpy_asks_of_each_number_is_told_from_what_f_asks(text):
+    """np.maximum in place of np.maximum would be no way out."""
+    with pytest.raises(ProgramError, match=r"join its numbers with np\.stack first"):
+        write_gradient(compiled(text), X)
+    way_out = compiled(text.replace("np.array([*a])", "np.stack([*a])"))
+    np.testing.assert_allclose(write_gradient(way_out, X)(X), grad(way_out)(X))
+    with pytest.raises(ProgramError, match=r"looks at a value \(any\)"):
+        write_gradient(compiled("np.sum(a if np.any(a > 0) else -a)"), X)
 
 
 # ---------------------------------------------------------------- what f returns

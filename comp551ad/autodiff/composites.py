@@ -297,7 +297,8 @@ as_numpy_has_it(
 _LOG2 = math.log(2.0)
 _SHORT: dict[Callable, Callable] = {
     # The same row under another name, which may change apart.
-    **dict.fromkeys((np.positive, np.real, np.conjugate), handle),
+    **dict.fromkeys((np.positive, np.conjugate), handle),
+    np.real: lambda val: val,
     np.copy: handle,
     np.fabs: lambda x: np.abs(x),
     np.fix: lambda x: np.trunc(x),

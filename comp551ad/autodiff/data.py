@@ -20,7 +20,7 @@ import numpy as np
 
 from comp551ad import pytrees
 
-from .refusals import TraceError, line_outside
+from .refusals import TraceError, line_outside, loop_of_numpys
 from .tape import Tape, Tracer, concrete, joined
 
 # These ask about shapes: other arguments of the same shapes give the same answer.
@@ -143,7 +143,8 @@ def _question(name):
 
     def method(self, *args: Any) -> Any:
         asked = getattr(self.origin and self.origin.function, "__name__", name)
-        note_decision((self,), asked.strip("_"))
+        loop = loop_of_numpys() if name == "__bool__" else ""
+        note_decision((self,), asked.strip("_") + loop)
         return getattr(np.asarray(self), name)(*args)
 
     return method

@@ -38,7 +38,6 @@ from .refusals import (
     AN_OBJECT,
     REFUSED,
     TraceError,
-    kind_of,
     note_refusal,
     refusal,
 )
@@ -136,7 +135,7 @@ def _unknown(function):
 def _call_composite(definition, function, args, kwargs):
     given, kwargs = kwargs, {}
     for key, value in given.items():
-        decides = key == "order" and "order" in _parameter_names(definition)
+        decides = key == "order" and "order" in _signature(definition).parameters
         if decides or not _changes_nothing(key, value):
             kwargs[key] = value
     try:
@@ -151,6 +150,7 @@ def _call_composite(definition, function, args, kwargs):
         ) from None
 
 
+@functools.cache
 def _signature(function):
     """As ``inspect.signature`` writes it, without annotations."""
     signature = inspect.signature(function)
@@ -164,48 +164,29 @@ def _signature(function):
 
 def _call_primitive(primitive, function, args, kwargs):
     """Sort the arguments of a NumPy call into operands and parameters, then apply."""
-    if not kwargs and not primitive.variadic and len(args) == len(primitive.vjps):
-        return apply(primitive, args)
-    operands, parameters = _sorted_arguments(primitive, function, args, kwargs)
-    if primitive.variadic:
-        if not isinstance(operands[0], list | tuple):
-            raise TraceError(
-                f"{primitive.name}: got {kind_of(operands[0])}, expected a list of the "
-                "operands, such as [a, b]"
-            )
-        operands = tuple(operands[0])
-    for key, value in parameters.items():
+    count, parameters = len(primitive.vjps), {}
+    if len(args) != count or not kwargs.keys() <= primitive.defaults.keys():
+        try:
+            given = _signature(function).bind(*args, **kwargs).arguments
+        except TypeError as error:
+            raise TraceError(f"{primitive.name}: {error}") from None
+        args = tuple(given.values())[:count]
+        kwargs = dict(list(given.items())[count:])
+    for key, value in kwargs.items():
         if type(value) is Tracer:
             raise TraceError(
                 f"{primitive.name}: {key}= is a traced value, expected a plain number; "
                 "a derivative with respect to it does not exist"
             )
-    return apply(primitive, operands, parameters)
-
-
-def _sorted_arguments(primitive, function, args, kwargs):
-    """The operands of a call, and its parameters by name. What changes nothing is left out."""
-    count = 1 if primitive.variadic else len(primitive.vjps)
-    names = _parameter_names(function)
-    if len(names) <= count:
-        names = (*names, *("?",) * (count - len(names)), *primitive.parameters)
-    if len(args) > len(names):
-        raise _unsupported(primitive, args[len(names)])
-    given = dict(zip(names[count:], args[count:], strict=False)) | kwargs
-    operands = args[:count]
-    for name in names[len(operands) : count]:  # np.sum(a=x)
-        if name not in given:
-            raise TraceError(
-                f"{primitive.name}: got {len(operands)} operands, expected {count}"
-            )
-        operands += (given.pop(name),)
-    parameters = {}
-    for key, value in given.items():
         if key in primitive.parameters and value is not np._NoValue:
             parameters[key] = value
         elif not _changes_nothing(key, value):
-            raise _unsupported(primitive, key)
-    return operands, parameters
+            names = ", ".join(f"{name}=" for name in primitive.parameters)
+            raise TraceError(
+                f"{primitive.name}: {key!r} can't be traced, expected "
+                f"{names or 'no keywords'}; leave it out or write the operation with others"
+            )
+    return apply(primitive, args, parameters)
 
 
 def _changes_nothing(key, value):
@@ -216,23 +197,6 @@ def _changes_nothing(key, value):
         or (key == "order" and value in ("C", "K", "A"))
         or (key == "dtype" and value in (float, np.float64))
         or key in ("casting", "subok")
-    )
-
-
-@functools.cache
-def _parameter_names(function):
-    """The names of a function's parameters; none where it is written in C and shows none."""
-    try:
-        return tuple(inspect.signature(function).parameters)
-    except ValueError:
-        return ()
-
-
-def _unsupported(primitive, key):
-    names = ", ".join(f"{name}=" for name in primitive.parameters) or "no keywords"
-    return TraceError(
-        f"{primitive.name}: {key!r} can't be traced, expected {names}; leave it out or "
-        "write the operation with others"
     )
 
 
@@ -430,7 +394,7 @@ _METHODS = {
     "dtype": property(_dtype),
     "mT": property(lambda self: np.matrix_transpose(self)),
     "T": property(lambda self: np.transpose(self)),
-    "real": property(handle),
+    "real": property(lambda self: self),
     "reshape": _reshape,
     "transpose": _transpose,
     "flatten": lambda self, order="C": np.copy(np.ravel(self, order)),

@@ -55,6 +55,7 @@ To add a primitive: add an entry below. Tests, printing, drawing and the program
 Reads: ``comp551ad.functions``. Read by: the rest of ``autodiff``, and ``show``.
 """
 
+import dataclasses
 import functools
 import inspect
 import math
@@ -102,6 +103,7 @@ class RuleOfEach:
         return functools.partial(self.rule, k)
 
 
+@dataclasses.dataclass(eq=False, repr=False)
 class Primitive:
     """One entry of the table.
 
@@ -127,46 +129,35 @@ class Primitive:
             operand; else "".
     """
 
-    def __init__(
-        self,
-        name: str,
-        value: Callable,
-        vjps: Any,
-        jvps: Any = None,
-        *,
-        notation: Notation,
-        examples: list,
-        functions: tuple = (),
-        canonicalize: Callable | None = None,
-        elementwise: bool = False,
-        uniform: bool = False,
-        broadcasts: bool = False,
-        variadic: bool = False,
-        has_residuals: bool = False,
-        linear: bool = False,
-        bilinear: bool = False,
-        commutative: bool = False,
-        view: bool = False,
-        matrix_product: bool = False,
-        stacks: bool = False,
-        new_axes: bool = False,
-        unwritten: tuple[str, ...] = (),
-        out: str = "",
-    ):
-        self.name, self.value, self.functions = name, value, functions
-        self.notation, self.examples = notation, examples
-        self.canonicalize = canonicalize
-        self.elementwise, self.uniform, self.broadcasts = (
-            elementwise,
-            uniform,
-            broadcasts,
-        )
-        self.variadic, self.has_residuals = variadic, has_residuals
-        self.linear, self.bilinear, self.commutative = linear, bilinear, commutative
-        self.view, self.matrix_product, self.new_axes = view, matrix_product, new_axes
-        self.unwritten, self.out, self.stacks = unwritten, out, stacks
-        self.vjps = RuleOfEach(vjps) if variadic else vjps
-        self.jvps = RuleOfEach(jvps) if variadic else jvps or self._its_own_jvps()
+    name: str
+    value: Callable
+    vjps: Any
+    jvps: Any = None
+    _: dataclasses.KW_ONLY
+    notation: Notation
+    examples: list
+    functions: tuple = ()
+    canonicalize: Callable | None = None
+    elementwise: bool = False
+    uniform: bool = False
+    broadcasts: bool = False
+    variadic: bool = False
+    has_residuals: bool = False
+    linear: bool = False
+    bilinear: bool = False
+    commutative: bool = False
+    view: bool = False
+    matrix_product: bool = False
+    stacks: bool = False
+    new_axes: bool = False
+    unwritten: tuple[str, ...] = ()
+    out: str = ""
+
+    def __post_init__(self):
+        if self.variadic:
+            self.vjps, self.jvps = RuleOfEach(self.vjps), RuleOfEach(self.jvps)
+        elif not self.jvps:
+            self.jvps = self._its_own_jvps()
         self.defaults = self._defaults()
         self.parameters = tuple(self.defaults)
         self.array_parameters = [
@@ -379,7 +370,7 @@ def _divide(a, b):
         return np.divide(a, b)
 
 
-add = elementwise(
+elementwise(
     "add",
     operator.add,
     lambda g, y, a, b: g,
@@ -389,7 +380,7 @@ add = elementwise(
     examples=_binary(),
     commutative=True,
 )
-subtract = elementwise(
+elementwise(
     "subtract",
     operator.sub,
     lambda g, y, a, b: g,
@@ -398,7 +389,7 @@ subtract = elementwise(
     notation=infix(" − ", " - ", "-", SUM, right=PRODUCT),
     examples=_binary(),
 )
-multiply = elementwise(
+elementwise(
     "multiply",
     operator.mul,
     lambda g, y, a, b: b * g,
@@ -409,7 +400,7 @@ multiply = elementwise(
     bilinear=True,
     commutative=True,
 )
-divide = elementwise(
+elementwise(
     "divide",
     _divide,
     lambda g, y, a, b: _divide(g, b),
@@ -418,7 +409,7 @@ divide = elementwise(
     notation=_quotient("{0} / {1}"),
     examples=_binary(low=0.4, high=2.1),
 )
-negative = elementwise(
+elementwise(
     "negative",
     operator.neg,
     lambda g, y, x: -g,
@@ -444,7 +435,7 @@ def _power_log(y, a):
     return fn.xlogy(y, a)
 
 
-power = elementwise(
+elementwise(
     "power",
     np.power,
     lambda g, y, a, b: _power_slope(a, b) * g,
@@ -459,39 +450,28 @@ power = elementwise(
     ),
     examples=_binary(low=0.4, high=2.1) + [((_sample(4, low=0.4), 3.0), {})],
 )
-square = elementwise(
-    "square",
-    np.square,
-    lambda g, y, x: 2.0 * x * g,
-    notation=Notation("{0}²", "{0}^2", "{0} ** 2", POWER, (ATOM,), "square({0})"),
-    examples=_unary(),
-)
-reciprocal = elementwise(
-    "reciprocal",
-    np.reciprocal,
-    lambda g, y, x: -np.square(y) * g,
-    notation=Notation("1/{0}", r"\frac{{1}}{{{0}}}", "1 / {0}", PRODUCT, (PREFIX,)),
-    examples=_unary(low=0.4, high=2.1),
-)
-
 # ---------------------------------------------------------------- functions of one number
 
-absolute = elementwise(
-    "abs",
-    np.abs,
-    lambda g, y, x: fn.abs_slope(x) * g,
-    notation=Notation("|{0}|", r"\left|{0}\right|", "np.abs({0})", ATOM, (0,)),
-    examples=_unary(),
-)
-abs_slope = elementwise(
-    "abs_slope",
-    fn.abs_slope,
-    # 0 / x where x isn't 0.
-    lambda g, y, x: fn.divide_at_kink(g * (1.0 - np.square(y)), x),
-    notation=call("sign"),
-    examples=_unary(low=0.1),
-)
-sqrt = elementwise(
+
+def unary(
+    name: Any,
+    rule: Callable | None,
+    low: float = -1.3,
+    high: float = 1.7,
+    notation: Notation | None = None,
+) -> Primitive:
+    """NumPy's function of this name, or ours, with examples between low and high."""
+    value = getattr(fn, name) if name in fn.__all__ else getattr(np, name)
+    notation = notation or call(name, name if name in fn.__all__ else None)
+    return elementwise(name, value, rule, notation=notation, examples=_unary(low, high))
+
+
+_POSITIVE = 0.4, 2.1
+_RECIPROCAL = Notation("1/{0}", r"\frac{{1}}{{{0}}}", "1 / {0}", PRODUCT, (PREFIX,))
+_SQUARE = Notation("{0}²", "{0}^2", "{0} ** 2", POWER, (ATOM,), "square({0})")
+unary("square", lambda g, y, x: 2.0 * x * g, notation=_SQUARE)
+unary("reciprocal", lambda g, y, x: -np.square(y) * g, *_POSITIVE, _RECIPROCAL)
+elementwise(
     "sqrt",
     lambda x, of_squares=False: np.sqrt(x),
     lambda g, y, x, of_squares=False: (
@@ -499,129 +479,54 @@ sqrt = elementwise(
     ),
     functions=(np.sqrt,),
     notation=Notation("√{0}", r"\sqrt{{{0}}}", "np.sqrt({0})", POWER, (ATOM,)),
-    examples=_unary(low=0.4, high=2.1),
+    examples=_unary(*_POSITIVE),
     unwritten=("of_squares",),
 )
-exp = elementwise(
-    "exp",
-    np.exp,
-    lambda g, y, x: g * y,
-    notation=prefix("exp"),
-    examples=_unary(),
-)
-expm1 = elementwise(
-    "expm1",
-    np.expm1,
-    lambda g, y, x: g * (y + 1.0),
-    notation=call("expm1"),
-    examples=_unary(),
-)
-log = elementwise(
-    "log",
-    np.log,
-    lambda g, y, x: _divide(g, x),
-    notation=prefix("log"),
-    examples=_unary(low=0.4, high=2.1),
-)
-log1p = elementwise(
-    "log1p",
-    np.log1p,
-    lambda g, y, x: _divide(g, 1.0 + x),
-    notation=call("log1p"),
-    examples=_unary(low=-0.6),
-)
-sin = elementwise(
-    "sin",
-    np.sin,
-    lambda g, y, x: g * np.cos(x),
-    notation=prefix("sin"),
-    examples=_unary(),
-)
-cos = elementwise(
-    "cos",
-    np.cos,
-    lambda g, y, x: -g * np.sin(x),
-    notation=prefix("cos"),
-    examples=_unary(),
-)
-tan = elementwise(
-    "tan",
-    np.tan,
-    lambda g, y, x: g * (1.0 + np.square(y)),
-    notation=prefix("tan"),
-    examples=_unary(high=1.2),
-)
-arctan = elementwise(
-    "arctan",
-    np.arctan,
-    lambda g, y, x: g / (1.0 + np.square(x)),
-    notation=prefix("arctan"),
-    examples=_unary(),
-)
-tanh = elementwise(
-    "tanh",
-    np.tanh,
-    lambda g, y, x: g * (1.0 - np.square(y)),
-    notation=prefix("tanh"),
-    examples=_unary(),
-)
-logistic = elementwise(
-    "logistic",
-    fn.logistic,
-    lambda g, y, x: g * y * (1.0 - y),
-    notation=call("σ", "logistic", latex=r"\sigma"),
-    examples=_unary(),
-)
-softplus = elementwise(
-    "softplus",
-    fn.softplus,
-    lambda g, y, x: g * fn.logistic(x),
-    notation=call("softplus", "softplus"),
-    examples=_unary(),
-)
-relu = elementwise(
-    "relu",
-    fn.relu,
-    lambda g, y, x: g * np.heaviside(x, 0.0),
-    notation=call("ReLU", "relu"),
-    examples=_unary(),
-)
+unary("cbrt", lambda g, y, x: _divide(g, 3.0 * np.square(y)), *_POSITIVE)
 
-erf = elementwise(
-    "erf",
-    fn.erf,
-    lambda g, y, x: g * (2.0 / math.sqrt(math.pi)) * np.exp(-np.square(x)),
-    notation=call("erf", "erf"),
-    examples=_unary(),
+unary("exp", lambda g, y, x: g * y, notation=prefix("exp"))
+unary("exp2", lambda g, y, x: fn.xlogy(g * y, 2.0))
+unary("expm1", lambda g, y, x: g * (y + 1.0))
+unary("log", lambda g, y, x: _divide(g, x), *_POSITIVE, prefix("log"))
+unary("log2", lambda g, y, x: _divide(g, fn.xlogy(x, 2.0)), *_POSITIVE)
+unary("log10", lambda g, y, x: _divide(g, fn.xlogy(x, 10.0)), *_POSITIVE)
+unary("log1p", lambda g, y, x: _divide(g, 1.0 + x), -0.6)
+
+unary("sin", lambda g, y, x: g * np.cos(x), notation=prefix("sin"))
+unary("cos", lambda g, y, x: -g * np.sin(x), notation=prefix("cos"))
+unary("tan", lambda g, y, x: g * (1.0 + np.square(y)), -1.3, 1.2, prefix("tan"))
+unary("arcsin", lambda g, y, x: g / np.sqrt(1.0 - np.square(x)), -0.8, 0.8)
+unary("arccos", lambda g, y, x: -g / np.sqrt(1.0 - np.square(x)), -0.8, 0.8)
+unary("arctan", lambda g, y, x: g / (1.0 + np.square(x)), notation=prefix("arctan"))
+
+unary("sinh", lambda g, y, x: g * np.cosh(x))
+unary("cosh", lambda g, y, x: g * np.sinh(x))
+unary("tanh", lambda g, y, x: g * (1.0 - np.square(y)), notation=prefix("tanh"))
+unary("arcsinh", lambda g, y, x: g / np.sqrt(1.0 + np.square(x)))
+unary("arccosh", lambda g, y, x: g / np.sqrt(np.square(x) - 1.0), 1.4, 2.6)
+unary("arctanh", lambda g, y, x: _divide(g, 1.0 - np.square(x)), -0.8, 0.8)
+
+_LOGISTIC = call("σ", "logistic", latex=r"\sigma")
+unary("logistic", lambda g, y, x: g * y * (1.0 - y), notation=_LOGISTIC)
+unary("softplus", lambda g, y, x: g * fn.logistic(x))
+unary("relu", lambda g, y, x: g * np.heaviside(x, 0.0), notation=call("ReLU", "relu"))
+unary("erf", lambda g, y, x: g * (2.0 / math.sqrt(math.pi)) * np.exp(-np.square(x)))
+
+_ABS = Notation("|{0}|", r"\left|{0}\right|", "np.abs({0})", ATOM, (0,))
+unary("abs", lambda g, y, x: fn.abs_slope(x) * g, notation=_ABS)
+# 0 / x where x isn't 0.
+unary(
+    "abs_slope",
+    lambda g, y, x: fn.divide_at_kink(g * (1.0 - np.square(y)), x),
+    low=0.1,
+    notation=call("sign"),
 )
-# name -> rule, and the interval of its examples
-_OF_ONE_NUMBER: dict[str, tuple] = {
-    "sinh": (lambda g, y, x: g * np.cosh(x), -1.3, 1.7),
-    "cosh": (lambda g, y, x: g * np.sinh(x), -1.3, 1.7),
-    "arcsin": (lambda g, y, x: g / np.sqrt(1.0 - np.square(x)), -0.8, 0.8),
-    "arccos": (lambda g, y, x: -g / np.sqrt(1.0 - np.square(x)), -0.8, 0.8),
-    "arcsinh": (lambda g, y, x: g / np.sqrt(1.0 + np.square(x)), -1.3, 1.7),
-    "arccosh": (lambda g, y, x: g / np.sqrt(np.square(x) - 1.0), 1.4, 2.6),
-    "arctanh": (lambda g, y, x: _divide(g, 1.0 - np.square(x)), -0.8, 0.8),
-    "log2": (lambda g, y, x: _divide(g, fn.xlogy(x, 2.0)), 0.4, 2.1),
-    "log10": (lambda g, y, x: _divide(g, fn.xlogy(x, 10.0)), 0.4, 2.1),
-    "exp2": (lambda g, y, x: fn.xlogy(g * y, 2.0), -1.3, 1.7),
-    "cbrt": (lambda g, y, x: _divide(g, 3.0 * np.square(y)), 0.4, 2.1),
-    # steps
-    **dict.fromkeys(("sign", "floor", "ceil", "trunc", "rint"), (None, 0.6, 0.9)),
-}
-for _name, (_rule, _low, _high) in _OF_ONE_NUMBER.items():
-    elementwise(
-        _name,
-        getattr(np, _name),
-        _rule,
-        notation=call(_name),
-        examples=_unary(_low, _high),
-    )
+for _step in ("sign", "floor", "ceil", "trunc", "rint"):
+    unary(_step, None, 0.6, 0.9)
 
 # ---------------------------------------------------------------- functions of two numbers
 
-logaddexp = elementwise(
+elementwise(
     "logaddexp",
     np.logaddexp,
     lambda g, y, a, b: g * fn.logistic(a - b),
@@ -630,7 +535,7 @@ logaddexp = elementwise(
     examples=_binary(),
     commutative=True,
 )
-hypot = elementwise(
+elementwise(
     "hypot",
     np.hypot,
     lambda g, y, a, b: g * fn.safe_divide(a, y),
@@ -639,7 +544,7 @@ hypot = elementwise(
     examples=_binary(low=0.4, high=2.1),
     commutative=True,
 )
-arctan2 = elementwise(
+elementwise(
     "arctan2",
     np.arctan2,
     lambda g, y, a, b: _divide(g * b, np.square(a) + np.square(b)),
@@ -652,7 +557,7 @@ _QUOTIENTS: list = [
     ((_sample(low=2.1, high=2.4), _sample(low=0.9, high=0.95)), {}),
     ((_sample(2, 3, low=2.1, high=2.4), _sample(3, low=0.9, high=0.95)), {}),
 ]
-remainder = elementwise(
+elementwise(
     "remainder",
     np.remainder,
     lambda g, y, a, b: g,
@@ -660,7 +565,7 @@ remainder = elementwise(
     notation=call("remainder", operands=2),
     examples=_QUOTIENTS,
 )
-floor_divide = elementwise(
+elementwise(
     "floor_divide",
     np.floor_divide,
     None,
@@ -671,7 +576,7 @@ floor_divide = elementwise(
 
 # ---------------------------------------------------------------- choosing
 
-heaviside = elementwise(
+elementwise(
     "heaviside",
     np.heaviside,
     None,
@@ -681,7 +586,7 @@ heaviside = elementwise(
     ),
     examples=[((_sample(2, 3, low=0.1), 0.0), {})],
 )
-greater_share = elementwise(
+elementwise(
     "greater_share",
     fn.greater_share,
     None,
@@ -705,7 +610,7 @@ def _share_of_greater(a, b, tie):
     return np.heaviside(a if zero[1] else -b if zero[0] else a - b, 0.0)
 
 
-maximum = elementwise(
+elementwise(
     "maximum",
     lambda a, b, tie=0.5: np.maximum(a, b),
     lambda g, y, a, b, tie=0.5: g * _share_of_greater(a, b, tie),
@@ -716,7 +621,7 @@ maximum = elementwise(
     unwritten=("tie",),
     commutative=True,
 )
-minimum = elementwise(
+elementwise(
     "minimum",
     lambda a, b, tie=0.5: np.minimum(a, b),
     lambda g, y, a, b, tie=0.5: g * _share_of_greater(b, a, tie),
@@ -728,7 +633,7 @@ minimum = elementwise(
     commutative=True,
 )
 _CHOICE = np.array([[True, False, True], [False, False, True]])
-where = elementwise(
+elementwise(
     "where",
     lambda a, b, condition: np.where(condition, a, b),
     lambda g, y, a, b, condition: np.where(condition, g, 0.0),
@@ -755,21 +660,21 @@ _KINK_RULES = (
     lambda g, y, a, b: fn.divide_at_kink(g, b),
     lambda g, y, a, b: -fn.divide_at_kink(g * y, b),
 )
-safe_divide = elementwise(
+elementwise(
     "safe_divide",
     fn.safe_divide,
     *_KINK_RULES,
     notation=_quotient("safe_divide({0}, {1})"),
     examples=_binary(low=0.4, high=2.1),
 )
-divide_at_kink = elementwise(
+elementwise(
     "divide_at_kink",
     fn.divide_at_kink,
     *_KINK_RULES,
     notation=_quotient("divide_at_kink({0}, {1})"),
     examples=_binary(low=0.4, high=2.1),
 )
-xlogy = elementwise(
+elementwise(
     "xlogy",
     fn.xlogy,
     lambda g, y, a, b: fn.xlogy(g, b),  # where g = 0 there is nothing to multiply
@@ -844,7 +749,7 @@ _STACKED_PAIRS: list = [
     ((_sample(5, 2, 3), _sample(3, turn=0.3)), {}),
 ]
 _PRODUCT_RULES = (_product_vjp_left, _product_vjp_right)
-dot = define(
+define(
     "dot",
     _dot_value,
     _PRODUCT_RULES,
@@ -856,7 +761,7 @@ dot = define(
     bilinear=True,
     matrix_product=True,
 )
-matmul = define(
+define(
     "matmul",
     np.matmul,
     _PRODUCT_RULES,
@@ -874,7 +779,7 @@ matmul = define(
     bilinear=True,
     matrix_product=True,
 )
-outer = define(
+define(
     "outer",
     lambda a, b: np.expand_dims(a, -1) * b,
     (
@@ -901,7 +806,7 @@ def _to_matrix(g):
 
 
 _MATRICES: list = [((_dominant(3),), {}), ((_dominant(2, 4),), {})]
-inv = define(
+define(
     "inv",
     lambda a: np.linalg.inv(a),
     (lambda g, y, a: -_times(_times(_flip(y), g), _flip(y)),),
@@ -911,7 +816,7 @@ inv = define(
     examples=_MATRICES,
     stacks=True,
 )
-solve = define(
+define(
     "solve",
     lambda a, b: np.linalg.solve(a, b),
     (
@@ -934,7 +839,7 @@ solve = define(
     ],
     stacks=True,
 )
-det = define(
+define(
     "det",
     lambda a: np.linalg.det(a),
     (lambda g, y, a: _to_matrix(g * y) * _flip(np.linalg.inv(a)),),
@@ -944,7 +849,7 @@ det = define(
     examples=_MATRICES,
     stacks=True,
 )
-slogdet = define(
+define(
     "slogdet",
     lambda a: np.stack(np.linalg.slogdet(a)),
     (lambda g, y, a: _to_matrix(g[1]) * _flip(np.linalg.inv(a)),),
@@ -979,7 +884,7 @@ def _cholesky_jvp(t, y, a):
     return _times(y, _lower_half(np.linalg.solve(y, _flip(inner))))
 
 
-cholesky = define(
+define(
     "cholesky",
     lambda a: np.linalg.cholesky(a),
     (_cholesky_vjp,),
@@ -1006,7 +911,7 @@ def _resolvents(y, a):
     return np.reshape(np.matmul(weights, lines), shape_of(y))
 
 
-eigvalsh = define(
+define(
     "eigvalsh",
     lambda a: np.linalg.eigvalsh(a),
     (
@@ -1022,8 +927,9 @@ eigvalsh = define(
     functions=(np.linalg.eigvalsh,),
     notation=call("eigvalsh", "np.linalg.eigvalsh"),
     examples=_MATRICES,
+    stacks=True,
 )
-eigenprojections = define(
+define(
     "eigenprojections",
     fn.eigenprojections,
     (
@@ -1101,7 +1007,7 @@ def _mean_value(x, axis=None, keepdims=False):
     return np.mean(x, axis=axis, keepdims=keepdims)
 
 
-sum_ = reduction(
+reduction(
     "sum",
     _sum_value,
     lambda g, y, x, axis, keepdims=False: _unreduce(g, axis, keepdims),
@@ -1113,7 +1019,7 @@ sum_ = reduction(
     out="method",
     linear=True,
 )
-mean = reduction(
+reduction(
     "mean",
     _mean_value,
     lambda g, y, x, axis, keepdims=False: _divide(
@@ -1123,7 +1029,7 @@ mean = reduction(
 )
 
 
-tie_share = define(
+define(
     "tie_share",
     lambda x, y, axis=None, keepdims=False: fn.tie_share(x, y, axis, keepdims),
     (None, None),
@@ -1151,8 +1057,8 @@ def _extremum(name, function, alias):
     )
 
 
-max_ = _extremum("max", np.max, np.amax)
-min_ = _extremum("min", np.min, np.amin)
+_extremum("max", np.max, np.amax)
+_extremum("min", np.min, np.amin)
 
 
 def _degrees(x, y, ddof):
@@ -1177,7 +1083,7 @@ def _standardized(x, y, axis, keepdims):
     return fn.safe_divide(_centred(x, axis), _unreduce(y, axis, keepdims))
 
 
-var = reduction(
+reduction(
     "var",
     lambda x, axis=None, ddof=0, keepdims=False: np.var(
         x, axis=axis, ddof=ddof, keepdims=keepdims
@@ -1193,7 +1099,7 @@ var = reduction(
     notation=call("var")._replace(own_javascript="variance({0}{parameters})"),
     examples=[*_REDUCTIONS[:5], ((_sample(2, 3),), {"axis": 1, "ddof": 1})],
 )
-std = reduction(
+reduction(
     "std",
     lambda x, axis=None, ddof=0, keepdims=False: fn.std(
         x, axis=axis, ddof=ddof, keepdims=keepdims
@@ -1210,7 +1116,7 @@ std = reduction(
     notation=call("std", "std"),
     examples=[*_REDUCTIONS[:5], ((_sample(2, 3),), {"axis": 1, "ddof": 1})],
 )
-norm = reduction(
+reduction(
     "norm",
     _norm,
     lambda g, y, x, axis, keepdims=False: (
@@ -1236,7 +1142,7 @@ def _backwards(x, axis):
     return x[(Ellipsis, slice(None, None, -1)) + (slice(None),) * (-axis - 1)]
 
 
-cumsum = define(
+define(
     "cumsum",
     lambda x, axis: np.cumsum(x, axis=axis),
     (
@@ -1271,7 +1177,7 @@ _ROWWISE = [
     ((_sample(2, 3, 4),), {"axis": (0, 2)}),
     ((_sample(),), {}),
 ]
-logsumexp = define(
+define(
     "logsumexp",
     lambda x, axis=-1: fn.logsumexp_and_softmax(x, axis),  # (value, residuals)
     (
@@ -1299,7 +1205,7 @@ def _softmax_rule(g, y, x, axis):
     return y * (g - np.sum(y * g, axis=axis, keepdims=True))
 
 
-softmax = define(
+define(
     "softmax",
     lambda x, axis=-1: fn.softmax(x, axis=axis),
     (_softmax_rule,),
@@ -1330,7 +1236,7 @@ def _known_shape(parameters, old):
     return {"shape": shape}
 
 
-reshape = define(
+define(
     "reshape",
     lambda x, shape: np.reshape(x, shape),
     (lambda g, y, x, shape: np.reshape(g, shape_of(x)),),
@@ -1363,7 +1269,7 @@ def _transpose_vjp(g, y, x, axes):
     return np.transpose(g, tuple(back))
 
 
-transpose = define(
+define(
     "transpose",
     lambda x, axes=None: np.transpose(x, axes),
     (_transpose_vjp,),
@@ -1386,7 +1292,7 @@ def _new_axes_from_the_end(parameters, shape):
     return {"axis": _from_the_end(axis, len(shape) + len(axis))}
 
 
-expand_dims = define(
+define(
     "expand_dims",
     lambda x, axis: np.expand_dims(x, axis),
     (lambda g, y, x, axis: np.reshape(g, shape_of(x)),),
@@ -1411,7 +1317,7 @@ def _single_axes_from_the_end(parameters, shape):
     return {"axis": _from_the_end(axis, len(shape))}
 
 
-squeeze = define(
+define(
     "squeeze",
     lambda x, axis=None: np.squeeze(x, axis),
     (lambda g, y, x, axis: np.reshape(g, shape_of(x)),),
@@ -1424,7 +1330,7 @@ squeeze = define(
 )
 
 
-broadcast_to = define(
+define(
     "broadcast_to",
     lambda x, shape: np.broadcast_to(x, shape),
     (lambda g, y, x, shape: g,),
@@ -1442,7 +1348,7 @@ broadcast_to = define(
 )
 
 
-getitem = define(
+define(
     "getitem",
     lambda x, index: x[index],
     (lambda g, y, x, index: fn.scatter(g, index, shape_of(x)),),
@@ -1469,7 +1375,7 @@ getitem = define(
 )
 
 
-scatter = define(
+define(
     "scatter",
     lambda x, index, shape: fn.scatter(x, index, shape),
     (lambda g, y, x, index, shape: g[index],),
@@ -1498,7 +1404,7 @@ def _last_written(g, y, index):
     return g[index] * (order[index] == count)
 
 
-set_at = define(
+define(
     "set_at",
     lambda x, values, index: fn.set_at(x, values, index),
     (
@@ -1533,7 +1439,7 @@ def _share(k, xs, axis):
     return (Ellipsis, along) + (slice(None),) * (-axis - 1)
 
 
-concatenate = define(
+define(
     "concatenate",
     lambda *xs, axis=0: np.concatenate(xs, axis=axis),
     lambda k, g, y, *xs, axis: g[_share(k, xs, axis)],
@@ -1566,7 +1472,7 @@ def _layer(k, axis):
     return (Ellipsis, k) + (slice(None),) * (-axis - 1)
 
 
-stack = define(
+define(
     "stack",
     lambda *xs, axis=0: np.stack(xs, axis=axis),
     lambda k, g, y, *xs, axis: g[_layer(k, axis)],

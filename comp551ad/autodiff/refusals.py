@@ -134,6 +134,16 @@ def expression_at(frame: Any, instruction: int) -> Expression | None:
     return Expression(text, first, tree, stores or _is_call_of(tree, _UFUNCS, {"at"}))
 
 
+def loop_of_numpys() -> str:
+    """Where the user's code is running a call of NumPy's, which asks each of its numbers: that, and
+    what to do; else nothing."""
+    frame, e = _frame_outside(), expression_outside()
+    if e is None or not _is_call_of(e.tree, _NUMPYS):
+        return ""
+    is_call = "CALL" in dis.opname[frame.f_code.co_code[frame.f_lasti]]
+    return f" in {e.text}: join its numbers with np.stack first" if is_call else ""
+
+
 # To NumPy such an array holds objects, not numbers.
 AN_OBJECT = (
     "NumPy computes with an array of traced numbers, as np.array([a, b]) makes it, only sums, "

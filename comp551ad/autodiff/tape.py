@@ -19,8 +19,7 @@ own, whose values are tracers of the outer tape. An operation is written on the 
 its operands, and computing its value writes the same operation on the next tape out.
 
 Reads: ``primitives``, ``operands``, ``refusals``, ``pytrees``. Read by: the rest of ``autodiff``.
-The other operators, NumPy's functions and the methods of arrays reach the tracer in
-``numpy_protocols``.
+Other operators, NumPy's functions and arrays' methods reach the tracer in ``numpy_protocols``.
 """
 
 import threading
@@ -46,8 +45,7 @@ class Tape:
         rows: what was written; ``append`` writes one more.
         level: 1 for the outermost of the open tapes, 2 for the next …
         watch, asked, decisions, origins: of questions about values such as ``x > 0``: see ``data``.
-        views: (view, base, primitive, parameters) of arrays that share memory: see ``inplace``.
-        kinks: of rows, what has a kink at their zeros: see ``composites``.
+        views, kinks: of arrays that share memory: see ``inplace``; of max(x, 0): ``composites``.
         refused: once closed, the text of the last refusal, which the function may have caught.
     """
 
