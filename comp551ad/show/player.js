@@ -13,7 +13,7 @@ function startPlayer(root, spec, model = null, place = 0) {
   const givenPanels = spec.panels.map((one) => ({ ...one, seed: readData(one.seed) }));
   const several = givenPanels.length > 1;
   let [program, panels, views, columns, checks] = [given, givenPanels, [], [], new Map()];
-  let [hover, open, said, heard, size] = [-1, -1, "", "", ""];
+  let [hover, open, said, heard, size, isWide] = [-1, -1, "", "", "", false];
 
   // -- what never changes
 
@@ -261,6 +261,7 @@ function startPlayer(root, spec, model = null, place = 0) {
 
   function fit() {
     if (!views.length) return;
+    isWide = root.clientWidth >= WIDE;
     const top = main.getBoundingClientRect().top - root.getBoundingClientRect().top;
     const below = foot.offsetHeight + 16;
     const height =
@@ -297,7 +298,7 @@ function startPlayer(root, spec, model = null, place = 0) {
       }
     }
     for (const { name, cells, text, look } of columns) {
-      if (name === "c5-wide" && root.clientWidth < WIDE) continue;
+      if (name === "c5-wide" && !isWide) continue;
       cells.forEach((cell, i) => {
         setText(cell, text(i));
         setClass(cell, look(i));
