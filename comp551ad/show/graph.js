@@ -74,7 +74,9 @@ function makeGraph() {
       draw("rect", { x, y: second - size + 1, width: half, height: size + 3, rx: 4 }),
     );
     const own = panel.value(i);
-    const rest = widthOf(title, 11) > wide - 14 ? ` = ${op} …` : title.slice(own.length);
+    const most = Math.floor((wide - 14) / widthOf("x", 11));
+    const cut = op === "input" ? `${title.slice(0, most - 1)}…` : `${own} = ${op} …`;
+    const rest = (title.length > most ? cut : title).slice(own.length);
     const small = widthOf(title, size) > wide - 14 ? ".c5-small" : "";
     const isNamed = op !== "input" && name && name !== own;
     const named = isNamed && widthOf(`${title}  ${name}`, size) < wide - 14 ? name : "";

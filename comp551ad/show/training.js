@@ -493,11 +493,12 @@ function startSurface(root, spec) {
       const [x, y] = map.placeOf(at);
       const size = Math.hypot(...slope);
       if (size > 0 && Number.isFinite(size)) {
-        const long = Math.min(90, 24 + 20 * Math.log10(1 + size)) / size;
-        stroke("--message", 3, [
-          [x, y],
-          [x - long * slope[0], y + long * slope[1]],
-        ]);
+        // Along the arrow, and across it.
+        const [a, b] = [-slope[0] / size, slope[1] / size];
+        const long = Math.min(90, 24 + 20 * Math.log10(1 + size));
+        const on = (along, aside) => [x + along * a - aside * b, y + along * b + aside * a];
+        const tip = on(long, 0);
+        stroke("--message", 3, [[x, y], tip, on(long - 9, 6), tip, on(long - 9, -6)]);
       }
       ink.fillStyle = colour("--now");
       [ink.strokeStyle, ink.lineWidth] = [colour("--ink"), 1.5];
