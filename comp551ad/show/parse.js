@@ -27,6 +27,7 @@ const SIGNS_MEANT = {
   "·": "A product is written with *.",
 };
 const NAMES_MEANT = {
+  __proto__: null,
   ln: "log",
   sigmoid: "logistic",
   max: "maximum",

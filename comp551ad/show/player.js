@@ -502,7 +502,7 @@ function startPlayer(root, spec, model = null, place = 0) {
       expect(part("in").length === other.inputs.length, "inputs");
       const read = part("in").map((text, k) => inputFrom(text, other.inputs[k]));
       const which = part("d").map((one) => one.split(":"));
-      const ends = { reverse: other.outputs, forward: inputsOf(other) };
+      const ends = { __proto__: null, reverse: other.outputs, forward: inputsOf(other) };
       const isOne = ([mode, about]) => ends[mode]?.includes(Number(about));
       expect(which.length === panels.length && which.every(isOne), "derivative");
       load(other);

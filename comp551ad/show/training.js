@@ -206,16 +206,11 @@ function drawCurves(ink, wide, tall, colour, iterations, curves) {
 
 // ------------------------------------------------------------------ a network
 
-// Small random numbers, the same each time.
+// Small random numbers, the same each time (Park and Miller's generator, Box and Muller's normals).
 function smallWeights(shape, seed) {
   let state = seed;
-  const uniform = () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-  const normal = () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform());
+  const uniform = () => (state = (state * 48271) % 2147483647) / 2147483647;
+  const normal = () => Math.sqrt(-2 * Math.log(uniform())) * Math.cos(2 * Math.PI * uniform());
   return elementwise(() => 0.01 * normal(), [full(shape, 0)]);
 }
 
@@ -285,8 +280,8 @@ function startTraining(root, spec) {
     const M = Number(hidden.value);
     const given = M === W0.shape[0];
     X = copyOf(X0);
-    W = given ? copyOf(W0) : smallWeights([M, C], 1);
-    V = given ? copyOf(V0) : smallWeights([D, M], 2);
+    W = given ? copyOf(W0) : smallWeights([M, C], 551);
+    V = given ? copyOf(V0) : smallWeights([D, M], 552);
     [iteration, history, lost, name, entry] = [0, [], "", "V", 0];
     note();
   }
