@@ -194,14 +194,7 @@ function parse(source) {
     }
     if (!tree.op) return { c: tree.c };
     const args = tree.args.map(emit);
-    const constant = args.every((a) => !isRow(a));
-    if (constant)
-      return {
-        c: valueOf(
-          tree.op,
-          args.map((a) => a.c),
-        ),
-      };
+    if (!args.some(isRow)) return tidy({ op: tree.op, args });
     rows.push({ op: tree.op, args, span: [tree.from, tree.to] });
     return rows.length - 1;
   }

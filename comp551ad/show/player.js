@@ -211,7 +211,7 @@ function startPlayer(root, spec, model = null, place = 0) {
     const numbers = (head, what, panel, name) => ({
       head,
       name,
-      text: (i) => (panel.has(what, i) ? brief(panel.env[what][i]) : ""),
+      text: (i) => panel.text(what, i),
       look: (i) => (panel.gone(what, i) ? `${name} c5-gone` : name),
     });
     const derivatives = panels.flatMap((panel) => {

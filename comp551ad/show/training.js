@@ -101,13 +101,16 @@ function makeCanvas(label, height) {
 
 // A canvas for points of a plane: [from, to] across and up.
 function makePlane(label, height, across, up) {
-  const { canvas, paint } = makeCanvas(label, height);
+  const { canvas, paint: paintCanvas } = makeCanvas(label, height);
+  let width = 0;
+  const paint = (drawOn) =>
+    paintCanvas((ink, all, ...rest) => {
+      width = all;
+      drawOn(ink, all, ...rest);
+    });
   const [wide, tall] = [across, up].map(([from, to]) => to - from);
   const pointAt = (right, below) => [across[0] + right * wide, up[1] - below * tall];
-  const placeOf = ([x, y]) => [
-    ((x - across[0]) / wide) * canvas.clientWidth,
-    ((up[1] - y) / tall) * canvas.clientHeight,
-  ];
+  const placeOf = ([x, y]) => [((x - across[0]) / wide) * width, ((up[1] - y) / tall) * height];
   const middle = (k) => (k + 0.5) / GRID;
   const cells = Array.from({ length: GRID * GRID }, (_, k) =>
     pointAt(middle(k % GRID), middle(Math.floor(k / GRID))),
