@@ -74,7 +74,9 @@ function makeGraph() {
       draw("rect", { x, y: second - size + 1, width: half, height: size + 3, rx: 4 }),
     );
     const own = panel.value(i);
-    const rest = widthOf(title, 11) > wide - 14 ? ` = ${op} …` : title.slice(own.length);
+    const most = Math.floor((wide - 14) / widthOf("x", 11));
+    const cut = op === "input" ? `${title.slice(0, most - 1)}…` : `${own} = ${op} …`;
+    const rest = (title.length > most ? cut : title).slice(own.length);
     const small = widthOf(title, size) > wide - 14 ? ".c5-small" : "";
     const isNamed = op !== "input" && name && name !== own;
     const named = isNamed && widthOf(`${title}  ${name}`, size) < wide - 14 ? name : "";
@@ -143,9 +145,8 @@ function makeGraph() {
     const down = isReverse && finds === kind;
     nodes.forEach(({ group, value, derivative, chips }, k) => {
       const kinds = ["value", kind];
-      const known = kinds.map((what) => panel.has(what, k));
       const lost = kinds.map((what) => panel.gone(what, k));
-      const texts = kinds.map((what, n) => (known[n] ? brief(env[what][k]) : ""));
+      const texts = kinds.map((what) => panel.text(what, k));
       const longest = Math.max(...texts.map((text) => text.length));
       const tight = longest * 8 > layout.wide / 2 - 6 ? " c5-small" : "";
       [value, derivative].forEach((text, n) => {
@@ -154,7 +155,7 @@ function makeGraph() {
         setClass(text, `${n ? "c5-derivative" : "c5-value"}${look}${tight}`);
         setClass(chips[n], `c5-chip${look}`);
       });
-      const isDone = known[down ? 1 : 0];
+      const isDone = texts[down ? 1 : 0] !== "";
       const state = lost.every(Boolean) ? "discardable" : isDone ? "done" : "waiting";
       setClass(group, `c5-node c5-${step.nodes.includes(k) ? "current" : state}`);
       group.setAttribute("tabindex", i === k ? 0 : -1);

@@ -59,10 +59,10 @@ function functionOf(program, inputs) {
   const ours = ["logistic", "relu", "softplus"];
   const prefixed = (text) =>
     text
-      .replace(/(np\.)?\b([a-z_]\w*)(?=\s*\()/g, (_, __, word) =>
+      .replace(/((?:np|numpy|math)\.)?\b([a-z_]\w*)(?=\s*\()/g, (_, __, word) =>
         ours.includes(word) ? word : `np.${word}`,
       )
-      .replace(/\bpi\b/g, "np.pi");
+      .replace(/\b(np\.|numpy\.|math\.)?pi\b|π/g, "np.pi");
   const slice = (tree) => prefixed(program.code.slice(tree.from, tree.to));
   const lines = statements.filter((s) => s.name).map((s) => `${s.name} = ${slice(s.tree)}`);
   const outputs = statements.filter((s) => !s.name).map((s) => slice(s.tree));

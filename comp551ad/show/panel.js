@@ -31,6 +31,7 @@ class Panel {
   at(inputs, values, step, asking) {
     this.inputs = inputs;
     this.env = this.environment(values);
+    this.texts = { value: [], [this.kind]: [] };
     this.here = Math.min(step, this.steps.length - 1);
     this.before = asking ? this.here - 1 : this.here;
     this.step = this.steps[this.here];
@@ -39,6 +40,10 @@ class Panel {
     // A value in forward mode isn't what is asked for.
     const known = what === "value" && !this.isReverse ? this.here : this.before;
     return this.found[what].get(i) <= known;
+  }
+  // A number as far as it is known.
+  text(what, i) {
+    return (this.texts[what][i] ??= this.has(what, i) ? brief(this.env[what][i]) : "");
   }
   gone(what, i) {
     return this.last[what].get(i) <= this.before;

@@ -7,7 +7,7 @@ const MOST_TYPED = 120; // nodes
 const TYPING = 350; // milliseconds after the last key
 const STARTS = [0.5, 2, 1, -1, 1.5];
 const TOKENS =
-  /[^\S\n]*(?:(?:np\.)?([\p{L}_][\p{L}\p{N}_]*)|(\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)|(\*\*|[-+*/(),;=\n]))/uy;
+  /[^\S\n]*(?:(?:(?:np|numpy|math)\.)?([\p{L}_][\p{L}\p{Nd}_]*)|(\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)|(\*\*|[-+*/(),;=\n]))/uy;
 const OPERATORS = { "+": "add", "-": "subtract", "*": "multiply", "/": "divide" };
 
 class TypingError extends Error {
@@ -19,6 +19,23 @@ class TypingError extends Error {
 
 // What may be typed: functions that work on numbers one by one; and some of them as examples.
 const isFunction = (name) => Object.hasOwn(TABLE, name) && isElementwise(name) && name !== "where";
+const SIGNS_MEANT = {
+  "^": "A power is written **.",
+  "²": "A power is written **.",
+  "³": "A power is written **.",
+  "|": "The absolute value is written abs(x).",
+  "·": "A product is written with *.",
+};
+const NAMES_MEANT = {
+  __proto__: null,
+  ln: "log",
+  sigmoid: "logistic",
+  max: "maximum",
+  min: "minimum",
+  asin: "arcsin",
+  acos: "arccos",
+  atan: "arctan",
+};
 const EXAMPLES = "sin, cos, tan, exp, log, sqrt, tanh, logistic, relu, abs, maximum";
 
 function tokensOf(source) {
@@ -29,14 +46,13 @@ function tokensOf(source) {
     const match = TOKENS.exec(source);
     if (!match) {
       const place = at + source.slice(at).search(/\S/);
-      const sign = source[place];
-      const text = sign === "^" ? "A power is written **." : `“${sign}” can't be read here.`;
-      throw new TypingError(text, place);
+      const sign = String.fromCodePoint(source.codePointAt(place));
+      throw new TypingError(SIGNS_MEANT[sign] ?? `“${sign}” can't be read here.`, place);
     }
     at = TOKENS.lastIndex;
     const kind = match[1] ? "name" : match[2] ? "number" : match[3];
     const text = match[1] ?? match[2] ?? match[3];
-    tokens.push({ kind, text, from: at - match[0].trimStart().length || at - 1, to: at });
+    tokens.push({ kind, text, from: at - (match[0].trimStart().length || 1), to: at });
   }
   return tokens;
 }
@@ -52,7 +68,9 @@ function readStatements(source) {
   const peek = (kind) => tokens[i]?.kind === kind;
   const take = (kind) => (peek(kind) ? tokens[i++] : null);
   const end = () => tokens[i - 1].to;
+  // What follows is a factor, and no sign stands before it.
   const product = (left) => fail(`A product is written with *: ${left}*${tokens[i].text}`);
+  const isFactor = () => peek("name") || peek("number") || peek("(");
 
   function chain(next, signs) {
     let tree = next();
@@ -86,7 +104,7 @@ function readStatements(source) {
     if (!token) fail("Something is missing at the end.", source.length);
     const where = { from: token.from, to: token.to };
     if (token.kind === "number") {
-      if (peek("name") || peek("(")) product(token.text);
+      if (isFactor()) product(token.text);
       return { c: Number(token.text), ...where };
     }
     if (token.kind === "(") {
@@ -98,14 +116,16 @@ function readStatements(source) {
       const text = token.kind === "\n" ? "the end of the line" : `“${token.text}”`;
       fail(`A name or a number is missing before ${text}.`, token.from);
     }
-    if (token.text === "pi") return { c: Math.PI, ...where };
+    if (token.text === "pi" || token.text === "π") return { c: Math.PI, ...where };
     const known = isFunction(token.text);
     if (!take("(")) {
       if (known) fail(`${token.text} is a function: ${token.text}(…)`, token.to);
-      if (peek("name") || peek("number")) product(token.text);
+      if (isFactor()) product(token.text);
       return { name: token.text, ...where };
     }
     if (!known) {
+      const meant = NAMES_MEANT[token.text];
+      if (meant) fail(`Here ${token.text} is called ${meant}.`, token.from);
       const or = "If it is a product, write it with *.";
       fail(
         `No function is called ${token.text}. There are ${EXAMPLES} and others. ${or}`,
@@ -136,6 +156,8 @@ function readStatements(source) {
     if (i < tokens.length && !peek(";") && !peek("\n")) {
       if (peek(")")) fail("This “)” closes nothing.");
       if (peek("=")) fail("“=” stands after a name: a = w1*x.");
+      const { tree } = statements.at(-1);
+      if (isFactor()) product(source.slice(tree.from, tree.to));
       const between = name ? "put ; between statements" : "put , between outputs";
       fail(`“${tokens[i].text}” doesn't fit here: ${between}.`);
     }
@@ -172,14 +194,7 @@ function parse(source) {
     }
     if (!tree.op) return { c: tree.c };
     const args = tree.args.map(emit);
-    const constant = args.every((a) => !isRow(a));
-    if (constant)
-      return {
-        c: valueOf(
-          tree.op,
-          args.map((a) => a.c),
-        ),
-      };
+    if (!args.some(isRow)) return tidy({ op: tree.op, args });
     rows.push({ op: tree.op, args, span: [tree.from, tree.to] });
     return rows.length - 1;
   }
@@ -227,7 +242,9 @@ function asTyped({ rows, outputs }) {
   const [pieces, statements] = [[], []];
   for (const [i, { op, args, name, params, rule }] of rows.entries()) {
     const isInput = op === "input";
-    if (isInput ? !/^[\p{L}_][\p{L}\p{N}_]*$/u.test(name ?? "") : rule || params || !isFunction(op))
+    if (
+      isInput ? !/^[\p{L}_][\p{L}\p{Nd}_]*$/u.test(name ?? "") : rule || params || !isFunction(op)
+    )
       return "";
     const call = [`${op}(${args.map((_, k) => `{${k}}`).join(", ")})`, ATOM];
     const [template, level, ...needs] = isInput ? [name, ATOM] : (TYPED[op] ?? call);

@@ -13,7 +13,7 @@ function startPlayer(root, spec, model = null, place = 0) {
   const givenPanels = spec.panels.map((one) => ({ ...one, seed: readData(one.seed) }));
   const several = givenPanels.length > 1;
   let [program, panels, views, columns, checks] = [given, givenPanels, [], [], new Map()];
-  let [hover, open, said, heard, size] = [-1, -1, "", "", ""];
+  let [hover, open, said, heard, size, isWide] = [-1, -1, "", "", "", false];
 
   // -- what never changes
 
@@ -211,7 +211,7 @@ function startPlayer(root, spec, model = null, place = 0) {
     const numbers = (head, what, panel, name) => ({
       head,
       name,
-      text: (i) => (panel.has(what, i) ? brief(panel.env[what][i]) : ""),
+      text: (i) => panel.text(what, i),
       look: (i) => (panel.gone(what, i) ? `${name} c5-gone` : name),
     });
     const derivatives = panels.flatMap((panel) => {
@@ -261,6 +261,7 @@ function startPlayer(root, spec, model = null, place = 0) {
 
   function fit() {
     if (!views.length) return;
+    isWide = root.clientWidth >= WIDE;
     const top = main.getBoundingClientRect().top - root.getBoundingClientRect().top;
     const below = foot.offsetHeight + 16;
     const height =
@@ -297,7 +298,7 @@ function startPlayer(root, spec, model = null, place = 0) {
       }
     }
     for (const { name, cells, text, look } of columns) {
-      if (name === "c5-wide" && root.clientWidth < WIDE) continue;
+      if (name === "c5-wide" && !isWide) continue;
       cells.forEach((cell, i) => {
         setText(cell, text(i));
         setClass(cell, look(i));
@@ -501,7 +502,7 @@ function startPlayer(root, spec, model = null, place = 0) {
       expect(part("in").length === other.inputs.length, "inputs");
       const read = part("in").map((text, k) => inputFrom(text, other.inputs[k]));
       const which = part("d").map((one) => one.split(":"));
-      const ends = { reverse: other.outputs, forward: inputsOf(other) };
+      const ends = { __proto__: null, reverse: other.outputs, forward: inputsOf(other) };
       const isOne = ([mode, about]) => ends[mode]?.includes(Number(about));
       expect(which.length === panels.length && which.every(isOne), "derivative");
       load(other);

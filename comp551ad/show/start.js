@@ -13,15 +13,14 @@ function startAll(css) {
     if (!(spec.kind in KINDS) || spec.needs?.some((name) => !(name in TABLE))) return;
     root.replaceChildren(make("style", css));
     root.removeAttribute("style");
-    start(root, spec, null, place + 1);
+    KINDS[spec.kind](root, spec, null, place + 1);
   });
 }
-
-const start = (root, spec, model, place) => KINDS[spec.kind](root, spec, model, place);
 
 // In a widget the data and the state are the model's traits.
 function render({ model, el }) {
   const root = make("div.c5-stepper");
   el.append(root);
-  start(root, model.get("spec"), model);
+  const spec = model.get("spec");
+  KINDS[spec.kind](root, spec, model);
 }

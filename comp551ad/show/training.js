@@ -101,13 +101,16 @@ function makeCanvas(label, height) {
 
 // A canvas for points of a plane: [from, to] across and up.
 function makePlane(label, height, across, up) {
-  const { canvas, paint } = makeCanvas(label, height);
+  const { canvas, paint: paintCanvas } = makeCanvas(label, height);
+  let width = 0;
+  const paint = (drawOn) =>
+    paintCanvas((ink, all, ...rest) => {
+      width = all;
+      drawOn(ink, all, ...rest);
+    });
   const [wide, tall] = [across, up].map(([from, to]) => to - from);
   const pointAt = (right, below) => [across[0] + right * wide, up[1] - below * tall];
-  const placeOf = ([x, y]) => [
-    ((x - across[0]) / wide) * canvas.clientWidth,
-    ((up[1] - y) / tall) * canvas.clientHeight,
-  ];
+  const placeOf = ([x, y]) => [((x - across[0]) / wide) * width, ((up[1] - y) / tall) * height];
   const middle = (k) => (k + 0.5) / GRID;
   const cells = Array.from({ length: GRID * GRID }, (_, k) =>
     pointAt(middle(k % GRID), middle(Math.floor(k / GRID))),
@@ -206,16 +209,11 @@ function drawCurves(ink, wide, tall, colour, iterations, curves) {
 
 // ------------------------------------------------------------------ a network
 
-// Small random numbers, the same each time.
+// Small random numbers, the same each time (Park and Miller's generator, Box and Muller's normals).
 function smallWeights(shape, seed) {
   let state = seed;
-  const uniform = () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-  const normal = () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform());
+  const uniform = () => (state = (state * 48271) % 2147483647) / 2147483647;
+  const normal = () => Math.sqrt(-2 * Math.log(uniform())) * Math.cos(2 * Math.PI * uniform());
   return elementwise(() => 0.01 * normal(), [full(shape, 0)]);
 }
 
@@ -285,8 +283,8 @@ function startTraining(root, spec) {
     const M = Number(hidden.value);
     const given = M === W0.shape[0];
     X = copyOf(X0);
-    W = given ? copyOf(W0) : smallWeights([M, C], 1);
-    V = given ? copyOf(V0) : smallWeights([D, M], 2);
+    W = given ? copyOf(W0) : smallWeights([M, C], 551);
+    V = given ? copyOf(V0) : smallWeights([D, M], 552);
     [iteration, history, lost, name, entry] = [0, [], "", "V", 0];
     note();
   }
@@ -493,11 +491,12 @@ function startSurface(root, spec) {
       const [x, y] = map.placeOf(at);
       const size = Math.hypot(...slope);
       if (size > 0 && Number.isFinite(size)) {
-        const long = Math.min(90, 24 + 20 * Math.log10(1 + size)) / size;
-        stroke("--message", 3, [
-          [x, y],
-          [x - long * slope[0], y + long * slope[1]],
-        ]);
+        // Along the arrow, and across it.
+        const [a, b] = [-slope[0] / size, slope[1] / size];
+        const long = Math.min(90, 24 + 20 * Math.log10(1 + size));
+        const on = (along, aside) => [x + along * a - aside * b, y + along * b + aside * a];
+        const tip = on(long, 0);
+        stroke("--message", 3, [[x, y], tip, on(long - 9, 6), tip, on(long - 9, -6)]);
       }
       ink.fillStyle = colour("--now");
       [ink.strokeStyle, ink.lineWidth] = [colour("--ink"), 1.5];

@@ -361,6 +361,10 @@ def test_a_typed_function_is_stepped_through(open_page):
         ("sin(w1 x)", "A product is written with *: w1*x"),
         ("2x", "A product is written with *: 2*x"),
         ("x^2", "A power is written **."),
+        ("x²", "A power is written **."),
+        ("sin(x)cos(x)", "A product is written with *: sin(x)*cos"),
+        ("|x|", "The absolute value is written abs(x)."),
+        ("sigmoid(x)", "Here sigmoid is called logistic."),
         ("(x + 1", "A parenthesis is open: “)” is missing."),
         ("x)", "This “)” closes nothing."),
         ("foo(x)", "No function is called foo."),
@@ -383,6 +387,19 @@ def test_what_cannot_be_read_is_answered_in_words(open_page, text, answer):
     type_function(player, "w0*x")
     expect(player.get_by_role("alert")).to_have_count(0)
     expect(node(player, "a3")).to_have_count(1)
+
+
+def test_a_typed_function_lights_up_from_its_first_letter_and_pi_is_a_number(open_page):
+    player = open_page().show(s14())
+    type_function(player, "omega*sin(π*x)")
+    expect(player.locator(".c5-lit")).to_have_text(["omega", "x"])
+    expect(row(player, 3)).to_contain_text("3.142·a₂")
+
+
+def test_a_name_of_sixty_letters_stays_in_the_card(open_page):
+    player = open_page(width=786, height=599).show(s14(), style="margin:0")
+    type_function(player, "abcdefghij" * 6)
+    assert player.evaluate("p => p.scrollWidth <= p.clientWidth")
 
 
 def test_names_and_typed_texts_are_only_texts(open_page):
@@ -660,6 +677,37 @@ def test_no_text_is_smaller_than_11_pixels(open_page):
                  && parseFloat(getComputedStyle(e).fontSize) < 11).map(e => e.outerHTML)"""
         )
         assert small == [], name
+
+
+@pytest.mark.parametrize(("width", "kind"), [(786, "reverse"), (1280, "arrays")])
+def test_the_graph_has_most_of_the_width_and_no_number_is_cut(open_page, width, kind):
+    player = open_page(width=width, height=720).show(KINDS[kind](), style="margin:0")
+    press(player, "Last")
+    graph = player.locator(".c5-picture").bounding_box()
+    assert graph["width"] > 0.55 * width
+    if kind == "reverse":
+        nodes = [n.bounding_box() for n in player.locator(".c5-node").all()]
+        left = min(n["x"] for n in nodes)
+        right = max(n["x"] + n["width"] for n in nodes)
+        assert right - left > 0.95 * graph["width"]
+    cut = player.evaluate(
+        """p => [...p.querySelectorAll('td.c5-number')].filter(e => {
+             const box = p.querySelector('.c5-table').getBoundingClientRect();
+             return e.scrollWidth > e.clientWidth
+               || e.getBoundingClientRect().right > box.right + 1;
+           }).length"""
+    )
+    assert cut == 0
+
+
+def test_pictures_are_turned_round_in_the_dark(open_page):
+    for scheme, turned in (("light", "invert(0)"), ("dark", "invert(0.91)")):
+        player = open_page(color_scheme=scheme).show(pictures())
+        picture = player.get_by_role("group", name="Picture")
+        expect(picture).to_have_css("filter", re.compile(re.escape(turned)))
+    page = player.page
+    page.evaluate("document.body.setAttribute('data-jp-theme-light', 'true')")
+    expect(picture).to_have_css("filter", re.compile(r"invert\(0\)"))
 
 
 def test_on_a_phone_formula_and_graph_are_on_screen_together(open_page):
