@@ -7,6 +7,7 @@ import re
 
 import numpy as np
 import pytest
+import traitlets
 
 from comp551ad import ForwardStepper, ModesStepper, ReverseStepper, record
 from comp551ad.show import player
@@ -231,3 +232,20 @@ def test_both_modes_are_one_player_and_the_shorter_one_waits(deck, backward):
     assert "5 of 5" in text and "14 of 14" in text
     with pytest.raises(KeyError, match="wrt: got 'q'"):
         ModesStepper(deck, wrt="q", of="y2")
+
+
+@pytest.mark.parametrize(
+    ("inputs", "words"),
+    [
+        ({"q": 1.0}, "inputs: got q, expected some of w0, w1, x"),
+        ({"x": None}, r"inputs\['x'\]: got NoneType"),
+        ({"x": np.nan}, r"inputs\['x'\]: got nan .*, expected finite numbers"),
+        ({"x": [1.0, 2.0]}, r"inputs\['x'\]: got shape \(2,\), expected \(\)"),
+    ],
+)
+def test_inputs_of_a_widget_are_numbers_and_keep_their_shapes(backward, inputs, words):
+    player = backward.widget()
+    with pytest.raises(traitlets.TraitError, match=words):
+        player.inputs = inputs
+    player.inputs = {"x": 3}
+    assert player.inputs == {"w0": 0.5, "w1": 2.0, "x": 3.0}

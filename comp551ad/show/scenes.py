@@ -55,14 +55,7 @@ __all__ = [
 ]
 
 # Frames with two pictures side by side; with two plots, which have larger text; with one plot.
-MARGINS = {
-    "left": 0.08,
-    "bottom": 0.17,
-    "right": 0.98,
-    "top": 0.9,
-    "wspace": 0.24,
-    "hspace": 0.62,
-}
+MARGINS = dict(left=0.08, bottom=0.17, right=0.98, top=0.9, wspace=0.24, hspace=0.62)
 PAIR = {"figsize": (6.6, 3.5), "dpi": 84, "gridspec_kw": MARGINS}
 TWO_PLOTS = {"figsize": (9.4, 5.2), "dpi": 62, "layout": "constrained"}
 ONE_PLOT = {"figsize": (6.2, 3.4), "dpi": 84, "layout": "constrained"}
