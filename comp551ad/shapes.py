@@ -208,7 +208,7 @@ def _not_finite(names: Sequence[str], several: Sequence[Any]) -> str:
                 continue
             bad = np.argwhere(~np.isfinite(x))
             at = bad[0].tolist()
-            return f"{names[k]}{at or ''}: got {np.asarray(x)[*at]} ({len(bad)} such)"
+            return f"{names[k]}{at}: got {np.asarray(x)[*at]} ({len(bad)} such)"
         if issubclass(type(x), (list, tuple)):
             inside = [f"{names[k]}[{i}]" for i in range(len(x))]
             if text := _not_finite(inside, x):

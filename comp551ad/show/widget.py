@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from comp551ad.extras import extra
-from comp551ad.shapes import as_floats, require_finite
+from comp551ad.shapes import as_floats
 
 from .player import player_module, player_style
 
@@ -109,9 +109,10 @@ def _floats(name, x) -> Any:
     name = f"inputs[{name!r}]"
     try:
         array = as_floats(name, x)
-        require_finite([name], [array])
     except ValueError as error:
         raise traitlets.TraitError(str(error)) from error
+    if not np.isfinite(array).all():
+        raise traitlets.TraitError(f"{name}: got {x!r}, expected finite numbers")
     return array.tolist()
 
 
