@@ -8,7 +8,7 @@ also where the pass keeps it smaller because it is uniform.
 Reads: ``autodiff``. Read by: ``formula``, which writes trees down, and ``rows``.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -129,22 +129,22 @@ def put_in(tree: Tree, trees: Mapping[tuple[str, int], Tree]) -> Tree:
     return trees.get((tree.kind, tree.row), tree) if isinstance(tree, Symbol) else tree
 
 
-def tangent_terms(d: Pass, row: int) -> list[TermTree]:
-    """The terms of a node's tangent, one per edge into it, in the order of the operands."""
-    symbols = {
-        o: Symbol("tangent", o, d[o + 1]) for _, o in edges_of(d.trace.rows[row])
-    }
-    found = terms(d.trace, row, symbols, push_forward)
-    return [TermTree(o, p, tree) for p, o, tree in found]
-
-
-def adjoint_terms(r: Pass) -> list[list[TermTree]]:
-    """Per row the terms of its adjoint, one per path, first user first (as on the slide)."""
-    found: list[list[TermTree]] = [[] for _ in r.trace.rows]
-    for user in range(len(found)):
-        symbol = {user: Symbol("adjoint", user, r[user + 1])}
-        for p, o, tree in terms(r.trace, user, symbol, pull_back):
-            found[o].append(TermTree(user, p, tree))
+def terms_of(run: Pass, wanted: Collection[int]) -> dict[int, list[TermTree]]:
+    """Of each wanted row the terms of its derivative: in forward mode one per edge into it, in the
+    order of the operands; in reverse mode one per path, first user first (as on the slide)."""
+    trace, wanted = run.trace, set(wanted)
+    found: dict[int, list[TermTree]] = {row: [] for row in wanted}
+    for row, entry in enumerate(trace.rows):
+        ends = {o for _, o in edges_of(entry)}
+        if run.mode == "forward" and row in wanted:
+            known = {o: Symbol("tangent", o, run[o + 1]) for o in ends}
+            shares = terms(trace, row, known, push_forward)
+            found[row] = [TermTree(o, p, tree) for p, o, tree in shares]
+        elif run.mode == "reverse" and wanted & ends:
+            adjoint = {row: Symbol("adjoint", row, run[row + 1])}
+            for p, o, tree in terms(trace, row, adjoint, pull_back):
+                if o in wanted:
+                    found[o].append(TermTree(row, p, tree))
     return found
 
 
