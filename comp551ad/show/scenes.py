@@ -631,7 +631,8 @@ def _picture(alt, draw, look=PAIR, rows=1, columns=2):
     """What ``draw(*axes)`` draws, as an image of few colours."""
     with extra("show", "players"):
         import matplotlib.pyplot as plt
-        from PIL import Image
+    # It comes with matplotlib.
+    from PIL import Image
 
     fig, axes = plt.subplots(rows, columns, **look)
     try:
