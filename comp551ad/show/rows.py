@@ -203,6 +203,13 @@ class Rows:
         return next(row for row in self.rows if row.index == node)
 
     @property
+    def subject(self) -> str:
+        """Which derivatives these are; "" for a trace."""
+        ways = {"forward": "with respect to", "reverse": "of"}
+        way = ways.get(self.mode)
+        return f"derivatives {way} {self.about}" if way else ""
+
+    @property
     def kept(self) -> list[int]:
         """How many numbers are kept after each step: found by then, and needed later."""
         return list(accumulate(len(s.finds) - len(s.drops) for s in self.steps))

@@ -200,12 +200,8 @@ class Stepper:
 
     def _title(self) -> str:
         """What the player shows, in a few words."""
-        run = self.run
-        way = "with respect to" if run.mode == "forward" else "of"
-        return (
-            f"{run.mode.capitalize()} mode through {run.trace.function}: "
-            f"derivatives {way} {run.wrt or run.of}"
-        )
+        mode, function = self.run.mode.capitalize(), self.rows.function
+        return f"{mode} mode through {function}: {self.rows.subject}"
 
     def _found(self, step):
         """(equation, value) of all that a step works out."""
