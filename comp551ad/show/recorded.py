@@ -94,23 +94,21 @@ def expanded_trees(
     """How nodes follow from the inputs: operands' trees put in, down to the inputs.
 
     A tree would grow beyond all bounds where nodes are used again; so an operand stays a symbol
-    where the whole would have more than ``most`` symbols and operations, the largest first.
+    where the whole would have more than ``most`` symbols and operations; the smallest go in first.
 
     Args:
         value_trees: by row number, in order, how each was computed; other rows stay symbols.
     """
     trees: dict[int, Tree] = {}
-    sizes: dict[int, int] = {}
     for k, tree in value_trees.items():
         inner = [] if isinstance(tree, Symbol) else _symbols(tree)
-        kept = {o for o in inner if o in trees}
-        own = size(tree) - len(inner)
-        while own + sum(sizes[o] if o in kept else 1 for o in inner) > most and kept:
-            kept.remove(max(sorted(kept), key=lambda o: sizes[o]))
-        trees[k] = (
-            put_in(tree, {("value", o): trees[o] for o in kept}) if inner else tree
-        )
-        sizes[k] = own + sum(sizes[o] if o in kept else 1 for o in inner)
+        sizes = {o: size(trees[o]) for o in inner if o in trees}
+        room, chosen = most - size(tree), {}
+        for o in sorted(sizes, key=lambda o: (sizes[o], -o)):
+            room -= inner.count(o) * (sizes[o] - 1)
+            if room >= 0:
+                chosen["value", o] = trees[o]
+        trees[k] = put_in(tree, chosen) if chosen else tree
     return trees
 
 
