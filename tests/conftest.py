@@ -154,3 +154,18 @@ def fence(tmp_path_factory):
     for path in (folder, *folder.parents[:2]):
         path.chmod(0o755)
     return Fence.best(course_copy(folder))
+
+
+@pytest.fixture(scope="session")
+def deck():
+    """The deck's own example, recorded (S12)."""
+    import numpy as np
+
+    from comp551ad import record
+
+    def model(w0, w1, x):
+        a = w1 * x + w0
+        y1, y2 = np.sin(a), np.cos(a)
+        return y1, y2
+
+    return record(model, w0=0.5, w1=2.0, x=1.0)

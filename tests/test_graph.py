@@ -16,17 +16,6 @@ from comp551ad.show.rows import rows_of
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-def model(w0, w1, x):
-    a = w1 * x + w0
-    y1, y2 = np.sin(a), np.cos(a)
-    return y1, y2
-
-
-@pytest.fixture
-def trace():
-    return record(model, w0=0.5, w1=2.0, x=1.0)
-
-
 def parts(svg, kind):
     """The texts inside each part of the drawing with this class, by the part's id."""
     root = ElementTree.fromstring(svg)
@@ -45,8 +34,8 @@ def picture_in(markup):
 # ---------------------------------------------------------------- what is drawn (S14)
 
 
-def test_nodes_of_the_slide_with_values_and_adjoints(trace):
-    svg = graph.graph_svg(rows_of(reverse(trace, of="y2")))
+def test_nodes_of_the_slide_with_values_and_adjoints(deck):
+    svg = graph.graph_svg(rows_of(reverse(deck, of="y2")))
     assert parts(svg, "node") == {
         "a1": ["a₁ w0", "0.5", "ā₁ = −0.5985"],
         "a2": ["a₂ w1", "2", "ā₂ = −0.5985"],
@@ -61,19 +50,19 @@ def test_nodes_of_the_slide_with_values_and_adjoints(trace):
     }
 
 
-def test_forward_mode_shows_tangents_and_a_bare_trace_none(trace):
-    assert parts(graph.graph_svg(forward(trace, "w1")), "node")["a7"][-1] == (
+def test_forward_mode_shows_tangents_and_a_bare_trace_none(deck):
+    assert parts(graph.graph_svg(forward(deck, "w1")), "node")["a7"][-1] == (
         "ȧ₇ = −0.5985"
     )
-    assert parts(graph.graph_svg(trace), "node")["a7"] == [
+    assert parts(graph.graph_svg(deck), "node")["a7"] == [
         "cos",
         "a₇ y2",
         "−0.8011",
     ]
 
 
-def test_inputs_are_the_lowest_and_operands_are_below_their_users(trace):
-    svg = graph.graph_svg(trace)
+def test_inputs_are_the_lowest_and_operands_are_below_their_users(deck):
+    svg = graph.graph_svg(deck)
     found = re.findall(r'<g id="(a\d)".*?<g transform="translate\(\S+ (\S+)\)"', svg)
     y = {key: float(top) for key, top in found}
     assert y["a1"] == y["a2"] == y["a3"] > y["a4"] > y["a5"] > y["a6"] == y["a7"]
@@ -105,8 +94,8 @@ def test_an_array_is_shown_by_its_shape():
         ("discardable", "not needed"),
     ],
 )
-def test_a_state_shows_in_class_colour_border_and_word(trace, state, word):
-    svg = graph.graph_svg(trace, graph.Look(states={"a5": state}))
+def test_a_state_shows_in_class_colour_border_and_word(deck, state, word):
+    svg = graph.graph_svg(deck, graph.Look(states={"a5": state}))
     assert f'<g id="a5" class="node {state}">' in svg
     assert parts(svg, "node")["a5"][2] == word
     fill = getattr(palette, f"{state.upper()}_FILL")
@@ -116,17 +105,17 @@ def test_a_state_shows_in_class_colour_border_and_word(trace, state, word):
     assert borders.get(state, "stroke-dasharray") in rule
 
 
-def test_no_two_states_have_the_same_border(trace):
-    rules = re.findall(r"\.(\w+) \.card {([^}]*)}", graph.graph_svg(trace))
+def test_no_two_states_have_the_same_border(deck):
+    rules = re.findall(r"\.(\w+) \.card {([^}]*)}", graph.graph_svg(deck))
     rules = {state: rule for state, rule in rules if state in graph.STATES}
     borders = {re.sub(r"(fill|stroke): \S+", "", rule) for rule in rules.values()}
     assert len(rules) == len(borders) == 4
 
 
-def test_an_edge_carries_its_message_up_or_down(trace):
+def test_an_edge_carries_its_message_up_or_down(deck):
     say = {"a5-a7-0": "−ā₇·sin a₅ = −0.5985"}
-    up = graph.graph_svg(trace, graph.Look(messages=say))
-    down = graph.graph_svg(trace, graph.Look(messages=say, down=True))
+    up = graph.graph_svg(deck, graph.Look(messages=say))
+    down = graph.graph_svg(deck, graph.Look(messages=say, down=True))
     assert '<g id="a5-a7-0" class="edge message">' in up
     assert '<g id="a5-a7-0" class="edge message down">' in down
     for svg in (up, down):
@@ -134,18 +123,16 @@ def test_an_edge_carries_its_message_up_or_down(trace):
         assert svg.count('class="edge"') == 5
 
 
-def test_messages_of_a_fork_keep_to_the_outside(trace):
+def test_messages_of_a_fork_keep_to_the_outside(deck):
     forks = dict.fromkeys(["a5-a6-0", "a5-a7-0", "a2-a4-0", "a3-a4-1"], "x")
-    svg = graph.graph_svg(
-        reverse(trace, of="y2"), graph.Look(messages=forks, down=True)
-    )
+    svg = graph.graph_svg(reverse(deck, of="y2"), graph.Look(messages=forks, down=True))
     said = dict(re.findall(r'id="(\S+)-said".*?text-anchor="(\w+)"', svg))
     assert {said["a5-a6-0"], said["a5-a7-0"]} == {"start", "end"}
     assert {said["a2-a4-0"], said["a3-a4-1"]} == {"start", "end"}
 
 
-def test_what_is_hidden_is_not_in_the_picture_and_changes_no_size(trace):
-    rows = rows_of(reverse(trace, of="y2"))
+def test_what_is_hidden_is_not_in_the_picture_and_changes_no_size(deck):
+    rows = rows_of(reverse(deck, of="y2"))
     look = graph.Look(hidden=frozenset({("a5", "derivative"), ("a6", "value")}))
     svg = graph.graph_svg(rows, look)
     assert parts(svg, "node")["a5"] == ["+", "a₅ a", "2.5"]
@@ -174,16 +161,16 @@ def test_labels_are_escaped_and_odd_characters_boxed():
 # ---------------------------------------------------------------- HTML
 
 
-def test_html_is_one_picture_that_an_untrusted_notebook_shows(trace):
-    markup = graph.graph_html(trace, alt='the "model" & more')
+def test_html_is_one_picture_that_an_untrusted_notebook_shows(deck):
+    markup = graph.graph_html(deck, alt='the "model" & more')
     assert re.fullmatch(r"<img [^<>]*>", markup)
     assert 'alt="the &quot;model&quot; &amp; more"' in markup
     assert "max-width:100%" in markup
-    assert picture_in(markup) == graph.graph_svg(trace)
+    assert picture_in(markup) == graph.graph_svg(deck)
 
 
-def test_the_picture_brings_its_own_light_paper(trace):
-    root = ElementTree.fromstring(graph.graph_svg(trace))
+def test_the_picture_brings_its_own_light_paper(deck):
+    root = ElementTree.fromstring(graph.graph_svg(deck))
     paper = root.find(f"{SVG}rect")
     assert paper.get("fill") == palette.PAPER
     assert [paper.get(k) for k in ("width", "height")] == root.get("viewBox").split()[
@@ -191,8 +178,8 @@ def test_the_picture_brings_its_own_light_paper(trace):
     ]
 
 
-def test_alternative_text_says_what_the_picture_shows(trace):
-    rows = rows_of(reverse(trace, of="y2"))
+def test_alternative_text_says_what_the_picture_shows(deck):
+    rows = rows_of(reverse(deck, of="y2"))
     alt = graph.alt_of(rows)
     assert alt.startswith("Computational graph of model")
     assert "the derivatives of y2" in alt
@@ -227,7 +214,7 @@ def test_sixty_nodes_are_drawn():
     assert len(parts(graph.graph_svg(chain(60)), "node")) == 60
 
 
-def test_the_same_input_gives_the_same_bytes(trace):
+def test_the_same_input_gives_the_same_bytes(deck):
     code = """
 import numpy as np
 from comp551ad import record, reverse
@@ -242,7 +229,7 @@ import hashlib; print(hashlib.sha256(graph_svg(reverse(t)).encode()).hexdigest()
         for _ in range(2)
     }
     assert len(runs) == 1
-    assert graph.graph_svg(trace) == graph.graph_svg(trace)
+    assert graph.graph_svg(deck) == graph.graph_svg(deck)
 
 
 # ---------------------------------------------------------------- drawn in text
@@ -267,12 +254,12 @@ BOXES = """\
 """
 
 
-def test_the_graph_in_plain_text(trace):
-    assert graph.graph_text(reverse(trace, of="y2")) == BOXES
+def test_the_graph_in_plain_text(deck):
+    assert graph.graph_text(reverse(deck, of="y2")) == BOXES
 
 
-def test_text_shows_states_and_what_is_hidden(trace):
-    rows = rows_of(reverse(trace, of="y2"))
+def test_text_shows_states_and_what_is_hidden(deck):
+    rows = rows_of(reverse(deck, of="y2"))
     look = graph.Look({"a5": "current"}, hidden=frozenset({("a5", "derivative")}))
     text = graph.graph_text(rows, look)
     assert "(now)" in text and "ā₅" not in text
@@ -283,7 +270,7 @@ def test_a_wide_layer_of_text_is_broken_into_lines():
     assert max(map(len, graph.graph_text(t).splitlines())) <= 78
 
 
-def test_a_message_on_an_edge_that_is_none_is_refused(trace):
+def test_a_message_on_an_edge_that_is_none_is_refused(deck):
     look = graph.Look(messages={"a1-a9-0": "x"})
     with pytest.raises(ValueError, match="got a message on 'a1-a9-0', expected the id"):
-        graph.graph_svg(trace, look)
+        graph.graph_svg(deck, look)

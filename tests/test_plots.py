@@ -149,7 +149,6 @@ def test_more_classes_than_colours():
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
-        ({"predict": 3}, "predict: got int, expected a function"),
         ({"predict": lambda X: X[:, :0]}, "predict's result: got shape .40000, 0."),
         ({"predict": lambda X: X[:3]}, "predict's result: got shape .3, 2."),
         ({"predict": lambda X: X * np.nan}, "predict's result.0, 0.: got nan"),
@@ -162,12 +161,9 @@ def test_more_classes_than_colours():
         ({"Y": ONE_HOT * 0.5}, r"Y: got .0.5 0\.  0\. . in row 0, expected one-hot"),
         ({"Y": LABELS - 1}, "Y: got -1, expected class labels"),
         ({"Y": LABELS + 0.5}, "Y: got 0.5, expected class labels"),
-        ({"Y": list("aabbcc")}, "Y: got list of <U1, expected .* real numbers"),
         ({"class_names": ["a"]}, "class_names: got 1 names, expected 3"),
-        ({"class_names": "abc"}, "class_names: got 'abc', expected a list"),
         ({"feature_names": ["a"]}, "feature_names: got 1 names"),
         ({"feature_names": list("abcd")}, "feature_names: got 4 names"),
-        ({"ax": plt}, "ax: got module, expected an Axes"),
     ],
 )
 def test_refused_boundaries(wrong, words):
@@ -242,14 +238,12 @@ def test_learning_curve_of_arrays():
         ({"cost": [np.nan, np.nan]}, "cost: got nan throughout"),
         ({"cost": [0, -1, np.inf]}, "^cost: got no finite number above 0"),
         ({"cost": [1, 2], "norms": {"dW": [0, np.nan]}}, "dW'.: .* norms={} leaves"),
-        ({"cost": ["a", "b"]}, "cost: got list of <U1, expected .* real numbers"),
         (
             {"cost": [1, 2], "iterations": [0]},
             "iterations: got shape .1,., .* as in cost",
         ),
         ({"cost": [1, 2], "iterations": [-1, 0]}, "iterations: got -1, expected"),
         ({"cost": [1, 2], "norms": {"dW": [1]}}, r"norms\['dW'\]: got shape .1,."),
-        ({"cost": [1, 2], "norms": [1, 2]}, "norms: got list, expected a dict"),
     ],
 )
 def test_refused_learning_curves(options, words):
@@ -370,8 +364,6 @@ def test_figure_html_wants_a_figure_and_words():
     fig, _ = plt.subplots()
     with pytest.raises(ValueError, match="alt: got '  ', expected"):
         figure_html(fig, "  ")
-    with pytest.raises(TypeError, match="fig: got str, expected a matplotlib figure"):
-        figure_html("fig", "words")
 
 
 # ---------------------------------------------------------------- the palette

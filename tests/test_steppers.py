@@ -7,30 +7,20 @@ import re
 
 import numpy as np
 import pytest
+import traitlets
 
 from comp551ad import ForwardStepper, ModesStepper, ReverseStepper, record
 from comp551ad.show import player
 
 
-def model(w0, w1, x):
-    a = w1 * x + w0
-    y1, y2 = np.sin(a), np.cos(a)
-    return y1, y2
+@pytest.fixture
+def backward(deck):
+    return ReverseStepper(deck, of="y2")
 
 
 @pytest.fixture
-def trace():
-    return record(model, w0=0.5, w1=2.0, x=1.0)
-
-
-@pytest.fixture
-def backward(trace):
-    return ReverseStepper(trace, of="y2")
-
-
-@pytest.fixture
-def upward(trace):
-    return ForwardStepper(trace, wrt="w1")
+def upward(deck):
+    return ForwardStepper(deck, wrt="w1")
 
 
 def data_of(stepper):
@@ -91,19 +81,13 @@ def test_a_still_out_of_range_says_the_range(backward):
 # ---------------------------------------------------------------- wrong arguments
 
 
-@pytest.mark.parametrize("kind", [ForwardStepper, ReverseStepper])
-def test_something_else_than_a_trace_is_refused(kind):
-    with pytest.raises(TypeError, match="trace: got int, expected what record"):
-        kind(5)
-
-
-def test_unknown_names_are_refused_as_the_passes_refuse_them(trace):
+def test_unknown_names_are_refused_as_the_passes_refuse_them(deck):
     with pytest.raises(KeyError, match="wrt: got 'q'"):
-        ForwardStepper(trace, wrt="q")
+        ForwardStepper(deck, wrt="q")
     with pytest.raises(ValueError, match="names: got 'both'"):
-        ReverseStepper(trace, of="y1", names="both")
+        ReverseStepper(deck, of="y1", names="both")
     with pytest.raises(ValueError, match="of: the function returned 2 numbers"):
-        ModesStepper(trace, wrt="w1")
+        ModesStepper(deck, wrt="w1")
 
 
 def test_a_trace_too_long_or_empty_is_refused():
@@ -146,9 +130,9 @@ def test_the_still_of_a_player_has_neither_script_nor_style_sheet(backward):
 
 @pytest.mark.parametrize("kind", [ForwardStepper, ReverseStepper])
 def test_a_still_and_a_text_show_nothing_that_a_question_hides(kind):
-    trace = record(lambda w, x: np.exp(w * x) * np.sin(w), 0.57, 1.39)
+    deck = record(lambda w, x: np.exp(w * x) * np.sin(w), 0.57, 1.39)
     about = "w" if kind is ForwardStepper else None
-    telling, asking = kind(trace, about), kind(trace, about, predict=True)
+    telling, asking = kind(deck, about), kind(deck, about, predict=True)
     hidden = []
     for k, frame in enumerate(telling.frames[1:], 1):
         answer = frame["result"].split(", ")[-1]
@@ -172,7 +156,7 @@ def shown_by(stepper, step):
 # ---------------------------------------------------------------- what the page is handed
 
 
-def test_the_page_gets_the_list_and_what_is_differentiated(trace, backward):
+def test_the_page_gets_the_list_and_what_is_differentiated(deck, backward):
     backward.value = 3
     data = data_of(backward)
     assert data["panels"] == [{"mode": "reverse", "about": 6, "seed": 1}]
@@ -184,9 +168,9 @@ def test_the_page_gets_the_list_and_what_is_differentiated(trace, backward):
     assert [code[slice(*row["span"])] for row in rows] == [
         *("w0", "w1", "x", "w1 * x", "w1 * x + w0", "np.sin(a)", "np.cos(a)")
     ]
-    both = data_of(ModesStepper(trace, wrt="w1", of="y2"))
+    both = data_of(ModesStepper(deck, wrt="w1", of="y2"))
     assert [panel["mode"] for panel in both["panels"]] == ["forward", "reverse"]
-    assert data_of(ReverseStepper(trace, of="y2", predict=True))["predict"]
+    assert data_of(ReverseStepper(deck, of="y2", predict=True))["predict"]
 
 
 def test_where_the_source_is_not_to_be_had_there_is_no_code():
@@ -240,11 +224,28 @@ def test_numbers_that_json_lacks_come_into_a_page():
     assert row["args"] == [0, {"c": "Infinity"}]
 
 
-def test_both_modes_are_one_player_and_the_shorter_one_waits(trace, backward):
-    both = ModesStepper(trace, wrt="w1", of="y2")
+def test_both_modes_are_one_player_and_the_shorter_one_waits(deck, backward):
+    both = ModesStepper(deck, wrt="w1", of="y2")
     assert len(both) == 14 and both.frames == backward.frames
     both.value = 13
     text = repr(both)
     assert "5 of 5" in text and "14 of 14" in text
     with pytest.raises(KeyError, match="wrt: got 'q'"):
-        ModesStepper(trace, wrt="q", of="y2")
+        ModesStepper(deck, wrt="q", of="y2")
+
+
+@pytest.mark.parametrize(
+    ("inputs", "words"),
+    [
+        ({"q": 1.0}, "inputs: got q, expected some of w0, w1, x"),
+        ({"x": None}, r"inputs\['x'\]: got NoneType"),
+        ({"x": np.nan}, r"inputs\['x'\]: got nan, expected finite numbers"),
+        ({"x": [1.0, 2.0]}, r"inputs\['x'\]: got shape \(2,\), expected \(\)"),
+    ],
+)
+def test_inputs_of_a_widget_are_numbers_and_keep_their_shapes(backward, inputs, words):
+    player = backward.widget()
+    with pytest.raises(traitlets.TraitError, match=words):
+        player.inputs = inputs
+    player.inputs = {"x": 3}
+    assert player.inputs == {"w0": 0.5, "w1": 2.0, "x": 3.0}

@@ -5,22 +5,9 @@ import sys
 from html.parser import HTMLParser
 
 import numpy as np
-import pytest
 
 from comp551ad import forward, record, reverse
 from comp551ad.show import graph, rows_of, table_html, table_text
-
-
-def model(w0, w1, x):  # S12
-    a = w1 * x + w0
-    y1, y2 = np.sin(a), np.cos(a)
-    return y1, y2
-
-
-@pytest.fixture(scope="module")
-def deck():
-    return record(model, w0=0.5, w1=2.0, x=1.0)
-
 
 EVALUATION = """\
 model: 7 nodes

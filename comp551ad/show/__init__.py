@@ -7,6 +7,7 @@ What this package is: everything to look at, and no mathematics of its own.
     table     rows -> the slide's table
     graph     rows -> the computational graph; ``dot`` says what goes where
     plots     learning curves, decision boundaries, paths
+    arguments what plots and players are handed, read in one place
     witnesses the same numbers, found in different ways, side by side
     player    frames -> something to step through, in a page with no Python behind it
     steppers  a pass as frames; ``scenes`` plays other ideas

@@ -154,19 +154,16 @@ def cards_of(rows: Rows) -> list[Card]:
 
 def alt_of(rows: Rows) -> str:
     """What the picture shows, in words."""
-    about = {
-        "values": "with the value of each node",
-        "forward": f"with values and derivatives with respect to {rows.about}",
-        "reverse": f"with values and the derivatives of {rows.about}",
-    }
     nodes = [
         row.worked.text + (f", {row.derivative.worked.text}" if row.derivative else "")
         for row in rows.rows
     ]
     if len(nodes) > MOST_LISTED:
         nodes = [nodes[0], f"{len(nodes) - 2} more nodes, see the table", nodes[-1]]
-    what = f"Computational graph of {rows.function}, {about[rows.mode]}"
-    return f"{what}: {'; '.join(nodes)}"
+    what = (
+        f"values and the {rows.subject}" if rows.subject else "the value of each node"
+    )
+    return f"Computational graph of {rows.function}, with {what}: {'; '.join(nodes)}"
 
 
 def too_large(rows: Rows) -> str:

@@ -180,23 +180,8 @@ def _rules_of_shapes(trace, number):
     for k, o in enumerate(operands):
         if type(o) is int:
             first.setdefault(o, k)
-    rows = tuple(first[o] if type(o) is int else None for o in operands)
-    constants = tuple(
-        None if type(o) is int or shape_of(o) else float(o) for o in operands
-    )
-    shapes = tuple(map(shape_of, (*values, row[1])))
-    index = parameters.get("index", ())
-    parts = *operands, *parameters.values(), *(index if type(index) is tuple else ())
-    if any(isinstance(part, np.ndarray) for part in parts):
-        return rule_trees(row[0], values, rows, row[1], parameters, trace.origins)
-    key = row[0], shapes, rows, constants, repr(parameters)
-    if key not in _KNOWN:
-        _KNOWN[key] = rule_trees(row[0], values, rows, row[1], parameters)
-    return _KNOWN[key]
-
-
-# What the rules of arrays depend on -> the rules.
-_KNOWN: dict[tuple, dict] = {}
+    rows = [first[o] if type(o) is int else None for o in operands]
+    return rule_trees(row[0], values, rows, row[1], parameters, trace.origins)
 
 
 def rule_trees(

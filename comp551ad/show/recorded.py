@@ -8,7 +8,7 @@ also where the pass keeps it smaller because it is uniform.
 Reads: ``autodiff``. Read by: ``formula``, which writes trees down, and ``rows``.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -94,23 +94,21 @@ def expanded_trees(
     """How nodes follow from the inputs: operands' trees put in, down to the inputs.
 
     A tree would grow beyond all bounds where nodes are used again; so an operand stays a symbol
-    where the whole would have more than ``most`` symbols and operations, the largest first.
+    where the whole would have more than ``most`` symbols and operations; the smallest go in first.
 
     Args:
         value_trees: by row number, in order, how each was computed; other rows stay symbols.
     """
     trees: dict[int, Tree] = {}
-    sizes: dict[int, int] = {}
     for k, tree in value_trees.items():
         inner = [] if isinstance(tree, Symbol) else _symbols(tree)
-        kept = {o for o in inner if o in trees}
-        own = size(tree) - len(inner)
-        while own + sum(sizes[o] if o in kept else 1 for o in inner) > most and kept:
-            kept.remove(max(sorted(kept), key=lambda o: sizes[o]))
-        trees[k] = (
-            put_in(tree, {("value", o): trees[o] for o in kept}) if inner else tree
-        )
-        sizes[k] = own + sum(sizes[o] if o in kept else 1 for o in inner)
+        sizes = {o: size(trees[o]) for o in inner if o in trees}
+        room, chosen = most - size(tree), {}
+        for o in sorted(sizes, key=lambda o: (sizes[o], -o)):
+            room -= inner.count(o) * (sizes[o] - 1)
+            if room >= 0:
+                chosen["value", o] = trees[o]
+        trees[k] = put_in(tree, chosen) if chosen else tree
     return trees
 
 
@@ -129,22 +127,22 @@ def put_in(tree: Tree, trees: Mapping[tuple[str, int], Tree]) -> Tree:
     return trees.get((tree.kind, tree.row), tree) if isinstance(tree, Symbol) else tree
 
 
-def tangent_terms(d: Pass, row: int) -> list[TermTree]:
-    """The terms of a node's tangent, one per edge into it, in the order of the operands."""
-    symbols = {
-        o: Symbol("tangent", o, d[o + 1]) for _, o in edges_of(d.trace.rows[row])
-    }
-    found = terms(d.trace, row, symbols, push_forward)
-    return [TermTree(o, p, tree) for p, o, tree in found]
-
-
-def adjoint_terms(r: Pass) -> list[list[TermTree]]:
-    """Per row the terms of its adjoint, one per path, first user first (as on the slide)."""
-    found: list[list[TermTree]] = [[] for _ in r.trace.rows]
-    for user in range(len(found)):
-        symbol = {user: Symbol("adjoint", user, r[user + 1])}
-        for p, o, tree in terms(r.trace, user, symbol, pull_back):
-            found[o].append(TermTree(user, p, tree))
+def terms_of(run: Pass, wanted: Collection[int]) -> dict[int, list[TermTree]]:
+    """Of each wanted row the terms of its derivative: in forward mode one per edge into it, in the
+    order of the operands; in reverse mode one per path, first user first (as on the slide)."""
+    trace, wanted = run.trace, set(wanted)
+    found: dict[int, list[TermTree]] = {row: [] for row in wanted}
+    for row, entry in enumerate(trace.rows):
+        ends = {o for _, o in edges_of(entry)}
+        if run.mode == "forward" and row in wanted:
+            known = {o: Symbol("tangent", o, run[o + 1]) for o in ends}
+            shares = terms(trace, row, known, push_forward)
+            found[row] = [TermTree(o, p, tree) for p, o, tree in shares]
+        elif run.mode == "reverse" and wanted & ends:
+            adjoint = {row: Symbol("adjoint", row, run[row + 1])}
+            for p, o, tree in terms(trace, row, adjoint, pull_back):
+                if o in wanted:
+                    found[o].append(TermTree(row, p, tree))
     return found
 
 

@@ -67,30 +67,51 @@ class Term:
 
 
 @dataclass(frozen=True)
-class Derivative:
-    """A node's tangent or adjoint.
+class Quantity:
+    """What a node has: a value, and with a pass a derivative.
 
     Attributes:
-        label: ȧ₅ or ā₅.
+        label: a₅, ȧ₅ or ā₅; or the name in ``names="names"``.
         formula: its right-hand side, in symbols.
-        closed: in terms of the inputs, where everything is a number and it is short; else None.
-        terms: the paths that it is the sum of.
-        seed: whether the pass starts with it.
         value, value_text: what it is; value is None for an array.
     """
 
     label: Formula
     formula: Formula
-    closed: Formula | None
-    terms: tuple[Term, ...]
-    seed: bool
     value: float | None
     value_text: str
 
     @property
     def equation(self) -> Formula:
-        """ā₅ = ā₆·cos a₅ − ā₇·sin a₅"""
+        """ā₅ = ā₆·cos a₅ − ā₇·sin a₅; for an input a₁ = w0."""
         return formula.assignment(self.label, self.formula)
+
+    @property
+    def shown_value(self) -> Formula:
+        """The value, or an array's summary."""
+        return formula.as_formula(self.value_text)
+
+    @property
+    def worked(self) -> Formula:
+        """ā₅ = ā₆·cos a₅ − ā₇·sin a₅ = −0.5985, without repeating anything."""
+        if self.formula.text == self.value_text:
+            return self.equation
+        return formula.assignment(self.equation, formula.as_formula(self.value_text))
+
+
+@dataclass(frozen=True)
+class Derivative(Quantity):
+    """A node's tangent or adjoint.
+
+    Attributes:
+        closed: in terms of the inputs, where everything is a number and it is short; else None.
+        terms: the paths that it is the sum of.
+        seed: whether the pass starts with it.
+    """
+
+    closed: Formula | None
+    terms: tuple[Term, ...]
+    seed: bool
 
     @property
     def shown_value(self) -> Formula:
@@ -100,48 +121,32 @@ class Derivative:
             return value
         return formula.assignment(self.closed, value)
 
-    @property
-    def worked(self) -> Formula:
-        """ā₅ = ā₆·cos a₅ − ā₇·sin a₅ = −0.5985"""
-        return _worked(self)
-
 
 @dataclass(frozen=True)
-class Row:
+class Row(Quantity):
     """A node.
 
     Attributes:
         index: its number in the list, from 1.
         key: "a5".
-        label: a₅, or the name in ``names="names"``.
         name: the variable's name as the user wrote it, or "".
         operation: a sign for a graph's node, such as "sin" or "0.5·"; "" for an input.
         operands: per edge into it (operand's position, the other node's number).
-        formula: its right-hand side, in symbols.
         expanded: in terms of the inputs' names, as far as that is short.
-        value, value_text, shape: what it is; value is None for an array.
+        shape: of its value.
         derivative: of the pass; None where there is only a trace.
         named: the variable's name as a formula; None for an input, and where there is no name.
     """
 
     index: int
     key: str
-    label: Formula
     name: str
     operation: str
     operands: tuple[tuple[int, int], ...]
-    formula: Formula
     expanded: Formula
-    value: float | None
-    value_text: str
     shape: tuple[int, ...]
     derivative: Derivative | None
     named: Formula | None = None
-
-    @property
-    def equation(self) -> Formula:
-        """a₅ = a₄ + a₁; for an input a₁ = w0."""
-        return formula.assignment(self.label, self.formula)
 
     @property
     def introduced(self) -> Formula:
@@ -149,16 +154,6 @@ class Row:
         if self.named is None:
             return self.expanded
         return formula.assignment(self.named, self.expanded)
-
-    @property
-    def shown_value(self) -> Formula:
-        """The value, or an array's summary."""
-        return formula.as_formula(self.value_text)
-
-    @property
-    def worked(self) -> Formula:
-        """a₅ = a₄ + a₁ = 2.5"""
-        return _worked(self)
 
 
 @dataclass(frozen=True)
@@ -208,6 +203,13 @@ class Rows:
         return next(row for row in self.rows if row.index == node)
 
     @property
+    def subject(self) -> str:
+        """Which derivatives these are; "" for a trace."""
+        ways = {"forward": "with respect to", "reverse": "of"}
+        way = ways.get(self.mode)
+        return f"derivatives {way} {self.about}" if way else ""
+
+    @property
     def kept(self) -> list[int]:
         """How many numbers are kept after each step: found by then, and needed later."""
         return list(accumulate(len(s.finds) - len(s.drops) for s in self.steps))
@@ -250,15 +252,10 @@ class _Reading:
         self.values = {k: recorded.value_tree(trace, k) for k in self.chosen}
         self.edges = {k: edges_of(trace.rows[k]) for k in self.chosen}
         self.mode, self.about, self.terms = "values", "", {}
-        if isinstance(shown, Trace):
-            pass
-        elif shown.mode == "forward":
-            self.mode, self.about, self.kind = "forward", shown.wrt, "tangent"
-            self.terms = {k: recorded.tangent_terms(shown, k) for k in self.chosen}
-        else:
-            self.mode, self.about, self.kind = "reverse", shown.of, "adjoint"
-            terms = recorded.adjoint_terms(shown)
-            self.terms = {k: terms[k] for k in self.chosen}
+        if shown is not trace:
+            self.mode, self.about = shown.mode, shown.wrt or shown.of
+            self.kind = "tangent" if shown.mode == "forward" else "adjoint"
+            self.terms = recorded.terms_of(shown, self.chosen)
         self.trees = {k: self._right_hand_side(k) for k in self.terms}
         self.expanded = recorded.expanded_trees(self.values)
         self.closed = self._closed_forms() if self.trees and not self.left_out else {}
@@ -301,24 +298,15 @@ class _Reading:
         row, tree = self.trace.rows[k], self.values[k]
         is_input = isinstance(tree, recorded.Symbol)
         name = self.trace.names.get(k, "")
-        shown = (
-            formula.symbol("value", k, self.trace.names)
-            if is_input
-            else self._write(tree)
-        )
-        label = formula.symbol("value", k, self.names)
-        operation = formula.badge(tree)
-        named = None
-        if name and operation:
-            named = formula.symbol("value", k, self.trace.names)
+        by_name = formula.symbol("value", k, self.trace.names)
         return Row(
             index=k + 1,
             key=f"a{k + 1}",
-            label=label,
+            label=formula.symbol("value", k, self.names),
             name=name,
-            operation=operation,
+            operation=formula.badge(tree),
             operands=tuple((p, o + 1) for p, o in self.edges[k]),
-            formula=shown,
+            formula=by_name if is_input else self._write(tree),
             expanded=formula.write(
                 self.expanded[k], self.trace.names, self.trace.origins
             ),
@@ -326,7 +314,7 @@ class _Reading:
             value_text=figures.value_text(row[1]),
             shape=np.shape(row[1]),
             derivative=self._derivative(k) if k in self.trees else None,
-            named=named,
+            named=by_name if name and not is_input else None,
         )
 
     def _derivative(self, k):
@@ -387,7 +375,6 @@ class _Reading:
         for number, (k, finds) in enumerate(plan, 1):
             drops = sorted((d for d, at in last.items() if at == number), reverse=True)
             drops.sort(key=lambda drop: -drop[0])
-            drops = [(row, what) for row, what in drops]
             yield Step(
                 number=number,
                 node=k + 1,
@@ -412,10 +399,3 @@ class _Reading:
 
 def _plain(x):
     return None if np.ndim(x) else float(x)
-
-
-def _worked(one):
-    """The equation and the value, without repeating anything."""
-    if one.formula.text == one.value_text:
-        return one.equation
-    return formula.assignment(one.equation, formula.as_formula(one.value_text))

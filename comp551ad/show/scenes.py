@@ -55,14 +55,7 @@ __all__ = [
 ]
 
 # Frames with two pictures side by side; with two plots, which have larger text; with one plot.
-MARGINS = {
-    "left": 0.08,
-    "bottom": 0.17,
-    "right": 0.98,
-    "top": 0.9,
-    "wspace": 0.24,
-    "hspace": 0.62,
-}
+MARGINS = dict(left=0.08, bottom=0.17, right=0.98, top=0.9, wspace=0.24, hspace=0.62)
 PAIR = {"figsize": (6.6, 3.5), "dpi": 84, "gridspec_kw": MARGINS}
 TWO_PLOTS = {"figsize": (9.4, 5.2), "dpi": 62, "layout": "constrained"}
 ONE_PLOT = {"figsize": (6.2, 3.4), "dpi": 84, "layout": "constrained"}
@@ -494,44 +487,39 @@ def batch_norm_player(
     gamma, beta = finite_number("gamma", gamma), finite_number("beta", beta)
     rate = finite_number("rate", rate, 0, 1)
     average: Any = None
-    frames: list[dict] = []
-    rows: list = []
-    for k, batch in enumerate(trained):
+    shown: list = []
+    for k, batch in enumerate(trained, start=1):
         Qh, _, statistics = normalize(batch[:, None])  # N x 1
         average = running_average(average, [statistics], len(batch), rate)
         R = gamma * Qh[:, 0] + beta
-        means = f"batch: {_in_words(statistics)}"
         kept = f"running average: {_in_words(average[0])}"
-        rows.append((batch, R, f"Batch {k + 1}. {means}; {kept}"))
-        frames.append(
-            {
-                "title": f"Training, batch {k + 1}: normalized by its own mean and variance",
-                "numbers": f"{means}\n{kept}",
-                "result": f"after: mean {number(round(R.mean(), 9))}, variance {number(R.var())}",
-            }
-        )
+        words = {
+            "title": f"Training, batch {k}: normalized by its own mean and variance",
+            "numbers": f"batch: {_in_words(statistics)}\n{kept}",
+            "result": f"after: mean {number(round(R.mean(), 9))}, variance {number(R.var())}",
+        }
+        shown.append((batch, R, words))
     for query in tested:
         Qh, *_ = normalize(np.array([[query]]), statistics=average[0])
-        R = gamma * Qh[0, 0] + beta
-        becomes = f"{number(query)} becomes {number(R)}"
-        rows.append(([query], [R], becomes))
-        frames.append(
-            {
-                "title": "Test: a single value, normalized by the running averages",
-                "numbers": kept,
-                "result": becomes,
-                "note": "Normalized by its own mean, every value would become β.",
-            }
-        )
+        R = gamma * Qh[:, 0] + beta
+        words = {
+            "title": "Test: a single value, normalized by the running averages",
+            "numbers": kept,
+            "result": f"{number(query)} becomes {number(R[0])}",
+            "note": "Normalized by its own mean, every value would become β.",
+        }
+        shown.append(([query], R, words))
     # The same limits in all frames, which hold all points.
-    befores, afters, _ = zip(*rows, strict=True)
+    befores, afters, _ = zip(*shown, strict=True)
     reaches = _widest(befores) or 1.0, max(4, _widest(afters))
     if not np.isfinite(reaches[1]):
         raise ValueError(
             f"gamma, beta: got {gamma} and {beta}, which overflow, expected smaller numbers"
         )
-    for frame, (before, after, alt) in zip(frames, rows, strict=True):
-        frame["html"] = _two_rows(before, after, reaches, alt)
+    frames = []
+    for before, after, words in shown:
+        alt = f"{words['title']}. {words['result']}"
+        frames.append({**words, "html": _two_rows(before, after, reaches, alt)})
     return PicturePlayer("Batch normalization", frames)
 
 
@@ -638,7 +626,8 @@ def _picture(alt, draw, look=PAIR, rows=1, columns=2):
     """What ``draw(*axes)`` draws, as an image of few colours."""
     with extra("show", "players"):
         import matplotlib.pyplot as plt
-        from PIL import Image
+    # It comes with matplotlib.
+    from PIL import Image
 
     fig, axes = plt.subplots(rows, columns, **look)
     try:

@@ -69,85 +69,8 @@ def plan_of(rows: Rows) -> list[PassStep]:
     return plan
 
 
-class _Stepping:
-    """What all steppers share: the current step, and how to show it."""
-
-    predict = False
-
-    def __init__(self):
-        self._value = 0
-
-    @property
-    def value(self) -> int:
-        """The number of the current step, from 0; set it to go there."""
-        return self._value
-
-    @value.setter
-    def value(self, step: int) -> None:
-        self._value = count("value", step, 0, len(self) - 1)
-
-    def still(self, step: int | None = None) -> View:
-        """One step to look at, the current one or ``step``; it never moves.
-
-        Raises:
-            ValueError: there is no step of this number.
-        """
-        step = self._value if step is None else count("step", step, 0, len(self) - 1)
-        return View(self._text(step), f"<div>\n{self._still_html(step)}\n</div>")
-
-    def _title(self) -> str:
-        """What the player shows, in a few words."""
-        raise NotImplementedError
-
-    def __len__(self) -> int:
-        raise NotImplementedError
-
-    def _one(self) -> list["Stepper"]:
-        """The steppers over one pass that this one is made of."""
-        raise NotImplementedError
-
-    def data(self) -> dict:
-        """The player as data for the page; ``player`` explains it."""
-        one = self._one()
-        return {
-            "kind": "program",
-            "label": self._title(),
-            "program": program_of(one[0].run.trace),
-            "panels": [stepper.panel() for stepper in one],
-            "names": one[0].names,
-            "step": self._value,
-            "predict": self.predict,
-        }
-
-    def player_html(self, script: bool = True) -> str:
-        """The player as HTML, with or without the script that all players share."""
-        return player_html(self.data(), self._still_html(self._value), script)
-
-    def widget(self):
-        """The same player as an ipywidget, to be linked, observed and laid out with others.
-
-        Raises:
-            MissingExtra: the package anywidget isn't installed.
-        """
-        from .widget import PlayerWidget
-
-        return PlayerWidget.of(self)
-
-    def _text(self, step):
-        return "\n\n".join(one._text_of(min(step, len(one) - 1)) for one in self._one())
-
-    def _still_html(self, step):
-        return "\n".join(one._still_of(min(step, len(one) - 1)) for one in self._one())
-
-    def __repr__(self):
-        return self._text(self._value)
-
-    def _repr_html_(self):
-        return self.player_html()
-
-
-class Stepper(_Stepping):
-    """One pass to step through.
+class Stepper:
+    """One pass to step through, or two of them side by side.
 
     Attributes:
         run: the pass that is stepped through.
@@ -155,6 +78,8 @@ class Stepper(_Stepping):
         predict: whether the player opens with its questions on.
         names: "labels" or "names".
     """
+
+    _value = 0
 
     def __init__(
         self,
@@ -166,7 +91,6 @@ class Stepper(_Stepping):
         predict: Any,
     ):
         """``run`` is ``forward`` or ``reverse``, ``variable`` its second argument."""
-        super().__init__()
         expect("trace", trace, Trace, "what record(f, …) returned")
         one_of("names", names, NAMES)
         expect("predict", predict, bool, "True or False")
@@ -208,21 +132,76 @@ class Stepper(_Stepping):
         about, seed = run.seeds[0] if run.seeds else (None, 0.0)
         return {"mode": run.mode, "about": about, "seed": number_data(seed)}
 
-    def _one(self):
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def _one(self) -> list["Stepper"]:
+        """The steppers over one pass that this one is made of."""
         return [self]
 
-    def __len__(self):
-        return len(self.steps)
+    @property
+    def value(self) -> int:
+        """The number of the current step, from 0; set it to go there."""
+        return self._value
+
+    @value.setter
+    def value(self, step: int) -> None:
+        self._value = count("value", step, 0, len(self) - 1)
+
+    def still(self, step: int | None = None) -> View:
+        """One step to look at, the current one or ``step``; it never moves.
+
+        Raises:
+            ValueError: there is no step of this number.
+        """
+        step = self._value if step is None else count("step", step, 0, len(self) - 1)
+        return View(self._text(step), f"<div>\n{self._still_html(step)}\n</div>")
+
+    def data(self) -> dict:
+        """The player as data for the page; ``player`` explains it."""
+        one = self._one()
+        return {
+            "kind": "program",
+            "label": self._title(),
+            "program": program_of(one[0].run.trace),
+            "panels": [stepper.panel() for stepper in one],
+            "names": one[0].names,
+            "step": self._value,
+            "predict": self.predict,
+        }
+
+    def player_html(self, script: bool = True) -> str:
+        """The player as HTML, with or without the script that all players share."""
+        return player_html(self.data(), self._still_html(self._value), script)
+
+    def widget(self):
+        """The same player as an ipywidget, to be linked, observed and laid out with others.
+
+        Raises:
+            MissingExtra: the package anywidget isn't installed.
+        """
+        from .widget import PlayerWidget
+
+        return PlayerWidget.of(self)
+
+    def _text(self, step):
+        return "\n\n".join(one._text_of(min(step, len(one) - 1)) for one in self._one())
+
+    def _still_html(self, step):
+        return "\n".join(one._still_of(min(step, len(one) - 1)) for one in self._one())
+
+    def __repr__(self):
+        return self._text(self._value)
+
+    def _repr_html_(self):
+        return self.player_html()
 
     # -- a step in words
 
-    def _title(self):
-        run = self.run
-        way = "with respect to" if run.mode == "forward" else "of"
-        return (
-            f"{run.mode.capitalize()} mode through {run.trace.function}: "
-            f"derivatives {way} {run.wrt or run.of}"
-        )
+    def _title(self) -> str:
+        """What the player shows, in a few words."""
+        mode, function = self.run.mode.capitalize(), self.rows.function
+        return f"{mode} mode through {function}: {self.rows.subject}"
 
     def _found(self, step):
         """(equation, value) of all that a step works out."""
@@ -404,7 +383,7 @@ class ReverseStepper(Stepper):
         super().__init__(reverse, trace, of, seed, names, predict)
 
 
-class ModesStepper(_Stepping):
+class ModesStepper(Stepper):
     """Step through both modes at once, side by side on the same trace (S12–S16).
 
     At step k each shows what it knows after its k-th step. Forward mode, which takes value
@@ -435,9 +414,9 @@ class ModesStepper(_Stepping):
             KeyError, ValueError: as in ``forward`` and ``reverse``; or the trace is empty
                 or too long.
         """
-        super().__init__()
         self.forward = ForwardStepper(trace, wrt, names=names)
         self.reverse = ReverseStepper(trace, of, names=names)
+        self.predict = False
 
     @property
     def frames(self) -> list[dict]:

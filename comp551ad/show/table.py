@@ -103,15 +103,10 @@ def html_table(
 def caption(rows: Rows) -> str:
     """What the table shows, in one line."""
     about = f"{rows.function}: {len(rows.rows) + rows.left_out} nodes"
-    if rows.mode == "forward":
-        about = (
-            f"{rows.function}, forward mode: derivatives with respect to {rows.about}"
-        )
-    elif rows.mode == "reverse":
-        about = (
-            f"{rows.function}, reverse mode: derivatives of {rows.about}; "
-            "adjoints from the bottom up"
-        )
+    if rows.subject:
+        about = f"{rows.function}, {rows.mode} mode: {rows.subject}"
+    if rows.mode == "reverse":
+        about += "; adjoints from the bottom up"
     return about + (f"; {rows.left_out} rows left out" if rows.left_out else "")
 
 

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from comp551ad.extras import extra
+from comp551ad.shapes import as_floats
 
 from .player import player_module, player_style
 
@@ -104,13 +105,15 @@ def _inputs_of(spec):
 
 
 def _floats(name, x) -> Any:
-    """A number as a float, an array as nested lists of them."""
+    """A number as a float, an array as nested lists of them; JSON has neither nan nor inf."""
+    name = f"inputs[{name!r}]"
     try:
-        return np.asarray(x, dtype=float).tolist()
-    except (TypeError, ValueError) as error:
-        raise traitlets.TraitError(
-            f"inputs[{name!r}]: got {x!r}, expected a number or nested lists of numbers"
-        ) from error
+        array = as_floats(name, x)
+    except ValueError as error:
+        raise traitlets.TraitError(str(error)) from error
+    if not np.isfinite(array).all():
+        raise traitlets.TraitError(f"{name}: got {x!r}, expected finite numbers")
+    return array.tolist()
 
 
 def _plain(at):
