@@ -25,7 +25,7 @@ from .values import in_a_line
 _UNDOES = {
     "factor": (
         "a factor too many",
-        "Which links has the chain, and is one counted twice?",
+        "Which links has the chain? Find one for each of your factors.",
     ),
     "term": ("a term too many", "How many parts does the result have? Count yours."),
     "divisor": (
@@ -63,19 +63,9 @@ _ANOTHER = {
 }
 # What two mistakes made together are made of; edits of other kinds change too much.
 LIKELY = frozenset(
-    (
-        *("sign", "transpose", "axis", "function", "exchanged", "off by one", "number"),
-        *(
-            "factor",
-            "term",
-            "divisor",
-            "left out",
-            "activation",
-            "upside down",
-            "power",
-        ),
-        *("ddof", "border", "lost axis", "once more", "operation", "parentheses"),
-    )
+    ["off by one", "left out", "upside down", "lost axis", "once more"]
+    + "sign transpose axis function exchanged number factor term divisor".split()
+    + "activation power ddof border operation parentheses".split()
 )
 
 
@@ -112,7 +102,7 @@ class Mend:
     def hint(self, secret: bool) -> str:
         """A question, and before it the place, unless the place would give a secret away."""
         question = _(self._undoes[1])
-        old, arrow, _ = self.slip.text.partition(" → ")
+        old, arrow, __ = self.slip.text.partition(" → ")
         line = self.slip.line + self.first - 1
         if secret or not arrow:
             return question
