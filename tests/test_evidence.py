@@ -86,8 +86,7 @@ STRANGE = """def grad_W(X, Y, W, V):
     Z = logistic(X @ V)
     U = Z @ W
     dU = softmax(U) - Y
-    strange = dU * np.cosh(dU)
-    return Z.T @ strange
+    return np.cosh(Z.T @ dU)
 """
 
 
@@ -95,8 +94,8 @@ def test_the_first_value_that_the_solution_has_not():
     exercise = catalogue()["grad_W"]
     told = place(exercise, typed(STRANGE, "grad_W"), exercise.all_cases[0])
     assert told == (
-        "Up to `softmax(U) - Y` (line 4) your values are the solution's; "
-        "`np.cosh(dU)` (line 5) is the first that the solution hasn't."
+        "Up to `Z.T @ dU` (line 5) your values are the solution's; "
+        "`np.cosh(Z.T @ dU)` (line 5) is the first that the solution hasn't."
     )
     verdict = judge(exercise, typed(STRANGE, "grad_W"))
     assert told in verdict.says

@@ -546,7 +546,7 @@ def test_a_common_name_that_explains_more_is_preferred():
     verdict = check(saddle_signs)
     assert verdict.mistakes == (
         "below, above: off by the factor 2",
-        "zero: not right yet",
+        "zero: another term in its place",
     )
 
 

@@ -48,9 +48,11 @@ EQUAL = {
     # The order of these rounds doesn't matter, nor what stands in a place that is filled.
     "descent": "for _ in range(steps): reversed; range(steps) → reversed(range(steps))",
     "gradient_error": """for place in np.ndindex(w.shape): reversed; np.zeros → np.ones
+        np.zeros(w.shape) → -np.zeros(w.shape)
         claim - slopes → slopes - claim; w → claim; w → slopes""",
     "complex_gradient": """for k, row in enumerate(np.eye(len(w))): reversed
-        np.zeros → np.ones; w → slopes""",
+        np.zeros → np.ones; w → slopes
+        np.zeros(len(w)) → -np.zeros(len(w))""",
     "tangents_upwards": "for j, slope in operands: reversed",
     "adjoints_downwards": """rows → a; rows → adjoint
         for j, slope in zip(operands, slopes, strict=True): reversed

@@ -13,8 +13,12 @@ inputs the answer is right, and in which line it leaves the solution's way.
 Read by `checking.py`.
 """
 
+import contextlib
+import io
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import combinations, permutations
 from typing import Any
 
@@ -26,6 +30,7 @@ from .exercise import Exercise, plainly
 from .formulas import FormulaFault
 from .guard import TimeLimit
 from .language import _
+from .mending import LIKELY, Mend, mends
 from .places import place
 from .slips import slips
 from .solutions import solution
@@ -33,6 +38,7 @@ from .usual import MISSING_N, SIGN, symptoms, usual_mistakes
 from .values import Raised, agree, alike, first_difference, kind, numeric
 
 _NOTHING = Raised(KeyError())  # a mistake says nothing of this part
+_SECONDS_TO_MEND = 0.8
 _EXCHANGED = (
     "two arguments have changed places",
     "Which argument is which? Say what each stands for, in the order of the question.",
@@ -101,6 +107,8 @@ def finding(
             for path, mistake in found.items()
             if mistake is None
         }
+    unnamed = [path for path, mistake in found.items() if mistake is None]
+    found |= dict.fromkeys(unnamed, search.mended(answer, unnamed))
     found |= {p: search.symptom(p) for p, mistake in found.items() if mistake is None}
     if not any(found.values()):
         return _unexplained(search, answer, paths)
@@ -127,6 +135,7 @@ class _Suspect:
     name: str
     hint: str
     wrong: Callable
+    kind: str = ""  # of an edit
     outcomes: dict[int, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -141,7 +150,18 @@ class _Search:
         # Most suspects are out after one case: begin with one that the answer misses.
         self.order = sorted(range(len(trials)), key=lambda k: trials[k] not in missed)
         self.own = [_Suspect(m.name, m.hint, m.wrong) for m in exercise.mistakes]
-        self._slips: list[_Suspect] | None = None
+
+    @cached_property
+    def slips(self) -> list[_Suspect]:
+        """The edits of the solution, but for those that would give a secret away."""
+        known = self.exercise.searched and solution(
+            self.exercise.name, self.exercise.lecture
+        )
+        return [
+            _Suspect(s.name, s.hint, s.wrong, s.kind)
+            for s in (slips(known) if known else ())
+            if not (self.exercise.secret and s.reveals)
+        ]
 
     def _outcome(self, suspect: _Suspect, k: int) -> Any:
         if k not in suspect.outcomes:
@@ -322,16 +342,7 @@ class _Search:
             np.any(np.abs(part) > 1e-8) for g in givens for part in self._leaves(g)
         ):
             return None  # many edits give zeros, none of them for a reason of its own
-        if self._slips is None:
-            known = self.exercise.searched and solution(
-                self.exercise.name, self.exercise.lecture
-            )
-            self._slips = [
-                _Suspect(s.name, s.hint, s.wrong)
-                for s in (slips(known) if known else ())
-                if not (self.exercise.secret and s.reveals)
-            ]
-        return next((s for s in self._slips if self._gives(s, path)), None)
+        return next((s for s in self.slips if self._gives(s, path)), None)
 
     def both(self, path: str) -> _Suspect | None:
         """An own mistake with a wrong sign, or without 1/N."""
@@ -346,6 +357,73 @@ class _Search:
                 hint = suspect.hint + _(" And then: ") + other.hint
                 return _Suspect(name, hint, suspect.wrong)
         return None
+
+    def mended(self, answer: Callable, paths: list[str]) -> _Suspect | None:
+        """What an edit of the answer undoes that makes these parts right, or a known mistake."""
+        if not self.exercise.searched or not paths:
+            return None
+        first, both = self.order[0], None
+        known: dict[Any, list[_Suspect]] = {}
+        for suspect in (*self.own, *self.slips):
+            key = self._key(self._outcome(suspect, first), paths)
+            if key and (suspect.kind in LIKELY or suspect in self.own):
+                known.setdefault(key, []).append(suspect)
+        right = _Suspect("", "", self.exercise.witness)
+        right.outcomes.update(enumerate(trial.right for trial in self.trials))
+        wanted = self._key(self.trials[first].right, paths)
+        end = time.process_time() + _SECONDS_TO_MEND
+        for mend in mends(answer):
+            if (
+                self.exercise.secret and mend.slip.reveals
+            ) or time.process_time() > end:
+                continue
+            edited = _Suspect(
+                mend.name, mend.hint(self.exercise.secret), mend.slip.wrong
+            )
+            with contextlib.redirect_stdout(io.StringIO()):
+                key = self._key(self._outcome(edited, first), paths)
+                if key == wanted and self._same(edited, right, paths):
+                    return edited
+                others = known.get(key, []) if mend.slip.kind in LIKELY else []
+                if not both and others and self._same(edited, others[0], paths):
+                    both = self._pair(mend, edited, others)
+        return both
+
+    def _pair(
+        self, mend: Mend, edited: _Suspect, others: list[_Suspect]
+    ) -> _Suspect | None:
+        """Two mistakes made together; or one, where the same was taken out of both."""
+        if mend.slip.kind not in [other.kind for other in others]:
+            names = others[0].name + _(", and ") + edited.name
+            hints = others[0].hint + _(" And then: ") + edited.hint
+            return _Suspect(names, hints, edited.wrong)
+        if mend.another:
+            return _Suspect(mend.another, edited.hint, edited.wrong)
+        return None
+
+    def _key(self, value: Any, paths: list[str]) -> Any:
+        """What values are alike by that are the same, to five digits; None for no values."""
+        key = []
+        for path in paths:
+            array = numeric(self._part(value, path))
+            if array is None or not array.any():
+                return None
+            scale = np.abs(array[np.isfinite(array)]).max(initial=0.0) or 1.0
+            digits = np.round(array / scale, 5) + 0.0
+            key.append((array.shape, f"{scale:.5g}", digits.tobytes()))
+        return tuple(key)
+
+    def _same(self, one: _Suspect, other: _Suspect, paths: list[str]) -> bool:
+        """Do two of them give the same at these parts, in every case?"""
+        return all(
+            agree(
+                self._part(self._outcome(one, k), path),
+                self._part(self._outcome(other, k), path),
+                self.exercise.tolerance,
+            )
+            for k in self.order
+            for path in paths
+        )
 
     def symptom(self, path: str) -> _Suspect | None:
         givens = [self._part(t.given, path) for t in self.missed]
@@ -508,6 +586,7 @@ def _raised(search: _Search, answer: Callable) -> Finding:
         )
     line = in_the_students_words(error)
     found = search.whole() or search.slip(None)
+    found = found or search.mended(answer, list(exercise.parts_of(trial.right)))
     if found:
         return Finding((found.name,), (line, _hint(found.hint)), trial.arguments)
     if not is_theirs(error):

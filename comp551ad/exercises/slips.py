@@ -247,7 +247,7 @@ def slips(solution: Solution) -> tuple[Slip, ...]:
     tree = solution.tree()
     _count_rounds(tree)
     found, seen = [], {ast.unparse(tree)}
-    for kind, text, line in _edits(tree):
+    for kind, text, line in edits(tree):
         source = ast.unparse(ast.fix_missing_locations(tree))
         if source not in seen:
             seen.add(source)
@@ -305,7 +305,7 @@ def _is_counter(node: ast.AST) -> bool:
 # --- editing --------------------------------------------------------------------------
 
 
-def _edits(tree: ast.AST) -> Iterator[tuple[str, str, int]]:
+def edits(tree: ast.AST) -> Iterator[tuple[str, str, int]]:
     """Make one edit after the other in `tree`; each is undone when the next is wanted."""
     names = _names(tree)
     for parent in list(ast.walk(tree)):
@@ -359,9 +359,12 @@ def _instead(node: ast.expr, parent: ast.AST, names: list[str]) -> _Edits:
     if isinstance(getattr(node, "ctx", None), ast.Store | ast.Del):
         return
     yield from _without_parentheses(node)
-    for operator, edits in _OPERATORS:
+    is_result = isinstance(parent, ast.Return | ast.Assign | ast.Tuple)
+    if is_result and isinstance(node, ast.BinOp | ast.Call):
+        yield "sign", ast.UnaryOp(ast.USub(), node)
+    for operator, instead in _OPERATORS:
         if isinstance(node, operator):
-            yield from edits(node, parent, names)
+            yield from instead(node, parent, names)
 
 
 def _binary(node: ast.BinOp, parent: ast.AST, names: list[str]) -> _Edits:
@@ -640,7 +643,7 @@ def _formula(text: str, names: list[str]) -> _Edits:
         return
     if isinstance(tree.body, ast.Constant | ast.Name):
         return
-    for kind, _, _ in _edits(tree):
+    for kind, _, _ in edits(tree):
         yield kind, ast.Constant(ast.unparse(tree))
 
 

@@ -6,7 +6,7 @@ says nothing of places.
 
     solution    an exercise's answer as the solutions give it: a `Solution`
 
-Read by `edits.py`, `places.py` and `checking.py` (hints).
+Read by `slips.py`, `mending.py`, `places.py` and `checking.py` (hints).
 """
 
 import ast
