@@ -29,6 +29,12 @@ def languages() -> list[str]:
     return sorted([ENGLISH, *(path.stem for path in FOLDER.glob("*.po"))])
 
 
+def language() -> str:
+    """The code of the language that is set."""
+    code = os.environ.get(VARIABLE, ENGLISH)
+    return code if code in languages() else ENGLISH
+
+
 def set_language(code: str) -> None:
     """Have checks, hints and progress speak another language, ``"fr"`` say.
 
