@@ -10,6 +10,7 @@ import pytest
 from babel.messages import mofile, pofile
 
 from comp551ad.exercises import check, hint, set_language
+from comp551ad.exercises.catalogue import catalogue
 from comp551ad.exercises.language import FOLDER, VARIABLE, _, _catalogue, languages
 
 CODES = [path.stem for path in FOLDER.glob("*.po")]
@@ -49,6 +50,15 @@ def test_nearly_all_that_is_marked_to_be_translated_is(code):
     ]
     left = texts_of(marked) - _catalogue(code).keys()
     assert len(left) < 0.05 * len(marked), left
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_nearly_every_mistake_and_hint_is_translated(code):
+    texts = {hint for exercise in catalogue().values() for hint in exercise.hints}
+    for exercise in catalogue().values():
+        texts |= {part for m in exercise.mistakes for part in (m.name, m.hint)}
+    left = texts - _catalogue(code).keys()
+    assert len(left) < 0.05 * len(texts), left
 
 
 @pytest.mark.parametrize("code", CODES)
