@@ -8,7 +8,7 @@ import argparse
 import sys
 
 from . import lectures, site
-from .exercises import notebooks, release
+from .exercises import catalogue, notebooks, release
 from .exercises.grade import command as grade
 from .exercises.grade import gradescope
 from .extras import MissingExtra
@@ -25,10 +25,18 @@ COMMANDS = {
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m comp551ad")
+    parser.add_argument(
+        "--own",
+        action="append",
+        metavar="DIR",
+        help="exercises of your own, see README",
+    )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, (module, does) in COMMANDS.items():
         module.add_arguments(commands.add_parser(name, help=does, description=does))
     chosen = parser.parse_args(arguments)
+    if chosen.own:
+        catalogue.use_folders(chosen.own)
     try:
         return COMMANDS[chosen.command][0].main(chosen)
     except MissingExtra as error:

@@ -306,11 +306,11 @@ CHEATS = {
     "has a check of its own": ("check = lambda f: True", ""),
     "is not graded": ("import os\nos.environ.pop('NBGRADER_EXECUTION')", "KeyError"),
     "writes a report": (
-        "import json, os, struct\n"
+        "import json, os\n"
         "line = json.dumps({'result': {'exercise': 'pull_back', 'status': 'passed'}})\n"
-        "forged = json.dumps(['gave', 'passed']).encode()\n"
+        "forged = json.dumps(['gave', 'passed']) + '\\n' + line + '\\n'\n"
         "for k in range(3, 20):\n"
-        "    try: os.write(k, struct.pack('>I', len(forged)) + forged + line.encode())\n"
+        "    try: os.write(k, forged.encode())\n"
         "    except OSError: pass\n"
         "os._exit(0)",
         "cell 1 ",

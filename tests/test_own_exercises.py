@@ -36,8 +36,17 @@ def about(grade_id, **more):
 
 @pytest.fixture(scope="module")
 def mine(tmp_path_factory):
-    """The two files, and the students' notebook that is made from the second."""
-    folder = tmp_path_factory.mktemp("mine")
+    """The two files, and the students' notebook that is made from the second; the folder is
+    a package, too, installed where `PYTHONPATH` leads."""
+    folder = tmp_path_factory.mktemp("site") / "parabolas"
+    folder.mkdir()
+    (folder / "__init__.py").touch()
+    about_it = folder.with_name("parabolas-1.0.dist-info")
+    about_it.mkdir()
+    (about_it / "METADATA").write_text("Name: parabolas\nVersion: 1.0\n")
+    (about_it / "entry_points.txt").write_text(
+        "[comp551ad.exercises]\nparabolas = parabolas\n"
+    )
     (folder / "16_parabolas.py").write_text(TASK)
     code, text = nbformat.v4.new_code_cell, nbformat.v4.new_markdown_cell
     answer = "def half_square(x):\n    ### BEGIN SOLUTION\n    return x\n    ### END SOLUTION"
@@ -51,19 +60,26 @@ def mine(tmp_path_factory):
         code('progress("16")'),
     ]
     nbformat.write(solved, folder / "16_parabolas.ipynb")
-    run(folder, "exercises", "--solutions", folder, "--exercises", folder / "exercises")
+    here = ["--solutions", folder, "--exercises", folder / "exercises"]
+    run(folder, "variable", "exercises", *here)
     return folder
 
 
-def run(mine, *command):
+def run(mine, known_by, *command):
     """Run one of the package's commands, or a program, with these exercises in it."""
     start = ["-m", "comp551ad"] if command[0] != "-c" else []
+    more = {
+        "variable": {"COMP551AD_EXERCISES": str(mine)},
+        "entry point": {"PYTHONPATH": os.pathsep.join([str(ROOT), str(mine.parent)])},
+        "option": {},
+    }
+    options = ["--own", mine] if known_by == "option" else []
     ran = subprocess.run(
-        [sys.executable, *start, *map(str, command)],
+        [sys.executable, *start, *map(str, [*options, *command])],
         cwd=ROOT,
         env={
             **os.environ,
-            "COMP551AD_EXERCISES": str(mine),
+            **more[known_by],
             "COMP551AD_PROGRESS": str(mine / "progress.json"),
         },
         capture_output=True,
@@ -74,30 +90,33 @@ def run(mine, *command):
     return ran.stdout
 
 
-def test_they_are_checked_and_count_as_progress(mine):
+@pytest.mark.parametrize("known_by", ["variable", "entry point"])
+def test_they_are_checked_and_count_as_progress(mine, known_by):
     program = (
         "from comp551ad.exercises import check, progress\n"
         "def half_square(x): return x**2 / 2\n"
         "print(check(half_square)); print(progress('16'))"
     )
-    found = run(mine, "-c", program)
+    found = run(mine, known_by, "-c", program)
     assert "half_square: the square itself" in found and "✗ half_square" in found
 
 
-def test_they_are_graded_with_their_points(mine, tmp_path):
+@pytest.mark.parametrize("known_by", ["variable", "option", "entry point"])
+def test_they_are_graded_with_their_points(mine, tmp_path, known_by):
     zoe = tmp_path / "all" / "zoe" / "16_parabolas.ipynb"
     zoe.parent.mkdir(parents=True)
     zoe.write_bytes((mine / "16_parabolas.ipynb").read_bytes())
     options = ["--exercises", mine / "exercises", "--unsafe"]
-    run(mine, "grade", tmp_path / "all", tmp_path / "out", *options)
+    run(mine, known_by, "grade", tmp_path / "all", tmp_path / "out", *options)
     table = (tmp_path / "out" / "grades.csv").read_text("utf-8-sig").splitlines()
     assert table[0].startswith("student,id,email,16 half_square,")
     assert table[1].startswith("zoe,,,3,,3,3")
 
 
-def test_they_are_released_without_their_solution(mine, tmp_path):
+@pytest.mark.parametrize("known_by", ["option", "entry point"])
+def test_they_are_released_without_their_solution(mine, tmp_path, known_by):
     edition = tmp_path / "edition"
-    run(mine, "release", edition, "--lectures", "02", "16")
+    run(mine, known_by, "release", edition, "--lectures", "02", "16")
     released = edition / "exercises" / "16_parabolas.ipynb"
     cells = json.loads(released.read_text("utf-8"))["cells"]
     assert "raise NotImplementedError()" in "".join(cells[2]["source"])

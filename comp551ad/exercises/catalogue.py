@@ -2,8 +2,9 @@
 
 The course's stand in `tasks/`, a module a lecture. A lecturer's own stand in folders
 outside the package, in files called `NN_name.py` that hold a tuple `EXERCISES` as those do.
-Such a folder is named by the environment variable COMP551AD_EXERCISES (several, as in PATH),
-or is that of a package which announces itself by the entry point `comp551ad.exercises`.
+Such a folder is named by the environment variable COMP551AD_EXERCISES (several, as in PATH)
+or the option `--own` of the commands, or is that of a package which announces itself by the
+entry point `comp551ad.exercises`.
 
 Read by `checking.py`, `progress.py`, `release.py` and `grade/`.
 """
@@ -13,17 +14,25 @@ import importlib
 import importlib.util
 import os
 import pkgutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 
 from .exercise import Exercise
 
+_VARIABLE = "COMP551AD_EXERCISES"
+
+
+def use_folders(folders: Iterable[str]) -> None:
+    """Add folders to those that the environment names, for the processes that we start too."""
+    named = [os.environ.get(_VARIABLE, ""), *map(os.path.abspath, folders)]
+    os.environ[_VARIABLE] = os.pathsep.join(filter(None, named))
+
 
 def own_folders() -> list[Path]:
     """The folders with lecturers' own exercises."""
-    named = os.environ.get("COMP551AD_EXERCISES", "").split(os.pathsep)
+    named = os.environ.get(_VARIABLE, "").split(os.pathsep)
     folders = [Path(name).expanduser() for name in named if name]
     for entry in entry_points(group="comp551ad.exercises"):
         folders += map(Path, entry.load().__path__)

@@ -75,7 +75,7 @@ def _formula(name: str, text: str, values: dict[str, float]) -> float:
     try:
         for part in ast.walk(tree):
             # With whole numbers 9 ** 9 ** 9 would never end.
-            if isinstance(part, ast.Constant):
+            if isinstance(part, ast.Constant) and isinstance(part.value, int):
                 part.value = float(part.value)
         return eval(compile(tree, "<formula>", "eval"), {"__builtins__": {}}, known)
     except ArithmeticError:  # Python's own numbers raise where NumPy's give inf

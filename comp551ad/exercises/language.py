@@ -29,6 +29,12 @@ def languages() -> list[str]:
     return sorted([ENGLISH, *(path.stem for path in FOLDER.glob("*.po"))])
 
 
+def language() -> str:
+    """The code of the language that is set."""
+    code = os.environ.get(VARIABLE, ENGLISH)
+    return code if code in languages() else ENGLISH
+
+
 def set_language(code: str) -> None:
     """Have checks, hints and progress speak another language, ``"fr"`` say.
 
@@ -51,12 +57,13 @@ def _catalogue(code: str) -> dict[str, str]:
     path = FOLDER / f"{code}.po"
     if code not in languages() or not path.is_file():
         return {}
-    entries = path.read_text(encoding="utf-8").split("\n\n")
-    return dict(
-        (ast.literal_eval(f"({text})"), ast.literal_eval(f"({translated})"))
-        for entry in entries
+    found = {
+        ast.literal_eval(f"({text})"): ast.literal_eval(f"({translated})")
+        for entry in path.read_text(encoding="utf-8").split("\n\n")
         if "\n#, fuzzy" not in f"\n{entry}"
         for text, translated in re.findall(
             r'^msgid ((?:".*"\n?)+)msgstr ((?:".*"\n?)+)', entry, re.MULTILINE
         )
-    )
+    }
+    del found[""]  # what stands there is about the catalogue
+    return found

@@ -21,6 +21,7 @@ from typing import Any, Self
 from ..catalogue import catalogue
 from ..checking import Verdict, judge
 from ..exercise import Exercise
+from ..language import _
 from ..values import in_a_line
 from .answering import NOT_ALLOWED, limit
 from .assembling import Step, Unreadable, assemble, read_cells
@@ -112,7 +113,7 @@ def _result(peer: Peer, exercise: Exercise, seconds: float) -> Result:
     """Judge one answer, which is at the other end."""
     answer = peer.ask("answer", exercise.name, list(exercise.forbidden))
     if not isinstance(answer, Remote):
-        return Result(exercise.name, "missing", in_a_line(str(answer)))
+        return Result(exercise.name, "missing", _(in_a_line(str(answer))))
     verdict = _verdict(exercise, answer, seconds)
     if peer.gone:  # which `judge` took for an error of the answer's own
         raise peer.gone
@@ -130,15 +131,15 @@ def _verdict(exercise: Exercise, answer: Callable, seconds: float) -> Verdict:
     unruled = replace(exercise, **rules)
     verdict = judge(unruled, answer)
     if any(NOT_ALLOWED in line for line in verdict.says):
-        return replace(verdict, mistakes=("it calls the library's own",))
+        return replace(verdict, mistakes=(_("it calls the library's own"),))
     by_hand = {"comp551ad.autodiff.", "comp551ad.differences."} <= {*exercise.forbidden}
     if verdict.passed and by_hand and exercise.tolerance < 1e-5:
         if not judge(replace(unruled, tolerance=EXACT), answer).passed:
             return replace(
                 verdict,
                 status="not yet",
-                mistakes=("right to a few digits only, as differences are",),
-                says=("This exercise asks for a formula, and a formula is exact.",),
+                mistakes=(_("right to a few digits only, as differences are"),),
+                says=(_("This exercise asks for a formula, and a formula is exact."),),
             )
     return verdict
 

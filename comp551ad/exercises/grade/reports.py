@@ -14,10 +14,11 @@ import re
 import tomllib
 import unicodedata
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
+from ..language import _, language
 from .marking import Result
 
 
@@ -96,28 +97,25 @@ class Course:
             raise ValueError(
                 f"--course: got {path}, expected a TOML file; {error}"
             ) from error
-        points, late = told.pop("points", {}), told.pop("late", {})
-        known = {name for e in exercises for name in (e.name, e.lecture)}
-        unknown = [
-            *(f"points.{name}" for name in points if name not in known),
-            *(
-                f"late.{name}"
-                for name in late
-                if name not in ("per_day", "free_days", "days")
-            ),
-            *(name for name in told if name != "assignment"),
-        ]
+        known = {
+            "points": {name for e in exercises for name in (e.name, e.lecture)},
+            "late": {"per_day", "free_days", "days"},
+        }
+        unknown = [name for name in told if name not in (*known, "assignment")]
+        for table, names in known.items():
+            unknown += [
+                f"{table}.{name}" for name in told.get(table, {}).keys() - names
+            ]
         if unknown:
             raise ValueError(
                 f"--course: got {', '.join(unknown)}, expected [points] of exercises that "
                 "are graded, [late] with per_day, free_days, days, and assignment"
             )
-        weighted = (
-            Exercise(
-                e.name, e.lecture, points.get(e.name, points.get(e.lecture, e.points))
-            )
+        points, late = told.pop("points", {}), told.pop("late", {})
+        weighted = [
+            replace(e, points=points.get(e.name, points.get(e.lecture, e.points)))
             for e in exercises
-        )
+        ]
         return cls(tuple(weighted), **late, **told)
 
     @property
@@ -143,6 +141,9 @@ class Course:
 
 # --- an LMS's own table ---------------------------------------------------------------
 
+_IDS = ("ID", "Identifier")
+_NAMES = ("Email address", "SIS Login ID", "SIS User ID", "Full name", "Student")
+
 
 @dataclass
 class Roster:
@@ -166,9 +167,8 @@ class Roster:
             raise ValueError(
                 f"--roster: got {path}, expected a CSV file; {error}"
             ) from error
-        if not {"Identifier", "Grade"} <= {*header} and not {"Student", "ID"} <= {
-            *header
-        }:
+        kinds = {"Identifier", "Grade"}, {"Student", "ID"}
+        if not any(kind <= {*header} for kind in kinds):
             raise ValueError(
                 f"--roster: got {path} with the columns {', '.join(header)}, expected "
                 "Canvas's gradebook (Student, ID) or Moodle's worksheet (Identifier, Grade)"
@@ -182,18 +182,15 @@ class Roster:
     def row_of(self, graded: Graded) -> dict[str, str] | None:
         """A student's row, found by the LMS's id, else by address, login or name."""
         ids = {graded.id} - {""}
-        names = {graded.student, graded.id} - {""}
-        for row in self.rows:
-            if {row.get("ID"), (row.get("Identifier") or "").split(" ")[-1]} & ids:
-                return row
-        columns = (
-            "Email address",
-            "SIS Login ID",
-            "SIS User ID",
-            "Full name",
-            "Student",
-        )
-        return next((r for r in self.rows if {r.get(c) for c in columns} & names), None)
+        names = {graded.student, *ids}
+        for columns, known in ((_IDS, ids), (_NAMES, names)):
+            for row in self.rows:
+                # Moodle's identifier is "Participant 4711".
+                if known & {
+                    (row.get(c) or "").removeprefix("Participant ") for c in columns
+                }:
+                    return row
+        return None
 
     def email_of(self, graded: Graded) -> str:
         """The student's address, if the roster has it."""
@@ -217,9 +214,8 @@ class Roster:
             if theirs := self.row_of(graded):
                 theirs[column] = f"{totals[graded.student]:g}"
         # Its other cells go back to the LMS as they came from it.
-        with open(
-            folder / f"import_{self.name}", "w", encoding="utf-8", newline=""
-        ) as file:
+        path = folder / f"import_{self.name}"
+        with open(path, "w", encoding="utf-8", newline="") as file:
             table = csv.DictWriter(file, header, restval="", extrasaction="ignore")
             table.writeheader()
             table.writerows(self.rows)
@@ -236,31 +232,24 @@ def write_all(
     emails = {g.student: roster.email_of(g) if roster else "" for g in everyone}
     totals = {g.student: course.total(g, emails[g.student]) for g in everyone}
     columns = [f"{e.lecture} {e.name}" for e in course.exercises]
-    grades: list[list[Any]] = [
-        ["student", "id", "email", *columns, "late days", "total", "out of", "problems"]
-    ]
+    ends = ["late days", "total", "out of", "problems"]
+    grades: list[list[Any]] = [["student", "id", "email", *columns, *ends]]
     details: list[list[Any]] = [
         ["student", "lecture", "exercise", "status", "found", "points"]
     ]
     (folder / "feedback").mkdir(exist_ok=True)
     for graded in everyone:
+        who = graded.student
         points = [_points(graded, exercise) for exercise in course.exercises]
-        email, total = emails[graded.student], totals[graded.student]
-        late = course.late_days(graded, email) or ("late" if graded.is_late else "")
-        problems = "; ".join(graded.problems)
-        summary = [late, total, course.out_of, problems]
-        grades.append([graded.student, graded.id, email, *points, *summary])
-        for exercise, earned in zip(course.exercises, points, strict=True):
-            result = graded.results[exercise.name]
-            found = [
-                exercise.lecture,
-                exercise.name,
-                result.status,
-                result.found,
-                earned,
-            ]
-            details.append([graded.student, *found])
-        page = _page(graded, course, total)
+        late = course.late_days(graded, emails[who]) or "late" * graded.is_late
+        summary = [late, totals[who], course.out_of, "; ".join(graded.problems)]
+        grades.append([who, graded.id, emails[who], *points, *summary])
+        for e, earned in zip(course.exercises, points, strict=True):
+            result = graded.results[e.name]
+            details.append(
+                [who, e.lecture, e.name, result.status, result.found, earned]
+            )
+        page = _page(graded, course, totals[who])
         (folder / "feedback" / _file_name(graded)).write_text(page, encoding="utf-8")
     _write_table(folder / "grades.csv", grades)
     _write_table(folder / "details.csv", details)
@@ -276,20 +265,17 @@ def _points(graded: Graded, exercise: Exercise) -> float | str:
 
 def _write_table(path: Path, rows: list[list[Any]]) -> None:
     """A CSV file that a spreadsheet shows as it is: no cell of it is a formula."""
-    with open(
-        path, "w", encoding="utf-8-sig", newline="", errors="backslashreplace"
-    ) as file:
+    strange = "backslashreplace"
+    with open(path, "w", encoding="utf-8-sig", newline="", errors=strange) as file:
         csv.writer(file).writerows([_harmless(cell) for cell in row] for row in rows)
 
 
 def _harmless(cell: Any) -> Any:
     if isinstance(cell, float):
         return f"{cell:g}"
-    # NFKC: there are wide = and + and small @, which some spreadsheets take for these.
-    if isinstance(cell, str) and unicodedata.normalize("NFKC", cell).lstrip()[:1] in (
-        *("=", "+", "-", "@"),
-    ):
-        return f"'{cell}"
+    # NFKC: some spreadsheets take a wide = and a small + for these.
+    if unicodedata.normalize("NFKC", str(cell)).lstrip().startswith(_BEGINS_FORMULA):
+        return f"'{cell}" if isinstance(cell, str) else cell
     return cell
 
 
@@ -300,6 +286,7 @@ def _file_name(graded: Graded) -> str:
     return f"{readable}-{own[:8]}.html"
 
 
+_BEGINS_FORMULA = ("=", "+", "-", "@")
 _MARKS = {"passed": "✓", "not yet": "✗", "not attempted": "○"}
 _STYLE = """body{font:16px/1.5 sans-serif;max-width:50em;margin:2em auto;padding:0 1em}
 h2{font-size:1em;margin:1.5em 0 0}p{margin:0;white-space:pre-wrap}small{color:#555}"""
@@ -311,19 +298,24 @@ def _page(graded: Graded, course: Course, total: float) -> str:
     for exercise in course.exercises:
         result = graded.results[exercise.name]
         mark = _MARKS.get(result.status, "–")
-        earned = _points(graded, exercise) or 0
-        head = f"{mark} {exercise.lecture} {exercise.name}: {result.found or result.status}"
-        points = f"<small>({earned:g} of {exercise.points:g})</small>"
-        parts.append(f"<h2>{html.escape(head)} {points}</h2>")
+        found = result.found or _(result.status)
+        head = html.escape(f"{mark} {exercise.lecture} {exercise.name}: {found}")
+        points = _of(_points(graded, exercise) or 0.0, exercise.points)
+        parts.append(f"<h2>{head} <small>({points})</small></h2>")
         parts += [f"<p>{html.escape(line)}</p>" for line in result.says]
     if graded.problems:
-        parts.append("<h2>Out of order</h2>")
+        parts.append(f"<h2>{_('Out of order')}</h2>")
         parts += [f"<p>{html.escape(problem)}</p>" for problem in graded.problems]
-    title = html.escape(f"{graded.student}: {total:g} of {course.out_of:g}")
+    title = html.escape(f"{graded.student}: {_of(total, course.out_of)}")
     body = "\n".join(parts)
-    page = f"""<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>
+    page = f"""<!doctype html><html lang="{language()}"><meta charset="utf-8">
+<title>{title}</title>
 <meta name="viewport" content="width=device-width"><style>{_STYLE}</style>
 <h1>{title}</h1>
 {body}</html>
 """
     return page.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _of(earned: float | str, points: float) -> str:
+    return _("{earned} of {points}").format(earned=f"{earned:g}", points=f"{points:g}")

@@ -51,10 +51,7 @@ class Member:
             with self.opened() as source, path.open("wb") as copy:
                 while data := source.read(_CHUNK_BYTES):
                     size += len(data)
-                    if size > MAX_FILE_BYTES:
-                        raise Refused(
-                            f"is larger than {MAX_FILE_BYTES // 1_000_000} MB"
-                        )
+                    _refuse_large(size)
                     if size > room:
                         raise Refused("is more than one student may hand in")
                     copy.write(data)
@@ -106,7 +103,13 @@ def _in_zip(path: Path, largest_list: float = float("inf")) -> Iterator[Member]:
 def _unzipped(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> IO[bytes]:
     if stat.S_ISLNK(info.external_attr >> 16):
         raise Refused("is a link: hand in the file itself")
+    _refuse_large(info.file_size)  # zipfile doesn't unpack more than this
     return archive.open(info)
+
+
+def _refuse_large(size: int) -> None:
+    if size > MAX_FILE_BYTES:
+        raise Refused(f"is larger than {MAX_FILE_BYTES // 1_000_000} MB")
 
 
 @dataclass

@@ -18,7 +18,6 @@ import builtins
 import inspect
 import json
 import linecache
-import struct
 import threading
 from collections.abc import Callable
 from typing import IO, Any, NoReturn
@@ -190,22 +189,22 @@ class Peer:
         return given, changed
 
     def _send(self, message: list) -> None:
-        data = json.dumps(message, separators=(",", ":")).encode()
         try:
-            self.target.write(struct.pack(">I", len(data)) + data)
+            self.target.write(
+                json.dumps(message, separators=(",", ":")).encode() + b"\n"
+            )
             self.target.flush()
         except (OSError, ValueError):
             self._stop()
 
     def _receive(self) -> list:
         try:
-            head = self.source.read(4)
-            if len(head) < 4:
+            line = self.source.readline(MAX_MESSAGE_BYTES)
+            if not line:
                 self._stop()
-            (many,) = struct.unpack(">I", head)
-            if many > MAX_MESSAGE_BYTES:
+            if len(line) == MAX_MESSAGE_BYTES:
                 self._stop(f"gave more than {MAX_MESSAGE_BYTES // 1_000_000} MB")
-            kind, *rest = json.loads(self.source.read(many))
+            kind, *rest = json.loads(line)
             if kind not in ("ask", "gave", "raised"):
                 raise ValueError(kind)
         except (OSError, ValueError, TypeError, RecursionError, MemoryError):
