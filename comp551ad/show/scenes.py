@@ -513,7 +513,7 @@ def batch_norm_player(
         raise ValueError(
             f"gamma, beta: got {gamma} and {beta}, which overflow, expected smaller numbers"
         )
-    frames = [_two_rows(*one, reaches) for one in shown]
+    frames = [_two_rows(reaches, *one) for one in shown]
     return PicturePlayer("Batch normalization", frames)
 
 
@@ -531,7 +531,7 @@ def _in_words(statistics):
     return f"mean {mean}, variance {variance}"
 
 
-def _two_rows(before, after, words, reaches):
+def _two_rows(reaches, before, after, words):
     """A frame: values before and after, as points on two lines one above the other."""
 
     def draw(*axes):
