@@ -256,13 +256,11 @@ def difference_player(
     errors = np.abs(np.array(slopes) - slope) / (abs(slope) or 1.0)
 
     def frame(h, found, error, exponent):
-        numbers = f"{method} difference {found:.12g}, true slope {slope:.12g}"
         wide = 1.6 * h if x + h != x else abs(x) * 1e-15
         near = np.linspace(x - wide, x + wide, 201)
         # There are gaps where f has no value.
         rise = np.array([at(one) for one in near]) - at(x)
         ends = np.array([x, x + h] if method == "forward" else [x - h, x + h])
-        alt = f"Step {h:.0e}: {numbers}"
 
         def draw(left, right):
             left.plot((near - x) / h, rise / h, color=palette.LINES[0], lw=2, label="f")
@@ -279,12 +277,12 @@ def difference_player(
             right.axvline(h, color=palette.INK, lw=1.5)
             _dress(right, "relative error", "step")
 
-        return {
+        words = {
             "title": f"A step of 10 to the power {number(-exponent)}",
             "numbers": f"difference {found:.12g}\nslope      {slope:.12g}",
             "result": f"relative error {error:.0e}".replace("-", "−"),
-            "html": _picture(alt, draw),
         }
+        return _frame(words, draw)
 
     frames = map(frame, steps, slopes, errors, exponents)
     return PicturePlayer(f"The step of the {method} difference", frames)
@@ -400,7 +398,6 @@ def depth_player(
 
     def frame(k):
         results = [f"{name}: {number(size[k])}" for name, size in sizes.items()]
-        alt = f"Layer {k + 1}: " + ", ".join(results)
 
         def draw(left, right):
             for i, (name, layers) in enumerate(signals.items()):
@@ -424,12 +421,12 @@ def depth_player(
             right.xaxis.get_major_locator().set_params(integer=True)
             right.legend(right.lines, map(str, signals), fontsize=10, frameon=False)
 
-        return {
+        words = {
             "title": f"Layer {k + 1} of {depth}",
             "numbers": "root mean square of the layer's values",
             "result": "\n".join(results),
-            "html": _picture(alt, draw),
         }
+        return _frame(words, draw)
 
     frames = map(frame, range(depth))
     return PicturePlayer("A signal on its way through the layers", frames)
@@ -516,10 +513,7 @@ def batch_norm_player(
         raise ValueError(
             f"gamma, beta: got {gamma} and {beta}, which overflow, expected smaller numbers"
         )
-    frames = []
-    for before, after, words in shown:
-        alt = f"{words['title']}. {words['result']}"
-        frames.append({**words, "html": _two_rows(before, after, reaches, alt)})
+    frames = [_two_rows(reaches, *one) for one in shown]
     return PicturePlayer("Batch normalization", frames)
 
 
@@ -537,8 +531,8 @@ def _in_words(statistics):
     return f"mean {mean}, variance {variance}"
 
 
-def _two_rows(before, after, reaches, alt):
-    """Values before and after, as points on two lines one above the other."""
+def _two_rows(reaches, before, after, words):
+    """A frame: values before and after, as points on two lines one above the other."""
 
     def draw(*axes):
         pairs = zip(axes, (before, after), ("before", "after"), reaches, strict=True)
@@ -550,7 +544,7 @@ def _two_rows(before, after, reaches, alt):
             ax.set(xlim=(-1.1 * reach, 1.1 * reach), yticks=[])
             _dress(ax, title)
 
-    return _picture(alt, draw, rows=2, columns=1)
+    return _frame(words, draw, rows=2, columns=1)
 
 
 # ---------------------------------------------------------------- paths
@@ -580,13 +574,11 @@ def path_player(
     products = [math.prod(speeds[edge] for edge in path) for path in paths]
 
     def frame(title, numbers, result, bold):
-        alt = f"{title} {numbers} {result}"
-
         def draw(ax):
             plot_paths(layers, speeds, bold=bold, ax=ax)
 
         words = {"title": title, "numbers": numbers, "result": result}
-        return {**words, "html": _picture(alt, draw, ONE_PLOT, columns=1)}
+        return _frame(words, draw, ONE_PLOT, columns=1)
 
     frames = []
     for k, (path, product) in enumerate(zip(paths, products, strict=True), start=1):
@@ -620,6 +612,12 @@ def _signed(x):
 
 
 # ---------------------------------------------------------------- drawing
+
+
+def _frame(words, draw, *look, **grid):
+    """A frame with a picture; the words are its alternative text, too."""
+    alt = " ".join(". ".join(words.values()).split())
+    return {**words, "html": _picture(alt, draw, *look, **grid)}
 
 
 def _picture(alt, draw, look=PAIR, rows=1, columns=2):

@@ -14,7 +14,7 @@ Reads: ``rows``, ``table``, ``graph``, ``player``, ``live``, ``autodiff``. Read 
 
 import functools
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from numpy.typing import ArrayLike
 
@@ -29,6 +29,9 @@ from .live import number_data, program_of
 from .player import player_html
 from .rows import MOST_ROWS, NAMES, Rows, Term, rows_of
 from .table import table_html, table_text
+
+if TYPE_CHECKING:
+    from .widget import PlayerWidget
 
 __all__ = ["ForwardStepper", "ModesStepper", "ReverseStepper"]
 
@@ -174,7 +177,7 @@ class Stepper:
         """The player as HTML, with or without the script that all players share."""
         return player_html(self.data(), self._still_html(self._value), script)
 
-    def widget(self):
+    def widget(self) -> "PlayerWidget":
         """The same player as an ipywidget, to be linked, observed and laid out with others.
 
         Raises:
