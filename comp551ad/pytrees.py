@@ -9,7 +9,7 @@ Reads: nothing. Read by: everything that takes arguments in containers.
 """
 
 import copy
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 _CONTAINERS = (tuple, list, dict)
@@ -59,6 +59,11 @@ def unflatten(tree: Any, new_leaves: Iterator) -> Any:
     children = [unflatten(child, new_leaves) for child in tree]
     # A namedtuple takes its fields one by one.
     return type(tree)(*children) if hasattr(tree, "_fields") else type(tree)(children)
+
+
+def tree_map(function: Callable, tree: Any) -> Any:
+    """The container with the function's values for leaves."""
+    return unflatten(tree, map(function, leaves(tree)))
 
 
 def same_structure(a: Any, b: Any) -> bool:

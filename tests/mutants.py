@@ -46,7 +46,7 @@ MODULES = [
         for name in (
             "primitives", "tape", "operands", "passes", "transforms", "jacobians", "arguments",
             "trace", "composites", "numpy_protocols", "inplace", "data", "simplify", "emit",
-            "program", "javascript", "directions",
+            "program", "javascript", "directions", "trials",
         )
     ),
     *(f"comp551ad/byhand/{name}.py" for name in ("two_layer", "descent", "deep")),
@@ -56,7 +56,7 @@ MODULES = [
 TESTED_WITH = {
     "primitives": ("formula", "conventions", "composites"), "passes": ("passes", "primitives"),
     "shapes": ("two_layer", "deep", "descent"), "tape": ("primitives", "transforms"),
-    "directions": ("primitives", "transforms"),
+    "directions": ("primitives", "transforms"), "trials": ("data", "program"),
     "jacobians": ("transforms",), "arguments": ("arguments", "trace"),
     "composites": ("composites", "numpy_protocols"),
     "simplify": ("program",), "emit": ("program",), "javascript": ("javascript",),

@@ -6,13 +6,12 @@ trace too), simplifies both together, and writes them down as a NumPy function. 
 one's own derivation, and it runs.
 
 Reads: ``tape``, ``trace``, ``arguments``, ``data``, ``passes``, ``simplify``, ``emit``,
-``javascript``, ``pytrees``. Read by: notebooks.
+``javascript``, ``trials``, ``pytrees``. Read by: notebooks.
 """
 
 import functools
 import html
 import inspect
-import itertools
 import operator
 import re
 import threading
@@ -26,8 +25,6 @@ from comp551ad import pytrees
 
 from .arguments import (
     Call,
-    is_data,
-    is_number,
     names_by_place,
     silence,
     with_integers,
@@ -35,13 +32,14 @@ from .arguments import (
 from .data import Data, handle
 from .emit import BufferedWriter, Computation, Output, ProgramError, Writer
 from .javascript import JavaScriptWriter
-from .operands import FLOAT64, as_input, operands_of, parameters_of
+from .operands import FLOAT64, as_input, operands_of
 from .passes import pull_back
 from .primitives import shape_of
 from .refusals import TraceError, kind_of
 from .simplify import Expressions, recognise
 from .tape import Tape, Tracer, concrete
 from .trace import local_names
+from .trials import choosing_changes, plain_outputs
 
 _FORM = operator.attrgetter("shape", "dtype")
 # Operations: compiling costs some 20 microseconds each.
@@ -370,23 +368,12 @@ def _write(f, args, kwargs, wrt, value, buffered, language):
         program.sizes_vary = True
         try:
             with silence():
-                text = _text(written(*_map(change, [args, kwargs]))[0])
+                text = _text(written(*pytrees.tree_map(change, [args, kwargs]))[0])
         except ProgramError:
             text = ""
         if text != _text(program):
             program.fix_data(change.keywords["kinds"])
     return program
-
-
-def _with_equals(leaf, kinds, odd):
-    """An array of these kinds with neighbours by size made equal in pairs: the first two, or after
-    an odd one; anything else as it is. What lies between two is above one entry less."""
-    if not is_data(leaf, kinds):
-        return leaf
-    values, places = np.unique(leaf, return_index=True)
-    changed = np.array(leaf)
-    changed.flat[places[1 + odd :: 2]] = values[odd:-1:2]
-    return changed
 
 
 def _text(program):
@@ -410,7 +397,9 @@ def _written(f, args, kwargs, wrt, value, buffered, language, kinds):
                 kinds,
             )
             # f may change its own, the containers and what is in them.
-            arguments = {name: _map(_handle, x) for name, x in call.slots.items()}
+            arguments = {
+                name: pytrees.tree_map(_handle, x) for name, x in call.slots.items()
+            }
             examples = {name: _example(tree, name) for name, tree in arguments.items()}
             chosen = [] if wrt is None else _chosen(wrt, f, args, kwargs, arguments)
             result, local = call.run_and_see_locals()
@@ -426,8 +415,8 @@ def _written(f, args, kwargs, wrt, value, buffered, language, kinds):
                 )
             adjoints = pull_back(recognise(tape.rows), [(out_rows[0], one)])
     call.check(result, tape, kinds)
-    plain = _plain_outputs(result, out_rows)
-    choosing = _choosing(call, tape, plain, kinds)
+    plain = plain_outputs(result, out_rows)
+    choosing = choosing_changes(call, tape, plain, kinds)
     if len(outer.rows) > LONGEST:
         raise ProgramError(
             f"f: got {len(outer.rows)} operations, expected at most {LONGEST} in a program; "
@@ -455,7 +444,7 @@ def _written(f, args, kwargs, wrt, value, buffered, language, kinds):
     if value:
         nodes = map(expressions.node_of, out_values)
         results.append(pytrees.unflatten(result, map(Output, nodes)))
-    gradients = tuple(_map(gradient_of, tree) for _, tree in chosen)
+    gradients = tuple(pytrees.tree_map(gradient_of, tree) for _, tree in chosen)
     if chosen:
         results.append(gradients if isinstance(wrt, tuple) else gradients[0])
     # A local variable's adjoint goes by d and its name; its size may have moved on (1/N).
@@ -474,7 +463,7 @@ def _written(f, args, kwargs, wrt, value, buffered, language, kinds):
     computation = Computation(
         name,
         title,
-        {name: _map(input_of, tree) for name, tree in arguments.items()},
+        {name: pytrees.tree_map(input_of, tree) for name, tree in arguments.items()},
         results[0] if len(results) == 1 else tuple(results),
         {node: name for node, name in reversed(names) if node.operands},
         expressions,
@@ -492,51 +481,6 @@ def _written(f, args, kwargs, wrt, value, buffered, language, kinds):
     return program, choosing
 
 
-def _choosing(call, tape, plain, taken):
-    """Changes of the arguments for which f's arrays have other sizes, as masks and comparisons
-    choose: of the numbers first, then of data. What f computes without a trace is refused.
-    ``taken`` are the kinds that were data in the recording."""
-    changes: list = [_moved]
-    leaves = pytrees.leaves([*call.given.values()])
-    if tape.origins or any(is_data(leaf, taken) for leaf in leaves):
-        changes.append(_with_one_label)
-        for kinds, odd in itertools.product(("f", "iub"), (0, 1)):
-            changes.append(functools.partial(_with_equals, kinds=kinds, odd=odd))
-    choosing = []
-    for change in changes:
-        if found := _again(call, change, taken):
-            again, plain_again = found
-            if change is _moved or _sizes(again) == _sizes(tape):
-                _refuse_hidden_constants(tape, plain, again, plain_again)
-            elif change is not _with_one_label:
-                choosing.append(change)
-    return choosing
-
-
-def _with_one_label(leaf):
-    """Data whose entries are all as the first; anything else as it is."""
-    return np.full_like(leaf, leaf.flat[0]) if is_data(leaf) and leaf.size else leaf
-
-
-def _sizes(tape):
-    return [shape_of(concrete(row[1])) for row in tape.rows]
-
-
-def _again(call, change, kinds):
-    """Another recording, of changed arguments, and the constants that f returned; None where f
-    can't run with them."""
-    call.slots = {slot: _map(change, tree) for slot, tree in call.given.items()}
-    again = Tape(watch=True)
-    try:
-        with again, np.errstate(all="ignore"), silence():
-            call.trace(again.add_input, again, kinds)
-            other = call.run()
-            # Traced numbers in an array are joined, as in the first recording.
-            return again, _plain_outputs(other, again.read_outputs(other)[0])
-    except Exception:
-        return None
-
-
 class _InnerTape(Tape):
     """The tape that a function is recorded on. Data among the operands becomes an input of the tape
     further out, so that what the rules compute from it is recorded, too."""
@@ -552,11 +496,6 @@ class _InnerTape(Tape):
 
 def _handle(leaf):
     return handle(leaf) if type(leaf) is Tracer else leaf
-
-
-def _map(function, tree):
-    """The container with the function's values for leaves."""
-    return pytrees.unflatten(tree, map(function, pytrees.leaves(tree)))
 
 
 def _chosen(wrt, f, args, kwargs, arguments) -> list[tuple[str, Any]]:
@@ -590,62 +529,6 @@ def _refuse_strangers(tape, results):
             "f: got a value that is itself being recorded (of a function around it), expected "
             "plain numbers; pass the value in as an argument"
         )
-
-
-def _plain_outputs(result, rows):
-    leaves = zip(pytrees.leaves(result), rows, strict=True)
-    return tuple(leaf for leaf, row in leaves if row is None)
-
-
-def _refuse_hidden_constants(tape, plain, again, plain_again):
-    """Refuse a program in which something is fixed that f computes from its arguments.
-
-    In a recording of other arguments constants of which no origin is known must be the same, or f
-    computed them in a way that leaves no trace, such as np.eye(3)[y].
-    """
-    # What f returned counts as one more row.
-    results = [("the output", None, each) for each in (plain, plain_again)]
-    pairs = zip([*tape.rows, results[0]], [*again.rows, results[1]], strict=False)
-    same = [row[0] for row in tape.rows] == [row[0] for row in again.rows]
-    for one, two in pairs if same else ():
-        for a, b in zip(_constants(one, tape), _constants(two, again), strict=False):
-            same = same and np.array_equal(concrete(a), concrete(b), equal_nan=True)
-        if not same:
-            raise ProgramError(
-                f"f: {one[0]} has a constant of shape {np.shape(a)} that f computes from its "
-                "arguments in a way that leaves no trace, such as np.eye(3)[y] or a store into "
-                "np.zeros; compute it outside f and pass it as an argument"
-            )
-    if not same:
-        raise ProgramError(
-            "f: got other operations for other arguments, expected the same; a program can't take "
-            "another course: use grad, which runs the function each time"
-        )
-
-
-def _moved(leaf):
-    """Another number, array or data of the same shape; anything else as it is."""
-    if is_data(leaf) and leaf.size:
-        turned = leaf[::-1].copy()
-        if leaf.dtype.kind == "b":  # as many chosen, where that is possible
-            return ~leaf if np.array_equal(turned, leaf) else turned
-        # Sums over all entries change with one of them.
-        low, high = leaf.min(), leaf.max()
-        turned.flat[0] = low if turned.flat[0] == high else high
-        return turned
-    return -np.asarray(leaf, dtype=float)[()] if is_number(leaf) else leaf
-
-
-def _constants(row, tape):
-    """The constants and the arrays among the parameters of a row that have no origin."""
-    waiting = [o for o in operands_of(row) if type(o) is not int]
-    waiting += parameters_of(row).values()
-    for part in waiting:
-        if isinstance(part, tuple):
-            waiting += part
-        elif issubclass(type(part), float | np.ndarray) and type(part) is not Data:
-            if tape.origins.of(part) is None:
-                yield part
 
 
 def _refuse_branches(decisions):
