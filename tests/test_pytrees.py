@@ -10,6 +10,7 @@ from comp551ad.pytrees import (
     leaves,
     leaves_like,
     same_structure,
+    tree_map,
     unflatten,
 )
 
@@ -51,6 +52,7 @@ def test_rebuilt_in_the_same_kinds_of_container():
     }
     assert type(again["pair"]) is Pair and type(again["layers"][1]) is tuple
     assert type(unflatten([1], iter([2]))) is list and unflatten(1, iter([2])) == 2
+    assert tree_map(lambda leaf: -leaf, TREE)["pair"] == Pair(-5, {})
 
 
 class Vector(tuple):

@@ -116,15 +116,14 @@ class Call:
     def run_plainly(self, kinds: str = "", kind: type = float) -> Any:
         """f of the arguments as given, with floats (of this kind for Python's numbers) for their
         numbers, and nothing printed."""
-        slots = {}
-        for name, tree in self.given.items():
-            leaves = (
-                _plain(leaf, kind)
-                if is_number(leaf) and not is_data(leaf, kinds)
-                else leaf
-                for leaf in pytrees.leaves(tree)
-            )
-            slots[name] = pytrees.unflatten(tree, leaves)
+
+        def plain(leaf: Any) -> Any:
+            taken = is_number(leaf) and not is_data(leaf, kinds)
+            return _plain(leaf, kind) if taken else leaf
+
+        slots = {
+            name: pytrees.tree_map(plain, tree) for name, tree in self.given.items()
+        }
         args, kwargs = self._arguments(slots)
         with silence():
             return self.f(*args, **kwargs)

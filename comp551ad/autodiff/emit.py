@@ -94,6 +94,11 @@ class Writer:
         body: the function's lines before it returns.
     """
 
+    # How a name gets its value, and a comment follows.
+    line, comment = "{name} = {text}", "  # "
+    # What may be a key of a dict, and how it is written.
+    keys: tuple[type, ...] = (str, int, bool)
+    quoted = staticmethod(repr)
     # Names that the text uses besides.
     reserved: frozenset = frozenset({"np", "gradient", "gradients"})
 
@@ -197,7 +202,8 @@ class Writer:
 
     def declare(self, name: Any, text: str, node: Node | None = None) -> None:
         shape = " x ".join(map(str, node.shape)) if node else ""
-        self.body.append(f"{name} = {text}" + (f"  # {shape}" if shape else ""))
+        line = self.line.format(name=name, text=text)
+        self.body.append(line + (f"{self.comment}{shape}" if shape else ""))
 
     def write_output(self, of: Node | None, node: Node) -> str:
         """The variable of a result, with a line that makes it where there is none: a number, or
@@ -392,8 +398,8 @@ class Writer:
 
     def key(self, key: Any) -> str:
         """A dict's key as source."""
-        if type(key) in (str, int, bool):
-            return repr(key)
+        if type(key) in self.keys:
+            return self.quoted(key)
         raise ProgramError(
             f"key: got {key!r} in a dict, expected text or a whole number, which can stand in "
             "the source; name the entry so"

@@ -75,6 +75,9 @@ class JavaScriptWriter(Writer):
     function itself, exported under its name, works on the runtime's arrays and checks nothing.
     """
 
+    line, comment = "const {name} = {text};", " // "
+    keys = (str, int)
+    quoted = staticmethod(json.dumps)
     reserved = Writer.reserved | {*_WORDS.split(), *PARTS}
 
     def __init__(self, computation: Computation, signature: inspect.Signature):
@@ -131,19 +134,7 @@ class JavaScriptWriter(Writer):
     def container(self, tree: Any) -> str:
         return super().container(list(tree) if isinstance(tree, tuple) else tree)
 
-    def key(self, key: Any) -> str:
-        if type(key) in (str, int):
-            return json.dumps(key)
-        raise ProgramError(
-            f"key: got {key!r} in a dict, expected text or a whole number, which JavaScript's "
-            "objects can have; name the entry so"
-        )
-
     # -- lines
-
-    def declare(self, name: Any, text: str, node: Node | None = None) -> None:
-        shape = " x ".join(map(str, node.shape)) if node else ""
-        self.body.append(f"const {name} = {text};" + (f" // {shape}" if shape else ""))
 
     def write_lines(self, outputs: list[Output]) -> list[str]:
         nodes = [output.node for output in outputs]
