@@ -431,6 +431,12 @@ def test_a_program_never_keeps_what_it_should_compute(f):
     np.testing.assert_allclose(outside(x, constant), constant)
 
 
+def test_a_number_of_classes_is_no_constant():
+    """Nor where it is the same for labels that differ a little."""
+    with pytest.raises(ProgramError, match="leaves no trace.*as an argument"):
+        write_gradient(lambda x, y: np.sum(x[y]) * len(np.unique(y % 2)), V, LABELS)
+
+
 def stored(y):
     z = np.zeros(len(y))
     z[y == 1] = 2.0

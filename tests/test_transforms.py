@@ -401,7 +401,7 @@ def test_each_mode_is_the_one_that_was_asked_for(monkeypatch):
 
 def test_no_directions_at_all():
     def back(x):
-        return x[::-1]
+        return np.concatenate([x[1:], x[:1]])
 
     assert jacobian(back, mode="forward")(np.zeros(0)).shape == (0, 0)
     assert hessian(lambda x: np.sum(back(x) ** 2))(np.zeros(0)).shape == (0, 0)
