@@ -96,9 +96,8 @@ class Writer:
 
     # How a name gets its value, and a comment follows.
     line, comment = "{name} = {text}", "  # "
-    # What may be a key of a dict, and how it is written.
+    # What may be a key of a dict.
     keys: tuple[type, ...] = (str, int, bool)
-    quoted = staticmethod(repr)
     # Names that the text uses besides.
     reserved: frozenset = frozenset({"np", "gradient", "gradients"})
 
@@ -404,6 +403,9 @@ class Writer:
             f"key: got {key!r} in a dict, expected text or a whole number, which can stand in "
             "the source; name the entry so"
         )
+
+    def quoted(self, key: Any) -> str:
+        return repr(key)
 
     def paths(self, tree: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         """(how the source gets at it, leaf) per leaf of an argument."""

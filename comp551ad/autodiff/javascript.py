@@ -77,7 +77,6 @@ class JavaScriptWriter(Writer):
 
     line, comment = "const {name} = {text};", " // "
     keys = (str, int)
-    quoted = staticmethod(json.dumps)
     reserved = Writer.reserved | {*_WORDS.split(), *PARTS}
 
     def __init__(self, computation: Computation, signature: inspect.Signature):
@@ -133,6 +132,9 @@ class JavaScriptWriter(Writer):
 
     def container(self, tree: Any) -> str:
         return super().container(list(tree) if isinstance(tree, tuple) else tree)
+
+    def quoted(self, key: Any) -> str:
+        return json.dumps(key)
 
     # -- lines
 
