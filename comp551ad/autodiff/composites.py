@@ -261,16 +261,17 @@ def as_numpy_has_it(*functions: Callable) -> None:
     COMPOSITES.update({function: _text_of(function) for function in functions})
 
 
-def _text_of(function):
+def _text_of(function, inside=()):
     own = inspect.unwrap(function)
+    inside = (*inside, own)
     passing = dict(_PASSING)
     for name, g in own.__globals__.items():
         if isinstance(g, types.ModuleType) and hasattr(g, "asarray"):
             passing[name] = types.SimpleNamespace(**vars(g) | _PASSING)
         # What is no function of its own to users, such as what looks at np.average's weights.
         is_used = name in own.__code__.co_names and name not in _PASSING
-        if is_used and type(g) is types.FunctionType and g is not own:
-            passing[name] = g if hasattr(g, "__wrapped__") else _text_of(g)
+        if is_used and type(g) is types.FunctionType and g not in inside:
+            passing[name] = g if hasattr(g, "__wrapped__") else _text_of(g, inside)
     text = types.FunctionType(
         own.__code__, own.__globals__ | passing, own.__name__, own.__defaults__
     )

@@ -123,6 +123,8 @@ def _call(function, operands, parameters):
     ``mask * [a, b]`` is ``mask * np.stack([a, b])``."""
     operands = tuple(map(joined, operands))
     parameters = {key: joined(value) for key, value in parameters.items()}
+    if function is np.where and len(operands) == 1:
+        function = np.nonzero  # which an error should not call np.where
     if any(type(x) is Tracer for x in (*operands, *parameters.values())):
         return function(*operands, **parameters)
     return compute(function, operands, parameters)

@@ -38,7 +38,8 @@ Conventions, where mathematics leaves a choice:
   of z * (z > 0), add up to another slope at 0 than the sum has: use softplus.
 * norm at 0 and std of a constant have derivative 0 (the subgradient of least norm); sqrt at 0
   has inf, as the limit says. Second derivatives of abs, norm, hypot and std are nan there, so
-  that those of np.linalg.norm(x)**2 are seen to be missing instead of being 0.
+  that those of np.linalg.norm(x)**2 are seen to be missing instead of being 0. So are those of
+  eigenvalues and singular values where two are equal.
 * Steps (sign, floor, rint …) have derivative 0, also where they jump.
 * A slope that is infinite stays so beside an adjoint of 0: 0·∞ is nan, as in NumPy. So the
   gradient of np.sum(np.sqrt(x)[1:]) is nan at x[0] = 0: take out what you don't need *before* the
