@@ -25,7 +25,7 @@ from comp551ad import (
     training_player,
 )
 from comp551ad.byhand.two_layer import gradients
-from comp551ad.show.player import player_script, player_style
+from comp551ad.show.player import player_module, player_script, player_style
 
 PAGE = '<!doctype html><html lang="en"><meta charset="utf-8"><title>Benchmark</title>'
 # The window of JupyterLab's notebook at 1280 x 720 with the file browser open.
@@ -189,9 +189,8 @@ def descent(page, steps=100_000):
 
 def size(page):
     script, style = len(player_script("program")), len(player_style())
-    print(
-        f"script and style of a player of a program: {script:,} bytes, style {style:,}"
-    )
+    print(f"script and style, numbers alone: {script:,} bytes, style {style:,}")
+    print(f"a widget's script, with all primitives: {len(player_module()):,} bytes")
     print(f"of all kinds together: {len(player_script()):,} bytes")
     stepper = program(20)
     print(f"data of a player of 20 nodes: {len(json.dumps(stepper.data())):,} bytes")
