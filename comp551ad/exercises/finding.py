@@ -158,7 +158,11 @@ class _Search:
             self.exercise.name, self.exercise.lecture
         )
         return [
-            _Suspect(s.name, s.hint, s.wrong, s.kind)
+            _Suspect(
+                *((s.name, s.hint) if self.exercise.secret else s.spoken),
+                s.wrong,
+                s.kind,
+            )
             for s in (slips(known) if known else ())
             if not (self.exercise.secret and s.reveals)
         ]
@@ -345,8 +349,14 @@ class _Search:
         return next((s for s in self.slips if self._gives(s, path)), None)
 
     def both(self, path: str) -> _Suspect | None:
-        """An own mistake with a wrong sign, or without 1/N."""
-        for suspect in self.own:
+        """A mistake with a wrong sign, or without 1/N."""
+        first = self.order[0]
+        given = self._part(self.trials[first].given, path)
+        for suspect in (*self.own, *self.slips):
+            if not _proportional(
+                given, self._part(self._outcome(suspect, first), path)
+            ):
+                continue
             wrongs = [
                 self._part(self._outcome(suspect, k), path)
                 for k in range(len(self.trials))
@@ -433,6 +443,15 @@ class _Search:
                 continue  # there a number, and a 0, may be what is expected
             return _Suspect(name, hint, self.exercise.witness)
         return None
+
+
+def _proportional(one: Any, other: Any) -> bool:
+    a, b = numeric(one), numeric(other)
+    if a is None or b is None or a.shape != b.shape or not (a.any() and b.any()):
+        return False
+    return agree(a * np.abs(b).max(), b * np.abs(a).max(), 1e-6) or agree(
+        -a * np.abs(b).max(), b * np.abs(a).max(), 1e-6
+    )
 
 
 def _swapped(arguments: tuple, j: int, k: int) -> list:

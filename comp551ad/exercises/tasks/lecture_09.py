@@ -324,16 +324,6 @@ adjoints_downwards = Exercise(
     cases=_loop_cases,
     mistakes=(
         Mistake(
-            "overwrote instead of added at a fork",
-            lambda rows, a, of: _walked_down(rows, a, of, overwrite=True),
-            "Where a row is used twice, a second share arrives: what of the first?",
-        ),
-        Mistake(
-            "walked from the first row on",
-            lambda rows, a, of: _walked_down(rows, a, of, order=list),
-            "A row may hand on its adjoint when all of its users have been visited.",
-        ),
-        Mistake(
             "the values of the rows after",
             lambda rows, a, of: _walked_down(
                 rows, a, of, read=lambda row, j: a[j % len(a)]
@@ -449,21 +439,6 @@ rowwise_vjps = Exercise(
             "Every probability of a row depends on every score of that row.",
         ),
         Mistake(
-            "the sum over everything",
-            _softmax_part(lambda P, G: P * (G - np.sum(P * G))),
-            "Each row of U has a softmax of its own, and so a sum of its own.",
-        ),
-        Mistake(
-            "the sum over the wrong axis",
-            _softmax_part(lambda P, G: P * (G - np.sum(P * G, axis=0))),
-            "The rows have nothing to do with each other: sum along a row.",
-        ),
-        Mistake(
-            "the mean along the row, not the sum",
-            _softmax_part(lambda P, G: P * (G - np.mean(P * G, axis=1, keepdims=True))),
-            "P already adds up to 1: is there anything left to divide by?",
-        ),
-        Mistake(
             "p is taken off, not the row's average",
             _softmax_part(lambda P, G: P * (P - G)),
             "What is taken off g is one number for each row.",
@@ -487,11 +462,6 @@ rowwise_vjps = Exercise(
             "not normalised",
             _logsumexp_part(lambda U, g: np.exp(U) * g[:, None]),
             "The slope of the logarithm is missing: one over what stands inside it.",
-        ),
-        Mistake(
-            "softmax down the columns",
-            _logsumexp_part(lambda U, g: softmax(U, axis=0) * g[:, None]),
-            "One logsumexp for each row.",
         ),
         Mistake(
             "the adjoint g is left out",
