@@ -55,6 +55,11 @@ _ONE_LESS = (
     "one row is left out",
     "For three rows: how often does your loop go round?",
 )
+_CLOSE = (
+    "close, but not the same",
+    "What is a little off: a step that is too long, too few rounds, a rounded number, or "
+    "a small term?",
+)
 _ROWS = (
     ((-1, None), _ALONE),
     ((0, 1), _ALONE),
@@ -435,6 +440,20 @@ class _Search:
             for path in paths
         )
 
+    def is_close(self, path: str) -> bool:
+        """Does it miss by less than a twentieth, where there are fractions?"""
+        pairs = [
+            (numeric(self._part(t.given, path)), numeric(self._part(t.right, path)))
+            for t in self.missed
+        ]
+        return all(
+            a is not None
+            and b is not None
+            and (b != np.round(b)).any()
+            and agree(a, b, 0.05)
+            for a, b in pairs
+        )
+
     def symptom(self, path: str) -> _Suspect | None:
         givens = [self._part(t.given, path) for t in self.missed]
         rights = [self._part(t.right, path) for t in self.missed]
@@ -549,6 +568,8 @@ def _unexplained(search: _Search, answer: Callable, paths: list[str]) -> Finding
     name = _(sort if sort != "value" else "not the right value yet")
     if len(search.missed) < len(search.trials):
         name = _("right for some inputs only")
+    elif not exercise.secret and all(map(search.is_close, paths)):
+        name, right_for = _(_CLOSE[0]), _hint(_(_CLOSE[1]))
     everywhere = list(exercise.parts_of(trial.right))
     if sort == "value" and paths not in ([""], everywhere):
         name = f"{', '.join(paths)}: {name}"
