@@ -345,14 +345,12 @@ def _objective(W, X, Y, V):
 def _dW(
     error=lambda Yh, Y: Yh - Y,
     below=lambda X, Q: logistic(Q),
-    head=softmax,
-    hidden=logistic,
 ):
-    """The gradient in W with another error, input from below, head or activation."""
+    """The gradient in W with another error, or another input from below."""
 
     def wrong(X, Y, W, V):
         Q = X @ V
-        return below(X, Q).T @ error(head(hidden(Q) @ W), Y)
+        return below(X, Q).T @ error(softmax(logistic(Q) @ W), Y)
 
     return wrong
 

@@ -188,7 +188,6 @@ def _for_each_activation(answer, X, Y, W, V):
 
 def _dV(
     last=lambda dU, W, slope, X, Z: X.T @ (dU @ W.T * slope),
-    head=softmax,
     hidden=_HIDDEN,
     **slopes,
 ):
@@ -198,7 +197,7 @@ def _dV(
         Q = X @ V
         Z = hidden[activation](Q)
         slope = (_SLOPES | slopes)[activation](Q, _HIDDEN[activation](Q))
-        return last(head(Z @ W) - Y, W, slope, X, Z)
+        return last(softmax(Z @ W) - Y, W, slope, X, Z)
 
     return wrong
 

@@ -141,15 +141,14 @@ def _traceable_cost(X, Y, W, V):
 def _by_path(
     error=lambda Yh, Y: Yh - Y,
     slope=lambda Q, Z: Z * (1 - Z),
-    head=softmax,
     hidden=logistic,
 ):
-    """Both gradients with another error, slope or head, or another way up."""
+    """Both gradients with another error or slope, or another way up."""
 
     def wrong(X, Y, W, V):
         Q = X @ V
         Z = logistic(Q)
-        dU = error(head(hidden(Q) @ W), Y) / len(X)
+        dU = error(softmax(hidden(Q) @ W), Y) / len(X)
         return Z.T @ dU, X.T @ (dU @ W.T * slope(Q, Z))
 
     return wrong

@@ -246,17 +246,16 @@ def _added_by_paths(rows: list, a: list, of: int) -> list:
     return [float(by(of, k)) for k in range(1, len(rows) + 1)]
 
 
-def _walked_down(rows, a, of, order=reversed, read=None, overwrite=False) -> list:
-    """The loop, with the ways in which it goes wrong."""
+def _walked_down(rows, a, of, read=None) -> list:
+    """The loop; `read` gives the value of an operand."""
     read = read or (lambda row, j: a[j - 1])
     bar = [0.0] * len(rows)
     bar[of - 1] = 1.0
-    for row in order(range(1, len(rows) + 1)):
+    for row in reversed(range(1, len(rows) + 1)):
         name, *operands = rows[row - 1]
         slopes = _SLOPES[name](*[read(row, j) for j in operands])
         for j, slope in zip(operands, slopes, strict=True):
-            share = bar[row - 1] * slope
-            bar[j - 1] = share if overwrite else bar[j - 1] + share
+            bar[j - 1] += bar[row - 1] * slope
     return bar
 
 
