@@ -154,6 +154,27 @@ def test_what_is_edited(source, kind, text):
     assert kind in SLIPS
 
 
+@pytest.mark.parametrize(
+    "line, name",
+    [
+        ("softmax(X)", "softmax along the wrong axis"),
+        ("softmax(X)", "softmax over all the numbers at once"),
+        ("softmax(X)", "the logistic function instead of softmax"),
+        ("softmax(X)", "softmax is left out"),
+        ("np.sqrt(X)", "the square root is left out"),
+        ("X.sum(axis=0)", "the sum along the wrong axis"),
+        ("X.std(axis=0)", "the variance instead of the standard deviation"),
+        ("X.std(axis=0, ddof=1)", "divided by N, not by N − 1"),
+        ("X.T @ Z", "Z where X belongs"),
+        ("X.T @ other", "one quantity in another's place"),
+    ],
+)
+def test_an_edit_is_named_by_what_has_a_name_in_it(line, name):
+    """So an exercise needs no mistake of its own for any of these."""
+    found = slips(small(f"def f(X, Z, other):\n return {line}"))
+    assert name in [slip.spoken[0] for slip in found]
+
+
 def test_an_edit_leaves_the_solution_as_it_is():
     source = "def f(x, y):\n    return x - y"
     answers = [slip.wrong(3, 1) for slip in slips(small(source))]

@@ -55,6 +55,11 @@ _ONE_LESS = (
     "one row is left out",
     "For three rows: how often does your loop go round?",
 )
+_CLOSE = (
+    "close, but not the same",
+    "What is a little off: a step that is too long, too few rounds, a rounded number, or "
+    "a small term?",
+)
 _ROWS = (
     ((-1, None), _ALONE),
     ((0, 1), _ALONE),
@@ -158,7 +163,11 @@ class _Search:
             self.exercise.name, self.exercise.lecture
         )
         return [
-            _Suspect(s.name, s.hint, s.wrong, s.kind)
+            _Suspect(
+                *((s.name, s.hint) if self.exercise.secret else s.spoken),
+                s.wrong,
+                s.kind,
+            )
             for s in (slips(known) if known else ())
             if not (self.exercise.secret and s.reveals)
         ]
@@ -345,8 +354,14 @@ class _Search:
         return next((s for s in self.slips if self._gives(s, path)), None)
 
     def both(self, path: str) -> _Suspect | None:
-        """An own mistake with a wrong sign, or without 1/N."""
-        for suspect in self.own:
+        """A mistake with a wrong sign, or without 1/N."""
+        first = self.order[0]
+        given = self._part(self.trials[first].given, path)
+        for suspect in (*self.own, *self.slips):
+            if not _proportional(
+                given, self._part(self._outcome(suspect, first), path)
+            ):
+                continue
             wrongs = [
                 self._part(self._outcome(suspect, k), path)
                 for k in range(len(self.trials))
@@ -425,6 +440,20 @@ class _Search:
             for path in paths
         )
 
+    def is_close(self, path: str) -> bool:
+        """Does it miss by less than a twentieth, where there are fractions?"""
+        pairs = [
+            (numeric(self._part(t.given, path)), numeric(self._part(t.right, path)))
+            for t in self.missed
+        ]
+        return all(
+            a is not None
+            and b is not None
+            and (b != np.round(b)).any()
+            and agree(a, b, 0.05)
+            for a, b in pairs
+        )
+
     def symptom(self, path: str) -> _Suspect | None:
         givens = [self._part(t.given, path) for t in self.missed]
         rights = [self._part(t.right, path) for t in self.missed]
@@ -433,6 +462,15 @@ class _Search:
                 continue  # there a number, and a 0, may be what is expected
             return _Suspect(name, hint, self.exercise.witness)
         return None
+
+
+def _proportional(one: Any, other: Any) -> bool:
+    a, b = numeric(one), numeric(other)
+    if a is None or b is None or a.shape != b.shape or not (a.any() and b.any()):
+        return False
+    return agree(a * np.abs(b).max(), b * np.abs(a).max(), 1e-6) or agree(
+        -a * np.abs(b).max(), b * np.abs(a).max(), 1e-6
+    )
 
 
 def _swapped(arguments: tuple, j: int, k: int) -> list:
@@ -530,6 +568,8 @@ def _unexplained(search: _Search, answer: Callable, paths: list[str]) -> Finding
     name = _(sort if sort != "value" else "not the right value yet")
     if len(search.missed) < len(search.trials):
         name = _("right for some inputs only")
+    elif not exercise.secret and all(map(search.is_close, paths)):
+        name, right_for = _(_CLOSE[0]), _hint(_(_CLOSE[1]))
     everywhere = list(exercise.parts_of(trial.right))
     if sort == "value" and paths not in ([""], everywhere):
         name = f"{', '.join(paths)}: {name}"

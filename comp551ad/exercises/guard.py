@@ -85,25 +85,26 @@ class _Stream:
 @contextlib.contextmanager
 def as_it_was() -> Iterator[None]:
     """Whatever an answer sets for the whole process is put back."""
-    state = [(put_back, read()) for read, put_back in _STATE]
+    state = [(read, read(), put_back) for read, put_back in _STATE]
     outputs = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = map(_Stream, outputs)
+    sys.stdout, sys.stderr = (stream and _Stream(stream) for stream in outputs)
     try:
         with np.errstate(), np.printoptions(), warnings.catch_warnings():
             yield
     finally:
         sys.stdout, sys.stderr = outputs
-        for put_back, value in state:
-            with contextlib.suppress(
-                OSError
-            ):  # the folder may be gone, or closed to us
-                put_back(value)
+        for read, value, put_back in state:
+            # The folder may be gone, or closed to us.
+            with contextlib.suppress(OSError):
+                if read() is not value:
+                    put_back(value)
 
 
 class time_limit:
     """`with time_limit(8.0):` raises `TimeLimit` inside when the time is over.
 
     Entered again, it goes on with the time that is left.
+
     An alarm rings where there are alarms: in the main thread, but not on Windows. After
     it, and elsewhere from the beginning, the clock is looked at before every step of the
     answer, so that one which catches all errors is stopped, too. Nothing stops what never
@@ -133,6 +134,9 @@ class time_limit:
             signal.setitimer(signal.ITIMER_REAL, *self.timer)  # somebody else's
 
     def _ring(self, _: int, frame: Any) -> None:
+        # Too late, or about to be looked at: nothing here may be left half done.
+        if frame is not None and frame.f_code.co_filename == __file__:
+            return
         sys.settrace(self._look)
         while frame is not None and not _is_ours(frame):
             frame.f_trace = self._look(frame, "call", None)

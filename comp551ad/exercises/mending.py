@@ -52,6 +52,10 @@ _UNDOES = {
         "added to what was there before",
         "What stands there already when the first share arrives?",
     ),
+    "ddof": (
+        "divided by N − 1, not by N",
+        "By what is the sum of the squared deviations divided here?",
+    ),
     "parentheses": ("parentheses in the wrong place", SLIPS["parentheses"][1]),
 }
 # What is wrong where leaving the same thing out of both makes them equal.

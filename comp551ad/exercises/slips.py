@@ -14,6 +14,7 @@ Read by `finding.py`, for an answer that no mistake of the exercise's own explai
 
 import ast
 import functools
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from ..functions import logistic, relu, softmax
+from .language import _
 from .solutions import Solution
 
 SLIPS = {
@@ -117,8 +119,8 @@ SLIPS = {
         "N numbers beside an N x C array: along which axis does NumPy repeat them?",
     ),
     "ddof": (
-        "N instead of N − 1, or the other way round",
-        "By what is the sum of the squared deviations divided here?",
+        "divided by N, not by N − 1",
+        "Around their own mean the values vary too little: what mends that?",
     ),
     "whole": (
         "whole numbers cut the fractions off",
@@ -186,6 +188,38 @@ SLIPS = {
     ),
 }
 
+# Names that say more than the kind's, by the functions that an edit is about.
+SPOKEN = {
+    "softmax": "softmax",
+    "logistic": "the logistic function",
+    "tanh": "tanh",
+    "relu": "ReLU",
+    "sqrt": "the square root",
+    "log": "the logarithm",
+    "mean": "the mean",
+    "sum": "the sum",
+    "std": "the standard deviation",
+    "var": "the variance",
+    "sin": "sin",
+    "cos": "cos",
+}
+FORMS = {
+    "function": "{new} instead of {old}",
+    "left out": "{old} is left out",
+    "activation": "{old} is left out",
+    "axis": "{old} along the wrong axis",
+    "all axes": "{old} over all the numbers at once",
+    "not summed": "{old} is missing",
+    "variable": "{new} where {old} belongs",
+}
+# Questions about softmax, which the outputs' names alone call for.
+OF_SOFTMAX = {
+    "axis": "Instances are rows: the probabilities of a row add up to 1.",
+    "all axes": "Instances are rows: the probabilities of a row add up to 1.",
+    "function": "With many classes the outputs are tied together: they add up to 1.",
+    "activation": "u are scores. The error is that of the probabilities.",
+}
+
 # Functions that people take for one another.
 _FAMILIES = (
     ("mean", "sum"),
@@ -231,6 +265,16 @@ class Slip:
         return SLIPS[self.kind][1]
 
     @property
+    def spoken(self) -> tuple[str, str]:
+        """Its name with the functions or quantities in it, as far as they have names; its hint."""
+        old, __, new = (_spoken(part) for part in self.text.partition(" → "))
+        form = FORMS.get(self.kind)
+        if not form or not old or ("{new}" in form and not new):
+            return self.name, self.hint
+        hint = OF_SOFTMAX.get(self.kind) if old == "softmax" else None
+        return _(form).format(old=_(old), new=_(new)), hint or self.hint
+
+    @property
     def reveals(self) -> bool:
         """Would its name bring somebody who guesses numbers nearer to a secret one?"""
         return self.kind in ("off by one", "number", "start")
@@ -254,6 +298,12 @@ def slips(solution: Solution) -> tuple[Slip, ...]:
             code = compile(source, f"<slip of {solution.name}>", "exec")
             found.append(Slip(kind, text, line, code, solution))
     return tuple(sorted(found, key=lambda slip: _LIKELY.get(slip.kind, 1)))
+
+
+def _spoken(text: str) -> str:
+    """How a function, or a call of one, or a quantity of the deck is called; "" for others."""
+    name = text.partition("(")[0].rpartition(".")[2]
+    return SPOKEN.get(name, text if re.fullmatch(r"d?[A-Z]h?", text) else "")
 
 
 # Where several edits come to the same, the first kind gives the name.
@@ -562,7 +612,7 @@ def _subscript(node: ast.Subscript, parent: ast.AST, names: list[str]) -> _Edits
         for k, part in enumerate(index.elts):
             if isinstance(part, ast.Slice) and (part.lower or part.upper):
                 alone = ast.Subscript(node.value, part, ast.Load())
-                for _, new in _subscript(alone, parent, names):
+                for __, new in _subscript(alone, parent, names):
                     if isinstance(new, ast.Subscript):
                         parts = [*index.elts[:k], new.slice, *index.elts[k + 1 :]]
                         yield "slice", at(ast.Tuple(parts, ast.Load()))
@@ -643,7 +693,7 @@ def _formula(text: str, names: list[str]) -> _Edits:
         return
     if isinstance(tree.body, ast.Constant | ast.Name):
         return
-    for kind, _, _ in edits(tree):
+    for kind, *__ in edits(tree):
         yield kind, ast.Constant(ast.unparse(tree))
 
 
@@ -674,7 +724,7 @@ def _comprehension(node: Any, parent: ast.AST, names: list[str]) -> _Edits:
 
 
 def _tuple(node: Any, parent: ast.AST, names: list[str]) -> _Edits:
-    for k, _ in enumerate(node.elts):
+    for k in range(len(node.elts)):
         if len(node.elts) > 1 and not isinstance(parent, ast.Subscript):
             for j, other in enumerate(node.elts):
                 if j != k:

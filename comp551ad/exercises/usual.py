@@ -157,6 +157,12 @@ def _ratio(mine, theirs, dims, tolerance) -> Iterator[Named]:
         for power, text in _POWERS.items():
             rest = told / np.array(sizes, float) ** power
             if np.ptp(rest) <= 1e-6 * np.abs(rest[0]):
+                if power == -1 and np.isclose(rest[0], 1):
+                    yield (
+                        _("divided by {size}").format(size=label),
+                        _("Is something averaged here that the question only adds up?"),
+                    )
+                    return
                 size = text.format(label)
                 constant = "" if np.isclose(rest[0], 1) else f"{rest[0]:.4g} · "
                 yield (

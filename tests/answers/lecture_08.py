@@ -74,7 +74,7 @@ def along_afterwards(f, p, v):
 
 WRONG = {
     "tangents_of_the_swing": [(swing(t6="-cos(a2)"), None)],
-    "tangents_upwards": [(up_overwritten, "overwrote instead of added")],
+    "tangents_upwards": [(up_overwritten, "overwritten instead of added")],
 }
 
 RIGHT = {

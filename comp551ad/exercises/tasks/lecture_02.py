@@ -307,11 +307,6 @@ pull_back = Exercise(
             "A row of the Jacobian is one output: the sum should run over the rows.",
         ),
         Mistake(
-            "averaged over the outputs",
-            lambda jac, g: jac.T @ g / len(g),
-            "The outputs' parts are added. Nothing divides them.",
-        ),
-        Mistake(
             "g brought to length 1",
             lambda jac, g: jac.T @ (g / np.linalg.norm(g)),
             "If all slopes of L are twice as large, how large is the result?",

@@ -160,26 +160,6 @@ head_error = Exercise(
             "u are scores. What does this head make of them before y is subtracted?",
         ),
         Mistake(
-            "the logistic function instead of softmax",
-            _with_heads(multiclass=logistic),
-            "With many classes the outputs are tied together: they add up to 1.",
-        ),
-        Mistake(
-            "softmax instead of the logistic function",
-            _with_heads(binary=softmax),
-            "Each output of the binary head is a question of its own.",
-        ),
-        Mistake(
-            "softmax over all the numbers",
-            _with_heads(multiclass=lambda U: softmax(U, axis=None)),
-            "Every row is an instance: its probabilities add up to 1 by themselves.",
-        ),
-        Mistake(
-            "softmax down the columns",
-            _with_heads(multiclass=lambda U: softmax(U, axis=0)),
-            "Instances are rows: the sum runs along the row.",
-        ),
-        Mistake(
             "softmax overflows",
             _with_heads(multiclass=_naive_softmax),
             "A score of 800 is too much for exp. The lecture pulls the largest one out.",
@@ -213,11 +193,6 @@ head_error = Exercise(
             "softmax where no head is needed",
             _with_heads(regression=softmax),
             "The regression head hands the scores through: what is its slope?",
-        ),
-        Mistake(
-            "divided by N",
-            _with_heads(lambda U, Y, Yh: (Yh - Y) / len(Y)),
-            "Here the losses of the rows are added, not averaged.",
         ),
         Mistake(
             "the logistic function overflows",
@@ -370,14 +345,12 @@ def _objective(W, X, Y, V):
 def _dW(
     error=lambda Yh, Y: Yh - Y,
     below=lambda X, Q: logistic(Q),
-    head=softmax,
-    hidden=logistic,
 ):
-    """The gradient in W with another error, input from below, head or activation."""
+    """The gradient in W with another error, or another input from below."""
 
     def wrong(X, Y, W, V):
         Q = X @ V
-        return below(X, Q).T @ error(head(hidden(Q) @ W), Y)
+        return below(X, Q).T @ error(softmax(logistic(Q) @ W), Y)
 
     return wrong
 
@@ -405,64 +378,14 @@ grad_W = Exercise(
     rows=("X", "Y"),
     mistakes=(
         Mistake(
-            "divided by N",
-            _dW(lambda Yh, Y: (Yh - Y) / len(Y)),
-            "Here J is the sum over the instances, as on S05.",
-        ),
-        Mistake(
-            "X where Z belongs",
-            _dW(below=lambda X, Q: X),
-            "What comes into the layer of W from below?",
-        ),
-        Mistake(
             "used q where z belongs",
             _dW(below=lambda X, Q: Q),
             "W is multiplied by what the activation has made of q.",
         ),
         Mistake(
-            "the derivative with respect to yh, not u",
-            _dW(lambda Yh, Y: -Y / Yh),
-            "The layer's own sums are u: the error is taken there (E20).",
-        ),
-        Mistake(
-            "the diagonal alone",
-            _dW(lambda Yh, Y: -Y * (1 - Yh)),
-            "Softmax ties the outputs together: wrong classes have an error too (E03).",
-        ),
-        Mistake(
             "the labels are left out",
             _dW(lambda Yh, Y: Yh),
             "A network that is right already has an error of zero.",
-        ),
-        Mistake(
-            "softmax down the columns",
-            _dW(head=lambda U: softmax(U, axis=0)),
-            "Instances are rows: the probabilities of a row add up to 1.",
-        ),
-        Mistake(
-            "softmax over all the numbers",
-            _dW(head=lambda U: softmax(U, axis=None)),
-            "Instances are rows: the probabilities of a row add up to 1.",
-        ),
-        Mistake(
-            "the activation is left out",
-            _dW(below=lambda X, Q: Q, hidden=lambda Q: Q),
-            "The logistic function comes between q and z.",
-        ),
-        Mistake(
-            "softmax is left out",
-            _dW(head=lambda U: U),
-            "u are scores. The error is that of the probabilities.",
-        ),
-        Mistake(
-            "the logistic function instead of softmax",
-            _dW(head=logistic),
-            "With many classes the outputs are tied together: they add up to 1.",
-        ),
-        Mistake(
-            "the output's slope once too often",
-            _dW(lambda Yh, Y: (Yh - Y) * Yh * (1 - Yh)),
-            "It has cancelled already: that is what softmax and cross-entropy do together.",
         ),
         Mistake(
             "half of the head's slope",
@@ -475,11 +398,6 @@ grad_W = Exercise(
                 logistic(X @ V).sum(0), (softmax(logistic(X @ V) @ W) - Y).sum(0)
             ),
             "Each instance has an error and an input of its own: first multiply, then add.",
-        ),
-        Mistake(
-            "the hidden units are tanh",
-            _dW(below=lambda X, Q: np.tanh(Q), hidden=np.tanh),
-            "Which activation does the question name?",
         ),
         Mistake(
             "the hidden units' slope is multiplied in",

@@ -138,19 +138,9 @@ layer_back = Exercise(
             "A sum over the instances: if the cost is a mean, 1/N is in dU already.",
         ),
         Mistake(
-            "added up over the outputs, not over the instances",
-            lambda dU, W, Z: (Z.T @ dU, dU.sum(axis=1), dU @ W.T),
-            "b has one entry for each of the C outputs.",
-        ),
-        Mistake(
             "the slope of the bias without the error from above",
             lambda dU, W, Z: (Z.T @ dU, np.ones(W.shape[1]), dU @ W.T),
             "The input from below is 1. The error from above is still to be multiplied in.",
-        ),
-        Mistake(
-            "W is not transposed as it should be",
-            lambda dU, W, Z: (Z.T @ dU, dU.sum(axis=0), dU @ W),
-            "With C = M it runs and is wrong. dZ is N x M: sum over c.",
         ),
         Mistake(
             "the input from below instead of the weights",
@@ -166,11 +156,6 @@ layer_back = Exercise(
             "an activation's slope is multiplied in",
             lambda dU, W, Z: (Z.T @ dU, dU.sum(axis=0), dU @ W.T * Z * (1 - Z)),
             "There are only sums here. The activation belongs to the layer below.",
-        ),
-        Mistake(
-            "added up over everything",
-            lambda dU, W, Z: (Z.T @ dU, dU.sum(), dU @ W.T),
-            "b has one entry for each of the C outputs.",
         ),
     ),
     hints=(
@@ -203,7 +188,6 @@ def _for_each_activation(answer, X, Y, W, V):
 
 def _dV(
     last=lambda dU, W, slope, X, Z: X.T @ (dU @ W.T * slope),
-    head=softmax,
     hidden=_HIDDEN,
     **slopes,
 ):
@@ -213,7 +197,7 @@ def _dV(
         Q = X @ V
         Z = hidden[activation](Q)
         slope = (_SLOPES | slopes)[activation](Q, _HIDDEN[activation](Q))
-        return last(head(Z @ W) - Y, W, slope, X, Z)
+        return last(softmax(Z @ W) - Y, W, slope, X, Z)
 
     return wrong
 
@@ -249,21 +233,6 @@ grad_V = Exercise(
             "not added up over the instances",
             _dV(lambda *a: np.einsum("nc,mc,nm,nd->ndm", *a[:4])),
             "J is a sum over the instances, and so is its gradient.",
-        ),
-        Mistake(
-            "W is not transposed as it should be",
-            _dV(lambda dU, W, slope, X, Z: X.T @ (dU @ W * slope)),
-            "With C = M it runs and is wrong. Which index of W is summed over?",
-        ),
-        Mistake(
-            "Z where X belongs",
-            _dV(lambda dU, W, slope, X, Z: Z.T @ (dU @ W.T * slope)),
-            "What comes into the layer of V from below?",
-        ),
-        Mistake(
-            "divided by N",
-            _dV(lambda dU, W, slope, X, Z: X.T @ (dU @ W.T * slope) / len(X)),
-            "Here J is the sum over the instances, as on S07.",
         ),
         Mistake(
             "used q where z belongs",
@@ -327,16 +296,6 @@ grad_V = Exercise(
             "the function in place of its slope",
             _dV(logistic=lambda Q, Z: Z, tanh=lambda Q, Z: Z),
             "z is how high the curve is. How steep is it?",
-        ),
-        Mistake(
-            "softmax is left out",
-            _dV(head=lambda U: U),
-            "u are scores. The error is that of the probabilities.",
-        ),
-        Mistake(
-            "the logistic function instead of softmax",
-            _dV(head=logistic),
-            "With many classes the outputs are tied together: they add up to 1.",
         ),
     ),
     hints=(
@@ -443,11 +402,6 @@ biased_gradients = Exercise(
             "the logistic function's slope",
             _biased(slope=lambda Q: relu(Q) * (1 - relu(Q))),
             "z (1 - z) holds for the logistic function alone.",
-        ),
-        Mistake(
-            "divided by N",
-            lambda X, Y, W, V: tuple(d / len(X) for d in _biased()(X, Y, W, V)),
-            "Here J is the sum over the instances.",
         ),
         Mistake(
             "the ones stand in front",

@@ -74,11 +74,6 @@ iris_cost = Exercise(
             "A flower's probabilities add up to 1: along its row.",
         ),
         Mistake(
-            "averaged over the classes as well",
-            _cost(lambda U, Y: np.mean(Y * (logsumexp(U)[:, None] - U))),
-            "One loss a flower, the sum over its classes; the average is over flowers.",
-        ),
-        Mistake(
             "the logarithm is missing",
             _cost(lambda U, Y: -np.mean(np.sum(Y * softmax(U), 1))),
             "The loss of a flower is -log of the probability of its species.",
@@ -101,11 +96,6 @@ iris_cost = Exercise(
             "Scores of 1000: `logsumexp` takes the largest one out first.",
         ),
         Mistake(
-            "the activation is left out",
-            lambda X, Y, W, V: np.mean(logsumexp(X @ V @ W) - np.sum(X @ V @ W * Y, 1)),
-            "Between Q and U stands a floor of hidden units.",
-        ),
-        Mistake(
             "the largest score for the logsumexp",
             _cost(lambda U, Y: np.mean(U.max(axis=1) - np.sum(U * Y, 1))),
             "The largest score is only taken out: what is left of the logarithm and the sum?",
@@ -119,11 +109,6 @@ iris_cost = Exercise(
             "half the squared error",
             _cost(lambda U, Y: np.mean(np.sum((softmax(U) - Y) ** 2, axis=1)) / 2),
             "Which loss does the question name?",
-        ),
-        Mistake(
-            "one loss a flower, not their mean",
-            _cost(lambda U, Y: logsumexp(U) - np.sum(U * Y, 1)),
-            "One number is expected: the mean over the flowers.",
         ),
         *(
             Mistake(
@@ -156,15 +141,14 @@ def _traceable_cost(X, Y, W, V):
 def _by_path(
     error=lambda Yh, Y: Yh - Y,
     slope=lambda Q, Z: Z * (1 - Z),
-    head=softmax,
     hidden=logistic,
 ):
-    """Both gradients with another error, slope or head, or another way up."""
+    """Both gradients with another error or slope, or another way up."""
 
     def wrong(X, Y, W, V):
         Q = X @ V
         Z = logistic(Q)
-        dU = error(head(hidden(Q) @ W), Y) / len(X)
+        dU = error(softmax(hidden(Q) @ W), Y) / len(X)
         return Z.T @ dU, X.T @ (dU @ W.T * slope(Q, Z))
 
     return wrong
@@ -180,12 +164,6 @@ def _inputs_exchanged(X, Y, W, V):
     Z = logistic(X @ V)
     dU = (softmax(Z @ W) - Y) / len(X)
     return X.T @ dU, Z.T @ (dU @ W.T * Z * (1 - Z))
-
-
-def _W_not_turned(X, Y, W, V):
-    Z = logistic(X @ V)
-    dU = (softmax(Z @ W) - Y) / len(X)
-    return Z.T @ dU, X.T @ (dU @ W * Z * (1 - Z))
 
 
 iris_gradients = Exercise(
@@ -230,26 +208,6 @@ iris_gradients = Exercise(
             "What comes into the layer of W from below, and what into that of V?",
         ),
         Mistake(
-            "W is turned the wrong way",
-            _W_not_turned,
-            "With C = M it runs and is wrong. W is M x C here; which index is summed?",
-        ),
-        Mistake(
-            "the diagonal alone",
-            _by_path(lambda Yh, Y: -Y * (1 - Yh)),
-            "Softmax ties the outputs together: wrong species have an error too.",
-        ),
-        Mistake(
-            "the derivative with respect to yh, not to u",
-            _by_path(lambda Yh, Y: -Y / Yh),
-            "The slide calls the error dY, but it is the error at the scores (E20).",
-        ),
-        Mistake(
-            "softmax down the columns",
-            _by_path(head=lambda U: softmax(U, axis=0)),
-            "A flower's probabilities add up to 1: along its row.",
-        ),
-        Mistake(
             "the function in place of its slope",
             _by_path(slope=lambda Q, Z: Z),
             "z is how high the curve is. How steep is it?",
@@ -260,19 +218,9 @@ iris_gradients = Exercise(
             "The average is over N flowers; over the classes one adds.",
         ),
         Mistake(
-            "the output's slope once too often",
-            _by_path(lambda Yh, Y: (Yh - Y) * Yh * (1 - Yh)),
-            "It has cancelled already: that is what softmax and cross-entropy do together.",
-        ),
-        Mistake(
             "the activation is left out on the way up",
             _by_path(hidden=lambda Q: Q),
             "Between q and u stands the logistic function: the scores are made of z.",
-        ),
-        Mistake(
-            "the logistic function instead of softmax",
-            _by_path(head=logistic),
-            "The species exclude each other: their probabilities add up to 1.",
         ),
     ),
     hints=(

@@ -273,13 +273,6 @@ tangents_upwards = Exercise(
     cases=_rows_cases,
     mistakes=(
         Mistake(
-            "overwrote instead of added",
-            lambda rows, seeds: _walked_up(
-                rows, seeds, lambda shares: shares[-1][0] * shares[-1][1]
-            ),
-            "What comes along each edge into the row is added up.",
-        ),
-        Mistake(
             "the slopes are left out",
             lambda rows, seeds: _walked_up(
                 rows, seeds, lambda shares: sum(t for _, t in shares)

@@ -246,17 +246,16 @@ def _added_by_paths(rows: list, a: list, of: int) -> list:
     return [float(by(of, k)) for k in range(1, len(rows) + 1)]
 
 
-def _walked_down(rows, a, of, order=reversed, read=None, overwrite=False) -> list:
-    """The loop, with the ways in which it goes wrong."""
+def _walked_down(rows, a, of, read=None) -> list:
+    """The loop; `read` gives the value of an operand."""
     read = read or (lambda row, j: a[j - 1])
     bar = [0.0] * len(rows)
     bar[of - 1] = 1.0
-    for row in order(range(1, len(rows) + 1)):
+    for row in reversed(range(1, len(rows) + 1)):
         name, *operands = rows[row - 1]
         slopes = _SLOPES[name](*[read(row, j) for j in operands])
         for j, slope in zip(operands, slopes, strict=True):
-            share = bar[row - 1] * slope
-            bar[j - 1] = share if overwrite else bar[j - 1] + share
+            bar[j - 1] += bar[row - 1] * slope
     return bar
 
 
@@ -323,16 +322,6 @@ adjoints_downwards = Exercise(
     witness=_added_by_paths,
     cases=_loop_cases,
     mistakes=(
-        Mistake(
-            "overwrote instead of added at a fork",
-            lambda rows, a, of: _walked_down(rows, a, of, overwrite=True),
-            "Where a row is used twice, a second share arrives: what of the first?",
-        ),
-        Mistake(
-            "walked from the first row on",
-            lambda rows, a, of: _walked_down(rows, a, of, order=list),
-            "A row may hand on its adjoint when all of its users have been visited.",
-        ),
         Mistake(
             "the values of the rows after",
             lambda rows, a, of: _walked_down(
@@ -449,21 +438,6 @@ rowwise_vjps = Exercise(
             "Every probability of a row depends on every score of that row.",
         ),
         Mistake(
-            "the sum over everything",
-            _softmax_part(lambda P, G: P * (G - np.sum(P * G))),
-            "Each row of U has a softmax of its own, and so a sum of its own.",
-        ),
-        Mistake(
-            "the sum over the wrong axis",
-            _softmax_part(lambda P, G: P * (G - np.sum(P * G, axis=0))),
-            "The rows have nothing to do with each other: sum along a row.",
-        ),
-        Mistake(
-            "the mean along the row, not the sum",
-            _softmax_part(lambda P, G: P * (G - np.mean(P * G, axis=1, keepdims=True))),
-            "P already adds up to 1: is there anything left to divide by?",
-        ),
-        Mistake(
             "p is taken off, not the row's average",
             _softmax_part(lambda P, G: P * (P - G)),
             "What is taken off g is one number for each row.",
@@ -487,11 +461,6 @@ rowwise_vjps = Exercise(
             "not normalised",
             _logsumexp_part(lambda U, g: np.exp(U) * g[:, None]),
             "The slope of the logarithm is missing: one over what stands inside it.",
-        ),
-        Mistake(
-            "softmax down the columns",
-            _logsumexp_part(lambda U, g: softmax(U, axis=0) * g[:, None]),
-            "One logsumexp for each row.",
         ),
         Mistake(
             "the adjoint g is left out",

@@ -210,11 +210,6 @@ skip_backward = Exercise(
             lambda Z, W1, W2, dR: dR + dR @ W2.T @ W1.T,
             "Where ReLU gave 0, nothing comes down.",
         ),
-        Mistake(
-            "ReLU's derivative 1 at zero",
-            lambda Z, W1, W2, dR: dR + (dR @ W2.T * (Z @ W1 >= 0)) @ W1.T,
-            "The question says what the slope is where an entry of Z W1 is exactly 0.",
-        ),
         *(
             Mistake(
                 "ReLU's derivative at the wrong side",
@@ -264,11 +259,6 @@ skip_backward = Exercise(
             "the skip's slope without the error from above",
             lambda Z, W1, W2, dR: 1 + _down(Z, W1, W2, dR),
             "Along the skip the slope is 1: 1 times what?",
-        ),
-        Mistake(
-            "Z added in place of dR",
-            lambda Z, W1, W2, dR: Z + _down(Z, W1, W2, dR),
-            "On the way up the skip carries Z. What does it carry on the way down?",
         ),
         Mistake(
             "the way up, not the way down",

@@ -171,14 +171,6 @@ kept_average = Exercise(
             "A rate of 0 would leave what is kept as it is.",
         ),
         Mistake(
-            "the variance of the batch is not corrected",
-            lambda mean, variance, Q, rate: (
-                (1 - rate) * mean + rate * Q.mean(0),
-                (1 - rate) * variance + rate * Q.var(0),
-            ),
-            "Around its own mean a batch varies too little, by (N − 1)/N.",
-        ),
-        Mistake(
             "the standard deviation in the variance's place",
             lambda mean, variance, Q, rate: (
                 (1 - rate) * mean + rate * Q.mean(0),
@@ -443,15 +435,6 @@ normalize_backward = Exercise(
             "μ is a mean: each q has a share of 1/N in it.",
         ),
         Mistake(
-            "q used where q̂ belongs",
-            lambda dR, Q, gamma: (
-                *_shown_backward(dR, Q, gamma)[:1],
-                np.sum(dR * Q, axis=0),
-                np.sum(dR, axis=0),
-            ),
-            "γ multiplies the normalized q̂.",
-        ),
-        Mistake(
             "not added up over the batch",
             lambda dR, Q, gamma: (
                 *_shown_backward(dR, Q, gamma)[:1],
@@ -459,14 +442,6 @@ normalize_backward = Exercise(
                 dR,
             ),
             "One γ and one β serve all rows: their shares are added.",
-        ),
-        Mistake(
-            "means where sums belong",
-            lambda dR, Q, gamma: (
-                _shown_backward(dR, Q, gamma)[0],
-                *(part / len(Q) for part in _shown_backward(dR, Q, gamma)[1:]),
-            ),
-            "One γ and one β serve all rows: their shares are added. dR has its 1/N already.",
         ),
         Mistake(
             "gamma is left out",

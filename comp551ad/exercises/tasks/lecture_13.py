@@ -33,11 +33,6 @@ standard_error = Exercise(
             "S − 1 belongs to the standard deviation. How many values does the mean have?",
         ),
         Mistake(
-            "the variance in the standard deviation's place",
-            lambda values: np.var(values, ddof=1) / np.sqrt(len(values)),
-            "The error has the unit of the values, not of their squares.",
-        ),
-        Mistake(
             "multiplied by the root of S",
             lambda values: np.std(values, ddof=1) * np.sqrt(len(values)),
             "The more seeds, the surer the mean.",
@@ -56,11 +51,6 @@ standard_error = Exercise(
             "the mean itself",
             np.mean,
             "The question is how far the mean would stray.",
-        ),
-        Mistake(
-            "divided by S where S − 1 belongs",
-            lambda values: np.std(values) / np.sqrt(len(values)),
-            "Around their own mean the values vary too little: ddof=1 mends that.",
         ),
         Mistake(
             "divided by S, not by its root",
