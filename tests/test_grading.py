@@ -37,6 +37,7 @@ from comp551ad.exercises.grade.reports import (
 )
 from comp551ad.exercises.grade.sandbox import Fence, Limits
 from comp551ad.exercises.grade.submissions import submission_of, submissions_in
+from comp551ad.exercises.language import VARIABLE
 
 ROOT = Path(__file__).parent.parent
 NAME = "02_derivatives_and_the_chain_rule.ipynb"
@@ -1035,6 +1036,16 @@ def test_an_lms_gets_its_own_table_back_with_totals(tmp_path, text, name, who, r
     assert text.splitlines()[-1] in written  # of somebody who handed in nothing
 
 
+def test_two_submissions_with_one_id_are_said(tmp_path):
+    both = [somebody("li z"), somebody("li zoe"), somebody("ann")]
+    for graded in both[:2]:
+        graded.id = "123"
+    write_all(tmp_path, both, Course(TWO), None)
+    told = {name: row["problems"] for name, row in rows_in(tmp_path).items()}
+    assert told["ann"] == "" and told["li z"] == told["li zoe"]
+    assert "another submission has the same id" in told["li z"]
+
+
 def test_a_roster_of_another_kind_is_refused(tmp_path):
     path = tmp_path / "r.csv"
     path.write_text("name,mark\n")
@@ -1093,6 +1104,18 @@ def test_without_a_sandbox_it_wants_to_hear_unsafe(submitted, tmp_path, monkeypa
         "zoe": "0000",
     }
     assert [row["problems"] for row in rows.values()] == ["", ""]
+
+
+def test_feedback_speaks_the_language_that_is_asked_for(
+    submitted, tmp_path, monkeypatch
+):
+    monkeypatch.setenv(VARIABLE, "en")  # which the command changes
+    wrong = "def softmax_jacobian(p):\n    return np.diag(p * (1 - p))"
+    hand_in(tmp_path / "all", "ann", notebook(softmax_jacobian=wrong))
+    assert submitted("--language", "fr", "--unsafe")[0] == 0
+    pages = [p.read_text("utf-8") for p in (tmp_path / "out/feedback").glob("ann*")]
+    for words in ('lang="fr"', "3 sur 4", "la diagonale seule", "Indice", "réussi"):
+        assert words in pages[0]
 
 
 def test_a_run_that_was_killed_goes_on(submitted, tmp_path, sandboxed):

@@ -178,7 +178,7 @@ class Progress:
     def __repr__(self) -> str:
         lines = []
         if self.lecture:
-            lines.append(f"Lecture {self.lecture}")
+            lines.append(_("Lecture {lecture}").format(lecture=self.lecture))
             wide = max(len(name) for name, *more in self._here())
             for name, title, state in self._here():
                 mark, comma, more = state.partition(", ")
@@ -188,14 +188,15 @@ class Progress:
         for lecture, *counts in self.lectures():
             marks = "".join(m * k for m, k in zip(_MARKS.values(), counts, strict=True))
             lines.append(f"  {lecture}  {marks}")
-        lines.append("; ".join(f"{mark} {state}" for state, mark in _MARKS.items()))
+        lines.append("; ".join(f"{mark} {_(state)}" for state, mark in _MARKS.items()))
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
         exercises = catalogue()
         parts = []
         if self.lecture:
-            parts.append(f"<b>Lecture {html.escape(self.lecture)}</b>")
+            title = _("Lecture {lecture}").format(lecture=html.escape(self.lecture))
+            parts.append(f"<b>{title}</b>")
             for name, title, state in self._here():
                 link = html.escape(link_to(exercises[name], self.lecture))
                 what = f"{number_of(exercises[name])} · {title}"

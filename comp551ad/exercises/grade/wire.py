@@ -12,7 +12,6 @@ the judge's.
     Stopped   the other end is gone
 """
 
-import ast
 import base64
 import builtins
 import inspect
@@ -360,12 +359,10 @@ def _raised_at(error: BaseException, line: int, text: str) -> BaseException:
     name, above = "<the notebook>", min(int(line), 10_000) - 1
     lines = ["\n"] * above + [f"{text[:200]}\n"]
     linecache.cache[name] = len(lines), None, lines, name
-    tree = ast.increment_lineno(ast.parse("raise error"), above)
-    tree.body[0].end_lineno = (
-        above + 2
-    )  # so nobody looks for it among the line's columns
+    # On two lines, so that nobody looks for it among the first one's columns.
+    program = "\n" * above + "raise (\nerror)"
     try:
-        exec(compile(tree, name, "exec"), {"error": error})
+        exec(compile(program, name, "exec"), {"error": error})
     except BaseException as raised:
         raised.__traceback__ = raised.__traceback__ and raised.__traceback__.tb_next
         return raised
