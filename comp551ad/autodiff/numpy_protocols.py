@@ -159,13 +159,20 @@ def _signature(function):
     return signature.replace(parameters=plain, return_annotation=signature.empty)
 
 
+@functools.cache
+def _names(function):
+    return tuple(_signature(function).parameters)
+
+
 # ---------------------------------------------------------------- operands and parameters
 
 
 def _call_primitive(primitive, function, args, kwargs):
     """Sort the arguments of a NumPy call into operands and parameters, then apply."""
     count, parameters = len(primitive.vjps), {}
-    if len(args) != count or not kwargs.keys() <= primitive.defaults.keys():
+    if len(args) == 1 + count <= len(_names(function)) and not kwargs:  # np.sum(x, 1)
+        args, kwargs = args[:count], {_names(function)[count]: args[count]}
+    elif len(args) != count or not kwargs.keys() <= primitive.defaults.keys():
         try:
             given = _signature(function).bind(*args, **kwargs).arguments
         except TypeError as error:
