@@ -77,6 +77,10 @@ def mark(
                         continue
                     if watched.why:  # the judge was slow, which is not the step's fault
                         break
+                    if (
+                        step.source is None
+                    ):  # it imports; `judge` has a limit of its own
+                        allowed = max(STARTING_SECONDS, limits.seconds)
                     watched.allow(min(allowed, until - time.monotonic()))
                     allowed = limits.seconds
                     try:
