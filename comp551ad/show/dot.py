@@ -2,46 +2,24 @@
 
 Graphviz never gets a label, so no label can upset it; the drawing itself is made in ``graph``,
 which is what lets a player restyle it. Where no program can be started, as in a browser's Python,
-the graph is drawn in text, and players lay theirs out in the page (``layout.js``).
+``layout`` says where things go.
 
-Reads: nothing of ours. Read by: ``graph``.
+Reads: ``layout``. Read by: ``graph``.
 """
 
 import shutil
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
-__all__ = ["GAP", "Layout", "edge_key", "lay_out"]
+from .layout import GAP, Layout, Operands, Point, Sizes, edge_key
 
-Point = tuple[float, float]
-# Per node (operand's position, the other node's key), and its width and height.
-Operands = Mapping[str, Iterable[tuple[int, str]]]
-Sizes = Mapping[str, tuple[float, float]]
+__all__ = ["lay_out"]
+
 # Graphviz measures in inches.
 PIXELS_PER_INCH = 72
-# Pixels between layers.
-GAP = 56
-
-
-class Layout(NamedTuple):
-    """Where things go, in pixels, y downwards: centres of nodes, curves of edges.
-
-    A curve is a list of points: cubic Bézier pieces, end to end, from the operand to its user.
-    """
-
-    width: float
-    height: float
-    centres: dict[str, Point]
-    curves: dict[str, list[Point]]
-
-
-def edge_key(operand: str, key: str, position: int) -> str:
-    """What the edge from an operand into the node ``key`` is called."""
-    return f"{operand}-{key}-{position}"
 
 
 def layout_program() -> str | None:

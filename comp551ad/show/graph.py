@@ -5,12 +5,12 @@ number, its name, its value and, with a pass, its derivative. The node a5 is
 ``<g id="a5" class="node done">``, the edge into the first operand of a5 from a4 is
 ``<g id="a4-a5-0" class="edge">``.
 
-Graphviz says where things go (``dot``). Where it can't be started, or where there is only text,
-the graph is drawn in text.
+Graphviz says where things go (``dot``); where it can't be started, ``layout`` does. Where there is
+only text, the graph is drawn in text.
 
 The state of a node shows in its colour, its border and a word, never in colour alone.
 
-Reads: ``rows``, ``dot``, ``palette``. Read by: ``steppers``, notebooks.
+Reads: ``rows``, ``dot``, ``layout``, ``palette``. Read by: ``steppers``, notebooks.
 """
 
 import base64
@@ -21,9 +21,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import palette
-from .dot import GAP, edge_key, lay_out
+from . import dot, palette
 from .figures import columns, shape_text
+from .layout import GAP, edge_key, lay_out
 from .rows import Rows, Shown, rows_of
 
 __all__ = ["MOST_NODES", "STATES", "graph_html", "graph_svg", "graph_text"]
@@ -186,18 +186,11 @@ def graph_svg(rows: Rows | Shown, look: Look = PLAIN) -> str:
 
     Raises:
         ValueError: more than ``MOST_NODES`` nodes, or a message on an edge that isn't there.
-        RuntimeError: there is no layout program.
     """
     shown = rows_of(rows)
     if too_large(shown):
         raise ValueError(f"rows: {too_large(shown)}")
-    svg = graph_of(cards_of(shown), look)
-    if svg is None:
-        raise RuntimeError(
-            "rows: got no answer from a layout program, expected Graphviz's; install "
-            "graphviz-pure, or draw the graph with graph_text"
-        )
-    return svg
+    return graph_of(cards_of(shown), look)
 
 
 def graph_html(
@@ -207,8 +200,7 @@ def graph_html(
 ) -> str:
     """The computational graph as HTML that also shows in an untrusted notebook.
 
-    That is a picture, or the drawing in text where there is no layout program; for a graph of
-    more than ``MOST_NODES`` nodes it is a sentence.
+    That is a picture; for a graph of more than ``MOST_NODES`` nodes it is a sentence.
 
     Args:
         rows: from ``rows_of``, or a trace, or a pass.
@@ -219,15 +211,9 @@ def graph_html(
     shown = rows_of(rows)
     if too_large(shown):
         return f'<p class="c5-sentence">{escape(too_large(shown))}</p>'
-    cards, alt = cards_of(shown), escape(alt or alt_of(shown))
-    svg = graph_of(cards, look)
-    if svg is None:
-        return (
-            f'<pre role="img" aria-label="{alt}">{escape(text_of(cards, look))}</pre>'
-        )
-    data = base64.b64encode(svg.encode()).decode("ascii")
+    data = base64.b64encode(graph_of(cards_of(shown), look).encode()).decode("ascii")
     return (
-        f'<img alt="{alt}" style="max-width:100%;height:auto" '
+        f'<img alt="{escape(alt or alt_of(shown))}" style="max-width:100%;height:auto" '
         f'src="data:image/svg+xml;base64,{data}">'
     )
 
@@ -243,8 +229,8 @@ def graph_text(rows: Rows | Shown, look: Look = PLAIN) -> str:
 # ---------------------------------------------------------------- drawing
 
 
-def graph_of(cards: list[Card], look: Look = PLAIN) -> str | None:
-    """The drawing as SVG; None where there is no layout program.
+def graph_of(cards: list[Card], look: Look = PLAIN) -> str:
+    """The drawing as SVG.
 
     Args:
         cards: the nodes, operands first.
@@ -252,9 +238,7 @@ def graph_of(cards: list[Card], look: Look = PLAIN) -> str | None:
     """
     sizes = {card.key: card_size(card) for card in cards}
     operands = {card.key: card.operands for card in cards}
-    layout = lay_out(operands, sizes)
-    if layout is None:
-        return None
+    layout = dot.lay_out(operands, sizes) or lay_out(operands, sizes)
     edges = [
         (edge_key(operand, card.key, position), operand, card.key)
         for card in cards

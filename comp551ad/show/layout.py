@@ -1,0 +1,171 @@
+"""Where the nodes and edges of a graph go when Graphviz can't be started: layers.
+
+Pictures are laid out by Graphviz (``dot``) wherever it runs; in a browser's Python it does not.
+``layout.js`` lays a player's graph out in the same way, for cards that shrink with the window.
+
+A node's layer is the length of the longest path that leads to it; an edge that passes layers takes
+a place in each. In every layer nodes stand where their neighbours are on average, in that order,
+without overlap: sweeps up and down the layers bring them there.
+
+Reads: nothing of ours. Read by: ``graph``, ``dot``.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
+from operator import attrgetter
+from typing import NamedTuple
+
+__all__ = ["Layout", "lay_out"]
+
+Point = tuple[float, float]
+# Per node (operand's position, the other node's key), and its width and height.
+Operands = Mapping[str, Iterable[tuple[int, str]]]
+Sizes = Mapping[str, tuple[float, float]]
+# Pixels between neighbours, between layers, and for an edge that passes a layer.
+APART, GAP, PASSING = 26, 56, 24
+# Pixels between the ends of edges at one node, at most.
+FAN = 26
+SWEEPS = 8
+
+
+class Layout(NamedTuple):
+    """Where things go, in pixels, y downwards: centres of nodes, curves of edges.
+
+    A curve is a list of points: cubic Bézier pieces, end to end, from the operand to its user.
+    """
+
+    width: float
+    height: float
+    centres: dict[str, Point]
+    curves: dict[str, list[Point]]
+
+
+@dataclass(eq=False)
+class _Place:
+    """A node in its layer, or an edge on its way through one."""
+
+    layer: int
+    wide: float
+    x: float = 0.0
+    wish: float = 0.0
+    up: list["_Place"] = field(default_factory=list)
+    down: list["_Place"] = field(default_factory=list)
+
+
+def edge_key(operand: str, key: str, position: int) -> str:
+    """What the edge from an operand into the node ``key`` is called."""
+    return f"{operand}-{key}-{position}"
+
+
+def lay_out(operands: Operands, sizes: Sizes) -> Layout:
+    """Lay a graph out.
+
+    Args:
+        operands: per node (operand's position, the other node's key); operands come first.
+        sizes: width and height of each node.
+    """
+    nodes: dict[str, _Place] = {}
+    layers: list[list[_Place]] = []
+
+    def put(layer, wide):
+        layers.extend([] for _ in range(layer + 1 - len(layers)))
+        layers[layer].append(_Place(layer, wide))
+        return layers[layer][-1]
+
+    for key, below in operands.items():
+        layer = 1 + max((nodes[operand].layer for _, operand in below), default=-1)
+        nodes[key] = put(layer, sizes[key][0])
+    ways: dict[str, list[_Place]] = {}
+    for key, below in operands.items():
+        for position, operand in below:
+            passed = range(nodes[operand].layer + 1, nodes[key].layer)
+            way = [nodes[operand], *(put(n, PASSING) for n in passed), nodes[key]]
+            for low, high in pairwise(way):
+                low.up.append(high)
+                high.down.append(low)
+            ways[edge_key(operand, key, position)] = way
+    _arrange(layers)
+    left = min(place.x - place.wide / 2 for layer in layers for place in layer)
+    right = max(place.x + place.wide / 2 for layer in layers for place in layer)
+    tall = max(height for _, height in sizes.values())
+    height = len(layers) * (tall + GAP) - GAP
+
+    def point(place, x=0.0, y=0.0):
+        return place.x - left + x, height - place.layer * (tall + GAP) - tall / 2 + y
+
+    curves = {}
+    for edge, way in ways.items():
+        low, high = way[0], way[-1]
+        leaves = sorted(low.up, key=lambda p: p.x).index(way[1])
+        arriving = [e for e, other in ways.items() if other[-1] is high]
+        arriving.sort(key=lambda e: ways[e][-2].x)
+        ends = [
+            point(low, _fan(leaves, len(low.up), low.wide), -tall / 2),
+            *map(point, way[1:-1]),
+            point(high, _fan(arriving.index(edge), len(arriving), high.wide), tall / 2),
+        ]
+        curves[edge] = _curve(ends)
+    centres = {key: point(place) for key, place in nodes.items()}
+    return Layout(right - left, height, centres, curves)
+
+
+def _arrange(layers):
+    """Sweeps up and down, in which neighbours also change places, then some for the distances."""
+    for layer in layers:
+        for k, place in enumerate(layer):
+            place.x = 100.0 * k
+    for _ in range(SWEEPS):
+        for layer in layers[1:]:
+            _pack(layer, [place.down for place in layer], sort=True)
+        for layer in layers[-2::-1]:
+            _pack(layer, [place.up for place in layer], sort=True)
+    for _ in range(SWEEPS):
+        for layer in [*layers, *reversed(layers)]:
+            _pack(layer, [place.down + place.up for place in layer])
+
+
+def _pack(
+    layer: list[_Place], neighbours: list[list[_Place]], sort: bool = False
+) -> None:
+    """Each in the middle of its neighbours; those that would overlap share a block."""
+    for place, others in zip(layer, neighbours, strict=True):
+        xs = [other.x for other in others]
+        place.wish = sum(xs) / len(xs) if xs else place.x
+    if sort:
+        layer.sort(key=attrgetter("wish"))
+    blocks: list[tuple[float, float, list[_Place]]] = []
+    for place in layer:
+        left, wide, places = place.wish - place.wide / 2, place.wide, [place]
+        while blocks and sum(blocks[-1][:2]) + APART > left:
+            before, width, others = blocks.pop()
+            total = before * len(others) + (left - width - APART) * len(places)
+            places = others + places
+            left, wide = total / len(places), width + APART + wide
+        blocks.append((left, wide, places))
+    for left, _, places in blocks:
+        for place in places:
+            place.x = left + place.wide / 2
+            left += place.wide + APART
+
+
+def _fan(k, count, wide):
+    """How far from the middle of a node the k-th of its edges ends."""
+    return (k - (count - 1) / 2) * min(FAN, (wide - 40) / count)
+
+
+def _curve(ends: list[Point]) -> list[Point]:
+    """A smooth curve through points: straight on in the middle, steep at both ends."""
+    last = len(ends) - 1
+
+    def lean(k):
+        (ax, ay), (bx, by) = ends[max(0, k - 1)], ends[min(last, k + 1)]
+        return (1.0 if 0 < k < last else 0.35) * (bx - ax) / (by - ay)
+
+    curve = [ends[0]]
+    for k, ((ax, ay), (bx, by)) in enumerate(pairwise(ends)):
+        rise = (ay - by) / 3
+        curve.append((ax - rise * lean(k), ay - rise))
+        curve.append((bx + rise * lean(k + 1), by + rise))
+        curve.append((bx, by))
+    return curve
