@@ -115,6 +115,8 @@ def test_a_notebook_runs_to_its_end(site, page, notebook):
     checks = [c for c in saved.cells if c.source.startswith("check(")]
     passed = html_of(page).count(": passed</b>")
     assert passed == (len(checks) if notebook.startswith("solutions") else 0)
+    drawn = "data:image/svg+xml"  # graphs, though no layout program can be started
+    assert (drawn in html_of(page)) == (drawn in str(saved))
     if "c5-stepper" in str(saved):  # and its players are alive
         assert page.locator(".c5-live").count()
         for stepper in page.locator(".c5-live:not(.c5-training)").all()[:1]:
