@@ -11,12 +11,13 @@ loop costs; everything else happens every ``keep_every`` steps.
 
 import math
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from tqdm.auto import tqdm
+from tqdm import TqdmWarning
 
 from comp551ad.byhand.two_layer import TwoLayer
 from comp551ad.shapes import (
@@ -29,6 +30,11 @@ from comp551ad.shapes import (
     one_of,
     shapes,
 )
+
+with warnings.catch_warnings():
+    # Without ipywidgets, as in a browser's Python, the bar is text.
+    warnings.simplefilter("ignore", TqdmWarning)
+    from tqdm.auto import tqdm
 
 __all__ = ["Descent", "History", "descend", "gradient_descent"]
 
