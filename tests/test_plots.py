@@ -161,6 +161,7 @@ def test_more_classes_than_colours():
         ({"Y": ONE_HOT * 0.5}, r"Y: got .0.5 0\.  0\. . in row 0, expected one-hot"),
         ({"Y": LABELS - 1}, "Y: got -1, expected class labels"),
         ({"Y": LABELS + 0.5}, "Y: got 0.5, expected class labels"),
+        ({"Y": LABELS + 1e300}, r"Y: got 1e\+300, expected class labels"),
         ({"class_names": ["a"]}, "class_names: got 1 names, expected 3"),
         ({"feature_names": ["a"]}, "feature_names: got 1 names"),
         ({"feature_names": list("abcd")}, "feature_names: got 4 names"),
@@ -244,6 +245,8 @@ def test_learning_curve_of_arrays():
         ),
         ({"cost": [1, 2], "iterations": [-1, 0]}, "iterations: got -1, expected"),
         ({"cost": [1, 2], "norms": {"dW": [1]}}, r"norms\['dW'\]: got shape .1,."),
+        ({"cost": [1, 2], "norms": np.ones(2)}, "norms: got ndarray, expected a dict"),
+        ({"cost": [1, 2], "norms": []}, "norms: got list, expected a dict"),
     ],
 )
 def test_refused_learning_curves(options, words):

@@ -238,6 +238,7 @@ def test_both_modes_are_one_player_and_the_shorter_one_waits(deck, backward):
     ("inputs", "words"),
     [
         ({"q": 1.0}, "inputs: got q, expected some of w0, w1, x"),
+        ({5: 1.0}, "inputs: got 5, expected some of w0, w1, x"),
         ({"x": None}, r"inputs\['x'\]: got NoneType"),
         ({"x": np.nan}, r"inputs\['x'\]: got nan, expected finite numbers"),
         ({"x": [1.0, 2.0]}, r"inputs\['x'\]: got shape \(2,\), expected \(\)"),

@@ -2,7 +2,7 @@
 
 Numbers, arrays and names are read by ``shapes``; here is what only pictures ask for.
 
-Reads: ``shapes``. Read by: the other modules of ``show``.
+Reads: ``shapes``. Read by: ``rows``, ``steppers``, ``plots``, ``scenes``, ``training``.
 """
 
 from collections.abc import Iterable, Mapping
@@ -84,10 +84,13 @@ def class_numbers(
         array = array[:, 0]
         if scores:
             array = array >= 0.5
-    wrong = array[(array % 1 != 0) | (array < 0)]
+    # What is too large for an int is cast to some other one.
+    with np.errstate(invalid="ignore"):
+        whole = array.astype(int)
+    wrong = array[(whole != array) | (whole < 0)]
     if wrong.size:
         raise ValueError(f"{name}: got {wrong[0]:g}, expected class labels 0, 1, 2, …")
-    return array.astype(int)
+    return whole
 
 
 def finite_arrays(shapes: Mapping[str, str], *given: ArrayLike) -> list[np.ndarray]:

@@ -173,7 +173,8 @@ def plot_learning_curve(
         raise ValueError("cost: got None, expected (K,) values, or a history with them")
     if given["iterations"] is None:
         given["iterations"] = np.arange(np.size(given["cost"]))
-    named = given.pop("norms") or {}
+    norms = given.pop("norms")
+    named = {} if norms is None else norms
     given |= _lines("norms", named)
     lines = fit(dict.fromkeys(given, "K"), given)
     when, costs = lines.pop("iterations"), lines.pop("cost")
@@ -431,7 +432,7 @@ def dress(
         smaller: by how many points the text is smaller than a lecture hall needs; then
             there are no minor ticks either.
     """
-    title, xlabel, ylabel = texts("title and labels", [title, xlabel, ylabel])
+    (title,) = texts("title", [title])
     ink: dict[str, Any] = {"color": palette.INK}
     ax.set_title(title, fontsize=TITLE_SIZE - smaller, pad=12 - smaller, **ink)
     ax.set_xlabel(xlabel, fontsize=LABEL_SIZE - smaller, **ink)

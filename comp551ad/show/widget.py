@@ -40,7 +40,7 @@ class Inputs(traitlets.Dict):
         known = _inputs_of(obj.spec)
         if unknown := given.keys() - known.keys():
             raise traitlets.TraitError(
-                f"inputs: got {', '.join(sorted(unknown))}, expected some of "
+                f"inputs: got {', '.join(sorted(map(str, unknown)))}, expected some of "
                 f"{', '.join(known)}"
             )
         for name, x in given.items():
