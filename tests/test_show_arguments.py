@@ -61,12 +61,31 @@ RIGHT = [
     (c.surface_player, {"f": bowl, "start": (0, 0), "across": (-1, 1), "up": (-1, 1),
      "rate": 0.1}),
 ]  # fmt: skip
-WRONG = [None, -1.5, np.nan, "$x_{$", [None], {5: "a"}, [[1, 2], [3]], print]
+WRONG = [None, -1.5, np.nan, "$x_{$", [None], {5: "a"}, [[1, 2], [3]], print, [], {}]
+# What of this an argument may take.
+TAKEN = {
+    **dict.fromkeys(["ax", "iterations", "of", "step", "width"], [None]),
+    **dict.fromkeys(["class_names", "feature_names"], [None, [[1, 2], [3]]]),
+    **dict.fromkeys(["beta", "gamma", "slope", "x"], [-1.5]),
+    **dict.fromkeys(["alt", "label"], ["$x_{$"]),
+    "bold": [None, [], {}],
+    "exponents": [{5: "a"}],
+    "history": WRONG,
+    "norms": [None, {}],
+    "queries": [[]],
+    "seed": [None, -1.5, np.nan],
+    "title": [wrong for wrong in WRONG if wrong != "$x_{$"],
+}
 CASES = [
     pytest.param(f, right, name, id=f"{getattr(f, '__name__', 'f')}-{name}")
     for f, right in RIGHT
     for name in right
 ]
+
+
+@pytest.mark.parametrize(("function", "right"), RIGHT)
+def test_right_arguments_are_taken(function, right):
+    function(**right)
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
@@ -80,4 +99,6 @@ def test_a_wrong_argument_is_named_with_what_is_expected(function, right, name):
         except (TypeError, ValueError, KeyError) as error:
             assert re.search(start, str(error)), (wrong, error)
             assert "expected" in str(error), (wrong, error)
+        else:
+            assert wrong in TAKEN.get(name, []), wrong
         plt.close("all")
