@@ -7,7 +7,7 @@ A node's layer is the length of the longest path that leads to it; an edge that 
 a place in each. In every layer nodes stand where their neighbours are on average, in that order,
 without overlap: sweeps up and down the layers bring them there.
 
-Reads: nothing of ours. Read by: ``graph``, ``dot``.
+Reads: nothing of ours. Read by: ``graph``, ``dot``, ``steppers``.
 """
 
 from collections.abc import Iterable, Mapping
@@ -16,7 +16,7 @@ from itertools import pairwise
 from operator import attrgetter
 from typing import NamedTuple
 
-__all__ = ["Layout", "lay_out"]
+__all__ = ["GAP", "Layout", "edge_key", "lay_out"]
 
 Point = tuple[float, float]
 # Per node (operand's position, the other node's key), and its width and height.

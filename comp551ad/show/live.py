@@ -10,7 +10,8 @@ tree that this leaves travels: "g" and "t" are the derivative that comes in, "y"
 number is an operand, ["sin", [operands], {parameters}] an operation. For numbers a rule depends on
 the primitive alone, so the table has it; for arrays it is recorded for the shapes at hand.
 
-Reads: ``recorded``, ``formula``, ``autodiff``. Read by: ``player``.
+Reads: ``recorded``, ``formula``, ``autodiff``. Read by: ``player``, ``steppers``,
+``training``.
 """
 
 import ast
@@ -261,7 +262,7 @@ def table_of(names: Collection[str] = PRIMITIVES) -> str:
 
 
 def operations_in(program: dict) -> list[str]:
-    """The primitives that a program and its rules call for, but for those that every page has."""
+    """The primitives that a program and its rules call for, without those that every page has."""
     found: set[str] = set()
 
     def walk(tree):

@@ -19,7 +19,8 @@ and of a player over pictures (``kind`` "pictures"): label, step, and frames, di
     title, html    the step in words; HTML, escaped by whoever made it
     rule, numbers, result, note    lines of the formula box, and a sentence below
 
-Reads: ``live``, ``palette``. Read by: ``steppers``, ``scenes``, ``widget``, the site.
+Reads: ``live``, ``palette``. Read by: ``steppers``, ``scenes``, ``training``,
+``widget``, the site.
 """
 
 import functools

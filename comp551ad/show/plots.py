@@ -5,8 +5,8 @@ shows the figure or touches matplotlib's global settings. The text is large enou
 room, and classes and lines differ in marker or dash as well as in colour. ``figure_html`` turns a
 figure into an image with alternative text.
 
-Reads: ``shapes``, ``palette``, ``figures``; matplotlib is imported when a plot is drawn. Read by:
-``scenes``, ``training``, notebooks.
+Reads: ``shapes``, ``arguments``, ``palette``, ``figures``; matplotlib is imported when a plot is
+drawn. Read by: ``scenes``, ``training``, notebooks.
 """
 
 import base64

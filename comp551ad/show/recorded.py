@@ -5,7 +5,7 @@ walks over the row once more, on placeholders that record what is done to them; 
 the recording. A symbol is a whole derivative, of the shape of its value (``pass["a5"]``),
 also where the pass keeps it smaller because it is uniform.
 
-Reads: ``autodiff``. Read by: ``formula``, which writes trees down, and ``rows``.
+Reads: ``autodiff``. Read by: ``formula``, which writes trees down, ``rows``, ``live``.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping

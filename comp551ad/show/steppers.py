@@ -23,8 +23,8 @@ from comp551ad.shapes import as_floats, count, one_of
 
 from . import View, graph
 from .arguments import expect
-from .dot import edge_key
 from .formula import as_formula
+from .layout import edge_key
 from .live import number_data, program_of
 from .player import player_html
 from .rows import MOST_ROWS, NAMES, Rows, Term, rows_of
