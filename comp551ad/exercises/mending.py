@@ -103,12 +103,13 @@ class Mend:
     def _undoes(self) -> tuple[str, str]:
         return _UNDOES.get(self.slip.kind, SLIPS[self.slip.kind])
 
-    def hint(self, secret: bool) -> str:
-        """A question, and before it the place, unless the place would give a secret away."""
+    @property
+    def hint(self) -> str:
+        """A question, and before it the place, where there is one to look at."""
         question = _(self._undoes[1])
         old, arrow, __ = self.slip.text.partition(" → ")
         line = self.slip.line + self.first - 1
-        if secret or not arrow:
+        if not arrow:
             return question
         told = _("Look at `{part}` (line {line}). {question}")
         return told.format(part=in_a_line(old, 60), line=line, question=question)
