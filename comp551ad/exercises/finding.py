@@ -30,7 +30,7 @@ from .exercise import Exercise, plainly
 from .formulas import FormulaFault
 from .guard import TimeLimit
 from .language import _
-from .mending import LIKELY, Mend, mends
+from .mending import LIKELY, SECONDS, Mend, mends
 from .places import place
 from .slips import slips
 from .solutions import solution
@@ -38,7 +38,6 @@ from .usual import MISSING_N, SIGN, symptoms, usual_mistakes
 from .values import Raised, agree, alike, first_difference, kind, numeric
 
 _NOTHING = Raised(KeyError())  # a mistake says nothing of this part
-_SECONDS_TO_MEND = 0.8
 _EXCHANGED = (
     "two arguments have changed places",
     "Which argument is which? Say what each stands for, in the order of the question.",
@@ -390,8 +389,9 @@ class _Search:
         right = _Suspect("", "", self.exercise.witness)
         right.outcomes.update(enumerate(trial.right for trial in self.trials))
         wanted = self._key(self.trials[first].right, paths)
-        end = time.process_time() + _SECONDS_TO_MEND
-        for mend in mends(answer):
+        edits = mends(answer)
+        end = time.process_time() + SECONDS
+        for mend in edits:
             if time.process_time() > end:
                 break
             edited = _Suspect(mend.name, mend.hint, mend.slip.wrong)
