@@ -3,6 +3,7 @@
 And what keeps an answer from hanging a check, or from changing the notebook around it.
 """
 
+import builtins
 import gc
 import linecache
 import os
@@ -22,6 +23,7 @@ from comp551ad.exercises.clues import clue
 from comp551ad.exercises.errors import in_the_students_words
 from comp551ad.exercises.exercise import Exercise, ShortNumbers
 from comp551ad.exercises.formulas import FormulaFault, formulas
+from comp551ad.exercises.guard import time_limit
 from comp551ad.exercises.places import place
 from comp551ad.exercises.values import Endless, alike, finite
 
@@ -245,6 +247,42 @@ def test_what_never_ends_is_stopped_everywhere(answer, where, monkeypatch):
 @pytest.mark.skipif(sys.platform == "win32", reason="no alarms there")
 def test_a_loop_that_catches_every_error_is_stopped():
     assert stopped(for_ever_and_catches) == LIMITS[for_ever]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no alarms there")
+@pytest.mark.parametrize(
+    "module, step", [(sys, "settrace"), (signal, "setitimer"), (signal, "signal")]
+)
+def test_an_alarm_that_rings_while_a_limit_ends_changes_nothing(
+    module, step, monkeypatch
+):
+    def state():
+        return signal.getsignal(signal.SIGALRM), signal.getitimer(0), sys.gettrace()
+
+    before, limit, take = state(), time_limit(60.0), getattr(module, step)
+    rung = []
+
+    def ringing(*arguments):
+        if not rung:
+            rung.append(step)
+            signal.raise_signal(signal.SIGALRM)
+        return take(*arguments)
+
+    with limit:
+        monkeypatch.setattr(module, step, ringing)
+    monkeypatch.undo()
+    assert (rung, state()) == ([step], before)
+
+
+@pytest.mark.parametrize("name", "isinstance max len type dict".split())
+def test_builtins_that_an_answer_replaces_are_put_back_and_there_is_a_verdict(name):
+    before = getattr(builtins, name)
+    try:
+        verdict = judge(small(), lambda x: setattr(builtins, name, None) or x * 3)
+        after = getattr(builtins, name)
+    finally:
+        setattr(builtins, name, before)  # or there would be no report of a failure
+    assert (after is before) and verdict.status == "not yet"
 
 
 def holds_itself():

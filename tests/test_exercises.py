@@ -547,7 +547,7 @@ def test_a_common_name_that_explains_more_is_preferred():
     verdict = check(saddle_signs)
     assert verdict.mistakes == (
         "below, above: off by the factor 2",
-        "zero: another term in its place",
+        "zero: not right yet",
     )
 
 

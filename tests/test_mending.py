@@ -3,6 +3,7 @@
 import ast
 import linecache
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -56,6 +57,35 @@ def test_an_edit_that_mends_an_answer_says_what_and_where(
 @pytest.mark.parametrize("answer", [len, lambda x: -x, int])
 def test_what_has_no_source_of_its_own_is_not_edited(answer):
     assert mends(answer) == []
+
+
+@pytest.mark.parametrize("secret", [False, True])
+def test_no_edit_of_an_answer_is_tried_where_values_are_secret(secret):
+    answer = typed("layer_back", LAYER.format(**RIGHT | {"dW": "Z.T @ dU * abs(W)"}))
+    verdict = judge(replace(catalogue()["layer_back"], secret=secret), answer)
+    assert ("too many" in repr(verdict)) != secret
+
+
+def test_a_limit_of_time_takes_a_name_away_and_nothing_else(monkeypatch):
+    answer = typed("layer_back", LAYER.format(**RIGHT | {"dW": "Z.T @ dU * abs(W)"}))
+    named = judge(catalogue()["layer_back"], answer)
+    monkeypatch.setattr("comp551ad.exercises.mending.SECONDS", -1)
+    late = judge(catalogue()["layer_back"], answer)
+    assert named.mistakes != late.mistakes
+    assert (named.status, named.parts) == (late.status, late.parts)
+
+
+def test_an_answer_with_thousands_of_edits_gets_its_verdict_in_time():
+    lines = (f"    y{k} = (W * {k} + 3) * (W + {k}) - W * {k}\n" for k in range(20))
+    head, last = LAYER.format(**RIGHT | {"dW": "Z.T @ dU + W**2 - W"}).splitlines()
+    answer = typed("layer_back", f"{head}\n{''.join(lines)}{last}\n")
+    verdict = judge(catalogue()["layer_back"], answer)
+    assert verdict.mistakes[0].startswith("dW: ")
+
+
+def test_no_size_is_named_that_would_be_a_secret_formula():
+    ones = dict.fromkeys(["forward", "central", "five-point", "complex"], 1)
+    assert "1/D" not in repr(judge(catalogue()["count_runs"], lambda D, C: ones))
 
 
 def likely_edits(source):

@@ -121,8 +121,9 @@ def judge(exercise: Exercise, answer: Callable) -> Verdict:
 
     `answer` is called with the arguments of each case and may run elsewhere: all that is
     asked of it is what it returns or raises. Where its source can be read, the verdict
-    also says in which line it leaves the solution's way. The same answer always gets the
-    same verdict; whatever it does, there is one, and the notebook is as it was.
+    also says in which line it leaves the solution's way. The same answer is always right
+    or wrong in the same parts; only the name of a mistake may be missing where the machine
+    is slow. Whatever the answer does, there is a verdict, and the notebook is as it was.
 
     Raises:
         WitnessFailed: the course's own way to work the answer out raised.

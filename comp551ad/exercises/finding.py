@@ -30,7 +30,7 @@ from .exercise import Exercise, plainly
 from .formulas import FormulaFault
 from .guard import TimeLimit
 from .language import _
-from .mending import LIKELY, Mend, mends
+from .mending import LIKELY, SECONDS, Mend, mends
 from .places import place
 from .slips import slips
 from .solutions import solution
@@ -38,7 +38,6 @@ from .usual import MISSING_N, SIGN, symptoms, usual_mistakes
 from .values import Raised, agree, alike, first_difference, kind, numeric
 
 _NOTHING = Raised(KeyError())  # a mistake says nothing of this part
-_SECONDS_TO_MEND = 0.8
 _EXCHANGED = (
     "two arguments have changed places",
     "Which argument is which? Say what each stands for, in the order of the question.",
@@ -335,7 +334,11 @@ class _Search:
 
     def _usual(self, path: str, rights: list, only: tuple = ()) -> _Suspect | None:
         givens = [self._part(t.given, path) for t in self.trials]
-        dims = [sizes_of(self.exercise, t.arguments) for t in self.trials]
+        # "Off by the factor 1/D", said of an answer of 1, would be a secret formula.
+        dims = [
+            {} if self.exercise.secret else sizes_of(self.exercise, t.arguments)
+            for t in self.trials
+        ]
         batch = self.exercise.batch
         sizes = [batch(*t.arguments) if batch else None for t in self.trials]
         tolerance = self.exercise.tolerance
@@ -375,7 +378,7 @@ class _Search:
 
     def mended(self, answer: Callable, paths: list[str]) -> _Suspect | None:
         """What an edit of the answer undoes that makes these parts right, or a known mistake."""
-        if not self.exercise.searched or not paths:
+        if self.exercise.secret or not self.exercise.searched or not paths:
             return None
         first, both = self.order[0], None
         known: dict[Any, list[_Suspect]] = {}
@@ -386,15 +389,12 @@ class _Search:
         right = _Suspect("", "", self.exercise.witness)
         right.outcomes.update(enumerate(trial.right for trial in self.trials))
         wanted = self._key(self.trials[first].right, paths)
-        end = time.process_time() + _SECONDS_TO_MEND
-        for mend in mends(answer):
-            if (
-                self.exercise.secret and mend.slip.reveals
-            ) or time.process_time() > end:
-                continue
-            edited = _Suspect(
-                mend.name, mend.hint(self.exercise.secret), mend.slip.wrong
-            )
+        edits = mends(answer)
+        end = time.process_time() + SECONDS
+        for mend in edits:
+            if time.process_time() > end:
+                break
+            edited = _Suspect(mend.name, mend.hint, mend.slip.wrong)
             with contextlib.redirect_stdout(io.StringIO()):
                 key = self._key(self._outcome(edited, first), paths)
                 if key == wanted and self._same(edited, right, paths):

@@ -7,6 +7,7 @@
 Read by `checking.py`.
 """
 
+import builtins
 import contextlib
 import gc
 import os
@@ -103,7 +104,8 @@ def as_it_was() -> Iterator[None]:
 class time_limit:
     """`with time_limit(8.0):` raises `TimeLimit` inside when the time is over.
 
-    Entered again, it goes on with the time that is left.
+    Entered again, it goes on with the time that is left. Builtins that an answer replaces
+    are put back with its end: all that looks at what the answer gave needs them.
 
     An alarm rings where there are alarms: in the main thread, but not on Windows. After
     it, and elsewhere from the beginning, the clock is looked at before every step of the
@@ -115,6 +117,7 @@ class time_limit:
         self.seconds = seconds
 
     def __enter__(self) -> None:
+        self.builtins = dict(builtins.__dict__)
         self.end = time.monotonic() + self.seconds
         self.trace = sys.gettrace()
         main = threading.current_thread() is threading.main_thread()
@@ -126,6 +129,7 @@ class time_limit:
             sys.settrace(self._look)
 
     def __exit__(self, *_: object) -> None:
+        builtins.__dict__.update(self.builtins)
         sys.settrace(self.trace)
         self.seconds = max(self.end - time.monotonic(), 1e-3)
         if self.rings:
@@ -134,13 +138,16 @@ class time_limit:
             signal.setitimer(signal.ITIMER_REAL, *self.timer)  # somebody else's
 
     def _ring(self, _: int, frame: Any) -> None:
-        # Too late, or about to be looked at: nothing here may be left half done.
+        theirs = []
+        while frame is not None and not _is_ours(frame):
+            theirs.append(frame)
+            frame = frame.f_back
+        # A limit that begins or ends, or looks at the clock: it is not left half done.
         if frame is not None and frame.f_code.co_filename == __file__:
             return
         sys.settrace(self._look)
-        while frame is not None and not _is_ours(frame):
-            frame.f_trace = self._look(frame, "call", None)
-            frame = frame.f_back
+        for step in theirs:
+            step.f_trace = self._look(step, "call", None)
         raise TimeLimit
 
     def _look(self, frame: Any, event: str, _: Any) -> Callable | None:

@@ -12,14 +12,19 @@ Read by `finding.py`; never for exercises whose right values are secret.
 import ast
 import inspect
 import textwrap
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 from .language import _
-from .slips import SLIPS, Slip, slips
+from .slips import SLIPS, Slip, each_slip, likely_first
 from .solutions import Solution
 from .values import in_a_line
+
+# Of the processor: to write an answer's edits, and as many again to run them.
+SECONDS = 0.8
 
 # What leaving something out undoes; other edits undo a mistake of their own kind.
 _UNDOES = {
@@ -103,19 +108,23 @@ class Mend:
     def _undoes(self) -> tuple[str, str]:
         return _UNDOES.get(self.slip.kind, SLIPS[self.slip.kind])
 
-    def hint(self, secret: bool) -> str:
-        """A question, and before it the place, unless the place would give a secret away."""
+    @property
+    def hint(self) -> str:
+        """A question, and before it the place, where there is one to look at."""
         question = _(self._undoes[1])
         old, arrow, __ = self.slip.text.partition(" → ")
         line = self.slip.line + self.first - 1
-        if secret or not arrow:
+        if not arrow:
             return question
         told = _("Look at `{part}` (line {line}). {question}")
         return told.format(part=in_a_line(old, 60), line=line, question=question)
 
 
 def mends(answer: Callable) -> list[Mend]:
-    """Every edit of an answer that is a function whose source can be read."""
+    """The edits of an answer that is a function whose source can be read.
+
+    All of them, or as many as `SECONDS` of the processor's time are enough for.
+    """
     if not inspect.isfunction(answer) or answer.__closure__:
         return []
     try:
@@ -124,7 +133,11 @@ def mends(answer: Callable) -> list[Mend]:
         match ast.parse(source).body:
             case [ast.FunctionDef(name=answer.__name__, decorator_list=[])]:
                 given = _Given(answer.__name__, source, "", answer.__globals__)
-                return [Mend(slip, first or 1) for slip in slips.__wrapped__(given)]
+                end = time.process_time() + SECONDS
+                in_time = takewhile(
+                    lambda _: time.process_time() < end, each_slip(given)
+                )
+                return [Mend(slip, first or 1) for slip in likely_first(in_time)]
     except Exception:  # no source, or one that can't be written again: nothing to edit
         pass
     return []

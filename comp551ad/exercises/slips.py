@@ -15,7 +15,7 @@ Read by `finding.py`, for an answer that no mistake of the exercise's own explai
 import ast
 import functools
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -287,17 +287,26 @@ class Slip:
 
 @functools.cache
 def slips(solution: Solution) -> tuple[Slip, ...]:
-    """Every edit of a solution that differs from it as text, once."""
+    """Every edit of a solution that differs from it as text, once; likely ones first."""
+    return tuple(likely_first(each_slip(solution)))
+
+
+def each_slip(solution: Solution) -> Iterator[Slip]:
+    """The same in the order of the text, each made when it is wanted."""
     tree = solution.tree()
     _count_rounds(tree)
-    found, seen = [], {ast.unparse(tree)}
+    seen = {ast.unparse(tree)}
     for kind, text, line in edits(tree):
         source = ast.unparse(ast.fix_missing_locations(tree))
         if source not in seen:
             seen.add(source)
             code = compile(source, f"<slip of {solution.name}>", "exec")
-            found.append(Slip(kind, text, line, code, solution))
-    return tuple(sorted(found, key=lambda slip: _LIKELY.get(slip.kind, 1)))
+            yield Slip(kind, text, line, code, solution)
+
+
+def likely_first(found: Iterable[Slip]) -> list[Slip]:
+    """Where several edits come to the same, the first kind gives the name."""
+    return sorted(found, key=lambda slip: _LIKELY.get(slip.kind, 1))
 
 
 def _spoken(text: str) -> str:
@@ -306,7 +315,6 @@ def _spoken(text: str) -> str:
     return SPOKEN.get(name, text if re.fullmatch(r"d?[A-Z]h?", text) else "")
 
 
-# Where several edits come to the same, the first kind gives the name.
 _LIKELY = {
     **dict.fromkeys(("overwritten", "not anew", "early return", "parentheses"), 0),
     **dict.fromkeys(("operation", "number", "step", "function", "exchanged"), 2),
