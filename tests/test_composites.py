@@ -245,7 +245,7 @@ EXAMPLES = {
     ],
     np.linalg.svd: [call(A, compute_uv=False)],
     np.linalg.svdvals: [call(A), call(_sample(2, 4, 3))],
-    np.linalg.cond: [call(SQUARE), call(SQUARE, -2)],
+    np.linalg.cond: [call(SQUARE), call(SQUARE, -2), call(SQUARE, "fro"), call(A)],
     np.linalg.lstsq: [
         call(_sample(5, 2), _sample(5)), call(_sample(5, 2), _sample(5, 3)),
         call(_sample(2, 4), _sample(2)), call(_dominant(3), VECTOR),

@@ -243,6 +243,10 @@ def absolute(x):
     return np.sum(np.abs(x))
 
 
+# Eigenvalues 1, 1 and 4.
+FOUR = np.ones((3, 3)) + np.eye(3)
+
+
 def softplus_by_hand(x):
     return np.sum(np.log1p(np.exp(-np.abs(x))) + np.maximum(x, 0.0))
 
@@ -253,6 +257,13 @@ def softplus_by_hand(x):
         np.linalg.norm,
         lambda x: np.linalg.norm(np.array([x[0], x[1]])),
         lambda x: np.sum(np.linalg.eigvalsh(x * np.eye(2)) ** 2),
+        # Equal, but for rounding.
+        lambda x: np.sum(
+            np.linalg.eigvalsh(x * np.eye(3, 2) @ np.eye(2, 3) + FOUR) ** 2
+        ),
+        lambda x: np.sum(
+            np.linalg.svdvals(x * np.eye(3, 2) @ np.eye(2, 3) + FOUR) ** 2
+        ),
         np.std,
         absolute,
         lambda x: np.hypot(x[0], x[1]),

@@ -227,6 +227,14 @@ def spread_by_length(x, keep):
     return np.std(x) * len(x[keep]) + np.sum(np.stack([x[keep], x[keep]]))
 
 
+def mean_of_one_half(x, keep):
+    return np.mean(x[: N // 2][keep[: N // 2]])
+
+
+def mean_of_the_last(x, keep):
+    return np.mean(x[N // 2 :][keep[N // 2 :]])
+
+
 def mean_of_what_is_larger(x, keep):
     return np.mean(x[x > 0.1] ** 2)
 
@@ -240,8 +248,8 @@ def mean_of_a_class(x, y):
     "f, holds_for_any",
     [
         (mean_by_its_count, True), (sum_of_a_mask, True), (leaky_in_place, True),
-        (mean_of_a_mask, False), (spread_by_length, False), (mean_of_a_class, None),
-        (mean_of_what_is_larger, None),
+        (mean_of_a_mask, False), (mean_of_one_half, False), (spread_by_length, False),
+        (mean_of_the_last, False), (mean_of_a_class, None), (mean_of_what_is_larger, None),
     ],
 )  # fmt: skip
 def test_masks_that_choose_another_number_of_entries(f, holds_for_any, buffered):
@@ -250,7 +258,8 @@ def test_masks_that_choose_another_number_of_entries(f, holds_for_any, buffered)
         with pytest.raises(ProgramError, match="holds how many entries a comparison"):
             write_gradient(f, V, LABELS, buffered=buffered)
         return
-    masks = MASK, ~MASK, np.arange(N) < 13, V > 2
+    as_many = np.arange(N) < np.sum(MASK)
+    masks = MASK, ~MASK, np.arange(N) < 13, as_many, V > 2
     program = write_gradient(f, V, masks[0], value=True, buffered=buffered)
     for keep in masks[: None if holds_for_any else 1]:
         for ours, eager in zip(
@@ -258,8 +267,15 @@ def test_masks_that_choose_another_number_of_entries(f, holds_for_any, buffered)
         ):
             np.testing.assert_allclose(ours, eager, rtol=1e-12)
     if not holds_for_any:
-        with pytest.raises(ProgramError, match="got data that choose other entries"):
-            program(V, masks[-1])
+        for keep in masks[-2:]:
+            with pytest.raises(ProgramError, match="data that choose other entries"):
+                program(V, keep)
+
+
+def test_a_mask_that_chooses_all_entries_may_choose_fewer():
+    program = write_gradient(mean_of_a_mask, V, V < 9)
+    with pytest.raises(ProgramError, match="data that choose other entries"):
+        program(V, V > 2)
 
 
 # ---------------------------------------------------------------- what data is

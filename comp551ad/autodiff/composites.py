@@ -358,10 +358,6 @@ _SHORT: dict[Callable, Callable] = {
     np.trace: lambda a, offset=0, axis1=0, axis2=1: np.sum(
         np.diagonal(a, offset, axis1, axis2), axis=-1
     ),
-    np.linalg.cond: lambda x, p=None: (
-        np.linalg.norm(x, p or 2, (-2, -1))
-        * np.linalg.norm(np.linalg.inv(x), p or 2, (-2, -1))
-    ),
     np.correlate: lambda a, v, mode="valid": np.convolve(a, v[::-1], mode),
     fn.logsumexp_and_softmax: lambda U, axis=-1: (
         fn.logsumexp(U, axis=axis),
@@ -936,6 +932,15 @@ def _svd(a, full_matrices=True, compute_uv=True, hermitian=False):
     m, n = np.shape(a)[-2:]
     widths = [(0, 0)] * (np.ndim(a) - 2) + [(n, 0), (0, m)]
     return np.linalg.eigvalsh(np.pad(a, widths))[..., : -min(m, n) - 1 : -1]
+
+
+@composite(np.linalg.cond)
+def _cond(x, p=None):
+    if p in (None, 2, -2):
+        s = np.linalg.svdvals(x)
+        return s[..., -1] / s[..., 0] if p == -2 else s[..., 0] / s[..., -1]
+    axes = (-2, -1)
+    return np.linalg.norm(x, p, axes) * np.linalg.norm(np.linalg.inv(x), p, axes)
 
 
 @composite(np.linalg.eigh)

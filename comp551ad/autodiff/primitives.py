@@ -39,7 +39,7 @@ Conventions, where mathematics leaves a choice:
 * norm at 0 and std of a constant have derivative 0 (the subgradient of least norm); sqrt at 0
   has inf, as the limit says. Second derivatives of abs, norm, hypot and std are nan there, so
   that those of np.linalg.norm(x)**2 are seen to be missing instead of being 0. So are those of
-  eigenvalues and singular values where two are equal.
+  eigenvalues and singular values where two are equal, up to rounding.
 * Steps (sign, floor, rint …) have derivative 0, also where they jump.
 * A slope that is infinite stays so beside an adjoint of 0: 0·∞ is nan, as in NumPy. So the
   gradient of np.sum(np.sqrt(x)[1:]) is nan at x[0] = 0: take out what you don't need *before* the
@@ -905,8 +905,14 @@ def _as_read(t):
 def _resolvents(y, a):
     """Σ over j ≠ i of Pⱼ / (λᵢ − λⱼ), for each i; nan where eigenvalues are equal."""
     values = np.linalg.eigvalsh(a)
-    gaps = np.expand_dims(values, -1) - np.expand_dims(values, -2)
+    rows, columns = np.expand_dims(values, -1), np.expand_dims(values, -2)
     one = np.eye(shape_of(a)[-1])
+    # A gap that is rounding is none: 1 over it would be a wrong number. Those of zeros stay: a
+    # matrix that isn't square brings zeros along, which no singular value reads.
+    size = np.maximum(np.abs(rows), np.abs(columns))
+    rounding = 1e-15 * len(one) * np.max(size, axis=(-2, -1), keepdims=True)
+    gaps = rows - columns
+    gaps = np.where((np.abs(gaps) <= rounding) & (size > rounding), 0.0, gaps)
     weights = fn.divide_at_kink(1.0 - one, gaps + one)
     lines = np.reshape(y, (*shape_of(y)[:-2], -1))
     return np.reshape(np.matmul(weights, lines), shape_of(y))

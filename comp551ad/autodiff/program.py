@@ -116,7 +116,7 @@ class Program:
             NumPy's: 1 / x of Python's 0.0 is an error, of ``np.float64(0)`` inf.
         simplified: what was simplified, a sentence each.
         sizes_vary: whether a mask chooses how many entries arrays have. Where that number stands
-            in the source, data that choose another one are refused.
+            in the source, other data are refused.
     """
 
     def __init__(
@@ -185,7 +185,8 @@ class Program:
         return pytrees.unflatten(self._results, own)
 
     def fix_data(self, kinds: str) -> None:
-        """From now on the program is for data that choose as many entries as the recorded ones.
+        """From now on the program is for the recorded data alone: two masks that choose as many
+        entries as before may do so in fewer places together.
 
         Raises:
             ProgramError: numbers choose them, which a program can't ask ("f" in kinds).
@@ -285,9 +286,7 @@ class _Leaf:
             except ValueError as error:
                 raise ProgramError(f"{self.name}: got {x!r}: {error}") from None
             if self.is_data and x.shape == self.shape:
-                if not self.is_fixed or np.array_equal(
-                    _counted(x), _counted(self.setting)
-                ):
+                if not self.is_fixed or np.array_equal(x, self.setting):
                     return x
                 raise ProgramError(
                     f"{self.name}: got data that choose other entries, expected the recorded ones, "
@@ -312,12 +311,6 @@ class _Leaf:
                 raise TraceError(f"{self.name}: got {kind_of(x)}, expected {expected}")
             return x
         return x if type(x) is Tracer else as_input(x, self.name)
-
-
-def _counted(data):
-    """Of a mask how many entries it chooses, of labels themselves."""
-    data = np.asarray(data)
-    return np.count_nonzero(data) if data.dtype.kind == "b" else data
 
 
 def _are_equal(a, b):

@@ -88,11 +88,16 @@ def _again(call, change, kinds):
 
 def _with_equals(leaf, kinds, odd):
     """An array of these kinds with neighbours by size made equal in pairs: the first two, or after
-    an odd one; anything else as it is. What lies between two is above one entry less."""
+    an odd one; anything else as it is. What lies between two is above one entry less. A mask
+    chooses one entry less: the first, or the last."""
     if not is_data(leaf, kinds):
         return leaf
-    values, places = np.unique(leaf, return_index=True)
     changed = np.array(leaf)
+    if leaf.dtype.kind == "b":
+        chosen = np.flatnonzero(leaf)
+        changed.flat[chosen[-1:] if odd else chosen[:1]] = False
+        return changed
+    values, places = np.unique(leaf, return_index=True)
     changed.flat[places[1 + odd :: 2]] = values[odd:-1:2]
     return changed
 
