@@ -254,14 +254,17 @@ def gradient_descent(
 
 def _bar(total: int, progress: bool | None) -> tqdm:
     """The steps, with a bar where somebody watches."""
-    return tqdm(
-        range(total),
-        desc="descent",
-        unit="step",
-        leave=False,
-        delay=0 if progress else 1,
-        disable=not (_somebody_watches() if progress is None else progress),
-    )
+    with warnings.catch_warnings():
+        # A browser's Python has no thread in which tqdm could watch its bars.
+        warnings.simplefilter("ignore", TqdmWarning)
+        return tqdm(
+            range(total),
+            desc="descent",
+            unit="step",
+            leave=False,
+            delay=0 if progress else 1,
+            disable=not (_somebody_watches() if progress is None else progress),
+        )
 
 
 def _somebody_watches() -> bool:
