@@ -73,7 +73,7 @@ def plan_of(rows: Rows) -> list[PassStep]:
 
 
 class Stepper:
-    """One pass to step through, or two of them side by side.
+    """One pass to step through; or two of them, which are steppers of their own (``ModesStepper``).
 
     Attributes:
         run: the pass that is stepped through.
