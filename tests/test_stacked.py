@@ -12,6 +12,7 @@ from comp551ad.byhand.stacked import (
     cost,
     forward,
     gradients,
+    growing_pool,
     start,
     train,
 )
@@ -87,3 +88,15 @@ def test_the_scores_are_those_of_the_last_layer(stack):
     Z, U = forward(X, weights)
     assert [z.shape[-1] for z in Z] == [4, 5, 6] and np.all(Z[1] >= 0)
     np.testing.assert_allclose(U, Z[2] @ weights[2])
+
+
+def test_a_pool_grows_along_the_order_and_holds_all_from_half_time_on():
+    rows = np.broadcast_to(np.arange(200.0)[:, None], (RUNS, 200, 1))
+    backwards = np.tile(np.arange(200)[::-1], (RUNS, 1))
+    drawn = [X for X, _ in growing_pool(rows, rows, backwards, 100, rng=0)]
+    assert all(X.shape == (RUNS, 32, 1) for X in drawn) and len(drawn) == 100
+    lowest = [X.min() for X in drawn]
+    assert lowest[0] >= 180 and lowest[20] >= 200 * (0.9 - 1.8 * 0.2) - 1
+    assert min(lowest[50:]) < 10
+    first, same = next(iter(growing_pool(rows, 2 * rows, None, 1, rng=0)))
+    assert first.min() < 20 and np.array_equal(2 * first, same)

@@ -9,7 +9,7 @@ NumPy's ``@`` and ``mT`` do the same for each network of it, and the results hav
 Reads ``functions``, ``shapes`` and ``two_layer``; lectures 13 and 13a and tests read it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -19,7 +19,7 @@ from comp551ad.byhand.two_layer import cross_entropy
 from comp551ad.functions import relu, softmax
 from comp551ad.shapes import Array, as_generator, count, number
 
-__all__ = ["accuracy", "cost", "forward", "gradients", "start", "train"]
+__all__ = ["accuracy", "cost", "forward", "gradients", "growing_pool", "start", "train"]
 
 Weights = Sequence[Array]
 
@@ -102,3 +102,27 @@ def train(
         steps = gradients(X, Y, found)
         found = [W - lr * dW for W, dW in zip(found, steps, strict=True)]
     return found, np.array(seen)
+
+
+def growing_pool(
+    X: Array, Y: Array, order: Array | None, steps: int, rng: Any
+) -> Iterator[tuple[Array, Array]]:
+    """Batches of 32, drawn from a pool that grows: a curriculum.
+
+    The pool is the first tenth of ``order`` at the start and everything from half time on.
+
+    Args:
+        X: runs x N x D.
+        Y: runs x N x C.
+        order: runs x N, the rows in the order in which they join; None for all from the start.
+        steps: the number of batches.
+        rng: a NumPy Generator, or a seed.
+    """
+    rng, (runs, N) = as_generator(rng), X.shape[:2]
+    run = np.arange(runs)[:, None]
+    for t in range(count("steps", steps, 0)):
+        pool = N if order is None else int(N * min(1, 0.1 + 1.8 * t / steps))
+        rows = rng.integers(pool, size=(runs, 32))
+        if order is not None:
+            rows = order[run, rows]
+        yield X[run, rows], Y[run, rows]
