@@ -17,9 +17,9 @@ from comp551ad.differences import (
 def explored(f, x):
     """The slopes of f at the number x, with the noise measured as the checker does it."""
     function = Function(f, x)
-    line, size = Line(function, 0), abs(float(x))
+    line = Line(function, 0)
     with np.errstate(all="ignore"):
-        return explore(line, size, measure_noise(line, size, function.noise))
+        return explore(line, measure_noise(line))
 
 
 # --- formulas -------------------------------------------------------------------------
@@ -145,8 +145,7 @@ def test_where_there_is_no_slope_no_bar_is_small(f):
     ],
 )
 def test_noise_is_measured(f, x, least, most):
-    function = Function(f, x)
-    assert least < measure_noise(Line(function, 0), x, function.noise) < most
+    assert least < measure_noise(Line(Function(f, x), 0)) < most
 
 
 # --- x and f --------------------------------------------------------------------------
