@@ -295,9 +295,8 @@ class Function:
         arrays = [real_array(*pair) for pair in zip(leaves(x), self.names, strict=True)]
         if not any(array.size for array in arrays):
             raise ValueError(f"x: got {describe(x)}, expected numbers; it has none")
-        self.vector: np.ndarray = np.concatenate(
-            [array.ravel() for array in arrays]
-        ).astype(kind)
+        flat: list[np.ndarray] = [array.ravel() for array in arrays]
+        self.vector = np.concatenate(flat).astype(kind)
         ends = np.cumsum([array.size for array in arrays]).tolist()
         self.places = [
             (slice(end - array.size, end), array.shape)
@@ -321,7 +320,10 @@ class Function:
             raise ValueError(f"f: got f(x) = {value}, expected a finite number")
         self.value = kind(array.item())
         self.must_repeat(self.value, kind(np.asarray(again).item()))
-        is_single = array.dtype == np.float32 or _looks_single(abs(self.value))
+        # A float64 that needs all bits of a float32 and no more was one before.
+        bits = math.frexp(abs(self.value))[0] * 2**24
+        was_single = bits.is_integer() and not (bits / 16).is_integer()
+        is_single = array.dtype == np.float32 or was_single
         self.noise = (2.0**-23 if is_single else EPSILON) * abs(self.value)
 
     def argument(self, where: Any = slice(0), move: Any = 0.0) -> Any:
@@ -330,19 +332,18 @@ class Function:
         vector[where] += move
         # Its parts are read-only then, too.
         vector.flags.writeable = False
-        return unflatten(
-            self.x,
-            (
-                vector[at].reshape(shape)
-                if isinstance(leaf, np.ndarray)
-                else vector[at][0]
-                if isinstance(leaf, np.generic)
-                else vector[at].item()
-                for leaf, (at, shape) in zip(leaves(self.x), self.places, strict=True)
-            ),
+        parts = (vector[at].reshape(shape) for at, shape in self.places)
+        kept = (
+            part
+            if isinstance(leaf, np.ndarray)
+            else part[()]
+            if isinstance(leaf, np.generic)
+            else part.item()
+            for part, leaf in zip(parts, leaves(self.x), strict=True)
         )
+        return unflatten(self.x, kept)
 
-    def ask(self, where: Any = slice(0), move: Any = 0.0) -> Any:
+    def ask(self, where: Any, move: Any) -> Any:
         """f at a moved x, or nan where f refuses it."""
         self.calls += 1
         try:
@@ -396,12 +397,6 @@ class Line:
         for t, before in self._known.items():
             again = self._function.ask(self._where, t * self._direction)
             self._function.must_repeat(before, again)
-
-
-def _looks_single(value):
-    """Whether a float64 needs all bits of a float32 and no more, as one that was one before."""
-    mantissa = math.frexp(value)[0]
-    return (mantissa * 2**24).is_integer() and not (mantissa * 2**20).is_integer()
 
 
 def call(f: Callable, argument: Any, name: str) -> Any:

@@ -38,18 +38,19 @@ COARSE = 5e-4
 RESOLVED = 0.1
 # A kink this near to x, for numbers about 1, is one at x.
 NEAR = 2.0**-30
-# A claim this small, beside the slopes of f around x, counts as 0.
-NOTHING = 1e-9
-# A claim this small, beside the largest one, is the rounding that is left of a sum that cancels.
-CANCELS = 2.0**-47
+# A claim this small counts as 0: beside the slopes of f around x, and beside the largest claim,
+# where it is the rounding that is left of a sum that cancels.
+NOTHING, CANCELS = 1e-9, 2.0**-47
 # Two slopes can be told apart where they move f apart by this many times its noise: what rounding
 # adds to a slope to one side is a quarter of the gap then.
 TELLING = 4 * differences.SIDE_ROUNDING
+
 _NO_SLOPE = "f jumps, ends or blows up here"
 _CROSSES = "this direction crosses a kink; leave directions out, to check each value"
-_STAIRS = "f moves in steps here, as float32 does; compute it in float64"
 _BESIDE = "f has a kink at x or beside it, nearer than its digits can tell"
-_ROUGH = "f is too rough here: longer and shorter steps contradict each other"
+_ROUGH = (
+    "f is too rough here, as float32 is: longer and shorter steps contradict each other"
+)
 
 
 # --- what comes out -------------------------------------------------------------------
@@ -205,15 +206,15 @@ def check_gradient(
             with its error for a bar: "central", "forward" or "complex" (see `finite_difference`).
         directions: If given, this many random directions for each array in x instead of every
             coordinate: a few evaluations, however large the arrays are. An error in any
-            coordinate shows, but not where it is. A direction that crosses a kink stays unjudged.
+            coordinate shows, but not where it is. A direction that crosses a kink is unjudged.
         names: For a tuple or list x: a name for each entry, used in the report.
         seed: Of the random directions.
 
     Returns:
         A `GradientReport`: true if passed, with ``.worst``, ``.wrong``, ``.kinks``, ``.unjudged``
-        and words. A claim is unjudged, and has not passed, where the error bar leaves less than
-        three digits of it; but not a claim of 0, or as good as 0: below 1e-9 of the slopes of f
-        near x, below 7e-15 of the largest claim, or below the last digit of f.
+        and words. A claim is unjudged where the error bar leaves less than three digits of it; but
+        not a claim of 0, or as good as 0: below 1e-9 of the slopes of f near x, below 7e-15 of the
+        largest claim, or below the last digit of f.
 
     Raises:
         ValueError, TypeError: for arguments that can't be checked: shapes that don't match, nan
@@ -317,8 +318,7 @@ def _claims(x, gradient, name="gradient"):
 
 
 class _Claim(NamedTuple):
-    """A claimed slope, which may be off by ``slack``, its own last digit; below ``nothing`` it
-    counts as 0."""
+    """A claimed slope, known up to ``slack``, its last digit; below ``nothing`` it counts as 0."""
 
     name: str
     value: float
@@ -343,16 +343,16 @@ def _judge(line: Line, claim: _Claim) -> Coordinate:
     judged = _weigh(line, claim, found, noise)
     if judged.verdict != "wrong":
         return judged
-    slope, reason = judged.finite_difference, ""
+    slope = judged.finite_difference
     near = _nearby(line, claim, judged, found, noise)
-    if near and (near.holds(claim.value) or not near.holds(slope)):
-        reason = _ROUGH
+    is_rough = near and (near.holds(claim.value) or not near.holds(slope))
     # Stairs are flat nearby and steep from afar; those of float32 are no higher than this.
     near = _nearby(line, claim, judged, found, line.floor)
-    is_flat = slope == 0 and 0 < line.moves() <= differences.SINGLE * abs(line(0.0))
-    if not reason and (is_flat or (near and near.estimate == claim.value == 0)):
-        reason = _STAIRS
-    return replace(judged, verdict="unjudged", reason=reason) if reason else judged
+    is_flat = near and near.estimate == claim.value == 0
+    low = differences.SINGLE * abs(line(0.0))
+    if is_rough or is_flat or (slope == 0 and 0 < line.moves() <= low):
+        return replace(judged, verdict="unjudged", reason=_ROUGH)
+    return judged
 
 
 def _nearby(line, claim, judged, found, noise):
@@ -437,9 +437,6 @@ def _shown(judged: Coordinate, value: float, method: str) -> Coordinate:
 
 # --- the likely mistake ---------------------------------------------------------------
 
-_SUM_OR_MEAN = "; a sum in one place, a mean in the other?"
-_DDOF = "; n in one place, n - 1 in the other (ddof)?"
-
 
 def _likely_mistake(function, coordinates, lines, by_coordinate):
     """Words for a wrong gradient that a transpose, a sign or a factor would mend."""
@@ -450,26 +447,19 @@ def _likely_mistake(function, coordinates, lines, by_coordinate):
         return "f gives the same number for every x; does it use its argument?"
     columns = [(c.claimed, c.finite_difference, c.bar) for c in coordinates]
     claimed, found, bars = (np.array(column) for column in zip(*columns, strict=True))
-    words = _factor(claimed, found, bars) or _float32(claimed[wrong], found[wrong])
-    if words or not by_coordinate:
+    if words := _factor(claimed, found, bars):
         return words
+    errors = (found - claimed)[wrong] / np.abs(claimed[wrong])
+    if np.all(np.abs(errors) <= 2.0**-18) and min(errors) < 0 < max(errors):
+        return "the claim looks like float32, right to about 7 digits; use float64"
+    if not by_coordinate:
+        return ""
     arrays = {
         name: [part[at].reshape(shape) for part in (claimed, found, bars, wrong)]
         for name, (at, shape) in zip(function.names, function.places, strict=True)
     }
     guilty = [name for name in arrays if arrays[name][3].any()]
     return "; ".join(f"{name}: {_mistake_in(name, arrays)}" for name in guilty)
-
-
-def _float32(claimed, found):
-    """Words if wrong claims are float32, or off by as much, to both sides."""
-    errors = (found - claimed) / np.abs(claimed)
-    are_single = np.all(claimed.astype(np.float32) == claimed)
-    if np.all(np.abs(errors) <= 2.0**-18) and (
-        are_single or min(errors) < 0 < max(errors)
-    ):
-        return "the claim looks like float32, right to about 7 digits; use float64"
-    return ""
 
 
 def _mistake_in(name, arrays):
@@ -479,22 +469,17 @@ def _mistake_in(name, arrays):
         return "all zeros: was it computed at all?"
     if np.all(np.abs(found) <= bars):
         return f"f doesn't depend on {name} here, its gradient is 0"
-    is_small = _fits(claimed, found, bars)
-    for other, (theirs, found_there, bars_there, _) in arrays.items():
-        if not is_small and _fits(claimed, found_there, bars_there):
-            swapped = "; the two are swapped" * _fits(theirs, found, bars)
-            return f"this is the gradient of {other}{swapped}"
-    if words := _factor(claimed, found, bars):
-        return words
-    reordered = claimed.reshape(claimed.shape[::-1]).T
-    for turned, words in (
-        (claimed.T, "transposed"),
-        (reordered, "in the order of the transpose"),
-    ):
-        if not is_small and _fits(turned, found, bars):
-            return f"the transpose fits; it is {words}"
-        if factor := _factor(turned, found, bars):
-            return f"{words}, and {factor}"
+    if not _fits(claimed, found, bars):
+        for other, (theirs, found_there, bars_there, _) in arrays.items():
+            if _fits(claimed, found_there, bars_there):
+                swapped = "; the two are swapped" * _fits(theirs, found, bars)
+                return f"this is the gradient of {other}{swapped}"
+        if words := _factor(claimed, found, bars):
+            return words
+        if _fits(claimed.T, found, bars):
+            return "the transpose fits; it is transposed"
+        if words := _factor(claimed.T, found, bars):
+            return f"transposed, and {words}"
     n, size = int(wrong.sum()), wrong.size
     few, be = "only " * (4 * n <= size), "is" if n == 1 else "are"
     return f"{few}{n} of {size} {be} wrong"
@@ -522,25 +507,23 @@ def _factor(claimed, found, bars):
 def _meaning(size, off):
     """The factor that ``size`` stands for, known up to ``off`` of it, and what it may mean.
 
-    A fraction of one-digit numbers; n or 1/n, as a sum and a mean differ by; n/(n-1) or its
-    inverse, as two variances do. It must be much nearer than the next of its kind, so that it fits
-    by no accident; 0 if there is none.
+    A fraction of one-digit numbers; n, as a sum and a mean differ by; n/(n-1), as two variances
+    do; or the inverse of one. It must be much nearer than the next of its kind, so that it fits by
+    no accident; 0 if there is none.
     """
-    n = round(max(size, 1 / size))
-    m = round(1 / max(abs(size - 1), 1e-9) + (size > 1))
-    kinds = [(Fraction(size).limit_denominator(k), 8 * k**2, "") for k in range(1, 10)]
-    kinds = [(ratio, *more) for ratio, *more in kinds if ratio.numerator < 10]
-    kinds += [(Fraction(n) if size > 1 else Fraction(1, n), 100 * n, _SUM_OR_MEAN)]
-    if m > 1:
-        kinds += [
-            (Fraction(m, m - 1) if size > 1 else Fraction(m - 1, m), 100 * m**2, _DDOF)
-        ]
-    for ratio, density, why in kinds:
-        if (
-            abs(ratio - size) <= off * size
-            and off * max(size, 1 / size if why else size) * density <= 1
-        ):
-            return ratio, why or _SUM_OR_MEAN * (not 0.4 <= ratio <= 2.5)
+    large = max(size, 1 / size)
+    n, m = round(large), max(2, 1 + round(1 / max(large - 1, 1e-9)))
+    digits = Fraction(large).limit_denominator(9)
+    # With how far the next one is.
+    kinds = [
+        (digits, 1 / 72 if digits.numerator < 10 else 0, ""),
+        (Fraction(n), 1, "; a sum in one place, a mean in the other?"),
+        (Fraction(m, m - 1), 1 / m**2, "; n in one place, n - 1 in the other (ddof)?"),
+    ]
+    for ratio, apart, why in kinds:
+        if abs(ratio - large) <= off * large <= apart / 50:
+            why = why or kinds[1][2] * (ratio > 2.5)
+            return (ratio if size > 1 else 1 / ratio), why
     return Fraction(0), ""
 
 
