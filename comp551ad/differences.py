@@ -295,8 +295,8 @@ class Function:
         arrays = [real_array(*pair) for pair in zip(leaves(x), self.names, strict=True)]
         if not any(array.size for array in arrays):
             raise ValueError(f"x: got {describe(x)}, expected numbers; it has none")
-        flat: list[np.ndarray] = [array.ravel() for array in arrays]
-        self.vector = np.concatenate(flat).astype(kind)
+        flat = [array.ravel() for array in arrays]
+        self.vector: np.ndarray = np.concatenate(flat).astype(kind)
         ends = np.cumsum([array.size for array in arrays]).tolist()
         self.places = [
             (slice(end - array.size, end), array.shape)

@@ -48,7 +48,7 @@ def cost(X: Array, Y: Array, W: Array, V: Array) -> float:
     return nll
 
 
-@shapes(X="N D", V="D M", W="M C", Y="N C", gradient_of="W V")
+@shapes(X="N D", V="D M", W="M C", Y="N C")
 def gradients(X: Array, Y: Array, W: Array, V: Array) -> tuple[Array, Array]:
     """The gradients of ``cost`` by the chain rule, dW (M x C) and dV (D x M) (S06–S09).
 
@@ -149,7 +149,7 @@ class TwoLayer:
         mean_loss = np.mean(loss(Y, U))
         return mean_loss
 
-    @shapes(X="N D", V="D M", W="M+output_bias C", Y="N C", gradient_of="W V")
+    @shapes(X="N D", V="D M", W="M+output_bias C", Y="N C")
     def gradients(self, X: Array, Y: Array, W: Array, V: Array) -> tuple[Array, Array]:
         """dW and dV, shaped as W and V: dW = Zᵀ dU / N, dV = Xᵀ dQ / N.
 
