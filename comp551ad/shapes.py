@@ -58,7 +58,7 @@ def shapes(**declared: Axes) -> Callable[[Function], Function]:
                 if given[name] is signature.parameters[name].default is None:
                     del given[name]
             fitting = fit(declared, given, args[0])
-            return [fitting.get(*pair) for pair in zip(names, args, strict=True)]
+            return [fitting.get(*pair) for pair in zip(names, args, strict=False)]
 
         def forms(args: Sequence) -> list:
             return [
