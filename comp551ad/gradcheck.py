@@ -36,8 +36,6 @@ SHARP = 3e-8
 COARSE = 5e-4
 # The bars of two sides must leave one digit of the gap between them, or else it is no kink.
 RESOLVED = 0.1
-# A kink this near to x, for numbers about 1, is one at x.
-NEAR = 2.0**-30
 # A claim this small counts as 0: beside the slopes of f around x, and beside the largest claim,
 # where it is the rounding that is left of a sum that cancels.
 NOTHING, CANCELS = 1e-9, 2.0**-47
@@ -47,7 +45,6 @@ TELLING = 4 * differences.SIDE_ROUNDING
 
 _NO_SLOPE = "f jumps, ends or blows up here"
 _CROSSES = "this direction crosses a kink; leave directions out, to check each value"
-_BESIDE = "f has a kink at x or beside it, nearer than its digits can tell"
 _ROUGH = (
     "f is too rough here, as float32 is: longer and shorter steps contradict each other"
 )
@@ -65,8 +62,7 @@ class Coordinate:
         claimed: The gradient's value.
         finite_difference: The value found by differences.
         bar: How well that is known: the truth lies within ± bar of it.
-        verdict: "agrees", "wrong", "kink" (f has one at x, or too near to tell the two apart, and
-            the claim lies between the left and the right derivative) or "unjudged" (differences
+        verdict: "agrees", "wrong", "kink" (f has one at x, or too near to tell, and the claim lies between the left and the right derivative) or "unjudged" (differences
             can't tell).
         sides: The (left, right) derivative at a kink, otherwise None.
         reason: Why it is unjudged, in words, otherwise empty.
@@ -392,13 +388,6 @@ def _weigh(line: Line, claim: _Claim, found: Look, noise: float) -> Coordinate:
         bar, gap = max(left.bar, right.bar), abs(right.estimate - left.estimate)
         if 2 * bar > RESOLVED * gap:
             return judged(wide, "unjudged", reason=_NO_SLOPE)
-        # A kink whose distance from x is lost in rounding may lie beside x: what lies between
-        # the sides is no answer then. (Their mean is what conventions give.)
-        known = [*sides, sum(sides) / 2]
-        unknown = differences.SIDE_ROUNDING * noise / gap > NEAR * scale(line.size)
-        if unknown and all(abs(value - slope) > bar for slope in known):
-            if min(sides) < value < max(sides):
-                return judged(wide, "unjudged", reason=_BESIDE)
         nearest = min(max(value, min(sides)), max(sides))
         verdict = "kink" if abs(value - nearest) <= bar else "wrong"
         return judged(Slope(nearest, bar, 0.0, 0.0), verdict, sides=sides)
