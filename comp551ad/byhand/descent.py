@@ -76,7 +76,6 @@ class Descent:
         iterations: steps taken.
         reason: "small gradient", "max_iters", "interrupted" or "diverged".
         report: the same in a sentence.
-        history: a ``History``.
     """
 
     parameters: tuple
