@@ -136,7 +136,8 @@ class TwoLayer:
         """
         _, loss = HEADS[self.head]
         Q, Z, U = self._up(X, W, V)
-        return np.mean(loss(Y, U))
+        mean_loss = np.mean(loss(Y, U))
+        return mean_loss
 
     @shapes(X="N D", V="D M", W="M+output_bias C", Y="N C")
     def gradients(self, X: Array, Y: Array, W: Array, V: Array) -> tuple[Array, Array]:
