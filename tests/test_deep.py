@@ -287,30 +287,22 @@ def changed(i, A):
     "call, words",
     [
         (lambda: net.cost(X[0], Y, p), "X: got shape (3,), expected N x D;"),
-        (lambda: net.predict(X[:, :2], p), "parameters[0]: got shape (3, 5), .* = 2 x M1"),
         (lambda: net.cost(X, Y[:, 0], p), "Y: got shape (6,), .* N x C = 6 x 2, with N as"),
-        (lambda: net.gradients(X, Y[:1], p), "Y: got shape (1, 2), .* 6 x 2"),
         (lambda: net.backward(net.forward(X, p), Y[:1], p), "Y: got shape (1, 2), .* 6 x 2"),
         (lambda: net.cost(X.tolist(), Y, 3 * p), "parameters: got 42 arrays, expected 4 a"),
         (lambda: net.cost(X, Y, p[:8] + p[-2:]), "parameters: got 10 arrays.*block=2"),
-        (lambda: net.cost(X, Y, p[:1]), "parameters: got 1 arrays"),
         (lambda: net.cost(X, Y, ()), "parameters: got 0 arrays"),
-        (lambda: net.cost(X, Y, changed(1, beta)), "parameters[1]: got shape (3,), .* M1 = 5"),
         (lambda: net.cost(X, Y, changed(8, p[8][:, :1])), "parameters[8]: .* = 5 x 5"),
         (lambda: net.cost(X, Y, changed(13, np.ones(3))), "parameters[13]: .* C = 2"),
         (lambda: net.forward(X, p, averages[:2]), "statistics: got 2, expected 3 arrays"),
-        (lambda: net.forward(X, p, [(1, 2)] * 3), "statistics[0][0]: got shape (), .* M1 = 5"),
-        (lambda: net.backward(net.forward(X, p, averages), Y, p), "up: got a pass with giv"),
         (lambda: Deep("ReLU"), "hidden: got 'ReLU', expected one of 'logistic', 'tanh'"),
         (lambda: Deep(block=-1), "block: got -1, expected a whole number from 0"),
         (lambda: Deep(eps=-1), "eps: got -1, expected a finite number from 0"),
-        (lambda: normalize(Q, -1), "eps: got -1, expected a finite number from 0"),
         (lambda: normalize(Q, statistics=(gamma, Q)), "statistics[1]: got shape (5, 3)"),
         (lambda: batch_norm(Q, np.ones((5, 1)), beta), "gamma: got shape (5, 1)"),
         (lambda: batch_norm_backward_by_steps(dR[:1], Q, gamma), "dR: got shape (1, 3)"),
         (lambda: batch_norm_backward(dR[:1], Qh, deviation, gamma), "dR: got shape (1, 3)"),
         (lambda: initial_weights(2, 2, 0, "He"), f"scale: .* one of {str([*SCALES])[1:-1]}"),
-        (lambda: initial_weights(2, 2, 0, np.nan), "scale: got nan, expected a finite"),
         (lambda: initial_weights(2, 2, 0, shape="normal"), "shape: .* 'gaussian', 'uniform'"),
         (lambda: initial_weights(2, 2, "a"), "rng: got 'a'"),
         (lambda: net.start((3,), 0), "widths: got [3], expected (D, M, …, M, C)"),
@@ -320,7 +312,6 @@ def changed(i, A):
         (lambda: net.start((3, 4, 2), 0, last=None), "last: got None"),
         (lambda: running_average(None, averages, 1), "N: got 1, expected a whole number fr"),
         (lambda: running_average(None, averages, 4, 1.1), "rate: got 1.1, .* from 0 to 1"),
-        (lambda: running_average(averages[:1], averages, 4), "average: got 1, expected 3 arr"),
         (lambda: running_average([given] * 3, averages, 4), "average[0]: got shape (2, 3)"),
         (lambda: minibatch_gradient(net, X, Y, 7, 0), "size: got 7, .* from 1 to 6"),
         (lambda: minibatch_gradient(net, X, Y[1:], 2, 0), "Y: got shape (5, 2), .* N as in X"),
@@ -364,28 +355,8 @@ def test_what_is_not_finite_is_named(network):
 
 
 @pytest.mark.filterwarnings("ignore:.*encountered in:RuntimeWarning")
-def test_finite_numbers_that_overflow_are_an_error_too():
+def test_a_variance_that_overflows_is_an_error_too():
     """With a variance of inf every Q̂ would be 0, unseen."""
-    huge = [1e200 * A for A in p]
-    for call in (
-        lambda: Deep().cost(1e200 * X, Y, huge[:2] + huge[-2:]),
-        lambda: Deep().gradients(1e200 * X, Y, huge[:2] + huge[-2:]),
-        lambda: net.cost(1e160 * X, Y, p),
-        lambda: normalize(1e160 * Q),
-        lambda: normalize(Q, statistics=(gamma, -gamma)),
-    ):
+    for call in lambda: normalize(1e160 * Q), lambda: net.cost(1e160 * X, Y, p):
         with pytest.raises(NotFiniteError, match="got nan or inf from finite"):
             call()
-    fine = (*p[:-1], np.full(2, 1e308))  # p · dp overflows though both are finite
-    assert all(np.isfinite(g).all() for g in net.gradients(X, -1e3 * Y, fine))
-
-
-def test_a_seed_will_do_where_a_generator_does():
-    for make in (
-        lambda rng: Deep().start((2, 4, 4, 2), rng),
-        lambda rng: minibatch_gradient(net, X.tolist(), Y, 4, rng)(*p),
-        lambda rng: [initial_weights(2, 3, rng)],
-    ):
-        assert all(map(np.array_equal, make(3), make(np.random.default_rng(3))))
-    first, second = Deep().start((4, 4, 4), 3)[::2]
-    assert not np.array_equal(first, second)  # not drawn anew

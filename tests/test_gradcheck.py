@@ -107,28 +107,20 @@ def test_no_false_alarm_on_iris_in_float32(scale):
         (np.sin, np.cos, 0.7),
         (np.sin, np.cos, 1e8),
         (lambda x: math.sin(1e7 * x), lambda x: 1e7 * math.cos(1e7 * x), 0.3),
-        (math.log, lambda x: 1 / x, 1e-8),
         (np.log, lambda x: 1 / x, 1e-200),
-        (lambda x: 1 / x, lambda x: -1 / x**2, 1e-5),
         (lambda x: 1 / x, lambda x: -1 / x**2, 1e-100),
-        (np.square, lambda x: 2 * x, 1e9),
         (lambda x: x**3, lambda x: 3 * x**2, 0.0),
         (lambda x: 3.0, lambda x: 0.0, 0.0),
-        (lambda x: 1e8 + np.sin(x), np.cos, 1.0),
         (lambda x: (1e8 + np.sin(x)) - 1e8, np.cos, 1.0),
         (lambda x: 1e-20 * x * x, lambda x: 2e-20 * x, 1.0),
         # float32 inside
-        (lambda x: np.sin(np.float32(x)), np.cos, 1.0),
         (lambda x: float(np.exp(np.float32(x))), np.exp, 0.0),
         # near the largest number there is
         (math.exp, math.exp, 709.0),
         (lambda x: x * 1.0, lambda x: 1.0, 1.797e308),
         # a kink or a jump nearby
-        (lambda x: np.maximum(x, 0), lambda x: 1.0, 1e-5),
         (lambda x: abs(x - (1 + 1e-10)), lambda x: -1.0, 1.0),
         (lambda x: max(x, 0), lambda x: 1.0, 1e-14),
-        (lambda x: max(x, 0), lambda x: 0.0, -1e-14),
-        (lambda x: np.floor(x) + x, lambda x: 1.0, 1 - 1e-6),
         (lambda x: np.floor(1e4 * x) * 1e-9 + x * x, lambda x: 2 * x, 0.50003),
         # a bend at x: second derivatives to both sides differ
         (lambda x: x * abs(x) + x, lambda x: 1.0, 0.0),
