@@ -62,8 +62,8 @@ class Coordinate:
         claimed: The gradient's value.
         finite_difference: The value found by differences.
         bar: How well that is known: the truth lies within ± bar of it.
-        verdict: "agrees", "wrong", "kink" (f has one at x, or too near to tell, and the claim lies between the left and the right derivative) or "unjudged" (differences
-            can't tell).
+        verdict: "agrees", "wrong", "kink" (f has one at x, or too near to tell, and the claim
+            lies between the left and the right derivative) or "unjudged" (differences can't tell).
         sides: The (left, right) derivative at a kink, otherwise None.
         reason: Why it is unjudged, in words, otherwise empty.
     """
