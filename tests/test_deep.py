@@ -302,6 +302,7 @@ def changed(i, A):
         (lambda: batch_norm(Q, np.ones((5, 1)), beta), "gamma: got shape (5, 1)"),
         (lambda: batch_norm_backward_by_steps(dR[:1], Q, gamma), "dR: got shape (1, 3)"),
         (lambda: batch_norm_backward(dR[:1], Qh, deviation, gamma), "dR: got shape (1, 3)"),
+        (lambda: initial_weights(0, 2, 0), "below: got 0, expected a whole number from 1"),
         (lambda: initial_weights(2, 2, 0, "He"), f"scale: .* one of {str([*SCALES])[1:-1]}"),
         (lambda: initial_weights(2, 2, 0, shape="normal"), "shape: .* 'gaussian', 'uniform'"),
         (lambda: initial_weights(2, 2, "a"), "rng: got 'a'"),

@@ -65,6 +65,7 @@ def initial_weights(
             half of the signal through), or the standard deviation itself.
         shape: "gaussian", or "uniform" on ±√3 standard deviations.
     """
+    below, above = count("below", below, 1), count("above", above, 1)
     if isinstance(scale, str):
         scale = SCALES[one_of("scale", scale, SCALES)](below, above)
     draw = SHAPES[one_of("shape", shape, SHAPES)]
