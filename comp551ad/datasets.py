@@ -66,10 +66,8 @@ class Dataset:
         return iter((self.X, self.Y))
 
     def __repr__(self) -> str:
-        return (
-            f"{self.name}: X {_by(self.X)} ({_few(self.feature_names)}), "
-            f"Y {_by(self.Y)} ({_few(self.class_names)})"
-        )
+        X, Y = _columns(self.X, self.feature_names), _columns(self.Y, self.class_names)
+        return f"{self.name}: X {X}, Y {Y}"
 
 
 def load_iris(
@@ -217,22 +215,29 @@ def _dataset(
         X = np.concatenate([X, np.ones((len(X), 1))], axis=1)
         features = (*features, "bias")
     Y = np.eye(len(class_names))[labels]
-    return Dataset(name, X, Y, labels, tuple(features), class_names)
+    return Dataset(name, X, Y, labels, features, class_names)
 
 
-def _by(A: np.ndarray) -> str:
-    return " x ".join(str(n) for n in A.shape)
-
-
-def _few(names: tuple[str, ...]) -> str:
+def _columns(A: np.ndarray, names: tuple[str, ...]) -> str:
     shown = names if len(names) <= 5 else (*names[:2], "…", names[-1])
-    return ", ".join(shown)
+    return f"{A.shape[0]} x {A.shape[1]} ({', '.join(shown)})"
 
 
 @functools.cache
 def _read(file: str) -> str:
     """The text of a shipped file, once its SHA-256 is the one in SOURCES.toml."""
-    content, expected = _bytes(file), _expected_sha256(file)
+    import tomllib
+
+    try:
+        content = (data_folder() / file).read_bytes()
+        sources = (data_folder() / "SOURCES.toml").read_text("utf-8")
+        expected = tomllib.loads(sources)[file]["sha256"]
+    # SOURCES.toml may not be UTF-8, or TOML, or complete.
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DatasetError(
+            f"{file}: got {type(error).__name__} ({error}), expected it and its SHA-256 in "
+            f"comp551ad/data; {RESTORE}"
+        ) from error
     # A checkout may have rewritten the ends of the lines.
     if file.endswith(".csv"):
         content = content.replace(b"\r\n", b"\n")
@@ -242,31 +247,9 @@ def _read(file: str) -> str:
     return (gzip.decompress(content) if file.endswith(".gz") else content).decode()
 
 
-def _expected_sha256(file: str) -> str:
-    import tomllib
-
-    content = _bytes("SOURCES.toml")
-    try:
-        return tomllib.loads(content.decode())[file]["sha256"]
-    # It isn't UTF-8, or TOML, or complete.
-    except (ValueError, KeyError, TypeError) as error:
-        raise DatasetError(
-            f"SOURCES.toml: got {error!r}, expected the SHA-256 of {file}; {RESTORE}"
-        ) from error
-
-
 def data_folder() -> "Traversable":
     """The folder of the shipped files."""
     # As costly to import as the rest of this module.
     from importlib import resources
 
     return resources.files("comp551ad") / "data"
-
-
-def _bytes(file: str) -> bytes:
-    try:
-        return (data_folder() / file).read_bytes()
-    except OSError as error:
-        raise DatasetError(
-            f"{file}: got {type(error).__name__}, expected it in comp551ad/data; {RESTORE}"
-        ) from error

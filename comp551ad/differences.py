@@ -7,13 +7,11 @@ at all. It is never exact. Two things are wrong with it, and they pull apart:
 - *Rounding*: f has about 16 digits, and the last ones are noise. The difference is divided by h,
   and so is the noise. A shorter step has more of it.
 
-So a slope comes with an error bar, made of both. ``look`` evaluates f at x ± h/2, x ± h and
-x ± 2h and finds three slopes: to the left of x, to the right, and through both sides. If an error
-shrinks with h, the results for h and h/2 tell how large it is, and what is left without it.
-
-One look can be deceived: a kink beside x, hidden within its step, looks like a kink at x. Short
-steps see x alone, but badly; long steps see well, but may see over something. ``explore`` takes
-looks of all lengths and believes the longer ones as long as they confirm the shorter.
+So a slope comes with an error bar, made of both. ``look`` evaluates f at x ± h/2 … ± 4h and finds
+three slopes: to the left of x, to the right, and through both sides. One look can be deceived: a
+kink beside x, hidden within its step, looks like a kink at x. ``explore`` takes looks of all
+lengths and believes the longer ones, which see well, as long as they confirm the shorter, which
+see x alone.
 
 Reads: pytrees, shapes. Read by: gradcheck, show, exercises, notebooks.
 """
@@ -40,8 +38,6 @@ MOST_STEPS = 48
 
 # So many times noise / h gets through the formulas for both sides and for one.
 CENTER_ROUNDING, SIDE_ROUNDING = 4, 16
-
-Along = Callable[[float], float]
 
 
 # --- formulas -------------------------------------------------------------------------
@@ -95,9 +91,9 @@ def finite_difference(
     function = Function(f, x, complex if method == "complex" else float)
     slopes = np.empty(function.vector.size)
     with np.errstate(all="ignore"):
-        for i, at in enumerate(function.vector):
-            step = h or best_step * scale(abs(at))
-            slopes[i] = formula(Line(function, i), step)
+        for i in range(slopes.size):
+            line = Line(function, i)
+            slopes[i] = formula(line, h or best_step * scale(line.size))
     parts = (slopes[at].reshape(shape)[()] for at, shape in function.places)
     return unflatten(x, parts)
 
@@ -147,39 +143,28 @@ class Look(NamedTuple):
         spanned = self if doubtful else self[1:]
         low = min(slope.estimate - slope.bar for slope in spanned)
         high = max(slope.estimate + slope.bar for slope in spanned)
-        h = min(self.left.h, self.right.h)
-        both = Slope((low + high) / 2, (high - low) / 2, self.left.rounding, h)
+        both = self.left._replace(estimate=(low + high) / 2, bar=(high - low) / 2)
         return both if doubtful or both.bar < self.center.bar else self.center
 
 
-def look(along: Along, h: float, size: float, noise: float) -> Look:
-    """Measure f along a line with steps of h/2, h and 2h.
-
-    Args:
-        along: t -> f(x moved by t), which remembers its values.
-        h: The step.
-        size: Of the numbers that move.
-        noise: How far off a value of f may be.
-    """
+def look(line: "Line", h: float, noise: float) -> Look:
+    """Measure f along a line with steps of h/2 to 4h; ``noise`` is how far off a value may be."""
     # To each side the secants over h/2, h, 2h and 4h, straightened with the next one.
-    ways = [[(along(t) - along(0.0)) / t for t in _steps(way * h)] for way in (-1, 1)]
+    steps = h / 2, h, 2 * h, 4 * h
+    ways = [[(line(way * t) - line(0.0)) / (way * t) for t in steps] for way in (-1, 1)]
     left, right = ([a + (a - b) for a, b in pairwise(secants)] for secants in ways)
-    middle = [_five_point(along, t) for t in _steps(h)[:3]]
+    middle = [_five_point(line, t) for t in steps[:3]]
     # Without a kink the gap between the sides shrinks like h³, which cancels here.
     near, far = right[0] - left[0], right[1] - left[1]
     kink = near + (near - far) / 7
     # x + h is rounded too, which moves f by that times its slope.
-    noise = max(noise, *(EPSILON * abs(along(t)) for t in (-2 * h, 2 * h)))
-    noise += EPSILON * size * abs(middle[0])
+    noise = max(noise, *(EPSILON * abs(line(t)) for t in (-2 * h, 2 * h)))
+    noise += EPSILON * line.size * abs(middle[0])
     return Look(
         _limit(middle, 15, CENTER_ROUNDING * noise / h, h, abs(kink) / 2),
         _limit(left, 3, SIDE_ROUNDING * noise / h, h),
         _limit(right, 3, SIDE_ROUNDING * noise / h, h),
     )
-
-
-def _steps(h):
-    return h / 2, h, 2 * h, 4 * h
 
 
 def _limit(results, order, rounding, h, kink=0.0):
@@ -203,25 +188,23 @@ def _limit(results, order, rounding, h, kink=0.0):
 # --- many looks -----------------------------------------------------------------------
 
 
-def explore(along: Along, size: float, noise: float, sharp: float = 0.0) -> Look:
+def explore(line: "Line", noise: float, sharp: float = 0.0) -> Look:
     """Take looks of many lengths; return the best slopes that no shorter step contradicts.
 
-    Args:
-        along, size, noise: As for ``look``.
-        sharp: If given, stop at a bar that is this small beside its slope.
+    If ``sharp`` is given, a bar that is this small beside its slope is enough.
     """
     looks: dict[float, Look] = {}
-    units = [scale(size)]
-    if not sharp and 0 < size < 1:
+    units = [scale(line.size)]
+    if not sharp and 0 < line.size < 1:
         # A small number may be one of many about 1, as a weight is, or have its own size for a
         # unit, as x in 1 / x has.
-        units.append(_unit(size))
+        units.append(_unit(line.size))
     for unit in units:
         h = FIRST_STEP * unit
         for _ in range(MOST_STEPS):
             if h in looks or h > LONGEST_STEP * unit or h / 4 == 0:
                 break
-            looks[h] = look(along, h, size, noise)
+            looks[h] = look(line, h, noise)
             center = looks[h].center
             if center.bar <= sharp * abs(center.estimate):
                 break
@@ -258,31 +241,28 @@ POINTS, SPACINGS = 16, (2.0**-40, 2.0**-26, 2.0**-20, 2.0**-14)
 SINGLE = 2.0**-20
 
 
-def measure_noise(along: Along, size: float, floor: float) -> float:
+def measure_noise(line: "Line") -> float:
     """How far rounding may put a value of f off, seen along one line.
 
     The fourth differences of a smooth function vanish among neighbouring points, those of
     rounding errors do not (R. W. Hamming, Numerical Methods for Scientists and Engineers, on
     noise in tables). They are about 8 errors large; the largest of 12, divided by 6, is more than
-    the errors of nearly all values.
+    the errors of nearly all values. Much may be noise, or a kink nearby: that lies to one side,
+    noise to both.
     """
-    noise = floor
-    for unit in sorted({_unit(size), scale(size)}):
+    noise = line.floor
+    for unit in {_unit(line.size), scale(line.size)}:
         for spacing in SPACINGS:
             jitters = []
             for way in (1, -1):
                 # 13/16, as the square of a power of two would be exact.
                 step = way * 13 / 16 * unit * spacing
-                values = [along(k * step) for k in range(1, POINTS + 1)]
+                values = [line(k * step) for k in range(1, POINTS + 1)]
                 fourth = np.abs(np.diff(values, 4)) / 6
-                most = np.max(fourth[np.isfinite(fourth)], initial=floor)
-                jitters.append(float(most))
-                # Much may be noise, or a kink nearby: that lies to one side, noise to both.
-                if most <= 16 * floor:
-                    break
-            jitter = min(jitters)
+                jitters.append(np.max(fourth[np.isfinite(fourth)], initial=line.floor))
+            jitter = float(min(jitters))
             are_different = np.count_nonzero(np.diff(values)) > POINTS / 2
-            if are_different or jitter <= SINGLE * abs(along(0.0)):
+            if are_different or jitter <= SINGLE * abs(line(0.0)):
                 noise = max(noise, jitter)
             # Wider points are for values that have lost their last digits, as those of float32
             # have and differences of large numbers.
@@ -315,9 +295,8 @@ class Function:
         arrays = [real_array(*pair) for pair in zip(leaves(x), self.names, strict=True)]
         if not any(array.size for array in arrays):
             raise ValueError(f"x: got {describe(x)}, expected numbers; it has none")
-        self.vector: np.ndarray = np.concatenate(
-            [array.ravel() for array in arrays]
-        ).astype(kind)
+        flat = [array.ravel() for array in arrays]
+        self.vector: np.ndarray = np.concatenate(flat).astype(kind)
         ends = np.cumsum([array.size for array in arrays]).tolist()
         self.places = [
             (slice(end - array.size, end), array.shape)
@@ -341,7 +320,10 @@ class Function:
             raise ValueError(f"f: got f(x) = {value}, expected a finite number")
         self.value = kind(array.item())
         self.must_repeat(self.value, kind(np.asarray(again).item()))
-        is_single = array.dtype == np.float32 or _looks_single(abs(self.value))
+        # A float64 that needs all bits of a float32 and no more was one before.
+        bits = math.frexp(abs(self.value))[0] * 2**24
+        was_single = bits.is_integer() and not (bits / 16).is_integer()
+        is_single = array.dtype == np.float32 or was_single
         self.noise = (2.0**-23 if is_single else EPSILON) * abs(self.value)
 
     def argument(self, where: Any = slice(0), move: Any = 0.0) -> Any:
@@ -350,19 +332,18 @@ class Function:
         vector[where] += move
         # Its parts are read-only then, too.
         vector.flags.writeable = False
-        return unflatten(
-            self.x,
-            (
-                vector[at].reshape(shape)
-                if isinstance(leaf, np.ndarray)
-                else vector[at][0]
-                if isinstance(leaf, np.generic)
-                else vector[at].item()
-                for leaf, (at, shape) in zip(leaves(self.x), self.places, strict=True)
-            ),
+        parts = (vector[at].reshape(shape) for at, shape in self.places)
+        kept = (
+            part
+            if isinstance(leaf, np.ndarray)
+            else part[()]
+            if isinstance(leaf, np.generic)
+            else part.item()
+            for part, leaf in zip(parts, leaves(self.x), strict=True)
         )
+        return unflatten(self.x, kept)
 
-    def ask(self, where: Any = slice(0), move: Any = 0.0) -> Any:
+    def ask(self, where: Any, move: Any) -> Any:
         """f at a moved x, or nan where f refuses it."""
         self.calls += 1
         try:
@@ -388,10 +369,17 @@ class Function:
 
 class Line:
     """The values of f along one line through x: t -> f(x with the numbers at ``where`` moved by
-    t * direction). Each is asked once; it is nan where f refuses the number."""
+    t * direction). Each is asked once; it is nan where f refuses the number.
+
+    Attributes:
+        size: Of the largest number that moves.
+        floor: The least noise that f can have.
+    """
 
     def __init__(self, function: Function, where: Any, direction: Any = 1.0):
         self._function, self._where, self._direction = function, where, direction
+        self.size = float(np.max(np.abs(function.vector[where])))
+        self.floor = function.noise
         self._known = {0.0: function.value}
 
     def __call__(self, t: float) -> float:
@@ -409,12 +397,6 @@ class Line:
         for t, before in self._known.items():
             again = self._function.ask(self._where, t * self._direction)
             self._function.must_repeat(before, again)
-
-
-def _looks_single(value):
-    """Whether a float64 needs all bits of a float32 and no more, as one that was one before."""
-    mantissa = math.frexp(value)[0]
-    return (mantissa * 2**24).is_integer() and not (mantissa * 2**20).is_integer()
 
 
 def call(f: Callable, argument: Any, name: str) -> Any:

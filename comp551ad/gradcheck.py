@@ -4,8 +4,8 @@ A gradient is claimed, by hand or by machine. ``check_gradient`` asks the functi
 number of x after the other, each along its own line through x, whatever else is in x:
 
 1. Looks are taken until one is sharp. If its error bar holds the claim, they agree.
-2. If not, the shortest steps that can tell the claim from the slope found are asked as well.
-   If they refuse the claim too, it is wrong.
+2. If not, the claim is wrong if the shortest steps that can tell it from the slope found refuse
+   it, too.
 3. In all other cases the noise of f is measured, and looks of all lengths are taken. At a kink
    (relu at 0, ties of a max) every claim between the slopes to both sides is right.
 
@@ -19,7 +19,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -36,23 +36,18 @@ SHARP = 3e-8
 COARSE = 5e-4
 # The bars of two sides must leave one digit of the gap between them, or else it is no kink.
 RESOLVED = 0.1
-# A kink this near to x, for numbers about 1, is one at x.
-NEAR = 2.0**-30
-# A claim this small, beside the slopes of f around x, counts as 0.
-NOTHING = 1e-9
-# A claim this small, beside the largest one, is the rounding that is left of a sum that cancels.
-CANCELS = 2.0**-47
+# A claim this small counts as 0: beside the slopes of f around x, and beside the largest claim,
+# where it is the rounding that is left of a sum that cancels.
+NOTHING, CANCELS = 1e-9, 2.0**-47
 # Two slopes can be told apart where they move f apart by this many times its noise: what rounding
 # adds to a slope to one side is a quarter of the gap then.
 TELLING = 4 * differences.SIDE_ROUNDING
-# So often f(x) is asked again: chance gives the same number that often where draws are rare.
-REPEATS = 8
 
 _NO_SLOPE = "f jumps, ends or blows up here"
 _CROSSES = "this direction crosses a kink; leave directions out, to check each value"
-_STAIRS = "f moves in steps here, as float32 does; compute it in float64"
-_BESIDE = "f has a kink at x or beside it, nearer than its digits can tell"
-_ROUGH = "f is too rough here: longer and shorter steps contradict each other"
+_ROUGH = (
+    "f is too rough here, as float32 is: longer and shorter steps contradict each other"
+)
 
 
 # --- what comes out -------------------------------------------------------------------
@@ -67,9 +62,8 @@ class Coordinate:
         claimed: The gradient's value.
         finite_difference: The value found by differences.
         bar: How well that is known: the truth lies within ± bar of it.
-        verdict: "agrees", "wrong", "kink" (f has one at x, or too near to tell the two apart, and
-            the claim lies between the left and the right derivative) or "unjudged" (differences
-            can't tell).
+        verdict: "agrees", "wrong", "kink" (f has one at x, or too near to tell, and the claim
+            lies between the left and the right derivative) or "unjudged" (differences can't tell).
         sides: The (left, right) derivative at a kink, otherwise None.
         reason: Why it is unjudged, in words, otherwise empty.
     """
@@ -208,15 +202,15 @@ def check_gradient(
             with its error for a bar: "central", "forward" or "complex" (see `finite_difference`).
         directions: If given, this many random directions for each array in x instead of every
             coordinate: a few evaluations, however large the arrays are. An error in any
-            coordinate shows, but not where it is. A direction that crosses a kink stays unjudged.
+            coordinate shows, but not where it is. A direction that crosses a kink is unjudged.
         names: For a tuple or list x: a name for each entry, used in the report.
         seed: Of the random directions.
 
     Returns:
         A `GradientReport`: true if passed, with ``.worst``, ``.wrong``, ``.kinks``, ``.unjudged``
-        and words. A claim is unjudged, and has not passed, where the error bar leaves less than
-        three digits of it; but not a claim of 0, or as good as 0: below 1e-9 of the slopes of f
-        near x, below 7e-15 of the largest claim, or below the last digit of f.
+        and words. A claim is unjudged where the error bar leaves less than three digits of it; but
+        not a claim of 0, or as good as 0: below 1e-9 of the slopes of f near x, below 7e-15 of the
+        largest claim, or below the last digit of f.
 
     Raises:
         ValueError, TypeError: for arguments that can't be checked: shapes that don't match, nan
@@ -232,29 +226,28 @@ def check_gradient(
     if callable(gradient):
         gradient = differences.call(gradient, function.argument(), "gradient")
     pairs = zip(*_claims(x, gradient), strict=True)
-    claimed, digits = (np.concatenate(arrays) for arrays in pairs)
+    claimed, slack = (np.concatenate(arrays) for arrays in pairs)
+    nothing = CANCELS * float(np.max(np.abs(claimed)))
     coordinates, lines = [], []
-    largest = float(np.max(np.abs(claimed)))
     with np.errstate(all="ignore"):
         for name, where, direction in _moves(function, directions, seed):
             line = Line(function, where, direction)
-            size = float(np.max(np.abs(function.vector[where])))
-            claim = float(np.sum(claimed[where] * direction))
-            judge = _Judge(line, size, function.noise, CANCELS * largest)
-            found = judge.verdict(name, claim, float(np.sum(digits[where])))
+            value = float(np.sum(claimed[where] * direction))
+            claim = _Claim(name, value, float(np.sum(slack[where])), nothing)
+            found = _judge(line, claim)
             if directions and found.sides:
                 # Between the sides there is room for errors in all other coordinates.
                 found = replace(found, verdict="unjudged", sides=None, reason=_CROSSES)
             if method != "five-point" and found.verdict in ("agrees", "wrong"):
-                value = formula(Line(shown, where, direction), step * scale(size))
-                found = judge.shown(found, value, method)
+                by_formula = formula(
+                    Line(shown, where, direction), step * scale(line.size)
+                )
+                found = _shown(found, by_formula, method)
             coordinates.append(found)
             lines.append(line)
         report = GradientReport(tuple(coordinates), method, 0)
-        # Before anything is said: is f random?
-        for _ in range(REPEATS):
-            function.must_repeat(function.value, function.ask())
         if not report:
+            # Before anything is said: is f random?
             lines[coordinates.index(report.worst)].ask_again()
         mistake = _likely_mistake(function, coordinates, lines, directions is None)
     calls = function.calls + (shown.calls if shown is not function else 0)
@@ -320,131 +313,118 @@ def _claims(x, gradient, name="gradient"):
 # --- one verdict ----------------------------------------------------------------------
 
 
-class _Judge:
-    """Judges claims about the slope of f along one line.
+class _Claim(NamedTuple):
+    """A claimed slope, known up to ``slack``, its last digit; below ``nothing`` it counts as 0."""
 
-    Args:
-        line: t -> f(x moved by t).
-        size: Of the numbers that move.
-        floor: The least noise that f can have.
-        nothing: A claim this small counts as 0.
-    """
+    name: str
+    value: float
+    slack: float
+    nothing: float
 
-    def __init__(self, line: Line, size: float, floor: float, nothing: float):
-        self.line, self.size, self.floor, self.nothing = line, size, floor, nothing
-        # Three digits of a slope are asked for, or a quarter of those of f.
-        self.coarse = max(COARSE, (self.floor / (abs(line(0.0)) or math.inf)) ** 0.25)
 
-    def verdict(self, name: str, claim: float, slack: float) -> Coordinate:
-        """The `Coordinate` for one claim, which may be off by ``slack``, its own last digit."""
-        found = differences.explore(self.line, self.size, self.floor, SHARP)
-        judged = self.weigh(name, claim, slack, found, self.floor)
-        if judged.verdict == "wrong":
-            near = self.nearby(judged, found, self.floor, slack)
-            # Flat short steps tell nothing: so do those of a float32 look.
-            if near and near.estimate and not near.holds(claim):
-                if near.holds(judged.finite_difference):
-                    return judged
-        if judged.verdict == "agrees" and found.center.holds(claim):
-            return judged
-        noise = differences.measure_noise(self.line, self.size, self.floor)
-        found = differences.explore(self.line, self.size, noise)
-        judged = self.weigh(name, claim, slack, found, noise)
-        if judged.verdict != "wrong":
-            return judged
-        near = self.nearby(judged, found, noise, slack)
-        if near and (near.holds(claim) or not near.holds(judged.finite_difference)):
-            return replace(judged, verdict="unjudged", reason=_ROUGH)
-        # Stairs are flat nearby and steep from afar; those of float32 are no higher than this.
-        near = self.nearby(judged, found, self.floor, slack)
-        low = differences.SINGLE * abs(self.line(0.0))
-        if (near and near.estimate == claim == 0) or (
-            judged.finite_difference == 0 and 0 < self.line.moves() <= low
-        ):
-            return replace(judged, verdict="unjudged", reason=_STAIRS)
+def _judge(line: Line, claim: _Claim) -> Coordinate:
+    """The verdict on one claim."""
+    found = differences.explore(line, line.floor, SHARP)
+    judged = _weigh(line, claim, found, line.floor)
+    if judged.verdict == "agrees" and found.center.holds(claim.value):
         return judged
+    if judged.verdict == "wrong":
+        near = _nearby(line, claim, judged, found, line.floor)
+        # Flat short steps tell nothing: so do those of a float32 look.
+        if near and near.estimate and not near.holds(claim.value):
+            if near.holds(judged.finite_difference):
+                return judged
+    noise = differences.measure_noise(line)
+    found = differences.explore(line, noise)
+    judged = _weigh(line, claim, found, noise)
+    if judged.verdict != "wrong":
+        return judged
+    slope = judged.finite_difference
+    near = _nearby(line, claim, judged, found, noise)
+    is_rough = near and (near.holds(claim.value) or not near.holds(slope))
+    # Stairs are flat nearby and steep from afar; those of float32 are no higher than this.
+    near = _nearby(line, claim, judged, found, line.floor)
+    is_flat = near and near.estimate == claim.value == 0
+    low = differences.SINGLE * abs(line(0.0))
+    if is_rough or is_flat or (slope == 0 and 0 < line.moves() <= low):
+        return replace(judged, verdict="unjudged", reason=_ROUGH)
+    return judged
 
-    def nearby(self, judged, found, noise, slack):
-        """What the shortest steps that can tell the claim from what was found see, as a `Slope`
-        that holds all right answers; None if they are no shorter than those of the looks."""
-        noise += differences.EPSILON * self.size * abs(judged.finite_difference)
-        shortest = TELLING * noise / judged.gap
-        if not 0 < shortest < found.center.h / 2:
-            return None
-        h = 2.0 ** math.ceil(math.log2(shortest))
-        near = differences.look(self.line, h, self.size, noise).answers()
-        return near._replace(bar=near.bar + slack)
 
-    def weigh(
-        self, name: str, claim: float, slack: float, found: Look, noise: float
-    ) -> Coordinate:
-        """The verdict on a claim, given all that was found about the slope."""
-        found = Look(*(slope._replace(bar=slope.bar + slack) for slope in found))
-        center, left, right = found
-        far = differences.FIRST_STEP * scale(self.size)
-        rises = [abs(self.line(t) - self.line(0.0)) / far for t in (far, -far)]
-        steep = max(filter(math.isfinite, [abs(center.estimate), *rises]))
+def _nearby(line, claim, judged, found, noise):
+    """What the shortest steps that can tell the claim from what was found see, as a `Slope` that
+    holds all right answers; None if they are no shorter than those of the looks."""
+    noise += differences.EPSILON * line.size * abs(judged.finite_difference)
+    shortest = TELLING * noise / judged.gap
+    if not 0 < shortest < found.center.h / 2:
+        return None
+    h = 2.0 ** math.ceil(math.log2(shortest))
+    near = differences.look(line, h, noise).answers()
+    return near._replace(bar=near.bar + claim.slack)
 
-        def is_clear(slope):
-            # What is no rounding is small, then: f goes straight there.
-            rest = slope.bar - slack - 4 * slope.rounding
-            return slope.bar < math.inf and rest <= COARSE * steep
 
-        def judged(slope, verdict, **more):
-            return Coordinate(name, claim, slope.estimate, slope.bar, verdict, **more)
+def _weigh(line: Line, claim: _Claim, found: Look, noise: float) -> Coordinate:
+    """The verdict on a claim, given all that was found about the slope."""
+    name, value, slack, nothing = claim
+    found = Look(*(slope._replace(bar=slope.bar + slack) for slope in found))
+    center, left, right = found
+    far = differences.FIRST_STEP * scale(line.size)
+    rises = [abs(line(t) - line(0.0)) / far for t in (far, -far)]
+    steep = max(filter(math.isfinite, [abs(center.estimate), *rises]))
 
-        wide = found.answers()
-        if not (is_clear(center) or is_clear(left) and is_clear(right)):
+    def is_clear(slope):
+        # What is no rounding is small, then: f goes straight there.
+        rest = slope.bar - slack - 4 * slope.rounding
+        return slope.bar < math.inf and rest <= COARSE * steep
+
+    def judged(slope, verdict, **more):
+        return Coordinate(name, value, slope.estimate, slope.bar, verdict, **more)
+
+    wide = found.answers()
+    if not (is_clear(center) or is_clear(left) and is_clear(right)):
+        return judged(wide, "unjudged", reason=_NO_SLOPE)
+    if left.contradicts(right):
+        sides = left.estimate, right.estimate
+        bar, gap = max(left.bar, right.bar), abs(right.estimate - left.estimate)
+        if 2 * bar > RESOLVED * gap:
             return judged(wide, "unjudged", reason=_NO_SLOPE)
-        if left.contradicts(right):
-            sides = left.estimate, right.estimate
-            bar, gap = max(left.bar, right.bar), abs(right.estimate - left.estimate)
-            if 2 * bar > RESOLVED * gap:
-                return judged(wide, "unjudged", reason=_NO_SLOPE)
-            # A kink whose distance from x is lost in rounding may lie beside x: what lies between
-            # the sides is no answer then. (Their mean is what conventions give.)
-            known = [*sides, sum(sides) / 2]
-            unknown = differences.SIDE_ROUNDING * noise / gap > NEAR * scale(self.size)
-            if unknown and all(abs(claim - slope) > bar for slope in known):
-                if min(sides) < claim < max(sides):
-                    return judged(wide, "unjudged", reason=_BESIDE)
-            nearest = min(max(claim, min(sides)), max(sides))
-            verdict = "kink" if abs(claim - nearest) <= bar else "wrong"
-            return judged(Slope(nearest, bar, 0.0, 0.0), verdict, sides=sides)
-        if not wide.holds(claim):
-            return judged(wide, "wrong")
-        # If one side is known better, as beside a kink, its own slope is a right answer as well.
-        slopes = sorted(found, key=lambda slope: slope.bar)
-        slope = next((slope for slope in slopes if slope.holds(claim)), wide)
-        # Of a 0 no bar is a small part. What else counts as 0: nothing beside the slopes of f
-        # along this line, or what doesn't move f by its noise.
-        nothing = max(self.nothing, noise / 4 / scale(self.size))
-        if slope.bar <= NOTHING * steep:
-            nothing = math.inf
-        coordinate = judged(slope, "agrees")
-        if coordinate.resolution > self.coarse and min(slope.bar, abs(claim)) > nothing:
-            digits = f"{slope.estimate:.3g} \N{PLUS-MINUS SIGN} {slope.bar:.2g}"
-            return judged(
-                slope, "unjudged", reason=f"{digits} is all that the digits of f tell"
-            )
-        return coordinate
+        nearest = min(max(value, min(sides)), max(sides))
+        verdict = "kink" if abs(value - nearest) <= bar else "wrong"
+        return judged(Slope(nearest, bar, 0.0, 0.0), verdict, sides=sides)
+    if not wide.holds(value):
+        return judged(wide, "wrong")
+    # If one side is known better, as beside a kink, its own slope is a right answer as well.
+    slopes = sorted(found, key=lambda slope: slope.bar)
+    slope = next((slope for slope in slopes if slope.holds(value)), wide)
+    # Of a 0 no bar is a small part. What else counts as 0: nothing beside the slopes of f along
+    # this line, or what doesn't move f by its noise.
+    nothing = max(nothing, noise / 4 / scale(line.size))
+    if slope.bar <= NOTHING * steep:
+        nothing = math.inf
+    # Three digits of a slope are asked for, or a quarter of those of f.
+    coarse = max(COARSE, (line.floor / (abs(line(0.0)) or math.inf)) ** 0.25)
+    coordinate = judged(slope, "agrees")
+    if coordinate.resolution > coarse and min(slope.bar, abs(value)) > nothing:
+        digits = f"{slope.estimate:.3g} \N{PLUS-MINUS SIGN} {slope.bar:.2g}"
+        return judged(
+            slope, "unjudged", reason=f"{digits} is all that the digits of f tell"
+        )
+    return coordinate
 
-    def shown(self, judged: Coordinate, value: float, method: str) -> Coordinate:
-        """The same with the value of another formula, and its error for a bar."""
-        bar = abs(value - judged.finite_difference) + judged.bar
-        if method == "complex" and bar > 2 * judged.bar + COARSE * abs(value):
-            raise ValueError(
-                f"method: got 'complex', expected one that suits f: at {judged.name} f drops the "
-                "imaginary part or takes its size (abs, max, .real); use 'five-point'"
-            )
-        verdict = "agrees" if abs(judged.claimed - value) <= bar else "wrong"
-        return replace(judged, finite_difference=value, bar=bar, verdict=verdict)
+
+def _shown(judged: Coordinate, value: float, method: str) -> Coordinate:
+    """The same with the value of another formula, and its error for a bar."""
+    bar = abs(value - judged.finite_difference) + judged.bar
+    if method == "complex" and bar > 2 * judged.bar + COARSE * abs(value):
+        raise ValueError(
+            f"method: got 'complex', expected one that suits f: at {judged.name} f drops the "
+            "imaginary part or takes its size (abs, max, .real); use 'five-point'"
+        )
+    verdict = "agrees" if abs(judged.claimed - value) <= bar else "wrong"
+    return replace(judged, finite_difference=value, bar=bar, verdict=verdict)
 
 
 # --- the likely mistake ---------------------------------------------------------------
-
-_SUM_OR_MEAN = "; a sum in one place, a mean in the other?"
-_DDOF = "; n in one place, n - 1 in the other (ddof)?"
 
 
 def _likely_mistake(function, coordinates, lines, by_coordinate):
@@ -456,26 +436,19 @@ def _likely_mistake(function, coordinates, lines, by_coordinate):
         return "f gives the same number for every x; does it use its argument?"
     columns = [(c.claimed, c.finite_difference, c.bar) for c in coordinates]
     claimed, found, bars = (np.array(column) for column in zip(*columns, strict=True))
-    words = _factor(claimed, found, bars) or _float32(claimed[wrong], found[wrong])
-    if words or not by_coordinate:
+    if words := _factor(claimed, found, bars):
         return words
+    errors = (found - claimed)[wrong] / np.abs(claimed[wrong])
+    if np.all(np.abs(errors) <= 2.0**-18) and min(errors) < 0 < max(errors):
+        return "the claim looks like float32, right to about 7 digits; use float64"
+    if not by_coordinate:
+        return ""
     arrays = {
         name: [part[at].reshape(shape) for part in (claimed, found, bars, wrong)]
         for name, (at, shape) in zip(function.names, function.places, strict=True)
     }
     guilty = [name for name in arrays if arrays[name][3].any()]
     return "; ".join(f"{name}: {_mistake_in(name, arrays)}" for name in guilty)
-
-
-def _float32(claimed, found):
-    """Words if wrong claims are float32, or off by as much, to both sides."""
-    errors = (found - claimed) / np.abs(claimed)
-    are_single = np.all(claimed.astype(np.float32) == claimed)
-    if np.all(np.abs(errors) <= 2.0**-18) and (
-        are_single or min(errors) < 0 < max(errors)
-    ):
-        return "the claim looks like float32, right to about 7 digits; use float64"
-    return ""
 
 
 def _mistake_in(name, arrays):
@@ -485,22 +458,17 @@ def _mistake_in(name, arrays):
         return "all zeros: was it computed at all?"
     if np.all(np.abs(found) <= bars):
         return f"f doesn't depend on {name} here, its gradient is 0"
-    is_small = _fits(claimed, found, bars)
-    for other, (theirs, found_there, bars_there, _) in arrays.items():
-        if not is_small and _fits(claimed, found_there, bars_there):
-            swapped = "; the two are swapped" * _fits(theirs, found, bars)
-            return f"this is the gradient of {other}{swapped}"
-    if words := _factor(claimed, found, bars):
-        return words
-    reordered = claimed.reshape(claimed.shape[::-1]).T
-    for turned, words in (
-        (claimed.T, "transposed"),
-        (reordered, "in the order of the transpose"),
-    ):
-        if not is_small and _fits(turned, found, bars):
-            return f"the transpose fits; it is {words}"
-        if factor := _factor(turned, found, bars):
-            return f"{words}, and {factor}"
+    if not _fits(claimed, found, bars):
+        for other, (theirs, found_there, bars_there, _) in arrays.items():
+            if _fits(claimed, found_there, bars_there):
+                swapped = "; the two are swapped" * _fits(theirs, found, bars)
+                return f"this is the gradient of {other}{swapped}"
+        if words := _factor(claimed, found, bars):
+            return words
+        if _fits(claimed.T, found, bars):
+            return "the transpose fits; it is transposed"
+        if words := _factor(claimed.T, found, bars):
+            return f"transposed, and {words}"
     n, size = int(wrong.sum()), wrong.size
     few, be = "only " * (4 * n <= size), "is" if n == 1 else "are"
     return f"{few}{n} of {size} {be} wrong"
@@ -528,25 +496,23 @@ def _factor(claimed, found, bars):
 def _meaning(size, off):
     """The factor that ``size`` stands for, known up to ``off`` of it, and what it may mean.
 
-    A fraction of one-digit numbers; n or 1/n, as a sum and a mean differ by; n/(n-1) or its
-    inverse, as two variances do. It must be much nearer than the next of its kind, so that it fits
-    by no accident; 0 if there is none.
+    A fraction of one-digit numbers; n, as a sum and a mean differ by; n/(n-1), as two variances
+    do; or the inverse of one. It must be much nearer than the next of its kind, so that it fits by
+    no accident; 0 if there is none.
     """
-    n = round(max(size, 1 / size))
-    m = round(1 / max(abs(size - 1), 1e-9) + (size > 1))
-    kinds = [(Fraction(size).limit_denominator(k), 8 * k**2, "") for k in range(1, 10)]
-    kinds = [(ratio, *more) for ratio, *more in kinds if ratio.numerator < 10]
-    kinds += [(Fraction(n) if size > 1 else Fraction(1, n), 100 * n, _SUM_OR_MEAN)]
-    if m > 1:
-        kinds += [
-            (Fraction(m, m - 1) if size > 1 else Fraction(m - 1, m), 100 * m**2, _DDOF)
-        ]
-    for ratio, density, why in kinds:
-        if (
-            abs(ratio - size) <= off * size
-            and off * max(size, 1 / size if why else size) * density <= 1
-        ):
-            return ratio, why or _SUM_OR_MEAN * (not 0.4 <= ratio <= 2.5)
+    large = max(size, 1 / size)
+    n, m = round(large), max(2, 1 + round(1 / max(large - 1, 1e-9)))
+    digits = Fraction(large).limit_denominator(9)
+    # With how far the next one is.
+    kinds = [
+        (digits, 1 / 72 if digits.numerator < 10 else 0, ""),
+        (Fraction(n), 1, "; a sum in one place, a mean in the other?"),
+        (Fraction(m, m - 1), 1 / m**2, "; n in one place, n - 1 in the other (ddof)?"),
+    ]
+    for ratio, apart, why in kinds:
+        if abs(ratio - large) <= off * large <= apart / 50:
+            why = why or kinds[1][2] * (ratio > 2.5)
+            return (ratio if size > 1 else 1 / ratio), why
     return Fraction(0), ""
 
 

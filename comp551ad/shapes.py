@@ -30,9 +30,7 @@ class NotFiniteError(ValueError, FloatingPointError):
     """An argument holds nan or inf, or finite arguments overflowed on the way."""
 
 
-def shapes(
-    *, gradient_of: str = "", **declared: Axes
-) -> Callable[[Function], Function]:
+def shapes(**declared: Axes) -> Callable[[Function], Function]:
     """Declare the shapes of a function's arrays, by the names of its parameters.
 
     Lists become arrays, and integers floats. An argument that is None by default may stay so.
@@ -40,9 +38,6 @@ def shapes(
     Args:
         **declared: the letters of each axis, such as ``X="N D"``; ``M+output_bias`` adds an
             attribute of self.
-        gradient_of: what the results are gradients of, such as "W V". The inner product of W
-            and dW is finite only if both are, and nan or inf in another argument reaches dW or
-            dV: that is quicker than a look at everything.
 
     Raises:
         ValueError: the function is called with what doesn't fit, isn't real or is empty.
@@ -52,19 +47,24 @@ def shapes(
     def decorate(f: Function) -> Function:
         signature = inspect.signature(f)
         names = list(signature.parameters)
-        places = [names.index(name) for name in declared]
-        differentiated = [names.index(name) for name in gradient_of.split()]
+        places = {name: names.index(name) for name in declared}
         # What fitted the last time fits again: each step of a descent brings the same shapes.
-        # These are self, and the forms of the arrays that f was given.
+        # These are self, and the kinds and shapes of the arrays that f was given.
         last: tuple = (None, None)
 
-        def fitted(args: tuple) -> tuple:
-            given = {name: args[k] for name, k in zip(declared, places, strict=True)}
+        def fitted(args: tuple) -> list:
+            given = {name: args[place] for name, place in places.items()}
             for name in declared:
                 if given[name] is signature.parameters[name].default is None:
                     del given[name]
             fitting = fit(declared, given, args[0])
-            return tuple(fitting.get(*pair) for pair in zip(names, args, strict=False))
+            return [fitting.get(*pair) for pair in zip(names, args, strict=False)]
+
+        def forms(args: Sequence) -> list:
+            return [
+                (type(A), A.dtype, A.shape) if hasattr(A, "dtype") else None
+                for A in (args[place] for place in places.values())
+            ]
 
         @functools.wraps(f)
         def checked(*args: Any, **kwargs: Any) -> Any:
@@ -74,18 +74,16 @@ def shapes(
                 bound.apply_defaults()
                 args, kwargs = bound.args, bound.kwargs
             owner = args[0] if names[0] == "self" else None
-            if owner is not last[0] or _forms(args, places) != last[1]:
-                args = fitted(args)
-                forms = _forms(args, places)
-                last = owner, None if None in forms else forms
+            if owner is not last[0] or forms(args) != last[1]:
+                args = tuple(fitted(args))
+                found = forms(args)
+                last = owner, None if None in found else found
             try:
                 result = f(*args, **kwargs)
             except NotFiniteError:
                 # Another declared function found it inside f.
                 require_finite(names, args)
                 raise
-            if differentiated and _show_finite(args, differentiated, result):
-                return result
             require_finite(names, args)
             if _not_finite([""], [result]):
                 raise NotFiniteError(
@@ -98,24 +96,6 @@ def shapes(
         return cast(Function, checked)
 
     return decorate
-
-
-def _forms(args: tuple, places: list[int]) -> list:
-    """Of each array its kind and shape; None for what isn't one."""
-    forms: list = []
-    for place in places:
-        A = args[place]
-        form = (type(A), A.dtype, A.shape) if hasattr(A, "dtype") else None
-        forms.append(form)
-    return forms
-
-
-def _show_finite(args: tuple, places: list[int], gradients: tuple) -> bool:
-    """Whether inner products of arrays with their gradients show that all entries are finite."""
-    for place, dA in zip(places, gradients, strict=True):
-        if type(dA) is not Array or not math.isfinite(np.vdot(args[place], dA)):
-            return False
-    return True
 
 
 def fit(
@@ -166,27 +146,30 @@ def fit(
 def _misfit(
     name: str, shape: tuple, letters: list[str], expected: list, sizes: Mapping
 ) -> str:
-    words = [str(e or letter) for e, letter in zip(expected, letters, strict=True)]
     text = f"{name}: got shape {shape}, expected {' x '.join(letters)}"
-    text += f" = {' x '.join(words)}" if any(expected) else ""
+    if any(expected):
+        lengths = [
+            str(e or letter) for e, letter in zip(expected, letters, strict=True)
+        ]
+        text += f" = {' x '.join(lengths)}"
     shared = [letter.partition("+")[0] for letter in letters]
-    known = {letter: sizes[letter] for letter in shared if letter in sizes}
-    if known:
-        text += f", with {' and '.join(f'{m} as in {known[m][1]}' for m in known)}"
-    if len(shape) != len(letters) or 0 in shape:
+    if known := [
+        f"{m} as in {sizes[m][1]}" for m in dict.fromkeys(shared) if m in sizes
+    ]:
+        text += f", with {' and '.join(known)}"
+    advice = "make the lengths that share a letter equal"
+    if len(shape) == 1 < len(letters):
+        advice = (
+            f"one row is {name}[None], one column {name}[:, None], and labels become "
+            f"one-hot rows with np.eye(C)[{name}]"
+        )
+    elif len(shape) != len(letters) or 0 in shape:
         advice = "keep all axes, even of length 1, and none of length 0"
-        if len(shape) == 1 < len(letters):
-            advice = (
-                f"one row is {name}[None], one column {name}[:, None], and labels become "
-                f"one-hot rows with np.eye(C)[{name}]"
-            )
     elif all(e in (None, n) for e, n in zip(expected, shape[::-1], strict=True)):
         advice = f"write {name}.T"
     # The inner length of a product: columns there, rows here.
     elif sizes.get(shared[0], (0, "", 0))[2] == 1 and abs(shape[0] - expected[0]) == 1:
         advice = "did you forget the bias, a column of ones?"
-    else:
-        advice = "make the lengths that share a letter equal"
     return f"{text}; {advice}"
 
 

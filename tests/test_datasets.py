@@ -57,14 +57,20 @@ def test_iris_standardized_but_for_the_bias():
 
 
 @pytest.mark.parametrize(
-    "features",
-    [("petal size",), (), ("petal width",) * 2, "petal width", None, 3, ([3],), (3,)],
+    "load, name, choices",
+    [
+        (load_iris, "features", [("petal size",), ("petal width",) * 2, "petal width"]),
+        (load_iris, "features", [(), None, 3, ([3],), (3,)]),
+        (load_digits, "classes", [(3, 3), (3, 10), (-1,), "38", (3.0,), (True, 0)]),
+        (load_digits, "classes", [(), 3, ([3],), (None,)]),
+    ],
 )
-def test_iris_unknown_features(features):
-    with pytest.raises(
-        ValueError, match="^features: got .* out of 'sepal length', 'sep"
-    ):
-        load_iris(features)
+def test_choices_are_different_ones_of_the_known(load, name, choices):
+    for given in choices:
+        with pytest.raises(
+            ValueError, match=f"^{name}: got .* out of ('sepal len|0, 1)"
+        ):
+            load(**{name: given})
 
 
 def test_what_one_reader_changes_another_does_not_see():
@@ -100,24 +106,10 @@ def test_digits_standardized_leaves_no_nan():
     assert set(np.round(X.std(0), 12)) == {0.0, 1.0}
 
 
-@pytest.mark.parametrize(
-    "classes", [(), (3, 3), (3, 10), (-1,), "38", ([3],), (3.0,), (True, 0), 3, (None,)]
-)
-def test_digits_unknown_classes(classes):
-    with pytest.raises(
-        ValueError, match="^classes: got .* out of 0, 1, 2, 3, 4, 5, 6, 7"
-    ):
-        load_digits(classes=classes)
-
-
 def test_digits_to_train_and_test_on_are_all_digits_once_centred_and_scaled():
     X_train, Y_train, X_test, Y_test = train_test_digits()
-    assert (len(X_train), len(Y_train), len(X_test), len(Y_test)) == (
-        1500,
-        1500,
-        297,
-        297,
-    )
+    assert X_train.shape[0] == Y_train.shape[0] == 1500
+    assert X_test.shape[0] == Y_test.shape[0] == 297
     X, Y = np.vstack([X_train, X_test]), np.vstack([Y_train, Y_test])
     assert np.allclose(X.mean(0), 0) and np.isclose(X.std(), 1)
     known = load_digits(bias=False)
@@ -162,10 +154,7 @@ def test_made_up_sets_hang_on_their_seed_alone(make):
         (lambda: spirals(classes=1), "classes: got 1, expected a whole number from 2"),
         (lambda: two_moons(noise=-1), "noise: got -1, expected a finite number from 0"),
         (lambda: spirals(noise=-1), "noise: got -1, expected a finite number from 0"),
-        (
-            lambda: two_moons(rng="a"),
-            "rng: got 'a', expected a NumPy Generator, a seed",
-        ),
+        (lambda: two_moons(rng="a"), "rng: got 'a', expected a NumPy Generator"),
         (lambda: spirals(rng=-1), "rng: got -1"),
     ],
 )
@@ -213,7 +202,7 @@ def test_a_damaged_short_or_missing_file_is_named(folder, name):
         ):
             LOAD[name]()
     (folder / name).unlink()
-    with pytest.raises(DatasetError, match=f"^{name}: got FileNotFoundError, expected"):
+    with pytest.raises(DatasetError, match=f"^{name}: got FileNotFoundError"):
         LOAD[name]()
 
 
@@ -222,9 +211,7 @@ def test_a_damaged_short_or_missing_file_is_named(folder, name):
 )
 def test_damaged_sources(folder, content):
     (folder / "SOURCES.toml").write_bytes(content)
-    with pytest.raises(
-        DatasetError, match="SOURCES.toml: got .*, expected the SHA-256"
-    ):
+    with pytest.raises(DatasetError, match="iris.csv: got .*, expected it and its SHA"):
         load_iris()
 
 

@@ -2,6 +2,7 @@
 
 import math
 import re
+from copy import deepcopy
 
 import numpy as np
 import pytest
@@ -71,16 +72,16 @@ def test_batch_norm_on_paper():
 
 
 @pytest.mark.parametrize("eps", [EPS, 0.5])
-@pytest.mark.parametrize("N", [1, 2, 5, 40])
+@pytest.mark.parametrize("N", [1, 2, 40])
 def test_backward_by_steps_in_closed_form_by_machine_and_by_differences(N, eps):
     Q, dR, gamma, beta = some(N)
-    steps = batch_norm_backward_by_steps(dR, Q, gamma, eps)
     Qh, deviation, _ = normalize(Q, eps)
     closed = batch_norm_backward(dR, Qh, deviation, gamma)
+    steps = batch_norm_backward_by_steps(dR, Q, gamma, eps)
     _, pull = vjp(lambda Q, g, b: batch_norm(Q, g, b, eps), Q, gamma, beta)
-    for a, b, c in zip(steps, closed, pull(dR), strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-12)
-        np.testing.assert_allclose(b, c, rtol=1e-10, atol=1e-12)
+    for by_machine, *by_hand in zip(pull(dR), closed, steps, strict=True):
+        for found in by_hand:
+            np.testing.assert_allclose(found, by_machine, rtol=1e-10, atol=1e-12)
 
     def f(given):
         return np.sum(dR * batch_norm(*given, eps))
@@ -90,12 +91,11 @@ def test_backward_by_steps_in_closed_form_by_machine_and_by_differences(N, eps):
         assert np.max(np.abs(closed[0])) > 1e-3
 
 
-@pytest.mark.parametrize("size", [1e60, 1e130])
-def test_backward_by_steps_where_the_deviation_is_large(size):
+def test_backward_by_steps_where_the_deviation_is_large():
     Q, dR, gamma, _ = some()
-    dQ, dgamma, _ = batch_norm_backward_by_steps(dR, size * Q, gamma, 0.0)
+    dQ, dgamma, _ = batch_norm_backward_by_steps(dR, 1e130 * Q, gamma, 0.0)
     expected, expected_dgamma, _ = batch_norm_backward_by_steps(dR, Q, gamma, 0.0)
-    np.testing.assert_allclose(size * dQ, expected, rtol=1e-9)
+    np.testing.assert_allclose(1e130 * dQ, expected, rtol=1e-9)
     np.testing.assert_allclose(dgamma, expected_dgamma, rtol=1e-9)
 
 
@@ -103,16 +103,15 @@ def test_running_average_on_paper():
     """Rate ¼ from (0, 2) towards mean 4, and variance 3 · 4/3 = 4 for N = 4."""
     one = [(np.array([0.0]), np.array([1.5]))]
     average = running_average(None, one, 4)
-    assert [float(a[0]) for a in average[0]] == [0.0, 2.0]
-    average = running_average(
-        average, [(np.array([4.0]), np.array([3.0]))], 4, rate=0.25
-    )
-    assert [float(a[0]) for a in average[0]] == [1.0, 2.5]
+    assert np.ravel(average).tolist() == [0.0, 2.0]
+    more = [(np.array([4.0]), np.array([3.0]))]
+    assert np.ravel(running_average(average, more, 4, 0.25)).tolist() == [1.0, 2.5]
+    old = [(np.zeros(1), np.ones(1))]
     for rate, expected in (0.0, [0.0, 1.0]), (1.0, [0.0, 2.0]):  # all old, all new
-        kept = running_average([(np.zeros(1), np.ones(1))], one, 4, rate=rate)
-        assert [float(a[0]) for a in kept[0]] == expected
-    stacked = running_average(np.zeros((1, 2, 1)), one, 4, rate=0.25)
-    assert stacked[0].tolist() == [[0.0], [0.5]]
+        assert np.ravel(running_average(old, one, 4, rate)).tolist() == expected
+    # The usual rate is a tenth, the usual ε 1e-5, and two rows are enough.
+    usual = running_average(old, [(np.ones(1), np.full(1, 1.5))], 2)
+    assert np.ravel(usual) == pytest.approx([0.1, 0.9 + 0.3]) and EPS == 1e-5
 
 
 # ---- the network ---------------------------------------------------------------------
@@ -234,12 +233,6 @@ def test_minibatches_train_on_digits():
     assert network.cost(X, Y, run.parameters) < 0.6
 
 
-def test_all_rows_may_be_drawn():
-    for size in (1, 6):
-        gradients = minibatch_gradient(net, X, Y, size, 0)(*p)
-        assert [g.shape for g in gradients] == [a.shape for a in p]
-
-
 @pytest.mark.parametrize("block, ends", [(1, (1, 2)), (2, (2,))])
 def test_a_start_draws_the_generators_own_sequence(block, ends):
     """`last` multiplies a block's last W alone."""
@@ -261,13 +254,6 @@ def test_a_start_draws_the_generators_own_sequence(block, ends):
     for scale, factor in ("tiny", 0.01), ("he", np.sqrt(2 / 4)), (3.0, 3.0):
         W = initial_weights(4, 3, np.random.default_rng(5), scale)
         np.testing.assert_allclose(W, factor * normal, rtol=1e-15)
-
-
-def test_the_usual_epsilon_and_the_usual_rate():
-    assert EPS == 1e-5
-    before, batch = [(np.zeros(1), np.ones(1))], [(np.ones(1), np.full(1, 1.5))]
-    ((mean, variance),) = running_average(before, batch, 2)  # two rows are enough
-    assert mean == pytest.approx([0.1]) and variance == pytest.approx([0.9 + 0.3])
 
 
 def test_a_minibatch_holds_no_row_twice_and_is_drawn_anew():
@@ -301,53 +287,33 @@ def changed(i, A):
     "call, words",
     [
         (lambda: net.cost(X[0], Y, p), "X: got shape (3,), expected N x D;"),
-        (lambda: net.predict(X[:, :2], p), "parameters[0]: got shape (3, 5), .* = 2 x M1"),
         (lambda: net.cost(X, Y[:, 0], p), "Y: got shape (6,), .* N x C = 6 x 2, with N as"),
-        (lambda: net.gradients(X, Y[:1], p), "Y: got shape (1, 2), .* 6 x 2"),
         (lambda: net.backward(net.forward(X, p), Y[:1], p), "Y: got shape (1, 2), .* 6 x 2"),
         (lambda: net.cost(X.tolist(), Y, 3 * p), "parameters: got 42 arrays, expected 4 a"),
         (lambda: net.cost(X, Y, p[:8] + p[-2:]), "parameters: got 10 arrays.*block=2"),
-        (lambda: net.cost(X, Y, p[-2:] * 2), "parameters: got 4 arrays"),
-        (lambda: net.cost(X, Y, p[:1]), "parameters: got 1 arrays"),
         (lambda: net.cost(X, Y, ()), "parameters: got 0 arrays"),
-        (lambda: net.cost(X, Y, changed(1, beta)), "parameters[1]: got shape (3,), .* M1 = 5"),
-        (lambda: net.cost(X, Y, changed(2, np.ones(()))), "parameters[2]: got shape ()"),
         (lambda: net.cost(X, Y, changed(8, p[8][:, :1])), "parameters[8]: .* = 5 x 5"),
         (lambda: net.cost(X, Y, changed(13, np.ones(3))), "parameters[13]: .* C = 2"),
-        (lambda: net.cost(X, Y, changed(4, 1j * p[4])), "parameters[4]: got ndarray of compl"),
-        (lambda: net.predict(X, p, averages[:2]), "statistics: got 2, expected 3 arrays"),
-        (lambda: net.cost(X, Y, p, 5), "statistics: got 5, expected 3 arrays"),
-        (lambda: net.forward(X, p, [(1, 2)] * 3), "statistics[0][0]: got shape (), .* M1 = 5"),
-        (lambda: Deep().predict(X, p[:2] + p[-2:], averages), "statistics: got 3, expected 0"),
-        (lambda: net.backward(net.forward(X, p, averages), Y, p), "up: got a pass with giv"),
+        (lambda: net.forward(X, p, averages[:2]), "statistics: got 2, expected 3 arrays"),
         (lambda: Deep("ReLU"), "hidden: got 'ReLU', expected one of 'logistic', 'tanh'"),
         (lambda: Deep(block=-1), "block: got -1, expected a whole number from 0"),
         (lambda: Deep(eps=-1), "eps: got -1, expected a finite number from 0"),
-        (lambda: normalize(Q, -1), "eps: got -1, expected a finite number from 0"),
         (lambda: normalize(Q, statistics=(gamma, Q)), "statistics[1]: got shape (5, 3)"),
         (lambda: batch_norm(Q, np.ones((5, 1)), beta), "gamma: got shape (5, 1)"),
-        (lambda: batch_norm(Q, gamma, beta[:1]), "beta: got shape (1,)"),
         (lambda: batch_norm_backward_by_steps(dR[:1], Q, gamma), "dR: got shape (1, 3)"),
-        (lambda: batch_norm_backward_by_steps(dR, Q, gamma[:1]), "gamma: got shape (1,)"),
         (lambda: batch_norm_backward(dR[:1], Qh, deviation, gamma), "dR: got shape (1, 3)"),
-        (lambda: batch_norm_backward(dR, Qh, deviation[:1], gamma), "deviation: got shape"),
-        (lambda: batch_norm_backward(dR, Qh, deviation, gamma[:1]), "gamma: got shape"),
         (lambda: initial_weights(0, 2, 0), "below: got 0, expected a whole number from 1"),
-        (lambda: initial_weights(2, 0, 0), "above: got 0, expected a whole number from 1"),
         (lambda: initial_weights(2, 2, 0, "He"), f"scale: .* one of {str([*SCALES])[1:-1]}"),
-        (lambda: initial_weights(2, 2, 0, np.nan), "scale: got nan, expected a finite"),
         (lambda: initial_weights(2, 2, 0, shape="normal"), "shape: .* 'gaussian', 'uniform'"),
         (lambda: initial_weights(2, 2, "a"), "rng: got 'a'"),
         (lambda: net.start((3,), 0), "widths: got [3], expected (D, M, …, M, C)"),
-        (lambda: net.start((), 0), "widths: got []"),
         (lambda: net.start((3, 0, 2), 0), "widths[1]: got 0, expected a whole number"),
         (lambda: net.start((3, 4, 4, 2), 0), "widths: got [3, 4, 4, 2].*blocks"),
         (lambda: net.start((3, 1, 5, 5, 2), 0), "widths: got [3, 1, 5, 5, 2].*equal widths"),
         (lambda: net.start((3, 4, 2), 0, last=None), "last: got None"),
         (lambda: running_average(None, averages, 1), "N: got 1, expected a whole number fr"),
         (lambda: running_average(None, averages, 4, 1.1), "rate: got 1.1, .* from 0 to 1"),
-        (lambda: running_average(averages[:1], averages, 4), "average: got entries of shapes"),
-        (lambda: minibatch_gradient(net, X, Y, 0, 0), "size: got 0, .* from 1 to 6"),
+        (lambda: running_average([given] * 3, averages, 4), "average[0]: got shape (2, 3)"),
         (lambda: minibatch_gradient(net, X, Y, 7, 0), "size: got 7, .* from 1 to 6"),
         (lambda: minibatch_gradient(net, X, Y[1:], 2, 0), "Y: got shape (5, 2), .* N as in X"),
     ],
@@ -372,61 +338,26 @@ def test_a_skip_connection_adds_what_is_as_wide():
 
 
 @pytest.mark.filterwarnings("ignore:.*encountered in:RuntimeWarning")
-@pytest.mark.parametrize("network", KINDS, ids=repr)
-@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_what_is_not_finite_is_named(network, bad):
-    X, Y, p = setting(network)
-
-    def spoilt(A):
-        A = A.copy()
-        A.flat[1] = bad
-        return A
-
-    for call in network.cost, network.gradients:
-        with pytest.raises(NotFiniteError, match=rf"X\[0, 1\]: got {bad} \(1 such\)"):
-            call(spoilt(X), Y, p)
-        with pytest.raises(NotFiniteError, match=rf"Y\[0, 1\]: got {bad}"):
-            call(X, spoilt(Y), p)
-    for i in range(len(p)):
-        worse = (*p[:i], spoilt(p[i]), *p[i + 1 :])
-        words = rf"(parameters\[{i}\]\[.*1\]|normalize): got"
+@pytest.mark.parametrize("network", [KINDS[1], KINDS[-1]], ids=repr)
+def test_what_is_not_finite_is_named(network):
+    given = dict(zip(("X", "Y", "parameters"), setting(network), strict=True))
+    places = {("X",): r"X\[0, 1\]", ("Y",): r"Y\[0, 1\]"}
+    places |= {
+        ("parameters", i): rf"(parameters\[{i}\]\[.*1\]|normalize)"
+        for i in range(len(given["parameters"]))
+    }
+    for (name, *index), words in places.items():
+        spoilt = {key: deepcopy(value) for key, value in given.items()}
+        array = spoilt[name][index[0]] if index else spoilt[name]
+        array.flat[1] = np.nan
         for call in network.cost, network.gradients:
-            with pytest.raises(NotFiniteError, match=words):
-                call(X, Y, worse)
-        with pytest.raises(NotFiniteError, match=words):
-            network.predict(X, worse)
+            with pytest.raises(NotFiniteError, match=f"^{words}: got"):
+                call(**spoilt)
 
 
 @pytest.mark.filterwarnings("ignore:.*encountered in:RuntimeWarning")
-def test_finite_numbers_that_overflow_are_an_error_too():
+def test_a_variance_that_overflows_is_an_error_too():
     """With a variance of inf every Q̂ would be 0, unseen."""
-    huge = [1e200 * A for A in p]
-    for call in (
-        lambda: Deep().cost(1e200 * X, Y, huge[:2] + huge[-2:]),
-        lambda: Deep().gradients(1e200 * X, Y, huge[:2] + huge[-2:]),
-        lambda: net.cost(1e160 * X, Y, p),
-        lambda: normalize(1e160 * Q),
-        lambda: normalize(Q, statistics=(gamma, -gamma)),
-    ):
+    for call in lambda: normalize(1e160 * Q), lambda: net.cost(1e160 * X, Y, p):
         with pytest.raises(NotFiniteError, match="got nan or inf from finite"):
             call()
-    fine = (*p[:-1], np.full(2, 1e308))  # p · dp overflows though both are finite
-    assert all(np.isfinite(g).all() for g in net.gradients(X, -1e3 * Y, fine))
-
-
-def test_a_seed_will_do_where_a_generator_does():
-    network, generator = Deep(), np.random.default_rng(3)
-    from_seed = network.start((2, 4, 4, 2), 3)
-    assert all(map(np.array_equal, from_seed, network.start((2, 4, 4, 2), generator)))
-    assert not np.array_equal(from_seed[2][:2], from_seed[0])  # not drawn anew
-    X, Y = np.random.default_rng(0).normal(size=(9, 2)), np.eye(2)[[0, 1, 1] * 3]
-    draws = [
-        minibatch_gradient(network, X.tolist(), Y, 4, rng)(*from_seed)
-        for rng in (3, np.random.default_rng(3))
-    ]
-    assert all(map(np.array_equal, *draws))
-    a, b = (initial_weights(2, 3, rng) for rng in (3, np.random.default_rng(3)))
-    assert np.array_equal(a, b)
-
-
-# ---- defaults and edges, to the number -----------------------------------------------

@@ -54,11 +54,8 @@ def test_the_iterates_are_the_decks_bit_for_bit(iris):
         deck.append((W, V))
 
     run = gradient_descent(X, Y, M, max_iters=max_iters, rng=7, keep_every=1)
-    ours_W, ours_V = run
-    assert len(run) == 2 and run[1] is ours_V
-    assert np.array_equal(ours_W, W) and np.array_equal(ours_V, V)
+    assert len(run) == 2 and np.array_equal(run[0], W) and np.array_equal(run[1], V)
     assert run.iterations == t == 300 and run.reason == "max_iters"
-    assert len(run.history) == 301
     for kept, made in zip(run.history.iterates, deck, strict=True):
         assert all(np.array_equal(a, b) for a, b in zip(kept, made, strict=True))
 
@@ -140,18 +137,6 @@ def test_a_parameter_without_axes_is_a_number_throughout(start, steps):
     assert {type(number) for number in numbers} == {np.float64}
 
 
-def test_one_bad_gradient_ends_the_run_without_a_warning():
-    scale = iter([0.0, 1000.0, 0.0, 0.0])
-
-    def slope(p):
-        u = np.exp(next(scale) * p)
-        return u - u + 1  # inf - inf, once
-
-    run = descend(slope, np.array([1.0]), max_iters=3)
-    assert (run.reason, run.iterations) == ("diverged", 1)
-    assert run.history.iterations.tolist() == [0, 1]
-
-
 def test_a_step_too_large_diverges_without_a_warning(iris):
     X, Y = iris
     network = TwoLayer("regression", "tanh")
@@ -175,19 +160,19 @@ def test_bad_data_is_an_error_not_a_divergence(iris):
 
 @pytest.mark.parametrize("place", ["gradient", "cost"])
 def test_ctrl_c_returns_what_was_reached(place):
-    calls = {"gradient": 0, "cost": 0}
+    calls = []
 
-    def count(where):
-        calls[where] += 1
-        if where == place and calls[where] == 26:
+    def called(where):
+        calls.append(where)
+        if where == place and calls.count(where) == 26:
             raise KeyboardInterrupt
 
     def slope(p):
-        count("gradient")
+        called("gradient")
         return p
 
     def height(p):
-        count("cost")
+        called("cost")
         return float(p @ p) / 2
 
     run = descend(slope, np.array([1.0]), cost=height, max_iters=1000, keep_every=1)
@@ -299,36 +284,24 @@ def test_the_parameters_are_ones_own_and_the_history_a_record(start):
         assert not any(p.flags.writeable for p in iterate)
 
 
-def first_then(first, later, when=3):
-    """A gradient that returns something else from a certain call on."""
-    calls = iter(range(10**6))
-    return lambda *p: first if next(calls) < when else later
-
-
 def writes(p):
     p -= 1.0
     return np.full_like(p, 0.5)
 
 
-def fills(p):
-    p[0] = 0
-    return np.ones_like(p)
-
-
-@pytest.mark.parametrize("write", [writes, fills])
-def test_the_iterates_are_read_only_for_gradient_and_cost(write):
+def test_the_iterates_are_read_only_for_gradient_and_cost():
     def later(p):
-        return write(p) if p[0] < 0.75 else np.ones(2)
+        return writes(p) if p[0] < 0.75 else np.ones(2)
 
     for max_iters in (0, 3):
-        for options in {"gradient": write}, {"gradient": bowl, "cost": write}:
+        for options in {"gradient": writes}, {"gradient": bowl, "cost": writes}:
             with pytest.raises(ValueError, match="read-only"):
                 descend(parameters=np.ones(2), max_iters=max_iters, **options)
     with pytest.raises(ValueError, match="read-only"):
         descend(later, np.ones(2), max_iters=50, keep_every=50)
 
 
-@pytest.mark.parametrize("keep_every", [1, 5, 100])
+@pytest.mark.parametrize("keep_every", [1, 5])
 @pytest.mark.parametrize(
     "returned",
     [

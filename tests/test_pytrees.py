@@ -71,27 +71,31 @@ def test_rebuilt_in_the_same_class(tree):
 
 
 @pytest.mark.parametrize(
-    "a, b, same",
+    "a, b",
     [
-        (1, 2, True),
-        (1, (1,), False),
-        ([1], 1, False),
-        ((1, 2), [3, 4], True),
-        ((1, 2), (1,), False),
-        ([1], [1, 2], False),
-        ((1, (2,)), (1, 2), False),
-        (((1,), 2), (1, 2), False),
-        ({"a": 1}, {"a": 2}, True),
-        ({"a": 1, "b": 2}, {"b": 1, "a": 2}, True),
-        ({"a": 1}, {"b": 1}, False),
-        ({"a": 1}, [1], False),
-        ([1], {"a": 1}, False),
-        ({0: 1}, [1], False),
-        ({"a": 1, "b": (2,)}, {"a": 1, "b": 2}, False),
-        ({"a": (1,), "b": 2}, {"a": 1, "b": 2}, False),
-        ({}, {}, True),
-        ({}, [], False),
+        (1, 2),
+        ((1, 2), [3, 4]),
+        ({"a": 1, "b": 2}, {"b": 1, "a": 2}),
+        ({}, {}),
+        (Pair(1, (2,)), [0, [0]]),
     ],
 )
-def test_same_structure(a, b, same):
-    assert same_structure(a, b) is same
+def test_the_same_structure(a, b):
+    assert same_structure(a, b) and same_structure(b, a)
+
+
+@pytest.mark.parametrize(
+    "a, b",
+    [
+        (1, (1,)),
+        ((1, 2), (1,)),
+        ((1, (2,)), (1, 2)),
+        (((1,), 2), (1, 2)),
+        ({"a": 1}, {"b": 1}),
+        ({0: 1}, [1]),
+        ({"a": (1,), "b": 2}, {"a": 1, "b": 2}),
+        ({}, []),
+    ],
+)
+def test_another_structure(a, b):
+    assert not same_structure(a, b) and not same_structure(b, a)

@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from comp551ad import record
+from comp551ad import check_gradient, record
 from comp551ad.byhand.two_layer import (
     HEADS,
     HIDDEN,
@@ -30,17 +30,6 @@ def iris():
     return (*load_iris(), *small_weights())
 
 
-def central(f, A, step=1e-6):
-    """∂f/∂A entry by entry, by central differences; f takes the changed array."""
-    slope = np.zeros_like(A)
-    for at in np.ndindex(A.shape):
-        up, down = A.copy(), A.copy()
-        up[at] += step
-        down[at] -= step
-        slope[at] = (f(up) - f(down)) / (2 * step)
-    return slope
-
-
 # ---- the deck's own ------------------------------------------------------------------
 
 
@@ -55,13 +44,11 @@ def test_the_cost_starts_at_ln_3(iris):
 
 
 def test_a_cost_worked_out_on_paper():
-    X, V, W = np.array([[0.0]]), np.array([[7.0]]), np.array([[0.0, math.log(9)]])
+    X, V, W = np.array([[2.0]]), np.array([[0.0]]), np.array([[0.0, math.log(9)]])
     Y = np.array([[1.0, 0.0]])  # z = σ(0) = ½, u = (0, ln 3), ŷ = (¼, ¾)
     assert cost(X, Y, W, V) == pytest.approx(math.log(4), rel=1e-15)
     dW, dV = gradients(X, Y, W, V)
     assert dW == pytest.approx(np.array([[-0.375, 0.375]]), rel=1e-15)
-    assert dV == pytest.approx(np.array([[0.0]]))  # x = 0
-    _, dV = gradients(np.array([[2.0]]), Y, W, 0 * V)
     assert dV == pytest.approx(np.array([[0.75 * math.log(9) * 0.25 * 2]]), rel=1e-15)
 
 
@@ -100,23 +87,19 @@ def test_the_tracer_finds_the_decks_names(iris):
 
 @pytest.mark.parametrize("output_bias", [False, True])
 @pytest.mark.parametrize("head, hidden", [*itertools.product(HEADS, HIDDEN)])
-def test_gradients_agree_with_central_differences(head, hidden, output_bias):
+def test_gradients_agree_with_differences(head, hidden, output_bias):
     rng = np.random.default_rng(3)
-    N, D, M, C = 7, 3, 4, 2
-    X = np.concatenate([rng.normal(size=(N, D - 1)), np.ones((N, 1))], axis=1)
-    W, V = rng.normal(size=(M + output_bias, C)), rng.normal(size=(D, M))
+    X = np.concatenate([rng.normal(size=(7, 2)), np.ones((7, 1))], axis=1)
+    point = rng.normal(size=(4 + output_bias, 2)), rng.normal(size=(3, 4))
     Y = {
-        "regression": rng.normal(size=(N, C)),
-        "binary": rng.integers(0, 2, size=(N, C)).astype(float),
-        "multiclass": np.eye(C)[rng.integers(0, C, N)],
+        "regression": rng.normal(size=(7, 2)),
+        "binary": rng.integers(0, 2, size=(7, 2)).astype(float),
+        "multiclass": np.eye(2)[rng.integers(0, 2, 7)],
     }[head]
     network = TwoLayer(head, hidden, output_bias)
-    dW, dV = network.gradients(X, Y, W, V)
-    assert dW.shape == W.shape and dV.shape == V.shape
-    by_W = central(lambda A: network.cost(X, Y, A, V), W)
-    by_V = central(lambda A: network.cost(X, Y, W, A), V)
-    np.testing.assert_allclose(dW, by_W, rtol=1e-7, atol=1e-9)
-    np.testing.assert_allclose(dV, by_V, rtol=1e-7, atol=1e-9)
+    dW, dV = network.gradients(X, Y, *point)
+    check = check_gradient(lambda p: network.cost(X, Y, *p), (dW, dV), point)
+    assert check.passed and not check.kinks
     assert np.max(np.abs(dV)) > 1e-2  # not a comparison of zeros
 
 
@@ -181,23 +164,26 @@ def test_relu_has_slope_0_at_0():
 
 
 def test_unknown_names_list_the_known():
-    with pytest.raises(
-        ValueError, match="^head: got 'softmax', expected one of 'regress"
-    ):
+    with pytest.raises(ValueError, match="^head: got 'softmax', expected one of 'reg"):
         TwoLayer("softmax")
     with pytest.raises(ValueError, match="^hidden: got 'ReLU', .*'tanh', 'relu'$"):
         TwoLayer("binary", "ReLU")
 
 
-def test_accuracy():
-    Yh = np.array([[0.6, 0.4], [0.2, 0.8], [0.9, 0.1], [0.3, 0.7]])
-    assert accuracy(Yh, np.eye(2)[[0, 1, 1, 1]]) == 0.75
-    assert accuracy(Yh[:, :1], np.array([[1], [0], [1], [1]])) == 0.75
-    share = accuracy([[0.5], [0.7], [0.2], [0.9]], [[0], [1], [1], [0]])
-    assert type(share) is float and share == 0.5  # ½ counts as 0
-    share = accuracy([[0.5, 0.5], [0.1, 0.9]], [[1, 0], [1, 0]])
-    assert type(share) is float and share == 0.5  # a tie counts as the first
-    assert accuracy([[0.6], [0.4]], [[0], [0]]) == 0.5
+@pytest.mark.parametrize(
+    "Yh, Y, expected",
+    [
+        ([[0.6, 0.4], [0.2, 0.8], [0.9, 0.1], [0.3, 0.7]], np.eye(2)[[0, 1, 1, 1]], 0.75),
+        ([[0.6], [0.2], [0.9], [0.3]], [[1], [0], [1], [1]], 0.75),
+        # ½ counts as 0, and a tie as the first.
+        ([[0.5], [0.7], [0.2], [0.9]], [[0], [1], [1], [0]], 0.5),
+        ([[0.5, 0.5], [0.1, 0.9]], [[1, 0], [1, 0]], 0.5),
+        ([[0.6], [0.4]], [[0], [0]], 0.5),
+    ],
+)  # fmt: skip
+def test_accuracy(Yh, Y, expected):
+    share = accuracy(Yh, Y)
+    assert type(share) is float and share == expected
 
 
 @pytest.mark.parametrize(
@@ -223,14 +209,14 @@ biased = TwoLayer("binary", "relu", True)
 CALLS = [cost, gradients, TwoLayer().cost, biased.gradients, biased.cost]
 
 
-def arguments(iris, call):
-    """Of a network with output biases W has a row more."""
+@pytest.fixture(params=CALLS)
+def called(request, iris):
+    """A function, and arguments that fit; with output biases W has a row more."""
     X, Y, W, V = iris
-    W = np.concatenate([W, W[:1]]) if call in CALLS[3:] else W
-    return {"X": X, "Y": Y, "W": W, "V": V}
+    W = np.concatenate([W, W[:1]]) if request.param in CALLS[3:] else W
+    return request.param, {"X": X, "Y": Y, "W": W, "V": V}
 
 
-@pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize(
     "name, change, words",
     [
@@ -242,28 +228,23 @@ def arguments(iris, call):
         ("Y", lambda Y: Y.argmax(1), r"Y: got shape \(150,\).*np\.eye\(C\)\[Y\]"),
         ("Y", lambda Y: Y[:, :1], r"Y: got shape \(150, 1\), expected N x C = 150 x 3"),
         ("V", lambda V: V.T, r"V: got shape \(16, 3\), .* D as in X; write V.T"),
-        (
-            "W",
-            lambda W: W[1:],
-            r"W: got shape .*, expected M.* = 1[67] x C, with M as in V",
-        ),
+        ("W", lambda W: W[1:], r"W: got shape .* M.* = 1[67] x C, with M as in V"),
     ],
 )
-def test_misfits_name_the_argument(iris, call, name, change, words):
-    given = arguments(iris, call)
+def test_misfits_name_the_argument(called, name, change, words):
+    call, given = called
     given[name] = change(given[name])
     with pytest.raises(ValueError, match=f"^{words}"):
         call(**given)
 
 
 @pytest.mark.filterwarnings("ignore:.*encountered in:RuntimeWarning")
-@pytest.mark.parametrize("call", CALLS)
-@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
 @pytest.mark.parametrize("name", "XYWV")
 @pytest.mark.parametrize("at", [(0, 0), (-1, 1)])
-def test_not_finite_names_the_entry(iris, call, bad, name, at):
+def test_not_finite_names_the_entry(called, bad, name, at):
     """Also where it hides in a saturated unit, or in the row of output biases."""
-    given = arguments(iris, call)
+    call, given = called
     A = given[name] = given[name].copy()
     A[at] = bad
     words = (
@@ -287,7 +268,6 @@ def test_overflow_on_the_way_is_an_error_too():
         lambda: network.gradients(X, -X, W, V),
         lambda: network.gradients(X, 0 * X, half, np.ones((1, 2))),
         lambda: network.predict(X, W, V),
-        lambda: TwoLayer("regression").cost(X, -X, W, V),
     ):
         with pytest.raises(NotFiniteError, match="got nan or inf from finite X, V, W"):
             call()

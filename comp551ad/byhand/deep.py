@@ -112,15 +112,10 @@ def batch_norm(
 def batch_norm_backward_by_steps(
     dR: Array, Q: Array, gamma: Array, eps: float = EPS
 ) -> tuple[Array, Array, Array]:
-    """dQ, dgamma, dbeta from dR, one step of ``batch_norm`` undone at a time.
+    """dQ (N x M), dgamma and dbeta from dR (N x M), ``batch_norm`` undone step by step.
 
     μ and σ² depend on every row, so an error at one row reaches Q in all of them, on four
     paths: through Q − μ, through σ², through μ, and through μ to σ², which adds 0.
-
-    Args:
-        dR, Q: N x M.
-        gamma: (M,).
-        eps: ε, 0 or more.
     """
     N = Q.shape[0]
     # The way up again.
@@ -138,8 +133,7 @@ def batch_norm_backward_by_steps(
     # σ² = mean of D²
     dD = dD + 2 * D * dvariance / N
     # D = Q − μ, and μ = mean of Q
-    dmean = -np.sum(dD, 0)  # (M,)
-    dQ = dD + dmean / N  # N x M
+    dQ = dD - np.sum(dD, 0) / N  # N x M
     return dQ, dgamma, dbeta
 
 
@@ -173,16 +167,12 @@ def running_average(
         A 2 x M array a layer.
     """
     N, rate = count("N", N, 2), number("rate", rate, 0, 1)
-    batch = [np.stack([mean, variance * N / (N - 1)]) for mean, variance in batch]
-    average = batch if average is None else [np.stack([*old]) for old in average]
-    got, expected = ([pair.shape for pair in pairs] for pairs in (average, batch))
-    if got != expected:
-        raise ValueError(
-            f"average: got entries of shapes {got}, expected {expected} as in batch; start "
-            "with None for another network"
-        )
-    pairs = zip(average, batch, strict=True)
-    return [(1 - rate) * old + rate * new for old, new in pairs]
+    new = [np.stack([mean, variance * N / (N - 1)]) for mean, variance in batch]
+    average = new if average is None else average
+    axes = [f"2 M{layer}" for layer in range(len(new))]
+    both = fit({"batch": axes, "average": axes}, {"batch": new, "average": average})
+    pairs = zip(both["average"], new, strict=True)
+    return [(1 - rate) * old + rate * one for old, one in pairs]
 
 
 # ---- the network ---------------------------------------------------------------------
@@ -313,44 +303,6 @@ class Deep:
             statistics: for batch normalization at test time: (mean, variance), one pair a
                 hidden layer; by default each layer takes them over X's own rows.
         """
-        return self._up(X, parameters, statistics)
-
-    @shapes(X="N D", parameters=_parameter_axes, statistics=_statistics_axes, Y="N C")
-    def cost(
-        self, X: Array, Y: Array, parameters: Parameters, statistics: Statistics = None
-    ) -> float:
-        """Mean cross-entropy over the rows; X is N x D, Y N x C one-hot."""
-        U = self._up(X, parameters, statistics).U
-        return np.mean(cross_entropy(Y, U))
-
-    @shapes(X="N D", parameters=_parameter_axes, statistics=_statistics_axes)
-    def predict(
-        self, X: Array, parameters: Parameters, statistics: Statistics = None
-    ) -> Array:
-        """Yh, N x C: the network's prediction for each row of X."""
-        return softmax(self._up(X, parameters, statistics).U)
-
-    @shapes(X="N D", parameters=_parameter_axes, Y="N C")
-    def gradients(
-        self, X: Array, Y: Array, parameters: Parameters
-    ) -> tuple[Array, ...]:
-        """The gradient of ``cost``: a tuple like ``parameters``."""
-        return self._down(self._up(X, parameters), Y, parameters)
-
-    @shapes(parameters=_parameter_axes, Y="N C")
-    def backward(self, up: Pass, Y: Array, parameters: Parameters) -> tuple[Array, ...]:
-        """The same from a forward pass in training, without given statistics."""
-        fit({"up.U": "N C", "Y": "N C"}, {"up.U": up.U, "Y": Y})
-        if not up.training:
-            raise ValueError(
-                "up: got a pass with given statistics, expected one without; call forward(X, "
-                "parameters)"
-            )
-        return self._down(up, Y, parameters)
-
-    def _up(
-        self, X: Array, parameters: Parameters, statistics: Statistics = None
-    ) -> Pass:
         activation, _ = HIDDEN[self.hidden]
         *hidden, (W_top, b_top) = self.layers(parameters)
         up, entered = Pass(Z=[X], training=statistics is None), X
@@ -370,12 +322,42 @@ class Deep:
         up.U = np.dot(up.Z[-1], W_top) + b_top  # N x C
         return up
 
-    def _down(self, up: Pass, Y: Array, parameters: Parameters) -> tuple[Array, ...]:
-        """Error from above, input from below (S08), layer after layer.
+    @shapes(X="N D", parameters=_parameter_axes, Y="N C")
+    def cost(
+        self, X: Array, Y: Array, parameters: Parameters, statistics: Statistics = None
+    ) -> float:
+        """Mean cross-entropy over the rows; X is N x D, Y N x C one-hot."""
+        U = self.forward(X, parameters, statistics).U
+        return np.mean(cross_entropy(Y, U))
 
-        A skip connection is a second path down (S04): the error at a block's output is added,
-        unchanged, to what came through the block.
+    @shapes(X="N D", parameters=_parameter_axes)
+    def predict(
+        self, X: Array, parameters: Parameters, statistics: Statistics = None
+    ) -> Array:
+        """Yh, N x C: the network's prediction for each row of X."""
+        return softmax(self.forward(X, parameters, statistics).U)
+
+    @shapes(X="N D", parameters=_parameter_axes, Y="N C")
+    def gradients(
+        self, X: Array, Y: Array, parameters: Parameters
+    ) -> tuple[Array, ...]:
+        """The gradient of ``cost``: a tuple like ``parameters``."""
+        return self.backward(self.forward(X, parameters), Y, parameters)
+
+    @shapes(parameters=_parameter_axes, Y="N C")
+    def backward(self, up: Pass, Y: Array, parameters: Parameters) -> tuple[Array, ...]:
+        """The same from a forward pass in training, without given statistics.
+
+        Error from above, input from below (S08), layer after layer. A skip connection is a
+        second path down (S04): the error at a block's output is added, unchanged, to what came
+        through the block.
         """
+        fit({"up.U": "N C", "Y": "N C"}, {"up.U": up.U, "Y": Y})
+        if not up.training:
+            raise ValueError(
+                "up: got a pass with given statistics, expected one without; call forward(X, "
+                "parameters)"
+            )
         (_, back), layers = HIDDEN[self.hidden], self.layers(parameters)
         dU = (softmax(up.U) - Y) / Y.shape[0]  # N x C
         gradients = [np.dot(up.Z[-1].T, dU), np.sum(dU, 0)]

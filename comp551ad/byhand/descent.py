@@ -4,9 +4,8 @@
 loop for any gradient. Both return a ``Descent``, which unpacks as the parameters
 (``W, V = gradient_descent(…)``) and keeps the history of the run.
 
-Reads ``shapes`` and ``two_layer``; notebooks and tests read it. The loop does the gradient, the
-step, one inner product and one lock a parameter, so that 100,000 small steps cost what a bare
-loop costs; everything else happens every ``keep_every`` steps.
+Reads ``shapes`` and ``two_layer``; notebooks and tests read it. What costs time happens every
+``keep_every`` steps, so that 100,000 small steps cost what a bare loop costs.
 """
 
 import math
@@ -77,7 +76,6 @@ class Descent:
         iterations: steps taken.
         reason: "small gradient", "max_iters", "interrupted" or "diverged".
         report: the same in a sentence.
-        history: a ``History``.
     """
 
     parameters: tuple
@@ -156,11 +154,10 @@ def descend(
     kept: list[tuple] = []
     expected = [A.shape for A in p]
 
-    def keep(t: int, p: list, dp: Sequence) -> None:
+    def keep(dp: Sequence) -> None:
         _check_gradients(dp, expected, choices[1:])
         height = math.nan if cost is None else _height(cost(*p))
-        norms = [math.sqrt(np.vdot(dA, dA)) for dA in dp]
-        kept.append((t, height, norms, tuple(p)))
+        kept.append((t, height, [math.sqrt(np.vdot(dA, dA)) for dA in dp], tuple(p)))
 
     _lock(p)
     t, reason = 0, "max_iters"
@@ -170,7 +167,7 @@ def descend(
             for _ in _bar(max_iters, progress):
                 dp = slopes(*p)
                 if t % keep_every == 0:
-                    keep(t, p, dp)
+                    keep(dp)
                 squares = [np.vdot(dA, dA) for dA in dp]
                 total = sum(squares)
                 if not total < math.inf:
@@ -190,14 +187,12 @@ def descend(
             reason = "diverged"
         if not kept or kept[-1][0] != t:
             try:
-                keep(t, p, slopes(*p))
+                keep(slopes(*p))
             except FloatingPointError:
                 kept.append((t, math.nan, [math.nan] * len(p), tuple(p)))
     iterations, costs, norms, iterates = zip(*kept, strict=True)
-    columns = zip(choices[1:], np.array(norms).T, strict=True)
-    history = History(
-        np.array(iterations), np.array(costs), dict(columns), list(iterates)
-    )
+    columns = dict(zip(choices[1:], np.array(norms).T, strict=True))
+    history = History(np.array(iterations), np.array(costs), columns, list(iterates))
     report = _report(reason, eps, stop, max_iters, history)
     return Descent(tuple(A.copy() for A in p), t, reason, report, history)
 
@@ -292,13 +287,12 @@ def _lock(p: list) -> None:
 def _check_gradients(dp: Any, expected: list[tuple], names: list[str]) -> None:
     """Refuse what doesn't fit the parameters: p − lr · dp would broadcast, unseen."""
     several = dp if isinstance(dp, (tuple, list, Array)) else [dp]
-    dtypes = [np.asarray(dA).dtype for dA in several]
-    shapes_of_dp = [np.shape(dA) for dA in several]
-    is_plain = all(
-        type(A) is Array or isinstance(A, (np.floating, float, int)) for A in several
-    )
-    if shapes_of_dp != expected or not is_plain or not set(dtypes) <= NUMBERS:
-        got = ", ".join(f"{t} {n}" for t, n in zip(dtypes, shapes_of_dp, strict=True))
+    kinds = [np.asarray(dA).dtype for dA in several]
+    found = [np.shape(dA) for dA in several]
+    plain = (float, int, np.floating)
+    is_plain = all(type(dA) is Array or isinstance(dA, plain) for dA in several)
+    if found != expected or not is_plain or not set(kinds) <= NUMBERS:
+        got = ", ".join(map("{} {}".format, kinds, found))
         raise ValueError(
             f"gradient: returned {got}, expected floats of shapes {expected}; return arrays "
             f"{', '.join(names)} in that order"

@@ -48,7 +48,7 @@ def cost(X: Array, Y: Array, W: Array, V: Array) -> float:
     return nll
 
 
-@shapes(X="N D", V="D M", W="M C", Y="N C", gradient_of="W V")
+@shapes(X="N D", V="D M", W="M C", Y="N C")
 def gradients(X: Array, Y: Array, W: Array, V: Array) -> tuple[Array, Array]:
     """The gradients of ``cost`` by the chain rule, dW (M x C) and dV (D x M) (S06–S09).
 
@@ -76,30 +76,20 @@ def gradients(X: Array, Y: Array, W: Array, V: Array) -> tuple[Array, Array]:
 # ---- three heads and three hidden activations ----------------------------------------
 
 
-def half_square(Y: Array, U: Array) -> Array:
-    """Regression: L = ½ ‖y − u‖², one number a row."""
-    return 0.5 * np.sum((Y - U) ** 2, 1)
-
-
-def binary_cross_entropy(Y: Array, U: Array) -> Array:
-    """Binary: L = y log(1 + e^−u) + (1 − y) log(1 + e^u), summed over the columns."""
-    return np.sum(Y * softplus(-U) + (1 - Y) * softplus(U), 1)
-
-
 def cross_entropy(Y: Array, U: Array) -> Array:
     """Multiclass: L = −yᵀu + log Σ_c e^{u_c}, one number a row."""
     return logsumexp(U) - np.sum(U * Y, -1)
 
 
-def identity(U: Array) -> Array:
-    """ŷ = u."""
-    return U
-
-
-# name: ŷ = g(u), and L(y, u) in its safe form
+# name: ŷ = g(u), and L(y, u) in its safe form, one number a row
 HEADS: dict[str, tuple[Callable, Callable]] = {
-    "regression": (identity, half_square),
-    "binary": (logistic, binary_cross_entropy),
+    # ½ ‖y − u‖²
+    "regression": (lambda U: U, lambda Y, U: 0.5 * np.sum((Y - U) ** 2, 1)),
+    # y log(1 + e^−u) + (1 − y) log(1 + e^u), summed over the columns
+    "binary": (
+        logistic,
+        lambda Y, U: np.sum(Y * softplus(-U) + (1 - Y) * softplus(U), 1),
+    ),
     "multiclass": (softmax, cross_entropy),
 }
 
@@ -149,7 +139,7 @@ class TwoLayer:
         mean_loss = np.mean(loss(Y, U))
         return mean_loss
 
-    @shapes(X="N D", V="D M", W="M+output_bias C", Y="N C", gradient_of="W V")
+    @shapes(X="N D", V="D M", W="M+output_bias C", Y="N C")
     def gradients(self, X: Array, Y: Array, W: Array, V: Array) -> tuple[Array, Array]:
         """dW and dV, shaped as W and V: dW = Zᵀ dU / N, dV = Xᵀ dQ / N.
 
