@@ -9,11 +9,11 @@ Reads: ``tape``, ``primitives``, ``operands``, ``data``, ``refusals``, ``pytrees
 ``inplace``, ``numpy_protocols``.
 """
 
+import functools
 import inspect
 import itertools
 import math
 import operator
-import string
 import types
 from collections.abc import Callable
 from typing import Any
@@ -22,11 +22,10 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from comp551ad import functions as fn
-from comp551ad import pytrees
 
-from .data import handle
+from .data import compute, handle
 from .primitives import PRIMITIVES, shape_of
-from .refusals import TraceError, is_called_by_numpy
+from .refusals import TraceError
 from .tape import Tracer, apply, concrete, joined
 
 COMPOSITES: dict[Callable, Callable] = {}
@@ -151,14 +150,6 @@ def _let_kinks_cancel(x, parameters):
     x.tape.kinks[x.index] = None
 
 
-@composite(np.sqrt)
-def _sqrt(x):
-    """Of an array of traced numbers NumPy computes norms and spreads by itself, as roots of sums of
-    squares: at 0 such a root has slope 0, as our own norm and std have."""
-    of_squares = {"of_squares": True} if is_called_by_numpy() else None
-    return apply(PRIMITIVES["sqrt"], (x,), of_squares)
-
-
 @composite(np.dot)
 def _dot(a, b):
     dimensions = [x.ndim if hasattr(x, "ndim") else np.ndim(x) for x in (a, b)]
@@ -253,6 +244,8 @@ _PASSING = {
 }
 # That some weight is 0 ends np.average; it takes no other course.
 _PASSING["any"] = lambda a, *args: np.any(concrete(a), *args)
+# A name of its own for the same function, which asks no tracer.
+_PASSING["_concatenate"] = np.concatenate
 
 
 def as_numpy_has_it(*functions: Callable) -> None:
@@ -272,10 +265,10 @@ def _text_of(function, inside=()):
         is_used = name in own.__code__.co_names and name not in _PASSING
         if is_used and type(g) is types.FunctionType and g not in inside:
             passing[name] = g if hasattr(g, "__wrapped__") else _text_of(g, inside)
-    text = types.FunctionType(
-        own.__code__, own.__globals__ | passing, own.__name__, own.__defaults__
-    )
+    space = own.__globals__ | passing
+    text = types.FunctionType(own.__code__, space, own.__name__, own.__defaults__)
     text.__kwdefaults__ = own.__kwdefaults__
+    space[own.__name__] = text  # where it calls itself
     return text
 
 
@@ -284,9 +277,11 @@ as_numpy_has_it(
     np.hstack, np.vstack, np.dstack, np.column_stack, np.append,
     np.split, np.array_split, np.hsplit, np.vsplit, np.dsplit,
     np.moveaxis, np.rollaxis, np.matrix_transpose, np.linalg.matrix_transpose,
-    np.flip, np.flipud, np.fliplr, np.rot90, np.tile, np.resize,
+    np.flip, np.flipud, np.fliplr, np.rot90, np.tile,
     np.tril, np.triu, np.linalg.diagonal, np.linalg.trace,
     np.take_along_axis, np.diff, np.average, np.cov, np.ptp, np.trapezoid, np.polyval,
+    np.real, np.copy, np.fix, np.around, np.nan_to_num, np.nansum, np.median, np.extract,
+    np.block, np.unstack, np.cumulative_sum, np.cumulative_prod,
     np.tensordot, np.linalg.tensordot, np.linalg.outer, np.linalg.cross,
     np.linalg.matmul, np.linalg.multi_dot, np.linalg.matrix_power,
     np.linalg.vector_norm, np.linalg.matrix_norm, np.linalg.svdvals,
@@ -299,12 +294,7 @@ _LOG2 = math.log(2.0)
 _SHORT: dict[Callable, Callable] = {
     # The same row under another name, which may change apart.
     **dict.fromkeys((np.positive, np.conjugate), handle),
-    np.real: lambda val: val,
-    np.copy: handle,
     np.fabs: lambda x: np.abs(x),
-    np.fix: lambda x: np.trunc(x),
-    np.around: lambda a, decimals=0: np.round(a, decimals),
-    np.modf: lambda x: (x - np.trunc(x), np.trunc(x)),
     np.float_power: power,
     np.fmod: lambda a, b: np.sign(a) * np.remainder(np.abs(a), np.abs(b)),
     np.divmod: lambda a, b: (np.floor_divide(a, b), np.remainder(a, b)),
@@ -324,32 +314,11 @@ _SHORT: dict[Callable, Callable] = {
         ** np.arange(np.size(x) if N is None else N)[:: 1 if increasing else -1]
     ),
     np.diagflat: lambda v, k=0: np.diag(np.ravel(v), k),
-    np.delete: lambda arr, obj, axis=None: np.take(
-        arr,
-        np.delete(
-            np.arange(np.size(arr) if axis is None else np.shape(arr)[axis]), obj
-        ),
-        axis,
-    ),
-    np.compress: lambda condition, a, axis=None: np.take(
-        a, np.flatnonzero(condition), axis
-    ),
-    np.extract: lambda condition, arr: np.ravel(arr)[np.flatnonzero(condition)],
-    np.ediff1d: lambda ary: np.diff(np.ravel(ary)),
-    np.nansum: lambda a, axis=None, keepdims=False: np.sum(
-        a, axis, keepdims=keepdims, where=~np.isnan(a)
-    ),
     np.nanmean: lambda a, axis=None, keepdims=False: np.mean(
         a, axis, keepdims=keepdims, where=~np.isnan(a)
     ),
     np.percentile: lambda a, q, axis=None, keepdims=False: np.quantile(
         a, np.asarray(q) / 100, axis, keepdims=keepdims
-    ),
-    np.median: lambda a, axis=None, keepdims=False: np.quantile(
-        a, 0.5, axis, keepdims=keepdims
-    ),
-    np.choose: lambda a, choices: np.select(
-        [np.equal(a, k) for k in range(len(choices))], list(choices)
     ),
     np.vdot: lambda a, b: np.dot(np.ravel(a), np.ravel(b)),
     np.inner: lambda a, b: (
@@ -369,15 +338,11 @@ _SHORT: dict[Callable, Callable] = {
     ),
 }
 COMPOSITES.update(_SHORT)
-# What NumPy has since 2.1 and 2.2: older stubs, and the Python of a browser, may lack it.
-_LATER: dict[str, Callable] = {
-    "unstack": lambda x, axis=0: tuple(np.moveaxis(x, axis, 0)),
-    "cumulative_sum": lambda x, axis=None: np.cumsum(x, axis),
-    "cumulative_prod": lambda x, axis=None: np.cumprod(x, axis),
-    "matvec": lambda x1, x2: np.squeeze(np.matmul(x1, x2[..., None]), -1),
-    "vecmat": lambda x1, x2: np.squeeze(np.matmul(x1[..., None, :], x2), -2),
-}
-COMPOSITES |= {vars(np)[name]: _LATER[name] for name in _LATER if hasattr(np, name)}
+if hasattr(np, "matvec"):  # since NumPy 2.2
+    COMPOSITES |= {
+        np.matvec: lambda x1, x2: np.squeeze(np.matmul(x1, x2[..., None]), -1),
+        np.vecmat: lambda x1, x2: np.squeeze(np.matmul(x1[..., None, :], x2), -2),
+    }
 
 
 def _without_nan(a, b):
@@ -390,30 +355,8 @@ def _without_nan(a, b):
 @composite(np.swapaxes)
 def _swapaxes(a, axis1, axis2):
     axes = list(range(np.ndim(a)))
-    axis1, axis2 = (normalize_axis_index(axis, len(axes)) for axis in (axis1, axis2))
     axes[axis1], axes[axis2] = axes[axis2], axes[axis1]
     return np.transpose(a, tuple(axes))
-
-
-@composite(np.roll)
-def _roll(a, shift, axis=None):
-    if axis is None:
-        return np.reshape(np.roll(np.ravel(a), shift, 0), np.shape(a))
-    for by, along in np.broadcast(shift, axis):
-        by = -by % max(np.shape(a)[along], 1)
-        a = np.concatenate(np.split(a, [by], along)[::-1], along) if by else a
-    return a
-
-
-@composite(np.repeat)
-def _repeat(a, repeats, axis=None):
-    a, axis = (np.ravel(a), 0) if axis is None else (a, axis % np.ndim(a))
-    if np.ndim(repeats):
-        return np.take(a, np.repeat(np.arange(np.shape(a)[axis]), repeats), axis)
-    *before, n = np.shape(a)[: axis + 1]
-    wide = (*before, n, repeats, *np.shape(a)[axis + 1 :])
-    copies = np.broadcast_to(np.expand_dims(a, axis + 1), wide)
-    return np.reshape(copies, (*before, n * repeats, *wide[axis + 2 :]))
 
 
 @composite(np.take)
@@ -424,21 +367,30 @@ def _take(a, indices, axis=None):
     return a[(slice(None),) * axis + (indices,)]
 
 
+def by_places(*functions: Callable) -> None:
+    """Enter functions that only move entries about: what they make of the entries' numbers is
+    which entry stands where."""
+    for function in functions:
+        COMPOSITES[function] = functools.partial(_moved, function)
+
+
+def _moved(function, a, *args, **kwargs):
+    return np.ravel(a)[function(_numbered(a), *args, **kwargs)]
+
+
+def _numbered(a, start=0):
+    """The entries' numbers in their places, as data that a program can compute."""
+    numbers = compute(np.arange, (start, start + np.size(a)), {})
+    return np.reshape(numbers, np.shape(a)) if np.ndim(a) else numbers
+
+
+by_places(np.roll, np.repeat, np.delete)
+
+
 @composite(np.insert)
 def _insert(arr, obj, values, axis=None):
-    arr, axis = (np.ravel(arr), 0) if axis is None else (arr, axis)
-    arr = np.moveaxis(arr, axis, 0)
-    n, several = len(arr), np.ndim(obj) > 0
-    if several or np.ndim(values) == np.ndim(arr):
-        values = np.moveaxis(
-            np.atleast_1d(values), axis if np.ndim(values) > 1 else 0, 0
-        )
-    else:
-        values = np.expand_dims(values, 0)
-    count = max(np.size(obj), len(values))
-    values = np.broadcast_to(values, (count, *np.shape(arr)[1:]))
-    order = np.insert(np.arange(n), obj, n + np.arange(count))
-    return np.moveaxis(np.concatenate([arr, values])[order], 0, axis)
+    places = np.insert(_numbered(arr), obj, _numbered(values, np.size(arr)), axis)
+    return np.append(arr, values)[places]
 
 
 @composite(np.diagonal)
@@ -467,32 +419,18 @@ def _diag(v, k=0):
 
 @composite(np.pad)
 def _pad(array, pad_width, mode="constant", constant_values=0):
+    if mode in ("edge", "reflect", "symmetric", "wrap"):
+        return _moved(np.pad, array, pad_width, mode)
+    if mode != "constant":
+        raise TypeError(
+            f"got mode={mode!r}, expected a constant or entries of the array"
+        )
     shape = np.shape(array)
     widths = np.broadcast_to(pad_width, (len(shape), 2)).tolist()
-    if mode != "constant":
-        for axis, width in enumerate(widths):
-            array = np.take(array, np.pad(np.arange(shape[axis]), width, mode), axis)
-        return array
     frame = np.pad(np.zeros(shape), widths, constant_values=constant_values)
     inside = tuple(slice(b, b + n) for (b, _), n in zip(widths, shape, strict=True))
     padded = fn.scatter(array, inside, frame.shape)
     return padded + frame if np.any(frame) else padded
-
-
-@composite(np.block)
-def _block(arrays):
-    def depth(part):
-        return 1 + depth(part[0]) if isinstance(part, list) else 0
-
-    def join(part, level):
-        if isinstance(part, list):
-            return np.concatenate(
-                [join(inner, level - 1) for inner in part], axis=-level
-            )
-        return np.reshape(part, (1,) * (ndim - np.ndim(part)) + np.shape(part))
-
-    ndim = max(depth(arrays), *map(np.ndim, pytrees.leaves(arrays)))
-    return join(arrays, depth(arrays))
 
 
 @composite(np.broadcast_arrays)
@@ -571,20 +509,6 @@ def _select(condlist, choicelist, default=0):
     return default
 
 
-@composite(np.piecewise)
-def _piecewise(x, condlist, funclist):
-    conditions = (
-        list(condlist) if np.ndim(condlist[0]) or not np.ndim(x) else [condlist]
-    )
-    if len(funclist) > len(conditions):
-        conditions.append(~np.any(conditions, axis=0))
-    y = 0.0 * x
-    for condition, function in zip(conditions, funclist, strict=True):
-        there = function(x[condition]) if callable(function) else function
-        y = fn.set_at(y, there, condition)
-    return y
-
-
 @composite(np.clip)
 def _clip(a, a_min=None, a_max=None, *, min=None, max=None):
     if (a_min is not None and min is not None) or (
@@ -596,29 +520,6 @@ def _clip(a, a_min=None, a_max=None, *, min=None, max=None):
     a_min, a_max = min if a_min is None else a_min, max if a_max is None else a_max
     a = a if a_min is None else np.maximum(a, a_min)
     return a if a_max is None else np.minimum(a, a_max)
-
-
-@composite(np.nan_to_num)
-def _nan_to_num(x, copy=True, nan=0.0, posinf=None, neginf=None):
-    most = np.finfo(float).max
-    posinf, neginf = (
-        most if posinf is None else posinf,
-        -most if neginf is None else neginf,
-    )
-    x = np.where(np.isnan(x), nan, x)
-    return np.where(np.isinf(x), np.where(np.greater(x, 0), posinf, neginf), x)
-
-
-@composite(np.interp)
-def _interp(x, xp, fp, left=None, right=None):
-    x, xp, fp = map(_PASSING["asarray"], (x, xp, fp))
-    x = np.expand_dims(x, -1)
-    inside = np.less_equal(xp[:-1], x) & np.less(x, xp[1:])
-    line = fp[:-1] + np.diff(fp) / np.diff(xp) * (x - xp[:-1])
-    y, x = np.sum(np.where(inside, line, 0.0), axis=-1), np.squeeze(x, -1)
-    y = np.where(np.less(x, xp[0]), fp[0] if left is None else left, y)
-    at_end = np.where(np.equal(x, xp[-1]), fp[-1], y)
-    return np.where(np.greater(x, xp[-1]), fp[-1] if right is None else right, at_end)
 
 
 @composite(np.round)
@@ -763,11 +664,13 @@ def outer(ufunc: Any, a: Any, b: Any) -> Any:
 # ---------------------------------------------------------------- products
 
 
+_LETTERS_OF_EINSUM = _text_of(np._core.einsumfunc._parse_einsum_input)
+
+
 @composite(np.einsum)
 def _einsum(subscripts, *operands, optimize=False):
-    if not isinstance(subscripts, str):
-        subscripts, operands = _with_letters(subscripts, *operands)
-    inputs, output = _named_axes(subscripts, operands)
+    inputs, output, operands = _LETTERS_OF_EINSUM((subscripts, *operands))
+    inputs = list(map(list, inputs.split(",")))
     length = {}
     for axes, x in zip(inputs, operands, strict=True):
         for k, n in zip(axes, np.shape(x), strict=True):
@@ -786,34 +689,6 @@ def _einsum(subscripts, *operands, optimize=False):
         later = {*output}.union(*inputs[at + 1 :])
         y, of_y = (x, axes) if y is None else _contract(y, x, of_y, axes, later, length)
     return _in_order(y, of_y, output)
-
-
-def _with_letters(*operands):
-    """The form np.einsum(a, [0, 1], b, [1, 2], [0, 2]), as a text and operands."""
-    lists = [*operands[1::2], *operands[-1:] * (len(operands) % 2)]
-    terms = [
-        "".join("..." if k is ... else string.ascii_letters[k] for k in axes)
-        for axes in lists
-    ]
-    n = len(operands) // 2
-    return "->".join([",".join(terms[:n]), *terms[n:]]), operands[: 2 * n : 2]
-
-
-def _named_axes(subscripts, operands):
-    """The letters of einsum's operands and of its result, with letters for the dots."""
-    left, arrow, right = subscripts.replace(" ", "").partition("->")
-    spare = [k for k in string.ascii_letters if k not in subscripts]
-    inputs = []
-    if len(left.split(",")) != len(operands):
-        raise ValueError(f"np.einsum: got {len(operands)} operands for {subscripts!r}")
-    for term, x in zip(left.split(","), operands, strict=True):
-        dots = np.ndim(x) - len(term.replace("...", ""))
-        inputs.append(list(term.replace("...", "".join(spare[len(spare) - dots :]))))
-    if not arrow:
-        once = [k for k in left if k.isalpha() and left.count(k) == 1]
-        right = "..." + "".join(sorted(once))
-    used = {*itertools.chain(*inputs)}
-    return inputs, list(right.replace("...", "".join(k for k in spare if k in used)))
 
 
 def _each_once(x, axes):
@@ -874,17 +749,6 @@ def _cross(a, b, axisa=-1, axisb=-1, axisc=-1, axis=None):
     return np.moveaxis(y, -1, axisc)
 
 
-@composite(np.linalg.lstsq)
-def _lstsq(a, b, rcond=None):
-    """Solves the normal equations, and refines the solution once. Singular values: None."""
-    inverse = np.linalg.pinv(a)
-    x = np.dot(inverse, b)
-    x = x + np.dot(inverse, b - np.dot(a, x))
-    rest = np.atleast_1d(np.sum(np.square(b - np.dot(a, x)), axis=0))
-    rows, columns = np.shape(a)
-    return x, rest if rows > columns else np.zeros(0), min(rows, columns), None
-
-
 @composite(np.linalg.pinv)
 def _pinv(a):
     _full_rank(a)
@@ -932,15 +796,6 @@ def _svd(a, full_matrices=True, compute_uv=True, hermitian=False):
     m, n = np.shape(a)[-2:]
     widths = [(0, 0)] * (np.ndim(a) - 2) + [(n, 0), (0, m)]
     return np.linalg.eigvalsh(np.pad(a, widths))[..., : -min(m, n) - 1 : -1]
-
-
-@composite(np.linalg.cond)
-def _cond(x, p=None):
-    if p in (None, 2, -2):
-        s = np.linalg.svdvals(x)
-        return s[..., -1] / s[..., 0] if p == -2 else s[..., 0] / s[..., -1]
-    axes = (-2, -1)
-    return np.linalg.norm(x, p, axes) * np.linalg.norm(np.linalg.inv(x), p, axes)
 
 
 @composite(np.linalg.eigh)

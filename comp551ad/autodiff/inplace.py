@@ -66,7 +66,7 @@ def _fill_diagonal(a, val):
 def _copyto(dst, src, where=True):
     if type(dst) is not Tracer:  # what np.full_like(X, a) calls
         raise refusal(*REFUSED["__array__"])
-    setitem(dst, Ellipsis, src if where is True else np.where(where, src, dst))
+    assign(dst, np.where(where, src, dst))
 
 
 def assign(target: Tracer, new: Tracer) -> None:

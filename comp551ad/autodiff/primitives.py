@@ -133,11 +133,11 @@ class Primitive:
     name: str
     value: Callable
     vjps: Any
-    jvps: Any = None
+    jvps: Any
     _: dataclasses.KW_ONLY
     notation: Notation
     examples: list
-    functions: tuple = ()
+    functions: tuple
     canonicalize: Callable | None = None
     elementwise: bool = False
     uniform: bool = False
@@ -220,32 +220,74 @@ PRIMITIVE_OF: dict[Callable, Primitive] = {}  # by the callable that it answers 
 
 
 def define(
-    name: str, value: Callable, vjps: Any, jvps: Any = None, **fields: Any
+    name: str,
+    vjps: Any,
+    jvps: Any = None,
+    *,
+    value: Callable | None = None,
+    notation: Notation | None = None,
+    javascript: str | None = None,
+    **fields: Any,
 ) -> Primitive:
-    """Enter a primitive into the table. The name and its callables must be new."""
-    primitive = Primitive(name, value, vjps, jvps, **fields)
-    taken = [f for f in primitive.functions if f in PRIMITIVE_OF]
+    """Enter a primitive into the table; its name and its callables must be new.
+
+    What isn't given is what the function of this name does, and how it is called: ours, NumPy's
+    or one of ``np.linalg``.
+    """
+    function, source = _function_called(name)
+    fields.setdefault("functions", (function,))
+    taken = [f for f in fields["functions"] if f in PRIMITIVE_OF]
     if name in PRIMITIVES or taken:
         raise ValueError(f"name: got {name!r}, already defined; choose another name")
+    if notation is None:
+        notation = call(name, source, 1 if callable(vjps) else len(vjps))
+    notation = notation._replace(own_javascript=javascript)
+    value = value or function
+    primitive = Primitive(name, value, vjps, jvps, notation=notation, **fields)
     PRIMITIVES[name] = primitive
-    for function in primitive.functions:
-        PRIMITIVE_OF[function] = primitive
+    PRIMITIVE_OF.update(dict.fromkeys(primitive.functions, primitive))
     return primitive
 
 
-def elementwise(
-    name: str, value: Callable, *rules: Callable | None, **fields: Any
-) -> Primitive:
-    """A primitive that works entry by entry: each rule serves both modes."""
-    fields.setdefault("functions", (value,))
-    broadcasts = len(rules) > 1
-    fields |= {"elementwise": True, "uniform": True, "broadcasts": broadcasts}
-    if isinstance(fields["functions"][0], np.ufunc):
-        fields["out"] = "ufunc"
-    return define(name, value, rules, rules, **fields)
+def _function_called(name):
+    if name in fn.__all__:
+        return getattr(fn, name), name
+    if hasattr(np, name):
+        return getattr(np, name), f"np.{name}"
+    return getattr(np.linalg, name, None), f"np.linalg.{name}"
 
 
-# -- shapes, and how an operation is written
+# -- how an operation is written
+
+
+def infix(
+    text: str, latex: str, source: Any, level: int, right: int | None = None
+) -> Notation:
+    """Between its operands: a + b."""
+    needs = (level, level if right is None else right)
+    texts = f"{{0}}{text}{{1}}", f"{{0}}{latex}{{1}}", f"{{0}} {source} {{1}}"
+    return Notation(*texts, level, needs)
+
+
+def prefix(name: Any) -> Notation:
+    """A function written without parentheses around a single letter: sin a5."""
+    texts = f"{name} {{0}}", rf"\{name} {{0}}", f"np.{name}({{0}})"
+    return Notation(*texts, PREFIX, (ATOM,))
+
+
+def call(name: Any, source: str = "", operands: int = 1, latex: str = "") -> Notation:
+    """A function written with parentheses: softmax(a5)."""
+    slots = ", ".join(f"{{{k}}}" for k in range(operands)) + "{parameters}"
+    latex = latex or rf"\operatorname{{{{{name.replace('_', ' ')}}}}}"
+    texts = (
+        f"{name}({slots})",
+        rf"{latex}\left({slots}\right)",
+        f"{source or name}({slots})",
+    )
+    return Notation(*texts, ATOM, (0,) * operands)
+
+
+# -- shapes and axes
 
 
 def shape_of(x: Any) -> tuple[int, ...]:
@@ -260,40 +302,6 @@ def size_of(x: Any) -> int:
     return 1 if type(x) is float else x.size
 
 
-def infix(
-    text: str, latex: str | None, source: Any, level: int, right: int | None = None
-) -> Notation:
-    """Between its operands: a + b."""
-    needs = (level, level if right is None else right)
-    texts = f"{{0}}{text}{{1}}", f"{{0}}{latex}{{1}}", f"{{0}} {source} {{1}}"
-    return Notation(*texts, level, needs)
-
-
-def prefix(name: Any, latex: str | None = None, source: Any = None) -> Notation:
-    """A function written without parentheses around a single letter: sin a5."""
-    latex = latex or rf"\{name}"
-    source = f"{source or 'np.' + name}({{0}})"
-    return Notation(f"{name} {{0}}", f"{latex} {{0}}", source, PREFIX, (ATOM,))
-
-
-def call(
-    name: Any, source: Any = None, operands: int = 1, latex: str | None = None
-) -> Notation:
-    """A function written with parentheses: softmax(a5)."""
-    slots = ", ".join(f"{{{k}}}" for k in range(operands))
-    latex = latex or rf"\operatorname{{{{{name.replace('_', ' ')}}}}}"
-    return Notation(
-        f"{name}({slots}{{parameters}})",
-        rf"{latex}\left({slots}{{parameters}}\right)",
-        f"{source or 'np.' + name}({slots}{{parameters}})",
-        ATOM,
-        (0,) * operands,
-    )
-
-
-# ---------------------------------------------------------------- axes and examples, for entries
-
-
 def _from_the_end(axis, ndim):
     """Axes counted from the end: None -> all of them, 0 -> -ndim, (0, 1) -> ..."""
     if axis is None or (ndim == 0 and axis in (0, -1)):  # NumPy's for a number: no axis
@@ -305,15 +313,17 @@ def _from_the_end(axis, ndim):
     return axis - ndim if 0 <= axis < ndim else axis
 
 
-def _axis_from_the_end(parameters, shape, *others):
-    return {**parameters, "axis": _from_the_end(parameters.get("axis"), len(shape))}
+def _axis(default=None, more=0):
+    """Makes axis= canonical: ``default`` unless given; the result has ``more`` axes."""
+
+    def canonicalize(parameters, shape, *others):
+        axis = _from_the_end(parameters.get("axis", default), len(shape) + more)
+        return {**parameters, "axis": axis}
+
+    return canonicalize
 
 
-def _unreduce(g, axis, keepdims):
-    """Put reduced axes back with length 1. A scalar g is uniform and stays."""
-    if keepdims or ndim_of(g) == 0:
-        return g
-    return np.expand_dims(g, axis)
+# -- examples
 
 
 def _sample(*shape, low=-1.3, high=1.7, turn=0.0):
@@ -324,43 +334,43 @@ def _sample(*shape, low=-1.3, high=1.7, turn=0.0):
     return sweep.reshape(shape) if shape else float(sweep[0])
 
 
-def _unary(low=-1.3, high=1.7):
-    return [
-        ((_sample(low=low, high=high),), {}),
-        ((_sample(2, 3, low=low, high=high),), {}),
-        ((_sample(0, low=low, high=high),), {}),
+def _example(*shapes, low=-1.3, high=1.7, **parameters):
+    """Operands of these shapes, and parameters."""
+    turned = [
+        _sample(*shape, low=low, high=high, turn=0.31 * k)
+        for k, shape in enumerate(shapes)
     ]
+    return tuple(turned), parameters
 
 
-def _binary(low=-1.3, high=1.7):
-    def a(*shape):
-        return _sample(*shape, low=low, high=high)
+# ---------------------------------------------------------------- entry by entry
 
-    def b(*shape):
-        return _sample(*shape, low=low, high=high, turn=0.31)
+_UNARY = [((),), ((2, 3),), ((0,),)]
+_BINARY = [
+    ((), ()), ((2, 3), (2, 3)), ((2, 3), (3,)), ((2, 1), (3,)), ((), (1, 3)),
+    ((0, 3), (1, 3)),
+]  # fmt: skip
 
-    return [
-        ((a(), b()), {}),
-        ((a(2, 3), b(2, 3)), {}),
-        ((a(2, 3), b(3)), {}),
-        ((a(2, 1), b(3)), {}),
-        ((a(), b(1, 3)), {}),
-        ((a(0, 3), b(1, 3)), {}),
-    ]
+
+def elementwise(
+    name: str,
+    *rules: Callable | None,
+    low: float = -1.3,
+    high: float = 1.7,
+    **fields: Any,
+) -> Primitive:
+    """A primitive that works entry by entry: each rule serves both modes. Examples lie between
+    ``low`` and ``high``."""
+    shapes = _UNARY if len(rules) == 1 else _BINARY
+    fields.setdefault("examples", [_example(*s, low=low, high=high) for s in shapes])
+    fields |= {"elementwise": True, "uniform": True, "broadcasts": len(rules) > 1}
+    if isinstance(_function_called(name)[0], np.ufunc):
+        fields["out"] = "ufunc"
+    return define(name, rules, rules, **fields)
 
 
 def _is_plain(x):
     return issubclass(type(x), (float, np.ndarray))
-
-
-# ---------------------------------------------------------------- arithmetic
-
-
-def _quotient(source):
-    """Written as a fraction, whatever it does where the denominator is 0."""
-    needs = (PRODUCT, PREFIX)
-    latex = r"\frac{{{0}}}{{{1}}}"
-    return Notation("{0}/{1}", latex, source, PRODUCT, needs)
 
 
 def _divide(a, b):
@@ -371,52 +381,49 @@ def _divide(a, b):
         return np.divide(a, b)
 
 
+def _quotient(source):
+    """Written as a fraction, whatever it does where the denominator is 0."""
+    latex = r"\frac{{{0}}}{{{1}}}"
+    return Notation("{0}/{1}", latex, source, PRODUCT, (PRODUCT, PREFIX))
+
+
 elementwise(
     "add",
-    operator.add,
     lambda g, y, a, b: g,
     lambda g, y, a, b: g,
-    functions=(np.add,),
+    value=operator.add,
     notation=infix(" + ", " + ", "+", SUM),
-    examples=_binary(),
     commutative=True,
 )
 elementwise(
     "subtract",
-    operator.sub,
     lambda g, y, a, b: g,
     lambda g, y, a, b: -g,
-    functions=(np.subtract,),
+    value=operator.sub,
     notation=infix(" − ", " - ", "-", SUM, right=PRODUCT),
-    examples=_binary(),
 )
 elementwise(
     "multiply",
-    operator.mul,
     lambda g, y, a, b: b * g,
     lambda g, y, a, b: a * g,
-    functions=(np.multiply,),
+    value=operator.mul,
     notation=infix("·", r" \cdot ", "*", PRODUCT),
-    examples=_binary(),
     bilinear=True,
     commutative=True,
 )
 elementwise(
     "divide",
-    _divide,
     lambda g, y, a, b: _divide(g, b),
     lambda g, y, a, b: _divide(-g * y, b),
-    functions=(np.divide,),
+    value=_divide,
     notation=_quotient("{0} / {1}"),
-    examples=_binary(low=0.4, high=2.1),
+    low=0.4,
 )
 elementwise(
     "negative",
-    operator.neg,
     lambda g, y, x: -g,
-    functions=(np.negative,),
+    value=operator.neg,
     notation=Notation("−{0}", "-{0}", "-{0}", PRODUCT, (PRODUCT,)),
-    examples=_unary(),
 )
 
 
@@ -438,167 +445,138 @@ def _power_log(y, a):
 
 elementwise(
     "power",
-    np.power,
     lambda g, y, a, b: _power_slope(a, b) * g,
     lambda g, y, a, b: _power_log(y, a) * g,
-    notation=Notation(
-        "{0}^{1}",
-        "{0}^{{{1}}}",
-        "{0} ** {1}",
-        POWER,
-        (ATOM, ATOM),
-        "power({0}, {1})",
-    ),
-    examples=_binary(low=0.4, high=2.1) + [((_sample(4, low=0.4), 3.0), {})],
+    notation=Notation("{0}^{1}", "{0}^{{{1}}}", "{0} ** {1}", POWER, (ATOM, ATOM)),
+    javascript="power({0}, {1})",
+    low=0.4,
 )
-# ---------------------------------------------------------------- functions of one number
 
+# -- functions of one number
 
-def unary(
-    name: Any,
-    rule: Callable | None,
-    low: float = -1.3,
-    high: float = 1.7,
-    notation: Notation | None = None,
-) -> Primitive:
-    """NumPy's function of this name, or ours, with examples between low and high."""
-    value = getattr(fn, name) if name in fn.__all__ else getattr(np, name)
-    notation = notation or call(name, name if name in fn.__all__ else None)
-    return elementwise(name, value, rule, notation=notation, examples=_unary(low, high))
-
-
-_POSITIVE = 0.4, 2.1
+_SQUARE = Notation("{0}²", "{0}^2", "{0} ** 2", POWER, (ATOM,))
 _RECIPROCAL = Notation("1/{0}", r"\frac{{1}}{{{0}}}", "1 / {0}", PRODUCT, (PREFIX,))
-_SQUARE = Notation("{0}²", "{0}^2", "{0} ** 2", POWER, (ATOM,), "square({0})")
-unary("square", lambda g, y, x: 2.0 * x * g, notation=_SQUARE)
-unary("reciprocal", lambda g, y, x: -np.square(y) * g, *_POSITIVE, _RECIPROCAL)
-elementwise(
-    "sqrt",
-    lambda x, of_squares=False: np.sqrt(x),
-    lambda g, y, x, of_squares=False: (
-        g * fn.safe_divide(0.5, y) if of_squares else g / (2.0 * y)
-    ),
-    functions=(np.sqrt,),
-    notation=Notation("√{0}", r"\sqrt{{{0}}}", "np.sqrt({0})", POWER, (ATOM,)),
-    examples=_unary(*_POSITIVE),
-    unwritten=("of_squares",),
-)
-unary("cbrt", lambda g, y, x: _divide(g, 3.0 * np.square(y)), *_POSITIVE)
-
-unary("exp", lambda g, y, x: g * y, notation=prefix("exp"))
-unary("exp2", lambda g, y, x: fn.xlogy(g * y, 2.0))
-unary("expm1", lambda g, y, x: g * (y + 1.0))
-unary("log", lambda g, y, x: _divide(g, x), *_POSITIVE, prefix("log"))
-unary("log2", lambda g, y, x: _divide(g, fn.xlogy(x, 2.0)), *_POSITIVE)
-unary("log10", lambda g, y, x: _divide(g, fn.xlogy(x, 10.0)), *_POSITIVE)
-unary("log1p", lambda g, y, x: _divide(g, 1.0 + x), -0.6)
-
-unary("sin", lambda g, y, x: g * np.cos(x), notation=prefix("sin"))
-unary("cos", lambda g, y, x: -g * np.sin(x), notation=prefix("cos"))
-unary("tan", lambda g, y, x: g * (1.0 + np.square(y)), -1.3, 1.2, prefix("tan"))
-unary("arcsin", lambda g, y, x: g / np.sqrt(1.0 - np.square(x)), -0.8, 0.8)
-unary("arccos", lambda g, y, x: -g / np.sqrt(1.0 - np.square(x)), -0.8, 0.8)
-unary("arctan", lambda g, y, x: g / (1.0 + np.square(x)), notation=prefix("arctan"))
-
-unary("sinh", lambda g, y, x: g * np.cosh(x))
-unary("cosh", lambda g, y, x: g * np.sinh(x))
-unary("tanh", lambda g, y, x: g * (1.0 - np.square(y)), notation=prefix("tanh"))
-unary("arcsinh", lambda g, y, x: g / np.sqrt(1.0 + np.square(x)))
-unary("arccosh", lambda g, y, x: g / np.sqrt(np.square(x) - 1.0), 1.4, 2.6)
-unary("arctanh", lambda g, y, x: _divide(g, 1.0 - np.square(x)), -0.8, 0.8)
-
-_LOGISTIC = call("σ", "logistic", latex=r"\sigma")
-unary("logistic", lambda g, y, x: g * y * (1.0 - y), notation=_LOGISTIC)
-unary("softplus", lambda g, y, x: g * fn.logistic(x))
-unary("relu", lambda g, y, x: g * np.heaviside(x, 0.0), notation=call("ReLU", "relu"))
-unary("erf", lambda g, y, x: g * (2.0 / math.sqrt(math.pi)) * np.exp(-np.square(x)))
-
+_ROOT = Notation("√{0}", r"\sqrt{{{0}}}", "np.sqrt({0})", POWER, (ATOM,))
 _ABS = Notation("|{0}|", r"\left|{0}\right|", "np.abs({0})", ATOM, (0,))
-unary("abs", lambda g, y, x: fn.abs_slope(x) * g, notation=_ABS)
+_LOGISTIC = call("σ", "logistic", latex=r"\sigma")
+
+elementwise(
+    "square", lambda g, y, x: 2.0 * x * g, notation=_SQUARE, javascript="square({0})"
+)
+elementwise(
+    "reciprocal", lambda g, y, x: -np.square(y) * g, low=0.4, notation=_RECIPROCAL
+)
+elementwise("sqrt", lambda g, y, x: g / (2.0 * y), low=0.4, notation=_ROOT)
+elementwise("cbrt", lambda g, y, x: _divide(g, 3.0 * np.square(y)), low=0.4)
+
+elementwise("exp", lambda g, y, x: g * y, notation=prefix("exp"))
+elementwise("exp2", lambda g, y, x: fn.xlogy(g * y, 2.0))
+elementwise("expm1", lambda g, y, x: g * (y + 1.0))
+elementwise("log", lambda g, y, x: _divide(g, x), low=0.4, notation=prefix("log"))
+elementwise("log2", lambda g, y, x: _divide(g, fn.xlogy(x, 2.0)), low=0.4)
+elementwise("log10", lambda g, y, x: _divide(g, fn.xlogy(x, 10.0)), low=0.4)
+elementwise("log1p", lambda g, y, x: _divide(g, 1.0 + x), low=-0.6)
+
+elementwise("sin", lambda g, y, x: g * np.cos(x), notation=prefix("sin"))
+elementwise("cos", lambda g, y, x: -g * np.sin(x), notation=prefix("cos"))
+elementwise(
+    "tan", lambda g, y, x: g * (1.0 + np.square(y)), high=1.2, notation=prefix("tan")
+)
+elementwise(
+    "arcsin", lambda g, y, x: g / np.sqrt(1.0 - np.square(x)), low=-0.8, high=0.8
+)
+elementwise(
+    "arccos", lambda g, y, x: -g / np.sqrt(1.0 - np.square(x)), low=-0.8, high=0.8
+)
+elementwise(
+    "arctan", lambda g, y, x: g / (1.0 + np.square(x)), notation=prefix("arctan")
+)
+
+elementwise("sinh", lambda g, y, x: g * np.cosh(x))
+elementwise("cosh", lambda g, y, x: g * np.sinh(x))
+elementwise("tanh", lambda g, y, x: g * (1.0 - np.square(y)), notation=prefix("tanh"))
+elementwise("arcsinh", lambda g, y, x: g / np.sqrt(1.0 + np.square(x)))
+elementwise(
+    "arccosh", lambda g, y, x: g / np.sqrt(np.square(x) - 1.0), low=1.4, high=2.6
+)
+elementwise(
+    "arctanh", lambda g, y, x: _divide(g, 1.0 - np.square(x)), low=-0.8, high=0.8
+)
+
+elementwise("logistic", lambda g, y, x: g * y * (1.0 - y), notation=_LOGISTIC)
+elementwise("softplus", lambda g, y, x: g * fn.logistic(x))
+elementwise(
+    "relu", lambda g, y, x: g * np.heaviside(x, 0.0), notation=call("ReLU", "relu")
+)
+elementwise(
+    "erf", lambda g, y, x: g * (2.0 / math.sqrt(math.pi)) * np.exp(-np.square(x))
+)
+
+elementwise("abs", lambda g, y, x: fn.abs_slope(x) * g, notation=_ABS)
 # 0 / x where x isn't 0.
-unary(
+elementwise(
     "abs_slope",
     lambda g, y, x: fn.divide_at_kink(g * (1.0 - np.square(y)), x),
     low=0.1,
-    notation=call("sign"),
+    notation=call("sign", "np.sign"),
 )
 for _step in ("sign", "floor", "ceil", "trunc", "rint"):
-    unary(_step, None, 0.6, 0.9)
+    elementwise(_step, None, low=0.6, high=0.9)
 
-# ---------------------------------------------------------------- functions of two numbers
+# -- functions of two numbers
 
 elementwise(
     "logaddexp",
-    np.logaddexp,
     lambda g, y, a, b: g * fn.logistic(a - b),
     lambda g, y, a, b: g * fn.logistic(b - a),
-    notation=call("logaddexp", operands=2),
-    examples=_binary(),
     commutative=True,
 )
 elementwise(
     "hypot",
-    np.hypot,
     lambda g, y, a, b: g * fn.safe_divide(a, y),
     lambda g, y, a, b: g * fn.safe_divide(b, y),
-    notation=call("hypot", operands=2),
-    examples=_binary(low=0.4, high=2.1),
+    low=0.4,
     commutative=True,
 )
 elementwise(
     "arctan2",
-    np.arctan2,
     lambda g, y, a, b: _divide(g * b, np.square(a) + np.square(b)),
     lambda g, y, a, b: _divide(-g * a, np.square(a) + np.square(b)),
-    notation=call("arctan2", operands=2),
-    examples=_binary(low=0.4, high=2.1),
+    low=0.4,
 )
 # a / b is 2 and something in the examples: the steps are elsewhere.
 _QUOTIENTS: list = [
-    ((_sample(low=2.1, high=2.4), _sample(low=0.9, high=0.95)), {}),
-    ((_sample(2, 3, low=2.1, high=2.4), _sample(3, low=0.9, high=0.95)), {}),
+    ((_sample(*a, low=2.1, high=2.4), _sample(*b, low=0.9, high=0.95)), {})
+    for a, b in _BINARY[:3]
 ]
 elementwise(
     "remainder",
-    np.remainder,
     lambda g, y, a, b: g,
     lambda g, y, a, b: -g * np.floor_divide(a, b),
-    notation=call("remainder", operands=2),
     examples=_QUOTIENTS,
 )
-elementwise(
-    "floor_divide",
-    np.floor_divide,
-    None,
-    None,
-    notation=call("floor_divide", operands=2),
-    examples=_QUOTIENTS,
-)
+elementwise("floor_divide", None, None, examples=_QUOTIENTS)
 
-# ---------------------------------------------------------------- choosing
+# -- choosing
+
+
+def _indicator(source, second="0"):
+    texts = f"[{{0}} > {second}]", rf"\left[{{0}} > {second}\right]"
+    return Notation(*texts, source, ATOM, (0, 0))
+
 
 elementwise(
     "heaviside",
-    np.heaviside,
     None,
     lambda g, y, a, b: g * (np.heaviside(a, 1.0) - np.heaviside(a, 0.0)),
-    notation=Notation(
-        "[{0} > 0]", r"\left[{0} > 0\right]", "np.heaviside({0}, {1})", ATOM, (0, 0)
-    ),
+    notation=_indicator("np.heaviside({0}, {1})"),
     examples=[((_sample(2, 3, low=0.1), 0.0), {})],
 )
 elementwise(
     "greater_share",
-    fn.greater_share,
     None,
     None,
-    notation=Notation(
-        "[{0} > {1}]",
-        r"\left[{0} > {1}\right]",
-        "greater_share({0}, {1})",
-        ATOM,
-        (0, 0),
-    ),
+    notation=_indicator("greater_share({0}, {1})", "{1}"),
     examples=[((_sample(2, 3), _sample(3, low=3.0, high=4.0)), {})],
 )
 
@@ -613,81 +591,58 @@ def _share_of_greater(a, b, tie):
 
 elementwise(
     "maximum",
-    lambda a, b, tie=0.5: np.maximum(a, b),
     lambda g, y, a, b, tie=0.5: g * _share_of_greater(a, b, tie),
     lambda g, y, a, b, tie=0.5: g * _share_of_greater(b, a, tie),
-    functions=(np.maximum,),
-    notation=call("maximum", operands=2),
-    examples=_binary(),
+    value=lambda a, b, tie=0.5: np.maximum(a, b),
     unwritten=("tie",),
     commutative=True,
 )
 elementwise(
     "minimum",
-    lambda a, b, tie=0.5: np.minimum(a, b),
     lambda g, y, a, b, tie=0.5: g * _share_of_greater(b, a, tie),
     lambda g, y, a, b, tie=0.5: g * _share_of_greater(a, b, tie),
-    functions=(np.minimum,),
-    notation=call("minimum", operands=2),
-    examples=_binary(),
+    value=lambda a, b, tie=0.5: np.minimum(a, b),
     unwritten=("tie",),
     commutative=True,
 )
 _CHOICE = np.array([[True, False, True], [False, False, True]])
 elementwise(
     "where",
-    lambda a, b, condition: np.where(condition, a, b),
     lambda g, y, a, b, condition: np.where(condition, g, 0.0),
     lambda g, y, a, b, condition: np.where(condition, 0.0, g),
-    functions=(np.where,),
+    value=lambda a, b, condition: np.where(condition, a, b),
     notation=Notation(
         "where({condition}, {0}, {1})",
         r"\operatorname{{where}}({condition}, {0}, {1})",
         "np.where({condition}, {0}, {1})",
         ATOM,
         (0, 0),
-        "({condition} ? {0} : {1})",
     ),
+    javascript="({condition} ? {0} : {1})",
     examples=[
-        ((_sample(2, 3), _sample(3, turn=0.3)), {"condition": _CHOICE}),
-        ((_sample(), _sample(turn=0.3)), {"condition": _CHOICE}),
-        ((_sample(), _sample(turn=0.3)), {"condition": True}),
+        _example((2, 3), (3,), condition=_CHOICE),
+        _example((), (), condition=_CHOICE),
+        _example((), (), condition=True),
     ],
 )
 
-# ---------------------------------------------------------------- safe at the edge
+# -- safe at the edge
 
-_KINK_RULES = (
-    lambda g, y, a, b: fn.divide_at_kink(g, b),
-    lambda g, y, a, b: -fn.divide_at_kink(g * y, b),
-)
-elementwise(
-    "safe_divide",
-    fn.safe_divide,
-    *_KINK_RULES,
-    notation=_quotient("safe_divide({0}, {1})"),
-    examples=_binary(low=0.4, high=2.1),
-)
-elementwise(
-    "divide_at_kink",
-    fn.divide_at_kink,
-    *_KINK_RULES,
-    notation=_quotient("divide_at_kink({0}, {1})"),
-    examples=_binary(low=0.4, high=2.1),
-)
+for _name in ("safe_divide", "divide_at_kink"):
+    elementwise(
+        _name,
+        lambda g, y, a, b: fn.divide_at_kink(g, b),
+        lambda g, y, a, b: -fn.divide_at_kink(g * y, b),
+        notation=_quotient(f"{_name}({{0}}, {{1}})"),
+        low=0.4,
+    )
+_XLOGY = "{0}·log({1})", r"{0} \log\left({1}\right)", "xlogy({0}, {1})"
 elementwise(
     "xlogy",
-    fn.xlogy,
     lambda g, y, a, b: fn.xlogy(g, b),  # where g = 0 there is nothing to multiply
     lambda g, y, a, b: fn.safe_divide(g * a, b),
-    notation=Notation(
-        "{0}·log({1})",
-        r"{0} \log\left({1}\right)",
-        "xlogy({0}, {1})",
-        PRODUCT,
-        (PRODUCT, 0),
-    ),
-    examples=_binary(low=0.4, high=2.1),
+    notation=Notation(*_XLOGY, PRODUCT, (PRODUCT, 0)),
+    low=0.4,
 )
 
 # ---------------------------------------------------------------- products of matrices
@@ -726,74 +681,45 @@ def _times_vector(matrix, vectors):
     return np.squeeze(np.matmul(matrix, np.expand_dims(vectors, -1)), -1)
 
 
-def _dot_value(a, b):
-    if a.ndim > 2 or b.ndim > 2:
-        raise ValueError(
-            f"np.dot of shapes {shape_of(a)} and {shape_of(b)}: traced only up to two "
-            "dimensions; use np.matmul (or @) for stacks of matrices"
-        )
-    return np.dot(a, b)
+_MATRIX_PAIRS = [
+    ((2, 3), (3, 4)), ((3,), (3, 4)), ((2, 3), (3,)), ((3,), (3,)), ((2, 0), (0, 4)),
+]  # fmt: skip
+_STACKED_PAIRS = [
+    ((5, 2, 3), (3, 4)), ((2, 3), (5, 3, 4)), ((5, 1, 2, 3), (6, 3, 4)), ((3,), (5, 3, 4)),
+    ((5, 2, 3), (3,)),
+]  # fmt: skip
 
 
-_MATRIX_PAIRS: list = [
-    ((_sample(2, 3), _sample(3, 4, turn=0.3)), {}),
-    ((_sample(3), _sample(3, 4, turn=0.3)), {}),
-    ((_sample(2, 3), _sample(3, turn=0.3)), {}),
-    ((_sample(3), _sample(3, turn=0.3)), {}),
-    ((_sample(2, 0), _sample(0, 4)), {}),
-]
-_STACKED_PAIRS: list = [
-    ((_sample(5, 2, 3), _sample(3, 4, turn=0.3)), {}),
-    ((_sample(2, 3), _sample(5, 3, 4, turn=0.3)), {}),
-    ((_sample(5, 1, 2, 3), _sample(6, 3, 4, turn=0.3)), {}),
-    ((_sample(3), _sample(5, 3, 4, turn=0.3)), {}),
-    ((_sample(5, 2, 3), _sample(3, turn=0.3)), {}),
-]
-_PRODUCT_RULES = (_product_vjp_left, _product_vjp_right)
-define(
-    "dot",
-    _dot_value,
-    _PRODUCT_RULES,
-    functions=(np.dot,),
-    broadcasts=True,
-    notation=Notation("{0}·{1}", r"{0}\,{1}", "np.dot({0}, {1})", PRODUCT, (2, 3)),
-    examples=_MATRIX_PAIRS,
-    out="method",
-    bilinear=True,
-    matrix_product=True,
-)
-define(
+def matrix_product(name: str, source: str, pairs: list, **fields: Any) -> Primitive:
+    """A product over a's last axis and b's last but one; a vector is a row, or a column."""
+    return define(
+        name,
+        (_product_vjp_left, _product_vjp_right),
+        notation=Notation("{0}·{1}", r"{0}\,{1}", source, PRODUCT, (2, 3)),
+        examples=[_example(*pair) for pair in pairs],
+        broadcasts=True,
+        bilinear=True,
+        matrix_product=True,
+        **fields,
+    )
+
+
+matrix_product("dot", "np.dot({0}, {1})", _MATRIX_PAIRS, out="method")
+matrix_product(
     "matmul",
-    np.matmul,
-    _PRODUCT_RULES,
-    functions=(np.matmul,),
-    broadcasts=True,
-    notation=Notation(
-        "{0}·{1}",
-        r"{0}\,{1}",
-        "{0} @ {1}",
-        PRODUCT,
-        (2, 3),
-        "matmul({0}, {1}, {result})",
-    ),
-    examples=_MATRIX_PAIRS + _STACKED_PAIRS,
-    bilinear=True,
-    matrix_product=True,
+    "{0} @ {1}",
+    _MATRIX_PAIRS + _STACKED_PAIRS,
+    javascript="matmul({0}, {1}, {result})",
 )
 define(
     "outer",
-    lambda a, b: np.expand_dims(a, -1) * b,
-    (
-        lambda g, y, a, b: np.dot(g, b),
-        lambda g, y, a, b: np.dot(a, g),
-    ),
-    functions=(np.outer,),
-    notation=call("outer", operands=2),
-    examples=[((_sample(2), _sample(3, turn=0.3)), {})],
+    (lambda g, y, a, b: np.dot(g, b), lambda g, y, a, b: np.dot(a, g)),
+    value=lambda a, b: np.expand_dims(a, -1) * b,
+    examples=[_example((2,), (3,))],
     bilinear=True,
 )
 
-# ---------------------------------------------------------------- systems of equations
+# ---------------------------------------------------------------- functions of square matrices
 
 
 def _dominant(n, *stack, turn=0.0):
@@ -801,25 +727,32 @@ def _dominant(n, *stack, turn=0.0):
     return _sample(*stack, n, n, high=1.3, turn=turn) + 3.0 * np.eye(n)
 
 
-def _to_matrix(g):
+def of_matrices(
+    name: str, vjp: Callable, jvp: Callable, stacks: bool = True, **fields: Any
+) -> Primitive:
+    """A function of a square matrix, or of each in a stack of them."""
+    examples = [((_dominant(3),), {}), ((_dominant(2, 4),), {})]
+    return define(name, (vjp,), (jvp,), examples=examples, stacks=stacks, **fields)
+
+
+def _of_each(g):
     """A number for each matrix, to go with its entries."""
     return np.expand_dims(g, (-2, -1))
 
 
-_MATRICES: list = [((_dominant(3),), {}), ((_dominant(2, 4),), {})]
-define(
+def _inner(a, b):
+    """The sum of a·b over the entries of each matrix."""
+    return np.sum(a * b, axis=(-2, -1))
+
+
+of_matrices(
     "inv",
-    lambda a: np.linalg.inv(a),
-    (lambda g, y, a: -_times(_times(_flip(y), g), _flip(y)),),
-    (lambda t, y, a: -_times(_times(y, t), y),),
-    functions=(np.linalg.inv,),
+    lambda g, y, a: -_times(_times(_flip(y), g), _flip(y)),
+    lambda t, y, a: -_times(_times(y, t), y),
     notation=Notation("inv({0})", "{0}^{{-1}}", "np.linalg.inv({0})", ATOM, (0,)),
-    examples=_MATRICES,
-    stacks=True,
 )
 define(
     "solve",
-    lambda a, b: np.linalg.solve(a, b),
     (
         lambda g, y, a, b: -_times(np.linalg.solve(_flip(a), g), _flip(y)),
         lambda g, y, a, b: np.linalg.solve(_flip(a), g),
@@ -828,42 +761,29 @@ define(
         lambda t, y, a, b: -np.linalg.solve(a, _times(t, y)),
         lambda t, y, a, b: np.linalg.solve(a, t),
     ),
-    functions=(np.linalg.solve,),
-    broadcasts=True,
-    notation=call("solve", "np.linalg.solve", operands=2)._replace(
-        own_javascript="solve({0}, {1}, {result})"
-    ),
+    javascript="solve({0}, {1}, {result})",
     examples=[
         ((_dominant(3), _sample(3, 2)), {}),
         ((_dominant(2, 4), _sample(2, 3)), {}),
         ((_dominant(2), _sample(4, 2, 3)), {}),
     ],
+    broadcasts=True,
     stacks=True,
 )
-define(
+of_matrices(
     "det",
-    lambda a: np.linalg.det(a),
-    (lambda g, y, a: _to_matrix(g * y) * _flip(np.linalg.inv(a)),),
-    (lambda t, y, a: y * np.sum(_flip(np.linalg.inv(a)) * t, axis=(-2, -1)),),
-    functions=(np.linalg.det,),
-    notation=call("det", "np.linalg.det"),
-    examples=_MATRICES,
-    stacks=True,
+    lambda g, y, a: _of_each(g * y) * _flip(np.linalg.inv(a)),
+    lambda t, y, a: y * _inner(_flip(np.linalg.inv(a)), t),
 )
-define(
+# As one array: the sign, whose derivative is 0, and log |det a|.
+of_matrices(
     "slogdet",
-    lambda a: np.stack(np.linalg.slogdet(a)),
-    (lambda g, y, a: _to_matrix(g[1]) * _flip(np.linalg.inv(a)),),
-    (
-        lambda t, y, a: fn.scatter(
-            np.sum(_flip(np.linalg.inv(a)) * t, axis=(-2, -1)), 1, shape_of(y)
-        ),
-    ),
-    functions=(np.linalg.slogdet,),
-    notation=call("slogdet")._replace(
-        source="np.stack(np.linalg.slogdet({0}))", own_javascript="slogdet({0})"
-    ),
-    examples=_MATRICES,
+    lambda g, y, a: _of_each(g[1]) * _flip(np.linalg.inv(a)),
+    lambda t, y, a: fn.scatter(_inner(_flip(np.linalg.inv(a)), t), 1, shape_of(y)),
+    value=lambda a: np.stack(np.linalg.slogdet(a)),
+    notation=call("slogdet")._replace(source="np.stack(np.linalg.slogdet({0}))"),
+    javascript="slogdet({0})",
+    stacks=False,
 )
 
 
@@ -873,6 +793,11 @@ def _lower_half(a):
     return np.tri(n) * a - 0.5 * np.eye(n) * a
 
 
+def _as_read(t):
+    """The symmetric matrix of which only the lower triangle is read."""
+    return _lower_half(t) + _flip(_lower_half(t))
+
+
 def _cholesky_vjp(g, y, a):
     inner = np.linalg.solve(_flip(y), _lower_half(_times(_flip(y), g)))
     inner = _flip(np.linalg.solve(_flip(y), _flip(inner)))
@@ -880,26 +805,13 @@ def _cholesky_vjp(g, y, a):
 
 
 def _cholesky_jvp(t, y, a):
-    read = _lower_half(t)
-    inner = np.linalg.solve(y, read + _flip(read))
+    inner = np.linalg.solve(y, _as_read(t))
     return _times(y, _lower_half(np.linalg.solve(y, _flip(inner))))
 
 
-define(
-    "cholesky",
-    lambda a: np.linalg.cholesky(a),
-    (_cholesky_vjp,),
-    (_cholesky_jvp,),
-    functions=(np.linalg.cholesky,),
-    notation=call("cholesky", "np.linalg.cholesky"),
-    examples=_MATRICES,
-    stacks=True,
+of_matrices(
+    "cholesky", _cholesky_vjp, _cholesky_jvp, value=lambda a: np.linalg.cholesky(a)
 )
-
-
-def _as_read(t):
-    """The symmetric matrix of which only the lower triangle is read."""
-    return _lower_half(t) + _flip(_lower_half(t))
 
 
 def _resolvents(y, a):
@@ -918,82 +830,50 @@ def _resolvents(y, a):
     return np.reshape(np.matmul(weights, lines), shape_of(y))
 
 
-define(
-    "eigvalsh",
-    lambda a: np.linalg.eigvalsh(a),
-    (
-        lambda g, y, a: _lower_half(
-            2.0 * np.sum(_to_matrix(g) * fn.eigenprojections(a), axis=-3)
-        ),
-    ),
-    (
-        lambda t, y, a: np.sum(
-            fn.eigenprojections(a) * np.expand_dims(_as_read(t), -3), axis=(-2, -1)
-        ),
-    ),
-    functions=(np.linalg.eigvalsh,),
-    notation=call("eigvalsh", "np.linalg.eigvalsh"),
-    examples=_MATRICES,
-    stacks=True,
-)
-define(
-    "eigenprojections",
-    fn.eigenprojections,
-    (
-        lambda g, y, a: _lower_half(
-            np.sum(_both_ways(_resolvents(y, a), g + _flip(g), y), axis=-3)
-        ),
-    ),
-    (
-        lambda t, y, a: _both_ways(
-            _resolvents(y, a), np.expand_dims(_as_read(t), -3), y
-        ),
-    ),
-    functions=(fn.eigenprojections,),
-    notation=call("eigenprojections", "eigenprojections"),
-    examples=_MATRICES,
-)
-
-
 def _both_ways(r, t, p):
     return np.matmul(np.matmul(r, t), p) + np.matmul(np.matmul(p, t), r)
 
 
+of_matrices(
+    "eigvalsh",
+    lambda g, y, a: _lower_half(
+        2.0 * np.sum(_of_each(g) * fn.eigenprojections(a), axis=-3)
+    ),
+    lambda t, y, a: _inner(fn.eigenprojections(a), np.expand_dims(_as_read(t), -3)),
+    value=lambda a: np.linalg.eigvalsh(a),
+)
+of_matrices(
+    "eigenprojections",
+    lambda g, y, a: _lower_half(
+        np.sum(_both_ways(_resolvents(y, a), g + _flip(g), y), axis=-3)
+    ),
+    lambda t, y, a: _both_ways(_resolvents(y, a), np.expand_dims(_as_read(t), -3), y),
+    stacks=False,
+)
+
 # ---------------------------------------------------------------- reductions
 
-_REDUCTIONS = [
-    ((_sample(2, 3),), {}),
-    ((_sample(2, 3),), {"axis": 0}),
-    ((_sample(2, 3),), {"axis": -1, "keepdims": True}),
-    ((_sample(2, 3, 4),), {"axis": (0, 2)}),
-    ((_sample(4),), {"axis": 0}),
-    ((_sample(),), {}),
+_REDUCED = [
+    _example((2, 3)),
+    _example((2, 3), axis=0),
+    _example((2, 3), axis=-1, keepdims=True),
+    _example((2, 3, 4), axis=(0, 2)),
+    _example((4,), axis=0),
+    _example(()),
 ]
 
 
-def reduction(
-    name: Any,
-    value: Any,
-    vjp: Callable,
-    jvp: Callable | None = None,
-    examples: list = _REDUCTIONS,
-    **fields: Any,
-) -> Primitive:
+def reduction(name: str, vjp: Callable, jvps: Any = None, **fields: Any) -> Primitive:
     """A primitive that takes away axes: one operand, axis= and keepdims=."""
-    if "functions" not in fields:
-        fields["functions"] = (getattr(np, name),)
-    fields.setdefault("notation", call(name))
-    return define(
-        name,
-        value,
-        (vjp,),
-        None if jvp is None else (jvp,),
-        canonicalize=_axis_from_the_end,
-        uniform=True,
-        stacks=True,
-        examples=examples,
-        **fields,
-    )
+    fields = {"examples": _REDUCED, "uniform": True, "stacks": True, **fields}
+    return define(name, (vjp,), jvps, canonicalize=_axis(), **fields)
+
+
+def _unreduce(g, axis, keepdims):
+    """Put reduced axes back with length 1. A scalar g is uniform and stays."""
+    if keepdims or ndim_of(g) == 0:
+        return g
+    return np.expand_dims(g, axis)
 
 
 def _count(x, y):
@@ -1016,60 +896,57 @@ def _mean_value(x, axis=None, keepdims=False):
 
 reduction(
     "sum",
-    _sum_value,
     lambda g, y, x, axis, keepdims=False: _unreduce(g, axis, keepdims),
-    examples=[
-        *_REDUCTIONS,
-        ((_sample(0, 3),), {"axis": 0}),
-        ((_sample(),), {"axis": 0}),
-    ],
+    value=_sum_value,
+    examples=[*_REDUCED, _example((0, 3), axis=0), _example((), axis=0)],
     out="method",
     linear=True,
 )
 reduction(
     "mean",
-    _mean_value,
     lambda g, y, x, axis, keepdims=False: _divide(
         _unreduce(g, axis, keepdims), _count(x, y)
     ),
+    value=_mean_value,
     linear=True,
 )
 
 
+def by_slope(name: str, slope: Callable, **fields: Any) -> Primitive:
+    """A reduction whose entries have ``slope(x, y, axis, keepdims)``: the derivative of the result
+    with respect to each of them, which both rules multiply by."""
+
+    def vjp(g, y, x, axis, keepdims=False, **more):
+        return slope(x, y, axis, keepdims, **more) * _unreduce(g, axis, keepdims)
+
+    def jvp(t, y, x, axis, keepdims=False, **more):
+        moved = slope(x, y, axis, keepdims, **more) * t
+        return np.sum(moved, axis=axis, keepdims=keepdims)
+
+    return reduction(name, vjp, (jvp,), **fields)
+
+
 define(
     "tie_share",
-    lambda x, y, axis=None, keepdims=False: fn.tie_share(x, y, axis, keepdims),
     (None, None),
     (None, None),
-    functions=(fn.tie_share,),
-    canonicalize=_axis_from_the_end,
-    notation=call("tie_share", "tie_share", operands=2),
+    canonicalize=_axis(),
     examples=[((np.array([[1.0, 2.0, 0.5]]), np.array([2.0])), {"axis": 1})],
 )
-
-
-def _extremum(name, function, alias):
-    """max or min: the derivative goes to where it is attained, in equal shares."""
-    return reduction(
-        name,
-        lambda x, axis=None, keepdims=False: function(x, axis=axis, keepdims=keepdims),
-        lambda g, y, x, axis, keepdims=False: (
-            _unreduce(g, axis, keepdims) * fn.tie_share(x, y, axis, keepdims)
-        ),
-        lambda t, y, x, axis, keepdims=False: np.sum(
-            t * fn.tie_share(x, y, axis, keepdims), axis=axis, keepdims=keepdims
-        ),
-        out="method",
-        functions=(function, alias),
-    )
-
-
-_extremum("max", np.max, np.amax)
-_extremum("min", np.min, np.amin)
-
-
-def _degrees(x, y, ddof):
-    return np.float64(max(_count(x, y) - ddof, 0))  # by which 2 / 0 is inf
+by_slope(
+    "max",
+    fn.tie_share,
+    value=lambda x, axis=None, keepdims=False: np.max(x, axis=axis, keepdims=keepdims),
+    functions=(np.max, np.amax),
+    out="method",
+)
+by_slope(
+    "min",
+    fn.tie_share,
+    value=lambda x, axis=None, keepdims=False: np.min(x, axis=axis, keepdims=keepdims),
+    functions=(np.min, np.amin),
+    out="method",
+)
 
 
 def _norm(x, axis=None, keepdims=False):
@@ -1077,6 +954,24 @@ def _norm(x, axis=None, keepdims=False):
         whole = type(axis) is tuple and len(axis) == ndim_of(x)
         return np.linalg.norm(x, axis=None if whole else axis, keepdims=keepdims)
     return np.sqrt(np.sum(np.square(x), axis=axis, keepdims=keepdims))
+
+
+by_slope(
+    "norm",
+    lambda x, y, axis, keepdims: fn.safe_divide(x, _unreduce(y, axis, keepdims)),
+    value=_norm,
+    notation=Notation(
+        "‖{0}‖",
+        r"\left\lVert {0} \right\rVert",
+        "np.linalg.norm({0}{parameters})",
+        ATOM,
+        (0,),
+    ),
+)
+
+
+def _degrees(x, y, ddof):
+    return np.float64(max(_count(x, y) - ddof, 0))  # by which 2 / 0 is inf
 
 
 def _centred(x, axis):
@@ -1090,59 +985,26 @@ def _standardized(x, y, axis, keepdims):
     return fn.safe_divide(_centred(x, axis), _unreduce(y, axis, keepdims))
 
 
-reduction(
+_SPREAD = [*_REDUCED[:5], _example((2, 3), axis=1, ddof=1)]
+by_slope(
     "var",
-    lambda x, axis=None, ddof=0, keepdims=False: np.var(
+    lambda x, y, axis, keepdims, ddof=0: 2.0 / _degrees(x, y, ddof) * _centred(x, axis),
+    value=lambda x, axis=None, ddof=0, keepdims=False: np.var(
         x, axis=axis, ddof=ddof, keepdims=keepdims
     ),
-    lambda g, y, x, axis, ddof=0, keepdims=False: (
-        2.0 / _degrees(x, y, ddof) * _centred(x, axis) * _unreduce(g, axis, keepdims)
-    ),
-    lambda t, y, x, axis, ddof=0, keepdims=False: (
-        2.0
-        / _degrees(x, y, ddof)
-        * np.sum(_centred(x, axis) * t, axis=axis, keepdims=keepdims)
-    ),
-    notation=call("var")._replace(own_javascript="variance({0}{parameters})"),
-    examples=[*_REDUCTIONS[:5], ((_sample(2, 3),), {"axis": 1, "ddof": 1})],
+    javascript="variance({0}{parameters})",
+    examples=_SPREAD,
 )
-reduction(
+by_slope(
     "std",
-    lambda x, axis=None, ddof=0, keepdims=False: fn.std(
-        x, axis=axis, ddof=ddof, keepdims=keepdims
-    ),
-    lambda g, y, x, axis, ddof=0, keepdims=False: (
-        _unreduce(g / _degrees(x, y, ddof), axis, keepdims)
-        * _standardized(x, y, axis, keepdims)
-    ),
-    lambda t, y, x, axis, ddof=0, keepdims=False: (
-        np.sum(_standardized(x, y, axis, keepdims) * t, axis=axis, keepdims=keepdims)
-        / _degrees(x, y, ddof)
+    lambda x, y, axis, keepdims, ddof=0: (
+        _standardized(x, y, axis, keepdims) / _degrees(x, y, ddof)
     ),
     functions=(fn.std, np.std),
-    notation=call("std", "std"),
-    examples=[*_REDUCTIONS[:5], ((_sample(2, 3),), {"axis": 1, "ddof": 1})],
+    examples=_SPREAD,
 )
-reduction(
-    "norm",
-    _norm,
-    lambda g, y, x, axis, keepdims=False: (
-        _unreduce(g, axis, keepdims) * fn.safe_divide(x, _unreduce(y, axis, keepdims))
-    ),
-    lambda t, y, x, axis, keepdims=False: np.sum(
-        fn.safe_divide(x, _unreduce(y, axis, keepdims)) * t,
-        axis=axis,
-        keepdims=keepdims,
-    ),
-    functions=(np.linalg.norm,),
-    notation=Notation(
-        "‖{0}‖",
-        r"\left\lVert {0} \right\rVert",
-        "np.linalg.norm({0}{parameters})",
-        ATOM,
-        (0,),
-    ),
-)
+
+# ---------------------------------------------------------------- along an axis
 
 
 def _backwards(x, axis):
@@ -1151,16 +1013,10 @@ def _backwards(x, axis):
 
 define(
     "cumsum",
-    lambda x, axis: np.cumsum(x, axis=axis),
-    (
-        lambda g, y, x, axis: _backwards(
-            np.cumsum(_backwards(g, axis), axis=axis), axis
-        ),
-    ),
-    functions=(np.cumsum,),
-    canonicalize=_axis_from_the_end,
-    notation=call("cumsum"),
-    examples=[((_sample(4),), {"axis": 0}), ((_sample(2, 3),), {"axis": 1})],
+    (lambda g, y, x, axis: _backwards(np.cumsum(_backwards(g, axis), axis), axis),),
+    value=lambda x, axis: np.cumsum(x, axis=axis),
+    canonicalize=_axis(),
+    examples=[_example((4,), axis=0), _example((2, 3), axis=1)],
     linear=True,
     stacks=True,
 )
@@ -1171,22 +1027,17 @@ def _softmax_of(x, axis, residuals):
     return fn.softmax(x, axis=axis) if residuals is None else residuals
 
 
-def _last_axis(parameters, shape):
-    return {"axis": _from_the_end(parameters.get("axis", -1), len(shape))}
-
-
 _ROWWISE = [
-    ((_sample(2, 3),), {}),
-    ((_sample(2, 3),), {"axis": 0}),
-    ((_sample(2, 3, 4),), {"axis": 1}),
-    ((_sample(4),), {}),
-    ((_sample(2, 3),), {"axis": None}),
-    ((_sample(2, 3, 4),), {"axis": (0, 2)}),
-    ((_sample(),), {}),
+    _example((2, 3)),
+    _example((2, 3), axis=0),
+    _example((2, 3, 4), axis=1),
+    _example((4,)),
+    _example((2, 3), axis=None),
+    _example((2, 3, 4), axis=(0, 2)),
+    _example(()),
 ]
 define(
     "logsumexp",
-    lambda x, axis=-1: fn.logsumexp_and_softmax(x, axis),  # (value, residuals)
     (
         lambda g, y, x, axis, residuals=None: (
             _softmax_of(x, axis, residuals) * _unreduce(g, axis, False)
@@ -1197,11 +1048,10 @@ define(
             _softmax_of(x, axis, residuals) * t, axis=axis
         ),
     ),
-    functions=(fn.logsumexp,),
-    canonicalize=_last_axis,
+    value=lambda x, axis=-1: fn.logsumexp_and_softmax(x, axis),  # (value, residuals)
+    canonicalize=_axis(-1),
     uniform=True,
     has_residuals=True,
-    notation=call("logsumexp", "logsumexp"),
     examples=_ROWWISE,
     stacks=True,
 )
@@ -1214,12 +1064,9 @@ def _softmax_rule(g, y, x, axis):
 
 define(
     "softmax",
-    lambda x, axis=-1: fn.softmax(x, axis=axis),
     (_softmax_rule,),
     (_softmax_rule,),
-    functions=(fn.softmax,),
-    canonicalize=_last_axis,
-    notation=call("softmax", "softmax"),
+    canonicalize=_axis(-1),
     examples=_ROWWISE,
     stacks=True,
 )
@@ -1230,7 +1077,7 @@ define(
 def _as_shape(parameters, *shapes):
     shape = parameters["shape"]
     shape = tuple(shape) if np.ndim(shape) else (shape,)
-    return {"shape": tuple(operator.index(n) for n in shape)}
+    return {**parameters, "shape": tuple(operator.index(n) for n in shape)}
 
 
 def _known_shape(parameters, old):
@@ -1243,22 +1090,23 @@ def _known_shape(parameters, old):
     return {"shape": shape}
 
 
-define(
+def view(name: str, vjp: Callable, **fields: Any) -> Primitive:
+    """A primitive whose result shows its operand's memory."""
+    return define(name, (vjp,), linear=True, view=True, **fields)
+
+
+view(
     "reshape",
-    lambda x, shape: np.reshape(x, shape),
-    (lambda g, y, x, shape: np.reshape(g, shape_of(x)),),
-    functions=(np.reshape,),
+    lambda g, y, x, shape: np.reshape(g, shape_of(x)),
+    value=lambda x, shape: np.reshape(x, shape),
     canonicalize=_known_shape,
-    notation=call("reshape"),
     examples=[
-        ((_sample(2, 3),), {"shape": (3, 2)}),
-        ((_sample(2, 3),), {"shape": -1}),
-        ((_sample(6),), {"shape": (2, -1)}),
-        ((_sample(1),), {"shape": ()}),
-        ((_sample(),), {"shape": (1, 1)}),
+        _example((2, 3), shape=(3, 2)),
+        _example((2, 3), shape=-1),
+        _example((6,), shape=(2, -1)),
+        _example((1,), shape=()),
+        _example((), shape=(1, 1)),
     ],
-    linear=True,
-    view=True,
 )
 
 
@@ -1276,20 +1124,11 @@ def _transpose_vjp(g, y, x, axes):
     return np.transpose(g, tuple(back))
 
 
-define(
+view(
     "transpose",
-    lambda x, axes=None: np.transpose(x, axes),
-    (_transpose_vjp,),
-    functions=(np.transpose,),
+    _transpose_vjp,
     canonicalize=_axes_from_the_end,
-    notation=call("transpose"),
-    examples=[
-        ((_sample(2, 3),), {}),
-        ((_sample(2, 3, 4),), {"axes": (1, 2, 0)}),
-        ((_sample(4),), {}),
-    ],
-    linear=True,
-    view=True,
+    examples=[_example((2, 3)), _example((2, 3, 4), axes=(1, 2, 0)), _example((4,))],
 )
 
 
@@ -1299,20 +1138,16 @@ def _new_axes_from_the_end(parameters, shape):
     return {"axis": _from_the_end(axis, len(shape) + len(axis))}
 
 
-define(
+view(
     "expand_dims",
-    lambda x, axis: np.expand_dims(x, axis),
-    (lambda g, y, x, axis: np.reshape(g, shape_of(x)),),
-    functions=(np.expand_dims,),
+    lambda g, y, x, axis: np.reshape(g, shape_of(x)),
     canonicalize=_new_axes_from_the_end,
-    notation=call("expand_dims")._replace(own_javascript="reshape({0}, {result})"),
+    javascript="reshape({0}, {result})",
     examples=[
-        ((_sample(2, 3),), {"axis": 1}),
-        ((_sample(3),), {"axis": (0, 2)}),
-        ((_sample(),), {"axis": 0}),
+        _example((2, 3), axis=1),
+        _example((3,), axis=(0, 2)),
+        _example((), axis=0),
     ],
-    linear=True,
-    view=True,
     new_axes=True,
 )
 
@@ -1324,76 +1159,51 @@ def _single_axes_from_the_end(parameters, shape):
     return {"axis": _from_the_end(axis, len(shape))}
 
 
-define(
+view(
     "squeeze",
-    lambda x, axis=None: np.squeeze(x, axis),
-    (lambda g, y, x, axis: np.reshape(g, shape_of(x)),),
-    functions=(np.squeeze,),
+    lambda g, y, x, axis: np.reshape(g, shape_of(x)),
     canonicalize=_single_axes_from_the_end,
-    notation=call("squeeze")._replace(own_javascript="reshape({0}, {result})"),
-    examples=[((_sample(1, 3, 1),), {}), ((_sample(1, 3, 1),), {"axis": 0})],
-    linear=True,
-    view=True,
+    javascript="reshape({0}, {result})",
+    examples=[_example((1, 3, 1)), _example((1, 3, 1), axis=0)],
 )
-
-
-define(
+view(
     "broadcast_to",
-    lambda x, shape: np.broadcast_to(x, shape),
-    (lambda g, y, x, shape: g,),
-    functions=(np.broadcast_to,),
+    lambda g, y, x, shape: g,
+    value=lambda x, shape: np.broadcast_to(x, shape),
     canonicalize=_as_shape,
     broadcasts=True,
-    notation=call("broadcast_to"),
     examples=[
-        ((_sample(3),), {"shape": (2, 3)}),
-        ((_sample(2, 1),), {"shape": (4, 2, 3)}),
-        ((_sample(),), {"shape": (2,)}),
+        _example((3,), shape=(2, 3)),
+        _example((2, 1), shape=(4, 2, 3)),
+        _example((), shape=(2,)),
     ],
-    linear=True,
-    view=True,
 )
-
-
-define(
+_ITEM = "{0}[{index}]"
+view(
     "getitem",
-    lambda x, index: x[index],
-    (lambda g, y, x, index: fn.scatter(g, index, shape_of(x)),),
+    lambda g, y, x, index: fn.scatter(g, index, shape_of(x)),
+    value=lambda x, index: x[index],
     functions=(operator.getitem,),
-    notation=Notation(
-        "{0}[{index}]",
-        "{0}[{index}]",
-        "{0}[{index}]",
-        ATOM,
-        (ATOM,),
-        "getitem({0}, {index}, {result})",
-    ),
+    notation=Notation(_ITEM, _ITEM, _ITEM, ATOM, (ATOM,)),
+    javascript="getitem({0}, {index}, {result})",
     examples=[
-        ((_sample(4),), {"index": 2}),
-        ((_sample(2, 3),), {"index": (slice(None), 1)}),
-        ((_sample(2, 3),), {"index": (Ellipsis, slice(0, 2))}),
-        ((_sample(2, 3),), {"index": (None, 1)}),
-        ((_sample(4),), {"index": np.array([0, 2, 2])}),
-        ((_sample(2, 3),), {"index": _CHOICE}),
-        ((_sample(2, 3, 2),), {"index": (0, slice(None), np.array([1, 1, 0]))}),
+        _example((4,), index=2),
+        _example((2, 3), index=(slice(None), 1)),
+        _example((2, 3), index=(Ellipsis, slice(0, 2))),
+        _example((2, 3), index=(None, 1)),
+        _example((4,), index=np.array([0, 2, 2])),
+        _example((2, 3), index=_CHOICE),
+        _example((2, 3, 2), index=(0, slice(None), np.array([1, 1, 0]))),
     ],
-    linear=True,
-    view=True,
 )
-
-
 define(
     "scatter",
-    lambda x, index, shape: fn.scatter(x, index, shape),
     (lambda g, y, x, index, shape: g[index],),
-    functions=(fn.scatter,),
-    canonicalize=lambda parameters, *shapes: {**parameters, **_as_shape(parameters)},
-    notation=call("scatter", "scatter")._replace(
-        own_javascript="scatter({0}, {index}, {result}, {indexed})"
-    ),
+    canonicalize=_as_shape,
+    javascript="scatter({0}, {index}, {result}, {indexed})",
     examples=[
-        ((_sample(3),), {"index": np.array([0, 2, 2]), "shape": (4,)}),
-        ((_sample(2),), {"index": (slice(None), 1), "shape": (2, 3)}),
+        _example((3,), index=np.array([0, 2, 2]), shape=(4,)),
+        _example((2,), index=(slice(None), 1), shape=(2, 3)),
     ],
     linear=True,
 )
@@ -1413,7 +1223,6 @@ def _last_written(g, y, index):
 
 define(
     "set_at",
-    lambda x, values, index: fn.set_at(x, values, index),
     (
         lambda g, y, x, values, index: fn.set_at(g, 0.0, index),
         lambda g, y, x, values, index: _last_written(g, y, index),
@@ -1422,82 +1231,63 @@ define(
         lambda t, y, x, values, index: fn.set_at(t, 0.0, index),
         lambda t, y, x, values, index: fn.set_at(np.zeros(shape_of(y)), t, index),
     ),
-    functions=(fn.set_at,),
     broadcasts=True,
-    notation=call("set_at", "set_at", operands=2)._replace(
-        own_javascript="set_at({0}, {1}, {index}, {indexed})"
-    ),
+    javascript="set_at({0}, {1}, {index}, {indexed})",
     examples=[
-        ((_sample(4), _sample()), {"index": 2}),
-        ((_sample(2, 3), _sample(2, turn=0.3)), {"index": (slice(None), 1)}),
-        ((_sample(2, 3), _sample()), {"index": _CHOICE}),
-        ((_sample(4), _sample(3, turn=0.3)), {"index": np.array([0, 2, 2])}),
+        _example((4,), (), index=2),
+        _example((2, 3), (2,), index=(slice(None), 1)),
+        _example((2, 3), (), index=_CHOICE),
+        _example((4,), (3,), index=np.array([0, 2, 2])),
     ],
 )
 
 
-# -- concatenate and stack take any number of operands: their rules take the operand's number k
+def join(
+    name: str, value: Callable, place: Callable, canonicalize: Callable, **fields: Any
+) -> Primitive:
+    """A primitive with any number of operands, which stand in the result one beside the other:
+    operand k at the index ``place(k, operands, axis)``."""
+    slots = "({operands}{parameters})"
+    texts = f"{name}{slots}", rf"\operatorname{{{{{name}}}}}{slots}"
+    source = f"np.{name}([{{operands}}]{{parameters}})"
+    return define(
+        name,
+        lambda k, g, y, *xs, axis: g[place(k, xs, axis)],
+        lambda k, t, y, *xs, axis: fn.scatter(t, place(k, xs, axis), shape_of(y)),
+        value=value,
+        variadic=True,
+        canonicalize=canonicalize,
+        notation=Notation(*texts, source, ATOM, (0,)),
+        **fields,
+    )
 
 
 def _share(k, xs, axis):
-    """Where operand k stands in the whole."""
     start = sum(shape_of(x)[axis] for x in xs[:k])
     along = slice(start, start + shape_of(xs[k])[axis])
     return (Ellipsis, along) + (slice(None),) * (-axis - 1)
 
 
-define(
+join(
     "concatenate",
     lambda *xs, axis=0: np.concatenate(xs, axis=axis),
-    lambda k, g, y, *xs, axis: g[_share(k, xs, axis)],
-    lambda k, t, y, *xs, axis: fn.scatter(t, _share(k, xs, axis), shape_of(y)),
-    functions=(np.concatenate,),
-    variadic=True,
-    canonicalize=lambda parameters, *shapes: _axis_from_the_end(
-        {"axis": 0, **parameters}, *shapes
-    ),
-    notation=Notation(
-        "concatenate({operands}{parameters})",
-        r"\operatorname{{concatenate}}({operands}{parameters})",
-        "np.concatenate([{operands}]{parameters})",
-        ATOM,
-        (0,),
-    ),
+    _share,
+    _axis(0),
     examples=[
-        ((_sample(2, 3), _sample(1, 3, turn=0.3)), {}),
-        ((_sample(2, 3), _sample(2, 1, turn=0.3)), {"axis": 1}),
-        ((_sample(2), _sample(0), _sample(3, turn=0.3)), {}),
+        _example((2, 3), (1, 3)),
+        _example((2, 3), (2, 1), axis=1),
+        _example((2,), (0,), (3,)),
     ],
 )
-
-
-def _stack_axis(parameters, shape, *others):
-    return {"axis": _from_the_end(parameters.get("axis", 0), len(shape) + 1)}
-
-
-def _layer(k, axis):
-    return (Ellipsis, k) + (slice(None),) * (-axis - 1)
-
-
-define(
+join(
     "stack",
     lambda *xs, axis=0: np.stack(xs, axis=axis),
-    lambda k, g, y, *xs, axis: g[_layer(k, axis)],
-    lambda k, t, y, *xs, axis: fn.scatter(t, _layer(k, axis), shape_of(y)),
-    functions=(np.stack,),
-    variadic=True,
-    canonicalize=_stack_axis,
-    notation=Notation(
-        "stack({operands}{parameters})",
-        r"\operatorname{{stack}}({operands}{parameters})",
-        "np.stack([{operands}]{parameters})",
-        ATOM,
-        (0,),
-    ),
+    lambda k, xs, axis: (Ellipsis, k) + (slice(None),) * (-axis - 1),
+    _axis(0, more=1),
     examples=[
-        ((_sample(), _sample(turn=0.3)), {}),
-        ((_sample(2, 3), _sample(2, 3, turn=0.3)), {"axis": 1}),
-        ((_sample(3), _sample(3, turn=0.3)), {"axis": -1}),
+        _example((), ()),
+        _example((2, 3), (2, 3), axis=1),
+        _example((3,), (3,), axis=-1),
     ],
     new_axes=True,
 )
