@@ -66,10 +66,8 @@ CASES: dict[str, tuple[str, str | None]] = {
     "math.fsum(a)": ("NumPy's function", "np.sum(a)"),
     "np.fromiter((v * v for v in a), float)": ("plain numbers", "np.stack([v * v for v in a])"),
     "int(a[0] * 2)": ("keep it as it is", "a[0] * 2"),
-    "complex(a[0])": ("only real numbers", "a[0]"),
     "a.item(0)": ("index it", "a[0]"),
     "a.tolist()": ("keep a as it is", "a"),
-    "a.view(np.ndarray)": ("keep a as it is", "a"),
     "a.astype(int) * a": ("its derivative is zero", "X.astype(int) * a"),
     # -- arrays of traced values
     "np.array([a, 2 * a])": ("array already", None),
@@ -143,7 +141,6 @@ CASES: dict[str, tuple[str, str | None]] = {
     # -- looks at a value, or takes it for a whole number
     "a if a[0] else -a": (r"^a if a\[0\] else -a|truth of a", "a if a[0] != 0 else -a"),
     "a if any(a) else -a": ("truth of a.*compare it", "a if any(a != 0) else -a"),
-    "2 * a if 9.0 in a else a": (r"np\.any\(a == x\)", "2 * a if np.any(a == 9.0) else a"),
     "X[a[0]] * a": (r"^X\[a\[0\]\].*integers that are not diff", "X[1] * a"),
     "X[np.array([a[0], 1.0])] * a": (r"^X\[np\.array.*integers that are not diff", None),
     store("z[a[0]] = 2.0"): (r"^z\[a\[0\]\] = 2.*integers that are not diff", None),
@@ -154,29 +151,15 @@ CASES: dict[str, tuple[str, str | None]] = {
     "np.sum(a, axis=a[0])": ("axis= is a traced value.*plain number", "np.sum(a, axis=0)"),
     "len(a[0]) * a": ("no length", "a.size * a"),
     "bytes(a)": ("integer", None),
-    # -- operators and names that numbers lack
-    "a & 1": ("np.where, on comparisons", None),
-    "2 | a": ("np.where, on comparisons", None),
-    "a ^ 2": (r"a \*\* b", "a ** 2"),
-    "a << 1": (r"\* 2\.0 \*\* b", "a * 2.0 ** 1"),
-    "a >> 1": (r"/ 2\.0 \*\* b", "a / 2.0 ** 1"),
-    "~a": ("1 - a, or compare", "1 - a"),
-    "pow(a, 3, 2)": (r"write a \*\* b", "a ** 3"),
-    "{a[0]: 1.0}[a[0]] * a": ("use its name as key", "{'a': 1.0}['a'] * a"),
-    "hash(a)": ("use its name as key", None),
-    "__import__('pickle').dumps(a)": ("pickle the function's result", None),
+    # -- names that numbers lack
     "'%.4f' % a[0]": ("f-string", None),
-    "del a[0]\nreturn a": (r"a\[\[0, 2\]\]", "a[[1, 2]]"),
     "a.sort()\nreturn a": (r"a = np\.sort\(a\)", "a = np.sort(a)\nreturn a"),
-    "a.put(0, 1.0)\nreturn a": (r"a\[index\] = values", "a = a * 1.0\na[0] = 1.0\nreturn a"),
-    "a.resize(6)": ("np.reshape", "np.reshape(a, (3, 1))"),
     "np.copyto(X.copy(), a)": ("array already", "np.copy(a)"),
     "np.nanmax(a)": ("^np.nanmax can't.*np.amax", "np.max(a)"),
     "np.linalg.svd(np.outer(a, a) + EYE)[1] * a": (
         r"no sign of their own.*np\.linalg\.svdvals\(a\)",
         "np.linalg.svdvals(np.outer(a, a) + EYE) * a",
     ),
-    "np.linalg.svd(np.outer(a, a), hermitian=True)[1]": (r"write np\.abs\(np\.linalg\.eig", None),
     "np.linalg.eigh(np.outer(a, a) + EYE)[0] * a": (
         r"no sign of their own.*np\.linalg\.eigvalsh\(a\)",
         "np.linalg.eigvalsh(np.outer(a, a) + EYE) * a",
@@ -198,11 +181,11 @@ CASES: dict[str, tuple[str, str | None]] = {
 # The plain program does something else, or nothing: the way out is judged by its own value.
 IN_WORDS = {
     "a.mean(dtype=np.float32)", "np.sin(a, dtype=np.float32)",
-    "a.put(0, 1.0)\nreturn a", "a.resize(6)", "a * [1.0, [2.0, 3.0]]", "a + 1j",
-    "np.copyto(X.copy(), a)", "a * np.ma.array(X, mask=[0, 1, 0])", "a ^ 2", "a << 1",
-    "a >> 1", "~a", "pow(a, 3, 2)", "del a[0]\nreturn a", "X[a[0]] * a", "a[a[0]]",
+    "a * [1.0, [2.0, 3.0]]", "a + 1j",
+    "np.copyto(X.copy(), a)", "a * np.ma.array(X, mask=[0, 1, 0])",
+    "X[a[0]] * a", "a[a[0]]",
     "np.ma.array(X, mask=[0, 1, 0]) * a", "[1.0, 2.0][a[0]] * a", "np.sum(a, axis=a[0])",
-    "len(a[0]) * a", "np.arange(a[0]) * a[0]", "int(a[0] * 2)", "complex(a[0])",
+    "len(a[0]) * a", "np.arange(a[0]) * a[0]", "int(a[0] * 2)",
     "a.sort()\nreturn a",
     "np.sin(a, where=X > 1)", "np.random.default_rng(0).normal(a)", "np.random.normal(a[0])",
     "a * __import__('fractions').Fraction(1, 2)",
@@ -281,7 +264,7 @@ def test_every_way_out_and_every_refused_method_has_a_case():
         )
     for what, instead in REFUSED.values():
         assert any(instead in s for s in seen) or what in (
-            "math.trunc of a traced value", "a.astype()", "a plain array of a traced one"
+            "a.astype()", "a plain array of a traced one"
         ), what  # fmt: skip
 
 

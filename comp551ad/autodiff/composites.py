@@ -355,6 +355,7 @@ def _without_nan(a, b):
 @composite(np.swapaxes)
 def _swapaxes(a, axis1, axis2):
     axes = list(range(np.ndim(a)))
+    axis1, axis2 = (normalize_axis_index(axis, len(axes)) for axis in (axis1, axis2))
     axes[axis1], axes[axis2] = axes[axis2], axes[axis1]
     return np.transpose(a, tuple(axes))
 
@@ -786,8 +787,6 @@ _NUMPYS_NORM = _text_of(np.linalg.norm)
 @composite(np.linalg.svd)
 def _svd(a, full_matrices=True, compute_uv=True, hermitian=False):
     """Singular values are eigenvalues of the symmetric matrix [0 aᵀ; a 0]."""
-    if hermitian:
-        raise TypeError("got hermitian=True; write np.abs(np.linalg.eigvalsh(a))")
     if compute_uv:
         raise TraceError(
             "np.linalg.svd: got compute_uv=True, expected False: singular vectors have no sign of "

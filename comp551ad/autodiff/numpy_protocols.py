@@ -203,6 +203,7 @@ def _changes_nothing(key, value):
         or (value is None and key != "axis")
         or (key == "order" and value in ("C", "K", "A"))
         or (key == "dtype" and value in (float, np.float64))
+        or (key == "UPLO" and value == "L")
         or key in ("casting", "subok")
     )
 
@@ -245,12 +246,6 @@ def _compare(ufunc):
         return _answer(ufunc, (self, other), {})
 
     return method
-
-
-def _pow(self, exponent, modulus=None):
-    if modulus is not None:
-        raise TraceError("pow(a, b, n) can't be traced: write a ** b without n")
-    return power(self, exponent)
 
 
 def _as_method(function):
@@ -356,6 +351,7 @@ _mod, _rmod = operators("remainder")
 _floordiv, _rfloordiv = operators("floor_divide")
 _METHODS = {
     **{name: _refusing(name) for name in REFUSED},
+    "__hash__": None,
     "__array__": _as_object,
     **{name: _as_method(getattr(np, name)) for name in _NAMED_LIKE_NUMPYS.split()},
     "__array_ufunc__": _array_ufunc,
@@ -372,7 +368,7 @@ _METHODS = {
     "__rfloordiv__": _rfloordiv,
     "__divmod__": lambda self, other: (self // other, self % other),
     "__rdivmod__": lambda self, other: (other // self, other % self),
-    "__pow__": _pow,
+    "__pow__": power,
     "__rpow__": lambda self, base: power(base, self),
     "__abs__": _as_method(np.abs),
     "__round__": lambda self, digits=0: np.round(self, digits),
@@ -383,7 +379,7 @@ _METHODS = {
     "__imul__": update(Tracer.__mul__),
     "__itruediv__": update(Tracer.__truediv__),
     "__imatmul__": update(Tracer.__matmul__),
-    "__ipow__": update(_pow),
+    "__ipow__": update(power),
     "__imod__": update(_mod),
     "__ifloordiv__": update(_floordiv),
     "__len__": _len,

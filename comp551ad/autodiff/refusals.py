@@ -11,6 +11,7 @@ Reads: nothing of ours. Read by: the rest of ``autodiff``.
 import ast
 import dis
 import linecache
+import re
 import sys
 import threading
 from collections.abc import Callable
@@ -124,14 +125,15 @@ def expression_at(frame: Any, instruction: int) -> Expression | None:
         is_list = isinstance(node, ast.List | ast.Tuple | ast.ListComp)
         named = isinstance(node, ast.Name) and known.get(node.id)
         vars(node)["is_list"] = is_list or isinstance(named, list | tuple)
-    return Expression(text, first, tree, stores or _is_call_of(tree, _UFUNCS, {"at"}))
+    stores = stores or _is_like(tree, rf"{_NUMPY}\w+\.at")
+    return Expression(text, first, tree, stores)
 
 
 def loop_of_numpys() -> str:
     """Where the user's code is running a call of NumPy's, which asks each of its numbers: that, and
     what to do; else nothing."""
     frame, e = _frame_outside(), expression_outside()
-    if e is None or not _is_call_of(e.tree, _NUMPYS):
+    if e is None or not _is_like(e.tree, _ONE_OF_NUMPYS):
         return ""
     is_call = "CALL" in dis.opname[frame.f_code.co_code[frame.f_lasti]]
     return f" in {e.text}: join its numbers with np.stack first" if is_call else ""
@@ -194,19 +196,27 @@ def _traceback(error):
 # ---------------------------------------------------------------- what to write in its place
 
 
-def _is_call_of(tree, owners, names=None):
-    return (
-        isinstance(tree, ast.Call)
-        and isinstance(tree.func, ast.Attribute)
-        and ast.unparse(tree.func.value) in owners
-        and (names is None or tree.func.attr in names)
-        and bool(tree.args)
-    )
+_NUMPY = r"(?:np|numpy)\."
+_ONE_OF_NUMPYS = rf"{_NUMPY}[\w.]+"
+
+
+def _is_like(tree, pattern):
+    """Whether an expression is a call of a function, or takes an item, of what this matches:
+    ``np.sum``, ``np.c_[]``; or ``%`` for that of a text."""
+    head = ""
+    if isinstance(tree, ast.Call) and tree.args:
+        head = ast.unparse(tree.func)
+    elif isinstance(tree, ast.Subscript):
+        head = f"{ast.unparse(tree.value)}[]"
+    elif isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.Mod):
+        is_text = isinstance(tree.left, ast.Constant | ast.JoinedStr)
+        head = "%" if is_text else ""
+    return re.fullmatch(pattern, head, re.DOTALL) is not None
 
 
 def _stacked(tree):
     """A list of traced values, or np.array of one, as np.stack writes it; lists inside as well."""
-    if _is_call_of(tree, ("np", "numpy"), {"array"}):
+    if _is_like(tree, rf"{_NUMPY}array"):
         tree = tree.args[0]
     if isinstance(tree, ast.List | ast.Tuple):
         return f"np.stack([{', '.join(map(_stacked, tree.elts))}])"
@@ -214,39 +224,47 @@ def _stacked(tree):
     return f"np.stack({text})" if vars(tree)["is_list"] else text
 
 
-def _has_lists(tree):
-    return any(
-        vars(arg)["is_list"] or _is_call_of(arg, ("np", "numpy"), {"array"})
-        for arg in tree.args
-    )
+def _arguments(tree, texts=()):
+    """The arguments of a call, or these in place of them, with its keywords."""
+    words = [f"{word.arg}={ast.unparse(word.value)}" for word in tree.keywords]
+    return ", ".join([*(texts or map(ast.unparse, tree.args)), *words])
 
 
 def _stacked_arguments(tree):
     """np.sum([a, b]) as np.sum(np.stack([a, b]))."""
-    args = [_stacked(arg) for arg in tree.args]
-    args += [f"{word.arg}={ast.unparse(word.value)}" for word in tree.keywords]
-    return f"{ast.unparse(tree.func)}({', '.join(args)})"
+    stacked = [_stacked(arg) for arg in tree.args]
+    if stacked == [ast.unparse(arg) for arg in tree.args]:
+        return None
+    return f"{ast.unparse(tree.func)}({_arguments(tree, stacked)})"
 
 
 def _joined(tree):
     """np.c_[a, b] as np.column_stack([a, b]); np.r_ takes numbers besides arrays."""
-    parts = ", ".join(map(ast.unparse, tree.slice.elts))
+    parts = tree.slice.elts if isinstance(tree.slice, ast.Tuple) else [tree.slice]
+    if any(isinstance(part, ast.Slice) for part in parts):
+        return None
+    texts = ", ".join(map(ast.unparse, parts))
     if ast.unparse(tree.value).endswith("c_"):
-        return f"np.column_stack([{parts}])"
-    return f"np.concatenate(np.atleast_1d({parts}))"
+        return f"np.column_stack([{texts}])"
+    return f"np.concatenate(np.atleast_1d({texts}))"
 
 
 def _method_of_plain(tree):
     """X.dot(W) as X @ W, X.clip(0, h) as np.clip(X, 0, h)."""
-    owner = ast.unparse(tree.func.value)
-    words = [f"{word.arg}={ast.unparse(word.value)}" for word in tree.keywords]
-    args = ", ".join([owner, *map(ast.unparse, tree.args), *words])
-    if tree.func.attr == "astype":  # a traced value is float64 anyway
+    owner, name = ast.unparse(tree.func.value), tree.func.attr
+    if not (hasattr(np.ndarray, name) and hasattr(np, name)) or owner in (
+        "np",
+        "numpy",
+    ):
+        return None
+    if name == "astype":  # a traced value is float64 anyway
         return owner
-    if tree.func.attr == "dot" and len(tree.args) == 1:
-        product = ast.BinOp(tree.func.value, ast.MatMult(), tree.args[0])
-        return f"np.dot({args}), or {ast.unparse(product)},"
-    return f"np.{tree.func.attr}({args})"
+    texts = [owner, *map(ast.unparse, tree.args)]
+    call = f"np.{name}({_arguments(tree, texts)})"
+    if name != "dot" or len(tree.args) > 1:
+        return call
+    product = ast.BinOp(tree.func.value, ast.MatMult(), tree.args[0])
+    return f"{call}, or {ast.unparse(product)},"
 
 
 def _each_by_itself(tree):
@@ -256,114 +274,80 @@ def _each_by_itself(tree):
     return f"np.stack([{f}(v) for v in {ast.unparse(tree.args[0])}])"
 
 
-_DRAWS = {"normal", "uniform", "exponential", "poisson", "binomial", "gamma", "beta"}
-_UFUNCS = [f"np.{name}" for name, f in vars(np).items() if isinstance(f, np.ufunc)]
-_NUMPYS = ("np", "numpy", "np.linalg", "numpy.linalg", *_UFUNCS)
-_ARRAYS = {"array", "asarray", "asanyarray", "ascontiguousarray", "float64"}
+def _filled(tree):
+    """np.full(n, a) as a * np.ones(n)."""
+    if len(tree.args) < 2:
+        return "a * np.ones(shape)"
+    shape, value = map(ast.unparse, tree.args[:2])
+    return f"{value} * np.{tree.func.attr.replace('full', 'ones')}({shape})"
+
+
 _IN_PLACE_OF_A_STORE = (
     "a plain array can't hold traced values: append the parts to a list and join them with "
     "np.stack(parts) or np.concatenate(parts), or start from a traced array, such as "
     "a * np.zeros(n)"
 )
-_ON_PLAIN = "NumPy doesn't ask a traced argument when the array in front is plain"
-_LISTS = "NumPy doesn't look for traced values in a list"
 
 
 class WayOut(NamedTuple):
-    """A pattern of expressions, why they can't be traced, and what stands in their place."""
+    """What to write in place of an expression.
 
-    fits: Callable[[Expression], bool]
+    Attributes:
+        of: what the expression is like (see ``_is_like``).
+        why: it can't be traced.
+        instead: (its tree) -> what to write, None where it is not of this kind.
+    """
+
+    of: str
     why: str
-    instead: Callable[[Any], str]
-
-
-def _call(names, owners=("np", "numpy")):
-    return lambda e: _is_call_of(e.tree, owners, names)
+    instead: Callable[[Any], str | None]
 
 
 WAYS_OUT: list[WayOut] = [
     WayOut(
-        lambda e: _is_call_of(e.tree, ("math",)) and hasattr(np, e.tree.func.attr),
+        r"math\.\w+",
         "math computes plain numbers only",
-        lambda tree: f"np.{tree.func.attr}({', '.join(map(ast.unparse, tree.args))})",
+        lambda tree: (
+            f"np.{tree.func.attr}({_arguments(tree)})"
+            if hasattr(np, tree.func.attr)
+            else None
+        ),
     ),
     WayOut(
-        lambda e: (
-            isinstance(e.tree, ast.Call)
-            and isinstance(e.tree.func, ast.Name)
-            and e.tree.func.id == "float"
-            and len(e.tree.args) == 1
-        ),
+        "float",
         "float() gives a plain number, without a trace; leave float() out",
         lambda tree: ast.unparse(tree.args[0]),
     ),
     WayOut(
-        lambda e: (
-            isinstance(e.tree, ast.BinOp)
-            and isinstance(e.tree.op, ast.Mod)
-            and isinstance(e.tree.left, ast.Constant | ast.JoinedStr)
-        ),
+        "%",
         "% asks for a plain number",
         lambda tree: 'an f-string, such as f"{x:.4f}",',
     ),
     WayOut(
-        lambda e: (
-            isinstance(e.tree, ast.Call)
-            and _is_call_of(e.tree.func, ("np", "numpy"), {"vectorize"})
-            and len(e.tree.args) == 1
-        ),
-        "np.vectorize makes plain arrays",
-        _each_by_itself,
+        rf"{_NUMPY}vectorize\(.+\)", "np.vectorize makes plain arrays", _each_by_itself
     ),
     WayOut(
-        lambda e: (
-            isinstance(e.tree, ast.Call)
-            and isinstance(e.tree.func, ast.Attribute)
-            and e.tree.func.attr in _DRAWS
-        ),
+        r".+\.(normal|uniform|exponential|poisson|binomial|gamma|beta)",
         "random draws are plain numbers",
         lambda tree: "mean + spread * noise, with standard noise drawn outside,",
     ),
     WayOut(
-        _call(_ARRAYS),
+        rf"{_NUMPY}(array|asarray|asanyarray|ascontiguousarray|float64)",
         "a traced value behaves as an array already",
         lambda tree: _stacked(tree.args[0]),
     ),
     WayOut(
-        _call({"full", "full_like"}),
-        "np.full and np.full_like make plain arrays",
-        lambda tree: (
-            f"{ast.unparse(tree.args[1])} * "
-            f"np.{tree.func.attr.replace('full', 'ones')}({ast.unparse(tree.args[0])})"
-            if len(tree.args) > 1
-            else "a * np.ones(shape)"
-        ),
+        rf"{_NUMPY}full(_like)?", "np.full and np.full_like make plain arrays", _filled
     ),
+    WayOut(rf"{_NUMPY}[cr]_\[\]", "np.c_ and np.r_ make plain arrays", _joined),
     WayOut(
-        lambda e: (
-            isinstance(e.tree, ast.Subscript)
-            and ast.unparse(e.tree.value) in ("np.c_", "np.r_", "numpy.c_", "numpy.r_")
-            and isinstance(e.tree.slice, ast.Tuple)
-            and not any(isinstance(part, ast.Slice) for part in e.tree.slice.elts)
-        ),
-        "np.c_ and np.r_ make plain arrays",
-        _joined,
-    ),
-    WayOut(
-        lambda e: _is_call_of(e.tree, _NUMPYS) and _has_lists(e.tree),
-        _LISTS,
+        _ONE_OF_NUMPYS,
+        "NumPy doesn't look for traced values in a list",
         _stacked_arguments,
     ),
     WayOut(
-        lambda e: (
-            isinstance(e.tree, ast.Call)
-            and isinstance(e.tree.func, ast.Attribute)
-            and bool(e.tree.args)
-            and hasattr(np.ndarray, e.tree.func.attr)
-            and hasattr(np, e.tree.func.attr)
-            and ast.unparse(e.tree.func.value) not in ("np", "numpy")
-        ),
-        _ON_PLAIN,
+        r".+\.\w+",
+        "NumPy doesn't ask a traced argument when the array in front is plain",
         _method_of_plain,
     ),
 ]
@@ -382,7 +366,7 @@ def refusal(what: str, instead: str) -> TraceError:
     guest = _frame_outside(_OURS)
     if guest is not None and _is_in(guest, ("scipy",)):
         return _in_place_of(e, ("", _OF_SCIPY), False)
-    if what == REFUSED["__float__"][0] and _is_call_of(e.tree, _NUMPYS):
+    if what == REFUSED["__float__"][0] and _is_like(e.tree, _ONE_OF_NUMPYS):
         instead = (
             "NumPy asks for plain numbers here; pass ones that are not differentiated, or join "
             "traced ones with np.stack([a, b])"
@@ -398,10 +382,8 @@ def _in_place_of(e, general, is_lost):
         if e.stores:
             return TraceError(place + _IN_PLACE_OF_A_STORE)
         for way in WAYS_OUT:
-            if way.fits(e):
-                return TraceError(
-                    f"{place}{way.why}; write {way.instead(e.tree)} instead"
-                )
+            if _is_like(e.tree, way.of) and (instead := way.instead(e.tree)):
+                return TraceError(f"{place}{way.why}; write {instead} instead")
     if e is not None and (update := _of_an_update(e.text)):
         return TraceError(place + update)
     return TraceError(place + "".join(general))
@@ -428,9 +410,6 @@ def _of_an_update(text):
 
 # ---------------------------------------------------------------- methods that are refused
 
-_INTEGERS = "its derivative is zero; leave it out"
-_MASKS = "use np.where, on comparisons"
-
 # method -> (what somebody wrote, what to write instead)
 REFUSED: dict[str, tuple[str, str]] = {
     "__float__": (
@@ -453,29 +432,8 @@ REFUSED: dict[str, tuple[str, str]] = {
         "a traced value as an integer",
         "pass sizes and indices as integers that are not differentiated",
     ),
-    "__complex__": (
-        "complex() of a traced value",
-        "only real numbers are; write its real and imaginary parts apart",
-    ),
-    "__trunc__": ("math.trunc of a traced value", _INTEGERS),
-    "__and__": ("a & b", _MASKS),
-    "__or__": ("a | b", _MASKS),
-    "__xor__": ("a ^ b", "write a power as a ** b"),
-    "__lshift__": ("a << b", "write a * 2.0 ** b"),
-    "__rshift__": ("a >> b", "write a / 2.0 ** b"),
-    "__invert__": ("~a", "use 1 - a, or compare: ~(a > 0)"),
-    "__contains__": ("x in a", "use np.any(a == x)"),
-    "__hash__": ("a traced value as a key of a dict or a set", "use its name as key"),
-    "__delitem__": ("del a[i]", "keep the others by indexing: a[[0, 2]]"),
-    "__reduce__": ("pickling a traced value", "pickle the function's result"),
     "item": ("a.item()", "keep a as it is, or index it: a[0]"),
     "tolist": ("a.tolist()", "keep a as it is"),
-    "view": ("a.view()", "keep a as it is; its numbers are float64"),
     "sort": ("a.sort()", "write a = np.sort(a)"),
-    "resize": ("a.resize()", "write np.reshape, or join with np.concatenate"),
-    "put": ("a.put()", "write a[index] = values"),
 }
-# These have a reflected and an in-place form: b & a, a &= b.
-for _name in ("and", "or", "xor", "lshift", "rshift"):
-    REFUSED[f"__r{_name}__"] = REFUSED[f"__i{_name}__"] = REFUSED[f"__{_name}__"]
 _STORES = {REFUSED["__float__"][0], REFUSED["__array__"][0]}
