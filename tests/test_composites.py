@@ -130,15 +130,10 @@ EXAMPLES = {
         call(VECTOR, _sample(2), sparse=True), call(VECTOR),
     ],
     np.full_like: [call(A, NUMBER), call(A, VECTOR), call(A, 2)],
-    np.linspace: [call(NUMBER, 2, 5), call(0, VECTOR, num=4)],
     np.copy: [ONE_ARRAY],
     np.sort: [call(A), call(A, 0), call(A, axis=None)],
     np.partition: [call(_sample(6), 2), call(A, 1, axis=0)],
     np.median: [*REDUCED, call(_sample(5)), call(CUBE, 1)],
-    np.quantile: [
-        call(_sample(6), 0.3), call(A, [0.1, 0.5], axis=1), call(A, 0.25, keepdims=True),
-    ],
-    np.percentile: [call(_sample(6), 30), call(CUBE, [10, 90], axis=(0, 1), keepdims=True)],
     np.select: [call([FIRST, ~FIRST], [A, B]), call([FIRST], [A], 0.5)],
     np.nan_to_num: [
         call(NANS), call(np.array([np.inf, 0.3, -np.inf]), posinf=1, neginf=0),

@@ -90,24 +90,13 @@ def power(a: Any, b: Any) -> Any:
 def _where(condition, *choices):
     if not choices:
         return np.nonzero(condition)
-    if len(choices) == 1:
-        raise TraceError("np.where: got one choice, expected two or none")
+    a, b = choices
     if type(condition) is Tracer or np.asanyarray(condition).dtype.kind != "b":
         condition = np.not_equal(condition, 0)
     condition = np.asanyarray(condition)
-    if type(choices[0]) is not Tracer and type(choices[1]) is not Tracer:
-        return np.where(condition, *choices)
+    if type(a) is not Tracer and type(b) is not Tracer:
+        return np.where(condition, a, b)
     return apply(PRIMITIVES["where"], choices, {"condition": condition})
-
-
-@composite(np.maximum)
-def _maximum(a, b):
-    return _extremum("maximum", a, b)
-
-
-@composite(np.minimum)
-def _minimum(a, b):
-    return _extremum("minimum", a, b)
 
 
 def _extremum(name, a, b):
@@ -160,11 +149,6 @@ def _dot(a, b):
     return apply(PRIMITIVES["dot"], (a, b))
 
 
-@composite(np.outer, np.linalg.outer)
-def _outer(a, b):
-    return apply(PRIMITIVES["outer"], (np.ravel(a), np.ravel(b)))
-
-
 @composite(np.concatenate)
 def _concatenate(arrays, axis=0):
     if type(arrays) is Tracer and arrays.ndim < 2:
@@ -173,11 +157,6 @@ def _concatenate(arrays, axis=0):
     if axis is None:
         arrays, axis = tuple(np.ravel(a) for a in arrays), 0
     return apply(PRIMITIVES["concatenate"], arrays, {"axis": axis})
-
-
-@composite(np.stack)
-def _stack(arrays, axis=0):
-    return apply(PRIMITIVES["stack"], tuple(arrays), {"axis": axis})
 
 
 @composite(np.reshape)
@@ -244,6 +223,8 @@ _PASSING = {
 }
 # That some weight is 0 ends np.average; it takes no other course.
 _PASSING["any"] = lambda a, *args: np.any(concrete(a), *args)
+# In this array NumPy puts its result, part for part.
+_PASSING["empty_like"] = lambda a, **how: fn.set_at(a, 0.0, ...)
 # A name of its own for the same function, which asks no tracer.
 _PASSING["_concatenate"] = np.concatenate
 
@@ -279,7 +260,7 @@ as_numpy_has_it(
     np.moveaxis, np.rollaxis, np.matrix_transpose, np.linalg.matrix_transpose,
     np.flip, np.flipud, np.fliplr, np.rot90, np.tile,
     np.tril, np.triu, np.linalg.diagonal, np.linalg.trace,
-    np.take_along_axis, np.diff, np.average, np.cov, np.ptp, np.trapezoid, np.polyval,
+    np.take_along_axis, np.diff, np.gradient, np.average, np.cov, np.ptp, np.trapezoid, np.polyval,
     np.real, np.copy, np.fix, np.around, np.nan_to_num, np.nansum, np.median, np.extract,
     np.block, np.unstack, np.cumulative_sum, np.cumulative_prod,
     np.tensordot, np.linalg.tensordot, np.linalg.outer, np.linalg.cross,
@@ -292,6 +273,15 @@ as_numpy_has_it(
 
 _LOG2 = math.log(2.0)
 _SHORT: dict[Callable, Callable] = {
+    np.maximum: lambda a, b: _extremum("maximum", a, b),
+    np.minimum: lambda a, b: _extremum("minimum", a, b),
+    np.outer: lambda a, b: apply(PRIMITIVES["outer"], (np.ravel(a), np.ravel(b))),
+    np.stack: lambda arrays, axis=0: apply(
+        PRIMITIVES["stack"], tuple(arrays), {"axis": axis}
+    ),
+    np.prod: lambda a, axis=None, keepdims=False: reduce(
+        np.multiply, a, axis, keepdims
+    ),
     # The same row under another name, which may change apart.
     **dict.fromkeys((np.positive, np.conjugate), handle),
     np.fabs: lambda x: np.abs(x),
@@ -304,11 +294,6 @@ _SHORT: dict[Callable, Callable] = {
     np.logaddexp2: lambda a, b: np.logaddexp(a * _LOG2, b * _LOG2) / _LOG2,
     np.fmax: lambda a, b: np.maximum(*_without_nan(a, b)),
     np.fmin: lambda a, b: np.minimum(*_without_nan(a, b)),
-    np.linspace: lambda start, stop, num=50: (
-        start
-        + np.multiply.outer(np.linspace(0.0, 1.0, num), np.ones(np.shape(stop - start)))
-        * (stop - start)
-    ),
     np.vander: lambda x, N=None, increasing=False: (
         np.expand_dims(x, -1)
         ** np.arange(np.size(x) if N is None else N)[:: 1 if increasing else -1]
@@ -316,9 +301,6 @@ _SHORT: dict[Callable, Callable] = {
     np.diagflat: lambda v, k=0: np.diag(np.ravel(v), k),
     np.nanmean: lambda a, axis=None, keepdims=False: np.mean(
         a, axis, keepdims=keepdims, where=~np.isnan(a)
-    ),
-    np.percentile: lambda a, q, axis=None, keepdims=False: np.quantile(
-        a, np.asarray(q) / 100, axis, keepdims=keepdims
     ),
     np.vdot: lambda a, b: np.dot(np.ravel(a), np.ravel(b)),
     np.inner: lambda a, b: (
@@ -476,27 +458,6 @@ def _partition(a, kth, axis=-1):
     return np.take_along_axis(a, np.argpartition(a, kth, axis=axis), axis)
 
 
-@composite(np.quantile)
-def _quantile(a, q, axis=None, keepdims=False):
-    """Between two of the entries in order, linearly: NumPy's usual method."""
-    axes = _several_axes(axis, a)
-    kept = [n for k, n in enumerate(np.shape(a)) if k not in axes]
-    ordered = np.sort(
-        np.reshape(np.moveaxis(a, axes, range(-len(axes), 0)), (*kept, -1))
-    )
-    place = np.asarray(q) * (np.shape(ordered)[-1] - 1)
-    below, above = np.floor(place).astype(int), np.ceil(place).astype(int)
-    found = ordered[..., below]
-    found = found + (ordered[..., above] - found) * (place - below)
-    if np.ndim(q):
-        found = np.moveaxis(found, -1, 0)
-    return (
-        np.expand_dims(found, tuple(k - np.ndim(a) for k in axes))
-        if keepdims
-        else found
-    )
-
-
 def _several_axes(axis, a):
     if axis is None or (np.ndim(a) == 0 and axis in (0, -1)):
         return tuple(range(np.ndim(a)))
@@ -572,11 +533,6 @@ def reduce_some(
     return found if initial is None else together(found, initial)
 
 
-@composite(np.prod)
-def _prod(a, axis=None, keepdims=False):
-    return reduce(np.multiply, a, axis, keepdims)
-
-
 @composite(np.cumprod)
 def _cumprod(a, axis=None):
     a, axis = (np.ravel(a), 0) if axis is None else (a, axis)
@@ -588,21 +544,6 @@ def _corrcoef(x, y=None, rowvar=True):
     c = np.atleast_2d(np.cov(x, y, rowvar))
     spread = np.sqrt(np.diagonal(c))
     return np.squeeze(c / np.outer(spread, spread))
-
-
-@composite(np.gradient)
-def _gradient(f, *varargs, axis=None):
-    axes = _several_axes(axis, f)
-    steps = varargs * len(axes) if len(varargs) == 1 else varargs or (1.0,) * len(axes)
-    slopes = []
-    for k, h in zip(axes, steps, strict=True):
-        if np.ndim(h):
-            raise TypeError("got coordinates, expected a distance for each axis")
-        a = np.moveaxis(f, k, 0)
-        inside = (a[2:] - a[:-2]) / 2.0
-        slope = np.concatenate([a[1:2] - a[:1], inside, a[-1:] - a[-2:-1]]) / h
-        slopes.append(np.moveaxis(slope, 0, k))
-    return slopes[0] if len(slopes) == 1 else tuple(slopes)
 
 
 @composite(np.convolve)

@@ -53,11 +53,8 @@ _CHOICE = "compute all entries and choose, with np.where(condition, result, othe
 def _array_ufunc(self, ufunc, method, *inputs, **kwargs):
     if method != "__call__":
         return _method_of_ufunc(ufunc, method, inputs, kwargs)
-    out = kwargs.get("out")
-    if out is not None:
-        raise refusal(f"{_name_of(ufunc)}: out=", _NEW)
     for key, value in kwargs.items():
-        if not (value is None or (key == "dtype" and value in (float, np.float64))):
+        if not _changes_nothing(key, value):
             raise refusal(
                 f"{_name_of(ufunc)}: {key}=", _CHOICE if key == "where" else _NEW
             )
