@@ -71,11 +71,11 @@ KILLED, SURVIVED = 1, 0
 MEMORY = 8 * 2**30  # bytes for one mutant
 
 # Parts of a module that compute nothing for its users.
-SKIPPED_FUNCTIONS = {"_sample", "_unary", "_binary", "__repr__", "_repr_html_"}
+SKIPPED_FUNCTIONS = {"_sample", "_example", "_dominant", "__repr__", "_repr_html_"}
 SKIPPED_KEYWORDS = {"examples"}
 SKIPPED_NAMES = {  # "_…": examples
-    "__all__", "__slots__", "_ROWWISE", "_REDUCTIONS", "_MATRIX_PAIRS", "_STACKED_PAIRS",
-    "_CHOICE",
+    "__all__", "__slots__", "_UNARY", "_BINARY", "_QUOTIENTS", "_ROWWISE", "_REDUCED",
+    "_SPREAD", "_MATRIX_PAIRS", "_STACKED_PAIRS", "_CHOICE",
 }  # fmt: skip
 SKIPPED_FIELDS = {"annotation", "returns", "decorator_list", "exc"}  # exc: messages
 

@@ -1,4 +1,4 @@
-"""Every composite, tried on example arguments: NumPy's value, both modes, the written program.
+"""Every composite and every primitive, tried on examples: NumPy's value, both modes, the program.
 
 An example is a call of NumPy's own function. Its float arrays and np.float64's, in lists too, are
 what is traced; lists of numbers, Python's numbers, masks and indices stay plain.
@@ -12,7 +12,7 @@ import pytest
 from comp551ad import functions as fn
 from comp551ad import grad, jvp, pytrees, vjp, write_gradient
 from comp551ad.autodiff.composites import COMPOSITES, SCIPYS
-from comp551ad.autodiff.primitives import _dominant, _sample
+from comp551ad.autodiff.primitives import PRIMITIVES, _dominant, _sample
 from comp551ad.autodiff.program import ProgramError
 
 # NumPy 2.5 calls it np.trunc.
@@ -259,6 +259,24 @@ CASES = [
 ]
 
 
+def as_call(primitive, operands, parameters):
+    """An example of a primitive as a call; all its operands are traced."""
+    function = primitive.functions[0]
+    operands = [np.asarray(x)[()] for x in operands]
+    if primitive.name == "where":
+        return np.where, (parameters["condition"], *operands), {}
+    if primitive.name == "getitem":
+        return function, (operands[0], parameters["index"]), {}
+    return function, (operands,) if primitive.variadic else tuple(operands), parameters
+
+
+EVERY = CASES + [
+    pytest.param(*as_call(primitive, *example), id=f"{primitive.name}-{n}")
+    for primitive in PRIMITIVES.values()
+    for n, example in enumerate(primitive.examples)
+]
+
+
 def is_number(leaf):
     return isinstance(leaf, np.ndarray | np.float64) and leaf.dtype == float
 
@@ -309,7 +327,7 @@ def dot(xs, ys):
     return sum(np.sum(x * y) for x, y in zip(xs, ys, strict=True))
 
 
-@pytest.mark.parametrize(("function", "args", "kwargs"), CASES)
+@pytest.mark.parametrize(("function", "args", "kwargs"), EVERY)
 def test_value_is_numpys(function, args, kwargs):
     """And the arguments are what they were."""
     call, numbers = of_numbers(function, args, kwargs), numbers_of(args)
@@ -323,7 +341,7 @@ def test_value_is_numpys(function, args, kwargs):
         np.testing.assert_allclose(value, plain, rtol=1e-13, atol=1e-15)
 
 
-@pytest.mark.parametrize(("function", "args", "kwargs"), CASES)
+@pytest.mark.parametrize(("function", "args", "kwargs"), EVERY)
 def test_both_modes_are_the_difference_quotient(function, args, kwargs):
     f, numbers = of_numbers(function, args, kwargs), numbers_of(args)
     numbers = [np.where(np.isnan(x) | np.isinf(x), 0.25, x)[()] for x in numbers]

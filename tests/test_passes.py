@@ -361,24 +361,6 @@ def test_unbroadcast_against_a_dense_reference(shape, wide):
             np.testing.assert_allclose(got, expected, rtol=1e-13, atol=1e-15)
 
 
-@pytest.mark.parametrize(("shape", "wide"), STRETCHED, ids=str)
-def test_broadcasting_is_undone_in_a_gradient(shape, wide):
-    rng = np.random.default_rng(1)
-    weights, x = rng.normal(size=wide), rng.normal(size=shape)
-    ones = np.ones(wide)
-    for f, per_place in (
-        (lambda x: np.sum(weights * (x + np.zeros(wide))), weights),
-        (lambda x: np.sum(weights * np.broadcast_to(x, wide)), weights),
-        (lambda x: np.sum(np.broadcast_to(x, wide)), ones),
-        (lambda x: np.sum(x * ones), ones),
-        (lambda x: np.sum((x - ones) / weights), 1 / weights),
-        (lambda x: np.sum(np.where(ones > 0, x, weights)), ones),
-    ):
-        g = grad(f)(x)
-        assert np.shape(g) == shape
-        np.testing.assert_allclose(g, dense(per_place, shape, wide), rtol=1e-12)
-
-
 def test_a_stack_of_products_counts_the_copies_of_an_operand():
     """An axis of length 1 where the result has more, and an adjoint that came as one number."""
     a, b = np.ones((2, 1)), np.arange(20.0).reshape(5, 1, 4)

@@ -159,29 +159,26 @@ def test_what_is_left_over_computes_no_further(use):
         use(left_over())
 
 
-def test_an_inner_value_kept_by_the_outer_function():
+class Layer:
+    total = 0.0
+
+    def __call__(self, x):
+        self.total = self.total + x
+        return self.total * x
+
+
+def keeps_an_inner_value(x):
     kept = []
-
-    def outer(x):
-        grad(lambda y: kept.append(y * y) or y)(x)
-        return kept[-1] * x
-
-    with pytest.raises(TraceError, match="after the function|two recordings"):
-        grad(outer)(2.0)
+    grad(lambda y: kept.append(y * y) or y)(x)
+    return kept[-1] * x
 
 
 def test_state_that_outlives_a_call():
-    class Layer:
-        total = 0.0
-
-        def __call__(self, x):
-            self.total = self.total + x
-            return self.total * x
-
     layer = Layer()
     assert grad(layer)(3.0) == 6.0
-    with pytest.raises(TraceError, match="after the function|two recordings"):
-        grad(layer)(3.0)
+    for f in (layer, keeps_an_inner_value):
+        with pytest.raises(TraceError, match="after the function|two recordings"):
+            grad(f)(3.0)
 
 
 def test_a_generator_that_runs_on_afterwards():

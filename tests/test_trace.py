@@ -289,19 +289,6 @@ def test_the_profile_function_is_restored():
     assert 2 in calls, "both are seen"
 
 
-def test_record_inside_record():
-    inner = []
-
-    def f(x):
-        inner.append(record(waves, 0.5, 2.0, 1.0))
-        y = x * 2
-        return y
-
-    t = record(f, 3.0)
-    assert table(t) == [("a1", "x", "input", ()), ("a2", "y", "multiply", (1,))]
-    assert table(inner[0])[4] == ("a5", "a", "add", (4, 1))
-
-
 def test_a_gradient_inside_a_recording_is_recorded():
     def f(x):
         slope = grad(lambda z: z**3)(x)
@@ -311,13 +298,6 @@ def test_a_gradient_inside_a_recording_is_recorded():
     assert t.result == 12.0 and t["slope"] == 12.0
     assert reverse(t)["x"] == pytest.approx(12.0)
     assert forward(t, "x")["slope"] == pytest.approx(12.0)
-
-
-def test_a_second_recording_is_equal():
-    one, two = record(waves, 0.5, 2.0, 1.0), record(waves, 0.5, 2.0, 1.0)
-    assert table(one) == table(two) and one.result == two.result
-    assert [n.value for n in one] == [n.value for n in two]
-    assert one.names == two.names and one.outputs == two.outputs
 
 
 def test_public_types():

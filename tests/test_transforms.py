@@ -270,13 +270,6 @@ def test_an_unknown_mode():
 # ---------------------------------------------------------------- higher orders
 
 
-def test_fourth_order_by_nesting():
-    derivatives = [lambda x: x**4]
-    for _ in range(5):
-        derivatives.append(grad(derivatives[-1]))
-    assert [d(2.0) for d in derivatives] == [16.0, 32.0, 48.0, 48.0, 24.0, 0.0]
-
-
 def forward_slope(g):
     return lambda x: jvp(g, (x,), (1.0,))[1]
 
@@ -327,17 +320,6 @@ def test_hessians_are_symmetric_and_agree_however_made(g):
         )
         J = jacobian(jacobian(g, mode=mode))(X3)
         np.testing.assert_allclose(J, H, rtol=1e-11, atol=1e-12)
-
-
-def test_third_derivative_of_an_array():
-    T = jacobian(hessian(lambda x: np.sum(x**3) + x[0] * x[1] * x[2]))(X3)
-    assert T.shape == (3, 3, 3)
-    expected = np.zeros((3, 3, 3))
-    for i in range(3):
-        expected[i, i, i] = 6.0
-    for i, j, k in ((0, 1, 2), (1, 2, 0), (2, 0, 1), (0, 2, 1), (2, 1, 0), (1, 0, 2)):
-        expected[i, j, k] = 1.0
-    np.testing.assert_allclose(T, expected, atol=1e-13)
 
 
 # ---------------------------------------------------------------- jacobian and jvp
@@ -453,32 +435,6 @@ def test_a_pull_may_be_called_many_times():
 
 
 @pytest.mark.parametrize(
-    "g",
-    [
-        lambda x, y: np.sum(x) + np.sum(y),
-        lambda x, y: np.sum(x + y),
-        lambda x, y: np.sum(x * y),
-        lambda x, y: np.sum(np.reshape(x, (-1,)) * y.T.ravel()),
-        lambda x, y: np.mean(x) + y[0, 0],
-        lambda x, y: 2.0,
-    ],
-)
-def test_gradients_share_no_memory_with_anything(g):
-    x, y = np.ones((2, 2)), np.full((2, 2), 3.0)
-    gx, gy = grad(g, (0, 1))(x, y)
-    expected = gx.copy(), gy.copy()
-    for a, b in ((gx, gy), (gx, x), (gx, y), (gy, x), (gy, y)):
-        assert not np.shares_memory(a, b)
-    gx += 7.0  # writable
-    np.testing.assert_array_equal(gy, expected[1])
-    gy += 7.0
-    assert np.all(x == 1.0) and np.all(y == 3.0)
-    again = grad(g, (0, 1))(x, y)
-    np.testing.assert_array_equal(again[0], expected[0])
-    np.testing.assert_array_equal(again[1], expected[1])
-
-
-@pytest.mark.parametrize(
     "found",
     [
         lambda x, t: jvp(lambda x: x, (x,), (t,)),
@@ -487,6 +443,9 @@ def test_gradients_share_no_memory_with_anything(g):
         lambda x, t: vjp(lambda x: x.T, x)[1](t),
         lambda x, t: jacobian(lambda x: x)(x),
         lambda x, t: grad(lambda p: np.sum(p[0]) + np.sum(p[1]))((x, x)),
+        lambda x, t: grad(lambda x, y: np.sum(x + y) + np.sum(x * y), (0, 1))(x, t),
+        lambda x, t: grad(lambda x, y: np.mean(x) + np.sum(y[None].T), (0, 1))(x, t),
+        lambda x, t: grad(lambda x, y: 2.0, (0, 1))(x, t),
     ],
 )
 def test_every_result_is_an_array_of_its_own(found):
@@ -548,14 +507,6 @@ def test_a_chain_of_a_million_operations():
     assert value == pytest.approx(1.000001**n, rel=1e-9)
     assert slope == pytest.approx(value)
     assert sys.getrecursionlimit() == limit
-
-
-def test_a_sum_of_a_hundred_thousand_terms():
-    g = grad(lambda x: sum(k * x for k in range(100_000)))
-    assert g(2.0) == sum(range(100_000))
-    x = np.arange(10_000.0)
-    gradient = grad(lambda x: np.sum(np.stack([v * v for v in x])))(x[:2000])
-    np.testing.assert_array_equal(gradient, 2 * x[:2000])
 
 
 # ---------------------------------------------------------------- a reader's way
