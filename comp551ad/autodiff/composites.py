@@ -105,38 +105,20 @@ def _extremum(name, a, b):
     if type(a) is type(b) is Tracer:
         return apply(PRIMITIVES[name], (a, b))
     x, bound = (a, b) if type(a) is Tracer else (b, a)
-    parameters = {"tie": 0.0}
-    y = apply(PRIMITIVES[name], (a, b), parameters)
-    if not np.any(concrete(bound)):
-        _let_kinks_cancel(x, parameters)
-    return y
+    at_zero = not np.any(concrete(bound))
+    return apply(PRIMITIVES[name], (a, b), _tie_at_zero(x) if at_zero else {"tie": 0.0})
 
 
 @composite(np.abs)
 def _abs(x):
-    y = apply(PRIMITIVES["abs"], (x,))
-    _let_kinks_cancel(x, None)
-    return y
+    _tie_at_zero(x)["tie"] = 0.5
+    return apply(PRIMITIVES["abs"], (x,))
 
 
-def _let_kinks_cancel(x, parameters):
-    """max(x, 0) beside |x| shares at 0 as well: in log(1 + e^x), which is often written
-    max(x, 0) + log1p(e^-|x|), the two kinks must cancel.
-
-    Args:
-        x: has a kink at 0 in the operation that was just written.
-        parameters: of max(x, 0); None for |x|.
-    """
-    if not x.tape.watch and np.all(concrete(x)):
-        return
-    # The parameters of every max(x, 0) that no |x| has met; None from the first |x| on.
-    waiting = x.tape.kinks.setdefault(x.index, [])
-    if parameters is not None and waiting is not None:
-        waiting.append(parameters)
-        return
-    for shared in [parameters] if parameters is not None else waiting or ():
-        shared["tie"] = 0.5
-    x.tape.kinks[x.index] = None
+def _tie_at_zero(x):
+    """The parameters that every max(x, 0) has. Beside |x| it shares at 0 as well: in log(1 + e^x),
+    which is often written max(x, 0) + log1p(e^-|x|), the two kinks must cancel."""
+    return x.tape.kinks.setdefault(x.index, {"tie": 0.0})
 
 
 @composite(np.dot)
@@ -278,9 +260,6 @@ _SHORT: dict[Callable, Callable] = {
     np.outer: lambda a, b: apply(PRIMITIVES["outer"], (np.ravel(a), np.ravel(b))),
     np.stack: lambda arrays, axis=0: apply(
         PRIMITIVES["stack"], tuple(arrays), {"axis": axis}
-    ),
-    np.prod: lambda a, axis=None, keepdims=False: reduce(
-        np.multiply, a, axis, keepdims
     ),
     # The same row under another name, which may change apart.
     **dict.fromkeys((np.positive, np.conjugate), handle),
@@ -473,12 +452,9 @@ def _select(condlist, choicelist, default=0):
 
 @composite(np.clip)
 def _clip(a, a_min=None, a_max=None, *, min=None, max=None):
-    if (a_min is not None and min is not None) or (
-        a_max is not None and max is not None
-    ):
-        raise TypeError(
-            "got a_min or a_max as well as min or max; give each bound once"
-        )
+    for one, other in ((a_min, min), (a_max, max)):
+        if one is not None and other is not None:
+            raise TypeError("got a bound twice; give each bound once")
     a_min, a_max = min if a_min is None else a_min, max if a_max is None else a_max
     a = a if a_min is None else np.maximum(a, a_min)
     return a if a_max is None else np.minimum(a, a_max)
@@ -501,36 +477,6 @@ def _sinc(x):
 
 
 # ---------------------------------------------------------------- reductions
-
-
-# What changes nothing, and how ``initial`` comes in.
-NEUTRAL: dict[Callable, tuple] = {
-    np.sum: (0.0, np.add),
-    np.mean: (0.0, None),
-    np.prod: (1.0, np.multiply),
-    np.max: (-np.inf, np.maximum),
-    np.min: (np.inf, np.minimum),
-}
-NEUTRAL |= {np.amax: NEUTRAL[np.max], np.amin: NEUTRAL[np.min]}
-
-
-def reduce_some(
-    function: Callable,
-    a: Any,
-    axis: Any = None,
-    keepdims: Any = False,
-    where: Any = True,
-    initial: Any = None,
-) -> Any:
-    """np.sum, np.max … with where= or initial=."""
-    neutral, together = NEUTRAL[function]
-    if where is not True:
-        if function is np.mean:
-            count = np.sum(np.broadcast_to(where, np.shape(a)), axis, keepdims=keepdims)
-            return np.sum(a, axis, keepdims=keepdims, where=where) / count
-        a = np.where(where, a, neutral)
-    found = function(a, axis=axis, keepdims=keepdims)
-    return found if initial is None else together(found, initial)
 
 
 @composite(np.cumprod)
@@ -558,12 +504,14 @@ def _convolve(a, v, mode="full"):
 # ---------------------------------------------------------------- methods of ufuncs
 
 
-# The ufuncs that may work in pairs of pairs, and what changes nothing. Those that are a function of
-# their own have it: np.sum is np.add.reduce.
+# The ufuncs that may work in pairs of pairs, and what changes nothing.
 ASSOCIATIVE: dict[Callable, float] = {
-    **{ufunc: neutral for neutral, ufunc in NEUTRAL.values() if ufunc},
-    **dict.fromkeys((np.logaddexp, np.logaddexp2), -np.inf),
+    np.add: 0.0,
+    np.multiply: 1.0,
+    np.maximum: -np.inf,
+    np.minimum: np.inf,
     np.hypot: 0.0,
+    **dict.fromkeys((np.logaddexp, np.logaddexp2), -np.inf),
 }
 _WHOLE: dict[Callable, Any] = {
     np.add: np.sum,
@@ -572,11 +520,24 @@ _WHOLE: dict[Callable, Any] = {
 }
 
 
-def reduce(ufunc: Any, array: Any, axis: Any = 0, keepdims: bool = False) -> Any:
+def reduce(
+    ufunc: Any,
+    array: Any,
+    axis: Any = 0,
+    keepdims: bool = False,
+    initial: Any = None,
+    where: Any = True,
+) -> Any:
     """ufunc.reduce: pairs of pairs, so that a product is right also where entries are 0."""
+    a = array if where is True else np.where(where, array, ASSOCIATIVE[ufunc])
     if ufunc in _WHOLE:
-        return _WHOLE[ufunc](array, axis, keepdims=keepdims)
-    a, axes = array, _several_axes(axis, array)
+        a = _WHOLE[ufunc](a, axis, keepdims=keepdims)
+    else:
+        a = _in_pairs(ufunc, a, _several_axes(axis, array), keepdims)
+    return a if initial is None else ufunc(a, initial)
+
+
+def _in_pairs(ufunc, a, axes, keepdims):
     for k in axes:
         a = np.moveaxis(a, k, 0)
         while len(a) > 1:
@@ -585,6 +546,28 @@ def reduce(ufunc: Any, array: Any, axis: Any = 0, keepdims: bool = False) -> Any
         a = a if len(a) else np.full((1, *np.shape(a)[1:]), ASSOCIATIVE[ufunc])
         a = np.moveaxis(a, 0, k)
     return a if keepdims else np.squeeze(a, axes)
+
+
+def _reduction(ufunc):
+    def whole(a, axis=None, keepdims=False, initial=None, where=True):
+        return reduce(ufunc, a, axis, keepdims, initial, where)
+
+    return whole
+
+
+def _mean(a, axis=None, keepdims=False, where=True):
+    count = np.sum(np.broadcast_to(where, np.shape(a)), axis, keepdims=keepdims)
+    return np.sum(a, axis, keepdims=keepdims, where=where) / count
+
+
+# With where= or initial=, or without a primitive.
+REDUCTIONS: dict[Callable, Callable] = {
+    np.sum: _reduction(np.add),
+    **dict.fromkeys((np.max, np.amax), _reduction(np.maximum)),
+    **dict.fromkeys((np.min, np.amin), _reduction(np.minimum)),
+    np.mean: _mean,
+}
+COMPOSITES[np.prod] = _reduction(np.multiply)
 
 
 def accumulate(ufunc: Any, array: Any, axis: int = 0) -> Any:

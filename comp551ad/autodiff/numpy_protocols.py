@@ -22,13 +22,12 @@ import numpy as np
 from .composites import (
     ASSOCIATIVE,
     COMPOSITES,
-    NEUTRAL,
+    REDUCTIONS,
     SCIPYS,
     accumulate,
     outer,
     power,
     reduce,
-    reduce_some,
 )
 from .data import SHAPES, compute, handle, tapes_of
 from .inplace import add_at, setitem, update
@@ -91,9 +90,8 @@ def _method_of_ufunc(ufunc, method, inputs, kwargs):
 def _array_function(self, function, types, args, kwargs):
     if kwargs and kwargs.get("out") is not None:
         raise refusal(f"{_name_of(function)}: out=", _NEW)
-    if function in NEUTRAL and not {"where", "initial"}.isdisjoint(kwargs):
-        some = functools.partial(reduce_some, function)
-        return _call_composite(some, function, args, kwargs)
+    if function in REDUCTIONS and not {"where", "initial"}.isdisjoint(kwargs):
+        return _call_composite(REDUCTIONS[function], function, args, kwargs)
     if function in COMPOSITES:
         return _call_composite(COMPOSITES[function], function, args, kwargs)
     if function in PRIMITIVE_OF:
@@ -177,11 +175,6 @@ def _call_primitive(primitive, function, args, kwargs):
         args = tuple(given.values())[:count]
         kwargs = dict(list(given.items())[count:])
     for key, value in kwargs.items():
-        if type(value) is Tracer:
-            raise TraceError(
-                f"{primitive.name}: {key}= is a traced value, expected a plain number; "
-                "a derivative with respect to it does not exist"
-            )
         if key in primitive.parameters and value is not np._NoValue:
             parameters[key] = value
         elif not _changes_nothing(key, value):

@@ -61,7 +61,7 @@ class Tape:
         self.watch, self.asked = watch, False
         self.decisions: list[tuple] = []
         self.views: list[tuple] = []
-        self.kinks: dict[int, list | None] = {}
+        self.kinks: dict[int, dict] = {}
 
     def __enter__(self):
         self.around = this_thread.tape
