@@ -68,6 +68,7 @@ CASES: dict[str, tuple[str, str | None]] = {
     "int(a[0] * 2)": ("keep it as it is", "a[0] * 2"),
     "a.item(0)": ("index it", "a[0]"),
     "a.tolist()": ("keep a as it is", "a"),
+    "a.view(np.ndarray)": ("keep a as it is", "a"),
     "a.astype(int) * a": ("its derivative is zero", "X.astype(int) * a"),
     # -- arrays of traced values
     "np.array([a, 2 * a])": ("array already", None),

@@ -10,7 +10,6 @@ Numbers have no place to change in: ``L += x`` is L = L + x.
 Reads: ``tape``, ``primitives``, ``composites``. Read by: ``numpy_protocols``.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -23,17 +22,12 @@ from .refusals import REFUSED, TraceError, refusal
 from .tape import Tracer, apply, joined
 
 
-def update(operator: Callable) -> Callable:
-    """The in-place form of an operator: a += b for a + b."""
-
-    def method(self, other):
-        new = operator(self, other)
-        if not shape_of(self.value):
-            return new
-        assign(self, new)
-        return self
-
-    return method
+def update(x: Tracer, new: Tracer) -> Tracer:
+    """What x is after x += …, of which ``new`` is the value."""
+    if not shape_of(x.value):
+        return new
+    assign(x, new)
+    return x
 
 
 def setitem(x: Tracer, index: Any, values: Any) -> None:

@@ -40,7 +40,7 @@ from .refusals import (
     note_refusal,
     refusal,
 )
-from .tape import Tracer, apply, concrete, joined, operators
+from .tape import Tracer, apply, concrete, joined
 
 # ---------------------------------------------------------------- the two protocols
 
@@ -52,11 +52,18 @@ _CHOICE = "compute all entries and choose, with np.where(condition, result, othe
 def _array_ufunc(self, ufunc, method, *inputs, **kwargs):
     if method != "__call__":
         return _method_of_ufunc(ufunc, method, inputs, kwargs)
+    (target, *_) = kwargs.get("out", (None,))
+    if target is inputs[0] and type(target) is Tracer:  # a += b
+        return update(target, _called(ufunc, inputs))
     for key, value in kwargs.items():
         if not _changes_nothing(key, value):
             raise refusal(
                 f"{_name_of(ufunc)}: {key}=", _CHOICE if key == "where" else _NEW
             )
+    return _called(ufunc, inputs)
+
+
+def _called(ufunc, inputs):
     if ufunc in COMPARISONS:
         return _answer(ufunc, inputs, {})
     if ufunc in COMPOSITES:
@@ -238,6 +245,12 @@ def _compare(ufunc):
     return method
 
 
+def _in_place(name):
+    """The operator without NumPy's detour."""
+    operator = getattr(Tracer, f"__{name}__")
+    return lambda self, other: update(self, operator(self, other))
+
+
 def _as_method(function):
     def method(self, *args: Any, **kwargs: Any) -> Any:
         return function(self, *args, **kwargs)
@@ -337,11 +350,8 @@ _NAMED_LIKE_NUMPYS = (
     "sum mean max min var std dot ravel squeeze swapaxes clip argmax argmin argsort any all "
     "prod cumsum cumprod repeat take trace diagonal round conjugate"
 )
-_mod, _rmod = operators("remainder")
-_floordiv, _rfloordiv = operators("floor_divide")
 _METHODS = {
     **{name: _refusing(name) for name in REFUSED},
-    "__hash__": None,
     "__array__": _as_object,
     **{name: _as_method(getattr(np, name)) for name in _NAMED_LIKE_NUMPYS.split()},
     "__array_ufunc__": _array_ufunc,
@@ -352,29 +362,14 @@ _METHODS = {
     "__ge__": _compare(np.greater_equal),
     "__eq__": _compare(np.equal),
     "__ne__": _compare(np.not_equal),
-    "__mod__": _mod,
-    "__rmod__": _rmod,
-    "__floordiv__": _floordiv,
-    "__rfloordiv__": _rfloordiv,
-    "__divmod__": lambda self, other: (self // other, self % other),
-    "__rdivmod__": lambda self, other: (other // self, other % self),
     "__pow__": power,
     "__rpow__": lambda self, base: power(base, self),
-    "__abs__": _as_method(np.abs),
     "__round__": lambda self, digits=0: np.round(self, digits),
     "__getitem__": COMPOSITES[operator.getitem],
     "__setitem__": setitem,
-    "__iadd__": update(Tracer.__add__),
-    "__isub__": update(Tracer.__sub__),
-    "__imul__": update(Tracer.__mul__),
-    "__itruediv__": update(Tracer.__truediv__),
-    "__imatmul__": update(Tracer.__matmul__),
-    "__ipow__": update(power),
-    "__imod__": update(_mod),
-    "__ifloordiv__": update(_floordiv),
+    **{f"__i{name}__": _in_place(name) for name in ("add", "sub", "mul", "truediv")},
     "__len__": _len,
     "__iter__": lambda self: (self[k] for k in range(len(self))),
-    "__pos__": handle,
     "conj": handle,
     "__copy__": handle,
     "__deepcopy__": lambda self, memo: handle(self),

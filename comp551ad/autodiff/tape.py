@@ -219,10 +219,11 @@ def operators(name: str) -> tuple:
     return operator, reflected
 
 
-class Tracer:
+class Tracer(np.lib.mixins.NDArrayOperatorsMixin):
     """A number or array under recording: its value, the number of its row, its tape.
 
-    There is no ``__init__``: it would double the cost of making one.
+    Operators that are not here are NumPy's functions, as those of its arrays. There is no
+    ``__init__``: it would double the cost of making one.
     """
 
     __slots__ = ("value", "index", "tape", "__weakref__")
