@@ -6,17 +6,14 @@
 >>> [(node.label, node.primitive) for node in t.nodes][3:]
 [('a4', 'multiply'), ('a5', 'subtract'), ('a6', 'square'), ('a7', 'multiply')]
 
-A ``Trace`` keeps the rows of a tape. Its rows stand in the order of creation, in which
-every operand comes before its use, so forward mode walks them downwards and reverse mode upwards;
-nothing has to be sorted. A ``Node`` is what a person looks at: a view of one row, made when asked
-for. Constants take no number.
-
-A ``Pass`` is the same for derivatives: what forward or reverse mode found for every node, and the
-terms that each is the sum of.
+A ``Trace`` keeps the rows of a tape, in the order of creation; a ``Node`` is what a person looks
+at: one row, made when asked for. Constants take no number. A ``Pass`` is the same for derivatives:
+what forward or reverse mode found for every node, and the terms that each is the sum of.
 
 Reads: ``tape``, ``arguments``, ``passes``, ``pytrees``. Read by: ``program``, ``show``.
 """
 
+import functools
 import math
 import re
 import sys
@@ -109,11 +106,10 @@ class Trace:
     origins: Origins = field(default_factory=Origins, repr=False)
     code: Any = None
     places: tuple = ()
-    _index: dict = field(init=False, repr=False)
 
-    def __post_init__(self):
-        index = {name: row for row, name in self.names.items()}
-        object.__setattr__(self, "_index", index)
+    @functools.cached_property
+    def _index(self):
+        return {name: row for row, name in self.names.items()}
 
     @property
     def nodes(self) -> list[Node]:
@@ -163,23 +159,17 @@ class Trace:
 def record(f: Callable, /, *args: Any, **kwargs: Any) -> Trace:
     """Run ``f(*args, **kwargs)`` once and keep every step (S11, step 1).
 
-    Every real number and array among the arguments becomes an input, also inside tuples, lists
-    and dicts. Arrays of truth values, and of integers where f uses them as labels or indices, are
-    data: the trace keeps what is computed from them, but has no derivative with respect to them.
-    Strings, booleans, None and functions are handed on as they are. Numbers become float64, arrays
-    are copied. Inputs take the names of f's parameters, intermediate values the names of f's local
-    variables.
+    Every real number and array among the arguments becomes an input, as float64, also inside
+    tuples, lists and dicts. Arrays of truth values, and of integers where f uses them as labels or
+    indices, are data, without a derivative. Anything else is handed on as it is. Inputs take the
+    names of f's parameters, intermediate values those of f's local variables.
 
     Args:
         f: a function of numbers and arrays written with operators and NumPy.
         *args, **kwargs: what to call it with.
 
-    Returns:
-        The trace.
-
     Raises:
-        TraceError: f does something that can't be traced, or an argument is complex or an array
-            of objects; the text says what to write instead.
+        TraceError: f does something that can't be traced; the text says what to write instead.
     """
     return with_integers(
         lambda kinds: _record(f, args, kwargs, kinds), (*args, *kwargs.values())
@@ -332,7 +322,6 @@ def forward(trace: Trace, wrt: Any = None, seed: Any = None) -> Pass:
         The pass: ``d["y1"]`` is ∂y1/∂w, zero where y1 doesn't depend on w.
 
     Raises:
-        TypeError: ``trace`` is something else.
         KeyError: no input is called that.
         ValueError: the seed is missing or doesn't have the input's shape.
     """
@@ -361,7 +350,6 @@ def reverse(trace: Trace, of: Any = None, seed: Any = None) -> Pass:
         The pass: ``r["w1"]`` is ∂y/∂w1, zero where y doesn't depend on w1.
 
     Raises:
-        TypeError: ``trace`` is something else.
         KeyError: nothing in the trace is called that.
         ValueError: which output is unclear, or the seed is missing or has another shape.
     """
