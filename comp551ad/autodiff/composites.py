@@ -589,12 +589,14 @@ def outer(ufunc: Any, a: Any, b: Any) -> Any:
 # ---------------------------------------------------------------- products
 
 
-_LETTERS_OF_EINSUM = _text_of(np._core.einsumfunc._parse_einsum_input)
+_letters_of_einsum = _text_of(
+    inspect.unwrap(np.einsum).__globals__["_parse_einsum_input"]
+)
 
 
 @composite(np.einsum)
 def _einsum(subscripts, *operands, optimize=False):
-    inputs, output, operands = _LETTERS_OF_EINSUM((subscripts, *operands))
+    inputs, output, operands = _letters_of_einsum((subscripts, *operands))
     inputs = list(map(list, inputs.split(",")))
     length = {}
     for axes, x in zip(inputs, operands, strict=True):

@@ -731,7 +731,7 @@ def of_matrices(
     name: str, vjp: Callable, jvp: Callable, stacks: bool = True, **fields: Any
 ) -> Primitive:
     """A function of a square matrix, or of each in a stack of them."""
-    examples = [((_dominant(3),), {}), ((_dominant(2, 4),), {})]
+    examples: list = [((_dominant(3),), {}), ((_dominant(2, 4),), {})]
     return define(name, (vjp,), (jvp,), examples=examples, stacks=stacks, **fields)
 
 

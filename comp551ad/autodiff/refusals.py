@@ -104,18 +104,14 @@ def expression_outside() -> Expression | None:
 def expression_at(frame: Any, instruction: int) -> Expression | None:
     """The expression of one instruction of a frame; None where the source isn't known."""
     code = frame.f_code
-    first, last, start, stop = list(code.co_positions())[instruction // 2]
-    lines = linecache.getlines(code.co_filename, frame.f_globals)[first - 1 : last]
-    if not lines or start is None:
+    place: Any = dis.Positions(*list(code.co_positions())[instruction // 2])
+    lines = linecache.getlines(code.co_filename, frame.f_globals)
+    if not lines or place.col_offset is None:
         return None
     stores = dis.opname[code.co_code[instruction]].startswith("STORE_S")
-    if stores:
-        text = lines[0].strip()
-    else:
-        encoded = [line.encode() for line in lines]
-        encoded[-1] = encoded[-1][:stop]
-        encoded[0] = encoded[0][start:]
-        text = " ".join(line.decode().strip() for line in encoded)
+    text = ast.get_source_segment("".join(lines), place) or ""
+    text = lines[place.lineno - 1] if stores else text
+    text = " ".join(line.strip() for line in text.splitlines())
     try:
         tree = ast.parse(text, mode="eval").body
     except SyntaxError:
@@ -126,7 +122,7 @@ def expression_at(frame: Any, instruction: int) -> Expression | None:
         named = isinstance(node, ast.Name) and known.get(node.id)
         vars(node)["is_list"] = is_list or isinstance(named, list | tuple)
     stores = stores or _is_like(tree, rf"{_NUMPY}\w+\.at")
-    return Expression(text, first, tree, stores)
+    return Expression(text, place.lineno, tree, stores)
 
 
 def loop_of_numpys() -> str:
@@ -164,7 +160,7 @@ def explain(error: BaseException) -> None:
     wrong = isinstance(error, kinds) and not isinstance(error, TraceError)
     if not wrong or this_thread.refused is None:
         return
-    # Python 3.15 has a text of its own instead of what float() says: "%f" % a.
+    # Since Python 3.15 "%f" % a has a text of its own, instead of what float() says.
     if "requires a real number" in str(error):
         raise TraceError(*this_thread.refused) from error
     steps = [(tb.tb_frame, tb.tb_lasti) for tb in _traceback(error)]

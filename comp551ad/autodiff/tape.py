@@ -230,6 +230,8 @@ class Tracer(np.lib.mixins.NDArrayOperatorsMixin):
     value: Any
     index: int
     tape: Tape
+    # In ``numpy_protocols``.
+    __array_ufunc__: Any = None
 
     __add__, __radd__ = operators("add")
     __sub__, __rsub__ = operators("subtract")
