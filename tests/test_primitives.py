@@ -133,7 +133,7 @@ NAMED_ELSEWHERE = {
     ),
     "autodiff/numpy_protocols.py": (
         "operators, methods and a keyword of these names",
-        "floor_divide outer remainder reshape transpose where",
+        "add outer reshape transpose where",
     ),
     "autodiff/refusals.py": ("NumPy's name: X.dot(W)", "dot"),
     "autodiff/simplify.py": (

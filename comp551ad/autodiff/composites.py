@@ -243,7 +243,7 @@ as_numpy_has_it(
     np.flip, np.flipud, np.fliplr, np.rot90, np.tile,
     np.tril, np.triu, np.linalg.diagonal, np.linalg.trace,
     np.take_along_axis, np.diff, np.gradient, np.average, np.cov, np.ptp, np.trapezoid, np.polyval,
-    np.real, np.copy, np.fix, np.around, np.nan_to_num, np.nansum, np.median, np.extract,
+    np.real, np.copy, np.around, np.nan_to_num, np.nansum, np.median, np.extract,
     np.block, np.unstack, np.cumulative_sum, np.cumulative_prod,
     np.tensordot, np.linalg.tensordot, np.linalg.outer, np.linalg.cross,
     np.linalg.matmul, np.linalg.multi_dot, np.linalg.matrix_power,
@@ -264,6 +264,7 @@ _SHORT: dict[Callable, Callable] = {
     # The same row under another name, which may change apart.
     **dict.fromkeys((np.positive, np.conjugate), handle),
     np.fabs: lambda x: np.abs(x),
+    np.fix: lambda x: np.trunc(x),
     np.float_power: power,
     np.fmod: lambda a, b: np.sign(a) * np.remainder(np.abs(a), np.abs(b)),
     np.divmod: lambda a, b: (np.floor_divide(a, b), np.remainder(a, b)),

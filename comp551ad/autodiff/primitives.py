@@ -704,7 +704,13 @@ def matrix_product(name: str, source: str, pairs: list, **fields: Any) -> Primit
     )
 
 
-matrix_product("dot", "np.dot({0}, {1})", _MATRIX_PAIRS, out="method")
+matrix_product(
+    "dot",
+    "np.dot({0}, {1})",
+    _MATRIX_PAIRS,
+    value=lambda a, b: np.dot(a, b),
+    out="method",
+)
 matrix_product(
     "matmul",
     "{0} @ {1}",
