@@ -385,16 +385,11 @@ def fills(a):
 
 SWALLOWED = {
     "math.log": swallows(lambda a: math.log(a[0])),
-    "math.exp": swallows(lambda a: 1 / (1 + math.exp(-a[0])), 0.5),
     "float": swallows(lambda a: float(a[0]) ** 2),
     "store": swallows(fills),
     "np.array": swallows(lambda a: np.array([a, a])),
-    "np.asarray": swallows(lambda a: np.asarray(a) * 2.0),
-    "int": swallows(lambda a: int(a[0]) * a[1]),
-    "item": swallows(lambda a: a.item(0) * 1.0),
     "an array of objects": swallows(lambda a: np.linalg.det([[a[0]]])),
     "X.dot": swallows(lambda a: X.dot(a)),
-    "by type": swallows(lambda a: math.log(a[0]), kind=TypeError),
     "in a helper": swallows(lambda a: swallows(lambda v: math.sqrt(v[0]))(a)),
     "inside a gradient": lambda a: (
         grad(swallows(lambda v: math.exp(v[0])))(a)[0] + a[0]
@@ -444,7 +439,7 @@ def as_float(x):
 def test_what_one_recording_swallowed_is_not_told_by_the_next():
     assert grad(lambda a: a * a)(3.0) == 6.0
     with pytest.raises(TraceError):
-        grad(SWALLOWED["math.exp"])(X)
+        grad(SWALLOWED["math.log"])(X)
     assert jvp(lambda a: np.sum(a) * 1.0, (X,), (T,))[1] == pytest.approx(np.sum(T))
 
 
