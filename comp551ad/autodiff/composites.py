@@ -71,8 +71,6 @@ def _getitem(x, index):
     index = frozen_index(index)
     if not shape_of(x.value):  # a number: x[()], x[None] and the like
         shape = np.zeros(())[index].shape
-        if 0 in shape:  # x[False]
-            return np.zeros(shape)
         return np.reshape(x, shape) if shape else x
     return apply(PRIMITIVES["getitem"], (x,), {"index": index})
 

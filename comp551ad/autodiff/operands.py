@@ -37,23 +37,20 @@ def as_input(value: Any, name: Any) -> Any:
 
 def as_constant(value: Any, name: str) -> Any:
     """A constant operand of the operation ``name``: a float, or a read-only float64 copy."""
-    kind = type(value)
-    if kind is np.ndarray:
-        if value.dtype.kind in "fiub":
-            return _frozen_copy(value) if value.shape else float(value)
-    elif isinstance(value, int | float | np.floating | np.integer | np.bool_):
-        if not isinstance(value, np.timedelta64):
-            return float(value)
-    elif isinstance(value, list | tuple):
+    is_number = isinstance(value, int | float | np.floating | np.integer | np.bool_)
+    if is_number and not isinstance(value, np.timedelta64):
+        return float(value)
+    if isinstance(value, list | tuple):
         try:
             value = np.asarray(value)
         except ValueError as error:
             raise TraceError(
                 f"{name}: got a list that is no array, expected rows of equal length: {error}"
             ) from None
-        return as_constant(value, name)
-    elif kind is np.memmap or hasattr(value, "origin"):
-        return as_constant(np.asarray(value), name)
+    if type(value) in (np.ndarray, np.memmap) or hasattr(value, "origin"):
+        array = np.asarray(value)
+        if array.dtype.kind in "fiub":
+            return _frozen_copy(array) if array.shape else float(array)
     raise TraceError(
         f"{name}: got {kind_of(value)} as an operand, expected real numbers or an array "
         "of them; convert it with np.asarray(…, dtype=float)"

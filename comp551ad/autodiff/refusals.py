@@ -171,7 +171,7 @@ def explain(error: BaseException) -> None:
         if "integer" not in str(error):
             return
         what, instead = REFUSED["__index__"]
-        raise _in_place_of(e, (f"{what}: ", instead), False) from error
+        raise _in_place_of(e, f"{what}: {instead}", False) from error
     known = "dtype('O')", "not supported for the input types", "has no callable"
     # np.hypot(np.array([a, 1.0]), 2.0) looks for a method hypot of the 1.0.
     of_a_ufunc = isinstance(getattr(np, getattr(error, "name", "") or "", 0), np.ufunc)
@@ -179,7 +179,7 @@ def explain(error: BaseException) -> None:
     if of_objects or _is_in(steps[-1][0], _GUESTS):
         by_scipy = _is_in(steps[-1][0], ("scipy",))
         general = _OF_SCIPY if by_scipy else AN_OBJECT
-        raise _in_place_of(e, ("", general), True) from error
+        raise _in_place_of(e, general, True) from error
 
 
 def _traceback(error):
@@ -361,14 +361,14 @@ def refusal(what: str, instead: str) -> TraceError:
         return TraceError(f"{what} can't be traced: {instead}")
     guest = _frame_outside(_OURS)
     if guest is not None and _is_in(guest, ("scipy",)):
-        return _in_place_of(e, ("", _OF_SCIPY), False)
+        return _in_place_of(e, _OF_SCIPY, False)
     if what == REFUSED["__float__"][0] and _is_like(e.tree, _ONE_OF_NUMPYS):
         instead = (
             "NumPy asks for plain numbers here; pass ones that are not differentiated, or join "
             "traced ones with np.stack([a, b])"
         )
-        return _in_place_of(e, ("", instead), True)
-    return _in_place_of(e, (f"{what}: ", instead), what in _STORES)
+        return _in_place_of(e, instead, True)
+    return _in_place_of(e, f"{what}: {instead}", what in _STORES)
 
 
 def _in_place_of(e, general, is_lost):
@@ -382,7 +382,7 @@ def _in_place_of(e, general, is_lost):
                 return TraceError(f"{place}{way.why}; write {instead} instead")
     if e is not None and (update := _of_an_update(e.text)):
         return TraceError(place + update)
-    return TraceError(place + "".join(general))
+    return TraceError(place + general)
 
 
 def _of_an_update(text):
@@ -395,12 +395,10 @@ def _of_an_update(text):
         return None
     if isinstance(statement.target, ast.Subscript):
         return _IN_PLACE_OF_A_STORE
-    target, value = ast.unparse(statement.target), ast.unparse(statement.value)
-    sign = ast.unparse(ast.BinOp(ast.Name("_"), statement.op, ast.Name("_")))[2:-2]
-    value = f"({value})" if isinstance(statement.value, ast.BinOp) else value
+    new = ast.BinOp(statement.target, statement.op, statement.value)
     return (
         "a plain array can't become a traced one; "
-        f"write {target} = {target} {sign} {value} instead"
+        f"write {ast.unparse(statement.target)} = {ast.unparse(new)} instead"
     )
 
 
