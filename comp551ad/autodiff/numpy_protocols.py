@@ -135,11 +135,10 @@ def _unknown(function):
 
 
 def _call_composite(definition, function, args, kwargs):
-    given, kwargs = kwargs, {}
-    for key, value in given.items():
+    for key, value in list(kwargs.items()):
         decides = key == "order" and "order" in _signature(definition).parameters
-        if decides or not _changes_nothing(key, value):
-            kwargs[key] = value
+        if not decides and _changes_nothing(key, value):
+            del kwargs[key]
     try:
         return definition(*args, **kwargs)
     except TypeError as error:
