@@ -13,7 +13,6 @@ from comp551ad import functions as fn
 from comp551ad import grad, jvp, pytrees, vjp, write_gradient
 from comp551ad.autodiff.composites import COMPOSITES, SCIPYS
 from comp551ad.autodiff.primitives import PRIMITIVES, _dominant, _sample
-from comp551ad.autodiff.program import ProgramError
 
 # NumPy 2.5 calls it np.trunc.
 pytestmark = pytest.mark.filterwarnings("ignore:numpy.fix is deprecated")
@@ -373,13 +372,9 @@ def test_not_a_number_moves_nothing_else(function, args, kwargs):
 def test_written_as_a_program(function, args, kwargs):
     f, numbers = of_numbers(function, args, kwargs), numbers_of(args)
     total, weights = total_of(f, numbers)
-    try:
-        program = write_gradient(
-            lambda xs, weights: weighted(f(*xs), weights), numbers, weights, wrt=0
-        )
-    except ProgramError as refusal:
-        assert "looks at a value" in str(refusal), refusal
-        return
+    program = write_gradient(
+        lambda xs, weights: weighted(f(*xs), weights), numbers, weights, wrt=0
+    )
     found, known = program(numbers, weights), grad(lambda xs: total(*xs))(numbers)
     for ours, eager in zip(found, known, strict=True):
         np.testing.assert_allclose(ours, eager, rtol=1e-9, atol=1e-11)

@@ -241,7 +241,7 @@ as_numpy_has_it(
     np.flip, np.flipud, np.fliplr, np.rot90, np.tile,
     np.tril, np.triu, np.linalg.diagonal, np.linalg.trace,
     np.take_along_axis, np.diff, np.gradient, np.average, np.cov, np.ptp, np.trapezoid, np.polyval,
-    np.real, np.copy, np.around, np.nan_to_num, np.nansum, np.median, np.extract,
+    np.real, np.copy, np.around, np.nan_to_num, np.nansum, np.extract,
     np.block, np.unstack, np.cumulative_sum, np.cumulative_prod,
     np.tensordot, np.linalg.tensordot, np.linalg.outer, np.linalg.cross,
     np.linalg.matmul, np.linalg.multi_dot, np.linalg.matrix_power,
@@ -434,6 +434,16 @@ def _sort(a, axis=-1, kind=None):
 def _partition(a, kth, axis=-1):
     a, axis = (np.ravel(a), 0) if axis is None else (a, axis)
     return np.take_along_axis(a, np.argpartition(a, kth, axis=axis), axis)
+
+
+@composite(np.median)
+def _median(a, axis=None, keepdims=False):
+    axes = _several_axes(axis, a)
+    kept = [n for k, n in enumerate(np.shape(a)) if k not in axes]
+    rows = np.reshape(np.moveaxis(a, axes, range(-len(axes), 0)), (*kept, -1))
+    n = np.shape(rows)[-1]
+    median = np.mean(np.sort(rows)[..., (n - 1) // 2 : n // 2 + 1], axis=-1)
+    return np.expand_dims(median, axes) if keepdims else median
 
 
 def _several_axes(axis, a):
