@@ -2,11 +2,12 @@
 
 A call of the function on a tracer runs the definition here in its place, with the function's own
 arguments. Some sort the arguments of a primitive (``np.where``, ``np.dot``, ``a[index]``), some
-are NumPy's own text (``as_numpy_has_it``), the others are a line or three of
-primitives. To add one: write the definition, by NumPy's signature, and an example in its test.
+are NumPy's own text (``as_numpy_has_it``), some only move entries about (``by_places``), the others
+are a line or three of primitives. To add one: write the definition, by NumPy's signature, and an
+example in its test.
 
-Reads: ``tape``, ``primitives``, ``operands``, ``data``, ``refusals``, ``pytrees``. Read by:
-``inplace``, ``numpy_protocols``.
+Reads: ``tape``, ``primitives``, ``data``, ``refusals``. Read by: ``inplace``,
+``numpy_protocols``.
 """
 
 import functools

@@ -51,7 +51,8 @@ Conventions, where mathematics leaves a choice:
   logistic, y + 1 for expm1. Far out, where such a slope is next to nothing, it is right to
   rounding beside 1, not beside itself: σ′(30) to three digits, tanh′(20) = 0 for 1.7e-17.
 
-To add a primitive: add an entry below. Tests, printing, drawing and the program writer find it.
+To add a primitive: add an entry below, by the function of its kind (``elementwise``, ``reduction``,
+``view`` …) or by ``define``. Tests, printing, drawing and the program writer find it.
 
 Reads: ``comp551ad.functions``. Read by: the rest of ``autodiff``, and ``show``.
 """
