@@ -60,21 +60,9 @@ def swaps(xs):
     return xs[0] + 10 * xs[1]
 
 
-def stores_layers(xs):
-    total = 1.0
-    for k in range(len(xs)):
-        xs[k] = total = xs[k] * total
-    return total
-
-
 def pops(p):
     b = p.pop("b")
     return p["w"] * b
-
-
-def caches(p):
-    p["cache"] = p["w"] * 2
-    return p["cache"]
 
 
 @pytest.mark.parametrize(
@@ -82,9 +70,7 @@ def caches(p):
     [
         (doubles_its_own, {"w": 3.0}, {"w": 24.0}),
         (swaps, [1.0, 2.0], [10.0, 1.0]),
-        (stores_layers, [1.0, 2.0, 3.0], [6.0, 3.0, 2.0]),
         (pops, {"w": 3.0, "b": 5.0}, {"w": 5.0, "b": 3.0}),
-        (caches, {"w": 3.0}, {"w": 2.0}),
     ],
 )
 def test_a_function_may_change_the_container_that_it_is_given(f, x, expected):
@@ -102,10 +88,6 @@ def test_directions_find_their_keys_in_any_order():
     assert pull({"z": 0.0, "y": 1.0}) == (2.0,)
     p, t = {"a": 1.0, "b": 1.0}, {"b": 0.0, "a": 1.0}
     assert jvp(lambda p: 10 * p["a"] + p["b"], (p,), (t,))[1] == 10.0
-
-
-def test_primals_and_tangents_may_be_lists():
-    assert jvp(np.multiply, [2.0, 3.0], [1.0, 0.0]) == (6.0, 3.0)
 
 
 Layer = namedtuple("Layer", "W b")
@@ -214,7 +196,7 @@ def pushed(primals, tangents, **how):
 
 
 WRONG_DIRECTIONS = [
-    (pushed((X3,), (np.ones(2),)), r"tangents: got shape \(2,\), expected \(3,\)"),
+    (pushed([X3], [np.ones(2)]), r"tangents: got shape \(2,\), expected \(3,\)"),
     (pushed((X3,), (X3, X3)), "tangents: got another structure than that of the primals"),
     (pushed(({"a": 1.0},), ({"b": 1.0},)), "tangents: got another structure"),
     (pushed((X3,), (X3 * 1j,)), "tangents: got .*complex"),
