@@ -19,16 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from .composites import (
-    ASSOCIATIVE,
-    COMPOSITES,
-    REDUCTIONS,
-    SCIPYS,
-    accumulate,
-    outer,
-    power,
-    reduce,
-)
+from . import composites
+from .composites import COMPOSITES, power
 from .data import SHAPES, compute, handle, tapes_of
 from .inplace import add_at, setitem, update
 from .operands import FLOAT64
@@ -74,15 +66,16 @@ def _called(ufunc, inputs):
     function = getattr(np, ufunc.__name__, None)
     if function in COMPOSITES:
         return COMPOSITES[function](*inputs)
-    if function is not ufunc and ufunc.__name__ in SCIPYS:
-        return SCIPYS[ufunc.__name__](*inputs)
+    if function is not ufunc and ufunc.__name__ in composites.SCIPYS:
+        return composites.SCIPYS[ufunc.__name__](*inputs)
     raise _unknown(ufunc)
 
 
 def _method_of_ufunc(ufunc, method, inputs, kwargs):
-    definitions = {"outer": outer}
-    if ufunc in ASSOCIATIVE:
-        definitions |= {"reduce": reduce, "accumulate": accumulate}
+    definitions = {"outer": composites.outer}
+    if ufunc in composites.ASSOCIATIVE:
+        definitions["reduce"] = composites.reduce
+        definitions["accumulate"] = composites.accumulate
     if ufunc in (np.add, np.subtract):
         definitions["at"] = add_at
     if method not in definitions:
@@ -97,8 +90,8 @@ def _method_of_ufunc(ufunc, method, inputs, kwargs):
 def _array_function(self, function, types, args, kwargs):
     if kwargs and kwargs.get("out") is not None:
         raise refusal(f"{_name_of(function)}: out=", _NEW)
-    if function in REDUCTIONS and not {"where", "initial"}.isdisjoint(kwargs):
-        return _call_composite(REDUCTIONS[function], function, args, kwargs)
+    if function in composites.REDUCTIONS and kwargs.keys() & {"where", "initial"}:
+        return _call_composite(composites.REDUCTIONS[function], function, args, kwargs)
     if function in COMPOSITES:
         return _call_composite(COMPOSITES[function], function, args, kwargs)
     if function in PRIMITIVE_OF:
