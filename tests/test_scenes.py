@@ -1,6 +1,5 @@
 """Players for ideas that are not a trace: the words of each frame are true."""
 
-import base64
 import math
 import re
 from html import unescape
@@ -15,9 +14,7 @@ from comp551ad import (
     TwoLayer,
     batch_norm_player,
     depth_player,
-    descent_player,
     difference_player,
-    gradient_descent,
     load_iris,
     path_player,
     symmetry_player,
@@ -64,98 +61,6 @@ def test_frames_that_are_none_or_lack_something_are_refused():
             TypeError, match=rf"frames\[0\]\['{key}'\]: got int, expected"
         ):
             PicturePlayer("A number for a text", [frame])
-
-
-# ---------------------------------------------------------------- descent
-
-
-@pytest.fixture(scope="module")
-def descent():
-    X, Y = load_iris()
-    network = TwoLayer()
-    return X, Y, network, gradient_descent(X, Y, 4, max_iters=300, rng=0)
-
-
-def test_a_descent_is_shown_from_its_start_to_its_end(descent):
-    X, Y, network, run = descent
-    player = descent_player(run, X, Y, network.predict, ("a", "b", "c"), frames=3)
-    assert [f["title"] for f in player.frames][::2] == [
-        "After 0 iterations",
-        "After 300 iterations",
-    ]
-    share = np.mean(network.predict(X, *run).argmax(1) == Y.argmax(1))
-    assert (
-        player.frames[-1]["result"] == f"{share:.0%} of the rows classified correctly"
-    )
-    assert player.frames[0]["numbers"].startswith("cost = ")
-    ((alt, width, data),) = pictures(player.frames[-1])
-    assert "after 300 iterations" in alt
-    assert int(width) < 600
-    assert len(base64.b64decode(data)) < 20_000
-    with pytest.raises(
-        ValueError, match="frames: got 1, expected a whole number from 2"
-    ):
-        descent_player(run, X, Y, network.predict, frames=1)
-    with pytest.raises(ValueError, match="class_names: got 2 names, expected 3"):
-        descent_player(run, X, Y, network.predict, ("a", "b"))
-    for wrong in (Y.argmax(axis=1), Y.argmax(axis=1)[:, None], Y - 0.3, Y[:99]):
-        with pytest.raises(ValueError, match="^Y: got .*, expected (N x C|one-hot)"):
-            descent_player(run, X, wrong, network.predict)
-
-
-def test_one_column_of_probabilities_is_read_as_the_regions_are(descent):
-    X, Y, network, run = descent
-    Y = np.eye(2)[(Y.argmax(axis=1) == 1).astype(int)]
-    player = descent_player(run, X, Y, lambda rows, *_: np.ones((len(rows), 1)))
-    assert player.frames[-1]["result"] == "33% of the rows classified correctly"
-
-
-@pytest.mark.parametrize(
-    "part, text",
-    [(1, "100%"), (0.997, "more than 99%"), (0.99, "99%"), (0.5, "50%")]
-    + [(0.003, "less than 1%"), (0, "0%")],
-)
-def test_only_all_is_100_per_cent_and_only_none_is_0(part, text):
-    assert scenes._share(part) == text
-
-
-def legends_drawn(monkeypatch, play):
-    """The texts of the legends in a player's last picture."""
-    seen = []
-
-    def look(alt, draw, look=scenes.PAIR, **grid):
-        fig, axes = plt.subplots(1, 2)
-        draw(*axes)
-        seen[:] = [ax.get_legend() for ax in fig.axes if ax.get_legend()]
-        plt.close(fig)
-        return alt
-
-    monkeypatch.setattr(scenes, "_picture", look)
-    play()
-    return [text.get_text() for legend in seen for text in legend.get_texts()]
-
-
-def test_every_name_is_in_the_legend_or_refused(descent, monkeypatch):
-    X, Y, network, run = descent
-
-    def descend(*names):
-        return descent_player(run, X, Y, network.predict, names, frames=2)
-
-    ones = [np.ones(3)]
-    drawn = legends_drawn(monkeypatch, lambda: descend("_a", "b", "$x_1$"))
-    assert drawn[:3] == ["_a", "b", "$x_1$"]
-    drawn = legends_drawn(monkeypatch, lambda: depth_player({"_a": ones, "b": ones}))
-    assert drawn == ["_a", "b"]
-    with pytest.raises(ValueError, match=r"class_names: got '\$\\\\foo\$', expected"):
-        descend("a", "b", r"$\foo$")
-    with pytest.raises(ValueError, match=r"signals: got '\$\\\\foo\$', expected"):
-        depth_player({r"$\foo$": ones})
-
-
-def test_more_classes_than_colours():
-    X, Y = np.random.default_rng(0).normal(size=(24, 2)), np.eye(12)[np.arange(24) % 12]
-    run = gradient_descent(X, Y, 4, max_iters=3, rng=0)
-    assert len(descent_player(run, X, Y, TwoLayer().predict, frames=2)) == 2
 
 
 # ---------------------------------------------------------------- differences
