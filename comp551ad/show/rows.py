@@ -128,7 +128,6 @@ class Row(Quantity):
 
     Attributes:
         index: its number in the list, from 1.
-        key: "a5".
         name: the variable's name as the user wrote it, or "".
         operation: a sign for a graph's node, such as "sin" or "0.5·"; "" for an input.
         operands: per edge into it (operand's position, the other node's number).
@@ -136,10 +135,10 @@ class Row(Quantity):
         shape: of its value.
         derivative: of the pass; None where there is only a trace.
         named: the variable's name as a formula; None for an input, and where there is no name.
+        state: in a still "current", "done", "waiting" or "discardable".
     """
 
     index: int
-    key: str
     name: str
     operation: str
     operands: tuple[tuple[int, int], ...]
@@ -147,6 +146,12 @@ class Row(Quantity):
     shape: tuple[int, ...]
     derivative: Derivative | None
     named: Formula | None = None
+    state: str = ""
+
+    @property
+    def key(self) -> str:
+        """What the node is called in a picture and on the page: "a5"."""
+        return f"a{self.index}"
 
     @property
     def introduced(self) -> Formula:
@@ -301,7 +306,6 @@ class _Reading:
         by_name = formula.symbol("value", k, self.trace.names)
         return Row(
             index=k + 1,
-            key=f"a{k + 1}",
             label=formula.symbol("value", k, self.names),
             name=name,
             operation=formula.badge(tree),
