@@ -116,9 +116,8 @@ def test_text_is_the_current_step_with_the_table_so_far(backward):
 @pytest.mark.parametrize("step", range(14))
 def test_a_still_shows_its_step_and_nothing_later(backward, step):
     still = html.unescape(backward.still(step)._repr_html_())
-    still = re.sub("</?(i|sub)>", "", still).translate(str.maketrans("₅₆", "56"))
     assert f"Step {step + 1} of 14" in still
-    assert ("ā5 = ā6·cos a5" in still) == (step >= 9)
+    assert ("ā₅ = ā₆·cos a₅" in still) == (step >= 9)
     assert ("−1.197" in still) == (step >= 11)
 
 

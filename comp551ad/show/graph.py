@@ -103,7 +103,9 @@ def cards_of(rows: Rows) -> list[Card]:
     cards = []
     for row in rows.rows:
         d, label = row.derivative, row.label.text
-        known = d and d.value_text
+        derivative = ""
+        if d and d.value_text:
+            derivative = f"{d.label} = {brief(d.value_text, row.shape)}"
         cards.append(
             Card(
                 key=row.key,
@@ -111,7 +113,7 @@ def cards_of(rows: Rows) -> list[Card]:
                 name=shorten(row.name) if row.name != label else "",
                 operation=shorten(row.operation.replace("·", "×")),
                 value=brief(row.value_text, row.shape),
-                derivative=f"{d.label} = {brief(known, row.shape)}" if known else "",
+                derivative=derivative,
                 state=row.state,
                 operands=tuple((p, f"a{node}") for p, node in row.operands),
             )
