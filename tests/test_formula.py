@@ -108,7 +108,6 @@ def test_what_reverse_mode_may_discard(deck):
         (2, ("derivative",), "ā₄, a₃"),
         (1, ("derivative",), "ā₅"),
     ]
-    assert rows.order == (7, 6, 5, 4, 3, 2, 1)
 
 
 def test_what_is_kept_is_what_was_found_and_is_needed_later(deck):

@@ -266,46 +266,55 @@ def size(tree: Any) -> int:
 
 
 def simplified(tree: Tree) -> Tree:
-    """An operation on simplified operands without 0·x, 1·x, x + 0 and −(−x); numbers first."""
+    """An operation on simplified numbers without 0·x, 1·x, x + 0 and −(−x); factors first."""
     if not isinstance(tree, Operation):
         return tree
-    name, x = tree.primitive.name, tree.operands
+    name = tree.primitive.name
+    parts = [_scaled(operand) for operand in tree.operands]
     if name == "negative":
-        return negated(x[0], tree.value)
+        ((c, x),) = parts
+        return _times(-c, x)
     if name not in ("add", "subtract", "multiply", "divide"):
         return tree
-    a, b = x
-    m, n = is_scalar(a), is_scalar(b)
-    if name == "add":
-        return b if m == 0 else a if n == 0 else tree
-    if name == "subtract":
-        return a if n == 0 else negated(b, tree.value) if m == 0 else tree
-    if m == 0 or (n == 0 and name == "multiply"):
-        return ZERO
+    (a, b), ((m, x), (n, y)) = tree.operands, parts
+    if name == "multiply":
+        factors = [one for one in (x, y) if one is not None]
+        if len(factors) == 2:
+            factors = [replace(tree, operands=(x, y))]
+        return _times(m * n, *factors)
     if name == "divide":
-        return a if n == 1 else tree
-    if n is not None:
-        a, b, m, n = b, a, n, m
-    if m == 1:
-        return b
-    if m == -1:
-        return negated(b, tree.value)
-    if m is not None and n is not None:
-        return Constant(m * n)
-    for one, other, first in ((a, b, True), (b, a, False)):
-        if not isinstance(one, Operation):
-            continue
-        if one.primitive.name == "negative":  # (−x)·y is −(x·y)
-            x = one.operands[0]
-            pair = (x, other) if first else (other, x)
-            return negated(_product(*pair, tree.value), tree.value)
-        if one.primitive.name == "multiply" and is_scalar(one.operands[0]) is not None:
-            factor, x = one.operands  # (2·x)·y is 2·(x·y), and 3·(2·x) is 6·x
-            if m is not None:
-                return _product(Constant(m * factor.value), x, tree.value)
-            pair = (x, other) if first else (other, x)
-            return _product(factor, _product(*pair, tree.value), tree.value)
-    return replace(tree, operands=(a, b))
+        return ZERO if m == 0 else a if (n, y) == (1, None) else tree
+    if n == 0:
+        return a
+    if m == 0:
+        return b if name == "add" else _times(-n, y)
+    return tree
+
+
+def _scaled(tree):
+    """A number and what it multiplies: (−2, x) for −2·x, (2, None) for 2."""
+    if (number := is_scalar(tree)) is not None:
+        return number, None
+    if isinstance(tree, Operation) and tree.primitive.name == "negative":
+        number, rest = _scaled(tree.operands[0])
+        return -number, rest
+    if isinstance(tree, Operation) and tree.primitive.name == "multiply":
+        number = is_scalar(tree.operands[0])
+        if number is not None:
+            return number, tree.operands[1]
+    return 1.0, tree
+
+
+def _times(number, x=None):
+    """A number times a tree, as one writes it."""
+    if number == 0 or x is None:
+        return Constant(number) if number else ZERO
+    if number == 1:
+        return x
+    sign = number == -1
+    operands = (x,) if sign else (Constant(number), x)
+    name = "negative" if sign else "multiply"
+    return Operation(PRIMITIVES[name], operands, {}, np.multiply(number, x.value))
 
 
 def is_scalar(tree: Any) -> Any:
@@ -313,20 +322,6 @@ def is_scalar(tree: Any) -> Any:
     if isinstance(tree, Constant) and np.ndim(tree.value) == 0:
         return float(tree.value)
     return None
-
-
-def negated(tree: Tree, value: Any) -> Tree:
-    """Minus a tree: one minus less where it has one. ``value`` is what that comes to."""
-    if isinstance(tree, Operation) and tree.primitive.name == "negative":
-        return tree.operands[0]
-    number = is_scalar(tree)
-    if number is not None:
-        return Constant(-number) if number else ZERO
-    return Operation(PRIMITIVES["negative"], (tree,), {}, value)
-
-
-def _product(a, b, value):
-    return simplified(Operation(PRIMITIVES["multiply"], (a, b), {}, value))
 
 
 def total(trees: Iterable) -> Tree:

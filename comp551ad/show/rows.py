@@ -106,12 +106,10 @@ class Derivative(Quantity):
     Attributes:
         closed: in terms of the inputs, where everything is a number and it is short; else None.
         terms: the paths that it is the sum of.
-        seed: whether the pass starts with it.
     """
 
     closed: Formula | None
     terms: tuple[Term, ...]
-    seed: bool
 
     @property
     def shown_value(self) -> Formula:
@@ -134,7 +132,6 @@ class Row(Quantity):
         expanded: in terms of the inputs' names, as far as that is short.
         shape: of its value.
         derivative: of the pass; None where there is only a trace.
-        named: the variable's name as a formula; None for an input, and where there is no name.
         state: in a still "current", "done", "waiting" or "discardable".
     """
 
@@ -145,7 +142,6 @@ class Row(Quantity):
     expanded: Formula
     shape: tuple[int, ...]
     derivative: Derivative | None
-    named: Formula | None = None
     state: str = ""
 
     @property
@@ -156,9 +152,11 @@ class Row(Quantity):
     @property
     def introduced(self) -> Formula:
         """The formula in terms of the inputs, after the variable's name: a = w1·x + w0."""
-        if self.named is None:
+        if not (self.name and self.operation):
             return self.expanded
-        return formula.assignment(self.named, self.expanded)
+        row = self.index - 1
+        name = formula.symbol("value", row, {row: self.name})
+        return formula.assignment(name, self.expanded)
 
 
 @dataclass(frozen=True)
@@ -190,7 +188,6 @@ class Rows:
         mode: "values" (a trace), "forward" or "reverse".
         about: the input that forward mode is for, the output that reverse mode is for, or "".
         rows: a1 first.
-        order: the numbers of the nodes in the order in which the pass takes them.
         steps: in forward mode one per node; in reverse mode the evaluation, then the way back.
         left_out: how many rows in the middle of a long trace are not in ``rows``.
     """
@@ -199,7 +196,6 @@ class Rows:
     mode: str
     about: str
     rows: tuple[Row, ...]
-    order: tuple[int, ...]
     steps: tuple[Step, ...]
     left_out: int
 
@@ -267,15 +263,11 @@ class _Reading:
         self.needs = {k: recorded.symbols_in(tree) for k, tree in self.trees.items()}
 
     def rows(self) -> Rows:
-        order = [k + 1 for k in self.chosen]
-        if self.mode == "reverse":
-            order.reverse()
         return Rows(
             function=self.trace.function,
             mode=self.mode,
             about=self.about,
             rows=tuple(self._row(k) for k in self.chosen),
-            order=tuple(order),
             steps=() if self.left_out else tuple(self._steps()),
             left_out=self.left_out,
         )
@@ -301,16 +293,16 @@ class _Reading:
 
     def _row(self, k):
         row, tree = self.trace.rows[k], self.values[k]
-        is_input = isinstance(tree, recorded.Symbol)
-        name = self.trace.names.get(k, "")
         by_name = formula.symbol("value", k, self.trace.names)
         return Row(
             index=k + 1,
             label=formula.symbol("value", k, self.names),
-            name=name,
+            name=self.trace.names.get(k, ""),
             operation=formula.badge(tree),
             operands=tuple((p, o + 1) for p, o in self.edges[k]),
-            formula=by_name if is_input else self._write(tree),
+            formula=self._write(tree)
+            if isinstance(tree, recorded.Operation)
+            else by_name,
             expanded=formula.write(
                 self.expanded[k], self.trace.names, self.trace.origins
             ),
@@ -318,7 +310,6 @@ class _Reading:
             value_text=figures.value_text(row[1]),
             shape=np.shape(row[1]),
             derivative=self._derivative(k) if k in self.trees else None,
-            named=by_name if name and not is_input else None,
         )
 
     def _derivative(self, k):
@@ -333,13 +324,9 @@ class _Reading:
             if closed is None
             else formula.write(closed, self.trace.names, self.trace.origins),
             terms=tuple(self._terms(k)),
-            seed=self._is_seed(k),
             value=_plain(value),
             value_text=(figures.constant if is_constant else figures.value_text)(value),
         )
-
-    def _is_seed(self, k):
-        return any(row == k for row, _ in self.derivatives.seeds)
 
     def _terms(self, k):
         for node, operand, tree in self.terms[k]:
