@@ -302,7 +302,7 @@ def _size(layer):
 
 def batch_norm_player(
     batches: Iterable[ArrayLike],
-    queries: ArrayLike,
+    queries: Iterable[float],
     gamma: float = 1.0,
     beta: float = 0.0,
     rate: float = 0.1,
