@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from comp551ad.extras import extra
-from comp551ad.shapes import fit, number, require_finite
+from comp551ad.shapes import fit, number
 
 from . import figures, palette
 from .arguments import class_numbers, edges, expect, finite_arrays, texts
@@ -99,36 +99,27 @@ def plot_decision_boundary(
 
     ax = _axes(ax, (7.2, 5.4))
     drawn = []
+    border: dict[str, Any] = {"colors": [palette.INK], "linewidths": 1.4, "zorder": 1}
     for c in range(classes):
         inside = (region == c).astype(float)
+        hue = kth(palette.CLASS_REGIONS, c)
         if inside.any():
-            hue = kth(palette.CLASS_REGIONS, c)
             ax.contourf(across, up, inside, levels=[0.5, 1.5], colors=[hue], zorder=0)
-            if not inside.all():
-                ax.contour(
-                    across,
-                    up,
-                    inside,
-                    levels=[0.5],
-                    colors=[palette.INK],
-                    linewidths=1.4,
-                    zorder=1,
-                )
-    for c in range(classes):
-        rows = inputs[labels == c]
-        drawn.append(
-            ax.scatter(
-                rows[:, 0],
-                rows[:, 1],
-                s=58,
-                marker=kth(palette.CLASS_MARKERS, c),
-                color=kth(palette.CLASSES, c),
-                edgecolors=palette.INK,
-                linewidths=0.8,
-                label=class_names[c],
-                zorder=2,
-            )
+        if 0 < inside.mean() < 1:
+            ax.contour(across, up, inside, levels=[0.5], **border)
+        x, y = inputs[labels == c].T
+        points = ax.scatter(
+            x,
+            y,
+            s=58,
+            marker=kth(palette.CLASS_MARKERS, c),
+            color=kth(palette.CLASSES, c),
+            edgecolors=palette.INK,
+            linewidths=0.8,
+            label=class_names[c],
+            zorder=2,
         )
+        drawn.append(points)
     ax.set_xlim(across[0], across[-1])
     ax.set_ylim(up[0], up[-1])
     dress(ax, title, *feature_names)
@@ -178,18 +169,14 @@ def plot_learning_curve(
     given |= _lines("norms", named)
     lines = fit(dict.fromkeys(given, "K"), given)
     when, costs = lines.pop("iterations"), lines.pop("cost")
-    require_finite(["iterations"], [when])
-    if when.min() < 0:
-        raise ValueError(
-            f"iterations: got {when.min():g}, expected numbers from 0 upwards"
-        )
     if np.isnan(costs).all():
         raise ValueError(
             "cost: got nan throughout, expected numbers; the history of a descend without "
             "a cost function has none: descend(…, cost=…), or give cost= here"
         )
-    costs = _with_gaps({"cost": costs})["cost"]
-    lines = _with_gaps(lines, "; norms={} leaves them out")
+    costs = _with_gaps({"cost": costs}, "cost")["cost"]
+    if lines:
+        lines = _with_gaps(lines, "norms", "; norms={} leaves them out")
 
     ax = _axes(ax, (7.2, 5.0))
     when = when + 1
@@ -222,7 +209,7 @@ def plot_error_curve(
     What has no logarithm (0, nan, inf) leaves a gap in the line.
 
     Args:
-        steps: (K,) steps h, above 0.
+        steps: (K,) steps h.
         errors: {name of the formula: (K,) relative errors}.
 
     Raises:
@@ -230,14 +217,7 @@ def plot_error_curve(
     """
     given = {"steps": steps, **_lines("errors", errors)}
     h, *lines = fit(dict.fromkeys(given, "K"), given).values()
-    require_finite(["steps"], [h])
-    if h.min() <= 0:
-        raise ValueError(f"steps: got {h.min():g}, expected numbers above 0")
-    if not lines:
-        raise ValueError(
-            "errors: got no formula, expected {name: errors}, one error for each step"
-        )
-    gaps = _with_gaps(dict(zip([*given][1:], lines, strict=True)))
+    gaps = _with_gaps(dict(zip([*given][1:], lines, strict=True)), name="errors")
     ax = _axes(ax, (7.2, 5.0))
     drawn: list = []
     for k, (name, values) in enumerate(zip(errors, gaps.values(), strict=True)):
@@ -266,8 +246,8 @@ def plot_paths(
         ax: Axes to draw on; a new figure if left out.
 
     Raises:
-        ValueError: a name occurs twice in ``layers`` or can't be set as a formula, an edge
-            isn't there, or there are no names at all.
+        ValueError: a name occurs twice in ``layers``, an edge isn't there, or there are no
+            names at all.
     """
     speeds = edges(speeds)
     expect("layers", layers, Iterable, "lists of nodes' names")
@@ -282,7 +262,6 @@ def plot_paths(
         raise ValueError(
             f"layers: got {layers!r}, expected lists of nodes' names, from left to right"
         )
-    formulas = texts("layers", [f"${name}$" for name in places])
     if lost := {name for edge in speeds for name in edge} - places.keys():
         raise ValueError(
             f"speeds: got edges of {sorted(lost, key=repr)}, expected nodes of the layers"
@@ -316,9 +295,8 @@ def plot_paths(
             label = ax.text(x, y, figures.number(speed), bbox=blank, **text)
             label.set_fontsize(LABEL_SIZE)
     ring = {"boxstyle": "circle", "fc": palette.PAPER, "ec": palette.INK}
-    for formula, (x, y) in zip(formulas, places.values(), strict=True):
-        ax.text(x, y, formula, fontsize=18, bbox=ring, **text)
-    (title,) = texts("title", [title])
+    for name, (x, y) in places.items():
+        ax.text(x, y, f"${name}$", fontsize=18, bbox=ring, **text)
     ax.set_title(title, fontsize=TITLE_SIZE, color=palette.INK)
     ax.set_axis_off()
     ax.margins(0.12, 0.3)
@@ -432,7 +410,6 @@ def dress(
         smaller: by how many points the text is smaller than a lecture hall needs; then
             there are no minor ticks either.
     """
-    (title,) = texts("title", [title])
     ink: dict[str, Any] = {"color": palette.INK}
     ax.set_title(title, fontsize=TITLE_SIZE - smaller, pad=12 - smaller, **ink)
     ax.set_xlabel(xlabel, fontsize=LABEL_SIZE - smaller, **ink)
@@ -503,19 +480,18 @@ def _lines(name, lines):
     if not isinstance(lines, Mapping):
         got = type(lines).__name__
         raise ValueError(f"{name}: got {got}, expected a dict {{name: values}}")
-    texts(name, lines)
     return {f"{name}[{key!r}]": values for key, values in lines.items()}
 
 
-def _with_gaps(lines, remedy=""):
+def _with_gaps(lines, name, remedy=""):
     """The lines with nan where a logarithmic axis has no place; not all may be empty."""
     gaps = {
-        name: np.where((values > 0) & np.isfinite(values), values, np.nan)
-        for name, values in lines.items()
+        key: np.where((values > 0) & np.isfinite(values), values, np.nan)
+        for key, values in lines.items()
     }
-    if lines and all(np.isnan(values).all() for values in gaps.values()):
+    if all(np.isnan(values).all() for values in gaps.values()):
         raise ValueError(
-            f"{', '.join(lines)}: got no finite number above 0, expected "
-            f"one at least on a logarithmic axis{remedy}"
+            f"{name}: got no finite number above 0, expected one at least on a "
+            f"logarithmic axis{remedy}"
         )
     return gaps
