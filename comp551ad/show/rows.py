@@ -293,19 +293,16 @@ class _Reading:
 
     def _row(self, k):
         row, tree = self.trace.rows[k], self.values[k]
-        by_name = formula.symbol("value", k, self.trace.names)
+        # An input's formula is its name.
+        write = self._write if self.edges[k] else self._in_inputs
         return Row(
             index=k + 1,
             label=formula.symbol("value", k, self.names),
             name=self.trace.names.get(k, ""),
             operation=formula.badge(tree),
             operands=tuple((p, o + 1) for p, o in self.edges[k]),
-            formula=self._write(tree)
-            if isinstance(tree, recorded.Operation)
-            else by_name,
-            expanded=formula.write(
-                self.expanded[k], self.trace.names, self.trace.origins
-            ),
+            formula=write(tree),
+            expanded=self._in_inputs(self.expanded[k]),
             value=_plain(row[1]),
             value_text=figures.value_text(row[1]),
             shape=np.shape(row[1]),
@@ -320,9 +317,7 @@ class _Reading:
         return Derivative(
             label=label,
             formula=self._write(tree),
-            closed=None
-            if closed is None
-            else formula.write(closed, self.trace.names, self.trace.origins),
+            closed=None if closed is None else self._in_inputs(closed),
             terms=tuple(self._terms(k)),
             value=_plain(value),
             value_text=(figures.constant if is_constant else figures.value_text)(value),
@@ -341,6 +336,9 @@ class _Reading:
 
     def _write(self, tree):
         return formula.write(tree, self.names, self.trace.origins)
+
+    def _in_inputs(self, tree):
+        return formula.write(tree, self.trace.names, self.trace.origins)
 
     # -- steps
 
