@@ -65,6 +65,11 @@ class Source:
         return heading.partition("·")[2].strip() or heading
 
     @property
+    def label(self) -> str:
+        """What a link beside its lecture calls it."""
+        return self.title if self.is_side else ROOMS[self.room]
+
+    @property
     def question(self) -> str:
         """The paragraph under the title."""
         return " ".join(self._opening()[1:2]).replace("\n", " ")
