@@ -127,7 +127,7 @@ def _lock(source: str, is_remote: bool, expected: str) -> dict[str, Any]:
                 lock = json.load(answer)
         else:
             lock = json.loads(Path(source, "pyodide-lock.json").read_text("utf-8"))
-        version, packages = lock["info"]["version"], lock["packages"]
+        version, _ = lock["info"]["version"], lock["packages"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ValueError(
             f"--pyodide: got {source}, expected a folder or an address with Pyodide's "
@@ -139,12 +139,6 @@ def _lock(source: str, is_remote: bool, expected: str) -> dict[str, Any]:
         raise ValueError(
             f"--pyodide: got Pyodide {version}, expected {expected}, which the installed "
             "jupyterlite-pyodide-kernel runs; install the kernel's version that fits"
-        )
-    missing = [name for name in NEEDED if name not in packages]
-    if missing:
-        raise ValueError(
-            f"--pyodide: got a Pyodide without {' and '.join(missing)}, expected the full "
-            "distribution; name its folder, or leave --pyodide out"
         )
     return lock
 

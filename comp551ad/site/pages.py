@@ -120,13 +120,16 @@ class Pages:
         )
 
     def _converted(self, source: Source) -> str:
+        from nbconvert import TemplateExporter
         from nbformat import NotebookNode
 
         notebook = NotebookNode(source.notebook)
         if source.room == "exercises":
             notebook.cells = list(self._with_answers(source))
         try:
-            body = _exporter().from_notebook_node(notebook)[0]
+            # HTMLExporter's own parses the page again, for pictures without alternative
+            # text and for classes that aren't here: it takes more than half of the time.
+            body = TemplateExporter.from_notebook_node(_exporter(), notebook)[0]
         except ValueError as error:
             raise ValueError(f"{source.path}, {error}") from error
         # A head without a word is none: a screen reader would announce it.
@@ -274,7 +277,7 @@ def _markup(made: str) -> str:
 def _exporter() -> "HTMLExporter":
     """nbconvert's HTML, with formulas as MathML instead of a script from a network."""
     with extra("site", "pages"):
-        from nbconvert import HTMLExporter, TemplateExporter
+        from nbconvert import HTMLExporter
         from nbconvert.filters import Highlight2HTML
         from nbconvert.filters.markdown_mistune import (
             IPythonRenderer,
@@ -292,30 +295,22 @@ def _exporter() -> "HTMLExporter":
         def latex_environment(self, name, body):
             return self.block_math(f"\\begin{{{name}}}{body}\\end{{{name}}}")
 
-    class Exporter(HTMLExporter):
-        @pass_context
-        def markdown2html(self, context, source):
-            renderer = Renderer(escape=False, exclude_anchor_links=True)
-            try:
-                return MarkdownWithMath(renderer=renderer).render(source)
-            except ValueError as error:
-                cell = context.get("cell", {}).get("id", "title")
-                raise ValueError(f"cell {cell}: {error}") from error
+    @pass_context
+    def html_of(context, source):
+        renderer = Renderer(escape=False, exclude_anchor_links=True)
+        try:
+            return MarkdownWithMath(renderer=renderer).render(source)
+        except ValueError as error:
+            cell = context.get("cell", {}).get("id", "title")
+            raise ValueError(f"cell {cell}: {error}") from error
 
-        def default_filters(self):
-            yield from super().default_filters()
-            yield "highlight_code", Highlight2HTML(pygments_lexer="python")
-            # Pygments has escaped the code, and the outputs are the course's own.
-            yield (
-                "clean_html",
-                lambda made: made.decode() if isinstance(made, bytes) else made,
-            )
-
-        # HTMLExporter's own parses the page again, for pictures without alternative text
-        # and for classes that aren't here: it takes more than half of the time.
-        from_notebook_node = TemplateExporter.from_notebook_node
-
-    return Exporter(template_name="basic", raw_template=CELLS)
+    filters = {
+        "markdown2html": html_of,
+        "highlight_code": Highlight2HTML(pygments_lexer="python"),
+        # Pygments has escaped the code, and the outputs are the course's own.
+        "clean_html": lambda made: made.decode() if isinstance(made, bytes) else made,
+    }
+    return HTMLExporter(template_name="basic", raw_template=CELLS, filters=filters)
 
 
 def mathml(latex: str, display: str = "inline") -> str:
@@ -347,7 +342,7 @@ def _setter():
 
 def markdown(text: str) -> str:
     """Prose as HTML, with formulas as MathML; slides use it as nbconvert's filter."""
-    return _exporter().markdown2html({}, text)
+    return _exporter().environment.filters["markdown2html"]({}, text)
 
 
 def _plain(made: str) -> str:
