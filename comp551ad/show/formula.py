@@ -63,12 +63,6 @@ class Formula:
     def html(self) -> str:
         return html.escape(self.text)
 
-    def __eq__(self, other):
-        return isinstance(other, Formula) and self.text == other.text
-
-    def __hash__(self):
-        return hash(self.text)
-
     def __str__(self):
         return self.text
 

@@ -14,7 +14,6 @@ Reads: ``recorded``, ``formula``, ``autodiff``. Read by: ``player``, ``steppers`
 ``training``.
 """
 
-import ast
 import functools
 import inspect
 import json
@@ -357,42 +356,35 @@ def code_of(trace: Trace) -> tuple[str, list]:
     shown = text.splitlines(keepends=True)
     margin = len(lines[0]) - len(shown[0])
     starts = list(accumulate(map(len, shown), initial=0))
+    positions = list(trace.code.co_positions())
 
     def place(line, column):
-        """From a line and a column in bytes, both from 0, to a character of the text."""
-        before = shown[line].encode()[: max(0, column)]
+        """From a line of the file and a column in bytes to a character of the text."""
+        line -= first
+        before = shown[line].encode()[: max(0, column - margin)]
         return starts[line] + len(before.decode(errors="ignore"))
 
-    positions = list(trace.code.co_positions())
-    parameters = _parameters_in(text)
-    spans: list = []
-    for k, instruction in enumerate(trace.places):
-        span = None
+    def span(k):
+        instruction = trace.places[k]
         if trace.rows[k][0] == "input":
-            name = re.match(r"\w+", trace.names.get(k, ""))
-            if name and name[0] in parameters:
-                at = parameters[name[0]]
-                start = place(at.lineno - 1, at.col_offset)
-                span = [start, start + len(at.arg)]
-        elif instruction is not None:
-            line, end_line, column, end_column = positions[instruction // 2]
-            if None not in (line, end_line, column, end_column):
-                ends = (line, column), (end_line, end_column)
-                span = [place(at - first, column - margin) for at, column in ends]
-        spans.append(span)
-    return text.rstrip("\n"), spans
+            return _parameter_in(text, trace.names.get(k, ""))
+        at = (None,) if instruction is None else positions[instruction // 2]
+        if None in at:
+            return None
+        line, end_line, column, end_column = at
+        return [place(line, column), place(end_line, end_column)]
+
+    return text.rstrip("\n"), [span(k) for k in range(len(trace.rows))]
 
 
-def _parameters_in(text):
-    """Name -> the first function's parameter, as ``ast`` has it."""
-    try:
-        nodes = ast.walk(ast.parse(text))
-    except SyntaxError:
-        return {}
-    kinds = ast.FunctionDef | ast.Lambda
-    function = next((node for node in nodes if isinstance(node, kinds)), None)
-    parts = ast.walk(function.args) if function else ()
-    return {part.arg: part for part in parts if isinstance(part, ast.arg)}
+def _parameter_in(text, name):
+    """Where the function has the parameter that an input such as ``p['w']`` belongs to."""
+    word = re.match(r"\w+", name)
+    head = re.search(r"\bdef \w+\(|\blambda\b", text)
+    if not (word and head):
+        return None
+    found = re.compile(rf"\b{word[0]}\b").search(text, head.end())
+    return list(found.span()) if found else None
 
 
 # ---------------------------------------------------------------- the engine

@@ -101,7 +101,7 @@ def expanded_trees(
     """
     trees: dict[int, Tree] = {}
     for k, tree in value_trees.items():
-        inner = [] if isinstance(tree, Symbol) else _symbols(tree)
+        inner = [] if isinstance(tree, Symbol) else [o for _, o in symbols_in(tree)]
         sizes = {o: size(trees[o]) for o in inner if o in trees}
         room, chosen = most - size(tree), {}
         for o in sorted(sizes, key=lambda o: (sizes[o], -o)):
@@ -112,18 +112,14 @@ def expanded_trees(
     return trees
 
 
-def _symbols(tree) -> list[int]:
-    """The rows of the symbols in a tree, each as often as it occurs."""
+def put_in(
+    tree: Tree, trees: Mapping[tuple[str, int], Tree], tidy: Callable = lambda x: x
+) -> Tree:
+    """A tree with other trees instead of symbols, by (kind, row number); ``tidy`` is what becomes
+    of each operation then."""
     if isinstance(tree, Operation):
-        return [row for operand in tree.operands for row in _symbols(operand)]
-    return [tree.row] if isinstance(tree, Symbol) else []
-
-
-def put_in(tree: Tree, trees: Mapping[tuple[str, int], Tree]) -> Tree:
-    """A tree with other trees instead of symbols, by (kind, row number)."""
-    if isinstance(tree, Operation):
-        operands = tuple(put_in(operand, trees) for operand in tree.operands)
-        return replace(tree, operands=operands)
+        operands = tuple(put_in(operand, trees, tidy) for operand in tree.operands)
+        return tidy(replace(tree, operands=operands))
     return trees.get((tree.kind, tree.row), tree) if isinstance(tree, Symbol) else tree
 
 
@@ -244,18 +240,14 @@ def closed_form(
         The tree; None where it would be larger, or where something to put in is None.
     """
 
-    def build(tree):
-        if isinstance(tree, Operation):
-            operands = [build(o) for o in tree.operands]
-            if any(o is None for o in operands):
-                return None
-            return simplified(replace(tree, operands=tuple(operands)))
-        if isinstance(tree, Symbol):
-            return (values if tree.kind == "value" else derivatives).get(tree.row)
-        return tree
-
-    built = build(tree)
-    return built if built is not None and size(built) <= most else None
+    known: dict[tuple[str, int], Any] = {
+        (kind, row): (values if kind == "value" else derivatives).get(row)
+        for kind, row in symbols_in(tree)
+    }
+    if None in known.values():
+        return None
+    built = put_in(tree, known, simplified)
+    return built if size(built) <= most else None
 
 
 def size(tree: Any) -> int:
@@ -345,8 +337,8 @@ def _added(trees):
     return result
 
 
-def symbols_in(tree: Any) -> set[tuple[str, int]]:
-    """The (kind, row number) of every symbol in a tree."""
+def symbols_in(tree: Any) -> list[tuple[str, int]]:
+    """The (kind, row number) of every symbol in a tree, each as often as it occurs."""
     if isinstance(tree, Operation):
-        return set().union(*(symbols_in(o) for o in tree.operands))
-    return {(tree.kind, tree.row)} if isinstance(tree, Symbol) else set()
+        return [symbol for operand in tree.operands for symbol in symbols_in(operand)]
+    return [(tree.kind, tree.row)] if isinstance(tree, Symbol) else []
