@@ -12,11 +12,9 @@ Reads: ``rows``, ``layout``, ``palette``. Read by: ``steppers``, notebooks.
 import base64
 import html
 import re
-import unicodedata
-from typing import NamedTuple
 
 from . import palette
-from .figures import shape_text
+from .figures import columns, shape_text
 from .layout import lay_out
 from .rows import Rows, Shown, rows_of
 
@@ -72,53 +70,7 @@ MARKER = (
 )
 
 
-class Card(NamedTuple):
-    """The texts in one node.
-
-    Attributes:
-        key: the node's id, "a5".
-        label: its number as the reader sees it, "a₅".
-        name: the variable's name, or "".
-        operation: what it does, "sin"; "" for an input.
-        value, derivative: texts such as "2.5" and "ȧ₅ = 1"; "" for none.
-        state: one of ``STATES``, or "" where no pass is on its way.
-        operands: per edge into the node (operand's position, the other node's key).
-    """
-
-    key: str
-    label: str
-    name: str
-    operation: str
-    value: str
-    derivative: str
-    state: str
-    operands: tuple[tuple[int, str], ...]
-
-
 # ---------------------------------------------------------------- what is drawn
-
-
-def cards_of(rows: Rows) -> list[Card]:
-    """The nodes of a trace or a pass, as the texts in each."""
-    cards = []
-    for row in rows.rows:
-        d, label = row.derivative, row.label.text
-        derivative = ""
-        if d and d.value_text:
-            derivative = f"{d.label} = {brief(d.value_text, row.shape)}"
-        cards.append(
-            Card(
-                key=row.key,
-                label=shorten(label),
-                name=shorten(row.name) if row.name != label else "",
-                operation=shorten(row.operation.replace("·", "×")),
-                value=brief(row.value_text, row.shape),
-                derivative=derivative,
-                state=row.state,
-                operands=tuple((p, f"a{node}") for p, node in row.operands),
-            )
-        )
-    return cards
 
 
 def alt_of(rows: Rows) -> str:
@@ -158,7 +110,24 @@ def graph_svg(rows: Rows | Shown) -> str:
     shown = rows_of(rows)
     if too_large(shown):
         raise ValueError(f"rows: {too_large(shown)}")
-    return _drawn(cards_of(shown))
+    cards = [_Card(row) for row in shown.rows]
+    tall = (2 + any(card.derivative for card in cards)) * LINE + PAD + 2
+    sizes = {card.key: (card.width, tall) for card in cards}
+    layout = lay_out({card.key: card.operands for card in cards}, sizes)
+    width, height = layout.width + 2 * PAD, layout.height + 2 * PAD
+    box = f'width="{width:.0f}" height="{height:.0f}"'
+    return "\n".join(
+        [
+            f'<svg xmlns="http://www.w3.org/2000/svg" class="c5-graph" role="img" {box} '
+            f'viewBox="{-PAD} {-PAD} {width:.0f} {height:.0f}">',
+            f"<style>{STYLE}</style>",
+            MARKER,
+            f'<rect x="{-PAD}" y="{-PAD}" {box} fill="{palette.PAPER}"/>',
+            *(_draw_edge(*edge) for edge in layout.curves.items()),
+            *(card.drawn(layout.centres[card.key], tall) for card in cards),
+            "</svg>\n",
+        ]
+    )
 
 
 def graph_html(rows: Rows | Shown, alt: str | None = None) -> str:
@@ -190,84 +159,68 @@ def graph_text(rows: Rows | Shown) -> str:
 # ---------------------------------------------------------------- drawing
 
 
-def _drawn(cards):
-    lines = 2 + any(card.derivative for card in cards)
-    sizes = {card.key: card_size(card, lines) for card in cards}
-    layout = lay_out({card.key: card.operands for card in cards}, sizes)
-    width, height = layout.width + 2 * PAD, layout.height + 2 * PAD
-    box = f'width="{width:.0f}" height="{height:.0f}"'
-    edges = [_draw_edge(*edge) for edge in layout.curves.items()]
-    nodes = [
-        _draw_card(card, layout.centres[card.key], sizes[card.key]) for card in cards
-    ]
-    return "\n".join(
-        [
-            f'<svg xmlns="http://www.w3.org/2000/svg" class="c5-graph" role="img" {box} '
-            f'viewBox="{-PAD} {-PAD} {width:.0f} {height:.0f}">',
-            f"<style>{STYLE}</style>",
-            MARKER,
-            f'<rect x="{-PAD}" y="{-PAD}" {box} fill="{palette.PAPER}"/>',
-            *edges,
-            *nodes,
-            "</svg>\n",
+class _Card:
+    """A node: its texts, and how wide they are."""
+
+    def __init__(self, row):
+        d, label = row.derivative, row.label.text
+        self.key, self.state = row.key, row.state
+        self.operands = [(p, f"a{node}") for p, node in row.operands]
+        self.operation = shorten(row.operation.replace("·", "×"))
+        self.letters = 24 if len(self.operation) < 3 else 17
+        self.label = shorten(label)
+        self.name = shorten(row.name) if row.name != label else ""
+        self.value, self.derivative = brief(row.value_text, row.shape), ""
+        if d and d.value_text:
+            self.derivative = f"{d.label} = {brief(d.value_text, row.shape)}"
+        # The badge with the operation, its margin included.
+        self.badge = 0.0
+        if self.operation:
+            self.badge = max(44.0, text_width(self.operation, self.letters) + 18) + 10
+        lines = [
+            text_width(f"{self.label} {self.name}", LABEL)
+            + text_width(STATES.get(self.state, ""), WORD),
+            text_width(self.value, VALUE),
+            text_width(self.derivative, VALUE),
         ]
-    )
+        self.width = round(self.badge + max(lines) + 2 * PAD)
 
-
-def card_size(card: Card, lines: int) -> tuple[float, float]:
-    """Width and height of a node of so many lines."""
-    first = text_width(card.label, LABEL) * 1.1 + text_width(f" {card.name}", VALUE)
-    word = text_width(STATES.get(card.state, ""), WORD) + 10
-    rest = [text_width(card.value, VALUE), text_width(card.derivative, VALUE) * 1.1]
-    width = _badge_width(card) + max(first + word, *rest) + 2 * PAD
-    return round(width), lines * LINE + PAD + 2
-
-
-def _badge_width(card):
-    """The width that the badge with the operation takes, its margin included."""
-    if not card.operation:
-        return 0.0
-    return max(44.0, text_width(card.operation, _badge_text(card)) + 18) + 10
-
-
-def _badge_text(card):
-    return 24 if len(card.operation) < 3 else 17
+    def drawn(self, centre, height):
+        """The node as SVG."""
+        left = PAD + self.badge
+        parts = [
+            f'<rect class="card" width="{self.width}" height="{height}" '
+            f'rx="{10 if self.operation else 24}"/>'
+        ]
+        if self.badge:
+            wide, middle = self.badge - 10, height / 2
+            parts.append(
+                f'<rect class="badge" x="{PAD}" y="{middle - 22}" '
+                f'width="{wide:.1f}" height="44" rx="22"/>'
+            )
+            size = f' font-size="{self.letters}"'
+            x = PAD + wide / 2
+            parts.append(_text("operation", x, middle, escape(self.operation), size))
+        label = escape(self.label)
+        if self.name:
+            label += f' <tspan class="name">{escape(self.name)}</tspan>'
+        parts.append(_text("label", left, LINE, label))
+        if self.state:
+            word = STATES[self.state]
+            parts.append(_text("word", self.width - PAD, LINE - 4, word))
+        for line, kind in enumerate(["value", "derivative"], 2):
+            if content := getattr(self, kind):
+                parts.append(_text(kind, left, line * LINE, escape(content)))
+        x, y = centre[0] - self.width / 2, centre[1] - height / 2
+        return (
+            f'<g id="{self.key}" class="node {self.state}">'
+            f'<g transform="translate({x:.1f} {y:.1f})">{"".join(parts)}</g></g>'
+        )
 
 
 def _text(kind, x, y, content, more=""):
     """A text at a place; ``content`` is XML."""
     return f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}"{more}>{content}</text>'
-
-
-def _draw_card(card, centre, size):
-    (width, height), badge = size, _badge_width(card)
-    left = PAD + badge
-    parts = [
-        f'<rect class="card" width="{width}" height="{height}" '
-        f'rx="{10 if card.operation else 24}"/>'
-    ]
-    if badge:
-        wide, middle, letters = badge - 10, height / 2, _badge_text(card)
-        parts.append(
-            f'<rect class="badge" x="{PAD}" y="{middle - 22}" '
-            f'width="{wide:.1f}" height="44" rx="22"/>'
-        )
-        operation, more = escape(card.operation), f' font-size="{letters}"'
-        parts.append(_text("operation", PAD + wide / 2, middle, operation, more))
-    label = escape(card.label)
-    if card.name:
-        label += f' <tspan class="name">{escape(card.name)}</tspan>'
-    parts.append(_text("label", left, LINE, label))
-    if card.state:
-        parts.append(_text("word", width - PAD, LINE - 4, STATES[card.state]))
-    for line, kind in enumerate(["value", "derivative"], 2):
-        if content := getattr(card, kind):
-            parts.append(_text(kind, left, line * LINE, escape(content)))
-    x, y = centre[0] - width / 2, centre[1] - height / 2
-    return (
-        f'<g id="{card.key}" class="node {card.state}">'
-        f'<g transform="translate({x:.1f} {y:.1f})">{"".join(parts)}</g></g>'
-    )
 
 
 def _draw_edge(edge, curve):
@@ -286,17 +239,7 @@ def escape(text: str) -> str:
 
 def text_width(text: str, size: float) -> float:
     """About how wide a text is: fonts differ, so this errs on the wide side."""
-    wide = 0.0
-    for c in text:
-        if unicodedata.combining(c):
-            continue
-        if c in " .,:;|'!ijl·()[]":
-            wide += 0.37
-        elif unicodedata.east_asian_width(c) in "WF":
-            wide += 1.05
-        else:
-            wide += 0.86 if c in "mwMW×=+−" or c.isupper() else 0.64
-    return wide * size
+    return 0.68 * size * columns(text)
 
 
 def brief(value_text: str, shape: tuple) -> str:
