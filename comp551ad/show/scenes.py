@@ -32,7 +32,7 @@ from . import palette
 from .arguments import edges, expect, finite_arrays, texts
 from .figures import constant, number, shape_text
 from .graph import escape
-from .player import player_html
+from .player import LivePlayer
 from .plots import FigureImage, dress, line_look, plot_paths
 
 __all__ = [
@@ -56,7 +56,7 @@ WORDS = "title", "rule", "numbers", "result", "note"
 COLOURS = 48
 
 
-class PicturePlayer:
+class PicturePlayer(LivePlayer):
     """A player over pictures; a notebook shows it, and its last frame where no script runs.
 
     Attributes:
@@ -74,7 +74,7 @@ class PicturePlayer:
         """
         expect("label", label, str, "words for those who can't see the player")
         expect("frames", frames, Iterable, "dicts with title and html")
-        self.label, self.frames = label, list(frames)
+        self.frames = list(frames)
         if not self.frames:
             raise ValueError("frames: got none, expected at least one")
         for k, frame in enumerate(self.frames):
@@ -87,6 +87,11 @@ class PicturePlayer:
                 )
             for key in frame.keys() & {*WORDS, "html"}:
                 expect(f"{name}[{key!r}]", frame[key], str, "a str")
+        last = self.frames[-1]
+        lines = "\n".join(last.get(key, "") for key in WORDS).split("\n")
+        words = "".join(f"<p>{escape(line)}</p>" for line in filter(None, lines))
+        data = {"kind": "pictures", "label": label, "frames": self.frames}
+        super().__init__(data, f"{last['html']}\n{words}")
 
     def __len__(self):
         return len(self.frames)
@@ -94,15 +99,6 @@ class PicturePlayer:
     def __repr__(self):
         first, last = self.frames[0]["title"], self.frames[-1]["title"]
         return f"{self.label}: {len(self)} frames, from “{first}” to “{last}”"
-
-    def _repr_html_(self):
-        data = {"kind": "pictures", "label": self.label, "frames": self.frames}
-        return player_html(data, self._still(self.frames[-1]))
-
-    def _still(self, frame):
-        lines = "\n".join(frame.get(key, "") for key in WORDS).split("\n")
-        words = "".join(f"<p>{escape(line)}</p>" for line in filter(None, lines))
-        return f"{frame['html']}\n{words}"
 
 
 # ---------------------------------------------------------------- a difference

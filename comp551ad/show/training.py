@@ -23,39 +23,15 @@ from comp551ad.shapes import count, number
 
 from .arguments import expect, finite_arrays, texts
 from .live import number_data, program_of
-from .player import player_html
+from .player import LivePlayer
 from .plots import figure_html, plot_decision_boundary
 
-__all__ = ["LivePlayer", "surface_player", "training_player"]
+__all__ = ["surface_player", "training_player"]
 
 # Steps after which a still shows the network.
 STILL_AFTER = 2000
 # The marks of the classes, as the page draws them.
 MARKS = "●■▲●"
-
-
-class LivePlayer:
-    """A live player that is no pass: a notebook shows it, or its still where no script runs.
-
-    Attributes:
-        label: what it shows, for those who can't see it.
-        data: what the page is handed.
-        programs: name -> a written program in JavaScript.
-    """
-
-    def __init__(self, data: dict, still: str, programs: dict[str, str] = {}):  # noqa: B006
-        self.data, self.still, self.programs = data, still, programs
-        self.label = data["label"]
-
-    def __repr__(self):
-        return f"{self.label}: a live player; a notebook shows it"
-
-    def player_html(self, script: bool = True) -> str:
-        """The player as HTML, with or without the script that all players share."""
-        return player_html(self.data, self.still, script, self.programs)
-
-    def _repr_html_(self):
-        return self.player_html()
 
 
 def training_player(
