@@ -9,6 +9,7 @@ browser's Python can't start, and draw the same picture on every machine.
 Reads: nothing of ours. Read by: ``graph``.
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -129,28 +130,20 @@ def _arrange(layers):
             _pack(layer, [place.down + place.up for place in layer])
 
 
-def _pack(
-    layer: list[_Place], neighbours: list[list[_Place]], sort: bool = False
-) -> None:
-    """Each in the middle of its neighbours; those that would overlap share a block."""
+def _pack(layer, neighbours, sort=False):
+    """Each in the middle of its neighbours, without overlap; all pushed back by the mean."""
     for place, others in zip(layer, neighbours, strict=True):
         xs = [other.x for other in others]
         place.wish = sum(xs) / len(xs) if xs else place.x
     if sort:
         layer.sort(key=attrgetter("wish"))
-    blocks: list[tuple[float, float, list[_Place]]] = []
+    free = -math.inf
     for place in layer:
-        left, wide, places = place.wish - place.wide / 2, place.wide, [place]
-        while blocks and sum(blocks[-1][:2]) + APART > left:
-            before, width, others = blocks.pop()
-            total = before * len(others) + (left - width - APART) * len(places)
-            places = others + places
-            left, wide = total / len(places), width + APART + wide
-        blocks.append((left, wide, places))
-    for left, _, places in blocks:
-        for place in places:
-            place.x = left + place.wide / 2
-            left += place.wide + APART
+        place.x = max(place.wish, free + place.wide / 2)
+        free = place.x + place.wide / 2 + APART
+    pushed = sum(place.x - place.wish for place in layer) / len(layer)
+    for place in layer:
+        place.x -= pushed
 
 
 def _fan(k, count, wide):
