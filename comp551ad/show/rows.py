@@ -52,11 +52,9 @@ class Term:
     """One path's share of a derivative.
 
     Attributes:
-        node: the number of the node at the edge's other end: of an operand in forward mode, of a
-            node that uses this one in reverse mode.
+        node: the node at the edge's other end: in forward mode an operand, in reverse mode a user.
         operand: which operand of the upper node the edge goes to, from 0.
-        formula: the share in symbols.
-        value, value_text: the share; value is None for an array.
+        formula, value, value_text: the share; value is None for an array.
     """
 
     node: int
@@ -165,10 +163,9 @@ class Step:
 
     Attributes:
         number: from 1.
-        node: the node whose turn it is.
-        finds: what it works out: ("value",), ("value", "derivative") or ("derivative",).
-        drops: (node, "value" or "derivative") of all that no later step needs. The results
-            stay: the outputs, their tangents, the adjoints of the inputs.
+        node: whose turn it is.
+        finds: ("value",), ("value", "derivative") or ("derivative",).
+        drops: (node, "value" or "derivative") of all that no later step needs; results stay.
         drops_text: the same as labels: "a₄, ȧ₄, a₁, ȧ₁".
     """
 
@@ -216,10 +213,7 @@ class Rows:
         return list(accumulate(len(s.finds) - len(s.drops) for s in self.steps))
 
 
-def rows_of(
-    shown: Shown | Rows,
-    names: str = "labels",
-) -> Rows:
+def rows_of(shown: Shown | Rows, names: str = "labels") -> Rows:
     """A trace, or a pass over it, as rows.
 
     Args:
@@ -374,12 +368,9 @@ class _Reading:
 
     def _wanted(self):
         """The results, which stay."""
-        wanted = {(k, "value") for k in self.trace.outputs}
-        if self.mode == "forward":
-            wanted |= {(k, "derivative") for k in self.trace.outputs}
-        elif self.mode == "reverse":
-            wanted |= {(k, "derivative") for k in self.trace.inputs}
-        return wanted
+        outputs, inputs = self.trace.outputs, self.trace.inputs
+        ends = {"forward": outputs, "reverse": inputs}.get(self.mode, ())
+        return {(k, "value") for k in outputs} | {(k, "derivative") for k in ends}
 
     def _label(self, row, what):
         kind = "value" if what == "value" else self.kind

@@ -3,11 +3,9 @@
 >>> ReverseStepper(record(model, w0=0.5, w1=2.0, x=1.0), of="y2")
 
 What this module is: players over a pass: forward mode, reverse mode, and the two side by side.
-What a notebook shows is self-contained HTML: a still of the current step (picture, formula,
-table), and a script that makes a live player of it: the recorded list and its rules are in the
-page, which runs them for whatever inputs its sliders name. Where scripts don't run (an untrusted
-notebook, a web view of a repository), the still remains. It shows what is known at its step and
-nothing that comes later, so that it gives no answer away.
+What a notebook shows is a still of the current step (picture, formula, table), and a script that
+makes a live player of it. Where scripts don't run, the still remains. It shows what is known at its
+step and nothing that comes later, so that it gives no answer away.
 
 Reads: ``rows``, ``table``, ``graph``, ``player``, ``live``, ``autodiff``. Read by: notebooks.
 """
@@ -316,8 +314,7 @@ class ForwardStepper(Stepper):
             predict: whether the player opens with its questions on.
 
         Raises:
-            TypeError: ``trace`` isn't one.
-            KeyError, ValueError: as in ``forward``; or the trace is empty or too long.
+            TypeError, KeyError, ValueError: as in ``forward``; or the trace is empty or too long.
         """
         super().__init__(forward, trace, wrt, seed, names, predict)
 
@@ -333,17 +330,8 @@ class ReverseStepper(Stepper):
         names: str = "labels",
         predict: bool = False,
     ):
-        """Run reverse mode, and get ready to step through it.
-
-        Args:
-            trace: from ``record``.
-            of, seed: as in ``reverse``.
-            names, predict: as in ``ForwardStepper``.
-
-        Raises:
-            TypeError: ``trace`` isn't one.
-            KeyError, ValueError: as in ``reverse``; or the trace is empty or too long.
-        """
+        """Run reverse mode; ``of`` and ``seed`` as in ``reverse``, the rest as in
+        ``ForwardStepper``."""
         super().__init__(reverse, trace, of, seed, names, predict)
 
 
@@ -364,19 +352,7 @@ class ModesStepper(Player):
         of: str | None = None,
         names: str = "labels",
     ):
-        """Run both modes, and get ready to step through them.
-
-        Args:
-            trace: from ``record``.
-            wrt: as in ``forward``.
-            of: as in ``reverse``.
-            names: as in ``ForwardStepper``.
-
-        Raises:
-            TypeError: ``trace`` isn't one.
-            KeyError, ValueError: as in ``forward`` and ``reverse``; or the trace is empty
-                or too long.
-        """
+        """Run both modes; ``wrt`` as in ``forward``, ``of`` as in ``reverse``."""
         self.forward = ForwardStepper(trace, wrt, names=names)
         self.reverse = ReverseStepper(trace, of, names=names)
         self.names, self.predict = names, False
