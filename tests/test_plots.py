@@ -291,17 +291,15 @@ def test_bold_paths_stand_out_by_more_than_colour():
 @pytest.mark.parametrize(
     "layers, options, words",
     [
-        ([["x"], ["x"]], {}, "layers: got 'x' twice"),
+        ([["x"], ["x"]], {}, "layers: got .*, each name once"),
         (LAYERS[:2], {}, "speeds: got edges of \\['y'\\]"),
-        (LAYERS, {"bold": [("x", "y")]}, "bold: got \\[\\('x', 'y'\\)\\]"),
-        (LAYERS, {"bold": [("x", 3), ("x", "q")]}, "bold: got \\[\\('x', 'q'"),
+        (LAYERS, {"bold": [("x", 3), ("x", "y")]}, "bold: got .*, expected edges"),
         ([["x"]], {}, "speeds: got edges of \\['y', 'z_1', 'z_2'\\]"),
         (
             [["x"]],
             {"speeds": {("x", 3): 1, ("x", "q"): 2}},
             "speeds: got edges of \\['q', 3\\]",
         ),
-        ([], {"speeds": {}}, "layers: got \\[\\], expected lists"),
         ([[]], {"speeds": {}}, "layers: got .*, expected lists"),
     ],
 )

@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike
 from comp551ad.extras import extra
 from comp551ad.shapes import fit, number
 
-from . import figures, palette
+from . import View, figures, palette
 from .arguments import class_numbers, edges, expect, finite_arrays, texts
 
 if TYPE_CHECKING:
@@ -246,38 +246,34 @@ def plot_paths(
         ax: Axes to draw on; a new figure if left out.
 
     Raises:
-        ValueError: a name occurs twice in ``layers``, an edge isn't there, or there are no
-            names at all.
+        ValueError: a name occurs twice in ``layers``, or an edge isn't there.
     """
     speeds = edges(speeds)
     expect("layers", layers, Iterable, "lists of nodes' names")
     layers = [texts("layers", layer) for layer in layers]
-    places = {}
-    for across, layer in enumerate(layers):
-        for i, name in enumerate(layer):
-            if name in places:
-                raise ValueError(f"layers: got {name!r} twice, expected each name once")
-            places[name] = np.array([2.6 * across, (len(layer) - 1) / 2 - i])
-    if not places:
+    places = {
+        name: np.array([2.6 * across, (len(layer) - 1) / 2 - i])
+        for across, layer in enumerate(layers)
+        for i, name in enumerate(layer)
+    }
+    if not 0 < len(places) == sum(map(len, layers)):
         raise ValueError(
-            f"layers: got {layers!r}, expected lists of nodes' names, from left to right"
+            f"layers: got {layers!r}, expected lists of nodes' names, each name once"
         )
     if lost := {name for edge in speeds for name in edge} - places.keys():
         raise ValueError(
             f"speeds: got edges of {sorted(lost, key=repr)}, expected nodes of the layers"
         )
-    bold = speeds if bold is None else bold
-    expect("bold", bold, Iterable, "edges of speeds")
-    shown = list(bold)
+    expect("bold", bold, Iterable | None, "edges of speeds")
+    shown = list(speeds if bold is None else bold)
     if unknown := [edge for edge in shown if edge not in list(speeds)]:
-        raise ValueError(
-            f"bold: got {sorted(unknown, key=repr)}, expected edges of speeds"
-        )
+        raise ValueError(f"bold: got {unknown!r}, expected edges of speeds")
 
     ax = _axes(ax, (3 + 1.5 * len(layers), 1 + 0.8 * max(map(len, layers))))
     # Out of the layout: the margins below give the rings their room.
     text: dict[str, Any] = {"ha": "center", "va": "center", "in_layout": False}
     text |= {"color": palette.INK, "zorder": 3}
+    box = {"boxstyle": "round", "fc": palette.PAPER, "pad": 0.15}
     for edge, speed in speeds.items():
         start, end = (places[name] for name in edge)
         strong = edge in shown
@@ -285,15 +281,11 @@ def plot_paths(
         color, width, order = look
         ax.plot(*zip(start, end, strict=True), color=color, lw=width, zorder=order)
         if strong:
-            blank = {
-                "boxstyle": "round",
-                "fc": palette.PAPER,
-                "ec": "none",
-                "pad": 0.15,
-            }
             x, y = (start + end) / 2
-            label = ax.text(x, y, figures.number(speed), bbox=blank, **text)
-            label.set_fontsize(LABEL_SIZE)
+            words = figures.number(speed)
+            ax.text(
+                x, y, words, bbox={**box, "ec": "none"}, fontsize=LABEL_SIZE, **text
+            )
     ring = {"boxstyle": "circle", "fc": palette.PAPER, "ec": palette.INK}
     for name, (x, y) in places.items():
         ax.text(x, y, f"${name}$", fontsize=18, bbox=ring, **text)
@@ -303,29 +295,19 @@ def plot_paths(
     return ax
 
 
-class FigureImage:
-    """A drawn figure as a PNG with alternative text.
-
-    It shows in a notebook as an image, in an untrusted one too, and as its alternative
-    text where there are no images.
+class FigureImage(View):
+    """A drawn figure as a PNG, and as its alternative text where there are no images.
 
     Attributes:
         png: the image's bytes.
         alt: the text.
-        width: the image's width in pixels.
     """
 
     def __init__(self, png: bytes, alt: str, width: int):
-        self.png, self.alt, self.width = png, alt, width
-
-    def __repr__(self):
-        return f"[figure: {self.alt}]"
-
-    def _repr_html_(self):
-        data = base64.b64encode(self.png).decode("ascii")
-        alt = html.escape(self.alt, quote=True)
-        source = f"data:image/png;base64,{data}"
-        return f'<img alt="{alt}" width="{self.width}" src="{source}">'
+        self.png, self.alt = png, alt
+        data = base64.b64encode(png).decode("ascii")
+        source = f'width="{width}" src="data:image/png;base64,{data}"'
+        super().__init__(f"[figure: {alt}]", f'<img alt="{html.escape(alt)}" {source}>')
 
 
 def figure_html(fig: "Figure | Axes", alt: str, *, dpi: int = 110) -> FigureImage:
