@@ -97,6 +97,11 @@ class Player:
         return max(map(len, self._one()))
 
     @property
+    def trace(self) -> Trace:
+        """The recorded function."""
+        return self._one()[0].run.trace
+
+    @property
     def value(self) -> int:
         """The number of the current step, from 0; set it to go there."""
         return self._value
@@ -121,7 +126,7 @@ class Player:
         return {
             "kind": "program",
             "label": self._title(),
-            "program": program_of(one[0].run.trace),
+            "program": program_of(self.trace),
             "panels": [stepper.panel() for stepper in one],
             "names": self.names,
             "step": self._value,
@@ -140,7 +145,7 @@ class Player:
         """
         from .widget import PlayerWidget
 
-        return PlayerWidget.of(self)
+        return PlayerWidget(self)
 
     def __repr__(self):
         return repr(self.still())
@@ -361,5 +366,4 @@ class ModesStepper(Player):
         return [self.forward, self.reverse]
 
     def _title(self):
-        function = self.forward.run.trace.function
-        return f"Forward and reverse mode through {function}, side by side"
+        return f"Forward and reverse mode through {self.trace.function}, side by side"
