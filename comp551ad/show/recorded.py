@@ -73,28 +73,24 @@ class TermTree(NamedTuple):
 
 def value_tree(trace: Trace, row: int) -> Tree:
     """How a node was computed from its operands: one operation on symbols."""
-    name, value = trace.rows[row][:2]
-    if name == "input":
-        return Symbol("value", row, value)
-    operands = tuple(
-        Symbol("value", o, trace.rows[o][1]) if type(o) is int else Constant(o)
-        for o in operands_of(trace.rows[row])
-    )
-    return Operation(
-        PRIMITIVES[name],
-        operands,
-        parameters_of(trace.rows[row]),
-        value,
-    )
+    entry = trace.rows[row]
+    if entry[0] == "input":
+        return Symbol("value", row, entry[1])
+    return _operation(entry, lambda o: Symbol("value", o, trace.rows[o][1]))
 
 
-def expanded_trees(
-    value_trees: Mapping[int, Tree], most: int = MOST
-) -> dict[int, Tree]:
+def _operation(entry, tree_of):
+    """A row of a tape as an operation on the trees of its operands."""
+    operands = operands_of(entry)
+    trees = (tree_of(o) if type(o) is int else Constant(o) for o in operands)
+    return Operation(PRIMITIVES[entry[0]], tuple(trees), parameters_of(entry), entry[1])
+
+
+def expanded_trees(value_trees: Mapping[int, Tree]) -> dict[int, Tree]:
     """How nodes follow from the inputs: operands' trees put in, down to the inputs.
 
     A tree would grow beyond all bounds where nodes are used again; so an operand stays a symbol
-    where the whole would have more than ``most`` symbols and operations; the smallest go in first.
+    where the whole would have more than ``MOST`` symbols and operations; the smallest go in first.
 
     Args:
         value_trees: by row number, in order, how each was computed; other rows stay symbols.
@@ -103,7 +99,7 @@ def expanded_trees(
     for k, tree in value_trees.items():
         inner = [] if isinstance(tree, Symbol) else [o for _, o in symbols_in(tree)]
         sizes = {o: size(trees[o]) for o in inner if o in trees}
-        room, chosen = most - size(tree), {}
+        room, chosen = MOST - size(tree), {}
         for o in sorted(sizes, key=lambda o: (sizes[o], -o)):
             room -= inner.count(o) * (sizes[o] - 1)
             if room >= 0:
@@ -157,57 +153,34 @@ def terms(
     ends = edges_of(entry)
     if not ends:
         return []
+    values = [*dict.fromkeys(o for _, o in ends), row]
+    symbols = [Symbol("value", o, trace.rows[o][1]) for o in values]
+    symbols += derivatives.values()
+    number = {o: k for k, o in enumerate(values)}
     with Tape() as tape:
         # What a rule makes of data is data.
         tape.origins = trace.origins
-        symbols = []
-
-        def placeholder(symbol):
-            symbols.append(symbol)
-            return tape.add_input(symbol.value, "symbol")
-
-        rows: list[tuple] = []
-        number = {}
-        for o in dict.fromkeys(o for _, o in ends):
-            number[o] = len(rows)
-            value = placeholder(Symbol("value", o, trace.rows[o][1]))
-            rows.append(("input", value))
-        number[row] = len(rows)
-        y = placeholder(Symbol("value", row, entry[1]))
+        inputs = [tape.add_input(symbol.value, "symbol") for symbol in symbols]
+        rows: list[tuple] = [("input", x) for x in inputs[: len(values) - 1]]
         operands = [number[o] if type(o) is int else o for o in operands_of(entry)]
+        y = inputs[number[row]]
         rows.append((entry[0], y, *operands, parameters_of(entry)))
-        seeds = [(number[k], placeholder(s)) for k, s in derivatives.items()]
+        seeds = zip(map(number.get, derivatives), inputs[len(values) :], strict=True)
         shares: list[tuple] = []
-        walk(rows, seeds, terms=shares)
-        found = {p: term for _, p, term in shares}
-        return [
-            (p, o, _tree(found[p], tape, symbols) if p in found else ZERO)
-            for p, o in ends
-        ]
+        walk(rows, list(seeds), terms=shares)
+        found = {p: _tree(term, tape.rows, symbols) for _, p, term in shares}
+    return [(p, o, found.get(p, ZERO)) for p, o in ends]
 
 
-def _tree(result, tape, symbols) -> Tree:
+def _tree(result, rows, symbols) -> Tree:
     """What a rule returned, as a tree."""
-    if type(result) is not Tracer:
-        return Constant(result)
-    return _tree_of_row(result.index, tape.rows, symbols)
 
+    def tree_of(k):
+        if k < len(symbols):
+            return symbols[k]
+        return _tidy(_operation(rows[k], tree_of))
 
-def _tree_of_row(k, rows, symbols):
-    if k < len(symbols):
-        return symbols[k]
-    operands = tuple(
-        _tree_of_row(o, rows, symbols) if type(o) is int else Constant(o)
-        for o in operands_of(rows[k])
-    )
-    return _tidy(
-        Operation(
-            PRIMITIVES[rows[k][0]],
-            operands,
-            parameters_of(rows[k]),
-            rows[k][1],
-        )
-    )
+    return tree_of(result.index) if type(result) is Tracer else Constant(result)
 
 
 def _tidy(tree):
@@ -226,20 +199,17 @@ def _tidy(tree):
     return tree
 
 
-def closed_form(
-    tree: Tree, values: Mapping, derivatives: Mapping, most: int = MOST
-) -> Any:
+def closed_form(tree: Tree, values: Mapping, derivatives: Mapping) -> Any:
     """A derivative in terms of the inputs, as a reader would leave it on the slide.
 
     Args:
         tree: the derivative's formula.
         values, derivatives: row number -> the tree to put in for a value, for a derivative.
-        most: the largest number of symbols and operations.
 
     Returns:
-        The tree; None where it would be larger, or where something to put in is None.
+        The tree; None where it would have more than ``MOST`` symbols and operations, or where
+        something to put in is None.
     """
-
     known: dict[tuple[str, int], Any] = {
         (kind, row): (values if kind == "value" else derivatives).get(row)
         for kind, row in symbols_in(tree)
@@ -247,7 +217,7 @@ def closed_form(
     if None in known.values():
         return None
     built = put_in(tree, known, simplified)
-    return built if size(built) <= most else None
+    return built if size(built) <= MOST else None
 
 
 def size(tree: Any) -> int:
