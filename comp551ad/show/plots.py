@@ -55,9 +55,8 @@ def plot_decision_boundary(
     """Colour the plane by the class that ``predict`` returns, with the data on it (S09).
 
     Args:
-        predict: takes rows like those of X and returns class scores, probabilities
-            (rows x C, the largest wins) or class labels (rows,). One column of
-            probabilities (rows x 1) means class 1 from 0.5 upwards.
+        predict: takes rows like those of X, and returns class scores or probabilities
+            (rows x C, the largest wins; rows x 1, class 1 from 0.5 upwards) or labels (rows,).
         X: N x 2 inputs, or N x 3 of which the first or the last column is constant: the
             bias. Grid points get the same constant.
         Y: N x C one-hot, N x 1, or (N,) labels 0, 1, …
@@ -182,7 +181,6 @@ def plot_learning_curve(
     when = when + 1
     drawn = ax.loglog(when, costs, **line_look(0), lw=2.6, label="cost")
     dress(ax, title, "iteration + 1", "cost", grid=True)
-    _plain_decades(ax.yaxis)
     if lines:
         right = ax.twinx()
         pairs = zip(named, lines.values(), strict=True)
@@ -424,17 +422,6 @@ def _legend(ax, handles, columns):
         handletextpad=0.4,
         columnspacing=1.6,
     )
-
-
-def _plain_decades(axis):
-    """Numbers such as 0.5 beside the decades where the axis spans less than two."""
-    from matplotlib.ticker import FuncFormatter, LogLocator
-
-    low, high = axis.get_view_interval()
-    if 0 < low < high < 100 * low:
-        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axis.set_minor_formatter(FuncFormatter(lambda *_: ""))
 
 
 def _split_off_bias(X):

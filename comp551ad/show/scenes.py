@@ -25,11 +25,9 @@ from numpy.typing import ArrayLike
 from comp551ad.byhand.deep import normalize, running_average
 from comp551ad.differences import finite_difference
 from comp551ad.extras import extra
-from comp551ad.shapes import as_floats, fit, require_finite
-from comp551ad.shapes import number as finite_number
 
 from . import palette
-from .arguments import edges, expect, finite_arrays, texts
+from .arguments import edges, expect, finite_arrays
 from .figures import constant, number, shape_text
 from .graph import escape
 from .player import LivePlayer
@@ -123,7 +121,6 @@ def difference_player(
     Raises:
         ValueError: as in ``finite_difference``.
     """
-    slope = finite_number("slope", slope)
     exponents = list(exponents)
     steps = [10.0**-k for k in exponents]
     slopes = [float(finite_difference(f, x, method=method, h=h)) for h in steps]
@@ -173,18 +170,12 @@ def symmetry_player(
     Args:
         moves: the move in words -> the weights (W, V) after it; the first is the start.
         cost: cost(W, V) -> a number.
-
-    Raises:
-        ValueError: the weights, or a loss, aren't finite numbers.
     """
-    given = {f"moves[{title!r}]": pair for title, pair in moves.items()}
-    pairs = fit(dict.fromkeys(given, ("M C", "D M")), given)
-    require_finite([*given], [*pairs.values()])
-    W0, V0 = next(iter(pairs.values()))
-    start = finite_number("cost's result", cost(W0, V0))
+    W0, V0 = next(iter(moves.values()))
+    start = cost(W0, V0)
 
     def frame(title, W, V):
-        loss = finite_number("cost's result", cost(W, V))
+        loss = cost(W, V)
         same = np.isclose(loss, start, rtol=1e-9, atol=0)
         was, now = _losses_in_text(start, loss, same)
         moved = max(np.abs(W - W0).max(), np.abs(V - V0).max())
@@ -196,9 +187,7 @@ def symmetry_player(
             "html": f'<div style="display:flex;gap:24px;flex-wrap:wrap">{both}</div>',
         }
 
-    frames = [
-        frame(title, *pair) for title, pair in zip(moves, pairs.values(), strict=True)
-    ]
+    frames = [frame(title, *pair) for title, pair in moves.items()]
     return PicturePlayer("Symmetries of the loss", frames)
 
 
@@ -239,15 +228,11 @@ def depth_player(
         bins: how many bins a histogram has.
 
     Raises:
-        ValueError: the networks differ in depth, or a layer isn't of finite numbers.
+        ValueError: the networks differ in depth.
     """
     depths = {name: len(layers) for name, layers in signals.items()}
     if len(set(depths.values())) != 1:
         raise ValueError(f"signals: got depths {depths}, expected the same for all")
-    texts("signals", signals)
-    names = {name: f"signals[{name!r}]" for name in signals}
-    for name, layers in signals.items():
-        require_finite([names[name]], [[as_floats(names[name], x) for x in layers]])
     sizes = {name: [*map(_size, layers)] for name, layers in signals.items()}
     (depth,) = set(depths.values())
 
@@ -312,11 +297,10 @@ def batch_norm_player(
         rate: how fast the running averages follow.
 
     Raises:
-        ValueError: a batch isn't a row of finite numbers, or rate isn't from 0 to 1.
+        ValueError: a batch isn't a row of finite numbers.
     """
     rows = {f"batches[{k}]": batch for k, batch in enumerate(batches)}
     trained = [finite_arrays({name: "N"}, row)[0] for name, row in rows.items()]
-    rate = finite_number("rate", rate, 0, 1)
     average: Any = None
     shown: list = []
     for k, batch in enumerate(trained, start=1):
