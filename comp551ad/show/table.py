@@ -27,11 +27,7 @@ DERIVATIVES = {"forward": "tangents", "reverse": "adjoints"}
 def table_text(shown: Rows | Shown) -> str:
     """The table in plain text; no line ends in spaces."""
     rows = rows_of(shown)
-    lines = [heads(rows)]
-    lines += [[_shorten(cell.text) for cell in line] for line in cells(rows)]
-    if rows.left_out:
-        middle = len(rows.rows) // 2 + 1
-        lines.insert(middle, ["…"] * len(lines[0]))
+    lines = [heads(rows), *_lines(rows, lambda cell: _shorten(cell.text))]
     return "\n".join([caption(rows), "", aligned(lines)])
 
 
@@ -40,24 +36,19 @@ def aligned(lines: list[list[str]], right: bool = False) -> str:
     the first are numbers."""
     widths = [max(map(columns, column)) for column in zip(*lines, strict=True)]
     lines = [lines[0], ["─" * w for w in widths], *lines[1:]]
-    return "\n".join(
-        "   ".join(
-            " " * (w - columns(cell)) + cell
-            if right and k
-            else cell + " " * (w - columns(cell))
-            for k, (cell, w) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in lines
-    )
+
+    def padded(k, cell):
+        space = " " * (widths[k] - columns(cell))
+        return space + cell if right and k else cell + space
+
+    joined = ("   ".join(padded(*cell) for cell in enumerate(line)) for line in lines)
+    return "\n".join(line.rstrip() for line in joined)
 
 
 def table_html(shown: Rows | Shown) -> str:
     """The table as HTML; all that comes from the user's program is escaped."""
     rows = rows_of(shown)
-    lines = [[_cell(cell) for cell in line] for line in cells(rows)]
-    if rows.left_out:
-        lines.insert(len(lines) // 2, ["…"] * len(heads(rows)))
-    return html_table(caption(rows), heads(rows), lines)
+    return html_table(caption(rows), heads(rows), _lines(rows, _cell))
 
 
 def _cell(cell):
@@ -112,9 +103,12 @@ def heads(rows: Rows) -> list[str]:
     return [*left, f"partial derivatives ({DERIVATIVES[rows.mode]})", "value"]
 
 
-def cells(rows: Rows) -> list[list]:
-    """The formulas of each line."""
-    return [_line(row) for row in rows.rows]
+def _lines(rows, write):
+    """The cells of each line; ``write`` makes one of a formula."""
+    lines = [[write(cell) for cell in _line(row)] for row in rows.rows]
+    if rows.left_out:
+        lines.insert(len(lines) // 2, ["…"] * len(lines[0]))
+    return lines
 
 
 def _line(row):
