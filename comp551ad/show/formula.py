@@ -147,27 +147,20 @@ class _Writer:
         self.latex, self.names, self.origins = latex, names, origins
         self.minus = "-" if latex else MINUS
         # An operand is written again when it turns out to need parentheses.
-        self.known = {}
+        self.write = functools.cache(self._written)
 
-    def write(self, tree, tail=False) -> _Written:
+    def _written(self, tree, tail=False) -> _Written:
         """``tail``: what follows binds as tightly as a product, so sin x must be sin(x)."""
-        key = id(tree), tail
-        if key not in self.known:
-            self.known[key] = self.write_anew(tree, tail)
-        return self.known[key]
-
-    def write_anew(self, tree, tail):
         if isinstance(tree, Operation):
             return self.operation(tree, tail)
         if isinstance(tree, Constant):
             return self.constant(tree.value, tree.word)
-        return _Written(_symbol(self.latex, tree.kind, tree.row, self.names), ATOM)
+        return self.symbol(tree.kind, tree.row)
+
+    def symbol(self, kind, row):
+        return _Written(_symbol(self.latex, kind, row, self.names), ATOM)
 
     # -- numbers and arrays
-
-    def number(self, text):
-        level = PRODUCT if text[0] == MINUS or "e" in text else ATOM
-        return _Written(self.as_form(text), level, text[0] == MINUS)
 
     def as_form(self, text):
         if not self.latex:
@@ -190,7 +183,9 @@ class _Writer:
             if self.latex:
                 text = rf"\frac{{{abs(ratio.numerator)}}}{{{ratio.denominator}}}"
             return _Written(self.minus * minus + text, PRODUCT, minus)
-        return self.number(constant(x))
+        text = constant(x)
+        level = PRODUCT if text[0] == MINUS or "e" in text else ATOM
+        return _Written(self.as_form(text), level, text[0] == MINUS)
 
     def origin_of(self, x):
         """The ``Origin`` of data, or of a constant that came from data."""
@@ -218,9 +213,7 @@ class _Writer:
     def source(self, operand) -> _Written:
         """An operand of the call that data came from."""
         if type(operand) is Tracer:
-            return _Written(
-                _symbol(self.latex, "value", operand.index, self.names), ATOM
-            )
+            return self.symbol("value", operand.index)
         is_number = isinstance(operand, np.ndarray | float | int)
         if is_number and not isinstance(operand, bool):
             return self.constant(operand, None)
@@ -230,12 +223,8 @@ class _Writer:
         if (origin := self.origin_of(x)) is not None:
             return self.origin(origin).text
         x = np.asarray(x)
-        if (
-            x.ndim == 1
-            and x.size > 4
-            and x.dtype.kind in "iu"
-            and np.all(np.diff(x) == 1)
-        ):
+        whole = x.ndim == 1 and x.dtype.kind in "iu"
+        if whole and x.size > 4 and np.all(np.diff(x) == 1):
             dots = r" \ldots " if self.latex else "…"
             return f"[{x[0]}, {x[1]}, {dots}, {x[-1]}]"
         if x.ndim == 1 and 0 < x.size <= 4:
@@ -265,9 +254,7 @@ class _Writer:
             elif field == "parameters":
                 out += self.parameters(tree)
             elif not field.isdecimal():
-                out += self.parameter(
-                    field, tree.parameters[field], tree.primitive.name
-                )
+                out += self.parameter(field, tree.parameters[field], primitive.name)
             else:
                 out, level, first = self.operand(
                     tree, notation, int(field), out, following, level, tail
@@ -311,8 +298,7 @@ class _Writer:
         if written.minus and not leftmost and not wrap:
             # a + (−b) is a − b.
             if name == "add":
-                sign = self.minus
-                out = re.sub(r"\+ $", f"{sign} ", out)
+                out = re.sub(r"\+ $", f"{self.minus} ", out)
                 return out + written.text[1:], level, False
             wrap = True
         is_call = level == PREFIX and out.endswith(" ")
@@ -452,12 +438,7 @@ def as_formula(text: str) -> Formula:
     return Formula(lambda latex: text.translate(signs) if latex else text)
 
 
-def parameter_text(
-    key: str,
-    value: Any,
-    name: str,
-    origins: Origins = NO_ORIGINS,
-) -> str:
+def parameter_text(key: str, value: Any, name: str, origins: Origins) -> str:
     """A parameter of the primitive with this name, as text."""
     return _Writer(origins=origins).parameter(key, value, name)
 
@@ -465,8 +446,7 @@ def parameter_text(
 def data_text(value: Any, origins: Origins) -> str | None:
     """What data came from, as text; None where it is a constant like any other."""
     writer = _Writer(origins=origins)
-    origin = writer.origin_of(value)
-    if origin is None:
+    if (origin := writer.origin_of(value)) is None:
         return None
     text, level, _ = writer.origin(origin)
     return text if level else writer.wrapped(text)

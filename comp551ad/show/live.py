@@ -36,7 +36,7 @@ from comp551ad.autodiff.tape import apply
 from comp551ad.autodiff.trace import Trace, operands_of, parameters_of, record
 
 from . import recorded
-from .formula import NO_ORIGINS, data_text, parameter_text
+from .formula import data_text, parameter_text
 from .recorded import Constant, Symbol
 
 # Operands for a rule that is recorded for numbers: no two alike, none special.
@@ -121,10 +121,7 @@ def _finite(x):
 
 
 def parameter_data(
-    primitive: Primitive,
-    parameters: dict,
-    shapes: Any,
-    origins: Origins = NO_ORIGINS,
+    primitive: Primitive, parameters: dict, shapes: Any, origins: Origins
 ) -> dict:
     """{name: [value for the runtime, text for the reader]}; without a text it isn't shown."""
     data: dict[str, list] = {}

@@ -122,12 +122,11 @@ class Player:
 
     def data(self) -> dict:
         """The player as data for the page; ``player`` explains it."""
-        one = self._one()
         return {
             "kind": "program",
             "label": self._title(),
             "program": program_of(self.trace),
-            "panels": [stepper.panel() for stepper in one],
+            "panels": [one._panel() for one in self._one()],
             "names": self.names,
             "step": self._value,
             "predict": self.predict,
@@ -211,11 +210,9 @@ class Stepper(Player):
             frames.append({"node": f"a{step.nodes[0]}", **texts})
         return frames
 
-    def panel(self) -> dict:
-        """The pass as a part of a player."""
-        run = self.run
-        about, seed = run.seeds[0] if run.seeds else (None, 0.0)
-        return {"mode": run.mode, "about": about, "seed": number_data(seed)}
+    def _panel(self):
+        about, seed = self.run.seeds[0] if self.run.seeds else (None, 0.0)
+        return {"mode": self.run.mode, "about": about, "seed": number_data(seed)}
 
     def _title(self):
         mode, function = self.run.mode.capitalize(), self.rows.function
