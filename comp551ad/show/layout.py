@@ -26,7 +26,7 @@ Sizes = Mapping[str, tuple[float, float]]
 APART, GAP, PASSING = 26, 56, 24
 # Pixels between the ends of edges at one node, at most.
 FAN = 26
-SWEEPS = 8
+SWEEPS = 6
 
 
 class Layout(NamedTuple):
@@ -141,7 +141,7 @@ def _pack(layer, neighbours, sort=False):
     for place in layer:
         place.x = max(place.wish, free + place.wide / 2)
         free = place.x + place.wide / 2 + APART
-    pushed = sum(place.x - place.wish for place in layer) / len(layer)
+    pushed = sum([place.x - place.wish for place in layer]) / len(layer)
     for place in layer:
         place.x -= pushed
 
