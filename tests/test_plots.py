@@ -130,22 +130,17 @@ def test_more_classes_than_colours():
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
-        ({"predict": lambda X: X[:, :0]}, "predict's result: got shape .40000, 0."),
         ({"predict": lambda X: X[:3]}, "predict's result: got shape .3, 2."),
         ({"predict": lambda X: X * np.nan}, "predict's result.0, 0.: got nan"),
         ({"X": POINTS[:, :1]}, "X: got 6 x 1, expected N x 2, or N x 3"),
         ({"X": POINTS[:, [0, 1, 0]]}, "X: got 6 x 3 without a constant column"),
         ({"X": POINTS[0]}, "X: got shape .2,., expected N x D"),
-        ({"X": POINTS * np.nan}, "X.0, 0.: got nan"),
         ({"Y": LABELS[:3]}, "Y: got shape .3,., expected .6,. or 6 x C"),
-        ({"Y": ONE_HOT[:, :0]}, "Y: got shape .6, 0."),
         ({"Y": ONE_HOT * 0.5}, r"Y: got .0.5 0\.  0\. . in row 0, expected one-hot"),
         ({"Y": LABELS - 1}, "Y: got -1, expected class labels"),
-        ({"Y": LABELS + 0.5}, "Y: got 0.5, expected class labels"),
         ({"Y": LABELS + 1e300}, r"Y: got 1e\+300, expected class labels"),
         ({"class_names": ["a"]}, "class_names: got 1 names, expected 3"),
         ({"feature_names": ["a"]}, "feature_names: got 1 names"),
-        ({"feature_names": list("abcd")}, "feature_names: got 4 names"),
     ],
 )
 def test_refused_boundaries(wrong, words):
@@ -209,7 +204,6 @@ def test_legend_clears_the_axis_label(height):
     "options, words",
     [
         ({}, "cost: got None"),
-        ({"cost": []}, "cost: got shape .0,., expected K"),
         ({"cost": [np.nan, np.nan]}, "cost: got nan throughout"),
         ({"cost": [0, -1, np.inf]}, "^cost: got no finite number above 0"),
         ({"cost": [1, 2], "norms": {"dW": [0, np.nan]}}, "^norms: .* norms={} leaves"),
@@ -219,7 +213,6 @@ def test_legend_clears_the_axis_label(height):
         ),
         ({"cost": [1, 2], "norms": {"dW": [1]}}, r"norms\['dW'\]: got shape .1,."),
         ({"cost": [1, 2], "norms": np.ones(2)}, "norms: got ndarray, expected a dict"),
-        ({"cost": [1, 2], "norms": []}, "norms: got list, expected a dict"),
     ],
 )
 def test_refused_learning_curves(options, words):
@@ -294,7 +287,6 @@ def test_bold_paths_stand_out_by_more_than_colour():
         ([["x"], ["x"]], {}, "layers: got .*, each name once"),
         (LAYERS[:2], {}, "speeds: got edges of \\['y'\\]"),
         (LAYERS, {"bold": [("x", 3), ("x", "y")]}, "bold: got .*, expected edges"),
-        ([["x"]], {}, "speeds: got edges of \\['y', 'z_1', 'z_2'\\]"),
         (
             [["x"]],
             {"speeds": {("x", 3): 1, ("x", "q"): 2}},
