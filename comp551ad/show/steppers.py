@@ -202,7 +202,7 @@ class Stepper(Player):
         return len(self.steps)
 
     @property
-    def frames(self):
+    def frames(self) -> list[dict]:
         frames = []
         for step in self.steps:
             rules, results = zip(*self._found(step), strict=True)

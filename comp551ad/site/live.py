@@ -121,12 +121,10 @@ class Live:
 
 def _lock(source: str, is_remote: bool, expected: str) -> dict[str, Any]:
     """Pyodide's list of its packages, from a folder or an address."""
+    folder = source if is_remote else Path(source).resolve().as_uri()
     try:
-        if is_remote:
-            with urllib.request.urlopen(f"{source}/pyodide-lock.json") as answer:
-                lock = json.load(answer)
-        else:
-            lock = json.loads(Path(source, "pyodide-lock.json").read_text("utf-8"))
+        with urllib.request.urlopen(f"{folder}/pyodide-lock.json") as answer:
+            lock = json.load(answer)
         version, _ = lock["info"]["version"], lock["packages"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ValueError(
