@@ -205,8 +205,6 @@ def test_legend_clears_the_axis_label(height):
     [
         ({}, "cost: got None"),
         ({"cost": [np.nan, np.nan]}, "cost: got nan throughout"),
-        ({"cost": [0, -1, np.inf]}, "^cost: got no finite number above 0"),
-        ({"cost": [1, 2], "norms": {"dW": [0, np.nan]}}, "^norms: .* norms={} leaves"),
         (
             {"cost": [1, 2], "iterations": [0]},
             "iterations: got shape .1,., .* as in cost",
@@ -229,7 +227,7 @@ def test_error_curve():
     ax = plot_error_curve(steps, {"a": [np.nan] * 3, "b": [1, np.inf, 2]})
     assert np.isnan(ax.lines[1].get_ydata()).tolist() == [False, True, False]
     ax.figure.canvas.draw()
-    for bad in ({}, {"a": [1]}, {"a": ["x"] * 3}, {"a": [0, np.nan, np.inf]}):
+    for bad in ({"a": [1]}, {"a": ["x"] * 3}):
         with pytest.raises(ValueError, match="^errors"):
             plot_error_curve(steps, bad)
 

@@ -60,6 +60,7 @@ TAKEN = {
     **dict.fromkeys(["alt", "label"], ["$x_{$"]),
     "bold": [None, [], {}],
     "history": WRONG,
+    "errors": [{}],
     "norms": [None, {}],
     "seed": [None, -1.5, np.nan],
     "title": WRONG,

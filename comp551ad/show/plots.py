@@ -173,21 +173,18 @@ def plot_learning_curve(
             "cost: got nan throughout, expected numbers; the history of a descend without "
             "a cost function has none: descend(…, cost=…), or give cost= here"
         )
-    costs = _with_gaps({"cost": costs}, "cost")["cost"]
-    if lines:
-        lines = _with_gaps(lines, "norms", "; norms={} leaves them out")
 
     ax = _axes(ax, (7.2, 5.0))
     when = when + 1
-    drawn = ax.loglog(when, costs, **line_look(0), lw=2.6, label="cost")
+    look = {**line_look(0), "lw": 2.6, "label": "cost"}
+    drawn = ax.loglog(when, _with_gaps(costs), **look)
     dress(ax, title, "iteration + 1", "cost", grid=True)
     if lines:
         right = ax.twinx()
         pairs = zip(named, lines.values(), strict=True)
         for k, (name, values) in enumerate(pairs, start=1):
-            drawn += right.semilogy(
-                when, values, **line_look(k), lw=2.0, label=f"‖{name}‖"
-            )
+            look = {**line_look(k), "lw": 2.0, "label": f"‖{name}‖"}
+            drawn += right.semilogy(when, _with_gaps(values), **look)
         right.set_ylabel("norm of the gradient", fontsize=LABEL_SIZE)
         right.tick_params(labelsize=TICK_SIZE)
         right.spines["top"].set_visible(False)
@@ -215,12 +212,15 @@ def plot_error_curve(
     """
     given = {"steps": steps, **_lines("errors", errors)}
     h, *lines = fit(dict.fromkeys(given, "K"), given).values()
-    gaps = _with_gaps(dict(zip([*given][1:], lines, strict=True)), name="errors")
     ax = _axes(ax, (7.2, 5.0))
     drawn: list = []
-    for k, (name, values) in enumerate(zip(errors, gaps.values(), strict=True)):
-        look = {**line_look(k), "marker": kth(palette.CLASS_MARKERS, k)}
-        drawn += ax.loglog(h, values, **look, markersize=6, lw=2.0, label=str(name))
+    for k, (name, values) in enumerate(zip(errors, lines, strict=True)):
+        look = {
+            **line_look(k),
+            "marker": kth(palette.CLASS_MARKERS, k),
+            "markersize": 6,
+        }
+        drawn += ax.loglog(h, _with_gaps(values), **look, lw=2.0, label=str(name))
     dress(ax, title, "step h", "relative error", grid=True)
     _legend(ax, drawn, columns=len(drawn))
     return ax
@@ -452,15 +452,6 @@ def _lines(name, lines):
     return {f"{name}[{key!r}]": values for key, values in lines.items()}
 
 
-def _with_gaps(lines, name, remedy=""):
-    """The lines with nan where a logarithmic axis has no place; not all may be empty."""
-    gaps = {
-        key: np.where((values > 0) & np.isfinite(values), values, np.nan)
-        for key, values in lines.items()
-    }
-    if all(np.isnan(values).all() for values in gaps.values()):
-        raise ValueError(
-            f"{name}: got no finite number above 0, expected one at least on a "
-            f"logarithmic axis{remedy}"
-        )
-    return gaps
+def _with_gaps(values):
+    """Values with nan where a logarithmic axis has no place."""
+    return np.where((values > 0) & np.isfinite(values), values, np.nan)
