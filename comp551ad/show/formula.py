@@ -409,12 +409,12 @@ def badge(tree: Tree) -> str:
     notation = _notation_of(tree, False)
     if notation.level == ATOM:
         return tree.primitive.name
-    signs = ""
-    for literal, field in _Writer().pieces(notation.text, tree.primitive):
-        signs += literal
-        if field is not None and field.isdecimal():
-            x = is_scalar(tree.operands[int(field)])
-            signs += "" if x is None else write(tree.operands[int(field)]).text
+
+    def constant_or_nothing(match):
+        operand = tree.operands[int(match[1])]
+        return "" if is_scalar(operand) is None else write(operand).text
+
+    signs = re.sub(r"{(\d+)}", constant_or_nothing, notation.text)
     if signs.startswith("^") and re.fullmatch(r"−?\d+", signs[1:]):
         return signs[1:].translate(SUPERSCRIPTS)
     return signs.strip()

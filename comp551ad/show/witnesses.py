@@ -24,7 +24,6 @@ ENTRIES = 6
 # A difference is told by the first of these that it stays below: its digits are rounding,
 # and differ from machine to machine. What is below the first is shown as 0.
 BOUNDS = (1e-12, 1e-9, 1e-6, 1e-3)
-DUST = BOUNDS[0]
 
 
 class SideBySide(View):
@@ -84,7 +83,9 @@ def side_by_side(**found: Any) -> SideBySide:
     lines = [
         line
         for name, *arrays in zip(_names(first), *columns, strict=True)
-        for line in _lines(name, [np.where(abs(x) < DUST * size, 0, x) for x in arrays])
+        for line in _lines(
+            name, [np.where(abs(x) < BOUNDS[0] * size, 0, x) for x in arrays]
+        )
     ]
     difference = np.max(np.abs(np.array(flat) - flat[0]), initial=0.0) / size
     heads = ["", *(name.replace("_", " ") for name in found)]
