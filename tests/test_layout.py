@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from comp551ad.show.layout import GAP, edge_key, lay_out
+from comp551ad.show.layout import GAP, lay_out
 
 
 def any_graph(seed):
@@ -31,9 +31,9 @@ def test_nodes_are_apart_and_curves_run_from_each_operand_up_to_its_user(seed):
         assert wide / 2 - 0.1 <= x <= layout.width - wide / 2 + 0.1
         assert tall / 2 - 0.1 <= y <= layout.height - tall / 2 + 0.1
     edges = {(o, key, p) for key, below in operands.items() for p, o in below}
-    assert set(layout.curves) == {edge_key(*edge) for edge in edges}
+    assert set(layout.curves) == {"{}-{}-{}".format(*edge) for edge in edges}
     for operand, key, position in edges:
-        curve = layout.curves[edge_key(operand, key, position)]
+        curve = layout.curves[f"{operand}-{key}-{position}"]
         assert len(curve) % 3 == 1
         for (x, y), node in ((curve[0], operand), (curve[-1], key)):
             centre, (wide, tall) = layout.centres[node], sizes[node]

@@ -16,7 +16,7 @@ from itertools import pairwise
 from operator import attrgetter
 from typing import NamedTuple
 
-__all__ = ["Layout", "edge_key", "lay_out"]
+__all__ = ["Layout", "lay_out"]
 
 Point = tuple[float, float]
 # Per node (operand's position, the other node's key), and its width and height.
@@ -32,7 +32,8 @@ SWEEPS = 6
 class Layout(NamedTuple):
     """Where things go, in pixels, y downwards: centres of nodes, curves of edges.
 
-    A curve is a list of points: cubic Bézier pieces, end to end, from the operand to its user.
+    The edge from a4 into the first operand of a5 is "a4-a5-0". A curve is a list of points: cubic
+    Bézier pieces, end to end, from the operand to its user.
     """
 
     width: float
@@ -51,11 +52,6 @@ class _Place:
     wish: float = 0.0
     up: list["_Place"] = field(default_factory=list)
     down: list["_Place"] = field(default_factory=list)
-
-
-def edge_key(operand: str, key: str, position: int) -> str:
-    """What the edge from an operand into the node ``key`` is called."""
-    return f"{operand}-{key}-{position}"
 
 
 def lay_out(operands: Operands, sizes: Sizes) -> Layout:
@@ -84,7 +80,7 @@ def lay_out(operands: Operands, sizes: Sizes) -> Layout:
             for low, high in pairwise(way):
                 low.up.append(high)
                 high.down.append(low)
-            ways[edge_key(operand, key, position)] = way
+            ways[f"{operand}-{key}-{position}"] = way
     _arrange(layers)
     left = min(place.x - place.wide / 2 for layer in layers for place in layer)
     right = max(place.x + place.wide / 2 for layer in layers for place in layer)

@@ -82,12 +82,11 @@ def plot_decision_boundary(
     classes = 1 + max(int(labels.max()), int(region.max()))
     if np.ndim(Y) == 2:
         classes = max(classes, np.shape(Y)[1])
-    if class_names is None:
-        class_names = [f"class {c}" for c in range(classes)]
-    class_names = texts("class_names", class_names, classes)
-    if feature_names is None:
-        feature_names = ["input 1", "input 2"]
-    feature_names = texts("feature_names", feature_names)
+    default = [f"class {c}" for c in range(classes)]
+    names = default if class_names is None else class_names
+    class_names = texts("class_names", names, classes)
+    names = ["input 1", "input 2"] if feature_names is None else feature_names
+    feature_names = texts("feature_names", names)
     if len(feature_names) == X.shape[1]:
         feature_names = [feature_names[k] for k in kept]
     if len(feature_names) != 2:
