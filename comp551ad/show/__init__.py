@@ -5,7 +5,7 @@ What this package is: everything to look at, and no mathematics of its own.
     formula   a recorded computation in symbols: text, LaTeX, HTML
     rows      a trace or a pass as inert data, which all below read
     table     rows -> the slide's table
-    graph     rows -> the computational graph; ``layout`` says what goes where
+    graph     rows -> the computational graph; ``dot`` or ``layout`` says what goes where
     plots     learning curves, decision boundaries, paths
     arguments what plots and players are handed, read in one place
     witnesses the same numbers, found in different ways, side by side
@@ -16,7 +16,7 @@ What this package is: everything to look at, and no mathematics of its own.
 ``Pass`` to show themselves, as a table where there is only text, as graph and table in a notebook;
 ``graph_view`` and ``table_view`` show one of the two. ``comp551ad`` imports it when
 ``record``, ``forward`` or ``reverse`` is first used.
-matplotlib is imported when something is drawn.
+matplotlib is imported when something is drawn, and Graphviz is started only then.
 
 Reads: ``autodiff``. Read by: notebooks and steppers.
 """

@@ -4,18 +4,19 @@ Inputs are the leaves at the bottom, operations are inside the nodes, and each n
 number, its name, its value and, with a pass, its derivative. The node a5 is
 ``<g id="a5" class="node done">``, the edge into the first operand of a5 from a4 is
 ``<g id="a4-a5-0" class="edge">``. The state of a node shows in its colour, its border and a word,
-never in colour alone. Where there is only text, the nodes are listed in words.
+never in colour alone. Graphviz says where things go (``dot``), or ``layout`` where
+Graphviz can't be started. Where there is only text, the nodes are listed in words.
 
-Reads: ``rows``, ``layout``, ``palette``. Read by: ``steppers``, notebooks.
+Reads: ``rows``, ``dot``, ``layout``, ``palette``. Read by: ``steppers``, notebooks.
 """
 
 import base64
 import html
 import re
 
-from . import palette
+from . import dot, palette
 from .figures import columns, shape_text
-from .layout import lay_out
+from .layout import GAP, lay_out
 from .rows import Rows, Shown, rows_of
 
 __all__ = ["MOST_NODES", "STATES", "graph_html", "graph_svg", "graph_text"]
@@ -53,6 +54,9 @@ STYLE = f"""
 .c5-graph .derivative {{ font-weight: 700; }}
 .c5-graph .word {{ font-size: {WORD}px; text-anchor: end; }}
 .c5-graph .line {{ fill: none; stroke: {palette.EDGE}; stroke-width: 2; }}
+.c5-graph .message .line {{ stroke: {palette.MESSAGE_EDGE}; stroke-width: 5; }}
+.c5-graph .said {{ font-size: {VALUE}px; font-weight: 700; fill: {palette.MESSAGE_TEXT};
+  dominant-baseline: central; paint-order: stroke; stroke: {palette.PAPER}; stroke-width: 7px; }}
 .c5-graph .done .card {{ fill: {palette.DONE_FILL}; stroke: {palette.DONE_EDGE}; }}
 .c5-graph .current .card {{ fill: {palette.CURRENT_FILL};
   stroke: {palette.CURRENT_EDGE}; stroke-width: 4.5; }}
@@ -63,10 +67,11 @@ STYLE = f"""
   stroke: {palette.DISCARDABLE_EDGE}; stroke-dasharray: 2 5; stroke-linecap: round; }}
 .c5-graph .discardable text {{ fill: {palette.DISCARDABLE_TEXT}; }}
 """.strip()
-MARKER = (
-    '<marker id="tip" viewBox="-13 -6 13 12" markerWidth="13" markerHeight="12" '
-    'markerUnits="userSpaceOnUse" orient="auto">'
-    f'<path d="M0,0L-13,6L-13,-6Z" fill="{palette.EDGE}"/></marker>'
+MARKERS = "".join(
+    f'<marker id="{name}" viewBox="-13 -6 13 12" markerWidth="13" markerHeight="12" '
+    'markerUnits="userSpaceOnUse" orient="auto-start-reverse">'
+    f'<path d="M0,0L-13,6L-13,-6Z" fill="{fill}"/></marker>'
+    for name, fill in (("tip", palette.EDGE), ("message-tip", palette.MESSAGE_EDGE))
 )
 
 
@@ -113,18 +118,21 @@ def graph_svg(rows: Rows | Shown) -> str:
     cards = [_Card(row) for row in shown.rows]
     tall = (2 + any(card.derivative for card in cards)) * LINE + PAD + 2
     sizes = {card.key: (card.width, tall) for card in cards}
-    layout = lay_out({card.key: card.operands for card in cards}, sizes)
-    width, height = layout.width + 2 * PAD, layout.height + 2 * PAD
+    operands = {card.key: card.operands for card in cards}
+    layout = dot.lay_out(operands, sizes) or lay_out(operands, sizes)
+    left, right, texts = _messages(shown.messages, layout)
+    width, height = right - left + 2 * PAD, layout.height + 2 * PAD
     box = f'width="{width:.0f}" height="{height:.0f}"'
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" class="c5-graph" role="img" {box} '
-            f'viewBox="{-PAD} {-PAD} {width:.0f} {height:.0f}">',
+            f'viewBox="{left - PAD:.0f} {-PAD} {width:.0f} {height:.0f}">',
             f"<style>{STYLE}</style>",
-            MARKER,
-            f'<rect x="{-PAD}" y="{-PAD}" {box} fill="{palette.PAPER}"/>',
-            *(_draw_edge(*edge) for edge in layout.curves.items()),
+            MARKERS,
+            f'<rect x="{left - PAD:.0f}" y="{-PAD}" {box} fill="{palette.PAPER}"/>',
+            *(_draw_edge(edge, curve, shown) for edge, curve in layout.curves.items()),
             *(card.drawn(layout.centres[card.key], tall) for card in cards),
+            *texts,
             "</svg>\n",
         ]
     )
@@ -223,10 +231,30 @@ def _text(kind, x, y, content, more=""):
     return f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}"{more}>{content}</text>'
 
 
-def _draw_edge(edge, curve):
+def _draw_edge(edge, curve, rows):
+    kinds, tip = "edge", 'marker-end="url(#tip)"'
+    if edge in rows.messages:
+        end = "start" if rows.mode == "reverse" else "end"
+        kinds, tip = "edge message", f'marker-{end}="url(#message-tip)"'
     start, *rest = (f"{x:.1f},{y:.1f}" for x, y in curve)
-    path = f'<path class="line" d="M{start}C{" ".join(rest)}" marker-end="url(#tip)"/>'
-    return f'<g id="{edge}" class="edge">{path}</g>'
+    path = f'<path class="line" d="M{start}C{" ".join(rest)}" {tip}/>'
+    return f'<g id="{edge}" class="{kinds}">{path}</g>'
+
+
+def _messages(messages, layout):
+    """What edges carry, beside where each arrives, the outer ones outwards; and how far all
+    that is drawn reaches to the left and to the right."""
+    ends = {edge: layout.curves[edge][-1] for edge in messages}
+    middle = sum(x for x, _ in ends.values()) / max(1, len(ends))
+    left, right, texts = 0.0, layout.width, []
+    for edge, (x, y) in ends.items():
+        outwards, anchor = (-10, "end") if x < middle - 1 else (10, "start")
+        x += outwards
+        wide = text_width(messages[edge], VALUE)
+        left, right = min(left, x - wide), max(right, x + wide)
+        more = f' text-anchor="{anchor}"'
+        texts.append(_text("said", x, y + GAP / 2, escape(messages[edge]), more))
+    return left, right, texts
 
 
 # ---------------------------------------------------------------- text

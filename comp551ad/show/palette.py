@@ -31,7 +31,10 @@ CURRENT_FILL, CURRENT_EDGE = "#FBD98A", "#B35000"
 DONE_FILL, DONE_EDGE = "#CFE8F8", "#0072B2"
 DISCARDABLE_FILL, DISCARDABLE_EDGE, DISCARDABLE_TEXT = "#E8E8E8", "#767676", "#5A5A5A"
 
-# Edges of a graph.
+# Edges: the one that carries a message now, and the others. The text of a message has the
+# same hue, dark enough to be read on PAPER.
+MESSAGE_EDGE = "#D55E00"
+MESSAGE_TEXT = "#A84800"
 EDGE = "#767676"
 
 # The hues as text on PAPER.

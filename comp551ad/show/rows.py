@@ -15,7 +15,7 @@ Reads: ``recorded``, ``formula``, ``autodiff``.
 Read by: ``table``, ``graph``, ``steppers``.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import accumulate
 
 import numpy as np
@@ -187,6 +187,7 @@ class Rows:
         rows: a1 first.
         steps: in forward mode one per node; in reverse mode the evaluation, then the way back.
         left_out: how many rows in the middle of a long trace are not in ``rows``.
+        messages: in a still, what edges carry at its step, by their names in ``layout``.
     """
 
     function: str
@@ -195,6 +196,7 @@ class Rows:
     rows: tuple[Row, ...]
     steps: tuple[Step, ...]
     left_out: int
+    messages: dict[str, str] = field(default_factory=dict)
 
     def row(self, node: int) -> Row:
         """The row of a node, by its number."""

@@ -34,6 +34,8 @@ __all__ = ["ForwardStepper", "ModesStepper", "ReverseStepper"]
 
 # Inputs that one line names.
 MOST_LISTED = 6
+# Characters that an edge carries.
+LONGEST_MESSAGE = 26
 
 
 class PassStep(NamedTuple):
@@ -293,7 +295,28 @@ class Stepper(Player):
             if derivative not in known:
                 d = replace(d, label=blank, formula=blank, closed=None, value_text="")
             rows.append(replace(row, value_text=text, derivative=d, state=state))
-        return replace(self.rows, rows=tuple(rows))
+        return replace(self.rows, rows=tuple(rows), messages=self._messages(now))
+
+    def _messages(self, step):
+        """Edge's key -> what it carries at a step: ā₇·sin a₅ = 0.5985, as long as there is room."""
+        if len(step.nodes) > 1 or self._asks(step):
+            return {}
+        row = self.rows.row(step.nodes[0])
+        if "derivative" not in step.finds:
+            return {
+                f"a{o}-{row.key}-{p}": self.rows.row(o).value_text
+                for p, o in row.operands
+            }
+        messages = {}
+        for term in [step.term] if step.term else row.derivative.terms:
+            lower, upper = row.index, term.node
+            if self.run.mode == "forward":
+                lower, upper = upper, lower
+            rule, value = str(term.formula), graph.brief(term.value_text, row.shape)
+            text = rule if term.value is None else f"{rule} = {value}"
+            fits = len(text) <= LONGEST_MESSAGE and rule != value
+            messages[f"a{lower}-a{upper}-{term.operand}"] = text if fits else value
+        return messages
 
 
 class ForwardStepper(Stepper):

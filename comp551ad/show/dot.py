@@ -1,0 +1,105 @@
+"""Graphviz lays a graph out: sizes and edges go to ``dot``, places and curves come back.
+
+Graphviz never gets a label, so no label can upset it; the drawing itself is made in ``graph``,
+which is what lets a player restyle it. Where no program can be started, as in a browser's Python,
+``layout`` says where things go.
+
+Reads: ``layout``. Read by: ``graph``.
+"""
+
+import shutil
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Iterator
+from pathlib import Path
+
+from .layout import GAP, Layout, Operands, Point, Sizes
+
+__all__ = ["lay_out"]
+
+# Graphviz measures in inches.
+PIXELS_PER_INCH = 72
+
+
+def layout_program() -> str | None:
+    """The program that lays graphs out: ``dot``, or the one that pip installed."""
+    here = {sysconfig.get_path("scripts"), str(Path(sys.executable).parent)}
+    return shutil.which("dot") or next(
+        filter(None, (shutil.which("graphviz-pure", path=p) for p in sorted(here))),
+        None,
+    )
+
+
+def lay_out(operands: Operands, sizes: Sizes) -> Layout | None:
+    """Lay a graph out.
+
+    Args:
+        operands: per node (operand's position, the other node's key); operands come first.
+        sizes: width and height of each node.
+
+    Returns:
+        None where there is no program, or it doesn't do its work.
+    """
+    program = layout_program()
+    if program is None:
+        return None
+    try:
+        from graphviz import Source
+        from graphviz.backend import dot_command
+    except ImportError:
+        return None
+    dot_command.DOT_BINARY = Path(program)
+    try:
+        source = Source(dot_source(operands, sizes))
+        text = source.pipe("plain", encoding="utf-8", quiet=True)
+        return read_plain(text, operands)
+    # It could not be started or gave up, or its answer makes no sense.
+    except (OSError, RuntimeError, subprocess.SubprocessError, ValueError, LookupError):
+        return None
+
+
+def dot_source(operands: Operands, sizes: Sizes) -> str:
+    """The graph in Graphviz's language, inputs side by side at the bottom."""
+    lines = [
+        "digraph {",
+        f"rankdir=BT nodesep=0.35 ranksep={GAP / PIXELS_PER_INCH:.3f}",
+        'node [shape=box fixedsize=true label=""] edge [arrowhead=none]',
+    ]
+    for key in operands:
+        width, height = (f"{n / PIXELS_PER_INCH:.3f}" for n in sizes[key])
+        lines.append(f"{key} [width={width} height={height}]")
+    lines.append(f"{{rank=min {' '.join(k for k in operands if not operands[k])}}}")
+    lines += [f"{operand} -> {key}" for key in operands for _, operand in operands[key]]
+    return "\n".join([*lines, "}"])
+
+
+def read_plain(text: str, operands: Operands) -> Layout:
+    """Read Graphviz's plain format: one line an element, inches, y upwards."""
+    # (tail, head) -> edges, in the order in which dot_source writes them.
+    edges: dict[tuple[str, str], list[str]] = {}
+    for key, below in operands.items():
+        for position, operand in below:
+            edge = f"{operand}-{key}-{position}"
+            edges.setdefault((operand, key), []).append(edge)
+    width = height = 0.0
+    centres: dict[str, Point] = {}
+    curves: dict[str, list[Point]] = {}
+
+    def points(fields: list[str]) -> Iterator[Point]:
+        numbers = [PIXELS_PER_INCH * float(n) for n in fields]
+        for x, y in zip(numbers[::2], numbers[1::2], strict=True):
+            yield x, height - y
+
+    for line in text.replace("\\\n", "").splitlines():
+        kind, *fields = line.split()
+        if kind == "graph":
+            width, height = (PIXELS_PER_INCH * float(n) for n in fields[1:3])
+        elif kind == "node":
+            (centres[fields[0]],) = points(fields[1:3])
+        elif kind == "edge":
+            edge = edges[fields[0], fields[1]].pop(0)
+            curves[edge] = list(points(fields[3 : 3 + 2 * int(fields[2])]))
+    if len(centres) != len(operands) or any(edges.values()):
+        raise ValueError("text: got a layout without some nodes or edges, expected all")
+    return Layout(width, height, centres, curves)
