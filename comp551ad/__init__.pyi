@@ -42,6 +42,7 @@ from .show.plots import plot_paths as plot_paths
 from .show.scenes import PicturePlayer as PicturePlayer
 from .show.scenes import batch_norm_player as batch_norm_player
 from .show.scenes import depth_player as depth_player
+from .show.scenes import descent_player as descent_player
 from .show.scenes import difference_player as difference_player
 from .show.scenes import path_player as path_player
 from .show.scenes import symmetry_player as symmetry_player

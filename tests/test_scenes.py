@@ -13,7 +13,9 @@ from comp551ad import (
     TwoLayer,
     batch_norm_player,
     depth_player,
+    descent_player,
     difference_player,
+    gradient_descent,
     load_iris,
     path_player,
     symmetry_player,
@@ -26,6 +28,21 @@ PICTURE = r'<img alt="([^"]+)" width="(\d+)" src="data:image/png;base64,([^"]+)"
 
 def pictures(frame):
     return re.findall(PICTURE, frame["html"])
+
+
+# ---------------------------------------------------------------- descent
+
+
+def test_a_descent_is_shown_from_its_start_to_its_end():
+    (X, Y), network = load_iris(), TwoLayer()
+    run = gradient_descent(X, Y, 4, max_iters=300, rng=0)
+    player = descent_player(run, X, Y, network.predict, ("a", "b", "c"), frames=3)
+    first, *_, last = player.frames
+    assert first["title"] == "After 0 iterations"
+    assert first["numbers"].startswith("cost = ")
+    share = np.mean(network.predict(X, *run).argmax(1) == Y.argmax(1))
+    assert last["result"] == f"{share:.0%} of the rows classified correctly"
+    assert "after 300 iterations" in last["html"]
 
 
 # ---------------------------------------------------------------- the player

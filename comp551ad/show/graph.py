@@ -248,7 +248,7 @@ def _messages(messages, layout):
     middle = sum(x for x, _ in ends.values()) / max(1, len(ends))
     left, right, texts = 0.0, layout.width, []
     for edge, (x, y) in ends.items():
-        outwards, anchor = (-10, "end") if x < middle - 1 else (10, "start")
+        outwards, anchor = (-18, "end") if x < middle - 1 else (18, "start")
         x += outwards
         wide = text_width(messages[edge], VALUE)
         left, right = min(left, x - wide), max(right, x + wide)

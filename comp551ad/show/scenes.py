@@ -1,9 +1,10 @@
-"""Players for ideas that are not a trace: differences, symmetries, depth, batches, paths.
+"""Players for ideas that are not a trace: descent, differences, symmetries, depth, batches, paths.
 
 What this module is: frames with a picture each, played by the same player as the steppers'. Each
 function below draws one idea; ``PicturePlayer`` takes any frames, so that a lecturer can make one
 of their own.
 
+    descent_player       a descent: boundary, cost and gradient norms together (S09)
     difference_player    the step of a difference formula and its error (S10)
     symmetry_player      weights that are moved, and what becomes of the loss (S02)
     depth_player         a signal on its way through the layers of a deep network (S17)
@@ -25,26 +26,36 @@ from numpy.typing import ArrayLike
 from comp551ad.byhand.deep import normalize, running_average
 from comp551ad.differences import finite_difference
 from comp551ad.extras import extra
+from comp551ad.shapes import count
 
 from . import palette
-from .arguments import edges, expect, finite_arrays
+from .arguments import class_numbers, edges, expect, finite_arrays
 from .figures import constant, number, shape_text
 from .graph import escape
 from .player import LivePlayer
-from .plots import FigureImage, dress, line_look, plot_paths
+from .plots import (
+    FigureImage,
+    dress,
+    line_look,
+    plot_decision_boundary,
+    plot_learning_curve,
+    plot_paths,
+)
 
 __all__ = [
     "PicturePlayer",
     "batch_norm_player",
     "depth_player",
+    "descent_player",
     "difference_player",
     "path_player",
     "symmetry_player",
 ]
 
-# Frames with two pictures side by side, and with one.
+# Frames with two pictures side by side; with two plots, which have larger text; with one plot.
 MARGINS = dict(left=0.08, bottom=0.17, right=0.98, top=0.9, wspace=0.24, hspace=0.62)
 PAIR = {"figsize": (6.6, 3.5), "dpi": 84, "gridspec_kw": MARGINS}
+TWO_PLOTS = {"figsize": (9.4, 5.2), "dpi": 62, "layout": "constrained"}
 ONE_PLOT = {"figsize": (6.2, 3.4), "dpi": 84, "layout": "constrained"}
 # Points by which the text in them is smaller than in a plot of its own.
 SMALLER = 3
@@ -97,6 +108,68 @@ class PicturePlayer(LivePlayer):
     def __repr__(self):
         first, last = self.frames[0]["title"], self.frames[-1]["title"]
         return f"{self.label}: {len(self)} frames, from “{first}” to “{last}”"
+
+
+# ---------------------------------------------------------------- descent
+
+
+def descent_player(
+    descent: Any,
+    X: ArrayLike,
+    Y: ArrayLike,
+    predict: Callable[..., ArrayLike],
+    class_names: Sequence[str] | None = None,
+    frames: int = 24,
+) -> PicturePlayer:
+    """A descent that has run, frame by frame: decisions, cost and gradients (S09).
+
+    ``training_player`` runs one in the page.
+
+    Args:
+        descent: what ``gradient_descent`` or ``descend`` returned, with its history.
+        X, Y: N x 2 or N x 3 inputs (the bias among them), N x C one-hot.
+        predict: predict(X, *parameters) -> scores, rows x C.
+        class_names: names of the classes.
+        frames: how many, evenly spread over log(1 + iteration).
+
+    Raises:
+        ValueError: fewer than two frames, or as in ``plot_decision_boundary``.
+    """
+    frames = count("frames", frames, 2)
+    history = descent.history
+    lines = {"cost": history.cost, **{f"‖{n}‖": v for n, v in history.norms.items()}}
+    labels = class_numbers(Y, len(np.asarray(X)), "Y")
+
+    def frame(k):
+        t, parameters = int(history.iterations[k]), history.iterates[k]
+        scores = predict(X, *parameters)
+        found = class_numbers(scores, len(labels), "predict's result", scores=True)
+        values = [f"{name} = {number(v[k])}" for name, v in lines.items()]
+        alt = f"Decision regions after {t} iterations; {', '.join(values)}"
+
+        def draw(left, right):
+            plot_decision_boundary(
+                lambda rows: predict(rows, *parameters),
+                X,
+                Y,
+                class_names=class_names,
+                title="",
+                ax=left,
+            )
+            plot_learning_curve(history, title="cost and gradients", ax=right)
+            right.axvline(t + 1, color=palette.INK, lw=1.5)
+
+        return {
+            "title": f"After {t:,} iterations",
+            "numbers": "\n".join(values),
+            "result": f"{np.mean(found == labels):.0%} of the rows classified correctly",
+            "html": _picture(alt, draw, TWO_PLOTS),
+        }
+
+    when = np.log1p(history.iterations)
+    wanted = np.linspace(0, when[-1], frames)
+    chosen = sorted({int(np.argmin(np.abs(when - w))) for w in wanted})
+    return PicturePlayer("Gradient descent", [frame(k) for k in chosen])
 
 
 # ---------------------------------------------------------------- a difference
