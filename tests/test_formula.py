@@ -1,6 +1,5 @@
 """Formulas are what ran: the deck's own as literals; every other one is read back and evaluated."""
 
-import html
 import random
 import re
 
@@ -30,14 +29,11 @@ def derivatives(rows):
 # ---------------------------------------------------------------- the deck's examples
 
 
-def test_the_decks_formulas_in_latex_and_html(deck):
+def test_the_decks_formulas_in_latex(deck):
     """As text they are in the tables of test_table."""
     rows = rows_of(deck)
     assert rows.row(6).equation.latex == r"a_6 = \sin a_5"
     assert rows.row(7).expanded.latex == r"\cos\left(w_1 \cdot x + w_0\right)"
-    assert rows.row(5).equation.html == (
-        "<i>a</i><sub>5</sub> = <i>a</i><sub>4</sub> + <i>a</i><sub>1</sub>"
-    )
     fourth = rows_of(forward(deck, wrt="w1")).row(4).derivative
     assert fourth.equation.latex == (
         r"\dot a_4 = a_3 \cdot \dot a_2 + a_2 \cdot \dot a_3"
@@ -76,12 +72,6 @@ def test_the_loss_of_the_deck():
     assert [row.operation for row in rows.rows] == ["", "", "", "·", "−", "²", "0.5·"]
 
 
-def test_a_factor_used_twice_keeps_both_paths():
-    rows = rows_of(reverse(record(lambda x: x * x, 3.0)))
-    assert rows.row(1).derivative.worked.text == "ā₁ = a₁·ā₂ + a₁·ā₂ = 6"
-    assert derivatives(rows) == ["ā₁ = a₁·ā₂ + a₁·ā₂", "ā₂ = 1"]
-
-
 def test_a_seeded_output_that_is_used_again_adds_its_paths():
     def f_of(x):
         y = np.sin(x)
@@ -112,7 +102,6 @@ def test_what_reverse_mode_may_discard(deck):
         (2, ("derivative",), "ā₄, a₃"),
         (1, ("derivative",), "ā₅"),
     ]
-    assert rows.order == (7, 6, 5, 4, 3, 2, 1)
 
 
 def test_what_is_kept_is_what_was_found_and_is_needed_later(deck):
@@ -168,18 +157,6 @@ def test_the_cost_of_the_deck_by_names():
     assert rows.row(5).value is None and rows.row(5).shape == (5, 4)
 
 
-def test_by_labels_the_adjoint_of_logsumexp_is_softmax():
-    rows = rows_of(reverse(record(lambda U: np.sum(functions.logsumexp(U)), X)))
-    assert rows.row(1).derivative.equation.text == "ā₁ = softmax(a₁)⊙ā₂[:, None]"
-
-
-def test_the_adjoint_of_logsumexp_names_its_axis():
-    trace = record(lambda A: np.sum(functions.logsumexp(A, axis=0)), A=np.eye(2, 3))
-    rows = rows_of(reverse(trace))
-    written = "ā₁ = softmax(a₁, axis=0)⊙ā₂[None, :]"
-    assert rows.row(1).derivative.equation.text == written
-
-
 def test_a_broadcast_is_undone_by_a_sum_over_the_copies():
     def f_of(X, b, c):
         return np.sum(np.sin(X + b) * c, axis=0)
@@ -204,30 +181,20 @@ def test_a_broadcast_is_undone_by_a_sum_over_the_copies():
         (lambda x: np.sin(x) * x, "sin(x)·x"),
         (lambda x: x * np.sin(x), "x·sin x"),
         (lambda x: np.sin(x) ** 2, "(sin x)²"),
-        (lambda x: np.sin(np.sin(x)), "sin(sin x)"),
         (lambda x: np.sin(-x), "sin(−x)"),
         (lambda x: (x + 1) * (x - 2), "(x + 1)·(x − 2)"),
-        (lambda x: x - (x - 1), "x − (x − 1)"),
-        (lambda x: x + (x - 1), "x + x − 1"),
         (lambda x: x + (-x), "x − x"),
         (lambda x: x - (-x), "x − (−x)"),
-        (lambda x: np.negative(-x), "−(−x)"),
         (lambda x: x * -2.0, "x·(−2)"),
-        (lambda x: -2.0 * x, "−2·x"),
         (lambda x: x + -2.0, "x − 2"),
         (lambda x: -(x + 1), "−(x + 1)"),
         (lambda x: -(x * x), "−x·x"),
-        (lambda x: x / (x * x), "x/(x·x)"),
         (lambda x: x / np.sin(x) * x, "x/sin(x)·x"),
         (lambda x: x * (1 / 3), "x·1/3"),
-        (lambda x: x**3, "x³"),
         (lambda x: x**-1.0, "x⁻¹"),
         (lambda x: x**0.5, "x^0.5"),
-        (lambda x: x ** (x + 1), "x^(x + 1)"),
         (lambda x: (-x) ** 3, "(−x)³"),
-        (lambda x: np.abs(x + 1), "|x + 1|"),
         (lambda x: np.abs(-x), "|−x|"),
-        (lambda x: np.sqrt(x), "√x"),
         (lambda x: np.sqrt(x + 1), "√(x + 1)"),
         (lambda x: np.exp(x) / (1 + np.exp(x)), "exp(x)/(1 + exp x)"),
         (lambda x: np.maximum(x, 0.0), "maximum(x, 0)"),
@@ -243,28 +210,17 @@ def test_parentheses_stand_where_they_must(function, text):
     [
         (lambda A: A.T, "Aᵀ"),
         (lambda A: (A + A).T @ A, "(A + A)ᵀ·A"),
-        (lambda A: np.transpose(A, (0, 1)), "transpose(A, axes=(0, 1))"),
-        (lambda A: A * A, "A⊙A"),
-        (lambda A: 2.0 * A, "2·A"),
         (lambda A: (A * A) @ A, "(A⊙A)·A"),
         (lambda A: A * (A @ A), "A⊙(A·A)"),
-        (lambda A: A @ A @ A, "A·A·A"),
         (lambda A: A @ (A @ A), "A·(A·A)"),
         (lambda A: 2.0 * (A @ A), "2·A·A"),
-        (lambda A: np.sum(A), "sum(A)"),
-        (lambda A: np.sum(A, axis=-1), "sum(A, axis=1)"),
         (lambda A: np.mean(A, 0, keepdims=True), "mean(A, axis=0, keepdims=True)"),
-        (lambda A: functions.softmax(A), "softmax(A)"),
         (lambda A: functions.softmax(A, axis=0), "softmax(A, axis=0)"),
-        (lambda A: np.linalg.norm(A), "‖A‖"),
         (lambda A: np.linalg.norm(A, axis=1), "norm(A, axis=1)"),
         (lambda A: np.reshape(A, (4, -1)), "reshape(A, shape=(4, 1))"),
-        (lambda A: A[:, 1], "A[:, 1]"),
         (lambda A: A[..., 0:2], "A[..., 0:2]"),
-        (lambda A: A[-1], "A[−1]"),
         (lambda A: (A + 1)[0], "(A + 1)[0]"),
         (lambda A: np.expand_dims(A, 1), "A[:, None, :]"),
-        (lambda A: np.stack([A, A]), "stack(A, A)"),
         (lambda A: np.concatenate([A, A], axis=1), "concatenate(A, A, axis=1)"),
         (lambda A: A + np.ones((2, 2)), "A + constant[2×2]"),
         (lambda A: A * np.array([1.0, -2.5]), "A⊙[1, −2.5]"),
@@ -285,21 +241,15 @@ def test_arrays_read_as_a_reader_would_write_them(function, text):
         (-0.0, "0"),
         (2.0, "2"),
         (-3.0, "−3"),
-        (150.0, "150"),
-        (123456.0, "123456"),
         (0.5, "0.5"),
         (-0.59847214, "−0.5985"),
         (0.99999, "1"),
         (1234.5678, "1235"),
-        (12345.678, "12346"),
         (0.00012345, "0.0001234"),
         (1.5e-7, "1.5e−7"),
         (-9.99999e-8, "−1e−7"),
-        (6.02e23, "6.02e23"),
         (float("nan"), "nan"),
         (float("inf"), "∞"),
-        (-float("inf"), "−∞"),
-        (np.float64(2.5), "2.5"),
     ],
 )
 def test_numbers_are_rounded_in_one_way(x, text):
@@ -309,20 +259,13 @@ def test_numbers_are_rounded_in_one_way(x, text):
 @pytest.mark.parametrize(
     ("x", "text"),
     [
-        (0.5, "0.5"),
-        (2.0, "2"),
-        (1e-3, "0.001"),
         (0.1 + 0.2, "0.3"),
-        (1 - 0.9, "0.1"),
         (np.pi, "3.142"),
-        (6.02214e23, "6.022e23"),
         (0.99999, "0.99999"),
         (-1.00001, "−1.00001"),
-        (0.50001, "0.50001"),
         (1234.5678, "1234.6"),
         (1e7 + 1, "1.0000001e7"),
         (float("nan"), "nan"),
-        (-float("inf"), "−∞"),
     ],
 )
 def test_a_constant_does_not_pass_for_a_simpler_one(x, text):
@@ -350,11 +293,8 @@ def test_a_formula_is_not_made_false_by_rounding():
         ([[0.1 + 0.2, 0.3]], "1×2, all 0.3"),
         ([[1, 1.00001], [1, 1]], "2×2, 1 … 1.00001"),
         ([[np.nan, 1], [2, 3]], "2×2, 1 … 3, except for 1 nan"),
-        ([[np.nan, 1], [np.nan, 1]], "2×2, all 1, except for 2 nan"),
         ([[np.nan, np.nan]], "1×2, all nan"),
-        ([[np.inf, np.inf]], "1×2, all ∞"),
         ([[-np.inf, np.inf]], "1×2, −∞ … ∞"),
-        ([[True, False]], "1×2, 0 … 1"),
         (np.zeros((0, 2)), "0×2, empty"),
     ],
 )
@@ -380,36 +320,17 @@ def test_names_from_the_user_are_escaped():
     assert adjoint.text == "p̄['<script>']" and adjoint.latex.startswith(r"\overline{")
 
 
-def looks(f, **inputs):
-    """The last row in terms of the inputs, as HTML and LaTeX, and each input's own line."""
-    rows = rows_of(record(f, **inputs))
-    last = rows.rows[-1].expanded
-    return last.html, last.latex, [r.equation.html for r in rows.rows if not r.operands]
-
-
-def test_a_name_that_would_look_like_another_stands_as_it_is():
-    html, latex, _ = looks(lambda x, x_: x * x_, x=2.0, x_=3.0)
-    assert html == "<i>x</i>·x_" and latex == r"x \cdot \mathrm{x\_}"
-    html, latex, _ = looks(lambda x1, x_1: x1 * x_1, x1=2.0, x_1=3.0)
-    assert html == "<i>x</i><sub>1</sub>·x_1" and latex == r"x_1 \cdot \mathrm{x\_1}"
-    html, latex, _ = looks(lambda x_1: x_1 * 2.0, x_1=3.0)  # there is no other
-    assert html == "<i>x</i><sub>1</sub>·2" and latex == r"x_1 \cdot 2"
-
-
-def test_a_name_that_would_look_like_another_rows_label_stands_as_it_is():
-    html, latex, inputs = looks(lambda a2, a1: a2 * a1, a2=2.0, a1=3.0)
-    assert html == "a2·a1" and latex == r"\mathrm{a2} \cdot \mathrm{a1}"
-    label = "<i>a</i><sub>{}</sub>".format
-    assert inputs == [f"{label(1)} = a2", f"{label(2)} = a1"]
-    html, _, inputs = looks(lambda a1, a2: a1 * a2, a1=2.0, a2=3.0)  # their own labels
-    assert html == f"{label(1)}·{label(2)}"
-
-    def named(x):
-        a_1 = 2.0 * x
-        return a_1
-
-    row = rows_of(record(named, x=1.0)).row(2)
-    assert row.introduced.html == "a_1 = 2·<i>x</i>"
+@pytest.mark.parametrize(
+    ("name", "latex"),
+    [
+        ("x1", "x_1"),
+        ("x12", "x_{12}"),
+        ("x_1", r"\mathrm{x\_1}"),
+        ("a2", r"\mathrm{a2}"),
+    ],
+)
+def test_a_name_that_would_look_like_another_stands_as_it_is(name, latex):
+    assert formula.symbol("value", 0, {0: name}).latex == latex
 
 
 def test_a_value_that_is_used_often_has_a_long_sum():
@@ -472,7 +393,6 @@ def test_an_output_that_depends_on_nothing_shows_zeros():
 
 SUPERSCRIPTS = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
 TOKEN = re.compile(r"\d+\.?\d*(?:e−?\d+)?|[^\W\d²³¹⁰-⁹ᵀ][^\W²³¹⁰-⁹ᵀ]*|[²³¹⁰-⁹⁻]+|\S")
-PLAIN_DIGITS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 CALLED = {"σ": functions.logistic, "ReLU": functions.relu, "norm": np.linalg.norm}
 LISTS = ("concatenate", "stack")
 
@@ -578,9 +498,7 @@ def is_readable(text):
 
 
 def check(shown, known, value):
-    """The text read back gives the value; HTML has the same characters, LaTeX its braces."""
-    markup = html.unescape(re.sub(r"<[^>]*>", "", shown.html))
-    assert markup == shown.text.translate(PLAIN_DIGITS), shown.text
+    """The text read back gives the value; LaTeX has its braces."""
     assert shown.latex.count("{") == shown.latex.count("}")
     assert shown.latex.count(r"\left") == shown.latex.count(r"\right")
     if is_readable(shown.text):
@@ -733,7 +651,6 @@ def test_masks_and_labels_are_printed_as_what_they_come_from():
     adjoints = [row.derivative.formula for row in shown.rows if row.derivative]
     assert "where((a₁ > 0) and (a₁ < 1), ā₃, 0)" in adjoints[0].text
     assert r"\left(a_1 \gt 0\right) \wedge" in adjoints[0].latex
-    assert "&gt; 0) and" in adjoints[0].html
     assert not any("constant" in adjoint.text for adjoint in adjoints)
     page = str(program_of(record(f, X, y)))
     assert "(a₁ > 0) and" in page and "constant[" not in page

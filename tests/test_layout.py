@@ -10,10 +10,8 @@ import pytest
 
 from comp551ad import record
 from comp551ad.show import dot
-from comp551ad.show.dot import lay_out
 from comp551ad.show.graph import graph_html
-from comp551ad.show.layout import GAP, edge_key
-from comp551ad.show.layout import lay_out as lay_out_here
+from comp551ad.show.layout import GAP, lay_out
 
 
 def any_graph(seed):
@@ -27,7 +25,7 @@ def any_graph(seed):
     return operands, {key: (pick.randint(90, 260), 95) for key in operands}
 
 
-@pytest.mark.parametrize("lay_out", [lay_out, lay_out_here])
+@pytest.mark.parametrize("lay_out", [dot.lay_out, lay_out])
 @pytest.mark.parametrize("seed", range(8))
 def test_nodes_are_apart_and_curves_run_from_each_operand_up_to_its_user(lay_out, seed):
     operands, sizes = any_graph(seed)
@@ -41,9 +39,9 @@ def test_nodes_are_apart_and_curves_run_from_each_operand_up_to_its_user(lay_out
         assert wide / 2 - 0.1 <= x <= layout.width - wide / 2 + 0.1
         assert tall / 2 - 0.1 <= y <= layout.height - tall / 2 + 0.1
     edges = {(o, key, p) for key, below in operands.items() for p, o in below}
-    assert set(layout.curves) == {edge_key(*edge) for edge in edges}
+    assert set(layout.curves) == {"{}-{}-{}".format(*edge) for edge in edges}
     for operand, key, position in edges:
-        curve = layout.curves[edge_key(operand, key, position)]
+        curve = layout.curves[f"{operand}-{key}-{position}"]
         assert len(curve) % 3 == 1
         for (x, y), node in ((curve[0], operand), (curve[-1], key)):
             centre, (wide, tall) = layout.centres[node], sizes[node]
@@ -56,63 +54,48 @@ SQUARE = {"a": [], "b": [(0, "a"), (1, "a")]}
 SIZES = dict.fromkeys("ab", (72, 36))
 
 
-def test_graphviz_gets_sizes_and_edges_and_no_label():
+def test_graphviz_gets_sizes_and_edges_and_no_label(monkeypatch, capfd):
     source = dot.dot_source(SQUARE, SIZES)
     assert "b [width=1.000 height=0.500]" in source and source.count("a -> b") == 2
-    found = lay_out(SQUARE, SIZES)
-    assert set(found.curves) == {"a-b-0", "a-b-1"}
+    monkeypatch.setenv("PATH", "")  # the program that pip installed
+    found = dot.lay_out(SQUARE, SIZES)
     assert found.curves["a-b-0"] != found.curves["a-b-1"]
     assert found.centres["a"][1] > found.centres["b"][1]
-
-
-def test_the_program_that_pip_installed_serves_without_dot(monkeypatch):
-    monkeypatch.setenv("PATH", "")
-    assert "graphviz-pure" in dot.layout_program()
-    assert lay_out(SQUARE, SIZES)
-
-
-def test_the_layout_program_prints_nothing(capfd):
-    assert lay_out(SQUARE, SIZES)
     assert capfd.readouterr() == ("", "")
 
 
-def not_there(self, *arguments, **options):
-    raise graphviz.ExecutableNotFound(["dot"])
+@pytest.mark.parametrize(
+    "error",
+    [
+        graphviz.ExecutableNotFound(["dot"]),
+        OSError("a browser starts no program"),
+        graphviz.CalledProcessError(1, ["dot"]),
+        "graph 1 2 3\nstop\n",
+        "no package",
+        "no program",
+    ],
+    ids=str,
+)
+def test_without_graphviz_the_picture_is_laid_out_here(monkeypatch, error):
+    def pipe(self, *arguments, **options):
+        if isinstance(error, str):
+            return error
+        raise error
 
-
-def not_startable(self, *arguments, **options):
-    raise OSError("a browser starts no program")
-
-
-def failing(self, *arguments, **options):
-    raise graphviz.CalledProcessError(1, ["dot"])
-
-
-def broken(self, *arguments, **options):
-    return "graph 1 2 3\nstop\n"
-
-
-@pytest.mark.parametrize("pipe", [not_there, not_startable, failing, broken])
-def test_where_the_program_does_not_run_there_is_no_answer(monkeypatch, pipe):
     monkeypatch.setattr(graphviz.Source, "pipe", pipe)
-    assert lay_out(SQUARE, SIZES) is None
-
-
-def test_without_the_package_or_a_program_the_picture_is_laid_out_here(monkeypatch):
-    trace = record(lambda x: x * x, 3.0)
-    monkeypatch.setitem(sys.modules, "graphviz", None)
-    for _ in range(2):
-        assert lay_out(SQUARE, SIZES) is None
-        drawn = graph_html(trace, alt='a "square"')
-        assert drawn.startswith('<img alt="a &quot;square&quot;"')
-        monkeypatch.undo()
+    if error == "no package":
+        monkeypatch.setitem(sys.modules, "graphviz", None)
+    if error == "no program":
         monkeypatch.setattr(shutil, "which", lambda *arguments, **options: None)
+    assert dot.lay_out(SQUARE, SIZES) is None
+    drawn = graph_html(record(lambda x: x * x, 3.0), alt='a "square"')
+    assert drawn.startswith('<img alt="a &quot;square&quot;"')
 
 
 def test_a_single_node_and_a_fork_stand_straight():
-    alone = lay_out_here({"a": []}, {"a": (100, 50)})
+    alone = lay_out({"a": []}, {"a": (100, 50)})
     assert alone.centres == {"a": (50, 25)} and alone.height == 50
-    fork = lay_out_here(
+    fork = lay_out(
         {"a": [], "b": [(0, "a")], "c": [(0, "a")]}, dict.fromkeys("abc", (100, 50))
     )
     assert fork.centres["a"][0] == pytest.approx(fork.width / 2)

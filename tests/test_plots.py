@@ -2,7 +2,6 @@
 
 import base64
 import re
-from functools import partial
 from types import SimpleNamespace
 
 import matplotlib
@@ -122,24 +121,6 @@ def test_every_name_stands_in_the_legend():
         ax.figure.canvas.draw()
 
 
-def test_a_name_that_can_not_be_set_is_refused_by_its_argument():
-    odd = r"$\foo$"
-    points = three_regions, POINTS, LABELS
-    for draw, argument in [
-        (partial(plot_decision_boundary, *points), "class_names"),
-        (partial(plot_decision_boundary, *points), "feature_names"),
-        (partial(plot_learning_curve, cost=[1, 2]), "norms"),
-        (partial(plot_error_curve, [1, 2]), "errors"),
-    ]:
-        names = [odd, "b", "c"] if "names" in argument else {odd: [1, 2]}
-        with pytest.raises(
-            ValueError, match=rf"{argument}: got '\$.*\$', expected a formula"
-        ):
-            draw(**{argument: names})
-    dollars = plot_error_curve([1, 2], {"in $": [1, 2], r"\$2 or \$3": [1, 2]})
-    dollars.figure.canvas.draw()
-
-
 def test_more_classes_than_colours():
     X = np.random.default_rng(0).standard_normal((20, 2))
     ax = plot_decision_boundary(lambda X: np.zeros(len(X), int), X, np.arange(20) % 10)
@@ -149,22 +130,17 @@ def test_more_classes_than_colours():
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
-        ({"predict": lambda X: X[:, :0]}, "predict's result: got shape .40000, 0."),
         ({"predict": lambda X: X[:3]}, "predict's result: got shape .3, 2."),
         ({"predict": lambda X: X * np.nan}, "predict's result.0, 0.: got nan"),
         ({"X": POINTS[:, :1]}, "X: got 6 x 1, expected N x 2, or N x 3"),
         ({"X": POINTS[:, [0, 1, 0]]}, "X: got 6 x 3 without a constant column"),
         ({"X": POINTS[0]}, "X: got shape .2,., expected N x D"),
-        ({"X": POINTS * np.nan}, "X.0, 0.: got nan"),
         ({"Y": LABELS[:3]}, "Y: got shape .3,., expected .6,. or 6 x C"),
-        ({"Y": ONE_HOT[:, :0]}, "Y: got shape .6, 0."),
         ({"Y": ONE_HOT * 0.5}, r"Y: got .0.5 0\.  0\. . in row 0, expected one-hot"),
         ({"Y": LABELS - 1}, "Y: got -1, expected class labels"),
-        ({"Y": LABELS + 0.5}, "Y: got 0.5, expected class labels"),
         ({"Y": LABELS + 1e300}, r"Y: got 1e\+300, expected class labels"),
         ({"class_names": ["a"]}, "class_names: got 1 names, expected 3"),
         ({"feature_names": ["a"]}, "feature_names: got 1 names"),
-        ({"feature_names": list("abcd")}, "feature_names: got 4 names"),
     ],
 )
 def test_refused_boundaries(wrong, words):
@@ -224,29 +200,17 @@ def test_legend_clears_the_axis_label(height):
     assert legend.get_window_extent().y1 <= label.get_window_extent().y0
 
 
-def test_learning_curve_of_arrays():
-    ax = plot_learning_curve(cost=[3.0, 2.0, 1.0], title="Mine")
-    assert ax.lines[0].get_xdata().tolist() == [1, 2, 3]
-    assert ax.get_title() == "Mine" and len(ax.figure.axes) == 1
-
-
 @pytest.mark.parametrize(
     "options, words",
     [
         ({}, "cost: got None"),
-        ({"cost": []}, "cost: got shape .0,., expected K"),
-        ({"cost": [1, 2], "iterations": [0, np.nan]}, "iterations.1.: got nan"),
         ({"cost": [np.nan, np.nan]}, "cost: got nan throughout"),
-        ({"cost": [0, -1, np.inf]}, "^cost: got no finite number above 0"),
-        ({"cost": [1, 2], "norms": {"dW": [0, np.nan]}}, "dW'.: .* norms={} leaves"),
         (
             {"cost": [1, 2], "iterations": [0]},
             "iterations: got shape .1,., .* as in cost",
         ),
-        ({"cost": [1, 2], "iterations": [-1, 0]}, "iterations: got -1, expected"),
         ({"cost": [1, 2], "norms": {"dW": [1]}}, r"norms\['dW'\]: got shape .1,."),
         ({"cost": [1, 2], "norms": np.ones(2)}, "norms: got ndarray, expected a dict"),
-        ({"cost": [1, 2], "norms": []}, "norms: got list, expected a dict"),
     ],
 )
 def test_refused_learning_curves(options, words):
@@ -260,20 +224,12 @@ def test_error_curve():
     assert [line.get_label() for line in ax.lines] == ["forward", "central"]
     assert len({line.get_marker() for line in ax.lines}) == 2
     assert np.isnan(ax.lines[1].get_ydata()[0])
-    for bad in ({}, {"a": [1]}):
-        with pytest.raises(ValueError, match="errors"):
-            plot_error_curve(steps, bad)
     ax = plot_error_curve(steps, {"a": [np.nan] * 3, "b": [1, np.inf, 2]})
     assert np.isnan(ax.lines[1].get_ydata()).tolist() == [False, True, False]
     ax.figure.canvas.draw()
-    with pytest.raises(
-        ValueError, match=r"errors\['a'\], errors\['b'\]: got no finite number above 0"
-    ):
-        plot_error_curve(steps, {"a": [np.nan] * 3, "b": [0, 0, np.inf]})
-    with pytest.raises(ValueError, match=r"errors\['a'\]: .* real numbers"):
-        plot_error_curve(steps, {"a": ["x"] * 3})
-    with pytest.raises(ValueError, match="steps: got 0, expected"):
-        plot_error_curve([0.0, 1], {"a": [1, 2]})
+    for bad in ({"a": [1]}, {"a": ["x"] * 3}):
+        with pytest.raises(ValueError, match="^errors"):
+            plot_error_curve(steps, bad)
 
 
 LAYERS = [["x"], ["z_1", "z_2"], ["y"]]
@@ -326,19 +282,15 @@ def test_bold_paths_stand_out_by_more_than_colour():
 @pytest.mark.parametrize(
     "layers, options, words",
     [
-        ([["x"], ["x"]], {}, "layers: got 'x' twice"),
+        ([["x"], ["x"]], {}, "layers: got .*, each name once"),
         (LAYERS[:2], {}, "speeds: got edges of \\['y'\\]"),
-        (LAYERS, {"bold": [("x", "y")]}, "bold: got \\[\\('x', 'y'\\)\\]"),
-        (LAYERS, {"bold": [("x", 3), ("x", "q")]}, "bold: got \\[\\('x', 'q'"),
-        ([["x"]], {}, "speeds: got edges of \\['y', 'z_1', 'z_2'\\]"),
+        (LAYERS, {"bold": [("x", 3), ("x", "y")]}, "bold: got .*, expected edges"),
         (
             [["x"]],
             {"speeds": {("x", 3): 1, ("x", "q"): 2}},
             "speeds: got edges of \\['q', 3\\]",
         ),
-        ([], {"speeds": {}}, "layers: got \\[\\], expected lists"),
         ([[]], {"speeds": {}}, "layers: got .*, expected lists"),
-        ([["x_{"]], {"speeds": {}}, "layers: got '.x_{.', expected a formula"),
     ],
 )
 def test_refused_paths(layers, options, words):
@@ -361,12 +313,6 @@ def test_figure_html_is_repeatable_escaped_and_closed():
     data = re.search(r"base64,([^\"]+)\"", page).group(1)
     assert base64.b64decode(data) == first.png
     assert repr(first) == '[figure: Three regions, "0" < "1" and <2>]'
-
-
-def test_figure_html_wants_a_figure_and_words():
-    fig, _ = plt.subplots()
-    with pytest.raises(ValueError, match="alt: got '  ', expected"):
-        figure_html(fig, "  ")
 
 
 # ---------------------------------------------------------------- the palette
@@ -397,21 +343,8 @@ def test_text_can_be_read():
         assert contrast(edge, fill) >= 3
     texts = [name for name in vars(palette) if name.startswith("TEXT_")]
     assert len(texts) == 2
-    for name in [*texts, "INK", "MUTED", "MESSAGE_TEXT"]:
+    for name in [*texts, "INK", "MUTED"]:
         assert contrast(getattr(palette, name), palette.PAPER) >= 4.5
-    for name in ("MESSAGE_EDGE", "EDGE"):
-        assert contrast(getattr(palette, name), palette.PAPER) >= 3
+    assert contrast(palette.EDGE, palette.PAPER) >= 3
     for region in palette.CLASS_REGIONS:
         assert contrast(palette.INK, region) >= 4.5
-
-
-def test_palette_is_plain_and_complete():
-    constants = {k: v for k, v in vars(palette).items() if k.isupper()}
-    assert len(palette.CLASSES) == len(palette.CLASS_REGIONS) == 8
-    assert len(set(palette.CLASSES)) == len(set(palette.CLASS_MARKERS)) == 8
-    assert len(palette.LINES) == len(palette.LINE_DASHES)
-    for value in constants.values():
-        hues = [value] if isinstance(value, str) else value
-        for hue in hues:
-            if isinstance(hue, str) and hue.startswith("#"):
-                assert re.fullmatch(r"#[0-9A-F]{6}", hue)

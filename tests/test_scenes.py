@@ -1,7 +1,5 @@
 """Players for ideas that are not a trace: the words of each frame are true."""
 
-import base64
-import math
 import re
 from html import unescape
 
@@ -32,6 +30,21 @@ def pictures(frame):
     return re.findall(PICTURE, frame["html"])
 
 
+# ---------------------------------------------------------------- descent
+
+
+def test_a_descent_is_shown_from_its_start_to_its_end():
+    (X, Y), network = load_iris(), TwoLayer()
+    run = gradient_descent(X, Y, 4, max_iters=300, rng=0)
+    player = descent_player(run, X, Y, network.predict, ("a", "b", "c"), frames=3)
+    first, *_, last = player.frames
+    assert first["title"] == "After 0 iterations"
+    assert first["numbers"].startswith("cost = ")
+    share = np.mean(network.predict(X, *run).argmax(1) == Y.argmax(1))
+    assert last["result"] == f"{share:.0%} of the rows classified correctly"
+    assert "after 300 iterations" in last["html"]
+
+
 # ---------------------------------------------------------------- the player
 
 
@@ -55,107 +68,12 @@ def test_frames_that_are_none_or_lack_something_are_refused():
         PicturePlayer("Half", [{"title": "a", "html": "b"}, {"title": "c"}])
     with pytest.raises(TypeError, match=r"frames\[0\]: got int, expected a dict"):
         PicturePlayer("Numbers", [3])
-    question = {"title": "a", "html": "b", "question": {"answer": np.nan}}
-    with pytest.raises(TypeError, match=r"frames\[0\]: .*, and in a question finite"):
-        PicturePlayer("Nan", [question])
     for key in ("title", "html", "note"):
         frame = {"title": "a", "html": "b", key: 5}
         with pytest.raises(
             TypeError, match=rf"frames\[0\]\['{key}'\]: got int, expected"
         ):
             PicturePlayer("A number for a text", [frame])
-
-
-# ---------------------------------------------------------------- descent
-
-
-@pytest.fixture(scope="module")
-def descent():
-    X, Y = load_iris()
-    network = TwoLayer()
-    return X, Y, network, gradient_descent(X, Y, 4, max_iters=300, rng=0)
-
-
-def test_a_descent_is_shown_from_its_start_to_its_end(descent):
-    X, Y, network, run = descent
-    player = descent_player(run, X, Y, network.predict, ("a", "b", "c"), frames=3)
-    assert [f["title"] for f in player.frames][::2] == [
-        "After 0 iterations",
-        "After 300 iterations",
-    ]
-    share = np.mean(network.predict(X, *run).argmax(1) == Y.argmax(1))
-    assert (
-        player.frames[-1]["result"] == f"{share:.0%} of the rows classified correctly"
-    )
-    assert player.frames[0]["numbers"].startswith("cost = ")
-    ((alt, width, data),) = pictures(player.frames[-1])
-    assert "after 300 iterations" in alt
-    assert int(width) < 600
-    assert len(base64.b64decode(data)) < 20_000
-    with pytest.raises(
-        ValueError, match="frames: got 1, expected a whole number from 2"
-    ):
-        descent_player(run, X, Y, network.predict, frames=1)
-    with pytest.raises(ValueError, match="class_names: got 2 names, expected 3"):
-        descent_player(run, X, Y, network.predict, ("a", "b"))
-    for wrong in (Y.argmax(axis=1), Y.argmax(axis=1)[:, None], Y - 0.3, Y[:99]):
-        with pytest.raises(ValueError, match="^Y: got .*, expected (N x C|one-hot)"):
-            descent_player(run, X, wrong, network.predict)
-
-
-def test_one_column_of_probabilities_is_read_as_the_regions_are(descent):
-    X, Y, network, run = descent
-    Y = np.eye(2)[(Y.argmax(axis=1) == 1).astype(int)]
-    player = descent_player(run, X, Y, lambda rows, *_: np.ones((len(rows), 1)))
-    assert player.frames[-1]["result"] == "33% of the rows classified correctly"
-
-
-@pytest.mark.parametrize(
-    "part, text",
-    [(1, "100%"), (0.997, "more than 99%"), (0.99, "99%"), (0.5, "50%")]
-    + [(0.003, "less than 1%"), (0, "0%")],
-)
-def test_only_all_is_100_per_cent_and_only_none_is_0(part, text):
-    assert scenes._share(part) == text
-
-
-def legends_drawn(monkeypatch, play):
-    """The texts of the legends in a player's last picture."""
-    seen = []
-
-    def look(alt, draw, look=scenes.PAIR, **grid):
-        fig, axes = plt.subplots(1, 2)
-        draw(*axes)
-        seen[:] = [ax.get_legend() for ax in fig.axes if ax.get_legend()]
-        plt.close(fig)
-        return alt
-
-    monkeypatch.setattr(scenes, "_picture", look)
-    play()
-    return [text.get_text() for legend in seen for text in legend.get_texts()]
-
-
-def test_every_name_is_in_the_legend_or_refused(descent, monkeypatch):
-    X, Y, network, run = descent
-
-    def descend(*names):
-        return descent_player(run, X, Y, network.predict, names, frames=2)
-
-    ones = [np.ones(3)]
-    drawn = legends_drawn(monkeypatch, lambda: descend("_a", "b", "$x_1$"))
-    assert drawn[:3] == ["_a", "b", "$x_1$"]
-    drawn = legends_drawn(monkeypatch, lambda: depth_player({"_a": ones, "b": ones}))
-    assert drawn == ["_a", "b"]
-    with pytest.raises(ValueError, match=r"class_names: got '\$\\\\foo\$', expected"):
-        descend("a", "b", r"$\foo$")
-    with pytest.raises(ValueError, match=r"signals: got '\$\\\\foo\$', expected"):
-        depth_player({r"$\foo$": ones})
-
-
-def test_more_classes_than_colours():
-    X, Y = np.random.default_rng(0).normal(size=(24, 2)), np.eye(12)[np.arange(24) % 12]
-    run = gradient_descent(X, Y, 4, max_iters=3, rng=0)
-    assert len(descent_player(run, X, Y, TwoLayer().predict, frames=2)) == 2
 
 
 # ---------------------------------------------------------------- differences
@@ -171,26 +89,6 @@ def test_the_step_of_a_difference_and_its_error():
     errors = [float(f["result"].split()[-1].replace("−", "-")) for f in player.frames]
     assert errors[1] < 1e-9 < errors[0] and errors[1] < 1e-3 < errors[2]
     assert "difference 1.0016675002" in player.frames[0]["numbers"]  # sinh(0.1) / 0.1
-
-
-@pytest.mark.parametrize("log", [np.log, math.log])
-def test_where_a_function_has_no_value_there_is_no_difference(log):
-    player = difference_player(
-        log, 0.12, 1 / 0.12, exponents=(1, 5)
-    )  # a gap beyond x - h
-    assert len(player) == 2
-    with pytest.raises(
-        ValueError, match=r"exponents: got \[0\], where the central difference at"
-    ):
-        difference_player(log, 0.5, 2.0, exponents=(0, 1))
-
-
-@pytest.mark.parametrize("exponent", [400, -400, 0.5, np.nan])
-def test_a_step_that_is_no_number_is_refused(exponent):
-    with pytest.raises(
-        ValueError, match=rf"exponents\[1\]: got {exponent}, expected a whole"
-    ):
-        difference_player(np.exp, 0.0, 1.0, exponents=(1, exponent))
 
 
 # ---------------------------------------------------------------- symmetries
@@ -228,12 +126,10 @@ def test_the_loss_stays_the_same_only_where_it_does():
 @pytest.mark.parametrize(
     "start, change, was, now",
     [
-        (1e-9, 2.0, "1.000000e−09", "2.000000e−09: different"),
-        (1e-9, 1.0, "1.000000e−09", "1.000000e−09: the same"),
-        (0.5, 1.0, "0.500000", "0.500000: the same"),
-        (0.5, 1.5, "0.500000", "0.750000: different"),
-        (1.0, 1 + 1e-8, "1.000000000000e+00", "1.000000010000e+00: different"),
-        (0.0, 3.0, "0.000000", "0.000000: the same"),
+        (1e-9, 2.0, "1e−9", "2e−9: different"),
+        (1e-9, 1.0, "1e−9", "1e−9: the same"),
+        (0.5, 1.5, "0.5", "0.75: different"),
+        (1.0, 1 + 1e-8, "1", "1.00000001: different"),
     ],
 )
 def test_losses_are_compared_by_their_size(start, change, was, now):
@@ -257,27 +153,12 @@ def test_a_signal_layer_by_layer():
     ]
     with pytest.raises(ValueError, match="expected the same for all"):
         depth_player({"a": [ones], "b": [ones, ones]})
-    with pytest.raises(ValueError, match=r"signals\['a'\]\[1\]: got an empty array"):
-        depth_player({"a": [ones, []]})
-    for odd in (np.nan, np.inf):
-        with pytest.raises(ValueError, match=r"signals\['a'\]\[1\]: got nan or inf"):
-            depth_player({"a": [ones, odd * ones]})
-    for none in ({}, {"a": []}):
-        with pytest.raises(ValueError, match="signals: got .* at least one network"):
-            depth_player(none)
 
 
 def test_a_layer_of_tiny_or_huge_values_has_a_size():
     layers = [np.full((2, 2), size) for size in (1e-170, 1.0, 1e170)]
-    shown = [frame["result"] for frame in depth_player({"a": layers}).frames]
-    assert shown == ["a: 1e−170", "a: 1", "a: 1e170"]
-    for size in (5e-324, 1e-310, 1.7e308):
-        assert scenes._size([size, -size], "layer") == size
-
-
-def test_more_networks_than_colours():
-    ones = np.ones((4, 2))
-    assert len(depth_player({f"network {k}": [ones, ones] for k in range(20)})) == 2
+    shown = [frame["result"] for frame in depth_player({"_a": layers}).frames]
+    assert shown == ["_a: 1e−170", "_a: 1", "_a: 1e170"]
 
 
 # ---------------------------------------------------------------- batches
@@ -318,23 +199,6 @@ def test_the_picture_holds_all_points(monkeypatch):
     assert "(-4.4" in frame["html"]
 
 
-@pytest.mark.parametrize(
-    "options, words",
-    [
-        ({"batches": [[1.0, 2.0], [1.0, np.nan]]}, r"batches\[1\]\[1\]: got nan"),
-        ({"batches": [np.ones((3, 1))]}, r"batches\[0\]: got shape \(3, 1\), expected"),
-        (
-            {"gamma": 1.5e308, "beta": 1e308},
-            "gamma, beta: got 1.5e.308 and 1e.308, which overflow",
-        ),
-    ],
-)
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")
-def test_what_is_not_finite_is_refused_by_its_name(options, words):
-    with pytest.raises(ValueError, match=words):
-        batch_norm_player(**{"batches": [[1.0, 2.0]], "queries": [1.0], **options})
-
-
 # ---------------------------------------------------------------- paths
 
 LAYERS = [["x"], ["u", "v"], ["f"]]
@@ -351,8 +215,6 @@ def test_every_path_has_its_product_and_the_last_frame_their_sum():
     ]
     ((alt, _, _),) = pictures(player.frames[-1])
     assert unescape(alt).startswith("All paths")
-    with pytest.raises(ValueError, match="speeds: got the circle u → f → u"):
-        path_player(LAYERS, {**SPEEDS, ("f", "u"): 1.0}, "x", "f")
     with pytest.raises(
         ValueError, match="start, end: got 'f' and 'x', expected a path"
     ):

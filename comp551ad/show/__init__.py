@@ -32,17 +32,13 @@ from .table import table_html, table_text
 __all__ = ["View", "graph_view", "rows_of", "table_html", "table_text", "table_view"]
 
 
-def _text(shown):
-    return table_text(shown)
-
-
 def _html(shown):
     rows = rows_of(shown)
     return graph.graph_html(rows) + "\n" + table_html(rows)
 
 
 for _class in get_args(Shown):
-    _class.__repr__ = _text
+    _class.__repr__ = table_text
     _class._repr_html_ = _html
 
 

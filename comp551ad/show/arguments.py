@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from comp551ad.extras import extra
 from comp551ad.shapes import as_floats, fit, number, require_finite
 
 
@@ -26,31 +25,18 @@ def expect(name: str, x: Any, kind: Any, words: str) -> None:
 
 
 def texts(name: str, given: Any, least: int = 0) -> list[str]:
-    """Words for a picture, at least so many; what matplotlib can't set is refused here.
+    """Words for a picture, at least so many.
 
     Raises:
         TypeError: ``given`` is no sequence of words.
-        ValueError: there are fewer, or one between $ signs is no formula.
+        ValueError: there are fewer.
     """
-    with extra("show", "plots"):
-        from matplotlib.cbook import is_math_text
-        from matplotlib.mathtext import MathTextParser
-
     if isinstance(given, str):
         raise TypeError(f"{name}: got {given!r}, expected a list of words")
     expect(name, given, Iterable, "a list of words")
     words = list(map(str, given))
     if len(words) < least:
         raise ValueError(f"{name}: got {len(words)} names, expected {least}")
-    for word in words:
-        try:
-            if is_math_text(word):
-                MathTextParser("path").parse(word)
-        except ValueError as error:
-            raise ValueError(
-                f"{name}: got {word!r}, expected a formula between $ signs, such as "
-                "$x_1$; a dollar sign itself is written \\$"
-            ) from error
     return words
 
 
@@ -81,9 +67,7 @@ def class_numbers(
             )
         return np.argmax(array, axis=1)
     if array.ndim == 2:
-        array = array[:, 0]
-        if scores:
-            array = array >= 0.5
+        array = array[:, 0] >= 0.5 if scores else array[:, 0]
     # What is too large for an int is cast to some other one.
     with np.errstate(invalid="ignore"):
         whole = array.astype(int)

@@ -105,7 +105,8 @@ def value_text(x: ArrayLike) -> str:
 
 def columns(text: str) -> int:
     """How many columns a text takes in a monospaced font."""
-    return sum(
+    widths = [
         0 if unicodedata.combining(c) else 1 + (unicodedata.east_asian_width(c) in "WF")
         for c in text
-    )
+    ]
+    return sum(widths)

@@ -1,4 +1,4 @@
-"""Trees written as mathematics, ``ā₅ = ā₆·cos a₅``: as text, as LaTeX and as HTML.
+"""Trees written as mathematics, ``ā₅ = ā₆·cos a₅``: as text, which HTML shows, too, and as LaTeX.
 
 ``recorded`` knows what ran; here it is printed with each primitive's ``notation``, so what is read
 is what ran. Products of arrays entry by entry are written ⊙, products of matrices and of numbers
@@ -40,33 +40,28 @@ NO_ORIGINS = Origins()
 
 
 class Formula:
-    """One formula in the three forms that are shown, each written when it is first asked for.
+    """One formula as text and as LaTeX, each written when it is first asked for.
 
     Attributes:
-        text, latex, html: the forms.
+        text, latex: the forms.
+        html: the text, escaped.
     """
 
-    def __init__(self, write: Callable[[str], str]):
-        """``write("latex")`` is the formula in that form."""
+    def __init__(self, write: Callable[[bool], str]):
+        """``write(True)`` is the formula as LaTeX, ``write(False)`` as text."""
         self._write = write
 
     @functools.cached_property
     def text(self) -> str:
-        return self._write("text")
+        return self._write(False)
 
     @functools.cached_property
     def latex(self) -> str:
-        return self._write("latex")
+        return self._write(True)
 
-    @functools.cached_property
+    @property
     def html(self) -> str:
-        return self._write("html")
-
-    def __eq__(self, other):
-        return isinstance(other, Formula) and self.text == other.text
-
-    def __hash__(self):
-        return hash(self.text)
+        return html.escape(self.text)
 
     def __str__(self):
         return self.text
@@ -74,7 +69,8 @@ class Formula:
 
 _ACCENTS = {"value": "", "tangent": "\u0307", "adjoint": "\u0304"}
 _LATEX_ACCENTS = {"value": "", "tangent": r"\dot ", "adjoint": r"\bar "}
-_LETTER_AND_NUMBER = re.compile(r"([A-Za-z])(?:_?(\d+))?")
+_LATEX_WIDE = {"value": "{}", "tangent": r"\dot{{{}}}", "adjoint": r"\overline{{{}}}"}
+_LETTER_AND_NUMBER = re.compile(r"([A-Za-z])(\d*)")
 _LATEX_ESCAPES = {
     "\\": r"\backslash ",
     "^": r"\hat{}",
@@ -91,45 +87,21 @@ def _latex_escape(name):
 
 def symbol(kind: str, row: int, names: Mapping[int, str] = {}) -> Formula:  # noqa: B006
     """A node's value, tangent or adjoint: by its label, or by its name if ``names`` has one."""
-    return Formula(lambda form: _symbol(form, kind, row, names))
+    return Formula(lambda latex: _symbol(latex, kind, row, names))
 
 
-def _symbol(form, kind, row, names):
-    accent, name = _ACCENTS[kind], names.get(row)
-    if form == "text" and name is None:
-        marked = unicodedata.normalize("NFC", "a" + accent)
-        return marked + str(row + 1).translate(SUBSCRIPTS)
-    if form == "text":
-        return unicodedata.normalize("NFC", name[:1] + accent + name[1:])
-    letter, digits = "a", str(row + 1)
-    if name is not None:
-        letter, digits = _letter_and_number(name, row, names)
-    if letter is None and form == "latex":
-        wide = {"value": "{}", "tangent": r"\dot{{{}}}", "adjoint": r"\overline{{{}}}"}
-        return wide[kind].format(rf"\mathrm{{{_latex_escape(name)}}}")
-    if letter is None:
-        return html.escape(_symbol("text", kind, row, names))
-    if form == "latex":
-        below = f"_{digits}" if len(digits) == 1 else f"_{{{digits}}}"
-        return _LATEX_ACCENTS[kind] + letter + (below if digits else "")
-    marked = unicodedata.normalize("NFC", letter + accent)
-    return f"<i>{marked}</i>" + (f"<sub>{digits}</sub>" if digits else "")
-
-
-def _letter_and_number(name, row, names):
-    """A name's letter and its subscript; no letter where the name is written as it is.
-
-    That is, where it has more letters, or would look like a label (a2, except in row a2)
-    or like another name (x_1 beside x1).
-    """
-    match = _LETTER_AND_NUMBER.fullmatch(name)
-    if match is None:
-        return None, ""
-    letter, digits = match[1], match[2] or ""
-    like_a_label = letter == "a" and digits and digits != str(row + 1)
-    if like_a_label or ("_" in name and letter + digits in names.values()):
-        return None, ""
-    return letter, digits
+def _symbol(latex, kind, row, names):
+    name = names.get(row)
+    if not latex:
+        name = "a" + str(row + 1).translate(SUBSCRIPTS) if name is None else name
+        return unicodedata.normalize("NFC", name[:1] + _ACCENTS[kind] + name[1:])
+    match = _LETTER_AND_NUMBER.fullmatch(f"a{row + 1}" if name is None else name)
+    # A name such as a2 would look like a row's label.
+    if match is None or (name is not None and match[1] == "a" and match[2]):
+        return _LATEX_WIDE[kind].format(rf"\mathrm{{{_latex_escape(name)}}}")
+    letter, digits = match.groups()
+    below = f"_{digits}" if len(digits) == 1 else f"_{{{digits}}}"
+    return _LATEX_ACCENTS[kind] + letter + (below if digits else "")
 
 
 # ---------------------------------------------------------------- writing a tree
@@ -143,22 +115,18 @@ class _Written(NamedTuple):
     minus: bool = False
 
 
-_PARENTHESES = {"latex": r"\left({}\right)"}
-_MINUS = {"text": MINUS, "html": MINUS, "latex": "-"}
-
-
 def write(
     tree: Tree,
     names: Mapping[int, str] = {},  # noqa: B006
     origins: Origins = NO_ORIGINS,
 ) -> Formula:
-    """A tree in text, LaTeX and HTML.
+    """A tree as a formula.
 
     Args:
         names: row number -> name; nodes that it lacks go by their labels, a5.
         origins: of a trace: where its masks and labels came from.
     """
-    return Formula(lambda form: _Writer(form, names, origins).write(tree).text)
+    return Formula(lambda latex: _Writer(latex, names, origins).write(tree).text)
 
 
 # Calls that masks and labels come from -> the sign between their operands: text, LaTeX.
@@ -175,33 +143,27 @@ _SIGNS = {
 
 
 class _Writer:
-    def __init__(self, form, names, origins):
-        self.form, self.names, self.origins = form, names, origins
+    def __init__(self, latex=False, names={}, origins=NO_ORIGINS):  # noqa: B006
+        self.latex, self.names, self.origins = latex, names, origins
+        self.minus = "-" if latex else MINUS
         # An operand is written again when it turns out to need parentheses.
-        self.known = {}
+        self.write = functools.cache(self._written)
 
-    def write(self, tree, tail=False) -> _Written:
+    def _written(self, tree, tail=False) -> _Written:
         """``tail``: what follows binds as tightly as a product, so sin x must be sin(x)."""
-        key = id(tree), tail
-        if key not in self.known:
-            self.known[key] = self.write_anew(tree, tail)
-        return self.known[key]
-
-    def write_anew(self, tree, tail):
         if isinstance(tree, Operation):
             return self.operation(tree, tail)
         if isinstance(tree, Constant):
             return self.constant(tree.value, tree.word)
-        return _Written(_symbol(self.form, tree.kind, tree.row, self.names), ATOM)
+        return self.symbol(tree.kind, tree.row)
+
+    def symbol(self, kind, row):
+        return _Written(_symbol(self.latex, kind, row, self.names), ATOM)
 
     # -- numbers and arrays
 
-    def number(self, text):
-        level = PRODUCT if text[0] == MINUS or "e" in text else ATOM
-        return _Written(self.as_form(text), level, text[0] == MINUS)
-
     def as_form(self, text):
-        if self.form != "latex":
+        if not self.latex:
             return text
         digits, e, exponent = (
             text.replace(MINUS, "-").replace("∞", r"\infty").partition("e")
@@ -218,10 +180,12 @@ class _Writer:
         # 1/3 rather than 0.3333.
         if float(ratio) == x and float(f"{x:.3e}") != x:
             text, minus = f"{abs(ratio.numerator)}/{ratio.denominator}", x < 0
-            if self.form == "latex":
+            if self.latex:
                 text = rf"\frac{{{abs(ratio.numerator)}}}{{{ratio.denominator}}}"
-            return _Written(_MINUS[self.form] * minus + text, PRODUCT, minus)
-        return self.number(constant(x))
+            return _Written(self.minus * minus + text, PRODUCT, minus)
+        text = constant(x)
+        level = PRODUCT if text[0] == MINUS or "e" in text else ATOM
+        return _Written(self.as_form(text), level, text[0] == MINUS)
 
     def origin_of(self, x):
         """The ``Origin`` of data, or of a constant that came from data."""
@@ -234,8 +198,7 @@ class _Writer:
         name = getattr(origin.function, "__name__", origin.function).strip("_")
         parts = [self.source(o) for o in origin.operands]
         if name in _SIGNS and len(parts) == 2:
-            sign = _SIGNS[name][self.form == "latex"]
-            sign = html.escape(sign) if self.form == "html" else sign
+            sign = _SIGNS[name][self.latex]
             inner = [p.text if p.level else self.wrapped(p.text) for p in parts]
             # It binds more loosely than all else.
             return _Written(f" {sign} ".join(inner), 0)
@@ -250,9 +213,7 @@ class _Writer:
     def source(self, operand) -> _Written:
         """An operand of the call that data came from."""
         if type(operand) is Tracer:
-            return _Written(
-                _symbol(self.form, "value", operand.index, self.names), ATOM
-            )
+            return self.symbol("value", operand.index)
         is_number = isinstance(operand, np.ndarray | float | int)
         if is_number and not isinstance(operand, bool):
             return self.constant(operand, None)
@@ -262,13 +223,9 @@ class _Writer:
         if (origin := self.origin_of(x)) is not None:
             return self.origin(origin).text
         x = np.asarray(x)
-        if (
-            x.ndim == 1
-            and x.size > 4
-            and x.dtype.kind in "iu"
-            and np.all(np.diff(x) == 1)
-        ):
-            dots = r" \ldots " if self.form == "latex" else "…"
+        whole = x.ndim == 1 and x.dtype.kind in "iu"
+        if whole and x.size > 4 and np.all(np.diff(x) == 1):
+            dots = r" \ldots " if self.latex else "…"
             return f"[{x[0]}, {x[1]}, {dots}, {x[-1]}]"
         if x.ndim == 1 and 0 < x.size <= 4:
             entries = [
@@ -276,15 +233,15 @@ class _Writer:
             ]
             return "[" + ", ".join(entries) + "]"
         shape = "×".join(map(str, x.shape)) or "1"
-        shape = shape.replace("×", r" \times ") if self.form == "latex" else shape
-        word = r"\mathrm{constant}" if self.form == "latex" else "constant"
+        shape = shape.replace("×", r" \times ") if self.latex else shape
+        word = r"\mathrm{constant}" if self.latex else "constant"
         return f"{word}[{shape}]"
 
     # -- operations
 
     def operation(self, tree, tail):
-        primitive, notation = tree.primitive, _notation_of(tree, self.form)
-        template = notation.latex if self.form == "latex" else notation.text
+        primitive, notation = tree.primitive, _notation_of(tree, self.latex)
+        template = notation.latex if self.latex else notation.text
         pieces, level = self.pieces(template, primitive), notation.level
         out, minus = "", False
         for i, (literal, field) in enumerate(pieces):
@@ -297,22 +254,19 @@ class _Writer:
             elif field == "parameters":
                 out += self.parameters(tree)
             elif not field.isdecimal():
-                out += self.parameter(
-                    field, tree.parameters[field], tree.primitive.name
-                )
+                out += self.parameter(field, tree.parameters[field], primitive.name)
             else:
                 out, level, first = self.operand(
                     tree, notation, int(field), out, following, level, tail
                 )
                 minus = minus or first
-        return _Written(out, level, minus or out.startswith(_MINUS[self.form]))
+        return _Written(out, level, minus or out.startswith(self.minus))
 
     def pieces(self, template, primitive):
         """(literal, field) pairs; a name in braces that is no field is LaTeX's own."""
         known = {"operands", "parameters", *primitive.parameters}
         pieces = [("", None)]
         for literal, field, _, _ in string.Formatter().parse(template):
-            literal = html.escape(literal) if self.form == "html" else literal
             if field is not None and not field.isdecimal() and field not in known:
                 literal, field = f"{literal}{{{field}}}", None
             if pieces[-1][1] is None:
@@ -337,15 +291,14 @@ class _Writer:
         inner_tail = tail if not following else not spaced
         written = self.write(operand, inner_tail and needs <= PREFIX)
         leftmost = not out
-        if name == "power" and k == 1 and self.form != "latex":
+        if name == "power" and k == 1 and not self.latex:
             if re.fullmatch(r"−?\d+", written.text):
                 return out[:-1] + written.text.translate(SUPERSCRIPTS), level, False
         wrap = written.level < needs
         if written.minus and not leftmost and not wrap:
             # a + (−b) is a − b.
             if name == "add":
-                sign = _MINUS[self.form]
-                out = re.sub(r"\+ $", f"{sign} ", out)
+                out = re.sub(r"\+ $", f"{self.minus} ", out)
                 return out + written.text[1:], level, False
             wrap = True
         is_call = level == PREFIX and out.endswith(" ")
@@ -357,7 +310,7 @@ class _Writer:
         return out + written.text, level, leftmost and written.minus
 
     def wrapped(self, text):
-        return _PARENTHESES.get(self.form, "({})").format(text)
+        return rf"\left({text}\right)" if self.latex else f"({text})"
 
     # -- parameters
 
@@ -369,7 +322,7 @@ class _Writer:
         )
 
     def word(self, key):
-        return rf"\mathrm{{{_latex_escape(key)}}}" if self.form == "latex" else key
+        return rf"\mathrm{{{_latex_escape(key)}}}" if self.latex else key
 
     def parameter(self, key, value, name):
         if key == "index":
@@ -397,7 +350,7 @@ class _Writer:
 _TRANSPOSED = Notation("{0}ᵀ", r"{0}^\top", "np.transpose({0})", POWER, (ATOM,))
 
 
-def _notation_of(tree, form) -> Notation:
+def _notation_of(tree, latex) -> Notation:
     """A primitive's notation, made to fit the operands that it meets here."""
     name, notation = tree.primitive.name, tree.primitive.notation
     if tree.primitive.elementwise and all(np.ndim(o.value) for o in tree.operands):
@@ -408,7 +361,7 @@ def _notation_of(tree, form) -> Notation:
     if name == "transpose" and not _shown_parameters(tree):
         return _TRANSPOSED
     if name == "expand_dims":
-        return _with_new_axes(tree, form)
+        return _with_new_axes(tree, latex)
     fields = set(re.findall(r"{([a-z_]+)}", notation.text))
     if "parameters" not in fields and set(_shown_parameters(tree)) - fields:
         # ‖x‖ has no room for axis=1.
@@ -416,11 +369,11 @@ def _notation_of(tree, form) -> Notation:
     return notation
 
 
-def _with_new_axes(tree, form):
+def _with_new_axes(tree, latex):
     """expand_dims as NumPy's users index: a[:, None]."""
     ndim = np.ndim(tree.value)
     axes = {a % ndim for a in tree.parameters["axis"]}
-    none = r"\mathrm{None}" if form == "latex" else "None"
+    none = r"\mathrm{None}" if latex else "None"
     index = ", ".join(none if a in axes else ":" for a in range(ndim))
     return Notation(f"{{0}}[{index}]", f"{{0}}[{index}]", "", ATOM, (ATOM,))
 
@@ -453,54 +406,47 @@ def badge(tree: Tree) -> str:
     """An operation's sign for a node of a graph: +, ·, sin, 0.5·, logsumexp; "" for an input."""
     if not isinstance(tree, Operation):
         return ""
-    notation = _notation_of(tree, "text")
+    notation = _notation_of(tree, False)
     if notation.level == ATOM:
         return tree.primitive.name
-    signs = ""
-    for literal, field in _Writer("text", {}, NO_ORIGINS).pieces(
-        notation.text, tree.primitive
-    ):
-        signs += literal
-        if field is not None and field.isdecimal():
-            x = is_scalar(tree.operands[int(field)])
-            signs += "" if x is None else write(tree.operands[int(field)]).text
+
+    def constant_or_nothing(match):
+        operand = tree.operands[int(match[1])]
+        return "" if is_scalar(operand) is None else write(operand).text
+
+    signs = re.sub(r"{(\d+)}", constant_or_nothing, notation.text)
     if signs.startswith("^") and re.fullmatch(r"−?\d+", signs[1:]):
         return signs[1:].translate(SUPERSCRIPTS)
     return signs.strip()
 
 
 def assignment(left: Formula, right: Formula) -> Formula:
-    """left = right, in each form."""
-    return Formula(lambda form: f"{getattr(left, form)} = {getattr(right, form)}")
+    """left = right."""
+    return Formula(
+        lambda latex: (
+            f"{left.latex} = {right.latex}" if latex else f"{left.text} = {right.text}"
+        )
+    )
+
+
+_LATEX_SIGNS = {MINUS: "-", "×": r" \times ", "…": r" \ldots ", "∞": r"\infty"}
 
 
 def as_formula(text: str) -> Formula:
-    """A number's text in each form."""
-    return Formula(lambda form: _plain_text(form, text))
+    """A number's or an array's text as a formula."""
+    signs = str.maketrans(_LATEX_SIGNS)
+    return Formula(lambda latex: text.translate(signs) if latex else text)
 
 
-def _plain_text(form, text):
-    if form == "latex":
-        latex = text.replace(MINUS, "-").replace("×", r" \times ")
-        return latex.replace("…", r" \ldots ").replace("∞", r"\infty")
-    return html.escape(text) if form == "html" else text
-
-
-def parameter_text(
-    key: str,
-    value: Any,
-    name: str,
-    origins: Origins = NO_ORIGINS,
-) -> str:
+def parameter_text(key: str, value: Any, name: str, origins: Origins) -> str:
     """A parameter of the primitive with this name, as text."""
-    return _Writer("text", {}, origins).parameter(key, value, name)
+    return _Writer(origins=origins).parameter(key, value, name)
 
 
 def data_text(value: Any, origins: Origins) -> str | None:
     """What data came from, as text; None where it is a constant like any other."""
-    writer = _Writer("text", {}, origins)
-    origin = writer.origin_of(value)
-    if origin is None:
+    writer = _Writer(origins=origins)
+    if (origin := writer.origin_of(value)) is None:
         return None
     text, level, _ = writer.origin(origin)
     return text if level else writer.wrapped(text)

@@ -1,22 +1,22 @@
-"""Where the nodes and edges of a graph go when Graphviz can't be started: layers.
-
-Pictures are laid out by Graphviz (``dot``) wherever it runs; in a browser's Python it does not.
-``layout.js`` lays a player's graph out in the same way, for cards that shrink with the window.
+"""Where the nodes and edges of a graph go: layers.
 
 A node's layer is the length of the longest path that leads to it; an edge that passes layers takes
 a place in each. In every layer nodes stand where their neighbours are on average, in that order,
-without overlap: sweeps up and down the layers bring them there.
+without overlap: sweeps up and down the layers bring them there. ``layout.js`` does the same for a
+player's cards, which shrink with the window. Both need no program such as Graphviz, which a
+browser's Python can't start, and draw the same picture on every machine.
 
-Reads: nothing of ours. Read by: ``graph``, ``dot``, ``steppers``.
+Reads: nothing of ours. Read by: ``graph``.
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from operator import attrgetter
 from typing import NamedTuple
 
-__all__ = ["GAP", "Layout", "edge_key", "lay_out"]
+__all__ = ["Layout", "lay_out"]
 
 Point = tuple[float, float]
 # Per node (operand's position, the other node's key), and its width and height.
@@ -26,13 +26,14 @@ Sizes = Mapping[str, tuple[float, float]]
 APART, GAP, PASSING = 26, 56, 24
 # Pixels between the ends of edges at one node, at most.
 FAN = 26
-SWEEPS = 8
+SWEEPS = 6
 
 
 class Layout(NamedTuple):
     """Where things go, in pixels, y downwards: centres of nodes, curves of edges.
 
-    A curve is a list of points: cubic Bézier pieces, end to end, from the operand to its user.
+    The edge from a4 into the first operand of a5 is "a4-a5-0". A curve is a list of points: cubic
+    Bézier pieces, end to end, from the operand to its user.
     """
 
     width: float
@@ -51,11 +52,6 @@ class _Place:
     wish: float = 0.0
     up: list["_Place"] = field(default_factory=list)
     down: list["_Place"] = field(default_factory=list)
-
-
-def edge_key(operand: str, key: str, position: int) -> str:
-    """What the edge from an operand into the node ``key`` is called."""
-    return f"{operand}-{key}-{position}"
 
 
 def lay_out(operands: Operands, sizes: Sizes) -> Layout:
@@ -84,29 +80,34 @@ def lay_out(operands: Operands, sizes: Sizes) -> Layout:
             for low, high in pairwise(way):
                 low.up.append(high)
                 high.down.append(low)
-            ways[edge_key(operand, key, position)] = way
+            ways[f"{operand}-{key}-{position}"] = way
     _arrange(layers)
     left = min(place.x - place.wide / 2 for layer in layers for place in layer)
     right = max(place.x + place.wide / 2 for layer in layers for place in layer)
     tall = max(height for _, height in sizes.values())
     height = len(layers) * (tall + GAP) - GAP
 
-    def point(place, x=0.0, y=0.0):
-        return place.x - left + x, height - place.layer * (tall + GAP) - tall / 2 + y
+    def point(place, aside, up):
+        y = height - place.layer * (tall + GAP) - tall / 2
+        return place.x - left + aside, y - up * tall / 2
 
-    curves = {}
-    for edge, way in ways.items():
+    def curve(edge, way):
+        """Upright where it leaves, passes and arrives."""
         low, high = way[0], way[-1]
-        leaves = sorted(low.up, key=lambda p: p.x).index(way[1])
         arriving = [e for e, other in ways.items() if other[-1] is high]
         arriving.sort(key=lambda e: ways[e][-2].x)
-        ends = [
-            point(low, _fan(leaves, len(low.up), low.wide), -tall / 2),
-            *map(point, way[1:-1]),
-            point(high, _fan(arriving.index(edge), len(arriving), high.wide), tall / 2),
-        ]
-        curves[edge] = _curve(ends)
-    centres = {key: point(place) for key, place in nodes.items()}
+        leaving = sorted(low.up, key=attrgetter("x")).index(way[1])
+        stops = [point(low, _fan(leaving, len(low.up), low.wide), 1)]
+        stops += [point(place, 0, up) for place in way[1:-1] for up in (-1, 1)]
+        arrival = _fan(arriving.index(edge), len(arriving), high.wide)
+        stops.append(point(high, arrival, -1))
+        points = stops[:1]
+        for (ax, ay), (bx, by) in pairwise(stops):
+            points += [(ax, (ay + by) / 2), (bx, (ay + by) / 2), (bx, by)]
+        return points
+
+    curves = {edge: curve(edge, way) for edge, way in ways.items()}
+    centres = {key: point(place, 0, 0) for key, place in nodes.items()}
     return Layout(right - left, height, centres, curves)
 
 
@@ -125,47 +126,22 @@ def _arrange(layers):
             _pack(layer, [place.down + place.up for place in layer])
 
 
-def _pack(
-    layer: list[_Place], neighbours: list[list[_Place]], sort: bool = False
-) -> None:
-    """Each in the middle of its neighbours; those that would overlap share a block."""
+def _pack(layer, neighbours, sort=False):
+    """Each in the middle of its neighbours, without overlap; all pushed back by the mean."""
     for place, others in zip(layer, neighbours, strict=True):
         xs = [other.x for other in others]
         place.wish = sum(xs) / len(xs) if xs else place.x
     if sort:
         layer.sort(key=attrgetter("wish"))
-    blocks: list[tuple[float, float, list[_Place]]] = []
+    free = -math.inf
     for place in layer:
-        left, wide, places = place.wish - place.wide / 2, place.wide, [place]
-        while blocks and sum(blocks[-1][:2]) + APART > left:
-            before, width, others = blocks.pop()
-            total = before * len(others) + (left - width - APART) * len(places)
-            places = others + places
-            left, wide = total / len(places), width + APART + wide
-        blocks.append((left, wide, places))
-    for left, _, places in blocks:
-        for place in places:
-            place.x = left + place.wide / 2
-            left += place.wide + APART
+        place.x = max(place.wish, free + place.wide / 2)
+        free = place.x + place.wide / 2 + APART
+    pushed = sum([place.x - place.wish for place in layer]) / len(layer)
+    for place in layer:
+        place.x -= pushed
 
 
 def _fan(k, count, wide):
     """How far from the middle of a node the k-th of its edges ends."""
     return (k - (count - 1) / 2) * min(FAN, (wide - 40) / count)
-
-
-def _curve(ends: list[Point]) -> list[Point]:
-    """A smooth curve through points: straight on in the middle, steep at both ends."""
-    last = len(ends) - 1
-
-    def lean(k):
-        (ax, ay), (bx, by) = ends[max(0, k - 1)], ends[min(last, k + 1)]
-        return (1.0 if 0 < k < last else 0.35) * (bx - ax) / (by - ay)
-
-    curve = [ends[0]]
-    for k, ((ax, ay), (bx, by)) in enumerate(pairwise(ends)):
-        rise = (ay - by) / 3
-        curve.append((ax - rise * lean(k), ay - rise))
-        curve.append((bx + rise * lean(k + 1), by + rise))
-        curve.append((bx, by))
-    return curve

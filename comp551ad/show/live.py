@@ -14,7 +14,6 @@ Reads: ``recorded``, ``formula``, ``autodiff``. Read by: ``player``, ``steppers`
 ``training``.
 """
 
-import ast
 import functools
 import inspect
 import json
@@ -33,10 +32,11 @@ from comp551ad.autodiff.javascript import lists_of, parts_for
 from comp551ad.autodiff.operands import Origins
 from comp551ad.autodiff.passes import pull_back, push_forward
 from comp551ad.autodiff.primitives import PRIMITIVES, Primitive, shape_of
+from comp551ad.autodiff.tape import apply
 from comp551ad.autodiff.trace import Trace, operands_of, parameters_of, record
 
 from . import recorded
-from .formula import NO_ORIGINS, data_text, parameter_text
+from .formula import data_text, parameter_text
 from .recorded import Constant, Symbol
 
 # Operands for a rule that is recorded for numbers: no two alike, none special.
@@ -53,35 +53,33 @@ LONGEST_CODE = 4000
 
 def program_of(trace: Trace) -> dict:
     """A trace as the page's engine reads it."""
-    rows = []
-    for k, row in enumerate(trace.rows):
-        one: dict[str, Any] = {
-            "op": row[0],
-            "args": [_operand(o, trace.origins) for o in operands_of(row)],
-        }
-        if row[0] == "input":
-            one["at"] = number_data(row[1])
-        parameters = _parameters(trace, row)
-        if parameters:
-            one["params"] = parameters
-        if k in trace.names:
-            one["name"] = trace.names[k]
-        rule = None if row[0] == "input" else _rules_of_shapes(trace, k)
-        if rule:
-            one["rule"] = rule
-        rows.append(one)
     code, spans = code_of(trace)
-    for one, span in zip(rows, spans, strict=True):
-        if span:
-            one["span"] = span
     outputs = sorted({o for o in trace.outputs if o is not None})
-    program = {
-        "function": trace.function,
-        "code": code,
-        "rows": rows,
-        "outputs": outputs,
+    rows = [_row(trace, k, span) for k, span in enumerate(spans)]
+    program = {"function": trace.function, "code": code, "rows": rows}
+    fixed = _why_fixed(trace)
+    return program | {"outputs": outputs} | ({"fixed": fixed} if fixed else {})
+
+
+def _row(trace, k, span):
+    row, origins = trace.rows[k], trace.origins
+    operands = operands_of(row)
+    one: dict[str, Any] = {
+        "op": row[0],
+        "args": [o if type(o) is int else _constant(o, origins) for o in operands],
     }
-    return program | ({"fixed": fixed} if (fixed := _why_fixed(trace)) else {})
+    parts = {"name": trace.names.get(k), "span": span}
+    if row[0] == "input":
+        one["at"] = number_data(row[1])
+    else:
+        primitive, parameters = PRIMITIVES[row[0]], parameters_of(row)
+        values = [trace.rows[o][1] if type(o) is int else o for o in operands]
+        shapes = [shape_of(value) for value in (*values, row[1])]
+        parts["params"] = parameter_data(primitive, parameters, shapes, origins)
+        # For numbers the table has the rules.
+        if parameters or any(shapes) or not primitive.elementwise:
+            parts["rule"] = rules_of(trace, k)
+    return one | {key: part for key, part in parts.items() if part}
 
 
 def _why_fixed(trace):
@@ -99,10 +97,6 @@ def _why_fixed(trace):
             "came out."
         )
     return None
-
-
-def _operand(x, origins):
-    return x if type(x) is int else _constant(x, origins)
 
 
 def _constant(x, origins):
@@ -126,22 +120,8 @@ def _finite(x):
     return int(x) if x == int(x) and abs(x) < 1e15 and str(x) != "-0.0" else x
 
 
-def _parameters(trace, row):
-    """The parameters of a row as one would write them, each with its text."""
-    if row[0] == "input":
-        return {}
-    parameters = parameters_of(row)
-    operands = operands_of(row)
-    values = [trace.rows[o][1] if type(o) is int else o for o in operands]
-    shapes = [shape_of(value) for value in (*values, row[1])]
-    return parameter_data(PRIMITIVES[row[0]], parameters, shapes, trace.origins)
-
-
 def parameter_data(
-    primitive: Primitive,
-    parameters: dict,
-    shapes: Any,
-    origins: Origins = NO_ORIGINS,
+    primitive: Primitive, parameters: dict, shapes: Any, origins: Origins
 ) -> dict:
     """{name: [value for the runtime, text for the reader]}; without a text it isn't shown."""
     data: dict[str, list] = {}
@@ -168,79 +148,46 @@ def parameter_data(
 # ---------------------------------------------------------------- rules
 
 
-def _rules_of_shapes(trace, number):
-    """Both modes' rules of a row with arrays in it; None for numbers, whose rules the table has."""
+def rules_of(trace: Trace, number: int) -> dict:
+    """Both modes' rules of a row as trees: {"vjps": [per operand], "jvps": [per operand]}."""
     row = trace.rows[number]
-    operands, parameters = operands_of(row), parameters_of(row)
-    values = [trace.rows[o][1] if type(o) is int else o for o in operands]
-    of_numbers = not parameters and not any(map(shape_of, (row[1], *values)))
-    if PRIMITIVES[row[0]].elementwise and of_numbers:
-        return None
-    # Operands that are one row are one symbol.
-    first: dict[int, int] = {}
-    for k, o in enumerate(operands):
-        if type(o) is int:
-            first.setdefault(o, k)
-    rows = [first[o] if type(o) is int else None for o in operands]
-    return rule_trees(row[0], values, rows, row[1], parameters, trace.origins)
-
-
-def rule_trees(
-    name: str,
-    values: Any,
-    rows: list[int | None],
-    y: Any,
-    parameters: dict,
-    origins: Origins = NO_ORIGINS,
-) -> dict:
-    """The rules of one operation as trees: {"vjps": [per operand], "jvps": [per operand]}.
-
-    Args:
-        name: of the primitive.
-        values: its operands.
-        rows: per operand the first operand that is the same row; None for a constant.
-        y: the result.
-        parameters: as a row of the tape has them.
-        origins: of a trace: where masks and labels came from.
-    """
-    count = len(values)
-    inputs: list[tuple] = [("input", value) for value in values]
-    operands = [values[k] if rows[k] is None else rows[k] for k in range(count)]
-    row = (name, y, *operands, parameters)
-    pseudo = Trace([*inputs, row], {}, (), (), None, name, origins=origins)
-    adjoint = {count: Symbol("adjoint", count, y)}
-    tangents = {k: Symbol("tangent", k, values[k]) for k in rows if k is not None}
+    operands = operands_of(row)
+    rows = [o for o in operands if type(o) is int]
+    adjoint = {number: Symbol("adjoint", number, row[1])}
+    tangents = {o: Symbol("tangent", o, trace.rows[o][1]) for o in rows}
     found = {}
     for mode, marks, walk in (
         ("vjps", adjoint, pull_back),
         ("jvps", tangents, push_forward),
     ):
-        trees = {p: tree for p, _, tree in recorded.terms(pseudo, count, marks, walk)}
-        found[mode] = [
-            _tree_data(trees.get(k, recorded.ZERO), values, count, origins)
-            for k in range(count)
-        ]
+        terms = recorded.terms(trace, number, marks, walk)
+        trees = {p: _tree_data(tree, operands, trace.origins) for p, _, tree in terms}
+        found[mode] = [trees.get(k) for k in range(len(operands))]
     return found
 
 
-def _tree_data(tree, values, own, origins):
+def _tree_data(tree, operands, origins):
     """A recorded tree as the page reads it; None for a zero by rule."""
     if tree is recorded.ZERO:
         return None
     if isinstance(tree, Symbol):
         if tree.kind == "value":
-            return "y" if tree.row == own else tree.row
+            # Operands that are one row are one symbol.
+            same = (
+                k for k, o in enumerate(operands) if type(o) is int and o == tree.row
+            )
+            return next(same, "y")
         return "g"
     if isinstance(tree, Constant):
-        for k, value in enumerate(values):
-            if tree.value is value:
+        for k, operand in enumerate(operands):
+            if type(operand) is not int and tree.value is operand:
                 return k
         return _constant(tree.value, origins)
-    operands = [_tree_data(o, values, own, origins) for o in tree.operands]
-    operands = [{"c": 0} if o is None else o for o in operands]
+    inner = [_tree_data(o, operands, origins) for o in tree.operands]
+    inner = [{"c": 0} if o is None else o for o in inner]
     shapes = [np.shape(o.value) for o in (*tree.operands, tree)]
     parameters = parameter_data(tree.primitive, tree.parameters, shapes, origins)
-    data = [tree.primitive.name, operands]
+    data = [tree.primitive.name, inner]
     return [*data, parameters] if parameters else data
 
 
@@ -302,25 +249,18 @@ def _entry(name):
     if primitive.elementwise:
         # The samples needn't lie in a function's domain: only what a rule does with them counts.
         with np.errstate(all="ignore"):
-            data |= _rules_of_numbers(name, primitive)
+            data |= _rules_of_numbers(primitive)
     body = json.dumps(data, separators=(",", ":"), ensure_ascii=True)
     return f"{name}: {body.replace('0', _javascript(primitive), 1)}"
 
 
-def _rules_of_numbers(name, primitive):
+def _rules_of_numbers(primitive):
     """The rules for numbers, and those for a constant operand where they look different."""
     count = len(primitive.vjps)
-    parameters = {"condition": True} if "condition" in primitive.parameters else {}
-    values = [float(v) for v in SAMPLES[:count]]
-    every = list(range(count))
-    general = rule_trees(
-        name, values, every, _value(primitive, values, parameters), parameters
-    )
+    general = _rules_with(primitive, {})
     variants = []
-    for k in every if count > 1 else []:
-        one, other, third, zero = (
-            _with_constant(primitive, values, k, c, parameters) for c in CONSTANTS
-        )
+    for k in range(count) if count > 1 else []:
+        one, other, third, zero = (_rules_with(primitive, {k: c}) for c in CONSTANTS)
         if one["vjps"][1 - k] == general["vjps"][1 - k]:
             continue
         law = {mode: _merged(one[mode], other[mode], k) for mode in one}
@@ -329,32 +269,26 @@ def _rules_of_numbers(name, primitive):
             if _at(law, k, 0.0) != zero:
                 variants.append({"operand": k, "only": 0, **zero})
             variants.append({"operand": k, **law})
-    both = [general, *variants]
-    for one in both:
+    for one in [general, *variants]:
         if one["jvps"] == one["vjps"]:
             del one["jvps"]
     return general | ({"variants": variants} if variants else {})
 
 
-def _value(primitive, values, parameters):
-    return float(primitive.value(*values, **parameters))
+def _rules_with(primitive, constants):
+    """The rules for numbers, where the operands in ``constants`` are no inputs."""
+    parameters = {"condition": True} if "condition" in primitive.parameters else None
+    places = range(len(primitive.vjps))
 
+    def call(*inputs):
+        rest = iter(inputs)
+        operands = [constants[k] if k in constants else next(rest) for k in places]
+        if parameters:
+            return apply(primitive, operands, parameters)
+        return primitive.functions[0](*operands)
 
-def _with_constant(primitive, values, k, constant, parameters):
-    values = [constant if i == k else v for i, v in enumerate(values)]
-    rows = [None if i == k else i for i in range(len(values))]
-    if not parameters:
-        # What NumPy's function, called with a constant, writes on the tape.
-        def call(x):
-            return primitive.functions[0](
-                *(v if i == k else x for i, v in enumerate(values))
-            )
-
-        row = record(call, values[1 - k]).rows[-1]
-        if row[0] == primitive.name:
-            parameters = parameters_of(row)
-    y = _value(primitive, values, parameters)
-    return rule_trees(primitive.name, values, rows, y, parameters)
+    trace = record(call, *(SAMPLES[k] for k in places if k not in constants))
+    return rules_of(trace, len(trace.rows) - 1)
 
 
 def _merged(one, other, k):
@@ -419,42 +353,35 @@ def code_of(trace: Trace) -> tuple[str, list]:
     shown = text.splitlines(keepends=True)
     margin = len(lines[0]) - len(shown[0])
     starts = list(accumulate(map(len, shown), initial=0))
+    positions = list(trace.code.co_positions())
 
     def place(line, column):
-        """From a line and a column in bytes, both from 0, to a character of the text."""
-        before = shown[line].encode()[: max(0, column)]
+        """From a line of the file and a column in bytes to a character of the text."""
+        line -= first
+        before = shown[line].encode()[: max(0, column - margin)]
         return starts[line] + len(before.decode(errors="ignore"))
 
-    positions = list(trace.code.co_positions())
-    parameters = _parameters_in(text)
-    spans: list = []
-    for k, instruction in enumerate(trace.places):
-        span = None
+    def span(k):
+        instruction = trace.places[k]
         if trace.rows[k][0] == "input":
-            name = re.match(r"\w+", trace.names.get(k, ""))
-            if name and name[0] in parameters:
-                at = parameters[name[0]]
-                start = place(at.lineno - 1, at.col_offset)
-                span = [start, start + len(at.arg)]
-        elif instruction is not None:
-            line, end_line, column, end_column = positions[instruction // 2]
-            if None not in (line, end_line, column, end_column):
-                ends = (line, column), (end_line, end_column)
-                span = [place(at - first, column - margin) for at, column in ends]
-        spans.append(span)
-    return text.rstrip("\n"), spans
+            return _parameter_in(text, trace.names.get(k, ""))
+        at = (None,) if instruction is None else positions[instruction // 2]
+        if None in at:
+            return None
+        line, end_line, column, end_column = at
+        return [place(line, column), place(end_line, end_column)]
+
+    return text.rstrip("\n"), [span(k) for k in range(len(trace.rows))]
 
 
-def _parameters_in(text):
-    """Name -> the first function's parameter, as ``ast`` has it."""
-    try:
-        nodes = ast.walk(ast.parse(text))
-    except SyntaxError:
-        return {}
-    kinds = ast.FunctionDef | ast.Lambda
-    function = next((node for node in nodes if isinstance(node, kinds)), None)
-    parts = ast.walk(function.args) if function else ()
-    return {part.arg: part for part in parts if isinstance(part, ast.arg)}
+def _parameter_in(text, name):
+    """Where the function has the parameter that an input such as ``p['w']`` belongs to."""
+    word = re.match(r"\w+", name)
+    head = re.search(r"\bdef \w+\(|\blambda\b", text)
+    if not (word and head):
+        return None
+    found = re.compile(rf"\b{word[0]}\b").search(text, head.end())
+    return list(found.span()) if found else None
 
 
 # ---------------------------------------------------------------- the engine

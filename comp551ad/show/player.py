@@ -33,7 +33,13 @@ from comp551ad.autodiff.primitives import PRIMITIVES
 from . import palette
 from .live import engine_source, operations_in, shipped
 
-__all__ = ["player_html", "player_module", "player_script", "player_style"]
+__all__ = [
+    "LivePlayer",
+    "player_html",
+    "player_module",
+    "player_script",
+    "player_style",
+]
 
 # Kind of a player -> its modules, in the order in which they build on each other.
 MODULES = {
@@ -55,6 +61,30 @@ MODULES = {
     "training": ("bar.js", "parse.js", "matrices.js", "training.js"),
 }
 MODULES["surface"] = MODULES["training"]
+
+
+class LivePlayer:
+    """A player that is no pass: a notebook shows it, or its still where no script runs.
+
+    Attributes:
+        label: what it shows, for those who can't see it.
+        data: what the page is handed.
+        programs: name -> a written program in JavaScript.
+    """
+
+    def __init__(self, data: dict, still: str, programs: dict[str, str] = {}):  # noqa: B006
+        self.data, self.still, self.programs = data, still, programs
+        self.label = data["label"]
+
+    def __repr__(self):
+        return f"{self.label}: a live player; a notebook shows it"
+
+    def player_html(self, script: bool = True) -> str:
+        """The player as HTML, with or without the script that all players share."""
+        return player_html(self.data, self.still, script, self.programs)
+
+    def _repr_html_(self):
+        return self.player_html()
 
 
 def player_html(

@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from comp551ad.extras import extra
-from comp551ad.shapes import fit, number, require_finite
+from comp551ad.shapes import fit, number
 
-from . import figures, palette
+from . import View, figures, palette
 from .arguments import class_numbers, edges, expect, finite_arrays, texts
 
 if TYPE_CHECKING:
@@ -55,9 +55,8 @@ def plot_decision_boundary(
     """Colour the plane by the class that ``predict`` returns, with the data on it (S09).
 
     Args:
-        predict: takes rows like those of X and returns class scores, probabilities
-            (rows x C, the largest wins) or class labels (rows,). One column of
-            probabilities (rows x 1) means class 1 from 0.5 upwards.
+        predict: takes rows like those of X, and returns class scores or probabilities
+            (rows x C, the largest wins; rows x 1, class 1 from 0.5 upwards) or labels (rows,).
         X: N x 2 inputs, or N x 3 of which the first or the last column is constant: the
             bias. Grid points get the same constant.
         Y: N x C one-hot, N x 1, or (N,) labels 0, 1, …
@@ -83,12 +82,11 @@ def plot_decision_boundary(
     classes = 1 + max(int(labels.max()), int(region.max()))
     if np.ndim(Y) == 2:
         classes = max(classes, np.shape(Y)[1])
-    if class_names is None:
-        class_names = [f"class {c}" for c in range(classes)]
-    class_names = texts("class_names", class_names, classes)
-    if feature_names is None:
-        feature_names = ["input 1", "input 2"]
-    feature_names = texts("feature_names", feature_names)
+    default = [f"class {c}" for c in range(classes)]
+    names = default if class_names is None else class_names
+    class_names = texts("class_names", names, classes)
+    names = ["input 1", "input 2"] if feature_names is None else feature_names
+    feature_names = texts("feature_names", names)
     if len(feature_names) == X.shape[1]:
         feature_names = [feature_names[k] for k in kept]
     if len(feature_names) != 2:
@@ -99,36 +97,27 @@ def plot_decision_boundary(
 
     ax = _axes(ax, (7.2, 5.4))
     drawn = []
+    border: dict[str, Any] = {"colors": [palette.INK], "linewidths": 1.4, "zorder": 1}
     for c in range(classes):
         inside = (region == c).astype(float)
+        hue = kth(palette.CLASS_REGIONS, c)
         if inside.any():
-            hue = kth(palette.CLASS_REGIONS, c)
             ax.contourf(across, up, inside, levels=[0.5, 1.5], colors=[hue], zorder=0)
-            if not inside.all():
-                ax.contour(
-                    across,
-                    up,
-                    inside,
-                    levels=[0.5],
-                    colors=[palette.INK],
-                    linewidths=1.4,
-                    zorder=1,
-                )
-    for c in range(classes):
-        rows = inputs[labels == c]
-        drawn.append(
-            ax.scatter(
-                rows[:, 0],
-                rows[:, 1],
-                s=58,
-                marker=kth(palette.CLASS_MARKERS, c),
-                color=kth(palette.CLASSES, c),
-                edgecolors=palette.INK,
-                linewidths=0.8,
-                label=class_names[c],
-                zorder=2,
-            )
+        if 0 < inside.mean() < 1:
+            ax.contour(across, up, inside, levels=[0.5], **border)
+        x, y = inputs[labels == c].T
+        points = ax.scatter(
+            x,
+            y,
+            s=58,
+            marker=kth(palette.CLASS_MARKERS, c),
+            color=kth(palette.CLASSES, c),
+            edgecolors=palette.INK,
+            linewidths=0.8,
+            label=class_names[c],
+            zorder=2,
         )
+        drawn.append(points)
     ax.set_xlim(across[0], across[-1])
     ax.set_ylim(up[0], up[-1])
     dress(ax, title, *feature_names)
@@ -178,31 +167,23 @@ def plot_learning_curve(
     given |= _lines("norms", named)
     lines = fit(dict.fromkeys(given, "K"), given)
     when, costs = lines.pop("iterations"), lines.pop("cost")
-    require_finite(["iterations"], [when])
-    if when.min() < 0:
-        raise ValueError(
-            f"iterations: got {when.min():g}, expected numbers from 0 upwards"
-        )
     if np.isnan(costs).all():
         raise ValueError(
             "cost: got nan throughout, expected numbers; the history of a descend without "
             "a cost function has none: descend(…, cost=…), or give cost= here"
         )
-    costs = _with_gaps({"cost": costs})["cost"]
-    lines = _with_gaps(lines, "; norms={} leaves them out")
 
     ax = _axes(ax, (7.2, 5.0))
     when = when + 1
-    drawn = ax.loglog(when, costs, **line_look(0), lw=2.6, label="cost")
+    look = {**line_look(0), "lw": 2.6, "label": "cost"}
+    drawn = ax.loglog(when, _with_gaps(costs), **look)
     dress(ax, title, "iteration + 1", "cost", grid=True)
-    _plain_decades(ax.yaxis)
     if lines:
         right = ax.twinx()
         pairs = zip(named, lines.values(), strict=True)
         for k, (name, values) in enumerate(pairs, start=1):
-            drawn += right.semilogy(
-                when, values, **line_look(k), lw=2.0, label=f"‖{name}‖"
-            )
+            look = {**line_look(k), "lw": 2.0, "label": f"‖{name}‖"}
+            drawn += right.semilogy(when, _with_gaps(values), **look)
         right.set_ylabel("norm of the gradient", fontsize=LABEL_SIZE)
         right.tick_params(labelsize=TICK_SIZE)
         right.spines["top"].set_visible(False)
@@ -222,7 +203,7 @@ def plot_error_curve(
     What has no logarithm (0, nan, inf) leaves a gap in the line.
 
     Args:
-        steps: (K,) steps h, above 0.
+        steps: (K,) steps h.
         errors: {name of the formula: (K,) relative errors}.
 
     Raises:
@@ -230,19 +211,15 @@ def plot_error_curve(
     """
     given = {"steps": steps, **_lines("errors", errors)}
     h, *lines = fit(dict.fromkeys(given, "K"), given).values()
-    require_finite(["steps"], [h])
-    if h.min() <= 0:
-        raise ValueError(f"steps: got {h.min():g}, expected numbers above 0")
-    if not lines:
-        raise ValueError(
-            "errors: got no formula, expected {name: errors}, one error for each step"
-        )
-    gaps = _with_gaps(dict(zip([*given][1:], lines, strict=True)))
     ax = _axes(ax, (7.2, 5.0))
     drawn: list = []
-    for k, (name, values) in enumerate(zip(errors, gaps.values(), strict=True)):
-        look = {**line_look(k), "marker": kth(palette.CLASS_MARKERS, k)}
-        drawn += ax.loglog(h, values, **look, markersize=6, lw=2.0, label=str(name))
+    for k, (name, values) in enumerate(zip(errors, lines, strict=True)):
+        look = {
+            **line_look(k),
+            "marker": kth(palette.CLASS_MARKERS, k),
+            "markersize": 6,
+        }
+        drawn += ax.loglog(h, _with_gaps(values), **look, lw=2.0, label=str(name))
     dress(ax, title, "step h", "relative error", grid=True)
     _legend(ax, drawn, columns=len(drawn))
     return ax
@@ -266,39 +243,34 @@ def plot_paths(
         ax: Axes to draw on; a new figure if left out.
 
     Raises:
-        ValueError: a name occurs twice in ``layers`` or can't be set as a formula, an edge
-            isn't there, or there are no names at all.
+        ValueError: a name occurs twice in ``layers``, or an edge isn't there.
     """
     speeds = edges(speeds)
     expect("layers", layers, Iterable, "lists of nodes' names")
     layers = [texts("layers", layer) for layer in layers]
-    places = {}
-    for across, layer in enumerate(layers):
-        for i, name in enumerate(layer):
-            if name in places:
-                raise ValueError(f"layers: got {name!r} twice, expected each name once")
-            places[name] = np.array([2.6 * across, (len(layer) - 1) / 2 - i])
-    if not places:
+    places = {
+        name: np.array([2.6 * across, (len(layer) - 1) / 2 - i])
+        for across, layer in enumerate(layers)
+        for i, name in enumerate(layer)
+    }
+    if not 0 < len(places) == sum(map(len, layers)):
         raise ValueError(
-            f"layers: got {layers!r}, expected lists of nodes' names, from left to right"
+            f"layers: got {layers!r}, expected lists of nodes' names, each name once"
         )
-    formulas = texts("layers", [f"${name}$" for name in places])
     if lost := {name for edge in speeds for name in edge} - places.keys():
         raise ValueError(
             f"speeds: got edges of {sorted(lost, key=repr)}, expected nodes of the layers"
         )
-    bold = speeds if bold is None else bold
-    expect("bold", bold, Iterable, "edges of speeds")
-    shown = list(bold)
+    expect("bold", bold, Iterable | None, "edges of speeds")
+    shown = list(speeds if bold is None else bold)
     if unknown := [edge for edge in shown if edge not in list(speeds)]:
-        raise ValueError(
-            f"bold: got {sorted(unknown, key=repr)}, expected edges of speeds"
-        )
+        raise ValueError(f"bold: got {unknown!r}, expected edges of speeds")
 
     ax = _axes(ax, (3 + 1.5 * len(layers), 1 + 0.8 * max(map(len, layers))))
     # Out of the layout: the margins below give the rings their room.
     text: dict[str, Any] = {"ha": "center", "va": "center", "in_layout": False}
     text |= {"color": palette.INK, "zorder": 3}
+    box = {"boxstyle": "round", "fc": palette.PAPER, "pad": 0.15}
     for edge, speed in speeds.items():
         start, end = (places[name] for name in edge)
         strong = edge in shown
@@ -306,48 +278,33 @@ def plot_paths(
         color, width, order = look
         ax.plot(*zip(start, end, strict=True), color=color, lw=width, zorder=order)
         if strong:
-            blank = {
-                "boxstyle": "round",
-                "fc": palette.PAPER,
-                "ec": "none",
-                "pad": 0.15,
-            }
             x, y = (start + end) / 2
-            label = ax.text(x, y, figures.number(speed), bbox=blank, **text)
-            label.set_fontsize(LABEL_SIZE)
+            words = figures.number(speed)
+            ax.text(
+                x, y, words, bbox={**box, "ec": "none"}, fontsize=LABEL_SIZE, **text
+            )
     ring = {"boxstyle": "circle", "fc": palette.PAPER, "ec": palette.INK}
-    for formula, (x, y) in zip(formulas, places.values(), strict=True):
-        ax.text(x, y, formula, fontsize=18, bbox=ring, **text)
-    (title,) = texts("title", [title])
+    for name, (x, y) in places.items():
+        ax.text(x, y, f"${name}$", fontsize=18, bbox=ring, **text)
     ax.set_title(title, fontsize=TITLE_SIZE, color=palette.INK)
     ax.set_axis_off()
     ax.margins(0.12, 0.3)
     return ax
 
 
-class FigureImage:
-    """A drawn figure as a PNG with alternative text.
-
-    It shows in a notebook as an image, in an untrusted one too, and as its alternative
-    text where there are no images.
+class FigureImage(View):
+    """A drawn figure as a PNG, and as its alternative text where there are no images.
 
     Attributes:
         png: the image's bytes.
         alt: the text.
-        width: the image's width in pixels.
     """
 
     def __init__(self, png: bytes, alt: str, width: int):
-        self.png, self.alt, self.width = png, alt, width
-
-    def __repr__(self):
-        return f"[figure: {self.alt}]"
-
-    def _repr_html_(self):
-        data = base64.b64encode(self.png).decode("ascii")
-        alt = html.escape(self.alt, quote=True)
-        source = f"data:image/png;base64,{data}"
-        return f'<img alt="{alt}" width="{self.width}" src="{source}">'
+        self.png, self.alt = png, alt
+        data = base64.b64encode(png).decode("ascii")
+        source = f'width="{width}" src="data:image/png;base64,{data}"'
+        super().__init__(f"[figure: {alt}]", f'<img alt="{html.escape(alt)}" {source}>')
 
 
 def figure_html(fig: "Figure | Axes", alt: str, *, dpi: int = 110) -> FigureImage:
@@ -432,7 +389,6 @@ def dress(
         smaller: by how many points the text is smaller than a lecture hall needs; then
             there are no minor ticks either.
     """
-    (title,) = texts("title", [title])
     ink: dict[str, Any] = {"color": palette.INK}
     ax.set_title(title, fontsize=TITLE_SIZE - smaller, pad=12 - smaller, **ink)
     ax.set_xlabel(xlabel, fontsize=LABEL_SIZE - smaller, **ink)
@@ -467,17 +423,6 @@ def _legend(ax, handles, columns):
     )
 
 
-def _plain_decades(axis):
-    """Numbers such as 0.5 beside the decades where the axis spans less than two."""
-    from matplotlib.ticker import FuncFormatter, LogLocator
-
-    low, high = axis.get_view_interval()
-    if 0 < low < high < 100 * low:
-        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axis.set_minor_formatter(FuncFormatter(lambda *_: ""))
-
-
 def _split_off_bias(X):
     """The two real inputs of X, a function that puts the bias back, their columns."""
     if X.shape[1] == 2:
@@ -503,19 +448,9 @@ def _lines(name, lines):
     if not isinstance(lines, Mapping):
         got = type(lines).__name__
         raise ValueError(f"{name}: got {got}, expected a dict {{name: values}}")
-    texts(name, lines)
     return {f"{name}[{key!r}]": values for key, values in lines.items()}
 
 
-def _with_gaps(lines, remedy=""):
-    """The lines with nan where a logarithmic axis has no place; not all may be empty."""
-    gaps = {
-        name: np.where((values > 0) & np.isfinite(values), values, np.nan)
-        for name, values in lines.items()
-    }
-    if lines and all(np.isnan(values).all() for values in gaps.values()):
-        raise ValueError(
-            f"{', '.join(lines)}: got no finite number above 0, expected "
-            f"one at least on a logarithmic axis{remedy}"
-        )
-    return gaps
+def _with_gaps(values):
+    """Values with nan where a logarithmic axis has no place."""
+    return np.where((values > 0) & np.isfinite(values), values, np.nan)

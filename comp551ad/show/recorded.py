@@ -73,37 +73,33 @@ class TermTree(NamedTuple):
 
 def value_tree(trace: Trace, row: int) -> Tree:
     """How a node was computed from its operands: one operation on symbols."""
-    name, value = trace.rows[row][:2]
-    if name == "input":
-        return Symbol("value", row, value)
-    operands = tuple(
-        Symbol("value", o, trace.rows[o][1]) if type(o) is int else Constant(o)
-        for o in operands_of(trace.rows[row])
-    )
-    return Operation(
-        PRIMITIVES[name],
-        operands,
-        parameters_of(trace.rows[row]),
-        value,
-    )
+    entry = trace.rows[row]
+    if entry[0] == "input":
+        return Symbol("value", row, entry[1])
+    return _operation(entry, lambda o: Symbol("value", o, trace.rows[o][1]))
 
 
-def expanded_trees(
-    value_trees: Mapping[int, Tree], most: int = MOST
-) -> dict[int, Tree]:
+def _operation(entry, tree_of):
+    """A row of a tape as an operation on the trees of its operands."""
+    operands = operands_of(entry)
+    trees = (tree_of(o) if type(o) is int else Constant(o) for o in operands)
+    return Operation(PRIMITIVES[entry[0]], tuple(trees), parameters_of(entry), entry[1])
+
+
+def expanded_trees(value_trees: Mapping[int, Tree]) -> dict[int, Tree]:
     """How nodes follow from the inputs: operands' trees put in, down to the inputs.
 
     A tree would grow beyond all bounds where nodes are used again; so an operand stays a symbol
-    where the whole would have more than ``most`` symbols and operations; the smallest go in first.
+    where the whole would have more than ``MOST`` symbols and operations; the smallest go in first.
 
     Args:
         value_trees: by row number, in order, how each was computed; other rows stay symbols.
     """
     trees: dict[int, Tree] = {}
     for k, tree in value_trees.items():
-        inner = [] if isinstance(tree, Symbol) else _symbols(tree)
+        inner = [] if isinstance(tree, Symbol) else [o for _, o in symbols_in(tree)]
         sizes = {o: size(trees[o]) for o in inner if o in trees}
-        room, chosen = most - size(tree), {}
+        room, chosen = MOST - size(tree), {}
         for o in sorted(sizes, key=lambda o: (sizes[o], -o)):
             room -= inner.count(o) * (sizes[o] - 1)
             if room >= 0:
@@ -112,18 +108,14 @@ def expanded_trees(
     return trees
 
 
-def _symbols(tree) -> list[int]:
-    """The rows of the symbols in a tree, each as often as it occurs."""
+def put_in(
+    tree: Tree, trees: Mapping[tuple[str, int], Tree], tidy: Callable = lambda x: x
+) -> Tree:
+    """A tree with other trees instead of symbols, by (kind, row number); ``tidy`` is what becomes
+    of each operation then."""
     if isinstance(tree, Operation):
-        return [row for operand in tree.operands for row in _symbols(operand)]
-    return [tree.row] if isinstance(tree, Symbol) else []
-
-
-def put_in(tree: Tree, trees: Mapping[tuple[str, int], Tree]) -> Tree:
-    """A tree with other trees instead of symbols, by (kind, row number)."""
-    if isinstance(tree, Operation):
-        operands = tuple(put_in(operand, trees) for operand in tree.operands)
-        return replace(tree, operands=operands)
+        operands = tuple(put_in(operand, trees, tidy) for operand in tree.operands)
+        return tidy(replace(tree, operands=operands))
     return trees.get((tree.kind, tree.row), tree) if isinstance(tree, Symbol) else tree
 
 
@@ -161,57 +153,34 @@ def terms(
     ends = edges_of(entry)
     if not ends:
         return []
+    values = [*dict.fromkeys(o for _, o in ends), row]
+    symbols = [Symbol("value", o, trace.rows[o][1]) for o in values]
+    symbols += derivatives.values()
+    number = {o: k for k, o in enumerate(values)}
     with Tape() as tape:
         # What a rule makes of data is data.
         tape.origins = trace.origins
-        symbols = []
-
-        def placeholder(symbol):
-            symbols.append(symbol)
-            return tape.add_input(symbol.value, "symbol")
-
-        rows: list[tuple] = []
-        number = {}
-        for o in dict.fromkeys(o for _, o in ends):
-            number[o] = len(rows)
-            value = placeholder(Symbol("value", o, trace.rows[o][1]))
-            rows.append(("input", value))
-        number[row] = len(rows)
-        y = placeholder(Symbol("value", row, entry[1]))
+        inputs = [tape.add_input(symbol.value, "symbol") for symbol in symbols]
+        rows: list[tuple] = [("input", x) for x in inputs[: len(values) - 1]]
         operands = [number[o] if type(o) is int else o for o in operands_of(entry)]
+        y = inputs[number[row]]
         rows.append((entry[0], y, *operands, parameters_of(entry)))
-        seeds = [(number[k], placeholder(s)) for k, s in derivatives.items()]
+        seeds = zip(map(number.get, derivatives), inputs[len(values) :], strict=True)
         shares: list[tuple] = []
-        walk(rows, seeds, terms=shares)
-        found = {p: term for _, p, term in shares}
-        return [
-            (p, o, _tree(found[p], tape, symbols) if p in found else ZERO)
-            for p, o in ends
-        ]
+        walk(rows, list(seeds), terms=shares)
+        found = {p: _tree(term, tape.rows, symbols) for _, p, term in shares}
+    return [(p, o, found.get(p, ZERO)) for p, o in ends]
 
 
-def _tree(result, tape, symbols) -> Tree:
+def _tree(result, rows, symbols) -> Tree:
     """What a rule returned, as a tree."""
-    if type(result) is not Tracer:
-        return Constant(result)
-    return _tree_of_row(result.index, tape.rows, symbols)
 
+    def tree_of(k):
+        if k < len(symbols):
+            return symbols[k]
+        return _tidy(_operation(rows[k], tree_of))
 
-def _tree_of_row(k, rows, symbols):
-    if k < len(symbols):
-        return symbols[k]
-    operands = tuple(
-        _tree_of_row(o, rows, symbols) if type(o) is int else Constant(o)
-        for o in operands_of(rows[k])
-    )
-    return _tidy(
-        Operation(
-            PRIMITIVES[rows[k][0]],
-            operands,
-            parameters_of(rows[k]),
-            rows[k][1],
-        )
-    )
+    return tree_of(result.index) if type(result) is Tracer else Constant(result)
 
 
 def _tidy(tree):
@@ -230,32 +199,25 @@ def _tidy(tree):
     return tree
 
 
-def closed_form(
-    tree: Tree, values: Mapping, derivatives: Mapping, most: int = MOST
-) -> Any:
+def closed_form(tree: Tree, values: Mapping, derivatives: Mapping) -> Any:
     """A derivative in terms of the inputs, as a reader would leave it on the slide.
 
     Args:
         tree: the derivative's formula.
         values, derivatives: row number -> the tree to put in for a value, for a derivative.
-        most: the largest number of symbols and operations.
 
     Returns:
-        The tree; None where it would be larger, or where something to put in is None.
+        The tree; None where it would have more than ``MOST`` symbols and operations, or where
+        something to put in is None.
     """
-
-    def build(tree):
-        if isinstance(tree, Operation):
-            operands = [build(o) for o in tree.operands]
-            if any(o is None for o in operands):
-                return None
-            return simplified(replace(tree, operands=tuple(operands)))
-        if isinstance(tree, Symbol):
-            return (values if tree.kind == "value" else derivatives).get(tree.row)
-        return tree
-
-    built = build(tree)
-    return built if built is not None and size(built) <= most else None
+    known: dict[tuple[str, int], Any] = {
+        (kind, row): (values if kind == "value" else derivatives).get(row)
+        for kind, row in symbols_in(tree)
+    }
+    if None in known.values():
+        return None
+    built = put_in(tree, known, simplified)
+    return built if size(built) <= MOST else None
 
 
 def size(tree: Any) -> int:
@@ -266,46 +228,55 @@ def size(tree: Any) -> int:
 
 
 def simplified(tree: Tree) -> Tree:
-    """An operation on simplified operands without 0·x, 1·x, x + 0 and −(−x); numbers first."""
+    """An operation on simplified numbers without 0·x, 1·x, x + 0 and −(−x); factors first."""
     if not isinstance(tree, Operation):
         return tree
-    name, x = tree.primitive.name, tree.operands
+    name = tree.primitive.name
+    parts = [_scaled(operand) for operand in tree.operands]
     if name == "negative":
-        return negated(x[0], tree.value)
+        ((c, x),) = parts
+        return _times(-c, x)
     if name not in ("add", "subtract", "multiply", "divide"):
         return tree
-    a, b = x
-    m, n = is_scalar(a), is_scalar(b)
-    if name == "add":
-        return b if m == 0 else a if n == 0 else tree
-    if name == "subtract":
-        return a if n == 0 else negated(b, tree.value) if m == 0 else tree
-    if m == 0 or (n == 0 and name == "multiply"):
-        return ZERO
+    (a, b), ((m, x), (n, y)) = tree.operands, parts
+    if name == "multiply":
+        factors = [one for one in (x, y) if one is not None]
+        if len(factors) == 2:
+            factors = [replace(tree, operands=(x, y))]
+        return _times(m * n, *factors)
     if name == "divide":
-        return a if n == 1 else tree
-    if n is not None:
-        a, b, m, n = b, a, n, m
-    if m == 1:
-        return b
-    if m == -1:
-        return negated(b, tree.value)
-    if m is not None and n is not None:
-        return Constant(m * n)
-    for one, other, first in ((a, b, True), (b, a, False)):
-        if not isinstance(one, Operation):
-            continue
-        if one.primitive.name == "negative":  # (−x)·y is −(x·y)
-            x = one.operands[0]
-            pair = (x, other) if first else (other, x)
-            return negated(_product(*pair, tree.value), tree.value)
-        if one.primitive.name == "multiply" and is_scalar(one.operands[0]) is not None:
-            factor, x = one.operands  # (2·x)·y is 2·(x·y), and 3·(2·x) is 6·x
-            if m is not None:
-                return _product(Constant(m * factor.value), x, tree.value)
-            pair = (x, other) if first else (other, x)
-            return _product(factor, _product(*pair, tree.value), tree.value)
-    return replace(tree, operands=(a, b))
+        return ZERO if m == 0 else a if (n, y) == (1, None) else tree
+    if n == 0:
+        return a
+    if m == 0:
+        return b if name == "add" else _times(-n, y)
+    return tree
+
+
+def _scaled(tree):
+    """A number and what it multiplies: (−2, x) for −2·x, (2, None) for 2."""
+    if (number := is_scalar(tree)) is not None:
+        return number, None
+    if isinstance(tree, Operation) and tree.primitive.name == "negative":
+        number, rest = _scaled(tree.operands[0])
+        return -number, rest
+    if isinstance(tree, Operation) and tree.primitive.name == "multiply":
+        number = is_scalar(tree.operands[0])
+        if number is not None:
+            return number, tree.operands[1]
+    return 1.0, tree
+
+
+def _times(number, x=None):
+    """A number times a tree, as one writes it."""
+    if number == 0 or x is None:
+        return Constant(number) if number else ZERO
+    if number == 1:
+        return x
+    sign = number == -1
+    operands = (x,) if sign else (Constant(number), x)
+    name = "negative" if sign else "multiply"
+    return Operation(PRIMITIVES[name], operands, {}, np.multiply(number, x.value))
 
 
 def is_scalar(tree: Any) -> Any:
@@ -313,20 +284,6 @@ def is_scalar(tree: Any) -> Any:
     if isinstance(tree, Constant) and np.ndim(tree.value) == 0:
         return float(tree.value)
     return None
-
-
-def negated(tree: Tree, value: Any) -> Tree:
-    """Minus a tree: one minus less where it has one. ``value`` is what that comes to."""
-    if isinstance(tree, Operation) and tree.primitive.name == "negative":
-        return tree.operands[0]
-    number = is_scalar(tree)
-    if number is not None:
-        return Constant(-number) if number else ZERO
-    return Operation(PRIMITIVES["negative"], (tree,), {}, value)
-
-
-def _product(a, b, value):
-    return simplified(Operation(PRIMITIVES["multiply"], (a, b), {}, value))
 
 
 def total(trees: Iterable) -> Tree:
@@ -350,8 +307,8 @@ def _added(trees):
     return result
 
 
-def symbols_in(tree: Any) -> set[tuple[str, int]]:
-    """The (kind, row number) of every symbol in a tree."""
+def symbols_in(tree: Any) -> list[tuple[str, int]]:
+    """The (kind, row number) of every symbol in a tree, each as often as it occurs."""
     if isinstance(tree, Operation):
-        return set().union(*(symbols_in(o) for o in tree.operands))
-    return {(tree.kind, tree.row)} if isinstance(tree, Symbol) else set()
+        return [symbol for operand in tree.operands for symbol in symbols_in(operand)]
+    return [(tree.kind, tree.row)] if isinstance(tree, Symbol) else []

@@ -15,7 +15,7 @@ Reads: ``recorded``, ``formula``, ``autodiff``.
 Read by: ``table``, ``graph``, ``steppers``.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import accumulate
 
 import numpy as np
@@ -52,11 +52,9 @@ class Term:
     """One path's share of a derivative.
 
     Attributes:
-        node: the number of the node at the edge's other end: of an operand in forward mode, of a
-            node that uses this one in reverse mode.
+        node: the node at the edge's other end: in forward mode an operand, in reverse mode a user.
         operand: which operand of the upper node the edge goes to, from 0.
-        formula: the share in symbols.
-        value, value_text: the share; value is None for an array.
+        formula, value, value_text: the share; value is None for an array.
     """
 
     node: int
@@ -106,12 +104,10 @@ class Derivative(Quantity):
     Attributes:
         closed: in terms of the inputs, where everything is a number and it is short; else None.
         terms: the paths that it is the sum of.
-        seed: whether the pass starts with it.
     """
 
     closed: Formula | None
     terms: tuple[Term, ...]
-    seed: bool
 
     @property
     def shown_value(self) -> Formula:
@@ -128,32 +124,37 @@ class Row(Quantity):
 
     Attributes:
         index: its number in the list, from 1.
-        key: "a5".
         name: the variable's name as the user wrote it, or "".
         operation: a sign for a graph's node, such as "sin" or "0.5·"; "" for an input.
         operands: per edge into it (operand's position, the other node's number).
         expanded: in terms of the inputs' names, as far as that is short.
         shape: of its value.
         derivative: of the pass; None where there is only a trace.
-        named: the variable's name as a formula; None for an input, and where there is no name.
+        state: in a still "current", "done", "waiting" or "discardable".
     """
 
     index: int
-    key: str
     name: str
     operation: str
     operands: tuple[tuple[int, int], ...]
     expanded: Formula
     shape: tuple[int, ...]
     derivative: Derivative | None
-    named: Formula | None = None
+    state: str = ""
+
+    @property
+    def key(self) -> str:
+        """What the node is called in a picture and on the page: "a5"."""
+        return f"a{self.index}"
 
     @property
     def introduced(self) -> Formula:
         """The formula in terms of the inputs, after the variable's name: a = w1·x + w0."""
-        if self.named is None:
+        if not (self.name and self.operation):
             return self.expanded
-        return formula.assignment(self.named, self.expanded)
+        row = self.index - 1
+        name = formula.symbol("value", row, {row: self.name})
+        return formula.assignment(name, self.expanded)
 
 
 @dataclass(frozen=True)
@@ -162,10 +163,9 @@ class Step:
 
     Attributes:
         number: from 1.
-        node: the node whose turn it is.
-        finds: what it works out: ("value",), ("value", "derivative") or ("derivative",).
-        drops: (node, "value" or "derivative") of all that no later step needs. The results
-            stay: the outputs, their tangents, the adjoints of the inputs.
+        node: whose turn it is.
+        finds: ("value",), ("value", "derivative") or ("derivative",).
+        drops: (node, "value" or "derivative") of all that no later step needs; results stay.
         drops_text: the same as labels: "a₄, ȧ₄, a₁, ȧ₁".
     """
 
@@ -185,18 +185,18 @@ class Rows:
         mode: "values" (a trace), "forward" or "reverse".
         about: the input that forward mode is for, the output that reverse mode is for, or "".
         rows: a1 first.
-        order: the numbers of the nodes in the order in which the pass takes them.
         steps: in forward mode one per node; in reverse mode the evaluation, then the way back.
         left_out: how many rows in the middle of a long trace are not in ``rows``.
+        messages: in a still, what edges carry at its step, by their names in ``layout``.
     """
 
     function: str
     mode: str
     about: str
     rows: tuple[Row, ...]
-    order: tuple[int, ...]
     steps: tuple[Step, ...]
     left_out: int
+    messages: dict[str, str] = field(default_factory=dict)
 
     def row(self, node: int) -> Row:
         """The row of a node, by its number."""
@@ -215,10 +215,7 @@ class Rows:
         return list(accumulate(len(s.finds) - len(s.drops) for s in self.steps))
 
 
-def rows_of(
-    shown: Shown | Rows,
-    names: str = "labels",
-) -> Rows:
+def rows_of(shown: Shown | Rows, names: str = "labels") -> Rows:
     """A trace, or a pass over it, as rows.
 
     Args:
@@ -262,15 +259,11 @@ class _Reading:
         self.needs = {k: recorded.symbols_in(tree) for k, tree in self.trees.items()}
 
     def rows(self) -> Rows:
-        order = [k + 1 for k in self.chosen]
-        if self.mode == "reverse":
-            order.reverse()
         return Rows(
             function=self.trace.function,
             mode=self.mode,
             about=self.about,
             rows=tuple(self._row(k) for k in self.chosen),
-            order=tuple(order),
             steps=() if self.left_out else tuple(self._steps()),
             left_out=self.left_out,
         )
@@ -296,25 +289,20 @@ class _Reading:
 
     def _row(self, k):
         row, tree = self.trace.rows[k], self.values[k]
-        is_input = isinstance(tree, recorded.Symbol)
-        name = self.trace.names.get(k, "")
-        by_name = formula.symbol("value", k, self.trace.names)
+        # An input's formula is its name.
+        write = self._write if self.edges[k] else self._in_inputs
         return Row(
             index=k + 1,
-            key=f"a{k + 1}",
             label=formula.symbol("value", k, self.names),
-            name=name,
+            name=self.trace.names.get(k, ""),
             operation=formula.badge(tree),
             operands=tuple((p, o + 1) for p, o in self.edges[k]),
-            formula=by_name if is_input else self._write(tree),
-            expanded=formula.write(
-                self.expanded[k], self.trace.names, self.trace.origins
-            ),
+            formula=write(tree),
+            expanded=self._in_inputs(self.expanded[k]),
             value=_plain(row[1]),
             value_text=figures.value_text(row[1]),
             shape=np.shape(row[1]),
             derivative=self._derivative(k) if k in self.trees else None,
-            named=by_name if name and not is_input else None,
         )
 
     def _derivative(self, k):
@@ -325,17 +313,11 @@ class _Reading:
         return Derivative(
             label=label,
             formula=self._write(tree),
-            closed=None
-            if closed is None
-            else formula.write(closed, self.trace.names, self.trace.origins),
+            closed=None if closed is None else self._in_inputs(closed),
             terms=tuple(self._terms(k)),
-            seed=self._is_seed(k),
             value=_plain(value),
             value_text=(figures.constant if is_constant else figures.value_text)(value),
         )
-
-    def _is_seed(self, k):
-        return any(row == k for row, _ in self.derivatives.seeds)
 
     def _terms(self, k):
         for node, operand, tree in self.terms[k]:
@@ -350,6 +332,9 @@ class _Reading:
 
     def _write(self, tree):
         return formula.write(tree, self.names, self.trace.origins)
+
+    def _in_inputs(self, tree):
+        return formula.write(tree, self.trace.names, self.trace.origins)
 
     # -- steps
 
@@ -385,12 +370,9 @@ class _Reading:
 
     def _wanted(self):
         """The results, which stay."""
-        wanted = {(k, "value") for k in self.trace.outputs}
-        if self.mode == "forward":
-            wanted |= {(k, "derivative") for k in self.trace.outputs}
-        elif self.mode == "reverse":
-            wanted |= {(k, "derivative") for k in self.trace.inputs}
-        return wanted
+        outputs, inputs = self.trace.outputs, self.trace.inputs
+        ends = {"forward": outputs, "reverse": inputs}.get(self.mode, ())
+        return {(k, "value") for k in outputs} | {(k, "derivative") for k in ends}
 
     def _label(self, row, what):
         kind = "value" if what == "value" else self.kind

@@ -3,11 +3,9 @@
 >>> ReverseStepper(record(model, w0=0.5, w1=2.0, x=1.0), of="y2")
 
 What this module is: players over a pass: forward mode, reverse mode, and the two side by side.
-What a notebook shows is self-contained HTML: a still of the current step (picture, formula,
-table), and a script that makes a live player of it: the recorded list and its rules are in the
-page, which runs them for whatever inputs its sliders name. Where scripts don't run (an untrusted
-notebook, a web view of a repository), the still remains. It shows what is known at its step and
-nothing that comes later, so that it gives no answer away.
+What a notebook shows is a still of the current step (picture, formula, table), and a script that
+makes a live player of it. Where scripts don't run, the still remains. It shows what is known at its
+step and nothing that comes later, so that it gives no answer away.
 
 Reads: ``rows``, ``table``, ``graph``, ``player``, ``live``, ``autodiff``. Read by: notebooks.
 """
@@ -24,7 +22,6 @@ from comp551ad.shapes import as_floats, count, one_of
 from . import View, graph
 from .arguments import expect
 from .formula import as_formula
-from .layout import edge_key
 from .live import number_data, program_of
 from .player import player_html
 from .rows import MOST_ROWS, NAMES, Rows, Term, rows_of
@@ -35,10 +32,10 @@ if TYPE_CHECKING:
 
 __all__ = ["ForwardStepper", "ModesStepper", "ReverseStepper"]
 
-# Characters that an edge of the graph has room for.
-LONGEST_MESSAGE = 26
 # Inputs that one line names.
 MOST_LISTED = 6
+# Characters that an edge carries.
+LONGEST_MESSAGE = 26
 
 
 class PassStep(NamedTuple):
@@ -72,17 +69,100 @@ def plan_of(rows: Rows) -> list[PassStep]:
     return plan
 
 
-class Stepper:
-    """One pass to step through; or two of them, which are steppers of their own (``ModesStepper``).
+class Player:
+    """What a notebook shows of one pass, or of two side by side.
 
     Attributes:
-        run: the pass that is stepped through.
-        value: the number of the current step, from 0.
-        predict: whether the player opens with its questions on.
         names: "labels" or "names".
+        predict: whether the player opens with its questions on.
     """
 
     _value = 0
+    names: str
+    predict: bool
+
+    def _one(self) -> list["Stepper"]:
+        """The steppers over one pass each."""
+        raise NotImplementedError
+
+    def _title(self) -> str:
+        """What the player shows, in a few words."""
+        raise NotImplementedError
+
+    @property
+    def frames(self) -> list[dict]:
+        """Per step what it shows: the node's key, its formula, and what it comes to; of two passes
+        those of the longer one."""
+        return max((one.frames for one in self._one()), key=len)
+
+    def __len__(self) -> int:
+        return max(map(len, self._one()))
+
+    @property
+    def trace(self) -> Trace:
+        """The recorded function."""
+        return self._one()[0].run.trace
+
+    @property
+    def value(self) -> int:
+        """The number of the current step, from 0; set it to go there."""
+        return self._value
+
+    @value.setter
+    def value(self, step: int) -> None:
+        self._value = count("value", step, 0, len(self) - 1)
+
+    def still(self, step: int | None = None) -> View:
+        """One step to look at, the current one or ``step``; it never moves.
+
+        Raises:
+            ValueError: there is no step of this number.
+        """
+        step = self._value if step is None else count("step", step, 0, len(self) - 1)
+        texts, htmls = zip(*(one._shown(step) for one in self._one()), strict=True)
+        return View("\n\n".join(texts), "\n".join(["<div>", *htmls, "</div>"]))
+
+    def data(self) -> dict:
+        """The player as data for the page; ``player`` explains it."""
+        return {
+            "kind": "program",
+            "label": self._title(),
+            "program": program_of(self.trace),
+            "panels": [one._panel() for one in self._one()],
+            "names": self.names,
+            "step": self._value,
+            "predict": self.predict,
+        }
+
+    def player_html(self, script: bool = True) -> str:
+        """The player as HTML, with or without the script that all players share."""
+        return player_html(self.data(), self.still()._repr_html_(), script)
+
+    def widget(self) -> "PlayerWidget":
+        """The same player as an ipywidget, to be linked, observed and laid out with others.
+
+        Raises:
+            MissingExtra: the package anywidget isn't installed.
+        """
+        from .widget import PlayerWidget
+
+        return PlayerWidget(self)
+
+    def __repr__(self):
+        return repr(self.still())
+
+    def _repr_html_(self):
+        return self.player_html()
+
+
+class Stepper(Player):
+    """One pass to step through.
+
+    Attributes:
+        run: the pass.
+        rows: the same as rows.
+        steps: the steps.
+    """
 
     def __init__(
         self,
@@ -111,17 +191,20 @@ class Stepper:
 
     @functools.cached_property
     def rows(self) -> Rows:
-        """The pass that is stepped through, as rows."""
         return rows_of(self.run, self.names)
 
     @functools.cached_property
     def steps(self) -> list[PassStep]:
-        """The steps."""
         return plan_of(self.rows)
+
+    def _one(self):
+        return [self]
+
+    def __len__(self):
+        return len(self.steps)
 
     @property
     def frames(self) -> list[dict]:
-        """Per step what it shows: the node's key, its formula, and what it comes to."""
         frames = []
         for step in self.steps:
             rules, results = zip(*self._found(step), strict=True)
@@ -129,82 +212,27 @@ class Stepper:
             frames.append({"node": f"a{step.nodes[0]}", **texts})
         return frames
 
-    def panel(self) -> dict:
-        """The pass as a part of a player."""
-        run = self.run
-        about, seed = run.seeds[0] if run.seeds else (None, 0.0)
-        return {"mode": run.mode, "about": about, "seed": number_data(seed)}
+    def _panel(self):
+        about, seed = self.run.seeds[0] if self.run.seeds else (None, 0.0)
+        return {"mode": self.run.mode, "about": about, "seed": number_data(seed)}
 
-    def __len__(self) -> int:
-        return len(self.steps)
-
-    def _one(self) -> list["Stepper"]:
-        """The steppers over one pass that this one is made of."""
-        return [self]
-
-    @property
-    def value(self) -> int:
-        """The number of the current step, from 0; set it to go there."""
-        return self._value
-
-    @value.setter
-    def value(self, step: int) -> None:
-        self._value = count("value", step, 0, len(self) - 1)
-
-    def still(self, step: int | None = None) -> View:
-        """One step to look at, the current one or ``step``; it never moves.
-
-        Raises:
-            ValueError: there is no step of this number.
-        """
-        step = self._value if step is None else count("step", step, 0, len(self) - 1)
-        return View(self._text(step), f"<div>\n{self._still_html(step)}\n</div>")
-
-    def data(self) -> dict:
-        """The player as data for the page; ``player`` explains it."""
-        one = self._one()
-        return {
-            "kind": "program",
-            "label": self._title(),
-            "program": program_of(one[0].run.trace),
-            "panels": [stepper.panel() for stepper in one],
-            "names": one[0].names,
-            "step": self._value,
-            "predict": self.predict,
-        }
-
-    def player_html(self, script: bool = True) -> str:
-        """The player as HTML, with or without the script that all players share."""
-        return player_html(self.data(), self._still_html(self._value), script)
-
-    def widget(self) -> "PlayerWidget":
-        """The same player as an ipywidget, to be linked, observed and laid out with others.
-
-        Raises:
-            MissingExtra: the package anywidget isn't installed.
-        """
-        from .widget import PlayerWidget
-
-        return PlayerWidget.of(self)
-
-    def _text(self, step):
-        return "\n\n".join(one._text_of(min(step, len(one) - 1)) for one in self._one())
-
-    def _still_html(self, step):
-        return "\n".join(one._still_of(min(step, len(one) - 1)) for one in self._one())
-
-    def __repr__(self):
-        return self._text(self._value)
-
-    def _repr_html_(self):
-        return self.player_html()
-
-    # -- a step in words
-
-    def _title(self) -> str:
-        """What the player shows, in a few words."""
+    def _title(self):
         mode, function = self.run.mode.capitalize(), self.rows.function
         return f"{mode} mode through {function}: {self.rows.subject}"
+
+    # -- one step: what it finds, what is known by then
+
+    def _shown(self, step):
+        """A step as text, and as HTML with neither script nor style sheet."""
+        step = min(step, len(self) - 1)
+        lines, rows = self._lines(self.steps[step]), self._rows_at(step)
+        where = f"{step + 1} of {len(self)}"
+        text = [f"{self._title()}: {where}", "", *("    " + line for line in lines), ""]
+        alt = f"{self._title()}. Step {where}: {'; '.join(lines)}"
+        bold = "margin:4px 0;font-weight:bold;font-size:120%"
+        words = (f'<p style="{bold}">{graph.escape(line)}</p>' for line in lines)
+        html = [graph.graph_html(rows, alt), *words, table_html(rows)]
+        return "\n".join([*text, table_text(rows)]), "\n".join(html)
 
     def _found(self, step):
         """(equation, value) of all that a step works out."""
@@ -234,105 +262,61 @@ class Stepper:
         lines = [f"{left} = {value}" for left, value in found[: 2 * MOST_LISTED]]
         return [*lines, *([f"… and {more} more"] if more > 0 else [])]
 
-    def _text_of(self, step):
-        head = f"{self._title()}: {step + 1} of {len(self)}"
-        lines = ("    " + line for line in self._lines(self.steps[step]))
-        return "\n".join([head, "", *lines, "", table_text(self._rows_at(step))])
-
-    # -- a step as a picture
-
-    def _still_of(self, step):
-        """A step as HTML with neither script nor style sheet."""
-        lines = self._lines(self.steps[step])
-        where = f"Step {step + 1} of {len(self)}"
-        alt = f"{self._title()}. {where}: {'; '.join(lines)}"
-        picture = graph.graph_html(self.rows, alt, self._look(step))
-        bold = "margin:4px 0;font-weight:bold;font-size:120%"
-        words = (f'<p style="{bold}">{graph.escape(line)}</p>' for line in lines)
-        return "\n".join([picture, *words, table_html(self._rows_at(step))])
-
-    def _known(self, step):
-        """(node, "value" or "derivative") of all that is known at a step."""
+    def _rows_at(self, step):
+        """The rows as far as they are known at a step; the rest is left blank."""
+        now = self.steps[step]
         known = {
             (node, what)
             for done in self.steps[: step + 1]
             for what in done.finds
             for node in done.nodes
         }
-        now = self.steps[step]
-        return known - {(now.nodes[0], "derivative")} if self._asks(now) else known
-
-    def _rows_at(self, step):
-        """The rows as far as they are known at a step; the rest is left blank."""
-        known = self._known(step)
-        blank = as_formula("")
-        lines = []
-        for row in self.rows.rows:
-            d = row.derivative
-            if (row.index, "derivative") not in known:
-                d = replace(d, label=blank, formula=blank, closed=None, value_text="")
-            if (row.index, "value") not in known:
-                row = replace(row, value_text="")
-            lines.append(replace(row, derivative=d))
-        return replace(self.rows, rows=tuple(lines))
-
-    def _look(self, step):
-        """How a step's graph looks."""
-        known, now = self._known(step), self.steps[step]
-        every = [
-            (row.index, w) for row in self.rows.rows for w in ("value", "derivative")
-        ]
-        back = self.run.mode == "reverse" and "value" not in now.finds
+        if self._asks(now):
+            known -= {(now.nodes[0], "derivative")}
         gone = {
             drop
-            for s in self.rows.steps
-            if (s.node, s.finds[-1]) in known
-            for drop in s.drops
+            for one in self.rows.steps
+            if (one.node, one.finds[-1]) in known
+            for drop in one.drops
         }
-        states = {}
+        finds = "value" if "value" in now.finds else "derivative"
+        blank = as_formula("")
+        rows = []
         for row in self.rows.rows:
-            n = row.index
+            value, derivative = (row.index, "value"), (row.index, "derivative")
             state = "waiting"
-            if n in now.nodes:
+            if row.index in now.nodes:
                 state = "current"
-            elif {(n, "value"), (n, "derivative")} <= gone:
+            elif {value, derivative} <= gone:
                 state = "discardable"
-            elif (n, "derivative" if back else "value") in known:
+            elif (row.index, finds) in known:
                 state = "done"
-            states[row.key] = state
-        return graph.Look(
-            states=states,
-            messages=self._messages(now),
-            down=self.run.mode == "reverse",
-            hidden=frozenset((f"a{n}", what) for n, what in set(every) - known),
-            dropped=frozenset((f"a{n}", what) for n, what in gone & known),
-        )
+            d, text = row.derivative, row.value_text if value in known else ""
+            if derivative not in known:
+                d = replace(d, label=blank, formula=blank, closed=None, value_text="")
+            rows.append(replace(row, value_text=text, derivative=d, state=state))
+        return replace(self.rows, rows=tuple(rows), messages=self._messages(now))
 
     def _messages(self, step):
-        """Edge's id -> what it carries at a step."""
+        """Edge's key -> what it carries at a step: ā₇·sin a₅ = 0.5985, as long as there is room."""
         if len(step.nodes) > 1 or self._asks(step):
             return {}
         row = self.rows.row(step.nodes[0])
-        if step.finds == ("value",):
+        if "derivative" not in step.finds:
             return {
-                edge_key(f"a{o}", row.key, position): self.rows.row(o).value_text
-                for position, o in row.operands
+                f"a{o}-{row.key}-{p}": self.rows.row(o).value_text
+                for p, o in row.operands
             }
         messages = {}
         for term in [step.term] if step.term else row.derivative.terms:
             lower, upper = row.index, term.node
             if self.run.mode == "forward":
                 lower, upper = upper, lower
-            edge = edge_key(f"a{lower}", f"a{upper}", term.operand)
-            messages[edge] = _message(term, row.shape)
+            rule, value = str(term.formula), graph.brief(term.value_text, row.shape)
+            text = rule if term.value is None else f"{rule} = {value}"
+            fits = len(text) <= LONGEST_MESSAGE and rule != value
+            messages[f"a{lower}-a{upper}-{term.operand}"] = text if fits else value
         return messages
-
-
-def _message(term, shape):
-    """What an edge carries, as long as there is room: ā₇·sin a₅ = 0.5985."""
-    formula, value = str(term.formula), graph.brief(term.value_text, shape)
-    text = formula if term.value is None else f"{formula} = {value}"
-    return text if len(text) <= LONGEST_MESSAGE and formula != value else value
 
 
 class ForwardStepper(Stepper):
@@ -355,8 +339,7 @@ class ForwardStepper(Stepper):
             predict: whether the player opens with its questions on.
 
         Raises:
-            TypeError: ``trace`` isn't one.
-            KeyError, ValueError: as in ``forward``; or the trace is empty or too long.
+            TypeError, KeyError, ValueError: as in ``forward``; or the trace is empty or too long.
         """
         super().__init__(forward, trace, wrt, seed, names, predict)
 
@@ -372,21 +355,12 @@ class ReverseStepper(Stepper):
         names: str = "labels",
         predict: bool = False,
     ):
-        """Run reverse mode, and get ready to step through it.
-
-        Args:
-            trace: from ``record``.
-            of, seed: as in ``reverse``.
-            names, predict: as in ``ForwardStepper``.
-
-        Raises:
-            TypeError: ``trace`` isn't one.
-            KeyError, ValueError: as in ``reverse``; or the trace is empty or too long.
-        """
+        """Run reverse mode; ``of`` and ``seed`` as in ``reverse``, the rest as in
+        ``ForwardStepper``."""
         super().__init__(reverse, trace, of, seed, names, predict)
 
 
-class ModesStepper(Stepper):
+class ModesStepper(Player):
     """Step through both modes at once, side by side on the same trace (S12–S16).
 
     At step k each shows what it knows after its k-th step. Forward mode, which takes value
@@ -394,7 +368,6 @@ class ModesStepper(Stepper):
 
     Attributes:
         forward, reverse: the two steppers.
-        value: the number of the current step, from 0.
     """
 
     def __init__(
@@ -404,34 +377,13 @@ class ModesStepper(Stepper):
         of: str | None = None,
         names: str = "labels",
     ):
-        """Run both modes, and get ready to step through them.
-
-        Args:
-            trace: from ``record``.
-            wrt: as in ``forward``.
-            of: as in ``reverse``.
-            names: as in ``ForwardStepper``.
-
-        Raises:
-            TypeError: ``trace`` isn't one.
-            KeyError, ValueError: as in ``forward`` and ``reverse``; or the trace is empty
-                or too long.
-        """
+        """Run both modes; ``wrt`` as in ``forward``, ``of`` as in ``reverse``."""
         self.forward = ForwardStepper(trace, wrt, names=names)
         self.reverse = ReverseStepper(trace, of, names=names)
-        self.predict = False
-
-    @property
-    def frames(self) -> list[dict]:
-        """The steps of whichever mode takes longer, as in ``Stepper``."""
-        return max(self.forward.frames, self.reverse.frames, key=len)
+        self.names, self.predict = names, False
 
     def _one(self):
         return [self.forward, self.reverse]
 
     def _title(self):
-        function = self.forward.run.trace.function
-        return f"Forward and reverse mode through {function}, side by side"
-
-    def __len__(self):
-        return max(map(len, self._one()))
+        return f"Forward and reverse mode through {self.trace.function}, side by side"

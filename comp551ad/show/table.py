@@ -19,21 +19,15 @@ from .rows import Rows, Shown, rows_of
 
 __all__ = ["table_html", "table_text"]
 
-# Characters of one formula in the text table.
-LONGEST = 56
-# Characters of one formula in the HTML table; a longer one is folded, and stands below it.
-WIDEST = 80
+# Characters of a formula in the text table, and in the HTML one, which folds longer ones.
+LONGEST, WIDEST = 56, 80
 DERIVATIVES = {"forward": "tangents", "reverse": "adjoints"}
 
 
 def table_text(shown: Rows | Shown) -> str:
     """The table in plain text; no line ends in spaces."""
     rows = rows_of(shown)
-    lines = [heads(rows)]
-    lines += [[_shorten(cell.text) for cell in line] for line in cells(rows)]
-    if rows.left_out:
-        middle = len(rows.rows) // 2 + 1
-        lines.insert(middle, ["…"] * len(lines[0]))
+    lines = [heads(rows), *_lines(rows, lambda cell: _shorten(cell.text))]
     return "\n".join([caption(rows), "", aligned(lines)])
 
 
@@ -42,36 +36,27 @@ def aligned(lines: list[list[str]], right: bool = False) -> str:
     the first are numbers."""
     widths = [max(map(columns, column)) for column in zip(*lines, strict=True)]
     lines = [lines[0], ["─" * w for w in widths], *lines[1:]]
-    return "\n".join(
-        "   ".join(
-            " " * (w - columns(cell)) + cell
-            if right and k
-            else cell + " " * (w - columns(cell))
-            for k, (cell, w) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in lines
-    )
+
+    def padded(k, cell):
+        space = " " * (widths[k] - columns(cell))
+        return space + cell if right and k else cell + space
+
+    joined = ("   ".join(padded(*cell) for cell in enumerate(line)) for line in lines)
+    return "\n".join(line.rstrip() for line in joined)
 
 
 def table_html(shown: Rows | Shown) -> str:
     """The table as HTML; all that comes from the user's program is escaped."""
     rows = rows_of(shown)
-    lines, folded = [], []
-    for row, line in zip(rows.rows, cells(rows), strict=True):
-        wide = [cell for cell in line if columns(cell.text) > WIDEST]
-        lines.append(
-            [_folded(cell, row) if cell in wide else cell.html for cell in line]
-        )
-        folded += wide
-    if rows.left_out:
-        lines.insert(len(lines) // 2, ["…"] * len(heads(rows)))
-    parts = [html_table(caption(rows), heads(rows), lines)]
-    for cell in folded:
-        summary = html.escape(_shorten(cell.text))
-        parts.append(
-            f"<details><summary>{summary}</summary><p>{cell.html}</p></details>"
-        )
-    return "\n".join(parts)
+    return html_table(caption(rows), heads(rows), _lines(rows, _cell))
+
+
+def _cell(cell):
+    if columns(cell.text) <= WIDEST:
+        return cell.html
+    short = html.escape(_shorten(cell.text))
+    full = f'<div style="white-space:normal">{cell.html}</div>'
+    return f"<details><summary>{short}</summary>{full}</details>"
 
 
 def html_table(
@@ -118,9 +103,12 @@ def heads(rows: Rows) -> list[str]:
     return [*left, f"partial derivatives ({DERIVATIVES[rows.mode]})", "value"]
 
 
-def cells(rows: Rows) -> list[list]:
-    """The formulas of each line."""
-    return [_line(row) for row in rows.rows]
+def _lines(rows, write):
+    """The cells of each line; ``write`` makes one of a formula."""
+    lines = [[write(cell) for cell in _line(row)] for row in rows.rows]
+    if rows.left_out:
+        lines.insert(len(lines) // 2, ["…"] * len(lines[0]))
+    return lines
 
 
 def _line(row):
@@ -131,14 +119,6 @@ def _line(row):
     # In a still a derivative that isn't known yet has no value, and no formula that tells it.
     equation = d.equation if d.value_text else as_formula("")
     return [*left, equation, d.shown_value]
-
-
-def _folded(cell, row):
-    """A formula that is too wide for a column: how many terms it has, or how it begins."""
-    terms = row.derivative.terms if row.derivative else ()
-    if len(terms) > 1 and cell.text == row.derivative.equation.text:
-        return f"{row.derivative.label.html} = {len(terms)} terms"
-    return html.escape(_shorten(cell.text))
 
 
 def _shorten(text):

@@ -23,39 +23,15 @@ from comp551ad.shapes import count, number
 
 from .arguments import expect, finite_arrays, texts
 from .live import number_data, program_of
-from .player import player_html
+from .player import LivePlayer
 from .plots import figure_html, plot_decision_boundary
 
-__all__ = ["LivePlayer", "surface_player", "training_player"]
+__all__ = ["surface_player", "training_player"]
 
 # Steps after which a still shows the network.
 STILL_AFTER = 2000
 # The marks of the classes, as the page draws them.
 MARKS = "●■▲●"
-
-
-class LivePlayer:
-    """A live player that is no pass: a notebook shows it, or its still where no script runs.
-
-    Attributes:
-        label: what it shows, for those who can't see it.
-        data: what the page is handed.
-        programs: name -> a written program in JavaScript.
-    """
-
-    def __init__(self, data: dict, still: str, programs: dict[str, str] = {}):  # noqa: B006
-        self.data, self.still, self.programs = data, still, programs
-        self.label = data["label"]
-
-    def __repr__(self):
-        return f"{self.label}: a live player; a notebook shows it"
-
-    def player_html(self, script: bool = True) -> str:
-        """The player as HTML, with or without the script that all players share."""
-        return player_html(self.data, self.still, script, self.programs)
-
-    def _repr_html_(self):
-        return self.player_html()
 
 
 def training_player(
@@ -85,10 +61,7 @@ def training_player(
             f"X: got shape {X.shape}, expected N x 3, the last column ones; "
             "np.column_stack([X, np.ones(len(X))]) adds it"
         )
-    if not 2 <= Y.shape[1] <= len(MARKS):
-        raise ValueError(
-            f"Y: got shape {Y.shape}, expected {len(X)} x C, C from 2 to {len(MARKS)}"
-        )
+    classes = count("Y's columns", Y.shape[1], 2, len(MARKS))
     hidden, seed = count("hidden", hidden, 1), count("seed", seed, 0)
     rate = number("rate", rate, above=0)
     feature_names = texts("feature_names", feature_names, 2)
@@ -98,17 +71,15 @@ def training_player(
     def scores(X, W, V):
         return np.dot(logistic(np.dot(X, V)), W)
 
-    language: dict[str, Any] = {"language": "javascript"}
-    programs = {
-        "gradients": write_gradient(
-            cost, X, Y, W, V, wrt=("W", "V"), **language
-        ).source,
-        "cost": write_value(cost, X, Y, W, V, **language).source,
-        "scores": write_value(scores, X, W, V, **language).source,
+    js: dict[str, Any] = {"language": "javascript"}
+    written = {
+        "gradients": write_gradient(cost, X, Y, W, V, wrt=("W", "V"), **js),
+        "cost": write_value(cost, X, Y, W, V, **js),
+        "scores": write_value(scores, X, W, V, **js),
     }
     legend = ""
     if class_names is not None:
-        class_names = texts("class_names", class_names, Y.shape[1])
+        class_names = texts("class_names", class_names, classes)
         pairs = zip(MARKS, class_names, strict=False)
         legend = f"{', '.join(f'{mark} {name}' for mark, name in pairs)}. "
     ax = plot_decision_boundary(
@@ -123,14 +94,12 @@ def training_player(
     data = {
         "kind": "training",
         "label": "A network in training: decision boundary, cost and gradient norms",
-        "X": number_data(X),
-        "Y": number_data(Y),
-        "W": number_data(W),
-        "V": number_data(V),
+        **{name: number_data(x) for name, x in zip("XYWV", (X, Y, W, V), strict=True)},
         "rate": rate,
         "features": feature_names,
         "hint": f"{legend}Drag a point. Click a weight in V or W, and move it.",
     }
+    programs = {name: program.source for name, program in written.items()}
     return LivePlayer(data, still, programs)
 
 
@@ -154,7 +123,8 @@ def surface_player(
         ValueError: f doesn't return one number; start, across or up aren't two numbers.
     """
     expect("f", f, Callable, "a function of two numbers")
-    start, across, up = _two("start", start), _range("across", across), _range("up", up)
+    start = _two("start", start)
+    across, up = _range("across", across), _range("up", up)
     rate = number("rate", rate, above=0)
     trace = record(f, *start)
     if len(trace.inputs) != 2 or len(trace.outputs) != 1 or trace.outputs[0] is None:

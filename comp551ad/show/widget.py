@@ -35,9 +35,9 @@ class Inputs(traitlets.Dict):
             name: _floats(name, x)
             for name, x in (super().validate(obj, value) or {}).items()
         }
-        if obj.function or not obj.spec:
+        if obj.function:
             return given
-        known = _inputs_of(obj.spec)
+        known = obj._recorded
         if unknown := given.keys() - known.keys():
             raise traitlets.TraitError(
                 f"inputs: got {', '.join(sorted(map(str, unknown)))}, expected some of "
@@ -74,34 +74,28 @@ class PlayerWidget(anywidget.AnyWidget):
     predicting = traitlets.Bool(False).tag(sync=True)
     score = traitlets.List([0, 0]).tag(sync=True)
     function = traitlets.Unicode("").tag(sync=True)
-    _stepper: Any = None
 
-    @classmethod
-    def of(cls, stepper: Any) -> "PlayerWidget":
+    def __init__(self, stepper: Any):
         """The widget of a stepper, at its step and with its inputs."""
-        data = stepper.data()
-        widget = cls(
+        trace, data = stepper.trace, stepper.data()
+        values = {trace.names[k]: trace.rows[k][1] for k in trace.inputs}
+        self._stepper = stepper
+        self._recorded = {name: np.asarray(x).tolist() for name, x in values.items()}
+        super().__init__(
             spec=data,
             step=data["step"],
             predicting=data["predict"],
-            inputs=_inputs_of(data),
+            inputs=self._recorded,
         )
-        widget._stepper = stepper
-        return widget
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
         """The widget, and for where its model is gone what the stepper itself shows."""
         shown = super()._repr_mimebundle_(**options)
-        if shown is None or self._stepper is None:
-            return shown
+        if shown is None:
+            return None
         bundle, metadata = shown
         html = {"text/html": self._stepper._repr_html_()}
         return {**bundle, "text/plain": repr(self._stepper), **html}, metadata
-
-
-def _inputs_of(spec):
-    rows = [row for row in spec["program"]["rows"] if row["op"] == "input"]
-    return {row["name"]: _plain(row["at"]) for row in rows}
 
 
 def _floats(name, x) -> Any:
@@ -114,9 +108,3 @@ def _floats(name, x) -> Any:
     if not np.isfinite(array).all():
         raise traitlets.TraitError(f"{name}: got {x!r}, expected finite numbers")
     return array.tolist()
-
-
-def _plain(at):
-    if isinstance(at, dict):
-        return np.array(list(map(float, at["d"]))).reshape(at["s"]).tolist()
-    return float(at)

@@ -22,7 +22,7 @@ __all__ = ["SideBySide", "side_by_side"]
 # So many lines a leaf; of a larger array the entries of the largest size are shown.
 ENTRIES = 6
 # A difference is told by the first of these that it stays below: its digits are rounding,
-# and differ from machine to machine.
+# and differ from machine to machine. What is below the first is shown as 0.
 BOUNDS = (1e-12, 1e-9, 1e-6, 1e-3)
 
 
@@ -75,45 +75,46 @@ def side_by_side(**found: Any) -> SideBySide:
             "write side_by_side(by_hand=…, by_differences=…)"
         )
     first_name, first = next(iter(found.items()))
-    columns = []
-    for name, tree in found.items():
-        if not pytrees.same_structure(tree, first):
-            raise ValueError(
-                f"{name}: got {_outline(tree)}, expected {_outline(first)} as {first_name} has; "
-                "give every column the same keys and lengths"
-            )
-        labels = pytrees.leaf_names(first, name)
-        leaves = pytrees.leaves_like(tree, first)
-        columns.append(
-            [np.asarray(as_floats(*pair)) for pair in zip(labels, leaves, strict=True)]
-        )
-        shapes = [x.shape for x in columns[-1]]
-        expected = [x.shape for x in columns[0]]
-        if shapes != expected:
-            raise ValueError(
-                f"{name}: got shapes {shapes}, expected {expected} as {first_name} has"
-            )
+    columns = [_leaves(name, tree, first_name, first) for name, tree in found.items()]
     if not columns[0]:
         raise ValueError(f"{first_name}: got {first!r}, expected at least one number")
     flat = [np.concatenate([x.ravel() for x in column]) for column in columns]
     size = np.max(np.abs(flat[0]), initial=0.0) or 1.0
-    dust = BOUNDS[0] * size
     lines = [
         line
         for name, *arrays in zip(_names(first), *columns, strict=True)
-        for line in _lines(name, [np.where(np.abs(x) < dust, 0.0, x) for x in arrays])
+        for line in _lines(
+            name, [np.where(abs(x) < BOUNDS[0] * size, 0, x) for x in arrays]
+        )
     ]
     difference = np.max(np.abs(np.array(flat) - flat[0]), initial=0.0) / size
     heads = ["", *(name.replace("_", " ") for name in found)]
     return SideBySide(heads, lines, float(difference))
 
 
+def _leaves(name, tree, first_name, first):
+    """A column's numbers and arrays, once they are as many and as large as the first one's."""
+    if not pytrees.same_structure(tree, first):
+        raise ValueError(
+            f"{name}: got {_outline(tree)}, expected {_outline(first)} as {first_name} has; "
+            "give every column the same keys and lengths"
+        )
+    labels = pytrees.leaf_names(first, name)
+    like = map(np.shape, pytrees.leaves_like(first, first))
+    leaves = map(as_floats, labels, pytrees.leaves_like(tree, first))
+    found = []
+    for label, shape, x in zip(labels, like, map(np.asarray, leaves), strict=True):
+        if x.shape != shape:
+            raise ValueError(
+                f"{label}: got shape {x.shape}, expected {shape} as {first_name} has"
+            )
+        found.append(x)
+    return found
+
+
 def _outline(tree):
-    return (
-        f"{type(tree).__name__} of {len(tree)}"
-        if pytrees.is_container(tree)
-        else "one leaf"
-    )
+    many = pytrees.is_container(tree)
+    return f"{type(tree).__name__} of {len(tree)}" if many else "one leaf"
 
 
 def _names(tree):
@@ -126,16 +127,12 @@ def _names(tree):
 
 
 def _lines(name, arrays):
-    if arrays[0].ndim == 0:
-        return [[name, *(number(x.item(), 6) for x in arrays)]]
-    order = np.argsort(-np.abs(arrays[0]), axis=None, kind="stable")[:ENTRIES]
-    places = [np.unravel_index(k, arrays[0].shape) for k in np.sort(order)]
-    lines = [
-        [
-            f"{name}[{', '.join(map(str, place))}]",
-            *(number(x[place], 6) for x in arrays),
-        ]
-        for place in places
-    ]
-    left = arrays[0].size - len(places)
+    first = arrays[0]
+    order = np.argsort(-np.abs(first), axis=None, kind="stable")[:ENTRIES]
+    places = [np.unravel_index(k, first.shape) for k in np.sort(order)]
+    lines = []
+    for place in places:
+        label = f"{name}[{', '.join(map(str, place))}]" if place else name
+        lines.append([label, *(number(x[place], 6) for x in arrays)])
+    left = first.size - len(places)
     return [*lines, [f"{left} more", *("…" for _ in arrays)]] if left else lines

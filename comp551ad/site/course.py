@@ -5,14 +5,12 @@
 Reads: notebooks, `coverage.toml`, `pyproject.toml`. Read by: `pages`, `live`, the command.
 """
 
-import re
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from comp551ad.extras import extra
 
@@ -63,6 +61,11 @@ class Source:
         """The first heading without its number: `# 07 · The list` -> "The list"."""
         heading = self._opening()[0].removeprefix("# ")
         return heading.partition("·")[2].strip() or heading
+
+    @property
+    def label(self) -> str:
+        """What a link beside its lecture calls it."""
+        return self.title if self.is_side else ROOMS[self.room]
 
     @property
     def question(self) -> str:
@@ -147,10 +150,12 @@ def read_course(folder: Path, solutions: bool = True) -> Course:
             "name the folder of the course"
         )
     rooms = [room for room in ROOMS if solutions or room != "solutions"]
+    project = folder / "pyproject.toml"
+    named = _toml(project).get("project", {}) if project.is_file() else {}
     return Course(
         [source for room in rooms for source in _sources(folder / room)],
-        _coverage(folder / "lectures/coverage.toml"),
-        _addresses(folder / "pyproject.toml"),
+        _toml(folder / "lectures/coverage.toml"),
+        named.get("urls", {}),
     )
 
 
@@ -164,8 +169,9 @@ def _sources(room: Path) -> Iterator[Source]:
             nbformat.validate(notebook)
         except OSError:
             raise
-        except Exception as error:  # whatever a file of anything may lead to
-            says = getattr(error, "message", error)  # not the schema as well
+        # Whatever a file of anything may lead to; its message without the schema.
+        except Exception as error:
+            says = getattr(error, "message", error)
             raise ValueError(f"{path} is not a notebook: {says}") from error
         source = Source(room.name, path, notebook)
         if not notebook.cells or not source.title:
@@ -175,39 +181,8 @@ def _sources(room: Path) -> Iterator[Source]:
         yield source
 
 
-def _coverage(path: Path) -> dict[str, dict]:
-    """`coverage.toml` as it was read, if it is built as the map needs it."""
+def _toml(path: Path) -> dict[str, Any]:
     try:
-        coverage = tomllib.loads(path.read_text("utf-8"))
+        return tomllib.loads(path.read_text("utf-8"))
     except ValueError as error:
         raise ValueError(f"{path} is not TOML: {error}") from error
-    for section, entry in coverage.items():
-        claims = entry.get("claims") if isinstance(entry, dict) else None
-        if not isinstance(claims, dict):
-            raise ValueError(
-                f"{path}: section {section} has no claims; write [{section}.claims] "
-                'and under it "what the slide says" = ["notebook#cell"]'
-            )
-        for claim, places in claims.items():
-            if not isinstance(places, list) or not all(map(_is_place, places)):
-                raise ValueError(
-                    f"{path}: section {section}, claim {claim!r}: got {places!r}, "
-                    'expected a list of places like "05_iris#descend"'
-                )
-    return coverage
-
-
-def _is_place(place: object) -> bool:
-    return isinstance(place, str) and bool(re.match(r"[^#]+#\S", place))
-
-
-def _addresses(pyproject: Path) -> dict[str, str]:
-    """The project's addresses: of the course's folder, else of the installed package."""
-    if pyproject.is_file():
-        project = tomllib.loads(pyproject.read_text("utf-8")).get("project", {})
-        return project.get("urls", {})
-    try:
-        named = metadata.metadata("comp551ad").get_all("Project-URL") or []
-    except metadata.PackageNotFoundError:
-        return {}
-    return dict(entry.split(", ", 1) for entry in named)

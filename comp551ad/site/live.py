@@ -121,13 +121,11 @@ class Live:
 
 def _lock(source: str, is_remote: bool, expected: str) -> dict[str, Any]:
     """Pyodide's list of its packages, from a folder or an address."""
+    folder = source if is_remote else Path(source).resolve().as_uri()
     try:
-        if is_remote:
-            with urllib.request.urlopen(f"{source}/pyodide-lock.json") as answer:
-                lock = json.load(answer)
-        else:
-            lock = json.loads(Path(source, "pyodide-lock.json").read_text("utf-8"))
-        version, packages = lock["info"]["version"], lock["packages"]
+        with urllib.request.urlopen(f"{folder}/pyodide-lock.json") as answer:
+            lock = json.load(answer)
+        version, _ = lock["info"]["version"], lock["packages"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ValueError(
             f"--pyodide: got {source}, expected a folder or an address with Pyodide's "
@@ -139,12 +137,6 @@ def _lock(source: str, is_remote: bool, expected: str) -> dict[str, Any]:
         raise ValueError(
             f"--pyodide: got Pyodide {version}, expected {expected}, which the installed "
             "jupyterlite-pyodide-kernel runs; install the kernel's version that fits"
-        )
-    missing = [name for name in NEEDED if name not in packages]
-    if missing:
-        raise ValueError(
-            f"--pyodide: got a Pyodide without {' and '.join(missing)}, expected the full "
-            "distribution; name its folder, or leave --pyodide out"
         )
     return lock
 

@@ -1,6 +1,7 @@
 """Notebooks as pages: nbconvert's HTML in a shell of our own.
 
-    Pages     a course's pages: one a notebook, the first page, the map, the search
+    Pages     a course's pages, by the templates beside this module: one a notebook (page.html),
+              the first page (front.html), the map (map.html), and what is searched
     mathml    a formula as MathML
 
 Reads: `course`, the exercises' hints. Read by: the command.
@@ -11,19 +12,19 @@ import html
 import json
 import posixpath
 import re
-import string
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from comp551ad.exercises.catalogue import catalogue
 from comp551ad.exercises.notebooks import is_answer, marks
 from comp551ad.extras import extra
 
-from .course import NAME, ROOMS, Course, Source, is_folded
+from .course import NAME, Course, Source, is_folded
 
 if TYPE_CHECKING:
+    from jinja2 import Environment
     from nbconvert import HTMLExporter
     from nbformat import NotebookNode
 
@@ -58,9 +59,11 @@ class Pages:
     """
 
     def __init__(self, course: Course, live: bool = False):
-        self.course, self.live = course, live
+        self.course = course
         # The players' scripts that pages have in common: place in the site -> text.
         self.scripts: dict[str, str] = {}
+        shared = {"course": course, "live": live, "name": NAME, "made_by": MADE_BY}
+        self.templates = _templates(shared, functools.partial(_place, course))
 
     def page(self, source: Source) -> str:
         """A notebook as a page.
@@ -68,27 +71,65 @@ class Pages:
         Raises:
             ValueError: a formula in it can't be set; which one, and in which cell.
         """
-        body = self._converted(source)
-        body, sections = _anchored(self._linked(body, source.room))
-        top, rest = body.split("</h1>", 1)
         solved = " (solutions)" if source.room == "solutions" else ""
+        before, after = self.course.around(source)
         return self._filled(
+            *_anchored(self._linked(self._converted(source), source.room)),
             title=f"{source.number} · {source.title}{solved}",
             about=_plain(markdown(source.question)),
-            top="../",
-            contents=self._contents("../", sections, source),
-            body=f"{top}</h1>{self._buttons(source)}{self._shared(rest, '../')}",
-            onward=self._onward(source),
+            source=source,
+            before=before,
+            after=after,
+        )
+
+    def index(self) -> str:
+        """The first page: a live player, what the course is, and the way through it."""
+        player = next(filter(None, map(_first_player, self.course.sources)), "")
+        hours = round(sum(s.minutes for s in self.course.lectures) / 60)
+        body = self.templates.get_template("front.html").render(
+            about=ABOUT, player=_markup(player), hours=hours or "not even one"
+        )
+        return self._filled(body, None, title=NAME, about=ABOUT)
+
+    def map(self) -> str:
+        """Where each part of the deck runs, in words."""
+        return self._filled(
+            *_anchored(self.templates.get_template("map.html").render()),
+            title="Slide by slide",
+            about="Where each part of the deck runs.",
+        )
+
+    def search(self) -> str:
+        """The text of all sections, as a script that a page reads when somebody searches."""
+        found = [
+            [source.page, f"{source.number} · {_plain(markdown(source.title))}", *part]
+            for source in self.course.sources
+            if source.room != "solutions"
+            for part in _sections(source)
+        ]
+        return f"SECTIONS = {json.dumps(found, ensure_ascii=False)};\n"
+
+    def _filled(self, body: str, sections: Any, **parts: Any) -> str:
+        """A whole page; ``sections`` are those for the contents, None for no contents."""
+        heading, rest = body.split("</h1>", 1)
+        return self.templates.get_template("page.html").render(
+            parts,
+            heading=_markup(f"{heading}</h1>"),
+            body=_markup(self._shared(rest, "../" if "source" in parts else "")),
+            sections=sections,
         )
 
     def _converted(self, source: Source) -> str:
+        from nbconvert import TemplateExporter
         from nbformat import NotebookNode
 
         notebook = NotebookNode(source.notebook)
         if source.room == "exercises":
             notebook.cells = list(self._with_answers(source))
         try:
-            body = _exporter().from_notebook_node(notebook)[0]
+            # HTMLExporter's own parses the page again, for pictures without alternative
+            # text and for classes that aren't here: it takes more than half of the time.
+            body = TemplateExporter.from_notebook_node(_exporter(), notebook)[0]
         except ValueError as error:
             raise ValueError(f"{source.path}, {error}") from error
         # A head without a word is none: a screen reader would announce it.
@@ -149,163 +190,6 @@ class Pages:
         )
         return "\n".join([body, *calls])
 
-    # --- around a page ----------------------------------------------------------------
-
-    def _buttons(self, source: Source) -> str:
-        """How long it takes, and where the notebook can be run and had."""
-        at = self.course.addresses
-        links = []
-        if self.live:
-            link = f"../lite/notebooks/index.html?path={source.file}"
-            links.append(f'<a class="run" href="{link}">Run this page</a>')
-        for name, link in (
-            ("Colab", f"{at.get('Colab')}/{source.file}"),
-            ("Binder", f"{at.get('Binder')}?urlpath=lab/tree/{source.file}"),
-        ):
-            if name in at:
-                links.append(f'<a href="{html.escape(link)}">{name}</a>')
-        links.append(f'<a href="{source.path.name}" download>Notebook (.ipynb)</a>')
-        time = f"<span>about {source.minutes} min</span>"
-        return f'<p class="buttons">{time} {" ".join(links)}</p>'
-
-    def _contents(
-        self, top: str, sections: list[tuple[str, str]], here: Source | None = None
-    ) -> str:
-        """The lectures; of the one at hand also its sections and what goes with it."""
-        own = "".join(
-            f'<li><a href="#{name}">{text}</a></li>' for name, text in sections
-        )
-        items = []
-        for lecture in self.course.lectures:
-            inner = own if lecture is here else ""
-            if here and here.lecture == lecture.number:
-                for source in self.course.beside(lecture):
-                    name = source.title if source.is_side else ROOMS[source.room]
-                    inner += _item(
-                        top, source, here, name, own if source is here else ""
-                    )
-            name = f"{lecture.number} · {lecture.title}"
-            items.append(_item(top, lecture, here, name, inner))
-        return (
-            '<nav aria-label="Contents"><details open><summary>Contents</summary>'
-            f"<ol>{''.join(items)}</ol></details></nav>"
-        )
-
-    def _onward(self, source: Source) -> str:
-        before, after = self.course.around(source)
-        links = []
-        for word, rel, other in (("Before", "prev", before), ("Next", "next", after)):
-            if other:
-                name = f"{other.number} · {html.escape(other.title)}"
-                links.append(
-                    f'<a rel="{rel}" href="../{other.page}"><small>{word}</small>{name}</a>'
-                )
-        return f'<nav class="onward" aria-label="Onward">{"".join(links)}</nav>'
-
-    def _filled(self, **parts: str) -> str:
-        whole = (
-            parts["title"] if parts["title"] == NAME else f"{parts['title']} · {NAME}"
-        )
-        site = self.course.addresses.get("Documentation", "")
-        return string.Template(_shipped("page.html")).substitute(
-            parts,
-            made_by=MADE_BY,
-            name=NAME,
-            title=html.escape(whole),
-            about=html.escape(parts["about"]),
-            preview=html.escape(f"{site.rstrip('/')}/assets/preview.png"),
-            places=self._places(parts["top"]),
-        )
-
-    def _places(self, top: str) -> str:
-        """What the foot of each page links to."""
-        links = [
-            ("The course", f"{top}index.html"),
-            ("Slide by slide", f"{top}map.html"),
-        ]
-        if "Repository" in self.course.addresses:
-            links.append(("The repository", self.course.addresses["Repository"]))
-        return " ".join(f'<a href="{html.escape(at)}">{name}</a>' for name, at in links)
-
-    # --- the first page, the map, the search ------------------------------------------
-
-    def index(self) -> str:
-        """The first page: a live player, what the course is, and the way through it."""
-        player = next(filter(None, map(_first_player, self.course.sources)), "")
-        hours = sum(s.minutes for s in self.course.lectures) / 60
-        first = self.course.lectures[0]
-        start = [f'<a class="run" href="{first.page}">Start reading</a>']
-        if self.live:
-            link = f"lite/notebooks/index.html?path={first.file}"
-            start.append(f'<a href="{link}">Run it here, in the browser</a>')
-        front = string.Template(_shipped("front.html")).substitute(
-            name=NAME,
-            about=ABOUT,
-            player=player,
-            start=" ".join(start),
-            hours=f"{hours:.0f}" if hours >= 1 else "not even one",
-            count=len(self.course.lectures),
-            path="\n".join(map(self._step, self.course.lectures)),
-        )
-        return self._filled(
-            title=NAME,
-            about=ABOUT,
-            top="",
-            contents="",
-            body=self._shared(front, ""),
-            onward="",
-        )
-
-    def _step(self, lecture: Source) -> str:
-        """One lecture of the path, with its question, its time and what goes with it."""
-        beside = [
-            f'<a href="{s.page}">'
-            f"{html.escape(s.title) if s.is_side else ROOMS[s.room]}</a>"
-            for s in self.course.beside(lecture)
-        ]
-        question = markdown(lecture.question).strip()
-        return (
-            f'<li value="{int(lecture.number)}"><h3><a href="{lecture.page}">'
-            f"{html.escape(lecture.title)}</a> <small>{lecture.minutes} min</small></h3>"
-            f"{question}<p>{' · '.join(beside)}</p></li>"
-        )
-
-    def map(self) -> str:
-        """Where each part of the deck runs, in words."""
-        lectures = {s.path.stem: s for s in self.course.sources if s.room == "lectures"}
-        body = [
-            "<h1>Slide by slide</h1>",
-            "<p>For those who know the deck: what each of its sections states, and the "
-            "places in the lectures where it is run.</p>",
-        ]
-        for section, entry in self.course.coverage.items():
-            title = html.escape(entry.get("title", ""))
-            body.append(f"<h2>{section} · {title}</h2><dl>")
-            for claim, places in entry["claims"].items():
-                body.append(f"<dt>{html.escape(claim)}</dt>")
-                links = (_place(lectures, place) for place in places)
-                body += [f"<dd>{link}</dd>" for link in dict.fromkeys(links) if link]
-            body.append("</dl>")
-        text, sections = _anchored("\n".join(body))
-        return self._filled(
-            title="Slide by slide",
-            about="Where each part of the deck runs.",
-            top="",
-            contents=self._contents("", sections),
-            body=text,
-            onward="",
-        )
-
-    def search(self) -> str:
-        """The text of all sections, as a script that a page reads when somebody searches."""
-        found = [
-            [source.page, f"{source.number} · {_plain(markdown(source.title))}", *part]
-            for source in self.course.sources
-            if source.room != "solutions"
-            for part in _sections(source)
-        ]
-        return f"SECTIONS = {json.dumps(found, ensure_ascii=False)};\n"
-
 
 def _folded(cell: "NotebookNode", title: str, source: str = "") -> "NotebookNode":
     """A copy of a cell that is folded behind a title; or text of ours in its place."""
@@ -317,13 +201,6 @@ def _folded(cell: "NotebookNode", title: str, source: str = "") -> "NotebookNode
     return new(text, id=name, metadata={"fold": title})
 
 
-def _item(top: str, source: Source, here: Source | None, name: str, inner: str) -> str:
-    """A page in the list of contents, and what is listed under it."""
-    current = ' aria-current="page"' if source is here else ""
-    link = f'<a href="{top}{source.page}"{current}>{html.escape(name)}</a>'
-    return f"<li>{link}{f'<ol>{inner}</ol>' if inner else ''}</li>"
-
-
 def _first_player(source: Source) -> str:
     for cell in source.notebook.cells:
         for output in cell.get("outputs", []):
@@ -333,21 +210,22 @@ def _first_player(source: Source) -> str:
     return ""
 
 
-def _place(lectures: dict[str, Source], place: str) -> str:
+def _place(course: Course, place: str) -> str:
     """A link to a cell in words: the page's title and the heading above the cell."""
-    notebook, _, rest = place.partition("#")
-    cell_id = rest.split()[0]
-    if notebook not in lectures:
-        return ""
-    source, heading = lectures[notebook], ""
-    for cell in source.notebook.cells:
-        heads = re.findall(r"(?m)^##+ (.*)$", cell.source)
-        if heads and cell.cell_type == "markdown":
-            heading = ": " + _plain(markdown(heads[-1]))
-        if cell.id == cell_id:
-            break
-    name = f"{source.number} {source.title}{heading}"
-    return f'<a href="{source.page}#cell-id={cell_id}">{html.escape(name)}</a>'
+    notebook, _, cell_id = place.partition(" ")[0].partition("#")
+    for source in course.sources:
+        if source.room != "lectures" or source.path.stem != notebook:
+            continue
+        heading = ""
+        for cell in source.notebook.cells:
+            heads = re.findall(r"(?m)^##+ (.*)$", cell.source)
+            if heads and cell.cell_type == "markdown":
+                heading = ": " + _plain(markdown(heads[-1]))
+            if cell.id == cell_id:
+                break
+        name = html.escape(f"{source.number} {source.title}{heading}")
+        return _markup(f'<a href="{source.page}#cell-id={cell_id}">{name}</a>')
+    return ""
 
 
 def _sections(source: Source) -> Iterator[list[str]]:
@@ -375,11 +253,31 @@ def _squeezed(part: list[str]) -> list[str]:
 # --- text -----------------------------------------------------------------------------
 
 
+def _templates(shared: dict[str, Any], place: Callable[[str], str]) -> "Environment":
+    """The pages' templates, which lie beside this module."""
+    # It brings jinja2, and is named if it is missing.
+    _exporter()
+    from jinja2 import Environment, FileSystemLoader
+
+    folder = FileSystemLoader(str(files(__package__)))
+    templates = Environment(loader=folder, autoescape=True)
+    templates.globals |= shared
+    templates.filters |= {"markdown": lambda t: _markup(markdown(t)), "place": place}
+    return templates
+
+
+def _markup(made: str) -> str:
+    """HTML that a template takes as it is."""
+    from markupsafe import Markup
+
+    return Markup(made)
+
+
 @functools.cache
 def _exporter() -> "HTMLExporter":
     """nbconvert's HTML, with formulas as MathML instead of a script from a network."""
     with extra("site", "pages"):
-        from nbconvert import HTMLExporter, TemplateExporter
+        from nbconvert import HTMLExporter
         from nbconvert.filters import Highlight2HTML
         from nbconvert.filters.markdown_mistune import (
             IPythonRenderer,
@@ -397,30 +295,22 @@ def _exporter() -> "HTMLExporter":
         def latex_environment(self, name, body):
             return self.block_math(f"\\begin{{{name}}}{body}\\end{{{name}}}")
 
-    class Exporter(HTMLExporter):
-        @pass_context
-        def markdown2html(self, context, source):
-            renderer = Renderer(escape=False, exclude_anchor_links=True)
-            try:
-                return MarkdownWithMath(renderer=renderer).render(source)
-            except ValueError as error:
-                cell = context.get("cell", {}).get("id", "title")
-                raise ValueError(f"cell {cell}: {error}") from error
+    @pass_context
+    def html_of(context, source):
+        renderer = Renderer(escape=False, exclude_anchor_links=True)
+        try:
+            return MarkdownWithMath(renderer=renderer).render(source)
+        except ValueError as error:
+            cell = context.get("cell", {}).get("id", "title")
+            raise ValueError(f"cell {cell}: {error}") from error
 
-        def default_filters(self):
-            yield from super().default_filters()
-            yield "highlight_code", Highlight2HTML(pygments_lexer="python")
-            # Pygments has escaped the code, and the outputs are the course's own.
-            yield (
-                "clean_html",
-                lambda made: made.decode() if isinstance(made, bytes) else made,
-            )
-
-        # HTMLExporter's own parses the page again, for pictures without alternative text
-        # and for classes that aren't here: it takes more than half of the time.
-        from_notebook_node = TemplateExporter.from_notebook_node
-
-    return Exporter(template_name="basic", raw_template=CELLS)
+    filters = {
+        "markdown2html": html_of,
+        "highlight_code": Highlight2HTML(pygments_lexer="python"),
+        # Pygments has escaped the code, and the outputs are the course's own.
+        "clean_html": lambda made: made.decode() if isinstance(made, bytes) else made,
+    }
+    return HTMLExporter(template_name="basic", raw_template=CELLS, filters=filters)
 
 
 def mathml(latex: str, display: str = "inline") -> str:
@@ -452,7 +342,7 @@ def _setter():
 
 def markdown(text: str) -> str:
     """Prose as HTML, with formulas as MathML; slides use it as nbconvert's filter."""
-    return _exporter().markdown2html({}, text)
+    return _exporter().environment.filters["markdown2html"]({}, text)
 
 
 def _plain(made: str) -> str:
@@ -472,7 +362,7 @@ def _anchored(body: str) -> tuple[str, list[tuple[str, str]]]:
         level, text = match[1], match[2]
         name = _anchor(_plain(text))
         if level == "2":
-            sections.append((name, text))
+            sections.append((_markup(name), _markup(text)))
         link = (
             f'<a class="anchor" href="#{name}" aria-label="Link to this section">#</a>'
         )
