@@ -12,7 +12,6 @@ const ICONS = {
   Last: "M16 4v12M5 4l8 6-8 6z",
 };
 const PACE = 1300; // milliseconds a step
-const LONGEST_PLAY = 60_000;
 
 // ------------------------------------------------------------------ small things
 
@@ -44,6 +43,7 @@ function dressRoot(root, spec, ...classes) {
   root.classList.add("c5-live", ...classes);
   root.setAttribute("role", "group");
   root.setAttribute("aria-label", spec.label);
+  guardKeys(root);
 }
 
 // A text that only changes is laid out faster than one that is put in anew.
@@ -124,25 +124,24 @@ function makeBar(root, move) {
     slide.setAttribute("aria-valuetext", `${step + 1} of ${last() + 1}. ${move.said()}`.trim());
     setText(count, `${step + 1} / ${last() + 1}`);
     // Only dimmed, not disabled: a disabled button would lose the keyboard's focus.
-    const ends = [step === 0, step === 0, false, step === last(), step === last()];
-    buttons.forEach((one, k) => one.classList.toggle("c5-end", ends[k]));
+    const end = [0, 0, null, last(), last()];
+    buttons.forEach((one, k) => one.classList.toggle("c5-end", step === end[k]));
   }
   function dress(name) {
     const play = buttons[2];
     play.replaceChildren(icon(name));
     play.title = name;
     play.setAttribute("aria-label", name);
-    move.playing?.(Boolean(timer));
+    move.playing?.();
   }
   function play() {
     if (timer) return;
     if (step === last()) go(0);
     const onwards = () => {
-      if (!root.isConnected) return pause();
-      if (!waits()) go(step + 1);
-      return step === last() || waits() ? pause() : undefined;
+      if (root.isConnected && !waits()) go(step + 1);
+      if (!root.isConnected || step === last() || waits()) pause();
     };
-    timer = setInterval(onwards, Math.min(PACE, LONGEST_PLAY / (last() + 1)));
+    timer = setInterval(onwards, PACE);
     dress("Pause");
   }
   function pause() {
@@ -171,7 +170,6 @@ function makeBar(root, move) {
       used(event);
     }
   });
-  guardKeys(root);
   return {
     bar,
     go,
@@ -203,13 +201,6 @@ function oncePerPicture(work) {
 // What the notebook or the page leaves for a player, in pixels. The nearest box that scrolls is of
 // no use: in JupyterLab that is the output, which grows with the player.
 function roomFor(root) {
-  // A slide is 720 high, whatever the window is, and other things stand above on it.
-  const slide = root.closest(".reveal section section, .reveal section");
-  if (slide) {
-    const scale = slide.getBoundingClientRect().height / slide.offsetHeight || 1;
-    const above = root.getBoundingClientRect().top - slide.getBoundingClientRect().top;
-    return 696 - Math.max(0, above / scale);
-  }
   const panel = root.closest(".jp-WindowedPanel-outer");
   return Math.min(innerHeight, panel?.clientHeight || Infinity);
 }

@@ -1,7 +1,7 @@
 // The inputs of a program: a slider and a number field each, and of an array which entry they move.
-// changed() is called when a number has changed, picked() when an entry has been picked.
+// changed() is called when a number has changed, or an entry has been picked.
 
-function makeInputs(changed, picked) {
+function makeInputs(changed) {
   const element = make("div.c5-inputs", { role: "group", "aria-label": "Inputs" });
   // `at` has per input a number or an array, `entries` per row the entry that is picked.
   let [at, entries, parts] = [[], new Map(), []];
@@ -66,7 +66,6 @@ function makeInputs(changed, picked) {
     const x = numberOf(one, k);
     if (from !== field) field.value = Number(x.toPrecision(7));
     if (from !== range) range.value = x;
-    range.classList.toggle("c5-outside", Math.abs(x) > Number(range.max));
     const indices = indicesOf(shapeOf(at[k]), entryOf(row));
     picks.forEach((p, a) => from !== p && (p.value = indices[a]));
   }
@@ -91,7 +90,7 @@ function makeInputs(changed, picked) {
     entries.set(row, entry);
     const k = parts.findIndex((one) => one.row === row);
     if (k >= 0) spread(parts[k], k, from);
-    picked();
+    changed();
   }
 
   return {

@@ -27,6 +27,9 @@ function inputFrom(text, first) {
 // Only a page of the site has an address of its own.
 const isSite = () => Boolean(document.querySelector('meta[name="generator"][content="comp551ad"]'));
 
+// Functions of ours; the others are NumPy's.
+const OURS = ["logistic", "relu", "softplus"];
+
 // The call that makes this player in Python.
 function pythonOf(program, at, panels) {
   const inputs = inputsOf(program).map((i) => program.rows[i]);
@@ -40,9 +43,7 @@ function pythonOf(program, at, panels) {
     : first.mode === "reverse"
       ? ["ReverseStepper", `of="${name(first.about)}"`]
       : ["ForwardStepper", `wrt="${name(first.about)}"`];
-  const ours = ["logistic", "relu", "softplus"].filter((word) =>
-    new RegExp(`\\b${word}\\(`).test(text),
-  );
+  const ours = OURS.filter((name) => text.includes(`${name}(`));
   return [
     "import numpy as np",
     `from comp551ad import ${[stepper, "record", ...ours].join(", ")}`,
@@ -55,18 +56,24 @@ function pythonOf(program, at, panels) {
 
 // A typed function as Python: NumPy's names get their prefix.
 function functionOf(program, inputs) {
-  const { statements } = readStatements(program.code);
-  const ours = ["logistic", "relu", "softplus"];
-  const prefixed = (text) =>
-    text
-      .replace(/((?:np|numpy|math)\.)?\b([a-z_]\w*)(?=\s*\()/g, (_, __, word) =>
-        ours.includes(word) ? word : `np.${word}`,
-      )
-      .replace(/\b(np\.|numpy\.|math\.)?pi\b|π/g, "np.pi");
-  const slice = (tree) => prefixed(program.code.slice(tree.from, tree.to));
-  const lines = statements.filter((s) => s.name).map((s) => `${s.name} = ${slice(s.tree)}`);
-  const outputs = statements.filter((s) => !s.name).map((s) => slice(s.tree));
-  const returned = outputs.length ? outputs : program.outputs.map((o) => program.rows[o].name);
-  const body = [...lines, `return ${returned.join(", ")}`].map((line) => `    ${line}`);
-  return [`def f(${inputs.map((row) => row.name).join(", ")}):`, ...body].join("\n");
+  const { statements, results } = writtenDown(program);
+  const body = [...statements, `return ${results.join(", ")}`].map((line) =>
+    line.replace(/\b\w+(?=\()/g, (name) => (OURS.includes(name) ? name : `np.${name}`)),
+  );
+  const names = inputs.map(({ name }) => name).join(", ");
+  return [`def f(${names}):`, ...body].join("\n    ");
+}
+
+// A button that copies a text.
+function copier(name, textOf, attributes) {
+  async function copy(element) {
+    try {
+      await navigator.clipboard.writeText(textOf());
+      setText(element, "Copied");
+    } catch {
+      setText(element, "This page may not copy");
+    }
+    setTimeout(() => setText(element, name), 1500);
+  }
+  return button("button", name, copy, attributes);
 }

@@ -93,19 +93,6 @@ class Panel {
     return { mark, look, text: place + numberText(value) };
   }
 
-  // An edge's own derivative: the rule, with 1 for what comes along the edge.
-  ownDerivative(term) {
-    const { rows } = this.program;
-    if (!isElementwise(rows[term.upper].op)) return "";
-    const one = (s) => (s.kind === this.kind ? { c: 1 } : s);
-    const tree = simplified(changed(term.tree, one));
-    if (symbolsIn(tree).some((s) => s.kind !== "value")) return "";
-    const lower = rows[term.upper].args[term.operand];
-    const { text, filled } = this.worth(tree);
-    const end = filled && ` = ${filled}`;
-    return `This edge's own derivative: ∂${this.value(term.upper)}/∂${this.value(lower)} = ${text}${end}`;
-  }
-
   // -- a step in words
 
   // The lines of the formula: [text, result].

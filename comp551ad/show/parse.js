@@ -7,24 +7,18 @@ const MOST_TYPED = 120; // nodes
 const TYPING = 350; // milliseconds after the last key
 const STARTS = [0.5, 2, 1, -1, 1.5];
 const TOKENS =
-  /[^\S\n]*(?:(?:(?:np|numpy|math)\.)?([\p{L}_][\p{L}\p{Nd}_]*)|(\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)|(\*\*|[-+*/(),;=\n]))/uy;
+  /\s*(?:(?:(?:np|numpy|math)\.)?([\p{L}_][\p{L}\p{Nd}_]*)|((?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)|(\*\*|[-+*/(),;=])|([\^·×⋅−–²³]))/uy;
 const OPERATORS = { "+": "add", "-": "subtract", "*": "multiply", "/": "divide" };
-
-class TypingError extends Error {
-  constructor(text, place) {
-    super(text);
-    this.place = place;
-  }
-}
-
-// What may be typed: functions that work on numbers one by one; and some of them as examples.
-const isFunction = (name) => Object.hasOwn(TABLE, name) && isElementwise(name) && name !== "where";
+// As people write it, and as a program does.
 const SIGNS_MEANT = {
-  "^": "A power is written **.",
-  "²": "A power is written **.",
-  "³": "A power is written **.",
-  "|": "The absolute value is written abs(x).",
-  "·": "A product is written with *.",
+  "^": "**",
+  "²": "**2",
+  "³": "**3",
+  "·": "*",
+  "×": "*",
+  "⋅": "*",
+  "−": "-",
+  "–": "-",
 };
 const NAMES_MEANT = {
   __proto__: null,
@@ -36,6 +30,16 @@ const NAMES_MEANT = {
   acos: "arccos",
   atan: "arctan",
 };
+
+class TypingError extends Error {
+  constructor(text, place) {
+    super(text);
+    this.place = place;
+  }
+}
+
+// What may be typed: functions that work on numbers one by one; and some of them as examples.
+const isFunction = (name) => Object.hasOwn(TABLE, name) && isElementwise(name) && name !== "where";
 const EXAMPLES = "sin, cos, tan, exp, log, sqrt, tanh, logistic, relu, abs, maximum";
 
 function tokensOf(source) {
@@ -47,12 +51,17 @@ function tokensOf(source) {
     if (!match) {
       const place = at + source.slice(at).search(/\S/);
       const sign = String.fromCodePoint(source.codePointAt(place));
-      throw new TypingError(SIGNS_MEANT[sign] ?? `“${sign}” can't be read here.`, place);
+      const meant = sign === "|" ? "The absolute value is written abs(x)." : "";
+      throw new TypingError(meant || `“${sign}” can't be read here.`, place);
     }
     at = TOKENS.lastIndex;
-    const kind = match[1] ? "name" : match[2] ? "number" : match[3];
-    const text = match[1] ?? match[2] ?? match[3];
-    tokens.push({ kind, text, from: at - (match[0].trimStart().length || 1), to: at });
+    const [whole, name, number, sign, meant] = match;
+    const where = { from: at - whole.trimStart().length, to: at };
+    if (meant) tokens.push(...tokensOf(SIGNS_MEANT[meant]).map((one) => ({ ...one, ...where })));
+    else {
+      const kind = name ? "name" : number ? "number" : sign;
+      tokens.push({ kind, text: name ?? number ?? sign, ...where });
+    }
   }
   return tokens;
 }
@@ -112,20 +121,20 @@ function readStatements(source) {
       if (!take(")")) fail("A parenthesis is open: “)” is missing.");
       return { ...tree, from: token.from, to: end() };
     }
-    if (token.kind !== "name") {
-      const text = token.kind === "\n" ? "the end of the line" : `“${token.text}”`;
-      fail(`A name or a number is missing before ${text}.`, token.from);
-    }
+    if (token.kind !== "name")
+      fail(`A name or a number is missing before “${token.text}”.`, token.from);
     if (token.text === "pi" || token.text === "π") return { c: Math.PI, ...where };
-    const known = isFunction(token.text);
+    const op = NAMES_MEANT[token.text] ?? token.text;
     if (!take("(")) {
-      if (known) fail(`${token.text} is a function: ${token.text}(…)`, token.to);
-      if (isFactor()) product(token.text);
-      return { name: token.text, ...where };
+      if (!isFunction(op)) {
+        if (isFactor()) product(token.text);
+        return { name: token.text, ...where };
+      }
+      // As formulas are shown: sin x.
+      if (!isFactor()) fail(`${token.text} is a function: ${token.text}(…)`, token.to);
+      return { op, args: [atom()], from: token.from, to: end() };
     }
-    if (!known) {
-      const meant = NAMES_MEANT[token.text];
-      if (meant) fail(`Here ${token.text} is called ${meant}.`, token.from);
+    if (!isFunction(op)) {
       const or = "If it is a product, write it with *.";
       fail(
         `No function is called ${token.text}. There are ${EXAMPLES} and others. ${or}`,
@@ -134,26 +143,26 @@ function readStatements(source) {
     }
     const args = [sum()];
     while (take(",")) args.push(sum());
-    const wanted = TABLE[token.text].vjps.length;
+    const wanted = TABLE[op].vjps.length;
     if (args.length !== wanted) {
       fail(`${token.text} takes ${wanted === 1 ? "one number" : `${wanted} numbers`}.`, token.from);
     }
     if (!take(")")) fail(`A parenthesis is open: “)” of ${token.text} is missing.`);
-    return { op: token.text, args, from: token.from, to: end() };
+    return { op, args, from: token.from, to: end() };
   }
 
   const statements = [];
   while (i < tokens.length) {
-    if (take(";") || take("\n")) continue;
+    if (take(";")) continue;
     let name = null;
     if (peek("name") && tokens[i + 1]?.kind === "=") {
       name = tokens[i].text;
       if (isFunction(name)) fail(`${name} is the name of a function.`);
       i += 2;
-    } else if (tokens[i].text === "return") i++;
+    }
     do statements.push({ name, tree: sum() });
     while (!name && take(","));
-    if (i < tokens.length && !peek(";") && !peek("\n")) {
+    if (i < tokens.length && !peek(";")) {
       if (peek(")")) fail("This “)” closes nothing.");
       if (peek("=")) fail("“=” stands after a name: a = w1*x.");
       const { tree } = statements.at(-1);
@@ -235,32 +244,36 @@ const TYPED = {
   power: ["{0}**{1}", POWER, ATOM, ATOM],
 };
 
-// A program as it would be typed; "" if there is something in it that can't be.
-function asTyped({ rows, outputs }) {
-  const uses = (i) => rows.flatMap(({ args }) => args).filter((a) => a === i).length;
-  // Per row its text, and how tightly that binds.
-  const [pieces, statements] = [[], []];
+// A program written down: the statements that give names, those of them that nothing uses, and the
+// texts of the outputs. Null if there is something in it that can't be typed.
+function writtenDown({ rows, outputs }) {
+  const [pieces, statements, unused] = [[], [], []];
   for (const [i, { op, args, name, params, rule }] of rows.entries()) {
     const isInput = op === "input";
-    if (
-      isInput ? !/^[\p{L}_][\p{L}\p{Nd}_]*$/u.test(name ?? "") : rule || params || !isFunction(op)
-    )
-      return "";
+    const isName = /^[\p{L}_][\p{L}\p{Nd}_]*$/u.test(name ?? "");
+    if (isInput ? !isName : rule || params || !isFunction(op)) return null;
     const call = [`${op}(${args.map((_, k) => `{${k}}`).join(", ")})`, ATOM];
     const [template, level, ...needs] = isInput ? [name, ATOM] : (TYPED[op] ?? call);
     const text = template.replace(/\{(\d)\}/g, (_, k) => {
-      const own = isRow(args[k])
-        ? pieces[args[k]]
-        : [String(args[k].c), args[k].c < 0 ? SUM : ATOM];
-      return own[1] < (needs[k] ?? 0) ? `(${own[0]})` : own[0];
+      const { c } = args[k];
+      const [own, binds] = pieces[args[k]] ?? [String(c), c < 0 ? SUM : ATOM];
+      return binds < (needs[k] ?? 0) ? `(${own})` : own;
     });
-    const isResult = outputs.includes(i) && !uses(i);
-    const called = isInput ? null : (name ?? (uses(i) > 1 ? `a${i + 1}` : null));
-    if (called) statements.push(`${called} = ${text}`);
-    else if (isResult) statements.push(text);
+    const uses = rows.flatMap((row) => row.args).filter((a) => a === i).length;
+    const called = name ?? (uses + outputs.includes(i) > 1 ? `a${i + 1}` : null);
+    if (called && !isInput) statements.push(`${called} = ${text}`);
+    if (called && !isInput && !uses) unused.push(called);
     pieces.push(called ? [called, ATOM] : [text, level]);
   }
-  return statements.join("; ");
+  return { statements, unused, results: outputs.map((i) => pieces[i][0]) };
+}
+
+// A program as it would be typed; "" if it can't be.
+function asTyped(program) {
+  const { statements, unused, results } = writtenDown(program) ?? { statements: [] };
+  // Names that nothing uses are the outputs, where no others are typed.
+  const others = `${unused}` === `${results}` ? [] : [results.join(", ")];
+  return [...statements, ...others].join("; ");
 }
 
 // The field for it, and the line below that says what can't be read: read(text) is called while

@@ -5,6 +5,12 @@
 // it leads to first: that links all parts.
 
 const [NARROW, WIDE] = [640, 1000]; // pixels
+const STATES = {
+  current: "now",
+  done: "done",
+  waiting: "waiting",
+  discardable: "no longer needed",
+};
 
 function startPlayer(root, spec, model = null, place = 0) {
   const given = readProgram(spec.program);
@@ -12,7 +18,7 @@ function startPlayer(root, spec, model = null, place = 0) {
   given.typed = asTyped(given);
   const givenPanels = spec.panels.map((one) => ({ ...one, seed: readData(one.seed) }));
   const several = givenPanels.length > 1;
-  let [program, panels, views, columns, checks] = [given, givenPanels, [], [], new Map()];
+  let [program, panels, views, columns, cells] = [given, givenPanels, [], [], []];
   let [hover, open, said, heard, size, isWide] = [-1, -1, "", "", "", false];
 
   // -- what never changes
@@ -28,7 +34,7 @@ function startPlayer(root, spec, model = null, place = 0) {
       picture.now();
     },
     said: () => heard,
-    waits: () => quiz?.asks(bar.step),
+    waits: () => quiz.asks(bar.step),
     answer: () => quiz.giveUp(),
     takesKey,
     playing: share,
@@ -36,21 +42,9 @@ function startPlayer(root, spec, model = null, place = 0) {
   const inputs = makeInputs(() => {
     writeSoon();
     picture.later();
-  }, picture.later);
+  });
   const { typed, wrong, complain, enter } = makeTyped(readTyped, fit);
   const ownsAddress = !model && isSite();
-  function copier(text, textOf, attributes) {
-    async function copy(element) {
-      try {
-        await navigator.clipboard.writeText(textOf());
-        setText(element, "Copied");
-      } catch {
-        setText(element, "This page may not copy");
-      }
-      setTimeout(() => setText(element, text), 1500);
-    }
-    return button("button", text, copy, attributes);
-  }
   const linkHere = () => {
     writeAddress();
     return location.href;
@@ -74,29 +68,16 @@ function startPlayer(root, spec, model = null, place = 0) {
   const table = make("div.c5-table", { tabindex: 0, role: "group", "aria-label": "Table" });
   const card = make("div.c5-card", { hidden: true, role: "group", "aria-label": "Derivation" });
   const main = make("div.c5-main", graphs, make("div.c5-side", card, code, table));
-  const key = (state, text) => make(`span.c5-key.c5-${state}`, text);
   const remarks = make("span.c5-remarks");
-  const foot = make(
-    "div.c5-foot",
-    make(
-      "span",
-      key("current", "now"),
-      key("done", "done"),
-      key("waiting", "waiting"),
-      key("discardable", "no longer needed"),
-    ),
-    remarks,
+  const legend = Object.entries(STATES).map(([state, text]) =>
+    make(`span.c5-key.c5-${state}`, text),
   );
+  const foot = make("div.c5-foot", make("span", ...legend), remarks);
   const live = make("div.c5-hidden", { role: "status" });
-  const quiz = several
-    ? null
-    : makeQuiz({ bar, panel: () => panels[0], paint: picture.now, resize, newInputs });
-  root.append(bar.bar, source, wrong, inputs.element);
-  if (quiz) {
-    bar.bar.append(quiz.button);
-    root.append(quiz.box);
-  }
-  root.append(says, main, foot, live);
+  const quiz = makeQuiz({ bar, panel: () => panels[0], paint: picture.now, resize, newInputs });
+  quiz.button.hidden = several;
+  bar.bar.append(quiz.button);
+  root.append(bar.bar, source, wrong, inputs.element, quiz.box, says, main, foot, live);
 
   // -- another program, or another derivative of it
 
@@ -118,7 +99,7 @@ function startPlayer(root, spec, model = null, place = 0) {
     [hover, open] = [-1, -1];
     if (document.activeElement !== typed) typed.value = program.typed;
     complain();
-    quiz?.forget();
+    quiz.forget();
     build();
     bar.go(keep ? bar.step : 0);
   }
@@ -134,7 +115,7 @@ function startPlayer(root, spec, model = null, place = 0) {
     const isGiven = program === given && mode === first.mode && about === first.about;
     panels[k] = makePanel({ mode, about, seed: isGiven ? first.seed : 1 });
     views[k].select.value = `${mode}:${about}`;
-    quiz?.forget();
+    quiz.forget();
     buildTable();
     fit();
     bar.go(bar.step);
@@ -169,14 +150,11 @@ function startPlayer(root, spec, model = null, place = 0) {
       });
       const [what, checked] = [make("span"), make("span.c5-checked")];
       const lines = ["rule", "numbers", "result"].map((name) => make(`div.c5-${name}`));
-      const note = make("div.c5-note");
-      const head = make("div.c5-head", what, checked);
       const say = make(
         "div.c5-formula",
         { role: "group", "aria-label": "Formula", tabindex: 0 },
-        head,
+        make("div.c5-head", what, checked),
         ...lines,
-        note,
       );
       if (several) {
         const title = panel.isReverse ? "Reverse mode" : "Forward mode";
@@ -185,7 +163,7 @@ function startPlayer(root, spec, model = null, place = 0) {
         bar.bar.querySelector("select")?.remove();
         bar.bar.querySelector(".c5-count").after(select);
       }
-      return { select, what, checked, lines, note, say, graph: makeGraph() };
+      return { select, what, checked, lines, say, graph: makeGraph() };
     });
     says.replaceChildren(...views.map(({ say }) => say), matrices);
     graphs.replaceChildren(...views.map(({ graph }) => graph.element));
@@ -208,45 +186,24 @@ function startPlayer(root, spec, model = null, place = 0) {
   // A column has per row a text and how it looks.
   function buildTable() {
     const last = panels.at(-1);
-    const numbers = (head, what, panel, name) => ({
-      head,
+    const numbers = (panel, what, name) => ({
+      head: what,
       name,
       text: (i) => panel.text(what, i),
       look: (i) => (panel.gone(what, i) ? `${name} c5-gone` : name),
     });
-    const derivatives = panels.flatMap((panel) => {
-      const { kind } = panel;
+    columns = [numbers(last, "value", "c5-number")];
+    for (const panel of panels) {
       const formulas = program.rows.map((_, i) => panel.formula(i));
-      const text = (i) => (panel.has(kind, i) ? formulas[i] : "");
-      return [
-        { head: "rule", name: "c5-wide", text, look: () => "c5-wide" },
-        numbers(kind, kind, panel, "c5-number c5-derivative"),
-      ];
-    });
-    // Between the two widths the formula's box alone has it.
-    const witness = several ? "c5-number" : "c5-number c5-witness";
-    const found = (i) => checks.get(i) ?? [];
-    const checked = {
-      head: "checked",
-      name: witness,
-      text: (i) =>
-        found(i)
-          .map(({ mark, text }) => mark + text)
-          .join(" "),
-      look: (i) => [witness, ...new Set(found(i).map(({ look }) => look))].join(" "),
-    };
-    columns = [numbers("value", "value", last, "c5-number"), ...derivatives, checked];
+      const text = (i) => (panel.has(panel.kind, i) ? formulas[i] : "");
+      columns.push({ head: "rule", name: "c5-wide", text, look: () => "c5-wide" });
+      columns.push(numbers(panel, panel.kind, "c5-number c5-derivative"));
+    }
+    cells = program.rows.map(() => columns.map(({ name }) => make("td", { class: name })));
     const heads = columns.map(({ head, name }) => make("th", { scope: "col", class: name }, head));
-    const lines = program.rows.map((_, i) => {
-      const cells = columns.map(({ name }) => make("td", { class: name }));
-      columns.forEach((column, k) => (column.cells ??= []).push(cells[k]));
-      return make(
-        "tr",
-        { "data-row": i },
-        make("th", { scope: "row" }, last.equation(i)),
-        ...cells,
-      );
-    });
+    const lines = cells.map((line, i) =>
+      make("tr", { "data-row": i }, make("th", { scope: "row" }, last.equation(i)), ...line),
+    );
     table.replaceChildren(
       make(
         "table",
@@ -288,22 +245,15 @@ function startPlayer(root, spec, model = null, place = 0) {
     const values = run(program, inputs.at);
     const at = (asking) => panels.forEach((one) => one.at(inputs.at, values, bar.step, asking));
     at(false);
-    const asking = Boolean(quiz?.asks(bar.step));
+    const asking = quiz.asks(bar.step);
     if (asking) at(true);
-    checks = new Map();
-    for (const panel of panels) {
-      for (const i of program.rows.keys()) {
-        if (panel.isEnd(i) && panel.has(panel.kind, i))
-          checks.set(i, [...(checks.get(i) ?? []), panel.check(i)]);
-      }
-    }
-    for (const { name, cells, text, look } of columns) {
-      if (name === "c5-wide" && !isWide) continue;
-      cells.forEach((cell, i) => {
-        setText(cell, text(i));
-        setClass(cell, look(i));
+    columns.forEach(({ name, text, look }, k) => {
+      if (name === "c5-wide" && !isWide) return;
+      cells.forEach((line, i) => {
+        setText(line[k], text(i));
+        setClass(line[k], look(i));
       });
-    }
+    });
     panels.forEach((panel, k) => {
       paintFormula(views[k], panel, asking);
       views[k].graph.paint(panel, asking);
@@ -314,9 +264,9 @@ function startPlayer(root, spec, model = null, place = 0) {
     code.hidden = open >= 0 || !program.code;
     table.hidden = open >= 0;
     if (open >= 0) paintCard();
-    quiz?.paint(asking);
-    says.hidden = Boolean(quiz) && !quiz.box.hidden;
-    mark("c5-hover", hover < 0 ? [] : [hover]);
+    quiz.paint(asking);
+    says.hidden = !quiz.box.hidden;
+    light(hover);
     const key = `${bar.step}:${asking}`;
     if (said !== key) {
       said = key;
@@ -349,7 +299,7 @@ function startPlayer(root, spec, model = null, place = 0) {
     table.scrollTop += row.top - table.getBoundingClientRect().top - table.clientHeight / 2;
   }
 
-  function paintFormula({ what, checked, lines, note, say }, panel, asking) {
+  function paintFormula({ what, checked, lines, say }, panel, asking) {
     const { step, kind } = panel;
     const texts = asking ? [] : panel.lines();
     lines.forEach((line, k) => {
@@ -358,7 +308,6 @@ function startPlayer(root, spec, model = null, place = 0) {
     });
     say.hidden = asking;
     setText(what, panel.title());
-    setText(note, step.term && !asking ? panel.ownDerivative(step.term) : "");
     const isChecked = step.nodes.length === 1 && step.finds.includes(kind) && !asking;
     const { mark, text, look } = isChecked ? panel.check(step.nodes[0]) : {};
     setText(checked, isChecked ? `${mark}by differences: ${text}` : "");
@@ -405,7 +354,7 @@ function startPlayer(root, spec, model = null, place = 0) {
       make("h3", `Where ${panel.derivative(i)} comes from`, close),
       make("p", panel.equation(i) + value),
     ];
-    if (quiz?.isOn() && !isKnown) {
+    if (quiz.isOn() && !isKnown) {
       const isAsked = step.nodes.includes(i);
       parts.push(make("p", isAsked ? "That is the question." : "It comes at a later step."));
     } else {
@@ -413,12 +362,10 @@ function startPlayer(root, spec, model = null, place = 0) {
       const items = terms.map((term) => {
         const { text, filled, x } = panel.worth(term.tree);
         const ends = [filled, valueText(x)].filter(Boolean).join(" = ");
-        const edge = panel.ownDerivative(term).replace("This edge's own derivative: ", "");
         return make(
           "li",
           `${isReverse ? "from" : "along"} ${panel.value(term.node)}: ${text}`,
           make("div", isKnown ? `= ${ends}` : ""),
-          make("small", edge),
         );
       });
       const derivative = isKnown ? ` = ${valueText(env[kind][i])}` : "";
@@ -463,7 +410,7 @@ function startPlayer(root, spec, model = null, place = 0) {
     const { key, target } = event;
     if (key === "Escape" && open >= 0) show(open);
     else if ((key === "Enter" || key === " ") && target.matches("g")) show(rowOf(event));
-    else if (/^[1-9]$/.test(key) && quiz?.asks(bar.step)) quiz.pick(Number(key) - 1);
+    else if (/^[1-9]$/.test(key) && quiz.asks(bar.step)) quiz.pick(Number(key) - 1);
     else return false;
     return true;
   }
@@ -528,9 +475,9 @@ function startPlayer(root, spec, model = null, place = 0) {
     ],
     inputs: [namedInputs, takeInputs],
     step: [() => bar.step, bar.go],
-    predicting: [() => Boolean(quiz?.isOn()), (on) => quiz && quiz.isOn() !== on && quiz.turn(on)],
+    predicting: [quiz.isOn, quiz.turn],
     playing: [() => bar.playing, (on) => (on ? bar.play() : bar.pause())],
-    score: [() => quiz?.score ?? [0, 0], () => {}],
+    score: [quiz.score, () => {}],
   };
   // While one of the two is told of the other's changes, nothing goes back.
   let quiet = true;
@@ -578,7 +525,7 @@ function startPlayer(root, spec, model = null, place = 0) {
     Object.keys(traits).forEach((name) => model.on(`change:${name}`, () => take(name)));
   } else {
     if (spec.step) bar.go(spec.step);
-    if (spec.predict) quiz?.turn(true);
+    if (spec.predict) quiz.turn(true);
     if (ownsAddress) {
       readAddress();
       addEventListener("hashchange", readAddress);

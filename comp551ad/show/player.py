@@ -50,7 +50,6 @@ MODULES = {
         "parse.js",
         "links.js",
         "quiz.js",
-        "predict.js",
         "matrices.js",
         "panel.js",
         "inputs.js",

@@ -1,16 +1,12 @@
-// Predict: what is asked before a step is shown, and what is said to the answer.
+// Predict: what is asked before a step is shown, what is said to the answer, and the box for both.
 //
 // A wrong choice is the recorded rule with one thing gone wrong, so it fits the function at hand: a
 // path left out, a sign lost, a value where a derivative belongs. One that happens to be right (exp
 // is its own derivative) is left out.
 
 const MOST_WRONG = 4; // wrong formulas beside the right one
-const LONGEST_SUM = 32; // terms of a sum that can be chosen from
-const NEAR = 0.02; // below this relative difference two numbers can't be told apart
-const ENOUGH = 0.005; // so three digits do
-const MARK = { adjoint: "bar", tangent: "dot" };
-
-const hasSymbols = (tree, kind) => symbolsIn(tree).some((one) => one.kind === kind);
+const ENOUGH = 0.005; // of a number's size: three digits do
+const EXAMPLE = "−0.5, 1/3 or −1·sin 2.5"; // of what can be typed as a number
 
 // Wrong formulas for a derivative, or for one path's share, the most instructive first:
 // [tree, what is wrong with it].
@@ -19,67 +15,61 @@ function mistakesIn(panel, row, terms) {
   const name = panel.value(row);
   const left = terms.filter((term) => term.tree !== ZERO);
   if (!left.length) {
-    const value = [
-      { kind: "value", row },
-      `${name} is the value; ${panel.derivative(row)} is a derivative.`,
+    const apart = isReverse ? `the output doesn't depend on ${name}` : `${name} doesn't move`;
+    return [
+      [{ kind: "value", row }, `${name} is the value; ${panel.derivative(row)} is a derivative.`],
+      row === panel.about
+        ? [ZERO, "The seed is 1: the derivative with respect to itself."]
+        : [{ c: 1 }, `1 is the seed; ${apart}.`],
     ];
-    if (row === panel.about)
-      return [value, [ZERO, "The seed is 1: the output's derivative with respect to itself."]];
-    const why = isReverse
-      ? `output, which doesn't depend on ${name}.`
-      : `input, and ${name} doesn't depend on that one.`;
-    return [value, [{ c: 1 }, `1 is the seed of the chosen ${why}`]];
   }
   const trees = left.map((term) => term.tree);
   const found = [];
   const put = (wrong, why) => found.push([wrong, why]);
   const each = (change) => sumOf(trees.map((tree) => simplified(change(tree))));
-  const eachSymbol = (change) => each((tree) => changed(tree, (s) => (s.kind ? change(s) : s)));
-  const eachDerivative = (change) => eachSymbol((s) => (s.kind === kind ? change(s) : s));
+  const eachDerivative = (change) =>
+    each((tree) => changed(tree, (s) => (s.kind === kind ? change(s) : s)));
   const symbols = trees.flatMap((tree) => symbolsIn(tree)).filter((s) => s.kind === kind);
   const passedOn = [...new Set(symbols.map((s) => panel.derivative(s.row)))].join(", ");
   const isNumbers = trees.every((tree) => !tree.ndim);
 
   if (trees.length > 1) {
     left.forEach((term, k) => {
-      const way = isReverse ? "through" : "from";
       const others = sumOf(trees.filter((_, n) => n !== k));
-      put(others, `The path ${way} ${panel.value(term.node)} is missing: add up all paths.`);
+      const path = `${isReverse ? "through" : "from"} ${panel.value(term.node)}`;
+      put(others, `The path ${path} is missing: add up all paths.`);
     });
   }
   const untransposed = (tree) =>
     tree.op === "transpose" ? untransposed(tree.args[0]) : withArgs(tree, untransposed);
   put(each(untransposed), "A transpose is missing.");
+  const isProduct = (tree) => tree.op && TABLE[tree.op].matrix;
   put(
-    each((t) =>
-      t.op && TABLE[t.op].matrix ? { ...t, ndim: undefined, args: t.args.toReversed() } : t,
-    ),
+    each((t) => (isProduct(t) ? { ...t, ndim: undefined, args: t.args.toReversed() } : t)),
     "The factors are in the wrong order.",
   );
   const flipped = negated(simplified(trees.at(-1)));
   put(sumOf([...trees.slice(0, -1), flipped]), `${trees.length > 1 ? "A" : "The"} sign is wrong.`);
   if (symbols.length) {
-    const [{ row: other }] = symbols;
+    const { row: other } = symbols[0];
     put(
       eachDerivative((s) => ({ kind: "value", row: s.row })),
       `This uses the value ${panel.value(other)} where the derivative ${panel.derivative(other)} belongs.`,
     );
-    const way = isReverse ? "above" : "below";
     if (isNumbers)
       put(
         eachDerivative(() => ({ c: 1 })),
-        `The factor from ${way} is missing: ${passedOn}.`,
+        `The factor from ${isReverse ? "above" : "below"} is missing: ${passedOn}.`,
       );
   }
   const uppers = left.map((term) => program.rows[term.upper]);
-  const isPair = (r) => TABLE[r.op].bilinear && r.args.every(isRow) && r.args[0] !== r.args[1];
+  const isPair = (r) => TABLE[r.op].bilinear && r.args.every(isRow);
   if (uppers.every(isPair)) {
     const swapped = trees.map((tree, k) => {
       const [a, b] = uppers[k].args;
       const other = { [a]: b, [b]: a };
-      return changed(tree, (s) =>
-        s.kind === "value" && s.row in other ? { kind: "value", row: other[s.row] } : s,
-      );
+      const swap = (s) => (s.kind === "value" ? { ...s, row: other[s.row] ?? s.row } : s);
+      return changed(tree, swap);
     });
     put(
       sumOf(swapped),
@@ -88,55 +78,37 @@ function mistakesIn(panel, row, terms) {
   }
   const incoming = trees.map((tree) => symbolsIn(tree).find((s) => s.kind === kind) ?? ZERO);
   if (isNumbers && uppers.every((r) => isElementwise(r.op) && r.args.length === 1)) {
-    const wrong = incoming.map((d, k) =>
-      operation("multiply", d, valueTree(program, left[k].upper)),
-    );
-    put(sumOf(wrong), "This multiplies by the function itself instead of its derivative.");
+    const own = incoming.map((d, k) => operation("multiply", d, valueTree(program, left[k].upper)));
+    put(sumOf(own), "This multiplies by the function itself instead of its derivative.");
   }
   put(
     sumOf(incoming.map((d) => ({ ...d }))),
     `This passes ${passedOn} on unchanged: the edge's own derivative is missing.`,
   );
-  const other = isReverse ? "tangent" : "adjoint";
+  const [other, mark] = isReverse ? ["tangent", "bar"] : ["adjoint", "dot"];
   put(
     eachDerivative((s) => ({ kind: other, row: s.row })),
-    `That mark belongs to the other mode: ${kind}s have a ${MARK[kind]}.`,
+    `That mark belongs to the other mode: ${kind}s have a ${mark}.`,
   );
   return found;
 }
 
-// Whether a wrong formula comes to the same as the right one, whatever derivatives are put in: not
-// only those of this pass, where one of them may happen to be 0. It may also not fit at all.
-function comesToTheSame(wrong, right, { value }) {
-  const anything = value.map((x, row) => {
-    const one = 1 + ((row * 0.618) % 1);
-    return isNumber(x)
-      ? one
-      : Object.assign(
-          x.map((_, k) => one + (k % 7)),
-          { shape: x.shape },
-        );
-  });
-  const env = { value, adjoint: anything, tangent: anything };
+// What a wrong formula comes to. Undefined where shapes don't fit: it can still be chosen.
+function worthOf(tree, env) {
   try {
-    const [a, b] = [evaluate(wrong, env), evaluate(right, env)];
-    const others = entriesOf(b);
-    return (
-      `${shapeOf(a)}` === `${shapeOf(b)}` &&
-      entriesOf(a).every((x, k) => Math.abs(x - others[k]) <= 1e-8 + NEAR * Math.abs(others[k]))
-    );
+    return evaluate(tree, env);
   } catch {
-    return false;
+    return undefined;
   }
 }
 
-// How far rounding may shift a number: the cosine of π/2 is 6e−17, and 0 is right.
-function roundingOf(value, made) {
-  const products = made.flatMap(([, a]) => [a, ...made.map(([, b]) => a * b)]);
-  const left = 1e-15 * Math.max(0, ...products.filter(Number.isFinite).map(Math.abs));
-  return value === 0 || Math.abs(value) > 0.01 * left ? left : 0;
+function isSame(x, y) {
+  if (x === undefined || `${shapeOf(x)}` !== `${shapeOf(y)}`) return false;
+  const others = entriesOf(y);
+  return entriesOf(x).every((e, k) => Math.abs(e - others[k]) <= 1e-8 * (1 + Math.abs(e)));
 }
 
+// Choices stand in an order that tells nothing, and stay in it.
 const mixed = (text) => [...text].reduce((h, c) => (h * 31 + c.codePointAt(0)) % 65521, 7);
 
 // The question before a step, at its numbers; null if there is nothing to ask.
@@ -145,101 +117,211 @@ function questionOf(panel, step) {
   const [row] = step.nodes;
   const { term } = step;
   if (step.nodes.length !== 1 || (!term && !step.finds.includes(kind))) return null;
-  const own = panel.terms[row];
-  const terms = term ? [term] : own;
-  if (terms.length > LONGEST_SUM) return null;
-  if (row === about && !term && (own.length || ndimOf(seed.c))) return null;
+  const terms = term ? [term] : panel.terms[row];
+  if (row === about && !term && (terms.length || ndimOf(seed.c))) return null;
   const tree = term?.tree ?? panel.trees[row];
   const value = tree === ZERO ? env[kind][row] : evaluate(tree, env);
   const derivative = panel.derivative(row);
-  const ask = term ? `the share of ${derivative} through ${panel.value(term.node)}` : derivative;
   const start = term ? "" : `${derivative} = `;
-  const choices = [{ text: start + written(tree, env), right: true, why: "" }];
-  const isValue = isNumber(value) && Number.isFinite(value);
-  // What it is made of, by name, and the numbers that known mistakes come to.
-  const made = isValue
-    ? symbolsIn(tree).map((s) => [label(s.kind, s.row, env), env[s.kind][s.row]])
-    : [];
-  const rounding = isValue ? roundingOf(value, made) : 0;
-  const numbers = [{ value, why: "" }];
-  const apart = (a, b) =>
-    Math.abs(a - b) > NEAR * Math.max(Math.abs(a), Math.abs(b)) + 2 * rounding;
+  const right = { text: start + written(tree, env), right: true };
+  // Wrong are those that differ whatever derivatives are put in: here one of them may be 0.
+  const anything = env.value.map((x) => elementwise(() => 1 + Math.random(), [x]));
+  const elsewhere = { value: env.value, [kind]: anything };
+  const ending = evaluate(tree, elsewhere);
+  const wrongs = [];
   for (const [wrong, why] of mistakesIn(panel, row, terms)) {
-    const marked = !hasSymbols(wrong, kind === "adjoint" ? "tangent" : "adjoint");
-    if (marked && comesToTheSame(wrong, tree, env)) continue;
-    const both = { ...env, adjoint: env[kind], tangent: env[kind] };
-    const text = start + written(wrong, both);
-    if (!choices.some((one) => one.text === text)) choices.push({ text, right: false, why });
-    const number = marked && isValue ? numberOf(wrong, env) : NaN;
-    if (Number.isFinite(number) && numbers.every((one) => apart(one.value, number)))
-      numbers.push({ value: number, why });
+    const isForeign = symbolsIn(wrong).some((s) => s.kind !== "value" && s.kind !== kind);
+    if (!isForeign && isSame(worthOf(wrong, elsewhere), ending)) continue;
+    const text = start + written(wrong, { adjoint: env[kind], tangent: env[kind], ...env });
+    if ([right, ...wrongs].some((one) => one.text === text)) continue;
+    wrongs.push({ text, why, number: isForeign ? undefined : worthOf(wrong, env) });
   }
-  const left = choices.slice(0, 1 + MOST_WRONG);
-  left.sort((a, b) => mixed(row + a.text) - mixed(row + b.text));
-  if (left.length < 2 && !isValue) return null;
+  const isValue = isNumber(value) && Number.isFinite(value);
+  if (!wrongs.length && !isValue) return null;
+  const choices = wrongs.length ? [right, ...wrongs.slice(0, MOST_WRONG)] : [];
   return {
-    ask,
-    choices: left.length > 1 ? left : [],
-    answer: isValue ? value + 0 : null,
-    text: valueText(value),
-    numbers: numbers.slice(1),
-    rounding,
-    made,
+    ask: term ? `the share of ${derivative} through ${panel.value(term.node)}` : derivative,
+    choices: choices.sort((a, b) => mixed(row + a.text) - mixed(row + b.text)),
+    wrongs,
+    answer: isValue ? value : null,
+    result: `${right.text}${right.text.endsWith(valueText(value)) ? "" : ` = ${valueText(value)}`}.`,
+    // What it is made of, by name.
+    made: symbolsIn(tree).map((s) => [label(s.kind, s.row, env), env[s.kind][s.row]]),
   };
 }
 
-// NaN where shapes don't fit: the formula can still be chosen.
-function numberOf(tree, env) {
-  try {
-    const x = evaluate(tree, env);
-    return isNumber(x) ? x : NaN;
-  } catch {
-    return NaN;
-  }
-}
-
-const isEnough = (given, wanted, rounding) =>
-  Math.abs(given - wanted) <= ENOUGH * Math.abs(wanted) + rounding;
+// The cosine of π/2 is 6e−17, and 0 is right.
+const isEnough = (given, wanted) => Math.abs(given - wanted) <= ENOUGH * Math.abs(wanted) + 1e-15;
 
 // What a wrong number without a known mistake may come from.
-function leadFor(question, given) {
-  const { answer, made, rounding } = question;
-  if (isEnough(-given, answer, rounding)) return "The size is right; look at the sign.";
-  for (const [name, x] of made) {
-    if (isEnough(given, x, rounding)) return `That is ${name} itself.`;
+function leadFor({ answer, made }, given) {
+  const itself = made.find(([, x]) => isEnough(given, x));
+  if (itself) return `That is ${itself[0]} itself.`;
+  const ratio = answer && given / answer;
+  if (isEnough(ratio, -1)) return "The size is right; look at the sign.";
+  for (const [name, x] of [...made, [2, 2], [3, 3], [4, 4], [10, 10]]) {
+    if (x && isEnough(ratio, x)) return `It is ${name} times too large: a factor too many.`;
+    if (x && isEnough(ratio, 1 / x)) return `It is ${name} times too small: a factor is missing.`;
   }
-  const ratio = given / answer;
-  if (answer && Number.isFinite(ratio)) {
-    for (const [name, x] of made) {
-      if (x && isEnough(ratio, x, 0)) return `It is ${name} times too large: a factor too many.`;
-      if (x && isEnough(ratio, 1 / x, 0)) return `The factor ${name} is missing.`;
-    }
-    for (const n of [2, 3, 4, 10]) {
-      if (isEnough(Math.abs(ratio), n, 0)) return `It is ${n} times too large.`;
-      if (isEnough(Math.abs(ratio), 1 / n, 0)) return `It is ${n} times too small.`;
-    }
-    if (ratio < 0) return "The sign is wrong, and the size too.";
-  }
+  if (ratio < 0) return "The sign is wrong, and the size too.";
   return `It is ${given > answer ? "too large" : "too small"}: write down the formula first.`;
 }
 
 // What a student types as a number: 0.5, −1/2, 0,5 or −1·sin 2.5. NaN where it is none of these.
 function numberIn(typed) {
-  const text = typed.replace(/[−–]/g, "-").replace(/[·×⋅]/g, "*").replace(/\^/g, "**");
-  const plain = text
-    .toLowerCase()
-    .replace(/(\d),(\d)/g, "$1.$2")
-    .replace(/²/g, "**2");
-  const called = plain.replace(/\b([a-z]\w*) +(-?[\d.]+|pi)/g, "$1($2)");
+  const value = (tree) => (tree.op ? valueOf(tree.op, tree.args.map(value)) : (tree.c ?? NaN));
   try {
-    const { statements } = readStatements(called);
-    const value = (tree) => {
-      if (tree.name) return tree.name === "e" ? Math.E : NaN;
-      return tree.op ? valueOf(tree.op, tree.args.map(value)) : tree.c;
-    };
+    const { statements } = readStatements(typed.replace(/(\d),(\d)/g, "$1.$2"));
     return statements.length === 1 && !statements[0].name ? value(statements[0].tree) : NaN;
   } catch (error) {
     if (error instanceof TypingError) return NaN;
     throw error;
   }
+}
+
+// The questions of a player. `host` is what it knows of the player: bar, panel(), paint(), resize()
+// when the box's height has changed, and newInputs().
+function makeQuiz(host) {
+  const { bar } = host;
+  let [on, byNumber] = [false, false];
+  let answers = new Map(); // step -> {tried: [texts], solved, right, verdict}
+  let [question, shown, height] = [null, "", 0];
+  const toggle = button("button.c5-predict", "Predict", () => turn(!on), {
+    title: "Answer before each step is shown",
+    "aria-pressed": "false",
+  });
+  const scored = make("span.c5-score");
+  const asked = make("span.c5-asked");
+  const kind = button("button.c5-kind", "", () => {
+    byNumber = !byNumber;
+    host.paint();
+  });
+  const fresh = button("button", "New inputs", newInputs, {
+    title: "Ask the same at other inputs",
+  });
+  const reveal = button("button", "Show me", giveUp);
+  const choices = make("div.c5-choices");
+  const field = make("input", { type: "text", autocomplete: "off", placeholder: EXAMPLE });
+  const line = make("div.c5-answer", field, button("button", "Check", judgeNumber));
+  const verdict = make("p.c5-verdict", { role: "status" });
+  const box = make(
+    "div.c5-quiz",
+    { hidden: true, role: "group", "aria-label": "Predict" },
+    make("div.c5-head", asked, scored),
+    choices,
+    line,
+    verdict,
+    make("div.c5-acts", kind, fresh, reveal),
+  );
+  field.addEventListener("keydown", (event) => {
+    if (event.key === "Enter") judgeNumber();
+  });
+
+  const questionAt = (k) => questionOf(host.panel(), host.panel().steps[k]);
+  const asks = (k) => on && !answers.get(k)?.solved && Boolean(questionAt(k));
+  const forget = () => (answers = new Map());
+
+  function turn(wanted) {
+    if (on === wanted) return;
+    on = wanted;
+    toggle.setAttribute("aria-pressed", on);
+    bar.pause();
+    forget();
+    // To the next question, or the first one.
+    const all = [...host.panel().steps.keys()];
+    const order = [...all.slice(bar.step), ...all.slice(0, bar.step)];
+    bar.go((on ? order.find(questionAt) : null) ?? bar.step);
+    host.resize();
+  }
+
+  // act(entry) answers the open question; the entry is what has been tried at this step.
+  function judge(act) {
+    if (!question) return;
+    if (!answers.has(bar.step)) answers.set(bar.step, { tried: [], verdict: "" });
+    const entry = answers.get(bar.step);
+    if (entry.solved) return;
+    act(entry);
+    host.paint();
+  }
+  function settle(entry, right) {
+    Object.assign(entry, { solved: true, right: right && !entry.tried.length });
+    entry.verdict = `${right ? "Right." : "It is"} ${question.result}`;
+  }
+  function refuse(entry, tried, why) {
+    entry.tried.push(tried);
+    entry.verdict = `Not quite. ${why} Try again.`;
+  }
+  function pick(n) {
+    const { right, text, why } = question?.choices[n] ?? {};
+    if (text) judge((entry) => (right ? settle(entry, true) : refuse(entry, text, why)));
+  }
+  function judgeNumber() {
+    const given = numberIn(field.value);
+    judge((entry) => {
+      const mistake = question.wrongs.find(({ number }) => isEnough(given, number));
+      if (Number.isNaN(given)) entry.verdict = `That isn't a number yet. Try ${EXAMPLE}.`;
+      else if (isEnough(given, question.answer)) settle(entry, true);
+      else refuse(entry, field.value, mistake?.why ?? leadFor(question, given));
+    });
+  }
+  function giveUp() {
+    judge((entry) => settle(entry, false));
+  }
+  // Other numbers, and the question is open again.
+  function newInputs() {
+    answers.delete(bar.step);
+    host.newInputs();
+  }
+  // Right at the first try, and answered.
+  function score() {
+    const all = [...answers.values()].filter((one) => one.solved);
+    return [all.filter((one) => one.right).length, all.length];
+  }
+
+  function paint(asking) {
+    const entry = answers.get(bar.step);
+    const solved = Boolean(entry?.solved);
+    box.hidden = !on || !(asking || solved);
+    toggle.classList.toggle("c5-on", on);
+    const [right, all] = score();
+    setText(scored, all ? `${right} of ${all} right at the first try` : "nothing answered yet");
+    question = box.hidden ? null : questionAt(bar.step);
+    if (question) paintQuestion(question, entry, solved);
+    const now = box.hidden ? 0 : box.offsetHeight;
+    if (now !== height) queueMicrotask(host.resize);
+    height = now;
+  }
+  function paintQuestion({ ask, answer, ...all }, entry, solved) {
+    const pickable = all.choices.length > 0 && !(byNumber && answer !== null);
+    setText(asked, pickable ? `Which formula gives ${ask}?` : `What number is ${ask}?`);
+    choices.hidden = !pickable;
+    line.hidden = pickable || solved;
+    kind.hidden = answer === null || !all.choices.length || solved;
+    setText(kind, pickable ? "Answer with a number" : "Choose a formula");
+    reveal.hidden = solved;
+    setText(verdict, entry?.verdict ?? "");
+    setClass(verdict, `c5-verdict ${!solved ? "c5-bad" : entry.right ? "c5-ok" : ""}`);
+    const key = `${bar.step}:${all.choices.map((one) => one.text)}`;
+    if (key !== shown) {
+      shown = key;
+      field.value = "";
+      field.setAttribute("aria-label", ask);
+      choices.replaceChildren(...all.choices.map(choiceButton));
+    }
+    all.choices.forEach(({ text, right }, n) => {
+      const one = choices.children[n];
+      const isWrong = entry?.tried.includes(text);
+      const [look, sign] =
+        right && solved ? ["c5-right", "✓ right"] : isWrong ? ["c5-false", "✗ wrong"] : ["", ""];
+      setClass(one, look);
+      setText(one.lastChild, sign);
+    });
+  }
+  function choiceButton({ text }, n) {
+    const one = button("button", make("kbd", String(n + 1)), () => pick(n));
+    one.append(make("span.c5-choice", text), make("span.c5-sign"));
+    return one;
+  }
+
+  return { button: toggle, box, asks, giveUp, turn, pick, forget, paint, score, isOn: () => on };
 }

@@ -18,6 +18,7 @@ from comp551ad import (
     gradient_descent,
     load_iris,
     record,
+    reverse,
     surface_player,
     training_player,
 )
@@ -345,9 +346,7 @@ def test_a_typed_function_is_stepped_through(open_page):
     expect(field(player, "w")).to_have_value("0.5")
     expect(field(player, "x")).to_have_value("1")  # kept, by name
     press(player, "Last")
-    checked = player.locator("td.c5-ok")
-    expect(checked).to_have_count(2)
-    assert player.locator("td.c5-bad").count() == 0
+    expect(player.locator(".c5-checked")).to_have_text(re.compile("^✓"))
     player.get_by_role("button", name="Reset").click()
     expect(player.locator(".c5-typed")).to_have_value(
         "a = w1*x + w0; y1 = sin(a); y2 = cos(a)"
@@ -360,11 +359,8 @@ def test_a_typed_function_is_stepped_through(open_page):
         ("sin(w1*x +", "Something is missing at the end."),
         ("sin(w1 x)", "A product is written with *: w1*x"),
         ("2x", "A product is written with *: 2*x"),
-        ("x^2", "A power is written **."),
-        ("x²", "A power is written **."),
         ("sin(x)cos(x)", "A product is written with *: sin(x)*cos"),
         ("|x|", "The absolute value is written abs(x)."),
-        ("sigmoid(x)", "Here sigmoid is called logistic."),
         ("(x + 1", "A parenthesis is open: “)” is missing."),
         ("x)", "This “)” closes nothing."),
         ("foo(x)", "No function is called foo."),
@@ -394,6 +390,15 @@ def test_a_typed_function_lights_up_from_its_first_letter_and_pi_is_a_number(ope
     type_function(player, "omega*sin(π*x)")
     expect(player.locator(".c5-lit")).to_have_text(["omega", "x"])
     expect(row(player, 3)).to_contain_text("3.142·a₂")
+
+
+def test_signs_and_names_may_be_those_of_mathematics(open_page):
+    player = open_page().show(s14())
+    type_function(player, "−x²·sigmoid(x^3) + ln 2")
+    assert player.locator("tbody th").all_text_contents() == [
+        *("a₁ = x", "a₂ = a₁²", "a₃ = −a₂", "a₄ = a₁³"),
+        *("a₅ = σ(a₄)", "a₆ = a₃·a₅", "a₇ = a₆ + 0.6931"),
+    ]
 
 
 def test_a_name_of_sixty_letters_stays_in_the_card(open_page):
@@ -509,7 +514,7 @@ def test_a_wrong_choice_stays_and_a_second_try_is_possible(open_page):
         ("−1·sin 2.5", "Right. "),
         ("-0,599", "Right. "),
         ("0.5985", "Not quite. A sign is wrong."),
-        ("-1.197", "It is 2 times too large."),
+        ("-1.197", "It is 2 times too large:"),
         ("2.5", "That is a₅ itself."),
         ("7", "The sign is wrong, and the size too."),
         ("pear", "That isn't a number yet."),
@@ -585,6 +590,10 @@ def test_the_state_is_in_the_address(site):
     expect(field(other, "x")).to_have_value("1.5")
     assert count(other).startswith("9 /")
     expect(other.locator(".c5-typed")).to_have_value(TEN)
+    wanted = record(
+        lambda w1, x, w0: np.exp(np.sin(w1 * x + w0)) * np.tanh(w1 / x), 2, 1.5, 0.5
+    )
+    assert copied_as_python(other).run["x"] == reverse(wanted)["x"]
 
 
 def test_changed_entries_of_arrays_are_in_the_address_and_in_python(site):
@@ -593,24 +602,23 @@ def test_changed_entries_of_arrays_are_in_the_address_and_in_python(site):
     field(player, "X, axis 1").fill("3")
     field(player, "X").fill("1.25")
     player.page.wait_for_function("location.hash.includes('1.25')")
-    copied = copied_by(player, "Copy as Python").split("\n")
-    made: dict = {}
-    exec("\n".join(copied[:-1]), made)
-    stepper = eval(copied[-1], made)
-    assert stepper.run.trace.rows[0][1][2, 3] == 1.25
+    assert copied_as_python(player).run.trace.rows[0][1][2, 3] == 1.25
     other = site(player.page.evaluate("location.hash"), network())
     field(other, "X, axis 0").fill("2")
     field(other, "X, axis 1").fill("3")
     expect(field(other, "X")).to_have_value("1.25")
 
 
-def copied_by(player, name):
-    """What a button puts on the clipboard."""
+def copied_as_python(player):
+    """The stepper that the copied text makes."""
     player.evaluate(
         "() => { navigator.clipboard.writeText = async t => { window.copied = t } }"
     )
-    press(player, name)
-    return player.page.evaluate("copied")
+    press(player, "Copy as Python")
+    *lines, last = player.page.evaluate("copied").split("\n")
+    made: dict = {}
+    exec("\n".join(lines), made)
+    return eval(last, made)
 
 
 @pytest.mark.parametrize(
