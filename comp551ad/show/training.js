@@ -5,9 +5,14 @@
 
 const GRID = 56; // cells of a map, each way
 const RATES = [-3, 1.5]; // exponents of the learning rate
-const NEAREST = 14; // pixels from which a point can be caught
 const COLOURS = ["--map-a", "--map-b", "--map-c", "--map-d"];
-const LINE_COLOURS = ["--done-edge", "--message", "--ok"];
+// Marks of the classes, which differ in shape as well as in colour.
+const MARKS = [
+  "M-4,0a4,4 0 1 0 8,0a4,4 0 1 0 -8,0",
+  "M-4,-4h8v8h-8z",
+  "M0,-5l5,9h-10z",
+  "M0,-6l6,6l-6,6l-6,-6z",
+];
 
 // What both have: buttons, a learning rate, a loop that runs once a picture. advance(count) answers
 // whether there is more to come.
@@ -49,15 +54,11 @@ function makeDescent(root, { counts, count, rate, advance, restart, paint }) {
   slide.addEventListener("input", showRate);
   slide.value = Math.log10(rate);
   showRate();
-  guardKeys(root);
+  const step = pausing(() => advance(1));
   const bar = make(
     "div.c5-bar",
     play,
-    button(
-      "button",
-      "Step",
-      pausing(() => advance(1)),
-    ),
+    button("button", "Step", step),
     button("button", "Restart", pausing(restart)),
     make("span", "learning rate"),
     slide,
@@ -67,162 +68,114 @@ function makeDescent(root, { counts, count, rate, advance, restart, paint }) {
   return { bar, lr, pause };
 }
 
-// A canvas that is as sharp as the screen; draw(ink, width, height, colour) paints it.
-function makeCanvas(label, height) {
-  const canvas = make("canvas.c5-map", { role: "img", "aria-label": label });
-  const known = new Map();
-  let theme = "";
-  const paint = (drawOn) => {
-    const [wide, scale] = [canvas.clientWidth, devicePixelRatio];
-    if (!wide) return;
-    const size = { width: Math.round(wide * scale), height: Math.round(height * scale) };
-    // Even the same size, put in anew, would clear it and everything that is set.
-    for (const side in size) if (canvas[side] !== size[side]) canvas[side] = size[side];
-    const ink = canvas.getContext("2d");
-    const style = getComputedStyle(canvas.parentElement);
-    // A canvas knows no variables; what they come to is asked once a theme, which the ink tells.
-    if (theme !== style.color) known.clear();
-    theme = style.color;
-    const colour = (name) => {
-      if (!known.has(name)) {
-        canvas.style.color = `var(${name})`;
-        known.set(name, getComputedStyle(canvas).color);
-      }
-      return known.get(name);
-    };
-    ink.setTransform(scale, 0, 0, scale, 0, 0);
-    ink.clearRect(0, 0, wide, height);
-    ink.font = `12px ${style.fontFamily}`;
-    drawOn(ink, wide, height, colour);
-  };
-  canvas.style.height = `${height}px`;
-  return { canvas, paint };
-}
-
-// A canvas for points of a plane: [from, to] across and up.
+// A part of a plane, from and to across and up: cells of colour, and drawings over them, all placed
+// by their share of the width and height.
 function makePlane(label, height, across, up) {
-  const { canvas, paint: paintCanvas } = makeCanvas(label, height);
-  let width = 0;
-  const paint = (drawOn) =>
-    paintCanvas((ink, all, ...rest) => {
-      width = all;
-      drawOn(ink, all, ...rest);
-    });
+  const canvas = make("canvas", { width: GRID, height: GRID });
+  const over = draw("svg");
+  const style = `height: ${height}px`;
+  const plane = make("div.c5-map", { role: "img", "aria-label": label, style }, canvas, over);
+  const ink = canvas.getContext("2d");
   const [wide, tall] = [across, up].map(([from, to]) => to - from);
   const pointAt = (right, below) => [across[0] + right * wide, up[1] - below * tall];
-  const placeOf = ([x, y]) => [((x - across[0]) / wide) * width, ((up[1] - y) / tall) * height];
+  const placeOf = ([x, y]) => [(x - across[0]) / wide, (up[1] - y) / tall];
   const middle = (k) => (k + 0.5) / GRID;
   const cells = Array.from({ length: GRID * GRID }, (_, k) =>
     pointAt(middle(k % GRID), middle(Math.floor(k / GRID))),
   );
-  // take(point) tells whether there is something at a point; move(point) moves it.
+  // A canvas knows no variables: [red, green, blue, opaque] of one.
+  function colour(name) {
+    canvas.style.color = `var(${name})`;
+    return getComputedStyle(canvas)
+      .color.match(/[\d.]+/g)
+      .map(Number);
+  }
+  function fill(colourOf) {
+    const picture = ink.createImageData(GRID, GRID);
+    for (let k = 0; k < GRID * GRID; k++) picture.data.set(colourOf(k), 4 * k);
+    ink.putImageData(picture, 0, 0);
+  }
+  // A drawing of pixels at a point.
+  const at = (...parts) => draw("svg", ...parts);
+  function put(part, point) {
+    const [x, y] = placeOf(point);
+    part.setAttribute("x", `${100 * x}%`);
+    part.setAttribute("y", `${100 * y}%`);
+  }
+  // take(what is under the pointer) tells whether it can be moved; move(point) moves it.
   function drag(take, move) {
     let held = false;
-    const pointOf = (event) => {
-      const box = canvas.getBoundingClientRect();
-      const part = (x) => Math.max(0, Math.min(1, x));
-      return pointAt(
-        part((event.clientX - box.left) / box.width),
-        part((event.clientY - box.top) / box.height),
-      );
+    const share = (x, from, length) => Math.max(0, Math.min(1, (x - from) / length));
+    const follow = ({ clientX, clientY }) => {
+      const { left, top, width, height } = plane.getBoundingClientRect();
+      move(pointAt(share(clientX, left, width), share(clientY, top, height)));
     };
-    canvas.addEventListener("pointerdown", (event) => {
-      held = take(pointOf(event));
-      if (held) canvas.setPointerCapture(event.pointerId);
+    plane.addEventListener("pointerdown", (event) => {
+      held = take(event.target);
+      if (held) plane.setPointerCapture(event.pointerId);
+      if (held) follow(event);
     });
-    canvas.addEventListener("pointermove", (event) => held && move(pointOf(event)));
-    canvas.addEventListener("lostpointercapture", () => (held = false));
+    plane.addEventListener("pointermove", (event) => held && follow(event));
+    plane.addEventListener("lostpointercapture", () => (held = false));
   }
-  return { canvas, paint, placeOf, cells, drag };
+  return { plane, over, cells, placeOf, colour, fill, at, put, drag };
 }
 
-// GRID x GRID cells of the colour colourOf(k), as one small picture that the browser scales.
-let cells = null;
+// Curves that are stretched over all of a drawing.
+const stretched = (...curves) =>
+  draw("svg", { viewBox: "0 0 1 1", preserveAspectRatio: "none" }, ...curves);
 
-function drawCells(ink, wide, tall, colourOf) {
-  cells ??= make("canvas", { width: GRID, height: GRID });
-  const small = cells.getContext("2d");
-  const picture = small.createImageData(GRID, GRID);
-  for (let k = 0; k < GRID * GRID; k++) {
-    const at = 4 * k;
-    [picture.data[at], picture.data[at + 1], picture.data[at + 2]] = colourOf(k);
-    picture.data[at + 3] = 255;
+// Curves over the iterations, both axes logarithmic: paint(rows) takes [iteration, ...values].
+function makeCurves(label, height, names) {
+  const axes = draw("g");
+  const curves = names.map((_, k) => draw(`polyline.c5-curve${k}`));
+  const legend = names.flatMap((name, k) => [
+    draw(`path.c5-curve${k}`, { d: `M${82 * k},-11h18` }),
+    draw("text", { x: 82 * k + 23, y: -7 }, name),
+  ]);
+  const svg = draw("svg", axes, ...legend, stretched(...curves));
+  const style = `height: ${height}px`;
+  const element = make("div.c5-curves", { role: "img", "aria-label": label, style }, svg);
+  const ticks = (from, to) => Array.from({ length: Math.floor(to - from) + 1 }, (_, k) => from + k);
+  function paint(rows) {
+    const isShown = (y) => y > 0 && Number.isFinite(y);
+    const all = rows.flatMap(([, ...values]) => values.filter(isShown));
+    const low = Math.floor(Math.log10(Math.min(1, ...all)));
+    const high = Math.ceil(Math.log10(Math.max(1, ...all)) + 1e-9) || 1;
+    const reach = Math.log10(Math.max(10, rows.at(-1)[0] + 1));
+    const right = (t) => Math.log10(t + 1) / reach;
+    const down = (v) => (high - Math.log10(v)) / (high - low);
+    axes.replaceChildren(
+      ...ticks(low, high).flatMap((e) => {
+        const y = `${100 * down(10 ** e)}%`;
+        return [
+          draw("line", { x2: "100%", y1: y, y2: y }),
+          draw("text", { x: -5, y, dy: 4, "text-anchor": "end" }, numberText(10 ** e)),
+        ];
+      }),
+      ...ticks(0, reach).map((e) => {
+        const x = `${100 * right(10 ** e - 1)}%`;
+        return draw("text", { x, y: "100%", dy: 16, "text-anchor": "middle" }, numberText(10 ** e));
+      }),
+    );
+    curves.forEach((curve, k) => {
+      const shown = rows.filter((row) => isShown(row[k + 1]));
+      curve.setAttribute("points", shown.map((row) => [right(row[0]), down(row[k + 1])]).join(" "));
+    });
   }
-  small.putImageData(picture, 0, 0);
-  ink.drawImage(cells, 0, 0, wide, tall);
-}
-
-// What "rgb(1, 2, 3)" comes to.
-const channels = (colour) => colour.match(/[\d.]+/g).map(Number);
-
-// Marks that differ in shape as well as in colour.
-function drawMark(ink, kind, x, y, size) {
-  ink.beginPath();
-  if (kind % 3 === 0) ink.arc(x, y, size, 0, 7);
-  else if (kind % 3 === 1) ink.rect(x - size, y - size, 2 * size, 2 * size);
-  else {
-    ink.moveTo(x, y - size * 1.3);
-    ink.lineTo(x + size * 1.2, y + size);
-    ink.lineTo(x - size * 1.2, y + size);
-    ink.closePath();
-  }
-  ink.fill();
-  ink.stroke();
-}
-
-// Curves over the iterations, both axes logarithmic: {name: values}.
-function drawCurves(ink, wide, tall, colour, iterations, curves) {
-  const [left, right, top, bottom] = [46, wide - 8, 20, tall - 22];
-  const all = Object.values(curves)
-    .flat()
-    .filter((y) => y > 0 && Number.isFinite(y));
-  const low = Math.floor(Math.log10(Math.min(1, ...all)));
-  const high = Math.ceil(Math.log10(Math.max(1, ...all)) + 1e-9) || 1;
-  const reach = Math.log10(Math.max(10, iterations.at(-1) + 1));
-  const x = (t) => left + ((right - left) * Math.log10(t + 1)) / reach;
-  const y = (v) => bottom - ((bottom - top) * (Math.log10(v) - low)) / (high - low);
-  ink.fillStyle = colour("--mute");
-  ink.strokeStyle = colour("--hair");
-  ink.textAlign = "right";
-  for (let e = low; e <= high; e++) {
-    ink.strokeRect(left, y(10 ** e), right - left, 0);
-    ink.fillText(numberText(10 ** e), left - 5, y(10 ** e) + 4);
-  }
-  ink.textAlign = "center";
-  for (let e = 0; e <= reach; e++) ink.fillText(numberText(10 ** e), x(10 ** e - 1), tall - 6);
-  ink.textAlign = "left";
-  Object.entries(curves).forEach(([name, values], k) => {
-    ink.strokeStyle = colour(LINE_COLOURS[k]);
-    ink.lineWidth = 2;
-    ink.setLineDash([[], [6, 4], [2, 3]][k]);
-    ink.beginPath();
-    values.forEach((v, n) => v > 0 && ink.lineTo(x(iterations[n]), y(v)));
-    ink.stroke();
-    const at = left + 6 + k * 82;
-    ink.strokeRect(at, 9, 18, 0);
-    ink.fillStyle = colour("--ink");
-    ink.fillText(name, at + 23, 13);
-  });
-  ink.setLineDash([]);
-  ink.lineWidth = 1;
+  return { element, paint };
 }
 
 // ------------------------------------------------------------------ a network
-
-// Small random numbers, the same each time (Park and Miller's generator, Box and Muller's normals).
-function smallWeights(shape, seed) {
-  let state = seed;
-  const uniform = () => (state = (state * 48271) % 2147483647) / 2147483647;
-  const normal = () => Math.sqrt(-2 * Math.log(uniform())) * Math.cos(2 * Math.PI * uniform());
-  return elementwise(() => 0.01 * normal(), [full(shape, 0)]);
-}
 
 function startTraining(root, spec) {
   const { gradients, cost, scores } = root.programs;
   const [X0, Y, W0, V0] = [spec.X, spec.Y, spec.W, spec.V].map(readData);
   const [N, D] = X0.shape;
   const C = Y.shape[1];
+  const names = ["cost", "‖dW‖", "‖dV‖"];
   let [X, W, V] = [X0, W0, V0].map(copyOf);
+  // A line of the history has the iteration and these three.
   let [iteration, history, lost] = [0, [], ""];
   // The weight that is picked.
   let [name, entry] = ["V", 0];
@@ -234,6 +187,11 @@ function startTraining(root, spec) {
     const [low, high] = [Math.min(...all), Math.max(...all)];
     return [low - 0.08 * (high - low), high + 0.08 * (high - low)];
   });
+  function best(U, n) {
+    let k = 0;
+    for (let c = 1; c < C; c++) if (U[n * C + c] > U[n * C + k]) k = c;
+    return k;
+  }
 
   dressRoot(root, spec, "c5-training");
   const sizes = [...new Set([1, 2, 3, 4, 8, 16, 32, W0.shape[0]])];
@@ -254,7 +212,22 @@ function startTraining(root, spec) {
     300,
     ...spans,
   );
-  const curves = makeCanvas("Cost and gradient norms over the iterations", 300);
+  // A finger needs more than the mark.
+  const marks = points.map((_, n) => {
+    const d = MARKS[best(Y, n)];
+    return map.at(
+      { class: `c5-mark${best(Y, n)}` },
+      draw("circle", { r: 11 }),
+      draw("path", { d }),
+    );
+  });
+  const [across, up] = spec.features;
+  map.over.append(
+    ...marks,
+    draw("text", { x: "100%", y: "100%", dx: -8, dy: -6, "text-anchor": "end" }, `${across} →`),
+    draw("text", { x: 6, y: 14 }, `↑ ${up}`),
+  );
+  const curves = makeCurves("Cost and gradient norms over the iterations", 300, names);
   const weights = make("div.c5-matrices");
   const range = make("input", {
     type: "range",
@@ -267,7 +240,7 @@ function startTraining(root, spec) {
   root.append(
     descent.bar,
     status,
-    make("div.c5-pair", map.canvas, curves.canvas),
+    make("div.c5-pair", map.plane, curves.element),
     make("p.c5-hint", spec.hint),
     weights,
     make("label.c5-weight", "the weight", named, range),
@@ -282,10 +255,11 @@ function startTraining(root, spec) {
   function restart() {
     const M = Number(hidden.value);
     const given = M === W0.shape[0];
+    const small = (shape) => elementwise(() => 0.02 * Math.random() - 0.01, [full(shape, 0)]);
     X = copyOf(X0);
-    W = given ? copyOf(W0) : smallWeights([M, C], 551);
-    V = given ? copyOf(V0) : smallWeights([D, M], 552);
+    [W, V] = (given ? [W0, V0] : [small([M, C]), small([D, M])]).map(copyOf);
     [iteration, history, lost, name, entry] = [0, [], "", "V", 0];
+    marks.forEach((mark, n) => map.put(mark, pointOf(n)));
     note();
   }
 
@@ -312,43 +286,18 @@ function startTraining(root, spec) {
     return !lost;
   }
 
-  // -- pictures
-
   const grid = copyOf(full([GRID * GRID, D], 1));
   map.cells.forEach((point, k) => grid.set(point, k * D));
-  function best(U, n) {
-    let k = 0;
-    for (let c = 1; c < C; c++) if (U[n * C + c] > U[n * C + k]) k = c;
-    return k;
-  }
-  const label = (n) => best(Y, n);
-
-  function paintMap(ink, wide, tall, colour) {
-    const U = scores(grid, W, V);
-    const classes = COLOURS.map((one) => channels(colour(one)));
-    drawCells(ink, wide, tall, (k) => classes[best(U, k)]);
-    ink.strokeStyle = colour("--ink");
-    for (let n = 0; n < N; n++) {
-      ink.fillStyle = colour(`${COLOURS[label(n)]}-dot`);
-      drawMark(ink, label(n), ...map.placeOf(pointOf(n)), 4);
-    }
-    ink.fillStyle = colour("--ink");
-    ink.textAlign = "right";
-    ink.fillText(`${spec.features[0]} →`, wide - 8, tall - 6);
-    ink.textAlign = "left";
-    ink.fillText(`↑ ${spec.features[1]}`, 6, 14);
-  }
-
   function paint() {
-    map.paint(paintMap);
-    const [t, J, nW, nV] = [0, 1, 2, 3].map((k) => history.map((one) => one[k]));
-    const lines = { cost: J, "‖dW‖": nW, "‖dV‖": nV };
-    curves.paint((...canvas) => drawCurves(...canvas, t, lines));
-    const U = scores(X, W, V);
-    const right = points.filter((_, n) => best(U, n) === label(n)).length;
-    const found = Object.entries(lines).map(([one, all]) => `${one} ${numberText(all.at(-1))}`);
+    const U = scores(grid, W, V);
+    const classes = COLOURS.map(map.colour);
+    map.fill((k) => classes[best(U, k)]);
+    curves.paint(history);
+    const answers = scores(X, W, V);
+    const right = points.filter((_, n) => best(answers, n) === best(Y, n)).length;
+    const found = names.map((one, k) => `${one} ${numberText(history.at(-1)[k + 1])}`).join(" · ");
     const after = `After ${iteration.toLocaleString("en")} iterations`;
-    setText(status, lost || `${after}: ${found.join(" · ")} · ${right} of ${N} right`);
+    setText(status, lost || `${after}: ${found} · ${right} of ${N} right`);
     const part = (text, value) =>
       matrixElement(
         { text, value },
@@ -368,26 +317,21 @@ function startTraining(root, spec) {
   // -- a point is dragged
 
   const picture = oncePerPicture(paint);
-  let held = 0;
+  let held = -1;
   map.drag(
-    (point) => {
-      const [x, y] = map.placeOf(point);
-      const far = points.map((_, n) => {
-        const [a, b] = map.placeOf(pointOf(n));
-        return Math.hypot(a - x, b - y);
-      });
-      held = far.indexOf(Math.min(...far));
-      return far[held] < NEAREST;
+    (target) => {
+      held = marks.findIndex((mark) => mark.contains(target));
+      return held >= 0;
     },
     (point) => {
       X.set(point, held * D);
+      map.put(marks[held], point);
       history.pop();
       note();
       picture.later();
     },
   );
-  new ResizeObserver(picture.later).observe(root);
-  note();
+  restart();
   paint();
   root.descent = {
     advance,
@@ -416,16 +360,19 @@ function startSurface(root, spec) {
     340,
     ...ranges,
   );
-  const { canvas } = map;
-  canvas.tabIndex = 0;
-  canvas.setAttribute("role", "application");
-  canvas.setAttribute("aria-roledescription", "surface with a point; the arrow keys move it");
+  const way = draw("polyline.c5-way");
+  const arrow = draw("path.c5-arrow");
+  const point = map.at({ class: "c5-point" }, arrow, draw("circle", { r: 7 }));
+  map.over.append(stretched(way), point);
+  map.plane.tabIndex = 0;
+  map.plane.setAttribute("role", "application");
+  map.plane.setAttribute("aria-roledescription", "surface with a point; the arrow keys move it");
   root.append(
     descent.bar,
     make("div.c5-source", make("b", "f"), typed),
     wrong,
     status,
-    canvas,
+    map.plane,
     make("p.c5-hint", spec.hint),
   );
 
@@ -441,6 +388,7 @@ function startSurface(root, spec) {
     const ends = Array.from({ length: 11 }, (_, k) => finite[part * (k + 1)]);
     bands = levels.map((v) => (ends.findIndex((end) => v < end) + 12) % 12);
     restart();
+    paint();
   }
   function restart() {
     start(first.inputs);
@@ -465,54 +413,34 @@ function startSurface(root, spec) {
     if (other.inputs.length !== 2)
       throw new TypingError("A surface has two inputs, such as x and y.", 0);
     load(other);
-    paint();
   }
 
   function paint() {
     const slope = slopeAt(at);
     const names = inputsOf(program).map((i) => program.rows[i].name);
-    const dots = names.map(
+    const slopes = names.map(
       (name, k) => `${name} = ${numberText(at[k])}, ∂f/∂${name} = ${numberText(slope[k])}`,
     );
-    const found = `f = ${numberText(valueAt(at))}; ${dots.join("; ")}`;
+    const found = [`f = ${numberText(valueAt(at))}`, ...slopes].join("; ");
     setText(status, lost || `Step ${path.length - 1}: ${found}`);
-    map.paint((ink, wide, tall, colour) => {
-      const [low, high] = ["--done-edge", "--paper"].map((name) => channels(colour(name)));
-      drawCells(ink, wide, tall, (k) =>
-        low.map((c, n) => high[n] + (c - high[n]) * (0.78 - 0.065 * bands[k])),
-      );
-      const stroke = (name, width, points) => {
-        [ink.strokeStyle, ink.lineWidth] = [colour(name), width];
-        ink.beginPath();
-        points.forEach((point) => ink.lineTo(...point));
-        ink.stroke();
-      };
-      stroke("--ink", 1.5, path.map(map.placeOf));
-      const [x, y] = map.placeOf(at);
-      const size = Math.hypot(...slope);
-      if (size > 0 && Number.isFinite(size)) {
-        // Along the arrow, and across it.
-        const [a, b] = [-slope[0] / size, slope[1] / size];
-        const long = Math.min(90, 24 + 20 * Math.log10(1 + size));
-        const on = (along, aside) => [x + along * a - aside * b, y + along * b + aside * a];
-        const tip = on(long, 0);
-        stroke("--message", 3, [[x, y], tip, on(long - 9, 6), tip, on(long - 9, -6)]);
-      }
-      ink.fillStyle = colour("--now");
-      [ink.strokeStyle, ink.lineWidth] = [colour("--ink"), 1.5];
-      drawMark(ink, 0, x, y, 7);
-    });
+    const [low, high] = ["--done-edge", "--paper"].map(map.colour);
+    map.fill((k) => low.map((c, n) => high[n] + (c - high[n]) * (0.78 - 0.065 * bands[k])));
+    if (lost) return;
+    way.setAttribute("points", path.map(map.placeOf).join(" "));
+    map.put(point, at);
+    const size = Math.hypot(...slope);
+    const long = size > 0 && Math.min(90, 24 + 20 * Math.log10(1 + size));
+    const angle = (Math.atan2(slope[1], -slope[0]) * 180) / Math.PI;
+    arrow.setAttribute("transform", `rotate(${angle})`);
+    arrow.setAttribute("d", long ? `M0,0H${long}l-9,6l9,-6l-9,-6` : "");
   }
   function move(point) {
     descent.pause();
     start(point.map((x, k) => Math.max(ranges[k][0], Math.min(ranges[k][1], x))));
     paint();
   }
-  map.drag((point) => {
-    move(point);
-    return true;
-  }, move);
-  canvas.addEventListener("keydown", (event) => {
+  map.drag(() => true, move);
+  map.plane.addEventListener("keydown", (event) => {
     const steps = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
     const by = steps[event.key];
     if (!by || !isPlain(event)) return;
@@ -520,8 +448,6 @@ function startSurface(root, spec) {
     move(at.map((x, k) => x + (by[k] * (ranges[k][1] - ranges[k][0])) / 50));
   });
   load(first);
-  new ResizeObserver(oncePerPicture(paint).later).observe(root);
-  paint();
 }
 
 KINDS.training = startTraining;

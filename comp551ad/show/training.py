@@ -31,7 +31,7 @@ __all__ = ["surface_player", "training_player"]
 # Steps after which a still shows the network.
 STILL_AFTER = 2000
 # The marks of the classes, as the page draws them.
-MARKS = "●■▲●"
+MARKS = "●■▲◆"
 
 
 def training_player(

@@ -774,14 +774,11 @@ def test_training_plays_restarts_and_takes_other_units_and_rates(open_page):
 def test_a_flower_and_a_weight_are_dragged(open_page):
     player = open_page().show(training())
     begun = status(player)
-    x, y = player.evaluate(
-        """p => { const c = p.querySelector('canvas').getBoundingClientRect();
-        const {X} = p.descent.state; const xs = [], ys = [];
-        for (let n = 0; n < 150; n++) { xs.push(X[3 * n]); ys.push(X[3 * n + 1]); }
-        const place = (v, all, wide) => { const lo = Math.min(...all), hi = Math.max(...all);
-          return (v - lo + .08 * (hi - lo)) / (1.16 * (hi - lo)) * wide; };
-        return [c.left + place(xs[0], xs, c.width), c.bottom - place(ys[0], ys, c.height)]; }"""
-    )
+    inputs = "p => Array.from(p.descent.state.X)"
+    before = np.reshape(player.evaluate(inputs), (-1, 3))
+    flower = player.locator(".c5-mark2").last  # the last one lies on top
+    box = flower.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     mouse = player.page.mouse
     mouse.move(x, y)
     mouse.down()
@@ -789,9 +786,11 @@ def test_a_flower_and_a_weight_are_dragged(open_page):
     mouse.up()
     player.get_by_role("button", name="Step").click()
     expect(player.locator(".c5-status")).not_to_have_text(begun)
-    moved = player.evaluate("p => p.descent.state.X[0]")
+    moved = np.reshape(player.evaluate(inputs), (-1, 3)) - before
+    assert np.argwhere(moved).tolist() == [[149, 0], [149, 1]]
+    assert np.all(moved[149, :2] > 0)
     player.get_by_role("button", name="Restart").click()
-    assert player.evaluate("p => p.descent.state.X[0]") != moved
+    assert status(player) == begun
     player.locator(".c5-matrices canvas").first.click()
     player.get_by_role("slider", name="the weight that is picked").press("End")
     expect(player.locator(".c5-status")).not_to_have_text(begun)
@@ -801,8 +800,7 @@ def test_a_point_on_a_surface_is_moved_and_descends(open_page):
     player = open_page().show(valley())
     begun = status(player)
     assert begun.startswith("Step 0: f = 5.227; x = −1.2")
-    canvas = player.locator("canvas")
-    canvas.press("ArrowRight")
+    player.get_by_role("application").press("ArrowRight")
     expect(player.locator(".c5-status")).not_to_have_text(begun)
     for _ in range(3):
         player.get_by_role("button", name="Step").click()
