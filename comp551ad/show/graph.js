@@ -50,7 +50,7 @@ function makeGraph() {
     if (edge.stub) {
       const [side, anchor] = edge.operand ? [7, "start"] : [-7, "end"];
       const at = { x: x0 + side, y: y0 + 4, "text-anchor": anchor };
-      group.append(draw("text.c5-operation", at, rows[edge.from].name));
+      group.append(draw("text", at, rows[edge.from].name));
     }
     return { edge, line, group, said: draw("text.c5-said") };
   }
@@ -61,18 +61,6 @@ function makeGraph() {
     const [x, y] = [nodes[i].x - wide / 2, nodes[i].y - tall / 2];
     const [left, right, first, second] = [x + 7, x + wide - 7, y + tall / 2 - 4, y + tall - 7];
     const size = big ? 15 : 13;
-    const box = (name, out, rx) =>
-      draw(`rect.${name}`, {
-        x: x - out,
-        y: y - out,
-        width: wide + 2 * out,
-        height: tall + 2 * out,
-        rx,
-      });
-    const half = wide / 2 - 8;
-    const chips = [x + 4, right + 3 - half].map((x) =>
-      draw("rect", { x, y: second - size + 1, width: half, height: size + 3, rx: 4 }),
-    );
     const own = panel.value(i);
     const most = Math.floor((wide - 14) / widthOf("x", 11));
     const cut = op === "input" ? `${title.slice(0, most - 1)}…` : `${own} = ${op} …`;
@@ -83,24 +71,16 @@ function makeGraph() {
     const parts = {
       value: draw("text", { x: left, y: second }),
       derivative: draw("text", { x: right, y: second }),
-      chips,
     };
     const group = draw(
       "g",
       { role: "button", tabindex: -1, "data-node": `a${i + 1}`, "data-row": i },
-      box("c5-ring", 3, 10),
-      box("c5-box", 0, op === "input" ? 18 : 6),
-      draw(
-        "text",
-        { x: left, y: first },
-        draw("tspan.c5-label", own),
-        draw(`tspan.c5-operation${small}`, rest),
-      ),
+      draw("rect.c5-box", { x, y, width: wide, height: tall, rx: op === "input" ? 18 : 6 }),
+      draw("text", { x: left, y: first }, draw("tspan.c5-label", own), draw(`tspan${small}`, rest)),
       // Spaces, so that the parts of the name are read apart.
       " ",
       draw("text.c5-name", { x: right, y: first }, named),
       " ",
-      ...chips,
       parts.value,
       " ",
       parts.derivative,
@@ -143,7 +123,7 @@ function makeGraph() {
     const [i] = step.nodes;
     const finds = step.term ? kind : step.finds.at(-1);
     const down = isReverse && finds === kind;
-    nodes.forEach(({ group, value, derivative, chips }, k) => {
+    nodes.forEach(({ group, value, derivative }, k) => {
       const kinds = ["value", kind];
       const lost = kinds.map((what) => panel.gone(what, k));
       const texts = kinds.map((what) => panel.text(what, k));
@@ -153,7 +133,6 @@ function makeGraph() {
         setText(text, texts[n]);
         const look = lost[n] ? " c5-gone" : "";
         setClass(text, `${n ? "c5-derivative" : "c5-value"}${look}${tight}`);
-        setClass(chips[n], `c5-chip${look}`);
       });
       const isDone = texts[down ? 1 : 0] !== "";
       const state = lost.every(Boolean) ? "discardable" : isDone ? "done" : "waiting";
