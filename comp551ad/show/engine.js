@@ -193,24 +193,17 @@ function negated(tree) {
   return isNumber(tree.c) ? { c: tree.c ? -tree.c : 0 } : operation("negative", tree);
 }
 
-// Without 0·x, 1·x, x + 0 and −(−x).
+// Without 1·x and −(−x), minus signs in front.
 function simplified(tree) {
   if (!tree.op) return tree;
   const args = tree.args.map(simplified);
   const [a, b] = args;
-  const [m, n] = args.map((x) => x.c);
   if (tree.op === "negative") return negated(a);
-  if (tree.op === "add" && (m === 0 || n === 0)) return m === 0 ? b : a;
-  if (tree.op === "subtract" && n === 0) return a;
-  if (tree.op === "divide" && (m === 0 || n === 1)) return m === 0 ? ZERO : a;
   if (tree.op !== "multiply") return { ...tree, args };
-  if (m === 0 || n === 0) return ZERO;
-  if (m === 1 || n === 1) return m === 1 ? b : a;
-  if (m === -1 || n === -1) return negated(m === -1 ? b : a);
-  if (isNumber(m) && isNumber(n)) return { c: m * n };
+  if (a.c === 1 || b.c === 1) return a.c === 1 ? b : a;
   if (a.op === "negative") return negated(operation("multiply", a.args[0], b));
   if (b.op === "negative") return negated(operation("multiply", a, b.args[0]));
-  return isNumber(n) ? { ...tree, args: [b, a] } : { ...tree, args };
+  return { ...tree, args };
 }
 
 // ------------------------------------------------------------------ the two modes

@@ -89,7 +89,7 @@ function makeGraph() {
   }
 
   // A label beside its edge, where it covers no card, edge or other label; if there is no such
-  // place, the number alone.
+  // place, the number or the shape alone.
   function seat(parts, texts, taken, i) {
     const far = layout.nodes[parts.edge.from === i ? parts.edge.to : parts.edge.from].x;
     const half = layout.big ? 8 : 7;
@@ -157,9 +157,8 @@ function makeGraph() {
       else if (finds === "value") seat(parts, [brief(env.value[edge.from])], taken, i);
       else {
         const { text, x } = panel.worth(term.tree);
-        const number = isNumber(x) ? numberText(x) : "";
-        const full = number && number !== text ? `${text} = ${number}` : text;
-        seat(parts, [full, number || text], taken, i);
+        const full = isNumber(x) && numberText(x) !== text ? `${text} = ${numberText(x)}` : text;
+        seat(parts, [full, brief(x)], taken, i);
       }
     }
   }

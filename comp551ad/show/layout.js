@@ -81,61 +81,36 @@ function layoutOf(rows, titles, width, height) {
   return { nodes, edges, ...size };
 }
 
-// Sweeps up, down and both ways: each layer packed at the places that its neighbours wish.
+// Sweeps up and down: each layer takes the order and the places that its neighbours wish, at first
+// those it comes from, in the end those on both sides.
 function placeNodes(layers, limit, wideOf) {
-  const mean = (node, way) =>
-    node[way].length ? node[way].reduce((sum, n) => sum + n.x, 0) / node[way].length : node.x;
+  // Moves what is too near to its neighbour, or to the edge, on in one direction.
+  function push(layer, xs, sign, edge) {
+    const placed = [];
+    for (const k of sign > 0 ? layer.keys() : [...layer.keys()].reverse()) {
+      const half = wideOf(layer[k]) / 2;
+      placed[k] = sign * Math.max(sign * xs[k], sign * edge + half);
+      edge = placed[k] + sign * (half + APART);
+    }
+    return placed;
+  }
   for (const layer of layers) layer.forEach((node, k) => (node.x = k * 100));
-  const wish = {
-    up: (node) => mean(node, "up"),
-    down: (node) => mean(node, "down"),
-    both: (node) => {
-      const count = node.up.length + node.down.length || 1;
-      return (mean(node, "up") * node.up.length + mean(node, "down") * node.down.length) / count;
-    },
-  };
-  function pack(layer, way) {
-    for (const node of layer) node.wish = wish[way](node);
-    if (way !== "both") layer.sort((a, b) => a.wish - b.wish);
-    // Neighbours that would overlap merge into a block at the mean of their wishes.
-    const blocks = [];
-    for (const node of layer) {
-      let block = { nodes: [node], left: node.wish - wideOf(node) / 2, wide: wideOf(node) };
-      while (blocks.length && blocks.at(-1).left + blocks.at(-1).wide + APART > block.left) {
-        const before = blocks.pop();
-        const [m, n] = [before.nodes.length, block.nodes.length];
-        block = {
-          nodes: [...before.nodes, ...block.nodes],
-          left: (before.left * m + (block.left - before.wide - APART) * n) / (m + n),
-          wide: before.wide + APART + block.wide,
-        };
+  for (let sweep = 0; sweep < 28; sweep++) {
+    for (const layer of sweep % 2 ? layers.toReversed() : layers) {
+      for (const node of layer) {
+        const [one, other] = sweep % 2 ? [node.up, node.down] : [node.down, node.up];
+        const near = sweep < 16 ? one : [...one, ...other];
+        node.wish = near.reduce((sum, n) => sum + n.x, 0) / near.length || node.x;
       }
-      blocks.push(block);
+      if (sweep < 16) layer.sort((a, b) => a.wish - b.wish);
+      const wished = layer.map((node) => node.wish);
+      const right = push(layer, wished, 1, -Infinity);
+      const left = push(layer, wished, -1, Infinity);
+      // Halfway between the two nothing overlaps either.
+      const between = right.map((x, k) => (x + left[k]) / 2);
+      const inside = push(layer, push(layer, between, 1, 0), -1, limit);
+      layer.forEach((node, k) => (node.x = inside[k]));
     }
-    // Back between 0 and the limit.
-    let edge = 0;
-    for (const block of blocks) {
-      block.left = Math.max(block.left, edge);
-      edge = block.left + block.wide + APART;
-    }
-    edge = limit;
-    for (const block of blocks.reverse()) {
-      block.left = Math.min(block.left, edge - block.wide);
-      edge = block.left - APART;
-      let x = block.left;
-      for (const node of block.nodes) {
-        node.x = x + wideOf(node) / 2;
-        x += wideOf(node) + APART;
-      }
-    }
-  }
-  const upwards = [...layers.keys()];
-  for (let sweep = 0; sweep < 8; sweep++) {
-    for (const r of upwards.slice(1)) pack(layers[r], "down");
-    for (const r of upwards.slice(0, -1).reverse()) pack(layers[r], "up");
-  }
-  for (let sweep = 0; sweep < 6; sweep++) {
-    for (const r of [...upwards, ...upwards.slice().reverse()]) pack(layers[r], "both");
   }
 }
 

@@ -125,31 +125,35 @@ class Panel {
   title() {
     const { step, program, isReverse } = this;
     const [i] = step.nodes;
-    const own = this.value(i);
-    const name = program.rows[i].name;
+    const [own, derivative, about] = [this.value(i), this.derivative(i), this.named(this.about)];
+    const { op, name } = program.rows[i];
     const called = name && name !== own && !program.names?.[i] ? ` (${name})` : "";
-    const about = this.named(this.about);
-    const derivative = this.derivative(i);
-    const terms = this.terms[i];
-    const through = (term) => `through ${this.value(term.node)}`;
-    if (step.finds.includes("value")) {
-      if (step.nodes.length > 1 || program.rows[i].op === "input")
-        return isReverse
-          ? "First the evaluation, from the bottom up: the inputs"
-          : `The inputs, and the seeds: derivatives with respect to ${about}`;
+    if (step.finds.includes("value") && op === "input")
+      return isReverse
+        ? "First the evaluation, from the bottom up: the inputs"
+        : `The inputs, and the seeds: derivatives with respect to ${about}`;
+    if (step.finds.includes("value"))
       return isReverse
         ? `Evaluation, upwards: ${own}${called}`
         : `${own}${called}: its value, and its tangent ${derivative}`;
-    }
-    if (step.term) {
-      const k = terms.indexOf(step.term) + 1;
-      return `${derivative}: path ${k} of ${terms.length}, ${through(step.term)}`;
-    }
-    if (terms.length > 1) return `${derivative}: the sum over its ${terms.length} paths`;
-    if (terms.length) return `${derivative}: one path, ${through(terms[0])}`;
-    return i === this.about
-      ? `The way back, downwards. It starts with the seed: ${derivative}`
-      : `${derivative}: ${about} doesn't depend on ${own}`;
+    if (!step.term) return `${derivative}: ${this.why(i)}`;
+    const k = this.terms[i].indexOf(step.term) + 1;
+    return `${derivative}: path ${k} of ${this.terms[i].length}, through ${this.value(step.term.node)}`;
+  }
+
+  // Why a derivative has the terms that it has.
+  why(i) {
+    const { isReverse, about } = this;
+    const terms = this.terms[i];
+    if (terms.length)
+      return !isReverse
+        ? "a term for each operand that moves"
+        : terms.length > 1
+          ? `the sum over its ${terms.length} paths`
+          : `one path, through ${this.value(terms[0].node)}`;
+    if (i === about) return isReverse ? "the seed, where the way back starts" : "the seed";
+    const [of, by] = isReverse ? [about, i] : [i, about];
+    return `${this.named(of)} doesn't depend on ${this.named(by)}`;
   }
 
   // What is no longer needed after this step; at the end, what was found.
@@ -187,22 +191,5 @@ class Panel {
     const x = entriesOf(this.env[kind][row]).find((e) => !Number.isFinite(e));
     const what = Number.isNaN(x) ? "not a number" : numberText(x);
     return `${label(kind, row, this.env)} = ${written(tree, this.env, true)} is ${what}: it starts here.`;
-  }
-
-  // Why a derivative has the terms that it has.
-  reason(i) {
-    const count = this.terms[i].length;
-    if (i === this.about)
-      return this.isReverse
-        ? "This is what is differentiated: its adjoint is the seed."
-        : "The derivative is taken with respect to this input: the seed.";
-    if (!count)
-      return this.isReverse
-        ? "No path leads from here to the output: 0."
-        : "This input stands still: 0.";
-    if (!this.isReverse) return "One term for each operand that moves.";
-    return count > 1
-      ? `${this.value(i)} is used ${count} times: one term for each path back.`
-      : `${this.value(i)} is used once: one term.`;
   }
 }

@@ -3,7 +3,6 @@
 //
 //     a = w1*x + w0; y1 = sin(a); y2 = cos(a)          or          sin(w1*x + w0), cos(w1*x + w0)
 
-const MOST_TYPED = 120; // nodes
 const TYPING = 350; // milliseconds after the last key
 const STARTS = [0.5, 2, 1, -1, 1.5];
 const TOKENS =
@@ -77,79 +76,74 @@ function readStatements(source) {
   const peek = (kind) => tokens[i]?.kind === kind;
   const take = (kind) => (peek(kind) ? tokens[i++] : null);
   const end = () => tokens[i - 1].to;
-  // What follows is a factor, and no sign stands before it.
-  const product = (left) => fail(`A product is written with *: ${left}*${tokens[i].text}`);
-  const isFactor = () => peek("name") || peek("number") || peek("(");
-
+  // What is read, with its place.
+  const placed = (read) => () => {
+    const from = tokens[i]?.from;
+    const tree = read();
+    return { ...tree, from, to: end() };
+  };
   function chain(next, signs) {
     let tree = next();
     for (;;) {
       const sign = signs.find(take);
       if (!sign) return tree;
-      const other = next();
-      tree = { op: OPERATORS[sign], args: [tree, other], from: tree.from, to: other.to };
+      const args = [tree, next()];
+      tree = { op: OPERATORS[sign], args, from: tree.from, to: end() };
     }
   }
   const sum = () => chain(() => chain(signed, ["*", "/"]), ["+", "-"]);
-  function signed() {
-    const from = tokens[i]?.from;
+  const signed = placed(() => {
     if (take("+")) return signed();
     if (!take("-")) return power();
     const tree = signed();
-    return isNumber(tree.c)
-      ? { c: -tree.c, from, to: tree.to }
-      : { op: "negative", args: [tree], from, to: tree.to };
-  }
-  function power() {
+    return isNumber(tree.c) ? { c: -tree.c } : { op: "negative", args: [tree] };
+  });
+  const isFactor = () => peek("name") || peek("number") || peek("(");
+  const power = placed(() => {
     const base = atom();
+    if (isFactor()) {
+      const left = source.slice(base.from, base.to);
+      fail(`A product is written with *: ${left}*${tokens[i].text}`);
+    }
     if (!take("**")) return base;
     const exponent = signed();
-    const where = { from: base.from, to: exponent.to };
-    if (exponent.c === 2) return { op: "square", args: [base], ...where };
-    return { op: "power", args: [base, exponent], ...where };
-  }
-  function atom() {
+    if (exponent.c === 2) return { op: "square", args: [base] };
+    return { op: "power", args: [base, exponent] };
+  });
+  const close = (what) => take(")") ?? fail(`A parenthesis is open: “)”${what} is missing.`);
+  const atom = placed(() => {
     const token = tokens[i++];
-    if (!token) fail("Something is missing at the end.", source.length);
-    const where = { from: token.from, to: token.to };
-    if (token.kind === "number") {
-      if (isFactor()) product(token.text);
-      return { c: Number(token.text), ...where };
-    }
-    if (token.kind === "(") {
+    if (!token) fail("Something is missing at the end.");
+    const { kind, text, from } = token;
+    if (kind === "number") return { c: Number(text) };
+    if (kind === "(") {
       const tree = sum();
-      if (!take(")")) fail("A parenthesis is open: “)” is missing.");
-      return { ...tree, from: token.from, to: end() };
+      close("");
+      return tree;
     }
-    if (token.kind !== "name")
-      fail(`A name or a number is missing before “${token.text}”.`, token.from);
-    if (token.text === "pi" || token.text === "π") return { c: Math.PI, ...where };
-    const op = NAMES_MEANT[token.text] ?? token.text;
-    if (!take("(")) {
-      if (!isFunction(op)) {
-        if (isFactor()) product(token.text);
-        return { name: token.text, ...where };
-      }
-      // As formulas are shown: sin x.
-      if (!isFactor()) fail(`${token.text} is a function: ${token.text}(…)`, token.to);
-      return { op, args: [atom()], from: token.from, to: end() };
-    }
+    if (kind !== "name") fail(`A name or a number is missing before “${text}”.`, from);
+    if (text === "pi" || text === "π") return { c: Math.PI };
+    const op = NAMES_MEANT[text] ?? text;
     if (!isFunction(op)) {
       const or = "If it is a product, write it with *.";
-      fail(
-        `No function is called ${token.text}. There are ${EXAMPLES} and others. ${or}`,
-        token.from,
-      );
+      if (peek("("))
+        fail(`No function is called ${text}. There are ${EXAMPLES} and others. ${or}`, from);
+      return { name: text };
     }
-    const args = [sum()];
-    while (take(",")) args.push(sum());
+    if (!isFactor()) fail(`${text} is a function: ${text}(…)`);
+    // In formulas it is sin x.
+    const args = [];
+    if (!take("(")) args.push(atom());
+    else {
+      do args.push(sum());
+      while (take(","));
+      close(` of ${text}`);
+    }
     const wanted = TABLE[op].vjps.length;
-    if (args.length !== wanted) {
-      fail(`${token.text} takes ${wanted === 1 ? "one number" : `${wanted} numbers`}.`, token.from);
-    }
-    if (!take(")")) fail(`A parenthesis is open: “)” of ${token.text} is missing.`);
-    return { op, args, from: token.from, to: end() };
-  }
+    if (args.length !== wanted)
+      fail(`${text} takes ${wanted === 1 ? "one number" : `${wanted} numbers`}.`, from);
+    return { op, args };
+  });
 
   const statements = [];
   while (i < tokens.length) {
@@ -162,14 +156,7 @@ function readStatements(source) {
     }
     do statements.push({ name, tree: sum() });
     while (!name && take(","));
-    if (i < tokens.length && !peek(";")) {
-      if (peek(")")) fail("This “)” closes nothing.");
-      if (peek("=")) fail("“=” stands after a name: a = w1*x.");
-      const { tree } = statements.at(-1);
-      if (isFactor()) product(source.slice(tree.from, tree.to));
-      const between = name ? "put ; between statements" : "put , between outputs";
-      fail(`“${tokens[i].text}” doesn't fit here: ${between}.`);
-    }
+    if (i < tokens.length && !peek(";")) fail(`“${tokens[i].text}” doesn't fit here.`);
   }
   return { statements, tokens };
 }
@@ -225,8 +212,6 @@ function parse(source) {
   }
   if (!outputs.length || !inputs.length)
     fail("There is no input here: nothing to differentiate.", 0);
-  if (rows.length > MOST_TYPED)
-    fail(`${rows.length} nodes are too many to draw: at most ${MOST_TYPED}.`, 0);
   const code = source.trimEnd();
   const at = inputs.map((_, k) => STARTS[k % STARTS.length]);
   const all = [...new Set(outputs)].sort((a, b) => a - b);

@@ -372,7 +372,7 @@ function startPlayer(root, spec, model = null, place = 0) {
       const { mark, text, look } = panel.check(i);
       const moved = isReverse ? panel.value(i) : program.rows[panel.about].name;
       parts.push(
-        make("p", panel.reason(i)),
+        make("p", `${panel.derivative(i)}: ${panel.why(i)}.`),
         make("ul", ...items),
         make("p", make("b", panel.formula(i) + derivative)),
         isKnown

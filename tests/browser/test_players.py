@@ -362,7 +362,7 @@ def test_a_typed_function_is_stepped_through(open_page):
         ("sin(x)cos(x)", "A product is written with *: sin(x)*cos"),
         ("|x|", "The absolute value is written abs(x)."),
         ("(x + 1", "A parenthesis is open: “)” is missing."),
-        ("x)", "This “)” closes nothing."),
+        ("x)", "“)” doesn't fit here."),
         ("foo(x)", "No function is called foo."),
         ("sin + x", "sin is a function: sin(…)"),
         ("3 + 4", "There is no input in this output"),
@@ -461,7 +461,7 @@ def test_a_click_on_a_node_opens_its_derivation_and_escape_closes_it(open_page):
     press(player, "Last")
     node(player, "a5").click()
     card = player.get_by_role("group", name="Derivation")
-    expect(card).to_contain_text("a₅ is used 2 times: one term for each path back.")
+    expect(card).to_contain_text("ā₅: the sum over its 2 paths.")
     expect(card).to_contain_text("from a₇: −ā₇·sin a₅= −1·sin 2.5 = −0.5985")
     expect(card).to_contain_text("✓ Moving a₅ alone by a little gives −0.5985.")
     player.page.keyboard.press("Escape")
