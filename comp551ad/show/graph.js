@@ -126,7 +126,8 @@ function makeGraph() {
     nodes.forEach(({ group, value, derivative }, k) => {
       const kinds = ["value", kind];
       const lost = kinds.map((what) => panel.gone(what, k));
-      const texts = kinds.map((what) => panel.text(what, k));
+      // "150 entries" would not fit twice.
+      const texts = kinds.map((what) => panel.text(what, k).replace(/^(\d+) entries$/, "($1)"));
       const longest = Math.max(...texts.map((text) => text.length));
       const tight = longest * 8 > layout.wide / 2 - 6 ? " c5-small" : "";
       [value, derivative].forEach((text, n) => {
