@@ -217,7 +217,11 @@ function makeQuiz(host) {
     if (event.key === "Enter") judgeNumber();
   });
 
-  const questionAt = (k) => questionOf(host.panel(), host.panel().steps[k]);
+  // Another function may have fewer steps.
+  function questionAt(k) {
+    const panel = host.panel();
+    return k < panel.steps.length ? questionOf(panel, panel.steps[k]) : null;
+  }
   const asks = (k) => on && !answers.get(k)?.solved && Boolean(questionAt(k));
   const forget = () => (answers = new Map());
 
