@@ -45,11 +45,6 @@ nbval.kernel.start_new_kernel = start_new_kernel
 
 def pytest_addoption(parser):
     parser.addoption(
-        "--screenshots",
-        action="store_true",
-        help="keep what the browser tests see in build/screenshots/",
-    )
-    parser.addoption(
         "--every-notebook",
         action="store_true",
         help="run every lecture and every solution in the browser's own Python",

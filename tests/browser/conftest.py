@@ -7,7 +7,6 @@ stands on the page.
 
 import json
 import os
-import re
 import shutil
 import socket
 import subprocess
@@ -15,6 +14,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections import namedtuple
 from pathlib import Path
 
 import nbformat
@@ -24,7 +24,6 @@ from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).parent.parent.parent
-SCREENSHOTS = ROOT / "build" / "screenshots"  # git-ignored
 
 # The first one that is there. The headless shell has no windows, menus and sync to start,
 # and takes a quarter less time than the whole browser for the same pages.
@@ -155,11 +154,8 @@ def inaccessible():
 # --- JupyterLab ---------------------------------------------------------------
 
 
-class Lab:
-    """A running JupyterLab: its address, and the folder it serves."""
-
-    def __init__(self, url, folder):
-        self.url, self.folder = url, folder
+# A running JupyterLab: its address, and the folder it serves.
+Lab = namedtuple("Lab", "url folder")
 
 
 def free_port():
@@ -279,12 +275,6 @@ TAKE_OUT = """async path => {
   await jupyterapp.commands.execute('docmanager:open', {path});
 }"""
 
-TO_THE_TOP = """() => {
-  for (const part of document.querySelectorAll('.jp-Notebook, .jp-Notebook *')) {
-    if (part.scrollTop) part.scrollTop = 0;
-  }
-}"""
-
 # What each cell puts out, as JupyterLab holds it: on the page an error and a warning
 # look the same.
 OUTPUTS = """() => jupyterapp.shell.currentWidget.content.widgets.map(
@@ -306,12 +296,11 @@ ALL_WAS_RUN = """() => {
 class Reader:
     """Someone at the keyboard, with JupyterLab open. Cells are counted from 0.
 
-    `wrong` collects the errors of the page and of its console; `album` is the folder
-    for screenshots, if they are wanted.
+    `wrong` collects the errors of the page and of its console.
     """
 
-    def __init__(self, lab, page, album=None):
-        self.lab, self.page, self.album, self.wrong = lab, page, album, []
+    def __init__(self, lab, page):
+        self.lab, self.page, self.wrong = lab, page, []
         page.on("pageerror", self._notice)
         page.on("console", self._listen)
 
@@ -408,30 +397,6 @@ class Reader:
         """Return the steppers on the page."""
         return self.page.locator(".jp-Notebook .c5-stepper:not(.c5-training)").all()
 
-    def screenshot(self, name):
-        """Keep a picture of the whole notebook as NAME.png, if there is an album."""
-        if self.album is None:
-            return
-        usual = self.page.viewport_size
-        height = self.page.evaluate(
-            "Math.max(...[...document.querySelectorAll('.jp-Notebook *')]"
-            ".map(part => part.scrollHeight))"
-        )
-        height = min(max(height + 200, usual["height"]), 12_000)
-        self.page.set_viewport_size({"width": usual["width"], "height": height})
-        self.page.evaluate(TO_THE_TOP)
-        self.page.screenshot(path=self.album / f"{name}.png")
-        self.page.set_viewport_size(usual)
-
-
-@pytest.fixture(scope="session")
-def album(request):
-    """Return the folder for screenshots, or None where nobody asked for them."""
-    if not request.config.getoption("screenshots"):
-        return None
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    return SCREENSHOTS
-
 
 @pytest.fixture(scope="session")
 def desk(browser):
@@ -441,38 +406,11 @@ def desk(browser):
 
 
 @pytest.fixture
-def reader(lab, desk, album, request):
+def reader(lab, desk, request):
     """Return someone at the desk; their notebooks and kernels end with the test."""
     failed = request.session.testsfailed
-    reader = Reader(lab, desk, album)
+    reader = Reader(lab, desk)
     yield reader
     reader.leave()
     if request.session.testsfailed > failed:  # who knows what stands open there
         desk.goto("about:blank")
-
-
-# --- what a notebook file promises --------------------------------------------
-
-
-def saved_pictures(notebook):
-    """Return how many pictures each cell has in the file, in prose and in outputs."""
-
-    def in_html(text):
-        return len(re.findall(r"<(?:img|svg)\b", text))
-
-    def in_cell(cell):
-        if cell.cell_type == "markdown":
-            return in_html(cell.source) + len(re.findall(r"!\[.*?\]\(", cell.source))
-        return sum(in_output(o.get("data", {})) for o in cell.get("outputs", []))
-
-    def in_output(data):
-        if "text/html" in data:  # the form that is shown, where there are several
-            return in_html(data["text/html"])
-        return int(any(mime.startswith("image/") for mime in data))
-
-    return [in_cell(cell) for cell in notebook.cells]
-
-
-@pytest.fixture(scope="session")
-def promised_pictures():
-    return saved_pictures

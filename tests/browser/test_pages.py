@@ -58,7 +58,7 @@ def test_a_page_shows_plays_and_fits(site, page, name):
     page.goto((site / f"{name}.html").as_uri())
     assert page.evaluate(UNSEEN) == []
     for stepper in page.locator(".c5-stepper:not(.c5-training)").all():
-        drive(stepper, play=False)
+        drive(stepper)
     assert page.evaluate(OVERFLOW) == []
     page.set_viewport_size({"width": 400, "height": 900})
     assert page.evaluate(OVERFLOW) == []
