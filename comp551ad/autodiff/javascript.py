@@ -64,7 +64,8 @@ def parts_for(text: str) -> list[str]:
         part = PARTS.get(waiting.pop())
         if part and part not in used:
             used.add(part)
-            waiting += _NAMES.findall(re.sub("//.*", "", part))
+            # Comments and the keys of objects name nothing.
+            waiting += _NAMES.findall(re.sub(r"//.*|\w+:", "", part))
     return [part for part in dict.fromkeys(PARTS.values()) if part in used]
 
 

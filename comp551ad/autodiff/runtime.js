@@ -91,9 +91,9 @@ const xlogy = (a, b) => (a === 0 ? 0 : a * Math.log(b));
 // 2/√π e^(−x²) Σ 2ⁿ x^(2n+1) / (2n+1)!!, whose terms have one sign.
 function erf(x) {
   if (Math.abs(x) > 6) return Math.sign(x);
-  let sum = x;
-  for (let n = 1, term = x; n < 150; n++) sum += term *= (2 * x * x) / (2 * n + 1);
-  return (2 / Math.sqrt(Math.PI)) * Math.exp(-x * x) * sum;
+  let s = x;
+  for (let n = 1, term = x; n < 150; n++) s += term *= (2 * x * x) / (2 * n + 1);
+  return (2 / Math.sqrt(Math.PI)) * Math.exp(-x * x) * s;
 }
 
 // The entries as a matrix whose rows go together; `order` brings them there.

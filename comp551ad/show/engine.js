@@ -59,10 +59,7 @@ function valueOf(op, xs, params) {
   if (entry.matrix && xs[0].shape.at(-1) !== xs[1].shape.at(xs[1].shape.length > 1 ? -2 : -1)) {
     throw new RangeError(`shapes ${xs[0].shape} and ${xs[1].shape} don't fit`);
   }
-  if (!isElementwise(op)) {
-    const given = plain(params);
-    return entry.value(xs, given);
-  }
+  if (!isElementwise(op)) return entry.value(xs, plain(params));
   return elementwise(entry.value, params?.condition ? [...xs, params.condition[0]] : xs);
 }
 
@@ -136,16 +133,9 @@ function instance(shape, row, index, derivative) {
 
 // What is a number alone is worked out, as Python does while it records.
 function tidy(tree) {
-  const numbers = tree.args.every((a) => isNumber(a.c) && !a.word);
-  return numbers
-    ? {
-        c: valueOf(
-          tree.op,
-          tree.args.map((a) => a.c),
-          tree.params,
-        ),
-      }
-    : tree;
+  if (!tree.args.every((a) => isNumber(a.c) && !a.word)) return tree;
+  const numbers = tree.args.map((a) => a.c);
+  return { c: valueOf(tree.op, numbers, tree.params) };
 }
 
 // The terms of the derivative at each row: {node, operand, tree}; `node` is at the other end.

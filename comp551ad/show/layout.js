@@ -54,11 +54,11 @@ function layoutOf(rows, titles, width, height) {
   const places = (layer) => layer.reduce((sum, node) => sum + share(node), 0);
   const gaps = (layer) => APART * (layer.length - 1);
   const fit = Math.min(...layers.map((layer) => (width - 6 - gaps(layer)) / places(layer)));
-  const each = height / (top + 1);
-  const big = fit > 165 && each > 95;
+  const pace = height / (top + 1);
+  const big = fit > 165 && pace > 95;
   const longest = Math.max(...titles.map((title) => widthOf(title, big ? 15 : 13))) + 20;
   const wide = Math.max(104, Math.min(fit, WIDEST, Math.max(longest, big ? 184 : 152)));
-  const tall = big ? 52 : each < 52 ? 34 : each < 62 ? 38 : 42;
+  const tall = big ? 52 : pace < 52 ? 34 : pace < 62 ? 38 : 42;
   const pitch = Math.max(
     tall + 14,
     Math.min(big ? 140 : 100, (height - tall - 8) / Math.max(top, 1)),

@@ -395,8 +395,10 @@ def engine_source(modules: str = "", names: Collection[str] = PRIMITIVES) -> str
         modules: JavaScript that runs on it.
         names: as in ``table_of``.
     """
-    inner = f"{table_of(names)}\n{shipped('engine.js')}\n{modules}"
-    return "\n".join([*map(_bare, parts_for(inner)), inner])
+    inner = f"{table_of(names)}\n{shipped('engine.js')}"
+    # The modules are full of words that are names in the runtime as well.
+    calls = " ".join(re.findall(r"(?<![.\w])\w+(?=\()", modules))
+    return "\n".join([*map(_bare, parts_for(inner + calls)), inner, modules])
 
 
 def shipped(name: str) -> str:

@@ -91,7 +91,7 @@ function readStatements(source) {
       tree = { op: OPERATORS[sign], args, from: tree.from, to: end() };
     }
   }
-  const sum = () => chain(() => chain(signed, ["*", "/"]), ["+", "-"]);
+  const terms = () => chain(() => chain(signed, ["*", "/"]), ["+", "-"]);
   const signed = placed(() => {
     if (take("+")) return signed();
     if (!take("-")) return power();
@@ -117,7 +117,7 @@ function readStatements(source) {
     const { kind, text, from } = token;
     if (kind === "number") return { c: Number(text) };
     if (kind === "(") {
-      const tree = sum();
+      const tree = terms();
       close("");
       return tree;
     }
@@ -135,7 +135,7 @@ function readStatements(source) {
     const args = [];
     if (!take("(")) args.push(atom());
     else {
-      do args.push(sum());
+      do args.push(terms());
       while (take(","));
       close(` of ${text}`);
     }
@@ -154,7 +154,7 @@ function readStatements(source) {
       if (isFunction(name)) fail(`${name} is the name of a function.`);
       i += 2;
     }
-    do statements.push({ name, tree: sum() });
+    do statements.push({ name, tree: terms() });
     while (!name && take(","));
     if (i < tokens.length && !peek(";")) fail(`“${tokens[i].text}” doesn't fit here.`);
   }

@@ -125,9 +125,6 @@ function startPlayer(root, spec, model = null, place = 0) {
     if (text === program.typed.trim()) return;
     load(text === given.typed.trim() ? given : parse(text), true);
   }
-  typed.addEventListener("blur", () => {
-    if (wrong.hidden) typed.value = program.typed;
-  });
 
   // Others, for another try.
   function newInputs() {
@@ -511,7 +508,9 @@ function startPlayer(root, spec, model = null, place = 0) {
     const taken = inputsOf(program).map((i, k) => {
       const [x, old] = [numbers[program.rows[i].name], inputs.at[k]];
       if (x === undefined) return old;
-      return isNumber(old) ? Number(x) : array(x, old.shape, "inputs");
+      return isNumber(old)
+        ? Number(x)
+        : copyOf(Object.assign([x].flat(Infinity), { shape: old.shape }));
     });
     inputs.replace(taken);
   }

@@ -136,8 +136,8 @@ def player_module() -> str:
 
 @functools.cache
 def player_style() -> str:
-    """The style sheet."""
-    return shipped("player.css")
+    """The style sheet, without its comments."""
+    return re.sub(r"/\*.*?\*/\n?", "", shipped("player.css"), flags=re.DOTALL)
 
 
 def _code(kinds, needs=PRIMITIVES):

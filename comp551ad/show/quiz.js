@@ -25,10 +25,10 @@ function mistakesIn(panel, row, terms) {
   }
   const trees = left.map((term) => term.tree);
   const found = [];
-  const put = (wrong, why) => found.push([wrong, why]);
-  const each = (change) => sumOf(trees.map((tree) => simplified(change(tree))));
+  const add = (wrong, why) => found.push([wrong, why]);
+  const inEach = (change) => sumOf(trees.map((tree) => simplified(change(tree))));
   const eachDerivative = (change) =>
-    each((tree) => changed(tree, (s) => (s.kind === kind ? change(s) : s)));
+    inEach((tree) => changed(tree, (s) => (s.kind === kind ? change(s) : s)));
   const symbols = trees.flatMap((tree) => symbolsIn(tree)).filter((s) => s.kind === kind);
   const passedOn = [...new Set(symbols.map((s) => panel.derivative(s.row)))].join(", ");
   const isNumbers = trees.every((tree) => !tree.ndim);
@@ -37,27 +37,27 @@ function mistakesIn(panel, row, terms) {
     left.forEach((term, k) => {
       const others = sumOf(trees.filter((_, n) => n !== k));
       const path = `${isReverse ? "through" : "from"} ${panel.value(term.node)}`;
-      put(others, `The path ${path} is missing: add up all paths.`);
+      add(others, `The path ${path} is missing: add up all paths.`);
     });
   }
   const untransposed = (tree) =>
     tree.op === "transpose" ? untransposed(tree.args[0]) : withArgs(tree, untransposed);
-  put(each(untransposed), "A transpose is missing.");
+  add(inEach(untransposed), "A transpose is missing.");
   const isProduct = (tree) => tree.op && TABLE[tree.op].matrix;
-  put(
-    each((t) => (isProduct(t) ? { ...t, ndim: undefined, args: t.args.toReversed() } : t)),
+  add(
+    inEach((t) => (isProduct(t) ? { ...t, ndim: undefined, args: t.args.toReversed() } : t)),
     "The factors are in the wrong order.",
   );
   const flipped = negated(simplified(trees.at(-1)));
-  put(sumOf([...trees.slice(0, -1), flipped]), `${trees.length > 1 ? "A" : "The"} sign is wrong.`);
+  add(sumOf([...trees.slice(0, -1), flipped]), `${trees.length > 1 ? "A" : "The"} sign is wrong.`);
   if (symbols.length) {
     const { row: other } = symbols[0];
-    put(
+    add(
       eachDerivative((s) => ({ kind: "value", row: s.row })),
       `This uses the value ${panel.value(other)} where the derivative ${panel.derivative(other)} belongs.`,
     );
     if (isNumbers)
-      put(
+      add(
         eachDerivative(() => ({ c: 1 })),
         `The factor from ${isReverse ? "above" : "below"} is missing: ${passedOn}.`,
       );
@@ -71,7 +71,7 @@ function mistakesIn(panel, row, terms) {
       const swap = (s) => (s.kind === "value" ? { ...s, row: other[s.row] ?? s.row } : s);
       return changed(tree, swap);
     });
-    put(
+    add(
       sumOf(swapped),
       "The two operands are mixed up: the derivative with respect to one factor contains the other.",
     );
@@ -79,14 +79,14 @@ function mistakesIn(panel, row, terms) {
   const incoming = trees.map((tree) => symbolsIn(tree).find((s) => s.kind === kind) ?? ZERO);
   if (isNumbers && uppers.every((r) => isElementwise(r.op) && r.args.length === 1)) {
     const own = incoming.map((d, k) => operation("multiply", d, valueTree(program, left[k].upper)));
-    put(sumOf(own), "This multiplies by the function itself instead of its derivative.");
+    add(sumOf(own), "This multiplies by the function itself instead of its derivative.");
   }
-  put(
+  add(
     sumOf(incoming.map((d) => ({ ...d }))),
     `This passes ${passedOn} on unchanged: the edge's own derivative is missing.`,
   );
   const [other, mark] = isReverse ? ["tangent", "bar"] : ["adjoint", "dot"];
-  put(
+  add(
     eachDerivative((s) => ({ kind: other, row: s.row })),
     `That mark belongs to the other mode: ${kind}s have a ${mark}.`,
   );
