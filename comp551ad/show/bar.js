@@ -205,5 +205,5 @@ function roomFor(root) {
   return Math.min(innerHeight, panel?.clientHeight || Infinity);
 }
 
-// What a player is, by the kind in its data: (root, spec, model, place) => it starts there.
+// What a player is, by the kind in its data: (root, spec, place, connect) => it starts there.
 const KINDS = {};

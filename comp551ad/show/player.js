@@ -1,7 +1,7 @@
 // The player of a program: inputs, formula, graph, code and table over what the engine runs.
 //
-// `startPlayer(root, spec, model)` fills an element; `spec` is what player.py wrote, `model` the
-// traits of a widget, or null. What belongs to rows carries their numbers in data-row, the one that
+// `startPlayer(root, spec, place, connect)` fills an element; `spec` is what player.py wrote, `place`
+// the player's number on the page, `connect` takes its traits for a widget. What belongs to rows carries their numbers in data-row, the one that
 // it leads to first: that links all parts.
 
 const [NARROW, WIDE] = [640, 1000]; // pixels
@@ -12,13 +12,14 @@ const STATES = {
   discardable: "no longer needed",
 };
 
-function startPlayer(root, spec, model = null, place = 0) {
+function startPlayer(root, spec, place = 0, connect = null) {
   const given = readProgram(spec.program);
   given.names = spec.names === "names" ? given.rows.map((row) => row.name ?? null) : null;
   given.typed = asTyped(given);
   const givenPanels = spec.panels.map((one) => ({ ...one, seed: readData(one.seed) }));
   const several = givenPanels.length > 1;
   let [program, panels, views, columns, cells] = [given, givenPanels, [], [], []];
+  let share = () => {};
   let [hover, open, said, heard, size, isWide] = [-1, -1, "", "", "", false];
 
   // -- what never changes
@@ -37,14 +38,14 @@ function startPlayer(root, spec, model = null, place = 0) {
     waits: () => quiz.asks(bar.step),
     answer: () => quiz.giveUp(),
     takesKey,
-    playing: share,
+    playing: () => share(),
   });
   const inputs = makeInputs(() => {
     writeSoon();
     picture.later();
   });
   const { typed, wrong, complain, enter } = makeTyped(readTyped, fit);
-  const ownsAddress = !model && isSite();
+  const ownsAddress = place > 0 && isSite();
   const linkHere = () => {
     writeAddress();
     return location.href;
@@ -463,7 +464,7 @@ function startPlayer(root, spec, model = null, place = 0) {
     root.scrollIntoView?.();
   }
 
-  // -- a widget's traits: how the player has each, and how it takes it
+  // -- what a widget shares with a kernel: how the player has each trait, and how it takes it
 
   const traits = {
     function: [
@@ -476,30 +477,6 @@ function startPlayer(root, spec, model = null, place = 0) {
     playing: [() => bar.playing, (on) => (on ? bar.play() : bar.pause())],
     score: [quiz.score, () => {}],
   };
-  // While one of the two is told of the other's changes, nothing goes back.
-  let quiet = true;
-  function quietly(act) {
-    if (quiet) return;
-    quiet = true;
-    try {
-      act();
-    } finally {
-      quiet = false;
-    }
-  }
-  function share() {
-    if (model) quietly(send);
-  }
-  function send() {
-    for (const [name, [own]] of Object.entries(traits)) {
-      if (JSON.stringify(own()) !== JSON.stringify(model.get(name))) model.set(name, own());
-    }
-    model.save_changes();
-  }
-  function take(name) {
-    quietly(() => traits[name][1](model.get(name)));
-    picture.later();
-  }
   function namedInputs() {
     const named = inputsOf(program).map((i, k) => [program.rows[i].name, nested(inputs.at[k])]);
     return Object.fromEntries(named);
@@ -507,10 +484,8 @@ function startPlayer(root, spec, model = null, place = 0) {
   function takeInputs(numbers) {
     const taken = inputsOf(program).map((i, k) => {
       const [x, old] = [numbers[program.rows[i].name], inputs.at[k]];
-      if (x === undefined) return old;
-      return isNumber(old)
-        ? Number(x)
-        : copyOf(Object.assign([x].flat(Infinity), { shape: old.shape }));
+      if (x === undefined || isNumber(old)) return x ?? old;
+      return copyOf(Object.assign([x].flat(Infinity), { shape: old.shape }));
     });
     inputs.replace(taken);
   }
@@ -518,17 +493,12 @@ function startPlayer(root, spec, model = null, place = 0) {
   // -- start
 
   load(given);
-  quiet = false;
-  if (model) {
-    Object.keys(traits).forEach(take);
-    Object.keys(traits).forEach((name) => model.on(`change:${name}`, () => take(name)));
-  } else {
-    if (spec.step) bar.go(spec.step);
-    if (spec.predict) quiz.turn(true);
-    if (ownsAddress) {
-      readAddress();
-      addEventListener("hashchange", readAddress);
-    }
+  if (spec.step) bar.go(spec.step);
+  if (spec.predict) quiz.turn(true);
+  share = connect?.(traits, picture.later) ?? share;
+  if (ownsAddress) {
+    readAddress();
+    addEventListener("hashchange", readAddress);
   }
   new ResizeObserver(resize).observe(root);
   addEventListener("resize", function again() {

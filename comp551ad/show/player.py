@@ -131,7 +131,8 @@ def player_script(*kinds: str, needs: tuple[str, ...] = ()) -> str:
 @functools.cache
 def player_module() -> str:
     """The same for a widget over a program, as an ES module: its default export renders one."""
-    return f"{_code(('program',))}\nexport default {{ render }};\n"
+    code = _code(("program",), start="widget.js")
+    return f"{code}\nexport default {{ render }};\n"
 
 
 @functools.cache
@@ -140,9 +141,9 @@ def player_style() -> str:
     return re.sub(r"/\*.*?\*/\n?", "", shipped("player.css"), flags=re.DOTALL)
 
 
-def _code(kinds, needs=PRIMITIVES):
+def _code(kinds, needs=PRIMITIVES, start="start.js"):
     names = dict.fromkeys(name for kind in kinds or MODULES for name in MODULES[kind])
-    code = "\n".join(map(shipped, [*names, "start.js"]))
+    code = "\n".join(map(shipped, [*names, start]))
     if set(kinds) == {"pictures"}:
         return code
     heat = f"const HEAT = {json.dumps(palette.HEAT)};"

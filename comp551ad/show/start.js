@@ -1,4 +1,4 @@
-// What starts the players on a page, and renders one in a widget.
+// What starts the players on a page.
 
 // A player in the page is a still with its data in it. This starts all that have not started yet.
 function startAll(css) {
@@ -13,14 +13,6 @@ function startAll(css) {
     if (!(spec.kind in KINDS) || spec.needs?.some((name) => !(name in TABLE))) return;
     root.replaceChildren(make("style", css));
     root.removeAttribute("style");
-    KINDS[spec.kind](root, spec, null, place + 1);
+    KINDS[spec.kind](root, spec, place + 1);
   });
-}
-
-// In a widget the data and the state are the model's traits.
-function render({ model, el }) {
-  const root = make("div.c5-stepper");
-  el.append(root);
-  const spec = model.get("spec");
-  KINDS[spec.kind](root, spec, model);
 }
