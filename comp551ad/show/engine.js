@@ -71,7 +71,6 @@ const inputsOf = (program) =>
 
 const plus = (a, b) => elementwise((x, y) => x + y, [a, b]);
 const scaled = (a, by) => elementwise((x) => x * by, [a]);
-const like = (x, value) => (isNumber(x) ? value : full(x.shape, value));
 
 // The values of all rows. With `moved` = {row, by}, that row's value is moved by so much.
 function run(program, inputs, moved = null) {
@@ -157,11 +156,10 @@ function termsOf(program, mode) {
   return terms;
 }
 
-const added = (trees) => trees.reduce((a, b) => ({ op: "add", args: [a, b] }));
-const sumOf = (trees) => {
-  const left = trees.filter((t) => t !== ZERO);
-  return left.length ? added(left) : ZERO;
-};
+const sumOf = (trees) =>
+  trees
+    .filter((tree) => tree !== ZERO)
+    .reduce((a, b) => (a === ZERO ? b : operation("add", a, b)), ZERO);
 
 function symbolsIn(tree, found = []) {
   if (tree.kind) found.push(tree);
@@ -214,7 +212,7 @@ function passOver(program, mode, about, seed) {
     const order = [...trees.keys()];
     if (mode === "reverse") order.reverse();
     for (const i of order) {
-      const x = trees[i] === ZERO ? like(v[i], 0) : evaluate(trees[i], env);
+      const x = evaluate(trees[i], env);
       // A derivative may be smaller than its value where it is uniform along an axis.
       d[i] = isNumber(v[i]) ? x : broadcast_to(x, v[i].shape);
     }
@@ -519,22 +517,17 @@ function valueTree(program, i) {
 // ------------------------------------------------------------------ what Python wrote
 
 function readData(x) {
-  if (typeof x !== "object" || x === null) return Number(x);
-  if (!x.s) return x;
-  const y = Float64Array.from(x.d, Number);
-  y.shape = x.s;
-  return y;
+  if (!x?.s) return Number(x);
+  return Object.assign(Float64Array.from(x.d, Number), { shape: x.s });
 }
-
-const isData = (x) => x !== null && typeof x === "object" && Array.isArray(x.s);
 
 // Arrays inside parameters, constants and rules become the runtime's.
 function readDeep(x) {
-  if (isData(x)) return readData(x);
   if (Array.isArray(x)) return x.map(readDeep);
   if (x === null || typeof x !== "object") return x;
+  if (Array.isArray(x.s)) return readData(x);
   const read = Object.fromEntries(Object.entries(x).map(([key, y]) => [key, readDeep(y)]));
-  if ("c" in read && typeof read.c === "string") read.c = Number(read.c);
+  if (typeof read.c === "string") read.c = Number(read.c);
   return read;
 }
 

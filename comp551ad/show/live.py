@@ -251,6 +251,7 @@ def _entry(name):
         with np.errstate(all="ignore"):
             data |= _rules_of_numbers(primitive)
     body = json.dumps(data, separators=(",", ":"), ensure_ascii=True)
+    body = re.sub(r'"(\w+)":', r"\1:", body)
     return f"{name}: {body.replace('0', _javascript(primitive), 1)}"
 
 
