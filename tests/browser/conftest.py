@@ -21,7 +21,7 @@ import nbformat
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Error as PlaywrightError
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -293,6 +293,15 @@ ALL_WAS_RUN = """() => {
 }"""
 
 
+# By command: a key can get lost where a page is still busy with something else.
+RUN_CELL = """async k => {
+  const {content} = jupyterapp.shell.currentWidget;
+  const cells = content.widgets.filter(cell => cell.model.type === 'code');
+  content.activeCellIndex = content.widgets.indexOf(cells[k]);
+  await jupyterapp.commands.execute('notebook:run-cell');
+}"""
+
+
 class Reader:
     """Someone at the keyboard, with JupyterLab open. Cells are counted from 0.
 
@@ -366,6 +375,18 @@ class Reader:
         self.page.wait_for_function(
             ALL_WAS_RUN, timeout=1000 * RUN_SECONDS, polling=LOOK_EVERY
         )
+        self.wait_for_kernel()
+
+    def run_cell(self, k):
+        """Run a code cell and wait for its end."""
+        self.page.evaluate(RUN_CELL, k)
+        cell = self.page.locator(".jp-Notebook .jp-CodeCell").nth(k)
+        prompt = cell.locator(".jp-InputPrompt")
+        expect(prompt).to_have_text(f"[{k + 1}]:", timeout=60_000)
+
+    def restart_kernel(self):
+        self.choose("Kernel", "Restart Kernel…")
+        self.page.get_by_role("button", name="Confirm Kernel Restart").click()
         self.wait_for_kernel()
 
     def pictures(self):
