@@ -63,8 +63,7 @@ function makeGraph() {
     const size = big ? 15 : 13;
     const own = panel.value(i);
     const most = Math.floor((wide - 14) / widthOf("x", 11));
-    const cut = op === "input" ? `${title.slice(0, most - 1)}…` : `${own} = ${op} …`;
-    const rest = (title.length > most ? cut : title).slice(own.length);
+    const cut = title.length > most ? `${title.slice(0, most - 1)}…` : title;
     const small = widthOf(title, size) > wide - 14 ? ".c5-small" : "";
     const isNamed = op !== "input" && name && name !== own;
     const named = isNamed && widthOf(`${title}  ${name}`, size) < wide - 14 ? name : "";

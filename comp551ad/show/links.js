@@ -14,9 +14,8 @@ function inputFrom(text, first) {
     return x;
   };
   if (isNumber(first)) return number(text);
-  if (text[0] !== "*") throw new TypingError("inputs", 0);
   const x = copyOf(first);
-  for (const part of text.slice(1).split("*").filter(Boolean)) {
+  for (const part of text.split("*").filter(Boolean)) {
     const [entry, value] = part.split(":");
     if (!/^\d+$/.test(entry) || entry >= x.length) throw new TypingError("inputs", 0);
     x[entry] = number(value ?? "");
