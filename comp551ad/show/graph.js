@@ -75,7 +75,12 @@ function makeGraph() {
       "g",
       { role: "button", tabindex: -1, "data-node": `a${i + 1}`, "data-row": i },
       draw("rect.c5-box", { x, y, width: wide, height: tall, rx: op === "input" ? 18 : 6 }),
-      draw("text", { x: left, y: first }, draw("tspan.c5-label", own), draw(`tspan${small}`, rest)),
+      draw(
+        "text",
+        { x: left, y: first },
+        draw("tspan.c5-label", own),
+        draw(`tspan${small}`, cut.slice(own.length)),
+      ),
       // Spaces, so that the parts of the name are read apart.
       " ",
       draw("text.c5-name", { x: right, y: first }, named),
