@@ -182,7 +182,7 @@ def test_batches_by_their_own_mean_and_a_query_by_what_was_kept():
 
 
 def test_the_picture_holds_all_points(monkeypatch):
-    def look(alt, draw, **grid):
+    def look(words, draw, **grid):
         fig, axes = plt.subplots(2)
         draw(*axes)
         plt.close(fig)
@@ -190,9 +190,9 @@ def test_the_picture_holds_all_points(monkeypatch):
             (points,) = (c.get_offsets()[:, 0] for c in ax.collections)
             low, high = ax.get_xlim()
             assert low < points.min() and points.max() < high
-        return str([ax.get_xlim() for ax in axes])
+        return {**words, "html": str([ax.get_xlim() for ax in axes])}
 
-    monkeypatch.setattr(scenes, "_picture", look)
+    monkeypatch.setattr(scenes, "_frame", look)
     player = batch_norm_player([[1.0, 3.0], [2.0, 6.0]], [90.0], gamma=3, beta=20)
     assert len({frame["html"] for frame in player.frames}) == 1  # nothing jumps
     (frame,) = batch_norm_player([[0.0, 1.0]], []).frames

@@ -60,9 +60,8 @@ def class_numbers(
         one_hot = ((array == 0) | (array == 1)).all(axis=1) & (array.sum(axis=1) == 1)
         if not scores and not one_hot.all():
             k = int(np.argmin(one_hot))
-            got = np.array2string(array[k], precision=4, threshold=8)
             raise ValueError(
-                f"{name}: got {got} in row {k}, expected one-hot rows, with a single 1; "
+                f"{name}: got {array[k]} in row {k}, expected one-hot rows, with a single 1; "
                 "np.eye(C)[labels] turns labels 0, 1, … into them"
             )
         return np.argmax(array, axis=1)

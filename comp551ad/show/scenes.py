@@ -490,14 +490,9 @@ def _signed(x):
 # ---------------------------------------------------------------- drawing
 
 
-def _frame(words, draw, *look, **grid):
-    """A frame with a picture; the words are its alternative text, too."""
-    alt = " ".join(". ".join(words.values()).split())
-    return {**words, "html": _picture(alt, draw, *look, **grid)}
-
-
-def _picture(alt, draw, look=PAIR, rows=1, columns=2):
-    """What ``draw(*axes)`` draws, as an image of few colours."""
+def _frame(words, draw, look=PAIR, rows=1, columns=2):
+    """A frame with what ``draw(*axes)`` draws, as an image of few colours; the words are its
+    alternative text, too."""
     with extra("show", "players"):
         import matplotlib.pyplot as plt
     # It comes with matplotlib.
@@ -514,7 +509,9 @@ def _picture(alt, draw, look=PAIR, rows=1, columns=2):
     method, no_dither = Image.Quantize.FASTOCTREE, Image.Dither.NONE
     picture = picture.quantize(COLOURS, method, dither=no_dither)
     picture.save(small, format="png", optimize=True)
-    return FigureImage(small.getvalue(), alt, picture.width)._repr_html_()
+    alt = " ".join(". ".join(words.values()).split())
+    image = FigureImage(small.getvalue(), alt, picture.width)
+    return {**words, "html": image._repr_html_()}
 
 
 def _dress(ax, title, xlabel=""):
