@@ -170,11 +170,9 @@ class _Writer:
         )
         return rf"{digits} \cdot 10^{{{exponent}}}" if e else digits
 
-    def constant(self, x, word):
+    def constant(self, x, word=None):
         if np.ndim(x):
-            if (origin := self.origin_of(x)) is not None:
-                return self.origin(origin)
-            return _Written(self.word(word) if word else self.array(x), ATOM)
+            return self.array(x, word)
         x = float(x)
         ratio = Fraction(x).limit_denominator(1000) if math.isfinite(x) else Fraction(0)
         # 1/3 rather than 0.3333.
@@ -216,26 +214,27 @@ class _Writer:
             return self.symbol("value", operand.index)
         is_number = isinstance(operand, np.ndarray | float | int)
         if is_number and not isinstance(operand, bool):
-            return self.constant(operand, None)
+            return self.constant(operand)
         return _Written(self.word(str(operand)), ATOM)
 
-    def array(self, x):
+    def array(self, x, word=None):
         if (origin := self.origin_of(x)) is not None:
-            return self.origin(origin).text
+            return self.origin(origin)
+        if word:
+            return _Written(self.word(word), ATOM)
         x = np.asarray(x)
         whole = x.ndim == 1 and x.dtype.kind in "iu"
         if whole and x.size > 4 and np.all(np.diff(x) == 1):
             dots = r" \ldots " if self.latex else "…"
-            return f"[{x[0]}, {x[1]}, {dots}, {x[-1]}]"
+            return _Written(f"[{x[0]}, {x[1]}, {dots}, {x[-1]}]", ATOM)
         if x.ndim == 1 and 0 < x.size <= 4:
             entries = [
                 str(e) if x.dtype == bool else self.as_form(constant(e)) for e in x
             ]
-            return "[" + ", ".join(entries) + "]"
+            return _Written(f"[{', '.join(entries)}]", ATOM)
         shape = "×".join(map(str, x.shape)) or "1"
         shape = shape.replace("×", r" \times ") if self.latex else shape
-        word = r"\mathrm{constant}" if self.latex else "constant"
-        return f"{word}[{shape}]"
+        return _Written(f"{self.word('constant')}[{shape}]", ATOM)
 
     # -- operations
 
@@ -333,7 +332,7 @@ class _Writer:
                 return text
             return f"[{text}]"
         if isinstance(value, np.ndarray):
-            return self.array(value) if value.ndim else str(value[()])
+            return self.array(value).text if value.ndim else str(value[()])
         return str(value).replace("-", MINUS)
 
     def index(self, part):
@@ -341,7 +340,7 @@ class _Writer:
             ends = ["" if e is None else str(e) for e in (part.start, part.stop)]
             text = ":".join(ends + ([] if part.step is None else [str(part.step)]))
         elif isinstance(part, np.ndarray):
-            return self.array(part) if part.ndim else str(part)
+            return self.array(part).text if part.ndim else str(part)
         else:
             text = "..." if part is Ellipsis else str(part)
         return text.replace("-", MINUS)
