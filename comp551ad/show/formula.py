@@ -11,7 +11,6 @@ import functools
 import html
 import math
 import re
-import string
 import unicodedata
 from collections.abc import Callable, Mapping
 from fractions import Fraction
@@ -241,13 +240,14 @@ class _Writer:
     def operation(self, tree, tail):
         primitive, notation = tree.primitive, _notation_of(tree, self.latex)
         template = notation.latex if self.latex else notation.text
-        pieces, level = self.pieces(template, primitive), notation.level
-        out, minus = "", False
-        for i, (literal, field) in enumerate(pieces):
-            out += literal
-            if field is None:
-                continue
-            following = pieces[i + 1][0] if i + 1 < len(pieces) else ""
+        level = notation.level
+        # Literal text and fields in turn; a name in braces that is no field is LaTeX's own.
+        known = "|".join([r"\d+", "operands", "parameters", *primitive.parameters])
+        braces = re.compile(rf"{{{{|}}}}|{{({known})}}")
+        parts = braces.sub(lambda m: f"\0{m[1]}\0" if m[1] else m[0][0], template)
+        literals, fields = parts.split("\0")[::2], parts.split("\0")[1::2]
+        out, minus = literals[0], False
+        for field, following in zip(fields, literals[1:], strict=True):
             if field == "operands":
                 out += ", ".join(self.write(o).text for o in tree.operands)
             elif field == "parameters":
@@ -259,20 +259,8 @@ class _Writer:
                     tree, notation, int(field), out, following, level, tail
                 )
                 minus = minus or first
+            out += following
         return _Written(out, level, minus or out.startswith(self.minus))
-
-    def pieces(self, template, primitive):
-        """(literal, field) pairs; a name in braces that is no field is LaTeX's own."""
-        known = {"operands", "parameters", *primitive.parameters}
-        pieces = [("", None)]
-        for literal, field, _, _ in string.Formatter().parse(template):
-            if field is not None and not field.isdecimal() and field not in known:
-                literal, field = f"{literal}{{{field}}}", None
-            if pieces[-1][1] is None:
-                pieces[-1] = (pieces[-1][0] + literal, field)
-            else:
-                pieces.append((literal, field))
-        return pieces
 
     def operand(self, tree, notation, k, out, following, level, tail):
         """Append operand k: in parentheses, or called, where it must be."""
