@@ -613,8 +613,8 @@ def test_formulas_of_every_primitive_read_back_give_their_values(
         known = symbols_of(r) | {"seed": seed}
         check(rows_of(trace).rows[-1].formula, known, trace.rows[-1][1])
         found = recorded.terms_of(r, range(last)).values()
-        for term in [term for one in found for term in one]:
-            check(formula.write(term.tree), known, term.tree.value)
+        for *_, tree in [term for one in found for term in one]:
+            check(formula.write(tree), known, tree.value)
         for row in rows_of(r).rows:
             ran = {(x.node, x.operand): x.derivative for x in r.terms(row.index)}
             shown = {(x.node, x.operand): x.value for x in row.derivative.terms}

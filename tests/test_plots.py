@@ -2,6 +2,7 @@
 
 import base64
 import re
+from functools import partial
 from types import SimpleNamespace
 
 import matplotlib
@@ -121,6 +122,24 @@ def test_every_name_stands_in_the_legend():
         ax.figure.canvas.draw()
 
 
+def test_a_name_that_can_not_be_set_is_refused_by_its_argument():
+    odd = r"$\foo$"
+    points = three_regions, POINTS, LABELS
+    for draw, argument in [
+        (partial(plot_decision_boundary, *points), "class_names"),
+        (partial(plot_decision_boundary, *points), "feature_names"),
+        (partial(plot_learning_curve, cost=[1, 2]), "norms"),
+        (partial(plot_error_curve, [1, 2]), "errors"),
+    ]:
+        names = [odd, "b", "c"] if "names" in argument else {odd: [1, 2]}
+        with pytest.raises(
+            ValueError, match=rf"{argument}: got '\$.*\$', expected a formula"
+        ):
+            draw(**{argument: names})
+    dollars = plot_error_curve([1, 2], {"in $": [1, 2], r"\$2 or \$3": [1, 2]})
+    dollars.figure.canvas.draw()
+
+
 def test_more_classes_than_colours():
     X = np.random.default_rng(0).standard_normal((20, 2))
     ax = plot_decision_boundary(lambda X: np.zeros(len(X), int), X, np.arange(20) % 10)
@@ -205,6 +224,8 @@ def test_legend_clears_the_axis_label(height):
     [
         ({}, "cost: got None"),
         ({"cost": [np.nan, np.nan]}, "cost: got nan throughout"),
+        ({"cost": [0, -1, np.inf]}, "^cost: got no finite number above 0"),
+        ({"cost": [1, 2], "norms": {"dW": [0, np.nan]}}, "^norms: .* norms={} leaves"),
         (
             {"cost": [1, 2], "iterations": [0]},
             "iterations: got shape .1,., .* as in cost",
@@ -227,7 +248,7 @@ def test_error_curve():
     ax = plot_error_curve(steps, {"a": [np.nan] * 3, "b": [1, np.inf, 2]})
     assert np.isnan(ax.lines[1].get_ydata()).tolist() == [False, True, False]
     ax.figure.canvas.draw()
-    for bad in ({"a": [1]}, {"a": ["x"] * 3}):
+    for bad in ({}, {"a": [1]}, {"a": ["x"] * 3}, {"a": [0, np.nan, np.inf]}):
         with pytest.raises(ValueError, match="^errors"):
             plot_error_curve(steps, bad)
 

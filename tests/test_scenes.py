@@ -1,5 +1,6 @@
 """Players for ideas that are not a trace: the words of each frame are true."""
 
+import math
 import re
 from html import unescape
 
@@ -68,6 +69,9 @@ def test_frames_that_are_none_or_lack_something_are_refused():
         PicturePlayer("Half", [{"title": "a", "html": "b"}, {"title": "c"}])
     with pytest.raises(TypeError, match=r"frames\[0\]: got int, expected a dict"):
         PicturePlayer("Numbers", [3])
+    question = {"title": "a", "html": "b", "question": {"answer": np.nan}}
+    with pytest.raises(TypeError, match=r"frames\[0\]: .*, and in a question finite"):
+        PicturePlayer("Nan", [question])
     for key in ("title", "html", "note"):
         frame = {"title": "a", "html": "b", key: 5}
         with pytest.raises(
@@ -89,6 +93,26 @@ def test_the_step_of_a_difference_and_its_error():
     errors = [float(f["result"].split()[-1].replace("−", "-")) for f in player.frames]
     assert errors[1] < 1e-9 < errors[0] and errors[1] < 1e-3 < errors[2]
     assert "difference 1.0016675002" in player.frames[0]["numbers"]  # sinh(0.1) / 0.1
+
+
+@pytest.mark.parametrize("log", [np.log, math.log])
+def test_where_a_function_has_no_value_there_is_no_difference(log):
+    player = difference_player(
+        log, 0.12, 1 / 0.12, exponents=(1, 5)
+    )  # a gap beyond x - h
+    assert len(player) == 2
+    with pytest.raises(
+        ValueError, match=r"exponents: got \[0\], where the central difference at"
+    ):
+        difference_player(log, 0.5, 2.0, exponents=(0, 1))
+
+
+@pytest.mark.parametrize("exponent", [400, -400, 0.5, np.nan])
+def test_a_step_that_is_no_number_is_refused(exponent):
+    with pytest.raises(
+        ValueError, match=rf"exponents\[1\]: got {exponent}, expected a whole"
+    ):
+        difference_player(np.exp, 0.0, 1.0, exponents=(1, exponent))
 
 
 # ---------------------------------------------------------------- symmetries
@@ -153,12 +177,22 @@ def test_a_signal_layer_by_layer():
     ]
     with pytest.raises(ValueError, match="expected the same for all"):
         depth_player({"a": [ones], "b": [ones, ones]})
+    with pytest.raises(ValueError, match=r"signals\['a'\]\[1\]: got an empty array"):
+        depth_player({"a": [ones, []]})
+    for odd in (np.nan, np.inf):
+        with pytest.raises(ValueError, match=r"signals\['a'\]\[1\]: got nan or inf"):
+            depth_player({"a": [ones, odd * ones]})
+    for none in ({}, {"a": []}):
+        with pytest.raises(ValueError, match="signals: got .* at least one network"):
+            depth_player(none)
 
 
 def test_a_layer_of_tiny_or_huge_values_has_a_size():
     layers = [np.full((2, 2), size) for size in (1e-170, 1.0, 1e170)]
-    shown = [frame["result"] for frame in depth_player({"_a": layers}).frames]
-    assert shown == ["_a: 1e−170", "_a: 1", "_a: 1e170"]
+    shown = [frame["result"] for frame in depth_player({"a": layers}).frames]
+    assert shown == ["a: 1e−170", "a: 1", "a: 1e170"]
+    for size in (5e-324, 1e-310, 1.7e308):
+        assert scenes._size([size, -size], "layer") == size
 
 
 # ---------------------------------------------------------------- batches
@@ -199,6 +233,23 @@ def test_the_picture_holds_all_points(monkeypatch):
     assert "(-4.4" in frame["html"]
 
 
+@pytest.mark.parametrize(
+    "options, words",
+    [
+        ({"batches": [[1.0, 2.0], [1.0, np.nan]]}, r"batches\[1\]\[1\]: got nan"),
+        ({"batches": [np.ones((3, 1))]}, r"batches\[0\]: got shape \(3, 1\), expected"),
+        (
+            {"gamma": 1.5e308, "beta": 1e308},
+            "gamma, beta: got 1.5e.308 and 1e.308, which overflow",
+        ),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_what_is_not_finite_is_refused_by_its_name(options, words):
+    with pytest.raises(ValueError, match=words):
+        batch_norm_player(**{"batches": [[1.0, 2.0]], "queries": [1.0], **options})
+
+
 # ---------------------------------------------------------------- paths
 
 LAYERS = [["x"], ["u", "v"], ["f"]]
@@ -215,6 +266,8 @@ def test_every_path_has_its_product_and_the_last_frame_their_sum():
     ]
     ((alt, _, _),) = pictures(player.frames[-1])
     assert unescape(alt).startswith("All paths")
+    with pytest.raises(ValueError, match="speeds: got the circle u → f → u"):
+        path_player(LAYERS, {**SPEEDS, ("f", "u"): 1.0}, "x", "f")
     with pytest.raises(
         ValueError, match="start, end: got 'f' and 'x', expected a path"
     ):

@@ -248,6 +248,12 @@ CELLS = '{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": '
         ("04_next.ipynb", f"{CELLS}[{{}}]}}", "04_next.ipynb is not a notebook"),
         ("04_next.ipynb", f"{CELLS}[]}}", "04_next.ipynb has no title"),
         ("coverage.toml", "[S05", "coverage.toml is not TOML: "),
+        ("coverage.toml", "S05 = 3", "section S05 has no claims; write [S05.claims]"),
+        (
+            "coverage.toml",
+            '[S05.claims]\na = ["03_w#"]',
+            "section S05, claim 'a': got ['03_w#'], expected a list",
+        ),
     ],
 )
 def test_a_damaged_file_is_named_and_nothing_is_written(

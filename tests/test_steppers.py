@@ -73,11 +73,6 @@ def test_a_value_out_of_range_says_the_range(backward, step):
     assert backward.value == 0
 
 
-def test_a_still_out_of_range_says_the_range(backward):
-    with pytest.raises(ValueError, match="step: got 99.*from 0 to 13"):
-        backward.still(99)
-
-
 # ---------------------------------------------------------------- wrong arguments
 
 
@@ -211,12 +206,6 @@ def test_code_over_several_lines_and_with_wide_letters_is_cut_at_its_characters(
 def test_a_page_of_players_needs_the_script_once(backward, upward):
     page = backward.player_html(script=False) + upward.player_html()
     assert page.count(player.player_script("program")) == 1
-
-
-def test_labels_can_not_end_the_script():
-    names = {"</script><b>": 1.0}
-    stepper = ReverseStepper(record(lambda p: p["</script><b>"] * 2, names))
-    assert "</script><b>" not in stepper.player_html(script=False)
 
 
 def test_a_player_of_twenty_nodes_is_small():

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from comp551ad.extras import extra
 from comp551ad.shapes import as_floats, fit, number, require_finite
 
 
@@ -25,18 +26,31 @@ def expect(name: str, x: Any, kind: Any, words: str) -> None:
 
 
 def texts(name: str, given: Any, least: int = 0) -> list[str]:
-    """Words for a picture, at least so many.
+    """Words for a picture, at least so many; what matplotlib can't set is refused here.
 
     Raises:
         TypeError: ``given`` is no sequence of words.
-        ValueError: there are fewer.
+        ValueError: there are fewer, or one between $ signs is no formula.
     """
+    with extra("show", "plots"):
+        from matplotlib.cbook import is_math_text
+        from matplotlib.mathtext import MathTextParser
+
     if isinstance(given, str):
         raise TypeError(f"{name}: got {given!r}, expected a list of words")
     expect(name, given, Iterable, "a list of words")
     words = list(map(str, given))
     if len(words) < least:
         raise ValueError(f"{name}: got {len(words)} names, expected {least}")
+    for word in words:
+        try:
+            if is_math_text(word):
+                MathTextParser("path").parse(word)
+        except ValueError as error:
+            raise ValueError(
+                f"{name}: got {word!r}, expected a formula between $ signs, such as "
+                "$x_1$; a dollar sign itself is written \\$"
+            ) from error
     return words
 
 
@@ -60,9 +74,8 @@ def class_numbers(
         one_hot = ((array == 0) | (array == 1)).all(axis=1) & (array.sum(axis=1) == 1)
         if not scores and not one_hot.all():
             k = int(np.argmin(one_hot))
-            got = np.array2string(array[k], precision=4, threshold=8)
             raise ValueError(
-                f"{name}: got {got} in row {k}, expected one-hot rows, with a single 1; "
+                f"{name}: got {array[k]} in row {k}, expected one-hot rows, with a single 1; "
                 "np.eye(C)[labels] turns labels 0, 1, … into them"
             )
         return np.argmax(array, axis=1)

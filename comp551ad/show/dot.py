@@ -14,7 +14,7 @@ import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 
-from .layout import GAP, Layout, Operands, Point, Sizes
+from .layout import GAP, Layout, Operands, Point, Sizes, edge_key
 
 __all__ = ["lay_out"]
 
@@ -80,7 +80,7 @@ def read_plain(text: str, operands: Operands) -> Layout:
     edges: dict[tuple[str, str], list[str]] = {}
     for key, below in operands.items():
         for position, operand in below:
-            edge = f"{operand}-{key}-{position}"
+            edge = edge_key(operand, key, position)
             edges.setdefault((operand, key), []).append(edge)
     width = height = 0.0
     centres: dict[str, Point] = {}

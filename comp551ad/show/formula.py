@@ -11,7 +11,6 @@ import functools
 import html
 import math
 import re
-import string
 import unicodedata
 from collections.abc import Callable, Mapping
 from fractions import Fraction
@@ -170,11 +169,9 @@ class _Writer:
         )
         return rf"{digits} \cdot 10^{{{exponent}}}" if e else digits
 
-    def constant(self, x, word):
+    def constant(self, x, word=None):
         if np.ndim(x):
-            if (origin := self.origin_of(x)) is not None:
-                return self.origin(origin)
-            return _Written(self.word(word) if word else self.array(x), ATOM)
+            return self.array(x, word)
         x = float(x)
         ratio = Fraction(x).limit_denominator(1000) if math.isfinite(x) else Fraction(0)
         # 1/3 rather than 0.3333.
@@ -216,39 +213,41 @@ class _Writer:
             return self.symbol("value", operand.index)
         is_number = isinstance(operand, np.ndarray | float | int)
         if is_number and not isinstance(operand, bool):
-            return self.constant(operand, None)
+            return self.constant(operand)
         return _Written(self.word(str(operand)), ATOM)
 
-    def array(self, x):
+    def array(self, x, word=None):
         if (origin := self.origin_of(x)) is not None:
-            return self.origin(origin).text
+            return self.origin(origin)
+        if word:
+            return _Written(self.word(word), ATOM)
         x = np.asarray(x)
         whole = x.ndim == 1 and x.dtype.kind in "iu"
         if whole and x.size > 4 and np.all(np.diff(x) == 1):
             dots = r" \ldots " if self.latex else "…"
-            return f"[{x[0]}, {x[1]}, {dots}, {x[-1]}]"
+            return _Written(f"[{x[0]}, {x[1]}, {dots}, {x[-1]}]", ATOM)
         if x.ndim == 1 and 0 < x.size <= 4:
             entries = [
                 str(e) if x.dtype == bool else self.as_form(constant(e)) for e in x
             ]
-            return "[" + ", ".join(entries) + "]"
+            return _Written(f"[{', '.join(entries)}]", ATOM)
         shape = "×".join(map(str, x.shape)) or "1"
         shape = shape.replace("×", r" \times ") if self.latex else shape
-        word = r"\mathrm{constant}" if self.latex else "constant"
-        return f"{word}[{shape}]"
+        return _Written(f"{self.word('constant')}[{shape}]", ATOM)
 
     # -- operations
 
     def operation(self, tree, tail):
         primitive, notation = tree.primitive, _notation_of(tree, self.latex)
         template = notation.latex if self.latex else notation.text
-        pieces, level = self.pieces(template, primitive), notation.level
-        out, minus = "", False
-        for i, (literal, field) in enumerate(pieces):
-            out += literal
-            if field is None:
-                continue
-            following = pieces[i + 1][0] if i + 1 < len(pieces) else ""
+        level = notation.level
+        # Literal text and fields in turn; a name in braces that is no field is LaTeX's own.
+        known = "|".join([r"\d+", "operands", "parameters", *primitive.parameters])
+        braces = re.compile(rf"{{{{|}}}}|{{({known})}}")
+        parts = braces.sub(lambda m: f"\0{m[1]}\0" if m[1] else m[0][0], template)
+        literals, fields = parts.split("\0")[::2], parts.split("\0")[1::2]
+        out, minus = literals[0], False
+        for field, following in zip(fields, literals[1:], strict=True):
             if field == "operands":
                 out += ", ".join(self.write(o).text for o in tree.operands)
             elif field == "parameters":
@@ -260,20 +259,8 @@ class _Writer:
                     tree, notation, int(field), out, following, level, tail
                 )
                 minus = minus or first
+            out += following
         return _Written(out, level, minus or out.startswith(self.minus))
-
-    def pieces(self, template, primitive):
-        """(literal, field) pairs; a name in braces that is no field is LaTeX's own."""
-        known = {"operands", "parameters", *primitive.parameters}
-        pieces = [("", None)]
-        for literal, field, _, _ in string.Formatter().parse(template):
-            if field is not None and not field.isdecimal() and field not in known:
-                literal, field = f"{literal}{{{field}}}", None
-            if pieces[-1][1] is None:
-                pieces[-1] = (pieces[-1][0] + literal, field)
-            else:
-                pieces.append((literal, field))
-        return pieces
 
     def operand(self, tree, notation, k, out, following, level, tail):
         """Append operand k: in parentheses, or called, where it must be."""
@@ -333,7 +320,7 @@ class _Writer:
                 return text
             return f"[{text}]"
         if isinstance(value, np.ndarray):
-            return self.array(value) if value.ndim else str(value[()])
+            return self.array(value).text if value.ndim else str(value[()])
         return str(value).replace("-", MINUS)
 
     def index(self, part):
@@ -341,7 +328,7 @@ class _Writer:
             ends = ["" if e is None else str(e) for e in (part.start, part.stop)]
             text = ":".join(ends + ([] if part.step is None else [str(part.step)]))
         elif isinstance(part, np.ndarray):
-            return self.array(part) if part.ndim else str(part)
+            return self.array(part).text if part.ndim else str(part)
         else:
             text = "..." if part is Ellipsis else str(part)
         return text.replace("-", MINUS)

@@ -1,12 +1,11 @@
-"""Where the nodes and edges of a graph go: layers.
+"""Where the nodes and edges of a graph go when Graphviz can't be started: layers.
 
 A node's layer is the length of the longest path that leads to it; an edge that passes layers takes
 a place in each. In every layer nodes stand where their neighbours are on average, in that order,
 without overlap: sweeps up and down the layers bring them there. ``layout.js`` does the same for a
-player's cards, which shrink with the window. Both need no program such as Graphviz, which a
-browser's Python can't start, and draw the same picture on every machine.
+player's cards, which shrink with the window.
 
-Reads: nothing of ours. Read by: ``graph``.
+Reads: nothing of ours. Read by: ``graph``, ``dot``, ``steppers``.
 """
 
 import math
@@ -16,7 +15,7 @@ from itertools import pairwise
 from operator import attrgetter
 from typing import NamedTuple
 
-__all__ = ["Layout", "lay_out"]
+__all__ = ["GAP", "Layout", "edge_key", "lay_out"]
 
 Point = tuple[float, float]
 # Per node (operand's position, the other node's key), and its width and height.
@@ -32,8 +31,7 @@ SWEEPS = 6
 class Layout(NamedTuple):
     """Where things go, in pixels, y downwards: centres of nodes, curves of edges.
 
-    The edge from a4 into the first operand of a5 is "a4-a5-0". A curve is a list of points: cubic
-    Bézier pieces, end to end, from the operand to its user.
+    A curve is a list of points: cubic Bézier pieces, end to end, from the operand to its user.
     """
 
     width: float
@@ -52,6 +50,11 @@ class _Place:
     wish: float = 0.0
     up: list["_Place"] = field(default_factory=list)
     down: list["_Place"] = field(default_factory=list)
+
+
+def edge_key(operand: str, key: str, position: int) -> str:
+    """What the edge from an operand into the node ``key`` is called: a4-a5-0."""
+    return f"{operand}-{key}-{position}"
 
 
 def lay_out(operands: Operands, sizes: Sizes) -> Layout:
@@ -80,7 +83,7 @@ def lay_out(operands: Operands, sizes: Sizes) -> Layout:
             for low, high in pairwise(way):
                 low.up.append(high)
                 high.down.append(low)
-            ways[f"{operand}-{key}-{position}"] = way
+            ways[edge_key(operand, key, position)] = way
     _arrange(layers)
     left = min(place.x - place.wide / 2 for layer in layers for place in layer)
     right = max(place.x + place.wide / 2 for layer in layers for place in layer)

@@ -172,18 +172,21 @@ def plot_learning_curve(
             "cost: got nan throughout, expected numbers; the history of a descend without "
             "a cost function has none: descend(…, cost=…), or give cost= here"
         )
+    costs = _with_gaps({"cost": costs}, "cost")["cost"]
+    if lines:
+        lines = _with_gaps(lines, "norms", "; norms={} leaves them out")
 
     ax = _axes(ax, (7.2, 5.0))
     when = when + 1
-    look = {**line_look(0), "lw": 2.6, "label": "cost"}
-    drawn = ax.loglog(when, _with_gaps(costs), **look)
+    drawn = ax.loglog(when, costs, **line_look(0), lw=2.6, label="cost")
     dress(ax, title, "iteration + 1", "cost", grid=True)
     if lines:
         right = ax.twinx()
         pairs = zip(named, lines.values(), strict=True)
         for k, (name, values) in enumerate(pairs, start=1):
-            look = {**line_look(k), "lw": 2.0, "label": f"‖{name}‖"}
-            drawn += right.semilogy(when, _with_gaps(values), **look)
+            drawn += right.semilogy(
+                when, values, **line_look(k), lw=2.0, label=f"‖{name}‖"
+            )
         right.set_ylabel("norm of the gradient", fontsize=LABEL_SIZE)
         right.tick_params(labelsize=TICK_SIZE)
         right.spines["top"].set_visible(False)
@@ -211,15 +214,12 @@ def plot_error_curve(
     """
     given = {"steps": steps, **_lines("errors", errors)}
     h, *lines = fit(dict.fromkeys(given, "K"), given).values()
+    gaps = _with_gaps(dict(zip([*given][1:], lines, strict=True)), name="errors")
     ax = _axes(ax, (7.2, 5.0))
     drawn: list = []
-    for k, (name, values) in enumerate(zip(errors, lines, strict=True)):
-        look = {
-            **line_look(k),
-            "marker": kth(palette.CLASS_MARKERS, k),
-            "markersize": 6,
-        }
-        drawn += ax.loglog(h, _with_gaps(values), **look, lw=2.0, label=str(name))
+    for k, (name, values) in enumerate(zip(errors, gaps.values(), strict=True)):
+        look = {**line_look(k), "marker": kth(palette.CLASS_MARKERS, k)}
+        drawn += ax.loglog(h, values, **look, markersize=6, lw=2.0, label=str(name))
     dress(ax, title, "step h", "relative error", grid=True)
     _legend(ax, drawn, columns=len(drawn))
     return ax
@@ -243,7 +243,8 @@ def plot_paths(
         ax: Axes to draw on; a new figure if left out.
 
     Raises:
-        ValueError: a name occurs twice in ``layers``, or an edge isn't there.
+        ValueError: a name occurs twice in ``layers`` or can't be set as a formula, or an edge
+            isn't there.
     """
     speeds = edges(speeds)
     expect("layers", layers, Iterable, "lists of nodes' names")
@@ -257,6 +258,7 @@ def plot_paths(
         raise ValueError(
             f"layers: got {layers!r}, expected lists of nodes' names, each name once"
         )
+    formulas = texts("layers", [f"${name}$" for name in places])
     if lost := {name for edge in speeds for name in edge} - places.keys():
         raise ValueError(
             f"speeds: got edges of {sorted(lost, key=repr)}, expected nodes of the layers"
@@ -284,8 +286,9 @@ def plot_paths(
                 x, y, words, bbox={**box, "ec": "none"}, fontsize=LABEL_SIZE, **text
             )
     ring = {"boxstyle": "circle", "fc": palette.PAPER, "ec": palette.INK}
-    for name, (x, y) in places.items():
-        ax.text(x, y, f"${name}$", fontsize=18, bbox=ring, **text)
+    for formula, (x, y) in zip(formulas, places.values(), strict=True):
+        ax.text(x, y, formula, fontsize=18, bbox=ring, **text)
+    (title,) = texts("title", [title])
     ax.set_title(title, fontsize=TITLE_SIZE, color=palette.INK)
     ax.set_axis_off()
     ax.margins(0.12, 0.3)
@@ -298,10 +301,11 @@ class FigureImage(View):
     Attributes:
         png: the image's bytes.
         alt: the text.
+        width: the image's width in pixels.
     """
 
     def __init__(self, png: bytes, alt: str, width: int):
-        self.png, self.alt = png, alt
+        self.png, self.alt, self.width = png, alt, width
         data = base64.b64encode(png).decode("ascii")
         source = f'width="{width}" src="data:image/png;base64,{data}"'
         super().__init__(f"[figure: {alt}]", f'<img alt="{html.escape(alt)}" {source}>')
@@ -389,6 +393,7 @@ def dress(
         smaller: by how many points the text is smaller than a lecture hall needs; then
             there are no minor ticks either.
     """
+    (title,) = texts("title", [title])
     ink: dict[str, Any] = {"color": palette.INK}
     ax.set_title(title, fontsize=TITLE_SIZE - smaller, pad=12 - smaller, **ink)
     ax.set_xlabel(xlabel, fontsize=LABEL_SIZE - smaller, **ink)
@@ -448,9 +453,19 @@ def _lines(name, lines):
     if not isinstance(lines, Mapping):
         got = type(lines).__name__
         raise ValueError(f"{name}: got {got}, expected a dict {{name: values}}")
+    texts(name, lines)
     return {f"{name}[{key!r}]": values for key, values in lines.items()}
 
 
-def _with_gaps(values):
-    """Values with nan where a logarithmic axis has no place."""
-    return np.where((values > 0) & np.isfinite(values), values, np.nan)
+def _with_gaps(lines, name, remedy=""):
+    """The lines with nan where a logarithmic axis has no place; not all may be empty."""
+    gaps = {
+        key: np.where((values > 0) & np.isfinite(values), values, np.nan)
+        for key, values in lines.items()
+    }
+    if all(np.isnan(values).all() for values in gaps.values()):
+        raise ValueError(
+            f"{name}: got no finite number above 0, expected one at least on a "
+            f"logarithmic axis{remedy}"
+        )
+    return gaps

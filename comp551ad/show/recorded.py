@@ -10,7 +10,7 @@ Reads: ``autodiff``. Read by: ``formula``, which writes trees down, ``rows``, ``
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -63,14 +63,6 @@ Tree = Symbol | Constant | Operation
 ZERO = Constant(0.0)
 
 
-class TermTree(NamedTuple):
-    """One path's share of a derivative: the node at the edge's other end, the operand, the tree."""
-
-    node: int
-    operand: int
-    tree: Tree
-
-
 def value_tree(trace: Trace, row: int) -> Tree:
     """How a node was computed from its operands: one operation on symbols."""
     entry = trace.rows[row]
@@ -119,22 +111,25 @@ def put_in(
     return trees.get((tree.kind, tree.row), tree) if isinstance(tree, Symbol) else tree
 
 
-def terms_of(run: Pass, wanted: Collection[int]) -> dict[int, list[TermTree]]:
-    """Of each wanted row the terms of its derivative: in forward mode one per edge into it, in the
-    order of the operands; in reverse mode one per path, first user first (as on the slide)."""
+def terms_of(run: Pass, wanted: Collection[int]) -> dict[int, list[tuple]]:
+    """Of each wanted row the terms of its derivative: (the edge's other node, operand, tree).
+
+    In forward mode there is one per edge into it, in the order of the operands; in reverse mode one
+    per path, first user first (as on the slide).
+    """
     trace, wanted = run.trace, set(wanted)
-    found: dict[int, list[TermTree]] = {row: [] for row in wanted}
+    found: dict[int, list[tuple]] = {row: [] for row in wanted}
     for row, entry in enumerate(trace.rows):
         ends = {o for _, o in edges_of(entry)}
         if run.mode == "forward" and row in wanted:
             known = {o: Symbol("tangent", o, run[o + 1]) for o in ends}
             shares = terms(trace, row, known, push_forward)
-            found[row] = [TermTree(o, p, tree) for p, o, tree in shares]
+            found[row] = [(o, p, tree) for p, o, tree in shares]
         elif run.mode == "reverse" and wanted & ends:
             adjoint = {row: Symbol("adjoint", row, run[row + 1])}
             for p, o, tree in terms(trace, row, adjoint, pull_back):
                 if o in wanted:
-                    found[o].append(TermTree(row, p, tree))
+                    found[o].append((row, p, tree))
     return found
 
 

@@ -274,7 +274,7 @@ class _Reading:
         """A derivative's formula: the seed, if the pass starts here, and the terms."""
         seeds = self.derivatives.seeds
         trees = [recorded.Constant(seed, "seed") for row, seed in seeds if row == k]
-        return recorded.total([*trees, *(term.tree for term in self.terms[k])])
+        return recorded.total([*trees, *(tree for *_, tree in self.terms[k])])
 
     def _closed_forms(self):
         """Every derivative in terms of the inputs; only where all values are numbers."""

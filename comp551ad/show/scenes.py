@@ -16,8 +16,9 @@ for any function. Read by: notebooks.
 """
 
 import io
+import json
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
 from typing import Any
 
 import numpy as np
@@ -26,10 +27,11 @@ from numpy.typing import ArrayLike
 from comp551ad.byhand.deep import normalize, running_average
 from comp551ad.differences import finite_difference
 from comp551ad.extras import extra
-from comp551ad.shapes import count
+from comp551ad.shapes import as_floats, count, fit, require_finite
+from comp551ad.shapes import number as finite_number
 
 from . import palette
-from .arguments import class_numbers, edges, expect, finite_arrays
+from .arguments import class_numbers, edges, expect, finite_arrays, texts
 from .figures import constant, number, shape_text
 from .graph import escape
 from .player import LivePlayer
@@ -59,6 +61,8 @@ TWO_PLOTS = {"figsize": (9.4, 5.2), "dpi": 62, "layout": "constrained"}
 ONE_PLOT = {"figsize": (6.2, 3.4), "dpi": 84, "layout": "constrained"}
 # Points by which the text in them is smaller than in a plot of its own.
 SMALLER = 3
+# Up to this exponent 10^-k and its inverse are float64.
+MOST_EXPONENT = 300
 # A frame's entries that a still shows as paragraphs.
 WORDS = "title", "rule", "numbers", "result", "note"
 # Colours of a picture: enough for the palette, and a third of the bytes.
@@ -78,7 +82,8 @@ class PicturePlayer(LivePlayer):
         """Keep the frames.
 
         Raises:
-            TypeError: one isn't a dict, or its words or HTML aren't a str.
+            TypeError: one isn't a dict, its words or HTML aren't a str, or something in it
+                can't be written as JSON.
             ValueError: there is none, or one lacks its title or its HTML.
         """
         expect("label", label, str, "words for those who can't see the player")
@@ -96,6 +101,12 @@ class PicturePlayer(LivePlayer):
                 )
             for key in frame.keys() & {*WORDS, "html"}:
                 expect(f"{name}[{key!r}]", frame[key], str, "a str")
+            try:
+                json.dumps(frame, allow_nan=False)
+            except (TypeError, ValueError) as error:
+                raise TypeError(
+                    f"{name}: {error}; expected texts, and in a question finite numbers"
+                ) from error
         last = self.frames[-1]
         lines = "\n".join(last.get(key, "") for key in WORDS).split("\n")
         words = "".join(f"<p>{escape(line)}</p>" for line in filter(None, lines))
@@ -192,17 +203,42 @@ def difference_player(
         method: "forward", "central" or "five-point", as in ``finite_difference``.
 
     Raises:
-        ValueError: as in ``finite_difference``.
+        ValueError: an exponent isn't whole or too large, the slope is nan or infinite, ``f``
+            has no value that far from ``x``; or as in ``finite_difference``.
     """
-    exponents = list(exponents)
+    expect("f", f, Callable, "a function of one number")
+    slope = finite_number("slope", slope)
+    expect("exponents", exponents, Iterable, "whole numbers")
+    exponents = [
+        count(f"exponents[{i}]", k, -MOST_EXPONENT, MOST_EXPONENT)
+        for i, k in enumerate(exponents)
+    ]
+    if not exponents:
+        raise ValueError("exponents: got none, expected at least one whole number")
     steps = [10.0**-k for k in exponents]
-    slopes = [float(finite_difference(f, x, method=method, h=h)) for h in steps]
+
+    def at(point):
+        """The value of f, nan where it has none."""
+        try:
+            with np.errstate(all="ignore"):
+                return f(point)
+        except (ArithmeticError, ValueError):
+            return math.nan
+
+    slopes = [float(finite_difference(at, x, method=method, h=h)) for h in steps]
+    lost = [k for k, s in zip(exponents, slopes, strict=True) if not np.isfinite(s)]
+    if lost:
+        raise ValueError(
+            f"exponents: got {lost}, where the {method} difference at x = {x} isn't a "
+            "number, expected steps at which f has a value; leave those out"
+        )
     errors = np.abs(np.array(slopes) - slope) / (abs(slope) or 1.0)
 
     def frame(h, found, error, exponent):
         wide = 1.6 * h if x + h != x else abs(x) * 1e-15
         near = np.linspace(x - wide, x + wide, 201)
-        rise = np.array([f(one) for one in near]) - f(x)
+        # There are gaps where f has no value.
+        rise = np.array([at(one) for one in near]) - at(x)
         ends = np.array([x, x + h] if method == "forward" else [x - h, x + h])
 
         def draw(left, right):
@@ -212,7 +248,7 @@ def difference_player(
                 (near - x) / h, tangent, color=palette.INK, ls=":", label="tangent"
             )
             look = {"color": palette.LINES[1], "marker": "o", "lw": 2}
-            chord = [(f(end) - f(x)) / h for end in ends]
+            chord = [(at(end) - at(x)) / h for end in ends]
             left.plot((ends - x) / h, chord, label="chord", **look)
             _dress(left, "around x, in units of the step", "(x' − x) / h")
             left.legend(fontsize=10, frameon=False)
@@ -243,12 +279,22 @@ def symmetry_player(
     Args:
         moves: the move in words -> the weights (W, V) after it; the first is the start.
         cost: cost(W, V) -> a number.
+
+    Raises:
+        ValueError: there are no moves.
     """
-    W0, V0 = next(iter(moves.values()))
-    start = cost(W0, V0)
+    expect("moves", moves, Mapping, "a dict {words: (W, V)}, the start first")
+    if not moves:
+        raise ValueError("moves: got none, expected {words: (W, V)}, the start first")
+    expect("cost", cost, Callable, "a function of W and V")
+    given = {f"moves[{title!r}]": pair for title, pair in moves.items()}
+    pairs = fit(dict.fromkeys(given, ("M C", "D M")), given)
+    require_finite([*given], [*pairs.values()])
+    W0, V0 = next(iter(pairs.values()))
+    start = finite_number("cost's result", cost(W0, V0))
 
     def frame(title, W, V):
-        loss = cost(W, V)
+        loss = finite_number("cost's result", cost(W, V))
         same = np.isclose(loss, start, rtol=1e-9, atol=0)
         was, now = _losses_in_text(start, loss, same)
         moved = max(np.abs(W - W0).max(), np.abs(V - V0).max())
@@ -260,7 +306,9 @@ def symmetry_player(
             "html": f'<div style="display:flex;gap:24px;flex-wrap:wrap">{both}</div>',
         }
 
-    frames = [frame(title, *pair) for title, pair in moves.items()]
+    frames = [
+        frame(title, *pair) for title, pair in zip(moves, pairs.values(), strict=True)
+    ]
     return PicturePlayer("Symmetries of the loss", frames)
 
 
@@ -301,12 +349,27 @@ def depth_player(
         bins: how many bins a histogram has.
 
     Raises:
-        ValueError: the networks differ in depth.
+        ValueError: the networks differ in depth, or a layer is empty or not finite.
     """
+    expect("signals", signals, Mapping, "a dict {name: layers}")
+    for name, layers in signals.items():
+        expect(f"signals[{name!r}]", layers, Sized, "arrays, one for each layer")
     depths = {name: len(layers) for name, layers in signals.items()}
+    if not any(depths.values()):
+        raise ValueError(
+            f"signals: got depths {depths}, expected {{name: layers}} with at least one "
+            "network and one layer"
+        )
     if len(set(depths.values())) != 1:
         raise ValueError(f"signals: got depths {depths}, expected the same for all")
-    sizes = {name: [*map(_size, layers)] for name, layers in signals.items()}
+    texts("signals", signals)
+    bins = count("bins", bins, 1)
+    sizes = {
+        name: [
+            _size(layer, f"signals[{name!r}][{k}]") for k, layer in enumerate(layers)
+        ]
+        for name, layers in signals.items()
+    }
     (depth,) = set(depths.values())
 
     def frame(k):
@@ -345,10 +408,20 @@ def depth_player(
     return PicturePlayer("A signal on its way through the layers", frames)
 
 
-def _size(layer):
-    """The root mean square of a layer's values, also where their squares overflow."""
-    largest = np.abs(layer).max() or 1.0
-    return float(largest * np.sqrt(np.mean(np.square(np.divide(layer, largest)))))
+def _size(layer, name):
+    """The root mean square of a layer's values."""
+    layer = as_floats(name, layer)
+    if not layer.size:
+        raise ValueError(f"{name}: got an empty array, expected a layer's values")
+    if not np.isfinite(layer).all():
+        raise ValueError(
+            f"{name}: got nan or inf, expected finite numbers; end all networks before the "
+            "layer in which one overflows"
+        )
+    # Scaled by a power of two, which costs no digit: squares neither overflow nor vanish.
+    exponent = int(np.frexp(np.abs(layer).max())[1])
+    size = np.sqrt(np.mean(np.square(np.ldexp(layer, -exponent))))
+    return math.ldexp(float(size), exponent)
 
 
 # ---------------------------------------------------------------- batches
@@ -356,7 +429,7 @@ def _size(layer):
 
 def batch_norm_player(
     batches: Iterable[ArrayLike],
-    queries: Iterable[float],
+    queries: ArrayLike,
     gamma: float = 1.0,
     beta: float = 0.0,
     rate: float = 0.1,
@@ -370,10 +443,22 @@ def batch_norm_player(
         rate: how fast the running averages follow.
 
     Raises:
-        ValueError: a batch isn't a row of finite numbers.
+        ValueError: there are no batches, one has fewer than two values, or something is nan
+            or infinite.
     """
-    rows = {f"batches[{k}]": batch for k, batch in enumerate(batches)}
-    trained = [finite_arrays({name: "N"}, row)[0] for name, row in rows.items()]
+    expect("batches", batches, Iterable, "arrays (N,)")
+    rows_of = {f"batches[{k}]": batch for k, batch in enumerate(batches)}
+    if not rows_of:
+        raise ValueError("batches: got none, expected at least one array (N,)")
+    trained = [_row(name, batch) for name, batch in rows_of.items()]
+    if lost := [
+        name for name, row in zip(rows_of, trained, strict=True) if len(row) < 2
+    ]:
+        raise ValueError(f"{lost[0]}: got one value, expected two or more")
+    tested = as_floats("queries", queries)
+    tested = _row("queries", tested) if tested.size else tested
+    gamma, beta = finite_number("gamma", gamma), finite_number("beta", beta)
+    rate = finite_number("rate", rate, 0, 1)
     average: Any = None
     shown: list = []
     for k, batch in enumerate(trained, start=1):
@@ -387,7 +472,7 @@ def batch_norm_player(
             "result": f"after: mean {number(round(R.mean(), 9))}, variance {number(R.var())}",
         }
         shown.append((batch, R, words))
-    for query in queries:
+    for query in tested:
         Qh, *_ = normalize(np.array([[query]]), statistics=average[0])
         R = gamma * Qh[:, 0] + beta
         words = {
@@ -400,8 +485,17 @@ def batch_norm_player(
     # The same limits in all frames, which hold all points.
     befores, afters, _ = zip(*shown, strict=True)
     reaches = _widest(befores) or 1.0, max(4, _widest(afters))
+    if not np.isfinite(reaches[1]):
+        raise ValueError(
+            f"gamma, beta: got {gamma} and {beta}, which overflow, expected smaller numbers"
+        )
     frames = [_two_rows(reaches, *one) for one in shown]
     return PicturePlayer("Batch normalization", frames)
+
+
+def _row(name, values):
+    """Values as a row of finite numbers."""
+    return finite_arrays({name: "N"}, values)[0]
 
 
 def _widest(rows):
@@ -441,11 +535,11 @@ def path_player(
     """The chain rule path by path: multiply along a path, add over the paths (S04).
 
     Args:
-        layers, speeds: the graph, as in ``plot_paths``, without circles.
+        layers, speeds: the graph, as in ``plot_paths``.
         start, end: names of two nodes.
 
     Raises:
-        ValueError: no path leads from start to end.
+        ValueError: no path leads from start to end, or there is a circle.
     """
     speeds = edges(speeds)
     paths = list(_paths(speeds, start, end))
@@ -474,13 +568,19 @@ def path_player(
     return PicturePlayer("The chain rule, path by path", frames)
 
 
-def _paths(speeds, start, end):
+def _paths(speeds, start, end, before=()):
     """Every path from start to end, as a list of edges."""
+    way = (*before, start)
+    if start in before:
+        circle = " → ".join(map(str, way[way.index(start) :]))
+        raise ValueError(
+            f"speeds: got the circle {circle}, expected edges without circles"
+        )
     if start == end:
         yield []
     for edge in speeds:
         if edge[0] == start:
-            yield from ([edge, *rest] for rest in _paths(speeds, edge[1], end))
+            yield from ([edge, *rest] for rest in _paths(speeds, edge[1], end, way))
 
 
 def _signed(x):

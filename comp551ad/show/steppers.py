@@ -22,6 +22,7 @@ from comp551ad.shapes import as_floats, count, one_of
 from . import View, graph
 from .arguments import expect
 from .formula import as_formula
+from .layout import edge_key
 from .live import number_data, program_of
 from .player import player_html
 from .rows import MOST_ROWS, NAMES, Rows, Term, rows_of
@@ -304,7 +305,7 @@ class Stepper(Player):
         row = self.rows.row(step.nodes[0])
         if "derivative" not in step.finds:
             return {
-                f"a{o}-{row.key}-{p}": self.rows.row(o).value_text
+                edge_key(f"a{o}", row.key, p): self.rows.row(o).value_text
                 for p, o in row.operands
             }
         messages = {}
@@ -315,7 +316,9 @@ class Stepper(Player):
             rule, value = str(term.formula), graph.brief(term.value_text, row.shape)
             text = rule if term.value is None else f"{rule} = {value}"
             fits = len(text) <= LONGEST_MESSAGE and rule != value
-            messages[f"a{lower}-a{upper}-{term.operand}"] = text if fits else value
+            messages[edge_key(f"a{lower}", f"a{upper}", term.operand)] = (
+                text if fits else value
+            )
         return messages
 
 

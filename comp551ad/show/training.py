@@ -26,7 +26,7 @@ from .live import number_data, program_of
 from .player import LivePlayer
 from .plots import figure_html, plot_decision_boundary
 
-__all__ = ["surface_player", "training_player"]
+__all__ = ["LivePlayer", "surface_player", "training_player"]
 
 # Steps after which a still shows the network.
 STILL_AFTER = 2000

@@ -5,6 +5,7 @@
 Reads: notebooks, `coverage.toml`, `pyproject.toml`. Read by: `pages`, `live`, the command.
 """
 
+import re
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -154,7 +155,7 @@ def read_course(folder: Path, solutions: bool = True) -> Course:
     named = _toml(project).get("project", {}) if project.is_file() else {}
     return Course(
         [source for room in rooms for source in _sources(folder / room)],
-        _toml(folder / "lectures/coverage.toml"),
+        _coverage(folder / "lectures/coverage.toml"),
         named.get("urls", {}),
     )
 
@@ -179,6 +180,29 @@ def _sources(room: Path) -> Iterator[Source]:
                 f"{path} has no title; begin its first cell with one: # 07 · The list"
             )
         yield source
+
+
+def _coverage(path: Path) -> dict[str, dict]:
+    """`coverage.toml` as it was read, if it is built as the map needs it."""
+    coverage = _toml(path)
+    for section, entry in coverage.items():
+        claims = entry.get("claims") if isinstance(entry, dict) else None
+        if not isinstance(claims, dict):
+            raise ValueError(
+                f"{path}: section {section} has no claims; write [{section}.claims] "
+                'and under it "what the slide says" = ["notebook#cell"]'
+            )
+        for claim, places in claims.items():
+            if not isinstance(places, list) or not all(map(_is_place, places)):
+                raise ValueError(
+                    f"{path}: section {section}, claim {claim!r}: got {places!r}, "
+                    'expected a list of places like "05_iris#descend"'
+                )
+    return coverage
+
+
+def _is_place(place: object) -> bool:
+    return isinstance(place, str) and bool(re.match(r"[^#]+#\S", place))
 
 
 def _toml(path: Path) -> dict[str, Any]:
