@@ -19,7 +19,7 @@ import keyword
 import math
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -123,6 +123,12 @@ class Writer:
         self.source = self.module(variables)
 
     # -- the module
+
+    def compiled(self) -> Callable:
+        """The function that the source defines."""
+        namespace: dict[str, Any] = {}
+        exec(compile(self.source, f"<written {self.name}>", "exec"), namespace)
+        return namespace[self.name]
 
     def module(self, variables: list[str]) -> str:
         imports = "import numpy as np\n"

@@ -11,6 +11,7 @@ import inspect
 import json
 import math
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,18 @@ class JavaScriptWriter(Writer):
         super().__init__(computation)
 
     # -- the module
+
+    def compiled(self) -> Callable:
+        """A function that says where the source can be run."""
+
+        def function(*args: Any) -> Any:
+            raise TypeError(
+                f"{self.name}: got a call from Python, expected one from a page or node; import "
+                'p.source there, or write the program with language="numpy"'
+            )
+
+        function.__name__ = self.name
+        return function
 
     def module(self, variables: list[str]) -> str:
         inner = self.function(variables)

@@ -136,7 +136,7 @@ class Expressions:
         numbers = [o.number for o in operands]
         if len(operands) > 1 and PRIMITIVES[name].commutative:
             numbers.sort()
-        how = _hashable(parameters) if parameters else ()
+        how = hashable(parameters) if parameters else ()
         key = (name, tuple(numbers), how, shape)
         if key not in self._nodes:
             self._nodes[key] = Node(name, operands, parameters, shape, len(self._nodes))
@@ -573,13 +573,14 @@ def _renewed(value, new):
     return value
 
 
-def _hashable(value):
+def hashable(value: Any) -> Any:
+    """The value in a form that can be compared and be a key."""
     if isinstance(value, Node):
         return "node", value.number
     if isinstance(value, dict):
-        return tuple((k, _hashable(v)) for k, v in sorted(value.items()))
+        return tuple((k, hashable(v)) for k, v in sorted(value.items()))
     if isinstance(value, tuple | list):
-        return tuple(_hashable(v) for v in value)
+        return tuple(hashable(v) for v in value)
     if isinstance(value, slice):
         return "slice", value.start, value.stop, value.step
     if isinstance(value, np.ndarray):
