@@ -1,8 +1,8 @@
 """Nodes written down as JavaScript: a module that a page can run, without Python.
 
 What works entry by entry becomes one loop over the entries, however many operations that is;
-everything else calls a function of ``runtime.js`` under its NumPy name. The module carries those
-functions of the runtime that it uses. How an operation is written stands in its entry of the table.
+everything else calls a function of the runtime (``runtime.js``, ``linalg.js``) under its NumPy
+name. The module carries those functions of the runtime that it uses. How an operation is written stands in its entry of the table.
 
 Reads: ``emit``, ``simplify``, ``primitives``. Read by: ``program``.
 """
@@ -31,7 +31,11 @@ from .emit import (
 from .primitives import ATOM, PRIMITIVES, SUM
 from .simplify import Node, needed_nodes
 
-RUNTIME = Path(__file__).with_name("runtime.js").read_text(encoding="utf-8")
+# Without what each file says about itself.
+RUNTIME = "\n".join(
+    Path(__file__).with_name(name).read_text(encoding="utf-8").split("\n\n", 1)[1]
+    for name in ("runtime.js", "linalg.js")
+)
 # A declaration of the runtime with the comment above it.
 _PART = re.compile(
     r"(?:^//.*\n)*^(?:const|function) (?:(\w+)|\{([^}]*)\}).*\n(?:^[ })].*\n)*",

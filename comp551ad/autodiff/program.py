@@ -11,7 +11,6 @@ Reads: ``tape``, ``trace``, ``arguments``, ``data``, ``passes``, ``simplify``, `
 
 import functools
 import html
-import inspect
 import operator
 import re
 import threading
