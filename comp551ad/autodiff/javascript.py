@@ -2,7 +2,8 @@
 
 What works entry by entry becomes one loop over the entries, however many operations that is;
 everything else calls a function of the runtime (``runtime.js``, ``linalg.js``) under its NumPy
-name. The module carries those functions of the runtime that it uses. How an operation is written stands in its entry of the table.
+name, of which the module carries those that it uses. How an operation is written stands in its
+entry of the table.
 
 Reads: ``emit``, ``simplify``, ``primitives``. Read by: ``program``.
 """
