@@ -19,7 +19,7 @@ import keyword
 import math
 import re
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -112,10 +112,10 @@ class Writer:
         self.taken |= {p.functions[0].__name__ for p in PRIMITIVES.values()}
         # Node -> the variable of the result that has its memory.
         self.handed_out: dict[Node, str] = {}
+        inputs = [*computation.inputs.values()]
+        self.check_keys([inputs, computation.results])
         self.parameters = [self.fresh(p, "x") for p in computation.inputs]
-        for parameter, tree in zip(
-            self.parameters, computation.inputs.values(), strict=True
-        ):
+        for parameter, tree in zip(self.parameters, inputs, strict=True):
             self.unpack(parameter, tree)
         variables = self.write_lines(pytrees.leaves(computation.results))
         name = computation.name
@@ -169,14 +169,15 @@ class Writer:
 
     def unpack(self, parameter: Any, tree: Any) -> None:
         """A variable for every input; lines that take a container apart."""
-        for path, leaf in self.paths(tree):
+        names = pytrees.leaf_names(tree, parameter)
+        for path, leaf in zip(names, pytrees.leaves(tree), strict=True):
             if not isinstance(leaf, Node):
                 continue
             name = parameter
-            if path:
-                wish = re.sub(r"\W+", "_", path).strip("_")
+            if path != parameter:
+                wish = re.sub(r"\W+", "_", path.removeprefix(parameter)).strip("_")
                 name = self.fresh(wish, f"{parameter}_{wish}")
-                self.declare(name, f"{parameter}{path}")
+                self.declare(name, path)
             self.keep(leaf, name)
 
     def keep(self, node: Node, name: Any) -> None:
@@ -290,12 +291,13 @@ class Writer:
 
     def slots(self, node: Node, told: dict) -> dict[str, str]:
         """What stands in the template's places besides operands."""
+        index = told.get("index")
+        parameters = "".join(f", {self.parameter(*item)}" for item in told.items())
+        condition = self.literal(told.get("condition", True))
         return {
-            "parameters": "".join(
-                f", {self.parameter(*item)}" for item in told.items()
-            ),
-            "index": self.index(told.get("index")),
-            "condition": self.literal(told.get("condition", True)),
+            "parameters": parameters,
+            "index": self.index(index),
+            "condition": condition,
         }
 
     def data_call(
@@ -303,36 +305,17 @@ class Writer:
     ) -> tuple[str, int]:
         """A call that nobody differentiates, and how tightly its text binds."""
         if function == "__getitem__":
-            return f"{self.argument_of(args[0])}[{self.index(args[1])}]", ATOM
+            return f"{self.literal(args[0])}[{self.index(args[1])}]", ATOM
+        texts = [*map(self.literal, args)]
         if function in INFIX and not kwargs:
-            a, b = map(self.argument_of, args)
-            return f"{a} {INFIX[function]} {b}", 0
-        texts = [*map(self.argument_of, args)]
-        keywords = [f"{key}={self.argument_of(value)}" for key, value in kwargs.items()]
+            return f" {INFIX[function]} ".join(texts), 0
+        texts += [f"{key}={self.literal(value)}" for key, value in kwargs.items()]
         if isinstance(function, str):
-            owner, *texts = texts
-            return f"{owner}.{function}({', '.join([*texts, *keywords])})", ATOM
-        module = (getattr(function, "__module__", None) or "numpy").split(".")
-        name = ".".join(["np", *module[1:], function.__name__])
-        return f"{name}({', '.join([*texts, *keywords])})", ATOM
-
-    def argument_of(self, value: Any) -> str:
-        """An argument of a call of data."""
-        if isinstance(value, Node):
-            text = self.text[value]
-            return text if self.level[value] == ATOM else f"({text})"
-        if isinstance(value, tuple | list):
-            inner = ", ".join(map(self.argument_of, value))
-            return f"[{inner}]" if isinstance(value, list) else f"({inner},)"
-        if isinstance(value, type):
-            return (
-                value.__name__
-                if value in (int, float, bool)
-                else f"np.{value.__name__}"
-            )
-        if isinstance(value, np.ndarray | np.generic | float):
-            return self.literal(value)
-        return repr(value)
+            name = f"{texts.pop(0)}.{function}"
+        else:
+            module = (getattr(function, "__module__", None) or "numpy").split(".")
+            name = ".".join(["np", *module[1:], function.__name__])
+        return f"{name}({', '.join(texts)})", ATOM
 
     # -- values
 
@@ -347,52 +330,61 @@ class Writer:
         return text, SUM if text[0] == "-" else PRODUCT if " / " in text else ATOM
 
     def literal(self, value: Any) -> str:
-        """A number, or a small array, as source."""
+        """A parameter, a small array, or an argument of a call, as source."""
         if isinstance(value, Node):
-            return self.text[value]
+            text = self.text[value]
+            return text if self.level[value] == ATOM else f"({text})"
+        if isinstance(value, tuple | list):
+            return self.container(pytrees.tree_map(self.literal, value))
         if isinstance(value, np.ndarray):
             return _array(value)
+        if isinstance(value, slice):
+            ends = ["" if v is None else str(v) for v in (value.start, value.stop)]
+            return ":".join(ends) + ("" if value.step is None else f":{value.step}")
+        if isinstance(value, type):
+            is_pythons = value in (int, float, bool)
+            return value.__name__ if is_pythons else f"np.{value.__name__}"
         if isinstance(value, bool | np.bool_):
             return str(bool(value))
+        if isinstance(value, float):
+            return self.number(float(value))
+        if isinstance(value, np.number):
+            return repr(value.item())
+        return "..." if value is Ellipsis else repr(value)
+
+    def number(self, value: float) -> str:
         if not math.isfinite(value):
-            return re.sub("(nan|inf)", r"np.\1", repr(float(value)))
-        if isinstance(value, int):
-            return repr(value)
-        p, q = as_ratio(float(value))
+            return re.sub("(nan|inf)", r"np.\1", repr(value))
+        p, q = as_ratio(value)
         if q != 1:
             return f"{p:.0f} / {q:.0f}"
         whole = value == int(value) and abs(value) < 1e15 and str(value) != "-0.0"
-        return repr(int(value)) if whole else repr(float(value))
+        return repr(int(value) if whole else value)
 
     def parameter(self, key: str, value: Any) -> str:
         """A parameter as an argument of a call."""
         if key == "index":
             return f"np.s_[{self.index(value)}]"
-        return repr(value) if key == "shape" else f"{key}={value!r}"
+        return self.literal(value) if key == "shape" else f"{key}={self.literal(value)}"
 
     def index(self, index: Any) -> str:
         """An index as it stands between brackets: 0, 1:3, :, None …"""
         parts = index if isinstance(index, tuple) else (index,)
-        return ", ".join(map(self.index_part, parts)) or "()"
-
-    def index_part(self, part: Any) -> str:
-        if isinstance(part, slice):
-            ends = ["" if v is None else str(v) for v in (part.start, part.stop)]
-            return ":".join(ends) + ("" if part.step is None else f":{part.step}")
-        if isinstance(part, Node):
-            return self.text[part]
-        if isinstance(part, np.ndarray):
-            return _array(part)
-        # (0, 1) would be two indices.
-        part = list(part) if isinstance(part, tuple) else part
-        return "..." if part is Ellipsis else repr(part)
+        texts = [
+            self.text[part]
+            if isinstance(part, Node)
+            # (0, 1) would be two indices.
+            else self.literal(list(part) if isinstance(part, tuple) else part)
+            for part in parts
+        ]
+        return ", ".join(texts) or "()"
 
     # -- containers
 
     def container(self, tree: Any) -> str:
         """A container of expressions as an expression."""
         if isinstance(tree, dict):
-            items = (f"{self.key(k)}: {self.container(v)}" for k, v in tree.items())
+            items = (f"{key!r}: {self.container(v)}" for key, v in tree.items())
             return f"{{{', '.join(items)}}}"
         if not pytrees.is_container(tree):
             return tree
@@ -401,26 +393,18 @@ class Writer:
             return f"[{inner}]"
         return f"({inner},)" if len(tree) == 1 else f"({inner})"
 
-    def key(self, key: Any) -> str:
-        """A dict's key as source."""
-        if type(key) in self.keys:
-            return self.quoted(key)
-        raise ProgramError(
-            f"key: got {key!r} in a dict, expected text or a whole number, which can stand in "
-            "the source; name the entry so"
-        )
-
-    def quoted(self, key: Any) -> str:
-        return repr(key)
-
-    def paths(self, tree: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-        """(how the source gets at it, leaf) per leaf of an argument."""
+    def check_keys(self, tree: Any) -> None:
+        """Refuse a dict's key that can't stand in the source."""
         if not pytrees.is_container(tree):
-            yield path, tree
             return
-        pairs = tree.items() if isinstance(tree, dict) else enumerate(tree)
-        for key, child in pairs:
-            yield from self.paths(child, f"{path}[{self.key(key)}]")
+        for key in tree if isinstance(tree, dict) else ():
+            if type(key) not in self.keys:
+                raise ProgramError(
+                    f"key: got {key!r} in a dict, expected text or a whole number, which can "
+                    "stand in the source; name the entry so"
+                )
+        for child in tree.values() if isinstance(tree, dict) else tree:
+            self.check_keys(child)
 
 
 # ---------------------------------------------------------------- for speed

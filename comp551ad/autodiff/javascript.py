@@ -130,12 +130,13 @@ class JavaScriptWriter(Writer):
             kind = self.signature.parameters[name].kind
             rest = "..." if kind is inspect.Parameter.VAR_POSITIONAL else ""
             parameters.append(rest + parameter)
-            names = pytrees.leaf_names(tree, name)
-            leaves = [
-                self.argument(parameter + path, leaf, leaf_name)
-                for (path, leaf), leaf_name in zip(self.paths(tree), names, strict=True)
-            ]
-            arguments.append(self.container(pytrees.unflatten(tree, iter(leaves))))
+            leaves = map(
+                self.argument,
+                pytrees.leaf_names(tree, parameter),
+                pytrees.leaves(tree),
+                pytrees.leaf_names(tree, name),
+            )
+            arguments.append(self.container(pytrees.unflatten(tree, leaves)))
         lines = "".join(f"      {argument},\n" for argument in arguments)
         call = f"nested(\n    {self.name}(\n{lines}    ),\n  )"
         return f"export default ({', '.join(parameters)}) =>\n  {call};\n"
@@ -150,9 +151,6 @@ class JavaScriptWriter(Writer):
 
     def container(self, tree: Any) -> str:
         return super().container(list(tree) if isinstance(tree, tuple) else tree)
-
-    def quoted(self, key: Any) -> str:
-        return json.dumps(key)
 
     # -- lines
 
@@ -290,12 +288,16 @@ class JavaScriptWriter(Writer):
 
     def literal(self, value: Any) -> str:
         if isinstance(value, np.ndarray):
-            return self.literal(small_array(value).tolist())
-        if isinstance(value, tuple | list):
-            return f"[{', '.join(map(self.literal, value))}]"
-        if isinstance(value, float) and not math.isfinite(value):
-            return "NaN" if math.isnan(value) else f"{'-' * (value < 0)}Infinity"
-        return super().literal(value).replace("True", "true").replace("False", "false")
+            value = small_array(value).tolist()
+        if isinstance(value, list | tuple):
+            return self.container([*map(self.literal, value)])
+        text = super().literal(value)
+        return text.lower() if isinstance(value, bool | np.bool_) else text
+
+    def number(self, value: float) -> str:
+        if math.isfinite(value):
+            return super().number(value)
+        return "NaN" if math.isnan(value) else f"{'-' * (value < 0)}Infinity"
 
     def places(self, index: Any, shape: tuple) -> tuple[str, tuple]:
         """Where in the memory of such an array the indexed entries are: lists of offsets, to be
