@@ -94,24 +94,30 @@ class Call:
         """Replace every number in the slots by ``add_input`` of it, and arrays of these kinds
         ("iub": integers and truth values) by ``Data``; the names of the numbers."""
         names = []
+
+        def traced(leaf, name):
+            if is_data(leaf, kinds):
+                return as_argument(leaf, name, tape)
+            if not is_number(leaf):
+                return leaf
+            names.append(name)
+            return add_input(leaf, name)
+
         for slot, tree in self.slots.items():
-            leaves = []
-            for name, leaf in zip(
-                pytrees.leaf_names(tree, slot), pytrees.leaves(tree), strict=True
-            ):
-                if is_data(leaf, kinds):
-                    leaf = as_argument(leaf, name, tape)
-                elif is_number(leaf):
-                    leaf = add_input(leaf, name)
-                    names.append(name)
-                leaves.append(leaf)
-            self.slots[slot] = pytrees.unflatten(tree, iter(leaves))
+            leaves = pytrees.leaves(tree), pytrees.leaf_names(tree, slot)
+            self.slots[slot] = pytrees.unflatten(tree, map(traced, *leaves))
         return names
 
-    def run(self) -> Any:
-        """f of what stands in the slots now."""
-        args, kwargs = self._arguments(self.slots)
-        return self.f(*args, **kwargs)
+    def run(self, slots: dict | None = None) -> Any:
+        """f of what stands in the slots."""
+        arguments: dict[Any, Any] = dict.fromkeys(self.bound.arguments, ())
+        for name, value in (slots or self.slots).items():
+            if name in arguments:
+                arguments[name] = value
+            else:
+                arguments[self.star] = (*arguments[self.star], value)
+        self.bound.arguments.update(arguments)
+        return self.f(*self.bound.args, **self.bound.kwargs)
 
     def run_plainly(self, kinds: str = "", kind: type = float) -> Any:
         """f of the arguments as given, with floats (of this kind for Python's numbers) for their
@@ -121,12 +127,8 @@ class Call:
             taken = is_number(leaf) and not is_data(leaf, kinds)
             return _plain(leaf, kind) if taken else leaf
 
-        slots = {
-            name: pytrees.tree_map(plain, tree) for name, tree in self.given.items()
-        }
-        args, kwargs = self._arguments(slots)
         with silence():
-            return self.f(*args, **kwargs)
+            return self.run(pytrees.tree_map(plain, self.given))
 
     def check(self, result: Any, tape: Any, kinds: str = "") -> None:
         """Refuse a recording whose value isn't f's: a question of types had another answer, or f
@@ -172,11 +174,10 @@ class Call:
                 local.clear()
                 local.update(frame.f_locals)
 
-        args, kwargs = self._arguments(self.slots)
         before = sys.getprofile()
         sys.setprofile(watch)
         try:
-            result = self.f(*args, **kwargs)
+            result = self.run()
         finally:
             # cProfile's hook is an object of C, which only its own method puts back.
             restore = getattr(
@@ -184,16 +185,6 @@ class Call:
             )
             restore()
         return result, local
-
-    def _arguments(self, slots):
-        arguments = dict.fromkeys(self.bound.arguments, ())
-        for name, value in slots.items():
-            if name in arguments:
-                arguments[name] = value
-            else:
-                arguments[self.star] = (*arguments[self.star], value)
-        self.bound.arguments.update(arguments)
-        return self.bound.args, self.bound.kwargs
 
 
 @contextlib.contextmanager

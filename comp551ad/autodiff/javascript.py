@@ -320,26 +320,17 @@ class JavaScriptWriter(Writer):
         return self.literal(places)
 
 
-def lists_of(places: Any) -> Any:
-    """Lists whose sums, each to each, are the places: of single axes, or several taken together."""
-    if not places.size:
-        return [np.array([], int)]
-    for width in range(1, places.ndim + 1):
-        for start in range(places.ndim - width + 1):
-            shape = list(places.shape)
-            shape[start : start + width] = [math.prod(shape[start : start + width])]
-            joined = places.reshape(shape)
-            corner = (0,) * joined.ndim
-            axes = np.ogrid[tuple(map(slice, shape))]
-            lists = [
-                joined[(*corner[:a], slice(None), *corner[a + 1 :])]
-                for a in range(len(shape))
-            ]
-            lists[1:] = [each - places.flat[0] for each in lists[1:]]
-            if np.array_equal(
-                sum(each[at] for each, at in zip(lists, axes, strict=True)), joined
-            ):
-                return lists
+def lists_of(places: np.ndarray) -> list:
+    """Lists whose sums, each to each, are the places: one for each axis, or one of them all."""
+    if places.size and places.ndim:
+        first = places.flat[0]
+        corner: Any = (0,) * places.ndim
+        lists = [
+            places[(*corner[:a], slice(None), *corner[a + 1 :])] - first
+            for a in range(places.ndim)
+        ]
+        if np.array_equal(sum(np.ix_(*lists), first), places):
+            return [lists[0] + first, *lists[1:]]
     return [places.reshape(-1)]
 
 

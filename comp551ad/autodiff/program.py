@@ -108,14 +108,10 @@ class Program:
         source: the source, a module that defines ``function``.
         function: the function that the source defines. It checks nothing, and its scalars are
             NumPy's: 1 / x of Python's 0.0 is an error, of ``np.float64(0)`` inf.
-        simplified: what was simplified, a sentence each.
     """
 
     def __init__(self, writer: Writer, derivation: "_Derivation", is_fixed: bool):
         self.source = writer.source
-        counts = f"{derivation.rows} recorded rows became {len(writer.body)} lines"
-        recognised = dict.fromkeys(writer.computation.expressions.recognised)
-        self.simplified = counts, *recognised
         self.function = writer.compiled()
         # f's: the source may name a parameter otherwise.
         self.__signature__ = derivation.call.bound.signature
@@ -268,7 +264,6 @@ class _Derivation(NamedTuple):
     Attributes:
         call: f's call, with the arguments as given.
         tape, result: what was recorded, and what f returned then.
-        rows: how many rows that took, with those of the derivative.
         examples: parameter -> an example of its argument: an array or a number of the shape,
             ``Data`` as it was recorded, or the setting.
         computation: to write.
@@ -277,7 +272,6 @@ class _Derivation(NamedTuple):
     call: Call
     tape: Tape
     result: Any
-    rows: int
     examples: dict
     computation: Computation
 
@@ -367,7 +361,11 @@ def _derived(call, wrt, value, kinds) -> _Derivation:
         for name, tracer in local_names(local, tape, set(taken))
         if tracer.index >= len(taken)
     ]
-    anchors = {adjoint.index for *_, adjoint in named if type(adjoint) is Tracer}
+    anchors = {
+        adjoint.index: f"d{name}"
+        for name, _, adjoint in named
+        if type(adjoint) is Tracer
+    }
     expressions = Expressions()
     scaled = expressions.read(outer.rows, [expressions.one], anchors, outer)
 
@@ -389,11 +387,7 @@ def _derived(call, wrt, value, kinds) -> _Derivation:
         results.append(gradients if isinstance(wrt, tuple) else gradients[0])
     # A local variable's adjoint goes by d and its name; its size may have moved on (1/N).
     names = [(expressions.node_of(x), name) for name, x, _ in named]
-    names += [
-        (scaled[adjoint.index].node, f"d{name}")
-        for name, _, adjoint in named
-        if type(adjoint) is Tracer
-    ]
+    names += [(scaled[k].node, name) for k, name in anchors.items()]
     name = re.sub(r"\W", "_", getattr(call.f, "__name__", "f")).strip("_")
     title = f"The value of {name}."
     if chosen:
@@ -408,7 +402,7 @@ def _derived(call, wrt, value, kinds) -> _Derivation:
         {node: name for node, name in reversed(names) if node.operands},
         expressions,
     )
-    return _Derivation(call, tape, result, len(outer.rows), examples, computation)
+    return _Derivation(call, tape, result, examples, computation)
 
 
 class _InnerTape(Tape):

@@ -2,7 +2,7 @@
 
 A program must not hold what the function computes from its arguments. What leaves a trace is
 written down; what leaves none, such as ``np.eye(3)[y]`` or the number of entries that a mask
-chooses, shows in a recording of other arguments: numbers negated, labels turned round, neighbours
+chooses, shows in a recording of other arguments: numbers negated, labels all the same, neighbours
 made equal.
 
 Reads: ``arguments``, ``tape``, ``operands``, ``emit``, ``simplify``, ``pytrees``. Read by:
@@ -49,16 +49,16 @@ def try_others(
             how many entries the program works on, which a program can't ask.
     """
     first = _held(*recording)
-    has_data = any(
-        is_data(leaf, kinds) for leaf in pytrees.leaves([*call.given.values()])
-    )
-    changes: list[tuple[str, Callable]] = [("" if has_data else "f", _moved)]
+    leaves = pytrees.leaves([*call.given.values()])
+    has_data = any(is_data(leaf, kinds) for leaf in leaves)
+    changes: list[tuple[str, Callable]] = [("f", _negated), ("", _with_one_label)]
     if has_data or recording[0].origins:
-        changes.append(("", _with_one_label))
         for which, odd in itertools.product(("f", "iub"), (0, 1)):
             changes.append((which, functools.partial(_with_equals, which, odd)))
     sizes_vary = is_fixed = False
     for which, change in changes:
+        if all(change(leaf) is leaf for leaf in leaves):
+            continue
         again = _again(call, change, kinds)
         if again is None or again == first:
             continue
@@ -128,6 +128,12 @@ def _refuse_hidden_constant(first, again):
 # ---------------------------------------------------------------- other arguments
 
 
+def _negated(leaf):
+    """A number, or an array of them, with the other sign; anything else as it is."""
+    is_other = is_data(leaf) or not is_number(leaf)
+    return leaf if is_other else -np.asarray(leaf, dtype=float)[()]
+
+
 def _with_one_label(leaf):
     """Data whose entries are all as the first; anything else as it is."""
     return np.full_like(leaf, leaf.flat[0]) if is_data(leaf) and leaf.size else leaf
@@ -147,16 +153,3 @@ def _with_equals(kinds, odd, leaf):
     values, places = np.unique(leaf, return_index=True)
     changed.flat[places[1 + odd :: 2]] = values[odd:-1:2]
     return changed
-
-
-def _moved(leaf):
-    """Another number, array or data of the same shape; anything else as it is."""
-    if is_data(leaf) and leaf.size:
-        turned = leaf[::-1].copy()
-        if leaf.dtype.kind == "b":  # as many chosen, where that is possible
-            return ~leaf if np.array_equal(turned, leaf) else turned
-        # Sums over all entries change with one of them.
-        low, high = leaf.min(), leaf.max()
-        turned.flat[0] = low if turned.flat[0] == high else high
-        return turned
-    return -np.asarray(leaf, dtype=float)[()] if is_number(leaf) else leaf
