@@ -7,18 +7,17 @@ from enum import Enum
 
 import numpy as np
 import pytest
-from test_data import LABELS, V, W, X, cross_entropy
+from test_data import LABELS, V
 from test_random_programs import like
-from test_transforms import doubles_its_own, swaps
 
 from comp551ad import grad, hessian, jacobian, pytrees, value_and_grad
 from comp551ad.autodiff.primitives import PRIMITIVES
 from comp551ad.autodiff.program import ProgramError, write_gradient, write_value
 from comp551ad.autodiff.tape import apply
 from comp551ad.autodiff.trace import record
-from comp551ad.byhand.two_layer import HEADS, HIDDEN, TwoLayer, cost, gradients
+from comp551ad.byhand.two_layer import cost, gradients
 from comp551ad.datasets import load_iris
-from comp551ad.functions import logistic, logsumexp, relu, softmax, softplus
+from comp551ad.functions import logistic, logsumexp, softmax, softplus
 
 in_both_forms = pytest.mark.parametrize(
     "buffered", [False, True], ids=["readable", "buffered"]
@@ -85,31 +84,9 @@ def test_every_primitive(name, buffered):
         close(program(operands, weights), eager)
 
 
-@in_both_forms
-@pytest.mark.parametrize("hidden", HIDDEN)
-@pytest.mark.parametrize("head", HEADS)
-def test_three_heads_three_activations(head, hidden, buffered, iris):
-    X, Y, W, V = iris
-    if head == "binary":
-        Y, W = Y[:, :1], W[:, :1]
-    network = TwoLayer(head, hidden)
-    program = write_gradient(
-        network.cost, X, Y, W, V, wrt=("W", "V"), buffered=buffered
-    )
-    before = [a.copy() for a in (X, Y, W, V)]
-    for scale in (0.5, 1.0, 2.0):
-        by_hand = network.gradients(X, Y, scale * W, V)
-        close(program(X, Y, scale * W, V), by_hand, rtol=1e-9, atol=1e-12)
-    assert all(np.array_equal(a, b) for a, b in zip((X, Y, W, V), before, strict=True))
-
-
 def batch_norm(X, gamma, beta):
     Xh = (X - np.mean(X, axis=0)) / np.sqrt(np.var(X, axis=0) + 1e-5)
     return np.sum(np.tanh(gamma * Xh + beta) ** 2)
-
-
-def residual(X, A, B):
-    return np.sum(np.square(relu(X @ A) @ B + X))
 
 
 Layer = namedtuple("Layer", "W b")
@@ -126,7 +103,6 @@ def deep(layers, X):
     "f, args, wrt",
     [
         (batch_norm, (A33[:, :2], X3[:2], np.zeros(2)), (0, 1, 2)),
-        (residual, (M23, A33, A33 + 1), (0, 1, 2)),
         (deep, ([Layer(A33, X3), Layer(A33 + 1, 2.0)], M23), 0),
         (lambda x, y: np.sum(x), (X3, np.ones((2, 2))), (0, 1)),
         (lambda A, B: np.sum(np.sin(A + B.T)), (A33, A33 + 1), (0, 1)),
@@ -161,8 +137,6 @@ VALUES = {
     "small, small, large": (lambda x: x * 1e-200 * 1e-200 * 1e200, (1.0,), (1e250,)),
     "inf / inf": (lambda x: x * 1e200 * 1e200 / 1e200 / 1e201, (1.0,), (1e-100,)),
     "small mean": (lambda x: np.mean(x * 1e-308), (X3,), (np.full(3, 1e308),)),
-    "two small": (lambda x, y: x * 1e-160 * (y * 1e-160), (1.0, 1.0), (1e160, 1e150)),
-    "divided twice": (lambda x: x / 1e-200 / 1e-200, (X3,), (X3 * 1e-300,)),
     "small over large": (
         lambda x, y: np.sum(1e-25 * x / (1e25 * y)),
         (X3, X3),
@@ -178,16 +152,9 @@ VALUES = {
     "twice and once": (lambda x: -2 * x - x, (X3,), (-X3 * np.inf,)),
     "zero times nan": (lambda x, y: 0.0 * x + y, (1.0, 2.0), (np.nan, 2.0)),
     "zero times what overflows": (lambda x: 0.0 * x * x, (X3,), (X3 * 1e200,)),
-    "inf - inf": (lambda x: x - x, (X3,), (np.array([np.inf, np.nan, 1.0]),)),
     "times inf": (lambda x: x * np.inf / np.inf, (X3,), (X3,)),
-    "two zeros": (lambda x: (x / 0.0, x / -0.0), (X3,), (X3,)),
     "an array of ones plus exp": (
         lambda x: 1 / (np.array([1.0, 2.0, 3.0]) + np.exp(-x)),
-        (X3,),
-        (X3,),
-    ),
-    "one, with axes, plus exp": (
-        lambda x: 1 / (np.array([[1.0]]) + np.exp(-x)),
         (X3,),
         (X3,),
     ),
@@ -196,7 +163,6 @@ VALUES = {
     "indices in an index": (lambda x: x[(0, 1), (1, 2)], (M23,), (M23,)),
     "whole numbers where": (lambda x: np.where(MASK, 7.0, 8.0) * x, (X3,), (X3,)),
     "number without axes": (lambda x: np.reshape(x[:1], ()), (X3,), (X3,)),
-    "squeezed to a number": (lambda x: np.squeeze(np.sin(x)), (X3[:1],), (X3[:1],)),
     "dots and a number": (lambda x: x[..., 0] * 1.0, (X3,), (X3,)),
     "choice of numbers": (lambda x: np.where(True, x, 2.0), (1.0,), (3.0,)),
     "count as a result": (lambda x: (np.mean(x), 3.0), (X3,), (X3,)),
@@ -207,7 +173,6 @@ GRADIENTS = {
         (X3,),
         (X3,),
     ),
-    "where": (lambda x: np.sum(np.where(MASK, x, 0.0)), (X3,), (X3,)),
     "divided twice": (lambda x: np.sum(x / 1e-200 / 1e-200), (X3,), (X3,)),
     "divided by zero": (lambda x: np.sum(x / 0.0), (X3,), (X3,)),
     "a number, negative": (lambda x: -(2.0 * x), (1.0,), (1.0,)),
@@ -253,17 +218,14 @@ def test_written_numbers_are_the_eager_ones(case, buffered):
 
 RESULTS = {
     "the argument": lambda x: x,
-    "twice": lambda x: (np.sin(x), np.sin(x)),
     "named twice": lambda x: [y := x + x.T, y],
     "and its transpose": lambda x: (np.sin(x), np.sin(x).T),
-    "transpose": lambda x: np.sin(x).T,
     "transpose first": lambda x: (np.sin(x).T, np.sin(x)),
     "reshape": lambda x: np.reshape(np.sin(x), (9,)),
     "a row": lambda x: np.sin(x)[0],
     "rows": lambda x: (np.sin(x)[:2], np.sin(x)[1:], x[:1]),
     "repeated": lambda x: np.broadcast_to(np.sum(x, axis=0), (4, 3)),
     "repeated number": lambda x: np.broadcast_to(np.sum(x), (4, 3)),
-    "columns": lambda x: np.expand_dims(np.exp(x), 0),
     "nothing of it": lambda x: (np.ones((2, 3)), np.ones((2, 3)).T, x),
 }
 
@@ -477,15 +439,6 @@ def test_buffered_functions_are_as_safe_as_ever(iris):
         by_hand, _ = gradients(X, Y, scale * W, scale * V)
         np.testing.assert_allclose(dW, by_hand, rtol=1e-9, atol=1e-13)
 
-    def f(OUT, Q):
-        both = softmax(Q, axis=(0, 1)) * OUT
-        return np.sum(both) + np.sum(np.log(logistic(Q)) * np.max(OUT, axis=0))
-
-    OUT, Q = np.sin(np.arange(20.0).reshape(5, 4)), np.linspace(-1e3, 1e3, 20)
-    Q = Q.reshape(5, 4)
-    program = write_gradient(f, OUT, Q, wrt=(0, 1), buffered=True)
-    close(program(OUT, Q), grad(f, (0, 1))(OUT, Q), atol=1e-300)
-
 
 def test_buffered_results_are_copies_unless_asked(iris):
     program = write_gradient(cost, *iris, wrt=("W", "V"), buffered=True)
@@ -662,12 +615,6 @@ def test_wrt_that_means_nothing_is_refused(wrt):
             write_gradient(of_three, 1.0, 2.0, 3.0, wrt=wrt)
 
 
-def test_a_function_may_change_its_own_containers():
-    for f, argument in (doubles_its_own, {"w": 3.0}), (swaps, [1.0, 2.0]):
-        assert write_gradient(f, argument)(argument) == grad(f)(argument)
-    assert argument == [1.0, 2.0]
-
-
 def test_numbers_may_come_in_many_forms(iris):
     """Also as an array without axes, which the program hands back as a number of its own."""
     assert type(write_gradient(lambda a: np.max(a), 2.0)(2.0)) is float
@@ -708,14 +655,6 @@ class Series:
 
 
 # ------------------------------------------------- labels and other kinds of arguments
-
-
-def test_the_cross_entropy_of_labels_reads_well():
-    program = write_value(cross_entropy, W, X, LABELS)
-    assert body(program)[-2:] == [
-        "value = -np.mean(logp[np.arange(20), y])",
-        "return value",
-    ]
 
 
 @in_both_forms
@@ -802,6 +741,19 @@ def test_what_cannot_be_written_is_refused_with_its_cause(text):
         REFUSED[text]()
 
 
+def test_a_hidden_constant_is_found_in_the_output_and_behind_a_palindrome():
+    table = np.arange(9.0).reshape(3, 3)
+    for y in (np.array([0, 1, 0]), np.array([2, 0, 1])):
+        for f in (
+            lambda x, y: np.sum(x * table[y]),
+            lambda x, y: [np.sum(x), np.sum(table[y] * [1.0, 2.0, 3.0])],
+        ):
+            with pytest.raises(
+                ProgramError, match="constant of shape .*leaves no trace"
+            ):
+                write_value(f, np.ones((3, 3)), y)
+
+
 @pytest.mark.parametrize("key", ["a", 1, -1, True, "it's", "{out}", "a b", "\u00b5"])
 def test_keys_that_can_stand_in_the_source(key):
     program = write_gradient(lambda p: p[key] ** 2, {key: 3.0})
@@ -820,16 +772,3 @@ def test_batch_normalization_is_written_without_magic_numbers():
     program = write_gradient(loss, *args, np.ones((1, 4)))
     assert "6666666" not in program.source and "3333333" not in program.source
     close(program(*args, np.ones((1, 4))), grad(loss)(*args, np.ones((1, 4))), 1e-10)
-
-
-def test_a_hidden_constant_is_found_in_the_output_and_behind_a_palindrome():
-    table = np.arange(9.0).reshape(3, 3)
-    for y in (np.array([0, 1, 0]), np.array([2, 0, 1])):
-        for f in (
-            lambda x, y: np.sum(x * table[y]),
-            lambda x, y: [np.sum(x), np.sum(table[y] * [1.0, 2.0, 3.0])],
-        ):
-            with pytest.raises(
-                ProgramError, match="constant of shape .*leaves no trace"
-            ):
-                write_value(f, np.ones((3, 3)), y)
