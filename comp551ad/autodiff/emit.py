@@ -15,6 +15,7 @@ Reads: ``simplify``, ``primitives``, ``pytrees``. Read by: ``program``.
 """
 
 import builtins
+import inspect
 import keyword
 import math
 import re
@@ -69,7 +70,8 @@ class Computation(NamedTuple):
     """What there is to write.
 
     Attributes:
-        name: the wished name of the function.
+        signature: of the recorded function.
+        name: the wished name of the written one.
         title: its docstring.
         inputs: parameter -> its argument, with an input node for each number.
         results: a container of ``Output``.
@@ -77,6 +79,7 @@ class Computation(NamedTuple):
         expressions: that the nodes come from.
     """
 
+    signature: inspect.Signature
     name: str
     title: str
     inputs: dict[str, Any]

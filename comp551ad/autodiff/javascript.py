@@ -85,8 +85,7 @@ class JavaScriptWriter(Writer):
     keys = (str, int)
     reserved = Writer.reserved | {*_WORDS.split(), *PARTS}
 
-    def __init__(self, computation: Computation, signature: inspect.Signature):
-        self.signature = signature
+    def __init__(self, computation: Computation):
         # Elementwise nodes that have no array: their text is that of the entry i.
         self.entries: set[Node] = set()
         super().__init__(computation)
@@ -127,7 +126,7 @@ class JavaScriptWriter(Writer):
         parameters, arguments = [], []
         named = zip(self.parameters, self.computation.inputs.items(), strict=True)
         for parameter, (name, tree) in named:
-            kind = self.signature.parameters[name].kind
+            kind = self.computation.signature.parameters[name].kind
             rest = "..." if kind is inspect.Parameter.VAR_POSITIONAL else ""
             parameters.append(rest + parameter)
             leaves = map(

@@ -16,7 +16,7 @@ import re
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -110,25 +110,24 @@ class Program:
             NumPy's: 1 / x of Python's 0.0 is an error, of ``np.float64(0)`` inf.
     """
 
-    def __init__(self, writer: Writer, derivation: "_Derivation", is_fixed: bool):
+    def __init__(self, writer: Writer, examples: dict, is_fixed: bool):
         self.source = writer.source
         self.function = writer.compiled()
         # f's: the source may name a parameter otherwise.
-        self.__signature__ = derivation.call.bound.signature
-        # Parameter -> an example of its argument.
-        self._examples = derivation.examples
+        self.__signature__ = writer.computation.signature
+        # Parameter -> an example of its argument: numbers of the shape, data, or the setting.
+        self._examples = examples
         # Whether it holds for the recorded data alone.
         self._is_fixed = is_fixed
         self._results = writer.computation.results
         # Where all arguments are arrays, one look tells whether others fit.
-        examples = list(self._examples.values())
         results = self._results if type(self._results) is tuple else (self._results,)
         self._is_plain = (
-            all(type(x) is np.ndarray for x in examples)
+            all(type(x) is np.ndarray for x in examples.values())
             and not any(map(pytrees.is_container, results))
-            and names_by_place(self)[: len(examples)] == list(self._examples)
+            and names_by_place(self)[: len(examples)] == list(examples)
         )
-        self._forms = [(x.shape, x.dtype) for x in examples if self._is_plain]
+        self._forms = [*map(_FORM, examples.values())] if self._is_plain else []
         functools.update_wrapper(self, self.function)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -258,24 +257,6 @@ def _are_equal(a, b):
 # ---------------------------------------------------------------- recording and deriving
 
 
-class _Derivation(NamedTuple):
-    """A recorded call of f, and what is to be written of it and its derivative.
-
-    Attributes:
-        call: f's call, with the arguments as given.
-        tape, result: what was recorded, and what f returned then.
-        examples: parameter -> an example of its argument: an array or a number of the shape,
-            ``Data`` as it was recorded, or the setting.
-        computation: to write.
-    """
-
-    call: Call
-    tape: Tape
-    result: Any
-    examples: dict
-    computation: Computation
-
-
 def _write(f, args, kwargs, wrt, value, buffered, language):
     if language not in ("numpy", "javascript"):
         raise ProgramError(
@@ -289,33 +270,32 @@ def _write(f, args, kwargs, wrt, value, buffered, language):
                 "copy: got a parameter of this name, which a buffered program has already; "
                 "give yours another name"
             )
-        return _derived(call, wrt, value, kinds)
+        return call, *_derived(call, wrt, value, kinds)
 
     def checked(kinds):
-        first = derived(kinds)
-        first.call.check(first.result, first.tape, kinds)
-        return kinds, first
+        call, computation, examples, tape, result = derived(kinds)
+        call.check(result, tape, kinds)
+        return computation, examples, (call, tape, result, kinds)
 
-    kinds, first = with_integers(checked, (*args, *kwargs.values()))
-    writer = Writer(first.computation)
+    computation, examples, recorded = with_integers(checked, (*args, *kwargs.values()))
+    writer = Writer(computation)
 
     def is_as_written(change):
         other = pytrees.tree_map(change, [args, kwargs])
         try:
             with silence():
-                again = Writer(derived(kinds, *other).computation)
+                again = Writer(derived(recorded[-1], *other)[1])
         except ProgramError:
             return False
         return _without_shapes(again) == _without_shapes(writer)
 
-    recording = first.tape, first.result
-    sizes_vary, is_fixed = try_others(first.call, kinds, recording, is_as_written)
+    sizes_vary, is_fixed = try_others(*recorded, is_as_written)
     if language == "javascript":
-        writer = JavaScriptWriter(first.computation, first.call.bound.signature)
-    program = Program(writer, first, is_fixed)
-    if not buffered or language == "javascript":
+        return Program(JavaScriptWriter(computation), examples, is_fixed)
+    program = Program(writer, examples, is_fixed)
+    if not buffered:
         return program
-    in_buffers = BufferedWriter(first.computation), first, is_fixed
+    in_buffers = BufferedWriter(computation), examples, is_fixed
     return BufferedProgram(*in_buffers, readable=program, sizes_vary=sizes_vary)
 
 
@@ -324,7 +304,8 @@ def _without_shapes(writer):
     return re.sub("  # .*", "", writer.source)
 
 
-def _derived(call, wrt, value, kinds) -> _Derivation:
+def _derived(call, wrt, value, kinds) -> tuple:
+    """What is to be written, examples of the arguments, and f's tape and its result."""
     with Tape(watch=True) as outer:
         one = outer.add_input(1.0, "seed")
         with _InnerTape(watch=True) as tape:
@@ -395,6 +376,7 @@ def _derived(call, wrt, value, kinds) -> _Derivation:
         title = f"The gradient of {name} with respect to {by}."
         name = "gradients" if isinstance(wrt, tuple) else "gradient"
     computation = Computation(
+        call.bound.signature,
         name,
         title,
         {name: pytrees.tree_map(input_of, tree) for name, tree in arguments.items()},
@@ -402,7 +384,7 @@ def _derived(call, wrt, value, kinds) -> _Derivation:
         {node: name for node, name in reversed(names) if node.operands},
         expressions,
     )
-    return _Derivation(call, tape, result, examples, computation)
+    return computation, examples, tape, result
 
 
 class _InnerTape(Tape):

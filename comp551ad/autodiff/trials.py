@@ -28,14 +28,14 @@ from .tape import Tape, concrete
 
 
 def try_others(
-    call: Call, kinds: str, recording: tuple[Tape, Any], is_as_written: Callable
+    call: Call, tape: Tape, result: Any, kinds: str, is_as_written: Callable
 ) -> tuple[bool, bool]:
     """Whether a program is right for other arguments.
 
     Args:
         call: of the recorded function f.
-        kinds: the kinds of arrays that were data in the recording.
-        recording: its tape, and what f returned.
+        tape, result: of the recording, and what f returned.
+        kinds: the kinds of arrays that were data in it.
         is_as_written: change of a leaf -> whether the program of f with every argument changed
             is the same one.
 
@@ -48,11 +48,11 @@ def try_others(
         ProgramError: f computes something from its arguments without a trace, or numbers choose
             how many entries the program works on, which a program can't ask.
     """
-    first = _held(*recording)
+    first = _held(tape, result)
     leaves = pytrees.leaves([*call.given.values()])
     has_data = any(is_data(leaf, kinds) for leaf in leaves)
     changes: list[tuple[str, Callable]] = [("f", _negated), ("", _with_one_label)]
-    if has_data or recording[0].origins:
+    if has_data or tape.origins:
         for which, odd in itertools.product(("f", "iub"), (0, 1)):
             changes.append((which, functools.partial(_with_equals, which, odd)))
     sizes_vary = is_fixed = False
