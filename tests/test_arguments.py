@@ -267,6 +267,8 @@ def test_argnum_in_a_call_with_keywords(f, argnum, args, kwargs, expected):
     ):
         assert gradient(*args, **kwargs) == expected
     assert value_and_grad(f, argnum)(*args, **kwargs) == (f(*args, **kwargs), expected)
+    program = write_gradient(f, *args, wrt=argnum, **kwargs)
+    assert program(*args, **kwargs) == expected
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from enum import Enum
 
 import numpy as np
 import pytest
+from test_arguments import with_default, with_star
 from test_data import LABELS, V
 from test_random_programs import like
 
@@ -567,10 +568,7 @@ def test_arguments_come_by_key_and_name():
     program = write_gradient(lambda **options: f(options), a=a, b=b, wrt="options")
     assert program(b=b, a=a)["b"].tolist() == [1.0, 1.0, 1.0]
 
-    def defaults(x, b=2.0, c=3.0):
-        return x * b * b * c
-
-    program = write_gradient(defaults, 1.0, c=5.0)
+    program = write_gradient(with_default, 1.0, c=5.0)
     assert program(2.0, c=7.0) == 28.0
     with pytest.raises(ProgramError, match="arguments: got x, b, expected x, c"):
         program(2.0, 7.0)
@@ -581,38 +579,14 @@ def test_arguments_come_by_key_and_name():
         program(1.0, 5.0)
 
 
-def of_three(x, *xs, k=1.0):
-    return k * x * xs[0] * xs[1] ** 2
-
-
-def of_defaults(x, b=2.0, c=3.0):
-    return x * b * b * c
-
-
-@pytest.mark.parametrize(
-    "f, kwargs, wrt, expected",
-    [(of_three, {}, wrt, None) for wrt in (0, 1, 2, (0, 2), -1, "xs", ("x", "xs"))]
-    + [
-        (of_three, {"k": 5.0}, 2, 60.0),
-        (of_defaults, {}, 1, None),
-        (of_defaults, {}, -1, None),
-    ],
-)
-def test_wrt_is_a_position_in_the_call(f, kwargs, wrt, expected):
-    args = 1.0, 2.0, 3.0
-    program = write_gradient(f, *args, wrt=wrt, **kwargs)
-    expected = grad(f, wrt)(*args) if expected is None else expected
-    assert program(*args, **kwargs) == expected
-
-
 @pytest.mark.parametrize("wrt", [3, -4, "y", 1.0, True, type, [0], (), None])
 def test_wrt_that_means_nothing_is_refused(wrt):
     if wrt is None:
         with pytest.raises(ProgramError, match="wrt: got 1, expected one of x, c"):
-            write_gradient(of_defaults, 1.0, c=5.0, wrt=1)
+            write_gradient(with_default, 1.0, c=5.0, wrt=1)
     else:
         with pytest.raises(ProgramError, match="wrt: got"):
-            write_gradient(of_three, 1.0, 2.0, 3.0, wrt=wrt)
+            write_gradient(with_star, 1.0, 2.0, 3.0, wrt=wrt)
 
 
 def test_numbers_may_come_in_many_forms(iris):
