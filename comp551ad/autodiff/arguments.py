@@ -135,8 +135,7 @@ class Call:
         caught a refusal and went on with something else.
 
         A function that gives another value each time can't be judged, nor one that takes no plain
-        numbers. Inside another recording nothing is checked: f may read its tracers, and would
-        write a second time. That recording is checked as a whole.
+        numbers. A recording inside another one isn't checked: that one is, as a whole.
 
         Raises:
             TraceError: what f caught, or that the values differ.
@@ -162,10 +161,7 @@ class Call:
             )
 
     def run_and_see_locals(self) -> tuple[Any, dict]:
-        """Call f, and look at its local variables at the moment it returns.
-
-        A profile function sees every return; nothing else does without touching f.
-        """
+        """Call f, and look at its local variables at the moment it returns."""
         code = code_of(self.f)
         local: dict[str, Any] = {}
 
@@ -293,8 +289,8 @@ def is_data(value: Any, kinds: str = "iub") -> bool:
 
 
 def with_integers(record: Callable, values: Iterable) -> Any:
-    """``record("b")``, which takes truth values as data and integers as numbers; where that fails
-    ``record("iub")``, since integers are labels or indices there."""
+    """``record("b")``, with integers as numbers; where that fails ``record("iub")``, with integers
+    as labels or indices."""
     try:
         return record("b")
     except Exception:  # NumPy, too, refuses numbers as indices

@@ -4,12 +4,10 @@ For reading, a node that the user's function had a name for gets a line of its o
 its adjoint one with a ``d`` in front; what has no name is written where it is used, unless it is
 used twice or grows long.
 
-For speed, each operation has a line and a place for its result: much of the time of a NumPy program
-goes into fetching memory for results that live for one line. Here arrays are allocated once and
-handed to the operations (``out=``). An array is free again after the last use of what it holds,
-and an operation that works entry by entry writes over an operand that nobody needs any more. Tall
-arrays with a short last axis, such as N x 3 logits, are stored short axis first, so that sums and
-maxima over it run along memory.
+For speed, each operation has a line and an array for its result (``out=``): arrays are allocated
+once. One is free again after the last use of what it holds, and an operation that works entry by
+entry writes over an operand that nobody needs any more. Tall arrays with a short last axis, such as
+N x 3 logits, are stored short axis first, so that sums and maxima over it run along memory.
 
 Reads: ``simplify``, ``primitives``, ``pytrees``. Read by: ``program``.
 """
@@ -215,9 +213,8 @@ class Writer:
         self.body.append(line + (f"{self.comment}{shape}" if shape else ""))
 
     def write_output(self, of: Node | None, node: Node) -> str:
-        """The variable of a result, with a line that makes it where there is none: a number, or
-        an array that is the caller's alone: not an argument's memory, nor another result's, nor
-        memory that can only be read."""
+        """The variable of a result, a number or an array that is the caller's alone, with a line
+        that makes it where there is none."""
         base, text = base_of(node), self.text[node]
         if node.name == "constant":
             text = self.constant(node, floats=True)[0]

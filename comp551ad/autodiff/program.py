@@ -67,11 +67,9 @@ def write_gradient(
 
     Returns:
         A ``Program``: ``p.source`` is the text, ``p(*args)`` runs it. What f reads from elsewhere
-        (globals, variables of a function around it) is written down as it is now: later changes
-        of it, and branches that it decides, don't reach the program. Numbers are gathered and
-        minus signs moved, so a result may differ in its last digits, and the sign of a zero may
-        differ: of np.sum(-x), written -np.sum(x), and with it the sign of 1 / np.sum(-x) at
-        zero, or of another infinite result.
+        (globals, variables of a function around it) is written down as it is now. Numbers are
+        gathered and minus signs moved, so a result may differ in its last digits, and a zero in
+        its sign: np.sum(-x) is written -np.sum(x).
 
     Raises:
         ProgramError: f's course depended on the values of its arguments (the text names the
@@ -165,11 +163,10 @@ class Program:
         return pytrees.unflatten(example, leaves)
 
     def _leaf_as_recorded(self, name, x, example):
-        got = kind_of(x) if isinstance(x, np.ndarray) else repr(x)
         if type(example) not in (float, np.ndarray, Data):
             if _are_equal(x, example):
                 return x
-            raise _misfit(name, got, repr(example))
+            raise _misfit(name, _described(x), repr(example))
         if type(example) is Data:
             x = np.asarray(x)
             # As an index truth values choose, and whole numbers count.
@@ -181,7 +178,7 @@ class Program:
             try:
                 x = as_input(x, name)
             except ValueError as error:
-                raise ProgramError(f"{name}: got {got}: {error}") from None
+                raise ProgramError(f"{name}: got {_described(x)}: {error}") from None
             except TraceError as error:
                 raise ProgramError(str(error)) from None
         if shape_of(x) != np.shape(example):
@@ -236,6 +233,10 @@ class BufferedProgram(Program):
             return self._finish(self.readable.function(*checked))
         with self._one_at_a_time:
             return self._finish(self.function(*checked, copy))
+
+
+def _described(x):
+    return kind_of(x) if isinstance(x, np.ndarray) else repr(x)
 
 
 def _misfit(name, got, expected):

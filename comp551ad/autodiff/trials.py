@@ -1,9 +1,8 @@
 """Trials: a function recorded again for other arguments, before its program is handed out.
 
-A program must not hold what the function computes from its arguments. What leaves a trace is
-written down; what leaves none, such as ``np.eye(3)[y]`` or the number of entries that a mask
-chooses, shows in a recording of other arguments: numbers negated, labels all the same, neighbours
-made equal.
+A program must not hold what the function computes from its arguments without a trace, such as
+``np.eye(3)[y]`` or the number of entries that a mask chooses. That shows in a recording of other
+arguments: numbers negated, labels all the same, neighbours made equal.
 
 Reads: ``arguments``, ``tape``, ``operands``, ``emit``, ``simplify``, ``pytrees``. Read by:
 ``program``.
@@ -140,9 +139,8 @@ def _with_one_label(leaf):
 
 
 def _with_equals(kinds, odd, leaf):
-    """An array of these kinds with neighbours by size made equal in pairs: the first two, or after
-    an odd one; anything else as it is. What lies between two is above one entry less. A mask
-    chooses one entry less: the first, or the last."""
+    """An array of these kinds with neighbours by size made equal in pairs, the first two or after
+    an odd one: less is above what lies between two. A mask chooses one entry less."""
     if not is_data(leaf, kinds):
         return leaf
     changed = np.array(leaf)
