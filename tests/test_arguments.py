@@ -16,7 +16,7 @@ from comp551ad import (
     value_and_grad,
     write_gradient,
 )
-from comp551ad.autodiff.arguments import Call, agree, with_integers
+from comp551ad.autodiff.arguments import Call
 
 Layer = namedtuple("Layer", "W b")
 X3 = np.array([1.5, -0.5, 2.0])
@@ -49,20 +49,12 @@ def test_inputs_stand_in_the_order_of_the_signature():
 
 
 def test_star_arguments_and_keywords():
-    def f(x, *rest, scale, **options):
-        return x * rest[0] * rest[1] * scale * options["shift"]
+    def f(f, /, args, *rest, scale, **options):
+        return f * args * rest[0] * scale * options["shift"]
 
     t = record(f, 1.0, 2.0, 3.0, scale=4.0, shift=5.0)
-    assert names_of(t) == ["x", "rest[0]", "rest[1]", "scale", "options['shift']"]
+    assert names_of(t) == ["f", "args", "rest[0]", "scale", "options['shift']"]
     assert t.result == 120.0
-
-
-def test_positional_only_and_parameters_called_like_records_own():
-    def g(f, args, /, kwargs=1.0):
-        return f * args * kwargs
-
-    assert names_of(record(g, 2.0, 3.0, kwargs=4.0)) == ["f", "args", "kwargs"]
-    assert record(lambda f: f * 2, f=3.0).result == 6.0
 
 
 def test_containers_and_how_their_leaves_are_called():
@@ -113,10 +105,6 @@ def test_integers_become_floats():
 def test_wrong_calls_are_the_functions_own_errors():
     with pytest.raises(TypeError, match="missing a required argument: 'x'"):
         record(waves, 1.0, 2.0)
-    with pytest.raises(TypeError, match="unexpected keyword argument 'z'"):
-        record(waves, 1.0, 2.0, 3.0, z=1.0)
-    with pytest.raises(TypeError, match="too many positional"):
-        record(waves, 1.0, 2.0, 3.0, 4.0)
 
 
 def test_methods_lambdas_decorators_and_callable_objects():
@@ -317,32 +305,6 @@ def test_dicts_of_other_classes_stay_what_they_are():
 
 
 # ---------------------------------------------------------------- integers, and one plain run
-
-
-def test_integers_are_tried_as_numbers_first():
-    tried = []
-
-    def attempt(kinds):
-        tried.append(kinds)
-        if kinds == "b":
-            raise TraceError("an index")
-        return kinds
-
-    assert with_integers(attempt, [1.0, {"y": np.array([1, 2])}]) == "iub"
-    assert tried == ["b", "iub"]
-    with pytest.raises(TraceError, match="an index"):
-        with_integers(attempt, [1.0, 2, np.array([True])])
-    assert with_integers(lambda kinds: kinds, [np.array([1])]) == "b"
-
-
-def test_agreement_is_of_structure_and_numbers():
-    assert agree({"a": [1.0, X3]}, {"a": [1.0, X3 + 1e-14]})
-    assert agree(np.nan, np.nan) and agree(np.inf, np.inf) and agree("x", "y")
-    assert (
-        not agree(1.0, 1.0 + 1e-6)
-        and not agree(X3, X3[:2])
-        and not agree([1.0], (1.0, 2.0))
-    )
 
 
 def test_a_recording_is_compared_with_a_plain_run_of_the_same_arguments():

@@ -8,7 +8,7 @@ from enum import Enum
 import numpy as np
 import pytest
 from test_arguments import with_default, with_star
-from test_data import LABELS, V
+from test_data import V
 from test_random_programs import like
 
 from comp551ad import grad, hessian, jacobian, pytrees, value_and_grad
@@ -138,11 +138,6 @@ VALUES = {
     "small, small, large": (lambda x: x * 1e-200 * 1e-200 * 1e200, (1.0,), (1e250,)),
     "inf / inf": (lambda x: x * 1e200 * 1e200 / 1e200 / 1e201, (1.0,), (1e-100,)),
     "small mean": (lambda x: np.mean(x * 1e-308), (X3,), (np.full(3, 1e308),)),
-    "small over large": (
-        lambda x, y: np.sum(1e-25 * x / (1e25 * y)),
-        (X3, X3),
-        (X3 * 1e200, X3 * 1e-110),
-    ),
     "large over small": (
         lambda x, w: np.sum((x * 1e30 / 1e-30) * w),
         (X3, X3),
@@ -150,9 +145,7 @@ VALUES = {
     ),
     "twice less once, at inf": (lambda x: 2 * x - x, (X3,), (X3 * np.inf,)),
     "once less thrice": (lambda x: x - 3 * x, (X3,), (X3 * 5e307,)),
-    "twice and once": (lambda x: -2 * x - x, (X3,), (-X3 * np.inf,)),
     "zero times nan": (lambda x, y: 0.0 * x + y, (1.0, 2.0), (np.nan, 2.0)),
-    "zero times what overflows": (lambda x: 0.0 * x * x, (X3,), (X3 * 1e200,)),
     "times inf": (lambda x: x * np.inf / np.inf, (X3,), (X3,)),
     "an array of ones plus exp": (
         lambda x: 1 / (np.array([1.0, 2.0, 3.0]) + np.exp(-x)),
@@ -177,13 +170,6 @@ GRADIENTS = {
     "divided twice": (lambda x: np.sum(x / 1e-200 / 1e-200), (X3,), (X3,)),
     "divided by zero": (lambda x: np.sum(x / 0.0), (X3,), (X3,)),
     "a number, negative": (lambda x: -(2.0 * x), (1.0,), (1.0,)),
-    "power": (lambda x, y: (x - y) ** 1.5, (3.0, 1.0), (1.0, 3.0)),
-    "a mean over rows": (
-        lambda x: np.sum(np.exp(np.mean(x, axis=1))),
-        (M23,),
-        (M23 / 2,),
-    ),
-    "sums of columns": (lambda x: np.sum(np.sin(np.sum(x, axis=0))), (M23,), (M23,)),
     "names of buffers": (
         lambda b_T, w: np.sum(logistic((np.sin(b_T) + 1).T @ w) ** 2),
         (A33, A33 + 1),
@@ -636,14 +622,10 @@ def test_arguments_that_mean_something_else_are_refused(buffered):
     program = write_gradient(lambda x: np.sum(x**2), X3, buffered=buffered)
     others = (
         np.ma.array(X3, mask=[0, 1, 0]),
-        X3.view(np.matrix),
         [[1.0, 2.0], [3.0]],
-        ["a", "b", "c"],
         None,
         MASK,
-        X3 + 0j,
         X3[:2],
-        np.float32(X3)[:1],
     )
     for x in others:
         with pytest.raises(ProgramError, match="x: got"):
@@ -672,19 +654,11 @@ class Colour(Enum):
 LINE = branching.__code__.co_firstlineno + 1
 
 
-def assigns(v, y):
-    z = np.sum(v) * np.ones(20)
-    z[y] = v
-    return np.sum(z**2)
-
-
 REFUSED = {
-    "constant: got an array": lambda: write_gradient(assigns, V, LABELS),
     rf"line {LINE} of .*greater": lambda: write_gradient(branching, 2.0),
     "constant: got an array of shape": lambda: write_value(lambda w: w * V, 2.0),
     "f: got .* operations.*use grad": lambda: write_gradient(long, 1.0),
     "output: got more than one number": lambda: write_gradient(softmax, X3),
-    "output: got more": lambda: write_gradient(lambda x: np.ones(3), X3),
     "output: got": lambda: write_gradient(lambda x: (x, x), 1.0),
     r"wrt: got p\['n'\], which is 'relu'": lambda: write_gradient(
         lambda p: p["w"], {"w": 1.0, "n": "relu"}
@@ -695,16 +669,12 @@ REFUSED = {
     "key: got .*RED": lambda: write_gradient(
         lambda p: p[Colour.RED], {Colour.RED: 1.0}
     ),
-    "key: got inf": lambda: write_value(lambda x: {np.inf: x}, 3.0),
     r"key: got \('a', 1\)": lambda: write_value(lambda x: {("a", 1): x}, 3.0),
     "copy: got a parameter": lambda: write_value(
         lambda x, copy: x * copy, 1.0, 2.0, buffered=True
     ),
     "f: got a value that is itself being recorded": lambda: grad(
         lambda c: write_gradient(lambda x: x * c, 1.0)(1.0)
-    )(2.0),
-    "f: got a value that is itself": lambda: grad(
-        lambda c: write_value(lambda x: c, 1.0)(1.0)
     )(2.0),
 }
 
