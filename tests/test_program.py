@@ -385,7 +385,7 @@ def sine(w0, w1, x):
             lambda A, s: np.squeeze(np.dot(A.T, s))[0],
             (A33[:, :1].T, np.ones((1, 1))),
             None,
-            "value = np.squeeze(A.T * s)[0][()]",
+            "value = np.squeeze(A.T * s)[0]",
         ),
         (lambda x: np.ones(2), (1.0,), None, "value = np.array([1.0, 1.0])"),
         (lambda x: 3.0, (M23,), 0, "dx = np.full((2, 3), 0.0)"),

@@ -111,8 +111,6 @@ class Writer:
         self.imports: set[str] = set()
         self.taken = {*keyword.kwlist, *dir(builtins), *self.reserved}
         self.taken |= {p.functions[0].__name__ for p in PRIMITIVES.values()}
-        # Node -> the variable of the result that has its memory.
-        self.handed_out: dict[Node, str] = {}
         inputs = [*computation.inputs.values()]
         self.check_keys([inputs, computation.results])
         self.parameters = [self.fresh(p, "x") for p in computation.inputs]
@@ -213,24 +211,16 @@ class Writer:
         self.body.append(line + (f"{self.comment}{shape}" if shape else ""))
 
     def write_output(self, of: Node | None, node: Node) -> str:
-        """The variable of a result, a number or an array that is the caller's alone, with a line
-        that makes it where there is none."""
-        base, text = base_of(node), self.text[node]
+        """The variable of a result, with a line that makes it where there is none."""
+        text = self.text[node]
         if node.name == "constant":
             text = self.constant(node, floats=True)[0]
-        elif not node.shape:
-            text += "[()]" if is_view(node) or node.name == "where" else ""
-        elif base.name == "input" or base in self.handed_out or _repeats(node):
-            text = f"np.copy({text})"
-        own = text == self.text[node]
-        name = text
-        if not text.isidentifier():
-            name = self.fresh("value" if of is None else f"d{self.text[of]}")
-            self.declare(name, text, node)
-        if own:
+        if text.isidentifier():
+            return text
+        name = self.fresh("value" if of is None else f"d{self.text[of]}")
+        self.declare(name, text, node)
+        if node.name != "constant":
             self.keep(node, name)
-            if node.shape:
-                self.handed_out[base] = name
         return name
 
     def name_the_count(self, needed: Any) -> None:
@@ -413,8 +403,6 @@ class Writer:
 class BufferedWriter(Writer):
     """Writes a computation as a function that keeps its arrays."""
 
-    reserved = Writer.reserved | {"copy"}
-
     def __init__(self, computation: Computation):
         # Lines that allocate.
         self.allocated: list[str] = []
@@ -504,11 +492,6 @@ class BufferedWriter(Writer):
 
     def function(self, variables: list[str]) -> str:
         """The function inside another that allocates its arrays, and their transposes."""
-        held = {v for node, v in self.handed_out.items() if node in self.buffer_of}
-        own = [f"{name}.copy()" if name in held else name for name in variables]
-        if held:
-            self.body += ["if copy:", f"    return {self.returned(own)}"]
-        self.parameters.append("copy=True")
         inner = super().function(variables)
         body = [*self.allocated, "", *inner.splitlines(), "", f"return {self.name}"]
         text = "".join(f"    {line}\n" if line else "\n" for line in body)
@@ -531,15 +514,6 @@ def _by_columns(shape):
 
 
 # ---------------------------------------------------------------- the text of values
-
-
-def _repeats(node):
-    """Whether the node's array shows entries many times: it can only be read."""
-    while is_view(node):
-        if node.size > node.operands[0].size:
-            return True
-        node = node.operands[0]
-    return False
 
 
 def is_loose(notation: Notation, template: str, k: int, level: int) -> bool:

@@ -30,9 +30,10 @@ from .operands import as_input, operands_of
 from .passes import pull_back
 from .primitives import shape_of
 from .refusals import TraceError, kind_of
-from .simplify import Expressions, recognise
+from .simplify import Expressions, is_view, recognise
 from .tape import Tape, Tracer, concrete
 from .trace import local_names
+from .transforms import own
 from .trials import try_others
 
 _FORM = operator.attrgetter("shape", "dtype")
@@ -104,7 +105,7 @@ class Program:
 
     Attributes:
         source: the source, a module that defines ``function``.
-        function: the function that the source defines. It checks nothing, and its scalars are
+        function: the function that the source defines. It checks and copies nothing, and its scalars are
             NumPy's: 1 / x of Python's 0.0 is an error, of ``np.float64(0)`` inf.
     """
 
@@ -118,11 +119,14 @@ class Program:
         # Whether it holds for the recorded data alone.
         self._is_fixed = is_fixed
         self._results = writer.computation.results
-        # Where all arguments are arrays, one look tells whether others fit.
+        # Where all arguments are arrays one look tells whether others fit, and results that are
+        # new arrays are as they should be.
         results = self._results if type(self._results) is tuple else (self._results,)
+        nodes = {x.node for x in results if type(x) is Output}
         self._is_plain = (
             all(type(x) is np.ndarray for x in examples.values())
-            and not any(map(pytrees.is_container, results))
+            and len(nodes) == len(results)
+            and all(n.shape and n.operands and not is_view(n) for n in nodes)
             and names_by_place(self)[: len(examples)] == list(examples)
         )
         self._forms = [*map(_FORM, examples.values())] if self._is_plain else []
@@ -134,7 +138,8 @@ class Program:
         Raises:
             ProgramError: an argument's shape, structure or setting isn't the recorded one.
         """
-        return self._finish(self.function(*self._checked(args, kwargs)))
+        checked = self._checked(args, kwargs)
+        return self._finish(self.function(*checked), checked)
 
     def _checked(self, args, kwargs) -> Sequence:
         """The arguments in the order of the parameters, each as it was recorded."""
@@ -192,13 +197,20 @@ class Program:
         # With NumPy's numbers 1 / 0 is inf, as when it was recorded.
         return np.float64(x) if type(x) is float else x
 
-    def _finish(self, result):
-        """The result in f's own classes of containers, with Python's numbers for NumPy's."""
+    def _finish(self, result, args):
+        """The result in f's own classes of containers, with Python's numbers for NumPy's, and
+        arrays that are the caller's alone: no argument's memory, nor another result's."""
         if self._is_plain:
             return result
-        leaves = pytrees.leaves(result)
-        own = (float(x) if type(x) is np.float64 else x for x in leaves)
-        return pytrees.unflatten(self._results, own)
+        taken, found = set(map(id, pytrees.leaves(list(args)))), []
+        for x in pytrees.leaves(result):
+            if type(x) in (np.ndarray, np.float64) and not x.shape:
+                x = x.item()
+            elif type(x) is np.ndarray and (x.base is not None or id(x) in taken):
+                x = x.copy()
+            taken.add(id(x))
+            found.append(x)
+        return pytrees.unflatten(self._results, iter(found))
 
     def __repr__(self) -> str:
         return self.source
@@ -230,9 +242,10 @@ class BufferedProgram(Program):
         checked = self._checked(args, kwargs)
         is_traced = Tracer in map(type, pytrees.leaves(list(checked)))
         if self._sizes_vary or is_traced:
-            return self._finish(self.readable.function(*checked))
+            return self._finish(self.readable.function(*checked), checked)
         with self._one_at_a_time:
-            return self._finish(self.function(*checked, copy))
+            result = self._finish(self.function(*checked), checked)
+            return pytrees.tree_map(own, result) if copy else result
 
 
 def _described(x):
