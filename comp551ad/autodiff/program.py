@@ -105,8 +105,8 @@ class Program:
 
     Attributes:
         source: the source, a module that defines ``function``.
-        function: the function that the source defines. It checks and copies nothing, and its scalars are
-            NumPy's: 1 / x of Python's 0.0 is an error, of ``np.float64(0)`` inf.
+        function: the function that the source defines. It checks and copies nothing, and its
+            scalars are NumPy's: 1 / x of Python's 0.0 is an error, of ``np.float64(0)`` inf.
     """
 
     def __init__(self, writer: Writer, examples: dict, is_fixed: bool):
