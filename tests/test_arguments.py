@@ -197,22 +197,6 @@ def test_argnum_of_a_wrong_kind(argnum):
             transform(f, argnum)
 
 
-@pytest.mark.parametrize(
-    ("argnum", "words"),
-    [
-        (3, "argnum: got 3, expected one of x, y, z"),
-        ("w", "argnum: got 'w', expected one of x, y, z"),
-        ((0, -3), "an argument named twice"),
-        ((0, "x"), "an argument named twice"),
-    ],
-)
-def test_argnum_that_names_no_argument(argnum, words):
-    with pytest.raises(TypeError, match=words):
-        grad(f, argnum)(1.0, 2.0, 3.0)
-    with pytest.raises(TypeError, match="argnum"):
-        grad(lambda: 1.0)()
-
-
 def with_default(x, b=2.0, c=3.0):
     return x * b * b * c
 
@@ -262,19 +246,17 @@ def test_argnum_in_a_call_with_keywords(f, argnum, args, kwargs, expected):
 @pytest.mark.parametrize(
     ("f", "argnum", "args", "kwargs", "words"),
     [
+        (f, 3, (1.0, 2.0, 3.0), {}, "argnum: got 3, expected one of x, y, z"),
+        (f, "w", (1.0, 2.0, 3.0), {}, "argnum: got 'w', expected one of x, y, z"),
+        (f, (0, -3), (1.0, 2.0, 3.0), {}, "an argument named twice"),
+        (lambda: 1.0, 0, (), {}, "argnum: got 0, expected one of none"),
         (with_default, 1, (1.0,), {"c": 5.0}, "got 1, expected one of x, c "),
         (lambda x=1.0, b=2.0: x * b, 0, (), {"b": 3.0}, "got 0, expected one of b "),
         (with_default, ("b", 1), (1.0,), {"b": 5.0}, "an argument named twice"),
-        (
-            with_star,
-            3,
-            (1.0, 2.0, 3.0),
-            {"k": 5.0},
-            "got 3, expected one of x, xs\\[0\\]",
-        ),
+        (with_star, 3, (1.0, 2.0, 3.0), {}, r"got 3, expected one of x, xs\[0\]"),
     ],
 )
-def test_argnum_that_a_call_with_keywords_does_not_have(f, argnum, args, kwargs, words):
+def test_argnum_that_a_call_does_not_have(f, argnum, args, kwargs, words):
     with pytest.raises(TypeError, match=words):
         grad(f, argnum)(*args, **kwargs)
 

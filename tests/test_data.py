@@ -105,18 +105,6 @@ def test_labels_are_data_of_a_recording_and_of_a_program(f):
                 )
 
 
-def test_labels_from_outside_are_written_while_they_are_few():
-    """Else the way out is an argument, and that is no dead end."""
-    few, many = slice(0, 6), slice(0, N)
-    program = write_gradient(lambda W, X: cross_entropy(W, X, LABELS[few]), W, X[few])
-    np.testing.assert_allclose(
-        program(W, X[few]), grad(cross_entropy)(W, X[few], LABELS[few]), rtol=1e-10
-    )
-    with pytest.raises(ProgramError, match="pass it .*as an argument"):
-        write_gradient(lambda W, X: cross_entropy(W, X, LABELS[many]), W, X)
-    write_gradient(cross_entropy, W, X, LABELS)
-
-
 # ---------------------------------------------------------------- comparisons are operations
 
 

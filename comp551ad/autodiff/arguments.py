@@ -21,7 +21,7 @@ import numpy as np
 
 from comp551ad import pytrees
 
-from .data import as_argument
+from .data import Origin, as_data
 from .refusals import TraceError, this_thread
 from .tape import Tracer, concrete
 
@@ -97,7 +97,7 @@ class Call:
 
         def traced(leaf, name):
             if is_data(leaf, kinds):
-                return as_argument(leaf, name, tape)
+                return as_data(leaf, Origin(None, (name,), {}, tape))
             if not is_number(leaf):
                 return leaf
             names.append(name)

@@ -84,11 +84,6 @@ def as_data(array: Any, origin: Origin) -> Data:
     return data
 
 
-def as_argument(array: Any, name: str, tape: Tape) -> Data:
-    """An argument of a recorded function that is data."""
-    return as_data(array, Origin(None, (name,), {}, tape))
-
-
 def handle(tracer: Tracer) -> Tracer:
     """Another tracer of the same row, which updates in place of this one don't change."""
     another = Tracer()
