@@ -274,9 +274,7 @@ class Expressions:
             return self._add(operands[0], operands[1], shape)
         if name == "subtract":
             return self._add(operands[0], _negated(operands[1]), shape)
-        if name == "divide":
-            return self._divide(operands[0], operands[1], shape)
-        if entry.bilinear:
+        if entry.bilinear or name == "divide":
             a, b = operands
             return self._multiply(name, a, b, parameters, shape)
         if entry.linear:
@@ -317,33 +315,27 @@ class Expressions:
         return Scaled(up, down, self.node(name, (node,), parameters, shape))
 
     def _multiply(self, name, a, b, parameters, shape):
+        """A product or a quotient: of the coefficients, and of the nodes."""
         shapes = a.node.shape, b.node.shape
         flat = len(shapes[0]) == len(shapes[1]) == 2
         if PRIMITIVES[name].matrix_product and flat and (1, 1) in shapes:
             return self.apply("multiply", [a, b], {}, shape)
-        product = Scaled(a.up * b.up, a.down * b.down, self.one)
+        divides = name == "divide"
+        by = (b.down, b.up) if divides else (b.up, b.down)
+        product = Scaled(a.up * by[0], a.down * by[1], self.one)
         if a.node is self.one is b.node:
-            return product if product.is_moderate else self._number(a, b, operator.mul)
-        if not product.is_moderate:
+            operation = _quotient if divides else operator.mul
+            return product if product.is_moderate else self._number(a, b, operation)
+        if not product.is_moderate or (divides and a.node is self.one):
             nodes = self.written_out(a), self.written_out(b)
-            return Scaled(1.0, 1.0, self.node(name, nodes, parameters, shape))
+            node = self._as_logistic(*nodes) if divides else None
+            node = node or self.node(name, nodes, parameters, shape)
+            return Scaled(1.0, 1.0, node)
         for number, other in ((a, b), (b, a)):
             if number.node is self.one:
                 return product._replace(node=other.node)
         node = self.node(name, (a.node, b.node), parameters, shape)
         return product._replace(node=node)
-
-    def _divide(self, a, b, shape):
-        quotient = Scaled(a.up * b.down, a.down * b.up, self.one)
-        if a.node is self.one is b.node:
-            return quotient if quotient.is_moderate else self._number(a, b, _quotient)
-        if a.node is self.one or not quotient.is_moderate:
-            nodes = self.written_out(a), self.written_out(b)
-            node = self._as_logistic(*nodes) or self.node("divide", nodes, {}, shape)
-            return Scaled(1.0, 1.0, node)
-        if b.node is self.one:
-            return quotient._replace(node=a.node)
-        return quotient._replace(node=self.node("divide", (a.node, b.node), {}, shape))
 
     def _number(self, a, b, operation):
         """A number computed from two numbers, as the recorded function would."""
@@ -363,7 +355,7 @@ class Expressions:
                 return other
         same = abs(a.up) == abs(b.up) and a.down == b.down
         if not same or self.one in (a.node, b.node):
-            a, b, same = self._signed(a), self._signed(b), False
+            a, b = self._signed(a), self._signed(b)
         if a.up < 0 < b.up:
             a, b = b, a
         name = "subtract" if a.up > 0 > b.up else "add"
