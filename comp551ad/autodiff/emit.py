@@ -328,9 +328,6 @@ class Writer:
             return self.container(pytrees.tree_map(self.literal, value))
         if isinstance(value, np.ndarray):
             return _array(value)
-        if isinstance(value, slice):
-            ends = ["" if v is None else str(v) for v in (value.start, value.stop)]
-            return ":".join(ends) + ("" if value.step is None else f":{value.step}")
         if isinstance(value, type):
             is_pythons = value in (int, float, bool)
             return value.__name__ if is_pythons else f"np.{value.__name__}"
@@ -360,14 +357,16 @@ class Writer:
     def index(self, index: Any) -> str:
         """An index as it stands between brackets: 0, 1:3, :, None …"""
         parts = index if isinstance(index, tuple) else (index,)
-        texts = [
-            self.text[part]
-            if isinstance(part, Node)
-            # (0, 1) would be two indices.
-            else self.literal(list(part) if isinstance(part, tuple) else part)
-            for part in parts
-        ]
-        return ", ".join(texts) or "()"
+        return ", ".join(map(self.index_part, parts)) or "()"
+
+    def index_part(self, part: Any) -> str:
+        if isinstance(part, slice):
+            ends = ["" if v is None else str(v) for v in (part.start, part.stop)]
+            return ":".join(ends) + ("" if part.step is None else f":{part.step}")
+        if isinstance(part, Node):
+            return self.text[part]
+        # (0, 1) would be two indices.
+        return self.literal(list(part) if isinstance(part, tuple) else part)
 
     # -- containers
 
