@@ -5,6 +5,7 @@ the written program serves other labels; a question that Python asks is a decisi
 """
 
 import inspect
+import itertools
 import re
 
 import numpy as np
@@ -122,7 +123,8 @@ def masked(x):
 
 def clipped_by_a_mask(x):
     x = x * 1.0
-    x[x < 0] = 0.0
+    x[x < -1] = 0.0
+    x[x < 0] *= 0.1
     return np.sum(x**2)
 
 
@@ -149,8 +151,9 @@ def test_a_comparison_that_becomes_an_array_is_an_operation(f):
     np.testing.assert_allclose(reverse(trace)["x"], gradient, rtol=1e-13)
     if f is both:  # another number of entries: another shape
         return
-    for buffered in (False, True):
-        program = write_gradient(f, V, value=True, buffered=buffered)
+    # Where all are positive, the comparisons choose none, or all.
+    for buffered, example in itertools.product((False, True), (V, np.abs(V))):
+        program = write_gradient(f, example, value=True, buffered=buffered)
         for x in (V, -V, V[::-1].copy() + 0.05):
             for ours, eager in zip(program(x), value_and_grad(f)(x), strict=True):
                 np.testing.assert_allclose(

@@ -292,7 +292,6 @@ def _write(f, args, kwargs, wrt, value, buffered, language):
         return computation, examples, (call, tape, result, kinds)
 
     computation, examples, recorded = with_integers(checked, (*args, *kwargs.values()))
-    writer = Writer(computation)
 
     def is_as_written(change):
         other = pytrees.tree_map(change, [args, kwargs])
@@ -301,12 +300,12 @@ def _write(f, args, kwargs, wrt, value, buffered, language):
                 again = Writer(derived(recorded[-1], *other)[1])
         except ProgramError:
             return False
-        return _without_shapes(again) == _without_shapes(writer)
+        return _without_shapes(again) == _without_shapes(Writer(computation))
 
     sizes_vary, is_fixed = try_others(*recorded, is_as_written)
     if language == "javascript":
         return Program(JavaScriptWriter(computation), examples, is_fixed)
-    program = Program(writer, examples, is_fixed)
+    program = Program(Writer(computation), examples, is_fixed)
     if not buffered:
         return program
     in_buffers = BufferedWriter(computation), examples, is_fixed
