@@ -474,6 +474,17 @@ def test_a_written_program_can_be_differentiated(buffered, iris):
         close(np.stack(rows), hessian(f)(X3))
     product = write_gradient(lambda x, y: np.sum(x * y), X3, X3, buffered=buffered)
     assert np.array_equal(jacobian(product, 1)(X3, X3), np.eye(3))
+    same_and_view = write_value(lambda x: (x, x.T), A33, buffered=buffered)
+
+    def changes_results(x):
+        y, z = same_and_view(x)
+        y += 1
+        z *= 2
+        return np.sum(x * y * z)
+
+    close(
+        grad(changes_results)(A33), grad(lambda x: np.sum(x * (x + 1) * 2 * x.T))(A33)
+    )
     twice = write_value(lambda x: [x**2, x**2], X3, buffered=buffered)
     assert np.array_equal(jacobian(lambda x: twice(x)[1])(X3), np.diag(2 * X3))
 

@@ -209,7 +209,7 @@ class Program:
             elif type(x) is np.ndarray and (x.base is not None or id(x) in taken):
                 x = x.copy()
             taken.add(id(x))
-            found.append(x)
+            found.append(_handle(x))
         return pytrees.unflatten(self._results, iter(found))
 
     def __repr__(self) -> str:
