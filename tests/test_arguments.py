@@ -16,7 +16,7 @@ from comp551ad import (
     value_and_grad,
     write_gradient,
 )
-from comp551ad.autodiff.arguments import Call, agree, with_integers
+from comp551ad.autodiff.arguments import Call
 
 Layer = namedtuple("Layer", "W b")
 X3 = np.array([1.5, -0.5, 2.0])
@@ -48,30 +48,13 @@ def test_inputs_stand_in_the_order_of_the_signature():
         assert names_of(t) == ["w0", "w1", "x"] and t["a5"] == 2.5
 
 
-def test_defaults_that_are_not_passed_are_constants():
-    def f(x, power=2.0):
-        return x * power
-
-    assert names_of(record(f, 3.0)) == ["x"]
-    assert names_of(record(f, 3.0, 4.0)) == ["x", "power"]
-    assert record(f, 3.0).result == 6.0
-
-
 def test_star_arguments_and_keywords():
-    def f(x, *rest, scale, **options):
-        return x * rest[0] * rest[1] * scale * options["shift"]
+    def f(f, /, args, *rest, scale, **options):
+        return f * args * rest[0] * scale * options["shift"]
 
     t = record(f, 1.0, 2.0, 3.0, scale=4.0, shift=5.0)
-    assert names_of(t) == ["x", "rest[0]", "rest[1]", "scale", "options['shift']"]
+    assert names_of(t) == ["f", "args", "rest[0]", "scale", "options['shift']"]
     assert t.result == 120.0
-
-
-def test_positional_only_and_parameters_called_like_records_own():
-    def g(f, args, /, kwargs=1.0):
-        return f * args * kwargs
-
-    assert names_of(record(g, 2.0, 3.0, kwargs=4.0)) == ["f", "args", "kwargs"]
-    assert record(lambda f: f * 2, f=3.0).result == 6.0
 
 
 def test_containers_and_how_their_leaves_are_called():
@@ -95,11 +78,6 @@ def test_containers_and_how_their_leaves_are_called():
     assert t["params['W']"] == 2.0
     assert t.result == {"loss": 27.0, "parts": [54.0, 5.0]}
     assert t.outputs[2] == t.row_number("pair[0]")
-
-
-def test_empty_containers():
-    t = record(lambda x, extra: x * 2, 1.0, {"none": [], "at": ()})
-    assert names_of(t) == ["x"] and t.result == 2.0
 
 
 def test_what_is_no_number_is_handed_on():
@@ -127,10 +105,6 @@ def test_integers_become_floats():
 def test_wrong_calls_are_the_functions_own_errors():
     with pytest.raises(TypeError, match="missing a required argument: 'x'"):
         record(waves, 1.0, 2.0)
-    with pytest.raises(TypeError, match="unexpected keyword argument 'z'"):
-        record(waves, 1.0, 2.0, 3.0, z=1.0)
-    with pytest.raises(TypeError, match="too many positional"):
-        record(waves, 1.0, 2.0, 3.0, 4.0)
 
 
 def test_methods_lambdas_decorators_and_callable_objects():
@@ -145,16 +119,6 @@ def test_methods_lambdas_decorators_and_callable_objects():
             called = x * 2
             return called
 
-        @staticmethod
-        def plain(x):
-            inside = x * 4
-            return inside
-
-        @classmethod
-        def of_class(cls, x):
-            local = x * cls.scale
-            return local
-
     def decorate(f):
         @functools.wraps(f)
         def wrapper(*args, **kwargs):
@@ -168,16 +132,11 @@ def test_methods_lambdas_decorators_and_callable_objects():
     assert t["hidden"] == 6.0 and t.function == "loss" and names_of(t) == ["x"]
     t = record(model, 2.0)
     assert t["called"] == 4.0 and t.function == "Model" and names_of(t) == ["x"]
-    assert record(Model.plain, 2.0)["inside"] == 8.0
-    assert record(Model.of_class, 2.0)["local"] == 6.0
     t = record(decorate(half_square), 1.0, 2.0, 3.0)
     assert names_of(t) == ["w", "x", "y"] and t.function == "half_square"
-    t = record(lambda x: x + 1, 1.0)
-    assert t.function == "<lambda>" and t.names == {0: "x"}
     t = record(functools.partial(half_square, 0.5), 2.0, 3.0)
     assert t.result == 2.0 and names_of(t) == ["x", "y"]
-    t = record(functools.partial(half_square, y=3.0), 0.5, 2.0)
-    assert t.result == 2.0
+    assert grad(functools.partial(half_square, y=3.0), "x")(0.5, 2.0) == -1.0
 
 
 def test_numpy_functions_have_no_signature_and_record_all_the_same():
@@ -213,15 +172,9 @@ def f(x, y, z=2.0):
     [
         (0, 30.0),
         (1, 11.0),
-        (2, 5.0),
-        (-1, 5.0),
         (-3, 30.0),
-        ("x", 30.0),
-        ("y", 11.0),
         ("z", 5.0),
         ((0,), (30.0,)),
-        ((1, 0), (11.0, 30.0)),
-        (("z", 0), (5.0, 30.0)),
         ((-1, "y", 0), (5.0, 11.0, 30.0)),
         ((), ()),
     ],
@@ -233,22 +186,6 @@ def test_argnum(argnum, expected):
     assert jacobian(f, argnum, mode="forward")(3.0, 5.0, 2.0) == expected
 
 
-def test_methods_lambdas_partials_and_numpys_functions():
-    class Model:
-        def loss(self, w):
-            return w * w
-
-        def __call__(self, w):
-            return w**3
-
-    assert grad(Model().loss)(3.0) == 6.0
-    assert grad(Model().loss, "w")(3.0) == 6.0
-    assert grad(functools.partial(f, 3.0), 0)(5.0) == 11.0
-    assert grad(lambda *x: x[0] * x[1], 1)(3.0, 4.0) == 3.0
-    assert grad(np.sin)(0.0) == 1.0
-    assert grad(np.maximum, 1)(1.0, 2.0) == 1.0
-
-
 @pytest.mark.parametrize(
     "argnum", [True, False, None, 1.0, [0], np.array(0), (0, True), (0, None)]
 )
@@ -258,24 +195,6 @@ def test_argnum_of_a_wrong_kind(argnum):
             TypeError, match="argnum: got .*expected a position .* or a tuple"
         ):
             transform(f, argnum)
-
-
-@pytest.mark.parametrize(
-    ("argnum", "words"),
-    [
-        (3, "argnum: got 3, expected one of x, y, z"),
-        (-4, "argnum: got -4, expected one of x, y, z"),
-        ("w", "argnum: got 'w', expected one of x, y, z"),
-        ((0, 0), "an argument named twice"),
-        ((0, -3), "an argument named twice"),
-        ((0, "x"), "an argument named twice"),
-    ],
-)
-def test_argnum_that_names_no_argument(argnum, words):
-    with pytest.raises(TypeError, match=words):
-        grad(f, argnum)(1.0, 2.0, 3.0)
-    with pytest.raises(TypeError, match="argnum"):
-        grad(lambda: 1.0)()
 
 
 def with_default(x, b=2.0, c=3.0):
@@ -296,23 +215,16 @@ def keyword_only(x, *, scale, power=2):
 
 CALLS = [
     (f, "y", (3.0,), {"y": 5.0}, 11.0),
-    (f, 1, (), {"y": 5.0, "x": 3.0}, 11.0),
     (f, ("z", "x"), (), {"z": 7.0, "y": 5.0, "x": 3.0}, (5.0, 30.0)),
-    (f, 0, (3.0, 5.0), {"z": 0.0}, 30.0),
-    (keyword_only, 0, (3.0,), {"scale": 2.0}, 12.0),
     (keyword_only, ("scale", "x"), (3.0,), {"scale": 2.0, "power": 3}, (27.0, 54.0)),
-    (with_default, "c", (1.0,), {"c": 5.0}, 4.0),
     (with_default, ("c", 0), (1.0,), {"c": 5.0}, (4.0, 20.0)),
     (with_default, 1, (1.0,), {"c": 5.0, "b": 2.0}, 20.0),  # a parameter's position
     (with_default, -1, (1.0,), {"c": 5.0}, 4.0),
     (with_star, "k", (1.0, 2.0, 3.0), {"k": 5.0}, 300.0),
     (with_star, 2, (1.0, 2.0, 3.0, 4.0), {"k": 5.0}, 500.0),
-    (with_star, 1, (1.0, 2.0, 3.0), {"k": 5.0}, 10.0),
     (with_star, (0, "k"), (1.0, 2.0, 3.0), {"k": 5.0}, (1.0, 300.0)),
     (with_star, -1, (1.0, 2.0, 3.0), {"k": 5.0}, 300.0),
     (with_star, "xs", (1.0, 2.0, 3.0), {"k": 5.0}, (10.0, 500.0)),
-    (with_star, "xs", (1.0, 2.0, 3.0), {}, (10.0, 100.0)),
-    (star_first, "x", (2.0, 3.0), {"x": 5.0}, 1350.0),
     (lambda x=1.0, b=2.0: x * b, 1, (), {"b": 3.0}, 1.0),
     (star_first, 1, (2.0, 3.0), {"x": 5.0}, 1500.0),
 ]
@@ -327,26 +239,24 @@ def test_argnum_in_a_call_with_keywords(f, argnum, args, kwargs, expected):
     ):
         assert gradient(*args, **kwargs) == expected
     assert value_and_grad(f, argnum)(*args, **kwargs) == (f(*args, **kwargs), expected)
+    program = write_gradient(f, *args, wrt=argnum, **kwargs)
+    assert program(*args, **kwargs) == expected
 
 
 @pytest.mark.parametrize(
     ("f", "argnum", "args", "kwargs", "words"),
     [
+        (f, 3, (1.0, 2.0, 3.0), {}, "argnum: got 3, expected one of x, y, z"),
+        (f, "w", (1.0, 2.0, 3.0), {}, "argnum: got 'w', expected one of x, y, z"),
+        (f, (0, -3), (1.0, 2.0, 3.0), {}, "an argument named twice"),
+        (lambda: 1.0, 0, (), {}, "argnum: got 0, expected one of none"),
         (with_default, 1, (1.0,), {"c": 5.0}, "got 1, expected one of x, c "),
-        (with_default, 7, (1.0,), {"c": 5.0}, "got 7, expected one of x, c "),
         (lambda x=1.0, b=2.0: x * b, 0, (), {"b": 3.0}, "got 0, expected one of b "),
-        (with_default, "z", (1.0,), {"c": 5.0}, "got 'z', expected one of x, c "),
         (with_default, ("b", 1), (1.0,), {"b": 5.0}, "an argument named twice"),
-        (
-            with_star,
-            3,
-            (1.0, 2.0, 3.0),
-            {"k": 5.0},
-            "got 3, expected one of x, xs\\[0\\]",
-        ),
+        (with_star, 3, (1.0, 2.0, 3.0), {}, r"got 3, expected one of x, xs\[0\]"),
     ],
 )
-def test_argnum_that_a_call_with_keywords_does_not_have(f, argnum, args, kwargs, words):
+def test_argnum_that_a_call_does_not_have(f, argnum, args, kwargs, words):
     with pytest.raises(TypeError, match=words):
         grad(f, argnum)(*args, **kwargs)
 
@@ -376,55 +286,7 @@ def test_dicts_of_other_classes_stay_what_they_are():
     assert grad(lambda p: p["w"] ** 2 + len(p["others"]))(counts) == {"w": 6.0}
 
 
-def test_a_function_uses_the_methods_of_its_containers():
-    class Vector(tuple):
-        def __add__(self, other):
-            return Vector(a + b for a, b in zip(self, other, strict=True))
-
-    def f(v):
-        u = v + v
-        return u[0] * u[-1]
-
-    value, gradient = value_and_grad(f)(Vector((2.0, 3.0)))
-    assert value == 24.0 and gradient == (12.0, 8.0) and type(gradient) is Vector
-
-
 # ---------------------------------------------------------------- integers, and one plain run
-
-
-def test_integers_are_tried_as_numbers_first():
-    tried = []
-
-    def attempt(kinds):
-        tried.append(kinds)
-        if kinds == "b":
-            raise TraceError("an index")
-        return kinds
-
-    assert with_integers(attempt, [1.0, {"y": np.array([1, 2])}]) == "iub"
-    assert tried == ["b", "iub"]
-    with pytest.raises(TraceError, match="an index"):
-        with_integers(attempt, [1.0, 2, np.array([True])])
-    assert with_integers(lambda kinds: kinds, [np.array([1])]) == "b"
-
-
-def test_labels_that_numpy_itself_wants_as_integers():
-    def f(U, y):
-        return np.sum(np.take_along_axis(U, y[:, None], axis=1))
-
-    U, y = np.ones((2, 3)), np.array([2, 0])
-    assert record(f, U, y).result == 2
-    assert write_gradient(f, U, y)(U, y).tolist() == [[0, 0, 1], [1, 0, 0]]
-
-
-def test_agreement_is_of_structure_and_numbers():
-    assert agree({"a": [1.0, X3]}, {"a": [1.0, X3 + 1e-14]})
-    assert agree(np.nan, np.nan) and agree(np.inf, np.inf) and agree("x", "y")
-    assert (
-        not agree(1.0, 1.0 + 1e-6)
-        and not agree(X3, X3[:2])
-        and not agree([1.0], (1.0, 2.0))
-    )
 
 
 def test_a_recording_is_compared_with_a_plain_run_of_the_same_arguments():

@@ -19,7 +19,7 @@ from comp551ad.autodiff.primitives import PRIMITIVES
 from comp551ad.autodiff.program import ProgramError, write_gradient, write_value
 from comp551ad.autodiff.tape import apply
 from comp551ad.autodiff.trace import record
-from comp551ad.byhand.two_layer import HEADS, HIDDEN, TwoLayer, cost, gradients
+from comp551ad.byhand.two_layer import cost, gradients
 from comp551ad.datasets import load_iris
 
 __all__ = ["javascript"]
@@ -72,7 +72,7 @@ def test_numbers_at_the_edges(case, javascript):
 @pytest.mark.parametrize("f", OF_LABELS + OF_COMPARISONS, ids=lambda f: f.__name__)
 def test_labels_masks_and_comparisons(f, javascript):
     args = (V,) if f in OF_COMPARISONS else (W, X, LABELS)
-    if f.__name__ in "one_against_all by_means targets huber leaky masked elu".split():
+    if f.__name__ in "one_against_all by_means targets huber leaky masked".split():
         same_numbers(javascript, write_both, f, *args)
     else:
         with pytest.raises(ProgramError, match="(index: got data|on data).*JavaScript"):
@@ -82,19 +82,6 @@ def test_labels_masks_and_comparisons(f, javascript):
 @pytest.mark.parametrize("case", RESULTS)
 def test_results_of_all_kinds(case, javascript):
     same_numbers(javascript, write_value, RESULTS[case], A33)
-
-
-@pytest.mark.parametrize("hidden", HIDDEN)
-@pytest.mark.parametrize("head", HEADS)
-def test_three_heads_three_activations(head, hidden, javascript):
-    X, Y = load_iris()
-    rng = np.random.default_rng(0)
-    W, V = rng.normal(size=(16, 3)), rng.normal(size=(3, 16))
-    if head == "binary":
-        Y, W = Y[:, :1], W[:, :1]
-    network = TwoLayer(head, hidden)
-    args = X, Y, W, V
-    same_numbers(javascript, write_gradient, network.cost, *args, wrt=("W", "V"))
 
 
 def test_random_programs(javascript):
@@ -209,11 +196,9 @@ def test_the_decks_gradients():
 
 
 def test_the_runtime_is_small_and_all_of_it_used():
-    assert len(RUNTIME.splitlines()) < 475
-    assert (
-        "".join(dict.fromkeys(PARTS.values())).split()
-        == RUNTIME.split("\n\n", 1)[1].split()
-    )
+    arrays, algebra = RUNTIME.split("// a⁻¹ b by elimination")
+    assert len(arrays.splitlines()) < 300 and len(algebra.splitlines()) < 110
+    assert "".join(dict.fromkeys(PARTS.values())).split() == RUNTIME.split()
     written = " ".join(p.notation.javascript for p in PRIMITIVES.values())
     others = set(re.findall(r"\w+", RUNTIME + written)) - set(PARTS)
     for name in PARTS:

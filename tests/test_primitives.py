@@ -141,7 +141,7 @@ NAMED_ELSEWHERE = {
         "add broadcast_to divide exp logistic logsumexp matmul mean multiply negative outer relu "
         "softmax subtract transpose",
     ),
-    "autodiff/emit.py": ("1/N, .T, and a choice of numbers", "divide transpose where"),
+    "autodiff/emit.py": ("1/N and .T", "divide transpose"),
     "show/formula.py": (
         "what is written without a name: signs, powers, indices, .T",
         "add expand_dims getitem negative power transpose",

@@ -7,18 +7,18 @@ from enum import Enum
 
 import numpy as np
 import pytest
-from test_data import LABELS, V, W, X, cross_entropy
+from test_arguments import with_default, with_star
+from test_data import V
 from test_random_programs import like
-from test_transforms import doubles_its_own, swaps
 
 from comp551ad import grad, hessian, jacobian, pytrees, value_and_grad
 from comp551ad.autodiff.primitives import PRIMITIVES
 from comp551ad.autodiff.program import ProgramError, write_gradient, write_value
 from comp551ad.autodiff.tape import apply
 from comp551ad.autodiff.trace import record
-from comp551ad.byhand.two_layer import HEADS, HIDDEN, TwoLayer, cost, gradients
+from comp551ad.byhand.two_layer import cost, gradients
 from comp551ad.datasets import load_iris
-from comp551ad.functions import logistic, logsumexp, relu, softmax, softplus
+from comp551ad.functions import logistic, logsumexp, softmax, softplus
 
 in_both_forms = pytest.mark.parametrize(
     "buffered", [False, True], ids=["readable", "buffered"]
@@ -85,31 +85,9 @@ def test_every_primitive(name, buffered):
         close(program(operands, weights), eager)
 
 
-@in_both_forms
-@pytest.mark.parametrize("hidden", HIDDEN)
-@pytest.mark.parametrize("head", HEADS)
-def test_three_heads_three_activations(head, hidden, buffered, iris):
-    X, Y, W, V = iris
-    if head == "binary":
-        Y, W = Y[:, :1], W[:, :1]
-    network = TwoLayer(head, hidden)
-    program = write_gradient(
-        network.cost, X, Y, W, V, wrt=("W", "V"), buffered=buffered
-    )
-    before = [a.copy() for a in (X, Y, W, V)]
-    for scale in (0.5, 1.0, 2.0):
-        by_hand = network.gradients(X, Y, scale * W, V)
-        close(program(X, Y, scale * W, V), by_hand, rtol=1e-9, atol=1e-12)
-    assert all(np.array_equal(a, b) for a, b in zip((X, Y, W, V), before, strict=True))
-
-
 def batch_norm(X, gamma, beta):
     Xh = (X - np.mean(X, axis=0)) / np.sqrt(np.var(X, axis=0) + 1e-5)
     return np.sum(np.tanh(gamma * Xh + beta) ** 2)
-
-
-def residual(X, A, B):
-    return np.sum(np.square(relu(X @ A) @ B + X))
 
 
 Layer = namedtuple("Layer", "W b")
@@ -126,7 +104,6 @@ def deep(layers, X):
     "f, args, wrt",
     [
         (batch_norm, (A33[:, :2], X3[:2], np.zeros(2)), (0, 1, 2)),
-        (residual, (M23, A33, A33 + 1), (0, 1, 2)),
         (deep, ([Layer(A33, X3), Layer(A33 + 1, 2.0)], M23), 0),
         (lambda x, y: np.sum(x), (X3, np.ones((2, 2))), (0, 1)),
         (lambda A, B: np.sum(np.sin(A + B.T)), (A33, A33 + 1), (0, 1)),
@@ -161,13 +138,6 @@ VALUES = {
     "small, small, large": (lambda x: x * 1e-200 * 1e-200 * 1e200, (1.0,), (1e250,)),
     "inf / inf": (lambda x: x * 1e200 * 1e200 / 1e200 / 1e201, (1.0,), (1e-100,)),
     "small mean": (lambda x: np.mean(x * 1e-308), (X3,), (np.full(3, 1e308),)),
-    "two small": (lambda x, y: x * 1e-160 * (y * 1e-160), (1.0, 1.0), (1e160, 1e150)),
-    "divided twice": (lambda x: x / 1e-200 / 1e-200, (X3,), (X3 * 1e-300,)),
-    "small over large": (
-        lambda x, y: np.sum(1e-25 * x / (1e25 * y)),
-        (X3, X3),
-        (X3 * 1e200, X3 * 1e-110),
-    ),
     "large over small": (
         lambda x, w: np.sum((x * 1e30 / 1e-30) * w),
         (X3, X3),
@@ -175,19 +145,10 @@ VALUES = {
     ),
     "twice less once, at inf": (lambda x: 2 * x - x, (X3,), (X3 * np.inf,)),
     "once less thrice": (lambda x: x - 3 * x, (X3,), (X3 * 5e307,)),
-    "twice and once": (lambda x: -2 * x - x, (X3,), (-X3 * np.inf,)),
     "zero times nan": (lambda x, y: 0.0 * x + y, (1.0, 2.0), (np.nan, 2.0)),
-    "zero times what overflows": (lambda x: 0.0 * x * x, (X3,), (X3 * 1e200,)),
-    "inf - inf": (lambda x: x - x, (X3,), (np.array([np.inf, np.nan, 1.0]),)),
     "times inf": (lambda x: x * np.inf / np.inf, (X3,), (X3,)),
-    "two zeros": (lambda x: (x / 0.0, x / -0.0), (X3,), (X3,)),
     "an array of ones plus exp": (
         lambda x: 1 / (np.array([1.0, 2.0, 3.0]) + np.exp(-x)),
-        (X3,),
-        (X3,),
-    ),
-    "one, with axes, plus exp": (
-        lambda x: 1 / (np.array([[1.0]]) + np.exp(-x)),
         (X3,),
         (X3,),
     ),
@@ -196,7 +157,6 @@ VALUES = {
     "indices in an index": (lambda x: x[(0, 1), (1, 2)], (M23,), (M23,)),
     "whole numbers where": (lambda x: np.where(MASK, 7.0, 8.0) * x, (X3,), (X3,)),
     "number without axes": (lambda x: np.reshape(x[:1], ()), (X3,), (X3,)),
-    "squeezed to a number": (lambda x: np.squeeze(np.sin(x)), (X3[:1],), (X3[:1],)),
     "dots and a number": (lambda x: x[..., 0] * 1.0, (X3,), (X3,)),
     "choice of numbers": (lambda x: np.where(True, x, 2.0), (1.0,), (3.0,)),
     "count as a result": (lambda x: (np.mean(x), 3.0), (X3,), (X3,)),
@@ -207,17 +167,9 @@ GRADIENTS = {
         (X3,),
         (X3,),
     ),
-    "where": (lambda x: np.sum(np.where(MASK, x, 0.0)), (X3,), (X3,)),
     "divided twice": (lambda x: np.sum(x / 1e-200 / 1e-200), (X3,), (X3,)),
     "divided by zero": (lambda x: np.sum(x / 0.0), (X3,), (X3,)),
     "a number, negative": (lambda x: -(2.0 * x), (1.0,), (1.0,)),
-    "power": (lambda x, y: (x - y) ** 1.5, (3.0, 1.0), (1.0, 3.0)),
-    "a mean over rows": (
-        lambda x: np.sum(np.exp(np.mean(x, axis=1))),
-        (M23,),
-        (M23 / 2,),
-    ),
-    "sums of columns": (lambda x: np.sum(np.sin(np.sum(x, axis=0))), (M23,), (M23,)),
     "names of buffers": (
         lambda b_T, w: np.sum(logistic((np.sin(b_T) + 1).T @ w) ** 2),
         (A33, A33 + 1),
@@ -253,17 +205,14 @@ def test_written_numbers_are_the_eager_ones(case, buffered):
 
 RESULTS = {
     "the argument": lambda x: x,
-    "twice": lambda x: (np.sin(x), np.sin(x)),
     "named twice": lambda x: [y := x + x.T, y],
     "and its transpose": lambda x: (np.sin(x), np.sin(x).T),
-    "transpose": lambda x: np.sin(x).T,
     "transpose first": lambda x: (np.sin(x).T, np.sin(x)),
     "reshape": lambda x: np.reshape(np.sin(x), (9,)),
     "a row": lambda x: np.sin(x)[0],
     "rows": lambda x: (np.sin(x)[:2], np.sin(x)[1:], x[:1]),
     "repeated": lambda x: np.broadcast_to(np.sum(x, axis=0), (4, 3)),
     "repeated number": lambda x: np.broadcast_to(np.sum(x), (4, 3)),
-    "columns": lambda x: np.expand_dims(np.exp(x), 0),
     "nothing of it": lambda x: (np.ones((2, 3)), np.ones((2, 3)).T, x),
 }
 
@@ -366,7 +315,6 @@ def test_the_decks_gradients(iris):
         line.replace("np.dot(X, V)", "X @ V").replace("np.dot(Z, W)", "Z @ W")
         for line in body(program)
     ]
-    assert any("logistic" in note for note in again.simplified)
 
 
 def test_the_value_of_the_decks_cost(iris):
@@ -437,7 +385,7 @@ def sine(w0, w1, x):
             lambda A, s: np.squeeze(np.dot(A.T, s))[0],
             (A33[:, :1].T, np.ones((1, 1))),
             None,
-            "value = np.squeeze((A * s).T)[0][()]",
+            "value = np.squeeze(A.T * s)[0]",
         ),
         (lambda x: np.ones(2), (1.0,), None, "value = np.array([1.0, 1.0])"),
         (lambda x: 3.0, (M23,), 0, "dx = np.full((2, 3), 0.0)"),
@@ -477,15 +425,6 @@ def test_buffered_functions_are_as_safe_as_ever(iris):
         np.testing.assert_allclose(value, cost(X, Y, scale * W, scale * V), rtol=1e-12)
         by_hand, _ = gradients(X, Y, scale * W, scale * V)
         np.testing.assert_allclose(dW, by_hand, rtol=1e-9, atol=1e-13)
-
-    def f(OUT, Q):
-        both = softmax(Q, axis=(0, 1)) * OUT
-        return np.sum(both) + np.sum(np.log(logistic(Q)) * np.max(OUT, axis=0))
-
-    OUT, Q = np.sin(np.arange(20.0).reshape(5, 4)), np.linspace(-1e3, 1e3, 20)
-    Q = Q.reshape(5, 4)
-    program = write_gradient(f, OUT, Q, wrt=(0, 1), buffered=True)
-    close(program(OUT, Q), grad(f, (0, 1))(OUT, Q), atol=1e-300)
 
 
 def test_buffered_results_are_copies_unless_asked(iris):
@@ -535,6 +474,17 @@ def test_a_written_program_can_be_differentiated(buffered, iris):
         close(np.stack(rows), hessian(f)(X3))
     product = write_gradient(lambda x, y: np.sum(x * y), X3, X3, buffered=buffered)
     assert np.array_equal(jacobian(product, 1)(X3, X3), np.eye(3))
+    same_and_view = write_value(lambda x: (x, x.T), A33, buffered=buffered)
+
+    def changes_results(x):
+        y, z = same_and_view(x)
+        y += 1
+        z *= 2
+        return np.sum(x * y * z)
+
+    close(
+        grad(changes_results)(A33), grad(lambda x: np.sum(x * (x + 1) * 2 * x.T))(A33)
+    )
     twice = write_value(lambda x: [x**2, x**2], X3, buffered=buffered)
     assert np.array_equal(jacobian(lambda x: twice(x)[1])(X3), np.diag(2 * X3))
 
@@ -615,10 +565,7 @@ def test_arguments_come_by_key_and_name():
     program = write_gradient(lambda **options: f(options), a=a, b=b, wrt="options")
     assert program(b=b, a=a)["b"].tolist() == [1.0, 1.0, 1.0]
 
-    def defaults(x, b=2.0, c=3.0):
-        return x * b * b * c
-
-    program = write_gradient(defaults, 1.0, c=5.0)
+    program = write_gradient(with_default, 1.0, c=5.0)
     assert program(2.0, c=7.0) == 28.0
     with pytest.raises(ProgramError, match="arguments: got x, b, expected x, c"):
         program(2.0, 7.0)
@@ -629,44 +576,14 @@ def test_arguments_come_by_key_and_name():
         program(1.0, 5.0)
 
 
-def of_three(x, *xs, k=1.0):
-    return k * x * xs[0] * xs[1] ** 2
-
-
-def of_defaults(x, b=2.0, c=3.0):
-    return x * b * b * c
-
-
-@pytest.mark.parametrize(
-    "f, kwargs, wrt, expected",
-    [(of_three, {}, wrt, None) for wrt in (0, 1, 2, (0, 2), -1, "xs", ("x", "xs"))]
-    + [
-        (of_three, {"k": 5.0}, 2, 60.0),
-        (of_defaults, {}, 1, None),
-        (of_defaults, {}, -1, None),
-    ],
-)
-def test_wrt_is_a_position_in_the_call(f, kwargs, wrt, expected):
-    args = 1.0, 2.0, 3.0
-    program = write_gradient(f, *args, wrt=wrt, **kwargs)
-    expected = grad(f, wrt)(*args) if expected is None else expected
-    assert program(*args, **kwargs) == expected
-
-
 @pytest.mark.parametrize("wrt", [3, -4, "y", 1.0, True, type, [0], (), None])
 def test_wrt_that_means_nothing_is_refused(wrt):
     if wrt is None:
         with pytest.raises(ProgramError, match="wrt: got 1, expected one of x, c"):
-            write_gradient(of_defaults, 1.0, c=5.0, wrt=1)
+            write_gradient(with_default, 1.0, c=5.0, wrt=1)
     else:
         with pytest.raises(ProgramError, match="wrt: got"):
-            write_gradient(of_three, 1.0, 2.0, 3.0, wrt=wrt)
-
-
-def test_a_function_may_change_its_own_containers():
-    for f, argument in (doubles_its_own, {"w": 3.0}), (swaps, [1.0, 2.0]):
-        assert write_gradient(f, argument)(argument) == grad(f)(argument)
-    assert argument == [1.0, 2.0]
+            write_gradient(with_star, 1.0, 2.0, 3.0, wrt=wrt)
 
 
 def test_numbers_may_come_in_many_forms(iris):
@@ -711,27 +628,15 @@ class Series:
 # ------------------------------------------------- labels and other kinds of arguments
 
 
-def test_the_cross_entropy_of_labels_reads_well():
-    program = write_value(cross_entropy, W, X, LABELS)
-    assert body(program)[-2:] == [
-        "value = -np.mean(logp[np.arange(20), y])",
-        "return value",
-    ]
-
-
 @in_both_forms
 def test_arguments_that_mean_something_else_are_refused(buffered):
     program = write_gradient(lambda x: np.sum(x**2), X3, buffered=buffered)
     others = (
         np.ma.array(X3, mask=[0, 1, 0]),
-        X3.view(np.matrix),
         [[1.0, 2.0], [3.0]],
-        ["a", "b", "c"],
         None,
         MASK,
-        X3 + 0j,
         X3[:2],
-        np.float32(X3)[:1],
     )
     for x in others:
         with pytest.raises(ProgramError, match="x: got"):
@@ -760,19 +665,11 @@ class Colour(Enum):
 LINE = branching.__code__.co_firstlineno + 1
 
 
-def assigns(v, y):
-    z = np.sum(v) * np.ones(20)
-    z[y] = v
-    return np.sum(z**2)
-
-
 REFUSED = {
-    "constant: got an array": lambda: write_gradient(assigns, V, LABELS),
     rf"line {LINE} of .*greater": lambda: write_gradient(branching, 2.0),
     "constant: got an array of shape": lambda: write_value(lambda w: w * V, 2.0),
     "f: got .* operations.*use grad": lambda: write_gradient(long, 1.0),
     "output: got more than one number": lambda: write_gradient(softmax, X3),
-    "output: got more": lambda: write_gradient(lambda x: np.ones(3), X3),
     "output: got": lambda: write_gradient(lambda x: (x, x), 1.0),
     r"wrt: got p\['n'\], which is 'relu'": lambda: write_gradient(
         lambda p: p["w"], {"w": 1.0, "n": "relu"}
@@ -783,16 +680,12 @@ REFUSED = {
     "key: got .*RED": lambda: write_gradient(
         lambda p: p[Colour.RED], {Colour.RED: 1.0}
     ),
-    "key: got inf": lambda: write_value(lambda x: {np.inf: x}, 3.0),
     r"key: got \('a', 1\)": lambda: write_value(lambda x: {("a", 1): x}, 3.0),
     "copy: got a parameter": lambda: write_value(
         lambda x, copy: x * copy, 1.0, 2.0, buffered=True
     ),
     "f: got a value that is itself being recorded": lambda: grad(
         lambda c: write_gradient(lambda x: x * c, 1.0)(1.0)
-    )(2.0),
-    "f: got a value that is itself": lambda: grad(
-        lambda c: write_value(lambda x: c, 1.0)(1.0)
     )(2.0),
 }
 
@@ -801,6 +694,19 @@ REFUSED = {
 def test_what_cannot_be_written_is_refused_with_its_cause(text):
     with pytest.raises(ProgramError, match=text):
         REFUSED[text]()
+
+
+def test_a_hidden_constant_is_found_in_the_output_and_behind_a_palindrome():
+    table = np.arange(9.0).reshape(3, 3)
+    for y in (np.array([0, 1, 0]), np.array([2, 0, 1])):
+        for f in (
+            lambda x, y: np.sum(x * table[y]),
+            lambda x, y: [np.sum(x), np.sum(table[y] * [1.0, 2.0, 3.0])],
+        ):
+            with pytest.raises(
+                ProgramError, match="constant of shape .*leaves no trace"
+            ):
+                write_value(f, np.ones((3, 3)), y)
 
 
 @pytest.mark.parametrize("key", ["a", 1, -1, True, "it's", "{out}", "a b", "\u00b5"])
@@ -821,16 +727,3 @@ def test_batch_normalization_is_written_without_magic_numbers():
     program = write_gradient(loss, *args, np.ones((1, 4)))
     assert "6666666" not in program.source and "3333333" not in program.source
     close(program(*args, np.ones((1, 4))), grad(loss)(*args, np.ones((1, 4))), 1e-10)
-
-
-def test_a_hidden_constant_is_found_in_the_output_and_behind_a_palindrome():
-    table = np.arange(9.0).reshape(3, 3)
-    for y in (np.array([0, 1, 0]), np.array([2, 0, 1])):
-        for f in (
-            lambda x, y: np.sum(x * table[y]),
-            lambda x, y: [np.sum(x), np.sum(table[y] * [1.0, 2.0, 3.0])],
-        ):
-            with pytest.raises(
-                ProgramError, match="constant of shape .*leaves no trace"
-            ):
-                write_value(f, np.ones((3, 3)), y)

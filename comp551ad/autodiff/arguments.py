@@ -21,7 +21,7 @@ import numpy as np
 
 from comp551ad import pytrees
 
-from .data import as_argument
+from .data import Origin, as_data
 from .refusals import TraceError, this_thread
 from .tape import Tracer, concrete
 
@@ -94,47 +94,52 @@ class Call:
         """Replace every number in the slots by ``add_input`` of it, and arrays of these kinds
         ("iub": integers and truth values) by ``Data``; the names of the numbers."""
         names = []
+
+        def traced(leaf, name):
+            if is_data(leaf, kinds):
+                return as_data(leaf, Origin(None, (name,), {}, tape))
+            if not is_number(leaf):
+                return leaf
+            names.append(name)
+            return add_input(leaf, name)
+
         for slot, tree in self.slots.items():
-            leaves = []
-            for name, leaf in zip(
-                pytrees.leaf_names(tree, slot), pytrees.leaves(tree), strict=True
-            ):
-                if is_data(leaf, kinds):
-                    leaf = as_argument(leaf, name, tape)
-                elif is_number(leaf):
-                    leaf = add_input(leaf, name)
-                    names.append(name)
-                leaves.append(leaf)
-            self.slots[slot] = pytrees.unflatten(tree, iter(leaves))
+            leaves = pytrees.leaves(tree), pytrees.leaf_names(tree, slot)
+            self.slots[slot] = pytrees.unflatten(tree, map(traced, *leaves))
         return names
 
-    def run(self) -> Any:
-        """f of what stands in the slots now."""
-        args, kwargs = self._arguments(self.slots)
-        return self.f(*args, **kwargs)
+    def run(self, slots: dict | None = None) -> Any:
+        """f of what stands in the slots."""
+        arguments: dict[Any, Any] = dict.fromkeys(self.bound.arguments, ())
+        for name, value in (slots or self.slots).items():
+            if name in arguments:
+                arguments[name] = value
+            else:
+                arguments[self.star] = (*arguments[self.star], value)
+        self.bound.arguments.update(arguments)
+        return self.f(*self.bound.args, **self.bound.kwargs)
 
-    def run_plainly(self, kinds: str = "", kind: type = float) -> Any:
-        """f of the arguments as given, with floats (of this kind for Python's numbers) for their
-        numbers, and nothing printed."""
+    def run_plainly(self, kinds: str = "") -> Any:
+        """f of the arguments as given, with floats for their numbers, and nothing printed."""
 
         def plain(leaf: Any) -> Any:
-            taken = is_number(leaf) and not is_data(leaf, kinds)
-            return _plain(leaf, kind) if taken else leaf
+            if not is_number(leaf) or is_data(leaf, kinds):
+                return leaf
+            leaf = concrete(leaf)
+            is_pythons = isinstance(leaf, int | float) and not isinstance(
+                leaf, np.generic
+            )
+            return float(leaf) if is_pythons else np.array(leaf, dtype=float)[()]
 
-        slots = {
-            name: pytrees.tree_map(plain, tree) for name, tree in self.given.items()
-        }
-        args, kwargs = self._arguments(slots)
         with silence():
-            return self.f(*args, **kwargs)
+            return self.run(pytrees.tree_map(plain, self.given))
 
     def check(self, result: Any, tape: Any, kinds: str = "") -> None:
         """Refuse a recording whose value isn't f's: a question of types had another answer, or f
         caught a refusal and went on with something else.
 
         A function that gives another value each time can't be judged, nor one that takes no plain
-        numbers. Inside another recording nothing is checked: f may read its tracers, and would
-        write a second time. That recording is checked as a whole.
+        numbers. A recording inside another one isn't checked: that one is, as a whole.
 
         Raises:
             TraceError: what f caught, or that the values differ.
@@ -143,11 +148,7 @@ class Call:
             return
         try:
             plain = self.run_plainly(kinds)
-            right = agree(result, plain)
-            if not right and agree(result, plain, 1e-4):
-                # Beside a float32 Python's float becomes one, and NumPy's doesn't.
-                right = agree(result, self.run_plainly(kinds, np.float64))
-            right = right or not agree(plain, self.run_plainly(kinds))
+            right = _agree(result, plain) or not _agree(plain, self.run_plainly(kinds))
         except Exception:
             right = tape.refused is None
         if not right:
@@ -160,10 +161,7 @@ class Call:
             )
 
     def run_and_see_locals(self) -> tuple[Any, dict]:
-        """Call f, and look at its local variables at the moment it returns.
-
-        A profile function sees every return; nothing else does without touching f.
-        """
+        """Call f, and look at its local variables at the moment it returns."""
         code = code_of(self.f)
         local: dict[str, Any] = {}
 
@@ -172,11 +170,10 @@ class Call:
                 local.clear()
                 local.update(frame.f_locals)
 
-        args, kwargs = self._arguments(self.slots)
         before = sys.getprofile()
         sys.setprofile(watch)
         try:
-            result = self.f(*args, **kwargs)
+            result = self.run()
         finally:
             # cProfile's hook is an object of C, which only its own method puts back.
             restore = getattr(
@@ -184,16 +181,6 @@ class Call:
             )
             restore()
         return result, local
-
-    def _arguments(self, slots):
-        arguments = dict.fromkeys(self.bound.arguments, ())
-        for name, value in slots.items():
-            if name in arguments:
-                arguments[name] = value
-            else:
-                arguments[self.star] = (*arguments[self.star], value)
-        self.bound.arguments.update(arguments)
-        return self.bound.args, self.bound.kwargs
 
 
 @contextlib.contextmanager
@@ -287,14 +274,6 @@ def is_number(value: Any) -> bool:
     )
 
 
-def _plain(number, kind):
-    """A number or array as floats, of this kind where it is one of Python's."""
-    number = concrete(number)
-    if isinstance(number, int | float) and not isinstance(number, np.generic):
-        return kind(number)
-    return np.array(number, dtype=float)[()]
-
-
 def is_data(value: Any, kinds: str = "iub") -> bool:
     """Whether ``value`` is an array of integers or truth values: labels, indices, a mask."""
     is_array = issubclass(type(value), np.ndarray) and value.ndim > 0
@@ -302,8 +281,8 @@ def is_data(value: Any, kinds: str = "iub") -> bool:
 
 
 def with_integers(record: Callable, values: Iterable) -> Any:
-    """``record("b")``, which takes truth values as data and integers as numbers; where that fails
-    ``record("iub")``, since integers are labels or indices there."""
+    """``record("b")``, with integers as numbers; where that fails ``record("iub")``, with integers
+    as labels or indices."""
     try:
         return record("b")
     except Exception:  # NumPy, too, refuses numbers as indices
@@ -313,15 +292,16 @@ def with_integers(record: Callable, values: Iterable) -> Any:
     return record("iub")
 
 
-def agree(result: Any, plain: Any, tolerance: float = 1e-9) -> bool:
-    """Whether a recorded result has the value that the function gives for plain numbers."""
+def _agree(result, plain):
+    """Whether a recorded result has the value that the function gives for plain numbers, of which
+    a float32 in it would make float32s."""
     if not pytrees.same_structure(result, plain):
         return False
     pairs = zip(pytrees.leaves(result), pytrees.leaves_like(plain, result), strict=True)
-    return all(_near(concrete(a), concrete(b), tolerance) for a, b in pairs)
+    return all(_near(concrete(a), concrete(b)) for a, b in pairs)
 
 
-def _near(a, b, tolerance):
+def _near(a, b):
     if np.iscomplexobj(b):
         return True  # plain numbers left the real ones, where a recording has nan
     try:
@@ -329,5 +309,4 @@ def _near(a, b, tolerance):
     except (TypeError, ValueError):
         return True  # no numbers: refused elsewhere
     size = np.max(np.abs(b[np.isfinite(b)]), initial=0.0)
-    near = tolerance, 1e-3 * tolerance * size
-    return a.shape == b.shape and np.allclose(a, b, *near, equal_nan=True)
+    return a.shape == b.shape and np.allclose(a, b, 1e-5, 1e-8 * size, equal_nan=True)

@@ -84,13 +84,8 @@ def as_data(array: Any, origin: Origin) -> Data:
     return data
 
 
-def as_argument(array: Any, name: str, tape: Tape) -> Data:
-    """An argument of a recorded function that is data."""
-    return as_data(array, Origin(None, (name,), {}, tape))
-
-
 def handle(tracer: Tracer) -> Tracer:
-    """Another tracer of the same row, which what happens to this one doesn't change."""
+    """Another tracer of the same row, which updates in place of this one don't change."""
     another = Tracer()
     another.value, another.index = tracer.value, tracer.index
     another.tape = tracer.tape
@@ -141,7 +136,7 @@ def _method(name):
 
 
 def _question(name):
-    """A method of Python's that wants one answer: noted under what it asks of."""
+    """A method of Python's that wants one answer."""
 
     def method(self, *args: Any) -> Any:
         asked = getattr(self.origin and self.origin.function, "__name__", name)

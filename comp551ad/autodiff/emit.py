@@ -4,22 +4,21 @@ For reading, a node that the user's function had a name for gets a line of its o
 its adjoint one with a ``d`` in front; what has no name is written where it is used, unless it is
 used twice or grows long.
 
-For speed, each operation has a line and a place for its result: much of the time of a NumPy program
-goes into fetching memory for results that live for one line. Here arrays are allocated once and
-handed to the operations (``out=``). An array is free again after the last use of what it holds,
-and an operation that works entry by entry writes over an operand that nobody needs any more. Tall
-arrays with a short last axis, such as N x 3 logits, are stored short axis first, so that sums and
-maxima over it run along memory.
+For speed, each operation has a line and an array for its result (``out=``): arrays are allocated
+once. One is free again after the last use of what it holds, and an operation that works entry by
+entry writes over an operand that nobody needs any more. Tall arrays with a short last axis, such as
+N x 3 logits, are stored short axis first, so that sums and maxima over it run along memory.
 
 Reads: ``simplify``, ``primitives``, ``pytrees``. Read by: ``program``.
 """
 
 import builtins
+import inspect
 import keyword
 import math
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -69,7 +68,8 @@ class Computation(NamedTuple):
     """What there is to write.
 
     Attributes:
-        name: the wished name of the function.
+        signature: of the recorded function.
+        name: the wished name of the written one.
         title: its docstring.
         inputs: parameter -> its argument, with an input node for each number.
         results: a container of ``Output``.
@@ -77,6 +77,7 @@ class Computation(NamedTuple):
         expressions: that the nodes come from.
     """
 
+    signature: inspect.Signature
     name: str
     title: str
     inputs: dict[str, Any]
@@ -110,12 +111,10 @@ class Writer:
         self.imports: set[str] = set()
         self.taken = {*keyword.kwlist, *dir(builtins), *self.reserved}
         self.taken |= {p.functions[0].__name__ for p in PRIMITIVES.values()}
-        # Node -> the variable of the result that has its memory.
-        self.handed_out: dict[Node, str] = {}
+        inputs = [*computation.inputs.values()]
+        self.check_keys([inputs, computation.results])
         self.parameters = [self.fresh(p, "x") for p in computation.inputs]
-        for parameter, tree in zip(
-            self.parameters, computation.inputs.values(), strict=True
-        ):
+        for parameter, tree in zip(self.parameters, inputs, strict=True):
             self.unpack(parameter, tree)
         variables = self.write_lines(pytrees.leaves(computation.results))
         name = computation.name
@@ -123,6 +122,12 @@ class Writer:
         self.source = self.module(variables)
 
     # -- the module
+
+    def compiled(self) -> Callable:
+        """The function that the source defines."""
+        namespace: dict[str, Any] = {}
+        exec(compile(self.source, f"<written {self.name}>", "exec"), namespace)
+        return namespace[self.name]
 
     def module(self, variables: list[str]) -> str:
         imports = "import numpy as np\n"
@@ -163,14 +168,15 @@ class Writer:
 
     def unpack(self, parameter: Any, tree: Any) -> None:
         """A variable for every input; lines that take a container apart."""
-        for path, leaf in self.paths(tree):
+        names = pytrees.leaf_names(tree, parameter)
+        for path, leaf in zip(names, pytrees.leaves(tree), strict=True):
             if not isinstance(leaf, Node):
                 continue
             name = parameter
-            if path:
-                wish = re.sub(r"\W+", "_", path).strip("_")
+            if path != parameter:
+                wish = re.sub(r"\W+", "_", path.removeprefix(parameter)).strip("_")
                 name = self.fresh(wish, f"{parameter}_{wish}")
-                self.declare(name, f"{parameter}{path}")
+                self.declare(name, path)
             self.keep(leaf, name)
 
     def keep(self, node: Node, name: Any) -> None:
@@ -205,25 +211,16 @@ class Writer:
         self.body.append(line + (f"{self.comment}{shape}" if shape else ""))
 
     def write_output(self, of: Node | None, node: Node) -> str:
-        """The variable of a result, with a line that makes it where there is none: a number, or
-        an array that is the caller's alone: not an argument's memory, nor another result's, nor
-        memory that can only be read."""
-        base, text = base_of(node), self.text[node]
+        """The variable of a result, with a line that makes it where there is none."""
+        text = self.text[node]
         if node.name == "constant":
             text = self.constant(node, floats=True)[0]
-        elif not node.shape:
-            text += "[()]" if is_view(node) or node.name == "where" else ""
-        elif base.name == "input" or base in self.handed_out or _repeats(node):
-            text = f"np.copy({text})"
-        own = text == self.text[node]
-        name = text
-        if not text.isidentifier():
-            name = self.fresh("value" if of is None else f"d{self.text[of]}")
-            self.declare(name, text, node)
-        if own:
+        if text.isidentifier():
+            return text
+        name = self.fresh("value" if of is None else f"d{self.text[of]}")
+        self.declare(name, text, node)
+        if node.name != "constant":
             self.keep(node, name)
-            if node.shape:
-                self.handed_out[base] = name
         return name
 
     def name_the_count(self, needed: Any) -> None:
@@ -284,12 +281,13 @@ class Writer:
 
     def slots(self, node: Node, told: dict) -> dict[str, str]:
         """What stands in the template's places besides operands."""
+        index = told.get("index")
+        parameters = "".join(f", {self.parameter(*item)}" for item in told.items())
+        condition = self.literal(told.get("condition", True))
         return {
-            "parameters": "".join(
-                f", {self.parameter(*item)}" for item in told.items()
-            ),
-            "index": self.index(told.get("index")),
-            "condition": self.literal(told.get("condition", True)),
+            "parameters": parameters,
+            "index": self.index(index),
+            "condition": condition,
         }
 
     def data_call(
@@ -297,36 +295,17 @@ class Writer:
     ) -> tuple[str, int]:
         """A call that nobody differentiates, and how tightly its text binds."""
         if function == "__getitem__":
-            return f"{self.argument_of(args[0])}[{self.index(args[1])}]", ATOM
+            return f"{self.literal(args[0])}[{self.index(args[1])}]", ATOM
+        texts = [*map(self.literal, args)]
         if function in INFIX and not kwargs:
-            a, b = map(self.argument_of, args)
-            return f"{a} {INFIX[function]} {b}", 0
-        texts = [*map(self.argument_of, args)]
-        keywords = [f"{key}={self.argument_of(value)}" for key, value in kwargs.items()]
+            return f" {INFIX[function]} ".join(texts), 0
+        texts += [f"{key}={self.literal(value)}" for key, value in kwargs.items()]
         if isinstance(function, str):
-            owner, *texts = texts
-            return f"{owner}.{function}({', '.join([*texts, *keywords])})", ATOM
-        module = (getattr(function, "__module__", None) or "numpy").split(".")
-        name = ".".join(["np", *module[1:], function.__name__])
-        return f"{name}({', '.join([*texts, *keywords])})", ATOM
-
-    def argument_of(self, value: Any) -> str:
-        """An argument of a call of data."""
-        if isinstance(value, Node):
-            text = self.text[value]
-            return text if self.level[value] == ATOM else f"({text})"
-        if isinstance(value, tuple | list):
-            inner = ", ".join(map(self.argument_of, value))
-            return f"[{inner}]" if isinstance(value, list) else f"({inner},)"
-        if isinstance(value, type):
-            return (
-                value.__name__
-                if value in (int, float, bool)
-                else f"np.{value.__name__}"
-            )
-        if isinstance(value, np.ndarray | np.generic | float):
-            return self.literal(value)
-        return repr(value)
+            name = f"{texts.pop(0)}.{function}"
+        else:
+            module = (getattr(function, "__module__", None) or "numpy").split(".")
+            name = ".".join(["np", *module[1:], function.__name__])
+        return f"{name}({', '.join(texts)})", ATOM
 
     # -- values
 
@@ -341,28 +320,39 @@ class Writer:
         return text, SUM if text[0] == "-" else PRODUCT if " / " in text else ATOM
 
     def literal(self, value: Any) -> str:
-        """A number, or a small array, as source."""
+        """A parameter, a small array, or an argument of a call, as source."""
         if isinstance(value, Node):
-            return self.text[value]
+            text = self.text[value]
+            return text if self.level[value] == ATOM else f"({text})"
+        if isinstance(value, tuple | list):
+            return self.container(pytrees.tree_map(self.literal, value))
         if isinstance(value, np.ndarray):
             return _array(value)
+        if isinstance(value, type):
+            is_pythons = value in (int, float, bool)
+            return value.__name__ if is_pythons else f"np.{value.__name__}"
         if isinstance(value, bool | np.bool_):
             return str(bool(value))
+        if isinstance(value, float):
+            return self.number(float(value))
+        if isinstance(value, np.number):
+            return repr(value.item())
+        return "..." if value is Ellipsis else repr(value)
+
+    def number(self, value: float) -> str:
         if not math.isfinite(value):
-            return re.sub("(nan|inf)", r"np.\1", repr(float(value)))
-        if isinstance(value, int):
-            return repr(value)
-        p, q = as_ratio(float(value))
+            return re.sub("(nan|inf)", r"np.\1", repr(value))
+        p, q = as_ratio(value)
         if q != 1:
             return f"{p:.0f} / {q:.0f}"
         whole = value == int(value) and abs(value) < 1e15 and str(value) != "-0.0"
-        return repr(int(value)) if whole else repr(float(value))
+        return repr(int(value) if whole else value)
 
     def parameter(self, key: str, value: Any) -> str:
         """A parameter as an argument of a call."""
         if key == "index":
             return f"np.s_[{self.index(value)}]"
-        return repr(value) if key == "shape" else f"{key}={value!r}"
+        return self.literal(value) if key == "shape" else f"{key}={self.literal(value)}"
 
     def index(self, index: Any) -> str:
         """An index as it stands between brackets: 0, 1:3, :, None …"""
@@ -375,18 +365,15 @@ class Writer:
             return ":".join(ends) + ("" if part.step is None else f":{part.step}")
         if isinstance(part, Node):
             return self.text[part]
-        if isinstance(part, np.ndarray):
-            return _array(part)
         # (0, 1) would be two indices.
-        part = list(part) if isinstance(part, tuple) else part
-        return "..." if part is Ellipsis else repr(part)
+        return self.literal(list(part) if isinstance(part, tuple) else part)
 
     # -- containers
 
     def container(self, tree: Any) -> str:
         """A container of expressions as an expression."""
         if isinstance(tree, dict):
-            items = (f"{self.key(k)}: {self.container(v)}" for k, v in tree.items())
+            items = (f"{key!r}: {self.container(v)}" for key, v in tree.items())
             return f"{{{', '.join(items)}}}"
         if not pytrees.is_container(tree):
             return tree
@@ -395,26 +382,18 @@ class Writer:
             return f"[{inner}]"
         return f"({inner},)" if len(tree) == 1 else f"({inner})"
 
-    def key(self, key: Any) -> str:
-        """A dict's key as source."""
-        if type(key) in self.keys:
-            return self.quoted(key)
-        raise ProgramError(
-            f"key: got {key!r} in a dict, expected text or a whole number, which can stand in "
-            "the source; name the entry so"
-        )
-
-    def quoted(self, key: Any) -> str:
-        return repr(key)
-
-    def paths(self, tree: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-        """(how the source gets at it, leaf) per leaf of an argument."""
+    def check_keys(self, tree: Any) -> None:
+        """Refuse a dict's key that can't stand in the source."""
         if not pytrees.is_container(tree):
-            yield path, tree
             return
-        pairs = tree.items() if isinstance(tree, dict) else enumerate(tree)
-        for key, child in pairs:
-            yield from self.paths(child, f"{path}[{self.key(key)}]")
+        for key in tree if isinstance(tree, dict) else ():
+            if type(key) not in self.keys:
+                raise ProgramError(
+                    f"key: got {key!r} in a dict, expected text or a whole number, which can "
+                    "stand in the source; name the entry so"
+                )
+        for child in tree.values() if isinstance(tree, dict) else tree:
+            self.check_keys(child)
 
 
 # ---------------------------------------------------------------- for speed
@@ -422,8 +401,6 @@ class Writer:
 
 class BufferedWriter(Writer):
     """Writes a computation as a function that keeps its arrays."""
-
-    reserved = Writer.reserved | {"copy"}
 
     def __init__(self, computation: Computation):
         # Lines that allocate.
@@ -514,11 +491,6 @@ class BufferedWriter(Writer):
 
     def function(self, variables: list[str]) -> str:
         """The function inside another that allocates its arrays, and their transposes."""
-        held = {v for node, v in self.handed_out.items() if node in self.buffer_of}
-        own = [f"{name}.copy()" if name in held else name for name in variables]
-        if held:
-            self.body += ["if copy:", f"    return {self.returned(own)}"]
-        self.parameters.append("copy=True")
         inner = super().function(variables)
         body = [*self.allocated, "", *inner.splitlines(), "", f"return {self.name}"]
         text = "".join(f"    {line}\n" if line else "\n" for line in body)
@@ -541,15 +513,6 @@ def _by_columns(shape):
 
 
 # ---------------------------------------------------------------- the text of values
-
-
-def _repeats(node):
-    """Whether the node's array shows entries many times: it can only be read."""
-    while is_view(node):
-        if node.size > node.operands[0].size:
-            return True
-        node = node.operands[0]
-    return False
 
 
 def is_loose(notation: Notation, template: str, k: int, level: int) -> bool:

@@ -1,8 +1,9 @@
 """Nodes written down as JavaScript: a module that a page can run, without Python.
 
 What works entry by entry becomes one loop over the entries, however many operations that is;
-everything else calls a function of ``runtime.js`` under its NumPy name. The module carries those
-functions of the runtime that it uses. How an operation is written stands in its entry of the table.
+everything else calls a function of the runtime (``runtime.js``, ``linalg.js``) under its NumPy
+name, of which the module carries those that it uses. How an operation is written stands in its
+entry of the table.
 
 Reads: ``emit``, ``simplify``, ``primitives``. Read by: ``program``.
 """
@@ -11,6 +12,7 @@ import inspect
 import json
 import math
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +32,11 @@ from .emit import (
 from .primitives import ATOM, PRIMITIVES, SUM
 from .simplify import Node, needed_nodes
 
-RUNTIME = Path(__file__).with_name("runtime.js").read_text(encoding="utf-8")
+# Without what each file says about itself.
+RUNTIME = "\n".join(
+    Path(__file__).with_name(name).read_text(encoding="utf-8").split("\n\n", 1)[1]
+    for name in ("runtime.js", "linalg.js")
+)
 # A declaration of the runtime with the comment above it.
 _PART = re.compile(
     r"(?:^//.*\n)*^(?:const|function) (?:(\w+)|\{([^}]*)\}).*\n(?:^[ })].*\n)*",
@@ -80,13 +86,24 @@ class JavaScriptWriter(Writer):
     keys = (str, int)
     reserved = Writer.reserved | {*_WORDS.split(), *PARTS}
 
-    def __init__(self, computation: Computation, signature: inspect.Signature):
-        self.signature = signature
+    def __init__(self, computation: Computation):
         # Elementwise nodes that have no array: their text is that of the entry i.
         self.entries: set[Node] = set()
         super().__init__(computation)
 
     # -- the module
+
+    def compiled(self) -> Callable:
+        """A function that says where the source can be run."""
+
+        def function(*args: Any) -> Any:
+            raise TypeError(
+                f"{self.name}: got a call from Python, expected one from a page or node; import "
+                'p.source there, or write the program with language="numpy"'
+            )
+
+        function.__name__ = self.name
+        return function
 
     def module(self, variables: list[str]) -> str:
         inner = self.function(variables)
@@ -110,15 +127,16 @@ class JavaScriptWriter(Writer):
         parameters, arguments = [], []
         named = zip(self.parameters, self.computation.inputs.items(), strict=True)
         for parameter, (name, tree) in named:
-            kind = self.signature.parameters[name].kind
+            kind = self.computation.signature.parameters[name].kind
             rest = "..." if kind is inspect.Parameter.VAR_POSITIONAL else ""
             parameters.append(rest + parameter)
-            names = pytrees.leaf_names(tree, name)
-            leaves = [
-                self.argument(parameter + path, leaf, leaf_name)
-                for (path, leaf), leaf_name in zip(self.paths(tree), names, strict=True)
-            ]
-            arguments.append(self.container(pytrees.unflatten(tree, iter(leaves))))
+            leaves = map(
+                self.argument,
+                pytrees.leaf_names(tree, parameter),
+                pytrees.leaves(tree),
+                pytrees.leaf_names(tree, name),
+            )
+            arguments.append(self.container(pytrees.unflatten(tree, leaves)))
         lines = "".join(f"      {argument},\n" for argument in arguments)
         call = f"nested(\n    {self.name}(\n{lines}    ),\n  )"
         return f"export default ({', '.join(parameters)}) =>\n  {call};\n"
@@ -133,9 +151,6 @@ class JavaScriptWriter(Writer):
 
     def container(self, tree: Any) -> str:
         return super().container(list(tree) if isinstance(tree, tuple) else tree)
-
-    def quoted(self, key: Any) -> str:
-        return json.dumps(key)
 
     # -- lines
 
@@ -273,12 +288,16 @@ class JavaScriptWriter(Writer):
 
     def literal(self, value: Any) -> str:
         if isinstance(value, np.ndarray):
-            return self.literal(small_array(value).tolist())
-        if isinstance(value, tuple | list):
-            return f"[{', '.join(map(self.literal, value))}]"
-        if isinstance(value, float) and not math.isfinite(value):
-            return "NaN" if math.isnan(value) else f"{'-' * (value < 0)}Infinity"
-        return super().literal(value).replace("True", "true").replace("False", "false")
+            value = small_array(value).tolist()
+        if isinstance(value, list | tuple):
+            return self.container([*map(self.literal, value)])
+        text = super().literal(value)
+        return text.lower() if isinstance(value, bool | np.bool_) else text
+
+    def number(self, value: float) -> str:
+        if math.isfinite(value):
+            return super().number(value)
+        return "NaN" if math.isnan(value) else f"{'-' * (value < 0)}Infinity"
 
     def places(self, index: Any, shape: tuple) -> tuple[str, tuple]:
         """Where in the memory of such an array the indexed entries are: lists of offsets, to be
@@ -301,26 +320,17 @@ class JavaScriptWriter(Writer):
         return self.literal(places)
 
 
-def lists_of(places: Any) -> Any:
-    """Lists whose sums, each to each, are the places: of single axes, or several taken together."""
-    if not places.size:
-        return [np.array([], int)]
-    for width in range(1, places.ndim + 1):
-        for start in range(places.ndim - width + 1):
-            shape = list(places.shape)
-            shape[start : start + width] = [math.prod(shape[start : start + width])]
-            joined = places.reshape(shape)
-            corner = (0,) * joined.ndim
-            axes = np.ogrid[tuple(map(slice, shape))]
-            lists = [
-                joined[(*corner[:a], slice(None), *corner[a + 1 :])]
-                for a in range(len(shape))
-            ]
-            lists[1:] = [each - places.flat[0] for each in lists[1:]]
-            if np.array_equal(
-                sum(each[at] for each, at in zip(lists, axes, strict=True)), joined
-            ):
-                return lists
+def lists_of(places: np.ndarray) -> list:
+    """Lists whose sums, each to each, are the places: one for each axis, or one of them all."""
+    if places.size and places.ndim:
+        first = places.flat[0]
+        corner: Any = (0,) * places.ndim
+        lists = [
+            places[(*corner[:a], slice(None), *corner[a + 1 :])] - first
+            for a in range(places.ndim)
+        ]
+        if np.array_equal(sum(np.ix_(*lists), first), places):
+            return [lists[0] + first, *lists[1:]]
     return [places.reshape(-1)]
 
 

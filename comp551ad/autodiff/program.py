@@ -11,7 +11,6 @@ Reads: ``tape``, ``trace``, ``arguments``, ``data``, ``passes``, ``simplify``, `
 
 import functools
 import html
-import inspect
 import operator
 import re
 import threading
@@ -23,23 +22,19 @@ import numpy as np
 
 from comp551ad import pytrees
 
-from .arguments import (
-    Call,
-    names_by_place,
-    silence,
-    with_integers,
-)
+from .arguments import Call, names_by_place, silence, with_integers
 from .data import Data, handle
 from .emit import BufferedWriter, Computation, Output, ProgramError, Writer
 from .javascript import JavaScriptWriter
-from .operands import FLOAT64, as_input, operands_of
+from .operands import as_input, operands_of
 from .passes import pull_back
 from .primitives import shape_of
 from .refusals import TraceError, kind_of
-from .simplify import Expressions, recognise
+from .simplify import Expressions, is_view, recognise
 from .tape import Tape, Tracer, concrete
 from .trace import local_names
-from .trials import choosing_changes, plain_outputs
+from .transforms import own
+from .trials import try_others
 
 _FORM = operator.attrgetter("shape", "dtype")
 # Operations: compiling costs some 20 microseconds each.
@@ -73,11 +68,9 @@ def write_gradient(
 
     Returns:
         A ``Program``: ``p.source`` is the text, ``p(*args)`` runs it. What f reads from elsewhere
-        (globals, variables of a function around it) is written down as it is now: later changes
-        of it, and branches that it decides, don't reach the program. Numbers are gathered and
-        minus signs moved, so a result may differ in its last digits, and the sign of a zero may
-        differ: of np.sum(-x), written -np.sum(x), and with it the sign of 1 / np.sum(-x) at
-        zero, or of another infinite result.
+        (globals, variables of a function around it) is written down as it is now. Numbers are
+        gathered and minus signs moved, so a result may differ in its last digits, and a zero in
+        its sign: np.sum(-x) is written -np.sum(x).
 
     Raises:
         ProgramError: f's course depended on the values of its arguments (the text names the
@@ -111,45 +104,33 @@ class Program:
     an argument (a global, a closure), has changed since.
 
     Attributes:
-        source: the NumPy source, a module that defines ``function``.
-        function: the function that the source defines. It checks nothing, and its scalars are
-            NumPy's: 1 / x of Python's 0.0 is an error, of ``np.float64(0)`` inf.
-        simplified: what was simplified, a sentence each.
-        sizes_vary: whether a mask chooses how many entries arrays have. Where that number stands
-            in the source, other data are refused.
+        source: the source, a module that defines ``function``.
+        function: the function that the source defines. It checks and copies nothing, and its
+            scalars are NumPy's: 1 / x of Python's 0.0 is an error, of ``np.float64(0)`` inf.
     """
 
-    def __init__(
-        self, writer: Writer, rows: int, signature: inspect.Signature, arguments: dict
-    ):
+    def __init__(self, writer: Writer, examples: dict, is_fixed: bool):
         self.source = writer.source
-        counts = f"{rows} recorded rows became {len(writer.body)} lines"
-        recognised = dict.fromkeys(writer.computation.expressions.recognised)
-        self.simplified = counts, *recognised
-        self.function = self._compiled(writer.name)
+        self.function = writer.compiled()
         # f's: the source may name a parameter otherwise.
-        self.__signature__ = signature
-        # Parameter -> what is remembered of its argument.
-        self._arguments = arguments
-        self._by_place = names_by_place(self)[: len(arguments)] == list(arguments)
-        # Of arguments that all are arrays: one look tells whether others fit.
-        arrays = [x for x in arguments.values() if type(x) is _Leaf and x.is_array]
-        self._forms = [(x.shape, FLOAT64) for x in arrays]
-        fits = self._by_place and len(arrays) == len(arguments)
-        self._kinds = [np.ndarray] * len(arrays) if fits else None
+        self.__signature__ = writer.computation.signature
+        # Parameter -> an example of its argument: numbers of the shape, data, or the setting.
+        self._examples = examples
+        # Whether it holds for the recorded data alone.
+        self._is_fixed = is_fixed
         self._results = writer.computation.results
-        self.sizes_vary = False
-        # Numbers come out as NumPy's only where one goes in.
-        leaves = pytrees.leaves([*arguments.values()])
+        # Where all arguments are arrays one look tells whether others fit, and results that are
+        # new arrays are as they should be.
         results = self._results if type(self._results) is tuple else (self._results,)
-        containers = any(map(pytrees.is_container, results))
-        self._is_finished = not containers and all(leaf.shape != () for leaf in leaves)
+        nodes = {x.node for x in results if type(x) is Output}
+        self._is_plain = (
+            all(type(x) is np.ndarray for x in examples.values())
+            and len(nodes) == len(results)
+            and all(n.shape and n.operands and not is_view(n) for n in nodes)
+            and names_by_place(self)[: len(examples)] == list(examples)
+        )
+        self._forms = [*map(_FORM, examples.values())] if self._is_plain else []
         functools.update_wrapper(self, self.function)
-
-    def _compiled(self, name):
-        namespace: dict[str, Any] = {}
-        exec(compile(self.source, f"<written {name}>", "exec"), namespace)
-        return namespace[name]
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the program.
@@ -157,49 +138,79 @@ class Program:
         Raises:
             ProgramError: an argument's shape, structure or setting isn't the recorded one.
         """
-        return self._finish(self.function(*self._checked(args, kwargs)))
+        checked = self._checked(args, kwargs)
+        return self._finish(self.function(*checked), checked)
 
     def _checked(self, args, kwargs) -> Sequence:
         """The arguments in the order of the parameters, each as it was recorded."""
-        recorded = self._arguments
-        if not kwargs and list(map(type, args)) == self._kinds:
+        if self._is_plain and not kwargs and set(map(type, args)) == {np.ndarray}:
             if list(map(_FORM, args)) == self._forms:
                 return args
-        if kwargs or not self._by_place or len(args) != len(recorded):
-            bound = self.__signature__.bind(*args, **kwargs)
-            if bound.arguments.keys() != recorded.keys():
-                raise ProgramError(
-                    f"arguments: got {', '.join(bound.arguments)}, expected "
-                    f"{', '.join(recorded)}; write the program again for these"
-                )
-            args = [bound.arguments[name] for name in recorded]
-        checked = zip(args, recorded.items(), strict=True)
-        return [_checked(x, *example) for x, example in checked]
-
-    def _finish(self, result):
-        """The result in f's own classes of containers, with Python's numbers for NumPy's."""
-        if self._is_finished:
-            return result
-        leaves = pytrees.leaves(result)
-        own = (float(x) if type(x) is np.float64 else x for x in leaves)
-        return pytrees.unflatten(self._results, own)
-
-    def fix_data(self, kinds: str) -> None:
-        """From now on the program is for the recorded data alone: two masks that choose as many
-        entries as before may do so in fewer places together.
-
-        Raises:
-            ProgramError: numbers choose them, which a program can't ask ("f" in kinds).
-        """
-        data = [x for x in pytrees.leaves([*self._arguments.values()]) if x.is_data]
-        if "f" in kinds or not data:
+        given = self.__signature__.bind(*args, **kwargs).arguments
+        if given.keys() != self._examples.keys():
             raise ProgramError(
-                "f: got a program that holds how many entries a comparison chooses, expected one "
-                "that is right for other numbers; write np.sum(…) / np.sum(mask) for the mean of "
-                "x[mask], choose with np.where, or use grad"
+                f"arguments: got {', '.join(given)}, expected "
+                f"{', '.join(self._examples)}; write the program again for these"
             )
-        for leaf in data:
-            leaf.is_fixed = True
+        return [self._as_recorded(name, given[name]) for name in self._examples]
+
+    def _as_recorded(self, name, x):
+        """An argument in the form that was recorded."""
+        example = self._examples[name]
+        if not pytrees.same_structure(x, example):
+            raise ProgramError(
+                f"{name}: got {x!r}, whose structure isn't the recorded one; write the program "
+                "again for it"
+            )
+        names = pytrees.leaf_names(example, name)
+        parts = pytrees.leaves_like(x, example), pytrees.leaves(example)
+        leaves = map(self._leaf_as_recorded, names, *parts)
+        return pytrees.unflatten(example, leaves)
+
+    def _leaf_as_recorded(self, name, x, example):
+        if type(example) not in (float, np.ndarray, Data):
+            if _are_equal(x, example):
+                return x
+            raise _misfit(name, _described(x), repr(example))
+        if type(example) is Data:
+            x = np.asarray(x)
+            # As an index truth values choose, and whole numbers count.
+            is_mask = example.dtype == bool
+            if x.dtype.kind not in ("b" if is_mask else "iu"):
+                expected = "truth values" if is_mask else "whole numbers"
+                raise _misfit(name, kind_of(x), expected)
+        elif type(x) is not Tracer:
+            try:
+                x = as_input(x, name)
+            except ValueError as error:
+                raise ProgramError(f"{name}: got {_described(x)}: {error}") from None
+            except TraceError as error:
+                raise ProgramError(str(error)) from None
+        if shape_of(x) != np.shape(example):
+            raise _misfit(name, f"shape {shape_of(x)}", f"{np.shape(example)}")
+        if type(example) is Data and self._is_fixed and not np.array_equal(x, example):
+            raise ProgramError(
+                f"{name}: got data that choose other entries, expected the recorded ones, whose "
+                "number stands in the program; write the program again for them, or write "
+                "np.sum(…) / np.sum(mask) for the mean of x[mask]"
+            )
+        # With NumPy's numbers 1 / 0 is inf, as when it was recorded.
+        return np.float64(x) if type(x) is float else x
+
+    def _finish(self, result, args):
+        """The result in f's own classes of containers, with Python's numbers for NumPy's, and
+        arrays that are the caller's alone: no argument's memory, nor another result's."""
+        if self._is_plain:
+            return result
+        taken, found = set(map(id, pytrees.leaves(list(args)))), []
+        for x in pytrees.leaves(result):
+            if type(x) in (np.ndarray, np.float64) and not x.shape:
+                x = x.item()
+            elif type(x) is np.ndarray and (x.base is not None or id(x) in taken):
+                x = x.copy()
+            taken.add(id(x))
+            found.append(_handle(x))
+        return pytrees.unflatten(self._results, iter(found))
 
     def __repr__(self) -> str:
         return self.source
@@ -208,30 +219,18 @@ class Program:
         return f"<pre><code>{html.escape(self.source, quote=False)}</code></pre>"
 
 
-class JavaScriptProgram(Program):
-    """A program in JavaScript. It is text; its function says where it can be run."""
-
-    def _compiled(self, name):
-        def function(*args: Any) -> Any:
-            raise TypeError(
-                f"{name}: got a call from Python, expected one from a page or node; import "
-                'p.source there, or write the program with language="numpy"'
-            )
-
-        return function
-
-
 class BufferedProgram(Program):
     """A program whose intermediate results live in arrays that are used again.
 
     Attributes:
         readable: the same program written for reading. It runs instead when the program is
-            itself recorded, or where ``sizes_vary``.
+            itself recorded, or where a mask chooses how many entries arrays have.
     """
 
-    def __init__(self, *written: Any, readable: Program):
+    def __init__(self, *written: Any, readable: Program, sizes_vary: bool):
         super().__init__(*written)
         self.readable = readable
+        self._sizes_vary = sizes_vary
         self._one_at_a_time = threading.Lock()
 
     def __call__(self, *args: Any, copy: bool = True, **kwargs: Any) -> Any:
@@ -241,76 +240,22 @@ class BufferedProgram(Program):
         overwrites: use them before it, and don't hand them to it as arguments.
         """
         checked = self._checked(args, kwargs)
-        is_traced = checked is not args and Tracer in map(
-            type, pytrees.leaves(list(checked))
-        )
-        if self.sizes_vary or is_traced:
-            return self._finish(self.readable.function(*checked))
+        is_traced = Tracer in map(type, pytrees.leaves(list(checked)))
+        if self._sizes_vary or is_traced:
+            return self._finish(self.readable.function(*checked), checked)
         with self._one_at_a_time:
-            return self._finish(self.function(*checked, copy))
+            result = self._finish(self.function(*checked), checked)
+            return pytrees.tree_map(own, result) if copy else result
 
 
-# ---------------------------------------------------------------- the arguments of a program
+def _described(x):
+    return kind_of(x) if isinstance(x, np.ndarray) else repr(x)
 
 
-class _Leaf:
-    """What a program remembers of a number or an array among the arguments, or of a setting."""
-
-    def __init__(self, leaf, name):
-        self.name = name
-        self.is_data = type(leaf) is Data
-        has_shape = type(leaf) is Tracer or self.is_data
-        self.shape = leaf.shape if has_shape else None
-        self.is_array = bool(self.shape) and not self.is_data
-        self.setting = leaf
-        # The program holds for data as this one alone.
-        self.is_fixed = False
-        if self.shape is None and not _are_equal(leaf, leaf):
-            raise ProgramError(
-                f"{name}: got {kind_of(leaf)}, expected numbers, or a setting that == compares; "
-                f"bind it first: functools.partial(f, {name}=…)"
-            )
-
-    def check(self, x):
-        """The argument in the form that was recorded, or an error."""
-        if self.shape is None:
-            if _are_equal(x, self.setting):
-                return x
-            got = kind_of(x) if isinstance(x, np.ndarray) else repr(x)
-            expected = repr(self.setting)
-        else:
-            try:
-                x = self._as_array(x)
-            except TraceError as error:
-                raise ProgramError(str(error)) from None
-            except ValueError as error:
-                raise ProgramError(f"{self.name}: got {x!r}: {error}") from None
-            if self.is_data and x.shape == self.shape:
-                if not self.is_fixed or np.array_equal(x, self.setting):
-                    return x
-                raise ProgramError(
-                    f"{self.name}: got data that choose other entries, expected the recorded ones, "
-                    "whose number stands in the program; write the program again for them, or "
-                    "write np.sum(…) / np.sum(mask) for the mean of x[mask]"
-                )
-            if shape_of(x) == self.shape and not self.is_data:
-                # With NumPy's numbers 1 / 0 is inf, as when it was recorded.
-                return np.float64(x) if type(x) is float else x
-            got, expected = f"shape {shape_of(x)}", f"{self.shape}"
-        raise ProgramError(
-            f"{self.name}: got {got}, expected {expected}; write the program again for it"
-        )
-
-    def _as_array(self, x):
-        if self.is_data:
-            x = np.asarray(x)
-            # As an index truth values choose, and whole numbers count.
-            kinds = "b" if self.setting.dtype.kind == "b" else "iu"
-            if x.dtype.kind not in kinds:
-                expected = "truth values" if kinds == "b" else "whole numbers"
-                raise TraceError(f"{self.name}: got {kind_of(x)}, expected {expected}")
-            return x
-        return x if type(x) is Tracer else as_input(x, self.name)
+def _misfit(name, got, expected):
+    return ProgramError(
+        f"{name}: got {got}, expected {expected}; write the program again for it"
+    )
 
 
 def _are_equal(a, b):
@@ -323,22 +268,6 @@ def _are_equal(a, b):
     return isinstance(equal, bool | np.bool_) and bool(equal)
 
 
-def _example(tree, name):
-    """What a program remembers of an argument, in the argument's structure."""
-    names = pytrees.leaf_names(tree, name)
-    return pytrees.unflatten(tree, map(_Leaf, pytrees.leaves(tree), names))
-
-
-def _checked(x, name, example):
-    """An argument in the form that was recorded, or an error."""
-    if not pytrees.same_structure(x, example):
-        raise ProgramError(
-            f"{name}: got {x!r}, whose structure isn't the recorded one; write the program again"
-        )
-    leaves = zip(pytrees.leaves_like(x, example), pytrees.leaves(example), strict=True)
-    return pytrees.unflatten(example, (leaf.check(part) for part, leaf in leaves))
-
-
 # ---------------------------------------------------------------- recording and deriving
 
 
@@ -348,39 +277,48 @@ def _write(f, args, kwargs, wrt, value, buffered, language):
             f'language: got {language!r}, expected "numpy" or "javascript"'
         )
 
-    def written(args, kwargs):
-        how = wrt, value, buffered, language
-        return with_integers(
-            lambda kinds: _written(f, args, kwargs, *how, kinds),
-            (*args, *kwargs.values()),
-        )
+    def derived(kinds, args=args, kwargs=kwargs):
+        call = Call.of(f, args, kwargs, whole=True)
+        if buffered and "copy" in {*call.slots, *kwargs}:
+            raise ProgramError(
+                "copy: got a parameter of this name, which a buffered program has already; "
+                "give yours another name"
+            )
+        return call, *_derived(call, wrt, value, kinds)
 
-    program, choosing = written(args, kwargs)
-    for change in choosing:
-        # Another number of entries is chosen: the program must be the same.
-        program.sizes_vary = True
+    def checked(kinds):
+        call, computation, examples, tape, result = derived(kinds)
+        call.check(result, tape, kinds)
+        return computation, examples, (call, tape, result, kinds)
+
+    computation, examples, recorded = with_integers(checked, (*args, *kwargs.values()))
+
+    def is_as_written(change):
+        other = pytrees.tree_map(change, [args, kwargs])
         try:
             with silence():
-                text = _text(written(*pytrees.tree_map(change, [args, kwargs]))[0])
+                again = Writer(derived(recorded[-1], *other)[1])
         except ProgramError:
-            text = ""
-        if text != _text(program):
-            program.fix_data(change.keywords["kinds"])
-    return program
+            return False
+        return _without_shapes(again) == _without_shapes(Writer(computation))
+
+    sizes_vary, is_fixed = try_others(*recorded, is_as_written)
+    if language == "javascript":
+        return Program(JavaScriptWriter(computation), examples, is_fixed)
+    program = Program(Writer(computation), examples, is_fixed)
+    if not buffered:
+        return program
+    in_buffers = BufferedWriter(computation), examples, is_fixed
+    return BufferedProgram(*in_buffers, readable=program, sizes_vary=sizes_vary)
 
 
-def _text(program):
+def _without_shapes(writer):
     """The source without the comments that tell shapes."""
-    return re.sub("  # .*", "", getattr(program, "readable", program).source)
+    return re.sub("  # .*", "", writer.source)
 
 
-def _written(f, args, kwargs, wrt, value, buffered, language, kinds):
-    call = Call.of(f, args, kwargs, whole=True)
-    if buffered and "copy" in {*call.slots, *kwargs}:
-        raise ProgramError(
-            "copy: got a parameter of this name, which a buffered program has already; "
-            "give yours another name"
-        )
+def _derived(call, wrt, value, kinds) -> tuple:
+    """What is to be written, examples of the arguments, and f's tape and its result."""
     with Tape(watch=True) as outer:
         one = outer.add_input(1.0, "seed")
         with _InnerTape(watch=True) as tape:
@@ -394,12 +332,12 @@ def _written(f, args, kwargs, wrt, value, buffered, language, kinds):
                 name: pytrees.tree_map(_handle, x) for name, x in call.slots.items()
             }
             examples = {name: _example(tree, name) for name, tree in arguments.items()}
-            chosen = [] if wrt is None else _chosen(wrt, f, args, kwargs, arguments)
+            chosen = [] if wrt is None else _chosen(wrt, call, arguments)
             result, local = call.run_and_see_locals()
             out_rows, out_values = tape.read_outputs(result)
         _refuse_branches(tape.decisions)
         _refuse_strangers(outer, out_values)
-        adjoints = [None] * len(tape.rows)
+        adjoints: list = [None] * len(tape.rows)
         if chosen:
             if pytrees.is_container(result) or np.size(concrete(out_values[0])) != 1:
                 raise ProgramError(
@@ -407,9 +345,6 @@ def _written(f, args, kwargs, wrt, value, buffered, language, kinds):
                     "or one of the numbers"
                 )
             adjoints = pull_back(recognise(tape.rows), [(out_rows[0], one)])
-    call.check(result, tape, kinds)
-    plain = plain_outputs(result, out_rows)
-    choosing = choosing_changes(call, tape, plain, kinds)
     if len(outer.rows) > LONGEST:
         raise ProgramError(
             f"f: got {len(outer.rows)} operations, expected at most {LONGEST} in a program; "
@@ -420,7 +355,11 @@ def _written(f, args, kwargs, wrt, value, buffered, language, kinds):
         for name, tracer in local_names(local, tape, set(taken))
         if tracer.index >= len(taken)
     ]
-    anchors = {adjoint.index for *_, adjoint in named if type(adjoint) is Tracer}
+    anchors = {
+        adjoint.index: f"d{name}"
+        for name, _, adjoint in named
+        if type(adjoint) is Tracer
+    }
     expressions = Expressions()
     scaled = expressions.read(outer.rows, [expressions.one], anchors, outer)
 
@@ -442,18 +381,15 @@ def _written(f, args, kwargs, wrt, value, buffered, language, kinds):
         results.append(gradients if isinstance(wrt, tuple) else gradients[0])
     # A local variable's adjoint goes by d and its name; its size may have moved on (1/N).
     names = [(expressions.node_of(x), name) for name, x, _ in named]
-    names += [
-        (scaled[adjoint.index].node, f"d{name}")
-        for name, _, adjoint in named
-        if type(adjoint) is Tracer
-    ]
-    name = re.sub(r"\W", "_", getattr(f, "__name__", "f")).strip("_")
+    names += [(scaled[k].node, name) for k, name in anchors.items()]
+    name = re.sub(r"\W", "_", getattr(call.f, "__name__", "f")).strip("_")
     title = f"The value of {name}."
     if chosen:
         by = ", ".join(argument for argument, _ in chosen)
         title = f"The gradient of {name} with respect to {by}."
         name = "gradients" if isinstance(wrt, tuple) else "gradient"
     computation = Computation(
+        call.bound.signature,
         name,
         title,
         {name: pytrees.tree_map(input_of, tree) for name, tree in arguments.items()},
@@ -461,17 +397,7 @@ def _written(f, args, kwargs, wrt, value, buffered, language, kinds):
         {node: name for node, name in reversed(names) if node.operands},
         expressions,
     )
-    signature = call.bound.signature
-    about = len(outer.rows), signature, examples
-    program: Program
-    if language == "javascript":
-        program = JavaScriptProgram(JavaScriptWriter(computation, signature), *about)
-    else:
-        program = Program(Writer(computation), *about)
-        if buffered:
-            writer = BufferedWriter(computation)
-            program = BufferedProgram(writer, *about, readable=program)
-    return program, choosing
+    return computation, examples, tape, result
 
 
 class _InnerTape(Tape):
@@ -491,10 +417,28 @@ def _handle(leaf):
     return handle(leaf) if type(leaf) is Tracer else leaf
 
 
-def _chosen(wrt, f, args, kwargs, arguments) -> list[tuple[str, Any]]:
+def _example(tree, name):
+    """What a program remembers of an argument, in the argument's structure."""
+    names = pytrees.leaf_names(tree, name)
+    return pytrees.unflatten(tree, map(_example_leaf, pytrees.leaves(tree), names))
+
+
+def _example_leaf(leaf, name):
+    if type(leaf) is Tracer:
+        return np.broadcast_to(0.0, leaf.shape) if leaf.shape else 0.0
+    if type(leaf) is not Data and not _are_equal(leaf, leaf):
+        raise ProgramError(
+            f"{name}: got {kind_of(leaf)}, expected numbers, or a setting that == compares; "
+            f"bind it first: functools.partial(f, {name}=…)"
+        )
+    return leaf
+
+
+def _chosen(wrt, whole, arguments) -> list[tuple[str, Any]]:
     """(name, argument) of each that ``wrt`` means."""
     several = wrt if isinstance(wrt, tuple) and wrt else (wrt,)
-    call, chosen = Call.of(f, args, kwargs, whole=several), []
+    args, kwargs = whole.bound.args, whole.bound.kwargs
+    call, chosen = Call.of(whole.f, args, kwargs, whole=several), []
     slots = dict(arguments)
     for k, tree in enumerate(arguments.get(call.star, ())):
         slots[f"{call.star}[{k}]"] = tree

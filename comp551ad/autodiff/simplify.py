@@ -7,14 +7,14 @@ chain rule hands down from the mean at the very beginning, comes to stand as one
 end of each gradient, where a person would write it.
 
 What travels stays between 1e-30 and 1e30; a number beyond (and 0, inf or nan) is applied where it
-stands. So a program rounds otherwise than the recorded function, but doesn't overflow or vanish
-otherwise, unless its values come that close to the largest or the smallest float. x + 0 is x, and
-2 x + x is 3 x; 2 x - x stays, for at inf it is nan.
+stands: so a program doesn't overflow or vanish where the recorded function doesn't, unless its
+values come that close to the largest or the smallest float. 2 x + x is 3 x; 2 x - x stays, for at
+inf it is nan.
 
-A sign travels too: sum(-x) becomes -sum(x), and -x - y becomes -(x + y). Where such a sum is
-exactly zero, it is -0 instead of 0, and what is infinite on its account (1 / sum(-x), the
-derivative of its square root) has the other sign. That is the price of sources that read well: the
-minus of a cost doesn't stand inside of every sum, and 1 / (1 + exp(-w x - b)) is seen as logistic.
+A sign travels too: -x - y becomes -(x + y). Where such a sum is exactly zero it is -0 instead of 0,
+and what is infinite on its account has the other sign. That is the price of sources that read
+well: the minus of a cost doesn't stand inside of every sum, and 1 / (1 + exp(-w x - b)) is seen as
+logistic.
 
 Reads: ``primitives``, ``operands``, ``tape``, ``trace``. Read by: ``emit``, ``program``.
 """
@@ -23,12 +23,15 @@ import functools
 import itertools
 import math
 import operator
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, NamedTuple
 
 import numpy as np
+
+from comp551ad import pytrees
 
 from .operands import operands_of, parameters_of
 from .primitives import PRIMITIVES, shape_of
@@ -63,7 +66,8 @@ class Node:
     reads: tuple["Node", ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.reads = (*self.operands, *_nodes_in(self.parameters))
+        parts = pytrees.leaves(self.parameters)
+        self.reads = (*self.operands, *(p for p in parts if isinstance(p, Node)))
 
     @property
     def size(self) -> int:
@@ -118,14 +122,12 @@ class Expressions:
     Attributes:
         one: the constant 1; a plain number c is c × one.
         scaled: per row of the tape that was read last what became of it.
-        recognised: a sentence for each pattern that was found.
     """
 
     def __init__(self) -> None:
         self._nodes: dict[tuple, Node] = {}
         self.one = self.constant(1.0)
         self.scaled: list[Scaled] = []
-        self.recognised: list[str] = []
 
     # -- making nodes
 
@@ -136,7 +138,7 @@ class Expressions:
         numbers = [o.number for o in operands]
         if len(operands) > 1 and PRIMITIVES[name].commutative:
             numbers.sort()
-        how = _hashable(parameters) if parameters else ()
+        how = hashable(parameters) if parameters else ()
         key = (name, tuple(numbers), how, shape)
         if key not in self._nodes:
             self._nodes[key] = Node(name, operands, parameters, shape, len(self._nodes))
@@ -185,10 +187,8 @@ class Expressions:
 
     def with_data(self, value: Any, tape: Tape) -> Any:
         """A parameter, with a node in place of every array in it that comes from data."""
-        if isinstance(value, dict):
-            return {key: self.with_data(part, tape) for key, part in value.items()}
-        if isinstance(value, tuple | list):
-            return type(value)(self.with_data(part, tape) for part in value)
+        if pytrees.is_container(value):
+            return pytrees.tree_map(lambda part: self.with_data(part, tape), value)
         if type(value) is Tracer:
             while value.tape is not tape:
                 value = value.value
@@ -274,9 +274,7 @@ class Expressions:
             return self._add(operands[0], operands[1], shape)
         if name == "subtract":
             return self._add(operands[0], _negated(operands[1]), shape)
-        if name == "divide":
-            return self._divide(operands[0], operands[1], shape)
-        if entry.bilinear:
+        if entry.bilinear or name == "divide":
             a, b = operands
             return self._multiply(name, a, b, parameters, shape)
         if entry.linear:
@@ -317,45 +315,27 @@ class Expressions:
         return Scaled(up, down, self.node(name, (node,), parameters, shape))
 
     def _multiply(self, name, a, b, parameters, shape):
+        """A product or a quotient: of the coefficients, and of the nodes."""
         shapes = a.node.shape, b.node.shape
         flat = len(shapes[0]) == len(shapes[1]) == 2
         if PRIMITIVES[name].matrix_product and flat and (1, 1) in shapes:
             return self.apply("multiply", [a, b], {}, shape)
-        product = Scaled(a.up * b.up, a.down * b.down, self.one)
+        divides = name == "divide"
+        by = (b.down, b.up) if divides else (b.up, b.down)
+        product = Scaled(a.up * by[0], a.down * by[1], self.one)
         if a.node is self.one is b.node:
-            return product if product.is_moderate else self._number(a, b, operator.mul)
-        if not product.is_moderate:
+            operation = _quotient if divides else operator.mul
+            return product if product.is_moderate else self._number(a, b, operation)
+        if not product.is_moderate or (divides and a.node is self.one):
             nodes = self.written_out(a), self.written_out(b)
-            return Scaled(1.0, 1.0, self.node(name, nodes, parameters, shape))
+            node = self._as_logistic(*nodes) if divides else None
+            node = node or self.node(name, nodes, parameters, shape)
+            return Scaled(1.0, 1.0, node)
         for number, other in ((a, b), (b, a)):
             if number.node is self.one:
                 return product._replace(node=other.node)
-        node = self._product(name, (a.node, b.node), parameters, shape)
+        node = self.node(name, (a.node, b.node), parameters, shape)
         return product._replace(node=node)
-
-    def _product(self, name, nodes, parameters, shape):
-        """A product of nodes; a factor of one entry goes inside of a transpose."""
-        for k in (0, 1) if name == "multiply" else ():
-            x, number = nodes[k], nodes[1 - k]
-            fits = number.size == 1 and len(number.shape) <= len(x.shape)
-            if x.name == "transpose" and fits:
-                (inner,) = x.operands
-                pair = (inner, number) if k == 0 else (number, inner)
-                product = self._product(name, pair, parameters, inner.shape)
-                return self.node("transpose", (product,), x.parameters, shape)
-        return self.node(name, nodes, parameters, shape)
-
-    def _divide(self, a, b, shape):
-        quotient = Scaled(a.up * b.down, a.down * b.up, self.one)
-        if a.node is self.one is b.node:
-            return quotient if quotient.is_moderate else self._number(a, b, _quotient)
-        if a.node is self.one or not quotient.is_moderate:
-            nodes = self.written_out(a), self.written_out(b)
-            node = self._as_logistic(*nodes) or self.node("divide", nodes, {}, shape)
-            return Scaled(1.0, 1.0, node)
-        if b.node is self.one:
-            return quotient._replace(node=a.node)
-        return quotient._replace(node=self.node("divide", (a.node, b.node), {}, shape))
 
     def _number(self, a, b, operation):
         """A number computed from two numbers, as the recorded function would."""
@@ -375,7 +355,7 @@ class Expressions:
                 return other
         same = abs(a.up) == abs(b.up) and a.down == b.down
         if not same or self.one in (a.node, b.node):
-            a, b, same = self._signed(a), self._signed(b), False
+            a, b = self._signed(a), self._signed(b)
         if a.up < 0 < b.up:
             a, b = b, a
         name = "subtract" if a.up > 0 > b.up else "add"
@@ -391,16 +371,13 @@ class Expressions:
     # -- patterns
 
     def _as_logistic(self, top, bottom):
-        """1 / (1 + exp(-q)) is logistic(q), also written exp(-q) + 1."""
+        """1 / (1 + exp(-q)) is logistic(q), which never overflows."""
         if top is not self.one or bottom.name != "add":
             return None
         for one, power in (bottom.operands, bottom.operands[::-1]):
             if one is self.one and power.name == "exp":
                 (exponent,) = power.operands
                 if exponent.name == "negative":
-                    self.recognised.append(
-                        "1 / (1 + exp(-q)) is logistic(q), which never overflows"
-                    )
                     (q,) = exponent.operands
                     return self.node("logistic", (q,), {}, q.shape)
         return None
@@ -409,6 +386,8 @@ class Expressions:
 def recognise(rows: list) -> list:
     """The rows, with what turned out to be a function of one other row written as that: its rule
     is then the function's own, as safe as the function."""
+    if all(row[0] != "exp" for row in rows):
+        return rows
     scaled = Expressions().read(rows)
     first: dict[Scaled, int] = {}
     new = list(rows)
@@ -425,19 +404,17 @@ def recognise(rows: list) -> list:
 # ---------------------------------------------------------------- what uses what
 
 
-def needed_nodes(outputs: list[Node]) -> tuple[list[Node], dict[Node, int]]:
+def needed_nodes(outputs: list[Node]) -> tuple[list[Node], Counter[Node]]:
     """The nodes that the outputs need, in the order they were made, and how often each."""
-    uses: dict[Node, int] = {}
     waiting, seen = list(outputs), set()
-    for node in outputs:
-        uses[node] = uses.get(node, 0) + 1
     while waiting:
         node = waiting.pop()
         if node not in seen:
             seen.add(node)
             waiting += node.reads
-            for operand in node.reads:
-                uses[operand] = uses.get(operand, 0) + 1
+    uses = Counter(outputs)
+    for node in seen:
+        uses.update(node.reads)
     return sorted(seen, key=lambda n: n.number), uses
 
 
@@ -512,11 +489,15 @@ def _rebuilt(
     """The outputs, with a rule applied to each node and its new operands; None keeps it."""
     nodes, uses = needed_nodes(outputs)
     new: dict[Node, Node] = {}
+
+    def renewed(part):
+        return new[part] if isinstance(part, Node) else part
+
     for node in nodes:
         operands = tuple(new[o] for o in node.operands)
-        rest = _renewed(node.parameters, new), node.shape
-        new[node] = rule(node, operands, uses) or (
-            expressions.node(node.name, operands, *rest) if node.reads else node
+        parameters = pytrees.tree_map(renewed, node.parameters)
+        new[node] = rule(node, operands, uses) or expressions.node(
+            node.name, operands, parameters, node.shape
         )
     return [new[node] for node in outputs]
 
@@ -553,33 +534,14 @@ def _undoes(second, first):
     return axes == list(range(-len(axes), 0))
 
 
-def _nodes_in(value):
-    """The nodes in a parameter."""
-    if isinstance(value, Node):
-        yield value
-    elif isinstance(value, dict | tuple | list):
-        for part in value.values() if isinstance(value, dict) else value:
-            yield from _nodes_in(part)
-
-
-def _renewed(value, new):
-    """A parameter with other nodes instead of its own."""
-    if isinstance(value, Node):
-        return new[value]
-    if isinstance(value, dict):
-        return {key: _renewed(part, new) for key, part in value.items()}
-    if isinstance(value, tuple | list):
-        return type(value)(_renewed(part, new) for part in value)
-    return value
-
-
-def _hashable(value):
+def hashable(value: Any) -> Any:
+    """The value in a form that can be compared and be a key."""
     if isinstance(value, Node):
         return "node", value.number
     if isinstance(value, dict):
-        return tuple((k, _hashable(v)) for k, v in sorted(value.items()))
+        return tuple((k, hashable(v)) for k, v in sorted(value.items()))
     if isinstance(value, tuple | list):
-        return tuple(_hashable(v) for v in value)
+        return tuple(hashable(v) for v in value)
     if isinstance(value, slice):
         return "slice", value.start, value.stop, value.step
     if isinstance(value, np.ndarray):

@@ -1,15 +1,16 @@
 """Trials: a function recorded again for other arguments, before its program is handed out.
 
-A program must not hold what the function computes from its arguments. What leaves a trace is
-written down; what leaves none, such as ``np.eye(3)[y]`` or the number of entries that a mask
-chooses, shows in a recording of other arguments: numbers negated, labels turned round, neighbours
-made equal.
+A program must not hold what the function computes from its arguments without a trace, such as
+``np.eye(3)[y]`` or the number of entries that a mask chooses. That shows in a recording of other
+arguments: numbers negated, labels all the same, neighbours made equal.
 
-Reads: ``arguments``, ``tape``, ``operands``, ``emit``, ``pytrees``. Read by: ``program``.
+Reads: ``arguments``, ``tape``, ``operands``, ``emit``, ``simplify``, ``pytrees``. Read by:
+``program``.
 """
 
 import functools
 import itertools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -21,43 +22,115 @@ from .data import Data
 from .emit import ProgramError
 from .operands import operands_of, parameters_of
 from .primitives import shape_of
+from .simplify import hashable
 from .tape import Tape, concrete
 
 
-def plain_outputs(result: Any, rows: list) -> tuple:
-    """The constants among a function's outputs."""
-    leaves = zip(pytrees.leaves(result), rows, strict=True)
-    return tuple(leaf for leaf, row in leaves if row is None)
-
-
-def choosing_changes(call: Call, tape: Tape, plain: tuple, taken: str) -> list:
-    """Changes of the arguments for which f's arrays have other sizes, as masks and comparisons
-    choose: of the numbers first, then of data.
+def try_others(
+    call: Call, tape: Tape, result: Any, kinds: str, is_as_written: Callable
+) -> tuple[bool, bool]:
+    """Whether a program is right for other arguments.
 
     Args:
         call: of the recorded function f.
-        tape: what was recorded.
-        plain: the constants that f returned.
-        taken: the kinds of arrays that were data in the recording.
+        tape, result: of the recording, and what f returned.
+        kinds: the kinds of arrays that were data in it.
+        is_as_written: change of a leaf -> whether the program of f with every argument changed
+            is the same one.
+
+    Returns:
+        Whether arrays have other sizes for other arguments, as masks and comparisons choose, and
+        whether the program is right for the recorded data alone: two masks that choose as many
+        entries may do so in fewer places together.
 
     Raises:
-        ProgramError: f computes something without a trace.
+        ProgramError: f computes something from its arguments without a trace, or numbers choose
+            how many entries the program works on, which a program can't ask.
     """
-    changes: list = [_moved]
+    first = _held(tape, result)
     leaves = pytrees.leaves([*call.given.values()])
-    if tape.origins or any(is_data(leaf, taken) for leaf in leaves):
-        changes.append(_with_one_label)
-        for kinds, odd in itertools.product(("f", "iub"), (0, 1)):
-            changes.append(functools.partial(_with_equals, kinds=kinds, odd=odd))
-    choosing = []
-    for change in changes:
-        if found := _again(call, change, taken):
-            again, plain_again = found
-            if change is _moved or _sizes(again) == _sizes(tape):
-                _refuse_hidden_constants(tape, plain, again, plain_again)
-            elif change is not _with_one_label:
-                choosing.append(change)
-    return choosing
+    has_data = any(is_data(leaf, kinds) for leaf in leaves)
+    changes: list[tuple[str, Callable]] = [("f", _negated), ("", _with_one_label)]
+    if has_data or tape.origins:
+        for which, odd in itertools.product(("f", "iub"), (0, 1)):
+            changes.append((which, functools.partial(_with_equals, which, odd)))
+    sizes_vary = is_fixed = False
+    for which, change in changes:
+        if all(change(leaf) is leaf for leaf in leaves):
+            continue
+        again = _again(call, change, kinds)
+        if again is None or again == first:
+            continue
+        if [row[:2] for row in again] == [row[:2] for row in first]:
+            _refuse_hidden_constant(first, again)
+        if which:
+            sizes_vary = True
+            if not is_as_written(change):
+                if which == "f" or not has_data:
+                    raise ProgramError(
+                        "f: got a program that holds how many entries a comparison chooses, "
+                        "expected one that is right for other numbers; write np.sum(…) / "
+                        "np.sum(mask) for the mean of x[mask], choose with np.where, or use grad"
+                    )
+                is_fixed = True
+    return sizes_vary, is_fixed
+
+
+def _again(call, change, kinds):
+    """What another recording holds, of changed arguments; None where f can't run with them."""
+    call.slots = {
+        slot: pytrees.tree_map(change, tree) for slot, tree in call.given.items()
+    }
+    tape = Tape(watch=True)
+    try:
+        with tape, silence():
+            call.trace(tape.add_input, tape, kinds)
+            return _held(tape, call.run())
+    except Exception:
+        return None
+
+
+def _held(tape, result):
+    """What a recording holds: per row its operation, the size of its value, and the constants in
+    it of which no origin is known. What f returned counts as one more row."""
+    rows = []
+    for row in tape.rows:
+        shape = shape_of(concrete(row[1]))
+        parts = (*operands_of(row), *parameters_of(row).values())
+        rows.append((row[0], shape, _constants(parts, tape)))
+    return [*rows, ("the output", (), _constants(pytrees.leaves(result), tape))]
+
+
+def _constants(parts, tape):
+    """[(shape, something to compare)] of floats and arrays."""
+    found = []
+    for part in parts:
+        if isinstance(part, tuple):
+            found += _constants(part, tape)
+        elif issubclass(type(part), float | np.ndarray) and type(part) is not Data:
+            if tape.origins.of(part) is None:
+                found.append((np.shape(part), hashable(part)))
+    return found
+
+
+def _refuse_hidden_constant(first, again):
+    for (name, _, constants), (_, _, others) in zip(first, again, strict=True):
+        for one, other in zip(constants, others, strict=True):
+            if one != other:
+                raise ProgramError(
+                    f"f: {name} has a constant of shape {one[0]} that f computes from its "
+                    "arguments in a way that leaves no trace, such as np.eye(3)[y] or a store "
+                    "into np.zeros; compute it outside f and pass it as an argument"
+                )
+
+
+# ---------------------------------------------------------------- other arguments
+
+
+def _negated(leaf):
+    """A number, or an array of them, with the other sign; anything else as it is."""
+    is_other = is_data(leaf) or not is_number(leaf)
+    return leaf if is_other else -np.asarray(leaf, dtype=float)[()]
 
 
 def _with_one_label(leaf):
@@ -65,31 +138,9 @@ def _with_one_label(leaf):
     return np.full_like(leaf, leaf.flat[0]) if is_data(leaf) and leaf.size else leaf
 
 
-def _sizes(tape):
-    return [shape_of(concrete(row[1])) for row in tape.rows]
-
-
-def _again(call, change, kinds):
-    """Another recording, of changed arguments, and the constants that f returned; None where f
-    can't run with them."""
-    call.slots = {
-        slot: pytrees.tree_map(change, tree) for slot, tree in call.given.items()
-    }
-    again = Tape(watch=True)
-    try:
-        with again, np.errstate(all="ignore"), silence():
-            call.trace(again.add_input, again, kinds)
-            other = call.run()
-            # Traced numbers in an array are joined, as in the first recording.
-            return again, plain_outputs(other, again.read_outputs(other)[0])
-    except Exception:
-        return None
-
-
-def _with_equals(leaf, kinds, odd):
-    """An array of these kinds with neighbours by size made equal in pairs: the first two, or after
-    an odd one; anything else as it is. What lies between two is above one entry less. A mask
-    chooses one entry less: the first, or the last."""
+def _with_equals(kinds, odd, leaf):
+    """An array of these kinds with neighbours by size made equal in pairs, the first two or after
+    an odd one: less is above what lies between two. A mask chooses one entry less."""
     if not is_data(leaf, kinds):
         return leaf
     changed = np.array(leaf)
@@ -100,54 +151,3 @@ def _with_equals(leaf, kinds, odd):
     values, places = np.unique(leaf, return_index=True)
     changed.flat[places[1 + odd :: 2]] = values[odd:-1:2]
     return changed
-
-
-def _moved(leaf):
-    """Another number, array or data of the same shape; anything else as it is."""
-    if is_data(leaf) and leaf.size:
-        turned = leaf[::-1].copy()
-        if leaf.dtype.kind == "b":  # as many chosen, where that is possible
-            return ~leaf if np.array_equal(turned, leaf) else turned
-        # Sums over all entries change with one of them.
-        low, high = leaf.min(), leaf.max()
-        turned.flat[0] = low if turned.flat[0] == high else high
-        return turned
-    return -np.asarray(leaf, dtype=float)[()] if is_number(leaf) else leaf
-
-
-def _refuse_hidden_constants(tape, plain, again, plain_again):
-    """Refuse a program in which something is fixed that f computes from its arguments.
-
-    In a recording of other arguments constants of which no origin is known must be the same, or f
-    computed them in a way that leaves no trace, such as np.eye(3)[y].
-    """
-    # What f returned counts as one more row.
-    results = [("the output", None, each) for each in (plain, plain_again)]
-    pairs = zip([*tape.rows, results[0]], [*again.rows, results[1]], strict=False)
-    same = [row[0] for row in tape.rows] == [row[0] for row in again.rows]
-    for one, two in pairs if same else ():
-        for a, b in zip(_constants(one, tape), _constants(two, again), strict=False):
-            same = same and np.array_equal(concrete(a), concrete(b), equal_nan=True)
-        if not same:
-            raise ProgramError(
-                f"f: {one[0]} has a constant of shape {np.shape(a)} that f computes from its "
-                "arguments in a way that leaves no trace, such as np.eye(3)[y] or a store into "
-                "np.zeros; compute it outside f and pass it as an argument"
-            )
-    if not same:
-        raise ProgramError(
-            "f: got other operations for other arguments, expected the same; a program can't take "
-            "another course: use grad, which runs the function each time"
-        )
-
-
-def _constants(row, tape):
-    """The constants and the arrays among the parameters of a row that have no origin."""
-    waiting = [o for o in operands_of(row) if type(o) is not int]
-    waiting += parameters_of(row).values()
-    for part in waiting:
-        if isinstance(part, tuple):
-            waiting += part
-        elif issubclass(type(part), float | np.ndarray) and type(part) is not Data:
-            if tape.origins.of(part) is None:
-                yield part

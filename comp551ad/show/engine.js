@@ -13,7 +13,6 @@ const [SUM, PRODUCT, PREFIX, POWER, ATOM] = [1, 2, 3, 4, 5];
 const ZERO = { c: 0 };
 const isNumber = (x) => typeof x === "number";
 const isRow = Number.isInteger;
-const entriesOf = (x) => (isNumber(x) ? [x] : x);
 const ndimOf = (x) => shapeOf(x).length;
 const copyOf = (x) => Object.assign(Float64Array.from(x), { shape: x.shape });
 
