@@ -2,12 +2,14 @@
 
     Exercise    what is asked, and how the answer to it is worked out another way
     Mistake     a name, the wrong function, a hint
+    edited      a function with a piece of its source replaced: how most mistakes come about
 
 Read by `checking.py` and `finding.py`, which hold answers against it. What is asked is in
 `tasks/`, a module a lecture.
 """
 
 import inspect
+import textwrap
 import warnings
 import zlib
 from collections.abc import Callable, Iterable
@@ -44,6 +46,26 @@ class Mistake:
     name: str
     wrong: Callable[..., Any]
     hint: str
+
+
+def edited(function: Callable[..., Any], *edits: str) -> Callable[..., Any]:
+    """The function with its source edited: `edited(f, "a + b → a - b")`.
+
+    Raises:
+        ValueError: what should be replaced is not there.
+    """
+    source = textwrap.dedent(inspect.getsource(function))
+    for edit in edits:
+        old, __, new = edit.partition(" → ")
+        if old not in source:
+            raise ValueError(
+                f"edits: got {edit!r}, expected a part of {function.__name__}'s source "
+                "in front of the arrow; look it up there"
+            )
+        source = source.replace(old, new)
+    defined: dict[str, Any] = {}
+    exec(source, function.__globals__, defined)
+    return defined[function.__name__]
 
 
 class ShortNumbers(np.random.Generator):

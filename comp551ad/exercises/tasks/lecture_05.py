@@ -79,11 +79,6 @@ iris_cost = Exercise(
             "The loss of a flower is -log of the probability of its species.",
         ),
         Mistake(
-            "the labels are left out",
-            _cost(lambda U, Y: np.mean(logsumexp(U))),
-            "Which of the scores is the one that should have been large?",
-        ),
-        Mistake(
             "the logarithm of a probability that was rounded to 0",
             _cost(lambda U, Y: -np.mean(np.sum(Y * np.log(softmax(U)), 1))),
             "Scores of 1000: write the loss in u, where the log undoes the exponential.",
@@ -201,16 +196,6 @@ iris_gradients = Exercise(
             "forgot to sum over c",
             _no_sum_over_c,
             "A hidden unit feeds every score: its error is a sum over them (E05).",
-        ),
-        Mistake(
-            "the inputs from below are exchanged",
-            _inputs_exchanged,
-            "What comes into the layer of W from below, and what into that of V?",
-        ),
-        Mistake(
-            "the function in place of its slope",
-            _by_path(slope=lambda Q, Z: Z),
-            "z is how high the curve is. How steep is it?",
         ),
         Mistake(
             "averaged over the classes as well",
@@ -426,21 +411,6 @@ descent = Exercise(
             "the learning rate is left out",
             _stepping(lambda g, W, V, lr: _down(g, W, V, 1)),
             "A step is the gradient times lr.",
-        ),
-        Mistake(
-            "a step too many",
-            _stepping(_down, 1),
-            "With steps = 0 the start comes back as it is.",
-        ),
-        Mistake(
-            "a step too few",
-            _stepping(_down, -1),
-            "range(1, 4) goes round three times: 1, 2, 3. How often does your loop?",
-        ),
-        Mistake(
-            "the gradient of the start, at every step",
-            _from_the_start,
-            "The ground changes under one's feet: ask for the gradient inside the loop.",
         ),
         Mistake(
             "one step, whatever `steps` says",

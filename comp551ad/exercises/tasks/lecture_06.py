@@ -159,11 +159,6 @@ gradient_error = Exercise(
             _error(_swallowed),
             "An array of integers keeps integers: 1 + 0.1 is stored as 1, or refused.",
         ),
-        Mistake(
-            "the difference is not divided by the size of the gradient",
-            _error(measure=lambda c, s: np.abs(c - s).max()),
-            "Off by 0.1: is that much? That depends on how large the slopes are.",
-        ),
         *(
             Mistake(
                 "the absolute value is missing",
@@ -193,11 +188,6 @@ gradient_error = Exercise(
             "lengths in place of the largest entries",
             _error(measure=lambda c, s: np.linalg.norm(c - s) / np.linalg.norm(s)),
             "The question wants the largest difference, beside the largest slope.",
-        ),
-        Mistake(
-            "one side alone, divided by 2 h",
-            _error(_slopes(lambda f, w, s, h: (f(w + s) - f(w)) / (2 * h))),
-            "The second place is at entry - h: where does your entry stand then?",
         ),
         Mistake(
             "one error an entry",
@@ -309,16 +299,6 @@ count_runs = Exercise(
             "a difference where none is taken",
             lambda D, C: {"complex": 2 * D},
             "The complex step subtracts nothing: the imaginary part is the answer.",
-        ),
-        Mistake(
-            "outputs are moved in place of weights",
-            lambda D, C: {
-                "forward": C + 1,
-                "central": 2 * C,
-                "five-point": 4 * C,
-                "complex": C,
-            },
-            "It is the D weights that are moved, one after the other.",
         ),
         Mistake(
             "one weight alone",
@@ -478,16 +458,6 @@ complex_gradient = Exercise(
             "the size in place of the imaginary part",
             _moved_by(lambda f, w, e, h: abs(f(w + 1j * h * e)) / h),
             "abs has the real part in it. The slope stands in the imaginary part alone.",
-        ),
-        Mistake(
-            "not divided by h",
-            _moved_by(lambda f, w, e, h: f(w + 1j * h * e).imag),
-            "The imaginary part is h times the slope.",
-        ),
-        Mistake(
-            "divided by 2 h",
-            _moved_by(lambda f, w, e, h: f(w + 1j * h * e).imag / (2 * h)),
-            "There is one step here, and nothing is subtracted.",
         ),
         Mistake(
             "a real difference",

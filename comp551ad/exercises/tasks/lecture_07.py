@@ -182,13 +182,6 @@ evaluate_rows = Exercise(
             "Where in the list `a` does the value of row 1 stand?",
         ),
         Mistake(
-            "one row too far back",
-            lambda rows, inputs: _in_order(
-                rows, inputs, lambda a, operands: [a[k - 2] for k in operands]
-            ),
-            "Row 1 is the first entry of the list; a[-1] would be the last.",
-        ),
-        Mistake(
             "the last value alone",
             lambda rows, inputs: _from_the_top(rows, inputs)[-1],
             "All the values are expected: reverse mode will need them.",
@@ -403,11 +396,6 @@ sorted_rows = Exercise(
             "by the number of operands",
             lambda uses: sorted(uses, key=lambda name: (len(uses[name]), name)),
             "A row with one operand may need a row that has two.",
-        ),
-        Mistake(
-            "the last by name",
-            lambda uses: _one_by_one(uses, max),
-            "Of those that are ready, the first by name comes next.",
         ),
         Mistake(
             "it goes on through the names, not back to the first",

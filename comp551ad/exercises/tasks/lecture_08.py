@@ -89,21 +89,6 @@ tangents_of_the_swing = Exercise(
             "In this pass w is a constant: it stands still.",
         ),
         Mistake(
-            "the slope without the operand's tangent",
-            lambda: {"t4": "cos(a3)", "t3": 1},
-            "The chain rule: slope of the operation, times the speed of what goes in.",
-        ),
-        Mistake(
-            "one term of the product rule alone",
-            lambda: {"t5": "a2 * t4"},
-            "Both factors move here: there is a second term.",
-        ),
-        Mistake(
-            "one term of the product rule alone",
-            lambda: {"t5": "t2 * a4"},
-            "Both factors move here: there is a second term.",
-        ),
-        Mistake(
             "the product of the tangents",
             lambda: {"t3": "t1 * t2", "t5": "t2 * t4"},
             "The derivative of a product is a sum of two terms.",
@@ -112,21 +97,6 @@ tangents_of_the_swing = Exercise(
             "the slope is taken at the tangent",
             lambda: {"t4": "cos(t3)", "t6": "-sin(t2)"},
             "The slope of the sine is taken where the operand stands: at its value.",
-        ),
-        Mistake(
-            "derivative of cos as + sin",
-            lambda: {"t6": "t2 * sin(a2)"},
-            "At 0 the cosine has its top. Does it rise or fall behind it?",
-        ),
-        Mistake(
-            "derivative of sin as - cos",
-            lambda: {"t4": "-t3 * cos(a3)"},
-            "At 0 the sine rises.",
-        ),
-        Mistake(
-            "the difference became a sum",
-            lambda: {"t7": "t5 + t6"},
-            "In a7 = a5 - a6 the second operand counts negative, and so does its speed.",
         ),
     ),
     hints=(
@@ -272,20 +242,6 @@ tangents_upwards = Exercise(
     witness=_solved,
     cases=_rows_cases,
     mistakes=(
-        Mistake(
-            "the slopes are left out",
-            lambda rows, seeds: _walked_up(
-                rows, seeds, lambda shares: sum(t for _, t in shares)
-            ),
-            "Each tangent that arrives is multiplied by the slope of its edge.",
-        ),
-        Mistake(
-            "the tangents of the operands are left out",
-            lambda rows, seeds: _walked_up(
-                rows, seeds, lambda shares: sum(s for s, _ in shares)
-            ),
-            "Slope times the operand's own tangent.",
-        ),
         Mistake(
             "multiplied where the terms are added",
             lambda rows, seeds: _walked_up(
@@ -439,11 +395,6 @@ Dual = Exercise(
             "The operands are needed again: make a new Dual for the result.",
         ),
         Mistake(
-            "the tangents are added",
-            _difference(lambda a, b: a.tangent + b.tangent),
-            "The second operand counts negative, and so does its speed.",
-        ),
-        Mistake(
             "the tangents are divided",
             _quotient(lambda a, b: float(a.tangent) / float(b.tangent)),
             "A quotient has a rule of its own, as a product has.",
@@ -468,13 +419,6 @@ Dual = Exercise(
             "When the numerator grows, the quotient grows, if b is positive.",
         ),
         Mistake(
-            "a plus in the quotient rule",
-            _quotient(
-                lambda a, b: (a.tangent * b.value + a.value * b.tangent) / b.value**2
-            ),
-            "When the denominator grows, the quotient falls.",
-        ),
-        Mistake(
             "the denominator is taken for a constant",
             _quotient(lambda a, b: a.tangent / b.value),
             "The denominator may move as well.",
@@ -483,16 +427,6 @@ Dual = Exercise(
             "the exponential of the tangent",
             _exponential(lambda a: np.exp(a.tangent)),
             "The slope of the exponential, at the value, times the tangent.",
-        ),
-        Mistake(
-            "the slope without the tangent",
-            _exponential(lambda a: np.exp(a.value)),
-            "That is the slope. How fast does a move?",
-        ),
-        Mistake(
-            "the tangent goes through unchanged",
-            _exponential(lambda a: a.tangent),
-            "The exponential has a slope, and it isn't 1.",
         ),
         Mistake(
             "the power rule for an exponential",
@@ -596,11 +530,6 @@ slope_along = Exercise(
             "divided by the sum of the entries",
             lambda f, p, v: _by_a_complex_step(f, p, v) * np.linalg.norm(v) / np.sum(v),
             "The length is the root of the sum of the squares.",
-        ),
-        Mistake(
-            "the value of f, not its tangent",
-            lambda f, p, v: f(p),
-            "jvp returns two things: the value first.",
         ),
         Mistake(
             "value and tangent together",

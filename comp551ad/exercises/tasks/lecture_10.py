@@ -221,11 +221,6 @@ chain_multiplications = Exercise(
     ],
     mistakes=(
         Mistake(
-            "forward and reverse have changed places",
-            lambda sizes: _multiplied_out(sizes)[::-1],
-            "Forward mode begins at the inputs, with the first Jacobian.",
-        ),
-        Mistake(
             "the first matrix costs nothing",
             lambda sizes: _totals(
                 sizes, lambda n, m, Q, P: m * n * Q, lambda n, m, Q, P: P * m * n, True
@@ -279,20 +274,6 @@ chain_multiplications = Exercise(
                 )
             ),
             "Which Jacobian is the first in reverse mode, and which is multiplied last?",
-        ),
-        Mistake(
-            "one column alone, and one row",
-            lambda sizes: _totals(
-                sizes, lambda n, m, Q, P: m * n, lambda n, m, Q, P: m * n
-            ),
-            "What is carried along has Q columns, or P rows.",
-        ),
-        Mistake(
-            "the inner size is left out",
-            lambda sizes: _totals(
-                sizes, lambda n, m, Q, P: m * Q, lambda n, m, Q, P: P * n
-            ),
-            "Each entry of a product is a sum: how many terms has it?",
         ),
         Mistake(
             "inputs and outputs have changed places",

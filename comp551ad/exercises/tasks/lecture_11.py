@@ -39,21 +39,6 @@ keeping_scale = Exercise(
             "What does h do to the mean square, after the weights have done their part?",
         ),
         Mistake(
-            "the variance, not the standard deviation",
-            lambda below, slope: 2 / (below * (1 + slope**2)),
-            "s is what a weight is multiplied by; its square is the variance.",
-        ),
-        Mistake(
-            "the slope is not squared",
-            lambda below, slope: np.sqrt(2 / (below * (1 + slope))),
-            "Sizes are mean squares: a number times a gives a square times what?",
-        ),
-        Mistake(
-            "turned over",
-            lambda below, slope: np.sqrt(below * (1 + slope**2) / 2),
-            "More units below add more terms up: should each weight grow or shrink?",
-        ),
-        Mistake(
             "each half counted as a whole",
             lambda below, slope: np.sqrt(1 / (below * (1 + slope**2))),
             "The mean is over all q: half of them are positive, half negative.",
@@ -67,11 +52,6 @@ keeping_scale = Exercise(
             "the mean slope, squared",
             lambda below, slope: 2 / ((1 + slope) * np.sqrt(below)),
             "The mean of squares is not the square of the mean.",
-        ),
-        Mistake(
-            "the units below are left out",
-            lambda below, slope: np.sqrt(2 / (1 + slope**2)),
-            "A q is a sum of M terms: the more there are, the larger it gets.",
         ),
     ),
     hints=(
@@ -99,21 +79,6 @@ size_after = Exercise(
             "Half of the q are negative. What does ReLU leave of those?",
         ),
         Mistake(
-            "one layer only",
-            lambda L, M, s: M * s**2 / 2,
-            "That happens at every layer, one after the other.",
-        ),
-        Mistake(
-            "multiplied by the number of layers",
-            lambda L, M, s: L * M * s**2 / 2,
-            "A factor that acts L times over is not L times the factor.",
-        ),
-        Mistake(
-            "s is not squared",
-            lambda L, M, s: (M * s / 2) ** L,
-            "The size is a mean of squares.",
-        ),
-        Mistake(
             "the size of the values, not of their squares",
             lambda L, M, s: np.sqrt(M * s**2 / 2) ** L,
             "The question is about the mean square.",
@@ -137,16 +102,6 @@ size_after = Exercise(
             "the root of the number of units",
             lambda L, M, s: (np.sqrt(M) * s**2 / 2) ** L,
             "The mean square of a sum of M terms: do squares add, or sizes?",
-        ),
-        Mistake(
-            "one layer too few",
-            lambda L, M, s: (M * s**2 / 2) ** (L - 1),
-            "The rows go through all L layers; the first one counts as well.",
-        ),
-        Mistake(
-            "the sum over the units is left out",
-            lambda L, M, s: (s**2 / 2) ** L,
-            "A q is a sum of M terms, and each adds its square on average.",
         ),
         Mistake(
             "the power takes in too little",
@@ -200,16 +155,6 @@ skip_backward = Exercise(
             lambda Z, W1, W2, dR: dR,
             "Z also goes through W1, ReLU and W2.",
         ),
-        Mistake(
-            "the two ways are multiplied",
-            lambda Z, W1, W2, dR: dR * _down(Z, W1, W2, dR),
-            "Over paths one adds.",
-        ),
-        Mistake(
-            "ReLU's derivative is missing",
-            lambda Z, W1, W2, dR: dR + dR @ W2.T @ W1.T,
-            "Where ReLU gave 0, nothing comes down.",
-        ),
         *(
             Mistake(
                 "ReLU's derivative at the wrong side",
@@ -234,11 +179,6 @@ skip_backward = Exercise(
             "the skip counted twice",
             lambda Z, W1, W2, dR: dR + dR + _down(Z, W1, W2, dR),
             "How many arrows lead from Z straight to the plus sign?",
-        ),
-        Mistake(
-            "one way is taken from the other",
-            lambda Z, W1, W2, dR: dR - _down(Z, W1, W2, dR),
-            "Over paths one adds.",
         ),
         Mistake(
             "the weights are not transposed",

@@ -83,24 +83,9 @@ normalize_batch = Exercise(
             "From where are the deviations taken?",
         ),
         Mistake(
-            "divided by the variance",
-            _forward(root=False),
-            "The result is to have variance 1: divide by what has the units of q.",
-        ),
-        Mistake(
-            "gamma and beta exchanged",
-            lambda Q, gamma, beta: _forward()(Q, beta, gamma),
-            "γ scales, β shifts.",
-        ),
-        Mistake(
             "gamma and beta are left out",
             lambda Q, gamma, beta: _forward()(Q, 1.0, 0.0),
             "What is normalized may be scaled and shifted again.",
-        ),
-        Mistake(
-            "the mean is not subtracted",
-            lambda Q, gamma, beta: gamma * Q / np.sqrt(Q.var(axis=0) + EPS) + beta,
-            "The result is to have mean β.",
         ),
         Mistake(
             "β is scaled as well",
@@ -171,25 +156,9 @@ kept_average = Exercise(
             "A rate of 0 would leave what is kept as it is.",
         ),
         Mistake(
-            "the standard deviation in the variance's place",
-            lambda mean, variance, Q, rate: (
-                (1 - rate) * mean + rate * Q.mean(0),
-                (1 - rate) * variance + rate * Q.std(0, ddof=1),
-            ),
-            "What is kept is a variance: average variances.",
-        ),
-        Mistake(
             "what was kept is forgotten",
             lambda mean, variance, Q, rate: (Q.mean(0), Q.var(0, ddof=1)),
             "Only a part, the rate, is new.",
-        ),
-        Mistake(
-            "what was kept is added whole",
-            lambda mean, variance, Q, rate: (
-                mean + rate * Q.mean(0),
-                variance + rate * Q.var(0, ddof=1),
-            ),
-            "An average of two has shares that add up to 1.",
         ),
         Mistake(
             "corrected in the wrong direction",
@@ -198,14 +167,6 @@ kept_average = Exercise(
                 variance + rate * (Q.var(0) * (len(Q) - 1) / len(Q) - variance),
             ),
             "The batch's variance is too small: the correction makes it larger.",
-        ),
-        Mistake(
-            "the standard deviation in the variance's place",
-            lambda mean, variance, Q, rate: (
-                mean + rate * (Q.mean(0) - mean),
-                variance + rate * (Q.std(0) - variance),
-            ),
-            "What is kept is a variance: average variances.",
         ),
         Mistake(
             "corrected twice",
@@ -250,14 +211,6 @@ kept_average = Exercise(
                 / (len(Q) - 1),
             ),
             "The batch's variance is taken around the batch's own mean.",
-        ),
-        Mistake(
-            "all units together",
-            lambda mean, variance, Q, rate: (
-                mean + rate * (Q.mean() - mean),
-                variance + rate * (Q.var(ddof=1) - variance),
-            ),
-            "Every unit has a mean and a variance of its own.",
         ),
     ),
     hints=(
@@ -425,11 +378,6 @@ normalize_backward = Exercise(
             "When one q grows, the mean grows, and all the others sink.",
         ),
         Mistake(
-            "the wrong sign at the path through the variance",
-            lambda *given: _shown_backward(*given, sign=1.0),
-            "A larger σ makes q̂ smaller.",
-        ),
-        Mistake(
             "sums where means belong",
             lambda dR, Q, gamma: _shown_backward(dR, Q, gamma, times=float(len(Q))),
             "μ is a mean: each q has a share of 1/N in it.",
@@ -449,39 +397,14 @@ normalize_backward = Exercise(
             "On its way down to q̂ the error passes γ.",
         ),
         Mistake(
-            "not divided by the root of the variance",
-            _other_dQ(lambda dQ, deviation, gamma: dQ * deviation),
-            "q̂ = (q − μ)/√(σ² + ε): what is its slope by q, with μ and σ held?",
-        ),
-        Mistake(
             "divided by the variance",
             _other_dQ(lambda dQ, deviation, gamma: dQ / deviation),
             "q̂ = (q − μ)/√(σ² + ε): what is its slope by q, with μ and σ held?",
         ),
         Mistake(
-            "overwritten where the paths meet",
-            lambda *given: _shown_backward(*given, straight=False),
-            "dD gets a share from q̂ and one from the variance: what becomes of the first?",
-        ),
-        Mistake(
             "the ½ of the root is lost",
             lambda *given: _shown_backward(*given, variance_times=2.0),
             "The slope of a root has a ½ in it.",
-        ),
-        Mistake(
-            "the wrong sign at the path through the mean",
-            lambda *given: _shown_backward(*given, mean_sign=-1.0),
-            "D = Q − μ: when μ grows, D falls.",
-        ),
-        Mistake(
-            "the deviation, not q̂",
-            _deviation_for_Qh,
-            "q̂ is the deviation divided by the root.",
-        ),
-        Mistake(
-            "q̂ is missing on the path through the variance",
-            _without_Qh,
-            "How much σ moves with one q depends on how far that q is from the mean.",
         ),
         Mistake(
             "gamma in its own gradient",
@@ -496,11 +419,6 @@ normalize_backward = Exercise(
             "the variance divided by N − 1",
             lambda *given: _shown_backward(*given, ddof=1),
             "12.1 divides by N.",
-        ),
-        Mistake(
-            "eps is left out",
-            lambda *given: _shown_backward(*given, eps=0.0),
-            "The root goes over σ² + ε, on the way down as on the way up.",
         ),
     ),
     hints=(

@@ -33,11 +33,6 @@ standard_error = Exercise(
             "S − 1 belongs to the standard deviation. How many values does the mean have?",
         ),
         Mistake(
-            "multiplied by the root of S",
-            lambda values: np.std(values, ddof=1) * np.sqrt(len(values)),
-            "The more seeds, the surer the mean.",
-        ),
-        Mistake(
             "the range, not the standard deviation",
             lambda values: np.ptp(values) / np.sqrt(len(values)),
             "The standard deviation looks at all values, not at two of them.",
@@ -122,38 +117,6 @@ frozen_step = Exercise(
             "Frozen means: not moved.",
         ),
         Mistake(
-            "uphill",
-            lambda weights, gradients, frozen, lr: tuple(
-                _moved(weights, gradients, -lr, lambda k: k < frozen)
-            ),
-            "A descent goes against the gradient.",
-        ),
-        Mistake(
-            "one layer too few is frozen",
-            lambda weights, gradients, frozen, lr: tuple(
-                _moved(weights, gradients, lr, lambda k: k < frozen - 1)
-            ),
-            "The layers 0 to frozen − 1 stay: how many are these?",
-        ),
-        Mistake(
-            "weights and gradients of different layers",
-            lambda weights, gradients, frozen, lr: [
-                *weights[:frozen],
-                *(
-                    W - lr * dW
-                    for W, dW in zip(weights[frozen:], gradients, strict=False)
-                ),
-            ],
-            "When the lowest weights are left out, what of the lowest gradients?",
-        ),
-        Mistake(
-            "the rate is left out",
-            lambda weights, gradients, frozen, lr: tuple(
-                _moved(weights, gradients, 1.0, lambda k: k < frozen)
-            ),
-            "A step is lr times the gradient.",
-        ),
-        Mistake(
             "the frozen layers are not returned",
             lambda weights, gradients, frozen, lr: tuple(
                 _moved(weights, gradients, lr, lambda k: False)[frozen:]
@@ -218,26 +181,9 @@ continuation = Exercise(
             "Each solution starts the next.",
         ),
         Mistake(
-            "what a descent returns is thrown away",
-            lambda minimize, family, start: start,
-            "minimize returns where it ends: what becomes of that?",
-        ),
-        Mistake(
-            "from hard to easy",
-            lambda minimize, family, start: _by_recursion(
-                minimize, family[::-1], start
-            ),
-            "The first of the family is the easy one.",
-        ),
-        Mistake(
             "the last one is left out",
             lambda minimize, family, start: _by_recursion(minimize, family[:-1], start),
             "The last of the family is the objective we care about.",
-        ),
-        Mistake(
-            "the easy one's solution",
-            lambda minimize, family, start: minimize(family[0], start),
-            "The easy one is where it starts, not where it ends.",
         ),
         Mistake(
             "the first one is left out",
@@ -305,11 +251,6 @@ curriculum = Exercise(
             "the hard ones first",
             lambda difficulty, t, T: _open(difficulty, t, T, hardest=True),
             "argsort puts the smallest difficulty first.",
-        ),
-        Mistake(
-            "none is open at t = 0",
-            lambda difficulty, t, T: _open(difficulty, t, T, lambda N: -(-N * t // T)),
-            "t counts from 0, and the first stage already shows its share.",
         ),
         Mistake(
             "the right rows, the hardest first",
