@@ -34,7 +34,7 @@ from .mending import LIKELY, SECONDS, Mend, mends
 from .places import place
 from .slips import slips
 from .solutions import solution
-from .usual import MISSING_N, SIGN, symptoms, usual_mistakes
+from .usual import symptoms, usual_mistakes
 from .values import Raised, agree, alike, first_difference, kind, numeric
 
 _NOTHING = Raised(KeyError())  # a mistake says nothing of this part
@@ -101,19 +101,11 @@ def finding(
     whole = search.whole()
     found = dict.fromkeys(paths, whole) if whole else search.parts(paths)
     if not any(found.values()):
-        whole = search.slip(None)
-        found = {
-            path: whole or search.slip(path) or search.both(path) for path in paths
-        }
-    else:
-        found |= {
-            path: search.slip(path) or search.both(path)
-            for path, mistake in found.items()
-            if mistake is None
-        }
-    unnamed = [path for path, mistake in found.items() if mistake is None]
+        found = dict.fromkeys(paths, search.slip(None))
+    found = {path: found[path] or search.slip(path) for path in paths}
+    unnamed = [path for path in paths if not found[path]]
     found |= dict.fromkeys(unnamed, search.mended(answer, unnamed))
-    found |= {p: search.symptom(p) for p, mistake in found.items() if mistake is None}
+    found = {path: found[path] or search.symptom(path) for path in paths}
     if not any(found.values()):
         return _unexplained(search, answer, paths)
     return _explained(search, found)
@@ -244,30 +236,25 @@ class _Search:
         }
         beyond = {s: self._beyond(s, here) for s, here in given_by.items()}
         found: dict[str, _Suspect | None] = {}
-        while len(found) < len(paths):
-            left = [path for path in paths if path not in found]
+        while left := [path for path in paths if path not in found]:
             best = max(
                 given_by,
                 key=lambda s: (len({*given_by[s]} & {*left}), -beyond[s]),  # noqa: B023
                 default=None,
             )
             here = [path for path in left if best and path in given_by[best]]
-            shared = (
-                self._shared(here[0], left) if best and here and beyond[best] else []
-            )
-            if len(shared) > len(here):  # a name that claims less, and explains more
-                best, here = self._common(here[0]), shared
-            found |= dict.fromkeys(here, best)
-            if not here:
-                found |= {path: self._common(path) for path in left}
+            if best and here and beyond[best]:  # a name that claims less?
+                shared = self._shared(here[0], left)
+                if len(shared) > len(here):
+                    best, here = self._common(here[0]), shared
+            found |= dict.fromkeys(here, best) or {p: self._common(p) for p in left}
         return {path: found[path] for path in paths}
 
     def _shared(self, path: str, paths: list[str]) -> list[str]:
         """Those of the parts that have the same common mistake as `path` has."""
-        name = getattr(self._common(path), "name", None)
-        return [
-            p for p in paths if name and getattr(self._common(p), "name", 0) == name
-        ]
+        common = self._common(path)
+        names = {p: getattr(self._common(p), "name", None) for p in paths}
+        return [p for p in paths if common and names[p] == common.name]
 
     def _beyond(self, suspect: _Suspect, here: list[str]) -> int:
         """How many other parts it would get wrong, which the answer does not so."""
@@ -284,26 +271,25 @@ class _Search:
 
     def _common(self, path: str) -> _Suspect | None:
         """A mistake that is common to all exercises, at one part of the answer."""
-        rights = [self._part(t.right, path) for t in self.trials]
-        return (
-            self._usual(path, rights)
-            or self._some_rows(path)
-            or self._other_arguments(path)
-        )
+        return self._usual(path) or self._some_rows(path) or self._other_arguments(path)
 
     def _other_arguments(self, path: str) -> _Suspect | None:
         """The right answer to another question: arguments exchanged, or one off by one."""
-        witness, many = self.exercise.witness, len(self.trials[0].arguments)
+        witness, first = self.exercise.witness, self.trials[0].arguments
         if self.exercise.use is not plainly:
             return None
         suspects = [
-            _Suspect(*_EXCHANGED, lambda *a, j=j, k=k: witness(*_swapped(a, j, k)))
-            for j, k in combinations(range(many), 2)
+            _Suspect(
+                *_EXCHANGED, lambda *a, j=j, k=k: witness(*_with(a, {j: a[k], k: a[j]}))
+            )
+            for j, k in combinations(range(len(first)), 2)
         ] + [
-            _Suspect(*_SHIFTED, lambda *a, k=k, by=by: witness(*_shifted(a, k, by)))
-            for k in range(many)
+            _Suspect(
+                *_SHIFTED, lambda *a, k=k, by=by: witness(*_with(a, {k: a[k] + by}))
+            )
+            for k, value in enumerate(first)
             for by in (1, -1)
-            if all(_is_count(t.arguments[k]) for t in self.trials)
+            if type(value) is int
         ]
         return next((s for s in suspects if self._gives(s, path)), None)
 
@@ -332,20 +318,21 @@ class _Search:
 
         return answer
 
-    def _usual(self, path: str, rights: list, only: tuple = ()) -> _Suspect | None:
-        givens = [self._part(t.given, path) for t in self.trials]
+    def _usual(self, path: str) -> _Suspect | None:
+        exercise, batch = self.exercise, self.exercise.batch
         # "Off by the factor 1/D", said of an answer of 1, would be a secret formula.
         dims = [
-            {} if self.exercise.secret else sizes_of(self.exercise, t.arguments)
+            {} if exercise.secret else sizes_of(exercise, t.arguments)
             for t in self.trials
         ]
-        batch = self.exercise.batch
-        sizes = [batch(*t.arguments) if batch else None for t in self.trials]
-        tolerance = self.exercise.tolerance
-        for name, hint in usual_mistakes(givens, rights, sizes, tolerance, dims):
-            if not only or (name, hint) in only:
-                return _Suspect(name, hint, self.exercise.witness)
-        return None
+        named = usual_mistakes(
+            [self._part(t.given, path) for t in self.trials],
+            [self._part(t.right, path) for t in self.trials],
+            [batch(*t.arguments) if batch else None for t in self.trials],
+            exercise.tolerance,
+            dims,
+        )
+        return next((_Suspect(*each, exercise.witness) for each in named), None)
 
     def slip(self, path: str | None) -> _Suspect | None:
         """One edit of the solution that gives what the answer gives."""
@@ -355,26 +342,6 @@ class _Search:
         ):
             return None  # many edits give zeros, none of them for a reason of its own
         return next((s for s in self.slips if self._gives(s, path)), None)
-
-    def both(self, path: str) -> _Suspect | None:
-        """A mistake with a wrong sign, or without 1/N."""
-        first = self.order[0]
-        given = self._part(self.trials[first].given, path)
-        for suspect in (*self.own, *self.slips):
-            if not _proportional(
-                given, self._part(self._outcome(suspect, first), path)
-            ):
-                continue
-            wrongs = [
-                self._part(self._outcome(suspect, k), path)
-                for k in range(len(self.trials))
-            ]
-            other = self._usual(path, wrongs, (SIGN, MISSING_N))
-            if other:
-                name = suspect.name + _(", and ") + other.name
-                hint = suspect.hint + _(" And then: ") + other.hint
-                return _Suspect(name, hint, suspect.wrong)
-        return None
 
     def mended(self, answer: Callable, paths: list[str]) -> _Suspect | None:
         """What an edit of the answer undoes that makes these parts right, or a known mistake."""
@@ -464,27 +431,8 @@ class _Search:
         return None
 
 
-def _proportional(one: Any, other: Any) -> bool:
-    a, b = numeric(one), numeric(other)
-    if a is None or b is None or a.shape != b.shape or not (a.any() and b.any()):
-        return False
-    return agree(a * np.abs(b).max(), b * np.abs(a).max(), 1e-6) or agree(
-        -a * np.abs(b).max(), b * np.abs(a).max(), 1e-6
-    )
-
-
-def _swapped(arguments: tuple, j: int, k: int) -> list:
-    swapped = list(arguments)
-    swapped[j], swapped[k] = swapped[k], swapped[j]
-    return swapped
-
-
-def _shifted(arguments: tuple, k: int, by: int) -> list:
-    return [*arguments[:k], arguments[k] + by, *arguments[k + 1 :]]
-
-
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+def _with(arguments: tuple, others: dict[int, Any]) -> list:
+    return [others.get(k, argument) for k, argument in enumerate(arguments)]
 
 
 def sizes_of(exercise: Exercise, arguments: tuple) -> dict[str, int]:
