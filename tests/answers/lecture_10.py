@@ -1,4 +1,4 @@
-"""What students hand in for lecture 10: wrong answers by their mistake, and right ones."""
+"""What students hand in for lecture 10: right answers in other styles."""
 
 
 def passes(**changed):
@@ -21,11 +21,6 @@ def chain(sizes):
     for k in range(1, L):
         down += P * sizes[k] * sizes[k - 1]
     return up, down
-
-
-def chain_of_three(sizes):
-    a, b, c, d = sizes
-    return [c * b * a + d * c * a, d * c * b + d * b * a]
 
 
 def chain_step_by_step(sizes):
@@ -57,12 +52,6 @@ def kept_by_sets(uses, outputs):
         most = max(most, len(here))
     return most
 
-
-WRONG = {
-    "chain_multiplications": [
-        (chain_of_three, "right for some inputs only"),
-    ]
-}
 
 RIGHT = {
     "count_the_passes": [passes(cost_forward=5 * 8 + 8 * 4)],
