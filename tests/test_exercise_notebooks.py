@@ -386,16 +386,6 @@ def test_with_one_fault_nothing_is_written(folders, capsys):
     assert not exercises.exists()
 
 
-def test_a_folder_named_like_a_notebook_stays(folders, capsys):
-    solutions, exercises, command = folders
-    (exercises / "02_x.ipynb").mkdir(parents=True)
-    assert command() == command("--check") == 1
-    assert capsys.readouterr().out.count("is not what the solutions make") == 2
-    (solutions / "03_y.ipynb").mkdir()
-    assert command() == 1
-    assert "03_y.ipynb can't be read: " in capsys.readouterr().err
-
-
 def test_exercises_that_can_be_no_folder_are_told(folders, tmp_path, capsys):
     solutions, _, _ = folders
     path = tmp_path / "afile"

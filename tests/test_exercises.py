@@ -229,19 +229,9 @@ class Prickly:
     __hash__ = None
 
 
-class Mute(Exception):
-    def __str__(self):
-        raise RuntimeError("I say nothing")
-
-
 class Shy(Exception):
     def __str__(self):
         raise SystemExit
-
-
-class NoArray:
-    def __array__(self, *_, **__):
-        raise KeyError("I am none")
 
 
 class Leaving:
@@ -269,18 +259,13 @@ ENDLESS["again"] = ENDLESS
     [
         (lambda x: 10**5000, "your answer is an int; expected an array"),
         (lambda x: [10**5000, 1], "a list of 2; expected an array"),
-        (lambda x: raises(Mute()), "it raises Mute"),
         (lambda x: raises(Shy()), "it raises Shy"),
         (lambda x: Leaving(), "it can't be looked at"),
-        (lambda x: NoArray(), "a NoArray; expected an array"),
         (lambda x: ENDLESS, "it returns something without end"),
         (lambda x: {Nameless(): 1}, "it can't be looked at"),
-        (lambda x: x.fill(7) or ENDLESS, "it returns something without end"),
         (lambda x: raises(GeneratorExit()), "it raises GeneratorExit"),
-        (lambda x: raises(BaseException("own")), "it raises BaseException"),
         (lambda x: np.array([0.5, 2], object), "with dtype object, not of numbers"),
         (lambda x: np.ma.array([0.5, 2], mask=True), "entry [0] of your answer is nan"),
-        (lambda x: np.ma.array([0.0, 0], mask=True), "square: not a number"),
         (lambda x: np.ma.array([0.5, 2], mask=[0, 1]), "entry [1] of your answer is"),
         (lambda x: (part for part in x**2 / len(x)), "a generator; expected an array"),
         (lambda x: Prickly(), "a Prickly; expected an array"),
@@ -291,7 +276,6 @@ ENDLESS["again"] = ENDLESS
             "your answer is text; expected an array of shape (2,)",
         ),
         (lambda x: x.astype("U"), "shape (2,) with dtype <U32, not of numbers"),
-        (lambda x: x.astype("M8[D]"), "with dtype datetime64[D], not of numbers"),
     ],
 )
 def test_whatever_an_answer_does_there_is_a_verdict(answer, says):
@@ -430,14 +414,6 @@ def test_lists_and_dicts_are_left_alone_too(spoils):
     cases = lambda rng: [(rng.normal(size=2), [{"a": 1}])]  # noqa: E731
     verdict = judge(square(cases=cases, **rule), spoils)
     assert verdict.mistakes == ("it changes its input in place",)
-
-
-@pytest.mark.parametrize(
-    "given", [1j * np.ones(2), np.array([1j]), [1, [2, 3]], {1: 2}]
-)
-def test_whatever_is_handed_in_there_is_a_verdict(given):
-    assert judge(square(), lambda x: given).status == "not yet"
-    assert judge(square(), lambda x: 1j * x**2).status == "not yet"
 
 
 def test_a_table_with_a_missing_entry_and_one_to_fill_in():

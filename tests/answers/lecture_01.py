@@ -40,5 +40,5 @@ RIGHT = {
     "twin": [twin_by_matrix],
     "balanced": [balanced_by_mean],
     "count_twins": [count_by_loop],
-    "saddle_signs": [saddle_by_rank, saddle_to_array],
+    "saddle_signs": [saddle_to_array],
 }

@@ -60,7 +60,7 @@ def sizes_by_recursion(uses):
 RIGHT = {
     "number_the_rows": [rows("a2 * a1", "a3 + a4", "sin(a5)", "a6 * a2", "a7 / 2")],
     "evaluate_rows": [evaluate_with_dict],
-    "sorted_rows": [sort_right, sort_to_array],
+    "sorted_rows": [sort_to_array],
     "count_the_tower": [tower(14, 26, 4 * 3**6 - 1, 2 * 3**6)],
     "tree_sizes": [sizes_by_recursion],
 }

@@ -69,6 +69,6 @@ RIGHT = {
     ],
     "wrong_dot": [erratum("T5", "(a2 * t1 + a1 * t2) / (1 + a3)")],
     "tangents_upwards": [up_numbered],
-    "Dual": [Pair, PairByRules],
+    "Dual": [PairByRules],
     "slope_along": [along_afterwards, along_quotient],
 }

@@ -13,16 +13,6 @@ def keep(**changed):
     return lambda: right | changed
 
 
-def chain(sizes):
-    Q, P, L = sizes[0], sizes[-1], len(sizes) - 1
-    up = down = 0
-    for k in range(2, L + 1):
-        up += sizes[k] * sizes[k - 1] * Q
-    for k in range(1, L):
-        down += P * sizes[k] * sizes[k - 1]
-    return up, down
-
-
 def chain_step_by_step(sizes):
     up = down = 0
     for before, after in zip(sizes[1:], sizes[2:], strict=False):
@@ -30,15 +20,6 @@ def chain_step_by_step(sizes):
     for before, after in zip(sizes, sizes[1:-1], strict=False):
         down += sizes[-1] * after * before
     return [up, down]
-
-
-def alive(uses, outputs):
-    last = {j: i for i in uses for j in uses[i]} | dict.fromkeys(outputs, len(uses) + 1)
-    return [sum(i <= k < last.get(i, i) for i in uses) for k in uses]
-
-
-def kept_right(uses, outputs):
-    return max(alive(uses, outputs))
 
 
 def kept_by_sets(uses, outputs):
@@ -56,7 +37,7 @@ def kept_by_sets(uses, outputs):
 RIGHT = {
     "count_the_passes": [passes(cost_forward=5 * 8 + 8 * 4)],
     "kept_for_the_way_back": [keep(a3=0, a4=1)],
-    "chain_multiplications": [chain, chain_step_by_step],
+    "chain_multiplications": [chain_step_by_step],
     "slide_misleads": [lambda: (6, 50, 1, 5), lambda: [101, 1000, 2, 3, 100]],
-    "most_kept": [kept_right, kept_by_sets],
+    "most_kept": [kept_by_sets],
 }
