@@ -120,9 +120,12 @@ def _is_wild(node: Any) -> bool:
 
 def _operands(call: ast.Call) -> list[ast.expr]:
     """What a function is called with; a method's first operand is the object it is of."""
-    of = call.func.value if isinstance(call.func, ast.Attribute) else None
-    of_numpy = of is None or re.fullmatch(r"np(\.\w+)*", ast.unparse(of))
-    return call.args if of_numpy else [of, *call.args]
+    match call.func:
+        case ast.Attribute(value=of) if not re.fullmatch(
+            r"np(\.\w+)*", ast.unparse(of)
+        ):
+            return [of, *call.args]
+    return call.args
 
 
 def called(call: ast.Call) -> str:
@@ -170,12 +173,14 @@ def _written(part: Any, rule: _Rule, found: dict[str, Any]) -> Any:
     new = type(part)(
         **{name: _written(value, rule, found) for name, value in ast.iter_fields(part)}
     )
-    if isinstance(new, ast.Attribute) and new.attr == "T":
-        turned_back = isinstance(new.value, ast.Attribute) and new.value.attr == "T"
-        return new.value.value if turned_back else new
-    call = found.get("call")
-    if call and isinstance(new, ast.Call) and called(part) in ("f", called(call)):
-        return _called_as(call, new, rule)
+    match new:
+        case ast.Attribute(attr="T", value=ast.Attribute(attr="T", value=twice_turned)):
+            return twice_turned
+        case ast.Call() if "call" in found and called(new) in (
+            "f",
+            called(found["call"]),
+        ):
+            return _called_as(found["call"], new, rule)
     return new
 
 

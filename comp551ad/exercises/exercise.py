@@ -171,15 +171,13 @@ class Exercise:
                 for key, part in value.items()
             )  # values by their names speak for themselves
             pairs += value.items() if named else [(name, value)]
-        in_full = ", ".join(f"{name} = {shown(value)}" for name, value in pairs)
-        if len(in_full) <= 110 and "an array of" not in in_full:
-            return in_full
-        texts = [(name, value, shown(value)) for name, value in pairs]
+        texts = [shown(value) for __, value in pairs]
+        in_full = len(", ".join(texts)) <= 110 and "an array of" not in " ".join(texts)
         return ", ".join(
             f"{name} = {text}"
-            if len(text) <= 20 and "array" not in text
+            if in_full or (len(text) <= 20 and "array" not in text)
             else f"{name}: {kind(value)}"
-            for name, value, text in texts
+            for (name, value), text in zip(pairs, texts, strict=True)
         )
 
     def parts_of(self, value: Any) -> dict[str, Any]:

@@ -462,11 +462,10 @@ def _evidence(search: _Search, path: str) -> tuple[str, Trial, str]:
     exercise = search.exercise
     here = [t for t in search.missed if path in _wrong_parts(exercise, t)]
     trial = _smallest(here or search.missed)
-    given, right = exercise.parts_of(trial.given), exercise.parts_of(trial.right)
-    if path in given and path in right:
-        given, right = {path: given[path]}, {path: right[path]}
-    else:
-        given, right = trial.given, trial.right
+    given, right = trial.given, trial.right
+    mine, theirs = exercise.parts_of(given), exercise.parts_of(right)
+    if path in mine and path in theirs:
+        given, right = {path: mine[path]}, {path: theirs[path]}
     difference = first_difference(given, right, exercise.tolerance, exercise.parts)
     assert difference is not None  # the trial was missed here
     case = exercise.described(trial.arguments)
@@ -484,12 +483,10 @@ def _hint(text: str) -> str:
 
 def _explained(search: _Search, found: dict[str, _Suspect | None]) -> Finding:
     concerns: dict[str, list[str]] = {}
-    hints: dict[str, str] = {}
     for path, suspect in found.items():
         name = suspect.name if suspect else _("not right yet")
         concerns.setdefault(name, []).append(path)
-        if suspect:
-            hints.setdefault(suspect.hint, name)
+    hints = dict.fromkeys(suspect.hint for suspect in found.values() if suspect)
     everywhere = list(search.exercise.parts_of(search.missed[0].right))
     names = tuple(
         name
@@ -498,7 +495,7 @@ def _explained(search: _Search, found: dict[str, _Suspect | None]) -> Finding:
         for name, paths in concerns.items()
     )
     first = next(path for path, suspect in found.items() if suspect)
-    line, trial, *others = _evidence(search, first)
+    line, trial, __ = _evidence(search, first)
     says = (line, _hint(" ".join(list(hints)[:2])))
     return Finding(names, says, trial.arguments, _parts(search, found))
 
@@ -535,56 +532,42 @@ def _clue(search: _Search) -> str:
 
 def _returned(exercise: Exercise, answer: Callable, arguments: tuple) -> str:
     """What the answer itself returned, of which nothing could be made."""
-    returned: list[Any] = [None]
-
-    def noted(*given: Any) -> Any:
-        returned[0] = answer(*given)
-        return returned[0]
-
-    exercise.outcome(noted, arguments)
-    return kind(returned[0])
+    returned: list[Any] = []
+    exercise.outcome(lambda *given: returned.append(answer(*given)), arguments)
+    return kind(returned[-1] if returned else None)
 
 
 def _raised(search: _Search, answer: Callable) -> Finding:
     """An exception of the answer's own, told as the student's."""
     exercise = search.exercise
-    raised = [t for t in search.missed if isinstance(t.given, Raised)]
-    trial = _smallest(raised)
-    error = trial.given.error
-    case = exercise.described(trial.arguments)
+    trial = _smallest([t for t in search.missed if isinstance(t.given, Raised)])
+    error, case = trial.given.error, exercise.described(trial.arguments)
+
+    def told(name: str, *says: str) -> Finding:
+        return Finding((name,), tuple(filter(None, says)), trial.arguments)
+
     if isinstance(error, KeyboardInterrupt | TimeLimit):
-        return Finding(
-            (_("it was stopped before it gave an answer"),),
-            (
-                _("It was still at work on {case}.").format(
-                    case=case or _("the question")
-                ),
-                _hint(
-                    _(
-                        "Does the loop ever end? Is the same thing worked out again and "
-                        "again?"
-                    )
-                ),
-            ),
-            trial.arguments,
+        at = _("It was still at work on {case}.")
+        loop = _(
+            "Does the loop ever end? Is the same thing worked out again and again?"
         )
+        name = _("it was stopped before it gave an answer")
+        return told(name, at.format(case=case or _("the question")), _hint(loop))
     if isinstance(error, FormulaFault):
-        return Finding(
-            (_("it can't be read as a formula"),), (str(error),), trial.arguments
-        )
+        return told(_("it can't be read as a formula"), str(error))
     line = in_the_students_words(error)
     found = search.whole() or search.slip(None)
     found = found or search.mended(answer, list(exercise.parts_of(trial.right)))
     if found:
-        return Finding((found.name,), (line, _hint(found.hint)), trial.arguments)
+        return told(found.name, line, _hint(found.hint))
     if not is_theirs(error):
-        told = _(
+        what = _(
             "Your answer returns {what}. What does the question ask for, and how many values?"
-        ).format(what=_returned(exercise, answer, trial.arguments))
-        return Finding((_("another kind of value"),), (told,), trial.arguments)
-    name = _("it raises {error}").format(error=type(error).__name__)
-    says = [_for_case(case, line)]
+        )
+        returned = _returned(exercise, answer, trial.arguments)
+        return told(_("another kind of value"), what.format(what=returned))
     if len(search.missed) < len(search.trials):
-        name, clue = _("right for some inputs only"), _clue(search)
-        says += [clue] if clue else []
-    return Finding((name,), tuple(says), trial.arguments)
+        name = _("right for some inputs only")
+        return told(name, _for_case(case, line), _clue(search))
+    name = _("it raises {error}").format(error=type(error).__name__)
+    return told(name, _for_case(case, line))

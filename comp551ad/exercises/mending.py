@@ -97,7 +97,7 @@ class Mend:
 
     @property
     def name(self) -> str:
-        return self._undoes[0]
+        return _UNDOES.get(self.slip.kind, SLIPS[self.slip.kind])[0]
 
     @property
     def another(self) -> str:
@@ -105,13 +105,9 @@ class Mend:
         return _ANOTHER.get(self.slip.kind, "")
 
     @property
-    def _undoes(self) -> tuple[str, str]:
-        return _UNDOES.get(self.slip.kind, SLIPS[self.slip.kind])
-
-    @property
     def hint(self) -> str:
         """A question, and before it the place, where there is one to look at."""
-        question = _(self._undoes[1])
+        question = _(_UNDOES.get(self.slip.kind, SLIPS[self.slip.kind])[1])
         old, arrow, __ = self.slip.text.partition(" → ")
         line = self.slip.line + self.first - 1
         if not arrow:

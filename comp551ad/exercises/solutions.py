@@ -62,19 +62,17 @@ def _code_cells(lecture: str) -> tuple[tuple[str | None, str], ...]:
     return tuple(found)
 
 
-def _definitions(lecture: str) -> Iterator[tuple[list[str], ast.stmt]]:
+def _definitions(lecture: str) -> Iterator[tuple[set[str], ast.stmt]]:
     """What the notebook's cells define, statement by statement: the names, and how."""
     for _, source in _code_cells(lecture):
         for statement in ast.parse(source).body:
             match statement:
                 case ast.Import(names=names) | ast.ImportFrom(names=names):
-                    for alias in names:
-                        one = type(statement)(**{**vars(statement), "names": [alias]})
-                        yield [alias.asname or alias.name], one
+                    yield {alias.asname or alias.name for alias in names}, statement
                 case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
-                    yield [name], statement
+                    yield {name}, statement
                 case ast.Assign(targets=[ast.Name(id=name)]):
-                    yield [name], statement
+                    yield {name}, statement
 
 
 @functools.cache
