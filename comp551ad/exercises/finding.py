@@ -16,7 +16,7 @@ Read by `checking.py`.
 import contextlib
 import io
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import combinations, permutations
@@ -183,49 +183,39 @@ class _Search:
             for leaf in self.exercise.parts_of(value).values()
         ]
 
+    def _agree(self, one: Any, other: Any, path: str | None) -> bool:
+        """Are two outcomes the same, at `path` or (None) as a whole?"""
+        tolerance = self.exercise.tolerance
+        if path is not None:
+            one, other = self._part(one, path), self._part(other, path)
+        if one is _NOTHING or other is _NOTHING:
+            return False
+        if path is not None or isinstance(one, Raised) or isinstance(other, Raised):
+            return agree(one, other, tolerance)
+        return first_difference(one, other, tolerance) is None
+
     def _gives(self, suspect: _Suspect, path: str | None) -> bool:
         """Does it give what the answer gives, at `path` or (None) as a whole?"""
-        tolerance, witnessed = self.exercise.tolerance, False
-        for k in self.order:
-            trial, wrong = self.trials[k], self._outcome(suspect, k)
-            given = trial.given
-            if isinstance(given, Raised) or isinstance(wrong, Raised):
-                if not agree(given, wrong, tolerance):
-                    return False
-                continue
-            if path is None:
-                if first_difference(given, wrong, tolerance):
-                    return False
-            else:
-                parts = self._part(given, path), self._part(wrong, path)
-                if any(part is _NOTHING for part in parts) or not agree(
-                    *parts, tolerance
-                ):
-                    return False
-            witnessed = True
-        return witnessed or suspect in self.own
+        raised = all(isinstance(trial.given, Raised) for trial in self.trials)
+        return (suspect in self.own or not raised) and all(
+            self._agree(self.trials[k].given, self._outcome(suspect, k), path)
+            for k in self.order
+        )
 
     def whole(self) -> _Suspect | None:
         """The own mistake that gives all of what the answer gives, or another order."""
-        found = next((s for s in self.own if self._gives(s, None)), None)
-        return found or self._in_another_order()
+        suspects = *self.own, *self._in_another_order()
+        return next((s for s in suspects if self._gives(s, None)), None)
 
-    def _in_another_order(self) -> _Suspect | None:
-        parts, tolerance = self.exercise.parts, self.exercise.tolerance
+    def _in_another_order(self) -> Iterator[_Suspect]:
+        witness, parts = self.exercise.witness, self.exercise.parts
+        expected = _("The question asks for {parts}, in this order.")
         for order in permutations(range(len(parts))):
-            if all(
-                isinstance(t.given, tuple)
-                and len(t.given) == len(order)
-                and not first_difference(
-                    tuple(t.given[k] for k in order), t.right, tolerance
-                )
-                for t in self.trials
-            ):
-                expected = _("The question asks for {parts}, in this order.").format(
-                    parts=", ".join(parts)
-                )
-                return _Suspect("in another order", expected, self.exercise.witness)
-        return None
+            yield _Suspect(
+                "in another order",
+                expected.format(parts=", ".join(parts)),
+                lambda *a, order=order: tuple(witness(*a)[k] for k in order),
+            )
 
     def parts(self, paths: list[str]) -> dict[str, _Suspect | None]:
         """Each part's own mistake, or usual one: as few mistakes as will do."""
@@ -258,15 +248,13 @@ class _Search:
 
     def _beyond(self, suspect: _Suspect, here: list[str]) -> int:
         """How many other parts it would get wrong, which the answer does not so."""
-        wrong = set()
-        for k, trial in enumerate(self.trials):
-            given = self._outcome(suspect, k)
-            for path, right in self.exercise.parts_of(trial.right).items():
-                part = self._part(given, path)
-                if part is not _NOTHING and not agree(
-                    part, right, self.exercise.tolerance
-                ):
-                    wrong.add(path)
+        wrong = {
+            path
+            for k, trial in enumerate(self.trials)
+            for path in self.exercise.parts_of(trial.right)
+            if self._part(self._outcome(suspect, k), path) is not _NOTHING
+            and not self._agree(self._outcome(suspect, k), trial.right, path)
+        }
         return len(wrong - {*here})
 
     def _common(self, path: str) -> _Suspect | None:
@@ -398,11 +386,7 @@ class _Search:
     def _same(self, one: _Suspect, other: _Suspect, paths: list[str]) -> bool:
         """Do two of them give the same at these parts, in every case?"""
         return all(
-            agree(
-                self._part(self._outcome(one, k), path),
-                self._part(self._outcome(other, k), path),
-                self.exercise.tolerance,
-            )
+            self._agree(self._outcome(one, k), self._outcome(other, k), path)
             for k in self.order
             for path in paths
         )
