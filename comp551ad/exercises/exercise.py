@@ -65,7 +65,9 @@ def edited(function: Callable[..., Any], *edits: str) -> Callable[..., Any]:
         source = source.replace(old, new)
     defined: dict[str, Any] = {}
     exec(source, function.__globals__, defined)
-    return defined[function.__name__]
+    wrong = defined[function.__name__]
+    wrong.edit_of = function
+    return wrong
 
 
 class ShortNumbers(np.random.Generator):
@@ -141,6 +143,12 @@ class Exercise:
     def right(self) -> list[Any]:
         """What the witness gives for each case, or the `Raised` it raises."""
         return [self.outcome(self.witness, arguments) for arguments in self.all_cases]
+
+    @cached_property
+    def worked(self) -> Callable[..., Any] | None:
+        """An answer as people write it, if its mistakes are edits of one."""
+        edits = (m.wrong for m in self.mistakes if hasattr(m.wrong, "edit_of"))
+        return next((edit.edit_of for edit in edits), None)
 
     def outcome(self, answer: Callable, arguments: tuple) -> Any:
         """What `answer` gives for a copy of these arguments, or the `Raised` it raises."""

@@ -2,8 +2,8 @@
 
 Where answer and witness differ, `finding` looks for something that gives the same as the
 answer in every case: a mistake of the exercise's own, a usual one (sign, transpose, 1/N),
-one edit of the solution (`slips.py`), or an own one with a wrong sign. It does so for the
-answer as a whole, then for each part of it. Where nothing fits, it says where: for which
+one edit of the solution (`slips.py`), or of the answer itself (`mending.py`). It does so for
+the answer as a whole, then for each part of it. Where nothing fits, it says where: for which
 inputs the answer is right, and in which line it leaves the solution's way.
 
     Trial      one case, tried out
@@ -33,7 +33,7 @@ from .language import _
 from .mending import LIKELY, SECONDS, Mend, mends
 from .places import place
 from .slips import slips
-from .solutions import solution
+from .solutions import solution, source_of
 from .usual import symptoms, usual_mistakes
 from .values import Raised, agree, alike, first_difference, kind, numeric
 
@@ -150,9 +150,10 @@ class _Search:
     @cached_property
     def slips(self) -> list[_Suspect]:
         """The edits of the solution, but for those that would give a secret away."""
-        known = self.exercise.searched and solution(
-            self.exercise.name, self.exercise.lecture
-        )
+        exercise = self.exercise
+        known = solution(exercise.name, exercise.lecture) if exercise.searched else None
+        if known is None and exercise.worked:
+            known = source_of(exercise.worked)
         return [
             _Suspect(
                 *((s.name, s.hint) if self.exercise.secret else s.spoken),

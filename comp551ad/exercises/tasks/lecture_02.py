@@ -262,6 +262,11 @@ pull_back = Exercise(
     rows=("jac", "g"),
     mistakes=(
         Mistake(
+            "the transpose is missing",
+            lambda jac, g: jac @ g,
+            "With three inputs and three outputs it runs and is wrong. Try 2 and 4.",
+        ),
+        Mistake(
             "not added up over the outputs",
             lambda jac, g: jac * g[:, None],
             "Every output adds its part to the input's slope: sum over the outputs.",

@@ -6,7 +6,7 @@ import numpy as np
 
 from ...autodiff.transforms import vjp
 from ...functions import relu
-from ..exercise import Exercise, Mistake
+from ..exercise import Exercise, Mistake, edited
 
 
 def _kept(slope: float) -> float:
@@ -15,6 +15,10 @@ def _kept(slope: float) -> float:
     weight = np.exp(-(q**2) / 2)
     h = np.where(q > 0, q, slope * q)
     return np.sum(weight * h**2) / np.sum(weight * q**2)
+
+
+def _scale(below, slope):
+    return np.sqrt(2 / (below * (1 + slope**2)))
 
 
 keeping_scale = Exercise(
@@ -30,7 +34,7 @@ keeping_scale = Exercise(
     mistakes=(
         Mistake(
             "He's scale, for a slope of zero",
-            lambda below, slope: np.sqrt(2 / below),
+            edited(_scale, " * (1 + slope**2) → "),
             "The negative half is not thrown away here: how much of its square is left?",
         ),
         Mistake(
@@ -40,7 +44,7 @@ keeping_scale = Exercise(
         ),
         Mistake(
             "each half counted as a whole",
-            lambda below, slope: np.sqrt(1 / (below * (1 + slope**2))),
+            edited(_scale, "2 / (below → 1 / (below"),
             "The mean is over all q: half of them are positive, half negative.",
         ),
         Mistake(
@@ -60,6 +64,11 @@ keeping_scale = Exercise(
     ),
 )
 
+
+def _size(L, M, s):
+    return (M * s**2 / 2) ** L
+
+
 size_after = Exercise(
     name="size_after",
     core=True,
@@ -75,43 +84,41 @@ size_after = Exercise(
     mistakes=(
         Mistake(
             "ReLU's half is missing",
-            lambda L, M, s: (M * s**2) ** L,
+            edited(_size, " / 2 → "),
             "Half of the q are negative. What does ReLU leave of those?",
         ),
         Mistake(
             "the size of the values, not of their squares",
-            lambda L, M, s: np.sqrt(M * s**2 / 2) ** L,
+            edited(_size, "return → return np.sqrt"),
             "The question is about the mean square.",
         ),
         Mistake(
             "ReLU's half once, not at every layer",
-            lambda L, M, s: (M * s**2) ** L / 2,
+            edited(_size, " / 2) ** L → ) ** L / 2"),
             "Every layer has its ReLU.",
         ),
         Mistake(
             "ReLU's half is squared",
-            lambda L, M, s: (M * s**2 / 4) ** L,
+            edited(_size, "/ 2 → / 4"),
             "ReLU doesn't halve the entries: it makes half of them 0 and leaves the rest.",
         ),
         Mistake(
             "half of the units, rounded down",
-            lambda L, M, s: (M // 2 * s**2) ** L,
+            edited(_size, "M * s**2 / 2 → M // 2 * s**2"),
             "// cuts the half off where M is odd.",
         ),
         Mistake(
             "the root of the number of units",
-            lambda L, M, s: (np.sqrt(M) * s**2 / 2) ** L,
+            edited(_size, "(M → (np.sqrt(M)"),
             "The mean square of a sum of M terms: do squares add, or sizes?",
         ),
-        Mistake(
-            "the power takes in too little",
-            lambda L, M, s: M * s**2 / 2**L,
-            "All of a layer's factor acts L times: mind the brackets.",
-        ),
-        Mistake(
-            "the power takes in too little",
-            lambda L, M, s: M * (s**2 / 2) ** L,
-            "All of a layer's factor acts L times: mind the brackets.",
+        *(
+            Mistake(
+                "the power takes in too little",
+                edited(_size, f"(M * s**2 / 2) → {brackets}"),
+                "All of a layer's factor acts L times: mind the brackets.",
+            )
+            for brackets in ("M * s**2 / 2", "M * (s**2 / 2)")
         ),
     ),
     hints=(
