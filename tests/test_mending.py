@@ -10,8 +10,8 @@ import pytest
 
 from comp551ad.exercises.catalogue import catalogue
 from comp551ad.exercises.checking import judge
+from comp551ad.exercises.edits import edits
 from comp551ad.exercises.mending import LIKELY, mends
-from comp551ad.exercises.slips import edits
 from comp551ad.exercises.solutions import solution
 
 CORE = [name for name, e in catalogue().items() if e.core and e.searched]

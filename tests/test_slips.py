@@ -16,7 +16,7 @@ import pytest
 from comp551ad.exercises.catalogue import catalogue
 from comp551ad.exercises.checking import judge
 from comp551ad.exercises.slips import SLIPS, TooManyRounds, slips
-from comp551ad.exercises.solutions import FOLDERS, Solution, solution
+from comp551ad.exercises.solutions import Solution, solution
 from comp551ad.exercises.values import Raised, first_difference
 
 # Any list will do in 10.4; in 5.5 only what comes of the training is looked at.
@@ -175,13 +175,6 @@ def test_an_edit_is_named_by_what_has_a_name_in_it(line, name):
     assert name in [slip.spoken[0] for slip in found]
 
 
-def test_an_edit_leaves_the_solution_as_it_is():
-    source = "def f(x, y):\n    return x - y"
-    answers = [slip.wrong(3, 1) for slip in slips(small(source))]
-    assert 2 not in answers
-    assert {-2, 4, 3, -1, 0} <= set(answers)
-
-
 def test_an_edited_loop_that_never_ends_is_stopped():
     source = "def f(n):\n    while n > 0:\n        n -= 1\n    return n"
     with pytest.raises(TooManyRounds):
@@ -189,22 +182,11 @@ def test_an_edited_loop_that_never_ends_is_stopped():
             slip.wrong(3)
 
 
-def test_no_mistake_of_an_edit_is_named_by_the_edit_itself():
-    for name, question in SLIPS.values():
-        assert "→" not in name + question
-        assert question.endswith(("?", ".")) and name[0].islower() or name[0] == "N"
-
-
 def test_without_the_solutions_folder_there_is_still_a_verdict(monkeypatch):
     monkeypatch.setattr("comp551ad.exercises.finding.solution", lambda *_: None)
     monkeypatch.setattr("comp551ad.exercises.places.solution", lambda *_: None)
     verdict = judge(catalogue()["softmax_jacobian"], lambda p: np.diag(p) * 7)
     assert verdict.mistakes == ("not the right value yet",)
-
-
-def test_the_solutions_are_found():
-    assert any(folder.is_dir() for folder in FOLDERS)
-    assert all(solution(name, e.lecture) for name, e in catalogue().items())
 
 
 def unnamed(name):

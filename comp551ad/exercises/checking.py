@@ -80,18 +80,12 @@ class Verdict:
         return "\n  ".join(filter(None, [self.headline, *self.says, self.then[0]]))
 
     def _repr_html_(self) -> str:
-        rows = [html.escape(line) for line in self.says]
-        if len(self.parts) > 1:
-            rows.insert(
-                0, " · ".join(_marked(name, right) for name, right in self.parts)
-            )
+        parts = [_marked(*part) for part in self.parts] * (len(self.parts) > 1)
         told, link = self.then
-        before, arrow, name = told.partition(_("next: "))
-        if link:
-            told = (
-                f'{before}{arrow}<a href="{html.escape(link)}">{html.escape(name)}</a>'
-            )
-        rows += [told] * bool(told)
+        before, arrow, name = map(html.escape, told.partition(_("next: ")))
+        following = f'<a href="{html.escape(link)}">{name}</a>' if link else name
+        rows = [" · ".join(parts), *map(html.escape, self.says)]
+        rows = [row for row in (*rows, before + arrow + following) if row]
         return (
             f'<div style="border-left:4px solid {_COLOURS[self.status]};'
             f'padding:2px 10px"><b>{html.escape(self.headline)}</b>'

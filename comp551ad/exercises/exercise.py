@@ -2,12 +2,14 @@
 
     Exercise    what is asked, and how the answer to it is worked out another way
     Mistake     a name, the wrong function, a hint
+    edited      a function with a piece of its source replaced: how most mistakes come about
 
 Read by `checking.py` and `finding.py`, which hold answers against it. What is asked is in
 `tasks/`, a module a lecture.
 """
 
 import inspect
+import textwrap
 import warnings
 import zlib
 from collections.abc import Callable, Iterable
@@ -44,6 +46,28 @@ class Mistake:
     name: str
     wrong: Callable[..., Any]
     hint: str
+
+
+def edited(function: Callable[..., Any], *edits: str) -> Callable[..., Any]:
+    """The function with its source edited: `edited(f, "a + b → a - b")`.
+
+    Raises:
+        ValueError: what should be replaced is not there.
+    """
+    source = textwrap.dedent(inspect.getsource(function))
+    for edit in edits:
+        old, __, new = edit.partition(" → ")
+        if old not in source:
+            raise ValueError(
+                f"edits: got {edit!r}, expected a part of {function.__name__}'s source "
+                "in front of the arrow; look it up there"
+            )
+        source = source.replace(old, new)
+    defined: dict[str, Any] = {}
+    exec(source, function.__globals__, defined)
+    wrong = defined[function.__name__]
+    wrong.edit_of = function
+    return wrong
 
 
 class ShortNumbers(np.random.Generator):
@@ -120,6 +144,12 @@ class Exercise:
         """What the witness gives for each case, or the `Raised` it raises."""
         return [self.outcome(self.witness, arguments) for arguments in self.all_cases]
 
+    @cached_property
+    def worked(self) -> Callable[..., Any] | None:
+        """An answer as people write it, if its mistakes are edits of one."""
+        edits = (m.wrong for m in self.mistakes if hasattr(m.wrong, "edit_of"))
+        return next((edit.edit_of for edit in edits), None)
+
     def outcome(self, answer: Callable, arguments: tuple) -> Any:
         """What `answer` gives for a copy of these arguments, or the `Raised` it raises."""
         try:
@@ -149,15 +179,13 @@ class Exercise:
                 for key, part in value.items()
             )  # values by their names speak for themselves
             pairs += value.items() if named else [(name, value)]
-        in_full = ", ".join(f"{name} = {shown(value)}" for name, value in pairs)
-        if len(in_full) <= 110 and "an array of" not in in_full:
-            return in_full
-        texts = [(name, value, shown(value)) for name, value in pairs]
+        texts = [shown(value) for __, value in pairs]
+        in_full = len(", ".join(texts)) <= 110 and "an array of" not in " ".join(texts)
         return ", ".join(
             f"{name} = {text}"
-            if len(text) <= 20 and "array" not in text
+            if in_full or (len(text) <= 20 and "array" not in text)
             else f"{name}: {kind(value)}"
-            for name, value, text in texts
+            for (name, value), text in zip(pairs, texts, strict=True)
         )
 
     def parts_of(self, value: Any) -> dict[str, Any]:

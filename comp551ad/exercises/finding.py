@@ -2,8 +2,8 @@
 
 Where answer and witness differ, `finding` looks for something that gives the same as the
 answer in every case: a mistake of the exercise's own, a usual one (sign, transpose, 1/N),
-one edit of the solution (`slips.py`), or an own one with a wrong sign. It does so for the
-answer as a whole, then for each part of it. Where nothing fits, it says where: for which
+one edit of the solution (`slips.py`), or of the answer itself (`mending.py`). It does so for
+the answer as a whole, then for each part of it. Where nothing fits, it says where: for which
 inputs the answer is right, and in which line it leaves the solution's way.
 
     Trial      one case, tried out
@@ -16,7 +16,7 @@ Read by `checking.py`.
 import contextlib
 import io
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import combinations, permutations
@@ -33,8 +33,8 @@ from .language import _
 from .mending import LIKELY, SECONDS, Mend, mends
 from .places import place
 from .slips import slips
-from .solutions import solution
-from .usual import MISSING_N, SIGN, symptoms, usual_mistakes
+from .solutions import solution, source_of
+from .usual import symptoms, usual_mistakes
 from .values import Raised, agree, alike, first_difference, kind, numeric
 
 _NOTHING = Raised(KeyError())  # a mistake says nothing of this part
@@ -101,19 +101,11 @@ def finding(
     whole = search.whole()
     found = dict.fromkeys(paths, whole) if whole else search.parts(paths)
     if not any(found.values()):
-        whole = search.slip(None)
-        found = {
-            path: whole or search.slip(path) or search.both(path) for path in paths
-        }
-    else:
-        found |= {
-            path: search.slip(path) or search.both(path)
-            for path, mistake in found.items()
-            if mistake is None
-        }
-    unnamed = [path for path, mistake in found.items() if mistake is None]
+        found = dict.fromkeys(paths, search.slip(None))
+    found = {path: found[path] or search.slip(path) for path in paths}
+    unnamed = [path for path in paths if not found[path]]
     found |= dict.fromkeys(unnamed, search.mended(answer, unnamed))
-    found |= {p: search.symptom(p) for p, mistake in found.items() if mistake is None}
+    found = {path: found[path] or search.symptom(path) for path in paths}
     if not any(found.values()):
         return _unexplained(search, answer, paths)
     return _explained(search, found)
@@ -158,9 +150,10 @@ class _Search:
     @cached_property
     def slips(self) -> list[_Suspect]:
         """The edits of the solution, but for those that would give a secret away."""
-        known = self.exercise.searched and solution(
-            self.exercise.name, self.exercise.lecture
-        )
+        exercise = self.exercise
+        known = solution(exercise.name, exercise.lecture) if exercise.searched else None
+        if known is None and exercise.worked:
+            known = source_of(exercise.worked)
         return [
             _Suspect(
                 *((s.name, s.hint) if self.exercise.secret else s.spoken),
@@ -191,49 +184,39 @@ class _Search:
             for leaf in self.exercise.parts_of(value).values()
         ]
 
+    def _agree(self, one: Any, other: Any, path: str | None) -> bool:
+        """Are two outcomes the same, at `path` or (None) as a whole?"""
+        tolerance = self.exercise.tolerance
+        if path is not None:
+            one, other = self._part(one, path), self._part(other, path)
+        if one is _NOTHING or other is _NOTHING:
+            return False
+        if path is not None or isinstance(one, Raised) or isinstance(other, Raised):
+            return agree(one, other, tolerance)
+        return first_difference(one, other, tolerance) is None
+
     def _gives(self, suspect: _Suspect, path: str | None) -> bool:
         """Does it give what the answer gives, at `path` or (None) as a whole?"""
-        tolerance, witnessed = self.exercise.tolerance, False
-        for k in self.order:
-            trial, wrong = self.trials[k], self._outcome(suspect, k)
-            given = trial.given
-            if isinstance(given, Raised) or isinstance(wrong, Raised):
-                if not agree(given, wrong, tolerance):
-                    return False
-                continue
-            if path is None:
-                if first_difference(given, wrong, tolerance):
-                    return False
-            else:
-                parts = self._part(given, path), self._part(wrong, path)
-                if any(part is _NOTHING for part in parts) or not agree(
-                    *parts, tolerance
-                ):
-                    return False
-            witnessed = True
-        return witnessed or suspect in self.own
+        raised = all(isinstance(trial.given, Raised) for trial in self.trials)
+        return (suspect in self.own or not raised) and all(
+            self._agree(self.trials[k].given, self._outcome(suspect, k), path)
+            for k in self.order
+        )
 
     def whole(self) -> _Suspect | None:
         """The own mistake that gives all of what the answer gives, or another order."""
-        found = next((s for s in self.own if self._gives(s, None)), None)
-        return found or self._in_another_order()
+        suspects = *self.own, *self._in_another_order()
+        return next((s for s in suspects if self._gives(s, None)), None)
 
-    def _in_another_order(self) -> _Suspect | None:
-        parts, tolerance = self.exercise.parts, self.exercise.tolerance
+    def _in_another_order(self) -> Iterator[_Suspect]:
+        witness, parts = self.exercise.witness, self.exercise.parts
+        expected = _("The question asks for {parts}, in this order.")
         for order in permutations(range(len(parts))):
-            if all(
-                isinstance(t.given, tuple)
-                and len(t.given) == len(order)
-                and not first_difference(
-                    tuple(t.given[k] for k in order), t.right, tolerance
-                )
-                for t in self.trials
-            ):
-                expected = _("The question asks for {parts}, in this order.").format(
-                    parts=", ".join(parts)
-                )
-                return _Suspect("in another order", expected, self.exercise.witness)
-        return None
+            yield _Suspect(
+                "in another order",
+                expected.format(parts=", ".join(parts)),
+                lambda *a, order=order: tuple(witness(*a)[k] for k in order),
+            )
 
     def parts(self, paths: list[str]) -> dict[str, _Suspect | None]:
         """Each part's own mistake, or usual one: as few mistakes as will do."""
@@ -244,66 +227,58 @@ class _Search:
         }
         beyond = {s: self._beyond(s, here) for s, here in given_by.items()}
         found: dict[str, _Suspect | None] = {}
-        while len(found) < len(paths):
-            left = [path for path in paths if path not in found]
+        while left := [path for path in paths if path not in found]:
             best = max(
                 given_by,
                 key=lambda s: (len({*given_by[s]} & {*left}), -beyond[s]),  # noqa: B023
                 default=None,
             )
             here = [path for path in left if best and path in given_by[best]]
-            shared = (
-                self._shared(here[0], left) if best and here and beyond[best] else []
-            )
-            if len(shared) > len(here):  # a name that claims less, and explains more
-                best, here = self._common(here[0]), shared
-            found |= dict.fromkeys(here, best)
-            if not here:
-                found |= {path: self._common(path) for path in left}
+            if best and here and beyond[best]:  # a name that claims less?
+                shared = self._shared(here[0], left)
+                if len(shared) > len(here):
+                    best, here = self._common(here[0]), shared
+            found |= dict.fromkeys(here, best) or {p: self._common(p) for p in left}
         return {path: found[path] for path in paths}
 
     def _shared(self, path: str, paths: list[str]) -> list[str]:
         """Those of the parts that have the same common mistake as `path` has."""
-        name = getattr(self._common(path), "name", None)
-        return [
-            p for p in paths if name and getattr(self._common(p), "name", 0) == name
-        ]
+        common = self._common(path)
+        names = {p: getattr(self._common(p), "name", None) for p in paths}
+        return [p for p in paths if common and names[p] == common.name]
 
     def _beyond(self, suspect: _Suspect, here: list[str]) -> int:
         """How many other parts it would get wrong, which the answer does not so."""
-        wrong = set()
-        for k, trial in enumerate(self.trials):
-            given = self._outcome(suspect, k)
-            for path, right in self.exercise.parts_of(trial.right).items():
-                part = self._part(given, path)
-                if part is not _NOTHING and not agree(
-                    part, right, self.exercise.tolerance
-                ):
-                    wrong.add(path)
+        wrong = {
+            path
+            for k, trial in enumerate(self.trials)
+            for path in self.exercise.parts_of(trial.right)
+            if self._part(self._outcome(suspect, k), path) is not _NOTHING
+            and not self._agree(self._outcome(suspect, k), trial.right, path)
+        }
         return len(wrong - {*here})
 
     def _common(self, path: str) -> _Suspect | None:
         """A mistake that is common to all exercises, at one part of the answer."""
-        rights = [self._part(t.right, path) for t in self.trials]
-        return (
-            self._usual(path, rights)
-            or self._some_rows(path)
-            or self._other_arguments(path)
-        )
+        return self._usual(path) or self._some_rows(path) or self._other_arguments(path)
 
     def _other_arguments(self, path: str) -> _Suspect | None:
         """The right answer to another question: arguments exchanged, or one off by one."""
-        witness, many = self.exercise.witness, len(self.trials[0].arguments)
+        witness, first = self.exercise.witness, self.trials[0].arguments
         if self.exercise.use is not plainly:
             return None
         suspects = [
-            _Suspect(*_EXCHANGED, lambda *a, j=j, k=k: witness(*_swapped(a, j, k)))
-            for j, k in combinations(range(many), 2)
+            _Suspect(
+                *_EXCHANGED, lambda *a, j=j, k=k: witness(*_with(a, {j: a[k], k: a[j]}))
+            )
+            for j, k in combinations(range(len(first)), 2)
         ] + [
-            _Suspect(*_SHIFTED, lambda *a, k=k, by=by: witness(*_shifted(a, k, by)))
-            for k in range(many)
+            _Suspect(
+                *_SHIFTED, lambda *a, k=k, by=by: witness(*_with(a, {k: a[k] + by}))
+            )
+            for k, value in enumerate(first)
             for by in (1, -1)
-            if all(_is_count(t.arguments[k]) for t in self.trials)
+            if type(value) is int
         ]
         return next((s for s in suspects if self._gives(s, path)), None)
 
@@ -332,20 +307,21 @@ class _Search:
 
         return answer
 
-    def _usual(self, path: str, rights: list, only: tuple = ()) -> _Suspect | None:
-        givens = [self._part(t.given, path) for t in self.trials]
+    def _usual(self, path: str) -> _Suspect | None:
+        exercise, batch = self.exercise, self.exercise.batch
         # "Off by the factor 1/D", said of an answer of 1, would be a secret formula.
         dims = [
-            {} if self.exercise.secret else sizes_of(self.exercise, t.arguments)
+            {} if exercise.secret else sizes_of(exercise, t.arguments)
             for t in self.trials
         ]
-        batch = self.exercise.batch
-        sizes = [batch(*t.arguments) if batch else None for t in self.trials]
-        tolerance = self.exercise.tolerance
-        for name, hint in usual_mistakes(givens, rights, sizes, tolerance, dims):
-            if not only or (name, hint) in only:
-                return _Suspect(name, hint, self.exercise.witness)
-        return None
+        named = usual_mistakes(
+            [self._part(t.given, path) for t in self.trials],
+            [self._part(t.right, path) for t in self.trials],
+            [batch(*t.arguments) if batch else None for t in self.trials],
+            exercise.tolerance,
+            dims,
+        )
+        return next((_Suspect(*each, exercise.witness) for each in named), None)
 
     def slip(self, path: str | None) -> _Suspect | None:
         """One edit of the solution that gives what the answer gives."""
@@ -355,26 +331,6 @@ class _Search:
         ):
             return None  # many edits give zeros, none of them for a reason of its own
         return next((s for s in self.slips if self._gives(s, path)), None)
-
-    def both(self, path: str) -> _Suspect | None:
-        """A mistake with a wrong sign, or without 1/N."""
-        first = self.order[0]
-        given = self._part(self.trials[first].given, path)
-        for suspect in (*self.own, *self.slips):
-            if not _proportional(
-                given, self._part(self._outcome(suspect, first), path)
-            ):
-                continue
-            wrongs = [
-                self._part(self._outcome(suspect, k), path)
-                for k in range(len(self.trials))
-            ]
-            other = self._usual(path, wrongs, (SIGN, MISSING_N))
-            if other:
-                name = suspect.name + _(", and ") + other.name
-                hint = suspect.hint + _(" And then: ") + other.hint
-                return _Suspect(name, hint, suspect.wrong)
-        return None
 
     def mended(self, answer: Callable, paths: list[str]) -> _Suspect | None:
         """What an edit of the answer undoes that makes these parts right, or a known mistake."""
@@ -431,11 +387,7 @@ class _Search:
     def _same(self, one: _Suspect, other: _Suspect, paths: list[str]) -> bool:
         """Do two of them give the same at these parts, in every case?"""
         return all(
-            agree(
-                self._part(self._outcome(one, k), path),
-                self._part(self._outcome(other, k), path),
-                self.exercise.tolerance,
-            )
+            self._agree(self._outcome(one, k), self._outcome(other, k), path)
             for k in self.order
             for path in paths
         )
@@ -464,27 +416,8 @@ class _Search:
         return None
 
 
-def _proportional(one: Any, other: Any) -> bool:
-    a, b = numeric(one), numeric(other)
-    if a is None or b is None or a.shape != b.shape or not (a.any() and b.any()):
-        return False
-    return agree(a * np.abs(b).max(), b * np.abs(a).max(), 1e-6) or agree(
-        -a * np.abs(b).max(), b * np.abs(a).max(), 1e-6
-    )
-
-
-def _swapped(arguments: tuple, j: int, k: int) -> list:
-    swapped = list(arguments)
-    swapped[j], swapped[k] = swapped[k], swapped[j]
-    return swapped
-
-
-def _shifted(arguments: tuple, k: int, by: int) -> list:
-    return [*arguments[:k], arguments[k] + by, *arguments[k + 1 :]]
-
-
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+def _with(arguments: tuple, others: dict[int, Any]) -> list:
+    return [others.get(k, argument) for k, argument in enumerate(arguments)]
 
 
 def sizes_of(exercise: Exercise, arguments: tuple) -> dict[str, int]:
@@ -514,11 +447,10 @@ def _evidence(search: _Search, path: str) -> tuple[str, Trial, str]:
     exercise = search.exercise
     here = [t for t in search.missed if path in _wrong_parts(exercise, t)]
     trial = _smallest(here or search.missed)
-    given, right = exercise.parts_of(trial.given), exercise.parts_of(trial.right)
-    if path in given and path in right:
-        given, right = {path: given[path]}, {path: right[path]}
-    else:
-        given, right = trial.given, trial.right
+    given, right = trial.given, trial.right
+    mine, theirs = exercise.parts_of(given), exercise.parts_of(right)
+    if path in mine and path in theirs:
+        given, right = {path: mine[path]}, {path: theirs[path]}
     difference = first_difference(given, right, exercise.tolerance, exercise.parts)
     assert difference is not None  # the trial was missed here
     case = exercise.described(trial.arguments)
@@ -536,12 +468,10 @@ def _hint(text: str) -> str:
 
 def _explained(search: _Search, found: dict[str, _Suspect | None]) -> Finding:
     concerns: dict[str, list[str]] = {}
-    hints: dict[str, str] = {}
     for path, suspect in found.items():
         name = suspect.name if suspect else _("not right yet")
         concerns.setdefault(name, []).append(path)
-        if suspect:
-            hints.setdefault(suspect.hint, name)
+    hints = dict.fromkeys(suspect.hint for suspect in found.values() if suspect)
     everywhere = list(search.exercise.parts_of(search.missed[0].right))
     names = tuple(
         name
@@ -550,7 +480,7 @@ def _explained(search: _Search, found: dict[str, _Suspect | None]) -> Finding:
         for name, paths in concerns.items()
     )
     first = next(path for path, suspect in found.items() if suspect)
-    line, trial, *others = _evidence(search, first)
+    line, trial, __ = _evidence(search, first)
     says = (line, _hint(" ".join(list(hints)[:2])))
     return Finding(names, says, trial.arguments, _parts(search, found))
 
@@ -587,56 +517,42 @@ def _clue(search: _Search) -> str:
 
 def _returned(exercise: Exercise, answer: Callable, arguments: tuple) -> str:
     """What the answer itself returned, of which nothing could be made."""
-    returned: list[Any] = [None]
-
-    def noted(*given: Any) -> Any:
-        returned[0] = answer(*given)
-        return returned[0]
-
-    exercise.outcome(noted, arguments)
-    return kind(returned[0])
+    returned: list[Any] = []
+    exercise.outcome(lambda *given: returned.append(answer(*given)), arguments)
+    return kind(returned[-1] if returned else None)
 
 
 def _raised(search: _Search, answer: Callable) -> Finding:
     """An exception of the answer's own, told as the student's."""
     exercise = search.exercise
-    raised = [t for t in search.missed if isinstance(t.given, Raised)]
-    trial = _smallest(raised)
-    error = trial.given.error
-    case = exercise.described(trial.arguments)
+    trial = _smallest([t for t in search.missed if isinstance(t.given, Raised)])
+    error, case = trial.given.error, exercise.described(trial.arguments)
+
+    def told(name: str, *says: str) -> Finding:
+        return Finding((name,), tuple(filter(None, says)), trial.arguments)
+
     if isinstance(error, KeyboardInterrupt | TimeLimit):
-        return Finding(
-            (_("it was stopped before it gave an answer"),),
-            (
-                _("It was still at work on {case}.").format(
-                    case=case or _("the question")
-                ),
-                _hint(
-                    _(
-                        "Does the loop ever end? Is the same thing worked out again and "
-                        "again?"
-                    )
-                ),
-            ),
-            trial.arguments,
+        at = _("It was still at work on {case}.")
+        loop = _(
+            "Does the loop ever end? Is the same thing worked out again and again?"
         )
+        name = _("it was stopped before it gave an answer")
+        return told(name, at.format(case=case or _("the question")), _hint(loop))
     if isinstance(error, FormulaFault):
-        return Finding(
-            (_("it can't be read as a formula"),), (str(error),), trial.arguments
-        )
+        return told(_("it can't be read as a formula"), str(error))
     line = in_the_students_words(error)
     found = search.whole() or search.slip(None)
     found = found or search.mended(answer, list(exercise.parts_of(trial.right)))
     if found:
-        return Finding((found.name,), (line, _hint(found.hint)), trial.arguments)
+        return told(found.name, line, _hint(found.hint))
     if not is_theirs(error):
-        told = _(
+        what = _(
             "Your answer returns {what}. What does the question ask for, and how many values?"
-        ).format(what=_returned(exercise, answer, trial.arguments))
-        return Finding((_("another kind of value"),), (told,), trial.arguments)
-    name = _("it raises {error}").format(error=type(error).__name__)
-    says = [_for_case(case, line)]
+        )
+        returned = _returned(exercise, answer, trial.arguments)
+        return told(_("another kind of value"), what.format(what=returned))
     if len(search.missed) < len(search.trials):
-        name, clue = _("right for some inputs only"), _clue(search)
-        says += [clue] if clue else []
-    return Finding((name,), tuple(says), trial.arguments)
+        name = _("right for some inputs only")
+        return told(name, _for_case(case, line), _clue(search))
+    name = _("it raises {error}").format(error=type(error).__name__)
+    return told(name, _for_case(case, line))

@@ -1,6 +1,6 @@
 """One edit of the answer itself that mends it, or leaves a single mistake that we know.
 
-The edits of `slips.py` are made in the student's own code. Where one of them gives what is
+The edits of `edits.py` are made in the student's own code. Where one of them gives what is
 right, what it undoes is the mistake, and where it was made is the place. Where one gives
 what a known mistake gives, two were made together.
 
@@ -11,16 +11,14 @@ Read by `finding.py`; never for exercises whose right values are secret.
 
 import ast
 import inspect
-import textwrap
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import takewhile
-from typing import Any
 
 from .language import _
 from .slips import SLIPS, Slip, each_slip, likely_first
-from .solutions import Solution
+from .solutions import source_of
 from .values import in_a_line
 
 # Of the processor: to write an answer's edits, and as many again to run them.
@@ -78,16 +76,6 @@ LIKELY = frozenset(
 )
 
 
-@dataclass(frozen=True, eq=False)
-class _Given(Solution):
-    """A student's source, which runs among the names of the student's notebook."""
-
-    names: dict[str, Any]
-
-    def namespace(self) -> dict[str, Any]:
-        return dict(self.names)
-
-
 @dataclass(frozen=True)
 class Mend:
     """An edit of an answer: what it undoes, and where."""
@@ -97,7 +85,7 @@ class Mend:
 
     @property
     def name(self) -> str:
-        return self._undoes[0]
+        return _UNDOES.get(self.slip.kind, SLIPS[self.slip.kind])[0]
 
     @property
     def another(self) -> str:
@@ -105,13 +93,9 @@ class Mend:
         return _ANOTHER.get(self.slip.kind, "")
 
     @property
-    def _undoes(self) -> tuple[str, str]:
-        return _UNDOES.get(self.slip.kind, SLIPS[self.slip.kind])
-
-    @property
     def hint(self) -> str:
         """A question, and before it the place, where there is one to look at."""
-        question = _(self._undoes[1])
+        question = _(_UNDOES.get(self.slip.kind, SLIPS[self.slip.kind])[1])
         old, arrow, __ = self.slip.text.partition(" → ")
         line = self.slip.line + self.first - 1
         if not arrow:
@@ -128,16 +112,14 @@ def mends(answer: Callable) -> list[Mend]:
     if not inspect.isfunction(answer) or answer.__closure__:
         return []
     try:
-        lines, first = inspect.getsourcelines(answer)
-        source = textwrap.dedent("".join(lines))
-        match ast.parse(source).body:
+        given, first = source_of(answer), answer.__code__.co_firstlineno
+        match given.tree().body:
             case [ast.FunctionDef(name=answer.__name__, decorator_list=[])]:
-                given = _Given(answer.__name__, source, "", answer.__globals__)
                 end = time.process_time() + SECONDS
                 in_time = takewhile(
                     lambda _: time.process_time() < end, each_slip(given)
                 )
-                return [Mend(slip, first or 1) for slip in likely_first(in_time)]
+                return [Mend(slip, first) for slip in likely_first(in_time)]
     except Exception:  # no source, or one that can't be written again: nothing to edit
         pass
     return []

@@ -15,14 +15,15 @@ import ast
 import os
 import re
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
+from copy import deepcopy
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from comp551ad.extras import extra
-
-from .files import put_aside
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -62,8 +63,6 @@ def cleared(notebook: "NotebookNode", name: str = "notebook") -> "NotebookNode":
     `name` stands in the error: `NotebookFault` lists every cell that is not as nbgrader
     wants it.
     """
-    from copy import deepcopy
-
     if found := list(faults(notebook)):
         raise NotebookFault("\n".join(f"{name}, {fault}" for fault in found))
     result = deepcopy(notebook)
@@ -97,57 +96,29 @@ def _without_answer(cell: "NotebookNode") -> str:
 
 
 def faults(notebook: "NotebookNode") -> Iterator[str]:
-    """Yield what nbgrader, or a student, would stumble over, a sentence a cell."""
+    """Yield where an answer would stay in, or a cell could not be found, a sentence each."""
     names = Counter(marks(cell).get("grade_id") for cell in notebook.cells)
     for number, cell in enumerate(notebook.cells, 1):
-        about = marks(cell)
-        cell_name = about.get("grade_id") or cell.source.strip().split("\n")[0][:40]
-        for fault in (*_faults_of_regions(cell), *_faults_of_metadata(cell)):
-            yield f"cell {number} ({cell_name}): {fault}"
-        if about.get("grade_id") and names[about["grade_id"]] > 1:
-            yield f"cell {number} ({cell_name}): another cell has the same grade_id"
+        name = marks(cell).get("grade_id")
+        cell_name = name or cell.source.strip().split("\n")[0][:40]
+        found = [*_faults_of_regions(cell)]
+        if "nbgrader" in cell.metadata and not name:
+            found.append("nbgrader metadata: no grade_id")
+        if name and names[name] > 1:
+            found.append("another cell has the same grade_id")
+        yield from (f"cell {number} ({cell_name}): {fault}" for fault in found)
 
 
 def _faults_of_regions(cell: "NotebookNode") -> Iterator[str]:
-    inside, regions = False, 0
-    for line in cell.source.split("\n"):
-        if BEGIN in line:
-            if inside:
-                yield f"{BEGIN} inside a region that is still open"
-            inside, regions = True, regions + 1
-        elif END in line:
-            if not inside:
-                yield f"{END} without {BEGIN} before it"
-            inside = False
-        elif marker := _UNKNOWN_MARKERS.search(line):
-            yield f"{marker[0]} is not used here: checks are public"
-    if inside:
-        yield f"no {END} after {BEGIN}"
-    if regions and not is_answer(cell):
-        yield "a region in a cell whose nbgrader metadata lacks solution: true"
-    if regions and cell.cell_type != "code":
-        yield "a region outside code: such a cell is cleared as a whole"
-    if not regions and is_answer(cell) and cell.cell_type == "code":
+    marked = re.findall(f"{BEGIN}|{END}", cell.source)
+    if marked != [BEGIN, END] * (len(marked) // 2):
+        yield f"{BEGIN} and {END} don't alternate"
+    if marker := _UNKNOWN_MARKERS.search(cell.source):
+        yield f"{marker[0]} is not used here: checks are public"
+    if marked and not (is_answer(cell) and cell.cell_type == "code"):
+        yield "a region in a cell that is no answer in code (solution: true)"
+    if not marked and is_answer(cell) and cell.cell_type == "code":
         yield f"an answer without {BEGIN} and {END}: not even its def would be left"
-
-
-def _faults_of_metadata(cell: "NotebookNode") -> Iterator[str]:
-    about = marks(cell)
-    if "nbgrader" not in cell.metadata:
-        return
-    for key in ("grade", "solution", "locked"):
-        if not isinstance(about.get(key), bool):
-            yield f"nbgrader metadata: {key} is {about.get(key)!r}, not true or false"
-    if about.get("schema_version") != 3:
-        yield f"nbgrader metadata: schema_version is {about.get('schema_version')!r}, not 3"
-    if not about.get("grade_id"):
-        yield "nbgrader metadata: no grade_id"
-    if about.get("grade") and not isinstance(about.get("points"), int | float):
-        yield f"nbgrader metadata: points is {about.get('points')!r}, not a number"
-    if is_check(cell) and (cell.cell_type != "code" or not about.get("locked")):
-        yield "a check is a code cell with locked: true"
-    if is_answer(cell) and about.get("grade") == (cell.cell_type == "code"):
-        yield "an answer has grade: false if it is code, and grade: true if it is words"
 
 
 # --- the folders ----------------------------------------------------------------------
@@ -164,8 +135,6 @@ def exercises_from(solutions: Path) -> dict[str, str]:
             notebook = nbformat.read(path, as_version=4)
         except (ValueError, KeyError, nbformat.ValidationError) as error:
             raise NotebookFault(f"{path.name} is not a notebook: {error}") from error
-        except OSError as error:
-            raise NotebookFault(f"{path} can't be read: {error.strerror}") from error
         texts[path.name] = nbformat.writes(cleared(notebook, path.name)) + "\n"
     return texts
 
@@ -175,8 +144,6 @@ def unlike_solutions(solutions: Path, exercises: Path) -> list[str]:
     due = exercises_from(solutions)
     there = {
         path.name: path.read_text(encoding="utf-8", errors="replace")
-        if path.is_file()
-        else "no file, so unlike any notebook"
         for path in Path(exercises).glob("*.ipynb")
     }
     return sorted(name for name in due | there if due.get(name) != there.get(name))
@@ -208,6 +175,17 @@ def write_exercises(
     return written, left, aside
 
 
+def put_aside(path: Path, why: str) -> Path:
+    """Give a file a name of its own, which says why and when; return where it is now."""
+    name = f"{path.name}.{why}-{time.strftime('%Y%m%d-%H%M%S')}"
+    others = (path.with_name(f"{name}-{number}") for number in count(2))
+    aside = path.with_name(name)
+    while os.path.lexists(aside):
+        aside = next(others)
+    os.replace(path, aside)
+    return aside
+
+
 def what_is_in(path: Path, due: str) -> str:
     """What would be lost if the notebook that is due took a file's place.
 
@@ -218,8 +196,6 @@ def what_is_in(path: Path, due: str) -> str:
 
     if not os.path.lexists(path):
         return "nothing"
-    if not path.is_file():  # a folder, or a pipe that would never end
-        return "work"
     try:
         theirs = nbformat.read(path, as_version=4).cells
     except Exception:  # nbformat raises this and that

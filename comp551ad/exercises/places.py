@@ -24,7 +24,7 @@ import numpy as np
 
 from .exercise import Exercise
 from .language import _
-from .solutions import Solution, solution
+from .solutions import solution
 from .values import agree, finite, in_a_line, numeric
 
 _NOTED = (
@@ -37,7 +37,7 @@ _LOOPS = (
 _MOST = 400
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Noted:
     """A value of an expression: the expression's text and line, the value."""
 
@@ -60,10 +60,18 @@ def place(exercise: Exercise, answer: Callable, arguments: tuple) -> str:
     known = solution(exercise.name, exercise.lecture)
     if known is None:
         return ""
+
+    def use(noted: Callable) -> Any:
+        return exercise.use(noted, *deepcopy(arguments))
+
     try:
-        theirs = _values_of_answer(exercise, answer, arguments)
-        ours = _values_of_solution(exercise, known, arguments)
-    except Exception:  # no source, a closure, a class: then there is no place to show
+        lines, first = inspect.getsourcelines(answer)
+        if inspect.unwrap(answer).__closure__:
+            return ""
+        names = dict(answer.__globals__)
+        theirs = _values("".join(lines), answer.__name__, names, use, first or 1)
+        ours = _values(known.source, known.name, known.namespace(), use, 1)
+    except Exception:  # no source, a class: then there is no place to show
         return ""
     given = [v for a in arguments if (v := numeric(a)) is not None]
     return _told(theirs, ours, given, exercise.tolerance)
@@ -72,37 +80,29 @@ def place(exercise: Exercise, answer: Callable, arguments: tuple) -> str:
 def _told(
     theirs: list[_Noted], ours: list[_Noted], given: list, tolerance: float
 ) -> str:
-    if any(
-        noted.value.size > 1 for noted in ours
-    ):  # sizes and steps are everyone's own
-        theirs, ours = (
-            [n for n in some if n.value.size > 1] for some in (theirs, ours)
-        )
-    if not any(noted.looped for noted in ours):  # row by row, nothing can be compared
+    if any(noted.value.size > 1 for noted in ours):
+        # Sizes and steps are everyone's own.
+        theirs = [noted for noted in theirs if noted.value.size > 1]
+    if not any(noted.looped for noted in ours):
+        # Row by row, nothing can be compared.
         theirs = [noted for noted in theirs if not noted.looped]
     known = [*given, *(noted.value for noted in ours)]
 
     def turns_up(value: np.ndarray) -> bool:
-        return any(
-            agree(form, other, tolerance)
-            for other in known
-            for form in (value, value.T, -value, -value.T)
-        )
+        forms = value, value.T, -value, -value.T
+        return any(agree(form, k, tolerance) for k in known for form in forms)
 
-    so_far = None
-    for noted in theirs:
-        if turns_up(noted.value):
-            so_far = noted
-        elif so_far:
-            line = _(
-                "Up to {so_far} your values are the solution's; {noted} is the first "
-                "that the solution hasn't."
-            )
-            return line.format(so_far=so_far, noted=noted)
-        else:
-            line = _("Your first step, {noted}, is a value that the solution hasn't.")
-            return line.format(noted=noted)
-    return ""
+    strange = next((n for n in theirs if not turns_up(n.value)), None)
+    if strange is None:
+        return ""
+    if strange is theirs[0]:
+        line = _("Your first step, {noted}, is a value that the solution hasn't.")
+        return line.format(noted=strange)
+    line = _(
+        "Up to {so_far} your values are the solution's; {noted} is the first that the "
+        "solution hasn't."
+    )
+    return line.format(so_far=theirs[theirs.index(strange) - 1], noted=strange)
 
 
 # --- noting values down ---------------------------------------------------------------
@@ -184,29 +184,3 @@ def _values(
         with contextlib.suppress(Exception):  # what was noted before it counts
             use(namespace[name])
     return noted
-
-
-def _values_of_answer(exercise, answer, arguments) -> list[_Noted]:
-    if inspect.unwrap(answer).__closure__:
-        return []
-    lines, first = inspect.getsourcelines(answer)
-    names = dict(answer.__globals__)
-    return _values(
-        "".join(lines),
-        answer.__name__,
-        names,
-        lambda noted: exercise.use(noted, *deepcopy(arguments)),
-        first or 1,
-    )
-
-
-def _values_of_solution(
-    exercise: Exercise, known: Solution, arguments: tuple
-) -> list[_Noted]:
-    return _values(
-        known.source,
-        known.name,
-        known.namespace(),
-        lambda noted: exercise.use(noted, *deepcopy(arguments)),
-        1,
-    )

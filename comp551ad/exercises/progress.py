@@ -14,9 +14,11 @@ any time: checking an answer again notes it again.
 import html
 import json
 import os
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from .catalogue import catalogue
@@ -104,9 +106,14 @@ def number_of(exercise: Exercise) -> str:
 def link_to(exercise: Exercise, here: str | None) -> str:
     """Where its question stands: in this notebook, if that is lecture `here`'s."""
     heading = f"{number_of(exercise)} · {exercise.title}".replace(" ", "-")
-    found = sorted(Path().glob(f"{exercise.lecture}_*.ipynb"))
-    notebook = found[0].name if found and exercise.lecture != here else ""
-    return f"{quote(notebook)}#{quote(heading)}"
+    notebook = _notebook_of(exercise.lecture) if exercise.lecture != here else ""
+    return f"{notebook}#{quote(heading)}"
+
+
+def _notebook_of(lecture: str) -> str:
+    """The address of a lecture's exercises, if they are in this folder."""
+    found = sorted(Path().glob(f"{lecture}_*.ipynb"))
+    return quote(found[0].name) if found else ""
 
 
 def next_step(exercise: Exercise) -> tuple[str, str]:
@@ -137,43 +144,37 @@ class Progress:
     shown: frozenset[str] = frozenset()
     core: frozenset[str] = frozenset()
 
-    def lectures(self) -> list[tuple[str, int, int, int]]:
+    def lectures(self) -> list[tuple[Any, ...]]:
         """Per lecture: its number, and how many are passed, attempted, to do."""
-        counts: dict[str, list[int]] = {}
-        for lecture, *_exercise, state in self.rows:
-            count = counts.setdefault(lecture, [0, 0, 0])
-            count[list(_MARKS).index(state)] += 1
+        counts = Counter((lecture, state) for lecture, *_exercise, state in self.rows)
+        lectures = dict.fromkeys(row[0] for row in self.rows)
         return [
-            (lecture, passed, attempted, to_do)
-            for lecture, (passed, attempted, to_do) in counts.items()
+            (lecture, *(counts[lecture, s] for s in _MARKS)) for lecture in lectures
         ]
 
     def _here(self) -> list[tuple[str, str, str]]:
+        """Of the chosen lecture: each exercise, its title, and the state with what was shown."""
         return [
-            (name, self._titled(name, title), state + self._noted(name))
+            (
+                name,
+                title + f" {CORE} core" * (name in self.core),
+                state + ", a line shown" * (name in self.shown),
+            )
             for lecture, name, title, state in self.rows
             if lecture == self.lecture
         ]
 
-    def _titled(self, name: str, title: str) -> str:
-        return title + f" {CORE} core" * (name in self.core)
-
-    def _noted(self, name: str) -> str:
-        return ", a line shown" * (name in self.shown)
-
     def _summary(self) -> str:
         passed = [
-            name for lecture, name, title, state in self.rows if state == "passed"
+            name for _lecture, name, _title, state in self.rows if state == "passed"
         ]
         total = _("{done} of {many} exercises passed in the whole course").format(
             done=len(passed), many=len(self.rows)
         )
-        if not self.core:
-            return total
         core = _("{done} of {many} in the core, ").format(
             done=len(self.core.intersection(passed)), many=len(self.core)
         )
-        return core + total
+        return core * bool(self.core) + total
 
     def __repr__(self) -> str:
         lines = []
@@ -192,26 +193,27 @@ class Progress:
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        exercises = catalogue()
         parts = []
         if self.lecture:
             title = _("Lecture {lecture}").format(lecture=html.escape(self.lecture))
             parts.append(f"<b>{title}</b>")
             for name, title, state in self._here():
-                link = html.escape(link_to(exercises[name], self.lecture))
-                what = f"{number_of(exercises[name])} · {title}"
+                exercise = catalogue()[name]
+                what = f"{number_of(exercise)} · {title}"
                 mark = _MARKS[state.partition(",")[0]]
-                parts.append(
-                    f'<div>{mark} <a href="{link}">{html.escape(what)}</a> ({state})</div>'
-                )
+                linked = _link(link_to(exercise, self.lecture), what)
+                parts.append(f"<div>{mark} {linked} ({state})</div>")
         parts.append(f"<b>{self._summary()}</b>")
         for lecture, *counts in self.lectures():
-            found = sorted(Path().glob(f"{lecture}_*.ipynb"))
-            link = (
-                f'<a href="{quote(found[0].name)}">{lecture}</a>' if found else lecture
-            )
-            parts.append(f"<div>{link} {_bar(*counts)}</div>")
+            linked = _link(_notebook_of(lecture), lecture)
+            parts.append(f"<div>{linked} {_bar(*counts)}</div>")
         return "".join(parts)
+
+
+def _link(address: str, text: str) -> str:
+    """A link, or the text alone where there is nothing to go to."""
+    shown = html.escape(text)
+    return f'<a href="{html.escape(address)}">{shown}</a>' if address else shown
 
 
 def _bar(passed: int, attempted: int, to_do: int) -> str:
@@ -239,12 +241,8 @@ def progress(lecture: str | None = None) -> Progress:
     rows = []
     for exercise in exercises:
         entry = kept.get(exercise.name, {})
-        states = (
-            ("passed" if entry["passed"] else "attempted") if "passed" in entry else ""
-        )
-        rows.append(
-            (exercise.lecture, exercise.name, exercise.title, states or "to do")
-        )
+        state = {None: "to do", False: "attempted", True: "passed"}[entry.get("passed")]
+        rows.append((exercise.lecture, exercise.name, exercise.title, state))
     shown = frozenset(name for name, entry in kept.items() if entry.get("shown"))
     core = frozenset(exercise.name for exercise in exercises if exercise.core)
     return Progress(tuple(rows), lecture, shown, core)

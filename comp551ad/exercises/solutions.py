@@ -1,18 +1,21 @@
 """The solutions' notebooks, read as code: a function's source, and what it needs to run.
 
 A wheel carries `solutions/` inside the package; a checkout has the folder beside it. Where
-neither is found, a check does without: it names the mistakes that are written down, and
-says nothing of places.
+neither is found, as in an edition for students, a check does without: it edits the function
+in which the exercise's own mistakes are edits, if there is one, and says nothing of places.
 
-    solution    an exercise's answer as the solutions give it: a `Solution`
+    solution     an exercise's answer as the solutions give it: a `Solution`
+    source_of    the same of any function whose source can be read
 
-Read by `slips.py`, `mending.py`, `places.py` and `checking.py` (hints).
+Read by `finding.py`, `slips.py`, `mending.py`, `places.py` and `checking.py` (hints).
 """
 
 import ast
 import functools
+import inspect
 import json
-from collections.abc import Iterator
+import textwrap
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +39,22 @@ class Solution:
     def namespace(self) -> dict[str, Any]:
         """New globals in which the source can be executed."""
         return dict(_namespace(self.lecture, self.name))
+
+
+@dataclass(frozen=True, eq=False)
+class _Given(Solution):
+    """A function's source, which runs among the names that the function has."""
+
+    names: dict[str, Any]
+
+    def namespace(self) -> dict[str, Any]:
+        return dict(self.names)
+
+
+def source_of(function: Callable[..., Any]) -> Solution:
+    """A function as if it stood in a notebook; raises where its source can't be read."""
+    source = textwrap.dedent(inspect.getsource(function))
+    return _Given(function.__name__, source, "", function.__globals__)
 
 
 @functools.cache
@@ -62,19 +81,17 @@ def _code_cells(lecture: str) -> tuple[tuple[str | None, str], ...]:
     return tuple(found)
 
 
-def _definitions(lecture: str) -> Iterator[tuple[list[str], ast.stmt]]:
+def _definitions(lecture: str) -> Iterator[tuple[set[str], ast.stmt]]:
     """What the notebook's cells define, statement by statement: the names, and how."""
     for _, source in _code_cells(lecture):
         for statement in ast.parse(source).body:
             match statement:
                 case ast.Import(names=names) | ast.ImportFrom(names=names):
-                    for alias in names:
-                        one = type(statement)(**{**vars(statement), "names": [alias]})
-                        yield [alias.asname or alias.name], one
+                    yield {alias.asname or alias.name for alias in names}, statement
                 case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
-                    yield [name], statement
+                    yield {name}, statement
                 case ast.Assign(targets=[ast.Name(id=name)]):
-                    yield [name], statement
+                    yield {name}, statement
 
 
 @functools.cache

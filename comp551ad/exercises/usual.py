@@ -132,47 +132,45 @@ def _ratio(mine, theirs, dims, tolerance) -> Iterator[Named]:
     numbers = np.concatenate([r.ravel() for r in theirs])
     if len(told) == 0 or len(np.unique(numbers)) < 2:
         return  # whatever is given is a multiple of a single number
-    if np.ptp(told) <= 1e-6 * np.abs(told[0]):
-        factor = told[0]
+    factor = _constant(told)
+    if factor is not None:
         for base, name in _BASES.items():
             if np.isclose(factor, base):
-                yield (
-                    "another base of the logarithm",
-                    _(
-                        "Is it {log} where the question has the natural logarithm?"
-                    ).format(log=name),
-                )
+                natural = _("Is it {log} where the question has the natural logarithm?")
+                yield "another base of the logarithm", natural.format(log=name)
         if not np.isclose(abs(factor), 1):
             yield (
                 _("off by the factor {factor}").format(factor=f"{factor:.4g}"),
                 "Where does a constant factor come in: a ½, a 2, a number typed in?",
             )
         return
-    for label in dims[0]:
-        sizes = [
-            d.get(label, 0) for d, ratio in zip(dims, ratios, strict=True) if ratio
-        ]
-        if min(sizes) < 1 or len(set(sizes)) < 2:
+    for label, (power, text) in product(dims[0], _POWERS.items()):
+        sizes = np.array([d.get(label, 0) for d, r in zip(dims, ratios) if r], float)  # noqa: B905
+        if sizes.min() < 1 or np.ptp(sizes) == 0:
             continue
-        for power, text in _POWERS.items():
-            rest = told / np.array(sizes, float) ** power
-            if np.ptp(rest) <= 1e-6 * np.abs(rest[0]):
-                if power == -1 and np.isclose(rest[0], 1):
-                    yield (
-                        _("divided by {size}").format(size=label),
-                        _("Is something averaged here that the question only adds up?"),
-                    )
-                    return
-                size = text.format(label)
-                constant = "" if np.isclose(rest[0], 1) else f"{rest[0]:.4g} · "
-                yield (
-                    _("off by the factor {factor}").format(factor=constant + size),
-                    _(
-                        "Does {size} come in at all, once, or squared? And is one of the "
-                        "sizes typed in as a number?"
-                    ).format(size=label),
-                )
-                return
+        rest = _constant(told / sizes**power)
+        if rest is None:
+            continue
+        if power == -1 and np.isclose(rest, 1):
+            averaged = _("Is something averaged here that the question only adds up?")
+            yield _("divided by {size}").format(size=label), averaged
+            return
+        times = "" if np.isclose(rest, 1) else f"{rest:.4g} · "
+        how_often = _(
+            "Does {size} come in at all, once, or squared? And is one of the sizes typed in "
+            "as a number?"
+        )
+        yield (
+            _("off by the factor {factor}").format(factor=times + text.format(label)),
+            how_often.format(size=label),
+        )
+        return
+
+
+def _constant(values: np.ndarray) -> float | None:
+    """The number that all of them are, if they are one."""
+    same = np.isfinite(values).all() and np.ptp(values) <= 1e-6 * np.abs(values[0])
+    return float(values[0]) if same else None
 
 
 def _factor(m: np.ndarray, r: np.ndarray, tolerance: float) -> float | None:

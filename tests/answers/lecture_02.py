@@ -1,4 +1,4 @@
-"""What students hand in for lecture 02: wrong answers by their mistake, and right ones.
+"""What students hand in for lecture 02: right answers in other styles.
 
 Written as students write, not as `comp551ad/exercises/tasks` does: a check must know a
 mistake by what it gives. The solution notebook's answer is accepted by its own test.
@@ -7,21 +7,8 @@ mistake by what it gives. The solution notebook's answer is accepted by its own 
 import numpy as np
 
 
-def polar_without_r(r, phi):
-    c, s = np.cos(phi), np.sin(phi)
-    return np.array([[c, -s], [s, c]])
-
-
 def polar_by_list(r, phi):
     return [[np.cos(phi), -r * np.sin(phi)], [np.sin(phi), r * np.cos(phi)]]
-
-
-def pull_back_square_only(jac, g):
-    result = np.zeros(len(g))
-    for d in range(len(g)):
-        for m in range(len(g)):
-            result[d] += jac[m, d] * g[m]
-    return result
 
 
 def pull_back_einsum(jac, g):
@@ -36,11 +23,6 @@ def softmax_by_loops(p):
     C = len(p)
     return np.array([[p[c] * ((c == k) - p[k]) for k in range(C)] for c in range(C)])
 
-
-WRONG = {
-    "polar_jacobian": [(polar_without_r, "the r of the chain rule is missing")],
-    "pull_back": [(pull_back_square_only, "right for some inputs only")],
-}
 
 RIGHT = {
     "polar_jacobian": [polar_by_list],

@@ -1,28 +1,6 @@
-"""What students hand in for lecture 06: wrong answers by their mistake, and right ones."""
+"""What students hand in for lecture 06: right answers in other styles."""
 
 import numpy as np
-
-
-def slopes(f, w, h, both=True, width=2):
-    w = w.astype(float)
-    result = np.zeros(w.shape)
-    for at in np.ndindex(w.shape):
-        plus, minus = w.copy(), w.copy()
-        plus[at] += h
-        if both:
-            minus[at] -= h
-        result[at] = (f(plus) - f(minus)) / (width * h)
-    return result
-
-
-def error_forward(f, claim, w, h):
-    g = slopes(f, w, h, both=False, width=1)
-    return np.max(np.abs(claim - g)) / np.max(np.abs(g))
-
-
-def error_vectors_only(f, claim, w, h):
-    g = [(f(w + h * e) - f(w - h * e)) / (2 * h) for e in np.eye(len(w))]
-    return np.max(abs(claim - np.array(g))) / np.max(np.abs(g))
 
 
 def error_by_rows(f, claim, w, h):
@@ -45,10 +23,6 @@ def runs(forward="D + 1", central="2 * D", five="4 * D", complex_="D"):
 U = 1.1e-16
 
 
-def step_root_of_k(k):
-    return (48 * U / k**2) ** (1 / 4)
-
-
 def step_by_scan(k):
     s = np.logspace(-8, 0, 1000)
     return s[np.argmin(s**2 / 12 + 4 * U / s**2)] / k
@@ -69,14 +43,6 @@ def swollen_step_by_step(depth):
         N, D, different = 1 + 2 * N, 3 + 2 * N + 2 * D, different + 4
     return {"formula": N, "derivative": D, "different": different}
 
-
-WRONG = {
-    "gradient_error": [
-        (error_forward, "the forward formula"),
-        (error_vectors_only, "right for some inputs only"),
-    ],
-    "best_step": [(step_root_of_k, "right for some inputs only")],
-}
 
 RIGHT = {
     "gradient_error": [error_by_rows],

@@ -1,4 +1,4 @@
-"""What students hand in for lecture 07: wrong answers by their mistake, and right ones."""
+"""What students hand in for lecture 07: right answers in other styles."""
 
 import functools
 
@@ -14,19 +14,6 @@ OPERATIONS = {
 
 def rows(a4, a5, a6, a7, a8, a1="w", a2="x", a3="b"):
     return lambda: dict(a1=a1, a2=a2, a3=a3, a4=a4, a5=a5, a6=a6, a7=a7, a8=a8)
-
-
-def evaluate_bug(rows, inputs):
-    a = list(inputs)
-    for name, *operands in rows:
-        values = [a[k] for k in operands]
-        a.append(OPERATIONS[name](*values))
-    return a
-
-
-def evaluate_typed_in(rows, inputs):
-    w, x, y = inputs
-    return [w, x, y, w * x, w * x - y, (w * x - y) ** 2]
 
 
 def evaluate_with_dict(rows, inputs):
@@ -47,11 +34,6 @@ def sort_right(uses):
     for _ in uses:
         order.append(first_ready(uses, order))
     return order
-
-
-def sort_inputs_first(uses):
-    leaves = sorted(name for name in uses if not uses[name])
-    return leaves + sorted(name for name in uses if uses[name])
 
 
 def sort_to_array(uses):
@@ -75,18 +57,10 @@ def sizes_by_recursion(uses):
     return np.array([size(i) for i in uses])
 
 
-WRONG = {
-    "evaluate_rows": [
-        (evaluate_bug, "rows are counted from 1, Python's lists from 0"),
-        (evaluate_typed_in, "right for some inputs only"),
-    ],
-    "sorted_rows": [(sort_inputs_first, "right for some inputs only")],
-}
-
 RIGHT = {
     "number_the_rows": [rows("a2 * a1", "a3 + a4", "sin(a5)", "a6 * a2", "a7 / 2")],
     "evaluate_rows": [evaluate_with_dict],
-    "sorted_rows": [sort_right, sort_to_array],
+    "sorted_rows": [sort_to_array],
     "count_the_tower": [tower(14, 26, 4 * 3**6 - 1, 2 * 3**6)],
     "tree_sizes": [sizes_by_recursion],
 }

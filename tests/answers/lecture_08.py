@@ -1,4 +1,4 @@
-"""What students hand in for lecture 08: wrong answers by their mistake, and right ones."""
+"""What students hand in for lecture 08: right answers in other styles."""
 
 import numpy as np
 
@@ -13,15 +13,6 @@ def swing(**changed):
 
 def erratum(row, formula):
     return lambda: {"row": row, "formula": formula}
-
-
-def up_overwritten(rows, seeds):
-    t = {}
-    for i in rows:
-        t[i] = seeds.get(i, 0.0)
-        for j, slope in rows[i]:
-            t[i] = slope * t[j]
-    return list(t.values())
 
 
 def up_numbered(rows, seeds):
@@ -72,17 +63,12 @@ def along_afterwards(f, p, v):
     return jvp(f, (p,), (v,))[1] / np.sqrt(np.sum(v**2))
 
 
-WRONG = {
-    "tangents_of_the_swing": [(swing(t6="-cos(a2)"), None)],
-    "tangents_upwards": [(up_overwritten, "overwritten instead of added")],
-}
-
 RIGHT = {
     "tangents_of_the_swing": [
         swing(t3="w", t4="w*cos(w*x)", t5="sin(w*x) + x*t4", t6="-sin(x)"),
     ],
     "wrong_dot": [erratum("T5", "(a2 * t1 + a1 * t2) / (1 + a3)")],
     "tangents_upwards": [up_numbered],
-    "Dual": [Pair, PairByRules],
+    "Dual": [PairByRules],
     "slope_along": [along_afterwards, along_quotient],
 }

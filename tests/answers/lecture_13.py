@@ -1,4 +1,4 @@
-"""What students hand in for lecture 13: wrong answers by their mistake, and right ones."""
+"""What students hand in for lecture 13: right answers in other styles."""
 
 import math
 
@@ -15,10 +15,6 @@ def step(weights, gradients, lr, moves):
     for k in range(len(weights)):
         result.append(weights[k] - lr * gradients[k] if moves(k) else weights[k])
     return result
-
-
-def step_all(weights, gradients, frozen, lr):
-    return [w - lr * g for w, g in zip(weights, gradients, strict=True)]
 
 
 def step_right(weights, gradients, frozen, lr):
@@ -39,8 +35,6 @@ def open_sorted_list(difficulty, t, T):
     rows = sorted(range(len(difficulty)), key=difficulty.__getitem__)
     return rows[: stage(difficulty, t, T)]
 
-
-WRONG = {"frozen_step": [(step_all, "nothing is frozen")]}
 
 RIGHT = {
     "standard_error": [error_by_hand],

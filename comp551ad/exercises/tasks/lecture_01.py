@@ -7,7 +7,7 @@ import numpy as np
 
 from ...autodiff.jacobians import hessian
 from ...functions import logistic, logsumexp
-from ..exercise import Exercise, Mistake
+from ..exercise import Exercise, Mistake, edited
 
 
 def _twin(W: np.ndarray, V: np.ndarray, order: np.ndarray, signs: np.ndarray) -> tuple:
@@ -50,18 +50,12 @@ twin = Exercise(
         ),
         Mistake(
             "the signs go with the old numbers",
-            lambda W, V, order, signs: (
-                (signs[:, None] * W)[order],
-                (V * signs)[:, order],
-            ),
+            edited(_twin, "signs[k] → signs[old]"),
             "signs[k] belongs to unit k of the twin, after the renumbering.",
         ),
         Mistake(
             "the order runs backwards",
-            lambda W, V, order, signs: (
-                signs[:, None] * W[np.argsort(order)],
-                V[:, np.argsort(order)] * signs,
-            ),
+            edited(_twin, "enumerate(order) → enumerate(np.argsort(order))"),
             "Unit k of the twin was unit order[k], not the reverse.",
         ),
         Mistake(
@@ -71,10 +65,7 @@ twin = Exercise(
         ),
         Mistake(
             "the rows of V are taken for the units",
-            lambda W, V, order, signs: (
-                signs[:, None] * W[order],
-                signs[:, None] * V[order],
-            ),
+            lambda *given: (_twin(*given)[0], given[-1][:, None] * given[1][given[-2]]),
             "V is D x M: what goes into a unit is a column.",
         ),
     ),
@@ -101,49 +92,9 @@ def _balanced(W: np.ndarray, V: np.ndarray) -> tuple:
     return W / alpha[:, None], V * alpha
 
 
-def _norms(W: np.ndarray, V: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    return np.linalg.norm(W, axis=1), np.linalg.norm(V, axis=0)
-
-
-def _by_ratio(power: float):
-    """The rescaling by a power of outputs' norm / inputs' norm."""
-
-    def rescaled(W, V):
-        w, v = _norms(W, V)
-        alpha = (w / v) ** power
-        return W / alpha[:, None], V * alpha
-
-    return rescaled
-
-
-def _by_sums(W: np.ndarray, V: np.ndarray) -> tuple:
-    alpha = np.sqrt(np.abs(W).sum(axis=1) / np.abs(V).sum(axis=0))
-    return W / alpha[:, None], V * alpha
-
-
-def _by_largest(W: np.ndarray, V: np.ndarray) -> tuple:
-    alpha = np.sqrt(np.abs(W).max(axis=1) / np.abs(V).max(axis=0))
-    return W / alpha[:, None], V * alpha
-
-
-def _to_their_mean(W: np.ndarray, V: np.ndarray) -> tuple:
-    w, v = _norms(W, V)
-    return W * ((w + v) / 2 / w)[:, None], V * ((w + v) / 2 / v)
-
-
-def _one_factor(W: np.ndarray, V: np.ndarray) -> tuple:
-    alpha = np.sqrt(np.linalg.norm(W) / np.linalg.norm(V))
-    return W / alpha, V * alpha
-
-
-def _both_multiplied(W: np.ndarray, V: np.ndarray) -> tuple:
-    w, v = _norms(W, V)
+def _rescaled(W: np.ndarray, V: np.ndarray) -> tuple:
+    w, v = np.linalg.norm(W, axis=1), np.linalg.norm(V, axis=0)
     alpha = np.sqrt(w / v)
-    return W * alpha[:, None], V * alpha
-
-
-def _wrong_axis(W: np.ndarray, V: np.ndarray) -> tuple:
-    alpha = np.sqrt(np.linalg.norm(W, axis=0) / np.linalg.norm(V, axis=1))
     return W / alpha[:, None], V * alpha
 
 
@@ -163,57 +114,64 @@ balanced = Exercise(
     mistakes=(
         Mistake(
             "the square root is missing",
-            _by_ratio(1.0),
+            edited(_rescaled, "np.sqrt(w / v) → w / v"),
             "With this factor the two norms change places instead of meeting.",
         ),
         Mistake(
             "the ratio is upside down",
-            _by_ratio(-0.5),
+            edited(_rescaled, "w / v → v / w"),
             "Which of the two norms is to grow?",
         ),
         Mistake(
             "one factor for all units",
-            _one_factor,
+            edited(_rescaled, ", axis=1 → ", ", axis=0 → ", "[:, None] → "),
             "Each unit has a curve of its own, and its own factor.",
         ),
         Mistake(
             "inputs and outputs are both multiplied",
-            _both_multiplied,
+            edited(_rescaled, "W / alpha → W * alpha"),
             "What goes in is multiplied by alpha; then what comes out must be divided.",
         ),
         Mistake(
             "the norms are made 1",
-            lambda W, V: (W / _norms(W, V)[0][:, None], V / _norms(W, V)[1]),
+            edited(_rescaled, "W / alpha → W / w", "V * alpha → V / v"),
             "That is another function: both may change only by alpha and 1/alpha.",
         ),
         Mistake(
             "norms along the wrong axis",
-            _wrong_axis,
+            edited(_rescaled, "W, axis=1 → W, axis=0", "V, axis=0 → V, axis=1"),
             "One norm for each of the M units: of a row of W, of a column of V.",
         ),
         Mistake(
             "the inputs alone are rescaled",
-            lambda W, V: (W, _by_ratio(1.0)(W, V)[1]),
+            edited(_rescaled, "np.sqrt(w / v) → w / v", "W / alpha[:, None] → W"),
             "Now the norms are equal, but the network answers differently: what comes out?",
         ),
         Mistake(
-            "one root too many",
-            _by_ratio(0.25),
-            "Are the norms equal now? A norm has its root in it already.",
-        ),
-        Mistake(
             "the mean of the two norms",
-            _to_their_mean,
+            edited(
+                _rescaled,
+                "W / alpha[:, None] → W * ((w + v) / 2 / w)[:, None]",
+                "V * alpha → V * ((w + v) / 2 / v)",
+            ),
             "α multiplies one norm and divides the other: their product stays, not their sum.",
         ),
         Mistake(
             "the largest sizes in place of norms",
-            _by_largest,
+            edited(
+                _rescaled,
+                "np.linalg.norm(W → np.max(np.abs(W)",
+                "np.linalg.norm(V → np.max(np.abs(V)",
+            ),
             "A norm is the root of the sum of the squares.",
         ),
         Mistake(
             "sums of sizes in place of norms",
-            _by_sums,
+            edited(
+                _rescaled,
+                "np.linalg.norm(W → np.sum(np.abs(W)",
+                "np.linalg.norm(V → np.sum(np.abs(V)",
+            ),
             "A norm is the root of the sum of the squares.",
         ),
     ),
@@ -291,11 +249,6 @@ count_twins = Exercise(
             "The question counts the place where we started as well.",
         ),
         Mistake(
-            "the two activations are exchanged",
-            _counting(factorial, lambda M: factorial(M) * 2**M),
-            "Which of the two is odd, h(-q) = -h(q)?",
-        ),
-        Mistake(
             "all turned but one",
             _counting(lambda M: factorial(M) * (2**M - 1)),
             "Is flipping no sign at all among your choices?",
@@ -351,20 +304,9 @@ def _saddle_signs(M: int, D: int, C: int) -> tuple[int, int, int]:
     return int(down), int(up), int(curvature.size - down - up)
 
 
-def _signs_for(rank, units=lambda M: M):
-    def counted(M, D, C):
-        k = units(M) * rank(D, C)
-        return k, k, M * (C + D) - 2 * k
-
-    return counted
-
-
-def _all_one_way(way):
-    def counted(M, D, C):
-        k = 2 * M * min(D, C - 1)
-        return *way(k), M * (C + D) - k
-
-    return counted
+def _counted_signs(M: int, D: int, C: int) -> tuple[int, int, int]:
+    k = M * min(D, C - 1)
+    return k, k, M * (C + D) - 2 * k
 
 
 saddle_signs = Exercise(
@@ -380,27 +322,27 @@ saddle_signs = Exercise(
     mistakes=(
         Mistake(
             "scores are counted, not their differences",
-            _signs_for(min),
+            edited(_counted_signs, "C - 1 → C"),
             "Raise all C scores by the same amount: does softmax notice?",
         ),
         Mistake(
             "one hidden unit is counted, not M",
-            _signs_for(lambda D, C: min(D, C - 1), lambda M: 1),
+            edited(_counted_signs, "k = M * → k = 1 *"),
             "Each singular value comes once for each hidden unit.",
         ),
         Mistake(
             "few inputs are overlooked",
-            _signs_for(lambda D, C: C - 1),
+            edited(_counted_signs, "min(D, C - 1) → (C - 1)"),
             "B is D x C. Can it have more singular values than D?",
         ),
         Mistake(
             "few classes are overlooked",
-            _signs_for(lambda D, C: D),
+            edited(_counted_signs, "min(D, C - 1) → D"),
             "B is D x C, and each of its rows adds up to zero.",
         ),
         Mistake(
             "the units are taken for a limit",
-            lambda M, D, C: _signs_for(lambda D, C: min(M, D, C - 1))(M, D, C),
+            edited(_counted_signs, "min(D → min(M, D"),
             "B is D x C, whatever M is. Each unit has all of its singular values.",
         ),
         Mistake(
@@ -410,12 +352,12 @@ saddle_signs = Exercise(
         ),
         Mistake(
             "all of them up, as at a minimum",
-            _all_one_way(lambda k: (0, k)),
+            edited(_counted_signs, "k, k → 0, 2 * k"),
             "Wherever J curves down along V W, it curves up along -V W.",
         ),
         Mistake(
             "all of them down",
-            _all_one_way(lambda k: (k, 0)),
+            edited(_counted_signs, "k, k → 2 * k, 0"),
             "Wherever J curves down along V W, it curves up along -V W.",
         ),
         Mistake(

@@ -25,17 +25,8 @@ polar_jacobian = Exercise(
     mistakes=(
         Mistake(
             "the r of the chain rule is missing",
-            lambda r, phi: np.array(
-                [[np.cos(phi), -np.sin(phi)], [np.sin(phi), np.cos(phi)]]
-            ),
+            lambda r, phi: _polar_table(r, phi) / [1, r],
             "r is a factor before the cosine and the sine: it stays when phi moves.",
-        ),
-        Mistake(
-            "derivative of cos as + sin",
-            lambda r, phi: np.array(
-                [[np.cos(phi), r * np.sin(phi)], [np.sin(phi), r * np.cos(phi)]]
-            ),
-            "Near phi = 0 the sine rises. What does the cosine do after its top?",
         ),
         Mistake(
             "y before x",
@@ -54,9 +45,7 @@ polar_jacobian = Exercise(
         ),
         Mistake(
             "the minus is at the other sine",
-            lambda r, phi: np.array(
-                [[np.cos(phi), r * np.sin(phi)], [-np.sin(phi), r * np.cos(phi)]]
-            ),
+            lambda r, phi: _polar_table(r, phi) * [[1, -1], [-1, 1]],
             "Near phi = 0, does y rise or fall when r grows? And x, when phi grows?",
         ),
         Mistake(
@@ -141,16 +130,12 @@ softmax_jacobian = Exercise(
         ),
         Mistake(
             "p_k is missing off the diagonal",
-            lambda p: np.where(
-                np.eye(len(p)) > 0, p * (1 - p), -p[:, None] * np.ones(len(p))
-            ),
+            lambda p: np.where(np.eye(len(p)), p * (1 - p), -p[:, None]),
             "When u_k grows, by how much does p_c shrink? Rows must add up to 0.",
         ),
         Mistake(
             "p_c is missing off the diagonal",
-            lambda p: np.where(
-                np.eye(len(p)) > 0, p * (1 - p), -p * np.ones((len(p), 1))
-            ),
+            lambda p: np.where(np.eye(len(p)), p * (1 - p), -p),
             "When u_k grows, by how much does p_c shrink? Rows must add up to 0.",
         ),
         *(
@@ -177,19 +162,9 @@ softmax_jacobian = Exercise(
             "The derivative of exp(u_c) / S has exp(u_c) / S in it, not 1.",
         ),
         Mistake(
-            "the numerator is held still",
-            lambda p: -np.outer(p, p),
-            "On the diagonal u_c moves the numerator too.",
-        ),
-        Mistake(
             "the diagonal's rule everywhere",
             lambda p: np.outer(p, 1 - p),
             "p_c (1 - p_k) is right for c = k. For another k, is u_k in the numerator?",
-        ),
-        Mistake(
-            "a plus for the minus",
-            lambda p: np.diag(p) + np.outer(p, p),
-            "Rows must add up to 0, since the probabilities always add up to 1.",
         ),
     ),
     hints=(

@@ -4,7 +4,7 @@ import numpy as np
 
 from ...autodiff.transforms import grad
 from ...functions import logistic, logsumexp, softmax, softplus
-from ..exercise import Exercise, Mistake
+from ..exercise import Exercise, Mistake, edited
 from ..formulas import formulas
 
 
@@ -52,24 +52,9 @@ binary_derivation = Exercise(
             "With y = 0 this is always 0. What should it cost to be wrong there?",
         ),
         Mistake(
-            "the inner minus of 1 - yh is lost",
-            lambda: {"dL/dyh": "-y / yh - (1 - y) / (1 - yh)"},
-            "When yh grows, 1 - yh shrinks: the chain rule has one more sign.",
-        ),
-        Mistake(
-            "the inner derivative of -u is lost",
-            lambda: {"dyh/du": "-yh * (1 - yh)"},
-            "The logistic function rises.",
-        ),
-        Mistake(
             "used u where yh belongs",
             lambda: {"dyh/du": "u * (1 - u)", "dL/du": "u - y"},
             "The slope of the logistic function is written with its value.",
-        ),
-        Mistake(
-            "the square of the quotient rule is lost",
-            lambda: {"dyh/du": "exp(-u) / (1 + exp(-u))"},
-            "The derivative of 1 / s has s twice in its denominator.",
         ),
         Mistake(
             "y is taken for 1, and for 0",
@@ -90,11 +75,6 @@ binary_derivation = Exercise(
             "a factor too many",
             lambda: {"dL/du": "(yh - y) * yh * (1 - yh)"},
             "Write both factors as fractions: something cancels.",
-        ),
-        Mistake(
-            "the minus reaches the first term alone",
-            lambda: {"L": "-y * log(yh) + (1 - y) * log(1 - yh)"},
-            "With y = 1 it is right. What does it give with y = 0?",
         ),
         Mistake(
             "the derivative with respect to u instead of yh",
@@ -124,12 +104,9 @@ def _of_each_head(answer, U, Y):
     return {head: answer(head, U, Y) for head in _LOSSES}
 
 
-def _naive_softmax(U):
-    return np.exp(U) / np.sum(np.exp(U), 1, keepdims=True)
-
-
-def _shifted_together(U):
-    return _naive_softmax(U - U.max())
+def _softmax(U):
+    E = np.exp(U - U.max(axis=1, keepdims=True))
+    return E / E.sum(axis=1, keepdims=True)
 
 
 def _with_heads(wrong=lambda U, Y, Yh: Yh - Y, **heads):
@@ -161,7 +138,9 @@ head_error = Exercise(
         ),
         Mistake(
             "softmax overflows",
-            _with_heads(multiclass=_naive_softmax),
+            _with_heads(
+                multiclass=edited(_softmax, " - U.max(axis=1, keepdims=True) → ")
+            ),
             "A score of 800 is too much for exp. The lecture pulls the largest one out.",
         ),
         Mistake(
@@ -201,25 +180,19 @@ head_error = Exercise(
         ),
         Mistake(
             "the largest score of each column",
-            _with_heads(
-                multiclass=lambda U: (
-                    np.exp(U - U.max(0)) / np.exp(U - U.max(0)).sum(1, keepdims=True)
-                )
-            ),
+            _with_heads(multiclass=edited(_softmax, "max(axis=1 → max(axis=0")),
             "Every row has a largest score of its own, and takes it out of itself.",
         ),
         Mistake(
             "the sums of the wrong axis",
-            _with_heads(
-                multiclass=lambda U: (
-                    np.exp(U - U.max(1)[:, None]) / np.exp(U - U.max(1)[:, None]).sum(0)
-                )
-            ),
+            _with_heads(multiclass=edited(_softmax, "sum(axis=1 → sum(axis=0")),
             "The sum below the bar runs along the row. What does axis=0 add up?",
         ),
         Mistake(
             "one largest score for all rows",
-            _with_heads(multiclass=_shifted_together),
+            _with_heads(
+                multiclass=edited(_softmax, "max(axis=1, keepdims=True) → max()")
+            ),
             "With an 800 in another row everything here becomes 0: each row has its own largest.",
         ),
         Mistake(
@@ -242,14 +215,9 @@ def _half_square_of_softmax(u, y):
     return 0.5 * np.sum((y - softmax(u)) ** 2)
 
 
-def _through(jacobian):
-    """The error ŷ − y sent through a wrong Jacobian, made from p = softmax(u)."""
-
-    def wrong(u, y):
-        p = softmax(u)
-        return (p - y) @ jacobian(p)
-
-    return wrong
+def _through_the_table(u, y):
+    p = softmax(u)
+    return (np.diag(p) - np.outer(p, p)) @ (p - y)
 
 
 softmax_half_square = Exercise(
@@ -265,64 +233,52 @@ softmax_half_square = Exercise(
     mistakes=(
         Mistake(
             "the diagonal alone",
-            _through(lambda p: np.diag(p * (1 - p))),
+            edited(_through_the_table, "np.outer(p, p) → np.diag(p * p)"),
             "From one score there is a path to the loss through every output.",
         ),
         Mistake(
             "a plus off the diagonal",
-            _through(lambda p: np.diag(p) + np.outer(p, p) * (1 - 2 * np.eye(len(p)))),
+            edited(_through_the_table, "p, p) → p, p) * (2 * np.eye(len(p)) - 1)"),
             "Raising one score takes from all the others.",
         ),
         Mistake(
             "off the diagonal alone",
-            _through(lambda p: -np.outer(p, p) * (1 - np.eye(len(p)))),
+            edited(_through_the_table, "np.diag(p) → np.diag(p * p)"),
             "The path through the output's own probability belongs to the sum too.",
         ),
         Mistake(
             "cross-entropy's error",
-            _through(lambda p: np.eye(len(p))),
+            lambda u, y: softmax(u) - y,
             "yh - y comes out where softmax meets cross-entropy. Here the loss is different.",
         ),
         Mistake(
             "not added up over the outputs",
-            lambda u, y: (
-                (softmax(u) - y)[:, None]
-                * (np.diag(softmax(u)) - np.outer(softmax(u), softmax(u)))
-            ),
+            edited(_through_the_table, "@ (p - y) → * (p - y)[:, None]"),
             "That is the table of all paths. What becomes of the paths of one score?",
         ),
         Mistake(
             "scores instead of probabilities",
-            lambda u, y: (np.diag(u) - np.outer(u, u)) @ (softmax(u) - y),
+            edited(
+                _through_the_table, "diag(p) → diag(u)", "outer(p, p) → outer(u, u)"
+            ),
             "Softmax's Jacobian is written with what softmax gives.",
         ),
         Mistake(
-            "the loss's slope is left out",
-            lambda u, y: np.diag(softmax(u)) - np.outer(softmax(u), softmax(u)),
-            "The Jacobian tells how the outputs answer; how does the loss?",
-        ),
-        Mistake(
             "the other outputs' paths are missing",
-            _through(np.diag),
+            edited(_through_the_table, "- np.outer(p, p) → "),
             "From one score there is a path to the loss through every output. (p @ p.T is one "
             "number: if you meant a table, look at its shape.)",
         ),
         Mistake(
-            "the numerator is held still",
-            _through(lambda p: -np.outer(p, p)),
-            "On the diagonal of the Jacobian u_c moves the numerator too.",
-        ),
-        Mistake(
             "the error is squared",
-            lambda u, y: (
-                (np.diag(softmax(u)) - np.outer(softmax(u), softmax(u)))
-                @ (softmax(u) - y) ** 2
-            ),
+            edited(_through_the_table, "(p - y) → (p - y) ** 2"),
             "What is the derivative of half a square?",
         ),
         Mistake(
             "p_c in front is left out",
-            lambda u, y: softmax(u) - y - (softmax(u) - y) @ softmax(u),
+            edited(
+                _through_the_table, "np.diag(p) - np.outer(p, p) → np.eye(len(p)) - p"
+            ),
             "Every entry of row c of the Jacobian has the factor p_c.",
         ),
     ),
@@ -342,17 +298,10 @@ def _objective(W, X, Y, V):
     return np.sum(logsumexp(U) - np.sum(Y * U, 1))
 
 
-def _dW(
-    error=lambda Yh, Y: Yh - Y,
-    below=lambda X, Q: logistic(Q),
-):
-    """The gradient in W with another error, or another input from below."""
-
-    def wrong(X, Y, W, V):
-        Q = X @ V
-        return below(X, Q).T @ error(softmax(logistic(Q) @ W), Y)
-
-    return wrong
+def _in_matrices(X, Y, W, V):
+    Z = logistic(X @ V)
+    Yh = softmax(Z @ W)
+    return Z.T @ (Yh - Y)
 
 
 def network_cases(rng: np.random.Generator) -> list[tuple]:
@@ -379,29 +328,24 @@ grad_W = Exercise(
     mistakes=(
         Mistake(
             "used q where z belongs",
-            _dW(below=lambda X, Q: Q),
+            edited(_in_matrices, "Z.T → (X @ V).T"),
             "W is multiplied by what the activation has made of q.",
         ),
         Mistake(
-            "the labels are left out",
-            _dW(lambda Yh, Y: Yh),
-            "A network that is right already has an error of zero.",
-        ),
-        Mistake(
             "half of the head's slope",
-            _dW(lambda Yh, Y: (Yh - Y) * Yh),
+            edited(_in_matrices, "(Yh - Y) → ((Yh - Y) * Yh)"),
             "Softmax's slope has cancelled already against the loss's.",
         ),
         Mistake(
             "errors and inputs are added up apart",
-            lambda X, Y, W, V: np.outer(
-                logistic(X @ V).sum(0), (softmax(logistic(X @ V) @ W) - Y).sum(0)
+            edited(
+                _in_matrices, "Z.T @ (Yh - Y) → np.outer(Z.sum(0), (Yh - Y).sum(0))"
             ),
             "Each instance has an error and an input of its own: first multiply, then add.",
         ),
         Mistake(
             "the hidden units' slope is multiplied in",
-            _dW(below=lambda X, Q: logistic(Q) * (1 - logistic(Q))),
+            edited(_in_matrices, "Z.T → (Z * (1 - Z)).T"),
             "W is above z: nothing passes through the activation on the way to W.",
         ),
     ),

@@ -4,7 +4,7 @@ import numpy as np
 
 from ...autodiff.transforms import grad
 from ...functions import logistic, logsumexp, relu, softmax, softplus
-from ..exercise import Exercise, Mistake
+from ..exercise import Exercise, Mistake, edited
 from ..formulas import formulas
 from .lecture_03 import network_cases
 
@@ -46,15 +46,6 @@ slopes_from_z = Exercise(
             "Each rule holds for its own h. How large is this slope at q = 0?",
         ),
         Mistake(
-            "a plus for the minus",
-            lambda: {
-                "logistic": "z * (1 + z)",
-                "tanh": "1 + z**2",
-                "softplus": "1 + exp(-z)",
-            },
-            "Where h levels off, or becomes a straight line of slope 1, this does not.",
-        ),
-        Mistake(
             "twice z for z squared",
             lambda: {"logistic": "z - 2 * z", "tanh": "1 - 2 * z"},
             "z squared is z * z. At z = ½ it is ¼, twice z is 1.",
@@ -73,16 +64,6 @@ slopes_from_z = Exercise(
             "the logistic function of -z",
             lambda: {"softplus": "1 / (1 + exp(z))"},
             "The slope is logistic(q). What is exp(q), written with z?",
-        ),
-        Mistake(
-            "the exponent's sign",
-            lambda: {"softplus": "1 - exp(z)"},
-            "A slope below zero, where softplus rises.",
-        ),
-        Mistake(
-            "the minus of 1 - exp is left out",
-            lambda: {"softplus": "exp(-z)"},
-            "Far to the right softplus is nearly q itself, so its slope is nearly 1.",
         ),
         Mistake(
             "the denominator is left out",
@@ -128,16 +109,6 @@ layer_back = Exercise(
     rows=("dU", "Z"),
     mistakes=(
         Mistake(
-            "the bias is not added up over the instances",
-            lambda dU, W, Z: (Z.T @ dU, dU, dU @ W.T),
-            "There is one b for all instances: add up their errors.",
-        ),
-        Mistake(
-            "averaged over the instances",
-            lambda dU, W, Z: (Z.T @ dU / len(dU), dU.mean(axis=0), dU @ W.T / len(dU)),
-            "A sum over the instances: if the cost is a mean, 1/N is in dU already.",
-        ),
-        Mistake(
             "the slope of the bias without the error from above",
             lambda dU, W, Z: (Z.T @ dU, np.ones(W.shape[1]), dU @ W.T),
             "The input from below is 1. The error from above is still to be multiplied in.",
@@ -169,11 +140,6 @@ layer_back = Exercise(
 # --- the gradient with respect to V ---------------------------------------------------
 
 _HIDDEN = {"logistic": logistic, "tanh": np.tanh, "relu": relu}
-_SLOPES = {
-    "logistic": lambda Q, Z: Z * (1 - Z),
-    "tanh": lambda Q, Z: 1 - Z**2,
-    "relu": lambda Q, Z: 1.0 * (Q > 0),
-}
 
 
 def _objective(V, X, Y, W, activation):
@@ -186,20 +152,18 @@ def _for_each_activation(answer, X, Y, W, V):
     return {h: answer(X, Y, W, V, h) for h in _HIDDEN}
 
 
-def _dV(
-    last=lambda dU, W, slope, X, Z: X.T @ (dU @ W.T * slope),
-    hidden=_HIDDEN,
-    **slopes,
-):
-    """The gradient in V with other slopes, or another backward or forward pass."""
+def _dV(X, Y, W, V, activation):
+    Q = X @ V
+    Z = _HIDDEN[activation](Q)
+    slopes = {"logistic": Z * (1 - Z), "tanh": 1 - Z**2, "relu": Q > 0}
+    dU = softmax(Z @ W) - Y
+    return X.T @ (dU @ W.T * slopes[activation])
 
-    def wrong(X, Y, W, V, activation):
-        Q = X @ V
-        Z = hidden[activation](Q)
-        slope = (_SLOPES | slopes)[activation](Q, _HIDDEN[activation](Q))
-        return last(softmax(Z @ W) - Y, W, slope, X, Z)
 
-    return wrong
+def _all_paths(kept: str):
+    """One path for each instance, output, unit and input; added up, but for these indices."""
+    paths = f'np.einsum("nc,mc,nm,nd->{kept}", dU, W, slopes[activation], X)'
+    return edited(_dV, f"X.T @ (dU @ W.T * slopes[activation]) → {paths}")
 
 
 def _dV_cases(rng: np.random.Generator) -> list[tuple]:
@@ -221,80 +185,71 @@ grad_V = Exercise(
     mistakes=(
         Mistake(
             "the activation's slope is left out",
-            _dV(lambda dU, W, slope, X, Z: X.T @ (dU @ W.T)),
+            edited(_dV, " * slopes[activation] → "),
             "h comes between z and q, in the backward pass, too.",
         ),
         Mistake(
             "forgot to sum over c",
-            _dV(lambda *a: np.einsum("nc,mc,nm,nd->cdm", *a[:4])),
+            _all_paths("cdm"),
             "V_md reaches the loss through every output: one path for each c, added.",
         ),
         Mistake(
             "not added up over the instances",
-            _dV(lambda *a: np.einsum("nc,mc,nm,nd->ndm", *a[:4])),
+            _all_paths("ndm"),
             "J is a sum over the instances, and so is its gradient.",
         ),
         Mistake(
             "used q where z belongs",
-            _dV(logistic=lambda Q, Z: Q * (1 - Q), tanh=lambda Q, Z: 1 - Q**2),
+            edited(_dV, "Z * (1 - Z) → Q * (1 - Q)", "1 - Z**2 → 1 - Q**2"),
             "The short forms of the slopes are written with z = h(q).",
         ),
         Mistake(
             "used z where q belongs",
-            _dV(
-                logistic=lambda Q, Z: logistic(Z) * (1 - logistic(Z)),
-                tanh=lambda Q, Z: 1 - np.tanh(Z) ** 2,
+            edited(
+                _dV,
+                "Z * (1 - Z) → logistic(Z) * (1 - logistic(Z))",
+                "1 - Z**2 → 1 - np.tanh(Z) ** 2",
             ),
             "z is h(q) already: is h applied once more?",
         ),
         Mistake(
             "derivative of tanh as 1 - tanh",
-            _dV(tanh=lambda Q, Z: 1 - Z),
+            edited(_dV, "1 - Z**2 → 1 - Z"),
             "Far to the left tanh is -1 and flat. What does this give there?",
         ),
         Mistake(
             "the logistic function's slope for all",
-            _dV(tanh=lambda Q, Z: Z * (1 - Z), relu=lambda Q, Z: Z * (1 - Z)),
+            edited(_dV, "slopes[activation] → Z * (1 - Z)"),
             "z (1 - z) holds for the logistic function alone.",
         ),
         Mistake(
-            "ReLU's derivative at the wrong side",
-            _dV(relu=lambda Q, Z: 1.0 * (Q < 0)),
-            "Where the rectifier lets q through, it lets the error through.",
-        ),
-        Mistake(
-            "ReLU's derivative 1 at zero",
-            _dV(relu=lambda Q, Z: 1.0 * (Q >= 0)),
-            "At q = 0 itself the deck and the lecture take 0.",
-        ),
-        Mistake(
             "ReLU itself for its derivative",
-            _dV(relu=lambda Q, Z: Z),
+            edited(_dV, "Q > 0 → Z"),
             "The slope of q itself is 1, however large q is.",
         ),
         Mistake(
             "q instead of ReLU's derivative",
-            _dV(relu=lambda Q, Z: Q),
+            edited(_dV, "Q > 0 → Q"),
             "The slope of ReLU is 0 or 1, however large q is.",
         ),
         Mistake(
             "the logistic function's slope for all",
-            _dV(**dict.fromkeys(_HIDDEN, lambda Q, Z: logistic(Q) * (1 - logistic(Q)))),
+            edited(_dV, "slopes[activation] → logistic(Q) * (1 - logistic(Q))"),
             "Each activation has a slope of its own.",
         ),
         Mistake(
             "the logistic function for all",
-            _dV(hidden=dict.fromkeys(_HIDDEN, logistic)),
+            edited(_dV, "Z @ W → logistic(Q) @ W"),
             "In the forward pass, too, `activation` says what h is.",
         ),
         Mistake(
             "the activation is left out of the forward pass",
-            _dV(hidden=dict.fromkeys(_HIDDEN, lambda Q: Q)),
+            edited(_dV, "Z @ W → Q @ W"),
             "h comes between q and u: the scores are made of z.",
         ),
         Mistake(
             "the function in place of its slope",
-            _dV(logistic=lambda Q, Z: Z, tanh=lambda Q, Z: Z),
+            edited(_dV, "Z * (1 - Z) → Z", "1 - Z**2 → Z"),
             "z is how high the curve is. How steep is it?",
         ),
     ),
@@ -318,30 +273,13 @@ def _with_biases(W, V, X, Y):
     return np.sum(logsumexp(U) - np.sum(Y * U, 1))
 
 
-def _biased(
-    keep=slice(None, -1), slope=lambda Q: 1.0 * (Q > 0), ones_in_X=True, ones_in_Z=True
-):
-    """Both gradients, with another part of dZ kept or a column of ones forgotten."""
-
-    def wrong(X, Y, W, V):
-        X1 = np.hstack([X, _ones(X)])
-        Q = X1 @ V
-        Z1 = np.hstack([relu(Q), _ones(X)])
-        dU = softmax(Z1 @ W) - Y
-        dZ = (dU @ W.T)[:, keep]
-        slopes = slope(Q) if dZ.shape == Q.shape else slope(Z1)
-        below, above = X1 if ones_in_X else X, Z1 if ones_in_Z else Z1[:, :-1]
-        return above.T @ dU, below.T @ (dZ * slopes)
-
-    return wrong
-
-
-def _ones_in_front(X, Y, W, V):
-    X1 = np.hstack([_ones(X), X])
-    Z1 = np.hstack([_ones(X), relu(X1 @ V)])
+def _biased(X, Y, W, V):
+    X1 = np.hstack([X, _ones(X)])
+    Z = relu(X1 @ V)
+    Z1 = np.hstack([Z, _ones(X)])
     dU = softmax(Z1 @ W) - Y
-    dQ = (dU @ W.T * (Z1 > 0))[:, 1:]
-    return Z1.T @ dU, X1.T @ dQ
+    dZ = (dU @ W.T)[:, :-1]
+    return Z1.T @ dU, X1.T @ (dZ * (Z > 0))
 
 
 biased_gradients = Exercise(
@@ -358,54 +296,57 @@ biased_gradients = Exercise(
     mistakes=(
         Mistake(
             "the first unit is dropped, not the constant one",
-            _biased(keep=slice(1, None)),
+            edited(_biased, "[:, :-1] → [:, 1:]"),
             "The shapes fit, so nothing complains. Where is the constant unit?",
         ),
         Mistake(
             "the bias row is not dropped",
-            _biased(keep=slice(None)),
+            edited(_biased, "[:, :-1] → ", "Z > 0 → Z1 > 0"),
             "The constant unit depends on no q: its error goes no further down.",
         ),
         Mistake(
             "the bias of the hidden layer has no gradient",
-            _biased(ones_in_X=False),
+            edited(_biased, "X1.T → X.T"),
             "V has D + 1 rows, and so has its gradient: the last input is 1.",
         ),
         Mistake(
             "the bias of the output layer has no gradient",
-            _biased(ones_in_Z=False),
+            edited(_biased, "Z1.T → Z.T"),
             "W has M + 1 rows, and so has its gradient: the last z is 1.",
         ),
         Mistake(
             "ReLU's derivative at the wrong side",
-            _biased(slope=lambda Q: 1.0 * (Q < 0)),
+            edited(_biased, "Z > 0 → X1 @ V < 0"),
             "Where the rectifier lets q through, it lets the error through.",
         ),
         Mistake(
             "the activation's slope is left out",
-            _biased(slope=lambda Q: 1.0),
+            edited(_biased, " * (Z > 0) → "),
             "h comes between z and q, in the backward pass, too. (Z >= 0 holds everywhere.)",
         ),
         Mistake(
             "the bias row is dropped from W in the forward pass",
-            lambda X, Y, W, V: _biased()(
-                X, Y, W * (np.arange(len(W)) < V.shape[1])[:, None], V
-            ),
+            edited(_biased, "Z1 @ W → Z @ W[:-1]"),
             "Only in the backward pass does the constant unit drop out.",
         ),
         Mistake(
             "ReLU itself for its derivative",
-            _biased(slope=relu),
+            edited(_biased, "(Z > 0) → Z"),
             "The slope of q itself is 1, however large q is.",
         ),
         Mistake(
             "the logistic function's slope",
-            _biased(slope=lambda Q: relu(Q) * (1 - relu(Q))),
+            edited(_biased, "(Z > 0) → Z * (1 - Z)"),
             "z (1 - z) holds for the logistic function alone.",
         ),
         Mistake(
             "the ones stand in front",
-            _ones_in_front,
+            edited(
+                _biased,
+                "[X, _ones(X)] → [_ones(X), X]",
+                "[Z, _ones(X)] → [_ones(X), Z]",
+                "[:, :-1] → [:, 1:]",
+            ),
             "The biases come last in V and W, so the ones do in X and Z.",
         ),
     ),

@@ -10,7 +10,7 @@ from ...byhand.two_layer import TwoLayer, accuracy, gradients
 from ...byhand.two_layer import cost as their_cost
 from ...datasets import load_iris
 from ...functions import logistic, logsumexp, softmax
-from ..exercise import WITNESSES, Exercise, Mistake
+from ..exercise import WITNESSES, Exercise, Mistake, edited
 
 
 def _network_cases(rng: np.random.Generator) -> list[tuple]:
@@ -49,6 +49,10 @@ def _row_by_row(X, Y, W, V):
     return sum(losses) / len(losses)
 
 
+def _of_probabilities(U, Y, least):
+    return -np.mean(np.sum(Y * np.log(np.maximum(softmax(U), least)), axis=1))
+
+
 def _cost(of_scores):
     return lambda X, Y, W, V: of_scores(logistic(X @ V) @ W, Y)
 
@@ -79,13 +83,8 @@ iris_cost = Exercise(
             "The loss of a flower is -log of the probability of its species.",
         ),
         Mistake(
-            "the labels are left out",
-            _cost(lambda U, Y: np.mean(logsumexp(U))),
-            "Which of the scores is the one that should have been large?",
-        ),
-        Mistake(
             "the logarithm of a probability that was rounded to 0",
-            _cost(lambda U, Y: -np.mean(np.sum(Y * np.log(softmax(U)), 1))),
+            _cost(lambda U, Y: _of_probabilities(U, Y, 0)),
             "Scores of 1000: write the loss in u, where the log undoes the exponential.",
         ),
         Mistake(
@@ -113,11 +112,7 @@ iris_cost = Exercise(
         *(
             Mistake(
                 "probabilities are cut off below",
-                _cost(
-                    lambda U, Y, eps=eps: (
-                        -np.mean(np.sum(Y * np.log(np.maximum(softmax(U), eps)), 1))
-                    )
-                ),
+                _cost(lambda U, Y, eps=eps: _of_probabilities(U, Y, eps)),
                 "No more infinity, but no loss above 40 either: write the loss in u.",
             )
             for eps in (1e-7, 1e-8, 1e-9, 1e-10, 1e-12, 1e-15, 1e-16, 1e-20, 1e-300)
@@ -138,32 +133,11 @@ def _traceable_cost(X, Y, W, V):
     return np.mean(logsumexp(U) - np.sum(U * Y, 1))
 
 
-def _by_path(
-    error=lambda Yh, Y: Yh - Y,
-    slope=lambda Q, Z: Z * (1 - Z),
-    hidden=logistic,
-):
-    """Both gradients with another error or slope, or another way up."""
-
-    def wrong(X, Y, W, V):
-        Q = X @ V
-        Z = logistic(Q)
-        dU = error(softmax(hidden(Q) @ W), Y) / len(X)
-        return Z.T @ dU, X.T @ (dU @ W.T * slope(Q, Z))
-
-    return wrong
-
-
-def _no_sum_over_c(X, Y, W, V):
-    Z = logistic(X @ V)
+def _in_matrices(X, Y, W, V):
+    Q = X @ V
+    Z = logistic(Q)
     dU = (softmax(Z @ W) - Y) / len(X)
-    return Z.T @ dU, np.einsum("nc,mc,nm,nd->cdm", dU, W, Z * (1 - Z), X)
-
-
-def _inputs_exchanged(X, Y, W, V):
-    Z = logistic(X @ V)
-    dU = (softmax(Z @ W) - Y) / len(X)
-    return X.T @ dU, Z.T @ (dU @ W.T * Z * (1 - Z))
+    return Z.T @ dU, X.T @ (dU @ W.T * Z * (1 - Z))
 
 
 iris_gradients = Exercise(
@@ -179,47 +153,41 @@ iris_gradients = Exercise(
     mistakes=(
         Mistake(
             "the activation's slope is left out",
-            _by_path(slope=lambda Q, Z: 1.0),
+            edited(_in_matrices, " * Z * (1 - Z) → "),
             "Between Z and Q stands the logistic function: on the way down, too.",
         ),
         Mistake(
             "used q where z belongs",
-            _by_path(slope=lambda Q, Z: Q * (1 - Q)),
+            edited(_in_matrices, "Z * (1 - Z) → Q * (1 - Q)"),
             "The slope is written with z, the value of the logistic function.",
         ),
         Mistake(
             "used z where q belongs",
-            _by_path(slope=lambda Q, Z: logistic(Z) * (1 - logistic(Z))),
+            edited(_in_matrices, "Z * (1 - Z) → logistic(Z) * (1 - logistic(Z))"),
             "z is logistic(q) already: is it applied once more?",
         ),
         Mistake(
             "the slope of tanh",
-            _by_path(slope=lambda Q, Z: 1 - Z**2),
+            edited(_in_matrices, "Z * (1 - Z) → (1 - Z**2)"),
             "These hidden units are logistic.",
         ),
         Mistake(
             "forgot to sum over c",
-            _no_sum_over_c,
+            edited(
+                _in_matrices,
+                'X.T @ ( → np.einsum("nc,mc,nm,nd->cdm", ',
+                "dU @ W.T * Z * (1 - Z) → dU, W, Z * (1 - Z), X",
+            ),
             "A hidden unit feeds every score: its error is a sum over them (E05).",
         ),
         Mistake(
-            "the inputs from below are exchanged",
-            _inputs_exchanged,
-            "What comes into the layer of W from below, and what into that of V?",
-        ),
-        Mistake(
-            "the function in place of its slope",
-            _by_path(slope=lambda Q, Z: Z),
-            "z is how high the curve is. How steep is it?",
-        ),
-        Mistake(
             "averaged over the classes as well",
-            _by_path(lambda Yh, Y: (Yh - Y) / Y.shape[1]),
+            edited(_in_matrices, "len(X) → Y.size"),
             "The average is over N flowers; over the classes one adds.",
         ),
         Mistake(
             "the activation is left out on the way up",
-            _by_path(hidden=lambda Q: Q),
+            edited(_in_matrices, "Z @ W → Q @ W"),
             "Between q and u stands the logistic function: the scores are made of z.",
         ),
     ),
@@ -348,42 +316,18 @@ def _descended(gradient, W, V, lr, steps):
     return tuple(descend(gradient, (W, V), lr=lr, eps=0, max_iters=steps))
 
 
-def _stepping(step, extra=0):
-    """A descent with another step, or with steps too many."""
-
-    def wrong(gradient, W, V, lr, steps):
-        for _ in range(steps + extra):
-            W, V = step(gradient, W, V, lr)
-        return W, V
-
-    return wrong
+def _step_by_step(gradient, W, V, lr, steps):
+    for k in range(steps):  # noqa: B007, for the rule that stops
+        dW, dV = gradient(W, V)
+        W, V = W - lr * dW, V - lr * dV
+    return W, V
 
 
-def _one_after_the_other(gradient, W, V, lr):
-    W = W - lr * gradient(W, V)[0]
-    return W, V - lr * gradient(W, V)[1]
-
-
-def _down(gradient, W, V, lr, sides=(1, 1)):
-    dW, dV = gradient(W, V)
-    return W - sides[0] * lr * dW, V - sides[1] * lr * dV
-
-
-def _stopping_early(free):
-    """The rule for stopping (E21), which asks before every step but the first `free`."""
-
-    def wrong(gradient, W, V, lr, steps):
-        for k in range(steps):
-            if k >= free and all(np.linalg.norm(d) < 1e-6 for d in gradient(W, V)):
-                break
-            W, V = _down(gradient, W, V, lr)
-        return W, V
-
-    return wrong
-
-
-def _from_the_start(gradient, W, V, lr, steps):
-    return _down(gradient, W, V, lr * steps)
+def _stopping_after(free: int):
+    """The rule for stopping (E21), which is asked at every step but the first `free`."""
+    small = "all(np.linalg.norm(d) < 1e-6 for d in (dW, dV))"
+    rule = f"if k >= {free} and {small}: break"
+    return edited(_step_by_step, f"(W, V)\n → (W, V)\n        {rule}\n")
 
 
 descent = Exercise(
@@ -402,81 +346,59 @@ descent = Exercise(
     mistakes=(
         Mistake(
             "uphill",
-            _stepping(lambda g, W, V, lr: _down(g, W, V, -lr)),
+            edited(_step_by_step, "- lr → + lr"),
             "The gradient points where the cost grows.",
         ),
         Mistake(
             "V's gradient is taken after W has moved",
-            _stepping(_one_after_the_other),
+            edited(
+                _step_by_step,
+                "W, V = W - lr * dW, V - lr * dV → W = W - lr * dW; "
+                "V = V - lr * gradient(W, V)[1]",
+            ),
             "One place, one gradient: ask for both, then move both.",
         ),
         *(
             Mistake(
-                name,
-                _stepping(lambda g, W, V, lr, sides=sides: _down(g, W, V, lr, sides)),
-                hint,
+                "one of the two never moves",
+                edited(_step_by_step, step),
+                "Who takes a step, every time?",
             )
-            for factor, name, hint in (
-                (0, "one of the two never moves", "Who takes a step, every time?"),
-                (-1, "one of the two goes uphill", "Where does a gradient point?"),
-            )
-            for sides in ((1, factor), (factor, 1))
+            for step in (" - lr * dW → ", " - lr * dV → ")
         ),
         Mistake(
             "the learning rate is left out",
-            _stepping(lambda g, W, V, lr: _down(g, W, V, 1)),
+            edited(_step_by_step, "lr * → "),
             "A step is the gradient times lr.",
         ),
         Mistake(
-            "a step too many",
-            _stepping(_down, 1),
-            "With steps = 0 the start comes back as it is.",
-        ),
-        Mistake(
-            "a step too few",
-            _stepping(_down, -1),
-            "range(1, 4) goes round three times: 1, 2, 3. How often does your loop?",
-        ),
-        Mistake(
-            "the gradient of the start, at every step",
-            _from_the_start,
-            "The ground changes under one's feet: ask for the gradient inside the loop.",
-        ),
-        Mistake(
             "one step, whatever `steps` says",
-            lambda gradient, W, V, lr, steps: (
-                _down(gradient, W, V, lr) if steps else None
-            ),
+            edited(_step_by_step, "    return →         return"),
             "Is the `return` inside the loop?",
         ),
         Mistake(
             "the gradient is brought to length 1",
-            _stepping(
-                lambda g, W, V, lr: tuple(
-                    A - lr * d / np.linalg.norm(d)
-                    for A, d in zip((W, V), g(W, V), strict=True)
-                )
+            edited(
+                _step_by_step,
+                "lr * dW → lr * dW / np.linalg.norm(dW)",
+                "lr * dV → lr * dV / np.linalg.norm(dV)",
             ),
             "A step is lr times the gradient, as long as it is.",
         ),
         Mistake(
             "the last gradient, not where it leads",
-            lambda gradient, W, V, lr, steps: gradient(
-                *_descended(gradient, W, V, lr, steps - 1)
-            ),
+            edited(_step_by_step, "return W, V → return dW, dV"),
             "What is to be returned, by name?",
         ),
         Mistake(
             "divided by the number of steps",
-            lambda gradient, W, V, lr, steps: _descended(
-                gradient, W, V, lr / steps if steps else 0, steps
-            ),
+            edited(_step_by_step, "lr * → lr / steps * "),
             "Every step is lr times its gradient, however many there are.",
         ),
         *(
             Mistake(
                 "it stops where the gradient is small",
-                _stopping_early(free),
+                _stopping_after(free),
                 "A small gradient is no end here: there are `steps` steps to take.",
             )
             for free in (0, 1)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ...differences import finite_difference
-from ..exercise import WITNESSES, Exercise, Mistake
+from ..exercise import WITNESSES, Exercise, Mistake, edited
 
 # Students call functions that these cases hand them (`waves`, `valley`, `rational`): only
 # what begins with an underscore here is not theirs to call.
@@ -47,53 +47,16 @@ def _gradient_error(f, claim, w, h):
     return np.abs(claim - slopes).max() / np.abs(slopes).max()
 
 
-def _steps(w, h):
-    """w with one entry moved by h, for each of its places."""
+def _in_a_loop(f, claim, w, h):
+    slopes = np.zeros(w.shape)
     for at in np.ndindex(w.shape):
-        step = np.zeros(w.shape)
-        step[at] = h
-        yield step
-
-
-def _slopes(quotient):
-    """All slopes by a formula for one: quotient(f, w, step, h)."""
-    return lambda f, w, h: np.reshape(
-        [quotient(f, w, s, h) for s in _steps(w, h)], w.shape
-    )
-
-
-_central = _slopes(lambda f, w, s, h: (f(w + s) - f(w - s)) / (2 * h))
-
-
-def _largest_size(d):
-    return np.abs(d).max()
-
-
-def _largest(claim, slopes):
-    return _largest_size(claim - slopes) / _largest_size(slopes)
-
-
-def _error(slopes=_central, measure=_largest):
-    return lambda f, claim, w, h: measure(claim, slopes(f, w, h))
-
-
-def _stays(f, w, h):
-    moved, slopes = w.astype(float), np.zeros(w.shape)
-    for at in np.ndindex(w.shape):
+        moved = w.astype(float)
         moved[at] += h
         up = f(moved)
         moved[at] -= 2 * h
         slopes[at] = (up - f(moved)) / (2 * h)
-    return slopes
-
-
-def _swallowed(f, w, h):
-    slopes = np.zeros(w.shape)
-    for at in np.ndindex(w.shape):
-        plus, minus = w.copy(), w.copy()
-        plus[at], minus[at] = w[at] + h, w[at] - h
-        slopes[at] = (f(plus) - f(minus)) / (2 * h)
-    return slopes
+    off = claim - slopes
+    return np.abs(off).max() / np.abs(slopes).max()
 
 
 gradient_error = Exercise(
@@ -107,101 +70,104 @@ gradient_error = Exercise(
     mistakes=(
         Mistake(
             "the forward formula",
-            _error(_slopes(lambda f, w, s, h: (f(w + s) - f(w)) / h)),
+            edited(_in_a_loop, "f(moved)) / (2 * h) → f(w)) / h"),
             "The central formula steps to both sides.",
         ),
         Mistake(
             "the backward formula",
-            _error(_slopes(lambda f, w, s, h: (f(w) - f(w - s)) / h)),
+            edited(_in_a_loop, "(up - f(moved)) / (2 * h) → (f(w) - f(moved)) / h"),
             "The central formula steps to both sides.",
         ),
         Mistake(
             "2 h is below the bar in the formula, not in the code",
-            _error(_slopes(lambda f, w, s, h: (f(w + s) - f(w - s)) / 2 * h)),
+            edited(_in_a_loop, "/ (2 * h) → / 2 * h"),
             "In Python a / 2 * h is (a / 2) * h. What stands below the bar?",
         ),
         Mistake(
             "sums instead of the largest entries",
-            _error(measure=lambda c, s: np.abs(c - s).sum() / np.abs(s).sum()),
+            edited(_in_a_loop, ".max() → .sum()"),
             "The question wants the largest difference, beside the largest slope.",
         ),
         Mistake(
             "beside the larger of the two",
-            _error(
-                measure=lambda c, s: (
-                    np.abs(c - s).max() / max(np.abs(s).max(), np.abs(c).max())
-                )
-            ),
+            edited(_in_a_loop, "np.abs(slopes) → np.maximum(abs(slopes), abs(claim))"),
             "By whose size is divided: the slopes', the claim's, or the larger of the two?",
         ),
         Mistake(
             "yes or no instead of a number",
-            _error(measure=lambda c, s: bool(np.allclose(c, s))),
+            lambda *given: bool(_gradient_error(*given) < 1e-5),
             "How far is it off? One number is expected.",
         ),
         Mistake(
             "divided by h, not by 2 h",
-            _error(_slopes(lambda f, w, s, h: (f(w + s) - f(w - s)) / h)),
+            edited(_in_a_loop, "(2 * h) → h"),
             "How far apart are the two places?",
         ),
         Mistake(
             "a weight is not put back",
-            _error(_stays),
+            edited(
+                _in_a_loop,
+                "        moved = w.astype(float)\n → ",
+                "    for →     moved = w.astype(float)\n    for",
+            ),
             "One weight moves at a time: before the next one it has to be back.",
         ),
         Mistake(
             "all the weights move at once",
-            _error(lambda f, w, h: (f(w + h) - f(w - h)) / (2 * h) * np.ones(w.shape)),
+            edited(_in_a_loop, "moved[at] → moved"),
             "That is one slope, along the diagonal. There is one for each weight.",
         ),
         Mistake(
             "whole numbers swallow the step",
-            _error(_swallowed),
+            edited(_in_a_loop, "w.astype(float) → w.copy()"),
             "An array of integers keeps integers: 1 + 0.1 is stored as 1, or refused.",
-        ),
-        Mistake(
-            "the difference is not divided by the size of the gradient",
-            _error(measure=lambda c, s: np.abs(c - s).max()),
-            "Off by 0.1: is that much? That depends on how large the slopes are.",
         ),
         *(
             Mistake(
                 "the absolute value is missing",
-                _error(measure=lambda c, s, a=above, b=below: a(c - s) / b(s)),
+                edited(
+                    _in_a_loop, f"np.abs(off).max() / np.abs(slopes).max() → {size}"
+                ),
                 "A claim may be off in either direction, and a slope may fall.",
             )
-            for above in (_largest_size, np.max, lambda d: -np.min(d))
-            for below in (_largest_size, np.max)
-            if (above, below) != (_largest_size, _largest_size)
+            for size in (
+                "np.abs(off).max() / slopes.max()",
+                "off.max() / np.abs(slopes).max()",
+                "off.max() / slopes.max()",
+                "-off.min() / np.abs(slopes).max()",
+                "-off.min() / slopes.max()",
+            )
         ),
         Mistake(
             "the mean in place of the largest",
-            _error(measure=lambda c, s: np.abs(c - s).mean() / np.abs(s).max()),
+            edited(_in_a_loop, "np.abs(off).max() → np.abs(off).mean()"),
             "One wrong entry among a thousand right ones must not be averaged away.",
         ),
         Mistake(
             "each entry beside its own slope",
-            _error(measure=lambda c, s: np.abs((c - s) / s).max()),
+            edited(
+                _in_a_loop,
+                "np.abs(off).max() / np.abs(slopes).max() → np.abs(off / slopes).max()",
+            ),
             "Where a slope is nearly 0, rounding alone would look like a mistake.",
         ),
         Mistake(
             "beside the claim's own size",
-            _error(measure=lambda c, s: np.abs(c - s).max() / np.abs(c).max()),
+            edited(_in_a_loop, "np.abs(slopes) → np.abs(claim)"),
             "If the claim is far too large, so is what you divide by.",
         ),
         Mistake(
             "lengths in place of the largest entries",
-            _error(measure=lambda c, s: np.linalg.norm(c - s) / np.linalg.norm(s)),
+            edited(
+                _in_a_loop,
+                "np.abs(off).max() → np.linalg.norm(off)",
+                "np.abs(slopes).max() → np.linalg.norm(slopes)",
+            ),
             "The question wants the largest difference, beside the largest slope.",
         ),
         Mistake(
-            "one side alone, divided by 2 h",
-            _error(_slopes(lambda f, w, s, h: (f(w + s) - f(w)) / (2 * h))),
-            "The second place is at entry - h: where does your entry stand then?",
-        ),
-        Mistake(
             "one error an entry",
-            _error(measure=lambda c, s: np.abs(c - s) / np.abs(s).max()),
+            edited(_in_a_loop, "np.abs(off).max() → np.abs(off)"),
             "One number is expected: the largest of them.",
         ),
     ),
@@ -309,16 +275,6 @@ count_runs = Exercise(
             "a difference where none is taken",
             lambda D, C: {"complex": 2 * D},
             "The complex step subtracts nothing: the imaginary part is the answer.",
-        ),
-        Mistake(
-            "outputs are moved in place of weights",
-            lambda D, C: {
-                "forward": C + 1,
-                "central": 2 * C,
-                "five-point": 4 * C,
-                "complex": C,
-            },
-            "It is the D weights that are moved, one after the other.",
         ),
         Mistake(
             "one weight alone",
@@ -457,11 +413,7 @@ complex_gradient = Exercise(
         ),
         Mistake(
             "a weight is not put back",
-            _moved_by(
-                lambda f, w, e, h: (
-                    f(w + 1j * h * (np.arange(len(w)) <= e.argmax())).imag / h
-                )
-            ),
+            lambda f, w, h: [f(w + 1j * h * row).imag / h for row in np.tri(len(w))],
             "Each round starts from w itself.",
         ),
         Mistake(
@@ -478,16 +430,6 @@ complex_gradient = Exercise(
             "the size in place of the imaginary part",
             _moved_by(lambda f, w, e, h: abs(f(w + 1j * h * e)) / h),
             "abs has the real part in it. The slope stands in the imaginary part alone.",
-        ),
-        Mistake(
-            "not divided by h",
-            _moved_by(lambda f, w, e, h: f(w + 1j * h * e).imag),
-            "The imaginary part is h times the slope.",
-        ),
-        Mistake(
-            "divided by 2 h",
-            _moved_by(lambda f, w, e, h: f(w + 1j * h * e).imag / (2 * h)),
-            "There is one step here, and nothing is subtracted.",
         ),
         Mistake(
             "a real difference",

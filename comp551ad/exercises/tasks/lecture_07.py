@@ -6,7 +6,7 @@ import heapq
 import numpy as np
 
 from ...autodiff.trace import record
-from ..exercise import WITNESSES, Exercise, Mistake
+from ..exercise import WITNESSES, Exercise, Mistake, edited
 from ..formulas import formulas
 
 # Answers look into the `Rows` that a case hands them: only what begins with an underscore
@@ -148,10 +148,10 @@ def _from_the_top(rows: list, inputs: list) -> list:
     return [value(k) for k in range(1, len(inputs) + len(rows) + 1)]
 
 
-def _in_order(rows: list, inputs: list, read) -> list:
+def _in_order(rows: list, inputs: list) -> list:
     a = list(inputs)
     for name, *operands in rows:
-        a.append(getattr(np, name)(*read(a, operands)))
+        a.append(getattr(np, name)(*[a[k - 1] for k in operands]))
     return a
 
 
@@ -176,51 +176,34 @@ evaluate_rows = Exercise(
     mistakes=(
         Mistake(
             "rows are counted from 1, Python's lists from 0",
-            lambda rows, inputs: _in_order(
-                rows, inputs, lambda a, operands: [a[k] for k in operands]
-            ),
+            edited(_in_order, "k - 1 → k"),
             "Where in the list `a` does the value of row 1 stand?",
         ),
         Mistake(
-            "one row too far back",
-            lambda rows, inputs: _in_order(
-                rows, inputs, lambda a, operands: [a[k - 2] for k in operands]
-            ),
-            "Row 1 is the first entry of the list; a[-1] would be the last.",
-        ),
-        Mistake(
             "the last value alone",
-            lambda rows, inputs: _from_the_top(rows, inputs)[-1],
+            edited(_in_order, "return a → return a[-1]"),
             "All the values are expected: reverse mode will need them.",
         ),
         Mistake(
             "the inputs are left out",
-            lambda rows, inputs: _from_the_top(rows, inputs)[len(inputs) :],
+            edited(_in_order, "return a → return a[len(inputs) :]"),
             "The inputs are rows too, the first ones.",
         ),
-        Mistake(
-            "the operands in the wrong order",
-            lambda rows, inputs: _in_order(
-                rows, inputs, lambda a, operands: [a[k - 1] for k in operands[::-1]]
-            ),
-            "A product does not mind, a difference does.",
+        *(
+            Mistake(
+                "the operands in the wrong order",
+                edited(_in_order, f"in operands] → in {order}]"),
+                "A product does not mind, a difference does.",
+            )
+            for order in ("operands[::-1]", "sorted(operands)")
         ),
-        Mistake(
-            "a filler stands in front",
-            lambda rows, inputs: [None, *_from_the_top(rows, inputs)],
-            "Numbering from 1 inside is fine; the list that is returned begins with a1.",
-        ),
-        Mistake(
-            "a filler stands in front",
-            lambda rows, inputs: [0, *_from_the_top(rows, inputs)],
-            "Numbering from 1 inside is fine; the list that is returned begins with a1.",
-        ),
-        Mistake(
-            "the operands in the wrong order",
-            lambda rows, inputs: _in_order(
-                rows, inputs, lambda a, operands: [a[k - 1] for k in sorted(operands)]
-            ),
-            "A product does not mind, a difference does.",
+        *(
+            Mistake(
+                "a filler stands in front",
+                edited(_in_order, f"return a → return [{filler}, *a]"),
+                "Numbering from 1 inside is fine; the list that is returned begins with a1.",
+            )
+            for filler in (None, 0)
         ),
     ),
     hints=(
@@ -246,31 +229,12 @@ def _by_heap(uses: dict) -> list:
     return order
 
 
-def _in_rounds(uses: dict, enough) -> list:
-    """All that are ready at once, round after round; `enough` is all or any."""
-    order = []
+def _one_by_one(uses: dict) -> list:
+    order: list = []
     while len(order) < len(uses):
-        ready = [
-            name
-            for name in sorted(uses)
-            if name not in order
-            and (not uses[name] or enough(j in order for j in uses[name]))
-        ]
-        order += ready
-    return order
-
-
-def _one_operand_is_enough(uses: dict) -> list:
-    order = []
-    while len(order) < len(uses):
-        order.append(
-            min(
-                name
-                for name in uses
-                if name not in order
-                and (not uses[name] or any(j in order for j in uses[name]))
-            )
-        )
+        left = [name for name in uses if name not in order]
+        ready = [name for name in left if all(j in order for j in uses[name])]
+        order.append(min(ready))
     return order
 
 
@@ -289,24 +253,14 @@ def _fetched(uses: dict) -> list:
     return order
 
 
-def _ready(order: list, uses: dict) -> list:
-    """The rows that may come next, as written down."""
-    return [n for n in uses if n not in order and set(uses[n]) <= set(order)]
-
-
-def _one_by_one(uses: dict, pick) -> list:
-    order: list = []
-    while len(order) < len(uses):
-        order.append(pick(_ready(order, uses)))
-    return order
-
-
 def _newest_first(uses: dict) -> list:
     order: list = []
     queue = sorted(name for name in uses if not uses[name])
     while queue:
         order.append(queue.pop(0))
-        queue = [n for n in sorted(_ready(order, uses)) if n not in queue] + queue
+        known = {*order, *queue}
+        ready = [n for n in uses if n not in known and set(uses[n]) <= {*order}]
+        queue = sorted(ready) + queue
     return order
 
 
@@ -314,16 +268,7 @@ def _sweeping(uses: dict) -> list:
     order: list = []
     while len(order) < len(uses):
         for name in sorted(uses):
-            if name in _ready(order, uses):
-                order.append(name)
-    return order
-
-
-def _sweeping_as_written(uses: dict) -> list:
-    order: list = []
-    while len(order) < len(uses):
-        for name in uses:
-            if name in _ready(order, uses):
+            if name not in order and set(uses[name]) <= set(order):
                 order.append(name)
     return order
 
@@ -371,7 +316,7 @@ sorted_rows = Exercise(
         ),
         Mistake(
             "a whole round at once",
-            lambda uses: _in_rounds(uses, all),
+            edited(_one_by_one, "order.append(min(ready)) → order += sorted(ready)"),
             "After each single row look again: it may have made an earlier name ready.",
         ),
         Mistake(
@@ -381,7 +326,11 @@ sorted_rows = Exercise(
         ),
         Mistake(
             "one operand is taken for enough",
-            _one_operand_is_enough,
+            edited(
+                _one_by_one,
+                "if all(j in order for j in uses[name]) → "
+                "if not uses[name] or any(j in order for j in uses[name])",
+            ),
             "A product needs both of its factors.",
         ),
         Mistake(
@@ -391,23 +340,18 @@ sorted_rows = Exercise(
         ),
         Mistake(
             "the first as written, not by name",
-            lambda uses: _one_by_one(uses, lambda ready: ready[0]),
+            edited(_one_by_one, "min(ready) → ready[0]"),
             "Of those that are ready, the first by name comes next.",
         ),
         Mistake(
             "the first as written, going on from there",
-            _sweeping_as_written,
+            edited(_sweeping, "sorted(uses) → uses"),
             "Of those that are ready, the first by name comes next, wherever it was written.",
         ),
         Mistake(
             "by the number of operands",
             lambda uses: sorted(uses, key=lambda name: (len(uses[name]), name)),
             "A row with one operand may need a row that has two.",
-        ),
-        Mistake(
-            "the last by name",
-            lambda uses: _one_by_one(uses, max),
-            "Of those that are ready, the first by name comes next.",
         ),
         Mistake(
             "it goes on through the names, not back to the first",
@@ -568,18 +512,12 @@ def _by_recursion(uses: dict) -> list:
     return [size(row) for row in uses]
 
 
-def _sizes(uses: dict, size) -> list:
-    sizes: dict = {}
+def _in_one_walk(uses: dict) -> list:
+    size: dict = {}
     for row, operands in uses.items():
-        sizes[row] = size(sizes, operands)
-    return list(sizes.values())
-
-
-def _below(uses: dict) -> list:
-    under: dict = {}
-    for row, operands in uses.items():
-        under[row] = {row}.union(*[under[j] for j in operands])
-    return [len(rows) for rows in under.values()]
+        below = [size[j] for j in operands]
+        size[row] = 1 + sum(below)
+    return list(size.values())
 
 
 def _graph_cases(rng: np.random.Generator) -> list[tuple]:
@@ -612,44 +550,46 @@ tree_sizes = Exercise(
         ),
         Mistake(
             "the row itself is not counted",
-            lambda uses: _sizes(uses, lambda s, o: sum(s[j] for j in o) or 1),
+            edited(_in_one_walk, "1 + sum(below) → sum(below) or 1"),
             "To the trees of the operands comes one node more: the operation.",
         ),
         Mistake(
             "an operand that is used twice is counted once",
-            lambda uses: _sizes(uses, lambda s, o: 1 + sum(s[j] for j in set(o))),
+            edited(_in_one_walk, "in operands] → in set(operands)]"),
             "In a tree both operands of x * x are written down.",
         ),
         Mistake(
             "the nodes of the graph",
-            _below,
+            edited(
+                _in_one_walk,
+                "1 + sum(below) → {row}.union(*below)",
+                "list(size.values()) → [len(rows) for rows in size.values()]",
+            ),
             "What is used in two places stands in a tree in both of them.",
         ),
         Mistake(
             "the operands' own operands are left out",
-            lambda uses: _sizes(uses, lambda s, o: 1 + len(o)),
+            edited(_in_one_walk, "sum(below) → len(below)"),
             "An operand is a whole tree, not one node.",
         ),
         Mistake(
             "the longest path, not the tree",
-            lambda uses: _sizes(
-                uses, lambda s, o: 1 + max([s[j] for j in o], default=0)
-            ),
+            edited(_in_one_walk, "sum(below) → max(below, default=0)"),
             "A product has two operands, and both are written down.",
         ),
         Mistake(
             "a dict, not a list",
-            lambda uses: dict(zip(uses, _solved_sizes(uses), strict=True)),
+            edited(_in_one_walk, "list(size.values()) → size"),
             "A list is expected, with one number a row.",
         ),
         Mistake(
             "an input counts as nothing",
-            lambda uses: _sizes(uses, lambda s, o: bool(o) + sum(s[j] for j in o)),
+            edited(_in_one_walk, "1 + sum → bool(below) + sum"),
             "An input is a node, too.",
         ),
         Mistake(
             "the last row alone",
-            lambda uses: _solved_sizes(uses)[-1],
+            edited(_in_one_walk, "list(size.values()) → size[row]"),
             "A number for every row is expected.",
         ),
     ),

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ...autodiff.trace import forward, record
-from ..exercise import WITNESSES, Exercise, Mistake
+from ..exercise import WITNESSES, Exercise, Mistake, edited
 from ..formulas import formulas
 
 
@@ -20,22 +20,20 @@ def _tangents_as_t(given: Any) -> Any:
 # --- a table of tangents --------------------------------------------------------------
 
 
-def _swing(w, x):
+def swing(w, x):
+    """Seven rows, in two of which x is used; lecture 09 walks back through them."""
     return x * np.sin(w * x) - np.cos(x)
 
 
-def _swing_values(w: float, x: float) -> dict:
-    """The seven rows of x sin(wx) - cos x, and their tangents when x moves."""
-    passed = forward(record(_swing, w, x), wrt="x")
-    values = {"w": w, "x": x}
-    for row in passed.rows:
-        values[row.node.label] = row.node.value
-        values[f"t{row.node.index}"] = row.derivative
-    return values
+def of_rows(passed, letter: str) -> dict:
+    """The rows' values by their names, and their derivatives by a letter and their number."""
+    values = {row.node.label: row.node.value for row in passed.rows}
+    return values | {f"{letter}{row.node.index}": row.derivative for row in passed.rows}
 
 
 def _swing_table(answer, w: float, x: float) -> dict:
-    return formulas(lambda: _tangents_as_t(answer()), _swing_values(w, x))
+    known = of_rows(forward(record(swing, w, x), wrt="x"), "t")
+    return formulas(lambda: _tangents_as_t(answer()), {"w": w, "x": x} | known)
 
 
 # What somebody writes who walks the other way, with the rows' names or worked out.
@@ -51,7 +49,8 @@ _ADJOINTS = (
 )
 
 
-def _of_the_machine(key: str):
+def of_the_machine(key: str):
+    """An entry of a table of formulas that is what the machine finds."""
     return lambda **values: values[key]
 
 
@@ -60,7 +59,7 @@ tangents_of_the_swing = Exercise(
     core=True,
     lecture="08",
     title="A table of tangents",
-    witness=lambda: {f"t{k}": _of_the_machine(f"t{k}") for k in range(1, 8)},
+    witness=lambda: {f"t{k}": of_the_machine(f"t{k}") for k in range(1, 8)},
     cases=lambda rng: [(0.7, 1.3), *map(tuple, rng.uniform(0.4, 1.4, (2, 2)).tolist())],
     use=_swing_table,
     secret=True,
@@ -89,21 +88,6 @@ tangents_of_the_swing = Exercise(
             "In this pass w is a constant: it stands still.",
         ),
         Mistake(
-            "the slope without the operand's tangent",
-            lambda: {"t4": "cos(a3)", "t3": 1},
-            "The chain rule: slope of the operation, times the speed of what goes in.",
-        ),
-        Mistake(
-            "one term of the product rule alone",
-            lambda: {"t5": "a2 * t4"},
-            "Both factors move here: there is a second term.",
-        ),
-        Mistake(
-            "one term of the product rule alone",
-            lambda: {"t5": "t2 * a4"},
-            "Both factors move here: there is a second term.",
-        ),
-        Mistake(
             "the product of the tangents",
             lambda: {"t3": "t1 * t2", "t5": "t2 * t4"},
             "The derivative of a product is a sum of two terms.",
@@ -112,21 +96,6 @@ tangents_of_the_swing = Exercise(
             "the slope is taken at the tangent",
             lambda: {"t4": "cos(t3)", "t6": "-sin(t2)"},
             "The slope of the sine is taken where the operand stands: at its value.",
-        ),
-        Mistake(
-            "derivative of cos as + sin",
-            lambda: {"t6": "t2 * sin(a2)"},
-            "At 0 the cosine has its top. Does it rise or fall behind it?",
-        ),
-        Mistake(
-            "derivative of sin as - cos",
-            lambda: {"t4": "-t3 * cos(a3)"},
-            "At 0 the sine rises.",
-        ),
-        Mistake(
-            "the difference became a sum",
-            lambda: {"t7": "t5 + t6"},
-            "In a7 = a5 - a6 the second operand counts negative, and so does its speed.",
         ),
     ),
     hints=(
@@ -142,18 +111,13 @@ def _growth(u, v):
     return u * np.log(1.0 + u * v)
 
 
-def _growth_values(u: float, v: float) -> dict:
-    rows = forward(record(_growth, u, v), wrt="u").rows
-    values = {row.node.label: row.node.value for row in rows}
-    return values | {f"t{row.node.index}": row.derivative for row in rows}
-
-
 def _row_and_formula(answer, u: float, v: float) -> dict:
     """A row by its name, and a formula that is worked out at this point."""
     given = dict(_tangents_as_t(answer()))
     if "formula" in given:
         entry = {"formula": given["formula"]}
-        given |= formulas(lambda: entry, _growth_values(u, v))
+        known = of_rows(forward(record(_growth, u, v), wrt="u"), "t")
+        given |= formulas(lambda: entry, known)
     return given
 
 
@@ -161,7 +125,7 @@ wrong_dot = Exercise(
     name="wrong_dot",
     lecture="08",
     title="Find the erratum: one dot of six",
-    witness=lambda: {"row": "t5", "formula": _of_the_machine("t5")},
+    witness=lambda: {"row": "t5", "formula": of_the_machine("t5")},
     cases=lambda rng: [
         (2.0, 0.75),
         tuple(rng.uniform(0.5, 2.0, 2).tolist()),
@@ -228,11 +192,11 @@ def _solved(rows: dict, seeds: dict) -> list:
     return list(np.linalg.solve(np.eye(len(rows)) - slopes, right_side))
 
 
-def _walked_up(rows: dict, seeds: dict, tangent_of) -> list:
+def _walked_up(rows: dict, seeds: dict) -> list:
     tangent: dict = {}
     for row, operands in rows.items():
-        shares = [(slope, tangent[j]) for j, slope in operands]
-        tangent[row] = tangent_of(shares) if operands else seeds.get(row, 0.0)
+        shares = [slope * tangent[j] for j, slope in operands]
+        tangent[row] = sum(shares) if operands else seeds.get(row, 0.0)
     return list(tangent.values())
 
 
@@ -273,38 +237,18 @@ tangents_upwards = Exercise(
     cases=_rows_cases,
     mistakes=(
         Mistake(
-            "the slopes are left out",
-            lambda rows, seeds: _walked_up(
-                rows, seeds, lambda shares: sum(t for _, t in shares)
-            ),
-            "Each tangent that arrives is multiplied by the slope of its edge.",
-        ),
-        Mistake(
-            "the tangents of the operands are left out",
-            lambda rows, seeds: _walked_up(
-                rows, seeds, lambda shares: sum(s for s, _ in shares)
-            ),
-            "Slope times the operand's own tangent.",
-        ),
-        Mistake(
             "multiplied where the terms are added",
-            lambda rows, seeds: _walked_up(
-                rows, seeds, lambda shares: np.prod([s * t for s, t in shares])
-            ),
+            edited(_walked_up, "sum(shares) → np.prod(shares)"),
             "Along a path one multiplies; where paths meet one adds.",
         ),
         Mistake(
             "an operand that is used twice is counted once",
-            lambda rows, seeds: _solved(
-                {row: list(dict(o).items()) for row, o in rows.items()}, seeds
-            ),
+            edited(_walked_up, "in operands] → in dict(operands).items()]"),
             "x * x has two edges to the same row; a dict keeps one of them.",
         ),
         Mistake(
             "one operand of each row alone",
-            lambda rows, seeds: _walked_up(
-                rows, seeds, lambda shares: shares[0][0] * shares[0][1]
-            ),
+            edited(_walked_up, "sum(shares) → shares[0]"),
             "How many edges come into the row? Is there a `return` or a slice in the way?",
         ),
         Mistake(
@@ -314,14 +258,12 @@ tangents_upwards = Exercise(
         ),
         Mistake(
             "every seed is 1",
-            lambda rows, seeds: _solved(rows, dict.fromkeys(seeds, 1.0)),
+            edited(_walked_up, "seeds.get(row, 0.0) → float(row in seeds)"),
             "A seed is the speed of an input, and it says how large it is.",
         ),
         Mistake(
             "every input moves",
-            lambda rows, seeds: _solved(
-                rows, {row: 1.0 for row, o in rows.items() if not o} | seeds
-            ),
+            edited(_walked_up, "seeds.get(row, 0.0) → seeds.get(row, 1.0)"),
             "An input without a seed stands still.",
         ),
     ),
@@ -381,10 +323,6 @@ def _in_place(a: _Matrix, b: _Matrix) -> _Matrix:
     return a
 
 
-def _difference(tangent) -> type:
-    return _rule("__sub__", lambda a, b: a.value - b.value, tangent)
-
-
 def _quotient(tangent) -> type:
     return _rule("__truediv__", lambda a, b: a.value / b.value, tangent)
 
@@ -439,11 +377,6 @@ Dual = Exercise(
             "The operands are needed again: make a new Dual for the result.",
         ),
         Mistake(
-            "the tangents are added",
-            _difference(lambda a, b: a.tangent + b.tangent),
-            "The second operand counts negative, and so does its speed.",
-        ),
-        Mistake(
             "the tangents are divided",
             _quotient(lambda a, b: float(a.tangent) / float(b.tangent)),
             "A quotient has a rule of its own, as a product has.",
@@ -468,13 +401,6 @@ Dual = Exercise(
             "When the numerator grows, the quotient grows, if b is positive.",
         ),
         Mistake(
-            "a plus in the quotient rule",
-            _quotient(
-                lambda a, b: (a.tangent * b.value + a.value * b.tangent) / b.value**2
-            ),
-            "When the denominator grows, the quotient falls.",
-        ),
-        Mistake(
             "the denominator is taken for a constant",
             _quotient(lambda a, b: a.tangent / b.value),
             "The denominator may move as well.",
@@ -483,16 +409,6 @@ Dual = Exercise(
             "the exponential of the tangent",
             _exponential(lambda a: np.exp(a.tangent)),
             "The slope of the exponential, at the value, times the tangent.",
-        ),
-        Mistake(
-            "the slope without the tangent",
-            _exponential(lambda a: np.exp(a.value)),
-            "That is the slope. How fast does a move?",
-        ),
-        Mistake(
-            "the tangent goes through unchanged",
-            _exponential(lambda a: a.tangent),
-            "The exponential has a slope, and it isn't 1.",
         ),
         Mistake(
             "the power rule for an exponential",
@@ -558,24 +474,22 @@ slope_along = Exercise(
     mistakes=(
         Mistake(
             "a walk of length |v|, not of length 1",
-            lambda f, p, v: _by_a_complex_step(f, p, v) * np.linalg.norm(v),
+            edited(_by_a_complex_step, " / np.sqrt(np.sum(v * v)) → "),
             "A direction twice as long is not twice as steep. What has length 1?",
         ),
         Mistake(
             "divided by the length twice",
-            lambda f, p, v: _by_a_complex_step(f, p, v) / np.linalg.norm(v),
+            edited(_by_a_complex_step, "np.sqrt(np.sum(v * v)) → np.sum(v * v)"),
             "The direction or the result is divided, not both; and v @ v is the length "
             "squared.",
         ),
         *(
             Mistake(
                 "another length than the root of the squares",
-                lambda f, p, v, length=length: (
-                    _by_a_complex_step(f, p, v) * np.linalg.norm(v) / length(np.abs(v))
-                ),
+                edited(_by_a_complex_step, f"np.sqrt(np.sum(v * v)) → {length}"),
                 "How far is it from (0, 0) to (3, 4)?",
             )
-            for length in (np.sum, np.max)
+            for length in ("np.sum(abs(v))", "np.max(abs(v))", "np.sum(v)")
         ),
         Mistake(
             "the whole way in one step",
@@ -591,16 +505,6 @@ slope_along = Exercise(
             "the steepest direction, not this one",
             lambda f, p, v: np.linalg.norm(_gradient_by_steps(f, p)),
             "Along v it may be less steep, or go down.",
-        ),
-        Mistake(
-            "divided by the sum of the entries",
-            lambda f, p, v: _by_a_complex_step(f, p, v) * np.linalg.norm(v) / np.sum(v),
-            "The length is the root of the sum of the squares.",
-        ),
-        Mistake(
-            "the value of f, not its tangent",
-            lambda f, p, v: f(p),
-            "jvp returns two things: the value first.",
         ),
         Mistake(
             "value and tangent together",

@@ -5,27 +5,16 @@ import numpy as np
 from ...autodiff.trace import record, reverse
 from ...autodiff.transforms import grad, vjp
 from ...functions import logsumexp, softmax
-from ..exercise import Exercise, Mistake
+from ..exercise import Exercise, Mistake, edited
 from ..formulas import formulas
+from .lecture_08 import of_rows, of_the_machine, swing
 
 # --- a table of adjoints --------------------------------------------------------------
 
 
-def _swing(w, x):
-    return x * np.sin(w * x) - np.cos(x)
-
-
-def _swing_values(w: float, x: float) -> dict:
-    """The seven rows of x sin(wx) - cos x, and their adjoints."""
-    values = {"w": w, "x": x}
-    for row in reverse(record(_swing, w, x)).rows:
-        values[row.node.label] = row.node.value
-        values[f"b{row.node.index}"] = row.derivative
-    return values
-
-
 def _swing_table(answer, w: float, x: float) -> dict:
-    return formulas(answer, _swing_values(w, x))
+    known = of_rows(reverse(record(swing, w, x)), "b")
+    return formulas(answer, {"w": w, "x": x} | known)
 
 
 # What somebody writes who walks the other way, with the rows' names or worked out.
@@ -36,10 +25,6 @@ _TANGENTS = (
     (0, 1, "a1", "a1 * cos(a3)", "a4 + a2 * a1 * cos(a3)", "-sin(a2)")
     + ("a4 + a2 * a1 * cos(a3) + sin(a2)",),
 )
-
-
-def _of_the_machine(key: str):
-    return lambda **values: values[key]
 
 
 def _b2(formula: str, name: str, hint: str) -> Mistake:
@@ -55,7 +40,7 @@ adjoints_of_the_swing = Exercise(
     core=True,
     lecture="09",
     title="A table of adjoints",
-    witness=lambda: {f"b{k}": _of_the_machine(f"b{k}") for k in range(1, 8)},
+    witness=lambda: {f"b{k}": of_the_machine(f"b{k}") for k in range(1, 8)},
     cases=lambda rng: [(0.7, 1.3), *map(tuple, rng.uniform(0.4, 1.4, (2, 2)).tolist())],
     use=_swing_table,
     secret=True,
@@ -94,11 +79,6 @@ adjoints_of_the_swing = Exercise(
             "its own value where the other factor belongs",
             lambda: {"b2": "a2 * b3 + a4 * b5 - b6 * sin(a2)"},
             "The slope of a product by one factor is the other factor.",
-        ),
-        Mistake(
-            "the difference became a sum",
-            lambda: {"b6": "b7"},
-            "When a6 grows, a7 = a5 - a6 falls.",
         ),
         Mistake(
             "its own value where the other factor belongs",
@@ -141,11 +121,11 @@ def _tied_cost(X, V):
     return np.sum((Z @ V.T - X) ** 2) / (2 * len(X))
 
 
-def _tied_parts(X, V, slope=lambda Z: 1 - Z**2) -> tuple:
-    """What reaches V on its two ways: as the decoder's matrix, as the encoder's."""
-    Z = np.tanh(X @ V)  # N x M
+def _tied(X, V):
+    Q = X @ V  # N x M
+    Z = np.tanh(Q)
     dR = (Z @ V.T - X) / len(X)  # N x D
-    return dR.T @ Z, X.T @ (dR @ V * slope(Z))  # D x M each
+    return dR.T @ Z + X.T @ (dR @ V * (1 - Z**2))  # D x M
 
 
 tied_gradient = Exercise(
@@ -163,54 +143,33 @@ tied_gradient = Exercise(
     mistakes=(
         Mistake(
             "overwrote instead of added at the fork",
-            lambda X, V: _tied_parts(X, V)[1],
+            edited(_tied, "dR.T @ Z + → "),
             "V is used in two rows, and each of them has its share for dV.",
         ),
         Mistake(
             "the way through Q is left out",
-            lambda X, V: _tied_parts(X, V)[0],
+            edited(_tied, "Z + X.T @ (dR @ V * (1 - Z**2)) → Z"),
             "V is used in two rows, and each of them has its share for dV.",
         ),
         Mistake(
-            "one share is taken from the other",
-            lambda X, V: _tied_parts(X, V)[0] - _tied_parts(X, V)[1],
-            "Shares that meet at a fork are added.",
-        ),
-        Mistake(
-            "half of it",
-            lambda X, V: sum(_tied_parts(X, V)) / 2,
-            "Are the shares added where they meet, or averaged? And the 2 of the square: is it "
-            "still there?",
-        ),
-        Mistake(
             "the slope of the logistic function",
-            lambda X, V: sum(_tied_parts(X, V, lambda Z: Z * (1 - Z))),
+            edited(_tied, "1 - Z**2 → Z * (1 - Z)"),
             "These hidden units are tanh.",
         ),
         Mistake(
             "used q where z belongs",
-            lambda X, V: sum(_tied_parts(X, V, lambda Z: 1 - np.arctanh(Z) ** 2)),
+            edited(_tied, "1 - Z**2 → 1 - Q**2"),
             "The slope of tanh is written with z, its value.",
         ),
         Mistake(
             "one share is turned",
-            lambda X, V: _tied_parts(X, V)[0].T + _tied_parts(X, V)[1],
+            edited(_tied, "dR.T @ Z → Z.T @ dR"),
             "Both shares are D x M, as V is: write the shapes of their factors down.",
         ),
         Mistake(
             "the two shares, not their sum",
-            _tied_parts,
+            edited(_tied, "Z + X.T → Z, X.T"),
             "There is one V, and one dV. What becomes of shares that meet?",
-        ),
-        Mistake(
-            "derivative of tanh as 1 - tanh",
-            lambda X, V: sum(_tied_parts(X, V, lambda Z: 1 - Z)),
-            "That line had no bug: the slope of tanh has a square in it.",
-        ),
-        Mistake(
-            "the derivative of tanh is missing",
-            lambda X, V: sum(_tied_parts(X, V, np.ones_like)),
-            "On the way from Z to Q there is a tanh.",
         ),
     ),
     hints=(
@@ -246,21 +205,15 @@ def _added_by_paths(rows: list, a: list, of: int) -> list:
     return [float(by(of, k)) for k in range(1, len(rows) + 1)]
 
 
-def _walked_down(rows, a, of, read=None) -> list:
-    """The loop; `read` gives the value of an operand."""
-    read = read or (lambda row, j: a[j - 1])
+def _walked_down(rows: list, a: list, of: int) -> list:
     bar = [0.0] * len(rows)
     bar[of - 1] = 1.0
     for row in reversed(range(1, len(rows) + 1)):
         name, *operands = rows[row - 1]
-        slopes = _SLOPES[name](*[read(row, j) for j in operands])
+        slopes = _SLOPES[name](*[a[j - 1] for j in operands])
         for j, slope in zip(operands, slopes, strict=True):
             bar[j - 1] += bar[row - 1] * slope
     return bar
-
-
-def _seeded_one_later(rows, a, of) -> list:
-    return _walked_down([*rows, ("input",)], [*a, 0.0], of + 1)[:-1]
 
 
 def _depth_first(rows, a, of) -> list:
@@ -275,16 +228,6 @@ def _depth_first(rows, a, of) -> list:
             visit(j)
 
     visit(of)
-    return bar
-
-
-def _slopes_alone(rows, a, of) -> list:
-    bar = [0.0] * len(rows)
-    bar[of - 1] = 1.0
-    for name, *operands in rows[:of]:
-        slopes = _SLOPES[name](*[a[j - 1] for j in operands])
-        for j, slope in zip(operands, slopes, strict=True):
-            bar[j - 1] += slope
     return bar
 
 
@@ -322,28 +265,22 @@ adjoints_downwards = Exercise(
     witness=_added_by_paths,
     cases=_loop_cases,
     mistakes=(
-        Mistake(
-            "the values of the rows after",
-            lambda rows, a, of: _walked_down(
-                rows, a, of, read=lambda row, j: a[j % len(a)]
-            ),
-            "Row 1 has its value in a[0].",
-        ),
-        Mistake(
-            "the values of the rows after",
-            lambda rows, a, of: _walked_down(rows, a, of, read=lambda row, j: a[j]),
-            "Row 1 has its value in a[0].",
+        *(
+            Mistake(
+                "the values of the rows after",
+                edited(_walked_down, f"a[j - 1] for → a[{at}] for"),
+                "Row 1 has its value in a[0].",
+            )
+            for at in ("j", "j % len(a)")
         ),
         Mistake(
             "the slope is taken at the result",
-            lambda rows, a, of: _walked_down(
-                rows, a, of, read=lambda row, j: a[row - 1]
-            ),
+            edited(_walked_down, "a[j - 1] for → a[row - 1] for"),
             "A rule wants the values of the operands.",
         ),
         Mistake(
             "the last row is seeded, whatever was asked for",
-            lambda rows, a, of: _added_by_paths(rows, a, len(rows)),
+            edited(_walked_down, "bar[of - 1] → bar[-1]"),
             "Which row is the output? See the last argument.",
         ),
         Mistake(
@@ -351,14 +288,22 @@ adjoints_downwards = Exercise(
             _depth_first,
             "A row may hand on its adjoint when all of its users have been visited.",
         ),
-        Mistake(
-            "the adjoint from above is left out",
-            _slopes_alone,
-            "A share is the slope times the adjoint of the row that hands it out.",
+        *(
+            Mistake(
+                "the adjoint from above is left out",
+                edited(_walked_down, "bar[row - 1] * slope → slope", *more),
+                "A share is the slope times the adjoint of the row that hands it out.",
+            )
+            for more in ((), ("range(1, len(rows) + 1) → range(1, of + 1)",))
         ),
         Mistake(
             "the seed is one row off",
-            _seeded_one_later,
+            edited(
+                _walked_down,
+                "[0.0] * len(rows) → [0.0] * (len(rows) + 1)",
+                "bar[of - 1] → bar[of]",
+                "return bar → return bar[:-1]",
+            ),
             "Rows are counted from 1, Python's lists from 0.",
         ),
         Mistake(
@@ -368,26 +313,8 @@ adjoints_downwards = Exercise(
         ),
         Mistake(
             "the seed is missing",
-            lambda rows, a, of: [0.0] * len(rows),
+            edited(_walked_down, "of - 1] = 1.0 → of - 1] = 0.0"),
             "If every adjoint begins at 0, what is there to hand on?",
-        ),
-        Mistake(
-            "the adjoint from above is left out",
-            lambda rows, a, of: [
-                float(k == of)
-                + sum(
-                    slope
-                    for name, *operands in rows
-                    for j, slope in zip(
-                        operands,
-                        _SLOPES[name](*[a[j - 1] for j in operands]),
-                        strict=True,
-                    )
-                    if j == k
-                )
-                for k in range(1, len(rows) + 1)
-            ],
-            "A share is the slope times the adjoint of the row that hands it out.",
         ),
     ),
     hints=(
@@ -403,17 +330,10 @@ def _vjps(U, G, g) -> tuple:
     return vjp(softmax, U)[1](G)[0], vjp(logsumexp, U)[1](g)[0]
 
 
-def _naive(U, G, g) -> tuple:
-    P = np.exp(U) / np.exp(U).sum(axis=1, keepdims=True)
-    return P * (G - (P * G).sum(axis=1, keepdims=True)), P * g[:, None]
-
-
-def _softmax_part(rule) -> object:
-    return lambda U, G, g: (rule(softmax(U), G), _vjps(U, G, g)[1])
-
-
-def _logsumexp_part(rule) -> object:
-    return lambda U, G, g: (_vjps(U, G, g)[0], rule(U, g))
+def _by_rows(U, G, g) -> tuple:
+    P = softmax(U)
+    mean = np.sum(P * G, axis=1, keepdims=True)
+    return P * (G - mean), P * g[:, None]
 
 
 rowwise_vjps = Exercise(
@@ -429,48 +349,31 @@ rowwise_vjps = Exercise(
     mistakes=(
         Mistake(
             "the exponential overflows",
-            _naive,
+            edited(
+                _by_rows,
+                "softmax(U) → np.exp(U) / np.exp(U).sum(axis=1, keepdims=True)",
+            ),
             "With scores of a thousand np.exp gives inf. The package's softmax is safe.",
         ),
         Mistake(
             "the diagonal alone",
-            _softmax_part(lambda P, G: P * (1 - P) * G),
+            edited(_by_rows, "(G - mean) → (1 - P) * G"),
             "Every probability of a row depends on every score of that row.",
         ),
         Mistake(
             "p is taken off, not the row's average",
-            _softmax_part(lambda P, G: P * (P - G)),
+            edited(_by_rows, "(G - mean) → (P - G)"),
             "What is taken off g is one number for each row.",
         ),
         Mistake(
             "softmax's slope, where logsumexp's belongs",
-            _logsumexp_part(lambda U, g: softmax(U) * (1 - softmax(U)) * g[:, None]),
+            edited(_by_rows, "P * g → P * (1 - P) * g"),
             "How does logsumexp change when one score grows a little?",
         ),
         Mistake(
-            "P is missing in the sum",
-            _softmax_part(lambda P, G: P * (G - G.sum(axis=1, keepdims=True))),
-            "What is taken off is an average of the row's g, with weights P.",
-        ),
-        Mistake(
-            "the factor P is missing",
-            _softmax_part(lambda P, G: G - np.sum(P * G, axis=1, keepdims=True)),
-            "A score with probability 0 can change nothing.",
-        ),
-        Mistake(
             "not normalised",
-            _logsumexp_part(lambda U, g: np.exp(U) * g[:, None]),
+            edited(_by_rows, "P * g → np.exp(U) * g"),
             "The slope of the logarithm is missing: one over what stands inside it.",
-        ),
-        Mistake(
-            "the adjoint g is left out",
-            _logsumexp_part(lambda U, g: softmax(U)),
-            "That is the slope. How much does the output mind each row's logsumexp?",
-        ),
-        Mistake(
-            "g along the columns",
-            _logsumexp_part(lambda U, g: softmax(U) * g),
-            "g has a number for each row: give it a second axis.",
         ),
     ),
     hints=(
@@ -487,13 +390,9 @@ def _stretched(shape: tuple) -> tuple:
     return tuple(k for k, n in enumerate(shape) if n == 1)
 
 
-def _without_new_axes(g: np.ndarray, shape: tuple) -> np.ndarray:
-    return np.sum(g, axis=tuple(range(g.ndim - len(shape))))
-
-
-def _last_axes(g: np.ndarray, shape: tuple) -> np.ndarray:
+def _summed(g: np.ndarray, shape: tuple) -> np.ndarray:
     while g.ndim > len(shape):
-        g = g.sum(axis=-1)
+        g = np.sum(g, axis=0)
     return np.sum(g, axis=_stretched(shape), keepdims=True)
 
 
@@ -501,9 +400,7 @@ undo_broadcasting = Exercise(
     name="undo_broadcasting",
     lecture="09",
     title="Broadcasting, undone",
-    witness=lambda g, shape: vjp(lambda x: x + np.zeros(g.shape), np.zeros(shape))[1](
-        g
-    )[0],
+    witness=lambda g, shape: vjp(lambda x: x + 0 * g, np.zeros(shape))[1](g)[0],
     cases=lambda rng: [
         (rng.normal(size=whole), part)
         for whole, part in (
@@ -519,11 +416,7 @@ undo_broadcasting = Exercise(
     mistakes=(
         Mistake(
             "the mean instead of the sum",
-            lambda g, shape: np.mean(
-                np.mean(g, axis=tuple(range(g.ndim - len(shape)))),
-                axis=_stretched(shape),
-                keepdims=True,
-            ),
+            edited(_summed, "np.sum → np.mean"),
             "Each copy has its share, and shares add.",
         ),
         Mistake(
@@ -535,16 +428,12 @@ undo_broadcasting = Exercise(
         ),
         Mistake(
             "the last axes are summed away",
-            _last_axes,
+            edited(_summed, "axis=0 → axis=-1"),
             "New axes come in front: which axes of g have no counterpart in shape?",
         ),
         Mistake(
             "one new axis alone",
-            lambda g, shape: np.sum(
-                np.sum(g, axis=0) if g.ndim > len(shape) else g,
-                axis=_stretched(shape)[: g.ndim],
-                keepdims=True,
-            ),
+            edited(_summed, "while → if", "(shape), → (shape)[: g.ndim],"),
             "There may be more than one new axis, as from () to (2, 3).",
         ),
         Mistake(
@@ -554,7 +443,7 @@ undo_broadcasting = Exercise(
         ),
         Mistake(
             "new axes alone",
-            _without_new_axes,
+            edited(_summed, "np.sum(g, axis=_stretched(shape), keepdims=True) → g"),
             "Axes of length 1 were stretched as well.",
         ),
         Mistake(
@@ -568,9 +457,7 @@ undo_broadcasting = Exercise(
         ),
         Mistake(
             "the axes of length 1 got lost",
-            lambda g, shape: np.sum(
-                _without_new_axes(g, shape), axis=_stretched(shape)
-            ),
+            edited(_summed, ", keepdims=True → "),
             "The adjoint has the shape of the operand: see keepdims.",
         ),
         Mistake(
@@ -670,11 +557,6 @@ running_energy_rules = Exercise(
             "x_k is used in more than one y.",
         ),
         Mistake(
-            "the slope 2x is missing",
-            _reverse_rule(lambda g, y, x: _from_the_end(g)),
-            "What is summed are squares.",
-        ),
-        Mistake(
             "the slope 2x stands outside of the sum",
             _forward_rule(lambda t, y, x: 2 * x * np.cumsum(t)),
             "Each x_j moves by its own t_j, with its own slope 2 x_j.",
@@ -690,11 +572,6 @@ running_energy_rules = Exercise(
             "The first of the two answers to a tangent, the second to an adjoint.",
         ),
         Mistake(
-            "the way forth for the way back",
-            lambda: (_rules_by_differences()[0],) * 2,
-            "Is the Jacobian symmetric? Write it down for three numbers.",
-        ),
-        Mistake(
             "not turned back",
             _reverse_rule(lambda g, y, x: 2 * x * np.cumsum(g[::-1])),
             "What was turned round before the sum has to be turned back after it.",
@@ -703,11 +580,6 @@ running_energy_rules = Exercise(
             "the running sum is missing",
             _forward_rule(lambda t, y, x: 2 * x * t),
             "y_k moves with every x_j up to k.",
-        ),
-        Mistake(
-            "the slope 2x is missing",
-            _forward_rule(lambda t, y, x: np.cumsum(t)),
-            "What is summed are squares.",
         ),
         Mistake(
             "the operation itself, on the tangent",

@@ -8,7 +8,7 @@ import numpy as np
 from ...autodiff.passes import pull_back
 from ...autodiff.trace import forward, record, reverse
 from ...functions import logistic, logsumexp
-from ..exercise import Exercise, Mistake
+from ..exercise import Exercise, Mistake, edited
 from ..values import numeric
 
 # --- passes ---------------------------------------------------------------------------
@@ -196,14 +196,11 @@ def _multiplied_out(sizes: list) -> tuple:
     return from_the_inputs, from_the_outputs
 
 
-def _totals(sizes: list, forward_term, reverse_term, whole: bool = False) -> tuple:
-    """Sums over the products of two terms in the sizes (before, after), Q and P."""
-    pairs = list(zip(sizes, sizes[1:], strict=False))
-    up, down = (pairs, pairs) if whole else (pairs[1:], pairs[:-1])
-    return (
-        sum(forward_term(n, m, sizes[0], sizes[-1]) for n, m in up),
-        sum(reverse_term(n, m, sizes[0], sizes[-1]) for n, m in down),
-    )
+def _totals(sizes: list) -> tuple:
+    products = [n * m for n, m in zip(sizes, sizes[1:], strict=False)]
+    forward = sizes[0] * sum(products[1:])
+    reverse = sizes[-1] * sum(products[:-1])
+    return forward, reverse
 
 
 chain_multiplications = Exercise(
@@ -221,83 +218,37 @@ chain_multiplications = Exercise(
     ],
     mistakes=(
         Mistake(
-            "forward and reverse have changed places",
-            lambda sizes: _multiplied_out(sizes)[::-1],
-            "Forward mode begins at the inputs, with the first Jacobian.",
-        ),
-        Mistake(
             "the first matrix costs nothing",
-            lambda sizes: _totals(
-                sizes, lambda n, m, Q, P: m * n * Q, lambda n, m, Q, P: P * m * n, True
-            ),
+            edited(_totals, "products[1:] → products", "products[:-1] → products"),
             "With L Jacobians there are L - 1 products.",
         ),
         Mistake(
             "multiplied where the products' costs are added",
-            lambda sizes: (
-                sizes[0]
-                * int(
-                    np.prod([n * m for n, m in zip(sizes[1:], sizes[2:], strict=False)])
-                ),
-                sizes[-1]
-                * int(
-                    np.prod([n * m for n, m in zip(sizes, sizes[1:-1], strict=False)])
-                ),
-            ),
+            edited(_totals, "sum(products[ → np.prod(products["),
             "What does a second product cost, beside the first?",
         ),
         *(
             Mistake(
                 "the same number for both modes",
-                lambda sizes, k=k: (_multiplied_out(sizes)[k],) * 2,
+                edited(_totals, f"forward, reverse → {mode}, {mode}"),
                 "Which Jacobian comes first in the one mode, and which in the other?",
             )
-            for k in (0, 1)
+            for mode in ("forward", "reverse")
         ),
         Mistake(
             "neighbours alone",
-            lambda sizes: (
-                (sum(n * m for n, m in zip(sizes, sizes[1:], strict=False)),) * 2
-            ),
+            edited(_totals, "forward, reverse → sum(products), sum(products)"),
             "A product of two matrices has three sizes in it.",
         ),
         Mistake(
             "the same products in both modes",
-            lambda sizes: (
-                _totals(
-                    sizes, lambda n, m, Q, P: m * n * Q, lambda n, m, Q, P: P * m * n
-                )[:1]
-                + _totals(
-                    sizes[::-1], lambda n, m, Q, P: m * n * Q, lambda n, m, Q, P: 0
-                )[:1]
-                if len(sizes) < 3
-                else (
-                    sizes[0]
-                    * sum(n * m for n, m in zip(sizes[1:], sizes[2:], strict=False)),
-                    sizes[-1]
-                    * sum(n * m for n, m in zip(sizes[1:], sizes[2:], strict=False)),
-                )
-            ),
+            edited(_totals, "products[:-1] → products[1:]"),
             "Which Jacobian is the first in reverse mode, and which is multiplied last?",
         ),
         Mistake(
-            "one column alone, and one row",
-            lambda sizes: _totals(
-                sizes, lambda n, m, Q, P: m * n, lambda n, m, Q, P: m * n
-            ),
-            "What is carried along has Q columns, or P rows.",
-        ),
-        Mistake(
-            "the inner size is left out",
-            lambda sizes: _totals(
-                sizes, lambda n, m, Q, P: m * Q, lambda n, m, Q, P: P * n
-            ),
-            "Each entry of a product is a sum: how many terms has it?",
-        ),
-        Mistake(
             "inputs and outputs have changed places",
-            lambda sizes: _totals(
-                sizes, lambda n, m, Q, P: m * n * P, lambda n, m, Q, P: m * n * Q
+            edited(
+                _totals, "d = sizes[0] → d = sizes[-1]", "e = sizes[-1] → e = sizes[0]"
             ),
             "What forward mode carries along has a column for each input.",
         ),
@@ -461,31 +412,10 @@ def _needed_later(uses: dict, outputs: list) -> int:
     return most
 
 
-def _most(uses: dict, until, during: bool = False) -> int:
-    """The largest number of rows i with i <= k < until(i), over the steps k."""
-    return max(
-        sum(i <= k < until(i) + during for i in uses) for k in range(1, len(uses) + 1)
-    )
-
-
-def _last_use(uses: dict) -> dict:
-    return {j: row for row, operands in uses.items() for j in operands}
-
-
-def _first_use(uses: dict) -> dict:
-    return {j: row for row in reversed(uses) for j in uses[row]}
-
-
-def _until(uses: dict, outputs: list, use: dict):
-    end = len(uses) + 1
-    return lambda i: end if i in outputs else use.get(i, i)
-
-
-def _from_the_start(uses: dict, outputs: list) -> int:
-    until = _until(uses, outputs, _last_use(uses))
-    return max(
-        sum((i <= k or not uses[i]) and k < until(i) for i in uses) for k in uses
-    )
+def _alive(uses: dict, outputs: list) -> int:
+    last = {j: row for row, operands in uses.items() for j in operands}
+    last |= dict.fromkeys(outputs, len(uses) + 1)
+    return max(sum(i <= k < last.get(i, i) for i in uses) for k in uses)
 
 
 def _lives(rng: np.random.Generator) -> list[tuple]:
@@ -516,67 +446,51 @@ most_kept = Exercise(
     mistakes=(
         Mistake(
             "counted during the steps, not between them",
-            lambda uses, outputs: _most(
-                uses, _until(uses, outputs, _last_use(uses)), during=True
-            ),
+            edited(_alive, "k < last → k <= last"),
             "After step k the rows that are used for the last time in it are gone.",
         ),
         Mistake(
             "dropped after the first use",
-            lambda uses, outputs: _most(uses, _until(uses, outputs, _first_use(uses))),
+            edited(_alive, "uses.items() → reversed(uses.items())"),
             "A later row may use it again.",
         ),
         Mistake(
             "the outputs are not looked at",
-            lambda uses, outputs: _most(
-                uses, lambda i: _last_use(uses).get(i, len(uses) + 1)
+            edited(
+                _alive,
+                "(outputs, → ([],",
+                "last.get(i, i) → last.get(i, len(uses) + 1)",
             ),
             "An output stays, even if it has been used; what nobody wants goes at once.",
         ),
         Mistake(
             "an output is not kept to the end",
-            lambda uses, outputs: _most(
-                uses, lambda i: len(uses) if i in outputs else _last_use(uses).get(i, i)
-            ),
+            edited(_alive, "len(uses) + 1 → len(uses)"),
             "After the last step the outputs are still there. How many are alive then?",
         ),
         Mistake(
             "the inputs are alive from the start",
-            _from_the_start,
+            edited(_alive, "i <= k < last → (i <= k or not uses[i]) and k < last"),
             "An input is read in at its own step, and not before.",
         ),
         Mistake(
             "the inputs are not counted",
-            lambda uses, outputs: max(
-                sum(
-                    bool(uses[i]) and i <= k < _until(uses, outputs, _last_use(uses))(i)
-                    for i in uses
-                )
-                for k in uses
-            ),
+            edited(_alive, "i <= k < last → bool(uses[i]) and i <= k < last"),
             "An input is a row, and alive until its last use.",
         ),
         Mistake(
             "a row that nobody uses is kept to the end",
-            lambda uses, outputs: _most(
-                uses,
-                lambda i: max(
-                    len(uses) + 1 if i in outputs else 0,
-                    _last_use(uses).get(i, len(uses) + 1),
-                ),
-            ),
+            edited(_alive, "last.get(i, i) → last.get(i, len(uses) + 1)"),
             "What no later row uses, and nobody wants, is gone at once.",
         ),
         Mistake(
             "the outputs are thrown away",
-            lambda uses, outputs: _most(uses, lambda i: _last_use(uses).get(i, i)),
+            edited(_alive, "(outputs, → ([],"),
             "An output stays to the end: it is what we wanted.",
         ),
         Mistake(
             "a row that nobody uses is kept for a step",
-            lambda uses, outputs: _most(
-                uses, lambda i: max(i + 1, _until(uses, outputs, _last_use(uses))(i))
-            ),
+            edited(_alive, "last.get(i, i) → last.get(i, i + 1)"),
             "What no later row uses, and nobody wants, is gone at once.",
         ),
         Mistake(

@@ -6,7 +6,7 @@ import numpy as np
 
 from ...autodiff.transforms import vjp
 from ...functions import relu
-from ..exercise import Exercise, Mistake
+from ..exercise import Exercise, Mistake, edited
 
 
 def _kept(slope: float) -> float:
@@ -15,6 +15,10 @@ def _kept(slope: float) -> float:
     weight = np.exp(-(q**2) / 2)
     h = np.where(q > 0, q, slope * q)
     return np.sum(weight * h**2) / np.sum(weight * q**2)
+
+
+def _scale(below, slope):
+    return np.sqrt(2 / (below * (1 + slope**2)))
 
 
 keeping_scale = Exercise(
@@ -30,7 +34,7 @@ keeping_scale = Exercise(
     mistakes=(
         Mistake(
             "He's scale, for a slope of zero",
-            lambda below, slope: np.sqrt(2 / below),
+            edited(_scale, " * (1 + slope**2) → "),
             "The negative half is not thrown away here: how much of its square is left?",
         ),
         Mistake(
@@ -39,23 +43,8 @@ keeping_scale = Exercise(
             "What does h do to the mean square, after the weights have done their part?",
         ),
         Mistake(
-            "the variance, not the standard deviation",
-            lambda below, slope: 2 / (below * (1 + slope**2)),
-            "s is what a weight is multiplied by; its square is the variance.",
-        ),
-        Mistake(
-            "the slope is not squared",
-            lambda below, slope: np.sqrt(2 / (below * (1 + slope))),
-            "Sizes are mean squares: a number times a gives a square times what?",
-        ),
-        Mistake(
-            "turned over",
-            lambda below, slope: np.sqrt(below * (1 + slope**2) / 2),
-            "More units below add more terms up: should each weight grow or shrink?",
-        ),
-        Mistake(
             "each half counted as a whole",
-            lambda below, slope: np.sqrt(1 / (below * (1 + slope**2))),
+            edited(_scale, "2 / (below → 1 / (below"),
             "The mean is over all q: half of them are positive, half negative.",
         ),
         Mistake(
@@ -68,17 +57,17 @@ keeping_scale = Exercise(
             lambda below, slope: 2 / ((1 + slope) * np.sqrt(below)),
             "The mean of squares is not the square of the mean.",
         ),
-        Mistake(
-            "the units below are left out",
-            lambda below, slope: np.sqrt(2 / (1 + slope**2)),
-            "A q is a sum of M terms: the more there are, the larger it gets.",
-        ),
     ),
     hints=(
         "First the mean square of q from that of z: a sum over the units below.",
         "Half of the q are negative, and h multiplies their squares by something.",
     ),
 )
+
+
+def _size(L, M, s):
+    return (M * s**2 / 2) ** L
+
 
 size_after = Exercise(
     name="size_after",
@@ -95,68 +84,41 @@ size_after = Exercise(
     mistakes=(
         Mistake(
             "ReLU's half is missing",
-            lambda L, M, s: (M * s**2) ** L,
+            edited(_size, " / 2 → "),
             "Half of the q are negative. What does ReLU leave of those?",
         ),
         Mistake(
-            "one layer only",
-            lambda L, M, s: M * s**2 / 2,
-            "That happens at every layer, one after the other.",
-        ),
-        Mistake(
-            "multiplied by the number of layers",
-            lambda L, M, s: L * M * s**2 / 2,
-            "A factor that acts L times over is not L times the factor.",
-        ),
-        Mistake(
-            "s is not squared",
-            lambda L, M, s: (M * s / 2) ** L,
-            "The size is a mean of squares.",
-        ),
-        Mistake(
             "the size of the values, not of their squares",
-            lambda L, M, s: np.sqrt(M * s**2 / 2) ** L,
+            edited(_size, "return → return np.sqrt"),
             "The question is about the mean square.",
         ),
         Mistake(
             "ReLU's half once, not at every layer",
-            lambda L, M, s: (M * s**2) ** L / 2,
+            edited(_size, " / 2) ** L → ) ** L / 2"),
             "Every layer has its ReLU.",
         ),
         Mistake(
             "ReLU's half is squared",
-            lambda L, M, s: (M * s**2 / 4) ** L,
+            edited(_size, "/ 2 → / 4"),
             "ReLU doesn't halve the entries: it makes half of them 0 and leaves the rest.",
         ),
         Mistake(
             "half of the units, rounded down",
-            lambda L, M, s: (M // 2 * s**2) ** L,
+            edited(_size, "M * s**2 / 2 → M // 2 * s**2"),
             "// cuts the half off where M is odd.",
         ),
         Mistake(
             "the root of the number of units",
-            lambda L, M, s: (np.sqrt(M) * s**2 / 2) ** L,
+            edited(_size, "(M → (np.sqrt(M)"),
             "The mean square of a sum of M terms: do squares add, or sizes?",
         ),
-        Mistake(
-            "one layer too few",
-            lambda L, M, s: (M * s**2 / 2) ** (L - 1),
-            "The rows go through all L layers; the first one counts as well.",
-        ),
-        Mistake(
-            "the sum over the units is left out",
-            lambda L, M, s: (s**2 / 2) ** L,
-            "A q is a sum of M terms, and each adds its square on average.",
-        ),
-        Mistake(
-            "the power takes in too little",
-            lambda L, M, s: M * s**2 / 2**L,
-            "All of a layer's factor acts L times: mind the brackets.",
-        ),
-        Mistake(
-            "the power takes in too little",
-            lambda L, M, s: M * (s**2 / 2) ** L,
-            "All of a layer's factor acts L times: mind the brackets.",
+        *(
+            Mistake(
+                "the power takes in too little",
+                edited(_size, f"(M * s**2 / 2) → {brackets}"),
+                "All of a layer's factor acts L times: mind the brackets.",
+            )
+            for brackets in ("M * s**2 / 2", "M * (s**2 / 2)")
         ),
     ),
     hints=(
@@ -200,16 +162,6 @@ skip_backward = Exercise(
             lambda Z, W1, W2, dR: dR,
             "Z also goes through W1, ReLU and W2.",
         ),
-        Mistake(
-            "the two ways are multiplied",
-            lambda Z, W1, W2, dR: dR * _down(Z, W1, W2, dR),
-            "Over paths one adds.",
-        ),
-        Mistake(
-            "ReLU's derivative is missing",
-            lambda Z, W1, W2, dR: dR + dR @ W2.T @ W1.T,
-            "Where ReLU gave 0, nothing comes down.",
-        ),
         *(
             Mistake(
                 "ReLU's derivative at the wrong side",
@@ -234,11 +186,6 @@ skip_backward = Exercise(
             "the skip counted twice",
             lambda Z, W1, W2, dR: dR + dR + _down(Z, W1, W2, dR),
             "How many arrows lead from Z straight to the plus sign?",
-        ),
-        Mistake(
-            "one way is taken from the other",
-            lambda Z, W1, W2, dR: dR - _down(Z, W1, W2, dR),
-            "Over paths one adds.",
         ),
         Mistake(
             "the weights are not transposed",

@@ -4,7 +4,7 @@ import numpy as np
 
 from ...autodiff.transforms import vjp
 from ...byhand import deep
-from ..exercise import Exercise, Mistake
+from ..exercise import Exercise, Mistake, edited
 from ..formulas import formulas
 
 EPS = 1e-5
@@ -26,21 +26,9 @@ def _parameters(rng, M):
     return rng.uniform(0.5, 2, size=M), rng.normal(size=M)
 
 
-def _forward(axis=0, ddof=0, root=True):
-    """A batch normalization with something changed."""
-
-    def normalized(Q, gamma, beta):
-        mean = np.mean(Q, axis=axis, keepdims=True)
-        variance = np.var(Q, axis=axis, ddof=ddof, keepdims=True)
-        divisor = np.sqrt(variance + EPS) if root else variance + EPS
-        return gamma * (Q - mean) / divisor + beta
-
-    return normalized
-
-
-def _over(Q, variance, gamma, beta):
-    """Normalized with another variance."""
-    return gamma * (Q - Q.mean(axis=0)) / np.sqrt(variance + EPS) + beta
+def _normalized(Q, gamma, beta):
+    mean, variance = Q.mean(axis=0), Q.var(axis=0)
+    return gamma * (Q - mean) / np.sqrt(variance + EPS) + beta
 
 
 normalize_batch = Exercise(
@@ -59,79 +47,58 @@ normalize_batch = Exercise(
     mistakes=(
         Mistake(
             "each row by itself",
-            _forward(axis=1),
+            edited(_normalized, "axis=0 → axis=1, keepdims=True"),
             "The mean is one unit's, over the batch: which axis is the batch?",
         ),
         Mistake(
             "all entries together",
-            _forward(axis=None),
+            edited(_normalized, "axis=0 → axis=None"),
             "Every unit has a mean and a variance of its own.",
         ),
         Mistake(
             "divided by N − 1",
-            _forward(ddof=1),
+            edited(_normalized, "var(axis=0 → var(axis=0, ddof=1"),
             "Within the batch the variance is the plain mean of the squares.",
         ),
         Mistake(
             "the sum of the squares, not their mean",
-            lambda Q, gamma, beta: _over(Q, Q.var(axis=0) * len(Q), gamma, beta),
+            edited(_normalized, "variance + → variance * len(Q) +"),
             "Is the variance a sum over the rows, or their average?",
         ),
         Mistake(
             "the mean square, not the variance",
-            lambda Q, gamma, beta: _over(Q, np.mean(Q**2, axis=0), gamma, beta),
+            edited(_normalized, "Q.var( → np.square(Q).mean("),
             "From where are the deviations taken?",
         ),
         Mistake(
-            "divided by the variance",
-            _forward(root=False),
-            "The result is to have variance 1: divide by what has the units of q.",
-        ),
-        Mistake(
-            "gamma and beta exchanged",
-            lambda Q, gamma, beta: _forward()(Q, beta, gamma),
-            "γ scales, β shifts.",
-        ),
-        Mistake(
             "gamma and beta are left out",
-            lambda Q, gamma, beta: _forward()(Q, 1.0, 0.0),
+            edited(_normalized, "gamma * → ", " + beta\n → \n"),
             "What is normalized may be scaled and shifted again.",
         ),
         Mistake(
-            "the mean is not subtracted",
-            lambda Q, gamma, beta: gamma * Q / np.sqrt(Q.var(axis=0) + EPS) + beta,
-            "The result is to have mean β.",
-        ),
-        Mistake(
             "β is scaled as well",
-            lambda Q, gamma, beta: gamma * _forward()(Q, 1.0, beta),
+            edited(_normalized, "+ beta\n → + gamma * beta\n"),
             "γ multiplies what is normalized, and then β is added.",
         ),
         Mistake(
             "a bracket is missing",
-            lambda Q, gamma, beta: (
-                gamma * Q - Q.mean(axis=0) / np.sqrt(Q.var(axis=0) + EPS) + beta
-            ),
+            edited(_normalized, "(Q - mean) → Q - mean"),
             "* and / go before + and −: first the difference, then γ and the root.",
         ),
         Mistake(
             "eps is outside the root",
-            lambda Q, gamma, beta: (
-                gamma * (Q - Q.mean(axis=0)) / (Q.std(axis=0) + EPS) + beta
-            ),
+            edited(_normalized, "np.sqrt(variance + EPS) → (np.sqrt(variance) + EPS)"),
             "ε is added to the variance, and the root goes over both.",
         ),
         Mistake(
             "eps is left out",
-            lambda Q, gamma, beta: gamma * (Q - Q.mean(axis=0)) / Q.std(axis=0) + beta,
+            edited(_normalized, "variance + EPS → variance"),
             "What happens to a unit that gives the same for all rows?",
         ),
         *(
             Mistake(
                 "another eps than 1e-5",
-                lambda Q, gamma, beta, eps=eps: _over(
-                    Q, Q.var(axis=0) - EPS + eps, gamma, beta
-                ),
+                edited(_normalized, f"EPS → {eps}"),
                 "ε is given at the top of the notebook.",
             )
             for eps in (1e-2, 1e-3, 1e-4, 1e-6, 1e-7, 1e-8, 1e-10, 1e-12)
@@ -143,6 +110,13 @@ normalize_batch = Exercise(
         "at yours with .mean(axis=0) and .var(axis=0).",
     ),
 )
+
+
+def _averaged(mean, variance, Q, rate):
+    N, new = len(Q), Q.mean(axis=0)
+    corrected = Q.var(axis=0) * N / (N - 1)
+    return (1 - rate) * mean + rate * new, (1 - rate) * variance + rate * corrected
+
 
 kept_average = Exercise(
     name="kept_average",
@@ -164,100 +138,46 @@ kept_average = Exercise(
     mistakes=(
         Mistake(
             "old and new exchanged",
-            lambda mean, variance, Q, rate: (
-                rate * mean + (1 - rate) * Q.mean(0),
-                rate * variance + (1 - rate) * Q.var(0, ddof=1),
-            ),
+            lambda mean, variance, Q, rate: _averaged(mean, variance, Q, 1 - rate),
             "A rate of 0 would leave what is kept as it is.",
         ),
         Mistake(
-            "the standard deviation in the variance's place",
-            lambda mean, variance, Q, rate: (
-                (1 - rate) * mean + rate * Q.mean(0),
-                (1 - rate) * variance + rate * Q.std(0, ddof=1),
-            ),
-            "What is kept is a variance: average variances.",
-        ),
-        Mistake(
             "what was kept is forgotten",
-            lambda mean, variance, Q, rate: (Q.mean(0), Q.var(0, ddof=1)),
+            lambda mean, variance, Q, rate: _averaged(mean, variance, Q, 1.0),
             "Only a part, the rate, is new.",
         ),
         Mistake(
-            "what was kept is added whole",
-            lambda mean, variance, Q, rate: (
-                mean + rate * Q.mean(0),
-                variance + rate * Q.var(0, ddof=1),
-            ),
-            "An average of two has shares that add up to 1.",
-        ),
-        Mistake(
             "corrected in the wrong direction",
-            lambda mean, variance, Q, rate: (
-                mean + rate * (Q.mean(0) - mean),
-                variance + rate * (Q.var(0) * (len(Q) - 1) / len(Q) - variance),
-            ),
+            edited(_averaged, "N / (N - 1) → (N - 1) / N"),
             "The batch's variance is too small: the correction makes it larger.",
         ),
         Mistake(
-            "the standard deviation in the variance's place",
-            lambda mean, variance, Q, rate: (
-                mean + rate * (Q.mean(0) - mean),
-                variance + rate * (Q.std(0) - variance),
-            ),
-            "What is kept is a variance: average variances.",
-        ),
-        Mistake(
             "corrected twice",
-            lambda mean, variance, Q, rate: (
-                mean + rate * (Q.mean(0) - mean),
-                variance + rate * (Q.var(0, ddof=1) * len(Q) / (len(Q) - 1) - variance),
-            ),
+            edited(_averaged, "N / (N - 1) → (N / (N - 1)) ** 2"),
             "ddof=1 is the correction already.",
         ),
         Mistake(
             "the number of units for that of rows",
-            lambda mean, variance, Q, rate: (
-                mean + rate * (Q.mean(0) - mean),
-                variance
-                + rate * (Q.var(0) * Q.shape[1] / max(Q.shape[1] - 1, 1e-9) - variance),
-            ),
+            edited(_averaged, "len(Q) → Q.shape[1]"),
             "N counts the rows of Q: which of its two sizes is that?",
         ),
         Mistake(
             "what was kept is corrected again",
-            lambda mean, variance, Q, rate: (
-                mean + rate * (Q.mean(0) - mean),
-                (variance + rate * (Q.var(0) - variance)) * len(Q) / (len(Q) - 1),
-            ),
+            edited(_averaged, "variance + rate → variance * N / (N - 1) + rate"),
             "Only the batch's variance comes out too small; the kept one is mended already.",
         ),
         Mistake(
             "the mean is corrected too",
-            lambda mean, variance, Q, rate: (
-                mean + rate * (Q.sum(0) / (len(Q) - 1) - mean),
-                variance + rate * (Q.var(0, ddof=1) - variance),
-            ),
+            edited(_averaged, "rate * new → rate * new * N / (N - 1)"),
             "The mean of a batch is right on average; its variance is not.",
         ),
         Mistake(
             "deviations from the running mean",
-            lambda mean, variance, Q, rate: (
-                mean + rate * (Q.mean(0) - mean),
-                (1 - rate) * variance
-                + rate
-                * np.sum((Q - mean - rate * (Q.mean(0) - mean)) ** 2, axis=0)
-                / (len(Q) - 1),
+            edited(
+                _averaged,
+                "Q.var(axis=0) → np.mean((Q - mean - rate * (new - mean)) ** 2, axis=0)",
             ),
             "The batch's variance is taken around the batch's own mean.",
-        ),
-        Mistake(
-            "all units together",
-            lambda mean, variance, Q, rate: (
-                mean + rate * (Q.mean() - mean),
-                variance + rate * (Q.var(ddof=1) - variance),
-            ),
-            "Every unit has a mean and a variance of its own.",
         ),
     ),
     hints=(
@@ -338,53 +258,12 @@ batch_of_one = Exercise(
 )
 
 
-def _shown_backward(
-    *given,
-    straight=True,
-    mean_term=True,
-    variance_term=True,
-    sign=-1.0,
-    mean_sign=1.0,
-    times=1.0,
-    variance_times=1.0,
-    ddof=0,
-    eps=EPS,
-):
-    """The closed form with something changed."""
-    dR, Q, gamma = given
-    deviation = np.sqrt(Q.var(axis=0, ddof=ddof) + eps)
-    Qh = (Q - Q.mean(axis=0)) / deviation
-    inner = dR * straight
-    if variance_term:
-        inner = inner + sign * times * variance_times * Qh * np.mean(dR * Qh, axis=0)
-    if mean_term:
-        inner = inner - mean_sign * times * np.mean(dR * straight, axis=0)
-    return gamma / deviation * inner, np.sum(dR * Qh, axis=0), np.sum(dR, axis=0)
-
-
-def _deviation_for_Qh(dR, Q, gamma):
-    deviation = np.sqrt(Q.var(axis=0) + EPS)
-    D = Q - Q.mean(axis=0)
-    dgamma = np.sum(dR * D, axis=0)
-    inner = dR - dR.mean(axis=0) - D * dgamma / len(Q)
-    return gamma / deviation * inner, dgamma, np.sum(dR, axis=0)
-
-
-def _other_dQ(change):
-    """The closed form, with its dQ made into something else by `change`."""
-
-    def backward(dR, Q, gamma):
-        dQ, dgamma, dbeta = _shown_backward(dR, Q, gamma)
-        return change(dQ, np.sqrt(Q.var(axis=0) + EPS), gamma), dgamma, dbeta
-
-    return backward
-
-
-def _without_Qh(dR, Q, gamma):
-    """The path through the variance as if it were the same for every row."""
-    dQ, dgamma, dbeta = _shown_backward(dR, Q, gamma, variance_term=False)
-    deviation = np.sqrt(Q.var(axis=0) + EPS)
-    return dQ - gamma / deviation * dgamma / len(Q), dgamma, dbeta
+def _closed_form(dR, Q, gamma):
+    N, root = len(Q), np.sqrt(Q.var(axis=0) + EPS)
+    Qh = (Q - Q.mean(axis=0)) / root
+    dbeta, dgamma = dR.sum(axis=0), (dR * Qh).sum(axis=0)
+    dQ = gamma / root * (dR - dbeta / N - Qh * dgamma / N)
+    return dQ, dgamma, dbeta
 
 
 normalize_backward = Exercise(
@@ -409,98 +288,55 @@ normalize_backward = Exercise(
     mistakes=(
         Mistake(
             "mean and variance taken for constants",
-            lambda *given: _shown_backward(
-                *given, mean_term=False, variance_term=False
-            ),
+            edited(_closed_form, "(dR - dbeta / N - Qh * dgamma / N) → dR"),
             "μ and σ depend on every q of the batch: there are more paths.",
         ),
         Mistake(
             "the path through the variance is missing",
-            lambda *given: _shown_backward(*given, variance_term=False),
+            edited(_closed_form, " - Qh * dgamma / N → "),
             "σ moves with q as well as μ.",
         ),
         Mistake(
             "the path through the mean is missing",
-            lambda *given: _shown_backward(*given, mean_term=False),
+            edited(_closed_form, " - dbeta / N → "),
             "When one q grows, the mean grows, and all the others sink.",
         ),
         Mistake(
-            "the wrong sign at the path through the variance",
-            lambda *given: _shown_backward(*given, sign=1.0),
-            "A larger σ makes q̂ smaller.",
-        ),
-        Mistake(
             "sums where means belong",
-            lambda dR, Q, gamma: _shown_backward(dR, Q, gamma, times=float(len(Q))),
+            edited(_closed_form, " / N → "),
             "μ is a mean: each q has a share of 1/N in it.",
         ),
         Mistake(
             "not added up over the batch",
-            lambda dR, Q, gamma: (
-                *_shown_backward(dR, Q, gamma)[:1],
-                dR * (Q - Q.mean(0)) / np.sqrt(Q.var(0) + EPS),
-                dR,
-            ),
+            edited(_closed_form, "dQ, dgamma, dbeta → dQ, dR * Qh, dR"),
             "One γ and one β serve all rows: their shares are added.",
         ),
         Mistake(
             "gamma is left out",
-            _other_dQ(lambda dQ, deviation, gamma: dQ / gamma),
+            edited(_closed_form, "gamma / root → 1 / root"),
             "On its way down to q̂ the error passes γ.",
         ),
         Mistake(
-            "not divided by the root of the variance",
-            _other_dQ(lambda dQ, deviation, gamma: dQ * deviation),
-            "q̂ = (q − μ)/√(σ² + ε): what is its slope by q, with μ and σ held?",
-        ),
-        Mistake(
             "divided by the variance",
-            _other_dQ(lambda dQ, deviation, gamma: dQ / deviation),
+            edited(_closed_form, "gamma / root → gamma / root**2"),
             "q̂ = (q − μ)/√(σ² + ε): what is its slope by q, with μ and σ held?",
-        ),
-        Mistake(
-            "overwritten where the paths meet",
-            lambda *given: _shown_backward(*given, straight=False),
-            "dD gets a share from q̂ and one from the variance: what becomes of the first?",
         ),
         Mistake(
             "the ½ of the root is lost",
-            lambda *given: _shown_backward(*given, variance_times=2.0),
+            edited(_closed_form, "Qh * dgamma → 2 * Qh * dgamma"),
             "The slope of a root has a ½ in it.",
         ),
         Mistake(
-            "the wrong sign at the path through the mean",
-            lambda *given: _shown_backward(*given, mean_sign=-1.0),
-            "D = Q − μ: when μ grows, D falls.",
-        ),
-        Mistake(
-            "the deviation, not q̂",
-            _deviation_for_Qh,
-            "q̂ is the deviation divided by the root.",
-        ),
-        Mistake(
-            "q̂ is missing on the path through the variance",
-            _without_Qh,
-            "How much σ moves with one q depends on how far that q is from the mean.",
-        ),
-        Mistake(
             "gamma in its own gradient",
-            lambda dR, Q, gamma: (
-                _shown_backward(dR, Q, gamma)[0],
-                gamma * _shown_backward(dR, Q, gamma)[1],
-                gamma * np.sum(dR, axis=0),
+            edited(
+                _closed_form, "dQ, dgamma, dbeta → dQ, gamma * dgamma, gamma * dbeta"
             ),
             "r = γ q̂ + β: what is its slope in γ, and in β? Neither has γ in it.",
         ),
         Mistake(
             "the variance divided by N − 1",
-            lambda *given: _shown_backward(*given, ddof=1),
+            edited(_closed_form, "Q.var(axis=0) → Q.var(axis=0, ddof=1)"),
             "12.1 divides by N.",
-        ),
-        Mistake(
-            "eps is left out",
-            lambda *given: _shown_backward(*given, eps=0.0),
-            "The root goes over σ² + ε, on the way down as on the way up.",
         ),
     ),
     hints=(

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from ..exercise import WITNESSES, Exercise, Mistake
+from ..exercise import WITNESSES, Exercise, Mistake, edited
 
 standard_error = Exercise(
     name="standard_error",
@@ -31,11 +31,6 @@ standard_error = Exercise(
             "the root of S − 1",
             lambda values: np.std(values, ddof=1) / np.sqrt(len(values) - 1),
             "S − 1 belongs to the standard deviation. How many values does the mean have?",
-        ),
-        Mistake(
-            "multiplied by the root of S",
-            lambda values: np.std(values, ddof=1) * np.sqrt(len(values)),
-            "The more seeds, the surer the mean.",
         ),
         Mistake(
             "the range, not the standard deviation",
@@ -70,11 +65,9 @@ standard_error = Exercise(
 )
 
 
-def _moved(weights, gradients, lr, keep):
-    return [
-        W if keep(k) else W - lr * dW
-        for k, (W, dW) in enumerate(zip(weights, gradients, strict=True))
-    ]
+def _moved(weights, gradients, frozen, lr):
+    pairs = enumerate(zip(weights, gradients, strict=True))
+    return tuple(W if k < frozen else W - lr * dW for k, (W, dW) in pairs)
 
 
 def _layers(rng, L):
@@ -86,90 +79,39 @@ frozen_step = Exercise(
     name="frozen_step",
     lecture="13",
     title="A step with frozen layers",
-    witness=lambda weights, gradients, frozen, lr: tuple(
-        _moved(weights, gradients, lr, lambda k: k < frozen)
-    ),
+    witness=_moved,
     cases=lambda rng: [
         (*_layers(rng, L), k, 0.1) for L, k in ((3, 1), (4, 3), (3, 0), (5, 2))
     ],
     mistakes=(
         Mistake(
             "the top is frozen",
-            lambda weights, gradients, frozen, lr: tuple(
-                _moved(weights, gradients, lr, lambda k: k >= len(weights) - frozen)
-            ),
+            edited(_moved, "k < frozen → k >= len(weights) - frozen"),
             "The lowest layers come first in the list, and they stand still.",
         ),
         Mistake(
             "nothing is frozen",
-            lambda weights, gradients, frozen, lr: tuple(
-                _moved(weights, gradients, lr, lambda k: False)
-            ),
+            edited(_moved, "k < frozen → False"),
             "The lowest layers are to come out as they went in.",
         ),
         Mistake(
             "one layer too many is frozen",
-            lambda weights, gradients, frozen, lr: tuple(
-                _moved(weights, gradients, lr, lambda k: k <= frozen)
-            ),
+            edited(_moved, "k < frozen → k <= frozen"),
             "With frozen = 0 every layer moves.",
         ),
         Mistake(
             "the frozen move and the others stand",
-            lambda weights, gradients, frozen, lr: tuple(
-                _moved(weights, gradients, lr, lambda k: k >= frozen)
-            ),
+            edited(_moved, "k < frozen → k >= frozen"),
             "Frozen means: not moved.",
         ),
         Mistake(
-            "uphill",
-            lambda weights, gradients, frozen, lr: tuple(
-                _moved(weights, gradients, -lr, lambda k: k < frozen)
-            ),
-            "A descent goes against the gradient.",
-        ),
-        Mistake(
-            "one layer too few is frozen",
-            lambda weights, gradients, frozen, lr: tuple(
-                _moved(weights, gradients, lr, lambda k: k < frozen - 1)
-            ),
-            "The layers 0 to frozen − 1 stay: how many are these?",
-        ),
-        Mistake(
-            "weights and gradients of different layers",
-            lambda weights, gradients, frozen, lr: [
-                *weights[:frozen],
-                *(
-                    W - lr * dW
-                    for W, dW in zip(weights[frozen:], gradients, strict=False)
-                ),
-            ],
-            "When the lowest weights are left out, what of the lowest gradients?",
-        ),
-        Mistake(
-            "the rate is left out",
-            lambda weights, gradients, frozen, lr: tuple(
-                _moved(weights, gradients, 1.0, lambda k: k < frozen)
-            ),
-            "A step is lr times the gradient.",
-        ),
-        Mistake(
             "the frozen layers are not returned",
-            lambda weights, gradients, frozen, lr: tuple(
-                _moved(weights, gradients, lr, lambda k: False)[frozen:]
-            ),
+            lambda *given: _moved(*given)[given[2] :],
             "They don't move, but the network still needs them.",
         ),
         Mistake(
             "the top is frozen",
-            lambda weights, gradients, frozen, lr: tuple(
-                _moved(
-                    weights,
-                    gradients,
-                    lr,
-                    lambda k: k >= len(weights[:-frozen] if frozen else []),
-                )
-            ),
+            edited(_moved, "k < frozen → k >= len(weights[:-frozen])"),
             "The lowest layers come first in the list. (And [:-0] is empty.)",
         ),
     ),
@@ -201,6 +143,13 @@ def _by_recursion(minimize, family, start):
     return minimize(family[-1], _by_recursion(minimize, family[:-1], start))
 
 
+def _one_after_another(minimize, family, start):
+    w = start
+    for objective in family:
+        w = minimize(objective, w)
+    return w
+
+
 continuation = Exercise(
     name="continuation",
     lecture="13",
@@ -214,56 +163,37 @@ continuation = Exercise(
     mistakes=(
         Mistake(
             "the last one begins at the start",
-            lambda minimize, family, start: minimize(family[-1], start),
+            edited(_one_after_another, "(objective, w) → (objective, start)"),
             "Each solution starts the next.",
         ),
         Mistake(
-            "what a descent returns is thrown away",
-            lambda minimize, family, start: start,
-            "minimize returns where it ends: what becomes of that?",
-        ),
-        Mistake(
-            "from hard to easy",
-            lambda minimize, family, start: _by_recursion(
-                minimize, family[::-1], start
-            ),
-            "The first of the family is the easy one.",
-        ),
-        Mistake(
             "the last one is left out",
-            lambda minimize, family, start: _by_recursion(minimize, family[:-1], start),
+            edited(_one_after_another, "in family → in family[:-1]"),
             "The last of the family is the objective we care about.",
         ),
         Mistake(
-            "the easy one's solution",
-            lambda minimize, family, start: minimize(family[0], start),
-            "The easy one is where it starts, not where it ends.",
-        ),
-        Mistake(
             "the first one is left out",
-            lambda minimize, family, start: _by_recursion(minimize, family[1:], start),
+            edited(_one_after_another, "in family → in family[1:]"),
             "The first descent is on the easiest objective.",
         ),
         Mistake(
             "the ones between are left out",
-            lambda minimize, family, start: minimize(
-                family[-1], minimize(family[0], start)
-            ),
+            edited(_one_after_another, "in family → in (family[0], family[-1])"),
             "The family may have many members: each has its turn.",
         ),
         Mistake(
             "all the ends, not the last",
-            lambda minimize, family, start: [
-                _by_recursion(minimize, family[: k + 1], start)
-                for k in range(len(family))
-            ],
+            edited(
+                _one_after_another,
+                "for → ends = [w := minimize(objective, w) for",
+                "family:\n        w = minimize(objective, w) → family]",
+                "w\n → ends\n",
+            ),
             "The question is where the last descent ends.",
         ),
         Mistake(
             "the height, not the place",
-            lambda minimize, family, start: family[-1](
-                _by_recursion(minimize, family, start)
-            ),
+            edited(_one_after_another, "return w → return objective(w)"),
             "The question is where the last descent ends, not how low that is.",
         ),
         Mistake(
@@ -281,11 +211,16 @@ continuation = Exercise(
 )
 
 
-def _open(difficulty, t, T, count=None, hardest=False):
+def _open(difficulty, t, T):
     N = len(difficulty)
-    many = -(-N * (t + 1) // T) if count is None else count(N)
-    order = sorted(range(N), key=lambda n: difficulty[n], reverse=hardest)
-    return np.array(order[:many], dtype=int)
+    many = -(-N * (t + 1) // T)
+    order = sorted(range(N), key=lambda n: difficulty[n])
+    return np.array(order[:many])
+
+
+def _opening(many: str):
+    """With another number of rows."""
+    return edited(_open, f"-(-N * (t + 1) // T) → {many}")
 
 
 curriculum = Exercise(
@@ -303,112 +238,85 @@ curriculum = Exercise(
     mistakes=(
         Mistake(
             "the hard ones first",
-            lambda difficulty, t, T: _open(difficulty, t, T, hardest=True),
+            edited(_open, "difficulty[n] → -difficulty[n]"),
             "argsort puts the smallest difficulty first.",
         ),
         Mistake(
-            "none is open at t = 0",
-            lambda difficulty, t, T: _open(difficulty, t, T, lambda N: -(-N * t // T)),
-            "t counts from 0, and the first stage already shows its share.",
-        ),
-        Mistake(
             "the right rows, the hardest first",
-            lambda difficulty, t, T: _open(difficulty, t, T)[::-1],
+            edited(_open, "order[:many] → order[:many][::-1]"),
             "The easiest first, as argsort has them.",
         ),
         Mistake(
             "the difficulties, not the rows",
-            lambda difficulty, t, T: np.sort(difficulty)[
-                : -(-len(difficulty) * (t + 1) // T)
-            ],
+            edited(_open, "np.array(order[:many]) → np.sort(difficulty)[:many]"),
             "The answer is row numbers, to take X[rows] with.",
         ),
         Mistake(
             "in the order of the data",
-            lambda difficulty, t, T: np.arange(-(-len(difficulty) * (t + 1) // T)),
+            edited(_open, "order[:many] → range(many)"),
             "Rank them by difficulty first.",
         ),
         Mistake(
             "all of them at once",
-            lambda difficulty, t, T: _open(difficulty, t, T, lambda N: N),
+            _opening("N"),
             "At stage t only a share of (t + 1)/T is open.",
         ),
         Mistake(
             "a quotient that is not quite exact is rounded up",
-            lambda difficulty, t, T: _open(
-                difficulty, t, T, lambda N: math.ceil(N * ((t + 1) / T))
-            ),
+            _opening("math.ceil(N * ((t + 1) / T))"),
             "42 · (9/14) is 27, but what does Python say? Multiply before you divide.",
         ),
         Mistake(
             "rounded down",
-            lambda difficulty, t, T: _open(
-                difficulty, t, T, lambda N: N * (t + 1) // T
-            ),
+            _opening("N * (t + 1) // T"),
             "Where the share is not whole, one more is open: math.ceil.",
         ),
-        Mistake(
-            "rounded to the nearest",
-            lambda difficulty, t, T: _open(
-                difficulty, t, T, lambda N: round(N * (t + 1) / T)
-            ),
-            "⌈ ⌉ rounds up, however small the fraction is: math.ceil.",
-        ),
-        Mistake(
-            "rounded to the nearest",
-            lambda difficulty, t, T: _open(
-                difficulty, t, T, lambda N: int(N * (t + 1) / T + 0.5)
-            ),
-            "⌈ ⌉ rounds up, however small the fraction is: math.ceil.",
+        *(
+            Mistake(
+                "rounded to the nearest",
+                _opening(nearest),
+                "⌈ ⌉ rounds up, however small the fraction is: math.ceil.",
+            )
+            for nearest in ("round(N * (t + 1) / T)", "int(N * (t + 1) / T + 0.5)")
         ),
         Mistake(
             "one too many where the share is whole",
-            lambda difficulty, t, T: _open(
-                difficulty, t, T, lambda N: N * (t + 1) // T + 1
-            ),
+            _opening("N * (t + 1) // T + 1"),
             "A whole number stays what it is: ⌈4⌉ is 4.",
         ),
         Mistake(
             "rounded before it is multiplied",
-            lambda difficulty, t, T: _open(
-                difficulty, t, T, lambda N: -(-N // T) * (t + 1)
-            ),
+            _opening("-(-N // T) * (t + 1)"),
             "First N (t + 1) / T, then rounded up.",
         ),
         Mistake(
             "only the new ones",
-            lambda difficulty, t, T: _open(difficulty, t, T)[
-                -(-len(difficulty) * t // T) :
-            ],
+            edited(_open, "order[:many] → order[-(-N * t // T) : many]"),
             "What was open stays open.",
         ),
         Mistake(
             "the right rows, but not the easiest first",
-            lambda difficulty, t, T: np.sort(_open(difficulty, t, T)),
+            edited(_open, "order[:many] → sorted(order[:many])"),
             "Leave them in the order of their difficulty.",
         ),
         Mistake(
             "ranks, not rows",
-            lambda difficulty, t, T: np.argsort(np.argsort(difficulty))[
-                : -(-len(difficulty) * (t + 1) // T)
-            ],
+            edited(_open, "order[:many] → np.argsort(order)[:many]"),
             "One argsort gives the rows in the order of difficulty; two give ranks.",
         ),
         Mistake(
             "a yes or no for each row",
-            lambda difficulty, t, T: np.isin(
-                np.arange(len(difficulty)), _open(difficulty, t, T)
-            ),
+            edited(_open, "np.array(order[:many]) → np.isin(range(N), order[:many])"),
             "The answer is the numbers of the open rows.",
         ),
         Mistake(
             "counted from 1",
-            lambda difficulty, t, T: 1 + _open(difficulty, t, T),
+            edited(_open, "np.array → 1 + np.array"),
             "Rows are counted as NumPy counts them.",
         ),
         Mistake(
             "how many, not which",
-            lambda difficulty, t, T: len(_open(difficulty, t, T)),
+            edited(_open, "np.array(order[:many]) → many"),
             "The answer is row numbers, to take X[rows] with.",
         ),
     ),

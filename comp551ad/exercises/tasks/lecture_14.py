@@ -3,7 +3,7 @@
 import numpy as np
 
 from ...autodiff.transforms import grad
-from ..exercise import WITNESSES, Exercise, Mistake
+from ..exercise import WITNESSES, Exercise, Mistake, edited
 from ..formulas import formulas
 
 
@@ -12,17 +12,12 @@ def _half_square(X, Y, W, V):
     return 0.5 * np.sum((np.dot(Z, W) - Y) ** 2) / X.shape[0]
 
 
-def _written(slope):
-    """The program of the exercise with another slope of tanh."""
-
-    def program(X, Y, W, V):
-        Q = np.dot(X, V)
-        Z = np.tanh(Q)
-        dU = (np.dot(Z, W) - Y) / len(X)
-        dZ = np.dot(dU, W.T)
-        return np.dot(Z.T, dU), np.dot(X.T, dZ * slope(Q, Z))
-
-    return program
+def _written(X, Y, W, V):
+    Q = np.dot(X, V)
+    Z = np.tanh(Q)
+    dU = (np.dot(Z, W) - Y) / len(X)
+    dZ = np.dot(dU, W.T)
+    return np.dot(Z.T, dU), np.dot(X.T, dZ * (1 - Z**2))
 
 
 mended = Exercise(
@@ -38,43 +33,33 @@ mended = Exercise(
     mistakes=(
         Mistake(
             "the bug is still there",
-            _written(lambda Q, Z: 1 - Q**2),
+            edited(_written, "1 - Z**2 → 1 - Q**2"),
             "Hold each line of the backward pass against its line of the forward pass.",
         ),
         Mistake(
             "derivative of tanh as 1 − tanh",
-            _written(lambda Q, Z: 1 - Z),
+            edited(_written, "1 - Z**2 → 1 - Z"),
             "The bug is at tanh, and its derivative has a square in it.",
         ),
         Mistake(
             "derivative of the logistic where tanh is meant",
-            _written(lambda Q, Z: Z * (1 - Z)),
+            edited(_written, "1 - Z**2 → Z * (1 - Z)"),
             "This network's hidden units are tanh.",
         ),
         Mistake(
             "derivative of tanh as sech",
-            _written(lambda Q, Z: 1 / np.cosh(Q)),
+            edited(_written, "1 - Z**2 → 1 / np.cosh(Q)"),
             "It is the square of that.",
         ),
         Mistake(
-            "the line at tanh is left out",
-            _written(lambda Q, Z: 1),
-            "The error goes down through tanh as well: times its slope.",
-        ),
-        Mistake(
             "the square of a difference",
-            _written(lambda Q, Z: (1 - Z) ** 2),
+            edited(_written, "1 - Z**2 → (1 - Z) ** 2"),
             "1 − z² and (1 − z)² differ: try z = −1.",
         ),
         Mistake(
             "tanh taken twice",
-            _written(lambda Q, Z: 1 - np.tanh(Z) ** 2),
+            edited(_written, "1 - Z**2 → 1 - np.tanh(Z) ** 2"),
             "Z is tanh(Q) already.",
-        ),
-        Mistake(
-            "derivative of tanh with a plus",
-            _written(lambda Q, Z: 1 + Z**2),
-            "tanh is steepest at 0, where its slope is 1.",
         ),
     ),
     batch=lambda X, Y, W, V: len(X),
@@ -119,26 +104,13 @@ def _found(before, again=False):
     return search
 
 
-def _substrings(program, wanted):
-    needed, kept = " ".join(wanted), []
+def _walked_back(program, wanted):
+    needed, kept = {*wanted}, []
     for name, used in reversed(program):
         if name in needed:
             kept.append(name)
-            needed += " " + " ".join(used)
+            needed.update(used)
     return kept[::-1]
-
-
-def _inputs(program, needed):
-    computed = dict(program)
-    return {n for line in needed for n in computed[line] if n not in computed}
-
-
-def _after(program, wanted):
-    found = set(wanted)
-    for name, used in program:
-        if found.intersection(used):
-            found.add(name)
-    return [name for name, _ in program if name in found]
 
 
 _BACKWARD = [
@@ -186,33 +158,31 @@ needed_lines = Exercise(
         ),
         Mistake(
             "one step back only",
-            lambda program, wanted: [
-                name
-                for name, _ in program
-                if name in wanted or any(name in dict(program)[w] for w in wanted)
-            ],
+            edited(_walked_back, "(used) → (used if name in wanted else [])"),
             "What is needed needs something too.",
         ),
         Mistake(
             "a name is found inside another",
-            _substrings,
+            edited(
+                _walked_back,
+                "{*wanted} → ' '.join(wanted)",
+                "needed.update(used) → needed += ' ' + ' '.join(used)",
+            ),
             "Is 't' in 't2'? In a text it is; in a set of names it isn't.",
         ),
         Mistake(
             "the inputs are among them, by name",
-            lambda program, wanted: sorted(
-                {*_needed(program, wanted), *_inputs(program, _needed(program, wanted))}
-            ),
+            edited(_walked_back, "kept[::-1] → sorted(needed)"),
             "No line computes an input; and the order is the program's.",
         ),
         Mistake(
             "the first of the wanted ones alone",
-            lambda program, wanted: _needed(program, wanted[:1]),
+            edited(_walked_back, "{*wanted} → {wanted[0]}"),
             "All that is wanted is needed from the start.",
         ),
         Mistake(
             "in the wrong order",
-            lambda program, wanted: _needed(program, wanted)[::-1],
+            edited(_walked_back, "kept[::-1] → kept"),
             "The walk goes back, but the lines must run as they did.",
         ),
         *(
@@ -230,47 +200,42 @@ needed_lines = Exercise(
         ),
         Mistake(
             "everything up to the wanted lines is kept",
-            lambda program, wanted: [
-                name
-                for k, (name, _) in enumerate(program)
-                if any(later in wanted for later, _ in program[k:])
-            ],
+            edited(_walked_back, "if name → if kept or name"),
             "Among the lines above there may be some that lead elsewhere.",
         ),
         Mistake(
             "what any line uses is kept",
-            lambda program, wanted: [
-                name
-                for name, _ in program
-                if name in wanted or any(name in used for _, used in program)
-            ],
+            edited(
+                _walked_back, "{*wanted} → {*wanted}.union(*dict(program).values())"
+            ),
             "It counts only if a line uses it that is needed itself.",
         ),
         Mistake(
             "the inputs are among them",
-            lambda program, wanted: [
-                *sorted(_inputs(program, _needed(program, wanted))),
-                *_needed(program, wanted),
-            ],
+            edited(_walked_back, "kept[::-1] → sorted(needed - {*kept}) + kept[::-1]"),
             "No line computes an input: the answer is lines.",
         ),
         Mistake(
             "whole lines, not their names",
-            lambda program, wanted: [
-                line for line in program if line[0] in _needed(program, wanted)
-            ],
+            edited(_walked_back, "append(name) → append((name, used))"),
             "The answer is names: the first of each pair.",
         ),
         Mistake(
             "what is not needed",
-            lambda program, wanted: [
-                name for name, _ in program if name not in _needed(program, wanted)
-            ],
+            edited(
+                _walked_back, "kept[::-1] → [n for n, _ in program if n not in kept]"
+            ),
             "These are the lines to leave out; the answer is the others.",
         ),
         Mistake(
             "what comes after, not what came before",
-            lambda program, wanted: _after(program, wanted),
+            edited(
+                _walked_back,
+                "reversed(program) → program",
+                "name in needed → name in wanted or needed.intersection(used)",
+                "update(used) → add(name)",
+                "[::-1] → ",
+            ),
             "Not who uses the wanted ones, but what they are made of.",
         ),
         Mistake(
@@ -281,9 +246,9 @@ needed_lines = Exercise(
         ),
         Mistake(
             "the wanted ones are missing",
-            lambda program, wanted: [
-                n for n in _needed(program, wanted) if n not in wanted
-            ],
+            edited(
+                _walked_back, "kept[::-1] → [n for n in kept[::-1] if n not in wanted]"
+            ),
             "The walk starts with what is wanted, and that stays.",
         ),
     ),
@@ -332,15 +297,6 @@ higher_derivatives = Exercise(
                 "third": "exp(2*x) * (32 + 16*x)",
             },
             "Is your first line f′, or f″ already?",
-        ),
-        Mistake(
-            "half of the product rule",
-            lambda: {
-                "first": "2 * x * exp(2*x)",
-                "second": "4 * x * exp(2*x)",
-                "third": "8 * x * exp(2*x)",
-            },
-            "x moves too, not only the exponential.",
         ),
         Mistake(
             "both factors' derivatives multiplied",
@@ -415,6 +371,11 @@ def _curvature(gradient, w, a):
     return grad(lambda w: np.sum(gradient(w) * a))(w)
 
 
+def _by_two_calls(gradient, w, a):
+    h = 1e-5
+    return (gradient(w + h * a) - gradient(w - h * a)) / (2 * h)
+
+
 hessian_times = Exercise(
     name="hessian_times",
     lecture="14",
@@ -433,29 +394,28 @@ hessian_times = Exercise(
             _by_columns,
             "Move w along a at once: then no axis needs a call of its own.",
         ),
-        Mistake(
-            "the step is too large",
-            lambda gradient, w, a: (gradient(w + a) - gradient(w - a)) / 2,
-            "A derivative asks for a small step t, such as 1e-5.",
-        ),
-        Mistake(
-            "the step is too large",
-            lambda gradient, w, a: gradient(w + a) - gradient(w),
-            "A derivative asks for a small step t, such as 1e-5.",
+        *(
+            Mistake(
+                "the step is too large",
+                edited(_by_two_calls, "1e-5 → 1.0", other_side),
+                "A derivative asks for a small step t, such as 1e-5.",
+            )
+            for other_side in ("2 * h → 2", "w - h * a)) / (2 * h) → w))")
         ),
         *(
             Mistake(
                 "the step is too small, or too large",
-                lambda gradient, w, a, h=h: (
-                    (gradient(w + h * a) - gradient(w - h * a)) / (2 * h)
-                ),
+                edited(_by_two_calls, f"1e-5 → {h}"),
                 "Truncation grows with h, rounding with 1/h: where do they balance?",
             )
             for h in (0.1, 0.05, 0.01, 1e-12, 1e-13, 1e-14, 1e-15, 1e-16)
         ),
         Mistake(
             "a second difference of the gradient",
-            lambda gradient, w, a: (gradient(w + 1e-4 * a) - 2 * gradient(w)) / 1e-8,
+            edited(
+                _by_two_calls,
+                "gradient(w - h * a)) / (2 * h) → 2 * gradient(w)) / h**2",
+            ),
             "The gradient is a first derivative already: one more, not two.",
         ),
         Mistake(
@@ -484,21 +444,9 @@ hessian_times = Exercise(
             "H a is twice as long for an a twice as long.",
         ),
         Mistake(
-            "the 2 of the double step is missing",
-            lambda gradient, w, a: (
-                (gradient(w + 1e-4 * a) - gradient(w - 1e-4 * a)) / 1e-4
-            ),
-            "From w − h a to w + h a it is two steps.",
-        ),
-        Mistake(
             "the direction is left out",
-            lambda gradient, w, a: (gradient(w + 1e-4) - gradient(w - 1e-4)) / 2e-4,
+            edited(_by_two_calls, "h * a → h"),
             "w moves along a, not along all axes alike.",
-        ),
-        Mistake(
-            "not divided by the step",
-            lambda gradient, w, a: gradient(w + 1e-4 * a) - gradient(w - 1e-4 * a),
-            "A rate of change: divide by how far w has moved.",
         ),
         Mistake(
             "the gradient itself",
@@ -507,9 +455,7 @@ hessian_times = Exercise(
         ),
         Mistake(
             "one number instead of a vector",
-            lambda gradient, w, a: (
-                np.dot(gradient(w + 1e-4 * a) - gradient(w - 1e-4 * a), a) / 2e-4
-            ),
+            edited(_by_two_calls, "return → return a @"),
             "H a has as many entries as w. Don't multiply by a once more.",
         ),
     ),
