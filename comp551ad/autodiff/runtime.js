@@ -1,6 +1,5 @@
 // What written JavaScript computes with: NumPy's functions, as far as the table of primitives uses
 // them, under their NumPy names. No derivative is in here; those are written by the program writer.
-//
 // A number is a number; an array is a Float64Array of its entries, row by row, with a `shape`.
 // A module takes only the declarations that it uses, each with the comment above it.
 
@@ -284,6 +283,10 @@ function matmul(a, b, shape) {
   const m = b.shape.length === 1 ? 1 : b.shape.at(-1);
   const y = empty(shape);
   const stacks = shape.slice(0, shape.length - (a.shape.length > 1) - (b.shape.length > 1));
+  if (!stacks.length) {
+    multiplyInto(y, a, b, n, k, m);
+    return result(y);
+  }
   const left = broadcast_to(a, [...stacks, n, k]);
   const right = broadcast_to(b.shape.length === 1 ? reshape(b, [k, 1]) : b, [...stacks, k, m]);
   const part = (x, c, size) => x.subarray(c * size, (c + 1) * size);
