@@ -396,12 +396,16 @@ hessian_times = Exercise(
         ),
         *(
             Mistake(
-                "the step is too small, or too large",
+                name,
                 edited(_by_two_calls, f"1e-5 → {h}", other_side),
                 "Truncation grows with h, rounding with 1/h: where do they balance?",
             )
+            for name, steps in (
+                ("the step is too large", (1.0, 0.1, 0.05, 0.01)),
+                ("the step is too small", (1e-12, 1e-13, 1e-14, 1e-15, 1e-16)),
+            )
+            for h in steps
             for other_side in (" → ", "w - h * a)) / (2 * h) → w)) / h")
-            for h in (1.0, 0.1, 0.05, 0.01, 1e-12, 1e-13, 1e-14, 1e-15, 1e-16)
         ),
         Mistake(
             "a second difference of the gradient",
