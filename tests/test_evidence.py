@@ -55,13 +55,15 @@ def typed(source, name):
             [(np.eye(4),)],
             "It is right where len(x) is 3: is that number typed in?",
         ),
+        ([(np.ones(5),)], [(np.ones(4),)], "It is right for x = [1., 1., 1., 1., 1.]."),
         ([("a",)], [("b",)], "It is right for x = 'a'."),
         ([], [(1,)], ""),
     ],
 )
 def test_what_the_inputs_have_in_common(good, bad, said):
     rule = dict(witness=lambda x: x, cases=lambda rng: [])
-    assert clue(Exercise("f", "00", "f", **rule), good, bad) == said
+    exercise, answer = Exercise("f", "00", "f", **rule), lambda x: 3 * x
+    assert clue(exercise, good, bad, answer) == said
 
 
 def test_a_verdict_says_for_which_inputs_and_hands_over_a_case():

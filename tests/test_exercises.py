@@ -19,6 +19,7 @@ from comp551ad.exercises.catalogue import catalogue
 from comp551ad.exercises.checking import NotPassed, WitnessFailed, judge
 from comp551ad.exercises.exercise import Exercise, Mistake
 from comp551ad.exercises.formulas import formulas
+from comp551ad.exercises.values import first_difference
 
 HERE = Path(__file__).parent
 NOTEBOOKS = sorted((HERE.parent / "solutions").glob("*.ipynb"))
@@ -61,6 +62,22 @@ def solution(name):
 
 def names_in(verdict):
     return [found.split(": ")[-1] for found in verdict.mistakes]
+
+
+# Whether two numbers are equal is what 11.1 is about.
+@pytest.mark.parametrize("name", sorted(catalogue().keys() - {"distinct_units"}))
+def test_no_case_lies_so_near_a_border_that_rounding_decides(name):
+    exercise, rng = catalogue()[name], np.random.default_rng(0)
+
+    def moved(value):
+        # Products of short binary fractions are exact, in whatever order one adds.
+        is_float = isinstance(value, np.ndarray) and value.dtype.kind == "f"
+        some = is_float and np.any(value * 64 % 1)
+        return value * (1 + 1e-13 * rng.normal(size=value.shape)) if some else value
+
+    for case, right in [*zip(exercise.all_cases, exercise.right, strict=True)] * 5:
+        given = exercise.outcome(exercise.witness, tuple(map(moved, case)))
+        assert not first_difference(given, right, exercise.tolerance)
 
 
 @pytest.mark.parametrize("name, mistake", MISTAKES)
@@ -389,6 +406,8 @@ def test_the_parts_of_a_tuple_have_names_and_an_order():
     turned = judge(pair, lambda x: (x.sum(axis=0), x.T @ x / len(x)))
     assert turned.mistakes == ("in another order",)
     assert "squares, sums, in this order" in turned.says[1]
+    twice = judge(pair, lambda x: 2 * (x.T @ x / len(x),))
+    assert twice.mistakes == ("sums: in another order",)
     missing = judge(pair, lambda x: (x.T @ x / len(x),))
     assert missing.mistakes == ("too few results",)
 

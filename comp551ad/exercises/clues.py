@@ -33,7 +33,9 @@ _ASKED: tuple[tuple[str, Callable], ...] = (
 )
 
 
-def clue(exercise: Exercise, good: list[tuple], bad: list[tuple]) -> str:
+def clue(
+    exercise: Exercise, good: list[tuple], bad: list[tuple], answer: Callable
+) -> str:
     """What is true of every case in `good` and of none in `bad`; else a good case."""
     if not good or not bad:
         return ""
@@ -47,22 +49,25 @@ def clue(exercise: Exercise, good: list[tuple], bad: list[tuple]) -> str:
                 where = _("It is right where {where}.")
                 return where.format(where=_(text).format(name))
     for k, name in enumerate(names):
-        sizes, others = (
-            {_size(name, case[k]) for case in cases} for cases in (good, bad)
-        )
-        if len(sizes) == 1 and None not in sizes and not sizes & others:
+        sizes, others = ({_size(case[k]) for case in cases} for cases in (good, bad))
+        ((text, n), *more) = sizes
+        if not more and not sizes & others and n in _typed_in(answer):
             typed = _("It is right where {where}: is that number typed in?")
-            return typed.format(where=sizes.pop())
+            return typed.format(where=_(text).format(name=name, n=n))
     shortest = min(good, key=lambda case: len(repr(case)))
     return _("It is right for {case}.").format(case=exercise.described(shortest))
 
 
-def _size(name: str, value: Any) -> str | None:
+def _size(value: Any) -> tuple[str, int | None]:
     if isinstance(value, np.ndarray) and value.ndim or isinstance(value, list | dict):
-        return _("len({name}) is {n}").format(name=name, n=len(value))
-    if isinstance(value, int) and not isinstance(value, bool):
-        return _("{name} is {n}").format(name=name, n=value)
-    return None
+        return "len({name}) is {n}", len(value)
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return "{name} is {n}", value if whole else None
+
+
+def _typed_in(answer: Callable) -> list:
+    constants = getattr(getattr(answer, "__code__", None), "co_consts", ())
+    return [value for value in constants if type(value) is int]
 
 
 def _true(holds: Callable, value: Any) -> bool:

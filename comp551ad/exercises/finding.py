@@ -204,9 +204,8 @@ class _Search:
         )
 
     def whole(self) -> _Suspect | None:
-        """The own mistake that gives all of what the answer gives, or another order."""
-        suspects = *self.own, *self._in_another_order()
-        return next((s for s in suspects if self._gives(s, None)), None)
+        """The own mistake that gives all of what the answer gives."""
+        return next((s for s in self.own if self._gives(s, None)), None)
 
     def _in_another_order(self) -> Iterator[_Suspect]:
         witness, parts = self.exercise.witness, self.exercise.parts
@@ -226,7 +225,9 @@ class _Search:
             if (here := [p for p in paths if self._gives(suspect, p)])
         }
         beyond = {s: self._beyond(s, here) for s, here in given_by.items()}
-        found: dict[str, _Suspect | None] = {}
+        found: dict[str, _Suspect | None]
+        orders = list(self._in_another_order())
+        found = {p: s for p in paths for s in orders if self._gives(s, p)}
         while left := [path for path in paths if path not in found]:
             best = max(
                 given_by,
@@ -494,7 +495,7 @@ def _unexplained(search: _Search, answer: Callable, paths: list[str]) -> Finding
     """What is wrong in general, and where, when no name was found."""
     exercise = search.exercise
     line, trial, sort = _evidence(search, paths[0])
-    right_for = _clue(search)
+    right_for = _clue(search, answer)
     name = _(sort if sort != "value" else "not the right value yet")
     if len(search.missed) < len(search.trials):
         name = _("right for some inputs only")
@@ -509,10 +510,10 @@ def _unexplained(search: _Search, answer: Callable, paths: list[str]) -> Finding
     return Finding((name,), tuple(filter(None, says)), trial.arguments, parts)
 
 
-def _clue(search: _Search) -> str:
+def _clue(search: _Search, answer: Callable) -> str:
     good = [t.arguments for t in search.trials if t not in search.missed]
     bad = [t.arguments for t in search.missed]
-    return clue(search.exercise, good, bad)
+    return clue(search.exercise, good, bad, answer)
 
 
 def _returned(exercise: Exercise, answer: Callable, arguments: tuple) -> str:
@@ -553,6 +554,6 @@ def _raised(search: _Search, answer: Callable) -> Finding:
         return told(_("another kind of value"), what.format(what=returned))
     if len(search.missed) < len(search.trials):
         name = _("right for some inputs only")
-        return told(name, _for_case(case, line), _clue(search))
+        return told(name, _for_case(case, line), _clue(search, answer))
     name = _("it raises {error}").format(error=type(error).__name__)
     return told(name, _for_case(case, line))

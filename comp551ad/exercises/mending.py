@@ -64,7 +64,6 @@ _UNDOES = {
 # What is wrong where leaving the same thing out of both makes them equal.
 _ANOTHER = {
     "factor": "another factor in its place",
-    "term": "another term in its place",
     "divisor": "another divisor in its place",
     "power": "another power in its place",
 }

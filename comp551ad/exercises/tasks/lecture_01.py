@@ -53,10 +53,13 @@ twin = Exercise(
             edited(_twin, "signs[k] → signs[old]"),
             "signs[k] belongs to unit k of the twin, after the renumbering.",
         ),
-        Mistake(
-            "the order runs backwards",
-            edited(_twin, "enumerate(order) → enumerate(np.argsort(order))"),
-            "Unit k of the twin was unit order[k], not the reverse.",
+        *(
+            Mistake(
+                "the order runs backwards",
+                edited(_twin, "enumerate(order) → enumerate(np.argsort(order))", signs),
+                "Unit k of the twin was unit order[k], not the reverse.",
+            )
+            for signs in (" → ", "signs[k] → signs[old]")
         ),
         Mistake(
             "nothing happens to one of the two",

@@ -118,6 +118,11 @@ gradient_error = Exercise(
             "That is one slope, along the diagonal. There is one for each weight.",
         ),
         Mistake(
+            "a whole row moves at once",
+            edited(_in_a_loop, "np.ndindex(w.shape) → range(len(w))"),
+            "How many slopes has a w of 2 rows and 3 columns, and how many does your loop find?",
+        ),
+        Mistake(
             "whole numbers swallow the step",
             edited(_in_a_loop, "w.astype(float) → w.copy()"),
             "An array of integers keeps integers: 1 + 0.1 is stored as 1, or refused.",
@@ -542,6 +547,11 @@ swelling = Exercise(
             "the copies beside the derivatives are left out",
             lambda depth: {"derivative": 2 ** (depth + 2) - 3},
             "The product rule writes f and g down again, next to df and dg.",
+        ),
+        Mistake(
+            "one of the two products is left out",
+            lambda depth: {"derivative": 2 ** (depth + 1) + depth - 1},
+            "How often does `d` write the derivative of a half, if both halves are alike?",
         ),
         Mistake(
             "the derivative is taken to be as large as the formula",

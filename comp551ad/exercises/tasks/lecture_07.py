@@ -85,15 +85,18 @@ number_the_rows = Exercise(
             lambda: {"a4": "w * x", "a5": "a4 + b", "a7": "x * a6"},
             "Behind the first three rows there are no names any more, only rows.",
         ),
-        Mistake(
-            "several operations in one row",
-            lambda: {
-                "a5": "a1 * a2 + a3",
-                "a6": "sin(a4 + a3)",
-                "a7": "a2 * sin(a5)",
-                "a8": "0.5 * a2 * a6",
-            },
-            "One row, one operation. What is inside has a number already.",
+        *(
+            Mistake(
+                "several operations in one row",
+                lambda first=first, rows=rows: {
+                    f"a{k}": row for k, row in enumerate(rows, first)
+                },
+                "One row, one operation. What is inside has a number already.",
+            )
+            for first, *rows in (
+                (5, "a1 * a2 + a3", "sin(a4 + a3)", "a2 * sin(a5)", "0.5 * a2 * a6"),
+                (4, "a1 * a2 + a3", "sin(a4)", "a2 * a5", "0.5 * a6", "a7"),
+            )
         ),
         Mistake(
             "the constant has taken a number",
@@ -323,6 +326,16 @@ sorted_rows = Exercise(
             "rows that have just become ready go before all others",
             _newest_first,
             "Of all that are ready, old and new, the first by name comes next.",
+        ),
+        Mistake(
+            "a row that uses the same row twice never becomes ready",
+            edited(
+                _one_by_one,
+                "all(j in order for j in uses[name])] → "
+                "len({*uses[name]} & {*order}) == len(uses[name])]\n"
+                "        if not ready: break",
+            ),
+            "x · x waits for one row, not for two: what do you count down, and how often?",
         ),
         Mistake(
             "one operand is taken for enough",

@@ -64,10 +64,13 @@ tangents_of_the_swing = Exercise(
     use=_swing_table,
     secret=True,
     mistakes=(
-        Mistake(
-            "not the seeds of x",
-            lambda: {"t1": 1, "t2": 0, "t3": "a2"},
-            "x moves, at speed 1. w stands still.",
+        *(
+            Mistake(
+                "not the seeds of x",
+                lambda t3=t3: {"t1": 1, "t2": 0, "t3": t3, "t6": 0},
+                "x moves, at speed 1. w stands still.",
+            )
+            for t3 in ("a2", "a2 * t1")
         ),
         *(
             Mistake(
@@ -132,6 +135,7 @@ wrong_dot = Exercise(
     ],
     use=_row_and_formula,
     secret=True,
+    derived=("formula",),
     mistakes=(
         Mistake(
             "that row follows its rule",
@@ -516,12 +520,13 @@ slope_along = Exercise(
             lambda f, p, v: _gradient_by_steps(f, p),
             "One number is expected: how steep it is along v.",
         ),
-        Mistake(
-            "point and direction have changed places",
-            lambda f, p, v: (
-                _by_a_complex_step(f, v, p) * np.linalg.norm(p) / np.linalg.norm(v)
-            ),
-            "First where we stand, then where we go; both in a tuple.",
+        *(
+            Mistake(
+                "point and direction have changed places",
+                edited(_by_a_complex_step, f"p + 1e-30j * unit → {moved}"),
+                "First where we stand, then where we go; both in a tuple.",
+            )
+            for moved in ("v + 1e-30j * p / np.linalg.norm(v)", "unit + 1e-30j * p")
         ),
     ),
     hints=(

@@ -371,6 +371,11 @@ rowwise_vjps = Exercise(
             "How does logsumexp change when one score grows a little?",
         ),
         Mistake(
+            "every score gets all of g",
+            edited(_by_rows, "P * g → np.ones_like(P) * g"),
+            "Of two scores, a large and a small one: which of them moves ℓ more?",
+        ),
+        Mistake(
             "not normalised",
             edited(_by_rows, "P * g → np.exp(U) * g"),
             "The slope of the logarithm is missing: one over what stands inside it.",

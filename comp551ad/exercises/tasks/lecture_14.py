@@ -396,19 +396,16 @@ hessian_times = Exercise(
         ),
         *(
             Mistake(
-                "the step is too large",
-                edited(_by_two_calls, "1e-5 → 1.0", other_side),
-                "A derivative asks for a small step t, such as 1e-5.",
-            )
-            for other_side in ("2 * h → 2", "w - h * a)) / (2 * h) → w))")
-        ),
-        *(
-            Mistake(
-                "the step is too small, or too large",
-                edited(_by_two_calls, f"1e-5 → {h}"),
+                name,
+                edited(_by_two_calls, f"1e-5 → {h}", other_side),
                 "Truncation grows with h, rounding with 1/h: where do they balance?",
             )
-            for h in (0.1, 0.05, 0.01, 1e-12, 1e-13, 1e-14, 1e-15, 1e-16)
+            for name, steps in (
+                ("the step is too large", (1.0, 0.1, 0.05, 0.01)),
+                ("the step is too small", (1e-12, 1e-13, 1e-14, 1e-15, 1e-16)),
+            )
+            for h in steps
+            for other_side in (" → ", "w - h * a)) / (2 * h) → w)) / h")
         ),
         Mistake(
             "a second difference of the gradient",
