@@ -467,7 +467,16 @@ elementwise(
 elementwise(
     "reciprocal", lambda g, y, x: -np.square(y) * g, low=0.4, notation=_RECIPROCAL
 )
-elementwise("sqrt", lambda g, y, x: g / (2.0 * y), low=0.4, notation=_ROOT)
+elementwise(
+    "sqrt",
+    lambda g, y, x, of_squares=False: (
+        g * fn.safe_divide(0.5, y) if of_squares else g / (2.0 * y)
+    ),
+    value=lambda x, of_squares=False: np.sqrt(x),
+    low=0.4,
+    notation=_ROOT,
+    unwritten=("of_squares",),
+)
 elementwise("cbrt", lambda g, y, x: _divide(g, 3.0 * np.square(y)), low=0.4)
 
 elementwise("exp", lambda g, y, x: g * y, notation=prefix("exp"))
