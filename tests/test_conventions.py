@@ -210,6 +210,8 @@ def softplus_by_hand(x):
     [
         np.linalg.norm,
         lambda x: np.linalg.norm(np.array([x[0], x[1]])),
+        lambda x: np.sum(np.maximum(x, -x) ** 2),
+        lambda x: np.sum(np.minimum(x, -x) ** 2),
         lambda x: np.sum(np.linalg.eigvalsh(x * np.eye(2)) ** 2),
         # Equal, but for rounding.
         lambda x: np.sum(
