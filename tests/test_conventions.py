@@ -278,6 +278,7 @@ def test_nan_stays_with_the_entry_that_has_the_kink():
 
 
 def test_right_second_derivatives_beside_the_conventions():
+    assert hessian(lambda x: np.sum(np.maximum(x, x) ** 2))(np.zeros(2))[0, 0] == 2
     assert hessian(np.var)(np.ones(2)).tolist() == [[0.5, -0.5], [-0.5, 0.5]]
     assert hessian(lambda x: np.sum(x * x))(np.zeros(2)).tolist() == [[2, 0], [0, 2]]
     assert grad(grad(softplus))(0.0) == 0.25

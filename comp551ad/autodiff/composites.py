@@ -101,6 +101,8 @@ def _where(condition, *choices):
 def _extremum(name, a, b):
     """Two traced operands share at a tie; a plain one is taken."""
     a, b = joined(a), joined(b)
+    if a is b:  # smooth, where a tie of others is a kink
+        return handle(a)
     if type(a) is type(b) is Tracer:
         return apply(PRIMITIVES[name], (a, b))
     x, bound = (a, b) if type(a) is Tracer else (b, a)
