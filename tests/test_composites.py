@@ -85,6 +85,7 @@ EXAMPLES = {
     np.fliplr: [ONE_ARRAY],
     np.rot90: [call(A), call(A, 2), call(A, -1), call(CUBE, 1, (1, 2))],
     np.roll: [
+        call(NUMBER, 1),
         call(A, 2), call(A, 1, axis=1), call(A, -1, 0), call(A, (1, 2), axis=(0, 1)),
         call(VECTOR, 7),
     ],
@@ -129,6 +130,10 @@ EXAMPLES = {
         call(VECTOR, _sample(2), sparse=True), call(VECTOR),
     ],
     np.full_like: [call(A, NUMBER), call(A, VECTOR), call(A, 2)],
+    np.linspace: [
+        call(NUMBER, 2, 5), call(0, VECTOR, num=4), call(NUMBER, NUMBER, 3, endpoint=False),
+        call(NUMBER, 2, 1), call(A, VECTOR, 0),
+    ],
     np.copy: [ONE_ARRAY],
     np.sort: [call(A), call(A, 0), call(A, axis=None)],
     np.partition: [call(_sample(6), 2), call(A, 1, axis=0)],
@@ -141,6 +146,7 @@ EXAMPLES = {
     **dict.fromkeys((np.positive, np.real, np.conjugate, np.fabs, np.fix), [ONE_ARRAY]),
     **dict.fromkeys((np.degrees, np.rad2deg, np.radians, np.deg2rad), [ONE_ARRAY]),
     np.around: [call(A), call(A, 1)],
+    np.modf: [ONE_ARRAY],
     np.round: [
         call(A), call(np.array([0.32, 1.27]), decimals=1), call(np.array([32.0, -77.0]), -1),
     ],

@@ -71,6 +71,10 @@ KINKS = [
     (np.linalg.norm, [0.0], [0.0]),
     (np.linalg.norm, [-2.0], [-1.0]),
     (lambda x: np.linalg.norm(x, axis=1), [[[0.0, 0.0], [0.0, 4.0]]], [[[0, 0], [0, 1]]]),
+    # As NumPy computes it from an array of traced numbers.
+    (lambda x: np.linalg.norm(np.array(list(x))), [[0.0, 0.0]], [[0.0, 0.0]]),
+    (lambda x: np.linalg.norm([[*x], [*x]], axis=1), [[0.0, 0.0]], [[0.0, 0.0]]),
+    (lambda x: np.std(list(x)), [[2.0, 2.0, 2.0]], [[0.0, 0.0, 0.0]]),
     (np.std, [[2.0, 2.0, 2.0]], [[0.0, 0.0, 0.0]]),
     (np.std, [[1.0, 3.0]], [[-0.5, 0.5]]),
     (np.std, [5.0], [0.0]),
@@ -205,6 +209,9 @@ def softplus_by_hand(x):
     "f",
     [
         np.linalg.norm,
+        lambda x: np.linalg.norm(np.array([x[0], x[1]])),
+        lambda x: np.sum(np.maximum(x, -x) ** 2),
+        lambda x: np.sum(np.minimum(x, -x) ** 2),
         lambda x: np.sum(np.linalg.eigvalsh(x * np.eye(2)) ** 2),
         # Equal, but for rounding.
         lambda x: np.sum(
@@ -271,6 +278,7 @@ def test_nan_stays_with_the_entry_that_has_the_kink():
 
 
 def test_right_second_derivatives_beside_the_conventions():
+    assert hessian(lambda x: np.sum(np.maximum(x, x) ** 2))(np.zeros(2))[0, 0] == 2
     assert hessian(np.var)(np.ones(2)).tolist() == [[0.5, -0.5], [-0.5, 0.5]]
     assert hessian(lambda x: np.sum(x * x))(np.zeros(2)).tolist() == [[2, 0], [0, 2]]
     assert grad(grad(softplus))(0.0) == 0.25

@@ -129,7 +129,7 @@ NAMED_ELSEWHERE = {
     "autodiff/composites.py": (
         "what NumPy's functions are composed of",
         "abs concatenate cumsum dot erf getitem maximum minimum norm outer power reshape slogdet "
-        "solve square stack where xlogy",
+        "solve sqrt square stack where xlogy",
     ),
     "autodiff/numpy_protocols.py": (
         "operators, methods and a keyword of these names",
@@ -142,6 +142,7 @@ NAMED_ELSEWHERE = {
         "softmax subtract transpose",
     ),
     "autodiff/emit.py": ("1/N and .T", "divide transpose"),
+    "show/dot.py": ("Graphviz's program", "dot"),
     "show/formula.py": (
         "what is written without a name: signs, powers, indices, .T",
         "add expand_dims getitem negative power transpose",

@@ -164,6 +164,16 @@ def test_a_long_trace_shows_that_rows_are_missing():
     assert len(Reader(table_html(rows)).lines) == 122
 
 
+def test_a_formula_too_wide_for_a_column_is_folded_below_the_table():
+    def f(Z):
+        return np.sum(np.exp(Z) / sum(np.exp(Z)))
+
+    text = table_html(reverse(record(f, np.ones((10, 5)))))
+    cells = [cell for line in Reader(text).lines for cell in line]
+    assert max(map(len, cells)) <= 80 and "ā₃ = 10 terms" in cells
+    assert text.split("</table>")[1].count("index=[9]") == 1
+
+
 def test_nothing_that_draws_is_imported_before_something_is_drawn():
     code = (
         "import comp551ad, sys; t = comp551ad.record(lambda x: x * x, 3.0); print(t);"

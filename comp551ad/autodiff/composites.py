@@ -26,7 +26,7 @@ from comp551ad import functions as fn
 
 from .data import compute, handle
 from .primitives import PRIMITIVES, shape_of
-from .refusals import TraceError
+from .refusals import TraceError, is_called_by_numpy
 from .tape import Tracer, apply, concrete, joined
 
 COMPOSITES: dict[Callable, Callable] = {}
@@ -101,6 +101,8 @@ def _where(condition, *choices):
 def _extremum(name, a, b):
     """Two traced operands share at a tie; a plain one is taken."""
     a, b = joined(a), joined(b)
+    if a is b:  # smooth, where a tie of others is a kink
+        return handle(a)
     if type(a) is type(b) is Tracer:
         return apply(PRIMITIVES[name], (a, b))
     x, bound = (a, b) if type(a) is Tracer else (b, a)
@@ -118,6 +120,14 @@ def _tie_at_zero(x):
     """The parameters that every max(x, 0) has. Beside |x| it shares at 0 as well: in log(1 + e^x),
     which is often written max(x, 0) + log1p(e^-|x|), the two kinks must cancel."""
     return x.tape.kinks.setdefault(x.index, {"tie": 0.0})
+
+
+@composite(np.sqrt)
+def _sqrt(x):
+    """Of an array of traced numbers NumPy computes norms and spreads by itself, as roots of sums of
+    squares: at 0 such a root has slope 0, as our own norm and std have."""
+    of_squares = {"of_squares": True} if is_called_by_numpy() else None
+    return apply(PRIMITIVES["sqrt"], (x,), of_squares)
 
 
 @composite(np.dot)
@@ -264,6 +274,7 @@ _SHORT: dict[Callable, Callable] = {
     **dict.fromkeys((np.positive, np.conjugate), handle),
     np.fabs: lambda x: np.abs(x),
     np.fix: lambda x: np.trunc(x),
+    np.modf: lambda x: (x - np.trunc(x), np.trunc(x)),
     np.float_power: power,
     np.fmod: lambda a, b: np.sign(a) * np.remainder(np.abs(a), np.abs(b)),
     np.divmod: lambda a, b: (np.floor_divide(a, b), np.remainder(a, b)),
@@ -273,6 +284,9 @@ _SHORT: dict[Callable, Callable] = {
     np.logaddexp2: lambda a, b: np.logaddexp(a * _LOG2, b * _LOG2) / _LOG2,
     np.fmax: lambda a, b: np.maximum(*_without_nan(a, b)),
     np.fmin: lambda a, b: np.minimum(*_without_nan(a, b)),
+    np.linspace: lambda start, stop, num=50, endpoint=True: (
+        start + np.multiply.outer(np.linspace(0.0, 1.0, num, endpoint), stop - start)
+    ),
     np.vander: lambda x, N=None, increasing=False: (
         np.expand_dims(x, -1)
         ** np.arange(np.size(x) if N is None else N)[:: 1 if increasing else -1]
@@ -343,7 +357,7 @@ def _moved(function, a, *args, **kwargs):
 def _numbered(a, start=0):
     """The entries' numbers in their places, as data that a program can compute."""
     numbers = compute(np.arange, (start, start + np.size(a)), {})
-    return np.reshape(numbers, np.shape(a)) if np.ndim(a) else numbers
+    return np.reshape(numbers, np.shape(a)) if np.ndim(a) else numbers[0]
 
 
 by_places(np.roll, np.repeat, np.delete)

@@ -39,7 +39,8 @@ Conventions, where mathematics leaves a choice:
 * norm at 0 and std of a constant have derivative 0 (the subgradient of least norm); sqrt at 0
   has inf, as the limit says. Second derivatives of abs, norm, hypot and std are nan there, so
   that those of np.linalg.norm(x)**2 are seen to be missing instead of being 0. So are those of
-  eigenvalues and singular values where two are equal, up to rounding.
+  np.maximum(x, -x) and the like at a tie, and of eigenvalues and singular values where two are
+  equal, up to rounding.
 * Steps (sign, floor, rint …) have derivative 0, also where they jump.
 * A slope that is infinite stays so beside an adjoint of 0: 0·∞ is nan, as in NumPy. So the
   gradient of np.sum(np.sqrt(x)[1:]) is nan at x[0] = 0: take out what you don't need *before* the
@@ -467,7 +468,16 @@ elementwise(
 elementwise(
     "reciprocal", lambda g, y, x: -np.square(y) * g, low=0.4, notation=_RECIPROCAL
 )
-elementwise("sqrt", lambda g, y, x: g / (2.0 * y), low=0.4, notation=_ROOT)
+elementwise(
+    "sqrt",
+    lambda g, y, x, of_squares=False: (
+        g * fn.safe_divide(0.5, y) if of_squares else g / (2.0 * y)
+    ),
+    value=lambda x, of_squares=False: np.sqrt(x),
+    low=0.4,
+    notation=_ROOT,
+    unwritten=("of_squares",),
+)
 elementwise("cbrt", lambda g, y, x: _divide(g, 3.0 * np.square(y)), low=0.4)
 
 elementwise("exp", lambda g, y, x: g * y, notation=prefix("exp"))
@@ -575,8 +585,8 @@ elementwise(
 )
 elementwise(
     "greater_share",
-    None,
-    None,
+    lambda g, y, a, b: fn.divide_at_kink(g * y * (1.0 - y), a - b),
+    lambda g, y, a, b: fn.divide_at_kink(-g * y * (1.0 - y), a - b),
     notation=_indicator("greater_share({0}, {1})", "{1}"),
     examples=[((_sample(2, 3), _sample(3, low=3.0, high=4.0)), {})],
 )

@@ -73,6 +73,13 @@ def _is_in(frame, packages):
     return frame.f_globals.get("__name__", "").startswith(packages)
 
 
+def is_called_by_numpy() -> bool:
+    """Whether NumPy's text, not the user's, works with a traced value just now: the text of a
+    function that was given an array of traced numbers."""
+    frame = _frame_outside(_OURS)
+    return frame is not None and _is_in(frame, ("numpy",))
+
+
 def line_outside() -> tuple[str, int]:
     """File and line of the innermost frame that is neither ours nor NumPy's nor scipy's."""
     frame = _frame_outside()
