@@ -354,6 +354,10 @@ def changed(folder, change):
             lambda p: changed(p, lambda lock: lock["info"].update(version="0.1.0")),
             "got Pyodide 0.1.0, expected ",
         ),
+        (
+            lambda p: changed(p, lambda lock: lock["packages"].pop("numpy")),
+            "got a Pyodide without numpy, expected the full distribution",
+        ),
     ],
 )
 def test_a_pyodide_that_cannot_be_used_is_refused_before_anything_is_written(

@@ -125,7 +125,7 @@ def _lock(source: str, is_remote: bool, expected: str) -> dict[str, Any]:
     try:
         with urllib.request.urlopen(f"{folder}/pyodide-lock.json") as answer:
             lock = json.load(answer)
-        version, _ = lock["info"]["version"], lock["packages"]
+        version, packages = lock["info"]["version"], lock["packages"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ValueError(
             f"--pyodide: got {source}, expected a folder or an address with Pyodide's "
@@ -137,6 +137,11 @@ def _lock(source: str, is_remote: bool, expected: str) -> dict[str, Any]:
         raise ValueError(
             f"--pyodide: got Pyodide {version}, expected {expected}, which the installed "
             "jupyterlite-pyodide-kernel runs; install the kernel's version that fits"
+        )
+    if missing := [name for name in NEEDED if name not in packages]:
+        raise ValueError(
+            f"--pyodide: got a Pyodide without {' and '.join(missing)}, expected the full "
+            "distribution; name its folder, or leave --pyodide out"
         )
     return lock
 
