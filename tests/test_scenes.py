@@ -46,6 +46,15 @@ def test_a_descent_is_shown_from_its_start_to_its_end():
     assert "after 300 iterations" in last["html"]
 
 
+@pytest.mark.parametrize(
+    "part, text",
+    [(1, "100%"), (0.997, "more than 99%"), (0.5, "50%")]
+    + [(0.003, "less than 1%"), (0, "0%")],
+)
+def test_only_all_is_100_per_cent_and_only_none_is_0(part, text):
+    assert scenes._share(part) == text
+
+
 # ---------------------------------------------------------------- the player
 
 

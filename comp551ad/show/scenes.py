@@ -173,7 +173,7 @@ def descent_player(
         return {
             "title": f"After {t:,} iterations",
             "numbers": "\n".join(values),
-            "result": f"{np.mean(found == labels):.0%} of the rows classified correctly",
+            "result": f"{_share(np.mean(found == labels))} of the rows classified correctly",
             "html": _picture(alt, draw, TWO_PLOTS),
         }
 
@@ -181,6 +181,14 @@ def descent_player(
     wanted = np.linspace(0, when[-1], frames)
     chosen = sorted({int(np.argmin(np.abs(when - w))) for w in wanted})
     return PicturePlayer("Gradient descent", [frame(k) for k in chosen])
+
+
+def _share(part):
+    """A part of 1 in per cent; 100% means all, and 0% none."""
+    text = f"{part:.0%}"
+    if text == "100%" and part < 1:
+        return "more than 99%"
+    return "less than 1%" if text == "0%" and part > 0 else text
 
 
 # ---------------------------------------------------------------- a difference
