@@ -155,6 +155,7 @@ def test_more_classes_than_colours():
         ({"X": POINTS[:, [0, 1, 0]]}, "X: got 6 x 3 without a constant column"),
         ({"X": POINTS[0]}, "X: got shape .2,., expected N x D"),
         ({"Y": LABELS[:3]}, "Y: got shape .3,., expected .6,. or 6 x C"),
+        ({"Y": ONE_HOT[:, :0]}, r"Y: got shape .6, 0."),
         ({"Y": ONE_HOT * 0.5}, r"Y: got .0.5 0\.  0\. . in row 0, expected one-hot"),
         ({"Y": LABELS - 1}, "Y: got -1, expected class labels"),
         ({"Y": LABELS + 1e300}, r"Y: got 1e\+300, expected class labels"),
@@ -334,6 +335,8 @@ def test_figure_html_is_repeatable_escaped_and_closed():
     data = re.search(r"base64,([^\"]+)\"", page).group(1)
     assert base64.b64decode(data) == first.png
     assert repr(first) == '[figure: Three regions, "0" < "1" and <2>]'
+    with pytest.raises(ValueError, match="alt: got '  ', expected"):
+        figure_html(plt.figure(), "  ")
 
 
 # ---------------------------------------------------------------- the palette
@@ -364,8 +367,9 @@ def test_text_can_be_read():
         assert contrast(edge, fill) >= 3
     texts = [name for name in vars(palette) if name.startswith("TEXT_")]
     assert len(texts) == 2
-    for name in [*texts, "INK", "MUTED"]:
+    for name in [*texts, "INK", "MUTED", "MESSAGE_TEXT"]:
         assert contrast(getattr(palette, name), palette.PAPER) >= 4.5
-    assert contrast(palette.EDGE, palette.PAPER) >= 3
+    for name in ("MESSAGE_EDGE", "EDGE"):
+        assert contrast(getattr(palette, name), palette.PAPER) >= 3
     for region in palette.CLASS_REGIONS:
         assert contrast(palette.INK, region) >= 4.5

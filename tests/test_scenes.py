@@ -196,6 +196,15 @@ def test_a_signal_layer_by_layer():
             depth_player(none)
 
 
+def test_every_network_is_in_the_legend(monkeypatch):
+    fig, axes = plt.subplots(1, 2)
+    monkeypatch.setattr(scenes, "_picture", lambda alt, draw, *_: draw(*axes) or alt)
+    depth_player(dict.fromkeys(["_a", "b"], [np.ones(3)]))
+    texts = [text.get_text() for text in axes[1].get_legend().get_texts()]
+    plt.close(fig)
+    assert texts == ["_a", "b"]
+
+
 def test_a_layer_of_tiny_or_huge_values_has_a_size():
     layers = [np.full((2, 2), size) for size in (1e-170, 1.0, 1e170)]
     shown = [frame["result"] for frame in depth_player({"a": layers}).frames]
