@@ -1,8 +1,8 @@
 // The player of a program: inputs, formula, graph, code and table over what the engine runs.
 //
 // `startPlayer(root, spec, place, connect)` fills an element; `spec` is what player.py wrote, `place`
-// the player's number on the page, `connect` takes its traits for a widget. What belongs to rows carries their numbers in data-row, the one that
-// it leads to first: that links all parts.
+// the player's number on the page, `connect` takes its traits for a widget. What belongs to rows
+// carries their numbers in data-row, the one that it leads to first: that links all parts.
 
 const [NARROW, WIDE] = [640, 1000]; // pixels
 const STATES = {
