@@ -483,7 +483,9 @@ def test_the_trace_replays(program):
 
 
 # What a program can't hold: large constants, branches, and how many entries a mask chooses.
-REFUSED = "would stand in the source|looks at a value|how many entries a comparison chooses"
+REFUSED = (
+    "would stand in the source|looks at a value|how many entries a comparison chooses"
+)
 
 
 def test_written_programs():
