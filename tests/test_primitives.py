@@ -151,7 +151,6 @@ NAMED_ELSEWHERE = {
         "algebra: what is simplified in a printed term",
         "add divide multiply negative reshape subtract sum",
     ),
-    "show/dot.py": ("the name of Graphviz's program", "dot"),
 }
 
 
