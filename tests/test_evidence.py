@@ -50,6 +50,7 @@ def typed(source, name):
         ([(np.eye(2),)], [(np.ones((2, 3)),)], "It is right where x is square."),
         ([([],)], [([1],)], "It is right where x is empty."),
         ([(7.0,)], [(8.0,)], "It is right where x is odd."),
+        ([(np.float64(0.5),)], [(np.float64(-200.5),)], "It is right for x = 0.5."),
         (
             [(np.eye(3),)],
             [(np.eye(4),)],

@@ -207,6 +207,7 @@ FAULTY = [
     (1, source("### BEGIN SOLUTION\n1\n### END SOLUTION"), "no answer in code"),
     (2, source("### BEGIN SOLUTION\n### END SOLUTION"), "no answer in code"),
     (3, mark(grade_id=""), "no grade_id"),
+    (4, mark(points="2"), "points is '2', not a number"),
 ]
 
 

@@ -54,6 +54,14 @@ def test_an_edit_that_mends_an_answer_says_what_and_where(
     assert f"Look at `{place}` (line 2)." in verdict.says[1]
 
 
+@pytest.mark.parametrize("one, db", [("1", "sum(*[dU])"), ("1 / 1", "dU.sum(axis=0)")])
+def test_an_edit_that_is_no_python_or_cant_be_defined_takes_no_name_away(one, db):
+    head = f"def layer_back(dU, W, Z, one={one}):\n    db = {db}\n"
+    answer = typed("layer_back", f"{head}    return Z.T @ dU * abs(W), db, dU @ W.T\n")
+    verdict = judge(catalogue()["layer_back"], answer)
+    assert verdict.mistakes == ("dW: a factor too many",)
+
+
 @pytest.mark.parametrize("answer", [len, lambda x: -x, int])
 def test_what_has_no_source_of_its_own_is_not_edited(answer):
     assert mends(answer) == []

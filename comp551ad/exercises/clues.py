@@ -26,8 +26,8 @@ _ASKED: tuple[tuple[str, Callable], ...] = (
     ("{} is square", lambda v: v.shape[0] == v.shape[1]),
     ("{} has no fractions", lambda v: v.dtype.kind in "iu"),
     ("{} has fractions", lambda v: v.dtype.kind == "f"),
-    ("{} has no entry below 0", lambda v: v.min() >= 0),
-    ("{} is small in all entries", lambda v: np.abs(v).max() < 100),
+    ("{} has no entry below 0", lambda v: v.ndim and v.min() >= 0),
+    ("{} is small in all entries", lambda v: v.ndim and np.abs(v).max() < 100),
     ("len({}) is 2", lambda v: len(v) == 2 and not hasattr(v, "shape")),
     ("{} has at most three entries", lambda v: len(v) <= 3 and not hasattr(v, "shape")),
 )

@@ -60,8 +60,7 @@ def is_check(cell: dict[str, Any]) -> bool:
 def cleared(notebook: "NotebookNode", name: str = "notebook") -> "NotebookNode":
     """Return a copy of a solved notebook without answers and outputs.
 
-    `name` stands in the error: `NotebookFault` lists every cell that is not as nbgrader
-    wants it.
+    `name` stands in the error: `NotebookFault` lists all that `faults` finds.
     """
     if found := list(faults(notebook)):
         raise NotebookFault("\n".join(f"{name}, {fault}" for fault in found))
@@ -96,7 +95,7 @@ def _without_answer(cell: "NotebookNode") -> str:
 
 
 def faults(notebook: "NotebookNode") -> Iterator[str]:
-    """Yield where an answer would stay in, or a cell could not be found, a sentence each."""
+    """Yield where an answer would stay in, or a cell not be found or not counted."""
     names = Counter(marks(cell).get("grade_id") for cell in notebook.cells)
     for number, cell in enumerate(notebook.cells, 1):
         name = marks(cell).get("grade_id")
@@ -104,6 +103,9 @@ def faults(notebook: "NotebookNode") -> Iterator[str]:
         found = [*_faults_of_regions(cell)]
         if "nbgrader" in cell.metadata and not name:
             found.append("nbgrader metadata: no grade_id")
+        points = marks(cell).get("points", 1)
+        if is_check(cell) and not isinstance(points, int | float):
+            found.append(f"nbgrader metadata: points is {points!r}, not a number")
         if name and names[name] > 1:
             found.append("another cell has the same grade_id")
         yield from (f"cell {number} ({cell_name}): {fault}" for fault in found)

@@ -259,8 +259,16 @@ class Slip:
 
     @functools.cached_property
     def wrong(self) -> Callable[..., Any]:
-        """The edited answer: called as the student's is."""
-        return _executed(self.source, self.solution)
+        """The edited answer: called as the student's is; one that is no Python raises then."""
+        try:
+            return _executed(self.source, self.solution)
+        except Exception as error:
+            cause = error
+
+        def wrong(*arguments: Any) -> Any:
+            raise cause
+
+        return wrong
 
 
 @functools.cache
