@@ -161,6 +161,7 @@ CASES: dict[str, tuple[str, str | None]] = {
         r"no sign of their own.*np\.linalg\.svdvals\(a\)",
         "np.linalg.svdvals(np.outer(a, a) + EYE) * a",
     ),
+    "np.linalg.svd(np.outer(a, a), hermitian=True)[1]": (r"write np\.abs\(np\.linalg\.eig", None),
     "np.linalg.eigh(np.outer(a, a) + EYE)[0] * a": (
         r"no sign of their own.*np\.linalg\.eigvalsh\(a\)",
         "np.linalg.eigvalsh(np.outer(a, a) + EYE) * a",

@@ -89,6 +89,8 @@ def power(a: Any, b: Any) -> Any:
 def _where(condition, *choices):
     if not choices:
         return np.nonzero(condition)
+    if len(choices) == 1:
+        raise TraceError("np.where: got one choice, expected two or none")
     a, b = choices
     if type(condition) is Tracer or np.asanyarray(condition).dtype.kind != "b":
         condition = np.not_equal(condition, 0)
@@ -737,6 +739,8 @@ _NUMPYS_NORM = _text_of(np.linalg.norm)
 @composite(np.linalg.svd)
 def _svd(a, full_matrices=True, compute_uv=True, hermitian=False):
     """Singular values are eigenvalues of the symmetric matrix [0 aᵀ; a 0]."""
+    if hermitian:
+        raise TypeError("got hermitian=True; write np.abs(np.linalg.eigvalsh(a))")
     if compute_uv:
         raise TraceError(
             "np.linalg.svd: got compute_uv=True, expected False: singular vectors have no sign of "

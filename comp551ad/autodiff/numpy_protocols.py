@@ -44,9 +44,12 @@ _CHOICE = "compute all entries and choose, with np.where(condition, result, othe
 def _array_ufunc(self, ufunc, method, *inputs, **kwargs):
     if method != "__call__":
         return _method_of_ufunc(ufunc, method, inputs, kwargs)
-    (target, *_) = kwargs.get("out", (None,))
-    if target is inputs[0] and type(target) is Tracer:  # a += b
-        return update(target, _called(ufunc, inputs))
+    # a += b is np.add(a, b, out=(a,)), with no other option.
+    is_alone = kwargs.keys() == {"out"} and len(kwargs["out"]) == 1
+    if is_alone and ufunc not in COMPARISONS:
+        (target,) = kwargs["out"]
+        if target is inputs[0] and type(target) is Tracer:
+            return update(target, _called(ufunc, inputs))
     for key, value in kwargs.items():
         if not _changes_nothing(key, value):
             raise refusal(

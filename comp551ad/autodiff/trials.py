@@ -134,8 +134,11 @@ def _negated(leaf):
 
 
 def _with_one_label(leaf):
-    """Data whose entries are all as the first; anything else as it is."""
-    return np.full_like(leaf, leaf.flat[0]) if is_data(leaf) and leaf.size else leaf
+    """Data whose entries are all as the first, or another if they were; anything else as it is."""
+    if not is_data(leaf) or not leaf.size:
+        return leaf
+    first = leaf.flat[0]
+    return np.full_like(leaf, first ^ np.all(leaf == first))
 
 
 def _with_equals(kinds, odd, leaf):
