@@ -133,7 +133,7 @@ function readStatements(source) {
     if (!isFactor()) fail(`${text} is a function: ${text}(…)`);
     // In formulas it is sin x.
     const args = [];
-    if (!take("(")) args.push(atom());
+    if (!take("(")) args.push(power());
     else {
       do args.push(terms());
       while (take(","));

@@ -368,6 +368,11 @@ def test_signs_and_names_may_be_those_of_mathematics_and_light_up_whole(player):
         *("a₆ = a₃·a₅", "a₇ = a₆ + 0.6931", "a₈ = a₇ + 3.142"),
     ]
     expect(player.locator(".c5-lit")).to_have_text(["omega"])
+    type_function(player, "sin x² + sin(x)²")
+    assert player.locator("tbody th").all_text_contents() == [
+        *("a₁ = x", "a₂ = a₁²", "a₃ = sin a₂", "a₄ = sin a₁", "a₅ = a₄²"),
+        "a₆ = a₃ + a₅",
+    ]
 
 
 def test_names_and_typed_texts_are_only_texts(open_page):
