@@ -159,6 +159,16 @@ VALUES = {
     "number without axes": (lambda x: np.reshape(x[:1], ()), (X3,), (X3,)),
     "dots and a number": (lambda x: x[..., 0] * 1.0, (X3,), (X3,)),
     "choice of numbers": (lambda x: np.where(True, x, 2.0), (1.0,), (3.0,)),
+    "nan in a matrix": (
+        np.linalg.inv,
+        (np.eye(2),),
+        (np.array([[2.0, 0.0], [np.nan, 1.0]]),),
+    ),
+    "a singular matrix": (
+        np.linalg.det,
+        (np.eye(2),),
+        (np.array([[1.0, 2.0], [2.0, 4.0]]),),
+    ),
     "count as a result": (lambda x: (np.mean(x), 3.0), (X3,), (X3,)),
 }
 GRADIENTS = {

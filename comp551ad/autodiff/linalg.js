@@ -11,8 +11,10 @@ function eliminated(a, n, b = [], m = 0) {
     [rows[j], rows[best]] = [rows[best], rows[j]];
     const pivot = rows[j][j];
     for (const other of rows) {
-      const factor = other === rows[j] ? 0 : other[j] / pivot;
-      if (factor) rows[j].forEach((entry, k) => (other[k] -= factor * entry));
+      // A column of zeros takes nothing away; nan must stay nan.
+      const isEmpty = pivot === 0 && other[j] === 0;
+      const factor = other === rows[j] || isEmpty ? 0 : other[j] / pivot;
+      if (factor !== 0) rows[j].forEach((entry, k) => (other[k] -= factor * entry));
     }
     return best === j ? pivot : -pivot;
   });

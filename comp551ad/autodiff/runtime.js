@@ -1,7 +1,6 @@
 // What written JavaScript computes with: NumPy's functions, as far as the table of primitives uses
 // them, under their NumPy names. No derivative is in here; those are written by the program writer.
 // A number is a number; an array is a Float64Array of its entries, row by row, with a `shape`.
-// A module takes only the declarations that it uses, each with the comment above it.
 
 // The arrays of a run: the next run needs the same ones in the same order, and takes them again.
 const arrays = { kept: [], next: 0 };
