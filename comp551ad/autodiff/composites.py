@@ -615,14 +615,15 @@ def outer(ufunc: Any, a: Any, b: Any) -> Any:
 # ---------------------------------------------------------------- products
 
 
-_letters_of_einsum = _text_of(
-    inspect.unwrap(np.einsum).__globals__["_parse_einsum_input"]
-)
+@functools.cache
+def _letters_of_einsum():
+    """NumPy's own reader of subscripts and operands, found when it is first needed."""
+    return _text_of(inspect.unwrap(np.einsum).__globals__["_parse_einsum_input"])
 
 
 @composite(np.einsum)
 def _einsum(subscripts, *operands, optimize=False):
-    inputs, output, operands = _letters_of_einsum((subscripts, *operands))
+    inputs, output, operands = _letters_of_einsum()((subscripts, *operands))
     inputs = list(map(list, inputs.split(",")))
     length = {}
     for axes, x in zip(inputs, operands, strict=True):
@@ -715,7 +716,7 @@ def _full_rank(a):
     rank, full = np.linalg.matrix_rank(concrete(a)), min(np.shape(a)[-2:])
     if np.any(rank < full):
         raise TraceError(
-            f"np.linalg.pinv and lstsq: got a matrix of rank {np.min(rank)}, expected {full}: "
+            f"np.linalg.pinv: got a matrix of rank {np.min(rank)}, expected {full}: "
             "where columns depend on each other the result jumps; add a multiple of the identity"
         )
 
