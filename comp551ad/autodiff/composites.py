@@ -255,11 +255,13 @@ as_numpy_has_it(
     np.tril, np.triu, np.linalg.diagonal, np.linalg.trace,
     np.take_along_axis, np.diff, np.gradient, np.average, np.cov, np.ptp, np.trapezoid, np.polyval,
     np.real, np.copy, np.around, np.nan_to_num, np.nansum, np.extract,
-    np.block, np.unstack, np.cumulative_sum, np.cumulative_prod,
+    np.block,
     np.tensordot, np.linalg.tensordot, np.linalg.outer, np.linalg.cross,
     np.linalg.matmul, np.linalg.multi_dot, np.linalg.matrix_power,
     np.linalg.vector_norm, np.linalg.matrix_norm, np.linalg.svdvals,
 )  # fmt: skip
+if hasattr(np, "unstack"):  # since NumPy 2.1; a browser's may be older
+    as_numpy_has_it(np.unstack, np.cumulative_sum, np.cumulative_prod)
 
 
 # ---------------------------------------------------------------- a line each
