@@ -106,6 +106,15 @@ def test_the_first_value_that_the_solution_has_not():
     assert told in verdict.says
 
 
+def test_a_value_with_scalars_before_it_is_not_called_the_first_step():
+    exercise = catalogue()["grad_W"]
+    source = STRANGE.replace("X @ V", "scale * np.cosh(X)").replace(
+        "    Z", "    scale = np.sqrt(2.0)\n    Z", 1
+    )
+    told = place(exercise, typed(source, "grad_W"), exercise.all_cases[0])
+    assert told == "`np.cosh(X)` (line 3) is a value that the solution hasn't."
+
+
 def test_a_place_is_never_shown_where_values_are_secret():
     answer = typed("def count_twins(M, activation):\n    return 7 * M", "count_twins")
     verdict = judge(catalogue()["count_twins"], answer)

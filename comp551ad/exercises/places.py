@@ -96,7 +96,8 @@ def _told(
     if strange is None:
         return ""
     if strange is theirs[0]:
-        line = _("Your first step, {noted}, is a value that the solution hasn't.")
+        # It need not be the first step: not every value before it is compared.
+        line = _("{noted} is a value that the solution hasn't.")
         return line.format(noted=strange)
     line = _(
         "Up to {so_far} your values are the solution's; {noted} is the first that the "
