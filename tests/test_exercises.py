@@ -1,8 +1,8 @@
 """The checks are checked: wrong answers are rejected by name, right ones accepted.
 
 Every mistake of every exercise is handed in. `answers/lecture_NN.py` holds right answers in
-other styles. How the machinery treats stubs, exceptions, forbidden calls and changed
-arguments is below.
+other styles, and as `WRONG` the wrong ones that only a certain case refuses. How the
+machinery treats stubs, exceptions, forbidden calls and changed arguments is below.
 """
 
 import dataclasses
@@ -34,6 +34,12 @@ def load(path):
 
 ANSWERS = [load(path) for path in sorted((HERE / "answers").glob("lecture_*.py"))]
 RIGHT = {name: answers for module in ANSWERS for name, answers in module.RIGHT.items()}
+WRONG = [
+    (name, answer)
+    for module in ANSWERS
+    for name, answers in getattr(module, "WRONG", {}).items()
+    for answer in answers
+]
 MISTAKES = [
     pytest.param(name, mistake, id=f"{name}-{k}")
     for name, exercise in catalogue().items()
@@ -114,6 +120,11 @@ def test_right_answers_are_accepted_at_once(name):
         started = time.process_time()
         assert judge(rules, answer) == verdict
         assert time.process_time() - started < 0.5
+
+
+@pytest.mark.parametrize("name, answer", WRONG)
+def test_a_wrong_answer_that_has_no_name_is_refused(name, answer):
+    assert judge(catalogue()[name], answer).status == "not yet"
 
 
 def _unruled(exercise):

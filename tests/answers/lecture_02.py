@@ -1,4 +1,4 @@
-"""What students hand in for lecture 02: right answers in other styles.
+"""What students hand in for lecture 02: right answers in other styles, and some wrong ones.
 
 Written as students write, not as `comp551ad/exercises/tasks` does: a check must know a
 mistake by what it gives. The solution notebook's answer is accepted by its own test.
@@ -24,9 +24,19 @@ def softmax_by_loops(p):
     return np.array([[p[c] * ((c == k) - p[k]) for k in range(C)] for c in range(C)])
 
 
+def floored(floor):
+    def jacobian(p):
+        p = np.maximum(p, floor)
+        return np.diag(p) - np.outer(p, p)
+
+    return jacobian
+
+
 RIGHT = {
     "polar_jacobian": [polar_by_list],
     "pull_back": [pull_back_einsum],
     "sum_over_paths": [paths("exp(2*x)*cos(x)", "2*sin(x)*v", "v*(cos(x) + 2*sin(x))")],
     "softmax_jacobian": [softmax_by_loops],
 }
+
+WRONG = {"softmax_jacobian": [floored(1e-2), floored(1e-12)]}

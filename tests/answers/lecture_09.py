@@ -1,4 +1,4 @@
-"""What students hand in for lecture 09: right answers in other styles."""
+"""What students hand in for lecture 09: right answers in other styles, and some wrong ones."""
 
 import numpy as np
 
@@ -68,6 +68,17 @@ def by_matrix():
     return [lambda t, y, x: table(x) @ t, lambda g, y, x: table(x).T @ g]
 
 
+def down_to_an_input(rows, a, of):
+    bar = [0.0] * len(rows)
+    bar[of - 1] = 1.0
+    for i in range(of, 0, -1):
+        if rows[i - 1][0] == "input":
+            break
+        for j, slope in slopes_of(rows[i - 1], a):
+            bar[j - 1] += bar[i - 1] * slope
+    return bar
+
+
 RIGHT = {
     "adjoints_of_the_swing": [
         swing(b5=1, b6=-1, b4="x", b2="w*b3 + a4 + sin(x)", b1="x*b3"),
@@ -78,3 +89,5 @@ RIGHT = {
     "undo_broadcasting": [undone],
     "running_energy_rules": [by_matrix],
 }
+
+WRONG = {"adjoints_downwards": [down_to_an_input]}

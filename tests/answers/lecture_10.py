@@ -1,4 +1,4 @@
-"""What students hand in for lecture 10: right answers in other styles."""
+"""What students hand in for lecture 10: right answers in other styles, and some wrong ones."""
 
 
 def passes(**changed):
@@ -34,6 +34,14 @@ def kept_by_sets(uses, outputs):
     return most
 
 
+def outputs_counted_at_the_end(uses, outputs):
+    most = len(outputs)
+    for step in uses:
+        later = {j for i in uses if i > step for j in uses[i]}
+        most = max(most, sum(i <= step and i in later for i in uses))
+    return most
+
+
 RIGHT = {
     "count_the_passes": [passes(cost_forward=5 * 8 + 8 * 4)],
     "kept_for_the_way_back": [keep(a3=0, a4=1)],
@@ -41,3 +49,5 @@ RIGHT = {
     "slide_misleads": [lambda: (6, 50, 1, 5), lambda: [101, 1000, 2, 3, 100]],
     "most_kept": [kept_by_sets],
 }
+
+WRONG = {"most_kept": [outputs_counted_at_the_end]}

@@ -1,4 +1,4 @@
-"""What students hand in for lecture 13: right answers in other styles."""
+"""What students hand in for lecture 13: right answers in other styles, and some wrong ones."""
 
 import math
 
@@ -36,9 +36,19 @@ def open_sorted_list(difficulty, t, T):
     return rows[: stage(difficulty, t, T)]
 
 
+def step_from_the_end(weights, gradients, frozen, lr):
+    moving = len(weights) - frozen
+    new = [W.copy() for W in weights]
+    for W, dW in zip(new[-moving:], gradients[-moving:], strict=True):
+        W -= lr * dW
+    return new
+
+
 RIGHT = {
     "standard_error": [error_by_hand],
     "frozen_step": [step_right],
     "continuation": [continue_by_reduce],
     "curriculum": [open_sorted_list],
 }
+
+WRONG = {"frozen_step": [step_from_the_end]}

@@ -1,4 +1,4 @@
-"""What students hand in for lecture 14: right answers in other styles."""
+"""What students hand in for lecture 14: right answers in other styles, and some wrong ones."""
 
 import numpy as np
 
@@ -48,6 +48,14 @@ def hessian_forward(gradient, w, a, h=1e-7):
     return (gradient(w + h * a) - gradient(w)) / h
 
 
+def lines_by_text(program, wanted):
+    needed = list(wanted)
+    for name, operands in reversed(program):
+        if name in " ".join(needed):
+            needed += operands
+    return [name for name, _ in program if name in needed]
+
+
 RIGHT = {
     "mended": [mended_by_loops],
     "needed_lines": [lines_right],
@@ -60,3 +68,5 @@ RIGHT = {
         lambda gradient, w, a: grad(lambda w: np.sum(gradient(w) * a))(w),
     ],
 }
+
+WRONG = {"needed_lines": [lines_by_text]}

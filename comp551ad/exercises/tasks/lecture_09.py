@@ -247,12 +247,14 @@ def _loop_cases(rng: np.random.Generator) -> list[tuple]:
         (3, model, 6),
         (1, [("multiply", 1, 1), ("multiply", 2, 1), ("subtract", 3, 2)], 4),
         (2, [("subtract", 1, 2), ("sin", 3), ("multiply", 4, 3), ("add", 5, 1)], 6),
+        (1, [("sin", 1), ("input",), ("multiply", 2, 3)], 4),
     ]
     cases = []
     for inputs, operations, of in lists:
         a = list(map(float, rng.uniform(0.3, 1.2, inputs)))
         for name, *operands in operations:
-            a.append(float(getattr(np, name)(*[a[j - 1] for j in operands])))
+            computed = rng.uniform if name == "input" else getattr(np, name)
+            a.append(float(computed(*[a[j - 1] for j in operands])))
         cases.append(([("input",)] * inputs + operations, a, of))
     return cases
 

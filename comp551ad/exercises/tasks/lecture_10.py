@@ -432,6 +432,7 @@ def _lives(rng: np.random.Generator) -> list[tuple]:
         ({1: [], 2: [], 3: [], 4: [1, 2], 5: [4, 3], 6: [5, 1], 7: [6, 3]}, [7]),
         ({1: [], 2: [], 3: [1], 4: [1, 2]}, [4]),
         (drawn, [9]),
+        ({1: [], 2: [], 3: [], 4: [3, 1]}, [2, 4]),
         ({1: [], 2: [1]}, [1, 2]),
         ({1: [], 2: [], 3: [1, 2], 4: [], 5: [], 6: [4, 5, 3]}, [6]),
     ]
@@ -483,10 +484,13 @@ most_kept = Exercise(
             edited(_alive, "last.get(i, i) → last.get(i, len(uses) + 1)"),
             "What no later row uses, and nobody wants, is gone at once.",
         ),
-        Mistake(
-            "the outputs are thrown away",
-            edited(_alive, "(outputs, → ([],"),
-            "An output stays to the end: it is what we wanted.",
+        *(
+            Mistake(
+                "the outputs are thrown away",
+                edited(_alive, f"(outputs, → ({kept},"),
+                "An output stays to the end: it is what we wanted.",
+            )
+            for kept in ("[]", "[j for j in outputs if j not in last]")
         ),
         Mistake(
             "a row that nobody uses is kept for a step",

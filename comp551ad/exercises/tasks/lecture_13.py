@@ -81,7 +81,7 @@ frozen_step = Exercise(
     title="A step with frozen layers",
     witness=_moved,
     cases=lambda rng: [
-        (*_layers(rng, L), k, 0.1) for L, k in ((3, 1), (4, 3), (3, 0), (5, 2))
+        (*_layers(rng, L), k, 0.1) for L, k in ((3, 1), (4, 3), (3, 0), (5, 2), (3, 3))
     ],
     mistakes=(
         Mistake(

@@ -147,7 +147,7 @@ needed_lines = Exercise(
         (_BACKWARD, ["dW", "dV"]),
         (_BACKWARD, ["dW"]),
         (_BACKWARD, ["Z"]),
-        ([("t", ["x"]), ("t2", ["x"]), ("y", ["t2"])], ["y"]),
+        ([("s", ["x"]), ("t", ["s"]), ("t2", ["x"]), ("y", ["t2"])], ["y"]),
         *(_random_program(rng) for _ in range(3)),
     ],
     mistakes=(
