@@ -366,3 +366,11 @@ def test_lists_tuples_and_arrays_stand_for_each_other():
     assert isinstance(alike((1.0, 2.0), np.array([1.0, 2.0])), np.ndarray)
     pair = (np.ones(2), np.ones(3))
     assert alike(pair, np.ones(2)) is pair
+
+
+def test_the_same_answer_for_every_input_counts_the_right_ones_too():
+    right = {1: 1.0, 2: 2.0, 3: 7.0, 4: 9.0}
+    exercise = Exercise("f", "00", "f", right.get, lambda rng: [(k,) for k in right])
+    for sometimes in (lambda k: right[k] if k < 3 else 5.0, lambda k: 5.0):
+        said = repr(judge(exercise, sometimes))
+        assert ("the same answer for every input" in said) == (sometimes(1) == 5.0)

@@ -410,7 +410,8 @@ class _Search:
     def symptom(self, path: str) -> _Suspect | None:
         givens = [self._part(t.given, path) for t in self.missed]
         rights = [self._part(t.right, path) for t in self.missed]
-        for name, hint in symptoms(givens, rights):
+        every = [self._part(t.given, path) for t in self.trials]
+        for name, hint in symptoms(givens, rights, every):
             if self.exercise.secret and name != "not a number":
                 continue  # there a number, and a 0, may be what is expected
             return _Suspect(name, hint, self.exercise.witness)

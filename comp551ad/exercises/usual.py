@@ -82,8 +82,13 @@ def _arrays(values: list) -> list[np.ndarray] | None:
     return found if len(found) == len(values) else None
 
 
-def symptoms(givens: list, rights: list) -> Iterator[Named]:
-    """What is said of an answer that no name was found for: what it is, not why."""
+def symptoms(givens: list, rights: list, every: list) -> Iterator[Named]:
+    """What is said of an answer that no name was found for: what it is, not why.
+
+    Args:
+        givens, rights: where the two differ.
+        every: what was given, where it is right too.
+    """
     if all(isinstance(g, list) and not g for g in givens):
         yield (
             "it is empty",
@@ -109,7 +114,8 @@ def symptoms(givens: list, rights: list) -> Iterator[Named]:
             "all zeros",
             "Nothing but 0 comes out: which factor is 0, and should it be?",
         )
-    if len(mine) > 1 and theirs and not _all_equal(theirs) and _all_equal(mine):
+    always = _arrays(every) or theirs
+    if len(mine) > 1 and theirs and not _all_equal(theirs) and _all_equal(always):
         yield (
             "the same answer for every input",
             "Which of the arguments does your answer use, and which should it?",
