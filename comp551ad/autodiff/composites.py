@@ -320,7 +320,9 @@ COMPOSITES.update(_SHORT)
 if hasattr(np, "matvec"):  # since NumPy 2.2
     COMPOSITES |= {
         np.matvec: lambda x1, x2: np.squeeze(np.matmul(x1, x2[..., None]), -1),
-        np.vecmat: lambda x1, x2: np.squeeze(np.matmul(x1[..., None, :], x2), -2),
+        vars(np)["vecmat"]: lambda x1, x2: np.squeeze(
+            np.matmul(x1[..., None, :], x2), -2
+        ),
     }
 
 
