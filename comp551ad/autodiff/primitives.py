@@ -950,20 +950,23 @@ define(
     canonicalize=_axis(),
     examples=[((np.array([[1.0, 2.0, 0.5]]), np.array([2.0])), {"axis": 1})],
 )
-by_slope(
-    "max",
-    fn.tie_share,
-    value=lambda x, axis=None, keepdims=False: np.max(x, axis=axis, keepdims=keepdims),
-    functions=(np.max, np.amax),
-    out="method",
-)
-by_slope(
-    "min",
-    fn.tie_share,
-    value=lambda x, axis=None, keepdims=False: np.min(x, axis=axis, keepdims=keepdims),
-    functions=(np.min, np.amin),
-    out="method",
-)
+
+
+def _over_axes(function: Callable) -> Callable:
+    """A reduction of NumPy's with the parameters that an entry has."""
+    return lambda x, axis=None, keepdims=False: function(
+        x, axis=axis, keepdims=keepdims
+    )
+
+
+for _name, _function, _alias in (("max", np.max, np.amax), ("min", np.min, np.amin)):
+    by_slope(
+        _name,
+        fn.tie_share,
+        value=_over_axes(_function),
+        functions=(_function, _alias),
+        out="method",
+    )
 
 
 def _norm(x, axis=None, keepdims=False):
