@@ -9,7 +9,6 @@ Read by `checking.py` and `finding.py`, which hold answers against it. What is a
 """
 
 import inspect
-import textwrap
 import warnings
 import zlib
 from collections.abc import Callable, Iterable
@@ -20,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from .solutions import source_of
 from .values import Raised, finite, kind, leaves, shown
 
 # What answers may not call, unless an exercise says otherwise: the library's own.
@@ -54,7 +54,7 @@ def edited(function: Callable[..., Any], *edits: str) -> Callable[..., Any]:
     Raises:
         ValueError: what should be replaced is not there.
     """
-    source = textwrap.dedent(inspect.getsource(function))
+    source = source_of(function).source
     for edit in edits:
         old, __, new = edit.partition(" → ")
         if old not in source:

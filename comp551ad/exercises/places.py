@@ -13,7 +13,6 @@ import ast
 import contextlib
 import inspect
 import io
-import textwrap
 import warnings
 from collections.abc import Callable
 from copy import deepcopy
@@ -24,7 +23,7 @@ import numpy as np
 
 from .exercise import Exercise
 from .language import _
-from .solutions import solution
+from .solutions import Solution, solution, source_of
 from .values import agree, finite, in_a_line, numeric
 
 _NOTED = (
@@ -65,12 +64,11 @@ def place(exercise: Exercise, answer: Callable, arguments: tuple) -> str:
         return exercise.use(noted, *deepcopy(arguments))
 
     try:
-        lines, first = inspect.getsourcelines(answer)
-        if inspect.unwrap(answer).__closure__:
+        own = inspect.unwrap(answer)
+        if own.__closure__:
             return ""
-        names = dict(answer.__globals__)
-        theirs = _values("".join(lines), answer.__name__, names, use, first or 1)
-        ours = _values(known.source, known.name, known.namespace(), use, 1)
+        theirs = _values(source_of(answer), use, own.__code__.co_firstlineno)
+        ours = _values(known, use, 1)
     except Exception:  # no source, a class: then there is no place to show
         return ""
     given = [v for a in arguments if (v := numeric(a)) is not None]
@@ -155,14 +153,13 @@ def _is_worth_it(value: Any, array: np.ndarray) -> bool:
     return made and array.size > 0 and (array.ndim == 0 or np.ptp(array) > 0)
 
 
-def _values(
-    source: str, name: str, names: dict, use: Callable, line: int
-) -> list[_Noted]:
+def _values(of: Solution, use: Callable, line: int) -> list[_Noted]:
     """The values of the expressions in a function's source, in the order of their making."""
-    tree = ast.parse(textwrap.dedent(source))
     noting = _Noting()
     function = next(
-        s for s in tree.body if isinstance(s, ast.FunctionDef) and s.name == name
+        s
+        for s in of.tree().body
+        if isinstance(s, ast.FunctionDef) and s.name == of.name
     )
     function.decorator_list = []
     function.body = [noting.visit(statement) for statement in function.body]
@@ -178,10 +175,10 @@ def _values(
         return value
 
     module = ast.fix_missing_locations(ast.Module([function], []))
-    namespace = {**names, "__note__": note}
+    namespace = {**of.namespace(), "__note__": note}
     exec(compile(module, "<noted>", "exec"), namespace)
     quiet = contextlib.redirect_stdout(io.StringIO())
     with quiet, np.errstate(all="ignore"), warnings.catch_warnings(action="ignore"):
         with contextlib.suppress(Exception):  # what was noted before it counts
-            use(namespace[name])
+            use(namespace[of.name])
     return noted
