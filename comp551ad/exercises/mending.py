@@ -25,7 +25,7 @@ from .values import in_a_line
 SECONDS = 0.8
 
 # What leaving something out undoes; other edits undo a mistake of their own kind.
-_UNDOES = {
+_UNDOES = SLIPS | {
     "factor": (
         "a factor too many",
         "Which links has the chain? Find one for each of your factors.",
@@ -84,7 +84,7 @@ class Mend:
 
     @property
     def name(self) -> str:
-        return _UNDOES.get(self.slip.kind, SLIPS[self.slip.kind])[0]
+        return _UNDOES[self.slip.kind][0]
 
     @property
     def another(self) -> str:
@@ -94,7 +94,7 @@ class Mend:
     @property
     def hint(self) -> str:
         """A question, and before it the place, where there is one to look at."""
-        question = _(_UNDOES.get(self.slip.kind, SLIPS[self.slip.kind])[1])
+        question = _(_UNDOES[self.slip.kind][1])
         old, arrow, __ = self.slip.text.partition(" → ")
         line = self.slip.line + self.first - 1
         if not arrow:
