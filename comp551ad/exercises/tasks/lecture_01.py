@@ -56,10 +56,10 @@ twin = Exercise(
         *(
             Mistake(
                 "the order runs backwards",
-                edited(_twin, "enumerate(order) → enumerate(np.argsort(order))", signs),
+                edited(_twin, "enumerate(order) → enumerate(np.argsort(order))", *more),
                 "Unit k of the twin was unit order[k], not the reverse.",
             )
-            for signs in (" → ", "signs[k] → signs[old]")
+            for more in ((), ("signs[k] → signs[old]",))
         ),
         Mistake(
             "nothing happens to one of the two",

@@ -195,7 +195,7 @@ needed_lines = Exercise(
         ),
         Mistake(
             "a line comes more than once",
-            lambda program, wanted: _found(before=False, again=True)(program, wanted),
+            _found(before=False, again=True),
             "A value that was computed once is used again: keep each name once.",
         ),
         Mistake(
@@ -397,7 +397,7 @@ hessian_times = Exercise(
         *(
             Mistake(
                 name,
-                edited(_by_two_calls, f"1e-5 → {h}", other_side),
+                edited(_by_two_calls, f"1e-5 → {h}", *more),
                 "Truncation grows with h, rounding with 1/h: where do they balance?",
             )
             for name, steps in (
@@ -405,7 +405,7 @@ hessian_times = Exercise(
                 ("the step is too small", (1e-12, 1e-13, 1e-14, 1e-15, 1e-16)),
             )
             for h in steps
-            for other_side in (" → ", "w - h * a)) / (2 * h) → w)) / h")
+            for more in ((), ("w - h * a)) / (2 * h) → w)) / h",))
         ),
         Mistake(
             "a second difference of the gradient",
