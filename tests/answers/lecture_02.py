@@ -1,7 +1,7 @@
 """What students hand in for lecture 02: right answers in other styles, and some wrong ones.
 
-Written as students write, not as `comp551ad/exercises/tasks` does: a check must know a
-mistake by what it gives. The solution notebook's answer is accepted by its own test.
+Written as students write, not as `comp551ad/exercises/tasks` does. The solution notebook's
+answer is accepted by its own test.
 """
 
 import numpy as np
@@ -13,10 +13,6 @@ def polar_by_list(r, phi):
 
 def pull_back_einsum(jac, g):
     return np.einsum("md,m->d", jac, g)
-
-
-def paths(through_u, through_v, together):
-    return lambda: {"through u": through_u, "through v": through_v, "all": together}
 
 
 def softmax_by_loops(p):
@@ -35,7 +31,13 @@ def floored(floor):
 RIGHT = {
     "polar_jacobian": [polar_by_list],
     "pull_back": [pull_back_einsum],
-    "sum_over_paths": [paths("exp(2*x)*cos(x)", "2*sin(x)*v", "v*(cos(x) + 2*sin(x))")],
+    "sum_over_paths": [
+        lambda: {
+            "through u": "exp(2*x)*cos(x)",
+            "through v": "2*sin(x)*v",
+            "all": "v*(cos(x) + 2*sin(x))",
+        }
+    ],
     "softmax_jacobian": [softmax_by_loops],
 }
 

@@ -14,17 +14,6 @@ def cost_one_by_one(X, Y, W, V):
     return total / len(X)
 
 
-def gradients_of(slope=lambda Q, Z: Z * (1 - Z), error=lambda Yh, Y: Yh - Y, N=len):
-    def answer(X, Y, W, V):
-        Q = np.dot(X, V)
-        Z = logistic(Q)
-        dU = error(softmax(np.dot(Z, W)), Y)
-        dQ = np.dot(dU, W.T) * slope(Q, Z)
-        return np.dot(Z.T, dU) / N(X), np.dot(X.T, dQ) / N(X)
-
-    return answer
-
-
 def gradients_one_by_one(X, Y, W, V):
     dW, dV = np.zeros_like(W), np.zeros_like(V)
     for x, y in zip(X, Y, strict=True):
@@ -35,10 +24,10 @@ def gradients_one_by_one(X, Y, W, V):
     return dW, dV
 
 
-def steps(zero="neither", W="W", V="both", hundred="W", alike="alike"):
-    words = zero, W, V, hundred, alike
-    starts = "both zero", "W zero", "V zero", "both zero, 100 flowers", "alike"
-    return lambda: dict(zip(starts, words, strict=True))
+def gradients_in_matrices(X, Y, W, V):
+    Z = logistic(X @ V)
+    dU = (softmax(Z @ W) - Y) / len(X)
+    return Z.T @ dU, X.T @ (dU @ W.T * Z * (1 - Z))
 
 
 def descent_on_copies(gradient, W, V, lr, steps):
@@ -57,7 +46,7 @@ def trained(scale=0.01, lr=1.0, count=500, M=10):
         W = scale * rng.standard_normal((M, Y.shape[1]))
         V = scale * rng.standard_normal((X.shape[1], M))
         return descent_on_copies(
-            lambda W, V: gradients_of()(X, Y, W, V), W, V, lr, count
+            lambda W, V: gradients_in_matrices(X, Y, W, V), W, V, lr, count
         )
 
     return answer
@@ -66,7 +55,15 @@ def trained(scale=0.01, lr=1.0, count=500, M=10):
 RIGHT = {
     "cost": [cost_one_by_one],
     "gradients": [gradients_one_by_one],
-    "first_step": [steps(zero=" Neither ")],
+    "first_step": [
+        lambda: {
+            "both zero": " Neither ",
+            "W zero": "W",
+            "V zero": "both",
+            "both zero, 100 flowers": "W",
+            "alike": "alike",
+        }
+    ],
     "descent": [descent_on_copies],
     "train_iris": [trained(), trained(scale=0.5, lr=2, count=300, M=5)],
 }

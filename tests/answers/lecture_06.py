@@ -9,17 +9,6 @@ def error_by_rows(f, claim, w, h):
     return max(abs(claim.ravel() - g)) / max(abs(g))
 
 
-def runs(forward="D + 1", central="2 * D", five="4 * D", complex_="D"):
-    formulas = forward, central, five, complex_
-
-    def answer(D, C):
-        names = "forward", "central", "five-point", "complex"
-        numbers = (eval(text, {"D": D, "C": C}) for text in formulas)
-        return dict(zip(names, numbers, strict=True))
-
-    return answer
-
-
 U = 1.1e-16
 
 
@@ -46,7 +35,14 @@ def swollen_step_by_step(depth):
 
 RIGHT = {
     "gradient_error": [error_by_rows],
-    "count_runs": [runs("1 + D", "D + D", "4 * D", "1 * D")],
+    "count_runs": [
+        lambda D, C: {
+            "forward": 1 + D,
+            "central": D + D,
+            "five-point": 4 * D,
+            "complex": D,
+        }
+    ],
     "best_step": [step_by_scan],
     "complex_gradient": [complex_filled],
     "swelling": [swollen_step_by_step],

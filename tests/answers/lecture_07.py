@@ -12,10 +12,6 @@ OPERATIONS = {
 }
 
 
-def rows(a4, a5, a6, a7, a8, a1="w", a2="x", a3="b"):
-    return lambda: dict(a1=a1, a2=a2, a3=a3, a4=a4, a5=a5, a6=a6, a7=a7, a8=a8)
-
-
 def evaluate_with_dict(rows, inputs):
     a = {k + 1: value for k, value in enumerate(inputs)}
     for name, *operands in rows:
@@ -29,24 +25,11 @@ def first_ready(uses, order):
             return name
 
 
-def sort_right(uses):
+def sort_to_array(uses):
     order = []
     for _ in uses:
         order.append(first_ready(uses, order))
-    return order
-
-
-def sort_to_array(uses):
-    return np.array(sort_right(uses))
-
-
-def tower(nodes, edges, tree, paths):
-    return lambda: {
-        "nodes": nodes,
-        "edges": edges,
-        "nodes of the tree": tree,
-        "paths": paths,
-    }
+    return np.array(order)
 
 
 def sizes_by_recursion(uses):
@@ -58,9 +41,27 @@ def sizes_by_recursion(uses):
 
 
 RIGHT = {
-    "number_the_rows": [rows("a2 * a1", "a3 + a4", "sin(a5)", "a6 * a2", "a7 / 2")],
+    "number_the_rows": [
+        lambda: {
+            "a1": "w",
+            "a2": "x",
+            "a3": "b",
+            "a4": "a2 * a1",
+            "a5": "a3 + a4",
+            "a6": "sin(a5)",
+            "a7": "a6 * a2",
+            "a8": "a7 / 2",
+        }
+    ],
     "evaluate_rows": [evaluate_with_dict],
     "sorted_rows": [sort_to_array],
-    "count_the_tower": [tower(14, 26, 4 * 3**6 - 1, 2 * 3**6)],
+    "count_the_tower": [
+        lambda: {
+            "nodes": 14,
+            "edges": 26,
+            "nodes of the tree": 4 * 3**6 - 1,
+            "paths": 2 * 3**6,
+        }
+    ],
     "tree_sizes": [sizes_by_recursion],
 }

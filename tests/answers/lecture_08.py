@@ -11,10 +11,6 @@ def swing(**changed):
     return lambda: right | changed
 
 
-def erratum(row, formula):
-    return lambda: {"row": row, "formula": formula}
-
-
 def up_numbered(rows, seeds):
     t = np.zeros(len(rows))
     for i, operands in rows.items():
@@ -34,24 +30,15 @@ class Pair:
         return type(self)(self.value * b.value, moving)
 
     def __sub__(self, b):
-        return type(self)(self.value - b.value, self.tangent - b.tangent)
+        return self + type(self)(-b.value, -b.tangent)
 
     def __truediv__(self, b):
-        q = self.value / b.value
-        return type(self)(q, (self.tangent - q * b.tangent) / b.value)
+        slope = -1 / b.value**2
+        return self * type(self)(1 / b.value, slope * b.tangent)
 
     def exp(self):
         e = np.exp(self.value)
         return type(self)(e, e * self.tangent)
-
-
-class PairByRules(Pair):
-    def __sub__(self, b):
-        return self + PairByRules(-b.value, -b.tangent)
-
-    def __truediv__(self, b):
-        slope = -1 / b.value**2
-        return self * PairByRules(1 / b.value, slope * b.tangent)
 
 
 def along_quotient(f, p, v):
@@ -67,8 +54,8 @@ RIGHT = {
     "tangents_of_the_swing": [
         swing(t3="w", t4="w*cos(w*x)", t5="sin(w*x) + x*t4", t6="-sin(x)"),
     ],
-    "wrong_dot": [erratum("T5", "(a2 * t1 + a1 * t2) / (1 + a3)")],
+    "wrong_dot": [lambda: {"row": "T5", "formula": "(a2 * t1 + a1 * t2) / (1 + a3)"}],
     "tangents_upwards": [up_numbered],
-    "Dual": [PairByRules],
+    "Dual": [Pair],
     "slope_along": [along_afterwards, along_quotient],
 }

@@ -1,18 +1,6 @@
 """What students hand in for lecture 10: right answers in other styles, and some wrong ones."""
 
 
-def passes(**changed):
-    right = {"forward": 40, "reverse": 7, "one direction": 1, "first Q": 13}
-    right |= {"cost forward": 72, "cost reverse": 1}
-    names = {name.replace(" ", "_"): name for name in right}
-    return lambda: right | {names[key]: value for key, value in changed.items()}
-
-
-def keep(**changed):
-    right = dict(a1=True, a2=True, a3=False, a4=True, a5=False, a6=True, a7=False)
-    return lambda: right | changed
-
-
 def chain_step_by_step(sizes):
     up = down = 0
     for before, after in zip(sizes[1:], sizes[2:], strict=False):
@@ -43,8 +31,19 @@ def outputs_counted_at_the_end(uses, outputs):
 
 
 RIGHT = {
-    "count_the_passes": [passes(cost_forward=5 * 8 + 8 * 4)],
-    "kept_for_the_way_back": [keep(a3=0, a4=1)],
+    "count_the_passes": [
+        lambda: {
+            "forward": 40,
+            "reverse": 7,
+            "one direction": 1,
+            "first Q": 13,
+            "cost forward": 5 * 8 + 8 * 4,
+            "cost reverse": 1,
+        }
+    ],
+    "kept_for_the_way_back": [
+        lambda: dict(a1=True, a2=True, a3=0, a4=1, a5=False, a6=True, a7=False)
+    ],
     "chain_multiplications": [chain_step_by_step],
     "slide_misleads": [lambda: (6, 50, 1, 5), lambda: [101, 1000, 2, 3, 100]],
     "most_kept": [kept_by_sets],

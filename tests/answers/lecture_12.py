@@ -21,10 +21,6 @@ def kept_by_factor(mean, variance, Q, rate):
     return mean + rate * (Q.mean(0) - mean), variance + rate * (batch - variance)
 
 
-def alone(r, dq, dgamma, dbeta):
-    return lambda: {"r": r, "dq": dq, "dgamma": dgamma, "dbeta": dbeta}
-
-
 def backward_by_steps(dR, Q, gamma):
     N = len(Q)
     centred = Q - Q.mean(0)
@@ -39,6 +35,8 @@ def backward_by_steps(dR, Q, gamma):
 RIGHT = {
     "normalize_batch": [forward_by_columns],
     "kept_average": [kept_by_factor],
-    "batch_of_one": [alone("beta", "0 * dr", "0", "1 * dr")],
+    "batch_of_one": [
+        lambda: {"r": "beta", "dq": "0 * dr", "dgamma": "0", "dbeta": "1 * dr"}
+    ],
     "normalize_backward": [backward_by_steps],
 }

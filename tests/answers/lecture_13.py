@@ -10,15 +10,11 @@ def error_by_hand(values):
     return (squares / (S - 1) / S) ** 0.5
 
 
-def step(weights, gradients, lr, moves):
+def step_right(weights, gradients, frozen, lr):
     result = []
     for k in range(len(weights)):
-        result.append(weights[k] - lr * gradients[k] if moves(k) else weights[k])
+        result.append(weights[k] if k < frozen else weights[k] - lr * gradients[k])
     return result
-
-
-def step_right(weights, gradients, frozen, lr):
-    return step(weights, gradients, lr, lambda k: not k < frozen)
 
 
 def continue_by_reduce(minimize, family, start):
@@ -27,13 +23,9 @@ def continue_by_reduce(minimize, family, start):
     return reduce(lambda w, objective: minimize(objective, w), family, start)
 
 
-def stage(difficulty, t, T):
-    return math.ceil(len(difficulty) * (t + 1) / T)
-
-
 def open_sorted_list(difficulty, t, T):
     rows = sorted(range(len(difficulty)), key=difficulty.__getitem__)
-    return rows[: stage(difficulty, t, T)]
+    return rows[: math.ceil(len(difficulty) * (t + 1) / T)]
 
 
 def step_from_the_end(weights, gradients, frozen, lr):

@@ -5,18 +5,6 @@ import numpy as np
 from comp551ad import grad, jvp
 
 
-def program(slope, count=len, sign=1.0):
-    def run(X, Y, W, V):
-        Q = X @ V
-        Z = np.tanh(Q)
-        U = Z @ W
-        dU = sign * (U - Y) / count(X)
-        dQ = dU @ W.T * slope(Q, Z)
-        return Z.T @ dU, X.T @ dQ
-
-    return run
-
-
 def mended_by_loops(X, Y, W, V):
     dW, dV = np.zeros(W.shape), np.zeros(V.shape)
     for x, y in zip(X, Y, strict=True):
@@ -33,15 +21,7 @@ def lines_backwards(program, wanted):
         if name in needed:
             kept.append(name)
             needed.update(operands)
-    return kept
-
-
-def lines_right(program, wanted):
-    return lines_backwards(program, wanted)[::-1]
-
-
-def table(first, second, third):
-    return lambda: {"first": first, "second": second, "third": third}
+    return kept[::-1]
 
 
 def hessian_forward(gradient, w, a, h=1e-7):
@@ -58,9 +38,13 @@ def lines_by_text(program, wanted):
 
 RIGHT = {
     "mended": [mended_by_loops],
-    "needed_lines": [lines_right],
+    "needed_lines": [lines_backwards],
     "higher_derivatives": [
-        table("exp(2*x) + 2*x*exp(2*x)", "4*(1+x)*exp(2*x)", "4*(3+2*x)*exp(2*x)")
+        lambda: {
+            "first": "exp(2*x) + 2*x*exp(2*x)",
+            "second": "4*(1+x)*exp(2*x)",
+            "third": "4*(3+2*x)*exp(2*x)",
+        }
     ],
     "hessian_times": [
         hessian_forward,
