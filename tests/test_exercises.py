@@ -1,8 +1,8 @@
 """The checks are checked: wrong answers are rejected by name, right ones accepted.
 
 Every mistake of every exercise is handed in. `answers/lecture_NN.py` holds right answers in
-other styles, and as `WRONG` the wrong ones that only a certain case refuses. How the
-machinery treats stubs, exceptions, forbidden calls and changed arguments is below.
+other styles, and as `WRONG` wrong ones that one case alone refuses. How the machinery
+treats stubs, exceptions, forbidden calls and changed arguments is below.
 """
 
 import dataclasses
@@ -123,7 +123,7 @@ def test_right_answers_are_accepted_at_once(name):
 
 
 @pytest.mark.parametrize("name, answer", WRONG)
-def test_a_wrong_answer_that_has_no_name_is_refused(name, answer):
+def test_a_wrong_answer_that_one_case_alone_refuses_is_refused(name, answer):
     assert judge(catalogue()[name], answer).status == "not yet"
 
 
