@@ -8,6 +8,7 @@ An edit that the cases let pass, and that is no equal function, is a gap: a case
 """
 
 import ast
+import dataclasses
 import sys
 
 import numpy as np
@@ -187,6 +188,13 @@ def test_without_the_solutions_folder_there_is_still_a_verdict(monkeypatch):
     monkeypatch.setattr("comp551ad.exercises.places.solution", lambda *_: None)
     verdict = judge(catalogue()["softmax_jacobian"], lambda p: np.diag(p) * 7)
     assert verdict.mistakes == ("not the right value yet",)
+
+
+@pytest.mark.parametrize("searched", [True, False])
+def test_an_exercise_may_do_without_the_usual_slips(searched):
+    exercise = dataclasses.replace(catalogue()["size_after"], searched=searched)
+    verdict = judge(exercise, lambda L, M, s: (M * s**2 / 2) * L)
+    assert (verdict.mistakes == ("a product instead of a power",)) == searched
 
 
 def unnamed(name):

@@ -151,17 +151,17 @@ class _Search:
     def slips(self) -> list[_Suspect]:
         """The edits of the solution, but for those that would give a secret away."""
         exercise = self.exercise
-        known = solution(exercise.name, exercise.lecture) if exercise.searched else None
+        if not exercise.searched:
+            return []
+        known = solution(exercise.name, exercise.lecture)
         if known is None and exercise.worked:
             known = source_of(exercise.worked)
         return [
             _Suspect(
-                *((s.name, s.hint) if self.exercise.secret else s.spoken),
-                s.wrong,
-                s.kind,
+                *((s.name, s.hint) if exercise.secret else s.spoken), s.wrong, s.kind
             )
             for s in (slips(known) if known else ())
-            if not (self.exercise.secret and s.reveals)
+            if not (exercise.secret and s.reveals)
         ]
 
     def _outcome(self, suspect: _Suspect, k: int) -> Any:
