@@ -410,13 +410,20 @@ def test_a_number_of_classes_is_no_constant():
         write_gradient(lambda x, y: np.sum(x[y]) * len(np.unique(y % 2)), V, LABELS)
 
 
-@pytest.mark.parametrize("kind", [int, bool])
-def test_a_hidden_constant_shows_where_all_data_are_alike(kind):
-    with pytest.raises(ProgramError, match="leaves no trace.*as an argument"):
-        write_gradient(lambda x, y: np.sum(x * stored(y)), V, np.zeros(len(V), kind))
-
-
 def stored(y):
     z = np.zeros(len(y))
     z[y == 1] = 2.0
     return z
+
+
+def plain_or_data(y):
+    plain = np.asarray(y)
+    return plain if plain.all() else y
+
+
+@pytest.mark.parametrize("hidden", [stored, plain_or_data])
+@pytest.mark.parametrize("alike", [np.zeros, np.ones])
+@pytest.mark.parametrize("kind", [int, bool])
+def test_a_hidden_constant_shows_where_all_data_are_alike(hidden, alike, kind):
+    with pytest.raises(ProgramError, match="leaves no trace.*as an argument"):
+        write_gradient(lambda x, y: np.sum(x * hidden(y)), V, alike(len(V), kind))

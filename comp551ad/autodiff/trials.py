@@ -115,10 +115,11 @@ def _constants(parts, tape):
 
 def _refuse_hidden_constant(first, again):
     for (name, _, constants), (_, _, others) in zip(first, again, strict=True):
-        for one, other in zip(constants, others, strict=True):
+        for one, other in itertools.zip_longest(constants, others):
             if one != other:
+                shape, _ = one or other
                 raise ProgramError(
-                    f"f: {name} has a constant of shape {one[0]} that f computes from its "
+                    f"f: {name} has a constant of shape {shape} that f computes from its "
                     "arguments in a way that leaves no trace, such as np.eye(3)[y] or a store "
                     "into np.zeros; compute it outside f and pass it as an argument"
                 )
