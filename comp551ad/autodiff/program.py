@@ -5,8 +5,9 @@ trace too), simplifies both together, and writes them down as a NumPy function. 
 ``cost`` it writes the deck's ``gradients``. The text is there to be read, line against line with
 one's own derivation, and it runs.
 
-Reads: ``tape``, ``trace``, ``arguments``, ``data``, ``passes``, ``simplify``, ``emit``,
-``javascript``, ``trials``, ``pytrees``. Read by: notebooks.
+Reads: ``tape``, ``trace``, ``arguments``, ``data``, ``operands``, ``primitives``, ``passes``,
+``transforms``, ``refusals``, ``simplify``, ``emit``, ``javascript``, ``trials``, ``pytrees``. Read
+by: ``show``, notebooks.
 """
 
 import functools

@@ -4,8 +4,8 @@ A program must not hold what the function computes from its arguments without a 
 ``np.eye(3)[y]`` or the number of entries that a mask chooses. That shows in a recording of other
 arguments: numbers negated, labels all the same, neighbours made equal.
 
-Reads: ``arguments``, ``tape``, ``operands``, ``emit``, ``simplify``, ``pytrees``. Read by:
-``program``.
+Reads: ``arguments``, ``data``, ``tape``, ``operands``, ``primitives``, ``emit``, ``simplify``,
+``pytrees``. Read by: ``program``.
 """
 
 import functools
