@@ -247,6 +247,18 @@ def test_masks_that_choose_another_number_of_entries(f, holds_for_any, buffered)
                 program(V, keep)
 
 
+def test_other_numbers_that_make_a_matrix_singular_tell_nothing():
+    def f(A, reduce=np.sum):
+        return np.linalg.det(A) + reduce(A[A > 1.5])
+
+    A = np.array([[1.0, 2.0], [3.0, 4.0]])
+    program = write_gradient(f, A)
+    for other in (A, A[::-1] - 1.0):
+        np.testing.assert_allclose(program(other), grad(f)(other), rtol=1e-12)
+    with pytest.raises(ProgramError, match="holds how many entries a comparison"):
+        write_gradient(lambda A: f(A, np.mean), A)
+
+
 # ---------------------------------------------------------------- what data is
 
 

@@ -301,6 +301,9 @@ def _write(f, args, kwargs, wrt, value, buffered, language):
                 again = Writer(derived(recorded[-1], *other)[1])
         except ProgramError:
             return False
+        except np.linalg.LinAlgError:
+            # A rule needs a⁻¹, and these arguments made a singular: they tell nothing.
+            return True
         return _without_shapes(again) == _without_shapes(Writer(computation))
 
     sizes_vary, is_fixed = try_others(*recorded, is_as_written)

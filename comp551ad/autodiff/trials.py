@@ -36,7 +36,7 @@ def try_others(
         tape, result: of the recording, and what f returned.
         kinds: the kinds of arrays that were data in it.
         is_as_written: change of a leaf -> whether the program of f with every argument changed
-            is the same one.
+            is the same one; also where a rule can't run with them.
 
     Returns:
         Whether arrays have other sizes for other arguments, as masks and comparisons choose, and
