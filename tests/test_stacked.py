@@ -98,5 +98,7 @@ def test_a_pool_grows_along_the_order_and_holds_all_from_half_time_on():
     lowest = [X.min() for X in drawn]
     assert lowest[0] >= 180 and lowest[20] >= 200 * (0.9 - 1.8 * 0.2) - 1
     assert min(lowest[50:]) < 10
+    few, order = rows[:, :5], backwards[:, -5:]
+    assert all(np.all(X == 4) for X, _ in growing_pool(few, few, order, 1, rng=0))
     first, same = next(iter(growing_pool(rows, 2 * rows, None, 1, rng=0)))
     assert first.min() < 20 and np.array_equal(2 * first, same)

@@ -103,10 +103,6 @@ def test_parameters_of_a_node():
 # ---------------------------------------------------------------- inputs and their names
 
 
-def names_of(t):
-    return [t.names[k] for k in t.inputs]
-
-
 Layer = namedtuple("Layer", "W b")
 
 

@@ -6,8 +6,8 @@ are NumPy's own text (``as_numpy_has_it``), some only move entries about (``by_p
 are a line or three of primitives. To add one: write the definition, by NumPy's signature, and an
 example in its test.
 
-Reads: ``tape``, ``primitives``, ``data``, ``refusals``. Read by: ``inplace``,
-``numpy_protocols``.
+Reads: ``comp551ad.functions``, ``tape``, ``primitives``, ``data``, ``refusals``. Read by:
+``inplace``, ``numpy_protocols``.
 """
 
 import functools

@@ -4,7 +4,7 @@ The tangents have an axis in front, (K, *shape). Most rules take them as they ar
 what works entry by entry, what counts its axes from the end, what multiplies matrices, and what
 only moves entries about. The others run once for each direction.
 
-Reads: ``primitives``. Read by: ``passes``.
+Reads: ``comp551ad.functions``, ``primitives``. Read by: ``passes``.
 """
 
 from collections.abc import Sequence

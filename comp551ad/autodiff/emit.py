@@ -9,7 +9,7 @@ once. One is free again after the last use of what it holds, and an operation th
 entry writes over an operand that nobody needs any more. Tall arrays with a short last axis, such as
 N x 3 logits, are stored short axis first, so that sums and maxima over it run along memory.
 
-Reads: ``simplify``, ``primitives``, ``pytrees``. Read by: ``program``.
+Reads: ``simplify``, ``primitives``, ``pytrees``. Read by: ``javascript``, ``program``, ``trials``.
 """
 
 import builtins

@@ -7,7 +7,8 @@ view is first written back into the array that it shows, as NumPy's shared memor
 
 Numbers have no place to change in: ``L += x`` is L = L + x.
 
-Reads: ``tape``, ``primitives``, ``composites``. Read by: ``numpy_protocols``.
+Reads: ``comp551ad.functions``, ``tape``, ``primitives``, ``composites``, ``refusals``. Read by:
+``numpy_protocols``.
 """
 
 from typing import Any

@@ -5,7 +5,7 @@ everything else calls a function of the runtime (``runtime.js``, ``linalg.js``) 
 name, of which the module carries those that it uses. How an operation is written stands in its
 entry of the table.
 
-Reads: ``emit``, ``simplify``, ``primitives``. Read by: ``program``.
+Reads: ``emit``, ``simplify``, ``primitives``, ``pytrees``. Read by: ``program``, ``show``.
 """
 
 import inspect

@@ -4,8 +4,8 @@
 entry in ``primitives`` or ``composites`` is refused by name. Questions about shapes get plain
 answers; so do those about values, such as ``x > 0``, unless a tape watches: then they are data.
 
-Reads: ``tape``, ``primitives``, ``composites``, ``data``, ``inplace``, ``refusals``. Read by:
-``autodiff/__init__``, whose import gives the tracer all this.
+Reads: ``tape``, ``primitives``, ``composites``, ``data``, ``inplace``, ``operands``, ``refusals``.
+Read by: ``autodiff/__init__``, whose import gives the tracer all this.
 """
 
 import difflib

@@ -242,7 +242,7 @@ def define(
     if name in PRIMITIVES or taken:
         raise ValueError(f"name: got {name!r}, already defined; choose another name")
     if notation is None:
-        notation = call(name, source, 1 if callable(vjps) else len(vjps))
+        notation = call(name, source, len(vjps))
     notation = notation._replace(own_javascript=javascript)
     value = value or function
     primitive = Primitive(name, value, vjps, jvps, notation=notation, **fields)
@@ -739,9 +739,9 @@ define(
 # ---------------------------------------------------------------- functions of square matrices
 
 
-def _dominant(n, *stack, turn=0.0):
+def _dominant(n, *stack):
     """Example matrices that are far from singular, also when their entries move a little."""
-    return _sample(*stack, n, n, high=1.3, turn=turn) + 3.0 * np.eye(n)
+    return _sample(*stack, n, n, high=1.3) + 3.0 * np.eye(n)
 
 
 def of_matrices(

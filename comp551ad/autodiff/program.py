@@ -5,8 +5,9 @@ trace too), simplifies both together, and writes them down as a NumPy function. 
 ``cost`` it writes the deck's ``gradients``. The text is there to be read, line against line with
 one's own derivation, and it runs.
 
-Reads: ``tape``, ``trace``, ``arguments``, ``data``, ``passes``, ``simplify``, ``emit``,
-``javascript``, ``trials``, ``pytrees``. Read by: notebooks.
+Reads: ``tape``, ``trace``, ``arguments``, ``data``, ``operands``, ``primitives``, ``passes``,
+``transforms``, ``refusals``, ``simplify``, ``emit``, ``javascript``, ``trials``, ``pytrees``. Read
+by: ``show``, notebooks.
 """
 
 import functools
@@ -300,6 +301,9 @@ def _write(f, args, kwargs, wrt, value, buffered, language):
                 again = Writer(derived(recorded[-1], *other)[1])
         except ProgramError:
             return False
+        except np.linalg.LinAlgError:
+            # A rule needs a⁻¹, and these arguments made a singular: they tell nothing.
+            return True
         return _without_shapes(again) == _without_shapes(Writer(computation))
 
     sizes_vary, is_fixed = try_others(*recorded, is_as_written)

@@ -16,7 +16,8 @@ and what is infinite on its account has the other sign. That is the price of sou
 well: the minus of a cost doesn't stand inside of every sum, and 1 / (1 + exp(-w x - b)) is seen as
 logistic.
 
-Reads: ``primitives``, ``operands``, ``tape``, ``trace``. Read by: ``emit``, ``program``.
+Reads: ``primitives``, ``operands``, ``tape``, ``trace``, ``pytrees``. Read by: ``emit``,
+``javascript``, ``program``, ``trials``.
 """
 
 import functools

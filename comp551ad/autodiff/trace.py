@@ -10,7 +10,8 @@ A ``Trace`` keeps the rows of a tape, in the order of creation; a ``Node`` is wh
 at: one row, made when asked for. Constants take no number. A ``Pass`` is the same for derivatives:
 what forward or reverse mode found for every node, and the terms that each is the sum of.
 
-Reads: ``tape``, ``arguments``, ``passes``, ``pytrees``. Read by: ``program``, ``show``.
+Reads: ``tape``, ``arguments``, ``operands``, ``primitives``, ``passes``, ``refusals``, ``pytrees``.
+Read by: ``simplify``, ``program``, ``show``.
 """
 
 import functools

@@ -4,7 +4,8 @@ Each of them runs the function on a tape, then one of the two loops over its row
 for ``grad`` and ``vjp``, forward mode for ``jvp``. Since a loop over tracers is itself recorded,
 they nest: ``grad(grad(f))`` is the second derivative.
 
-Reads: ``tape``, ``arguments``, ``data``, ``passes``, ``pytrees``. Read by: ``jacobians``.
+Reads: ``tape``, ``arguments``, ``data``, ``passes``, ``primitives``, ``refusals``, ``pytrees``.
+Read by: ``jacobians``, ``program``.
 """
 
 import functools

@@ -4,8 +4,8 @@ A program must not hold what the function computes from its arguments without a 
 ``np.eye(3)[y]`` or the number of entries that a mask chooses. That shows in a recording of other
 arguments: numbers negated, labels all the same, neighbours made equal.
 
-Reads: ``arguments``, ``tape``, ``operands``, ``emit``, ``simplify``, ``pytrees``. Read by:
-``program``.
+Reads: ``arguments``, ``data``, ``tape``, ``operands``, ``primitives``, ``emit``, ``simplify``,
+``pytrees``. Read by: ``program``.
 """
 
 import functools
@@ -36,7 +36,7 @@ def try_others(
         tape, result: of the recording, and what f returned.
         kinds: the kinds of arrays that were data in it.
         is_as_written: change of a leaf -> whether the program of f with every argument changed
-            is the same one.
+            is the same one; also where a rule can't run with them.
 
     Returns:
         Whether arrays have other sizes for other arguments, as masks and comparisons choose, and
@@ -115,10 +115,11 @@ def _constants(parts, tape):
 
 def _refuse_hidden_constant(first, again):
     for (name, _, constants), (_, _, others) in zip(first, again, strict=True):
-        for one, other in zip(constants, others, strict=True):
+        for one, other in itertools.zip_longest(constants, others):
             if one != other:
+                shape, _ = one or other
                 raise ProgramError(
-                    f"f: {name} has a constant of shape {one[0]} that f computes from its "
+                    f"f: {name} has a constant of shape {shape} that f computes from its "
                     "arguments in a way that leaves no trace, such as np.eye(3)[y] or a store "
                     "into np.zeros; compute it outside f and pass it as an argument"
                 )

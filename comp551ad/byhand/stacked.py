@@ -109,7 +109,8 @@ def growing_pool(
 ) -> Iterator[tuple[Array, Array]]:
     """Batches of 32, drawn from a pool that grows: a curriculum.
 
-    The pool is the first tenth of ``order`` at the start and everything from half time on.
+    The pool is the first tenth of ``order``, one row at least, at the start and everything from
+    half time on.
 
     Args:
         X: runs x N x D.
@@ -121,7 +122,7 @@ def growing_pool(
     rng, (runs, N) = as_generator(rng), X.shape[:2]
     run = np.arange(runs)[:, None]
     for t in range(count("steps", steps, 0)):
-        pool = N if order is None else int(N * min(1, 0.1 + 1.8 * t / steps))
+        pool = N if order is None else max(1, int(N * min(1, 0.1 + 1.8 * t / steps)))
         rows = rng.integers(pool, size=(runs, 32))
         if order is not None:
             rows = order[run, rows]
