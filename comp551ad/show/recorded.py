@@ -237,7 +237,8 @@ def simplified(tree: Tree) -> Tree:
     if name == "multiply":
         factors = [one for one in (x, y) if one is not None]
         if len(factors) == 2:
-            factors = [replace(tree, operands=(x, y))]
+            value = np.multiply(x.value, y.value)
+            factors = [replace(tree, operands=(x, y), value=value)]
         return _times(m * n, *factors)
     if name == "divide":
         return ZERO if m == 0 else a if (n, y) == (1, None) else tree
