@@ -222,10 +222,8 @@ def size(tree: Any) -> int:
     return int(isinstance(tree, Symbol))
 
 
-def simplified(tree: Tree) -> Tree:
+def simplified(tree: Operation) -> Tree:
     """An operation on simplified numbers without 0·x, 1·x, x + 0 and −(−x); factors first."""
-    if not isinstance(tree, Operation):
-        return tree
     name = tree.primitive.name
     parts = [_scaled(operand) for operand in tree.operands]
     if name == "negative":
