@@ -72,6 +72,15 @@ def test_the_loss_of_the_deck():
     assert [row.operation for row in rows.rows] == ["", "", "", "·", "−", "²", "0.5·"]
 
 
+def test_a_simplified_product_has_the_value_of_its_operands():
+    def times(a, b):
+        return recorded.Operation(PRIMITIVES["multiply"], (a, b), {}, a.value * b.value)
+
+    x, y = recorded.Symbol("value", 0, 3.0), recorded.Symbol("value", 1, 5.0)
+    found = recorded.simplified(times(times(recorded.Constant(2.0), x), y))
+    assert found.value == 30 and found.operands[1].value == 15
+
+
 def test_a_seeded_output_that_is_used_again_adds_its_paths():
     def f_of(x):
         y = np.sin(x)

@@ -44,6 +44,9 @@ def test_a_descent_is_shown_from_its_start_to_its_end():
     share = np.mean(network.predict(X, *run).argmax(1) == Y.argmax(1))
     assert last["result"] == f"{share:.0%} of the rows classified correctly"
     assert "after 300 iterations" in last["html"]
+    for wrong in (Y.argmax(axis=1), Y.argmax(axis=1)[:, None], Y - 0.3, Y[:99]):
+        with pytest.raises(ValueError, match="^Y: got .*, expected (N x C|one-hot)"):
+            descent_player(run, X, wrong, network.predict)
 
 
 @pytest.mark.parametrize(

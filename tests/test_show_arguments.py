@@ -23,6 +23,7 @@ TRACE = c.record(model, w=0.5, x=2.0)
 X = np.array([[0.0, 0, 1], [1, 0, 1], [0, 2, 1], [3, 1, 1]])
 Y = np.eye(2)[[0, 0, 1, 1]]
 W = np.ones((2, 2))
+RUN = c.gradient_descent(X, Y, 3, max_iters=3, rng=0)
 GRAPH = {"layers": [["x"], ["y"]], "speeds": {("x", "y"): 2.0}}
 FRAME = {"title": "a", "html": "b"}
 # A function and arguments that it takes.
@@ -46,6 +47,8 @@ RIGHT = [
     (lambda dpi, alt: c.figure_html(plt.figure(), alt, dpi=dpi), {"alt": "a", "dpi": 20}),
     (c.figure_html, {"fig": plt.figure(), "alt": "a"}),
     (c.PicturePlayer, {"label": "a", "frames": [FRAME]}),
+    (c.descent_player, {"descent": RUN, "X": X, "Y": Y, "predict": c.TwoLayer().predict,
+     "frames": 2}),
     (c.difference_player, {"f": np.sin, "x": 1.0, "slope": 0.5, "exponents": [1],
      "method": "forward"}),
     (c.symmetry_player, {"moves": {"a": (W, W)}, "cost": lambda W, V: 1.0}),

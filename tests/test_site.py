@@ -462,7 +462,10 @@ def test_the_command(course, tmp_path, capsys):
 @pytest.mark.parametrize("table", ["README.md", "lectures/00_start_here.ipynb"])
 def test_a_table_of_the_course_gives_the_minutes_of_its_pages(table):
     text = (ROOT / table).read_text(encoding="utf-8")
-    for page in read_course(ROOT).lectures[1:]:
+    for page in read_course(ROOT).lectures:
+        # The start page has no row for itself.
+        if page.file == table:
+            continue
         row = rf"{page.path.stem}\.ipynb\) \|(?:[^|\n]+\|)? (\d+) \|"
         (minutes,) = re.findall(row, text)
         assert abs(int(minutes) - page.minutes) <= 2, page.path.stem

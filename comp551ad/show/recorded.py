@@ -222,10 +222,8 @@ def size(tree: Any) -> int:
     return int(isinstance(tree, Symbol))
 
 
-def simplified(tree: Tree) -> Tree:
+def simplified(tree: Operation) -> Tree:
     """An operation on simplified numbers without 0·x, 1·x, x + 0 and −(−x); factors first."""
-    if not isinstance(tree, Operation):
-        return tree
     name = tree.primitive.name
     parts = [_scaled(operand) for operand in tree.operands]
     if name == "negative":
@@ -237,7 +235,8 @@ def simplified(tree: Tree) -> Tree:
     if name == "multiply":
         factors = [one for one in (x, y) if one is not None]
         if len(factors) == 2:
-            factors = [replace(tree, operands=(x, y))]
+            value = np.multiply(x.value, y.value)
+            factors = [replace(tree, operands=(x, y), value=value)]
         return _times(m * n, *factors)
     if name == "divide":
         return ZERO if m == 0 else a if (n, y) == (1, None) else tree

@@ -144,12 +144,22 @@ def descent_player(
         frames: how many, evenly spread over log(1 + iteration).
 
     Raises:
-        ValueError: fewer than two frames, or as in ``plot_decision_boundary``.
+        ValueError: fewer than two frames, a ``Y`` that isn't one-hot, too few names for the
+            classes; or as in ``plot_decision_boundary``.
     """
     frames = count("frames", frames, 2)
-    history = descent.history
+    expect("predict", predict, Callable, "predict(X, W, V) -> scores")
+    X, Y = finite_arrays({"X": "N D", "Y": "N C"}, X, Y)
+    if Y.shape[1] < 2:
+        raise ValueError(
+            f"Y: got shape {Y.shape}, expected N x C one-hot, C 2 or more; "
+            "np.eye(C)[np.ravel(Y)] turns labels 0, 1, … into it"
+        )
+    labels = class_numbers(Y, len(X), "Y")
+    history: Any = getattr(descent, "history", None)
+    if history is None:
+        expect("descent", descent, (), "what gradient_descent or descend returned")
     lines = {"cost": history.cost, **{f"‖{n}‖": v for n, v in history.norms.items()}}
-    labels = class_numbers(Y, len(np.asarray(X)), "Y")
 
     def frame(k):
         t, parameters = int(history.iterations[k]), history.iterates[k]
