@@ -471,8 +471,9 @@ def test_a_table_of_the_course_gives_the_minutes_of_its_pages(table):
         assert abs(int(minutes) - page.minutes) <= 2, page.path.stem
 
 
-def test_the_start_page_says_how_long_the_lectures_take_together():
+def test_the_first_pages_say_how_long_the_lectures_take_together(whole):
     start = (ROOT / "lectures/00_start_here.ipynb").read_text(encoding="utf-8")
     assert "## The course: six and a half hours on the main path" in start
     total = sum(page.minutes for page in read_course(ROOT).lectures)
     assert abs(total - 6.5 * 60) <= 15
+    assert "takes about 6.5 hours" in (whole[0] / "index.html").read_text("utf-8")

@@ -85,9 +85,11 @@ class Pages:
     def index(self) -> str:
         """The first page: a live player, what the course is, and the way through it."""
         player = next(filter(None, map(_first_player, self.course.sources)), "")
-        hours = round(sum(s.minutes for s in self.course.lectures) / 60)
+        hours = round(sum(s.minutes for s in self.course.lectures) / 30) / 2
         body = self.templates.get_template("front.html").render(
-            about=ABOUT, player=_markup(player), hours=hours or "not even one"
+            about=ABOUT,
+            player=_markup(player),
+            hours=f"{hours:g}" if hours else "not even one",
         )
         return self._filled(body, None, title=NAME, about=ABOUT)
 
