@@ -19,6 +19,7 @@ from comp551ad.exercises.catalogue import catalogue
 from comp551ad.exercises.checking import NotPassed, WitnessFailed, judge
 from comp551ad.exercises.exercise import Exercise, Mistake
 from comp551ad.exercises.formulas import formulas
+from comp551ad.exercises.grade import marking
 from comp551ad.exercises.values import first_difference
 
 HERE = Path(__file__).parent
@@ -120,6 +121,8 @@ def test_right_answers_are_accepted_at_once(name):
         started = time.process_time()
         assert judge(rules, answer) == verdict
         assert time.process_time() - started < 0.5
+        # The grade asks for more digits where a formula is asked for.
+        assert marking._verdict(exercise, answer, seconds=5).passed
 
 
 @pytest.mark.parametrize("name, answer", WRONG)

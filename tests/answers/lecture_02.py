@@ -1,4 +1,4 @@
-"""What students hand in for lecture 02: right answers in other styles, and some wrong ones.
+"""What students hand in for lecture 02: right answers in other styles.
 
 Written as students write, not as `comp551ad/exercises/tasks` does. The solution notebook's
 answer is accepted by its own test.
@@ -20,14 +20,6 @@ def softmax_by_loops(p):
     return np.array([[p[c] * ((c == k) - p[k]) for k in range(C)] for c in range(C)])
 
 
-def floored(floor):
-    def jacobian(p):
-        p = np.maximum(p, floor)
-        return np.diag(p) - np.outer(p, p)
-
-    return jacobian
-
-
 RIGHT = {
     "polar_jacobian": [polar_by_list],
     "pull_back": [pull_back_einsum],
@@ -40,5 +32,3 @@ RIGHT = {
     ],
     "softmax_jacobian": [softmax_by_loops],
 }
-
-WRONG = {"softmax_jacobian": [floored(1e-2), floored(1e-12)]}
