@@ -67,6 +67,8 @@ gradient_error = Exercise(
     witness=_gradient_error,
     cases=_error_cases,
     forbidden=_FORBIDDEN,
+    # Differences themselves are asked for, so a grade asks for no more digits than these.
+    tolerance=1e-5,
     mistakes=(
         Mistake(
             "the forward formula",
