@@ -5,6 +5,7 @@ And what keeps an answer from hanging a check, or from changing the notebook aro
 
 import builtins
 import gc
+import itertools
 import linecache
 import os
 import random
@@ -13,6 +14,7 @@ import sys
 import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from itertools import repeat
 
 import numpy as np
 import pytest
@@ -23,7 +25,7 @@ from comp551ad.exercises.clues import clue
 from comp551ad.exercises.errors import in_the_students_words
 from comp551ad.exercises.exercise import Exercise, ShortNumbers
 from comp551ad.exercises.formulas import FormulaFault, formulas
-from comp551ad.exercises.guard import time_limit
+from comp551ad.exercises.guard import stoppable, time_limit
 from comp551ad.exercises.places import place
 from comp551ad.exercises.values import Endless, alike, finite
 
@@ -40,16 +42,17 @@ def typed(source, name):
 
 # --- for which inputs -----------------------------------------------------------------
 
+RIGHT_WHERE, ONES = "Of the cases tried, it is right where", np.ones((1, 3))
+
 
 @pytest.mark.parametrize(
     "good, bad, said",
     [
-        ([(0.0,)], [(0.5,), (2.0,)], "It is right where x is 0."),
-        ([(4,), (2,)], [(3,)], "It is right where x is even."),
-        ([(np.ones((1, 3)),)], [(np.ones((2, 3)),)], "It is right where len(x) is 1."),
-        ([(np.eye(2),)], [(np.ones((2, 3)),)], "It is right where x is square."),
-        ([([],)], [([1],)], "It is right where x is empty."),
-        ([(7.0,)], [(8.0,)], "It is right where x is odd."),
+        ([(1,), (0,)], [(5,), (2,)], f"{RIGHT_WHERE} x is 1 or less."),
+        ([(4,), (2,)], [(3,)], f"{RIGHT_WHERE} x is even."),
+        ([(ONES,), (2 * ONES,)], [(np.ones((2, 3)),)], f"{RIGHT_WHERE} len(x) is 1."),
+        ([(np.eye(2),), (np.eye(3),)], [(ONES,)], f"{RIGHT_WHERE} x is square."),
+        ([(7.0,)], [(8.0,)], "It is right for x = 7."),
         ([(np.float64(0.5),)], [(np.float64(-200.5),)], "It is right for x = 0.5."),
         (
             [(np.eye(3),)],
@@ -65,6 +68,19 @@ def test_what_the_inputs_have_in_common(good, bad, said):
     rule = dict(witness=lambda x: x, cases=lambda rng: [])
     exercise, answer = Exercise("f", "00", "f", **rule), lambda x: 3 * x
     assert clue(exercise, good, bad, answer) == said
+
+
+@pytest.mark.parametrize(
+    "answer, said",
+    [
+        (lambda r, phi: np.cos(phi) if r == 1 else 0.0, f"{RIGHT_WHERE} r is 1."),
+        (lambda r, phi: r**2 * (1 - phi), "It is right for r = 1, phi = 0."),
+    ],
+)
+def test_an_argument_is_only_a_clue_if_the_others_do_not_matter(answer, said):
+    rule = dict(witness=lambda r, phi: r * np.cos(phi), cases=lambda rng: [])
+    exercise = Exercise("f", "00", "f", **rule)
+    assert clue(exercise, [(1, 0)], [(2, 0.5), (3, 0.25)], answer) == said
 
 
 def test_a_verdict_says_for_which_inputs_and_hands_over_a_case():
@@ -99,8 +115,8 @@ def test_the_first_value_that_the_solution_has_not():
     exercise = catalogue()["grad_W"]
     told = place(exercise, typed(STRANGE, "grad_W"), exercise.all_cases[0])
     assert told == (
-        "Up to `Z.T @ dU` (line 5) your values are the solution's; "
-        "`np.cosh(Z.T @ dU)` (line 5) is the first that the solution hasn't."
+        "`Z.T @ dU` (line 5) has a value of the solution's; "
+        "`np.cosh(Z.T @ dU)` (line 5), after it, one that the solution hasn't."
     )
     verdict = judge(exercise, typed(STRANGE, "grad_W"))
     assert told in verdict.says
@@ -241,6 +257,9 @@ def stopped(answer):
 LIMITS = {
     for_ever: ("it was stopped before it gave an answer",),
     lambda x: NeverCompared(): ("it can't be looked at",),
+    lambda x: sum(itertools.count()): ("it was stopped before it gave an answer",),
+    lambda x: max(repeat(x)): ("it was stopped before it gave an answer",),
+    lambda x: set(itertools.cycle([x])): ("it was stopped before it gave an answer",),
 }
 
 
@@ -284,6 +303,19 @@ def test_an_alarm_that_rings_while_a_limit_ends_changes_nothing(
         monkeypatch.setattr(module, step, ringing)
     monkeypatch.undo()
     assert (rung, state()) == ([step], before)
+
+
+def test_iterators_that_can_be_stopped_give_what_those_of_itertools_give():
+    def some():
+        endless = itertools.count(3, 0.5), itertools.cycle("ab"), repeat(7)
+        ends = itertools.cycle(()), repeat(7, 2), repeat(7, 0)
+        return *(list(itertools.islice(each, 5)) for each in endless), *map(list, ends)
+
+    expected, before = some(), (itertools.count, repeat)
+    with stoppable(some):
+        assert (itertools.count, repeat) != before
+        assert some() == expected
+    assert (itertools.count, repeat) == before
 
 
 @pytest.mark.parametrize("name", "isinstance max len type dict".split())

@@ -28,7 +28,7 @@ import numpy as np
 from .catalogue import catalogue
 from .exercise import Exercise, plainly
 from .finding import Finding, Trial, finding
-from .guard import TimeLimit, as_it_was, time_limit
+from .guard import TimeLimit, as_it_was, stoppable, time_limit
 from .language import _
 from .progress import is_graded, next_step, note
 from .solutions import solution
@@ -123,7 +123,7 @@ def judge(exercise: Exercise, answer: Callable) -> Verdict:
         WitnessFailed: the course's own way to work the answer out raised.
         KeyboardInterrupt: the check was stopped while it looked at what was given.
     """
-    with as_it_was():
+    with as_it_was(), stoppable(answer):
         try:
             return _judged(exercise, answer)
         except (WitnessFailed, KeyboardInterrupt):

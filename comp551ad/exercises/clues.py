@@ -5,13 +5,19 @@
 Read by `finding.py`.
 """
 
+import contextlib
+import io
 from collections.abc import Callable
+from itertools import islice, product
 from typing import Any
 
 import numpy as np
 
 from .exercise import Exercise
 from .language import _
+from .values import Raised, alike, first_difference
+
+_MOST_TRIED = 20
 
 # What may be true of an argument; what can't be asked of it isn't true of it.
 _ASKED: tuple[tuple[str, Callable], ...] = (
@@ -43,19 +49,49 @@ def clue(
     for k, name in enumerate(names):
         rights, wrongs = ([case[k] for case in cases] for cases in (good, bad))
         for text, holds in _ASKED:
-            if all(_true(holds, v) for v in rights) and not any(
-                _true(holds, v) for v in wrongs
+            if (
+                all(_true(holds, v) for v in rights)
+                and not any(_true(holds, v) for v in wrongs)
+                and _is_it(exercise, answer, k, good, bad) > 1
             ):
-                where = _("It is right where {where}.")
+                where = _("Of the cases tried, it is right where {where}.")
                 return where.format(where=_(text).format(name))
     for k, name in enumerate(names):
         sizes, others = ({_size(case[k]) for case in cases} for cases in (good, bad))
         ((text, n), *more) = sizes
-        if not more and not sizes & others and n in _typed_in(answer):
+        if (
+            not (more or sizes & others)
+            and n in _typed_in(answer)
+            and _is_it(exercise, answer, k, good, bad)
+        ):
             typed = _("It is right where {where}: is that number typed in?")
             return typed.format(where=_(text).format(name=name, n=n))
     shortest = min(good, key=lambda case: len(repr(case)))
     return _("It is right for {case}.").format(case=exercise.described(shortest))
+
+
+def _is_it(
+    exercise: Exercise, answer: Callable, k: int, good: list[tuple], bad: list[tuple]
+) -> int:
+    """How many cases speak for this argument; 0 if a single one speaks against it.
+
+    The bad cases are tried with the good ones' argument, where sizes fit.
+    """
+    mixed = [
+        (*case[:k], other[k], *case[k + 1 :])
+        for case, other in islice(product(bad, good), _MOST_TRIED)
+    ] * (len(good[0]) > 1)
+    tried = len(good)
+    for arguments in mixed:
+        right = exercise.outcome(exercise.witness, arguments)
+        if isinstance(right, Raised):
+            continue
+        with contextlib.redirect_stdout(io.StringIO()):
+            given = alike(exercise.outcome(answer, arguments), right)
+        if first_difference(given, right, exercise.tolerance):
+            return 0
+        tried += 1
+    return tried
 
 
 def _size(value: Any) -> tuple[str, int | None]:

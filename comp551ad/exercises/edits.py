@@ -59,8 +59,9 @@ border: a < b → a <= b | a <= b → a < b | a > b → a >= b | a >= b → a > 
 condition: a < b → a > b | a <= b → a >= b | a > b → a < b | a >= b → a <= b
     | a <= b < c → a >= b < c | a <= b < c → a <= b > c | a == b → a != b
     | a != b → a == b | a in b → a not in b | a not in b → a in b | not a → a
-    | a and b → a or b | a or b → a and b | a and b → a | a and b → b
-    | a or b → a | a or b → b | a if b else c → a | a if b else c → c
+    | a and b → a or b | a or b → a and b
+case: a and b → a | a and b → b | a or b → a | a or b → b
+    | a if b else c → a | a if b else c → c
     | [a for b in c if d] → [a for b in c] | (a for b in c if d) → (a for b in c)
 branch: a if b else c → c if b else a
 function: {a for b in c} → [a for b in c]
@@ -351,8 +352,8 @@ def _other_bodies(body: list) -> Iterator[tuple[str, list, str, int]]:
                 yield "step", before + after or [ast.Pass()], f"without {text}", line
             case ast.If(body=inside):
                 if isinstance(inside[-1], ast.Return):
-                    yield "condition", before + after, f"without {text}", line
-                yield "condition", before + inside + after, f"always {text}", line
+                    yield "case", before + after, f"without {text}", line
+                yield "case", before + inside + after, f"always {text}", line
             case ast.For():
                 for kind, new, told in _other_loops(statement, after):
                     yield kind, before + new, told or text, line

@@ -15,7 +15,6 @@ Read by `checking.py`.
 
 import contextlib
 import io
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -30,7 +29,7 @@ from .exercise import Exercise, plainly
 from .formulas import FormulaFault
 from .guard import TimeLimit
 from .language import _
-from .mending import LIKELY, SECONDS, Mend, mends
+from .mending import mends
 from .places import place
 from .slips import slips
 from .solutions import solution, source_of
@@ -131,7 +130,6 @@ class _Suspect:
     name: str
     hint: str
     wrong: Callable
-    kind: str = ""  # of an edit
     outcomes: dict[int, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -157,9 +155,7 @@ class _Search:
         if known is None and exercise.worked:
             known = source_of(exercise.worked)
         return [
-            _Suspect(
-                *((s.name, s.hint) if exercise.secret else s.spoken), s.wrong, s.kind
-            )
+            _Suspect(*((s.name, s.hint) if exercise.secret else s.spoken), s.wrong)
             for s in (slips(known) if known else ())
             if not (exercise.secret and s.reveals)
         ]
@@ -235,18 +231,8 @@ class _Search:
                 default=None,
             )
             here = [path for path in left if best and path in given_by[best]]
-            if best and here and beyond[best]:  # a name that claims less?
-                shared = self._shared(here[0], left)
-                if len(shared) > len(here):
-                    best, here = self._common(here[0]), shared
             found |= dict.fromkeys(here, best) or {p: self._common(p) for p in left}
         return {path: found[path] for path in paths}
-
-    def _shared(self, path: str, paths: list[str]) -> list[str]:
-        """Those of the parts that have the same common mistake as `path` has."""
-        common = self._common(path)
-        names = {p: getattr(self._common(p), "name", None) for p in paths}
-        return [p for p in paths if common and names[p] == common.name]
 
     def _beyond(self, suspect: _Suspect, here: list[str]) -> int:
         """How many other parts it would get wrong, which the answer does not so."""
@@ -334,61 +320,19 @@ class _Search:
         return next((s for s in self.slips if self._gives(s, path)), None)
 
     def mended(self, answer: Callable, paths: list[str]) -> _Suspect | None:
-        """What an edit of the answer undoes that makes these parts right, or a known mistake."""
+        """What has to be left out of the answer for these parts to be right."""
         if self.exercise.secret or not self.exercise.searched or not paths:
             return None
-        first, both = self.order[0], None
-        known: dict[Any, list[_Suspect]] = {}
-        for suspect in (*self.own, *self.slips):
-            key = self._key(self._outcome(suspect, first), paths)
-            if key and (suspect.kind in LIKELY or suspect in self.own):
-                known.setdefault(key, []).append(suspect)
-        right = _Suspect("", "", self.exercise.witness)
-        right.outcomes.update(enumerate(trial.right for trial in self.trials))
-        wanted = self._key(self.trials[first].right, paths)
-        edits = mends(answer)
-        end = time.process_time() + SECONDS
-        for mend in edits:
-            if time.process_time() > end:
-                break
+        for mend in mends(answer):
             edited = _Suspect(mend.name, mend.hint, mend.slip.wrong)
             with contextlib.redirect_stdout(io.StringIO()):
-                key = self._key(self._outcome(edited, first), paths)
-                if key == wanted and self._same(edited, right, paths):
+                if self._is_right(edited, paths):
                     return edited
-                others = known.get(key, []) if mend.slip.kind in LIKELY else []
-                if not both and others and self._same(edited, others[0], paths):
-                    both = self._pair(mend, edited, others)
-        return both
-
-    def _pair(
-        self, mend: Mend, edited: _Suspect, others: list[_Suspect]
-    ) -> _Suspect | None:
-        """Two mistakes made together; or one, where the same was taken out of both."""
-        if mend.slip.kind not in [other.kind for other in others]:
-            names = others[0].name + _(", and ") + edited.name
-            hints = others[0].hint + _(" And then: ") + edited.hint
-            return _Suspect(names, hints, edited.wrong)
-        if mend.another:
-            return _Suspect(mend.another, edited.hint, edited.wrong)
         return None
 
-    def _key(self, value: Any, paths: list[str]) -> Any:
-        """What values are alike by that are the same, to five digits; None for no values."""
-        key = []
-        for path in paths:
-            array = numeric(self._part(value, path))
-            if array is None or not array.any():
-                return None
-            scale = np.abs(array[np.isfinite(array)]).max(initial=0.0) or 1.0
-            digits = np.round(array / scale, 5) + 0.0
-            key.append((array.shape, f"{scale:.5g}", digits.tobytes()))
-        return tuple(key)
-
-    def _same(self, one: _Suspect, other: _Suspect, paths: list[str]) -> bool:
-        """Do two of them give the same at these parts, in every case?"""
+    def _is_right(self, suspect: _Suspect, paths: list[str]) -> bool:
         return all(
-            self._agree(self._outcome(one, k), self._outcome(other, k), path)
+            self._agree(self._outcome(suspect, k), self.trials[k].right, path)
             for k in self.order
             for path in paths
         )

@@ -3,6 +3,7 @@
     as_it_was    puts back what answers change by accident: seeds, error states, folders
     TimeLimit    raised in an answer that doesn't end
     time_limit   raises it, on every system and in every thread
+    stoppable    gives an answer iterators that a time limit can stop
 
 Read by `checking.py`.
 """
@@ -10,6 +11,8 @@ Read by `checking.py`.
 import builtins
 import contextlib
 import gc
+import inspect
+import itertools
 import os
 import random
 import signal
@@ -17,7 +20,7 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -109,8 +112,8 @@ class time_limit:
 
     An alarm rings where there are alarms: in the main thread, but not on Windows. After
     it, and elsewhere from the beginning, the clock is looked at before every step of the
-    answer, so that one which catches all errors is stopped, too. Nothing stops what never
-    comes back from C, as `sum(itertools.count())`: then the kernel has to be restarted.
+    answer, so that one which catches all errors is stopped, too. What never comes back from
+    C isn't stopped, as `sum(range(10**12))`; for endless iterators there is `stoppable`.
     """
 
     def __init__(self, seconds: float):
@@ -161,4 +164,60 @@ class time_limit:
 
 
 def _is_ours(frame: Any) -> bool:
-    return frame.f_code.co_filename.startswith(_HERE)
+    code = frame.f_code
+    return code.co_filename.startswith(_HERE) and code not in _ANSWERS
+
+
+# --- iterators without end ------------------------------------------------------------
+
+
+def _count(start: Any = 0, step: Any = 1) -> Iterator[Any]:
+    while True:
+        yield start
+        start += step
+
+
+def _cycle(values: Iterable[Any]) -> Iterator[Any]:
+    kept = list(values)
+    while kept:
+        yield from kept
+
+
+def _repeat(value: Any, times: int | None = None) -> Iterator[Any]:
+    left = times
+    while left is None or left > 0:
+        yield value
+        left = left and left - 1
+
+
+_ENDLESS: dict[Any, Callable[..., Iterator[Any]]] = {
+    itertools.count: _count,
+    itertools.cycle: _cycle,
+    itertools.repeat: _repeat,
+}
+# Steps of these are the answer's: a time limit may stop them.
+_ANSWERS = [generator.__code__ for generator in _ENDLESS.values()]
+
+
+@contextlib.contextmanager
+def stoppable(answer: Callable[..., Any]) -> Iterator[None]:
+    """The endless iterators of `itertools` are generators meanwhile, written in Python.
+
+    A function in C that runs through one, as in `sum(count())`, comes back for each step,
+    and a time limit can stop it. The names that the answer's notebook has for them are
+    exchanged as well.
+    """
+    names = answer.__globals__ if inspect.isfunction(answer) else {}
+    exchanged = [
+        (namespace, name, value)
+        for namespace in (vars(itertools), names)
+        for name, value in list(namespace.items())
+        if isinstance(value, type) and value in _ENDLESS
+    ]
+    for namespace, name, value in exchanged:
+        namespace[name] = _ENDLESS[value]
+    try:
+        yield
+    finally:
+        for namespace, name, value in exchanged:
+            namespace[name] = value

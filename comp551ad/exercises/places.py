@@ -98,8 +98,8 @@ def _told(
         line = _("{noted} is a value that the solution hasn't.")
         return line.format(noted=strange)
     line = _(
-        "Up to {so_far} your values are the solution's; {noted} is the first that the "
-        "solution hasn't."
+        "{so_far} has a value of the solution's; {noted}, after it, one that the solution "
+        "hasn't."
     )
     return line.format(so_far=theirs[theirs.index(strange) - 1], noted=strange)
 

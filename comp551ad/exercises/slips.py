@@ -14,7 +14,7 @@ Read by `finding.py`, for an answer that no mistake of the exercise's own explai
 import ast
 import functools
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -143,8 +143,12 @@ SLIPS = {
         "Try the border itself: exactly 0, or exactly equal.",
     ),
     "condition": (
-        "a condition is turned round, or is missing",
+        "a condition is turned round",
         "Take a case for which the condition should hold, and one for which it shouldn't.",
+    ),
+    "case": (
+        "a condition is missing",
+        "Which inputs does the question treat apart? Where does your code ask for them?",
     ),
     "variable": (
         "one quantity in another's place",
@@ -274,23 +278,22 @@ class Slip:
 @functools.cache
 def slips(solution: Solution) -> tuple[Slip, ...]:
     """Every edit of a solution that differs from it as text, once; likely ones first."""
-    return tuple(likely_first(each_slip(solution)))
+    # Where several edits come to the same, the first kind gives the name.
+    found = each_slip(solution, SLIPS)
+    return tuple(sorted(found, key=lambda slip: _LIKELY.get(slip.kind, 1)))
 
 
-def each_slip(solution: Solution) -> Iterator[Slip]:
-    """The same in the order of the text, each made when it is wanted."""
+def each_slip(solution: Solution, kinds: Container[str]) -> Iterator[Slip]:
+    """Those of some kinds in the order of the text, each made when it is wanted."""
     tree = solution.tree()
     seen = {ast.unparse(tree)}
     for kind, text, line in edits(tree):
+        if kind not in kinds:
+            continue
         source = ast.unparse(ast.fix_missing_locations(tree))
         if source not in seen:
             seen.add(source)
             yield Slip(kind, text, line, source, solution)
-
-
-def likely_first(found: Iterable[Slip]) -> list[Slip]:
-    """Where several edits come to the same, the first kind gives the name."""
-    return sorted(found, key=lambda slip: _LIKELY.get(slip.kind, 1))
 
 
 def _spoken(text: str) -> str:

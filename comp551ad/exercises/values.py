@@ -81,13 +81,20 @@ def alike(given: Any, right: Any) -> Any:
         and given.shape[:1] == (len(right),)
     )
     if isinstance(right, tuple) and rows:
-        return tuple(given)
+        return tuple(map(_unboxed, given))
     if isinstance(given, tuple) and isinstance(right, list):
         return list(given)
     if isinstance(given, tuple) and isinstance(right, np.ndarray):
         array = numeric(given)
         return given if array is None or array.shape != right.shape else array
     return given
+
+
+def _unboxed(part: Any) -> Any:
+    """Numbers again, where NumPy made objects of them: `np.array([dW, dV], dtype=object)`."""
+    is_boxed = isinstance(part, np.ndarray) and part.dtype.kind == "O"
+    numbers = numeric(part.tolist()) if is_boxed else None
+    return part if numbers is None else numbers
 
 
 def unchanged(old: Any, new: Any) -> bool:

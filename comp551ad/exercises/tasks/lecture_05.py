@@ -527,8 +527,8 @@ train_iris = Exercise(
         Mistake(
             "it is worse than knowing nothing",
             _uphill,
-            "Print the cost along the way. Does it grow from the first step on, or does it "
-            "jump? Look at the sign, at lr, and at the 1/N.",
+            "Print the cost along the way. Does it grow from the first step on, does it jump, "
+            "or does it hardly move? Look at the sign, at lr, and at the 1/N.",
         ),
         Mistake(
             "all units are alike",

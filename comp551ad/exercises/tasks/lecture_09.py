@@ -574,7 +574,7 @@ running_energy_rules = Exercise(
             "y_k has x_k in it: up to k, and with k.",
         ),
         Mistake(
-            "the rules have changed places",
+            "the other mode's rule",
             lambda: _rules_by_differences()[::-1],
             "The first of the two answers to a tangent, the second to an adjoint.",
         ),
