@@ -88,7 +88,7 @@ def finite_difference(
     formula, best_step = choose_formula(method)
     if h is not None:
         h = number("h", h, above=0)
-    function = Function(f, x, complex if method == "complex" else float)
+    function = Function(f, x)
     slopes = np.empty(function.vector.size)
     with np.errstate(all="ignore"):
         for i in range(slopes.size):
@@ -234,11 +234,11 @@ def scale(size: float) -> float:
     return 2.0 ** min(math.ceil(math.log2(max(1.0, size))), 1023)
 
 
-# So many neighbouring points show the noise, so far apart beside the size of x: near ones, and
-# wider ones where float32 inside f makes the values of near ones equal.
-POINTS, SPACINGS = 16, (2.0**-40, 2.0**-26, 2.0**-20, 2.0**-14)
-# Of f: stairs higher than this are no rounding, not even that of float32 (2⁻²³).
-SINGLE = 2.0**-20
+# So many neighbouring points show the noise: near ones first, and wider ones where the values of
+# near ones are equal, as float32 inside f makes them.
+POINTS, NEAR, WIDER, WIDEST = 16, 2.0**-40, 2.0**13, 2.0**-14
+# The last digit of a float32.
+SINGLE = 2.0**-23
 
 
 def measure_noise(line: "Line") -> float:
@@ -250,26 +250,19 @@ def measure_noise(line: "Line") -> float:
     the errors of nearly all values. Much may be noise, or a kink nearby: that lies to one side,
     noise to both.
     """
-    noise = line.floor
-    for unit in {_unit(line.size), scale(line.size)}:
-        for spacing in SPACINGS:
-            jitters = []
-            for way in (1, -1):
-                # 13/16, as the square of a power of two would be exact.
-                step = way * 13 / 16 * unit * spacing
-                values = [line(k * step) for k in range(1, POINTS + 1)]
-                fourth = np.abs(np.diff(values, 4)) / 6
-                jitters.append(np.max(fourth[np.isfinite(fourth)], initial=line.floor))
-            jitter = float(min(jitters))
-            are_different = np.count_nonzero(np.diff(values)) > POINTS / 2
-            if are_different or jitter <= SINGLE * abs(line(0.0)):
-                noise = max(noise, jitter)
-            # Wider points are for values that have lost their last digits, as those of float32
-            # have and differences of large numbers.
-            rounded = np.frexp(values)[0] * 2.0**40
-            if are_different or np.any(rounded != np.round(rounded)):
-                break
-    return noise
+    noise, step = line.floor, NEAR * _unit(line.size)
+    while step <= WIDEST * scale(line.size):
+        jitters = []
+        for way in (1, -1):
+            # 13/16, as the square of a power of two would be exact.
+            values = [line(way * 13 / 16 * k * step) for k in range(1, POINTS + 1)]
+            fourth = np.abs(np.diff(values, 4)) / 6
+            jitters.append(np.max(fourth[np.isfinite(fourth)], initial=line.floor))
+        noise = max(noise, float(min(jitters)))
+        if np.count_nonzero(np.diff(values)) > POINTS / 2:
+            break
+        step *= WIDER
+    return max(noise, SINGLE * abs(line(0.0))) if line.is_single() else noise
 
 
 # --- x and f, taken apart -------------------------------------------------------------
@@ -279,24 +272,22 @@ class Function:
     """f near x: all numbers in x stand in one vector, in which they can be moved.
 
     Attributes:
-        vector: The numbers in x, one after the other: private copies, float64 or complex.
+        vector: The numbers in x, one after the other: private copies.
         names: Of the arrays and numbers in x, as one would write them: x, x['W'], x[0].
         places: Where they stand: a (slice of the vector, shape) for each name.
         value: f(x).
-        noise: The least noise that f can have: the last digit of its value.
         calls: How often f was called.
     """
 
-    def __init__(self, f: Callable, x: Any, kind: type = float):
+    def __init__(self, f: Callable, x: Any):
         if not callable(f):
             raise TypeError(f"f: got {describe(f)}, expected a function of x")
-        self.f, self.x, self.kind, self.calls = f, x, kind, 2
+        self.f, self.x, self.calls = f, x, 2
         self.names = leaf_names(x, "x")
         arrays = [real_array(*pair) for pair in zip(leaves(x), self.names, strict=True)]
         if not any(array.size for array in arrays):
             raise ValueError(f"x: got {describe(x)}, expected numbers; it has none")
-        flat = [array.ravel() for array in arrays]
-        self.vector: np.ndarray = np.concatenate(flat).astype(kind)
+        self.vector: np.ndarray = np.concatenate([array.ravel() for array in arrays])
         ends = np.cumsum([array.size for array in arrays]).tolist()
         self.places = [
             (slice(end - array.size, end), array.shape)
@@ -305,66 +296,60 @@ class Function:
         with np.errstate(all="ignore"):
             value, again = (call(f, self.argument(), "f") for _ in range(2))
         array = np.asarray(None if isinstance(value, tuple | list) else value)
-        wanted = "biuf" if kind is float else "biufc"
-        if array.dtype.kind not in wanted or array.size != 1 or np.ma.is_masked(value):
+        is_real = array.dtype.kind in "biuf" and not np.ma.is_masked(value)
+        if not is_real or array.size != 1:
             raise TypeError(
                 f"f: got {describe(value)}, expected one real number; a gradient belongs to "
                 "a scalar, so sum the values, or check one of them at a time"
             )
-        if kind is complex and array.dtype.kind != "c":
-            raise TypeError(
-                f"f: got the real number {value} for a complex x, expected a complex one; "
-                "use method='five-point'"
-            )
         if not np.isfinite(array):
             raise ValueError(f"f: got f(x) = {value}, expected a finite number")
-        self.value = kind(array.item())
-        self.must_repeat(self.value, kind(np.asarray(again).item()))
-        # A float64 that needs all bits of a float32 and no more was one before.
-        bits = math.frexp(abs(self.value))[0] * 2**24
-        was_single = bits.is_integer() and not (bits / 16).is_integer()
-        is_single = array.dtype == np.float32 or was_single
-        self.noise = (2.0**-23 if is_single else EPSILON) * abs(self.value)
+        self.value = float(array.item())
+        must_repeat(self.value, float(np.asarray(again).item()))
 
     def argument(self, where: Any = slice(0), move: Any = 0.0) -> Any:
         """What f sees: x, moved at ``where``, in a read-only copy that f may keep."""
-        vector = self.vector.copy()
+        vector = self.vector.astype(np.result_type(float, move))
         vector[where] += move
         # Its parts are read-only then, too.
         vector.flags.writeable = False
-        parts = (vector[at].reshape(shape) for at, shape in self.places)
-        kept = (
-            part
-            if isinstance(leaf, np.ndarray)
-            else part[()]
-            if isinstance(leaf, np.generic)
-            else part.item()
-            for part, leaf in zip(parts, leaves(self.x), strict=True)
-        )
-        return unflatten(self.x, kept)
+        kept = []
+        for (at, shape), leaf in zip(self.places, leaves(self.x), strict=True):
+            part = vector[at].reshape(shape)
+            is_python = not isinstance(leaf, np.ndarray | np.generic)
+            kept.append(part.item() if is_python else part if shape else part[()])
+        return unflatten(self.x, iter(kept))
 
     def ask(self, where: Any, move: Any) -> Any:
         """f at a moved x, or nan where f refuses it."""
         self.calls += 1
         try:
             value = self.f(self.argument(where, move))
-            value = complex(value.item() if isinstance(value, np.ndarray) else value)
-        except (ArithmeticError, ValueError, TypeError):
+            value = value.item() if isinstance(value, np.ndarray) else value
+        except (ArithmeticError, ValueError):
             return math.nan
-        if self.kind is float and value.imag:
+        if np.iscomplexobj(move):
+            if not np.iscomplexobj(value):
+                raise TypeError(
+                    f"f: got the real number {value} for a complex x, expected a complex one; "
+                    "use method='five-point'"
+                )
+            return value
+        if np.imag(value):
             raise TypeError(
                 f"f: near x got {value}, expected one real number; "
                 "is there a root or logarithm of a negative number?"
             )
-        return value if self.kind is complex else value.real
+        return float(np.real(value))
 
-    def must_repeat(self, before: Any, again: Any) -> None:
-        """ValueError if two values of f at one point differ."""
-        if before != again and not (np.isnan(before) and np.isnan(again)):
-            raise ValueError(
-                f"f: got {before} and then {again} at the same x, expected the same number "
-                "each time; fix its seed, or pass its random draws in"
-            )
+
+def must_repeat(before: Any, again: Any) -> None:
+    """ValueError if two values of f at one point differ."""
+    if before != again and not (np.isnan(before) and np.isnan(again)):
+        raise ValueError(
+            f"f: got {before} and then {again} at the same x, expected the same number "
+            "each time; fix its seed, or pass its random draws in"
+        )
 
 
 class Line:
@@ -373,13 +358,13 @@ class Line:
 
     Attributes:
         size: Of the largest number that moves.
-        floor: The least noise that f can have.
+        floor: The least noise that f can have: the last digit of its value.
     """
 
     def __init__(self, function: Function, where: Any, direction: Any = 1.0):
         self._function, self._where, self._direction = function, where, direction
         self.size = float(np.max(np.abs(function.vector[where])))
-        self.floor = function.noise
+        self.floor = EPSILON * abs(function.value)
         self._known = {0.0: function.value}
 
     def __call__(self, t: float) -> float:
@@ -387,16 +372,20 @@ class Line:
             self._known[t] = self._function.ask(self._where, t * self._direction)
         return self._known[t]
 
-    def moves(self) -> float:
-        """How far f has moved from f(x) at most."""
-        values = (abs(value - self._known[0.0]) for value in self._known.values())
-        return max(filter(math.isfinite, values), default=0.0)
+    def is_flat(self) -> bool:
+        """Whether f has had one value throughout."""
+        return all(value == self._known[0.0] for value in self._known.values())
+
+    def is_single(self) -> bool:
+        """Whether all values are float32s, and not all the same."""
+        values = np.array([*self._known.values()])
+        values = values[np.isfinite(values)]
+        return not self.is_flat() and bool(np.all(np.float32(values) == values))
 
     def ask_again(self) -> None:
         """ValueError if f gives another value at a point where it was asked before."""
         for t, before in self._known.items():
-            again = self._function.ask(self._where, t * self._direction)
-            self._function.must_repeat(before, again)
+            must_repeat(before, self._function.ask(self._where, t * self._direction))
 
 
 def call(f: Callable, argument: Any, name: str) -> Any:
@@ -420,14 +409,11 @@ def real_array(value: Any, name: str) -> np.ndarray:
         raise TypeError(f"{name}: got {describe(value)}, expected real numbers")
     array = array.astype(np.float64)
     for index in np.argwhere(~np.isfinite(array)):
-        at = label(name, index)
-        raise ValueError(f"{at}: got {array[tuple(index)]}, expected a finite number")
+        got = array[tuple(index)]
+        raise ValueError(
+            f"{name}{index.tolist() or ''}: got {got}, expected a finite number"
+        )
     return array
-
-
-def label(name: str, index: Any) -> str:
-    """W and (2, 0) -> W[2, 0]."""
-    return f"{name}[{', '.join(map(str, index))}]" if len(index) else name
 
 
 def describe(value: Any) -> str:

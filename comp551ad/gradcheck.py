@@ -24,8 +24,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import differences
-from .differences import Function, Line, Look, Slope, describe, label, scale
-from .pytrees import is_container, leaf_names
+from .differences import Function, Line, Look, Slope, describe, scale
+from .pytrees import is_container, leaf_names, leaves, leaves_like, same_structure
 from .shapes import as_generator, count
 
 __all__ = ["Coordinate", "GradientReport", "check_gradient"]
@@ -220,13 +220,11 @@ def check_gradient(
     if directions is not None:
         directions = count("directions", directions, 1)
     function = Function(f, x)
-    shown = Function(f, x, complex) if method == "complex" else function
     if names is not None:
         function.names = _rename(x, names)
     if callable(gradient):
         gradient = differences.call(gradient, function.argument(), "gradient")
-    pairs = zip(*_claims(x, gradient), strict=True)
-    claimed, slack = (np.concatenate(arrays) for arrays in pairs)
+    claimed, slack = _claims(x, gradient)
     nothing = CANCELS * float(np.max(np.abs(claimed)))
     coordinates, lines = [], []
     with np.errstate(all="ignore"):
@@ -239,9 +237,7 @@ def check_gradient(
                 # Between the sides there is room for errors in all other coordinates.
                 found = replace(found, verdict="unjudged", sides=None, reason=_CROSSES)
             if method != "five-point" and found.verdict in ("agrees", "wrong"):
-                by_formula = formula(
-                    Line(shown, where, direction), step * scale(line.size)
-                )
+                by_formula = formula(line, step * scale(line.size))
                 found = _shown(found, by_formula, method)
             coordinates.append(found)
             lines.append(line)
@@ -250,8 +246,7 @@ def check_gradient(
             # Before anything is said: is f random?
             lines[coordinates.index(report.worst)].ask_again()
         mistake = _likely_mistake(function, coordinates, lines, directions is None)
-    calls = function.calls + (shown.calls if shown is not function else 0)
-    return replace(report, evaluations=calls, mistake=mistake)
+    return replace(report, evaluations=function.calls, mistake=mistake)
 
 
 def _moves(function: Function, directions: int | None, seed: Any) -> Iterator[tuple]:
@@ -261,7 +256,7 @@ def _moves(function: Function, directions: int | None, seed: Any) -> Iterator[tu
         size = math.prod(shape)
         if directions is None:
             for i, index in enumerate(np.ndindex(shape)):
-                yield label(name, index), where.start + i, 1.0
+                yield f"{name}{[*index] or ''}", where.start + i, 1.0
             continue
         for k in range(directions if size else 0):
             # None below 1: an error in any coordinate counts in full. No two alike: equal
@@ -270,44 +265,38 @@ def _moves(function: Function, directions: int | None, seed: Any) -> Iterator[tu
             yield f"{name} along random direction {k + 1}", where, direction
 
 
-def _rename(x, names):
+def _rename(x: Any, names: Any) -> list[str]:
+    """The names of the leaves of a tuple or list whose entries are called so."""
     names = list(names) if isinstance(names, Iterable) else [names]
-    fits = isinstance(x, tuple | list) and all(isinstance(name, str) for name in names)
-    if not fits or not len(names) == len(x) == len(set(names)):
+    if not isinstance(x, tuple | list) or not len(names) == len(x) == len({*names}):
         raise ValueError(
             f"names: got {names!r} for {describe(x)}, expected a name of its own for each entry "
             "of a tuple or list"
         )
-    return [
-        leaf
-        for part, name in zip(x, names, strict=True)
-        for leaf in leaf_names(part, name)
-    ]
+    return sum(map(leaf_names, x, names), [])
 
 
-def _claims(x, gradient, name="gradient"):
-    """For each array in x what the gradient has there, and half of the last digit of it: a claim
-    in float32 is right when it is the nearest float32. A list of pairs of flat arrays."""
-    if is_container(x):
-        keys, there = (
-            list(tree) if isinstance(tree, dict) else list(range(len(tree)))
-            for tree in (x, gradient if is_container(gradient) else ())
+def _claims(x: Any, gradient: Any) -> np.ndarray:
+    """Two rows: the gradient in x's order, and half of the last digit of each number: a claim in
+    float32 is right when it is the nearest float32."""
+    if is_container(x) and not same_structure(gradient, x):
+        raise TypeError(
+            f"gradient: got {describe(gradient)}, expected the structure of x, {describe(x)}, "
+            "with the same keys and lengths throughout"
         )
-        if isinstance(x, dict) != isinstance(gradient, dict) or set(keys) != set(there):
-            raise TypeError(
-                f"{name}: got {describe(gradient)}, expected the structure of x, {describe(x)}"
+    names, claims = leaf_names(x, "gradient"), leaves_like(gradient, x)
+    rows = []
+    for name, claim, part in zip(names, claims, leaves(x), strict=True):
+        array, shape = differences.real_array(claim, name), np.shape(part)
+        if array.shape != shape:
+            raise ValueError(
+                f"{name}: got shape {array.shape}, expected {shape}, the shape of its x"
+                f"{'; is it transposed?' if array.shape == shape[::-1] else ''}"
             )
-        parts = [_claims(x[key], gradient[key], f"{name}[{key!r}]") for key in keys]
-        return [pair for pairs in parts for pair in pairs]
-    array, shape = differences.real_array(gradient, name), np.shape(x)
-    if array.shape != shape:
-        raise ValueError(
-            f"{name}: got shape {array.shape}, expected {shape}, the shape of its x"
-            f"{'; is it transposed?' if array.shape == shape[::-1] else ''}"
-        )
-    kind = np.asarray(gradient).dtype
-    digit = np.finfo(kind).eps / 2 if kind.kind == "f" else 0.0
-    return [(array.ravel(), digit * np.abs(array.ravel()))]
+        kind = np.asarray(claim).dtype
+        digit = np.finfo(kind).eps / 2 if kind.kind == "f" else 0.0
+        rows.append([array.ravel(), digit * np.abs(array.ravel())])
+    return np.concatenate(rows, axis=1)
 
 
 # --- one verdict ----------------------------------------------------------------------
@@ -337,17 +326,15 @@ def _judge(line: Line, claim: _Claim) -> Coordinate:
     noise = differences.measure_noise(line)
     found = differences.explore(line, noise)
     judged = _weigh(line, claim, found, noise)
-    if judged.verdict != "wrong":
-        return judged
-    slope = judged.finite_difference
-    near = _nearby(line, claim, judged, found, noise)
-    is_rough = near and (near.holds(claim.value) or not near.holds(slope))
-    # Stairs are flat nearby and steep from afar; those of float32 are no higher than this.
-    near = _nearby(line, claim, judged, found, line.floor)
-    is_flat = near and near.estimate == claim.value == 0
-    low = differences.SINGLE * abs(line(0.0))
-    if is_rough or is_flat or (slope == 0 and 0 < line.moves() <= low):
-        return replace(judged, verdict="unjudged", reason=_ROUGH)
+    if judged.verdict == "wrong":
+        # Stairs are flat nearby and steep from afar.
+        near = _nearby(line, claim, judged, found, noise)
+        flat = _nearby(line, claim, judged, found, line.floor)
+        if (
+            near
+            and (near.holds(claim.value) or not near.holds(judged.finite_difference))
+        ) or (flat and flat.estimate == claim.value == 0):
+            return replace(judged, verdict="unjudged", reason=_ROUGH)
     return judged
 
 
@@ -402,7 +389,7 @@ def _weigh(line: Line, claim: _Claim, found: Look, noise: float) -> Coordinate:
     if slope.bar <= NOTHING * steep:
         nothing = math.inf
     # Three digits of a slope are asked for, or a quarter of those of f.
-    coarse = max(COARSE, (line.floor / (abs(line(0.0)) or math.inf)) ** 0.25)
+    coarse = max(COARSE, (noise / (abs(line(0.0)) or math.inf)) ** 0.25)
     coordinate = judged(slope, "agrees")
     if coordinate.resolution > coarse and min(slope.bar, abs(value)) > nothing:
         digits = f"{slope.estimate:.3g} \N{PLUS-MINUS SIGN} {slope.bar:.2g}"
@@ -432,10 +419,10 @@ def _likely_mistake(function, coordinates, lines, by_coordinate):
     wrong = np.array([c.verdict == "wrong" for c in coordinates])
     if not wrong.any():
         return ""
-    if not any(line.moves() for line in lines):
+    if all(line.is_flat() for line in lines):
         return "f gives the same number for every x; does it use its argument?"
     columns = [(c.claimed, c.finite_difference, c.bar) for c in coordinates]
-    claimed, found, bars = (np.array(column) for column in zip(*columns, strict=True))
+    claimed, found, bars = np.array(columns).T
     if words := _factor(claimed, found, bars):
         return words
     errors = (found - claimed)[wrong] / np.abs(claimed[wrong])
@@ -475,45 +462,37 @@ def _mistake_in(name, arrays):
 
 
 def _factor(claimed, found, bars):
-    """Words if found = factor * claimed for one factor that means something, otherwise ''."""
-    if claimed.shape != found.shape or not claimed.any():
-        return ""
-    largest = np.argmax(np.abs(claimed))
-    claim, slope, bar = (float(part.flat[largest]) for part in (claimed, found, bars))
-    if not abs(slope) > 4 * bar:
-        return ""
-    ratio, why = _meaning(abs(slope / claim), bar / abs(slope) + 1e-7)
-    factor = math.copysign(ratio, slope * claim)
-    if not ratio or factor == 1 or not _fits(factor * claimed, found, bars):
-        return ""
-    # One number is always some factor away from another.
-    if claimed.size == 1 and max(ratio.numerator, ratio.denominator) > 9:
-        return ""
-    sign, minus = ("the sign is flipped; ", "-") if factor < 0 else ("", "")
-    return f"{sign}{minus}{ratio} times it fits{why}"
+    """Words if found = factor * claimed for one factor that means something, otherwise ''.
 
-
-def _meaning(size, off):
-    """The factor that ``size`` stands for, known up to ``off`` of it, and what it may mean.
-
-    A fraction of one-digit numbers; n, as a sum and a mean differ by; n/(n-1), as two variances
-    do; or the inverse of one. It must be much nearer than the next of its kind, so that it fits by
-    no accident; 0 if there is none.
+    n, as a sum and a mean differ by; a fraction of one-digit numbers; n/(n-1), as two variances
+    do; or the inverse of one. It must be much nearer than the next of its kind, so that it fits
+    by no accident.
     """
-    large = max(size, 1 / size)
+    at = np.argmax(np.abs(claimed))
+    claim, slope, bar = (part.flat[at] for part in (claimed, found, bars))
+    if claimed.shape != found.shape or not claim or not abs(slope) > 4 * bar:
+        return ""
+    size = abs(slope / claim)
+    large, off = max(size, 1 / size), bar / abs(slope) + 1e-7
     n, m = round(large), max(2, 1 + round(1 / max(large - 1, 1e-9)))
     digits = Fraction(large).limit_denominator(9)
+    mean = "; a sum in one place, a mean in the other?" if n > 2 else ""
     # With how far the next one is.
     kinds = [
+        (Fraction(n), 1, mean),
         (digits, 1 / 72 if digits.numerator < 10 else 0, ""),
-        (Fraction(n), 1, "; a sum in one place, a mean in the other?"),
         (Fraction(m, m - 1), 1 / m**2, "; n in one place, n - 1 in the other (ddof)?"),
     ]
     for ratio, apart, why in kinds:
         if abs(ratio - large) <= off * large <= apart / 50:
-            why = why or kinds[1][2] * (ratio > 2.5)
-            return (ratio if size > 1 else 1 / ratio), why
-    return Fraction(0), ""
+            ratio = ratio if size > 1 else 1 / ratio
+            factor = math.copysign(ratio, slope * claim)
+            # One number is always some factor away from another.
+            means = claimed.size > 1 or max(ratio.as_integer_ratio()) < 10
+            if means and factor != 1 and _fits(factor * claimed, found, bars):
+                sign = "the sign is flipped; -" if factor < 0 else ""
+                return f"{sign}{ratio} times it fits{why}"
+    return ""
 
 
 def _fits(claimed, found, bars):

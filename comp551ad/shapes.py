@@ -19,7 +19,7 @@ from typing import Any, TypeAlias, TypeVar, cast
 import numpy as np
 
 Array: TypeAlias = np.ndarray
-_REAL = (Array, float, np.floating)
+_REAL, _CONTAINERS = (Array, float, np.floating), (list, tuple)
 Function = TypeVar("Function", bound=Callable[..., Any])
 # "N D", a sequence of such for a container, or a function that makes one from self and all
 # arguments.
@@ -47,24 +47,24 @@ def shapes(**declared: Axes) -> Callable[[Function], Function]:
     def decorate(f: Function) -> Function:
         signature = inspect.signature(f)
         names = list(signature.parameters)
-        places = {name: names.index(name) for name in declared}
+        places = [names.index(name) for name in declared]
         # What fitted the last time fits again: each step of a descent brings the same shapes.
-        # These are self, and the kinds and shapes of the arrays that f was given.
+        # These are self, and the kinds and shapes of the arrays.
         last: tuple = (None, None)
 
-        def fitted(args: tuple) -> list:
-            given = {name: args[place] for name, place in places.items()}
+        def forms(args: Sequence) -> list | None:
+            try:
+                return [(type(args[k]), args[k].dtype, args[k].shape) for k in places]
+            except AttributeError:
+                return None
+
+        def fitted(args: tuple) -> tuple:
+            given = {name: args[k] for name, k in zip(declared, places, strict=True)}
             for name in declared:
                 if given[name] is signature.parameters[name].default is None:
                     del given[name]
             fitting = fit(declared, given, args[0])
-            return [fitting.get(*pair) for pair in zip(names, args, strict=False)]
-
-        def forms(args: Sequence) -> list:
-            return [
-                (type(A), A.dtype, A.shape) if hasattr(A, "dtype") else None
-                for A in (args[place] for place in places.values())
-            ]
+            return tuple(fitting.get(*pair) for pair in zip(names, args, strict=False))
 
         @functools.wraps(f)
         def checked(*args: Any, **kwargs: Any) -> Any:
@@ -74,10 +74,10 @@ def shapes(**declared: Axes) -> Callable[[Function], Function]:
                 bound.apply_defaults()
                 args, kwargs = bound.args, bound.kwargs
             owner = args[0] if names[0] == "self" else None
-            if owner is not last[0] or forms(args) != last[1]:
-                args = tuple(fitted(args))
-                found = forms(args)
-                last = owner, None if None in found else found
+            found = forms(args)
+            if found is None or owner is not last[0] or found != last[1]:
+                args = fitted(args)
+                last = owner, forms(args)
             try:
                 result = f(*args, **kwargs)
             except NotFiniteError:
@@ -85,7 +85,7 @@ def shapes(**declared: Axes) -> Callable[[Function], Function]:
                 require_finite(names, args)
                 raise
             require_finite(names, args)
-            if _not_finite([""], [result]):
+            if not _is_finite(result):
                 raise NotFiniteError(
                     f"{f.__name__}: got nan or inf from finite {', '.join(declared)}, "
                     "expected finite numbers; scale the inputs (standardize X) or the weights "
@@ -174,29 +174,28 @@ def _misfit(
 
 
 def require_finite(names: Sequence[str], several: Sequence[Any]) -> None:
-    """Refuse nan and inf, and name the entry."""
-    if bad := _not_finite(names, several):
-        raise NotFiniteError(
-            f"{bad}, expected finite numbers; clean the data, or take smaller steps"
-        )
+    """Refuse nan and inf in arrays, numbers and containers of them, and name the entry."""
+    if _is_finite(several):
+        return
+    name, x = next(
+        pair for pair in zip(names, several, strict=False) if not _is_finite(pair[1])
+    )
+    if issubclass(type(x), _CONTAINERS):
+        require_finite([f"{name}[{i}]" for i in range(len(x))], x)
+    bad = np.argwhere(~np.isfinite(x))
+    raise NotFiniteError(
+        f"{name}{bad[0].tolist() or ''}: got {np.asarray(x)[*bad[0]]} ({len(bad)} such), "
+        "expected finite numbers; clean the data, or take smaller steps"
+    )
 
 
-def _not_finite(names: Sequence[str], several: Sequence[Any]) -> str:
-    """The first nan or inf in arrays, numbers and containers of them, or nothing."""
-    for k, x in enumerate(several):
-        # A tracer answers to the class of its value, and looks after itself.
-        if issubclass(type(x), _REAL):
-            # A third of the price of np.isfinite. It may overflow, without a warning.
-            if math.isfinite(np.vdot(x, x)) or np.isfinite(x).all():
-                continue
-            bad = np.argwhere(~np.isfinite(x))
-            at = bad[0].tolist()
-            return f"{names[k]}{at}: got {np.asarray(x)[*at]} ({len(bad)} such)"
-        if issubclass(type(x), (list, tuple)):
-            inside = [f"{names[k]}[{i}]" for i in range(len(x))]
-            if text := _not_finite(inside, x):
-                return text
-    return ""
+def _is_finite(x: Any) -> bool:
+    """Whether there is no nan or inf; a tracer looks after itself."""
+    # A tracer answers to the class of its value: hence its type.
+    if issubclass(type(x), _REAL):
+        # A third of the price of np.isfinite. It may overflow, without a warning.
+        return math.isfinite(np.vdot(x, x)) or bool(np.isfinite(x).all())
+    return not issubclass(type(x), _CONTAINERS) or all(map(_is_finite, x))
 
 
 # ---- single arguments ----------------------------------------------------------------

@@ -141,7 +141,7 @@ def test_right_slope_passes_and_wrong_one_does_not(f, slope, x):
         (lambda x: np.sum(x**2), [2e-8, 2, 2e8], np.array([1e-8, 1, 1e8]), "the digits"),
         (lambda x: 1e15 + np.sum(np.sin(x)), [-3, -3], np.array([0.1, 0.2]), "digits of f"),
         # Stairs as low as the steps of float32, and higher ones.
-        (lambda x: float(np.float32(1e3 + np.sin(x) / 100)), 0.01, 0.001, "as float32 is"),
+        (lambda x: float(np.float32(1e3 + np.sin(x) / 100)), 0.01, 0.001, "digits of f tell"),
         (lambda x: 5 + np.floor(1e7 * x) / 1e7, 0.0, 0.500034567, "f is too rough"),
         (lambda x: np.floor(1e3 * x) / 1e3, 0.0, 0.50034, "f is too rough here"),
         # No slope at all.
