@@ -24,7 +24,6 @@ import functools
 import itertools
 import math
 import operator
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -405,18 +404,17 @@ def recognise(rows: list) -> list:
 # ---------------------------------------------------------------- what uses what
 
 
-def needed_nodes(outputs: list[Node]) -> tuple[list[Node], Counter[Node]]:
-    """The nodes that the outputs need, in the order they were made, and how often each."""
-    waiting, seen = list(outputs), set()
-    while waiting:
-        node = waiting.pop()
-        if node not in seen:
-            seen.add(node)
-            waiting += node.reads
-    uses = Counter(outputs)
-    for node in seen:
-        uses.update(node.reads)
-    return sorted(seen, key=lambda n: n.number), uses
+def users_of(outputs: list[Node]) -> dict[Node, list]:
+    """The nodes that the outputs need, in the order they were made, each with those that read it;
+    None for whoever reads an output."""
+    users: dict[Node, list] = {}
+    waiting: list[tuple] = [(node, None) for node in outputs]
+    for node, user in waiting:
+        if node not in users:
+            users[node] = []
+            waiting += [(operand, node) for operand in node.reads]
+        users[node].append(user)
+    return {node: users[node] for node in sorted(users, key=lambda n: n.number)}
 
 
 def is_view(node: Node) -> bool:
@@ -460,7 +458,7 @@ IN_PARTS: dict[str, Callable] = {
 def taken_apart(outputs: list[Node], expressions: Expressions) -> list[Node]:
     """The outputs, with softmax and its kin in terms of NumPy's functions."""
 
-    def in_parts(node, operands, uses):
+    def in_parts(node, operands, users):
         if not node.size or not node.shape or node.name not in IN_PARTS:
             return None
         f = functools.partial(IN_PARTS[node.name], **node.parameters)
@@ -468,10 +466,10 @@ def taken_apart(outputs: list[Node], expressions: Expressions) -> list[Node]:
         scaled = expressions.read(trace.rows, operands)
         return expressions.written_out(scaled[trace.outputs[0]])
 
-    def sign_inside(node, operands, uses):
+    def sign_inside(node, operands, users):
         """The minus of a matrix product goes to its smaller factor."""
         (product,) = node.operands if node.name == "negative" else (node,)
-        if product is node or not product.operands or uses[product] > 1:
+        if product is node or not product.operands or len(users[product]) > 1:
             return None
         entry, factors = PRIMITIVES[product.name], list(operands[0].operands)
         k = int(factors[-1].size < factors[0].size)
@@ -488,16 +486,16 @@ def _rebuilt(
     outputs: list[Node], expressions: Expressions, rule: Callable
 ) -> list[Node]:
     """The outputs, with a rule applied to each node and its new operands; None keeps it."""
-    nodes, uses = needed_nodes(outputs)
+    users = users_of(outputs)
     new: dict[Node, Node] = {}
 
     def renewed(part):
         return new[part] if isinstance(part, Node) else part
 
-    for node in nodes:
+    for node in users:
         operands = tuple(new[o] for o in node.operands)
         parameters = pytrees.tree_map(renewed, node.parameters)
-        new[node] = rule(node, operands, uses) or expressions.node(
+        new[node] = rule(node, operands, users) or expressions.node(
             node.name, operands, parameters, node.shape
         )
     return [new[node] for node in outputs]
