@@ -691,9 +691,6 @@ REFUSED = {
         lambda p: p[Colour.RED], {Colour.RED: 1.0}
     ),
     r"key: got \('a', 1\)": lambda: write_value(lambda x: {("a", 1): x}, 3.0),
-    "copy: got a parameter": lambda: write_value(
-        lambda x, copy: x * copy, 1.0, 2.0, buffered=True
-    ),
     "f: got a value that is itself being recorded": lambda: grad(
         lambda c: write_gradient(lambda x: x * c, 1.0)(1.0)
     )(2.0),

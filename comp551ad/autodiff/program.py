@@ -6,7 +6,7 @@ trace too), simplifies both together, and writes them down as a NumPy function. 
 one's own derivation, and it runs.
 
 Reads: ``tape``, ``trace``, ``arguments``, ``data``, ``operands``, ``primitives``, ``passes``,
-``transforms``, ``refusals``, ``simplify``, ``emit``, ``javascript``, ``trials``, ``pytrees``. Read
+``refusals``, ``simplify``, ``emit``, ``javascript``, ``trials``, ``pytrees``. Read
 by: ``show``, notebooks.
 """
 
@@ -23,7 +23,7 @@ import numpy as np
 
 from comp551ad import pytrees
 
-from .arguments import Call, names_by_place, silence, with_integers
+from .arguments import Call, names_by_place, with_integers
 from .data import Data, handle
 from .emit import BufferedWriter, Computation, Output, ProgramError, Writer
 from .javascript import JavaScriptWriter
@@ -31,11 +31,10 @@ from .operands import as_input, operands_of
 from .passes import pull_back
 from .primitives import shape_of
 from .refusals import TraceError, kind_of
-from .simplify import Expressions, is_view, recognise
+from .simplify import Expressions, recognise
 from .tape import Tape, Tracer, concrete
 from .trace import local_names
-from .transforms import own
-from .trials import try_others
+from .trials import Derived, try_others
 
 _FORM = operator.attrgetter("shape", "dtype")
 # Operations: compiling costs some 20 microseconds each.
@@ -120,17 +119,12 @@ class Program:
         # Whether it holds for the recorded data alone.
         self._is_fixed = is_fixed
         self._results = writer.computation.results
-        # Where all arguments are arrays one look tells whether others fit, and results that are
-        # new arrays are as they should be.
-        results = self._results if type(self._results) is tuple else (self._results,)
-        nodes = {x.node for x in results if type(x) is Output}
-        self._is_plain = (
-            all(type(x) is np.ndarray for x in examples.values())
-            and len(nodes) == len(results)
-            and all(n.shape and n.operands and not is_view(n) for n in nodes)
-            and names_by_place(self)[: len(examples)] == list(examples)
+        # Where all arguments are arrays one look tells whether others fit.
+        by_place = names_by_place(self)[: len(examples)] == list(examples)
+        are_arrays = {type(x) for x in examples.values()} == {np.ndarray}
+        self._forms = (
+            [*map(_FORM, examples.values())] if by_place and are_arrays else []
         )
-        self._forms = [*map(_FORM, examples.values())] if self._is_plain else []
         functools.update_wrapper(self, self.function)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -144,7 +138,7 @@ class Program:
 
     def _checked(self, args, kwargs) -> Sequence:
         """The arguments in the order of the parameters, each as it was recorded."""
-        if self._is_plain and not kwargs and set(map(type, args)) == {np.ndarray}:
+        if not kwargs and set(map(type, args)) == {np.ndarray}:
             if list(map(_FORM, args)) == self._forms:
                 return args
         given = self.__signature__.bind(*args, **kwargs).arguments
@@ -198,17 +192,16 @@ class Program:
         # With NumPy's numbers 1 / 0 is inf, as when it was recorded.
         return np.float64(x) if type(x) is float else x
 
-    def _finish(self, result, args):
+    def _finish(self, result, args, copy=False):
         """The result in f's own classes of containers, with Python's numbers for NumPy's, and
         arrays that are the caller's alone: no argument's memory, nor another result's."""
-        if self._is_plain:
-            return result
         taken, found = set(map(id, pytrees.leaves(list(args)))), []
         for x in pytrees.leaves(result):
             if type(x) in (np.ndarray, np.float64) and not x.shape:
                 x = x.item()
-            elif type(x) is np.ndarray and (x.base is not None or id(x) in taken):
-                x = x.copy()
+            elif type(x) is np.ndarray:
+                if copy or x.base is not None or id(x) in taken:
+                    x = x.copy()
             taken.add(id(x))
             found.append(_handle(x))
         return pytrees.unflatten(self._results, iter(found))
@@ -225,13 +218,12 @@ class BufferedProgram(Program):
 
     Attributes:
         readable: the same program written for reading. It runs instead when the program is
-            itself recorded, or where a mask chooses how many entries arrays have.
+            itself recorded.
     """
 
-    def __init__(self, *written: Any, readable: Program, sizes_vary: bool):
+    def __init__(self, *written: Any, readable: Program):
         super().__init__(*written)
         self.readable = readable
-        self._sizes_vary = sizes_vary
         self._one_at_a_time = threading.Lock()
 
     def __call__(self, *args: Any, copy: bool = True, **kwargs: Any) -> Any:
@@ -240,13 +232,11 @@ class BufferedProgram(Program):
         With ``copy=False`` the results are the program's own arrays, which the next call
         overwrites: use them before it, and don't hand them to it as arguments.
         """
+        if Tracer in map(type, pytrees.leaves([args, kwargs])):
+            return self.readable(*args, **kwargs)
         checked = self._checked(args, kwargs)
-        is_traced = Tracer in map(type, pytrees.leaves(list(checked)))
-        if self._sizes_vary or is_traced:
-            return self._finish(self.readable.function(*checked), checked)
         with self._one_at_a_time:
-            result = self._finish(self.function(*checked), checked)
-            return pytrees.tree_map(own, result) if copy else result
+            return self._finish(self.function(*checked), checked, copy)
 
 
 def _described(x):
@@ -279,50 +269,35 @@ def _write(f, args, kwargs, wrt, value, buffered, language):
         )
 
     def derived(kinds, args=args, kwargs=kwargs):
-        call = Call.of(f, args, kwargs, whole=True)
-        if buffered and "copy" in {*call.slots, *kwargs}:
-            raise ProgramError(
-                "copy: got a parameter of this name, which a buffered program has already; "
-                "give yours another name"
-            )
-        return call, *_derived(call, wrt, value, kinds)
+        return _derived(f, args, kwargs, wrt, value, kinds)
 
     def checked(kinds):
-        call, computation, examples, tape, result = derived(kinds)
-        call.check(result, tape, kinds)
-        return computation, examples, (call, tape, result, kinds)
+        found = derived(kinds)
+        found.call.check(found.result, found.tape, kinds)
+        return found, kinds
 
-    computation, examples, recorded = with_integers(checked, (*args, *kwargs.values()))
+    given = [args, kwargs]
+    first, kinds = with_integers(checked, given)
+    sizes_vary, is_fixed = try_others(
+        first, given, kinds, lambda others: derived(kinds, *others)
+    )
 
-    def is_as_written(change):
-        other = pytrees.tree_map(change, [args, kwargs])
-        try:
-            with silence():
-                again = Writer(derived(recorded[-1], *other)[1])
-        except ProgramError:
-            return False
-        except np.linalg.LinAlgError:
-            # A rule needs a⁻¹, and these arguments made a singular: they tell nothing.
-            return True
-        return _without_shapes(again) == _without_shapes(Writer(computation))
+    def program(writer):
+        return writer(first.computation), first.examples, is_fixed
 
-    sizes_vary, is_fixed = try_others(*recorded, is_as_written)
     if language == "javascript":
-        return Program(JavaScriptWriter(computation), examples, is_fixed)
-    program = Program(Writer(computation), examples, is_fixed)
+        return Program(*program(JavaScriptWriter))
+    readable = Program(*program(Writer))
     if not buffered:
-        return program
-    in_buffers = BufferedWriter(computation), examples, is_fixed
-    return BufferedProgram(*in_buffers, readable=program, sizes_vary=sizes_vary)
+        return readable
+    # Where a mask chooses how many entries arrays have, none can be kept.
+    writer = Writer if sizes_vary else BufferedWriter
+    return BufferedProgram(*program(writer), readable=readable)
 
 
-def _without_shapes(writer):
-    """The source without the comments that tell shapes."""
-    return re.sub("  # .*", "", writer.source)
-
-
-def _derived(call, wrt, value, kinds) -> tuple:
-    """What is to be written, examples of the arguments, and f's tape and its result."""
+def _derived(f, args, kwargs, wrt, value, kinds) -> Derived:
+    """Record f, and differentiate the record."""
+    call = Call.of(f, args, kwargs, whole=True)
     with Tape(watch=True) as outer:
         one = outer.add_input(1.0, "seed")
         with _InnerTape(watch=True) as tape:
@@ -401,7 +376,7 @@ def _derived(call, wrt, value, kinds) -> tuple:
         {node: name for node, name in reversed(names) if node.operands},
         expressions,
     )
-    return computation, examples, tape, result
+    return Derived(call, tape, result, computation, examples)
 
 
 class _InnerTape(Tape):
