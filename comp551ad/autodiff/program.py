@@ -6,7 +6,7 @@ trace too), simplifies both together, and writes them down as a NumPy function. 
 one's own derivation, and it runs.
 
 Reads: ``tape``, ``trace``, ``arguments``, ``data``, ``operands``, ``primitives``, ``passes``,
-``refusals``, ``simplify``, ``emit``, ``javascript``, ``trials``, ``pytrees``. Read
+``transforms``, ``refusals``, ``simplify``, ``emit``, ``javascript``, ``trials``, ``pytrees``. Read
 by: ``show``, notebooks.
 """
 
@@ -23,7 +23,7 @@ import numpy as np
 
 from comp551ad import pytrees
 
-from .arguments import Call, names_by_place, with_integers
+from .arguments import Call, code_of, names_by_place, with_integers
 from .data import Data, handle
 from .emit import BufferedWriter, Computation, Output, ProgramError, Writer
 from .javascript import JavaScriptWriter
@@ -31,9 +31,10 @@ from .operands import as_input, operands_of
 from .passes import pull_back
 from .primitives import shape_of
 from .refusals import TraceError, kind_of
-from .simplify import Expressions, recognise
+from .simplify import Expressions, is_view, recognise
 from .tape import Tape, Tracer, concrete
-from .trace import local_names
+from .trace import Recording
+from .transforms import own
 from .trials import Derived, try_others
 
 _FORM = operator.attrgetter("shape", "dtype")
@@ -119,12 +120,17 @@ class Program:
         # Whether it holds for the recorded data alone.
         self._is_fixed = is_fixed
         self._results = writer.computation.results
-        # Where all arguments are arrays one look tells whether others fit.
-        by_place = names_by_place(self)[: len(examples)] == list(examples)
-        are_arrays = {type(x) for x in examples.values()} == {np.ndarray}
-        self._forms = (
-            [*map(_FORM, examples.values())] if by_place and are_arrays else []
+        # Where all arguments are arrays one look tells whether others fit, and results that are
+        # new arrays are as they should be.
+        results = self._results if type(self._results) is tuple else (self._results,)
+        nodes = {x.node for x in results if type(x) is Output}
+        self._is_plain = (
+            {type(x) for x in examples.values()} == {np.ndarray}
+            and names_by_place(self)[: len(examples)] == list(examples)
+            and len(nodes) == len(results)
+            and all(n.shape and n.operands and not is_view(n) for n in nodes)
         )
+        self._forms = [*map(_FORM, examples.values())] if self._is_plain else []
         functools.update_wrapper(self, self.function)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -192,16 +198,17 @@ class Program:
         # With NumPy's numbers 1 / 0 is inf, as when it was recorded.
         return np.float64(x) if type(x) is float else x
 
-    def _finish(self, result, args, copy=False):
+    def _finish(self, result, args):
         """The result in f's own classes of containers, with Python's numbers for NumPy's, and
         arrays that are the caller's alone: no argument's memory, nor another result's."""
+        if self._is_plain:
+            return result
         taken, found = set(map(id, pytrees.leaves(list(args)))), []
         for x in pytrees.leaves(result):
             if type(x) in (np.ndarray, np.float64) and not x.shape:
                 x = x.item()
-            elif type(x) is np.ndarray:
-                if copy or x.base is not None or id(x) in taken:
-                    x = x.copy()
+            elif type(x) is np.ndarray and (x.base is not None or id(x) in taken):
+                x = x.copy()
             taken.add(id(x))
             found.append(_handle(x))
         return pytrees.unflatten(self._results, iter(found))
@@ -236,7 +243,8 @@ class BufferedProgram(Program):
             return self.readable(*args, **kwargs)
         checked = self._checked(args, kwargs)
         with self._one_at_a_time:
-            return self._finish(self.function(*checked), checked, copy)
+            result = self._finish(self.function(*checked), checked)
+            return pytrees.tree_map(own, result) if copy else result
 
 
 def _described(x):
@@ -300,7 +308,7 @@ def _derived(f, args, kwargs, wrt, value, kinds) -> Derived:
     call = Call.of(f, args, kwargs, whole=True)
     with Tape(watch=True) as outer:
         one = outer.add_input(1.0, "seed")
-        with _InnerTape(watch=True) as tape:
+        with _InnerTape(code_of(f)) as tape:
             taken = call.trace(
                 lambda x, name: tape.add_input(outer.add_input(x, name), name),
                 tape,
@@ -312,7 +320,7 @@ def _derived(f, args, kwargs, wrt, value, kinds) -> Derived:
             }
             examples = {name: _example(tree, name) for name, tree in arguments.items()}
             chosen = [] if wrt is None else _chosen(wrt, call, arguments)
-            result, local = call.run_and_see_locals()
+            result = call.run()
             out_rows, out_values = tape.read_outputs(result)
         _refuse_branches(tape.decisions)
         _refuse_strangers(outer, out_values)
@@ -331,7 +339,7 @@ def _derived(f, args, kwargs, wrt, value, kinds) -> Derived:
         )
     named = [
         (name, tracer.value, adjoints[tracer.index])
-        for name, tracer in local_names(local, tape, set(taken))
+        for name, tracer in tape.local_names(set(taken))
         if tracer.index >= len(taken)
     ]
     anchors = {
@@ -379,7 +387,7 @@ def _derived(f, args, kwargs, wrt, value, kinds) -> Derived:
     return Derived(call, tape, result, computation, examples)
 
 
-class _InnerTape(Tape):
+class _InnerTape(Recording):
     """The tape that a function is recorded on. Data among the operands becomes an input of the tape
     further out, so that what the rules compute from it is recorded, too."""
 
