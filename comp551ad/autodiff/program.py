@@ -356,18 +356,20 @@ def _derived(f, args, kwargs, wrt, value, kinds) -> Derived:
         return expressions.with_data(leaf, outer) if type(leaf) is Data else leaf
 
     def gradient_of(leaf):
-        node = expressions.node_of(adjoints[leaf.index])
+        node = expressions.node_of(adjoints[leaf.index], outer)
         return Output(expressions.spread(node, leaf.shape), input_of(leaf))
 
     results = []
     if value:
-        nodes = map(expressions.node_of, out_values)
-        results.append(pytrees.unflatten(result, map(Output, nodes)))
+        pairs = zip(pytrees.leaves(result), out_values, strict=True)
+        values = (leaf if type(leaf) is Data else value for leaf, value in pairs)
+        outputs = (Output(expressions.node_of(x, outer)) for x in values)
+        results.append(pytrees.unflatten(result, outputs))
     gradients = tuple(pytrees.tree_map(gradient_of, tree) for _, tree in chosen)
     if chosen:
         results.append(gradients if isinstance(wrt, tuple) else gradients[0])
     # A local variable's adjoint goes by d and its name; its size may have moved on (1/N).
-    names = [(expressions.node_of(x), name) for name, x, _ in named]
+    names = [(expressions.node_of(x, outer), name) for name, x, _ in named]
     names += [(scaled[k].node, name) for k, name in anchors.items()]
     name = re.sub(r"\W", "_", getattr(call.f, "__name__", "f")).strip("_")
     title = f"The value of {name}."

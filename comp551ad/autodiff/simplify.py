@@ -133,8 +133,7 @@ class Expressions:
 
     def node(self, name: str, operands: tuple, parameters: dict, shape: tuple) -> Node:
         """The node of this operation; the same one when it was made before."""
-        if operands and (PRIMITIVES[name].elementwise or PRIMITIVES[name].bilinear):
-            operands = _without_casts(operands)
+        operands = self._as_floats(name, operands)
         numbers = [o.number for o in operands]
         if len(operands) > 1 and PRIMITIVES[name].commutative:
             numbers.sort()
@@ -177,10 +176,11 @@ class Expressions:
             node = self.node("divide", (node, self.constant(down)), {}, node.shape)
         return node
 
-    def node_of(self, value: Any) -> Node:
-        """The node of a value on the tape that was read, or of a constant; None is 0."""
-        if type(value) is Tracer:
-            return self.written_out(self.scaled[value.index])
+    def node_of(self, value: Any, tape: Tape) -> Node:
+        """The node of a value on the tape that was read, of data, or of a constant; None is 0."""
+        node = self.with_data(value, tape)
+        if isinstance(node, Node):
+            return node
         return self.constant(value if np.shape(value) else float(value or 0))
 
     # -- data
@@ -205,8 +205,18 @@ class Expressions:
         }
         return self.node("data", (), call, np.shape(value))
 
-    def _as_floats(self, data):
-        """Data as an operand: sums of truth values, for one, are not what is meant."""
+    def _as_floats(self, name, operands):
+        """The operands, data as floats: sums of truth values, for one, are not what is meant.
+        Beside floats arithmetic needs no cast."""
+        if all(o.name != "data" for o in operands):
+            return operands
+        entry = PRIMITIVES[name]
+        if entry.elementwise or entry.bilinear:
+            if any(o.name not in ("data", "constant") for o in operands):
+                return operands
+        return tuple(self._as_float(o) if o.name == "data" else o for o in operands)
+
+    def _as_float(self, data):
         cast = {"function": "astype", "args": (data, float), "kwargs": {}}
         return self.node("data", (), cast, data.shape)
 
@@ -231,9 +241,10 @@ class Expressions:
         self.scaled = scaled = [Scaled(1.0, 1.0, node) for node in given]
         for k, row in itertools.islice(enumerate(rows), len(scaled), None):
             if row[0] == "input":
-                node = self.node("input", (), {"k": k}, shape_of(concrete(row[1])))
-                if tape is not None and tape.origins.of(row[1]):
-                    node = self._as_floats(self.with_data(row[1], tape))
+                node = tape and self.with_data(row[1], tape)
+                if not isinstance(node, Node):
+                    shape = shape_of(concrete(row[1]))
+                    node = self.node("input", (), {"k": k}, shape)
                 new = Scaled(1.0, 1.0, node)
             else:
                 operands = [
@@ -502,19 +513,6 @@ def _rebuilt(
 
 
 # ---------------------------------------------------------------- numbers and keys
-
-
-def _without_casts(operands):
-    """The operands of arithmetic: beside floats, integers and truth values need no cast."""
-
-    def is_cast(node):
-        return node.name == "data" and node.parameters["function"] == "astype"
-
-    if all(is_cast(node) or node.name == "constant" for node in operands):
-        return operands
-    return tuple(
-        node.parameters["args"][0] if is_cast(node) else node for node in operands
-    )
 
 
 def _negated(scaled):
