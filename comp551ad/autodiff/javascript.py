@@ -303,23 +303,15 @@ class JavaScriptWriter(Writer):
 
 
 def lists_of(places: np.ndarray) -> list:
-    """Lists whose sums, each to each, are the places: of single axes, or several taken together."""
-    if not places.size:
-        return [np.array([], int)]
-    first, shape = places.flat[0], places.shape
-    for width in range(1, places.ndim):
-        for start in range(places.ndim - width + 1):
-            stop = start + width
-            joined = places.reshape(
-                *shape[:start], math.prod(shape[start:stop]), *shape[stop:]
-            )
-            corner: Any = (0,) * joined.ndim
-            lists = [
-                joined[(*corner[:a], slice(None), *corner[a + 1 :])] - first
-                for a in range(joined.ndim)
-            ]
-            if np.array_equal(sum(np.ix_(*lists), first), joined):
-                return [lists[0] + first, *lists[1:]]
+    """Lists whose sums, each to each, are the places: one an axis, or all in one."""
+    if places.size and places.ndim > 1:
+        first, corner = places.flat[0], (0,) * places.ndim
+        lists: list = [
+            places[(*corner[:axis], slice(None), *corner[axis + 1 :])] - first
+            for axis in range(places.ndim)
+        ]
+        if np.array_equal(sum(np.ix_(*lists), first), places):
+            return [lists[0] + first, *lists[1:]]
     return [places.reshape(-1)]
 
 
