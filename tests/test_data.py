@@ -18,6 +18,7 @@ from comp551ad import (
     reverse,
     value_and_grad,
     write_gradient,
+    write_value,
 )
 from comp551ad.autodiff.data import Data
 from comp551ad.autodiff.program import ProgramError
@@ -104,6 +105,19 @@ def test_labels_are_data_of_a_recording_and_of_a_program(f):
                 np.testing.assert_allclose(
                     ours, eager, rtol=1e-10, err_msg=program.source
                 )
+
+
+@pytest.mark.parametrize("buffered", [False, True])
+def test_data_that_f_returns_is_computed_again(buffered):
+    def f(x, y):
+        return {"sum": np.sum(x[y]), "is one": y == 1, "y": y, "large": np.sum(x > 1)}
+
+    program = write_value(f, V, LABELS, buffered=buffered)
+    for x, y in ((V, LABELS), (V + 1, OTHERS)):
+        found, known = program(x, y), f(x, y)
+        for name, value in known.items():
+            np.testing.assert_allclose(found[name], value, rtol=1e-14, err_msg=name)
+            assert np.asarray(found[name]).dtype == value.dtype
 
 
 # ---------------------------------------------------------------- comparisons are operations

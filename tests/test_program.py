@@ -250,12 +250,12 @@ def test_constant_arrays_are_called_by_their_names():
     a = np.arange(36.0).reshape(6, 6) / 30
 
     def f(x, y):
-        x = 0.25 * np.eye(6) * x + x @ np.tri(6, 6, -1)
+        x = np.eye(6) * x + x @ np.tri(6, 6, -1)
         return np.sum(x[np.arange(6), y] * np.tril(x)[0])
 
     y = np.array([0, 3, 1, 1, 5, 2])
     program = write_gradient(f, a, y)
-    for text in ("np.arange(6)", "np.tri(6, 6, -1)", "(0.25 * np.eye(6))"):
+    for text in ("np.arange(6)", "np.tri(6, 6, -1)", "np.eye(6)"):
         assert text in program.source
     np.testing.assert_allclose(program(a, y), grad(f)(a, y))
 
@@ -691,9 +691,6 @@ REFUSED = {
         lambda p: p[Colour.RED], {Colour.RED: 1.0}
     ),
     r"key: got \('a', 1\)": lambda: write_value(lambda x: {("a", 1): x}, 3.0),
-    "copy: got a parameter": lambda: write_value(
-        lambda x, copy: x * copy, 1.0, 2.0, buffered=True
-    ),
     "f: got a value that is itself being recorded": lambda: grad(
         lambda c: write_gradient(lambda x: x * c, 1.0)(1.0)
     )(2.0),

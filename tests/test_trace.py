@@ -1,7 +1,5 @@
 """comp551ad/autodiff/trace.py: the deck's numbering, names, and what is left behind."""
 
-import cProfile
-import sys
 from collections import namedtuple
 
 import numpy as np
@@ -235,26 +233,6 @@ def test_a_constant_result_is_not_the_callers_array():
 
 
 # ---------------------------------------------------------------- what is left behind
-
-
-def test_the_profile_function_is_restored():
-    calls = []
-
-    def mine(frame, event, argument):
-        calls.append(event)
-
-    sys.setprofile(mine)
-    try:
-        record(waves, 0.5, 2.0, 1.0)
-        assert sys.getprofile() is mine
-    finally:
-        sys.setprofile(None)
-    with cProfile.Profile() as profile:
-        assert len(record(waves, 0.5, 2.0, 1.0)) == len(record(waves, 0.5, 2.0, 1.0))
-    calls = [
-        entry.callcount for entry in profile.getstats() if "record" in str(entry.code)
-    ]
-    assert 2 in calls, "both are seen"
 
 
 def test_a_gradient_inside_a_recording_is_recorded():

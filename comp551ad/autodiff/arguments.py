@@ -8,7 +8,6 @@ Reads: ``tape``, ``data``, ``refusals``, ``pytrees``. Read by: ``trace``, ``tran
 """
 
 import contextlib
-import functools
 import inspect
 import io
 import sys
@@ -159,28 +158,6 @@ class Call:
                 f"give {pytrees.leaves(plain)[:3]}; f asks what kind of object its arguments are, "
                 "such as type(x) is float: compare shapes instead, np.ndim(x) == 0"
             )
-
-    def run_and_see_locals(self) -> tuple[Any, dict]:
-        """Call f, and look at its local variables at the moment it returns."""
-        code = code_of(self.f)
-        local: dict[str, Any] = {}
-
-        def watch(frame, event, _):
-            if event == "return" and frame.f_code is code:
-                local.clear()
-                local.update(frame.f_locals)
-
-        before = sys.getprofile()
-        sys.setprofile(watch)
-        try:
-            result = self.run()
-        finally:
-            # cProfile's hook is an object of C, which only its own method puts back.
-            restore = getattr(
-                before, "enable", functools.partial(sys.setprofile, before)
-            )
-            restore()
-        return result, local
 
 
 @contextlib.contextmanager

@@ -20,7 +20,7 @@ import numpy as np
 
 from comp551ad import pytrees
 
-from .refusals import TraceError, line_outside, loop_of_numpys
+from .refusals import TraceError, line_outside, loop_of_numpys, this_thread
 from .tape import Tape, Tracer, concrete, joined
 
 # These ask about shapes: other arguments of the same shapes give the same answer.
@@ -81,6 +81,8 @@ def as_data(array: Any, origin: Origin) -> Data:
     data = np.array(array).view(Data)
     data.setflags(write=False)
     data.origin = origin
+    if this_thread.tape is not None and this_thread.tape.origins is not None:
+        this_thread.tape.origins.has_data = True
     return data
 
 

@@ -33,8 +33,8 @@ from .simplify import (
     as_ratio,
     base_of,
     is_view,
-    needed_nodes,
     taken_apart,
+    users_of,
 )
 
 # Entries of an array that may stand in the source.
@@ -111,10 +111,9 @@ class Writer:
         self.imports: set[str] = set()
         self.taken = {*keyword.kwlist, *dir(builtins), *self.reserved}
         self.taken |= {p.functions[0].__name__ for p in PRIMITIVES.values()}
-        inputs = [*computation.inputs.values()]
-        self.check_keys([inputs, computation.results])
-        self.parameters = [self.fresh(p, "x") for p in computation.inputs]
-        for parameter, tree in zip(self.parameters, inputs, strict=True):
+        inputs = computation.inputs
+        self.parameters = [self.fresh(name, "x") for name in inputs]
+        for parameter, tree in zip(self.parameters, inputs.values(), strict=True):
             self.unpack(parameter, tree)
         variables = self.write_lines(pytrees.leaves(computation.results))
         name = computation.name
@@ -168,6 +167,8 @@ class Writer:
 
     def unpack(self, parameter: Any, tree: Any) -> None:
         """A variable for every input; lines that take a container apart."""
+        # Its keys must be such as can stand in the source.
+        self.container(pytrees.tree_map(lambda leaf: "", tree))
         names = pytrees.leaf_names(tree, parameter)
         for path, leaf in zip(names, pytrees.leaves(tree), strict=True):
             if not isinstance(leaf, Node):
@@ -187,19 +188,27 @@ class Writer:
 
     def write_lines(self, outputs: list[Output]) -> list[str]:
         """Write every line; the variable that holds each output."""
-        nodes = [output.node for output in outputs]
-        needed, uses = needed_nodes(nodes)
-        self.name_the_count(needed)
-        names = self.computation.names
-        last = {node for node in nodes if node.operands and node not in names}
-        for node in needed:
+        users = users_of([output.node for output in outputs])
+        self.name_the_count(users)
+        wishes = [self.wish(output) for output in outputs]
+        names = {o.node: wish for o, wish in zip(outputs, wishes, strict=True)}
+        names |= self.computation.names
+        for node, its_users in users.items():
             self.write_expression(node)
-            long = len(self.text[node]) > LONGEST_UNNAMED
-            named = node in names or uses[node] > 1 or long
-            is_text = not node.reads or self.text[node].endswith(".T")
-            if named and node not in last and not is_text:
-                self.write_line(self.fresh(names.get(node, "t")), node)
-        return [self.write_output(output.of, output.node) for output in outputs]
+            named = node in names or len(its_users) > 1
+            if not self.is_short(node):
+                if named or not self.can_stand_in(its_users[0], node):
+                    self.write_line(self.fresh(names.get(node, "t")), node)
+        pairs = zip(outputs, wishes, strict=True)
+        return [self.write_output(output.node, wish) for output, wish in pairs]
+
+    def is_short(self, node: Node) -> bool:
+        """Whether a node never needs a line of its own."""
+        return not node.reads or self.text[node].endswith(".T")
+
+    def can_stand_in(self, user: Node, node: Node) -> bool:
+        """Whether a node's text may stand where it is used, and nowhere else."""
+        return len(self.text[node]) <= LONGEST_UNNAMED
 
     def write_line(self, name: Any, node: Node) -> None:
         self.declare(name, self.text[node], node)
@@ -210,17 +219,18 @@ class Writer:
         line = self.line.format(name=name, text=text)
         self.body.append(line + (f"{self.comment}{shape}" if shape else ""))
 
-    def write_output(self, of: Node | None, node: Node) -> str:
+    def wish(self, output: Output) -> str:
+        """The name of a result that has none."""
+        return "value" if output.of is None else f"d{self.text[output.of]}"
+
+    def write_output(self, node: Node, wish: str) -> str:
         """The variable of a result, with a line that makes it where there is none."""
-        text = self.text[node]
-        if node.name == "constant":
-            text = self.constant(node, floats=True)[0]
+        is_constant = node.name == "constant"
+        text = self.constant(node, floats=True)[0] if is_constant else self.text[node]
         if text.isidentifier():
             return text
-        name = self.fresh("value" if of is None else f"d{self.text[of]}")
+        name = self.fresh(wish)
         self.declare(name, text, node)
-        if node.name != "constant":
-            self.keep(node, name)
         return name
 
     def name_the_count(self, needed: Any) -> None:
@@ -373,6 +383,12 @@ class Writer:
     def container(self, tree: Any) -> str:
         """A container of expressions as an expression."""
         if isinstance(tree, dict):
+            for key in tree:
+                if type(key) not in self.keys:
+                    raise ProgramError(
+                        f"key: got {key!r} in a dict, expected text or a whole number, which can "
+                        "stand in the source; name the entry so"
+                    )
             items = (f"{key!r}: {self.container(v)}" for key, v in tree.items())
             return f"{{{', '.join(items)}}}"
         if not pytrees.is_container(tree):
@@ -381,19 +397,6 @@ class Writer:
         if isinstance(tree, list):
             return f"[{inner}]"
         return f"({inner},)" if len(tree) == 1 else f"({inner})"
-
-    def check_keys(self, tree: Any) -> None:
-        """Refuse a dict's key that can't stand in the source."""
-        if not pytrees.is_container(tree):
-            return
-        for key in tree if isinstance(tree, dict) else ():
-            if type(key) not in self.keys:
-                raise ProgramError(
-                    f"key: got {key!r} in a dict, expected text or a whole number, which can "
-                    "stand in the source; name the entry so"
-                )
-        for child in tree.values() if isinstance(tree, dict) else tree:
-            self.check_keys(child)
 
 
 # ---------------------------------------------------------------- for speed
@@ -405,37 +408,29 @@ class BufferedWriter(Writer):
     def __init__(self, computation: Computation):
         # Lines that allocate.
         self.allocated: list[str] = []
-        # A buffer's name -> its transpose's, once there is one, and back.
-        self.transposed: dict[str, str | None] = {}
-        # Shape -> names of buffers.
-        self.free: dict[tuple, list[str]] = {}
-        self.buffer_of: dict[Node, str] = {}
+        # Shape -> buffer -> the place of the last line that reads what it holds.
+        self.buffers: dict[tuple, dict[str, int]] = {}
         super().__init__(computation)
 
     def write_lines(self, outputs: list[Output]) -> list[str]:
         results = [output.node for output in outputs]
         results = taken_apart(results, self.computation.expressions)
-        nodes, _ = needed_nodes(results)
+        nodes = list(users_of(results))
         last_use = _last_uses(nodes, results)
         for place, node in enumerate(nodes):
-            dying = [o for o in node.reads if last_use[base_of(o)] == place]
             if node.shape and node.operands and PRIMITIVES[node.name].out:
-                self.write_into(node, dying)
+                self.write_into(node, place, last_use[node])
             else:
                 self.write_expression(node)
                 if node.reads and not is_view(node):
                     self.write_line(self.fresh("t"), node)
-            for base in {base_of(operand) for operand in dying}:
-                if base in self.buffer_of:
-                    self.free[base.shape].append(self.buffer_of.pop(base))
         pairs = zip(outputs, results, strict=True)
-        return [self.write_output(output.of, node) for output, node in pairs]
+        return [self.write_output(node, self.wish(output)) for output, node in pairs]
 
-    def write_into(self, node: Node, dying: Any) -> None:
-        """The node computed into a buffer: a free one, or one whose content it writes over."""
+    def write_into(self, node: Node, place: int, last_use: int) -> None:
+        """The node computed into a buffer."""
         entry = PRIMITIVES[node.name]
-        stored = self.place_for(node, dying if entry.out == "ufunc" else ())
-        variable = self.flipped(stored) if _by_columns(node.shape) else stored
+        variable = self.buffer(node, place, last_use)
         how = [
             f"{key}={value!r}"
             for key, value in node.parameters.items()
@@ -447,54 +442,48 @@ class BufferedWriter(Writer):
         if _by_columns(node.shape) and set(ndims) <= {0, 2} and not how:
             # The transpose of the result from those of the operands: along memory.
             pairs = zip(operands, ndims, strict=True)
-            operands = [self.flipped(text) if n else text for text, n in pairs]
+            operands = [_flipped(text) if n else text for text, n in pairs]
             operands = operands if entry.elementwise else operands[::-1]
-            out = stored
+            out = _flipped(variable)
         function = f"np.{entry.functions[0].__name__}"
         if entry.out == "method":
             function = f"{operands.pop(0)}.{node.name}"
         self.body.append(f"{function}({', '.join([*operands, *how, f'out={out}'])})")
-        self.buffer_of[node] = stored
         self.keep(node, variable)
 
-    def place_for(self, node: Node, dying: Any) -> str:
-        for operand in dying:
-            if operand in self.buffer_of and operand.shape == node.shape:
-                return self.buffer_of.pop(operand)
-        names = self.free.setdefault(node.shape, [])
-        if names:
-            return names.pop()
-        name = self.fresh("b")
-        shape = node.shape[::-1] if _by_columns(node.shape) else node.shape
-        self.allocated.append(f"{name} = np.empty({shape})")
-        self.transposed[name] = None
-        return name
-
-    def flipped(self, text: str) -> str:
-        """The transpose of a variable; a buffer's is made once and has a name."""
-        if text not in self.transposed:
-            return text[:-2] if text.endswith(".T") else f"{text}.T"
-        name = self.transposed[text]
-        if name is None:
-            name = self.fresh(f"{text}_T")
-            self.allocated.append(f"{name} = {text}.T")
-            self.transposed |= {text: name, name: text}
-        return name
+    def buffer(self, node: Node, place: int, last_use: int) -> str:
+        """Of the buffers that nobody reads any more the one that was read last. What works entry
+        by entry may write over an operand."""
+        free_since = place if PRIMITIVES[node.name].out == "ufunc" else place - 1
+        buffers = self.buffers.setdefault(node.shape, {})
+        free = [name for name, last in buffers.items() if last <= free_since]
+        if free:
+            name = max(free, key=buffers.__getitem__)
+        else:
+            name = self.fresh("b")
+            shape = node.shape[::-1] if _by_columns(node.shape) else node.shape
+            self.allocated.append(f"{name} = np.empty({shape})")
+        buffers[name] = last_use
+        return _flipped(name) if _by_columns(node.shape) else name
 
     def write_expression(self, node: Node) -> None:
         """As for reading, but with 2.0 for 2: NumPy takes floats sooner."""
         super().write_expression(node)
-        text = self.text[node]
         if node.name == "constant":
-            text = self.constant(node, floats=True)[0]
-        self.text[node] = self.flipped(text[:-2]) if text.endswith(".T") else text
+            self.text[node] = self.constant(node, floats=True)[0]
+        self.text[node] = self.text[node].removesuffix(".T.T")
 
     def function(self, variables: list[str]) -> str:
-        """The function inside another that allocates its arrays, and their transposes."""
+        """The function inside another that allocates its arrays."""
         inner = super().function(variables)
         body = [*self.allocated, "", *inner.splitlines(), "", f"return {self.name}"]
         text = "".join(f"    {line}\n" if line else "\n" for line in body)
         return f"def _with_buffers():\n{text}\n\n{self.name} = _with_buffers()\n"
+
+
+def _flipped(text):
+    """The transpose of a variable."""
+    return text.removesuffix(".T") if text.endswith(".T") else f"{text}.T"
 
 
 def _last_uses(nodes, outputs):
@@ -551,12 +540,9 @@ def _array(value):
         if np.array_equal(value, np.arange(value.size)):
             return f"np.arange({value.size})"
     if value.ndim == 2 and value.dtype.kind in "fb" and min(value.shape) > 1:
-        factor = value[np.nonzero(value)].tolist()[:1] or [1.0]
         for text, pattern in _patterns(*value.shape):
-            if np.array_equal(value, factor[0] * pattern):
-                if value.dtype == bool:
-                    return f"({text} > 0)"
-                return text if factor == [1.0] else f"({factor[0]} * {text})"
+            if np.array_equal(value, pattern):
+                return f"({text} > 0)" if value.dtype == bool else text
     if not value.size:
         return f"np.empty({value.shape}, dtype=np.{value.dtype.type.__name__})"
     entries = re.sub("(nan|inf)", r"np.\1", repr(small_array(value).tolist()))

@@ -22,15 +22,13 @@ from comp551ad import pytrees
 
 from .emit import (
     INFIX,
-    LONGEST_UNNAMED,
     Computation,
-    Output,
     ProgramError,
     Writer,
     small_array,
 )
 from .primitives import ATOM, PRIMITIVES, SUM
-from .simplify import Node, needed_nodes
+from .simplify import Node
 
 # Without what each file says about itself.
 RUNTIME = "\n".join(
@@ -154,34 +152,18 @@ class JavaScriptWriter(Writer):
 
     # -- lines
 
-    def write_lines(self, outputs: list[Output]) -> list[str]:
-        nodes = [output.node for output in outputs]
-        needed, uses = needed_nodes(nodes)
-        self.name_the_count(needed)
-        names = dict(self.computation.names)
-        for output in outputs:
-            wish = "value" if output.of is None else f"d{self.text[output.of]}"
-            names.setdefault(output.node, wish)
-        users: dict[Node, list[Node]] = {node: [] for node in needed}
-        for node in needed:
-            for operand in node.reads:
-                users[operand].append(node)
-        for node in needed:
-            self.write_expression(node)
-            is_number = not node.reads and not node.shape
-            if self.text[node].isidentifier() or is_number or _is_spread(node):
-                continue
-            in_place = uses[node] == 1 and node not in names and node not in nodes
-            if not (in_place and self.can_stand_in(users[node][0], node)):
-                self.write_line(self.fresh(names.get(node, "t")), node)
-        return [self.text[node] for node in nodes]
+    def is_short(self, node: Node) -> bool:
+        is_number = not node.reads and not node.shape
+        return self.text[node].isidentifier() or is_number or _is_spread(node)
 
     def can_stand_in(self, user: Node, node: Node) -> bool:
-        """Whether a node's text may stand where it is used, and nowhere else."""
         loops = _is_loop(user)
         if node.shape:
             return loops == _is_loop(node) and (not loops or user.shape == node.shape)
-        return not loops and len(self.text[node]) <= LONGEST_UNNAMED
+        return not loops and super().can_stand_in(user, node)
+
+    def write_output(self, node: Node, wish: str) -> str:
+        return self.text[node]
 
     def write_line(self, name: Any, node: Node) -> None:
         if node in self.entries:
@@ -321,23 +303,15 @@ class JavaScriptWriter(Writer):
 
 
 def lists_of(places: np.ndarray) -> list:
-    """Lists whose sums, each to each, are the places: of single axes, or several taken together."""
-    if not places.size:
-        return [np.array([], int)]
-    first, shape = places.flat[0], places.shape
-    for width in range(1, places.ndim):
-        for start in range(places.ndim - width + 1):
-            stop = start + width
-            joined = places.reshape(
-                *shape[:start], math.prod(shape[start:stop]), *shape[stop:]
-            )
-            corner: Any = (0,) * joined.ndim
-            lists = [
-                joined[(*corner[:a], slice(None), *corner[a + 1 :])] - first
-                for a in range(joined.ndim)
-            ]
-            if np.array_equal(sum(np.ix_(*lists), first), joined):
-                return [lists[0] + first, *lists[1:]]
+    """Lists whose sums, each to each, are the places: one an axis, or all in one."""
+    if places.size and places.ndim > 1:
+        first, corner = places.flat[0], (0,) * places.ndim
+        lists: list = [
+            places[(*corner[:axis], slice(None), *corner[axis + 1 :])] - first
+            for axis in range(places.ndim)
+        ]
+        if np.array_equal(sum(np.ix_(*lists), first), places):
+            return [lists[0] + first, *lists[1:]]
     return [places.reshape(-1)]
 
 

@@ -84,7 +84,13 @@ def frozen(parameter: Any, origins: "Origins | None") -> Any:
 
 
 class Origins(dict):
-    """Where constants in rows came from: id of a constant -> (itself, its ``data.Origin``)."""
+    """Where constants in rows came from: id of a constant -> (itself, its ``data.Origin``).
+
+    Attributes:
+        has_data: whether there was any data at all.
+    """
+
+    has_data = False
 
     def note(self, constant: Any, source: Any) -> None:
         """Note that a constant came from data, or from a constant that did."""

@@ -23,7 +23,7 @@ import numpy as np
 
 from comp551ad import pytrees
 
-from .arguments import Call, names_by_place, silence, with_integers
+from .arguments import Call, code_of, names_by_place, with_integers
 from .data import Data, handle
 from .emit import BufferedWriter, Computation, Output, ProgramError, Writer
 from .javascript import JavaScriptWriter
@@ -33,9 +33,9 @@ from .primitives import shape_of
 from .refusals import TraceError, kind_of
 from .simplify import Expressions, is_view, recognise
 from .tape import Tape, Tracer, concrete
-from .trace import local_names
+from .trace import Recording
 from .transforms import own
-from .trials import try_others
+from .trials import Derived, try_others
 
 _FORM = operator.attrgetter("shape", "dtype")
 # Operations: compiling costs some 20 microseconds each.
@@ -125,10 +125,10 @@ class Program:
         results = self._results if type(self._results) is tuple else (self._results,)
         nodes = {x.node for x in results if type(x) is Output}
         self._is_plain = (
-            all(type(x) is np.ndarray for x in examples.values())
+            {type(x) for x in examples.values()} == {np.ndarray}
+            and names_by_place(self)[: len(examples)] == list(examples)
             and len(nodes) == len(results)
             and all(n.shape and n.operands and not is_view(n) for n in nodes)
-            and names_by_place(self)[: len(examples)] == list(examples)
         )
         self._forms = [*map(_FORM, examples.values())] if self._is_plain else []
         functools.update_wrapper(self, self.function)
@@ -144,7 +144,7 @@ class Program:
 
     def _checked(self, args, kwargs) -> Sequence:
         """The arguments in the order of the parameters, each as it was recorded."""
-        if self._is_plain and not kwargs and set(map(type, args)) == {np.ndarray}:
+        if not kwargs and set(map(type, args)) == {np.ndarray}:
             if list(map(_FORM, args)) == self._forms:
                 return args
         given = self.__signature__.bind(*args, **kwargs).arguments
@@ -225,13 +225,12 @@ class BufferedProgram(Program):
 
     Attributes:
         readable: the same program written for reading. It runs instead when the program is
-            itself recorded, or where a mask chooses how many entries arrays have.
+            itself recorded.
     """
 
-    def __init__(self, *written: Any, readable: Program, sizes_vary: bool):
+    def __init__(self, *written: Any, readable: Program):
         super().__init__(*written)
         self.readable = readable
-        self._sizes_vary = sizes_vary
         self._one_at_a_time = threading.Lock()
 
     def __call__(self, *args: Any, copy: bool = True, **kwargs: Any) -> Any:
@@ -240,10 +239,9 @@ class BufferedProgram(Program):
         With ``copy=False`` the results are the program's own arrays, which the next call
         overwrites: use them before it, and don't hand them to it as arguments.
         """
+        if Tracer in map(type, pytrees.leaves([args, kwargs])):
+            return self.readable(*args, **kwargs)
         checked = self._checked(args, kwargs)
-        is_traced = Tracer in map(type, pytrees.leaves(list(checked)))
-        if self._sizes_vary or is_traced:
-            return self._finish(self.readable.function(*checked), checked)
         with self._one_at_a_time:
             result = self._finish(self.function(*checked), checked)
             return pytrees.tree_map(own, result) if copy else result
@@ -279,53 +277,38 @@ def _write(f, args, kwargs, wrt, value, buffered, language):
         )
 
     def derived(kinds, args=args, kwargs=kwargs):
-        call = Call.of(f, args, kwargs, whole=True)
-        if buffered and "copy" in {*call.slots, *kwargs}:
-            raise ProgramError(
-                "copy: got a parameter of this name, which a buffered program has already; "
-                "give yours another name"
-            )
-        return call, *_derived(call, wrt, value, kinds)
+        return _derived(f, args, kwargs, wrt, value, kinds)
 
     def checked(kinds):
-        call, computation, examples, tape, result = derived(kinds)
-        call.check(result, tape, kinds)
-        return computation, examples, (call, tape, result, kinds)
+        found = derived(kinds)
+        found.call.check(found.result, found.tape, kinds)
+        return found, kinds
 
-    computation, examples, recorded = with_integers(checked, (*args, *kwargs.values()))
+    given = [args, kwargs]
+    first, kinds = with_integers(checked, given)
+    sizes_vary, is_fixed = try_others(
+        first, given, kinds, lambda others: derived(kinds, *others)
+    )
 
-    def is_as_written(change):
-        other = pytrees.tree_map(change, [args, kwargs])
-        try:
-            with silence():
-                again = Writer(derived(recorded[-1], *other)[1])
-        except ProgramError:
-            return False
-        except np.linalg.LinAlgError:
-            # A rule needs a⁻¹, and these arguments made a singular: they tell nothing.
-            return True
-        return _without_shapes(again) == _without_shapes(Writer(computation))
+    def program(writer):
+        return writer(first.computation), first.examples, is_fixed
 
-    sizes_vary, is_fixed = try_others(*recorded, is_as_written)
     if language == "javascript":
-        return Program(JavaScriptWriter(computation), examples, is_fixed)
-    program = Program(Writer(computation), examples, is_fixed)
+        return Program(*program(JavaScriptWriter))
+    readable = Program(*program(Writer))
     if not buffered:
-        return program
-    in_buffers = BufferedWriter(computation), examples, is_fixed
-    return BufferedProgram(*in_buffers, readable=program, sizes_vary=sizes_vary)
+        return readable
+    # Where a mask chooses how many entries arrays have, none can be kept.
+    writer = Writer if sizes_vary else BufferedWriter
+    return BufferedProgram(*program(writer), readable=readable)
 
 
-def _without_shapes(writer):
-    """The source without the comments that tell shapes."""
-    return re.sub("  # .*", "", writer.source)
-
-
-def _derived(call, wrt, value, kinds) -> tuple:
-    """What is to be written, examples of the arguments, and f's tape and its result."""
+def _derived(f, args, kwargs, wrt, value, kinds) -> Derived:
+    """Record f, and differentiate the record."""
+    call = Call.of(f, args, kwargs, whole=True)
     with Tape(watch=True) as outer:
         one = outer.add_input(1.0, "seed")
-        with _InnerTape(watch=True) as tape:
+        with _InnerTape(code_of(f)) as tape:
             taken = call.trace(
                 lambda x, name: tape.add_input(outer.add_input(x, name), name),
                 tape,
@@ -337,7 +320,7 @@ def _derived(call, wrt, value, kinds) -> tuple:
             }
             examples = {name: _example(tree, name) for name, tree in arguments.items()}
             chosen = [] if wrt is None else _chosen(wrt, call, arguments)
-            result, local = call.run_and_see_locals()
+            result = call.run()
             out_rows, out_values = tape.read_outputs(result)
         _refuse_branches(tape.decisions)
         _refuse_strangers(outer, out_values)
@@ -356,7 +339,7 @@ def _derived(call, wrt, value, kinds) -> tuple:
         )
     named = [
         (name, tracer.value, adjoints[tracer.index])
-        for name, tracer in local_names(local, tape, set(taken))
+        for name, tracer in tape.local_names(set(taken))
         if tracer.index >= len(taken)
     ]
     anchors = {
@@ -373,18 +356,20 @@ def _derived(call, wrt, value, kinds) -> tuple:
         return expressions.with_data(leaf, outer) if type(leaf) is Data else leaf
 
     def gradient_of(leaf):
-        node = expressions.node_of(adjoints[leaf.index])
+        node = expressions.node_of(adjoints[leaf.index], outer)
         return Output(expressions.spread(node, leaf.shape), input_of(leaf))
 
     results = []
     if value:
-        nodes = map(expressions.node_of, out_values)
-        results.append(pytrees.unflatten(result, map(Output, nodes)))
+        pairs = zip(pytrees.leaves(result), out_values, strict=True)
+        values = (leaf if type(leaf) is Data else value for leaf, value in pairs)
+        outputs = (Output(expressions.node_of(x, outer)) for x in values)
+        results.append(pytrees.unflatten(result, outputs))
     gradients = tuple(pytrees.tree_map(gradient_of, tree) for _, tree in chosen)
     if chosen:
         results.append(gradients if isinstance(wrt, tuple) else gradients[0])
     # A local variable's adjoint goes by d and its name; its size may have moved on (1/N).
-    names = [(expressions.node_of(x), name) for name, x, _ in named]
+    names = [(expressions.node_of(x, outer), name) for name, x, _ in named]
     names += [(scaled[k].node, name) for k, name in anchors.items()]
     name = re.sub(r"\W", "_", getattr(call.f, "__name__", "f")).strip("_")
     title = f"The value of {name}."
@@ -401,10 +386,10 @@ def _derived(call, wrt, value, kinds) -> tuple:
         {node: name for node, name in reversed(names) if node.operands},
         expressions,
     )
-    return computation, examples, tape, result
+    return Derived(call, tape, result, computation, examples)
 
 
-class _InnerTape(Tape):
+class _InnerTape(Recording):
     """The tape that a function is recorded on. Data among the operands becomes an input of the tape
     further out, so that what the rules compute from it is recorded, too."""
 

@@ -24,7 +24,6 @@ import functools
 import itertools
 import math
 import operator
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -134,8 +133,7 @@ class Expressions:
 
     def node(self, name: str, operands: tuple, parameters: dict, shape: tuple) -> Node:
         """The node of this operation; the same one when it was made before."""
-        if operands and (PRIMITIVES[name].elementwise or PRIMITIVES[name].bilinear):
-            operands = _without_casts(operands)
+        operands = self._as_floats(name, operands)
         numbers = [o.number for o in operands]
         if len(operands) > 1 and PRIMITIVES[name].commutative:
             numbers.sort()
@@ -178,10 +176,11 @@ class Expressions:
             node = self.node("divide", (node, self.constant(down)), {}, node.shape)
         return node
 
-    def node_of(self, value: Any) -> Node:
-        """The node of a value on the tape that was read, or of a constant; None is 0."""
-        if type(value) is Tracer:
-            return self.written_out(self.scaled[value.index])
+    def node_of(self, value: Any, tape: Tape) -> Node:
+        """The node of a value on the tape that was read, of data, or of a constant; None is 0."""
+        node = self.with_data(value, tape)
+        if isinstance(node, Node):
+            return node
         return self.constant(value if np.shape(value) else float(value or 0))
 
     # -- data
@@ -206,8 +205,18 @@ class Expressions:
         }
         return self.node("data", (), call, np.shape(value))
 
-    def _as_floats(self, data):
-        """Data as an operand: sums of truth values, for one, are not what is meant."""
+    def _as_floats(self, name, operands):
+        """The operands, data as floats: sums of truth values, for one, are not what is meant.
+        Beside floats arithmetic needs no cast."""
+        if all(o.name != "data" for o in operands):
+            return operands
+        entry = PRIMITIVES[name]
+        if entry.elementwise or entry.bilinear:
+            if any(o.name not in ("data", "constant") for o in operands):
+                return operands
+        return tuple(self._as_float(o) if o.name == "data" else o for o in operands)
+
+    def _as_float(self, data):
         cast = {"function": "astype", "args": (data, float), "kwargs": {}}
         return self.node("data", (), cast, data.shape)
 
@@ -232,9 +241,10 @@ class Expressions:
         self.scaled = scaled = [Scaled(1.0, 1.0, node) for node in given]
         for k, row in itertools.islice(enumerate(rows), len(scaled), None):
             if row[0] == "input":
-                node = self.node("input", (), {"k": k}, shape_of(concrete(row[1])))
-                if tape is not None and tape.origins.of(row[1]):
-                    node = self._as_floats(self.with_data(row[1], tape))
+                node = tape and self.with_data(row[1], tape)
+                if not isinstance(node, Node):
+                    shape = shape_of(concrete(row[1]))
+                    node = self.node("input", (), {"k": k}, shape)
                 new = Scaled(1.0, 1.0, node)
             else:
                 operands = [
@@ -405,18 +415,17 @@ def recognise(rows: list) -> list:
 # ---------------------------------------------------------------- what uses what
 
 
-def needed_nodes(outputs: list[Node]) -> tuple[list[Node], Counter[Node]]:
-    """The nodes that the outputs need, in the order they were made, and how often each."""
-    waiting, seen = list(outputs), set()
-    while waiting:
-        node = waiting.pop()
-        if node not in seen:
-            seen.add(node)
-            waiting += node.reads
-    uses = Counter(outputs)
-    for node in seen:
-        uses.update(node.reads)
-    return sorted(seen, key=lambda n: n.number), uses
+def users_of(outputs: list[Node]) -> dict[Node, list]:
+    """The nodes that the outputs need, in the order they were made, each with those that read it;
+    None for whoever reads an output."""
+    users: dict[Node, list] = {}
+    waiting: list[tuple] = [(node, None) for node in outputs]
+    for node, user in waiting:
+        if node not in users:
+            users[node] = []
+            waiting += [(operand, node) for operand in node.reads]
+        users[node].append(user)
+    return {node: users[node] for node in sorted(users, key=lambda n: n.number)}
 
 
 def is_view(node: Node) -> bool:
@@ -460,7 +469,7 @@ IN_PARTS: dict[str, Callable] = {
 def taken_apart(outputs: list[Node], expressions: Expressions) -> list[Node]:
     """The outputs, with softmax and its kin in terms of NumPy's functions."""
 
-    def in_parts(node, operands, uses):
+    def in_parts(node, operands, users):
         if not node.size or not node.shape or node.name not in IN_PARTS:
             return None
         f = functools.partial(IN_PARTS[node.name], **node.parameters)
@@ -468,10 +477,10 @@ def taken_apart(outputs: list[Node], expressions: Expressions) -> list[Node]:
         scaled = expressions.read(trace.rows, operands)
         return expressions.written_out(scaled[trace.outputs[0]])
 
-    def sign_inside(node, operands, uses):
+    def sign_inside(node, operands, users):
         """The minus of a matrix product goes to its smaller factor."""
         (product,) = node.operands if node.name == "negative" else (node,)
-        if product is node or not product.operands or uses[product] > 1:
+        if product is node or not product.operands or len(users[product]) > 1:
             return None
         entry, factors = PRIMITIVES[product.name], list(operands[0].operands)
         k = int(factors[-1].size < factors[0].size)
@@ -488,35 +497,22 @@ def _rebuilt(
     outputs: list[Node], expressions: Expressions, rule: Callable
 ) -> list[Node]:
     """The outputs, with a rule applied to each node and its new operands; None keeps it."""
-    nodes, uses = needed_nodes(outputs)
+    users = users_of(outputs)
     new: dict[Node, Node] = {}
 
     def renewed(part):
         return new[part] if isinstance(part, Node) else part
 
-    for node in nodes:
+    for node in users:
         operands = tuple(new[o] for o in node.operands)
         parameters = pytrees.tree_map(renewed, node.parameters)
-        new[node] = rule(node, operands, uses) or expressions.node(
+        new[node] = rule(node, operands, users) or expressions.node(
             node.name, operands, parameters, node.shape
         )
     return [new[node] for node in outputs]
 
 
 # ---------------------------------------------------------------- numbers and keys
-
-
-def _without_casts(operands):
-    """The operands of arithmetic: beside floats, integers and truth values need no cast."""
-
-    def is_cast(node):
-        return node.name == "data" and node.parameters["function"] == "astype"
-
-    if all(is_cast(node) or node.name == "constant" for node in operands):
-        return operands
-    return tuple(
-        node.parameters["args"][0] if is_cast(node) else node for node in operands
-    )
 
 
 def _negated(scaled):

@@ -179,16 +179,16 @@ def record(f: Callable, /, *args: Any, **kwargs: Any) -> Trace:
 
 def _record(f, args, kwargs, kinds):
     call = Call.of(f, args, kwargs)
-    with _Recording(code_of(f)) as tape:
+    with Recording(code_of(f)) as tape:
         names = dict(enumerate(call.trace(tape.add_input, tape, kinds)))
         inputs = tuple(names)
-        result, local = call.run_and_see_locals()
+        result = call.run()
         outputs, values = tape.read_outputs(result)
     call.check(result, tape, kinds)
     for row in tape.rows:  # the passes read the values again
         if type(row[1]) is np.ndarray:
             row[1].setflags(write=False)
-    for name, value in local_names(local, tape, set(names.values())):
+    for name, value in tape.local_names(set(names.values())):
         names.setdefault(value.index, name)
     return Trace(
         tape.rows,
@@ -204,14 +204,21 @@ def _record(f, args, kwargs, kinds):
     )
 
 
-class _Recording(Tape):
-    """A tape that also keeps which instruction of the function wrote each row."""
+class Recording(Tape):
+    """A tape that also sees which function writes it.
 
-    __slots__ = ("code", "places")
+    Attributes:
+        code: the function's.
+        frame: of its call, in which its local variables can be read after it returned; None as
+            long as it has written nothing.
+        places: per row the instruction that wrote it.
+    """
+
+    __slots__ = ("code", "frame", "places")
 
     def __init__(self, code: Any):
         super().__init__(watch=True)
-        self.code = code
+        self.code, self.frame = code, None
         self.places: list[int | None] = []
         self.append = self._append
 
@@ -219,16 +226,29 @@ class _Recording(Tape):
         frame: Any = sys._getframe(1)
         while frame is not None and frame.f_code is not self.code:
             frame = frame.f_back
+        if self.frame is None:
+            self.frame = self._outermost(frame)
         self.places.append(None if frame is None else frame.f_lasti)
         self.rows.append(row)
 
+    def _outermost(self, frame):
+        """The frame of this code that was called first, of a function that calls itself."""
+        outer = frame and frame.f_back
+        while outer is not None:
+            if outer.f_code is self.code:
+                frame = outer
+            outer = outer.f_back
+        return frame
 
-def local_names(local: dict, tape: Any, taken: set) -> Iterator[tuple[str, Tracer]]:
-    """(name, tracer) of local variables; an input's name stays the input's."""
-    for name, value in local.items():
-        if type(value) is Tracer and value.tape is tape:
-            if name not in taken and not _LABEL.fullmatch(name):
-                yield name, value
+    def local_names(self, taken: set) -> Iterator[tuple[str, Tracer]]:
+        """(name, tracer) of local variables; an input's name stays the input's."""
+        local = dict(self.frame.f_locals) if self.frame else {}
+        # It holds on to tracers, and they to this tape.
+        self.frame = None
+        for name, value in local.items():
+            if type(value) is Tracer and value.tape is self:
+                if name not in taken and not _LABEL.fullmatch(name):
+                    yield name, value
 
 
 # ---------------------------------------------------------------- what a pass found

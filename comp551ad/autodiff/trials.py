@@ -10,8 +10,9 @@ Reads: ``arguments``, ``data``, ``tape``, ``operands``, ``primitives``, ``emit``
 
 import functools
 import itertools
+import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,24 +20,39 @@ from comp551ad import pytrees
 
 from .arguments import Call, is_data, is_number, silence
 from .data import Data
-from .emit import ProgramError
+from .emit import Computation, ProgramError, Writer
 from .operands import operands_of, parameters_of
 from .primitives import shape_of
 from .simplify import hashable
 from .tape import Tape, concrete
 
 
+class Derived(NamedTuple):
+    """A recorded call and its derivative.
+
+    Attributes:
+        call, tape, result: of the function f, its rows, and what it returned.
+        computation: what is to be written.
+        examples: parameter -> an example of its argument.
+    """
+
+    call: Call
+    tape: Tape
+    result: Any
+    computation: Computation
+    examples: dict[str, Any]
+
+
 def try_others(
-    call: Call, tape: Tape, result: Any, kinds: str, is_as_written: Callable
+    first: Derived, given: list, kinds: str, derive: Callable
 ) -> tuple[bool, bool]:
     """Whether a program is right for other arguments.
 
     Args:
-        call: of the recorded function f.
-        tape, result: of the recording, and what f returned.
-        kinds: the kinds of arrays that were data in it.
-        is_as_written: change of a leaf -> whether the program of f with every argument changed
-            is the same one; also where a rule can't run with them.
+        first: what is to become the program.
+        given: the arguments.
+        kinds: the kinds of arrays that were data.
+        derive: other arguments -> the same of them.
 
     Returns:
         Whether arrays have other sizes for other arguments, as masks and comparisons choose, and
@@ -47,25 +63,34 @@ def try_others(
         ProgramError: f computes something from its arguments without a trace, or numbers choose
             how many entries the program works on, which a program can't ask.
     """
-    first = _held(tape, result)
-    leaves = pytrees.leaves([*call.given.values()])
-    has_data = any(is_data(leaf, kinds) for leaf in leaves)
-    changes: list[tuple[str, Callable]] = [("f", _negated), ("", _with_one_label)]
-    if has_data or tape.origins:
-        for which, odd in itertools.product(("f", "iub"), (0, 1)):
-            changes.append((which, functools.partial(_with_equals, which, odd)))
     sizes_vary = is_fixed = False
-    for which, change in changes:
+    if not first.tape.origins.has_data:
+        return sizes_vary, is_fixed
+    leaves = pytrees.leaves(given)
+    has_data = any(is_data(leaf, kinds) for leaf in leaves)
+    known = _rows(first)
+    for which, change in CHANGES:
         if all(change(leaf) is leaf for leaf in leaves):
             continue
-        again = _again(call, change, kinds)
-        if again is None or again == first:
+        rows: list = []
+        text = None
+        try:
+            with silence():
+                other = derive(pytrees.tree_map(change, given))
+                rows = _rows(other)
+                text = _text(other)
+        except ProgramError:
+            # For these there is no program.
+            pass
+        except Exception as error:
+            # They tell nothing: f can't run with them, or a rule needs a⁻¹ of a singular a.
+            sizes_vary |= isinstance(error, np.linalg.LinAlgError)
             continue
-        if [row[:2] for row in again] == [row[:2] for row in first]:
-            _refuse_hidden_constant(first, again)
-        if which:
+        if [row[:2] for row in rows] == [row[:2] for row in known]:
+            _refuse_hidden_constant(known, rows)
+        elif which:
             sizes_vary = True
-            if not is_as_written(change):
+            if text != _text(first):
                 if which == "f" or not has_data:
                     raise ProgramError(
                         "f: got a program that holds how many entries a comparison chooses, "
@@ -76,29 +101,19 @@ def try_others(
     return sizes_vary, is_fixed
 
 
-def _again(call, change, kinds):
-    """What another recording holds, of changed arguments; None where f can't run with them."""
-    call.slots = {
-        slot: pytrees.tree_map(change, tree) for slot, tree in call.given.items()
-    }
-    tape = Tape(watch=True)
-    try:
-        with tape, silence():
-            call.trace(tape.add_input, tape, kinds)
-            return _held(tape, call.run())
-    except Exception:
-        return None
+def _text(derived):
+    """The source without the comments that tell shapes."""
+    return re.sub("  # .*", "", Writer(derived.computation).source)
 
 
-def _held(tape, result):
-    """What a recording holds: per row its operation, the size of its value, and the constants in
-    it of which no origin is known. What f returned counts as one more row."""
-    rows = []
+def _rows(derived):
+    """Per row its operation, the size of its value, and the constants in it of which no origin is
+    known. What f returned counts as one more row."""
+    tape, rows = derived.tape, []
     for row in tape.rows:
-        shape = shape_of(concrete(row[1]))
         parts = (*operands_of(row), *parameters_of(row).values())
-        rows.append((row[0], shape, _constants(parts, tape)))
-    return [*rows, ("the output", (), _constants(pytrees.leaves(result), tape))]
+        rows.append((row[0], shape_of(concrete(row[1])), _constants(parts, tape)))
+    return [*rows, ("the output", (), _constants(pytrees.leaves(derived.result), tape))]
 
 
 def _constants(parts, tape):
@@ -155,3 +170,9 @@ def _with_equals(kinds, odd, leaf):
     values, places = np.unique(leaf, return_index=True)
     changed.flat[places[1 + odd :: 2]] = values[odd:-1:2]
     return changed
+
+
+# Which arrays they change, if one is to look at sizes: floats, or data.
+CHANGES: list[tuple[str, Callable]] = [("f", _negated), ("", _with_one_label)]
+for _which, _odd in itertools.product(("f", "iub"), (0, 1)):
+    CHANGES.append((_which, functools.partial(_with_equals, _which, _odd)))
