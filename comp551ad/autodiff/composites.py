@@ -72,6 +72,7 @@ def _getitem(x, index):
     index = frozen_index(index)
     if not shape_of(x.value):  # a number: x[()], x[None] and the like
         shape = np.zeros(())[index].shape
+        x = x if math.prod(shape) else np.reshape(x, 1)[:0]  # x[False]
         return np.reshape(x, shape) if shape else x
     return apply(PRIMITIVES["getitem"], (x,), {"index": index})
 
@@ -743,7 +744,8 @@ _NUMPYS_NORM = _text_of(np.linalg.norm)
 
 @composite(np.linalg.svd)
 def _svd(a, full_matrices=True, compute_uv=True, hermitian=False):
-    """Singular values are eigenvalues of the symmetric matrix [0 aᵀ; a 0]."""
+    """Singular values are eigenvalues of the symmetric matrix [0 aᵀ; a 0], which has |m − n| zeros
+    besides."""
     if hermitian:
         raise TypeError("got hermitian=True; write np.abs(np.linalg.eigvalsh(a))")
     if compute_uv:
@@ -753,7 +755,9 @@ def _svd(a, full_matrices=True, compute_uv=True, hermitian=False):
         )
     m, n = np.shape(a)[-2:]
     widths = [(0, 0)] * (np.ndim(a) - 2) + [(n, 0), (0, m)]
-    return np.linalg.eigvalsh(np.pad(a, widths))[..., : -min(m, n) - 1 : -1]
+    spare = {"spare": abs(m - n)} if m != n else None
+    values = apply(PRIMITIVES["eigvalsh"], (np.pad(a, widths),), spare)
+    return values[..., : -min(m, n) - 1 : -1]
 
 
 @composite(np.linalg.eigh)
