@@ -457,16 +457,12 @@ elementwise(
 # -- functions of one number
 
 _SQUARE = Notation("{0}²", "{0}^2", "{0} ** 2", POWER, (ATOM,))
-_RECIPROCAL = Notation("1/{0}", r"\frac{{1}}{{{0}}}", "1 / {0}", PRODUCT, (PREFIX,))
 _ROOT = Notation("√{0}", r"\sqrt{{{0}}}", "np.sqrt({0})", POWER, (ATOM,))
 _ABS = Notation("|{0}|", r"\left|{0}\right|", "np.abs({0})", ATOM, (0,))
 _LOGISTIC = call("σ", "logistic", latex=r"\sigma")
 
 elementwise(
     "square", lambda g, y, x: 2.0 * x * g, notation=_SQUARE, javascript="square({0})"
-)
-elementwise(
-    "reciprocal", lambda g, y, x: -np.square(y) * g, low=0.4, notation=_RECIPROCAL
 )
 elementwise(
     "sqrt",
