@@ -218,11 +218,12 @@ def xlogy(a: ArrayLike, b: ArrayLike) -> Any:
 
 
 @hands_over
-def eigenprojections(a: Any) -> np.ndarray:
+def eigenprojections(a: Any, spare: int = 0) -> np.ndarray:
     """v vᵀ for each unit eigenvector v of a symmetric matrix: … x n x n -> … x n x n x n.
 
     The sign of v, which is anybody's choice, drops out. Of ``a`` the lower triangle is read, and
-    the order is that of ``np.linalg.eigvalsh``.
+    the order is that of ``np.linalg.eigvalsh``. ``spare`` is for derivatives: so many in the
+    middle are not read.
     """
     v = np.matrix_transpose(np.linalg.eigh(a)[1])
     return v[..., :, None] * v[..., None, :]

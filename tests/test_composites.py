@@ -14,9 +14,6 @@ from comp551ad import grad, jvp, pytrees, vjp, write_gradient
 from comp551ad.autodiff.composites import COMPOSITES, SCIPYS
 from comp551ad.autodiff.primitives import PRIMITIVES, _dominant, _sample
 
-# NumPy 2.5 calls it np.trunc.
-pytestmark = pytest.mark.filterwarnings("ignore:numpy.fix is deprecated")
-
 
 def call(*args, **kwargs):
     return args, kwargs
@@ -39,7 +36,6 @@ REDUCED = [
 ]
 EXAMPLES = {
     np.power: [call(HIGH, B), call(HIGH, 2), call(2.0, B)],
-    np.float_power: [call(HIGH, B)],
     np.abs: [ONE_ARRAY],
     np.sqrt: [call(HIGH)],
     np.maximum: [call(A, B), call(A, 0), call(0.1, A), call(A, BOUNDS.tolist())],
@@ -100,14 +96,8 @@ EXAMPLES = {
         call(VECTOR, [0, 2], OTHER[:2]), call(A, [0, 3], B[:, :2], axis=1), call(VECTOR, 1, OTHER),
         call(A, 1, _sample(2), axis=1),
     ],
-    np.extract: [call(FIRST, A)],
     np.block: [call([[A, B], [B, A]]), call([VECTOR, OTHER])],
     np.unstack: [call(A), call(A, axis=1)],
-    np.vander: [call(VECTOR), call(VECTOR, 2, increasing=True)],
-    np.diagflat: [call(A), call(VECTOR, 1)],
-    np.apply_along_axis: [
-        call(np.sum, 0, A), call(fn.softmax, 1, A), call(np.cumsum, 1, CUBE), call(np.sum, 2, CUBE),
-    ],
     np.take: [
         call(A, [0, 5, 5]), call(A, [2, 0], axis=1), call(A, 1, axis=-1),
         call(A, np.array([[0, 1], [1, 1]]), 0),
@@ -143,16 +133,14 @@ EXAMPLES = {
         call(NANS), call(np.array([np.inf, 0.3, -np.inf]), posinf=1, neginf=0),
         call(NANS, nan=2),
     ],
-    **dict.fromkeys((np.positive, np.real, np.conjugate, np.fabs, np.fix), [ONE_ARRAY]),
+    **dict.fromkeys((np.positive, np.reciprocal, np.real, np.conjugate, np.fabs), [ONE_ARRAY]),
     **dict.fromkeys((np.degrees, np.rad2deg, np.radians, np.deg2rad), [ONE_ARRAY]),
     np.around: [call(A), call(A, 1)],
-    np.modf: [ONE_ARRAY],
     np.round: [
         call(A), call(np.array([0.32, 1.27]), decimals=1), call(np.array([32.0, -77.0]), -1),
     ],
     np.fmod: [call(3 * A, 0.7), call(3 * A, -HIGH)],
     np.divmod: [call(3 * A, 0.7)],
-    np.copysign: [call(A, B), call(A, -1)],
     np.logaddexp2: [call(A, B)],
     np.sinc: [call(3 * A), call(np.array([0.0, 1e-3, -0.02, 0.0318, 0.04]))],
     np.prod: [
@@ -183,7 +171,6 @@ EXAMPLES = {
         call(_sample(5), VECTOR), call(VECTOR, _sample(5), "same"),
         call(_sample(5), _sample(2), mode="valid"), call(_sample(4), _sample(4), "same"),
     ],
-    np.correlate: [call(_sample(5), VECTOR), call(_sample(5), VECTOR, "full")],
     np.einsum: [
         call("ij,jk->ik", A, SQUARE), call("ij,kj", A, B), call("ii", SQUARE),
         call("ii->i", SQUARE),
@@ -403,7 +390,7 @@ INSIDE = _sample(2, 3, low=0.2, high=0.8)
 @pytest.mark.parametrize("name", SCIPYS)
 def test_scipys_functions_have_right_derivatives(name):
     f = SCIPYS[name]
-    count = 2 if name in ("xlogy", "rel_entr") else 1
+    count = 2 if name == "xlogy" else 1
     numbers = [INSIDE, INSIDE[::-1]][:count]
     total, _ = total_of(lambda *x: [f(*x)], numbers)
     t = along(numbers, 1)

@@ -277,6 +277,34 @@ def test_nan_stays_with_the_entry_that_has_the_kink():
     assert np.isnan(H[0]).all() and H[1].tolist() == [0.0, 12.0]
 
 
+@pytest.mark.parametrize("shape", [(3, 3), (4, 3), (3, 5)])
+@pytest.mark.parametrize(
+    "f",
+    [
+        np.linalg.svdvals,
+        lambda A: np.linalg.norm(A, "nuc"),
+        lambda A: np.linalg.eigvalsh(A @ A.T),
+        lambda A: np.linalg.det(A @ A.T),
+        lambda A: np.linalg.slogdet(A @ A.T)[1],
+    ],
+)
+def test_curvatures_where_several_singular_values_are_zero_are_nan_or_refused(f, shape):
+    """Zeros, or what rounding leaves of them."""
+    for A in (np.zeros(shape), np.outer(np.arange(shape[0]) + 0.3, np.ones(shape[1]))):
+        try:
+            H = hessian(lambda A: np.sum(f(A) ** 2))(A)
+        except np.linalg.LinAlgError as error:
+            assert "Singular" in str(error)
+        else:
+            assert np.isnan(H).all()
+    A = np.cos(np.arange(np.prod(shape))).reshape(shape) + np.eye(*shape)
+    H = hessian(lambda A: np.sum(np.linalg.svdvals(A) ** 2))(A)
+    size = np.prod(shape)
+    np.testing.assert_allclose(
+        H.reshape(size, size), 2 * np.eye(size), rtol=1e-9, atol=1e-9
+    )
+
+
 def test_right_second_derivatives_beside_the_conventions():
     assert hessian(lambda x: np.sum(np.maximum(x, x) ** 2))(np.zeros(2))[0, 0] == 2
     assert hessian(np.var)(np.ones(2)).tolist() == [[0.5, -0.5], [-0.5, 0.5]]

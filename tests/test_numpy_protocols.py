@@ -85,6 +85,7 @@ RIGHT = {
     "real parts": real_parts,
     "iteration": lambda a: sum(v * v for v in a),
     "in": lambda a: a if 9.0 in a else 2 * a,
+    "a number's mask": lambda a: np.sum(a[0][False]) + a[1][np.array(True)][0],
     "lower triangle": lambda a: np.linalg.eigvalsh(np.outer(a, a) + EYE, UPLO="L"),
     "unpacking": lambda a: (lambda p, q, r: p * q / r)(*a),
     "enumerate": lambda a: sum(k * v for k, v in enumerate(a)),

@@ -128,8 +128,8 @@ NAMED_ELSEWHERE = {
     "autodiff/inplace.py": ("an assignment is this one", "set_at"),
     "autodiff/composites.py": (
         "what NumPy's functions are composed of",
-        "abs concatenate cumsum dot erf getitem maximum minimum norm outer power reshape slogdet "
-        "solve sqrt square stack where xlogy",
+        "abs concatenate cumsum dot eigvalsh erf getitem maximum minimum norm outer power reshape "
+        "slogdet solve sqrt square stack where xlogy",
     ),
     "autodiff/numpy_protocols.py": (
         "operators, methods and a keyword of these names",

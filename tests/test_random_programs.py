@@ -47,7 +47,8 @@ as_many = settings(suppress_health_check=list(HealthCheck), print_blob=False)
 several_hundred = settings(as_many, max_examples=max(300, settings().max_examples))
 
 SHAPES = [(), (), (1,), (3,), (2, 3), (1, 3), (2, 1), (2, 2, 3), (0,), (0, 3), (2, 0)]
-NAMES = sorted(PRIMITIVES)
+# Beside itself a value is tied: nan.
+NAMES = sorted(PRIMITIVES.keys() - {"greater_share"})
 LABELS, OTHERS = np.array([2, 0, 1, 5, 2]), np.array([0, 3, 3, 1, 4])
 # Composites, and primitives of matrices that must not become singular, go by their examples.
 COMPOSED = {

@@ -66,6 +66,7 @@ CASES: dict[str, tuple[str, str | None]] = {
     "math.fsum(a)": ("NumPy's function", "np.sum(a)"),
     "np.fromiter((v * v for v in a), float)": ("plain numbers", "np.stack([v * v for v in a])"),
     "int(a[0] * 2)": ("keep it as it is", "a[0] * 2"),
+    "complex(a[0])": ("leave complex\\(\\) out", "a[0]"),
     "a.item(0)": ("index it", "a[0]"),
     "a.tolist()": ("keep a as it is", "a"),
     "a.view(np.ndarray)": ("keep a as it is", "a"),
@@ -170,7 +171,7 @@ CASES: dict[str, tuple[str, str | None]] = {
     "np.fft.fft(a)": ("^np.fft.fft can't.*add a primitive", None),
     "np.unique(a)": ("^np.unique can't", None),
     # -- operands of a wrong kind
-    "a + 1j": ("^add: got complex as an operand, expected real numbers", "a + np.real(1j)"),
+    "a + 1j": ("^add: got complex, expected real numbers", "a + np.real(1j)"),
     "a * np.array([1, 2, None])": ("got ndarray of object", None),
     "a * 'x'": ("got str", None),
     "a * {1.0}": ("got set", None),

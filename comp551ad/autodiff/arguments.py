@@ -147,7 +147,8 @@ class Call:
             return
         try:
             plain = self.run_plainly(kinds)
-            right = _agree(result, plain) or not _agree(plain, self.run_plainly(kinds))
+            agree = functools.partial(_agree, rounding=1e-13 * _largest(tape.rows))
+            right = agree(result, plain) or not agree(plain, self.run_plainly(kinds))
         except Exception:
             right = tape.refused is None
         if not right:
@@ -269,21 +270,27 @@ def with_integers(record: Callable, values: Iterable) -> Any:
     return record("iub")
 
 
-def _agree(result, plain):
+def _largest(rows):
+    """The largest finite number that a recording computed with."""
+    sizes = [np.abs(np.ravel(concrete(row[1]))) for row in rows]
+    return max((np.max(x, initial=0.0, where=np.isfinite(x)) for x in sizes), default=0)
+
+
+def _agree(result, plain, rounding):
     """Whether a recorded result has the value that the function gives for plain numbers, of which
     a float32 in it would make float32s."""
     if not pytrees.same_structure(result, plain):
         return False
     pairs = zip(pytrees.leaves(result), pytrees.leaves_like(plain, result), strict=True)
-    return all(_near(concrete(a), concrete(b)) for a, b in pairs)
+    return all(_near(concrete(a), concrete(b), rounding) for a, b in pairs)
 
 
-def _near(a, b):
+def _near(a, b, rounding):
     if np.iscomplexobj(b):
         return True  # plain numbers left the real ones, where a recording has nan
     try:
         a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
     except (TypeError, ValueError):
         return True  # no numbers: refused elsewhere
-    size = np.max(np.abs(b[np.isfinite(b)]), initial=0.0)
-    return a.shape == b.shape and np.allclose(a, b, 1e-5, 1e-8 * size, equal_nan=True)
+    near = rounding + 1e-8 * np.max(np.abs(b), initial=0.0, where=np.isfinite(b))
+    return a.shape == b.shape and np.allclose(a, b, 1e-5, near, equal_nan=True)

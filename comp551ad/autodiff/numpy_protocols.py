@@ -302,6 +302,7 @@ def _no_attribute(name):
 _AFTERWARDS: dict[str, Callable] = {
     "__float__": float,
     "__int__": int,
+    "__complex__": complex,
     "__bool__": bool,
     "__array__": np.array,
 }

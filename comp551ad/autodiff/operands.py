@@ -6,7 +6,6 @@ change while the tape refers to them. How a row of a tape holds its operands: se
 Reads: ``refusals``. Read by: the rest of ``autodiff``.
 """
 
-from collections.abc import Sized
 from typing import Any
 
 import numpy as np
@@ -21,25 +20,14 @@ def as_input(value: Any, name: Any) -> Any:
 
     An error calls it ``name``, or ``name(value)`` where that has to be looked up.
     """
-    kind = type(value)
-    if kind is np.ndarray and value.dtype is FLOAT64 and value.shape:
+    if type(value) is np.ndarray and value.dtype is FLOAT64 and value.shape:
         return _frozen_copy(value)
-    array = np.asarray(value)
-    if array.dtype.kind not in "fiu" or _means_something_else(value):
-        name = name(value) if callable(name) else name
-        raise TraceError(
-            f"{name}: got {kind_of(value)}, expected real numbers (float or int, or an "
-            "array of them); convert it with np.asarray(…, dtype=float), or keep it out "
-            "of the arguments to differentiate with respect to"
-        )
-    return _frozen_copy(array) if array.shape else float(array)
+    otherwise = ", or keep it out of the arguments to differentiate with respect to"
+    return _as_real(value, name, "fiu", otherwise)
 
 
 def as_constant(value: Any, name: str) -> Any:
     """A constant operand of the operation ``name``: a float, or a read-only float64 copy."""
-    is_number = isinstance(value, int | float | np.floating | np.integer | np.bool_)
-    if is_number and not isinstance(value, np.timedelta64):
-        return float(value)
     if isinstance(value, list | tuple):
         try:
             value = np.asarray(value)
@@ -47,13 +35,22 @@ def as_constant(value: Any, name: str) -> Any:
             raise TraceError(
                 f"{name}: got a list that is no array, expected rows of equal length: {error}"
             ) from None
-    if type(value) in (np.ndarray, np.memmap) or hasattr(value, "origin"):
-        array = np.asarray(value)
-        if array.dtype.kind in "fiub":
-            return _frozen_copy(array) if array.shape else float(array)
+    return _as_real(value, name, "fiub", "")
+
+
+def _as_real(value, name, kinds, otherwise):
+    """Masked arrays, matrices, arrays with units would be wrong as plain numbers."""
+    is_number = isinstance(value, int | float | np.number | np.bool_)
+    is_array = type(value) in (np.ndarray, np.memmap) or hasattr(value, "origin")
+    array = np.asarray(value if is_number or is_array else None)
+    if array.dtype == object and isinstance(value, int):  # of more than 64 bits
+        return float(value)
+    if array.dtype.kind in kinds:  # that of timedelta64, one of NumPy's integers, is "m"
+        return _frozen_copy(array) if array.shape else float(array)
+    name = name(value) if callable(name) else name
     raise TraceError(
-        f"{name}: got {kind_of(value)} as an operand, expected real numbers or an array "
-        "of them; convert it with np.asarray(…, dtype=float)"
+        f"{name}: got {kind_of(value)}, expected real numbers or an array of them; convert it "
+        f"with np.asarray(…, dtype=float){otherwise}"
     )
 
 
@@ -102,15 +99,6 @@ class Origins(dict):
         """Where a constant came from; None where it is a constant like any other."""
         known = self.get(id(constant))
         return known[1] if known and known[0] is constant else None
-
-
-def _means_something_else(value):
-    """Masked arrays, matrices, arrays with units: as plain numbers they would be wrong. So would
-    a deque or a range as an array: a + b joins the ones and adds the others."""
-    if isinstance(value, np.ndarray):
-        return type(value) not in (np.ndarray, np.memmap)
-    sequence = isinstance(value, Sized) and not isinstance(value, list | tuple)
-    return sequence and not hasattr(value, "__array__")
 
 
 def _frozen_copy(array):

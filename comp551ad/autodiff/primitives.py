@@ -457,16 +457,12 @@ elementwise(
 # -- functions of one number
 
 _SQUARE = Notation("{0}²", "{0}^2", "{0} ** 2", POWER, (ATOM,))
-_RECIPROCAL = Notation("1/{0}", r"\frac{{1}}{{{0}}}", "1 / {0}", PRODUCT, (PREFIX,))
 _ROOT = Notation("√{0}", r"\sqrt{{{0}}}", "np.sqrt({0})", POWER, (ATOM,))
 _ABS = Notation("|{0}|", r"\left|{0}\right|", "np.abs({0})", ATOM, (0,))
 _LOGISTIC = call("σ", "logistic", latex=r"\sigma")
 
 elementwise(
     "square", lambda g, y, x: 2.0 * x * g, notation=_SQUARE, javascript="square({0})"
-)
-elementwise(
-    "reciprocal", lambda g, y, x: -np.square(y) * g, low=0.4, notation=_RECIPROCAL
 )
 elementwise(
     "sqrt",
@@ -762,10 +758,20 @@ def _inner(a, b):
     return np.sum(a * b, axis=(-2, -1))
 
 
+def _inverse(a):
+    """np.linalg.inv, refused as well where rounding alone makes a matrix regular: its numbers
+    would be wrong. 1 = Σ aᵢⱼ yⱼᵢ has then no digit left."""
+    y = np.linalg.inv(a)
+    if _is_plain(a) and np.any(np.sum(np.abs(a * _flip(y)), axis=-1) > 1e15):
+        raise np.linalg.LinAlgError("Singular matrix")
+    return y
+
+
 of_matrices(
     "inv",
     lambda g, y, a: -_times(_times(_flip(y), g), _flip(y)),
     lambda t, y, a: -_times(_times(y, t), y),
+    value=_inverse,
     notation=Notation("inv({0})", "{0}^{{-1}}", "np.linalg.inv({0})", ATOM, (0,)),
 )
 define(
@@ -789,14 +795,14 @@ define(
 )
 of_matrices(
     "det",
-    lambda g, y, a: _of_each(g * y) * _flip(np.linalg.inv(a)),
-    lambda t, y, a: y * _inner(_flip(np.linalg.inv(a)), t),
+    lambda g, y, a: _of_each(g * y) * _flip(_inverse(a)),
+    lambda t, y, a: y * _inner(_flip(_inverse(a)), t),
 )
 # As one array: the sign, whose derivative is 0, and log |det a|.
 of_matrices(
     "slogdet",
-    lambda g, y, a: _of_each(g[1]) * _flip(np.linalg.inv(a)),
-    lambda t, y, a: fn.scatter(_inner(_flip(np.linalg.inv(a)), t), 1, shape_of(y)),
+    lambda g, y, a: _of_each(g[1]) * _flip(_inverse(a)),
+    lambda t, y, a: fn.scatter(_inner(_flip(_inverse(a)), t), 1, shape_of(y)),
     value=lambda a: np.stack(np.linalg.slogdet(a)),
     notation=call("slogdet")._replace(source="np.stack(np.linalg.slogdet({0}))"),
     javascript="slogdet({0})",
@@ -831,18 +837,18 @@ of_matrices(
 )
 
 
-def _resolvents(y, a):
+def _resolvents(y, a, spare):
     """Σ over j ≠ i of Pⱼ / (λᵢ − λⱼ), for each i; nan where eigenvalues are equal."""
     values = np.linalg.eigvalsh(a)
-    rows, columns = np.expand_dims(values, -1), np.expand_dims(values, -2)
-    one = np.eye(shape_of(a)[-1])
-    # A gap that is rounding is none: 1 over it would be a wrong number. Those of zeros stay: a
-    # matrix that isn't square brings zeros along, which no singular value reads.
-    size = np.maximum(np.abs(rows), np.abs(columns))
-    rounding = 1e-15 * len(one) * np.max(size, axis=(-2, -1), keepdims=True)
-    gaps = rows - columns
-    gaps = np.where((np.abs(gaps) <= rounding) & (size > rounding), 0.0, gaps)
-    weights = fn.divide_at_kink(1.0 - one, gaps + one)
+    n = shape_of(a)[-1]
+    gaps = np.expand_dims(values, -1) - np.expand_dims(values, -2)
+    # A gap that is rounding is none: 1 over it would be a wrong number.
+    size = np.max(np.abs(values), axis=-1, keepdims=True)
+    gaps = np.where(np.abs(gaps) <= 1e-15 * n * np.expand_dims(size, -1), 0.0, gaps)
+    weights = fn.divide_at_kink(1.0 - np.eye(n), gaps + np.eye(n))
+    if spare:
+        places = np.expand_dims(np.arange(n), -1)
+        weights = np.where(np.abs(2 * places - n + 1) < spare, 0.0, weights)
     lines = np.reshape(y, (*shape_of(y)[:-2], -1))
     return np.reshape(np.matmul(weights, lines), shape_of(y))
 
@@ -851,20 +857,27 @@ def _both_ways(r, t, p):
     return np.matmul(np.matmul(r, t), p) + np.matmul(np.matmul(p, t), r)
 
 
+# ``spare``: how many in the middle are zeros that nobody reads, which may be equal.
 of_matrices(
     "eigvalsh",
-    lambda g, y, a: _lower_half(
-        2.0 * np.sum(_of_each(g) * fn.eigenprojections(a), axis=-3)
+    lambda g, y, a, spare=0: _lower_half(
+        2.0 * np.sum(_of_each(g) * fn.eigenprojections(a, spare), axis=-3)
     ),
-    lambda t, y, a: _inner(fn.eigenprojections(a), np.expand_dims(_as_read(t), -3)),
-    value=lambda a: np.linalg.eigvalsh(a),
+    lambda t, y, a, spare=0: _inner(
+        fn.eigenprojections(a, spare), np.expand_dims(_as_read(t), -3)
+    ),
+    value=lambda a, spare=0: np.linalg.eigvalsh(a),
+    unwritten=("spare",),
 )
 of_matrices(
     "eigenprojections",
-    lambda g, y, a: _lower_half(
-        np.sum(_both_ways(_resolvents(y, a), g + _flip(g), y), axis=-3)
+    lambda g, y, a, spare=0: _lower_half(
+        np.sum(_both_ways(_resolvents(y, a, spare), g + _flip(g), y), axis=-3)
     ),
-    lambda t, y, a: _both_ways(_resolvents(y, a), np.expand_dims(_as_read(t), -3), y),
+    lambda t, y, a, spare=0: _both_ways(
+        _resolvents(y, a, spare), np.expand_dims(_as_read(t), -3), y
+    ),
+    unwritten=("spare",),
     stacks=False,
 )
 

@@ -429,6 +429,7 @@ REFUSED: dict[str, tuple[str, str]] = {
         "int() of a traced value",
         "it would cut the derivative; keep it as it is",
     ),
+    "__complex__": ("complex() of a traced value", "it is real; leave complex() out"),
     "__index__": (
         "a traced value as an integer",
         "pass sizes and indices as integers that are not differentiated",
