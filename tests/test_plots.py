@@ -2,7 +2,6 @@
 
 import base64
 import re
-from functools import partial
 from types import SimpleNamespace
 
 import matplotlib
@@ -122,24 +121,6 @@ def test_every_name_stands_in_the_legend():
         ax.figure.canvas.draw()
 
 
-def test_a_name_that_can_not_be_set_is_refused_by_its_argument():
-    odd = r"$\foo$"
-    points = three_regions, POINTS, LABELS
-    for draw, argument in [
-        (partial(plot_decision_boundary, *points), "class_names"),
-        (partial(plot_decision_boundary, *points), "feature_names"),
-        (partial(plot_learning_curve, cost=[1, 2]), "norms"),
-        (partial(plot_error_curve, [1, 2]), "errors"),
-    ]:
-        names = [odd, "b", "c"] if "names" in argument else {odd: [1, 2]}
-        with pytest.raises(
-            ValueError, match=rf"{argument}: got '\$.*\$', expected a formula"
-        ):
-            draw(**{argument: names})
-    dollars = plot_error_curve([1, 2], {"in $": [1, 2], r"\$2 or \$3": [1, 2]})
-    dollars.figure.canvas.draw()
-
-
 def test_more_classes_than_colours():
     X = np.random.default_rng(0).standard_normal((20, 2))
     ax = plot_decision_boundary(lambda X: np.zeros(len(X), int), X, np.arange(20) % 10)
@@ -205,12 +186,6 @@ def test_a_descent_that_diverged_is_drawn_as_far_as_it_came():
     ax.figure.canvas.draw()
 
 
-def test_a_descent_without_a_cost_says_so():
-    run = descend(lambda p: p, np.array([3.0]), max_iters=5)
-    with pytest.raises(ValueError, match=r"cost: got nan throughout, .* descend\(…, c"):
-        plot_learning_curve(run)
-
-
 @pytest.mark.parametrize("height", [3.0, 5.0])
 def test_legend_clears_the_axis_label(height):
     ax = plot_learning_curve(cost=[3.0, 2.0, 1.0])
@@ -224,7 +199,7 @@ def test_legend_clears_the_axis_label(height):
     "options, words",
     [
         ({}, "cost: got None"),
-        ({"cost": [np.nan, np.nan]}, "cost: got nan throughout"),
+        ({"cost": [np.nan, np.nan]}, r"cost: got no .* descend\(…, cost=…\)"),
         ({"cost": [0, -1, np.inf]}, "^cost: got no finite number above 0"),
         ({"cost": [1, 2], "norms": {"dW": [0, np.nan]}}, "^norms: .* norms={} leaves"),
         (

@@ -58,12 +58,12 @@ def constant(x: float) -> str:
     whole = "." not in text and "e" not in text
     if math.isclose(x, shown, rel_tol=_NOISE) or not (short or whole):
         return text
-    return _tell_apart(x, shown)[0]
+    return tell_apart(x, shown)[0]
 
 
-def _tell_apart(x, y):
+def tell_apart(x: float, y: float, least: int = _DIGITS) -> tuple[str, str]:
     """Two different numbers, with as many digits as show the difference."""
-    for significant in range(_DIGITS, 17):
+    for significant in range(least, 17):
         texts = number(x, significant), number(y, significant)
         if texts[0] != texts[1]:
             break
@@ -90,7 +90,7 @@ def array_summary(x: ArrayLike) -> str:
     note = f", except for {others} nan" if others else ""
     if math.isclose(low, high, rel_tol=_NOISE):
         return f"{shape}, all {number(low)}{note}"
-    return f"{shape}, {' … '.join(_tell_apart(low, high))}{note}"
+    return f"{shape}, {' … '.join(tell_apart(low, high))}{note}"
 
 
 def shape_text(shape: tuple[int, ...]) -> str:

@@ -1,18 +1,15 @@
 """Where the nodes and edges of a graph go when Graphviz can't be started: layers.
 
 A node's layer is the length of the longest path that leads to it; an edge that passes layers takes
-a place in each. In every layer nodes stand where their neighbours are on average, in that order,
-without overlap: sweeps up and down the layers bring them there. ``layout.js`` does the same for a
-player's cards, which shrink with the window.
+a place in each. From the bottom up, each stands where what is below it is on average, in that
+order, without overlap. ``layout.js`` does the same, with more care, for a player's cards.
 
 Reads: nothing of ours. Read by: ``graph``, ``dot``, ``steppers``.
 """
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from itertools import pairwise
-from operator import attrgetter
 from typing import NamedTuple
 
 __all__ = ["GAP", "Layout", "edge_key", "lay_out"]
@@ -25,7 +22,6 @@ Sizes = Mapping[str, tuple[float, float]]
 APART, GAP, PASSING = 26, 56, 24
 # Pixels between the ends of edges at one node, at most.
 FAN = 26
-SWEEPS = 6
 
 
 class Layout(NamedTuple):
@@ -40,18 +36,6 @@ class Layout(NamedTuple):
     curves: dict[str, list[Point]]
 
 
-@dataclass(eq=False)
-class _Place:
-    """A node in its layer, or an edge on its way through one."""
-
-    layer: int
-    wide: float
-    x: float = 0.0
-    wish: float = 0.0
-    up: list["_Place"] = field(default_factory=list)
-    down: list["_Place"] = field(default_factory=list)
-
-
 def edge_key(operand: str, key: str, position: int) -> str:
     """What the edge from an operand into the node ``key`` is called: a4-a5-0."""
     return f"{operand}-{key}-{position}"
@@ -64,87 +48,62 @@ def lay_out(operands: Operands, sizes: Sizes) -> Layout:
         operands: per node (operand's position, the other node's key); operands come first.
         sizes: width and height of each node.
     """
-    nodes: dict[str, _Place] = {}
-    layers: list[list[_Place]] = []
-
-    def put(layer, wide):
-        layers.extend([] for _ in range(layer + 1 - len(layers)))
-        layers[layer].append(_Place(layer, wide))
-        return layers[layer][-1]
-
-    for key, below in operands.items():
-        layer = 1 + max((nodes[operand].layer for _, operand in below), default=-1)
-        nodes[key] = put(layer, sizes[key][0])
-    ways: dict[str, list[_Place]] = {}
-    for key, below in operands.items():
-        for position, operand in below:
-            passed = range(nodes[operand].layer + 1, nodes[key].layer)
-            way = [nodes[operand], *(put(n, PASSING) for n in passed), nodes[key]]
-            for low, high in pairwise(way):
-                low.up.append(high)
-                high.down.append(low)
-            ways[edge_key(operand, key, position)] = way
-    _arrange(layers)
-    left = min(place.x - place.wide / 2 for layer in layers for place in layer)
-    right = max(place.x + place.wide / 2 for layer in layers for place in layer)
+    # A place is a node, or an edge on its way through a layer.
+    layer: dict[str, int] = {}
+    below: dict[str, list[str]] = {}
+    ways: dict[str, list[str]] = {}
+    for key, edges in operands.items():
+        layer[key] = 1 + max((layer[operand] for _, operand in edges), default=-1)
+        below[key] = []
+        for position, operand in edges:
+            edge = edge_key(operand, key, position)
+            passed = {f"{edge}@{n}": n for n in range(layer[operand] + 1, layer[key])}
+            layer |= passed
+            ways[edge] = [operand, *passed, key]
+            for low, high in pairwise(ways[edge]):
+                below.setdefault(high, []).append(low)
+    wide = {place: sizes[place][0] if place in sizes else PASSING for place in layer}
+    x: dict[str, float] = {}
+    for level in range(1 + max(layer.values())):
+        places = [place for place in layer if layer[place] == level]
+        _pack(places, wide, below, x)
+    left = min(x[place] - wide[place] / 2 for place in layer)
+    right = max(x[place] + wide[place] / 2 for place in layer)
     tall = max(height for _, height in sizes.values())
-    height = len(layers) * (tall + GAP) - GAP
+    height = (1 + max(layer.values())) * (tall + GAP) - GAP
 
     def point(place, aside, up):
-        y = height - place.layer * (tall + GAP) - tall / 2
-        return place.x - left + aside, y - up * tall / 2
+        y = height - layer[place] * (tall + GAP) - tall / 2
+        return x[place] - left + aside, y - up * tall / 2
 
     def curve(edge, way):
         """Upright where it leaves, passes and arrives."""
-        low, high = way[0], way[-1]
-        arriving = [e for e, other in ways.items() if other[-1] is high]
-        arriving.sort(key=lambda e: ways[e][-2].x)
-        leaving = sorted(low.up, key=attrgetter("x")).index(way[1])
-        stops = [point(low, _fan(leaving, len(low.up), low.wide), 1)]
-        stops += [point(place, 0, up) for place in way[1:-1] for up in (-1, 1)]
-        arrival = _fan(arriving.index(edge), len(arriving), high.wide)
-        stops.append(point(high, arrival, -1))
+        arriving = [other for other, places in ways.items() if places[-1] == way[-1]]
+        arriving.sort(key=lambda other: x[ways[other][-2]])
+        apart = min(FAN, (wide[way[-1]] - 40) / len(arriving))
+        aside = (arriving.index(edge) - (len(arriving) - 1) / 2) * apart
+        stops = [point(place, 0, up) for place in way for up in (-1, 1)][1:-2]
+        stops.append(point(way[-1], aside, -1))
         points = stops[:1]
         for (ax, ay), (bx, by) in pairwise(stops):
             points += [(ax, (ay + by) / 2), (bx, (ay + by) / 2), (bx, by)]
         return points
 
     curves = {edge: curve(edge, way) for edge, way in ways.items()}
-    centres = {key: point(place, 0, 0) for key, place in nodes.items()}
+    centres = {key: point(key, 0, 0) for key in operands}
     return Layout(right - left, height, centres, curves)
 
 
-def _arrange(layers):
-    """Sweeps up and down, in which neighbours also change places, then some for the distances."""
-    for layer in layers:
-        for k, place in enumerate(layer):
-            place.x = 100.0 * k
-    for _ in range(SWEEPS):
-        for layer in layers[1:]:
-            _pack(layer, [place.down for place in layer], sort=True)
-        for layer in layers[-2::-1]:
-            _pack(layer, [place.up for place in layer], sort=True)
-    for _ in range(SWEEPS):
-        for layer in [*layers, *reversed(layers)]:
-            _pack(layer, [place.down + place.up for place in layer])
-
-
-def _pack(layer, neighbours, sort=False):
-    """Each in the middle of its neighbours, without overlap; all pushed back by the mean."""
-    for place, others in zip(layer, neighbours, strict=True):
-        xs = [other.x for other in others]
-        place.wish = sum(xs) / len(xs) if xs else place.x
-    if sort:
-        layer.sort(key=attrgetter("wish"))
+def _pack(places, wide, below, x):
+    """Each in the middle of what is below it, without overlap; all pushed back by the mean."""
+    wish = {
+        place: sum(x[low] for low in below[place]) / max(1, len(below[place]))
+        for place in places
+    }
     free = -math.inf
-    for place in layer:
-        place.x = max(place.wish, free + place.wide / 2)
-        free = place.x + place.wide / 2 + APART
-    pushed = sum([place.x - place.wish for place in layer]) / len(layer)
-    for place in layer:
-        place.x -= pushed
-
-
-def _fan(k, count, wide):
-    """How far from the middle of a node the k-th of its edges ends."""
-    return (k - (count - 1) / 2) * min(FAN, (wide - 40) / count)
+    for place in sorted(places, key=wish.get):
+        x[place] = max(wish[place], free + wide[place] / 2)
+        free = x[place] + wide[place] / 2 + APART
+    pushed = sum(x[place] - wish[place] for place in places) / len(places)
+    for place in places:
+        x[place] -= pushed

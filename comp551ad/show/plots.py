@@ -19,10 +19,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from comp551ad.extras import extra
-from comp551ad.shapes import fit, number
+from comp551ad.shapes import as_floats, fit, number, require_finite
 
 from . import View, figures, palette
-from .arguments import class_numbers, edges, expect, finite_arrays, texts
+from .arguments import expect, finite_arrays, texts
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,6 +40,7 @@ __all__ = [
 TITLE_SIZE, LABEL_SIZE, TICK_SIZE = 17, 15, 13
 # Rows and columns of the grid on which the classes are predicted.
 REGION_STEPS = 200
+MOST_CLASSES = 1000
 
 
 def plot_decision_boundary(
@@ -79,14 +80,14 @@ def plot_decision_boundary(
     answer = predict(complete(grid))
     region = class_numbers(answer, len(grid), "predict's result", scores=True)
     region = region.reshape(REGION_STEPS, REGION_STEPS)
-    classes = 1 + max(int(labels.max()), int(region.max()))
-    if np.ndim(Y) == 2:
-        classes = max(classes, np.shape(Y)[1])
-    default = [f"class {c}" for c in range(classes)]
-    names = default if class_names is None else class_names
-    class_names = texts("class_names", names, classes)
-    names = ["input 1", "input 2"] if feature_names is None else feature_names
-    feature_names = texts("feature_names", names)
+    columns = np.shape(Y)[1] if np.ndim(Y) == 2 else 0
+    classes = max(1 + int(labels.max()), 1 + int(region.max()), columns)
+    if class_names is None:
+        class_names = [f"class {c}" for c in range(classes)]
+    class_names = texts("class_names", class_names, classes)
+    if feature_names is None:
+        feature_names = ["input 1", "input 2"]
+    feature_names = texts("feature_names", feature_names)
     if len(feature_names) == X.shape[1]:
         feature_names = [feature_names[k] for k in kept]
     if len(feature_names) != 2:
@@ -162,23 +163,17 @@ def plot_learning_curve(
         raise ValueError("cost: got None, expected (K,) values, or a history with them")
     if given["iterations"] is None:
         given["iterations"] = np.arange(np.size(given["cost"]))
-    norms = given.pop("norms")
-    named = {} if norms is None else norms
-    given |= _lines("norms", named)
+    named = given.pop("norms")
+    given |= _lines("norms", {} if named is None else named)
     lines = fit(dict.fromkeys(given, "K"), given)
-    when, costs = lines.pop("iterations"), lines.pop("cost")
-    if np.isnan(costs).all():
-        raise ValueError(
-            "cost: got nan throughout, expected numbers; the history of a descend without "
-            "a cost function has none: descend(…, cost=…), or give cost= here"
-        )
-    costs = _with_gaps({"cost": costs}, "cost")["cost"]
+    when = lines.pop("iterations") + 1
+    without = "a descend without a cost function has none: descend(…, cost=…)"
+    costs = _with_gaps({"cost": lines.pop("cost")}, "cost", without)
     if lines:
-        lines = _with_gaps(lines, "norms", "; norms={} leaves them out")
+        lines = _with_gaps(lines, "norms", "norms={} leaves them out")
 
     ax = _axes(ax, (7.2, 5.0))
-    when = when + 1
-    drawn = ax.loglog(when, costs, **line_look(0), lw=2.6, label="cost")
+    drawn = ax.loglog(when, costs["cost"], **line_look(0), lw=2.6, label="cost")
     dress(ax, title, "iteration + 1", "cost", grid=True)
     if lines:
         right = ax.twinx()
@@ -214,10 +209,12 @@ def plot_error_curve(
     """
     given = {"steps": steps, **_lines("errors", errors)}
     h, *lines = fit(dict.fromkeys(given, "K"), given).values()
-    gaps = _with_gaps(dict(zip([*given][1:], lines, strict=True)), name="errors")
+    gaps = _with_gaps(
+        dict(zip(errors, lines, strict=True)), "errors", "choose other steps"
+    )
     ax = _axes(ax, (7.2, 5.0))
     drawn: list = []
-    for k, (name, values) in enumerate(zip(errors, gaps.values(), strict=True)):
+    for k, (name, values) in enumerate(gaps.items()):
         look = {**line_look(k), "marker": kth(palette.CLASS_MARKERS, k)}
         drawn += ax.loglog(h, values, **look, markersize=6, lw=2.0, label=str(name))
     dress(ax, title, "step h", "relative error", grid=True)
@@ -243,12 +240,11 @@ def plot_paths(
         ax: Axes to draw on; a new figure if left out.
 
     Raises:
-        ValueError: a name occurs twice in ``layers`` or can't be set as a formula, or an edge
-            isn't there.
+        ValueError: a name occurs twice in ``layers``, or an edge isn't there.
     """
-    speeds = edges(speeds)
     expect("layers", layers, Iterable, "lists of nodes' names")
     layers = [texts("layers", layer) for layer in layers]
+    speeds = edges(speeds)
     places = {
         name: np.array([2.6 * across, (len(layer) - 1) / 2 - i])
         for across, layer in enumerate(layers)
@@ -258,7 +254,6 @@ def plot_paths(
         raise ValueError(
             f"layers: got {layers!r}, expected lists of nodes' names, each name once"
         )
-    formulas = texts("layers", [f"${name}$" for name in places])
     if lost := {name for edge in speeds for name in edge} - places.keys():
         raise ValueError(
             f"speeds: got edges of {sorted(lost, key=repr)}, expected nodes of the layers"
@@ -272,23 +267,21 @@ def plot_paths(
     # Out of the layout: the margins below give the rings their room.
     text: dict[str, Any] = {"ha": "center", "va": "center", "in_layout": False}
     text |= {"color": palette.INK, "zorder": 3}
-    box = {"boxstyle": "round", "fc": palette.PAPER, "pad": 0.15}
+    box = {"boxstyle": "round", "fc": palette.PAPER, "pad": 0.15, "ec": "none"}
+    label: dict[str, Any] = {"bbox": box, "fontsize": LABEL_SIZE}
     for edge, speed in speeds.items():
         start, end = (places[name] for name in edge)
         strong = edge in shown
-        look = (palette.VERMILLION, 3.5, 2) if strong else (palette.GRID, 1.5, 1)
-        color, width, order = look
-        ax.plot(*zip(start, end, strict=True), color=color, lw=width, zorder=order)
+        look: dict[str, Any] = {"color": palette.GRID, "lw": 1.5, "zorder": 1}
+        if strong:
+            look = {"color": palette.VERMILLION, "lw": 3.5, "zorder": 2}
+        ax.plot(*zip(start, end, strict=True), **look)
         if strong:
             x, y = (start + end) / 2
-            words = figures.number(speed)
-            ax.text(
-                x, y, words, bbox={**box, "ec": "none"}, fontsize=LABEL_SIZE, **text
-            )
+            ax.text(x, y, figures.number(speed), **text, **label)
     ring = {"boxstyle": "circle", "fc": palette.PAPER, "ec": palette.INK}
-    for formula, (x, y) in zip(formulas, places.values(), strict=True):
-        ax.text(x, y, formula, fontsize=18, bbox=ring, **text)
-    (title,) = texts("title", [title])
+    for name, (x, y) in places.items():
+        ax.text(x, y, f"${name}$", fontsize=18, bbox=ring, **text)
     ax.set_title(title, fontsize=TITLE_SIZE, color=palette.INK)
     ax.set_axis_off()
     ax.margins(0.12, 0.3)
@@ -393,7 +386,6 @@ def dress(
         smaller: by how many points the text is smaller than a lecture hall needs; then
             there are no minor ticks either.
     """
-    (title,) = texts("title", [title])
     ink: dict[str, Any] = {"color": palette.INK}
     ax.set_title(title, fontsize=TITLE_SIZE - smaller, pad=12 - smaller, **ink)
     ax.set_xlabel(xlabel, fontsize=LABEL_SIZE - smaller, **ink)
@@ -457,7 +449,7 @@ def _lines(name, lines):
     return {f"{name}[{key!r}]": values for key, values in lines.items()}
 
 
-def _with_gaps(lines, name, remedy=""):
+def _with_gaps(lines, name, remedy):
     """The lines with nan where a logarithmic axis has no place; not all may be empty."""
     gaps = {
         key: np.where((values > 0) & np.isfinite(values), values, np.nan)
@@ -466,6 +458,52 @@ def _with_gaps(lines, name, remedy=""):
     if all(np.isnan(values).all() for values in gaps.values()):
         raise ValueError(
             f"{name}: got no finite number above 0, expected one at least on a "
-            f"logarithmic axis{remedy}"
+            f"logarithmic axis; {remedy}"
         )
     return gaps
+
+
+def class_numbers(
+    value: ArrayLike, rows: int, name: str, scores: bool = False
+) -> np.ndarray:
+    """Whole class numbers from labels, one-hot rows or, with ``scores``, scores.
+
+    Raises:
+        ValueError: it is none of these, or hasn't so many ``rows``; ``name`` is the
+            argument to blame.
+    """
+    array = as_floats(name, value)
+    if array.ndim not in (1, 2) or len(array) != rows or array.size == 0:
+        raise ValueError(
+            f"{name}: got shape {array.shape}, expected ({rows},) or {rows} x C, one row "
+            "for each row of X"
+        )
+    require_finite([name], [array])
+    if array.ndim == 2 and array.shape[1] > 1:
+        one_hot = ((array == 0) | (array == 1)).all(axis=1) & (array.sum(axis=1) == 1)
+        if not scores and not one_hot.all():
+            k = int(np.argmin(one_hot))
+            raise ValueError(
+                f"{name}: got {array[k]} in row {k}, expected one-hot rows, with a single 1; "
+                "np.eye(C)[labels] turns labels 0, 1, … into them"
+            )
+        return np.argmax(array, axis=1)
+    if array.ndim == 2:
+        array = array[:, 0] >= 0.5 if scores else array[:, 0]
+    wrong = array[(array != np.floor(array)) | (array < 0) | (array > MOST_CLASSES)]
+    if wrong.size:
+        raise ValueError(f"{name}: got {wrong[0]:g}, expected class labels 0, 1, 2, …")
+    return array.astype(int)
+
+
+def edges(speeds: Any) -> dict[tuple, float]:
+    """The speeds on a graph's edges.
+
+    Raises:
+        TypeError, ValueError: they aren't {(start, end): number}.
+    """
+    expect("speeds", speeds, Mapping, "a dict {(start, end): number}")
+    for edge in speeds:
+        if not (isinstance(edge, tuple) and len(edge) == 2):
+            raise ValueError(f"speeds: got the edge {edge!r}, expected (start, end)")
+    return {edge: number(f"speeds[{edge!r}]", x) for edge, x in speeds.items()}

@@ -16,7 +16,6 @@ for any function. Read by: notebooks.
 """
 
 import io
-import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
 from typing import Any
@@ -31,13 +30,15 @@ from comp551ad.shapes import as_floats, count, fit, require_finite
 from comp551ad.shapes import number as finite_number
 
 from . import palette
-from .arguments import class_numbers, edges, expect, finite_arrays, texts
-from .figures import constant, number, shape_text
+from .arguments import expect, finite_arrays, texts
+from .figures import constant, number, shape_text, tell_apart
 from .graph import escape
 from .player import LivePlayer
 from .plots import (
     FigureImage,
+    class_numbers,
     dress,
+    edges,
     line_look,
     plot_decision_boundary,
     plot_learning_curve,
@@ -74,7 +75,7 @@ class PicturePlayer(LivePlayer):
 
     Attributes:
         label: what it shows, for those who can't see it.
-        frames: dicts with ``title``, ``html`` and optionally ``rule``, ``numbers``,
+        frames: dicts of texts: ``title``, ``html`` and optionally ``rule``, ``numbers``,
             ``result``, ``note``; the module ``player`` explains them.
     """
 
@@ -82,8 +83,7 @@ class PicturePlayer(LivePlayer):
         """Keep the frames.
 
         Raises:
-            TypeError: one isn't a dict, its words or HTML aren't a str, or something in it
-                can't be written as JSON.
+            TypeError: one isn't a dict of texts.
             ValueError: there is none, or one lacks its title or its HTML.
         """
         expect("label", label, str, "words for those who can't see the player")
@@ -92,21 +92,14 @@ class PicturePlayer(LivePlayer):
         if not self.frames:
             raise ValueError("frames: got none, expected at least one")
         for k, frame in enumerate(self.frames):
-            name = f"frames[{k}]"
-            expect(name, frame, dict, "a dict with title and html")
+            expect(f"frames[{k}]", frame, dict, "a dict with title and html")
             if lost := sorted({"title", "html"} - frame.keys()):
                 raise ValueError(
-                    f"{name}: got {', '.join(sorted(frame))}, expected title and html; "
-                    f"add {' and '.join(lost)}"
+                    f"frames[{k}]: got {', '.join(frame)}, expected title and html; add "
+                    f"{' and '.join(lost)}"
                 )
-            for key in frame.keys() & {*WORDS, "html"}:
-                expect(f"{name}[{key!r}]", frame[key], str, "a str")
-            try:
-                json.dumps(frame, allow_nan=False)
-            except (TypeError, ValueError) as error:
-                raise TypeError(
-                    f"{name}: {error}; expected texts, and in a question finite numbers"
-                ) from error
+            for key, text in frame.items():
+                expect(f"frames[{k}][{key!r}]", text, str, "a str")
         last = self.frames[-1]
         lines = "\n".join(last.get(key, "") for key in WORDS).split("\n")
         words = "".join(f"<p>{escape(line)}</p>" for line in filter(None, lines))
@@ -144,17 +137,11 @@ def descent_player(
         frames: how many, evenly spread over log(1 + iteration).
 
     Raises:
-        ValueError: fewer than two frames, a ``Y`` that isn't one-hot, too few names for the
-            classes; or as in ``plot_decision_boundary``.
+        ValueError: fewer than two frames; or as in ``plot_decision_boundary``.
     """
     frames = count("frames", frames, 2)
     expect("predict", predict, Callable, "predict(X, W, V) -> scores")
     X, Y = finite_arrays({"X": "N D", "Y": "N C"}, X, Y)
-    if Y.shape[1] < 2:
-        raise ValueError(
-            f"Y: got shape {Y.shape}, expected N x C one-hot, C 2 or more; "
-            "np.eye(C)[np.ravel(Y)] turns labels 0, 1, … into it"
-        )
     labels = class_numbers(Y, len(X), "Y")
     history: Any = getattr(descent, "history", None)
     if history is None:
@@ -164,9 +151,8 @@ def descent_player(
     def frame(k):
         t, parameters = int(history.iterations[k]), history.iterates[k]
         scores = predict(X, *parameters)
-        found = class_numbers(scores, len(labels), "predict's result", scores=True)
+        found = class_numbers(scores, len(X), "predict's result", scores=True)
         values = [f"{name} = {number(v[k])}" for name, v in lines.items()]
-        alt = f"Decision regions after {t} iterations; {', '.join(values)}"
 
         def draw(left, right):
             plot_decision_boundary(
@@ -180,25 +166,17 @@ def descent_player(
             plot_learning_curve(history, title="cost and gradients", ax=right)
             right.axvline(t + 1, color=palette.INK, lw=1.5)
 
-        return {
+        words = {
             "title": f"After {t:,} iterations",
             "numbers": "\n".join(values),
-            "result": f"{_share(np.mean(found == labels))} of the rows classified correctly",
-            "html": _picture(alt, draw, TWO_PLOTS),
+            "result": f"{np.sum(found == labels)} of {len(X)} rows classified correctly",
         }
+        return _frame(words, draw, TWO_PLOTS)
 
     when = np.log1p(history.iterations)
     wanted = np.linspace(0, when[-1], frames)
     chosen = sorted({int(np.argmin(np.abs(when - w))) for w in wanted})
-    return PicturePlayer("Gradient descent", [frame(k) for k in chosen])
-
-
-def _share(part):
-    """A part of 1 in per cent; 100% means all, and 0% none."""
-    text = f"{part:.0%}"
-    if text == "100%" and part < 1:
-        return "more than 99%"
-    return "less than 1%" if text == "0%" and part > 0 else text
+    return PicturePlayer("Gradient descent", map(frame, chosen))
 
 
 # ---------------------------------------------------------------- a difference
@@ -225,48 +203,40 @@ def difference_player(
             has no value that far from ``x``; or as in ``finite_difference``.
     """
     expect("f", f, Callable, "a function of one number")
-    slope = finite_number("slope", slope)
+    x, slope = finite_number("x", x), finite_number("slope", slope)
     expect("exponents", exponents, Iterable, "whole numbers")
     exponents = [
         count(f"exponents[{i}]", k, -MOST_EXPONENT, MOST_EXPONENT)
         for i, k in enumerate(exponents)
     ]
-    if not exponents:
-        raise ValueError("exponents: got none, expected at least one whole number")
+    count("exponents' length", len(exponents), 1)
     steps = [10.0**-k for k in exponents]
 
     def at(point):
-        """The value of f, nan where it has none."""
-        try:
-            with np.errstate(all="ignore"):
-                return f(point)
-        except (ArithmeticError, ValueError):
-            return math.nan
+        """The value of f; nan, where it has none, leaves a gap in a curve."""
+        with np.errstate(all="ignore"):
+            return f(point)
 
     slopes = [float(finite_difference(at, x, method=method, h=h)) for h in steps]
-    lost = [k for k, s in zip(exponents, slopes, strict=True) if not np.isfinite(s)]
-    if lost:
+    if not np.isfinite(slopes).all():
         raise ValueError(
-            f"exponents: got {lost}, where the {method} difference at x = {x} isn't a "
-            "number, expected steps at which f has a value; leave those out"
+            f"exponents: got {exponents}, expected steps around x = {x} at which f has a "
+            "value; leave out the smallest exponents"
         )
     errors = np.abs(np.array(slopes) - slope) / (abs(slope) or 1.0)
 
     def frame(h, found, error, exponent):
         wide = 1.6 * h if x + h != x else abs(x) * 1e-15
         near = np.linspace(x - wide, x + wide, 201)
-        # There are gaps where f has no value.
-        rise = np.array([at(one) for one in near]) - at(x)
         ends = np.array([x, x + h] if method == "forward" else [x - h, x + h])
+        rise, chord = ([(at(z) - at(x)) / h for z in zs] for zs in (near, ends))
 
         def draw(left, right):
-            left.plot((near - x) / h, rise / h, color=palette.LINES[0], lw=2, label="f")
-            tangent = slope * (near - x) / h
-            left.plot(
-                (near - x) / h, tangent, color=palette.INK, ls=":", label="tangent"
-            )
+            across = (near - x) / h
+            left.plot(across, rise, color=palette.LINES[0], lw=2, label="f")
+            tangent = {"color": palette.INK, "ls": ":", "label": "tangent"}
+            left.plot(across, slope * across, **tangent)
             look = {"color": palette.LINES[1], "marker": "o", "lw": 2}
-            chord = [(at(end) - at(x)) / h for end in ends]
             left.plot((ends - x) / h, chord, label="chord", **look)
             _dress(left, "around x, in units of the step", "(x' − x) / h")
             left.legend(fontsize=10, frameon=False)
@@ -306,17 +276,17 @@ def symmetry_player(
         raise ValueError("moves: got none, expected {words: (W, V)}, the start first")
     expect("cost", cost, Callable, "a function of W and V")
     given = {f"moves[{title!r}]": pair for title, pair in moves.items()}
-    pairs = fit(dict.fromkeys(given, ("M C", "D M")), given)
-    require_finite([*given], [*pairs.values()])
-    W0, V0 = next(iter(pairs.values()))
-    start = finite_number("cost's result", cost(W0, V0))
+    pairs = [*fit(dict.fromkeys(given, ("M C", "D M")), given).values()]
+    require_finite([*given], pairs)
+    losses = [finite_number("cost's result", cost(*pair)) for pair in pairs]
 
-    def frame(title, W, V):
-        loss = finite_number("cost's result", cost(W, V))
-        same = np.isclose(loss, start, rtol=1e-9, atol=0)
-        was, now = _losses_in_text(start, loss, same)
-        moved = max(np.abs(W - W0).max(), np.abs(V - V0).max())
-        both = _weights_html("V", V) + _weights_html("W", W)
+    def frame(title, pair, loss):
+        same = np.isclose(loss, losses[0], rtol=1e-9, atol=0)
+        was, now = (number(one, 6) for one in (losses[0], loss))
+        if not same:
+            was, now = tell_apart(losses[0], loss, 6)
+        moved = max(np.abs(A - B).max() for A, B in zip(pair, pairs[0], strict=True))
+        both = "".join(map(_weights_html, "VW", reversed(pair)))
         return {
             "title": title,
             "numbers": f"weights have moved by up to {number(moved)}\nat the start J = {was}",
@@ -324,34 +294,23 @@ def symmetry_player(
             "html": f'<div style="display:flex;gap:24px;flex-wrap:wrap">{both}</div>',
         }
 
-    frames = [
-        frame(title, *pair) for title, pair in zip(moves, pairs.values(), strict=True)
-    ]
-    return PicturePlayer("Symmetries of the loss", frames)
+    return PicturePlayer("Symmetries of the loss", map(frame, moves, pairs, losses))
 
 
 def _weights_html(name, weights):
     """A matrix in numbers, the bluer the more negative, the more orange the more positive."""
     middle = len(palette.HEAT) // 2
-    shares = np.asarray(weights) / (np.abs(weights).max() or 1.0)
+    shares = weights / (np.abs(weights).max() or 1.0)
     levels = np.rint(middle * (1 + np.sign(shares) * np.sqrt(np.abs(shares))))
-    rows = "".join(
-        "<tr>"
-        + "".join(
-            f'<td style="padding:4px 8px;text-align:right;color:{palette.INK};'
-            f'background:{palette.HEAT[int(level)]}">{number(entry)}</td>'
+    look = f"padding:4px 8px;text-align:right;color:{palette.INK};background:"
+    rows = ""
+    for row in zip(weights, levels, strict=True):
+        cells = (
+            f'<td style="{look}{palette.HEAT[int(level)]}">{number(entry)}</td>'
             for entry, level in zip(*row, strict=True)
         )
-        + "</tr>"
-        for row in zip(weights, levels, strict=True)
-    )
-    return f"<table><caption><b>{name}</b> {shape_text(np.shape(weights))}</caption>{rows}</table>"
-
-
-def _losses_in_text(start, loss, same):
-    """Two losses, with as many digits as show that they differ."""
-    digits = 6 if same or number(start, 6) != number(loss, 6) else 12
-    return number(start, digits), number(loss, digits)
+        rows += f"<tr>{''.join(cells)}</tr>"
+    return f"<table><caption><b>{name}</b> {shape_text(weights.shape)}</caption>{rows}</table>"
 
 
 # ---------------------------------------------------------------- depth
@@ -370,35 +329,30 @@ def depth_player(
         ValueError: the networks differ in depth, or a layer is empty or not finite.
     """
     expect("signals", signals, Mapping, "a dict {name: layers}")
+    texts("signals", signals, least=1)
+    layers_of = {}
     for name, layers in signals.items():
         expect(f"signals[{name!r}]", layers, Sized, "arrays, one for each layer")
-    depths = {name: len(layers) for name, layers in signals.items()}
-    if not any(depths.values()):
+        names = [f"signals[{name!r}][{k}]" for k in range(len(layers))]
+        layers_of[name] = [np.ravel(A) for A in map(as_floats, names, layers)]
+        require_finite(names, layers_of[name])
+        for where, layer in zip(names, layers_of[name], strict=True):
+            count(f"{where}'s size", layer.size, 1)
+    depths = {name: len(layers) for name, layers in layers_of.items()}
+    depth = max(depths.values())
+    if depth != min(depths.values()) or not depth:
         raise ValueError(
-            f"signals: got depths {depths}, expected {{name: layers}} with at least one "
-            "network and one layer"
+            f"signals: got depths {depths}, expected the same for all, at least 1"
         )
-    if len(set(depths.values())) != 1:
-        raise ValueError(f"signals: got depths {depths}, expected the same for all")
-    texts("signals", signals)
     bins = count("bins", bins, 1)
-    sizes = {
-        name: [
-            _size(layer, f"signals[{name!r}][{k}]") for k, layer in enumerate(layers)
-        ]
-        for name, layers in signals.items()
-    }
-    (depth,) = set(depths.values())
+    sizes = {name: list(map(_size, layers)) for name, layers in layers_of.items()}
 
     def frame(k):
-        results = [f"{name}: {number(size[k])}" for name, size in sizes.items()]
-
         def draw(left, right):
-            for i, (name, layers) in enumerate(signals.items()):
-                values = np.ravel(layers[k])
-                scale = np.abs(values).max() or 1.0
-                counts, edges = np.histogram(values / scale, bins, range=(-1, 1))
-                base = len(signals) - 1 - i
+            for i, (name, layers) in enumerate(layers_of.items()):
+                scale = np.abs(layers[k]).max() or 1.0
+                counts, edges = np.histogram(layers[k] / scale, bins, range=(-1, 1))
+                base = len(layers_of) - 1 - i
                 heights = base + 0.85 * counts / counts.max()
                 look = line_look(i)
                 left.stairs(
@@ -407,14 +361,15 @@ def depth_player(
                 label = f"{name}: ±{number(scale)}"
                 left.text(-1, base + 0.88, label, fontsize=9, va="bottom")
                 right.semilogy(range(1, depth + 1), sizes[name], lw=2, **look)
-            left.set_ylim(0, len(signals) + 0.2)
+            left.set_ylim(0, len(layers_of) + 0.2)
             left.set_yticks([])
             _dress(left, f"values in layer {k + 1}", "value / the largest")
             right.axvline(k + 1, color=palette.INK, lw=1.5)
             _dress(right, "root mean square", "layer")
             right.xaxis.get_major_locator().set_params(integer=True)
-            right.legend(right.lines, map(str, signals), fontsize=10, frameon=False)
+            right.legend(right.lines, map(str, layers_of), fontsize=10, frameon=False)
 
+        results = [f"{name}: {number(size[k])}" for name, size in sizes.items()]
         words = {
             "title": f"Layer {k + 1} of {depth}",
             "numbers": "root mean square of the layer's values",
@@ -426,20 +381,10 @@ def depth_player(
     return PicturePlayer("A signal on its way through the layers", frames)
 
 
-def _size(layer, name):
-    """The root mean square of a layer's values."""
-    layer = as_floats(name, layer)
-    if not layer.size:
-        raise ValueError(f"{name}: got an empty array, expected a layer's values")
-    if not np.isfinite(layer).all():
-        raise ValueError(
-            f"{name}: got nan or inf, expected finite numbers; end all networks before the "
-            "layer in which one overflows"
-        )
-    # Scaled by a power of two, which costs no digit: squares neither overflow nor vanish.
-    exponent = int(np.frexp(np.abs(layer).max())[1])
-    size = np.sqrt(np.mean(np.square(np.ldexp(layer, -exponent))))
-    return math.ldexp(float(size), exponent)
+def _size(values):
+    """The root mean square; scaled, so that squares neither overflow nor vanish."""
+    scale = np.abs(values).max() or 1.0
+    return float(scale * np.sqrt(np.mean(np.square(values / scale))))
 
 
 # ---------------------------------------------------------------- batches
@@ -465,14 +410,8 @@ def batch_norm_player(
             or infinite.
     """
     expect("batches", batches, Iterable, "arrays (N,)")
-    rows_of = {f"batches[{k}]": batch for k, batch in enumerate(batches)}
-    if not rows_of:
-        raise ValueError("batches: got none, expected at least one array (N,)")
-    trained = [_row(name, batch) for name, batch in rows_of.items()]
-    if lost := [
-        name for name, row in zip(rows_of, trained, strict=True) if len(row) < 2
-    ]:
-        raise ValueError(f"{lost[0]}: got one value, expected two or more")
+    trained = [_row(f"batches[{k}]", batch, 2) for k, batch in enumerate(batches)]
+    count("batches' length", len(trained), 1)
     tested = as_floats("queries", queries)
     tested = _row("queries", tested) if tested.size else tested
     gamma, beta = finite_number("gamma", gamma), finite_number("beta", beta)
@@ -502,43 +441,34 @@ def batch_norm_player(
         shown.append(([query], R, words))
     # The same limits in all frames, which hold all points.
     befores, afters, _ = zip(*shown, strict=True)
-    reaches = _widest(befores) or 1.0, max(4, _widest(afters))
-    if not np.isfinite(reaches[1]):
-        raise ValueError(
-            f"gamma, beta: got {gamma} and {beta}, which overflow, expected smaller numbers"
-        )
-    frames = [_two_rows(reaches, *one) for one in shown]
-    return PicturePlayer("Batch normalization", frames)
+    widest = [np.abs(np.concatenate(rows)).max() for rows in (befores, afters)]
+    reaches = widest[0] or 1.0, max(4, widest[1])
+
+    def frame(before, after, words):
+        def draw(*axes):
+            for i, (ax, values) in enumerate(zip(axes, (before, after), strict=True)):
+                look = {"color": palette.LINES[i], "marker": palette.CLASS_MARKERS[i]}
+                ax.scatter(values, np.zeros(len(values)), s=60, alpha=0.6, **look)
+                ax.axvline(0, color=palette.GRID, zorder=0)
+                ax.plot(np.mean(values), 0, "|", color=palette.INK, ms=34, mew=2)
+                ax.set(xlim=(-1.1 * reaches[i], 1.1 * reaches[i]), yticks=[])
+                _dress(ax, ("before", "after")[i])
+
+        return _frame(words, draw, rows=2, columns=1)
+
+    return PicturePlayer("Batch normalization", (frame(*one) for one in shown))
 
 
-def _row(name, values):
+def _row(name, values, least=1):
     """Values as a row of finite numbers."""
-    return finite_arrays({name: "N"}, values)[0]
-
-
-def _widest(rows):
-    return np.abs(np.concatenate(rows)).max()
+    (row,) = finite_arrays({name: "N"}, values)
+    count(f"{name}'s length", len(row), least)
+    return row
 
 
 def _in_words(statistics):
     mean, variance = (number(part[0]) for part in statistics)
     return f"mean {mean}, variance {variance}"
-
-
-def _two_rows(reaches, before, after, words):
-    """A frame: values before and after, as points on two lines one above the other."""
-
-    def draw(*axes):
-        pairs = zip(axes, (before, after), ("before", "after"), reaches, strict=True)
-        for i, (ax, values, title, reach) in enumerate(pairs):
-            look = {"color": palette.LINES[i], "marker": palette.CLASS_MARKERS[i]}
-            ax.scatter(values, np.zeros(len(values)), s=60, alpha=0.6, **look)
-            ax.axvline(0, color=palette.GRID, zorder=0)
-            ax.plot(np.mean(values), 0, "|", color=palette.INK, ms=34, mew=2)
-            ax.set(xlim=(-1.1 * reach, 1.1 * reach), yticks=[])
-            _dress(ax, title)
-
-    return _frame(words, draw, rows=2, columns=1)
 
 
 # ---------------------------------------------------------------- paths
@@ -553,11 +483,11 @@ def path_player(
     """The chain rule path by path: multiply along a path, add over the paths (S04).
 
     Args:
-        layers, speeds: the graph, as in ``plot_paths``.
+        layers, speeds: the graph, as in ``plot_paths``; it has no circles.
         start, end: names of two nodes.
 
     Raises:
-        ValueError: no path leads from start to end, or there is a circle.
+        ValueError: no path leads from start to end.
     """
     speeds = edges(speeds)
     paths = list(_paths(speeds, start, end))
@@ -565,40 +495,34 @@ def path_player(
         raise ValueError(
             f"start, end: got {start!r} and {end!r}, expected a path from one to the other"
         )
-    products = [math.prod(speeds[edge] for edge in path) for path in paths]
 
     def frame(title, numbers, result, bold):
         def draw(ax):
             plot_paths(layers, speeds, bold=bold, ax=ax)
 
-        words = {"title": title, "numbers": numbers, "result": result}
+        words = {"title": title, "numbers": numbers, "result": f"= {number(result)}"}
         return _frame(words, draw, ONE_PLOT, columns=1)
 
+    products = [math.prod(speeds[edge] for edge in path) for path in paths]
     frames = []
     for k, (path, product) in enumerate(zip(paths, products, strict=True), start=1):
         factors = " · ".join(_signed(speeds[edge]) for edge in path)
         title = f"Path {k} of {len(paths)}: multiply the speeds on its edges"
-        frames.append(frame(title, factors, f"= {number(product)}", path))
+        frames.append(frame(title, factors, product, path))
     terms = " + ".join(map(_signed, products))
     every = {edge for path in paths for edge in path}
     title = "All paths: add their products"
-    frames.append(frame(title, terms, f"= {number(math.fsum(products))}", every))
+    frames.append(frame(title, terms, math.fsum(products), every))
     return PicturePlayer("The chain rule, path by path", frames)
 
 
-def _paths(speeds, start, end, before=()):
+def _paths(speeds, start, end):
     """Every path from start to end, as a list of edges."""
-    way = (*before, start)
-    if start in before:
-        circle = " → ".join(map(str, way[way.index(start) :]))
-        raise ValueError(
-            f"speeds: got the circle {circle}, expected edges without circles"
-        )
     if start == end:
         yield []
     for edge in speeds:
         if edge[0] == start:
-            yield from ([edge, *rest] for rest in _paths(speeds, edge[1], end, way))
+            yield from ([edge, *rest] for rest in _paths(speeds, edge[1], end))
 
 
 def _signed(x):
@@ -608,14 +532,9 @@ def _signed(x):
 # ---------------------------------------------------------------- drawing
 
 
-def _frame(words, draw, *look, **grid):
-    """A frame with a picture; the words are its alternative text, too."""
-    alt = " ".join(". ".join(words.values()).split())
-    return {**words, "html": _picture(alt, draw, *look, **grid)}
-
-
-def _picture(alt, draw, look=PAIR, rows=1, columns=2):
-    """What ``draw(*axes)`` draws, as an image of few colours."""
+def _frame(words, draw, look=PAIR, rows=1, columns=2):
+    """A frame with what ``draw(*axes)`` draws, as an image of few colours; the words are its
+    alternative text, too."""
     with extra("show", "players"):
         import matplotlib.pyplot as plt
     # It comes with matplotlib.
@@ -632,7 +551,9 @@ def _picture(alt, draw, look=PAIR, rows=1, columns=2):
     method, no_dither = Image.Quantize.FASTOCTREE, Image.Dither.NONE
     picture = picture.quantize(COLOURS, method, dither=no_dither)
     picture.save(small, format="png", optimize=True)
-    return FigureImage(small.getvalue(), alt, picture.width)._repr_html_()
+    alt = " ".join(". ".join(words.values()).split())
+    image = FigureImage(small.getvalue(), alt, picture.width)
+    return {**words, "html": image._repr_html_()}
 
 
 def _dress(ax, title, xlabel=""):

@@ -76,15 +76,13 @@ class Player:
     Attributes:
         names: "labels" or "names".
         predict: whether the player opens with its questions on.
+        passes: the steppers over one pass each.
     """
 
     _value = 0
     names: str
     predict: bool
-
-    def _one(self) -> list["Stepper"]:
-        """The steppers over one pass each."""
-        raise NotImplementedError
+    passes: list["Stepper"]
 
     def _title(self) -> str:
         """What the player shows, in a few words."""
@@ -94,15 +92,15 @@ class Player:
     def frames(self) -> list[dict]:
         """Per step what it shows: the node's key, its formula, and what it comes to; of two passes
         those of the longer one."""
-        return max((one.frames for one in self._one()), key=len)
+        return max((one.frames for one in self.passes), key=len)
 
     def __len__(self) -> int:
-        return max(map(len, self._one()))
+        return max(map(len, self.passes))
 
     @property
     def trace(self) -> Trace:
         """The recorded function."""
-        return self._one()[0].run.trace
+        return self.passes[0].run.trace
 
     @property
     def value(self) -> int:
@@ -120,7 +118,7 @@ class Player:
             ValueError: there is no step of this number.
         """
         step = self._value if step is None else count("step", step, 0, len(self) - 1)
-        texts, htmls = zip(*(one._shown(step) for one in self._one()), strict=True)
+        texts, htmls = zip(*(one._shown(step) for one in self.passes), strict=True)
         return View("\n\n".join(texts), "\n".join(["<div>", *htmls, "</div>"]))
 
     def data(self) -> dict:
@@ -129,7 +127,7 @@ class Player:
             "kind": "program",
             "label": self._title(),
             "program": program_of(self.trace),
-            "panels": [one._panel() for one in self._one()],
+            "panels": [one._panel() for one in self.passes],
             "names": self.names,
             "step": self._value,
             "predict": self.predict,
@@ -166,29 +164,23 @@ class Stepper(Player):
     """
 
     def __init__(
-        self,
-        run: Any,
-        trace: Any,
-        variable: str | None,
-        seed: Any,
-        names: Any,
-        predict: Any,
+        self, go: Any, trace: Any, about: Any, seed: Any, names: Any, predict: Any
     ):
-        """``run`` is ``forward`` or ``reverse``, ``variable`` its second argument."""
-        expect("trace", trace, Trace, "what record(f, …) returned")
+        """``go`` is ``forward`` or ``reverse``, ``about`` its second argument."""
         one_of("names", names, NAMES)
         expect("predict", predict, bool, "True or False")
         if seed is not None:
             as_floats("seed", seed)
-        if not 1 <= len(trace.rows) <= MOST_ROWS:
+        run: Pass = go(trace, about, seed)
+        nodes = len(run.trace.rows)
+        if not 1 <= nodes <= MOST_ROWS:
             raise ValueError(
-                f"trace: got {len(trace.rows)} nodes, expected 1 to {MOST_ROWS}; step "
-                "through a smaller function, or the same one on fewer inputs, or look "
-                "at the table of the pass"
+                f"trace: got {nodes} nodes, expected 1 to {MOST_ROWS}; step through a "
+                "smaller function, or the same one on fewer inputs, or look at the table "
+                "of the pass"
             )
-        self.run: Pass = run(trace, variable, seed)
-        self.names = names
-        self.predict = predict
+        self.run, self.names, self.predict = run, names, predict
+        self.passes = [self]
 
     @functools.cached_property
     def rows(self) -> Rows:
@@ -197,9 +189,6 @@ class Stepper(Player):
     @functools.cached_property
     def steps(self) -> list[PassStep]:
         return plan_of(self.rows)
-
-    def _one(self):
-        return [self]
 
     def __len__(self):
         return len(self.steps)
@@ -383,10 +372,8 @@ class ModesStepper(Player):
         """Run both modes; ``wrt`` as in ``forward``, ``of`` as in ``reverse``."""
         self.forward = ForwardStepper(trace, wrt, names=names)
         self.reverse = ReverseStepper(trace, of, names=names)
+        self.passes = [self.forward, self.reverse]
         self.names, self.predict = names, False
-
-    def _one(self):
-        return [self.forward, self.reverse]
 
     def _title(self):
         return f"Forward and reverse mode through {self.trace.function}, side by side"
