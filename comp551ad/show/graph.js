@@ -173,9 +173,5 @@ function makeGraph() {
     draw: drawAt,
     paint,
     focus: (i) => nodes[i].group.focus({ preventScroll: true }),
-    scrollTo: (i) => {
-      const { x, y } = layout.nodes[i];
-      element.scrollTo(x - element.clientWidth / 2, y - element.clientHeight / 2);
-    },
   };
 }
