@@ -3,12 +3,12 @@
 // Nothing is global, and all texts go in as text.
 
 const ICONS = {
-  First: "M4 4v12M15 4 7 10l8 6z",
-  Previous: "M14 4 6 10l8 6z",
-  Play: "M5 3l11 7-11 7z",
-  Pause: "M6 4v12M14 4v12",
-  Next: "M6 4l8 6-8 6z",
-  Last: "M16 4v12M5 4l8 6-8 6z",
+  First: "M3 4h3v12h-3zM16 4v12l-9-6z",
+  Previous: "M15 4v12l-10-6z",
+  Play: "M5 3v14l12-7z",
+  Pause: "M5 4h4v12h-4zM11 4h4v12h-4z",
+  Next: "M5 4v12l10-6z",
+  Last: "M14 4h3v12h-3zM4 4v12l9-6z",
 };
 const PACE = 1300; // milliseconds a step
 
@@ -122,7 +122,7 @@ function makeBar(root, move) {
   );
   const slide = slider("Step", { min: 0, input: pausing(() => go(Number(slide.value))) });
   const count = make("span.c5-count");
-  const bar = make("div.c5-bar", ...buttons, slide, count);
+  const bar = make("div.c5-row.c5-bar", ...buttons, slide, count);
 
   function go(wanted) {
     step = Math.max(0, Math.min(last(), wanted));

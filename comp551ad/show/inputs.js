@@ -2,7 +2,7 @@
 // changed() is called when a number has changed, or an entry has been picked.
 
 function makeInputs(changed) {
-  const element = make("div.c5-inputs", { role: "group", "aria-label": "Inputs" });
+  const element = make("div.c5-row.c5-inputs", { role: "group", "aria-label": "Inputs" });
   // `at` has per input a number or an array, `entries` per row the entry that is picked.
   let [at, entries, parts] = [[], new Map(), []];
 
@@ -31,8 +31,9 @@ function makeInputs(changed) {
     one.picks = shape.map((n, axis) =>
       number(`${name}, axis ${axis}`, { min: 0, max: n - 1, input: () => pick(row, entry()) }),
     );
-    const label = make("label", make("b", name), ...one.picks, one.range, one.field);
-    return { ...one, box: make("div.c5-input", { "data-row": row }, label) };
+    const fields = [...one.picks, one.range, one.field];
+    const box = make("label.c5-row.c5-input", { "data-row": row }, make("b", name), ...fields);
+    return { ...one, box };
   }
 
   const entryOf = (row) => entries.get(row) ?? 0;

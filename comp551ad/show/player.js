@@ -51,7 +51,7 @@ function startPlayer(root, spec, place = 0, connect = null) {
     return location.href;
   };
   const source = make(
-    "div.c5-source",
+    "div.c5-row.c5-source",
     make("b", "f"),
     typed,
     button("button", "Reset", () => load(given)),
@@ -60,24 +60,24 @@ function startPlayer(root, spec, place = 0, connect = null) {
   );
   const group = (name, label, ...parts) =>
     make(name, { role: "group", "aria-label": label, tabindex: 0 }, ...parts);
-  const matrices = group("div.c5-matrices", "Matrices");
+  const matrices = group("div.c5-row.c5-matrices", "Matrices");
   const says = make("div.c5-says");
   const graphs = make("div.c5-graphs");
   const code = group("pre.c5-code", "Code of f");
   const table = group("div.c5-table", "Table");
   const [where, story] = [make("span"), make("div")];
   const close = button("button", "✕", () => show(open), { "aria-label": "Close" });
-  const card = group("div.c5-card", "Derivation", make("h3", where, close), story);
+  const card = group("div.c5-card", "Derivation", make("h3.c5-row", where, close), story);
   const main = make("div.c5-main", graphs, make("div.c5-side", card, code, table));
   const remarks = make("span.c5-remarks");
   const legend = Object.entries(STATES).map(([state, text]) =>
     make(`span.c5-key.c5-${state}`, text),
   );
-  const foot = make("div.c5-foot", make("span", ...legend), remarks);
+  const foot = make("small.c5-row.c5-foot", make("span", ...legend), remarks);
   const live = make("div.c5-hidden", { role: "status" });
   const quiz = makeQuiz({ bar, panel: () => panels[0], paint: picture.now, resize, newInputs });
   quiz.button.hidden = several;
-  const menus = make("span");
+  const menus = make("span.c5-row");
   bar.bar.append(menus, quiz.button);
   root.append(bar.bar, source, wrong, inputs.element, quiz.box, says, main, foot, live);
 
@@ -148,7 +148,7 @@ function startPlayer(root, spec, place = 0, connect = null) {
       const [what, checked] = [make("span"), make("span.c5-checked")];
       const lines = ["rule", "numbers", "result"].map((name) => make(`div.c5-${name}`));
       const title = several ? make("b", panel.isReverse ? "Reverse mode" : "Forward mode") : "";
-      const head = make("div.c5-head", title, what, checked);
+      const head = make("small.c5-row.c5-head", title, what, checked);
       const say = group("div.c5-formula", "Formula", head, ...lines);
       return { select, what, checked, lines, say, graph: makeGraph() };
     });

@@ -8,13 +8,18 @@ const RATES = { min: -3, max: 1.5, step: 0.05 }; // exponents of the learning ra
 const UNITS = [1, 2, 3, 4, 8, 16, 32];
 const BANDS = 12; // of a surface's height
 const MOST_STEPS = 2000; // of a path that are drawn
-const COLOURS = ["--map-a", "--map-b", "--map-c", "--map-d"];
+const BLUE = "#0072b2";
 // Marks of the classes, which differ in shape as well as in colour.
 const MARKS = [
-  "M-4,0a4,4 0 1 0 8,0a4,4 0 1 0 -8,0",
-  "M-4,-4h8v8h-8z",
-  "M0,-5l5,9h-10z",
-  "M0,-6l6,6l-6,6l-6,-6z",
+  ["M-4,0a4,4 0 1 0 8,0a4,4 0 1 0 -8,0", BLUE],
+  ["M-4,-4h8v8h-8z", "#e69f00"],
+  ["M0,-5l5,9h-10z", "#009e73"],
+  ["M0,-6l6,6l-6,6l-6,-6z", "#cc79a7"],
+];
+const LINES = [
+  { stroke: BLUE },
+  { stroke: "#d55e00", "stroke-dasharray": "6 4" },
+  { stroke: "#009e73", "stroke-dasharray": "2 3" },
 ];
 
 // What both have: buttons, a learning rate, a loop that runs once a picture. advance(count) answers
@@ -55,7 +60,7 @@ function makeDescent(root, { counts, count, rate, advance, restart, paint }) {
   slide.value = Math.log10(rate);
   showRate();
   const bar = make(
-    "div.c5-bar",
+    "div.c5-row.c5-bar",
     play,
     button(
       "button",
@@ -86,11 +91,6 @@ function makePlane(label, height, across, up) {
   const cells = Array.from({ length: GRID * GRID }, (_, k) =>
     pointAt(middle(k % GRID), middle(Math.floor(k / GRID))),
   );
-  // A canvas knows no variables.
-  function colour(name) {
-    canvas.style.color = `var(${name})`;
-    return getComputedStyle(canvas).color;
-  }
   // look(k) is the colour of a cell, and how opaque it is.
   function fill(look) {
     ink.clearRect(0, 0, GRID, GRID);
@@ -121,7 +121,7 @@ function makePlane(label, height, across, up) {
     plane.addEventListener("pointermove", follow);
     plane.addEventListener("lostpointercapture", () => (held = false));
   }
-  return { plane, over, cells, placeOf, colour, fill, put, drag };
+  return { plane, over, cells, placeOf, fill, put, drag };
 }
 
 // Curves that are stretched over all of a drawing.
@@ -131,9 +131,9 @@ const stretched = (...curves) =>
 // Curves over the iterations, both axes logarithmic: paint(rows) takes [iteration, ...values].
 function makeCurves(label, height, names) {
   const axes = draw("g");
-  const curves = names.map((_, k) => draw(`polyline.c5-curve${k}`));
+  const curves = names.map((_, k) => draw("polyline", LINES[k]));
   const legend = names.flatMap((name, k) => [
-    draw(`path.c5-curve${k}`, { d: `M${82 * k},-11h18` }),
+    draw("path", { d: `M${82 * k},-11h18`, ...LINES[k] }),
     draw("text", { x: 82 * k + 23, y: -7 }, name),
   ]);
   const svg = draw("svg", axes, ...legend, stretched(...curves));
@@ -208,8 +208,8 @@ function startTraining(root, spec) {
   const map = makePlane(label, 300, ...spans);
   // A finger needs more than the mark.
   const marks = points.map((_, n) => {
-    const c = best(Y, n);
-    return draw(`svg.c5-mark${c}`, draw("circle", { r: 11 }), draw("path", { d: MARKS[c] }));
+    const [d, fill] = MARKS[best(Y, n)];
+    return draw("svg", draw("circle", { r: 11, fill: "transparent" }), draw("path", { d, fill }));
   });
   const [across, up] = spec.features;
   map.over.append(
@@ -224,12 +224,12 @@ function startTraining(root, spec) {
     [V, W] = inputs.at;
     moved();
   });
-  const matrices = make("div.c5-matrices");
+  const matrices = make("div.c5-row.c5-matrices");
   root.append(
     descent.bar,
     status,
     make("div.c5-pair", map.plane, curves.element),
-    make("p.c5-hint", spec.hint),
+    make("small", spec.hint),
     matrices,
     inputs.element,
   );
@@ -283,8 +283,7 @@ function startTraining(root, spec) {
   map.cells.forEach((point, k) => grid.set(point, k * D));
   function paint() {
     const U = scores(grid, W, V);
-    const classes = COLOURS.map(map.colour);
-    map.fill((k) => [classes[best(U, k)], 1]);
+    map.fill((k) => [MARKS[best(U, k)]?.[1], 0.25]);
     curves.paint(history);
     const answers = scores(X, W, V);
     const right = points.filter((_, n) => best(answers, n) === best(Y, n)).length;
@@ -342,16 +341,16 @@ function startSurface(root, spec) {
   const map = makePlane(label, 340, spec.across, spec.up);
   const way = draw("polyline.c5-way");
   const arrow = draw("path.c5-arrow");
-  const point = draw("svg.c5-point", arrow, draw("circle", { r: 7 }));
+  const point = draw("svg", arrow, draw("circle.c5-dot", { r: 7, fill: MARKS[1][1] }));
   map.over.append(stretched(way), point);
   root.append(
     descent.bar,
-    make("div.c5-source", make("b", "f"), typed),
+    make("div.c5-row.c5-source", make("b", "f"), typed),
     wrong,
     inputs.element,
     status,
     map.plane,
-    make("p.c5-hint", spec.hint),
+    make("small", spec.hint),
   );
 
   const valueAt = (point) => run(program, point)[pass.about];
@@ -402,8 +401,7 @@ function startSurface(root, spec) {
     );
     const found = [`f = ${numberText(valueAt(at))}`, ...slopes].join("; ");
     setText(status, lost || `Step ${path.length - 1}: ${found}`);
-    const blue = map.colour("--done-edge");
-    map.fill((k) => [blue, 0.78 - 0.065 * bands[k]]);
+    map.fill((k) => [BLUE, 0.78 - 0.065 * bands[k]]);
     if (lost) return;
     inputs.replace(at);
     way.setAttribute("points", path.slice(-MOST_STEPS).map(map.placeOf).join(" "));

@@ -715,7 +715,7 @@ def test_a_flower_and_a_weight_are_dragged(open_page):
     begun = status(player)
     inputs = "p => Array.from(p.descent.state.X)"
     before = np.reshape(player.evaluate(inputs), (-1, 3))
-    box = player.locator(".c5-mark2").last.bounding_box()  # it lies on top
+    box = player.locator(".c5-map > svg > svg").last.bounding_box()  # it lies on top
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     mouse = player.page.mouse
     mouse.move(x, y)
