@@ -1,21 +1,21 @@
 // What all players share: small helpers, and the bar of buttons with its keys.
 //
-// Nothing is global: listeners outside a player go as soon as it has left the page, so running a
-// cell again leaks nothing. All texts go in as text.
+// Nothing is global, and all texts go in as text.
 
 const ICONS = {
-  First: "M4 4v12M15 4 7 10l8 6z",
-  Previous: "M14 4 6 10l8 6z",
-  Play: "M5 3l11 7-11 7z",
-  Pause: "M6 4v12M14 4v12",
-  Next: "M6 4l8 6-8 6z",
-  Last: "M16 4v12M5 4l8 6-8 6z",
+  First: "M3 4h3v12h-3zM16 4v12l-9-6z",
+  Previous: "M15 4v12l-10-6z",
+  Play: "M5 3v14l12-7z",
+  Pause: "M5 4h4v12h-4zM11 4h4v12h-4z",
+  Next: "M5 4v12l10-6z",
+  Last: "M14 4h3v12h-3zM4 4v12l9-6z",
 };
 const PACE = 1300; // milliseconds a step
 
 // ------------------------------------------------------------------ small things
 
-// make("p.c5-note", { title: "…" }, ...parts): an element; attributes may be left out.
+// make("p.c5-note", { title: "…", click: act }, ...parts): an element; attributes may be left out,
+// and those that are functions are listeners.
 const maker =
   (space) =>
   (name, ...parts) => {
@@ -24,7 +24,8 @@ const maker =
     if (classes.length) element.setAttribute("class", classes.join(" "));
     const attributes = parts[0]?.constructor === Object ? parts.shift() : {};
     for (const [key, value] of Object.entries(attributes)) {
-      if (value !== false) element.setAttribute(key, value === true ? "" : value);
+      if (typeof value === "function") element.addEventListener(key, value);
+      else if (value !== false) element.setAttribute(key, value === true ? "" : value);
     }
     element.append(...parts);
     return element;
@@ -32,10 +33,28 @@ const maker =
 const make = maker("http://www.w3.org/1999/xhtml");
 const draw = maker("http://www.w3.org/2000/svg");
 
-function button(name, content, act, attributes = {}) {
-  const element = make(name, { type: "button", ...attributes }, content);
-  element.addEventListener("click", () => act(element));
-  return element;
+const button = (name, content, click, attributes) =>
+  make(name, { type: "button", click, ...attributes }, content);
+
+const slider = (label, attributes) =>
+  make("input", { type: "range", "aria-label": label, ...attributes });
+
+// The texts are the values too, unless there are [value, text].
+const menu = (label, options, change) =>
+  make(
+    "select",
+    { "aria-label": label, change },
+    ...options.map(([value, text = value]) => make("option", { value }, text)),
+  );
+
+// A listener outside a player goes as soon as the player has left the page, so running a cell again
+// leaks nothing. In the capture phase it comes before those of JupyterLab.
+function listen(root, type, act) {
+  function own(event) {
+    if (root.isConnected) act(event);
+    else removeEventListener(type, own, true);
+  }
+  addEventListener(type, own, true);
 }
 
 // What every player is: a group with a name, in the style sheet's scope.
@@ -43,7 +62,12 @@ function dressRoot(root, spec, ...classes) {
   root.classList.add("c5-live", ...classes);
   root.setAttribute("role", "group");
   root.setAttribute("aria-label", spec.label);
-  guardKeys(root);
+  // JupyterLab asks the element that has the focus whether it takes keys itself. Plain keys are the
+  // player's, those with Ctrl, Meta or Alt JupyterLab's or the browser's.
+  listen(root, "keydown", (event) => {
+    if (root.contains(event.target))
+      event.target.toggleAttribute("data-lm-suppress-shortcuts", isPlain(event));
+  });
 }
 
 // A text that only changes is laid out faster than one that is put in anew.
@@ -65,18 +89,6 @@ const icon = (name) =>
   );
 
 const isPlain = (event) => !(event.ctrlKey || event.metaKey || event.altKey);
-
-// JupyterLab asks the element that has the focus whether it takes keys itself. Plain keys are the
-// player's, those with Ctrl, Meta or Alt JupyterLab's or the browser's. On `window`, in the capture
-// phase: before JupyterLab's own listener.
-function guardKeys(root) {
-  function guard(event) {
-    if (!root.isConnected) removeEventListener("keydown", guard, true);
-    else if (root.contains(event.target))
-      event.target.toggleAttribute("data-lm-suppress-shortcuts", isPlain(event));
-  }
-  addEventListener("keydown", guard, true);
-}
 
 // A key that did something neither scrolls the page nor moves a slider as well.
 function used(event) {
@@ -108,13 +120,9 @@ function makeBar(root, move) {
       "aria-label": name,
     }),
   );
-  const slide = make("input", { type: "range", min: 0, "aria-label": "Step" });
-  slide.addEventListener(
-    "input",
-    pausing(() => go(Number(slide.value))),
-  );
+  const slide = slider("Step", { min: 0, input: pausing(() => go(Number(slide.value))) });
   const count = make("span.c5-count");
-  const bar = make("div.c5-bar", ...buttons, slide, count);
+  const bar = make("div.c5-row.c5-bar", ...buttons, slide, count);
 
   function go(wanted) {
     step = Math.max(0, Math.min(last(), wanted));

@@ -12,12 +12,12 @@ function makeGraph() {
     const { rows } = panel.program;
     const titles = rows.map((_, i) => panel.equation(i));
     layout = layoutOf(rows, titles, Math.max(220, element.clientWidth - 2), height - 4);
-    const { wide, tall, big, width } = layout;
+    const { wide, tall, width } = layout;
     edges = layout.edges.map((edge) => drawEdge(edge, rows));
     nodes = rows.map((_, i) => drawNode(panel, i, titles[i]));
     const svg = draw(
       "svg",
-      { width, height: layout.height, class: big ? "c5-big" : "" },
+      { width, height: layout.height },
       ...edges.map(({ group }) => group),
       ...nodes.map(({ group }) => group),
       ...edges.map(({ said }) => said),
@@ -57,19 +57,18 @@ function makeGraph() {
 
   function drawNode(panel, i, title) {
     const { op, name } = panel.program.rows[i];
-    const { wide, tall, big, nodes } = layout;
+    const { wide, tall, nodes } = layout;
     const [x, y] = [nodes[i].x - wide / 2, nodes[i].y - tall / 2];
     const [left, right, first, second] = [x + 7, x + wide - 7, y + tall / 2 - 4, y + tall - 7];
-    const size = big ? 15 : 13;
     const own = panel.value(i);
-    const most = Math.floor((wide - 14) / widthOf("x", 11));
+    const most = Math.floor((wide - 14) / widthOf("x", SMALL));
     const cut = title.length > most ? `${title.slice(0, most - 1)}…` : title;
-    const small = widthOf(title, size) > wide - 14 ? ".c5-small" : "";
+    const small = widthOf(title, TEXT) > wide - 14 ? ".c5-small" : "";
     const isNamed = op !== "input" && name && name !== own;
-    const named = isNamed && widthOf(`${title}  ${name}`, size) < wide - 14 ? name : "";
+    const named = isNamed && widthOf(`${title}  ${name}`, TEXT) < wide - 14 ? name : "";
     const parts = {
       value: draw("text", { x: left, y: second }),
-      derivative: draw("text", { x: right, y: second }),
+      derivative: draw("text", { x: right, y: second, "text-anchor": "end" }),
     };
     const group = draw(
       "g",
@@ -78,12 +77,12 @@ function makeGraph() {
       draw(
         "text",
         { x: left, y: first },
-        draw("tspan.c5-label", own),
+        draw("tspan", { "font-weight": 700 }, own),
         draw(`tspan${small}`, cut.slice(own.length)),
       ),
       // Spaces, so that the parts of the name are read apart.
       " ",
-      draw("text.c5-name", { x: right, y: first }, named),
+      draw("text", { x: right, y: first, "text-anchor": "end" }, named),
       " ",
       parts.value,
       " ",
@@ -96,7 +95,7 @@ function makeGraph() {
   // place, the number or the shape alone.
   function seat(parts, texts, taken, i) {
     const far = layout.nodes[parts.edge.from === i ? parts.edge.to : parts.edge.from].x;
-    const half = layout.big ? 8 : 7;
+    const half = 7;
     let best = null;
     for (const text of texts) {
       const wide = ruler.measureText(text).width + 2;
@@ -173,9 +172,5 @@ function makeGraph() {
     draw: drawAt,
     paint,
     focus: (i) => nodes[i].group.focus({ preventScroll: true }),
-    scrollTo: (i) => {
-      const { x, y } = layout.nodes[i];
-      element.scrollTo(x - element.clientWidth / 2, y - element.clientHeight / 2);
-    },
   };
 }

@@ -2,94 +2,79 @@
 // changed() is called when a number has changed, or an entry has been picked.
 
 function makeInputs(changed) {
-  const element = make("div.c5-inputs", { role: "group", "aria-label": "Inputs" });
+  const element = make("div.c5-row.c5-inputs", { role: "group", "aria-label": "Inputs" });
   // `at` has per input a number or an array, `entries` per row the entry that is picked.
   let [at, entries, parts] = [[], new Map(), []];
 
   function load(program, numbers) {
     [at, entries] = [[...numbers], new Map()];
     parts = inputsOf(program).map((row, k) => makeOne(program, row, k));
-    element.replaceChildren(...parts.map(({ box }) => box));
-    if (program.fixed) element.append(make("p", program.fixed));
-    parts.forEach((one, k) => spread(one, k));
+    element.replaceChildren(...parts.map(({ box }) => box), program.fixed ?? "");
+    parts.forEach(spread);
   }
 
   function makeOne(program, row, k) {
     const { name } = program.rows[row];
-    // A list that holds for these inputs alone is played, not moved.
-    const [disabled, step] = [Boolean(program.fixed), "any"];
-    const range = make("input", { type: "range", step, disabled, "aria-label": `${name}, slider` });
-    const field = make("input", { type: "number", step, disabled, "aria-label": name });
     const shape = shapeOf(at[k]);
-    const picks = shape.map((n, axis) =>
-      make("input", { type: "number", min: 0, max: n - 1, "aria-label": `${name}, axis ${axis}` }),
+    // A list that holds for these inputs alone is played, not moved.
+    const common = {
+      step: "any",
+      disabled: Boolean(program.fixed),
+      input: ({ target }) => Number.isFinite(target.valueAsNumber) && set(k, target.valueAsNumber),
+      blur: () => show(one, k),
+    };
+    const number = (label, attributes) =>
+      make("input", { type: "number", "aria-label": label, ...attributes });
+    const one = { row, range: slider(`${name}, slider`, common), field: number(name, common) };
+    const place = ({ value, max }) => Math.max(0, Math.min(max, Math.trunc(value) || 0));
+    const entry = () => one.picks.reduce((entry, p, axis) => entry * shape[axis] + place(p), 0);
+    one.picks = shape.map((n, axis) =>
+      number(`${name}, axis ${axis}`, { min: 0, max: n - 1, input: () => pick(row, entry()) }),
     );
-    const places = picks.flatMap((one, axis) => [axis ? ", " : "[", one]);
-    if (picks.length) places.push("]");
-    const label = make("label", make("b", name), ...places, range, field);
-    const one = { row, range, field, picks, box: make("div.c5-input", { "data-row": row }, label) };
-    for (const from of [range, field]) {
-      from.addEventListener("input", () => {
-        const x = Number(from.value);
-        if (from.value !== "" && Number.isFinite(x)) set(k, x, from);
-      });
-    }
-    field.addEventListener("blur", () => refresh(one, k));
-    for (const from of picks) {
-      from.addEventListener("input", () => {
-        const indices = picks.map((p, a) =>
-          Math.max(0, Math.min(shape[a] - 1, Math.trunc(p.value) || 0)),
-        );
-        pick(
-          row,
-          indices.reduce((entry, index, a) => entry * shape[a] + index, 0),
-          from,
-        );
-      });
-    }
-    return one;
+    const fields = [...one.picks, one.range, one.field];
+    const box = make("label.c5-row.c5-input", { "data-row": row }, make("b", name), ...fields);
+    return { ...one, box };
   }
 
   const entryOf = (row) => entries.get(row) ?? 0;
-  const numberOf = ({ row }, k) => (isNumber(at[k]) ? at[k] : at[k][entryOf(row)]);
+  const numberOf = ({ row }, k) => entriesOf(at[k])[entryOf(row)];
 
   // The slider's range, for the number that stands there now.
-  function spread(one, k, from) {
+  function spread(one, k) {
     const reach = Math.max(5, 2 * Math.ceil(Math.min(Math.abs(numberOf(one, k)), 1e6)));
     Object.assign(one.range, { min: -reach, max: reach, step: reach / 100 });
-    refresh(one, k, from);
+    show(one, k);
   }
 
   // All but the field that is being typed in.
-  function refresh(one, k, from) {
-    const { row, range, field, picks } = one;
+  function show(one, k) {
     const x = numberOf(one, k);
-    if (from !== field) field.value = Number(x.toPrecision(7));
-    if (from !== range) range.value = x;
-    const indices = indicesOf(shapeOf(at[k]), entryOf(row));
-    picks.forEach((p, a) => from !== p && (p.value = indices[a]));
+    const indices = indicesOf(shapeOf(at[k]), entryOf(one.row));
+    one.range.value = x;
+    const texts = [Number(x.toPrecision(7)), ...indices];
+    [one.field, ...one.picks].forEach((field, n) => {
+      if (field !== document.activeElement) field.value = texts[n];
+    });
   }
 
-  function set(k, x, from) {
+  function set(k, x) {
     if (isNumber(at[k])) at[k] = x;
     else {
       at[k] = copyOf(at[k]);
       at[k][entryOf(parts[k].row)] = x;
     }
-    refresh(parts[k], k, from);
+    show(parts[k], k);
     changed();
   }
 
   function replace(numbers) {
     at = [...numbers];
-    parts.forEach((one, k) => refresh(one, k));
-    changed();
+    parts.forEach(show);
   }
 
-  function pick(row, entry, from) {
+  function pick(row, entry) {
     entries.set(row, entry);
-    const k = parts.findIndex((one) => one.row === row);
-    if (k >= 0) spread(parts[k], k, from);
+    parts.forEach((one, k) => one.row === row && spread(one, k));
     changed();
   }
 

@@ -9,6 +9,7 @@ const [LARGE, FAR] = [15, 3];
 const APART = 12; // pixels between cards
 const WIDEST = 240; // pixels of a card
 const SPREAD = 1.7; // how much further apart than they must be
+const [TEXT, SMALL] = [13, 11]; // pixels of a text
 
 // About how wide a text is.
 const widthOf = (text, size) => text.length * size * 0.57;
@@ -55,20 +56,16 @@ function layoutOf(rows, titles, width, height) {
   const gaps = (layer) => APART * (layer.length - 1);
   const fit = Math.min(...layers.map((layer) => (width - 6 - gaps(layer)) / places(layer)));
   const pace = height / (top + 1);
-  const big = fit > 165 && pace > 95;
-  const longest = Math.max(...titles.map((title) => widthOf(title, big ? 15 : 13))) + 20;
-  const wide = Math.max(104, Math.min(fit, WIDEST, Math.max(longest, big ? 184 : 152)));
-  const tall = big ? 52 : pace < 52 ? 34 : pace < 62 ? 38 : 42;
-  const pitch = Math.max(
-    tall + 14,
-    Math.min(big ? 140 : 100, (height - tall - 8) / Math.max(top, 1)),
-  );
+  const longest = Math.max(...titles.map((title) => widthOf(title, TEXT))) + 20;
+  const wide = Math.max(104, Math.min(fit, WIDEST, Math.max(longest, 152)));
+  const tall = pace < 52 ? 34 : pace < 62 ? 38 : 42;
+  const pitch = Math.max(tall + 14, Math.min(140, (height - tall - 8) / Math.max(top, 1)));
   const limit = Math.max(width - 6, ...layers.map((l) => places(l) * wide + gaps(l)));
   placeNodes(layers, limit, (node) => wide * share(node));
   const all = layers.flat();
   const low = Math.min(...all.map((n) => n.x - (wide * share(n)) / 2));
   const high = Math.max(...all.map((n) => n.x + (wide * share(n)) / 2));
-  const size = { wide, tall, pitch, big };
+  const size = { wide, tall };
   size.height = top * pitch + tall + 8;
   size.width = Math.max(high - low + 6, width);
   // They may use the width that is left.

@@ -65,14 +65,14 @@ function functionOf(program, inputs) {
 
 // A button that copies a text.
 function copier(name, textOf, attributes) {
-  async function copy(element) {
+  async function copy({ currentTarget: target }) {
     try {
       await navigator.clipboard.writeText(textOf());
-      setText(element, "Copied");
+      setText(target, "Copied");
     } catch {
-      setText(element, "This page may not copy");
+      setText(target, "This page may not copy");
     }
-    setTimeout(() => setText(element, name), 1500);
+    setTimeout(() => setText(target, name), 1500);
   }
   return button("button", name, copy, attributes);
 }

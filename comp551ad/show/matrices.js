@@ -39,10 +39,10 @@ function factorsOf(tree, whole, start, env) {
   return all.every((one) => isNumber(one.value)) || all.length > MOST_MATRICES ? [] : all;
 }
 
-// A part as an element, a heat map of at most so many pixels. A click on a cell calls pick(entry),
-// where there is one to pick; `own` is the one that is picked.
-function matrixElement({ sign, text, value }, pick, own, room = [240, 62]) {
-  const box = make("span.c5-part");
+// A part as an element, a heat map of at most so many pixels, with numbers in it where they are few.
+// A click on a cell calls pick(entry), where there is one to pick; `own` is the one that is picked.
+function matrixElement({ sign, text, value }, pick, own, room = [240, 50]) {
+  const box = make("span.c5-row.c5-part");
   if (sign) box.append(make("span.c5-sign", sign));
   if (isNumber(value)) {
     box.append(text === numberText(value) ? text : `${text} = ${numberText(value)}`);
@@ -50,58 +50,43 @@ function matrixElement({ sign, text, value }, pick, own, room = [240, 62]) {
   }
   const { shape } = value;
   const columns = shape.at(-1);
-  const rows = value.length ? value.length / columns : 0;
-  const [tall, wide] = [Math.min(rows, MOST_SHOWN), Math.min(columns, MOST_SHOWN)];
+  const rows = value.length / columns || 0;
+  const [tall, wide] = [rows, columns].map((n) => Math.min(n, MOST_SHOWN));
+  const [entries, most] = MOST_NUMBERS;
+  const isFew = value.length <= entries && columns <= most;
   const summary = valueText(value).replace(`${shapeText(shape)}, `, "");
-  const finite = value.filter(Number.isFinite);
-  const scale = Math.max(...finite.map(Math.abs), 0) || 1;
+  const scale = Math.max(...value.filter(Number.isFinite).map(Math.abs), 0) || 1;
   const middle = (HEAT.length - 1) / 2;
   const level = (x) => {
-    const part = Math.max(-1, Math.min(1, Number.isNaN(x) ? 0 : x / scale));
+    const part = Math.max(-1, Math.min(1, x / scale || 0));
     return Math.round(middle + Math.sign(part) * Math.sqrt(Math.abs(part)) * middle);
   };
-  const column = make("span.c5-matrix", make("span", make("b", text), ` ${shapeText(shape)}`));
-  const few = value.length <= MOST_NUMBERS[0] && columns <= MOST_NUMBERS[1];
-  if (few && value.length) {
-    const grid = make("span.c5-cells");
-    grid.style.gridTemplateColumns = `repeat(${columns}, auto)`;
-    value.forEach((x, entry) => {
-      const cell = make(pick && entry === own ? "span.c5-picked" : "span", numberText(x));
-      cell.style.background = HEAT[level(x)];
-      if (pick) cell.addEventListener("click", () => pick(entry));
-      grid.append(cell);
-    });
-    column.append(grid);
-  } else if (value.length) {
-    const cell = Math.min(14, Math.max(3, Math.floor(Math.min(room[0] / wide, room[1] / tall))));
-    const canvas = make("canvas", {
-      width: wide * cell,
-      height: tall * cell,
-      role: "img",
-      "aria-label": `heat map of ${text}, ${shapeText(shape)}: ${summary}`,
-    });
-    const ink = canvas.getContext("2d");
-    for (let i = 0; i < tall; i++) {
-      for (let j = 0; j < wide; j++) {
-        const x = value[i * columns + j];
-        ink.fillStyle = HEAT[level(x)];
-        ink.fillRect(j * cell, i * cell, cell, cell);
-        ink.fillStyle = "#1a1a1a";
-        // A negative entry also has a dot, the picked one a frame.
-        if (x < 0) ink.fillRect(j * cell + cell / 2 - 1, i * cell + cell / 2 - 1, 2, 2);
-        if (pick && i * columns + j === own)
-          ink.strokeRect(j * cell + 1, i * cell + 1, cell - 2, cell - 2);
-      }
-    }
-    if (pick) {
-      canvas.addEventListener("click", (event) => {
-        const [i, j] = [event.offsetY, event.offsetX].map((p) => Math.floor(p / cell));
-        if (i < tall && j < wide) pick(i * columns + j);
-      });
-    }
-    const cut = tall < rows || wide < columns ? `, first ${tall}×${wide}` : "";
-    column.append(canvas, make("small", summary + cut));
-  }
-  box.append(column);
+  const cells = Array.from({ length: tall * wide }, (_, k) => {
+    const entry = Math.floor(k / wide) * columns + (k % wide);
+    const x = value[entry];
+    // A negative entry also has a dot, the picked one a frame.
+    const looks = [x < 0 && !isFew ? "c5-negative" : "", pick && entry === own ? "c5-picked" : ""];
+    const cell = make("span", { class: looks.join(" ") }, isFew ? numberText(x) : "");
+    cell.style.background = HEAT[level(x)];
+    if (pick) cell.addEventListener("click", () => pick(entry));
+    return cell;
+  });
+  const edge = Math.max(3, Math.min(14, Math.floor(Math.min(room[0] / wide, room[1] / tall))));
+  const size = isFew ? "auto" : `${edge}px`;
+  const style = `grid: auto-flow ${size} / repeat(${wide}, ${size})`;
+  const label = `heat map of ${text}, ${shapeText(shape)}: ${summary}`;
+  const cut = tall < rows || wide < columns ? `, first ${tall}×${wide}` : "";
+  box.append(
+    make(
+      "span.c5-matrix",
+      make("span", make("b", text), ` ${shapeText(shape)}`),
+      make(
+        "span.c5-cells",
+        { style, ...(isFew ? {} : { role: "img", "aria-label": label }) },
+        ...cells,
+      ),
+      isFew ? "" : make("small", summary + cut),
+    ),
+  );
   return box;
 }

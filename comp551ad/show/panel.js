@@ -124,21 +124,20 @@ class Panel {
 
   title() {
     const { step, program, isReverse } = this;
-    const [i] = step.nodes;
-    const [own, derivative, about] = [this.value(i), this.derivative(i), this.named(this.about)];
-    const { op, name } = program.rows[i];
-    const called = name && name !== own && !program.names?.[i] ? ` (${name})` : "";
-    if (step.finds.includes("value") && op === "input")
-      return isReverse
-        ? "First the evaluation, from the bottom up: the inputs"
-        : `The inputs, and the seeds: derivatives with respect to ${about}`;
-    if (step.finds.includes("value"))
-      return isReverse
-        ? `Evaluation, upwards: ${own}${called}`
-        : `${own}${called}: its value, and its tangent ${derivative}`;
-    if (!step.term) return `${derivative}: ${this.why(i)}`;
-    const k = this.terms[i].indexOf(step.term) + 1;
-    return `${derivative}: path ${k} of ${this.terms[i].length}, through ${this.value(step.term.node)}`;
+    const { nodes, finds, term } = step;
+    const [i] = nodes;
+    const derivative = this.derivative(i);
+    if (finds.includes("value")) {
+      if (program.rows[i].op === "input")
+        return isReverse
+          ? "First the evaluation, from the bottom up: the inputs"
+          : `The inputs, and the seeds: derivatives with respect to ${this.named(this.about)}`;
+      const own = this.value(i);
+      return isReverse ? `Evaluation, upwards: ${own}` : `${own}: its value, and its tangent`;
+    }
+    if (!term) return `${derivative}: ${this.why(i)}`;
+    const k = this.terms[i].indexOf(term) + 1;
+    return `${derivative}: path ${k} of ${this.terms[i].length}, through ${this.value(term.node)}`;
   }
 
   // Why a derivative has the terms that it has.

@@ -5,30 +5,13 @@
 
 const TYPING = 350; // milliseconds after the last key
 const STARTS = [0.5, 2, 1, -1, 1.5];
+// A name, a number, a sign, or what is none of these.
 const TOKENS =
-  /\s*(?:(?:(?:np|numpy|math)\.)?([\p{L}_][\p{L}\p{Nd}_]*)|((?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)|(\*\*|[-+*/(),;=])|([\^·×⋅−–²³]))/uy;
+  /(?:(?:np|numpy|math)\.)?([\p{L}_][\p{L}\p{Nd}_]*)|((?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)|(\*\*|[-+*/(),;=])|(\S)/gu;
 const OPERATORS = { "+": "add", "-": "subtract", "*": "multiply", "/": "divide" };
 // As people write it, and as a program does.
-const SIGNS_MEANT = {
-  "^": "**",
-  "²": "**2",
-  "³": "**3",
-  "·": "*",
-  "×": "*",
-  "⋅": "*",
-  "−": "-",
-  "–": "-",
-};
-const NAMES_MEANT = {
-  __proto__: null,
-  ln: "log",
-  sigmoid: "logistic",
-  max: "maximum",
-  min: "minimum",
-  asin: "arcsin",
-  acos: "arccos",
-  atan: "arctan",
-};
+const SIGNS_MEANT = { "^": "**", "²": "**2", "³": "**3", "·": "*", "×": "*", "⋅": "*", "−": "-" };
+const NAMES_MEANT = { ln: "log", sigmoid: "logistic", max: "maximum", min: "minimum" };
 
 class TypingError extends Error {
   constructor(text, place) {
@@ -42,27 +25,17 @@ const isFunction = (name) => Object.hasOwn(TABLE, name) && isElementwise(name) &
 const EXAMPLES = "sin, cos, tan, exp, log, sqrt, tanh, logistic, relu, abs, maximum";
 
 function tokensOf(source) {
-  const tokens = [];
-  let at = 0;
-  while (source.slice(at).trim()) {
-    TOKENS.lastIndex = at;
-    const match = TOKENS.exec(source);
-    if (!match) {
-      const place = at + source.slice(at).search(/\S/);
-      const sign = String.fromCodePoint(source.codePointAt(place));
-      const meant = sign === "|" ? "The absolute value is written abs(x)." : "";
-      throw new TypingError(meant || `“${sign}” can't be read here.`, place);
-    }
-    at = TOKENS.lastIndex;
-    const [whole, name, number, sign, meant] = match;
-    const where = { from: at - whole.trimStart().length, to: at };
-    if (meant) tokens.push(...tokensOf(SIGNS_MEANT[meant]).map((one) => ({ ...one, ...where })));
-    else {
-      const kind = name ? "name" : number ? "number" : sign;
-      tokens.push({ kind, text: name ?? number ?? sign, ...where });
-    }
-  }
-  return tokens;
+  return [...source.matchAll(TOKENS)].flatMap(
+    ({ 0: whole, 1: name, 2: number, 3: sign, index }) => {
+      const place = { from: index, to: index + whole.length };
+      if (name) return { kind: "name", text: name, ...place };
+      if (number || sign) return { kind: sign ?? "number", text: whole, ...place };
+      if (whole in SIGNS_MEANT)
+        return tokensOf(SIGNS_MEANT[whole]).map((one) => ({ ...one, ...place }));
+      const meant = whole === "|" ? "The absolute value is written abs(x)." : "";
+      throw new TypingError(meant || `“${whole}” can't be read here.`, index);
+    },
+  );
 }
 
 // Statements as trees: {name, tree}; a tree is {c}, {name} or {op, args}, each with from and to.
@@ -123,7 +96,7 @@ function readStatements(source) {
     }
     if (kind !== "name") fail(`A name or a number is missing before “${text}”.`, from);
     if (text === "pi" || text === "π") return { c: Math.PI };
-    const op = NAMES_MEANT[text] ?? text;
+    const op = Object.hasOwn(NAMES_MEANT, text) ? NAMES_MEANT[text] : text;
     if (!isFunction(op)) {
       const or = "If it is a product, write it with *.";
       if (peek("("))
@@ -161,9 +134,13 @@ function readStatements(source) {
   return { statements, tokens };
 }
 
+// A line break ends a statement, in a field of one line too.
+const inOneLine = (text) => text.trim().replace(/\s*\n\s*/g, "; ");
+
 // A text as a program: names that get no value are inputs, in the order in which they occur.
 function parse(source) {
-  const { statements, tokens } = readStatements(source);
+  const code = inOneLine(source);
+  const { statements, tokens } = readStatements(code);
   const [rows, names, known, inputs, outputs] = [[], new Map(), new Set(), [], []];
   const used = new Set();
   const fail = (text, place) => {
@@ -212,7 +189,6 @@ function parse(source) {
   }
   if (!outputs.length || !inputs.length)
     fail("There is no input here: nothing to differentiate.", 0);
-  const code = source.trimEnd();
   const at = inputs.map((_, k) => STARTS[k % STARTS.length]);
   const all = [...new Set(outputs)].sort((a, b) => a - b);
   return { function: "f", code, typed: code, rows, outputs: all, inputs: at, names: null };
@@ -264,6 +240,11 @@ function asTyped(program) {
 // The field for it, and the line below that says what can't be read: read(text) is called while
 // somebody types, a moment after the last key; changed() when the line comes or goes.
 function makeTyped(read, changed = () => {}) {
+  let waiting = 0;
+  function later() {
+    clearTimeout(waiting);
+    waiting = setTimeout(now, TYPING);
+  }
   const typed = make("input.c5-typed", {
     type: "text",
     spellcheck: "false",
@@ -271,9 +252,11 @@ function makeTyped(read, changed = () => {}) {
     autocapitalize: "off",
     "aria-label": "Type your own f",
     placeholder: "type your own f, such as sin(w1*x + w0)",
+    input: later,
+    change: now,
+    paste,
   });
   const wrong = make("p.c5-wrong", { hidden: true, role: "alert" });
-  let waiting = 0;
   function complain(...parts) {
     const was = wrong.hidden;
     wrong.hidden = !parts.length;
@@ -294,19 +277,21 @@ function makeTyped(read, changed = () => {}) {
       const mark = make("mark", text[k] ?? "␣");
       complain(
         `${error.message}  `,
-        make("code", before, mark, text.slice(k + 1, k + 12)),
+        make("span.c5-read", before, mark, text.slice(k + 1, k + 12)),
         make("span.c5-hidden", ` at place ${k + 1}`),
       );
     }
   }
   function enter(text) {
-    typed.value = text;
+    typed.value = inOneLine(text);
     now();
   }
-  typed.addEventListener("input", () => {
-    clearTimeout(waiting);
-    waiting = setTimeout(now, TYPING);
-  });
-  typed.addEventListener("change", now);
+  function paste(event) {
+    const text = event.clipboardData.getData("text");
+    if (!text.includes("\n")) return;
+    event.preventDefault();
+    typed.setRangeText(inOneLine(text), typed.selectionStart, typed.selectionEnd, "end");
+    later();
+  }
   return { typed, wrong, complain, enter };
 }

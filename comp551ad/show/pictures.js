@@ -5,11 +5,11 @@ function startPictures(root, spec) {
   const { frames } = spec;
   dressRoot(root, spec);
   root.tabIndex = 0;
-  const title = make("p.c5-title");
+  const title = make("b");
   const names = ["rule", "numbers", "result"];
   const lines = names.map((name) => make(`div.c5-${name}`));
   const formula = make("div.c5-formula", { "aria-live": "polite" }, ...lines);
-  const note = make("p.c5-note");
+  const note = make("small");
   const picture = make("div.c5-extra", { role: "group", "aria-label": "Picture", tabindex: 0 });
   let shown = "";
   const bar = makeBar(root, {

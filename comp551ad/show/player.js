@@ -4,7 +4,7 @@
 // the player's number on the page, `connect` takes its traits for a widget. What belongs to rows
 // carries their numbers in data-row, the one that it leads to first: that links all parts.
 
-const [NARROW, WIDE] = [640, 1000]; // pixels
+const NARROW = 640; // pixels
 const STATES = {
   current: "now",
   done: "done",
@@ -20,7 +20,7 @@ function startPlayer(root, spec, place = 0, connect = null) {
   const several = givenPanels.length > 1;
   let [program, panels, views, columns, cells] = [given, givenPanels, [], [], []];
   let share = () => {};
-  let [hover, open, said, heard, size, isWide] = [-1, -1, "", "", "", false];
+  let [hover, open, said, heard, size] = [-1, -1, "", "", ""];
 
   // -- what never changes
 
@@ -51,33 +51,34 @@ function startPlayer(root, spec, place = 0, connect = null) {
     return location.href;
   };
   const source = make(
-    "div.c5-source",
+    "div.c5-row.c5-source",
     make("b", "f"),
     typed,
     button("button", "Reset", () => load(given)),
     copier("Copy link", linkHere, { hidden: !ownsAddress }),
     copier("Copy as Python", () => pythonOf(program, inputs.at, panels)),
   );
-  const matrices = make("div.c5-matrices", {
-    role: "group",
-    "aria-label": "Matrices",
-    tabindex: 0,
-  });
+  const group = (name, label, ...parts) =>
+    make(name, { role: "group", "aria-label": label, tabindex: 0 }, ...parts);
+  const matrices = group("div.c5-row.c5-matrices", "Matrices");
   const says = make("div.c5-says");
   const graphs = make("div.c5-graphs");
-  const code = make("pre.c5-code", { "aria-label": "Code of f", tabindex: 0 });
-  const table = make("div.c5-table", { tabindex: 0, role: "group", "aria-label": "Table" });
-  const card = make("div.c5-card", { hidden: true, role: "group", "aria-label": "Derivation" });
+  const code = group("pre.c5-code", "Code of f");
+  const table = group("div.c5-table", "Table");
+  const [where, story] = [make("span"), make("div")];
+  const close = button("button", "✕", () => show(open), { "aria-label": "Close" });
+  const card = group("div.c5-card", "Derivation", make("h3.c5-row", where, close), story);
   const main = make("div.c5-main", graphs, make("div.c5-side", card, code, table));
   const remarks = make("span.c5-remarks");
   const legend = Object.entries(STATES).map(([state, text]) =>
     make(`span.c5-key.c5-${state}`, text),
   );
-  const foot = make("div.c5-foot", make("span", ...legend), remarks);
+  const foot = make("small.c5-row.c5-foot", make("span", ...legend), remarks);
   const live = make("div.c5-hidden", { role: "status" });
   const quiz = makeQuiz({ bar, panel: () => panels[0], paint: picture.now, resize, newInputs });
   quiz.button.hidden = several;
-  bar.bar.append(quiz.button);
+  const menus = make("span.c5-row");
+  bar.bar.append(menus, quiz.button);
   root.append(bar.bar, source, wrong, inputs.element, quiz.box, says, main, foot, live);
 
   // -- another program, or another derivative of it
@@ -131,7 +132,7 @@ function startPlayer(root, spec, place = 0, connect = null) {
   function newInputs() {
     if (program.fixed) return;
     const random = () => Math.round((Math.random() * 4 - 2) * 20) / 20 || 0.5;
-    inputs.replace(inputs.at.map((x) => (isNumber(x) ? random() : elementwise(random, [x]))));
+    inputs.replace(inputs.at.map((x) => elementwise(random, [x])));
     picture.now();
   }
 
@@ -139,30 +140,19 @@ function startPlayer(root, spec, place = 0, connect = null) {
 
   function build() {
     views = panels.map((panel, k) => {
-      const select = make("select", { "aria-label": "Which derivative" });
-      for (const [value, text] of choicesOf(panel)) select.append(make("option", { value }, text));
-      select.value = `${panel.mode}:${panel.about}`;
-      select.addEventListener("change", () => {
+      const select = menu("Which derivative", choicesOf(panel), () => {
         const [mode, about] = select.value.split(":");
         choose(k, mode, Number(about));
       });
+      select.value = `${panel.mode}:${panel.about}`;
       const [what, checked] = [make("span"), make("span.c5-checked")];
       const lines = ["rule", "numbers", "result"].map((name) => make(`div.c5-${name}`));
-      const say = make(
-        "div.c5-formula",
-        { role: "group", "aria-label": "Formula", tabindex: 0 },
-        make("div.c5-head", what, checked),
-        ...lines,
-      );
-      if (several) {
-        const title = panel.isReverse ? "Reverse mode" : "Forward mode";
-        say.prepend(make("div.c5-head", make("b", title), select));
-      } else {
-        bar.bar.querySelector("select")?.remove();
-        bar.bar.querySelector(".c5-count").after(select);
-      }
+      const title = several ? make("b", panel.isReverse ? "Reverse mode" : "Forward mode") : "";
+      const head = make("small.c5-row.c5-head", title, what, checked);
+      const say = group("div.c5-formula", "Formula", head, ...lines);
       return { select, what, checked, lines, say, graph: makeGraph() };
     });
+    menus.replaceChildren(...views.map(({ select }) => select));
     says.replaceChildren(...views.map(({ say }) => say), matrices);
     graphs.replaceChildren(...views.map(({ graph }) => graph.element));
     code.replaceChildren(...linesOf(program));
@@ -216,7 +206,6 @@ function startPlayer(root, spec, place = 0, connect = null) {
 
   function fit() {
     if (!views.length) return;
-    isWide = root.clientWidth >= WIDE;
     const top = main.getBoundingClientRect().top - root.getBoundingClientRect().top;
     const below = foot.offsetHeight + 16;
     const height =
@@ -245,8 +234,7 @@ function startPlayer(root, spec, place = 0, connect = null) {
     at(false);
     const asking = quiz.asks(bar.step);
     if (asking) at(true);
-    columns.forEach(({ name, text, look }, k) => {
-      if (name === "c5-wide" && !isWide) return;
+    columns.forEach(({ text, look }, k) => {
       cells.forEach((line, i) => {
         setText(line[k], text(i));
         setClass(line[k], look(i));
@@ -274,7 +262,9 @@ function startPlayer(root, spec, place = 0, connect = null) {
       const { nodes } = panels.at(-1).step;
       mark("c5-lit", nodes, code);
       mark("c5-now", nodes, table);
-      bringIntoView(nodes[0]);
+      const current = [...graphs.children, table].map((box) => [box, ".c5-current, .c5-now"]);
+      for (const [box, name] of [...current, [code, ".c5-lit"]])
+        bringIntoView(box, box.querySelector(name));
     }
     share();
   }
@@ -288,13 +278,12 @@ function startPlayer(root, spec, place = 0, connect = null) {
     }
   }
 
-  function bringIntoView(i) {
-    const lit = code.querySelector(".c5-lit");
-    if (lit) code.scrollTop = lit.offsetTop - code.clientHeight / 2;
-    views.forEach(({ graph }) => graph.scrollTo(i));
-    if (table.scrollHeight <= table.clientHeight) return;
-    const row = table.querySelector(`[data-row="${i}"]`).getBoundingClientRect();
-    table.scrollTop += row.top - table.getBoundingClientRect().top - table.clientHeight / 2;
+  // In the middle of its box; the page stays where it is.
+  function bringIntoView(box, element) {
+    if (!element) return;
+    const [outer, inner] = [box, element].map((one) => one.getBoundingClientRect());
+    box.scrollLeft += inner.left + inner.width / 2 - outer.left - box.clientWidth / 2;
+    box.scrollTop += inner.top + inner.height / 2 - outer.top - box.clientHeight / 2;
   }
 
   function paintFormula({ what, checked, lines, say }, panel, asking) {
@@ -345,41 +334,35 @@ function startPlayer(root, spec, place = 0, connect = null) {
     const { env, kind, step, program, isReverse } = panel;
     const i = open;
     const isKnown = panel.has(kind, i);
-    const kept = card.contains(document.activeElement);
-    const close = button("button", "✕", () => show(i), { "aria-label": "Close" });
     const value = panel.has("value", i) ? ` = ${valueText(env.value[i])}` : "";
-    const parts = [
-      make("h3", `Where ${panel.derivative(i)} comes from`, close),
-      make("p", panel.equation(i) + value),
-    ];
+    setText(where, `Where ${panel.derivative(i)} comes from`);
+    story.replaceChildren(make("p", panel.equation(i) + value));
     if (quiz.isOn() && !isKnown) {
       const isAsked = step.nodes.includes(i);
-      parts.push(make("p", isAsked ? "That is the question." : "It comes at a later step."));
-    } else {
-      const terms = panel.terms[i].filter(({ tree }) => tree !== ZERO);
-      const items = terms.map((term) => {
-        const { text, filled, x } = panel.worth(term.tree);
-        const ends = [filled, valueText(x)].filter(Boolean).join(" = ");
-        return make(
-          "li",
-          `${isReverse ? "from" : "along"} ${panel.value(term.node)}: ${text}`,
-          make("div", isKnown ? `= ${ends}` : ""),
-        );
-      });
-      const derivative = isKnown ? ` = ${valueText(env[kind][i])}` : "";
-      const { mark, text, look } = panel.check(i);
-      const moved = isReverse ? panel.value(i) : program.rows[panel.about].name;
-      parts.push(
-        make("p", `${panel.derivative(i)}: ${panel.why(i)}.`),
-        make("ul", ...items),
-        make("p", make("b", panel.formula(i) + derivative)),
-        isKnown
-          ? make("p", { class: look }, `${mark}Moving ${moved} alone by a little gives ${text}.`)
-          : make("p", make("small", "Its number comes at a later step.")),
-      );
+      story.append(make("p", isAsked ? "That is the question." : "It comes at a later step."));
+      return;
     }
-    card.replaceChildren(...parts);
-    if (kept) close.focus({ preventScroll: true });
+    const terms = panel.terms[i].filter(({ tree }) => tree !== ZERO);
+    const items = terms.map((term) => {
+      const { text, filled, x } = panel.worth(term.tree);
+      const ends = [filled, valueText(x)].filter(Boolean).join(" = ");
+      return make(
+        "li",
+        `${isReverse ? "from" : "along"} ${panel.value(term.node)}: ${text}`,
+        make("div", isKnown ? `= ${ends}` : ""),
+      );
+    });
+    const derivative = isKnown ? ` = ${valueText(env[kind][i])}` : "";
+    const { mark, text, look } = panel.check(i);
+    const moved = isReverse ? panel.value(i) : program.rows[panel.about].name;
+    story.append(
+      make("p", `${panel.derivative(i)}: ${panel.why(i)}.`),
+      make("ul", ...items),
+      make("p", make("b", panel.formula(i) + derivative)),
+      isKnown
+        ? make("p", { class: look }, `${mark}Moving ${moved} alone by a little gives ${text}.`)
+        : make("p", "Its number comes at a later step."),
+    );
   }
 
   // -- hovering, and the derivation of a node
@@ -429,11 +412,7 @@ function startPlayer(root, spec, place = 0, connect = null) {
       d: panels.map(({ mode, about }) => `${mode}:${about}`).join(","),
       step: bar.step + 1,
     });
-    try {
-      history.replaceState(null, "", `#${state}`);
-    } catch {
-      // A page without an address of its own.
-    }
+    history.replaceState(null, "", `#${state}`);
   }
   function readAddress() {
     const state = new URLSearchParams(location.hash.slice(1));
@@ -498,13 +477,10 @@ function startPlayer(root, spec, place = 0, connect = null) {
   share = connect?.(traits, picture.later) ?? share;
   if (ownsAddress) {
     readAddress();
-    addEventListener("hashchange", readAddress);
+    listen(root, "hashchange", readAddress);
   }
   new ResizeObserver(resize).observe(root);
-  addEventListener("resize", function again() {
-    if (root.isConnected) resize();
-    else removeEventListener("resize", again);
-  });
+  listen(root, "resize", resize);
 }
 
 KINDS.program = startPlayer;

@@ -57,7 +57,7 @@ MODULES = {
         "graph.js",
         "player.js",
     ),
-    "training": ("bar.js", "parse.js", "matrices.js", "training.js"),
+    "training": ("bar.js", "parse.js", "matrices.js", "inputs.js", "training.js"),
 }
 MODULES["surface"] = MODULES["training"]
 

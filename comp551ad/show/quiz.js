@@ -191,31 +191,30 @@ function makeQuiz(host) {
     "aria-pressed": "false",
   });
   const scored = make("span.c5-score");
-  const asked = make("span.c5-asked");
+  const asked = make("b.c5-asked");
   const kind = button("button.c5-kind", "", () => {
     byNumber = !byNumber;
     host.paint();
   });
-  const fresh = button("button", "New inputs", newInputs, {
-    title: "Ask the same at other inputs",
-  });
   const reveal = button("button", "Show me", giveUp);
-  const choices = make("div.c5-choices");
-  const field = make("input", { type: "text", autocomplete: "off", placeholder: EXAMPLE });
-  const line = make("div.c5-answer", field, button("button", "Check", judgeNumber));
+  const choices = make("div.c5-row.c5-choices");
+  const field = make("input", {
+    type: "text",
+    autocomplete: "off",
+    placeholder: EXAMPLE,
+    keydown: ({ key }) => key === "Enter" && judgeNumber(),
+  });
+  const line = make("div.c5-row", field, button("button", "Check", judgeNumber));
   const verdict = make("p.c5-verdict", { role: "status" });
   const box = make(
     "div.c5-quiz",
     { hidden: true, role: "group", "aria-label": "Predict" },
-    make("div.c5-head", asked, scored),
+    make("small.c5-row.c5-head", asked, scored),
     choices,
     line,
     verdict,
-    make("div.c5-acts", kind, fresh, reveal),
+    make("div.c5-row", kind, button("button", "New inputs", newInputs), reveal),
   );
-  field.addEventListener("keydown", (event) => {
-    if (event.key === "Enter") judgeNumber();
-  });
 
   // Another function may have fewer steps.
   function questionAt(k) {
@@ -317,13 +316,13 @@ function makeQuiz(host) {
       const isWrong = entry?.tried.includes(text);
       const [look, sign] =
         right && solved ? ["c5-right", "✓ right"] : isWrong ? ["c5-false", "✗ wrong"] : ["", ""];
-      setClass(one, look);
+      setClass(one, `c5-row ${look}`);
       setText(one.lastChild, sign);
     });
   }
   function choiceButton({ text }, n) {
-    const one = button("button", make("kbd", String(n + 1)), () => pick(n));
-    one.append(make("span.c5-choice", text), make("span.c5-sign"));
+    const one = button("button.c5-row", n + 1, () => pick(n));
+    one.append(make("span.c5-choice", text), make("b.c5-sign"));
     return one;
   }
 

@@ -4,63 +4,71 @@
 // the surface comes from the engine, so that a typed function has one as well.
 
 const GRID = 56; // cells of a map, each way
-const RATES = [-3, 1.5]; // exponents of the learning rate
-const COLOURS = ["--map-a", "--map-b", "--map-c", "--map-d"];
+const RATES = { min: -3, max: 1.5, step: 0.05 }; // exponents of the learning rate
+const UNITS = [1, 2, 3, 4, 8, 16, 32];
+const BANDS = 12; // of a surface's height
+const MOST_STEPS = 2000; // of a path that are drawn
+const BLUE = "#0072b2";
 // Marks of the classes, which differ in shape as well as in colour.
 const MARKS = [
-  "M-4,0a4,4 0 1 0 8,0a4,4 0 1 0 -8,0",
-  "M-4,-4h8v8h-8z",
-  "M0,-5l5,9h-10z",
-  "M0,-6l6,6l-6,6l-6,-6z",
+  ["M-4,0a4,4 0 1 0 8,0a4,4 0 1 0 -8,0", BLUE],
+  ["M-4,-4h8v8h-8z", "#e69f00"],
+  ["M0,-5l5,9h-10z", "#009e73"],
+  ["M0,-6l6,6l-6,6l-6,-6z", "#cc79a7"],
+];
+const LINES = [
+  { stroke: BLUE },
+  { stroke: "#d55e00", "stroke-dasharray": "6 4" },
+  { stroke: "#009e73", "stroke-dasharray": "2 3" },
 ];
 
 // What both have: buttons, a learning rate, a loop that runs once a picture. advance(count) answers
 // whether there is more to come.
 function makeDescent(root, { counts, count, rate, advance, restart, paint }) {
-  let running = 0;
+  let running = false;
   const pausing = (act) => () => {
     pause();
     act();
     paint();
   };
   const play = button("button.c5-go", "Play", () => (running ? pause() : start()));
-  const range = { type: "range", min: RATES[0], max: RATES[1], step: 0.05 };
-  const slide = make("input", { ...range, "aria-label": "learning rate" });
+  const slide = slider("learning rate", { ...RATES, input: showRate });
   const shown = make("span.c5-count");
-  const options = counts.map((n) =>
-    make("option", { value: n, selected: n === count }, `${n} a picture`),
-  );
-  const many = make("select", { "aria-label": "iterations a picture" }, ...options);
+  const texts = counts.map((n) => [n, `${n} a picture`]);
+  const many = menu("iterations a picture", texts);
+  many.value = count;
   const lr = () => 10 ** Number(slide.value);
   function showRate() {
     setText(shown, numberText(lr(), 2));
     slide.setAttribute("aria-valuetext", shown.textContent);
   }
+  const loop = oncePerPicture(() => {
+    if (!running || !root.isConnected) return;
+    if (!advance(Number(many.value))) pause();
+    paint();
+    if (running) loop.later();
+  });
   function start() {
+    running = true;
     setText(play, "Pause");
-    const go = () => {
-      if (!root.isConnected || !running) return;
-      if (!advance(Number(many.value))) pause();
-      paint();
-      if (running) running = requestAnimationFrame(go);
-    };
-    running = requestAnimationFrame(go);
+    loop.later();
   }
   function pause() {
-    cancelAnimationFrame(running);
-    running = 0;
+    running = false;
     setText(play, "Play");
   }
-  slide.addEventListener("input", showRate);
   slide.value = Math.log10(rate);
   showRate();
-  const step = pausing(() => advance(1));
   const bar = make(
-    "div.c5-bar",
+    "div.c5-row.c5-bar",
     play,
-    button("button", "Step", step),
+    button(
+      "button",
+      "Step",
+      pausing(() => advance(1)),
+    ),
     button("button", "Restart", pausing(restart)),
-    make("span", "learning rate"),
+    "learning rate",
     slide,
     shown,
     many,
@@ -83,20 +91,15 @@ function makePlane(label, height, across, up) {
   const cells = Array.from({ length: GRID * GRID }, (_, k) =>
     pointAt(middle(k % GRID), middle(Math.floor(k / GRID))),
   );
-  // A canvas knows no variables: [red, green, blue, opaque] of one.
-  function colour(name) {
-    canvas.style.color = `var(${name})`;
-    return getComputedStyle(canvas)
-      .color.match(/[\d.]+/g)
-      .map(Number);
-  }
-  function fill(colourOf) {
-    const picture = ink.createImageData(GRID, GRID);
-    for (let k = 0; k < GRID * GRID; k++) picture.data.set(colourOf(k), 4 * k);
-    ink.putImageData(picture, 0, 0);
+  // look(k) is the colour of a cell, and how opaque it is.
+  function fill(look) {
+    ink.clearRect(0, 0, GRID, GRID);
+    for (let k = 0; k < GRID * GRID; k++) {
+      [ink.fillStyle, ink.globalAlpha] = look(k);
+      ink.fillRect(k % GRID, Math.floor(k / GRID), 1, 1);
+    }
   }
   // A drawing of pixels at a point.
-  const at = (...parts) => draw("svg", ...parts);
   function put(part, point) {
     const [x, y] = placeOf(point);
     part.setAttribute("x", `${100 * x}%`);
@@ -108,17 +111,17 @@ function makePlane(label, height, across, up) {
     const share = (x, from, length) => Math.max(0, Math.min(1, (x - from) / length));
     const follow = ({ clientX, clientY }) => {
       const { left, top, width, height } = plane.getBoundingClientRect();
-      move(pointAt(share(clientX, left, width), share(clientY, top, height)));
+      if (held) move(pointAt(share(clientX, left, width), share(clientY, top, height)));
     };
     plane.addEventListener("pointerdown", (event) => {
       held = take(event.target);
       if (held) plane.setPointerCapture(event.pointerId);
-      if (held) follow(event);
+      follow(event);
     });
-    plane.addEventListener("pointermove", (event) => held && follow(event));
+    plane.addEventListener("pointermove", follow);
     plane.addEventListener("lostpointercapture", () => (held = false));
   }
-  return { plane, over, cells, placeOf, colour, fill, at, put, drag };
+  return { plane, over, cells, placeOf, fill, put, drag };
 }
 
 // Curves that are stretched over all of a drawing.
@@ -128,9 +131,9 @@ const stretched = (...curves) =>
 // Curves over the iterations, both axes logarithmic: paint(rows) takes [iteration, ...values].
 function makeCurves(label, height, names) {
   const axes = draw("g");
-  const curves = names.map((_, k) => draw(`polyline.c5-curve${k}`));
+  const curves = names.map((_, k) => draw("polyline", LINES[k]));
   const legend = names.flatMap((name, k) => [
-    draw(`path.c5-curve${k}`, { d: `M${82 * k},-11h18` }),
+    draw("path", { d: `M${82 * k},-11h18`, ...LINES[k] }),
     draw("text", { x: 82 * k + 23, y: -7 }, name),
   ]);
   const svg = draw("svg", axes, ...legend, stretched(...curves));
@@ -174,12 +177,9 @@ function startTraining(root, spec) {
   const [N, D] = X0.shape;
   const C = Y.shape[1];
   const names = ["cost", "‖dW‖", "‖dV‖"];
-  let [X, W, V] = [X0, W0, V0].map(copyOf);
+  let [X, W, V] = [X0, W0, V0];
   // A line of the history has the iteration and these three.
   let [iteration, history, lost] = [0, [], ""];
-  // The weight that is picked.
-  let [name, entry] = ["V", 0];
-  const own = () => (name === "V" ? V : W);
   const pointOf = (n) => [X[n * D], X[n * D + 1]];
   const points = Array.from({ length: N }, (_, n) => pointOf(n));
   const spans = [0, 1].map((k) => {
@@ -188,38 +188,28 @@ function startTraining(root, spec) {
     return [low - 0.08 * (high - low), high + 0.08 * (high - low)];
   });
   function best(U, n) {
-    let k = 0;
-    for (let c = 1; c < C; c++) if (U[n * C + c] > U[n * C + k]) k = c;
-    return k;
+    const row = U.subarray(n * C, n * C + C);
+    return row.indexOf(Math.max(...row));
   }
 
   dressRoot(root, spec, "c5-training");
-  const sizes = [...new Set([1, 2, 3, 4, 8, 16, 32, W0.shape[0]])];
-  const options = sizes.map((m) => make("option", { value: m }, `${m} hidden`));
-  const hidden = make("select", { "aria-label": "hidden units" }, ...options);
+  const sizes = [...new Set([...UNITS, W0.shape[0]])].map((m) => [m, `${m} hidden`]);
+  const hidden = menu("hidden units", sizes, () => {
+    restart();
+    paint();
+  });
   hidden.value = W0.shape[0];
   const counts = [1, 10, 100, 1000];
   const { rate } = spec;
   const descent = makeDescent(root, { counts, count: 100, rate, advance, restart, paint });
   descent.bar.append(hidden);
-  hidden.addEventListener("change", () => {
-    restart();
-    paint();
-  });
   const status = make("p.c5-status");
-  const map = makePlane(
-    "The plane, coloured by the network's answer, with the points",
-    300,
-    ...spans,
-  );
+  const label = "The plane, coloured by the network's answer, with the points";
+  const map = makePlane(label, 300, ...spans);
   // A finger needs more than the mark.
   const marks = points.map((_, n) => {
-    const d = MARKS[best(Y, n)];
-    return map.at(
-      { class: `c5-mark${best(Y, n)}` },
-      draw("circle", { r: 11 }),
-      draw("path", { d }),
-    );
+    const [d, fill] = MARKS[best(Y, n)];
+    return draw("svg", draw("circle", { r: 11, fill: "transparent" }), draw("path", { d, fill }));
   });
   const [across, up] = spec.features;
   map.over.append(
@@ -228,37 +218,35 @@ function startTraining(root, spec) {
     draw("text", { x: 6, y: 14 }, `↑ ${up}`),
   );
   const curves = makeCurves("Cost and gradient norms over the iterations", 300, names);
-  const weights = make("div.c5-matrices");
-  const range = make("input", {
-    type: "range",
-    min: -10,
-    max: 10,
-    step: 0.05,
-    "aria-label": "the weight that is picked",
+  const picture = oncePerPicture(paint);
+  const weights = { rows: ["V", "W"].map((name) => ({ op: "input", name })) };
+  const inputs = makeInputs(() => {
+    [V, W] = inputs.at;
+    moved();
   });
-  const named = make("span.c5-count");
+  const matrices = make("div.c5-row.c5-matrices");
   root.append(
     descent.bar,
     status,
     make("div.c5-pair", map.plane, curves.element),
-    make("p.c5-hint", spec.hint),
-    weights,
-    make("label.c5-weight", "the weight", named, range),
+    make("small", spec.hint),
+    matrices,
+    inputs.element,
   );
-  range.addEventListener("input", () => {
-    own()[entry] = Number(range.value);
-    history = [];
-    note();
-    paint();
-  });
 
   function restart() {
     const M = Number(hidden.value);
-    const given = M === W0.shape[0];
-    const small = (shape) => elementwise(() => 0.02 * Math.random() - 0.01, [full(shape, 0)]);
-    X = copyOf(X0);
-    [W, V] = (given ? [W0, V0] : [small([M, C]), small([D, M])]).map(copyOf);
-    [iteration, history, lost, name, entry] = [0, [], "", "V", 0];
+    // The same at each start.
+    let state = 551;
+    const small = () => {
+      state = (state * 16807) % 2147483647;
+      return (0.02 * state) / 2147483647 - 0.01;
+    };
+    const drawn = (shape) => elementwise(small, [full(shape, 0)]);
+    const starts = M === W0.shape[0] ? [W0, V0] : [drawn([M, C]), drawn([D, M])];
+    [X, W, V] = [X0, ...starts].map(copyOf);
+    [iteration, history] = [0, []];
+    inputs.load(weights, [V, W]);
     marks.forEach((mark, n) => map.put(mark, pointOf(n)));
     note();
   }
@@ -272,6 +260,11 @@ function startTraining(root, spec) {
     lost = now.every(Number.isFinite)
       ? ""
       : "The numbers have overflowed: take a smaller learning rate, and restart.";
+  }
+  function moved() {
+    history.pop();
+    note();
+    picture.later();
   }
   function advance(count) {
     if (lost) return false;
@@ -290,33 +283,23 @@ function startTraining(root, spec) {
   map.cells.forEach((point, k) => grid.set(point, k * D));
   function paint() {
     const U = scores(grid, W, V);
-    const classes = COLOURS.map(map.colour);
-    map.fill((k) => classes[best(U, k)]);
+    map.fill((k) => [MARKS[best(U, k)]?.[1], 0.25]);
     curves.paint(history);
     const answers = scores(X, W, V);
     const right = points.filter((_, n) => best(answers, n) === best(Y, n)).length;
     const found = names.map((one, k) => `${one} ${numberText(history.at(-1)[k + 1])}`).join(" · ");
     const after = `After ${iteration.toLocaleString("en")} iterations`;
     setText(status, lost || `${after}: ${found} · ${right} of ${N} right`);
-    const part = (text, value) =>
-      matrixElement(
-        { text, value },
-        (cell) => {
-          [name, entry] = [text, cell];
-          paint();
-        },
-        text === name ? entry : -1,
-        [240, 160],
-      );
-    weights.replaceChildren(part("V", V), part("W", W));
-    const place = indicesOf(own().shape, entry).join(", ");
-    setText(named, `${name}[${place}] = ${numberText(own()[entry])}`);
-    if (document.activeElement !== range) range.value = own()[entry];
+    inputs.replace([V, W]);
+    const parts = weights.rows.map(({ name: text }, row) => {
+      const pick = (entry) => inputs.pick(row, entry);
+      return matrixElement({ text, value: inputs.at[row] }, pick, inputs.entryOf(row), [240, 160]);
+    });
+    matrices.replaceChildren(...parts);
   }
 
   // -- a point is dragged
 
-  const picture = oncePerPicture(paint);
   let held = -1;
   map.drag(
     (target) => {
@@ -326,9 +309,7 @@ function startTraining(root, spec) {
     (point) => {
       X.set(point, held * D);
       map.put(marks[held], point);
-      history.pop();
-      note();
-      picture.later();
+      moved();
     },
   );
   restart();
@@ -346,34 +327,30 @@ function startTraining(root, spec) {
 function startSurface(root, spec) {
   const first = readProgram(spec.program);
   first.typed = asTyped(first);
-  let [program, at, path, pass, bands, lost] = [first, first.inputs, [], null, [], ""];
-  const ranges = [spec.across, spec.up];
+  let [program, path, pass, bands, lost] = [first, [], null, [], ""];
   dressRoot(root, spec, "c5-training");
   const counts = [1, 5, 20];
   const { rate } = spec;
   const descent = makeDescent(root, { counts, count: 1, rate, advance, restart, paint });
   const { typed, wrong } = makeTyped(readTyped);
   typed.value = first.typed;
+  const inputs = makeInputs(() => move(inputs.at));
   const status = make("p.c5-status");
-  const map = makePlane(
-    "The surface from above, the bluer the lower; the point, its path, and minus the gradient",
-    340,
-    ...ranges,
-  );
+  const label =
+    "The surface from above, the bluer the lower; the point, its path, minus the gradient";
+  const map = makePlane(label, 340, spec.across, spec.up);
   const way = draw("polyline.c5-way");
   const arrow = draw("path.c5-arrow");
-  const point = map.at({ class: "c5-point" }, arrow, draw("circle", { r: 7 }));
+  const point = draw("svg", arrow, draw("circle.c5-dot", { r: 7, fill: MARKS[1][1] }));
   map.over.append(stretched(way), point);
-  map.plane.tabIndex = 0;
-  map.plane.setAttribute("role", "application");
-  map.plane.setAttribute("aria-roledescription", "surface with a point; the arrow keys move it");
   root.append(
     descent.bar,
-    make("div.c5-source", make("b", "f"), typed),
+    make("div.c5-row.c5-source", make("b", "f"), typed),
     wrong,
+    inputs.element,
     status,
     map.plane,
-    make("p.c5-hint", spec.hint),
+    make("small", spec.hint),
   );
 
   const valueAt = (point) => run(program, point)[pass.about];
@@ -381,28 +358,28 @@ function startSurface(root, spec) {
   function load(other) {
     program = other;
     pass = passOver(program, "reverse", program.outputs.at(-1), 1);
+    inputs.load(program, first.inputs);
     const levels = map.cells.map(valueAt);
-    // Twelve bands, each holding as much of the picture; the last one also what is no number.
+    // Bands that hold as much of the picture each; the last one also what is no number.
     const finite = levels.filter(Number.isFinite).sort((a, b) => a - b);
-    const part = Math.floor(finite.length / 12);
-    const ends = Array.from({ length: 11 }, (_, k) => finite[part * (k + 1)]);
-    bands = levels.map((v) => (ends.findIndex((end) => v < end) + 12) % 12);
+    const part = Math.floor(finite.length / BANDS);
+    const ends = Array.from({ length: BANDS - 1 }, (_, k) => finite[part * (k + 1)]);
+    bands = levels.map((v) => (ends.findIndex((end) => v < end) + BANDS) % BANDS);
     restart();
     paint();
+  }
+  function start(point) {
+    [path, lost] = [[[...point]], ""];
   }
   function restart() {
     start(first.inputs);
   }
-  function start(point) {
-    [at, path, lost] = [[...point], [[...point]], ""];
-  }
   function advance(count) {
     for (let k = 0; k < count && !lost; k++) {
+      const at = path.at(-1);
       const slope = slopeAt(at);
-      at = at.map((x, n) => x - descent.lr() * slope[n]);
-      path.push(at);
-      if (path.length > 2000) path.shift();
-      if (!at.every(Number.isFinite))
+      path.push(at.map((x, n) => x - descent.lr() * slope[n]));
+      if (!path.at(-1).every(Number.isFinite))
         lost = "The point has left all numbers: take a smaller learning rate, and restart.";
       if (Math.hypot(...slope) < 1e-9) return false;
     }
@@ -416,6 +393,7 @@ function startSurface(root, spec) {
   }
 
   function paint() {
+    const at = path.at(-1);
     const slope = slopeAt(at);
     const names = inputsOf(program).map((i) => program.rows[i].name);
     const slopes = names.map(
@@ -423,10 +401,10 @@ function startSurface(root, spec) {
     );
     const found = [`f = ${numberText(valueAt(at))}`, ...slopes].join("; ");
     setText(status, lost || `Step ${path.length - 1}: ${found}`);
-    const [low, high] = ["--done-edge", "--paper"].map(map.colour);
-    map.fill((k) => low.map((c, n) => high[n] + (c - high[n]) * (0.78 - 0.065 * bands[k])));
+    map.fill((k) => [BLUE, 0.78 - 0.065 * bands[k]]);
     if (lost) return;
-    way.setAttribute("points", path.map(map.placeOf).join(" "));
+    inputs.replace(at);
+    way.setAttribute("points", path.slice(-MOST_STEPS).map(map.placeOf).join(" "));
     map.put(point, at);
     const size = Math.hypot(...slope);
     const long = size > 0 && Math.min(90, 24 + 20 * Math.log10(1 + size));
@@ -436,17 +414,10 @@ function startSurface(root, spec) {
   }
   function move(point) {
     descent.pause();
-    start(point.map((x, k) => Math.max(ranges[k][0], Math.min(ranges[k][1], x))));
+    start(point);
     paint();
   }
   map.drag(() => true, move);
-  map.plane.addEventListener("keydown", (event) => {
-    const steps = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
-    const by = steps[event.key];
-    if (!by || !isPlain(event)) return;
-    used(event);
-    move(at.map((x, k) => x + (by[k] * (ranges[k][1] - ranges[k][0])) / 50));
-  });
   load(first);
 }
 

@@ -301,7 +301,7 @@ def test_an_entry_of_an_array_is_picked_and_moved(open_page):
     expect(player.locator(".c5-checked")).not_to_have_text(before)
     go(player, 12)
     expect(player.locator(".c5-checked")).to_contain_text("✓ by differences: [2, 0]")
-    expect(player.locator(".c5-matrices canvas").first).to_be_visible()
+    expect(player.locator(".c5-cells").first).to_be_visible()
 
 
 def test_the_other_derivatives_are_chosen_from_a_list(player):
@@ -715,7 +715,7 @@ def test_a_flower_and_a_weight_are_dragged(open_page):
     begun = status(player)
     inputs = "p => Array.from(p.descent.state.X)"
     before = np.reshape(player.evaluate(inputs), (-1, 3))
-    box = player.locator(".c5-mark2").last.bounding_box()  # it lies on top
+    box = player.locator(".c5-map > svg > svg").last.bounding_box()  # it lies on top
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     mouse = player.page.mouse
     mouse.move(x, y)
@@ -729,8 +729,9 @@ def test_a_flower_and_a_weight_are_dragged(open_page):
     assert np.all(moved[149, :2] > 0)
     press(player, "Restart")
     assert status(player) == begun
-    player.locator(".c5-matrices canvas").first.click()
-    player.get_by_role("slider", name="the weight that is picked").press("End")
+    player.locator(".c5-cells span").nth(17).click()
+    expect(field(player, "V, axis 0")).to_have_value("1")
+    player.get_by_role("slider", name="V, slider").press("End")
     expect(player.locator(".c5-status")).not_to_have_text(begun)
 
 
@@ -738,7 +739,7 @@ def test_a_point_on_a_surface_is_moved_and_descends(open_page):
     player = open_page().show(valley())
     begun = status(player)
     assert begun.startswith("Step 0: f = 5.227; x = −1.2")
-    player.get_by_role("application").press("ArrowRight")
+    player.get_by_role("slider", name="x, slider").press("ArrowRight")
     expect(player.locator(".c5-status")).not_to_have_text(begun)
     for _ in range(3):
         press(player, "Step")
