@@ -9,8 +9,8 @@ on the disk is touched: each mutant lives in a forked process, where the changed
 the place of the living functions' own, and runs the tests that reach the changed lines, the
 module's own and the quick ones first, until one fails. What runs at import is changed by
 importing all of ours afresh. Survivors are printed: each wants a test, or is no change at
-all (a short way and the general one, say). What was killed is remembered in build/mutants/
-until its module changes.
+all (a short way and the general one, say). mutmut and cosmic-ray write each mutant to the disk
+and start pytest anew for it: seconds where a fork takes a tenth of one.
 
 Messages are not mutated, nor what only tests or people read (`_is_skipped`). Needs os.fork:
 Linux or macOS.
@@ -19,7 +19,6 @@ Linux or macOS.
 import argparse
 import ast
 import gc
-import hashlib
 import importlib.abc
 import importlib.machinery
 import os
@@ -40,30 +39,15 @@ from hypothesis import Phase, settings
 
 ROOT = Path(__file__).resolve().parent.parent
 TESTS = ROOT / "tests"
+# refusals.py is messages.
 MODULES = [
-    *(
-        f"comp551ad/autodiff/{name}.py"
-        for name in (
-            "primitives", "tape", "operands", "passes", "transforms", "jacobians", "arguments",
-            "trace", "composites", "numpy_protocols", "inplace", "data", "simplify", "emit",
-            "program", "javascript", "directions", "trials",
-        )
-    ),
-    *(f"comp551ad/byhand/{name}.py" for name in ("two_layer", "descent", "deep")),
-    *(f"comp551ad/{name}.py" for name in ("shapes", "functions", "gradcheck", "differences")),
-]  # fmt: skip
-# Whose own tests, which run first, are those of other modules as well.
-TESTED_WITH = {
-    "primitives": ("formula", "conventions", "composites"), "passes": ("passes", "primitives"),
-    "shapes": ("two_layer", "deep", "descent"), "tape": ("primitives", "transforms"),
-    "directions": ("primitives", "transforms"), "trials": ("data", "program"),
-    "jacobians": ("transforms",), "arguments": ("arguments", "trace"),
-    "composites": ("composites", "numpy_protocols"),
-    "simplify": ("program",), "emit": ("program",), "javascript": ("javascript",),
-    "differences": ("gradcheck",), "gradcheck": ("differences",),
-}  # fmt: skip
-# It builds the table of primitives, at import: a change must be there by then.
-AT_IMPORT: set[str] = set()
+    path.relative_to(ROOT).as_posix()
+    for room in ("autodiff/*", "byhand/*", "*")
+    for path in sorted((ROOT / "comp551ad").glob(f"{room}.py"))
+    if path.stem in ("shapes", "functions", "gradcheck", "differences")
+    or room != "*"
+    and path.stem not in ("__init__", "refusals")
+]
 # These look at files and notebooks, not at what the code computes.
 NOT_RUN = {"test_house", "test_notebooks", "test_refresh", "test_coverage", "test_site"}
 SECONDS_MORE = 20  # beyond ten times the tests' own, then an endless loop is killed
@@ -92,16 +76,7 @@ COMPARISONS = {
     ast.GtE: (ast.Gt, ast.Lt), ast.Eq: (ast.NotEq,), ast.NotEq: (ast.Eq,),
     ast.Is: (ast.IsNot,), ast.IsNot: (ast.Is,), ast.In: (ast.NotIn,), ast.NotIn: (ast.In,),
 }  # fmt: skip
-SYMMETRIC = {
-    "add",
-    "multiply",
-    "maximum",
-    "minimum",
-    "equal",
-    "max",
-    "min",
-    "isinstance",
-}
+SYMMETRIC = "add multiply maximum minimum equal max min isinstance".split()
 PAIRS = ["sin cos", "sum mean", "max min", "maximum minimum", "exp expm1", "any all",
          "floor ceil", "zeros ones", "zeros_like ones_like", "log log1p"]  # fmt: skip
 TWINS = dict(pair.split() for pair in PAIRS)
@@ -289,19 +264,11 @@ class Mutant:
     place: Place
     new: ast.AST
     tree: ast.Module
-    line: int
-    text: str  # of that line
-    before: str
-    after: str
-    turn: int  # among equal changes on equal lines of the module, from 1
-
-    @property
-    def key(self):
-        return self.path, self.text, self.before, self.after, self.turn
 
     def __str__(self):
-        turn = f"  (number {self.turn})" if self.turn > 1 else ""
-        return f"{self.path}:{self.line}: {self.before}  →  {self.after}{turn}"
+        line = getattr(self.place.node, "lineno", None) or self.place.parent.lineno
+        before, after = _words(self.place.node), _words(self.new)
+        return f"{self.path}:{line}: {before}  →  {after}"
 
     def code(self):
         """The compiled module with the change in it. Call it in a fork: it stays."""
@@ -312,19 +279,12 @@ class Mutant:
 
 def mutants(path):
     """All mutants of one module."""
-    source = (ROOT / path).read_text(encoding="utf-8")
-    lines, tree, seen = source.splitlines(), ast.parse(source), Counter()
+    tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
     for place in list(places(tree)):
-        line = getattr(place.node, "lineno", None) or place.parent.lineno
-        change = CHANGES.get(type(place.node))
-        for new in change(place.node) if change else ():
-            words = _words(place.node), _words(new)
-            text = lines[line - 1].strip()
-            seen[text, words] += 1
-            if words[0] != words[1]:
-                yield Mutant(
-                    path, place, new, tree, line, text, *words, seen[text, words]
-                )
+        change = CHANGES.get(type(place.node), lambda node: ())
+        for new in change(place.node):
+            if _words(place.node) != _words(new):
+                yield Mutant(path, place, new, tree)
 
 
 def _words(node):
@@ -429,20 +389,18 @@ class Watch:
         return reached
 
 
-def look_at_tests(items, folder):
+def look_at_tests(items):
     """What ``Watch`` finds, from one run of all tests; kept until a file changes."""
+    kept = ROOT / "build" / "reached.pickle"
+    kept.parent.mkdir(exist_ok=True)
     sources = sorted([*(ROOT / "comp551ad").rglob("*.py"), *TESTS.glob("*.py")])
     sources.remove(Path(__file__).resolve())
     state = [(str(p.relative_to(ROOT)), p.read_bytes()) for p in sources]
-    kept = folder / "reached.pickle"
     if not kept.exists() or pickle.loads(kept.read_bytes())[0] != state:
         print("watching which lines each test reaches …", flush=True)
-        os.waitpid(in_a_fork(lambda: _keep(kept, (state, Watch().run(items)))), 0)
+        found = lambda: pickle.dumps((state, Watch().run(items)))  # noqa: E731
+        os.waitpid(in_a_fork(lambda: kept.write_bytes(found()) and 0), 0)
     return pickle.loads(kept.read_bytes())[1]
-
-
-def _keep(path, value):
-    path.write_bytes(pickle.dumps(value))
 
 
 # ---------------------------------------------------------------- mutants at work
@@ -538,13 +496,10 @@ class Hunt:
         return set().union(*(self.at[mutant.path, line] for line in lines))
 
     def tests_for(self, mutant):
-        """test -> seconds, the quick ones first: those that reach the changed lines. Of what
-        runs at import, all that reach the module."""
-        tests = self.reaching(mutant) if mutant.path not in AT_IMPORT else None
-        if not tests:  # a function, perhaps, that only runs at import
-            tests = self.at[mutant.path, 0]
-        stem = Path(mutant.path).stem
-        own = tuple(f"tests/test_{m}.py" for m in (stem, *TESTED_WITH.get(stem, ())))
+        """test -> seconds, the module's own and the quick ones first: those that reach the
+        changed lines. Of what runs at import, all that reach the module."""
+        tests = self.reaching(mutant) or self.at[mutant.path, 0]
+        own = f"tests/test_{Path(mutant.path).stem}.py"
         chosen, left = {}, self.options.budget
         for test in sorted(
             tests, key=lambda t: (not t.startswith(own), self.reached[t][0])
@@ -558,13 +513,10 @@ class Hunt:
     def fate(self, mutant, tests):
         """In a fork: KILLED or SURVIVED."""
         Session.hunting = True
-        in_place = self.reaching(mutant) and mutant.path not in AT_IMPORT
         original = self.original[mutant.path]
+        in_place = self.reaching(mutant)
         if in_place and change_in_place(mutant, original, self.functions):
-            for test in tests:
-                if not passes(self.items[test]):
-                    return KILLED
-            return SURVIVED
+            return SURVIVED if all(passes(self.items[t]) for t in tests) else KILLED
         return run_afresh(mutant, tests)
 
     def run(self, todo):
@@ -620,36 +572,16 @@ def main():
 
 
 def report(items, todo, options):
-    folder = ROOT / "build" / "mutants"
-    folder.mkdir(parents=True, exist_ok=True)
-    reached = look_at_tests(items, folder)
+    reached = look_at_tests(items)
     print(f"{len(items)} tests, {len(items) - len(reached)} of them fail unchanged")
-    start = time.monotonic()
-    hunt = Hunt(items, reached, options)
-    kept = folder / "killed.pickle"
-    killed = pickle.loads(kept.read_bytes()) if kept.exists() else set()
-    state = {path: hash_of(path) for path in options.modules}
-    known = [m for m in todo if (m.key, state[m.path]) in killed]
-    counts = defaultdict(Counter)
-    for m in known:
-        counts[m.path]["killed"] += 1
-    known = {m.key for m in known}
-    for mutant, fate in hunt.run([m for m in todo if m.key not in known]):
+    start, counts = time.monotonic(), defaultdict(Counter)
+    for mutant, fate in Hunt(items, reached, options).run(todo):
         counts[mutant.path]["killed" if fate == KILLED else "survived"] += 1
-        if fate == KILLED:
-            killed.add((mutant.key, state[mutant.path]))
-            if len(killed) % 25 == 0:
-                _keep(kept, killed)
-        else:
+        if fate == SURVIVED:
             print(mutant, flush=True)
-    _keep(kept, killed)
     print(f"{time.monotonic() - start:.0f} s")
     for path, c in counts.items():
-        print(f"{path:40} {sum(c.values()):5} {dict(c)}")
-
-
-def hash_of(path):
-    return hashlib.sha256((ROOT / path).read_bytes()).hexdigest()
+        print(f"{path:40} {c.total():5} {dict(c)}")
 
 
 if __name__ == "__main__":

@@ -398,8 +398,12 @@ def test_first_derivatives():
         _, pull = vjp(lambda *x: run(program, x), *inputs)
         gradient = pull(weights)
         assert [np.shape(g) for g in gradient] == [np.shape(x) for x in inputs]
-        size = scale(gradient, t) + scale(weights, tangents)
         forward, backward = dot(weights, tangents), dot(gradient, t)
+        # At a jump: greater_share(v, v), which is half of a tie, has no slope.
+        if np.isnan(forward) and np.isnan(backward):
+            count["kinks"] += 1
+            return
+        size = scale(gradient, t) + scale(weights, tangents)
         assert_close(forward, backward, size, 1e-11, "forward and reverse")
 
         total = total_of(program, weights)
@@ -417,6 +421,7 @@ def test_first_derivatives():
     # What is drawn hangs on hypothesis' version; tests/test_primitives.py tries every entry.
     assert len(set(PRIMITIVES) - set(seen)) <= len(PRIMITIVES) // 10, seen
     assert count["by differences"] > 0.9 * count["programs"], count
+    assert count["kinks"] < 0.01 * count["programs"], count
     assert {"labels", "in place"} < set(seen) and len(set(COMPOSED) & set(seen)) > 50
 
 
