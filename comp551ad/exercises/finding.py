@@ -18,7 +18,7 @@ import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import combinations, permutations
+from itertools import combinations, permutations, product
 from typing import Any
 
 import numpy as np
@@ -214,70 +214,49 @@ class _Search:
             )
 
     def parts(self, paths: list[str]) -> dict[str, _Suspect | None]:
-        """Each part's own mistake, or usual one: as few mistakes as will do."""
+        """Each part's own mistake, or a common one: as few mistakes as will do."""
         given_by = {
-            suspect: here
-            for suspect in self.own
-            if (here := [p for p in paths if self._gives(suspect, p)])
+            suspect: [path for path in paths if self._gives(suspect, path)]
+            for suspect in (*self._in_another_order(), *self.own)
         }
-        beyond = {s: self._beyond(s, here) for s, here in given_by.items()}
-        found: dict[str, _Suspect | None]
-        orders = list(self._in_another_order())
-        found = {p: s for p in paths for s in orders if self._gives(s, p)}
+        common: dict[str, _Suspect] = {}
+        for path, suspect in ((path, self._common(path)) for path in paths):
+            if suspect:
+                same = common.setdefault(suspect.name, suspect)
+                given_by.setdefault(same, []).append(path)
+        found: dict[str, _Suspect | None] = {}
         while left := [path for path in paths if path not in found]:
+            # Of those that explain as much the first: what is the exercise's own.
             best = max(
                 given_by,
-                key=lambda s: (len({*given_by[s]} & {*left}), -beyond[s]),  # noqa: B023
+                key=lambda s: len({*given_by[s]} & {*left}),  # noqa: B023
                 default=None,
             )
             here = [path for path in left if best and path in given_by[best]]
-            found |= dict.fromkeys(here, best) or {p: self._common(p) for p in left}
+            found |= dict.fromkeys(here, best) or dict.fromkeys(left)
         return {path: found[path] for path in paths}
-
-    def _beyond(self, suspect: _Suspect, here: list[str]) -> int:
-        """How many other parts it would get wrong, which the answer does not so."""
-        wrong = {
-            path
-            for k, trial in enumerate(self.trials)
-            for path in self.exercise.parts_of(trial.right)
-            if self._part(self._outcome(suspect, k), path) is not _NOTHING
-            and not self._agree(self._outcome(suspect, k), trial.right, path)
-        }
-        return len(wrong - {*here})
 
     def _common(self, path: str) -> _Suspect | None:
         """A mistake that is common to all exercises, at one part of the answer."""
-        return self._usual(path) or self._some_rows(path) or self._other_arguments(path)
+        others = (s for s in self._other_questions() if self._gives(s, path))
+        return self._usual(path) or next(others, None)
 
-    def _other_arguments(self, path: str) -> _Suspect | None:
-        """The right answer to another question: arguments exchanged, or one off by one."""
-        witness, first = self.exercise.witness, self.trials[0].arguments
-        if self.exercise.use is not plainly:
-            return None
-        suspects = [
-            _Suspect(
-                *_EXCHANGED, lambda *a, j=j, k=k: witness(*_with(a, {j: a[k], k: a[j]}))
-            )
-            for j, k in combinations(range(len(first)), 2)
-        ] + [
-            _Suspect(
-                *_SHIFTED, lambda *a, k=k, by=by: witness(*_with(a, {k: a[k] + by}))
-            )
-            for k, value in enumerate(first)
-            for by in (1, -1)
-            if type(value) is int
-        ]
-        return next((s for s in suspects if self._gives(s, path)), None)
-
-    def _some_rows(self, path: str) -> _Suspect | None:
-        """The right answer for some of the instances: the last alone, all but one."""
-        for part, (name, hint) in _ROWS if self.exercise.rows else ():
-            for of_all in (False, True) if self.exercise.batch else (False,):
-                answer = self._of_rows(slice(*part), of_all)
-                suspect = _Suspect(name, hint, answer)
-                if self._gives(suspect, path):
-                    return suspect
-        return None
+    def _other_questions(self) -> Iterator[_Suspect]:
+        """What is right for some rows, for arguments exchanged or shifted."""
+        exercise, witness = self.exercise, self.exercise.witness
+        for part, named in _ROWS if exercise.rows else ():
+            for of_all in {False, bool(exercise.batch)}:
+                yield _Suspect(*named, self._of_rows(slice(*part), of_all))
+        if exercise.use is not plainly:
+            return
+        first = self.trials[0].arguments
+        for j, k in combinations(range(len(first)), 2):
+            others = lambda *a, j=j, k=k: witness(*_with(a, {j: a[k], k: a[j]}))  # noqa: E731
+            yield _Suspect(*_EXCHANGED, others)
+        for k, by in product(range(len(first)), (1, -1)):
+            if type(first[k]) is int:
+                other = lambda *a, k=k, by=by: witness(*_with(a, {k: a[k] + by}))  # noqa: E731
+                yield _Suspect(*_SHIFTED, other)
 
     def _of_rows(self, part: slice, of_all: bool) -> Callable:
         """The witness on some rows; `of_all`: averaged over all of them all the same."""
