@@ -40,7 +40,7 @@ EQUAL = {
         G @ (yh - y) → G.T @ (yh - y).T; G @ (yh - y) → (yh - y) @ G""",
     # What ReLU gives is above 0 where its operand is, and ReLU leaves it as it is.
     "grad_V": "Q → Z",
-    "biased_gradients": "relu(X1 @ V) → relu(relu(X1 @ V)); X → Y",
+    "biased_gradients": "X → Y",
     # These have as many rows as X, and only their number is used.
     "gradients": "X → Y; X → Z",
     "tied_gradient": "X → Z",
@@ -64,8 +64,7 @@ EQUAL = {
     # A product of two sizes; a row that is never used is dropped at once either way.
     "chain_multiplications": """
         zip(sizes[:-1], sizes[1:], strict=True) → zip(sizes[1:], sizes[:-1], strict=True)""",
-    "most_kept": """1 → 2; last.get(i, 0) → last.get(i, 1 - 0); 0 → 1; 0 → -1
-        last.get(i, 0) → last.get(i, i); uses → last""",
+    "most_kept": "1 → 2; 0 → 1; 0 → -1; uses → last",
     # Speeds and adjoints that are 1 or 0 at this place.
     "tangents_of_the_swing": """'a2 * t1 + a1 * t2' → 'a1 * t2'
         'a2 * t1 + a1 * t2' → 't1 + a1 * t2'; 'a2 * t1 + a1 * t2' → 'a2 * t1 + a1'

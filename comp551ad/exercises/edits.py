@@ -29,15 +29,12 @@ factor: a * b → a | a * b → b | a @ b → a | a @ b → b | dot(a, b) → a 
 divisor: a / b → a | a // b → a
 upside down: a / b → b / a
 power: a ** b → a
-twice: a ** 2 → 2 * a
 times: a ** b → b * a
-entrywise: a @ b → a * b
 transpose: a.T → a | a @ b → a.T @ b | a @ b → a @ b.T | a @ b → a.T @ b.T
     | dot(a, b) → dot(a.T, b) | dot(a, b) → dot(a, b.T) | dot(a, b) → dot(a.T, b.T)
 operation: a + b → a * b | a * b → a + b | a * b → a / b | a / b → a * b | a // b → a / b
 activation [logistic softmax tanh relu]: F(a) → a
 left out [sqrt abs log exp sin cos reversed sorted set diag]: F(a) → a
-once more [logistic softmax tanh relu sqrt]: F(a) → F(F(a))
 not summed [sum mean max min var std logsumexp]: F(a) → a
 axis [sum mean max min var std logsumexp]: F(a) → F(a, axis=0) | F(a) → F(a, axis=1)
 axis: softmax(a) → softmax(a, axis=0) | f(a, axis=0) → f(a, axis=1) | f(a, axis=1) → f(a, axis=0)
@@ -46,7 +43,6 @@ lost axis: f(a, keepdims=True) → f(a) | a[b, None] → a | a[b, None] → a[No
 ddof: f(a, ddof=1) → f(a, ddof=0)
 whole: zeros(a.shape) → np.zeros_like(a)
 direction: range(a) → reversed(range(a))
-start: get(a, b, c) → get(a, b, 1 - c) | get(a, b, c) → get(a, b, b)
 off by one: a / b → a // b | range(a) → range(1, a) | range(a) → range(a - 1)
     | range(a) → range(a + 1) | a[b:] → a[b + 1:] | a[b:] → a[b - 1:]
     | a[:b] → a[:b + 1] | a[:b] → a[:b - 1]
@@ -63,7 +59,6 @@ condition: a < b → a > b | a <= b → a >= b | a > b → a < b | a >= b → a 
 case: a and b → a | a and b → b | a or b → a | a or b → b
     | a if b else c → a | a if b else c → c
     | [a for b in c if d] → [a for b in c] | (a for b in c if d) → (a for b in c)
-branch: a if b else c → c if b else a
 function: {a for b in c} → [a for b in c]
 """
 # Functions that people take for one another.

@@ -54,10 +54,6 @@ SLIPS = {
         "a power is missing",
         "What has which unit? A square of weights can't stand where weights should.",
     ),
-    "twice": (
-        "twice for squared",
-        "The square of 3 is 9, twice 3 is 6.",
-    ),
     "times": (
         "a product instead of a power",
         "3 · 2 is 6 and 2³ is 8: is something added for each, or doubled?",
@@ -65,10 +61,6 @@ SLIPS = {
     "exchanged": (
         "two operands have changed places",
         "Try it with two numbers (or shapes) that differ: does their order matter?",
-    ),
-    "entrywise": (
-        "multiplied entry by entry",
-        "Write the index of each factor: is one of them summed over?",
     ),
     "transpose": (
         "a transpose is missing, or is one too many",
@@ -81,10 +73,6 @@ SLIPS = {
     "activation": (
         "an activation is left out",
         "Name the value at each floor, q, z, u, ŷ: what leads from each to the next?",
-    ),
-    "once more": (
-        "a function is applied once too often",
-        "Has it been applied already where this value was made?",
     ),
     "function": (
         "another function in its place",
@@ -181,10 +169,6 @@ SLIPS = {
     "start": (
         "a wrong value to start with",
         "What is there before the loop has turned for the first time?",
-    ),
-    "branch": (
-        "two cases have changed places",
-        "Which of the two is which? Try one of each.",
     ),
     "one part": (
         "one part of the answer in another's place",
