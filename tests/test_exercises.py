@@ -358,9 +358,9 @@ ZEROS = {
 
 @pytest.mark.parametrize("kind", ZEROS)
 @pytest.mark.parametrize(
-    "name", "softmax_jacobian grad_W grad_V hessian_times balanced".split()
+    "name", "softmax_jacobian grad_V hessian_times balanced".split()
 )
-def test_zeros_are_no_whole_numbers_and_no_two_mistakes(name, kind):
+def test_zeros_are_not_two_mistakes(name, kind):
     exercise = _unruled(catalogue()[name])
 
     def answer(*given):
@@ -374,24 +374,10 @@ def test_zeros_are_no_whole_numbers_and_no_two_mistakes(name, kind):
     assert verdict.mistakes == (expected,)
 
 
-@pytest.mark.parametrize("name", ["standard_error", "keeping_scale"])
-def test_the_same_0_for_all_is_no_whole_number(name):
-    assert judge(catalogue()[name], lambda *_: 0.0).mistakes == ("all zeros",)
-    assert judge(catalogue()[name], lambda *_: 0).mistakes == ("all zeros",)
-
-
-def test_each_part_that_is_all_zeros_is_named():
-    exercise = _unruled(catalogue()["normalize_backward"])
-    verdict = judge(
-        exercise, lambda *given: tuple(map(np.zeros_like, exercise.witness(*given)))
-    )
+@pytest.mark.parametrize("zero", [0, 0.0])
+def test_the_same_0_for_all_is_all_zeros(zero):
+    verdict = judge(catalogue()["keeping_scale"], lambda *_: zero)
     assert verdict.mistakes == ("all zeros",)
-
-
-def test_integers_that_cut_all_off_are_whole_numbers():
-    small = square(cases=lambda rng: [(rng.uniform(size=n),) for n in (2, 3)])
-    verdict = judge(small, lambda x: (x**2 / len(x)).astype(int))
-    assert verdict.mistakes == ("whole numbers",)
 
 
 def test_parts_of_an_answer_are_named_each():
