@@ -12,7 +12,6 @@ import inspect
 import json
 import math
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -90,18 +89,6 @@ class JavaScriptWriter(Writer):
         super().__init__(computation)
 
     # -- the module
-
-    def compiled(self) -> Callable:
-        """A function that says where the source can be run."""
-
-        def function(*args: Any) -> Any:
-            raise TypeError(
-                f"{self.name}: got a call from Python, expected one from a page or node; import "
-                'p.source there, or write the program with language="numpy"'
-            )
-
-        function.__name__ = self.name
-        return function
 
     def module(self, variables: list[str]) -> str:
         inner = self.function(variables)
@@ -305,7 +292,8 @@ class JavaScriptWriter(Writer):
 def lists_of(places: np.ndarray) -> list:
     """Lists whose sums, each to each, are the places: one an axis, or all in one."""
     if places.size and places.ndim > 1:
-        first, corner = places.flat[0], (0,) * places.ndim
+        corner: Any = (0,) * places.ndim
+        first = places.flat[0]
         lists: list = [
             places[(*corner[:axis], slice(None), *corner[axis + 1 :])] - first
             for axis in range(places.ndim)

@@ -536,9 +536,9 @@ def hashable(value: Any) -> Any:
     if isinstance(value, Node):
         return "node", value.number
     if isinstance(value, dict):
-        return tuple((k, hashable(v)) for k, v in sorted(value.items()))
+        return tuple(value), hashable(tuple(value.values()))
     if isinstance(value, tuple | list):
-        return tuple(hashable(v) for v in value)
+        return tuple(map(hashable, value))
     if isinstance(value, slice):
         return "slice", value.start, value.stop, value.step
     if isinstance(value, np.ndarray):
