@@ -180,7 +180,8 @@ class Program:
         if type(example) not in (float, np.ndarray, Data):
             if _are_equal(x, example):
                 return x
-            raise _misfit(name, _described(x), repr(example))
+            got = kind_of(x) if isinstance(x, np.ndarray) else repr(x)
+            raise _misfit(name, got, repr(example))
         if type(example) is Data:
             x = np.asarray(x)
             # As an index truth values choose, and whole numbers count.
@@ -191,8 +192,6 @@ class Program:
         elif type(x) is not Tracer:
             try:
                 x = as_input(x, name)
-            except ValueError as error:
-                raise ProgramError(f"{name}: got {_described(x)}: {error}") from None
             except TraceError as error:
                 raise ProgramError(str(error)) from None
         if shape_of(x) != np.shape(example):
@@ -218,7 +217,7 @@ class Program:
             elif type(x) is np.ndarray and (x.base is not None or id(x) in taken):
                 x = x.copy()
             taken.add(id(x))
-            found.append(_handle(x))
+            found.append(handle(x))
         return pytrees.unflatten(self._results, iter(found))
 
     def __repr__(self) -> str:
@@ -264,10 +263,6 @@ class JavaScriptProgram(Program):
             f"{self.__name__}: got a call from Python, expected one from a page or node; import "
             'p.source there, or write the program with language="numpy"'
         )
-
-
-def _described(x):
-    return kind_of(x) if isinstance(x, np.ndarray) else repr(x)
 
 
 def _misfit(name, got, expected):
@@ -336,10 +331,13 @@ def _derived(f, args, kwargs, wrt, value, kinds) -> Derived:
             )
             # f may change its own, the containers and what is in them.
             slots = {
-                name: pytrees.tree_map(_handle, x) for name, x in call.slots.items()
+                name: pytrees.tree_map(handle, x) for name, x in call.slots.items()
             }
             arguments = call.arguments(slots)
-            examples = {name: _example(tree, name) for name, tree in arguments.items()}
+            examples = {}
+            for name, tree in arguments.items():
+                leaves = pytrees.leaves(tree), pytrees.leaf_names(tree, name)
+                examples[name] = pytrees.unflatten(tree, map(_example, *leaves))
             chosen = [] if wrt is None else _chosen(several, call, slots)
             result = call.run()
             out_rows, out_values = tape.read_outputs(result)
@@ -423,17 +421,8 @@ class _InnerTape(Recording):
         return tracer
 
 
-def _handle(leaf):
-    return handle(leaf) if type(leaf) is Tracer else leaf
-
-
-def _example(tree, name):
-    """What a program remembers of an argument, in the argument's structure."""
-    names = pytrees.leaf_names(tree, name)
-    return pytrees.unflatten(tree, map(_example_leaf, pytrees.leaves(tree), names))
-
-
-def _example_leaf(leaf, name):
+def _example(leaf, name):
+    """What a program remembers of an argument."""
     if type(leaf) is Tracer:
         return np.broadcast_to(0.0, leaf.shape) if leaf.shape else 0.0
     if type(leaf) is not Data and not _are_equal(leaf, leaf):
