@@ -50,7 +50,7 @@ class Call:
         slots: dict[str, Any] = {}
         star = None
         for name, p in signature.parameters.items():
-            if p.kind is p.VAR_POSITIONAL and whole is not True and name not in whole:
+            if p.kind is p.VAR_POSITIONAL and name not in whole:
                 star = name
         for name, value in bound.arguments.items():
             if name == star:
@@ -107,15 +107,19 @@ class Call:
             self.slots[slot] = pytrees.unflatten(tree, map(traced, *leaves))
         return names
 
+    def arguments(self, slots: dict) -> dict[str, Any]:
+        """Parameter -> what stands in its slot, or slots."""
+        found: dict[Any, Any] = dict.fromkeys(self.bound.arguments, ())
+        for name, value in slots.items():
+            if name in found:
+                found[name] = value
+            else:
+                found[self.star] = (*found[self.star], value)
+        return found
+
     def run(self, slots: dict | None = None) -> Any:
         """f of what stands in the slots."""
-        arguments: dict[Any, Any] = dict.fromkeys(self.bound.arguments, ())
-        for name, value in (slots or self.slots).items():
-            if name in arguments:
-                arguments[name] = value
-            else:
-                arguments[self.star] = (*arguments[self.star], value)
-        self.bound.arguments.update(arguments)
+        self.bound.arguments.update(self.arguments(slots or self.slots))
         return self.f(*self.bound.args, **self.bound.kwargs)
 
     def run_plainly(self, kinds: str = "") -> Any:

@@ -86,11 +86,14 @@ def as_data(array: Any, origin: Origin) -> Data:
     return data
 
 
-def handle(tracer: Tracer) -> Tracer:
-    """Another tracer of the same row, which updates in place of this one don't change."""
+def handle(value: Any) -> Any:
+    """Another tracer of the same row, which updates in place of this one don't change; anything
+    else as it is."""
+    if type(value) is not Tracer:
+        return value
     another = Tracer()
-    another.value, another.index = tracer.value, tracer.index
-    another.tape = tracer.tape
+    another.value, another.index = value.value, value.index
+    another.tape = value.tape
     return another
 
 
@@ -107,8 +110,9 @@ def compute(function: Callable | str, operands: tuple, parameters: dict) -> Any:
     else:
         result = function(*plain, **keywords)
     if isinstance(result, np.ndarray | np.generic):
-        kept = tuple(handle(o) if type(o) is Tracer else o for o in operands)
-        return as_data(result, Origin(function, kept, parameters))
+        return as_data(
+            result, Origin(function, tuple(map(handle, operands)), parameters)
+        )
     if function not in SHAPES:
         name = function if isinstance(function, str) else function.__name__
         note_decision((*operands, *parameters.values()), name.strip("_"))

@@ -18,7 +18,6 @@ import keyword
 import math
 import re
 import unicodedata
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -47,6 +46,9 @@ INFIX: dict[Any, str] = {
     np.equal: "==", np.not_equal: "!=", np.add: "+", np.subtract: "-", np.multiply: "*",
     np.bitwise_and: "&", np.bitwise_or: "|",
 }  # fmt: skip
+# Names that Python or the text may need.
+TAKEN = {*keyword.kwlist, *dir(builtins)}
+TAKEN |= {primitive.functions[0].__name__ for primitive in PRIMITIVES.values()}
 # Columns at most, and rows at least, of what is stored by columns.
 SHORT, TALL = 8, 64
 
@@ -109,8 +111,7 @@ class Writer:
         self.level: dict[Node, int] = {}
         self.body: list[str] = []
         self.imports: set[str] = set()
-        self.taken = {*keyword.kwlist, *dir(builtins), *self.reserved}
-        self.taken |= {p.functions[0].__name__ for p in PRIMITIVES.values()}
+        self.taken = {*TAKEN, *self.reserved}
         inputs = computation.inputs
         self.parameters = [self.fresh(name, "x") for name in inputs]
         for parameter, tree in zip(self.parameters, inputs.values(), strict=True):
@@ -121,12 +122,6 @@ class Writer:
         self.source = self.module(variables)
 
     # -- the module
-
-    def compiled(self) -> Callable:
-        """The function that the source defines."""
-        namespace: dict[str, Any] = {}
-        exec(compile(self.source, f"<written {self.name}>", "exec"), namespace)
-        return namespace[self.name]
 
     def module(self, variables: list[str]) -> str:
         imports = "import numpy as np\n"

@@ -12,7 +12,6 @@ import inspect
 import json
 import math
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -91,18 +90,6 @@ class JavaScriptWriter(Writer):
 
     # -- the module
 
-    def compiled(self) -> Callable:
-        """A function that says where the source can be run."""
-
-        def function(*args: Any) -> Any:
-            raise TypeError(
-                f"{self.name}: got a call from Python, expected one from a page or node; import "
-                'p.source there, or write the program with language="numpy"'
-            )
-
-        function.__name__ = self.name
-        return function
-
     def module(self, variables: list[str]) -> str:
         inner = self.function(variables)
         outer = self.checked()
@@ -168,22 +155,13 @@ class JavaScriptWriter(Writer):
     def write_line(self, name: Any, node: Node) -> None:
         if node in self.entries:
             self.entries.remove(node)
-            self.declare(name, f"empty({self.shape_text(node)})", node)
+            self.declare(name, f"empty({self.literal(node.shape)})", node)
             self.body.append(
                 f"for (let i = 0; i < {name}.length; i++) {name}[i] = {self.text[node]};"
             )
         else:
             self.declare(name, self.text[node], node)
         self.keep(node, name)
-
-    def shape_text(self, node: Node) -> str:
-        """The shape of a node's loop: that of an array in it, if one has it."""
-        for operand in node.operands:
-            if operand.shape == node.shape and not _is_spread(operand):
-                if self.text[operand].isidentifier():
-                    return f"{self.text[operand]}.shape"
-                return self.shape_text(operand)
-        return self.literal(node.shape)
 
     # -- expressions
 
@@ -253,7 +231,7 @@ class JavaScriptWriter(Writer):
         name = self.text[operand]
         if operand.shape != node.shape:
             name = self.fresh("t")
-            shape = self.shape_text(node)
+            shape = self.literal(node.shape)
             self.declare(name, f"broadcast_to({self.text[operand]}, {shape})")
         return f"{name}[i]"
 
@@ -305,7 +283,8 @@ class JavaScriptWriter(Writer):
 def lists_of(places: np.ndarray) -> list:
     """Lists whose sums, each to each, are the places: one an axis, or all in one."""
     if places.size and places.ndim > 1:
-        first, corner = places.flat[0], (0,) * places.ndim
+        corner: Any = (0,) * places.ndim
+        first = places.flat[0]
         lists: list = [
             places[(*corner[:axis], slice(None), *corner[axis + 1 :])] - first
             for axis in range(places.ndim)

@@ -106,13 +106,16 @@ class Program:
 
     Attributes:
         source: the source, a module that defines ``function``.
-        function: the function that the source defines. It checks and copies nothing, and its
-            scalars are NumPy's: 1 / x of Python's 0.0 is an error, of ``np.float64(0)`` inf.
+        function: the function that the source defines, compiled when it is first called. It checks
+            and copies nothing, and its scalars are NumPy's: 1 / x of Python's 0.0 is an error, of
+            ``np.float64(0)`` inf.
     """
+
+    __wrapped__ = property(lambda self: self.function)
 
     def __init__(self, writer: Writer, examples: dict, is_fixed: bool):
         self.source = writer.source
-        self.function = writer.compiled()
+        self.__name__, self.__doc__ = writer.name, writer.computation.title
         # f's: the source may name a parameter otherwise.
         self.__signature__ = writer.computation.signature
         # Parameter -> an example of its argument: numbers of the shape, data, or the setting.
@@ -131,7 +134,12 @@ class Program:
             and all(n.shape and n.operands and not is_view(n) for n in nodes)
         )
         self._forms = [*map(_FORM, examples.values())] if self._is_plain else []
-        functools.update_wrapper(self, self.function)
+
+    @functools.cached_property
+    def function(self) -> Callable:
+        namespace: dict[str, Any] = {}
+        exec(compile(self.source, f"<written {self.__name__}>", "exec"), namespace)
+        return namespace[self.__name__]
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the program.
@@ -172,7 +180,8 @@ class Program:
         if type(example) not in (float, np.ndarray, Data):
             if _are_equal(x, example):
                 return x
-            raise _misfit(name, _described(x), repr(example))
+            got = kind_of(x) if isinstance(x, np.ndarray) else repr(x)
+            raise _misfit(name, got, repr(example))
         if type(example) is Data:
             x = np.asarray(x)
             # As an index truth values choose, and whole numbers count.
@@ -183,8 +192,6 @@ class Program:
         elif type(x) is not Tracer:
             try:
                 x = as_input(x, name)
-            except ValueError as error:
-                raise ProgramError(f"{name}: got {_described(x)}: {error}") from None
             except TraceError as error:
                 raise ProgramError(str(error)) from None
         if shape_of(x) != np.shape(example):
@@ -210,7 +217,7 @@ class Program:
             elif type(x) is np.ndarray and (x.base is not None or id(x) in taken):
                 x = x.copy()
             taken.add(id(x))
-            found.append(_handle(x))
+            found.append(handle(x))
         return pytrees.unflatten(self._results, iter(found))
 
     def __repr__(self) -> str:
@@ -247,8 +254,15 @@ class BufferedProgram(Program):
             return pytrees.tree_map(own, result) if copy else result
 
 
-def _described(x):
-    return kind_of(x) if isinstance(x, np.ndarray) else repr(x)
+class JavaScriptProgram(Program):
+    """A program for a page or node, to be imported there."""
+
+    @property
+    def function(self) -> Callable:
+        raise TypeError(
+            f"{self.__name__}: got a call from Python, expected one from a page or node; import "
+            'p.source there, or write the program with language="numpy"'
+        )
 
 
 def _misfit(name, got, expected):
@@ -294,7 +308,7 @@ def _write(f, args, kwargs, wrt, value, buffered, language):
         return writer(first.computation), first.examples, is_fixed
 
     if language == "javascript":
-        return Program(*program(JavaScriptWriter))
+        return JavaScriptProgram(*program(JavaScriptWriter))
     readable = Program(*program(Writer))
     if not buffered:
         return readable
@@ -305,7 +319,8 @@ def _write(f, args, kwargs, wrt, value, buffered, language):
 
 def _derived(f, args, kwargs, wrt, value, kinds) -> Derived:
     """Record f, and differentiate the record."""
-    call = Call.of(f, args, kwargs, whole=True)
+    several = wrt if isinstance(wrt, tuple) and wrt else (wrt,)
+    call = Call.of(f, args, kwargs, whole=several)
     with Tape(watch=True) as outer:
         one = outer.add_input(1.0, "seed")
         with _InnerTape(code_of(f)) as tape:
@@ -315,11 +330,15 @@ def _derived(f, args, kwargs, wrt, value, kinds) -> Derived:
                 kinds,
             )
             # f may change its own, the containers and what is in them.
-            arguments = {
-                name: pytrees.tree_map(_handle, x) for name, x in call.slots.items()
+            slots = {
+                name: pytrees.tree_map(handle, x) for name, x in call.slots.items()
             }
-            examples = {name: _example(tree, name) for name, tree in arguments.items()}
-            chosen = [] if wrt is None else _chosen(wrt, call, arguments)
+            arguments = call.arguments(slots)
+            examples = {}
+            for name, tree in arguments.items():
+                leaves = pytrees.leaves(tree), pytrees.leaf_names(tree, name)
+                examples[name] = pytrees.unflatten(tree, map(_example, *leaves))
+            chosen = [] if wrt is None else _chosen(several, call, slots)
             result = call.run()
             out_rows, out_values = tape.read_outputs(result)
         _refuse_branches(tape.decisions)
@@ -402,17 +421,8 @@ class _InnerTape(Recording):
         return tracer
 
 
-def _handle(leaf):
-    return handle(leaf) if type(leaf) is Tracer else leaf
-
-
-def _example(tree, name):
-    """What a program remembers of an argument, in the argument's structure."""
-    names = pytrees.leaf_names(tree, name)
-    return pytrees.unflatten(tree, map(_example_leaf, pytrees.leaves(tree), names))
-
-
-def _example_leaf(leaf, name):
+def _example(leaf, name):
+    """What a program remembers of an argument."""
     if type(leaf) is Tracer:
         return np.broadcast_to(0.0, leaf.shape) if leaf.shape else 0.0
     if type(leaf) is not Data and not _are_equal(leaf, leaf):
@@ -423,14 +433,9 @@ def _example_leaf(leaf, name):
     return leaf
 
 
-def _chosen(wrt, whole, arguments) -> list[tuple[str, Any]]:
+def _chosen(several, call, slots) -> list[tuple[str, Any]]:
     """(name, argument) of each that ``wrt`` means."""
-    several = wrt if isinstance(wrt, tuple) and wrt else (wrt,)
-    args, kwargs = whole.bound.args, whole.bound.kwargs
-    call, chosen = Call.of(whole.f, args, kwargs, whole=several), []
-    slots = dict(arguments)
-    for k, tree in enumerate(arguments.get(call.star, ())):
-        slots[f"{call.star}[{k}]"] = tree
+    chosen = []
     for each in several:
         try:
             name = call.slot(each, "wrt")

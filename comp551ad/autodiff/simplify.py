@@ -468,47 +468,20 @@ IN_PARTS: dict[str, Callable] = {
 
 def taken_apart(outputs: list[Node], expressions: Expressions) -> list[Node]:
     """The outputs, with softmax and its kin in terms of NumPy's functions."""
-
-    def in_parts(node, operands, users):
-        if not node.size or not node.shape or node.name not in IN_PARTS:
-            return None
-        f = functools.partial(IN_PARTS[node.name], **node.parameters)
-        trace = record(f, *(np.ones(o.shape) for o in operands))
-        scaled = expressions.read(trace.rows, operands)
-        return expressions.written_out(scaled[trace.outputs[0]])
-
-    def sign_inside(node, operands, users):
-        """The minus of a matrix product goes to its smaller factor."""
-        (product,) = node.operands if node.name == "negative" else (node,)
-        if product is node or not product.operands or len(users[product]) > 1:
-            return None
-        entry, factors = PRIMITIVES[product.name], list(operands[0].operands)
-        k = int(factors[-1].size < factors[0].size)
-        if not entry.matrix_product or factors[k].size >= product.size:
-            return None
-        factors[k] = expressions.node("negative", (factors[k],), {}, factors[k].shape)
-        how = product.parameters, product.shape
-        return expressions.node(product.name, tuple(factors), *how)
-
-    return _rebuilt(_rebuilt(outputs, expressions, in_parts), expressions, sign_inside)
-
-
-def _rebuilt(
-    outputs: list[Node], expressions: Expressions, rule: Callable
-) -> list[Node]:
-    """The outputs, with a rule applied to each node and its new operands; None keeps it."""
-    users = users_of(outputs)
     new: dict[Node, Node] = {}
 
     def renewed(part):
         return new[part] if isinstance(part, Node) else part
 
-    for node in users:
-        operands = tuple(new[o] for o in node.operands)
+    for node in users_of(outputs):
+        operands = tuple(map(renewed, node.operands))
         parameters = pytrees.tree_map(renewed, node.parameters)
-        new[node] = rule(node, operands, users) or expressions.node(
-            node.name, operands, parameters, node.shape
-        )
+        new[node] = expressions.node(node.name, operands, parameters, node.shape)
+        if node.size and node.shape and node.name in IN_PARTS:
+            f = functools.partial(IN_PARTS[node.name], **parameters)
+            trace = record(f, *(np.ones(o.shape) for o in operands))
+            scaled = expressions.read(trace.rows, operands)
+            new[node] = expressions.written_out(scaled[trace.outputs[0]])
     return [new[node] for node in outputs]
 
 
@@ -536,9 +509,9 @@ def hashable(value: Any) -> Any:
     if isinstance(value, Node):
         return "node", value.number
     if isinstance(value, dict):
-        return tuple((k, hashable(v)) for k, v in sorted(value.items()))
+        return tuple(value), hashable(tuple(value.values()))
     if isinstance(value, tuple | list):
-        return tuple(hashable(v) for v in value)
+        return tuple(map(hashable, value))
     if isinstance(value, slice):
         return "slice", value.start, value.stop, value.step
     if isinstance(value, np.ndarray):

@@ -242,7 +242,7 @@ class Recording(Tape):
 
     def local_names(self, taken: set) -> Iterator[tuple[str, Tracer]]:
         """(name, tracer) of local variables; an input's name stays the input's."""
-        local = dict(self.frame.f_locals) if self.frame else {}
+        local: dict = dict(self.frame.f_locals) if self.frame else {}
         # It holds on to tracers, and they to this tape.
         self.frame = None
         for name, value in local.items():
