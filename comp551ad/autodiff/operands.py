@@ -40,12 +40,14 @@ def as_constant(value: Any, name: str) -> Any:
 
 def _as_real(value, name, kinds, otherwise):
     """Masked arrays, matrices, arrays with units would be wrong as plain numbers."""
+    if type(value) is int or type(value) is float:
+        return float(value)
     is_number = isinstance(value, int | float | np.number | np.bool_)
     is_array = type(value) in (np.ndarray, np.memmap) or hasattr(value, "origin")
     array = np.asarray(value if is_number or is_array else None)
-    if array.dtype == object and isinstance(value, int):  # of more than 64 bits
-        return float(value)
-    if array.dtype.kind in kinds:  # that of timedelta64, one of NumPy's integers, is "m"
+    if (
+        array.dtype.kind in kinds
+    ):  # that of timedelta64, one of NumPy's integers, is "m"
         return _frozen_copy(array) if array.shape else float(array)
     name = name(value) if callable(name) else name
     raise TraceError(
