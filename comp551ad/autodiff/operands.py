@@ -28,13 +28,6 @@ def as_input(value: Any, name: Any) -> Any:
 
 def as_constant(value: Any, name: str) -> Any:
     """A constant operand of the operation ``name``: a float, or a read-only float64 copy."""
-    if isinstance(value, list | tuple):
-        try:
-            value = np.asarray(value)
-        except ValueError as error:
-            raise TraceError(
-                f"{name}: got a list that is no array, expected rows of equal length: {error}"
-            ) from None
     return _as_real(value, name, "fiub", "")
 
 
@@ -42,6 +35,13 @@ def _as_real(value, name, kinds, otherwise):
     """Masked arrays, matrices, arrays with units would be wrong as plain numbers."""
     if type(value) is int or type(value) is float:
         return float(value)
+    if isinstance(value, list | tuple):
+        try:
+            value = np.asarray(value)
+        except ValueError as error:
+            raise TraceError(
+                f"{name}: got a list that is no array, expected rows of equal length: {error}"
+            ) from None
     is_number = isinstance(value, int | float | np.number | np.bool_)
     is_array = type(value) in (np.ndarray, np.memmap) or hasattr(value, "origin")
     array = np.asarray(value if is_number or is_array else None)
