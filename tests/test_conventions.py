@@ -114,13 +114,6 @@ def test_std_of_a_constant_also_where_its_mean_is_rounded(c, n):
     assert tangent == 0.0
 
 
-def test_values_at_the_edge_are_numpys():
-    assert record(lambda x: x**0, 0.0).result == 1.0
-    assert record(lambda y: 0.0**y, 2.0).result == 0.0
-    assert record(fn.xlogy, 0.0, 0.0).result == 0.0
-    assert record(np.std, np.full(3, 2.0)).result == 0.0
-
-
 # A rule that met Python's floats with / and ** would raise, or turn complex.
 NUMBERS = [
     (np.log, (0.0,), (INF,)),
@@ -142,7 +135,21 @@ NUMBERS = [
     (np.exp, (1e3,), (INF,)),
     (np.square, (1e200,), (2e200,)),
     (fn.xlogy, (0.0, 0.0), (-INF, 0.0)),
-]
+    *[(np.log1p, (1e-300,), (1.0,)), (np.expm1, (-1e-300,), (1.0,)), (np.tanh, (1e300,), (0.0,))],
+    (lambda a: a * 1e-300, (1e300,), (1e-300,)),
+    # Infinities and nan pass through as in NumPy.
+    *[(np.tanh, (INF,), (0.0,)), (np.arctan, (-INF,), (0.0,)), (np.log, (INF,), (0.0,))],
+    *[(np.sin, (INF,), (NAN,)), (np.exp, (NAN,), (NAN,)), (lambda a: 1 / a, (INF,), (0.0,))],
+    *[(relu, (INF,), (1.0,)), (relu, (-INF,), (0.0,)), (relu, (NAN,), (NAN,))],
+    *[(np.maximum, (NAN, other), (NAN, NAN)) for other in (1.0, -INF, INF, NAN)],
+    *[(np.minimum, (other, NAN), (NAN, NAN)) for other in (1.0, -INF, INF, NAN)],
+    (lambda a: np.clip(a, 0.0, 1.0), (NAN,), (NAN,)),
+    # Large logits.
+    *zip([logistic] * 5, [(-1e4,), (-INF,), (0.0,), (800.0,), (INF,)],
+         [(0.0,), (0.0,), (0.25,), (0.0,), (0.0,)], strict=True),
+    *zip([softplus] * 5, [(-1e4,), (-INF,), (0.0,), (800.0,), (INF,)],
+         [(0.0,), (0.0,), (0.5,), (1.0,), (1.0,)], strict=True),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("f", "x", "expected"), NUMBERS)
@@ -157,9 +164,8 @@ def test_numbers_overflow_and_divide_as_arrays_do(f, x, expected):
             for k in which
         ]
         np.testing.assert_array_equal(record(f, *x).result, f(*arrays)[0])
-    np.testing.assert_array_equal(as_numbers, expected)
-    np.testing.assert_array_equal([a[0] for a in as_arrays], expected)
-    np.testing.assert_array_equal([t for _, t in tangents], expected)
+    for found in (as_numbers, [a[0] for a in as_arrays], [t for _, t in tangents]):
+        np.testing.assert_allclose(found, expected, rtol=1e-15, atol=1e-300)
     assert all(isinstance(g, float) for g in as_numbers)
 
 
@@ -171,16 +177,38 @@ def test_no_degrees_of_freedom_give_nan_as_in_numpy():
         assert np.all(np.isnan(grad(lambda x: np.var(x, ddof=2))(np.array([1.0, 1.0]))))
 
 
-def test_second_derivatives_at_kinks_are_zero_or_finite():
-    assert grad(grad(relu))(0.0) == 0.0
-    assert grad(grad(lambda x: np.maximum(x, 0.0) ** 2))(0.0) == 0.0
-    assert grad(grad(lambda x: x**2))(0.0) == 2.0
-    assert grad(grad(lambda x: x**1))(0.0) == 0.0
-    assert grad(grad(lambda x: x**3))(0.0) == 0.0
-    assert hessian(lambda x: np.max(x))(np.array([1.0, 1.0])).tolist() == [
-        [0, 0],
-        [0, 0],
-    ]
+SECOND = [
+    # function, where, its second derivatives
+    (relu, 0.0, 0.0),
+    (lambda x: np.maximum(x, 0.0) ** 2, 0.0, 0.0),
+    (lambda x: np.sum(np.maximum(x, x) ** 2), 0.0, 2.0),
+    (lambda x: x**0.0, 0.0, 0.0),
+    (lambda x: x**1, 0.0, 0.0),
+    (lambda x: x**2, 0.0, 2.0),
+    (lambda x: x**3, 0.0, 0.0),
+    (lambda y: 0.0**y, 2.0, 0.0),
+    (softplus, 0.0, 0.25),
+    (np.std, 3.0, 0.0),
+    (np.sinc, 0.0, -(np.pi**2) / 3),
+    (np.max, [1.0, 1.0], [[0.0, 0.0], [0.0, 0.0]]),
+    (np.var, [1.0, 1.0], [[0.5, -0.5], [-0.5, 0.5]]),
+    (lambda x: np.sum(x * x), [0.0, 0.0], [[2.0, 0.0], [0.0, 2.0]]),
+    # ∂/∂a of b aᵇ⁻¹ at b = 0 is 0, but its slope in b is aᵇ⁻¹(1 + b log a): 1/a there.
+    (lambda p: p[0] ** p[1], [2.0, 0.0], [[0.0, 0.5], [0.5, np.log(2.0) ** 2]]),
+    (logsumexp, [1e4, 1e4, 0.0], [[0.25, -0.25, 0.0], [-0.25, 0.25, 0.0], [0.0] * 3]),
+    (lambda q: np.sum(softplus(q)), [-1e4, 800.0], [[0.0, 0.0], [0.0, 0.0]]),
+    (lambda q: np.sum(logistic(q)), [-1e4, 800.0], [[0.0, 0.0], [0.0, 0.0]]),
+]
+
+
+@pytest.mark.parametrize(("f", "x", "expected"), SECOND)
+@pytest.mark.parametrize("outer", ["forward", "reverse"])
+@pytest.mark.parametrize("inner", ["forward", "reverse"])
+def test_second_derivatives_however_made(f, x, expected, inner, outer):
+    x = np.array(x) if isinstance(x, list) else x
+    found = jacobian(jacobian(f, mode=inner), mode=outer)(x)
+    np.testing.assert_allclose(found, expected, rtol=1e-14, atol=1e-300)
+    assert not np.any(hessian(lambda p: p[0] ** p[1])(np.array([0.0, 3.0])))
 
 
 @pytest.mark.parametrize("f", [np.max, np.min], ids=lambda f: f.__name__)
@@ -191,10 +219,6 @@ def test_the_conventions_hold_inside_another_derivative(f):
     assert jvp(grad(f), (x,), (t,))[1].tolist() == [0.0, 0.0]
     assert grad(lambda x: np.sum(t * grad(f)(x)))(x).tolist() == [0.0, 0.0]
     assert hessian(f)(x).tolist() == [[0.0, 0.0], [0.0, 0.0]]
-
-
-def absolute(x):
-    return np.sum(np.abs(x))
 
 
 # Eigenvalues 1, 1 and 4.
@@ -221,7 +245,7 @@ def softplus_by_hand(x):
             np.linalg.svdvals(x * np.eye(3, 2) @ np.eye(2, 3) + FOUR) ** 2
         ),
         np.std,
-        absolute,
+        lambda x: np.sum(np.abs(x)),
         lambda x: np.hypot(x[0], x[1]),
         lambda x: np.linalg.norm(x) ** 2,
         lambda x: np.linalg.norm(x) * np.linalg.norm(x),
@@ -305,16 +329,6 @@ def test_curvatures_where_several_singular_values_are_zero_are_nan_or_refused(f,
     )
 
 
-def test_right_second_derivatives_beside_the_conventions():
-    assert hessian(lambda x: np.sum(np.maximum(x, x) ** 2))(np.zeros(2))[0, 0] == 2
-    assert hessian(np.var)(np.ones(2)).tolist() == [[0.5, -0.5], [-0.5, 0.5]]
-    assert hessian(lambda x: np.sum(x * x))(np.zeros(2)).tolist() == [[2, 0], [0, 2]]
-    assert grad(grad(softplus))(0.0) == 0.25
-    assert grad(grad(lambda y: 0.0**y))(2.0) == hessian(lambda y: 0.0**y)(2.0) == 0.0
-    assert grad(grad(np.std))(3.0) == 0.0
-    assert grad(grad(np.sinc))(0.0) == pytest.approx(-(np.pi**2) / 3)
-
-
 def test_kinks_behind_kinks_keep_a_slope_of_one_side():
     """Where a layer is dead and biases are 0, every layer behind it is at a tie."""
     steps = np.random.default_rng(7).normal(size=(6, 3, 3))
@@ -340,126 +354,48 @@ def test_kinks_behind_kinks_keep_a_slope_of_one_side():
             assert min(abs(gradient[k] - left), abs(gradient[k] - right)) < 1e-9
 
 
-# ---------------------------------------------------------------- infinities, nan
-
-
-def test_nan_passes_through_as_in_numpy():
-    x = np.array([1.0, NAN, 2.0])
-    assert np.isnan(grad(lambda x: np.sum(x * x))(x)).tolist() == [False, True, False]
-    assert np.isnan(grad(lambda x: np.sum(np.exp(x)))(x)).tolist() == [
-        False,
-        True,
-        False,
-    ]
-    assert np.isnan(record(np.max, x).result)
-    assert np.isnan(record(relu, NAN).result)
-    assert np.isnan(record(np.maximum, NAN, 1.0).result)
-    assert grad(lambda x: np.sum(x))(x).tolist() == [1.0, 1.0, 1.0]
-
-
-def test_inf_passes_through_as_in_numpy():
-    with np.errstate(invalid="ignore", over="ignore"):
-        assert grad(np.exp)(1000.0) == INF
-        assert grad(np.tanh)(INF) == 0.0
-        assert grad(np.arctan)(-INF) == 0.0
-        assert grad(lambda x: 1 / x)(INF) == 0.0
-        assert grad(np.log)(INF) == 0.0
-        assert grad(relu)(INF) == 1.0 and grad(relu)(-INF) == 0.0
-        assert np.isnan(grad(np.sin)(INF))
-        assert grad(logistic)(INF) == 0.0 and grad(logistic)(-INF) < 1e-300
-        assert grad(softplus)(INF) == 1.0 and grad(softplus)(-INF) < 1e-300
-
-
-# ---------------------------------------------------------------- logits of ±1e4
-
-BIG = np.array([-1e4, -800.0, 0.0, 800.0, 1e4])
-
-
-@pytest.mark.parametrize(
-    ("f", "total", "slopes"),
-    [
-        (logistic, 2.5, [0.0, 0.0, 0.25, 0.0, 0.0]),
-        (softplus, 1e4 + 800 + np.log(2), [0.0, 0.0, 0.5, 1.0, 1.0]),
-    ],
-)
-def test_logistic_and_softplus_of_large_logits(f, total, slopes):
-    value, slope = value_and_grad(lambda q: np.sum(f(q)))(BIG)
-    assert value == total
-    np.testing.assert_allclose(slope, slopes, atol=1e-300)
+# ---------------------------------------------------------------- extreme and unusual numbers
 
 
 def test_logsumexp_and_softmax_of_large_logits():
     U = np.array([[1e4, 0.0, -1e4], [1e4, 1e4, 0.0], [-1e4, -1e4, -1e4]])
-    assert record(logsumexp, U).result.tolist() == [
-        1e4,
-        1e4 + np.log(2),
-        -1e4 + np.log(3),
-    ]
-    third = 1 / 3
-    P = [[1.0, 0.0, 0.0], [0.5, 0.5, 0.0], [third, third, third]]
+    P = [[1.0, 0.0, 0.0], [0.5, 0.5, 0.0], [1 / 3, 1 / 3, 1 / 3]]
+    values = [1e4, 1e4 + np.log(2), -1e4 + np.log(3)]
+    assert record(logsumexp, U).result.tolist() == values
     assert grad(lambda U: np.sum(logsumexp(U)))(U).tolist() == P
     assert record(softmax, U).result.tolist() == P
-    assert jacobian(softmax)(U[1]).tolist() == [
-        [0.25, -0.25, 0],
-        [-0.25, 0.25, 0],
-        [0, 0, 0],
-    ]
-    assert hessian(lambda u: logsumexp(u))(U[1]).tolist() == [
-        [0.25, -0.25, 0],
-        [-0.25, 0.25, 0],
-        [0, 0, 0],
-    ]
-    assert np.all(np.isfinite(hessian(lambda q: np.sum(softplus(q)))(BIG)))
-    assert np.all(np.isfinite(hessian(lambda q: np.sum(logistic(q)))(BIG)))
-
-
-def test_tiny_and_huge_numbers():
-    assert grad(np.log1p)(1e-300) == 1.0 and record(np.log1p, 1e-300).result == 1e-300
-    assert (
-        grad(np.expm1)(-1e-300) == 1.0 and record(np.expm1, -1e-300).result == -1e-300
-    )
-    assert grad(lambda x: x * 1e-300)(1e300) == 1e-300
-    assert grad(lambda x: np.sum(np.tanh(x)))(np.array([1e300])).tolist() == [0.0]
-
-
-# ---------------------------------------------------------------- unusual arrays
+    slopes = [[0.25, -0.25, 0], [-0.25, 0.25, 0], [0, 0, 0]]
+    assert jacobian(softmax)(U[1]).tolist() == slopes
 
 
 @pytest.mark.parametrize("shape", [(0,), (0, 3), (3, 0), (2, 0, 4)])
 def test_empty_arrays(shape):
     x = np.zeros(shape)
-    assert grad(lambda x: np.sum(np.sin(x) * 2))(x).shape == shape
-    assert grad(np.sum)(x).shape == shape
-    assert grad(np.linalg.norm)(x).shape == shape
-    assert jacobian(lambda x: x * 2)(x).shape == shape + shape
-    assert jacobian(lambda x: x * 2, mode="forward")(x).shape == shape + shape
-    value, tangent = jvp(lambda x: np.sum(x), (x,), (x,))
-    assert (value, tangent) == (0.0, 0.0)
-    n = np.sum(x, axis=-1).size
-    assert grad(lambda x: np.sum(np.sum(x, axis=-1) ** 2))(x).size == n * shape[-1]
+    for f in (
+        lambda x: np.sum(np.sin(x) * 2),
+        np.linalg.norm,
+        lambda x: np.sum(np.sum(x, axis=-1) ** 2),
+    ):
+        assert grad(f)(x).shape == shape
+    for mode in ("reverse", "forward"):
+        assert jacobian(lambda x: x * 2, mode=mode)(x).shape == shape + shape
+    assert jvp(lambda x: np.sum(x), (x,), (x,)) == (0.0, 0.0)
 
 
 def test_empty_matrix_products():
     A, B = np.zeros((2, 0)), np.zeros((0, 3))
     dA, dB = grad(lambda A, B: np.sum(A @ B + 1.0), (0, 1))(A, B)
     assert dA.shape == (2, 0) and dB.shape == (0, 3)
-    b = np.ones((0, 3))
-    g = grad(lambda c: np.sum(b * c))(np.array([1.0, 2.0, 3.0]))
-    assert g.tolist() == [0.0, 0.0, 0.0]
+    assert grad(lambda c: np.sum(B * c))(np.ones(3)).tolist() == [0.0, 0.0, 0.0]
 
 
 def test_zero_dimensional_arrays_are_numbers():
     x = np.array(3.0)
-    t = record(lambda x: x * x, x)
-    assert (
-        t["x"] == 3.0 and np.shape(t["x"]) == () and not isinstance(t["x"], np.ndarray)
-    )
-    g = grad(lambda x: x * x)(x)
-    assert g == 6.0 and not isinstance(g, np.ndarray)
-    assert grad(lambda x: x * np.array(2.0))(1.0) == 2.0
-    assert grad(lambda x: np.sum(x))(np.array(1.0)) == 1.0
+    t, g = record(lambda x: x * x, x), grad(lambda x: x * np.array(2.0))(x)
+    assert t["x"] == 3.0 and g == 2.0
+    assert not isinstance(t["x"], np.ndarray) and not isinstance(g, np.ndarray)
     for reduce in (np.sum, np.mean, np.max, np.min, np.linalg.norm):
-        assert grad(reduce)(2.0) == 1.0
+        assert grad(reduce)(2.0) == grad(reduce)(x) == 1.0
 
 
 @pytest.mark.parametrize(
@@ -474,12 +410,7 @@ def test_other_real_kinds_are_promoted(kind):
     assert grad(lambda x: x**3)(kind(2)) == 12.0
     h = grad(lambda y: np.sum(x * y))(np.array([1.0, 1.0, 1.0]))
     assert h.dtype == np.float64 and h.tolist() == [1.0, 2.0, 3.0]
-
-
-def test_float32_constants_compute_in_float64():
-    c = np.float32(0.1)
-    assert grad(lambda x: x * c)(1.0) == float(c)
-    assert record(lambda x: x * np.full(2, 0.1, np.float32), 3.0).result.dtype == float
+    assert record(lambda y: y * x, 3.0).result.dtype == float
 
 
 def layouts(x):
@@ -504,56 +435,28 @@ def test_memory_layout_does_not_matter(layout):
         return np.sum(np.tanh(rows)) + np.sum(np.ravel(x)[::5] * x.T[0, 0]) + x[2, 1]
 
     expected = grad(f, (0, 1))(x, C)
-    other = grad(f, (0, 1))(layouts(x)[layout], layouts(C)[layout])
-    assert np.array_equal(expected[0], other[0]) and np.array_equal(
-        expected[1], other[1]
-    )
-    constant = layouts(C)[layout]
-    assert np.array_equal(grad(lambda x: f(x, constant))(x), expected[0])
+    x_again, C_again = layouts(x)[layout], layouts(C)[layout]
+    other = grad(f, (0, 1))(x_again, C_again)
+    constant = grad(lambda x: f(x, C_again))(x)
+    for one, same in zip((*expected, expected[0]), (*other, constant), strict=True):
+        assert np.array_equal(one, same)
 
 
 # ---------------------------------------------------------------- axes
 
 
-def test_second_derivatives_of_a_power_whose_exponent_is_zero():
-    """∂/∂a of b aᵇ⁻¹ at b = 0 is 0, but its slope in b is aᵇ⁻¹(1 + b log a): 1/a there."""
-    by_mode = [
-        jacobian(jacobian(lambda p: p[0] ** p[1], mode=inner), mode=outer)
-        for inner in ("forward", "reverse")
-        for outer in ("forward", "reverse")
-    ]
-    for second in by_mode:
-        np.testing.assert_allclose(
-            second(np.array([2.0, 0.0])),
-            [[0, 0.5], [0.5, np.log(2.0) ** 2]],
-            rtol=1e-15,
-        )
-    assert grad(lambda x: x**0.0)(0.0) == grad(grad(lambda x: x**0.0))(0.0) == 0.0
-    assert grad(np.power)(0.0, 0.0) == 0.0
-    assert not np.any(hessian(lambda p: p[0] ** p[1])(np.array([0.0, 3.0])))
-
-
-@pytest.mark.parametrize("other", [1.0, -INF, INF, NAN])
-def test_nan_stays_in_the_gradient_of_a_choice(other):
-    for choose in (np.maximum, np.minimum):
-        assert np.isnan(grad(choose, (0, 1))(NAN, other)).all()
-        assert np.isnan(grad(choose, (0, 1))(other, NAN)).all()
+def test_nan_stays_in_the_gradient_of_a_choice():
     for choose in (np.max, np.min):
-        assert np.isnan(grad(choose)(np.array([NAN, other]))).all()
         rows = grad(lambda x, f=choose: np.sum(f(x, 1)))(np.array([[NAN, 1], [2, 3.0]]))
         assert np.isnan(rows[0]).all() and np.isfinite(rows[1]).all()
-    assert np.isnan(grad(lambda x: np.clip(x, 0.0, 1.0))(NAN))
 
 
-def test_reductions_of_nothing_along_an_axis_that_has_something():
+@pytest.mark.parametrize("options", [{}, {"ddof": 1}])
+@pytest.mark.parametrize("reduce", [np.var, np.std])
+def test_reductions_of_nothing_along_an_axis_that_has_something(reduce, options):
     """No rows of three numbers: no sums, and a gradient of their shape."""
-    x = np.zeros((0, 3))
-    for reduce in (np.sum, np.mean, np.var, np.std):
-        g = grad(lambda x, reduce=reduce: np.sum(reduce(x, axis=1)))(x)
-        assert g.shape == (0, 3)
-    for reduce in (np.var, np.std):
-        g = grad(lambda x, reduce=reduce: np.sum(reduce(x, axis=1, ddof=1)))(x)
-        assert g.shape == (0, 3)
+    g = grad(lambda x: np.sum(reduce(x, axis=1, **options)))(np.zeros((0, 3)))
+    assert g.shape == (0, 3)
 
 
 @pytest.mark.parametrize("reduce", [np.mean, np.var, np.std])
@@ -568,13 +471,12 @@ def test_the_mean_of_nothing_is_nan_with_numpys_warning(shape, axis, reduce):
         assert np.all(np.isnan(tangent))
 
 
-def test_an_adjoint_of_fewer_axes_reaches_a_reduction_at_full_size():
+@pytest.mark.parametrize(("reduce", "count"), [(np.sum, 1), (np.mean, 4)])
+def test_an_adjoint_of_fewer_axes_reaches_a_reduction_at_full_size(reduce, count):
     """y · b with y 2 x 3 and b (3,): the adjoint of y is (3,) until a rule needs more."""
     x, b = np.arange(24.0).reshape(4, 2, 3), np.array([1.0, 2.0, 3.0])
-    g = grad(lambda x: np.sum(np.sum(x, axis=0) * b))(x)
-    assert np.array_equal(g, np.broadcast_to(b, (4, 2, 3)))
-    g = grad(lambda x: np.sum(np.mean(x, axis=(0,)) * b))(x)
-    assert np.array_equal(g, np.broadcast_to(b / 4, (4, 2, 3)))
+    g = grad(lambda x: np.sum(reduce(x, axis=0) * b))(x)
+    assert np.array_equal(g, np.broadcast_to(b / count, (4, 2, 3)))
 
 
 def test_numpys_integers_are_axes():
@@ -615,10 +517,8 @@ def test_an_adjoint_of_zero_beside_an_infinite_slope():
     with pytest.warns(RuntimeWarning):
         g = grad(lambda x: np.sum(np.sqrt(x)[1:]))(np.array([0.0, 4.0]))
     assert np.isnan(g[0]) and g[1] == 0.25
-    assert grad(lambda x: np.sum(np.sqrt(x[1:])))(np.array([0.0, 4.0])).tolist() == [
-        0.0,
-        0.25,
-    ]
+    g = grad(lambda x: np.sum(np.sqrt(x[1:])))(np.array([0.0, 4.0]))
+    assert g.tolist() == [0.0, 0.25]
     x = np.array([0.0, 2.0])
     safe = grad(lambda x: np.sum(np.where(x > 0, np.log(np.where(x > 0, x, 1)), 0 * x)))
     assert safe(x).tolist() == [0.0, 0.5]

@@ -58,13 +58,6 @@ def test_the_table_of_s14(t, of):
     assert (r.wrt, r.of, r.mode, r.trace) == (None, of, "reverse", t)
 
 
-def test_the_closed_forms_of_s14(t):
-    r, (w0, w1, x) = reverse(t, "y2"), (0.5, 2.0, 3.0)
-    assert r["w0"] == pytest.approx(-np.sin(w1 * x + w0), rel=1e-15)
-    assert r["x"] == pytest.approx(-w1 * np.sin(w1 * x + w0), rel=1e-15)
-    assert r["w1"] == pytest.approx(-x * np.sin(w1 * x + w0), rel=1e-15)
-
-
 def test_e07_the_minus_sine_of_the_cosine(t):
     """The graph slide has ȧ7 = −ȧ5 cos a5; differences tell which is right (E07)."""
     h = 1e-6

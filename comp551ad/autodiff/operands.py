@@ -28,6 +28,13 @@ def as_input(value: Any, name: Any) -> Any:
 
 def as_constant(value: Any, name: str) -> Any:
     """A constant operand of the operation ``name``: a float, or a read-only float64 copy."""
+    return _as_real(value, name, "fiub", "")
+
+
+def _as_real(value, name, kinds, otherwise):
+    """Masked arrays, matrices, arrays with units would be wrong as plain numbers."""
+    if type(value) is int or type(value) is float:
+        return float(value)
     if isinstance(value, list | tuple):
         try:
             value = np.asarray(value)
@@ -35,17 +42,12 @@ def as_constant(value: Any, name: str) -> Any:
             raise TraceError(
                 f"{name}: got a list that is no array, expected rows of equal length: {error}"
             ) from None
-    return _as_real(value, name, "fiub", "")
-
-
-def _as_real(value, name, kinds, otherwise):
-    """Masked arrays, matrices, arrays with units would be wrong as plain numbers."""
     is_number = isinstance(value, int | float | np.number | np.bool_)
     is_array = type(value) in (np.ndarray, np.memmap) or hasattr(value, "origin")
     array = np.asarray(value if is_number or is_array else None)
-    if array.dtype == object and isinstance(value, int):  # of more than 64 bits
-        return float(value)
-    if array.dtype.kind in kinds:  # that of timedelta64, one of NumPy's integers, is "m"
+    if (
+        array.dtype.kind in kinds
+    ):  # that of timedelta64, one of NumPy's integers, is "m"
         return _frozen_copy(array) if array.shape else float(array)
     name = name(value) if callable(name) else name
     raise TraceError(

@@ -911,10 +911,16 @@ def _count(x, y):
     return size_of(x) / size_of(y) if size_of(y) else np.inf
 
 
-def _sum_value(x, axis=None, keepdims=False):
-    if type(x) is np.ndarray:  # what np.sum does in the end, without its detour
-        return np.add.reduce(x, axis=axis, keepdims=keepdims)
-    return np.sum(x, axis=axis, keepdims=keepdims)
+def _over_axes(function: Callable, ufunc: np.ufunc) -> Callable:
+    """A reduction of NumPy's with the parameters that an entry has; of an array by what it comes
+    to in the end, without its detour."""
+
+    def value(x, axis=None, keepdims=False):
+        if type(x) is np.ndarray:
+            return ufunc.reduce(x, axis=axis, keepdims=keepdims)
+        return function(x, axis=axis, keepdims=keepdims)
+
+    return value
 
 
 def _mean_value(x, axis=None, keepdims=False):
@@ -927,7 +933,7 @@ def _mean_value(x, axis=None, keepdims=False):
 reduction(
     "sum",
     lambda g, y, x, axis, keepdims=False: _unreduce(g, axis, keepdims),
-    value=_sum_value,
+    value=_over_axes(np.sum, np.add),
     examples=[*_REDUCED, _example((0, 3), axis=0), _example((), axis=0)],
     out="method",
     linear=True,
@@ -965,18 +971,14 @@ define(
 )
 
 
-def _over_axes(function: Callable) -> Callable:
-    """A reduction of NumPy's with the parameters that an entry has."""
-    return lambda x, axis=None, keepdims=False: function(
-        x, axis=axis, keepdims=keepdims
-    )
-
-
-for _name, _function, _alias in (("max", np.max, np.amax), ("min", np.min, np.amin)):
+for _name, _function, _alias, _ufunc in (
+    ("max", np.max, np.amax, np.maximum),
+    ("min", np.min, np.amin, np.minimum),
+):
     by_slope(
         _name,
         fn.tie_share,
-        value=_over_axes(_function),
+        value=_over_axes(_function, _ufunc),
         functions=(_function, _alias),
         out="method",
     )
