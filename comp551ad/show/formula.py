@@ -67,8 +67,9 @@ class Formula:
 
 
 _ACCENTS = {"value": "", "tangent": "\u0307", "adjoint": "\u0304"}
-_LATEX_ACCENTS = {"value": "", "tangent": r"\dot ", "adjoint": r"\bar "}
-_LATEX_WIDE = {"value": "{}", "tangent": r"\dot{{{}}}", "adjoint": r"\overline{{{}}}"}
+# Over a letter, and over a name.
+_LATEX_ACCENTS = {"value": ("", ""), "tangent": (r"\dot ", r"\dot")}
+_LATEX_ACCENTS["adjoint"] = r"\bar ", r"\overline"
 _LETTER_AND_NUMBER = re.compile(r"([A-Za-z])(\d*)")
 _LATEX_ESCAPES = {
     "\\": r"\backslash ",
@@ -80,8 +81,9 @@ _LATEX_ESCAPES = {
 }
 
 
-def _latex_escape(name):
-    return "".join(_LATEX_ESCAPES.get(c, c) for c in name)
+def _word(text, latex):
+    escaped = "".join(_LATEX_ESCAPES.get(c, c) for c in text)
+    return rf"\mathrm{{{escaped}}}" if latex else text
 
 
 def symbol(kind: str, row: int, names: Mapping[int, str] = {}) -> Formula:  # noqa: B006
@@ -97,10 +99,11 @@ def _symbol(latex, kind, row, names):
     match = _LETTER_AND_NUMBER.fullmatch(f"a{row + 1}" if name is None else name)
     # A name such as a2 would look like a row's label.
     if match is None or (name is not None and match[1] == "a" and match[2]):
-        return _LATEX_WIDE[kind].format(rf"\mathrm{{{_latex_escape(name)}}}")
+        word = _word(name, latex)
+        return f"{_LATEX_ACCENTS[kind][1]}{{{word}}}" if kind != "value" else word
     letter, digits = match.groups()
     below = f"_{digits}" if len(digits) == 1 else f"_{{{digits}}}"
-    return _LATEX_ACCENTS[kind] + letter + (below if digits else "")
+    return _LATEX_ACCENTS[kind][0] + letter + (below if digits else "")
 
 
 # ---------------------------------------------------------------- writing a tree
@@ -156,17 +159,17 @@ class _Writer:
             return self.constant(tree.value, tree.word)
         return self.symbol(tree.kind, tree.row)
 
-    def symbol(self, kind, row):
+    def symbol(self, kind, row) -> _Written:
         return _Written(_symbol(self.latex, kind, row, self.names), ATOM)
 
     # -- numbers and arrays
 
-    def as_form(self, text):
+    def number(self, x):
+        text = constant(x)
         if not self.latex:
             return text
-        digits, e, exponent = (
-            text.replace(MINUS, "-").replace("∞", r"\infty").partition("e")
-        )
+        text = text.replace(MINUS, "-").replace("∞", r"\infty")
+        digits, e, exponent = text.partition("e")
         return rf"{digits} \cdot 10^{{{exponent}}}" if e else digits
 
     def constant(self, x, word=None):
@@ -176,13 +179,13 @@ class _Writer:
         ratio = Fraction(x).limit_denominator(1000) if math.isfinite(x) else Fraction(0)
         # 1/3 rather than 0.3333.
         if float(ratio) == x and float(f"{x:.3e}") != x:
-            text, minus = f"{abs(ratio.numerator)}/{ratio.denominator}", x < 0
-            if self.latex:
-                text = rf"\frac{{{abs(ratio.numerator)}}}{{{ratio.denominator}}}"
-            return _Written(self.minus * minus + text, PRODUCT, minus)
-        text = constant(x)
-        level = PRODUCT if text[0] == MINUS or "e" in text else ATOM
-        return _Written(self.as_form(text), level, text[0] == MINUS)
+            up, down = abs(ratio.numerator), ratio.denominator
+            text = rf"\frac{{{up}}}{{{down}}}" if self.latex else f"{up}/{down}"
+            return _Written(self.minus * (x < 0) + text, PRODUCT, x < 0)
+        text = self.number(x)
+        minus = text[0] == self.minus
+        level = PRODUCT if minus or "e" in constant(x) else ATOM
+        return _Written(text, level, minus)
 
     def origin_of(self, x):
         """The ``Origin`` of data, or of a constant that came from data."""
@@ -191,21 +194,20 @@ class _Writer:
     def origin(self, origin) -> _Written:
         """What data came from, as one would write it: y, a₄ > 0, argsort(y)."""
         if origin.function is None:
-            return _Written(self.word(origin.operands[0]), ATOM)
+            return self.word(origin.operands[0])
         name = getattr(origin.function, "__name__", origin.function).strip("_")
         parts = [self.source(o) for o in origin.operands]
         if name in _SIGNS and len(parts) == 2:
-            sign = _SIGNS[name][self.latex]
             inner = [p.text if p.level else self.wrapped(p.text) for p in parts]
             # It binds more loosely than all else.
-            return _Written(f" {sign} ".join(inner), 0)
+            return _Written(f" {_SIGNS[name][self.latex]} ".join(inner), 0)
         if name == "getitem":
             index = self.parameter("index", origin.operands[1], name)
             return _Written(f"{parts[0].text}[{index}]", ATOM)
         arguments = [part.text for part in parts]
         for key, value in origin.parameters.items():
-            arguments.append(f"{self.word(key)}={self.source(value).text}")
-        return _Written(f"{self.word(name)}({', '.join(arguments)})", ATOM)
+            arguments.append(f"{self.word(key).text}={self.source(value).text}")
+        return _Written(f"{self.word(name).text}({', '.join(arguments)})", ATOM)
 
     def source(self, operand) -> _Written:
         """An operand of the call that data came from."""
@@ -214,26 +216,24 @@ class _Writer:
         is_number = isinstance(operand, np.ndarray | float | int)
         if is_number and not isinstance(operand, bool):
             return self.constant(operand)
-        return _Written(self.word(str(operand)), ATOM)
+        return self.word(str(operand))
 
-    def array(self, x, word=None):
+    def array(self, x, word=None) -> _Written:
         if (origin := self.origin_of(x)) is not None:
             return self.origin(origin)
         if word:
-            return _Written(self.word(word), ATOM)
+            return self.word(word)
         x = np.asarray(x)
         whole = x.ndim == 1 and x.dtype.kind in "iu"
         if whole and x.size > 4 and np.all(np.diff(x) == 1):
             dots = r" \ldots " if self.latex else "…"
             return _Written(f"[{x[0]}, {x[1]}, {dots}, {x[-1]}]", ATOM)
         if x.ndim == 1 and 0 < x.size <= 4:
-            entries = [
-                str(e) if x.dtype == bool else self.as_form(constant(e)) for e in x
-            ]
+            entries = [str(e) if x.dtype == bool else self.number(e) for e in x]
             return _Written(f"[{', '.join(entries)}]", ATOM)
-        shape = "×".join(map(str, x.shape)) or "1"
-        shape = shape.replace("×", r" \times ") if self.latex else shape
-        return _Written(f"{self.word('constant')}[{shape}]", ATOM)
+        sign = r" \times " if self.latex else "×"
+        shape = sign.join(map(str, x.shape)) or "1"
+        return _Written(f"{self.word('constant').text}[{shape}]", ATOM)
 
     # -- operations
 
@@ -266,11 +266,10 @@ class _Writer:
         """Append operand k: in parentheses, or called, where it must be."""
         name, operand = tree.primitive.name, tree.operands[k]
         needs = notation.needs[k]
-        closed = needs == 0 or (
-            out.rstrip()[-1:] in ("(", "[", "{", ",")
-            and following[:1] in (")", "]", "}", ",")
-        )
-        if closed:
+        before, after = out.rstrip()[-1:], following[:1]
+        if needs == 0 or (
+            before in ("(", "[", "{", ",") and after in (")", "]", "}", ",")
+        ):
             return out + self.write(operand).text, level, False
         if _mixes_products(tree, operand):
             needs = max(needs, PREFIX)
@@ -292,9 +291,8 @@ class _Writer:
         # sin a5, but sin(a5 + 1), sin(a5)·a6.
         if is_call and (wrap or tail or isinstance(operand, Operation)):
             return out[:-1] + self.wrapped(self.write(operand).text), ATOM, False
-        if wrap:
-            return out + self.wrapped(self.write(operand).text), level, False
-        return out + written.text, level, leftmost and written.minus
+        text = self.wrapped(self.write(operand).text) if wrap else written.text
+        return out + text, level, leftmost and written.minus and not wrap
 
     def wrapped(self, text):
         return rf"\left({text}\right)" if self.latex else f"({text})"
@@ -304,33 +302,30 @@ class _Writer:
     def parameters(self, tree):
         """, axis=1 and the like: those that a reader would have to write."""
         return "".join(
-            f", {self.word(key)}={self.parameter(key, value, tree.primitive.name)}"
+            f", {self.word(key).text}={self.parameter(key, value, tree.primitive.name)}"
             for key, value in _shown_parameters(tree).items()
         )
 
-    def word(self, key):
-        return rf"\mathrm{{{_latex_escape(key)}}}" if self.latex else key
+    def word(self, text) -> _Written:
+        return _Written(_word(text, self.latex), ATOM)
 
     def parameter(self, key, value, name):
         if key == "index":
             parts = value if isinstance(value, tuple) else (value,)
-            text = ", ".join(self.index(part) for part in parts)
+            text = ", ".join(map(self.index, parts))
             text += "," * (isinstance(value, tuple) and len(value) == 1)
-            if name == "getitem":
-                return text
-            return f"[{text}]"
+            return text if name == "getitem" else f"[{text}]"
         if isinstance(value, np.ndarray):
             return self.array(value).text if value.ndim else str(value[()])
         return str(value).replace("-", MINUS)
 
     def index(self, part):
+        if isinstance(part, np.ndarray):
+            return self.array(part).text if part.ndim else str(part)
+        text = "..." if part is Ellipsis else str(part)
         if isinstance(part, slice):
             ends = ["" if e is None else str(e) for e in (part.start, part.stop)]
             text = ":".join(ends + ([] if part.step is None else [str(part.step)]))
-        elif isinstance(part, np.ndarray):
-            return self.array(part).text if part.ndim else str(part)
-        else:
-            text = "..." if part is Ellipsis else str(part)
         return text.replace("-", MINUS)
 
 
@@ -377,16 +372,15 @@ def _mixes_products(tree, operand):
     """Whether a matrix product meets a product entry by entry: which comes first must show."""
     while isinstance(operand, Operation) and operand.primitive.name == "negative":
         operand = operand.operands[0]
-    if not isinstance(operand, Operation):
+    if not (
+        isinstance(operand, Operation) and operand.primitive.notation.level == PRODUCT
+    ):
         return False
-    if operand.primitive.notation.level != PRODUCT:
-        return False
-    outer_is_matrix = tree.primitive.matrix_product
-    inner_is_matrix = operand.primitive.matrix_product
-    if outer_is_matrix:
-        return not inner_is_matrix
+    if tree.primitive.matrix_product:
+        return not operand.primitive.matrix_product
     arrays = sum(np.ndim(o.value) > 0 for o in tree.operands)
-    return inner_is_matrix and arrays > 1 and tree.primitive.notation.level != SUM
+    is_sum = tree.primitive.notation.level == SUM
+    return operand.primitive.matrix_product and arrays > 1 and not is_sum
 
 
 def badge(tree: Tree) -> str:
@@ -416,13 +410,14 @@ def assignment(left: Formula, right: Formula) -> Formula:
     )
 
 
-_LATEX_SIGNS = {MINUS: "-", "×": r" \times ", "…": r" \ldots ", "∞": r"\infty"}
+_LATEX_SIGNS = str.maketrans(
+    {MINUS: "-", "×": r" \times ", "…": r" \ldots ", "∞": r"\infty"}
+)
 
 
 def as_formula(text: str) -> Formula:
     """A number's or an array's text as a formula."""
-    signs = str.maketrans(_LATEX_SIGNS)
-    return Formula(lambda latex: text.translate(signs) if latex else text)
+    return Formula(lambda latex: text.translate(_LATEX_SIGNS) if latex else text)
 
 
 def parameter_text(key: str, value: Any, name: str, origins: Origins) -> str:

@@ -54,11 +54,14 @@ LONGEST_CODE = 4000
 def program_of(trace: Trace) -> dict:
     """A trace as the page's engine reads it."""
     code, spans = code_of(trace)
-    outputs = sorted({o for o in trace.outputs if o is not None})
-    rows = [_row(trace, k, span) for k, span in enumerate(spans)]
-    program = {"function": trace.function, "code": code, "rows": rows}
+    program = {
+        "function": trace.function,
+        "code": code,
+        "rows": [_row(trace, k, span) for k, span in enumerate(spans)],
+        "outputs": sorted({o for o in trace.outputs if o is not None}),
+    }
     fixed = _why_fixed(trace)
-    return program | {"outputs": outputs} | ({"fixed": fixed} if fixed else {})
+    return program | ({"fixed": fixed} if fixed else {})
 
 
 def _row(trace, k, span):
@@ -87,16 +90,12 @@ def _why_fixed(trace):
     holds a mask that was computed from the inputs. None where the list holds for all inputs."""
     if trace.decisions:
         question, _, line = trace.decisions[0]
-        return (
-            f"The inputs are fixed: line {line} looks at a value ({question}), and other inputs "
-            "may take another course."
-        )
-    if any(tapes_of(origin.operands) for _, origin in trace.origins.values()):
-        return (
-            "The inputs are fixed: a comparison of them, such as x > 0, stands in the list as it "
-            "came out."
-        )
-    return None
+        why = f"line {line} looks at a value ({question}), and other inputs may take another course."
+    elif any(tapes_of(origin.operands) for _, origin in trace.origins.values()):
+        why = "a comparison of them, such as x > 0, stands in the list as it came out."
+    else:
+        return None
+    return f"The inputs are fixed: {why}"
 
 
 def _constant(x, origins):
@@ -155,15 +154,13 @@ def rules_of(trace: Trace, number: int) -> dict:
     rows = [o for o in operands if type(o) is int]
     adjoint = {number: Symbol("adjoint", number, row[1])}
     tangents = {o: Symbol("tangent", o, trace.rows[o][1]) for o in rows}
-    found = {}
-    for mode, marks, walk in (
-        ("vjps", adjoint, pull_back),
-        ("jvps", tangents, push_forward),
-    ):
+
+    def rules(marks, walk):
         terms = recorded.terms(trace, number, marks, walk)
         trees = {p: _tree_data(tree, operands, trace.origins) for p, _, tree in terms}
-        found[mode] = [trees.get(k) for k in range(len(operands))]
-    return found
+        return [trees.get(k) for k in range(len(operands))]
+
+    return {"vjps": rules(adjoint, pull_back), "jvps": rules(tangents, push_forward)}
 
 
 def _tree_data(tree, operands, origins):
@@ -200,12 +197,8 @@ def table_of(names: Collection[str] = PRIMITIVES) -> str:
     Args:
         names: of the primitives; those that work entry by entry, which may be typed, come anyway.
     """
-    entries = [
-        _entry(name)
-        for name, primitive in PRIMITIVES.items()
-        if name in names or primitive.elementwise
-    ]
-    return "const TABLE = {\n" + ",\n".join(entries) + "\n};\n"
+    shown = [n for n, one in PRIMITIVES.items() if n in names or one.elementwise]
+    return "const TABLE = {\n" + ",\n".join(map(_entry, shown)) + "\n};\n"
 
 
 def operations_in(program: dict) -> list[str]:
@@ -233,16 +226,14 @@ def _entry(name):
     primitive = PRIMITIVES[name]
     notation = primitive.notation
     slots = ", ".join(f"{{{k}}}" for k in range(len(notation.needs)))
-    data = {"value": 0}
+    data: dict = {"value": 0}
     # The page writes a call by itself.
-    if notation.text not in (
-        f"{name}({slots}{{parameters}})",
-        f"{name}({{operands}}{{parameters}})",
-    ):
+    calls = (f"{name}({inner}{{parameters}})" for inner in (slots, "{operands}"))
+    if notation.text not in calls:
         data |= {
             "text": notation.text,
             "level": notation.level,
-            "needs": list(notation.needs),
+            "needs": notation.needs,
         }
     data |= {"matrix": True} if primitive.matrix_product else {}
     data |= {"bilinear": True} if primitive.bilinear else {}
@@ -341,16 +332,13 @@ def code_of(trace: Trace) -> tuple[str, list]:
 
     Where Python can't find the source there is none.
     """
-    nowhere: tuple[str, list] = "", [None] * len(trace.rows)
-    if trace.code is None:
-        return nowhere
     try:
         lines, first = inspect.getsourcelines(trace.code)
     except (OSError, TypeError, IndexError):
-        return nowhere
+        lines, first = [], 0
     text = textwrap.dedent("".join(lines))
-    if len(text) > LONGEST_CODE:
-        return nowhere
+    if not 0 < len(text) <= LONGEST_CODE:
+        return "", [None] * len(trace.rows)
     shown = text.splitlines(keepends=True)
     margin = len(lines[0]) - len(shown[0])
     starts = list(accumulate(map(len, shown), initial=0))

@@ -67,8 +67,7 @@ class LivePlayer:
 
     Attributes:
         label: what it shows, for those who can't see it.
-        data: what the page is handed.
-        programs: name -> a written program in JavaScript.
+        data, still, programs: as in ``player_html``.
     """
 
     def __init__(self, data: dict, still: str, programs: dict[str, str] = {}):  # noqa: B006

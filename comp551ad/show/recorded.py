@@ -26,7 +26,6 @@ from comp551ad.autodiff.trace import (
 )
 
 MOST = 24  # symbols and operations in a formula that is written down to the inputs
-GROUP = 32  # terms that are added one after the other
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,19 +116,17 @@ def terms_of(run: Pass, wanted: Collection[int]) -> dict[int, list[tuple]]:
     In forward mode there is one per edge into it, in the order of the operands; in reverse mode one
     per path, first user first (as on the slide).
     """
-    trace, wanted = run.trace, set(wanted)
     found: dict[int, list[tuple]] = {row: [] for row in wanted}
-    for row, entry in enumerate(trace.rows):
+    for row, entry in enumerate(run.trace.rows):
         ends = {o for _, o in edges_of(entry)}
-        if run.mode == "forward" and row in wanted:
+        if run.mode == "forward" and row in found:
             known = {o: Symbol("tangent", o, run[o + 1]) for o in ends}
-            shares = terms(trace, row, known, push_forward)
+            shares = terms(run.trace, row, known, push_forward)
             found[row] = [(o, p, tree) for p, o, tree in shares]
-        elif run.mode == "reverse" and wanted & ends:
+        elif run.mode == "reverse" and found.keys() & ends:
             adjoint = {row: Symbol("adjoint", row, run[row + 1])}
-            for p, o, tree in terms(trace, row, adjoint, pull_back):
-                if o in wanted:
-                    found[o].append((row, p, tree))
+            for p, o, tree in terms(run.trace, row, adjoint, pull_back):
+                found.get(o, []).append((row, p, tree))
     return found
 
 
@@ -202,11 +199,11 @@ def closed_form(tree: Tree, values: Mapping, derivatives: Mapping) -> Any:
         values, derivatives: row number -> the tree to put in for a value, for a derivative.
 
     Returns:
-        The tree; None where it would have more than ``MOST`` symbols and operations, or where
-        something to put in is None.
+        None where something to put in is None, or the tree would have more than ``MOST`` symbols
+        and operations.
     """
     known: dict[tuple[str, int], Any] = {
-        (kind, row): (values if kind == "value" else derivatives).get(row)
+        (kind, row): (values if kind == "value" else derivatives)[row]
         for kind, row in symbols_in(tree)
     }
     if None in known.values():
@@ -283,22 +280,15 @@ def is_scalar(tree: Any) -> Any:
 def total(trees: Iterable) -> Tree:
     """The sum of the terms; terms that are zero by their rule are left out.
 
-    Many terms are added in groups: a sum of sums reads the same, and is not too deep to walk.
+    It is a sum of two sums, and so on: that reads the same, and is not too deep to walk.
     """
     trees = [t for t in trees if t is not ZERO]
-    while len(trees) > GROUP:
-        starts = range(0, len(trees), GROUP)
-        trees = [_added(trees[k : k + GROUP]) for k in starts]
-    return _added(trees) if trees else ZERO
-
-
-def _added(trees):
-    """Trees added one after the other."""
-    result = trees[0]
-    for tree in trees[1:]:
-        value = np.add(concrete(result.value), concrete(tree.value))
-        result = Operation(PRIMITIVES["add"], (result, tree), {}, value)
-    return result
+    if len(trees) < 2:
+        return trees[0] if trees else ZERO
+    half = (len(trees) + 1) // 2
+    parts = total(trees[:half]), total(trees[half:])
+    value = np.add(*(concrete(part.value) for part in parts))
+    return Operation(PRIMITIVES["add"], parts, {}, value)
 
 
 def symbols_in(tree: Any) -> list[tuple[str, int]]:

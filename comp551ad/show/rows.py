@@ -247,6 +247,7 @@ class _Reading:
         self.left_out = max(0, len(every) - MOST_ROWS)
         self.chosen = [*every[:half], *every[-half:]] if self.left_out else list(every)
         self.values = {k: recorded.value_tree(trace, k) for k in self.chosen}
+        self.expanded = recorded.expanded_trees(self.values)
         self.edges = {k: edges_of(trace.rows[k]) for k in self.chosen}
         self.mode, self.about, self.terms = "values", "", {}
         if shown is not trace:
@@ -254,16 +255,15 @@ class _Reading:
             self.kind = "tangent" if shown.mode == "forward" else "adjoint"
             self.terms = recorded.terms_of(shown, self.chosen)
         self.trees = {k: self._right_hand_side(k) for k in self.terms}
-        self.expanded = recorded.expanded_trees(self.values)
-        self.closed = self._closed_forms() if self.trees and not self.left_out else {}
-        self.needs = {k: recorded.symbols_in(tree) for k, tree in self.trees.items()}
+        arrays = any(np.ndim(row[1]) for row in trace.rows)
+        self.closed = {} if self.left_out or arrays else self._closed_forms()
 
     def rows(self) -> Rows:
         return Rows(
             function=self.trace.function,
             mode=self.mode,
             about=self.about,
-            rows=tuple(self._row(k) for k in self.chosen),
+            rows=tuple(map(self._row, self.chosen)),
             steps=() if self.left_out else tuple(self._steps()),
             left_out=self.left_out,
         )
@@ -277,11 +277,9 @@ class _Reading:
         return recorded.total([*trees, *(tree for *_, tree in self.terms[k])])
 
     def _closed_forms(self):
-        """Every derivative in terms of the inputs; only where all values are numbers."""
-        if any(np.ndim(row[1]) for row in self.trace.rows):
-            return {}
+        """Every derivative in terms of the inputs."""
         closed = {}
-        for k in self.chosen if self.mode == "forward" else reversed(self.chosen):
+        for k in self.trees if self.mode == "forward" else reversed(self.trees):
             closed[k] = recorded.closed_form(self.trees[k], self.expanded, closed)
         return closed
 
@@ -289,52 +287,39 @@ class _Reading:
 
     def _row(self, k):
         row, tree = self.trace.rows[k], self.values[k]
-        # An input's formula is its name.
-        write = self._write if self.edges[k] else self._in_inputs
         return Row(
             index=k + 1,
             label=formula.symbol("value", k, self.names),
             name=self.trace.names.get(k, ""),
             operation=formula.badge(tree),
             operands=tuple((p, o + 1) for p, o in self.edges[k]),
-            formula=write(tree),
-            expanded=self._in_inputs(self.expanded[k]),
-            value=_plain(row[1]),
-            value_text=figures.value_text(row[1]),
+            # An input's formula is its name.
+            formula=self._write(tree, None if self.edges[k] else self.trace.names),
+            expanded=self._write(self.expanded[k], self.trace.names),
             shape=np.shape(row[1]),
             derivative=self._derivative(k) if k in self.trees else None,
+            **_value(row[1]),
         )
 
     def _derivative(self, k):
-        tree, value = self.trees[k], self.derivatives[k + 1]
-        closed = self.closed.get(k)
-        is_constant = recorded.is_scalar(closed) is not None
-        label = formula.symbol(self.kind, k, self.names)
+        closed, value = self.closed.get(k), _value(self.derivatives[k + 1])
+        if recorded.is_scalar(closed) is not None:
+            value["value_text"] = figures.constant(value["value"])
         return Derivative(
-            label=label,
-            formula=self._write(tree),
-            closed=None if closed is None else self._in_inputs(closed),
-            terms=tuple(self._terms(k)),
-            value=_plain(value),
-            value_text=(figures.constant if is_constant else figures.value_text)(value),
+            label=formula.symbol(self.kind, k, self.names),
+            formula=self._write(self.trees[k]),
+            closed=closed and self._write(closed, self.trace.names),
+            terms=tuple(self._term(k, *term) for term in self.terms[k]),
+            **value,
         )
 
-    def _terms(self, k):
-        for node, operand, tree in self.terms[k]:
-            value = full(tree.value, self.trace.rows[k][1])
-            yield Term(
-                node=node + 1,
-                operand=operand,
-                formula=self._write(tree),
-                value=_plain(value),
-                value_text=figures.value_text(value),
-            )
+    def _term(self, k, node, operand, tree):
+        value = full(tree.value, self.trace.rows[k][1])
+        return Term(node + 1, operand, self._write(tree), **_value(value))
 
-    def _write(self, tree):
-        return formula.write(tree, self.names, self.trace.origins)
-
-    def _in_inputs(self, tree):
-        return formula.write(tree, self.trace.names, self.trace.origins)
+    def _write(self, tree, names=None):
+        names = self.names if names is None else names
+        return formula.write(tree, names, self.trace.origins)
 
     # -- steps
 
@@ -345,21 +330,24 @@ class _Reading:
             plan = [(k, ("value", "derivative")) for k in self.chosen]
         elif self.mode == "reverse":
             plan += [(k, ("derivative",)) for k in reversed(self.chosen)]
-        last = {}  # (row, what) -> the number of the last step that needs it
+        # (row, what) -> the number of the last step that needs it.
+        last = {}
         for number, (k, finds) in enumerate(plan, 1):
-            for what in finds:
-                last.setdefault((k, what), number)
+            last.update(dict.fromkeys([(k, what) for what in finds], number))
             if "value" in finds:
                 last.update({(o, "value"): number for _, o in self.edges[k]})
             if "derivative" in finds:
-                for kind, row in self.needs[k]:
-                    what = "value" if kind == "value" else "derivative"
-                    last[row, what] = number
-        for wanted in self._wanted():
-            last.pop(wanted, None)
+                for kind, row in recorded.symbols_in(self.trees[k]):
+                    last[row, "value" if kind == "value" else "derivative"] = number
+        # The results stay.
+        outputs, inputs = self.trace.outputs, self.trace.inputs
+        ends = {"forward": outputs, "reverse": inputs}.get(self.mode, ())
+        for k in outputs:
+            last.pop((k, "value"), None)
+        for k in ends:
+            last.pop((k, "derivative"), None)
         for number, (k, finds) in enumerate(plan, 1):
             drops = sorted((d for d, at in last.items() if at == number), reverse=True)
-            drops.sort(key=lambda drop: -drop[0])
             yield Step(
                 number=number,
                 node=k + 1,
@@ -368,16 +356,12 @@ class _Reading:
                 drops_text=", ".join(self._label(*drop) for drop in drops),
             )
 
-    def _wanted(self):
-        """The results, which stay."""
-        outputs, inputs = self.trace.outputs, self.trace.inputs
-        ends = {"forward": outputs, "reverse": inputs}.get(self.mode, ())
-        return {(k, "value") for k in outputs} | {(k, "derivative") for k in ends}
-
     def _label(self, row, what):
         kind = "value" if what == "value" else self.kind
         return formula.symbol(kind, row, self.names).text
 
 
-def _plain(x):
-    return None if np.ndim(x) else float(x)
+def _value(x):
+    """A value as a number, None for an array, and as text."""
+    number = None if np.ndim(x) else float(x)
+    return {"value": number, "value_text": figures.value_text(x)}

@@ -65,23 +65,12 @@ def training_player(
     hidden, seed = count("hidden", hidden, 1), count("seed", seed, 0)
     rate = number("rate", rate, above=0)
     feature_names = texts("feature_names", feature_names, 2)
-    run = gradient_descent(X, Y, hidden, rng=seed, max_iters=STILL_AFTER, lr=rate)
-    W, V = run.history.iterates[0]
-
-    def scores(X, W, V):
-        return np.dot(logistic(np.dot(X, V)), W)
-
-    js: dict[str, Any] = {"language": "javascript"}
-    written = {
-        "gradients": write_gradient(cost, X, Y, W, V, wrt=("W", "V"), **js),
-        "cost": write_value(cost, X, Y, W, V, **js),
-        "scores": write_value(scores, X, W, V, **js),
-    }
-    legend = ""
+    hint = "Drag a point. Click a weight in V or W, and move it."
     if class_names is not None:
         class_names = texts("class_names", class_names, classes)
-        pairs = zip(MARKS, class_names, strict=False)
-        legend = f"{', '.join(f'{mark} {name}' for mark, name in pairs)}. "
+        hint = f"{', '.join(map('{} {}'.format, MARKS, class_names))}. {hint}"
+    run = gradient_descent(X, Y, hidden, rng=seed, max_iters=STILL_AFTER, lr=rate)
+    W, V = run.history.iterates[0]
     ax = plot_decision_boundary(
         lambda X: TwoLayer().predict(X, *run),
         X,
@@ -91,15 +80,24 @@ def training_player(
     )
     said = f"The decision boundary after {run.iterations:,} iterations."
     still = f"{figure_html(ax, said)._repr_html_()}\n<p>{said}</p>"
+
+    def scores(X, W, V):
+        return np.dot(logistic(np.dot(X, V)), W)
+
+    js: dict[str, Any] = {"language": "javascript"}
+    programs = {
+        "gradients": write_gradient(cost, X, Y, W, V, wrt=("W", "V"), **js).source,
+        "cost": write_value(cost, X, Y, W, V, **js).source,
+        "scores": write_value(scores, X, W, V, **js).source,
+    }
     data = {
         "kind": "training",
         "label": "A network in training: decision boundary, cost and gradient norms",
         **{name: number_data(x) for name, x in zip("XYWV", (X, Y, W, V), strict=True)},
         "rate": rate,
         "features": feature_names,
-        "hint": f"{legend}Drag a point. Click a weight in V or W, and move it.",
+        "hint": hint,
     }
-    programs = {name: program.source for name, program in written.items()}
     return LivePlayer(data, still, programs)
 
 

@@ -76,18 +76,21 @@ def side_by_side(**found: Any) -> SideBySide:
         )
     first_name, first = next(iter(found.items()))
     columns = [_leaves(name, tree, first_name, first) for name, tree in found.items()]
-    if not columns[0]:
+    flat = np.array([np.concatenate([x.ravel() for x in c] or [[]]) for c in columns])
+    if not flat.size:
         raise ValueError(f"{first_name}: got {first!r}, expected at least one number")
-    flat = [np.concatenate([x.ravel() for x in column]) for column in columns]
-    size = np.max(np.abs(flat[0]), initial=0.0) or 1.0
-    lines = [
-        line
-        for name, *arrays in zip(_names(first), *columns, strict=True)
-        for line in _lines(
+    size = np.max(np.abs(flat[0])) or 1.0
+    names = pytrees.leaf_names(first, "")
+    if isinstance(first, dict):
+        # A dict's own keys, as they are.
+        pairs = ((str(key), child) for key, child in first.items())
+        names = [n for key, child in pairs for n in pytrees.leaf_names(child, key)]
+    lines: list[list[str]] = []
+    for name, *arrays in zip(names, *columns, strict=True):
+        lines += _lines(
             name, [np.where(abs(x) < BOUNDS[0] * size, 0, x) for x in arrays]
         )
-    ]
-    difference = np.max(np.abs(np.array(flat) - flat[0]), initial=0.0) / size
+    difference = np.max(np.abs(flat - flat[0])) / size
     heads = ["", *(name.replace("_", " ") for name in found)]
     return SideBySide(heads, lines, float(difference))
 
@@ -100,16 +103,14 @@ def _leaves(name, tree, first_name, first):
             "give every column the same keys and lengths"
         )
     labels = pytrees.leaf_names(first, name)
-    like = map(np.shape, pytrees.leaves_like(first, first))
-    leaves = map(as_floats, labels, pytrees.leaves_like(tree, first))
-    found = []
-    for label, shape, x in zip(labels, like, map(np.asarray, leaves), strict=True):
+    like = map(np.shape, pytrees.leaves(first))
+    leaves = [*map(as_floats, labels, pytrees.leaves_like(tree, first))]
+    for label, shape, x in zip(labels, like, leaves, strict=True):
         if x.shape != shape:
             raise ValueError(
                 f"{label}: got shape {x.shape}, expected {shape} as {first_name} has"
             )
-        found.append(x)
-    return found
+    return list(map(np.asarray, leaves))
 
 
 def _outline(tree):
@@ -117,22 +118,14 @@ def _outline(tree):
     return f"{type(tree).__name__} of {len(tree)}" if many else "one leaf"
 
 
-def _names(tree):
-    """What a line is called: a dict's own keys, positions, and where they are nested both."""
-    if not isinstance(tree, dict):
-        return pytrees.leaf_names(tree, "")
-    return [
-        n for key, child in tree.items() for n in pytrees.leaf_names(child, str(key))
-    ]
-
-
 def _lines(name, arrays):
+    """A line for each entry, or for the largest."""
     first = arrays[0]
     order = np.argsort(-np.abs(first), axis=None, kind="stable")[:ENTRIES]
-    places = [np.unravel_index(k, first.shape) for k in np.sort(order)]
     lines = []
-    for place in places:
+    for k in np.sort(order):
+        place = np.unravel_index(k, first.shape)
         label = f"{name}[{', '.join(map(str, place))}]" if place else name
         lines.append([label, *(number(x[place], 6) for x in arrays)])
-    left = first.size - len(places)
+    left = first.size - len(lines)
     return [*lines, [f"{left} more", *("…" for _ in arrays)]] if left else lines
