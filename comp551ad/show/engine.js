@@ -220,30 +220,30 @@ function passOver(program, mode, about, seed) {
   return { mode, kind, about, seed: start, terms, trees, environment };
 }
 
+// 1 at an entry of x, 0 elsewhere.
+function unitAt(x, entry) {
+  if (isNumber(x)) return 1;
+  const unit = full(x.shape, 0);
+  unit[entry] = 1;
+  return unit;
+}
+
 // The third witness: a difference, for entry e of the derivative at row i. It knows no rule; it
 // runs the list with something moved. {value, error}: how far it may be off.
 function difference(program, pass, inputs, v, i, e) {
-  const at = (row, entry) => entriesOf(v[row])[entry];
-  const direction = (row, entry, h) => {
-    if (isNumber(v[row])) return h;
-    const by = full(v[row].shape, 0);
-    by[entry] = h;
-    return by;
-  };
-  const backwards = pass.mode === "reverse";
-  const seed = entriesOf(pass.seed.c);
-  const size = Math.max(1, Math.abs(backwards ? at(i, e) : 1));
+  const ends = [
+    [i, unitAt(v[i], e)],
+    [pass.about, pass.seed.c],
+  ];
+  const [[from, by], [to, weights]] = pass.mode === "reverse" ? ends : ends.reverse();
   const slope = (h) => {
-    const by = backwards ? direction(i, e, h) : scaled(pass.seed.c, h);
-    const row = backwards ? i : pass.about;
-    const [up, down] = [by, scaled(by, -1)].map((d) => run(program, inputs, { row, by: d }));
-    const ends = [up, down].map((w) =>
-      backwards
-        ? entriesOf(w[pass.about]).reduce((s, x, k) => s + x * (seed[k] ?? seed[0]), 0)
-        : entriesOf(w[i])[e],
-    );
-    return (ends[0] - ends[1]) / (2 * h);
+    const [up, down] = [h, -h].map((t) => {
+      const moved = run(program, inputs, { row: from, by: scaled(by, t) })[to];
+      return entriesOf(elementwise((x, w) => x * w, [moved, weights])).reduce((s, x) => s + x, 0);
+    });
+    return (up - down) / (2 * h);
   };
+  const size = pass.mode === "reverse" ? Math.max(1, Math.abs(entriesOf(v[i])[e])) : 1;
   const [wide, narrow] = [slope(2e-4 * size), slope(1e-4 * size)];
   const value = (4 * narrow - wide) / 3;
   return { value, error: Math.abs(narrow - wide) + 1e-8 * (Math.abs(value) + 1) };

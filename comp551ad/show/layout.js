@@ -3,9 +3,8 @@
 // Layers by the longest path from below; long edges run through dummies; in each layer nodes take
 // the places that their neighbours wish, in order, without overlap.
 
-// From so many nodes on, an input stands just below its first use, and is only named at uses that
-// are more than FAR layers up.
-const [LARGE, FAR] = [15, 3];
+// An input stands just below its first use, and is only named at uses that are more layers up.
+const FAR = 3;
 const APART = 12; // pixels between cards
 const WIDEST = 240; // pixels of a card
 const SPREAD = 1.7; // how much further apart than they must be
@@ -23,25 +22,22 @@ function depthsOf(rows) {
 }
 
 function layoutOf(rows, titles, width, height) {
-  const large = rows.length >= LARGE;
   const rank = depthsOf(rows);
   const edges = rows.flatMap(({ args }, to) =>
     args.flatMap((from, operand) => (isRow(from) ? [{ from, to, operand }] : [])),
   );
   const top = Math.max(0, ...rank);
-  if (large) {
-    rows.forEach((row, i) => {
-      const users = edges.filter((e) => e.from === i).map((e) => rank[e.to]);
-      if (row.op === "input" && users.length) rank[i] = Math.min(...users) - 1;
-    });
-  }
+  rows.forEach((row, i) => {
+    const users = edges.filter((e) => e.from === i).map((e) => rank[e.to]);
+    if (row.op === "input" && users.length) rank[i] = Math.min(...users) - 1;
+  });
   const layers = Array.from({ length: top + 1 }, () => []);
   const nodes = rows.map((_, i) => ({ i, rank: rank[i], up: [], down: [] }));
   for (const node of nodes) layers[node.rank].push(node);
   for (const edge of edges) {
     const [from, to] = [nodes[edge.from], nodes[edge.to]];
     edge.via = [from];
-    edge.stub = large && rows[edge.from].op === "input" && to.rank - from.rank > FAR;
+    edge.stub = rows[edge.from].op === "input" && to.rank - from.rank > FAR;
     for (let r = from.rank + 1; !edge.stub && r <= to.rank; r++) {
       const next = r === to.rank ? to : { dummy: true, rank: r, up: [], down: [] };
       if (next.dummy) layers[r].push(next);

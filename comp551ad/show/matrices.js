@@ -4,39 +4,27 @@
 
 const MOST_SHOWN = 24; // rows and columns of a heat map
 const MOST_NUMBERS = [16, 4]; // entries and columns of an array that is shown as numbers
-const MOST_MATRICES = 5;
 const SIGNS = { add: "+", subtract: "−", multiply: "⊙", divide: "/", dot: "·", matmul: "·" };
-const CHAINS = ["add", "multiply"];
 
-// An equation's parts: {sign, text, tree, value}; none where there are no arrays, or too many.
+// An equation's parts: {sign, text, tree, value}; none where there are no arrays. `whole` is its
+// left side, named `start`; without a name it has only a right side.
 function factorsOf(tree, whole, start, env) {
-  const part = (one, sign) => ({
-    sign,
-    tree: one,
-    text: written(one, env),
-    value: evaluate(one, env),
-  });
-  function pieces(one, sign) {
-    if (!one.op || one.op === "transpose") return [part(one, sign)];
-    if (SIGNS[one.op]) {
-      const [a, b] = one.args;
-      const chain = (inner) => inner.op === one.op && CHAINS.includes(one.op);
-      const scalar = one.op === "multiply" && !one.args.every((x) => ndimOf(evaluate(x, env)));
-      const between = scalar ? "·" : SIGNS[one.op];
-      return [
-        ...(chain(a) ? pieces(a, sign) : [part(a, sign)]),
-        ...(chain(b) ? pieces(b, between) : [part(b, between)]),
-      ];
-    }
-    return one.args.map((a, k) => part(a, k ? "," : `${sign} ${one.op.replaceAll("_", " ")}`));
+  const part = (tree, sign, text = written(tree, env)) => {
+    const value = evaluate(tree, env);
+    return { sign, text, tree, value };
+  };
+  const equals = start ? "=" : "";
+  const left = start ? [part(whole, "", start)] : [];
+  const isItself = tree.kind === whole.kind && tree.row === whole.row;
+  let right = isItself ? [] : [part(tree, equals)];
+  if (tree.op && tree.op !== "transpose") {
+    const isScaled = tree.op === "multiply" && tree.args.some((a) => !a.ndim);
+    const sign = isScaled ? "·" : SIGNS[tree.op];
+    const first = sign ? equals : `${equals} ${tree.op.replaceAll("_", " ")}`;
+    right = tree.args.map((a, k) => part(a, k ? (sign ?? ",") : first));
   }
-  if (tree.kind && tree.row === whole.row && tree.kind === whole.kind) {
-    return isNumber(evaluate(tree, env)) ? [] : [part(tree, "")];
-  }
-  const value = evaluate(tree, env);
-  const first = { sign: "", tree: whole, text: start, value: start ? evaluate(whole, env) : value };
-  const all = [...(start ? [first] : []), ...pieces(tree, start ? "=" : "")];
-  return all.every((one) => isNumber(one.value)) || all.length > MOST_MATRICES ? [] : all;
+  const all = [...left, ...right];
+  return all.every(({ value }) => isNumber(value)) ? [] : all;
 }
 
 // A part as an element, a heat map of at most so many pixels, with numbers in it where they are few.

@@ -24,7 +24,7 @@ function startPlayer(root, spec, place = 0, connect = null) {
 
   // -- what never changes
 
-  dressRoot(root, spec, ...(several ? ["c5-several"] : []));
+  dressRoot(root, spec);
   root.tabIndex = 0;
   const picture = oncePerPicture(paint);
   const count = () => Math.max(...panels.map(({ steps }) => steps.length));
@@ -155,8 +155,7 @@ function startPlayer(root, spec, place = 0, connect = null) {
     menus.replaceChildren(...views.map(({ select }) => select));
     says.replaceChildren(...views.map(({ say }) => say), matrices);
     graphs.replaceChildren(...views.map(({ graph }) => graph.element));
-    code.replaceChildren(...linesOf(program));
-    source.hidden = several && !given.typed;
+    code.replaceChildren(...piecesOf(program));
     buildTable();
     fit();
   }
@@ -171,24 +170,12 @@ function startPlayer(root, spec, place = 0, connect = null) {
     return several ? (panel.isReverse ? reverse : forward) : [...reverse, ...forward];
   }
 
-  // A column has per row a text and how it looks.
+  // A column has a kind of number, as a panel has them.
   function buildTable() {
     const last = panels.at(-1);
-    const numbers = (panel, what, name) => ({
-      head: what,
-      name,
-      text: (i) => panel.text(what, i),
-      look: (i) => (panel.gone(what, i) ? `${name} c5-gone` : name),
-    });
-    columns = [numbers(last, "value", "c5-number")];
-    for (const panel of panels) {
-      const formulas = program.rows.map((_, i) => panel.formula(i));
-      const text = (i) => (panel.has(panel.kind, i) ? formulas[i] : "");
-      columns.push({ head: "rule", name: "c5-wide", text, look: () => "c5-wide" });
-      columns.push(numbers(panel, panel.kind, "c5-number c5-derivative"));
-    }
-    cells = program.rows.map(() => columns.map(({ name }) => make("td", { class: name })));
-    const heads = columns.map(({ head, name }) => make("th", { scope: "col", class: name }, head));
+    columns = [[last, "value"], ...panels.map((panel) => [panel, panel.kind])];
+    cells = program.rows.map(() => columns.map(() => make("td")));
+    const heads = columns.map(([, what]) => make("th", { scope: "col" }, what));
     const lines = cells.map((line, i) =>
       make("tr", { "data-row": i }, make("th", { scope: "row" }, last.equation(i)), ...line),
     );
@@ -206,12 +193,13 @@ function startPlayer(root, spec, place = 0, connect = null) {
 
   function fit() {
     if (!views.length) return;
+    const isNarrow = root.clientWidth <= NARROW;
+    root.classList.toggle("c5-stacked", several || isNarrow);
     const top = main.getBoundingClientRect().top - root.getBoundingClientRect().top;
     const below = foot.offsetHeight + 16;
-    const height =
-      root.clientWidth <= NARROW
-        ? Math.min(innerHeight * 0.6, 78 * (1 + Math.max(0, ...depthsOf(program.rows))))
-        : Math.max(200, Math.min(560, roomFor(root) - top - below));
+    const height = isNarrow
+      ? Math.min(innerHeight * 0.6, 78 * (1 + Math.max(0, ...depthsOf(program.rows))))
+      : Math.max(200, Math.min(560, roomFor(root) - top - below));
     root.style.setProperty("--c5-height", `${Math.round(height)}px`);
     views.forEach(({ graph }, k) => graph.draw(panels[k], height));
     said = "";
@@ -234,10 +222,11 @@ function startPlayer(root, spec, place = 0, connect = null) {
     at(false);
     const asking = quiz.asks(bar.step);
     if (asking) at(true);
-    columns.forEach(({ text, look }, k) => {
+    columns.forEach(([panel, what], k) => {
+      const look = what === "value" ? "c5-number" : "c5-number c5-derivative";
       cells.forEach((line, i) => {
-        setText(line[k], text(i));
-        setClass(line[k], look(i));
+        setText(line[k], panel.text(what, i));
+        setClass(line[k], panel.gone(what, i) ? `${look} c5-gone` : look);
       });
     });
     panels.forEach((panel, k) => {

@@ -108,9 +108,6 @@ function isSame(x, y) {
   return entriesOf(x).every((e, k) => Math.abs(e - others[k]) <= 1e-8 * (1 + Math.abs(e)));
 }
 
-// Choices stand in an order that tells nothing, and stay in it.
-const mixed = (text) => [...text].reduce((h, c) => (h * 31 + c.codePointAt(0)) % 65521, 7);
-
 // The question before a step, at its numbers; null if there is nothing to ask.
 function questionOf(panel, step) {
   const { env, kind, about, seed } = panel;
@@ -141,7 +138,8 @@ function questionOf(panel, step) {
   const choices = wrongs.length ? [right, ...wrongs.slice(0, MOST_WRONG)] : [];
   return {
     ask: term ? `the share of ${derivative} through ${panel.value(term.node)}` : derivative,
-    choices: choices.sort((a, b) => mixed(row + a.text) - mixed(row + b.text)),
+    // In an order that tells nothing.
+    choices: choices.sort((a, b) => (a.text < b.text ? -1 : 1)),
     wrongs,
     answer: isValue ? value : null,
     result: `${right.text}${right.text.endsWith(valueText(value)) ? "" : ` = ${valueText(value)}`}.`,

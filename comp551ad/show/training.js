@@ -4,6 +4,7 @@
 // the surface comes from the engine, so that a typed function has one as well.
 
 const GRID = 56; // cells of a map, each way
+const COUNTS = [1, 10, 100, 1000]; // iterations a picture
 const RATES = { min: -3, max: 1.5, step: 0.05 }; // exponents of the learning rate
 const UNITS = [1, 2, 3, 4, 8, 16, 32];
 const BANDS = 12; // of a surface's height
@@ -24,7 +25,7 @@ const LINES = [
 
 // What both have: buttons, a learning rate, a loop that runs once a picture. advance(count) answers
 // whether there is more to come.
-function makeDescent(root, { counts, count, rate, advance, restart, paint }) {
+function makeDescent(root, { count, rate, advance, restart, paint }) {
   let running = false;
   const pausing = (act) => () => {
     pause();
@@ -34,7 +35,7 @@ function makeDescent(root, { counts, count, rate, advance, restart, paint }) {
   const play = button("button.c5-go", "Play", () => (running ? pause() : start()));
   const slide = slider("learning rate", { ...RATES, input: showRate });
   const shown = make("span.c5-count");
-  const texts = counts.map((n) => [n, `${n} a picture`]);
+  const texts = COUNTS.map((n) => [n, `${n} a picture`]);
   const many = menu("iterations a picture", texts);
   many.value = count;
   const lr = () => 10 ** Number(slide.value);
@@ -199,9 +200,8 @@ function startTraining(root, spec) {
     paint();
   });
   hidden.value = W0.shape[0];
-  const counts = [1, 10, 100, 1000];
   const { rate } = spec;
-  const descent = makeDescent(root, { counts, count: 100, rate, advance, restart, paint });
+  const descent = makeDescent(root, { count: 100, rate, advance, restart, paint });
   descent.bar.append(hidden);
   const status = make("p.c5-status");
   const label = "The plane, coloured by the network's answer, with the points";
@@ -329,9 +329,8 @@ function startSurface(root, spec) {
   first.typed = asTyped(first);
   let [program, path, pass, bands, lost] = [first, [], null, [], ""];
   dressRoot(root, spec, "c5-training");
-  const counts = [1, 5, 20];
   const { rate } = spec;
-  const descent = makeDescent(root, { counts, count: 1, rate, advance, restart, paint });
+  const descent = makeDescent(root, { count: 1, rate, advance, restart, paint });
   const { typed, wrong } = makeTyped(readTyped);
   typed.value = first.typed;
   const inputs = makeInputs(() => move(inputs.at));

@@ -137,7 +137,7 @@ def surface_player(
         "across": across,
         "up": up,
         "rate": rate,
-        "hint": "Drag the point, or move it with the arrow keys. The arrow is minus the gradient.",
+        "hint": "Drag the point, or move its inputs. The arrow is minus the gradient.",
     }
     return LivePlayer(data, f"<p>{data['label']}: run the cell to see it.</p>")
 
