@@ -216,9 +216,11 @@ class _Search:
     def parts(self, paths: list[str]) -> dict[str, _Suspect | None]:
         """Each part's own mistake, or a common one: as few mistakes as will do."""
         given_by = {
-            suspect: [path for path in paths if self._gives(suspect, path)]
+            suspect: here
             for suspect in (*self._in_another_order(), *self.own)
+            if (here := [path for path in paths if self._gives(suspect, path)])
         }
+        given_by = {s: given_by[s] for s in sorted(given_by, key=self._denied)}
         common: dict[str, _Suspect] = {}
         for path, suspect in ((path, self._common(path)) for path in paths):
             if suspect:
@@ -226,7 +228,7 @@ class _Search:
                 given_by.setdefault(same, []).append(path)
         found: dict[str, _Suspect | None] = {}
         while left := [path for path in paths if path not in found]:
-            # Of those that explain as much the first: what is the exercise's own.
+            # Of those that explain as much the first: the exercise's own, least denied.
             best = max(
                 given_by,
                 key=lambda s: len({*given_by[s]} & {*left}),  # noqa: B023
@@ -235,6 +237,14 @@ class _Search:
             here = [path for path in left if best and path in given_by[best]]
             found |= dict.fromkeys(here, best) or dict.fromkeys(left)
         return {path: found[path] for path in paths}
+
+    def _denied(self, suspect: _Suspect) -> int:
+        """How many parts it would get wrong that the answer hasn't got wrong so."""
+        spoken_of = self.exercise.parts_of(self._outcome(suspect, self.order[0]))
+        return sum(
+            not self._gives(suspect, path) and not self._is_right(suspect, [path])
+            for path in spoken_of
+        )
 
     def _common(self, path: str) -> _Suspect | None:
         """A mistake that is common to all exercises, at one part of the answer."""
@@ -245,8 +255,7 @@ class _Search:
         """What is right for some rows, for arguments exchanged or shifted."""
         exercise, witness = self.exercise, self.exercise.witness
         for part, named in _ROWS if exercise.rows else ():
-            for of_all in {False, bool(exercise.batch)}:
-                yield _Suspect(*named, self._of_rows(slice(*part), of_all))
+            yield _Suspect(*named, self._of_rows(slice(*part)))
         if exercise.use is not plainly:
             return
         first = self.trials[0].arguments
@@ -258,15 +267,15 @@ class _Search:
                 other = lambda *a, k=k, by=by: witness(*_with(a, {k: a[k] + by}))  # noqa: E731
                 yield _Suspect(*_SHIFTED, other)
 
-    def _of_rows(self, part: slice, of_all: bool) -> Callable:
-        """The witness on some rows; `of_all`: averaged over all of them all the same."""
+    def _of_rows(self, part: slice) -> Callable:
+        """The witness on some rows; an average is over all of them all the same."""
         exercise = self.exercise
 
         def answer(*arguments: Any) -> Any:
             some = exercise.with_rows(arguments, part)
             many = len(arguments[0][part])
             right = exercise.witness(*(some if many else arguments))
-            share = many / len(arguments[0]) if of_all or not many else 1.0
+            share = many / len(arguments[0]) if exercise.batch or not many else 1.0
             if isinstance(right, tuple):
                 return tuple(share * np.asarray(each) for each in right)
             return share * np.asarray(right)

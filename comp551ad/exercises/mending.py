@@ -20,8 +20,8 @@ from .slips import SLIPS, Slip, each_slip
 from .solutions import source_of
 from .values import in_a_line
 
-# Of the processor: to write an answer's edits and to run them.
-SECONDS = 1.6
+# For an answer's edits to be written and run: with more, it still has no name.
+SECONDS = 2.0
 
 # By the kind of edit: what was there, and a question.
 _TOO_MANY = {
@@ -78,17 +78,17 @@ class Mend:
 def mends(answer: Callable) -> Iterator[Mend]:
     """The edits of an answer that is a function whose source can be read.
 
-    All of them, or as many as `SECONDS` of the processor's time are enough for.
+    All of them, or as many as `SECONDS` are enough for.
     """
     if not inspect.isfunction(answer) or answer.__closure__:
         return
-    end = time.process_time() + SECONDS
+    end = time.monotonic() + SECONDS
     try:
         given, first = source_of(answer), answer.__code__.co_firstlineno
         match given.tree().body:
             case [ast.FunctionDef(name=answer.__name__, decorator_list=[])]:
                 for slip in each_slip(given, _TOO_MANY):
-                    if time.process_time() > end:
+                    if time.monotonic() > end:
                         return
                     yield Mend(slip, first)
     except Exception:  # no source, or one that can't be written again: nothing to edit

@@ -25,15 +25,11 @@ def count_by_loop(M, activation):
     return count
 
 
-def saddle_by_rank(M, D, C):
+def saddle_to_array(M, D, C):
     X = np.random.default_rng(0).normal(size=(50 * C, D))
     Y = np.tile(np.eye(C), (50, 1))
     rank = int(np.linalg.matrix_rank(X.T @ (Y - 1 / C)))
-    return rank * M, rank * M, M * (C + D) - 2 * rank * M
-
-
-def saddle_to_array(M, D, C):
-    return np.array(saddle_by_rank(M, D, C))
+    return np.array([rank * M, rank * M, M * (C + D) - 2 * rank * M])
 
 
 RIGHT = {

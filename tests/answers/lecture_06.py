@@ -35,14 +35,6 @@ def swollen_step_by_step(depth):
 
 RIGHT = {
     "gradient_error": [error_by_rows],
-    "count_runs": [
-        lambda D, C: {
-            "forward": 1 + D,
-            "central": D + D,
-            "five-point": 4 * D,
-            "complex": D,
-        }
-    ],
     "best_step": [step_by_scan],
     "complex_gradient": [complex_filled],
     "swelling": [swollen_step_by_step],

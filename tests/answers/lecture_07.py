@@ -55,13 +55,5 @@ RIGHT = {
     ],
     "evaluate_rows": [evaluate_with_dict],
     "sorted_rows": [sort_to_array],
-    "count_the_tower": [
-        lambda: {
-            "nodes": 14,
-            "edges": 26,
-            "nodes of the tree": 4 * 3**6 - 1,
-            "paths": 2 * 3**6,
-        }
-    ],
     "tree_sizes": [sizes_by_recursion],
 }

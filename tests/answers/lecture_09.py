@@ -49,15 +49,11 @@ def back_by_rows(U, G, g):
     return np.array(first), np.array([p * s for p, s in zip(P, g, strict=True)])
 
 
-def ones_of(shape):
-    return tuple(k for k, n in enumerate(shape) if n == 1)
-
-
 def undone(g, shape):
     while g.ndim > len(shape):
         g = g.sum(axis=0)
-    for k in ones_of(shape):
-        g = g.sum(axis=k, keepdims=True)
+    for k, n in enumerate(shape):
+        g = g.sum(axis=k, keepdims=True) if n == 1 else g
     return g
 
 

@@ -31,16 +31,6 @@ def outputs_counted_at_the_end(uses, outputs):
 
 
 RIGHT = {
-    "count_the_passes": [
-        lambda: {
-            "forward": 40,
-            "reverse": 7,
-            "one direction": 1,
-            "first Q": 13,
-            "cost forward": 5 * 8 + 8 * 4,
-            "cost reverse": 1,
-        }
-    ],
     "kept_for_the_way_back": [
         lambda: dict(a1=True, a2=True, a3=0, a4=1, a5=False, a6=True, a7=False)
     ],

@@ -15,15 +15,6 @@ def mended_by_loops(X, Y, W, V):
     return dW, dV
 
 
-def lines_backwards(program, wanted):
-    needed, kept = set(wanted), []
-    for name, operands in reversed(program):
-        if name in needed:
-            kept.append(name)
-            needed.update(operands)
-    return kept[::-1]
-
-
 def hessian_forward(gradient, w, a, h=1e-7):
     return (gradient(w + h * a) - gradient(w)) / h
 
@@ -38,7 +29,6 @@ def lines_by_text(program, wanted):
 
 RIGHT = {
     "mended": [mended_by_loops],
-    "needed_lines": [lines_backwards],
     "higher_derivatives": [
         lambda: {
             "first": "exp(2*x) + 2*x*exp(2*x)",
