@@ -1,7 +1,7 @@
 """Finite differences: a slope found by trying, and how well it is known (S10).
 
 Move one number in x by h to both sides and see how far f goes: that is a slope, with no calculus
-at all. It is never exact. Two things are wrong with it, and they pull apart:
+at all. It is never exact, for two reasons that pull apart:
 
 - *Truncation*: over a step h the function bends. A shorter step has less of it.
 - *Rounding*: f has about 16 digits, and the last ones are noise. The difference is divided by h,

@@ -1,7 +1,7 @@
 """The third witness: is this the gradient of that function (S10)?
 
-A gradient is claimed, by hand or by machine. ``check_gradient`` asks the function itself, one
-number of x after the other, each along its own line through x, whatever else is in x:
+``check_gradient`` asks the function itself, one number of x after the other, each along its own
+line through x, whatever else is in x:
 
 1. Looks are taken until one is sharp. If its error bar holds the claim, they agree.
 2. If not, the claim is wrong if the shortest steps that can tell it from the slope found refuse
@@ -313,6 +313,11 @@ class _Claim(NamedTuple):
 
 def _judge(line: Line, claim: _Claim) -> Coordinate:
     """The verdict on one claim."""
+
+    def confirms(near):
+        is_far = not near.holds(claim.value)
+        return is_far and near.holds(judged.finite_difference)
+
     found = differences.explore(line, line.floor, SHARP)
     judged = _weigh(line, claim, found, line.floor)
     if judged.verdict == "agrees" and found.center.holds(claim.value):
@@ -320,20 +325,17 @@ def _judge(line: Line, claim: _Claim) -> Coordinate:
     if judged.verdict == "wrong":
         near = _nearby(line, claim, judged, found, line.floor)
         # Flat short steps tell nothing: so do those of a float32 look.
-        if near and near.estimate and not near.holds(claim.value):
-            if near.holds(judged.finite_difference):
-                return judged
+        if near and near.estimate and confirms(near):
+            return judged
     noise = differences.measure_noise(line)
     found = differences.explore(line, noise)
     judged = _weigh(line, claim, found, noise)
     if judged.verdict == "wrong":
-        # Stairs are flat nearby and steep from afar.
         near = _nearby(line, claim, judged, found, noise)
+        # Stairs are flat nearby and steep from afar.
         flat = _nearby(line, claim, judged, found, line.floor)
-        if (
-            near
-            and (near.holds(claim.value) or not near.holds(judged.finite_difference))
-        ) or (flat and flat.estimate == claim.value == 0):
+        is_flat = flat and flat.estimate == claim.value == 0
+        if is_flat or (near and not confirms(near)):
             return replace(judged, verdict="unjudged", reason=_ROUGH)
     return judged
 

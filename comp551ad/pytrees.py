@@ -68,13 +68,16 @@ def tree_map(function: Callable, tree: Any) -> Any:
 
 def same_structure(a: Any, b: Any) -> bool:
     """Whether two containers have the same nesting and the same keys."""
-    if not is_container(a) or not is_container(b):
-        return is_container(a) == is_container(b)
-    if isinstance(a, dict) != isinstance(b, dict) or len(a) != len(b):
-        return False
-    if isinstance(a, dict):
-        return a.keys() == b.keys() and all(same_structure(a[k], b[k]) for k in a)
-    return all(same_structure(x, y) for x, y in zip(a, b, strict=True))
+    return _structure(a) == _structure(b)
+
+
+def _structure(tree: Any) -> Any:
+    """The nesting alone: dicts, lists for all sequences, and None for each leaf."""
+    if not is_container(tree):
+        return None
+    if isinstance(tree, dict):
+        return {key: _structure(child) for key, child in tree.items()}
+    return [_structure(child) for child in tree]
 
 
 def leaves_like(tree: Any, like: Any) -> list:

@@ -7,7 +7,7 @@ from copy import deepcopy
 import numpy as np
 import pytest
 
-from comp551ad import check_gradient, descend, grad, load_digits, vjp
+from comp551ad import check_gradient, grad, vjp
 from comp551ad.byhand.deep import (
     EPS,
     SCALES,
@@ -33,20 +33,13 @@ from comp551ad.functions import relu, softmax
 def test_initial_weights_have_the_scale_they_are_asked_for(scale, expected, shape):
     """128 below and 72 above: √(2/200) = .1 and √(2/128) = .125."""
     W = initial_weights(128, 72, np.random.default_rng(0), scale, shape)
-    assert W.shape == (128, 72)
+    assert W.shape == (128, 72) and abs(np.mean(W)) < 0.04 * expected
     assert np.std(W) == pytest.approx(expected, rel=0.02)
-    assert abs(np.mean(W)) < 0.04 * expected
+    if shape == "gaussian":
+        drawn = np.random.default_rng(0).standard_normal((128, 72))
+        np.testing.assert_allclose(W, drawn * W[0, 0] / drawn[0, 0], rtol=1e-13)
     limit = math.sqrt(3) * expected
     assert (np.max(np.abs(W)) <= limit) == (shape == "uniform")
-
-
-def test_he_keeps_the_signal_of_relu_and_the_others_do_not():
-    rng = np.random.default_rng(1)
-    X, widths = rng.standard_normal((50, 200)), (200,) * 9 + (10,)
-    for scale, factor in [("he", 1.0), ("glorot", 2.0**-8), ("tiny", 0.01**8)]:
-        up = Deep().forward(X, Deep().start(widths, rng, scale))
-        size = np.mean(up.Z[-1] ** 2) / np.mean(X**2)
-        assert factor / 2 < size < 2 * factor, scale
 
 
 # ---- batch normalization -------------------------------------------------------------
@@ -150,13 +143,6 @@ def test_gradients_by_hand_and_by_machine(network):
     assert np.max(np.abs(by_hand[0])) > 1e-4  # the first layer gets some
 
 
-@pytest.mark.parametrize("network", [Deep(block=4, batch_norm=True), Deep("tanh")])
-def test_gradients_by_hand_and_by_differences(network):
-    X, Y, p = setting(network)
-    by_hand = network.gradients(X, Y, p)
-    check_gradient(lambda p: network.cost(X, Y, p), by_hand, p).raise_if_failed()
-
-
 def test_with_given_statistics_the_machine_differentiates_and_backward_refuses():
     network = Deep(batch_norm=True)
     X, Y, p = setting(network)
@@ -174,10 +160,6 @@ def test_the_bias_before_batch_normalization_is_redundant():
         g = network.layers(network.gradients(X, Y, p))
         for layer in g[:-1]:
             assert (np.max(np.abs(layer[1])) < 1e-15) == expected
-    network = Deep(batch_norm=True)
-    X, Y, p = setting(network)
-    moved = (p[0], p[1] + 10.0, *p[2:])
-    assert network.cost(X, Y, moved) == pytest.approx(network.cost(X, Y, p), rel=1e-12)
 
 
 def test_one_hidden_layer_is_the_two_layer_network():
@@ -186,13 +168,8 @@ def test_one_hidden_layer_is_the_two_layer_network():
         ones = np.ones((len(X), 1))
         deck = TwoLayer("multiclass", hidden, output_bias=True)
         stacked = np.hstack([X, ones]), Y, np.vstack([W, c]), np.vstack([V, b])
-        assert Deep(hidden).cost(X, Y, (V, b, W, c)) == pytest.approx(
-            deck.cost(*stacked), rel=1e-13
-        )
-        dW, dV = deck.gradients(*stacked)
-        gV, gb, gW, gc = Deep(hidden).gradients(X, Y, (V, b, W, c))
-        np.testing.assert_allclose(np.vstack([gW, gc]), dW, rtol=1e-12, atol=1e-15)
-        np.testing.assert_allclose(np.vstack([gV, gb]), dV, rtol=1e-12, atol=1e-15)
+        expected = pytest.approx(deck.cost(*stacked), rel=1e-13)
+        assert Deep(hidden).cost(X, Y, (V, b, W, c)) == expected
 
 
 def test_a_block_is_the_slides_formula():
@@ -221,18 +198,6 @@ def test_normalized_layers_with_the_batchs_own_or_with_given_statistics():
     assert not np.allclose(one, network.predict(X[:1], p))
 
 
-def test_minibatches_train_on_digits():
-    X, Y = load_digits(bias=False)
-    X = (X - X.mean()) / X.std()
-    network, rng = Deep(block=2), np.random.default_rng(0)
-    start = network.start((64, 16, 16, 16, 10), rng, last=0.1)
-    gradient = minibatch_gradient(network, X, Y, 32, rng)
-    assert [g.shape for g in gradient(*start)] == [p.shape for p in start]
-    run = descend(gradient, start, lr=0.1, max_iters=150, progress=False)
-    assert network.cost(X, Y, start) > 2
-    assert network.cost(X, Y, run.parameters) < 0.6
-
-
 @pytest.mark.parametrize("block, ends", [(1, (1, 2)), (2, (2,))])
 def test_a_start_draws_the_generators_own_sequence(block, ends):
     """`last` multiplies a block's last W alone."""
@@ -250,10 +215,6 @@ def test_a_start_draws_the_generators_own_sequence(block, ends):
             if i < 3:
                 assert np.array_equal(scales, [np.ones(above), np.zeros(above)])
     assert len(layers[-1]) == 2 and type(network.start(widths, 6)) is tuple
-    normal = np.random.default_rng(5).standard_normal((4, 3))
-    for scale, factor in ("tiny", 0.01), ("he", np.sqrt(2 / 4)), (3.0, 3.0):
-        W = initial_weights(4, 3, np.random.default_rng(5), scale)
-        np.testing.assert_allclose(W, factor * normal, rtol=1e-15)
 
 
 def test_a_minibatch_holds_no_row_twice_and_is_drawn_anew():
@@ -286,12 +247,10 @@ def changed(i, A):
 @pytest.mark.parametrize(
     "call, words",
     [
-        (lambda: net.cost(X[0], Y, p), "X: got shape (3,), expected N x D;"),
         (lambda: net.cost(X, Y[:, 0], p), "Y: got shape (6,), .* N x C = 6 x 2, with N as"),
         (lambda: net.backward(net.forward(X, p), Y[:1], p), "Y: got shape (1, 2), .* 6 x 2"),
         (lambda: net.cost(X.tolist(), Y, 3 * p), "parameters: got 42 arrays, expected 4 a"),
         (lambda: net.cost(X, Y, p[:8] + p[-2:]), "parameters: got 10 arrays.*block=2"),
-        (lambda: net.cost(X, Y, ()), "parameters: got 0 arrays"),
         (lambda: net.cost(X, Y, changed(8, p[8][:, :1])), "parameters[8]: .* = 5 x 5"),
         (lambda: net.cost(X, Y, changed(13, np.ones(3))), "parameters[13]: .* C = 2"),
         (lambda: net.forward(X, p, averages[:2]), "statistics: got 2, expected 3 arrays"),
@@ -305,12 +264,10 @@ def changed(i, A):
         (lambda: initial_weights(0, 2, 0), "below: got 0, expected a whole number from 1"),
         (lambda: initial_weights(2, 2, 0, "He"), f"scale: .* one of {str([*SCALES])[1:-1]}"),
         (lambda: initial_weights(2, 2, 0, shape="normal"), "shape: .* 'gaussian', 'uniform'"),
-        (lambda: initial_weights(2, 2, "a"), "rng: got 'a'"),
         (lambda: net.start((3,), 0), "widths: got [3], expected (D, M, …, M, C)"),
         (lambda: net.start((3, 0, 2), 0), "widths[1]: got 0, expected a whole number"),
         (lambda: net.start((3, 4, 4, 2), 0), "widths: got [3, 4, 4, 2].*blocks"),
         (lambda: net.start((3, 1, 5, 5, 2), 0), "widths: got [3, 1, 5, 5, 2].*equal widths"),
-        (lambda: net.start((3, 4, 2), 0, last=None), "last: got None"),
         (lambda: running_average(None, averages, 1), "N: got 1, expected a whole number fr"),
         (lambda: running_average(None, averages, 4, 1.1), "rate: got 1.1, .* from 0 to 1"),
         (lambda: running_average([given] * 3, averages, 4), "average[0]: got shape (2, 3)"),

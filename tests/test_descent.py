@@ -14,7 +14,6 @@ from comp551ad.byhand.descent import Descent, descend, gradient_descent
 from comp551ad.byhand.two_layer import (
     NotFiniteError,
     TwoLayer,
-    accuracy,
     cost,
     gradients,
 )
@@ -71,18 +70,6 @@ def test_the_decks_signature_and_defaults(iris):
     # Lists will do, and one unit is enough.
     run = gradient_descent(*(A.tolist() for A in iris), 1, max_iters=1)
     assert isinstance(run.parameters, tuple) and run[0].shape == (1, 3)
-
-
-def test_on_iris_a_plateau_near_ln_3_then_learning(iris):
-    """E25, and E21: the norm of dW stays far above the deck's eps."""
-    X, Y = iris
-    run = gradient_descent(X, Y, 16, max_iters=3000, rng=0, keep_every=50)
-    h = run.history
-    assert h.cost[0] == pytest.approx(1.0986, abs=3e-3)
-    assert h.cost[h.iterations == 50][0] == pytest.approx(1.0986, abs=0.05)
-    assert h.cost[-1] < 0.3
-    assert h.norms["dW"].min() > 1e-4 and run.reason == "max_iters"
-    assert accuracy(TwoLayer().predict(X, *run), Y) > 0.9
 
 
 # ---- stop rules ----------------------------------------------------------------------
@@ -207,14 +194,10 @@ def test_the_history_of_a_gradient_that_raises_is_whole():
 
     run = descend(slope, np.array([5.0]), lr=1.0, cost=lambda p: p[0])
     history = run.history
-    assert (run.reason, run.iterations) == ("diverged", 3)
-    assert history.iterations.tolist() == [0, 3]
-    assert isinstance(history.cost, np.ndarray) and np.isnan(history.cost[1])
+    assert (run.reason, run.iterations) == ("diverged", 3) and "cost" not in run.report
+    assert history.iterations.tolist() == [0, 3] and np.isnan(history.cost[1])
     assert history.norms["dp0"][0] == 1 and np.isnan(history.norms["dp0"][1])
     assert [type(i) for i in history.iterates] == [tuple, tuple]
-    assert "cost" not in run.report
-    history = descend(bowl, np.ones(1), max_iters=2).history
-    assert [type(i) for i in history.iterates] == [tuple] * 3
 
 
 @pytest.mark.parametrize(

@@ -44,16 +44,16 @@ def test_no_false_alarm_on_iris_and_an_error_of_1e7_found_where_planted(scale):
     assert report.passed and not report.kinks and not report.mistake
     assert report.evaluations < 9 * 96
     planted = np.random.default_rng(1).permutation(96) < 48
-    claim = np.concatenate([g.ravel() for g in right]) * (1 + 1e-7 * planted)
-    claim = claim[:48].reshape(16, 3), claim[48:].reshape(3, 16)
-    report = check_gradient(iris_cost, claim, point, names=("W", "V"))
-    names = [f"W[{m}, {c}]" for m in range(16) for c in range(3)]
-    names += [f"V[{d}, {m}]" for d in range(3) for m in range(16)]
-    assert [c.name for c in report.coordinates] == names
+    factors = np.split(1 + 1e-7 * planted, 2)
+    spoilt = tuple(f.reshape(g.shape) * g for f, g in zip(factors, right, strict=True))
+    report = check_gradient(iris_cost, spoilt, point, names=("W", "V"))
+    names = [c.name for c in report.coordinates]
+    assert names[:2] == ["W[0, 0]", "W[0, 1]"] and names[-1] == "V[2, 15]"
     # What would be missed is said: the resolution.
     visible = {c.name for c in report.coordinates if c.resolution < 0.9e-7}
-    spoilt = {names[k] for k in np.flatnonzero(planted)}
-    assert {c.name for c in report.wrong} & visible == spoilt & visible
+    assert {c.name for c in report.wrong} & visible == {
+        *np.array(names)[planted]
+    } & visible
     assert len(visible) > 88 and not report.unjudged
     assert report.evaluations < 20 * 96
 
@@ -217,16 +217,9 @@ def test_a_kink_beside_x_is_none_at_x(x):
         assert report.worst.verdict == verdict
 
 
-@pytest.mark.parametrize(
-    "f, gradient, x, kinks",
-    [
-        (lambda x: np.abs(x).sum(), np.sign, [1.0, 0, -1.0], ["x[1]"]),
-        (np.max, np.array([0.5, 0.5, 0]), [2.0, 2.0, 1.0], ["x[0]", "x[1]"]),
-    ],
-)
-def test_kinks_beside_smooth_coordinates(f, gradient, x, kinks):
-    report = check_gradient(f, gradient, np.array(x))
-    assert report.passed and [c.name for c in report.kinks] == kinks
+def test_kinks_beside_smooth_coordinates():
+    report = check_gradient(np.max, [0.5, 0.5, 0], np.array([2.0, 2.0, 1.0]))
+    assert report.passed and [c.name for c in report.kinks] == ["x[0]", "x[1]"]
 
 
 def test_directions():
@@ -277,8 +270,11 @@ def test_likely_mistake_is_named(spoil, words):
     assert not report.passed and words in report.mistake and words in str(report)
 
 
-def test_a_claim_in_float32_that_is_right_to_its_digits_passes():
+def test_a_float32_claim_may_be_right_to_its_digits_and_f_may_ignore_its_argument():
     assert check_gradient(wave, (A * np.cos(P)).astype("f4"), P)
+    report = check_gradient(lambda _: wave(P), A * np.cos(P), P)
+    assert len(report.wrong) == 9
+    assert report.mistake.startswith("f gives the same number for every x")
 
 
 def test_a_factor_needs_all_coordinates_and_is_found_through_noise():
@@ -313,12 +309,6 @@ def test_gradients_of_other_arrays():
     assert mistake(small) == "x['a']: only 1 of 4 is wrong"
     unused = "x['b']: f doesn't depend on x['b'] here, its gradient is 0"
     assert mistake({"a": a, "b": b}, uses_b=0) == unused
-
-
-def test_an_f_that_ignores_its_argument_is_named():
-    report = check_gradient(lambda _: wave(P), A * np.cos(P), P)
-    assert len(report.wrong) == 9
-    assert report.mistake.startswith("f gives the same number for every x")
 
 
 @pytest.mark.parametrize("rare", [0.5, 0.02])
@@ -399,7 +389,6 @@ one, two = np.ones(1), np.ones(2)
     [
         (np.sum, two, two * 1j, TypeError, "x: got an array .*, expected real numbers"),
         (np.sum, 1.0, True, TypeError, "x: got True, expected real numbers"),
-        (np.sum, 1.0, "a", TypeError, "x: got 'a', expected real numbers"),
         (np.sum, two, [1.0, math.nan], ValueError, r"x\[1\]: got nan, expected a finite"),
         (np.sum, [], np.ones(0), ValueError, "x: got an array .* it has none"),
         (np.sum, two, np.ma.array(two), TypeError, "x: got a masked array"),
@@ -413,7 +402,6 @@ one, two = np.ones(1), np.ones(2)
         (5, 1.0, 1.0, TypeError, "f: got 5, expected a function"),
         (np.sum, A[:2].T, A[:2], ValueError, r"gradient: got shape \(3, 2\).*transposed"),
         (np.sum, np.ones(3), two, ValueError, r"expected \(2,\), the shape of its x"),
-        (np.sum, [1, math.inf], [1.0, 2], ValueError, r"gradient\[1\]: got inf"),
         (np.sum, lambda x: None, two, TypeError, "no return"),
         (np.sum, (1.0, 2.0), (1.0,), TypeError, "gradient: got a tuple of 2, expected"),
         (lambda p: p["W"], {"V": 1}, {"W": 1}, TypeError, r"got a dict with keys \['V'\]"),

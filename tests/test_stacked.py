@@ -10,7 +10,6 @@ from comp551ad.byhand.deep import Deep
 from comp551ad.byhand.stacked import (
     accuracy,
     cost,
-    forward,
     gradients,
     growing_pool,
     start,
@@ -81,13 +80,6 @@ def test_weights_have_the_shape_and_size_that_one_asks_for():
     assert [W.shape for W in weights] == [(4, 100, 50), (4, 50, 10)]
     assert abs(weights[0].std() - 0.2) < 0.01
     assert [W.shape for W in start((3, 2), 0)] == [(3, 2)]
-
-
-def test_the_scores_are_those_of_the_last_layer(stack):
-    X, _, weights = stack
-    Z, U = forward(X, weights)
-    assert [z.shape[-1] for z in Z] == [4, 5, 6] and np.all(Z[1] >= 0)
-    np.testing.assert_allclose(U, Z[2] @ weights[2])
 
 
 def test_a_pool_grows_along_the_order_and_holds_all_from_half_time_on():

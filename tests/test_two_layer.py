@@ -17,7 +17,7 @@ from comp551ad.byhand.two_layer import (
     gradients,
 )
 from comp551ad.datasets import load_iris
-from comp551ad.functions import logistic, softmax
+from comp551ad.functions import logistic, relu, softmax
 
 
 def small_weights(D=3, M=16, C=3, seed=0, scale=0.01):
@@ -58,12 +58,10 @@ def test_gradients_are_the_slides_bit_for_bit(iris):
     Z = logistic(np.dot(X, V))
     Yh = softmax(np.dot(Z, W))
     dY = Yh - Y
-    dW = np.dot(Z.T, dY) / N
     dZ = np.dot(dY, W.T)
-    dV = np.dot(X.T, dZ * Z * (1 - Z)) / N
-    got = gradients(X, Y, W, V)
-    assert np.array_equal(got[0], dW) and np.array_equal(got[1], dV)
-    assert got[0].shape == (16, 3) and got[1].shape == (3, 16)
+    dW, dV = gradients(X, Y, W, V)
+    assert np.array_equal(dW, np.dot(Z.T, dY) / N)
+    assert np.array_equal(dV, np.dot(X.T, dZ * Z * (1 - Z)) / N)
 
 
 def test_the_general_network_is_the_decks_bit_for_bit(iris):
@@ -135,11 +133,6 @@ def test_the_output_bias_is_the_last_row_of_W():
     dW, _ = network.gradients(X, Y, with_bias, V)
     Yh = network.predict(X, with_bias, V)
     assert dW[-1] == pytest.approx(np.mean(Yh - Y, axis=0))
-    zero = np.concatenate([W, 0 * b])  # a bias of zero changes nothing below
-    for ours, deck in zip(
-        network.gradients(X, Y, zero, V), gradients(X, Y, W, V), strict=True
-    ):
-        assert ours[: len(deck)] == pytest.approx(deck, rel=1e-12)
 
 
 @pytest.mark.parametrize("head, hidden", [*itertools.product(HEADS, HIDDEN)])
@@ -157,17 +150,12 @@ def test_far_logits(head, hidden):
     assert all(np.all(np.isfinite(g)) for g in network.gradients(X, Y, W, V))
 
 
-def test_relu_has_slope_0_at_0():
-    _, back = HIDDEN["relu"]
+def test_unknown_names_are_refused_and_relu_has_slope_0_at_0():
+    for names in ("softmax",), ("binary", "ReLU"):
+        with pytest.raises(ValueError, match="^h.*: got '.*', expected one of '"):
+            TwoLayer(*names)
     Q = np.array([[-1.0, 0.0, 2.0]])
-    assert back(np.full((1, 3), 5.0), Q, np.maximum(Q, 0)).tolist() == [[0, 0, 5]]
-
-
-def test_unknown_names_list_the_known():
-    with pytest.raises(ValueError, match="^head: got 'softmax', expected one of 'reg"):
-        TwoLayer("softmax")
-    with pytest.raises(ValueError, match="^hidden: got 'ReLU', .*'tanh', 'relu'$"):
-        TwoLayer("binary", "ReLU")
+    assert HIDDEN["relu"][1](1.0, Q, relu(Q)).tolist() == [[0, 0, 1]]
 
 
 @pytest.mark.parametrize(
