@@ -1,14 +1,13 @@
-"""Running written JavaScript: in node, or in the browser where there is no node.
+"""Running written JavaScript in a browser, as a page does.
 
 ``javascript`` is a fixture: ``javascript(source, *args)`` imports the module and calls its default
-export; arrays go in and come out nested. With CI=true a machine with neither is a failure.
+export; arrays go in and come out nested. With CI=true a machine without a browser is a failure.
 """
 
 import json
 import math
 import os
 import shutil
-import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -22,7 +21,7 @@ const odd = (x) => typeof x === "number" && (!Number.isFinite(x) || Object.is(x,
 const plain = (key, x) => (odd(x) ? { number: Object.is(x, -0) ? "-0" : String(x) } : x);
 const numbers = (key, x) => (typeof x?.number === "string" ? Number(x.number) : x);
 const modules = new Map();
-const call = async (message) => {
+globalThis.call = async (message) => {
   const { source, args } = JSON.parse(message, numbers);
   try {
     if (!modules.has(source)) {
@@ -34,10 +33,6 @@ const call = async (message) => {
     return JSON.stringify({ error: String(error) });
   }
 };
-"""
-NODE = """
-import { createInterface } from "node:readline";
-for await (const line of createInterface({ input: process.stdin })) console.log(await call(line));
 """
 
 
@@ -64,55 +59,35 @@ def number(pairs):
     return float(found["number"].replace("Infinity", "inf")) if odd else found
 
 
-def caller(send):
-    def call(source, *args):
-        message = json.dumps({"source": source, "args": nested(args)})
-        answer = json.loads(send(message), object_pairs_hook=number)
-        if "error" in answer:
-            raise JavaScriptError(answer["error"])
-        return answer["result"]
-
-    return call
-
-
 @pytest.fixture(scope="session")
 def javascript():
-    if node := shutil.which("node"):
-        command = [node, "--input-type=module", "--eval", CALL + NODE]
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-        with subprocess.Popen(command, text=True, encoding="utf-8", **pipes) as running:
-
-            def send(message):
-                running.stdin.write(message + "\n")
-                running.stdin.flush()
-                return running.stdout.readline()
-
-            yield caller(send)
-            running.stdin.close()
-    else:
-        yield from in_browser()
-
-
-def in_browser():
     from playwright.sync_api import sync_playwright
 
     programs = ("chromium-headless-shell", "chromium", "google-chrome", "msedge")
     found = next(filter(None, map(shutil.which, programs)), None)
     if not found and os.environ.get("CI") != "true":
-        pytest.skip("neither node nor a browser on this machine")
+        pytest.skip("no browser on this machine")
     # In a thread of its own: the browser tests may have a loop running in this one.
     with ThreadPoolExecutor(1) as thread:
 
         def there(function, *args, **kwargs):
             return thread.submit(function, *args, **kwargs).result()
 
+        def call(source, *args):
+            message = json.dumps({"source": source, "args": nested(args)})
+            answer = there(page.evaluate, "(message) => call(message)", message)
+            answer = json.loads(answer, object_pairs_hook=number)
+            if "error" in answer:
+                raise JavaScriptError(answer["error"])
+            return answer["result"]
+
         playwright = there(sync_playwright().start)
         options = {"executable_path": found, "args": ["--no-sandbox", "--disable-gpu"]}
         browser = there(playwright.chromium.launch, **options)
         page = there(browser.new_page)
         # A function for a value would be called at once.
-        there(page.evaluate, CALL.replace("const call =", "globalThis.call =") + "null")
-        yield caller(lambda message: there(page.evaluate, "(m) => call(m)", message))
+        there(page.evaluate, CALL + "null")
+        yield call
         there(browser.close)
         there(playwright.stop)
 

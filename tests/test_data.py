@@ -81,30 +81,30 @@ OF_LABELS = [
 ]  # fmt: skip
 
 
-def slope(f, x, t, h=1e-6):
-    return (f(x + h * t) - f(x - h * t)) / (2 * h)
+def check_recording(f, *args):
+    """Its value and its gradient by the first argument: eager, recorded, and by differences."""
+    value, gradient = value_and_grad(f)(*args)
+    t, h = RNG.normal(size=args[0].shape), 1e-6
+    ahead, behind = (f(args[0] + step * t, *args[1:]) for step in (h, -h))
+    assert np.sum(gradient * t) == pytest.approx((ahead - behind) / (2 * h), rel=1e-7)
+    trace = record(f, *args)
+    assert trace.decisions == () and trace.result == pytest.approx(value, rel=1e-14)
+    found = reverse(trace)[trace.names[0]]
+    np.testing.assert_allclose(found, gradient, rtol=1e-12)
+
+
+def check_program(program, f, *args, rtol=1e-10):
+    for ours, eager in zip(program(*args), value_and_grad(f)(*args), strict=True):
+        np.testing.assert_allclose(ours, eager, rtol=rtol, err_msg=program.source)
 
 
 @pytest.mark.parametrize("f", OF_LABELS, ids=lambda f: f.__name__)
 def test_labels_are_data_of_a_recording_and_of_a_program(f):
-    value, gradient = value_and_grad(f)(W, X, LABELS)
-    t = RNG.normal(size=W.shape)
-    known = slope(lambda W: f(W, X, LABELS), W, t)
-    assert np.sum(gradient * t) == pytest.approx(known, rel=1e-7)
-
-    trace = record(f, W, X, LABELS)
-    assert trace.result == pytest.approx(value, rel=1e-14)
-    np.testing.assert_allclose(reverse(trace)["W"], gradient, rtol=1e-12)
-    assert trace.decisions == ()
+    check_recording(f, W, X, LABELS)
     for buffered in (False, True):
         program = write_gradient(f, W, X, LABELS, value=True, buffered=buffered)
         for y in (LABELS, OTHERS):
-            for ours, eager in zip(
-                program(W, X, y), value_and_grad(f)(W, X, y), strict=True
-            ):
-                np.testing.assert_allclose(
-                    ours, eager, rtol=1e-10, err_msg=program.source
-                )
+            check_program(program, f, W, X, y)
 
 
 @pytest.mark.parametrize("buffered", [False, True])
@@ -118,6 +118,10 @@ def test_data_that_f_returns_is_computed_again(buffered):
         for name, value in known.items():
             np.testing.assert_allclose(found[name], value, rtol=1e-14, err_msg=name)
             assert np.asarray(found[name]).dtype == value.dtype
+    with pytest.raises(
+        ProgramError, match="the output has a constant of shape .*trace"
+    ):
+        write_value(lambda x, y: [np.sum(x), np.eye(C)[y]], V, LABELS)
 
 
 # ---------------------------------------------------------------- comparisons are operations
@@ -155,54 +159,25 @@ OF_COMPARISONS = [huber, leaky, masked, clipped_by_a_mask, both, top]
 
 @pytest.mark.parametrize("f", OF_COMPARISONS, ids=lambda f: f.__name__)
 def test_a_comparison_that_becomes_an_array_is_an_operation(f):
-    t = RNG.normal(size=N)
-    value, gradient = value_and_grad(f)(V)
-    assert np.sum(gradient * t) == pytest.approx(slope(f, V, t), rel=1e-7)
-    trace = record(f, V)
-    assert trace.decisions == () and trace.result == pytest.approx(
-        f(V.copy()), rel=1e-14
-    )
-    np.testing.assert_allclose(reverse(trace)["x"], gradient, rtol=1e-13)
+    check_recording(f, V)
     if f is both:  # another number of entries: another shape
         return
     # Where all are positive, the comparisons choose none, or all.
     for buffered, example in itertools.product((False, True), (V, np.abs(V))):
         program = write_gradient(f, example, value=True, buffered=buffered)
         for x in (V, -V, V[::-1].copy() + 0.05):
-            for ours, eager in zip(program(x), value_and_grad(f)(x), strict=True):
-                np.testing.assert_allclose(
-                    ours, eager, rtol=1e-10, err_msg=program.source
-                )
+            check_program(program, f, x)
 
 
-def test_a_mask_is_an_argument_like_any_other():
-    def f(x, keep):
-        return np.sum(np.where(keep, x, 0.0) ** 2) + np.sum(x[~keep])
-
-    program = write_gradient(f, V, MASK)
-    for keep in (MASK, ~MASK, np.zeros(N, bool)):
-        if keep.sum() == MASK.sum():
-            np.testing.assert_allclose(program(V, keep), grad(f)(V, keep), rtol=1e-12)
-    with pytest.raises(
-        ProgramError, match=r"keep: got .*float64.*expected truth values"
+def test_a_mask_must_be_one():
+    program = write_gradient(lambda x, keep: np.sum(x[~keep]), V, MASK)
+    for other, text in (
+        (V, "float64, expected truth values"),
+        (LABELS, "int64, expected truth values"),
+        (MASK[:3], r"shape \(3,\), expected \(20,\)"),
     ):
-        program(V, V)
-    with pytest.raises(ProgramError, match="keep: got .*int64.*expected truth values"):
-        program(V, LABELS)
-    with pytest.raises(ProgramError, match=r"keep: got shape \(3,\), expected \(20,\)"):
-        program(V, MASK[:3])
-
-
-def mean_of_a_mask(x, keep):
-    return np.mean(x[keep] ** 2)
-
-
-def mean_by_its_count(x, keep):
-    return np.sum(x[keep] ** 2) / np.sum(keep)
-
-
-def sum_of_a_mask(x, keep):
-    return 3 * np.sum(x[keep]) + np.sum(np.tanh(x[keep]) * np.sum(x[~keep]))
+        with pytest.raises(ProgramError, match=f"keep: got .*{text}"):
+            program(V, other)
 
 
 def leaky_in_place(x, keep):
@@ -212,53 +187,45 @@ def leaky_in_place(x, keep):
     return np.sum(z**2)
 
 
-def spread_by_length(x, keep):
-    return np.std(x) * len(x[keep]) + np.sum(np.stack([x[keep], x[keep]]))
-
-
-def mean_of_one_half(x, keep):
-    return np.mean(x[: N // 2][keep[: N // 2]])
-
-
-def mean_of_the_last(x, keep):
-    return np.mean(x[N // 2 :][keep[N // 2 :]])
-
-
-def mean_of_what_is_larger(x, keep):
-    return np.mean(x[x > 0.1] ** 2)
-
-
-def mean_of_a_class(x, y):
-    return np.mean(x[y == 1] ** 2)
+# Right for any mask.
+OF_ANY = [
+    lambda x, keep: np.sum(x[keep] ** 2) / np.sum(keep),
+    lambda x, keep: np.sum(np.where(keep, x, 0.0) ** 2) + np.sum(x[~keep]),
+    lambda x, keep: 3 * np.sum(x[keep]) + np.sum(np.tanh(x[keep]) * np.sum(x[~keep])),
+    leaky_in_place,
+]
+# Right for the recorded one.
+OF_ONE = [
+    lambda x, keep: np.mean(x[keep] ** 2),
+    lambda x, keep: np.mean(x[: N // 2][keep[: N // 2]]),
+    lambda x, keep: np.mean(x[N // 2 :][keep[N // 2 :]]),
+    lambda x, keep: np.std(x) * len(x[keep]) + np.sum(np.stack([x[keep], x[keep]])),
+]
+# Numbers, or labels, choose how many entries.
+OF_NONE = [
+    lambda x, y: np.mean(x[x > 0.1] ** 2),
+    lambda x, y: np.mean(x[y == 1] ** 2),
+]
 
 
 @pytest.mark.parametrize("buffered", [False, True])
-@pytest.mark.parametrize(
-    "f, holds_for_any",
-    [
-        (mean_by_its_count, True), (sum_of_a_mask, True), (leaky_in_place, True),
-        (mean_of_a_mask, False), (mean_of_one_half, False), (spread_by_length, False),
-        (mean_of_the_last, False), (mean_of_a_class, None), (mean_of_what_is_larger, None),
-    ],
-)  # fmt: skip
-def test_masks_that_choose_another_number_of_entries(f, holds_for_any, buffered):
-    """The program is right for them, or refuses them, or isn't written."""
-    if holds_for_any is None:
-        with pytest.raises(ProgramError, match="holds how many entries a comparison"):
-            write_gradient(f, V, LABELS, buffered=buffered)
-        return
+@pytest.mark.parametrize("f", OF_ANY + OF_ONE)
+def test_masks_that_choose_another_number_of_entries(f, buffered):
+    """The program is right for them, or refuses them."""
     as_many = np.arange(N) < np.sum(MASK)
     masks = V < 9, MASK, ~MASK, as_many, V > 2
     program = write_gradient(f, V, masks[0], value=True, buffered=buffered)
-    for keep in masks[: None if holds_for_any else 1]:
-        for ours, eager in zip(
-            program(V, keep), value_and_grad(f)(V, keep), strict=True
-        ):
-            np.testing.assert_allclose(ours, eager, rtol=1e-12)
-    if not holds_for_any:
-        for keep in masks[-2:]:
-            with pytest.raises(ProgramError, match="data that choose other entries"):
-                program(V, keep)
+    for keep in masks if f in OF_ANY else masks[:1]:
+        check_program(program, f, V, keep, rtol=1e-12)
+    for keep in masks[-2:] if f in OF_ONE else ():
+        with pytest.raises(ProgramError, match="data that choose other entries"):
+            program(V, keep)
+
+
+@pytest.mark.parametrize("f", OF_NONE)
+def test_what_holds_how_many_entries_numbers_choose_is_not_written(f):
+    with pytest.raises(ProgramError, match="holds how many entries a comparison"):
+        write_gradient(f, V, LABELS)
 
 
 def test_other_numbers_that_make_a_matrix_singular_tell_nothing():

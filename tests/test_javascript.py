@@ -6,7 +6,7 @@ from collections import Counter
 import numpy as np
 import pytest
 from hypothesis import given
-from javascript import JavaScriptError, in_browser, javascript, like
+from javascript import JavaScriptError, javascript, like
 from test_data import LABELS, OF_COMPARISONS, OF_LABELS, V, W, X
 from test_program import A33, GRADIENTS, RESULTS, VALUES, X3, deep
 from test_program import Layer as Layer
@@ -212,10 +212,3 @@ def test_what_javascript_cannot_hold_is_refused():
             write_value(lambda x, key=key: {key: x}, 1.0, language="javascript")
     with pytest.raises(ProgramError, match="language: got 'fortran', expected"):
         write_value(lambda x: x, 1.0, language="fortran")
-
-
-def test_a_browser_runs_it_as_node_does():
-    program = write_gradient(lambda x: np.sum(np.sin(x) / x), X3, language="javascript")
-    for call in in_browser():
-        found = call(program.source, X3)
-    np.testing.assert_allclose(found, np.cos(X3) / X3 - np.sin(X3) / X3**2, rtol=1e-13)

@@ -18,7 +18,7 @@ from comp551ad.autodiff.tape import apply
 from comp551ad.autodiff.trace import record
 from comp551ad.byhand.two_layer import cost, gradients
 from comp551ad.datasets import load_iris
-from comp551ad.functions import logistic, logsumexp, softmax, softplus
+from comp551ad.functions import logistic, logsumexp, softmax
 
 in_both_forms = pytest.mark.parametrize(
     "buffered", [False, True], ids=["readable", "buffered"]
@@ -85,11 +85,6 @@ def test_every_primitive(name, buffered):
         close(program(operands, weights), eager)
 
 
-def batch_norm(X, gamma, beta):
-    Xh = (X - np.mean(X, axis=0)) / np.sqrt(np.var(X, axis=0) + 1e-5)
-    return np.sum(np.tanh(gamma * Xh + beta) ** 2)
-
-
 Layer = namedtuple("Layer", "W b")
 
 
@@ -103,12 +98,8 @@ def deep(layers, X):
 @pytest.mark.parametrize(
     "f, args, wrt",
     [
-        (batch_norm, (A33[:, :2], X3[:2], np.zeros(2)), (0, 1, 2)),
         (deep, ([Layer(A33, X3), Layer(A33 + 1, 2.0)], M23), 0),
         (lambda x, y: np.sum(x), (X3, np.ones((2, 2))), (0, 1)),
-        (lambda A, B: np.sum(np.sin(A + B.T)), (A33, A33 + 1), (0, 1)),
-        (lambda W, X: np.sum(softplus(X @ W.T)), (np.ones((2, 3)), A33), 0),
-        (lambda x: np.sum(np.exp(np.mean(x, axis=1))), (M23,), 0),
         (lambda p, x: np.sum(p["a"]) * x, ({"a": X3, 1: 2.0}, 3.0), ("p", "x")),
     ],
 )
@@ -180,6 +171,11 @@ GRADIENTS = {
     "divided twice": (lambda x: np.sum(x / 1e-200 / 1e-200), (X3,), (X3,)),
     "divided by zero": (lambda x: np.sum(x / 0.0), (X3,), (X3,)),
     "a number, negative": (lambda x: -(2.0 * x), (1.0,), (1.0,)),
+    "large logits": (
+        lambda U: np.sum(softmax(logistic(U) * U) * U - logsumexp(U)),
+        (A33,),
+        (1e4 * A33,),
+    ),
     "names of buffers": (
         lambda b_T, w: np.sum(logistic((np.sin(b_T) + 1).T @ w) ** 2),
         (A33, A33 + 1),
@@ -257,31 +253,27 @@ def test_constant_arrays_are_called_by_their_names():
     program = write_gradient(f, a, y)
     for text in ("np.arange(6)", "np.tri(6, 6, -1)", "np.eye(6)"):
         assert text in program.source
-    np.testing.assert_allclose(program(a, y), grad(f)(a, y))
+    close(program(a, y), grad(f)(a, y))
 
 
 @in_both_forms
 def test_constant_arrays_are_results(buffered):
     """Each call gives an array of its own, of the kind that the function returned."""
-    constants = [
-        np.array([1.0, -2.0, np.nan]),
+    entries = [
+        [1.0, -2.0, np.nan],
         np.zeros((0, 3)),
-        np.array([[0, 1]]),
-        np.array([True, False]),
-        np.array([2**60 + 1]),
-        2.0,
+        [[0, 1]],
+        [True, False],
+        [2**60 + 1],
     ]
+    constants = list(map(np.array, entries))
     program = write_value(lambda x: (x, *constants), X3, buffered=buffered)
     for _ in range(2):
-        first, *others = program(X3)
-        np.testing.assert_array_equal(first, X3)
+        _, *others = program(X3)
         for other, constant in zip(others, constants, strict=True):
-            assert np.asarray(other).dtype == np.asarray(constant).dtype
+            assert other.dtype == constant.dtype
             np.testing.assert_array_equal(other, constant)
         others[0][:] = 7.0
-    for factors in (np.array([1.0, 2.0]), np.array([1, 2])):
-        program = write_gradient(lambda x, c=factors: np.sum(c * x), np.zeros(2))
-        assert program(np.zeros(2)).dtype == np.float64
 
 
 # ---------------------------------------------------------------- the texts
@@ -426,30 +418,19 @@ def test_buffered_text(iris):
 # ---------------------------------------------------------------- buffers
 
 
-def test_buffered_functions_are_as_safe_as_ever(iris):
-    program = write_gradient(cost, *iris, wrt="W", value=True, buffered=True)
-    X, Y, W, V = iris
-    for scale in (1, 1e4):
-        value, dW = program(X, Y, scale * W, scale * V)
-        np.testing.assert_allclose(value, cost(X, Y, scale * W, scale * V), rtol=1e-12)
-        by_hand, _ = gradients(X, Y, scale * W, scale * V)
-        np.testing.assert_allclose(dW, by_hand, rtol=1e-9, atol=1e-13)
+def test_buffered_results_are_copies_unless_asked():
+    def f(x, y):
+        return np.sum(x * y) + np.sum(x.T)
 
-
-def test_buffered_results_are_copies_unless_asked(iris):
-    program = write_gradient(cost, *iris, wrt=("W", "V"), buffered=True)
-    X, Y, W, V = iris
-    own = program(X, Y, W, V, copy=False)
-    again = program(X, Y, 2 * W, V, copy=False)
-    assert all(a is b for a, b in zip(own, again, strict=True))
-    assert not any(a is b for a, b in zip(own, program(X, Y, W, V), strict=True))
-    f = write_gradient(
-        lambda x, y: np.sum(x * y) + np.sum(x.T), X3, X3 + 1, wrt=(0, 1), buffered=True
-    )
-    x, y = X3.copy(), X3 + 1
-    for gradient in f(x, y, copy=False):
+    program = write_gradient(f, A33, A33 + 1, wrt=(0, 1), buffered=True)
+    own = program(A33, A33 + 1, copy=False)
+    again = program(A33, A33 + 2, copy=False)
+    copies = program(A33, A33 + 1)
+    assert own[0] is again[0] and own[0] is not copies[0]
+    x, y = A33.copy(), A33 + 1
+    for gradient in program(x, y, copy=False):
         gradient[:] = 0
-    assert np.array_equal(x, X3) and np.array_equal(y, X3 + 1), "never an argument"
+    assert np.array_equal(x, A33) and np.array_equal(y, A33 + 1), "never an argument"
 
 
 def test_buffered_in_threads(iris):
@@ -466,23 +447,15 @@ def test_buffered_in_threads(iris):
 
 
 @in_both_forms
-def test_a_written_program_can_be_differentiated(buffered, iris):
-    for f in (
-        lambda x: np.sum(np.sin(x) * x**3),
-        lambda x: np.mean(x) ** 2,
-        lambda x: np.sum(np.sum(x) * x),
-        lambda x: np.sum(np.reshape(x, (3, 1)) * x),
-        lambda x: np.sum(np.exp(np.sum(x))),
-    ):
-        program = write_gradient(f, X3, buffered=buffered)
-        close(jacobian(program)(X3), hessian(f)(X3))
-        rows = [
-            write_gradient(lambda x, e: np.sum(program(x) * e), X3, e)(X3, e)  # noqa: B023
-            for e in np.eye(3)
-        ]
-        close(np.stack(rows), hessian(f)(X3))
-    product = write_gradient(lambda x, y: np.sum(x * y), X3, X3, buffered=buffered)
-    assert np.array_equal(jacobian(product, 1)(X3, X3), np.eye(3))
+def test_a_written_program_can_be_differentiated(buffered):
+    def f(x):
+        return np.sum(np.sin(x) * x**3) + np.mean(x) ** 2 + np.sum(x[:, None] * x)
+
+    program = write_gradient(f, X3, buffered=buffered)
+    close(jacobian(program)(X3), hessian(f)(X3))
+    second = write_gradient(lambda x, e: np.sum(program(x) * e), X3, X3)
+    close([second(X3, e) for e in np.eye(3)], [*hessian(f)(X3)])
+
     same_and_view = write_value(lambda x: (x, x.T), A33, buffered=buffered)
 
     def changes_results(x):
@@ -491,9 +464,8 @@ def test_a_written_program_can_be_differentiated(buffered, iris):
         z *= 2
         return np.sum(x * y * z)
 
-    close(
-        grad(changes_results)(A33), grad(lambda x: np.sum(x * (x + 1) * 2 * x.T))(A33)
-    )
+    expected = grad(lambda x: np.sum(x * (x + 1) * 2 * x.T))(A33)
+    close(grad(changes_results)(A33), expected)
     twice = write_value(lambda x: [x**2, x**2], X3, buffered=buffered)
     assert np.array_equal(jacobian(lambda x: twice(x)[1])(X3), np.diag(2 * X3))
 
@@ -540,9 +512,6 @@ def test_a_program_is_called_like_its_function(f, args, kwargs, argnum, buffered
     assert grad(program, argnum)(*args, **kwargs) == expected
     again = write_gradient(program, *args, wrt=argnum, buffered=buffered, **kwargs)
     assert again(*args, **kwargs) == expected
-    if buffered and f is not keywords:
-        with pytest.raises(TypeError, match="argument 'copy'"):
-            write_gradient(program, *args, copy=False, **kwargs)
 
 
 @in_both_forms
@@ -700,19 +669,6 @@ REFUSED = {
 def test_what_cannot_be_written_is_refused_with_its_cause(text):
     with pytest.raises(ProgramError, match=text):
         REFUSED[text]()
-
-
-def test_a_hidden_constant_is_found_in_the_output_and_behind_a_palindrome():
-    table = np.arange(9.0).reshape(3, 3)
-    for y in (np.array([0, 1, 0]), np.array([2, 0, 1])):
-        for f in (
-            lambda x, y: np.sum(x * table[y]),
-            lambda x, y: [np.sum(x), np.sum(table[y] * [1.0, 2.0, 3.0])],
-        ):
-            with pytest.raises(
-                ProgramError, match="constant of shape .*leaves no trace"
-            ):
-                write_value(f, np.ones((3, 3)), y)
 
 
 @pytest.mark.parametrize("key", ["a", 1, -1, True, "it's", "{out}", "a b", "\u00b5"])

@@ -9,11 +9,11 @@ once. One is free again after the last use of what it holds, and an operation th
 entry writes over an operand that nobody needs any more. Tall arrays with a short last axis, such as
 N x 3 logits, are stored short axis first, so that sums and maxima over it run along memory.
 
-Reads: ``simplify``, ``primitives``, ``pytrees``. Read by: ``javascript``, ``program``, ``trials``.
+Reads: ``simplify``, ``arguments``, ``tape``, ``primitives``, ``pytrees``. Read by: ``javascript``,
+``program``, ``trials``.
 """
 
 import builtins
-import inspect
 import keyword
 import math
 import re
@@ -25,6 +25,7 @@ import numpy as np
 
 from comp551ad import pytrees
 
+from .arguments import Call
 from .primitives import ATOM, PRIMITIVES, PRODUCT, SUM, Notation
 from .simplify import (
     Expressions,
@@ -35,6 +36,7 @@ from .simplify import (
     taken_apart,
     users_of,
 )
+from .tape import Tape
 
 # Entries of an array that may stand in the source.
 LARGEST_CONSTANT = 16
@@ -70,22 +72,26 @@ class Computation(NamedTuple):
     """What there is to write.
 
     Attributes:
-        signature: of the recorded function.
-        name: the wished name of the written one.
-        title: its docstring.
+        call, tape, result: of the recorded function, its rows, and what it returned.
+        examples: parameter -> an example of its argument.
         inputs: parameter -> its argument, with an input node for each number.
         results: a container of ``Output``.
         names: node -> the user's name for it.
         expressions: that the nodes come from.
+        name: the wished name of the written function.
+        title: its docstring.
     """
 
-    signature: inspect.Signature
-    name: str
-    title: str
+    call: Call
+    tape: Tape
+    result: Any
+    examples: dict[str, Any]
     inputs: dict[str, Any]
     results: Any
     names: dict[Node, str]
     expressions: Expressions
+    name: str
+    title: str
 
 
 class Writer:

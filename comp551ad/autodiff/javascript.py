@@ -112,7 +112,7 @@ class JavaScriptWriter(Writer):
         parameters, arguments = [], []
         named = zip(self.parameters, self.computation.inputs.items(), strict=True)
         for parameter, (name, tree) in named:
-            kind = self.computation.signature.parameters[name].kind
+            kind = self.computation.call.bound.signature.parameters[name].kind
             rest = "..." if kind is inspect.Parameter.VAR_POSITIONAL else ""
             parameters.append(rest + parameter)
             leaves = map(

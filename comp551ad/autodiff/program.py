@@ -35,7 +35,7 @@ from .simplify import Expressions, is_view, recognise
 from .tape import Tape, Tracer, concrete
 from .trace import Recording
 from .transforms import own
-from .trials import Derived, try_others
+from .trials import try_others
 
 _FORM = operator.attrgetter("shape", "dtype")
 # Operations: compiling costs some 20 microseconds each.
@@ -113,16 +113,17 @@ class Program:
 
     __wrapped__ = property(lambda self: self.function)
 
-    def __init__(self, writer: Writer, examples: dict, is_fixed: bool):
+    def __init__(self, writer: Writer, is_fixed: bool):
+        computation = writer.computation
         self.source = writer.source
-        self.__name__, self.__doc__ = writer.name, writer.computation.title
+        self.__name__, self.__doc__ = writer.name, computation.title
         # f's: the source may name a parameter otherwise.
-        self.__signature__ = writer.computation.signature
+        self.__signature__ = computation.call.bound.signature
         # Parameter -> an example of its argument: numbers of the shape, data, or the setting.
-        self._examples = examples
+        self._examples = examples = computation.examples
         # Whether it holds for the recorded data alone.
         self._is_fixed = is_fixed
-        self._results = writer.computation.results
+        self._results = computation.results
         # Where all arguments are arrays one look tells whether others fit, and results that are
         # new arrays are as they should be.
         results = self._results if type(self._results) is tuple else (self._results,)
@@ -235,8 +236,8 @@ class BufferedProgram(Program):
             itself recorded.
     """
 
-    def __init__(self, *written: Any, readable: Program):
-        super().__init__(*written)
+    def __init__(self, writer: Writer, is_fixed: bool, readable: Program):
+        super().__init__(writer, is_fixed)
         self.readable = readable
         self._one_at_a_time = threading.Lock()
 
@@ -304,20 +305,17 @@ def _write(f, args, kwargs, wrt, value, buffered, language):
         first, given, kinds, lambda others: derived(kinds, *others)
     )
 
-    def program(writer):
-        return writer(first.computation), first.examples, is_fixed
-
     if language == "javascript":
-        return JavaScriptProgram(*program(JavaScriptWriter))
-    readable = Program(*program(Writer))
+        return JavaScriptProgram(JavaScriptWriter(first), is_fixed)
+    readable = Program(Writer(first), is_fixed)
     if not buffered:
         return readable
     # Where a mask chooses how many entries arrays have, none can be kept.
     writer = Writer if sizes_vary else BufferedWriter
-    return BufferedProgram(*program(writer), readable=readable)
+    return BufferedProgram(writer(first), is_fixed, readable)
 
 
-def _derived(f, args, kwargs, wrt, value, kinds) -> Derived:
+def _derived(f, args, kwargs, wrt, value, kinds) -> Computation:
     """Record f, and differentiate the record."""
     several = wrt if isinstance(wrt, tuple) and wrt else (wrt,)
     call = Call.of(f, args, kwargs, whole=several)
@@ -396,16 +394,18 @@ def _derived(f, args, kwargs, wrt, value, kinds) -> Derived:
         by = ", ".join(argument for argument, _ in chosen)
         title = f"The gradient of {name} with respect to {by}."
         name = "gradients" if isinstance(wrt, tuple) else "gradient"
-    computation = Computation(
-        call.bound.signature,
-        name,
-        title,
+    return Computation(
+        call,
+        tape,
+        result,
+        examples,
         {name: pytrees.tree_map(input_of, tree) for name, tree in arguments.items()},
         results[0] if len(results) == 1 else tuple(results),
         {node: name for node, name in reversed(names) if node.operands},
         expressions,
+        name,
+        title,
     )
-    return Derived(call, tape, result, computation, examples)
 
 
 class _InnerTape(Recording):

@@ -481,7 +481,7 @@ def taken_apart(outputs: list[Node], expressions: Expressions) -> list[Node]:
             f = functools.partial(IN_PARTS[node.name], **parameters)
             trace = record(f, *(np.ones(o.shape) for o in operands))
             scaled = expressions.read(trace.rows, operands)
-            new[node] = expressions.written_out(scaled[trace.outputs[0]])
+            new[node] = expressions.written_out(scaled[-1])
     return [new[node] for node in outputs]
 
 

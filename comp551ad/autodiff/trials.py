@@ -12,39 +12,22 @@ import functools
 import itertools
 import re
 from collections.abc import Callable
-from typing import Any, NamedTuple
 
 import numpy as np
 
 from comp551ad import pytrees
 
-from .arguments import Call, is_data, is_number, silence
+from .arguments import is_data, is_number, silence
 from .data import Data
 from .emit import Computation, ProgramError, Writer
 from .operands import operands_of, parameters_of
 from .primitives import shape_of
 from .simplify import hashable
-from .tape import Tape, concrete
-
-
-class Derived(NamedTuple):
-    """A recorded call and its derivative.
-
-    Attributes:
-        call, tape, result: of the function f, its rows, and what it returned.
-        computation: what is to be written.
-        examples: parameter -> an example of its argument.
-    """
-
-    call: Call
-    tape: Tape
-    result: Any
-    computation: Computation
-    examples: dict[str, Any]
+from .tape import concrete
 
 
 def try_others(
-    first: Derived, given: list, kinds: str, derive: Callable
+    first: Computation, given: list, kinds: str, derive: Callable
 ) -> tuple[bool, bool]:
     """Whether a program is right for other arguments.
 
@@ -101,19 +84,22 @@ def try_others(
     return sizes_vary, is_fixed
 
 
-def _text(derived):
+def _text(computation):
     """The source without the comments that tell shapes."""
-    return re.sub("  # .*", "", Writer(derived.computation).source)
+    return re.sub("  # .*", "", Writer(computation).source)
 
 
-def _rows(derived):
+def _rows(computation):
     """Per row its operation, the size of its value, and the constants in it of which no origin is
     known. What f returned counts as one more row."""
-    tape, rows = derived.tape, []
+    tape, rows = computation.tape, []
     for row in tape.rows:
         parts = (*operands_of(row), *parameters_of(row).values())
         rows.append((row[0], shape_of(concrete(row[1])), _constants(parts, tape)))
-    return [*rows, ("the output", (), _constants(pytrees.leaves(derived.result), tape))]
+    return [
+        *rows,
+        ("the output", (), _constants(pytrees.leaves(computation.result), tape)),
+    ]
 
 
 def _constants(parts, tape):
