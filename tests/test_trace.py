@@ -4,26 +4,16 @@ from collections import namedtuple
 
 import numpy as np
 import pytest
+from test_passes import half_square, waves
 
 from comp551ad import (
     Node,
     Trace,
     forward,
     grad,
-    logistic,
     record,
     reverse,
 )
-
-
-def half_square(w, x, y):  # S11
-    return 0.5 * (w * x - y) ** 2
-
-
-def waves(w0, w1, x):  # S12
-    a = w1 * x + w0
-    y1, y2 = np.sin(a), np.cos(a)
-    return y1, y2
 
 
 def table(t):
@@ -76,26 +66,14 @@ def test_constants_take_no_number():
 
 
 def test_a_product_with_itself_keeps_two_edges():
-    t = record(lambda x: x * x, 3.0)
-    assert t.nodes[1].arguments == (1, 1)
-    t = record(lambda x: x + x - x, 3.0)
-    assert [n.inputs for n in t.nodes[1:]] == [(1, 1), (2, 1)]
-
-
-def test_what_is_computed_but_unused_still_has_its_row():
-    def f(x):
-        Yh = np.exp(x)  # noqa: F841
-        return x * 2
-
-    assert table(record(f, 1.0))[1] == ("a2", "Yh", "exp", (1,))
+    t = record(lambda x: x * x - x, 3.0)
+    assert [n.arguments for n in t.nodes[1:]] == [(1, 1), (2, 1)]
 
 
 def test_parameters_of_a_node():
-    t = record(lambda X: np.sum(X, axis=0, keepdims=True), np.ones((2, 3)))
+    t = record(lambda X: np.sum(X, axis=0, keepdims=True)[:, 1], np.ones((2, 3)))
     assert t.nodes[1].parameters == {"axis": -2, "keepdims": True}
-    t = record(lambda u: logistic(u[1]), np.array([1.0, 2.0]))
-    assert [n.primitive for n in t] == ["input", "getitem", "logistic"]
-    assert t.nodes[1].parameters == {"index": 1} and t.nodes[1].arguments == (1,)
+    assert t.nodes[2].parameters == {"index": (slice(None), 1)}
 
 
 # ---------------------------------------------------------------- inputs and their names

@@ -267,7 +267,6 @@ if hasattr(np, "unstack"):  # since NumPy 2.1; a browser's may be older
 
 # ---------------------------------------------------------------- a line each
 
-_LOG2 = math.log(2.0)
 _SHORT: dict[Callable, Callable] = {
     np.maximum: lambda a, b: _extremum("maximum", a, b),
     np.minimum: lambda a, b: _extremum("minimum", a, b),
@@ -283,7 +282,6 @@ _SHORT: dict[Callable, Callable] = {
     np.divmod: lambda a, b: (np.floor_divide(a, b), np.remainder(a, b)),
     **dict.fromkeys((np.degrees, np.rad2deg), lambda x: x * (180.0 / math.pi)),
     **dict.fromkeys((np.radians, np.deg2rad), lambda x: x * (math.pi / 180.0)),
-    np.logaddexp2: lambda a, b: np.logaddexp(a * _LOG2, b * _LOG2) / _LOG2,
     np.fmax: lambda a, b: np.maximum(*_without_nan(a, b)),
     np.fmin: lambda a, b: np.minimum(*_without_nan(a, b)),
     np.linspace: lambda start, stop, num=50, endpoint=True: (
@@ -433,12 +431,6 @@ def _sort(a, axis=-1, kind=None):
     return np.take_along_axis(a, np.argsort(a, axis=axis, kind=kind), axis)
 
 
-@composite(np.partition)
-def _partition(a, kth, axis=-1):
-    a, axis = (np.ravel(a), 0) if axis is None else (a, axis)
-    return np.take_along_axis(a, np.argpartition(a, kth, axis=axis), axis)
-
-
 @composite(np.median)
 def _median(a, axis=None, keepdims=False):
     axes = _several_axes(axis, a)
@@ -478,16 +470,6 @@ def _round(a, decimals=0):
     return np.rint(a * ten) / ten if decimals > 0 else np.rint(a / ten) * ten
 
 
-@composite(np.sinc)
-def _sinc(x):
-    """sin(πx)/(πx), and its series near 0, for the sake of the derivatives there."""
-    y = np.square(math.pi * x)
-    near = np.less(y, 0.01)
-    series = 1 - y / 6 * (1 - y / 20 * (1 - y / 42 * (1 - y / 72)))
-    root = math.pi * np.where(near, 1.0, x)
-    return np.where(near, series, np.sin(root) / root)
-
-
 # ---------------------------------------------------------------- reductions
 
 
@@ -523,7 +505,7 @@ ASSOCIATIVE: dict[Callable, float] = {
     np.maximum: -np.inf,
     np.minimum: np.inf,
     np.hypot: 0.0,
-    **dict.fromkeys((np.logaddexp, np.logaddexp2), -np.inf),
+    np.logaddexp: -np.inf,
 }
 _WHOLE: dict[Callable, Any] = {
     np.add: np.sum,

@@ -1,10 +1,10 @@
 """Many directions at once: K tangents of an operand pushed through a forward rule together.
 
 The tangents have an axis in front, (K, *shape). Most rules take them as they are, or nearly so:
-what works entry by entry, what counts its axes from the end, what multiplies matrices, and what
-only moves entries about. The others run once for each direction.
+what works entry by entry, what counts its axes from the end, and what multiplies matrices. The
+others run once for each direction.
 
-Reads: ``comp551ad.functions``, ``primitives``. Read by: ``passes``.
+Reads: ``primitives``. Read by: ``passes``.
 """
 
 from collections.abc import Sequence
@@ -12,9 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from comp551ad.functions import scatter
-
-from .primitives import Primitive, ndim_of, shape_of, size_of
+from .primitives import Primitive, ndim_of, shape_of
 
 
 def each_direction(
@@ -32,13 +30,6 @@ def each_direction(
         return rule(t, y, *values, **parameters)
     if primitive.matrix_product:
         return _products(k, t, y, values)
-    if primitive.view:
-        places = primitive.value(_numbered(x), **parameters)
-        return np.reshape(t, (count, size_of(x)))[:, places]
-    if primitive.linear and "index" in parameters:
-        places = _numbered(y)[parameters["index"]]
-        flat = scatter(t, (slice(None), places), (count, size_of(y)))
-        return np.reshape(flat, (count, *shape))
     return np.stack([rule(one, y, *values, **parameters) for one in t])
 
 
@@ -50,8 +41,3 @@ def _products(k, t, y, values):
     gap = (1,) * (max(map(len, shapes)) - len(shapes[k]))
     factors[k] = np.reshape(t, (len(t), *gap, *shapes[k]))
     return np.reshape(np.matmul(*factors), (len(t), *shape_of(y)))
-
-
-def _numbered(x):
-    """The numbers of x's entries, in their places."""
-    return np.reshape(np.arange(size_of(x)), shape_of(x))
