@@ -90,7 +90,7 @@ def _why_fixed(trace):
     holds a mask that was computed from the inputs. None where the list holds for all inputs."""
     if trace.decisions:
         question, _, line = trace.decisions[0]
-        why = f"line {line} looks at a value ({question}), and other inputs may take another course."
+        why = f"line {line} looks at a value ({question}); others may take another course."
     elif any(tapes_of(origin.operands) for _, origin in trace.origins.values()):
         why = "a comparison of them, such as x > 0, stands in the list as it came out."
     else:
