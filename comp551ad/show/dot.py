@@ -32,15 +32,7 @@ def layout_program() -> str | None:
 
 
 def lay_out(operands: Operands, sizes: Sizes) -> Layout | None:
-    """Lay a graph out.
-
-    Args:
-        operands: per node (operand's position, the other node's key); operands come first.
-        sizes: width and height of each node.
-
-    Returns:
-        None where there is no program, or it doesn't do its work.
-    """
+    """As in ``layout``; None where there is no program, or it doesn't do its work."""
     program = layout_program()
     if program is None:
         return None
