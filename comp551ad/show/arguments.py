@@ -15,22 +15,13 @@ from comp551ad.shapes import fit, require_finite
 
 
 def expect(name: str, x: Any, kind: Any, words: str) -> None:
-    """Refuse what isn't of a kind, in words that name the argument.
-
-    Raises:
-        TypeError: ``x`` isn't of this kind.
-    """
+    """Refuse what isn't of a kind with a TypeError, in words that name the argument."""
     if not isinstance(x, kind):
         raise TypeError(f"{name}: got {type(x).__name__}, expected {words}")
 
 
 def texts(name: str, given: Any, least: int = 0) -> list[str]:
-    """Words for a picture.
-
-    Raises:
-        TypeError: ``given`` is no sequence of words.
-        ValueError: there are fewer than ``least``.
-    """
+    """Words for a picture, at least so many."""
     if isinstance(given, str):
         raise TypeError(f"{name}: got {given!r}, expected a list of words")
     expect(name, given, Iterable, "a list of words")
@@ -41,11 +32,7 @@ def texts(name: str, given: Any, least: int = 0) -> list[str]:
 
 
 def finite_arrays(shapes: Mapping[str, str], *given: ArrayLike) -> list[np.ndarray]:
-    """Arrays of finite numbers of the declared shapes, as in {"X": "N D", "Y": "N C"}.
-
-    Raises:
-        ValueError: one isn't, or doesn't fit those before it.
-    """
+    """Arrays of finite numbers of the declared shapes, as in {"X": "N D", "Y": "N C"}."""
     fitted = fit(shapes, dict(zip(shapes, given, strict=True)))
     require_finite([*shapes], [*fitted.values()])
     return list(map(np.asarray, fitted.values()))

@@ -122,12 +122,8 @@ def write(
     names: Mapping[int, str] = {},  # noqa: B006
     origins: Origins = NO_ORIGINS,
 ) -> Formula:
-    """A tree as a formula.
-
-    Args:
-        names: row number -> name; nodes that it lacks go by their labels, a5.
-        origins: of a trace: where its masks and labels came from.
-    """
+    """A tree as a formula; ``names`` and ``origins`` are a trace's. Nodes without a name go by
+    their labels, a5."""
     return Formula(lambda latex: _Writer(latex, names, origins).write(tree).text)
 
 

@@ -90,7 +90,7 @@ def _why_fixed(trace):
     holds a mask that was computed from the inputs. None where the list holds for all inputs."""
     if trace.decisions:
         question, _, line = trace.decisions[0]
-        why = f"line {line} looks at a value ({question}), and other inputs may take another course."
+        why = f"line {line} looks at a value ({question}); others may take another course."
     elif any(tapes_of(origin.operands) for _, origin in trace.origins.values()):
         why = "a comparison of them, such as x > 0, stands in the list as it came out."
     else:
@@ -192,11 +192,8 @@ def _tree_data(tree, operands, origins):
 
 
 def table_of(names: Collection[str] = PRIMITIVES) -> str:
-    """The table of primitives as JavaScript: values as functions, all else as data.
-
-    Args:
-        names: of the primitives; those that work entry by entry, which may be typed, come anyway.
-    """
+    """The table of these primitives as JavaScript: values as functions, all else as data. Those
+    that work entry by entry, which may be typed, come anyway."""
     shown = [n for n, one in PRIMITIVES.items() if n in names or one.elementwise]
     return "const TABLE = {\n" + ",\n".join(map(_entry, shown)) + "\n};\n"
 
@@ -378,12 +375,7 @@ def _parameter_in(text, name):
 
 def engine_source(modules: str = "", names: Collection[str] = PRIMITIVES) -> str:
     """The engine as JavaScript: the table, the loops over a list, and of the runtime what these
-    and the ``modules`` beside it use.
-
-    Args:
-        modules: JavaScript that runs on it.
-        names: as in ``table_of``.
-    """
+    and the ``modules``, which run on it, use."""
     inner = f"{table_of(names)}\n{shipped('engine.js')}"
     # The modules are full of words that are names in the runtime as well.
     calls = " ".join(re.findall(r"(?<![.\w])\w+(?=\()", modules))

@@ -466,12 +466,7 @@ def _with_gaps(lines, name, remedy):
 def class_numbers(
     value: ArrayLike, rows: int, name: str, scores: bool = False
 ) -> np.ndarray:
-    """Whole class numbers from labels, one-hot rows or, with ``scores``, scores.
-
-    Raises:
-        ValueError: it is none of these, or hasn't so many ``rows``; ``name`` is the
-            argument to blame.
-    """
+    """Whole class numbers from labels, one-hot rows or, with ``scores``, scores."""
     array = as_floats(name, value)
     if array.ndim not in (1, 2) or len(array) != rows or array.size == 0:
         raise ValueError(
@@ -497,11 +492,7 @@ def class_numbers(
 
 
 def edges(speeds: Any) -> dict[tuple, float]:
-    """The speeds on a graph's edges.
-
-    Raises:
-        TypeError, ValueError: they aren't {(start, end): number}.
-    """
+    """The speeds on a graph's edges: {(start, end): number}."""
     expect("speeds", speeds, Mapping, "a dict {(start, end): number}")
     for edge in speeds:
         if not (isinstance(edge, tuple) and len(edge) == 2):

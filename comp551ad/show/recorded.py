@@ -82,9 +82,6 @@ def expanded_trees(value_trees: Mapping[int, Tree]) -> dict[int, Tree]:
 
     A tree would grow beyond all bounds where nodes are used again; so an operand stays a symbol
     where the whole would have more than ``MOST`` symbols and operations; the smallest go in first.
-
-    Args:
-        value_trees: by row number, in order, how each was computed; other rows stay symbols.
     """
     trees: dict[int, Tree] = {}
     for k, tree in value_trees.items():
@@ -133,14 +130,8 @@ def terms_of(run: Pass, wanted: Collection[int]) -> dict[int, list[tuple]]:
 def terms(
     trace: Trace, row: int, derivatives: dict[int, Symbol], walk: Callable
 ) -> list[tuple[int, int, Tree]]:
-    """Walk over one row with placeholders; read (position, operand, term) off the tape.
-
-    Args:
-        trace: the trace.
-        row: the row's number.
-        derivatives: row number -> its tangent or its adjoint, as a placeholder.
-        walk: ``push_forward`` or ``pull_back``.
-    """
+    """Walk over one row with placeholders, ``derivatives`` among them, by ``push_forward`` or
+    ``pull_back``; read (position, operand, term) off the tape."""
     entry = trace.rows[row]
     ends = edges_of(entry)
     if not ends:

@@ -36,7 +36,6 @@ from .graph import escape
 from .player import LivePlayer
 from .plots import (
     FigureImage,
-    class_numbers,
     dress,
     edges,
     line_look,
@@ -142,7 +141,6 @@ def descent_player(
     frames = count("frames", frames, 2)
     expect("predict", predict, Callable, "predict(X, W, V) -> scores")
     X, Y = finite_arrays({"X": "N D", "Y": "N C"}, X, Y)
-    labels = class_numbers(Y, len(X), "Y")
     history: Any = getattr(descent, "history", None)
     if history is None:
         expect("descent", descent, (), "what gradient_descent or descend returned")
@@ -150,9 +148,6 @@ def descent_player(
 
     def frame(k):
         t, parameters = int(history.iterations[k]), history.iterates[k]
-        scores = predict(X, *parameters)
-        found = class_numbers(scores, len(X), "predict's result", scores=True)
-        values = [f"{name} = {number(v[k])}" for name, v in lines.items()]
 
         def draw(left, right):
             plot_decision_boundary(
@@ -166,11 +161,8 @@ def descent_player(
             plot_learning_curve(history, title="cost and gradients", ax=right)
             right.axvline(t + 1, color=palette.INK, lw=1.5)
 
-        words = {
-            "title": f"After {t:,} iterations",
-            "numbers": "\n".join(values),
-            "result": f"{np.sum(found == labels)} of {len(X)} rows classified correctly",
-        }
+        values = (f"{name} = {number(v[k])}" for name, v in lines.items())
+        words = {"title": f"After {t:,} iterations", "numbers": "\n".join(values)}
         return _frame(words, draw, TWO_PLOTS)
 
     when = np.log1p(history.iterations)

@@ -37,6 +37,7 @@ __all__ = ["ForwardStepper", "ModesStepper", "ReverseStepper"]
 MOST_LISTED = 6
 # Characters that an edge carries.
 LONGEST_MESSAGE = 26
+BLANK = as_formula("")
 
 
 class PassStep(NamedTuple):
@@ -228,29 +229,22 @@ class Stepper(Player):
         """(equation, value) of all that a step works out."""
         if step.term is not None:
             return [(step.term.formula, step.term.value_text)]
-        found = []
-        for what in step.finds:
-            rows = [self.rows.row(node) for node in step.nodes]
-            ones = rows if what == "value" else [row.derivative for row in rows]
-            found += [(one.equation, one.value_text) for one in ones]
-        return found
+        rows = [self.rows.row(node) for node in step.nodes]
+        ones = [r if w == "value" else r.derivative for w in step.finds for r in rows]
+        return [(one.equation, one.value_text) for one in ones]
 
     def _asks(self, step):
         """Whether a step is a question: then nothing shows what it asks for."""
-        return (
-            self.predict
-            and len(step.nodes) == 1
-            and (step.term is not None or "derivative" in step.finds)
-        )
+        is_derivative = step.term is not None or "derivative" in step.finds
+        return self.predict and len(step.nodes) == 1 and is_derivative
 
     def _lines(self, step):
         if self._asks(step):
-            row = self.rows.row(step.nodes[0])
-            return [f"{row.derivative.label} = ?"]
-        found = self._found(step)
+            return [f"{self.rows.row(step.nodes[0]).derivative.label} = ?"]
+        found = [f"{left} = {value}" for left, value in self._found(step)]
         more = len(found) - 2 * MOST_LISTED
-        lines = [f"{left} = {value}" for left, value in found[: 2 * MOST_LISTED]]
-        return [*lines, *([f"… and {more} more"] if more > 0 else [])]
+        rest = [f"… and {more} more"] if more > 0 else []
+        return found[: 2 * MOST_LISTED] + rest
 
     def _rows_at(self, step):
         """The rows as far as they are known at a step; the rest is left blank."""
@@ -262,7 +256,7 @@ class Stepper(Player):
             for node in done.nodes
         }
         if self._asks(now):
-            known -= {(now.nodes[0], "derivative")}
+            known.discard((now.nodes[0], "derivative"))
         gone = {
             drop
             for one in self.rows.steps
@@ -270,7 +264,6 @@ class Stepper(Player):
             for drop in one.drops
         }
         finds = "value" if "value" in now.finds else "derivative"
-        blank = as_formula("")
         rows = []
         for row in self.rows.rows:
             value, derivative = (row.index, "value"), (row.index, "derivative")
@@ -283,7 +276,7 @@ class Stepper(Player):
                 state = "done"
             d, text = row.derivative, row.value_text if value in known else ""
             if derivative not in known:
-                d = replace(d, label=blank, formula=blank, closed=None, value_text="")
+                d = replace(d, formula=BLANK, closed=None, value_text="")
             rows.append(replace(row, value_text=text, derivative=d, state=state))
         return replace(self.rows, rows=tuple(rows), messages=self._messages(now))
 
@@ -291,23 +284,20 @@ class Stepper(Player):
         """Edge's key -> what it carries at a step: ā₇·sin a₅ = 0.5985, as long as there is room."""
         if len(step.nodes) > 1 or self._asks(step):
             return {}
-        row = self.rows.row(step.nodes[0])
-        if "derivative" not in step.finds:
-            return {
-                edge_key(f"a{o}", row.key, p): self.rows.row(o).value_text
-                for p, o in row.operands
-            }
-        messages = {}
+        row, messages = self.rows.row(step.nodes[0]), {}
+        if "derivative" not in step.finds and step.term is None:
+            for position, operand in row.operands:
+                edge = edge_key(f"a{operand}", row.key, position)
+                messages[edge] = self.rows.row(operand).value_text
+            return messages
         for term in [step.term] if step.term else row.derivative.terms:
-            lower, upper = row.index, term.node
-            if self.run.mode == "forward":
-                lower, upper = upper, lower
+            # The edge's lower end first.
+            ends = sorted((row.index, term.node))
             rule, value = str(term.formula), graph.brief(term.value_text, row.shape)
             text = rule if term.value is None else f"{rule} = {value}"
             fits = len(text) <= LONGEST_MESSAGE and rule != value
-            messages[edge_key(f"a{lower}", f"a{upper}", term.operand)] = (
-                text if fits else value
-            )
+            edge = edge_key(*(f"a{end}" for end in ends), term.operand)
+            messages[edge] = text if fits else value
         return messages
 
 

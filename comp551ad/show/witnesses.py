@@ -30,8 +30,8 @@ class SideBySide(View):
     """What ``side_by_side`` returns: a table as text and as HTML.
 
     Attributes:
-        difference: the largest difference between the first column and any other one, over
-            the largest number in the first (its absolute size where that is 0).
+        difference: the largest between the first column and any other one, over the largest
+            number in the first (its absolute size where that is 0).
     """
 
     def __init__(self, heads: list[str], lines: list[list[str]], difference: float):
