@@ -73,7 +73,7 @@ function startPlayer(root, spec, place = 0, connect = null) {
   const legend = Object.entries(STATES).map(([state, text]) =>
     make(`span.c5-key.c5-${state}`, text),
   );
-  const foot = make("small.c5-row.c5-foot", make("span", ...legend), remarks);
+  const foot = make("small.c5-row.c5-foot", ...legend, remarks);
   const live = make("div.c5-hidden", { role: "status" });
   const quiz = makeQuiz({ bar, panel: () => panels[0], paint: picture.now, resize, newInputs });
   quiz.button.hidden = several;
@@ -133,6 +133,7 @@ function startPlayer(root, spec, place = 0, connect = null) {
     if (program.fixed) return;
     const random = () => Math.round((Math.random() * 4 - 2) * 20) / 20 || 0.5;
     inputs.replace(inputs.at.map((x) => elementwise(random, [x])));
+    writeSoon();
     picture.now();
   }
 
@@ -148,7 +149,7 @@ function startPlayer(root, spec, place = 0, connect = null) {
       const [what, checked] = [make("span"), make("span.c5-checked")];
       const lines = ["rule", "numbers", "result"].map((name) => make(`div.c5-${name}`));
       const title = several ? make("b", panel.isReverse ? "Reverse mode" : "Forward mode") : "";
-      const head = make("small.c5-row.c5-head", title, what, checked);
+      const head = make("small.c5-row", title, what, checked);
       const say = group("div.c5-formula", "Formula", head, ...lines);
       return { select, what, checked, lines, say, graph: makeGraph() };
     });

@@ -207,7 +207,7 @@ function makeQuiz(host) {
   const box = make(
     "div.c5-quiz",
     { hidden: true, role: "group", "aria-label": "Predict" },
-    make("small.c5-row.c5-head", asked, scored),
+    make("small.c5-row", asked, scored),
     choices,
     line,
     verdict,
