@@ -85,7 +85,7 @@ const icon = (name) =>
   draw(
     "svg",
     { viewBox: "0 0 20 20", width: 18, height: 18, "aria-hidden": "true" },
-    draw("path", { d: ICONS[name], fill: "currentColor" }),
+    draw("path", { d: ICONS[name] }),
   );
 
 const isPlain = (event) => !(event.ctrlKey || event.metaKey || event.altKey);

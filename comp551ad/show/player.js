@@ -44,7 +44,7 @@ function startPlayer(root, spec, place = 0, connect = null) {
     writeSoon();
     picture.later();
   });
-  const { typed, wrong, complain, enter } = makeTyped(readTyped, fit);
+  const { typed, wrong, complain, enter } = makeTyped(readTyped);
   const ownsAddress = place > 0 && isSite();
   const linkHere = () => {
     writeAddress();
@@ -61,8 +61,8 @@ function startPlayer(root, spec, place = 0, connect = null) {
   const group = (name, label, ...parts) =>
     make(name, { role: "group", "aria-label": label, tabindex: 0 }, ...parts);
   const matrices = group("div.c5-row.c5-matrices", "Matrices");
-  const says = make("div.c5-says");
-  const graphs = make("div.c5-graphs");
+  const says = make("div.c5-columns.c5-says");
+  const graphs = make("div.c5-columns.c5-graphs");
   const code = group("pre.c5-code", "Code of f");
   const table = group("div.c5-table", "Table");
   const [where, story] = [make("span"), make("div")];
@@ -75,7 +75,7 @@ function startPlayer(root, spec, place = 0, connect = null) {
   );
   const foot = make("small.c5-row.c5-foot", ...legend, remarks);
   const live = make("div.c5-hidden", { role: "status" });
-  const quiz = makeQuiz({ bar, panel: () => panels[0], paint: picture.now, resize, newInputs });
+  const quiz = makeQuiz({ bar, panel: () => panels[0], paint: picture.now, newInputs });
   quiz.button.hidden = several;
   const menus = make("span.c5-row");
   bar.bar.append(menus, quiz.button);
@@ -430,7 +430,7 @@ function startPlayer(root, spec, place = 0, connect = null) {
       load(given);
       complain(`The link is damaged (${error.message}): this is the example.`);
     }
-    root.scrollIntoView?.();
+    root.scrollIntoView();
   }
 
   // -- what a widget shares with a kernel: how the player has each trait, and how it takes it
@@ -452,9 +452,8 @@ function startPlayer(root, spec, place = 0, connect = null) {
   }
   function takeInputs(numbers) {
     const taken = inputsOf(program).map((i, k) => {
-      const [x, old] = [numbers[program.rows[i].name], inputs.at[k]];
-      if (x === undefined || isNumber(old)) return x ?? old;
-      return copyOf(Object.assign([x].flat(Infinity), { shape: old.shape }));
+      const { name } = program.rows[i];
+      return name in numbers ? array(numbers[name], shapeOf(inputs.at[k]), name) : inputs.at[k];
     });
     inputs.replace(taken);
   }
