@@ -54,10 +54,9 @@ function matrixElement({ sign, text, value }, pick, own, room = [240, 50]) {
     const x = value[entry];
     // A negative entry also has a dot, the picked one a frame.
     const looks = [x < 0 && !isFew ? "c5-negative" : "", pick && entry === own ? "c5-picked" : ""];
-    const cell = make("span", { class: looks.join(" ") }, isFew ? numberText(x) : "");
-    cell.style.background = HEAT[level(x)];
-    if (pick) cell.addEventListener("click", () => pick(entry));
-    return cell;
+    const style = `background-color: ${HEAT[level(x)]}`;
+    const attributes = { class: looks.join(" "), style, click: () => pick?.(entry) };
+    return make("span", attributes, isFew ? numberText(x) : "");
   });
   const edge = Math.max(3, Math.min(14, Math.floor(Math.min(room[0] / wide, room[1] / tall))));
   const size = isFew ? "auto" : `${edge}px`;
@@ -66,10 +65,11 @@ function matrixElement({ sign, text, value }, pick, own, room = [240, 50]) {
   const cut = tall < rows || wide < columns ? `, first ${tall}×${wide}` : "";
   box.append(
     make(
-      "span.c5-matrix",
-      make("span", make("b", text), ` ${shapeText(shape)}`),
+      "div",
+      make("b", text),
+      ` ${shapeText(shape)}`,
       make(
-        "span.c5-cells",
+        "div.c5-cells",
         { style, ...(isFew ? {} : { role: "img", "aria-label": label }) },
         ...cells,
       ),

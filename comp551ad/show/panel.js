@@ -161,7 +161,7 @@ class Panel {
     const rows = [...program.rows.keys()];
     if (here === steps.length - 1) {
       const about = this.named(this.about);
-      const ends = rows.filter((i) => this.isEnd(i));
+      const ends = this.isReverse ? inputsOf(program) : program.outputs;
       const slopes = ends.map((i) => {
         const [top, bottom] = this.isReverse ? [about, this.named(i)] : [this.named(i), about];
         return `∂${top}/∂${bottom} = ${brief(this.env[kind][i])}`;
@@ -176,11 +176,6 @@ class Panel {
           .map((what) => label(what, i, this.env)),
       );
     return free.length ? `No longer needed: ${free.join(", ")}.` : "";
-  }
-  // Whether what the pass is for stands at this row.
-  isEnd(i) {
-    const { rows, outputs } = this.program;
-    return this.isReverse ? rows[i].op === "input" : outputs.includes(i);
   }
 
   // Where the first number that isn't finite arises, once it is seen; "" while there is none.

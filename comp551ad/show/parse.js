@@ -238,8 +238,8 @@ function asTyped(program) {
 }
 
 // The field for it, and the line below that says what can't be read: read(text) is called while
-// somebody types, a moment after the last key; changed() when the line comes or goes.
-function makeTyped(read, changed = () => {}) {
+// somebody types, a moment after the last key.
+function makeTyped(read) {
   let waiting = 0;
   function later() {
     clearTimeout(waiting);
@@ -258,11 +258,9 @@ function makeTyped(read, changed = () => {}) {
   });
   const wrong = make("p.c5-wrong", { hidden: true, role: "alert" });
   function complain(...parts) {
-    const was = wrong.hidden;
     wrong.hidden = !parts.length;
     typed.setAttribute("aria-invalid", !wrong.hidden);
     wrong.replaceChildren(...parts);
-    if (wrong.hidden !== was) changed();
   }
   function now() {
     clearTimeout(waiting);

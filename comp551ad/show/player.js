@@ -44,7 +44,7 @@ function startPlayer(root, spec, place = 0, connect = null) {
     writeSoon();
     picture.later();
   });
-  const { typed, wrong, complain, enter } = makeTyped(readTyped, fit);
+  const { typed, wrong, complain, enter } = makeTyped(readTyped);
   const ownsAddress = place > 0 && isSite();
   const linkHere = () => {
     writeAddress();
@@ -61,8 +61,8 @@ function startPlayer(root, spec, place = 0, connect = null) {
   const group = (name, label, ...parts) =>
     make(name, { role: "group", "aria-label": label, tabindex: 0 }, ...parts);
   const matrices = group("div.c5-row.c5-matrices", "Matrices");
-  const says = make("div.c5-says");
-  const graphs = make("div.c5-graphs");
+  const says = make("div.c5-columns.c5-says");
+  const graphs = make("div.c5-columns.c5-graphs");
   const code = group("pre.c5-code", "Code of f");
   const table = group("div.c5-table", "Table");
   const [where, story] = [make("span"), make("div")];
@@ -73,9 +73,9 @@ function startPlayer(root, spec, place = 0, connect = null) {
   const legend = Object.entries(STATES).map(([state, text]) =>
     make(`span.c5-key.c5-${state}`, text),
   );
-  const foot = make("small.c5-row.c5-foot", make("span", ...legend), remarks);
+  const foot = make("small.c5-row.c5-foot", ...legend, remarks);
   const live = make("div.c5-hidden", { role: "status" });
-  const quiz = makeQuiz({ bar, panel: () => panels[0], paint: picture.now, resize, newInputs });
+  const quiz = makeQuiz({ bar, panel: () => panels[0], paint: picture.now, newInputs });
   quiz.button.hidden = several;
   const menus = make("span.c5-row");
   bar.bar.append(menus, quiz.button);
@@ -133,6 +133,7 @@ function startPlayer(root, spec, place = 0, connect = null) {
     if (program.fixed) return;
     const random = () => Math.round((Math.random() * 4 - 2) * 20) / 20 || 0.5;
     inputs.replace(inputs.at.map((x) => elementwise(random, [x])));
+    writeSoon();
     picture.now();
   }
 
@@ -148,7 +149,7 @@ function startPlayer(root, spec, place = 0, connect = null) {
       const [what, checked] = [make("span"), make("span.c5-checked")];
       const lines = ["rule", "numbers", "result"].map((name) => make(`div.c5-${name}`));
       const title = several ? make("b", panel.isReverse ? "Reverse mode" : "Forward mode") : "";
-      const head = make("small.c5-row.c5-head", title, what, checked);
+      const head = make("small.c5-row", title, what, checked);
       const say = group("div.c5-formula", "Formula", head, ...lines);
       return { select, what, checked, lines, say, graph: makeGraph() };
     });
@@ -429,7 +430,7 @@ function startPlayer(root, spec, place = 0, connect = null) {
       load(given);
       complain(`The link is damaged (${error.message}): this is the example.`);
     }
-    root.scrollIntoView?.();
+    root.scrollIntoView();
   }
 
   // -- what a widget shares with a kernel: how the player has each trait, and how it takes it
@@ -451,9 +452,8 @@ function startPlayer(root, spec, place = 0, connect = null) {
   }
   function takeInputs(numbers) {
     const taken = inputsOf(program).map((i, k) => {
-      const [x, old] = [numbers[program.rows[i].name], inputs.at[k]];
-      if (x === undefined || isNumber(old)) return x ?? old;
-      return copyOf(Object.assign([x].flat(Infinity), { shape: old.shape }));
+      const { name } = program.rows[i];
+      return name in numbers ? array(numbers[name], shapeOf(inputs.at[k]), name) : inputs.at[k];
     });
     inputs.replace(taken);
   }

@@ -177,13 +177,13 @@ function numberIn(typed) {
   }
 }
 
-// The questions of a player. `host` is what it knows of the player: bar, panel(), paint(), resize()
-// when the box's height has changed, and newInputs().
+// The questions of a player. `host` is what it knows of the player: bar, panel(), paint() and
+// newInputs().
 function makeQuiz(host) {
   const { bar } = host;
   let [on, byNumber] = [false, false];
   let answers = new Map(); // step -> {tried: [texts], solved, right, verdict}
-  let [question, shown, height] = [null, "", 0];
+  let [question, shown] = [null, ""];
   const toggle = button("button.c5-predict", "Predict", () => turn(!on), {
     title: "Answer before each step is shown",
     "aria-pressed": "false",
@@ -207,7 +207,7 @@ function makeQuiz(host) {
   const box = make(
     "div.c5-quiz",
     { hidden: true, role: "group", "aria-label": "Predict" },
-    make("small.c5-row.c5-head", asked, scored),
+    make("small.c5-row", asked, scored),
     choices,
     line,
     verdict,
@@ -232,7 +232,6 @@ function makeQuiz(host) {
     const all = [...host.panel().steps.keys()];
     const order = [...all.slice(bar.step), ...all.slice(0, bar.step)];
     bar.go((on ? order.find(questionAt) : null) ?? bar.step);
-    host.resize();
   }
 
   // act(entry) answers the open question; the entry is what has been tried at this step.
@@ -288,9 +287,6 @@ function makeQuiz(host) {
     setText(scored, all ? `${right} of ${all} right at the first try` : "nothing answered yet");
     question = box.hidden ? null : questionAt(bar.step);
     if (question) paintQuestion(question, entry, solved);
-    const now = box.hidden ? 0 : box.offsetHeight;
-    if (now !== height) queueMicrotask(host.resize);
-    height = now;
   }
   function paintQuestion({ ask, answer, ...all }, entry, solved) {
     const pickable = all.choices.length > 0 && !(byNumber && answer !== null);

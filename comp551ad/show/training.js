@@ -79,11 +79,10 @@ function makeDescent(root, { count, rate, advance, restart, paint }) {
 
 // A part of a plane, from and to across and up: cells of colour, and drawings over them, all placed
 // by their share of the width and height.
-function makePlane(label, height, across, up) {
+function makePlane(label, across, up) {
   const canvas = make("canvas", { width: GRID, height: GRID });
   const over = draw("svg");
-  const style = `height: ${height}px`;
-  const plane = make("div.c5-map", { role: "img", "aria-label": label, style }, canvas, over);
+  const plane = make("div.c5-map", { role: "img", "aria-label": label }, canvas, over);
   const ink = canvas.getContext("2d");
   const [wide, tall] = [across, up].map(([from, to]) => to - from);
   const pointAt = (right, below) => [across[0] + right * wide, up[1] - below * tall];
@@ -130,7 +129,7 @@ const stretched = (...curves) =>
   draw("svg", { viewBox: "0 0 1 1", preserveAspectRatio: "none" }, ...curves);
 
 // Curves over the iterations, both axes logarithmic: paint(rows) takes [iteration, ...values].
-function makeCurves(label, height, names) {
+function makeCurves(label, names) {
   const axes = draw("g");
   const curves = names.map((_, k) => draw("polyline", LINES[k]));
   const legend = names.flatMap((name, k) => [
@@ -138,8 +137,7 @@ function makeCurves(label, height, names) {
     draw("text", { x: 82 * k + 23, y: -7 }, name),
   ]);
   const svg = draw("svg", axes, ...legend, stretched(...curves));
-  const style = `height: ${height}px`;
-  const element = make("div.c5-curves", { role: "img", "aria-label": label, style }, svg);
+  const element = make("div.c5-curves", { role: "img", "aria-label": label }, svg);
   const ticks = (from, to) => Array.from({ length: Math.floor(to - from) + 1 }, (_, k) => from + k);
   function paint(rows) {
     const isShown = (y) => y > 0 && Number.isFinite(y);
@@ -205,7 +203,7 @@ function startTraining(root, spec) {
   descent.bar.append(hidden);
   const status = make("p.c5-status");
   const label = "The plane, coloured by the network's answer, with the points";
-  const map = makePlane(label, 300, ...spans);
+  const map = makePlane(label, ...spans);
   // A finger needs more than the mark.
   const marks = points.map((_, n) => {
     const [d, fill] = MARKS[best(Y, n)];
@@ -217,7 +215,7 @@ function startTraining(root, spec) {
     draw("text", { x: "100%", y: "100%", dx: -8, dy: -6, "text-anchor": "end" }, `${across} →`),
     draw("text", { x: 6, y: 14 }, `↑ ${up}`),
   );
-  const curves = makeCurves("Cost and gradient norms over the iterations", 300, names);
+  const curves = makeCurves("Cost and gradient norms over the iterations", names);
   const picture = oncePerPicture(paint);
   const weights = { rows: ["V", "W"].map((name) => ({ op: "input", name })) };
   const inputs = makeInputs(() => {
@@ -228,7 +226,7 @@ function startTraining(root, spec) {
   root.append(
     descent.bar,
     status,
-    make("div.c5-pair", map.plane, curves.element),
+    make("div.c5-columns", map.plane, curves.element),
     make("small", spec.hint),
     matrices,
     inputs.element,
@@ -317,7 +315,7 @@ function startTraining(root, spec) {
   root.descent = {
     advance,
     get state() {
-      return { W, V, X, iteration, history };
+      return { W, V, X, iteration };
     },
   };
 }
@@ -337,7 +335,7 @@ function startSurface(root, spec) {
   const status = make("p.c5-status");
   const label =
     "The surface from above, the bluer the lower; the point, its path, minus the gradient";
-  const map = makePlane(label, 340, spec.across, spec.up);
+  const map = makePlane(label, spec.across, spec.up);
   const way = draw("polyline.c5-way");
   const arrow = draw("path.c5-arrow");
   const point = draw("svg", arrow, draw("circle.c5-dot", { r: 7, fill: MARKS[1][1] }));

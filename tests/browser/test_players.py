@@ -329,6 +329,21 @@ def test_a_typed_function_is_stepped_through(player):
     )
 
 
+def test_line_breaks_of_a_pasted_function_separate_its_statements(player):
+    typed = player.locator(".c5-typed")
+    typed.fill("")
+    typed.evaluate(
+        """(field, text) => {
+          const clipboardData = new DataTransfer();
+          clipboardData.setData("text", text);
+          field.dispatchEvent(new ClipboardEvent("paste", {clipboardData, cancelable: true}));
+        }""",
+        "a = w*x\n\nsin(a)\n",
+    )
+    expect(typed).to_have_value("a = w*x; sin(a)")
+    expect(node(player, "a4")).to_contain_text("sin a₃")
+
+
 @pytest.mark.parametrize(
     "text, answer",
     [
@@ -706,6 +721,11 @@ def test_training_plays_restarts_and_takes_other_units_and_rates(open_page):
     assert status(player) == begun
     player.get_by_role("combobox", name="hidden units").select_option("2")
     expect(player.locator(".c5-matrices")).to_contain_text("V 3×2")
+    begun = status(player)
+    press(player, "Step")
+    assert status(player) != begun
+    press(player, "Restart")
+    assert status(player) == begun
     player.get_by_role("slider", name="learning rate").press("End")
     expect(player.locator(".c5-count").first).to_have_text("32")
 
