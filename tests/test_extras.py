@@ -17,7 +17,6 @@ from comp551ad.exercises.notebooks import exercises_from
 from comp551ad.extras import MissingExtra, extra
 from comp551ad.site import mathml, write_site
 from comp551ad.site.live import Live
-from comp551ad.site.pages import _exporter
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
@@ -30,9 +29,8 @@ def uninstall(monkeypatch):
 
     def uninstall(package):
         for name in list(sys.modules):
-            if name.partition(".")[0] == package:
+            if name.partition(".")[0] == package or name.startswith("comp551ad.site."):
                 monkeypatch.delitem(sys.modules, name)
-        _exporter.cache_clear()
         monkeypatch.setitem(sys.modules, package, None)
 
     return uninstall
@@ -44,7 +42,7 @@ def uninstall(monkeypatch):
         ("matplotlib", "show", "plots", lambda: plot_learning_curve(cost=[2.0, 1.0])),
         ("matplotlib", "show", "players", lambda: difference_player(np.sin, 0.0, 1.0)),
         ("nbformat", "site", "pages", lambda: write_site(ROOT / "nowhere", ROOT)),
-        ("nbconvert", "site", "pages", lambda: _exporter()),
+        ("nbconvert", "site", "pages", lambda: write_site(ROOT / "nowhere", ROOT)),
         ("math_core", "site", "pages", lambda: mathml("x")),
         ("jupyterlite_core", "live", "pages that run", lambda: Live()),
         ("nbformat", "exercises", "exercises", lambda: exercises_from(ROOT)),
@@ -90,8 +88,7 @@ def packages_under(tree):
     for block in ast.walk(tree):
         match block:
             case ast.With(items=[ast.withitem(ast.Call(ast.Name("extra"), [name, _]))]):
-                for line in block.body:
-                    yield name.value, next(roots(line))
+                yield from ((name.value, package) for package in roots(block))
 
 
 def roots(tree):

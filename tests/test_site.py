@@ -233,7 +233,7 @@ def test_a_site_that_was_left_half_written_is_written_again(
 
     out = tmp_path / "out"
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr("comp551ad.site.assets", stopped)
+        patch.setattr("comp551ad.site.pages.assets", stopped)
         write_site(out, course)
     assert len(write_site(out, course)) == 6
 
@@ -248,11 +248,15 @@ CELLS = '{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": '
         ("04_next.ipynb", f"{CELLS}[{{}}]}}", "04_next.ipynb is not a notebook"),
         ("04_next.ipynb", f"{CELLS}[]}}", "04_next.ipynb has no title"),
         ("coverage.toml", "[S05", "coverage.toml is not TOML: "),
-        ("coverage.toml", "S05 = 3", "section S05 has no claims; write [S05.claims]"),
+        (
+            "coverage.toml",
+            "S05 = 3",
+            "section S05: got 3, expected claims and where they run; write",
+        ),
         (
             "coverage.toml",
             '[S05.claims]\na = ["03_w#"]',
-            "section S05, claim 'a': got ['03_w#'], expected a list",
+            "section S05: got {'claims': {'a': ['03_w#']}}, expected claims",
         ),
     ],
 )

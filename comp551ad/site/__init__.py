@@ -24,11 +24,12 @@ import shutil
 import sys
 from pathlib import Path
 
-from .course import ROOMS, read_course
-from .live import Live, colab_copies, own_wheel
-from .pages import MADE_BY, Pages, assets, mathml
+from comp551ad.extras import extra
 
 __all__ = ["add_arguments", "main", "mathml", "write_site"]
+
+# By it a site is known as ours.
+MADE_BY = '<meta name="generator" content="comp551ad">'
 
 
 def write_site(
@@ -38,7 +39,7 @@ def write_site(
     live: bool = False,
     pyodide: str | None = None,
 ) -> list[Path]:
-    """Write the course in the folder `course` as pages into `out`; the pages' paths.
+    """Write a course as pages.
 
     Args:
         out: new, empty, or a site written earlier, which is written over.
@@ -46,6 +47,9 @@ def write_site(
         solutions: whether solutions are part of the site.
         live: whether a running copy is, too.
         pyodide: where its Python comes from: a folder or an address.
+
+    Returns:
+        The pages' paths.
 
     Raises:
         MissingExtra: a package isn't installed that pages, or running ones, are made with.
@@ -57,6 +61,11 @@ def write_site(
     from tqdm import tqdm
 
     _check_is_ours(out)
+    with extra("site", "pages"):
+        from .course import ROOMS, read_course
+        from .live import Live, colab_copies, own_wheel
+        from .pages import Pages, assets
+
     running = Live(pyodide) if live else None
     read = read_course(course, solutions)
     pages = Pages(read, live)
@@ -97,6 +106,27 @@ def _check_is_ours(out: Path) -> None:
             f"OUT: {out} holds something that isn't a site of this course; "
             "name a new or an empty folder"
         )
+
+
+def mathml(latex: str, display: str = "inline") -> str:
+    """A formula as MathML.
+
+    Raises:
+        ValueError: it isn't LaTeX, or has a command in it that isn't known.
+    """
+    with extra("site", "pages"):
+        from math_core import LatexError, LatexToMathML
+
+    formula = latex.strip()
+    try:
+        return LatexToMathML(fancy_error=False).convert_with_local_state(
+            formula, displaystyle=display == "block"
+        )
+    except LatexError as error:
+        raise ValueError(
+            f"the formula ${formula}$ can't be set: {str(error).rstrip('.')}; "
+            "mend its braces or arguments, or use a command that is known"
+        ) from error
 
 
 # --- the command ----------------------------------------------------------------------

@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from comp551ad.extras import extra
 
-if TYPE_CHECKING:
-    from nbformat import NotebookNode
+with extra("site", "pages"):
+    import nbformat
 
 NAME = "Gradients and automatic differentiation"
 ROOMS = {"lectures": "Lecture", "exercises": "Exercises", "solutions": "Solutions"}
@@ -30,7 +30,7 @@ class Source:
 
     room: str  # a key of ROOMS
     path: Path
-    notebook: "NotebookNode"
+    notebook: nbformat.NotebookNode
 
     @property
     def number(self) -> str:
@@ -129,7 +129,7 @@ class Course:
         return row[at - 1] if at else None, row[at + 1] if at + 1 < len(row) else None
 
 
-def is_folded(cell: "NotebookNode") -> bool:
+def is_folded(cell: nbformat.NotebookNode) -> bool:
     """Whether a cell's code is folded away, as JupyterLab folds it."""
     return bool(cell.metadata.get("jupyter", {}).get("source_hidden"))
 
@@ -161,9 +161,6 @@ def read_course(folder: Path, solutions: bool = True) -> Course:
 
 
 def _sources(room: Path) -> Iterator[Source]:
-    with extra("site", "pages"):
-        import nbformat
-
     for path in sorted(room.glob("[0-9][0-9]*_*.ipynb")):
         try:
             notebook = nbformat.read(path, as_version=4)
@@ -186,23 +183,20 @@ def _coverage(path: Path) -> dict[str, dict]:
     """`coverage.toml` as it was read, if it is built as the map needs it."""
     coverage = _toml(path)
     for section, entry in coverage.items():
-        claims = entry.get("claims") if isinstance(entry, dict) else None
-        if not isinstance(claims, dict):
-            raise ValueError(
-                f"{path}: section {section} has no claims; write [{section}.claims] "
-                'and under it "what the slide says" = ["notebook#cell"]'
-            )
-        for claim, places in claims.items():
-            if not isinstance(places, list) or not all(map(_is_place, places)):
-                raise ValueError(
-                    f"{path}: section {section}, claim {claim!r}: got {places!r}, "
-                    'expected a list of places like "05_iris#descend"'
-                )
+        match entry:
+            case {"claims": dict(claims)} if all(map(_are_places, claims.values())):
+                continue
+        raise ValueError(
+            f"{path}: section {section}: got {entry!r}, expected claims and where they run; "
+            f'write [{section}.claims] and under it "what the slide says" = ["notebook#cell"]'
+        )
     return coverage
 
 
-def _is_place(place: object) -> bool:
-    return isinstance(place, str) and bool(re.match(r"[^#]+#\S", place))
+def _are_places(places: object) -> bool:
+    return isinstance(places, list) and all(
+        isinstance(place, str) and re.match(r"[^#]+#\S", place) for place in places
+    )
 
 
 def _toml(path: Path) -> dict[str, Any]:

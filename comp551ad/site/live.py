@@ -27,7 +27,7 @@ from typing import Any
 
 from comp551ad.extras import extra
 
-from .course import NAME, Course
+from .course import NAME, Course, nbformat
 
 PACKAGE = Path(__file__).parents[1]
 OWN = "comp551ad"
@@ -232,8 +232,6 @@ def colab_copies(course: Course, wheel: Path) -> Iterator[tuple[str, str]]:
     Yields:
         The copy's place in the site, and its text.
     """
-    import nbformat
-
     site = course.addresses.get("Documentation", "").rstrip("/")
     first = nbformat.v4.new_code_cell(
         "import sys\n\n"

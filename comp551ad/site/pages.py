@@ -1,8 +1,8 @@
 """Notebooks as pages: nbconvert's HTML in a shell of our own.
 
-    Pages     a course's pages, by the templates beside this module: one a notebook (page.html),
-              the first page (front.html), the map (map.html), and what is searched
-    mathml    a formula as MathML
+    Pages       a course's pages, by the templates beside this module: one a notebook (page.html),
+                the first page (front.html), the map (map.html), and what is searched
+    markdown    prose as HTML, with formulas as MathML
 
 Reads: `course`, the exercises' hints. Read by: the command.
 """
@@ -13,26 +13,34 @@ import json
 import posixpath
 import re
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from comp551ad.exercises.catalogue import catalogue
 from comp551ad.exercises.notebooks import is_answer, marks
 from comp551ad.extras import extra
 
+from . import MADE_BY, mathml
 from .course import NAME, Course, Source, is_folded
 
-if TYPE_CHECKING:
-    from jinja2 import Environment
-    from nbconvert import HTMLExporter
+with extra("site", "pages"):
+    from nbconvert import HTMLExporter, TemplateExporter
+    from nbconvert.filters import Highlight2HTML
+    from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
     from nbformat import NotebookNode
+    from nbformat.v4 import new_code_cell, new_markdown_cell
+
+# They come with nbconvert.
+from jinja2 import Environment, FileSystemLoader, pass_context
+from markupsafe import Markup
+from pygments.styles import get_style_by_name
+from pygments.token import STANDARD_TYPES
 
 ABOUT = (
     "A lecture that runs: every formula is derived, executed, drawn, stepped through and "
     "checked. With live players, exercises that name the mistake, and code to change."
 )
-MADE_BY = '<meta name="generator" content="comp551ad">'
 # A script of this many characters is a player's, and the same in many outputs.
 LONG_SCRIPT = 10_000
 CELLS = """
@@ -62,8 +70,14 @@ class Pages:
         self.course = course
         # The players' scripts that pages have in common: place in the site -> text.
         self.scripts: dict[str, str] = {}
+        folder = FileSystemLoader(str(files(__package__)))
+        self.templates = Environment(loader=folder, autoescape=True)
         shared = {"course": course, "live": live, "name": NAME, "made_by": MADE_BY}
-        self.templates = _templates(shared, functools.partial(_place, course))
+        self.templates.globals |= shared
+        self.templates.filters |= {
+            "markdown": lambda text: Markup(markdown(text)),
+            "place": functools.partial(_place, course),
+        }
 
     def page(self, source: Source) -> str:
         """A notebook as a page.
@@ -88,7 +102,7 @@ class Pages:
         hours = round(sum(s.minutes for s in self.course.lectures) / 30) / 2
         body = self.templates.get_template("front.html").render(
             about=ABOUT,
-            player=_markup(player),
+            player=Markup(player),
             hours=f"{hours:g}" if hours else "not even one",
         )
         return self._filled(body, None, title=NAME, about=ABOUT)
@@ -116,28 +130,25 @@ class Pages:
         heading, rest = body.split("</h1>", 1)
         return self.templates.get_template("page.html").render(
             parts,
-            heading=_markup(f"{heading}</h1>"),
-            body=_markup(self._shared(rest, "../" if "source" in parts else "")),
+            heading=Markup(f"{heading}</h1>"),
+            body=Markup(self._shared(rest, "../" if "source" in parts else "")),
             sections=sections,
         )
 
     def _converted(self, source: Source) -> str:
-        from nbconvert import TemplateExporter
-        from nbformat import NotebookNode
-
         notebook = NotebookNode(source.notebook)
         if source.room == "exercises":
             notebook.cells = list(self._with_answers(source))
         try:
             # HTMLExporter's own parses the page again, for pictures without alternative
             # text and for classes that aren't here: it takes more than half of the time.
-            body = TemplateExporter.from_notebook_node(_exporter(), notebook)[0]
+            body = TemplateExporter.from_notebook_node(EXPORTER, notebook)[0]
         except ValueError as error:
             raise ValueError(f"{source.path}, {error}") from error
         # A head without a word is none: a screen reader would announce it.
         return re.sub(r"<th\b[^>]*></th>", "<td></td>", body)
 
-    def _with_answers(self, source: Source) -> Iterator["NotebookNode"]:
+    def _with_answers(self, source: Source) -> Iterator[NotebookNode]:
         """An exercise's cells, with hints and the solution folded behind the answer's."""
         solved = {
             cell.id: cell
@@ -193,10 +204,8 @@ class Pages:
         return "\n".join([body, *calls])
 
 
-def _folded(cell: "NotebookNode", title: str, source: str = "") -> "NotebookNode":
+def _folded(cell: NotebookNode, title: str, source: str = "") -> NotebookNode:
     """A copy of a cell that is folded behind a title; or text of ours in its place."""
-    from nbformat.v4 import new_code_cell, new_markdown_cell
-
     new = new_markdown_cell if source or cell.cell_type == "markdown" else new_code_cell
     name = f"{cell.id}-{title.replace(' ', '-').lower()}"
     text = re.sub(r"(?m)^ *### (BEGIN|END) SOLUTION\n?", "", source or cell.source)
@@ -226,7 +235,7 @@ def _place(course: Course, place: str) -> str:
             if cell.id == cell_id:
                 break
         name = html.escape(f"{source.number} {source.title}{heading}")
-        return _markup(f'<a href="{source.page}#cell-id={cell_id}">{name}</a>')
+        return Markup(f'<a href="{source.page}#cell-id={cell_id}">{name}</a>')
     return ""
 
 
@@ -255,96 +264,44 @@ def _squeezed(part: list[str]) -> list[str]:
 # --- text -----------------------------------------------------------------------------
 
 
-def _templates(shared: dict[str, Any], place: Callable[[str], str]) -> "Environment":
-    """The pages' templates, which lie beside this module."""
-    # It brings jinja2, and is named if it is missing.
-    _exporter()
-    from jinja2 import Environment, FileSystemLoader
+class _Renderer(IPythonRenderer):
+    """Formulas as MathML instead of a script from a network."""
 
-    folder = FileSystemLoader(str(files(__package__)))
-    templates = Environment(loader=folder, autoescape=True)
-    templates.globals |= shared
-    templates.filters |= {"markdown": lambda t: _markup(markdown(t)), "place": place}
-    return templates
+    def block_math(self, body):
+        return f'<div class="wide">{mathml(body, "block")}</div>'
 
+    def inline_math(self, body):
+        return mathml(body)
 
-def _markup(made: str) -> str:
-    """HTML that a template takes as it is."""
-    from markupsafe import Markup
-
-    return Markup(made)
+    def latex_environment(self, name, body):
+        return self.block_math(f"\\begin{{{name}}}{body}\\end{{{name}}}")
 
 
-@functools.cache
-def _exporter() -> "HTMLExporter":
-    """nbconvert's HTML, with formulas as MathML instead of a script from a network."""
-    with extra("site", "pages"):
-        from nbconvert import HTMLExporter
-        from nbconvert.filters import Highlight2HTML
-        from nbconvert.filters.markdown_mistune import (
-            IPythonRenderer,
-            MarkdownWithMath,
-        )
-    from jinja2 import pass_context  # nbconvert brings it
+@pass_context
+def _html_of(context, source):
+    renderer = _Renderer(escape=False, exclude_anchor_links=True)
+    try:
+        return MarkdownWithMath(renderer=renderer).render(source)
+    except ValueError as error:
+        cell = context.get("cell", {}).get("id", "title")
+        raise ValueError(f"cell {cell}: {error}") from error
 
-    class Renderer(IPythonRenderer):
-        def block_math(self, body):
-            return f'<div class="wide">{mathml(body, "block")}</div>'
 
-        def inline_math(self, body):
-            return mathml(body)
-
-        def latex_environment(self, name, body):
-            return self.block_math(f"\\begin{{{name}}}{body}\\end{{{name}}}")
-
-    @pass_context
-    def html_of(context, source):
-        renderer = Renderer(escape=False, exclude_anchor_links=True)
-        try:
-            return MarkdownWithMath(renderer=renderer).render(source)
-        except ValueError as error:
-            cell = context.get("cell", {}).get("id", "title")
-            raise ValueError(f"cell {cell}: {error}") from error
-
-    filters = {
-        "markdown2html": html_of,
+EXPORTER = HTMLExporter(
+    template_name="basic",
+    raw_template=CELLS,
+    filters={
+        "markdown2html": _html_of,
         "highlight_code": Highlight2HTML(pygments_lexer="python"),
         # Pygments has escaped the code, and the outputs are the course's own.
         "clean_html": lambda made: made.decode() if isinstance(made, bytes) else made,
-    }
-    return HTMLExporter(template_name="basic", raw_template=CELLS, filters=filters)
-
-
-def mathml(latex: str, display: str = "inline") -> str:
-    """A formula as MathML.
-
-    Raises:
-        ValueError: it isn't LaTeX, or has a command in it that isn't known.
-    """
-    with extra("site", "pages"):
-        from math_core import LatexError
-
-    try:
-        return _setter().convert_with_local_state(
-            latex.strip(), displaystyle=display == "block"
-        )
-    except LatexError as error:
-        raise ValueError(
-            f"the formula ${latex.strip()}$ can't be set: {str(error).rstrip('.')}; "
-            "mend its braces or arguments, or use a command that is known"
-        ) from error
-
-
-@functools.cache
-def _setter():
-    from math_core import LatexToMathML
-
-    return LatexToMathML(fancy_error=False)
+    },
+)
 
 
 def markdown(text: str) -> str:
     """Prose as HTML, with formulas as MathML; slides use it as nbconvert's filter."""
-    return _exporter().environment.filters["markdown2html"]({}, text)
+    return _html_of({}, text)
 
 
 def _plain(made: str) -> str:
@@ -356,7 +313,7 @@ def _anchor(plain: str) -> str:
     return html.escape(re.sub(r"\s", "-", plain))
 
 
-def _anchored(body: str) -> tuple[str, list[tuple[str, str]]]:
+def _anchored(body: str) -> tuple[str, list[tuple[Markup, Markup]]]:
     """Every heading with its id and a link to it; and the sections: (id, heading)."""
     sections = []
 
@@ -364,7 +321,7 @@ def _anchored(body: str) -> tuple[str, list[tuple[str, str]]]:
         level, text = match[1], match[2]
         name = _anchor(_plain(text))
         if level == "2":
-            sections.append((_markup(name), _markup(text)))
+            sections.append((Markup(name), Markup(text)))
         link = (
             f'<a class="anchor" href="#{name}" aria-label="Link to this section">#</a>'
         )
@@ -379,18 +336,15 @@ def _anchored(body: str) -> tuple[str, list[tuple[str, str]]]:
 
 def assets() -> dict[str, bytes]:
     """Place in the site -> content: style, script, font and preview."""
-    style = (code_colours() + _shipped("site.css")).encode()
-    shipped = ("site.js", "math.woff2", "preview.png")
+    shipped = ("site.css", "site.js", "math.woff2", "preview.png")
     folder = files(__package__)
-    own = {f"assets/{name}": folder.joinpath(name).read_bytes() for name in shipped}
-    return {"assets/site.css": style, **own}
+    made = {f"assets/{name}": folder.joinpath(name).read_bytes() for name in shipped}
+    made["assets/site.css"] = code_colours().encode() + made["assets/site.css"]
+    return made
 
 
 def code_colours() -> str:
     """Pygments' colours for both themes."""
-    from pygments.styles import get_style_by_name
-    from pygments.token import STANDARD_TYPES
-
     light, dark = map(get_style_by_name, ("xcode", "lightbulb"))
     rules = []
     for token, style in light:
@@ -401,7 +355,3 @@ def code_colours() -> str:
                 f".highlight .{STANDARD_TYPES[token]} {{ color: light-dark({colours}); }}"
             )
     return "\n".join(rules) + "\n"
-
-
-def _shipped(name: str) -> str:
-    return files(__package__).joinpath(name).read_text(encoding="utf-8")

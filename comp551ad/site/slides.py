@@ -6,17 +6,15 @@ fetched from a network.
 """
 
 import ast
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from comp551ad.extras import extra
 
 from .course import is_folded
 
-if TYPE_CHECKING:
-    from nbformat import NotebookNode
-
 with extra("site", "slides"):
     from nbconvert.preprocessors import Preprocessor
+    from nbformat import NotebookNode
 
 __all__ = ["ForSlides"]
 
@@ -25,8 +23,8 @@ class ForSlides(Preprocessor):
     """Take out of a notebook what nobody lectures from."""
 
     def preprocess_cell(
-        self, cell: "NotebookNode", resources: dict[str, Any], index: int
-    ) -> tuple["NotebookNode", dict[str, Any]]:
+        self, cell: NotebookNode, resources: dict[str, Any], index: int
+    ) -> tuple[NotebookNode, dict[str, Any]]:
         """A cell as its slide has it; without its code if that is folded or gone."""
         if cell.cell_type == "code":
             cell.source = without_asserts(cell.source)
