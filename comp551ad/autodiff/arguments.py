@@ -8,6 +8,7 @@ Reads: ``tape``, ``data``, ``refusals``, ``pytrees``. Read by: ``trace``, ``tran
 """
 
 import contextlib
+import functools
 import inspect
 import io
 import sys
