@@ -396,6 +396,10 @@ def test_lists_tuples_and_arrays_stand_for_each_other():
     assert alike((1, 2), [1, 2]) == [1, 2]
     assert alike(np.array([1, 2]), (1, 2)) == (1, 2)
     assert isinstance(alike((1.0, 2.0), np.array([1.0, 2.0])), np.ndarray)
+    boxed = np.array([np.eye(2), np.ones((2, 2))], dtype=object)
+    assert [part.dtype.kind for part in alike(boxed, (np.eye(2), np.eye(2)))] == [
+        "f"
+    ] * 2
     pair = (np.ones(2), np.ones(3))
     assert alike(pair, np.ones(2)) is pair
 

@@ -55,6 +55,14 @@ def test_what_mends_an_answer_if_left_out_is_named_with_its_place(
     assert f"Look at `{place}` (line 2)." in verdict.says[1]
 
 
+def test_a_line_that_is_too_much_is_shown():
+    lines = "    dU = np.abs(dU)\n    return Z.T @ dU, dU.sum(axis=0), dU @ W.T\n"
+    answer = typed("layer_back", f"def layer_back(dU, W, Z):\n{lines}")
+    verdict = judge(catalogue()["layer_back"], answer)
+    assert verdict.mistakes == ("a step too many",)
+    assert "Look at `dU = np.abs(dU)` (line 2)." in verdict.says[1]
+
+
 @pytest.mark.parametrize("one, db", [("1", "sum(*[dU])"), ("1 / 1", "dU.sum(axis=0)")])
 def test_an_edit_that_is_no_python_or_cant_be_defined_takes_no_name_away(one, db):
     head = f"def layer_back(dU, W, Z, one={one}):\n    db = {db}\n"

@@ -65,14 +65,13 @@ class Mend:
 
     @property
     def hint(self) -> str:
-        """A question, and before it the place, where there is one to look at."""
+        """The place, and a question."""
         question = _(_TOO_MANY[self.slip.kind][1])
-        old, arrow, __ = self.slip.text.partition(" → ")
+        part = self.slip.text.partition(" → ")[0]
+        part = part.removeprefix("without ").removeprefix("always ")
         line = self.slip.line + self.first - 1
-        if not arrow:
-            return question
         told = _("Look at `{part}` (line {line}). {question}")
-        return told.format(part=in_a_line(old, 60), line=line, question=question)
+        return told.format(part=in_a_line(part, 60), line=line, question=question)
 
 
 def mends(answer: Callable) -> Iterator[Mend]:
