@@ -131,6 +131,16 @@ def test_a_value_with_scalars_before_it_is_not_called_the_first_step():
     assert told == "`np.cosh(X)` (line 3) is a value that the solution hasn't."
 
 
+def test_a_value_that_a_loop_of_the_solution_has_is_known():
+    exercise = catalogue()["complex_gradient"]
+    source = """def complex_gradient(f, w, h):
+    rows = np.eye(len(w))
+    return np.array([np.cosh(f(w + 1j * h * rows[k]).imag) for k in range(len(w))])
+"""
+    told = place(exercise, typed(source, "complex_gradient"), exercise.all_cases[1])
+    assert "; `np.cosh(" in told and "rows[k]`" not in told
+
+
 def test_a_place_is_never_shown_where_values_are_secret():
     answer = typed("def count_twins(M, activation):\n    return 7 * M", "count_twins")
     verdict = judge(catalogue()["count_twins"], answer)

@@ -68,8 +68,11 @@ def place(exercise: Exercise, answer: Callable, arguments: tuple) -> str:
         if own.__closure__:
             return ""
         theirs = _values(source_of(answer), use, own.__code__.co_firstlineno)
-        ours = _values(known, use, 1)
+        # A name's value, as in a loop, is the solution's too.
+        ours = _values(known, use, 1, (*_NOTED, ast.Name))
     except Exception:  # no source, a class: then there is no place to show
+        return ""
+    if len(ours) == _MOST:
         return ""
     given = [v for a in arguments if (v := numeric(a)) is not None]
     return _told(theirs, ours, given, exercise.tolerance)
@@ -78,10 +81,11 @@ def place(exercise: Exercise, answer: Callable, arguments: tuple) -> str:
 def _told(
     theirs: list[_Noted], ours: list[_Noted], given: list, tolerance: float
 ) -> str:
-    if any(noted.value.size > 1 for noted in ours):
+    made = [noted for noted in ours if not noted.text.isidentifier()]
+    if any(noted.value.size > 1 for noted in made):
         # Sizes and steps are everyone's own.
         theirs = [noted for noted in theirs if noted.value.size > 1]
-    if not any(noted.looped for noted in ours):
+    if not any(noted.looped for noted in made):
         # Row by row, nothing can be compared.
         theirs = [noted for noted in theirs if not noted.looped]
     known = [*given, *(noted.value for noted in ours)]
@@ -110,7 +114,8 @@ def _told(
 class _Noting(ast.NodeTransformer):
     """Wraps every expression whose value is worth looking at into a call that notes it."""
 
-    def __init__(self) -> None:
+    def __init__(self, kinds: tuple[type[ast.expr], ...]) -> None:
+        self.kinds = kinds
         self.texts: list[tuple[str, int, bool]] = []
         self.loops = 0
 
@@ -124,7 +129,7 @@ class _Noting(ast.NodeTransformer):
     def _visited(self, node: ast.AST) -> Any:
         if isinstance(node, ast.Slice | ast.JoinedStr):
             return node
-        text = ast.unparse(node) if _is_noted(node) else ""
+        text = ast.unparse(node) if self._is_noted(node) else ""
         if isinstance(node, ast.Call):  # a function's name has no value to compare
             node.args = [self.visit(argument) for argument in node.args]
             if isinstance(node.func, ast.Attribute):
@@ -138,13 +143,12 @@ class _Noting(ast.NodeTransformer):
         note = ast.Name("__note__", ast.Load())
         return ast.copy_location(ast.Call(note, [number, node], []), node)
 
-
-def _is_noted(node: ast.AST) -> bool:
-    if isinstance(getattr(node, "ctx", None), ast.Store | ast.Del):
-        return False
-    if isinstance(node, ast.Attribute):
-        return node.attr == "T"
-    return isinstance(node, _NOTED)
+    def _is_noted(self, node: ast.AST) -> bool:
+        if isinstance(getattr(node, "ctx", None), ast.Store | ast.Del):
+            return False
+        if isinstance(node, ast.Attribute):
+            return node.attr == "T"
+        return isinstance(node, self.kinds)
 
 
 def _is_worth_it(value: Any, array: np.ndarray) -> bool:
@@ -153,9 +157,11 @@ def _is_worth_it(value: Any, array: np.ndarray) -> bool:
     return made and array.size > 0 and (array.ndim == 0 or np.ptp(array) > 0)
 
 
-def _values(of: Solution, use: Callable, line: int) -> list[_Noted]:
-    """The values of the expressions in a function's source, in the order of their making."""
-    noting = _Noting()
+def _values(
+    of: Solution, use: Callable, line: int, kinds: tuple[type[ast.expr], ...] = _NOTED
+) -> list[_Noted]:
+    """The values of such expressions in a function's source, in the order of their making."""
+    noting = _Noting(kinds)
     function = next(
         s
         for s in of.tree().body
@@ -164,11 +170,16 @@ def _values(of: Solution, use: Callable, line: int) -> list[_Noted]:
     function.decorator_list = []
     function.body = [noting.visit(statement) for statement in function.body]
     noted: list[_Noted] = []
+    seen: set[tuple] = set()
 
     def note(number: int, value: Any) -> Any:
         array = numeric(finite(value))
         if array is not None and _is_worth_it(value, array):
             text, at, looped = noting.texts[number]
+            key = looped, array.shape, array.tobytes()
+            if key in seen:
+                return value
+            seen.add(key)
             noted.append(_Noted(text, at + line - 1, looped, array))
         if len(noted) >= _MOST:
             raise _Full
