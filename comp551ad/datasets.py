@@ -14,14 +14,12 @@ import hashlib
 import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from .shapes import as_generator, as_python, count, number
-
-if TYPE_CHECKING:
-    from importlib.resources.abc import Traversable
 
 __all__ = [
     "Dataset",
@@ -33,6 +31,7 @@ __all__ = [
     "two_moons",
 ]
 
+FOLDER = Path(__file__).parent / "data"
 RESTORE = "restore comp551ad/data from the repository, or install the package again"
 IRIS_FEATURES = ("sepal length", "sepal width", "petal length", "petal width")
 IRIS_CLASSES = ("setosa", "versicolor", "virginica")
@@ -229,9 +228,9 @@ def _read(file: str) -> str:
     import tomllib
 
     try:
-        content = (data_folder() / file).read_bytes()
-        sources = (data_folder() / "SOURCES.toml").read_text("utf-8")
-        expected = tomllib.loads(sources)[file]["sha256"]
+        content = (FOLDER / file).read_bytes()
+        sources = tomllib.loads((FOLDER / "SOURCES.toml").read_text("utf-8"))
+        expected = sources[file]["sha256"]
     # SOURCES.toml may not be UTF-8, or TOML, or complete.
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DatasetError(
@@ -245,11 +244,3 @@ def _read(file: str) -> str:
     if got != expected:
         raise DatasetError(f"{file}: got SHA-256 {got}, expected {expected}; {RESTORE}")
     return (gzip.decompress(content) if file.endswith(".gz") else content).decode()
-
-
-def data_folder() -> "Traversable":
-    """The folder of the shipped files."""
-    # As costly to import as the rest of this module.
-    from importlib import resources
-
-    return resources.files("comp551ad") / "data"

@@ -262,7 +262,9 @@ def measure_noise(line: "Line") -> float:
         if np.count_nonzero(np.diff(values)) > POINTS / 2:
             break
         step *= WIDER
-    return max(noise, SINGLE * abs(line(0.0))) if line.is_single() else noise
+    if line.is_single():
+        line.floor = SINGLE * abs(line(0.0))
+    return max(noise, line.floor)
 
 
 # --- x and f, taken apart -------------------------------------------------------------

@@ -391,7 +391,7 @@ def _weigh(line: Line, claim: _Claim, found: Look, noise: float) -> Coordinate:
     if slope.bar <= NOTHING * steep:
         nothing = math.inf
     # Three digits of a slope are asked for, or a quarter of those of f.
-    coarse = max(COARSE, (noise / (abs(line(0.0)) or math.inf)) ** 0.25)
+    coarse = max(COARSE, (line.floor / (abs(line(0.0)) or math.inf)) ** 0.25)
     coordinate = judged(slope, "agrees")
     if coordinate.resolution > coarse and min(slope.bar, abs(value)) > nothing:
         digits = f"{slope.estimate:.3g} \N{PLUS-MINUS SIGN} {slope.bar:.2g}"

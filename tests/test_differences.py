@@ -96,22 +96,6 @@ def test_the_bars_hold_the_truth_and_are_sharp(name):
 
 
 @pytest.mark.parametrize(
-    "f, x, sides",
-    [
-        (np.abs, 0.0, (-1, 1)),
-        (lambda x: np.sin(3 * x) + 2 * np.abs(x), 0.0, (1, 5)),
-        (lambda x: np.maximum(x * x, x), 1.0, (1, 2)),
-        (lambda x: np.exp(x) + 1e-6 * np.maximum(x, 0), 0.0, (1, 1.000001)),
-    ],
-)
-def test_a_kink_has_two_slopes(f, x, sides):
-    found = explored(f, x)
-    assert found.left.contradicts(found.right)
-    for slope, expected in zip(found[1:], sides, strict=True):
-        assert slope.holds(expected) and slope.bar < 1e-6
-
-
-@pytest.mark.parametrize(
     "f, x, least, most",
     [
         (lambda x: 3.0 * x, 1.0, 1e-16, 1e-15),

@@ -25,17 +25,10 @@ FAR = np.array([-1e4, -700.0, -1.0, 0.0, 1.0, 700.0, 1e4])
 # ---- elementwise ---------------------------------------------------------------------
 
 
-def test_logistic_values():
-    assert logistic(0.0) == 0.5
-    assert logistic(math.log(3)) == pytest.approx(0.75, rel=1e-15)
-    assert logistic(-700.0) == pytest.approx(9.8596765437597708e-305, rel=1e-13)
-    assert 0 <= logistic(-1e4) < 1e-307
-    assert logistic(1e4) == 1.0
-
-
 def test_logistic_is_the_written_formula_bit_for_bit_where_that_is_safe():
     q = np.linspace(-709, 709, 20001)
     assert np.array_equal(logistic(q), 1 / (1 + np.exp(-q)))
+    assert 0 <= logistic(-1e4) < 1e-307 and logistic(1e4) == 1.0
 
 
 def test_relu_and_softplus_values():
@@ -56,14 +49,6 @@ def test_elementwise_safe_scalar_and_promoting(f):
         assert f(np.ones(3, kind)).dtype == np.float64
         assert np.array_equal(f(np.ones(3, kind)), f(np.ones(3)))
     assert math.isnan(f(np.nan))
-
-
-@pytest.mark.parametrize(
-    "f", [logistic, relu, softplus, softmax, logsumexp, logsumexp_and_softmax]
-)
-def test_complex_is_refused(f):
-    with pytest.raises(TypeError, match="complex128"):
-        f(np.array([1j, 2]))
 
 
 # ---- row-wise ------------------------------------------------------------------------
@@ -178,7 +163,10 @@ PUBLIC = [getattr(functions, n) for n in functions.__all__ if n != "hands_over"]
 
 
 @pytest.mark.parametrize("f", PUBLIC, ids=lambda f: f.__name__)
-def test_every_function_hands_over_and_keeps_its_plain_self(f):
+def test_every_function_hands_over_and_keeps_its_plain_self_that_refuses_complex(f):
+    if f in (logistic, relu, softplus, softmax, logsumexp, logsumexp_and_softmax):
+        with pytest.raises(TypeError, match="complex128"):
+            f(np.array([1j, 2]))
     x = Taker()
     arguments = (x,) if f not in (greater_share, tie_share) else (np.ones(2), x)
     assert f(*arguments) == (f, (Taker,), arguments, {})
@@ -191,15 +179,7 @@ def test_every_function_hands_over_and_keeps_its_plain_self(f):
     assert f.__doc__ and f.__module__ == "comp551ad.functions"
 
 
-def test_subclasses_of_arrays_are_arrays():
-    class Mine(np.ndarray):
-        pass
-
-    x = np.zeros(3).view(Mine)
-    assert np.array_equal(logistic(x), [0.5] * 3)
-
-
-def test_a_function_of_ones_own_can_hand_over():
+def test_a_function_of_ones_own_can_hand_over_but_no_subclass_of_arrays_takes_it():
     @hands_over
     def double(x, *, times=1):
         return 2 * x * times
@@ -207,3 +187,5 @@ def test_a_function_of_ones_own_can_hand_over():
     x = Taker()
     assert double(3, times=2) == 12
     assert double(x) == (double, (Taker,), (x,), {})
+    mine = np.zeros(3).view(type("Mine", (np.ndarray,), {}))
+    assert np.array_equal(logistic(mine), [0.5] * 3)

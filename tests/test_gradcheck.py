@@ -204,6 +204,7 @@ def test_at_a_kink_of_any_size_all_slopes_between_are_right(jump, method):
         report = check_gradient(f, 1 + part * jump, 0.0, method=method)
         assert report.passed and [c.name for c in report.kinks] == ["x"]
         assert report.worst.sides == pytest.approx((1, 1 + jump), abs=1e-2 * jump)
+        assert report.worst.bar < 1e-6
         assert "kinks      x" in str(report)
     for part in (-0.5, 1.5):
         report = check_gradient(f, 1 + part * jump, 0.0, method=method)

@@ -86,16 +86,12 @@ def test_tracers_pass_and_local_names_are_seen():
 
 
 def test_sums_take_attributes_of_self():
-    for _ in range(2):
-        for pad in (0, 1):
-            fits = np.ones((4 + pad, 3))
-            assert Padded(pad).sizes(V, fits) == (V.shape, fits.shape)
-            refused(lambda: Padded(1 - pad).sizes(V, fits), "M+pad x C", "M as in V")  # noqa: B023
     # Refused once, it is refused again, and the other one still passes.
-    one, none = Padded(1), Padded(0)
+    one, none, W = Padded(1), Padded(0), np.ones((4, 3))
     for _ in range(2):
-        refused(lambda: one.sizes(V, np.ones((4, 3))), "W: got shape (4, 3)", "5 x C")
-        assert none.sizes(V, np.ones((4, 3)))
+        assert none.sizes(V, W) == (V.shape, W.shape)
+        refused(lambda: one.sizes(V, W), "W: got shape (4, 3)", "M+pad x C = 5 x C")
+        assert one.sizes(V, np.ones((5, 3)))[1] == (5, 3)
 
 
 def test_containers_are_declared_by_sequences_and_functions():
@@ -131,6 +127,8 @@ def test_containers_are_declared_by_sequences_and_functions():
         (lambda: layer(X, V[:1]), ["V: got shape (1, 4)", "forget the bias"]),
         (lambda: layer(X, np.ones((3, 4))), ["V: got shape (3, 4)", "forget the bias"]),
         (lambda: layer(X, np.ones((5, 4))), ["share a letter equal"]),
+        # Not an inner length.
+        (lambda: fit({"A": "N", "B": "N"}, {"A": b, "B": b[1:]}), ["share a letter equal"]),
         (lambda: layer(X, V, b[:3]), ["b: got shape (3,), expected M = 4, with M as in V"]),
         (lambda: layer(X, V, b[None]), ["b: got shape (1, 4)", "keep all axes"]),
         (lambda: layer(X[:0], V), ["X: got shape (0, 2)", "none of length 0"]),
@@ -148,14 +146,6 @@ def test_the_error_names_the_argument_and_what_to_do(call, parts):
     for _ in range(2):
         layer(X, V, b)
         refused(call, *parts)
-
-
-def test_only_inner_lengths_that_differ_by_one_may_lack_a_bias():
-    @shapes(A="N C", B="N C")
-    def add(A, B):
-        return A + B
-
-    refused(lambda: add(np.ones((2, 5)), np.ones((3, 5))), "share a letter equal")
 
 
 # ---- nan and inf ---------------------------------------------------------------------
@@ -202,12 +192,8 @@ def test_large_numbers_are_no_false_alarm():
     assert np.array_equal(layer(large, V[:, :1] * 1e-308), large @ V[:, :1] * 1e-308)
 
 
-def test_a_second_call_with_the_same_arrays_is_as_the_first():
-    """Integers become floats again, and another object is compared by identity."""
-
-    @shapes(X="N D")
-    def kind(X):
-        return X.dtype
+def test_the_owner_of_a_method_is_compared_by_identity():
+    """Two dataclasses of arrays have no one truth value when they are compared."""
 
     @dataclass
     class Weights:
@@ -217,7 +203,7 @@ def test_a_second_call_with_the_same_arrays_is_as_the_first():
         def kind(self, X):
             return X.dtype
 
-    for call in (kind, Weights(b).kind, Weights(b.copy()).kind):
+    for call in Weights(b).kind, Weights(b.copy()).kind:
         for x in (X.astype(int), X.astype(int), [[1, 2]], [[1, 2]]):
             assert call(x) == np.float64
 

@@ -4,14 +4,14 @@
 loop for any gradient. Both return a ``Descent``, which unpacks as the parameters
 (``W, V = gradient_descent(…)``) and keeps the history of the run.
 
-Reads ``shapes`` and ``two_layer``; notebooks and tests read it. What costs time happens every
-``keep_every`` steps, so that 100,000 small steps cost what a bare loop costs.
+What costs time happens every ``keep_every`` steps, so that 100,000 small steps cost what a bare
+loop costs. Reads ``shapes`` and ``two_layer``; notebooks and tests read it.
 """
 
 import math
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -138,10 +138,9 @@ def descend(
     single = not isinstance(parameters, (tuple, list))
     slopes: Callable = (lambda p: (gradient(p),)) if single else gradient
     start = [parameters] if single else parameters
-    # A number where there are no axes, as each step makes one.
-    p = [
-        as_floats(f"parameters[{i}]", A).astype(float)[()] for i, A in enumerate(start)
-    ]
+    p = _locked(
+        as_floats(f"parameters[{i}]", A).astype(float) for i, A in enumerate(start)
+    )
     names = tuple(names or (f"p{i}" for i in range(len(p))))
     if len({*names}) != len(p):
         raise ValueError(f"names: got {names}, expected {len(p)} different ones")
@@ -159,7 +158,6 @@ def descend(
         height = math.nan if cost is None else _height(cost(*p))
         kept.append((t, height, [math.sqrt(np.vdot(dA, dA)) for dA in dp], tuple(p)))
 
-    _lock(p)
     t, reason = 0, "max_iters"
     # An overflow is reported in words, not as a warning.
     with np.errstate(over="ignore", invalid="ignore"):
@@ -169,13 +167,11 @@ def descend(
                 if t % keep_every == 0:
                     keep(dp)
                 squares = [np.vdot(dA, dA) for dA in dp]
-                total = sum(squares)
-                if not total < math.inf:
+                if not sum(squares) < math.inf:
                     reason = "diverged"
                     break
-                t, p = t + 1, [A - lr * dA for A, dA in zip(p, dp, strict=True)]
-                _lock(p)
-                if [total, *squares][watched] <= eps * eps:
+                t, p = t + 1, _locked(A - lr * dA for A, dA in zip(p, dp, strict=True))
+                if [sum(squares), *squares][watched] <= eps * eps:
                     reason = "small gradient"
                     break
         except KeyboardInterrupt:
@@ -277,11 +273,14 @@ def _somebody_watches() -> bool:
 # ---- what gradient and cost return, and the report ------------------------------------
 
 
-def _lock(p: list) -> None:
-    """Make iterates read-only: gradient and cost must not change the history."""
+def _locked(arrays: Iterable[Array]) -> list[Array]:
+    """Iterates, read-only, as gradient and cost must not change the history; NumPy's numbers
+    where there are no axes."""
+    p = [A[()] for A in arrays]
     for A in p:
         # By position, at half the price of write=False.
         A.setflags(False)
+    return p
 
 
 def _check_gradients(dp: Any, expected: list[tuple], names: list[str]) -> None:
