@@ -315,12 +315,18 @@ def _from_the_end(axis, ndim):
     return axis - ndim if 0 <= axis < ndim else axis
 
 
-def _axis(default=None, more=0):
-    """Makes axis= canonical: ``default`` unless given; the result has ``more`` axes."""
+def _axis(default=None, more=0, key="axis", several=False):
+    """Makes axes canonical: those given, or ``default``, which may depend on the shape. The result
+    has ``more`` axes (None: those given); ``several`` axes are always a tuple."""
 
     def canonicalize(parameters, shape, *others):
-        axis = _from_the_end(parameters.get("axis", default), len(shape) + more)
-        return {**parameters, "axis": axis}
+        axis = parameters.get(key, None if callable(default) else default)
+        if axis is None and callable(default):
+            axis = default(shape)
+        if several:
+            axis = tuple(axis) if np.ndim(axis) else (axis,)
+        ndim = len(shape) + (len(axis) if more is None else more)
+        return {**parameters, key: _from_the_end(axis, ndim)}
 
     return canonicalize
 
@@ -1145,13 +1151,6 @@ view(
 )
 
 
-def _axes_from_the_end(parameters, shape):
-    axes = parameters.get("axes")
-    axes = tuple(range(len(shape)))[::-1] if axes is None else axes
-    axes = tuple(axes) if np.ndim(axes) else (axes,)
-    return {"axes": _from_the_end(axes, len(shape))}
-
-
 def _transpose_vjp(g, y, x, axes):
     back = [0] * len(axes)
     for to, axis in enumerate(axes):
@@ -1162,21 +1161,17 @@ def _transpose_vjp(g, y, x, axes):
 view(
     "transpose",
     _transpose_vjp,
-    canonicalize=_axes_from_the_end,
+    canonicalize=_axis(
+        lambda shape: tuple(range(len(shape)))[::-1], key="axes", several=True
+    ),
     examples=[_example((2, 3)), _example((2, 3, 4), axes=(1, 2, 0)), _example((4,))],
 )
-
-
-def _new_axes_from_the_end(parameters, shape):
-    axis = parameters["axis"]
-    axis = tuple(axis) if isinstance(axis, tuple | list) else (axis,)
-    return {"axis": _from_the_end(axis, len(shape) + len(axis))}
 
 
 view(
     "expand_dims",
     lambda g, y, x, axis: np.reshape(g, shape_of(x)),
-    canonicalize=_new_axes_from_the_end,
+    canonicalize=_axis(more=None, several=True),
     javascript="reshape({0}, {result})",
     examples=[
         _example((2, 3), axis=1),
@@ -1187,17 +1182,12 @@ view(
 )
 
 
-def _single_axes_from_the_end(parameters, shape):
-    axis = parameters.get("axis")
-    if axis is None:
-        axis = tuple(a for a, n in enumerate(shape) if n == 1)
-    return {"axis": _from_the_end(axis, len(shape))}
-
-
 view(
     "squeeze",
     lambda g, y, x, axis: np.reshape(g, shape_of(x)),
-    canonicalize=_single_axes_from_the_end,
+    canonicalize=_axis(
+        lambda shape: tuple(a for a, n in enumerate(shape) if n == 1), several=True
+    ),
     javascript="reshape({0}, {result})",
     examples=[_example((1, 3, 1)), _example((1, 3, 1), axis=0)],
 )
