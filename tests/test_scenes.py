@@ -28,12 +28,13 @@ def drawn(monkeypatch):
     """The axes of each frame that a player draws, in place of pictures of them."""
     seen = []
 
-    def frame(words, draw, *look, rows=1, columns=2):
-        seen.append(np.ravel(plt.subplots(rows, columns)[1]))
-        draw(*seen[-1])
-        return {**words, "html": ""}
+    def played(label, words, draw, *look, rows=1, columns=2):
+        for k in range(len(words)):
+            seen.append(np.ravel(plt.subplots(rows, columns)[1]))
+            draw(k, *seen[-1])
+        return PicturePlayer(label, [{**one, "html": ""} for one in words])
 
-    monkeypatch.setattr(scenes, "_frame", frame)
+    monkeypatch.setattr(scenes, "_played", played)
     yield seen
     plt.close("all")
 

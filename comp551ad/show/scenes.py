@@ -144,31 +144,35 @@ def descent_player(
     history: Any = getattr(descent, "history", None)
     if history is None:
         expect("descent", descent, (), "what gradient_descent or descend returned")
-    lines = {"cost": history.cost, **{f"‖{n}‖": v for n, v in history.norms.items()}}
-
-    def frame(k):
-        t, parameters = int(history.iterations[k]), history.iterates[k]
-
-        def draw(left, right):
-            plot_decision_boundary(
-                lambda rows: predict(rows, *parameters),
-                X,
-                Y,
-                class_names=class_names,
-                title="",
-                ax=left,
-            )
-            plot_learning_curve(history, title="cost and gradients", ax=right)
-            right.axvline(t + 1, color=palette.INK, lw=1.5)
-
-        values = (f"{name} = {number(v[k])}" for name, v in lines.items())
-        words = {"title": f"After {t:,} iterations", "numbers": "\n".join(values)}
-        return _frame(words, draw, TWO_PLOTS)
-
     when = np.log1p(history.iterations)
     wanted = np.linspace(0, when[-1], frames)
     chosen = sorted({int(np.argmin(np.abs(when - w))) for w in wanted})
-    return PicturePlayer("Gradient descent", map(frame, chosen))
+    lines = {"cost": history.cost, **{f"‖{n}‖": v for n, v in history.norms.items()}}
+    words = [
+        {
+            "title": f"After {history.iterations[k]:,} iterations",
+            "numbers": "\n".join(
+                f"{name} = {number(v[k])}" for name, v in lines.items()
+            ),
+        }
+        for k in chosen
+    ]
+
+    def draw(k, left, right):
+        parameters = history.iterates[chosen[k]]
+        plot_decision_boundary(
+            lambda rows: predict(rows, *parameters),
+            X,
+            Y,
+            class_names=class_names,
+            title="",
+            ax=left,
+        )
+        plot_learning_curve(history, title="cost and gradients", ax=right)
+        at = history.iterations[chosen[k]] + 1
+        right.axvline(at, color=palette.INK, lw=1.5)
+
+    return _played("Gradient descent", words, draw, TWO_PLOTS)
 
 
 # ---------------------------------------------------------------- a difference
@@ -216,35 +220,33 @@ def difference_player(
             "value; leave out the smallest exponents"
         )
     errors = np.abs(np.array(slopes) - slope) / (abs(slope) or 1.0)
-
-    def frame(h, found, error, exponent):
-        wide = 1.6 * h if x + h != x else abs(x) * 1e-15
-        near = np.linspace(x - wide, x + wide, 201)
-        ends = np.array([x, x + h] if method == "forward" else [x - h, x + h])
-        rise, chord = ([(at(z) - at(x)) / h for z in zs] for zs in (near, ends))
-
-        def draw(left, right):
-            across = (near - x) / h
-            left.plot(across, rise, color=palette.LINES[0], lw=2, label="f")
-            tangent = {"color": palette.INK, "ls": ":", "label": "tangent"}
-            left.plot(across, slope * across, **tangent)
-            look = {"color": palette.LINES[1], "marker": "o", "lw": 2}
-            left.plot((ends - x) / h, chord, label="chord", **look)
-            _dress(left, "around x, in units of the step", "(x' − x) / h")
-            left.legend(fontsize=10, frameon=False)
-            right.loglog(steps, errors, color=palette.LINES[0], marker="o", lw=2)
-            right.axvline(h, color=palette.INK, lw=1.5)
-            _dress(right, "relative error", "step")
-
-        words = {
+    words = [
+        {
             "title": f"A step of 10 to the power {number(-exponent)}",
             "numbers": f"difference {found:.12g}\nslope      {slope:.12g}",
             "result": f"relative error {error:.0e}".replace("-", "−"),
         }
-        return _frame(words, draw)
+        for found, error, exponent in zip(slopes, errors, exponents, strict=True)
+    ]
 
-    frames = map(frame, steps, slopes, errors, exponents)
-    return PicturePlayer(f"The step of the {method} difference", frames)
+    def draw(k, left, right):
+        h = steps[k]
+        wide = 1.6 * h if x + h != x else abs(x) * 1e-15
+        near = np.linspace(x - wide, x + wide, 201)
+        ends = np.array([x, x + h] if method == "forward" else [x - h, x + h])
+        rise, chord = ([(at(z) - at(x)) / h for z in zs] for zs in (near, ends))
+        across = (near - x) / h
+        left.plot(across, rise, color=palette.LINES[0], lw=2, label="f")
+        left.plot(across, slope * across, color=palette.INK, ls=":", label="tangent")
+        look = {"color": palette.LINES[1], "marker": "o", "lw": 2}
+        left.plot((ends - x) / h, chord, label="chord", **look)
+        _dress(left, "around x, in units of the step", "(x' − x) / h")
+        left.legend(fontsize=10, frameon=False)
+        right.loglog(steps, errors, color=palette.LINES[0], marker="o", lw=2)
+        right.axvline(h, color=palette.INK, lw=1.5)
+        _dress(right, "relative error", "step")
+
+    return _played(f"The step of the {method} difference", words, draw)
 
 
 # ---------------------------------------------------------------- symmetries
@@ -339,38 +341,34 @@ def depth_player(
     bins = count("bins", bins, 1)
     sizes = {name: list(map(_size, layers)) for name, layers in layers_of.items()}
 
-    def frame(k):
-        def draw(left, right):
-            for i, (name, layers) in enumerate(layers_of.items()):
-                scale = np.abs(layers[k]).max() or 1.0
-                counts, edges = np.histogram(layers[k] / scale, bins, range=(-1, 1))
-                base = len(layers_of) - 1 - i
-                heights = base + 0.85 * counts / counts.max()
-                look = line_look(i)
-                left.stairs(
-                    heights, edges, baseline=base, fill=True, color=look["color"]
-                )
-                label = f"{name}: ±{number(scale)}"
-                left.text(-1, base + 0.88, label, fontsize=9, va="bottom")
-                right.semilogy(range(1, depth + 1), sizes[name], lw=2, **look)
-            left.set_ylim(0, len(layers_of) + 0.2)
-            left.set_yticks([])
-            _dress(left, f"values in layer {k + 1}", "value / the largest")
-            right.axvline(k + 1, color=palette.INK, lw=1.5)
-            _dress(right, "root mean square", "layer")
-            right.xaxis.get_major_locator().set_params(integer=True)
-            right.legend(right.lines, map(str, layers_of), fontsize=10, frameon=False)
-
-        results = [f"{name}: {number(size[k])}" for name, size in sizes.items()]
-        words = {
+    words = [
+        {
             "title": f"Layer {k + 1} of {depth}",
             "numbers": "root mean square of the layer's values",
-            "result": "\n".join(results),
+            "result": "\n".join(f"{n}: {number(size[k])}" for n, size in sizes.items()),
         }
-        return _frame(words, draw)
+        for k in range(depth)
+    ]
 
-    frames = map(frame, range(depth))
-    return PicturePlayer("A signal on its way through the layers", frames)
+    def draw(k, left, right):
+        for i, (name, layers) in enumerate(layers_of.items()):
+            scale = np.abs(layers[k]).max() or 1.0
+            counts, ends = np.histogram(layers[k] / scale, bins, range=(-1, 1))
+            base = len(layers_of) - 1 - i
+            heights = base + 0.85 * counts / counts.max()
+            look = line_look(i)
+            left.stairs(heights, ends, baseline=base, fill=True, color=look["color"])
+            label = f"{name}: ±{number(scale)}"
+            left.text(-1, base + 0.88, label, fontsize=9, va="bottom")
+            right.semilogy(range(1, depth + 1), sizes[name], lw=2, **look)
+        left.set(ylim=(0, len(layers_of) + 0.2), yticks=[])
+        _dress(left, f"values in layer {k + 1}", "value / the largest")
+        right.axvline(k + 1, color=palette.INK, lw=1.5)
+        _dress(right, "root mean square", "layer")
+        right.xaxis.get_major_locator().set_params(integer=True)
+        right.legend(right.lines, map(str, layers_of), fontsize=10, frameon=False)
+
+    return _played("A signal on its way through the layers", words, draw)
 
 
 def _size(values):
@@ -409,46 +407,45 @@ def batch_norm_player(
     gamma, beta = finite_number("gamma", gamma), finite_number("beta", beta)
     rate = finite_number("rate", rate, 0, 1)
     average: Any = None
-    shown: list = []
+    points: list = []
+    words: list = []
     for k, batch in enumerate(trained, start=1):
         Qh, _, statistics = normalize(batch[:, None])  # N x 1
         average = running_average(average, [statistics], len(batch), rate)
         R = gamma * Qh[:, 0] + beta
+        points.append((batch, R))
         kept = f"running average: {_in_words(average[0])}"
-        words = {
+        said = {
             "title": f"Training, batch {k}: normalized by its own mean and variance",
             "numbers": f"batch: {_in_words(statistics)}\n{kept}",
             "result": f"after: mean {number(round(R.mean(), 9))}, variance {number(R.var())}",
         }
-        shown.append((batch, R, words))
+        words.append(said)
     for query in tested:
         Qh, *_ = normalize(np.array([[query]]), statistics=average[0])
         R = gamma * Qh[:, 0] + beta
-        words = {
+        points.append(([query], R))
+        said = {
             "title": "Test: a single value, normalized by the running averages",
             "numbers": kept,
             "result": f"{number(query)} becomes {number(R[0])}",
             "note": "Normalized by its own mean, every value would become β.",
         }
-        shown.append(([query], R, words))
+        words.append(said)
     # The same limits in all frames, which hold all points.
-    befores, afters, _ = zip(*shown, strict=True)
-    widest = [np.abs(np.concatenate(rows)).max() for rows in (befores, afters)]
+    widest = [np.abs(np.concatenate(rows)).max() for rows in zip(*points, strict=True)]
     reaches = widest[0] or 1.0, max(4, widest[1])
 
-    def frame(before, after, words):
-        def draw(*axes):
-            for i, (ax, values) in enumerate(zip(axes, (before, after), strict=True)):
-                look = {"color": palette.LINES[i], "marker": palette.CLASS_MARKERS[i]}
-                ax.scatter(values, np.zeros(len(values)), s=60, alpha=0.6, **look)
-                ax.axvline(0, color=palette.GRID, zorder=0)
-                ax.plot(np.mean(values), 0, "|", color=palette.INK, ms=34, mew=2)
-                ax.set(xlim=(-1.1 * reaches[i], 1.1 * reaches[i]), yticks=[])
-                _dress(ax, ("before", "after")[i])
+    def draw(k, *axes):
+        for i, (ax, values) in enumerate(zip(axes, points[k], strict=True)):
+            look = {"color": palette.LINES[i], "marker": palette.CLASS_MARKERS[i]}
+            ax.scatter(values, np.zeros(len(values)), s=60, alpha=0.6, **look)
+            ax.axvline(0, color=palette.GRID, zorder=0)
+            ax.plot(np.mean(values), 0, "|", color=palette.INK, ms=34, mew=2)
+            ax.set(xlim=(-1.1 * reaches[i], 1.1 * reaches[i]), yticks=[])
+            _dress(ax, ("before", "after")[i])
 
-        return _frame(words, draw, rows=2, columns=1)
-
-    return PicturePlayer("Batch normalization", (frame(*one) for one in shown))
+    return _played("Batch normalization", words, draw, rows=2, columns=1)
 
 
 def _row(name, values, least=1):
@@ -488,24 +485,27 @@ def path_player(
             f"start, end: got {start!r} and {end!r}, expected a path from one to the other"
         )
 
-    def frame(title, numbers, result, bold):
-        def draw(ax):
-            plot_paths(layers, speeds, bold=bold, ax=ax)
-
-        words = {"title": title, "numbers": numbers, "result": f"= {number(result)}"}
-        return _frame(words, draw, ONE_PLOT, columns=1)
-
     products = [math.prod(speeds[edge] for edge in path) for path in paths]
-    frames = []
-    for k, (path, product) in enumerate(zip(paths, products, strict=True), start=1):
-        factors = " · ".join(_signed(speeds[edge]) for edge in path)
-        title = f"Path {k} of {len(paths)}: multiply the speeds on its edges"
-        frames.append(frame(title, factors, product, path))
-    terms = " + ".join(map(_signed, products))
-    every = {edge for path in paths for edge in path}
-    title = "All paths: add their products"
-    frames.append(frame(title, terms, math.fsum(products), every))
-    return PicturePlayer("The chain rule, path by path", frames)
+    words = [
+        {
+            "title": f"Path {k} of {len(paths)}: multiply the speeds on its edges",
+            "numbers": " · ".join(_signed(speeds[edge]) for edge in path),
+            "result": f"= {number(product)}",
+        }
+        for k, (path, product) in enumerate(zip(paths, products, strict=True), start=1)
+    ]
+    last = {
+        "title": "All paths: add their products",
+        "numbers": " + ".join(map(_signed, products)),
+        "result": f"= {number(math.fsum(products))}",
+    }
+    bold = [*paths, {edge for path in paths for edge in path}]
+
+    def draw(k, ax):
+        plot_paths(layers, speeds, bold=bold[k], ax=ax)
+
+    words.append(last)
+    return _played("The chain rule, path by path", words, draw, ONE_PLOT, columns=1)
 
 
 def _paths(speeds, start, end):
@@ -524,28 +524,31 @@ def _signed(x):
 # ---------------------------------------------------------------- drawing
 
 
-def _frame(words, draw, look=PAIR, rows=1, columns=2):
-    """A frame with what ``draw(*axes)`` draws, as an image of few colours; the words are its
-    alternative text, too."""
+def _played(label, words, draw, look=PAIR, rows=1, columns=2):
+    """A player with a frame for each of the ``words``, which are the alternative text of what
+    ``draw(k, *axes)`` draws for the k-th, too: an image of few colours."""
     with extra("show", "players"):
         import matplotlib.pyplot as plt
     # It comes with matplotlib.
     from PIL import Image
 
-    fig, axes = plt.subplots(rows, columns, **look)
-    try:
-        draw(*np.ravel(axes))
-        full, small = io.BytesIO(), io.BytesIO()
-        fig.savefig(full, format="png", dpi="figure", facecolor=palette.PAPER)
-    finally:
-        plt.close(fig)
-    picture = Image.open(full).convert("RGB")
-    method, no_dither = Image.Quantize.FASTOCTREE, Image.Dither.NONE
-    picture = picture.quantize(COLOURS, method, dither=no_dither)
-    picture.save(small, format="png", optimize=True)
-    alt = " ".join(". ".join(words.values()).split())
-    image = FigureImage(small.getvalue(), alt, picture.width)
-    return {**words, "html": image._repr_html_()}
+    frames = []
+    for k, said in enumerate(words):
+        fig, axes = plt.subplots(rows, columns, **look)
+        try:
+            draw(k, *np.ravel(axes))
+            full, small = io.BytesIO(), io.BytesIO()
+            fig.savefig(full, format="png", dpi="figure", facecolor=palette.PAPER)
+        finally:
+            plt.close(fig)
+        picture = Image.open(full).convert("RGB")
+        method, no_dither = Image.Quantize.FASTOCTREE, Image.Dither.NONE
+        picture = picture.quantize(COLOURS, method, dither=no_dither)
+        picture.save(small, format="png", optimize=True)
+        alt = " ".join(". ".join(said.values()).split())
+        image = FigureImage(small.getvalue(), alt, picture.width)
+        frames.append({**said, "html": image._repr_html_()})
+    return PicturePlayer(label, frames)
 
 
 def _dress(ax, title, xlabel=""):
