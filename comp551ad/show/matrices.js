@@ -54,7 +54,7 @@ function matrixElement({ sign, text, value }, pick, own, room = [240, 50]) {
     const x = value[entry];
     // A negative entry also has a dot, the picked one a frame.
     const looks = [x < 0 && !isFew ? "c5-negative" : "", pick && entry === own ? "c5-picked" : ""];
-    const style = `background-color: ${HEAT[level(x)]}`;
+    const style = `background-color: ${HEAT[level(x)]}; padding: 0 ${isFew ? 4 : 0}px`;
     const attributes = { class: looks.join(" "), style, click: () => pick?.(entry) };
     return make("span", attributes, isFew ? numberText(x) : "");
   });

@@ -9,16 +9,16 @@ const RATES = { min: -3, max: 1.5, step: 0.05 }; // exponents of the learning ra
 const UNITS = [1, 2, 3, 4, 8, 16, 32];
 const BANDS = 12; // of a surface's height
 const MOST_STEPS = 2000; // of a path that are drawn
-const BLUE = "#0072b2";
+const BLUE = [0, 114, 178];
 // Marks of the classes, which differ in shape as well as in colour.
 const MARKS = [
   ["M-4,0a4,4 0 1 0 8,0a4,4 0 1 0 -8,0", BLUE],
-  ["M-4,-4h8v8h-8z", "#e69f00"],
-  ["M0,-5l5,9h-10z", "#009e73"],
-  ["M0,-6l6,6l-6,6l-6,-6z", "#cc79a7"],
+  ["M-4,-4h8v8h-8z", [230, 159, 0]],
+  ["M0,-5l5,9h-10z", [0, 158, 115]],
+  ["M0,-6l6,6l-6,6l-6,-6z", [204, 121, 167]],
 ];
 const LINES = [
-  { stroke: BLUE },
+  { stroke: `rgb(${BLUE})` },
   { stroke: "#d55e00", "stroke-dasharray": "6 4" },
   { stroke: "#009e73", "stroke-dasharray": "2 3" },
 ];
@@ -91,13 +91,11 @@ function makePlane(label, across, up) {
   const cells = Array.from({ length: GRID * GRID }, (_, k) =>
     pointAt(middle(k % GRID), middle(Math.floor(k / GRID))),
   );
-  // look(k) is the colour of a cell, and how opaque it is.
-  function fill(look) {
-    ink.clearRect(0, 0, GRID, GRID);
-    for (let k = 0; k < GRID * GRID; k++) {
-      [ink.fillStyle, ink.globalAlpha] = look(k);
-      ink.fillRect(k % GRID, Math.floor(k / GRID), 1, 1);
-    }
+  // colourOf(k) is [red, green, blue, opaque] of a cell.
+  function fill(colourOf) {
+    const picture = ink.createImageData(GRID, GRID);
+    for (let k = 0; k < GRID * GRID; k++) picture.data.set(colourOf(k), 4 * k);
+    ink.putImageData(picture, 0, 0);
   }
   // A drawing of pixels at a point.
   function put(part, point) {
@@ -187,8 +185,9 @@ function startTraining(root, spec) {
     return [low - 0.08 * (high - low), high + 0.08 * (high - low)];
   });
   function best(U, n) {
-    const row = U.subarray(n * C, n * C + C);
-    return row.indexOf(Math.max(...row));
+    let k = 0;
+    for (let c = 1; c < C; c++) if (U[n * C + c] > U[n * C + k]) k = c;
+    return k;
   }
 
   dressRoot(root, spec, "c5-training");
@@ -206,7 +205,8 @@ function startTraining(root, spec) {
   const map = makePlane(label, ...spans);
   // A finger needs more than the mark.
   const marks = points.map((_, n) => {
-    const [d, fill] = MARKS[best(Y, n)];
+    const [d, colour] = MARKS[best(Y, n)];
+    const fill = `rgb(${colour})`;
     return draw("svg", draw("circle", { r: 11, fill: "transparent" }), draw("path", { d, fill }));
   });
   const [across, up] = spec.features;
@@ -277,11 +277,12 @@ function startTraining(root, spec) {
     return !lost;
   }
 
+  const shades = MARKS.map(([, colour]) => [...colour, 64]);
   const grid = copyOf(full([GRID * GRID, D], 1));
   map.cells.forEach((point, k) => grid.set(point, k * D));
   function paint() {
     const U = scores(grid, W, V);
-    map.fill((k) => [MARKS[best(U, k)]?.[1], 0.25]);
+    map.fill((k) => shades[best(U, k)]);
     curves.paint(history);
     const answers = scores(X, W, V);
     const right = points.filter((_, n) => best(answers, n) === best(Y, n)).length;
@@ -338,7 +339,7 @@ function startSurface(root, spec) {
   const map = makePlane(label, spec.across, spec.up);
   const way = draw("polyline.c5-way");
   const arrow = draw("path.c5-arrow");
-  const point = draw("svg", arrow, draw("circle.c5-dot", { r: 7, fill: MARKS[1][1] }));
+  const point = draw("svg", arrow, draw("circle.c5-dot", { r: 7, fill: "#e69f00" }));
   map.over.append(stretched(way), point);
   root.append(
     descent.bar,
@@ -398,7 +399,7 @@ function startSurface(root, spec) {
     );
     const found = [`f = ${numberText(valueAt(at))}`, ...slopes].join("; ");
     setText(status, lost || `Step ${path.length - 1}: ${found}`);
-    map.fill((k) => [BLUE, 0.78 - 0.065 * bands[k]]);
+    map.fill((k) => [...BLUE, 200 - 17 * bands[k]]);
     if (lost) return;
     inputs.replace(at);
     way.setAttribute("points", path.slice(-MOST_STEPS).map(map.placeOf).join(" "));

@@ -891,17 +891,6 @@ def test_a_player_in_jupyterlab_steps_slides_types_and_lets_ctrl_s_save(
     assert reader.wrong == []
 
 
-def test_an_untrusted_notebook_shows_the_still_of_the_first_step(reader):
-    html = s14()._repr_html_()
-    notebook = made_up(code("0", html=html))
-    reader.add("untrusted.ipynb", notebook)
-    reader.open("untrusted.ipynb")
-    still = reader.page.locator(".jp-Notebook .c5-stepper")
-    expect(still.locator("img")).to_be_visible()
-    expect(still).to_contain_text("a₁ = w0 = 0.5")
-    assert "−0.5985" not in still.inner_text()
-
-
 def test_what_is_saved_of_a_widget_is_the_player(open_page):
     stepper = s14()
     bundle, _ = stepper.widget()._repr_mimebundle_()
