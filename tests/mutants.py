@@ -4,7 +4,7 @@
     python tests/mutants.py --budget 3 comp551ad/functions.py  one module: minutes
     python tests/mutants.py --list comp551ad/functions.py      what would be changed
 
-A mutant is a module with one small change in its syntax tree: `CHANGES` makes them. Nothing
+A mutant is a module with one small change in its syntax tree: `changes` makes them. Nothing
 on the disk is touched: each mutant lives in a forked process, where the changed code takes
 the place of the living functions' own, and runs the tests that reach the changed lines, the
 module's own and the quick ones first, until one fails. What runs at import is changed by
@@ -83,123 +83,84 @@ TWINS = dict(pair.split() for pair in PAIRS)
 TWINS |= {b: a for a, b in TWINS.items()}
 
 
-def of_constant(node):
-    value = node.value
-    if isinstance(value, bool):
-        yield ast.Constant(not value)
-    elif isinstance(value, int):
-        yield ast.Constant(value + 1)
-        yield ast.Constant(value - 1)
-    elif isinstance(value, float):
-        yield ast.Constant(value * 2 if value else 1.0)
-        yield ast.Constant(-value if value else -1.0)
+def changed(node, **fields):
+    """A copy of a node with other fields."""
+    return type(node)(**{name: getattr(node, name) for name in node._fields} | fields)
 
 
-def of_binary(node):
-    if twin := OPERATORS.get(type(node.op)):
-        yield ast.BinOp(node.left, twin(), node.right)
-    yield node.left
-    yield node.right
+def changes(node):
+    """What may stand in place of a node."""
+    match node:
+        case ast.Constant(bool(value)):
+            yield ast.Constant(not value)
+        case ast.Constant(int(value)):
+            yield ast.Constant(value + 1)
+            yield ast.Constant(value - 1)
+        case ast.Constant(float(value)):
+            yield ast.Constant(value * 2 if value else 1.0)
+            yield ast.Constant(-value if value else -1.0)
+        case ast.BinOp(left, op, right):
+            if twin := OPERATORS.get(type(op)):
+                yield changed(node, op=twin())
+            yield left
+            yield right
+        case ast.UnaryOp(_, operand):
+            yield operand
+        case ast.BoolOp(op, values):
+            yield changed(node, op=ast.Or() if isinstance(op, ast.And) else ast.And())
+            for k in range(len(values)):
+                rest = values[:k] + values[k + 1 :]
+                yield rest[0] if len(rest) == 1 else changed(node, values=rest)
+        case ast.Compare(left, ops, others):
+            for word in (left, *others):
+                if isinstance(word, ast.Constant) and isinstance(word.value, str):
+                    yield ast.Constant(False)
+            for k, op in enumerate(ops):
+                for other in COMPARISONS[type(op)]:
+                    yield changed(node, ops=[*ops[:k], other(), *ops[k + 1 :]])
+        case ast.Call():
+            yield from changed_calls(node)
+        case ast.Attribute(value, "T"):
+            yield value
+        case ast.Slice():
+            for part in ("lower", "upper", "step"):
+                if getattr(node, part) is not None:
+                    yield changed(node, **{part: None})
+        case ast.If(test) | ast.IfExp(test):
+            # Else something in the test itself changes.
+            if not isinstance(test, ast.Compare | ast.BoolOp | ast.UnaryOp):
+                yield changed(node, test=ast.UnaryOp(ast.Not(), test))
+        case ast.AugAssign(_, op):
+            if twin := OPERATORS.get(type(op)):
+                yield changed(node, op=twin())
+            yield ast.Pass()
+        case ast.Expr() | ast.Raise():
+            yield ast.Pass()
+        case ast.Break():
+            yield ast.Continue()
+        case ast.Continue():
+            yield ast.Break()
+        case ast.Set(elements):
+            for k in range(len(elements)):
+                yield ast.Set(elements[:k] + elements[k + 1 :])
 
 
-def of_unary(node):
-    yield node.operand
-
-
-def of_boolean(node):
-    other = ast.Or() if isinstance(node.op, ast.And) else ast.And()
-    yield ast.BoolOp(other, node.values)
-    for k in range(len(node.values)):
-        rest = node.values[:k] + node.values[k + 1 :]
-        yield rest[0] if len(rest) == 1 else ast.BoolOp(node.op, rest)
-
-
-def of_comparison(node):
-    for word in (node.left, *node.comparators):
-        if isinstance(word, ast.Constant) and isinstance(word.value, str):
-            yield ast.Constant(False)
-    for k, op in enumerate(node.ops):
-        for other in COMPARISONS[type(op)]:
-            ops = [*node.ops[:k], other(), *node.ops[k + 1 :]]
-            yield ast.Compare(node.left, ops, node.comparators)
-
-
-def of_call(node):
-    f = node.func
-    if len(node.args) == 1 and not node.keywords:
-        if not isinstance(node.args[0], ast.Starred | ast.GeneratorExp):
-            yield node.args[0]
+def changed_calls(node):
+    """The argument alone, arguments in another order, one fewer, or another function."""
+    f, args, keywords = node.func, node.args, node.keywords
+    if len(args) == 1 and not keywords:
+        if not isinstance(args[0], ast.Starred | ast.GeneratorExp):
+            yield args[0]
     name = f.attr if isinstance(f, ast.Attribute) else getattr(f, "id", "")
-    order = len(node.args) == 2 and name not in SYMMETRIC
-    if order and not any(isinstance(a, ast.Starred) for a in node.args):
-        yield ast.Call(f, node.args[::-1], node.keywords)
-    for k, word in enumerate(node.keywords):
+    starred = any(isinstance(a, ast.Starred) for a in args)
+    if len(args) == 2 and name not in SYMMETRIC and not starred:
+        yield changed(node, args=args[::-1])
+    for k, word in enumerate(keywords):
         if word.arg not in SKIPPED_KEYWORDS:
-            yield ast.Call(f, node.args, node.keywords[:k] + node.keywords[k + 1 :])
-    if isinstance(f, ast.Attribute) and f.attr in TWINS:
-        other = ast.Attribute(f.value, TWINS[f.attr], ast.Load())
-        yield ast.Call(other, node.args, node.keywords)
-    elif isinstance(f, ast.Name) and f.id in TWINS:
-        yield ast.Call(ast.Name(TWINS[f.id], ast.Load()), node.args, node.keywords)
-
-
-def of_attribute(node):
-    if node.attr == "T":
-        yield node.value
-
-
-def of_slice(node):
-    for part in ("lower", "upper", "step"):
-        if getattr(node, part) is not None:
-            parts = {p: getattr(node, p) for p in ("lower", "upper", "step")}
-            yield ast.Slice(**parts | {part: None})
-
-
-def of_choice(node):
-    """if, while and the conditional expression, where nothing else changes the test."""
-    if isinstance(node.test, ast.Compare | ast.BoolOp | ast.UnaryOp):
-        return
-    fields = {name: getattr(node, name) for name in node._fields}
-    yield type(node)(**fields | {"test": ast.UnaryOp(ast.Not(), node.test)})
-
-
-def of_augmented(node):
-    if twin := OPERATORS.get(type(node.op)):
-        yield ast.AugAssign(node.target, twin(), node.value)
-    yield ast.Pass()
-
-
-def of_statement(node):
-    yield ast.Pass()
-
-
-def of_jump(node):
-    yield ast.Break() if isinstance(node, ast.Continue) else ast.Continue()
-
-
-def of_set(node):
-    for k in range(len(node.elts)):
-        yield ast.Set(node.elts[:k] + node.elts[k + 1 :])
-
-
-CHANGES = {
-    ast.Constant: of_constant,
-    ast.BinOp: of_binary,
-    ast.UnaryOp: of_unary,
-    ast.BoolOp: of_boolean,
-    ast.Compare: of_comparison,
-    ast.Call: of_call,
-    ast.Attribute: of_attribute,
-    ast.Slice: of_slice,
-    ast.If: of_choice,
-    ast.IfExp: of_choice,
-    ast.AugAssign: of_augmented,
-    ast.Expr: of_statement,
-    ast.Raise: of_statement,
-    ast.Break: of_jump,
-    ast.Continue: of_jump,
-    ast.Set: of_set,
-}
+            yield changed(node, keywords=keywords[:k] + keywords[k + 1 :])
+    if name in TWINS:
+        field = "attr" if isinstance(f, ast.Attribute) else "id"
+        yield changed(node, func=changed(f, **{field: TWINS[name]}))
 
 
 # ---------------------------------------------------------------- where
@@ -281,8 +242,7 @@ def mutants(path):
     """All mutants of one module."""
     tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
     for place in list(places(tree)):
-        change = CHANGES.get(type(place.node), lambda node: ())
-        for new in change(place.node):
+        for new in changes(place.node):
             if _words(place.node) != _words(new):
                 yield Mutant(path, place, new, tree)
 

@@ -259,9 +259,12 @@ class Builder:
         name = self.choose(NAMES)
         primitive, (low, high) = PRIMITIVES[name], DOMAIN[name]
         if primitive.elementwise and not primitive.parameters:
-            operands = [self.pick(low, high) for _ in primitive.vjps]
-            self.make_broadcast(operands)
-            return self.add(name, operands)
+            operands = [self.pick(low, high)]
+            shape = np.shape(self.values[operands[0]])
+            fitting = [shape, shape[1:], (1, *shape), shape[:-1] + (1,)]
+            for _ in primitive.vjps[1:]:
+                operands.append(self.pick(low, high, self.choose(fitting)))
+            return self.add(name, self.rng.permutation(operands).tolist())
         if "axis" in primitive.parameters and not primitive.variadic:
             if len(primitive.vjps) == 1 and bool(self.choose([False, True])):
                 return self.reduction(name, primitive, low, high)
@@ -271,19 +274,6 @@ class Builder:
             return self.add(name, map(self.near, operands))
         numbers = [self.pick(low, high, np.shape(x)) for x in operands]
         return self.add(name, numbers, **parameters)
-
-    def make_broadcast(self, operands):
-        if len(operands) < 2:
-            return
-        a, b = (np.shape(self.values[k]) for k in operands)
-        try:
-            np.broadcast_shapes(a, b)
-        except ValueError:
-            shape = self.choose([a, a[1:], (1, *a), a[:-1] + (1,)])
-            # the copies are spread by less than the margin that pick leaves
-            operands[1] = self.add("fit", [operands[1]], shape=shape)
-            low, high = 0.45, 2.0
-            operands[1] = self.add("squash", [operands[1]], low=low, high=high)
 
     def reduction(self, name, primitive, low, high):
         """Any shape, any axis that leaves something to reduce."""
