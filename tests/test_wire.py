@@ -7,11 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from comp551ad import grad, jvp
 from comp551ad.exercises.catalogue import catalogue
 from comp551ad.exercises.checking import judge
 from comp551ad.exercises.grade import wire
-from comp551ad.exercises.grade.answering import serves
+from comp551ad.exercises.grade.answering import apply
 from comp551ad.exercises.grade.wire import Peer, Remote, Stopped
 
 
@@ -27,7 +26,7 @@ class Ends:
         self.names = {}
         one, other, to_one, to_other = self.files
         self.here = Peer(one, to_other)
-        asked = serves() | {"get": self.names.get}
+        asked = {"apply": apply, "get": self.names.get}
         self.there = Peer(other, to_one, asked)
         self.thread = threading.Thread(target=self._serve, daemon=True)
         self.thread.start()
@@ -65,7 +64,6 @@ PLAIN = [
     *([], [1, [2.0, "x"]], (), (1, (2,)), {1, 2}, frozenset({3}), {"a": {2: (3,)}}),
     *(np.float64(0.1), np.int8(3), np.bool_(True), np.datetime64("2026-01-01")),
     *(np.zeros((0, 3)), np.arange(6).reshape(2, 3).T, np.array(5.0), np.array(["ab"])),
-    np.array([1, "x", None], dtype=object),
 ]
 
 
@@ -82,11 +80,6 @@ def same(one, other):
 @pytest.mark.parametrize("value", PLAIN, ids=range(len(PLAIN)))
 def test_plain_values_arrive_as_they_are(ends, value):
     assert same(ends.through(value), value)
-
-
-def test_what_is_masked_is_no_number(ends):
-    masked = np.ma.array([1.0, 2.0], mask=[False, True])
-    np.testing.assert_equal(ends.through(masked), [1.0, np.nan])
 
 
 def test_an_array_may_be_written_into_when_it_has_arrived(ends):
@@ -134,18 +127,6 @@ def test_what_a_call_does_to_its_arguments_is_done_here(ends):
     a, b, c = np.zeros(2), {"x": 0}, [1, 2]
     ends.through(spoil)(a, b, c)
     assert a[0] == 9 and b == {"k": 1} and c == [1, 2, 3]
-
-
-def test_functions_from_here_are_called_there_and_are_differentiable(ends):
-    def bumpy(w):
-        return np.sum(np.sin(3 * w) * w) + w[0] ** 2
-
-    w = np.array([0.3, -0.2, 1.1])
-    answer = ends.through(lambda f, w: (f(w), grad(f)(w), jvp(f, (w,), (w,))[1]))
-    value, gradient, slope = answer(bumpy, w)
-    assert value == bumpy(w)
-    np.testing.assert_allclose(gradient, grad(bumpy)(w))
-    np.testing.assert_allclose(slope, grad(bumpy)(w) @ w)
 
 
 def test_a_function_comes_back_as_itself(ends):

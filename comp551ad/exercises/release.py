@@ -2,8 +2,8 @@
 
 The lectures and exercises that are chosen, and the package with their checks; no solutions,
 no tests, nothing of the grading. `progress()` knows the exercises that are there, and links
-to notebooks that aren't there become plain text. Read by `__main__.py` and, for the package,
-by `grade/gradescope.py`.
+to notebooks that aren't there become plain text. Read by `__main__.py` and
+`grade/gradescope.py`, whose package is an edition that can grade.
 """
 
 import argparse
@@ -40,14 +40,17 @@ python3 -m venv .venv && .venv/bin/pip install -q -r requirements.txt
 """
 
 
-def release(out: Path, lectures: Iterable[str] = ()) -> list[str]:
+def release(
+    out: Path, lectures: Iterable[str] = (), without: set[str] = _TEACHERS
+) -> list[str]:
     """Write the student edition into a new folder; return the notebooks' names.
 
     Args:
         out: a folder that is empty or doesn't exist.
         lectures: "02", …: those to have in it; all if none is named.
+        without: parts of the package to leave out.
     """
-    chosen = notebooks_of(lectures)
+    chosen = _notebooks_of(lectures)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ValueError(f"out: got {out}, expected an empty folder, or a new one")
     names = {path.name for path in chosen}
@@ -57,7 +60,7 @@ def release(out: Path, lectures: Iterable[str] = ()) -> list[str]:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(without_links(text, names), encoding="utf-8", newline="\n")
     numbers = {name[:2] for name in names} if lectures else None
-    copy_package(out / PACKAGE.name, numbers, _TEACHERS)
+    _copy_package(out / PACKAGE.name, numbers, without)
     shutil.copy(ROOT / "lectures" / "coverage.toml", out / "lectures")
     shutil.copy(ROOT / "LICENSE", out)
     # What is further down in these is for those who work on the course.
@@ -71,7 +74,7 @@ def release(out: Path, lectures: Iterable[str] = ()) -> list[str]:
     return sorted(f"{path.parent.name}/{path.name}" for path in chosen)
 
 
-def notebooks_of(lectures: Iterable[str]) -> list[Path]:
+def _notebooks_of(lectures: Iterable[str]) -> list[Path]:
     """The lectures' and the exercises' notebooks of these numbers, a lecturer's own too."""
     wanted = {START, *lectures}
     folders = [ROOT / "lectures", ROOT / "exercises"]
@@ -95,7 +98,7 @@ def without_links(text: str, names: set[str]) -> str:
     return _LINK.sub(only_text, text)
 
 
-def copy_package(folder: Path, numbers: set[str] | None, without: set[str]) -> None:
+def _copy_package(folder: Path, numbers: set[str] | None, without: set[str]) -> None:
     """Copy the package with the exercises of some lectures, without some of its parts."""
     left_out = {"__pycache__", *without}
     shutil.copytree(PACKAGE, folder, ignore=lambda path, names: left_out & {*names})
@@ -103,20 +106,17 @@ def copy_package(folder: Path, numbers: set[str] | None, without: set[str]) -> N
     for path in own_files():
         if numbers is None or path.name[:2] in numbers:
             shutil.copy(path, tasks / f"own_{path.name}")
-    used = "\n".join(p.read_text(encoding="utf-8") for p in _tasks_of(tasks, numbers))
-    for path in sorted(tasks.glob("lecture_*.py")):
-        if path in _tasks_of(tasks, numbers):
+    there = sorted(tasks.glob("lecture_*.py"))
+    kept = [p for p in there if numbers is None or p.stem[-2:] in numbers]
+    used = "\n".join(p.read_text(encoding="utf-8") for p in kept)
+    for path in there:
+        if path in kept:
             continue
         if f"from .{path.stem} import" in used:
             with open(path, "a", encoding="utf-8") as file:
                 file.write("\nEXERCISES = ()  # others use what is above\n")
         else:
             path.unlink()
-
-
-def _tasks_of(tasks: Path, numbers: set[str] | None) -> list[Path]:
-    there = tasks.glob("lecture_*.py")
-    return [p for p in there if numbers is None or p.stem[-2:] in numbers]
 
 
 # --- the command ----------------------------------------------------------------------

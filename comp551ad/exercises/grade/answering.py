@@ -5,15 +5,13 @@ the judge as its standard input and output, in a folder with the files that were
 It knows neither witnesses nor mistakes, and decides nothing. Read by nobody else.
 """
 
-import builtins
 import importlib
-import inspect
 import linecache
-import operator
 import os
 import pkgutil
 import random
 import sys
+import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from gc import get_objects
@@ -39,26 +37,20 @@ def main() -> None:
     nowhere = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1, 2):
         os.dup2(nowhere, standard)
-    _end_with_the_judge()
     limit(int(sys.argv[1]))
     _draw_the_same_every_time()
     for name in OTHER_AUTODIFF:
         sys.modules[name] = None  # type: ignore[assignment]  # imports of it fail
     sys.path.insert(0, "")  # helper files beside the notebook, as in a kernel
     answerer = Answerer()
-    asked = serves() | {"cell": answerer.cell, "answer": answerer.answer}
+    asked: dict[str, Callable] = {
+        "apply": apply,
+        "cell": answerer.cell,
+        "answer": answerer.answer,
+    }
     with suppress(Stopped):
         Peer(source, target, asked, _place).serve()
     os._exit(0)  # whatever threads the cells have started
-
-
-def serves() -> dict[str, Callable]:
-    """What the judge may ask for besides calls: the names are Python's and NumPy's."""
-    return {
-        "builtin": lambda name, args: getattr(builtins, name)(*args),
-        "operator": lambda name, args: getattr(operator, name)(*args),
-        "numpy": _numpy,
-    }
 
 
 # --- what the judge asks for ----------------------------------------------------------
@@ -110,16 +102,9 @@ class Answerer:
     def _refuse(self, forbidden: tuple[str, ...]) -> None:
         for room in forbidden:
             _import_all(room.rpartition(".")[0])
-        functions = [each for each in get_objects() if type(each) is FunctionType]
-        names = {each: f"{each.__module__}.{each.__qualname__}" for each in functions}
-        ours = [each for each in functions if names[each].startswith(forbidden)]
-        known = {_gist(each): names[each] for each in ours}
-        # The files of a library under other names are still the library; what stands in
-        # the notebook may be an answer that happens to be written in the same way.
-        named = [each for each in functions if "<" not in each.__qualname__]
-        copies = [each for each in named if each.__module__ != "__main__"]
-        for function in {*ours, *copies}:
-            if name := known.get(_gist(function)):
+        for function in [each for each in get_objects() if type(each) is FunctionType]:
+            name = f"{function.__module__}.{function.__qualname__}"
+            if name.startswith(forbidden):
                 self.refused.append((function, function.__code__))
                 function.__code__ = _refusal(name, function.__code__)
 
@@ -127,11 +112,6 @@ class Answerer:
         for function, code in self.refused:
             function.__code__ = code
         self.refused.clear()
-
-
-def _gist(function: FunctionType) -> tuple:
-    code = function.__code__
-    return function.__qualname__, code.co_code, code.co_names, code.co_consts[1:]
 
 
 def _import_all(name: str) -> None:
@@ -142,42 +122,28 @@ def _import_all(name: str) -> None:
             importlib.import_module(inner.name)
 
 
-def _refuse() -> None:
-    raise PermissionError("")
-
-
 def _refusal(name: str, code: CodeType) -> CodeType:
-    """A function's code that does what `_refuse` does, and says the function's name."""
-    refusal = _refuse.__code__
-    arguments = code.co_flags & (inspect.CO_VARARGS | inspect.CO_VARKEYWORDS)
-    return code.replace(
-        co_code=refusal.co_code,
-        co_consts=tuple(
-            name + NOT_ALLOWED if c == "" else c for c in refusal.co_consts
-        ),
-        co_names=refusal.co_names,
-        co_stacksize=refusal.co_stacksize,
-        co_exceptiontable=refusal.co_exceptiontable,
-        co_linetable=refusal.co_linetable,
-        co_flags=refusal.co_flags | arguments,
-    )
+    """Code for a function that then raises, whatever it is called with."""
+    made: dict[str, Any] = {}
+    words = name + NOT_ALLOWED
+    exec(f"def refused(*_, **__): raise PermissionError({words!r})", made)
+    # A function's code may be replaced by one with as many variables from outside.
+    return made["refused"].__code__.replace(co_freevars=code.co_freevars)
 
 
-def _numpy(module: str, name: str, args: list, kwargs: dict) -> Any:
+def apply(module: str, name: str, args: list, kwargs: dict | None = None) -> Any:
+    """Call a function of Python's or NumPy's, which has what the judge calculates with."""
     found: Any = importlib.import_module(module)
     for part in name.split("."):
         found = getattr(found, part)
-    return found(*args, **kwargs)
+    return found(*args, **kwargs or {})
 
 
 def _place(error: BaseException) -> tuple[int, str] | None:
     """The last line of the student's in the file that the answer itself stands in."""
-    steps = []
-    step = error.__traceback__
-    while step is not None:
-        steps.append((step.tb_frame.f_code.co_filename, step.tb_lineno))
-        step = step.tb_next
-    theirs = [s for s in steps if s[0].startswith(("<ipython", os.getcwd()))]
+    steps = traceback.walk_tb(error.__traceback__)
+    named = [(frame.f_code.co_filename, number) for frame, number in steps]
+    theirs = [s for s in named if s[0].startswith(("<ipython", os.getcwd()))]
     if not theirs:
         return None
     line = [number for name, number in theirs if name == theirs[0][0]][-1]
@@ -193,14 +159,6 @@ def _draw_the_same_every_time() -> None:
     np.random.seed(0)  # noqa: NPY002, as students may still use the old generator
     fresh = np.random.default_rng
     np.random.default_rng = lambda seed=0: fresh(0 if seed is None else seed)
-
-
-def _end_with_the_judge() -> None:
-    """However the judge's process ends, this one doesn't outlive it."""
-    with suppress(Exception):  # Linux alone has it
-        import ctypes
-
-        ctypes.CDLL(None).prctl(1, 9)
 
 
 def limit(megabytes: int, seconds: float = 0) -> None:

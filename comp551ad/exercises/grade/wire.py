@@ -14,7 +14,6 @@ the judge's.
 
 import base64
 import builtins
-import inspect
 import json
 import linecache
 import threading
@@ -54,10 +53,10 @@ class Remote:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
-        return self._peer.ask("builtin", "getattr", [self, name])
+        return self._peer.ask("apply", "builtins", "getattr", [self, name])
 
     def __iter__(self) -> Any:
-        return iter(self._peer.ask("builtin", "list", [self]))
+        return iter(self._peer.ask("apply", "builtins", "list", [self]))
 
     def __deepcopy__(self, memo: dict) -> "Remote":
         return self
@@ -70,22 +69,22 @@ class Live(Remote):
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs):
         named = f"{ufunc.__name__}.{method}"
-        return self._peer.ask("numpy", "numpy", named, list(inputs), kwargs)
+        return self._peer.ask("apply", "numpy", named, list(inputs), kwargs)
 
     def __array_function__(self, function: Callable, types: Any, args: Any, kwargs):
         where = function.__module__, function.__name__
-        return self._peer.ask("numpy", *where, list(args), kwargs)
+        return self._peer.ask("apply", *where, list(args), kwargs)
 
 
-def _forward(owner: type, names: str, table: str, reflected: bool = False) -> None:
+def _forward(owner: type, names: str, module: str, reflected: bool = False) -> None:
     """Give a class the dunder methods of these names, carried out at the other end."""
     for name in names.split():
 
         def method(self, *others, name=name):
-            return self._peer.ask(table, name, [self, *others])
+            return self._peer.ask("apply", module, name, [self, *others])
 
         def mirrored(self, other, name=name):
-            return self._peer.ask(table, name, [other, self])
+            return self._peer.ask("apply", module, name, [other, self])
 
         setattr(owner, f"__{name}__", method)
         if reflected:
@@ -95,7 +94,7 @@ def _forward(owner: type, names: str, table: str, reflected: bool = False) -> No
 _forward(Remote, "add sub mul truediv floordiv mod pow matmul", "operator", True)
 _forward(Remote, "neg pos abs", "operator")
 _forward(Live, "lt le gt ge eq ne getitem", "operator")
-_forward(Live, "len bool int float complex", "builtin")
+_forward(Live, "len bool int float complex", "builtins")
 
 
 def _write_back(old: Any, new: Any) -> None:
@@ -132,6 +131,8 @@ class Peer:
         self.lock = threading.RLock()
         self.depth = 0  # of the calls that we are serving
         self.gone: Stopped | None = None
+        # Our last error, which may come back: its classes' names, its arguments, itself.
+        self.raised: tuple[list, Any, BaseException] | None = None
 
     # --- messages ---------------------------------------------------------------------
 
@@ -250,16 +251,12 @@ class Peer:
         self.objects[id(value)] = value
         name = getattr(value, "__name__", "")
         name = name if isinstance(name, str) else ""
-        about = [id(value), kind.__name__, name, _parameters(value)]
-        return {"object": about}
+        return {"object": [id(value), kind.__name__, name]}
 
     def _pack_array(self, value: np.generic | np.ndarray) -> Any:
-        if np.ma.is_masked(value):  # no number stands where the mask does
-            value = np.ma.filled(value.astype(float), np.nan)
         array = np.asarray(value)
         if array.dtype.kind not in _PLAIN_DTYPES:
-            parts = [self.pack(part) for part in array.ravel().tolist()]
-            return {"objects": [list(array.shape), parts]}
+            return self.pack(array.tolist())
         if array.nbytes > MAX_MESSAGE_BYTES // 2:
             raise ValueError(
                 f"an array of shape {array.shape} is too large to hand over"
@@ -293,49 +290,32 @@ class Peer:
                 array = np.frombuffer(base64.b64decode(data), dtype)
                 array = array.reshape(shape).copy()
                 return array[()] if kind == "scalar" else array
-            case "objects":
-                shape, parts = about
-                array = np.empty(len(parts), object)
-                array[:] = [self.unpack(part) for part in parts]
-                return array.reshape(shape)
             case "back":
                 return self.objects[about]
             case "object":
                 return self._reference(*about)
         raise ValueError(kind)
 
-    def _reference(self, key: int, kind: str, name: str, parameters: Any) -> Any:
+    def _reference(self, key: int, kind: str, name: str) -> Remote:
         """A Remote whose class is called as the object's class is."""
         base = Live if self.depth else Remote
-        made = type(str(kind)[:60], (base,), {})(self, int(key), str(name)[:60])
-        if parameters is not None:
-            kind_of = inspect.Parameter.POSITIONAL_OR_KEYWORD
-            each = [inspect.Parameter(name, kind_of) for name in parameters]
-            made.__signature__ = inspect.Signature(each)
-        return made
+        return type(str(kind)[:60], (base,), {})(self, int(key), str(name)[:60])
 
     # --- errors -----------------------------------------------------------------------
 
     def _pack_error(self, error: BaseException) -> list:
-        key = getattr(error, "_key", None)  # one of theirs comes back
-        if isinstance(key, int):
-            return [key, [], [], None]
-        self.objects[id(error)] = error
         names = [kind.__name__ for kind in type(error).__mro__]
-        try:
-            args = [a if isinstance(a, str | int) else str(a) for a in error.args]
-            return [id(error), names, self.pack(args), self.place(error)]
-        except Exception:
-            return [id(error), names, [], None]
+        args = [a if isinstance(a, str | int) else _in_words(a) for a in error.args]
+        self.raised = names, self.pack(args), error
+        return [names, self.pack(args), self.place(error)]
 
     def _error(self, message: list) -> BaseException:
-        """The other end's error, raised where it was raised there, or what broke it."""
+        """The other end's error, raised where it was raised there; ours, if it is back."""
         try:
-            key, names, args, place = message
-            if not names:
-                return self.objects[key]
+            names, args, place = message
+            if self.raised and [names, args] == [*self.raised[:2]]:
+                return self.raised[2]
             error = _exception(list(map(str, names)), self.unpack(args))
-            error.__dict__["_key"] = int(key)
             return _raised_at(error, *place) if place else error
         except Exception:
             self._stop(_UNREADABLE)
@@ -369,9 +349,8 @@ def _raised_at(error: BaseException, line: int, text: str) -> BaseException:
     raise AssertionError("unreachable")
 
 
-def _parameters(value: Any) -> list[str] | None:
-    """The names of a function's arguments; None for what has none, or hides them."""
+def _in_words(value: Any) -> str:
     try:
-        return list(inspect.signature(value).parameters)
-    except Exception:
-        return None
+        return str(value)
+    except Exception:  # its own method raises
+        return ""
