@@ -2,7 +2,7 @@
 
 Where answer and witness differ, `finding` looks for something that gives the same as the
 answer in every case: a mistake of the exercise's own, a usual one (sign, transpose, 1/N),
-one edit of the solution (`slips.py`), or of the answer itself (`mending.py`). It does so for
+one edit of the solution (`slips.py`), or a piece too much in the answer (`mending.py`), for
 the answer as a whole, then for each part of it. Where nothing fits, it says where: for which
 inputs the answer is right, and in which line it leaves the solution's way.
 
