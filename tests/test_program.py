@@ -62,9 +62,8 @@ def close(a, b, rtol=1e-12, atol=1e-13):
 # ---------------------------------------------------------------- right, whatever is written
 
 
-@in_both_forms
-@pytest.mark.parametrize("name", PRIMITIVES)
-def test_every_primitive(name, buffered):
+def weighted_sums(name):
+    """Per example of a primitive: a sum of its entries, operands, weights."""
     primitive = PRIMITIVES[name]
     for operands, parameters in primitive.examples:
 
@@ -72,17 +71,18 @@ def test_every_primitive(name, buffered):
             return apply(primitive, xs, dict(parameters))
 
         weights = like([record(y, operands).result], 1)[0]
-        eager = value_and_grad(lambda xs, w: np.sum(w * y(xs)))(operands, weights)
-        program = write_gradient(
-            lambda xs, w: np.sum(w * y(xs)),
-            operands,
-            weights,
-            value=True,
-            buffered=buffered,
-        )
+        yield lambda xs, w, y=y: np.sum(w * y(xs)), operands, weights
+
+
+@in_both_forms
+@pytest.mark.parametrize("name", PRIMITIVES)
+def test_every_primitive(name, buffered):
+    for f, operands, weights in weighted_sums(name):
+        args = operands, weights
+        program = write_gradient(f, *args, value=True, buffered=buffered)
         # This leaves something else in the buffers.
         program(operands, 2 * weights)
-        close(program(operands, weights), eager)
+        close(program(*args), value_and_grad(f)(*args))
 
 
 Layer = namedtuple("Layer", "W b")
