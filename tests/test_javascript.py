@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from javascript import JavaScriptError, javascript, like
 from test_data import LABELS, OF_COMPARISONS, OF_LABELS, V, W, X
-from test_program import A33, GRADIENTS, RESULTS, VALUES, X3, deep
+from test_program import A33, GRADIENTS, RESULTS, VALUES, X3, deep, weighted_sums
 from test_program import Layer as Layer
 from test_random_programs import as_many, programs, run
 from test_random_programs import like as direction
@@ -17,17 +17,10 @@ from comp551ad import pytrees
 from comp551ad.autodiff.javascript import PARTS, RUNTIME
 from comp551ad.autodiff.primitives import PRIMITIVES
 from comp551ad.autodiff.program import ProgramError, write_gradient, write_value
-from comp551ad.autodiff.tape import apply
-from comp551ad.autodiff.trace import record
 from comp551ad.byhand.two_layer import cost, gradients
 from comp551ad.datasets import load_iris
 
 __all__ = ["javascript"]
-
-
-def write_both(f, *args, language="numpy"):
-    """Value and gradient."""
-    return write_gradient(f, *args, value=True, language=language)
 
 
 def same_numbers(javascript, write, f, *example, args=None, size=0.0, **how):
@@ -47,17 +40,9 @@ def same_numbers(javascript, write, f, *example, args=None, size=0.0, **how):
 
 @pytest.mark.parametrize("name", PRIMITIVES)
 def test_every_primitive(name, javascript):
-    primitive = PRIMITIVES[name]
-    for operands, parameters in primitive.examples:
-
-        def y(xs, parameters=parameters):
-            return apply(primitive, xs, dict(parameters))
-
-        same_numbers(javascript, write_value, y, operands)
-        weights = direction([record(y, operands).result], 1)[0]
-        same_numbers(
-            javascript, write_both, lambda xs, w: np.sum(w * y(xs)), operands, weights
-        )
+    """Its value, too, which is the gradient with respect to the weights."""
+    for f, *args in weighted_sums(name):
+        same_numbers(javascript, write_gradient, f, *args, value=True, wrt=(0, 1))
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
@@ -73,7 +58,7 @@ def test_numbers_at_the_edges(case, javascript):
 def test_labels_masks_and_comparisons(f, javascript):
     args = (V,) if f in OF_COMPARISONS else (W, X, LABELS)
     if f.__name__ in "one_against_all by_means targets huber leaky masked".split():
-        same_numbers(javascript, write_both, f, *args)
+        same_numbers(javascript, write_gradient, f, *args, value=True)
     else:
         with pytest.raises(ProgramError, match="(index: got data|on data).*JavaScript"):
             write_gradient(f, *args, language="javascript")
@@ -99,7 +84,8 @@ def test_random_programs(javascript):
 
         try:
             args = list(program.inputs), weights
-            same_numbers(javascript, write_both, total, *args, size=1.0)
+            how = {"value": True, "size": 1.0}
+            same_numbers(javascript, write_gradient, total, *args, **how)
         except ProgramError as refusal:
             assert re.search("stand in the source|in JavaScript", str(refusal))
             count["refused"] += 1

@@ -18,6 +18,7 @@ import keyword
 import math
 import re
 import unicodedata
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -118,6 +119,8 @@ class Writer:
         self.body: list[str] = []
         self.imports: set[str] = set()
         self.taken = {*TAKEN, *self.reserved}
+        # Name -> how many more of it there are, with a number.
+        self.numbers: Counter[str] = Counter()
         inputs = computation.inputs
         self.parameters = [self.fresh(name, "x") for name in inputs]
         for parameter, tree in zip(self.parameters, inputs.values(), strict=True):
@@ -159,9 +162,9 @@ class Writer:
         normal = [unicodedata.normalize("NFKC", wish) for wish in (*wishes, "t")]
         usable = (w for w in normal if w.isidentifier() and not keyword.iskeyword(w))
         name = base = next(usable)
-        number = 1
         while name in self.taken:
-            number += 1
+            self.numbers[base] += 1
+            number = self.numbers[base] + 1
             name = f"{base}{number}" if base == "t" else f"{base}_{number}"
         self.taken.add(name)
         return name
@@ -409,8 +412,11 @@ class BufferedWriter(Writer):
     def __init__(self, computation: Computation):
         # Lines that allocate.
         self.allocated: list[str] = []
-        # Shape -> buffer -> the place of the last line that reads what it holds.
-        self.buffers: dict[tuple, dict[str, int]] = {}
+        # Place of a line -> the buffers that it is the last to read, with their shapes.
+        self.ends: defaultdict[int, list] = defaultdict(list)
+        # Shape -> buffers that nobody reads any more, as far as the lines before ``place`` go.
+        self.free: defaultdict[tuple, list[str]] = defaultdict(list)
+        self.place = 0
         super().__init__(computation)
 
     def write_lines(self, outputs: list[Output]) -> list[str]:
@@ -455,16 +461,19 @@ class BufferedWriter(Writer):
     def buffer(self, node: Node, place: int, last_use: int) -> str:
         """Of the buffers that nobody reads any more the one that was read last. What works entry
         by entry may write over an operand."""
-        free_since = place if PRIMITIVES[node.name].out == "ufunc" else place - 1
-        buffers = self.buffers.setdefault(node.shape, {})
-        free = [name for name, last in buffers.items() if last <= free_since]
-        if free:
-            name = max(free, key=buffers.__getitem__)
+        stop = place + 1 if PRIMITIVES[node.name].out == "ufunc" else place
+        for name, shape in (
+            end for k in range(self.place, stop) for end in self.ends[k]
+        ):
+            self.free[shape].append(name)
+        self.place = stop
+        if self.free[node.shape]:
+            name = self.free[node.shape].pop()
         else:
             name = self.fresh("b")
             shape = node.shape[::-1] if _by_columns(node.shape) else node.shape
             self.allocated.append(f"{name} = np.empty({shape})")
-        buffers[name] = last_use
+        self.ends[last_use].append((name, node.shape))
         return _flipped(name) if _by_columns(node.shape) else name
 
     def write_expression(self, node: Node) -> None:

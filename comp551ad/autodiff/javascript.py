@@ -203,7 +203,7 @@ class JavaScriptWriter(Writer):
     def data_call(
         self, node: Node, function: Any, args: tuple, kwargs: dict
     ) -> tuple[str, int]:
-        """Comparisons and arithmetic of data, and views; other calls have no JavaScript."""
+        """Comparisons and arithmetic of data; other calls have no JavaScript."""
         if _is_loop(node):
             self.entries.add(node)
         if function in INFIX:
@@ -211,11 +211,6 @@ class JavaScriptWriter(Writer):
             return f"{a} {INFIX[function]} {b}", SUM - 1
         if function == "astype":
             return f"Number({self.entry(args[0], node)})", ATOM
-        if function == "__getitem__":
-            array, index = args
-            lists, _ = self.places(index, array.shape)
-            shape = self.literal(node.shape)
-            return f"getitem({self.text[array]}, {lists}, {shape})", ATOM
         name = getattr(function, "__name__", function)
         raise ProgramError(
             f"{name}: got a call of it on data, expected a comparison in JavaScript; compute "
@@ -297,7 +292,7 @@ def lists_of(places: np.ndarray) -> list:
 def _is_loop(node):
     """Whether the node is computed in a loop over its entries."""
     if node.name == "data":
-        return bool(node.shape) and node.parameters["function"] != "__getitem__"
+        return bool(node.shape)
     return bool(node.shape and node.operands) and PRIMITIVES[node.name].elementwise
 
 

@@ -38,8 +38,6 @@ from .transforms import own
 from .trials import try_others
 
 _FORM = operator.attrgetter("shape", "dtype")
-# Operations: compiling costs some 20 microseconds each.
-LONGEST = 5000
 
 # ---------------------------------------------------------------- what is called from outside
 
@@ -76,7 +74,7 @@ def write_gradient(
     Raises:
         ProgramError: f's course depended on the values of its arguments (the text names the
             line), wrt means no numbers of this call, or the source would hold a large array,
-            the number of entries that a comparison chooses, or be too long.
+            or the number of entries that a comparison chooses.
         TraceError: as ``record`` does.
     """
     return _write(f, args, kwargs, wrt, value, buffered, language)
@@ -349,11 +347,6 @@ def _derived(f, args, kwargs, wrt, value, kinds) -> Computation:
                     "or one of the numbers"
                 )
             adjoints = pull_back(recognise(tape.rows), [(out_rows[0], one)])
-    if len(outer.rows) > LONGEST:
-        raise ProgramError(
-            f"f: got {len(outer.rows)} operations, expected at most {LONGEST} in a program; "
-            "use grad"
-        )
     named = [
         (name, tracer.value, adjoints[tracer.index])
         for name, tracer in tape.local_names(set(taken))
