@@ -168,7 +168,6 @@ RIGHT = {
     ),
     "print": then(lambda a: print(a, a[0], [a], file=io.StringIO())),
     "f-string": then(lambda a: f"{a} {a[0]} {a!r}"),
-    "format": then(lambda a: f"{a[0]:.2f} {format(a[0], '8.3e')}"),
     "%s": then(lambda a: "%s %r" % (a, a)),  # noqa: UP031
     "constant output": lambda a: 3.0,
     "empty output": lambda a: [],
@@ -177,7 +176,6 @@ RIGHT = {
     "round": lambda a: round(a[0] * 1.02, 1) + round(a[2] * 1.1) * a,
     "X.clip": lambda a: np.array([0.7, 0.1, 0.3]).clip(a[1], a[0]),
     "reflected": lambda a: X - a + X * a / (X @ a) + 2 / a,
-    "in a string": then(lambda a: f"{a[0]:.2f}"),
 }
 
 

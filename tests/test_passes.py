@@ -177,57 +177,42 @@ def test_nodes_by_name_label_number_and_node(t):
         assert [reverse(t, of)[k] for k in range(1, 8)] == adjoints
 
 
-def test_nodes_that_there_are_not(t):
-    for key in ("w2", "a8", 0, 9, -1, 1.5):
-        with pytest.raises(KeyError, match=r"wrt: got .*expected one of w0, w1, x"):
-            forward(t, key)
-        with pytest.raises(
-            KeyError, match=r"of: got .*expected one of w0, w1, x, a, y1"
-        ):
-            reverse(t, key)
-    with pytest.raises(KeyError, match="wrt"):
-        forward(t)
-    for wrt in ("a", "a5", "y1", 7):
-        with pytest.raises(KeyError, match="is computed; expected an input: w0, w1, x"):
-            forward(t, wrt)
-    for found in (forward(t, "w1"), reverse(t, "y1")):
-        with pytest.raises(KeyError, match="key: got 'z', expected one of w0"):
-            found["z"]
-        with pytest.raises(KeyError):
-            found.terms("z")
+ABSENT = ("w2", "a8", 0, 9, -1, 1.5)
+SHAPES = {forward: ("W", (2, 4)), reverse: ("Z", (3, 4))}
+# pass, what is asked of waves -> error
+OF_WAVES = [
+    *[(forward, (k,), KeyError, "wrt: got .*expected one of w0, w1, x") for k in (*ABSENT, None)],
+    *[(reverse, (k,), KeyError, "of: got .*expected one of w0, w1, x, a, y1") for k in ABSENT],
+    *[(forward, (k,), KeyError, "computed; expected an input: w0") for k in ("a", "a5", 7)],
+    (reverse, (), ValueError, "of: the function returned 2 numbers; name"),
+]  # fmt: skip
+# … of the network
+OF_THE_NETWORK = [
+    *[(run, (name, seed), ValueError, rf"seed: got shape .*, expected \({shape[0]}, {shape[1]}\)")
+      for run, (name, shape) in SHAPES.items()
+      for seed in (1.0, np.ones(4), np.ones(shape[::-1]), np.ones((*shape, 1)), [[1.0]])],
+    *[(run, (name,), ValueError, rf"seed: {name} is an array of shape \({shape[0]}, {shape[1]}\)")
+      for run, (name, shape) in SHAPES.items()],
+    *[(forward, ("s", seed), (TypeError, ValueError), "seed") for seed in (1j, "x", object())],
+    (reverse, ("loss", [1.0]), ValueError, r"seed: got shape \(1,\), expected \(\)"),
+]  # fmt: skip
+WRONG = [(waves, (0.5, 2.0, 3.0), *case) for case in OF_WAVES]
+WRONG += [(network, tuple(POINT.values()), *case) for case in OF_THE_NETWORK]
+
+
+@pytest.mark.parametrize(("f", "point", "run", "asked", "error", "words"), WRONG)
+def test_nodes_and_seeds_that_there_are_not(f, point, run, asked, error, words):
+    with pytest.raises(error, match=words):
+        run(record(f, *point), *asked)
+
+
+def test_what_is_no_trace_or_has_no_output():
     for run in (forward, reverse):
         with pytest.raises(TypeError, match=r"trace: got int, .*record\(f, …\)"):
             run(3, "x")
-
-
-def test_of_may_be_left_out_where_there_is_one_output(t):
-    with pytest.raises(ValueError, match="of: the function returned 2 numbers; name"):
-        reverse(t)
     with pytest.raises(ValueError, match="of: the function returned 0"):
         reverse(record(lambda x: (), 1.0))
     assert reverse(record(lambda x: [x * 2], 1.0))["x"] == 2.0
-
-
-def test_an_array_needs_a_seed_of_its_shape():
-    t = record(network, **POINT)
-    for run, name, shape in ((forward, "W", (2, 4)), (reverse, "Z", (3, 4))):
-        with pytest.raises(ValueError, match=f"seed: {name} is an array of shape") as e:
-            run(t, name)
-        assert str(shape) in str(e.value)
-        for seed in (
-            1.0,
-            np.ones(4),
-            np.ones(shape[::-1]),
-            np.ones((*shape, 1)),
-            [[1.0]],
-        ):
-            with pytest.raises(ValueError, match=r"seed: got shape .*, expected \("):
-                run(t, name, seed)
-        for seed in (1j, "x", object()):
-            with pytest.raises((TypeError, ValueError), match="seed"):
-                run(t, "s" if run is forward else "loss", seed)
-    with pytest.raises(ValueError, match=r"seed: got shape \(1,\), expected \(\)"):
-        reverse(t, "loss", [1.0])
 
 
 def test_a_seed_scales_adds_and_is_copied(t):

@@ -27,8 +27,6 @@ from comp551ad.autodiff.program import ProgramError
 from comp551ad.autodiff.refusals import (
     REFUSED,
     WAYS_OUT,
-    Expression,
-    expression_outside,
 )
 
 X = np.array([1.5, 0.5, 2.2])
@@ -277,23 +275,6 @@ def test_without_a_source_the_operation_is_named():
         TraceError, match="^a plain number of a traced one can't be traced: use"
     ):
         grad(f)(X)
-
-
-def test_the_expression_that_runs_is_found():
-    found = []
-
-    def f(v):
-        return 1 + g(2, v) * 3
-
-    def g(n, v):
-        found.append(expression_outside())
-        return v
-
-    f(0)
-    [e] = found
-    assert (
-        isinstance(e, Expression) and e.text == "expression_outside()" and not e.stores
-    )
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,6 @@ from comp551ad import (
     hessian,
     jvp,
     record,
-    reverse,
     value_and_grad,
     vjp,
 )
@@ -195,16 +194,6 @@ def test_an_operation_is_written_on_the_innermost_tape_of_its_operands():
     assert type(inner.rows[1][2]) is Tracer, (
         "the outer value is a constant of the inner tape"
     )
-
-
-def test_record_inside_record_on_traced_values():
-    def f(x):
-        inside = record(lambda w: 0.5 * (2 * w - 3) ** 2, x)
-        y = inside.result * 10
-        return y
-
-    t = record(f, 0.5)
-    assert t.result == 20.0 and reverse(t)["x"] == 10 * (0.5 * 2 - 3) * 2
 
 
 # ---------------------------------------------------------------- threads

@@ -254,32 +254,6 @@ def test_perturbations_are_not_confused():
     assert grad(lambda x: grad(lambda y: grad(lambda z: x * y * z)(y))(x))(3.0) == 1.0
 
 
-def rosenbrock(x):
-    return np.sum(100.0 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2)
-
-
-@pytest.mark.parametrize(
-    "g",
-    [
-        rosenbrock,
-        lambda x: np.sum(np.where(x > 0, x**3, np.exp(x))),
-        lambda x: x[0] * x[1] * x[2] / (1 + x[0] ** 2) + np.max(x) ** 2,
-        lambda x: np.sum(np.concatenate([x, x[::-1]])[[0, 4, 4]] ** 3),
-        lambda x: np.sum(np.stack([x, x * x])[1] * np.clip(x, -1.0, 1.8)),
-    ],
-)
-def test_hessians_are_symmetric_and_agree_however_made(g):
-    H = hessian(g)(X3)
-    assert H.shape == (3, 3)
-    np.testing.assert_allclose(H, H.T, rtol=1e-11, atol=1e-12)
-    for mode in ("reverse", "forward"):
-        np.testing.assert_allclose(
-            jacobian(grad(g), mode=mode)(X3), H, rtol=1e-11, atol=1e-12
-        )
-        J = jacobian(jacobian(g, mode=mode))(X3)
-        np.testing.assert_allclose(J, H, rtol=1e-11, atol=1e-12)
-
-
 # ---------------------------------------------------------------- jacobian and jvp
 
 

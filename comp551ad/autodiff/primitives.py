@@ -31,22 +31,20 @@ What holds for every rule, so that none has to repeat it:
 Conventions, where mathematics leaves a choice:
 
 * relu and abs have derivative 0 at 0; max and min share equally among ties, and so do maximum
-  and minimum of two traced operands. Where one operand is plain it is taken at a tie, so
-  np.maximum(z, 0) has the slope of ``z > 0`` there, as relu: a kink behind a kink keeps a slope
-  that is one side's. Beside np.abs(z) of the same z it shares, since the two may cancel, as in
-  np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z))). Kinks of other kinds that cancel, such as that
-  of z * (z > 0), add up to another slope at 0 than the sum has: use softplus.
+  and minimum of two traced operands. A plain operand is taken at a tie, so np.maximum(z, 0) has
+  the slope of ``z > 0`` there, as relu: a kink behind a kink keeps a slope that is one side's.
+  Beside np.abs(z) of the same z it shares, since the two may cancel, as in
+  np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z))). Other kinks that cancel, such as that of
+  z * (z > 0), add up to another slope at 0 than the sum has: use softplus.
 * norm at 0 and std of a constant have derivative 0 (the subgradient of least norm); sqrt at 0
-  has inf, as the limit says. Second derivatives of abs, norm, hypot and std are nan there, so
-  that those of np.linalg.norm(x)**2 are seen to be missing instead of being 0. So are those of
+  has inf, as the limit says. Second derivatives of abs, norm, hypot and std are nan there, of
   np.maximum(x, -x) and the like at a tie, and of eigenvalues and singular values where two are
-  equal, up to rounding.
+  equal, up to rounding: so they are seen to be missing.
 * Steps (sign, floor, rint …) have derivative 0, also where they jump.
 * A slope that is infinite stays so beside an adjoint of 0: 0·∞ is nan, as in NumPy. So the
   gradient of np.sum(np.sqrt(x)[1:]) is nan at x[0] = 0: take out what you don't need *before* the
   root or the log, and give np.where a harmless number in the place that it doesn't choose.
-* x**0 is 1 with derivative 0 also at x = 0; 0**y has derivative 0 in y where y > 0 (the second
-  derivative in y is nan there).
+* x**0 is 1 with derivative 0 also at x = 0; 0**y has derivative 0 in y where y > 0.
 * nan and inf pass through, as in NumPy; where max or min meets nan, the gradient is nan too.
 * Rules are written with the result y where that is shorter: 1 − y² for tanh, y(1 − y) for
   logistic, y + 1 for expm1. Far out, where such a slope is next to nothing, it is right to
