@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from hypothesis import settings
 from playwright._impl._driver import compute_driver_executable
+from test_formula import passes_of, traces_of
 from test_random_programs import drawn, like, total_of
 from test_random_programs import run as run_program
 
 from comp551ad import forward, functions, record, reverse
 from comp551ad.autodiff.primitives import PRIMITIVES
-from comp551ad.autodiff.tape import apply
 from comp551ad.show import figures, live
 from comp551ad.show.rows import rows_of
 
@@ -101,29 +101,9 @@ def compare(passes):
         assert found["texts"] == [row.value_text for row in shown.rows]
 
 
-def traces_of(primitive):
-    for operands, parameters in primitive.examples:
-
-        def f(*xs, parameters=parameters):
-            return apply(primitive, xs, dict(parameters) or None)
-
-        yield record(f, *operands)
-
-
 @pytest.mark.parametrize("name", PRIMITIVES)
 def test_every_primitive_runs_in_the_page_as_in_python(name):
-    passes = []
-    for trace in traces_of(PRIMITIVES[name]):
-        y = trace.rows[-1][1]
-        passes.append(reverse(trace, seed=_seed(y)))
-        for k in trace.inputs:
-            x = trace.rows[k][1]
-            passes.append(forward(trace, k + 1, seed=_seed(x)))
-    compare(passes)
-
-
-def _seed(x):
-    return np.linspace(-1, 2, np.size(x)).reshape(np.shape(x)) if np.ndim(x) else 1.5
+    compare([p for trace in traces_of(PRIMITIVES[name]) for p in passes_of(trace)])
 
 
 # ---------------------------------------------------------------- numbers as text
@@ -201,10 +181,7 @@ def test_random_programs_run_in_the_page_as_in_python():
         with np.errstate(all="ignore"):
             total = total_of(program, weights)
             trace = record(lambda *xs, f=total: f(*xs), *program.inputs)
-            passes.append(reverse(trace))
-            for k in trace.inputs:
-                x = trace.rows[k][1]
-                passes.append(forward(trace, k + 1, seed=_seed(x)))
+            passes += passes_of(trace)
     for start in range(0, len(passes), 100):
         compare(passes[start : start + 100])
 

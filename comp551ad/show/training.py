@@ -121,8 +121,14 @@ def surface_player(
         ValueError: f doesn't return one number; start, across or up aren't two numbers.
     """
     expect("f", f, Callable, "a function of two numbers")
-    start = _two("start", start)
-    across, up = _range("across", across), _range("up", up)
+    pairs = {"start": "N", "across": "N", "up": "N"}
+    start, across, up = map(np.ndarray.tolist, finite_arrays(pairs, start, across, up))
+    count("start's length", len(start), 2, 2)
+    for name, (low, high) in {"across": across, "up": up}.items():
+        if low >= high:
+            raise ValueError(
+                f"{name}: got {low} to {high}, expected the lower end first"
+            )
     rate = number("rate", rate, above=0)
     trace = record(f, *start)
     if len(trace.inputs) != 2 or len(trace.outputs) != 1 or trace.outputs[0] is None:
@@ -140,17 +146,3 @@ def surface_player(
         "hint": "Drag the point, or move its inputs. The arrow is minus the gradient.",
     }
     return LivePlayer(data, f"<p>{data['label']}: run the cell to see it.</p>")
-
-
-def _two(name, pair):
-    (x,) = finite_arrays({name: "N"}, pair)
-    if len(x) != 2:
-        raise ValueError(f"{name}: got {len(x)} numbers, expected two")
-    return x.tolist()
-
-
-def _range(name, pair):
-    low, high = _two(name, pair)
-    if low >= high:
-        raise ValueError(f"{name}: got {pair}, expected the lower end first")
-    return [low, high]
