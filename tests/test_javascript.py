@@ -171,7 +171,7 @@ def test_the_decks_gradients():
         "  arrays.next = 0;\n"
         "  const N = X.shape[0];\n"
         "  const Q = dot(X, V); // 150 x 16\n"
-        "  const Z = empty([150, 16]); // 150 x 16\n"
+        "  const Z = empty(Q.shape); // 150 x 16\n"
         "  for (let i = 0; i < Z.length; i++) Z[i] = logistic(Q[i]);\n"
         "  const U = dot(Z, W); // 150 x 3\n"
     )

@@ -155,13 +155,25 @@ class JavaScriptWriter(Writer):
     def write_line(self, name: Any, node: Node) -> None:
         if node in self.entries:
             self.entries.remove(node)
-            self.declare(name, f"empty({self.literal(node.shape)})", node)
+            self.declare(name, f"empty({self.shape_text(node)})", node)
             self.body.append(
                 f"for (let i = 0; i < {name}.length; i++) {name}[i] = {self.text[node]};"
             )
         else:
             self.declare(name, self.text[node], node)
         self.keep(node, name)
+
+    def shape_text(self, node: Node) -> str:
+        """The shape of a node's loop: that of an array in it, if one has it.
+
+        So the page's training runs the same program for other numbers of rows and units.
+        """
+        for operand in node.operands:
+            if operand.shape == node.shape and not _is_spread(operand):
+                if self.text[operand].isidentifier():
+                    return f"{self.text[operand]}.shape"
+                return self.shape_text(operand)
+        return self.literal(node.shape)
 
     # -- expressions
 
@@ -226,7 +238,7 @@ class JavaScriptWriter(Writer):
         name = self.text[operand]
         if operand.shape != node.shape:
             name = self.fresh("t")
-            shape = self.literal(node.shape)
+            shape = self.shape_text(node)
             self.declare(name, f"broadcast_to({self.text[operand]}, {shape})")
         return f"{name}[i]"
 

@@ -3,7 +3,8 @@
 // Layers by the longest path from below; long edges run through dummies; in each layer nodes take
 // the places that their neighbours wish, in order, without overlap.
 
-// An input stands just below its first use, and is only named at uses that are more layers up.
+// An input stands at the bottom, or if its first use is more layers up just below that; at others so
+// far up it is only named.
 const FAR = 3;
 const APART = 12; // pixels between cards
 const WIDEST = 240; // pixels of a card
@@ -29,7 +30,8 @@ function layoutOf(rows, titles, width, height) {
   const top = Math.max(0, ...rank);
   rows.forEach((row, i) => {
     const users = edges.filter((e) => e.from === i).map((e) => rank[e.to]);
-    if (row.op === "input" && users.length) rank[i] = Math.min(...users) - 1;
+    const first = Math.min(...users);
+    if (row.op === "input" && users.length && first > FAR) rank[i] = first - 1;
   });
   const layers = Array.from({ length: top + 1 }, () => []);
   const nodes = rows.map((_, i) => ({ i, rank: rank[i], up: [], down: [] }));

@@ -81,51 +81,40 @@ function startPlayer(root, spec, place = 0, connect = null) {
   bar.bar.append(menus, quiz.button);
   root.append(bar.bar, source, wrong, inputs.element, quiz.box, says, main, foot, live);
 
-  // -- another program, or another derivative of it
+  // -- another program, other inputs, another derivative
 
-  function load(other, keep = false) {
+  const passFor = (other, mode, about) =>
+    givenPanels.find((one) => other === given && one.mode === mode && one.about === about) ??
+    Object({ mode, about, seed: 1 });
+
+  function load(other, { at = other.inputs, passes, step = 0 } = {}) {
     bar.pause();
-    const old = new Map(inputsOf(program).map((i, k) => [program.rows[i].name, inputs.at[k]]));
-    const kept = inputsOf(other).map((i, k) => {
-      const before = old.get(other.rows[i].name);
-      return keep && isNumber(before) ? before : other.inputs[k];
-    });
-    const about = (mode) => (mode === "reverse" ? other.outputs.at(-1) : 0);
-    const wanted =
-      other === given
-        ? givenPanels
-        : panels.map(({ mode }) => ({ mode, about: about(mode), seed: 1 }));
+    const lastOf = ({ mode }) =>
+      passFor(other, mode, mode === "reverse" ? other.outputs.at(-1) : 0);
+    const wanted = passes ?? (other === given ? givenPanels : panels.map(lastOf));
     program = other;
-    inputs.load(program, kept);
-    panels = wanted.map(makePanel);
+    inputs.load(program, at);
+    const values = run(program, inputs.at);
+    panels = wanted.map((one) => new Panel(program, one, inputs.entryOf));
+    for (const panel of panels) panel.at(inputs.at, values, 0, false);
     [hover, open] = [-1, -1];
     if (document.activeElement !== typed) typed.value = program.typed;
     complain();
     quiz.forget();
     build();
-    bar.go(keep ? bar.step : 0);
+    bar.go(step);
   }
 
-  function makePanel(wanted) {
-    const panel = new Panel(program, wanted, inputs.entryOf);
-    panel.at(inputs.at, run(program, inputs.at), 0, false);
-    return panel;
-  }
-
-  function choose(k, mode, about) {
-    const first = givenPanels[k];
-    const isGiven = program === given && mode === first.mode && about === first.about;
-    panels[k] = makePanel({ mode, about, seed: isGiven ? first.seed : 1 });
-    views[k].select.value = `${mode}:${about}`;
-    quiz.forget();
-    buildTable();
-    fit();
-    bar.go(bar.step);
-  }
-
+  // Inputs of the same names keep their numbers.
   function readTyped(text) {
     if (text === program.typed.trim()) return;
-    load(text === given.typed.trim() ? given : parse(text), true);
+    const other = text === given.typed.trim() ? given : parse(text);
+    const old = new Map(inputsOf(program).map((i, k) => [program.rows[i].name, inputs.at[k]]));
+    const at = inputsOf(other).map((i, k) => {
+      const both = [old.get(other.rows[i].name), other.inputs[k]];
+      return both.every(isNumber) ? both[0] : both[1];
+    });
+    load(other, { at, step: bar.step });
   }
 
   // Others, for another try.
@@ -142,8 +131,10 @@ function startPlayer(root, spec, place = 0, connect = null) {
   function build() {
     views = panels.map((panel, k) => {
       const select = menu("Which derivative", choicesOf(panel), () => {
-        const [mode, about] = select.value.split(":");
-        choose(k, mode, Number(about));
+        const chosen = views.map((view) => view.select.value.split(":"));
+        const passes = chosen.map(([mode, about]) => passFor(program, mode, Number(about)));
+        load(program, { at: inputs.at, passes, step: bar.step });
+        views[k].select.focus();
       });
       select.value = `${panel.mode}:${panel.about}`;
       const [what, checked] = [make("span"), make("span.c5-checked")];
@@ -419,12 +410,11 @@ function startPlayer(root, spec, place = 0, connect = null) {
       const ends = { __proto__: null, reverse: other.outputs, forward: inputsOf(other) };
       const isOne = ([mode, about]) => ends[mode]?.includes(Number(about));
       expect(which.length === panels.length && which.every(isOne), "derivative");
-      load(other);
-      inputs.replace(read);
-      which.forEach(([mode, about], k) => choose(k, mode, Number(about)));
+      const passes = which.map(([mode, about]) => passFor(other, mode, Number(about)));
       const step = Number(state.get("step"));
-      expect(Number.isInteger(step) && step >= 1 && step <= count(), "step");
-      bar.go(step - 1);
+      expect(Number.isInteger(step), "step");
+      load(other, { at: read, passes, step: step - 1 });
+      expect(step === bar.step + 1, "step");
     } catch (error) {
       if (!(error instanceof TypingError)) throw error;
       load(given);
