@@ -275,6 +275,9 @@ TAKE_OUT = """async path => {
   await jupyterapp.commands.execute('docmanager:open', {path});
 }"""
 
+IS_TRUSTED = """() => jupyterapp.shell.currentWidget.content.widgets.every(
+  cell => cell.model.type !== 'code' || cell.model.trusted)"""
+
 # What each cell puts out, as JupyterLab holds it: on the page an error and a warning
 # look the same.
 OUTPUTS = """() => jupyterapp.shell.currentWidget.content.widgets.map(
@@ -376,6 +379,12 @@ class Reader:
             ALL_WAS_RUN, timeout=1000 * RUN_SECONDS, polling=LOOK_EVERY
         )
         self.wait_for_kernel()
+
+    def trust(self):
+        """Trust the notebook: what stands in it is shown with its scripts, and nothing is run."""
+        self.page.evaluate("() => { jupyterapp.commands.execute('notebook:trust'); }")
+        self.page.get_by_role("button", name="Confirm Trusting").click()
+        self.page.wait_for_function(IS_TRUSTED, timeout=60_000, polling=LOOK_EVERY)
 
     def run_cell(self, k):
         """Run a code cell and wait for its end."""

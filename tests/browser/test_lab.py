@@ -126,20 +126,17 @@ def test_reader_runs_all_cells_and_sees_what_fails(reader):
 
 
 @pytest.mark.parametrize("name", LECTURES)
-def test_lecture_shows_untrusted_then_runs_and_steps(name, reader):
+def test_lecture_shows_untrusted_then_trusted_and_steps(name, reader):
     notebook = nbformat.read(ROOT / "lectures" / f"{name}.ipynb", as_version=4)
     reader.open(f"lectures/{name}.ipynb")
     assert reader.pictures() == saved_pictures(notebook)
 
-    reader.run_all()
-    meant = [
-        index
-        for index, cell in enumerate(notebook.cells)
-        if "raises-exception" in cell.metadata.get("tags", [])
-    ]
-    assert [cell for cell, _ in reader.errors()] == meant, reader.errors()
-    assert reader.warnings() == []
-
+    # nbval runs every cell, and compares what it puts out with what stands here.
+    if any(".widget()" in cell.source for cell in notebook.cells):
+        reader.run_all()
+        assert reader.errors() == reader.warnings() == []
+    else:
+        reader.trust()
     shown = reader.page.locator(".jp-Notebook .c5-stepper").count()
     assert bool(shown) == ("c5-stepper" in str(notebook))
     for stepper in reader.steppers():
