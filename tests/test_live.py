@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import settings
 from playwright._impl._driver import compute_driver_executable
-from test_formula import passes_of, traces_of
+from test_formula import loss, passes_of, traces_of
 from test_random_programs import drawn, like, total_of
 from test_random_programs import run as run_program
 
@@ -138,10 +138,6 @@ const results = {
   derivatives: pass.trees.map(t => written(t, env, true)),
 };
 """
-
-
-def loss(w, x, y):
-    return 0.5 * (w * x - y) ** 2
 
 
 def filled(p):
