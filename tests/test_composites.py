@@ -139,6 +139,8 @@ EXAMPLES = {
         call(A), call(np.array([0.32, 1.27]), decimals=1), call(np.array([32.0, -77.0]), -1),
     ],
     np.fmod: [call(3 * A, 0.7), call(3 * A, -HIGH)],
+    np.float_power: [call(HIGH, B)],
+    np.diagflat: [call(A), call(VECTOR, 1)],
     np.divmod: [call(3 * A, 0.7)],
     np.prod: [
         *REDUCED, call(_sample(5)), call(np.array([0.0, 2.0, 0.0, 3.0])),

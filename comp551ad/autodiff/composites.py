@@ -277,6 +277,7 @@ _SHORT: dict[Callable, Callable] = {
     # The same row under another name, which may change apart.
     **dict.fromkeys((np.positive, np.conjugate), handle),
     np.reciprocal: lambda x: 1.0 / x,
+    np.float_power: power,
     np.fabs: lambda x: np.abs(x),
     np.fmod: lambda a, b: np.sign(a) * np.remainder(np.abs(a), np.abs(b)),
     np.divmod: lambda a, b: (np.floor_divide(a, b), np.remainder(a, b)),
@@ -287,6 +288,7 @@ _SHORT: dict[Callable, Callable] = {
     np.linspace: lambda start, stop, num=50, endpoint=True: (
         start + np.multiply.outer(np.linspace(0.0, 1.0, num, endpoint), stop - start)
     ),
+    np.diagflat: lambda v, k=0: np.diag(np.ravel(v), k),
     np.nanmean: lambda a, axis=None, keepdims=False: np.mean(
         a, axis, keepdims=keepdims, where=~np.isnan(a)
     ),
