@@ -8,7 +8,6 @@ Reads: ``tape``, ``data``, ``refusals``, ``pytrees``. Read by: ``trace``, ``tran
 """
 
 import contextlib
-import functools
 import inspect
 import io
 import sys
@@ -150,9 +149,13 @@ class Call:
         """
         if this_thread.tape is not None:
             return
+
+        def agree(a, b):
+            # What the rows hold is looked at only where the values differ.
+            return _agree(a, b, 0.0) or _agree(a, b, 1e-13 * _largest(tape.rows))
+
         try:
             plain = self.run_plainly(kinds)
-            agree = functools.partial(_agree, rounding=1e-13 * _largest(tape.rows))
             right = agree(result, plain) or not agree(plain, self.run_plainly(kinds))
         except Exception:
             right = tape.refused is None
