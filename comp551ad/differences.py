@@ -250,8 +250,8 @@ def measure_noise(line: "Line") -> float:
     the errors of nearly all values. Much may be noise, or a kink nearby: that lies to one side,
     noise to both.
     """
-    noise, step = line.floor, NEAR * _unit(line.size)
-    while step <= WIDEST * scale(line.size):
+    noise, step, left = line.floor, NEAR * _unit(line.size), 2
+    while left and step <= WIDEST * scale(line.size):
         jitters = []
         for way in (1, -1):
             # 13/16, as the square of a power of two would be exact.
@@ -259,9 +259,13 @@ def measure_noise(line: "Line") -> float:
             fourth = np.abs(np.diff(values, 4)) / 6
             jitters.append(np.max(fourth[np.isfinite(fourth)], initial=line.floor))
         noise = max(noise, float(min(jitters)))
-        if np.count_nonzero(np.diff(values)) > POINTS / 2:
-            break
-        step *= WIDER
+        # Wider points are for values that have lost their last digits.
+        last_digits = np.frexp(values)[0] * 2.0**40 % 1
+        seen = step >= NEAR and np.any(last_digits)
+        seen = seen or np.count_nonzero(np.diff(values)) > POINTS / 2
+        # Once more where rounding is seen: not if a step moves f by a whole number of digits.
+        left -= seen
+        step = step * 21 / 13 if seen else NEAR if step < NEAR else step * WIDER
     if line.is_single():
         line.floor = SINGLE * abs(line(0.0))
     return max(noise, line.floor)
@@ -278,6 +282,7 @@ class Function:
         names: Of the arrays and numbers in x, as one would write them: x, x['W'], x[0].
         places: Where they stand: a (slice of the vector, shape) for each name.
         value: f(x).
+        noise: The least that f can have: the last digit of its value.
         calls: How often f was called.
     """
 
@@ -307,6 +312,11 @@ class Function:
         if not np.isfinite(array):
             raise ValueError(f"f: got f(x) = {value}, expected a finite number")
         self.value = float(array.item())
+        # A float64 that needs all bits of a float32 and no more was one before.
+        bits = math.frexp(self.value)[0] * 2**24
+        was_single = bits.is_integer() and not (bits / 16).is_integer()
+        is_single = array.dtype == np.float32 or was_single
+        self.noise = (SINGLE if is_single else EPSILON) * abs(self.value)
         must_repeat(self.value, float(np.asarray(again).item()))
 
     def argument(self, where: Any = slice(0), move: Any = 0.0) -> Any:
@@ -360,13 +370,13 @@ class Line:
 
     Attributes:
         size: Of the largest number that moves.
-        floor: The least noise that f can have: the last digit of its value.
+        floor: The least noise that f can have.
     """
 
     def __init__(self, function: Function, where: Any, direction: Any = 1.0):
         self._function, self._where, self._direction = function, where, direction
         self.size = float(np.max(np.abs(function.vector[where])))
-        self.floor = EPSILON * abs(function.value)
+        self.floor = function.noise
         self._known = {0.0: function.value}
 
     def __call__(self, t: float) -> float:
