@@ -138,7 +138,8 @@ function startPlayer(root, spec, place = 0, connect = null) {
       });
       select.value = `${panel.mode}:${panel.about}`;
       const [what, checked] = [make("span"), make("span.c5-checked")];
-      const lines = ["rule", "numbers", "result"].map((name) => make(`div.c5-${name}`));
+      const names = ["rule", "numbers", "result"];
+      const lines = names.map((name) => make(`div.c5-${name}`, make("span"), make("b")));
       const title = several ? make("b", panel.isReverse ? "Reverse mode" : "Forward mode") : "";
       const head = make("small.c5-row", title, what, checked);
       const say = group("div.c5-formula", "Formula", head, ...lines);
@@ -272,7 +273,8 @@ function startPlayer(root, spec, place = 0, connect = null) {
     const texts = asking ? [] : panel.lines();
     lines.forEach((line, k) => {
       const [text, result] = texts[k] ?? ["", ""];
-      line.replaceChildren(text, make("b", result));
+      setText(line.firstChild, text);
+      setText(line.lastChild, result);
     });
     say.hidden = asking;
     setText(what, panel.title());

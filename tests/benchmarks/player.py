@@ -58,24 +58,21 @@ def program(nodes):
     return ReverseStepper(record(g, 0.7, 1.1))
 
 
-# One event: its listener, what the player does before the next picture, style and layout, which
-# asking for a height makes the browser do at once. Returns milliseconds on the wall.
+# Events: the listener, what the player does before the next picture, style and layout, which asking
+# for a height makes the browser do at once.
 WORK = """([from, count]) => {
   const [player] = document.querySelectorAll('.c5-stepper');
   const slider = player.querySelector('.c5-input input[type=range]');
-  const later = window.requestAnimationFrame, spent = [];
+  const later = window.requestAnimationFrame;
   let frames = [];
   window.requestAnimationFrame = work => frames.push(work);
   for (let k = from; k < from + count; k++) {
-    const begun = performance.now();
     slider.value = Number(slider.min) + (k % 97 + 1) / 98 * (slider.max - slider.min);
     slider.dispatchEvent(new Event('input', {bubbles: true}));
-    frames.splice(0).forEach(work => work(begun));
+    frames.splice(0).forEach(work => work(performance.now()));
     player.offsetHeight;
-    spent.push(performance.now() - begun);
   }
   window.requestAnimationFrame = later;
-  return spent;
 }"""
 BATCH = 5
 SECONDS = 4
@@ -94,13 +91,13 @@ def clock(page):
 
 
 def events(page):
-    """On the wall, event by event, and in the processor's time of the page's thread, in batches of
-    five: there, what other programs take doesn't count."""
+    """In the processor's time of the page's thread, where what other programs take doesn't count,
+    in batches of five."""
     busy = clock(page)
 
     def batch(k, count):
         begun = busy()
-        wall.extend(page.evaluate(WORK, [k, count]))
+        page.evaluate(WORK, [k, count])
         return 1000 * (busy() - begun)
 
     for nodes in (7, 20, 60):
@@ -109,20 +106,13 @@ def events(page):
         page.set_content(f"{PAGE}{stepper._repr_html_()}")
         for step in ("First", "Last"):
             page.evaluate(f"document.querySelector('[title={step}]').click()")
-            wall: list[float] = []
             empty = np.median([batch(0, 0) for _ in range(10)])
             batches = [batch(k, BATCH) for k in range(0, EVENTS, BATCH)]
-            found = (np.array(batches[4:]) - empty) / BATCH
+            spent = (np.array(batches[4:]) - empty) / BATCH
             print(
-                f"{nodes:3} nodes, {step.lower():5} step: {figures(wall[20:])} on the wall, "
-                f"{figures(found)} of the processor"
+                f"{nodes:3} nodes, {step.lower():5} step: median {np.median(spent):4.1f}, "
+                f"95 % {np.percentile(spent, 95):4.1f} ms"
             )
-
-
-def figures(numbers):
-    return (
-        f"median {np.median(numbers):4.1f}, 95 % {np.percentile(numbers, 95):4.1f} ms"
-    )
 
 
 PICTURES = """seconds => new Promise(done => {
