@@ -5,6 +5,7 @@ and written, and their derivatives are those of differences. Each is the functio
 row.
 """
 
+import operator
 from collections import Counter
 
 import numpy as np
@@ -72,27 +73,13 @@ VIEWS = [
 ]
 
 
-def adds(a, b):
-    a += b
-
-
-def subtracts(a, b):
-    a -= 0.5 * b
-
-
-def multiplies(a, b):
-    a *= np.cos(b)
-
-
-def divides(a, b):
-    a /= 2.0 + np.tanh(b)
-
-
-def squares(a, b):
-    a **= 2
-
-
-UPDATES = [adds, subtracts, multiplies, divides, squares]
+UPDATES = [
+    operator.iadd,
+    lambda a, b: operator.isub(a, 0.5 * b),
+    lambda a, b: operator.imul(a, np.cos(b)),
+    lambda a, b: operator.itruediv(a, 2.0 + np.tanh(b)),
+    lambda a, b: operator.ipow(a, 2),
+]
 
 
 def run(steps, x):

@@ -103,7 +103,7 @@ class Pages:
         body = self.templates.get_template("front.html").render(
             about=ABOUT,
             player=Markup(player),
-            hours=f"{hours:g}" if hours else "not even one",
+            hours=f"{hours:g}",
         )
         return self._filled(body, None, title=NAME, about=ABOUT)
 
