@@ -114,9 +114,10 @@ def assemble(ours: Cells, theirs: Cells) -> list[Step]:
         given = [c for c in ours if not is_answer(c) and not is_check(c)]
         steps = [Step("", cell["source"]) for cell in given]
     exercise_of = [grade_id(cell).removesuffix(CHECK) for cell in ours]
+    checks = [cell["source"].strip() for cell in ours if is_check(cell)]
     last = {exercise_of[k]: i for i, k in enumerate(which) if k is not None}
     for i, cell in enumerate(theirs):
-        if is_code(cell):
+        if is_code(cell) and cell["source"].strip() not in checks:
             steps.append(Step(grade_id(cell) or str(i + 1), cell["source"]))
         steps += [Step(name) for name in names if last.get(name) == i]
     return steps + [Step(name) for name in names if name not in last]
