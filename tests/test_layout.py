@@ -2,8 +2,10 @@
 
 import itertools
 import random
-import subprocess
+import shutil
+import sys
 
+import graphviz
 import pytest
 
 from comp551ad import record
@@ -63,24 +65,28 @@ def test_graphviz_gets_sizes_and_edges_and_no_label(monkeypatch, capfd):
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "error",
     [
+        graphviz.ExecutableNotFound(["dot"]),
         OSError("a browser starts no program"),
-        subprocess.CalledProcessError(1, ["dot"]),
+        graphviz.CalledProcessError(1, ["dot"]),
         "graph 1 2 3\nstop\n",
-        None,
+        "no package",
+        "no program",
     ],
     ids=str,
 )
-def test_without_graphviz_the_picture_is_laid_out_here(monkeypatch, answer):
-    def run(*arguments, **options):
-        if isinstance(answer, str):
-            return subprocess.CompletedProcess([], 0, answer)
-        raise answer
+def test_without_graphviz_the_picture_is_laid_out_here(monkeypatch, error):
+    def pipe(self, *arguments, **options):
+        if isinstance(error, str):
+            return error
+        raise error
 
-    monkeypatch.setattr(subprocess, "run", run)
-    if answer is None:
-        monkeypatch.setattr(dot, "layout_program", lambda: None)
+    monkeypatch.setattr(graphviz.Source, "pipe", pipe)
+    if error == "no package":
+        monkeypatch.setitem(sys.modules, "graphviz", None)
+    if error == "no program":
+        monkeypatch.setattr(shutil, "which", lambda *arguments, **options: None)
     assert dot.lay_out(SQUARE, SIZES) is None
     drawn = graph_html(record(lambda x: x * x, 3.0), alt='a "square"')
     assert drawn.startswith('<img alt="a &quot;square&quot;"')

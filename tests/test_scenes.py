@@ -80,6 +80,8 @@ def test_a_descent_is_shown_from_its_start_to_its_end():
     first, *_, last = player.frames
     assert first["title"] == "After 0 iterations"
     assert first["numbers"].startswith("cost = ")
+    right = np.sum(network.predict(X, *run).argmax(1) == Y.argmax(1))
+    assert last["result"] == f"{right} of 150 rows classified correctly"
     assert 'alt="After 300 iterations.' in last["html"]
     for wrong in (Y.argmax(axis=1), Y.argmax(axis=1)[:, None] + 0.5, Y - 0.3, Y[:99]):
         with pytest.raises(ValueError, match="^Y: got .*, expected"):
@@ -237,3 +239,5 @@ def test_every_path_has_its_product_and_the_last_frame_their_sum():
     assert '<img alt="All paths' in player.frames[-1]["html"]
     with pytest.raises(ValueError, match="start, end: got 'f' and 'x', expected a"):
         path_player(layers, speeds, "f", "x")
+    with pytest.raises(ValueError, match="speeds: got the circle u → f → u"):
+        path_player(layers, {**speeds, ("f", "u"): 1.0}, "x", "f")

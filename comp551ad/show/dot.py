@@ -36,13 +36,18 @@ def lay_out(operands: Operands, sizes: Sizes) -> Layout | None:
     program = layout_program()
     if program is None:
         return None
-    given: dict = {"input": dot_source(operands, sizes), "encoding": "utf-8"}
     try:
-        command = [program, "-Kdot", "-Tplain"]
-        done = subprocess.run(command, capture_output=True, check=True, **given)
-        return read_plain(done.stdout, operands)
+        from graphviz import Source
+        from graphviz.backend import dot_command
+    except ImportError:
+        return None
+    dot_command.DOT_BINARY = Path(program)
+    try:
+        source = Source(dot_source(operands, sizes))
+        text = source.pipe("plain", encoding="utf-8", quiet=True)
+        return read_plain(text, operands)
     # It could not be started or gave up, or its answer makes no sense.
-    except (OSError, subprocess.SubprocessError, ValueError, LookupError):
+    except (OSError, RuntimeError, subprocess.SubprocessError, ValueError, LookupError):
         return None
 
 

@@ -487,7 +487,9 @@ def class_numbers(
         array = array[:, 0] >= 0.5 if scores else array[:, 0]
     wrong = array[(array != np.floor(array)) | (array < 0) | (array > MOST_CLASSES)]
     if wrong.size:
-        raise ValueError(f"{name}: got {wrong[0]:g}, expected class labels 0, 1, 2, …")
+        raise ValueError(
+            f"{name}: got {wrong[0]:g}, expected class labels 0, 1, 2, … {MOST_CLASSES}"
+        )
     return array.astype(int)
 
 

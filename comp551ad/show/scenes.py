@@ -36,6 +36,7 @@ from .graph import escape
 from .player import LivePlayer
 from .plots import (
     FigureImage,
+    class_numbers,
     dress,
     edges,
     line_look,
@@ -141,6 +142,7 @@ def descent_player(
     frames = count("frames", frames, 2)
     expect("predict", predict, Callable, "predict(X, W, V) -> scores")
     X, Y = finite_arrays({"X": "N D", "Y": "N C"}, X, Y)
+    labels = class_numbers(Y, len(X), "Y")
     history: Any = getattr(descent, "history", None)
     if history is None:
         expect("descent", descent, (), "what gradient_descent or descend returned")
@@ -148,15 +150,18 @@ def descent_player(
     wanted = np.linspace(0, when[-1], frames)
     chosen = sorted({int(np.argmin(np.abs(when - w))) for w in wanted})
     lines = {"cost": history.cost, **{f"‖{n}‖": v for n, v in history.norms.items()}}
-    words = [
-        {
-            "title": f"After {history.iterations[k]:,} iterations",
-            "numbers": "\n".join(
-                f"{name} = {number(v[k])}" for name, v in lines.items()
-            ),
-        }
-        for k in chosen
-    ]
+    words = []
+    for k in chosen:
+        scores = predict(X, *history.iterates[k])
+        found = class_numbers(scores, len(X), "predict's result", scores=True)
+        values = (f"{name} = {number(v[k])}" for name, v in lines.items())
+        words.append(
+            {
+                "title": f"After {history.iterations[k]:,} iterations",
+                "numbers": "\n".join(values),
+                "result": f"{np.sum(found == labels)} of {len(X)} rows classified correctly",
+            }
+        )
 
     def draw(k, left, right):
         parameters = history.iterates[chosen[k]]
@@ -472,11 +477,11 @@ def path_player(
     """The chain rule path by path: multiply along a path, add over the paths (S04).
 
     Args:
-        layers, speeds: the graph, as in ``plot_paths``; it has no circles.
+        layers, speeds: the graph, as in ``plot_paths``.
         start, end: names of two nodes.
 
     Raises:
-        ValueError: no path leads from start to end.
+        ValueError: no path leads from start to end, or there is a circle.
     """
     speeds = edges(speeds)
     paths = list(_paths(speeds, start, end))
@@ -508,13 +513,19 @@ def path_player(
     return _played("The chain rule, path by path", words, draw, ONE_PLOT, columns=1)
 
 
-def _paths(speeds, start, end):
+def _paths(speeds, start, end, before=()):
     """Every path from start to end, as a list of edges."""
+    way = (*before, start)
+    if start in before:
+        circle = " → ".join(map(str, way[way.index(start) :]))
+        raise ValueError(
+            f"speeds: got the circle {circle}, expected edges without circles"
+        )
     if start == end:
         yield []
     for edge in speeds:
         if edge[0] == start:
-            yield from ([edge, *rest] for rest in _paths(speeds, edge[1], end))
+            yield from ([edge, *rest] for rest in _paths(speeds, edge[1], end, way))
 
 
 def _signed(x):
