@@ -250,7 +250,7 @@ def measure_noise(line: "Line") -> float:
     the errors of nearly all values. Much may be noise, or a kink nearby: that lies to one side,
     noise to both.
     """
-    noise, step, left = line.floor, NEAR * _unit(line.size), 2
+    noise, step, left = line.floor, NEAR * _unit(line.size), 3
     while left > 0 and step <= WIDEST * scale(line.size):
         jitters = []
         for way in (1, -1):
@@ -258,14 +258,14 @@ def measure_noise(line: "Line") -> float:
             values = [line(way * 13 / 16 * k * step) for k in range(1, POINTS + 1)]
             fourth = np.abs(np.diff(values, 4)) / 6
             jitters.append(np.max(fourth[np.isfinite(fourth)], initial=line.floor))
-        # Wider points are for values that have lost their last digits, and there once more: a
-        # step that moves f by a whole number of digits shows no rounding.
+        # Wider points are for values that have lost their last digits, and there three times:
+        # a step that moves f by a whole number of digits shows no rounding.
         is_full = np.any(np.frexp(values)[0] * 2.0**40 % 1)
         differ = np.count_nonzero(np.diff(values)) > POINTS / 2
         # Stairs are no rounding: few values differ, by more than a float32 rounds.
         if differ or min(jitters) <= 8 * SINGLE * abs(line(0.0)):
             noise = max(noise, float(min(jitters)))
-        left -= 2 if is_full and step >= NEAR else differ
+        left -= 3 if is_full and step >= NEAR else differ
         step = step * 21 / 13 if differ else NEAR if step < NEAR else step * WIDER
     if line.is_single():
         line.floor = SINGLE * abs(line(0.0))
