@@ -250,22 +250,23 @@ def measure_noise(line: "Line") -> float:
     the errors of nearly all values. Much may be noise, or a kink nearby: that lies to one side,
     noise to both.
     """
-    noise, step, left = line.floor, NEAR * _unit(line.size), 2
-    while left and step <= WIDEST * scale(line.size):
+    noise, step, left = line.floor, NEAR * _unit(line.size), 3
+    while left > 0 and step <= WIDEST * scale(line.size):
         jitters = []
         for way in (1, -1):
             # 13/16, as the square of a power of two would be exact.
             values = [line(way * 13 / 16 * k * step) for k in range(1, POINTS + 1)]
             fourth = np.abs(np.diff(values, 4)) / 6
             jitters.append(np.max(fourth[np.isfinite(fourth)], initial=line.floor))
-        noise = max(noise, float(min(jitters)))
-        # Wider points are for values that have lost their last digits.
-        last_digits = np.frexp(values)[0] * 2.0**40 % 1
-        seen = step >= NEAR and np.any(last_digits)
-        seen = seen or np.count_nonzero(np.diff(values)) > POINTS / 2
-        # Once more where rounding is seen: not if a step moves f by a whole number of digits.
-        left -= seen
-        step = step * 21 / 13 if seen else NEAR if step < NEAR else step * WIDER
+        # Wider points are for values that have lost their last digits, and there three times:
+        # a step that moves f by a whole number of digits shows no rounding.
+        is_full = np.any(np.frexp(values)[0] * 2.0**40 % 1)
+        differ = np.count_nonzero(np.diff(values)) > POINTS / 2
+        # Stairs are no rounding: few values differ, by more than a float32 rounds.
+        if differ or min(jitters) <= 8 * SINGLE * abs(line(0.0)):
+            noise = max(noise, float(min(jitters)))
+        left -= 3 if is_full and step >= NEAR else differ
+        step = step * 21 / 13 if differ else NEAR if step < NEAR else step * WIDER
     if line.is_single():
         line.floor = SINGLE * abs(line(0.0))
     return max(noise, line.floor)
