@@ -209,6 +209,14 @@ def test_written_numbers_are_the_eager_ones(case, buffered):
     same(program(*arguments), eager)
 
 
+@in_both_forms
+def test_large_logits_make_no_warning(buffered):
+    f, example, arguments = GRADIENTS["large logits"]
+    close(
+        write_gradient(f, *example, buffered=buffered)(*arguments), grad(f)(*arguments)
+    )
+
+
 RESULTS = {
     "the argument": lambda x: x,
     "named twice": lambda x: [y := x + x.T, y],
