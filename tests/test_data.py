@@ -232,10 +232,17 @@ def test_other_numbers_that_make_a_matrix_singular_tell_nothing():
     def f(A, reduce=np.sum):
         return np.linalg.det(A) + reduce(A[A > 1.5])
 
+    def g(A):
+        return np.sum(np.linalg.inv(np.maximum(A, 0.0)) ** 2) + np.sum(
+            np.sin(A[A > 1.5])
+        )
+
     A = np.array([[1.0, 2.0], [3.0, 4.0]])
-    program = write_gradient(f, A)
-    for other in (A, A[::-1] - 1.0):
-        np.testing.assert_allclose(program(other), grad(f)(other), rtol=1e-12)
+    for function, buffered in itertools.product((f, g), (False, True)):
+        program = write_gradient(function, A, buffered=buffered)
+        for other in (A, A[::-1] - 1.0):
+            known = grad(function)(other)
+            np.testing.assert_allclose(program(other), known, rtol=1e-12)
     with pytest.raises(ProgramError, match="holds how many entries a comparison"):
         write_gradient(lambda A: f(A, np.mean), A)
 

@@ -550,9 +550,12 @@ def _array(value):
         if np.array_equal(value, np.arange(value.size)):
             return f"np.arange({value.size})"
     if value.ndim == 2 and value.dtype.kind in "fb" and min(value.shape) > 1:
+        factor = value[np.nonzero(value)].tolist()[:1] or [1.0]
         for text, pattern in _patterns(*value.shape):
-            if np.array_equal(value, pattern):
-                return f"({text} > 0)" if value.dtype == bool else text
+            if np.array_equal(value, factor[0] * pattern):
+                if value.dtype == bool:
+                    return f"({text} > 0)"
+                return text if factor == [1.0] else f"({factor[0]} * {text})"
     if not value.size:
         return f"np.empty({value.shape}, dtype=np.{value.dtype.type.__name__})"
     entries = re.sub("(nan|inf)", r"np.\1", repr(small_array(value).tolist()))
