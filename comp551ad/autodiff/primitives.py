@@ -817,7 +817,7 @@ of_matrices(
 def _lower_half(a):
     """The lower triangle, with half the diagonal: with its transpose, what cholesky reads."""
     n = shape_of(a)[-1]
-    return np.tri(n) * a - 0.5 * np.eye(n) * a
+    return np.tri(n) * a - 0.5 * (np.eye(n) * a)
 
 
 def _as_read(t):
