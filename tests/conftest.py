@@ -35,9 +35,11 @@ _start_new_kernel = nbval.kernel.start_new_kernel
 
 
 def start_new_kernel(**options):
-    """Start the kernel of a notebook, a second time if it dies at once: whoever else looked
-    for free ports at that moment may have found the same ones. (JupyterLab does so by itself.)
+    """Start the kernel of a notebook with no programs on its PATH, not even Graphviz's; and a
+    second time if it dies at once: whoever else looked for free ports at that moment may have
+    found the same ones. (JupyterLab does so by itself.)
     """
+    options["env"] = os.environ | {"PATH": str(Path(sys.executable).parent)}
     try:
         return _start_new_kernel(**options)
     except RuntimeError:
