@@ -140,6 +140,17 @@ EXAMPLES = {
     ],
     np.fmod: [call(3 * A, 0.7), call(3 * A, -HIGH)],
     np.float_power: [call(HIGH, B)],
+    np.extract: [call(FIRST, A)],
+    np.vander: [call(VECTOR), call(VECTOR, 2, increasing=True)],
+    np.apply_along_axis: [
+        call(np.sum, 0, A), call(fn.softmax, 1, A), call(np.cumsum, 1, CUBE), call(np.sum, 2, CUBE),
+    ],
+    np.partition: [call(_sample(6), 2), call(A, 1, axis=0)],
+    np.modf: [ONE_ARRAY],
+    np.copysign: [call(A, B), call(A, -1)],
+    np.logaddexp2: [call(A, B)],
+    np.sinc: [call(3 * A), call(np.array([0.0, 1e-3, -0.02, 0.0318, 0.04]))],
+    np.correlate: [call(_sample(5), VECTOR), call(_sample(5), VECTOR, "full")],
     np.diagflat: [call(A), call(VECTOR, 1)],
     np.divmod: [call(3 * A, 0.7)],
     np.prod: [
@@ -389,7 +400,7 @@ INSIDE = _sample(2, 3, low=0.2, high=0.8)
 @pytest.mark.parametrize("name", SCIPYS)
 def test_scipys_functions_have_right_derivatives(name):
     f = SCIPYS[name]
-    count = 2 if name == "xlogy" else 1
+    count = 2 if name in ("xlogy", "rel_entr") else 1
     numbers = [INSIDE, INSIDE[::-1]][:count]
     total, _ = total_of(lambda *x: [f(*x)], numbers)
     t = along(numbers, 1)

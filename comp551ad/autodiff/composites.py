@@ -255,7 +255,7 @@ as_numpy_has_it(
     np.flip, np.flipud, np.fliplr, np.rot90, np.tile,
     np.tril, np.triu, np.linalg.diagonal, np.linalg.trace,
     np.take_along_axis, np.diff, np.gradient, np.average, np.cov, np.ptp, np.trapezoid, np.polyval,
-    np.real, np.copy, np.around, np.nan_to_num, np.nansum,
+    np.real, np.copy, np.around, np.nan_to_num, np.nansum, np.extract,
     np.block,
     np.tensordot, np.linalg.tensordot, np.linalg.outer, np.linalg.cross,
     np.linalg.matmul, np.linalg.multi_dot, np.linalg.matrix_power,
@@ -267,6 +267,7 @@ if hasattr(np, "unstack"):  # since NumPy 2.1; a browser's may be older
 
 # ---------------------------------------------------------------- a line each
 
+_LOG2 = math.log(2.0)
 _SHORT: dict[Callable, Callable] = {
     np.maximum: lambda a, b: _extremum("maximum", a, b),
     np.minimum: lambda a, b: _extremum("minimum", a, b),
@@ -279,6 +280,10 @@ _SHORT: dict[Callable, Callable] = {
     np.reciprocal: lambda x: 1.0 / x,
     np.float_power: power,
     np.fabs: lambda x: np.abs(x),
+    np.modf: lambda x: (x - np.trunc(x), np.trunc(x)),
+    np.copysign: lambda a, b: np.abs(a) * np.where(np.signbit(b), -1.0, 1.0),
+    np.logaddexp2: lambda a, b: np.logaddexp(a * _LOG2, b * _LOG2) / _LOG2,
+    np.correlate: lambda a, v, mode="valid": np.convolve(a, v[::-1], mode),
     np.fmod: lambda a, b: np.sign(a) * np.remainder(np.abs(a), np.abs(b)),
     np.divmod: lambda a, b: (np.floor_divide(a, b), np.remainder(a, b)),
     **dict.fromkeys((np.degrees, np.rad2deg), lambda x: x * (180.0 / math.pi)),
@@ -287,6 +292,10 @@ _SHORT: dict[Callable, Callable] = {
     np.fmin: lambda a, b: np.minimum(*_without_nan(a, b)),
     np.linspace: lambda start, stop, num=50, endpoint=True: (
         start + np.multiply.outer(np.linspace(0.0, 1.0, num, endpoint), stop - start)
+    ),
+    np.vander: lambda x, N=None, increasing=False: (
+        np.expand_dims(x, -1)
+        ** np.arange(np.size(x) if N is None else N)[:: 1 if increasing else -1]
     ),
     np.diagflat: lambda v, k=0: np.diag(np.ravel(v), k),
     np.nanmean: lambda a, axis=None, keepdims=False: np.mean(
@@ -424,6 +433,16 @@ def _meshgrid(*xi, copy=True, sparse=False, indexing="xy"):
     return tuple(grids) if sparse else np.broadcast_arrays(*grids)
 
 
+@composite(np.apply_along_axis)
+def _apply_along_axis(func1d, axis, arr, *args, **kwargs):
+    rows = np.moveaxis(arr, axis, -1)
+    found = [
+        func1d(rows[place], *args, **kwargs) for place in np.ndindex(rows.shape[:-1])
+    ]
+    whole = np.reshape(np.stack(found), rows.shape[:-1] + np.shape(found[0]))
+    return np.moveaxis(whole, -1, axis) if np.ndim(found[0]) else whole
+
+
 # ---------------------------------------------------------------- ordered and chosen
 
 
@@ -431,6 +450,12 @@ def _meshgrid(*xi, copy=True, sparse=False, indexing="xy"):
 def _sort(a, axis=-1, kind=None):
     a, axis = (np.ravel(a), 0) if axis is None else (a, axis)
     return np.take_along_axis(a, np.argsort(a, axis=axis, kind=kind), axis)
+
+
+@composite(np.partition)
+def _partition(a, kth, axis=-1):
+    a, axis = (np.ravel(a), 0) if axis is None else (a, axis)
+    return np.take_along_axis(a, np.argpartition(a, kth, axis=axis), axis)
 
 
 @composite(np.median)
@@ -472,6 +497,16 @@ def _round(a, decimals=0):
     return np.rint(a * ten) / ten if decimals > 0 else np.rint(a / ten) * ten
 
 
+@composite(np.sinc)
+def _sinc(x):
+    """sin(πx)/(πx), and its series near 0, for the sake of the derivatives there."""
+    y = np.square(math.pi * x)
+    near = np.less(y, 0.01)
+    series = 1 - y / 6 * (1 - y / 20 * (1 - y / 42 * (1 - y / 72)))
+    root = math.pi * np.where(near, 1.0, x)
+    return np.where(near, series, np.sin(root) / root)
+
+
 # ---------------------------------------------------------------- reductions
 
 
@@ -507,7 +542,7 @@ ASSOCIATIVE: dict[Callable, float] = {
     np.maximum: -np.inf,
     np.minimum: np.inf,
     np.hypot: 0.0,
-    np.logaddexp: -np.inf,
+    **dict.fromkeys((np.logaddexp, np.logaddexp2), -np.inf),
 }
 _WHOLE: dict[Callable, Any] = {
     np.add: np.sum,
@@ -675,11 +710,20 @@ def _cross(a, b, axisa=-1, axisb=-1, axisc=-1, axis=None):
 
 @composite(np.linalg.pinv)
 def _pinv(a):
-    """Of full rank; where columns depend on each other the result jumps, and inv refuses."""
+    _full_rank(a)
     turned = np.matrix_transpose(a)
     if np.shape(a)[-2] >= np.shape(a)[-1]:
-        return np.matmul(np.linalg.inv(np.matmul(turned, a)), turned)
-    return np.matmul(turned, np.linalg.inv(np.matmul(a, turned)))
+        return np.linalg.solve(np.matmul(turned, a), turned)
+    return np.matrix_transpose(np.linalg.solve(np.matmul(a, turned), a))
+
+
+def _full_rank(a):
+    rank, full = np.linalg.matrix_rank(concrete(a)), min(np.shape(a)[-2:])
+    if np.any(rank < full):
+        raise TraceError(
+            f"np.linalg.pinv: got a matrix of rank {np.min(rank)}, expected {full}: "
+            "where columns depend on each other the result jumps; add a multiple of the identity"
+        )
 
 
 @composite(np.linalg.norm)
@@ -735,5 +779,7 @@ SCIPYS: dict[str, Callable] = {
     "log_expit": lambda x: -fn.softplus(-x),
     "xlogy": fn.xlogy,
     "entr": lambda x: -fn.xlogy(x, x),
+    "rel_entr": lambda x, y: fn.xlogy(x, x / y),
+    "exp10": lambda x: 10.0**x,
     "ndtr": lambda x: 0.5 * (1.0 + fn.erf(x / math.sqrt(2.0))),
 }

@@ -22,6 +22,9 @@ def as_input(value: Any, name: Any) -> Any:
     """
     if type(value) is np.ndarray and value.dtype is FLOAT64 and value.shape:
         return _frozen_copy(value)
+    # A pandas Series, say. A kind of ndarray of its own stays what it is.
+    if hasattr(value, "__array__") and not isinstance(value, np.ndarray | np.generic):
+        value = np.asarray(value)
     otherwise = ", or keep it out of the arguments to differentiate with respect to"
     return _as_real(value, name, "fiu", otherwise)
 

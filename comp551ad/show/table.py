@@ -12,6 +12,7 @@ Reads: ``rows``. Read by: ``show`` itself, ``steppers``, notebooks.
 """
 
 import html
+import itertools
 
 from .figures import columns
 from .formula import as_formula
@@ -27,7 +28,7 @@ DERIVATIVES = {"forward": "tangents", "reverse": "adjoints"}
 def table_text(shown: Rows | Shown) -> str:
     """The table in plain text; no line ends in spaces."""
     rows = rows_of(shown)
-    lines = [heads(rows), *_lines(rows, lambda cell: _shorten(cell.text))]
+    lines = [heads(rows), *_lines(rows, lambda cell, _: _shorten(cell.text))]
     return "\n".join([caption(rows), "", aligned(lines)])
 
 
@@ -46,17 +47,27 @@ def aligned(lines: list[list[str]], right: bool = False) -> str:
 
 
 def table_html(shown: Rows | Shown) -> str:
-    """The table as HTML; all that comes from the user's program is escaped. A formula that is too
-    wide for a column is folded."""
+    """The table as HTML; all that comes from the user's program is escaped. Formulas that are too
+    wide for a column stand below it, folded."""
     rows = rows_of(shown)
-    return html_table(caption(rows), heads(rows), _lines(rows, _cell))
+    parts = [html_table(caption(rows), heads(rows), _lines(rows, _cell))]
+    for cell in itertools.chain(*map(_line, rows.rows)):
+        if columns(cell.text) > WIDEST:
+            summary = html.escape(_shorten(cell.text))
+            parts.append(
+                f"<details><summary>{summary}</summary><p>{cell.html}</p></details>"
+            )
+    return "\n".join(parts)
 
 
-def _cell(cell):
+def _cell(cell, row):
+    """A formula, or of one that is too wide how many terms it has, or how it begins."""
     if columns(cell.text) <= WIDEST:
         return cell.html
-    summary = f"<summary>{html.escape(_shorten(cell.text))}</summary>"
-    return f'<details style="white-space:normal;max-width:44em">{summary}{cell.html}</details>'
+    terms = row.derivative.terms if row.derivative else ()
+    if len(terms) > 1 and cell.text == row.derivative.equation.text:
+        return f"{row.derivative.label.html} = {len(terms)} terms"
+    return html.escape(_shorten(cell.text))
 
 
 def html_table(
@@ -104,8 +115,8 @@ def heads(rows: Rows) -> list[str]:
 
 
 def _lines(rows, write):
-    """The cells of each line; ``write`` makes one of a formula."""
-    lines = [list(map(write, _line(row))) for row in rows.rows]
+    """The cells of each line; ``write`` makes one of a formula and its row."""
+    lines = [[write(cell, row) for cell in _line(row)] for row in rows.rows]
     if rows.left_out:
         lines.insert(len(lines) // 2, ["…"] * len(lines[0]))
     return lines
