@@ -261,7 +261,7 @@ def measure_noise(line: "Line") -> float:
         # Wider points are for values that have lost their last digits, and there three times:
         # a step that moves f by a whole number of digits shows no rounding.
         is_full = np.any(np.frexp(values)[0] * 2.0**40 % 1)
-        differ = np.count_nonzero(np.diff(values)) > POINTS / 2
+        differ = bool(np.count_nonzero(np.diff(values)) > POINTS / 2)
         # Stairs are no rounding: few values differ, by more than a float32 rounds.
         if differ or min(jitters) <= 8 * SINGLE * abs(line(0.0)):
             noise = max(noise, float(min(jitters)))

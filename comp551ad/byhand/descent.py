@@ -273,7 +273,7 @@ def _somebody_watches() -> bool:
 # ---- what gradient and cost return, and the report ------------------------------------
 
 
-def _locked(arrays: Iterable[Array]) -> list[Array]:
+def _locked(arrays: Iterable[Any]) -> list[Any]:
     """Iterates, read-only, as gradient and cost must not change the history; NumPy's numbers
     where there are no axes."""
     p = [A[()] for A in arrays]
