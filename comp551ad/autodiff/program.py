@@ -245,9 +245,9 @@ class BufferedProgram(Program):
         With ``copy=False`` the results are the program's own arrays, which the next call
         overwrites: use them before it, and don't hand them to it as arguments.
         """
-        if Tracer in map(type, pytrees.leaves([args, kwargs])):
-            return self.readable(*args, **kwargs)
         checked = self._checked(args, kwargs)
+        if Tracer in map(type, pytrees.leaves(list(checked))):
+            return self.readable(*args, **kwargs)
         with self._one_at_a_time:
             result = self._finish(self.function(*checked), checked)
             return pytrees.tree_map(own, result) if copy else result
