@@ -222,6 +222,20 @@ def test_masks_that_choose_another_number_of_entries(f, buffered):
             program(V, keep)
 
 
+@pytest.mark.parametrize("choose", [lambda mask: mask, np.flatnonzero])
+def test_masks_that_choose_as_many_entries_in_all_trials(choose):
+    """Whatever is tried, a buffered program keeps no array whose length a mask chooses."""
+
+    def f(x, y):
+        z = x[y][2:]
+        return np.sum(np.tanh(z[choose(z > 0.2)]) ** 2)
+
+    x, y = np.array([-0.6, -0.5, 0.5, 0.6]), np.array([0, 3, 0, 3])
+    program = write_gradient(f, x, y, value=True, buffered=True)
+    for labels in (y, y[::-1] // 3 + 2, y // 3):
+        check_program(program, f, x, labels)
+
+
 @pytest.mark.parametrize("f", OF_NONE)
 def test_what_holds_how_many_entries_numbers_choose_is_not_written(f):
     with pytest.raises(ProgramError, match="holds how many entries a comparison"):

@@ -186,6 +186,16 @@ GRADIENTS = {
         ({"copy": A33, "b.T": A33 + 1, "b_T": A33 - 1},),
         ({"copy": A33, "b.T": A33 - 2, "b_T": A33},),
     ),
+    "an index of two axes": (
+        lambda x: np.sum(x[:, np.array([[0, 1, 2], [2, 0, 1], [1, 1, 0]])] ** 3),
+        (A33,),
+        (A33 + 1,),
+    ),
+    "views of a mask": (
+        lambda x: np.sum(np.where((x > 0)[:, 1:2], x * (x > 1)[0], x[:, ::-1])),
+        (A33,),
+        (A33[::-1] - 0.5,),
+    ),
     "keys that are one name to Python": (
         lambda p: p["\u00b5"] + 10 * p["\u03bc"] + p["\u00bd"],
         ({"\u00b5": 1.0, "\u03bc": 2.0, "\u00bd": 3.0},),

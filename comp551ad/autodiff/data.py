@@ -13,7 +13,7 @@ Reads: ``tape``, ``refusals``, ``pytrees``. Read by: ``arguments``, ``composites
 """
 
 import linecache
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -168,9 +168,8 @@ for _name in (
 # ---------------------------------------------------------------- decisions
 
 
-def tapes_of(operands: Iterable) -> list[Tape]:
-    """The tapes that tracers and data among the operands come from, each once."""
-    tapes: dict[Tape, None] = {}
+def sources_of(operands: Iterable) -> Iterator:
+    """The tracers and data among the operands and what these were computed from, each once."""
     waiting, seen = list(operands), set()
     for operand in waiting:
         if id(operand) in seen:
@@ -179,14 +178,19 @@ def tapes_of(operands: Iterable) -> list[Tape]:
         if type(operand) in (list, tuple):
             waiting += operand
         elif type(operand) is Tracer:
-            tapes[operand.tape] = None
+            yield operand
             waiting.append(operand.value)
         elif getattr(operand, "origin", None) is not None:
+            yield operand
             waiting += operand.origin.operands
             waiting += operand.origin.parameters.values()
-            if operand.origin.tape is not None:
-                tapes[operand.origin.tape] = None
-    return list(tapes)
+
+
+def tapes_of(operands: Iterable) -> list[Tape]:
+    """The tapes that tracers and data among the operands come from, each once."""
+    sources = sources_of(operands)
+    tapes = (x.tape if type(x) is Tracer else x.origin.tape for x in sources)
+    return list(dict.fromkeys(tape for tape in tapes if tape is not None))
 
 
 def note_decision(operands: Iterable, name: str) -> None:

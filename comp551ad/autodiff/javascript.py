@@ -215,7 +215,7 @@ class JavaScriptWriter(Writer):
     def data_call(
         self, node: Node, function: Any, args: tuple, kwargs: dict
     ) -> tuple[str, int]:
-        """Comparisons and arithmetic of data; other calls have no JavaScript."""
+        """Comparisons and arithmetic of data, and views; other calls have no JavaScript."""
         if _is_loop(node):
             self.entries.add(node)
         if function in INFIX:
@@ -223,6 +223,10 @@ class JavaScriptWriter(Writer):
             return f"{a} {INFIX[function]} {b}", SUM - 1
         if function == "astype":
             return f"Number({self.entry(args[0], node)})", ATOM
+        if function == "__getitem__":
+            array, index = args
+            lists, shape = self.places(index, array.shape)
+            return f"getitem({self.text[array]}, {lists}, {self.literal(shape)})", ATOM
         name = getattr(function, "__name__", function)
         raise ProgramError(
             f"{name}: got a call of it on data, expected a comparison in JavaScript; compute "
@@ -288,23 +292,21 @@ class JavaScriptWriter(Writer):
 
 
 def lists_of(places: np.ndarray) -> list:
-    """Lists whose sums, each to each, are the places: one an axis, or all in one."""
-    if places.size and places.ndim > 1:
-        corner: Any = (0,) * places.ndim
-        first = places.flat[0]
-        lists: list = [
-            places[(*corner[:axis], slice(None), *corner[axis + 1 :])] - first
-            for axis in range(places.ndim)
-        ]
-        if np.array_equal(sum(np.ix_(*lists), first), places):
-            return [lists[0] + first, *lists[1:]]
+    """Lists whose sums, each to each, are the places: of single axes, or of several together."""
+    shape = places.shape
+    for axis in range(1, places.ndim if places.size else 0):
+        rows = places.reshape(math.prod(shape[:axis]), -1)
+        first, others = rows[:, 0], rows[0] - rows[0, 0]
+        if np.array_equal(np.add.outer(first, others), rows):
+            first, others = first.reshape(shape[:axis]), others.reshape(shape[axis:])
+            return [*lists_of(first), *lists_of(others)]
     return [places.reshape(-1)]
 
 
 def _is_loop(node):
     """Whether the node is computed in a loop over its entries."""
     if node.name == "data":
-        return bool(node.shape)
+        return bool(node.shape) and node.parameters["function"] != "__getitem__"
     return bool(node.shape and node.operands) and PRIMITIVES[node.name].elementwise
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from comp551ad import pytrees
 
 from .arguments import is_data, is_number, silence
-from .data import Data
+from .data import Data, sources_of
 from .emit import Computation, ProgramError, Writer
 from .operands import operands_of, parameters_of
 from .primitives import shape_of
@@ -49,6 +49,7 @@ def try_others(
     sizes_vary = is_fixed = False
     if not first.tape.origins.has_data:
         return sizes_vary, is_fixed
+    sizes_vary = _chooses_entries(first)
     leaves = pytrees.leaves(given)
     has_data = any(is_data(leaf, kinds) for leaf in leaves)
     known = _rows(first)
@@ -82,6 +83,20 @@ def try_others(
                     )
                 is_fixed = True
     return sizes_vary, is_fixed
+
+
+def _chooses_entries(computation):
+    """Whether truth values are an index of anything, or what one is computed from."""
+    # All of f's rows are on the tape around, and those of its derivative.
+    tape = computation.tape
+    for row in tape.around.rows:
+        if row[0] == "getitem":
+            for part in pytrees.leaves(parameters_of(row)):
+                origin = tape.origins.of(part)
+                sources = sources_of(origin.operands) if origin else ()
+                if origin and any(x.dtype == bool for x in (part, *sources)):
+                    return True
+    return False
 
 
 def _text(computation):
