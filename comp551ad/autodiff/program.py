@@ -246,7 +246,8 @@ class BufferedProgram(Program):
         overwrites: use them before it, and don't hand them to it as arguments.
         """
         checked = self._checked(args, kwargs)
-        if Tracer in map(type, pytrees.leaves(list(checked))):
+        # Arguments that are as they were recorded are arrays.
+        if checked is not args and Tracer in map(type, pytrees.leaves(list(checked))):
             return self.readable(*args, **kwargs)
         with self._one_at_a_time:
             result = self._finish(self.function(*checked), checked)

@@ -443,6 +443,11 @@ def base_of(node: Node) -> Node:
 # ---------------------------------------------------------------- in NumPy's own functions
 
 
+def _logistic(x):
+    power = np.exp(np.minimum(x, 709.0))
+    return power / (power + 1.0)
+
+
 def _softmax(x, axis):
     powers = np.exp(x - np.max(x, axis=axis, keepdims=True))
     return powers / np.sum(powers, axis=axis, keepdims=True)
@@ -457,8 +462,7 @@ def _logsumexp(x, axis):
 # Of each, the same from what can write into an array.
 IN_PARTS: dict[str, Callable] = {
     "relu": lambda x: np.maximum(x, 0.0),
-    # A division is quicker than a reciprocal.
-    "logistic": lambda x: 1.0 / (np.exp(np.minimum(-x, 709.0)) + 1.0),
+    "logistic": _logistic,
     "softmax": _softmax,
     "logsumexp": _logsumexp,
     "mean": lambda x, **how: np.sum(x, **how) / (x.size / np.sum(x, **how).size),
