@@ -222,17 +222,24 @@ def test_masks_that_choose_another_number_of_entries(f, buffered):
             program(V, keep)
 
 
-@pytest.mark.parametrize("choose", [lambda mask: mask, np.flatnonzero])
-def test_masks_that_choose_as_many_entries_in_all_trials(choose):
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        lambda z: z[z > 0.2],
+        lambda z: z[np.flatnonzero(z > 0.2)],
+        lambda z: np.sum(z) * np.argsort(z)[z > 0.2],
+    ],
+)
+def test_masks_that_choose_as_many_entries_in_all_trials(chosen):
     """Whatever is tried, a buffered program keeps no array whose length a mask chooses."""
 
     def f(x, y):
-        z = x[y][2:]
-        return np.sum(np.tanh(z[choose(z > 0.2)]) ** 2)
+        return np.sum(np.tanh(chosen(x[y][4:])) ** 2)
 
-    x, y = np.array([-0.6, -0.5, 0.5, 0.6]), np.array([0, 3, 0, 3])
+    x = np.array([-0.7, -0.6, -0.5, 0.5, 0.6, 0.7])
+    y = np.array([0, 1, 4, 5, 0, 1, 4, 5])
     program = write_gradient(f, x, y, value=True, buffered=True)
-    for labels in (y, y[::-1] // 3 + 2, y // 3):
+    for labels in (y, np.minimum(np.arange(8), 5), 0 * y):
         check_program(program, f, x, labels)
 
 

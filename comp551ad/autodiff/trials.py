@@ -87,15 +87,18 @@ def try_others(
 
 def _chooses_entries(computation):
     """Whether truth values are an index of anything, or what one is computed from."""
+    origins, rows = computation.tape.origins, computation.tape.around.rows
+    calls = [origin for _, origin in origins.values()]
+    sources = sources_of([call.operands for call in calls])
+    calls += [x.origin for x in sources if type(x) is Data]
     # All of f's rows are on the tape around, and those of its derivative.
-    tape = computation.tape
-    for row in tape.around.rows:
-        if row[0] == "getitem":
-            for part in pytrees.leaves(parameters_of(row)):
-                origin = tape.origins.of(part)
-                sources = sources_of(origin.operands) if origin else ()
-                if origin and any(x.dtype == bool for x in (part, *sources)):
-                    return True
+    indices = [parameters_of(row)["index"] for row in rows if row[0] == "getitem"]
+    indices += [call.operands[1] for call in calls if call.function == "__getitem__"]
+    for index in pytrees.leaves(indices):
+        origin = getattr(index, "origin", None) or origins.of(index)
+        parts = (index, *sources_of(origin.operands)) if origin else ()
+        if any(part.dtype == bool for part in parts):
+            return True
     return False
 
 
