@@ -283,7 +283,7 @@ class Function:
         names: Of the arrays and numbers in x, as one would write them: x, x['W'], x[0].
         places: Where they stand: a (slice of the vector, shape) for each name.
         value: f(x).
-        noise: The least that f can have: the last digit of its value.
+        noise: The least noise that f can have: the last digit of its value.
         calls: How often f was called.
     """
 
@@ -329,31 +329,39 @@ class Function:
         kept = []
         for (at, shape), leaf in zip(self.places, leaves(self.x), strict=True):
             part = vector[at].reshape(shape)
-            is_python = not isinstance(leaf, np.ndarray | np.generic)
-            kept.append(part.item() if is_python else part if shape else part[()])
+            if not isinstance(leaf, np.ndarray):
+                part = part[()] if isinstance(leaf, np.generic) else part.item()
+            kept.append(part)
         return unflatten(self.x, iter(kept))
 
     def ask(self, where: Any, move: Any) -> Any:
         """f at a moved x, or nan where f refuses it."""
         self.calls += 1
+        is_complex = np.iscomplexobj(move)
         try:
             value = self.f(self.argument(where, move))
-            value = value.item() if isinstance(value, np.ndarray) else value
+            is_real = np.isrealobj(value)
+            value = complex(value.item() if isinstance(value, np.ndarray) else value)
+        except TypeError:
+            # Also of the root of a negative number: no max of it, say.
+            if is_complex:
+                raise
+            return math.nan
         except (ArithmeticError, ValueError):
             return math.nan
-        if np.iscomplexobj(move):
-            if not np.iscomplexobj(value):
+        if is_complex:
+            if is_real:
                 raise TypeError(
-                    f"f: got the real number {value} for a complex x, expected a complex one; "
-                    "use method='five-point'"
+                    f"f: got the real number {value.real} for a complex x, expected a complex "
+                    "one; use method='five-point'"
                 )
             return value
-        if np.imag(value):
+        if value.imag:
             raise TypeError(
                 f"f: near x got {value}, expected one real number; "
                 "is there a root or logarithm of a negative number?"
             )
-        return float(np.real(value))
+        return value.real
 
 
 def must_repeat(before: Any, again: Any) -> None:
@@ -416,7 +424,10 @@ def call(f: Callable, argument: Any, name: str) -> Any:
 
 def real_array(value: Any, name: str) -> np.ndarray:
     """The value as a finite float64 array, or an error that names it."""
-    array = np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except ValueError:  # rows of different lengths
+        array = np.array(None)
     # The mask of a masked array would be dropped, unseen.
     if array.dtype.kind not in "iuf" or isinstance(value, np.ma.MaskedArray):
         raise TypeError(f"{name}: got {describe(value)}, expected real numbers")

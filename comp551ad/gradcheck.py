@@ -25,7 +25,7 @@ import numpy as np
 
 from . import differences
 from .differences import Function, Line, Look, Slope, describe, scale
-from .pytrees import is_container, leaf_names, leaves, leaves_like, same_structure
+from .pytrees import is_container, leaf_names
 from .shapes import as_generator, count
 
 __all__ = ["Coordinate", "GradientReport", "check_gradient"]
@@ -268,7 +268,8 @@ def _moves(function: Function, directions: int | None, seed: Any) -> Iterator[tu
 def _rename(x: Any, names: Any) -> list[str]:
     """The names of the leaves of a tuple or list whose entries are called so."""
     names = list(names) if isinstance(names, Iterable) else [names]
-    if not isinstance(x, tuple | list) or not len(names) == len(x) == len({*names}):
+    fits = isinstance(x, tuple | list) and all(isinstance(name, str) for name in names)
+    if not fits or not len(names) == len(x) == len({*names}):
         raise ValueError(
             f"names: got {names!r} for {describe(x)}, expected a name of its own for each entry "
             "of a tuple or list"
@@ -276,27 +277,30 @@ def _rename(x: Any, names: Any) -> list[str]:
     return sum(map(leaf_names, x, names), [])
 
 
-def _claims(x: Any, gradient: Any) -> np.ndarray:
+def _claims(x: Any, gradient: Any, name: str = "gradient") -> np.ndarray:
     """Two rows: the gradient in x's order, and half of the last digit of each number: a claim in
     float32 is right when it is the nearest float32."""
-    if is_container(x) and not same_structure(gradient, x):
-        raise TypeError(
-            f"gradient: got {describe(gradient)}, expected the structure of x, {describe(x)}, "
-            "with the same keys and lengths throughout"
+    if is_container(x):
+        # An array's gradient may be a list: only x tells what the leaves are.
+        keys, there = (
+            list(tree) if isinstance(tree, dict) else list(range(len(tree)))
+            for tree in (x, gradient if is_container(gradient) else ())
         )
-    names, claims = leaf_names(x, "gradient"), leaves_like(gradient, x)
-    rows = []
-    for name, claim, part in zip(names, claims, leaves(x), strict=True):
-        array, shape = differences.real_array(claim, name), np.shape(part)
-        if array.shape != shape:
-            raise ValueError(
-                f"{name}: got shape {array.shape}, expected {shape}, the shape of its x"
-                f"{'; is it transposed?' if array.shape == shape[::-1] else ''}"
+        if isinstance(x, dict) != isinstance(gradient, dict) or set(keys) != set(there):
+            raise TypeError(
+                f"{name}: got {describe(gradient)}, expected the structure of x, {describe(x)}"
             )
-        kind = np.asarray(claim).dtype
-        digit = np.finfo(kind).eps / 2 if kind.kind == "f" else 0.0
-        rows.append([array.ravel(), digit * np.abs(array.ravel())])
-    return np.concatenate(rows, axis=1)
+        parts = [_claims(x[key], gradient[key], f"{name}[{key!r}]") for key in keys]
+        return np.concatenate([np.empty((2, 0)), *parts], axis=1)
+    array, shape = differences.real_array(gradient, name), np.shape(x)
+    if array.shape != shape:
+        raise ValueError(
+            f"{name}: got shape {array.shape}, expected {shape}, the shape of its x"
+            f"{'; is it transposed?' if array.shape == shape[::-1] else ''}"
+        )
+    kind = np.asarray(gradient).dtype
+    digit = np.finfo(kind).eps / 2 if kind.kind == "f" else 0.0
+    return np.array([array.ravel(), digit * np.abs(array.ravel())])
 
 
 # --- one verdict ----------------------------------------------------------------------

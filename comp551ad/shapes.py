@@ -69,7 +69,7 @@ def shapes(**declared: Axes) -> Callable[[Function], Function]:
         @functools.wraps(f)
         def checked(*args: Any, **kwargs: Any) -> Any:
             nonlocal last
-            if kwargs or len(args) < len(names):
+            if kwargs or len(args) != len(names):
                 bound = signature.bind(*args, **kwargs)
                 bound.apply_defaults()
                 args, kwargs = bound.args, bound.kwargs

@@ -294,6 +294,16 @@ def test_a_result_that_is_rounding_beside_its_terms_is_no_other_value():
         record(lambda A: np.sum(np.einsum("ij,jk", A, A)) - np.sum(A @ A), A)
 
 
+def test_a_large_number_beside_it_hides_no_other_value():
+    def masked(x):
+        return (x**2 if type(x) is float else x**3) + np.exp(x - 1e30)
+
+    with pytest.raises(TraceError, match="gave .*8.0.*, but plain numbers give .*4.0"):
+        record(masked, 2.0)
+    with pytest.raises(TraceError, match="gave .*inf.*, but plain numbers give .*2.0"):
+        record(lambda x: x if type(x) is float else x + np.inf, 2.0)
+
+
 def test_nothing_is_printed_twice(capsys):
     def f(x):
         print("here")

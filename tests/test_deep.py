@@ -248,6 +248,8 @@ def changed(i, A):
     "call, words",
     [
         (lambda: net.cost(X, Y[:, 0], p), "Y: got shape (6,), .* N x C = 6 x 2, with N as"),
+        (lambda: net.cost(X, Y[:, :1], p), "Y: .* with N as in X and C as in parameters[12]"),
+        (lambda: net.gradients(X, Y[:1], p), "Y: .* with N as in X and C as in parameters[12]"),
         (lambda: net.backward(net.forward(X, p), Y[:1], p), "Y: got shape (1, 2), .* 6 x 2"),
         (lambda: net.cost(X.tolist(), Y, 3 * p), "parameters: got 42 arrays, expected 4 a"),
         (lambda: net.cost(X, Y, p[:8] + p[-2:]), "parameters: got 10 arrays.*block=2"),

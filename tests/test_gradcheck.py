@@ -377,6 +377,23 @@ def test_words():
     assert repr(report).startswith("passed: 1 of 1 value agree")
 
 
+def test_the_structure_is_that_of_x_and_an_arrays_gradient_may_be_a_list():
+    x = {"a": two, "b": [1.0, two]}
+    f = lambda x: np.sum(x["a"]) + x["b"][0] * np.sum(x["b"][1])  # noqa: E731
+    assert check_gradient(f, {"b": (2.0, [1, 1]), "a": [1, 1]}, x)
+
+
+def test_f_sees_what_x_is_and_may_refuse_a_point():
+    """The root of a negative number is complex, which has no order."""
+    kinds = []
+    check_gradient(lambda x: kinds.append(type(x)) or x * x, 2.0, np.array(1.0))
+    assert {*kinds} == {np.ndarray}
+    assert check_gradient(lambda x: x + 0 * max(x**0.5, 0), 1.0, 1e-9)
+    assert check_gradient(lambda x: max(x**0.5, 0), 1.0, 0.0).unjudged
+    with pytest.raises(TypeError, match="must be real number"):
+        check_gradient(math.exp, 1.0, 0.0, method="complex")
+
+
 def add_in_place(x):
     x += 1
     return x.sum()
@@ -406,6 +423,9 @@ one, two = np.ones(1), np.ones(2)
         (np.sum, lambda x: None, two, TypeError, "no return"),
         (np.sum, (1.0, 2.0), (1.0,), TypeError, "gradient: got a tuple of 2, expected"),
         (lambda p: p["W"], {"V": 1}, {"W": 1}, TypeError, r"got a dict with keys \['V'\]"),
+        (np.sum, [[1, 2], [3]], two, TypeError, "gradient: got a list of 2, expected real"),
+        (lambda _: 0, [1, {"b": 1}], [1, {"a": 1}], TypeError, r"gradient\[1\]: got a dict .*'b'"),
+        (lambda _: 0, [1, 2], [1, {"a": 1}], TypeError, r"gradient\[1\]: got 2, expected .*'a'"),
         (add_in_place, two, two, ValueError, "f: got a function that changes its arg"),
         (np.sum, add_in_place, two, ValueError, "gradient: got a function that changes"),
     ],
@@ -423,6 +443,8 @@ def test_refusals(f, gradient, x, error, words):
         ({"directions": True}, "directions: got True"),
         ({"names": ("a", "a")}, "names: got .* expected a name of its own"),
         ({"names": 5}, "names: got"),
+        ({"names": (1, 2)}, "names: got"),
+        ({"names": (["a"], "b")}, "names: got"),
         ({"seed": "a", "directions": 1}, "got 'a'"),
     ],
 )

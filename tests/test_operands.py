@@ -25,6 +25,13 @@ class Series:
         return np.ones(3)
 
 
+class Words:
+    """A Series of words."""
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(["a", "b"])
+
+
 class Stranger:
     """Another library's array, which doesn't know ours."""
 
@@ -52,6 +59,7 @@ NO_NUMBERS = [
     (np.zeros(3, [("x", float)]), "ndarray of"), (b"x", "bytes"), ({1.0}, "set"),
     (object(), "object"), (MASKED, "MaskedArray"), (matrix(), "matrix"), (deque([2.0]), "deque"),
     (np.ones(3).view(Quantity), "Quantity"), (len, "builtin"),
+    (Words(), "Words"), (10**400, "int"),
 ]  # fmt: skip
 ids = [kind for _, kind in NO_NUMBERS]
 

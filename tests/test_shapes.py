@@ -57,6 +57,8 @@ def test_a_declared_function_is_called_as_before():
     assert inspect.signature(layer) == inspect.signature(layer.__wrapped__)
     with pytest.raises(TypeError, match="missing a required argument: 'V'"):
         layer(X)
+    with pytest.raises(TypeError, match="too many positional arguments"):
+        layer(X, V, b, 1.0, 2.0)
 
 
 def test_lists_become_arrays_and_integers_floats_and_nothing_given_is_changed(tmp_path):

@@ -279,9 +279,12 @@ def with_integers(record: Callable, values: Iterable) -> Any:
 
 
 def _largest(rows):
-    """The largest finite number that a recording computed with."""
-    sizes = [np.abs(np.ravel(concrete(row[1]))) for row in rows]
-    return max((np.max(x, initial=0.0, where=np.isfinite(x)) for x in sizes), default=0)
+    """The largest number that a recording computed with, of those that may have met its inputs:
+    beside the -1e30 of a mask they vanish."""
+    sizes = [(row[0], np.abs(np.ravel(concrete(row[1])))) for row in rows]
+    inputs = np.concatenate([[1.0], *(x for name, x in sizes if name == "input")])
+    every = np.concatenate([[0.0], *(x for _, x in sizes)])
+    return np.max(every, initial=0.0, where=every < 1e13 * np.max(inputs))
 
 
 def _agree(result, plain, rounding):

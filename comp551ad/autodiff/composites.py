@@ -280,6 +280,7 @@ _SHORT: dict[Callable, Callable] = {
     np.reciprocal: lambda x: 1.0 / x,
     np.float_power: power,
     np.fabs: lambda x: np.abs(x),
+    np.fix: lambda x: np.trunc(x),
     np.modf: lambda x: (x - np.trunc(x), np.trunc(x)),
     np.copysign: lambda a, b: np.abs(a) * np.where(np.signbit(b), -1.0, 1.0),
     np.logaddexp2: lambda a, b: np.logaddexp(a * _LOG2, b * _LOG2) / _LOG2,

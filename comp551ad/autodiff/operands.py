@@ -13,6 +13,8 @@ import numpy as np
 from .refusals import TraceError, kind_of
 
 FLOAT64 = np.dtype(np.float64)
+# No float is as large.
+_HUGE = 2**1024
 
 
 def as_input(value: Any, name: Any) -> Any:
@@ -22,25 +24,27 @@ def as_input(value: Any, name: Any) -> Any:
     """
     if type(value) is np.ndarray and value.dtype is FLOAT64 and value.shape:
         return _frozen_copy(value)
+    array = value
     # A pandas Series, say. A kind of ndarray of its own stays what it is.
     if hasattr(value, "__array__") and not isinstance(value, np.ndarray | np.generic):
-        value = np.asarray(value)
+        array = np.asarray(value)
     otherwise = ", or keep it out of the arguments to differentiate with respect to"
-    return _as_real(value, name, "fiu", otherwise)
+    return _as_real(array, value, name, "fiu", otherwise)
 
 
 def as_constant(value: Any, name: str) -> Any:
     """A constant operand of the operation ``name``: a float, or a read-only float64 copy."""
-    return _as_real(value, name, "fiub", "")
+    return _as_real(value, value, name, "fiub", "")
 
 
-def _as_real(value, name, kinds, otherwise):
-    """Masked arrays, matrices, arrays with units would be wrong as plain numbers."""
-    if type(value) is int or type(value) is float:
+def _as_real(value, given, name, kinds, otherwise):
+    """Masked arrays, matrices, arrays with units would be wrong as plain numbers. An error says
+    what was ``given``."""
+    if type(value) is float or (type(value) is int and abs(value) < _HUGE):
         return float(value)
     if isinstance(value, list | tuple):
         try:
-            value = np.asarray(value)
+            value = given = np.asarray(value)
         except ValueError as error:
             raise TraceError(
                 f"{name}: got a list that is no array, expected rows of equal length: {error}"
@@ -48,13 +52,12 @@ def _as_real(value, name, kinds, otherwise):
     is_number = isinstance(value, int | float | np.number | np.bool_)
     is_array = type(value) in (np.ndarray, np.memmap) or hasattr(value, "origin")
     array = np.asarray(value if is_number or is_array else None)
-    if (
-        array.dtype.kind in kinds
-    ):  # that of timedelta64, one of NumPy's integers, is "m"
+    # That of timedelta64, one of NumPy's integers, is "m".
+    if array.dtype.kind in kinds:
         return _frozen_copy(array) if array.shape else float(array)
-    name = name(value) if callable(name) else name
+    name = name(given) if callable(name) else name
     raise TraceError(
-        f"{name}: got {kind_of(value)}, expected real numbers or an array of them; convert it "
+        f"{name}: got {kind_of(given)}, expected real numbers or an array of them; convert it "
         f"with np.asarray(…, dtype=float){otherwise}"
     )
 

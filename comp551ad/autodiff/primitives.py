@@ -767,7 +767,10 @@ def _inverse(a):
     would be wrong. 1 = Σ aᵢⱼ yⱼᵢ has then no digit left."""
     y = np.linalg.inv(a)
     if _is_plain(a) and np.any(np.sum(np.abs(a * _flip(y)), axis=-1) > 1e15):
-        raise np.linalg.LinAlgError("Singular matrix")
+        raise np.linalg.LinAlgError(
+            "Singular matrix: got one that is singular up to rounding, expected an inverse with "
+            "right digits; add a small multiple of np.eye(n)"
+        )
     return y
 
 

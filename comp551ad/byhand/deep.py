@@ -224,12 +224,6 @@ def _statistics_axes(network: "Deep", given: Mapping[str, Any]) -> list:
     return [(M, M) for M in network.letters(hidden)[1:-1] if network.batch_norm]
 
 
-@shapes(U="N C", Y="N C")
-def _mean_loss(U: Array, Y: Array) -> float:
-    """The cost, from the scores: what comes before has checked its own arguments."""
-    return np.mean(cross_entropy(Y, U))
-
-
 @dataclass(frozen=True)
 class Deep:
     """A deep softmax network; its parameters are one flat tuple of arrays.
@@ -328,19 +322,22 @@ class Deep:
         up.U = np.dot(up.Z[-1], W_top) + b_top  # N x C
         return up
 
+    @shapes(X="N D", parameters=_parameter_axes, Y="N C")
     def cost(
         self, X: Array, Y: Array, parameters: Parameters, statistics: Statistics = None
     ) -> float:
         """Mean cross-entropy over the rows; X is N x D, Y N x C one-hot."""
-        return _mean_loss(self.forward(X, parameters, statistics).U, Y)
+        U = self.forward(X, parameters, statistics).U
+        return np.mean(cross_entropy(Y, U))
 
-    @shapes(X="N D")
+    @shapes(X="N D", parameters=_parameter_axes)
     def predict(
         self, X: Array, parameters: Parameters, statistics: Statistics = None
     ) -> Array:
         """Yh, N x C: the network's prediction for each row of X."""
         return softmax(self.forward(X, parameters, statistics).U)
 
+    @shapes(X="N D", parameters=_parameter_axes, Y="N C")
     def gradients(
         self, X: Array, Y: Array, parameters: Parameters
     ) -> tuple[Array, ...]:
