@@ -388,6 +388,11 @@ def test_signs_and_names_may_be_those_of_mathematics_and_light_up_whole(player):
         *("a₁ = x", "a₂ = a₁²", "a₃ = sin a₂", "a₄ = sin a₁", "a₅ = a₄²"),
         "a₆ = a₃ + a₅",
     ]
+    # A dash is what some keyboards make of a minus.
+    type_function(player, "atan(x) – np.arccos(x)")
+    assert player.locator("tbody th").all_text_contents() == [
+        *("a₁ = x", "a₂ = arctan a₁", "a₃ = arccos a₁", "a₄ = a₂ − a₃"),
+    ]
 
 
 def test_names_and_typed_texts_are_only_texts(open_page):
