@@ -71,7 +71,10 @@ function makeInputs(changed) {
 
   function replace(numbers) {
     at = [...numbers];
-    parts.forEach(show);
+    parts.forEach((one, k) => {
+      const isBeyond = Math.abs(numberOf(one, k)) > one.range.max;
+      (isBeyond ? spread : show)(one, k);
+    });
   }
 
   function pick(row, entry) {
