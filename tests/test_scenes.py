@@ -224,6 +224,13 @@ def test_batches_that_have_no_variance_are_refused(batches, words):
         batch_norm_player(batches, [1.0])
 
 
+def test_a_scale_that_overflows_is_refused():
+    with pytest.raises(
+        ValueError, match=r"^gamma, beta: got 1e\+300 and 0.0, which over"
+    ):
+        batch_norm_player([[1.0, 2.0]], [1.0], gamma=1e300)
+
+
 # ---------------------------------------------------------------- paths
 
 

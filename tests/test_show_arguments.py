@@ -61,12 +61,14 @@ RIGHT = [
     (c.surface_player, {"f": bowl, "start": (0, 0), "across": (-1, 1), "up": (-1, 1),
      "rate": 0.1}),
 ]  # fmt: skip
-WRONG = [None, -1.5, np.nan, "$x_{$", [None], {5: "a"}, [[1, 2], [3]], print, [], {}]
+ODD = "$x_{$"
+WRONG = [None, -1.5, np.nan, ODD, [ODD, "b"], {ODD: [1, 2]}, [None], {5: "a"}]
+WRONG += [[[1, 2], [3]], print, [], {}]
 # What of this an argument may take.
 TAKEN = {
     **dict.fromkeys(["ax", "iterations", "of", "step", "width"], [None]),
     **dict.fromkeys(["class_names", "feature_names"], [None, [[1, 2], [3]]]),
-    **dict.fromkeys(["alt", "label"], ["$x_{$"]),
+    **dict.fromkeys(["alt", "label"], [ODD]),
     **dict.fromkeys(["beta", "gamma", "slope", "x"], [-1.5]),
     "bold": [None, [], {}],
     "exponents": [{5: "a"}],
@@ -74,7 +76,7 @@ TAKEN = {
     "norms": [None, {}],
     "queries": [[]],
     "seed": [None, -1.5, np.nan],
-    "title": WRONG,
+    "title": [wrong for wrong in WRONG if wrong != ODD],
 }
 CASES = [
     pytest.param(f, right, name, id=f"{getattr(f, '__name__', 'f')}-{name}")

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from comp551ad.extras import extra
 from comp551ad.shapes import fit, require_finite
 
 
@@ -21,13 +22,26 @@ def expect(name: str, x: Any, kind: Any, words: str) -> None:
 
 
 def texts(name: str, given: Any, least: int = 0) -> list[str]:
-    """Words for a picture, at least so many."""
+    """Words for a picture, at least so many; what matplotlib can't set is refused here."""
+    with extra("show", "plots"):
+        from matplotlib.cbook import is_math_text
+        from matplotlib.mathtext import MathTextParser
+
     if isinstance(given, str):
         raise TypeError(f"{name}: got {given!r}, expected a list of words")
     expect(name, given, Iterable, "a list of words")
     words = list(map(str, given))
     if len(words) < least:
         raise ValueError(f"{name}: got {len(words)} names, expected {least}")
+    for word in words:
+        try:
+            if is_math_text(word):
+                MathTextParser("path").parse(word)
+        except ValueError as error:
+            raise ValueError(
+                f"{name}: got {word!r}, expected a formula between $ signs, such as "
+                "$x_1$; a dollar sign itself is written \\$"
+            ) from error
     return words
 
 

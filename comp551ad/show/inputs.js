@@ -31,8 +31,10 @@ function makeInputs(changed) {
     one.picks = shape.map((n, axis) =>
       number(`${name}, axis ${axis}`, { min: 0, max: n - 1, input: () => pick(row, entry()) }),
     );
-    const fields = [...one.picks, one.range, one.field];
-    const box = make("label.c5-row.c5-input", { "data-row": row }, make("b", name), ...fields);
+    const places = one.picks.flatMap((p, axis) => [axis ? "," : "[", p]);
+    if (places.length) places.push("]");
+    const parts = [make("b", name), ...places, one.range, one.field];
+    const box = make("label.c5-row.c5-input", { "data-row": row }, ...parts);
     return { ...one, box };
   }
 
@@ -51,7 +53,7 @@ function makeInputs(changed) {
     const x = numberOf(one, k);
     const indices = indicesOf(shapeOf(at[k]), entryOf(one.row));
     one.range.value = x;
-    const texts = [Number(x.toPrecision(7)), ...indices];
+    const texts = [Number(x.toPrecision(6)), ...indices];
     [one.field, ...one.picks].forEach((field, n) => {
       if (field !== document.activeElement) field.value = texts[n];
     });
@@ -69,7 +71,10 @@ function makeInputs(changed) {
 
   function replace(numbers) {
     at = [...numbers];
-    parts.forEach(show);
+    parts.forEach((one, k) => {
+      const isBeyond = Math.abs(numberOf(one, k)) > one.range.max;
+      (isBeyond ? spread : show)(one, k);
+    });
   }
 
   function pick(row, entry) {

@@ -29,7 +29,7 @@ function factorsOf(tree, whole, start, env) {
 
 // A part as an element, a heat map of at most so many pixels, with numbers in it where they are few.
 // A click on a cell calls pick(entry), where there is one to pick; `own` is the one that is picked.
-function matrixElement({ sign, text, value }, pick, own, room = [240, 50]) {
+function matrixElement({ sign, text, value }, pick, own, room = [240, 62]) {
   const box = make("span.c5-row.c5-part");
   if (sign) box.append(make("span.c5-sign", sign));
   if (isNumber(value)) {
@@ -49,18 +49,19 @@ function matrixElement({ sign, text, value }, pick, own, room = [240, 50]) {
     const part = Math.max(-1, Math.min(1, x / scale || 0));
     return Math.round(middle + Math.sign(part) * Math.sqrt(Math.abs(part)) * middle);
   };
+  const edge = Math.max(3, Math.min(14, Math.floor(Math.min(room[0] / wide, room[1] / tall))));
   const cells = Array.from({ length: tall * wide }, (_, k) => {
     const entry = Math.floor(k / wide) * columns + (k % wide);
     const x = value[entry];
-    // A negative entry also has a dot, the picked one a frame.
-    const looks = [x < 0 && !isFew ? "c5-negative" : "", pick && entry === own ? "c5-picked" : ""];
+    // A negative entry also has a dot if there is room, the picked one a frame.
+    const hasDot = x < 0 && !isFew && edge > 4;
+    const looks = [hasDot ? "c5-negative" : "", pick && entry === own ? "c5-picked" : ""];
     const style = `background-color: ${HEAT[level(x)]}; padding: 0 ${isFew ? 4 : 0}px`;
     const attributes = { class: looks.join(" "), style, click: () => pick?.(entry) };
     return make("span", attributes, isFew ? numberText(x) : "");
   });
-  const edge = Math.max(3, Math.min(14, Math.floor(Math.min(room[0] / wide, room[1] / tall))));
   const size = isFew ? "auto" : `${edge}px`;
-  const style = `grid: auto-flow ${size} / repeat(${wide}, ${size})`;
+  const style = `grid: auto-flow ${size} / repeat(${wide}, ${size}); gap: ${edge > 4 ? 1 : 0}px`;
   const label = `heat map of ${text}, ${shapeText(shape)}: ${summary}`;
   const cut = tall < rows || wide < columns ? `, first ${tall}×${wide}` : "";
   box.append(

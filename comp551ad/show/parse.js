@@ -25,7 +25,7 @@ const isFunction = (name) => Object.hasOwn(TABLE, name) && isElementwise(name) &
 const EXAMPLES = "sin, cos, tan, exp, log, sqrt, tanh, logistic, relu, abs, maximum";
 
 function tokensOf(source) {
-  return [...source.matchAll(TOKENS)].flatMap(
+  return [...source.replaceAll("–", "−").matchAll(TOKENS)].flatMap(
     ({ 0: whole, 1: name, 2: number, 3: sign, index }) => {
       const place = { from: index, to: index + whole.length };
       if (name) return { kind: "name", text: name, ...place };
@@ -96,7 +96,8 @@ function readStatements(source) {
     }
     if (kind !== "name") fail(`A name or a number is missing before “${text}”.`, from);
     if (text === "pi" || text === "π") return { c: Math.PI };
-    const op = Object.hasOwn(NAMES_MEANT, text) ? NAMES_MEANT[text] : text;
+    const arc = text.replace(/^a(?=(sin|cos|tan)h?$)/, "arc");
+    const op = Object.hasOwn(NAMES_MEANT, text) ? NAMES_MEANT[text] : arc;
     if (!isFunction(op)) {
       const or = "If it is a product, write it with *.";
       if (peek("("))

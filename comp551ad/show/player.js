@@ -163,12 +163,15 @@ function startPlayer(root, spec, place = 0, connect = null) {
     return several ? (panel.isReverse ? reverse : forward) : [...reverse, ...forward];
   }
 
+  const lookOf = (what) => (what === "value" ? "c5-number" : "c5-number c5-derivative");
   // A column has a kind of number, as a panel has them.
   function buildTable() {
     const last = panels.at(-1);
     columns = [[last, "value"], ...panels.map((panel) => [panel, panel.kind])];
     cells = program.rows.map(() => columns.map(() => make("td")));
-    const heads = columns.map(([, what]) => make("th", { scope: "col" }, what));
+    const heads = columns.map(([, what]) =>
+      make("th", { scope: "col", class: lookOf(what) }, what),
+    );
     const lines = cells.map((line, i) =>
       make("tr", { "data-row": i }, make("th", { scope: "row" }, last.equation(i)), ...line),
     );
@@ -216,7 +219,7 @@ function startPlayer(root, spec, place = 0, connect = null) {
     const asking = quiz.asks(bar.step);
     if (asking) at(true);
     columns.forEach(([panel, what], k) => {
-      const look = what === "value" ? "c5-number" : "c5-number c5-derivative";
+      const look = lookOf(what);
       cells.forEach((line, i) => {
         setText(line[k], panel.text(what, i));
         setClass(line[k], panel.gone(what, i) ? `${look} c5-gone` : look);

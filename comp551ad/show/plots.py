@@ -240,7 +240,8 @@ def plot_paths(
         ax: Axes to draw on; a new figure if left out.
 
     Raises:
-        ValueError: a name occurs twice in ``layers``, or an edge isn't there.
+        ValueError: a name occurs twice in ``layers`` or can't be set as a formula, or an edge
+            isn't there.
     """
     expect("layers", layers, Iterable, "lists of nodes' names")
     layers = [texts("layers", layer) for layer in layers]
@@ -254,6 +255,7 @@ def plot_paths(
         raise ValueError(
             f"layers: got {layers!r}, expected lists of nodes' names, each name once"
         )
+    formulas = texts("layers", [f"${name}$" for name in places])
     if lost := {name for edge in speeds for name in edge} - places.keys():
         raise ValueError(
             f"speeds: got edges of {sorted(lost, key=repr)}, expected nodes of the layers"
@@ -280,8 +282,9 @@ def plot_paths(
             x, y = (start + end) / 2
             ax.text(x, y, figures.number(speed), **text, **label)
     ring = {"boxstyle": "circle", "fc": palette.PAPER, "ec": palette.INK}
-    for name, (x, y) in places.items():
-        ax.text(x, y, f"${name}$", fontsize=18, bbox=ring, **text)
+    for formula, (x, y) in zip(formulas, places.values(), strict=True):
+        ax.text(x, y, formula, fontsize=18, bbox=ring, **text)
+    (title,) = texts("title", [title])
     ax.set_title(title, fontsize=TITLE_SIZE, color=palette.INK)
     ax.set_axis_off()
     ax.margins(0.12, 0.3)
@@ -386,6 +389,7 @@ def dress(
         smaller: by how many points the text is smaller than a lecture hall needs; then
             there are no minor ticks either.
     """
+    (title,) = texts("title", [title])
     ink: dict[str, Any] = {"color": palette.INK}
     ax.set_title(title, fontsize=TITLE_SIZE - smaller, pad=12 - smaller, **ink)
     ax.set_xlabel(xlabel, fontsize=LABEL_SIZE - smaller, **ink)

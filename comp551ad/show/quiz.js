@@ -108,6 +108,9 @@ function isSame(x, y) {
   return entriesOf(x).every((e, k) => Math.abs(e - others[k]) <= 1e-8 * (1 + Math.abs(e)));
 }
 
+// Choices stand in an order that tells nothing, and stay in it.
+const mixed = (text) => [...text].reduce((h, c) => (h * 31 + c.codePointAt(0)) % 65521, 7);
+
 // The question before a step, at its numbers; null if there is nothing to ask.
 function questionOf(panel, step) {
   const { env, kind, about, seed } = panel;
@@ -138,8 +141,7 @@ function questionOf(panel, step) {
   const choices = wrongs.length ? [right, ...wrongs.slice(0, MOST_WRONG)] : [];
   return {
     ask: term ? `the share of ${derivative} through ${panel.value(term.node)}` : derivative,
-    // In an order that tells nothing.
-    choices: choices.sort((a, b) => (a.text < b.text ? -1 : 1)),
+    choices: choices.sort((a, b) => mixed(row + a.text) - mixed(row + b.text)),
     wrongs,
     answer: isValue ? value : null,
     result: `${right.text}${right.text.endsWith(valueText(value)) ? "" : ` = ${valueText(value)}`}.`,
@@ -188,7 +190,7 @@ function makeQuiz(host) {
     title: "Answer before each step is shown",
     "aria-pressed": "false",
   });
-  const scored = make("span.c5-score");
+  const scored = make("small.c5-score");
   const asked = make("b.c5-asked");
   const kind = button("button.c5-kind", "", () => {
     byNumber = !byNumber;
@@ -207,7 +209,7 @@ function makeQuiz(host) {
   const box = make(
     "div.c5-quiz",
     { hidden: true, role: "group", "aria-label": "Predict" },
-    make("small.c5-row", asked, scored),
+    make("div.c5-row", asked, scored),
     choices,
     line,
     verdict,
@@ -315,7 +317,7 @@ function makeQuiz(host) {
     });
   }
   function choiceButton({ text }, n) {
-    const one = button("button.c5-row", n + 1, () => pick(n));
+    const one = button("button.c5-row", make("small", `${n + 1}.`), () => pick(n));
     one.append(make("span.c5-choice", text), make("b.c5-sign"));
     return one;
   }

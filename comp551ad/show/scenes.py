@@ -402,7 +402,7 @@ def batch_norm_player(
 
     Raises:
         ValueError: there are no batches, one has fewer than two values, or something is nan
-            or infinite.
+            or infinite, or becomes so by gamma and beta.
     """
     expect("batches", batches, Iterable, "arrays (N,)")
     trained = [_row(f"batches[{k}]", batch, 2) for k, batch in enumerate(batches)]
@@ -411,13 +411,24 @@ def batch_norm_player(
     tested = _row("queries", tested) if tested.size else tested
     gamma, beta = finite_number("gamma", gamma), finite_number("beta", beta)
     rate = finite_number("rate", rate, 0, 1)
+
+    def scaled(Qh):
+        with np.errstate(all="ignore"):
+            R = gamma * Qh[:, 0] + beta
+            if not np.isfinite(R.var()):
+                raise ValueError(
+                    f"gamma, beta: got {gamma} and {beta}, which overflow, expected smaller "
+                    "numbers"
+                )
+        return R
+
     average: Any = None
     points: list = []
     words: list = []
     for k, batch in enumerate(trained, start=1):
         Qh, _, statistics = normalize(batch[:, None])  # N x 1
         average = running_average(average, [statistics], len(batch), rate)
-        R = gamma * Qh[:, 0] + beta
+        R = scaled(Qh)
         points.append((batch, R))
         kept = f"running average: {_in_words(average[0])}"
         said = {
@@ -428,7 +439,7 @@ def batch_norm_player(
         words.append(said)
     for query in tested:
         Qh, *_ = normalize(np.array([[query]]), statistics=average[0])
-        R = gamma * Qh[:, 0] + beta
+        R = scaled(Qh)
         points.append(([query], R))
         said = {
             "title": "Test: a single value, normalized by the running averages",

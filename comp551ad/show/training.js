@@ -332,11 +332,12 @@ function startSurface(root, spec) {
   const descent = makeDescent(root, { count: 1, rate, advance, restart, paint });
   const { typed, wrong } = makeTyped(readTyped);
   typed.value = first.typed;
+  const ranges = [spec.across, spec.up];
   const inputs = makeInputs(() => move(inputs.at));
   const status = make("p.c5-status");
   const label =
     "The surface from above, the bluer the lower; the point, its path, minus the gradient";
-  const map = makePlane(label, spec.across, spec.up);
+  const map = makePlane(label, ...ranges);
   const way = draw("polyline.c5-way");
   const arrow = draw("path.c5-arrow");
   const point = draw("svg", arrow, draw("circle.c5-dot", { r: 7, fill: "#e69f00" }));
@@ -412,7 +413,7 @@ function startSurface(root, spec) {
   }
   function move(point) {
     descent.pause();
-    start(point);
+    start(point.map((x, k) => Math.max(ranges[k][0], Math.min(ranges[k][1], x))));
     paint();
   }
   map.drag(() => true, move);

@@ -121,9 +121,12 @@ def surface_player(
         ValueError: f doesn't return one number; start, across or up aren't two numbers.
     """
     expect("f", f, Callable, "a function of two numbers")
-    pairs = {"start": "N", "across": "N", "up": "N"}
-    start, across, up = map(np.ndarray.tolist, finite_arrays(pairs, start, across, up))
-    count("start's length", len(start), 2, 2)
+    shapes = {"start": "A", "across": "B", "up": "C"}
+    pairs = list(map(np.ndarray.tolist, finite_arrays(shapes, start, across, up)))
+    for name, pair in zip(shapes, pairs, strict=True):
+        if len(pair) != 2:
+            raise ValueError(f"{name}: got {len(pair)} numbers, expected two")
+    start, across, up = pairs
     for name, (low, high) in {"across": across, "up": up}.items():
         if low >= high:
             raise ValueError(

@@ -388,6 +388,11 @@ def test_signs_and_names_may_be_those_of_mathematics_and_light_up_whole(player):
         *("a₁ = x", "a₂ = a₁²", "a₃ = sin a₂", "a₄ = sin a₁", "a₅ = a₄²"),
         "a₆ = a₃ + a₅",
     ]
+    # A dash is what some keyboards make of a minus.
+    type_function(player, "atan(x) – np.arccos(x)")
+    assert player.locator("tbody th").all_text_contents() == [
+        *("a₁ = x", "a₂ = arctan a₁", "a₃ = arccos(a₁)", "a₄ = a₂ − a₃"),
+    ]
 
 
 def test_names_and_typed_texts_are_only_texts(open_page):
@@ -509,6 +514,19 @@ def test_a_question_is_asked_again_at_other_inputs(player):
     expect(player.locator(".c5-asked")).to_have_text("Which formula gives ā₅?")
     player.get_by_role("button", name="Show me").click()
     expect(player.locator(".c5-verdict")).to_contain_text("It is ā₅ = ā₆·cos a₅")
+
+
+def test_the_right_choice_may_stand_anywhere(player):
+    type_function(player, TEN)
+    press(player, "Predict")
+    places = set()
+    while count(player).split(" / ")[0] != count(player).split(" / ")[1]:
+        if player.locator(".c5-choices").is_visible():
+            press(player, "Show me")
+            choices = player.locator(".c5-choices button").all()
+            places |= {k for k, one in enumerate(choices) if "✓" in one.inner_text()}
+        press(player, "Next")
+    assert places == set(range(5))
 
 
 @pytest.mark.parametrize("step", range(6, 15))
@@ -666,7 +684,23 @@ def test_the_graph_has_most_of_the_width_and_no_number_is_cut(open_page, width, 
         left = min(n["x"] for n in nodes)
         right = max(n["x"] + n["width"] for n in nodes)
         assert right - left > 0.95 * graph["width"]
+    else:
+        heat = player.locator(".c5-matrices")
+        assert heat.evaluate("p => p.clientHeight && p.scrollHeight <= p.clientHeight")
     assert player.evaluate(CUT) == 0
+
+
+def test_of_both_modes_the_code_stands_beside_the_table(open_page):
+    player = open_page(**LAPTOP).show(KINDS["modes"](), style="margin:0")
+    code, table = (player.locator(f".c5-{x}").bounding_box() for x in ("code", "table"))
+    assert code["y"] == table["y"] and code["x"] + code["width"] < table["x"]
+
+
+def test_on_paper_there_are_no_controls(player):
+    player.page.emulate_media(media="print")
+    for part in (".c5-bar", ".c5-source", ".c5-inputs"):
+        expect(player.locator(part)).to_be_hidden()
+    expect(player.locator(".c5-table")).to_be_visible()
 
 
 @pytest.mark.parametrize(
@@ -764,6 +798,8 @@ def test_a_point_on_a_surface_is_moved_and_descends(open_page):
     for _ in range(3):
         press(player, "Step")
     assert status(player).startswith("Step 3: f = ")
+    field(player, "x").fill("9")  # the surface ends at 2
+    expect(player.locator(".c5-status")).to_contain_text("; x = 2, ")
     type_function(player, "x**2 + 3*y**2")
     expect(player.locator(".c5-status")).to_contain_text(
         "f = 4.44; x = −1.2, ∂f/∂x = −2.4"
