@@ -19,11 +19,12 @@ from itertools import repeat
 import numpy as np
 import pytest
 
+from comp551ad.exercises import checking
 from comp551ad.exercises.catalogue import catalogue
 from comp551ad.exercises.checking import judge
 from comp551ad.exercises.clues import clue
 from comp551ad.exercises.errors import in_the_students_words
-from comp551ad.exercises.exercise import Exercise, ShortNumbers
+from comp551ad.exercises.exercise import Exercise, Mistake, ShortNumbers
 from comp551ad.exercises.formulas import FormulaFault, formulas
 from comp551ad.exercises.guard import stoppable, time_limit
 from comp551ad.exercises.places import place
@@ -285,6 +286,21 @@ def test_what_never_ends_is_stopped_everywhere(answer, where, monkeypatch):
         assert stopped(answer) == LIMITS[answer]
 
 
+@pytest.mark.parametrize("alarms", [True, False])
+def test_where_the_search_for_a_name_takes_too_long_there_is_evidence(
+    alarms, monkeypatch
+):
+    if not alarms:
+        monkeypatch.delattr("signal.setitimer", raising=False)
+    endless = Mistake("endless", for_ever, "")
+    verdict = judge(small(seconds=0.2, mistakes=(endless,)), lambda x: 8.0)
+    assert verdict.mistakes == ("right for some inputs only",)
+    assert verdict.says == (
+        "For x = 3: your answer is 8; expected 6.",
+        "It is right for x = 4.",
+    )
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="no alarms there")
 def test_a_loop_that_catches_every_error_is_stopped():
     assert stopped(for_ever_and_catches) == LIMITS[for_ever]
@@ -313,6 +329,28 @@ def test_an_alarm_that_rings_while_a_limit_ends_changes_nothing(
         monkeypatch.setattr(module, step, ringing)
     monkeypatch.undo()
     assert (rung, state()) == ([step], before)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no alarms there")
+def test_nor_does_one_that_rings_in_a_watch_that_was_not_taken_off(monkeypatch):
+    def state():
+        return signal.getsignal(signal.SIGALRM), signal.getitimer(0)
+
+    before, rung, module_of = state(), [], checking._module
+
+    def ringing(frame):
+        if frame.f_code is time_limit.__exit__.__code__ and not rung:
+            rung.append(frame.f_code.co_name)
+            signal.raise_signal(signal.SIGALRM)
+        return module_of(frame)
+
+    monkeypatch.setattr(checking, "_module", ringing)
+    try:
+        with time_limit(60.0):
+            sys.setprofile(checking._Watch(small, ("comp551ad.grad",))._profile)
+    finally:
+        sys.setprofile(None)
+    assert (rung, state()) == (["__exit__"], before)
 
 
 def test_iterators_that_can_be_stopped_give_what_those_of_itertools_give():

@@ -388,6 +388,13 @@ CHEATING_ANSWERS = {
     },
     "uses the library": {"softmax_jacobian": BY_LIBRARY},
     "hides its functions": {"softmax_jacobian": BY_LIBRARY},
+    "copies the library": {
+        "softmax_jacobian": "import shutil\nimport comp551ad\n"
+        "shutil.copytree(comp551ad.__path__[0], 'mine')\n"
+        "from mine.autodiff.jacobians import jacobian\n"
+        "from mine.functions import softmax\n"
+        "def softmax_jacobian(p):\n    return jacobian(softmax)(np.log(p))",
+    },
     "uses it in a thread": {
         "softmax_jacobian": BY_LIBRARY.replace("def softmax_jacobian", "def found")
         + "import threading\ndef softmax_jacobian(p):\n    kept = []\n"
@@ -630,7 +637,7 @@ def test_details_name_the_mistake_and_the_forbidden(graded):
     assert found["wrong", "pull_back"] == "the transpose is missing"
     assert found["wrong", "softmax_jacobian"] == "not a function"
     library = {who: found[who, "softmax_jacobian"] for who in CHEATING_ANSWERS}
-    for who in ("uses the library", "uses it by another name"):
+    for who in ("uses the library", "uses it by another name", "copies the library"):
         assert library[who] == "it calls the library's own"
     # The refusal is raised in the thread, whose list stays empty.
     assert library["uses it in a thread"] == "it raises IndexError"
@@ -939,6 +946,16 @@ def test_an_lms_gets_its_own_table_back_with_totals(tmp_path, text, name, who, r
     assert row in written and len(written.splitlines()) == len(text.splitlines())
     assert ("Points Possible,,,,,3" in written) == ("Points Possible" in text)
     assert text.splitlines()[-1] in written  # of somebody who handed in nothing
+
+
+def test_two_submissions_with_one_id_are_said(tmp_path):
+    both = [somebody("li z"), somebody("li zoe"), somebody("ann")]
+    for graded in both[:2]:
+        graded.id = "123"
+    write_all(tmp_path, both, Course(TWO), None)
+    told = {name: row["problems"] for name, row in rows_in(tmp_path).items()}
+    assert told["ann"] == "" and told["li z"] == told["li zoe"]
+    assert "another submission has the same id" in told["li z"]
 
 
 def test_a_roster_of_another_kind_is_refused(tmp_path):

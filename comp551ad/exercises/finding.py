@@ -4,7 +4,8 @@ Where answer and witness differ, `finding` looks for something that gives the sa
 answer in every case: a mistake of the exercise's own, a usual one (sign, transpose, 1/N),
 one edit of the solution (`slips.py`), or a piece too much in the answer (`mending.py`), for
 the answer as a whole, then for each part of it. Where nothing fits, it says where: for which
-inputs the answer is right, and in which line it leaves the solution's way.
+inputs the answer is right, and in which line it leaves the solution's way; and so where the
+search for a name takes too long.
 
     Trial      one case, tried out
     Finding    names of mistakes, what to say of them, and a case that fails
@@ -27,7 +28,7 @@ from .clues import clue
 from .errors import in_the_students_words, is_theirs
 from .exercise import Exercise, plainly
 from .formulas import FormulaFault
-from .guard import TimeLimit
+from .guard import TimeLimit, in_time
 from .language import _
 from .mending import mends
 from .places import place
@@ -97,14 +98,8 @@ def finding(
         return _raised(search, answer)
     paths = list(dict.fromkeys(p for t in missed for p in _wrong_parts(exercise, t)))
     paths = [p for p in paths if p not in exercise.derived] or paths
-    whole = search.whole()
-    found = dict.fromkeys(paths, whole) if whole else search.parts(paths)
-    if not any(found.values()):
-        found = dict.fromkeys(paths, search.slip(None))
-    found = {path: found[path] or search.slip(path) for path in paths}
-    unnamed = [path for path in paths if not found[path]]
-    found |= dict.fromkeys(unnamed, search.mended(answer, unnamed))
-    found = {path: found[path] or search.symptom(path) for path in paths}
+    unnamed: dict[str, _Suspect | None] = dict.fromkeys(paths)
+    found = in_time(exercise.seconds, lambda: search.named(answer, paths), unnamed)
     if not any(found.values()):
         return _unexplained(search, answer, paths)
     return _explained(search, found)
@@ -202,6 +197,17 @@ class _Search:
     def whole(self) -> _Suspect | None:
         """The own mistake that gives all of what the answer gives."""
         return next((s for s in self.own if self._gives(s, None)), None)
+
+    def named(self, answer: Callable, paths: list[str]) -> dict[str, _Suspect | None]:
+        """The mistake that each of these parts has, None where it has no name."""
+        whole = self.whole()
+        found = dict.fromkeys(paths, whole) if whole else self.parts(paths)
+        if not any(found.values()):
+            found = dict.fromkeys(paths, self.slip(None))
+        found = {path: found[path] or self.slip(path) for path in paths}
+        unnamed = [path for path in paths if not found[path]]
+        found |= dict.fromkeys(unnamed, self.mended(answer, unnamed))
+        return {path: found[path] or self.symptom(path) for path in paths}
 
     def _in_another_order(self) -> Iterator[_Suspect]:
         witness, parts = self.exercise.witness, self.exercise.parts
@@ -437,7 +443,7 @@ def _unexplained(search: _Search, answer: Callable, paths: list[str]) -> Finding
     everywhere = list(exercise.parts_of(trial.right))
     if sort == "value" and paths not in ([""], everywhere):
         name = f"{', '.join(paths)}: {name}"
-    where = "" if exercise.secret else place(exercise, answer, trial.arguments)
+    where = "" if exercise.secret else _place(search, answer, trial)
     says = (line, right_for, where)
     parts = _parts(search, dict.fromkeys(paths))
     return Finding((name,), tuple(filter(None, says)), trial.arguments, parts)
@@ -446,7 +452,15 @@ def _unexplained(search: _Search, answer: Callable, paths: list[str]) -> Finding
 def _clue(search: _Search, answer: Callable) -> str:
     good = [t.arguments for t in search.trials if t not in search.missed]
     bad = [t.arguments for t in search.missed]
-    return clue(search.exercise, good, bad, answer)
+    exercise = search.exercise
+    look = lambda: clue(exercise, good, bad, answer)  # noqa: E731
+    return in_time(exercise.seconds / 4, look, "")
+
+
+def _place(search: _Search, answer: Callable, trial: Trial) -> str:
+    exercise = search.exercise
+    look = lambda: place(exercise, answer, trial.arguments)  # noqa: E731
+    return in_time(exercise.seconds / 4, look, "")
 
 
 def _returned(exercise: Exercise, answer: Callable, arguments: tuple) -> str:
@@ -475,9 +489,12 @@ def _raised(search: _Search, answer: Callable) -> Finding:
     if isinstance(error, FormulaFault):
         return told(_("it can't be read as a formula"), str(error))
     line = in_the_students_words(error)
-    found = search.whole() or search.slip(None)
-    found = found or search.mended(answer, list(exercise.parts_of(trial.right)))
-    if found:
+    paths = list(exercise.parts_of(trial.right))
+    if found := in_time(
+        exercise.seconds,
+        lambda: search.whole() or search.slip(None) or search.mended(answer, paths),
+        None,
+    ):
         return told(found.name, line, _hint(found.hint))
     if not is_theirs(error):
         what = _(

@@ -3,9 +3,10 @@
     as_it_was    puts back what answers change by accident: seeds, error states, folders
     TimeLimit    raised in an answer that doesn't end
     time_limit   raises it, on every system and in every thread
+    in_time      what a function returns, or something else where it takes too long
     stoppable    gives an answer iterators that a time limit can stop
 
-Read by `checking.py`.
+Read by `checking.py` and `finding.py`.
 """
 
 import builtins
@@ -21,6 +22,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -141,15 +143,16 @@ class time_limit:
             signal.setitimer(signal.ITIMER_REAL, *self.timer)  # somebody else's
 
     def _ring(self, _: int, frame: Any) -> None:
-        theirs = []
-        while frame is not None and not _is_ours(frame):
-            theirs.append(frame)
+        stack = []
+        while frame is not None:
+            stack.append(frame)
             frame = frame.f_back
-        # A limit that begins or ends, or looks at the clock: it is not left half done.
-        if frame is not None and frame.f_code.co_filename == __file__:
+        # A limit that begins or ends, or looks at the clock, isn't left half done: not by
+        # what it calls either, as a profiler that is still at work.
+        if any(step.f_code in _METHODS for step in stack):
             return
         sys.settrace(self._look)
-        for step in theirs:
+        for step in takewhile(lambda frame: not _is_ours(frame), stack):
             step.f_trace = self._look(step, "call", None)
         raise TimeLimit
 
@@ -161,6 +164,18 @@ class time_limit:
         if event == "opcode" and time.monotonic() > self.end:
             raise TimeLimit
         return self._look
+
+
+_METHODS = {m.__code__ for m in vars(time_limit).values() if inspect.isfunction(m)}
+
+
+def in_time(seconds: float, look: Callable[[], Any], otherwise: Any) -> Any:
+    """What `look()` returns, or `otherwise` where that takes longer."""
+    try:
+        with time_limit(seconds):
+            return look()
+    except TimeLimit:
+        return otherwise
 
 
 def _is_ours(frame: Any) -> bool:

@@ -102,9 +102,16 @@ class Answerer:
     def _refuse(self, forbidden: tuple[str, ...]) -> None:
         for room in forbidden:
             _import_all(room.rpartition(".")[0])
-        for function in [each for each in get_objects() if type(each) is FunctionType]:
-            name = f"{function.__module__}.{function.__qualname__}"
-            if name.startswith(forbidden):
+        functions = [each for each in get_objects() if type(each) is FunctionType]
+        names = {each: f"{each.__module__}.{each.__qualname__}" for each in functions}
+        ours = [each for each in functions if names[each].startswith(forbidden)]
+        known = {_gist(each): names[each] for each in ours}
+        # The library's files under other names are still the library; what stands in the
+        # notebook may be an answer that happens to be written in the same way.
+        named = [each for each in functions if "<" not in each.__qualname__]
+        copies = [each for each in named if each.__module__ != "__main__"]
+        for function in {*ours, *copies}:
+            if name := known.get(_gist(function)):
                 self.refused.append((function, function.__code__))
                 function.__code__ = _refusal(name, function.__code__)
 
@@ -112,6 +119,11 @@ class Answerer:
         for function, code in self.refused:
             function.__code__ = code
         self.refused.clear()
+
+
+def _gist(function: FunctionType) -> tuple:
+    code = function.__code__
+    return function.__qualname__, code.co_code, code.co_names
 
 
 def _import_all(name: str) -> None:

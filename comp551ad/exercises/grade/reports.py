@@ -13,6 +13,7 @@ import html
 import re
 import tomllib
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -222,6 +223,7 @@ def write_all(
     everyone = sorted(everyone, key=lambda graded: graded.student)
     emails = {g.student: roster.email_of(g) if roster else "" for g in everyone}
     totals = {g.student: course.total(g, emails[g.student]) for g in everyone}
+    ids = Counter(graded.id for graded in everyone if graded.id)
     columns = [f"{e.lecture} {e.name}" for e in course.exercises]
     ends = ["late days", "total", "out of", "problems"]
     grades: list[list[Any]] = [["student", "id", "email", *columns, *ends]]
@@ -233,7 +235,8 @@ def write_all(
         who = graded.student
         points = [_points(graded, exercise) for exercise in course.exercises]
         late = course.late_days(graded, emails[who]) or ""
-        summary = [late, totals[who], course.out_of, "; ".join(graded.problems)]
+        problems = graded.problems + [_SAME_ID] * (ids[graded.id] > 1)
+        summary = [late, totals[who], course.out_of, "; ".join(problems)]
         grades.append([who, graded.id, emails[who], *points, *summary])
         for e, earned in zip(course.exercises, points, strict=True):
             result = graded.results[e.name]
@@ -277,6 +280,7 @@ def _file_name(graded: Graded) -> str:
     return f"{readable}-{own[:8]}.html"
 
 
+_SAME_ID = "another submission has the same id, and the LMS's table takes one of them"
 _BEGINS_FORMULA = ("=", "+", "-", "@")
 _MARKS = {"passed": "✓", "not yet": "✗", "not attempted": "○"}
 _STYLE = """body{font:16px/1.5 sans-serif;max-width:50em;margin:2em auto;padding:0 1em}
