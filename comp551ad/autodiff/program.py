@@ -368,7 +368,8 @@ def _derived(f, args, kwargs, wrt, value, kinds) -> Computation:
 
     def gradient_of(leaf):
         node = expressions.node_of(adjoints[leaf.index], outer)
-        return Output(expressions.spread(node, leaf.shape), input_of(leaf))
+        node = expressions.spread(expressions.as_float(node), leaf.shape)
+        return Output(node, input_of(leaf))
 
     results = []
     if value:
