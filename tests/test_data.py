@@ -453,8 +453,9 @@ def test_a_hidden_constant_shows_where_all_data_are_alike(hidden, alike, kind):
 @pytest.mark.parametrize("buffered", [False, True])
 def test_a_gradient_that_data_alone_makes_is_of_floats(buffered):
     v = np.array([True, False, True])
-    f = lambda a, v: np.sum(a * v)
-    da = write_gradient(f, 2.0, v, wrt="a", buffered=buffered)(2.0, v)
+    da = write_gradient(lambda a, v: np.sum(a * v), 2.0, v, wrt="a", buffered=buffered)(
+        2.0, v
+    )
     assert type(da) is float and da == 2.0
     x = np.array([0.5, 2.0])
     dx = write_gradient(lambda x: np.sum(x * (x < 1)), x, buffered=buffered)(x)
