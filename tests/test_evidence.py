@@ -355,8 +355,9 @@ def test_nor_does_one_that_rings_in_a_watch_that_was_not_taken_off(monkeypatch):
 
 def test_iterators_that_can_be_stopped_give_what_those_of_itertools_give():
     def some():
-        endless = itertools.count(3, 0.5), itertools.cycle("ab"), repeat(7)
+        endless = itertools.count(3, 0.5), itertools.cycle("ab"), repeat(object=7)
         ends = itertools.cycle(()), repeat(7, 2), repeat(7, 0)
+        endless += (itertools.cycle(itertools.count()),)
         return *(list(itertools.islice(each, 5)) for each in endless), *map(list, ends)
 
     expected, before = some(), (itertools.count, repeat)

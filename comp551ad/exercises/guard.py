@@ -193,15 +193,18 @@ def _count(start: Any = 0, step: Any = 1) -> Iterator[Any]:
 
 
 def _cycle(values: Iterable[Any]) -> Iterator[Any]:
-    kept = list(values)
+    kept = []
+    for value in values:
+        kept.append(value)
+        yield value
     while kept:
         yield from kept
 
 
-def _repeat(value: Any, times: int | None = None) -> Iterator[Any]:
+def _repeat(object: Any, times: int | None = None) -> Iterator[Any]:
     left = times
     while left is None or left > 0:
-        yield value
+        yield object
         left = left and left - 1
 
 
