@@ -269,6 +269,7 @@ LIMITS = {
     for_ever: ("it was stopped before it gave an answer",),
     lambda x: NeverCompared(): ("it can't be looked at",),
     lambda x: sum(itertools.count()): ("it was stopped before it gave an answer",),
+    lambda x: sum(range(10**12)): ("it was stopped before it gave an answer",),
     lambda x: max(repeat(x)): ("it was stopped before it gave an answer",),
     lambda x: set(itertools.cycle([x])): ("it was stopped before it gave an answer",),
 }
@@ -355,10 +356,15 @@ def test_nor_does_one_that_rings_in_a_watch_that_was_not_taken_off(monkeypatch):
 
 def test_iterators_that_can_be_stopped_give_what_those_of_itertools_give():
     def some():
-        endless = itertools.count(3, 0.5), itertools.cycle("ab"), repeat(object=7)
-        ends = itertools.cycle(()), repeat(7, 2), repeat(7, 0)
-        endless += (itertools.cycle(itertools.count()),)
-        return *(list(itertools.islice(each, 5)) for each in endless), *map(list, ends)
+        long = range(0, 10**30, 7)
+        endless = [
+            *(itertools.count(3, 0.5), itertools.cycle("ab"), repeat(object=7)),
+            *(itertools.cycle(itertools.count()), long, reversed(long[:9])),
+        ]
+        ends = itertools.cycle(()), repeat(7, 2), repeat(7, 0), range(9, 2, -3)
+        asked = len(long[:5]), 14 in long, long[-1], long.step, isinstance(long, range)
+        firsts = (list(itertools.islice(each, 5)) for each in endless)
+        return *firsts, *map(list, ends), asked
 
     expected, before = some(), (itertools.count, repeat)
     with stoppable(some):

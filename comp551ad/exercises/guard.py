@@ -115,7 +115,7 @@ class time_limit:
     An alarm rings where there are alarms: in the main thread, but not on Windows. After
     it, and elsewhere from the beginning, the clock is looked at before every step of the
     answer, so that one which catches all errors is stopped, too. What never comes back from
-    C isn't stopped, as `sum(range(10**12))`; for endless iterators there is `stoppable`.
+    C isn't stopped, as a product of huge matrices; for long iterators there is `stoppable`.
     """
 
     def __init__(self, seconds: float):
@@ -208,24 +208,61 @@ def _repeat(object: Any, times: int | None = None) -> Iterator[Any]:
         left = left and left - 1
 
 
+class _Kind(type):
+    def __instancecheck__(cls, value: Any) -> bool:
+        return type(value) in (range, cls)
+
+
+class _Range(metaclass=_Kind):
+    """A `range`; a long one is run through in Python, else it is Python's own."""
+
+    numbers: range
+
+    def __new__(cls, *bounds: Any) -> Any:
+        numbers = range(*bounds)
+        if not numbers[10**6 :]:
+            return numbers
+        long = super().__new__(cls)
+        long.numbers = numbers
+        return long
+
+    def __iter__(self) -> Iterator[int]:
+        for number in self.numbers:  # noqa: UP028
+            yield number
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __getitem__(self, where: Any) -> Any:
+        return self.numbers[where]
+
+    def __contains__(self, number: object) -> bool:
+        return number in self.numbers
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.numbers, name)
+
+
 _ENDLESS: dict[Any, Callable[..., Iterator[Any]]] = {
     itertools.count: _count,
     itertools.cycle: _cycle,
     itertools.repeat: _repeat,
 }
 # Steps of these are the answer's: a time limit may stop them.
-_ANSWERS = [generator.__code__ for generator in _ENDLESS.values()]
+_ANSWERS = [each.__code__ for each in (*_ENDLESS.values(), _Range.__iter__)]
 
 
 @contextlib.contextmanager
 def stoppable(answer: Callable[..., Any]) -> Iterator[None]:
-    """The endless iterators of `itertools` are generators meanwhile, written in Python.
+    """The endless iterators of `itertools` and long ranges are written in Python meanwhile.
 
     A function in C that runs through one, as in `sum(count())`, comes back for each step,
     and a time limit can stop it. The names that the answer's notebook has for them are
     exchanged as well.
     """
     names = answer.__globals__ if inspect.isfunction(answer) else {}
+    if own_range := "range" not in names:
+        names["range"] = _Range
     exchanged = [
         (namespace, name, value)
         for namespace in (vars(itertools), names)
@@ -239,3 +276,5 @@ def stoppable(answer: Callable[..., Any]) -> Iterator[None]:
     finally:
         for namespace, name, value in exchanged:
             namespace[name] = value
+        if own_range:
+            names.pop("range", None)
