@@ -142,6 +142,7 @@ NAMED_ELSEWHERE = {
         "softmax subtract transpose",
     ),
     "autodiff/emit.py": ("1/N and .T", "divide transpose"),
+    "autodiff/trials.py": ("what chooses entries by an index", "getitem"),
     "show/dot.py": ("Graphviz's program", "dot"),
     "show/formula.py": (
         "what is written without a name: signs, powers, indices, .T",

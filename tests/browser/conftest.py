@@ -260,7 +260,7 @@ ALL_IS_SHOWN = """count =>
 
 # The status bar may still show the kernel of the notebook before.
 KERNEL_IS_IDLE = """() => {
-  const kernel = jupyterapp.shell.currentWidget.sessionContext.session?.kernel;
+  const kernel = jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel;
   return kernel?.connectionStatus === 'connected' && kernel.status === 'idle';
 }"""
 
