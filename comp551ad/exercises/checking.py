@@ -125,7 +125,9 @@ def judge(exercise: Exercise, answer: Callable) -> Verdict:
     """
     with as_it_was(), stoppable(answer):
         try:
-            return _judged(exercise, answer)
+            # A generator has exceptions of its own: one that an answer was catching when it
+            # was stopped would stay with the notebook, as the context of all its errors.
+            return next(_judged(exercise, answer) for once in "1")
         except (WitnessFailed, KeyboardInterrupt):
             raise
         except TimeLimit:
