@@ -315,9 +315,14 @@ def _written(value: Any) -> str:
     if isinstance(value, np.ndarray) and value.ndim and value.size > 12:
         return _("an array of shape {shape}").format(shape=value.shape)
     if isinstance(value, np.ndarray) and value.ndim:
-        digits = 4 if len(np.unique(value.round(4))) == len(np.unique(value)) else 8
+        # What differs in the array differs in print, even 0 and 1e-15.
+        kinds = len(np.unique(value))
+        enough = [d for d in (4, 8) if len(np.unique(value.round(d))) == kinds]
         text = np.array2string(
-            value, precision=digits, separator=", ", suppress_small=True
+            value,
+            precision=enough[0] if enough else 8,
+            separator=", ",
+            suppress_small=bool(enough),
         )
         return " ".join(text.split())
     if isinstance(value, np.ndarray):

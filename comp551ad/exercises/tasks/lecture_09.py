@@ -245,6 +245,7 @@ def _loop_cases(rng: np.random.Generator) -> list[tuple]:
     lists = [
         (3, model, 7),
         (3, model, 6),
+        (3, model, 5),
         (1, [("multiply", 1, 1), ("multiply", 2, 1), ("subtract", 3, 2)], 4),
         (2, [("subtract", 1, 2), ("sin", 3), ("multiply", 4, 3), ("add", 5, 1)], 6),
         (1, [("sin", 1), ("input",), ("multiply", 2, 3)], 4),

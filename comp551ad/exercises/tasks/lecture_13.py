@@ -197,7 +197,7 @@ continuation = Exercise(
             "The question is where the last descent ends, not how low that is.",
         ),
         Mistake(
-            "the best of separate descents",
+            "ends of descents are compared, and the best is kept",
             lambda minimize, family, start: min(
                 (minimize(objective, start) for objective in family), key=family[-1]
             ),
