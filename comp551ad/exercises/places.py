@@ -94,10 +94,16 @@ def _told(
         forms = value, value.T, -value, -value.T
         return any(agree(form, k, tolerance) for k in known for form in forms)
 
-    strange = next((n for n in theirs if not turns_up(n.value)), None)
+    right = [noted for noted in theirs if turns_up(noted.value)]
+    # What one of the solution's values is made of is all right. Entries of a dict aren't that:
+    # only one is chosen.
+    parts = " ".join(noted.text for noted in right if "{" not in noted.text)
+    strange = next((n for n in theirs if n not in right and n.text not in parts), None)
     if strange is None:
         return ""
-    if strange is theirs[0]:
+    before = theirs[: theirs.index(strange)]
+    so_far = next((noted for noted in reversed(before) if noted in right), None)
+    if so_far is None:
         # It need not be the first step: not every value before it is compared.
         line = _("{noted} is a value that the solution hasn't.")
         return line.format(noted=strange)
@@ -105,7 +111,7 @@ def _told(
         "{so_far} has a value of the solution's; {noted}, after it, one that the solution "
         "hasn't."
     )
-    return line.format(so_far=theirs[theirs.index(strange) - 1], noted=strange)
+    return line.format(so_far=so_far, noted=strange)
 
 
 # --- noting values down ---------------------------------------------------------------
