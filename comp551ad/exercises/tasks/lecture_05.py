@@ -533,7 +533,7 @@ train_iris = Exercise(
         Mistake(
             "all units are alike",
             lambda X, Y: _stretched_to(_trained(X, Y, units=1), 8),
-            "What starts equal stays equal: sixteen copies are one unit. How do yours start?",
+            "What starts equal stays equal: any number of copies is one unit. How do yours start?",
         ),
         Mistake(
             "too few units",
