@@ -21,6 +21,7 @@ import nbformat
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Error as PlaywrightError
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 from playwright.sync_api import expect, sync_playwright
 
 ROOT = Path(__file__).parent.parent.parent
@@ -259,10 +260,11 @@ ALL_IS_SHOWN = """count =>
   [...document.querySelectorAll('.jp-Notebook img')].every(image => image.complete)"""
 
 # The status bar may still show the kernel of the notebook before.
-KERNEL_IS_IDLE = """() => {
+KERNEL = """() => {
   const kernel = jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel;
-  return kernel?.connectionStatus === 'connected' && kernel.status === 'idle';
+  return `${kernel?.connectionStatus}, ${kernel?.status}`;
 }"""
+KERNEL_IS_IDLE = f"() => ({KERNEL})() === 'connected, idle'"
 
 # Nobody is asked whether to save what is put away. The page may have failed to open.
 PUT_AWAY = """() => globalThis.jupyterapp &&
@@ -325,6 +327,11 @@ class Reader:
 
     def leave(self):
         """Put everything away and end its kernels: the next one finds an empty desk."""
+        self._clear_the_desk()
+        self.page.remove_listener("pageerror", self._notice)
+        self.page.remove_listener("console", self._listen)
+
+    def _clear_the_desk(self):
         self.page.evaluate(PUT_AWAY)
         with urllib.request.urlopen(f"{self.lab.url}/api/sessions") as answer:
             sessions = json.load(answer)
@@ -337,8 +344,6 @@ class Reader:
         # hears of it: not to the next one, then.
         self.page.evaluate(HEAR_OF_IT)
         self.page.wait_for_timeout(100)
-        self.page.remove_listener("pageerror", self._notice)
-        self.page.remove_listener("console", self._listen)
 
     def add(self, name, notebook):
         """Put a made-up notebook beside the lectures."""
@@ -347,8 +352,24 @@ class Reader:
     def open(self, name):
         """Open a notebook, untrusted and not run, and wait for its kernel.
 
-        The first one comes with JupyterLab, the next ones into it: it takes three
-        seconds to start.
+        Now and then a kernel never answers JupyterLab (its port was taken, its first
+        message lost). A reader who sees that begins again, and so does this one, twice.
+        """
+        for seconds in (20, 40):
+            self._show(name)
+            try:
+                return self.wait_for_kernel(seconds)
+            except PlaywrightTimeout:
+                print(f"no kernel for {name}:", self.page.evaluate(KERNEL))
+                self._clear_the_desk()
+                self.page.goto("about:blank")
+                self.wrong.clear()
+        self._show(name)
+        self.wait_for_kernel()
+
+    def _show(self, name):
+        """The first one comes with JupyterLab, which takes three seconds to start, the
+        next ones into it.
         """
         notebook = nbformat.read(self.lab.folder / name, as_version=4)
         count = len(notebook.cells)
@@ -360,10 +381,11 @@ class Reader:
         self.page.wait_for_function(
             ALL_IS_SHOWN, arg=count, timeout=60_000, polling=LOOK_EVERY
         )
-        self.wait_for_kernel()
 
-    def wait_for_kernel(self):
-        self.page.wait_for_function(KERNEL_IS_IDLE, timeout=60_000, polling=LOOK_EVERY)
+    def wait_for_kernel(self, seconds=60):
+        self.page.wait_for_function(
+            KERNEL_IS_IDLE, timeout=1000 * seconds, polling=LOOK_EVERY
+        )
 
     def choose(self, menu, item):
         """Choose an item of the menu bar."""
