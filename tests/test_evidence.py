@@ -94,6 +94,21 @@ def test_a_verdict_says_for_which_inputs_and_hands_over_a_case():
     assert len(odd.case) == 2
 
 
+@pytest.mark.parametrize(
+    "name, answer, pointed",
+    [
+        ("grad_W", lambda X, Y, W, V: W, True),
+        ("gradient_error", lambda f, claim, w, h: 7.0, True),
+        ("pull_back", lambda jac, g: 7 * g[:1], False),
+        ("tangents_upwards", lambda rows, seeds: [7.0], False),
+        ("head_error", lambda head, U, Y: 7 * U, False),
+    ],
+)
+def test_a_case_that_is_not_all_there_to_be_typed_is_pointed_to(name, answer, pointed):
+    line = judge(catalogue()[name], answer).says[0]
+    assert (f" (in check({name}).case): " in line) is pointed
+
+
 def test_cases_are_short_to_type_and_always_the_same():
     rng = ShortNumbers(np.random.PCG64(1))
     drawn = np.concatenate([rng.normal(size=500), rng.uniform(0, 1, 500)])
@@ -117,7 +132,8 @@ def test_the_first_value_that_the_solution_has_not():
     told = place(exercise, typed(STRANGE, "grad_W"), exercise.all_cases[0])
     assert told == (
         "`Z.T @ dU` (line 5) has a value of the solution's; "
-        "`np.cosh(Z.T @ dU)` (line 5), after it, one that the solution hasn't."
+        "`np.cosh(Z.T @ dU)` (line 5), after it, one that the solution hasn't: "
+        "check it, and what you make of it."
     )
     verdict = judge(exercise, typed(STRANGE, "grad_W"))
     assert told in verdict.says
@@ -129,7 +145,7 @@ def test_a_value_with_scalars_before_it_is_not_called_the_first_step():
         "    Z", "    scale = np.sqrt(2.0)\n    Z", 1
     )
     told = place(exercise, typed(source, "grad_W"), exercise.all_cases[0])
-    assert told == "`np.cosh(X)` (line 3) is a value that the solution hasn't."
+    assert told.startswith("`np.cosh(X)` (line 3) is a value that the solution hasn't")
 
 
 def test_a_value_that_a_loop_of_the_solution_has_is_known():

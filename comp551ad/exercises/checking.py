@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 
 from .catalogue import catalogue
-from .exercise import Exercise, plainly
+from .exercise import Exercise
 from .finding import Finding, Trial, finding
 from .guard import TimeLimit, as_it_was, stoppable, time_limit
 from .language import _
@@ -156,11 +156,8 @@ def _judged(exercise: Exercise, answer: Callable) -> Verdict:
     says = found.says
     hinted = _("Hint: {hint}").partition("{")[0]
     if exercise.hints and not any(line.startswith(hinted) for line in says):
-        own = exercise.use is plainly and found.case and found.case != ()
-        more = _("More help: hint({name})")
-        if own:
-            more = _("More help: hint({name}); check({name}).case has the arguments")
-        says = (*says, more.format(name=exercise.name))
+        more = _("More help: hint({name})").format(name=exercise.name)
+        says = (*says, more)
     return Verdict(
         exercise.name, "not yet", found.mistakes, says, found.case, parts=found.parts
     )

@@ -61,7 +61,7 @@ def clue(
             typed = _("It is right where {where}: is that number typed in?")
             return typed.format(where=_(text).format(name=name, n=n))
     shortest = min(good, key=lambda case: len(repr(case)))
-    return _("It is right for {case}.").format(case=exercise.described(shortest))
+    return _("It is right for {case}.").format(case=exercise.described(shortest)[0])
 
 
 def _is_it(

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from .language import _
 from .solutions import source_of
 from .values import Raised, finite, kind, leaves, shown
 
@@ -170,8 +171,11 @@ class Exercise:
         which = [self.argument_names().index(name) for name in self.rows]
         return tuple(v[part] if k in which else v for k, v in enumerate(arguments))
 
-    def described(self, arguments: tuple) -> str:
-        """A case in words: `p = [0.2, 0.3, 0.5]`; what is long, by its kind and size."""
+    def described(self, arguments: tuple) -> tuple[str, bool]:
+        """A case in words, `p = [0.2, 0.3, 0.5]`, and whether it can be typed from them.
+
+        What is long stands there by its kind and size.
+        """
         pairs: list[tuple[str, Any]] = []
         for name, value in zip(self.argument_names(), arguments, strict=False):
             named = isinstance(value, dict) and all(
@@ -180,13 +184,15 @@ class Exercise:
             )  # values by their names speak for themselves
             pairs += value.items() if named else [(name, value)]
         texts = [shown(value) for __, value in pairs]
-        in_full = len(", ".join(texts)) <= 110 and "an array of" not in " ".join(texts)
-        return ", ".join(
-            f"{name} = {text}"
-            if in_full or (len(text) <= 20 and "array" not in text)
-            else f"{name}: {kind(value)}"
-            for (name, value), text in zip(pairs, texts, strict=True)
+        most = 110 if any(isinstance(v, np.ndarray) for v in arguments) else 180
+        most = most if len(", ".join(texts)) <= most else 20
+        array = _("an array of shape {shape}").partition("{")[0]
+        whole = [len(text) <= most and array not in text for text in texts]
+        told = ", ".join(
+            f"{name} = {text}" if all_of_it else f"{name}: {kind(value)}"
+            for (name, value), text, all_of_it in zip(pairs, texts, whole, strict=True)
         )
+        return told, all(whole) and not any(map(callable, arguments))
 
     def parts_of(self, value: Any) -> dict[str, Any]:
         """The parts of an answer, or of what the witness gives, by their names."""

@@ -393,13 +393,16 @@ def _evidence(search: _Search, path: str) -> tuple[str, Trial, str]:
         given, right = {path: mine[path]}, {path: theirs[path]}
     difference = first_difference(given, right, exercise.tolerance, exercise.parts)
     assert difference is not None  # the trial was missed here
-    case = exercise.described(trial.arguments)
     told = difference.told(exercise.secret)
-    return _for_case(case, told), trial, difference.kind
+    return _for_case(exercise, trial, told), trial, difference.kind
 
 
-def _for_case(case: str, told: str) -> str:
-    return _("For {case}: {told}").format(case=case, told=told) if case else told
+def _for_case(exercise: Exercise, trial: Trial, told: str) -> str:
+    case, in_full = exercise.described(trial.arguments)
+    line = _("For {case}: {told}")
+    if not in_full and exercise.use is plainly:
+        line = _("For {case} (in check({name}).case): {told}")
+    return line.format(case=case, name=exercise.name, told=told) if case else told
 
 
 def _hint(text: str) -> str:
@@ -474,7 +477,7 @@ def _raised(search: _Search, answer: Callable) -> Finding:
     """An exception of the answer's own, told as the student's."""
     exercise = search.exercise
     trial = _smallest([t for t in search.missed if isinstance(t.given, Raised)])
-    error, case = trial.given.error, exercise.described(trial.arguments)
+    error, (case, __) = trial.given.error, exercise.described(trial.arguments)
 
     def told(name: str, *says: str) -> Finding:
         return Finding((name,), tuple(filter(None, says)), trial.arguments)
@@ -504,6 +507,6 @@ def _raised(search: _Search, answer: Callable) -> Finding:
         return told(_("another kind of value"), what.format(what=returned))
     if len(search.missed) < len(search.trials):
         name = _("right for some inputs only")
-        return told(name, _for_case(case, line), _clue(search, answer))
+        return told(name, _for_case(exercise, trial, line), _clue(search, answer))
     name = _("it raises {error}").format(error=type(error).__name__)
-    return told(name, _for_case(case, line))
+    return told(name, _for_case(exercise, trial, line))

@@ -2,7 +2,8 @@
 
 Both are run once more on one case, with every expression's value noted down. Up to where
 the student's values turn up among the solution's, all is well; the first that doesn't,
-though all it is made of does, is the place to look at.
+though all it is made of does, is the place to look at, with what comes after it: it may be a
+sound step of another way.
 
     place    a sentence with the student's own line, or ""
 
@@ -105,11 +106,13 @@ def _told(
     so_far = next((noted for noted in reversed(before) if noted in right), None)
     if so_far is None:
         # It need not be the first step: not every value before it is compared.
-        line = _("{noted} is a value that the solution hasn't.")
+        line = _(
+            "{noted} is a value that the solution hasn't: check it, and what you make of it."
+        )
         return line.format(noted=strange)
     line = _(
         "{so_far} has a value of the solution's; {noted}, after it, one that the solution "
-        "hasn't."
+        "hasn't: check it, and what you make of it."
     )
     return line.format(so_far=so_far, noted=strange)
 

@@ -41,12 +41,12 @@ twin = Exercise(
         Mistake(
             "the signs are left out",
             lambda W, V, order, signs: (W[order], V[:, order]),
-            "Renumbering alone is a symmetry too, but another one.",
+            "tanh is odd: what happens to z when all that goes in changes its sign, and then to u?",
         ),
         Mistake(
             "the order is left out",
             lambda W, V, order, signs: (signs[:, None] * W, V * signs),
-            "Flipping signs alone is a symmetry too, but another one.",
+            "Which unit of the old network is unit k of the twin? Both matrices follow.",
         ),
         Mistake(
             "the signs go with the old numbers",

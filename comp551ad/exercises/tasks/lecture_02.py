@@ -140,7 +140,7 @@ softmax_jacobian = Exercise(
         ),
         *(
             Mistake(
-                "one factor p off the diagonal, where there are two",
+                "one factor p, where there are two",
                 table,
                 "When u_k grows, by how much does p_c shrink? Rows must add up to 0.",
             )

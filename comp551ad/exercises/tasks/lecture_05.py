@@ -100,6 +100,11 @@ iris_cost = Exercise(
             "The largest score is only taken out: what is left of the logarithm and the sum?",
         ),
         Mistake(
+            "the largest score for that of the flower's species",
+            _cost(lambda U, Y: np.mean(logsumexp(U, axis=1) - U.max(axis=1))),
+            "Which score belongs to this flower's species? Y tells, the scores only guess.",
+        ),
+        Mistake(
             "the share that is right",
             _cost(lambda U, Y: np.mean(U.argmax(1) == Y.argmax(1))),
             "How many are right has no slope. Which loss does the question name?",
@@ -466,15 +471,17 @@ def _reached(answer, X, Y):
 
 def _why_so_high(W, V, there: float, later: float) -> str:
     alike = np.ptp(W, axis=0).max() < 1e-9 and np.ptp(V, axis=1).max() < 1e-9
+    largest = max(np.abs(W).max(), np.abs(V).max())
     if not np.isfinite(there) or there > np.log(3) + 0.02:
-        return "above ln 3, the cost of saying 1/3 each time"
+        size = "small" if largest < 5 else "large"
+        return f"above ln 3, the cost of saying 1/3 each time, with {size} weights"
     if there > np.log(3) - 0.05 and later > np.log(3) - 0.05:
         return "still at ln 3, and flat"
     if len(W) > 1 and alike:
         return "as high as one unit, copied"
     if len(W) <= 2:
         return "as low as so few units can"
-    if max(np.abs(W).max(), np.abs(V).max()) > 25:
+    if largest > 25:
         return "far out, with huge weights"
     return "on its way down"
 
@@ -490,11 +497,10 @@ def _stretched_to(weights, units: int) -> tuple:
     return np.tile(W / units, (units, 1)), np.tile(V, units)
 
 
-def _uphill(X, Y):
+def _uphill(X, Y, steps):
     start = np.ones((4, 3)) * [1, 2, 3], np.ones((X.shape[1], 4))
-    return tuple(
-        descend(lambda W, V: [-d for d in gradients(X, Y, W, V)], start, max_iters=20)
-    )
+    rise = lambda W, V: [-d for d in gradients(X, Y, W, V)]  # noqa: E731
+    return tuple(descend(rise, start, lr=1.0, max_iters=steps))
 
 
 train_iris = Exercise(
@@ -526,9 +532,15 @@ train_iris = Exercise(
         ),
         Mistake(
             "it is worse than knowing nothing",
-            _uphill,
-            "Print the cost along the way. Does it grow from the first step on, does it jump, "
-            "or does it hardly move? Look at the sign, at lr, and at the 1/N.",
+            lambda X, Y: _uphill(X, Y, 1),
+            "The weights are as small as at a start. Print the cost along the way: does it "
+            "fall, and how far do all your steps lead together?",
+        ),
+        Mistake(
+            "it is worse than knowing nothing",
+            lambda X, Y: _uphill(X, Y, 20),
+            "The weights have run off. Print the cost along the way: if it grows from the first "
+            "step on, look at the sign; if it jumps, at lr and at the 1/N.",
         ),
         Mistake(
             "all units are alike",

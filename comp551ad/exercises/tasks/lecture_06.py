@@ -423,10 +423,16 @@ complex_gradient = Exercise(
             lambda f, w, h: [f(w + 1j * h * row).imag / h for row in np.tri(len(w))],
             "Each round starts from w itself.",
         ),
-        Mistake(
-            "the real part",
-            _moved_by(lambda f, w, e, h: f(w + 1j * h * e).real / h),
-            "The real part is nearly f(w). Where has the slope gone?",
+        *(
+            Mistake(
+                "the real part",
+                _moved_by(part),
+                "The real part is nearly f(w). Where has the slope gone?",
+            )
+            for part in (
+                lambda f, w, e, h: f(w + 1j * h * e).real / h,
+                lambda f, w, e, h: (f(w + 1j * h * e).real - f(w)) / h,
+            )
         ),
         Mistake(
             "the real part is not taken away",
@@ -438,10 +444,16 @@ complex_gradient = Exercise(
             _moved_by(lambda f, w, e, h: abs(f(w + 1j * h * e)) / h),
             "abs has the real part in it. The slope stands in the imaginary part alone.",
         ),
-        Mistake(
-            "a real difference",
-            _moved_by(lambda f, w, e, h: (f(w + h * e) - f(w - h * e)) / (2 * h)),
-            "With h = 1e-20 this is 0: the step is lost in rounding.",
+        *(
+            Mistake(
+                "a real difference",
+                _moved_by(quotient),
+                "With h = 1e-20 this is 0: the step is lost in rounding.",
+            )
+            for quotient in (
+                lambda f, w, e, h: (f(w + h * e) - f(w - h * e)) / (2 * h),
+                lambda f, w, e, h: (f(w + h * e) - f(w)) / h,
+            )
         ),
         Mistake(
             "a real step",
@@ -463,11 +475,6 @@ complex_gradient = Exercise(
             "the weight is replaced by the step",
             _moved_by(lambda f, w, e, h: f(w * (1 - e) + 1j * h * e).imag / h),
             "The step is added to the weight.",
-        ),
-        Mistake(
-            "a real difference",
-            _moved_by(lambda f, w, e, h: (f(w + h * e) - f(w)) / h),
-            "With h = 1e-20 this is 0: the step is lost in rounding.",
         ),
     ),
     hints=(

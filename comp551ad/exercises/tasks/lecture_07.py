@@ -412,19 +412,25 @@ count_the_tower = Exercise(
     secret=True,
     mistakes=(
         Mistake(
-            "the input is not counted",
+            "one row is not counted",
             lambda: {"nodes": 13},
-            "What x is belongs to the list as well: it is its first row.",
+            "Which are the first two rows, before the loop turns? The input is one of them.",
         ),
         Mistake(
             "one operation a turn",
             lambda: {"nodes": 8, "edges": 14},
             "How many operations has s * s + s?",
         ),
-        Mistake(
-            "the first line is left out",
-            lambda: {"nodes": 12, "edges": 24, "paths": 3**6},
-            "Before the loop turns for the first time there is a product already.",
+        *(
+            Mistake(
+                "the first line is left out",
+                lambda n=nodes: {
+                    **{"nodes": n, "edges": 24},
+                    **{"nodes of the tree": 2 * 3**6 - 1, "paths": 3**6},
+                },
+                "Before the loop turns for the first time there is a product already.",
+            )
+            for nodes in (12, 13)
         ),
         Mistake(
             "the same operand twice counted as one edge",
@@ -540,7 +546,7 @@ def _graph_cases(rng: np.random.Generator) -> list[tuple]:
     doubled = {1: []} | {row: [row - 1, row - 1] for row in range(2, 61)}
     return [
         ({1: [], 2: [], 3: [1, 2], 4: [3], 5: [4, 3]},),
-        ({1: []},),
+        ({1: [], 2: [1, 1]},),
         (doubled,),
         (drawn,),
     ]
