@@ -412,6 +412,22 @@ def test_the_parts_of_a_tuple_have_names_and_an_order():
     assert missing.mistakes == ("too few results",)
 
 
+@pytest.mark.parametrize(
+    "given, named",
+    [
+        (dict(nodes=13, edges=24, tree=1457, paths=729), "the first line is left out"),
+        (dict(nodes=12, edges=22, tree=971, paths=486), "one turn too few"),
+        (
+            dict(nodes=13, edges=26, tree=2915, paths=1458),
+            "nodes: rows are not counted that stand before the loop",
+        ),
+    ],
+)
+def test_one_reason_for_all_the_numbers_is_the_only_name(given, named):
+    given = {"nodes of the tree" if k == "tree" else k: n for k, n in given.items()}
+    assert judge(catalogue()["count_the_tower"], lambda: given).mistakes == (named,)
+
+
 def test_an_array_may_stand_for_a_tuple_of_numbers():
     pair = square(witness=lambda x: (x[0], x[1]), mistakes=(), parts=("a", "b"))
     assert judge(pair, lambda x: np.array([x[0], x[1]])).passed

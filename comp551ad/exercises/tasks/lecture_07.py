@@ -411,10 +411,13 @@ count_the_tower = Exercise(
     cases=lambda rng: [()],
     secret=True,
     mistakes=(
-        Mistake(
-            "one row is not counted",
-            lambda: {"nodes": 13},
-            "Which are the first two rows, before the loop turns? The input is one of them.",
+        *(
+            Mistake(
+                "rows are not counted that stand before the loop",
+                lambda nodes=nodes: {"nodes": nodes},
+                "Which two rows are there before the loop turns? The input is one of them.",
+            )
+            for nodes in (12, 13)
         ),
         Mistake(
             "one operation a turn",
@@ -445,12 +448,18 @@ count_the_tower = Exercise(
         ),
         Mistake(
             "one turn too few",
-            lambda: {"nodes": 12, "nodes of the tree": 4 * 3**5 - 1, "paths": 2 * 3**5},
+            lambda: {
+                **{"nodes": 12, "edges": 22},
+                **{"nodes of the tree": 4 * 3**5 - 1, "paths": 2 * 3**5},
+            },
             "The loop turns six times. Count again from the first.",
         ),
         Mistake(
             "one turn too many",
-            lambda: {"nodes": 16, "nodes of the tree": 4 * 3**7 - 1, "paths": 2 * 3**7},
+            lambda: {
+                **{"nodes": 16, "edges": 30},
+                **{"nodes of the tree": 4 * 3**7 - 1, "paths": 2 * 3**7},
+            },
             "The loop turns six times. Count again from the first.",
         ),
         Mistake(
