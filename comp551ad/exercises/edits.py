@@ -41,10 +41,10 @@ axis: softmax(a) → softmax(a, axis=0) | f(a, axis=0) → f(a, axis=1) | f(a, a
 all axes: softmax(a) → softmax(a, axis=None) | f(a, axis=b) → f(a, axis=None)
 lost axis: f(a, keepdims=True) → f(a) | a[b, None] → a | a[b, None] → a[None, b]
 ddof: f(a, ddof=1) → f(a, ddof=0)
-whole: zeros(a.shape) → np.zeros_like(a)
+whole: zeros(a.shape) → np.zeros_like(a) | a / b → a // b
 direction: range(a) → reversed(range(a))
-off by one: a / b → a // b | range(a) → range(1, a) | range(a) → range(a - 1)
-    | range(a) → range(a + 1) | a[b:] → a[b + 1:] | a[b:] → a[b - 1:]
+off by one: range(a) → range(1, a) | range(a) → range(a - 1) | range(a) → range(a + 1)
+    | a[b:] → a[b + 1:] | a[b:] → a[b - 1:]
     | a[:b] → a[:b + 1] | a[:b] → a[:b - 1]
 slice: a[b:] → a | a[:b] → a | a[::b] → a | a[b:] → a[:b] | a[:b] → a[b:]
     | a[b, c] → a[c, b] | a[:, b] → a[b] | a[b, :] → a[b]

@@ -51,8 +51,8 @@ SLIPS = {
         "Read the formula aloud, operation by operation: added, multiplied, or divided?",
     ),
     "power": (
-        "a power is missing",
-        "What has which unit? A square of weights can't stand where weights should.",
+        "another power",
+        "What is squared in the question, or to which power is it raised? Try yours with 2 and ½.",
     ),
     "times": (
         "a product instead of a power",
@@ -112,7 +112,7 @@ SLIPS = {
     ),
     "whole": (
         "whole numbers cut the fractions off",
-        "What type has an array that is made like w, if w holds whole numbers?",
+        "Both // and an array that is made like one of whole numbers give whole numbers.",
     ),
     "off by one": (
         "off by one",

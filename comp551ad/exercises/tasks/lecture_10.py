@@ -381,8 +381,8 @@ kept_for_the_way_back = Exercise(
             "The exponential is its own slope.",
         ),
         _kept(
-            *("a5", True, "a sum is thought to need its operands"),
-            "What are the slopes of a sum?",
+            *("a5", True, "a value is kept that no slope is made of"),
+            "Row 5 is a logarithm, and is used in a sum: what are the slopes of these two?",
         ),
         _kept(
             *("a6", False, "the operand of the square is thrown away"),
