@@ -465,7 +465,7 @@ def _reached(answer, X, Y):
     if there <= 1.25 * _goal()[0] and right >= _goal()[1] - 0.02:
         return _Reached("as low as the library's")
     later = _further(X, Y, W, V)
-    numbers = f"cost {there:.3g}, {later:.3g} after 100 more"
+    numbers = f"cost {there:.3g}; {later:.3g} 100 steps on"
     return _Reached(_why_so_high(W, V, there, later), numbers)
 
 
@@ -474,7 +474,7 @@ def _why_so_high(W, V, there: float, later: float) -> str:
     largest = max(np.abs(W).max(), np.abs(V).max())
     if not np.isfinite(there) or there > np.log(3) + 0.02:
         size = "small" if largest < 5 else "large"
-        return f"above ln 3, the cost of saying 1/3 each time, with {size} weights"
+        return f"above ln 3, weights {size}"
     if there > np.log(3) - 0.05 and later > np.log(3) - 0.05:
         return "still at ln 3, and flat"
     if len(W) > 1 and alike:

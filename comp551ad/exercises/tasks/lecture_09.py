@@ -300,6 +300,13 @@ adjoints_downwards = Exercise(
             for more in ((), ("range(1, len(rows) + 1) → range(1, of + 1)",))
         ),
         Mistake(
+            "overwritten instead of added",
+            edited(
+                _walked_down, "+= → =", "range(1, len(rows) + 1) → range(1, of + 1)"
+            ),
+            "When a second share arrives, what becomes of the first?",
+        ),
+        Mistake(
             "the seed is one row off",
             edited(
                 _walked_down,

@@ -218,7 +218,7 @@ chain_multiplications = Exercise(
     ],
     mistakes=(
         Mistake(
-            "the first matrix costs nothing",
+            "the first matrix is counted as a product",
             edited(_totals, "products[1:] → products", "products[:-1] → products"),
             "With L Jacobians there are L - 1 products.",
         ),
