@@ -236,6 +236,20 @@ def test_a_verdict_gives_the_place_both_values_and_a_hint():
     assert "0.5" not in repr(judge(square(secret=True), lambda x: x**2))
 
 
+@pytest.mark.parametrize("lucky", [False, True])
+def test_a_name_holds_for_further_cases_too(lucky):
+    """What gives the same by luck, in the one case of the check, has no name."""
+    few = square(cases=lambda rng: [(rng.normal(size=2),)])
+
+    def answer(x):
+        elsewhere = lucky and not np.array_equal(x, few.all_cases[0][0])
+        return np.cosh(x) if elsewhere else x**3 / len(x)
+
+    assert judge(few, answer).mistakes[0] == (
+        "not the right value yet" if lucky else "a cube"
+    )
+
+
 def test_an_exception_is_told_as_the_students_own():
     with np.errstate(all="ignore"):
         verdict = judge(square(), broken)

@@ -21,7 +21,7 @@ import numpy as np
 
 from .language import _
 from .solutions import source_of
-from .values import Raised, finite, kind, leaves, shown
+from .values import Raised, finite, kind, leaves, shown, unchanged
 
 # What answers may not call, unless an exercise says otherwise: the library's own.
 WITNESSES = (
@@ -137,7 +137,16 @@ class Exercise:
     @cached_property
     def all_cases(self) -> list[tuple]:
         """The inputs of a check, always the same."""
-        seed = zlib.crc32(self.name.encode())
+        return self._drawn(0)
+
+    @cached_property
+    def further_cases(self) -> list[tuple]:
+        """More inputs, those of another draw: a name has to hold for them as well."""
+        drawn, known = self._drawn(1), self.all_cases
+        return [case for case in drawn if not any(unchanged(k, case) for k in known)]
+
+    def _drawn(self, which: int) -> list[tuple]:
+        seed = zlib.crc32(self.name.encode()) + which
         return list(self.cases(ShortNumbers(np.random.PCG64(seed))))
 
     @cached_property

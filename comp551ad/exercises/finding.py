@@ -1,11 +1,11 @@
 """What is wrong with an answer: the mistake that gives what the answer gives, by its name.
 
 Where answer and witness differ, `finding` looks for something that gives the same as the
-answer in every case: a mistake of the exercise's own, a usual one (sign, transpose, 1/N),
-one edit of the solution (`slips.py`), or a piece too much in the answer (`mending.py`), for
-the answer as a whole, then for each part of it. Where nothing fits, it says where: for which
-inputs the answer is right, and in which line it leaves the solution's way; and so where the
-search for a name takes too long.
+answer in every case, and in further ones: a mistake of the exercise's own, a usual one (sign,
+transpose, 1/N), one edit of the solution (`slips.py`), or a piece too much in the answer
+(`mending.py`), for the answer as a whole, then for each part of it. Where nothing fits, it
+says where: for which inputs the answer is right, and in which line it leaves the solution's
+way; and so where the search for a name takes too long.
 
     Trial      one case, tried out
     Finding    names of mistakes, what to say of them, and a case that fails
@@ -93,15 +93,15 @@ def finding(
     missed = [trial for trial in trials if _wrong_parts(exercise, trial)]
     if not missed:
         return None
-    search = _Search(exercise, trials, missed)
+    search = _Search(exercise, trials, missed, answer)
     if any(isinstance(trial.given, Raised) for trial in missed):
-        return _raised(search, answer)
+        return _raised(search)
     paths = list(dict.fromkeys(p for t in missed for p in _wrong_parts(exercise, t)))
     paths = [p for p in paths if p not in exercise.derived] or paths
     unnamed: dict[str, _Suspect | None] = dict.fromkeys(paths)
-    found = in_time(exercise.seconds, lambda: search.named(answer, paths), unnamed)
+    found = in_time(exercise.seconds, lambda: search.named(paths), unnamed)
     if not any(found.values()):
-        return _unexplained(search, answer, paths)
+        return _unexplained(search, paths)
     return _explained(search, found)
 
 
@@ -131,14 +131,39 @@ class _Suspect:
         self.name, self.hint = _(self.name), _(self.hint)
 
 
+@dataclass(eq=False)
 class _Search:
     """Everything that might have given what the answer gave, in these trials."""
 
-    def __init__(self, exercise: Exercise, trials: list[Trial], missed: list[Trial]):
-        self.exercise, self.trials, self.missed = exercise, trials, missed
-        # Most suspects are out after one case: begin with one that the answer misses.
-        self.order = sorted(range(len(trials)), key=lambda k: trials[k] not in missed)
-        self.own = [_Suspect(m.name, m.hint, m.wrong) for m in exercise.mistakes]
+    exercise: Exercise
+    trials: list[Trial]
+    missed: list[Trial]
+    answer: Callable
+
+    @cached_property
+    def own(self) -> list[_Suspect]:
+        return [_Suspect(m.name, m.hint, m.wrong) for m in self.exercise.mistakes]
+
+    @cached_property
+    def every(self) -> list[Trial]:
+        """The trials, and others: what agrees in a few cases by luck doesn't in more."""
+        further = in_time(self.exercise.seconds / 4, self._further, [])
+        return [*self.trials, *further]
+
+    def _further(self) -> list[Trial]:
+        exercise, found = self.exercise, []
+        with contextlib.redirect_stdout(io.StringIO()):
+            for case in exercise.further_cases:
+                right = exercise.outcome(exercise.witness, case)
+                given = alike(exercise.outcome(self.answer, case), right)
+                found.append(Trial(case, given, right))
+        return found
+
+    @cached_property
+    def order(self) -> list[int]:
+        """Most suspects are out after one case: begin with one that the answer misses."""
+        missed = [trial in self.missed for trial in self.every]
+        return sorted(range(len(missed)), key=lambda k: not missed[k])
 
     @cached_property
     def slips(self) -> list[_Suspect]:
@@ -157,7 +182,7 @@ class _Search:
 
     def _outcome(self, suspect: _Suspect, k: int) -> Any:
         if k not in suspect.outcomes:
-            trial = self.trials[k]
+            trial = self.every[k]
             given = self.exercise.outcome(suspect.wrong, trial.arguments)
             suspect.outcomes[k] = alike(given, trial.right)
         return suspect.outcomes[k]
@@ -190,7 +215,7 @@ class _Search:
         """Does it give what the answer gives, at `path` or (None) as a whole?"""
         raised = all(isinstance(trial.given, Raised) for trial in self.trials)
         return (suspect in self.own or not raised) and all(
-            self._agree(self.trials[k].given, self._outcome(suspect, k), path)
+            self._agree(self.every[k].given, self._outcome(suspect, k), path)
             for k in self.order
         )
 
@@ -198,7 +223,7 @@ class _Search:
         """The own mistake that gives all of what the answer gives."""
         return next((s for s in self.own if self._gives(s, None)), None)
 
-    def named(self, answer: Callable, paths: list[str]) -> dict[str, _Suspect | None]:
+    def named(self, paths: list[str]) -> dict[str, _Suspect | None]:
         """The mistake that each of these parts has, None where it has no name."""
         whole = self.whole()
         found = dict.fromkeys(paths, whole) if whole else self.parts(paths)
@@ -206,7 +231,7 @@ class _Search:
             found = dict.fromkeys(paths, self.slip(None))
         found = {path: found[path] or self.slip(path) for path in paths}
         unnamed = [path for path in paths if not found[path]]
-        found |= dict.fromkeys(unnamed, self.mended(answer, unnamed))
+        found |= dict.fromkeys(unnamed, self.mended(unnamed))
         return {path: found[path] or self.symptom(path) for path in paths}
 
     def _in_another_order(self) -> Iterator[_Suspect]:
@@ -293,12 +318,12 @@ class _Search:
         # "Off by the factor 1/D", said of an answer of 1, would be a secret formula.
         dims = [
             {} if exercise.secret else sizes_of(exercise, t.arguments)
-            for t in self.trials
+            for t in self.every
         ]
         named = usual_mistakes(
-            [self._part(t.given, path) for t in self.trials],
-            [self._part(t.right, path) for t in self.trials],
-            [batch(*t.arguments) if batch else None for t in self.trials],
+            [self._part(t.given, path) for t in self.every],
+            [self._part(t.right, path) for t in self.every],
+            [batch(*t.arguments) if batch else None for t in self.every],
             exercise.tolerance,
             dims,
         )
@@ -313,11 +338,11 @@ class _Search:
             return None  # many edits give zeros, none of them for a reason of its own
         return next((s for s in self.slips if self._gives(s, path)), None)
 
-    def mended(self, answer: Callable, paths: list[str]) -> _Suspect | None:
+    def mended(self, paths: list[str]) -> _Suspect | None:
         """What has to be left out of the answer for these parts to be right."""
         if self.exercise.secret or not self.exercise.searched or not paths:
             return None
-        for mend in mends(answer):
+        for mend in mends(self.answer):
             edited = _Suspect(mend.name, mend.hint, mend.slip.wrong)
             with contextlib.redirect_stdout(io.StringIO()):
                 if self._is_right(edited, paths):
@@ -326,7 +351,7 @@ class _Search:
 
     def _is_right(self, suspect: _Suspect, paths: list[str]) -> bool:
         return all(
-            self._agree(self._outcome(suspect, k), self.trials[k].right, path)
+            self._agree(self._outcome(suspect, k), self.every[k].right, path)
             for k in self.order
             for path in paths
         )
@@ -433,11 +458,11 @@ def _parts(search: _Search, found: dict) -> tuple[tuple[str, bool], ...]:
     return tuple((path, path not in found) for path in every if path)
 
 
-def _unexplained(search: _Search, answer: Callable, paths: list[str]) -> Finding:
+def _unexplained(search: _Search, paths: list[str]) -> Finding:
     """What is wrong in general, and where, when no name was found."""
     exercise = search.exercise
     line, trial, sort = _evidence(search, paths[0])
-    right_for = _clue(search, answer)
+    right_for = _clue(search)
     name = _(sort if sort != "value" else "not the right value yet")
     if len(search.missed) < len(search.trials):
         name = _("right for some inputs only")
@@ -446,25 +471,25 @@ def _unexplained(search: _Search, answer: Callable, paths: list[str]) -> Finding
     everywhere = list(exercise.parts_of(trial.right))
     if sort == "value" and paths not in ([""], everywhere):
         name = f"{', '.join(paths)}: {name}"
-    where = "" if exercise.secret else _place(search, answer, trial)
+    where = "" if exercise.secret else _place(search, trial)
     says = (line, right_for, where)
     parts = _parts(search, dict.fromkeys(paths))
     return Finding((name,), tuple(filter(None, says)), trial.arguments, parts)
 
 
-def _clue(search: _Search, answer: Callable) -> str:
+def _clue(search: _Search) -> str:
     good = [t.arguments for t in search.trials if t not in search.missed]
     bad = [t.arguments for t in search.missed]
     exercise = search.exercise
-    look = lambda: clue(exercise, good, bad, answer)  # noqa: E731
+    look = lambda: clue(exercise, good, bad, search.answer)  # noqa: E731
     return in_time(exercise.seconds / 4, look, "")
 
 
-def _place(search: _Search, answer: Callable, trial: Trial) -> str:
+def _place(search: _Search, trial: Trial) -> str:
     """In this case or, where too many of its values are alike, in another."""
     exercise = search.exercise
     every = (trial, *search.missed)
-    told = (place(exercise, answer, each.arguments) for each in every)
+    told = (place(exercise, search.answer, each.arguments) for each in every)
     return in_time(exercise.seconds / 4, lambda: next(filter(None, told), ""), "")
 
 
@@ -475,7 +500,7 @@ def _returned(exercise: Exercise, answer: Callable, arguments: tuple) -> str:
     return kind(returned[-1] if returned else None)
 
 
-def _raised(search: _Search, answer: Callable) -> Finding:
+def _raised(search: _Search) -> Finding:
     """An exception of the answer's own, told as the student's."""
     exercise = search.exercise
     trial = _smallest([t for t in search.missed if isinstance(t.given, Raised)])
@@ -497,7 +522,7 @@ def _raised(search: _Search, answer: Callable) -> Finding:
     paths = list(exercise.parts_of(trial.right))
     if found := in_time(
         exercise.seconds,
-        lambda: search.whole() or search.slip(None) or search.mended(answer, paths),
+        lambda: search.whole() or search.slip(None) or search.mended(paths),
         None,
     ):
         return told(found.name, line, _hint(found.hint))
@@ -505,10 +530,10 @@ def _raised(search: _Search, answer: Callable) -> Finding:
         what = _(
             "Your answer returns {what}. What does the question ask for, and how many values?"
         )
-        returned = _returned(exercise, answer, trial.arguments)
+        returned = _returned(exercise, search.answer, trial.arguments)
         return told(_("another kind of value"), what.format(what=returned))
     if len(search.missed) < len(search.trials):
         name = _("right for some inputs only")
-        return told(name, _for_case(exercise, trial, line), _clue(search, answer))
+        return told(name, _for_case(exercise, trial, line), _clue(search))
     name = _("it raises {error}").format(error=type(error).__name__)
     return told(name, _for_case(exercise, trial, line))

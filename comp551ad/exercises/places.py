@@ -89,10 +89,11 @@ def _told(
     if not any(noted.looped for noted in made):
         # Row by row, nothing can be compared.
         theirs = [noted for noted in theirs if not noted.looped]
-    known = [*given, *(noted.value for noted in ours)]
+    # Y - Yh is as good a step as Yh - Y; but -Y is nobody's.
+    known = [*given, *(n.value for n in ours), *(-n.value for n in made)]
 
     def turns_up(value: np.ndarray) -> bool:
-        forms = value, value.T, -value, -value.T
+        forms = value, value.T
         return any(agree(form, k, tolerance) for k in known for form in forms)
 
     right = [noted for noted in theirs if turns_up(noted.value)]

@@ -186,6 +186,8 @@ SPOKEN = {
     "log": "the logarithm",
     "mean": "the mean",
     "sum": "the sum",
+    "min": "the smallest",
+    "max": "the largest",
     "std": "the standard deviation",
     "var": "the variance",
     "sin": "sin",
