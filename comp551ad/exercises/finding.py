@@ -47,7 +47,7 @@ _SHIFTED = (
     "Do the smallest case by hand: is it counted from 0 or from 1?",
 )
 _ALONE = (
-    "one instance alone",
+    "one row alone",
     "What becomes of the other rows' shares: are they added, or overwritten?",
 )
 _ONE_LESS = (
@@ -231,7 +231,7 @@ class _Search:
             found = dict.fromkeys(paths, self.slip(None))
         found = {path: found[path] or self.slip(path) for path in paths}
         unnamed = [path for path in paths if not found[path]]
-        found |= dict.fromkeys(unnamed, self.mended(unnamed))
+        found |= dict.fromkeys(unnamed, self.mended(paths, unnamed))
         return {path: found[path] or self.symptom(path) for path in paths}
 
     def _in_another_order(self) -> Iterator[_Suspect]:
@@ -251,7 +251,13 @@ class _Search:
             for suspect in (*self._in_another_order(), *self.own)
             if (here := [path for path in paths if self._gives(suspect, path)])
         }
-        given_by = {s: given_by[s] for s in sorted(given_by, key=self._denied)}
+        denied = {suspect: self._denied(suspect) for suspect in given_by}
+        # What is said of a list, as of all layers, is true of all its entries or of none.
+        a_list = paths[0].startswith("[")
+        told = sorted(
+            (s for s in given_by if not (a_list and denied[s])), key=denied.get
+        )
+        given_by = {s: given_by[s] for s in told}
         common: dict[str, _Suspect] = {}
         for path, suspect in ((path, self._common(path)) for path in paths):
             if suspect:
@@ -338,10 +344,15 @@ class _Search:
             return None  # many edits give zeros, none of them for a reason of its own
         return next((s for s in self.slips if self._gives(s, path)), None)
 
-    def mended(self, paths: list[str]) -> _Suspect | None:
-        """What has to be left out of the answer for these parts to be right."""
+    def mended(self, wrong: list[str], paths: list[str]) -> _Suspect | None:
+        """What has to be left out of the answer for these parts to be right.
+
+        Of all the parts some are `wrong`; those that aren't have to stay right.
+        """
         if self.exercise.secret or not self.exercise.searched or not paths:
             return None
+        parts = self.exercise.parts_of(self.trials[0].right)
+        paths = [*paths, *(path for path in parts if path not in wrong)]
         for mend in mends(self.answer):
             edited = _Suspect(mend.name, mend.hint, mend.slip.wrong)
             with contextlib.redirect_stdout(io.StringIO()):
@@ -414,8 +425,9 @@ def _evidence(search: _Search, path: str) -> tuple[str, Trial, str]:
     trial = _smallest(here or search.missed)
     given, right = trial.given, trial.right
     mine, theirs = exercise.parts_of(given), exercise.parts_of(right)
-    if path in mine and path in theirs:
-        given, right = {path: mine[path]}, {path: theirs[path]}
+    if path in theirs and (path in mine or isinstance(given, dict)):
+        right = {path: theirs[path]}
+        given = {path: mine[path]} if path in mine else {}
     difference = first_difference(given, right, exercise.tolerance, exercise.parts)
     assert difference is not None  # the trial was missed here
     told = difference.told(exercise.secret)
@@ -486,11 +498,11 @@ def _clue(search: _Search) -> str:
 
 
 def _place(search: _Search, trial: Trial) -> str:
-    """In this case or, where too many of its values are alike, in another."""
     exercise = search.exercise
-    every = (trial, *search.missed)
-    told = (place(exercise, search.answer, each.arguments) for each in every)
-    return in_time(exercise.seconds / 4, lambda: next(filter(None, told), ""), "")
+    missed = sorted(search.missed, key=lambda other: other is not trial)
+    cases = [each.arguments for each in missed]
+    look = lambda: place(exercise, search.answer, cases)  # noqa: E731
+    return in_time(exercise.seconds / 4, look, "")
 
 
 def _returned(exercise: Exercise, answer: Callable, arguments: tuple) -> str:
@@ -522,7 +534,7 @@ def _raised(search: _Search) -> Finding:
     paths = list(exercise.parts_of(trial.right))
     if found := in_time(
         exercise.seconds,
-        lambda: search.whole() or search.slip(None) or search.mended(paths),
+        lambda: search.whole() or search.slip(None) or search.mended(paths, paths),
         None,
     ):
         return told(found.name, line, _hint(found.hint))

@@ -27,7 +27,7 @@ SECONDS = 2.0
 _TOO_MANY = {
     "factor": (
         "a factor too many",
-        "Which links has the chain? Find one for each of your factors.",
+        "Say for each of your factors what it stands for: which one does nobody ask for?",
     ),
     "term": ("a term too many", "How many parts does the result have? Count yours."),
     "divisor": (

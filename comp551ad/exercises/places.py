@@ -18,6 +18,7 @@ import warnings
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -55,33 +56,40 @@ class _Full(Exception):
     """More values than anyone wants to compare."""
 
 
-def place(exercise: Exercise, answer: Callable, arguments: tuple) -> str:
-    """Where the answer's values leave the solution's, in the student's own words."""
+def place(exercise: Exercise, answer: Callable, cases: list[tuple]) -> str:
+    """Where the answer's values leave the solution's, in the student's own words.
+
+    In a case with zeros or a single row much is alike by chance: a value that isn't the
+    solution's in one of the cases isn't the solution's.
+    """
     known = solution(exercise.name, exercise.lecture)
     if known is None:
         return ""
-
-    def use(noted: Callable) -> Any:
-        return exercise.use(noted, *deepcopy(arguments))
-
     try:
         own = inspect.unwrap(answer)
         if own.__closure__:
             return ""
-        theirs = _values(source_of(answer), use, own.__code__.co_firstlineno)
-        # A name's value, as in a loop, is the solution's too.
-        ours = _values(known, use, 1, (*_NOTED, ast.Name))
-    except Exception:  # no source, a class: then there is no place to show
+        source, line = source_of(answer), own.__code__.co_firstlineno
+        runs = [_compared(exercise, source, line, known, case) for case in cases]
+    except Exception:  # no source, a class, too many values: no place to show
         return ""
+    never = {str(noted) for noted, is_known in chain(*runs) if not is_known}
+    return next(filter(None, (_told(run, never) for run in runs)), "")
+
+
+def _compared(
+    exercise: Exercise, source: Solution, line: int, known: Solution, case: tuple
+) -> list[tuple[_Noted, bool]]:
+    """The values that the answer has in a case, and whether the solution has them."""
+
+    def use(noted: Callable) -> Any:
+        return exercise.use(noted, *deepcopy(case))
+
+    theirs = _values(source, use, line)
+    # A name's value, as in a loop, is the solution's too.
+    ours = _values(known, use, 1, (*_NOTED, ast.Name))
     if len(ours) == _MOST:
-        return ""
-    given = [v for a in arguments if (v := numeric(a)) is not None]
-    return _told(theirs, ours, given, exercise.tolerance)
-
-
-def _told(
-    theirs: list[_Noted], ours: list[_Noted], given: list, tolerance: float
-) -> str:
+        raise _Full
     made = [noted for noted in ours if not noted.text.isidentifier()]
     if any(noted.value.size > 1 for noted in made):
         # Sizes and steps are everyone's own.
@@ -89,17 +97,24 @@ def _told(
     if not any(noted.looped for noted in made):
         # Row by row, nothing can be compared.
         theirs = [noted for noted in theirs if not noted.looped]
-    # Y - Yh is as good a step as Yh - Y; but -Y is nobody's.
-    known = [*given, *(n.value for n in ours), *(-n.value for n in made)]
+    values = [v for a in case if (v := numeric(a)) is not None]
+    values += [noted.value for noted in ours]
+    return [
+        (n, any(agree(v, k, exercise.tolerance) for k in values for v in _forms(n)))
+        for n in theirs
+    ]
 
-    def turns_up(value: np.ndarray) -> bool:
-        forms = value, value.T
-        return any(agree(form, k, tolerance) for k in known for form in forms)
 
-    right = [noted for noted in theirs if turns_up(noted.value)]
+def _forms(noted: _Noted) -> tuple[np.ndarray, np.ndarray]:
+    return noted.value, noted.value.T
+
+
+def _told(run: list[tuple[_Noted, bool]], never: set[str]) -> str:
+    right = [noted for noted, is_known in run if is_known and str(noted) not in never]
     # What one of the solution's values is made of is all right. Entries of a dict aren't that:
     # only one is chosen.
     parts = " ".join(noted.text for noted in right if "{" not in noted.text)
+    theirs = [noted for noted, __ in run]
     strange = next((n for n in theirs if n not in right and n.text not in parts), None)
     if strange is None:
         return ""
@@ -108,7 +123,8 @@ def _told(
     if so_far is None:
         # It need not be the first step: not every value before it is compared.
         line = _(
-            "{noted} is a value that the solution hasn't: check it, and what you make of it."
+            "{noted} is a value that the solution hasn't. It may be a step of another way: "
+            "check it, and what you make of it."
         )
         return line.format(noted=strange)
     line = _(

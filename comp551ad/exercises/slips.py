@@ -36,7 +36,7 @@ SLIPS = {
     ),
     "factor": (
         "a factor is missing",
-        "Go along the chain link by link: each link has a factor of its own.",
+        "Which factors does it have, each link of a chain and each count? Find them in yours.",
     ),
     "divisor": (
         "a division is missing",

@@ -17,7 +17,10 @@ from .values import agree, numeric
 
 Named = tuple[str, str]
 
-SIGN = ("the wrong sign", "Should the result grow or fall when the first input grows?")
+SIGN = (
+    "the wrong sign",
+    "Try it with simple numbers: should this be above 0, or below?",
+)
 TURNED = (
     "transposed",
     "Rows and columns have changed places: write the shapes down.",

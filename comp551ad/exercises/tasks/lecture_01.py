@@ -237,6 +237,11 @@ count_twins = Exercise(
             "For every order all the choices of signs are open.",
         ),
         Mistake(
+            "added instead of multiplied",
+            _counting(*[lambda M: factorial(M) + 2**M] * 2),
+            "For every order all the choices of signs are open.",
+        ),
+        Mistake(
             "one sign for all units together",
             _counting(lambda M: factorial(M) * 2),
             "Each unit may flip its sign by itself.",
@@ -246,10 +251,13 @@ count_twins = Exercise(
             _counting(lambda M: M**M * 2**M, lambda M: M**M),
             "A place that is taken is taken: the second unit has one choice less.",
         ),
-        Mistake(
-            "its own place is left out",
-            _counting(lambda M: factorial(M) * 2**M - 1, lambda M: factorial(M) - 1),
-            "The question counts the place where we started as well.",
+        *(
+            Mistake(
+                "its own place is left out",
+                _counting(lambda M: factorial(M) * 2**M - 1, logistic),
+                "The question counts the place where we started as well.",
+            )
+            for logistic in (factorial, lambda M: factorial(M) - 1)
         ),
         Mistake(
             "all turned but one",

@@ -320,6 +320,11 @@ biased_gradients = Exercise(
             "Where the rectifier lets q through, it lets the error through.",
         ),
         Mistake(
+            "ReLU's derivative at the wrong place",
+            edited(_biased, "(Z > 0) → (dZ > 0)"),
+            "Whether a unit is open was settled on the way up, by its q.",
+        ),
+        Mistake(
             "the activation's slope is left out",
             edited(_biased, " * (Z > 0) → "),
             "h comes between z and q, in the backward pass, too. (Z >= 0 holds everywhere.)",

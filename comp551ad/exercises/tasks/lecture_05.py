@@ -53,6 +53,10 @@ def _of_probabilities(U, Y, least):
     return -np.mean(np.sum(Y * np.log(np.maximum(softmax(U), least)), axis=1))
 
 
+def _yes_or_no(Yh, Y):
+    return -Y * np.log(Yh) - (1 - Y) * np.log(1 - Yh)
+
+
 def _cost(of_scores):
     return lambda X, Y, W, V: of_scores(logistic(X @ V) @ W, Y)
 
@@ -103,6 +107,11 @@ iris_cost = Exercise(
             "the largest score for that of the flower's species",
             _cost(lambda U, Y: np.mean(logsumexp(U, axis=1) - U.max(axis=1))),
             "Which score belongs to this flower's species? Y tells, the scores only guess.",
+        ),
+        Mistake(
+            "the loss of a yes or no, for each output",
+            _cost(lambda U, Y: np.mean(np.sum(_yes_or_no(softmax(U), Y), axis=1))),
+            "(1 - y) log(1 - yh) belongs to the logistic head. With softmax one term is left.",
         ),
         Mistake(
             "the share that is right",

@@ -110,6 +110,11 @@ number_the_rows = Exercise(
             "We need no derivative with respect to 0.5: write it into its row as it is.",
         ),
         Mistake(
+            "the sine is taken before the sum",
+            lambda: {"a5": "sin(a4)", "a6": "a5 + a3"},
+            "What stands in parentheses is worked out first.",
+        ),
+        Mistake(
             "the inputs in another order",
             lambda: {"a1": "x", "a2": "w"},
             "The question says which input is a1.",

@@ -67,6 +67,11 @@ adjoints_of_the_swing = Exercise(
             "derivative of cos as + sin",
             "At 0 the cosine has its top, and falls behind it.",
         ),
+        _b2(
+            "(a1 * b3) * (a4 * b5) * (-b6 * sin(a2))",
+            "multiplied where the terms are added",
+            "Along a path one multiplies; where paths meet one adds.",
+        ),
         *(
             Mistake(
                 "tangents, not adjoints",

@@ -364,6 +364,11 @@ kept_for_the_way_back = Exercise(
     cases=lambda rng: [()],
     secret=True,
     mistakes=(
+        Mistake(
+            "True and False have changed places",
+            lambda: {row: not keep for row, keep in _poisoned().items()},
+            "True stands for a value that must wait.",
+        ),
         _kept(
             *("a1", False, "an input is thrown away"),
             "a1 is a factor of a3, and stands inside a logarithm.",

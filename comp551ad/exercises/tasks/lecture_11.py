@@ -103,6 +103,11 @@ size_after = Exercise(
             "ReLU doesn't halve the entries: it makes half of them 0 and leaves the rest.",
         ),
         Mistake(
+            "the square of the mean, not the mean of the squares",
+            edited(_size, "/ 2 → / (2 * np.pi)"),
+            "The mean of squares is not the square of the mean.",
+        ),
+        Mistake(
             "half of the units, rounded down",
             edited(_size, "M * s**2 / 2 → M // 2 * s**2"),
             "// cuts the half off where M is odd.",
@@ -176,7 +181,7 @@ skip_backward = Exercise(
         Mistake(
             "ReLU's derivative at the wrong place",
             lambda Z, W1, W2, dR: dR + (dR @ W2.T * (dR @ W2.T > 0)) @ W1.T,
-            "Whether a unit is open was settled on the way up, by its q = z W1.",
+            "Whether a unit is open was settled on the way up, by its q.",
         ),
         Mistake(
             "W1 and W2 have changed places",

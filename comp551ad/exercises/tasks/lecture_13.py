@@ -229,13 +229,25 @@ curriculum = Exercise(
     title="Easy ones first",
     witness=_open,
     cases=lambda rng: [
-        (rng.permutation(N) + rng.uniform(0, 0.5, size=N), t, T)
+        (2.0 ** rng.permutation(N), t, T)
         for N, t, T in (
             *((10, 0, 5), (7, 1, 3), (7, 0, 3), (6, 2, 4), (8, 3, 4)),
             *((42, 8, 14), (77, 8, 11)),
         )
     ],
     mistakes=(
+        *(
+            Mistake(
+                "a share of the difficulty, not of the rows",
+                lambda d, t, T, low=low: [
+                    n
+                    for n in np.argsort(d)
+                    if d[n] - low(d) <= (max(d) - low(d)) * (t + 1) / T
+                ],
+                "How many of the N rows are open, however hard they are?",
+            )
+            for low in (min, lambda d: 0)
+        ),
         Mistake(
             "the hard ones first",
             edited(_open, "difficulty[n] → -difficulty[n]"),
