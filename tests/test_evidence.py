@@ -137,8 +137,8 @@ def test_the_first_value_that_the_solution_has_not():
     told = place(exercise, typed(STRANGE, "grad_W"), exercise.all_cases[:1])
     assert told == (
         "`Z.T @ dU` (line 5) has a value of the solution's; "
-        "`np.cosh(Z.T @ dU)` (line 5), after it, one that the solution hasn't: "
-        "check it, and what you make of it."
+        "`np.cosh(Z.T @ dU)` (line 5), after it, one that the solution hasn't. "
+        "It may be a step of another way: check it, and what you make of it."
     )
     verdict = judge(exercise, typed(STRANGE, "grad_W"))
     assert told in verdict.says
@@ -151,6 +151,29 @@ def test_a_value_with_scalars_before_it_is_not_called_the_first_step():
     )
     told = place(exercise, typed(source, "grad_W"), exercise.all_cases[:1])
     assert told.startswith("`np.cosh(X)` (line 3) is a value that the solution hasn't")
+
+
+KEEPING = """def keeping_scale(below, slope):
+    return np.sqrt(1 / (below * (1 - slope**2)))
+"""
+TURNED = """def softmax_half_square(u, y):
+    p = softmax(u)
+    error = y - p
+    return np.cosh(error)
+"""
+
+
+@pytest.mark.parametrize(
+    "name, source, said",
+    [
+        ("keeping_scale", KEEPING, "; `1 - slope ** 2` (line 2), after it, one"),
+        ("softmax_half_square", TURNED, "`softmax(u)` (line 2) has a value of"),
+    ],
+)
+def test_what_is_the_solutions_in_one_case_or_but_for_its_sign_is_not_praised(
+    name, source, said
+):
+    assert said in repr(judge(catalogue()[name], typed(source, name)))
 
 
 def test_a_value_that_a_loop_of_the_solution_has_is_known():

@@ -432,6 +432,10 @@ def test_the_parts_of_a_tuple_have_names_and_an_order():
         (dict(nodes=13, edges=24, tree=1457, paths=729), "the first line is left out"),
         (dict(nodes=12, edges=22, tree=971, paths=486), "one turn too few"),
         (
+            dict(nodes=13, edges=26, tree=1457, paths=1458),
+            "nodes, nodes of the tree: the operations alone are counted",
+        ),
+        (
             dict(nodes=13, edges=26, tree=2915, paths=1458),
             "nodes: rows are not counted that stand before the loop",
         ),
@@ -440,6 +444,42 @@ def test_the_parts_of_a_tuple_have_names_and_an_order():
 def test_one_reason_for_all_the_numbers_is_the_only_name(given, named):
     given = {"nodes of the tree" if k == "tree" else k: n for k, n in given.items()}
     assert judge(catalogue()["count_the_tower"], lambda: given).mistakes == (named,)
+
+
+@pytest.mark.parametrize(
+    "wrong, named",
+    [
+        ({"a3": True, "a5": True}, ["an operand is kept", "a value is kept"]),
+        (
+            dict.fromkeys(["a1", "a2", "a4", "a6"], False),
+            ["an input", "a result", "th"],
+        ),
+        (
+            {f"a{k}": k in (3, 5, 7) for k in range(1, 8)},
+            ["True and False have changed places"],
+        ),
+    ],
+)
+def test_a_reason_that_most_of_the_answer_denies_comes_last(wrong, named):
+    exercise = _unruled(catalogue()["kept_for_the_way_back"])
+    found = names_in(judge(exercise, lambda: exercise.witness() | wrong))
+    assert all(map(str.startswith, found, named)) and len(found) == len(named)
+
+
+def test_what_is_said_of_a_list_is_true_of_all_its_entries():
+    def every_other(weights, gradients, frozen, lr):
+        moved = enumerate(zip(weights, gradients, strict=True))
+        return [W if k % 2 else W - lr * dW for k, (W, dW) in moved]
+
+    found = judge(catalogue()["frozen_step"], every_other).mistakes
+    assert found == ("not the right value yet",)
+
+
+def test_an_entry_that_is_missing_is_what_is_said():
+    exercise = catalogue()["number_the_rows"]
+    given = {"a1": "w", "a2": "x", "a3": "b", "a4": "a1 * a2 + a3", "a5": "sin(a4)"}
+    verdict = judge(exercise, lambda: given)
+    assert verdict.says[0].endswith("There is no entry a6.")
 
 
 def test_an_array_may_stand_for_a_tuple_of_numbers():

@@ -63,6 +63,22 @@ def test_a_line_that_is_too_much_is_shown():
     assert "Look at `dU = np.abs(dU)` (line 2)." in verdict.says[1]
 
 
+def test_a_line_is_too_much_only_if_nothing_goes_wrong_without_it():
+    source = """def balanced(W, V):
+    W2, V2 = 1.0 * W, 1.0 * V
+    ratio = lambda m: np.sqrt(np.linalg.norm(W2[m]) / np.linalg.norm(V2[:, m]))
+    for m in range(len(W)):
+        V2[:, m] = V2[:, m] * ratio(m)
+        W2[m] = W2[m] / ratio(m)
+    return W2, V2
+"""
+    verdict = judge(catalogue()["balanced"], typed("balanced", source))
+    assert "too many" not in repr(verdict) and verdict.parts == (
+        ("W", False),
+        ("V", True),
+    )
+
+
 @pytest.mark.parametrize("one, db", [("1", "sum(*[dU])"), ("1 / 1", "dU.sum(axis=0)")])
 def test_an_edit_that_is_no_python_or_cant_be_defined_takes_no_name_away(one, db):
     head = f"def layer_back(dU, W, Z, one={one}):\n    db = {db}\n"

@@ -229,7 +229,8 @@ class _Search:
         found = dict.fromkeys(paths, whole) if whole else self.parts(paths)
         if not any(found.values()):
             found = dict.fromkeys(paths, self.slip(None))
-        found = {path: found[path] or self.slip(path) for path in paths}
+        if not _in_a_list(paths[0]):
+            found = {path: found[path] or self.slip(path) for path in paths}
         unnamed = [path for path in paths if not found[path]]
         found |= dict.fromkeys(unnamed, self.mended(paths, unnamed))
         return {path: found[path] or self.symptom(path) for path in paths}
@@ -252,12 +253,8 @@ class _Search:
             if (here := [path for path in paths if self._gives(suspect, path)])
         }
         denied = {suspect: self._denied(suspect) for suspect in given_by}
-        # What is said of a list, as of all layers, is true of all its entries or of none.
-        a_list = paths[0].startswith("[")
-        told = sorted(
-            (s for s in given_by if not (a_list and denied[s])), key=denied.get
-        )
-        given_by = {s: given_by[s] for s in told}
+        told = [s for s in given_by if not (_in_a_list(paths[0]) and denied[s])]
+        given_by = {s: given_by[s] for s in sorted(told, key=lambda s: denied[s])}
         common: dict[str, _Suspect] = {}
         for path, suspect in ((path, self._common(path)) for path in paths):
             if suspect:
@@ -265,12 +262,13 @@ class _Search:
                 given_by.setdefault(same, []).append(path)
         found: dict[str, _Suspect | None] = {}
         while left := [path for path in paths if path not in found]:
-            # Of those that explain as much the first: the exercise's own, least denied.
-            best = max(
-                given_by,
-                key=lambda s: len({*given_by[s]} & {*left}),  # noqa: B023
-                default=None,
-            )
+            # What is denied nearly as often as it explains comes last. Of those that
+            # explain as much the first: the exercise's own, least denied.
+            def explains(s: _Suspect) -> tuple[bool, int]:
+                here = given_by[s]
+                return 2 * denied.get(s, 0) <= len(here), len({*here} & {*left})  # noqa: B023
+
+            best = max(given_by, key=explains, default=None)
             here = [path for path in left if best and path in given_by[best]]
             found |= dict.fromkeys(here, best) or dict.fromkeys(left)
         return {path: found[path] for path in paths}
@@ -285,7 +283,8 @@ class _Search:
 
     def _common(self, path: str) -> _Suspect | None:
         """A mistake that is common to all exercises, at one part of the answer."""
-        others = (s for s in self._other_questions() if self._gives(s, path))
+        asked = () if _in_a_list(path) else self._other_questions()
+        others = (s for s in asked if self._gives(s, path))
         return self._usual(path) or next(others, None)
 
     def _other_questions(self) -> Iterator[_Suspect]:
@@ -392,6 +391,11 @@ class _Search:
         return None
 
 
+def _in_a_list(path: str) -> bool:
+    """What a name says of a list, as of all layers, is true of all its entries or of none."""
+    return path.startswith("[")
+
+
 def _with(arguments: tuple, others: dict[int, Any]) -> list:
     return [others.get(k, argument) for k, argument in enumerate(arguments)]
 
@@ -425,7 +429,7 @@ def _evidence(search: _Search, path: str) -> tuple[str, Trial, str]:
     trial = _smallest(here or search.missed)
     given, right = trial.given, trial.right
     mine, theirs = exercise.parts_of(given), exercise.parts_of(right)
-    if path in theirs and (path in mine or isinstance(given, dict)):
+    if path in theirs and (path in mine or isinstance(right, dict)):
         right = {path: theirs[path]}
         given = {path: mine[path]} if path in mine else {}
     difference = first_difference(given, right, exercise.tolerance, exercise.parts)
@@ -481,7 +485,7 @@ def _unexplained(search: _Search, paths: list[str]) -> Finding:
     elif not exercise.secret and all(map(search.is_close, paths)):
         name, right_for = _(_CLOSE[0]), _hint(_(_CLOSE[1]))
     everywhere = list(exercise.parts_of(trial.right))
-    if sort == "value" and paths not in ([""], everywhere):
+    if sort == "value" and "[0]" not in paths and paths not in ([""], everywhere):
         name = f"{', '.join(paths)}: {name}"
     where = "" if exercise.secret else _place(search, trial)
     says = (line, right_for, where)

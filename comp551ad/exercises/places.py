@@ -33,7 +33,15 @@ _NOTED = (
     *(ast.Compare, ast.IfExp, ast.ListComp),
 )
 _LOOPS = (
-    ast.For | ast.While | ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp
+    ast.For
+    | ast.While
+    | ast.ListComp
+    | ast.SetComp
+    | ast.GeneratorExp
+    | ast.DictComp
+    # What is called again and again.
+    | ast.Lambda
+    | ast.FunctionDef
 )
 _MOST = 400
 
@@ -73,14 +81,17 @@ def place(exercise: Exercise, answer: Callable, cases: list[tuple]) -> str:
         runs = [_compared(exercise, source, line, known, case) for case in cases]
     except Exception:  # no source, a class, too many values: no place to show
         return ""
-    never = {str(noted) for noted, is_known in chain(*runs) if not is_known}
+    never = {str(noted) for noted, is_known in chain(*runs) if is_known is False}
     return next(filter(None, (_told(run, never) for run in runs)), "")
 
 
 def _compared(
     exercise: Exercise, source: Solution, line: int, known: Solution, case: tuple
-) -> list[tuple[_Noted, bool]]:
-    """The values that the answer has in a case, and whether the solution has them."""
+) -> list[tuple[_Noted, bool | None]]:
+    """The values that the answer has in a case, and whether the solution has them.
+
+    None where it has them with the other sign.
+    """
 
     def use(noted: Callable) -> Any:
         return exercise.use(noted, *deepcopy(case))
@@ -99,39 +110,40 @@ def _compared(
         theirs = [noted for noted in theirs if not noted.looped]
     values = [v for a in case if (v := numeric(a)) is not None]
     values += [noted.value for noted in ours]
-    return [
-        (n, any(agree(v, k, exercise.tolerance) for k in values for v in _forms(n)))
-        for n in theirs
-    ]
+
+    def is_known(value: np.ndarray) -> bool | None:
+        for form in (value, value.T):
+            if any(agree(form, k, exercise.tolerance) for k in values):
+                return True
+            # Y - Yh is as good a step as Yh - Y; the solution's it isn't.
+            if any(agree(-form, n.value, exercise.tolerance) for n in made):
+                return None
+        return False
+
+    return [(noted, is_known(noted.value)) for noted in theirs]
 
 
-def _forms(noted: _Noted) -> tuple[np.ndarray, np.ndarray]:
-    return noted.value, noted.value.T
-
-
-def _told(run: list[tuple[_Noted, bool]], never: set[str]) -> str:
+def _told(run: list[tuple[_Noted, bool | None]], never: set[str]) -> str:
     right = [noted for noted, is_known in run if is_known and str(noted) not in never]
     # What one of the solution's values is made of is all right. Entries of a dict aren't that:
     # only one is chosen.
     parts = " ".join(noted.text for noted in right if "{" not in noted.text)
     theirs = [noted for noted, __ in run]
-    strange = next((n for n in theirs if n not in right and n.text not in parts), None)
+    odd = (n for n in theirs if str(n) in never and n.text not in parts)
+    strange = next(odd, None)
     if strange is None:
         return ""
     before = theirs[: theirs.index(strange)]
     so_far = next((noted for noted in reversed(before) if noted in right), None)
-    if so_far is None:
-        # It need not be the first step: not every value before it is compared.
+    # It need not be the first step: not every value before it is compared.
+    line = _("{noted} is a value that the solution hasn't.")
+    if so_far is not None:
         line = _(
-            "{noted} is a value that the solution hasn't. It may be a step of another way: "
-            "check it, and what you make of it."
+            "{so_far} has a value of the solution's; {noted}, after it, one that the solution "
+            "hasn't."
         )
-        return line.format(noted=strange)
-    line = _(
-        "{so_far} has a value of the solution's; {noted}, after it, one that the solution "
-        "hasn't: check it, and what you make of it."
-    )
-    return line.format(so_far=so_far, noted=strange)
+    another = _("It may be a step of another way: check it, and what you make of it.")
+    return f"{line.format(so_far=so_far, noted=strange)} {another}"
 
 
 # --- noting values down ---------------------------------------------------------------

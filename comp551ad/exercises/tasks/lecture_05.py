@@ -53,8 +53,9 @@ def _of_probabilities(U, Y, least):
     return -np.mean(np.sum(Y * np.log(np.maximum(softmax(U), least)), axis=1))
 
 
-def _yes_or_no(Yh, Y):
-    return -Y * np.log(Yh) - (1 - Y) * np.log(1 - Yh)
+def _yes_or_no(Yh, Y, eps):
+    losses = -Y * np.log(Yh + eps) - (1 - Y) * np.log(1 - Yh + eps)
+    return np.mean(losses.sum(axis=1))
 
 
 def _cost(of_scores):
@@ -108,10 +109,13 @@ iris_cost = Exercise(
             _cost(lambda U, Y: np.mean(logsumexp(U, axis=1) - U.max(axis=1))),
             "Which score belongs to this flower's species? Y tells, the scores only guess.",
         ),
-        Mistake(
-            "the loss of a yes or no, for each output",
-            _cost(lambda U, Y: np.mean(np.sum(_yes_or_no(softmax(U), Y), axis=1))),
-            "(1 - y) log(1 - yh) belongs to the logistic head. With softmax one term is left.",
+        *(
+            Mistake(
+                "the loss of a yes or no, for each output",
+                _cost(lambda U, Y, eps=eps: _yes_or_no(softmax(U), Y, eps)),
+                "(1 - y) log(1 - yh) is the logistic head's. With softmax one term is left.",
+            )
+            for eps in (0, 1e-300, 1e-15, 1e-12, 1e-10, 1e-9, 1e-8)
         ),
         Mistake(
             "the share that is right",

@@ -425,6 +425,11 @@ count_the_tower = Exercise(
             for nodes in (12, 13)
         ),
         Mistake(
+            "the operations alone are counted",
+            lambda: {"nodes": 13, "nodes of the tree": 2 * 3**6 - 1},
+            "x is a node, too: once in the graph, and at every end of the tree.",
+        ),
+        Mistake(
             "one operation a turn",
             lambda: {"nodes": 8, "edges": 14},
             "How many operations has s * s + s?",

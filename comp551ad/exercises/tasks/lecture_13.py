@@ -100,6 +100,11 @@ frozen_step = Exercise(
             "With frozen = 0 every layer moves.",
         ),
         Mistake(
+            "one layer alone is frozen",
+            edited(_moved, "k < frozen → k == frozen"),
+            "`frozen` says how many stand still, from the lowest on.",
+        ),
+        Mistake(
             "the frozen move and the others stand",
             edited(_moved, "k < frozen → k >= frozen"),
             "Frozen means: not moved.",
