@@ -429,7 +429,8 @@ def _evidence(search: _Search, path: str) -> tuple[str, Trial, str]:
     trial = _smallest(here or search.missed)
     given, right = trial.given, trial.right
     mine, theirs = exercise.parts_of(given), exercise.parts_of(right)
-    if path in theirs and (path in mine or isinstance(right, dict)):
+    tables = isinstance(given, dict) and isinstance(right, dict)
+    if path in theirs and (path in mine or tables):
         right = {path: theirs[path]}
         given = {path: mine[path]} if path in mine else {}
     difference = first_difference(given, right, exercise.tolerance, exercise.parts)

@@ -72,6 +72,11 @@ binary_derivation = Exercise(
             "yh comes between L and u: two factors.",
         ),
         Mistake(
+            "added where the links are multiplied",
+            lambda: {"dL/du": "-y / yh + (1 - y) / (1 - yh) + yh * (1 - yh)"},
+            "Along a path one multiplies; where paths meet one adds.",
+        ),
+        Mistake(
             "a factor too many",
             lambda: {"dL/du": "(yh - y) * yh * (1 - yh)"},
             "Write both factors as fractions: something cancels.",

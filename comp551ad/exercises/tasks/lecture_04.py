@@ -119,6 +119,11 @@ layer_back = Exercise(
             "u = z W: when z moves, what is it multiplied by?",
         ),
         Mistake(
+            "errors and inputs are added up apart",
+            lambda dU, W, Z: (np.outer(Z.sum(0), dU.sum(0)), dU.sum(axis=0), dU @ W.T),
+            "Each instance has an error and an input of its own: first multiply, then add.",
+        ),
+        Mistake(
             "the input is multiplied in once more",
             lambda dU, W, Z: (Z.T @ dU, dU.sum(axis=0), dU @ W.T * Z),
             "u = z W: how does u change when z grows a little?",

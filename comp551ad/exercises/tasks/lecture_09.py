@@ -391,6 +391,13 @@ rowwise_vjps = Exercise(
             "Of two scores, a large and a small one: which of them moves ℓ more?",
         ),
         Mistake(
+            "the slope of the logarithm alone",
+            edited(
+                _by_rows, "P * g → np.ones_like(P) / np.exp(logsumexp(U))[:, None] * g"
+            ),
+            "What stands inside the logarithm moves with the score, too: how fast?",
+        ),
+        Mistake(
             "not normalised",
             edited(_by_rows, "P * g → np.exp(U) * g"),
             "The slope of the logarithm is missing: one over what stands inside it.",
