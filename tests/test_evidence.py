@@ -162,12 +162,18 @@ TURNED = """def softmax_half_square(u, y):
     return np.cosh(error)
 """
 
+TOO_MANY_VALUES = """def descent(gradient, W, V, lr, steps):
+    dW, dV = gradient(1 * W, V)
+    return W - lr * np.cosh(dW), V - lr * np.cosh(dV)
+"""
+
 
 @pytest.mark.parametrize(
     "name, source, said",
     [
         ("keeping_scale", KEEPING, "; `1 - slope ** 2` (line 2), after it, one"),
         ("softmax_half_square", TURNED, "`softmax(u)` (line 2) has a value of"),
+        ("descent", TOO_MANY_VALUES, "; `np.cosh(dW)` (line 3), after it, one"),
     ],
 )
 def test_what_is_the_solutions_in_one_case_or_but_for_its_sign_is_not_praised(

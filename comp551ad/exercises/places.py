@@ -79,7 +79,7 @@ def place(exercise: Exercise, answer: Callable, cases: list[tuple]) -> str:
             return ""
         source, line = source_of(answer), own.__code__.co_firstlineno
         runs = [_compared(exercise, source, line, known, case) for case in cases]
-    except Exception:  # no source, a class, too many values: no place to show
+    except Exception:  # no source, a class: then there is no place to show
         return ""
     never = {str(noted) for noted, is_known in chain(*runs) if is_known is False}
     return next(filter(None, (_told(run, never) for run in runs)), "")
@@ -100,7 +100,7 @@ def _compared(
     # A name's value, as in a loop, is the solution's too.
     ours = _values(known, use, 1, (*_NOTED, ast.Name))
     if len(ours) == _MOST:
-        raise _Full
+        return []
     made = [noted for noted in ours if not noted.text.isidentifier()]
     if any(noted.value.size > 1 for noted in made):
         # Sizes and steps are everyone's own.
