@@ -432,6 +432,10 @@ def test_the_parts_of_a_tuple_have_names_and_an_order():
         (dict(nodes=13, edges=24, tree=1457, paths=729), "the first line is left out"),
         (dict(nodes=12, edges=22, tree=971, paths=486), "one turn too few"),
         (
+            dict(nodes=14, edges=26, tree=2915, paths=729),
+            "paths: the first line is left out",
+        ),
+        (
             dict(nodes=13, edges=26, tree=1457, paths=1458),
             "nodes, nodes of the tree: the operations alone are counted",
         ),

@@ -264,9 +264,9 @@ class _Search:
         while left := [path for path in paths if path not in found]:
             # What is denied nearly as often as it explains comes last. Of those that
             # explain as much the first: the exercise's own, least denied.
-            def explains(s: _Suspect) -> tuple[bool, int]:
-                here = given_by[s]
-                return 2 * denied.get(s, 0) <= len(here), len({*here} & {*left})  # noqa: B023
+            def explains(s: _Suspect) -> tuple[bool, bool, int]:
+                here = len({*given_by[s]} & {*left})  # noqa: B023
+                return here > 0, 2 * denied.get(s, 0) <= len(given_by[s]), here
 
             best = max(given_by, key=explains, default=None)
             here = [path for path in left if best and path in given_by[best]]
