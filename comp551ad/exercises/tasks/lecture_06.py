@@ -522,6 +522,7 @@ swelling = Exercise(
     witness=_swelling,
     cases=lambda rng: [(1,), (2,), (0,), (5,), (40,), (int(rng.integers(3, 12)),)],
     secret=True,
+    seconds=2,  # a walk through the tree of depth 40 never ends
     mistakes=(
         Mistake(
             "the leaves alone",
