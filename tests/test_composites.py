@@ -94,6 +94,7 @@ EXAMPLES = {
         call(NUMBER, 2),
     ],
     np.delete: [call(VECTOR, 1), call(A, [0, 2], axis=1), call(A, [0, 2]), call(A, FIRST[0], 1)],
+    np.lib.stride_tricks.sliding_window_view: [call(VECTOR, 2), call(A, (2, 2))],
     np.insert: [
         call(VECTOR, 1, 0.5), call(A, 1, VECTOR, axis=0), call(A, 2, 7.0), call(A, -1, 2.0, axis=1),
         call(VECTOR, [0, 2], OTHER[:2]), call(A, [0, 3], B[:, :2], axis=1), call(VECTOR, 1, OTHER),

@@ -71,13 +71,17 @@ def in_place(W, X, y):
     return np.sum(scores**2) + np.sum(scores[:, 0] * y)
 
 
+def one_by_one(W, X, y):
+    return sum(np.tanh(x @ W[:, k]) for x, k in zip(X, y, strict=True))
+
+
 def targets(W, X, y):
     return np.mean(((X @ W)[:, 0] - y) ** 2)
 
 
 OF_LABELS = [
     cross_entropy, one_against_all, counted, sorted_by_label, embedding, by_means, hinge,
-    in_place, targets,
+    in_place, targets, one_by_one,
 ]  # fmt: skip
 
 
@@ -154,7 +158,14 @@ def top(x):
     return x[np.argmax(x)] * x[np.argsort(x)[0]] + np.sum(np.where(np.isnan(x), 0, x))
 
 
-OF_COMPARISONS = [huber, leaky, masked, clipped_by_a_mask, both, top]
+def between(x):
+    """Linear interpolation between entries, as of an image between its pixels."""
+    below = np.floor(np.abs(x)).astype(int)
+    share = np.abs(x) - below
+    return np.sum(x[below] * (1 - share) + x[below + 1] * share)
+
+
+OF_COMPARISONS = [huber, leaky, masked, clipped_by_a_mask, both, top, between]
 
 
 @pytest.mark.parametrize("f", OF_COMPARISONS, ids=lambda f: f.__name__)
@@ -220,6 +231,16 @@ def test_masks_that_choose_another_number_of_entries(f, buffered):
     for keep in masks[-2:] if f in OF_ONE else ():
         with pytest.raises(ProgramError, match="data that choose other entries"):
             program(V, keep)
+
+
+def test_labels_are_free_where_a_mask_is_not():
+    def f(x, y, keep):
+        return np.mean(x[y[keep]] ** 2)
+
+    program = write_gradient(f, V, LABELS, MASK, value=True)
+    check_program(program, f, V, OTHERS, MASK)
+    with pytest.raises(ProgramError, match="^keep: got data that choose other"):
+        program(V, OTHERS, V > 2)
 
 
 @pytest.mark.parametrize(
@@ -304,6 +325,22 @@ def test_integers_are_numbers_unless_f_uses_them_as_labels():
         write_gradient(lambda x, y: np.sum(x[y]), V, LABELS, wrt=1)
 
 
+def test_single_integers_that_f_uses_as_indices_are_settings():
+    def springs(x, k, edges, n=2):
+        x = sum(x * step for step in range(n))
+        return k * sum((x[i] - x[j]) ** 2 for i, j in edges)
+
+    t = record(springs, V, 3.0, [(0, 1), (1, 4)])
+    assert [t.names[row] for row in t.inputs] == ["x", "k"]
+    program = write_gradient(springs, V, 3.0, [(0, 1), (1, 4)], wrt="k")
+    assert program(V, 3.0, [(0, 1), (1, 4)]) == pytest.approx(t.result / 3, rel=1e-14)
+    with pytest.raises(ProgramError, match=r"^edges\[1\]\[1\]: got 5, expected 4"):
+        program(V, 3.0, [(0, 1), (1, 5)])
+    # Not where they are all that there is.
+    with pytest.raises(TypeError, match="as integers that are not differentiated"):
+        record(lambda w, k: [w, 2 * w][k], 1, 0)
+
+
 def test_an_operation_in_place_on_data_is_refused_with_the_way_out():
     def counts(x, y):
         y += 1
@@ -313,8 +350,14 @@ def test_an_operation_in_place_on_data_is_refused_with_the_way_out():
         y = y + 1
         return np.sum(x * (y == 1))
 
-    with pytest.raises((TypeError, ValueError), match="a = a \\+ b|read-only"):
+    def stored(x, y):
+        y[0] = 1
+        return np.sum(x[y])
+
+    with pytest.raises(TypeError, match=r"^y \+= 1 \(line .*write y = y \+ 1 instead"):
         record(lambda x, y: counts(x, y) + np.sum(x[y]), V, LABELS)
+    with pytest.raises(TypeError, match=r"^y\[0\] = 1 \(line .*np\.where\(mask, b, a"):
+        record(stored, V, LABELS)
     assert record(counted, V, LABELS).result == np.sum(V[LABELS == 0])
 
 
@@ -376,6 +419,8 @@ QUESTIONS = [
     lambda a: a[0] if 1 < a[0] < 5 else -a[0],
     lambda a: a * [1.0, 2.0, 3.0][np.argmax(a)],
     lambda a: a * (1 in (a > 1)),
+    lambda a: a * {0: 2.0, 1: 3.0}[np.argmax(a)],
+    lambda a: a * np.sum(np.arange(np.sum(a > 1))),
     lambda a: a * np.isclose(1.0, 1.1, atol=a[0]).item(),
     lambda a: a * np.searchsorted([1.0, 2.0], v=a[0]).item(),
     lambda a: grad(lambda z: z * z if z > 0 else -z)(a[0]),

@@ -84,6 +84,8 @@ def real_parts(a):
 RIGHT = {
     "real parts": real_parts,
     "iteration": lambda a: sum(v * v for v in a),
+    "a.flat": lambda a: sum(v * v for v in np.outer(a, X).flat) * a.flat[1],
+    "its diagonal": lambda a: np.outer(a, X)[np.diag_indices_from(np.outer(a, X))],
     "in": lambda a: a if 9.0 in a else 2 * a,
     "a number's mask": lambda a: np.sum(a[0][False]) + a[1][np.array(True)][0],
     "lower triangle": lambda a: np.linalg.eigvalsh(np.outer(a, a) + EYE, UPLO="L"),
@@ -278,6 +280,7 @@ IN_LISTS = [
     lambda a: np.concatenate([np.array([a[0], 2.0]), a]),
     lambda a: np.append([a[0]], [a[1] * a[0]]).prod(),
     lambda a: {"k": np.array([a[2], a[1]])},
+    lambda a: np.array([[1.0, a[0]], [0.0, 1.0]]) @ X[:2] * np.array([[a[1]], [1]]),
     lambda a: np.where(a > 1, [a[0], a[1], 1.0], np.array([a[1] * a[0], a[0], a[2]])),
     lambda a: (a > 1) * [a[0], a[1], 1.0] + (a > 1) * np.array([a[1], a[0], a[2]]),
     lambda a: np.dot(a > 1, [a[1], a[0], a[2]]) * np.outer(a > 1, b=[a[0], a[1]]),

@@ -91,13 +91,14 @@ class Call:
 
     def trace(self, add_input: Callable, tape: Any, kinds: str) -> list[str]:
         """Replace every number in the slots by ``add_input`` of it, and arrays of these kinds
-        ("iub": integers and truth values) by ``Data``; the names of the numbers."""
+        ("iub": integers and truth values) by ``Data``; the names of the numbers. With "n" single
+        integers stay what they are."""
         names = []
 
         def traced(leaf, name):
             if is_data(leaf, kinds):
                 return as_data(leaf, Origin(None, (name,), {}, tape))
-            if not is_number(leaf):
+            if stays(leaf, kinds):
                 return leaf
             names.append(name)
             return add_input(leaf, name)
@@ -126,7 +127,7 @@ class Call:
         """f of the arguments as given, with floats for their numbers, and nothing printed."""
 
         def plain(leaf: Any) -> Any:
-            if not is_number(leaf) or is_data(leaf, kinds):
+            if stays(leaf, kinds) or is_data(leaf, kinds):
                 return leaf
             leaf = concrete(leaf)
             is_pythons = isinstance(leaf, int | float) and not isinstance(
@@ -266,16 +267,30 @@ def is_data(value: Any, kinds: str = "iub") -> bool:
     return is_array and value.dtype.kind in kinds
 
 
+def stays(value: Any, kinds: str) -> bool:
+    """Whether a recording hands on ``value`` as it is: no number, or an index (see ``trace``)."""
+    is_index = "n" in kinds and isinstance(value, int | np.integer)
+    return is_index or not is_number(value)
+
+
 def with_integers(record: Callable, values: Iterable) -> Any:
-    """``record("b")``, with integers as numbers; where that fails ``record("iub")``, with integers
-    as labels or indices."""
+    """``record("b")``, with integers as numbers; where that fails ``record("iub")``, with arrays of
+    integers as labels or indices; where that fails for an index ``record("iubn")``, with single
+    integers as indices, too."""
+    leaves = pytrees.leaves(list(values))
     try:
-        return record("b")
-    except Exception:  # NumPy, too, refuses numbers as indices
-        leaves = pytrees.leaves(list(values))
-        if not any(is_data(leaf, "iu") for leaf in leaves):
+        try:
+            return record("b")
+        except Exception:  # NumPy, too, refuses numbers as indices
+            if not any(is_data(leaf, "iu") for leaf in leaves):
+                raise
+        return record("iub")
+    except Exception as error:
+        numbers = [leaf for leaf in leaves if is_number(leaf) and not is_data(leaf)]
+        single = [stays(leaf, "n") for leaf in numbers]
+        if all(single) or not any(single) or "indices as" not in str(error):
             raise
-    return record("iub")
+    return record("iubn")
 
 
 def _largest(rows):

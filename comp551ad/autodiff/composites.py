@@ -368,7 +368,7 @@ def _numbered(a, start=0):
     return np.reshape(numbers, np.shape(a)) if np.ndim(a) else numbers[0]
 
 
-by_places(np.roll, np.repeat, np.delete)
+by_places(np.roll, np.repeat, np.delete, np.lib.stride_tricks.sliding_window_view)
 
 
 @composite(np.insert)

@@ -20,7 +20,13 @@ import numpy as np
 
 from comp551ad import pytrees
 
-from .refusals import TraceError, line_outside, loop_of_numpys, this_thread
+from .refusals import (
+    TraceError,
+    line_outside,
+    loop_of_numpys,
+    refusal,
+    this_thread,
+)
 from .tape import Tape, Tracer, concrete, joined
 
 # These ask about shapes: other arguments of the same shapes give the same answer.
@@ -58,10 +64,7 @@ class Data(np.ndarray):
         if any(type(x) is Tracer for x in inputs):
             return NotImplemented
         if out is not None:
-            raise TraceError(
-                "a += b, with a that was an argument or a comparison, can't be traced: "
-                "write a = a + b"
-            )
+            raise refusal("a += b of labels or a mask", "write a = a + b")
         call = ufunc if method == "__call__" else getattr(ufunc, method)
         return _call(call, inputs, kwargs)
 
@@ -69,6 +72,15 @@ class Data(np.ndarray):
         if not all(issubclass(kind, np.ndarray) for kind in types):
             return NotImplemented
         return _call(function, args, kwargs)
+
+    def __setitem__(self, index, value):
+        raise refusal("a[k] = b of labels or a mask", "write a = np.where(mask, b, a)")
+
+    def __iter__(self) -> Iterator:
+        return (self[k] for k in range(len(self)))
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(self.item())
 
     @property
     def T(self) -> Any:
@@ -106,7 +118,7 @@ def compute(function: Callable | str, operands: tuple, parameters: dict) -> Any:
     plain: list = list(map(concrete, operands))
     keywords = {key: concrete(p) for key, p in parameters.items()}
     if isinstance(function, str):
-        result = getattr(plain[0], function)(*plain[1:], **keywords)
+        result = getattr(np.asarray(plain[0]), function)(*plain[1:], **keywords)
     else:
         result = function(*plain, **keywords)
     if isinstance(result, np.ndarray | np.generic):
@@ -160,7 +172,7 @@ for _name in (
 ).split():
     setattr(Data, _name, _method(_name))
 for _name in (
-    "__bool__ __int__ __float__ __index__ __complex__ __iter__ __contains__ item tolist"
+    "__bool__ __int__ __float__ __index__ __complex__ __contains__ item tolist"
 ).split():
     setattr(Data, _name, _question(_name))
 

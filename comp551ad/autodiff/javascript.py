@@ -277,7 +277,7 @@ class JavaScriptWriter(Writer):
         if any(isinstance(part, Node) for part in parts):
             raise ProgramError(
                 "index: got data, expected a plain index in JavaScript; use one-hot labels "
-                "instead: np.sum(Y * logp, axis=1)"
+                "instead: np.sum(Y * logp, axis=1), and np.where for masks"
             )
         places = np.arange(math.prod(shape)).reshape(shape)[index]
         lists = [self.offsets(axis) for axis in lists_of(places)]

@@ -203,7 +203,10 @@ def _changes_nothing(key, value):
 # ---------------------------------------------------------------- questions
 
 # These ask about shapes, or only take a shape over; their answers are plain, not traced.
-QUESTIONS = SHAPES | {np.zeros_like, np.ones_like, np.empty_like}
+QUESTIONS = SHAPES | {
+    np.zeros_like, np.ones_like, np.empty_like,
+    np.diag_indices_from, np.tril_indices_from, np.triu_indices_from,
+}  # fmt: skip
 # These look at values. Their answers have no derivative.
 COMPARISONS = {
     np.greater, np.greater_equal, np.less, np.less_equal, np.equal, np.not_equal,
@@ -211,7 +214,7 @@ COMPARISONS = {
     np.array_equal, np.argmax, np.argmin, np.argsort, np.argpartition, np.any, np.all,
     np.count_nonzero, np.searchsorted, np.logical_and, np.logical_or, np.logical_not,
     np.logical_xor, np.nonzero, np.flatnonzero, np.argwhere, np.isposinf, np.isneginf,
-    np.isreal, np.iscomplex, np.lexsort, np.digitize, np.nanargmax, np.nanargmin,
+    np.isreal, np.iscomplex, np.lexsort, np.digitize, np.nanargmax, np.nanargmin, "astype",
 }  # fmt: skip
 
 
@@ -225,6 +228,8 @@ def _answer(function, args, kwargs):
         # A function around this one sees the derivative, which may be constant.
         for tape in sorted(tapes, key=lambda tape: tape.level)[-1:]:
             tape.asked = True
+    if isinstance(function, str):
+        return getattr(np.asarray(concrete(args[0])), function)(*args[1:], **kwargs)
     return function(*map(concrete, args), **{k: concrete(a) for k, a in kwargs.items()})
 
 
@@ -265,12 +270,10 @@ def _transpose(self, *axes: Any) -> Any:
 
 
 def _astype(self, dtype: Any, **kwargs: Any) -> Tracer:
-    """A copy, for kinds of floats; all traced values are float64."""
-    if np.dtype(dtype).kind != "f":
-        raise refusal(
-            f"a.astype({np.dtype(dtype)})", "its derivative is zero; leave it out"
-        )
-    return handle(self)
+    """A copy, for kinds of floats, as all traced values are float64; others ask about values."""
+    if np.dtype(dtype).kind == "f":
+        return handle(self)
+    return _answer("astype", (self, dtype), kwargs)
 
 
 def _len(self):
@@ -374,6 +377,7 @@ _METHODS = {
     "dtype": property(_dtype),
     "mT": property(lambda self: np.matrix_transpose(self)),
     "T": property(lambda self: np.transpose(self)),
+    "flat": property(lambda self: np.ravel(self)),
     "real": property(lambda self: self),
     "reshape": _reshape,
     "transpose": _transpose,

@@ -56,9 +56,12 @@ def _as_real(value, given, name, kinds, otherwise):
     if array.dtype.kind in kinds:
         return _frozen_copy(array) if array.shape else float(array)
     name = name(given) if callable(name) else name
+    instead = "convert it with np.asarray(…, dtype=float)"
+    if np.iscomplexobj(value):
+        instead = "compute with real and imaginary parts, each by itself"
     raise TraceError(
-        f"{name}: got {kind_of(given)}, expected real numbers or an array of them; convert it "
-        f"with np.asarray(…, dtype=float){otherwise}"
+        f"{name}: got {kind_of(given)}, expected real numbers or an array of them; "
+        f"{instead}{otherwise}"
     )
 
 

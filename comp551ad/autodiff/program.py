@@ -111,7 +111,7 @@ class Program:
 
     __wrapped__ = property(lambda self: self.function)
 
-    def __init__(self, writer: Writer, is_fixed: bool):
+    def __init__(self, writer: Writer, fixed: str):
         computation = writer.computation
         self.source = writer.source
         self.__name__, self.__doc__ = writer.name, computation.title
@@ -119,8 +119,8 @@ class Program:
         self.__signature__ = computation.call.bound.signature
         # Parameter -> an example of its argument: numbers of the shape, data, or the setting.
         self._examples = examples = computation.examples
-        # Whether it holds for the recorded data alone.
-        self._is_fixed = is_fixed
+        # The kinds of data that it holds for as they were recorded alone.
+        self._fixed = fixed
         self._results = computation.results
         # Where all arguments are arrays one look tells whether others fit, and results that are
         # new arrays are as they should be.
@@ -195,7 +195,8 @@ class Program:
                 raise ProgramError(str(error)) from None
         if shape_of(x) != np.shape(example):
             raise _misfit(name, f"shape {shape_of(x)}", f"{np.shape(example)}")
-        if type(example) is Data and self._is_fixed and not np.array_equal(x, example):
+        is_fixed = type(example) is Data and example.dtype.kind in self._fixed
+        if is_fixed and not np.array_equal(x, example):
             raise ProgramError(
                 f"{name}: got data that choose other entries, expected the recorded ones, whose "
                 "number stands in the program; write the program again for them, or write "
@@ -234,8 +235,8 @@ class BufferedProgram(Program):
             itself recorded.
     """
 
-    def __init__(self, writer: Writer, is_fixed: bool, readable: Program):
-        super().__init__(writer, is_fixed)
+    def __init__(self, writer: Writer, fixed: str, readable: Program):
+        super().__init__(writer, fixed)
         self.readable = readable
         self._one_at_a_time = threading.Lock()
 
@@ -300,18 +301,18 @@ def _write(f, args, kwargs, wrt, value, buffered, language):
 
     given = [args, kwargs]
     first, kinds = with_integers(checked, given)
-    sizes_vary, is_fixed = try_others(
+    sizes_vary, fixed = try_others(
         first, given, kinds, lambda others: derived(kinds, *others)
     )
 
     if language == "javascript":
-        return JavaScriptProgram(JavaScriptWriter(first), is_fixed)
-    readable = Program(Writer(first), is_fixed)
+        return JavaScriptProgram(JavaScriptWriter(first), fixed)
+    readable = Program(Writer(first), fixed)
     if not buffered:
         return readable
     # Where a mask chooses how many entries arrays have, none can be kept.
     writer = Writer if sizes_vary else BufferedWriter
-    return BufferedProgram(writer(first), is_fixed, readable)
+    return BufferedProgram(writer(first), fixed, readable)
 
 
 def _derived(f, args, kwargs, wrt, value, kinds) -> Computation:
@@ -347,7 +348,8 @@ def _derived(f, args, kwargs, wrt, value, kinds) -> Computation:
                     "output: got more than one number, expected one; return a sum or mean, "
                     "or one of the numbers"
                 )
-            adjoints = pull_back(recognise(tape.rows), [(out_rows[0], one)])
+            with np.errstate(all="ignore"):  # also those that nobody asked for
+                adjoints = pull_back(recognise(tape.rows), [(out_rows[0], one)])
     named = [
         (name, tracer.value, adjoints[tracer.index])
         for name, tracer in tape.local_names(set(taken))
@@ -440,8 +442,8 @@ def _chosen(several, call, slots) -> list[tuple[str, Any]]:
         for leaf_name, x in zip(names, pytrees.leaves(slots[name]), strict=True):
             if type(x) is not Tracer:
                 raise ProgramError(
-                    f"wrt: got {leaf_name}, which is {x!r}, expected real numbers; leave it "
-                    "out of the arguments to differentiate with respect to"
+                    f"wrt: got {leaf_name}, which is {x!r}, expected real numbers, such as 1.0; "
+                    "leave it out of the arguments to differentiate with respect to"
                 )
         chosen.append((name, slots[name]))
     return chosen

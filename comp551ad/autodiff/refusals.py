@@ -136,7 +136,7 @@ def loop_of_numpys() -> str:
     """Where the user's code is running a call of NumPy's, which asks each of its numbers: that, and
     what to do; else nothing."""
     frame, e = _frame_outside(), expression_outside()
-    if e is None or not _is_like(e.tree, _ONE_OF_NUMPYS):
+    if e is None or not _is_like(e.tree, rf"{_NUMPY}(?!arange)[\w.]+"):
         return ""
     is_call = "CALL" in dis.opname[frame.f_code.co_code[frame.f_lasti]]
     return f" in {e.text}: join its numbers with np.stack first" if is_call else ""
@@ -153,6 +153,12 @@ AN_OBJECT = (
 _OF_SCIPY = (
     "scipy computes with plain numbers only; write its formula with NumPy's functions, or with "
     "comp551ad's logistic, softmax, logsumexp and erf"
+)
+
+
+_OF_POLYNOMIALS = (
+    "numpy.polynomial computes with plain numbers only; write np.polyval(c[::-1], x) for its "
+    "polyval(x, c), or a formula"
 )
 
 
@@ -270,11 +276,18 @@ def _method_of_plain(tree):
     return f"{call}, or {ast.unparse(product)},"
 
 
+def _first(tree):
+    return ast.unparse(tree.args[0])
+
+
 def _each_by_itself(tree):
-    """np.vectorize(f)(a) as np.stack([f(v) for v in a])."""
-    f = tree.func.args[0]
-    f = ast.unparse(f) if isinstance(f, ast.Name) else f"({ast.unparse(f)})"
-    return f"np.stack([{f}(v) for v in {ast.unparse(tree.args[0])}])"
+    """np.vectorize(f)(a) as np.stack([f(v) for v in a]); of g = np.vectorize(f) as well."""
+    if isinstance(tree.func, ast.Call) and tree.func.args:
+        f = tree.func.args[0]
+        f = ast.unparse(f) if isinstance(f, ast.Name) else f"({ast.unparse(f)})"
+    else:
+        f = f"{ast.unparse(tree.func)}.pyfunc"
+    return f"np.stack([{f}(v) for v in {_first(tree)}])"
 
 
 def _filled(tree):
@@ -327,7 +340,11 @@ WAYS_OUT: list[WayOut] = [
         lambda tree: 'an f-string, such as f"{x:.4f}",',
     ),
     WayOut(
-        rf"{_NUMPY}vectorize\(.+\)", "np.vectorize makes plain arrays", _each_by_itself
+        rf"{_NUMPY}ndenumerate",
+        "np.ndenumerate makes plain numbers",
+        lambda tree: (
+            f"((k, {_first(tree)}[k]) for k in np.ndindex({_first(tree)}.shape))"
+        ),
     ),
     WayOut(
         r".+\.(normal|uniform|exponential|poisson|binomial|gamma|beta)",
@@ -367,8 +384,15 @@ def refusal(what: str, instead: str) -> TraceError:
     if e is None:
         return TraceError(f"{what} can't be traced: {instead}")
     guest = _frame_outside(_OURS)
-    if guest is not None and _is_in(guest, ("scipy",)):
-        return _in_place_of(e, _OF_SCIPY, False)
+    for package, text in (("scipy", _OF_SCIPY), ("numpy.polynomial", _OF_POLYNOMIALS)):
+        if guest is not None and _is_in(guest, (package,)):
+            return _in_place_of(e, text, False)
+    by_vectorize = guest is not None and guest.f_code.co_qualname[:10] == "vectorize."
+    if by_vectorize and isinstance(e.tree, ast.Call) and e.tree.args:
+        text = (
+            f"np.vectorize makes plain arrays; write {_each_by_itself(e.tree)} instead"
+        )
+        return _in_place_of(e, text, False)
     if what == REFUSED["__float__"][0] and _is_like(e.tree, _ONE_OF_NUMPYS):
         instead = (
             "NumPy asks for plain numbers here; pass ones that are not differentiated, or join "
@@ -404,7 +428,7 @@ def _of_an_update(text):
         return _IN_PLACE_OF_A_STORE
     new = ast.BinOp(statement.target, statement.op, statement.value)
     return (
-        "a plain array can't become a traced one; "
+        "it can't change in place; "
         f"write {ast.unparse(statement.target)} = {ast.unparse(new)} instead"
     )
 

@@ -202,6 +202,8 @@ def joined(operand: Any) -> Any:
         return operand[()]
     parts = list(map(joined, operand))
     if any(type(part) is Tracer for part in parts):
+        # A row of plain numbers is one of objects, too.
+        parts = [p.astype(float) if type(p) is np.ndarray else p for p in parts]
         return apply(PRIMITIVES["stack"], parts)
     return operand
 

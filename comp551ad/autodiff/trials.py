@@ -17,7 +17,7 @@ import numpy as np
 
 from comp551ad import pytrees
 
-from .arguments import is_data, is_number, silence
+from .arguments import is_data, is_number, silence, stays
 from .data import Data, sources_of
 from .emit import Computation, ProgramError, Writer
 from .operands import operands_of, parameters_of
@@ -28,7 +28,7 @@ from .tape import concrete
 
 def try_others(
     first: Computation, given: list, kinds: str, derive: Callable
-) -> tuple[bool, bool]:
+) -> tuple[bool, str]:
     """Whether a program is right for other arguments.
 
     Args:
@@ -39,27 +39,31 @@ def try_others(
 
     Returns:
         Whether arrays have other sizes for other arguments, as masks and comparisons choose, and
-        whether the program is right for the recorded data alone: two masks that choose as many
-        entries may do so in fewer places together.
+        for which kinds of data ("b", "iu") the program is right for the recorded ones alone: two
+        masks that choose as many entries may do so in fewer places together.
 
     Raises:
         ProgramError: f computes something from its arguments without a trace, or numbers choose
             how many entries the program works on, which a program can't ask.
     """
-    sizes_vary, is_fixed = _chooses_entries(first), False
+    sizes_vary, fixed = _chooses_entries(first), ""
     if not first.tape.origins.has_data:
-        return sizes_vary, is_fixed
+        return sizes_vary, fixed
     leaves = pytrees.leaves(given)
     has_data = any(is_data(leaf, kinds) for leaf in leaves)
     known = _rows(first)
     for which, change in CHANGES:
-        if all(change(leaf) is leaf for leaf in leaves):
+
+        def changed(leaf, change=change):
+            return leaf if stays(leaf, kinds) and not is_data(leaf) else change(leaf)
+
+        if all(changed(leaf) is leaf for leaf in leaves):
             continue
         rows: list = []
         text = None
         try:
             with silence():
-                other = derive(pytrees.tree_map(change, given))
+                other = derive(pytrees.tree_map(changed, given))
                 rows = _rows(other)
                 text = _text(other)
         except ProgramError:
@@ -79,8 +83,8 @@ def try_others(
                         "expected one that is right for other numbers; write np.sum(…) / "
                         "np.sum(mask) for the mean of x[mask], choose with np.where, or use grad"
                     )
-                is_fixed = True
-    return sizes_vary, is_fixed
+                fixed += which
+    return sizes_vary, fixed
 
 
 def _chooses_entries(computation):
@@ -176,5 +180,5 @@ def _with_equals(kinds, odd, leaf):
 
 # Which arrays they change, if one is to look at sizes: floats, or data.
 CHANGES: list[tuple[str, Callable]] = [("f", _negated), ("", _with_one_label)]
-for _which, _odd in itertools.product(("f", "iub"), (0, 1)):
+for _which, _odd in itertools.product(("f", "iu", "b"), (0, 1)):
     CHANGES.append((_which, functools.partial(_with_equals, _which, _odd)))
