@@ -165,7 +165,12 @@ def between(x):
     return np.sum(x[below] * (1 - share) + x[below + 1] * share)
 
 
-OF_COMPARISONS = [huber, leaky, masked, clipped_by_a_mask, both, top, between]
+def cast(x):
+    kept = np.where(x > 0, 2.0, 0.5) * np.logical_not(np.isnan(x))
+    return np.sum(x * (3 * x).astype(int) * kept * x.astype(bool))
+
+
+OF_COMPARISONS = [huber, leaky, masked, clipped_by_a_mask, both, top, between, cast]
 
 
 @pytest.mark.parametrize("f", OF_COMPARISONS, ids=lambda f: f.__name__)

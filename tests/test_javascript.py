@@ -57,7 +57,7 @@ def test_numbers_at_the_edges(case, javascript):
 @pytest.mark.parametrize("f", OF_LABELS + OF_COMPARISONS, ids=lambda f: f.__name__)
 def test_labels_masks_and_comparisons(f, javascript):
     args = (V,) if f in OF_COMPARISONS else (W, X, LABELS)
-    if f.__name__ in "one_against_all by_means targets huber leaky masked".split():
+    if f.__name__ in "one_against_all by_means targets huber leaky masked cast".split():
         same_numbers(javascript, write_gradient, f, *args, value=True)
     else:
         with pytest.raises(ProgramError, match="(index: got data|on data).*JavaScript"):

@@ -269,7 +269,7 @@ def is_data(value: Any, kinds: str = "iub") -> bool:
 
 def stays(value: Any, kinds: str) -> bool:
     """Whether a recording hands on ``value`` as it is: no number, or an index (see ``trace``)."""
-    is_index = "n" in kinds and isinstance(value, int | np.integer)
+    is_index = "n" in kinds and isinstance(value, int)
     return is_index or not is_number(value)
 
 

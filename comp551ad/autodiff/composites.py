@@ -571,12 +571,13 @@ def reduce(
 
 def _in_pairs(ufunc, a, axes, keepdims):
     for k in axes:
-        a = np.moveaxis(a, k, 0)
-        while len(a) > 1:
-            pairs = a[: len(a) // 2 * 2]
-            a = np.concatenate([ufunc(pairs[::2], pairs[1::2]), a[len(pairs) :]])
+        a = np.moveaxis(a, k, 0) if k else a
+        while (n := len(a)) > 1:
+            even = n // 2 * 2
+            pairs = ufunc(a[:even:2], a[1:even:2])
+            a = np.concatenate([pairs, a[even:]]) if n > even else pairs
         a = a if len(a) else np.full((1, *np.shape(a)[1:]), ASSOCIATIVE[ufunc])
-        a = np.moveaxis(a, 0, k)
+        a = np.moveaxis(a, 0, k) if k else a
     return a if keepdims else np.squeeze(a, axes)
 
 
@@ -606,11 +607,11 @@ def accumulate(ufunc: Any, array: Any, axis: int = 0) -> Any:
     """ufunc.accumulate: each with those 1, 2, 4 … places before it."""
     if ufunc is np.add:
         return np.cumsum(array, axis)
-    a, ahead = np.moveaxis(array, axis, 0), 1
+    a, ahead = np.moveaxis(array, axis, 0) if axis else array, 1
     while ahead < len(a):
         a = np.concatenate([a[:ahead], ufunc(a[ahead:], a[:-ahead])])
         ahead *= 2
-    return np.moveaxis(a, 0, axis)
+    return np.moveaxis(a, 0, axis) if axis else a
 
 
 def outer(ufunc: Any, a: Any, b: Any) -> Any:

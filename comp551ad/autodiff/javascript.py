@@ -39,6 +39,11 @@ _PART = re.compile(
     r"(?:^//.*\n)*^(?:const|function) (?:(\w+)|\{([^}]*)\}).*\n(?:^[ })].*\n)*",
     re.MULTILINE,
 )
+# Calls on data, entry by entry, and kinds of numbers that an entry is cast to.
+CALLS = {
+    np.isnan: "Number.isNaN({})", np.where: "(({}) ? {} : {})", np.logical_not: "!({})",
+}  # fmt: skip
+CASTS = {"b": "({} != 0)", "i": "Math.trunc({})", "f": "Number({})"}
 # A name that isn't a property's.
 _NAMES = re.compile(r"(?<!\w)(?:(?<!\.)|(?<=\.\.\.))[A-Za-z_]\w*")
 _WORDS = """break case catch class const continue debugger default delete do else enum export
@@ -130,7 +135,7 @@ class JavaScriptWriter(Writer):
         """An argument's leaf as the inner function takes it."""
         if isinstance(leaf, Node):
             return f"array({text}, {self.literal(leaf.shape)}, {json.dumps(name)})"
-        if leaf is None or isinstance(leaf, str | bool):
+        if leaf is None or isinstance(leaf, str | int):
             return f"setting({text}, {json.dumps(leaf)}, {json.dumps(name)})"
         return "null"
 
@@ -221,8 +226,11 @@ class JavaScriptWriter(Writer):
         if function in INFIX:
             a, b = (f"({self.in_loop(x, node)})" for x in args)
             return f"{a} {INFIX[function]} {b}", SUM - 1
-        if function == "astype":
-            return f"Number({self.entry(args[0], node)})", ATOM
+        if function == "astype" and (kind := np.dtype(args[1]).kind) in CASTS:
+            return CASTS[kind].format(f"({self.in_loop(args[0], node)})"), ATOM
+        if function in CALLS:
+            texts = (self.in_loop(x, node) for x in args)
+            return CALLS[function].format(*texts), ATOM
         if function == "__getitem__":
             array, index = args
             lists, shape = self.places(index, array.shape)
@@ -230,7 +238,7 @@ class JavaScriptWriter(Writer):
         name = getattr(function, "__name__", function)
         raise ProgramError(
             f"{name}: got a call of it on data, expected a comparison in JavaScript; compute "
-            "the data outside, and pass it in as an argument"
+            "the data outside, and pass it in as an argument, or for np.roll and its kin use slices"
         )
 
     def entry(self, operand: Node, node: Node) -> str:
