@@ -131,6 +131,12 @@ EXAMPLES = {
     np.copy: [ONE_ARRAY],
     np.sort: [call(A), call(A, 0), call(A, axis=None)],
     np.median: [*REDUCED, call(_sample(5)), call(CUBE, 1)],
+    np.quantile: [
+        call(A, 0.3), call(A, 0.3, axis=1), call(A, 1.0, 0, keepdims=True),
+        call(CUBE, [0.1, 0.5], axis=(0, 2), keepdims=True), call(A, [[0.2, 0.9]]),
+    ],
+    np.percentile: [call(A, 30), call(A, [25, 75], 1)],
+    np.ediff1d: [call(VECTOR), call(A)],
     np.select: [call([FIRST, ~FIRST], [A, B]), call([FIRST], [A], 0.5)],
     np.nan_to_num: [
         call(NANS), call(np.array([np.inf, 0.3, -np.inf]), posinf=1, neginf=0),

@@ -302,6 +302,10 @@ _SHORT: dict[Callable, Callable] = {
     np.nanmean: lambda a, axis=None, keepdims=False: np.mean(
         a, axis, keepdims=keepdims, where=~np.isnan(a)
     ),
+    np.percentile: lambda a, q, axis=None, keepdims=False: np.quantile(
+        a, np.divide(q, 100), axis, keepdims=keepdims
+    ),
+    np.ediff1d: lambda ary: np.diff(np.ravel(ary)),
     np.vdot: lambda a, b: np.dot(np.ravel(a), np.ravel(b)),
     np.inner: lambda a, b: (
         np.tensordot(a, b, (-1, -1)) if np.ndim(a) and np.ndim(b) else a * b
@@ -462,11 +466,28 @@ def _partition(a, kth, axis=-1):
 @composite(np.median)
 def _median(a, axis=None, keepdims=False):
     axes = _several_axes(axis, a)
-    kept = [n for k, n in enumerate(np.shape(a)) if k not in axes]
-    rows = np.reshape(np.moveaxis(a, axes, range(-len(axes), 0)), (*kept, -1))
+    rows = _ordered(a, axes)
     n = np.shape(rows)[-1]
-    median = np.mean(np.sort(rows)[..., (n - 1) // 2 : n // 2 + 1], axis=-1)
+    median = np.mean(rows[..., (n - 1) // 2 : n // 2 + 1], axis=-1)
     return np.expand_dims(median, axes) if keepdims else median
+
+
+@composite(np.quantile)
+def _quantile(a, q, axis=None, keepdims=False):
+    axes = _several_axes(axis, a)
+    rows = _ordered(a, axes)
+    place = np.multiply(q, np.shape(rows)[-1] - 1)
+    below, above = (end(place).astype(int) for end in (np.floor, np.ceil))
+    found = rows[..., below] + (place - below) * (rows[..., above] - rows[..., below])
+    n = np.ndim(q)
+    found = np.moveaxis(found, range(-n, 0), range(n)) if n else found
+    return np.expand_dims(found, [n + k for k in axes]) if keepdims else found
+
+
+def _ordered(a, axes):
+    """The entries along these axes in one, in order."""
+    kept = [n for k, n in enumerate(np.shape(a)) if k not in axes]
+    return np.sort(np.reshape(np.moveaxis(a, axes, range(-len(axes), 0)), (*kept, -1)))
 
 
 def _several_axes(axis, a):

@@ -77,6 +77,9 @@ class Data(np.ndarray):
         raise refusal("a[k] = b of labels or a mask", "write a = np.where(mask, b, a)")
 
     def __iter__(self) -> Iterator:
+        if not _is_of_an_argument(self):
+            note_decision((self,), "iter")
+            return iter(np.asarray(self))
         return (self[k] for k in range(len(self)))
 
     def __hash__(self) -> int:  # type: ignore[override]
@@ -86,6 +89,15 @@ class Data(np.ndarray):
     def T(self) -> Any:
         """As np.transpose."""
         return compute(np.transpose, (self,), {})
+
+
+def _is_of_an_argument(data):
+    """Whether data are an argument, or a part of one that is always the same."""
+    while data.origin is not None and data.origin.function == "__getitem__":
+        data, index = data.origin.operands
+        if [*sources_of([index])]:
+            return False
+    return data.origin is not None and data.origin.function is None
 
 
 def as_data(array: Any, origin: Origin) -> Data:

@@ -28,7 +28,10 @@ def as_input(value: Any, name: Any) -> Any:
     # A pandas Series, say. A kind of ndarray of its own stays what it is.
     if hasattr(value, "__array__") and not isinstance(value, np.ndarray | np.generic):
         array = np.asarray(value)
-    otherwise = ", or keep it out of the arguments to differentiate with respect to"
+    otherwise = (
+        ", pass its parts in a tuple, list or dict, or keep it out of the arguments to "
+        "differentiate with respect to"
+    )
     return _as_real(array, value, name, "fiu", otherwise)
 
 
