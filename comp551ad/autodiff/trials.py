@@ -110,8 +110,8 @@ def _text(computation):
 
 
 def _rows(computation):
-    """Per row its operation, the size of its value, and the constants in it of which no origin is
-    known. What f returned counts as one more row."""
+    """Per row its operation, the size of its value, and which rows and which constants, of those
+    without a known origin, it works on. What f returned counts as one more row."""
     tape, rows = computation.tape, []
     for row in tape.rows:
         parts = (*operands_of(row), *parameters_of(row).values())
@@ -123,11 +123,13 @@ def _rows(computation):
 
 
 def _constants(parts, tape):
-    """[(shape, something to compare)] of floats and arrays."""
-    found = []
+    """[(shape, something to compare)] of floats and arrays; of another row "" and its number."""
+    found: list = []
     for part in parts:
         if isinstance(part, tuple):
             found += _constants(part, tape)
+        elif type(part) is int:
+            found.append(("", part))
         elif issubclass(type(part), float | np.ndarray) and type(part) is not Data:
             if tape.origins.of(part) is None:
                 found.append((np.shape(part), hashable(part)))
@@ -139,10 +141,11 @@ def _refuse_hidden_constant(first, again):
         for one, other in itertools.zip_longest(constants, others):
             if one != other:
                 shape, _ = one or other
+                what = "an operand" if shape == "" else f"a constant of shape {shape}"
                 raise ProgramError(
-                    f"f: {name} has a constant of shape {shape} that f computes from its "
-                    "arguments in a way that leaves no trace, such as np.eye(3)[y] or a store "
-                    "into np.zeros; compute it outside f and pass it as an argument"
+                    f"f: {name} has {what} that f computes from its arguments in a way that "
+                    "leaves no trace, such as np.eye(3)[y], a store into np.zeros, or w[f'{k}']; "
+                    "compute it outside f and pass it as an argument"
                 )
 
 
@@ -155,12 +158,13 @@ def _negated(leaf):
     return leaf if is_other else -np.asarray(leaf, dtype=float)[()]
 
 
-def _with_one_label(leaf):
-    """Data whose entries are all as the first, or another if they were; anything else as it is."""
+def _with_one_label(is_first, leaf):
+    """Data whose entries are all as the first, or as another; anything else as it is."""
     if not is_data(leaf) or not leaf.size:
         return leaf
     first = leaf.flat[0]
-    return np.full_like(leaf, first ^ np.all(leaf == first))
+    others = [*leaf[leaf != first], first ^ 1]
+    return np.full_like(leaf, first if is_first else others[0])
 
 
 def _with_equals(kinds, odd, leaf):
@@ -179,6 +183,8 @@ def _with_equals(kinds, odd, leaf):
 
 
 # Which arrays they change, if one is to look at sizes: floats, or data.
-CHANGES: list[tuple[str, Callable]] = [("f", _negated), ("", _with_one_label)]
+CHANGES: list[tuple[str, Callable]] = [("f", _negated)]
+for _first in (True, False):
+    CHANGES.append(("", functools.partial(_with_one_label, _first)))
 for _which, _odd in itertools.product(("f", "iu", "b"), (0, 1)):
     CHANGES.append((_which, functools.partial(_with_equals, _which, _odd)))
