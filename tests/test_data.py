@@ -459,8 +459,11 @@ def test_a_question_that_needs_one_answer_is_a_decision(f):
         lambda x, y: sum(np.sum(x[k:] ** 2) for k in y[y > 0]),
         lambda x, y: np.mean(np.delete(x, y)),
         lambda x, y: np.sum(x[: y[0]]) + x[y[1]],
-        lambda x, y: sum(dict(zip("012", x, strict=False))[f"{k}"] ** 2 for k in y),
-        lambda x, y: np.sum(x) * y.flat[0],
+        lambda x, y: sum(
+            (j + 1) * dict(zip("012", x, strict=False))[f"{k}"] ** 2
+            for j, k in enumerate(y)
+        ),
+        lambda x, y: np.sum(x) * y.tobytes()[0],
     ],
 )
 def test_a_program_never_keeps_what_it_should_compute(f):

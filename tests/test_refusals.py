@@ -73,6 +73,9 @@ CASES: dict[str, tuple[str, str | None]] = {
     "np.array([[a, X], [X, 2 * a]])": ("array already", None),
     "np.array([v * a for v in a])": ("array already", None),
     "np.asarray(a, dtype=float)": ("array already", None),
+    "b = np.array(a)\nb[0] = 2.0\nreturn a * b": (
+        r"write np\.copy\(a\) instead", "b = np.copy(a)\nb[0] = 2.0\nreturn a * b"
+    ),
     "np.sum([a, 2 * a])": ("in a list", None),
     "np.mean([v * a for v in a])": ("in a list", None),
     "np.max([a, 2 * a], axis=0)": ("in a list", None),

@@ -233,6 +233,13 @@ def _stacked(tree):
     return f"np.stack({text})" if vars(tree)["is_list"] else text
 
 
+def _as_array(tree):
+    """np.array([a, b]) as np.stack([a, b]), np.array(a), which copies, as np.copy(a)."""
+    text = _stacked(tree.args[0])
+    copies = tree.func.attr == "array" and text == ast.unparse(tree.args[0])
+    return f"np.copy({text})" if copies else text
+
+
 def _arguments(tree, texts=()):
     """The arguments of a call, or these in place of them, with its keywords."""
     words = [f"{word.arg}={ast.unparse(word.value)}" for word in tree.keywords]
@@ -354,7 +361,7 @@ WAYS_OUT: list[WayOut] = [
     WayOut(
         rf"{_NUMPY}(array|asarray|asanyarray|ascontiguousarray|float64)",
         "a traced value behaves as an array already",
-        lambda tree: _stacked(tree.args[0]),
+        _as_array,
     ),
     WayOut(
         rf"{_NUMPY}full(_like)?", "np.full and np.full_like make plain arrays", _filled
