@@ -43,6 +43,7 @@ NOTHING, CANCELS = 1e-9, 2.0**-47
 # adds to a slope to one side is a quarter of the gap then.
 TELLING = 4 * differences.SIDE_ROUNDING
 
+_FLAT = "f doesn't move here, as if rounded away: a slope so small can't be told from 0"
 _NO_SLOPE = "f jumps, ends or blows up here"
 _CROSSES = "this direction crosses a kink; leave directions out, to check each value"
 _ROUGH = (
@@ -385,6 +386,9 @@ def _weigh(line: Line, claim: _Claim, found: Look, noise: float) -> Coordinate:
         verdict = "kink" if abs(value - nearest) <= bar else "wrong"
         return judged(Slope(nearest, bar, 0.0, 0.0), verdict, sides=sides)
     if not wide.holds(value):
+        # Such as log(1 + exp(-50)), of which nothing is left beside the 1.
+        if line.is_flat() and abs(value) * scale(line.size) <= differences.EPSILON:
+            return judged(wide, "unjudged", reason=_FLAT)
         return judged(wide, "wrong")
     # If one side is known better, as beside a kink, its own slope is a right answer as well.
     slopes = sorted(found, key=lambda slope: slope.bar)

@@ -144,6 +144,8 @@ def test_right_slope_passes_and_wrong_one_does_not(f, slope, x):
         (lambda x: float(np.float32(1e3 + np.sin(x) / 100)), 0.01, 0.001, "digits of f tell"),
         (lambda x: 5 + np.floor(1e7 * x) / 1e7, 0.0, 0.500034567, "f is too rough"),
         (lambda x: np.floor(1e3 * x) / 1e3, 0.0, 0.50034, "f is too rough here"),
+        # A saturated softmax: 1 + 2e-22 is 1.
+        (lambda x: np.log(1 + np.exp(x)), np.exp(-50.0), -50.0, "so small can't be told from 0"),
         # No slope at all.
         (np.sqrt, 1.0, 0.0, "f jumps, ends or blows up here"),
         (lambda x: np.sqrt(x) ** 4 + x, 1.0, 0.0, "f jumps, ends or blows up here"),
