@@ -75,13 +75,22 @@ def one_by_one(W, X, y):
     return sum(np.tanh(x @ W[:, k]) for x, k in zip(X, y, strict=True))
 
 
+def weighed(W, X, y):
+    z = (X @ W)[:, 0]
+    return -np.sum(np.where(y == 1, z, np.tanh(z)) * (y >= 1)) / np.sum(y >= 1)
+
+
+def discounted(W, X, y):
+    return np.sum((X @ W)[np.arange(len(y)), y] ** 2 * 2.0**-y)
+
+
 def targets(W, X, y):
     return np.mean(((X @ W)[:, 0] - y) ** 2)
 
 
 OF_LABELS = [
     cross_entropy, one_against_all, counted, sorted_by_label, embedding, by_means, hinge,
-    in_place, targets, one_by_one,
+    in_place, targets, one_by_one, weighed, discounted,
 ]  # fmt: skip
 
 

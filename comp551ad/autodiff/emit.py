@@ -33,6 +33,7 @@ from .simplify import (
     Node,
     as_ratio,
     base_of,
+    is_data,
     is_view,
     taken_apart,
     users_of,
@@ -271,10 +272,19 @@ class Writer:
         for k, operand in enumerate(node.operands):
             text = self.operand(operand, node, template)
             loose = is_loose(entry.notation, template, k, self.level[operand])
+            loose = loose or (
+                node.name == "negative" and self.begins_with_data(operand)
+            )
             operands.append(f"({text})" if loose else text)
         names = {"operands": ", ".join(operands), **self.slots(node, told)}
         text = template.format(*operands, **names)
         return text, ATOM if template.endswith(")") else level
+
+    def begins_with_data(self, node: Node) -> bool:
+        """Whether a minus ahead would be that of data: truth values have none."""
+        while node.operands and self.level[node] < ATOM:
+            node = node.operands[0]
+        return is_data(node)
 
     def template(self, node: Node, told: dict) -> tuple[str, int]:
         """How the operation is written, and how tightly that binds."""
@@ -310,7 +320,8 @@ class Writer:
         """A call that nobody differentiates, and how tightly its text binds."""
         if function == "__getitem__":
             return f"{self.literal(args[0])}[{self.index(args[1])}]", ATOM
-        texts = [*map(self.literal, args)]
+        # 2 ** y of whole numbers is one; 2.0 ** y is not.
+        texts = [_as_float(self.literal(x), isinstance(x, float)) for x in args]
         if function in INFIX and not kwargs:
             return f" {INFIX[function]} ".join(texts), 0
         texts += [f"{key}={self.literal(value)}" for key, value in kwargs.items()]
@@ -326,9 +337,8 @@ class Writer:
     def constant(self, node: Node, floats: bool = False) -> tuple[str, int]:
         """A constant's text, 2.0 for 2 if ``floats``, and how tightly it binds."""
         value = node.parameters["value"]
-        text, is_full = self.literal(value), node.shape != np.shape(value)
-        if (floats or is_full) and text.lstrip("-").isdigit():
-            text += ".0"
+        is_full = node.shape != np.shape(value)
+        text = _as_float(self.literal(value), floats or is_full)
         if is_full:
             return f"np.full({node.shape}, {text})", ATOM
         return text, SUM if text[0] == "-" else PRODUCT if " / " in text else ATOM
@@ -512,6 +522,10 @@ def _by_columns(shape):
 
 
 # ---------------------------------------------------------------- the text of values
+
+
+def _as_float(text, is_float):
+    return f"{text}.0" if is_float and text.lstrip("-").isdigit() else text
 
 
 def is_loose(notation: Notation, template: str, k: int, level: int) -> bool:

@@ -208,17 +208,17 @@ class Expressions:
     def _as_floats(self, name, operands):
         """The operands, data as floats: sums of truth values, for one, are not what is meant.
         Beside floats arithmetic needs no cast."""
-        if not any(map(_is_data, operands)):
+        if not any(map(is_data, operands)):
             return operands
         entry = PRIMITIVES[name]
         if entry.elementwise or entry.bilinear:
-            if any(o.name != "constant" and not _is_data(o) for o in operands):
+            if any(o.name != "constant" and not is_data(o) for o in operands):
                 return operands
         return tuple(map(self.as_float, operands))
 
     def as_float(self, node: Node) -> Node:
         """The node, or of data its floats."""
-        if not _is_data(node):
+        if not is_data(node):
             return node
         cast = {"function": "astype", "args": (node, float), "kwargs": {}}
         return self.node("data", (), cast, node.shape)
@@ -418,8 +418,8 @@ def recognise(rows: list) -> list:
 # ---------------------------------------------------------------- what uses what
 
 
-def _is_data(node):
-    """Is it data, or an argument that is data, which goes by its name?"""
+def is_data(node):
+    """Whether it is data, or an argument that is, which goes by its name."""
     return node.name == "data" or (
         node.name == "input" and type(node.parameters["k"]) is str
     )
