@@ -352,6 +352,8 @@ class Writer:
             return self.container(pytrees.tree_map(self.literal, value))
         if isinstance(value, np.ndarray):
             return _array(value)
+        if isinstance(value, np.dtype):
+            value = value.type
         if isinstance(value, type):
             is_pythons = value in (int, float, bool)
             return value.__name__ if is_pythons else f"np.{value.__name__}"
