@@ -454,7 +454,8 @@ def _apply_along_axis(func1d, axis, arr, *args, **kwargs):
 @composite(np.sort)
 def _sort(a, axis=-1, kind=None):
     a, axis = (np.ravel(a), 0) if axis is None else (a, axis)
-    return np.take_along_axis(a, np.argsort(a, axis=axis, kind=kind), axis)
+    how = {} if kind is None else {"kind": kind}
+    return np.take_along_axis(a, np.argsort(a, axis=axis, **how), axis)
 
 
 @composite(np.partition)
@@ -487,7 +488,8 @@ def _quantile(a, q, axis=None, keepdims=False):
 def _ordered(a, axes):
     """The entries along these axes in one, in order."""
     kept = [n for k, n in enumerate(np.shape(a)) if k not in axes]
-    return np.sort(np.reshape(np.moveaxis(a, axes, range(-len(axes), 0)), (*kept, -1)))
+    rows = np.moveaxis(a, axes, range(-len(axes), 0))
+    return np.sort(_in_shape(rows, (*kept, math.prod(np.shape(a)[k] for k in axes))))
 
 
 def _several_axes(axis, a):
@@ -592,13 +594,13 @@ def reduce(
 
 def _in_pairs(ufunc, a, axes, keepdims):
     for k in axes:
-        a = np.moveaxis(a, k, 0) if k else a
+        a = np.moveaxis(a, k, 0)
         while (n := len(a)) > 1:
             even = n // 2 * 2
             pairs = ufunc(a[:even:2], a[1:even:2])
             a = np.concatenate([pairs, a[even:]]) if n > even else pairs
         a = a if len(a) else np.full((1, *np.shape(a)[1:]), ASSOCIATIVE[ufunc])
-        a = np.moveaxis(a, 0, k) if k else a
+        a = np.moveaxis(a, 0, k)
     return a if keepdims else np.squeeze(a, axes)
 
 
@@ -628,11 +630,11 @@ def accumulate(ufunc: Any, array: Any, axis: int = 0) -> Any:
     """ufunc.accumulate: each with those 1, 2, 4 … places before it."""
     if ufunc is np.add:
         return np.cumsum(array, axis)
-    a, ahead = np.moveaxis(array, axis, 0) if axis else array, 1
+    a, ahead = np.moveaxis(array, axis, 0), 1
     while ahead < len(a):
         a = np.concatenate([a[:ahead], ufunc(a[ahead:], a[:-ahead])])
         ahead *= 2
-    return np.moveaxis(a, 0, axis) if axis else a
+    return np.moveaxis(a, 0, axis)
 
 
 def outer(ufunc: Any, a: Any, b: Any) -> Any:

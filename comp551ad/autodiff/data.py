@@ -5,7 +5,7 @@ arguments. While ``record`` or ``write_gradient`` watches, they are ``Data``: ar
 NumPy does and remember their ``Origin``: an argument of the recorded function, or a call on traced
 values and other data. ``x > 0`` is such a call, and so is ``np.sort(y)``.
 
-Python's own questions (``if``, ``int(…)``, a loop) need one answer now, and other arguments may
+Python's own questions (``if``, ``int(…)``, a key) need one answer now, and other arguments may
 give another: such a question is noted as a decision, on every tape that the data comes from.
 
 Reads: ``tape``, ``refusals``, ``pytrees``. Read by: ``arguments``, ``composites``,

@@ -266,7 +266,10 @@ def _reshape(self, *shape: Any, **kwargs: Any) -> Any:
 
 def _transpose(self, *axes: Any) -> Any:
     """As np.transpose; also a.transpose(1, 0)."""
-    return np.transpose(self, *axes) if len(axes) < 2 else np.transpose(self, axes)
+    order = axes[0] if len(axes) == 1 else axes or None
+    if isinstance(order, list | tuple) and [*order] == [*range(self.ndim)]:
+        return self  # as np.moveaxis(a, 0, 0) asks for
+    return np.transpose(self, order)
 
 
 def _astype(self, dtype: Any, **kwargs: Any) -> Tracer:
