@@ -73,7 +73,7 @@ class Data(np.ndarray):
             return NotImplemented
         return _call(function, args, kwargs)
 
-    def __setitem__(self, index, value):
+    def __setitem__(self, index: Any, value: Any) -> None:
         raise refusal("a[k] = b of labels or a mask", "write a = np.where(mask, b, a)")
 
     def __iter__(self) -> Iterator:

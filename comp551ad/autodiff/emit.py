@@ -272,9 +272,7 @@ class Writer:
         for k, operand in enumerate(node.operands):
             text = self.operand(operand, node, template)
             loose = is_loose(entry.notation, template, k, self.level[operand])
-            loose = loose or (
-                node.name == "negative" and self.begins_with_data(operand)
-            )
+            loose = loose or (template[0] == "-" and self.begins_with_data(operand))
             operands.append(f"({text})" if loose else text)
         names = {"operands": ", ".join(operands), **self.slots(node, told)}
         text = template.format(*operands, **names)
