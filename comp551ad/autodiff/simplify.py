@@ -418,7 +418,7 @@ def recognise(rows: list) -> list:
 # ---------------------------------------------------------------- what uses what
 
 
-def is_data(node):
+def is_data(node: Node) -> bool:
     """Whether it is data, or an argument that is, which goes by its name."""
     return node.name == "data" or (
         node.name == "input" and type(node.parameters["k"]) is str
