@@ -350,6 +350,8 @@ def test_single_integers_that_f_uses_as_indices_are_settings():
     assert program(V, 3.0, [(0, 1), (1, 4)]) == pytest.approx(t.result / 3, rel=1e-14)
     with pytest.raises(ProgramError, match=r"^edges\[1\]\[1\]: got 5, expected 4"):
         program(V, 3.0, [(0, 1), (1, 5)])
+    page = write_gradient(springs, V, 3.0, [(0, 1), (1, 4)], language="javascript")
+    assert 'setting(edges[1][1], 4, "edges[1][1]")' in page.source
     # Not where they are all that there is.
     with pytest.raises(TypeError, match="as integers that are not differentiated"):
         record(lambda w, k: [w, 2 * w][k], 1, 0)
