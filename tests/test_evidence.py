@@ -136,9 +136,9 @@ def test_the_first_value_that_the_solution_has_not():
     exercise = catalogue()["grad_W"]
     told = place(exercise, typed(STRANGE, "grad_W"), exercise.all_cases[:1])
     assert told == (
-        "`Z.T @ dU` (line 5) has a value of the solution's; "
-        "`np.cosh(Z.T @ dU)` (line 5), after it, one that the solution hasn't. "
-        "It may be a step of another way: check it, and what you make of it."
+        "`Z.T @ dU` (line 5) agrees with the solution; `np.cosh(Z.T @ dU)` (line 5), after it, "
+        "doesn't appear there. Start looking there; your approach may also simply differ at "
+        "that point."
     )
     verdict = judge(exercise, typed(STRANGE, "grad_W"))
     assert told in verdict.says
@@ -150,7 +150,7 @@ def test_a_value_with_scalars_before_it_is_not_called_the_first_step():
         "    Z", "    scale = np.sqrt(2.0)\n    Z", 1
     )
     told = place(exercise, typed(source, "grad_W"), exercise.all_cases[:1])
-    assert told.startswith("`np.cosh(X)` (line 3) is a value that the solution hasn't")
+    assert told.startswith("`np.cosh(X)` (line 3) doesn't appear in the solution")
 
 
 KEEPING = """def keeping_scale(below, slope):

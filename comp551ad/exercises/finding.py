@@ -543,7 +543,7 @@ def _raised(search: _Search) -> Finding:
         None,
     ):
         return told(found.name, line, _hint(found.hint))
-    if not is_theirs(error):
+    if not is_theirs(error) and not isinstance(search.answer, type):
         what = _(
             "Your answer returns {what}. What does the question ask for, and how many values?"
         )

@@ -64,6 +64,8 @@ def formulas(answer: Callable[[], dict], values: dict[str, float]) -> dict[str, 
 def _entry(name: str, entry: Any, values: dict[str, float]) -> Any:
     if isinstance(entry, str):
         return _formula(name, entry, values)
+    if isinstance(entry, list | tuple | dict | set):
+        raise FormulaFault(f"{name}: {_('write the formula as a text')}: '2 * x'")
     return entry(**values) if callable(entry) else entry
 
 

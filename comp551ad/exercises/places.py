@@ -1,4 +1,4 @@
-"""Where an answer leaves the solution's way: the first value that the solution hasn't.
+"""Where an answer leaves the solution's way: the first value that the solution doesn't have.
 
 Both are run once more on one case, with every expression's value noted down. Up to where
 the student's values turn up among the solution's, all is well; the first that doesn't,
@@ -136,13 +136,14 @@ def _told(run: list[tuple[_Noted, bool | None]], never: set[str]) -> str:
     before = theirs[: theirs.index(strange)]
     so_far = next((noted for noted in reversed(before) if noted in right), None)
     # It need not be the first step: not every value before it is compared.
-    line = _("{noted} is a value that the solution hasn't.")
+    line = _("{noted} doesn't appear in the solution.")
     if so_far is not None:
         line = _(
-            "{so_far} has a value of the solution's; {noted}, after it, one that the solution "
-            "hasn't."
+            "{so_far} agrees with the solution; {noted}, after it, doesn't appear there."
         )
-    another = _("It may be a step of another way: check it, and what you make of it.")
+    another = _(
+        "Start looking there; your approach may also simply differ at that point."
+    )
     return f"{line.format(so_far=so_far, noted=strange)} {another}"
 
 

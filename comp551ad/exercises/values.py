@@ -320,7 +320,7 @@ def _written(value: Any) -> str:
         enough = [d for d in (4, 8) if len(np.unique(value.round(d))) == kinds]
         text = np.array2string(
             value,
-            precision=enough[0] if enough else 8,
+            precision=enough[0] if enough else 17,
             separator=", ",
             suppress_small=bool(enough),
         )

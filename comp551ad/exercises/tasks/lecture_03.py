@@ -51,6 +51,33 @@ binary_derivation = Exercise(
             },
             "With y = 0 this is always 0. What should it cost to be wrong there?",
         ),
+        *(
+            Mistake(
+                "the squared error for the loss",
+                lambda half=half, rest=rest: {
+                    "L": f"{half} * (y - yh)**2",
+                    **{name: text for name, text in rest(half).items()},
+                },
+                "With two classes the loss is the cross-entropy: logarithms of yh and 1 - yh.",
+            )
+            for half in (0.5, 1)
+            for rest in (
+                lambda half: {
+                    "dL/dyh": f"{2 * half} * (yh - y)",
+                    "dL/du": f"{2 * half} * (yh - y) * yh * (1 - yh)",
+                },
+                lambda half: {},
+            )
+        ),
+        Mistake(
+            "the two classes are exchanged",
+            lambda: {
+                "L": "(1 - y) * log(yh) + y * log(1 - yh)",
+                "dL/dyh": "(1 - y) / yh - y / (1 - yh)",
+                "dL/du": "1 - y - yh",
+            },
+            "yh is the probability of class 1: what should a large yh cost when y = 1?",
+        ),
         Mistake(
             "used u where yh belongs",
             lambda: {"dyh/du": "u * (1 - u)", "dL/du": "u - y"},

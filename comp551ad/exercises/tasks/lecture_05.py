@@ -312,6 +312,11 @@ def gradient_of_product(W, V):
     return error @ V.T, W.T @ error
 
 
+def gradient_of_squares(W, V):
+    """Of half the sum of all squares: the steps get as small as one likes."""
+    return W, V
+
+
 def faint_gradient(W, V):
     """So small that a rule for stopping would stop, for a learning rate to match."""
     return [1e-9 * d for d in gradient_of_product(W, V)]
@@ -325,6 +330,7 @@ def _descent_cases(rng: np.random.Generator) -> list[tuple]:
         (gradient_of_product, A, B, 0.01, 1),
         (gradient_of_product, A, B, 0.02, 7),
         (gradient_on(X, Y), W, V, 0.5, 40),
+        (gradient_of_squares, A, B, 0.5, 40),
         (gradient_of_product, A, B, 0.1, 0),
         (faint_gradient, A, B, 1e7, 4),
     ]
@@ -546,14 +552,15 @@ train_iris = Exercise(
         Mistake(
             "it is worse than knowing nothing",
             lambda X, Y: _uphill(X, Y, 1),
-            "The weights are as small as at a start. Print the cost along the way: does it "
-            "fall, and how far do all your steps lead together?",
+            "The weights are no larger than usual. Print the cost of all flowers on the way: does "
+            "it fall, and how far do all your steps lead together?",
         ),
         Mistake(
             "it is worse than knowing nothing",
             lambda X, Y: _uphill(X, Y, 20),
-            "The weights have run off. Print the cost along the way: if it grows from the first "
-            "step on, look at the sign; if it jumps, at lr and at the 1/N.",
+            "The weights are large. Print the cost on the way: if it grows from the first step on, "
+            "look at the sign; if it jumps, at lr and the 1/N; if it falls from far up, at the "
+            "start.",
         ),
         Mistake(
             "all units are alike",

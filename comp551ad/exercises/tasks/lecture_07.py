@@ -171,7 +171,10 @@ def _row_cases(rng: np.random.Generator) -> list[tuple]:
         (loss, [0.5, 2.0, 3.0]),
         (powers, [1.5]),
         (loss, list(rng.uniform(1.0, 2.0, 3))),
-        ([("sin", 2), ("subtract", 1, 2)], list(rng.uniform(0.2, 1.2, 3))),
+        (
+            [("sin", 2), ("subtract", 1, 2), ("multiply", 4, 5)],
+            list(rng.uniform(0.2, 1.2, 3)),
+        ),
     ]
 
 

@@ -264,10 +264,11 @@ chain_multiplications = Exercise(
 def _judged(answer) -> dict:
     """What is true of a chain of Jacobians with these sizes."""
     given = numeric(answer())
+    known = ("the larger of Q and P", "fewer multiplications")
     if given is None or given.ndim != 1 or len(given) < 2:
-        return {"the larger of Q and P": "no list of sizes"}
+        return dict.fromkeys(known, "no list of sizes")
     if given.min() < 1 or not np.array_equal(given, np.round(given)):
-        return {"the larger of Q and P": "sizes that aren't whole numbers from 1 on"}
+        return dict.fromkeys(known, "sizes that aren't whole numbers from 1 on")
     sizes = [int(n) for n in given]
     Q, P = sizes[0], sizes[-1]
     pairs = list(zip(sizes, sizes[1:], strict=False))
@@ -276,10 +277,8 @@ def _judged(answer) -> dict:
         P * sum(n * m for n, m in pairs[:-1]),
     )
     words = {-1: ("Q", "reverse"), 1: ("P", "forward"), 0: ("neither", "neither")}
-    return {
-        "the larger of Q and P": words[int(np.sign(P - Q))][0],
-        "fewer multiplications": words[int(np.sign(down - up))][1],
-    }
+    larger, fewer = words[int(np.sign(P - Q))][0], words[int(np.sign(down - up))][1]
+    return dict(zip(known, (larger, fewer), strict=True))
 
 
 slide_misleads = Exercise(

@@ -240,6 +240,7 @@ distinct_units = Exercise(
         # The same numbers in another order; near copies; V with more kinds than W.
         (np.array([[1.0, 2.0], [2.0, 1.0]]), np.array([[3.0, 3.0]])),
         (np.ones((2, 2)), np.array([[0.0, 1e-15]])),
+        (np.ones((2, 2)), np.array([[1.0, 1.0 + 1e-12]])),
         (np.ones((4, 1)), np.array([[1.0, 2.0, 2.0, 3.0]])),
         (np.array([[1.0], [2.0], [2.0], [3.0]]), np.ones((2, 4))),
     ],
