@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import expect
-from test_lab import code, drive, made_up, press
+from test_lab import SCREENS, code, drive, made_up, press
 
 from comp551ad import (
     ForwardStepper,
@@ -812,8 +812,7 @@ def test_a_point_on_a_surface_is_moved_and_descends(open_page):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [400, 1280])
+@pytest.mark.parametrize(("scheme", "width"), SCREENS)
 def test_it_is_accessible_and_no_text_is_small(
     open_page, inaccessible, kind, scheme, width
 ):
