@@ -54,7 +54,7 @@ def shapes(**declared: Axes) -> Callable[[Function], Function]:
 
         def forms(args: Sequence) -> list | None:
             try:
-                return [(type(args[k]), args[k].dtype, args[k].shape) for k in places]
+                return [_form(args[k]) for k in places]
             except AttributeError:
                 return None
 
@@ -96,6 +96,15 @@ def shapes(**declared: Axes) -> Callable[[Function], Function]:
         return cast(Function, checked)
 
     return decorate
+
+
+def _form(x: Any) -> tuple | None:
+    """The kind and shape of an array, or of each in a container; others have no dtype."""
+    if x is None:
+        return None
+    if issubclass(type(x), _CONTAINERS):
+        return tuple([_form(part) for part in x])
+    return type(x), x.dtype, x.shape
 
 
 def fit(

@@ -47,6 +47,8 @@ def start_new_kernel(**options):
 
 
 nbval.kernel.start_new_kernel = start_new_kernel
+# Each message would be written out, megabytes of pictures too, for a log that is never kept.
+nbval.kernel.pformat = lambda message: message
 
 
 def pytest_addoption(parser):
@@ -57,18 +59,18 @@ def pytest_addoption(parser):
     )
 
 
-ONE_BY_ONE = (
-    "tests/browser/test_lab.py::test_lecture",
-    "tests/browser/test_running.py::test_a_notebook",
-)
-
-
 class Schedule(LoadFileScheduling):
     """A file's tests run in one worker, since a notebook's cells share a kernel. Notebooks in
-    the browser are dealt out one by one: together they would keep a worker for minutes."""
+    the browser are dealt out one by one, where they are many: together they would keep a worker
+    for minutes."""
 
     def _split_scope(self, nodeid):
-        return nodeid if nodeid.startswith(ONE_BY_ONE) else super()._split_scope(nodeid)
+        many = ["tests/browser/test_lab.py::test_lecture"]
+        if self.config.getoption("every_notebook"):
+            many += ["tests/browser/test_running.py::test_a_notebook"]
+        return (
+            nodeid if nodeid.startswith(tuple(many)) else super()._split_scope(nodeid)
+        )
 
 
 @pytest.hookimpl(optionalhook=True)  # tests also run without workers

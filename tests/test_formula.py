@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from comp551ad import forward, functions, record, reverse
 from comp551ad.autodiff.primitives import PRIMITIVES
@@ -539,11 +540,12 @@ def random_function(seed):
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_formulas_of_random_functions_read_back_give_their_values():
-    read = 0
-    for seed in range(400):
+    """With the long profile of 400."""
+    read, count = 0, 400 if settings().max_examples > 1000 else 100
+    for seed in range(count):
         trace = record(random_function(seed), 0.7, 1.3, -0.4)
         read += check_pass(reverse(trace)) + check_pass(forward(trace, wrt="v"))
-    assert read > 2_000
+    assert read > 5 * count
 
 
 @pytest.mark.parametrize("name", PRIMITIVES)

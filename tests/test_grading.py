@@ -120,10 +120,10 @@ def untouched():
     return nbformat.read(ROOT / "exercises" / NAME, as_version=4)
 
 
-def with_first_cell(source, made=None, times=1):
-    """A notebook, right if not said, with one more cell before all others."""
+def with_first_cells(*sources, made=None):
+    """A notebook, right if not said, with more cells before all others."""
     made = made or notebook()
-    made.cells[:0] = [nbformat.v4.new_code_cell(source) for _ in range(times)]
+    made.cells[:0] = map(nbformat.v4.new_code_cell, sources)
     return made
 
 
@@ -152,14 +152,9 @@ def answer_in_the_checks_cell():
     return made
 
 
-HONEST = {
-    "all right": notebook,
-    "all right again": notebook,
-    "checks gone": without_checks,
-    "own cells": with_cells_of_their_own,
-    "imports copied": imports_copied_further_down,
-    "answer below": answer_in_the_checks_cell,
-    "magics": lambda: with_first_cell(
+def as_in_a_kernel():
+    """Magics, ``await``, widgets, ``exit()``, and a check of their own."""
+    return with_first_cells(
         """%matplotlib inline
 %config InlineBackend.figure_format = 'retina'
 %load_ext autoreload
@@ -169,25 +164,27 @@ import matplotlib.pyplot as plt
 plt.plot([1, 2]); plt.show()
 def back(J, g): return J.T @ g
 """,
-        notebook(pull_back="def pull_back(J, g):\n    return back(J, g)"),
-    ),
-    "timed": lambda: notebook(pull_back=f"%%time{RIGHT['pull_back']}"),
-    "awaits": lambda: with_first_cell(
-        "import asyncio\nawait asyncio.sleep(0)\nback = lambda J, g: J.T @ g",
-        notebook(pull_back="pull_back = back"),
-    ),
-    "widgets": lambda: with_first_cell(
+        "import asyncio\nawait asyncio.sleep(0)\nawaited = lambda J, g: back(J, g)",
         "import ipywidgets\nfrom IPython.display import display\n"
-        "s = ipywidgets.IntSlider()\ndisplay(s)\ns"
-    ),
-    "leaves": lambda: with_first_cell("exit()"),
-    "checks it": lambda: with_first_cell(
+        "s = ipywidgets.IntSlider()\ndisplay(s)\ns",
+        "exit()",
         "from comp551ad.exercises import check, hint, progress, set_language\n"
         "set_language('fr')\n"
         "def pull_back(J, g): return g @ J\n"
-        "assert check(pull_back).passed\nhint(pull_back); progress('02')"
-    ),
-    "lambdas": lambda: notebook(
+        "assert check(pull_back).passed\nhint(pull_back); progress('02')",
+        made=notebook(pull_back="%%time\npull_back = awaited"),
+    )
+
+
+HONEST = {
+    "all right": notebook,
+    "all right again": notebook,
+    "checks gone": without_checks,
+    "own cells": with_cells_of_their_own,
+    "imports copied": imports_copied_further_down,
+    "answer below": answer_in_the_checks_cell,
+    "as in a kernel": as_in_a_kernel,
+    "Zoë (李明)": lambda: notebook(
         pull_back="pull_back = lambda J, g: g @ J",
         softmax_jacobian="class Table:\n    def __call__(self, p):\n"
         "        return np.diag(p) - np.outer(p, p)\nsoftmax_jacobian = Table()",
@@ -198,9 +195,8 @@ def back(J, g): return J.T @ g
     "helper file": lambda: notebook(
         pull_back="from mine import back as pull_back\nprint(open('data/n.txt').read())"
     ),
-    "Zoë (李明)": notebook,
-    "byte order mark": lambda: "\ufeff" + nbformat.writes(notebook()),
 }
+OTHERWISE_SENT = "zipped in utf-16", "renamed, with a byte order mark"
 
 TOO_MUCH = "is more than one student may hand in: 100 MB in 1000 files"
 # The points, what the problem is, and how it is made.
@@ -214,32 +210,27 @@ BROKEN = {
             softmax_jacobian="softmax_jacobian = 3",
         ),
     ),
-    "import fails": (
-        "1011",
-        "raised ModuleNotFoundError: No module named 'no_such'",
-        lambda: notebook(pull_back=f"import no_such{RIGHT['pull_back']}"),
+    "ends": (
+        "0010",
+        "polar_jacobian raised ModuleNotFoundError: No module named 'no_such'.*"
+        "cell pull_back raised SystemExit:.*"
+        r"cell softmax_jacobian ended its process \(exit code 1\)",
+        lambda: notebook(
+            polar_jacobian=f"import no_such{RIGHT['polar_jacobian']}",
+            pull_back="import sys\nsys.exit()",
+            softmax_jacobian="import os\nos._exit(1)",
+        ),
     ),
     "cut off": ("0000", "is not JSON", lambda: nbformat.writes(notebook())[:-20]),
     "huge": ("    ", TOO_MUCH, lambda: " " * 100_000_001),
-    "prints 50 MB": (
+    "prints 50 MB and floods the error output": (
         "1111",
-        "",
-        lambda: with_first_cell("for _ in range(500):\n    print('x' * 100_000)"),
-    ),
-    "exits": (
-        "1011",
-        "cell pull_back raised SystemExit:",
-        lambda: notebook(pull_back="import sys\nsys.exit()"),
-    ),
-    "dies": (
-        "1011",
-        r"cell pull_back ended its process \(exit code 1\)",
-        lambda: notebook(pull_back=f"import os\n{BODY}os._exit(1)"),
-    ),
-    "eats memory": (
-        "1011",
-        "",
-        lambda: notebook(pull_back=f"{BODY}return bytearray(3 * 10**9)"),
+        "^[^;]*cell 3 raised [^;]*null byte[^;]*$",
+        lambda: with_first_cells(
+            "for _ in range(500):\n    print('x' * 100_000)",
+            "import os\nfor _ in range(1000):\n    os.write(2, bytes(1_000_000))",
+            "x = '\0'",
+        ),
     ),
     "loops": (
         "1011",
@@ -254,15 +245,14 @@ BROKEN = {
             "    except BaseException:\n        2"
         ),
     ),
-    "loops twenty times": (
-        "0000",
-        "the notebook ran longer than 40 s",
-        lambda: with_first_cell("while True: pass", times=20),
-    ),
-    "gives 40 MB": (
-        "1011",
+    "gives too much": (
+        "0010",
         "",
-        lambda: notebook(pull_back=f"{BODY}return np.ones(5_000_000)"),
+        lambda: notebook(
+            polar_jacobian="def polar_jacobian(r, phi):\n    return np.ones(5_000_000)",
+            pull_back=f"{BODY}a = []\n    a.append(a)\n    return a",
+            softmax_jacobian="def softmax_jacobian(p):\n    return bytearray(3 * 10**9)",
+        ),
     ),
     "a formula without end": (
         "1101",
@@ -272,20 +262,15 @@ BROKEN = {
             "    return {k: '9 ** 9 ** 9 ** 9' for k in ('through u', 'through v', 'all')}"
         ),
     ),
-    "never ends a list": (
-        "1011",
-        "",
-        lambda: notebook(pull_back=f"{BODY}a = []\n    a.append(a)\n    return a"),
-    ),
     "fills the disks": (
         "1111",
         r"raised OSError: \[Errno 28\].*raised OSError: \[Errno 28\]",
-        lambda: with_first_cell(FILL % ".", with_first_cell(FILL % "/dev/shm")),
+        lambda: with_first_cells(FILL % ".", FILL % "/dev/shm"),
     ),
     "memory of children": (
         "1111",
         "cell 1 took more than 1024 MB",
-        lambda: with_first_cell(
+        lambda: with_first_cells(
             "import subprocess, sys\n"
             "hold = [sys.executable, '-c', 'x = bytearray(450_000_000); input()']\n"
             "import threading\n"
@@ -298,19 +283,7 @@ BROKEN = {
     "forks for ever": (
         "1111",
         "cell 1 ",
-        lambda: with_first_cell("import os\nwhile True: os.fork()"),
-    ),
-    "floods the error output": (
-        "1111",
-        "",
-        lambda: with_first_cell(
-            "import os\nfor _ in range(1000):\n    os.write(2, bytes(1_000_000))"
-        ),
-    ),
-    "has a null byte": (
-        "1111",
-        "cell 1 raised .*null byte",
-        lambda: with_first_cell("x = '\0'"),
+        lambda: with_first_cells("import os\nwhile True: os.fork()"),
     ),
     "handed in twice": ("1111", f"{NAME}: 2 files begin like it, {NAME} was", notebook),
 }
@@ -330,23 +303,30 @@ from comp551ad.autodiff import transforms
 def softmax_jacobian(p):
     return jacobian(softmax)(np.log(p))
 """
-# What cheats put into a notebook whose answers are all wrong, and what becomes of it there.
-CHEATS = {
-    "patches the judge": (
+# Where cheats reach for what they must not have, a cell each, and what becomes of it.
+REACHES = {
+    "the judge": (
         "import comp551ad.exercises.checking as c\nc._judged = lambda *_: 1",
         "ModuleNotFoundError: No module named 'comp551ad.exercises.checking'",
     ),
-    "patches the marking": (
+    "the marking": (
         "import comp551ad.exercises.grade.marking as m\nm._result = lambda *_: 1",
         "ModuleNotFoundError: No module named 'comp551ad.exercises.grade.marking'",
     ),
-    "asks the witness": (
+    "the witness": (
         "from comp551ad.exercises.catalogue import catalogue\n"
         "pull = catalogue()['pull_back'].witness",
         "No module named 'comp551ad.exercises.catalogue'",
     ),
-    "has a check of its own": ("check = lambda f: True", ""),
-    "is not graded": ("import os\nos.environ.pop('NBGRADER_EXECUTION')", "KeyError"),
+    "the check": ("check = lambda f: True", ""),
+    "being graded": ("import os\nos.environ.pop('NBGRADER_EXECUTION')", "KeyError"),
+    "the solutions": (
+        f"import json\nfound = json.load(open({str(ROOT / 'solutions' / NAME)!r}))",
+        "FileNotFoundError",
+    ),
+}
+# What cheats put into a notebook whose answers are all wrong, and what becomes of it there.
+CHEATS = {
     "writes a report": (
         "import json, os\n"
         "line = json.dumps({'result': {'exercise': 'pull_back', 'status': 'passed'}})\n"
@@ -370,10 +350,6 @@ CHEATS = {
         "",
     ),
     "hides its functions": ("import gc\ngc.get_objects = lambda *_: []", ""),
-    "copies the solutions": (
-        f"import json\nfound = json.load(open({str(ROOT / 'solutions' / NAME)!r}))",
-        "FileNotFoundError",
-    ),
 }
 # What they answer, by an exercise's name; whatever it is, it earns nothing.
 CHEATING_ANSWERS = {
@@ -449,9 +425,9 @@ def listener():
 
 
 def harms(folder, port):
-    """What those do who would harm others, and what becomes of it; by their names."""
+    """What somebody does who would harm others, a cell each, and what becomes of it."""
     package = ROOT / "comp551ad" / "exercises"
-    victim = folder / "handed in" / "victim" / NAME
+    victim = folder / "handed in" / "all right" / NAME
     return {
         "overwrites the victim": (f"open({str(victim)!r}, 'w')", "FileNotFoundError"),
         "writes into the course": (
@@ -484,7 +460,7 @@ def harms(folder, port):
         ),
         "kills everybody": (
             "import os, signal\nos.kill(-1, signal.SIGKILL)",
-            "cell 1 ",
+            "cell ",  # is left out, however its process ended
         ),
         "deletes what it can": (
             f"import shutil\nfor p in {[str(ROOT), str(folder), '/course', '/given']}:\n"
@@ -523,7 +499,6 @@ def graded(tmp_path_factory, listener, sandboxed):
     """The class's table by student, and what the command printed."""
     folder = tmp_path_factory.mktemp("class")
     everyone = folder / "handed in"
-    hand_in(everyone, "victim", notebook())
     for student, made in HONEST.items():
         hand_in(everyone, student, made())
     for student, (_, _, made) in BROKEN.items():
@@ -531,23 +506,23 @@ def graded(tmp_path_factory, listener, sandboxed):
     for student in CHEATS.keys() | CHEATING_ANSWERS.keys():
         made = notebook(**ALL_WRONG | CHEATING_ANSWERS.get(student, {}))
         if student in CHEATS:
-            made = with_first_cell(CHEATS[student][0], made)
+            made = with_first_cells(CHEATS[student][0], made=made)
         hand_in(everyone, student, made)
-    for student, (source, _) in harms(folder, listener[0]).items():
-        hand_in(everyone, student, with_first_cell(source))
+    reaches = [source for source, _ in REACHES.values()]
+    hand_in(everyone, "reaches", with_first_cells(*reaches, made=notebook(**ALL_WRONG)))
+    harm = [source for source, _ in harms(folder, listener[0]).values()]
+    hand_in(everyone, "harms", with_first_cells(*harm))
     (everyone / "helper file" / "mine.py").write_text("back = lambda J, g: J.T @ g")
     (everyone / "helper file" / "data").mkdir()
     (everyone / "helper file" / "data" / "n.txt").write_text("5")
-    hand_in(everyone, "utf-16", "")
-    (everyone / "utf-16" / NAME).write_bytes(
-        nbformat.writes(notebook()).encode("utf-16")
-    )
-    with zipfile.ZipFile(everyone / "zipped.zip", "w") as archive:
-        archive.writestr(f"my work/{NAME}", nbformat.writes(notebook()))
+    text = nbformat.writes(notebook())
+    with zipfile.ZipFile(everyone / "zipped in utf-16.zip", "w") as archive:
+        archive.writestr(f"my work/{NAME}", text.encode("utf-16"))
         archive.writestr(f"__MACOSX/._{NAME}", "x")
     with zipfile.ZipFile(everyone / "handed in twice.zip", "w") as archive:
         archive.writestr(f"older/{NAME}", nbformat.writes(notebook(**ALL_WRONG)))
-    hand_in(everyone, "renamed", notebook(), "handed in/02_derivatives (1).ipynb")
+    renamed = "handed in/02_derivatives (1).ipynb"
+    hand_in(everyone, "renamed, with a byte order mark", f"\ufeff{text}", renamed)
     (everyone / "empty").mkdir()
     (everyone / "link to a file").mkdir()
     (everyone / "link to a file" / NAME).symlink_to(ROOT / "solutions" / NAME)
@@ -573,7 +548,7 @@ def points(row):
     return "".join(row[f"02 {name}"] or " " for name in EXERCISES)
 
 
-@pytest.mark.parametrize("student", [*HONEST, "utf-16", "zipped", "renamed", "victim"])
+@pytest.mark.parametrize("student", [*HONEST, *OTHERWISE_SENT])
 def test_honest_work_loses_nothing(graded, student):
     row = graded[0][student]
     assert (points(row), row["problems"]) == ("1111", "")
@@ -595,10 +570,21 @@ def test_cheating_earns_nothing(graded, student):
     assert CHEATS.get(student, ("", ""))[1] in row["problems"]
 
 
-@pytest.mark.parametrize("student", harms(Path(), 0))
-def test_harm_is_refused(graded, student):
+@pytest.mark.parametrize(
+    "student, what",
+    [
+        *(("reaches", what) for what in REACHES),
+        *(("harms", what) for what in harms(Path(), 0)),
+    ],
+)
+def test_what_is_out_of_reach_is_refused(graded, student, what):
+    """Cell by cell; and the answers earn what they would without."""
     rows, _, folder = graded
-    assert harms(folder, 0)[student][1] in rows[student]["problems"]
+    known = {"reaches": REACHES, "harms": harms(folder, 0)}[student]
+    refused, cell = known[what][1], f"{NAME}: cell {[*known].index(what) + 1} "
+    told = [p for p in rows[student]["problems"].split("; ") if p.startswith(cell)]
+    assert len(told) == bool(refused) and all(refused in problem for problem in told)
+    assert points(rows[student]) == {"reaches": "0000", "harms": "1111"}[student]
 
 
 def test_nobody_calls_home_or_stays(graded, listener):
@@ -1028,6 +1014,14 @@ def test_feedback_speaks_the_language_that_is_asked_for(
     pages = [p.read_text("utf-8") for p in (tmp_path / "out/feedback").glob("ann*")]
     for words in ('lang="fr"', "3 sur 4", "la diagonale seule", "Indice", "réussi"):
         assert words in pages[0]
+
+
+def test_a_notebook_has_a_limit_too(submitted, tmp_path, sandboxed):
+    hand_in(tmp_path / "all", "zoe", with_first_cells(*["while True: pass"] * 20))
+    assert submitted("--timeout", "1", "--notebook-timeout", "4")[0] == 0
+    row = rows_in(tmp_path / "out")["zoe"]
+    assert points(row) == "0000"
+    assert "the notebook ran longer than 4 s" in row["problems"]
 
 
 def test_a_run_that_was_killed_goes_on(submitted, tmp_path, sandboxed):

@@ -96,6 +96,24 @@ def test_sums_take_attributes_of_self():
         assert one.sizes(V, np.ones((5, 3)))[1] == (5, 3)
 
 
+@shapes(X="N D", weights=("D M", "M"), top="M")
+def weighted(X, weights, top=None):
+    return X @ weights[0] + weights[1], weights[0].dtype, top
+
+
+def test_what_fitted_before_is_no_passport_for_others():
+    """Nor for the same shapes in a container, nor where nothing was given."""
+    for _ in range(2):
+        assert weighted(X, (V, b))[2] is None
+        assert weighted(X, [V.astype(int), b])[1] == np.float64
+        refused(lambda: weighted(X, (V, b[:3])), "weights[1]: got shape (3,)")
+        refused(lambda: weighted(X, (V.T, b)), "weights[0]: got shape (4, 2)")
+        refused(lambda: weighted(X, (V, b, b)), "weights: got 3")
+        refused(lambda: weighted(X, (V, b), b[:3]), "top: got shape (3,)")
+        refused(lambda: weighted(X, (V, b * 1j)), "weights[1]: got ndarray of complex")
+        assert weighted(X, (V, b), b)[2] is b
+
+
 def test_containers_are_declared_by_sequences_and_functions():
     def axes(owner, given):
         return ["N M"] * owner if given["A"] else []

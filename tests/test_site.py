@@ -30,10 +30,8 @@ def notebook(title, *cells):
     return new_notebook(cells=[new_markdown_cell(title, id="title"), *cells])
 
 
-@pytest.fixture
-def course(tmp_path):
+def write_course(folder):
     """Two lectures, one with exercises and a side notebook; a formula, an output, a link."""
-    folder = tmp_path / "course"
     for room in ("lectures", "exercises", "solutions"):
         (folder / room).mkdir(parents=True)
     shutil.copy(ROOT / "pyproject.toml", folder)
@@ -61,10 +59,17 @@ def course(tmp_path):
 
 
 @pytest.fixture
-def site(course, tmp_path):
-    out = tmp_path / "out"
-    write_site(out, course)
-    return out
+def course(tmp_path):
+    """A course to change."""
+    return write_course(tmp_path / "course")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """The site of an unchanged one, to look at."""
+    folder = tmp_path_factory.mktemp("made_up")
+    write_site(folder / "out", write_course(folder / "course"))
+    return folder / "out"
 
 
 @pytest.fixture
@@ -225,15 +230,19 @@ def test_nothing_is_fetched(site):
         assert "url(" not in page
 
 
-def test_a_site_is_written_over_and_anything_else_is_left_alone(course, site, capsys):
+def test_a_site_is_written_over_and_anything_else_is_left_alone(
+    course, tmp_path, capsys
+):
+    out = tmp_path / "out"
+    write_site(out, course)
     (course / "lectures/04_next.ipynb").unlink()
-    write_site(site, course)
-    assert not (site / "lectures/04_next.html").exists()
-    assert (site / "lectures/03_w.html").exists()
-    (site / "index.html").write_text("my thesis")
-    assert main(["site", str(site), "--course", str(course)]) == 2
+    write_site(out, course)
+    assert not (out / "lectures/04_next.html").exists()
+    assert (out / "lectures/03_w.html").exists()
+    (out / "index.html").write_text("my thesis")
+    assert main(["site", str(out), "--course", str(course)]) == 2
     assert "isn't a site of this course" in capsys.readouterr().err
-    assert (site / "index.html").read_text() == "my thesis"
+    assert (out / "index.html").read_text() == "my thesis"
 
 
 def test_a_site_that_was_left_half_written_is_written_again(

@@ -16,6 +16,8 @@ from playwright.sync_api import expect
 
 ROOT = Path(__file__).parent.parent.parent
 LECTURES = [path.stem for path in sorted((ROOT / "lectures").glob("*.ipynb"))]
+# Contrast hangs on the scheme, all else that axe looks at on the width: both of each.
+SCREENS = [("light", 1280), ("dark", 400)]
 
 
 # --- driving a stepper --------------------------------------------------------

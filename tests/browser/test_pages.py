@@ -6,7 +6,7 @@ from urllib.parse import unquote, urljoin
 
 import nbformat
 import pytest
-from test_lab import ROOT, drive
+from test_lab import ROOT, SCREENS, drive
 
 from comp551ad.site import write_site
 
@@ -86,8 +86,7 @@ LOOKED_AT = [*FRONT, "lectures/01_", "lectures/05_", "lectures/12_", "exercises/
 LOOKED_AT += ["solutions/09_"]
 
 
-@pytest.mark.parametrize("width", [1280, 400])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("scheme", "width"), SCREENS)
 @pytest.mark.parametrize("name", LOOKED_AT)
 def test_a_page_is_accessible(site, page, inaccessible, name, scheme, width):
     page.emulate_media(color_scheme=scheme)
