@@ -171,9 +171,9 @@ TOO_MANY_VALUES = """def descent(gradient, W, V, lr, steps):
 @pytest.mark.parametrize(
     "name, source, said",
     [
-        ("keeping_scale", KEEPING, "; `1 - slope ** 2` (line 2), after it, one"),
-        ("softmax_half_square", TURNED, "`softmax(u)` (line 2) has a value of"),
-        ("descent", TOO_MANY_VALUES, "; `np.cosh(dW)` (line 3), after it, one"),
+        ("keeping_scale", KEEPING, "; `1 - slope ** 2` (line 2), after it, does"),
+        ("softmax_half_square", TURNED, "`softmax(u)` (line 2) agrees with"),
+        ("descent", TOO_MANY_VALUES, "; `np.cosh(dW)` (line 3), after it, does"),
     ],
 )
 def test_what_is_the_solutions_in_one_case_or_but_for_its_sign_is_not_praised(
