@@ -433,3 +433,9 @@ def test_scipys_functions_are_known_by_their_names(name):
 def test_logistic_under_scipys_names(x):
     assert grad(SCIPYS["expit"])(x) == grad(fn.logistic)(x)
     assert grad(SCIPYS["log_expit"])(x) == pytest.approx(fn.logistic(-x), abs=1e-300)
+
+
+@pytest.mark.parametrize("q", [-0.03, 1.02, np.nan])
+def test_a_quantile_below_0_or_above_1_is_refused_as_numpy_does(q):
+    with pytest.raises(ValueError, match="must be in the range"):
+        grad(lambda a: np.quantile(a, q))(VECTOR)

@@ -68,6 +68,8 @@ CASES: dict[str, tuple[str, str | None]] = {
     "a.item(0)": ("index it", "a[0]"),
     "a.tolist()": ("keep a as it is", "a"),
     "a.view(np.ndarray)": ("keep a as it is", "a"),
+    "np.real(a.astype(complex)) * a": ("a traced value is real", "a * a"),
+    "np.outer(a, X).T.flat[1] * a": (r"write np\.ravel\(a\)", "np.outer(a, X).T.ravel()[1] * a"),
     # -- arrays of traced values
     "np.array([a, 2 * a])": ("array already", None),
     "np.array([[a, X], [X, 2 * a]])": ("array already", None),
@@ -78,6 +80,7 @@ CASES: dict[str, tuple[str, str | None]] = {
     ),
     "np.sum([a, 2 * a])": ("in a list", None),
     "np.mean([v * a for v in a])": ("in a list", None),
+    "np.quantile([a[0], a[1]], 0.25) * a": ("in a list", None),
     "np.max([a, 2 * a], axis=0)": ("in a list", None),
     "np.linalg.det([[a[0], 1.0], [2.0, a[1]]])": ("in a list", None),
     "np.logaddexp(np.array([a[0], 1.0]), X[:2])": ("in a list", None),
@@ -105,10 +108,11 @@ CASES: dict[str, tuple[str, str | None]] = {
     "a @ EYE.dot(a)": (r"^EYE\.dot\(a\).*np\.dot\(EYE, a\), or EYE @ a", None),
     "(X > 1).dot(a) * a": (r"or \(X > 1\) @ a", None),
     "np.vectorize(lambda v: v * v)(a)": ("makes plain arrays", None),
+    "np.vectorize(lambda v, w: v * w)(a, X)": ("makes plain arrays", None),
     "g = np.vectorize(lambda v: v * v)\nreturn g(a)": (
         r"write np\.stack\(\[g\.pyfunc", "np.stack([v * v for v in a])"
     ),
-    "sum((1 + k[0]) * v for k, v in np.ndenumerate(a))": ("makes plain numbers", None),
+    "sum((1 + k[0]) * v for k, v in np.ndenumerate(a * X))": ("makes plain numbers", None),
     "np.polynomial.chebyshev.chebval(2.0, a)": ("numpy.polynomial computes with plain", None),
     "np.polynomial.polynomial.polyval(2.0, a)": (
         r"write np\.polyval\(c\[::-1\], x\)", "np.polyval(a[::-1], 2.0)"
@@ -158,6 +162,9 @@ CASES: dict[str, tuple[str, str | None]] = {
     "[1.0, 2.0][a[0]] * a": ("integers that are not diff", "[1.0, 2.0][1] * a"),
     "sum(range(a[0]))": ("integers that are not diff", None),
     "np.eye(a[0])": ("integers that are not diff", None),
+    "np.zeros(a[0]) + a": ("integers that are not diff", None),
+    "np.roll(a, (a[0],))": ("integers that are not diff", None),
+    "np.insert(a, a[0], 1.0)": ("integers that are not diff", None),
     "np.sum(a, axis=a[0])": ("integers that are not diff", "np.sum(a, axis=0)"),
     "len(a[0]) * a": ("no length", "a.size * a"),
     "bytes(a)": ("integer", None),

@@ -6,8 +6,8 @@ are NumPy's own text (``as_numpy_has_it``), some only move entries about (``by_p
 are a line or three of primitives. To add one: write the definition, by NumPy's signature, and an
 example in its test.
 
-Reads: ``comp551ad.functions``, ``tape``, ``primitives``, ``data``, ``refusals``. Read by:
-``inplace``, ``numpy_protocols``.
+Reads: ``comp551ad.functions``, ``tape``, ``primitives``, ``data``, ``refusals``, ``pytrees``. Read
+by: ``inplace``, ``numpy_protocols``.
 """
 
 import functools
@@ -23,10 +23,11 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from comp551ad import functions as fn
+from comp551ad import pytrees
 
 from .data import compute, handle
 from .primitives import PRIMITIVES, shape_of
-from .refusals import TraceError, is_called_by_numpy
+from .refusals import REFUSED, TraceError, is_called_by_numpy, refusal
 from .tape import Tracer, apply, concrete, joined
 
 COMPOSITES: dict[Callable, Callable] = {}
@@ -363,7 +364,13 @@ def by_places(*functions: Callable) -> None:
 
 
 def _moved(function, a, *args, **kwargs):
+    _refuse_traced(args, kwargs)
     return np.ravel(a)[function(_numbered(a), *args, **kwargs)]
+
+
+def _refuse_traced(*settings):
+    if any(type(x) is Tracer for x in pytrees.leaves(settings)):
+        raise refusal(*REFUSED["__index__"])
 
 
 def _numbered(a, start=0):
@@ -377,6 +384,7 @@ by_places(np.roll, np.repeat, np.delete, np.lib.stride_tricks.sliding_window_vie
 
 @composite(np.insert)
 def _insert(arr, obj, values, axis=None):
+    _refuse_traced(obj)
     places = np.insert(_numbered(arr), obj, _numbered(values, np.size(arr)), axis)
     return np.append(arr, values)[places]
 
@@ -475,6 +483,7 @@ def _median(a, axis=None, keepdims=False):
 
 @composite(np.quantile)
 def _quantile(a, q, axis=None, keepdims=False):
+    np.quantile([0.0], concrete(joined(q)))  # NumPy refuses what isn't from 0 to 1
     axes = _several_axes(axis, a)
     rows = _ordered(a, axes)
     place = np.multiply(q, np.shape(rows)[-1] - 1)

@@ -272,11 +272,25 @@ def _transpose(self, *axes: Any) -> Any:
     return np.transpose(self, order)
 
 
+def _flat(self):
+    """As np.ravel where that is a view: what is stored there is stored in the array."""
+    flat = np.ravel(self)
+    if self.ndim > 1 and not np.may_share_memory(concrete(flat), concrete(self)):
+        raise refusal(
+            "a.flat of entries that lie apart", "write np.ravel(a) to read them"
+        )
+    return flat
+
+
 def _astype(self, dtype: Any, **kwargs: Any) -> Tracer:
-    """A copy, for kinds of floats, as all traced values are float64; others ask about values."""
-    if np.dtype(dtype).kind == "f":
-        return handle(self)
-    return _answer("astype", (self, dtype), kwargs)
+    """A copy, for kinds of floats, as all traced values are float64; whole numbers and truth
+    values have no derivative."""
+    kind = np.dtype(dtype)
+    if kind.kind not in "fiub":
+        raise refusal(f"a.astype({kind})", "a traced value is real; leave it out")
+    return (
+        handle(self) if kind.kind == "f" else _answer("astype", (self, dtype), kwargs)
+    )
 
 
 def _len(self):
@@ -380,7 +394,7 @@ _METHODS = {
     "dtype": property(_dtype),
     "mT": property(lambda self: np.matrix_transpose(self)),
     "T": property(lambda self: np.transpose(self)),
-    "flat": property(lambda self: np.ravel(self)),
+    "flat": property(_flat),
     "real": property(lambda self: self),
     "reshape": _reshape,
     "transpose": _transpose,

@@ -179,7 +179,7 @@ def explain(error: BaseException) -> None:
     steps = [(tb.tb_frame, tb.tb_lasti) for tb in _traceback(error)]
     outside = [step for step in steps if not _is_in(step[0], (*_OURS, *_GUESTS))]
     e = expression_at(*outside[-1]) if outside else None
-    if isinstance(error, IndexError):
+    if isinstance(error, IndexError) or "expected a sequence of integers" in str(error):
         # X[a] asks a for __index__, then for __array__, and an array of objects is no index.
         if "integer" not in str(error):
             return
@@ -294,7 +294,9 @@ def _each_by_itself(tree):
         f = ast.unparse(f) if isinstance(f, ast.Name) else f"({ast.unparse(f)})"
     else:
         f = f"{ast.unparse(tree.func)}.pyfunc"
-    return f"np.stack([{f}(v) for v in {_first(tree)}])"
+    several = len(tree.args) > 1
+    each, rows = ("*v", f"zip({_arguments(tree)})") if several else ("v", _first(tree))
+    return f"np.stack([{f}({each}) for v in {rows}])"
 
 
 def _filled(tree):
@@ -350,7 +352,7 @@ WAYS_OUT: list[WayOut] = [
         rf"{_NUMPY}ndenumerate",
         "np.ndenumerate makes plain numbers",
         lambda tree: (
-            f"((k, {_first(tree)}[k]) for k in np.ndindex({_first(tree)}.shape))"
+            f"zip(np.ndindex(np.shape({_first(tree)})), np.ravel({_first(tree)}))"
         ),
     ),
     WayOut(
@@ -406,7 +408,9 @@ def refusal(what: str, instead: str) -> TraceError:
             "traced ones with np.stack([a, b])"
         )
         return _in_place_of(e, instead, True)
-    return _in_place_of(e, f"{what}: {instead}", what in _STORES)
+    # An out= that isn't the user's is NumPy's own, in a function that was given a list.
+    is_lost = what in _STORES or (what.endswith("out=") and "out=" not in e.text)
+    return _in_place_of(e, f"{what}: {instead}", is_lost)
 
 
 def _in_place_of(e, general, is_lost):
