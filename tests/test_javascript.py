@@ -64,6 +64,11 @@ def test_labels_masks_and_comparisons(f, javascript):
             write_gradient(f, *args, language="javascript")
 
 
+def test_casts_to_numbers_that_wrap_around_are_refused():
+    with pytest.raises(ProgramError, match="^astype: .*JavaScript"):
+        write_gradient(lambda x: x * x.astype(np.int8), 300.0, language="javascript")
+
+
 @pytest.mark.parametrize("case", RESULTS)
 def test_results_of_all_kinds(case, javascript):
     same_numbers(javascript, write_value, RESULTS[case], A33)

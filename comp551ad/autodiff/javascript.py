@@ -39,11 +39,14 @@ _PART = re.compile(
     r"(?:^//.*\n)*^(?:const|function) (?:(\w+)|\{([^}]*)\}).*\n(?:^[ })].*\n)*",
     re.MULTILINE,
 )
-# Calls on data, entry by entry, and kinds of numbers that an entry is cast to.
+# Calls on data, entry by entry, and types of numbers that an entry is cast to.
 CALLS = {
     np.isnan: "Number.isNaN({})", np.where: "(({}) ? {} : {})", np.logical_not: "!({})",
 }  # fmt: skip
-CASTS = {"b": "({} != 0)", "i": "Math.trunc({})", "f": "Number({})"}
+CASTS = {
+    "bool": "({} != 0)", "int64": "Math.trunc({})", "int32": "({} | 0)",
+    "float64": "Number({})", "float32": "Math.fround({})",
+}  # fmt: skip
 # A name that isn't a property's.
 _NAMES = re.compile(r"(?<!\w)(?:(?<!\.)|(?<=\.\.\.))[A-Za-z_]\w*")
 _WORDS = """break case catch class const continue debugger default delete do else enum export
@@ -226,7 +229,7 @@ class JavaScriptWriter(Writer):
         if function in INFIX:
             a, b = (f"({self.in_loop(x, node)})" for x in args)
             return f"{a} {INFIX[function]} {b}", SUM - 1
-        if function == "astype" and (kind := np.dtype(args[1]).kind) in CASTS:
+        if function == "astype" and (kind := np.dtype(args[1]).name) in CASTS:
             return CASTS[kind].format(f"({self.in_loop(args[0], node)})"), ATOM
         if function in CALLS:
             texts = (self.in_loop(x, node) for x in args)
