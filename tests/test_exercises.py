@@ -441,7 +441,7 @@ def test_the_parts_of_a_tuple_have_names_and_an_order():
         ),
         (
             dict(nodes=13, edges=26, tree=2915, paths=1458),
-            "nodes: rows are not counted that stand before the loop",
+            "nodes: rows before the loop are not counted",
         ),
     ],
 )

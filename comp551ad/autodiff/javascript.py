@@ -223,7 +223,7 @@ class JavaScriptWriter(Writer):
     def data_call(
         self, node: Node, function: Any, args: tuple, kwargs: dict
     ) -> tuple[str, int]:
-        """Comparisons and arithmetic of data, and views; other calls have no JavaScript."""
+        """Comparisons, arithmetic, choices, casts and views; other calls have no JavaScript."""
         if _is_loop(node):
             self.entries.add(node)
         if function in INFIX:
@@ -240,8 +240,8 @@ class JavaScriptWriter(Writer):
             return f"getitem({self.text[array]}, {lists}, {self.literal(shape)})", ATOM
         name = getattr(function, "__name__", function)
         raise ProgramError(
-            f"{name}: got a call of it on data, expected a comparison in JavaScript; compute "
-            "the data outside, and pass it in as an argument, or for np.roll and its kin use slices"
+            f"{name}: got a call of it on data, expected a comparison, a choice or a cast in "
+            "JavaScript; compute the data outside and pass it in as an argument, or use slices"
         )
 
     def entry(self, operand: Node, node: Node) -> str:

@@ -272,7 +272,7 @@ def _transpose(self, *axes: Any) -> Any:
     return np.transpose(self, order)
 
 
-def _flat(self):
+def _flat(self) -> Any:
     """As np.ravel where that is a view: what is stored there is stored in the array."""
     flat = np.ravel(self)
     if self.ndim > 1 and not np.may_share_memory(concrete(flat), concrete(self)):

@@ -119,7 +119,7 @@ class Program:
         self.__signature__ = computation.call.bound.signature
         # Parameter -> an example of its argument: numbers of the shape, data, or the setting.
         self._examples = examples = computation.examples
-        # The kinds of data that it holds for as they were recorded alone.
+        # The kinds of data for which it holds only as recorded.
         self._fixed = fixed
         self._results = computation.results
         # Where all arguments are arrays one look tells whether others fit, and results that are

@@ -27,7 +27,7 @@ SECONDS = 2.0
 _TOO_MANY = {
     "factor": (
         "a factor too many",
-        "Say for each of your factors what it stands for: which one does nobody ask for?",
+        "Say what each of your factors stands for: which one has no reason?",
     ),
     "term": ("a term too many", "How many parts does the result have? Count yours."),
     "divisor": (

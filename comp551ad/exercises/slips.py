@@ -36,7 +36,7 @@ SLIPS = {
     ),
     "factor": (
         "a factor is missing",
-        "Which factors does it have, each link of a chain and each count? Find them in yours.",
+        "Which factors belong there: one for each link of a chain, one for each count? Find yours.",
     ),
     "divisor": (
         "a division is missing",

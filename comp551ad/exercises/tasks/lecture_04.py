@@ -119,7 +119,7 @@ layer_back = Exercise(
             "u = z W: when z moves, what is it multiplied by?",
         ),
         Mistake(
-            "errors and inputs are added up apart",
+            "errors and inputs are added up separately",
             lambda dU, W, Z: (np.outer(Z.sum(0), dU.sum(0)), dU.sum(axis=0), dU @ W.T),
             "Each instance has an error and an input of its own: first multiply, then add.",
         ),

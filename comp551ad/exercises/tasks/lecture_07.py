@@ -421,7 +421,7 @@ count_the_tower = Exercise(
     mistakes=(
         *(
             Mistake(
-                "rows are not counted that stand before the loop",
+                "rows before the loop are not counted",
                 lambda nodes=nodes: {"nodes": nodes},
                 "Which two rows are there before the loop turns? The input is one of them.",
             )

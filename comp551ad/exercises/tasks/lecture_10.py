@@ -385,7 +385,7 @@ kept_for_the_way_back = Exercise(
             "The exponential is its own slope.",
         ),
         _kept(
-            *("a5", True, "a value is kept that no slope is made of"),
+            *("a5", True, "a value is kept that no slope needs"),
             "Row 5 is a logarithm, and is used in a sum: what are the slopes of these two?",
         ),
         _kept(
