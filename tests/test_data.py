@@ -258,6 +258,15 @@ def test_labels_are_free_where_a_mask_is_not():
         program(V, OTHERS, V > 2)
 
 
+def test_labels_that_choose_together_with_a_mask_are_not_free():
+    program = write_gradient(lambda x, y, keep: np.mean(x[keep[y]]), V, LABELS, MASK)
+    with pytest.raises(ProgramError, match="^y: got data that choose other"):
+        program(V, 0 * LABELS, MASK)
+    # Integers that are only compared are numbers, and nobody looks at these.
+    with pytest.raises(ProgramError, match="how many entries a comparison chooses"):
+        write_gradient(lambda x, y, keep: np.mean(x[(y > 0) | keep]), V, LABELS, MASK)
+
+
 @pytest.mark.parametrize(
     "chosen",
     [

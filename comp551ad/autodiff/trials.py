@@ -46,7 +46,8 @@ def try_others(
         ProgramError: f computes something from its arguments without a trace, or numbers choose
             how many entries the program works on, which a program can't ask.
     """
-    sizes_vary, fixed = _chooses_entries(first), ""
+    choosing = _choosing_kinds(first)
+    sizes_vary, fixed = bool(choosing), ""
     if not first.tape.origins.has_data:
         return sizes_vary, fixed
     leaves = pytrees.leaves(given)
@@ -77,18 +78,19 @@ def try_others(
         elif which:
             sizes_vary = True
             if text != _text(first):
-                if which == "f" or not has_data:
+                if not has_data or not {*which, *choosing} <= {*kinds}:
                     raise ProgramError(
                         "f: got a program that holds how many entries a comparison chooses, "
                         "expected one that is right for other numbers; write np.sum(…) / "
                         "np.sum(mask) for the mean of x[mask], choose with np.where, or use grad"
                     )
-                fixed += which
+                fixed += which + choosing
     return sizes_vary, fixed
 
 
-def _chooses_entries(computation):
-    """Whether truth values are an index of anything, or what one is computed from."""
+def _choosing_kinds(computation):
+    """The kinds of values that choose how many entries there are: truth values in an index, or in
+    what one is computed from, and all that these are computed from."""
     origins, rows = computation.tape.origins, computation.tape.around.rows
     calls = [origin for _, origin in origins.values()]
     sources = sources_of([call.operands for call in calls])
@@ -96,12 +98,15 @@ def _chooses_entries(computation):
     # All of f's rows are on the tape around, and those of its derivative.
     indices = [parameters_of(row)["index"] for row in rows if row[0] == "getitem"]
     indices += [call.operands[1] for call in calls if call.function == "__getitem__"]
+    kinds = set()
     for index in pytrees.leaves(indices):
         origin = getattr(index, "origin", None) or origins.of(index)
         parts = (index, *sources_of(origin.operands)) if origin else ()
-        if any(part.dtype == bool for part in parts):
-            return True
-    return False
+        if parts and index.dtype != bool:
+            masks = [part for part in parts if part.dtype == bool]
+            parts = (*masks, *sources_of(masks))
+        kinds |= {part.dtype.kind for part in parts}
+    return "".join(sorted(kinds))
 
 
 def _text(computation):
