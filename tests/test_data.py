@@ -4,6 +4,7 @@ Every way in (a small array from outside, an argument, computed by f) is recorde
 the written program serves other labels; a question that Python asks is a decision, with its line.
 """
 
+import contextlib
 import inspect
 import itertools
 import re
@@ -265,6 +266,29 @@ def test_labels_that_choose_together_with_a_mask_are_not_free():
     # Integers that are only compared are numbers, and nobody looks at these.
     with pytest.raises(ProgramError, match="how many entries a comparison chooses"):
         write_gradient(lambda x, y, keep: np.mean(x[(y > 0) | keep]), V, LABELS, MASK)
+
+
+@pytest.mark.parametrize(
+    ("choose", "y", "keep"),
+    [
+        (lambda y, keep: (y > 0) & keep, [0, 1, 1, 1, 0], [1, 0, 0, 1, 1]),
+        (lambda y, keep: (y > 0) | keep, [1, 2, 1, 0, 1], [1, 1, 0, 0, 1]),
+    ],
+)
+def test_what_labels_and_a_mask_choose_together_is_right_or_refused(choose, y, keep):
+    """Also where no trial changes how many entries that are."""
+    x, y, keep = V[:5], np.array(y), np.array(keep, bool)
+
+    def f(x, y, keep):
+        return np.mean(x[choose(y, keep)])
+
+    with contextlib.suppress(ProgramError):
+        program = write_gradient(f, x, y, keep)
+        for labels in map(np.array, itertools.product(range(3), repeat=5)):
+            with contextlib.suppress(ProgramError):
+                if choose(labels, keep).any():
+                    found = program(x, labels, keep)
+                    np.testing.assert_allclose(found, grad(f)(x, labels, keep))
 
 
 @pytest.mark.parametrize(

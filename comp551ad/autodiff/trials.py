@@ -53,6 +53,8 @@ def try_others(
     leaves = pytrees.leaves(given)
     has_data = any(is_data(leaf, kinds) for leaf in leaves)
     known = _rows(first)
+    # A trial tells nothing of the sizes that it leaves as they are.
+    untried = dict(enumerate(_chosen_sizes(first)))
     for which, change in CHANGES:
 
         def changed(leaf, change=change):
@@ -67,6 +69,9 @@ def try_others(
                 other = derive(pytrees.tree_map(changed, given))
                 rows = _rows(other)
                 text = _text(other)
+            for k, size in enumerate(_chosen_sizes(other)):
+                if which and untried.get(k) != size:
+                    untried.pop(k, None)
         except ProgramError:
             # For these there is no program.
             pass
@@ -78,13 +83,15 @@ def try_others(
         elif which:
             sizes_vary = True
             if text != _text(first):
-                if not has_data or not {*which, *choosing} <= {*kinds}:
-                    raise ProgramError(
-                        "f: got a program that holds how many entries a comparison chooses, "
-                        "expected one that is right for other numbers; write np.sum(…) / "
-                        "np.sum(mask) for the mean of x[mask], choose with np.where, or use grad"
-                    )
                 fixed += which + choosing
+    if untried and has_data:
+        fixed += choosing
+    if fixed and not (has_data and {*fixed} <= {*kinds}):
+        raise ProgramError(
+            "f: got a program that holds how many entries a comparison chooses, expected one "
+            "that is right for other numbers; write np.sum(…) / np.sum(mask) for the mean of "
+            "x[mask], choose with np.where, or use grad"
+        )
     return sizes_vary, fixed
 
 
@@ -95,18 +102,47 @@ def _choosing_kinds(computation):
     calls = [origin for _, origin in origins.values()]
     sources = sources_of([call.operands for call in calls])
     calls += [x.origin for x in sources if type(x) is Data]
-    # All of f's rows are on the tape around, and those of its derivative.
-    indices = [parameters_of(row)["index"] for row in rows if row[0] == "getitem"]
+    indices = [parameters_of(row)["index"] for row in rows if _is_index(row)]
     indices += [call.operands[1] for call in calls if call.function == "__getitem__"]
-    kinds = set()
-    for index in pytrees.leaves(indices):
-        origin = getattr(index, "origin", None) or origins.of(index)
-        parts = (index, *sources_of(origin.operands)) if origin else ()
-        if parts and index.dtype != bool:
-            masks = [part for part in parts if part.dtype == bool]
-            parts = (*masks, *sources_of(masks))
-        kinds |= {part.dtype.kind for part in parts}
+    kinds = {x.dtype.kind for index in indices for x in _choosing(index, origins)}
     return "".join(sorted(kinds))
+
+
+def _chosen_sizes(computation):
+    """The shapes of what masks among the arguments have chosen together with others, where two
+    changes may make up for each other, in f and its derivative."""
+    # All of f's rows are on the tape around, and those of its derivative.
+    rows, origins = computation.tape.around.rows, computation.tape.origins
+    sizes = []
+    for row in rows:
+        parts = (
+            _choosing(parameters_of(row)["index"], origins) if _is_index(row) else ()
+        )
+        masks = [x for x in parts if x.dtype == bool and _is_argument(x)]
+        if masks and len(parts) > 2:
+            sizes.append(shape_of(concrete(row[1])))
+    return sizes
+
+
+def _is_index(row):
+    return row[0] == "getitem"
+
+
+def _is_argument(part):
+    return type(part) is Data and part.origin is not None and not part.origin.function
+
+
+def _choosing(index, origins):
+    """The masks in an index, or in what it is computed from, and all they are computed from."""
+    found = []
+    for part in pytrees.leaves(index):
+        origin = getattr(part, "origin", None) or origins.of(part)
+        parts = (part, *sources_of(origin.operands)) if origin else ()
+        if parts and part.dtype != bool:
+            masks = [x for x in parts if x.dtype == bool]
+            parts = (*masks, *sources_of(masks))
+        found += parts
+    return found
 
 
 def _text(computation):
