@@ -226,6 +226,17 @@ def test_every_finding(answer, mistake):
     assert verdict.passed == (mistake is None)
 
 
+def test_what_is_close_may_be_whole_in_some_cases():
+    class Rounded(solution("Dual")):
+        def exp(self):
+            e = np.exp(self.value).round(3)
+            return type(self)(e, e * self.tangent)
+
+    verdict = judge(catalogue()["Dual"], Rounded)
+    parts = "value of exp(a), tangent of exp(a)"
+    assert verdict.mistakes == (f"{parts}: close, but not the same",)
+
+
 def test_a_verdict_gives_the_place_both_values_and_a_hint():
     verdict = judge(square(cases=lambda rng: [(np.array([1.0, 3.0]),)]), lambda x: x**2)
     assert repr(verdict) == (

@@ -63,6 +63,25 @@ def test_a_line_that_is_too_much_is_shown():
     assert "Look at `dU = np.abs(dU)` (line 2)." in verdict.says[1]
 
 
+@pytest.mark.parametrize(
+    "terms, mistake",
+    [
+        ("A + B - X.T @ (dR @ V)", "a term too many"),
+        ("A - X.T @ (dR @ V * Z**2)", "a term is missing"),
+    ],
+)
+def test_of_two_names_that_come_to_the_same_the_answers_own_is_found(terms, mistake):
+    """The third share is the second's first term: dR V − dR V z² less dR V."""
+    lines = f"""
+    Z = np.tanh(X @ V)
+    dR = (Z @ V.T - X) / len(X)
+    A, B = dR.T @ Z, X.T @ (dR @ V * (1 - Z**2))
+    return {terms}
+"""
+    answer = typed("tied_gradient", f"def tied_gradient(X, V):{lines}")
+    assert judge(catalogue()["tied_gradient"], answer).mistakes == (mistake,)
+
+
 def test_a_line_is_too_much_only_if_nothing_goes_wrong_without_it():
     source = """def balanced(W, V):
     W2, V2 = 1.0 * W, 1.0 * V

@@ -166,12 +166,13 @@ def test_what_is_edited(source, kind, text):
         ("X.std(axis=0)", "the variance instead of the standard deviation"),
         ("X.std(axis=0, ddof=1)", "divided by N, not by N − 1"),
         ("X.T @ Z", "Z where X belongs"),
+        ("X.T @ Xh @ Z", "X̂ where X belongs"),
         ("X.T @ other", "one quantity in another's place"),
     ],
 )
 def test_an_edit_is_named_by_what_has_a_name_in_it(line, name):
     """So an exercise needs no mistake of its own for any of these."""
-    found = slips(small(f"def f(X, Z, other):\n return {line}"))
+    found = slips(small(f"def f(X, Xh, Z, other):\n return {line}"))
     assert name in [slip.spoken[0] for slip in found]
 
 

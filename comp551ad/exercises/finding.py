@@ -32,7 +32,7 @@ from .guard import TimeLimit, in_time
 from .language import _
 from .mending import mends
 from .places import place
-from .slips import slips
+from .slips import SLIPS, slips
 from .solutions import solution, source_of
 from .usual import symptoms, usual_mistakes
 from .values import Raised, agree, alike, first_difference, kind, numeric
@@ -341,7 +341,13 @@ class _Search:
             np.any(np.abs(part) > 1e-8) for g in givens for part in self._leaves(g)
         ):
             return None  # many edits give zeros, none of them for a reason of its own
-        return next((s for s in self.slips if self._gives(s, path)), None)
+        found = next((s for s in self.slips if self._gives(s, path)), None)
+        # By an identity one term too many may come to the same as one too few.
+        if found and found.name == SLIPS["term"][0]:
+            parts = self.exercise.parts_of(self.trials[0].right)
+            here = [path] if path else [*parts]
+            found = self.mended(here, here) or found
+        return found
 
     def mended(self, wrong: list[str], paths: list[str]) -> _Suspect | None:
         """What has to be left out of the answer for these parts to be right.
@@ -372,12 +378,9 @@ class _Search:
             (numeric(self._part(t.given, path)), numeric(self._part(t.right, path)))
             for t in self.missed
         ]
-        return all(
-            a is not None
-            and b is not None
-            and (b != np.round(b)).any()
-            and agree(a, b, 0.05)
-            for a, b in pairs
+        fractions = any(b is not None and (b != np.round(b)).any() for __, b in pairs)
+        return fractions and all(
+            a is not None and b is not None and agree(a, b, 0.05) for a, b in pairs
         )
 
     def symptom(self, path: str) -> _Suspect | None:

@@ -285,7 +285,8 @@ def each_slip(solution: Solution, kinds: Container[str]) -> Iterator[Slip]:
 def _spoken(text: str) -> str:
     """How a function, or a call of one, or a quantity of the deck is called; "" for others."""
     name = text.partition("(")[0].rpartition(".")[2]
-    return SPOKEN.get(name, text if re.fullmatch(r"d?[A-Z]h?", text) else "")
+    hat = re.sub("h$", "\N{COMBINING CIRCUMFLEX ACCENT}", text)
+    return SPOKEN.get(name, hat if re.fullmatch(r"d?[A-Z]h?", text) else "")
 
 
 _LIKELY = {

@@ -150,10 +150,9 @@ def _ratio(mine, theirs, dims, tolerance) -> Iterator[Named]:
             yield _("divided by {size}").format(size=label), averaged
             return
         times = "" if np.isclose(rest, 1) else f"{rest:.4g} · "
-        how_often = _(
-            "Does {size} come in at all, once, or squared? And is one of the sizes typed in "
-            "as a number?"
-        )
+        how_often = _("Does {size} come in at all, once, or squared?")
+        if times:
+            how_often += " " + _("And is one of the sizes typed in as a number?")
         yield (
             _("off by the factor {factor}").format(factor=times + text.format(label)),
             how_often.format(size=label),

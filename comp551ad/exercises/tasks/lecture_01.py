@@ -159,23 +159,20 @@ balanced = Exercise(
             ),
             "α multiplies one norm and divides the other: their product stays, not their sum.",
         ),
-        Mistake(
-            "the largest sizes in place of norms",
-            edited(
-                _rescaled,
-                "np.linalg.norm(W → np.max(np.abs(W)",
-                "np.linalg.norm(V → np.max(np.abs(V)",
-            ),
-            "A norm is the root of the sum of the squares.",
-        ),
-        Mistake(
-            "sums of sizes in place of norms",
-            edited(
-                _rescaled,
-                "np.linalg.norm(W → np.sum(np.abs(W)",
-                "np.linalg.norm(V → np.sum(np.abs(V)",
-            ),
-            "A norm is the root of the sum of the squares.",
+        *(
+            Mistake(
+                name,
+                edited(
+                    _rescaled,
+                    f"np.linalg.norm(W → {size}(np.abs(W)",
+                    f"np.linalg.norm(V → {size}(np.abs(V)",
+                ),
+                "A norm is the root of the sum of the squares.",
+            )
+            for name, size in (
+                ("the largest sizes in place of norms", "np.max"),
+                ("sums of sizes in place of norms", "np.sum"),
+            )
         ),
     ),
     hints=(
@@ -226,20 +223,30 @@ count_twins = Exercise(
             _counting(factorial),
             "Is there anything a tanh unit may do besides changing places?",
         ),
-        Mistake(
-            "the orders are left out",
-            _counting(lambda M: 2**M, lambda M: 1),
-            "Hidden units have no order: how many orders are there?",
+        *(
+            Mistake(
+                "the orders are left out",
+                _counting(lambda M: 2**M, *logistic),
+                "Hidden units have no order: how many orders are there?",
+            )
+            for logistic in ([lambda M: 1], [])
+        ),
+        *(
+            Mistake(
+                "added instead of multiplied",
+                _counting(*added),
+                "For every order all the choices of signs are open.",
+            )
+            for added in (
+                [lambda M: factorial(M) + 2**M],
+                [lambda M: factorial(M) + 2**M] * 2,
+                [lambda M: factorial(M) + 2**M - 1],
+            )
         ),
         Mistake(
-            "added instead of multiplied",
-            _counting(lambda M: factorial(M) + 2**M),
-            "For every order all the choices of signs are open.",
-        ),
-        Mistake(
-            "added instead of multiplied",
-            _counting(*[lambda M: factorial(M) + 2**M] * 2),
-            "For every order all the choices of signs are open.",
+            "how many signs, not which",
+            _counting(lambda M: factorial(M) * (M + 1)),
+            "One flip among three units: in how many ways?",
         ),
         Mistake(
             "one sign for all units together",
@@ -270,24 +277,17 @@ count_twins = Exercise(
             "A unit with its sign flipped isn't a second unit: how many choices has each of the M?",
         ),
         Mistake(
-            "the orders are left out",
-            _counting(lambda M: 2**M),
-            "Hidden units have no order: how many orders are there?",
-        ),
-        Mistake(
             "half of the signs",
             _counting(lambda M: factorial(M) * 2 ** (M - 1)),
             "Flip all signs together: is that the same place, or another with the same function?",
         ),
-        Mistake(
-            "M squared orders",
-            _counting(lambda M: M**2 * 2**M, lambda M: M**2),
-            "For the first place there are M units; how many are left for the second?",
-        ),
-        Mistake(
-            "M orders",
-            _counting(lambda M: M * 2**M, lambda M: M),
-            "For the first place there are M units; how many are left for the second?",
+        *(
+            Mistake(
+                name,
+                _counting(lambda M, p=p: M**p * 2**M, lambda M, p=p: M**p),
+                "For the first place there are M units; how many are left for the second?",
+            )
+            for p, name in ((2, "M squared orders"), (1, "M orders"))
         ),
     ),
     hints=(

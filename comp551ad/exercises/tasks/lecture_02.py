@@ -142,7 +142,7 @@ softmax_jacobian = Exercise(
             Mistake(
                 "one factor p, where there are two",
                 table,
-                "When u_k grows, by how much does p_c shrink? Rows must add up to 0.",
+                "When u_k grows, by how much does p_c shrink? Try it with p_c near 0.",
             )
             for table in (
                 lambda p: np.diag(p) - p,

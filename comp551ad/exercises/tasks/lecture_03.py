@@ -216,6 +216,14 @@ head_error = Exercise(
             "Every row has a largest score of its own, and takes it out of itself.",
         ),
         Mistake(
+            "the predicted class, not its probability",
+            _with_heads(
+                binary=lambda U: U > 0,
+                multiclass=lambda U: np.eye(U.shape[1])[U.argmax(axis=1)],
+            ),
+            "A guess is 0 or 1, however sure the network is. What comes out of the head?",
+        ),
+        Mistake(
             "the sums of the wrong axis",
             _with_heads(multiclass=edited(_softmax, "sum(axis=1 → sum(axis=0")),
             "The sum below the bar runs along the row. What does axis=0 add up?",
@@ -298,8 +306,8 @@ softmax_half_square = Exercise(
         Mistake(
             "the other outputs' paths are missing",
             edited(_through_the_table, "- np.outer(p, p) → "),
-            "From one score there is a path to the loss through every output. (p @ p.T is one "
-            "number: if you meant a table, look at its shape.)",
+            "From one score there is a path to the loss through every output. (A single "
+            "number there has no effect: the entries of p − y add up to 0.)",
         ),
         Mistake(
             "the error is squared",

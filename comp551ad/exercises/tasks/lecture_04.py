@@ -243,6 +243,11 @@ grad_V = Exercise(
             "Each activation has a slope of its own.",
         ),
         Mistake(
+            "ReLU where the logistic function is named",
+            lambda *given: _dV(*given[:-1], given[-1].replace("logistic", "relu")),
+            "An `else` belongs to the `if` right above it. Which activations end up there?",
+        ),
+        Mistake(
             "the logistic function for all",
             edited(_dV, "Z @ W → logistic(Q) @ W"),
             "In the forward pass, too, `activation` says what h is.",

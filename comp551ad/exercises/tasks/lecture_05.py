@@ -88,6 +88,11 @@ iris_cost = Exercise(
             "The loss of a flower is -log of the probability of its species.",
         ),
         Mistake(
+            "the logarithm of the mean",
+            _cost(lambda U, Y: -np.log(np.mean(np.sum(Y * softmax(U), axis=1)))),
+            "Each flower has a loss of its own, with a logarithm. The mean is over the losses.",
+        ),
+        Mistake(
             "the logarithm of a probability that was rounded to 0",
             _cost(lambda U, Y: _of_probabilities(U, Y, 0)),
             "Scores of 1000: write the loss in u, where the log undoes the exponential.",

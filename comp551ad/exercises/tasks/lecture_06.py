@@ -284,6 +284,11 @@ count_runs = Exercise(
             "The complex step subtracts nothing: the imaginary part is the answer.",
         ),
         Mistake(
+            "points shared by neighbouring weights",
+            lambda D, C: {"central": D + 1, "five-point": D + 3},
+            "Each weight moves along an axis of its own. Where do two axes meet?",
+        ),
+        Mistake(
             "one weight alone",
             lambda D, C: {"forward": 2, "central": 2, "five-point": 4, "complex": 1},
             "That is one column of the Jacobian.",
@@ -366,15 +371,13 @@ best_step = Exercise(
             )
             for h in 10.0 ** -np.arange(1, 13)
         ),
-        Mistake(
-            "another root than the fourth",
-            lambda k: (48 * _u) ** 0.5 / k**2,
-            "Which power of h stands alone when the derivative is set to zero?",
-        ),
-        Mistake(
-            "another root than the fourth",
-            lambda k: 48 * _u / k**4,
-            "Which power of h stands alone when the derivative is set to zero?",
+        *(
+            Mistake(
+                "another root than the fourth",
+                best,
+                "Which power of h stands alone when the derivative is set to zero?",
+            )
+            for best in (lambda k: (48 * _u) ** 0.5 / k**2, lambda k: 48 * _u / k**4)
         ),
     ),
     hints=(

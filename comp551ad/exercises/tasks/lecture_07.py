@@ -459,21 +459,16 @@ count_the_tower = Exercise(
             "In a tree nothing is shared: what is used three times stands there "
             "three times.",
         ),
-        Mistake(
-            "one turn too few",
-            lambda: {
-                **{"nodes": 12, "edges": 22},
-                **{"nodes of the tree": 4 * 3**5 - 1, "paths": 2 * 3**5},
-            },
-            "The loop turns six times. Count again from the first.",
-        ),
-        Mistake(
-            "one turn too many",
-            lambda: {
-                **{"nodes": 16, "edges": 30},
-                **{"nodes of the tree": 4 * 3**7 - 1, "paths": 2 * 3**7},
-            },
-            "The loop turns six times. Count again from the first.",
+        *(
+            Mistake(
+                name,
+                lambda turns=turns: {
+                    **{"nodes": 2 * turns + 2, "edges": 4 * turns + 2},
+                    **{"nodes of the tree": 4 * 3**turns - 1, "paths": 2 * 3**turns},
+                },
+                "The loop turns six times. Count again from the first.",
+            )
+            for turns, name in ((5, "one turn too few"), (7, "one turn too many"))
         ),
         Mistake(
             "the operations themselves are not counted",

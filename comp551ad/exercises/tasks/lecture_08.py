@@ -91,7 +91,7 @@ tangents_of_the_swing = Exercise(
             "In this pass w is a constant: it stands still.",
         ),
         Mistake(
-            "the product of the tangents",
+            "the product rule is left out",
             lambda: {"t3": "t1 * t2", "t5": "t2 * t4"},
             "The derivative of a product is a sum of two terms.",
         ),
@@ -353,11 +353,11 @@ def _tried_out(answer, a: float, a_moves: float, b: float, b_moves: float) -> di
         try:
             result = operation(answer(a, a_moves), answer(b, b_moves))
         except NotImplementedError:  # not written yet, the others may be
-            found |= {f"{text}, value": ..., f"{text}, tangent": ...}
+            found |= {f"value of {text}": ..., f"tangent of {text}": ...}
         else:
             found |= {
-                f"{text}, value": getattr(result, "value", result),
-                f"{text}, tangent": getattr(result, "tangent", None),
+                f"value of {text}": getattr(result, "value", result),
+                f"tangent of {text}": getattr(result, "tangent", None),
             }
     return found
 
@@ -368,7 +368,7 @@ Dual = Exercise(
     title="Dual numbers learn three operations",
     witness=_Matrix,
     use=_tried_out,
-    derived=("the program, value", "the program, tangent"),
+    derived=("value of the program", "tangent of the program"),
     cases=lambda rng: [
         (0.5, 1.0, 2.0, 0.0),
         (0.5, 0.0, 2.0, 1.0),
@@ -493,7 +493,7 @@ slope_along = Exercise(
                 edited(_by_a_complex_step, f"np.sqrt(np.sum(v * v)) → {length}"),
                 "How far is it from (0, 0) to (3, 4)?",
             )
-            for length in ("np.sum(abs(v))", "np.max(abs(v))", "np.sum(v)")
+            for length in ("np.sum(abs(v))", "np.max(abs(v))", "np.sum(v)", "len(v)")
         ),
         Mistake(
             "the whole way in one step",

@@ -106,6 +106,11 @@ adjoints_of_the_swing = Exercise(
             "How much does y change per unit added to y?",
         ),
         Mistake(
+            "numbered from the output",
+            lambda: {"b1": 1},
+            "b1 belongs to row 1, whichever is visited first. Which row is y?",
+        ),
+        Mistake(
             "the seed of another row",
             lambda: {"b7": 0},
             "y is row 7 itself.",
@@ -236,6 +241,17 @@ def _depth_first(rows, a, of) -> list:
     return bar
 
 
+def _from_a_list(end: int):
+    """The rows to visit wait in a list, and a row may wait in it twice."""
+    return edited(
+        _depth_first,
+        f"def visit(row: int) -> None: → while todo:\n        row = todo.pop({end})",
+        "bar[of - 1] = 1.0 → bar[of - 1], todo = 1.0, [of]",
+        "visit(j) → todo.append(j)",
+        "    visit(of)\n → ",
+    )
+
+
 def _walked_up(rows, a, of) -> list:
     dot: list = []
     for name, *operands in rows:
@@ -291,10 +307,13 @@ adjoints_downwards = Exercise(
             edited(_walked_down, "bar[of - 1] → bar[-1]"),
             "Which row is the output? See the last argument.",
         ),
-        Mistake(
-            "handed on before all users have been visited",
-            _depth_first,
-            "A row may hand on its adjoint when all of its users have been visited.",
+        *(
+            Mistake(
+                "handed on before all users have been visited",
+                visits,
+                "A row may hand on its adjoint when all of its users have been visited.",
+            )
+            for visits in (_depth_first, _from_a_list(0), _from_a_list(-1))
         ),
         *(
             Mistake(

@@ -300,15 +300,14 @@ slide_misleads = Exercise(
             lambda: [5, 3, 5],
             "Q is the first number, P the last, and Q should be the larger one.",
         ),
-        Mistake(
-            "not a list of sizes",
-            lambda: [0.5, -1],
-            "A list of whole numbers is expected, at least two, each 1 or more: [5, 2, 8, 3].",
-        ),
-        Mistake(
-            "not a list of sizes",
-            lambda: "5, 2, 8, 3",
-            "A list of whole numbers is expected, at least two, each 1 or more: [5, 2, 8, 3].",
+        *(
+            Mistake(
+                "not a list of sizes",
+                lambda sizes=sizes: sizes,
+                "A list of whole numbers is expected, at least two, each 1 or more: "
+                "[5, 2, 8, 3].",
+            )
+            for sizes in ([0.5, -1], "5, 2, 8, 3")
         ),
         Mistake(
             "the rule is right there",
@@ -454,10 +453,20 @@ most_kept = Exercise(
             edited(_alive, "k < last → k <= last"),
             "After step k the rows that are used for the last time in it are gone.",
         ),
+        *(
+            Mistake(
+                "dropped after the first use",
+                edited(_alive, "uses.items() → reversed(uses.items())", *more),
+                "A later row may use it again.",
+            )
+            for more in ((), ("last.get(i, i) → last.get(i, len(uses) + 1)",))
+        ),
         Mistake(
-            "dropped after the first use",
-            edited(_alive, "uses.items() → reversed(uses.items())"),
-            "A later row may use it again.",
+            "the step, not how many",
+            edited(
+                _alive, "max(sum → max(uses, key=lambda k: sum", " for k in uses) → )"
+            ),
+            "The question wants the largest number, not where it is reached.",
         ),
         Mistake(
             "the outputs are not looked at",

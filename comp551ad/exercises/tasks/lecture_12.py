@@ -76,6 +76,11 @@ normalize_batch = Exercise(
             "What is normalized may be scaled and shifted again.",
         ),
         Mistake(
+            "scaled and shifted first, normalized afterwards",
+            lambda Q, gamma, beta: _normalized(gamma * Q + beta, 1, 0),
+            "What do γ and β still change if the result is normalized after them?",
+        ),
+        Mistake(
             "β is scaled as well",
             edited(_normalized, "+ beta\n → + gamma * beta\n"),
             "γ multiplies what is normalized, and then β is added.",

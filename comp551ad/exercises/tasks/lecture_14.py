@@ -436,6 +436,11 @@ hessian_times = Exercise(
             "The question is how the gradient changes as w moves along a.",
         ),
         Mistake(
+            "point and direction have changed places",
+            lambda gradient, w, a: _curvature(gradient, a, w),
+            "At which weights should H be taken?",
+        ),
+        Mistake(
             "a brought to length 1",
             lambda gradient, w, a: _curvature(gradient, w, a) / np.linalg.norm(a),
             "H a is twice as long for an a twice as long.",
