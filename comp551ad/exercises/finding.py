@@ -145,6 +145,10 @@ class _Search:
         return [_Suspect(m.name, m.hint, m.wrong) for m in self.exercise.mistakes]
 
     @cached_property
+    def all_parts(self) -> list[str]:
+        return [*self.exercise.parts_of(self.trials[0].right)]
+
+    @cached_property
     def every(self) -> list[Trial]:
         """The trials, and others: what agrees in a few cases by luck doesn't in more."""
         further = in_time(self.exercise.seconds / 4, self._further, [])
@@ -344,8 +348,7 @@ class _Search:
         found = next((s for s in self.slips if self._gives(s, path)), None)
         # By an identity one term too many may come to the same as one too few.
         if found and found.name == SLIPS["term"][0]:
-            parts = self.exercise.parts_of(self.trials[0].right)
-            here = [path] if path else [*parts]
+            here = [path] if path else self.all_parts
             found = self.mended(here, here) or found
         return found
 
@@ -356,8 +359,7 @@ class _Search:
         """
         if self.exercise.secret or not self.exercise.searched or not paths:
             return None
-        parts = self.exercise.parts_of(self.trials[0].right)
-        paths = [*paths, *(path for path in parts if path not in wrong)]
+        paths = [*paths, *(path for path in self.all_parts if path not in wrong)]
         for mend in mends(self.answer):
             edited = _Suspect(mend.name, mend.hint, mend.slip.wrong)
             with contextlib.redirect_stdout(io.StringIO()):
