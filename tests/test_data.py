@@ -135,7 +135,7 @@ def test_data_that_f_returns_is_computed_again(buffered):
     with pytest.raises(
         ProgramError, match="the output has a constant of shape .*trace"
     ):
-        write_value(lambda x, y: [np.sum(x), np.eye(C)[y]], V, LABELS)
+        write_value(lambda x, y: [np.sum(x), 2 * np.eye(C)[y]], V, LABELS)
 
 
 # ---------------------------------------------------------------- comparisons are operations
@@ -532,6 +532,51 @@ def test_a_number_of_classes_is_no_constant():
     """Nor where it is the same for labels that differ a little."""
     with pytest.raises(ProgramError, match="leaves no trace.*as an argument"):
         write_gradient(lambda x, y: np.sum(x[y]) * len(np.unique(y % 2)), V, LABELS)
+
+
+def one_hot(y):
+    z = np.zeros((len(y), 3))
+    z[np.arange(len(y)), y] = 1.0
+    return z
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        one_hot,
+        lambda y: np.eye(3)[y],
+        lambda y: np.identity(3)[y] == 1,
+        lambda y: np.eye(3)[np.minimum(y, 2)],
+    ],
+)
+def test_one_hot_rows_are_computed_from_the_labels(rows):
+    """Where f and its program both take the labels, they agree."""
+
+    def f(x, y):
+        return np.sum(np.exp(x) * rows(y))
+
+    x = np.ones((4, 3))
+    program = write_gradient(f, x, np.array([0, 2, 1, 1]))
+    assert "np.eye(3)[y]" in program.source
+    for y in map(np.array, itertools.product(range(-2, 4), repeat=4)):
+        with contextlib.suppress(IndexError):
+            np.testing.assert_array_equal(program(x, y), grad(f)(x, y))
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        lambda y, z: np.eye(3)[np.maximum(y, 0)],
+        lambda y, z: 2.0 * np.eye(3)[y] - 1.0,
+        lambda y, z: np.eye(3)[z] * (y[:, None] >= 0),  # or is it y?
+    ],
+)
+def test_other_rows_than_one_hot_ones_are_hidden_constants(rows):
+    y = np.array([0, 2, 1])
+    with pytest.raises(ProgramError, match="leaves no trace"):
+        write_gradient(
+            lambda x, y, z: np.sum(x * rows(y, z)), np.ones((3, 3)), y, y.copy()
+        )
 
 
 def stored(y):

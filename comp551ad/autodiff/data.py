@@ -12,6 +12,7 @@ Reads: ``tape``, ``refusals``, ``pytrees``. Read by: ``arguments``, ``composites
 ``numpy_protocols``, ``transforms``, ``program``, ``trials``, ``show``.
 """
 
+import contextlib
 import linecache
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
@@ -108,6 +109,20 @@ def as_data(array: Any, origin: Origin) -> Data:
     if this_thread.tape is not None and this_thread.tape.origins is not None:
         this_thread.tape.origins.has_data = True
     return data
+
+
+def one_hot(labels: list[Data], constant: Any) -> Origin | None:
+    """The origin of a constant that is ``np.eye(K)[y]`` of these labels, and of no others among
+    them: neither that nor a store into ``np.zeros`` leaves a trace of its own."""
+    shape = np.shape(constant) if type(constant) is np.ndarray else ()
+    found: list[Any] = []
+    for y in labels:
+        if shape[:-1] == y.shape:
+            classes = as_data(np.eye(shape[-1]), Origin(np.eye, shape[-1:], {}))
+            with contextlib.suppress(IndexError):  # other labels than these
+                found.append(classes[y])
+    alike = [rows.origin for rows in found if np.array_equal(concrete(rows), constant)]
+    return alike[0] if len(alike) == 1 else None
 
 
 def handle(value: Any) -> Any:

@@ -6,6 +6,7 @@ change while the tape refers to them. How a row of a tape holds its operands: se
 Reads: ``refusals``. Read by: the rest of ``autodiff``.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -99,9 +100,11 @@ class Origins(dict):
 
     Attributes:
         has_data: whether there was any data at all.
+        recognise: a constant without an origin -> the ``data.Origin`` that it must have, or None.
     """
 
     has_data = False
+    recognise: Callable = staticmethod(lambda constant: None)
 
     def note(self, constant: Any, source: Any) -> None:
         """Note that a constant came from data, or from a constant that did."""
@@ -112,7 +115,7 @@ class Origins(dict):
     def of(self, constant: Any) -> Any:
         """Where a constant came from; None where it is a constant like any other."""
         known = self.get(id(constant))
-        return known[1] if known and known[0] is constant else None
+        return known[1] if known and known[0] is constant else self.recognise(constant)
 
 
 def _frozen_copy(array):

@@ -23,8 +23,8 @@ import numpy as np
 
 from comp551ad import pytrees
 
-from .arguments import Call, code_of, names_by_place, with_integers
-from .data import Data, handle
+from .arguments import Call, code_of, is_data, names_by_place, with_integers
+from .data import Data, handle, one_hot
 from .emit import BufferedWriter, Computation, Output, ProgramError, Writer
 from .javascript import JavaScriptWriter
 from .operands import as_input, operands_of
@@ -35,7 +35,7 @@ from .simplify import Expressions, is_view, recognise
 from .tape import Tape, Tracer, concrete
 from .trace import Recording
 from .transforms import own
-from .trials import try_others
+from .trials import HiddenConstant, try_others
 
 _FORM = operator.attrgetter("shape", "dtype")
 
@@ -291,19 +291,28 @@ def _write(f, args, kwargs, wrt, value, buffered, language):
             f'language: got {language!r}, expected "numpy" or "javascript"'
         )
 
-    def derived(kinds, args=args, kwargs=kwargs):
-        return _derived(f, args, kwargs, wrt, value, kinds)
-
-    def checked(kinds):
-        found = derived(kinds)
-        found.call.check(found.result, found.tape, kinds)
-        return found, kinds
-
     given = [args, kwargs]
-    first, kinds = with_integers(checked, given)
-    sizes_vary, fixed = try_others(
-        first, given, kinds, lambda others: derived(kinds, *others)
-    )
+
+    def tried(by_labels):
+        def derived(kinds, args=args, kwargs=kwargs):
+            return _derived(f, args, kwargs, wrt, value, kinds, by_labels)
+
+        def checked(kinds):
+            found = derived(kinds)
+            found.call.check(found.result, found.tape, kinds)
+            return found, kinds
+
+        first, kinds = with_integers(checked, given)
+        again = functools.partial(derived, kinds)
+        return first, *try_others(first, given, kinds, again)
+
+    try:
+        first, sizes_vary, fixed = tried(False)
+    except HiddenConstant as hidden:
+        try:
+            first, sizes_vary, fixed = tried(True)
+        except HiddenConstant:
+            raise hidden from None
 
     if language == "javascript":
         return JavaScriptProgram(JavaScriptWriter(first), fixed)
@@ -315,8 +324,9 @@ def _write(f, args, kwargs, wrt, value, buffered, language):
     return BufferedProgram(writer(first), fixed, readable)
 
 
-def _derived(f, args, kwargs, wrt, value, kinds) -> Computation:
-    """Record f, and differentiate the record."""
+def _derived(f, args, kwargs, wrt, value, kinds, by_labels) -> Computation:
+    """Record f, and differentiate the record; ``by_labels``: constants that are one-hot of labels
+    are computed from them."""
     several = wrt if isinstance(wrt, tuple) and wrt else (wrt,)
     call = Call.of(f, args, kwargs, whole=several)
     with Tape(watch=True) as outer:
@@ -327,6 +337,10 @@ def _derived(f, args, kwargs, wrt, value, kinds) -> Computation:
                 tape,
                 kinds,
             )
+            if by_labels:
+                every = pytrees.leaves(list(call.slots.values()))
+                labels = [x for x in every if is_data(x, "iu")]
+                outer.origins.recognise = functools.partial(one_hot, labels)
             # f may change its own, the containers and what is in them.
             slots = {
                 name: pytrees.tree_map(handle, x) for name, x in call.slots.items()

@@ -1,8 +1,8 @@
 """Trials: a function recorded again for other arguments, before its program is handed out.
 
 A program must not hold what the function computes from its arguments without a trace, such as
-``np.eye(3)[y]`` or the number of entries that a mask chooses. That shows in a recording of other
-arguments: numbers negated, labels all the same, neighbours made equal.
+a store into ``np.zeros`` or the number of entries that a mask chooses. That shows in a recording of
+other arguments: numbers negated, labels all the same or one after the other, neighbours made equal.
 
 Reads: ``arguments``, ``data``, ``tape``, ``operands``, ``primitives``, ``emit``, ``simplify``,
 ``pytrees``. Read by: ``program``.
@@ -23,7 +23,11 @@ from .emit import Computation, ProgramError, Writer
 from .operands import operands_of, parameters_of
 from .primitives import shape_of
 from .simplify import hashable
-from .tape import concrete
+from .tape import Tracer, concrete
+
+
+class HiddenConstant(ProgramError):
+    """f computes a constant of the program from its arguments, without a trace."""
 
 
 def try_others(
@@ -43,8 +47,9 @@ def try_others(
         masks that choose as many entries may do so in fewer places together.
 
     Raises:
-        ProgramError: f computes something from its arguments without a trace, or numbers choose
-            how many entries the program works on, which a program can't ask.
+        HiddenConstant: f computes something from its arguments without a trace.
+        ProgramError: numbers choose how many entries the program works on, which a program can't
+            ask.
     """
     choosing = _choosing_kinds(first)
     sizes_vary, fixed = bool(choosing), ""
@@ -66,7 +71,7 @@ def try_others(
         text = None
         try:
             with silence():
-                other = derive(pytrees.tree_map(changed, given))
+                other = derive(*pytrees.tree_map(changed, given))
                 rows = _rows(other)
                 text = _text(other)
             for k, size in enumerate(_chosen_sizes(other)):
@@ -164,16 +169,28 @@ def _rows(computation):
 
 
 def _constants(parts, tape):
-    """[(shape, something to compare)] of floats and arrays; of another row "" and its number."""
+    """[(shape, something to compare)] of numbers and arrays, those that data comes from included;
+    of another row "" and its number."""
     found: list = []
-    for part in parts:
-        if isinstance(part, tuple):
-            found += _constants(part, tape)
-        elif type(part) is int:
+    waiting, seen = list(parts), set()
+    for part in waiting:
+        kind = type(part)
+        if kind is Tracer and part.tape is not tape:
+            # Data, which is an input of the tape further out.
+            waiting.append(part.value)
+        elif kind in (list, tuple):
+            waiting += part
+        elif kind is slice:
+            waiting += (part.start, part.stop, part.step)
+        elif kind is int:
             found.append(("", part))
-        elif issubclass(type(part), float | np.ndarray) and type(part) is not Data:
-            if tape.origins.of(part) is None:
+        elif issubclass(kind, float | np.ndarray | np.generic):
+            origin = getattr(part, "origin", None) or tape.origins.of(part)
+            if origin is None:
                 found.append((np.shape(part), hashable(part)))
+            elif id(origin) not in seen:
+                seen.add(id(origin))
+                waiting += (*origin.operands, *origin.parameters.values())
     return found
 
 
@@ -183,10 +200,10 @@ def _refuse_hidden_constant(first, again):
             if one != other:
                 shape, _ = one or other
                 what = "an operand" if shape == "" else f"a constant of shape {shape}"
-                raise ProgramError(
+                raise HiddenConstant(
                     f"f: {name} has {what} that f computes from its arguments in a way that "
-                    "leaves no trace, such as np.eye(3)[y], a store into np.zeros, or w[f'{k}']; "
-                    "compute it outside f and pass it as an argument"
+                    "leaves no trace, such as w[y] of plain w, a store into np.zeros, or "
+                    "w[f'{k}']; compute it outside f and pass it as an argument"
                 )
 
 
@@ -199,13 +216,20 @@ def _negated(leaf):
     return leaf if is_other else -np.asarray(leaf, dtype=float)[()]
 
 
-def _with_one_label(is_first, leaf):
-    """Data whose entries are all as the first, or as another; anything else as it is."""
+def _all_as(label, leaf):
+    """Data whose entries are all this label, or the first; anything else as it is."""
     if not is_data(leaf) or not leaf.size:
         return leaf
-    first = leaf.flat[0]
-    others = [*leaf[leaf != first], first ^ 1]
-    return np.full_like(leaf, first if is_first else others[0])
+    return np.full(leaf.shape, leaf.flat[0] if label is None else label).astype(
+        leaf.dtype
+    )
+
+
+def _counted(leaf):
+    """Data that count as far as they went, at least to 1; anything else as it is."""
+    if not is_data(leaf) or not leaf.size:
+        return leaf
+    return np.resize(np.arange(max(1, np.max(leaf)) + 1), leaf.shape).astype(leaf.dtype)
 
 
 def _with_equals(kinds, odd, leaf):
@@ -225,7 +249,9 @@ def _with_equals(kinds, odd, leaf):
 
 # Which arrays they change, if one is to look at sizes: floats, or data.
 CHANGES: list[tuple[str, Callable]] = [("f", _negated)]
-for _first in (True, False):
-    CHANGES.append(("", functools.partial(_with_one_label, _first)))
+# An index of -1 is the last one; a truth value is then True.
+for _label in (None, -1):
+    CHANGES.append(("", functools.partial(_all_as, _label)))
+CHANGES.append(("", _counted))
 for _which, _odd in itertools.product(("f", "iu", "b"), (0, 1)):
     CHANGES.append((_which, functools.partial(_with_equals, _which, _odd)))
