@@ -163,8 +163,8 @@ TURNED = """def softmax_half_square(u, y):
 """
 
 TOO_MANY_VALUES = """def descent(gradient, W, V, lr, steps):
-    dW, dV = gradient(1 * W, V)
-    return W - lr * np.cosh(dW), V - lr * np.cosh(dV)
+    dW, dV = gradient(np.cosh(W), V)
+    return W - lr * dW, V - lr * dV
 """
 
 
@@ -173,13 +173,42 @@ TOO_MANY_VALUES = """def descent(gradient, W, V, lr, steps):
     [
         ("keeping_scale", KEEPING, "; `1 - slope ** 2` (line 2), after it, does"),
         ("softmax_half_square", TURNED, "`softmax(u)` (line 2) agrees with"),
-        ("descent", TOO_MANY_VALUES, "; `np.cosh(dW)` (line 3), after it, does"),
+        ("descent", TOO_MANY_VALUES, "`np.cosh(W)` (line 2) does"),
     ],
 )
 def test_what_is_the_solutions_in_one_case_or_but_for_its_sign_is_not_praised(
     name, source, said
 ):
     assert said in repr(judge(catalogue()[name], typed(source, name)))
+
+
+MASKED = """def skip_backward(Z, W1, W2, dR):
+    mask = (Z @ W1 > 0).astype(float)
+    through = (dR @ W2.T * mask) @ W1.T
+    return dR * (1 + through)
+"""
+ANOTHER_WAY = """def grad_W(X, Y, W, V):
+    Z = 1 / (1 + np.exp(-X @ V))
+    E = np.exp(Z @ W)
+    return Z.T @ (E / E.sum(axis=1, keepdims=True) - np.sqrt(Y + 0.5))
+"""
+BY_LISTS = """def tangents_upwards(rows, seeds):
+    return [np.cosh(v) for k, v in seeds.items()]
+"""
+
+
+@pytest.mark.parametrize(
+    "name, source, said",
+    [
+        # What a value of the solution's is made of is all right, and so is a mask of floats.
+        ("skip_backward", MASKED, "; `1 + through` (line 4), after it, does"),
+        ("grad_W", ANOTHER_WAY, ""),
+        ("tangents_upwards", BY_LISTS, ""),
+    ],
+)
+def test_one_departure_is_shown_and_another_way_is_not(name, source, said):
+    verdict = repr(judge(catalogue()[name], typed(source, name)))
+    assert said in verdict if said else "Start looking there" not in verdict
 
 
 def test_a_value_that_a_loop_of_the_solution_has_is_known():

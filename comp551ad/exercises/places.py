@@ -1,9 +1,9 @@
 """Where an answer leaves the solution's way: the first value that the solution doesn't have.
 
-Both are run once more on one case, with every expression's value noted down. Up to where
-the student's values turn up among the solution's, all is well; the first that doesn't,
-though all it is made of does, is the place to look at, with what comes after it: it may be a
-sound step of another way.
+Both are run once more, with every expression's value noted down. Up to where the student's
+values turn up among the solution's, all is well; the first that doesn't is the place to look
+at, if all others that don't come from it, and none that does: that is tried out by running
+the answer with another value there. It may still be a sound step of another way.
 
     place    a sentence with the student's own line, or ""
 
@@ -14,11 +14,8 @@ import ast
 import contextlib
 import inspect
 import io
-import warnings
 from collections.abc import Callable
-from copy import deepcopy
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -44,12 +41,14 @@ _LOOPS = (
     | ast.FunctionDef
 )
 _MOST = 400
+_COLLECTS = ("[", "list(", "tuple(", "np.array(", "np.asarray(", "np.stack(")
 
 
 @dataclass(frozen=True, eq=False)
 class _Noted:
-    """A value of an expression: the expression's text and line, the value."""
+    """A value of an expression: the expression's number, text and line, the value."""
 
+    number: int
     text: str
     line: int
     looped: bool
@@ -77,28 +76,30 @@ def place(exercise: Exercise, answer: Callable, cases: list[tuple]) -> str:
         own = inspect.unwrap(answer)
         if own.__closure__:
             return ""
-        source, line = source_of(answer), own.__code__.co_firstlineno
-        runs = [_compared(exercise, source, line, known, case) for case in cases]
+        watched = _Watched(source_of(answer), own.__code__.co_firstlineno)
+        # A name's value, as in a loop, is the solution's too.
+        ours = _Watched(known, 1, (*_NOTED, ast.Name))
+        runs = [_compared(exercise, watched, ours, case) for case in cases]
+        pairs = [pair for run in runs for pair in run]
+        never = {str(noted) for noted, is_known in pairs if is_known is False}
+        unsure = {str(noted) for noted, is_known in pairs if not is_known}
+        told = (
+            _told(exercise, watched, case, run, never, unsure)
+            for case, run in zip(cases, runs, strict=True)
+        )
+        return next(filter(None, told), "")
     except Exception:  # no source, a class: then there is no place to show
         return ""
-    never = {str(noted) for noted, is_known in chain(*runs) if is_known is False}
-    return next(filter(None, (_told(run, never) for run in runs)), "")
 
 
 def _compared(
-    exercise: Exercise, source: Solution, line: int, known: Solution, case: tuple
+    exercise: Exercise, answer: "_Watched", known: "_Watched", case: tuple
 ) -> list[tuple[_Noted, bool | None]]:
     """The values that the answer has in a case, and whether the solution has them.
 
     None where it has them with the other sign.
     """
-
-    def use(noted: Callable) -> Any:
-        return exercise.use(noted, *deepcopy(case))
-
-    theirs = _values(source, use, line)
-    # A name's value, as in a loop, is the solution's too.
-    ours = _values(known, use, 1, (*_NOTED, ast.Name))
+    theirs, ours = answer.run(exercise, case), known.run(exercise, case)
     if len(ours) == _MOST:
         return []
     made = [noted for noted in ours if not noted.text.isidentifier()]
@@ -123,18 +124,31 @@ def _compared(
     return [(noted, is_known(noted.value)) for noted in theirs]
 
 
-def _told(run: list[tuple[_Noted, bool | None]], never: set[str]) -> str:
-    right = [noted for noted, is_known in run if is_known and str(noted) not in never]
-    # What one of the solution's values is made of is all right. Entries of a dict aren't that:
-    # only one is chosen.
-    parts = " ".join(noted.text for noted in right if "{" not in noted.text)
+def _told(
+    exercise: Exercise,
+    answer: "_Watched",
+    case: tuple,
+    run: list[tuple[_Noted, bool | None]],
+    never: set[str],
+    unsure: set[str],
+) -> str:
     theirs = [noted for noted, __ in run]
-    odd = (n for n in theirs if str(n) in never and n.text not in parts)
-    strange = next(odd, None)
-    if strange is None:
-        return ""
+    right = [noted for noted in theirs if str(noted) not in never]
+    # What one of the solution's values is made of is all right.
+    others = [noted for noted in theirs if str(noted) in never]
+    made = {
+        number: answer.made_of(number, theirs, exercise, case)
+        for number in dict.fromkeys(noted.number for noted in others)
+    }
+    odd = [noted for noted in others if made[noted.number].isdisjoint(right)]
+    if not odd or not made[odd[0].number].issuperset(odd[1:]):
+        return ""  # or there are several departures: it is another way
+    strange = odd[0]
+    if strange is theirs[-1] and strange.text.startswith(_COLLECTS):
+        return ""  # the answer itself
     before = theirs[: theirs.index(strange)]
-    so_far = next((noted for noted in reversed(before) if noted in right), None)
+    sure = (noted for noted in reversed(before) if str(noted) not in unsure)
+    so_far = next(sure, None)
     # It need not be the first step: not every value before it is compared.
     line = _("{noted} doesn't appear in the solution.")
     if so_far is not None:
@@ -190,45 +204,71 @@ class _Noting(ast.NodeTransformer):
         return isinstance(node, self.kinds)
 
 
+class _Watched:
+    """A function's source, which notes the values of its expressions when it runs.
+
+    Args:
+        line: where the function begins, in its own cell or file.
+        kinds: of the expressions.
+    """
+
+    def __init__(
+        self, of: Solution, line: int, kinds: tuple[type[ast.expr], ...] = _NOTED
+    ):
+        noting = _Noting(kinds)
+        function = next(
+            s
+            for s in of.tree().body
+            if isinstance(s, ast.FunctionDef) and s.name == of.name
+        )
+        function.decorator_list = []
+        function.body = [noting.visit(statement) for statement in function.body]
+        module = ast.fix_missing_locations(ast.Module([function], []))
+        self.code, self.of = compile(module, "<noted>", "exec"), of
+        self.texts = [
+            (text, at + line - 1, looped) for text, at, looped in noting.texts
+        ]
+
+    def run(
+        self, exercise: Exercise, arguments: tuple, disturbed: int = -1
+    ) -> list[_Noted]:
+        """The values in the order of their making, if that of one expression is another."""
+        noted: list[_Noted] = []
+        seen: set[tuple] = set()
+
+        def note(number: int, value: Any) -> Any:
+            if number == disturbed and numeric(value) is not None:
+                is_mask = np.asarray(value).dtype == bool
+                value = ~value if is_mask else 1.37 * value + 0.1
+            array = numeric(finite(value))
+            if array is None:
+                return value
+            text, line, looped = self.texts[number]
+            key = looped or number, array.shape, array.tobytes()
+            if _is_worth_it(value, array) and key not in seen:
+                seen.add(key)
+                noted.append(_Noted(number, text, line, looped, array))
+            if len(noted) >= _MOST:
+                raise _Full
+            return value
+
+        namespace = {**self.of.namespace(), "__note__": note}
+        exec(self.code, namespace)
+        with contextlib.redirect_stdout(io.StringIO()):
+            # What was noted before an error counts.
+            exercise.outcome(namespace[self.of.name], arguments)
+        return noted
+
+    def made_of(
+        self, number: int, among: list[_Noted], exercise: Exercise, arguments: tuple
+    ) -> set[_Noted]:
+        """The values that are others where that of this expression is another."""
+        again = self.run(exercise, arguments, number)
+        same = {(n.number, n.value.tobytes()) for n in again}
+        return {n for n in among if (n.number, n.value.tobytes()) not in same}
+
+
 def _is_worth_it(value: Any, array: np.ndarray) -> bool:
     """Is it more than a size, a range, or zeros to be filled?"""
-    made = np.asarray(value).dtype.kind in "fc"
+    made = np.asarray(value).dtype.kind in "fcb"
     return made and array.size > 0 and (array.ndim == 0 or np.ptp(array) > 0)
-
-
-def _values(
-    of: Solution, use: Callable, line: int, kinds: tuple[type[ast.expr], ...] = _NOTED
-) -> list[_Noted]:
-    """The values of such expressions in a function's source, in the order of their making."""
-    noting = _Noting(kinds)
-    function = next(
-        s
-        for s in of.tree().body
-        if isinstance(s, ast.FunctionDef) and s.name == of.name
-    )
-    function.decorator_list = []
-    function.body = [noting.visit(statement) for statement in function.body]
-    noted: list[_Noted] = []
-    seen: set[tuple] = set()
-
-    def note(number: int, value: Any) -> Any:
-        array = numeric(finite(value))
-        if array is not None and _is_worth_it(value, array):
-            text, at, looped = noting.texts[number]
-            key = looped, array.shape, array.tobytes()
-            if key in seen:
-                return value
-            seen.add(key)
-            noted.append(_Noted(text, at + line - 1, looped, array))
-        if len(noted) >= _MOST:
-            raise _Full
-        return value
-
-    module = ast.fix_missing_locations(ast.Module([function], []))
-    namespace = {**of.namespace(), "__note__": note}
-    exec(compile(module, "<noted>", "exec"), namespace)
-    quiet = contextlib.redirect_stdout(io.StringIO())
-    with quiet, np.errstate(all="ignore"), warnings.catch_warnings(action="ignore"):
-        with contextlib.suppress(Exception):  # what was noted before it counts
-            use(namespace[of.name])
-    return noted
