@@ -21,7 +21,6 @@ from comp551ad import (
     write_gradient,
     write_value,
 )
-from comp551ad.autodiff.data import Data
 from comp551ad.autodiff.program import ProgramError
 
 RNG = np.random.default_rng(3)
@@ -133,7 +132,7 @@ def test_data_that_f_returns_is_computed_again(buffered):
             np.testing.assert_allclose(found[name], value, rtol=1e-14, err_msg=name)
             assert np.asarray(found[name]).dtype == value.dtype
     with pytest.raises(
-        ProgramError, match="the output has a constant of shape .*trace"
+        ProgramError, match="constant: got an array of shape .*as an argument"
     ):
         write_value(lambda x, y: [np.sum(x), 2 * np.eye(C)[y]], V, LABELS)
 
@@ -273,6 +272,7 @@ def test_labels_that_choose_together_with_a_mask_are_not_free():
     [
         (lambda y, keep: (y > 0) & keep, [0, 1, 1, 1, 0], [1, 0, 0, 1, 1]),
         (lambda y, keep: (y > 0) | keep, [1, 2, 1, 0, 1], [1, 1, 0, 0, 1]),
+        (lambda y, keep: (y > 0) | keep, [1, 1, 2, 1, 1], [0, 0, 0, 0, 0]),
     ],
 )
 def test_what_labels_and_a_mask_choose_together_is_right_or_refused(choose, y, keep):
@@ -338,25 +338,6 @@ def test_other_numbers_that_make_a_matrix_singular_tell_nothing():
 
 
 # ---------------------------------------------------------------- what data is
-
-
-def test_data_behaves_as_the_array_that_it_is():
-    seen = []
-
-    def f(x, y, keep):
-        seen.extend([y, keep, x > 0, y + 1, y[0], keep.T, np.sum(keep), y.max()])
-        return np.sum(x[y])
-
-    record(f, V, LABELS, MASK)
-    # Before, labels were tried as numbers; after, f ran plainly.
-    seen = seen[-16:-8]
-    plain = [LABELS, MASK, V > 0, LABELS + 1, LABELS[0], MASK, MASK.sum(), LABELS.max()]
-    for ours, numpys in zip(seen, plain, strict=True):
-        assert isinstance(ours, np.ndarray) and type(ours) is Data
-        assert ours.dtype == np.asarray(numpys).dtype
-        assert np.array_equal(np.asarray(ours), numpys)
-        with pytest.raises(ValueError, match="read-only"):
-            np.asarray(ours)[...] = 0
 
 
 def test_integers_are_numbers_unless_f_uses_them_as_labels():
@@ -595,7 +576,7 @@ def plain_or_data(y):
 @pytest.mark.parametrize("kind", [int, bool])
 def test_a_hidden_constant_shows_where_all_data_are_alike(hidden, alike, kind):
     with pytest.raises(ProgramError, match="leaves no trace.*as an argument"):
-        write_gradient(lambda x, y: np.sum(x * hidden(y)), V, alike(len(V), kind))
+        write_gradient(lambda x, y: np.sum(x * hidden(y)), V[:9], alike(9, kind))
 
 
 @pytest.mark.parametrize("buffered", [False, True])

@@ -23,7 +23,14 @@ import numpy as np
 
 from comp551ad import pytrees
 
-from .arguments import Call, code_of, is_data, names_by_place, with_integers
+from .arguments import (
+    Call,
+    code_of,
+    is_data,
+    names_by_place,
+    silence,
+    with_integers,
+)
 from .data import Data, handle, one_hot
 from .emit import BufferedWriter, Computation, Output, ProgramError, Writer
 from .javascript import JavaScriptWriter
@@ -35,7 +42,7 @@ from .simplify import Expressions, is_view, recognise
 from .tape import Tape, Tracer, concrete
 from .trace import Recording
 from .transforms import own
-from .trials import HiddenConstant, try_others
+from .trials import try_others
 
 _FORM = operator.attrgetter("shape", "dtype")
 
@@ -166,10 +173,7 @@ class Program:
         """An argument in the form that was recorded."""
         example = self._examples[name]
         if not pytrees.same_structure(x, example):
-            raise ProgramError(
-                f"{name}: got {x!r}, whose structure isn't the recorded one; write the program "
-                "again for it"
-            )
+            raise _misfit(name, repr(x), "the recorded structure")
         names = pytrees.leaf_names(example, name)
         parts = pytrees.leaves_like(x, example), pytrees.leaves(example)
         leaves = map(self._leaf_as_recorded, names, *parts)
@@ -308,11 +312,12 @@ def _write(f, args, kwargs, wrt, value, buffered, language):
 
     try:
         first, sizes_vary, fixed = tried(False)
-    except HiddenConstant as hidden:
+    except ProgramError as refused:
         try:
-            first, sizes_vary, fixed = tried(True)
-        except HiddenConstant:
-            raise hidden from None
+            with silence():
+                first, sizes_vary, fixed = tried(True)
+        except ProgramError:
+            raise refused from None
 
     if language == "javascript":
         return JavaScriptProgram(JavaScriptWriter(first), fixed)

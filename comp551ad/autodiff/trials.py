@@ -4,8 +4,8 @@ A program must not hold what the function computes from its arguments without a 
 a store into ``np.zeros`` or the number of entries that a mask chooses. That shows in a recording of
 other arguments: numbers negated, labels all the same or one after the other, neighbours made equal.
 
-Reads: ``arguments``, ``data``, ``tape``, ``operands``, ``primitives``, ``emit``, ``simplify``,
-``pytrees``. Read by: ``program``.
+Reads: ``arguments``, ``data``, ``tape``, ``operands``, ``primitives``, ``emit``, ``pytrees``. Read
+by: ``program``.
 """
 
 import functools
@@ -20,14 +20,9 @@ from comp551ad import pytrees
 from .arguments import is_data, is_number, silence, stays
 from .data import Data, sources_of
 from .emit import Computation, ProgramError, Writer
-from .operands import operands_of, parameters_of
+from .operands import parameters_of
 from .primitives import shape_of
-from .simplify import hashable
-from .tape import Tracer, concrete
-
-
-class HiddenConstant(ProgramError):
-    """f computes a constant of the program from its arguments, without a trace."""
+from .tape import concrete
 
 
 def try_others(
@@ -47,17 +42,15 @@ def try_others(
         masks that choose as many entries may do so in fewer places together.
 
     Raises:
-        HiddenConstant: f computes something from its arguments without a trace.
-        ProgramError: numbers choose how many entries the program works on, which a program can't
-            ask.
+        ProgramError: f computes something from its arguments without a trace, or numbers choose
+            how many entries the program works on, which a program can't ask.
     """
     choosing = _choosing_kinds(first)
     sizes_vary, fixed = bool(choosing), ""
     if not first.tape.origins.has_data:
         return sizes_vary, fixed
     leaves = pytrees.leaves(given)
-    has_data = any(is_data(leaf, kinds) for leaf in leaves)
-    known = _rows(first)
+    known = _sizes(first), _text(first)
     # A trial tells nothing of the sizes that it leaves as they are.
     untried = dict(enumerate(_chosen_sizes(first)))
     for which, change in CHANGES:
@@ -67,12 +60,11 @@ def try_others(
 
         if all(changed(leaf) is leaf for leaf in leaves):
             continue
-        rows: list = []
-        text = None
+        sizes = text = None
         try:
             with silence():
                 other = derive(*pytrees.tree_map(changed, given))
-                rows = _rows(other)
+                sizes = _sizes(other)
                 text = _text(other)
             for k, size in enumerate(_chosen_sizes(other)):
                 if which and untried.get(k) != size:
@@ -83,15 +75,20 @@ def try_others(
         except Exception:
             # They tell nothing: f can't run with them, or a rule needs a⁻¹ of a singular a.
             continue
-        if [row[:2] for row in rows] == [row[:2] for row in known]:
-            _refuse_hidden_constant(known, rows)
-        elif which:
+        if sizes == known[0] and text != known[1]:
+            raise ProgramError(
+                "f: got a program that holds what f computes from its arguments in a way that "
+                "leaves no trace, such as w[y] of plain w, a store into np.zeros, or w[f'{k}'], "
+                "expected one that is right for others; compute it outside f and pass it as an "
+                "argument"
+            )
+        if sizes != known[0] and which:
             sizes_vary = True
-            if text != _text(first):
+            if text != known[1]:
                 fixed += which + choosing
-    if untried and has_data:
+    if untried:
         fixed += choosing
-    if fixed and not (has_data and {*fixed} <= {*kinds}):
+    if not {*fixed} <= {*kinds}:
         raise ProgramError(
             "f: got a program that holds how many entries a comparison chooses, expected one "
             "that is right for other numbers; write np.sum(…) / np.sum(mask) for the mean of "
@@ -107,7 +104,7 @@ def _choosing_kinds(computation):
     calls = [origin for _, origin in origins.values()]
     sources = sources_of([call.operands for call in calls])
     calls += [x.origin for x in sources if type(x) is Data]
-    indices = [parameters_of(row)["index"] for row in rows if _is_index(row)]
+    indices = [parameters_of(row)["index"] for row in rows if row[0] == "getitem"]
     indices += [call.operands[1] for call in calls if call.function == "__getitem__"]
     kinds = {x.dtype.kind for index in indices for x in _choosing(index, origins)}
     return "".join(sorted(kinds))
@@ -117,24 +114,14 @@ def _chosen_sizes(computation):
     """The shapes of what masks among the arguments have chosen together with others, where two
     changes may make up for each other, in f and its derivative."""
     # All of f's rows are on the tape around, and those of its derivative.
-    rows, origins = computation.tape.around.rows, computation.tape.origins
-    sizes = []
-    for row in rows:
-        parts = (
-            _choosing(parameters_of(row)["index"], origins) if _is_index(row) else ()
-        )
-        masks = [x for x in parts if x.dtype == bool and _is_argument(x)]
-        if masks and len(parts) > 2:
+    tape, sizes = computation.tape, []
+    for row in [row for row in tape.around.rows if row[0] == "getitem"]:
+        parts = _choosing(parameters_of(row)["index"], tape.origins)
+        data = [x for x in parts if type(x) is Data and x.origin is not None]
+        is_given = any(x.dtype == bool and not x.origin.function for x in data)
+        if is_given and len(parts) > 2:
             sizes.append(shape_of(concrete(row[1])))
     return sizes
-
-
-def _is_index(row):
-    return row[0] == "getitem"
-
-
-def _is_argument(part):
-    return type(part) is Data and part.origin is not None and not part.origin.function
 
 
 def _choosing(index, origins):
@@ -155,56 +142,9 @@ def _text(computation):
     return re.sub("  # .*", "", Writer(computation).source)
 
 
-def _rows(computation):
-    """Per row its operation, the size of its value, and which rows and which constants, of those
-    without a known origin, it works on. What f returned counts as one more row."""
-    tape, rows = computation.tape, []
-    for row in tape.rows:
-        parts = (*operands_of(row), *parameters_of(row).values())
-        rows.append((row[0], shape_of(concrete(row[1])), _constants(parts, tape)))
-    return [
-        *rows,
-        ("the output", (), _constants(pytrees.leaves(computation.result), tape)),
-    ]
-
-
-def _constants(parts, tape):
-    """[(shape, something to compare)] of numbers and arrays, those that data comes from included;
-    of another row "" and its number."""
-    found: list = []
-    waiting, seen = list(parts), set()
-    for part in waiting:
-        kind = type(part)
-        if kind is Tracer and part.tape is not tape:
-            # Data, which is an input of the tape further out.
-            waiting.append(part.value)
-        elif kind in (list, tuple):
-            waiting += part
-        elif kind is slice:
-            waiting += (part.start, part.stop, part.step)
-        elif kind is int:
-            found.append(("", part))
-        elif issubclass(kind, float | np.ndarray | np.generic):
-            origin = getattr(part, "origin", None) or tape.origins.of(part)
-            if origin is None:
-                found.append((np.shape(part), hashable(part)))
-            elif id(origin) not in seen:
-                seen.add(id(origin))
-                waiting += (*origin.operands, *origin.parameters.values())
-    return found
-
-
-def _refuse_hidden_constant(first, again):
-    for (name, _, constants), (_, _, others) in zip(first, again, strict=True):
-        for one, other in itertools.zip_longest(constants, others):
-            if one != other:
-                shape, _ = one or other
-                what = "an operand" if shape == "" else f"a constant of shape {shape}"
-                raise HiddenConstant(
-                    f"f: {name} has {what} that f computes from its arguments in a way that "
-                    "leaves no trace, such as w[y] of plain w, a store into np.zeros, or "
-                    "w[f'{k}']; compute it outside f and pass it as an argument"
-                )
+def _sizes(computation):
+    """Per row its operation and the size of its value."""
+    return [(row[0], shape_of(concrete(row[1]))) for row in computation.tape.rows]
 
 
 # ---------------------------------------------------------------- other arguments
