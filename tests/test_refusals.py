@@ -55,9 +55,7 @@ def store(line, start="np.zeros(3)"):
 CASES: dict[str, tuple[str, str | None]] = {
     # -- plain numbers: the message writes the way out itself
     "math.exp(a[0])": ("math computes plain numbers only", None),
-    "math.sqrt(a @ a)": ("math computes plain numbers only", None),
     "math.hypot(*a[:2])": ("plain numbers", None),
-    "math.pow(a[0], 2)": ("plain numbers", None),
     "2 * math.log(\n    a[0])": (r"^math\.log\( a\[0\]\) \(line 2\)", None),
     "float(np.squeeze(np.sum(a ** 2)))": ("leave float\\(\\) out", None),
     "np.float64(a[0]) * 2": (r"^np\.float64\(a\[0\]\) \(line 2\)", None),
@@ -80,10 +78,8 @@ CASES: dict[str, tuple[str, str | None]] = {
     ),
     "np.sum([a, 2 * a])": ("in a list", None),
     "np.mean([v * a for v in a])": ("in a list", None),
-    "np.quantile([a[0], a[1]], 0.25) * a": ("in a list", None),
     "np.max([a, 2 * a], axis=0)": ("in a list", None),
     "np.linalg.det([[a[0], 1.0], [2.0, a[1]]])": ("in a list", None),
-    "np.logaddexp(np.array([a[0], 1.0]), X[:2])": ("in a list", None),
     "np.logaddexp(np.array([v * v for v in a]), X)": ("in a list", None),
     "hs = [a, 2 * a]\nreturn np.array(hs)": (
         r"write np\.stack\(hs\) instead", "np.stack([a, 2 * a])"
@@ -160,9 +156,7 @@ CASES: dict[str, tuple[str, str | None]] = {
     store("z[a[0]] = 2.0"): (r"^z\[a\[0\]\] = 2.*integers that are not diff", None),
     "a[a[0]]": ("index is a traced value.*integers", "a[1]"),
     "[1.0, 2.0][a[0]] * a": ("integers that are not diff", "[1.0, 2.0][1] * a"),
-    "sum(range(a[0]))": ("integers that are not diff", None),
     "np.eye(a[0])": ("integers that are not diff", None),
-    "np.zeros(a[0]) + a": ("integers that are not diff", None),
     "np.roll(a, (a[0],))": ("integers that are not diff", None),
     "np.insert(a, a[0], 1.0)": ("integers that are not diff", None),
     "np.sum(a, axis=a[0])": ("integers that are not diff", "np.sum(a, axis=0)"),
@@ -182,19 +176,13 @@ CASES: dict[str, tuple[str, str | None]] = {
         r"no sign of their own.*np\.linalg\.eigvalsh\(a\)",
         "np.linalg.eigvalsh(np.outer(a, a) + EYE) * a",
     ),
-    "np.linalg.qr(np.outer(a, a))[1]": ("^np.linalg.qr can't", None),
     "np.fft.fft(a)": ("^np.fft.fft can't.*add a primitive", None),
-    "np.unique(a)": ("^np.unique can't", None),
     # -- operands of a wrong kind
     "a + 1j": ("^add: got complex, expected real.*each by itself", "a + np.real(1j)"),
-    "a * np.array([1, 2, None])": ("got ndarray of object", None),
-    "a * 'x'": ("got str", None),
-    "a * {1.0}": ("got set", None),
     "a * [1.0, [2.0, 3.0]]": ("expected rows of equal length", "a * [1.0, 2.0, 3.0]"),
     "a * np.ma.array(X, mask=[0, 1, 0])": ("got MaskedArray", "a * np.asarray(X)"),
     "np.ma.array(X, mask=[0, 1, 0]) * a": ("array", "X * a"),
     "a * __import__('fractions').Fraction(1, 2)": ("got Fraction.*dtype=float", "a * 0.5"),
-    "a * np.timedelta64(1, 'D')": ("got timedelta64", None),
 }  # fmt: skip
 # The plain program does something else, or nothing: the way out is judged by its own value.
 IN_WORDS = {
@@ -276,10 +264,8 @@ def test_every_way_out_and_every_refused_method_has_a_case():
         with pytest.raises(TraceError) as caught:
             record(compiled(text), X)
         seen.append(str(caught.value))
-    for way in WAYS_OUT:
-        assert any(f"; write {way.why}" in s or f": {way.why};" in s for s in seen), (
-            way.why
-        )
+    for _, why, _ in WAYS_OUT:
+        assert any(f"; write {why}" in s or f": {why};" in s for s in seen), why
     for what, instead in REFUSED.values():
         assert any(instead in s for s in seen) or what in (
             "a.astype()", "a plain array of a traced one"

@@ -314,22 +314,10 @@ _IN_PLACE_OF_A_STORE = (
 )
 
 
-class WayOut(NamedTuple):
-    """What to write in place of an expression.
-
-    Attributes:
-        of: what the expression is like (see ``_is_like``).
-        why: it can't be traced.
-        instead: (its tree) -> what to write, None where it is not of this kind.
-    """
-
-    of: str
-    why: str
-    instead: Callable[[Any], str | None]
-
-
-WAYS_OUT: list[WayOut] = [
-    WayOut(
+# (what an expression is like, as ``_is_like`` has it; why it can't be traced; its tree -> what to
+# write in its place, None where it is not of this kind)
+WAYS_OUT: list[tuple[str, str, Callable]] = [
+    (
         r"math\.\w+",
         "math computes plain numbers only",
         lambda tree: (
@@ -338,43 +326,41 @@ WAYS_OUT: list[WayOut] = [
             else None
         ),
     ),
-    WayOut(
+    (
         "float",
         "float() gives a plain number, without a trace; leave float() out",
         lambda tree: ast.unparse(tree.args[0]),
     ),
-    WayOut(
+    (
         "%",
         "% asks for a plain number",
         lambda tree: 'an f-string, such as f"{x:.4f}",',
     ),
-    WayOut(
+    (
         rf"{_NUMPY}ndenumerate",
         "np.ndenumerate makes plain numbers",
         lambda tree: (
             f"zip(np.ndindex(np.shape({_first(tree)})), np.ravel({_first(tree)}))"
         ),
     ),
-    WayOut(
+    (
         r".+\.(normal|uniform|exponential|poisson|binomial|gamma|beta)",
         "random draws are plain numbers",
         lambda tree: "mean + spread * noise, with standard noise drawn outside,",
     ),
-    WayOut(
+    (
         rf"{_NUMPY}(array|asarray|asanyarray|ascontiguousarray|float64)",
         "a traced value behaves as an array already",
         _as_array,
     ),
-    WayOut(
-        rf"{_NUMPY}full(_like)?", "np.full and np.full_like make plain arrays", _filled
-    ),
-    WayOut(rf"{_NUMPY}[cr]_\[\]", "np.c_ and np.r_ make plain arrays", _joined),
-    WayOut(
+    (rf"{_NUMPY}full(_like)?", "np.full and np.full_like make plain arrays", _filled),
+    (rf"{_NUMPY}[cr]_\[\]", "np.c_ and np.r_ make plain arrays", _joined),
+    (
         _ONE_OF_NUMPYS,
         "NumPy doesn't look for traced values in a list",
         _stacked_arguments,
     ),
-    WayOut(
+    (
         r".+\.\w+",
         "NumPy doesn't ask a traced argument when the array in front is plain",
         _method_of_plain,
@@ -419,9 +405,9 @@ def _in_place_of(e, general, is_lost):
     if e is not None and is_lost:
         if e.stores:
             return TraceError(place + _IN_PLACE_OF_A_STORE)
-        for way in WAYS_OUT:
-            if _is_like(e.tree, way.of) and (instead := way.instead(e.tree)):
-                return TraceError(f"{place}{way.why}; write {instead} instead")
+        for kind, why, way_out in WAYS_OUT:
+            if _is_like(e.tree, kind) and (instead := way_out(e.tree)):
+                return TraceError(f"{place}{why}; write {instead} instead")
     if e is not None and (update := _of_an_update(e.text)):
         return TraceError(place + update)
     return TraceError(place + general)
