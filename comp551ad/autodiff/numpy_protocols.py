@@ -170,10 +170,7 @@ def _call_primitive(primitive, function, args, kwargs):
     if len(args) == 1 + count <= len(_names(function)) and not kwargs:  # np.sum(x, 1)
         args, kwargs = args[:count], {_names(function)[count]: args[count]}
     elif len(args) != count or not kwargs.keys() <= primitive.defaults.keys():
-        try:
-            given = _signature(function).bind(*args, **kwargs).arguments
-        except TypeError as error:
-            raise TraceError(f"{primitive.name}: {error}") from None
+        given = _signature(function).bind(*args, **kwargs).arguments
         args = tuple(given.values())[:count]
         kwargs = dict(list(given.items())[count:])
     for key, value in kwargs.items():

@@ -211,9 +211,6 @@ class Primitive:
             written[key] = value
         return written
 
-    def __repr__(self):
-        return f"<primitive {self.name}>"
-
 
 PRIMITIVES: dict[str, Primitive] = {}  # by name
 PRIMITIVE_OF: dict[Callable, Primitive] = {}  # by the callable that it answers for

@@ -69,10 +69,6 @@ class Node:
         parts = pytrees.leaves(self.parameters)
         self.reads = (*self.operands, *(p for p in parts if isinstance(p, Node)))
 
-    @property
-    def size(self) -> int:
-        return math.prod(self.shape)
-
 
 class Scaled(NamedTuple):
     """up / down × node."""
@@ -322,8 +318,10 @@ class Expressions:
         if "index" in parameters and not small.shape:
             # Scattered: one number goes to all the places.
             a, node = Scaled(up, down, small), small
-        if name == node.name == "transpose" and _undoes(parameters, node.parameters):
-            return Scaled(up, down, node.operands[0])
+        if name == node.name == "transpose":
+            axes = [node.parameters["axes"][axis] for axis in parameters["axes"]]
+            if axes == sorted(axes):
+                return Scaled(up, down, node.operands[0])
         if node is self.one:
             up, down, node = 1.0, 1.0, self.written_out(a)
         return Scaled(up, down, self.node(name, (node,), parameters, shape))
@@ -491,7 +489,7 @@ def taken_apart(outputs: list[Node], expressions: Expressions) -> list[Node]:
         operands = tuple(map(renewed, node.operands))
         parameters = pytrees.tree_map(renewed, node.parameters)
         new[node] = expressions.node(node.name, operands, parameters, node.shape)
-        if node.size and node.shape and node.name in IN_PARTS:
+        if node.shape and 0 not in node.shape and node.name in IN_PARTS:
             f = functools.partial(IN_PARTS[node.name], **parameters)
             trace = record(f, *(np.ones(o.shape) for o in operands))
             scaled = expressions.read(trace.rows, operands)
@@ -510,12 +508,6 @@ def _quotient(a, b):
     """a / b of numbers, as NumPy has it: 1 / 0 is inf."""
     with np.errstate(all="ignore"):
         return float(np.divide(a, b))
-
-
-def _undoes(second, first):
-    """Whether one transpose after another gives the original."""
-    axes = [first["axes"][axis] for axis in second["axes"]]
-    return axes == list(range(-len(axes), 0))
 
 
 def hashable(value: Any) -> Any:

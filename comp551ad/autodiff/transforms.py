@@ -203,7 +203,10 @@ def jvp(f: Callable, primals: tuple, tangents: tuple, many: bool = False) -> tup
             )
     primals, tangents = tuple(primals), tuple(tangents)
     call = record_call(f, tuple(range(len(primals))), primals, {})
-    leading = _leading(tangents) if many else ()
+    first = next(iter(pytrees.leaves(tangents)), 0.0)
+    if many and not np.shape(first):
+        raise ValueError("tangents: many=True, expected an extra first axis")
+    leading = np.shape(first)[:1] if many else ()
     seeds = _directions(tangents, call.inputs, call.values, "tangents", leading)
     derivatives = push_forward(call.rows, enumerate(seeds), many)
     out = []
@@ -212,10 +215,3 @@ def jvp(f: Callable, primals: tuple, tangents: tuple, many: bool = False) -> tup
         zero = np.broadcast_to(0.0, shape) if shape else 0.0
         out.append(full(None if row is None else derivatives[row], zero))
     return _owned_output(call), pytrees.unflatten(call.output, iter(out))
-
-
-def _leading(tangents):
-    """(K,): the extra first axis of the tangents."""
-    if shape := np.shape(next(iter(pytrees.leaves(tangents)), 0.0)):
-        return shape[:1]
-    raise ValueError("tangents: many=True, expected an extra first axis")
