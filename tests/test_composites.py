@@ -324,9 +324,11 @@ def weighted(ys, weights):
     return sum(np.sum(w * (y + 0.1 * y * y)) for w, y in zip(weights, ys, strict=True))
 
 
-def along(numbers, seed):
+def like(values, seed):
+    """A fixed random direction in the shape of these values."""
     rng = np.random.default_rng(seed)
-    return [rng.normal(size=np.shape(x))[()] for x in numbers]
+    out = [rng.normal(size=np.shape(v)) for v in values]
+    return [x if x.shape else float(x) for x in out]
 
 
 def slope(f, numbers, t, h=1e-3):
@@ -337,7 +339,8 @@ def slope(f, numbers, t, h=1e-3):
 
 
 def dot(xs, ys):
-    return sum(np.sum(x * y) for x, y in zip(xs, ys, strict=True))
+    """The inner product of two lists of arrays."""
+    return sum(np.sum(np.multiply(x, y)) for x, y in zip(xs, ys, strict=True))
 
 
 @pytest.mark.parametrize(("function", "args", "kwargs"), EVERY)
@@ -358,7 +361,7 @@ def test_value_is_numpys(function, args, kwargs):
 def test_both_modes_are_the_difference_quotient(function, args, kwargs):
     f, numbers = of_numbers(function, args, kwargs), numbers_of(args)
     numbers = [np.where(np.isnan(x) | np.isinf(x), 0.25, x)[()] for x in numbers]
-    (total, _), t = total_of(f, numbers), along(numbers, 1)
+    (total, _), t = total_of(f, numbers), like(numbers, 1)
     every = tuple(range(len(numbers)))
     gradient = grad(total, every)(*numbers)
     expected = slope(total, numbers, t)
@@ -414,7 +417,7 @@ def test_scipys_functions_have_right_derivatives(name):
     count = 2 if name in ("xlogy", "rel_entr") else 1
     numbers = [INSIDE, INSIDE[::-1]][:count]
     total, _ = total_of(lambda *x: [f(*x)], numbers)
-    t = along(numbers, 1)
+    t = like(numbers, 1)
     gradient = grad(total, tuple(range(count)))(*numbers)
     assert dot(gradient, t) == pytest.approx(slope(total, numbers, t), rel=1e-8)
 
@@ -427,12 +430,6 @@ def test_scipys_functions_are_known_by_their_names(name):
     value, tangent = jvp(getattr(special, name), tuple(numbers), tuple(numbers))
     np.testing.assert_allclose(value, getattr(special, name)(*numbers), rtol=1e-13)
     assert np.all(np.isfinite(tangent))
-
-
-@pytest.mark.parametrize("x", [-800.0, -3.0, 0.0, 3.0, 800.0])
-def test_logistic_under_scipys_names(x):
-    assert grad(SCIPYS["expit"])(x) == grad(fn.logistic)(x)
-    assert grad(SCIPYS["log_expit"])(x) == pytest.approx(fn.logistic(-x), abs=1e-300)
 
 
 @pytest.mark.parametrize("q", [-0.03, 1.02, np.nan])

@@ -1,7 +1,7 @@
 """Every convention that comp551ad/autodiff/primitives.py states, as literal numbers.
 
 Where mathematics leaves a choice (ties, kinks, 0/0), where numbers are extreme (inf,
-nan, logits of ±1e4), and where arrays are unusual (empty, 0-d, float32, strided).
+nan, logits of ±1e4), and where arrays are empty.
 """
 
 import numpy as np
@@ -363,66 +363,6 @@ def test_empty_arrays(shape):
     for mode in ("reverse", "forward"):
         assert jacobian(lambda x: x * 2, mode=mode)(x).shape == shape + shape
     assert jvp(lambda x: np.sum(x), (x,), (x,)) == (0.0, 0.0)
-
-
-def test_empty_matrix_products():
-    A, B = np.zeros((2, 0)), np.zeros((0, 3))
-    dA, dB = grad(lambda A, B: np.sum(A @ B + 1.0), (0, 1))(A, B)
-    assert dA.shape == (2, 0) and dB.shape == (0, 3)
-    assert grad(lambda c: np.sum(B * c))(np.ones(3)).tolist() == [0.0, 0.0, 0.0]
-
-
-def test_zero_dimensional_arrays_are_numbers():
-    x = np.array(3.0)
-    t, g = record(lambda x: x * x, x), grad(lambda x: x * np.array(2.0))(x)
-    assert t["x"] == 3.0 and g == 2.0
-    assert not isinstance(t["x"], np.ndarray) and not isinstance(g, np.ndarray)
-    for reduce in (np.sum, np.mean, np.max, np.min, np.linalg.norm):
-        assert grad(reduce)(2.0) == grad(reduce)(x) == 1.0
-
-
-@pytest.mark.parametrize(
-    "kind", [np.float32, np.float16, np.int8, np.uint64, np.longdouble]
-)
-def test_other_real_kinds_are_promoted(kind):
-    x = np.array([1, 2, 3], dtype=kind)
-    t = record(lambda x: x / 3, x)
-    assert t["x"].dtype == np.float64 and t.result.dtype == np.float64
-    g = grad(lambda x: np.sum(x**3))(x)
-    assert g.dtype == np.float64 and g.tolist() == [3.0, 12.0, 27.0]
-    assert grad(lambda x: x**3)(kind(2)) == 12.0
-    h = grad(lambda y: np.sum(x * y))(np.array([1.0, 1.0, 1.0]))
-    assert h.dtype == np.float64 and h.tolist() == [1.0, 2.0, 3.0]
-    assert record(lambda y: y * x, 3.0).result.dtype == float
-
-
-def layouts(x):
-    """The same numbers, laid out differently in memory."""
-    wide = np.zeros(tuple(2 * n for n in x.shape))
-    strided = wide[tuple(slice(None, None, 2) for _ in x.shape)]
-    strided[...] = x
-    reversed_ = np.ascontiguousarray(x[..., ::-1])[..., ::-1]
-    read_only = x.copy()
-    read_only.flags.writeable = False
-    swapped = x.astype(">f8")
-    return [np.asfortranarray(x), strided, reversed_, read_only, swapped]
-
-
-@pytest.mark.parametrize("layout", range(5))
-def test_memory_layout_does_not_matter(layout):
-    x = np.arange(12.0).reshape(3, 4) / 7
-    C = np.linspace(-1, 1, 12).reshape(3, 4)
-
-    def f(x, C):
-        rows = np.reshape(x * C, (4, 3)) @ np.ones(3)
-        return np.sum(np.tanh(rows)) + np.sum(np.ravel(x)[::5] * x.T[0, 0]) + x[2, 1]
-
-    expected = grad(f, (0, 1))(x, C)
-    x_again, C_again = layouts(x)[layout], layouts(C)[layout]
-    other = grad(f, (0, 1))(x_again, C_again)
-    constant = grad(lambda x: f(x, C_again))(x)
-    for one, same in zip((*expected, expected[0]), (*other, constant), strict=True):
-        assert np.array_equal(one, same)
 
 
 # ---------------------------------------------------------------- axes

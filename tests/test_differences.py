@@ -127,18 +127,3 @@ def test_f_may_keep_its_argument_and_must_not_change_it():
     np.testing.assert_array_equal(kept[-1]["a"], [1.5, 1])
     with pytest.raises(ValueError, match="read-only"):
         kept[-1]["a"] += 1
-
-
-def test_a_line_through_x_remembers():
-    x = {"a": 3, "B": np.ones(2)}
-    function = Function(lambda p: p["a"] ** 2 * np.sum(p["B"]), x)
-    assert function.names == ["x['a']", "x['B']"] and function.value == 18
-    line = Line(function, slice(1, 3), np.array([1.0, -0.5]))
-    assert line.is_flat() and line(2.0) == 27 and line(0.0) == 18 and not line.is_flat()
-    calls = function.calls
-    assert line(2.0) == 27 and function.calls == calls
-    line.ask_again()
-    np.testing.assert_array_equal(function.vector, [3, 1, 1])
-    # Where f refuses a number it is nan.
-    line = Line(Function(math.log, 1.0), 0)
-    assert math.isnan(line(-2.0)) and line(1.0) == math.log(2)

@@ -118,6 +118,7 @@ def test_masked_arrays_and_matrices_on_the_left_are_refused_not_misread():
         (np.array([True, False, True]), [1, 0, 1]), (np.ones(3, np.float32), [1, 1, 1]),
         (np.arange(6.0)[::2], [0, 2, 4]), (np.frombuffer(np.arange(3.0).tobytes()), [0, 1, 2]),
         ([[1, 2, 3], [4, 5, 6]], [[1, 2, 3], [4, 5, 6]]),
+        (np.arange(3.0).astype(">f8"), [0, 1, 2]),
     ],
     ids=repr,
 )  # fmt: skip
@@ -135,6 +136,9 @@ def test_inputs_are_float64_copies():
     for value in (
         3,
         np.array([[1, 2], [3, 4]], np.int32),
+        np.array([1, 2], np.float16),
+        np.array([1, 2], np.longdouble),
+        np.array([1, 2], ">f8"),
         np.array(3.0),
     ):
         taken = as_input(value, "x")

@@ -8,8 +8,8 @@ from enum import Enum
 import numpy as np
 import pytest
 from test_arguments import with_default, with_star
+from test_composites import like
 from test_data import V
-from test_random_programs import like
 
 from comp551ad import grad, hessian, jacobian, pytrees, value_and_grad
 from comp551ad.autodiff.primitives import PRIMITIVES

@@ -8,8 +8,7 @@ does an example of a composite. Others change an array in place, through a view 
 labels, which are data: as an index, for a mask, in a comparison.
 
 For each program forward mode, reverse mode and five-point differences must agree; second
-derivatives too, three ways; the trace must replay; and the program written from it must compute the
-same, both forms.
+derivatives too, three ways; and the program written from it must compute the same, both forms.
 The house profile runs a hundred or several of them, the same on every run.
 The long run looks further, at random, for about ten minutes:
 
@@ -26,12 +25,11 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from test_composites import CASES, numbers_of, of_numbers
+from test_composites import CASES, dot, like, numbers_of, of_numbers
 
 from comp551ad import (
     grad,
     jvp,
-    record,
     value_and_grad,
     vjp,
     write_gradient,
@@ -39,7 +37,6 @@ from comp551ad import (
 )
 from comp551ad.autodiff.primitives import PRIMITIVES
 from comp551ad.autodiff.program import ProgramError
-from comp551ad.autodiff.trace import operands_of, parameters_of
 
 # A hundred programs a test, and three times as many where every function must be met; "long"
 # asks for 10,000.
@@ -320,22 +317,10 @@ def programs(draw):
 # ---------------------------------------------------------------- witnesses
 
 
-def dot(xs, ys):
-    """The inner product of two lists of arrays."""
-    return sum(np.sum(np.multiply(x, y)) for x, y in zip(xs, ys, strict=True))
-
-
 def scale(xs, ys):
     return 1.0 + sum(
         np.sum(np.abs(np.multiply(x, y))) for x, y in zip(xs, ys, strict=True)
     )
-
-
-def like(values, seed):
-    """A fixed random direction in the shape of these values."""
-    rng = np.random.default_rng(seed)
-    out = [rng.normal(size=np.shape(v)) for v in values]
-    return [x if x.shape else float(x) for x in out]
 
 
 def moved(inputs, direction, h):
@@ -452,30 +437,6 @@ def test_second_derivatives():
     check()
     assert count["by differences"] > 0.9 * count["programs"], count
     assert count["kinks"] < 0.05 * count["programs"], count
-
-
-@as_many
-@given(programs())
-def test_the_trace_replays(program):
-    """Each row's primitive on its recorded operands gives its recorded value, bit for
-    bit; a second recording is equal; and every operand comes before its use."""
-    t = record(lambda *x: run(program, x), *program.inputs)
-    for k, (row, node) in enumerate(zip(t.rows, t.nodes, strict=True)):
-        assert node.index == k + 1
-        assert all(j <= k for j in node.inputs)
-        if node.primitive == "input":
-            continue
-        values = [t.rows[o][1] if type(o) is int else o for o in operands_of(row)]
-        parameters = dict(parameters_of(row))
-        parameters.pop("residuals", None)
-        value = PRIMITIVES[node.primitive].value(*values, **parameters)
-        value = value[0] if PRIMITIVES[node.primitive].has_residuals else value
-        np.testing.assert_array_equal(value, node.value)
-    again = record(lambda *x: run(program, x), *program.inputs)
-    assert len(again) == len(t)
-    for one, other in zip(t.nodes, again.nodes, strict=True):
-        assert (one.primitive, one.inputs) == (other.primitive, other.inputs)
-        np.testing.assert_array_equal(one.value, other.value)
 
 
 # What a program can't hold: large constants, branches, and how many entries a mask chooses.
