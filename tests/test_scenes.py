@@ -202,7 +202,7 @@ def test_batches_by_their_own_mean_and_a_query_by_what_was_kept():
 
 
 def test_the_picture_holds_all_points(drawn):
-    batch_norm_player([[1.0, 3.0], [2.0, 6.0]], [90.0], gamma=3, beta=20)
+    batch_norm_player([[1.0, 3.0], [2.0, 6.0]], [90.0])
     for ax in np.ravel(drawn):
         (points,) = (c.get_offsets()[:, 0] for c in ax.collections)
         low, high = ax.get_xlim()
@@ -222,13 +222,6 @@ def test_the_picture_holds_all_points(drawn):
 def test_batches_that_have_no_variance_are_refused(batches, words):
     with pytest.raises(ValueError, match=words):
         batch_norm_player(batches, [1.0])
-
-
-def test_a_scale_that_overflows_is_refused():
-    with pytest.raises(
-        ValueError, match=r"^gamma, beta: got 1e\+300 and 0.0, which over"
-    ):
-        batch_norm_player([[1.0, 2.0]], [1.0], gamma=1e300)
 
 
 # ---------------------------------------------------------------- paths
