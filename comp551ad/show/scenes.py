@@ -62,8 +62,6 @@ TWO_PLOTS = {"figsize": (9.4, 5.2), "dpi": 62, "layout": "constrained"}
 ONE_PLOT = {"figsize": (6.2, 3.4), "dpi": 84, "layout": "constrained"}
 # Points by which the text in them is smaller than in a plot of its own.
 SMALLER = 3
-# Up to this exponent 10^-k and its inverse are float64.
-MOST_EXPONENT = 300
 # A frame's entries that a still shows as paragraphs.
 WORDS = "title", "rule", "numbers", "result", "note"
 # Of a histogram.
@@ -186,10 +184,7 @@ def descent_player(
 
 
 def difference_player(
-    f: Callable[[float], float],
-    x: float,
-    slope: float,
-    exponents: Iterable[int] = range(0, 16),
+    f: Callable[[float], float], x: float, slope: float
 ) -> PicturePlayer:
     """The step of the central difference: a chord that turns into the tangent, then noise (S10).
 
@@ -197,33 +192,21 @@ def difference_player(
         f: a function of one number.
         x: the point at which the slope is estimated.
         slope: the true slope there.
-        exponents: the steps are 10^-k for these k.
 
     Raises:
-        ValueError: an exponent isn't whole or too large, the slope is nan or infinite, ``f``
-            has no value that far from ``x``; or as in ``finite_difference``.
+        ValueError: the slope is nan or infinite; or as in ``finite_difference``.
     """
     expect("f", f, Callable, "a function of one number")
     x, slope = finite_number("x", x), finite_number("slope", slope)
-    expect("exponents", exponents, Iterable, "whole numbers")
-    exponents = [
-        count(f"exponents[{i}]", k, -MOST_EXPONENT, MOST_EXPONENT)
-        for i, k in enumerate(exponents)
-    ]
-    count("exponents' length", len(exponents), 1)
-    steps = [10.0**-k for k in exponents]
 
     def at(point):
         """The value of f; nan, where it has none, leaves a gap in a curve."""
         with np.errstate(all="ignore"):
             return f(point)
 
-    slopes = [float(finite_difference(at, x, h=h)) for h in steps]
-    if not np.isfinite(slopes).all():
-        raise ValueError(
-            f"exponents: got {exponents}, expected steps around x = {x} at which f has a "
-            "value; leave out the smallest exponents"
-        )
+    slope_at = {k: float(finite_difference(at, x, h=10.0**-k)) for k in range(16)}
+    exponents = [k for k, found in slope_at.items() if math.isfinite(found)]
+    steps, slopes = [10.0**-k for k in exponents], [slope_at[k] for k in exponents]
     errors = np.abs(np.array(slopes) - slope) / (abs(slope) or 1.0)
     words = [
         {
