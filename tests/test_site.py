@@ -446,12 +446,6 @@ def test_a_course_without_lectures_is_refused(course, refused):
     assert "name the folder of the course" in refused()
 
 
-def test_the_command(course, tmp_path, capsys):
-    out = tmp_path / "pages"
-    assert main(["site", str(out), "--course", str(course)]) == 0
-    assert "6 pages" in capsys.readouterr().out
-
-
 @pytest.mark.parametrize("table", ["README.md", "lectures/00_start_here.ipynb"])
 def test_a_table_of_the_course_gives_the_minutes_of_its_pages(table):
     text = (ROOT / table).read_text(encoding="utf-8")

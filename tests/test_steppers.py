@@ -72,13 +72,6 @@ def test_a_value_out_of_range_says_the_range(backward, step):
 # ---------------------------------------------------------------- wrong arguments
 
 
-def test_unknown_names_are_refused_as_the_passes_refuse_them(deck):
-    with pytest.raises(KeyError, match="wrt: got 'q'"):
-        ModesStepper(deck, wrt="q", of="y2")
-    with pytest.raises(ValueError, match="of: the function returned 2 numbers"):
-        ModesStepper(deck, wrt="w1")
-
-
 def test_a_trace_too_long_or_empty_is_refused():
     def chain(x):
         for _ in range(200):
