@@ -7,11 +7,10 @@ import tomllib
 from argparse import Namespace
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from comp551ad import __main__ as command
-from comp551ad import difference_player, lectures, plot_learning_curve
+from comp551ad import lectures, plot_learning_curve
 from comp551ad.exercises.grade import command as grading
 from comp551ad.exercises.notebooks import exercises_from
 from comp551ad.extras import MissingExtra, extra
@@ -40,9 +39,7 @@ def uninstall(monkeypatch):
     "package, name, users, use",
     [
         ("matplotlib", "show", "plots", lambda: plot_learning_curve(cost=[2.0, 1.0])),
-        ("matplotlib", "show", "players", lambda: difference_player(np.sin, 0.0, 1.0)),
         ("nbformat", "site", "pages", lambda: write_site(ROOT / "nowhere", ROOT)),
-        ("nbconvert", "site", "pages", lambda: write_site(ROOT / "nowhere", ROOT)),
         ("math_core", "site", "pages", lambda: mathml("x")),
         ("jupyterlite_core", "live", "pages that run", lambda: Live()),
         ("nbformat", "exercises", "exercises", lambda: exercises_from(ROOT)),

@@ -73,28 +73,6 @@ def test_a_seeded_output_that_is_used_again_adds_its_paths():
     assert rows.row(2).derivative.equation.text == "ā₂ = 1 + 2·ā₃"
 
 
-# ---------------------------------------------------------------- what may be discarded
-
-
-def test_what_forward_mode_may_discard(deck):
-    rows = rows_of(forward(deck, wrt="w1"))
-    dropped = {step.node: step.drops_text for step in rows.steps if step.drops}
-    assert dropped == {4: "a₃, ȧ₃, a₂, ȧ₂", 5: "a₄, ȧ₄, a₁, ȧ₁", 7: "a₅, ȧ₅"}
-    assert rows.kept == [2, 4, 6, 4, 2, 4, 4]
-
-
-def test_what_reverse_mode_may_discard(deck):
-    rows = rows_of(reverse(deck, of="y2"))
-    assert [(s.node, s.finds, s.drops_text) for s in rows.steps if s.drops] == [
-        (5, ("value",), "a₄, a₁"),  # no rule asks for what was added
-        (5, ("derivative",), "ā₇, ā₆, a₅"),
-        (3, ("derivative",), "a₂"),
-        (2, ("derivative",), "ā₄, a₃"),
-        (1, ("derivative",), "ā₅"),
-    ]
-    assert rows.kept == [1, 2, 3, 4, 3, 4, 5, 6, 7, 5, 6, 6, 5, 5]
-
-
 # ---------------------------------------------------------------- arrays
 
 RANDOM = np.random.default_rng(0)

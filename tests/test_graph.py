@@ -55,13 +55,6 @@ def test_forward_mode_shows_tangents_and_a_bare_trace_none(deck):
     assert parts(graph.graph_svg(deck), "node")["a7"] == forwards[:-1]
 
 
-def test_inputs_are_the_lowest_and_operands_are_below_their_users(deck):
-    svg = graph.graph_svg(deck)
-    found = re.findall(r'<g id="(a\d)".*?<g transform="translate\(\S+ (\S+)\)"', svg)
-    y = {key: float(top) for key, top in found}
-    assert y["a1"] == y["a2"] == y["a3"] > y["a4"] > y["a5"] > y["a6"] == y["a7"]
-
-
 def test_both_edges_of_a_square_written_as_a_product_are_drawn():
     svg = graph.graph_svg(record(lambda x: x * x, 3.0))
     assert set(parts(svg, "edge")) == {"a1-a2-0", "a1-a2-1"}

@@ -125,7 +125,7 @@ NAMED_ELSEWHERE = {
     ),
     "show/recorded.py": (
         "algebra: what is simplified in a printed term",
-        "add divide multiply negative reshape subtract sum",
+        "add divide multiply negative subtract",
     ),
 }
 

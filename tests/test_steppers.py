@@ -72,13 +72,6 @@ def test_a_value_out_of_range_says_the_range(backward, step):
 # ---------------------------------------------------------------- wrong arguments
 
 
-def test_unknown_names_are_refused_as_the_passes_refuse_them(deck):
-    with pytest.raises(KeyError, match="wrt: got 'q'"):
-        ModesStepper(deck, wrt="q", of="y2")
-    with pytest.raises(ValueError, match="of: the function returned 2 numbers"):
-        ModesStepper(deck, wrt="w1")
-
-
 def test_a_trace_too_long_or_empty_is_refused():
     def chain(x):
         for _ in range(200):
@@ -231,10 +224,10 @@ def test_both_modes_are_one_player_and_the_shorter_one_waits(deck, backward):
 @pytest.mark.parametrize(
     ("inputs", "words"),
     [
-        ({"q": 1.0}, "inputs: got q, expected some of w0, w1, x"),
-        ({5: 1.0}, "inputs: got 5, expected some of w0, w1, x"),
+        ({"q": 1.0}, "inputs: got 'q', expected one of 'w0', 'w1', 'x'"),
+        ({5: 1.0}, "inputs: got 5, expected one of 'w0', 'w1', 'x'"),
         ({"x": None}, r"inputs\['x'\]: got NoneType"),
-        ({"x": np.nan}, r"inputs\['x'\]: got nan, expected finite numbers"),
+        ({"x": np.nan}, r"inputs\['x'\]: got nan .*, expected finite numbers"),
         ({"x": [1.0, 2.0]}, r"inputs\['x'\]: got shape \(2,\), expected \(\)"),
     ],
 )

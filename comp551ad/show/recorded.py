@@ -161,25 +161,9 @@ def _tree(result, rows, symbols) -> Tree:
     def tree_of(k):
         if k < len(symbols):
             return symbols[k]
-        return _tidy(_operation(rows[k], tree_of))
+        return _operation(rows[k], tree_of)
 
     return tree_of(result.index) if type(result) is Tracer else Constant(result)
-
-
-def _tidy(tree):
-    """A sum over copies that is then cut to fewer axes is a sum that drops its axes."""
-    if tree.primitive.name == "reshape" and isinstance(tree.operands[0], Operation):
-        inner = tree.operands[0]
-        if inner.primitive.name == "sum" and inner.parameters.get("keepdims"):
-            ndim = np.ndim(inner.value)
-            axes = {a % ndim for a in inner.parameters["axis"]}
-            left = tuple(
-                n for a, n in enumerate(np.shape(inner.value)) if a not in axes
-            )
-            if left == tree.parameters["shape"]:
-                parameters = {"axis": inner.parameters["axis"]}
-                return replace(inner, parameters=parameters, value=tree.value)
-    return tree
 
 
 def closed_form(tree: Tree, values: Mapping, derivatives: Mapping) -> Any:

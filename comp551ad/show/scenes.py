@@ -5,7 +5,7 @@ function below draws one idea; ``PicturePlayer`` takes any frames, so that a lec
 of their own.
 
     descent_player       a descent: boundary, cost and gradient norms together (S09)
-    difference_player    the step of a difference formula and its error (S10)
+    difference_player    the step of a difference and its error (S10)
     symmetry_player      weights that are moved, and what becomes of the loss (S02)
     depth_player         a signal on its way through the layers of a deep network (S17)
     batch_norm_player    batch normalization in training, then at test time (S18)
@@ -62,10 +62,10 @@ TWO_PLOTS = {"figsize": (9.4, 5.2), "dpi": 62, "layout": "constrained"}
 ONE_PLOT = {"figsize": (6.2, 3.4), "dpi": 84, "layout": "constrained"}
 # Points by which the text in them is smaller than in a plot of its own.
 SMALLER = 3
-# Up to this exponent 10^-k and its inverse are float64.
-MOST_EXPONENT = 300
 # A frame's entries that a still shows as paragraphs.
 WORDS = "title", "rule", "numbers", "result", "note"
+# Of a histogram.
+BINS = 41
 # Colours of a picture: enough for the palette, and a third of the bytes.
 COLOURS = 48
 
@@ -184,46 +184,29 @@ def descent_player(
 
 
 def difference_player(
-    f: Callable[[float], float],
-    x: float,
-    slope: float,
-    exponents: Iterable[int] = range(0, 16),
-    method: str = "central",
+    f: Callable[[float], float], x: float, slope: float
 ) -> PicturePlayer:
-    """The step of a difference formula: a chord that turns into the tangent, then noise (S10).
+    """The step of the central difference: a chord that turns into the tangent, then noise (S10).
 
     Args:
         f: a function of one number.
         x: the point at which the slope is estimated.
         slope: the true slope there.
-        exponents: the steps are 10^-k for these k.
-        method: "forward", "central" or "five-point", as in ``finite_difference``.
 
     Raises:
-        ValueError: an exponent isn't whole or too large, the slope is nan or infinite, ``f``
-            has no value that far from ``x``; or as in ``finite_difference``.
+        ValueError: the slope is nan or infinite; or as in ``finite_difference``.
     """
     expect("f", f, Callable, "a function of one number")
     x, slope = finite_number("x", x), finite_number("slope", slope)
-    expect("exponents", exponents, Iterable, "whole numbers")
-    exponents = [
-        count(f"exponents[{i}]", k, -MOST_EXPONENT, MOST_EXPONENT)
-        for i, k in enumerate(exponents)
-    ]
-    count("exponents' length", len(exponents), 1)
-    steps = [10.0**-k for k in exponents]
 
     def at(point):
         """The value of f; nan, where it has none, leaves a gap in a curve."""
         with np.errstate(all="ignore"):
             return f(point)
 
-    slopes = [float(finite_difference(at, x, method=method, h=h)) for h in steps]
-    if not np.isfinite(slopes).all():
-        raise ValueError(
-            f"exponents: got {exponents}, expected steps around x = {x} at which f has a "
-            "value; leave out the smallest exponents"
-        )
+    slope_at = {k: float(finite_difference(at, x, h=10.0**-k)) for k in range(16)}
+    exponents = [k for k, found in slope_at.items() if math.isfinite(found)]
+    steps, slopes = [10.0**-k for k in exponents], [slope_at[k] for k in exponents]
     errors = np.abs(np.array(slopes) - slope) / (abs(slope) or 1.0)
     words = [
         {
@@ -238,7 +221,7 @@ def difference_player(
         h = steps[k]
         wide = 1.6 * h if x + h != x else abs(x) * 1e-15
         near = np.linspace(x - wide, x + wide, 201)
-        ends = np.array([x, x + h] if method == "forward" else [x - h, x + h])
+        ends = np.array([x - h, x + h])
         rise, chord = ([(at(z) - at(x)) / h for z in zs] for zs in (near, ends))
         across = (near - x) / h
         left.plot(across, rise, color=palette.LINES[0], lw=2, label="f")
@@ -251,7 +234,7 @@ def difference_player(
         right.axvline(h, color=palette.INK, lw=1.5)
         _dress(right, "relative error", "step")
 
-    return _played(f"The step of the {method} difference", words, draw)
+    return _played("The step of the central difference", words, draw)
 
 
 # ---------------------------------------------------------------- symmetries
@@ -315,14 +298,11 @@ def _weights_html(name, weights):
 # ---------------------------------------------------------------- depth
 
 
-def depth_player(
-    signals: Mapping[str, Sequence[ArrayLike]], bins: int = 41
-) -> PicturePlayer:
+def depth_player(signals: Mapping[str, Sequence[ArrayLike]]) -> PicturePlayer:
     """A signal on its way through the layers: one histogram for each network (S17).
 
     Args:
         signals: a network's name -> its layers' arrays, the lowest first; all of one depth.
-        bins: how many bins a histogram has.
 
     Raises:
         ValueError: the networks differ in depth, or a layer is empty or not finite.
@@ -343,7 +323,6 @@ def depth_player(
         raise ValueError(
             f"signals: got depths {depths}, expected the same for all, at least 1"
         )
-    bins = count("bins", bins, 1)
     sizes = {name: list(map(_size, layers)) for name, layers in layers_of.items()}
 
     words = [
@@ -358,7 +337,7 @@ def depth_player(
     def draw(k, left, right):
         for i, (name, layers) in enumerate(layers_of.items()):
             scale = np.abs(layers[k]).max() or 1.0
-            counts, ends = np.histogram(layers[k] / scale, bins, range=(-1, 1))
+            counts, ends = np.histogram(layers[k] / scale, BINS, range=(-1, 1))
             base = len(layers_of) - 1 - i
             heights = base + 0.85 * counts / counts.max()
             look = line_look(i)
@@ -388,8 +367,6 @@ def _size(values):
 def batch_norm_player(
     batches: Iterable[ArrayLike],
     queries: ArrayLike,
-    gamma: float = 1.0,
-    beta: float = 0.0,
     rate: float = 0.1,
 ) -> PicturePlayer:
     """One unit under batch normalization: batch by batch in training, then at test time (S18).
@@ -397,30 +374,18 @@ def batch_norm_player(
     Args:
         batches: the unit's inputs, an array (N,) for each batch.
         queries: its inputs at test time, one number at a time.
-        gamma, beta: the learned scale and shift; here they stay the same.
         rate: how fast the running averages follow.
 
     Raises:
         ValueError: there are no batches, one has fewer than two values, or something is nan
-            or infinite, or becomes so by gamma and beta.
+            or infinite.
     """
     expect("batches", batches, Iterable, "arrays (N,)")
     trained = [_row(f"batches[{k}]", batch, 2) for k, batch in enumerate(batches)]
     count("batches' length", len(trained), 1)
     tested = as_floats("queries", queries)
     tested = _row("queries", tested) if tested.size else tested
-    gamma, beta = finite_number("gamma", gamma), finite_number("beta", beta)
     rate = finite_number("rate", rate, 0, 1)
-
-    def scaled(Qh):
-        with np.errstate(all="ignore"):
-            R = gamma * Qh[:, 0] + beta
-            if not np.isfinite(R.var()):
-                raise ValueError(
-                    f"gamma, beta: got {gamma} and {beta}, which overflow, expected smaller "
-                    "numbers"
-                )
-        return R
 
     average: Any = None
     points: list = []
@@ -428,23 +393,21 @@ def batch_norm_player(
     for k, batch in enumerate(trained, start=1):
         Qh, _, statistics = normalize(batch[:, None])  # N x 1
         average = running_average(average, [statistics], len(batch), rate)
-        R = scaled(Qh)
-        points.append((batch, R))
+        points.append((batch, Qh[:, 0]))
         kept = f"running average: {_in_words(average[0])}"
         said = {
             "title": f"Training, batch {k}: normalized by its own mean and variance",
             "numbers": f"batch: {_in_words(statistics)}\n{kept}",
-            "result": f"after: mean {number(round(R.mean(), 9))}, variance {number(R.var())}",
+            "result": f"after: mean {number(round(Qh.mean(), 9))}, variance {number(Qh.var())}",
         }
         words.append(said)
     for query in tested:
         Qh, *_ = normalize(np.array([[query]]), statistics=average[0])
-        R = scaled(Qh)
-        points.append(([query], R))
+        points.append(([query], Qh[0]))
         said = {
             "title": "Test: a single value, normalized by the running averages",
             "numbers": kept,
-            "result": f"{number(query)} becomes {number(R[0])}",
+            "result": f"{number(query)} becomes {number(Qh[0, 0])}",
             "note": "Normalized by its own mean, every value would become β.",
         }
         words.append(said)

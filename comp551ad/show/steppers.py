@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from numpy.typing import ArrayLike
 
 from comp551ad.autodiff.trace import Pass, Trace, forward, reverse
-from comp551ad.shapes import as_floats, count, one_of
+from comp551ad.shapes import count, one_of
 
 from . import View, graph
 from .arguments import expect
@@ -170,8 +170,6 @@ class Stepper(Player):
         """``go`` is ``forward`` or ``reverse``, ``about`` its second argument."""
         one_of("names", names, NAMES)
         expect("predict", predict, bool, "True or False")
-        if seed is not None:
-            as_floats("seed", seed)
         run: Pass = go(trace, about, seed)
         nodes = len(run.trace.rows)
         if not 1 <= nodes <= MOST_ROWS:

@@ -121,12 +121,11 @@ def surface_player(
         ValueError: f doesn't return one number; start, across or up aren't two numbers.
     """
     expect("f", f, Callable, "a function of two numbers")
-    shapes = {"start": "A", "across": "B", "up": "C"}
-    pairs = list(map(np.ndarray.tolist, finite_arrays(shapes, start, across, up)))
-    for name, pair in zip(shapes, pairs, strict=True):
-        if len(pair) != 2:
-            raise ValueError(f"{name}: got {len(pair)} numbers, expected two")
-    start, across, up = pairs
+    shapes = dict.fromkeys(("start", "across", "up"), "A")
+    pairs = finite_arrays(shapes, start, across, up)
+    if len(pairs[0]) != 2:
+        raise ValueError(f"start: got {len(pairs[0])} numbers, expected two")
+    start, across, up = map(np.ndarray.tolist, pairs)
     for name, (low, high) in {"across": across, "up": up}.items():
         if low >= high:
             raise ValueError(

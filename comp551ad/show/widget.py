@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from comp551ad.extras import extra
-from comp551ad.shapes import as_floats
+from comp551ad.shapes import as_floats, one_of, require_finite
 
 from .player import player_module, player_style
 
@@ -31,25 +31,16 @@ class Inputs(traitlets.Dict):
     """Inputs as numbers: JSON has no 2.0. Those that are left out keep their value."""
 
     def validate(self, obj: Any, value: Any) -> Any:
-        given = {
-            name: _floats(name, x)
-            for name, x in (super().validate(obj, value) or {}).items()
-        }
-        if obj.function:
-            return given
-        known = obj._recorded
-        if unknown := given.keys() - known.keys():
-            raise traitlets.TraitError(
-                f"inputs: got {', '.join(sorted(map(str, unknown)))}, expected some of "
-                f"{', '.join(known)}"
-            )
-        for name, x in given.items():
-            shape, expected = np.shape(x), np.shape(known[name])
-            if shape != expected:
-                raise traitlets.TraitError(
-                    f"inputs[{name!r}]: got shape {shape}, expected {expected}"
-                )
+        given = super().validate(obj, value) or {}
+        # A function that was typed into the page has inputs of its own.
+        known = None if obj.function else obj._recorded
+        try:
+            given = {name: _floats(name, x, known) for name, x in given.items()}
+        except ValueError as error:
+            raise traitlets.TraitError(str(error)) from error
         before = obj._trait_values.get("inputs", {})
+        if known is None:
+            return given
         return {**known, **{k: x for k, x in before.items() if k in known}, **given}
 
 
@@ -98,13 +89,13 @@ class PlayerWidget(anywidget.AnyWidget):
         return {**bundle, "text/plain": repr(self._stepper), **html}, metadata
 
 
-def _floats(name, x) -> Any:
+def _floats(name, x, known) -> Any:
     """A number as a float, an array as nested lists of them; JSON has neither nan nor inf."""
-    name = f"inputs[{name!r}]"
-    try:
-        array = as_floats(name, x)
-    except ValueError as error:
-        raise traitlets.TraitError(str(error)) from error
-    if not np.isfinite(array).all():
-        raise traitlets.TraitError(f"{name}: got {x!r}, expected finite numbers")
+    label = f"inputs[{name!r}]"
+    array = as_floats(label, x)
+    require_finite([label], [array])
+    if known is not None:
+        expected = np.shape(known[one_of("inputs", name, known)])
+        if array.shape != expected:
+            raise ValueError(f"{label}: got shape {array.shape}, expected {expected}")
     return array.tolist()

@@ -5,7 +5,6 @@
 Reads: notebooks, `coverage.toml`, `pyproject.toml`. Read by: `pages`, `live`, the command.
 """
 
-import re
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -155,7 +154,7 @@ def read_course(folder: Path, solutions: bool = True) -> Course:
     named = _toml(project).get("project", {}) if project.is_file() else {}
     return Course(
         [source for room in rooms for source in _sources(folder / room)],
-        _coverage(folder / "lectures/coverage.toml"),
+        _toml(folder / "lectures/coverage.toml"),
         named.get("urls", {}),
     )
 
@@ -177,26 +176,6 @@ def _sources(room: Path) -> Iterator[Source]:
                 f"{path} has no title; begin its first cell with one: # 07 · The list"
             )
         yield source
-
-
-def _coverage(path: Path) -> dict[str, dict]:
-    """`coverage.toml` as it was read, if it is built as the map needs it."""
-    coverage = _toml(path)
-    for section, entry in coverage.items():
-        match entry:
-            case {"claims": dict(claims)} if all(map(_are_places, claims.values())):
-                continue
-        raise ValueError(
-            f"{path}: section {section}: got {entry!r}, expected claims and where they run; "
-            f'write [{section}.claims] and under it "what the slide says" = ["notebook#cell"]'
-        )
-    return coverage
-
-
-def _are_places(places: object) -> bool:
-    return isinstance(places, list) and all(
-        isinstance(place, str) and re.match(r"[^#]+#\S", place) for place in places
-    )
 
 
 def _toml(path: Path) -> dict[str, Any]:

@@ -32,7 +32,7 @@ with extra("site", "pages"):
     from nbformat.v4 import new_code_cell, new_markdown_cell
 
 # They come with nbconvert.
-from jinja2 import Environment, FileSystemLoader, pass_context
+from jinja2 import Environment, FileSystemLoader, TemplateError, pass_context
 from markupsafe import Markup
 from pygments.styles import get_style_by_name
 from pygments.token import STANDARD_TYPES
@@ -108,9 +108,20 @@ class Pages:
         return self._filled(body, None, title=NAME, about=ABOUT)
 
     def map(self) -> str:
-        """Where each part of the deck runs, in words."""
+        """Where each part of the deck runs, in words.
+
+        Raises:
+            ValueError: `coverage.toml` isn't built as the map needs it.
+        """
+        try:
+            body = self.templates.get_template("map.html").render()
+        except (TemplateError, TypeError, AttributeError) as error:
+            raise ValueError(
+                f"coverage.toml can't be shown as a map: {error}; write sections [S05.claims] "
+                'and in them "what the slide says" = ["notebook#cell"]'
+            ) from error
         return self._filled(
-            *_anchored(self.templates.get_template("map.html").render()),
+            *_anchored(body),
             title="Slide by slide",
             about="Where each part of the deck runs.",
         )
