@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,17 @@ def test_it_has_no_solutions_no_tests_and_no_grading(edition):
             assert "BEGIN SOLUTION" not in path.read_text("utf-8")
     for name in ("pyproject.toml", "requirements.txt"):
         assert "[tool.pytest" not in (edition / name).read_text("utf-8")
+
+
+def test_it_can_be_installed(edition, tmp_path):
+    """A wheel is made of it, which holds its package and no more."""
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path]
+    subprocess.run(build, cwd=edition, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    names = [n for n in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in n]
+    files = (p for p in (edition / "comp551ad").rglob("*") if p.is_file())
+    there = {p.relative_to(edition).as_posix() for p in files if p.suffix != ".pyc"}
+    assert {*names} == there
 
 
 def test_every_link_leads_to_something_that_is_there(edition):

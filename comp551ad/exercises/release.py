@@ -65,7 +65,7 @@ def release(
     shutil.copy(ROOT / "LICENSE", out)
     # What is further down in these is for those who work on the course.
     for name, rest in (
-        ("pyproject.toml", "# --- tests"),
+        ("pyproject.toml", "# --- of a checkout alone"),
         ("requirements.txt", "# to run the tests"),
     ):
         kept, _, _ = (ROOT / name).read_text(encoding="utf-8").partition(rest)
