@@ -11,7 +11,7 @@ c.Spawner.notebook_dir = "/srv/comp551"
 c.Spawner.default_url = "/lab/tree/lectures/00_start_here.ipynb"
 # The package finds that the course can't be written and keeps progress at home.
 c.Spawner.environment = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-# Lecture 05 takes the most; held by spawners that can, such as systemd's and Kubernetes's.
+# Lecture 11a takes the most; held by spawners that can, such as systemd's and Kubernetes's.
 c.Spawner.mem_limit = "1G"
 c.Spawner.mem_guarantee = "300M"
 c.Spawner.start_timeout = 120
