@@ -66,7 +66,7 @@ def test_a_missing_package_is_named_with_its_extra(
 
 def test_a_command_prints_what_is_missing(uninstall, capsys):
     uninstall("nbformat")
-    assert command.main(["exercises", "--check"]) == 1
+    assert command.main(["exercises"]) == 1
     error = (
         'exercises need nbformat; install it with: pip install "comp551ad[exercises]"\n'
     )

@@ -5,16 +5,14 @@ nbgrader's markers, words and metadata, so that a course may use nbgrader's own
 `generate_assignment` on the same files and get the same notebooks. nbformat comes with
 JupyterLab and is imported where it is needed.
 
-    cleared             one solved notebook without its answers
-    unlike_solutions    which of the students' notebooks are not what `solutions/` makes
-    write_exercises     make them so, but for those in which somebody has worked
+    cleared            one solved notebook without its answers
+    exercises_from     the students' notebooks as `solutions/` makes them
+    write_exercises    write them; what stood there otherwise is put aside
 """
 
 import argparse
-import ast
 import os
 import re
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -141,45 +139,31 @@ def exercises_from(solutions: Path) -> dict[str, str]:
     return texts
 
 
-def unlike_solutions(solutions: Path, exercises: Path) -> list[str]:
-    """Name the files in `exercises` that are missing, differ, or have no solution."""
-    due = exercises_from(solutions)
-    there = {
-        path.name: path.read_text(encoding="utf-8", errors="replace")
-        for path in Path(exercises).glob("*.ipynb")
-    }
-    return sorted(name for name in due | there if due.get(name) != there.get(name))
+def write_exercises(solutions: Path, exercises: Path) -> tuple[list[str], list[Path]]:
+    """Write `exercises/` anew; return what was written, and what was put aside before.
 
-
-def write_exercises(
-    solutions: Path, exercises: Path
-) -> tuple[list[str], list[str], list[Path]]:
-    """Write `exercises/` anew; return what was written, what was not, what is aside.
-
-    A notebook in which somebody has worked, or that has no solution, stays as it is. One
-    that was only run is written anew; so is one whose given cells read otherwise, but
-    only after it was put aside: an older solution made it, or somebody wrote into them.
-    Nothing is written if a single solved notebook has a fault.
+    A notebook in which anything reads otherwise is put aside: an older solution made it, or
+    somebody worked in it. One that was only run is written over. Nothing is written if a
+    single solved notebook has a fault.
     """
+    written, aside = [], []
     due = exercises_from(solutions)
-    written, left, aside = [], [], []
     Path(exercises).mkdir(parents=True, exist_ok=True)
-    for name in unlike_solutions(solutions, exercises):
+    for name, text in due.items():
         path = Path(exercises) / name
-        found = what_is_in(path, due[name]) if name in due else "work"
-        if found == "work":
-            left.append(name)
-            continue
-        if found == "reworded":
-            aside.append(put_aside(path, "older"))
-        path.write_text(due[name], encoding="utf-8", newline="\n")
+        if os.path.lexists(path):
+            if path.is_file() and path.read_bytes() == text.encode():
+                continue
+            if not _has_only_what_is_in(text, path):
+                aside.append(put_aside(path))
+        path.write_text(text, encoding="utf-8", newline="\n")
         written.append(name)
-    return written, left, aside
+    return written, aside
 
 
-def put_aside(path: Path, why: str) -> Path:
-    """Give a file a name of its own, which says why and when; return where it is now."""
-    name = f"{path.name}.{why}-{time.strftime('%Y%m%d-%H%M%S')}"
+def put_aside(path: Path) -> Path:
+    """Give a file a name of its own, which says when; return where it is now."""
+    name = f"{path.name}.older-{time.strftime('%Y%m%d-%H%M%S')}"
     others = (path.with_name(f"{name}-{number}") for number in count(2))
     aside = path.with_name(name)
     while os.path.lexists(aside):
@@ -188,51 +172,18 @@ def put_aside(path: Path, why: str) -> Path:
     return aside
 
 
-def what_is_in(path: Path, due: str) -> str:
-    """What would be lost if the notebook that is due took a file's place.
-
-    "work" if there is an answer that does more than our stub, a cell that isn't ours, or
-    no notebook at all; "reworded" if other cells of ours read otherwise; else "nothing".
-    """
+def _has_only_what_is_in(due: str, path: Path) -> bool:
+    """Would no cell be lost if the notebook that is due took a file's place?"""
     import nbformat
 
-    if not os.path.lexists(path):
-        return "nothing"
     try:
         theirs = nbformat.read(path, as_version=4).cells
+        words = {(cell.cell_type, cell.source.strip()) for cell in theirs}
     except Exception:  # nbformat raises this and that
-        return "work"
+        return False
     ours = nbformat.reads(due, as_version=4).cells
-    texts = {(cell.cell_type, cell.source.strip()) for cell in ours}
-    by_name = {name: cell for cell in ours for name in _names_of(cell)}
-    found = "nothing"
-    for cell in theirs:
-        text = cell.source.strip()
-        if not text or (cell.cell_type, text) in texts:
-            continue
-        same = next((by_name[n] for n in _names_of(cell) if n in by_name), None)
-        if same is None or (is_answer(same) and _gist(text) != _gist(same.source)):
-            return "work"
-        found = "reworded"
-    return found
-
-
-def _names_of(cell: "NotebookNode") -> list[str]:
-    """By what a cell is found in another notebook: its grade_id, its id."""
-    names = marks(cell).get("grade_id"), cell.get("id")
-    return [name for name in names if name and isinstance(name, str)]
-
-
-def _gist(source: str) -> str:
-    """What code does, whatever its comments and docstrings say; words are what they are."""
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError):  # magics, or a null byte
-        return source.strip()
-    for part in ast.walk(tree):
-        if isinstance(part, ast.Expr) and isinstance(part.value, ast.Constant):
-            part.value.value = None
-    return ast.dump(tree)
+    known = {(cell.cell_type, cell.source.strip()) for cell in ours}
+    return all(not text or (kind, text) in known for kind, text in words)
 
 
 # --- the command ----------------------------------------------------------------------
@@ -241,41 +192,19 @@ def _gist(source: str) -> str:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--solutions", type=Path, default=Path("solutions"))
     parser.add_argument("--exercises", type=Path, default=Path("exercises"))
-    parser.add_argument(
-        "--check",
-        action="store_true",
-        help="write nothing; fail if something would change",
-    )
 
 
 def main(chosen: argparse.Namespace) -> int:
     """`python -m comp551ad exercises`: returns 1 where there is something to mend."""
     if not list(chosen.solutions.glob("*.ipynb")):
-        told = f"no notebooks in {chosen.solutions}: name their folder with --solutions"
-        print(told, file=sys.stderr)
-        return 1
-    written: list[str] = []
-    aside: list[Path] = []
-    try:
-        if chosen.check:
-            left = unlike_solutions(chosen.solutions, chosen.exercises)
-        else:
-            written, left, aside = write_exercises(chosen.solutions, chosen.exercises)
-    except NotebookFault as fault:
-        print(fault, file=sys.stderr)
-        return 1
-    except OSError as error:
-        told = f"--exercises: {chosen.exercises} can't be read or written"
-        print(f"{told} ({error}): name a folder that can", file=sys.stderr)
-        return 1
+        raise ValueError(
+            f"no notebooks in {chosen.solutions}: name their folder with --solutions"
+        )
+    written, aside = write_exercises(chosen.solutions, chosen.exercises)
     for name in written:
         print(f"written: {name}")
     for path in aside:
         print(f"what stood there is put aside, as some cells read otherwise: {path}")
-    for name in left:
-        print(f"is not what the solutions make: {chosen.exercises / name}")
-    if left and not chosen.check:
-        print("Somebody has worked in it, or it has no solution: move it away first.")
-    if not written and not left:
+    if not written:
         print("the exercises are what the solutions make")
-    return 1 if left else 0
+    return 0
