@@ -1,7 +1,8 @@
 """`python -m comp551ad`: what is done from the command line.
 
 Each command is a module with `add_arguments(parser)` and `main(chosen)`; what it needs
-beyond them (nbformat, IPython, nbconvert) it imports when it is asked to work.
+beyond them (nbformat, IPython, nbconvert) it imports when it is asked to work. What it
+refuses, or can't read or write, is said here.
 """
 
 import argparse
@@ -39,7 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
         catalogue.use_folders(chosen.own)
     try:
         return COMMANDS[chosen.command][0].main(chosen)
-    except MissingExtra as error:
+    except (MissingExtra, ValueError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
 

@@ -23,7 +23,6 @@ from comp551ad.__main__ import main
 from comp551ad.exercises.grade import sandbox, submissions
 from comp551ad.exercises.grade.assembling import (
     Step,
-    Unreadable,
     assemble,
     read_cells,
 )
@@ -36,7 +35,7 @@ from comp551ad.exercises.grade.reports import (
     write_all,
 )
 from comp551ad.exercises.grade.sandbox import Fence, Limits
-from comp551ad.exercises.grade.submissions import save, submissions_in
+from comp551ad.exercises.grade.submissions import Refused, save, submissions_in
 from comp551ad.exercises.language import VARIABLE
 
 ROOT = Path(__file__).parent.parent
@@ -262,6 +261,17 @@ BROKEN = {
             "    return {k: '9 ** 9 ** 9 ** 9' for k in ('through u', 'through v', 'all')}"
         ),
     ),
+    "says more than anybody reads": (
+        "1001",
+        "^([^;]{1,300};){49} and so on$",
+        lambda: with_first_cells(
+            *["{}['x' * 10**6]", "raise ValueError('x' * 10**6)"] * 30,
+            made=notebook(
+                pull_back=f"{BODY}raise ValueError('x' * 10**7)",
+                sum_over_paths="def sum_over_paths():\n    return {'y' * 10**6: 1}",
+            ),
+        ),
+    ),
     "fills the disks": (
         "1111",
         r"raised OSError: \[Errno 28\].*raised OSError: \[Errno 28\]",
@@ -391,6 +401,44 @@ CHEATING_ANSWERS = {
         "    from comp551ad.autodiff.jacobians import jacobian\n"
         "    from comp551ad import softmax\n    return jacobian(softmax)(np.log(p))",
     },
+    "reads it in again": {
+        "softmax_jacobian": "import sys\ndef softmax_jacobian(p):\n"
+        "    for name in [m for m in sys.modules if m.startswith('comp551ad')]:\n"
+        "        del sys.modules[name]\n"
+        "    from comp551ad import jacobian, softmax\n"
+        "    return jacobian(softmax)(np.log(p))",
+    },
+    "copies it at the last moment": {
+        "softmax_jacobian": "def softmax_jacobian(p):\n    import shutil, comp551ad\n"
+        "    shutil.copytree(comp551ad.__path__[0], 'mine', dirs_exist_ok=True)\n"
+        "    from mine.autodiff.jacobians import jacobian\n"
+        "    from mine.functions import softmax\n"
+        "    return jacobian(softmax)(np.log(p))",
+    },
+    "asks another process": {
+        "softmax_jacobian": "import json, subprocess, sys\n"
+        "PROGRAM = '''import sys, json, numpy as np\n"
+        "from comp551ad import jacobian, softmax\n"
+        "p = json.loads(sys.argv[1])\n"
+        "print(json.dumps(jacobian(softmax)(np.log(p)).tolist()))'''\n"
+        "def softmax_jacobian(p):\n"
+        "    asked = [sys.executable, '-c', PROGRAM, json.dumps(list(p))]\n"
+        "    return np.array(json.loads(subprocess.check_output(asked)))",
+    },
+    "has a process from before": {
+        "softmax_jacobian": "import json, os\nfrom comp551ad import jacobian, softmax\n"
+        "(asked, ask), (read, give) = os.pipe(), os.pipe()\n"
+        "if os.fork() == 0:\n"
+        "    for line in os.fdopen(asked):\n"
+        "        found = jacobian(softmax)(np.log(json.loads(line)))\n"
+        "        os.write(give, f'{json.dumps(found.tolist())}\\n'.encode())\n"
+        "    os._exit(0)\n"
+        "os.close(give)\n"
+        "answers = os.fdopen(read)\n"
+        "def softmax_jacobian(p):\n"
+        "    os.write(ask, f'{json.dumps(list(p))}\\n'.encode())\n"
+        "    return np.array(json.loads(answers.readline()))",
+    },
     "uses autograd": {
         "softmax_jacobian": "def softmax_jacobian(p):\n"
         "    import autograd, autograd.numpy as a\n"
@@ -513,6 +561,11 @@ def graded(tmp_path_factory, listener, sandboxed):
     harm = [source for source, _ in harms(folder, listener[0]).values()]
     hand_in(everyone, "harms", with_first_cells(*harm))
     (everyone / "helper file" / "mine.py").write_text("back = lambda J, g: J.T @ g")
+    # As in a kernel, helpers may be called like what is imported before them.
+    for name in ("base64", "code", "numpy", "queue", "IPython"):
+        (everyone / "helper file" / f"{name}.py").write_text("mine = True")
+    hides = "import gc\ngc.get_objects = lambda *_: []\nseed = print"
+    (everyone / "hides its functions" / "random.py").write_text(hides)
     (everyone / "helper file" / "data").mkdir()
     (everyone / "helper file" / "data" / "n.txt").write_text("5")
     text = nbformat.writes(notebook())
@@ -623,7 +676,10 @@ def test_details_name_the_mistake_and_the_forbidden(graded):
     assert found["wrong", "pull_back"] == "the transpose is missing"
     assert found["wrong", "softmax_jacobian"] == "not a function"
     library = {who: found[who, "softmax_jacobian"] for who in CHEATING_ANSWERS}
-    for who in ("uses the library", "uses it by another name", "copies the library"):
+    for who in (
+        *("uses the library", "uses it by another name", "copies the library"),
+        *("reads it in again", "copies it at the last moment", "asks another process"),
+    ):
         assert library[who] == "it calls the library's own"
     # The refusal is raised in the thread, whose list stays empty.
     assert library["uses it in a thread"] == "it raises IndexError"
@@ -637,6 +693,7 @@ def test_names_are_in_the_output_folder_alone(graded):
         path.read_text("utf-8") for path in (folder / "out/feedback").glob("*.html")
     ]
     assert len(pages) == len(rows)
+    assert max(map(len, pages)) < 30_000
     (wrong,) = [page for page in pages if "<h1>wrong:" in page]
     assert "pull_back: the transpose is missing" in wrong and "Hint:" in wrong
     assert "(line 2: return 1 / 0)" in wrong
@@ -729,7 +786,7 @@ def test_our_checks_among_their_cells(theirs, run):
     ],
 )
 def test_what_is_no_notebook_is_named(content, words):
-    with pytest.raises(Unreadable, match=words):
+    with pytest.raises(Refused, match=words):
         read_cells(content)
 
 
@@ -932,6 +989,25 @@ def test_an_lms_gets_its_own_table_back_with_totals(tmp_path, text, name, who, r
     assert row in written and len(written.splitlines()) == len(text.splitlines())
     assert ("Points Possible,,,,,3" in written) == ("Points Possible" in text)
     assert text.splitlines()[-1] in written  # of somebody who handed in nothing
+
+
+def test_nobody_gets_points_by_taking_a_name(tmp_path):
+    """Students choose the name that an LMS shows; not their address or login."""
+    path = tmp_path / "gradebook.csv"
+    path.write_text(f"{CANVAS}zoe@uni.edu,77,s7,thief,A,\n")
+    assert Roster.read(path).row_of(somebody("zoe@uni.edu"))["ID"] == "123"
+
+
+def test_two_of_one_name_are_told_apart_or_get_nothing_by_it(tmp_path):
+    path = tmp_path / "gradebook.csv"
+    path.write_text(f'{CANVAS}"Li, Zoe",55,s5,zoe.li@uni.edu,A,\n')
+    both = [somebody("Li, Zoe"), somebody("zoe.li@uni.edu")]
+    write_all(tmp_path, both, Course(TWO, assignment="total"), Roster.read(path))
+    told = {name: row["problems"] for name, row in rows_in(tmp_path).items()}
+    assert "no row of the roster" in told["Li, Zoe"] and not told["zoe.li@uni.edu"]
+    with open(tmp_path / "import_gradebook.csv", encoding="utf-8") as file:
+        totals = {row["ID"]: row["total"] for row in csv.DictReader(file)}
+    assert totals["55"] == "3" and totals["123"] == ""
 
 
 def test_two_submissions_with_one_id_are_said(tmp_path):

@@ -28,18 +28,21 @@ _SHAPES = re.compile(r"mismatch|could not be broadcast|not aligned")
 
 def is_theirs(error: BaseException) -> bool:
     """Does the error come from the answer's code, or from ours that looked at its result?"""
-    return _last_step_of_theirs(error.__traceback__) is not None
+    return hasattr(error, "place") or bool(_last_step_of_theirs(error.__traceback__))
 
 
 def in_the_students_words(error: BaseException) -> str:
-    """The error and the line of the student's own code that it came from."""
+    """The error and the line of the student's own code that it came from.
+
+    An error from another process brings its `place`: the line's number and its text.
+    """
     step = _last_step_of_theirs(error.__traceback__)
-    if step is None:
-        return in_words(error)
-    code, number = step.tb_frame.f_code, step.tb_lineno
-    line = linecache.getline(code.co_filename, number).strip()
+    number, line = getattr(error, "place", (0, ""))
+    if step:
+        number = step.tb_lineno
+        line = linecache.getline(step.tb_frame.f_code.co_filename, number).strip()
     at = _(" (line {number}: {line})").format(number=number, line=line) if line else ""
-    if isinstance(error, ValueError) and _SHAPES.search(str(error)):
+    if step and isinstance(error, ValueError) and _SHAPES.search(str(error)):
         told = _shapes_that_met(step)
         if told:
             return f"{told}{at}"

@@ -21,7 +21,7 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from itertools import takewhile
 from typing import Any
 
@@ -186,26 +186,14 @@ def _is_ours(frame: Any) -> bool:
 # --- iterators without end ------------------------------------------------------------
 
 
-def _count(start: Any = 0, step: Any = 1) -> Iterator[Any]:
-    while True:
-        yield start
-        start += step
+def _in_python(endless: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any]]:
+    """What this gives, by steps in Python."""
 
+    def steps(*args: Any, **kwargs: Any) -> Iterator[Any]:
+        for value in endless(*args, **kwargs):  # noqa: UP028
+            yield value
 
-def _cycle(values: Iterable[Any]) -> Iterator[Any]:
-    kept = []
-    for value in values:
-        kept.append(value)
-        yield value
-    while kept:
-        yield from kept
-
-
-def _repeat(object: Any, times: int | None = None) -> Iterator[Any]:
-    left = times
-    while left is None or left > 0:
-        yield object
-        left = left and left - 1
+    return steps
 
 
 class _Kind(type):
@@ -244,9 +232,8 @@ class _Range(metaclass=_Kind):
 
 
 _ENDLESS: dict[Any, Callable[..., Iterator[Any]]] = {
-    itertools.count: _count,
-    itertools.cycle: _cycle,
-    itertools.repeat: _repeat,
+    kind: _in_python(kind)
+    for kind in (itertools.count, itertools.cycle, itertools.repeat)
 }
 # Steps of these are the answer's: a time limit may stop them.
 _ANSWERS = [each.__code__ for each in (*_ENDLESS.values(), _Range.__iter__)]

@@ -1,7 +1,8 @@
 """The student's process: an IPython shell that runs cells, and answers.
 
-It is started as `python -m comp551ad.exercises.grade.answering MEGABYTES`, with the pipe to
-the judge as its standard input and output, in a folder with the files that were handed in.
+It is started as `python -P -m comp551ad.exercises.grade.answering MEGABYTES FENCE`, with the
+pipe to the judge as its standard input and output, in a folder with the files that were
+handed in: none of them is imported before the shell is there (`-P`), as in a kernel.
 It knows neither witnesses nor mistakes, and decides nothing. Read by nobody else.
 """
 
@@ -10,9 +11,10 @@ import linecache
 import os
 import pkgutil
 import random
+import signal
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from gc import get_objects
 from types import CodeType, FunctionType
@@ -27,8 +29,13 @@ NOT_ALLOWED = " is not allowed in this exercise"
 # What an exercise that has to be worked out by hand may not import.
 OTHER_AUTODIFF = (
     *("autograd", "jax", "jaxlib", "torch", "tensorflow", "micrograd", "tinygrad"),
-    *("casadi", "pytensor", "numdifftools", "algopy"),
+    *("casadi", "pytensor", "numdifftools", "algopy", "sympy"),
 )
+# How another process is started, in which nothing would be forbidden.
+_STARTS_ANOTHER = {
+    *("subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn"),
+    *("os.exec", "os.spawn", "os.system"),
+}
 
 
 def main() -> None:
@@ -41,8 +48,8 @@ def main() -> None:
     _draw_the_same_every_time()
     for name in OTHER_AUTODIFF:
         sys.modules[name] = None  # type: ignore[assignment]  # imports of it fail
+    answerer = Answerer(alone=sys.argv[2] != "none")
     sys.path.insert(0, "")  # helper files beside the notebook, as in a kernel
-    answerer = Answerer()
     asked: dict[str, Callable] = {
         "apply": apply,
         "cell": answerer.cell,
@@ -57,9 +64,12 @@ def main() -> None:
 
 
 class Answerer:
-    """Runs cells in a shell as a kernel would, and hands out the functions they define."""
+    """Runs cells in a shell as a kernel would, and hands out the functions they define.
 
-    def __init__(self) -> None:
+    `alone`: all processes that can be seen are this notebook's.
+    """
+
+    def __init__(self, alone: bool) -> None:
         from IPython.core.interactiveshell import InteractiveShell
         from traitlets.config import Config
 
@@ -77,7 +87,10 @@ class Answerer:
 
         quiet = Config({"HistoryManager": {"enabled": False}})
         self.shell = Shell.instance(config=quiet)
+        self.alone = alone
         self.refused: list[tuple[FunctionType, CodeType]] = []
+        self.known: dict[tuple, str] = {}
+        sys.addaudithook(self._watch)
 
     def cell(self, source: str) -> str | None:
         """Run a cell; say in words what it raised, if it did."""
@@ -100,30 +113,52 @@ class Answerer:
         return found
 
     def _refuse(self, forbidden: tuple[str, ...]) -> None:
+        if self.alone:  # others may still do what is about to be forbidden here
+            with suppress(ProcessLookupError):
+                os.kill(-1, signal.SIGKILL)
         for room in forbidden:
             _import_all(room.rpartition(".")[0])
         functions = [each for each in get_objects() if type(each) is FunctionType]
         names = {each: f"{each.__module__}.{each.__qualname__}" for each in functions}
         ours = [each for each in functions if names[each].startswith(forbidden)]
-        known = {_gist(each): names[each] for each in ours}
+        known = {_gist(each.__code__): names[each] for each in ours}
         # The library's files under other names are still the library; what stands in the
         # notebook may be an answer that happens to be written in the same way.
         named = [each for each in functions if "<" not in each.__qualname__]
         copies = [each for each in named if each.__module__ != "__main__"]
         for function in {*ours, *copies}:
-            if name := known.get(_gist(function)):
+            if name := known.get(_gist(function.__code__)):
                 self.refused.append((function, function.__code__))
                 function.__code__ = _refusal(name, function.__code__)
+        self.known = known
+
+    def _watch(self, event: str, args: tuple) -> None:
+        """Until the next cell nothing that is known is read in again, by whatever name."""
+        if self.known and event in _STARTS_ANOTHER:
+            raise PermissionError("another process" + NOT_ALLOWED)
+        if self.known and event == "exec":
+            for code in _codes_in(args[0]):
+                name = self.known.get(_gist(code))
+                if name and "<" not in code.co_qualname:
+                    raise PermissionError(name + NOT_ALLOWED)
 
     def _allow_all(self) -> None:
+        self.known = {}
         for function, code in self.refused:
             function.__code__ = code
         self.refused.clear()
 
 
-def _gist(function: FunctionType) -> tuple:
-    code = function.__code__
-    return function.__qualname__, code.co_code, code.co_names
+def _gist(code: CodeType) -> tuple:
+    return code.co_qualname, code.co_code, code.co_names
+
+
+def _codes_in(code: CodeType) -> Iterator[CodeType]:
+    """The code of the functions in this code, and of those in them."""
+    for inner in code.co_consts:
+        if isinstance(inner, CodeType):
+            yield inner
+            yield from _codes_in(inner)
 
 
 def _import_all(name: str) -> None:

@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from ..notebooks import is_answer, is_check, marks
+from ..values import in_a_line
+from .submissions import Refused
 
 CHECK = "-check"  # a check cell's grade_id: the exercise's name and this
 Cells = list[dict[str, Any]]
@@ -36,12 +38,8 @@ class Step:
 # --- reading notebooks ----------------------------------------------------------------
 
 
-class Unreadable(Exception):
-    """A file that is no notebook; says what it is instead."""
-
-
 def read_cells(data: bytes) -> Cells:
-    """The cells of a notebook, which may come from anywhere; `Unreadable` if it is none.
+    """The cells of a notebook, which may come from anywhere; `Refused` if it is none.
 
     Of a cell its type, its source and nbgrader's metadata are kept.
     """
@@ -49,10 +47,10 @@ def read_cells(data: bytes) -> Cells:
         # In UTF-8 or UTF-16, with a byte order mark or without.
         notebook = json.loads(data)
     except (ValueError, RecursionError) as error:
-        raise Unreadable("is not JSON") from error
+        raise Refused("is not JSON") from error
     cells = notebook.get("cells") if isinstance(notebook, dict) else None
     if not isinstance(cells, list):
-        raise Unreadable("is JSON, but not a notebook of format 4")
+        raise Refused("is JSON, but not a notebook of format 4")
     try:
         return [
             {
@@ -63,7 +61,7 @@ def read_cells(data: bytes) -> Cells:
             for cell in cells
         ]
     except (AttributeError, KeyError, TypeError) as error:
-        raise Unreadable("has a cell that is no cell") from error
+        raise Refused("has a cell that is no cell") from error
 
 
 def grade_id(cell: dict[str, Any]) -> str:
@@ -118,7 +116,8 @@ def assemble(ours: Cells, theirs: Cells) -> list[Step]:
     last = {exercise_of[k]: i for i, k in enumerate(which) if k is not None}
     for i, cell in enumerate(theirs):
         if is_code(cell) and cell["source"].strip() not in checks:
-            steps.append(Step(grade_id(cell) or str(i + 1), cell["source"]))
+            label = in_a_line(grade_id(cell))[:60] or str(i + 1)
+            steps.append(Step(label, cell["source"]))
         steps += [Step(name) for name in names if last.get(name) == i]
     return steps + [Step(name) for name in names if name not in last]
 
@@ -142,8 +141,8 @@ def our_notebooks(exercises: Path, lectures: Iterable[str] = ()) -> dict[str, Ce
         if path.name[:2] in wanted:
             try:
                 cells[path.name] = read_cells(path.read_bytes())
-            except Unreadable as fault:
-                raise Unreadable(f"{path} {fault}") from fault
+            except Refused as fault:
+                raise Refused(f"{path} {fault}") from fault
     return cells
 
 

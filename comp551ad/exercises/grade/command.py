@@ -26,11 +26,11 @@ from tqdm import tqdm
 from ...extras import extra
 from ..language import VARIABLE, languages
 from ..values import in_a_line
-from .assembling import Cells, Unreadable, exercises_in, our_notebooks
+from .assembling import Cells, exercises_in, our_notebooks
 from .marking import Result
 from .reports import Course, Exercise, Graded, Roster, write_all
 from .sandbox import PACKAGE, PYTHON, Fence, Limits, course_copy
-from .submissions import Refused, Submission, submissions_in
+from .submissions import Submission, submissions_in
 
 KEPT = "results.jsonl"
 
@@ -41,16 +41,18 @@ KEPT = "results.jsonl"
 def _grade_one(task: dict, exercises: list[str], submission: Submission) -> Graded:
     """Grade one student, whatever was handed in."""
     graded = Graded(submission.student, submission.id)
-    path = os.pathsep.join([str(PACKAGE.parent), os.environ.get("PYTHONPATH", "")])
+    # An empty part of it would be the current folder.
+    paths = filter(None, [str(PACKAGE.parent), os.environ.get("PYTHONPATH")])
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         os.chmod(folder, 0o711)  # where another user runs the notebooks
         ran = subprocess.run(
-            [PYTHON, "-m", "comp551ad.exercises.grade.marking"],
+            [PYTHON, "-P", "-m", "comp551ad.exercises.grade.marking"],
             input=json.dumps(task | {"folder": folder, "files": submission.files}),
             capture_output=True,
             encoding="utf-8",
             errors="replace",
-            env=os.environ | {"PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1"},
+            env=os.environ
+            | {"PYTHONPATH": os.pathsep.join(paths), "OPENBLAS_NUM_THREADS": "1"},
             check=False,
         )
     for line in ran.stdout.splitlines():
@@ -157,17 +159,13 @@ and say --unsafe."""
 
 
 def main(chosen: argparse.Namespace) -> int:
-    """Grade a class; 1 if that can't begin."""
+    """Grade a class; 130 if that was stopped."""
     # Submissions run in processes of their own; here it is only missed in time.
     with extra("exercises", "grades"):
         import IPython  # noqa: F401
-    try:
-        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-            os.chmod(folder, 0o755)  # where another user runs the notebooks
-            return _grade_class(chosen, Path(folder))
-    except (ValueError, OSError, Unreadable, Refused) as error:
-        print(error, file=sys.stderr)
-        return 1
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        os.chmod(folder, 0o755)  # where another user runs the notebooks
+        return _grade_class(chosen, Path(folder))
 
 
 def _grade_class(chosen: argparse.Namespace, folder: Path) -> int:

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePath
+from typing import Any
 
 from ..catalogue import catalogue
 from ..checking import Verdict, judge
@@ -24,20 +25,22 @@ from ..values import in_a_line
 from .answering import NOT_ALLOWED, limit
 from .assembling import (
     Step,
-    Unreadable,
     assemble,
     exercises_in,
     notebooks_in,
     read_cells,
 )
 from .sandbox import Fence, Limits
-from .submissions import Files, save
+from .submissions import Files, Refused, save
 from .wire import Peer, Remote, Stopped
 
 # The first step may take this long: Python, NumPy and the course are imported in it.
 STARTING_SECONDS = 60.0
 # An answer that was worked out by a formula agrees to so much, differences don't.
 EXACT = 1e-12
+# Of what a student's names and errors say, no table and no page gets more.
+MOST_CHARACTERS = 2_000
+MOST_PROBLEMS = 50
 
 
 @dataclass(frozen=True)
@@ -105,7 +108,8 @@ def _result(peer: Peer, exercise: Exercise, seconds: float) -> Result:
     if peer.gone:  # which `judge` took for an error of the answer's own
         raise peer.gone
     found = in_a_line("; ".join(verdict.mistakes))
-    return Result(exercise.name, verdict.status, found, verdict.says)
+    says = [line[:MOST_CHARACTERS] for line in verdict.says]
+    return Result(exercise.name, verdict.status, found, says)
 
 
 def _verdict(exercise: Exercise, answer: Callable, seconds: float) -> Verdict:
@@ -143,13 +147,10 @@ def student(
     """Mark what one student handed in; yield each result, and each problem in words.
 
     A student's file is that one of our notebooks with whose two digits its name begins.
-    Notebooks are saved in the folder's `theirs/`, what they read in its `given/`.
+    All files are saved in the folder's `given/`: a notebook finds what lay beside it.
     """
     saved, refused = save(files, folder / "given")
     notebooks = [name for name in saved if name.lower().endswith(".ipynb")]
-    for name in notebooks:
-        (folder / "theirs" / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / "given" / name).rename(folder / "theirs" / name)
     handed_in: dict[str, str] = {}
     for our in names:
         several = [n for n in notebooks if PurePath(n).name[:3] == our[:3]]
@@ -172,15 +173,13 @@ def student(
         status = "not handed in"
         if our in handed_in:
             status = "missing"
-            path = Path(handed_in[our])
-            given = folder / "given" / path.parent  # what lay beside the notebook
-            given.mkdir(parents=True, exist_ok=True)
+            path = folder / "given" / handed_in[our]
             try:
-                theirs = read_cells((folder / "theirs" / path).read_bytes())
-            except Unreadable as fault:
+                theirs = read_cells(path.read_bytes())
+            except Refused as fault:
                 yield f"{our} {fault}"
             else:
-                found = mark(assemble(ours, theirs), given, fence, limits, number)
+                found = mark(assemble(ours, theirs), path.parent, fence, limits, number)
                 yield from (f"{our}: {x}" if isinstance(x, str) else x for x in found)
                 continue
         yield from (Result(exercise, status) for exercise in exercises_in(ours))
@@ -195,10 +194,19 @@ def main() -> None:
     limit(2 * limits.megabytes, len(names) * limits.notebook_seconds)
     fence = Fence(**task["fence"] | {"course": Path(task["fence"]["course"])})
     folder, exercises = Path(task["folder"]), Path(task["exercises"])
+    problems = 0
     for found in student(
         task["files"], folder, exercises, names, fence, limits, task["number"]
     ):
-        told = found if isinstance(found, str) else asdict(found)
+        told: Any = found
+        if isinstance(found, Result):
+            told = asdict(found)
+        elif (problems := problems + 1) > MOST_PROBLEMS:
+            continue
+        elif problems == MOST_PROBLEMS:
+            told = "and so on"
+        else:
+            told = in_a_line(found, 300)
         print(json.dumps(told), flush=True)
 
 

@@ -88,15 +88,13 @@ class Course:
             raise ValueError(
                 f"--course: got {path}, expected a TOML file; {error}"
             ) from error
-        known = {
-            "points": {name for e in exercises for name in (e.name, e.lecture)},
-            "late": {"per_day", "free_days", "days"},
-        }
-        unknown = [name for name in told if name not in (*known, "assignment")]
-        for table, names in known.items():
-            unknown += [
-                f"{table}.{name}" for name in told.get(table, {}).keys() - names
-            ]
+        known = {"assignment", "late.per_day", "late.free_days", "late.days"}
+        known |= {f"points.{n}" for e in exercises for n in (e.name, e.lecture)}
+        named = []
+        for name, value in told.items():
+            inner = value if isinstance(value, dict) else None
+            named += [name] if inner is None else [f"{name}.{n}" for n in inner]
+        unknown = [name for name in named if name not in known]
         if unknown:
             raise ValueError(
                 f"--course: got {', '.join(unknown)}, expected [points] of exercises that "
@@ -133,7 +131,8 @@ class Course:
 # --- an LMS's own table ---------------------------------------------------------------
 
 _IDS = ("ID", "Identifier")
-_NAMES = ("Email address", "SIS Login ID", "SIS User ID", "Full name", "Student")
+# The first two are what people call themselves: anybody's else, too.
+_NAMES = ("Full name", "Student", "Email address", "SIS Login ID", "SIS User ID")
 
 
 @dataclass
@@ -166,19 +165,22 @@ class Roster:
             )
         return cls(path.name, header, rows)
 
-    @property
-    def is_moodle(self) -> bool:
-        return "Identifier" in self.header
-
     @cached_property
     def _by_name(self) -> dict[str, dict[str, str]]:
-        """The rows by all that a student may be called by, the LMS's own ids last."""
-        named = {
+        """The rows by all that a student may be called by, the LMS's own ids last.
+
+        What two of a column are called is nobody's.
+        """
+        named: dict[str, dict[str, str]] = {}
+        for column in (*_NAMES, *_IDS):
             # Moodle's identifier is "Participant 4711".
-            (row.get(column) or "").removeprefix("Participant "): row
-            for column in (*_NAMES, *_IDS)
-            for row in self.rows
-        }
+            names = [
+                (row.get(column) or "").removeprefix("Participant ")
+                for row in self.rows
+            ]
+            many = Counter(names)
+            pairs = zip(names, self.rows, strict=True)
+            named |= {name: row if many[name] == 1 else {} for name, row in pairs}
         return named | {"": {}}
 
     def row_of(self, graded: Graded) -> dict[str, str]:
@@ -198,13 +200,14 @@ class Roster:
         everyone: Iterable[Graded],
     ) -> None:
         """Write it with the totals in their column, for the LMS to import."""
-        column = "Grade" if self.is_moodle else course.assignment
+        column = "Grade" if "Identifier" in self.header else course.assignment
         header = self.header if column in self.header else [*self.header, column]
         for row in self.rows:
             if (row.get("Student") or "").strip() == "Points Possible":
                 row[column] = f"{course.out_of:g}"
         for graded in everyone:
-            self.row_of(graded)[column] = f"{totals[graded.student]:g}"
+            if row := self.row_of(graded):
+                row[column] = f"{totals[graded.student]:g}"
         # Its other cells go back to the LMS as they came from it.
         path = folder / f"import_{self.name}"
         with open(path, "w", encoding="utf-8", newline="") as file:
@@ -236,6 +239,8 @@ def write_all(
         points = [_points(graded, exercise) for exercise in course.exercises]
         late = course.late_days(graded, emails[who]) or ""
         problems = graded.problems + [_SAME_ID] * (ids[graded.id] > 1)
+        if roster and not roster.row_of(graded):
+            problems.append(_NO_ROW)
         summary = [late, totals[who], course.out_of, "; ".join(problems)]
         grades.append([who, graded.id, emails[who], *points, *summary])
         for e, earned in zip(course.exercises, points, strict=True):
@@ -281,6 +286,7 @@ def _file_name(graded: Graded) -> str:
 
 
 _SAME_ID = "another submission has the same id, and the LMS's table takes one of them"
+_NO_ROW = "no row of the roster is this student's alone: hand the total in by hand"
 _BEGINS_FORMULA = ("=", "+", "-", "@")
 _MARKS = {"passed": "✓", "not yet": "✗", "not attempted": "○"}
 _STYLE = """body{font:16px/1.5 sans-serif;max-width:50em;margin:2em auto;padding:0 1em}

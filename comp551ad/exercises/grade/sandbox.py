@@ -105,8 +105,8 @@ class Fence:
     def _start(
         self, given: Path, work: Path, limits: Limits, user: int
     ) -> subprocess.Popen[bytes]:
-        program = ["-m", "comp551ad.exercises.grade.answering", str(limits.megabytes)]
-        command = [PYTHON, *program]
+        program = ["-P", "-m", "comp551ad.exercises.grade.answering"]
+        command = [PYTHON, *program, str(limits.megabytes), self.kind]
         settings: dict = {"env": {}}
         if self.kind == "bubblewrap":
             command = [*self._wrapped(given), *command]

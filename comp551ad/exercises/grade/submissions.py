@@ -36,7 +36,7 @@ _CANVAS = re.compile(r"(?P<name>[^_]+)(?:_LATE)?_(?P<id>\d+)_\d+_(?P<file>.+)")
 Files = list[tuple[str, str]]  # what the student calls each, and its path
 
 
-class Refused(Exception):
+class Refused(ValueError):
     """A file that isn't read; says why."""
 
 
