@@ -577,6 +577,7 @@ def graded(tmp_path_factory, listener, sandboxed):
     renamed = "handed in/02_derivatives (1).ipynb"
     hand_in(everyone, "renamed, with a byte order mark", f"\ufeff{text}", renamed)
     (everyone / "empty").mkdir()
+    (everyone / os.fsdecode(b"nobody's \xff")).touch()
     (everyone / "link to a file").mkdir()
     (everyone / "link to a file" / NAME).symlink_to(ROOT / "solutions" / NAME)
     (everyone / "link to a folder").symlink_to(ROOT / "solutions")
@@ -688,6 +689,7 @@ def test_details_name_the_mistake_and_the_forbidden(graded):
 
 def test_names_are_in_the_output_folder_alone(graded):
     rows, ran, folder = graded
+    assert (folder / "out/not_graded.txt").read_text() == "nobody's \\udcff\n"
     assert not [name for name in rows if name in ran.stdout + ran.stderr]
     pages = [
         path.read_text("utf-8") for path in (folder / "out/feedback").glob("*.html")

@@ -13,7 +13,6 @@ JupyterLab and is imported where it is needed.
 import argparse
 import os
 import re
-import time
 from collections import Counter
 from collections.abc import Iterator
 from copy import deepcopy
@@ -142,9 +141,9 @@ def exercises_from(solutions: Path) -> dict[str, str]:
 def write_exercises(solutions: Path, exercises: Path) -> tuple[list[str], list[Path]]:
     """Write `exercises/` anew; return what was written, and what was put aside before.
 
-    A notebook in which anything reads otherwise is put aside: an older solution made it, or
-    somebody worked in it. One that was only run is written over. Nothing is written if a
-    single solved notebook has a fault.
+    Whatever was there and reads otherwise is put aside: an older solution made it, or
+    somebody ran it or worked in it. Nothing is written if a single solved notebook has a
+    fault.
     """
     written, aside = [], []
     due = exercises_from(solutions)
@@ -152,38 +151,20 @@ def write_exercises(solutions: Path, exercises: Path) -> tuple[list[str], list[P
     for name, text in due.items():
         path = Path(exercises) / name
         if os.path.lexists(path):
-            if path.is_file() and path.read_bytes() == text.encode():
+            if path.is_file() and path.read_text("utf-8", errors="replace") == text:
                 continue
-            if not _has_only_what_is_in(text, path):
-                aside.append(put_aside(path))
+            aside.append(put_aside(path))
         path.write_text(text, encoding="utf-8", newline="\n")
         written.append(name)
     return written, aside
 
 
 def put_aside(path: Path) -> Path:
-    """Give a file a name of its own, which says when; return where it is now."""
-    name = f"{path.name}.older-{time.strftime('%Y%m%d-%H%M%S')}"
-    others = (path.with_name(f"{name}-{number}") for number in count(2))
-    aside = path.with_name(name)
-    while os.path.lexists(aside):
-        aside = next(others)
+    """Give a file a name of its own; return where it is now."""
+    names = (path.with_name(f"{path.name}.older-{number}") for number in count(1))
+    aside = next(name for name in names if not os.path.lexists(name))
     os.replace(path, aside)
     return aside
-
-
-def _has_only_what_is_in(due: str, path: Path) -> bool:
-    """Would no cell be lost if the notebook that is due took a file's place?"""
-    import nbformat
-
-    try:
-        theirs = nbformat.read(path, as_version=4).cells
-        words = {(cell.cell_type, cell.source.strip()) for cell in theirs}
-    except Exception:  # nbformat raises this and that
-        return False
-    ours = nbformat.reads(due, as_version=4).cells
-    known = {(cell.cell_type, cell.source.strip()) for cell in ours}
-    return all(not text or (kind, text) in known for kind, text in words)
 
 
 # --- the command ----------------------------------------------------------------------
@@ -204,7 +185,7 @@ def main(chosen: argparse.Namespace) -> int:
     for name in written:
         print(f"written: {name}")
     for path in aside:
-        print(f"what stood there is put aside, as some cells read otherwise: {path}")
+        print(f"what stood there is put aside, as it reads otherwise: {path}")
     if not written:
         print("the exercises are what the solutions make")
     return 0

@@ -121,22 +121,24 @@ class Answerer:
         functions = [each for each in get_objects() if type(each) is FunctionType]
         names = {each: f"{each.__module__}.{each.__qualname__}" for each in functions}
         ours = [each for each in functions if names[each].startswith(forbidden)]
-        known = {_gist(each.__code__): names[each] for each in ours}
+        known = {_gist(each): names[each] for each in ours}
         # The library's files under other names are still the library; what stands in the
         # notebook may be an answer that happens to be written in the same way.
         named = [each for each in functions if "<" not in each.__qualname__]
         copies = [each for each in named if each.__module__ != "__main__"]
         for function in {*ours, *copies}:
-            if name := known.get(_gist(function.__code__)):
+            if name := known.get(_gist(function)):
                 self.refused.append((function, function.__code__))
                 function.__code__ = _refusal(name, function.__code__)
         self.known = known
 
     def _watch(self, event: str, args: tuple) -> None:
         """Until the next cell nothing that is known is read in again, by whatever name."""
-        if self.known and event in _STARTS_ANOTHER:
+        if not self.known:
+            return
+        if event in _STARTS_ANOTHER:
             raise PermissionError("another process" + NOT_ALLOWED)
-        if self.known and event == "exec":
+        if event == "exec":
             for code in _codes_in(args[0]):
                 name = self.known.get(_gist(code))
                 if name and "<" not in code.co_qualname:
@@ -149,8 +151,12 @@ class Answerer:
         self.refused.clear()
 
 
-def _gist(code: CodeType) -> tuple:
-    return code.co_qualname, code.co_code, code.co_names
+def _gist(function: FunctionType | CodeType) -> tuple:
+    """What a function is called and does; its wrappers' code is that of many."""
+    if isinstance(function, CodeType):
+        return function.co_qualname, function.co_code, function.co_names
+    code = function.__code__
+    return function.__qualname__, code.co_code, code.co_names
 
 
 def _codes_in(code: CodeType) -> Iterator[CodeType]:

@@ -188,7 +188,7 @@ def _grade_class(chosen: argparse.Namespace, folder: Path) -> int:
     try:
         with open(chosen.out / KEPT, "a", encoding="utf-8") as kept:
             for graded in tqdm(rows, total=len(todo), unit="student"):
-                kept.write(json.dumps(asdict(graded)) + "\n")
+                kept.write("\n" + json.dumps(asdict(graded)))
                 kept.flush()
                 everyone.append(graded)
     except KeyboardInterrupt:
@@ -197,7 +197,8 @@ def _grade_class(chosen: argparse.Namespace, folder: Path) -> int:
     finally:
         write_all(chosen.out, everyone, course, roster)
     if nobodys:  # without their names, which may be people's
-        (chosen.out / "not_graded.txt").write_text("\n".join(nobodys) + "\n", "utf-8")
+        text = "".join(f"{name}\n" for name in nobodys)
+        (chosen.out / "not_graded.txt").write_text(text, "utf-8", "backslashreplace")
         print(f"{len(nobodys)} files are nobody's: see not_graded.txt", file=sys.stderr)
     return 0
 
@@ -231,16 +232,17 @@ def _refuse_folder(chosen: argparse.Namespace) -> None:
 
 def _resumed(out: Path, exercises: set[str]) -> list[Graded]:
     """Make the output folder; return whom an earlier run has graded already."""
-    kept = out / KEPT
-    everyone = []
     out.mkdir(parents=True, exist_ok=True)
-    lines = kept.read_text(encoding="utf-8").split("\n") if kept.exists() else []
-    whole = [line for line in lines if line.endswith("}")]
-    for row in map(json.loads, whole):
+    kept = out / KEPT
+    kept.touch()
+    everyone = []
+    for line in kept.read_text(encoding="utf-8").splitlines():
+        try:
+            row = json.loads(line)
+        except ValueError:  # what a killed run was writing
+            continue
         if row["results"].keys() != exercises:
             raise ValueError(f"out: {kept} is of other notebooks; name another folder")
         results = {name: Result(**r) for name, r in row["results"].items()}
         everyone.append(Graded(**row | {"results": results}))
-    # What was half written is gone from here on.
-    kept.write_text("".join(f"{line}\n" for line in whole), encoding="utf-8")
     return everyone
