@@ -1112,7 +1112,7 @@ def test_a_run_that_was_killed_goes_on(submitted, tmp_path, sandboxed):
     shutil.rmtree(tmp_path / "all" / "zoe")  # she is not graded again: it can't be
     kept.write_text(first.replace("pull_back", "grad_W"))
     assert "is of other notebooks" in submitted("--resume")[1]
-    kept.write_text(first + '{"student": "ann", "resu')
+    kept.write_text(first + '\n{"student": "ann", "resu')
     assert submitted("--resume")[0] == 0
     rows = rows_in(tmp_path / "out")
     assert {name: points(row) for name, row in rows.items()} == {
