@@ -150,7 +150,7 @@ def go(player, step):
 
 
 def node(player, key):
-    return player.locator(f'[data-node="{key}"]')
+    return player.locator(f'.c5-node[data-row="{int(key[1:]) - 1}"]')
 
 
 def row(player, k):
@@ -448,7 +448,7 @@ def test_a_click_on_a_node_opens_its_derivation_and_escape_closes_it(player):
     expect(card).to_contain_text("✓ Moving a₅ alone by a little gives −0.5985.")
     player.page.keyboard.press("Escape")
     expect(card).to_be_hidden()
-    assert player.page.evaluate("document.activeElement.dataset.node") == "a5"
+    assert player.page.evaluate("document.activeElement.dataset.row") == "4"
     node(player, "a1").focus()
     player.page.keyboard.press("Enter")
     expect(card).to_contain_text("Where ā₁ comes from")
