@@ -20,7 +20,7 @@ function startPlayer(root, spec, place = 0, connect = null) {
   const several = givenPanels.length > 1;
   let [program, panels, views, columns, cells] = [given, givenPanels, [], [], []];
   let share = () => {};
-  let [hover, open, said, heard, size] = [-1, -1, "", "", ""];
+  let [hover, open, said, size] = [-1, -1, "", ""];
 
   // -- what never changes
 
@@ -34,8 +34,7 @@ function startPlayer(root, spec, place = 0, connect = null) {
       writeSoon();
       picture.now();
     },
-    said: () => heard,
-    waits: () => quiz.asks(bar.step),
+    waits: () => quiz.asks(bar.step()),
     answer: () => quiz.giveUp(),
     takesKey,
     playing: () => share(),
@@ -56,7 +55,7 @@ function startPlayer(root, spec, place = 0, connect = null) {
     typed,
     button("button", "Reset", () => load(given)),
     copier("Copy link", linkHere, { hidden: !ownsAddress }),
-    copier("Copy as Python", () => pythonOf(program, inputs.at, panels)),
+    copier("Copy as Python", () => pythonOf(program, inputs.at(), panels)),
   );
   const group = (name, label, ...parts) =>
     make(name, { role: "group", "aria-label": label, tabindex: 0 }, ...parts);
@@ -94,9 +93,9 @@ function startPlayer(root, spec, place = 0, connect = null) {
     const wanted = passes ?? (other === given ? givenPanels : panels.map(lastOf));
     program = other;
     inputs.load(program, at);
-    const values = run(program, inputs.at);
+    const values = run(program, inputs.at());
     panels = wanted.map((one) => new Panel(program, one, inputs.entryOf));
-    for (const panel of panels) panel.at(inputs.at, values, 0, false);
+    for (const panel of panels) panel.at(inputs.at(), values, 0, false);
     [hover, open] = [-1, -1];
     if (document.activeElement !== typed) typed.value = program.typed;
     complain();
@@ -109,19 +108,19 @@ function startPlayer(root, spec, place = 0, connect = null) {
   function readTyped(text) {
     if (text === program.typed.trim()) return;
     const other = text === given.typed.trim() ? given : parse(text);
-    const old = new Map(inputsOf(program).map((i, k) => [program.rows[i].name, inputs.at[k]]));
+    const old = new Map(inputsOf(program).map((i, k) => [program.rows[i].name, inputs.at()[k]]));
     const at = inputsOf(other).map((i, k) => {
       const both = [old.get(other.rows[i].name), other.inputs[k]];
       return both.every(isNumber) ? both[0] : both[1];
     });
-    load(other, { at, step: bar.step });
+    load(other, { at, step: bar.step() });
   }
 
   // Others, for another try.
   function newInputs() {
     if (program.fixed) return;
     const random = () => Math.round((Math.random() * 4 - 2) * 20) / 20 || 0.5;
-    inputs.replace(inputs.at.map((x) => elementwise(random, [x])));
+    inputs.replace(inputs.at().map((x) => elementwise(random, [x])));
     writeSoon();
     picture.now();
   }
@@ -133,7 +132,7 @@ function startPlayer(root, spec, place = 0, connect = null) {
       const select = menu("Which derivative", choicesOf(panel), () => {
         const chosen = views.map((view) => view.select.value.split(":"));
         const passes = chosen.map(([mode, about]) => passFor(program, mode, Number(about)));
-        load(program, { at: inputs.at, passes, step: bar.step });
+        load(program, { at: inputs.at(), passes, step: bar.step() });
         views[k].select.focus();
       });
       select.value = `${panel.mode}:${panel.about}`;
@@ -213,10 +212,10 @@ function startPlayer(root, spec, place = 0, connect = null) {
 
   function paint() {
     if (!views.length) return;
-    const values = run(program, inputs.at);
-    const at = (asking) => panels.forEach((one) => one.at(inputs.at, values, bar.step, asking));
+    const values = run(program, inputs.at());
+    const at = (asking) => panels.forEach((one) => one.at(inputs.at(), values, bar.step(), asking));
     at(false);
-    const asking = quiz.asks(bar.step);
+    const asking = quiz.asks(bar.step());
     if (asking) at(true);
     columns.forEach(([panel, what], k) => {
       const look = lookOf(what);
@@ -238,12 +237,12 @@ function startPlayer(root, spec, place = 0, connect = null) {
     quiz.paint(asking);
     says.hidden = !quiz.box.hidden;
     light(hover);
-    const key = `${bar.step}:${asking}`;
+    const key = `${bar.step()}:${asking}`;
     if (said !== key) {
       said = key;
       const lines = views.flatMap((view) => view.lines.map(({ textContent }) => textContent));
-      heard = asking ? "" : lines.filter(Boolean).join(" ");
-      setText(live, `Step ${bar.step + 1}. ${heard}`);
+      const found = asking ? "" : lines.filter(Boolean).join(" ");
+      setText(live, `Step ${bar.step() + 1}. ${found}`);
       const { nodes } = panels.at(-1).step;
       mark("c5-lit", nodes, code);
       mark("c5-now", nodes, table);
@@ -377,7 +376,7 @@ function startPlayer(root, spec, place = 0, connect = null) {
     const { key, target } = event;
     if (key === "Escape" && open >= 0) show(open);
     else if ((key === "Enter" || key === " ") && target.matches("g")) show(rowOf(event));
-    else if (/^[1-9]$/.test(key) && quiz.asks(bar.step)) quiz.pick(Number(key) - 1);
+    else if (/^[1-9]$/.test(key) && quiz.asks(bar.step())) quiz.pick(Number(key) - 1);
     else return false;
     return true;
   }
@@ -394,9 +393,12 @@ function startPlayer(root, spec, place = 0, connect = null) {
     const state = new URLSearchParams({
       player: place,
       ...(program === given ? {} : { f: program.typed }),
-      in: inputs.at.map((x, k) => inputText(x, program.inputs[k])).join(","),
+      in: inputs
+        .at()
+        .map((x, k) => inputText(x, program.inputs[k]))
+        .join(","),
       d: panels.map(({ mode, about }) => `${mode}:${about}`).join(","),
-      step: bar.step + 1,
+      step: bar.step() + 1,
     });
     history.replaceState(null, "", `#${state}`);
   }
@@ -419,7 +421,7 @@ function startPlayer(root, spec, place = 0, connect = null) {
       const step = Number(state.get("step"));
       expect(Number.isInteger(step), "step");
       load(other, { at: read, passes, step: step - 1 });
-      expect(step === bar.step + 1, "step");
+      expect(step === bar.step() + 1, "step");
     } catch (error) {
       if (!(error instanceof TypingError)) throw error;
       load(given);
@@ -436,19 +438,19 @@ function startPlayer(root, spec, place = 0, connect = null) {
       (text) => enter(text || given.typed),
     ],
     inputs: [namedInputs, takeInputs],
-    step: [() => bar.step, bar.go],
+    step: [bar.step, bar.go],
     predicting: [quiz.isOn, quiz.turn],
-    playing: [() => bar.playing, (on) => (on ? bar.play() : bar.pause())],
+    playing: [bar.isPlaying, (on) => (on ? bar.play() : bar.pause())],
     score: [quiz.score, () => {}],
   };
   function namedInputs() {
-    const named = inputsOf(program).map((i, k) => [program.rows[i].name, nested(inputs.at[k])]);
+    const named = inputsOf(program).map((i, k) => [program.rows[i].name, nested(inputs.at()[k])]);
     return Object.fromEntries(named);
   }
   function takeInputs(numbers) {
     const taken = inputsOf(program).map((i, k) => {
       const { name } = program.rows[i];
-      return name in numbers ? array(numbers[name], shapeOf(inputs.at[k]), name) : inputs.at[k];
+      return name in numbers ? array(numbers[name], shapeOf(inputs.at()[k]), name) : inputs.at()[k];
     });
     inputs.replace(taken);
   }

@@ -232,15 +232,15 @@ function makeQuiz(host) {
     forget();
     // To the next question, or the first one.
     const all = [...host.panel().steps.keys()];
-    const order = [...all.slice(bar.step), ...all.slice(0, bar.step)];
-    bar.go((on ? order.find(questionAt) : null) ?? bar.step);
+    const order = [...all.slice(bar.step()), ...all.slice(0, bar.step())];
+    bar.go((on ? order.find(questionAt) : null) ?? bar.step());
   }
 
   // act(entry) answers the open question; the entry is what has been tried at this step.
   function judge(act) {
     if (!question) return;
-    if (!answers.has(bar.step)) answers.set(bar.step, { tried: [], verdict: "" });
-    const entry = answers.get(bar.step);
+    if (!answers.has(bar.step())) answers.set(bar.step(), { tried: [], verdict: "" });
+    const entry = answers.get(bar.step());
     if (entry.solved) return;
     act(entry);
     host.paint();
@@ -271,7 +271,7 @@ function makeQuiz(host) {
   }
   // Other numbers, and the question is open again.
   function newInputs() {
-    answers.delete(bar.step);
+    answers.delete(bar.step());
     host.newInputs();
   }
   // Right at the first try, and answered.
@@ -281,13 +281,13 @@ function makeQuiz(host) {
   }
 
   function paint(asking) {
-    const entry = answers.get(bar.step);
+    const entry = answers.get(bar.step());
     const solved = Boolean(entry?.solved);
     box.hidden = !on || !(asking || solved);
     toggle.classList.toggle("c5-on", on);
     const [right, all] = score();
     setText(scored, all ? `${right} of ${all} right at the first try` : "nothing answered yet");
-    question = box.hidden ? null : questionAt(bar.step);
+    question = box.hidden ? null : questionAt(bar.step());
     if (question) paintQuestion(question, entry, solved);
   }
   function paintQuestion({ ask, answer, ...all }, entry, solved) {
@@ -300,7 +300,7 @@ function makeQuiz(host) {
     reveal.hidden = solved;
     setText(verdict, entry?.verdict ?? "");
     setClass(verdict, `c5-verdict ${!solved ? "c5-bad" : entry.right ? "c5-ok" : ""}`);
-    const key = `${bar.step}:${all.choices.map((one) => one.text)}`;
+    const key = `${bar.step()}:${all.choices.map((one) => one.text)}`;
     if (key !== shown) {
       shown = key;
       field.value = "";
