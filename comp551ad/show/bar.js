@@ -4,6 +4,13 @@
 
 const PACE = 1300; // milliseconds a step
 
+// What JSON lacks is written {s: shape, d: entries}: arrays, nan and infinity.
+function revived(key, x) {
+  if (!Array.isArray(x?.s)) return x;
+  const array = Object.assign(Float64Array.from(x.d, Number), { shape: x.s });
+  return x.s.length ? array : array[0];
+}
+
 // ------------------------------------------------------------------ small things
 
 // make("p.c5-note", { title: "…", click: act }, ...parts): an element; attributes may be left out,

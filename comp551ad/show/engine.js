@@ -515,24 +515,7 @@ function valueTree(program, i) {
 
 // ------------------------------------------------------------------ what Python wrote
 
-function readData(x) {
-  if (!x?.s) return Number(x);
-  return Object.assign(Float64Array.from(x.d, Number), { shape: x.s });
-}
-
-// Arrays inside parameters, constants and rules become the runtime's.
-function readDeep(x) {
-  if (Array.isArray(x)) return x.map(readDeep);
-  if (x === null || typeof x !== "object") return x;
-  if (Array.isArray(x.s)) return readData(x);
-  const read = Object.fromEntries(Object.entries(x).map(([key, y]) => [key, readDeep(y)]));
-  if (typeof read.c === "string") read.c = Number(read.c);
-  return read;
-}
-
 // A program as `program_of` wrote it, ready to run.
 function readProgram(data) {
-  const rows = data.rows.map((row) => ({ ...readDeep(row), at: undefined }));
-  const inputs = inputsOf(data).map((i) => readData(data.rows[i].at));
-  return { ...data, rows, inputs, names: null };
+  return { ...data, inputs: inputsOf(data).map((i) => data.rows[i].at), names: null };
 }

@@ -16,7 +16,7 @@ function startPlayer(root, spec, place = 0, connect = null) {
   const given = readProgram(spec.program);
   given.names = spec.names === "names" ? given.rows.map((row) => row.name ?? null) : null;
   given.typed = asTyped(given);
-  const givenPanels = spec.panels.map((one) => ({ ...one, seed: readData(one.seed) }));
+  const givenPanels = spec.panels;
   const several = givenPanels.length > 1;
   let [program, panels, views, columns, cells] = [given, givenPanels, [], [], []];
   let share = () => {};

@@ -8,7 +8,7 @@ function startAll(css) {
   waiting.forEach((root, place) => {
     const script = root.querySelector(data);
     if (!script) return;
-    const spec = JSON.parse(script.textContent);
+    const spec = JSON.parse(script.textContent, revived);
     // One of another kind, or of other operations, has a script of its own.
     if (!(spec.kind in KINDS) || spec.needs?.some((name) => !(name in TABLE))) return;
     root.replaceChildren(make("style", css));

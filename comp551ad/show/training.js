@@ -156,7 +156,7 @@ function makeCurves(label, names) {
 
 function startTraining(root, spec) {
   const { gradients, cost, scores } = root.programs;
-  const [X0, Y, W0, V0] = [spec.X, spec.Y, spec.W, spec.V].map(readData);
+  const { X: X0, Y, W: W0, V: V0 } = spec;
   const [N, D] = X0.shape;
   const C = Y.shape[1];
   const names = ["cost", "‖dW‖", "‖dV‖"];

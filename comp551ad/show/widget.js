@@ -35,6 +35,6 @@ function connectTo(model) {
 function render({ model, el }) {
   const root = make("div.c5-stepper");
   el.append(root);
-  const spec = model.get("spec");
+  const spec = JSON.parse(JSON.stringify(model.get("spec")), revived);
   KINDS[spec.kind](root, spec, 0, connectTo(model));
 }
