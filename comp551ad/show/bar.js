@@ -126,11 +126,10 @@ function makeBar(root, move) {
     Next: pausing(() => (waits() ? move.answer() : go(step + 1))),
     Last: pausing(() => go(last())),
   };
-  const buttons = Object.entries(acts).map(([name, act]) => button("button", name, act));
+  const [first, back, next, end] = Object.entries(acts).map((act) => button("button", ...act));
   const slide = slider("Step", { min: 0, input: pausing(() => go(Number(slide.value))) });
   const count = make("span.c5-count");
-  const bar = make("div.c5-row.c5-bar", ...buttons, slide, count);
-  buttons[1].after(toggle);
+  const bar = make("div.c5-row.c5-bar", first, back, toggle, next, end, slide, count);
 
   function go(wanted) {
     step = Math.max(0, Math.min(last(), wanted));
@@ -139,8 +138,6 @@ function makeBar(root, move) {
     slide.value = step;
     slide.setAttribute("aria-valuetext", `${step + 1} of ${last() + 1}`);
     setText(count, `${step + 1} / ${last() + 1}`);
-    // Only dimmed, not disabled: a disabled button would lose the keyboard's focus.
-    buttons.forEach((one, k) => one.classList.toggle("c5-end", step === (k < 2 ? 0 : last())));
   }
   function onwards() {
     if (!waits()) go(step === last() ? 0 : step + 1);
