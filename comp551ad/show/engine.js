@@ -200,7 +200,7 @@ function simplified(tree) {
 function passOver(program, mode, about, seed) {
   const kind = mode === "reverse" ? "adjoint" : "tangent";
   const terms = termsOf(program, mode);
-  const start = { c: seed ?? 1, word: ndimOf(seed ?? 1) ? "seed" : undefined };
+  const start = { c: seed, word: ndimOf(seed) ? "seed" : undefined };
   const trees = terms.map((own, i) =>
     sumOf([...(i === about ? [start] : []), ...own.map((term) => term.tree)]),
   );

@@ -187,7 +187,6 @@ function startPlayer(root, spec, place = 0, connect = null) {
   // -- the room that there is
 
   function fit() {
-    if (!views.length) return;
     const isNarrow = root.clientWidth <= NARROW;
     root.classList.toggle("c5-stacked", several || isNarrow);
     const top = main.getBoundingClientRect().top - root.getBoundingClientRect().top;
@@ -211,7 +210,6 @@ function startPlayer(root, spec, place = 0, connect = null) {
   // -- one picture
 
   function paint() {
-    if (!views.length) return;
     const values = run(program, inputs.at());
     const at = (asking) => panels.forEach((one) => one.at(inputs.at(), values, bar.step(), asking));
     at(false);
@@ -244,11 +242,9 @@ function startPlayer(root, spec, place = 0, connect = null) {
       const found = asking ? "" : lines.filter(Boolean).join(" ");
       setText(live, `Step ${bar.step() + 1}. ${found}`);
       const { nodes } = panels.at(-1).step;
-      mark("c5-lit", nodes, code);
-      mark("c5-now", nodes, table);
-      const current = [...graphs.children, table].map((box) => [box, ".c5-current, .c5-now"]);
-      for (const [box, name] of [...current, [code, ".c5-lit"]])
-        bringIntoView(box, box.querySelector(name));
+      for (const box of [code, table]) mark("c5-now", nodes, box);
+      for (const box of [...graphs.children, code, table])
+        bringIntoView(box, box.querySelector(".c5-current, .c5-now"));
     }
     share();
   }
@@ -313,40 +309,26 @@ function startPlayer(root, spec, place = 0, connect = null) {
     );
   }
 
-  // The derivation of a node: rule, terms, numbers, witness.
+  // The derivation of a node, once it is known: rule, terms, numbers.
   function paintCard() {
     const panel = panels.at(-1);
-    const { env, kind, step, program, isReverse } = panel;
+    const { env, kind } = panel;
     const i = open;
-    const isKnown = panel.has(kind, i);
-    const value = panel.has("value", i) ? ` = ${valueText(env.value[i])}` : "";
-    setText(where, `Where ${panel.derivative(i)} comes from`);
-    story.replaceChildren(make("p", panel.equation(i) + value));
-    if (quiz.isOn() && !isKnown) {
-      const isAsked = step.nodes.includes(i);
-      story.append(make("p", isAsked ? "That is the question." : "It comes at a later step."));
-      return;
-    }
+    const derivative = panel.derivative(i);
+    setText(where, `Where ${derivative} comes from`);
+    if (!panel.has(kind, i)) return story.replaceChildren("It comes at a later step.");
     const terms = panel.terms[i].filter(({ tree }) => tree !== ZERO);
     const items = terms.map((term) => {
       const { text, filled, x } = panel.worth(term.tree);
       const ends = [filled, valueText(x)].filter(Boolean).join(" = ");
-      return make(
-        "li",
-        `${isReverse ? "from" : "along"} ${panel.value(term.node)}: ${text}`,
-        make("div", isKnown ? `= ${ends}` : ""),
-      );
+      const way = `${panel.isReverse ? "from" : "along"} ${panel.value(term.node)}`;
+      return make("li", `${way}: ${text}`, make("div", `= ${ends}`));
     });
-    const derivative = isKnown ? ` = ${valueText(env[kind][i])}` : "";
-    const { mark, text, look } = panel.check(i);
-    const moved = isReverse ? panel.value(i) : program.rows[panel.about].name;
-    story.append(
-      make("p", `${panel.derivative(i)}: ${panel.why(i)}.`),
+    story.replaceChildren(
+      make("p", `${panel.equation(i)} = ${valueText(env.value[i])}`),
+      make("p", `${derivative}: ${panel.why(i)}.`),
       make("ul", ...items),
-      make("p", make("b", panel.formula(i) + derivative)),
-      isKnown
-        ? make("p", { class: look }, `${mark}Moving ${moved} alone by a little gives ${text}.`)
-        : make("p", "Its number comes at a later step."),
+      make("p", make("b", `${panel.formula(i)} = ${valueText(env[kind][i])}`)),
     );
   }
 
@@ -406,22 +388,20 @@ function startPlayer(root, spec, place = 0, connect = null) {
     const state = new URLSearchParams(location.hash.slice(1));
     if (state.get("player") !== String(place)) return;
     const part = (name) => (state.get(name) ?? "").split(",");
-    const expect = (holds, what) => {
-      if (!holds) throw new TypingError(what, 0);
-    };
+    const step = Number(state.get("step"));
     try {
       const other = state.has("f") ? parse(state.get("f")) : given;
-      expect(part("in").length === other.inputs.length, "inputs");
-      const read = part("in").map((text, k) => inputFrom(text, other.inputs[k]));
+      const at = other.inputs.map((x, k) => inputFrom(part("in")[k] || "?", x));
       const which = part("d").map((one) => one.split(":"));
       const ends = { __proto__: null, reverse: other.outputs, forward: inputsOf(other) };
-      const isOne = ([mode, about]) => ends[mode]?.includes(Number(about));
-      expect(which.length === panels.length && which.every(isOne), "derivative");
+      const isSound =
+        part("in").length === at.length &&
+        at.every((x) => entriesOf(x).every(Number.isFinite)) &&
+        which.length === panels.length &&
+        which.every(([mode, about]) => ends[mode]?.includes(Number(about)));
       const passes = which.map(([mode, about]) => passFor(other, mode, Number(about)));
-      const step = Number(state.get("step"));
-      expect(Number.isInteger(step), "step");
-      load(other, { at: read, passes, step: step - 1 });
-      expect(step === bar.step() + 1, "step");
+      if (isSound) load(other, { at, passes, step: step - 1 });
+      if (!isSound || step !== bar.step() + 1) throw new TypingError("not of this player", 0);
     } catch (error) {
       if (!(error instanceof TypingError)) throw error;
       load(given);
@@ -453,6 +433,7 @@ function startPlayer(root, spec, place = 0, connect = null) {
       return name in numbers ? array(numbers[name], shapeOf(inputs.at()[k]), name) : inputs.at()[k];
     });
     inputs.replace(taken);
+    picture.later();
   }
 
   // -- start
@@ -460,7 +441,7 @@ function startPlayer(root, spec, place = 0, connect = null) {
   load(given);
   if (spec.step) bar.go(spec.step);
   if (spec.predict) quiz.turn(true);
-  share = connect?.(traits, picture.later) ?? share;
+  share = connect?.(traits) ?? share;
   if (ownsAddress) {
     readAddress();
     listen(root, "hashchange", readAddress);

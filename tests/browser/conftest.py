@@ -104,11 +104,13 @@ def page(browser):
 # Contrast hangs on a text's colour, size and weight, and on what is behind it. Marks one
 # visible element of each such look: code has thousands of them, and a dozen looks.
 MARK_LOOKS = """part => {
-  const looks = new Set();
-  for (const e of document.querySelectorAll(`${part}, ${part} *`)) {
+  const looks = new Set(), isField = e => e.matches('input, select, textarea');
+  // Fields come first: of JupyterLab, whose body has no height, axe sees nothing else.
+  const all = [...document.querySelectorAll(`${part}, ${part} *`)];
+  for (const e of all.sort((a, b) => isField(b) - isField(a))) {
     delete e.dataset.look;
     const hasText = [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim());
-    if (!hasText && !e.matches('input, select, textarea')) continue;
+    if (!hasText && !isField(e)) continue;
     if (!e.checkVisibility({opacityProperty: true, visibilityProperty: true})) continue;
     const {color, fontSize, fontWeight} = getComputedStyle(e);
     const look = [color, fontSize, fontWeight];

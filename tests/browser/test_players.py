@@ -240,7 +240,7 @@ def test_the_fork_of_the_slide(player):
     expect(row(player, 5)).to_contain_text("−0.5985")
     said = [t for t in player.locator(".c5-said").all_text_contents() if t]
     assert said == ["ā₆·cos a₅ = 0", "−ā₇·sin a₅ = −0.5985"]
-    expect(player.locator(".c5-lit")).to_have_text(["w1 * x", " + w0"])
+    expect(player.locator(".c5-code .c5-now")).to_have_text(["w1 * x", " + w0"])
 
 
 def test_at_the_end_is_what_was_found_and_what_is_gone_is_outlined_not_struck_through(
@@ -325,7 +325,7 @@ def test_a_typed_function_is_stepped_through(player):
     expect(player.locator(".c5-checked")).to_have_text(re.compile("^✓"))
     player.get_by_role("button", name="Reset").click()
     expect(player.locator(".c5-typed")).to_have_value(
-        "a = w1*x + w0; y1 = sin(a); y2 = cos(a)"
+        "a = w1*x + w0; sin(a), cos(a)"
     )
 
 
@@ -353,7 +353,6 @@ UNREADABLE = {
     "(x + 1": "A parenthesis is open: “)” is missing.",
     "x)": "“)” doesn't fit here.",
     "foo(x)": "No function is called foo.",
-    "sin + x": "sin is a function: sin(…)",
     "3 + 4": "There is no input in this output",
     "a = b; b = x": "b is used before it gets its value.",
     "maximum(x)": "maximum takes 2 numbers.",
@@ -383,7 +382,7 @@ def test_signs_and_names_may_be_those_of_mathematics_and_light_up_whole(player):
         *("a₁ = omega", "a₂ = a₁²", "a₃ = −a₂", "a₄ = a₁³", "a₅ = σ(a₄)"),
         *("a₆ = a₃·a₅", "a₇ = a₆ + 0.6931", "a₈ = a₇ + 3.142"),
     ]
-    expect(player.locator(".c5-lit")).to_have_text(["omega"])
+    expect(player.locator(".c5-code .c5-now")).to_have_text(["omega"])
     type_function(player, "sin x² + sin(x)²")
     assert player.locator("tbody th").all_text_contents() == [
         *("a₁ = x", "a₂ = a₁²", "a₃ = sin a₂", "a₄ = sin a₁", "a₅ = a₄²"),
@@ -445,7 +444,6 @@ def test_a_click_on_a_node_opens_its_derivation_and_escape_closes_it(player):
     card = player.get_by_role("group", name="Derivation")
     expect(card).to_contain_text("ā₅: the sum over its 2 paths.")
     expect(card).to_contain_text("from a₇: −ā₇·sin a₅= −1·sin 2.5 = −0.5985")
-    expect(card).to_contain_text("✓ Moving a₅ alone by a little gives −0.5985.")
     player.page.keyboard.press("Escape")
     expect(card).to_be_hidden()
     assert player.page.evaluate("document.activeElement.dataset.row") == "4"
@@ -500,7 +498,6 @@ def test_a_wrong_choice_stays_and_a_second_try_is_possible(player):
 )
 def test_a_number_is_answered_with_a_lead(player, typed, answer):
     predict(player)
-    player.get_by_role("button", name="Answer with a number").click()
     box = player.get_by_role("textbox", name="ā₅")
     box.fill(typed)
     box.press("Enter")
@@ -512,7 +509,7 @@ def test_a_question_is_asked_again_at_other_inputs(player):
     before = field(player, "x").input_value()
     player.get_by_role("button", name="New inputs").click()
     expect(field(player, "x")).not_to_have_value(before)
-    expect(player.locator(".c5-asked")).to_have_text("Which formula gives ā₅?")
+    expect(player.locator(".c5-asked")).to_have_text("What is ā₅?")
     player.get_by_role("button", name="Show me").click()
     expect(player.locator(".c5-verdict")).to_contain_text("It is ā₅ = ā₆·cos a₅")
 
