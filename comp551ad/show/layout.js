@@ -3,6 +3,8 @@
 // Layers by the longest path from below; long edges run through dummies; in each layer nodes take
 // the places that their neighbours wish, in order, without overlap.
 
+// An input stands at the bottom, or if its first use is more layers up just below that.
+const FAR = 3;
 const APART = 12; // pixels between cards
 const WIDEST = 240; // pixels of a card
 const SPREAD = 1.7; // how much further apart than they must be
@@ -25,6 +27,10 @@ function layoutOf(rows, titles, width, height) {
     args.flatMap((from, operand) => (isRow(from) ? [{ from, to, operand }] : [])),
   );
   const top = Math.max(0, ...rank);
+  rows.forEach(({ op }, i) => {
+    const first = Math.min(...edges.filter((e) => e.from === i).map((e) => rank[e.to]));
+    if (op === "input" && first > FAR && first <= top) rank[i] = first - 1;
+  });
   const layers = Array.from({ length: top + 1 }, () => []);
   const nodes = rows.map((_, i) => ({ i, rank: rank[i], up: [], down: [] }));
   for (const node of nodes) layers[node.rank].push(node);
