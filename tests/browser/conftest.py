@@ -84,21 +84,28 @@ def browser(launch):
 
 
 @pytest.fixture
-def page(browser):
-    """A page with no network, in which nothing may go wrong."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, offline=True)
-    page, wrong = context.new_page(), []
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("console", lambda message: wrong.append(message.text))
-    page.on(
-        "request",
-        lambda request: (
-            request.url.startswith(("file:", "data:")) or wrong.append(request.url)
-        ),
-    )
-    yield page
-    context.close()
-    assert wrong == []
+def open_page(browser):
+    """Return the function that opens a page with no network, in which nothing may go wrong."""
+    contexts, wrong = [], []
+
+    def open_page(width=1280, height=900, **options):
+        viewport = {"width": width, "height": height}
+        contexts.append(browser.new_context(viewport=viewport, offline=True, **options))
+        page = contexts[-1].new_page()
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("console", lambda message: wrong.append(message.text))
+        page.on("request", lambda request: wrong.append(request.url))
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert [w for w in wrong if not w.startswith(("file:", "data:"))] == []
+
+
+@pytest.fixture
+def page(open_page):
+    return open_page()
 
 
 # Contrast hangs on a text's colour, size and weight, and on what is behind it. Marks one
