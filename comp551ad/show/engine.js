@@ -47,7 +47,7 @@ function elementwise(f, xs) {
     for (let k = 0; k < at.length; k++) at[k] = isNumber(all[k]) ? all[k] : all[k][i];
     y[i] = f(...at);
   }
-  return ndim ? y : y[0];
+  return y;
 }
 
 const plain = (params = {}) =>
@@ -177,7 +177,7 @@ const operation = (op, ...args) => ({ op, args });
 // Minus a tree: one minus less where it has one.
 function negated(tree) {
   if (tree.op === "negative") return tree.args[0];
-  return isNumber(tree.c) ? { c: tree.c ? -tree.c : 0 } : operation("negative", tree);
+  return isNumber(tree.c) ? { c: -tree.c } : operation("negative", tree);
 }
 
 // Without 1·x and −(−x), minus signs in front.

@@ -2,7 +2,6 @@
 
 // A player in the page is a still with its data in it. This starts all that have not started yet.
 function startAll(css) {
-  if (typeof document === "undefined") return;
   const data = 'script[type="application/json"]';
   const waiting = [...document.querySelectorAll(".c5-stepper")];
   waiting.forEach((root, place) => {
