@@ -1,6 +1,7 @@
 // The graph in its box: drawn for the room that there is, and painted anew at each step.
 
 const BESIDE = 14; // pixels between an edge and its text
+const MOST_TERMS = 5; // edges that can carry a text at once
 
 function makeGraph() {
   const element = make("div.c5-picture", { role: "group", "aria-label": "Graph" });
@@ -20,6 +21,12 @@ function makeGraph() {
       ...edges.map(({ said }) => said),
     );
     element.replaceChildren(svg);
+    // Where a text stands on an edge: in the gap beside its lower node, or its upper one.
+    for (const { edge, line } of edges) {
+      const length = line.getTotalLength();
+      const along = Math.min(length, layout.gap) / 2;
+      edge.places = [along, length - along].map((far) => line.getPointAtLength(far));
+    }
   }
 
   function drawEdge(edge) {
@@ -66,13 +73,6 @@ function makeGraph() {
     return { ...parts, group };
   }
 
-  // Where a text stands on an edge: in the gap beside node i.
-  function pointOn({ edge, line }, i) {
-    const length = line.getTotalLength();
-    const along = Math.min(length, layout.gap) / 2;
-    return line.getPointAtLength(edge.from === i ? along : length - along);
-  }
-
   // The first of the texts that has room beside its edge, the outer ones outwards.
   function seat({ said }, { x, y }, middle, texts) {
     const isLeft = x < middle - 1;
@@ -116,15 +116,16 @@ function makeGraph() {
       return terms.length > 2 ? [brief(x)] : [full, brief(x)];
     }
     const near = edges.filter(({ edge }) => (down ? edge.from : edge.to) === i);
-    const middle = near.reduce((sum, one) => sum + pointOn(one, i).x, 0) / near.length;
+    const placeOf = ({ edge }) => edge.places[down ? 0 : 1];
+    const middle = near.reduce((sum, one) => sum + placeOf(one).x, 0) / near.length;
     const isShown = (one) => !asking && step.nodes.length === 1 && (!step.term || termOf(one));
     const messages = near.filter(isShown);
     for (const one of edges) {
       const isOn = messages.includes(one);
       setClass(one.group, isOn ? "c5-message" : "");
-      if (!isOn) setText(one.said, "");
+      if (!isOn || messages.length > MOST_TERMS) setText(one.said, "");
+      else seat(one, placeOf(one), middle, textsOf(one));
     }
-    for (const one of messages) seat(one, pointOn(one, i), middle, textsOf(one));
   }
 
   return {
