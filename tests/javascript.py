@@ -1,17 +1,17 @@
-"""Running written JavaScript in a browser, as a page does.
+"""Running JavaScript in V8 without a page, by the program that Playwright comes with.
 
 ``javascript`` is a fixture: ``javascript(source, *args)`` imports the module and calls its default
-export; arrays go in and come out nested. With CI=true a machine without a browser is a failure.
+export; arrays go in and come out nested.
 """
 
 import json
 import math
-import os
-import shutil
-from concurrent.futures import ThreadPoolExecutor
+import subprocess
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
+from playwright._impl._driver import compute_driver_executable
 
 from comp551ad import pytrees
 
@@ -21,7 +21,7 @@ const odd = (x) => typeof x === "number" && (!Number.isFinite(x) || Object.is(x,
 const plain = (key, x) => (odd(x) ? { number: Object.is(x, -0) ? "-0" : String(x) } : x);
 const numbers = (key, x) => (typeof x?.number === "string" ? Number(x.number) : x);
 const modules = new Map();
-globalThis.call = async (message) => {
+async function call(message) {
   const { source, args } = JSON.parse(message, numbers);
   try {
     if (!modules.has(source)) {
@@ -32,8 +32,28 @@ globalThis.call = async (message) => {
   } catch (error) {
     return JSON.stringify({ error: String(error) });
   }
-};
+}
 """
+# Each line that comes in is answered with one.
+ANSWER = """
+require("readline").createInterface({ input: process.stdin })
+  .on("line", async (line) => console.log(await call(line)));
+"""
+
+
+@contextmanager
+def running(script, source):
+    """Yield the function that hands a message to ``call`` of a source, and returns its answer."""
+    script.write_text(source + ANSWER, encoding="utf-8")
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "encoding": "utf-8"}
+    command = [compute_driver_executable()[0], script]
+    with subprocess.Popen(command, **pipes) as node:
+
+        def call(message, **how):
+            print(json.dumps(message), file=node.stdin, flush=True)
+            return json.loads(node.stdout.readline(), **how)
+
+        yield call
 
 
 class JavaScriptError(Exception):
@@ -60,36 +80,17 @@ def number(pairs):
 
 
 @pytest.fixture(scope="session")
-def javascript():
-    from playwright.sync_api import sync_playwright
+def javascript(tmp_path_factory):
+    with running(tmp_path_factory.mktemp("javascript") / "call.cjs", CALL) as call:
 
-    programs = ("chromium-headless-shell", "chromium", "google-chrome", "msedge")
-    found = next(filter(None, map(shutil.which, programs)), None)
-    if not found and os.environ.get("CI") != "true":
-        pytest.skip("no browser on this machine")
-    # In a thread of its own: the browser tests may have a loop running in this one.
-    with ThreadPoolExecutor(1) as thread:
-
-        def there(function, *args, **kwargs):
-            return thread.submit(function, *args, **kwargs).result()
-
-        def call(source, *args):
-            message = json.dumps({"source": source, "args": nested(args)})
-            answer = there(page.evaluate, "(message) => call(message)", message)
-            answer = json.loads(answer, object_pairs_hook=number)
+        def javascript(source, *args):
+            message = {"source": source, "args": nested(args)}
+            answer = call(message, object_pairs_hook=number)
             if "error" in answer:
                 raise JavaScriptError(answer["error"])
             return answer["result"]
 
-        playwright = there(sync_playwright().start)
-        options = {"executable_path": found, "args": ["--no-sandbox", "--disable-gpu"]}
-        browser = there(playwright.chromium.launch, **options)
-        page = there(browser.new_page)
-        # A function for a value would be called at once.
-        there(page.evaluate, CALL + "null")
-        yield call
-        there(browser.close)
-        there(playwright.stop)
+        yield javascript
 
 
 def like(found, expected):

@@ -1,15 +1,13 @@
 """The engine that runs in the page, against Python: values, both modes, formulas, numbers."""
 
-import json
 import math
 import random
 import re
-import subprocess
 
 import numpy as np
 import pytest
 from hypothesis import settings
-from playwright._impl._driver import compute_driver_executable
+from javascript import running
 from test_formula import loss, passes_of, traces_of
 from test_random_programs import drawn, like, total_of
 from test_random_programs import run as run_program
@@ -19,15 +17,13 @@ from comp551ad.autodiff.primitives import PRIMITIVES
 from comp551ad.show import figures, live
 from comp551ad.show.rows import rows_of
 
-NODE = compute_driver_executable()[0]
-
 # Reads a list of {program, mode, about, seed} and writes what the page would show of each.
 RUN = """
 const out = x => isNumber(x) ? text(x) : {s: x.shape, d: Array.from(x, text)};
 const text = x => Number.isFinite(x) ? x : String(x);
 const results = cases.map(({program, mode, about, seed}) => {
   const read = readProgram(program);
-  const pass = passOver(read, mode, about, readData(seed));
+  const pass = passOver(read, mode, about, seed);
   const v = run(read, read.inputs);
   const env = pass.environment(v);
   const d = env[pass.kind];
@@ -41,35 +37,31 @@ const results = cases.map(({program, mode, about, seed}) => {
 """
 
 
-# Each line is a piece of code and what it is given, JSON with Infinity and NaN. It runs where the
-# engine stands, beside no name but $.
-ANSWER = """
-require("readline").createInterface({input: process.stdin}).on("line", $ => {
-  $ = eval(`(${$})`);
+# A message is a piece of code and what it is given. It runs where the engine stands, beside no name
+# but $.
+CALL = """
+function call($) {
+  $ = JSON.parse($, revived);
   try {
     $ = {results: eval(`({${Object.keys($.given)}}) => {${$.code}; return results;}`)($.given)};
   } catch (error) {
     $ = {error: error.stack};
   }
-  console.log(JSON.stringify($));
-});
+  return JSON.stringify($);
+}
 """
 
 
 @pytest.fixture(scope="module")
 def run_js(tmp_path_factory):
     """Return the function that runs JavaScript beside the engine: what it leaves in ``results``."""
-    script = tmp_path_factory.mktemp("engine") / "engine.cjs"
-    engine = live.engine_source() + live.shipped("parse.js")
-    script.write_text(engine + ANSWER, encoding="utf-8")
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with subprocess.Popen([NODE, script], encoding="utf-8", **pipes) as node:
+    engine = live.engine_source() + live.shipped("bar.js") + live.shipped("parse.js")
+    with running(
+        tmp_path_factory.mktemp("engine") / "engine.cjs", engine + CALL
+    ) as call:
 
         def run_js(code, **given):
-            print(
-                json.dumps({"code": code, "given": given}), file=node.stdin, flush=True
-            )
-            answer = json.loads(node.stdout.readline())
+            answer = call({"code": code, "given": given})
             assert "error" not in answer, answer["error"]
             return answer["results"]
 
@@ -141,9 +133,7 @@ def test_numbers_are_written_as_python_writes_them(run_js):
     ]
     numbers += [math.inf, -math.inf, math.nan]
     data = list(map(live.number_data, numbers))
-    code = (
-        "const results = xs.map(x => [numberText(Number(x)), constantText(Number(x))]);"
-    )
+    code = "const results = xs.map(x => [numberText(x), constantText(x)]);"
     found = run_js(code, xs=data)
     assert found == [[figures.number(x), figures.constant(x)] for x in numbers]
 

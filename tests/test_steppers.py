@@ -210,7 +210,7 @@ def test_numbers_that_json_lacks_come_into_a_page():
     with np.errstate(all="ignore"):
         stepper = ReverseStepper(record(lambda x: x * np.inf, 2.0))
         (row,) = data_of(stepper)["program"]["rows"][1:]
-    assert row["args"] == [0, {"c": "Infinity"}]
+    assert row["args"] == [0, {"c": {"s": [], "d": ["Infinity"]}}]
 
 
 def test_both_modes_are_one_player_and_the_shorter_one_waits(deck, backward):

@@ -2,15 +2,14 @@
 //
 // Nothing is global, and all texts go in as text.
 
-const ICONS = {
-  First: "M3 4h3v12h-3zM16 4v12l-9-6z",
-  Previous: "M15 4v12l-10-6z",
-  Play: "M5 3v14l12-7z",
-  Pause: "M5 4h4v12h-4zM11 4h4v12h-4z",
-  Next: "M5 4v12l10-6z",
-  Last: "M14 4h3v12h-3zM4 4v12l9-6z",
-};
 const PACE = 1300; // milliseconds a step
+
+// What JSON lacks is written {s: shape, d: entries}: arrays, nan and infinity.
+function revived(key, x) {
+  if (!Array.isArray(x?.s)) return x;
+  const array = Object.assign(Float64Array.from(x.d, Number), { shape: x.s });
+  return x.s.length ? array : array[0];
+}
 
 // ------------------------------------------------------------------ small things
 
@@ -81,13 +80,6 @@ function setClass(element, text) {
   if (element.getAttribute("class") !== text) element.setAttribute("class", text);
 }
 
-const icon = (name) =>
-  draw(
-    "svg",
-    { viewBox: "0 0 20 20", width: 18, height: 18, "aria-hidden": "true" },
-    draw("path", { d: ICONS[name] }),
-  );
-
 const isPlain = (event) => !(event.ctrlKey || event.metaKey || event.altKey);
 
 // A key that did something neither scrolls the page nor moves a slider as well.
@@ -96,13 +88,34 @@ function used(event) {
   event.stopPropagation();
 }
 
+// A button that plays and pauses. At this pace, in milliseconds, tick() goes on, and answers whether
+// there is more to come; changed() hears of both.
+function makePlay(root, pace, tick, changed) {
+  let timer = 0;
+  const onwards = () => {
+    if (!root.isConnected || !tick()) pause();
+  };
+  const play = () => dress((timer ||= setInterval(onwards, pace)));
+  const pause = () => {
+    clearInterval(timer);
+    dress((timer = 0));
+  };
+  const toggle = button("button.c5-go", "Play", () => (timer ? pause() : play()));
+  function dress() {
+    setText(toggle, timer ? "Pause" : "Play");
+    changed?.();
+  }
+  return { toggle, play, pause, isPlaying: () => timer > 0 };
+}
+
 // The bar that every player has: five buttons, a slider, a counter; and the keys. `move` is what it
-// knows of the player: count() of the steps, show(step) from 0 on, said() of a step, and where there
-// are questions waits(), answer(); takesKey(event), playing(is).
+// knows of the player: count() of the steps, show(step) from 0 on, and where there are questions
+// waits(), answer(); takesKey(event), playing(is).
 function makeBar(root, move) {
-  let [step, timer] = [0, 0];
+  let step = 0;
   const last = () => move.count() - 1;
   const waits = () => move.waits?.();
+  const { toggle, play, pause, isPlaying } = makePlay(root, PACE, onwards, move.playing);
   const pausing = (act) => () => {
     pause();
     act();
@@ -110,53 +123,25 @@ function makeBar(root, move) {
   const acts = {
     First: pausing(() => go(0)),
     Previous: pausing(() => go(step - 1)),
-    Play: () => (timer ? pause() : play()),
     Next: pausing(() => (waits() ? move.answer() : go(step + 1))),
     Last: pausing(() => go(last())),
   };
-  const buttons = Object.entries(acts).map(([name, act]) =>
-    button(name === "Play" ? "button.c5-go" : "button", icon(name), act, {
-      title: name,
-      "aria-label": name,
-    }),
-  );
+  const [first, back, next, end] = Object.entries(acts).map((act) => button("button", ...act));
   const slide = slider("Step", { min: 0, input: pausing(() => go(Number(slide.value))) });
   const count = make("span.c5-count");
-  const bar = make("div.c5-row.c5-bar", ...buttons, slide, count);
+  const bar = make("div.c5-row.c5-bar", first, back, toggle, next, end, slide, count);
 
   function go(wanted) {
     step = Math.max(0, Math.min(last(), wanted));
     move.show(step);
     slide.max = last();
     slide.value = step;
-    slide.setAttribute("aria-valuetext", `${step + 1} of ${last() + 1}. ${move.said()}`.trim());
+    slide.setAttribute("aria-valuetext", `${step + 1} of ${last() + 1}`);
     setText(count, `${step + 1} / ${last() + 1}`);
-    // Only dimmed, not disabled: a disabled button would lose the keyboard's focus.
-    const end = [0, 0, null, last(), last()];
-    buttons.forEach((one, k) => one.classList.toggle("c5-end", step === end[k]));
   }
-  function dress(name) {
-    const play = buttons[2];
-    play.replaceChildren(icon(name));
-    play.title = name;
-    play.setAttribute("aria-label", name);
-    move.playing?.();
-  }
-  function play() {
-    if (timer) return;
-    if (step === last()) go(0);
-    const onwards = () => {
-      if (root.isConnected && !waits()) go(step + 1);
-      if (!root.isConnected || step === last() || waits()) pause();
-    };
-    timer = setInterval(onwards, PACE);
-    dress("Pause");
-  }
-  function pause() {
-    if (!timer) return;
-    clearInterval(timer);
-    timer = 0;
-    dress("Play");
+  function onwards() {
+    if (!waits()) go(step === last() ? 0 : step + 1);
+    return step < last() && !waits();
   }
   const keys = {
     ArrowLeft: acts.Previous,
@@ -165,7 +150,7 @@ function makeBar(root, move) {
     ArrowDown: acts.Next,
     Home: acts.First,
     End: acts.Last,
-    " ": acts.Play,
+    " ": () => toggle.click(),
   };
   root.addEventListener("keydown", (event) => {
     const { key, target } = event;
@@ -178,18 +163,7 @@ function makeBar(root, move) {
       used(event);
     }
   });
-  return {
-    bar,
-    go,
-    play,
-    pause,
-    get step() {
-      return step;
-    },
-    get playing() {
-      return Boolean(timer);
-    },
-  };
+  return { bar, go, play, pause, isPlaying, step: () => step };
 }
 
 // Let a stretch of work run once before the next picture.

@@ -47,7 +47,7 @@ function elementwise(f, xs) {
     for (let k = 0; k < at.length; k++) at[k] = isNumber(all[k]) ? all[k] : all[k][i];
     y[i] = f(...at);
   }
-  return ndim ? y : y[0];
+  return y;
 }
 
 const plain = (params = {}) =>
@@ -177,7 +177,7 @@ const operation = (op, ...args) => ({ op, args });
 // Minus a tree: one minus less where it has one.
 function negated(tree) {
   if (tree.op === "negative") return tree.args[0];
-  return isNumber(tree.c) ? { c: tree.c ? -tree.c : 0 } : operation("negative", tree);
+  return isNumber(tree.c) ? { c: -tree.c } : operation("negative", tree);
 }
 
 // Without 1·x and −(−x), minus signs in front.
@@ -200,7 +200,7 @@ function simplified(tree) {
 function passOver(program, mode, about, seed) {
   const kind = mode === "reverse" ? "adjoint" : "tangent";
   const terms = termsOf(program, mode);
-  const start = { c: seed ?? 1, word: ndimOf(seed ?? 1) ? "seed" : undefined };
+  const start = { c: seed, word: ndimOf(seed) ? "seed" : undefined };
   const trees = terms.map((own, i) =>
     sumOf([...(i === about ? [start] : []), ...own.map((term) => term.tree)]),
   );
@@ -515,24 +515,7 @@ function valueTree(program, i) {
 
 // ------------------------------------------------------------------ what Python wrote
 
-function readData(x) {
-  if (!x?.s) return Number(x);
-  return Object.assign(Float64Array.from(x.d, Number), { shape: x.s });
-}
-
-// Arrays inside parameters, constants and rules become the runtime's.
-function readDeep(x) {
-  if (Array.isArray(x)) return x.map(readDeep);
-  if (x === null || typeof x !== "object") return x;
-  if (Array.isArray(x.s)) return readData(x);
-  const read = Object.fromEntries(Object.entries(x).map(([key, y]) => [key, readDeep(y)]));
-  if (typeof read.c === "string") read.c = Number(read.c);
-  return read;
-}
-
 // A program as `program_of` wrote it, ready to run.
 function readProgram(data) {
-  const rows = data.rows.map((row) => ({ ...readDeep(row), at: undefined }));
-  const inputs = inputsOf(data).map((i) => readData(data.rows[i].at));
-  return { ...data, rows, inputs, names: null };
+  return { ...data, inputs: inputsOf(data).map((i) => data.rows[i].at), names: null };
 }

@@ -1,58 +1,40 @@
 // The graph in its box: drawn for the room that there is, and painted anew at each step.
 
+const BESIDE = 14; // pixels between an edge and its text
 const MOST_TERMS = 5; // edges that can carry a text at once
-const SPOTS = [0.5, 0.4, 0.6, 0.3, 0.7, 0.2, 0.8]; // of an edge's length, where a text may stand
 
 function makeGraph() {
   const element = make("div.c5-picture", { role: "group", "aria-label": "Graph" });
-  // What texts must keep off, and a pen that knows how wide they are.
-  let [layout, nodes, edges, occupied, ruler] = [null, [], [], [], null];
+  let [layout, nodes, edges] = [null, [], []];
 
   function drawAt(panel, height) {
     const { rows } = panel.program;
     const titles = rows.map((_, i) => panel.equation(i));
     layout = layoutOf(rows, titles, Math.max(220, element.clientWidth - 2), height - 4);
-    const { wide, tall, width } = layout;
-    edges = layout.edges.map((edge) => drawEdge(edge, rows));
+    edges = layout.edges.map(drawEdge);
     nodes = rows.map((_, i) => drawNode(panel, i, titles[i]));
     const svg = draw(
       "svg",
-      { width, height: layout.height },
+      { width: layout.width, height: layout.height },
       ...edges.map(({ group }) => group),
       ...nodes.map(({ group }) => group),
       ...edges.map(({ said }) => said),
     );
     element.replaceChildren(svg);
-    // Where edges run, for labels to keep off them.
-    const around = (x, y, a, b) => [x - a, y - b, x + a, y + b];
-    occupied = layout.nodes.map((n) => around(n.x, n.y, wide / 2, tall / 2));
-    for (const parts of edges) {
-      const { line } = parts;
+    // Where a text stands on an edge: in the gap beside its lower node, or its upper one.
+    for (const { edge, line } of edges) {
       const length = line.getTotalLength();
-      for (let s = 4; s < length; s += 8) {
-        const p = line.getPointAtLength(s);
-        occupied.push(around(p.x, p.y, 3, 3));
-      }
-      parts.spots = SPOTS.map((part) => line.getPointAtLength(length * part));
+      const along = Math.min(length, layout.gap) / 2;
+      edge.places = [along, length - along].map((far) => line.getPointAtLength(far));
     }
-    // Measuring texts in the page would make the browser lay it out for each.
-    ruler = document.createElement("canvas").getContext("2d");
-    if (edges.length) ruler.font = getComputedStyle(edges[0].said).font;
   }
 
-  function drawEdge(edge, rows) {
-    const [x, y] = edge.points.at(-1);
-    const [x0, y0] = edge.points[0];
+  function drawEdge(edge) {
+    const [[x0, y0], [x, y]] = [edge.points[0], edge.points.at(-1)];
     const line = draw("path.c5-edge", { d: edge.path });
     const up = draw("path.c5-tip.c5-up", { d: `M${x},${y - 1}l5,9h-10z` });
     const back = draw("path.c5-tip.c5-back", { d: `M${x0},${y0 + 1}l5,-9h-10z` });
-    const group = draw("g", line, up, back);
-    if (edge.stub) {
-      const [side, anchor] = edge.operand ? [7, "start"] : [-7, "end"];
-      const at = { x: x0 + side, y: y0 + 4, "text-anchor": anchor };
-      group.append(draw("text", at, rows[edge.from].name));
-    }
-    return { edge, line, group, said: draw("text.c5-said") };
+    return { edge, line, group: draw("g", line, up, back), said: draw("text.c5-said") };
   }
 
   function drawNode(panel, i, title) {
@@ -72,7 +54,7 @@ function makeGraph() {
     };
     const group = draw(
       "g",
-      { role: "button", tabindex: -1, "data-node": `a${i + 1}`, "data-row": i },
+      { role: "button", tabindex: -1, "data-row": i },
       draw("rect.c5-box", { x, y, width: wide, height: tall, rx: op === "input" ? 18 : 6 }),
       draw(
         "text",
@@ -91,34 +73,14 @@ function makeGraph() {
     return { ...parts, group };
   }
 
-  // A label beside its edge, where it covers no card, edge or other label; if there is no such
-  // place, the number or the shape alone.
-  function seat(parts, texts, taken, i) {
-    const far = layout.nodes[parts.edge.from === i ? parts.edge.to : parts.edge.from].x;
-    const half = 7;
-    let best = null;
-    for (const text of texts) {
-      const wide = ruler.measureText(text).width + 2;
-      for (const p of parts.spots) {
-        for (const way of far < layout.nodes[i].x - 1 ? [-1, 1] : [1, -1]) {
-          const x = way < 0 ? p.x - wide - 7 : p.x + 7;
-          const box = [x, p.y - half, x + wide, p.y + half];
-          let over = x < 0 || x + wide > layout.width ? 1e4 : 0;
-          for (const q of taken) {
-            const across = Math.min(box[2], q[2]) - Math.max(box[0], q[0]);
-            const down = Math.min(box[3], q[3]) - Math.max(box[1], q[1]);
-            if (across > 0 && down > 0) over += across * down;
-          }
-          if (!best || over < best.over - 1) best = { x, y: p.y + half - 2.5, box, over, text };
-        }
-        if (best.over === 0) break;
-      }
-      if (best.over < 60) break;
-    }
-    taken.push(best.box);
-    setText(parts.said, best.text);
-    parts.said.setAttribute("x", best.x);
-    parts.said.setAttribute("y", best.y);
+  // The first of the texts that has room beside its edge, the outer ones outwards.
+  function seat({ said }, { x, y }, middle, texts) {
+    const isLeft = x < middle - 1;
+    const room = (isLeft ? x : layout.width - x) - BESIDE;
+    setText(said, texts.find((one) => widthOf(one, TEXT) < room) ?? texts.at(-1));
+    said.setAttribute("x", x + (isLeft ? -BESIDE : BESIDE));
+    said.setAttribute("y", y + 4.5);
+    said.setAttribute("text-anchor", isLeft ? "end" : "start");
   }
 
   function paint(panel, asking) {
@@ -136,7 +98,7 @@ function makeGraph() {
       [value, derivative].forEach((text, n) => {
         setText(text, texts[n]);
         const look = lost[n] ? " c5-gone" : "";
-        setClass(text, `${n ? "c5-derivative" : "c5-value"}${look}${tight}`);
+        setClass(text, `${n ? "c5-derivative" : ""}${look}${tight}`);
       });
       const isDone = texts[down ? 1 : 0] !== "";
       const state = lost.every(Boolean) ? "discardable" : isDone ? "done" : "waiting";
@@ -145,25 +107,24 @@ function makeGraph() {
     });
     element.classList.toggle("c5-down", down);
     const terms = step.term ? [step.term] : panel.terms[i];
-    const taken = [...occupied];
-    for (const parts of edges) {
-      const { edge, group, said } = parts;
-      const term = terms.find(
-        (t) =>
-          t.upper === edge.to &&
-          t.operand === edge.operand &&
-          (isReverse ? i : t.node) === edge.from,
-      );
-      const comes = finds === "value" ? edge.to === i : Boolean(term);
-      const on = comes && !asking && step.nodes.length === 1;
-      setClass(group, on ? "c5-message" : "");
-      if (!on || (term && terms.length > MOST_TERMS)) setText(said, "");
-      else if (finds === "value") seat(parts, [brief(env.value[edge.from])], taken, i);
-      else {
-        const { text, x } = panel.worth(term.tree);
-        const full = isNumber(x) && numberText(x) !== text ? `${text} = ${numberText(x)}` : text;
-        seat(parts, [full, brief(x)], taken, i);
-      }
+    const termOf = ({ edge }) =>
+      terms.find((t) => t.upper === edge.to && t.operand === edge.operand);
+    function textsOf(one) {
+      if (finds === "value") return [brief(env.value[one.edge.from])];
+      const { text, x } = panel.worth(termOf(one).tree);
+      const full = isNumber(x) && numberText(x) !== text ? `${text} = ${numberText(x)}` : text;
+      return terms.length > 2 ? [brief(x)] : [full, brief(x)];
+    }
+    const near = edges.filter(({ edge }) => (down ? edge.from : edge.to) === i);
+    const placeOf = ({ edge }) => edge.places[down ? 0 : 1];
+    const middle = near.reduce((sum, one) => sum + placeOf(one).x, 0) / near.length;
+    const isShown = (one) => !asking && step.nodes.length === 1 && (!step.term || termOf(one));
+    const messages = near.filter(isShown);
+    for (const one of edges) {
+      const isOn = messages.includes(one);
+      setClass(one.group, isOn ? "c5-message" : "");
+      if (!isOn || messages.length > MOST_TERMS) setText(one.said, "");
+      else seat(one, placeOf(one), middle, textsOf(one));
     }
   }
 

@@ -83,14 +83,5 @@ function makeInputs(changed) {
     changed();
   }
 
-  return {
-    element,
-    load,
-    replace,
-    pick,
-    entryOf,
-    get at() {
-      return at;
-    },
-  };
+  return { element, load, replace, pick, entryOf, at: () => at };
 }

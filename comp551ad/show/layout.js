@@ -3,8 +3,7 @@
 // Layers by the longest path from below; long edges run through dummies; in each layer nodes take
 // the places that their neighbours wish, in order, without overlap.
 
-// An input stands at the bottom, or if its first use is more layers up just below that; at others so
-// far up it is only named.
+// An input stands at the bottom, or if its first use is more layers up just below that.
 const FAR = 3;
 const APART = 12; // pixels between cards
 const WIDEST = 240; // pixels of a card
@@ -28,10 +27,9 @@ function layoutOf(rows, titles, width, height) {
     args.flatMap((from, operand) => (isRow(from) ? [{ from, to, operand }] : [])),
   );
   const top = Math.max(0, ...rank);
-  rows.forEach((row, i) => {
-    const users = edges.filter((e) => e.from === i).map((e) => rank[e.to]);
-    const first = Math.min(...users);
-    if (row.op === "input" && users.length && first > FAR) rank[i] = first - 1;
+  rows.forEach(({ op }, i) => {
+    const first = Math.min(...edges.filter((e) => e.from === i).map((e) => rank[e.to]));
+    if (op === "input" && first > FAR && first <= top) rank[i] = first - 1;
   });
   const layers = Array.from({ length: top + 1 }, () => []);
   const nodes = rows.map((_, i) => ({ i, rank: rank[i], up: [], down: [] }));
@@ -39,8 +37,7 @@ function layoutOf(rows, titles, width, height) {
   for (const edge of edges) {
     const [from, to] = [nodes[edge.from], nodes[edge.to]];
     edge.via = [from];
-    edge.stub = rows[edge.from].op === "input" && to.rank - from.rank > FAR;
-    for (let r = from.rank + 1; !edge.stub && r <= to.rank; r++) {
+    for (let r = from.rank + 1; r <= to.rank; r++) {
       const next = r === to.rank ? to : { dummy: true, rank: r, up: [], down: [] };
       if (next.dummy) layers[r].push(next);
       edge.via.at(-1).up.push(next);
@@ -63,7 +60,7 @@ function layoutOf(rows, titles, width, height) {
   const all = layers.flat();
   const low = Math.min(...all.map((n) => n.x - (wide * share(n)) / 2));
   const high = Math.max(...all.map((n) => n.x + (wide * share(n)) / 2));
-  const size = { wide, tall };
+  const size = { wide, tall, gap: pitch - tall };
   size.height = top * pitch + tall + 8;
   size.width = Math.max(high - low + 6, width);
   // They may use the width that is left.
@@ -112,21 +109,11 @@ function placeNodes(layers, limit, wideOf) {
 // An edge's curve, from the top of the lower card to the bottom of the upper one.
 function route(edge, edges, nodes, { wide, tall }) {
   const [from, to] = [nodes[edge.from], nodes[edge.to]];
-  if (edge.stub) {
-    const x = to.x + (edge.operand ? 1 : -1) * (wide / 2 - 14);
-    const y = to.y + tall / 2;
-    edge.points = [
-      [x, y + 12],
-      [x, y + 2],
-    ];
-    edge.path = `M${x},${y + 12}V${y + 2}`;
-    return;
-  }
   const fan = [...from.up].sort((a, b) => a.x - b.x);
   const place = fan.indexOf(edge.via[1]) - (fan.length - 1) / 2;
   const leave = place * Math.min(26, (wide - 40) / fan.length);
   const into = edges.filter((e) => e.to === edge.to);
-  const comes = (e) => (e.stub ? (e.operand ? 1e9 : -1e9) : e.via.at(-2).x + e.operand / 1e3);
+  const comes = (e) => e.via.at(-2).x + e.operand / 1e3;
   const order = into.sort((a, b) => comes(a) - comes(b)).indexOf(edge);
   const arrive = (order - (into.length - 1) / 2) * Math.min(36, (wide - 40) / into.length);
   const points = edge.via.map((node) => [node.x, node.y]);

@@ -105,12 +105,11 @@ def _constant(x, origins):
 
 
 def number_data(x: Any) -> Any:
-    """A number, or an array as {"s": shape, "d": entries}; what JSON lacks as a text."""
-    if shape_of(x) == ():
-        return _finite(float(x))
+    """A finite number; an array, nan or infinity as {"s": shape, "d": entries}."""
     x = np.asarray(x)
     entries = [_finite(e) for e in x.astype(float).ravel().tolist()]
-    return {"s": list(x.shape), "d": entries}
+    is_number = x.shape == () and type(entries[0]) is not str
+    return entries[0] if is_number else {"s": list(x.shape), "d": entries}
 
 
 def _finite(x):

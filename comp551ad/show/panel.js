@@ -81,7 +81,7 @@ class Panel {
   check(i) {
     const x = this.env.value[i];
     if (!isNumber(x) && !x.length) return { mark: "", look: "", text: "empty" };
-    const entry = isNumber(x) ? 0 : Math.min(this.entryOf(i), x.length - 1);
+    const entry = this.entryOf(i);
     const own = entriesOf(this.env[this.kind][i])[entry];
     const { inputs, env, program } = this;
     const { value, error } = difference(program, this, inputs, env.value, i, entry);

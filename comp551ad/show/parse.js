@@ -45,7 +45,6 @@ function readStatements(source) {
   const fail = (text, place = tokens[i]?.from ?? source.length) => {
     throw new TypingError(text, Math.min(place, source.length));
   };
-  if (!tokens.length) fail("Type a function, such as sin(w1*x + w0).");
   const peek = (kind) => tokens[i]?.kind === kind;
   const take = (kind) => (peek(kind) ? tokens[i++] : null);
   const end = () => tokens[i - 1].to;
@@ -104,7 +103,6 @@ function readStatements(source) {
         fail(`No function is called ${text}. There are ${EXAMPLES} and others. ${or}`, from);
       return { name: text };
     }
-    if (!isFactor()) fail(`${text} is a function: ${text}(…)`);
     // In formulas it is sin x.
     const args = [];
     if (!take("(")) args.push(power());
@@ -125,13 +123,13 @@ function readStatements(source) {
     let name = null;
     if (peek("name") && tokens[i + 1]?.kind === "=") {
       name = tokens[i].text;
-      if (isFunction(name)) fail(`${name} is the name of a function.`);
       i += 2;
     }
     do statements.push({ name, tree: terms() });
     while (!name && take(","));
     if (i < tokens.length && !peek(";")) fail(`“${tokens[i].text}” doesn't fit here.`);
   }
+  if (!statements.length) fail("Type a function, such as sin(w1*x + w0).");
   return { statements, tokens };
 }
 
@@ -142,8 +140,7 @@ const inOneLine = (text) => text.trim().replace(/\s*\n\s*/g, "; ");
 function parse(source) {
   const code = inOneLine(source);
   const { statements, tokens } = readStatements(code);
-  const [rows, names, known, inputs, outputs] = [[], new Map(), new Set(), [], []];
-  const used = new Set();
+  const [rows, names, known, inputs] = [[], new Map(), new Set(), []];
   const fail = (text, place) => {
     throw new TypingError(text, place);
   };
@@ -162,36 +159,27 @@ function parse(source) {
     rows.push({ op: "input", args: [], name, span: [token.from, token.to] });
   }
   function emit(tree) {
-    if (tree.name) {
-      used.add(tree.name);
-      return names.get(tree.name);
-    }
+    if (tree.name) return names.get(tree.name);
     if (!tree.op) return { c: tree.c };
     const args = tree.args.map(emit);
     if (!args.some(isRow)) return tidy({ op: tree.op, args });
     rows.push({ op: tree.op, args, span: [tree.from, tree.to] });
     return rows.length - 1;
   }
-  const assigned = [];
-  for (const { name, tree } of statements) {
-    const row = emit(tree);
-    if (name) {
-      names.set(name, row);
-      assigned.push([name, row]);
-      if (isRow(row) && rows[row].op !== "input") rows[row].name ??= name;
-    } else if (!isRow(row))
-      fail("There is no input in this output: nothing to differentiate.", tree.from);
-    else outputs.push(row);
+  for (const one of statements) {
+    const { name, tree } = one;
+    one.row = emit(tree);
+    if (!name) continue;
+    names.set(name, one.row);
+    if (isRow(one.row) && rows[one.row].op !== "input") rows[one.row].name ??= name;
   }
-  if (!outputs.length) {
-    outputs.push(
-      ...assigned.filter(([name, row]) => !used.has(name) && isRow(row)).map(([, r]) => r),
-    );
-  }
-  if (!outputs.length || !inputs.length)
-    fail("There is no input here: nothing to differentiate.", 0);
+  // What has no name is an output; where all have one, the last.
+  const unnamed = statements.filter(({ name }) => !name);
+  const outputs = unnamed.length ? unnamed : statements.slice(-1);
+  for (const { row, tree } of outputs)
+    if (!isRow(row)) fail("There is no input in this output: nothing to differentiate.", tree.from);
   const at = inputs.map((_, k) => STARTS[k % STARTS.length]);
-  const all = [...new Set(outputs)].sort((a, b) => a - b);
+  const all = [...new Set(outputs.map(({ row }) => row))].sort((a, b) => a - b);
   return { function: "f", code, typed: code, rows, outputs: all, inputs: at, names: null };
 }
 
@@ -206,10 +194,10 @@ const TYPED = {
   power: ["{0}**{1}", POWER, ATOM, ATOM],
 };
 
-// A program written down: the statements that give names, those of them that nothing uses, and the
-// texts of the outputs. Null if there is something in it that can't be typed.
+// A program written down: the statements that give names, and the texts of the outputs. Null if there
+// is something in it that can't be typed.
 function writtenDown({ rows, outputs }) {
-  const [pieces, statements, unused] = [[], [], []];
+  const [pieces, statements] = [[], []];
   for (const [i, { op, args, name, params, rule }] of rows.entries()) {
     const isInput = op === "input";
     const isName = /^[\p{L}_][\p{L}\p{Nd}_]*$/u.test(name ?? "");
@@ -222,20 +210,18 @@ function writtenDown({ rows, outputs }) {
       return binds < (needs[k] ?? 0) ? `(${own})` : own;
     });
     const uses = rows.flatMap((row) => row.args).filter((a) => a === i).length;
-    const called = name ?? (uses + outputs.includes(i) > 1 ? `a${i + 1}` : null);
+    const isShared = uses + outputs.includes(i) > 1;
+    const called = uses ? (name ?? (isShared ? `a${i + 1}` : null)) : null;
     if (called && !isInput) statements.push(`${called} = ${text}`);
-    if (called && !isInput && !uses) unused.push(called);
     pieces.push(called ? [called, ATOM] : [text, level]);
   }
-  return { statements, unused, results: outputs.map((i) => pieces[i][0]) };
+  return { statements, results: outputs.map((i) => pieces[i][0]) };
 }
 
 // A program as it would be typed; "" if it can't be.
 function asTyped(program) {
-  const { statements, unused, results } = writtenDown(program) ?? { statements: [] };
-  // Names that nothing uses are the outputs, where no others are typed.
-  const others = `${unused}` === `${results}` ? [] : [results.join(", ")];
-  return [...statements, ...others].join("; ");
+  const { statements, results } = writtenDown(program) ?? {};
+  return statements ? [...statements, results.join(", ")].join("; ") : "";
 }
 
 // The field for it, and the line below that says what can't be read: read(text) is called while

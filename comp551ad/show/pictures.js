@@ -14,7 +14,6 @@ function startPictures(root, spec) {
   let shown = "";
   const bar = makeBar(root, {
     count: () => frames.length,
-    said: () => title.textContent,
     show: (step) => {
       const frame = frames[step];
       setText(title, frame.title);

@@ -16,11 +16,11 @@ function startPlayer(root, spec, place = 0, connect = null) {
   const given = readProgram(spec.program);
   given.names = spec.names === "names" ? given.rows.map((row) => row.name ?? null) : null;
   given.typed = asTyped(given);
-  const givenPanels = spec.panels.map((one) => ({ ...one, seed: readData(one.seed) }));
+  const givenPanels = spec.panels;
   const several = givenPanels.length > 1;
   let [program, panels, views, columns, cells] = [given, givenPanels, [], [], []];
   let share = () => {};
-  let [hover, open, said, heard, size] = [-1, -1, "", "", ""];
+  let [hover, open, said, size] = [-1, -1, "", ""];
 
   // -- what never changes
 
@@ -34,8 +34,7 @@ function startPlayer(root, spec, place = 0, connect = null) {
       writeSoon();
       picture.now();
     },
-    said: () => heard,
-    waits: () => quiz.asks(bar.step),
+    waits: () => quiz.asks(bar.step()),
     answer: () => quiz.giveUp(),
     takesKey,
     playing: () => share(),
@@ -56,7 +55,7 @@ function startPlayer(root, spec, place = 0, connect = null) {
     typed,
     button("button", "Reset", () => load(given)),
     copier("Copy link", linkHere, { hidden: !ownsAddress }),
-    copier("Copy as Python", () => pythonOf(program, inputs.at, panels)),
+    copier("Copy as Python", () => pythonOf(program, inputs.at(), panels)),
   );
   const group = (name, label, ...parts) =>
     make(name, { role: "group", "aria-label": label, tabindex: 0 }, ...parts);
@@ -94,9 +93,9 @@ function startPlayer(root, spec, place = 0, connect = null) {
     const wanted = passes ?? (other === given ? givenPanels : panels.map(lastOf));
     program = other;
     inputs.load(program, at);
-    const values = run(program, inputs.at);
+    const values = run(program, inputs.at());
     panels = wanted.map((one) => new Panel(program, one, inputs.entryOf));
-    for (const panel of panels) panel.at(inputs.at, values, 0, false);
+    for (const panel of panels) panel.at(inputs.at(), values, 0, false);
     [hover, open] = [-1, -1];
     if (document.activeElement !== typed) typed.value = program.typed;
     complain();
@@ -109,19 +108,19 @@ function startPlayer(root, spec, place = 0, connect = null) {
   function readTyped(text) {
     if (text === program.typed.trim()) return;
     const other = text === given.typed.trim() ? given : parse(text);
-    const old = new Map(inputsOf(program).map((i, k) => [program.rows[i].name, inputs.at[k]]));
+    const old = new Map(inputsOf(program).map((i, k) => [program.rows[i].name, inputs.at()[k]]));
     const at = inputsOf(other).map((i, k) => {
       const both = [old.get(other.rows[i].name), other.inputs[k]];
       return both.every(isNumber) ? both[0] : both[1];
     });
-    load(other, { at, step: bar.step });
+    load(other, { at, step: bar.step() });
   }
 
   // Others, for another try.
   function newInputs() {
     if (program.fixed) return;
     const random = () => Math.round((Math.random() * 4 - 2) * 20) / 20 || 0.5;
-    inputs.replace(inputs.at.map((x) => elementwise(random, [x])));
+    inputs.replace(inputs.at().map((x) => elementwise(random, [x])));
     writeSoon();
     picture.now();
   }
@@ -133,7 +132,7 @@ function startPlayer(root, spec, place = 0, connect = null) {
       const select = menu("Which derivative", choicesOf(panel), () => {
         const chosen = views.map((view) => view.select.value.split(":"));
         const passes = chosen.map(([mode, about]) => passFor(program, mode, Number(about)));
-        load(program, { at: inputs.at, passes, step: bar.step });
+        load(program, { at: inputs.at(), passes, step: bar.step() });
         views[k].select.focus();
       });
       select.value = `${panel.mode}:${panel.about}`;
@@ -188,7 +187,6 @@ function startPlayer(root, spec, place = 0, connect = null) {
   // -- the room that there is
 
   function fit() {
-    if (!views.length) return;
     const isNarrow = root.clientWidth <= NARROW;
     root.classList.toggle("c5-stacked", several || isNarrow);
     const top = main.getBoundingClientRect().top - root.getBoundingClientRect().top;
@@ -212,11 +210,10 @@ function startPlayer(root, spec, place = 0, connect = null) {
   // -- one picture
 
   function paint() {
-    if (!views.length) return;
-    const values = run(program, inputs.at);
-    const at = (asking) => panels.forEach((one) => one.at(inputs.at, values, bar.step, asking));
+    const values = run(program, inputs.at());
+    const at = (asking) => panels.forEach((one) => one.at(inputs.at(), values, bar.step(), asking));
     at(false);
-    const asking = quiz.asks(bar.step);
+    const asking = quiz.asks(bar.step());
     if (asking) at(true);
     columns.forEach(([panel, what], k) => {
       const look = lookOf(what);
@@ -238,18 +235,16 @@ function startPlayer(root, spec, place = 0, connect = null) {
     quiz.paint(asking);
     says.hidden = !quiz.box.hidden;
     light(hover);
-    const key = `${bar.step}:${asking}`;
+    const key = `${bar.step()}:${asking}`;
     if (said !== key) {
       said = key;
       const lines = views.flatMap((view) => view.lines.map(({ textContent }) => textContent));
-      heard = asking ? "" : lines.filter(Boolean).join(" ");
-      setText(live, `Step ${bar.step + 1}. ${heard}`);
+      const found = asking ? "" : lines.filter(Boolean).join(" ");
+      setText(live, `Step ${bar.step() + 1}. ${found}`);
       const { nodes } = panels.at(-1).step;
-      mark("c5-lit", nodes, code);
-      mark("c5-now", nodes, table);
-      const current = [...graphs.children, table].map((box) => [box, ".c5-current, .c5-now"]);
-      for (const [box, name] of [...current, [code, ".c5-lit"]])
-        bringIntoView(box, box.querySelector(name));
+      for (const box of [code, table]) mark("c5-now", nodes, box);
+      for (const box of [...graphs.children, code, table])
+        bringIntoView(box, box.querySelector(".c5-current, .c5-now"));
     }
     share();
   }
@@ -314,40 +309,26 @@ function startPlayer(root, spec, place = 0, connect = null) {
     );
   }
 
-  // The derivation of a node: rule, terms, numbers, witness.
+  // The derivation of a node, once it is known: rule, terms, numbers.
   function paintCard() {
     const panel = panels.at(-1);
-    const { env, kind, step, program, isReverse } = panel;
+    const { env, kind } = panel;
     const i = open;
-    const isKnown = panel.has(kind, i);
-    const value = panel.has("value", i) ? ` = ${valueText(env.value[i])}` : "";
-    setText(where, `Where ${panel.derivative(i)} comes from`);
-    story.replaceChildren(make("p", panel.equation(i) + value));
-    if (quiz.isOn() && !isKnown) {
-      const isAsked = step.nodes.includes(i);
-      story.append(make("p", isAsked ? "That is the question." : "It comes at a later step."));
-      return;
-    }
+    const derivative = panel.derivative(i);
+    setText(where, `Where ${derivative} comes from`);
+    if (!panel.has(kind, i)) return story.replaceChildren("It comes at a later step.");
     const terms = panel.terms[i].filter(({ tree }) => tree !== ZERO);
     const items = terms.map((term) => {
       const { text, filled, x } = panel.worth(term.tree);
       const ends = [filled, valueText(x)].filter(Boolean).join(" = ");
-      return make(
-        "li",
-        `${isReverse ? "from" : "along"} ${panel.value(term.node)}: ${text}`,
-        make("div", isKnown ? `= ${ends}` : ""),
-      );
+      const way = `${panel.isReverse ? "from" : "along"} ${panel.value(term.node)}`;
+      return make("li", `${way}: ${text}`, make("div", `= ${ends}`));
     });
-    const derivative = isKnown ? ` = ${valueText(env[kind][i])}` : "";
-    const { mark, text, look } = panel.check(i);
-    const moved = isReverse ? panel.value(i) : program.rows[panel.about].name;
-    story.append(
-      make("p", `${panel.derivative(i)}: ${panel.why(i)}.`),
+    story.replaceChildren(
+      make("p", `${panel.equation(i)} = ${valueText(env.value[i])}`),
+      make("p", `${derivative}: ${panel.why(i)}.`),
       make("ul", ...items),
-      make("p", make("b", panel.formula(i) + derivative)),
-      isKnown
-        ? make("p", { class: look }, `${mark}Moving ${moved} alone by a little gives ${text}.`)
-        : make("p", "Its number comes at a later step."),
+      make("p", make("b", `${panel.formula(i)} = ${valueText(env[kind][i])}`)),
     );
   }
 
@@ -377,7 +358,7 @@ function startPlayer(root, spec, place = 0, connect = null) {
     const { key, target } = event;
     if (key === "Escape" && open >= 0) show(open);
     else if ((key === "Enter" || key === " ") && target.matches("g")) show(rowOf(event));
-    else if (/^[1-9]$/.test(key) && quiz.asks(bar.step)) quiz.pick(Number(key) - 1);
+    else if (/^[1-9]$/.test(key) && quiz.asks(bar.step())) quiz.pick(Number(key) - 1);
     else return false;
     return true;
   }
@@ -394,9 +375,12 @@ function startPlayer(root, spec, place = 0, connect = null) {
     const state = new URLSearchParams({
       player: place,
       ...(program === given ? {} : { f: program.typed }),
-      in: inputs.at.map((x, k) => inputText(x, program.inputs[k])).join(","),
+      in: inputs
+        .at()
+        .map((x, k) => inputText(x, program.inputs[k]))
+        .join(","),
       d: panels.map(({ mode, about }) => `${mode}:${about}`).join(","),
-      step: bar.step + 1,
+      step: bar.step() + 1,
     });
     history.replaceState(null, "", `#${state}`);
   }
@@ -404,22 +388,20 @@ function startPlayer(root, spec, place = 0, connect = null) {
     const state = new URLSearchParams(location.hash.slice(1));
     if (state.get("player") !== String(place)) return;
     const part = (name) => (state.get(name) ?? "").split(",");
-    const expect = (holds, what) => {
-      if (!holds) throw new TypingError(what, 0);
-    };
+    const step = Number(state.get("step"));
     try {
       const other = state.has("f") ? parse(state.get("f")) : given;
-      expect(part("in").length === other.inputs.length, "inputs");
-      const read = part("in").map((text, k) => inputFrom(text, other.inputs[k]));
+      const at = other.inputs.map((x, k) => inputFrom(part("in")[k] || "?", x));
       const which = part("d").map((one) => one.split(":"));
       const ends = { __proto__: null, reverse: other.outputs, forward: inputsOf(other) };
-      const isOne = ([mode, about]) => ends[mode]?.includes(Number(about));
-      expect(which.length === panels.length && which.every(isOne), "derivative");
+      const isSound =
+        part("in").length === at.length &&
+        at.every((x) => entriesOf(x).every(Number.isFinite)) &&
+        which.length === panels.length &&
+        which.every(([mode, about]) => ends[mode]?.includes(Number(about)));
       const passes = which.map(([mode, about]) => passFor(other, mode, Number(about)));
-      const step = Number(state.get("step"));
-      expect(Number.isInteger(step), "step");
-      load(other, { at: read, passes, step: step - 1 });
-      expect(step === bar.step + 1, "step");
+      if (isSound) load(other, { at, passes, step: step - 1 });
+      if (!isSound || step !== bar.step() + 1) throw new TypingError("not of this player", 0);
     } catch (error) {
       if (!(error instanceof TypingError)) throw error;
       load(given);
@@ -436,21 +418,22 @@ function startPlayer(root, spec, place = 0, connect = null) {
       (text) => enter(text || given.typed),
     ],
     inputs: [namedInputs, takeInputs],
-    step: [() => bar.step, bar.go],
+    step: [bar.step, bar.go],
     predicting: [quiz.isOn, quiz.turn],
-    playing: [() => bar.playing, (on) => (on ? bar.play() : bar.pause())],
+    playing: [bar.isPlaying, (on) => (on ? bar.play() : bar.pause())],
     score: [quiz.score, () => {}],
   };
   function namedInputs() {
-    const named = inputsOf(program).map((i, k) => [program.rows[i].name, nested(inputs.at[k])]);
+    const named = inputsOf(program).map((i, k) => [program.rows[i].name, nested(inputs.at()[k])]);
     return Object.fromEntries(named);
   }
   function takeInputs(numbers) {
     const taken = inputsOf(program).map((i, k) => {
       const { name } = program.rows[i];
-      return name in numbers ? array(numbers[name], shapeOf(inputs.at[k]), name) : inputs.at[k];
+      return name in numbers ? array(numbers[name], shapeOf(inputs.at()[k]), name) : inputs.at()[k];
     });
     inputs.replace(taken);
+    picture.later();
   }
 
   // -- start
@@ -458,7 +441,7 @@ function startPlayer(root, spec, place = 0, connect = null) {
   load(given);
   if (spec.step) bar.go(spec.step);
   if (spec.predict) quiz.turn(true);
-  share = connect?.(traits, picture.later) ?? share;
+  share = connect?.(traits) ?? share;
   if (ownsAddress) {
     readAddress();
     listen(root, "hashchange", readAddress);

@@ -85,11 +85,6 @@ function mistakesIn(panel, row, terms) {
     sumOf(incoming.map((d) => ({ ...d }))),
     `This passes ${passedOn} on unchanged: the edge's own derivative is missing.`,
   );
-  const [other, mark] = isReverse ? ["tangent", "bar"] : ["adjoint", "dot"];
-  add(
-    eachDerivative((s) => ({ kind: other, row: s.row })),
-    `That mark belongs to the other mode: ${kind}s have a ${mark}.`,
-  );
   return found;
 }
 
@@ -130,11 +125,10 @@ function questionOf(panel, step) {
   const ending = evaluate(tree, elsewhere);
   const wrongs = [];
   for (const [wrong, why] of mistakesIn(panel, row, terms)) {
-    const isForeign = symbolsIn(wrong).some((s) => s.kind !== "value" && s.kind !== kind);
-    if (!isForeign && isSame(worthOf(wrong, elsewhere), ending)) continue;
-    const text = start + written(wrong, { adjoint: env[kind], tangent: env[kind], ...env });
+    if (isSame(worthOf(wrong, elsewhere), ending)) continue;
+    const text = start + written(wrong, env);
     if ([right, ...wrongs].some((one) => one.text === text)) continue;
-    wrongs.push({ text, why, number: isForeign ? undefined : worthOf(wrong, env) });
+    wrongs.push({ text, why, number: worthOf(wrong, env) });
   }
   const isValue = isNumber(value) && Number.isFinite(value);
   if (!wrongs.length && !isValue) return null;
@@ -183,7 +177,7 @@ function numberIn(typed) {
 // newInputs().
 function makeQuiz(host) {
   const { bar } = host;
-  let [on, byNumber] = [false, false];
+  let on = false;
   let answers = new Map(); // step -> {tried: [texts], solved, right, verdict}
   let [question, shown] = [null, ""];
   const toggle = button("button.c5-predict", "Predict", () => turn(!on), {
@@ -192,28 +186,23 @@ function makeQuiz(host) {
   });
   const scored = make("small.c5-score");
   const asked = make("b.c5-asked");
-  const kind = button("button.c5-kind", "", () => {
-    byNumber = !byNumber;
-    host.paint();
-  });
   const reveal = button("button", "Show me", giveUp);
   const choices = make("div.c5-row.c5-choices");
   const field = make("input", {
     type: "text",
     autocomplete: "off",
-    placeholder: EXAMPLE,
+    placeholder: "or a number",
     keydown: ({ key }) => key === "Enter" && judgeNumber(),
   });
-  const line = make("div.c5-row", field, button("button", "Check", judgeNumber));
+  const check = button("button", "Check", judgeNumber);
   const verdict = make("p.c5-verdict", { role: "status" });
   const box = make(
     "div.c5-quiz",
     { hidden: true, role: "group", "aria-label": "Predict" },
     make("div.c5-row", asked, scored),
     choices,
-    line,
+    make("div.c5-row", field, check, reveal, button("button", "New inputs", newInputs)),
     verdict,
-    make("div.c5-row", kind, button("button", "New inputs", newInputs), reveal),
   );
 
   // Another function may have fewer steps.
@@ -232,15 +221,15 @@ function makeQuiz(host) {
     forget();
     // To the next question, or the first one.
     const all = [...host.panel().steps.keys()];
-    const order = [...all.slice(bar.step), ...all.slice(0, bar.step)];
-    bar.go((on ? order.find(questionAt) : null) ?? bar.step);
+    const order = [...all.slice(bar.step()), ...all.slice(0, bar.step())];
+    bar.go((on ? order.find(questionAt) : null) ?? bar.step());
   }
 
   // act(entry) answers the open question; the entry is what has been tried at this step.
   function judge(act) {
     if (!question) return;
-    if (!answers.has(bar.step)) answers.set(bar.step, { tried: [], verdict: "" });
-    const entry = answers.get(bar.step);
+    if (!answers.has(bar.step())) answers.set(bar.step(), { tried: [], verdict: "" });
+    const entry = answers.get(bar.step());
     if (entry.solved) return;
     act(entry);
     host.paint();
@@ -271,7 +260,7 @@ function makeQuiz(host) {
   }
   // Other numbers, and the question is open again.
   function newInputs() {
-    answers.delete(bar.step);
+    answers.delete(bar.step());
     host.newInputs();
   }
   // Right at the first try, and answered.
@@ -281,26 +270,22 @@ function makeQuiz(host) {
   }
 
   function paint(asking) {
-    const entry = answers.get(bar.step);
+    const entry = answers.get(bar.step());
     const solved = Boolean(entry?.solved);
     box.hidden = !on || !(asking || solved);
     toggle.classList.toggle("c5-on", on);
     const [right, all] = score();
     setText(scored, all ? `${right} of ${all} right at the first try` : "nothing answered yet");
-    question = box.hidden ? null : questionAt(bar.step);
+    question = box.hidden ? null : questionAt(bar.step());
     if (question) paintQuestion(question, entry, solved);
   }
   function paintQuestion({ ask, answer, ...all }, entry, solved) {
-    const pickable = all.choices.length > 0 && !(byNumber && answer !== null);
-    setText(asked, pickable ? `Which formula gives ${ask}?` : `What number is ${ask}?`);
-    choices.hidden = !pickable;
-    line.hidden = pickable || solved;
-    kind.hidden = answer === null || !all.choices.length || solved;
-    setText(kind, pickable ? "Answer with a number" : "Choose a formula");
+    setText(asked, `What is ${ask}?`);
+    field.hidden = check.hidden = answer === null || solved;
     reveal.hidden = solved;
     setText(verdict, entry?.verdict ?? "");
     setClass(verdict, `c5-verdict ${!solved ? "c5-bad" : entry.right ? "c5-ok" : ""}`);
-    const key = `${bar.step}:${all.choices.map((one) => one.text)}`;
+    const key = `${bar.step()}:${all.choices.map((one) => one.text)}`;
     if (key !== shown) {
       shown = key;
       field.value = "";

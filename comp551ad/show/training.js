@@ -3,6 +3,7 @@
 // The gradient of the network is a program that Python's writer wrote from the recorded cost. That of
 // the surface comes from the engine, so that a typed function has one as well.
 
+const PICTURE = 16; // milliseconds
 const GRID = 56; // cells of a map, each way
 const COUNTS = [1, 10, 100, 1000]; // iterations a picture
 const RATES = { min: -3, max: 1.5, step: 0.05 }; // exponents of the learning rate
@@ -26,13 +27,17 @@ const LINES = [
 // What both have: buttons, a learning rate, a loop that runs once a picture. advance(count) answers
 // whether there is more to come.
 function makeDescent(root, { count, rate, advance, restart, paint }) {
-  let running = false;
-  const pausing = (act) => () => {
-    pause();
-    act();
+  const { toggle, pause } = makePlay(root, PICTURE, () => {
+    const goesOn = advance(Number(many.value));
     paint();
-  };
-  const play = button("button.c5-go", "Play", () => (running ? pause() : start()));
+    return goesOn;
+  });
+  const pausing = (name, act) =>
+    button("button", name, () => {
+      pause();
+      act();
+      paint();
+    });
   const slide = slider("learning rate", { ...RATES, input: showRate });
   const shown = make("span.c5-count");
   const texts = COUNTS.map((n) => [n, `${n} a picture`]);
@@ -43,32 +48,13 @@ function makeDescent(root, { count, rate, advance, restart, paint }) {
     setText(shown, numberText(lr(), 2));
     slide.setAttribute("aria-valuetext", shown.textContent);
   }
-  const loop = oncePerPicture(() => {
-    if (!running || !root.isConnected) return;
-    if (!advance(Number(many.value))) pause();
-    paint();
-    if (running) loop.later();
-  });
-  function start() {
-    running = true;
-    setText(play, "Pause");
-    loop.later();
-  }
-  function pause() {
-    running = false;
-    setText(play, "Play");
-  }
   slide.value = Math.log10(rate);
   showRate();
   const bar = make(
     "div.c5-row.c5-bar",
-    play,
-    button(
-      "button",
-      "Step",
-      pausing(() => advance(1)),
-    ),
-    button("button", "Restart", pausing(restart)),
+    toggle,
+    pausing("Step", () => advance(1)),
+    pausing("Restart", restart),
     "learning rate",
     slide,
     shown,
@@ -170,7 +156,7 @@ function makeCurves(label, names) {
 
 function startTraining(root, spec) {
   const { gradients, cost, scores } = root.programs;
-  const [X0, Y, W0, V0] = [spec.X, spec.Y, spec.W, spec.V].map(readData);
+  const { X: X0, Y, W: W0, V: V0 } = spec;
   const [N, D] = X0.shape;
   const C = Y.shape[1];
   const names = ["cost", "‖dW‖", "‖dV‖"];
@@ -219,7 +205,7 @@ function startTraining(root, spec) {
   const picture = oncePerPicture(paint);
   const weights = { rows: ["V", "W"].map((name) => ({ op: "input", name })) };
   const inputs = makeInputs(() => {
-    [V, W] = inputs.at;
+    [V, W] = inputs.at();
     moved();
   });
   const matrices = make("div.c5-row.c5-matrices");
@@ -292,7 +278,12 @@ function startTraining(root, spec) {
     inputs.replace([V, W]);
     const parts = weights.rows.map(({ name: text }, row) => {
       const pick = (entry) => inputs.pick(row, entry);
-      return matrixElement({ text, value: inputs.at[row] }, pick, inputs.entryOf(row), [240, 160]);
+      return matrixElement(
+        { text, value: inputs.at()[row] },
+        pick,
+        inputs.entryOf(row),
+        [240, 160],
+      );
     });
     matrices.replaceChildren(...parts);
   }
@@ -333,7 +324,7 @@ function startSurface(root, spec) {
   const { typed, wrong } = makeTyped(readTyped);
   typed.value = first.typed;
   const ranges = [spec.across, spec.up];
-  const inputs = makeInputs(() => move(inputs.at));
+  const inputs = makeInputs(() => move(inputs.at()));
   const status = make("p.c5-status");
   const label =
     "The surface from above, the bluer the lower; the point, its path, minus the gradient";

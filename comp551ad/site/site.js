@@ -3,6 +3,11 @@
 const top_ = document.currentScript.dataset.top;
 const all = (selector) => document.querySelectorAll(selector);
 const wide = matchMedia("(min-width: 64rem)");
+function make(tag, properties, ...parts) {
+  const element = Object.assign(document.createElement(tag), properties);
+  element.append(...parts);
+  return element;
+}
 
 // --- contents: open beside the text, closed above it -----------------------------------
 const contents = document.querySelector("nav details");
@@ -32,10 +37,7 @@ named();
 
 // --- copying code ------------------------------------------------------------------------
 for (const area of all(".input_area")) {
-  const copy = document.createElement("button");
-  copy.className = "copy";
-  copy.type = "button";
-  copy.textContent = "Copy";
+  const copy = make("button", { className: "copy", type: "button" }, "Copy");
   copy.addEventListener("click", async () => {
     await navigator.clipboard.writeText(area.querySelector("pre").textContent.trimEnd());
     copy.textContent = "Copied";
@@ -63,16 +65,9 @@ for (const folded of all("main details")) folded.addEventListener("toggle", keye
 const field = document.getElementById("search");
 const found = document.getElementById("found");
 field.parentElement.hidden = false;
-field.addEventListener(
-  "focus",
-  () => {
-    const script = document.createElement("script");
-    script.src = `${top_}assets/search.js`;
-    script.addEventListener("load", look);
-    document.head.append(script);
-  },
-  { once: true },
-);
+const load = () =>
+  document.head.append(make("script", { src: `${top_}assets/search.js`, onload: look }));
+field.addEventListener("focus", load, { once: true });
 
 function look() {
   found.replaceChildren();
@@ -86,21 +81,14 @@ function look() {
     .filter(([weights]) => weights.every((weight) => weight > 0))
     .map(([weights, section]) => [weights.reduce((a, b) => a + b), section])
     .sort((a, b) => b[0] - a[0]);
-  const count = document.createElement("p");
-  count.textContent = hits.length ? `${hits.length} sections` : "Nothing found";
-  const list = document.createElement("ul");
-  for (const [, [page, title, heading, anchor, text]] of hits.slice(0, 12)) {
+  const items = hits.slice(0, 12).map(([, [page, title, heading, anchor, text]]) => {
     const at = Math.max(0, text.toLowerCase().indexOf(words[0]) - 40);
-    const link = document.createElement("a");
-    link.href = `${top_}${page}${anchor && `#${anchor}`}`;
-    link.textContent = heading ? `${title}: ${heading}` : title;
-    const around = document.createElement("small");
-    around.textContent = `…${text.slice(at, at + 110)}…`;
-    const item = document.createElement("li");
-    item.append(link, around);
-    list.append(item);
-  }
-  found.append(count, list);
+    const href = `${top_}${page}${anchor && `#${anchor}`}`;
+    const link = make("a", { href }, heading ? `${title}: ${heading}` : title);
+    return make("li", {}, link, make("small", {}, `…${text.slice(at, at + 110)}…`));
+  });
+  const count = hits.length ? `${hits.length} sections` : "Nothing found";
+  found.append(make("p", {}, count), make("ul", {}, ...items));
 }
 field.addEventListener("input", look);
 document.addEventListener("keydown", (event) => {

@@ -105,7 +105,7 @@ def events(page):
         assert len(stepper.run.trace) == nodes
         page.set_content(f"{PAGE}{stepper._repr_html_()}")
         for step in ("First", "Last"):
-            page.evaluate(f"document.querySelector('[title={step}]').click()")
+            page.get_by_role("button", name=step).click()
             empty = np.median([batch(0, 0) for _ in range(10)])
             batches = [batch(k, BATCH) for k in range(0, EVENTS, BATCH)]
             spent = (np.array(batches[4:]) - empty) / BATCH

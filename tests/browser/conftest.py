@@ -84,31 +84,40 @@ def browser(launch):
 
 
 @pytest.fixture
-def page(browser):
-    """A page with no network, in which nothing may go wrong."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, offline=True)
-    page, wrong = context.new_page(), []
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("console", lambda message: wrong.append(message.text))
-    page.on(
-        "request",
-        lambda request: (
-            request.url.startswith(("file:", "data:")) or wrong.append(request.url)
-        ),
-    )
-    yield page
-    context.close()
-    assert wrong == []
+def open_page(browser):
+    """Return the function that opens a page with no network, in which nothing may go wrong."""
+    contexts, wrong = [], []
+
+    def open_page(width=1280, height=900, **options):
+        viewport = {"width": width, "height": height}
+        contexts.append(browser.new_context(viewport=viewport, offline=True, **options))
+        page = contexts[-1].new_page()
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("console", lambda message: wrong.append(message.text))
+        page.on("request", lambda request: wrong.append(request.url))
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert [w for w in wrong if not w.startswith(("file:", "data:"))] == []
+
+
+@pytest.fixture
+def page(open_page):
+    return open_page()
 
 
 # Contrast hangs on a text's colour, size and weight, and on what is behind it. Marks one
 # visible element of each such look: code has thousands of them, and a dozen looks.
 MARK_LOOKS = """part => {
-  const looks = new Set();
-  for (const e of document.querySelectorAll(`${part}, ${part} *`)) {
+  const looks = new Set(), isField = e => e.matches('input, select, textarea');
+  // Fields come first: of JupyterLab, whose body has no height, axe sees nothing else.
+  const all = [...document.querySelectorAll(`${part}, ${part} *`)];
+  for (const e of all.sort((a, b) => isField(b) - isField(a))) {
     delete e.dataset.look;
     const hasText = [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim());
-    if (!hasText && !e.matches('input, select, textarea')) continue;
+    if (!hasText && !isField(e)) continue;
     if (!e.checkVisibility({opacityProperty: true, visibilityProperty: true})) continue;
     const {color, fontSize, fontWeight} = getComputedStyle(e);
     const look = [color, fontSize, fontWeight];

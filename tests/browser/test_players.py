@@ -93,44 +93,17 @@ KINDS = {
 }
 
 
-class Page:
-    """A page with some HTML on it, and what went wrong there."""
-
-    def __init__(self, page):
-        self.page, self.wrong = page, []
-        page.on("pageerror", lambda error: self.wrong.append(str(error)))
-        page.on("console", lambda message: self.wrong.append(message.text))
-        page.on("request", lambda request: self.wrong.append(request.url))
-
-    def show(self, *shown, style=""):
-        """Put players on the page and return the first of them."""
-        markup = "\n".join(one._repr_html_() for one in shown)
-        self.page.set_content(f"{PAGE}<body style='{style}'>{markup}</body></html>")
-        return self.page.locator(".c5-stepper").first
+def show(page, *shown, style=""):
+    """Put players on the page and return the first of them."""
+    markup = "\n".join(one._repr_html_() for one in shown)
+    page.set_content(f"{PAGE}<body style='{style}'>{markup}</body></html>")
+    return page.locator(".c5-stepper").first
 
 
 @pytest.fixture
-def open_page(browser):
-    """Return the function that opens a page; nothing may go wrong on any."""
-    contexts, pages = [], []
-
-    def open_page(width=1280, height=900, **options):
-        viewport = {"width": width, "height": height}
-        contexts.append(browser.new_context(viewport=viewport, **options))
-        pages.append(Page(contexts[-1].new_page()))
-        return pages[-1]
-
-    yield open_page
-    wrong = [wrong for page in pages for wrong in page.wrong]
-    for context in contexts:
-        context.close()
-    assert [w for w in wrong if not w.startswith("data:image/")] == []
-
-
-@pytest.fixture
-def player(open_page):
+def player(page):
     """The player of S14 on a page of its own."""
-    return open_page().show(s14())
+    return show(page, s14())
 
 
 def count(player):
@@ -150,7 +123,7 @@ def go(player, step):
 
 
 def node(player, key):
-    return player.locator(f'[data-node="{key}"]')
+    return player.locator(f'.c5-node[data-row="{int(key[1:]) - 1}"]')
 
 
 def row(player, k):
@@ -170,52 +143,36 @@ def type_function(player, text):
 # ---------------------------------------------------------------- every control
 
 
-@pytest.mark.parametrize("kind", ["reverse", "forward", "modes", "pictures"])
-def test_every_control_steps(open_page, kind):
-    page = open_page()
-    page.page.clock.install()
-    player = page.show(KINDS[kind]())
-    last = int(count(player).split(" / ")[1])
-    slider = player.get_by_role("slider", name="Step")
-    for act, step in [
-        (lambda: press(player, "Last"), last),
-        (lambda: press(player, "Previous"), last - 1),
-        (lambda: press(player, "First"), 1),
-        (lambda: press(player, "Next"), 2),
-        (lambda: press(player, "Play"), 2),
-        (lambda: page.page.clock.run_for(60_000), last),
-        (lambda: slider.press("Home"), 1),
-        (lambda: slider.press("ArrowRight"), 2),
-        (lambda: slider.press("End"), last),
-    ]:
-        act()
-        assert count(player) == f"{step} / {last}"
-
-
 def test_keys_step_while_the_player_has_the_focus_and_with_control_are_the_browsers(
     open_page,
 ):
     page = open_page(height=300)
-    page.page.clock.install()
-    player, keyboard = page.show(s14()), page.page.keyboard
+    page.clock.install()
+    player, keyboard = show(page, s14()), page.keyboard
     player.focus()
-    place = page.page.evaluate("scrollY")
+    place = page.evaluate("scrollY")
     keys = "ArrowRight ArrowDown ArrowUp ArrowLeft ArrowLeft End Home"
     for key, step in zip(keys.split(), [2, 3, 2, 1, 1, 14, 1], strict=True):
         keyboard.press(key)
         assert count(player) == f"{step} / 14", key
-    assert page.page.evaluate("scrollY") == place
+    assert page.evaluate("scrollY") == place
     keyboard.press("Control+End")  # which may scroll
     assert count(player) == "1 / 14"
     keyboard.press(" ")
     expect(player.get_by_role("button", name="Pause", exact=True)).to_have_count(1)
-    page.page.clock.run_for(3000)
+    page.clock.run_for(3000)
     keyboard.press(" ")
     expect(player.get_by_role("button", name="Play", exact=True)).to_have_count(1)
     stopped = count(player)
     assert stopped != "1 / 14"
-    page.page.clock.run_for(5000)
+    page.clock.run_for(5000)
     assert count(player) == stopped
+    press(player, "Play")
+    page.clock.run_for(60_000)
+    assert count(player) == "14 / 14"
+    press(player, "Previous")
+    press(player, "Next")
+    assert count(player) == "14 / 14"
 
 
 # ---------------------------------------------------------------- what a step shows
@@ -240,7 +197,7 @@ def test_the_fork_of_the_slide(player):
     expect(row(player, 5)).to_contain_text("−0.5985")
     said = [t for t in player.locator(".c5-said").all_text_contents() if t]
     assert said == ["ā₆·cos a₅ = 0", "−ā₇·sin a₅ = −0.5985"]
-    expect(player.locator(".c5-lit")).to_have_text(["w1 * x", " + w0"])
+    expect(player.locator(".c5-code .c5-now")).to_have_text(["w1 * x", " + w0"])
 
 
 def test_at_the_end_is_what_was_found_and_what_is_gone_is_outlined_not_struck_through(
@@ -292,8 +249,8 @@ def test_a_number_that_is_being_typed_is_left_alone(player):
     expect(player.locator(".c5-numbers")).to_contain_text("cos 1")
 
 
-def test_an_entry_of_an_array_is_picked_and_moved(open_page):
-    player = open_page().show(network())
+def test_an_entry_of_an_array_is_picked_and_moved(page):
+    player = show(page, network())
     press(player, "Last")
     before = player.locator(".c5-checked").text_content()
     field(player, "V, axis 0").fill("2")
@@ -324,9 +281,7 @@ def test_a_typed_function_is_stepped_through(player):
     press(player, "Last")
     expect(player.locator(".c5-checked")).to_have_text(re.compile("^✓"))
     player.get_by_role("button", name="Reset").click()
-    expect(player.locator(".c5-typed")).to_have_value(
-        "a = w1*x + w0; y1 = sin(a); y2 = cos(a)"
-    )
+    expect(player.locator(".c5-typed")).to_have_value("a = w1*x + w0; sin(a), cos(a)")
 
 
 def test_line_breaks_of_a_pasted_function_separate_its_statements(player):
@@ -347,18 +302,14 @@ def test_line_breaks_of_a_pasted_function_separate_its_statements(player):
 UNREADABLE = {
     "sin(w1*x +": "Something is missing at the end.",
     "sin(w1 x)": "A product is written with *: w1*x",
-    "2x": "A product is written with *: 2*x",
     "sin(x)cos(x)": "A product is written with *: sin(x)*cos",
     "|x|": "The absolute value is written abs(x).",
     "(x + 1": "A parenthesis is open: “)” is missing.",
     "x)": "“)” doesn't fit here.",
     "foo(x)": "No function is called foo.",
-    "sin + x": "sin is a function: sin(…)",
     "3 + 4": "There is no input in this output",
     "a = b; b = x": "b is used before it gets its value.",
     "maximum(x)": "maximum takes 2 numbers.",
-    "maximum x": "maximum takes 2 numbers.",
-    "x; y = ": "Something is missing at the end.",
     "constructor(x)": "No function is called constructor.",
     "<img src=x onerror=alert(1)>": "“<” can't be read here.",
 }
@@ -383,7 +334,7 @@ def test_signs_and_names_may_be_those_of_mathematics_and_light_up_whole(player):
         *("a₁ = omega", "a₂ = a₁²", "a₃ = −a₂", "a₄ = a₁³", "a₅ = σ(a₄)"),
         *("a₆ = a₃·a₅", "a₇ = a₆ + 0.6931", "a₈ = a₇ + 3.142"),
     ]
-    expect(player.locator(".c5-lit")).to_have_text(["omega"])
+    expect(player.locator(".c5-code .c5-now")).to_have_text(["omega"])
     type_function(player, "sin x² + sin(x)²")
     assert player.locator("tbody th").all_text_contents() == [
         *("a₁ = x", "a₂ = a₁²", "a₃ = sin a₂", "a₄ = sin a₁", "a₅ = a₄²"),
@@ -396,16 +347,15 @@ def test_signs_and_names_may_be_those_of_mathematics_and_light_up_whole(player):
     ]
 
 
-def test_names_and_typed_texts_are_only_texts(open_page):
-    page = open_page()
-    player = page.show(s14())
-    page.page.evaluate("window.hit = 0")
+def test_names_and_typed_texts_are_only_texts(page):
+    player = show(page, s14())
+    page.evaluate("window.hit = 0")
     for text in ("constructor*toString", "__proto__ + x", "hit = x*x; hit"):
         type_function(player, text)
-    assert page.page.evaluate("window.hit") == 0
+    assert page.evaluate("window.hit") == 0
     names = {"</script><img src=x>": 1.0}
     shown = ReverseStepper(record(lambda p: p["</script><img src=x>"] ** 2, names))
-    player = page.show(shown)
+    player = show(page, shown)
     expect(row(player, 1)).to_contain_text("</script><img src=x>")
     expect(player.locator("img")).to_have_count(0)
 
@@ -445,10 +395,9 @@ def test_a_click_on_a_node_opens_its_derivation_and_escape_closes_it(player):
     card = player.get_by_role("group", name="Derivation")
     expect(card).to_contain_text("ā₅: the sum over its 2 paths.")
     expect(card).to_contain_text("from a₇: −ā₇·sin a₅= −1·sin 2.5 = −0.5985")
-    expect(card).to_contain_text("✓ Moving a₅ alone by a little gives −0.5985.")
     player.page.keyboard.press("Escape")
     expect(card).to_be_hidden()
-    assert player.page.evaluate("document.activeElement.dataset.node") == "a5"
+    assert player.page.evaluate("document.activeElement.dataset.row") == "4"
     node(player, "a1").focus()
     player.page.keyboard.press("Enter")
     expect(card).to_contain_text("Where ā₁ comes from")
@@ -500,7 +449,6 @@ def test_a_wrong_choice_stays_and_a_second_try_is_possible(player):
 )
 def test_a_number_is_answered_with_a_lead(player, typed, answer):
     predict(player)
-    player.get_by_role("button", name="Answer with a number").click()
     box = player.get_by_role("textbox", name="ā₅")
     box.fill(typed)
     box.press("Enter")
@@ -512,7 +460,7 @@ def test_a_question_is_asked_again_at_other_inputs(player):
     before = field(player, "x").input_value()
     player.get_by_role("button", name="New inputs").click()
     expect(field(player, "x")).not_to_have_value(before)
-    expect(player.locator(".c5-asked")).to_have_text("Which formula gives ā₅?")
+    expect(player.locator(".c5-asked")).to_have_text("What is ā₅?")
     player.get_by_role("button", name="Show me").click()
     expect(player.locator(".c5-verdict")).to_contain_text("It is ā₅ = ā₆·cos a₅")
 
@@ -564,9 +512,8 @@ def site(open_page, tmp_path):
         file.write_text(
             f"{PAGE}{SITE}<body>{markup}{player_script()}</body></html>", "utf-8"
         )
-        page.page.goto(f"file://{file}{hash}")
-        page.wrong.remove(f"file://{file}")
-        return page.page.locator(".c5-stepper").first
+        page.goto(f"file://{file}{hash}")
+        return page.locator(".c5-stepper").first
 
     return site
 
@@ -664,7 +611,7 @@ SMALL = """p => [...p.querySelectorAll('*')].filter(e =>
 
 @pytest.mark.parametrize("text", ["", TEN])
 def test_in_a_notebook_on_a_laptop_all_is_on_screen_at_every_step(open_page, text):
-    player = open_page(**LAPTOP).show(s14(), style="margin:0")
+    player = show(open_page(**LAPTOP), s14(), style="margin:0")
     if text:
         type_function(player, text)
     last = int(count(player).split(" / ")[1])
@@ -677,7 +624,7 @@ def test_in_a_notebook_on_a_laptop_all_is_on_screen_at_every_step(open_page, tex
 
 @pytest.mark.parametrize(("width", "kind"), [(786, "reverse"), (1280, "arrays")])
 def test_the_graph_has_most_of_the_width_and_no_number_is_cut(open_page, width, kind):
-    player = open_page(width=width, height=720).show(KINDS[kind](), style="margin:0")
+    player = show(open_page(width=width, height=720), KINDS[kind](), style="margin:0")
     press(player, "Last")
     graph = player.locator(".c5-picture").bounding_box()
     assert graph["width"] > 0.55 * width
@@ -693,7 +640,7 @@ def test_the_graph_has_most_of_the_width_and_no_number_is_cut(open_page, width, 
 
 
 def test_of_both_modes_the_code_stands_beside_the_table(open_page):
-    player = open_page(**LAPTOP).show(KINDS["modes"](), style="margin:0")
+    player = show(open_page(**LAPTOP), KINDS["modes"](), style="margin:0")
     code, table = (player.locator(f".c5-{x}").bounding_box() for x in ("code", "table"))
     assert code["y"] == table["y"] and code["x"] + code["width"] < table["x"]
 
@@ -714,14 +661,14 @@ def test_on_paper_there_are_no_controls(player):
 )
 def test_stored_pictures_are_dark_in_the_dark(open_page, scheme, jupyter, dark):
     page = open_page(color_scheme=scheme)
-    picture = page.show(pictures()).get_by_role("group", name="Picture")
-    page.page.evaluate("light => document.body.dataset.jpThemeLight = light", jupyter)
+    picture = show(page, pictures()).get_by_role("group", name="Picture")
+    page.evaluate("light => document.body.dataset.jpThemeLight = light", jupyter)
     seen = np.asarray(Image.open(io.BytesIO(picture.screenshot())).convert("L"))
     assert seen.mean() < 56 if dark else seen.mean() > 200
 
 
 def test_on_a_phone_formula_and_graph_are_on_screen_together(open_page):
-    player = open_page(width=400, height=800).show(s14())
+    player = show(open_page(width=400, height=800), s14())
     go(player, FORK)
     assert player.evaluate("p => p.scrollWidth <= p.clientWidth")
     formula = player.locator(".c5-formula").bounding_box()
@@ -736,8 +683,8 @@ def status(player):
     return player.locator(".c5-status").text_content()
 
 
-def test_training_in_the_page_takes_the_steps_of_numpy(open_page):
-    player = open_page().show(training())
+def test_training_in_the_page_takes_the_steps_of_numpy(page):
+    player = show(page, training())
     player.evaluate("p => p.descent.advance(1000)")
     X, Y = load_iris()
     run = gradient_descent(X, Y, 16, rng=551, max_iters=1000)
@@ -746,8 +693,8 @@ def test_training_in_the_page_takes_the_steps_of_numpy(open_page):
         np.testing.assert_allclose(found, weights.ravel(), rtol=0, atol=1e-9)
 
 
-def test_training_plays_restarts_and_takes_other_units_and_rates(open_page):
-    player = open_page().show(training())
+def test_training_plays_restarts_and_takes_other_units_and_rates(page):
+    player = show(page, training())
     begun = status(player)
     press(player, "Step")
     assert "After 1 iterations" in status(player)
@@ -766,8 +713,8 @@ def test_training_plays_restarts_and_takes_other_units_and_rates(open_page):
     expect(player.locator(".c5-count").first).to_have_text("32")
 
 
-def test_a_flower_and_a_weight_are_dragged(open_page):
-    player = open_page().show(training())
+def test_a_flower_and_a_weight_are_dragged(page):
+    player = show(page, training())
     begun = status(player)
     inputs = "p => Array.from(p.descent.state.X)"
     before = np.reshape(player.evaluate(inputs), (-1, 3))
@@ -791,8 +738,8 @@ def test_a_flower_and_a_weight_are_dragged(open_page):
     expect(player.locator(".c5-status")).not_to_have_text(begun)
 
 
-def test_a_point_on_a_surface_is_moved_and_descends(open_page):
-    player = open_page().show(valley())
+def test_a_point_on_a_surface_is_moved_and_descends(page):
+    player = show(page, valley())
     begun = status(player)
     assert begun.startswith("Step 0: f = 5.227; x = −1.2")
     player.get_by_role("slider", name="x, slider").press("ArrowRight")
@@ -819,21 +766,20 @@ def test_it_is_accessible_and_no_text_is_small(
     open_page, inaccessible, kind, scheme, width
 ):
     page = open_page(width=width, color_scheme=scheme, reduced_motion="reduce")
-    player = page.show(KINDS[kind]())
+    player = show(page, KINDS[kind]())
     steps = re.findall(r"/ (\d+)", player.inner_text())
     for step in {1, int(steps[0]) // 2, int(steps[0])} if steps else {}:
         go(player, step)
-        assert inaccessible(page.page, ".c5-stepper") == []
+        assert inaccessible(page, ".c5-stepper") == []
     if kind == "predict":
         node(player, "a5").click()
-        page.page.keyboard.press("1")
-    assert inaccessible(page.page, ".c5-stepper") == []
+        page.keyboard.press("1")
+    assert inaccessible(page, ".c5-stepper") == []
     assert player.evaluate(SMALL) == []
     assert player.evaluate("() => document.getAnimations().length") == 0
 
 
-def test_axe_sees_what_is_wrong(open_page, inaccessible):
-    page = open_page().page
+def test_axe_sees_what_is_wrong(page, inaccessible):
     texts = [
         *["<p>black on white</p>"] * 50,
         "<div style='background:#222'><p>black on black</p></div>",
@@ -861,8 +807,7 @@ def test_a_screen_reader_hears_each_step_and_no_slider(player):
     expect(status).to_have_text(before)
 
 
-def test_running_a_cell_again_leaves_nothing_behind(open_page):
-    page = open_page().page
+def test_running_a_cell_again_leaves_nothing_behind(page):
     page.set_content(f"{PAGE}<body><div id='out'></div></body></html>")
     html = s14()._repr_html_()
     page.evaluate(
@@ -928,11 +873,10 @@ def test_a_player_in_jupyterlab_steps_slides_types_and_lets_ctrl_s_save(
     assert reader.wrong == []
 
 
-def test_what_is_saved_of_a_widget_is_the_player(open_page):
+def test_what_is_saved_of_a_widget_is_the_player(page):
     stepper = s14()
     bundle, _ = stepper.widget()._repr_mimebundle_()
     assert bundle["text/plain"] == repr(stepper)
-    page = open_page().page
     page.set_content(f"{PAGE}<body>{bundle['text/html']}</body></html>")
     assert count(page.locator(".c5-stepper")) == "1 / 14"
 

@@ -41,7 +41,7 @@ DONE = f"""() => {{
 CLEAR = "() => jupyterapp.commands.execute('notebook:clear-all-cell-outputs')"
 OUTPUTS = f"() => {CELLS}.flatMap(cell => cell.outputs?.toJSON() ?? [])"
 SOURCES = f"() => {CELLS}.map(cell => cell.sharedModel.source)"
-NEXT = """stepper => stepper.querySelector('button[aria-label="Next"]').click()"""
+NEXT = """stepper => stepper.querySelector('.c5-go + button').click()"""
 TYPE = f"""([id, text]) => {{
   const cell = {CELLS}.find(cell => cell.id === id);
   cell.sharedModel.setSource(text);
