@@ -287,8 +287,8 @@ class JavaScriptWriter(Writer):
         parts = index if isinstance(index, tuple) else (index,)
         if any(isinstance(part, Node) for part in parts):
             raise ProgramError(
-                "index: got data, expected a plain index in JavaScript; use one-hot labels "
-                "instead: np.sum(Y * logp, axis=1), and np.where for masks"
+                "index: got data, expected a plain index in JavaScript; pass one-hot labels Y in "
+                "as an argument instead: np.sum(Y * logp, axis=1), and use np.where for masks"
             )
         places = np.arange(math.prod(shape)).reshape(shape)[index]
         lists = [self.offsets(axis) for axis in lists_of(places)]
