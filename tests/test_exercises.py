@@ -10,7 +10,6 @@ import importlib.util
 import time
 from pathlib import Path
 
-import nbformat
 import numpy as np
 import pytest
 
@@ -20,10 +19,10 @@ from comp551ad.exercises.checking import NotPassed, WitnessFailed, judge
 from comp551ad.exercises.exercise import Exercise, Mistake
 from comp551ad.exercises.formulas import formulas
 from comp551ad.exercises.grade import marking
+from comp551ad.exercises.solutions import solution
 from comp551ad.exercises.values import first_difference
 
 HERE = Path(__file__).parent
-NOTEBOOKS = sorted((HERE.parent / "solutions").glob("*.ipynb"))
 
 
 def load(path):
@@ -48,23 +47,9 @@ MISTAKES = [
 ]
 
 
-def solution(name):
+def solved(name):
     """The function that the solutions' notebook gives for an exercise."""
-    exercise = catalogue()[name]
-    (path,) = [p for p in NOTEBOOKS if p.name.startswith(exercise.lecture)]
-    cells = nbformat.read(path, as_version=4).cells
-    namespace = {"__name__": "student"}
-    for cell in cells:
-        graded = cell.metadata.get("nbgrader", {})
-        if (
-            cell.cell_type == "code"
-            and not graded.get("grade")
-            and cell.id != "progress"
-        ):
-            exec(compile(cell.source, str(path), "exec"), namespace)
-        if graded.get("grade_id") == name:
-            return namespace[name]
-    raise KeyError(f"{path.name} has no cell {name}")
+    return solution(name, catalogue()[name].lecture).namespace()[name]
 
 
 def names_in(verdict):
@@ -114,7 +99,7 @@ def test_right_answers_are_accepted_at_once(name):
     exercise = catalogue()[name]
     assert exercise.hints, "an exercise has hints"
     ours = [answer for answer in (exercise.witness, exercise.worked) if answer]
-    for answer in (solution(name), *ours, *RIGHT.get(name, ())):
+    for answer in (solved(name), *ours, *RIGHT.get(name, ())):
         rules = _unruled(exercise) if answer in ours else exercise
         verdict = judge(rules, answer)
         assert verdict.passed, verdict
@@ -227,7 +212,7 @@ def test_every_finding(answer, mistake):
 
 
 def test_what_is_close_may_be_whole_in_some_cases():
-    class Rounded(solution("Dual")):
+    class Rounded(solved("Dual")):
         def exp(self):
             e = np.exp(self.value).round(3)
             return type(self)(e, e * self.tangent)

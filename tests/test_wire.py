@@ -53,7 +53,9 @@ def ends():
     made = Ends()
     yield made
     made.files[3].close()  # where the thread reads from ends, and so does the thread
-    if made.here.gone:  # an answer without end would take its share of all tests to come
+    if (
+        made.here.gone
+    ):  # an answer without end would take its share of all tests to come
         thread, stop = ctypes.c_ulong(made.thread.ident), ctypes.py_object(SystemExit)
         ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, stop)
     made.thread.join(60)
