@@ -1,8 +1,9 @@
 """The checks are checked: wrong answers are rejected by name, right ones accepted.
 
-Every mistake of every exercise is handed in. `answers/lecture_NN.py` holds right answers in
-other styles, and as `WRONG` wrong ones that one case alone refuses. How the machinery
-treats stubs, exceptions, forbidden calls and changed arguments is below.
+Every mistake of every exercise is handed in, here and through the pipe, in `test_wire.py`.
+`answers/lecture_NN.py` holds right answers in other styles, and as `WRONG` wrong ones that one
+case alone refuses. How the machinery treats stubs, exceptions, forbidden calls and changed
+arguments is below.
 """
 
 import dataclasses
@@ -40,11 +41,6 @@ WRONG = [
     for name, answers in getattr(module, "WRONG", {}).items()
     for answer in answers
 ]
-MISTAKES = [
-    pytest.param(name, mistake, id=f"{name}-{k}")
-    for name, exercise in catalogue().items()
-    for k, mistake in enumerate(exercise.mistakes)
-]
 
 
 def solved(name):
@@ -70,28 +66,6 @@ def test_no_case_lies_so_near_a_border_that_rounding_decides(name):
     for case, right in [*zip(exercise.all_cases, exercise.right, strict=True)] * 5:
         given = exercise.outcome(exercise.witness, tuple(map(moved, case)))
         assert not first_difference(given, right, exercise.tolerance)
-
-
-@pytest.mark.parametrize("name, mistake", MISTAKES)
-def test_every_mistake_is_found_under_its_own_name(name, mistake):
-    exercise = _unruled(catalogue()[name])
-    with np.errstate(all="ignore"):
-        verdict = judge(exercise, _handed_in(exercise, mistake))
-    assert verdict.status == "not yet"
-    assert mistake.name in names_in(verdict)
-
-
-def _handed_in(exercise, mistake):
-    """The mistake as a whole answer: where it gives some entries, the others are right."""
-
-    def answer(*arguments):
-        given = mistake.wrong(*arguments)
-        right = exercise.witness(*arguments) if isinstance(given, dict) else None
-        if isinstance(right, dict):
-            given = right | given
-        return given
-
-    return mistake.wrong if isinstance(mistake.wrong, type) else answer
 
 
 @pytest.mark.parametrize("name", list(catalogue()))
