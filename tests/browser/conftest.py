@@ -352,10 +352,11 @@ class Reader:
             urllib.request.urlopen(
                 urllib.request.Request(address, method="DELETE"), timeout=30
             ).close()
-        # JupyterLab complains of requests that the dead can't answer, at once when it
-        # hears of it: not to the next one, then.
-        self.page.evaluate(HEAR_OF_IT)
-        self.page.wait_for_timeout(100)
+        if sessions:
+            # JupyterLab complains of requests that the dead can't answer, at once when it
+            # hears of it: not to the next one, then.
+            self.page.evaluate(HEAR_OF_IT)
+            self.page.wait_for_timeout(100)
 
     def add(self, name, notebook):
         """Put a made-up notebook beside the lectures."""
