@@ -1,8 +1,9 @@
 """The checks are checked: wrong answers are rejected by name, right ones accepted.
 
-Every mistake of every exercise is handed in. `answers/lecture_NN.py` holds right answers in
-other styles, and as `WRONG` wrong ones that one case alone refuses. How the machinery
-treats stubs, exceptions, forbidden calls and changed arguments is below.
+Every mistake of every exercise is handed in, here and through the pipe, in `test_wire.py`.
+`answers/lecture_NN.py` holds right answers in other styles, and as `WRONG` wrong ones that one
+case alone refuses. How the machinery treats stubs, exceptions, forbidden calls and changed
+arguments is below.
 """
 
 import dataclasses
@@ -10,7 +11,6 @@ import importlib.util
 import time
 from pathlib import Path
 
-import nbformat
 import numpy as np
 import pytest
 
@@ -20,10 +20,10 @@ from comp551ad.exercises.checking import NotPassed, WitnessFailed, judge
 from comp551ad.exercises.exercise import Exercise, Mistake
 from comp551ad.exercises.formulas import formulas
 from comp551ad.exercises.grade import marking
+from comp551ad.exercises.solutions import solution
 from comp551ad.exercises.values import first_difference
 
 HERE = Path(__file__).parent
-NOTEBOOKS = sorted((HERE.parent / "solutions").glob("*.ipynb"))
 
 
 def load(path):
@@ -41,30 +41,11 @@ WRONG = [
     for name, answers in getattr(module, "WRONG", {}).items()
     for answer in answers
 ]
-MISTAKES = [
-    pytest.param(name, mistake, id=f"{name}-{k}")
-    for name, exercise in catalogue().items()
-    for k, mistake in enumerate(exercise.mistakes)
-]
 
 
-def solution(name):
+def solved(name):
     """The function that the solutions' notebook gives for an exercise."""
-    exercise = catalogue()[name]
-    (path,) = [p for p in NOTEBOOKS if p.name.startswith(exercise.lecture)]
-    cells = nbformat.read(path, as_version=4).cells
-    namespace = {"__name__": "student"}
-    for cell in cells:
-        graded = cell.metadata.get("nbgrader", {})
-        if (
-            cell.cell_type == "code"
-            and not graded.get("grade")
-            and cell.id != "progress"
-        ):
-            exec(compile(cell.source, str(path), "exec"), namespace)
-        if graded.get("grade_id") == name:
-            return namespace[name]
-    raise KeyError(f"{path.name} has no cell {name}")
+    return solution(name, catalogue()[name].lecture).namespace()[name]
 
 
 def names_in(verdict):
@@ -87,34 +68,12 @@ def test_no_case_lies_so_near_a_border_that_rounding_decides(name):
         assert not first_difference(given, right, exercise.tolerance)
 
 
-@pytest.mark.parametrize("name, mistake", MISTAKES)
-def test_every_mistake_is_found_under_its_own_name(name, mistake):
-    exercise = _unruled(catalogue()[name])
-    with np.errstate(all="ignore"):
-        verdict = judge(exercise, _handed_in(exercise, mistake))
-    assert verdict.status == "not yet"
-    assert mistake.name in names_in(verdict)
-
-
-def _handed_in(exercise, mistake):
-    """The mistake as a whole answer: where it gives some entries, the others are right."""
-
-    def answer(*arguments):
-        given = mistake.wrong(*arguments)
-        right = exercise.witness(*arguments) if isinstance(given, dict) else None
-        if isinstance(right, dict):
-            given = right | given
-        return given
-
-    return mistake.wrong if isinstance(mistake.wrong, type) else answer
-
-
 @pytest.mark.parametrize("name", list(catalogue()))
 def test_right_answers_are_accepted_at_once(name):
     exercise = catalogue()[name]
     assert exercise.hints, "an exercise has hints"
     ours = [answer for answer in (exercise.witness, exercise.worked) if answer]
-    for answer in (solution(name), *ours, *RIGHT.get(name, ())):
+    for answer in (solved(name), *ours, *RIGHT.get(name, ())):
         rules = _unruled(exercise) if answer in ours else exercise
         verdict = judge(rules, answer)
         assert verdict.passed, verdict
@@ -227,7 +186,7 @@ def test_every_finding(answer, mistake):
 
 
 def test_what_is_close_may_be_whole_in_some_cases():
-    class Rounded(solution("Dual")):
+    class Rounded(solved("Dual")):
         def exp(self):
             e = np.exp(self.value).round(3)
             return type(self)(e, e * self.tangent)

@@ -71,17 +71,6 @@ def test_softmax_values_and_axis():
     np.testing.assert_allclose(softmax(U + 1000), softmax(U))
 
 
-def test_far_logits_give_no_overflow_and_no_nan():
-    U = np.array([[1e4, -1e4, 0.0], [-1e4, -1e4, -1e4], [1e4, 1e4, -1e4]])
-    third, half = 1 / 3, 0.5
-    np.testing.assert_allclose(
-        softmax(U), [[1, 0, 0], [third] * 3, [half, half, 0]], rtol=1e-15
-    )
-    np.testing.assert_allclose(
-        logsumexp(U), [1e4, -1e4 + math.log(3), 1e4 + math.log(2)], rtol=1e-15
-    )
-
-
 @pytest.mark.parametrize("U", [[-np.inf, -np.inf], [np.inf, 1.0]])
 @pytest.mark.parametrize("f", [logsumexp, softmax])
 def test_rows_whose_largest_logit_is_infinite_are_nan_but_not_silently(f, U):

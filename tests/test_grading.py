@@ -104,10 +104,12 @@ def without_checks():
 
 
 def with_cells_of_their_own():
-    """A helper and an import in further cells, and the answers' cells twice and mixed."""
+    """A helper, our imports once more, a call; and the answers' cells twice and mixed."""
     made = notebook(pull_back="def pull_back(J, g):\n    return turned(J) @ g")
-    helper = nbformat.v4.new_code_cell("turned = lambda J: J.T\nimport math")
-    made.cells.insert(made.cells.index(cell_of(made, "pull_back")) - 1, helper)
+    helper, call = "turned = lambda J: J.T\nimport math", "polar_jacobian(1.0, 1.0)"
+    at = made.cells.index(cell_of(made, "pull_back")) - 1
+    cells = helper, made.cells[1].source, call
+    made.cells[at:at] = map(nbformat.v4.new_code_cell, cells)
     first_try = deepcopy(cell_of(made, "softmax_jacobian"))
     first_try.id = "first-try"
     first_try.source = "def softmax_jacobian(p):\n    return None"
@@ -130,15 +132,6 @@ BODY = "def pull_back(J, g):\n    "
 FILL = """for k in range(10):
     with open(f"%s/{k}.bin", "wb") as file:
         file.write(bytes(60_000_000))"""
-
-
-def imports_copied_further_down():
-    """A copy of the imports, and a cell after it that calls an earlier answer."""
-    made = notebook()
-    copies = made.cells[1].source, "polar_jacobian(1.0, 1.0)"
-    at = made.cells.index(cell_of(made, "pull_back"))
-    made.cells[at:at] = map(nbformat.v4.new_code_cell, copies)
-    return made
 
 
 def answer_in_the_checks_cell():
@@ -177,10 +170,8 @@ def back(J, g): return J.T @ g
 
 HONEST = {
     "all right": notebook,
-    "all right again": notebook,
     "checks gone": without_checks,
     "own cells": with_cells_of_their_own,
-    "imports copied": imports_copied_further_down,
     "answer below": answer_in_the_checks_cell,
     "as in a kernel": as_in_a_kernel,
     "Zoë (李明)": lambda: notebook(
@@ -367,12 +358,19 @@ CHEATING_ANSWERS = {
         "pull_back": "def pull_back(J, g):\n    return Yes()",
         "softmax_jacobian": "def softmax_jacobian(p):\n    return np.array([[Yes()]])",
     },
-    "looks into the caller's frame": {
+    "tries three ways": {
         "pull_back": "import sys\ndef pull_back(J, g):\n    frame = sys._getframe()\n"
         "    while frame:\n        if 'right' in frame.f_locals:\n"
         "            return frame.f_locals['right']\n        frame = frame.f_back",
+        "softmax_jacobian": "def softmax_jacobian(p):\n"
+        "    import autograd, autograd.numpy as a\n"
+        "    f = lambda u: a.exp(u) / a.sum(a.exp(u))\n"
+        "    return autograd.jacobian(f)(np.log(p))",
+        "polar_jacobian": "def polar_jacobian(r, phi, h=6e-6):\n"
+        "    f = lambda r, p: np.array([r * np.cos(p), r * np.sin(p)])\n"
+        "    return np.array([(f(r + h, phi) - f(r - h, phi)) / (2 * h),\n"
+        "                     (f(r, phi + h) - f(r, phi - h)) / (2 * h)]).T",
     },
-    "uses the library": {"softmax_jacobian": BY_LIBRARY},
     "hides its functions": {"softmax_jacobian": BY_LIBRARY},
     "copies the library": {
         "softmax_jacobian": "import shutil\nimport comp551ad\n"
@@ -438,18 +436,6 @@ CHEATING_ANSWERS = {
         "def softmax_jacobian(p):\n"
         "    os.write(ask, f'{json.dumps(list(p))}\\n'.encode())\n"
         "    return np.array(json.loads(answers.readline()))",
-    },
-    "uses autograd": {
-        "softmax_jacobian": "def softmax_jacobian(p):\n"
-        "    import autograd, autograd.numpy as a\n"
-        "    f = lambda u: a.exp(u) / a.sum(a.exp(u))\n"
-        "    return autograd.jacobian(f)(np.log(p))",
-    },
-    "takes differences": {
-        "polar_jacobian": "def polar_jacobian(r, phi, h=6e-6):\n"
-        "    f = lambda r, p: np.array([r * np.cos(p), r * np.sin(p)])\n"
-        "    return np.array([(f(r + h, phi) - f(r - h, phi)) / (2 * h),\n"
-        "                     (f(r, phi + h) - f(r, phi - h)) / (2 * h)]).T",
     },
 }
 
@@ -664,7 +650,7 @@ def test_an_empty_folder_is_a_row(graded):
 
 
 def test_equal_submissions_get_equal_rows(graded):
-    one, other = (dict(graded[0][name]) for name in ("all right", "all right again"))
+    one, other = (dict(graded[0][name]) for name in ("all right", "zipped in utf-16"))
     assert one | {"student": ""} == other | {"student": ""}
 
 
@@ -678,13 +664,13 @@ def test_details_name_the_mistake_and_the_forbidden(graded):
     assert found["wrong", "softmax_jacobian"] == "not a function"
     library = {who: found[who, "softmax_jacobian"] for who in CHEATING_ANSWERS}
     for who in (
-        *("uses the library", "uses it by another name", "copies the library"),
+        *("hides its functions", "uses it by another name", "copies the library"),
         *("reads it in again", "copies it at the last moment", "asks another process"),
     ):
         assert library[who] == "it calls the library's own"
     # The refusal is raised in the thread, whose list stays empty.
     assert library["uses it in a thread"] == "it raises IndexError"
-    assert "as differences are" in found["takes differences", "polar_jacobian"]
+    assert "as differences are" in found["tries three ways", "polar_jacobian"]
 
 
 def test_names_are_in_the_output_folder_alone(graded):

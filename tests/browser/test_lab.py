@@ -130,11 +130,11 @@ def test_reader_runs_all_cells_and_sees_what_fails(reader):
 @pytest.mark.parametrize("name", LECTURES)
 def test_lecture_shows_untrusted_then_trusted_and_steps(name, reader):
     notebook = nbformat.read(ROOT / "lectures" / f"{name}.ipynb", as_version=4)
-    reader.open(f"lectures/{name}.ipynb")
-    assert reader.pictures() == saved_pictures(notebook)
-
     # nbval runs every cell, and compares what it puts out with what stands here.
-    if any(".widget()" in cell.source for cell in notebook.cells):
+    is_run = any(".widget()" in cell.source for cell in notebook.cells)
+    (reader.open if is_run else reader.look_at)(f"lectures/{name}.ipynb")
+    assert reader.pictures() == saved_pictures(notebook)
+    if is_run:
         reader.run_all()
         assert reader.errors() == reader.warnings() == []
     else:

@@ -42,15 +42,21 @@ MEASURE = """() => slides.map((slide, k) => {
 })"""
 
 
-@pytest.fixture
-def measure(page, tmp_path, monkeypatch):
-    """Return the function that shows a notebook without a network and measures its slides."""
-    monkeypatch.chdir(ROOT)
-    page.set_viewport_size({"width": WIDTH, "height": HEIGHT})
+@pytest.fixture(scope="module")
+def exporter():
     settings = Config(json.loads((ROOT / SETTINGS).read_text(encoding="utf-8")))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(ROOT)
+        yield SlidesExporter(config=settings)
+
+
+@pytest.fixture
+def measure(exporter, page, tmp_path):
+    """Return the function that shows a notebook without a network and measures its slides."""
+    page.set_viewport_size({"width": WIDTH, "height": HEIGHT})
 
     def measure(notebook):
-        text, _ = SlidesExporter(config=settings).from_notebook_node(notebook)
+        text, _ = exporter.from_notebook_node(notebook)
         path = tmp_path / "slides.html"
         path.write_text(text, encoding="utf-8")
         page.goto(path.as_uri())
