@@ -432,8 +432,14 @@ class Reader:
     def trust(self):
         """Trust the notebook: what stands in it is shown with its scripts, and nothing is run."""
         self.page.wait_for_function(IS_CURRENT, timeout=60_000, polling=LOOK_EVERY)
-        self.page.evaluate(TRUST)
-        self.page.get_by_role("button", name="Confirm Trusting").click()
+        confirm = self.page.get_by_role("button", name="Confirm Trusting")
+        for seconds in (20, 40):  # asked again, should the command find no notebook
+            self.page.evaluate(TRUST)
+            try:
+                confirm.click(timeout=1000 * seconds)
+                break
+            except PlaywrightTimeout:
+                print("nothing to confirm")
         # It is saved then: what is put away in the meantime leaves a question behind.
         self.page.evaluate("() => globalThis.trusting")
         assert self.page.evaluate(IS_TRUSTED)
