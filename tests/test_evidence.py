@@ -312,6 +312,18 @@ def test_how_to_write_a_formula(text, advice):
         formulas(lambda: {"a": text}, {"x": 2.0})
 
 
+def test_a_formula_is_told_only_of_names_that_it_may_use():
+    rows = catalogue()["number_the_rows"].witness() | {"a3": "z", "a7": "a2 * s"}
+    for wrong, known in (
+        ({"a7": "a6"}, "w, x, b"),
+        ({"a3": "b"}, "a1, a2, a3, a4, a5, a6"),
+    ):
+        verdict = judge(
+            catalogue()["number_the_rows"], lambda wrong=wrong: rows | wrong
+        )
+        assert verdict.says[0].endswith(f"logistic, pi, {known}")
+
+
 # --- nothing hangs, nothing is changed ------------------------------------------------
 
 

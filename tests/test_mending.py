@@ -82,6 +82,22 @@ def test_of_two_names_that_come_to_the_same_the_answers_own_is_found(terms, mist
     assert judge(catalogue()["tied_gradient"], answer).mistakes == (mistake,)
 
 
+@pytest.mark.parametrize("rounds", ["range(2, len(n) - 1)", "range(3, len(n) + 1 - 1)"])
+def test_a_count_that_is_one_off_is_no_term_of_the_result(rounds):
+    source = f"""def chain_multiplications(sizes):
+    def cost(n):
+        return sum(n[0] * n[k - 1] * n[k] for k in {rounds})
+    return cost(sizes), cost(sizes[::-1])
+"""
+    verdict = judge(
+        catalogue()["chain_multiplications"], typed("chain_multiplications", source)
+    )
+    assert "term" not in repr(verdict)
+    if "2" in rounds:
+        assert verdict.mistakes == ("off by one",)
+        assert "Look at `len(n) - 1` (line 3)." in verdict.says[1]
+
+
 def test_a_line_is_too_much_only_if_nothing_goes_wrong_without_it():
     source = """def balanced(W, V):
     W2, V2 = 1.0 * W, 1.0 * V
@@ -118,10 +134,10 @@ def test_no_edit_of_an_answer_is_tried_where_values_are_secret(secret):
     assert ("too many" in repr(verdict)) != secret
 
 
-def test_a_limit_of_time_takes_a_name_away_and_nothing_else(monkeypatch):
+def test_a_limit_of_edits_takes_a_name_away_and_nothing_else(monkeypatch):
     answer = typed("layer_back", LAYER.format(**RIGHT | {"dW": "Z.T @ dU * abs(W)"}))
     named = judge(catalogue()["layer_back"], answer)
-    monkeypatch.setattr("comp551ad.exercises.mending.SECONDS", -1)
+    monkeypatch.setattr("comp551ad.exercises.mending.MOST", 0)
     late = judge(catalogue()["layer_back"], answer)
     assert named.mistakes != late.mistakes
     assert (named.status, named.parts) == (late.status, late.parts)

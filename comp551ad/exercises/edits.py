@@ -250,10 +250,12 @@ def _instead(node: ast.expr, parent: ast.AST, names: list[str]) -> _Edits:
     is_result = isinstance(parent, ast.Return | ast.Assign | ast.Tuple)
     if is_result and isinstance(node, ast.BinOp | ast.Call):
         yield "sign", ast.UnaryOp(ast.USub(), node)
+    counts = _is_count(node, parent)
     for rule in _RULES.get(type(node), ()):
         found: dict[str, Any] = {}
         if _fits(rule.old, node, found):
-            yield rule.kind, _written(rule.new, rule, found)
+            kind = "count" if counts and rule.kind in ("sign", "term") else rule.kind
+            yield kind, _written(rule.new, rule, found)
     match node:
         case ast.Constant(value=str(text)):
             yield from _edits_of_formula(text)
@@ -272,6 +274,17 @@ def _instead(node: ast.expr, parent: ast.AST, names: list[str]) -> _Edits:
         case ast.Tuple(elts=parts) | ast.List(elts=parts):
             if not isinstance(parent, ast.Subscript):
                 yield from _one_part_twice(node, parts)
+
+
+def _is_count(node: ast.expr, parent: ast.AST) -> bool:
+    """Is it n + 1 or n - 1 where entries or rounds are counted: no term of the result?"""
+    match node, parent:
+        case (
+            ast.BinOp(op=ast.Add() | ast.Sub(), right=ast.Constant(value=int())),
+            ast.Subscript() | ast.Slice() | ast.Call(func=ast.Name(id="range")),
+        ):
+            return True
+    return False
 
 
 def _family(name: str) -> list[str]:

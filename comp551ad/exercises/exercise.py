@@ -140,10 +140,14 @@ class Exercise:
         return self._drawn(0)
 
     @cached_property
-    def further_cases(self) -> list[tuple]:
-        """More inputs, those of another draw: a name has to hold for them as well."""
-        drawn, known = self._drawn(1), self.all_cases
-        return [case for case in drawn if not any(unchanged(k, case) for k in known)]
+    def further(self) -> list[tuple[tuple, Any]]:
+        """More inputs, of another draw, and what is right: names hold for them as well."""
+        known = self.all_cases
+        return [
+            (case, self.outcome(self.witness, case))
+            for case in self._drawn(1)
+            if not any(unchanged(k, case) for k in known)
+        ]
 
     def _drawn(self, which: int) -> list[tuple]:
         seed = zlib.crc32(self.name.encode()) + which

@@ -54,10 +54,14 @@ _ONE_LESS = (
     "one row is left out",
     "For three rows: how often does your loop go round?",
 )
-_CLOSE = (
-    "close, but not the same",
-    "What is a little off: a step that is too long, too few rounds, a rounded number, or "
-    "a small term?",
+_CHANCE = (
+    "it gives another result each time",
+    "What draws random numbers, or is left over from the call before? Does the question need "
+    "it?",
+)
+_DRAWN = (
+    "it draws random numbers, where the question needs none",
+    "Another draw would give another result. What do all draws have in common?",
 )
 _ROWS = (
     ((-1, None), _ALONE),
@@ -94,15 +98,32 @@ def finding(
     if not missed:
         return None
     search = _Search(exercise, trials, missed, answer)
+    if _is_chance(exercise, answer, short := _smallest(missed)):
+        line, trial, __ = _evidence(search, _wrong_parts(exercise, short)[0])
+        return Finding((_(_CHANCE[0]),), (line, _hint(_(_CHANCE[1]))), trial.arguments)
     if any(isinstance(trial.given, Raised) for trial in missed):
         return _raised(search)
     paths = list(dict.fromkeys(p for t in missed for p in _wrong_parts(exercise, t)))
     paths = [p for p in paths if p not in exercise.derived] or paths
-    unnamed: dict[str, _Suspect | None] = dict.fromkeys(paths)
-    found = in_time(exercise.seconds, lambda: search.named(paths), unnamed)
+    found: dict[str, _Suspect | None] = dict.fromkeys(paths)
+    in_time(exercise.seconds, lambda: search.named(found), None)
     if not any(found.values()):
         return _unexplained(search, paths)
     return _explained(search, found)
+
+
+def _is_chance(exercise: Exercise, answer: Callable, trial: Trial) -> bool:
+    """Does the answer give something else for the same case when it is asked again?"""
+    if isinstance(trial.given, Raised):
+        return False
+
+    def again() -> bool:
+        with contextlib.redirect_stdout(io.StringIO()):
+            given = exercise.outcome(answer, trial.arguments)
+        other = alike(given, trial.right)
+        return first_difference(other, trial.given, exercise.tolerance) is not None
+
+    return in_time(exercise.seconds / 2, again, False)
 
 
 def _wrong_parts(exercise: Exercise, trial: Trial) -> list[str]:
@@ -151,14 +172,13 @@ class _Search:
     @cached_property
     def every(self) -> list[Trial]:
         """The trials, and others: what agrees in a few cases by luck doesn't in more."""
-        further = in_time(self.exercise.seconds / 4, self._further, [])
+        further = in_time(self.exercise.seconds / 2, self._further, [])
         return [*self.trials, *further]
 
     def _further(self) -> list[Trial]:
         exercise, found = self.exercise, []
         with contextlib.redirect_stdout(io.StringIO()):
-            for case in exercise.further_cases:
-                right = exercise.outcome(exercise.witness, case)
+            for case, right in exercise.further:
                 given = alike(exercise.outcome(self.answer, case), right)
                 found.append(Trial(case, given, right))
         return found
@@ -217,27 +237,38 @@ class _Search:
 
     def _gives(self, suspect: _Suspect, path: str | None) -> bool:
         """Does it give what the answer gives, at `path` or (None) as a whole?"""
-        raised = all(isinstance(trial.given, Raised) for trial in self.trials)
-        return (suspect in self.own or not raised) and all(
+        return self.speaks and all(
             self._agree(self.every[k].given, self._outcome(suspect, k), path)
             for k in self.order
         )
+
+    @cached_property
+    def speaks(self) -> bool:
+        """Is there a wrong value, or an error that speaks of its case?
+
+        Many mistakes end in an IndexError: that alone is no sign of any of them.
+        """
+        wrong = [t.given for t in self.every if _wrong_parts(self.exercise, t)]
+        return any(not isinstance(given, Raised) or given.numbers for given in wrong)
 
     def whole(self) -> _Suspect | None:
         """The own mistake that gives all of what the answer gives."""
         return next((s for s in self.own if self._gives(s, None)), None)
 
-    def named(self, paths: list[str]) -> dict[str, _Suspect | None]:
-        """The mistake that each of these parts has, None where it has no name."""
+    def named(self, found: dict[str, _Suspect | None]) -> None:
+        """Fill in the mistake that each of these parts has, as far as it has a name."""
+        paths = [*found]
         whole = self.whole()
-        found = dict.fromkeys(paths, whole) if whole else self.parts(paths)
+        found |= dict.fromkeys(paths, whole) if whole else self.parts(paths)
         if not any(found.values()):
-            found = dict.fromkeys(paths, self.slip(None))
+            found |= dict.fromkeys(paths, self.slip(None))
         if not _in_a_list(paths[0]):
-            found = {path: found[path] or self.slip(path) for path in paths}
+            for path in paths:
+                found[path] = found[path] or self.slip(path)
         unnamed = [path for path in paths if not found[path]]
         found |= dict.fromkeys(unnamed, self.mended(paths, unnamed))
-        return {path: found[path] or self.symptom(path) for path in paths}
+        for path in paths:
+            found[path] = found[path] or self.symptom(path)
 
     def _in_another_order(self) -> Iterator[_Suspect]:
         witness, parts = self.exercise.witness, self.exercise.parts
@@ -259,10 +290,12 @@ class _Search:
         denied = {suspect: self._denied(suspect) for suspect in given_by}
         told = [s for s in given_by if not (_in_a_list(paths[0]) and denied[s])]
         given_by = {s: given_by[s] for s in sorted(told, key=lambda s: denied[s])}
-        common: dict[str, _Suspect] = {}
+        common: dict[tuple, _Suspect] = {}
         for path, suspect in ((path, self._common(path)) for path in paths):
             if suspect:
-                same = common.setdefault(suspect.name, suspect)
+                # n - 1 here and n + 1 there are two mistakes, of one name.
+                one = suspect.name, suspect.wrong
+                same = common.setdefault(one, suspect)
                 given_by.setdefault(same, []).append(path)
         found: dict[str, _Suspect | None] = {}
         while left := [path for path in paths if path not in found]:
@@ -287,25 +320,25 @@ class _Search:
 
     def _common(self, path: str) -> _Suspect | None:
         """A mistake that is common to all exercises, at one part of the answer."""
-        asked = () if _in_a_list(path) else self._other_questions()
+        asked = () if _in_a_list(path) else self.other_questions
         others = (s for s in asked if self._gives(s, path))
         return self._usual(path) or next(others, None)
 
-    def _other_questions(self) -> Iterator[_Suspect]:
+    @cached_property
+    def other_questions(self) -> list[_Suspect]:
         """What is right for some rows, for arguments exchanged or shifted."""
         exercise, witness = self.exercise, self.exercise.witness
-        for part, named in _ROWS if exercise.rows else ():
-            yield _Suspect(*named, self._of_rows(slice(*part)))
-        if exercise.use is not plainly:
-            return
-        first = self.trials[0].arguments
+        rows = _ROWS if exercise.rows else ()
+        asked = [(named, self._of_rows(slice(*part))) for part, named in rows]
+        first = self.trials[0].arguments if exercise.use is plainly else ()
         for j, k in combinations(range(len(first)), 2):
             others = lambda *a, j=j, k=k: witness(*_with(a, {j: a[k], k: a[j]}))  # noqa: E731
-            yield _Suspect(*_EXCHANGED, others)
+            asked.append((_EXCHANGED, others))
         for k, by in product(range(len(first)), (1, -1)):
             if type(first[k]) is int:
                 other = lambda *a, k=k, by=by: witness(*_with(a, {k: a[k] + by}))  # noqa: E731
-                yield _Suspect(*_SHIFTED, other)
+                asked.append((_SHIFTED, other))
+        return [_Suspect(*named, wrong) for named, wrong in asked]
 
     def _of_rows(self, part: slice) -> Callable:
         """The witness on some rows; an average is over all of them all the same."""
@@ -360,29 +393,19 @@ class _Search:
         if self.exercise.secret or not self.exercise.searched or not paths:
             return None
         paths = [*paths, *(path for path in self.all_parts if path not in wrong)]
-        for mend in mends(self.answer):
-            edited = _Suspect(mend.name, mend.hint, mend.slip.wrong)
+        edited = (_Suspect(m.name, m.hint, m.slip.wrong) for m in mends(self.answer))
+
+        def look() -> _Suspect | None:
             with contextlib.redirect_stdout(io.StringIO()):
-                if self._is_right(edited, paths):
-                    return edited
-        return None
+                return next((s for s in edited if self._is_right(s, paths)), None)
+
+        return in_time(self.exercise.seconds / 2, look, None)
 
     def _is_right(self, suspect: _Suspect, paths: list[str]) -> bool:
         return all(
             self._agree(self._outcome(suspect, k), self.every[k].right, path)
             for k in self.order
             for path in paths
-        )
-
-    def is_close(self, path: str) -> bool:
-        """Does it miss by less than a twentieth, where there are fractions?"""
-        pairs = [
-            (numeric(self._part(t.given, path)), numeric(self._part(t.right, path)))
-            for t in self.missed
-        ]
-        fractions = any(b is not None and (b != np.round(b)).any() for __, b in pairs)
-        return fractions and all(
-            a is not None and b is not None and agree(a, b, 0.05) for a, b in pairs
         )
 
     def symptom(self, path: str) -> _Suspect | None:
@@ -461,18 +484,27 @@ def _explained(search: _Search, found: dict[str, _Suspect | None]) -> Finding:
     for path, suspect in found.items():
         name = suspect.name if suspect else _("not right yet")
         concerns.setdefault(name, []).append(path)
-    hints = dict.fromkeys(suspect.hint for suspect in found.values() if suspect)
-    everywhere = list(search.exercise.parts_of(search.missed[0].right))
-    names = tuple(
-        name
-        if paths in ([""], everywhere) or (len(concerns) == 1 and "[0]" in everywhere)
-        else f"{', '.join(paths)}: {name}"
-        for name, paths in concerns.items()
-    )
+    hints: dict[str, list[str]] = {}
+    for path, suspect in found.items():
+        if suspect:
+            hints.setdefault(suspect.hint, []).append(path)
     first = next(path for path, suspect in found.items() if suspect)
     line, trial, __ = _evidence(search, first)
-    says = (line, _hint(" ".join(list(hints)[:2])))
-    return Finding(names, says, trial.arguments, _parts(search, found))
+    of = lambda told: [_of(search, *each, len(told)) for each in told.items()]  # noqa: E731
+    # What helps with one part is no help with another.
+    help_ = of(hints) if len(hints) > 1 else [*hints]
+    says = (line, _hint(" · ".join(help_[:2])))
+    return Finding(tuple(of(concerns)), says, trial.arguments, _parts(search, found))
+
+
+def _of(search: _Search, text: str, paths: list[str], many: int = 1) -> str:
+    """A text with the parts of the answer before it, where it isn't true of all."""
+    exercise = search.exercise
+    everywhere = {*exercise.parts_of(search.missed[0].right)}
+    all_of_it = everywhere - {*exercise.derived} <= {*paths} or paths == [""]
+    if all_of_it or (many == 1 and "[0]" in everywhere):
+        return text
+    return f"{', '.join(paths)}: {text}"
 
 
 def _parts(search: _Search, found: dict) -> tuple[tuple[str, bool], ...]:
@@ -485,18 +517,27 @@ def _unexplained(search: _Search, paths: list[str]) -> Finding:
     exercise = search.exercise
     line, trial, sort = _evidence(search, paths[0])
     right_for = _clue(search)
+    if _is_drawn(search):
+        return Finding((_(_DRAWN[0]),), (line, _hint(_(_DRAWN[1]))), trial.arguments)
     name = _(sort if sort != "value" else "not the right value yet")
     if len(search.missed) < len(search.trials):
         name = _("right for some inputs only")
-    elif not exercise.secret and all(map(search.is_close, paths)):
-        name, right_for = _(_CLOSE[0]), _hint(_(_CLOSE[1]))
-    everywhere = list(exercise.parts_of(trial.right))
-    if sort == "value" and "[0]" not in paths and paths not in ([""], everywhere):
-        name = f"{', '.join(paths)}: {name}"
+    if sort == "value":
+        name = _of(search, name, paths)
     where = "" if exercise.secret else _place(search, trial)
     says = (line, right_for, where)
     parts = _parts(search, dict.fromkeys(paths))
     return Finding((name,), tuple(filter(None, says)), trial.arguments, parts)
+
+
+def _is_drawn(search: _Search) -> bool:
+    """Does the answer's source draw numbers, and the solution's none?"""
+    known = solution(search.exercise.name, search.exercise.lecture)
+    try:
+        drawn = "random" in source_of(search.answer).source
+    except (OSError, TypeError):  # it has no source
+        return False
+    return drawn and known is not None and "random" not in known.source
 
 
 def _clue(search: _Search) -> str:
@@ -504,7 +545,7 @@ def _clue(search: _Search) -> str:
     bad = [t.arguments for t in search.missed]
     exercise = search.exercise
     look = lambda: clue(exercise, good, bad, search.answer)  # noqa: E731
-    return in_time(exercise.seconds / 4, look, "")
+    return in_time(exercise.seconds / 2, look, "")
 
 
 def _place(search: _Search, trial: Trial) -> str:
@@ -512,7 +553,7 @@ def _place(search: _Search, trial: Trial) -> str:
     missed = sorted(search.missed, key=lambda other: other is not trial)
     cases = [each.arguments for each in missed]
     look = lambda: place(exercise, search.answer, cases)  # noqa: E731
-    return in_time(exercise.seconds / 4, look, "")
+    return in_time(exercise.seconds / 2, look, "")
 
 
 def _returned(exercise: Exercise, answer: Callable, arguments: tuple) -> str:

@@ -8,7 +8,7 @@ Read by `tasks/`, where an exercise says `use=formulas`.
 
 import ast
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -48,30 +48,41 @@ class FormulaFault(ValueError):
     """A text that isn't a formula here; says how to write it."""
 
 
-def formulas(answer: Callable[[], dict], values: dict[str, float]) -> dict[str, Any]:
+def formulas(
+    answer: Callable[[], dict],
+    values: dict[str, float],
+    asked: Callable[[str], Iterable[str]] | None = None,
+) -> dict[str, Any]:
     """Work out a table of formulas, `{"a5": "a3 * cos(a2)"}`, for these values.
 
     Known besides the values' names are sin, cos, exp, log, sqrt, tanh, logistic and pi.
     Entries that are functions are called with the values, as a witness's may be; numbers
     stay what they are. So does an answer that is no table: it is for the check to say so.
+
+    Args:
+        asked: for an entry's name the names that it may use, where it may not use all.
     """
     table = answer()
     if not isinstance(table, dict):
         return table
-    return {name: _entry(name, it, values) for name, it in table.items()}
+    names = asked or (lambda entry: values)
+    return {
+        name: _entry(name, it, values, [*_KNOWN, *names(name)])
+        for name, it in table.items()
+    }
 
 
-def _entry(name: str, entry: Any, values: dict[str, float]) -> Any:
+def _entry(name: str, entry: Any, values: dict[str, float], asked: list[str]) -> Any:
     if isinstance(entry, str):
-        return _formula(name, entry, values)
+        return _formula(name, entry, values, asked)
     if isinstance(entry, list | tuple | dict | set):
         raise FormulaFault(f"{name}: {_('write the formula as a text')}: '2 * x'")
     return entry(**values) if callable(entry) else entry
 
 
-def _formula(name: str, text: str, values: dict[str, float]) -> float:
+def _formula(name: str, text: str, values: dict[str, float], asked: list[str]) -> float:
     known = {**_KNOWN, **values}
-    for advice in _advice(text, known):
+    for advice in _advice(text, known, asked):
         raise FormulaFault(f"{name}: {text!r}: {_(advice)}")
     tree = ast.parse(text.strip(), mode="eval")
     try:
@@ -84,7 +95,7 @@ def _formula(name: str, text: str, values: dict[str, float]) -> float:
         return np.nan
 
 
-def _advice(text: str, known: dict[str, Any]) -> Iterator[str]:
+def _advice(text: str, known: dict[str, Any], asked: list[str]) -> Iterator[str]:
     """How to write what can't be read."""
     for letter, word in _GREEK.items():
         if letter in text:
@@ -106,7 +117,7 @@ def _advice(text: str, known: dict[str, Any]) -> Iterator[str]:
                 name=part.attr, module=part.value.id
             )
         if isinstance(part, ast.Name) and part.id not in known:
-            yield _instead_of(part.id, known)
+            yield _instead_of(part.id, asked)
         if isinstance(part, ast.Call) and not (
             isinstance(part.func, ast.Attribute)
             or (isinstance(part.func, ast.Name) and part.func.id not in known)
@@ -127,7 +138,7 @@ def _advice(text: str, known: dict[str, Any]) -> Iterator[str]:
             yield _("{name} of what? Write {name}(…)").format(name=part.id)
 
 
-def _instead_of(name: str, known: dict[str, Any]) -> str:
+def _instead_of(name: str, known: list[str]) -> str:
     if name == "e":
         return "write exp(x) for e to the power x"
     if name in _FUNCTIONS:

@@ -175,6 +175,7 @@ SLIPS = {
         "Each part has a name and a shape in the question.",
     ),
 }
+SLIPS["count"] = SLIPS["off by one"]
 
 # Names that say more than the kind's, by the functions that an edit is about.
 SPOKEN = {
@@ -245,7 +246,9 @@ class Slip:
     @property
     def reveals(self) -> bool:
         """Would its name bring somebody who guesses numbers nearer to a secret one?"""
-        return self.kind in ("off by one", "number", "start")
+        # Of n + 1, say, where things are counted.
+        whole = re.search(r"[+-] \d+ → ", self.text)
+        return bool(whole) or self.kind in ("off by one", "count", "number", "start")
 
     @functools.cached_property
     def wrong(self) -> Callable[..., Any]:

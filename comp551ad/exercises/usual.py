@@ -126,17 +126,21 @@ def _ratio(mine, theirs, dims, tolerance) -> Iterator[Named]:
     numbers = np.concatenate([r.ravel() for r in theirs])
     if len(told) == 0 or len(np.unique(numbers)) < 2:
         return  # whatever is given is a multiple of a single number
+    sign, asked, off = "", "", _("off by the factor {factor}")
+    if told.max() < 0:
+        sign, asked, told = _(SIGN[0]) + _(", and "), f" {_(SIGN[1])}", -told
     factor = _constant(told)
     if factor is not None:
-        for base, name in _BASES.items():
-            if np.isclose(factor, base):
+        for known, name in _BASES.items():
+            if np.isclose(factor, known):
                 natural = _("Is it {log} where the question has the natural logarithm?")
-                yield "another base of the logarithm", natural.format(log=name)
-        if not np.isclose(abs(factor), 1):
-            yield (
-                _("off by the factor {factor}").format(factor=f"{factor:.4g}"),
-                "Where does a constant factor come in: a ½, a 2, a number typed in?",
+                base = _("another base of the logarithm")
+                yield sign + base, natural.format(log=name) + asked
+        if not np.isclose(factor, 1):
+            constant = _(
+                "Where does a constant factor come in: a ½, a 2, a number typed in?"
             )
+            yield sign + off.format(factor=f"{factor:.4g}"), constant + asked
         return
     for label, (power, text) in product(dims[0], _POWERS.items()):
         sizes = np.array([d.get(label, 0) for d, r in zip(dims, ratios) if r], float)  # noqa: B905
@@ -147,15 +151,15 @@ def _ratio(mine, theirs, dims, tolerance) -> Iterator[Named]:
             continue
         if power == -1 and np.isclose(rest, 1):
             averaged = _("Is something averaged here that the question only adds up?")
-            yield _("divided by {size}").format(size=label), averaged
+            yield sign + _("divided by {size}").format(size=label), averaged + asked
             return
         times = "" if np.isclose(rest, 1) else f"{rest:.4g} · "
         how_often = _("Does {size} come in at all, once, or squared?")
         if times:
             how_often += " " + _("And is one of the sizes typed in as a number?")
         yield (
-            _("off by the factor {factor}").format(factor=times + text.format(label)),
-            how_often.format(size=label),
+            sign + off.format(factor=times + text.format(label)),
+            how_often.format(size=label) + asked,
         )
         return
 

@@ -3,6 +3,7 @@
 Knows nothing of exercises; all that deals with answers reads it.
 """
 
+import re
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,11 @@ class Raised:
     """Stands where a value would: the call raised this error instead."""
 
     error: BaseException
+
+    @property
+    def numbers(self) -> list[str]:
+        """The sizes and other numbers that the error speaks of."""
+        return re.findall(r"\d+", in_words(self.error))
 
     def __deepcopy__(self, memo: dict) -> "Raised":
         return self
@@ -128,9 +134,11 @@ def numeric(value: Any) -> np.ndarray | None:
 
 def agree(given: Any, right: Any, tolerance: float) -> bool:
     """Are two leaves the same, to `tolerance` times the largest entry?"""
+    if isinstance(given, Raised) and isinstance(right, Raised):
+        same = type(given.error) is type(right.error)
+        return same and given.numbers == right.numbers
     if isinstance(given, Raised) or isinstance(right, Raised):
-        both = isinstance(given, Raised) and isinstance(right, Raised)
-        return both and type(given.error) is type(right.error)
+        return False
     if isinstance(given, str) and isinstance(right, str):
         return given.strip().casefold() == right.strip().casefold()
     if isinstance(given, bool | np.bool_) and not isinstance(right, bool | np.bool_):
@@ -339,7 +347,8 @@ def _written(value: Any) -> str:
         return f"{{{', '.join(parts)}}}"
     if callable(value):
         return getattr(value, "__name__", _("a function"))
-    return in_a_line(repr(value), 60)
+    # A text is a word or a sentence, and is read to its end.
+    return in_a_line(repr(value), 160 if isinstance(value, str) else 60)
 
 
 def in_words(error: BaseException) -> str:

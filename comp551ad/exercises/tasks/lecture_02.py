@@ -24,7 +24,7 @@ polar_jacobian = Exercise(
     cases=lambda rng: [(2.0, 0.5), (1.0, 0.0), (3.0, 4.0)],
     mistakes=(
         Mistake(
-            "the r of the chain rule is missing",
+            "the factor r is missing",
             lambda r, phi: _polar_table(r, phi) / [1, r],
             "r is a factor before the cosine and the sine: it stays when phi moves.",
         ),

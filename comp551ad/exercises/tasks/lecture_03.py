@@ -34,15 +34,6 @@ binary_derivation = Exercise(
     secret=True,
     mistakes=(
         Mistake(
-            "the slide's sign",
-            lambda: {
-                "L": "y * log(yh) + (1 - y) * log(1 - yh)",
-                "dL/dyh": "y / yh - (1 - y) / (1 - yh)",
-            },
-            "A logarithm of a probability is never above 0. Should a good guess cost more "
-            "than a bad one?",
-        ),
-        Mistake(
             "the other class is left out",
             lambda: {
                 "L": "-y * log(yh)",
@@ -54,20 +45,14 @@ binary_derivation = Exercise(
         *(
             Mistake(
                 "the squared error for the loss",
-                lambda half=half, rest=rest: {
+                lambda half=half: {
                     "L": f"{half} * (y - yh)**2",
-                    **{name: text for name, text in rest(half).items()},
+                    "dL/dyh": f"{2 * half} * (yh - y)",
+                    "dL/du": f"{2 * half} * (yh - y) * yh * (1 - yh)",
                 },
                 "With two classes the loss is the cross-entropy: logarithms of yh and 1 - yh.",
             )
             for half in (0.5, 1)
-            for rest in (
-                lambda half: {
-                    "dL/dyh": f"{2 * half} * (yh - y)",
-                    "dL/du": f"{2 * half} * (yh - y) * yh * (1 - yh)",
-                },
-                lambda half: {},
-            )
         ),
         Mistake(
             "the two classes are exchanged",
@@ -208,7 +193,7 @@ head_error = Exercise(
         Mistake(
             "the logistic function overflows",
             _with_heads(binary=lambda U: np.exp(U) / (1 + np.exp(U))),
-            "A score of 800 is too much for exp. The package's `logistic` copes with it.",
+            "exp(800) is too much for a float. The package's `logistic` copes with it.",
         ),
         Mistake(
             "the largest score of each column",
@@ -307,7 +292,7 @@ softmax_half_square = Exercise(
             "the other outputs' paths are missing",
             edited(_through_the_table, "- np.outer(p, p) → "),
             "From one score there is a path to the loss through every output. (A single "
-            "number there has no effect: the entries of p − y add up to 0.)",
+            "number there has no effect: the entries of yh − y add up to 0.)",
         ),
         Mistake(
             "the error is squared",

@@ -29,7 +29,7 @@ slopes_from_z = Exercise(
                 "tanh": "1 - tanh(z)**2",
                 "softplus": "logistic(z)",
             },
-            "z is h(q) already: is h applied once more?",
+            "z is h(q) already: do you treat it as if it were q?",
         ),
         Mistake(
             "derivative of tanh as 1 - tanh",
@@ -58,7 +58,7 @@ slopes_from_z = Exercise(
         Mistake(
             "used z where q belongs",
             lambda: {"tanh": "1 - tanh(z)", "softplus": "1 / (1 + exp(-z))"},
-            "z is h(q) already: is h applied once more?",
+            "z is h(q) already: do you treat it as if it were q?",
         ),
         Mistake(
             "the logistic function of -z",
@@ -215,7 +215,7 @@ grad_V = Exercise(
                 "Z * (1 - Z) → logistic(Z) * (1 - logistic(Z))",
                 "1 - Z**2 → 1 - np.tanh(Z) ** 2",
             ),
-            "z is h(q) already: is h applied once more?",
+            "z is h(q) already: do you treat it as if it were q?",
         ),
         Mistake(
             "derivative of tanh as 1 - tanh",
@@ -337,7 +337,7 @@ biased_gradients = Exercise(
         Mistake(
             "the activation's slope is left out",
             edited(_biased, " * (Z > 0) → "),
-            "h comes between z and q, in the backward pass, too. (Z >= 0 holds everywhere.)",
+            "h comes between z and q, in the backward pass, too.",
         ),
         Mistake(
             "the bias row is dropped from W in the forward pass",

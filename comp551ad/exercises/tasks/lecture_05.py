@@ -83,6 +83,11 @@ iris_cost = Exercise(
             "A flower's probabilities add up to 1: along its row.",
         ),
         Mistake(
+            "one half is averaged, the other added up",
+            _cost(lambda U, Y: np.mean(logsumexp(U)) - np.sum(U * Y)),
+            "The average over the flowers is taken of their losses, of both halves.",
+        ),
+        Mistake(
             "the logarithm is missing",
             _cost(lambda U, Y: -np.mean(np.sum(Y * softmax(U), 1))),
             "The loss of a flower is -log of the probability of its species.",
@@ -202,11 +207,6 @@ iris_gradients = Exercise(
                 "dU @ W.T * Z * (1 - Z) → dU, W, Z * (1 - Z), X",
             ),
             "A hidden unit feeds every score: its error is a sum over them (E05).",
-        ),
-        Mistake(
-            "averaged over the classes as well",
-            edited(_in_matrices, "len(X) → Y.size"),
-            "The average is over N flowers; over the classes one adds.",
         ),
         Mistake(
             "the activation is left out on the way up",
@@ -457,13 +457,13 @@ def _measured(W, V) -> tuple[float, float]:
     return their_cost(X, Y, W, V), accuracy(TwoLayer().predict(X, W, V), Y)
 
 
-class _Reached(str):
-    """Where a training ends, in a word, which is compared; shown with its numbers."""
+class Word(str):
+    """A word, which is compared; shown with the numbers that it is about."""
 
-    def __new__(cls, word: str, numbers: str = "") -> "_Reached":
-        reached = super().__new__(cls, word)
-        reached.numbers = numbers
-        return reached
+    def __new__(cls, word: str, numbers: str = "") -> "Word":
+        told = super().__new__(cls, word)
+        told.numbers = numbers
+        return told
 
     def __repr__(self) -> str:
         return f"{self}{self.numbers and f' ({self.numbers})'}"
@@ -481,16 +481,16 @@ def _reached(answer, X, Y):
     """Where the weights that `train_iris` returns are, beside the library's, and why."""
     given = answer(X, Y)
     if not isinstance(given, list | tuple) or len(given) != 2:
-        return _Reached("not two results")
+        return Word("not two results")
     W, V = (np.asarray(A, float) for A in given)
     if W.ndim != 2 or (X.shape[1], *W.shape) != (*V.shape, Y.shape[1]):
-        return _Reached("not weights that fit")
+        return Word("not weights that fit")
     there, right = _measured(W, V)
     if there <= 1.25 * _goal()[0] and right >= _goal()[1] - 0.02:
-        return _Reached("as low as the library's")
+        return Word("as low as the library's")
     later = _further(X, Y, W, V)
     numbers = f"cost {there:.3g}; {later:.3g} 100 steps on"
-    return _Reached(_why_so_high(W, V, there, later), numbers)
+    return Word(_why_so_high(W, V, there, later), numbers)
 
 
 def _why_so_high(W, V, there: float, later: float) -> str:

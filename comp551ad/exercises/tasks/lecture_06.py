@@ -245,7 +245,7 @@ count_runs = Exercise(
             "One run gives all outputs at once (E14).",
         ),
         Mistake(
-            "one run for the start, and then every output apart",
+            "f is run anew for each output",
             lambda D, C: {"forward": D * C + 1},
             "One run gives all outputs at once (E14).",
         ),
@@ -259,14 +259,13 @@ count_runs = Exercise(
             lambda D, C: {"forward": D},
             "From which number is f(w + h) subtracted?",
         ),
-        Mistake(
-            "a run at w that nobody needs",
-            lambda D, C: {
-                "central": 2 * D + 1,
-                "five-point": 4 * D + 1,
-                "complex": D + 1,
-            },
-            "Does f(w) stand in this formula?",
+        *(
+            Mistake(
+                "a run at w that nobody needs",
+                lambda D, C, part=part, n=n: {part: n * D + 1},
+                "Does f(w) stand in this formula?",
+            )
+            for part, n in (("central", 2), ("five-point", 4), ("complex", 1))
         ),
         Mistake(
             "five points for each weight",
@@ -590,6 +589,11 @@ swelling = Exercise(
             "the formula's parts alone",
             lambda depth: {"different": depth + 1},
             "Each level also brings a sum and two products of its own.",
+        ),
+        Mistake(
+            "the plain 1 and x are not counted",
+            lambda depth: {"different": 4 * depth - 1},
+            "A number or a letter alone is a formula too: which of them stand there?",
         ),
         Mistake(
             "the two products are taken for one",

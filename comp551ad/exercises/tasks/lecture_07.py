@@ -44,7 +44,15 @@ class _Unrelated:
 
 
 def _row_by_row(answer, rows: _Unrelated) -> dict:
-    return formulas(answer, rows.values)
+    return formulas(answer, rows.values, _allowed)
+
+
+def _allowed(entry: str) -> list[str]:
+    """The names that a row may use: the inputs' in the first three, then rows before it."""
+    if entry in ("a1", "a2", "a3"):
+        return ["w", "x", "b"]
+    before = range(1, int(entry[1:])) if entry[1:].isdecimal() else ()
+    return [f"a{k}" for k in before]
 
 
 number_the_rows = Exercise(
@@ -95,8 +103,19 @@ number_the_rows = Exercise(
             )
             for first, *rows in (
                 (5, "a1 * a2 + a3", "sin(a4 + a3)", "a2 * sin(a5)", "0.5 * a2 * a6"),
-                (4, "a1 * a2 + a3", "sin(a4)", "a2 * a5", "0.5 * a6", "a7"),
+                (4, "a1 * a2 + a3"),
+                (7, "0.5 * (a2 * a6)"),
             )
+        ),
+        Mistake(
+            "this operation stands a row too early",
+            lambda: {"a5": "sin(a4)", "a6": "a2 * a5", "a7": "0.5 * a6"},
+            "Is an operation left out above it, or do two share a row?",
+        ),
+        Mistake(
+            "no operation in this row",
+            lambda: {"a8": "a7"},
+            "There is an operation for each row. Is one left out, or do two share a row?",
         ),
         Mistake(
             "the constant has taken a number",
@@ -421,7 +440,7 @@ count_the_tower = Exercise(
     mistakes=(
         *(
             Mistake(
-                "rows before the loop are not counted",
+                "not all rows before the loop are counted",
                 lambda nodes=nodes: {"nodes": nodes},
                 "Which two rows are there before the loop turns? The input is one of them.",
             )

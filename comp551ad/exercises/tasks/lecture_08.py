@@ -138,13 +138,13 @@ wrong_dot = Exercise(
     derived=("formula",),
     mistakes=(
         Mistake(
-            "that row follows its rule",
+            "that row's rule is right",
             lambda: {"row": "t6"},
             "Its number is wrong, but its rule is right: look at what it was given.",
         ),
         *(
             Mistake(
-                "that row follows its rule",
+                "that row's rule is right",
                 lambda row=row: {"row": row},
                 "Move u a little to both sides, and see how far each row moves.",
             )
@@ -382,11 +382,6 @@ Dual = Exercise(
         ),
         Mistake(
             "the tangents are divided",
-            _quotient(lambda a, b: float(a.tangent) / float(b.tangent)),
-            "A quotient has a rule of its own, as a product has.",
-        ),
-        Mistake(
-            "the tangents are divided, where there are any",
             _quotient(lambda a, b: a.tangent / b.tangent if b.tangent else 0.0),
             "A quotient has a rule of its own, as a product has.",
         ),
@@ -396,13 +391,6 @@ Dual = Exercise(
                 lambda a, b: (a.tangent * b.value - a.value * b.tangent) / b.value
             ),
             "Try a = 1: how does 1 / b change with b?",
-        ),
-        Mistake(
-            "the terms of the quotient rule have changed places",
-            _quotient(
-                lambda a, b: (a.value * b.tangent - a.tangent * b.value) / b.value**2
-            ),
-            "When the numerator grows, the quotient grows, if b is positive.",
         ),
         Mistake(
             "the denominator is taken for a constant",

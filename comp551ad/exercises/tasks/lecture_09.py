@@ -289,13 +289,15 @@ adjoints_downwards = Exercise(
     witness=_added_by_paths,
     cases=_loop_cases,
     mistakes=(
-        *(
-            Mistake(
-                "the values of the rows after",
-                edited(_walked_down, f"a[j - 1] for → a[{at}] for"),
-                "Row 1 has its value in a[0].",
-            )
-            for at in ("j", "j % len(a)")
+        Mistake(
+            "the values of the rows after",
+            edited(_walked_down, "a[j - 1] for → a[j % len(a)] for"),
+            "Row 1 has its value in a[0].",
+        ),
+        Mistake(
+            "the numbers of rows, not their values",
+            edited(_walked_down, "*[a[j - 1] for j in operands] → *operands"),
+            "A rule is given the operands' values. Where do these stand?",
         ),
         Mistake(
             "the slope is taken at the result",
@@ -501,11 +503,6 @@ undo_broadcasting = Exercise(
                 keepdims=True,
             ),
             "NumPy also puts new axes in front where the operand has too few.",
-        ),
-        Mistake(
-            "the axes of length 1 got lost",
-            edited(_summed, ", keepdims=True → "),
-            "The adjoint has the shape of the operand: see keepdims.",
         ),
         Mistake(
             "nothing is undone",

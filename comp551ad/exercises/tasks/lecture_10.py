@@ -10,6 +10,7 @@ from ...autodiff.trace import forward, record, reverse
 from ...functions import logistic, logsumexp
 from ..exercise import Exercise, Mistake, edited
 from ..values import numeric
+from .lecture_05 import Word
 
 # --- passes ---------------------------------------------------------------------------
 
@@ -114,11 +115,6 @@ count_the_passes = Exercise(
             "a pass for every example",
             lambda: {"cost forward": 72 * 150, "cost reverse": 150},
             "The cost is one function of the weights: all examples are in it.",
-        ),
-        Mistake(
-            "a pass for every example",
-            lambda: {"cost reverse": 150},
-            "How many numbers is the cost, however many examples it is a mean of?",
         ),
         Mistake(
             "the bias is counted twice",
@@ -264,12 +260,14 @@ chain_multiplications = Exercise(
 def _judged(answer) -> dict:
     """What is true of a chain of Jacobians with these sizes."""
     given = numeric(answer())
-    known = ("the larger of Q and P", "fewer multiplications")
+    known = ("the larger one of Q and P", "the mode with fewer multiplications")
     if given is None or given.ndim != 1 or len(given) < 2:
-        return dict.fromkeys(known, "no list of sizes")
+        return dict.fromkeys(known, Word("no list of sizes"))
     if given.min() < 1 or not np.array_equal(given, np.round(given)):
-        return dict.fromkeys(known, "sizes that aren't whole numbers from 1 on")
+        return dict.fromkeys(known, Word("sizes that aren't whole numbers from 1 on"))
     sizes = [int(n) for n in given]
+    if len(sizes) == 2:
+        return dict.fromkeys(known, Word("no product, with a single Jacobian"))
     Q, P = sizes[0], sizes[-1]
     pairs = list(zip(sizes, sizes[1:], strict=False))
     up, down = (
@@ -278,7 +276,8 @@ def _judged(answer) -> dict:
     )
     words = {-1: ("Q", "reverse"), 1: ("P", "forward"), 0: ("neither", "neither")}
     larger, fewer = words[int(np.sign(P - Q))][0], words[int(np.sign(down - up))][1]
-    return dict(zip(known, (larger, fewer), strict=True))
+    counts = "" if fewer == "forward" else f"forward {up}, reverse {down}"
+    return dict(zip(known, (Word(larger), Word(fewer, counts)), strict=True))
 
 
 slide_misleads = Exercise(
@@ -314,6 +313,11 @@ slide_misleads = Exercise(
             lambda: [40, 5, 5, 6],
             "Reverse mode does need fewer. What makes a product expensive for it and "
             "not for forward mode?",
+        ),
+        Mistake(
+            "a single Jacobian",
+            lambda: [5, 3],
+            "Two sizes are those of one Jacobian: there is nothing to multiply yet.",
         ),
         Mistake(
             "a tie",

@@ -241,17 +241,10 @@ curriculum = Exercise(
         )
     ],
     mistakes=(
-        *(
-            Mistake(
-                "a share of the difficulty, not of the rows",
-                lambda d, t, T, low=low: [
-                    n
-                    for n in np.argsort(d)
-                    if d[n] - low(d) <= (max(d) - low(d)) * (t + 1) / T
-                ],
-                "How many of the N rows are open, however hard they are?",
-            )
-            for low in (min, lambda d: 0)
+        Mistake(
+            "a share of the difficulty, not of the rows",
+            lambda d, t, T: [n for n in np.argsort(d) if d[n] <= max(d) * (t + 1) / T],
+            "How many of the N rows are open, however hard they are?",
         ),
         Mistake(
             "the hard ones first",

@@ -355,7 +355,7 @@ def two_calls_at_most(answer, gradient, w, a):
 
     def two_calls_only(w):
         if next(calls, None) is None:
-            raise ThirdCall("gradient was called a third time; two calls are enough")
+            raise ThirdCall("gradient was called 3 times; 2 calls are enough")
         return gradient(w)
 
     return answer(two_calls_only, w, a)
