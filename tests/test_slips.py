@@ -111,6 +111,9 @@ def test_every_edit_that_gives_values_gets_a_name(name):
     exercise = catalogue()[name]
     unnamed = []
     for slip in edited(name)[::20]:  # a tenth of a second each: not all of them
+        given = [exercise.outcome(slip.wrong, case) for case in exercise.all_cases]
+        if any(isinstance(value, Raised) for value in given):
+            continue
         with np.errstate(all="ignore"):
             verdict = judge(exercise, slip.wrong)
         if verdict.mistakes and verdict.mistakes[0] in (
