@@ -106,7 +106,7 @@ def finding(
     paths = list(dict.fromkeys(p for t in missed for p in _wrong_parts(exercise, t)))
     paths = [p for p in paths if p not in exercise.derived] or paths
     found: dict[str, _Suspect | None] = dict.fromkeys(paths)
-    in_time(exercise.seconds, lambda: search.named(found), None)
+    in_time(2 * exercise.seconds, lambda: search.named(found), None)
     if not any(found.values()):
         return _unexplained(search, paths)
     return _explained(search, found)
@@ -490,14 +490,14 @@ def _explained(search: _Search, found: dict[str, _Suspect | None]) -> Finding:
             hints.setdefault(suspect.hint, []).append(path)
     first = next(path for path, suspect in found.items() if suspect)
     line, trial, __ = _evidence(search, first)
-    of = lambda told: [_of(search, *each, len(told)) for each in told.items()]  # noqa: E731
+    names = tuple(_of(search, *each, len(concerns)) for each in concerns.items())
     # What helps with one part is no help with another.
-    help_ = of(hints) if len(hints) > 1 else [*hints]
-    says = (line, _hint(" · ".join(help_[:2])))
-    return Finding(tuple(of(concerns)), says, trial.arguments, _parts(search, found))
+    told = [_of(search, *each) for each in hints.items()] if len(hints) > 1 else hints
+    says = (line, _hint(" · ".join([*told][:2])))
+    return Finding(names, says, trial.arguments, _parts(search, found))
 
 
-def _of(search: _Search, text: str, paths: list[str], many: int = 1) -> str:
+def _of(search: _Search, text: str, paths: list[str], many: int = 2) -> str:
     """A text with the parts of the answer before it, where it isn't true of all."""
     exercise = search.exercise
     everywhere = {*exercise.parts_of(search.missed[0].right)}
@@ -523,7 +523,7 @@ def _unexplained(search: _Search, paths: list[str]) -> Finding:
     if len(search.missed) < len(search.trials):
         name = _("right for some inputs only")
     if sort == "value":
-        name = _of(search, name, paths)
+        name = _of(search, name, paths, many=1)
     where = "" if exercise.secret else _place(search, trial)
     says = (line, right_for, where)
     parts = _parts(search, dict.fromkeys(paths))
