@@ -38,6 +38,10 @@ _TOO_MANY = {
     "left out": ("a function too many", "Go through the formula from the inside."),
     "activation": ("an activation too many", SLIPS["activation"][1]),
     "step": ("a step too many", "Which sentence of the question asks for each line?"),
+    "not summed": (
+        "added up once too often",
+        "Which axes has your array before the sum, and which should be left?",
+    ),
     "case": (
         "something is treated apart that isn't a case apart",
         "Leave the distinction out: for which inputs is the other way wrong?",
