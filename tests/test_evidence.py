@@ -28,7 +28,7 @@ from comp551ad.exercises.exercise import Exercise, Mistake, ShortNumbers
 from comp551ad.exercises.formulas import FormulaFault, formulas
 from comp551ad.exercises.guard import stoppable, time_limit
 from comp551ad.exercises.places import place
-from comp551ad.exercises.values import Endless, alike, finite
+from comp551ad.exercises.values import Endless, alike, finite, shown
 
 
 def typed(source, name):
@@ -120,6 +120,13 @@ def test_cases_are_short_to_type_and_always_the_same():
     assert np.array_equal(drawn, drawn.round(2)) and drawn.all()
     one, same = catalogue()["grad_W"].all_cases, catalogue()["grad_W"].all_cases
     assert one is same
+
+
+@pytest.mark.parametrize(
+    "number, said", [(-1.2e-308, "about 0"), (0.0, "0"), (1e-299, "1e-299")]
+)
+def test_a_number_that_has_no_more_digits_is_about_0(number, said):
+    assert shown(number) == said
 
 
 # --- in which line --------------------------------------------------------------------
