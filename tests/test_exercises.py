@@ -523,6 +523,14 @@ def test_a_count_too_low_here_and_too_high_there_are_two_mistakes():
     )
 
 
+def test_arguments_have_changed_places_for_all_the_parts_or_for_none():
+    exercise = _unruled(catalogue()["count_runs"])
+    turned = judge(exercise, lambda D, C: exercise.witness(C, D))
+    assert turned.mistakes == ("two arguments have changed places",)
+    once = judge(exercise, lambda D, C: exercise.witness(D, C) | {"complex": C})
+    assert once.mistakes == ("complex: one quantity in another's place",)
+
+
 def test_a_word_is_shown_with_the_numbers_that_it_is_about():
     verdict = judge(catalogue()["slide_misleads"], lambda: [40, 5, 5, 6])
     assert verdict.says[0] == (

@@ -321,7 +321,13 @@ class _Search:
     def _common(self, path: str) -> _Suspect | None:
         """A mistake that is common to all exercises, at one part of the answer."""
         asked = () if _in_a_list(path) else self.other_questions
-        others = (s for s in asked if self._gives(s, path))
+        # Arguments that have changed places have done so for all parts.
+        for_all = not self.exercise.rows
+        others = (
+            s
+            for s in asked
+            if self._gives(s, path) and not (for_all and self._denied(s))
+        )
         return self._usual(path) or next(others, None)
 
     @cached_property
