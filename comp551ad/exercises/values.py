@@ -337,7 +337,7 @@ def _written(value: Any) -> str:
         value = value.item()
     if isinstance(value, float | complex | np.inexact):
         # Beneath that there are no more digits, and the logistic function is cut off.
-        return _("about 0") if 0 < abs(value) < 1e-300 else f"{value:.6g}"
+        return _("about 0") if 0 < abs(complex(value)) < 1e-300 else f"{value:.6g}"
     if isinstance(value, list):
         return f"[{', '.join(shown(part) for part in value)}]"
     if isinstance(value, tuple):
