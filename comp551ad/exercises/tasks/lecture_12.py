@@ -312,6 +312,11 @@ normalize_backward = Exercise(
             "μ is a mean: each q has a share of 1/N in it.",
         ),
         Mistake(
+            "not added up over the batch",
+            edited(_closed_form, "dQ, dgamma, dbeta → dQ, dR * Qh, dR"),
+            "One γ and one β serve all rows: their shares are added.",
+        ),
+        Mistake(
             "gamma is left out",
             edited(_closed_form, "gamma / root → 1 / root"),
             "On its way down to q̂ the error passes γ.",
