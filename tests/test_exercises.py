@@ -529,6 +529,9 @@ def test_arguments_have_changed_places_for_all_the_parts_or_for_none():
     assert turned.mistakes == ("two arguments have changed places",)
     once = judge(exercise, lambda D, C: exercise.witness(D, C) | {"complex": C})
     assert once.mistakes == ("complex: one quantity in another's place",)
+    counted = _unruled(catalogue()["swelling"])
+    late = judge(counted, lambda n: counted.witness(n) | {"formula": 2 ** (n + 2) - 1})
+    assert late.mistakes == ("formula: off by one",)
 
 
 def test_a_word_is_shown_with_the_numbers_that_it_is_about():

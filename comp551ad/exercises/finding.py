@@ -322,11 +322,11 @@ class _Search:
         """A mistake that is common to all exercises, at one part of the answer."""
         asked = () if _in_a_list(path) else self.other_questions
         # Arguments that have changed places have done so for all parts.
-        for_all = not self.exercise.rows
         others = (
             s
             for s in asked
-            if self._gives(s, path) and not (for_all and self._denied(s))
+            if self._gives(s, path)
+            and not (s.name == _(_EXCHANGED[0]) and self._denied(s))
         )
         return self._usual(path) or next(others, None)
 
