@@ -270,6 +270,7 @@ def _loop_cases(rng: np.random.Generator) -> list[tuple]:
         (1, [("multiply", 1, 1), ("multiply", 2, 1), ("subtract", 3, 2)], 4),
         (2, [("subtract", 1, 2), ("sin", 3), ("multiply", 4, 3), ("add", 5, 1)], 6),
         (1, [("sin", 1), ("input",), ("multiply", 2, 3)], 4),
+        (1, [("sin", 1), ("subtract", 2, 2), ("add", 3, 1)], 4),
     ]
     cases = []
     for inputs, operations, of in lists:
@@ -303,6 +304,14 @@ adjoints_downwards = Exercise(
             "the slope is taken at the result",
             edited(_walked_down, "a[j - 1] for → a[row - 1] for"),
             "A rule wants the values of the operands.",
+        ),
+        Mistake(
+            "one slope for a row that is both operands",
+            edited(
+                _walked_down,
+                "bar[row - 1] * slope → bar[row - 1] * slopes[operands.index(j)]",
+            ),
+            "In a3 = a2 - a2 both operands are row 2. What is the slope of each?",
         ),
         Mistake(
             "the last row is seeded, whatever was asked for",
