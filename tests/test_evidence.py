@@ -199,6 +199,14 @@ ANOTHER_WAY = """def grad_W(X, Y, W, V):
     E = np.exp(Z @ W)
     return Z.T @ (E / E.sum(axis=1, keepdims=True) - np.sqrt(Y + 0.5))
 """
+TURNED_INPUT = """def grad_W(X, Y, W, V):
+    filled = np.empty((7, 7))
+    return X.T @ Y
+"""
+NEARLY = """def hessian_times(gradient, w, a):
+    h = 1e-5
+    return (gradient(w + h) - gradient(w - h)) / (2 * h) * a
+"""
 BY_LISTS = """def tangents_upwards(rows, seeds):
     return [np.cosh(v) for k, v in seeds.items()]
 """
@@ -211,6 +219,13 @@ BY_LISTS = """def tangents_upwards(rows, seeds):
         ("skip_backward", MASKED, "; `1 + through` (line 4), after it, does"),
         ("grad_W", ANOTHER_WAY, ""),
         ("tangents_upwards", BY_LISTS, ""),
+        # Neither X.T nor what nearly agrees is praised, and an empty array is nothing yet.
+        ("grad_W", TURNED_INPUT, "  `X.T @ Y` (line 3) doesn't appear"),
+        (
+            "hessian_times",
+            NEARLY,
+            "  `gradient(w + h) - gradient(w - h)` (line 3) does",
+        ),
     ],
 )
 def test_one_departure_is_shown_and_another_way_is_not(name, source, said):

@@ -149,7 +149,7 @@ def _judged(exercise: Exercise, answer: Callable) -> Verdict:
     if _is_stub(given):
         return Verdict(exercise.name, "not attempted")
     # For what is given to be looked at: the search for a name has a limit of its own.
-    with time_limit(4 * exercise.seconds):
+    with time_limit(6 * exercise.seconds):
         found = broken_rule or finding(exercise, trials, answer)
     if found is None:
         return Verdict(exercise.name, "passed")

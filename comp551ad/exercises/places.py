@@ -41,6 +41,8 @@ _LOOPS = (
     | ast.FunctionDef
 )
 _MOST = 400
+# A value worked out in another order has other last digits, and no more.
+_EXACT = 1e-10
 _COLLECTS = ("[", "list(", "tuple(", "np.array(", "np.asarray(", "np.stack(")
 
 
@@ -97,7 +99,7 @@ def _compared(
 ) -> list[tuple[_Noted, bool | None]]:
     """The values that the answer has in a case, and whether the solution has them.
 
-    None where it has them with the other sign.
+    None where it has them with the other sign, or nearly.
     """
     theirs, ours = answer.run(exercise, case), known.run(exercise, case)
     if len(ours) == _MOST:
@@ -114,10 +116,12 @@ def _compared(
 
     def is_known(value: np.ndarray) -> bool | None:
         for form in (value, value.T):
-            if any(agree(form, k, exercise.tolerance) for k in values):
+            if any(agree(form, k, _EXACT) for k in values):
                 return True
-            # Y - Yh is as good a step as Yh - Y; the solution's it isn't.
-            if any(agree(-form, n.value, exercise.tolerance) for n in made):
+            # Y - Yh is as good a step as Yh - Y; the solution's it isn't. Nor is f(w - h) where
+            # f(w - h·a) is: with a tiny h they nearly agree.
+            near = [*values, *(-noted.value for noted in made)]
+            if any(agree(form, k, exercise.tolerance) for k in near):
                 return None
         return False
 
@@ -147,8 +151,9 @@ def _told(
     if strange is theirs[-1] and strange.text.startswith(_COLLECTS):
         return ""  # the answer itself
     before = theirs[: theirs.index(strange)]
-    sure = (noted for noted in reversed(before) if str(noted) not in unsure)
-    so_far = next(sure, None)
+    # An argument turned round is no step of the solution's.
+    steps = (n for n in reversed(before) if not n.text.endswith(".T"))
+    so_far = next((noted for noted in steps if str(noted) not in unsure), None)
     # It need not be the first step: not every value before it is compared.
     line = _("{noted} doesn't appear in the solution.")
     if so_far is not None:
@@ -201,7 +206,9 @@ class _Noting(ast.NodeTransformer):
             return False
         if isinstance(node, ast.Attribute):
             return node.attr == "T"
-        return isinstance(node, self.kinds)
+        # What is there before an array is filled is chance.
+        is_empty = isinstance(node, ast.Call) and "empty" in ast.unparse(node.func)
+        return isinstance(node, self.kinds) and not is_empty
 
 
 class _Watched:

@@ -586,8 +586,8 @@ train_iris = Exercise(
         Mistake(
             "it is not down yet",
             lambda X, Y: _trained(X, Y, steps=60),
-            "The cost still falls from there. Too few steps, or too short? Or does one of the "
-            "two matrices stand still, or go uphill?",
+            "The cost still falls from there. Too few steps, or too short? Does one of the two "
+            "matrices stand still, or go uphill? Or are these the slopes of another cost?",
         ),
     ),
     hints=(
