@@ -85,10 +85,11 @@ def place(exercise: Exercise, answer: Callable, cases: list[tuple]) -> str:
         pairs = [pair for run in runs for pair in run]
         never = {str(noted) for noted, is_known in pairs if is_known is False}
         unsure = {str(noted) for noted, is_known in pairs if not is_known}
-        for case, run in zip(cases, runs, strict=True):
-            if any(str(noted) in never for noted, __ in run):
-                return _told(exercise, watched, case, run, never, unsure)
-        return ""
+        told = (
+            _told(exercise, watched, case, run, never, unsure)
+            for case, run in zip(cases, runs, strict=True)
+        )
+        return next(filter(None, told), "")
     except Exception:  # no source, a class: then there is no place to show
         return ""
 

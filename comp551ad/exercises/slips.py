@@ -75,8 +75,8 @@ SLIPS = {
         "Name the value at each floor, q, z, u, ŷ: what leads from each to the next?",
     ),
     "function": (
-        "another function in its place",
-        "Which function does the question name here? Try both on three numbers.",
+        "another function or operation in its place",
+        "Which one does the formula ask for here? Try both on three numbers.",
     ),
     "slope again": (
         "the output's slope once too often",

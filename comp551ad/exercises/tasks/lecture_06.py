@@ -278,7 +278,7 @@ count_runs = Exercise(
             "Both sides of w are visited.",
         ),
         Mistake(
-            "a difference where none is taken",
+            "two runs for each weight",
             lambda D, C: {"complex": 2 * D},
             "The complex step subtracts nothing: the imaginary part is the answer.",
         ),

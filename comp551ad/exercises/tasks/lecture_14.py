@@ -324,7 +324,7 @@ higher_derivatives = Exercise(
                 "second": "exp(2*x) * (2 + 4*x)",
                 "third": "exp(2*x) * (4 + 8*x)",
             },
-            "The first derivative is a product again: its second factor moves as well.",
+            "The first derivative is a product again: both of its factors move.",
         ),
     ),
     hints=(
