@@ -151,6 +151,12 @@ def test_the_first_value_that_the_solution_has_not():
     assert told in verdict.says
 
 
+def test_a_comment_draws_no_random_numbers():
+    source = STRANGE.replace("    Z", "    # no random numbers\n    Z", 1)
+    verdict = judge(catalogue()["grad_W"], typed(source, "grad_W"))
+    assert "draws" not in repr(verdict) and "(line 6), after it" in repr(verdict)
+
+
 def test_a_value_with_scalars_before_it_is_not_called_the_first_step():
     exercise = catalogue()["grad_W"]
     source = STRANGE.replace("X @ V", "scale * np.cosh(X)").replace(

@@ -14,6 +14,7 @@ way; and so where the search for a name takes too long.
 Read by `checking.py`.
 """
 
+import ast
 import contextlib
 import io
 from collections.abc import Callable, Iterator
@@ -537,13 +538,21 @@ def _unexplained(search: _Search, paths: list[str]) -> Finding:
 
 
 def _is_drawn(search: _Search) -> bool:
-    """Does the answer's source draw numbers, and the solution's none?"""
+    """Does the answer's code draw numbers, and the solution's none?"""
     known = solution(search.exercise.name, search.exercise.lecture)
-    try:
-        drawn = "random" in source_of(search.answer).source
-    except (OSError, TypeError):  # it has no source
+    if known is None:
         return False
-    return drawn and known is not None and "random" not in known.source
+    try:
+        drawn = _draws(source_of(search.answer).tree())
+    except (OSError, TypeError, SyntaxError):  # no source, or a part of a line
+        return False
+    return drawn and not _draws(known.tree())
+
+
+def _draws(tree: ast.AST) -> bool:
+    """Is ``random`` a name in it? A comment or a docstring may speak of random numbers."""
+    names = (getattr(node, "attr", getattr(node, "id", "")) for node in ast.walk(tree))
+    return "random" in names
 
 
 def _clue(search: _Search) -> str:
