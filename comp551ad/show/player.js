@@ -120,7 +120,8 @@ function startPlayer(root, spec, place = 0, connect = null) {
   function newInputs() {
     if (program.fixed) return;
     const random = () => Math.round((Math.random() * 4 - 2) * 20) / 20 || 0.5;
-    inputs.replace(inputs.at().map((x) => elementwise(random, [x])));
+    const other = (x, drawn = random()) => (drawn === x ? other(x) : drawn);
+    inputs.replace(inputs.at().map((x) => elementwise(other, [x])));
     writeSoon();
     picture.now();
   }
