@@ -31,7 +31,7 @@ def test_of_a_larger_array_the_largest_entries_are_shown():
 
 @pytest.mark.parametrize(
     ("moved", "expected"),
-    [(0.0, "below 1e-12"), (1e-10, "below 1e-09"), (1e-7, "below 1e-06"), (1e-3, "below 0.001"),
+    [(0.0, "below 1e-13"), (1e-10, "below 1e-06"), (1e-7, "below 1e-06"), (1e-3, "below 0.001"),
      (0.11, "0.01 of"), (np.nan, "nan of")],
 )  # fmt: skip
 def test_the_distance_is_that_of_the_worst_entry_in_any_column(moved, expected):
@@ -48,7 +48,7 @@ def test_rounding_is_shown_as_0_and_chooses_no_entry():
         ["[1][0]", "0", "0"],
         ["[1][1]", "0", "0"],
     ]
-    assert "below 1e-12" in lines[-1]
+    assert "below 1e-13" in lines[-1]
 
 
 def test_html_escapes_names_and_has_every_cell():

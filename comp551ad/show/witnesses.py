@@ -22,8 +22,9 @@ __all__ = ["SideBySide", "side_by_side"]
 # So many lines a leaf; of a larger array the entries of the largest size are shown.
 ENTRIES = 6
 # A difference is told by the first of these that it stays below: its digits are rounding,
-# and differ from machine to machine. What is below the first is shown as 0.
-BOUNDS = (1e-12, 1e-9, 1e-6, 1e-3)
+# and differ from machine to machine. They lie well away from what rounding leaves (1e-15), and a
+# central difference (1e-11 to 1e-9). What is below the first is shown as 0.
+BOUNDS = (1e-13, 1e-6, 1e-3)
 
 
 class SideBySide(View):
@@ -53,7 +54,7 @@ def side_by_side(**found: Any) -> SideBySide:
         found: by the name of the column (``by_hand``, ``by_differences`` …), numbers or
             arrays, or dicts, lists and tuples of these; all of the same structure and shapes.
             In a dict the keys name the lines. Arrays of more than six entries show the six
-            largest of the first column. What is below 1e-12 of the largest number is rounding,
+            largest of the first column. What is below 1e-13 of the largest number is rounding,
             and is shown as 0.
 
     Returns:
@@ -67,7 +68,7 @@ def side_by_side(**found: Any) -> SideBySide:
     ──   ───────   ────────
     a4         3          3
     a5       3.5        3.5
-    largest difference: below 1e-12 of the largest number
+    largest difference: below 1e-13 of the largest number
     """
     if len(found) < 2:
         raise ValueError(
