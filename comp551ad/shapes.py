@@ -6,8 +6,6 @@
 A letter is a length, the same one wherever it comes back; in the order of the declaration, the
 first array that has it decides. What arrives in the function fits, and is real and finite, and
 so is what it returns. Tracers pass, as far as their shapes fit.
-
-Reads NumPy alone. Read by ``byhand``, ``datasets``, ``differences``, ``gradcheck``, ``show``.
 """
 
 import functools

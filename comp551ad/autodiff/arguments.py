@@ -2,9 +2,6 @@
 
 A call may use keywords, defaults and ``*args``; arguments may be containers. Here each argument
 gets a name, so that ``record``, ``grad`` and ``write_gradient`` mean the same one by the same word.
-
-Reads: ``tape``, ``data``, ``refusals``, ``pytrees``. Read by: ``trace``, ``transforms``,
-``jacobians``, ``program``, ``trials``.
 """
 
 import contextlib

@@ -5,9 +5,6 @@ arguments. Some sort the arguments of a primitive (``np.where``, ``np.dot``, ``a
 are NumPy's own text (``as_numpy_has_it``), some only move entries about (``by_places``), the others
 are a line or three of primitives. To add one: write the definition, by NumPy's signature, and an
 example in its test.
-
-Reads: ``comp551ad.functions``, ``tape``, ``primitives``, ``data``, ``refusals``, ``pytrees``. Read
-by: ``inplace``, ``numpy_protocols``.
 """
 
 import functools

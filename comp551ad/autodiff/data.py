@@ -7,9 +7,6 @@ values and other data. ``x > 0`` is such a call, and so is ``np.sort(y)``.
 
 Python's own questions (``if``, ``int(…)``, a key) need one answer now, and other arguments may
 give another: such a question is noted as a decision, on every tape that the data comes from.
-
-Reads: ``tape``, ``refusals``, ``pytrees``. Read by: ``arguments``, ``composites``,
-``numpy_protocols``, ``transforms``, ``program``, ``trials``, ``show``.
 """
 
 import contextlib

@@ -3,8 +3,6 @@
 The tangents have an axis in front, (K, *shape). Most rules take them as they are, or nearly so:
 what works entry by entry, what counts its axes from the end, and what multiplies matrices. The
 others run once for each direction.
-
-Reads: ``primitives``. Read by: ``passes``.
 """
 
 from collections.abc import Sequence

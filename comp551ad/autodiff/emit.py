@@ -8,9 +8,6 @@ For speed, each operation has a line and an array for its result (``out=``): arr
 once. One is free again after the last use of what it holds, and an operation that works entry by
 entry writes over an operand that nobody needs any more. Tall arrays with a short last axis, such as
 N x 3 logits, are stored short axis first, so that sums and maxima over it run along memory.
-
-Reads: ``simplify``, ``arguments``, ``tape``, ``primitives``, ``pytrees``. Read by: ``javascript``,
-``program``, ``trials``.
 """
 
 import builtins

@@ -2,9 +2,6 @@
 
 A pass gives the derivatives of one number, or in one direction; here as many passes as it takes
 are put together.
-
-Reads: ``transforms``, ``arguments``, ``passes``, ``primitives``, ``tape``, ``pytrees``. Read by:
-notebooks.
 """
 
 import functools

@@ -3,9 +3,6 @@
 ``np.sin(a)`` arrives in ``__array_ufunc__``, ``np.sum(a)`` in ``__array_function__``. What has no
 entry in ``primitives`` or ``composites`` is refused by name. Questions about shapes get plain
 answers; so do those about values, such as ``x > 0``, unless a tape watches: then they are data.
-
-Reads: ``tape``, ``primitives``, ``composites``, ``data``, ``inplace``, ``operands``, ``refusals``.
-Read by: ``autodiff/__init__``, whose import gives the tracer all this.
 """
 
 import difflib

@@ -2,8 +2,6 @@
 
 Everything else is refused by name. Values are taken as float64, arrays as copies that nobody can
 change while the tape refers to them. How a row of a tape holds its operands: see ``tape``.
-
-Reads: ``refusals``. Read by: the rest of ``autodiff``.
 """
 
 from collections.abc import Callable

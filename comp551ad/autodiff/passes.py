@@ -13,9 +13,6 @@ all (S14, S15); in networks this is backpropagation:
     ā_j = Σ_i  vjp(ā_i)                         one term per edge out of the node
 
 Reverse mode needs the values of the evaluation until then: that is its price.
-
-Reads: ``tape``, ``primitives``, ``operands``, ``directions``. Read by: ``trace``,
-``transforms``, ``jacobians``, ``program``, ``show``.
 """
 
 from collections.abc import Iterable

@@ -1,7 +1,7 @@
 """The primitives: every operation that the tracer can differentiate.
 
-What this module is: one table. An entry says everything there is to say about one operation, and
-nothing about it is said anywhere else:
+One table. An entry says everything there is to say about one operation, and nothing about it is
+said anywhere else:
 
     name       as NumPy calls it
     functions  the NumPy (or ``comp551ad.functions``) callables that it answers for
@@ -52,8 +52,6 @@ Conventions, where mathematics leaves a choice:
 
 To add a primitive: add an entry below, by the function of its kind (``elementwise``, ``reduction``,
 ``view`` …) or by ``define``. Tests, printing, drawing and the program writer find it.
-
-Reads: ``comp551ad.functions``. Read by: the rest of ``autodiff``, and ``show``.
 """
 
 import dataclasses

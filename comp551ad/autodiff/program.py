@@ -4,10 +4,6 @@
 trace too), simplifies both together, and writes them down as a NumPy function. From the deck's
 ``cost`` it writes the deck's ``gradients``. The text is there to be read, line against line with
 one's own derivation, and it runs.
-
-Reads: ``tape``, ``trace``, ``arguments``, ``data``, ``operands``, ``primitives``, ``passes``,
-``transforms``, ``refusals``, ``simplify``, ``emit``, ``javascript``, ``trials``, ``pytrees``. Read
-by: ``show``, notebooks.
 """
 
 import functools

@@ -4,8 +4,6 @@ A refusal in place of a wrong number: what would lose the trace raises ``TraceEr
 quotes the expression as it stands in the user's source (Python knows which columns it is just now
 running) and says what to write instead of *it*, where a rewriting is known: ``WAYS_OUT`` is a table
 of patterns over the expression's syntax tree, with a test for each.
-
-Reads: nothing of ours. Read by: the rest of ``autodiff``.
 """
 
 import ast

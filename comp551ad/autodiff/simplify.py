@@ -15,9 +15,6 @@ A sign travels too: -x - y becomes -(x + y). Where such a sum is exactly zero it
 and what is infinite on its account has the other sign. That is the price of sources that read
 well: the minus of a cost doesn't stand inside of every sum, and 1 / (1 + exp(-w x - b)) is seen as
 logistic.
-
-Reads: ``primitives``, ``operands``, ``tape``, ``trace``, ``pytrees``. Read by: ``emit``,
-``javascript``, ``program``, ``trials``.
 """
 
 import functools

@@ -18,8 +18,8 @@ Tapes nest. A derivative inside a function that is itself being differentiated o
 own, whose values are tracers of the outer tape. An operation is written on the innermost tape among
 its operands, and computing its value writes the same operation on the next tape out.
 
-Reads: ``primitives``, ``operands``, ``refusals``, ``pytrees``. Read by: the rest of ``autodiff``.
-Other operators, NumPy's functions and arrays' methods reach the tracer in ``numpy_protocols``.
+This module has the tracer's everyday operators; ``numpy_protocols`` adds NumPy's functions and the
+methods of arrays.
 """
 
 import threading

@@ -9,9 +9,6 @@
 A ``Trace`` keeps the rows of a tape, in the order of creation; a ``Node`` is what a person looks
 at: one row, made when asked for. Constants take no number. A ``Pass`` is the same for derivatives:
 what forward or reverse mode found for every node, and the terms that each is the sum of.
-
-Reads: ``tape``, ``arguments``, ``operands``, ``primitives``, ``passes``, ``refusals``, ``pytrees``.
-Read by: ``simplify``, ``program``, ``show``.
 """
 
 import functools

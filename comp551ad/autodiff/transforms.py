@@ -3,9 +3,6 @@
 Each of them runs the function on a tape, then one of the two loops over its rows: reverse mode
 for ``grad`` and ``vjp``, forward mode for ``jvp``. Since a loop over tracers is itself recorded,
 they nest: ``grad(grad(f))`` is the second derivative.
-
-Reads: ``tape``, ``arguments``, ``data``, ``passes``, ``primitives``, ``refusals``, ``pytrees``.
-Read by: ``jacobians``, ``program``.
 """
 
 import functools

@@ -3,9 +3,6 @@
 A program must not hold what the function computes from its arguments without a trace, such as
 a store into ``np.zeros`` or the number of entries that a mask chooses. That shows in a recording of
 other arguments: numbers negated, labels all the same or one after the other, neighbours made equal.
-
-Reads: ``arguments``, ``data``, ``tape``, ``operands``, ``primitives``, ``emit``, ``pytrees``. Read
-by: ``program``.
 """
 
 import functools

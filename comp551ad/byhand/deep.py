@@ -7,8 +7,7 @@ slide's block, whose last layer has no activation but adds what came into the bl
 ``batch_norm=True`` each Q = Z W + b is normalized over the rows on its way to h (S18).
 ``initial_weights`` draws the start. Instances are rows, and the cost is a mean.
 
-Reads ``functions``, ``shapes`` and ``two_layer``; notebooks and tests read it. The bodies are
-plain NumPy that a tracer can run; ``descend`` trains with ``minibatch_gradient``.
+The bodies are plain NumPy that a tracer can run; ``descend`` trains with ``minibatch_gradient``.
 """
 
 from collections.abc import Callable, Mapping, Sequence

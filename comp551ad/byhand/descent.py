@@ -5,7 +5,7 @@ loop for any gradient. Both return a ``Descent``, which unpacks as the parameter
 (``W, V = gradient_descent(…)``) and keeps the history of the run.
 
 What costs time happens every ``keep_every`` steps, so that 100,000 small steps cost what a bare
-loop costs. Reads ``shapes`` and ``two_layer``; notebooks and tests read it.
+loop costs.
 """
 
 import math

@@ -1,8 +1,6 @@
 """For which inputs an answer is right: often the clue, as N = 1 or φ = 0 are.
 
     clue    what the inputs have in common for which the answer is right, in a sentence
-
-Read by `finding.py`.
 """
 
 import contextlib

@@ -5,8 +5,6 @@ place at a time. What an edit reads like is the answer, and is never shown to st
 
     RULES    the rules, by kind: they are Python, with a letter for any expression
     edits    a tree -> each edit made in it: its kind, what it changed, the line
-
-Read by `slips.py`, and by `tests/test_mending.py`.
 """
 
 import ast

@@ -4,8 +4,7 @@
     Mistake     a name, the wrong function, a hint
     edited      a function with a piece of its source replaced: how most mistakes come about
 
-Read by `checking.py` and `finding.py`, which hold answers against it. What is asked is in
-`tasks/`, a module a lecture.
+The exercises themselves are in `tasks/`, one module for each lecture.
 """
 
 import inspect

@@ -10,8 +10,6 @@ way; and so where the search for a name takes too long.
     Trial      one case, tried out
     Finding    names of mistakes, what to say of them, and a case that fails
     finding    trials -> a Finding
-
-Read by `checking.py`.
 """
 
 import ast

@@ -5,8 +5,6 @@
     time_limit   raises it, on every system and in every thread
     in_time      what a function returns, or something else where it takes too long
     stoppable    gives an answer iterators that a time limit can stop
-
-Read by `checking.py` and `finding.py`.
 """
 
 import builtins

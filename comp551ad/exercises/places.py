@@ -3,11 +3,10 @@
 Both are run once more, with every expression's value noted down. Up to where the student's
 values turn up among the solution's, all is well; the first that doesn't is the place to look
 at, if all others that don't come from it, and none that does: that is tried out by running
-the answer with another value there. It may still be a sound step of another way.
+the answer with another value there. It may still be a sound step of another way. Where the
+right values are secret, nothing is said.
 
     place    a sentence with the student's own line, or ""
-
-Read by `finding.py`; never for exercises whose right values are secret.
 """
 
 import ast

@@ -6,9 +6,6 @@ in which the exercise's own mistakes are edits, if there is one, and says nothin
 
     solution     an exercise's answer as the solutions give it: a `Solution`
     source_of    the same of any function whose source can be read
-
-Read by `exercise.py`, `finding.py`, `slips.py`, `mending.py`, `places.py` and `checking.py`
-(hints).
 """
 
 import ast

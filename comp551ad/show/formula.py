@@ -3,8 +3,6 @@
 ``recorded`` knows what ran; here it is printed with each primitive's ``notation``, so what is read
 is what ran. Products of arrays entry by entry are written ⊙, products of matrices and of numbers
 ·, the transpose ᵀ; a broadcast that a pass undoes shows as a sum over the copies.
-
-Reads: ``recorded``, ``figures``, ``autodiff.primitives``. Read by: ``rows``.
 """
 
 import functools

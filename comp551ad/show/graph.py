@@ -6,8 +6,6 @@ number, its name, its value and, with a pass, its derivative. The node a5 is
 ``<g id="a4-a5-0" class="edge">``. The state of a node shows in its colour, its border and a word,
 never in colour alone. Graphviz says where things go (``dot``), or ``layout`` where
 Graphviz can't be started. Where there is only text, the nodes are listed in words.
-
-Reads: ``rows``, ``dot``, ``layout``, ``palette``. Read by: ``steppers``, notebooks.
 """
 
 import base64

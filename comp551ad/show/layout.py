@@ -3,8 +3,6 @@
 A node's layer is the length of the longest path that leads to it; an edge that passes layers takes
 a place in each. From the bottom up, each stands where what is below it is on average, in that
 order, without overlap. ``layout.js`` does the same, with more care, for a player's cards.
-
-Reads: nothing of ours. Read by: ``graph``, ``dot``, ``steppers``.
 """
 
 import math

@@ -1,7 +1,5 @@
 """A recording as data for the page, which runs it: the list, its rules, its code.
 
-What this module is: the one place where Python's objects become what ``engine.js`` reads.
-
     program_of    a trace: its rows, names, values of the inputs, lines of the user's code
     table_of      the table of primitives: how each is computed, written and differentiated
 
@@ -9,9 +7,6 @@ A rule is never written in JavaScript. It is run once more on placeholders (``re
 tree that this leaves travels: "g" and "t" are the derivative that comes in, "y" is the result, a
 number is an operand, ["sin", [operands], {parameters}] an operation. For numbers a rule depends on
 the primitive alone, so the table has it; for arrays it is recorded for the shapes at hand.
-
-Reads: ``recorded``, ``formula``, ``autodiff``. Read by: ``player``, ``steppers``,
-``training``.
 """
 
 import functools

@@ -1,8 +1,7 @@
 """The player's shell: what a notebook, a site and a widget embed.
 
-What this module is: the one place that puts a player into a page. A player is a still (a picture, a
-paragraph, a table, which stay where scripts don't run), its data, and the script that makes a live
-player of them. The script is the same for all: runtime, table of primitives, engine, page.
+A player is a still (a picture, a paragraph, a table, which stay where scripts don't run), its data,
+and the script that makes a live player of them. The script is the same for all: runtime, table of primitives, engine, page.
 
 The data of a player over a program (``kind`` "program"):
 
@@ -18,9 +17,6 @@ and of a player over pictures (``kind`` "pictures"): label, step, and frames, di
 
     title, html    the step in words; HTML, escaped by whoever made it
     rule, numbers, result, note    lines of the formula box, and a sentence below
-
-Reads: ``live``, ``palette``. Read by: ``steppers``, ``scenes``, ``training``,
-``widget``, the site.
 """
 
 import functools

@@ -3,9 +3,7 @@
 Nothing here knows a derivative. To get one, the pass itself (``push_forward``, ``pull_back``)
 walks over the row once more, on placeholders that record what is done to them; the tree is
 the recording. A symbol is a whole derivative, of the shape of its value (``pass["a5"]``),
-also where the pass keeps it smaller because it is uniform.
-
-Reads: ``autodiff``. Read by: ``formula``, which writes trees down, ``rows``, ``live``.
+also where the pass keeps it smaller because it is uniform. ``formula`` writes trees down.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping

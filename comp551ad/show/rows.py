@@ -1,7 +1,6 @@
 """Rows: a trace, and a pass over it, as inert data: strings and plain numbers, nothing else.
 
-What this module is: the one step between a computation and all that shows it. Tables, graphs and
-steppers read what ``rows_of`` gives, and do no mathematics.
+Tables, graphs and steppers read what ``rows_of`` gives, and do no mathematics.
 
     Rows                 the whole: the function, the mode, one Row per node, the steps
       Row                a node: its labels, its formula, its value
@@ -10,9 +9,6 @@ steppers read what ``rows_of`` gives, and do no mathematics.
       Step               one step of the pass, and what no later step needs (S13)
 
 Where something is written in symbols it is a ``Formula``: ``.text``, ``.latex``, ``.html``.
-
-Reads: ``recorded``, ``formula``, ``autodiff``.
-Read by: ``table``, ``graph``, ``steppers``.
 """
 
 from dataclasses import dataclass, field

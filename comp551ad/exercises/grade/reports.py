@@ -3,8 +3,6 @@
     Course       points and late days, from a small TOML file
     Graded       one student's results
     write_all    every table and page, into the output folder
-
-Read by `command.py` and `gradescope.py`.
 """
 
 import csv
