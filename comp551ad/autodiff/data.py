@@ -18,13 +18,7 @@ import numpy as np
 
 from comp551ad import pytrees
 
-from .refusals import (
-    TraceError,
-    line_outside,
-    loop_of_numpys,
-    refusal,
-    this_thread,
-)
+from .refusals import TraceError, line_outside, loop_of_numpys, refusal, this_thread
 from .tape import Tape, Tracer, concrete, joined
 
 # These ask about shapes: other arguments of the same shapes give the same answer.

@@ -17,13 +17,7 @@ import numpy as np
 
 from comp551ad import pytrees
 
-from .emit import (
-    INFIX,
-    Computation,
-    ProgramError,
-    Writer,
-    small_array,
-)
+from .emit import INFIX, Computation, ProgramError, Writer, small_array
 from .primitives import ATOM, PRIMITIVES, SUM
 from .simplify import Node
 

@@ -22,13 +22,7 @@ from .data import SHAPES, compute, handle, tapes_of
 from .inplace import add_at, setitem, update
 from .operands import FLOAT64
 from .primitives import PRIMITIVE_OF, shape_of
-from .refusals import (
-    AN_OBJECT,
-    REFUSED,
-    TraceError,
-    note_refusal,
-    refusal,
-)
+from .refusals import AN_OBJECT, REFUSED, TraceError, note_refusal, refusal
 from .tape import Tracer, apply, concrete, joined
 
 # ---------------------------------------------------------------- the two protocols

@@ -19,14 +19,7 @@ import numpy as np
 
 from comp551ad import pytrees
 
-from .arguments import (
-    Call,
-    code_of,
-    is_data,
-    names_by_place,
-    silence,
-    with_integers,
-)
+from .arguments import Call, code_of, is_data, names_by_place, silence, with_integers
 from .data import Data, handle, one_hot
 from .emit import BufferedWriter, Computation, Output, ProgramError, Writer
 from .javascript import JavaScriptWriter

@@ -1,6 +1,6 @@
 """For which inputs an answer is right: often the clue, as N = 1 or φ = 0 are.
 
-    clue    what the inputs have in common for which the answer is right, in a sentence
+`clue` says in a sentence what the inputs for which it is right have in common.
 """
 
 import contextlib

@@ -4,8 +4,8 @@
     table_of      the table of primitives: how each is computed, written and differentiated
 
 A rule is never written in JavaScript. It is run once more on placeholders (``recorded``), and the
-tree that this leaves travels: "g" and "t" are the derivative that comes in, "y" is the result, a
-number is an operand, ["sin", [operands], {parameters}] an operation. For numbers a rule depends on
+tree that this leaves travels: "g" is the derivative that comes in, "y" is the result, a number is
+an operand, ["sin", [operands], {parameters}] an operation. For numbers a rule depends on
 the primitive alone, so the table has it; for arrays it is recorded for the shapes at hand.
 """
 

@@ -15,13 +15,7 @@ import numpy as np
 from comp551ad.autodiff.passes import pull_back, push_forward
 from comp551ad.autodiff.primitives import PRIMITIVES, Primitive
 from comp551ad.autodiff.tape import Tape, Tracer, concrete
-from comp551ad.autodiff.trace import (
-    Pass,
-    Trace,
-    edges_of,
-    operands_of,
-    parameters_of,
-)
+from comp551ad.autodiff.trace import Pass, Trace, edges_of, operands_of, parameters_of
 
 MOST = 24  # symbols and operations in a formula that is written down to the inputs
 
