@@ -160,9 +160,8 @@ def _misfit(
         ]
         text += f" = {' x '.join(lengths)}"
     shared = [letter.partition("+")[0] for letter in letters]
-    if known := [
-        f"{m} as in {sizes[m][1]}" for m in dict.fromkeys(shared) if m in sizes
-    ]:
+    known = [f"{m} as in {sizes[m][1]}" for m in dict.fromkeys(shared) if m in sizes]
+    if known:
         text += f", with {' and '.join(known)}"
     advice = "make the lengths that share a letter equal"
     if len(shape) == 1 < len(letters):

@@ -111,7 +111,7 @@ class Writer:
 
     def __init__(self, computation: Computation):
         self.computation = computation
-        # Per node its expression, and how tightly that binds.
+        # For each node its expression, and how tightly that binds.
         self.text: dict[Node, str] = {}
         self.level: dict[Node, int] = {}
         self.body: list[str] = []
@@ -469,10 +469,9 @@ class BufferedWriter(Writer):
         """Of the buffers that nobody reads any more the one that was read last. What works entry
         by entry may write over an operand."""
         stop = place + 1 if PRIMITIVES[node.name].out == "ufunc" else place
-        for name, shape in (
-            end for k in range(self.place, stop) for end in self.ends[k]
-        ):
-            self.free[shape].append(name)
+        for k in range(self.place, stop):
+            for name, shape in self.ends[k]:
+                self.free[shape].append(name)
         self.place = stop
         if self.free[node.shape]:
             name = self.free[node.shape].pop()

@@ -81,7 +81,7 @@ def normalize(
     """Q̂ = (Q − μ) / √(σ² + ε) unit by unit.
 
     Args:
-        Q: N x M, a row an instance and a column a unit.
+        Q: N x M, a row for each instance and a column for each unit.
         eps: ε, 0 or more.
         statistics: (μ, σ²), (M,) each, instead of those over Q's rows.
 
@@ -228,7 +228,7 @@ class Deep:
     """A deep softmax network; its parameters are one flat tuple of arrays.
 
     A hidden layer owns (W, b), with batch normalization (W, b, γ, β); the output layer (W, b).
-    W has a row a unit below and a column a unit here, the others are (M,).
+    W has a row for each unit below and a column for each unit here; the others are (M,).
 
     Attributes:
         hidden: "logistic", "tanh" or "relu".

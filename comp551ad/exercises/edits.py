@@ -1,7 +1,7 @@
 """Edits of a syntax tree, of the kinds that people make by mistake.
 
 Most of them are rules: `a + b → a - b`, one kind of edit a paragraph. Each is made in one
-place at a time. What an edit reads like is the answer, and is never shown to students.
+place at a time. The text of an edit gives the answer away, and is never shown to students.
 
     RULES    the rules, by kind: they are Python, with a letter for any expression
     edits    a tree -> each edit made in it: its kind, what it changed, the line

@@ -68,7 +68,7 @@ def solution(name: str, lecture: str) -> Solution | None:
 
 @functools.cache
 def _code_cells(lecture: str) -> tuple[tuple[str | None, str], ...]:
-    """Per code cell that is no check: its grade_id, if it has one, and its source."""
+    """For each code cell that is no check: its grade_id, if it has one, and its source."""
     paths = [p for folder in FOLDERS for p in sorted(folder.glob(f"{lecture}_*.ipynb"))]
     cells = json.loads(paths[0].read_text("utf-8"))["cells"] if paths else []
     found = []

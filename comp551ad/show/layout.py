@@ -13,7 +13,7 @@ from typing import NamedTuple
 __all__ = ["GAP", "Layout", "edge_key", "lay_out"]
 
 Point = tuple[float, float]
-# Per node (operand's position, the other node's key), and its width and height.
+# For each node (operand's position, the other node's key), and its width and height.
 Operands = Mapping[str, Iterable[tuple[int, str]]]
 Sizes = Mapping[str, tuple[float, float]]
 # Pixels between neighbours, between layers, and for an edge that passes a layer.

@@ -1,7 +1,8 @@
 """The player's shell: what a notebook, a site and a widget embed.
 
 A player is a still (a picture, a paragraph, a table, which stay where scripts don't run), its data,
-and the script that makes a live player of them. The script is the same for all: runtime, table of primitives, engine, page.
+and the script that makes a live player of them. The script is the same for all: runtime, table of
+primitives, engine, page.
 
 The data of a player over a program (``kind`` "program"):
 
@@ -66,7 +67,7 @@ class LivePlayer:
         data, still, programs: as in ``player_html``.
     """
 
-    def __init__(self, data: dict, still: str, programs: dict[str, str] = {}):  # noqa: B006
+    def __init__(self, data: dict, still: str, programs: dict[str, str] | None = None):
         self.data, self.still, self.programs = data, still, programs
         self.label = data["label"]
 
@@ -85,7 +86,7 @@ def player_html(
     data: dict,
     still: str,
     script: bool = True,
-    programs: dict[str, str] = {},  # noqa: B006
+    programs: dict[str, str] | None = None,
 ) -> str:
     """A player as HTML.
 

@@ -43,7 +43,7 @@ class PassStep(NamedTuple):
 
     Attributes:
         nodes: whose turn it is: a node, or all inputs together.
-        finds: "value", "derivative": what it works out.
+        finds: what it works out: "value", "derivative", both or nothing.
         term: the path whose share it shows, before the sum of them all; else None.
     """
 
@@ -89,7 +89,7 @@ class Player:
 
     @property
     def frames(self) -> list[dict]:
-        """Per step what it shows: the node's key, its formula, and what it comes to; of two passes
+        """What each step shows: the node's key, its formula, and what it comes to; of two passes
         those of the longer one."""
         return max((one.frames for one in self.passes), key=len)
 
