@@ -398,16 +398,16 @@ def _derived(f, args, kwargs, wrt, value, kinds, by_labels) -> Computation:
         title = f"The gradient of {name} with respect to {by}."
         name = "gradients" if isinstance(wrt, tuple) else "gradient"
     return Computation(
-        call,
-        tape,
-        result,
-        examples,
-        pytrees.tree_map(input_of, arguments),
-        results[0] if len(results) == 1 else tuple(results),
-        {node: name for node, name in reversed(names) if node.operands},
-        expressions,
-        name,
-        title,
+        call=call,
+        tape=tape,
+        result=result,
+        examples=examples,
+        inputs=pytrees.tree_map(input_of, arguments),
+        results=results[0] if len(results) == 1 else tuple(results),
+        names={node: name for node, name in reversed(names) if node.operands},
+        expressions=expressions,
+        name=name,
+        title=title,
     )
 
 

@@ -189,16 +189,16 @@ def _record(f, args, kwargs, kinds):
     for name, value in tape.local_names(set(names.values())):
         names.setdefault(value.index, name)
     return Trace(
-        tape.rows,
-        names,
-        inputs,
-        tuple(outputs),
-        pytrees.unflatten(result, iter(values)),
-        getattr(f, "__name__", type(f).__name__),
-        tuple(tape.decisions),
-        tape.origins or Origins(),
-        tape.code,
-        tuple(tape.places),
+        rows=tape.rows,
+        names=names,
+        inputs=inputs,
+        outputs=tuple(outputs),
+        result=pytrees.unflatten(result, iter(values)),
+        function=getattr(f, "__name__", type(f).__name__),
+        decisions=tuple(tape.decisions),
+        origins=tape.origins,
+        code=tape.code,
+        places=tuple(tape.places),
     )
 
 

@@ -133,8 +133,9 @@ def _fits(pattern: Any, node: Any, found: dict[str, Any]) -> bool:
         known = found.setdefault(pattern.id, node)
         return known is node or ast.dump(known) == ast.dump(node)
     if isinstance(pattern, list):
-        same = isinstance(node, list) and len(pattern) == len(node)
-        return same and all(_fits(p, n, found) for p, n in zip(pattern, node))  # noqa: B905
+        if not isinstance(node, list) or len(pattern) != len(node):
+            return False
+        return all(_fits(*pair, found) for pair in zip(pattern, node, strict=True))
     if type(pattern) is not type(node):
         return False
     if isinstance(pattern, ast.Call):

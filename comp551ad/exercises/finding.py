@@ -295,15 +295,16 @@ class _Search:
                 one = suspect.name, suspect.wrong
                 same = common.setdefault(one, suspect)
                 given_by.setdefault(same, []).append(path)
+
+        # What is denied nearly as often as it explains comes last. Of those that explain
+        # as much, the first: the exercise's own, least denied.
+        def explains(s: _Suspect, left: list[str]) -> tuple[bool, bool, int]:
+            here = len({*given_by[s]} & {*left})
+            return here > 0, 2 * denied.get(s, 0) <= len(given_by[s]), here
+
         found: dict[str, _Suspect | None] = {}
         while left := [path for path in paths if path not in found]:
-            # What is denied nearly as often as it explains comes last. Of those that
-            # explain as much the first: the exercise's own, least denied.
-            def explains(s: _Suspect) -> tuple[bool, bool, int]:
-                here = len({*given_by[s]} & {*left})  # noqa: B023
-                return here > 0, 2 * denied.get(s, 0) <= len(given_by[s]), here
-
-            best = max(given_by, key=explains, default=None)
+            best = max(given_by, key=lambda s: explains(s, left), default=None)
             here = [path for path in left if best and path in given_by[best]]
             found |= dict.fromkeys(here, best) or dict.fromkeys(left)
         return {path: found[path] for path in paths}
