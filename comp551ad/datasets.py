@@ -4,8 +4,6 @@ Every function returns a ``Dataset`` that unpacks as ``X, Y``: inputs with one r
 and, unless ``bias=False``, a last column of ones (the constant input of S07); labels as one-hot
 rows. The two files in ``data/`` are checked against the SHA-256 in ``data/SOURCES.toml``, which
 names their origin as well.
-
-Reads ``shapes``, NumPy and the standard library; any room above may read it.
 """
 
 import functools

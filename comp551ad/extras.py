@@ -2,8 +2,6 @@
 
 The mathematics needs NumPy and tqdm alone. What draws, writes pages or reads notebooks imports its
 packages where they are used, inside ``with extra(...)``; ``pyproject.toml`` lists the extras.
-
-Reads: nothing. Read by: ``show``, ``exercises`` and ``site``; ``__main__`` prints the error.
 """
 
 from collections.abc import Iterator

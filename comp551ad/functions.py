@@ -1,9 +1,8 @@
 """The functions of the lecture that NumPy lacks: logistic, relu, softmax, logsumexp …
 
-Plain NumPy and nothing else: this module reads no other module of ours, and every other room
-may read it. All functions compute in float64, accept scalars and arrays (integers are promoted,
-complex numbers refused), and are numerically safe: finite logits, ±1e4 as well, overflow
-nowhere and give no nan.
+Plain NumPy and nothing else. All functions compute in float64, accept scalars and arrays
+(integers are promoted, complex numbers refused), and are numerically safe: finite logits, even
+±1e4, neither overflow nor give nan.
 
 They know nothing of derivatives. Like NumPy's own functions they *hand the call over* to an
 argument that can take it (``hands_over`` below), which is how a tracer sees ``logistic`` as one

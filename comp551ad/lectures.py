@@ -2,8 +2,6 @@
 
 A wheel carries lectures and exercises inside the package; a checkout has them beside it. They are
 copied, since one writes into them, and what is in the folder already stays as it is.
-
-Read by: `__main__.py`.
 """
 
 import argparse

@@ -4,8 +4,6 @@ A model's parameters are often kept in a dict, a network's layers in a list. Wha
 them knows only a flat list of leaves: a container is taken apart on the way in, and results are
 put together in the same structure on the way out. There is one way to name a leaf: as one would
 write it, ``params['W']`` or ``layers[0]``.
-
-Reads: nothing. Read by: everything that takes arguments in containers.
 """
 
 import copy

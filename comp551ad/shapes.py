@@ -6,8 +6,6 @@
 A letter is a length, the same one wherever it comes back; in the order of the declaration, the
 first array that has it decides. What arrives in the function fits, and is real and finite, and
 so is what it returns. Tracers pass, as far as their shapes fit.
-
-Reads NumPy alone. Read by ``byhand``, ``datasets``, ``differences``, ``gradcheck``, ``show``.
 """
 
 import functools
@@ -162,9 +160,8 @@ def _misfit(
         ]
         text += f" = {' x '.join(lengths)}"
     shared = [letter.partition("+")[0] for letter in letters]
-    if known := [
-        f"{m} as in {sizes[m][1]}" for m in dict.fromkeys(shared) if m in sizes
-    ]:
+    known = [f"{m} as in {sizes[m][1]}" for m in dict.fromkeys(shared) if m in sizes]
+    if known:
         text += f", with {' and '.join(known)}"
     advice = "make the lengths that share a letter equal"
     if len(shape) == 1 < len(letters):

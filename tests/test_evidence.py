@@ -28,7 +28,7 @@ from comp551ad.exercises.exercise import Exercise, Mistake, ShortNumbers
 from comp551ad.exercises.formulas import FormulaFault, formulas
 from comp551ad.exercises.guard import stoppable, time_limit
 from comp551ad.exercises.places import place
-from comp551ad.exercises.values import Endless, alike, finite, shown
+from comp551ad.exercises.values import Endless, alike, bounded, shown
 
 
 def typed(source, name):
@@ -526,7 +526,7 @@ def far_too_many_numbers():
 )
 def test_what_has_no_end_is_not_looked_through(make):
     with pytest.raises(Endless):
-        finite(make())
+        bounded(make())
     verdict = judge(small(), lambda x: make())
     assert verdict.mistakes == ("it returns something without end",)
 

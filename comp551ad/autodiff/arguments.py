@@ -2,9 +2,6 @@
 
 A call may use keywords, defaults and ``*args``; arguments may be containers. Here each argument
 gets a name, so that ``record``, ``grad`` and ``write_gradient`` mean the same one by the same word.
-
-Reads: ``tape``, ``data``, ``refusals``, ``pytrees``. Read by: ``trace``, ``transforms``,
-``jacobians``, ``program``, ``trials``.
 """
 
 import contextlib
@@ -30,7 +27,8 @@ class Call:
     """A call of f with its arguments by name, each in a slot of its own.
 
     The slots are in the order of f's parameters; each of f's ``*args`` has one ("xs[0]"), unless
-    the parameter is in ``whole``, or ``whole`` is True.
+    the parameter is in ``whole``. ``star`` is the name of that parameter; ``given`` is what the
+    slots held at first.
     """
 
     f: Any
@@ -80,19 +78,19 @@ class Call:
             )
         return name
 
-    def several(self, argnums: tuple, what: str) -> list[str]:
+    def several(self, argnums: tuple) -> list[str]:
         """The slots that positions and names mean, each another one."""
-        slots = [self.slot(argnum, what) for argnum in argnums]
+        slots = [self.slot(argnum, "argnum") for argnum in argnums]
         if len(set(slots)) != len(slots):
             raise TypeError(
-                f"{what}: got {argnums}, an argument named twice; name each once"
+                f"argnum: got {argnums}, an argument named twice; name each once"
             )
         return slots
 
     def trace(self, add_input: Callable, tape: Any, kinds: str) -> list[str]:
         """Replace every number in the slots by ``add_input`` of it, and arrays of these kinds
-        ("iub": integers and truth values) by ``Data``; the names of the numbers. With "n" single
-        integers stay what they are."""
+        ("iub": integers and truth values) by ``Data``; return the names of the numbers. With "n"
+        single integers stay what they are."""
         names = []
 
         def traced(leaf, name):
@@ -130,10 +128,9 @@ class Call:
             if stays(leaf, kinds) or is_data(leaf, kinds):
                 return leaf
             leaf = concrete(leaf)
-            is_pythons = isinstance(leaf, int | float) and not isinstance(
-                leaf, np.generic
-            )
-            return float(leaf) if is_pythons else np.array(leaf, dtype=float)[()]
+            if isinstance(leaf, int | float) and not isinstance(leaf, np.generic):
+                return float(leaf)
+            return np.array(leaf, dtype=float)[()]
 
         with silence():
             return self.run(pytrees.tree_map(plain, self.given))
@@ -180,7 +177,7 @@ def silence() -> Iterator[None]:
 
 
 def by_place(f: Callable, argnum: Any) -> Any:
-    """An argnum with the place of each parameter that it names, as far as parameters have one.
+    """An argnum with positions in place of names, as far as parameters have one.
 
     Raises:
         TypeError: it is no position, name or tuple of them.
@@ -256,9 +253,8 @@ def is_number(value: Any) -> bool:
         return True
     if isinstance(value, np.ndarray):
         return value.dtype.kind != "b"
-    return isinstance(value, int | float | complex | np.number) and not isinstance(
-        value, bool
-    )
+    kinds = int | float | complex | np.number
+    return isinstance(value, kinds) and not isinstance(value, bool)
 
 
 def is_data(value: Any, kinds: str = "iub") -> bool:
@@ -294,8 +290,8 @@ def with_integers(record: Callable, values: Iterable) -> Any:
 
 
 def _largest(rows):
-    """The largest number that a recording computed with, of those that may have met its inputs:
-    beside the -1e30 of a mask they vanish."""
+    """The largest number in a recording, but for those beside which its inputs vanish, such as the
+    -1e30 of a mask."""
     sizes = [(row[0], np.abs(np.ravel(concrete(row[1])))) for row in rows]
     inputs = np.concatenate([[1.0], *(x for name, x in sizes if name == "input")])
     every = np.concatenate([[0.0], *(x for _, x in sizes)])
@@ -303,8 +299,8 @@ def _largest(rows):
 
 
 def _agree(result, plain, rounding):
-    """Whether a recorded result has the value that the function gives for plain numbers, of which
-    a float32 in it would make float32s."""
+    """Whether a recorded result has the value that the function gives for plain numbers, to the
+    digits of a float32, which f may compute with."""
     if not pytrees.same_structure(result, plain):
         return False
     pairs = zip(pytrees.leaves(result), pytrees.leaves_like(plain, result), strict=True)

@@ -5,9 +5,6 @@ arguments. Some sort the arguments of a primitive (``np.where``, ``np.dot``, ``a
 are NumPy's own text (``as_numpy_has_it``), some only move entries about (``by_places``), the others
 are a line or three of primitives. To add one: write the definition, by NumPy's signature, and an
 example in its test.
-
-Reads: ``comp551ad.functions``, ``tape``, ``primitives``, ``data``, ``refusals``, ``pytrees``. Read
-by: ``inplace``, ``numpy_protocols``.
 """
 
 import functools
@@ -25,7 +22,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 from comp551ad import functions as fn
 from comp551ad import pytrees
 
-from .data import compute, handle
+from .data import compute, copied
 from .primitives import PRIMITIVES, shape_of
 from .refusals import REFUSED, TraceError, is_called_by_numpy, refusal
 from .tape import Tracer, apply, concrete, joined
@@ -106,7 +103,7 @@ def _extremum(name, a, b):
     """Two traced operands share at a tie; a plain one is taken."""
     a, b = joined(a), joined(b)
     if a is b:  # smooth, where a tie of others is a kink
-        return handle(a)
+        return copied(a)
     if type(a) is type(b) is Tracer:
         return apply(PRIMITIVES[name], (a, b))
     x, bound = (a, b) if type(a) is Tracer else (b, a)
@@ -206,7 +203,7 @@ def _lets_tracers_pass(as_array):
         if type(a) is not Tracer:
             return as_array(a, *args, **kwargs, **({"ndmin": ndmin} if ndmin else {}))
         # np.array copies: what is done to the copy in place leaves the argument alone.
-        a = handle(a) if as_array is np.array else a
+        a = copied(a) if as_array is np.array else a
         return np.reshape(a, (1,) * (ndmin - a.ndim) + a.shape) if a.ndim < ndmin else a
 
     return passing
@@ -277,7 +274,7 @@ _SHORT: dict[Callable, Callable] = {
         PRIMITIVES["stack"], tuple(arrays), {"axis": axis}
     ),
     # The same row under another name, which may change apart.
-    **dict.fromkeys((np.positive, np.conjugate), handle),
+    **dict.fromkeys((np.positive, np.conjugate), copied),
     np.reciprocal: lambda x: 1.0 / x,
     np.float_power: power,
     np.fabs: lambda x: np.abs(x),
@@ -357,8 +354,8 @@ def _take(a, indices, axis=None):
 
 
 def by_places(*functions: Callable) -> None:
-    """Enter functions that only move entries about: what they make of the entries' numbers is
-    which entry stands where."""
+    """Enter functions that only move entries about: applied to the entries' numbers, they tell
+    which entry goes where."""
     for function in functions:
         COMPOSITES[function] = functools.partial(_moved, function)
 
@@ -568,7 +565,7 @@ def _convolve(a, v, mode="full"):
 # ---------------------------------------------------------------- methods of ufuncs
 
 
-# The ufuncs that may work in pairs of pairs, and what changes nothing.
+# The ufuncs that may be applied to pairs of pairs, and their neutral elements.
 ASSOCIATIVE: dict[Callable, float] = {
     np.add: 0.0,
     np.multiply: 1.0,
@@ -577,11 +574,8 @@ ASSOCIATIVE: dict[Callable, float] = {
     np.hypot: 0.0,
     **dict.fromkeys((np.logaddexp, np.logaddexp2), -np.inf),
 }
-_WHOLE: dict[Callable, Any] = {
-    np.add: np.sum,
-    np.maximum: np.max,
-    np.minimum: np.min,
-}
+# Of these, those whose reduction is a primitive.
+_WHOLE: dict[Callable, Any] = {np.add: np.sum, np.maximum: np.max, np.minimum: np.min}
 
 
 def reduce(

@@ -7,9 +7,6 @@ values and other data. ``x > 0`` is such a call, and so is ``np.sort(y)``.
 
 Python's own questions (``if``, ``int(…)``, a key) need one answer now, and other arguments may
 give another: such a question is noted as a decision, on every tape that the data comes from.
-
-Reads: ``tape``, ``refusals``, ``pytrees``. Read by: ``arguments``, ``composites``,
-``numpy_protocols``, ``transforms``, ``program``, ``trials``, ``show``.
 """
 
 import contextlib
@@ -21,13 +18,7 @@ import numpy as np
 
 from comp551ad import pytrees
 
-from .refusals import (
-    TraceError,
-    line_outside,
-    loop_of_numpys,
-    refusal,
-    this_thread,
-)
+from .refusals import TraceError, line_outside, loop_of_numpys, refusal, this_thread
 from .tape import Tape, Tracer, concrete, joined
 
 # These ask about shapes: other arguments of the same shapes give the same answer.
@@ -112,8 +103,8 @@ def as_data(array: Any, origin: Origin) -> Data:
 
 
 def one_hot(labels: list[Data], constant: Any) -> Origin | None:
-    """The origin of a constant that is ``np.eye(K)[y]`` of these labels, and of no others among
-    them: neither that nor a store into ``np.zeros`` leaves a trace of its own."""
+    """The origin of a constant that is ``np.eye(K)[y]`` of one of these labels alone: neither that
+    nor a store into ``np.zeros`` leaves a trace of its own."""
     shape = np.shape(constant) if type(constant) is np.ndarray else ()
     found: list[Any] = []
     for y in labels:
@@ -125,22 +116,21 @@ def one_hot(labels: list[Data], constant: Any) -> Origin | None:
     return alike[0] if len(alike) == 1 else None
 
 
-def handle(value: Any) -> Any:
-    """Another tracer of the same row, which updates in place of this one don't change; anything
-    else as it is."""
+def copied(value: Any) -> Any:
+    """Of a tracer another one of the same row, which updates in place of this one don't change;
+    anything else as it is."""
     if type(value) is not Tracer:
         return value
-    another = Tracer()
-    another.value, another.index = value.value, value.index
-    another.tape = value.tape
-    return another
+    copy = Tracer()
+    copy.value, copy.index, copy.tape = value.value, value.index, value.tape
+    return copy
 
 
 def compute(function: Callable | str, operands: tuple, parameters: dict) -> Any:
     """Call a function, or an array's method of this name, on what the operands are now.
 
-    An array or a number that comes out is data; anything else, such as a tuple of arrays, is one
-    answer among others that are possible.
+    An array or a number that comes out is data; anything else, such as a tuple of arrays, is noted
+    as a decision.
     """
     plain: list = list(map(concrete, operands))
     keywords = {key: concrete(p) for key, p in parameters.items()}
@@ -149,9 +139,8 @@ def compute(function: Callable | str, operands: tuple, parameters: dict) -> Any:
     else:
         result = function(*plain, **keywords)
     if isinstance(result, np.ndarray | np.generic):
-        return as_data(
-            result, Origin(function, tuple(map(handle, operands)), parameters)
-        )
+        origin = Origin(function, tuple(map(copied, operands)), parameters)
+        return as_data(result, origin)
     if function not in SHAPES:
         name = function if isinstance(function, str) else function.__name__
         note_decision((*operands, *parameters.values()), name.strip("_"))
@@ -226,7 +215,7 @@ def sources_of(operands: Iterable) -> Iterator:
 
 
 def tapes_of(operands: Iterable) -> list[Tape]:
-    """The tapes that tracers and data among the operands come from, each once."""
+    """The tapes that the tracers and data among the operands come from, each once."""
     sources = sources_of(operands)
     tapes = (x.tape if type(x) is Tracer else x.origin.tape for x in sources)
     return list(dict.fromkeys(tape for tape in tapes if tape is not None))
@@ -235,7 +224,7 @@ def tapes_of(operands: Iterable) -> list[Tape]:
 def note_decision(operands: Iterable, name: str) -> None:
     """Note a question about values, with its line, on every tape that the operands come from.
 
-    That of an assert is none: it takes no other course, or ends the function.
+    An assert decides nothing: the function goes on as it would without, or ends.
     """
     file, line = line_outside()
     if linecache.getline(file, line).lstrip().startswith(("assert ", "assert(")):

@@ -1,10 +1,8 @@
 """Many directions at once: K tangents of an operand pushed through a forward rule together.
 
-The tangents have an axis in front, (K, *shape). Most rules take them as they are, or nearly so:
-what works entry by entry, what counts its axes from the end, and what multiplies matrices. The
-others run once for each direction.
-
-Reads: ``primitives``. Read by: ``passes``.
+The tangents have an axis in front, (K, *shape). Most rules take them as they are, or nearly so: the
+elementwise ones, those that count their axes from the end, and matrix products. The others run once
+for each direction.
 """
 
 from collections.abc import Sequence

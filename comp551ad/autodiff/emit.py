@@ -8,9 +8,6 @@ For speed, each operation has a line and an array for its result (``out=``): arr
 once. One is free again after the last use of what it holds, and an operation that works entry by
 entry writes over an operand that nobody needs any more. Tall arrays with a short last axis, such as
 N x 3 logits, are stored short axis first, so that sums and maxima over it run along memory.
-
-Reads: ``simplify``, ``arguments``, ``tape``, ``primitives``, ``pytrees``. Read by: ``javascript``,
-``program``, ``trials``.
 """
 
 import builtins
@@ -114,7 +111,7 @@ class Writer:
 
     def __init__(self, computation: Computation):
         self.computation = computation
-        # Per node its expression, and how tightly that binds.
+        # For each node its expression, and how tightly that binds.
         self.text: dict[Node, str] = {}
         self.level: dict[Node, int] = {}
         self.body: list[str] = []
@@ -472,10 +469,9 @@ class BufferedWriter(Writer):
         """Of the buffers that nobody reads any more the one that was read last. What works entry
         by entry may write over an operand."""
         stop = place + 1 if PRIMITIVES[node.name].out == "ufunc" else place
-        for name, shape in (
-            end for k in range(self.place, stop) for end in self.ends[k]
-        ):
-            self.free[shape].append(name)
+        for k in range(self.place, stop):
+            for name, shape in self.ends[k]:
+                self.free[shape].append(name)
         self.place = stop
         if self.free[node.shape]:
             name = self.free[node.shape].pop()

@@ -6,9 +6,6 @@ was taken before (``v = a[0]``, ``a.T``) is computed again from the new array, a
 view is first written back into the array that it shows, as NumPy's shared memory would do.
 
 Numbers have no place to change in: ``L += x`` is L = L + x.
-
-Reads: ``comp551ad.functions``, ``tape``, ``primitives``, ``composites``, ``refusals``. Read by:
-``numpy_protocols``.
 """
 
 from typing import Any

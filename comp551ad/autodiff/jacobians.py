@@ -1,10 +1,7 @@
 """All derivatives at once: jacobian and hessian.
 
-A pass gives the derivatives of one number, or in one direction; here as many passes as it takes
-are put together.
-
-Reads: ``transforms``, ``arguments``, ``passes``, ``primitives``, ``tape``, ``pytrees``. Read by:
-notebooks.
+A pass gives the derivatives of one number, or those in one direction; here as many passes as it
+takes are put together.
 """
 
 import functools
@@ -17,8 +14,7 @@ from comp551ad import pytrees
 from .arguments import by_place
 from .passes import full, pull_back, push_forward
 from .primitives import shape_of, size_of
-from .tape import Tracer
-from .transforms import grad, own, record_call
+from .transforms import grad, record_call
 
 
 def jacobian(
@@ -56,10 +52,11 @@ def jacobian(
 
 
 def _reverse_blocks(call):
-    """Per leaf of the output, per leaf of the input: one pass for each output number."""
+    """For each leaf of the output a block for each leaf of the input: a pass for each output
+    number."""
     for row, value in zip(call.out_rows, call.out_values, strict=True):
         blocks: list[list] = [[] for _ in call.values]
-        for seed in _directions_of(value):
+        for seed in _standard_basis(value):
             seeds = [(row, seed if shape_of(value) else 1.0)]
             adjoints = pull_back(call.rows, seeds, keep=False)
             for block, adjoint, x in zip(blocks, adjoints, call.values, strict=False):
@@ -73,7 +70,7 @@ def _reverse_blocks(call):
 def _forward_blocks(call):
     """The same with one pass for each leaf of the input: all its numbers are directions."""
     columns = [
-        push_forward(call.rows, [(k, _directions_of(x))], many=True)
+        push_forward(call.rows, [(k, _standard_basis(x))], many=True)
         for k, x in enumerate(call.values)
     ]
     for row, value in zip(call.out_rows, call.out_values, strict=True):
@@ -88,15 +85,15 @@ def _forward_blocks(call):
         yield blocks
 
 
-def _directions_of(value):
-    """An array of value's shape per entry, with a single 1 in it."""
+def _standard_basis(value):
+    """For each entry of the value an array of its shape, with a single 1 there."""
     return np.eye(size_of(value)).reshape(size_of(value), *shape_of(value))
 
 
 def _block(array, value, x):
     """Derivatives of an output's leaf with respect to an input's, in both their shapes."""
     array = np.reshape(array, shape_of(value) + shape_of(x))
-    return own(array) if shape_of(array) or type(array) is Tracer else float(array)
+    return full(array, array)
 
 
 def hessian(f: Callable, argnum: int | str | tuple = 0) -> Callable:

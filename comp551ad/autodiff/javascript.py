@@ -4,8 +4,6 @@ What works entry by entry becomes one loop over the entries, however many operat
 everything else calls a function of the runtime (``runtime.js``, ``linalg.js``) under its NumPy
 name, of which the module carries those that it uses. How an operation is written stands in its
 entry of the table.
-
-Reads: ``emit``, ``simplify``, ``primitives``, ``pytrees``. Read by: ``program``, ``show``.
 """
 
 import inspect
@@ -19,13 +17,7 @@ import numpy as np
 
 from comp551ad import pytrees
 
-from .emit import (
-    INFIX,
-    Computation,
-    ProgramError,
-    Writer,
-    small_array,
-)
+from .emit import INFIX, Computation, ProgramError, Writer, small_array
 from .primitives import ATOM, PRIMITIVES, SUM
 from .simplify import Node
 

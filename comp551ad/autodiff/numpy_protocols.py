@@ -3,9 +3,6 @@
 ``np.sin(a)`` arrives in ``__array_ufunc__``, ``np.sum(a)`` in ``__array_function__``. What has no
 entry in ``primitives`` or ``composites`` is refused by name. Questions about shapes get plain
 answers; so do those about values, such as ``x > 0``, unless a tape watches: then they are data.
-
-Reads: ``tape``, ``primitives``, ``composites``, ``data``, ``inplace``, ``operands``, ``refusals``.
-Read by: ``autodiff/__init__``, whose import gives the tracer all this.
 """
 
 import difflib
@@ -21,17 +18,11 @@ import numpy as np
 
 from . import composites
 from .composites import COMPOSITES, power
-from .data import SHAPES, compute, handle, tapes_of
+from .data import SHAPES, compute, copied, tapes_of
 from .inplace import add_at, setitem, update
 from .operands import FLOAT64
 from .primitives import PRIMITIVE_OF, shape_of
-from .refusals import (
-    AN_OBJECT,
-    REFUSED,
-    TraceError,
-    note_refusal,
-    refusal,
-)
+from .refusals import AN_OBJECT, REFUSED, TraceError, note_refusal, refusal
 from .tape import Tracer, apply, concrete, joined
 
 # ---------------------------------------------------------------- the two protocols
@@ -49,16 +40,16 @@ def _array_ufunc(self, ufunc, method, *inputs, **kwargs):
     if is_alone and ufunc not in COMPARISONS:
         (target,) = kwargs["out"]
         if target is inputs[0] and type(target) is Tracer:
-            return update(target, _called(ufunc, inputs))
+            return update(target, _call_ufunc(ufunc, inputs))
     for key, value in kwargs.items():
         if not _changes_nothing(key, value):
             raise refusal(
                 f"{_name_of(ufunc)}: {key}=", _CHOICE if key == "where" else _NEW
             )
-    return _called(ufunc, inputs)
+    return _call_ufunc(ufunc, inputs)
 
 
-def _called(ufunc, inputs):
+def _call_ufunc(ufunc, inputs):
     if ufunc in COMPARISONS:
         return _answer(ufunc, inputs, {})
     if ufunc in COMPOSITES:
@@ -156,20 +147,13 @@ def _signature(function):
     return signature.replace(parameters=plain, return_annotation=signature.empty)
 
 
-@functools.cache
-def _names(function):
-    return tuple(_signature(function).parameters)
-
-
 # ---------------------------------------------------------------- operands and parameters
 
 
 def _call_primitive(primitive, function, args, kwargs):
     """Sort the arguments of a NumPy call into operands and parameters, then apply."""
     count, parameters = len(primitive.vjps), {}
-    if len(args) == 1 + count <= len(_names(function)) and not kwargs:  # np.sum(x, 1)
-        args, kwargs = args[:count], {_names(function)[count]: args[count]}
-    elif len(args) != count or not kwargs.keys() <= primitive.defaults.keys():
+    if len(args) != count or not kwargs.keys() <= primitive.parameters.keys():
         given = _signature(function).bind(*args, **kwargs).arguments
         args = tuple(given.values())[:count]
         kwargs = dict(list(given.items())[count:])
@@ -186,7 +170,7 @@ def _call_primitive(primitive, function, args, kwargs):
 
 
 def _changes_nothing(key, value):
-    """What a call may give that a traced float64 array is or does anyway."""
+    """Whether an option asks for what a traced float64 array is or does anyway."""
     return (
         value is np._NoValue
         or (value is None and key != "axis")
@@ -243,9 +227,9 @@ def _compare(ufunc):
 
 
 def _in_place(name):
-    """The operator without NumPy's detour."""
-    operator = getattr(Tracer, f"__{name}__")
-    return lambda self, other: update(self, operator(self, other))
+    """a += b by the operator itself, without NumPy's detour."""
+    computed = getattr(Tracer, f"__{name}__")
+    return lambda self, other: update(self, computed(self, other))
 
 
 def _as_method(function):
@@ -285,9 +269,9 @@ def _astype(self, dtype: Any, **kwargs: Any) -> Tracer:
     kind = np.dtype(dtype)
     if kind.kind not in "fiub":
         raise refusal(f"a.astype({kind})", "a traced value is real; leave it out")
-    return (
-        handle(self) if kind.kind == "f" else _answer("astype", (self, dtype), kwargs)
-    )
+    if kind.kind == "f":
+        return copied(self)
+    return _answer("astype", (self, dtype), kwargs)
 
 
 def _len(self):
@@ -379,9 +363,9 @@ _METHODS = {
     **{f"__i{name}__": _in_place(name) for name in ("add", "sub", "mul", "truediv")},
     "__len__": _len,
     "__iter__": lambda self: (self[k] for k in range(len(self))),
-    "conj": handle,
-    "__copy__": handle,
-    "__deepcopy__": lambda self, memo: handle(self),
+    "conj": copied,
+    "__copy__": copied,
+    "__deepcopy__": lambda self, memo: copied(self),
     "__format__": lambda self, spec: (
         format(concrete(self), spec) if spec else repr(self)
     ),
@@ -396,7 +380,7 @@ _METHODS = {
     "reshape": _reshape,
     "transpose": _transpose,
     "flatten": lambda self, order="C": np.copy(np.ravel(self, order)),
-    "copy": lambda self, order="C": handle(self),
+    "copy": lambda self, order="C": copied(self),
     "astype": _astype,
     "fill": lambda self, value: setitem(self, Ellipsis, value),
 }

@@ -1,9 +1,8 @@
 """What may be an input, a constant or an output of a recording: real numbers, arrays of them.
 
 Everything else is refused by name. Values are taken as float64, arrays as copies that nobody can
-change while the tape refers to them. How a row of a tape holds its operands: see ``tape``.
-
-Reads: ``refusals``. Read by: the rest of ``autodiff``.
+change while the tape refers to them. ``Origins`` says which constants came from data. The last
+functions read a row: how it holds its operands stands in ``tape``.
 """
 
 from collections.abc import Callable
@@ -42,8 +41,9 @@ def as_constant(value: Any, name: str) -> Any:
 
 
 def _as_real(value, given, name, kinds, otherwise):
-    """Masked arrays, matrices, arrays with units would be wrong as plain numbers. An error says
-    what was ``given``."""
+    """A float, or a frozen copy, where the dtype is of one of these kinds. Masked arrays, matrices,
+    arrays with units are refused: as plain numbers they would be wrong. An error says what was
+    ``given``, and ``otherwise`` what else to do."""
     if type(value) is float or (type(value) is int and abs(value) < _HUGE):
         return float(value)
     if isinstance(value, list | tuple):

@@ -13,9 +13,6 @@ all (S14, S15); in networks this is backpropagation:
     ā_j = Σ_i  vjp(ā_i)                         one term per edge out of the node
 
 Reverse mode needs the values of the evaluation until then: that is its price.
-
-Reads: ``tape``, ``primitives``, ``operands``, ``directions``. Read by: ``trace``,
-``transforms``, ``jacobians``, ``program``, ``show``.
 """
 
 from collections.abc import Iterable
@@ -44,10 +41,10 @@ def pull_back(
         seeds: (row number, adjoint) pairs for the seeded outputs; a row may come twice, and
             the number of a constant is None.
         keep: False drops each adjoint once it has been passed on; those of inputs stay.
-        terms: takes (number of the row that passes it on, operand's position, term).
+        terms: a list for (number of the row that passes it on, operand's position, term).
 
     Returns:
-        Per row its adjoint, or None where it is zero because the output doesn't depend on it.
+        For each row its adjoint, or None where it is zero because the output doesn't depend on it.
         An adjoint may be smaller than its value, where it is uniform along an axis.
     """
     adjoints: list = [None] * len(rows)
@@ -57,20 +54,19 @@ def pull_back(
             adjoints[number] = seed if known is None else known + seed
     for i in range(len(rows) - 1, -1, -1):
         g = adjoints[i]
-        name, y, *operands = row = rows[i]
+        name, y, *operands = rows[i]
         if g is None or not operands:
             continue
-        how = operands.pop() if type(row[-1]) is dict else None
-        primitive, values = PRIMITIVES[name], []
-        for o in operands:
-            values.append(rows[o][1] if type(o) is int else o)
+        parameters = operands.pop() if type(operands[-1]) is dict else {}
+        primitive = PRIMITIVES[name]
+        values = [rows[o][1] if type(o) is int else o for o in operands]
         if not primitive.elementwise and (shape_of(g) or not primitive.uniform):
             g = _stretched(g, shape_of(y))
         for k, j in enumerate(operands):
             vjp = primitive.vjps[k]
             if type(j) is not int or vjp is None:
                 continue
-            term = vjp(g, y, *values, **how) if how else vjp(g, y, *values)
+            term = vjp(g, y, *values, **parameters)
             if primitive.broadcasts and type(y) is not float:
                 stretched = y if primitive.elementwise else term
                 term = unbroadcast(term, shape_of(values[k]), shape_of(stretched))
@@ -91,18 +87,19 @@ def unbroadcast(term: Any, shape: tuple, from_shape: tuple) -> Any:
     """
     if shape == from_shape:
         return term
-    extra = len(from_shape) - len(shape)  # axes that the operand lacked altogether
-    had = (1,) * extra + shape
-    has = (1,) * (len(from_shape) - len(shape_of(term))) + shape_of(term)
+    ndim = len(from_shape)
+    extra = ndim - len(shape)  # axes that the operand lacked altogether
+    lengths = (1,) * extra + shape
+    term_lengths = (1,) * (ndim - len(shape_of(term))) + shape_of(term)
     gone: list[int] = []
     kept: list[int] = []
     copies = 1
-    for axis, wide in enumerate(from_shape):
-        if had[axis] == 1 and wide != 1:
-            if has[axis] == 1:
-                copies *= wide
+    for axis, stretched in enumerate(from_shape):
+        if lengths[axis] == 1 and stretched != 1:
+            if term_lengths[axis] == 1:
+                copies *= stretched
             else:
-                (gone if axis < extra else kept).append(axis - len(from_shape))
+                (gone if axis < extra else kept).append(axis - ndim)
     if kept:
         term = np.sum(term, axis=tuple(kept), keepdims=True)
     if gone:
@@ -130,17 +127,17 @@ def push_forward(
         rows: a tape's rows.
         seeds: (row number, tangent) pairs for the seeded inputs; all others have tangent 0.
         many: the tangents have an extra first axis: K directions at once.
-        terms: takes (row number, operand's position, term).
+        terms: a list for (row number, operand's position, term).
 
     Returns:
-        Per row its tangent, or None where it is zero because nothing seeded reaches it.
+        For each row its tangent, or None where it is zero because nothing seeded reaches it.
         A single tangent may be smaller than its value, where it is uniform along an axis.
     """
     tangents: list = [None] * len(rows)
     for number, seed in seeds:
         tangents[number] = seed
     for i, (name, y, *operands) in enumerate(rows):
-        how = operands.pop() if operands and type(operands[-1]) is dict else {}
+        parameters = operands.pop() if operands and type(operands[-1]) is dict else {}
         values: list = []
         for k, j in enumerate(operands):
             if type(j) is not int or tangents[j] is None:
@@ -150,10 +147,10 @@ def push_forward(
                 continue
             values = values or [rows[o][1] if type(o) is int else o for o in operands]
             if many:
-                term = each_direction(primitive, k, t, y, values, how)
+                term = each_direction(primitive, k, t, y, values, parameters)
             else:
                 t = t if primitive.elementwise else _stretched(t, shape_of(values[k]))
-                term = primitive.jvps[k](t, y, *values, **how)
+                term = primitive.jvps[k](t, y, *values, **parameters)
             if terms is not None:
                 terms.append((i, k, term))
             tangents[i] = term if tangents[i] is None else tangents[i] + term
@@ -170,7 +167,7 @@ def _stretched(derivative, shape):
 
 
 def as_seed(seed: Any, shape: tuple, name: str) -> Any:
-    """A derivative to start a pass with: real numbers of this shape, or a tracer of them."""
+    """The derivative that a pass starts with: real numbers of this shape, or a tracer of them."""
     seed = joined(seed)
     if type(seed) is not Tracer:
         seed = as_input(seed, name)

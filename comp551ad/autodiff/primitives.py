@@ -1,7 +1,7 @@
 """The primitives: every operation that the tracer can differentiate.
 
-What this module is: one table. An entry says everything there is to say about one operation, and
-nothing about it is said anywhere else:
+One table. An entry says everything there is to say about one operation, and nothing about it is
+said anywhere else:
 
     name       as NumPy calls it
     functions  the NumPy (or ``comp551ad.functions``) callables that it answers for
@@ -52,8 +52,6 @@ Conventions, where mathematics leaves a choice:
 
 To add a primitive: add an entry below, by the function of its kind (``elementwise``, ``reduction``,
 ``view`` …) or by ``define``. Tests, printing, drawing and the program writer find it.
-
-Reads: ``comp551ad.functions``. Read by: the rest of ``autodiff``, and ``show``.
 """
 
 import dataclasses
@@ -72,14 +70,16 @@ from comp551ad import functions as fn
 # ---------------------------------------------------------------- what an entry is made of
 
 SUM, PRODUCT, PREFIX, POWER, ATOM = range(1, 6)  # how tightly a notation binds
+REQUIRED = inspect.Parameter.empty  # in place of a default
 
 
 class Notation(NamedTuple):
     """How an operation is written.
 
     The templates take the operands as ``{0}``, ``{1}`` and, for calls, ``{parameters}``; variadic
-    primitives take ``{operands}``. An operand that binds less tightly than ``needs`` asks is put
-    in parentheses. JavaScript is as NumPy's source without NumPy's name, unless it has its own.
+    primitives take ``{operands}``. The whole binds as tightly as ``level`` says; an operand that
+    binds less tightly than ``needs`` asks is put in parentheses. JavaScript is NumPy's source
+    without NumPy's name, unless it has its own.
     """
 
     text: str
@@ -116,14 +116,14 @@ class Primitive:
         broadcasts: operands broadcast; the pass sums a vjp back.
         variadic: any number of operands; the rules take an operand's number first.
         has_residuals: value() gives (value, what the rules need again).
-        linear: f(c x) = c f(x) in the first operand.
+        linear: f(c x) = c f(x).
         bilinear: f(c x, d y) = c d f(x, y).
         commutative: the operands may change places.
         view: the result shows the operand's memory.
         matrix_product: a sum over products of entries, written like a product.
         stacks: a jvp takes tangents with more axes in front: several at once.
         new_axes: an axis among the parameters counts those of the result.
-        parameters, defaults: what ``value`` takes besides operands, and what it is unless given.
+        parameters: what ``value`` takes besides operands -> its default.
         array_parameters: those of them that are, or hold, arrays.
         unwritten: parameters that only the rules read, and that nobody writes down.
         out: it can be told where to put its result, as a "ufunc" or as a "method" of its first
@@ -159,11 +159,8 @@ class Primitive:
             self.vjps, self.jvps = RuleOfEach(self.vjps), RuleOfEach(self.jvps)
         elif not self.jvps:
             self.jvps = self._its_own_jvps()
-        self.defaults = self._defaults()
-        self.parameters = tuple(self.defaults)
-        self.array_parameters = [
-            p for p in ("index", "condition") if p in self.defaults
-        ]
+        self.parameters = self._parameters()
+        self.array_parameters = {"index", "condition"} & self.parameters.keys()
 
     def _its_own_jvps(self):
         value = self.value
@@ -174,35 +171,31 @@ class Primitive:
             )
         return (lambda t, y, x, **parameters: value(t, **parameters),)
 
-    def _defaults(self):
-        """The parameters of ``value`` behind its operands, with what they are unless given."""
+    def _parameters(self):
+        """The parameters of ``value`` behind its operands, with their defaults."""
         # A ufunc has operands only; newer NumPy lists out= and more.
         if isinstance(self.value, np.ufunc):
             return {}
-        operands = 0 if self.variadic else len(self.vjps)
-        names = [
-            p
-            for p in inspect.signature(self.value).parameters.values()
-            if p.kind is not p.VAR_POSITIONAL
-        ]
-        return {p.name: p.default for p in names[operands:]}
+        named = [*inspect.signature(self.value).parameters.values()]
+        behind = named[1 if self.variadic else len(self.vjps) :]
+        return {p.name: p.default for p in behind}
 
     def keywords(self, parameters: dict, *shapes: tuple) -> dict:
-        """The parameters as one would write them: axes from 0, and without what is the default,
-        which is what the entry makes of no parameters at all.
+        """The parameters as one would write them: axes counted from 0, and without those that
+        have their default, which is what the entry makes of no parameters at all.
 
         Args:
             parameters: as a row of the tape has them.
             *shapes: of the operands, and last that of the result.
         """
-        default = {k: d for k, d in self.defaults.items() if d is not inspect._empty}
-        if self.canonicalize is not None and len(default) == len(self.defaults):
-            default = self.canonicalize(default, *shapes[:-1])
+        defaults = self.parameters
+        if self.canonicalize is not None and REQUIRED not in defaults.values():
+            defaults = self.canonicalize(defaults, *shapes[:-1])
         ndim, written = len(shapes[-1] if self.new_axes else shapes[0]), {}
         for key, value in parameters.items():
-            usual = default.get(key, inspect._empty)
-            is_usual = type(usual) is type(value) and usual == value
-            if is_usual or key in self.unwritten:
+            default = defaults.get(key)
+            is_default = type(default) is type(value) and default == value
+            if is_default or key in self.unwritten:
                 continue
             if key in ("axis", "axes") and value is not None:
                 several = type(value) is tuple
@@ -311,8 +304,9 @@ def _from_the_end(axis, ndim):
 
 
 def _axis(default=None, more=0, key="axis", several=False):
-    """Makes axes canonical: those given, or ``default``, which may depend on the shape. The result
-    has ``more`` axes (None: those given); ``several`` axes are always a tuple."""
+    """A ``canonicalize`` for axes: those given, or ``default``, which may be a function of the
+    shape, counted from the end of an array with ``more`` axes than the operand (None: as many as
+    are given). ``several`` axes are always a tuple."""
 
     def canonicalize(parameters, shape, *others):
         axis = parameters.get(key, None if callable(default) else default)
@@ -362,8 +356,8 @@ def elementwise(
     high: float = 1.7,
     **fields: Any,
 ) -> Primitive:
-    """A primitive that works entry by entry: each rule serves both modes. Examples lie between
-    ``low`` and ``high``."""
+    """A primitive that works entry by entry: one rule for each operand serves both modes. Examples
+    lie between ``low`` and ``high``."""
     shapes = _UNARY if len(rules) == 1 else _BINARY
     fields.setdefault("examples", [_example(*s, low=low, high=high) for s in shapes])
     fields |= {"elementwise": True, "uniform": True, "broadcasts": len(rules) > 1}
@@ -916,8 +910,8 @@ def _count(x, y):
 
 
 def _over_axes(function: Callable, ufunc: np.ufunc) -> Callable:
-    """A reduction of NumPy's with the parameters that an entry has; of an array by what it comes
-    to in the end, without its detour."""
+    """A reduction of NumPy's with the parameters that an entry has; for an array its ufunc's own
+    ``reduce``, without NumPy's detour."""
 
     def value(x, axis=None, keepdims=False):
         if type(x) is np.ndarray:
@@ -1010,7 +1004,7 @@ by_slope(
 
 
 def _degrees(x, y, ddof):
-    return np.float64(max(_count(x, y) - ddof, 0))  # by which 2 / 0 is inf
+    return np.float64(max(_count(x, y) - ddof, 0))  # of NumPy: 2 / 0 is inf
 
 
 def _centred(x, axis):

@@ -4,10 +4,6 @@
 trace too), simplifies both together, and writes them down as a NumPy function. From the deck's
 ``cost`` it writes the deck's ``gradients``. The text is there to be read, line against line with
 one's own derivation, and it runs.
-
-Reads: ``tape``, ``trace``, ``arguments``, ``data``, ``operands``, ``primitives``, ``passes``,
-``transforms``, ``refusals``, ``simplify``, ``emit``, ``javascript``, ``trials``, ``pytrees``. Read
-by: ``show``, notebooks.
 """
 
 import functools
@@ -23,15 +19,8 @@ import numpy as np
 
 from comp551ad import pytrees
 
-from .arguments import (
-    Call,
-    code_of,
-    is_data,
-    names_by_place,
-    silence,
-    with_integers,
-)
-from .data import Data, handle, one_hot
+from .arguments import Call, code_of, is_data, names_by_place, silence, with_integers
+from .data import Data, copied, one_hot
 from .emit import BufferedWriter, Computation, Output, ProgramError, Writer
 from .javascript import JavaScriptWriter
 from .operands import as_input, operands_of
@@ -221,7 +210,7 @@ class Program:
             elif type(x) is np.ndarray and (x.base is not None or id(x) in taken):
                 x = x.copy()
             taken.add(id(x))
-            found.append(handle(x))
+            found.append(copied(x))
         return pytrees.unflatten(self._results, iter(found))
 
     def __repr__(self) -> str:
@@ -347,9 +336,7 @@ def _derived(f, args, kwargs, wrt, value, kinds, by_labels) -> Computation:
                 labels = [x for x in every if is_data(x, "iu")]
                 outer.origins.recognise = functools.partial(one_hot, labels)
             # f may change its own, the containers and what is in them.
-            slots = {
-                name: pytrees.tree_map(handle, x) for name, x in call.slots.items()
-            }
+            slots = pytrees.tree_map(copied, call.slots)
             arguments = call.arguments(slots)
             examples = {}
             for name, tree in arguments.items():
@@ -411,16 +398,16 @@ def _derived(f, args, kwargs, wrt, value, kinds, by_labels) -> Computation:
         title = f"The gradient of {name} with respect to {by}."
         name = "gradients" if isinstance(wrt, tuple) else "gradient"
     return Computation(
-        call,
-        tape,
-        result,
-        examples,
-        {name: pytrees.tree_map(input_of, tree) for name, tree in arguments.items()},
-        results[0] if len(results) == 1 else tuple(results),
-        {node: name for node, name in reversed(names) if node.operands},
-        expressions,
-        name,
-        title,
+        call=call,
+        tape=tape,
+        result=result,
+        examples=examples,
+        inputs=pytrees.tree_map(input_of, arguments),
+        results=results[0] if len(results) == 1 else tuple(results),
+        names={node: name for node, name in reversed(names) if node.operands},
+        expressions=expressions,
+        name=name,
+        title=title,
     )
 
 
@@ -432,7 +419,7 @@ class _InnerTape(Recording):
         constant = super().constant(value, name)
         if self.origins.of(constant) is None:
             return constant
-        tracer = self.around.add_input(constant, name)
+        tracer = self.enclosing.add_input(constant, name)
         self.origins.note(tracer.value, constant)
         return tracer
 

@@ -4,8 +4,6 @@ A refusal in place of a wrong number: what would lose the trace raises ``TraceEr
 quotes the expression as it stands in the user's source (Python knows which columns it is just now
 running) and says what to write instead of *it*, where a rewriting is known: ``WAYS_OUT`` is a table
 of patterns over the expression's syntax tree, with a test for each.
-
-Reads: nothing of ours. Read by: the rest of ``autodiff``.
 """
 
 import ast
@@ -48,7 +46,7 @@ class TraceError(TypeError):
 
 
 def note_refusal(*text: str) -> None:
-    """Remember the text alone: the error itself holds on to frames, and they to whole tapes."""
+    """Remember the text alone: an error holds on to frames, and these to whole tapes."""
     this_thread.refused = text
 
 
@@ -74,7 +72,7 @@ def _is_in(frame, packages):
 
 
 def is_called_by_numpy() -> bool:
-    """Whether NumPy's text, not the user's, works with a traced value just now: the text of a
+    """Whether NumPy's own Python code, not the user's, is computing with a traced value: of a
     function that was given an array of traced numbers."""
     frame = _frame_outside(_OURS)
     return frame is not None and _is_in(frame, ("numpy",))
@@ -133,8 +131,8 @@ def expression_at(frame: Any, instruction: int) -> Expression | None:
 
 
 def loop_of_numpys() -> str:
-    """Where the user's code is running a call of NumPy's, which asks each of its numbers: that, and
-    what to do; else nothing."""
+    """The call of NumPy's that the user's code is running, in which NumPy asks number by number,
+    and what to do instead; "" where there is none."""
     frame, e = _frame_outside(), expression_outside()
     if e is None or not _is_like(e.tree, rf"{_NUMPY}(?!arange)[\w.]+"):
         return ""
@@ -268,10 +266,8 @@ def _joined(tree):
 def _method_of_plain(tree):
     """X.dot(W) as X @ W, X.clip(0, h) as np.clip(X, 0, h)."""
     owner, name = ast.unparse(tree.func.value), tree.func.attr
-    if not (hasattr(np.ndarray, name) and hasattr(np, name)) or owner in (
-        "np",
-        "numpy",
-    ):
+    is_numpys = hasattr(np.ndarray, name) and hasattr(np, name)
+    if not is_numpys or owner in ("np", "numpy"):
         return None
     if name == "astype":  # a traced value is float64 anyway
         return owner
@@ -329,7 +325,7 @@ WAYS_OUT: list[tuple[str, str, Callable]] = [
     (
         "float",
         "float() gives a plain number, without a trace; leave float() out",
-        lambda tree: ast.unparse(tree.args[0]),
+        _first,
     ),
     (
         "%",
@@ -384,9 +380,8 @@ def refusal(what: str, instead: str) -> TraceError:
             return _in_place_of(e, text, False)
     by_vectorize = guest is not None and guest.f_code.co_qualname[:10] == "vectorize."
     if by_vectorize and isinstance(e.tree, ast.Call) and e.tree.args:
-        text = (
-            f"np.vectorize makes plain arrays; write {_each_by_itself(e.tree)} instead"
-        )
+        each = _each_by_itself(e.tree)
+        text = f"np.vectorize makes plain arrays; write {each} instead"
         return _in_place_of(e, text, False)
     if what == REFUSED["__float__"][0] and _is_like(e.tree, _ONE_OF_NUMPYS):
         instead = (
@@ -400,7 +395,8 @@ def refusal(what: str, instead: str) -> TraceError:
 
 
 def _in_place_of(e, general, is_lost):
-    """The error for an expression: what to write for it, or in general."""
+    """The error for an expression: what to write in its place, or else in general. ``is_lost``:
+    the expression itself is what makes plain numbers of traced ones."""
     place = f"{e.text} (line {e.line}) can't be traced: " if e else ""
     if e is not None and is_lost:
         if e.stores:

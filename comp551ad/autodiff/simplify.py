@@ -15,9 +15,6 @@ A sign travels too: -x - y becomes -(x + y). Where such a sum is exactly zero it
 and what is infinite on its account has the other sign. That is the price of sources that read
 well: the minus of a cost doesn't stand inside of every sum, and 1 / (1 + exp(-w x - b)) is seen as
 logistic.
-
-Reads: ``primitives``, ``operands``, ``tape``, ``trace``, ``pytrees``. Read by: ``emit``,
-``javascript``, ``program``, ``trials``.
 """
 
 import functools
@@ -117,7 +114,7 @@ class Expressions:
 
     Attributes:
         one: the constant 1; a plain number c is c × one.
-        scaled: per row of the tape that was read last what became of it.
+        scaled: for each row of the tape that was read last, what became of it.
     """
 
     def __init__(self) -> None:
@@ -133,7 +130,7 @@ class Expressions:
         numbers = [o.number for o in operands]
         if len(operands) > 1 and PRIMITIVES[name].commutative:
             numbers.sort()
-        how = hashable(parameters) if parameters else ()
+        how = _hashable(parameters) if parameters else ()
         key = (name, tuple(numbers), how, shape)
         if key not in self._nodes:
             self._nodes[key] = Node(name, operands, parameters, shape, len(self._nodes))
@@ -232,10 +229,10 @@ class Expressions:
 
         Args:
             rows: a tape's rows.
-            tape: that they are of, where some of them may come from data.
             given: nodes for the first rows, which are inputs.
             anchors: rows that a reader will see under a name of their own: their sign stays
                 with them, only sizes such as 1/N move on.
+            tape: the tape of the rows, where some of them may come from data.
         """
         self.scaled = scaled = [Scaled(1.0, 1.0, node) for node in given]
         for k, row in itertools.islice(enumerate(rows), len(scaled), None):
@@ -510,14 +507,14 @@ def _quotient(a, b):
         return float(np.divide(a, b))
 
 
-def hashable(value: Any) -> Any:
+def _hashable(value: Any) -> Any:
     """The value in a form that can be compared and be a key."""
     if isinstance(value, Node):
         return "node", value.number
     if isinstance(value, dict):
-        return tuple(value), hashable(tuple(value.values()))
+        return tuple(value), _hashable(tuple(value.values()))
     if isinstance(value, tuple | list):
-        return tuple(map(hashable, value))
+        return tuple(map(_hashable, value))
     if isinstance(value, slice):
         return "slice", value.start, value.stop, value.step
     if isinstance(value, np.ndarray):

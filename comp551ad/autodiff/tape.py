@@ -8,18 +8,19 @@ computes its result at once and appends a row to the tape:
     ("sum", value, 1, {"axis": (-1,), "keepdims": False})
 
 These are a primitive's name, the value, the operands, and a dict of the parameters, if there are
-any. An operand that was computed on this tape is the number of its row, an ``int``; any other
-operand is a constant and stands there itself (a ``float``, an array: never an ``int``). Rows are
-in the order of creation, so an operand's row always comes before the row that uses it. A row is
-one flat tuple, and names its primitive instead of holding it: that takes the least memory, and
-Python's garbage collector need not look again into tuples of names, numbers and arrays.
+any ("residuals" in it is what the value keeps for the rules). An operand that was computed on this
+tape is the number of its row, an ``int``; any other operand is a constant and stands there itself
+(a ``float``, an array: never an ``int``). Rows are in the order of creation, so an operand's row
+always comes before the row that uses it. A row is one flat tuple, and names its primitive instead
+of holding it: that takes the least memory, and Python's garbage collector need not look again into
+tuples of names, numbers and arrays.
 
 Tapes nest. A derivative inside a function that is itself being differentiated opens a tape of its
 own, whose values are tracers of the outer tape. An operation is written on the innermost tape among
 its operands, and computing its value writes the same operation on the next tape out.
 
-Reads: ``primitives``, ``operands``, ``refusals``, ``pytrees``. Read by: the rest of ``autodiff``.
-Other operators, NumPy's functions and arrays' methods reach the tracer in ``numpy_protocols``.
+This module has the tracer's everyday operators; ``numpy_protocols`` adds NumPy's functions and the
+methods of arrays.
 """
 
 import threading
@@ -43,14 +44,16 @@ class Tape:
 
     Attributes:
         rows: what was written; ``append`` writes one more.
-        level: 1 for the outermost of the open tapes, 2 for the next …
-        watch, asked, decisions, origins: of questions about values such as ``x > 0``: see ``data``.
-        views, kinks: of arrays that share memory: see ``inplace``; of max(x, 0): ``composites``.
+        enclosing, level: the open tape around this one, or None; 1 for the outermost, 2 …
+        open, thread: whether it still grows, and in which thread.
+        watch, asked, decisions, origins: questions about values such as ``x > 0``: see ``data``.
+        views: arrays that share memory: see ``inplace``.
+        kinks: row number -> the parameters of every max(x, 0) of that x: see ``composites``.
         refused: once closed, the text of the last refusal, which the function may have caught.
     """
 
     __slots__ = (
-        "rows", "append", "around", "level", "open", "thread", "watch", "asked", "decisions",
+        "rows", "append", "enclosing", "level", "open", "thread", "watch", "asked", "decisions",
         "origins", "views", "kinks", "refused",
     )  # fmt: skip
 
@@ -64,19 +67,19 @@ class Tape:
         self.kinks: dict[int, dict] = {}
 
     def __enter__(self):
-        self.around = this_thread.tape
-        if self.around is None:
+        self.enclosing = this_thread.tape
+        if self.enclosing is None:
             this_thread.refused = None
-        self.level = self.around.level + 1 if self.around else 1
-        self.origins = self.around.origins if self.around else None
+        self.level = self.enclosing.level + 1 if self.enclosing else 1
+        self.origins = self.enclosing.origins if self.enclosing else None
         if self.watch and self.origins is None:
             self.origins = Origins()
         self.open, this_thread.tape = True, self
         return self
 
-    def __exit__(self, kind, error, where):
+    def __exit__(self, kind, error, traceback):
         self.open, self.append = False, _refuse_to_grow
-        this_thread.tape, self.refused = self.around, this_thread.refused
+        this_thread.tape, self.refused = self.enclosing, this_thread.refused
         if error is not None:
             explain(error)
 
@@ -109,7 +112,7 @@ class Tape:
         return constant
 
     def read_outputs(self, result: Any) -> tuple[list[int | None], list]:
-        """What a recorded function returned: per leaf its row (None: a constant), and its value.
+        """For each leaf of a function's result its row (None: a constant), and for each its value.
 
         Raises:
             TraceError: it returned something other than numbers, arrays, or containers of them.
@@ -192,7 +195,8 @@ def apply(
 
 
 def joined(operand: Any) -> Any:
-    """A list or an array of objects that has tracers in it as one tracer, by np.stack."""
+    """A list, or an array of objects, that holds tracers, as one tracer, by np.stack; anything
+    else as it is."""
     kind = type(operand)
     if kind not in (list, tuple) and not (
         kind is np.ndarray and operand.dtype == object
@@ -209,7 +213,7 @@ def joined(operand: Any) -> Any:
 
 
 def operators(name: str) -> tuple:
-    """The two operator methods of a primitive: a + b, and b + a where b is a constant."""
+    """The two methods of an operator: for a + b, and for b + a where b is a constant."""
     primitive = PRIMITIVES[name]
 
     def operator(self, other):
@@ -252,8 +256,8 @@ class Tracer(np.lib.mixins.NDArrayOperatorsMixin):
 
 
 def concrete(value: Any) -> Any:
-    """The numbers behind a tracer, through all its tapes, or behind data; lists, tuples and
-    arrays of such; anything else as it is."""
+    """The numbers behind a tracer, through all its tapes, or behind data, also in lists, tuples
+    and arrays of objects; anything else as it is."""
     while type(value) is Tracer:
         value = value.value
     if type(value) in (list, tuple):

@@ -9,9 +9,6 @@
 A ``Trace`` keeps the rows of a tape, in the order of creation; a ``Node`` is what a person looks
 at: one row, made when asked for. Constants take no number. A ``Pass`` is the same for derivatives:
 what forward or reverse mode found for every node, and the terms that each is the sum of.
-
-Reads: ``tape``, ``arguments``, ``operands``, ``primitives``, ``passes``, ``refusals``, ``pytrees``.
-Read by: ``simplify``, ``program``, ``show``.
 """
 
 import functools
@@ -19,7 +16,7 @@ import math
 import re
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -87,14 +84,14 @@ class Trace:
         rows: what the tape holds (``tape`` has the format); row k is node k + 1.
         names: row number -> name, for inputs and for the function's local variables.
         inputs: the row numbers of the inputs, in the order of the parameters.
-        outputs: per number that the function returned, its row; None for a constant.
+        outputs: for each number or array that the function returned its row; None for a constant.
         result: what the function returned, with plain numbers, in its own structure.
         function: the recorded function's name.
         decisions: (question, file, line) wherever the function looked at traced values.
         origins: id of a constant in a row -> (itself, its ``Origin``), for what was computed from
             data or by a comparison.
         code: the function's code object, or None.
-        places: per row the instruction of ``code`` that wrote it; None for an input.
+        places: for each row the instruction of ``code`` that wrote it; None for an input.
     """
 
     rows: list
@@ -103,10 +100,10 @@ class Trace:
     outputs: tuple[int | None, ...]
     result: Any
     function: str
-    decisions: tuple = ()
-    origins: Origins = field(default_factory=Origins, repr=False)
-    code: Any = None
-    places: tuple = ()
+    decisions: tuple
+    origins: Origins
+    code: Any
+    places: tuple
 
     @functools.cached_property
     def _index(self):
@@ -192,16 +189,16 @@ def _record(f, args, kwargs, kinds):
     for name, value in tape.local_names(set(names.values())):
         names.setdefault(value.index, name)
     return Trace(
-        tape.rows,
-        names,
-        inputs,
-        tuple(outputs),
-        pytrees.unflatten(result, iter(values)),
-        getattr(f, "__name__", type(f).__name__),
-        tuple(tape.decisions),
-        tape.origins or Origins(),
-        tape.code,
-        tuple(tape.places),
+        rows=tape.rows,
+        names=names,
+        inputs=inputs,
+        outputs=tuple(outputs),
+        result=pytrees.unflatten(result, iter(values)),
+        function=getattr(f, "__name__", type(f).__name__),
+        decisions=tuple(tape.decisions),
+        origins=tape.origins,
+        code=tape.code,
+        places=tuple(tape.places),
     )
 
 
@@ -212,7 +209,7 @@ class Recording(Tape):
         code: the function's.
         frame: of its call, in which its local variables can be read after it returned; None as
             long as it has written nothing.
-        places: per row the instruction that wrote it.
+        places: for each row the instruction that wrote it.
     """
 
     __slots__ = ("code", "frame", "places")
@@ -310,13 +307,13 @@ class Pass:
 
     @property
     def rows(self) -> list[DerivativeRow]:
-        """Per node, in the order of the walk: the node, its derivative, its terms."""
+        """For each node, in the order of the walk: the node, its derivative, its terms."""
         terms, nodes = self._terms(), self.trace.nodes
         rows = [DerivativeRow(n, self[n], terms[n.index - 1]) for n in nodes]
         return rows if self.mode == "forward" else rows[::-1]
 
     def _terms(self) -> list[tuple[Term, ...]]:
-        """Per row its terms. An edge whose rule is None has a share of zero."""
+        """For each row its terms. An edge whose rule is None has a share of zero."""
         rows = self.trace.rows
         found: list[tuple] = []
         walk = push_forward if self.mode == "forward" else pull_back

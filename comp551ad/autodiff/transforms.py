@@ -3,9 +3,6 @@
 Each of them runs the function on a tape, then one of the two loops over its rows: reverse mode
 for ``grad`` and ``vjp``, forward mode for ``jvp``. Since a loop over tracers is itself recorded,
 they nest: ``grad(grad(f))`` is the second derivative.
-
-Reads: ``tape``, ``arguments``, ``data``, ``passes``, ``primitives``, ``refusals``, ``pytrees``.
-Read by: ``jacobians``, ``program``.
 """
 
 import functools
@@ -32,11 +29,11 @@ class Recorded(NamedTuple):
     """A function's recorded call.
 
     Attributes:
-        rows: the tape; its first rows are the inputs.
+        rows: the tape's; the first are those of the inputs.
         inputs: the chosen argument as given, or a tuple of several: numbers, arrays, containers.
-        values: per leaf of the inputs its value, a float or an array.
+        values: for each leaf of the inputs its value, a float or an array.
         output: what the function returned, in its structure, as values.
-        out_rows, out_values: per leaf of the output its row (None: a constant), and its value.
+        out_rows, out_values: for each leaf of the output its row (None: a constant) and its value.
     """
 
     rows: list[tuple]
@@ -52,16 +49,16 @@ def record_call(
 ) -> Recorded:
     """Call f with tracers in place of the arguments that ``argnum`` means.
 
-    Where f asked about values and returned constants it is recorded once more, watched: they may
-    come from the answers, as an accuracy does, or not, as the slope of a leaky relu.
+    Where f asks about values and returns a constant, it is recorded once more, watched: the
+    constant may come from the answers, as an accuracy does, or not, as the slope of a leaky relu.
     """
     places = argnum if isinstance(argnum, tuple) else (argnum,)
     call: Any = None
     slots: Any = list(args)
-    known = set(places)
-    if kwargs or len(known) < len(places) or not known <= set(range(len(args))):
+    distinct = set(places)
+    if kwargs or len(distinct) < len(places) or not distinct <= set(range(len(args))):
         call = Call.of(f, args, kwargs, whole=places)
-        slots, places = call.slots, call.several(places, "argnum")
+        slots, places = call.slots, call.several(places)
     name = functools.partial(name_of, f, args, kwargs)
     inputs = []
     with Tape(watch) as tape:
@@ -146,16 +143,16 @@ def vjp(f: Callable, *primals: Any) -> tuple[Any, Callable]:
     call = record_call(f, tuple(range(len(primals))), primals, {})
 
     def pull(adjoint):
-        leaves = _directions(adjoint, call.output, call.out_values, "adjoint")
-        seeds = zip(call.out_rows, leaves, strict=True)
-        adjoints = pull_back(call.rows, seeds, keep=False)
+        seeds = _seeds_like(adjoint, call.output, call.out_values, "adjoint")
+        numbered = zip(call.out_rows, seeds, strict=True)
+        adjoints = pull_back(call.rows, numbered, keep=False)
         return pytrees.unflatten(call.inputs, map(full, adjoints, call.values))
 
     return _owned_output(call), pull
 
 
 def _owned_output(call):
-    """The output that the caller may keep and change: never a view of the tape's arrays."""
+    """The output as the caller may keep and change it: never a view of the tape's arrays."""
     return pytrees.unflatten(call.output, map(own, call.out_values))
 
 
@@ -164,9 +161,9 @@ def own(value: Any) -> Any:
     return np.array(value) if type(value) is np.ndarray else value
 
 
-def _directions(tree, like, values, name, leading=()) -> list:
-    """The leaves of an adjoint or a tangent, checked against the structure and the shapes of
-    what it is a direction of."""
+def _seeds_like(tree, like, values, name, leading=()) -> list:
+    """The leaves of an adjoint or a tangent as seeds: it must have the structure of ``like``, and
+    the shapes of its values behind the axes ``leading``."""
     if not pytrees.same_structure(tree, like):
         raise ValueError(
             f"{name}: got another structure than that of the "
@@ -207,7 +204,7 @@ def jvp(f: Callable, primals: tuple, tangents: tuple, many: bool = False) -> tup
     if many and not np.shape(first):
         raise ValueError("tangents: many=True, expected an extra first axis")
     leading = np.shape(first)[:1] if many else ()
-    seeds = _directions(tangents, call.inputs, call.values, "tangents", leading)
+    seeds = _seeds_like(tangents, call.inputs, call.values, "tangents", leading)
     derivatives = push_forward(call.rows, enumerate(seeds), many)
     out = []
     for row, value in zip(call.out_rows, call.out_values, strict=True):

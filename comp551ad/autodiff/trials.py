@@ -3,9 +3,6 @@
 A program must not hold what the function computes from its arguments without a trace, such as
 a store into ``np.zeros`` or the number of entries that a mask chooses. That shows in a recording of
 other arguments: numbers negated, labels all the same or one after the other, neighbours made equal.
-
-Reads: ``arguments``, ``data``, ``tape``, ``operands``, ``primitives``, ``emit``, ``pytrees``. Read
-by: ``program``.
 """
 
 import functools
@@ -100,7 +97,7 @@ def try_others(
 def _choosing_kinds(computation):
     """The kinds of values that choose how many entries there are: truth values in an index, or in
     what one is computed from, and all that these are computed from."""
-    origins, rows = computation.tape.origins, computation.tape.around.rows
+    origins, rows = computation.tape.origins, computation.tape.enclosing.rows
     calls = [origin for _, origin in origins.values()]
     sources = sources_of([call.operands for call in calls])
     calls += [x.origin for x in sources if type(x) is Data]
@@ -113,9 +110,9 @@ def _choosing_kinds(computation):
 def _chosen_sizes(computation):
     """The shapes of what masks among the arguments have chosen together with others, where two
     changes may make up for each other, in f and its derivative."""
-    # All of f's rows are on the tape around, and those of its derivative.
+    # All of f's rows are on the enclosing tape, and those of its derivative.
     tape, sizes = computation.tape, []
-    for row in [row for row in tape.around.rows if row[0] == "getitem"]:
+    for row in [row for row in tape.enclosing.rows if row[0] == "getitem"]:
         parts = _choosing(parameters_of(row)["index"], tape.origins)
         data = [x for x in parts if type(x) is Data and x.origin is not None]
         is_given = any(x.dtype == bool and not x.origin.function for x in data)
@@ -143,7 +140,7 @@ def _text(computation):
 
 
 def _sizes(computation):
-    """Per row its operation and the size of its value."""
+    """For each row its operation and the shape of its value."""
     return [(row[0], shape_of(concrete(row[1]))) for row in computation.tape.rows]
 
 
@@ -160,9 +157,8 @@ def _all_as(label, leaf):
     """Data whose entries are all this label, or the first; anything else as it is."""
     if not is_data(leaf) or not leaf.size:
         return leaf
-    return np.full(leaf.shape, leaf.flat[0] if label is None else label).astype(
-        leaf.dtype
-    )
+    value = leaf.flat[0] if label is None else label
+    return np.full(leaf.shape, value).astype(leaf.dtype)
 
 
 def _counted(leaf):

@@ -7,8 +7,7 @@ slide's block, whose last layer has no activation but adds what came into the bl
 ``batch_norm=True`` each Q = Z W + b is normalized over the rows on its way to h (S18).
 ``initial_weights`` draws the start. Instances are rows, and the cost is a mean.
 
-Reads ``functions``, ``shapes`` and ``two_layer``; notebooks and tests read it. The bodies are
-plain NumPy that a tracer can run; ``descend`` trains with ``minibatch_gradient``.
+The bodies are plain NumPy that a tracer can run; ``descend`` trains with ``minibatch_gradient``.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -82,7 +81,7 @@ def normalize(
     """Q̂ = (Q − μ) / √(σ² + ε) unit by unit.
 
     Args:
-        Q: N x M, a row an instance and a column a unit.
+        Q: N x M, a row for each instance and a column for each unit.
         eps: ε, 0 or more.
         statistics: (μ, σ²), (M,) each, instead of those over Q's rows.
 
@@ -229,7 +228,7 @@ class Deep:
     """A deep softmax network; its parameters are one flat tuple of arrays.
 
     A hidden layer owns (W, b), with batch normalization (W, b, γ, β); the output layer (W, b).
-    W has a row a unit below and a column a unit here, the others are (M,).
+    W has a row for each unit below and a column for each unit here; the others are (M,).
 
     Attributes:
         hidden: "logistic", "tanh" or "relu".

@@ -5,7 +5,7 @@ loop for any gradient. Both return a ``Descent``, which unpacks as the parameter
 (``W, V = gradient_descent(…)``) and keeps the history of the run.
 
 What costs time happens every ``keep_every`` steps, so that 100,000 small steps cost what a bare
-loop costs. Reads ``shapes`` and ``two_layer``; notebooks and tests read it.
+loop costs.
 """
 
 import math
@@ -155,8 +155,8 @@ def descend(
 
     def keep(dp: Sequence) -> None:
         _check_gradients(dp, expected, choices[1:])
-        height = math.nan if cost is None else _height(cost(*p))
-        kept.append((t, height, [math.sqrt(np.vdot(dA, dA)) for dA in dp], tuple(p)))
+        value = math.nan if cost is None else _checked_cost(cost(*p))
+        kept.append((t, value, [math.sqrt(np.vdot(dA, dA)) for dA in dp], tuple(p)))
 
     t, reason = 0, "max_iters"
     # An overflow is reported in words, not as a warning.
@@ -298,7 +298,7 @@ def _check_gradients(dp: Any, expected: list[tuple], names: list[str]) -> None:
         )
 
 
-def _height(value: Any) -> float:
+def _checked_cost(value: Any) -> float:
     if type(as_python(value)) not in (int, float):
         raise ValueError(
             f"cost: returned {value!r}, expected one number; take np.mean over the rows"
@@ -320,7 +320,7 @@ def _report(
         "try a smaller lr",
     }[reason]
     # One or two digits: the last ones hang on rounding, and on the machine.
-    height = history.cost[-1]
-    cost = "" if math.isnan(height) else f"cost {height:.3g}, "
+    last = history.cost[-1]
+    cost = "" if math.isnan(last) else f"cost {last:.3g}, "
     norms = (f"‖{name}‖ {norm[-1]:.0e}" for name, norm in history.norms.items())
     return f"{ending}; {cost}{', '.join(norms)}"

@@ -5,8 +5,6 @@
 One run proves little: another seed, another result. The functions are written for one network and
 2-D arrays. Given a stack, with one more axis in front of every array (runs x N x D and so on),
 NumPy's ``@`` and ``mT`` do the same for each network of it, and the results have that axis, too.
-
-Reads ``functions``, ``shapes`` and ``two_layer``; lectures 13 and 13a and tests read it.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

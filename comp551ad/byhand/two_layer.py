@@ -8,8 +8,7 @@ N x D, so V is D x M and W is M x C, transposed from the mathematics (E23). The 
 over the N instances, and so are the gradients (E19). The bias of the hidden layer is a
 constant input: a column of ones in X (S07).
 
-Reads ``shapes`` and ``functions``; ``descent``, ``deep``, ``stacked`` and notebooks read it. The
-bodies are plain NumPy: a tracer can run them as they stand and take names from them.
+The bodies are plain NumPy: a tracer can run them as they stand and take names from them.
 """
 
 from collections.abc import Callable

@@ -5,8 +5,6 @@ outside the package, in files called `NN_name.py` that hold a tuple `EXERCISES` 
 Such a folder is named by the environment variable COMP551AD_EXERCISES (several, as in PATH)
 or the option `--own` of the commands, or is that of a package which announces itself by the
 entry point `comp551ad.exercises`.
-
-Read by `checking.py`, `progress.py`, `release.py` and `grade/`.
 """
 
 import functools

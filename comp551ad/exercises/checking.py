@@ -27,12 +27,12 @@ import numpy as np
 
 from .catalogue import catalogue
 from .exercise import Exercise
-from .finding import Finding, Trial, finding
+from .finding import Finding, Trial, finding, hinted
 from .guard import TimeLimit, as_it_was, stoppable, time_limit
 from .language import _
 from .progress import is_graded, next_step, note
 from .solutions import solution
-from .values import Endless, Raised, alike, finite, in_words, kept, shown, unchanged
+from .values import Endless, Raised, alike, bounded, in_words, kept, shown, unchanged
 
 __all__ = [
     "NotPassed",
@@ -154,8 +154,7 @@ def _judged(exercise: Exercise, answer: Callable) -> Verdict:
     if found is None:
         return Verdict(exercise.name, "passed")
     says = found.says
-    hinted = _("Hint: {hint}").partition("{")[0]
-    if exercise.hints and not any(line.startswith(hinted) for line in says):
+    if exercise.hints and not any(line.startswith(hinted("")) for line in says):
         more = _("More help: hint({name})").format(name=exercise.name)
         says = (*says, more)
     return Verdict(
@@ -179,7 +178,7 @@ def _try_out(
         try:
             with limit:
                 with watch:
-                    given = finite(exercise.use(answer, *theirs))
+                    given = bounded(exercise.use(answer, *theirs))
                 given = kept(alike(given, right))
         except BaseException as error:  # SystemExit, GeneratorExit, …
             given = Raised(error)
@@ -208,16 +207,14 @@ def _broken_rule(
     changed = _changed(exercise, before, after)
     if changed is None:
         return None
-    return (_("it changes its input in place"),), (
-        _(
-            "After the call, {name} is no longer what it was, and its owner still needs it."
-        ).format(name=changed),
-        _("Hint: {hint}").format(
-            hint=_(
-                "Which of your lines writes into an argument: +=, -=, a[...] =, append, pop?"
-            )
-        ),
+    told = _(
+        "After the call, {name} is no longer what it was, and its owner still needs it."
     )
+    question = _(
+        "Which of your lines writes into an argument: +=, -=, a[...] =, append, pop?"
+    )
+    says = told.format(name=changed), hinted(question)
+    return (_("it changes its input in place"),), says
 
 
 def _is_stub(given: Any) -> bool:
@@ -230,9 +227,8 @@ def _is_stub(given: Any) -> bool:
 
 
 def _interrupted(given: Any) -> bool:
-    return isinstance(given, Raised) and isinstance(
-        given.error, KeyboardInterrupt | TimeLimit
-    )
+    stopped = KeyboardInterrupt | TimeLimit
+    return isinstance(given, Raised) and isinstance(given.error, stopped)
 
 
 class _Watch:
@@ -243,20 +239,16 @@ class _Watch:
 
     def __init__(self, answer: Callable, forbidden: tuple[str, ...]):
         self.forbidden = forbidden
-        module, function = (
-            getattr(answer, part, "") for part in ("__module__", "__qualname__")
-        )
-        name = f"{module}.{function}"
+        module = getattr(answer, "__module__", "")
+        name = f"{module}.{getattr(answer, '__qualname__', '')}"
         self.called = name if name.startswith(forbidden) else None
 
     def _profile(self, frame, event, argument):
         if event == "call" and self.called is None:
             name = f"{_module(frame)}.{frame.f_code.co_qualname}"
             caller = frame.f_back
-            while _module(caller) in (
-                "contextlib",
-                "functools",
-            ):  # between ours and ours
+            # These stand between two functions of ours.
+            while _module(caller) in ("contextlib", "functools"):
                 caller = caller.f_back
             ours = _module(caller).startswith(_PACKAGE)
             if name.startswith(self.forbidden) and not ours:

@@ -1,8 +1,6 @@
 """For which inputs an answer is right: often the clue, as N = 1 or φ = 0 are.
 
-    clue    what the inputs have in common for which the answer is right, in a sentence
-
-Read by `finding.py`.
+`clue` says in a sentence what the inputs for which it is right have in common.
 """
 
 import contextlib
@@ -21,7 +19,7 @@ _MOST_TRIED = 20
 
 
 def _number(value: Any) -> Any:
-    """An array of one entry is no number: what is asked of it is how long it is."""
+    """The value, or None for an array: even of one with a single entry the length is asked."""
     return value if np.ndim(value) == 0 else None
 
 
@@ -52,7 +50,7 @@ def clue(
             if (
                 all(_true(holds, v) for v in rights)
                 and not any(_true(holds, v) for v in wrongs)
-                and _is_it(exercise, answer, k, good, bad) > 1
+                and _cases_for(exercise, answer, k, good, bad) > 1
             ):
                 where = _("Of the cases tried, it is right where {where}.")
                 return where.format(where=_(text).format(name))
@@ -62,7 +60,7 @@ def clue(
         if (
             not (more or sizes & others)
             and n in _typed_in(answer)
-            and _is_it(exercise, answer, k, good, bad)
+            and _cases_for(exercise, answer, k, good, bad)
         ):
             typed = _("It is right where {where}: is that number typed in?")
             return typed.format(where=_(text).format(name=name, n=n))
@@ -70,7 +68,7 @@ def clue(
     return _("It is right for {case}.").format(case=exercise.described(shortest)[0])
 
 
-def _is_it(
+def _cases_for(
     exercise: Exercise, answer: Callable, k: int, good: list[tuple], bad: list[tuple]
 ) -> int:
     """How many cases speak for this argument; 0 if a single one speaks against it.

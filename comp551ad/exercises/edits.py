@@ -1,12 +1,10 @@
 """Edits of a syntax tree, of the kinds that people make by mistake.
 
 Most of them are rules: `a + b → a - b`, one kind of edit a paragraph. Each is made in one
-place at a time. What an edit reads like is the answer, and is never shown to students.
+place at a time. The text of an edit gives the answer away, and is never shown to students.
 
     RULES    the rules, by kind: they are Python, with a letter for any expression
     edits    a tree -> each edit made in it: its kind, what it changed, the line
-
-Read by `slips.py`, and by `tests/test_mending.py`.
 """
 
 import ast
@@ -135,8 +133,9 @@ def _fits(pattern: Any, node: Any, found: dict[str, Any]) -> bool:
         known = found.setdefault(pattern.id, node)
         return known is node or ast.dump(known) == ast.dump(node)
     if isinstance(pattern, list):
-        same = isinstance(node, list) and len(pattern) == len(node)
-        return same and all(_fits(p, n, found) for p, n in zip(pattern, node))  # noqa: B905
+        if not isinstance(node, list) or len(pattern) != len(node):
+            return False
+        return all(_fits(*pair, found) for pair in zip(pattern, node, strict=True))
     if type(pattern) is not type(node):
         return False
     if isinstance(pattern, ast.Call):

@@ -5,8 +5,6 @@ becomes `X @ V: 5×2 and 3×2 don't fit`.
 
     in_the_students_words    an error -> a line
     is_theirs                is it the answer that raised it?
-
-Read by `finding.py`.
 """
 
 import ast

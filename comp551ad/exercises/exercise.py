@@ -4,8 +4,7 @@
     Mistake     a name, the wrong function, a hint
     edited      a function with a piece of its source replaced: how most mistakes come about
 
-Read by `checking.py` and `finding.py`, which hold answers against it. What is asked is in
-`tasks/`, a module a lecture.
+The exercises themselves are in `tasks/`, one module for each lecture.
 """
 
 import inspect
@@ -21,7 +20,7 @@ import numpy as np
 
 from .language import _
 from .solutions import source_of
-from .values import Raised, finite, kind, leaves, shown, unchanged
+from .values import Raised, bounded, kind, leaves, shown, unchanged
 
 # What answers may not call, unless an exercise says otherwise: the library's own.
 WITNESSES = (
@@ -169,7 +168,7 @@ class Exercise:
         try:
             # Students see the warnings of their own code, not of ours.
             with np.errstate(all="ignore"), warnings.catch_warnings(action="ignore"):
-                return finite(self.use(answer, *deepcopy(arguments)))
+                return bounded(self.use(answer, *deepcopy(arguments)))
         except Exception as error:
             return Raised(error)
 

@@ -10,8 +10,6 @@ way; and so where the search for a name takes too long.
     Trial      one case, tried out
     Finding    names of mistakes, what to say of them, and a case that fails
     finding    trials -> a Finding
-
-Read by `checking.py`.
 """
 
 import ast
@@ -19,7 +17,7 @@ import contextlib
 import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import combinations, permutations, product
 from typing import Any
 
@@ -101,7 +99,7 @@ def finding(
     search = _Search(exercise, trials, missed, answer)
     if _is_chance(exercise, answer, short := _smallest(missed)):
         line, trial, __ = _evidence(search, _wrong_parts(exercise, short)[0])
-        return Finding((_(_CHANCE[0]),), (line, _hint(_(_CHANCE[1]))), trial.arguments)
+        return Finding((_(_CHANCE[0]),), (line, hinted(_(_CHANCE[1]))), trial.arguments)
     if any(isinstance(trial.given, Raised) for trial in missed):
         return _raised(search)
     paths = list(dict.fromkeys(p for t in missed for p in _wrong_parts(exercise, t)))
@@ -217,13 +215,12 @@ class _Search:
             return value
         return self.exercise.parts_of(value).get(path, _NOTHING)
 
-    def _leaves(self, value: Any) -> list:
+    def _is_zero(self, value: Any) -> bool:
+        """Is there nothing in it but zeros?"""
         if isinstance(value, Raised):
-            return []
-        return [
-            part if (part := numeric(leaf)) is not None else True
-            for leaf in self.exercise.parts_of(value).values()
-        ]
+            return True
+        parts = map(numeric, self.exercise.parts_of(value).values())
+        return not any(part is None or np.any(np.abs(part) > 1e-8) for part in parts)
 
     def _agree(self, one: Any, other: Any, path: str | None) -> bool:
         """Are two outcomes the same, at `path` or (None) as a whole?"""
@@ -298,15 +295,16 @@ class _Search:
                 one = suspect.name, suspect.wrong
                 same = common.setdefault(one, suspect)
                 given_by.setdefault(same, []).append(path)
+
+        # What is denied nearly as often as it explains comes last. Of those that explain
+        # as much, the first: the exercise's own, least denied.
+        def explains(s: _Suspect, left: list[str]) -> tuple[bool, bool, int]:
+            here = len({*given_by[s]} & {*left})
+            return here > 0, 2 * denied.get(s, 0) <= len(given_by[s]), here
+
         found: dict[str, _Suspect | None] = {}
         while left := [path for path in paths if path not in found]:
-            # What is denied nearly as often as it explains comes last. Of those that
-            # explain as much the first: the exercise's own, least denied.
-            def explains(s: _Suspect) -> tuple[bool, bool, int]:
-                here = len({*given_by[s]} & {*left})  # noqa: B023
-                return here > 0, 2 * denied.get(s, 0) <= len(given_by[s]), here
-
-            best = max(given_by, key=explains, default=None)
+            best = max(given_by, key=lambda s: explains(s, left), default=None)
             here = [path for path in left if best and path in given_by[best]]
             found |= dict.fromkeys(here, best) or dict.fromkeys(left)
         return {path: found[path] for path in paths}
@@ -381,9 +379,7 @@ class _Search:
     def slip(self, path: str | None) -> _Suspect | None:
         """One edit of the solution that gives what the answer gives."""
         givens = [self._part(t.given, path) if path else t.given for t in self.trials]
-        if not any(
-            np.any(np.abs(part) > 1e-8) for g in givens for part in self._leaves(g)
-        ):
+        if all(map(self._is_zero, givens)):
             return None  # many edits give zeros, none of them for a reason of its own
         found = next((s for s in self.slips if self._gives(s, path)), None)
         # By an identity one term too many may come to the same as one too few.
@@ -482,7 +478,8 @@ def _for_case(exercise: Exercise, trial: Trial, told: str) -> str:
     return line.format(case=case, name=exercise.name, told=told) if case else told
 
 
-def _hint(text: str) -> str:
+def hinted(text: str) -> str:
+    """A hint, as verdicts have it."""
     return _("Hint: {hint}").format(hint=text)
 
 
@@ -500,7 +497,7 @@ def _explained(search: _Search, found: dict[str, _Suspect | None]) -> Finding:
     names = tuple(_of(search, *each, len(concerns)) for each in concerns.items())
     # What helps with one part is no help with another.
     told = [_of(search, *each) for each in hints.items()] if len(hints) > 1 else hints
-    says = (line, _hint(" · ".join([*told][:2])))
+    says = (line, hinted(" · ".join([*told][:2])))
     return Finding(names, says, trial.arguments, _parts(search, found))
 
 
@@ -525,7 +522,7 @@ def _unexplained(search: _Search, paths: list[str]) -> Finding:
     line, trial, sort = _evidence(search, paths[0])
     right_for = _clue(search)
     if _is_drawn(search):
-        return Finding((_(_DRAWN[0]),), (line, _hint(_(_DRAWN[1]))), trial.arguments)
+        return Finding((_(_DRAWN[0]),), (line, hinted(_(_DRAWN[1]))), trial.arguments)
     name = _(sort if sort != "value" else "not the right value yet")
     if len(search.missed) < len(search.trials):
         name = _("right for some inputs only")
@@ -558,17 +555,15 @@ def _draws(tree: ast.AST) -> bool:
 def _clue(search: _Search) -> str:
     good = [t.arguments for t in search.trials if t not in search.missed]
     bad = [t.arguments for t in search.missed]
-    exercise = search.exercise
-    look = lambda: clue(exercise, good, bad, search.answer)  # noqa: E731
-    return in_time(exercise.seconds / 2, look, "")
+    look = partial(clue, search.exercise, good, bad, search.answer)
+    return in_time(search.exercise.seconds / 2, look, "")
 
 
 def _place(search: _Search, trial: Trial) -> str:
-    exercise = search.exercise
     missed = sorted(search.missed, key=lambda other: other is not trial)
     cases = [each.arguments for each in missed]
-    look = lambda: place(exercise, search.answer, cases)  # noqa: E731
-    return in_time(exercise.seconds / 2, look, "")
+    look = partial(place, search.exercise, search.answer, cases)
+    return in_time(search.exercise.seconds / 2, look, "")
 
 
 def _returned(exercise: Exercise, answer: Callable, arguments: tuple) -> str:
@@ -593,7 +588,7 @@ def _raised(search: _Search) -> Finding:
             "Does the loop ever end? Is the same thing worked out again and again?"
         )
         name = _("it was stopped before it gave an answer")
-        return told(name, at.format(case=case or _("the question")), _hint(loop))
+        return told(name, at.format(case=case or _("the question")), hinted(loop))
     if isinstance(error, FormulaFault):
         return told(_("it can't be read as a formula"), str(error))
     line = in_the_students_words(error)
@@ -603,7 +598,7 @@ def _raised(search: _Search) -> Finding:
         lambda: search.whole() or search.slip(None) or search.mended(paths, paths),
         None,
     ):
-        return told(found.name, line, _hint(found.hint))
+        return told(found.name, line, hinted(found.hint))
     if not is_theirs(error) and not isinstance(search.answer, type):
         what = _(
             "Your answer returns {what}. What does the question ask for, and how many values?"

@@ -1,9 +1,7 @@
 """Answers typed as formulas, worked out: numbers, names and a few functions, no more.
 
 What people type instead (`2x`, `np.exp`, `e**x`, `ln`, `^`, Greek letters, a left-hand side)
-is answered with how to write it.
-
-Read by `tasks/`, where an exercise says `use=formulas`.
+is answered with how to write it. An exercise that asks for formulas says `use=formulas`.
 """
 
 import ast

@@ -1,12 +1,10 @@
 """What keeps an answer from hanging a check, or from changing the notebook around it.
 
-    as_it_was    puts back what answers change by accident: seeds, error states, folders
-    TimeLimit    raised in an answer that doesn't end
-    time_limit   raises it, on every system and in every thread
-    in_time      what a function returns, or something else where it takes too long
-    stoppable    gives an answer iterators that a time limit can stop
-
-Read by `checking.py` and `finding.py`.
+as_it_was    puts back what answers change by accident: seeds, error states, folders
+TimeLimit    raised in an answer that doesn't end
+time_limit   raises it, on every system and in every thread
+in_time      what a function returns, or something else where it takes too long
+stoppable    gives an answer iterators that a time limit can stop
 """
 
 import builtins

@@ -9,8 +9,6 @@ a wheel.
     _               a text in the language that is set
     set_language    set it; the environment variable COMP551AD_LANGUAGE does the same
     languages       what there is
-
-Read by all modules of ``exercises`` that say something to students.
 """
 
 import ast

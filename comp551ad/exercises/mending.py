@@ -2,11 +2,9 @@
 
 The edits of `edits.py` that leave something out are made in the student's own code. Where
 one of them gives what is right, what it left out is the mistake. Other edits would mend
-answers too, but by luck: of four that a trial found, none undid what had been done.
+answers too, but by luck. Where the right values are secret, nothing is looked for.
 
     mends    an answer -> its edits, each with what was too much: `Mend`s that can be run
-
-Read by `finding.py`; never for exercises whose right values are secret.
 """
 
 import ast

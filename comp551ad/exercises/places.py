@@ -1,13 +1,12 @@
 """Where an answer leaves the solution's way: the first value that the solution doesn't have.
 
-Both are run once more, with every expression's value noted down. Up to where the student's
-values turn up among the solution's, all is well; the first that doesn't is the place to look
-at, if all others that don't come from it, and none that does: that is tried out by running
-the answer with another value there. It may still be a sound step of another way.
+Both are run once more, with every expression's value noted down. As long as the student's
+values turn up among the solution's, all is well. The first that doesn't is the place to look
+at, if all the others that don't depend on it, and none that does: running the answer with
+another value there tells. It may still be a sound step of another way. Where the right
+values are secret, nothing is said.
 
     place    a sentence with the student's own line, or ""
-
-Read by `finding.py`; never for exercises whose right values are secret.
 """
 
 import ast
@@ -23,23 +22,16 @@ import numpy as np
 from .exercise import Exercise
 from .language import _
 from .solutions import Solution, solution, source_of
-from .values import finite, in_a_line, numeric
+from .values import bounded, in_a_line, numeric
 
 _NOTED = (
-    *(ast.BinOp, ast.UnaryOp, ast.Call, ast.Subscript),
-    *(ast.Compare, ast.IfExp, ast.ListComp),
-)
+    ast.BinOp, ast.UnaryOp, ast.Call, ast.Subscript, ast.Compare, ast.IfExp, ast.ListComp,
+)  # fmt: skip
+# What is gone through again and again, or called.
 _LOOPS = (
-    ast.For
-    | ast.While
-    | ast.ListComp
-    | ast.SetComp
-    | ast.GeneratorExp
-    | ast.DictComp
-    # What is called again and again.
-    | ast.Lambda
-    | ast.FunctionDef
-)
+    ast.For, ast.While, ast.ListComp, ast.SetComp, ast.GeneratorExp, ast.DictComp,
+    ast.Lambda, ast.FunctionDef,
+)  # fmt: skip
 _MOST = 400
 # A value worked out in another order has other last digits, and no more.
 _EXACT = 1e-10
@@ -161,12 +153,12 @@ def _told(
     right = [noted for noted in theirs if str(noted) not in never]
     # What one of the solution's values is made of is all right.
     others = [noted for noted in theirs if str(noted) in never]
-    made = {
-        number: answer.made_of(number, theirs, exercise, case)
+    depending = {
+        number: answer.depending_on(number, theirs, exercise, case)
         for number in dict.fromkeys(noted.number for noted in others)
     }
-    odd = [noted for noted in others if made[noted.number].isdisjoint(right)]
-    if not odd or not made[odd[0].number].issuperset(odd[1:]):
+    odd = [noted for noted in others if depending[noted.number].isdisjoint(right)]
+    if not odd or not depending[odd[0].number].issuperset(odd[1:]):
         return ""  # or there are several departures: it is another way
     strange = odd[0]
     if strange is theirs[-1] and strange.text.startswith(_COLLECTS):
@@ -260,7 +252,8 @@ class _Watched:
     def run(
         self, exercise: Exercise, arguments: tuple, disturbed: int = -1
     ) -> list[_Noted]:
-        """The values in the order of their making, if that of one expression is another."""
+        """The values in the order in which they are made; another one for the expression that is
+        disturbed."""
         noted: list[_Noted] = []
         seen: set[tuple] = set()
 
@@ -268,7 +261,7 @@ class _Watched:
             if number == disturbed and numeric(value) is not None:
                 is_mask = np.asarray(value).dtype == bool
                 value = ~value if is_mask else 1.37 * value + 0.1
-            array = numeric(finite(value))
+            array = numeric(bounded(value))
             if array is None:
                 return value
             text, line, looped = self.texts[number]
@@ -287,10 +280,10 @@ class _Watched:
             exercise.outcome(namespace[self.of.name], arguments)
         return noted
 
-    def made_of(
+    def depending_on(
         self, number: int, among: list[_Noted], exercise: Exercise, arguments: tuple
     ) -> set[_Noted]:
-        """The values that are others where that of this expression is another."""
+        """The values that change when this expression's value does."""
         again = self.run(exercise, arguments, number)
         same = {(n.number, n.value.tobytes()) for n in again}
         return {n for n in among if (n.number, n.value.tobytes()) not in same}

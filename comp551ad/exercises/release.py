@@ -2,8 +2,8 @@
 
 The lectures and exercises that are chosen, and the package with their checks; no solutions,
 no tests, nothing of the grading. `progress()` knows the exercises that are there, and links
-to notebooks that aren't there become plain text. Read by `__main__.py` and
-`grade/gradescope.py`, whose package is an edition that can grade.
+to notebooks that aren't there become plain text. A package for Gradescope is such an
+edition, with the grading.
 """
 
 import argparse

@@ -7,8 +7,8 @@ name and a question.
     slips       an exercise's solution, edited in each place: `Slip`s that can be run
     SLIPS       kind -> name of the mistake, and a question
 
-Read by `finding.py`, for an answer that no mistake of the exercise's own explains, and by
-`tests/test_slips.py`, which looks for edits that the cases let pass.
+They explain an answer that none of the exercise's own mistakes explains. `tests/test_slips.py`
+looks for edits that an exercise's cases let pass.
 """
 
 import ast

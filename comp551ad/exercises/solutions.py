@@ -6,9 +6,6 @@ in which the exercise's own mistakes are edits, if there is one, and says nothin
 
     solution     an exercise's answer as the solutions give it: a `Solution`
     source_of    the same of any function whose source can be read
-
-Read by `exercise.py`, `finding.py`, `slips.py`, `mending.py`, `places.py` and `checking.py`
-(hints).
 """
 
 import ast
@@ -71,7 +68,7 @@ def solution(name: str, lecture: str) -> Solution | None:
 
 @functools.cache
 def _code_cells(lecture: str) -> tuple[tuple[str | None, str], ...]:
-    """Per code cell that is no check: its grade_id, if it has one, and its source."""
+    """For each code cell that is no check: its grade_id, if it has one, and its source."""
     paths = [p for folder in FOLDERS for p in sorted(folder.glob(f"{lecture}_*.ipynb"))]
     cells = json.loads(paths[0].read_text("utf-8"))["cells"] if paths else []
     found = []

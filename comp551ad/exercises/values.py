@@ -1,6 +1,6 @@
 """Comparing answers: numbers, arrays, words, and tuples or dicts of them.
 
-Knows nothing of exercises; all that deals with answers reads it.
+It knows nothing of exercises.
 """
 
 import re
@@ -32,20 +32,18 @@ class Endless(ValueError):
     """A value that contains itself, or that nobody could ever look through."""
 
 
-def finite(value: Any, most: int = 50_000, most_numbers: int = 10**6) -> Any:
+def bounded(value: Any) -> Any:
     """The value itself; raises `Endless` if its lists, dicts and arrays have no end."""
     waiting, depth = [value], 0
     while waiting:
         depth += 1
         numbers = sum(part.size for part in waiting if isinstance(part, np.ndarray))
-        if depth > 30 or len(waiting) > most or numbers > most_numbers:
+        if depth > 30 or len(waiting) > 50_000 or numbers > 1_000_000:
             raise Endless(_("it contains itself, or is far too large"))
-        inside = [
-            part for part in waiting if isinstance(part, list | tuple | dict | set)
-        ]
         waiting = [
             each
-            for part in inside
+            for part in waiting
+            if isinstance(part, list | tuple | dict | set)
             for each in (part.values() if isinstance(part, dict) else part)
         ]
     return value
@@ -146,11 +144,9 @@ def agree(given: Any, right: Any, tolerance: float) -> bool:
     a, b = numeric(given), numeric(right)
     if a is None or b is None:
         return a is None and b is None and _same(_as_lists(given), _as_lists(right))
-    if a.dtype.kind != b.dtype.kind or a.shape != b.shape:
-        return (
-            False  # complex numbers are no real ones, though their imaginary part is 0
-        )
-    return not _differs(a, b, tolerance).any()
+    # Complex numbers are no real ones, even where their imaginary part is 0.
+    same_kind = a.dtype.kind == b.dtype.kind and a.shape == b.shape
+    return same_kind and not _differs(a, b, tolerance).any()
 
 
 def _as_lists(value: Any) -> Any:
@@ -209,12 +205,10 @@ def first_difference(
             return _missing(path, given, right, parts)
         if not agree(mine[path], theirs[path], tolerance):
             return _entry(path, mine[path], theirs[path], tolerance)
-    extra = [path for path in mine if path not in theirs]
-    return (
-        Difference("too many values", extra[0], _("there"), _("nothing"))
-        if extra
-        else None
-    )
+    for path in mine:
+        if path not in theirs:
+            return Difference("too many values", path, _("there"), _("nothing"))
+    return None
 
 
 def _missing(path: str, given: Any, right: Any, parts: tuple[str, ...]) -> Difference:

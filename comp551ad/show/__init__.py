@@ -1,24 +1,22 @@
 """Show: traces, passes and results as formulas, tables, graphs and plots.
 
-What this package is: everything to look at, and no mathematics of its own.
+Everything to look at, and no mathematics of its own. A recording is read once, in this order:
 
-    formula   a recorded computation in symbols: text, LaTeX, HTML
-    rows      a trace or a pass as inert data, which all below read
+    recorded  what ran, as trees: a value's formula, and the terms of a derivative
+    formula   a tree in symbols: text, LaTeX, HTML
+    rows      a trace or a pass as inert data
     table     rows -> the slide's table
     graph     rows -> the computational graph; ``dot`` or ``layout`` says what goes where
-    plots     learning curves, decision boundaries, paths
-    arguments what plots and players are handed, read in one place
-    witnesses the same numbers, found in different ways, side by side
-    player    frames -> something to step through, in a page with no Python behind it
-    steppers  a pass as frames; ``scenes`` plays other ideas
+    live      a trace as the page's engine reads it
+    player    what puts a player into a page; ``steppers``, ``scenes`` and ``training`` are players
 
-``autodiff`` knows nothing of this: importing ``comp551ad.show`` teaches ``Trace`` and
-``Pass`` to show themselves, as a table where there is only text, as graph and table in a notebook;
-``graph_view`` and ``table_view`` show one of the two. ``comp551ad`` imports it when
-``record``, ``forward`` or ``reverse`` is first used.
-matplotlib is imported when something is drawn, and Graphviz is started only then.
+Beside them ``plots`` draws curves and boundaries, and ``witnesses`` shows numbers side by side.
 
-Reads: ``autodiff``. Read by: notebooks and steppers.
+``autodiff`` knows nothing of this: importing ``comp551ad.show`` teaches ``Trace`` and ``Pass`` to
+show themselves, as a table where there is only text, as graph and table in a notebook;
+``graph_view`` and ``table_view`` show one of the two. ``comp551ad`` imports it when ``record``,
+``forward`` or ``reverse`` is first used. matplotlib is imported when something is drawn, and
+Graphviz is started only then.
 """
 
 from typing import get_args

@@ -1,8 +1,6 @@
 """What plots and players are handed, read in one place.
 
 Numbers, arrays and names are read by ``shapes``; here is what only pictures ask for.
-
-Reads: ``shapes``. Read by: ``rows``, ``steppers``, ``plots``, ``scenes``, ``training``.
 """
 
 from collections.abc import Iterable, Mapping

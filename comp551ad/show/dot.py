@@ -3,8 +3,6 @@
 Graphviz never gets a label, so no label can upset it; the drawing itself is made in ``graph``,
 which is what lets a player restyle it. Where no program can be started, as in a browser's Python,
 ``layout`` says where things go.
-
-Reads: ``layout``. Read by: ``graph``.
 """
 
 import shutil

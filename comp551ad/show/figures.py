@@ -1,8 +1,6 @@
 """Numbers as the course prints them: four significant digits, the same on every machine.
 
-What this module is: numbers, arrays and shapes as text, and how wide a text is.
-
-Reads: nothing of ours. Read by: the other modules of ``show``.
+Numbers, arrays and shapes as text, and how wide a text is.
 """
 
 import math

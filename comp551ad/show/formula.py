@@ -1,10 +1,8 @@
 """Trees written as mathematics, ``ā₅ = ā₆·cos a₅``: as text, which HTML shows, too, and as LaTeX.
 
 ``recorded`` knows what ran; here it is printed with each primitive's ``notation``, so what is read
-is what ran. Products of arrays entry by entry are written ⊙, products of matrices and of numbers
-·, the transpose ᵀ; a broadcast that a pass undoes shows as a sum over the copies.
-
-Reads: ``recorded``, ``figures``, ``autodiff.primitives``. Read by: ``rows``.
+is what ran. Elementwise products of arrays are written ⊙, products of matrices and of numbers ·,
+the transpose ᵀ; a broadcast that a pass undoes shows as a sum over the copies.
 """
 
 import functools
@@ -31,9 +29,10 @@ from comp551ad.autodiff.primitives import (
 from comp551ad.autodiff.tape import Tracer
 
 from .figures import MINUS, SUBSCRIPTS, SUPERSCRIPTS, constant
-from .recorded import Constant, Operation, Tree, is_scalar
+from .recorded import Constant, Operation, Tree, number_of
 
 NO_ORIGINS = Origins()
+NO_NAMES: Mapping[int, str] = {}
 
 # ---------------------------------------------------------------- how symbols are written
 
@@ -86,7 +85,7 @@ def _word(text, latex):
     return rf"\mathrm{{{escaped}}}" if latex else text
 
 
-def symbol(kind: str, row: int, names: Mapping[int, str] = {}) -> Formula:  # noqa: B006
+def symbol(kind: str, row: int, names: Mapping[int, str] = NO_NAMES) -> Formula:
     """A node's value, tangent or adjoint: by its label, or by its name if ``names`` has one."""
     return Formula(lambda latex: _symbol(latex, kind, row, names))
 
@@ -118,12 +117,10 @@ class _Written(NamedTuple):
 
 
 def write(
-    tree: Tree,
-    names: Mapping[int, str] = {},  # noqa: B006
-    origins: Origins = NO_ORIGINS,
+    tree: Tree, names: Mapping[int, str] = NO_NAMES, origins: Origins = NO_ORIGINS
 ) -> Formula:
-    """A tree as a formula; ``names`` and ``origins`` are a trace's. Nodes without a name go by
-    their labels, a5."""
+    """A tree as a formula; ``names`` and ``origins`` are those of its trace. Nodes without a name
+    go by their labels, a5."""
     return Formula(lambda latex: _Writer(latex, names, origins).write(tree).text)
 
 
@@ -141,7 +138,7 @@ _SIGNS = {
 
 
 class _Writer:
-    def __init__(self, latex=False, names={}, origins=NO_ORIGINS):  # noqa: B006
+    def __init__(self, latex=False, names=NO_NAMES, origins=NO_ORIGINS):
         self.latex, self.names, self.origins = latex, names, origins
         self.minus = "-" if latex else MINUS
         # An operand is written again when it turns out to need parentheses.
@@ -329,7 +326,7 @@ _TRANSPOSED = Notation("{0}ᵀ", r"{0}^\top", "np.transpose({0})", POWER, (ATOM,
 
 
 def _notation_of(tree, latex) -> Notation:
-    """A primitive's notation, made to fit the operands that it meets here."""
+    """A primitive's notation, fitted to the operands that it has here."""
     name, notation = tree.primitive.name, tree.primitive.notation
     if tree.primitive.elementwise and all(np.ndim(o.value) for o in tree.operands):
         notation = notation._replace(
@@ -357,7 +354,7 @@ def _with_new_axes(tree, latex):
 
 
 def _shown_parameters(tree) -> dict:
-    """The parameters that are not the default, axes counted from the first one."""
+    """The parameters that don't have their default, axes counted from 0."""
     if not tree.parameters:
         return {}
     shapes = [np.shape(o.value) for o in (*tree.operands, tree)]
@@ -365,7 +362,7 @@ def _shown_parameters(tree) -> dict:
 
 
 def _mixes_products(tree, operand):
-    """Whether a matrix product meets a product entry by entry: which comes first must show."""
+    """Whether a matrix product meets an elementwise one: which comes first must show."""
     while isinstance(operand, Operation) and operand.primitive.name == "negative":
         operand = operand.operands[0]
     if not (
@@ -389,7 +386,7 @@ def badge(tree: Tree) -> str:
 
     def constant_or_nothing(match):
         operand = tree.operands[int(match[1])]
-        return "" if is_scalar(operand) is None else write(operand).text
+        return "" if number_of(operand) is None else write(operand).text
 
     signs = re.sub(r"{(\d+)}", constant_or_nothing, notation.text)
     if signs.startswith("^") and re.fullmatch(r"−?\d+", signs[1:]):

@@ -1,13 +1,11 @@
 """The computational graph as a picture: rows -> layout -> SVG (S11, S13, S15).
 
-Inputs are the leaves at the bottom, operations are inside the nodes, and each node shows its
-number, its name, its value and, with a pass, its derivative. The node a5 is
+Inputs are at the bottom, operations are inside the nodes, and each node shows its number, its
+name, its value and, with a pass, its derivative. The node a5 is
 ``<g id="a5" class="node done">``, the edge into the first operand of a5 from a4 is
 ``<g id="a4-a5-0" class="edge">``. The state of a node shows in its colour, its border and a word,
 never in colour alone. Graphviz says where things go (``dot``), or ``layout`` where
 Graphviz can't be started. Where there is only text, the nodes are listed in words.
-
-Reads: ``rows``, ``dot``, ``layout``, ``palette``. Read by: ``steppers``, notebooks.
 """
 
 import base64
@@ -86,9 +84,8 @@ def alt_of(rows: Rows) -> str:
     ]
     if len(nodes) > MOST_LISTED:
         nodes = [nodes[0], f"{len(nodes) - 2} more nodes, see the table", nodes[-1]]
-    what = (
-        f"values and the {rows.subject}" if rows.subject else "the value of each node"
-    )
+    subject = rows.subject
+    what = f"values and the {subject}" if subject else "the value of each node"
     return f"Computational graph of {rows.function}, with {what}: {'; '.join(nodes)}"
 
 

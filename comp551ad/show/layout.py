@@ -3,8 +3,6 @@
 A node's layer is the length of the longest path that leads to it; an edge that passes layers takes
 a place in each. From the bottom up, each stands where what is below it is on average, in that
 order, without overlap. ``layout.js`` does the same, with more care, for a player's cards.
-
-Reads: nothing of ours. Read by: ``graph``, ``dot``, ``steppers``.
 """
 
 import math
@@ -15,7 +13,7 @@ from typing import NamedTuple
 __all__ = ["GAP", "Layout", "edge_key", "lay_out"]
 
 Point = tuple[float, float]
-# Per node (operand's position, the other node's key), and its width and height.
+# For each node (operand's position, the other node's key), and its width and height.
 Operands = Mapping[str, Iterable[tuple[int, str]]]
 Sizes = Mapping[str, tuple[float, float]]
 # Pixels between neighbours, between layers, and for an edge that passes a layer.

@@ -1,17 +1,12 @@
 """A recording as data for the page, which runs it: the list, its rules, its code.
 
-What this module is: the one place where Python's objects become what ``engine.js`` reads.
-
     program_of    a trace: its rows, names, values of the inputs, lines of the user's code
     table_of      the table of primitives: how each is computed, written and differentiated
 
 A rule is never written in JavaScript. It is run once more on placeholders (``recorded``), and the
-tree that this leaves travels: "g" and "t" are the derivative that comes in, "y" is the result, a
-number is an operand, ["sin", [operands], {parameters}] an operation. For numbers a rule depends on
+tree that this leaves travels: "g" is the derivative that comes in, "y" is the result, a number is
+an operand, ["sin", [operands], {parameters}] an operation. For numbers a rule depends on
 the primitive alone, so the table has it; for arrays it is recorded for the shapes at hand.
-
-Reads: ``recorded``, ``formula``, ``autodiff``. Read by: ``player``, ``steppers``,
-``training``.
 """
 
 import functools
@@ -29,11 +24,11 @@ import numpy as np
 
 from comp551ad.autodiff.data import tapes_of
 from comp551ad.autodiff.javascript import lists_of, parts_for
-from comp551ad.autodiff.operands import Origins
+from comp551ad.autodiff.operands import Origins, operands_of, parameters_of
 from comp551ad.autodiff.passes import pull_back, push_forward
 from comp551ad.autodiff.primitives import PRIMITIVES, Primitive, shape_of
 from comp551ad.autodiff.tape import apply
-from comp551ad.autodiff.trace import Trace, operands_of, parameters_of, record
+from comp551ad.autodiff.trace import Trace, record
 
 from . import recorded
 from .formula import data_text, parameter_text
@@ -53,7 +48,7 @@ LONGEST_CODE = 4000
 
 def program_of(trace: Trace) -> dict:
     """A trace as the page's engine reads it."""
-    code, spans = code_of(trace)
+    code, spans = code_with_spans(trace)
     program = {
         "function": trace.function,
         "code": code,
@@ -107,12 +102,12 @@ def _constant(x, origins):
 def number_data(x: Any) -> Any:
     """A finite number; an array, nan or infinity as {"s": shape, "d": entries}."""
     x = np.asarray(x)
-    entries = [_finite(e) for e in x.astype(float).ravel().tolist()]
+    entries = [_json_number(e) for e in x.astype(float).ravel().tolist()]
     is_number = x.shape == () and type(entries[0]) is not str
     return entries[0] if is_number else {"s": list(x.shape), "d": entries}
 
 
-def _finite(x):
+def _json_number(x):
     if not math.isfinite(x):
         return "NaN" if math.isnan(x) else "Infinity" if x > 0 else "-Infinity"
     return int(x) if x == int(x) and abs(x) < 1e15 and str(x) != "-0.0" else x
@@ -323,11 +318,9 @@ def _javascript(primitive):
 # ---------------------------------------------------------------- the user's code
 
 
-def code_of(trace: Trace) -> tuple[str, list]:
-    """The function's source, and per row where in it the row was written: [from, to] or None.
-
-    Where Python can't find the source there is none.
-    """
+def code_with_spans(trace: Trace) -> tuple[str, list]:
+    """The function's source, "" where Python can't find it, and for each row the place in it that
+    wrote the row: [from, to], or None."""
     try:
         lines, first = inspect.getsourcelines(trace.code)
     except (OSError, TypeError, IndexError):

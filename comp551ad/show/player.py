@@ -1,8 +1,8 @@
 """The player's shell: what a notebook, a site and a widget embed.
 
-What this module is: the one place that puts a player into a page. A player is a still (a picture, a
-paragraph, a table, which stay where scripts don't run), its data, and the script that makes a live
-player of them. The script is the same for all: runtime, table of primitives, engine, page.
+A player is a still (a picture, a paragraph, a table, which stay where scripts don't run), its data,
+and the script that makes a live player of them. The script is the same for all: runtime, table of
+primitives, engine, page.
 
 The data of a player over a program (``kind`` "program"):
 
@@ -18,9 +18,6 @@ and of a player over pictures (``kind`` "pictures"): label, step, and frames, di
 
     title, html    the step in words; HTML, escaped by whoever made it
     rule, numbers, result, note    lines of the formula box, and a sentence below
-
-Reads: ``live``, ``palette``. Read by: ``steppers``, ``scenes``, ``training``,
-``widget``, the site.
 """
 
 import functools
@@ -70,7 +67,7 @@ class LivePlayer:
         data, still, programs: as in ``player_html``.
     """
 
-    def __init__(self, data: dict, still: str, programs: dict[str, str] = {}):  # noqa: B006
+    def __init__(self, data: dict, still: str, programs: dict[str, str] | None = None):
         self.data, self.still, self.programs = data, still, programs
         self.label = data["label"]
 
@@ -89,7 +86,7 @@ def player_html(
     data: dict,
     still: str,
     script: bool = True,
-    programs: dict[str, str] = {},  # noqa: B006
+    programs: dict[str, str] | None = None,
 ) -> str:
     """A player as HTML.
 

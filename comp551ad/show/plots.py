@@ -1,12 +1,9 @@
 """Plots for the lectures: decision boundaries, learning and error curves, paths.
 
-What this module is: functions that draw on ``ax``, or on a new figure, and return the Axes; none
+Functions that draw on ``ax``, or on a new figure, and return the Axes; none
 shows the figure or touches matplotlib's global settings. The text is large enough for the back of a
 room, and classes and lines differ in marker or dash as well as in colour. ``figure_html`` turns a
 figure into an image with alternative text.
-
-Reads: ``shapes``, ``arguments``, ``palette``, ``figures``; matplotlib is imported when a plot is
-drawn. Read by: ``scenes``, ``training``, notebooks.
 """
 
 import base64

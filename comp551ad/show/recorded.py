@@ -3,9 +3,7 @@
 Nothing here knows a derivative. To get one, the pass itself (``push_forward``, ``pull_back``)
 walks over the row once more, on placeholders that record what is done to them; the tree is
 the recording. A symbol is a whole derivative, of the shape of its value (``pass["a5"]``),
-also where the pass keeps it smaller because it is uniform.
-
-Reads: ``autodiff``. Read by: ``formula``, which writes trees down, ``rows``, ``live``.
+also where the pass keeps it smaller because it is uniform. ``formula`` writes trees down.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -14,16 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from comp551ad.autodiff.operands import edges_of, operands_of, parameters_of
 from comp551ad.autodiff.passes import pull_back, push_forward
 from comp551ad.autodiff.primitives import PRIMITIVES, Primitive
 from comp551ad.autodiff.tape import Tape, Tracer, concrete
-from comp551ad.autodiff.trace import (
-    Pass,
-    Trace,
-    edges_of,
-    operands_of,
-    parameters_of,
-)
+from comp551ad.autodiff.trace import Pass, Trace
 
 MOST = 24  # symbols and operations in a formula that is written down to the inputs
 
@@ -78,10 +71,10 @@ def _operation(entry, tree_of):
 
 
 def expanded_trees(value_trees: Mapping[int, Tree]) -> dict[int, Tree]:
-    """How nodes follow from the inputs: operands' trees put in, down to the inputs.
+    """How nodes follow from the inputs: the operands' trees are put in, down to the inputs.
 
-    A tree would grow beyond all bounds where nodes are used again; so an operand stays a symbol
-    where the whole would have more than ``MOST`` symbols and operations; the smallest go in first.
+    Where nodes are used again a tree would grow beyond all bounds; so an operand stays a symbol
+    where the whole would have more than ``MOST`` symbols and operations. The smallest go in first.
     """
     trees: dict[int, Tree] = {}
     for k, tree in value_trees.items():
@@ -92,23 +85,23 @@ def expanded_trees(value_trees: Mapping[int, Tree]) -> dict[int, Tree]:
             room -= inner.count(o) * (sizes[o] - 1)
             if room >= 0:
                 chosen["value", o] = trees[o]
-        trees[k] = put_in(tree, chosen) if chosen else tree
+        trees[k] = substituted(tree, chosen) if chosen else tree
     return trees
 
 
-def put_in(
+def substituted(
     tree: Tree, trees: Mapping[tuple[str, int], Tree], tidy: Callable = lambda x: x
 ) -> Tree:
-    """A tree with other trees instead of symbols, by (kind, row number); ``tidy`` is what becomes
-    of each operation then."""
+    """A tree with other trees in place of symbols, by (kind, row number); then ``tidy`` is applied
+    to each operation."""
     if isinstance(tree, Operation):
-        operands = tuple(put_in(operand, trees, tidy) for operand in tree.operands)
+        operands = tuple(substituted(operand, trees, tidy) for operand in tree.operands)
         return tidy(replace(tree, operands=operands))
     return trees.get((tree.kind, tree.row), tree) if isinstance(tree, Symbol) else tree
 
 
 def terms_of(run: Pass, wanted: Collection[int]) -> dict[int, list[tuple]]:
-    """Of each wanted row the terms of its derivative: (the edge's other node, operand, tree).
+    """For each wanted row the terms of its derivative: (the edge's other node, operand, tree).
 
     In forward mode there is one per edge into it, in the order of the operands; in reverse mode one
     per path, first user first (as on the slide).
@@ -130,8 +123,8 @@ def terms_of(run: Pass, wanted: Collection[int]) -> dict[int, list[tuple]]:
 def terms(
     trace: Trace, row: int, derivatives: dict[int, Symbol], walk: Callable
 ) -> list[tuple[int, int, Tree]]:
-    """Walk over one row with placeholders, ``derivatives`` among them, by ``push_forward`` or
-    ``pull_back``; read (position, operand, term) off the tape."""
+    """Walk over one row with placeholders, also for the ``derivatives``, by ``push_forward`` or
+    ``pull_back``, and read (position, operand, term) off the tape."""
     entry = trace.rows[row]
     ends = edges_of(entry)
     if not ends:
@@ -174,8 +167,8 @@ def closed_form(tree: Tree, values: Mapping, derivatives: Mapping) -> Any:
         values, derivatives: row number -> the tree to put in for a value, for a derivative.
 
     Returns:
-        None where something to put in is None, or the tree would have more than ``MOST`` symbols
-        and operations.
+        The tree; None where one to put in is None, or it would have more than ``MOST`` symbols and
+        operations.
     """
     known: dict[tuple[str, int], Any] = {
         (kind, row): (values if kind == "value" else derivatives)[row]
@@ -183,11 +176,11 @@ def closed_form(tree: Tree, values: Mapping, derivatives: Mapping) -> Any:
     }
     if None in known.values():
         return None
-    built = put_in(tree, known, simplified)
+    built = substituted(tree, known, simplified)
     return built if size(built) <= MOST else None
 
 
-def size(tree: Any) -> int:
+def size(tree: Tree) -> int:
     """The number of symbols and operations in a tree."""
     if isinstance(tree, Operation):
         return 1 + sum(size(o) for o in tree.operands)
@@ -195,7 +188,7 @@ def size(tree: Any) -> int:
 
 
 def simplified(tree: Operation) -> Tree:
-    """An operation on simplified numbers without 0·x, 1·x, x + 0 and −(−x); factors first."""
+    """An operation on simplified operands, without 0·x, 1·x, x + 0 and −(−x); factors first."""
     name = tree.primitive.name
     parts = [_scaled(operand) for operand in tree.operands]
     if name == "negative":
@@ -221,13 +214,13 @@ def simplified(tree: Operation) -> Tree:
 
 def _scaled(tree):
     """A number and what it multiplies: (−2, x) for −2·x, (2, None) for 2."""
-    if (number := is_scalar(tree)) is not None:
+    if (number := number_of(tree)) is not None:
         return number, None
     if isinstance(tree, Operation) and tree.primitive.name == "negative":
         number, rest = _scaled(tree.operands[0])
         return -number, rest
     if isinstance(tree, Operation) and tree.primitive.name == "multiply":
-        number = is_scalar(tree.operands[0])
+        number = number_of(tree.operands[0])
         if number is not None:
             return number, tree.operands[1]
     return 1.0, tree
@@ -245,7 +238,7 @@ def _times(number, x=None):
     return Operation(PRIMITIVES[name], operands, {}, np.multiply(number, x.value))
 
 
-def is_scalar(tree: Any) -> Any:
+def number_of(tree: Any) -> Any:
     """The number that a tree is, or None."""
     if isinstance(tree, Constant) and np.ndim(tree.value) == 0:
         return float(tree.value)
@@ -255,7 +248,7 @@ def is_scalar(tree: Any) -> Any:
 def total(trees: Iterable) -> Tree:
     """The sum of the terms; terms that are zero by their rule are left out.
 
-    It is a sum of two sums, and so on: that reads the same, and is not too deep to walk.
+    It is a sum of two sums, and so on: that reads the same, and is not too deep for recursion.
     """
     trees = [t for t in trees if t is not ZERO]
     if len(trees) < 2:
@@ -266,7 +259,7 @@ def total(trees: Iterable) -> Tree:
     return Operation(PRIMITIVES["add"], parts, {}, value)
 
 
-def symbols_in(tree: Any) -> list[tuple[str, int]]:
+def symbols_in(tree: Tree) -> list[tuple[str, int]]:
     """The (kind, row number) of every symbol in a tree, each as often as it occurs."""
     if isinstance(tree, Operation):
         return [symbol for operand in tree.operands for symbol in symbols_in(operand)]

@@ -1,7 +1,6 @@
 """Rows: a trace, and a pass over it, as inert data: strings and plain numbers, nothing else.
 
-What this module is: the one step between a computation and all that shows it. Tables, graphs and
-steppers read what ``rows_of`` gives, and do no mathematics.
+Tables, graphs and steppers read what ``rows_of`` gives, and do no mathematics.
 
     Rows                 the whole: the function, the mode, one Row per node, the steps
       Row                a node: its labels, its formula, its value
@@ -10,9 +9,6 @@ steppers read what ``rows_of`` gives, and do no mathematics.
       Step               one step of the pass, and what no later step needs (S13)
 
 Where something is written in symbols it is a ``Formula``: ``.text``, ``.latex``, ``.html``.
-
-Reads: ``recorded``, ``formula``, ``autodiff``.
-Read by: ``table``, ``graph``, ``steppers``.
 """
 
 from dataclasses import dataclass, field
@@ -20,8 +16,9 @@ from itertools import accumulate
 
 import numpy as np
 
+from comp551ad.autodiff.operands import edges_of
 from comp551ad.autodiff.passes import full
-from comp551ad.autodiff.trace import Pass, Trace, edges_of
+from comp551ad.autodiff.trace import Pass, Trace
 from comp551ad.shapes import one_of
 
 from . import figures, formula, recorded
@@ -237,7 +234,7 @@ def rows_of(shown: Shown | Rows, names: str = "labels") -> Rows:
 
 
 class _Reading:
-    """What ``rows_of`` works out on the way."""
+    """A trace or a pass on its way to rows: trees first, then their texts."""
 
     def __init__(self, shown, names):
         self.trace = trace = shown if isinstance(shown, Trace) else shown.trace
@@ -303,7 +300,7 @@ class _Reading:
 
     def _derivative(self, k):
         closed, value = self.closed.get(k), _value(self.derivatives[k + 1])
-        if recorded.is_scalar(closed) is not None:
+        if recorded.number_of(closed) is not None:
             value["value_text"] = figures.constant(value["value"])
         return Derivative(
             label=formula.symbol(self.kind, k, self.names),
@@ -324,7 +321,7 @@ class _Reading:
     # -- steps
 
     def _steps(self):
-        """Each step with what nobody needs after it: uses are looked up in the formulas."""
+        """Each step, with what nobody needs after it: what a formula uses is needed until then."""
         plan = [(k, ("value",)) for k in self.chosen]
         if self.mode == "forward":
             plan = [(k, ("value", "derivative")) for k in self.chosen]

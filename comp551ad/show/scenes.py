@@ -1,8 +1,7 @@
 """Players for ideas that are not a trace: descent, differences, symmetries, depth, batches, paths.
 
-What this module is: frames with a picture each, played by the same player as the steppers'. Each
-function below draws one idea; ``PicturePlayer`` takes any frames, so that a lecturer can make one
-of their own.
+Frames with a picture each, played by the same player as the steppers'. Each function below draws
+one idea; ``PicturePlayer`` takes any frames, so that a lecturer can make one of their own.
 
     descent_player       a descent: boundary, cost and gradient norms together (S09)
     difference_player    the step of a difference and its error (S10)
@@ -10,9 +9,6 @@ of their own.
     depth_player         a signal on its way through the layers of a deep network (S17)
     batch_norm_player    batch normalization in training, then at test time (S18)
     path_player          the chain rule, path by path (S04)
-
-Reads: ``player``, ``plots``, ``arguments``, ``figures``, ``palette``, and what the witnesses offer
-for any function. Read by: notebooks.
 """
 
 import io

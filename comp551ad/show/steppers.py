@@ -2,12 +2,10 @@
 
 >>> ReverseStepper(record(model, w0=0.5, w1=2.0, x=1.0), of="y2")
 
-What this module is: players over a pass: forward mode, reverse mode, and the two side by side.
-What a notebook shows is a still of the current step (picture, formula, table), and a script that
-makes a live player of it. Where scripts don't run, the still remains. It shows what is known at its
-step and nothing that comes later, so that it gives no answer away.
-
-Reads: ``rows``, ``table``, ``graph``, ``player``, ``live``, ``autodiff``. Read by: notebooks.
+Forward mode, reverse mode, and the two side by side. A notebook shows a still of the current step
+(picture, formula, table), and a script that makes a live player of it. Where scripts don't run, the
+still remains. It shows what is known at its step and nothing that comes later, so that it gives no
+answer away.
 """
 
 import functools
@@ -45,7 +43,7 @@ class PassStep(NamedTuple):
 
     Attributes:
         nodes: whose turn it is: a node, or all inputs together.
-        finds: "value", "derivative": what it works out.
+        finds: what it works out: "value", "derivative", both or nothing.
         term: the path whose share it shows, before the sum of them all; else None.
     """
 
@@ -91,7 +89,7 @@ class Player:
 
     @property
     def frames(self) -> list[dict]:
-        """Per step what it shows: the node's key, its formula, and what it comes to; of two passes
+        """What each step shows: the node's key, its formula, and what it comes to; of two passes
         those of the longer one."""
         return max((one.frames for one in self.passes), key=len)
 

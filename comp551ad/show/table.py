@@ -7,8 +7,6 @@ reverse mode the right half is read from the bottom up.
 The text is aligned for a monospaced font and is the same on every machine. The HTML has neither
 scripts nor style sheets, so that an untrusted notebook shows it, and takes its colours from the
 page around it.
-
-Reads: ``rows``. Read by: ``show`` itself, ``steppers``, notebooks.
 """
 
 import html

@@ -1,11 +1,9 @@
 """Training, live in the page: a network on points of a plane, and a descent on a surface.
 
-What this module is: the data of two players. The deck's ``cost`` is differentiated by our writer,
+The data of two players. The deck's ``cost`` is differentiated by our writer,
 in JavaScript; the page runs that program as often as somebody likes, with any learning rate, and
 draws the decision boundary, the cost and the norms as they move (S09). A surface is a recorded
 function of two numbers, which the engine in the page differentiates; any other can be typed.
-
-Reads: ``player``, ``live``, ``plots``, ``autodiff``, ``byhand``. Read by: notebooks.
 """
 
 from collections.abc import Callable, Sequence

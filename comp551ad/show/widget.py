@@ -4,12 +4,10 @@
 >>> player.observe(lambda change: print(change.new), "inputs")
 >>> player.inputs = {"w0": 1.0}
 
-What this module is: the traits that a kernel and the page share. Showing a player needs no kernel,
+The traits that a kernel and the page share. Showing a player needs no kernel,
 and a notebook shows it as HTML by default; a widget is for what needs one. An untrusted notebook,
 and one saved without views of widgets as the lectures are, shows the stepper's HTML instead; a
 trusted one with a view whose model is gone can only say so, until the cell is run again.
-
-Reads: ``player``. Read by: ``steppers``, when ``.widget()`` is called.
 """
 
 from typing import Any

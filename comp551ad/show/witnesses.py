@@ -1,9 +1,7 @@
 """Witnesses: the same numbers found in different ways, in columns side by side.
 
-What this module is: the one way in which the lectures show that two computations agree. Neither
-column knows how the other one was made; the last line says how far they lie apart at most.
-
-Reads: ``show`` itself, ``figures``, ``table``. Read by: notebooks.
+This is how the lectures show that two computations agree. Neither column knows how the other was
+made; the last line says how far apart they are at most.
 """
 
 import html

@@ -1,8 +1,6 @@
 """The course as the site needs it: its notebooks, the map of the deck, and its addresses.
 
-    read_course    a folder with lectures/ and what stands beside it, as a `Course`
-
-Reads: notebooks, `coverage.toml`, `pyproject.toml`. Read by: `pages`, `live`, the command.
+`read_course` reads a folder with lectures/ and what stands beside it.
 """
 
 import tomllib

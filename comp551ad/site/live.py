@@ -7,8 +7,6 @@
 JupyterLite is JupyterLab as static files; its kernel is Pyodide, CPython for browsers, which
 brings NumPy and matplotlib. Pyodide lists its packages in `pyodide-lock.json`: the wheels of ours
 that it lacks are added there, so that `import comp551ad` works without a cell that installs it.
-
-Reads: `course`, the installed packages. Read by: the command.
 """
 
 import hashlib

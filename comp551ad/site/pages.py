@@ -1,10 +1,8 @@
 """Notebooks as pages: nbconvert's HTML in a shell of our own.
 
-    Pages       a course's pages, by the templates beside this module: one a notebook (page.html),
-                the first page (front.html), the map (map.html), and what is searched
-    markdown    prose as HTML, with formulas as MathML
-
-Reads: `course`, the exercises' hints. Read by: the command.
+Pages       a course's pages, by the templates beside this module: one a notebook (page.html),
+            the first page (front.html), the map (map.html), and what is searched
+markdown    prose as HTML, with formulas as MathML
 """
 
 import functools

@@ -3,7 +3,7 @@
 It is started as `python -P -m comp551ad.exercises.grade.answering MEGABYTES FENCE`, with the
 pipe to the judge as its standard input and output, in a folder with the files that were
 handed in: none of them is imported before the shell is there (`-P`), as in a kernel.
-It knows neither witnesses nor mistakes, and decides nothing. Read by nobody else.
+It knows neither witnesses nor mistakes, and decides nothing.
 """
 
 import importlib

@@ -6,8 +6,6 @@ theirs to write.
 
     read_cells   a notebook's cells, wherever it comes from
     assemble     a student's cells and ours: the steps
-
-Read by `marking.py`, and by what needs to know our notebooks' exercises and points.
 """
 
 import json

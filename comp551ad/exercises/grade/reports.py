@@ -1,10 +1,8 @@
 """What grading writes: the tables, an LMS's own among them, and a page of feedback each.
 
-    Course       points and late days, from a small TOML file
-    Graded       one student's results
-    write_all    every table and page, into the output folder
-
-Read by `command.py` and `gradescope.py`.
+Course       points and late days, from a small TOML file
+Graded       one student's results
+write_all    every table and page, into the output folder
 """
 
 import csv

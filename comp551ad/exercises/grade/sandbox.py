@@ -9,8 +9,6 @@ nothing. Else it runs with the grader's rights, which the command asks for by `-
     Fence        how processes are fenced in; `Fence.best()` is the best that works here
     course_copy  the course as a submission sees it
     Watched      a process that is ended when it takes too long or too much
-
-Read by `marking.py` and `command.py`.
 """
 
 import compileall

@@ -11,8 +11,6 @@ the student's problems.
     submissions_in   the files of every student
     save             copies one student's files, zip files unpacked
     visible_files    a folder's files, as one student's
-
-Read by `command.py`, `marking.py` and `gradescope.py`.
 """
 
 import os
