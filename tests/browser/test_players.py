@@ -697,9 +697,9 @@ def test_training_plays_restarts_and_takes_other_units_and_rates(page):
     player = show(page, training())
     begun = status(player)
     press(player, "Step")
-    assert "After 1 iterations" in status(player)
+    assert "Iteration 1:" in status(player)
     press(player, "Play")
-    expect(player.locator(".c5-status")).to_contain_text(re.compile("After [0-9,]+01"))
+    expect(player.locator(".c5-status")).to_contain_text(re.compile("Iteration [0-9,]+01"))
     press(player, "Restart")
     assert status(player) == begun
     player.get_by_role("combobox", name="hidden units").select_option("2")
