@@ -6,7 +6,7 @@
 // An input stands at the bottom, or if its first use is more layers up just below that.
 const FAR = 3;
 const APART = 12; // pixels between cards
-const [NARROWEST, WIDEST] = [94, 240]; // pixels of a card
+const [NARROWEST, WIDEST] = [90, 240]; // pixels of a card
 const SPREAD = 1.7; // how much further apart than they must be
 const [TEXT, SMALL] = [13, 11]; // pixels of a text
 

@@ -60,7 +60,10 @@ def program_of(trace: Trace) -> dict:
         "rows": [_row(trace, k, span) for k, span in enumerate(spans)],
         "outputs": sorted({o for o in trace.outputs if o is not None}),
     }
-    notes = {"fixed": _why_fixed(trace), "uncalled": not (code and _takes_inputs(trace))}
+    notes = {
+        "fixed": _why_fixed(trace),
+        "uncalled": not (code and _takes_inputs(trace)),
+    }
     return program | {key: note for key, note in notes.items() if note}
 
 

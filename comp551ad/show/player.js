@@ -244,7 +244,7 @@ function startPlayer(root, spec, place = 0, connect = null) {
     if (said !== key) {
       said = key;
       const lines = views.flatMap((view) => view.lines.map(({ textContent }) => textContent));
-      const found = asking ? "" : lines.filter(Boolean).join(" ");
+      const found = asking ? quiz.asked.textContent : lines.filter(Boolean).join(" ");
       setText(live, `Step ${bar.step() + 1}. ${found}`);
       const { nodes } = panels.at(-1).step;
       for (const box of [code, table]) mark("c5-now", nodes, box);
@@ -357,6 +357,7 @@ function startPlayer(root, spec, place = 0, connect = null) {
     open = open === i ? -1 : i;
     picture.now();
     if (open < 0) views[0].graph.focus(was);
+    else card.scrollIntoView({ block: "nearest" });
   }
 
   function takesKey(event) {

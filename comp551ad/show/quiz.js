@@ -311,5 +311,5 @@ function makeQuiz(host) {
     return one;
   }
 
-  return { button: toggle, box, asks, giveUp, turn, pick, forget, paint, score, isOn: () => on };
+  return { button: toggle, box, asked, asks, giveUp, turn, pick, forget, paint, score, isOn: () => on };
 }
