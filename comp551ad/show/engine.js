@@ -246,7 +246,9 @@ function difference(program, pass, inputs, v, i, e) {
   const size = pass.mode === "reverse" ? Math.max(1, Math.abs(entriesOf(v[i])[e])) : 1;
   const [wide, narrow] = [slope(2e-4 * size), slope(1e-4 * size)];
   const value = (4 * narrow - wide) / 3;
-  return { value, error: Math.abs(narrow - wide) + 1e-8 * (Math.abs(value) + 1) };
+  const larger = (most, x) => entriesOf(x).reduce((m, e) => Math.max(m, Math.abs(e)), most);
+  const rounding = (Number.EPSILON * v.reduce(larger, 0)) / (1e-4 * size);
+  return { value, error: Math.abs(narrow - wide) + 1e-8 * (Math.abs(value) + 1) + rounding };
 }
 
 // The first number that isn't finite although all that it was computed from is: {kind, row, tree}.

@@ -15,7 +15,7 @@ function makeGraph() {
     nodes = rows.map((_, i) => drawNode(panel, i, titles[i]));
     const svg = draw(
       "svg",
-      { width: layout.width, height: layout.height },
+      { width: layout.width, height: layout.height, role: "none" },
       ...edges.map(({ group }) => group),
       ...nodes.map(({ group }) => group),
       ...edges.map(({ said }) => said),
@@ -83,6 +83,19 @@ function makeGraph() {
     said.setAttribute("text-anchor", isLeft ? "end" : "start");
   }
 
+  // The two numbers of a card, with as many digits as it has room for.
+  function numbersOf(panel, kinds, k) {
+    const room = layout.wide - 14;
+    // "150 entries" would not fit twice.
+    const write = (digits) =>
+      kinds.map((what) => panel.text(what, k, digits).replace(/^(\d+) entries$/, "($1)"));
+    const isTooWide = (texts, size) => widthOf(texts.join("  "), size) > room;
+    let texts = write(4);
+    const tight = isTooWide(texts, TEXT) ? " c5-small" : "";
+    for (let digits = 3; digits > 1 && isTooWide(texts, SMALL); digits--) texts = write(digits);
+    return { texts, tight };
+  }
+
   function paint(panel, asking) {
     const { env, step, kind, isReverse } = panel;
     const [i] = step.nodes;
@@ -91,10 +104,7 @@ function makeGraph() {
     nodes.forEach(({ group, value, derivative }, k) => {
       const kinds = ["value", kind];
       const lost = kinds.map((what) => panel.gone(what, k));
-      // "150 entries" would not fit twice.
-      const texts = kinds.map((what) => panel.text(what, k).replace(/^(\d+) entries$/, "($1)"));
-      const longest = Math.max(...texts.map((text) => text.length));
-      const tight = longest * 8 > layout.wide / 2 - 6 ? " c5-small" : "";
+      const { texts, tight } = numbersOf(panel, kinds, k);
       [value, derivative].forEach((text, n) => {
         setText(text, texts[n]);
         const look = lost[n] ? " c5-gone" : "";

@@ -21,7 +21,7 @@ function makeInputs(changed) {
       step: "any",
       disabled: Boolean(program.fixed),
       input: ({ target }) => Number.isFinite(target.valueAsNumber) && set(k, target.valueAsNumber),
-      blur: () => show(one, k),
+      blur: () => adapt(one, k),
     };
     const number = (label, attributes) =>
       make("input", { type: "number", "aria-label": label, ...attributes });
@@ -41,11 +41,19 @@ function makeInputs(changed) {
   const entryOf = (row) => entries.get(row) ?? 0;
   const numberOf = ({ row }, k) => entriesOf(at[k])[entryOf(row)];
 
+  const reachOf = (one, k) =>
+    Math.max(5, 2 * Math.ceil(Math.min(Math.abs(numberOf(one, k)), 1e6)));
   // The slider's range, for the number that stands there now.
   function spread(one, k) {
-    const reach = Math.max(5, 2 * Math.ceil(Math.min(Math.abs(numberOf(one, k)), 1e6)));
+    const reach = reachOf(one, k);
     Object.assign(one.range, { min: -reach, max: reach, step: reach / 100 });
     show(one, k);
+  }
+
+  // The same where the number has left the range, or is lost in it.
+  function adapt(one, k) {
+    const [x, { max }] = [Math.abs(numberOf(one, k)), one.range];
+    (x > max || 20 * reachOf(one, k) < max ? spread : show)(one, k);
   }
 
   // All but the field that is being typed in.
@@ -71,10 +79,7 @@ function makeInputs(changed) {
 
   function replace(numbers) {
     at = [...numbers];
-    parts.forEach((one, k) => {
-      const isBeyond = Math.abs(numberOf(one, k)) > one.range.max;
-      (isBeyond ? spread : show)(one, k);
-    });
+    parts.forEach(adapt);
   }
 
   function pick(row, entry) {

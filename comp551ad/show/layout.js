@@ -6,7 +6,7 @@
 // An input stands at the bottom, or if its first use is more layers up just below that.
 const FAR = 3;
 const APART = 12; // pixels between cards
-const WIDEST = 240; // pixels of a card
+const [NARROWEST, WIDEST] = [90, 240]; // pixels of a card
 const SPREAD = 1.7; // how much further apart than they must be
 const [TEXT, SMALL] = [13, 11]; // pixels of a text
 
@@ -52,7 +52,7 @@ function layoutOf(rows, titles, width, height) {
   const fit = Math.min(...layers.map((layer) => (width - 6 - gaps(layer)) / places(layer)));
   const pace = height / (top + 1);
   const longest = Math.max(...titles.map((title) => widthOf(title, TEXT))) + 20;
-  const wide = Math.max(104, Math.min(fit, WIDEST, Math.max(longest, 152)));
+  const wide = Math.max(NARROWEST, Math.min(fit, WIDEST, Math.max(longest, 152)));
   const tall = pace < 52 ? 34 : pace < 62 ? 38 : 42;
   const pitch = Math.max(tall + 14, Math.min(140, (height - tall - 8) / Math.max(top, 1)));
   const limit = Math.max(width - 6, ...layers.map((l) => places(l) * wide + gaps(l)));

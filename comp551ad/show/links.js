@@ -30,7 +30,8 @@ function pythonOf(program, at, panels) {
   const inputs = inputsOf(program).map((i) => program.rows[i]);
   const number = (x) => (isNumber(x) ? String(x) : `np.array(${JSON.stringify(nested(x))})`);
   const given = inputs.map((row, k) => `${row.name}=${number(at[k])}`).join(", ");
-  const text = program.typed === program.code ? functionOf(program, inputs) : program.code;
+  const isWritten = program.typed === program.code || program.uncalled;
+  const text = isWritten ? functionOf(program, inputs) : program.code;
   const [first, second] = panels;
   const name = (i) => program.rows[i].name ?? `a${i + 1}`;
   const [stepper, about] = second
@@ -45,13 +46,13 @@ function pythonOf(program, at, panels) {
     "\n",
     text,
     "\n",
-    `${stepper}(record(${program.function}, ${given}), ${about})`,
+    `${stepper}(record(${isWritten ? "f" : program.function}, ${given}), ${about})`,
   ].join("\n");
 }
 
 // A typed function as Python: NumPy's names get their prefix.
 function functionOf(program, inputs) {
-  const { statements, results } = writtenDown(program);
+  const { statements, results } = writtenDown(program, true);
   const body = [...statements, `return ${results.join(", ")}`].map((line) =>
     line.replace(/\b\w+(?=\()/g, (name) => (OURS.includes(name) ? name : `np.${name}`)),
   );

@@ -55,8 +55,20 @@ def program_of(trace: Trace) -> dict:
         "rows": [_row(trace, k, span) for k, span in enumerate(spans)],
         "outputs": sorted({o for o in trace.outputs if o is not None}),
     }
-    fixed = _why_fixed(trace)
-    return program | ({"fixed": fixed} if fixed else {})
+    notes = {
+        "fixed": _why_fixed(trace),
+        "uncalled": not (code and _takes_inputs(trace)),
+    }
+    return program | {key: note for key, note in notes.items() if note}
+
+
+def _takes_inputs(trace):
+    """Whether the code is a function that can be called with the inputs alone, by their names."""
+    code = trace.code
+    parameters = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    names = [trace.names[k] for k in trace.inputs]
+    is_plain = code.co_name.isidentifier() and not code.co_freevars
+    return is_plain and names == list(parameters)
 
 
 def _row(trace, k, span):

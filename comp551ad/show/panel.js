@@ -4,7 +4,7 @@
 const MOST_LISTED = 6; // inputs in a line
 
 // A number, or an array's shape.
-const brief = (x) => (isNumber(x) ? numberText(x) : shapeText(x.shape));
+const brief = (x, digits) => (isNumber(x) ? numberText(x, digits) : shapeText(x.shape));
 
 function listed(texts) {
   const more = texts.length - MOST_LISTED;
@@ -41,9 +41,10 @@ class Panel {
     const known = what === "value" && !this.isReverse ? this.here : this.before;
     return this.found[what].get(i) <= known;
   }
-  // A number as far as it is known.
-  text(what, i) {
-    return (this.texts[what][i] ??= this.has(what, i) ? brief(this.env[what][i]) : "");
+  // A number as far as it is known, with four digits or fewer.
+  text(what, i, digits = 4) {
+    const known = () => (this.has(what, i) ? brief(this.env[what][i], digits) : "");
+    return digits < 4 ? known() : (this.texts[what][i] ??= known());
   }
   gone(what, i) {
     return this.last[what].get(i) <= this.before;
@@ -86,7 +87,8 @@ class Panel {
     const { inputs, env, program } = this;
     const { value, error } = difference(program, this, inputs, env.value, i, entry);
     const place = isNumber(x) ? "" : `[${indicesOf(x.shape, entry).join(", ")}] `;
-    if (!Number.isFinite(own) || !Number.isFinite(value))
+    // Neither where the numbers are not finite, nor so large that the move is lost among them.
+    if (!Number.isFinite(own) || !(error <= 0.01 * Math.max(1, Math.abs(own))))
       return { mark: "", look: "", text: `${place}can't tell here` };
     const ok = Math.abs(value - own) <= 3 * error + 1e-7 * Math.max(1, Math.abs(own));
     const [mark, look] = ok ? ["✓ ", "c5-ok"] : ["≠ ", "c5-bad"];
@@ -117,7 +119,7 @@ class Panel {
       // A derivative may be smaller than its value where it is uniform along an axis.
       const whole = term || isValue || isNumber(x) ? x : env[kind][i];
       const ends = [filled, valueText(whole)];
-      if (both) return [chain(left, own, ...ends)];
+      if (both || own === ends[1]) return [chain(left, own, ...ends)];
       return [[left ? `${left} = ${own}` : own, ""], chain("", ...ends)];
     });
   }

@@ -5,13 +5,23 @@
 
 const TYPING = 350; // milliseconds after the last key
 const STARTS = [0.5, 2, 1, -1, 1.5];
+const MOST_TOKENS = 600; // of a text that is read
 // A name, a number, a sign, or what is none of these.
 const TOKENS =
-  /(?:(?:np|numpy|math)\.)?([\p{L}_][\p{L}\p{Nd}_]*)|((?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)|(\*\*|[-+*/(),;=])|(\S)/gu;
+  /(?:(?:np|numpy|math)\.)?([\p{L}_][\p{L}\p{Nd}_₀-₉]*)|((?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)|(\*\*|[-+*/(),;=])|(\S)/gu;
 const OPERATORS = { "+": "add", "-": "subtract", "*": "multiply", "/": "divide" };
 // As people write it, and as a program does.
-const SIGNS_MEANT = { "^": "**", "²": "**2", "³": "**3", "·": "*", "×": "*", "⋅": "*", "−": "-" };
-const NAMES_MEANT = { ln: "log", sigmoid: "logistic", max: "maximum", min: "minimum" };
+const SIGNS_MEANT = {
+  ...{ "^": "**", "²": "**2", "³": "**3", "√": "sqrt", "÷": "/" },
+  ...{ "·": "*", "×": "*", "⋅": "*", "∗": "*", "−": "-" },
+};
+const NAMES_MEANT = {
+  ...{ ln: "log", sigmoid: "logistic", σ: "logistic", ReLU: "relu" },
+  ...{ max: "maximum", min: "minimum" },
+};
+const CONSTANTS = { pi: Math.PI, π: Math.PI, e: Math.E };
+// What may stand before a formula: f(x) =, def f(x):, lambda x:, return.
+const HEADS = /\bdef\s[^:]*:|\blambda\b[^:]*:|\breturn\b|(?<=^|;)\s*\p{L}\w*\([\p{L}\w₀-₉,\s]*\)\s*=/gu;
 
 class TypingError extends Error {
   constructor(text, place) {
@@ -22,13 +32,23 @@ class TypingError extends Error {
 
 // What may be typed: functions that work on numbers one by one; and some of them as examples.
 const isFunction = (name) => Object.hasOwn(TABLE, name) && isElementwise(name) && name !== "where";
+const meantBy = (name) =>
+  Object.hasOwn(NAMES_MEANT, name)
+    ? NAMES_MEANT[name]
+    : name.replace(/^a(?=(sin|cos|tan)h?$)/, "arc");
+// What a program may call a value, if the name is to be read again.
+const isVariable = (name) =>
+  /^[\p{L}_][\p{L}\p{Nd}_]*$/u.test(name ?? "") &&
+  !isFunction(meantBy(name)) &&
+  !Object.hasOwn(CONSTANTS, name);
 const EXAMPLES = "sin, cos, tan, exp, log, sqrt, tanh, logistic, relu, abs, maximum";
 
 function tokensOf(source) {
   return [...source.replaceAll("–", "−").matchAll(TOKENS)].flatMap(
     ({ 0: whole, 1: name, 2: number, 3: sign, index }) => {
       const place = { from: index, to: index + whole.length };
-      if (name) return { kind: "name", text: name, ...place };
+      // x₁ is x1.
+      if (name) return { kind: "name", text: name.normalize("NFKC"), ...place };
       if (number || sign) return { kind: sign ?? "number", text: whole, ...place };
       if (whole in SIGNS_MEANT)
         return tokensOf(SIGNS_MEANT[whole]).map((one) => ({ ...one, ...place }));
@@ -41,6 +61,7 @@ function tokensOf(source) {
 // Statements as trees: {name, tree}; a tree is {c}, {name} or {op, args}, each with from and to.
 function readStatements(source) {
   const tokens = tokensOf(source);
+  const known = new Set(); // names that have got a value
   let i = 0;
   const fail = (text, place = tokens[i]?.from ?? source.length) => {
     throw new TypingError(text, Math.min(place, source.length));
@@ -48,6 +69,9 @@ function readStatements(source) {
   const peek = (kind) => tokens[i]?.kind === kind;
   const take = (kind) => (peek(kind) ? tokens[i++] : null);
   const end = () => tokens[i - 1].to;
+  const asTyped = ({ from, to }) => source.slice(from, to);
+  if (tokens.length > MOST_TOKENS)
+    fail(`It is too long: up to ${MOST_TOKENS} names, numbers and signs can be read.`, 0);
   // What is read, with its place.
   const placed = (read) => () => {
     const from = tokens[i]?.from;
@@ -73,12 +97,10 @@ function readStatements(source) {
   const isFactor = () => peek("name") || peek("number") || peek("(");
   const power = placed(() => {
     const base = atom();
-    if (isFactor()) {
-      const left = source.slice(base.from, base.to);
-      fail(`A product is written with *: ${left}*${tokens[i].text}`);
-    }
+    if (isFactor()) fail(`A product is written with *: ${asTyped(base)}*${asTyped(tokens[i])}`);
     if (!take("**")) return base;
     const exponent = signed();
+    if (base.c === Math.E) return { op: "exp", args: [exponent] };
     if (exponent.c === 2) return { op: "square", args: [base] };
     return { op: "power", args: [base, exponent] };
   });
@@ -93,16 +115,17 @@ function readStatements(source) {
       close("");
       return tree;
     }
-    if (kind !== "name") fail(`A name or a number is missing before “${text}”.`, from);
-    if (text === "pi" || text === "π") return { c: Math.PI };
-    const arc = text.replace(/^a(?=(sin|cos|tan)h?$)/, "arc");
-    const op = Object.hasOwn(NAMES_MEANT, text) ? NAMES_MEANT[text] : arc;
+    if (kind !== "name") fail(`A name or a number is missing before “${asTyped(token)}”.`, from);
+    if (known.has(text)) return { name: text };
+    if (Object.hasOwn(CONSTANTS, text)) return { c: CONSTANTS[text] };
+    const op = meantBy(text);
     if (!isFunction(op)) {
       const or = "If it is a product, write it with *.";
       if (peek("("))
         fail(`No function is called ${text}. There are ${EXAMPLES} and others. ${or}`, from);
       return { name: text };
     }
+    if (peek("**")) fail(`A power stands behind the parentheses: ${text}(x)**2`);
     // In formulas it is sin x.
     const args = [];
     if (!take("(")) args.push(power());
@@ -127,7 +150,8 @@ function readStatements(source) {
     }
     do statements.push({ name, tree: terms() });
     while (!name && take(","));
-    if (i < tokens.length && !peek(";")) fail(`“${tokens[i].text}” doesn't fit here.`);
+    known.add(name);
+    if (i < tokens.length && !peek(";")) fail(`“${asTyped(tokens[i])}” doesn't fit here.`);
   }
   if (!statements.length) fail("Type a function, such as sin(w1*x + w0).");
   return { statements, tokens };
@@ -139,7 +163,8 @@ const inOneLine = (text) => text.trim().replace(/\s*\n\s*/g, "; ");
 // A text as a program: names that get no value are inputs, in the order in which they occur.
 function parse(source) {
   const code = inOneLine(source);
-  const { statements, tokens } = readStatements(code);
+  const blank = (head) => head.replace(/\S/g, " ");
+  const { statements, tokens } = readStatements(code.replace(HEADS, blank));
   const [rows, names, known, inputs] = [[], new Map(), new Set(), []];
   const fail = (text, place) => {
     throw new TypingError(text, place);
@@ -177,7 +202,11 @@ function parse(source) {
   const unnamed = statements.filter(({ name }) => !name);
   const outputs = unnamed.length ? unnamed : statements.slice(-1);
   for (const { row, tree } of outputs)
-    if (!isRow(row)) fail("There is no input in this output: nothing to differentiate.", tree.from);
+    if (!isRow(row))
+      fail(
+        "There is no input in this output: nothing to differentiate. Inputs are names without a value.",
+        tree.from,
+      );
   const at = inputs.map((_, k) => STARTS[k % STARTS.length]);
   const all = [...new Set(outputs.map(({ row }) => row))].sort((a, b) => a - b);
   return { function: "f", code, typed: code, rows, outputs: all, inputs: at, names: null };
@@ -194,14 +223,14 @@ const TYPED = {
   power: ["{0}**{1}", POWER, ATOM, ATOM],
 };
 
-// A program written down: the statements that give names, and the texts of the outputs. Null if there
-// is something in it that can't be typed.
-function writtenDown({ rows, outputs }) {
+// A program written down: the statements that give names, those of outputs too if wanted, and the
+// texts of the outputs. Null if there is something in it that can't be typed.
+function writtenDown({ rows, outputs }, namesOutputs = false) {
   const [pieces, statements] = [[], []];
-  for (const [i, { op, args, name, params, rule }] of rows.entries()) {
+  for (const [i, { op, args, params, rule, ...row }] of rows.entries()) {
     const isInput = op === "input";
-    const isName = /^[\p{L}_][\p{L}\p{Nd}_]*$/u.test(name ?? "");
-    if (isInput ? !isName : rule || params || !isFunction(op)) return null;
+    const name = isVariable(row.name) ? row.name : null;
+    if (isInput ? !name : rule || params || !isFunction(op)) return null;
     const call = [`${op}(${args.map((_, k) => `{${k}}`).join(", ")})`, ATOM];
     const [template, level, ...needs] = isInput ? [name, ATOM] : (TYPED[op] ?? call);
     const text = template.replace(/\{(\d)\}/g, (_, k) => {
@@ -211,7 +240,7 @@ function writtenDown({ rows, outputs }) {
     });
     const uses = rows.flatMap((row) => row.args).filter((a) => a === i).length;
     const isShared = uses + outputs.includes(i) > 1;
-    const called = uses ? (name ?? (isShared ? `a${i + 1}` : null)) : null;
+    const called = uses || namesOutputs ? (name ?? (isShared ? `a${i + 1}` : null)) : null;
     if (called && !isInput) statements.push(`${called} = ${text}`);
     pieces.push(called ? [called, ATOM] : [text, level]);
   }

@@ -29,7 +29,7 @@ function startPictures(root, spec) {
     },
   });
   root.append(bar.bar, title, formula, picture, note);
-  bar.go(spec.step ?? 0);
+  bar.go(0);
 }
 
 KINDS.pictures = startPictures;

@@ -49,13 +49,14 @@ function startPlayer(root, spec, place = 0, connect = null) {
     writeAddress();
     return location.href;
   };
+  const copyPython = copier("Copy as Python", () => pythonOf(program, inputs.at(), panels));
   const source = make(
     "div.c5-row.c5-source",
     make("b", "f"),
     typed,
     button("button", "Reset", () => load(given)),
     copier("Copy link", linkHere, { hidden: !ownsAddress }),
-    copier("Copy as Python", () => pythonOf(program, inputs.at(), panels)),
+    copyPython,
   );
   const group = (name, label, ...parts) =>
     make(name, { role: "group", "aria-label": label, tabindex: 0 }, ...parts);
@@ -74,7 +75,11 @@ function startPlayer(root, spec, place = 0, connect = null) {
   );
   const foot = make("small.c5-row.c5-foot", ...legend, remarks);
   const live = make("div.c5-hidden", { role: "status" });
-  const quiz = makeQuiz({ bar, panel: () => panels[0], paint: picture.now, newInputs });
+  const quiz = makeQuiz({
+    ...{ bar, newInputs, paint: picture.now },
+    panel: () => panels[0],
+    isFixed: () => Boolean(program.fixed),
+  });
   quiz.button.hidden = several;
   const menus = make("span.c5-row");
   bar.bar.append(menus, quiz.button);
@@ -99,6 +104,7 @@ function startPlayer(root, spec, place = 0, connect = null) {
     [hover, open] = [-1, -1];
     if (document.activeElement !== typed) typed.value = program.typed;
     complain();
+    copyPython.hidden = program.uncalled && !program.typed;
     quiz.forget();
     build();
     bar.go(step);
@@ -118,7 +124,6 @@ function startPlayer(root, spec, place = 0, connect = null) {
 
   // Others, for another try.
   function newInputs() {
-    if (program.fixed) return;
     const random = () => Math.round((Math.random() * 4 - 2) * 20) / 20 || 0.5;
     const other = (x, drawn = random()) => (drawn === x ? other(x) : drawn);
     inputs.replace(inputs.at().map((x) => elementwise(other, [x])));
@@ -240,7 +245,7 @@ function startPlayer(root, spec, place = 0, connect = null) {
     if (said !== key) {
       said = key;
       const lines = views.flatMap((view) => view.lines.map(({ textContent }) => textContent));
-      const found = asking ? "" : lines.filter(Boolean).join(" ");
+      const found = asking ? quiz.asked.textContent : lines.filter(Boolean).join(" ");
       setText(live, `Step ${bar.step() + 1}. ${found}`);
       const { nodes } = panels.at(-1).step;
       for (const box of [code, table]) mark("c5-now", nodes, box);
@@ -353,6 +358,7 @@ function startPlayer(root, spec, place = 0, connect = null) {
     open = open === i ? -1 : i;
     picture.now();
     if (open < 0) views[0].graph.focus(was);
+    else card.scrollIntoView({ block: "nearest" });
   }
 
   function takesKey(event) {

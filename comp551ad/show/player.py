@@ -14,7 +14,7 @@ The data of a player over a program (``kind`` "program"):
     predict    whether it opens with its questions on
     needs      the primitives that a script must bring to start it; others are left to theirs
 
-and of a player over pictures (``kind`` "pictures"): label, step, and frames, dicts of
+and of a player over pictures (``kind`` "pictures"): label, and frames, dicts of
 
     title, html    the step in words; HTML, escaped by whoever made it
     rule, numbers, result, note    lines of the formula box, and a sentence below

@@ -173,8 +173,8 @@ function numberIn(typed) {
   }
 }
 
-// The questions of a player. `host` is what it knows of the player: bar, panel(), paint() and
-// newInputs().
+// The questions of a player. `host` is what it knows of the player: bar, panel(), paint(),
+// newInputs() and isFixed().
 function makeQuiz(host) {
   const { bar } = host;
   let on = false;
@@ -195,13 +195,14 @@ function makeQuiz(host) {
     keydown: ({ key }) => key === "Enter" && judgeNumber(),
   });
   const check = button("button", "Check", judgeNumber);
-  const verdict = make("p.c5-verdict", { role: "status" });
+  const verdict = make("p.c5-verdict", { role: "status", tabindex: -1 });
+  const others = button("button", "New inputs", newInputs);
   const box = make(
     "div.c5-quiz",
     { hidden: true, role: "group", "aria-label": "Predict" },
     make("div.c5-row", asked, scored),
     choices,
-    make("div.c5-row", field, check, reveal, button("button", "New inputs", newInputs)),
+    make("div.c5-row", field, check, reveal, others),
     verdict,
   );
 
@@ -281,9 +282,12 @@ function makeQuiz(host) {
   }
   function paintQuestion({ ask, answer, ...all }, entry, solved) {
     setText(asked, `What is ${ask}?`);
+    setText(verdict, entry?.verdict ?? "");
+    // Who answered by keyboard stays where the answer is, and goes on from there.
+    if (solved && [field, check, reveal].includes(document.activeElement)) verdict.focus();
     field.hidden = check.hidden = answer === null || solved;
     reveal.hidden = solved;
-    setText(verdict, entry?.verdict ?? "");
+    others.hidden = host.isFixed();
     setClass(verdict, `c5-verdict ${!solved ? "c5-bad" : entry.right ? "c5-ok" : ""}`);
     const key = `${bar.step()}:${all.choices.map((one) => one.text)}`;
     if (key !== shown) {
@@ -307,5 +311,5 @@ function makeQuiz(host) {
     return one;
   }
 
-  return { button: toggle, box, asks, giveUp, turn, pick, forget, paint, score, isOn: () => on };
+  return { button: toggle, box, asked, asks, giveUp, turn, pick, forget, paint, score, isOn: () => on };
 }

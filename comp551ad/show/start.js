@@ -11,7 +11,6 @@ function startAll(css) {
     // One of another kind, or of other operations, has a script of its own.
     if (!(spec.kind in KINDS) || spec.needs?.some((name) => !(name in TABLE))) return;
     root.replaceChildren(make("style", css));
-    root.removeAttribute("style");
     KINDS[spec.kind](root, spec, place + 1);
   });
 }

@@ -64,10 +64,14 @@ function makeDescent(root, { count, rate, advance, restart, paint }) {
 }
 
 // A part of a plane, from and to across and up: cells of colour, and drawings over them, all placed
-// by their share of the width and height.
+// by their share of the width and height; and the names of the axes.
 function makePlane(label, across, up) {
   const canvas = make("canvas", { width: GRID, height: GRID });
-  const over = draw("svg");
+  const axes = [
+    draw("text", { x: "100%", y: "100%", dx: -8, dy: -6, "text-anchor": "end" }),
+    draw("text", { x: 6, y: 14 }),
+  ];
+  const over = draw("svg", ...axes);
   const plane = make("div.c5-map", { role: "img", "aria-label": label }, canvas, over);
   const ink = canvas.getContext("2d");
   const [wide, tall] = [across, up].map(([from, to]) => to - from);
@@ -105,7 +109,11 @@ function makePlane(label, across, up) {
     plane.addEventListener("pointermove", follow);
     plane.addEventListener("lostpointercapture", () => (held = false));
   }
-  return { plane, over, cells, placeOf, fill, put, drag };
+  function name(across, up) {
+    setText(axes[0], `${across} →`);
+    setText(axes[1], `↑ ${up}`);
+  }
+  return { plane, over, cells, placeOf, fill, put, drag, name };
 }
 
 // Curves that are stretched over all of a drawing.
@@ -122,7 +130,7 @@ function makeCurves(label, names) {
   ]);
   const svg = draw("svg", axes, ...legend, stretched(...curves));
   const element = make("div.c5-curves", { role: "img", "aria-label": label }, svg);
-  const ticks = (from, to) => Array.from({ length: Math.floor(to - from) + 1 }, (_, k) => from + k);
+  const powers = (from, to) => Array.from({ length: to - from + 1 }, (_, k) => 10 ** (from + k));
   function paint(rows) {
     const isShown = (y) => y > 0 && Number.isFinite(y);
     const all = rows.flatMap(([, ...values]) => values.filter(isShown));
@@ -132,17 +140,19 @@ function makeCurves(label, names) {
     const right = (t) => Math.log10(t + 1) / reach;
     const down = (v) => (high - Math.log10(v)) / (high - low);
     axes.replaceChildren(
-      ...ticks(low, high).flatMap((e) => {
-        const y = `${100 * down(10 ** e)}%`;
+      ...powers(low, high).flatMap((v) => {
+        const y = `${100 * down(v)}%`;
         return [
           draw("line", { x2: "100%", y1: y, y2: y }),
-          draw("text", { x: -5, y, dy: 4, "text-anchor": "end" }, numberText(10 ** e)),
+          draw("text", { x: -5, y, dy: 4, "text-anchor": "end" }, numberText(v)),
         ];
       }),
-      ...ticks(0, reach).map((e) => {
-        const x = `${100 * right(10 ** e - 1)}%`;
-        return draw("text", { x, y: "100%", dy: 16, "text-anchor": "middle" }, numberText(10 ** e));
+      ...[0, ...powers(0, Math.floor(reach))].map((t) => {
+        const x = `${100 * right(t)}%`;
+        const text = right(t) > 1 ? "" : numberText(t);
+        return draw("text", { x, y: "100%", dy: 16, "text-anchor": "middle" }, text);
       }),
+      draw("text", { x: "100%", y: "100%", dy: -6, "text-anchor": "end" }, "iterations →"),
     );
     curves.forEach((curve, k) => {
       const shown = rows.filter((row) => isShown(row[k + 1]));
@@ -195,12 +205,8 @@ function startTraining(root, spec) {
     const fill = `rgb(${colour})`;
     return draw("svg", draw("circle", { r: 11, fill: "transparent" }), draw("path", { d, fill }));
   });
-  const [across, up] = spec.features;
-  map.over.append(
-    ...marks,
-    draw("text", { x: "100%", y: "100%", dx: -8, dy: -6, "text-anchor": "end" }, `${across} →`),
-    draw("text", { x: 6, y: 14 }, `↑ ${up}`),
-  );
+  map.over.append(...marks);
+  map.name(...spec.features);
   const curves = makeCurves("Cost and gradient norms over the iterations", names);
   const picture = oncePerPicture(paint);
   const weights = { rows: ["V", "W"].map((name) => ({ op: "input", name })) };
@@ -273,8 +279,8 @@ function startTraining(root, spec) {
     const answers = scores(X, W, V);
     const right = points.filter((_, n) => best(answers, n) === best(Y, n)).length;
     const found = names.map((one, k) => `${one} ${numberText(history.at(-1)[k + 1])}`).join(" · ");
-    const after = `After ${iteration.toLocaleString("en")} iterations`;
-    setText(status, lost || `${after}: ${found} · ${right} of ${N} right`);
+    const at = `Iteration ${iteration.toLocaleString("en")}`;
+    setText(status, lost || `${at}: ${found} · ${right} of ${N} right`);
     inputs.replace([V, W]);
     const parts = weights.rows.map(({ name: text }, row) => {
       const pick = (entry) => inputs.pick(row, entry);
@@ -344,11 +350,13 @@ function startSurface(root, spec) {
   );
 
   const valueAt = (point) => run(program, point)[pass.about];
+  const names = () => inputsOf(program).map((i) => program.rows[i].name);
   const slopeAt = (point) => pass.environment(run(program, point)).adjoint.slice(0, 2);
   function load(other) {
     program = other;
     pass = passOver(program, "reverse", program.outputs.at(-1), 1);
     inputs.load(program, first.inputs);
+    map.name(...names());
     const levels = map.cells.map(valueAt);
     // Bands that hold as much of the picture each; the last one also what is no number.
     const finite = levels.filter(Number.isFinite).sort((a, b) => a - b);
@@ -385,8 +393,7 @@ function startSurface(root, spec) {
   function paint() {
     const at = path.at(-1);
     const slope = slopeAt(at);
-    const names = inputsOf(program).map((i) => program.rows[i].name);
-    const slopes = names.map(
+    const slopes = names().map(
       (name, k) => `${name} = ${numberText(at[k])}, ∂f/∂${name} = ${numberText(slope[k])}`,
     );
     const found = [`f = ${numberText(valueAt(at))}`, ...slopes].join("; ");

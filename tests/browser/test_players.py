@@ -200,6 +200,11 @@ def test_the_fork_of_the_slide(player):
     expect(player.locator(".c5-code .c5-now")).to_have_text(["w1 * x", " + w0"])
 
 
+def test_what_is_a_number_already_is_not_said_twice(player):
+    go(player, 6)
+    assert texts(player) == ["ā₇ = 1"]
+
+
 def test_at_the_end_is_what_was_found_and_what_is_gone_is_outlined_not_struck_through(
     player,
 ):
@@ -247,6 +252,23 @@ def test_a_number_that_is_being_typed_is_left_alone(player):
     box.page.keyboard.type("0.25")
     expect(box).to_have_value("0.25")
     expect(player.locator(".c5-numbers")).to_contain_text("cos 1")
+
+
+def test_a_slider_reaches_the_number_that_was_typed(player):
+    box, slider = field(player, "x"), player.get_by_role("slider", name="x, slider")
+    for typed in ("900", "0.3"):
+        box.fill(typed)
+        box.blur()
+        assert float(slider.input_value()) == pytest.approx(float(typed), abs=0.06)
+
+
+@pytest.mark.parametrize("x", ["1e16", "1e300"])
+def test_a_difference_that_rounding_hides_accuses_nobody(player, x):
+    field(player, "x").fill(x)
+    press(player, "Last")
+    expect(player.locator(".c5-checked")).to_have_text(
+        "by differences: can't tell here"
+    )
 
 
 def test_an_entry_of_an_array_is_picked_and_moved(page):
@@ -312,6 +334,10 @@ UNREADABLE = {
     "maximum(x)": "maximum takes 2 numbers.",
     "constructor(x)": "No function is called constructor.",
     "<img src=x onerror=alert(1)>": "“<” can't be read here.",
+    "sin^2(x)": "A power stands behind the parentheses: sin(x)**2",
+    "x ^ ^ 2": "A name or a number is missing before “^”.",
+    "x = 3; x**2": "Inputs are names without a value.",
+    "+".join(["sin(x)"] * 200): "It is too long",
 }
 
 
@@ -339,6 +365,15 @@ def test_signs_and_names_may_be_those_of_mathematics_and_light_up_whole(player):
     assert player.locator("tbody th").all_text_contents() == [
         *("a₁ = x", "a₂ = a₁²", "a₃ = sin a₂", "a₄ = sin a₁", "a₅ = a₄²"),
         "a₆ = a₃ + a₅",
+    ]
+    type_function(player, "f(x₁) = e^x₁ ÷ √x₁")
+    assert player.locator("tbody th").all_text_contents() == [
+        *("a₁ = x1", "a₂ = exp a₁", "a₃ = √a₁", "a₄ = a₂/a₃"),
+    ]
+    # Names that got a value keep it.
+    type_function(player, "def g(x): e = 3*x; return e**2")
+    assert player.locator("tbody th").all_text_contents() == [
+        *("a₁ = x", "a₂ = 3·a₁", "a₃ = a₂²"),
     ]
     # A dash is what some keyboards make of a minus.
     type_function(player, "atan(x) – np.arccos(x)")
@@ -455,6 +490,19 @@ def test_a_number_is_answered_with_a_lead(player, typed, answer):
     expect(player.locator(".c5-verdict")).to_contain_text(answer)
 
 
+@pytest.mark.parametrize("way", ["Show me", "number"])
+def test_who_answers_by_keyboard_goes_on_from_there(player, way):
+    predict(player)
+    if way == "number":
+        player.get_by_role("textbox", name="ā₅").fill("-0.5985")
+    else:
+        player.get_by_role("button", name=way).focus()
+    player.page.keyboard.press("Enter")
+    expect(player.locator(".c5-verdict")).to_be_focused()
+    player.page.keyboard.press("ArrowRight")
+    assert count(player) == f"{FORK + 1} / 14"
+
+
 def test_a_question_is_asked_again_at_other_inputs(player):
     predict(player)
     before = field(player, "x").input_value()
@@ -546,6 +594,28 @@ def test_the_state_is_in_the_address_and_in_python(site):
 
     wanted = reverse(record(ten, 2, 1.5, 0.5))
     assert copied_as_python(other).run["x"] == wanted["x"]
+    type_function(player, "a = w*x; y = sin(a)")
+    assert copied_as_python(player).rows.subject == "derivatives of y"
+
+
+def of_data(x, labels):
+    return np.sum(x[labels])
+
+
+@pytest.mark.parametrize(
+    "trace",
+    [
+        record(lambda p: p["a b"] ** 2, {"a b": 1.0}),
+        record(of_data, np.ones(3), np.array([0, 2])),
+        record(lambda x: x.sum(), np.ones(3)),
+    ],
+)
+def test_a_call_that_would_not_run_is_not_offered(site, trace):
+    player = site("", ReverseStepper(trace))
+    button = player.get_by_role("button", name="Copy as Python")
+    expect(button).to_be_hidden()
+    type_function(player, "x*x")
+    expect(button).to_be_visible()
 
 
 def test_changed_entries_of_arrays_are_in_the_address_and_in_python(site):
@@ -639,6 +709,23 @@ def test_the_graph_has_most_of_the_width_and_no_number_is_cut(open_page, width, 
     assert player.evaluate(CUT) == 0
 
 
+# Pairs of numbers in a card that meet, and controls that stick out of their line.
+MEETING = """p => [...p.querySelectorAll('.c5-node')].filter(e => {
+    const [a, b] = [...e.querySelectorAll(':scope > text')].slice(-2)
+      .map(t => t.getBoundingClientRect());
+    return a.width && b.width && a.right > b.left;
+  }).concat([...p.querySelectorAll('.c5-input *')].filter(e =>
+    e.getBoundingClientRect().right > p.getBoundingClientRect().right)
+  ).map(e => e.outerHTML)"""
+
+
+@pytest.mark.parametrize(("width", "kind"), [(360, "modes"), (360, "arrays")])
+def test_on_a_phone_numbers_stay_apart(open_page, width, kind):
+    player = show(open_page(width=width), KINDS[kind](), style="margin:8px")
+    press(player, "Last")
+    assert player.evaluate(MEETING) == []
+
+
 def test_of_both_modes_the_code_stands_beside_the_table(open_page):
     player = show(open_page(**LAPTOP), KINDS["modes"](), style="margin:0")
     code, table = (player.locator(f".c5-{x}").bounding_box() for x in ("code", "table"))
@@ -667,13 +754,18 @@ def test_stored_pictures_are_dark_in_the_dark(open_page, scheme, jupyter, dark):
     assert seen.mean() < 56 if dark else seen.mean() > 200
 
 
-def test_on_a_phone_formula_and_graph_are_on_screen_together(open_page):
-    player = show(open_page(width=400, height=800), s14())
+@pytest.mark.parametrize("width", [360, 400])
+def test_on_a_phone_formula_and_graph_are_on_screen_together(open_page, width):
+    player = show(open_page(width=width, height=800), s14())
     go(player, FORK)
     assert player.evaluate("p => p.scrollWidth <= p.clientWidth")
+    last = node(player, "a3").bounding_box()
+    assert last["x"] + last["width"] < width - 8
     formula = player.locator(".c5-formula").bounding_box()
     graph = player.locator(".c5-picture").bounding_box()
     assert graph["y"] + graph["height"] - formula["y"] < 800
+    node(player, "a6").click()
+    expect(player.get_by_role("group", name="Derivation")).to_be_in_viewport(ratio=1)
 
 
 # ---------------------------------------------------------------- training
@@ -697,9 +789,11 @@ def test_training_plays_restarts_and_takes_other_units_and_rates(page):
     player = show(page, training())
     begun = status(player)
     press(player, "Step")
-    assert "After 1 iterations" in status(player)
+    assert "Iteration 1:" in status(player)
     press(player, "Play")
-    expect(player.locator(".c5-status")).to_contain_text(re.compile("After [0-9,]+01"))
+    expect(player.locator(".c5-status")).to_contain_text(
+        re.compile("Iteration [0-9,]+01")
+    )
     press(player, "Restart")
     assert status(player) == begun
     player.get_by_role("combobox", name="hidden units").select_option("2")
@@ -805,6 +899,8 @@ def test_a_screen_reader_hears_each_step_and_no_slider(player):
     field(player, "x").fill("3")
     expect(row(player, 3)).to_contain_text("3")
     expect(status).to_have_text(before)
+    predict(player)
+    expect(status).to_have_text(f"Step {FORK}. What is ā₅?")
 
 
 def test_running_a_cell_again_leaves_nothing_behind(page):
