@@ -343,6 +343,12 @@ def dot(xs, ys):
     return sum(np.sum(np.multiply(x, y)) for x, y in zip(xs, ys, strict=True))
 
 
+def both_forms(write, f, *args, **how):
+    """The program for reading and the buffered one, which has it at hand: written once."""
+    buffered = write(f, *args, buffered=True, **how)
+    return buffered.readable, buffered
+
+
 @pytest.mark.parametrize(("function", "args", "kwargs"), EVERY)
 def test_value_is_numpys(function, args, kwargs):
     """And the arguments are what they were."""

@@ -8,7 +8,7 @@ from enum import Enum
 import numpy as np
 import pytest
 from test_arguments import with_default, with_star
-from test_composites import like
+from test_composites import both_forms, like
 from test_data import V
 
 from comp551ad import grad, hessian, jacobian, pytrees, value_and_grad
@@ -20,9 +20,6 @@ from comp551ad.byhand.two_layer import cost, gradients
 from comp551ad.datasets import load_iris
 from comp551ad.functions import logistic, logsumexp, softmax
 
-in_both_forms = pytest.mark.parametrize(
-    "buffered", [False, True], ids=["readable", "buffered"]
-)
 X3 = np.array([1.5, 0.5, 2.0])
 MASK = np.array([True, False, True])
 M23 = np.arange(6.0).reshape(2, 3)
@@ -74,15 +71,15 @@ def weighted_sums(name):
         yield lambda xs, w, y=y: np.sum(w * y(xs)), operands, weights
 
 
-@in_both_forms
 @pytest.mark.parametrize("name", PRIMITIVES)
-def test_every_primitive(name, buffered):
-    for f, operands, weights in weighted_sums(name):
-        args = operands, weights
-        program = write_gradient(f, *args, value=True, buffered=buffered)
-        # This leaves something else in the buffers.
-        program(operands, 2 * weights)
-        close(program(*args), value_and_grad(f)(*args))
+def test_every_primitive(name):
+    for f, *args in weighted_sums(name):
+        operands, weights = args
+        expected = value_and_grad(f)(*args)
+        for program in both_forms(write_gradient, f, *args, value=True):
+            # This leaves something else in the buffers.
+            program(operands, 2 * weights)
+            close(program(*args), expected)
 
 
 Layer = namedtuple("Layer", "W b")
@@ -94,7 +91,6 @@ def deep(layers, X):
     return np.mean(np.sum(X**2, axis=1))
 
 
-@in_both_forms
 @pytest.mark.parametrize(
     "f, args, wrt",
     [
@@ -103,16 +99,17 @@ def deep(layers, X):
         (lambda p, x: np.sum(p["a"]) * x, ({"a": X3, 1: 2.0}, 3.0), ("p", "x")),
     ],
 )
-def test_gradients_are_those_of_grad_and_the_callers_own(f, args, wrt, buffered):
+def test_gradients_are_those_of_grad_and_the_callers_own(f, args, wrt):
     """They keep the classes of the arguments, too."""
-    program = write_gradient(f, *args, wrt=wrt, buffered=buffered)
-    eager, written = grad(f, wrt)(*args), program(*args)
-    close(written, eager)
-    assert repr(written).count("Layer(") == repr(eager).count("Layer(")
-    for gradient in pytrees.leaves(written):
-        if np.shape(gradient):
-            gradient[...] = 7.0
-    close(program(*args), eager)
+    eager = grad(f, wrt)(*args)
+    for program in both_forms(write_gradient, f, *args, wrt=wrt):
+        written = program(*args)
+        close(written, eager)
+        assert repr(written).count("Layer(") == repr(eager).count("Layer(")
+        for gradient in pytrees.leaves(written):
+            if np.shape(gradient):
+                gradient[...] = 7.0
+        close(program(*args), eager)
 
 
 # ---------------------------------------------------------------- the same at the edges
@@ -205,26 +202,22 @@ GRADIENTS = {
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # overflow and the like: as eager
-@in_both_forms
 @pytest.mark.parametrize("case", [*VALUES, *GRADIENTS])
-def test_written_numbers_are_the_eager_ones(case, buffered):
+def test_written_numbers_are_the_eager_ones(case):
     if case in VALUES:
-        f, example, arguments = VALUES[case]
+        write, (f, example, arguments) = write_value, VALUES[case]
         eager = record(f, *arguments).result
-        program = write_value(f, *example, buffered=buffered)
     else:
-        f, example, arguments = GRADIENTS[case]
+        write, (f, example, arguments) = write_gradient, GRADIENTS[case]
         eager = grad(f)(*arguments)
-        program = write_gradient(f, *example, buffered=buffered)
-    same(program(*arguments), eager)
+    for program in both_forms(write, f, *example):
+        same(program(*arguments), eager)
 
 
-@in_both_forms
-def test_large_logits_make_no_warning(buffered):
+def test_large_logits_make_no_warning():
     f, example, arguments = GRADIENTS["large logits"]
-    close(
-        write_gradient(f, *example, buffered=buffered)(*arguments), grad(f)(*arguments)
-    )
+    for program in both_forms(write_gradient, f, *example):
+        program(*arguments)
 
 
 RESULTS = {
@@ -241,23 +234,22 @@ RESULTS = {
 }
 
 
-@in_both_forms
 @pytest.mark.parametrize("case", RESULTS)
-def test_every_result_is_an_array_of_its_own(case, buffered):
+def test_every_result_is_an_array_of_its_own(case):
     """It can be changed, and changes nothing else: no argument, no other result, no later or
     earlier call's."""
     f, x = RESULTS[case], A33.copy()
-    program = write_value(f, x, buffered=buffered)
-    results = pytrees.leaves(program(x))
-    expected = [np.array(y) for y in pytrees.leaves(f(x))]
-    program(2 * x)
-    for k, result in enumerate(results):
-        np.testing.assert_allclose(result, expected[k], rtol=1e-15)
-        result[...] = 7.0
-        expected[k][...] = 7.0
-        close(results, expected, rtol=1e-15)
-    assert np.array_equal(x, A33)
-    close(pytrees.leaves(program(x)), pytrees.leaves(f(x)), rtol=1e-15)
+    for program in both_forms(write_value, f, x):
+        results = pytrees.leaves(program(x))
+        expected = [np.array(y) for y in pytrees.leaves(f(x))]
+        program(2 * x)
+        for k, result in enumerate(results):
+            np.testing.assert_allclose(result, expected[k], rtol=1e-15)
+            result[...] = 7.0
+            expected[k][...] = 7.0
+            close(results, expected, rtol=1e-15)
+        assert np.array_equal(x, A33)
+        close(pytrees.leaves(program(x)), pytrees.leaves(f(x)), rtol=1e-15)
 
 
 def test_constant_arrays_are_called_by_their_names():
@@ -274,8 +266,7 @@ def test_constant_arrays_are_called_by_their_names():
     close(program(a, y), grad(f)(a, y))
 
 
-@in_both_forms
-def test_constant_arrays_are_results(buffered):
+def test_constant_arrays_are_results():
     """Each call gives an array of its own, of the kind that the function returned."""
     entries = [
         [1.0, -2.0, np.nan],
@@ -285,8 +276,8 @@ def test_constant_arrays_are_results(buffered):
         [2**60 + 1],
     ]
     constants = list(map(np.array, entries))
-    program = write_value(lambda x: (x, *constants), X3, buffered=buffered)
-    for _ in range(2):
+    readable, buffered = both_forms(write_value, lambda x: (x, *constants), X3)
+    for program in (readable, readable, buffered, buffered):
         _, *others = program(X3)
         for other, constant in zip(others, constants, strict=True):
             assert other.dtype == constant.dtype
@@ -308,6 +299,7 @@ def test_the_decks_gradients(iris):
     """From the deck's cost the machine writes the deck's gradients (S09)."""
     program = write_gradient(cost, *iris, wrt=("W", "V"))
     source = program.source
+    assert both_forms(write_gradient, cost, *iris, wrt=("W", "V"))[0].source == source
     assert source.startswith(
         "import numpy as np\n\n"
         "from comp551ad.functions import logistic, softmax\n\n\n"
@@ -464,17 +456,18 @@ def test_buffered_in_threads(iris):
 # ---------------------------------------------------------------- derived again
 
 
-@in_both_forms
-def test_a_written_program_can_be_differentiated(buffered):
+def test_a_written_program_can_be_differentiated():
+    """The buffered one, too, which hands its call to the one for reading."""
+
     def f(x):
         return np.sum(np.sin(x) * x**3) + np.mean(x) ** 2 + np.sum(x[:, None] * x)
 
-    program = write_gradient(f, X3, buffered=buffered)
+    program = write_gradient(f, X3, buffered=True)
     close(jacobian(program)(X3), hessian(f)(X3))
     second = write_gradient(lambda x, e: np.sum(program(x) * e), X3, X3)
     close([second(X3, e) for e in np.eye(3)], [*hessian(f)(X3)])
 
-    same_and_view = write_value(lambda x: (x, x.T), A33, buffered=buffered)
+    same_and_view = write_value(lambda x: (x, x.T), A33, buffered=True)
 
     def changes_results(x):
         y, z = same_and_view(x)
@@ -484,7 +477,7 @@ def test_a_written_program_can_be_differentiated(buffered):
 
     expected = grad(lambda x: np.sum(x * (x + 1) * 2 * x.T))(A33)
     close(grad(changes_results)(A33), expected)
-    twice = write_value(lambda x: [x**2, x**2], X3, buffered=buffered)
+    twice = write_value(lambda x: [x**2, x**2], X3)
     assert np.array_equal(jacobian(lambda x: twice(x)[1])(X3), np.diag(2 * X3))
 
 
@@ -513,7 +506,6 @@ def named(name, f):
     return f
 
 
-@in_both_forms
 @pytest.mark.parametrize(
     "f, args, kwargs, argnum, name",
     [
@@ -532,15 +524,15 @@ def named(name, f):
         (lambda x: 3 * x, (2.0,), {}, 0, "f"),
     ],
 )
-def test_a_program_is_called_like_its_function(f, args, kwargs, argnum, name, buffered):
+def test_a_program_is_called_like_its_function(f, args, kwargs, argnum, name):
     """Whatever the source names its parameters: so it can be differentiated like it, too."""
-    program = write_value(f, *args, buffered=buffered, **kwargs)
-    assert inspect.signature(program) == inspect.signature(f)
-    assert program.__name__ == name
     expected = grad(f, argnum)(*args, **kwargs)
-    assert grad(program, argnum)(*args, **kwargs) == expected
-    again = write_gradient(program, *args, wrt=argnum, buffered=buffered, **kwargs)
-    assert again(*args, **kwargs) == expected
+    for program in both_forms(write_value, f, *args, **kwargs):
+        assert inspect.signature(program) == inspect.signature(f)
+        assert program.__name__ == name
+        assert grad(program, argnum)(*args, **kwargs) == expected
+        again = write_gradient(program, *args, wrt=argnum, **kwargs)
+        assert again(*args, **kwargs) == expected
 
 
 def test_arguments_come_by_key_and_name():
