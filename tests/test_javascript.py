@@ -10,10 +10,10 @@ from javascript import JavaScriptError, javascript, like
 from test_data import LABELS, OF_COMPARISONS, OF_LABELS, V, W, X
 from test_program import A33, GRADIENTS, RESULTS, VALUES, X3, deep, weighted_sums
 from test_program import Layer as Layer
-from test_random_programs import as_many, programs, run
+from test_random_programs import REFUSED, as_many, programs, run
 from test_random_programs import like as direction
 
-from comp551ad import pytrees
+from comp551ad import pytrees, record, value_and_grad
 from comp551ad.autodiff.javascript import PARTS, RUNTIME
 from comp551ad.autodiff.primitives import PRIMITIVES
 from comp551ad.autodiff.program import ProgramError, write_gradient, write_value
@@ -23,16 +23,20 @@ from comp551ad.datasets import load_iris
 __all__ = ["javascript"]
 
 
-def same_numbers(javascript, write, f, *example, args=None, size=0.0, **how):
-    """Equal to 1e-12 of the largest of the numbers, or of ``size``."""
+def same_numbers(javascript, write, f, *example, args=None, size=0.0, wrt=0):
+    """Equal to Python's to 1e-12 of the largest of the numbers, or of ``size``."""
     args = example if args is None else args
-    expected = write(f, *example, **how)(*args)
-    program = write(f, *example, language="javascript", **how)
+    if write is write_value:
+        program = write_value(f, *example, language="javascript")
+        expected = record(f, *args).result
+    else:
+        how = {"wrt": wrt, "value": True, "language": "javascript"}
+        program = write_gradient(f, *example, **how)
+        expected = value_and_grad(f, wrt)(*args)
     found = like(javascript(program.source, *args), expected)
     for x, y in zip(pytrees.leaves(found), pytrees.leaves(expected), strict=True):
         largest = np.max(np.abs(y), initial=size) if np.all(np.isfinite(y)) else size
         np.testing.assert_allclose(x, y, rtol=1e-12, atol=1e-12 * largest)
-    return program
 
 
 # ---------------------------------------------------------------- the numbers
@@ -42,7 +46,7 @@ def same_numbers(javascript, write, f, *example, args=None, size=0.0, **how):
 def test_every_primitive(name, javascript):
     """Its value, too, which is the gradient with respect to the weights."""
     for f, *args in weighted_sums(name):
-        same_numbers(javascript, write_gradient, f, *args, value=True, wrt=(0, 1))
+        same_numbers(javascript, write_gradient, f, *args, wrt=(0, 1))
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
@@ -58,7 +62,7 @@ def test_numbers_at_the_edges(case, javascript):
 def test_labels_masks_and_comparisons(f, javascript):
     args = (V,) if f in OF_COMPARISONS else (W, X, LABELS)
     if f.__name__ in "one_against_all by_means targets huber leaky masked cast".split():
-        same_numbers(javascript, write_gradient, f, *args, value=True)
+        same_numbers(javascript, write_gradient, f, *args)
     else:
         with pytest.raises(ProgramError, match="(index: got data|on data).*JavaScript"):
             write_gradient(f, *args, language="javascript")
@@ -86,21 +90,16 @@ def test_random_programs(javascript):
             pairs = zip(weights, run(program, inputs), strict=True)
             return sum(np.sum(w * y) for w, y in pairs)
 
-        args, how = (list(program.inputs), weights), {"value": True, "size": 1.0}
-        try:
-            write_gradient(total, *args)
-        except ProgramError:
-            # Which are few: tests/test_random_programs.py.
-            return
+        args = list(program.inputs), weights
         count["programs"] += 1
         try:
-            same_numbers(javascript, write_gradient, total, *args, **how)
+            same_numbers(javascript, write_gradient, total, *args, size=1.0)
         except ProgramError as refusal:
-            assert re.search("stand in the source|in JavaScript", str(refusal))
+            assert re.search(f"{REFUSED}|in JavaScript", str(refusal))
             count["refused"] += 1
 
     check()
-    assert count["refused"] < 0.1 * count["programs"], count
+    assert count["refused"] < 0.2 * count["programs"], count
 
 
 # ---------------------------------------------------------------- what goes in and comes out

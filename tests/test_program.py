@@ -173,6 +173,8 @@ GRADIENTS = {
         (A33,),
         (1e4 * A33,),
     ),
+    "all axes": (lambda x: logsumexp(x, axis=None) ** 2, (M23,), (M23,)),
+    "no deviation": (lambda x: np.sum(np.std(x, axis=0)), (M23,), (0 * M23 + 0.1,)),
     "names of buffers": (
         lambda b_T, w: np.sum(logistic((np.sin(b_T) + 1).T @ w) ** 2),
         (A33, A33 + 1),

@@ -24,7 +24,15 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from test_composites import CASES, both_forms, dot, like, numbers_of, of_numbers
+from test_composites import (
+    CASES,
+    assert_all_close,
+    both_forms,
+    dot,
+    like,
+    numbers_of,
+    of_numbers,
+)
 
 from comp551ad import (
     grad,
@@ -342,12 +350,6 @@ def differences(along):
 
 def assert_close(a, b, size, tolerance, what):
     assert abs(a - b) <= tolerance * size, f"{what}: {a!r} and {b!r}"
-
-
-def assert_all_close(ours, known, **tolerance):
-    for one, other in zip(ours, known, strict=True):
-        assert np.shape(one) == np.shape(other)
-        np.testing.assert_allclose(one, other, **tolerance)
 
 
 def total_of(program, weights):
