@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from test_composites import both_forms
-from test_numpy_protocols import check_right
+from test_composites import both_forms, check_right
 
 from comp551ad import (
     TraceError,
@@ -231,33 +230,7 @@ def test_a_view_that_nobody_keeps_is_not_computed_again():
     assert rows_of(f, X) <= views
 
 
-# ---------------------------------------------------------------- refused as by NumPy, or by name
-
-
-def test_what_does_not_fit_is_numpys_error():
-    def wider(x):
-        y = x[0] * 1.0
-        y += x
-        return y
-
-    def of_stretched(x):
-        y = np.broadcast_to(x[0], (2, 3))
-        y[0] = 0.0
-        return y
-
-    def out_of_place(x):
-        y = x * 1.0
-        y[5] = 0.0
-        return y
-
-    for f, kind in (
-        (wider, ValueError),
-        (of_stretched, ValueError),
-        (out_of_place, IndexError),
-    ):
-        for run_it in (lambda f=f: f(X.copy()), lambda f=f: record(f, X)):
-            with pytest.raises(kind):
-                run_it()
+# ---------------------------------------------------------------- refused, or in a function
 
 
 def test_an_array_of_a_function_around_is_not_changed_from_within():

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from javascript import JavaScriptError, javascript, like
 from test_data import LABELS, OF_COMPARISONS, OF_LABELS, V, W, X
-from test_program import A33, GRADIENTS, RESULTS, VALUES, X3, deep, weighted_sums
+from test_program import A33, GRADIENTS, RESULTS, VALUES, X3, deep
 from test_program import Layer as Layer
 from test_random_programs import REFUSED, as_many, programs, run
 from test_random_programs import like as direction
@@ -17,6 +17,7 @@ from comp551ad import pytrees, record, value_and_grad
 from comp551ad.autodiff.javascript import PARTS, RUNTIME
 from comp551ad.autodiff.primitives import PRIMITIVES
 from comp551ad.autodiff.program import ProgramError, write_gradient, write_value
+from comp551ad.autodiff.tape import apply
 from comp551ad.byhand.two_layer import cost
 from comp551ad.datasets import load_iris
 
@@ -40,6 +41,18 @@ def same_numbers(javascript, write, f, *example, args=None, size=0.0, wrt=0):
 
 
 # ---------------------------------------------------------------- the numbers
+
+
+def weighted_sums(name):
+    """Per example of a primitive: a sum of its entries, operands, weights."""
+    primitive = PRIMITIVES[name]
+    for operands, parameters in primitive.examples:
+
+        def y(xs, parameters=parameters):
+            return apply(primitive, xs, dict(parameters))
+
+        weights = direction([record(y, operands).result], 1)[0]
+        yield lambda xs, w, y=y: np.sum(w * y(xs)), operands, weights
 
 
 @pytest.mark.parametrize("name", PRIMITIVES)

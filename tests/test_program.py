@@ -8,13 +8,11 @@ from enum import Enum
 import numpy as np
 import pytest
 from test_arguments import with_default, with_star
-from test_composites import both_forms, like
+from test_composites import both_forms
 from test_data import V
 
-from comp551ad import grad, hessian, jacobian, pytrees, value_and_grad
-from comp551ad.autodiff.primitives import PRIMITIVES
+from comp551ad import grad, hessian, jacobian, pytrees
 from comp551ad.autodiff.program import ProgramError, write_gradient, write_value
-from comp551ad.autodiff.tape import apply
 from comp551ad.autodiff.trace import record
 from comp551ad.byhand.two_layer import cost, gradients
 from comp551ad.datasets import load_iris
@@ -57,29 +55,6 @@ def close(a, b, rtol=1e-12, atol=1e-13):
 
 
 # ---------------------------------------------------------------- right, whatever is written
-
-
-def weighted_sums(name):
-    """Per example of a primitive: a sum of its entries, operands, weights."""
-    primitive = PRIMITIVES[name]
-    for operands, parameters in primitive.examples:
-
-        def y(xs, parameters=parameters):
-            return apply(primitive, xs, dict(parameters))
-
-        weights = like([record(y, operands).result], 1)[0]
-        yield lambda xs, w, y=y: np.sum(w * y(xs)), operands, weights
-
-
-@pytest.mark.parametrize("name", PRIMITIVES)
-def test_every_primitive(name):
-    for f, *args in weighted_sums(name):
-        operands, weights = args
-        expected = value_and_grad(f)(*args)
-        for program in both_forms(write_gradient, f, *args, value=True):
-            # This leaves something else in the buffers.
-            program(operands, 2 * weights)
-            close(program(*args), expected)
 
 
 Layer = namedtuple("Layer", "W b")
