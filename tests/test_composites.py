@@ -384,25 +384,16 @@ def floats(result):
 
 
 @pytest.mark.parametrize(("function", "args", "kwargs"), EVERY)
-def test_value_is_numpys(function, args, kwargs):
-    """And the arguments are what they were. Where an entry is nan or inf, the adjoints of the
-    others are finite as before."""
-    call, numbers = of_numbers(function, args, kwargs), numbers_of(args)
-
-    def f(*numbers):
-        return [*call(*numbers), *numbers]
-
-    values, pull = vjp(f, *numbers)
-    assert_all_close(values, f(*numbers), rtol=1e-13, atol=1e-15)
+def test_examples(function, args, kwargs):
+    """Right, and the arguments are what they were. Where an entry is nan or inf, the value is
+    NumPy's, too, and the adjoints of the others are finite as before."""
+    f, numbers = of_numbers(function, args, kwargs), numbers_of(args)
+    values, pull = vjp(lambda *xs: [*f(*xs), *xs], *numbers)
+    assert_all_close(values, [*f(*numbers), *numbers], rtol=1e-13, atol=1e-15)
     if not all(np.all(np.isfinite(x)) for x in numbers):
         for g in pull([np.ones(np.shape(y))[()] for y in values]):
             assert np.all(np.isfinite(g))
-
-
-@pytest.mark.parametrize(("function", "args", "kwargs"), EVERY)
-def test_derivatives_and_programs(function, args, kwargs):
-    f, numbers = of_numbers(function, args, kwargs), numbers_of(args)
-    numbers = [np.where(np.isnan(x) | np.isinf(x), 0.25, x)[()] for x in numbers]
+        numbers = [np.where(np.isfinite(x), x, 0.25)[()] for x in numbers]
     check_right(f, *numbers)
 
 
