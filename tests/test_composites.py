@@ -283,7 +283,7 @@ def as_call(primitive, operands, parameters):
     return function, (operands,) if primitive.variadic else tuple(operands), parameters
 
 
-EVERY = CASES + [
+OF_PRIMITIVES = [
     pytest.param(*as_call(primitive, *example), id=f"{primitive.name}-{n}")
     for primitive in PRIMITIVES.values()
     for n, example in enumerate(primitive.examples)
@@ -383,7 +383,7 @@ def floats(result):
     return [np.asarray(leaf, dtype=float) for leaf in pytrees.leaves(result)]
 
 
-@pytest.mark.parametrize(("function", "args", "kwargs"), EVERY)
+@pytest.mark.parametrize(("function", "args", "kwargs"), CASES + OF_PRIMITIVES)
 def test_examples(function, args, kwargs):
     """Right, and the arguments are what they were. Where an entry is nan or inf, the value is
     NumPy's, too, and the adjoints of the others are finite as before."""

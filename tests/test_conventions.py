@@ -59,6 +59,11 @@ KINKS = [
     (lambda x: np.maximum(x, np.array([2.0, 2.0])), [2.0], [0.0]),
     (lambda x: np.maximum(x, x), [[-1.0, 0.0, 1.0]], [[1.0, 1.0, 1.0]]),
     (lambda x: np.clip(x, 0.0, 1.0), [[-1.0, 0.0, 0.5, 1.0, 2.0]], [[0, 0, 1, 0, 0]]),
+    # Traced numbers in a list are no plain operand.
+    *[(f, [1.0], [2.0]) for e in (np.maximum, np.minimum) for f in (
+        lambda v, e=e: e(v * np.ones(2), [v, v]),
+        lambda v, e=e: e(np.array([v, v]), v * np.ones(2)),
+    )],
     (np.max, [[1.0, 3.0, 3.0, 2.0]], [[0.0, 0.5, 0.5, 0.0]]),
     (np.min, [[1.0, 3.0, 1.0, 1.0]], [[1 / 3, 0.0, 1 / 3, 1 / 3]]),
     (np.max, [[0.0, -0.0]], [[0.5, 0.5]]),

@@ -7,17 +7,17 @@ import numpy as np
 import pytest
 from hypothesis import given
 from javascript import JavaScriptError, javascript, like
+from test_composites import OF_PRIMITIVES, dot, numbers_of, of_numbers
+from test_composites import like as direction
 from test_data import LABELS, OF_COMPARISONS, OF_LABELS, V, W, X
 from test_program import A33, GRADIENTS, RESULTS, VALUES, X3, deep
 from test_program import Layer as Layer
 from test_random_programs import REFUSED, as_many, programs, run
-from test_random_programs import like as direction
 
 from comp551ad import pytrees, record, value_and_grad
 from comp551ad.autodiff.javascript import PARTS, RUNTIME
 from comp551ad.autodiff.primitives import PRIMITIVES
 from comp551ad.autodiff.program import ProgramError, write_gradient, write_value
-from comp551ad.autodiff.tape import apply
 from comp551ad.byhand.two_layer import cost
 from comp551ad.datasets import load_iris
 
@@ -43,23 +43,16 @@ def same_numbers(javascript, write, f, *example, args=None, size=0.0, wrt=0):
 # ---------------------------------------------------------------- the numbers
 
 
-def weighted_sums(name):
-    """Per example of a primitive: a sum of its entries, operands, weights."""
-    primitive = PRIMITIVES[name]
-    for operands, parameters in primitive.examples:
-
-        def y(xs, parameters=parameters):
-            return apply(primitive, xs, dict(parameters))
-
-        weights = direction([record(y, operands).result], 1)[0]
-        yield lambda xs, w, y=y: np.sum(w * y(xs)), operands, weights
-
-
-@pytest.mark.parametrize("name", PRIMITIVES)
-def test_every_primitive(name, javascript):
+@pytest.mark.parametrize(("function", "args", "kwargs"), OF_PRIMITIVES)
+def test_every_primitive(function, args, kwargs, javascript):
     """Its value, too, which is the gradient with respect to the weights."""
-    for f, *args in weighted_sums(name):
-        same_numbers(javascript, write_gradient, f, *args, wrt=(0, 1))
+    f, numbers = of_numbers(function, args, kwargs), numbers_of(args)
+
+    def total(numbers, weights):
+        return dot(weights, f(*numbers))
+
+    weights = direction(f(*numbers), 1)
+    same_numbers(javascript, write_gradient, total, numbers, weights, wrt=(0, 1))
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
@@ -100,8 +93,7 @@ def test_random_programs(javascript):
         weights = direction(run(program, program.inputs), 6)
 
         def total(inputs, weights):
-            pairs = zip(weights, run(program, inputs), strict=True)
-            return sum(np.sum(w * y) for w, y in pairs)
+            return dot(weights, run(program, inputs))
 
         args = list(program.inputs), weights
         count["programs"] += 1

@@ -537,14 +537,10 @@ def test_arguments_come_by_key_and_name():
         program(1.0, 5.0)
 
 
-@pytest.mark.parametrize("wrt", [3, -4, "y", 1.0, True, type, [0], (), None])
+@pytest.mark.parametrize("wrt", [3, -4, "y", 1.0, True, type, [0], ()])
 def test_wrt_that_means_nothing_is_refused(wrt):
-    if wrt is None:
-        with pytest.raises(ProgramError, match="wrt: got 1, expected one of x, c"):
-            write_gradient(with_default, 1.0, c=5.0, wrt=1)
-    else:
-        with pytest.raises(ProgramError, match="wrt: got"):
-            write_gradient(with_star, 1.0, 2.0, 3.0, wrt=wrt)
+    with pytest.raises(ProgramError, match="wrt: got"):
+        write_gradient(with_star, 1.0, 2.0, 3.0, wrt=wrt)
 
 
 def test_numbers_may_come_in_many_forms(iris):
@@ -615,6 +611,9 @@ REFUSED = {
     "output: got": lambda: write_gradient(lambda x: (x, x), 1.0),
     r"wrt: got p\['n'\], which is 'relu'": lambda: write_gradient(
         lambda p: p["w"], {"w": 1.0, "n": "relu"}
+    ),
+    "wrt: got 1, expected one of x, c": lambda: write_gradient(
+        with_default, 1.0, c=5.0, wrt=1
     ),
     "wrt: got mode, which is": lambda: write_gradient(
         lambda x, mode: x, 1.0, "relu", wrt="mode"
