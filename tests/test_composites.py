@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from comp551ad import functions as fn
-from comp551ad import grad, jvp, pytrees, vjp, write_gradient
+from comp551ad import grad, jvp, pytrees, record, vjp, write_gradient
 from comp551ad.autodiff.composites import COMPOSITES, SCIPYS
 from comp551ad.autodiff.primitives import PRIMITIVES, _dominant, _sample
 
@@ -283,7 +283,7 @@ def as_call(primitive, operands, parameters):
     return function, (operands,) if primitive.variadic else tuple(operands), parameters
 
 
-EVERY = CASES + [
+OF_PRIMITIVES = [
     pytest.param(*as_call(primitive, *example), id=f"{primitive.name}-{n}")
     for primitive in PRIMITIVES.values()
     for n, example in enumerate(primitive.examples)
@@ -312,18 +312,6 @@ def of_numbers(function, args, kwargs):
     return f
 
 
-def total_of(f, numbers):
-    """One number: every entry of the result in its own proportion, none of them linear."""
-    weights = [
-        np.cos(1.0 + np.arange(np.size(y))).reshape(np.shape(y)) for y in f(*numbers)
-    ]
-    return lambda *numbers: weighted(f(*numbers), weights), weights
-
-
-def weighted(ys, weights):
-    return sum(np.sum(w * (y + 0.1 * y * y)) for w, y in zip(weights, ys, strict=True))
-
-
 def like(values, seed):
     """A fixed random direction in the shape of these values."""
     rng = np.random.default_rng(seed)
@@ -338,63 +326,75 @@ def slope(f, numbers, t, h=1e-3):
     return (8 * (at(1) - at(-1)) - (at(2) - at(-2))) / (12 * h)
 
 
+def assert_all_close(ours, known, **tolerance):
+    for one, other in zip(ours, known, strict=True):
+        assert np.shape(one) == np.shape(other)
+        np.testing.assert_allclose(one, other, **tolerance)
+
+
 def dot(xs, ys):
     """The inner product of two lists of arrays."""
     return sum(np.sum(np.multiply(x, y)) for x, y in zip(xs, ys, strict=True))
 
 
-@pytest.mark.parametrize(("function", "args", "kwargs"), EVERY)
-def test_value_is_numpys(function, args, kwargs):
-    """And the arguments are what they were."""
-    call, numbers = of_numbers(function, args, kwargs), numbers_of(args)
-
-    def f(*numbers):
-        return [*call(*numbers), *numbers]
-
-    values, _ = jvp(f, tuple(numbers), tuple(numbers))
-    for value, plain in zip(values, f(*numbers), strict=True):
-        assert np.shape(value) == np.shape(plain)
-        np.testing.assert_allclose(value, plain, rtol=1e-13, atol=1e-15)
+def both_forms(write, f, *args, **how):
+    """The program for reading and the buffered one, which has it at hand: written once."""
+    buffered = write(f, *args, buffered=True, **how)
+    return buffered.readable, buffered
 
 
-@pytest.mark.parametrize(("function", "args", "kwargs"), EVERY)
-def test_both_modes_are_the_difference_quotient(function, args, kwargs):
+def check_right(f, *xs, plain=None, written=True):
+    """Its value is plain NumPy's; slopes and curvatures, in both modes, are difference quotients;
+    a recording, and a program in both forms, give the same numbers."""
+    plain, t, every = plain or f, like(xs, 1), tuple(range(len(xs)))
+    known = floats(plain(*(x + 0.0 for x in xs)))
+    weights = like(known, 2)
+
+    def weighted(ys, weights):
+        pairs = zip(weights, pytrees.leaves(ys), strict=True)
+        return sum(np.sum(w * (y + 0.1 * y * y)) for w, y in pairs)
+
+    def total(*xs):
+        return weighted(f(*xs), weights)
+
+    def along(*xs):
+        return dot(grad(total, every)(*xs), t)
+
+    assert_all_close(floats(record(f, *xs).result), known, rtol=1e-13, atol=1e-15)
+    value, tangent = jvp(total, xs, tuple(t))
+    assert value == pytest.approx(weighted(known, weights), rel=1e-12, abs=1e-13)
+    expected = slope(lambda *xs: weighted(floats(plain(*xs)), weights), xs, t)
+    assert tangent == pytest.approx(expected, rel=1e-7, abs=1e-8)
+    assert along(*xs) == pytest.approx(tangent, rel=1e-11, abs=1e-12)
+    _, second = jvp(along, xs, tuple(t))
+    assert second == pytest.approx(slope(along, xs, t), rel=1e-6, abs=1e-7)
+    if written:
+        gradient = grad(total, every)(*xs)
+        for program in both_forms(
+            write_gradient, lambda xs, w: weighted(f(*xs), w), xs, weights, value=True
+        ):
+            program(xs, like(known, 3))  # leaves something else in the buffers
+            found, slopes = program(xs, weights)
+            assert found == pytest.approx(value, rel=1e-9, abs=1e-11)
+            assert_all_close(slopes, gradient, rtol=1e-9, atol=1e-11)
+
+
+def floats(result):
+    return [np.asarray(leaf, dtype=float) for leaf in pytrees.leaves(result)]
+
+
+@pytest.mark.parametrize(("function", "args", "kwargs"), CASES + OF_PRIMITIVES)
+def test_examples(function, args, kwargs):
+    """Right, and the arguments are what they were. Where an entry is nan or inf, the value is
+    NumPy's, too, and the adjoints of the others are finite as before."""
     f, numbers = of_numbers(function, args, kwargs), numbers_of(args)
-    numbers = [np.where(np.isnan(x) | np.isinf(x), 0.25, x)[()] for x in numbers]
-    (total, _), t = total_of(f, numbers), like(numbers, 1)
-    every = tuple(range(len(numbers)))
-    gradient = grad(total, every)(*numbers)
-    expected = slope(total, numbers, t)
-    assert dot(gradient, t) == pytest.approx(expected, rel=1e-7, abs=1e-8)
-    _, tangent = jvp(total, tuple(numbers), tuple(t))
-    assert tangent == pytest.approx(dot(gradient, t), rel=1e-11, abs=1e-12)
-    second = jvp(lambda *x: dot(grad(total, every)(*x), t), tuple(numbers), tuple(t))
-    expected = slope(lambda *x: dot(grad(total, every)(*x), t), numbers, t)
-    assert second[1] == pytest.approx(expected, rel=1e-6, abs=1e-7)
-
-
-@pytest.mark.parametrize(("function", "args", "kwargs"), CASES)
-def test_not_a_number_moves_nothing_else(function, args, kwargs):
-    """Where an entry is nan or inf, the adjoints of the others are finite as before."""
-    f, numbers = of_numbers(function, args, kwargs), numbers_of(args)
-    if all(np.all(np.isfinite(x)) for x in numbers):
-        return
-    values, pull = vjp(f, *numbers)
-    gradient = pull([np.ones(np.shape(y))[()] for y in values])
-    for g, x in zip(gradient, numbers, strict=True):
-        assert np.all(np.isfinite(g)), (g, x)
-
-
-@pytest.mark.parametrize(("function", "args", "kwargs"), CASES)
-def test_written_as_a_program(function, args, kwargs):
-    f, numbers = of_numbers(function, args, kwargs), numbers_of(args)
-    total, weights = total_of(f, numbers)
-    program = write_gradient(
-        lambda xs, weights: weighted(f(*xs), weights), numbers, weights, wrt=0
-    )
-    found, known = program(numbers, weights), grad(lambda xs: total(*xs))(numbers)
-    for ours, eager in zip(found, known, strict=True):
-        np.testing.assert_allclose(ours, eager, rtol=1e-9, atol=1e-11)
+    values, pull = vjp(lambda *xs: [*f(*xs), *xs], *numbers)
+    assert_all_close(values, [*f(*numbers), *numbers], rtol=1e-13, atol=1e-15)
+    if not all(np.all(np.isfinite(x)) for x in numbers):
+        for g in pull([np.ones(np.shape(y))[()] for y in values]):
+            assert np.all(np.isfinite(g))
+        numbers = [np.where(np.isfinite(x), x, 0.25)[()] for x in numbers]
+    check_right(f, *numbers)
 
 
 def test_every_composite_has_an_example():
@@ -413,13 +413,8 @@ INSIDE = _sample(2, 3, low=0.2, high=0.8)
 
 @pytest.mark.parametrize("name", SCIPYS)
 def test_scipys_functions_have_right_derivatives(name):
-    f = SCIPYS[name]
     count = 2 if name in ("xlogy", "rel_entr") else 1
-    numbers = [INSIDE, INSIDE[::-1]][:count]
-    total, _ = total_of(lambda *x: [f(*x)], numbers)
-    t = like(numbers, 1)
-    gradient = grad(total, tuple(range(count)))(*numbers)
-    assert dot(gradient, t) == pytest.approx(slope(total, numbers, t), rel=1e-8)
+    check_right(SCIPYS[name], *[INSIDE, INSIDE[::-1]][:count])
 
 
 @pytest.mark.parametrize("name", SCIPYS)

@@ -11,6 +11,7 @@ import re
 
 import numpy as np
 import pytest
+from test_composites import both_forms
 
 from comp551ad import (
     grad,
@@ -72,7 +73,7 @@ def in_place(W, X, y):
 
 
 def one_by_one(W, X, y):
-    return sum(np.tanh(x @ W[:, k]) for x, k in zip(X, y, strict=True))
+    return sum(np.tanh(x @ W[:, k]) for x, k in zip(X[:4], y[:4], strict=True))
 
 
 def weighed(W, X, y):
@@ -114,19 +115,17 @@ def check_program(program, f, *args, rtol=1e-10):
 @pytest.mark.parametrize("f", OF_LABELS, ids=lambda f: f.__name__)
 def test_labels_are_data_of_a_recording_and_of_a_program(f):
     check_recording(f, W, X, LABELS)
-    for buffered in (False, True):
-        program = write_gradient(f, W, X, LABELS, value=True, buffered=buffered)
+    for program in both_forms(write_gradient, f, W, X, LABELS, value=True):
         for y in (LABELS, OTHERS):
             check_program(program, f, W, X, y)
 
 
-@pytest.mark.parametrize("buffered", [False, True])
-def test_data_that_f_returns_is_computed_again(buffered):
+def test_data_that_f_returns_is_computed_again():
     def f(x, y):
         return {"sum": np.sum(x[y]), "is one": y == 1, "y": y, "large": np.sum(x > 1)}
 
-    program = write_value(f, V, LABELS, buffered=buffered)
-    for x, y in ((V, LABELS), (V + 1, OTHERS)):
+    programs = both_forms(write_value, f, V, LABELS)
+    for program, x, y in itertools.product(programs, (V, V + 1), (LABELS, OTHERS)):
         found, known = program(x, y), f(x, y)
         for name, value in known.items():
             np.testing.assert_allclose(found[name], value, rtol=1e-14, err_msg=name)
@@ -189,9 +188,9 @@ def test_a_comparison_that_becomes_an_array_is_an_operation(f):
     if f is both:  # another number of entries: another shape
         return
     # Where all are positive, the comparisons choose none, or all.
-    for buffered, example in itertools.product((False, True), (V, np.abs(V))):
-        program = write_gradient(f, example, value=True, buffered=buffered)
-        for x in (V, -V, V[::-1].copy() + 0.05):
+    for example in (V, np.abs(V)):
+        programs = both_forms(write_gradient, f, example, value=True)
+        for program, x in itertools.product(programs, (V, -V, V[::-1].copy() + 0.05)):
             check_program(program, f, x)
 
 
@@ -234,18 +233,17 @@ OF_NONE = [
 ]
 
 
-@pytest.mark.parametrize("buffered", [False, True])
 @pytest.mark.parametrize("f", OF_ANY + OF_ONE)
-def test_masks_that_choose_another_number_of_entries(f, buffered):
+def test_masks_that_choose_another_number_of_entries(f):
     """The program is right for them, or refuses them."""
     as_many = np.arange(N) < np.sum(MASK)
     masks = V < 9, MASK, ~MASK, as_many, V > 2
-    program = write_gradient(f, V, masks[0], value=True, buffered=buffered)
-    for keep in masks if f in OF_ANY else masks[:1]:
-        check_program(program, f, V, keep, rtol=1e-12)
-    for keep in masks[-2:] if f in OF_ONE else ():
-        with pytest.raises(ProgramError, match="data that choose other entries"):
-            program(V, keep)
+    for program in both_forms(write_gradient, f, V, masks[0], value=True):
+        for keep in masks if f in OF_ANY else masks[:1]:
+            check_program(program, f, V, keep, rtol=1e-12)
+        for keep in masks[-2:] if f in OF_ONE else ():
+            with pytest.raises(ProgramError, match="data that choose other entries"):
+                program(V, keep)
 
 
 def test_labels_are_free_where_a_mask_is_not():
@@ -328,11 +326,10 @@ def test_other_numbers_that_make_a_matrix_singular_tell_nothing():
         )
 
     A = np.array([[1.0, 2.0], [3.0, 4.0]])
-    for function, buffered in itertools.product((f, g), (False, True)):
-        program = write_gradient(function, A, buffered=buffered)
-        for other in (A, A[::-1] - 1.0):
-            known = grad(function)(other)
-            np.testing.assert_allclose(program(other), known, rtol=1e-12)
+    for function in (f, g):
+        programs = both_forms(write_gradient, function, A, value=True)
+        for program, other in itertools.product(programs, (A, A[::-1] - 1.0)):
+            check_program(program, function, other, rtol=1e-12)
     with pytest.raises(ProgramError, match="holds how many entries a comparison"):
         write_gradient(lambda A: f(A, np.mean), A)
 
@@ -466,9 +463,11 @@ QUESTIONS = [
 def test_a_question_that_needs_one_answer_is_a_decision(f):
     t = record(f, A)
     assert t.decisions and all(file == __file__ for _, file, _ in t.decisions)
-    assert not record(
-        lambda a: a * np.shape(a)[0] * np.size(a) * len(a) * a.ndim, A
-    ).decisions
+
+
+def test_questions_of_the_shape_are_no_decisions():
+    t = record(lambda a: a * np.shape(a)[0] * np.size(a) * len(a) * a.ndim, A)
+    assert not t.decisions
 
 
 # ---------------------------------------------------------------- constants that f hides
@@ -536,10 +535,10 @@ def test_one_hot_rows_are_computed_from_the_labels(rows):
     def f(x, y):
         return np.sum(np.exp(x) * rows(y))
 
-    x = np.ones((4, 3))
-    program = write_gradient(f, x, np.array([0, 2, 1, 1]))
+    x = np.ones((3, 3))
+    program = write_gradient(f, x, np.array([0, 2, 1]))
     assert "np.eye(3)[y]" in program.source
-    for y in map(np.array, itertools.product(range(-2, 4), repeat=4)):
+    for y in map(np.array, itertools.product(range(-2, 4), repeat=3)):
         with contextlib.suppress(IndexError):
             np.testing.assert_array_equal(program(x, y), grad(f)(x, y))
 
@@ -579,13 +578,11 @@ def test_a_hidden_constant_shows_where_all_data_are_alike(hidden, alike, kind):
         write_gradient(lambda x, y: np.sum(x * hidden(y)), V[:9], alike(9, kind))
 
 
-@pytest.mark.parametrize("buffered", [False, True])
-def test_a_gradient_that_data_alone_makes_is_of_floats(buffered):
-    v = np.array([True, False, True])
-    da = write_gradient(lambda a, v: np.sum(a * v), 2.0, v, wrt="a", buffered=buffered)(
-        2.0, v
-    )
-    assert type(da) is float and da == 2.0
-    x = np.array([0.5, 2.0])
-    dx = write_gradient(lambda x: np.sum(x * (x < 1)), x, buffered=buffered)(x)
-    assert dx.dtype == float and dx.tolist() == [1.0, 0.0]
+def test_a_gradient_that_data_alone_makes_is_of_floats():
+    v, x = np.array([True, False, True]), np.array([0.5, 2.0])
+    for program in both_forms(write_gradient, lambda a, v: np.sum(a * v), 2.0, v):
+        da = program(2.0, v)
+        assert type(da) is float and da == 2.0
+    for program in both_forms(write_gradient, lambda x: np.sum(x * (x < 1)), x):
+        dx = program(x)
+        assert dx.dtype == float and dx.tolist() == [1.0, 0.0]

@@ -14,39 +14,23 @@ import operator
 
 import numpy as np
 import pytest
-from test_composites import slope
+from test_composites import check_right
 
 from comp551ad import (
     TraceError,
     grad,
     jvp,
     logsumexp,
-    pytrees,
     record,
     reverse,
     softmax,
-    value_and_grad,
     vjp,
     write_gradient,
-    write_value,
 )
 
 X = np.array([1.5, 0.5, 2.0])
 T = np.array([0.3, -1.1, 0.7])  # a direction
 EYE = np.eye(3)
-
-
-def numbers(result):
-    return [np.asarray(leaf, dtype=float) for leaf in pytrees.leaves(result)]
-
-
-def check_right(f, value, tangent):
-    for got, plain in zip(numbers(value), numbers(f(X.copy())), strict=True):
-        assert got.shape == plain.shape
-        np.testing.assert_allclose(got, plain, rtol=1e-14)
-    for k, got in enumerate(numbers(tangent)):
-        known = slope(lambda x, k=k: numbers(f(x))[k], [X], [T])
-        np.testing.assert_allclose(got, known, rtol=1e-7, atol=1e-9)
 
 
 def then(action):
@@ -80,8 +64,8 @@ RIGHT = {
     "a.flat": lambda a: sum(v * v for v in np.outer(a, X).flat) * a.flat[1],
     "its diagonal": lambda a: np.outer(a, X)[np.diag_indices_from(np.outer(a, X))],
     "in": lambda a: a if 9.0 in a else 2 * a,
-    "a number's mask": lambda a: np.sum(a[0][False]) + a[1][np.array(True)][0],
-    "lower triangle": lambda a: np.linalg.eigvalsh(np.outer(a, a) + EYE, UPLO="L"),
+    "of a number": lambda a: np.sum(a[0][False]) + a[1][np.array(True)][0],
+    "lower triangle": lambda a: np.linalg.eigvalsh(np.outer(a, a) + np.diag(a), "L"),
     "unpacking": lambda a: (lambda p, q, r: p * q / r)(*a),
     "enumerate": lambda a: sum(k * v for k, v in enumerate(a)),
     "reversed": lambda a: list(reversed(a)),
@@ -177,18 +161,8 @@ RIGHT = {
 @pytest.mark.parametrize("name", RIGHT)
 def test_right(name):
     f = RIGHT[name]
-    value, tangent = jvp(f, (X,), (T,))
-    check_right(f, value, tangent)
-    trace = record(f, X)
-    for got, plain in zip(numbers(trace.result), numbers(value), strict=True):
-        np.testing.assert_array_equal(got, plain)
-    _, again = jvp(lambda x: jvp(lambda v: f(v), (x,), (T,))[0], (X,), (T,))
-    for got, plain in zip(numbers(again), numbers(tangent), strict=True):
-        np.testing.assert_allclose(got, plain, rtol=1e-13)
-    if not trace.decisions and name != "x[mask]":  # where a plain array hides the mask
-        written = write_value(f, X)(X)
-        for got, plain in zip(numbers(written), numbers(value), strict=True):
-            np.testing.assert_allclose(got, plain, rtol=1e-12)
+    # Another mask would choose another number of entries.
+    check_right(f, X, written=not ("mask" in name or record(f, X).decisions))
 
 
 def test_what_is_printed_is_the_value():
@@ -228,16 +202,7 @@ TYPE_QUESTIONS = {
 @pytest.mark.parametrize("x", [2.0, np.array([2.0, 3.0])], ids=["number", "array"])
 @pytest.mark.parametrize("name", TYPE_QUESTIONS)
 def test_type_questions_have_the_answers_of_the_plain_value(name, x):
-    f = TYPE_QUESTIONS[name]
-    value, gradient = value_and_grad(f)(x)
-    assert value == f(x) == record(f, x).result
-    h = 1e-6
-    directions = np.eye(np.size(x)) if np.ndim(x) else [1.0]
-    known = [np.sum(f(x + h * e) - f(x - h * e)) / (2 * h) for e in directions]
-    np.testing.assert_allclose(np.ravel(gradient), known, rtol=1e-7)
-    its_value, written = write_gradient(f, x, value=True)(x)
-    assert its_value == pytest.approx(value)
-    np.testing.assert_allclose(written, gradient)
+    check_right(TYPE_QUESTIONS[name], x)
 
 
 @pytest.mark.parametrize(
@@ -287,17 +252,7 @@ IN_LISTS = [
 
 @pytest.mark.parametrize("f", IN_LISTS)
 def test_numbers_in_a_list_are_traced(f):
-    check_right(f, *jvp(f, (X,), (T,)))
-
-    def total(a):
-        return np.sum(pytrees.leaves(f(a))[0])
-
-    gradient = grad(total)(X)
-    assert gradient @ T == pytest.approx(np.sum(numbers(jvp(f, (X,), (T,))[1])[0]))
-    np.testing.assert_allclose(write_gradient(total, X)(X), gradient, rtol=1e-12)
-    np.testing.assert_allclose(reverse(record(total, X))["a"], gradient, rtol=1e-12)
-    for result in (record(f, X).result, write_value(f, X)(X)):
-        assert np.array_equal(numbers(result)[0], numbers(f(X))[0])
+    check_right(f, X)
 
 
 def test_methods_of_data_take_traced_values():
@@ -315,15 +270,6 @@ def test_a_list_is_joined_once():
     t = record(lambda a: np.sum(a * [a[0], a[1], 1.0]), X)
     primitives = [node.primitive for node in t.nodes]
     assert primitives == ["input", "getitem", "getitem", "stack", "multiply", "sum"]
-
-
-@pytest.mark.parametrize("extremum", [np.maximum, np.minimum])
-def test_traced_numbers_in_a_list_share_at_a_tie(extremum):
-    for f in (
-        lambda v: np.sum(extremum(v * np.ones(2), [v, v])),
-        lambda v: np.sum(extremum(np.array([v, v]), v * np.ones(2))),
-    ):
-        assert grad(f)(1.0) == 2.0
 
 
 def test_an_array_of_traced_numbers_is_where_one_differentiates_inside_a_function():
@@ -395,13 +341,13 @@ def test_attributes_are_right_or_refused_by_name(name):
         return got(0) if name in ("take", "repeat") else got() if callable(got) else got
 
     try:
-        value, tangent = jvp(f, (X,), (T,))
+        jvp(f, (X,), (T,))
     except (AttributeError, TraceError) as error:
         assert name in str(error) or name in ("all", "any")
         kind = "use the NumPy function" in str(error) or isinstance(error, TraceError)
         assert kind or not hasattr(np.ndarray, name)
     else:
-        check_right(f, value, tangent)
+        check_right(f, X)
 
 
 def test_attributes_cannot_be_set():
@@ -504,6 +450,9 @@ SAME_AS_NUMPY = {
     "where of two": lambda a: np.where(a > 1, a),
     "concatenate a vector": lambda a: np.concatenate(a),
     "clip of nothing": lambda a: np.outer(a),
+    "in place, what is wider": lambda a: operator.iadd(a[:1] * 1.0, a),
+    "in place, stretched": lambda a: operator.setitem(np.broadcast_to(a, (2, 3)), 0, 1),
+    "in place, elsewhere": lambda a: operator.setitem(a * 1.0, 5, 0.0),
 }
 # Counted from the end, axis 2 of a matrix would be axis 0 of it, and a wrong number.
 for _axis in (2, -3, (0, 2), 17, [0]):

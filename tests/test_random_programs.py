@@ -15,7 +15,6 @@ The long run looks further, at random, for about ten minutes:
     pytest --hypothesis-profile=long tests/test_random_programs.py
 """
 
-import itertools
 import re
 import warnings
 from collections import Counter
@@ -25,7 +24,15 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from test_composites import CASES, dot, like, numbers_of, of_numbers
+from test_composites import (
+    CASES,
+    assert_all_close,
+    both_forms,
+    dot,
+    like,
+    numbers_of,
+    of_numbers,
+)
 
 from comp551ad import (
     grad,
@@ -147,28 +154,32 @@ def by_labels(x, labels, kind):
     return x * (x > 0.2) + x[np.argsort(labels, kind="stable")]
 
 
+def computed(statement, values, labels=LABELS):
+    """A statement's value, from those before it."""
+    name, numbers, parameters = statement
+    operands = [values[k] for k in numbers]
+    if name == "constant":
+        return parameters["value"]
+    if name == "fit":
+        return fit(operands[0], parameters["shape"])
+    if name == "squash":
+        low, high = parameters["low"], parameters["high"]
+        middle, half = (low + high) / 2, 0.45 * (high - low)
+        return middle + half * np.tanh(operands[0])
+    if name == "labels":
+        # A plain array would hide the labels that choose from it.
+        x = operands[0] + 0.0 * np.sum(values[0])
+        return by_labels(x, labels, parameters["kind"])
+    if name == "in place":
+        return in_place(operands[0], parameters["kind"])
+    return call_numpy(name, operands, parameters)
+
+
 def run(program, inputs, labels=LABELS):
     """The program on these inputs: what a user's function would do. A list."""
     values = list(inputs)
-    for name, numbers, parameters in program.statements:
-        operands = [values[k] for k in numbers]
-        if name == "constant":
-            value = parameters["value"]
-        elif name == "fit":
-            value = fit(operands[0], parameters["shape"])
-        elif name == "squash":
-            low, high = parameters["low"], parameters["high"]
-            middle, half = (low + high) / 2, 0.45 * (high - low)
-            value = middle + half * np.tanh(operands[0])
-        elif name == "labels":
-            # A plain array would hide the labels that choose from it.
-            x = operands[0] + 0.0 * np.sum(inputs[0])
-            value = by_labels(x, labels, parameters["kind"])
-        elif name == "in place":
-            value = in_place(operands[0], parameters["kind"])
-        else:
-            value = call_numpy(name, operands, parameters)
-        values.append(value)
+    for statement in program.statements:
+        values.append(computed(statement, values, labels))
     return [values[k] for k in program.outputs]
 
 
@@ -208,9 +219,7 @@ class Builder:
 
     def add(self, name, operands=(), **parameters):
         statement = Statement(name, tuple(operands), parameters)
-        program = Program(self.inputs, (*self.statements, statement), ())
-        program = program._replace(outputs=(len(self.values),))
-        value = run(program, self.inputs)[0]
+        value = computed(statement, self.values)
         assert np.all(np.isfinite(value))
         self.statements.append(statement)
         self.values.append(value)
@@ -367,9 +376,7 @@ def test_first_derivatives():
         weights, t = like(plain, 1), like(inputs, 2)
 
         outputs, tangents = jvp(lambda *x: run(program, x), inputs, tuple(t))
-        for ours, numpys in zip(outputs, plain, strict=True):
-            assert np.shape(ours) == np.shape(numpys)
-            np.testing.assert_allclose(ours, numpys, rtol=1e-13, atol=1e-15)
+        assert_all_close(outputs, plain, rtol=1e-13, atol=1e-15)
         _, pull = vjp(lambda *x: run(program, x), *inputs)
         gradient = pull(weights)
         assert [np.shape(g) for g in gradient] == [np.shape(x) for x in inputs]
@@ -384,8 +391,7 @@ def test_first_derivatives():
         total = total_of(program, weights)
         value, again = value_and_grad(total, tuple(range(len(inputs))))(*inputs)
         assert value == pytest.approx(total(*inputs), rel=1e-12, abs=1e-13)
-        for one, other in zip(gradient, again, strict=True):
-            np.testing.assert_allclose(one, other, rtol=1e-10, atol=1e-11)
+        assert_all_close(gradient, again, rtol=1e-10, atol=1e-11)
 
         slope, bar = differences(lambda h: total(*moved(inputs, t, h)))
         if bar < 1e-5 * size:
@@ -458,36 +464,26 @@ def test_written_programs():
         total = total_of(program, like(plain, 6))
         value_and_gradient = value_and_grad(lambda xs, y: total(*xs, labels=y))
         try:
-            written = [
-                write_gradient(
-                    lambda xs, y: total(*xs, labels=y),
-                    inputs,
-                    LABELS,
-                    value=True,
-                    buffered=b,
-                )
-                for b in (False, True)
-            ]
-            outputs = [
-                write_value(lambda xs: run(program, xs), inputs, buffered=b)
-                for b in (False, True)
-            ]
+            written = both_forms(
+                write_gradient,
+                lambda xs, y: total(*xs, labels=y),
+                inputs,
+                LABELS,
+                value=True,
+            )
+            outputs = both_forms(write_value, lambda xs: run(program, xs), inputs)
         except ProgramError as refusal:
             assert re.search(REFUSED, str(refusal))
             count["refused"] += 1
             return
-        for p, y in itertools.product(written, (LABELS, OTHERS, LABELS)):
+        for y in (LABELS, OTHERS, LABELS):
             value, gradient = value_and_gradient(inputs, y)
-            its_value, its_gradient = p(inputs, y)
-            np.testing.assert_allclose(its_value, value, rtol=1e-9, atol=1e-10)
-            for one, other in zip(its_gradient, gradient, strict=True):
-                assert np.shape(one) == np.shape(other)
-                np.testing.assert_allclose(one, other, rtol=1e-8, atol=1e-9)
-
+            for p in written:
+                its_value, its_gradient = p(inputs, y)
+                np.testing.assert_allclose(its_value, value, rtol=1e-9, atol=1e-10)
+                assert_all_close(its_gradient, gradient, rtol=1e-8, atol=1e-9)
         for p in outputs:
-            for result, known in zip(p(inputs), plain, strict=True):
-                assert np.shape(result) == np.shape(known)
-                np.testing.assert_allclose(result, known, rtol=1e-9, atol=1e-10)
+            assert_all_close(p(inputs), plain, rtol=1e-9, atol=1e-10)
 
     check()
     assert count["refused"] < 0.1 * count["programs"], count

@@ -108,71 +108,62 @@ def test_computed_values_cannot_be_changed_behind_the_traces_back():
 # ---------------------------------------------------------------- names of local variables
 
 
-def test_inputs_names_win_and_the_first_local_keeps_a_row():
-    def f(x):
-        u = x * 2
-        v = u  # the same row: keeps its first name
-        x = v + 1  # the input keeps its own
-        return x, u
-
-    t = record(f, 1.0)
-    assert t.names == {0: "x", 1: "u"}
-    assert t["x"] == 1.0 and t.result == (3.0, 2.0)
-    assert t.outputs == (2, 1)
+def local_first(x):
+    u = x * 2
+    v = u  # the same row: keeps its first name
+    x = v + 1  # the input keeps its own
+    return x, u
 
 
-def test_a_local_called_like_a_label_is_not_a_name():
-    def f(x):
-        a5 = x * 2
-        a1 = a5 + 1
-        a0 = a1 * 3
-        return a0
-
-    t = record(f, 1.0)
-    assert t.names == {0: "x", 3: "a0"}
-    assert t["a1"] == 1.0 and t["a2"] == 2.0 and t["a4"] == 9.0 == t["a0"]
+def labels(x):
+    a5 = x * 2
+    a1 = a5 + 1
+    a0 = a1 * 3  # no label
+    return a0
 
 
-def test_an_input_called_like_a_label():
+def loop(x):
+    h = x
+    for _ in range(3):
+        h = np.tanh(h)
+    parts = [h * k for k in range(2)]
+    return sum(parts)
+
+
+def calls(x):
+    y = local_first(x)[0] + 1
+    return y
+
+
+def calls_itself(x, depth=None):
+    if depth == 0:
+        bottom = x * 1
+        return bottom
+    top = calls_itself(x, 0 if depth is None else depth - 1) + 1
+    return top
+
+
+@pytest.mark.parametrize(
+    ("f", "names"),
+    [
+        (local_first, {0: "x", 1: "u"}),
+        (labels, {0: "x", 3: "a0"}),
+        (loop, {0: "x", 3: "h"}),  # of its last pass
+        (calls, {0: "x", 3: "y"}),
+        (calls_itself, {0: "x", 2: "top"}),  # the outermost call's
+    ],
+)
+def test_names_are_those_of_the_functions_own_variables(f, names):
+    assert record(f, 1.0).names == names
+
+
+def test_labels_are_positions_whatever_an_input_is_called():
     """The deck's own a1 … are labels; a parameter of that name must not hide them."""
     t = record(lambda a2, a1: a2 - a1, 10.0, 1.0)
     assert [(n.label, n.name) for n in t.nodes[:2]] == [("a1", "a2"), ("a2", "a1")]
-    assert t["a1"] == 10.0 and t["a2"] == 1.0, "labels are positions"
-
-
-def test_names_in_the_last_pass_of_a_loop_and_in_comprehensions():
-    def f(x):
-        h = x
-        for _ in range(3):
-            h = np.tanh(h)
-        parts = [h * k for k in range(2)]
-        return sum(parts)
-
-    t = record(f, 1.0)
-    assert t.names == {0: "x", 3: "h"}
-
-
-def test_helpers_called_inside_do_not_name_rows():
-    def helper(q):
-        secret = q * 2
-        return secret
-
-    def f(x):
-        y = helper(x) + 1
-        return y
-
-    assert record(f, 1.0).names == {0: "x", 2: "y"}
-
-
-def test_recursion_takes_the_outermost_calls_names():
-    def f(x, depth=None):
-        if depth == 0:
-            bottom = x * 1
-            return bottom
-        top = f(x, 0 if depth is None else depth - 1) + 1
-        return top
-
-    assert record(f, 1.0).names == {0: "x", 2: "top"}
+    assert t["a1"] == 10.0 and t["a2"] == 1.0
+    t = record(labels, 1.0)
+    assert t["a1"] == 1.0 and t["a2"] == 2.0 and t["a4"] == 9.0 == t["a0"]
 
 
 def test_unknown_keys():

@@ -197,6 +197,7 @@ def pushed(primals, tangents, **how):
 
 
 WRONG_DIRECTIONS = [
+    (lambda: jacobian(np.sin, mode="backward"), "mode: got 'backward', expected 'reverse' or 'fo"),
     (pushed([X3], [np.ones(2)]), r"tangents: got shape \(2,\), expected \(3,\)"),
     (pushed((X3,), (X3, X3)), "tangents: got another structure than that of the primals"),
     (pushed(({"a": 1.0},), ({"b": 1.0},)), "tangents: got another structure"),
@@ -213,16 +214,9 @@ WRONG_DIRECTIONS = [
 
 
 @pytest.mark.parametrize(("call", "words"), WRONG_DIRECTIONS)
-def test_directions_of_a_wrong_shape_or_structure(call, words):
+def test_directions_and_modes_that_there_are_not(call, words):
     with pytest.raises((TypeError, ValueError), match=words):
         call()
-
-
-def test_an_unknown_mode():
-    with pytest.raises(
-        ValueError, match="mode: got 'backward', expected 'reverse' or 'forward'"
-    ):
-        jacobian(np.sin, mode="backward")
 
 
 # ---------------------------------------------------------------- higher orders
@@ -384,8 +378,8 @@ def test_every_result_is_an_array_of_its_own(found):
 # ---------------------------------------------------------------- deep and wide
 
 
-def test_a_chain_of_a_million_operations():
-    n = 1_000_000
+def test_a_chain_of_many_operations():
+    n = 100_000
 
     def chain(x):
         for _ in range(n):
