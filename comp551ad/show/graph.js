@@ -32,8 +32,8 @@ function makeGraph() {
   function drawEdge(edge) {
     const [[x0, y0], [x, y]] = [edge.points[0], edge.points.at(-1)];
     const line = draw("path.c5-edge", { d: edge.path });
-    const up = draw("path.c5-tip.c5-up", { d: `M${x},${y - 1}l5,9h-10z` });
-    const back = draw("path.c5-tip.c5-back", { d: `M${x0},${y0 + 1}l5,-9h-10z` });
+    const up = draw("path.c5-up", { d: `M${x},${y - 1}l5,9h-10z` });
+    const back = draw("path.c5-back", { d: `M${x0},${y0 + 1}l5,-9h-10z` });
     return { edge, line, group: draw("g", line, up, back), said: draw("text.c5-said") };
   }
 

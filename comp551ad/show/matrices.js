@@ -30,8 +30,8 @@ function factorsOf(tree, whole, start, env) {
 // A part as an element, a heat map of at most so many pixels, with numbers in it where they are few.
 // A click on a cell calls pick(entry), where there is one to pick; `own` is the one that is picked.
 function matrixElement({ sign, text, value }, pick, own, room = [240, 62]) {
-  const box = make("span.c5-row.c5-part");
-  if (sign) box.append(make("span.c5-sign", sign));
+  const box = make("span.c5-row");
+  if (sign) box.append(make("span", sign));
   if (isNumber(value)) {
     box.append(text === numberText(value) ? text : `${text} = ${numberText(value)}`);
     return box;

@@ -21,7 +21,7 @@ const NAMES_MEANT = {
 };
 const CONSTANTS = { pi: Math.PI, π: Math.PI, e: Math.E };
 // What may stand before a formula: f(x) =, def f(x):, lambda x:, return.
-const HEADS = /\bdef\s[^:]*:|\blambda\b[^:]*:|\breturn\b|(?<=^|;)\s*\p{L}\w*\([\p{L}\w₀-₉,\s]*\)\s*=/gu;
+const HEADS = /\bdef\s[^;)]*\)[^;:]*:|\blambda\b[^:]*:|\breturn\b|(?<=^|;)\s*\p{L}\w*\([\p{L}\w₀-₉,\s]*\)\s*=/gu;
 
 class TypingError extends Error {
   constructor(text, place) {

@@ -307,7 +307,7 @@ function makeQuiz(host) {
   }
   function choiceButton({ text }, n) {
     const one = button("button.c5-row", make("small", `${n + 1}.`), () => pick(n));
-    one.append(make("span.c5-choice", text), make("b.c5-sign"));
+    one.append(make("span.c5-choice", text), make("b"));
     return one;
   }
 

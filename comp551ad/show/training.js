@@ -128,7 +128,9 @@ function makeCurves(label, names) {
     draw("path", { d: `M${82 * k},-11h18`, ...LINES[k] }),
     draw("text", { x: 82 * k + 23, y: -7 }, name),
   ]);
-  const svg = draw("svg", axes, ...legend, stretched(...curves));
+  const end = { x: "100%", y: "100%", dy: -6, "text-anchor": "end" };
+  const across = draw("text", end, "iterations →");
+  const svg = draw("svg", axes, across, ...legend, stretched(...curves));
   const element = make("div.c5-curves", { role: "img", "aria-label": label }, svg);
   const powers = (from, to) => Array.from({ length: to - from + 1 }, (_, k) => 10 ** (from + k));
   function paint(rows) {
@@ -147,12 +149,12 @@ function makeCurves(label, names) {
           draw("text", { x: -5, y, dy: 4, "text-anchor": "end" }, numberText(v)),
         ];
       }),
-      ...[0, ...powers(0, Math.floor(reach))].map((t) => {
-        const x = `${100 * right(t)}%`;
-        const text = right(t) > 1 ? "" : numberText(t);
-        return draw("text", { x, y: "100%", dy: 16, "text-anchor": "middle" }, text);
-      }),
-      draw("text", { x: "100%", y: "100%", dy: -6, "text-anchor": "end" }, "iterations →"),
+      ...[0, ...powers(0, Math.floor(reach))]
+        .filter((t) => right(t) <= 1)
+        .map((t) => {
+          const x = `${100 * right(t)}%`;
+          return draw("text", { x, y: "100%", dy: 16, "text-anchor": "middle" }, numberText(t));
+        }),
     );
     curves.forEach((curve, k) => {
       const shown = rows.filter((row) => isShown(row[k + 1]));
@@ -335,7 +337,7 @@ function startSurface(root, spec) {
   const label =
     "The surface from above, the bluer the lower; the point, its path, minus the gradient";
   const map = makePlane(label, ...ranges);
-  const way = draw("polyline.c5-way");
+  const way = draw("polyline");
   const arrow = draw("path.c5-arrow");
   const point = draw("svg", arrow, draw("circle.c5-dot", { r: 7, fill: "#e69f00" }));
   map.over.append(stretched(way), point);

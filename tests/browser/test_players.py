@@ -371,7 +371,7 @@ def test_signs_and_names_may_be_those_of_mathematics_and_light_up_whole(player):
         *("a₁ = x1", "a₂ = exp a₁", "a₃ = √a₁", "a₄ = a₂/a₃"),
     ]
     # Names that got a value keep it.
-    type_function(player, "def g(x): e = 3*x; return e**2")
+    type_function(player, "def g(x: float) -> float: e = 3*x; return e**2")
     assert player.locator("tbody th").all_text_contents() == [
         *("a₁ = x", "a₂ = 3·a₁", "a₃ = a₂²"),
     ]
