@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .pytrees import leaf_names, leaves, unflatten
-from .shapes import number, one_of
+from .shapes import as_floats, number, one_of, require_finite
 
 __all__ = ["finite_difference"]
 
@@ -292,7 +292,7 @@ class Function:
             raise TypeError(f"f: got {describe(f)}, expected a function of x")
         self.f, self.x, self.calls = f, x, 2
         self.names = leaf_names(x, "x")
-        arrays = [real_array(*pair) for pair in zip(leaves(x), self.names, strict=True)]
+        arrays = [*map(real_array, self.names, leaves(x))]
         if not any(array.size for array in arrays):
             raise ValueError(f"x: got {describe(x)}, expected numbers; it has none")
         self.vector: np.ndarray = np.concatenate([array.ravel() for array in arrays])
@@ -422,21 +422,10 @@ def call(f: Callable, argument: Any, name: str) -> Any:
         ) from error
 
 
-def real_array(value: Any, name: str) -> np.ndarray:
+def real_array(name: str, value: Any) -> np.ndarray:
     """The value as a finite float64 array, or an error that names it."""
-    try:
-        array = np.asarray(value)
-    except ValueError:  # rows of different lengths
-        array = np.array(None)
-    # The mask of a masked array would be dropped, unseen.
-    if array.dtype.kind not in "iuf" or isinstance(value, np.ma.MaskedArray):
-        raise TypeError(f"{name}: got {describe(value)}, expected real numbers")
-    array = array.astype(np.float64)
-    for index in np.argwhere(~np.isfinite(array)):
-        got = array[tuple(index)]
-        raise ValueError(
-            f"{name}{index.tolist() or ''}: got {got}, expected a finite number"
-        )
+    array = np.asarray(as_floats(name, value), dtype=np.float64)
+    require_finite([name], [array])
     return array
 
 
