@@ -283,7 +283,6 @@ class Function:
         names: Of the arrays and numbers in x, as one would write them: x, x['W'], x[0].
         places: Where they stand: a (slice of the vector, shape) for each name.
         value: f(x).
-        noise: The least noise that f can have: the last digit of its value.
         calls: How often f was called.
     """
 
@@ -313,11 +312,6 @@ class Function:
         if not np.isfinite(array):
             raise ValueError(f"f: got f(x) = {value}, expected a finite number")
         self.value = float(array.item())
-        # A float64 that needs all bits of a float32 and no more was one before.
-        bits = math.frexp(self.value)[0] * 2**24
-        was_single = bits.is_integer() and not (bits / 16).is_integer()
-        is_single = array.dtype == np.float32 or was_single
-        self.noise = (SINGLE if is_single else EPSILON) * abs(self.value)
         must_repeat(self.value, float(np.asarray(again).item()))
 
     def argument(self, where: Any = slice(0), move: Any = 0.0) -> Any:
@@ -379,13 +373,13 @@ class Line:
 
     Attributes:
         size: Of the largest number that moves.
-        floor: The least noise that f can have.
+        floor: The least noise that f can have: the last digit of its value.
     """
 
     def __init__(self, function: Function, where: Any, direction: Any = 1.0):
         self._function, self._where, self._direction = function, where, direction
         self.size = float(np.max(np.abs(function.vector[where])))
-        self.floor = function.noise
+        self.floor = EPSILON * abs(function.value)
         self._known = {0.0: function.value}
 
     def __call__(self, t: float) -> float:
