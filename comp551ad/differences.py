@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .pytrees import leaf_names, leaves, unflatten
-from .shapes import number, one_of
+from .shapes import as_floats, number, one_of, require_finite
 
 __all__ = ["finite_difference"]
 
@@ -283,7 +283,6 @@ class Function:
         names: Of the arrays and numbers in x, as one would write them: x, x['W'], x[0].
         places: Where they stand: a (slice of the vector, shape) for each name.
         value: f(x).
-        noise: The least noise that f can have: the last digit of its value.
         calls: How often f was called.
     """
 
@@ -292,7 +291,7 @@ class Function:
             raise TypeError(f"f: got {describe(f)}, expected a function of x")
         self.f, self.x, self.calls = f, x, 2
         self.names = leaf_names(x, "x")
-        arrays = [real_array(*pair) for pair in zip(leaves(x), self.names, strict=True)]
+        arrays = [*map(real_array, self.names, leaves(x))]
         if not any(array.size for array in arrays):
             raise ValueError(f"x: got {describe(x)}, expected numbers; it has none")
         self.vector: np.ndarray = np.concatenate([array.ravel() for array in arrays])
@@ -313,11 +312,6 @@ class Function:
         if not np.isfinite(array):
             raise ValueError(f"f: got f(x) = {value}, expected a finite number")
         self.value = float(array.item())
-        # A float64 that needs all bits of a float32 and no more was one before.
-        bits = math.frexp(self.value)[0] * 2**24
-        was_single = bits.is_integer() and not (bits / 16).is_integer()
-        is_single = array.dtype == np.float32 or was_single
-        self.noise = (SINGLE if is_single else EPSILON) * abs(self.value)
         must_repeat(self.value, float(np.asarray(again).item()))
 
     def argument(self, where: Any = slice(0), move: Any = 0.0) -> Any:
@@ -379,13 +373,13 @@ class Line:
 
     Attributes:
         size: Of the largest number that moves.
-        floor: The least noise that f can have.
+        floor: The least noise that f can have: the last digit of its value.
     """
 
     def __init__(self, function: Function, where: Any, direction: Any = 1.0):
         self._function, self._where, self._direction = function, where, direction
         self.size = float(np.max(np.abs(function.vector[where])))
-        self.floor = function.noise
+        self.floor = EPSILON * abs(function.value)
         self._known = {0.0: function.value}
 
     def __call__(self, t: float) -> float:
@@ -422,21 +416,10 @@ def call(f: Callable, argument: Any, name: str) -> Any:
         ) from error
 
 
-def real_array(value: Any, name: str) -> np.ndarray:
+def real_array(name: str, value: Any) -> np.ndarray:
     """The value as a finite float64 array, or an error that names it."""
-    try:
-        array = np.asarray(value)
-    except ValueError:  # rows of different lengths
-        array = np.array(None)
-    # The mask of a masked array would be dropped, unseen.
-    if array.dtype.kind not in "iuf" or isinstance(value, np.ma.MaskedArray):
-        raise TypeError(f"{name}: got {describe(value)}, expected real numbers")
-    array = array.astype(np.float64)
-    for index in np.argwhere(~np.isfinite(array)):
-        got = array[tuple(index)]
-        raise ValueError(
-            f"{name}{index.tolist() or ''}: got {got}, expected a finite number"
-        )
+    array = np.asarray(as_floats(name, value), dtype=np.float64)
+    require_finite([name], [array])
     return array
 
 

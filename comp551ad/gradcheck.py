@@ -293,7 +293,7 @@ def _claims(x: Any, gradient: Any, name: str = "gradient") -> np.ndarray:
             )
         parts = [_claims(x[key], gradient[key], f"{name}[{key!r}]") for key in keys]
         return np.concatenate([np.empty((2, 0)), *parts], axis=1)
-    array, shape = differences.real_array(gradient, name), np.shape(x)
+    array, shape = differences.real_array(name, gradient), np.shape(x)
     if array.shape != shape:
         raise ValueError(
             f"{name}: got shape {array.shape}, expected {shape}, the shape of its x"

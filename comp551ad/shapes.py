@@ -221,8 +221,9 @@ def as_floats(name: str, A: Any) -> Any:
         array = np.array(None)
     kind = array.dtype.kind
     if type(array) not in (Array, np.memmap) or kind not in "fiub":
+        which = "(no return?)" if A is None else f"of {array.dtype}"
         raise ValueError(
-            f"{name}: got {type(A).__name__} of {array.dtype}, expected a plain array of "
+            f"{name}: got {type(A).__name__} {which}, expected a plain array of "
             f"real numbers; convert it, for instance with np.asarray({name}.real, dtype=float)"
         )
     return array if kind == "f" else array.astype(float)
