@@ -52,26 +52,16 @@ def test_the_exercises_are_what_the_solutions_make():
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_notebook_is_called_like_its_lecture(name):
+def test_a_notebook_is_its_lectures_and_has_a_head_and_an_end(name):
     assert (ROOT / "lectures" / name).is_file()
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_a_notebook_opens_with_a_title_and_closes_with_progress(name):
     first, second, *_, last = solution(name).cells
     assert first.source.startswith(f"# {name[:2]} · Exercises: ")
     assert "from comp551ad.exercises import" in second.source
     assert last.source == f'progress("{name[:2]}")'
     # What it shows depends on the other notebooks: `tests/refresh.py` marks it.
     assert last.metadata.get("tags") == ["nbval-ignore-output"]
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_a_notebooks_head_names_the_core(name):
     core = [e for e in catalogue().values() if e.lecture == name[:2] and e.core]
-    (head,) = re.findall(
-        "^The core of this lecture: .*", solution(name).cells[0].source, re.M
-    )
+    (head,) = re.findall("^The core of this lecture: .*", first.source, re.M)
     assert re.findall(r"\d+\.\d+", head) == [number_of(exercise) for exercise in core]
 
 
@@ -106,16 +96,16 @@ def test_every_exercise_has_its_notebook():
     }
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_an_untouched_notebook_runs_and_nothing_in_it_is_attempted(
-    tmp_path, fence, name
-):
-    cells = read_cells((ROOT / "exercises" / name).read_bytes())
-    found = list(marking.mark(assemble(cells, cells), tmp_path, fence, Limits()))
+def test_untouched_notebooks_run_and_nothing_in_them_is_attempted(tmp_path, fence):
+    """One after the other in one process."""
+    steps = []
+    for name in NAMES:
+        cells = read_cells((ROOT / "exercises" / name).read_bytes())
+        steps += assemble(cells, cells)
+    found = list(marking.mark(steps, tmp_path, fence, Limits()))
     assert [problem for problem in found if isinstance(problem, str)] == []
-    lecture = [e.name for e in catalogue().values() if e.lecture == name[:2]]
-    results = {r.exercise: r.status for r in found if isinstance(r, marking.Result)}
-    assert results == dict.fromkeys(lecture, "not attempted")
+    results = {result.exercise: result.status for result in found}
+    assert results == dict.fromkeys(catalogue(), "not attempted")
 
 
 def test_the_readmes_example_is_what_a_check_says():

@@ -2,9 +2,9 @@
 
 import re
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 import comp551ad.show.scenes as scenes
 from comp551ad import (
@@ -30,13 +30,12 @@ def drawn(monkeypatch):
 
     def played(label, words, draw, *look, rows=1, columns=2):
         for k in range(len(words)):
-            seen.append(np.ravel(plt.subplots(rows, columns)[1]))
+            seen.append(np.ravel(Figure().subplots(rows, columns)))
             draw(k, *seen[-1])
         return PicturePlayer(label, [{**one, "html": ""} for one in words])
 
     monkeypatch.setattr(scenes, "_played", played)
-    yield seen
-    plt.close("all")
+    return seen
 
 
 def results(player):
@@ -91,7 +90,7 @@ def test_a_descent_is_shown_from_its_start_to_its_end():
 # ---------------------------------------------------------------- differences
 
 
-def test_the_step_of_a_difference_and_its_error():
+def test_the_step_of_a_difference_and_its_error(drawn):
     player = difference_player(np.exp, 0.0, 1.0)
     frames = [player.frames[k] for k in (1, 5, 15)]
     assert [f["title"] for f in frames] == [
@@ -103,8 +102,7 @@ def test_the_step_of_a_difference_and_its_error():
     assert errors[1] < 1e-9 < errors[0] and errors[1] < 1e-3 < errors[2]
     assert "difference 1.0016675002" in frames[0]["numbers"]  # sinh(0.1) / 0.1
 
-
-def test_steps_beyond_which_a_function_has_no_value_are_left_out():
+    # Steps beyond which a function has no value are left out.
     first = difference_player(np.log, 0.12, 1 / 0.12).frames[0]
     assert first["title"] == "A step of 10 to the power −1"
 
