@@ -4,9 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
 
-import comp551ad.show.scenes as scenes
 from comp551ad import (
     PicturePlayer,
     TwoLayer,
@@ -21,21 +19,6 @@ from comp551ad import (
 )
 from comp551ad.show import palette
 from comp551ad.show.figures import number
-
-
-@pytest.fixture
-def drawn(monkeypatch):
-    """The axes of each frame that a player draws, in place of pictures of them."""
-    seen = []
-
-    def played(label, words, draw, *look, rows=1, columns=2):
-        for k in range(len(words)):
-            seen.append(np.ravel(Figure().subplots(rows, columns)))
-            draw(k, *seen[-1])
-        return PicturePlayer(label, [{**one, "html": ""} for one in words])
-
-    monkeypatch.setattr(scenes, "_played", played)
-    return seen
 
 
 def results(player):
