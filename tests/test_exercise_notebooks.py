@@ -258,51 +258,43 @@ def test_what_has_no_solution_stays(folders):
     assert (exercises / "02_mine.ipynb").read_bytes() == before
 
 
-def beside_the_stub(made):
-    made.cells[3].source = made.cells[3].source.replace(
-        "        # YOUR CODE HERE", "        return x * 2\n        # YOUR CODE HERE"
-    )
+STUB = "        # YOUR CODE HERE"
+# What somebody has done to a cell of a students' notebook.
+DONE = {
+    "beside the stub": (
+        3,
+        lambda cell: cell.update(
+            source=cell.source.replace(STUB, f"        return x * 2\n{STUB}")
+        ),
+    ),
+    "in a given cell": (1, source("import cmath")),
+    "in words": (2, source("x + x")),
+    "in an output": (1, lambda cell: cell.outputs.append(new_output("stream"))),
+    "no source": (1, lambda cell: cell.pop("source")),
+    "metadata that says nothing": (
+        0,
+        lambda cell: cell.update(source="# Older", metadata={"nbgrader": [3]}),
+    ),
+}
 
 
-def in_a_further_cell(made):
-    made.cells.append(new_code_cell("twice(3)"))
+def older(work):
+    """The text of a notebook that reads otherwise, or of none at all."""
+    made = cleared(solved())
+    if work == "no notebook":
+        return "\0{"
+    if work == "a further cell":
+        made.cells.append(new_code_cell("twice(3)"))
+    else:
+        where, change = DONE[work]
+        change(made.cells[where])
+    return json.dumps(made)
 
 
-def in_an_output(made):
-    made.cells[1].outputs = [new_output("stream", text="4")]
-
-
-def in_a_given_cell(made):
-    made.cells[1].source = "import cmath"
-
-
-def in_words(made):
-    made.cells[2].source = "x + x"
-
-
-def not_in_a_notebook(made):
-    made.cells[1] = {"cell_type": "code"}
-
-
-def in_metadata_that_says_nothing(made):
-    made.cells[0].update(source="# Older", metadata={"nbgrader": [3]})
-
-
-@pytest.mark.parametrize(
-    "work",
-    [
-        *(beside_the_stub, in_a_further_cell, in_a_given_cell, in_an_output, in_words),
-        *(not_in_a_notebook, in_metadata_that_says_nothing, None),
-    ],
-)
+@pytest.mark.parametrize("work", [*DONE, "a further cell", "no notebook"])
 def test_what_reads_otherwise_is_put_aside_whole(folders, work, capsys):
-    """Somebody's work, an older notebook, or no notebook at all."""
     solutions, exercises, command = folders
-    made, path = cleared(solved()), exercises / "02_x.ipynb"
-    text = "\0{"
-    if work:
-        work(made)
-        text = json.dumps(made)
+    text, path = older(work), exercises / "02_x.ipynb"
     exercises.mkdir()
     for _ in range(2):  # within a second
         path.write_text(text, encoding="utf-8")

@@ -10,7 +10,6 @@ import comp551ad as c
 from comp551ad.show import rows_of, table_html, table_text
 from comp551ad.show.plots import plot_error_curve
 
-
 # What players draw is not made into pictures: those of test_scenes.py are.
 pytestmark = pytest.mark.usefixtures("drawn")
 

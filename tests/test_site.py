@@ -171,14 +171,6 @@ def test_a_side_notebook_is_beside_its_lecture_and_off_the_main_path(site):
         assert ("../lectures/03a_walls.html" in page) == (name != "lectures/04_next")
 
 
-def test_nothing_is_fetched(site):
-    for path in site.rglob("*.html"):
-        page = path.read_text()
-        assert "default-src 'none'" in page
-        assert not re.search(r'<(link|script|img)[^>]*(src|href)="(\w+:)?//', page)
-        assert "url(" not in page
-
-
 def test_a_site_is_written_over_and_anything_else_is_left_alone(
     course, tmp_path, capsys
 ):

@@ -211,6 +211,7 @@ def test_what_searchers_and_previews_read_stands_on_every_page_and_none_is_heavy
         assert re.search('<meta name="description" content="[^"]{20,}', head)
         assert re.search('<meta property="og:image" content="https://[^"]+png"', head)
         assert '<html lang="en">' in head and 'rel="icon"' in head
+        assert "default-src 'none'" in head
         levels = [int(level) for level in re.findall(r"<h([1-6])\b", body)]
         assert levels[0] == 1 and levels.count(1) == 1
         assert all(after <= before + 1 for before, after in pairwise(levels)), path
