@@ -552,125 +552,144 @@ def slope_along(f, p, v):
 def hessian_times(gradient, w, a):
     return jvp(gradient, (w,), (a,))[1]
 """
-FORBIDDEN = "^it calls the library's own$"
-# Answers by what an exercise forbids, and what is found; where a lecture teaches it, nothing is.
-# All in one sandbox, in this order: the first one imports nothing before it is asked.
-FORBIDDEN_WAYS = {
-    "imports it at the last moment": (
-        "softmax_jacobian",
-        "def softmax_jacobian(p):\n"
-        "    from comp551ad.autodiff.jacobians import jacobian\n"
-        "    from comp551ad import softmax\n    return jacobian(softmax)(np.log(p))",
-        FORBIDDEN,
-    ),
-    "copies it at the last moment": (
-        "softmax_jacobian",
-        "def softmax_jacobian(p):\n    import shutil, comp551ad\n"
-        "    shutil.copytree(comp551ad.__path__[0], 'late', dirs_exist_ok=True)\n"
-        "    from late.autodiff.jacobians import jacobian\n"
-        "    from late.functions import softmax\n"
-        "    return jacobian(softmax)(np.log(p))",
-        FORBIDDEN,
-    ),
-    "hides its functions": (
-        "softmax_jacobian",
-        f"import gc\ngc.get_objects = lambda *_: []\n{BY_LIBRARY}",
-        FORBIDDEN,
-    ),
-    "copies the library": (
-        "softmax_jacobian",
-        "import shutil\nimport comp551ad\n"
-        "shutil.copytree(comp551ad.__path__[0], 'mine')\n"
-        "from mine.autodiff.jacobians import jacobian\n"
-        "from mine.functions import softmax\n"
-        "def softmax_jacobian(p):\n    return jacobian(softmax)(np.log(p))",
-        FORBIDDEN,
-    ),
+# Answers to softmax_jacobian that call the library all the same. All in one sandbox, in this
+# order: the first one imports nothing before it is asked.
+BY_DETOURS = {
+    "imports it at the last moment": """
+def softmax_jacobian(p):
+    from comp551ad.autodiff.jacobians import jacobian
+    from comp551ad import softmax
+    return jacobian(softmax)(np.log(p))
+""",
+    "copies it at the last moment": """
+def softmax_jacobian(p):
+    import shutil, comp551ad
+    shutil.copytree(comp551ad.__path__[0], "late", dirs_exist_ok=True)
+    from late.autodiff.jacobians import jacobian
+    from late.functions import softmax
+    return jacobian(softmax)(np.log(p))
+""",
+    "hides its functions": f"import gc\ngc.get_objects = lambda *_: []\n{BY_LIBRARY}",
+    "copies the library": """
+import shutil
+import comp551ad
+shutil.copytree(comp551ad.__path__[0], "mine")
+from mine.autodiff.jacobians import jacobian
+from mine.functions import softmax
+def softmax_jacobian(p):
+    return jacobian(softmax)(np.log(p))
+""",
+    "uses it without a profiler": f"""{BY_LIBRARY}
+import sys
+by_library = softmax_jacobian
+def softmax_jacobian(p):
+    sys.setprofile(None)
+    sys.settrace(None)
+    return by_library(p)
+""",
+    "uses it by another name": """
+from comp551ad import jacobian, softmax
+softmax_jacobian = lambda p, f=jacobian(softmax): f(np.log(p))
+""",
+    "asks another process": """
+import json, subprocess, sys
+PROGRAM = '''import sys, json, numpy as np
+from comp551ad import jacobian, softmax
+p = json.loads(sys.argv[1])
+print(json.dumps(jacobian(softmax)(np.log(p)).tolist()))'''
+def softmax_jacobian(p):
+    asked = [sys.executable, "-c", PROGRAM, json.dumps(list(p))]
+    return np.array(json.loads(subprocess.check_output(asked)))
+""",
+}
+# An exercise, an answer that goes further, and what is found; where a lecture teaches it,
+# nothing is. The last one would leave the others without modules.
+FURTHER = {
     # The refusal is raised in the thread, whose list stays empty.
     "uses it in a thread": (
         "softmax_jacobian",
         BY_LIBRARY.replace("def softmax_jacobian", "def found")
-        + "import threading\ndef softmax_jacobian(p):\n    kept = []\n"
-        "    t = threading.Thread(target=lambda: kept.append(found(p)))\n"
-        "    t.start(); t.join()\n    return kept[0]",
+        + """
+import threading
+def softmax_jacobian(p):
+    kept = []
+    t = threading.Thread(target=lambda: kept.append(found(p)))
+    t.start(); t.join()
+    return kept[0]
+""",
         "^it raises IndexError$",
-    ),
-    "uses it without a profiler": (
-        "softmax_jacobian",
-        f"{BY_LIBRARY}import sys\nby_library = softmax_jacobian\n"
-        "def softmax_jacobian(p):\n    sys.setprofile(None)\n    sys.settrace(None)\n"
-        "    return by_library(p)",
-        FORBIDDEN,
-    ),
-    "uses it by another name": (
-        "softmax_jacobian",
-        "from comp551ad import jacobian, softmax\n"
-        "softmax_jacobian = lambda p, f=jacobian(softmax): f(np.log(p))",
-        FORBIDDEN,
-    ),
-    "asks another process": (
-        "softmax_jacobian",
-        "import json, subprocess, sys\n"
-        "PROGRAM = '''import sys, json, numpy as np\n"
-        "from comp551ad import jacobian, softmax\n"
-        "p = json.loads(sys.argv[1])\n"
-        "print(json.dumps(jacobian(softmax)(np.log(p)).tolist()))'''\n"
-        "def softmax_jacobian(p):\n"
-        "    asked = [sys.executable, '-c', PROGRAM, json.dumps(list(p))]\n"
-        "    return np.array(json.loads(subprocess.check_output(asked)))",
-        FORBIDDEN,
     ),
     "has a process from before": (
         "softmax_jacobian",
-        "import json, os\nfrom comp551ad import jacobian, softmax\n"
-        "(asked, ask), (read, give) = os.pipe(), os.pipe()\n"
-        "if os.fork() == 0:\n"
-        "    for line in os.fdopen(asked):\n"
-        "        found = jacobian(softmax)(np.log(json.loads(line)))\n"
-        "        os.write(give, f'{json.dumps(found.tolist())}\\n'.encode())\n"
-        "    os._exit(0)\n"
-        "os.close(give)\n"
-        "answers = os.fdopen(read)\n"
-        "def softmax_jacobian(p):\n"
-        "    os.write(ask, f'{json.dumps(list(p))}\\n'.encode())\n"
-        "    return np.array(json.loads(answers.readline()))",
+        """
+import json, os
+from comp551ad import jacobian, softmax
+(asked, ask), (read, give) = os.pipe(), os.pipe()
+if os.fork() == 0:
+    for line in os.fdopen(asked):
+        found = jacobian(softmax)(np.log(json.loads(line)))
+        os.write(give, f"{json.dumps(found.tolist())}\\n".encode())
+    os._exit(0)
+os.close(give)
+answers = os.fdopen(read)
+def softmax_jacobian(p):
+    os.write(ask, f"{json.dumps(list(p))}\\n".encode())
+    return np.array(json.loads(answers.readline()))
+""",
         "^it raises JSONDecodeError$",
     ),
     "imports another library": (
         "softmax_jacobian",
-        "def softmax_jacobian(p):\n"
-        "    import autograd, autograd.numpy as a\n"
-        "    f = lambda u: a.exp(u) / a.sum(a.exp(u))\n"
-        "    return autograd.jacobian(f)(np.log(p))",
+        """
+def softmax_jacobian(p):
+    import autograd, autograd.numpy as a
+    f = lambda u: a.exp(u) / a.sum(a.exp(u))
+    return autograd.jacobian(f)(np.log(p))
+""",
         "^it raises ModuleNotFoundError$",
     ),
     "takes differences": (
         "polar_jacobian",
-        "def polar_jacobian(r, phi, h=6e-6):\n"
-        "    f = lambda r, p: np.array([r * np.cos(p), r * np.sin(p)])\n"
-        "    return np.array([(f(r + h, phi) - f(r - h, phi)) / (2 * h),\n"
-        "                     (f(r, phi + h) - f(r, phi - h)) / (2 * h)]).T",
+        """
+def polar_jacobian(r, phi, h=6e-6):
+    f = lambda r, p: np.array([r * np.cos(p), r * np.sin(p)])
+    return np.array([(f(r + h, phi) - f(r - h, phi)) / (2 * h),
+                     (f(r, phi + h) - f(r, phi - h)) / (2 * h)]).T
+""",
         "as differences are",
     ),
     "looks for the answer in the frames": (
         "pull_back",
-        "import sys\ndef pull_back(J, g):\n    frame = sys._getframe()\n"
-        "    while frame:\n        if 'right' in frame.f_locals:\n"
-        "            return frame.f_locals['right']\n        frame = frame.f_back",
+        """
+import sys
+def pull_back(J, g):
+    frame = sys._getframe()
+    while frame:
+        if "right" in frame.f_locals:
+            return frame.f_locals["right"]
+        frame = frame.f_back
+""",
         "^it returns nothing$",
     ),
     "is taught it": ("slope_along", BY_JVP, None),
     "is taught it twice": ("hessian_times", BY_JVP, None),
     "reads it in again": (
         "softmax_jacobian",
-        "import sys\ndef softmax_jacobian(p):\n"
-        "    for name in [m for m in sys.modules if m.startswith('comp551ad')]:\n"
-        "        del sys.modules[name]\n"
-        "    from comp551ad import jacobian, softmax\n"
-        "    return jacobian(softmax)(np.log(p))",
-        FORBIDDEN,
+        """
+import sys
+def softmax_jacobian(p):
+    for name in [m for m in sys.modules if m.startswith("comp551ad")]:
+        del sys.modules[name]
+    from comp551ad import jacobian, softmax
+    return jacobian(softmax)(np.log(p))
+""",
+        "^it calls the library's own$",
     ),
 }
+WAYS = {
+    way: ("softmax_jacobian", source, "^it calls the library's own$")
+    for way, source in BY_DETOURS.items()
+} | FURTHER
 
 
 @pytest.fixture(scope="module")
@@ -681,16 +700,16 @@ def marked(fence, sandboxed, tmp_path_factory):
     hides = "import gc\ngc.get_objects = lambda *_: []\nseed = print"
     (given / "random.py").write_text(hides)
     steps = [Step("", "import numpy as np")]
-    for way, (exercise, source, _) in FORBIDDEN_WAYS.items():
+    for way, (exercise, source, _) in WAYS.items():
         steps += [Step(way, source), Step(exercise)]
     found = list(mark(steps, given, fence, Limits()))
     assert [problem for problem in found if isinstance(problem, str)] == []
-    return dict(zip(FORBIDDEN_WAYS, found, strict=True))
+    return dict(zip(WAYS, found, strict=True))
 
 
-@pytest.mark.parametrize("way", FORBIDDEN_WAYS)
+@pytest.mark.parametrize("way", WAYS)
 def test_what_is_forbidden_earns_nothing_and_what_is_taught_passes(marked, way):
-    _, _, words = FORBIDDEN_WAYS[way]
+    _, _, words = WAYS[way]
     assert (marked[way].status == "passed") == (words is None)
     assert words is None or re.search(words, marked[way].found)
 
