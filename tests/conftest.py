@@ -163,3 +163,23 @@ def deck():
         return y1, y2
 
     return record(model, w0=0.5, w1=2.0, x=1.0)
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """The axes of each frame that a player draws, in place of pictures of them."""
+    import numpy as np
+    from matplotlib.figure import Figure
+
+    from comp551ad import PicturePlayer
+
+    seen = []
+
+    def played(label, words, draw, *look, rows=1, columns=2):
+        for k in range(len(words)):
+            seen.append(np.ravel(Figure().subplots(rows, columns)))
+            draw(k, *seen[-1])
+        return PicturePlayer(label, [{**one, "html": ""} for one in words])
+
+    monkeypatch.setattr("comp551ad.show.scenes._played", played)
+    return seen

@@ -52,26 +52,16 @@ def test_the_exercises_are_what_the_solutions_make():
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_notebook_is_called_like_its_lecture(name):
+def test_a_notebook_is_its_lectures_and_has_a_head_and_an_end(name):
     assert (ROOT / "lectures" / name).is_file()
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_a_notebook_opens_with_a_title_and_closes_with_progress(name):
     first, second, *_, last = solution(name).cells
     assert first.source.startswith(f"# {name[:2]} · Exercises: ")
     assert "from comp551ad.exercises import" in second.source
     assert last.source == f'progress("{name[:2]}")'
     # What it shows depends on the other notebooks: `tests/refresh.py` marks it.
     assert last.metadata.get("tags") == ["nbval-ignore-output"]
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_a_notebooks_head_names_the_core(name):
     core = [e for e in catalogue().values() if e.lecture == name[:2] and e.core]
-    (head,) = re.findall(
-        "^The core of this lecture: .*", solution(name).cells[0].source, re.M
-    )
+    (head,) = re.findall("^The core of this lecture: .*", first.source, re.M)
     assert re.findall(r"\d+\.\d+", head) == [number_of(exercise) for exercise in core]
 
 
@@ -106,16 +96,16 @@ def test_every_exercise_has_its_notebook():
     }
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_an_untouched_notebook_runs_and_nothing_in_it_is_attempted(
-    tmp_path, fence, name
-):
-    cells = read_cells((ROOT / "exercises" / name).read_bytes())
-    found = list(marking.mark(assemble(cells, cells), tmp_path, fence, Limits()))
+def test_untouched_notebooks_run_and_nothing_in_them_is_attempted(tmp_path, fence):
+    """One after the other in one process."""
+    steps = []
+    for name in NAMES:
+        cells = read_cells((ROOT / "exercises" / name).read_bytes())
+        steps += assemble(cells, cells)
+    found = list(marking.mark(steps, tmp_path, fence, Limits()))
     assert [problem for problem in found if isinstance(problem, str)] == []
-    lecture = [e.name for e in catalogue().values() if e.lecture == name[:2]]
-    results = {r.exercise: r.status for r in found if isinstance(r, marking.Result)}
-    assert results == dict.fromkeys(lecture, "not attempted")
+    results = {result.exercise: result.status for result in found}
+    assert results == dict.fromkeys(catalogue(), "not attempted")
 
 
 def test_the_readmes_example_is_what_a_check_says():
@@ -268,51 +258,43 @@ def test_what_has_no_solution_stays(folders):
     assert (exercises / "02_mine.ipynb").read_bytes() == before
 
 
-def beside_the_stub(made):
-    made.cells[3].source = made.cells[3].source.replace(
-        "        # YOUR CODE HERE", "        return x * 2\n        # YOUR CODE HERE"
-    )
+STUB = "        # YOUR CODE HERE"
+# What somebody has done to a cell of a students' notebook.
+DONE = {
+    "beside the stub": (
+        3,
+        lambda cell: cell.update(
+            source=cell.source.replace(STUB, f"        return x * 2\n{STUB}")
+        ),
+    ),
+    "in a given cell": (1, source("import cmath")),
+    "in words": (2, source("x + x")),
+    "in an output": (1, lambda cell: cell.outputs.append(new_output("stream"))),
+    "no source": (1, lambda cell: cell.pop("source")),
+    "metadata that says nothing": (
+        0,
+        lambda cell: cell.update(source="# Older", metadata={"nbgrader": [3]}),
+    ),
+}
 
 
-def in_a_further_cell(made):
-    made.cells.append(new_code_cell("twice(3)"))
+def older(work):
+    """The text of a notebook that reads otherwise, or of none at all."""
+    made = cleared(solved())
+    if work == "no notebook":
+        return "\0{"
+    if work == "a further cell":
+        made.cells.append(new_code_cell("twice(3)"))
+    else:
+        where, change = DONE[work]
+        change(made.cells[where])
+    return json.dumps(made)
 
 
-def in_an_output(made):
-    made.cells[1].outputs = [new_output("stream", text="4")]
-
-
-def in_a_given_cell(made):
-    made.cells[1].source = "import cmath"
-
-
-def in_words(made):
-    made.cells[2].source = "x + x"
-
-
-def not_in_a_notebook(made):
-    made.cells[1] = {"cell_type": "code"}
-
-
-def in_metadata_that_says_nothing(made):
-    made.cells[0].update(source="# Older", metadata={"nbgrader": [3]})
-
-
-@pytest.mark.parametrize(
-    "work",
-    [
-        *(beside_the_stub, in_a_further_cell, in_a_given_cell, in_an_output, in_words),
-        *(not_in_a_notebook, in_metadata_that_says_nothing, None),
-    ],
-)
+@pytest.mark.parametrize("work", [*DONE, "a further cell", "no notebook"])
 def test_what_reads_otherwise_is_put_aside_whole(folders, work, capsys):
-    """Somebody's work, an older notebook, or no notebook at all."""
     solutions, exercises, command = folders
-    made, path = cleared(solved()), exercises / "02_x.ipynb"
-    text = "\0{"
-    if work:
-        work(made)
-        text = json.dumps(made)
+    text, path = older(work), exercises / "02_x.ipynb"
     exercises.mkdir()
     for _ in range(2):  # within a second
         path.write_text(text, encoding="utf-8")

@@ -94,14 +94,6 @@ def _unruled(exercise):
 
 
 @pytest.mark.parametrize("name", list(catalogue()))
-def test_a_stub_is_not_attempted(name):
-    def stub(*arguments):
-        raise NotImplementedError()
-
-    assert judge(catalogue()[name], stub).status == "not attempted"
-
-
-@pytest.mark.parametrize("name", list(catalogue()))
 def test_the_expected_shape_alone_does_not_pass(name):
     exercise = catalogue()[name]
 
@@ -153,7 +145,11 @@ def forgetful(x):
 
 def broken(x):
     y = x * x
-    return y / (len(y) - len(x)) + undefined  # noqa: F821
+    return y + undefined  # noqa: F821
+
+
+def raises(error):
+    raise error
 
 
 @pytest.mark.parametrize(
@@ -175,7 +171,13 @@ def broken(x):
         (lambda x: (x**2 / len(x)).sum(), "the shape"),
         (forgetful, "it returns nothing"),
         (in_place, "it changes its input in place"),
-        (lambda x: x**2 / len(y), "it raises NameError"),  # noqa: F821
+        (broken, "it raises NameError"),
+        (
+            lambda x: raises(KeyboardInterrupt()),
+            "it was stopped before it gave an answer",
+        ),
+        # Where nothing is masked, a masked array is an array.
+        (lambda x: np.ma.array(x**2 / len(x)), None),
     ],
 )
 def test_every_finding(answer, mistake):
@@ -245,30 +247,6 @@ def test_chance_is_said_where_asking_again_shows_it(answer, said):
     assert verdict.passed if said is None else verdict.mistakes == (said,)
 
 
-def test_a_measurement_where_no_draw_is_needed_is_named():
-    def size_after(L, M, s):
-        return float(np.mean(np.random.default_rng(1).normal(size=M) ** 2))
-
-    assert judge(catalogue()["size_after"], size_after).mistakes == (
-        "it draws random numbers, where the question needs none",
-    )
-
-
-def test_an_exception_is_told_as_the_students_own():
-    with np.errstate(all="ignore"):
-        verdict = judge(square(), broken)
-    assert verdict.mistakes == ("it raises NameError",)
-    assert "name 'undefined' is not defined" in verdict.says[0]
-    assert "return y / (len(y) - len(x)) + undefined" in verdict.says[0]
-
-
-def test_a_long_message_is_cut_off():
-    def talkative(x):
-        raise ValueError("no " * 10_000)
-
-    assert len(repr(judge(square(), talkative))) < 1000
-
-
 class Prickly:
     def __deepcopy__(self, memo):
         raise RuntimeError("no copies")
@@ -296,10 +274,6 @@ class Nameless:
     __repr__ = __str__
 
 
-def raises(error):
-    raise error
-
-
 ENDLESS = {}
 ENDLESS["again"] = ENDLESS
 
@@ -307,6 +281,8 @@ ENDLESS["again"] = ENDLESS
 @pytest.mark.parametrize(
     "answer, says",
     [
+        (broken, "name 'undefined' is not defined (line "),
+        (lambda x: raises(ValueError("no " * 10_000)), "it raises ValueError"),
         (lambda x: 10**5000, "your answer is an int; expected an array"),
         (lambda x: [10**5000, 1], "a list of 2; expected an array"),
         (lambda x: raises(Shy()), "it raises Shy"),
@@ -330,11 +306,8 @@ ENDLESS["again"] = ENDLESS
 )
 def test_whatever_an_answer_does_there_is_a_verdict(answer, says):
     odd = square(cases=lambda rng: [(np.array([1.0, 2.0]),)])
-    assert says in repr(judge(odd, answer))
-
-
-def test_where_nothing_is_masked_a_masked_array_is_an_array():
-    assert judge(square(), lambda x: np.ma.array(x**2 / len(x))).passed
+    verdict = repr(judge(odd, answer))
+    assert says in verdict and len(verdict) < 1000
 
 
 def test_a_number_too_long_to_be_written_is_named_by_its_type():
@@ -356,14 +329,6 @@ def test_a_stop_while_an_answer_is_looked_at_stops_the_check():
 
     with pytest.raises(KeyboardInterrupt):
         judge(square(), lambda x: Slow())
-
-
-def test_a_loop_that_is_stopped_is_told_as_such():
-    def stopped(x):
-        raise KeyboardInterrupt
-
-    verdict = judge(square(), stopped)
-    assert verdict.mistakes == ("it was stopped before it gave an answer",)
 
 
 ZEROS = {
@@ -392,66 +357,139 @@ def test_zeros_are_not_two_mistakes(name, kind):
     assert verdict.mistakes == (expected,)
 
 
-@pytest.mark.parametrize("zero", [0, 0.0])
-def test_the_same_0_for_all_is_all_zeros(zero):
-    verdict = judge(catalogue()["keeping_scale"], lambda *_: zero)
-    assert verdict.mistakes == ("all zeros",)
-
-
-def test_parts_of_an_answer_are_named_each():
-    pair = square(
-        witness=lambda x: (x.T @ x / len(x), x.sum(axis=0)),
-        cases=lambda rng: [(rng.normal(size=(n, 2)),) for n in (3, 4)],
-        mistakes=(),
-    )
-    verdict = judge(pair, lambda x: (x.T @ x, -x.sum(axis=0)))
-    assert verdict.mistakes == ("[0]: 1/N is missing", "[1]: the wrong sign")
-    assert judge(pair, lambda x: [x.T @ x / len(x), x.sum(axis=0)]).passed
-
-
-def test_the_parts_of_a_tuple_have_names_and_an_order():
-    pair = square(
-        witness=lambda x: (x.T @ x / len(x), x.sum(axis=0)),
-        cases=lambda rng: [(rng.normal(size=(n, 2)),) for n in (3, 4)],
-        parts=("squares", "sums"),
-        mistakes=(),
-    )
-    one = judge(pair, lambda x: (x.T @ x, x.sum(axis=0)))
-    assert one.mistakes == ("squares: 1/N is missing",)
-    assert "entry [0, 0] of squares is" in one.says[0]
-    both = judge(pair, lambda x: (-x.T @ x / len(x), -x.sum(axis=0)))
-    assert both.mistakes == ("the wrong sign",)
-    turned = judge(pair, lambda x: (x.sum(axis=0), x.T @ x / len(x)))
-    assert turned.mistakes == ("in another order",)
-    assert "squares, sums, in this order" in turned.says[1]
-    twice = judge(pair, lambda x: 2 * (x.T @ x / len(x),))
-    assert twice.mistakes == ("sums: in another order",)
-    missing = judge(pair, lambda x: (x.T @ x / len(x),))
-    assert missing.mistakes == ("too few results",)
+NAMED = "squares", "sums"
 
 
 @pytest.mark.parametrize(
-    "given, named",
+    "parts, answer, mistakes, said",
     [
-        (dict(nodes=13, edges=24, tree=1457, paths=729), "the first line is left out"),
-        (dict(nodes=12, edges=22, tree=971, paths=486), "one turn too few"),
+        ((), lambda S, s, N: [S, s], [], "passed"),
         (
-            dict(nodes=14, edges=26, tree=2915, paths=729),
-            "paths: the first line is left out",
+            (),
+            lambda S, s, N: (N * S, -s),
+            ["[0]: 1/N is missing", "[1]: the wrong sign"],
+            "",
         ),
         (
-            dict(nodes=13, edges=26, tree=1457, paths=1458),
-            "nodes, nodes of the tree: the operations alone are counted",
+            NAMED,
+            lambda S, s, N: (N * S, s),
+            ["squares: 1/N is missing"],
+            "entry [0, 0] of squares is",
         ),
-        (
-            dict(nodes=13, edges=26, tree=2915, paths=1458),
-            "nodes: not all rows before the loop are counted",
-        ),
+        (NAMED, lambda S, s, N: (-S, -s), ["the wrong sign"], ""),
+        (NAMED, lambda S, s, N: (s, S), ["in another order"], "sums, in this order"),
+        (NAMED, lambda S, s, N: 2 * (S,), ["sums: in another order"], ""),
+        (NAMED, lambda S, s, N: (S,), ["too few results"], ""),
     ],
 )
-def test_one_reason_for_all_the_numbers_is_the_only_name(given, named):
-    given = {"nodes of the tree" if k == "tree" else k: n for k, n in given.items()}
-    assert judge(catalogue()["count_the_tower"], lambda: given).mistakes == (named,)
+def test_the_parts_of_a_tuple_have_an_order_and_may_have_names(
+    parts, answer, mistakes, said
+):
+    pair = square(
+        witness=lambda x: (x.T @ x / len(x), x.sum(axis=0)),
+        cases=lambda rng: [(rng.normal(size=(n, 2)),) for n in (3, 4)],
+        parts=parts,
+        mistakes=(),
+    )
+    verdict = judge(pair, lambda x: answer(*pair.witness(x), len(x)))
+    assert [*verdict.mistakes] == mistakes and said in repr(verdict)
+
+
+def tower(nodes, edges, tree, paths):
+    return dict(zip(TOWER, (nodes, edges, tree, paths), strict=True))
+
+
+TOWER = "nodes", "edges", "nodes of the tree", "paths"
+
+
+def size_after(L, M, s):
+    return float(np.mean(np.random.default_rng(1).normal(size=M) ** 2))
+
+
+def every_other(weights, gradients, frozen, lr):
+    moved = enumerate(zip(weights, gradients, strict=True))
+    return [W if k % 2 else W - lr * dW for k, (W, dW) in moved]
+
+
+def saddle_signs(M, D, C):
+    rank = min(D, C - 1)
+    return 2 * M * rank, 2 * M * rank, M * (C + D) - 4 * M * rank
+
+
+def count_runs(**wrong):
+    """The right counts but for these."""
+    right = catalogue()["count_runs"].witness
+    return lambda D, C: right(D, C) | {k: f(D, C) for k, f in wrong.items()}
+
+
+# An exercise of the course, an answer to it, and all that is said of it.
+SAID_OF = [
+    (
+        "size_after",
+        size_after,
+        ["it draws random numbers, where the question needs none"],
+    ),
+    ("keeping_scale", lambda *_: 0, ["all zeros"]),
+    ("keeping_scale", lambda *_: 0.0, ["all zeros"]),
+    # One reason for all the numbers is the only name.
+    (
+        "count_the_tower",
+        lambda: tower(13, 24, 1457, 729),
+        ["the first line is left out"],
+    ),
+    ("count_the_tower", lambda: tower(12, 22, 971, 486), ["one turn too few"]),
+    (
+        "count_the_tower",
+        lambda: tower(14, 26, 2915, 729),
+        ["paths: the first line is left out"],
+    ),
+    (
+        "count_the_tower",
+        lambda: tower(13, 26, 1457, 1458),
+        ["nodes, nodes of the tree: the operations alone are counted"],
+    ),
+    (
+        "count_the_tower",
+        lambda: tower(13, 26, 2915, 1458),
+        ["nodes: not all rows before the loop are counted"],
+    ),
+    # What is said of a list is true of all its entries.
+    ("frozen_step", every_other, ["not the right value yet"]),
+    # Too low here and too high there are two mistakes.
+    (
+        "count_runs",
+        count_runs(forward=lambda D, C: D, complex=lambda D, C: D + 1),
+        ["forward: the run at w is forgotten", "complex: a run at w that nobody needs"],
+    ),
+    # Arguments have changed places for all the parts or for none.
+    (
+        "count_runs",
+        lambda D, C: count_runs()(C, D),
+        ["two arguments have changed places"],
+    ),
+    (
+        "count_runs",
+        count_runs(complex=lambda D, C: C),
+        ["complex: one quantity in another's place"],
+    ),
+    (
+        "swelling",
+        lambda n: catalogue()["swelling"].witness(n) | {"formula": 2 ** (n + 2) - 1},
+        ["formula: off by one"],
+    ),
+    ("slide_misleads", lambda: [2400, 520], ["a single Jacobian"]),
+    # A common name that explains more is preferred.
+    (
+        "saddle_signs",
+        saddle_signs,
+        ["below, above: off by the factor 2", "zero: not right yet"],
+    ),
+]
+
+
+@pytest.mark.parametrize("name, answer, mistakes", SAID_OF)
+def test_what_is_said_of_an_answer(name, answer, mistakes):
+    assert [*judge(_unruled(catalogue()[name]), answer).mistakes] == mistakes
 
 
 @pytest.mark.parametrize(
@@ -472,15 +510,6 @@ def test_a_reason_that_most_of_the_answer_denies_comes_last(wrong, named):
     exercise = _unruled(catalogue()["kept_for_the_way_back"])
     found = names_in(judge(exercise, lambda: exercise.witness() | wrong))
     assert all(map(str.startswith, found, named)) and len(found) == len(named)
-
-
-def test_what_is_said_of_a_list_is_true_of_all_its_entries():
-    def every_other(weights, gradients, frozen, lr):
-        moved = enumerate(zip(weights, gradients, strict=True))
-        return [W if k % 2 else W - lr * dW for k, (W, dW) in moved]
-
-    found = judge(catalogue()["frozen_step"], every_other).mistakes
-    assert found == ("not the right value yet",)
 
 
 @pytest.mark.parametrize(
@@ -514,34 +543,12 @@ def test_what_is_wrong_of_all_the_parts_is_said_without_them():
     assert judge(exercise, late.wrong).mistakes == (late.name,)
 
 
-def test_a_count_too_low_here_and_too_high_there_are_two_mistakes():
-    exercise = _unruled(catalogue()["count_runs"])
-    off = lambda D, C: exercise.witness(D, C) | {"forward": D, "complex": D + 1}  # noqa: E731
-    assert judge(exercise, off).mistakes == (
-        "forward: the run at w is forgotten",
-        "complex: a run at w that nobody needs",
-    )
-
-
-def test_arguments_have_changed_places_for_all_the_parts_or_for_none():
-    exercise = _unruled(catalogue()["count_runs"])
-    turned = judge(exercise, lambda D, C: exercise.witness(C, D))
-    assert turned.mistakes == ("two arguments have changed places",)
-    once = judge(exercise, lambda D, C: exercise.witness(D, C) | {"complex": C})
-    assert once.mistakes == ("complex: one quantity in another's place",)
-    counted = _unruled(catalogue()["swelling"])
-    late = judge(counted, lambda n: counted.witness(n) | {"formula": 2 ** (n + 2) - 1})
-    assert late.mistakes == ("formula: off by one",)
-
-
 def test_a_word_is_shown_with_the_numbers_that_it_is_about():
     verdict = judge(catalogue()["slide_misleads"], lambda: [40, 5, 5, 6])
     assert verdict.says[0] == (
         "the mode with fewer multiplications is reverse (forward 2200, reverse 1350); "
         "expected forward."
     )
-    one = judge(catalogue()["slide_misleads"], lambda: [2400, 520])
-    assert one.mistakes == ("a single Jacobian",)
 
 
 def test_an_entry_that_is_missing_is_what_is_said():
@@ -553,10 +560,8 @@ def test_an_entry_that_is_missing_is_what_is_said():
 
 def test_an_array_may_stand_for_a_tuple_of_numbers():
     pair = square(witness=lambda x: (x[0], x[1]), mistakes=(), parts=("a", "b"))
-    assert judge(pair, lambda x: np.array([x[0], x[1]])).passed
-    assert judge(pair, lambda x: np.array([x[1], x[0]])).mistakes == (
-        "in another order",
-    )
+    assert judge(pair, lambda x: x[:2]).passed
+    assert judge(pair, lambda x: x[1::-1]).mistakes == ("in another order",)
 
 
 @pytest.mark.parametrize(
@@ -657,18 +662,6 @@ def test_the_parts_that_fail_are_marked():
 def test_what_a_student_typed_is_text_not_html():
     verdict = judge(square(), lambda x: "<script>alert(1)</script>")
     assert "<script>" not in verdict._repr_html_()
-
-
-def test_a_common_name_that_explains_more_is_preferred():
-    def saddle_signs(M, D, C):
-        rank = min(D, C - 1)
-        return 2 * M * rank, 2 * M * rank, M * (C + D) - 4 * M * rank
-
-    verdict = check(saddle_signs)
-    assert verdict.mistakes == (
-        "below, above: off by the factor 2",
-        "zero: not right yet",
-    )
 
 
 def test_tangents_may_be_written_with_a_d():

@@ -95,17 +95,17 @@ def hand_in(submissions, student, made, name=NAME):
     path.write_text(text, encoding="utf-8")
 
 
-def without_checks():
-    """A check is deleted, another asks nothing, and `check` itself says yes to all."""
-    made = notebook(pull_back=f"{RIGHT['pull_back']}\ncheck = print")
+def in_disorder():
+    """Checks are gone or ask nothing, and cells of their own stand between ours.
+
+    One answer stands twice, and one in its check's cell.
+    """
+    made = notebook(
+        pull_back="def pull_back(J, g):\n    return turned(J) @ g\ncheck = print"
+    )
     made.cells.remove(cell_of(made, "polar_jacobian-check"))
     cell_of(made, "pull_back-check").source = "True"
-    return made
-
-
-def with_cells_of_their_own():
-    """A helper, our imports once more, a call; and the answers' cells twice and mixed."""
-    made = notebook(pull_back="def pull_back(J, g):\n    return turned(J) @ g")
+    # A helper, our imports once more, and a call.
     helper, call = "turned = lambda J: J.T\nimport math", "polar_jacobian(1.0, 1.0)"
     at = made.cells.index(cell_of(made, "pull_back")) - 1
     cells = helper, made.cells[1].source, call
@@ -114,6 +114,10 @@ def with_cells_of_their_own():
     first_try.id = "first-try"
     first_try.source = "def softmax_jacobian(p):\n    return None"
     made.cells.insert(3, first_try)
+    check_cell = cell_of(made, "sum_over_paths-check")
+    check_cell.source = f"{RIGHT['sum_over_paths']}\n{check_cell.source}"
+    made.cells.remove(cell_of(made, "sum_over_paths"))
+    made.cells[0].metadata["nbgrader"] = None
     return made
 
 
@@ -132,16 +136,6 @@ BODY = "def pull_back(J, g):\n    "
 FILL = """for k in range(10):
     with open(f"%s/{k}.bin", "wb") as file:
         file.write(bytes(60_000_000))"""
-
-
-def answer_in_the_checks_cell():
-    """And a cell of which nbgrader says nothing."""
-    made = notebook()
-    check_cell = cell_of(made, "pull_back-check")
-    check_cell.source = f"{RIGHT['pull_back']}\n{check_cell.source}"
-    made.cells.remove(cell_of(made, "pull_back"))
-    made.cells[0].metadata["nbgrader"] = None
-    return made
 
 
 def as_in_a_kernel():
@@ -170,26 +164,24 @@ def back(J, g): return J.T @ g
 
 HONEST = {
     "all right": notebook,
-    "checks gone": without_checks,
-    "own cells": with_cells_of_their_own,
-    "answer below": answer_in_the_checks_cell,
+    "in disorder": in_disorder,
     "as in a kernel": as_in_a_kernel,
+    # With files beside the notebook.
     "Zoë (李明)": lambda: notebook(
-        pull_back="pull_back = lambda J, g: g @ J",
+        polar_jacobian="polar_jacobian = lambda r, phi: np.array(\n"
+        "    [[np.cos(phi), -r * np.sin(phi)], [np.sin(phi), r * np.cos(phi)]])",
+        pull_back="from mine import back as pull_back\nprint(open('data/n.txt').read())",
         softmax_jacobian="class Table:\n    def __call__(self, p):\n"
         "        return np.diag(p) - np.outer(p, p)\nsoftmax_jacobian = Table()",
         sum_over_paths="from functools import partial\n"
         "def table(u, v): return {'through u': u, 'through v': v, 'all': u + '+' + v}\n"
         "sum_over_paths = partial(table, 'v * cos(x)', '2 * u * v')",
     ),
-    "helper file": lambda: notebook(
-        pull_back="from mine import back as pull_back\nprint(open('data/n.txt').read())"
-    ),
 }
 OTHERWISE_SENT = "zipped in utf-16", "renamed, with a byte order mark"
 
 TOO_MUCH = "is more than one student may hand in: 100 MB in 1000 files"
-# The points, what the problem is, and how it is made.
+# The points, what the problem is, and how it is made, if it is a notebook.
 BROKEN = {
     "wrong": (
         "0010",
@@ -213,43 +205,24 @@ BROKEN = {
     ),
     "cut off": ("0000", "is not JSON", lambda: nbformat.writes(notebook())[:-20]),
     "huge": ("    ", TOO_MUCH, lambda: " " * 100_000_001),
-    "prints 50 MB and floods the error output": (
-        "1111",
-        "^[^;]*cell 3 raised [^;]*null byte[^;]*$",
-        lambda: with_first_cells(
-            "for _ in range(500):\n    print('x' * 100_000)",
-            "import os\nfor _ in range(1000):\n    os.write(2, bytes(1_000_000))",
-            "x = '\0'",
-        ),
-    ),
     "loops": (
-        "1011",
-        "cell pull_back (ran longer|took too long)",
-        lambda: notebook(pull_back=f"{BODY}while True: pass"),
-    ),
-    "loops on": (
-        "1011",
-        "cell pull_back ran longer than 5 s",
+        "0000",
+        "cell polar_jacobian (ran longer|took too long)",
         lambda: notebook(
-            pull_back="while True:\n    try:\n        1 + 1\n"
-            "    except BaseException:\n        2"
-        ),
-    ),
-    "gives too much": (
-        "0010",
-        "",
-        lambda: notebook(
-            polar_jacobian="def polar_jacobian(r, phi):\n    return np.ones(5_000_000)",
+            polar_jacobian="def polar_jacobian(r, phi):\n    while True: pass",
             pull_back=f"{BODY}a = []\n    a.append(a)\n    return a",
+            sum_over_paths="def sum_over_paths():\n"
+            "    return {k: '9 ** 9 ** 9 ** 9' for k in ('through u', 'through v', 'all')}",
             softmax_jacobian="def softmax_jacobian(p):\n    return bytearray(3 * 10**9)",
         ),
     ),
-    "a formula without end": (
-        "1101",
-        None,  # words or none, as the machine is slow or fast
+    "loops on": (
+        "0011",
+        "^[^;]*cell pull_back ran longer than 5 s$",
         lambda: notebook(
-            sum_over_paths="def sum_over_paths():\n"
-            "    return {k: '9 ** 9 ** 9 ** 9' for k in ('through u', 'through v', 'all')}"
+            polar_jacobian="def polar_jacobian(r, phi):\n    return np.ones(5_000_000)",
+            pull_back="while True:\n    try:\n        1 + 1\n"
+            "    except BaseException:\n        2",
         ),
     ),
     "says more than anybody reads": (
@@ -263,30 +236,10 @@ BROKEN = {
             ),
         ),
     ),
-    "fills the disks": (
-        "1111",
-        r"raised OSError: \[Errno 28\].*raised OSError: \[Errno 28\]",
-        lambda: with_first_cells(FILL % ".", FILL % "/dev/shm"),
-    ),
-    "memory of children": (
-        "1111",
-        "cell 1 took more than 1024 MB",
-        lambda: with_first_cells(
-            "import subprocess, sys\n"
-            "hold = [sys.executable, '-c', 'x = bytearray(450_000_000); input()']\n"
-            "import threading\n"
-            "for _ in range(3):\n"
-            "    start = lambda: subprocess.Popen(hold, stdin=subprocess.PIPE).wait()\n"
-            "    threading.Thread(target=start).start()\n"
-            "threading.Event().wait()"
-        ),
-    ),
-    "forks for ever": (
-        "1111",
-        "cell 1 ",
-        lambda: with_first_cells("import os\nwhile True: os.fork()"),
-    ),
     "handed in twice": ("1111", f"{NAME}: 2 files begin like it, {NAME} was", notebook),
+    "empty": ("    ", "^nothing handed in$", None),
+    "link to a file": ("    ", "is a link", None),
+    "link to a folder": ("    ", "is a link", None),
 }
 
 
@@ -298,13 +251,8 @@ ALL_WRONG = {
     "sum_over_paths": "def sum_over_paths():\n    return {}",
     "softmax_jacobian": "def softmax_jacobian(p):\n    return 0",
 }
-BY_LIBRARY = """
-from comp551ad import jacobian, softmax
-from comp551ad.autodiff import transforms
-def softmax_jacobian(p):
-    return jacobian(softmax)(np.log(p))
-"""
-# Where cheats reach for what they must not have, a cell each, and what becomes of it.
+# Where cheats reach for what they must not have, a cell each, and what becomes of it; all the
+# answers are wrong, and two are equal to everything.
 REACHES = {
     "the judge": (
         "import comp551ad.exercises.checking as c\nc._judged = lambda *_: 1",
@@ -325,20 +273,7 @@ REACHES = {
         f"import json\nfound = json.load(open({str(ROOT / 'solutions' / NAME)!r}))",
         "FileNotFoundError",
     ),
-}
-# What cheats put into a notebook whose answers are all wrong, and what becomes of it there.
-CHEATS = {
-    "writes a report": (
-        "import json, os\n"
-        "line = json.dumps({'result': {'exercise': 'pull_back', 'status': 'passed'}})\n"
-        "forged = json.dumps(['gave', 'passed']) + '\\n' + line + '\\n'\n"
-        "for k in range(3, 20):\n"
-        "    try: os.write(k, forged.encode())\n"
-        "    except OSError: pass\n"
-        "os._exit(0)",
-        "cell 1 ",
-    ),
-    "is equal to everything": (
+    "equality": (
         "class Yes:\n    shape = (2, 2)\n    def __eq__(self, other): return True\n"
         "    def __array__(self, *_): raise TypeError\n"
         "    def __array_ufunc__(self, *_): return True\n"
@@ -346,98 +281,24 @@ CHEATS = {
         "    def __bool__(self): return True\n    def __hash__(self): return 0",
         "",
     ),
-    "patches NumPy": (
+    "NumPy": (
         "import numpy as np\nnp.allclose = np.isclose = np.all = lambda *_, **k: True",
         "",
     ),
-    "hides its functions": ("import gc\ngc.get_objects = lambda *_: []", ""),
 }
-# What they answer, by an exercise's name; whatever it is, it earns nothing.
-CHEATING_ANSWERS = {
-    "is equal to everything": {
-        "pull_back": "def pull_back(J, g):\n    return Yes()",
-        "softmax_jacobian": "def softmax_jacobian(p):\n    return np.array([[Yes()]])",
-    },
-    "tries three ways": {
-        "pull_back": "import sys\ndef pull_back(J, g):\n    frame = sys._getframe()\n"
-        "    while frame:\n        if 'right' in frame.f_locals:\n"
-        "            return frame.f_locals['right']\n        frame = frame.f_back",
-        "softmax_jacobian": "def softmax_jacobian(p):\n"
-        "    import autograd, autograd.numpy as a\n"
-        "    f = lambda u: a.exp(u) / a.sum(a.exp(u))\n"
-        "    return autograd.jacobian(f)(np.log(p))",
-        "polar_jacobian": "def polar_jacobian(r, phi, h=6e-6):\n"
-        "    f = lambda r, p: np.array([r * np.cos(p), r * np.sin(p)])\n"
-        "    return np.array([(f(r + h, phi) - f(r - h, phi)) / (2 * h),\n"
-        "                     (f(r, phi + h) - f(r, phi - h)) / (2 * h)]).T",
-    },
-    "hides its functions": {"softmax_jacobian": BY_LIBRARY},
-    "copies the library": {
-        "softmax_jacobian": "import shutil\nimport comp551ad\n"
-        "shutil.copytree(comp551ad.__path__[0], 'mine')\n"
-        "from mine.autodiff.jacobians import jacobian\n"
-        "from mine.functions import softmax\n"
-        "def softmax_jacobian(p):\n    return jacobian(softmax)(np.log(p))",
-    },
-    "uses it in a thread": {
-        "softmax_jacobian": BY_LIBRARY.replace("def softmax_jacobian", "def found")
-        + "import threading\ndef softmax_jacobian(p):\n    kept = []\n"
-        "    t = threading.Thread(target=lambda: kept.append(found(p)))\n"
-        "    t.start(); t.join()\n    return kept[0]",
-    },
-    "uses it without a profiler": {
-        "softmax_jacobian": BY_LIBRARY + "import sys\nby_library = softmax_jacobian\n"
-        "def softmax_jacobian(p):\n    sys.setprofile(None)\n    sys.settrace(None)\n"
-        "    return by_library(p)",
-    },
-    "uses it by another name": {
-        "softmax_jacobian": "from comp551ad import jacobian, softmax\n"
-        "softmax_jacobian = lambda p, f=jacobian(softmax): f(np.log(p))",
-    },
-    "imports it at the last moment": {
-        "softmax_jacobian": "def softmax_jacobian(p):\n"
-        "    from comp551ad.autodiff.jacobians import jacobian\n"
-        "    from comp551ad import softmax\n    return jacobian(softmax)(np.log(p))",
-    },
-    "reads it in again": {
-        "softmax_jacobian": "import sys\ndef softmax_jacobian(p):\n"
-        "    for name in [m for m in sys.modules if m.startswith('comp551ad')]:\n"
-        "        del sys.modules[name]\n"
-        "    from comp551ad import jacobian, softmax\n"
-        "    return jacobian(softmax)(np.log(p))",
-    },
-    "copies it at the last moment": {
-        "softmax_jacobian": "def softmax_jacobian(p):\n    import shutil, comp551ad\n"
-        "    shutil.copytree(comp551ad.__path__[0], 'mine', dirs_exist_ok=True)\n"
-        "    from mine.autodiff.jacobians import jacobian\n"
-        "    from mine.functions import softmax\n"
-        "    return jacobian(softmax)(np.log(p))",
-    },
-    "asks another process": {
-        "softmax_jacobian": "import json, subprocess, sys\n"
-        "PROGRAM = '''import sys, json, numpy as np\n"
-        "from comp551ad import jacobian, softmax\n"
-        "p = json.loads(sys.argv[1])\n"
-        "print(json.dumps(jacobian(softmax)(np.log(p)).tolist()))'''\n"
-        "def softmax_jacobian(p):\n"
-        "    asked = [sys.executable, '-c', PROGRAM, json.dumps(list(p))]\n"
-        "    return np.array(json.loads(subprocess.check_output(asked)))",
-    },
-    "has a process from before": {
-        "softmax_jacobian": "import json, os\nfrom comp551ad import jacobian, softmax\n"
-        "(asked, ask), (read, give) = os.pipe(), os.pipe()\n"
-        "if os.fork() == 0:\n"
-        "    for line in os.fdopen(asked):\n"
-        "        found = jacobian(softmax)(np.log(json.loads(line)))\n"
-        "        os.write(give, f'{json.dumps(found.tolist())}\\n'.encode())\n"
-        "    os._exit(0)\n"
-        "os.close(give)\n"
-        "answers = os.fdopen(read)\n"
-        "def softmax_jacobian(p):\n"
-        "    os.write(ask, f'{json.dumps(list(p))}\\n'.encode())\n"
-        "    return np.array(json.loads(answers.readline()))",
-    },
+EQUAL_TO_EVERYTHING = {
+    "pull_back": "def pull_back(J, g):\n    return Yes()",
+    "softmax_jacobian": "def softmax_jacobian(p):\n    return np.array([[Yes()]])",
 }
+WRITES_A_REPORT = """
+import json, os
+line = json.dumps({'result': {'exercise': 'pull_back', 'status': 'passed'}})
+forged = json.dumps(['gave', 'passed']) + '\\n' + line + '\\n'
+for k in range(3, 20):
+    try: os.write(k, forged.encode())
+    except OSError: pass
+os._exit(0)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -463,6 +324,19 @@ def harms(folder, port):
     package = ROOT / "comp551ad" / "exercises"
     victim = folder / "handed in" / "all right" / NAME
     return {
+        # The first three end their process: what stands before them would run once more.
+        "memory of children": (
+            "import subprocess, sys\n"
+            "hold = [sys.executable, '-c', 'x = bytearray(450_000_000); input()']\n"
+            "import threading\n"
+            "for _ in range(3):\n"
+            "    start = lambda: subprocess.Popen(hold, stdin=subprocess.PIPE).wait()\n"
+            "    threading.Thread(target=start).start()\n"
+            "threading.Event().wait()",
+            "took more than 1024 MB",
+        ),
+        "forks for ever": ("import os\nwhile True: os.fork()", "cell "),
+        "kills everybody": ("import os, signal\nos.kill(-1, signal.SIGKILL)", "cell "),
         "overwrites the victim": (f"open({str(victim)!r}, 'w')", "FileNotFoundError"),
         "writes into the course": (
             f"open({str(package / 'judge.py')!r}, 'a').write('x = 1')",
@@ -492,10 +366,6 @@ def harms(folder, port):
             "raise SystemError('still there')",
             "SystemError: still there",
         ),
-        "kills everybody": (
-            "import os, signal\nos.kill(-1, signal.SIGKILL)",
-            "cell ",  # is left out, however its process ended
-        ),
         "deletes what it can": (
             f"import shutil\nfor p in {[str(ROOT), str(folder), '/course', '/given']}:\n"
             "    shutil.rmtree(p, ignore_errors=True)\n"
@@ -512,6 +382,14 @@ def harms(folder, port):
             "        os.execvp('sleep', ['sleep', '2718281'])\n    os._exit(0)",
             "",
         ),
+        "prints 50 MB": ("for _ in range(500):\n    print('x' * 100_000)", ""),
+        "floods the error output": (
+            "import os\nfor _ in range(1000):\n    os.write(2, bytes(1_000_000))",
+            "",
+        ),
+        "is no text": ("x = '\0'", "null byte"),
+        "fills the disk": (FILL % ".", "OSError: [Errno 28]"),
+        "fills the disk in memory": (FILL % "/dev/shm", "OSError: [Errno 28]"),
     }
 
 
@@ -536,24 +414,22 @@ def graded(tmp_path_factory, listener, sandboxed):
     for student, made in HONEST.items():
         hand_in(everyone, student, made())
     for student, (_, _, made) in BROKEN.items():
-        hand_in(everyone, student, made())
-    for student in CHEATS.keys() | CHEATING_ANSWERS.keys():
-        made = notebook(**ALL_WRONG | CHEATING_ANSWERS.get(student, {}))
-        if student in CHEATS:
-            made = with_first_cells(CHEATS[student][0], made=made)
-        hand_in(everyone, student, made)
+        if made:
+            hand_in(everyone, student, made())
+    forged = with_first_cells(WRITES_A_REPORT, made=notebook(**ALL_WRONG))
+    hand_in(everyone, "writes a report", forged)
     reaches = [source for source, _ in REACHES.values()]
-    hand_in(everyone, "reaches", with_first_cells(*reaches, made=notebook(**ALL_WRONG)))
+    made = notebook(**ALL_WRONG | EQUAL_TO_EVERYTHING)
+    hand_in(everyone, "reaches", with_first_cells(*reaches, made=made))
     harm = [source for source, _ in harms(folder, listener[0]).values()]
     hand_in(everyone, "harms", with_first_cells(*harm))
-    (everyone / "helper file" / "mine.py").write_text("back = lambda J, g: J.T @ g")
+    helped = everyone / "Zoë (李明)"
+    (helped / "mine.py").write_text("back = lambda J, g: J.T @ g")
     # As in a kernel, helpers may be called like what is imported before them.
     for name in ("base64", "code", "numpy", "queue", "IPython"):
-        (everyone / "helper file" / f"{name}.py").write_text("mine = True")
-    hides = "import gc\ngc.get_objects = lambda *_: []\nseed = print"
-    (everyone / "hides its functions" / "random.py").write_text(hides)
-    (everyone / "helper file" / "data").mkdir()
-    (everyone / "helper file" / "data" / "n.txt").write_text("5")
+        (helped / f"{name}.py").write_text("mine = True")
+    (helped / "data").mkdir()
+    (helped / "data" / "n.txt").write_text("5")
     text = nbformat.writes(notebook())
     with zipfile.ZipFile(everyone / "zipped in utf-16.zip", "w") as archive:
         archive.writestr(f"my work/{NAME}", text.encode("utf-16"))
@@ -571,7 +447,7 @@ def graded(tmp_path_factory, listener, sandboxed):
     ran = subprocess.run(
         [sys.executable, "-m", "comp551ad", "grade", str(everyone), str(folder / "out")]
         + ["--exercises", str(ROOT / "exercises"), "--lectures", "02", "--jobs", "2"]
-        + ["--timeout", "5", "--notebook-timeout", "40", "--memory", "1024"],
+        + ["--timeout", "5", "--notebook-timeout", "120", "--memory", "1024"],
         cwd=ROOT,
         env=os.environ | {"CANVAS_TOKEN": "secret"},
         capture_output=True,
@@ -603,11 +479,9 @@ def test_what_is_broken_costs_what_is_broken(graded, student):
         assert bool(problem) == bool(row["problems"])
 
 
-@pytest.mark.parametrize("student", sorted(CHEATS.keys() | CHEATING_ANSWERS.keys()))
-def test_cheating_earns_nothing(graded, student):
-    row = graded[0][student]
-    assert points(row) == "0000"
-    assert CHEATS.get(student, ("", ""))[1] in row["problems"]
+def test_a_forged_report_earns_nothing(graded):
+    row = graded[0]["writes a report"]
+    assert points(row) == "0000" and "cell 1 " in row["problems"]
 
 
 @pytest.mark.parametrize(
@@ -634,27 +508,12 @@ def test_nobody_calls_home_or_stays(graded, listener):
             assert b"2718281" not in file.read()
 
 
-@pytest.mark.parametrize("student", ["link to a file", "link to a folder"])
-def test_links_are_refused_by_name(graded, student):
-    row = graded[0][student]
-    assert points(row) == "    " and "is a link" in row["problems"]
-
-
-def test_an_empty_folder_is_a_row(graded):
-    row = graded[0]["empty"]
-    assert (points(row), row["total"], row["problems"]) == (
-        "    ",
-        "0",
-        "nothing handed in",
-    )
-
-
 def test_equal_submissions_get_equal_rows(graded):
     one, other = (dict(graded[0][name]) for name in ("all right", "zipped in utf-16"))
     assert one | {"student": ""} == other | {"student": ""}
 
 
-def test_details_name_the_mistake_and_the_forbidden(graded):
+def test_details_name_the_mistake(graded):
     path = graded[2] / "out" / "details.csv"
     with open(path, encoding="utf-8-sig", newline="") as file:
         found = {
@@ -662,15 +521,6 @@ def test_details_name_the_mistake_and_the_forbidden(graded):
         }
     assert found["wrong", "pull_back"] == "the transpose is missing"
     assert found["wrong", "softmax_jacobian"] == "not a function"
-    library = {who: found[who, "softmax_jacobian"] for who in CHEATING_ANSWERS}
-    for who in (
-        *("hides its functions", "uses it by another name", "copies the library"),
-        *("reads it in again", "copies it at the last moment", "asks another process"),
-    ):
-        assert library[who] == "it calls the library's own"
-    # The refusal is raised in the thread, whose list stays empty.
-    assert library["uses it in a thread"] == "it raises IndexError"
-    assert "as differences are" in found["tries three ways", "polar_jacobian"]
 
 
 def test_names_are_in_the_output_folder_alone(graded):
@@ -689,20 +539,179 @@ def test_names_are_in_the_output_folder_alone(graded):
 
 # --- answers through the pipe ---------------------------------------------------------
 
+BY_LIBRARY = """
+from comp551ad import jacobian, softmax
+from comp551ad.autodiff import transforms
+def softmax_jacobian(p):
+    return jacobian(softmax)(np.log(p))
+"""
 BY_JVP = """
-import numpy as np
 from comp551ad import jvp
 def slope_along(f, p, v):
     return jvp(f, (p,), (v,))[1] / np.linalg.norm(v)
 def hessian_times(gradient, w, a):
     return jvp(gradient, (w,), (a,))[1]
 """
+# Answers to softmax_jacobian that call the library all the same. All in one sandbox, in this
+# order: the first one imports nothing before it is asked.
+BY_DETOURS = {
+    "imports it at the last moment": """
+def softmax_jacobian(p):
+    from comp551ad.autodiff.jacobians import jacobian
+    from comp551ad import softmax
+    return jacobian(softmax)(np.log(p))
+""",
+    "copies it at the last moment": """
+def softmax_jacobian(p):
+    import shutil, comp551ad
+    shutil.copytree(comp551ad.__path__[0], "late", dirs_exist_ok=True)
+    from late.autodiff.jacobians import jacobian
+    from late.functions import softmax
+    return jacobian(softmax)(np.log(p))
+""",
+    "hides its functions": f"import gc\ngc.get_objects = lambda *_: []\n{BY_LIBRARY}",
+    "copies the library": """
+import shutil
+import comp551ad
+shutil.copytree(comp551ad.__path__[0], "mine")
+from mine.autodiff.jacobians import jacobian
+from mine.functions import softmax
+def softmax_jacobian(p):
+    return jacobian(softmax)(np.log(p))
+""",
+    "uses it without a profiler": f"""{BY_LIBRARY}
+import sys
+by_library = softmax_jacobian
+def softmax_jacobian(p):
+    sys.setprofile(None)
+    sys.settrace(None)
+    return by_library(p)
+""",
+    "uses it by another name": """
+from comp551ad import jacobian, softmax
+softmax_jacobian = lambda p, f=jacobian(softmax): f(np.log(p))
+""",
+    "asks another process": """
+import json, subprocess, sys
+PROGRAM = '''import sys, json, numpy as np
+from comp551ad import jacobian, softmax
+p = json.loads(sys.argv[1])
+print(json.dumps(jacobian(softmax)(np.log(p)).tolist()))'''
+def softmax_jacobian(p):
+    asked = [sys.executable, "-c", PROGRAM, json.dumps(list(p))]
+    return np.array(json.loads(subprocess.check_output(asked)))
+""",
+}
+# An exercise, an answer that goes further, and what is found; where a lecture teaches it,
+# nothing is. The last one would leave the others without modules.
+FURTHER = {
+    # The refusal is raised in the thread, whose list stays empty.
+    "uses it in a thread": (
+        "softmax_jacobian",
+        BY_LIBRARY.replace("def softmax_jacobian", "def found")
+        + """
+import threading
+def softmax_jacobian(p):
+    kept = []
+    t = threading.Thread(target=lambda: kept.append(found(p)))
+    t.start(); t.join()
+    return kept[0]
+""",
+        "^it raises IndexError$",
+    ),
+    "has a process from before": (
+        "softmax_jacobian",
+        """
+import json, os
+from comp551ad import jacobian, softmax
+(asked, ask), (read, give) = os.pipe(), os.pipe()
+if os.fork() == 0:
+    for line in os.fdopen(asked):
+        found = jacobian(softmax)(np.log(json.loads(line)))
+        os.write(give, f"{json.dumps(found.tolist())}\\n".encode())
+    os._exit(0)
+os.close(give)
+answers = os.fdopen(read)
+def softmax_jacobian(p):
+    os.write(ask, f"{json.dumps(list(p))}\\n".encode())
+    return np.array(json.loads(answers.readline()))
+""",
+        "^it raises JSONDecodeError$",
+    ),
+    "imports another library": (
+        "softmax_jacobian",
+        """
+def softmax_jacobian(p):
+    import autograd, autograd.numpy as a
+    f = lambda u: a.exp(u) / a.sum(a.exp(u))
+    return autograd.jacobian(f)(np.log(p))
+""",
+        "^it raises ModuleNotFoundError$",
+    ),
+    "takes differences": (
+        "polar_jacobian",
+        """
+def polar_jacobian(r, phi, h=6e-6):
+    f = lambda r, p: np.array([r * np.cos(p), r * np.sin(p)])
+    return np.array([(f(r + h, phi) - f(r - h, phi)) / (2 * h),
+                     (f(r, phi + h) - f(r, phi - h)) / (2 * h)]).T
+""",
+        "as differences are",
+    ),
+    "looks for the answer in the frames": (
+        "pull_back",
+        """
+import sys
+def pull_back(J, g):
+    frame = sys._getframe()
+    while frame:
+        if "right" in frame.f_locals:
+            return frame.f_locals["right"]
+        frame = frame.f_back
+""",
+        "^it returns nothing$",
+    ),
+    "is taught it": ("slope_along", BY_JVP, None),
+    "is taught it twice": ("hessian_times", BY_JVP, None),
+    "reads it in again": (
+        "softmax_jacobian",
+        """
+import sys
+def softmax_jacobian(p):
+    for name in [m for m in sys.modules if m.startswith("comp551ad")]:
+        del sys.modules[name]
+    from comp551ad import jacobian, softmax
+    return jacobian(softmax)(np.log(p))
+""",
+        "^it calls the library's own$",
+    ),
+}
+WAYS = {
+    way: ("softmax_jacobian", source, "^it calls the library's own$")
+    for way, source in BY_DETOURS.items()
+} | FURTHER
 
 
-def test_what_a_lecture_teaches_is_right_through_the_pipe(fence, tmp_path):
-    steps = [Step("1", BY_JVP), Step("slope_along"), Step("hessian_times")]
-    found = list(mark(steps, tmp_path, fence, Limits()))
-    assert [result.status for result in found] == ["passed", "passed"]
+@pytest.fixture(scope="module")
+def marked(fence, sandboxed, tmp_path_factory):
+    """The results of all these ways."""
+    given = tmp_path_factory.mktemp("given")
+    # Nor does a file help that would be imported before everything else.
+    hides = "import gc\ngc.get_objects = lambda *_: []\nseed = print"
+    (given / "random.py").write_text(hides)
+    steps = [Step("", "import numpy as np")]
+    for way, (exercise, source, _) in WAYS.items():
+        steps += [Step(way, source), Step(exercise)]
+    found = list(mark(steps, given, fence, Limits()))
+    assert [problem for problem in found if isinstance(problem, str)] == []
+    return dict(zip(WAYS, found, strict=True))
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_is_forbidden_earns_nothing_and_what_is_taught_passes(marked, way):
+    _, _, words = WAYS[way]
+    assert (marked[way].status == "passed") == (words is None)
+    assert words is None or re.search(words, marked[way].found)
 
 
 # --- which cells are run --------------------------------------------------------------
@@ -1008,15 +1017,6 @@ def test_two_submissions_with_one_id_are_said(tmp_path):
     assert "another submission has the same id" in told["li z"]
 
 
-def test_a_roster_of_another_kind_is_refused(tmp_path):
-    path = tmp_path / "r.csv"
-    path.write_text("name,mark\n")
-    with pytest.raises(
-        ValueError, match="^--roster: got .* with the columns name, mark"
-    ):
-        Roster.read(path)
-
-
 @pytest.mark.parametrize(
     "name",
     ["=2+3", "+1", "-1", "@x", " =1", "\t=1", "\r@x", "＝1", "﹣1", "<b>x</b>", "a/b"],
@@ -1054,42 +1054,31 @@ def rows_in(folder):
         return {row["student"]: row for row in csv.DictReader(file)}
 
 
-def test_without_a_sandbox_it_wants_to_hear_unsafe(submitted, tmp_path, monkeypatch):
+def test_without_a_sandbox_it_wants_to_hear_unsafe_and_speaks_french(
+    submitted, tmp_path, monkeypatch
+):
     monkeypatch.setattr(sandbox, "_bubblewrap", lambda: None)
     code, printed = submitted()
     assert code == 1 and "--unsafe" in printed and "no sandbox works here" in printed
-    hand_in(tmp_path / "all", "ann", notebook())
-    assert submitted("--unsafe")[0] == 0
-    rows = rows_in(tmp_path / "out")
-    assert {name: points(row) for name, row in rows.items()} == {
-        "ann": "1111",
-        "zoe": "0000",
-    }
-    assert [row["problems"] for row in rows.values()] == ["", ""]
-
-
-def test_feedback_speaks_the_language_that_is_asked_for(
-    submitted, tmp_path, monkeypatch
-):
     monkeypatch.setenv(VARIABLE, "en")  # which the command changes
     wrong = "def softmax_jacobian(p):\n    return np.diag(p * (1 - p))"
     hand_in(tmp_path / "all", "ann", notebook(softmax_jacobian=wrong))
     assert submitted("--language", "fr", "--unsafe")[0] == 0
-    pages = [p.read_text("utf-8") for p in (tmp_path / "out/feedback").glob("ann*")]
+    rows = rows_in(tmp_path / "out")
+    earned = {name: points(row) for name, row in rows.items()}
+    assert earned == {"ann": "1110", "zoe": "0000"}
+    assert [row["problems"] for row in rows.values()] == ["", ""]
+    (page,) = (p.read_text("utf-8") for p in (tmp_path / "out/feedback").glob("ann*"))
     for words in ('lang="fr"', "3 sur 4", "la diagonale seule", "Indice", "réussi"):
-        assert words in pages[0]
-
-
-def test_a_notebook_has_a_limit_too(submitted, tmp_path, sandboxed):
-    hand_in(tmp_path / "all", "zoe", with_first_cells(*["while True: pass"] * 20))
-    assert submitted("--timeout", "1", "--notebook-timeout", "4")[0] == 0
-    row = rows_in(tmp_path / "out")["zoe"]
-    assert points(row) == "0000"
-    assert "the notebook ran longer than 4 s" in row["problems"]
+        assert words in page
 
 
 def test_a_run_that_was_killed_goes_on(submitted, tmp_path, sandboxed):
-    assert submitted()[0] == 0
+    """And whoever's notebook took too long is not graded again."""
+    hand_in(tmp_path / "all", "zoe", with_first_cells(*["while True: pass"] * 20))
+    assert submitted("--timeout", "1", "--notebook-timeout", "4")[0] == 0
+    problems = rows_in(tmp_path / "out")["zoe"]["problems"]
+    assert "the notebook ran longer than 4 s" in problems
     kept = tmp_path / "out" / "results.jsonl"
     first = kept.read_text()
     hand_in(tmp_path / "all", "ann", notebook())
@@ -1107,6 +1096,9 @@ def test_a_run_that_was_killed_goes_on(submitted, tmp_path, sandboxed):
     }
 
 
+FILE = "a table of another kind"
+
+
 @pytest.mark.parametrize(
     "options, folders, words",
     [
@@ -1119,10 +1111,12 @@ def test_a_run_that_was_killed_goes_on(submitted, tmp_path, sandboxed):
         (["--lectures", "77"], {}, "--exercises: got .*\n?.* for 77"),
         (["--course", "none.toml"], {}, "--course: got none.toml"),
         (["--roster", "none.csv"], {}, "--roster: got none.csv"),
+        (["--roster", FILE], {}, "--roster: got .* with the columns name, mark"),
     ],
 )
 def test_what_cant_begin_says_why(submitted, tmp_path, options, folders, words):
-    (tmp_path / "file").touch()
+    (tmp_path / "file").write_text("name,mark\n")
+    options = [str(tmp_path / "file") if o is FILE else o for o in options]
     before = tree_of(tmp_path)
     code, printed = submitted(*options, **folders)
     assert code == 1

@@ -190,13 +190,6 @@ def test_every_import_that_goes_up_breaks_a_contract(tmp_path):
     assert "\n- comp551ad.a_new_room\n" in result.stdout
 
 
-def test_importing_the_package_imports_nothing_that_draws():
-    heavy = {"matplotlib", "ipywidgets", "IPython"}
-    names = f"sorted({heavy} & set(sys.modules))"
-    result = run(sys.executable, "-c", f"import sys, comp551ad; print({names})")
-    assert result.stdout.strip() == "[]"
-
-
 # --- the two commands ---------------------------------------------------------
 
 

@@ -251,3 +251,32 @@ def test_a_typed_function_has_the_slopes_of_the_same_function_in_python(run_js, 
                 np.testing.assert_allclose(
                     float(slopes[name]), wanted[name], rtol=1e-12, atol=1e-14
                 )
+
+
+UNREADABLE = {
+    "sin(w1*x +": "Something is missing at the end.",
+    "sin(w1 x)": "A product is written with *: w1*x",
+    "sin(x)cos(x)": "A product is written with *: sin(x)*cos",
+    "|x|": "The absolute value is written abs(x).",
+    "(x + 1": "A parenthesis is open: “)” is missing.",
+    "x)": "“)” doesn't fit here.",
+    "foo(x)": "No function is called foo.",
+    "3 + 4": "There is no input in this output",
+    "a = b; b = x": "b is used before it gets its value.",
+    "maximum(x)": "maximum takes 2 numbers.",
+    "constructor(x)": "No function is called constructor.",
+    "<img src=x onerror=alert(1)>": "“<” can't be read here.",
+    "sin^2(x)": "A power stands behind the parentheses: sin(x)**2",
+    "x ^ ^ 2": "A name or a number is missing before “^”.",
+    "x = 3; x**2": "Inputs are names without a value.",
+    "+".join(["sin(x)"] * 200): "It is too long",
+}
+ANSWERED = """const results = texts.map(text => {
+  try { parse(text); } catch (error) { return error.message; }
+});"""
+
+
+def test_what_cannot_be_read_is_answered_in_words(run_js):
+    found = run_js(ANSWERED, texts=list(UNREADABLE))
+    for said, answer in zip(found, UNREADABLE.values(), strict=True):
+        assert answer in said

@@ -2,11 +2,9 @@
 
 import re
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-import comp551ad.show.scenes as scenes
 from comp551ad import (
     PicturePlayer,
     TwoLayer,
@@ -21,22 +19,6 @@ from comp551ad import (
 )
 from comp551ad.show import palette
 from comp551ad.show.figures import number
-
-
-@pytest.fixture
-def drawn(monkeypatch):
-    """The axes of each frame that a player draws, in place of pictures of them."""
-    seen = []
-
-    def played(label, words, draw, *look, rows=1, columns=2):
-        for k in range(len(words)):
-            seen.append(np.ravel(plt.subplots(rows, columns)[1]))
-            draw(k, *seen[-1])
-        return PicturePlayer(label, [{**one, "html": ""} for one in words])
-
-    monkeypatch.setattr(scenes, "_played", played)
-    yield seen
-    plt.close("all")
 
 
 def results(player):
@@ -54,20 +36,6 @@ def test_a_player_shows_its_last_frame_where_no_script_runs():
     assert "<b>1</b>" not in still
     assert repr(player) == "Counting: 3 frames, from “0 & co” to “2 & co”"
     assert len(player) == 3
-
-
-@pytest.mark.parametrize(
-    ("wrong", "words"),
-    [
-        ([], "frames: got none"),
-        ([{"title": "c"}], r"frames\[0\]: got title, expected title and html; add htm"),
-        ([3], r"frames\[0\]: got int, expected a dict"),
-        ([{"title": "a", "html": 5}], r"frames\[0\]\['html'\]: got int, expected a str"),
-    ],
-)  # fmt: skip
-def test_frames_that_are_none_or_lack_something_are_refused(wrong, words):
-    with pytest.raises((TypeError, ValueError), match=words):
-        PicturePlayer("Half", wrong)
 
 
 # ---------------------------------------------------------------- descent
@@ -91,7 +59,7 @@ def test_a_descent_is_shown_from_its_start_to_its_end():
 # ---------------------------------------------------------------- differences
 
 
-def test_the_step_of_a_difference_and_its_error():
+def test_the_step_of_a_difference_and_its_error(drawn):
     player = difference_player(np.exp, 0.0, 1.0)
     frames = [player.frames[k] for k in (1, 5, 15)]
     assert [f["title"] for f in frames] == [
@@ -103,8 +71,7 @@ def test_the_step_of_a_difference_and_its_error():
     assert errors[1] < 1e-9 < errors[0] and errors[1] < 1e-3 < errors[2]
     assert "difference 1.0016675002" in frames[0]["numbers"]  # sinh(0.1) / 0.1
 
-
-def test_steps_beyond_which_a_function_has_no_value_are_left_out():
+    # Steps beyond which a function has no value are left out.
     first = difference_player(np.log, 0.12, 1 / 0.12).frames[0]
     assert first["title"] == "A step of 10 to the power −1"
 
@@ -168,20 +135,6 @@ def test_a_signal_layer_by_layer(drawn):
     assert found == ["a: 1e−170", "a: 1", "a: 1e170"]
 
 
-@pytest.mark.parametrize(
-    ("wrong", "words"),
-    [
-        ({"a": [1.0], "b": [1.0, 1.0]}, "signals: got depths .* the same for all"),
-        ({"a": []}, "signals: got depths .* at least 1"),
-        ({"a": [1.0, []]}, r"signals\['a'\]\[1\]'s size: got 0"),
-        ({"a": [1.0, [np.inf]]}, r"signals\['a'\]\[1\]\[0\]: got inf"),
-    ],
-)
-def test_networks_that_cannot_be_compared_are_refused(wrong, words):
-    with pytest.raises(ValueError, match=words):
-        depth_player(wrong)
-
-
 # ---------------------------------------------------------------- batches
 
 
@@ -208,33 +161,75 @@ def test_the_picture_holds_all_points(drawn):
     assert len({tuple(ax.get_xlim() for ax in axes) for axes in drawn}) == 1
 
 
-@pytest.mark.parametrize(
-    ("batches", "words"),
-    [
-        ([[1.0, 2.0], [1.0, np.nan]], r"batches\[1\]\[1\]: got nan"),
-        ([np.ones((3, 1))], r"batches\[0\]: got shape \(3, 1\), expected"),
-        ([[1.0]], r"batches\[0\]'s length: got 1, expected a whole number from 2"),
-    ],
-)
-def test_batches_that_have_no_variance_are_refused(batches, words):
-    with pytest.raises(ValueError, match=words):
-        batch_norm_player(batches, [1.0])
-
-
 # ---------------------------------------------------------------- paths
 
 
+LAYERS = [["x"], ["u", "v"], ["f"]]
+SPEEDS = {("x", "u"): 0.5, ("x", "v"): -2.0, ("u", "f"): 3.0, ("v", "f"): 1.5}
+
+
 def test_every_path_has_its_product_and_the_last_frame_their_sum():
-    layers = [["x"], ["u", "v"], ["f"]]
-    speeds = {("x", "u"): 0.5, ("x", "v"): -2.0, ("u", "f"): 3.0, ("v", "f"): 1.5}
-    player = path_player(layers, speeds, "x", "f")
+    player = path_player(LAYERS, SPEEDS, "x", "f")
     assert results(player) == [
         ("0.5 · 3", "= 1.5"),
         ("(−2) · 1.5", "= −3"),
         ("1.5 + (−3)", "= −1.5"),
     ]
     assert '<img alt="All paths' in player.frames[-1]["html"]
-    with pytest.raises(ValueError, match="start, end: got 'f' and 'x', expected a"):
-        path_player(layers, speeds, "f", "x")
-    with pytest.raises(ValueError, match="speeds: got the circle u → f → u"):
-        path_player(layers, {**speeds, ("f", "u"): 1.0}, "x", "f")
+
+
+# ---------------------------------------------------------------- what is refused
+
+REFUSED = [
+    (PicturePlayer, ("", []), "frames: got none"),
+    (
+        PicturePlayer,
+        ("", [{"title": "c"}]),
+        r"frames\[0\]: got title, expected title and html; add htm",
+    ),
+    (PicturePlayer, ("", [3]), r"frames\[0\]: got int, expected a dict"),
+    (
+        PicturePlayer,
+        ("", [{"title": "a", "html": 5}]),
+        r"frames\[0\]\['html'\]: got int, expected a str",
+    ),
+    (
+        depth_player,
+        ({"a": [1.0], "b": [1.0, 1.0]},),
+        "signals: got depths .* the same for all",
+    ),
+    (depth_player, ({"a": []},), "signals: got depths .* at least 1"),
+    (depth_player, ({"a": [1.0, []]},), r"signals\['a'\]\[1\]'s size: got 0"),
+    (depth_player, ({"a": [1.0, [np.inf]]},), r"signals\['a'\]\[1\]\[0\]: got inf"),
+    (
+        batch_norm_player,
+        ([[1.0, 2.0], [1.0, np.nan]], [1.0]),
+        r"batches\[1\]\[1\]: got n",
+    ),
+    (
+        batch_norm_player,
+        ([np.ones((3, 1))], [1.0]),
+        r"batches\[0\]: got shape \(3, 1\), expected",
+    ),
+    (
+        batch_norm_player,
+        ([[1.0]], [1.0]),
+        r"batches\[0\]'s length: got 1, expected a whole number from 2",
+    ),
+    (
+        path_player,
+        (LAYERS, SPEEDS, "f", "x"),
+        "start, end: got 'f' and 'x', expected a",
+    ),
+    (
+        path_player,
+        (LAYERS, SPEEDS | {("f", "u"): 1.0}, "x", "f"),
+        "speeds: got the circle u → f → u",
+    ),
+]
+
+
+@pytest.mark.parametrize("player, given, words", REFUSED)
+def test_what_cannot_be_played_is_refused(player, given, words):
+    with pytest.raises((TypeError, ValueError), match=words):
+        player(*given)

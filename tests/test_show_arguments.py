@@ -10,6 +10,9 @@ import comp551ad as c
 from comp551ad.show import rows_of, table_html, table_text
 from comp551ad.show.plots import plot_error_curve
 
+# What players draw is not made into pictures: those of test_scenes.py are.
+pytestmark = pytest.mark.usefixtures("drawn")
+
 
 def model(w, x):
     return np.sin(w * x)

@@ -1,7 +1,8 @@
-"""Every page of the web site in a browser that has no network."""
+"""The course's own web site: every page as it stands, and in a browser without a network."""
 
 import re
 from html import unescape
+from itertools import pairwise
 from urllib.parse import unquote, urljoin
 
 import nbformat
@@ -9,6 +10,7 @@ import pytest
 from test_lab import ROOT, SCREENS, drive
 
 from comp551ad.site import write_site
+from comp551ad.site.course import read_course
 
 MOST_SECONDS = 1  # until a player moves
 NAMES = [
@@ -30,7 +32,7 @@ OVERFLOW = """() => {
 
 # Pictures that don't show, or have nothing to say to who can't see them.
 UNSEEN = """() => [...document.querySelectorAll('main img')]
-  .filter(e => !(e.complete && e.naturalWidth > 0 && e.alt))
+  .filter(e => !(e.complete && e.naturalWidth > 0 && e.alt.trim()))
   .map(e => e.outerHTML.slice(0, 120))"""
 
 # What a finger would miss (WCAG 2.5.8): less than 24 px, unless it stands in a sentence.
@@ -82,8 +84,8 @@ def test_the_first_page_has_a_player_that_moves_at_once(site, page):
     assert min(seconds() for _ in range(3)) < MOST_SECONDS
 
 
-LOOKED_AT = [*FRONT, "lectures/01_", "lectures/05_", "lectures/12_", "exercises/03_"]
-LOOKED_AT += ["solutions/09_"]
+# The players on the others are those of test_players.py.
+LOOKED_AT = [*FRONT, "lectures/05_", "exercises/03_", "solutions/09_"]
 
 
 @pytest.mark.parametrize(("scheme", "width"), SCREENS)
@@ -183,6 +185,48 @@ def test_every_way_in_the_site_leads_somewhere(site):
     ways = {f"{file}{mark}{unquote(place)}" for file, mark, place in split}
     assert len(ways) > 150
     assert sorted(ways - places) == []
+
+
+def test_the_font_that_comes_along_has_every_character_of_every_formula(site):
+    from fontTools.ttLib import TTFont
+
+    font = TTFont(site / "assets/math.woff2")
+    assert "MATH" in font  # by which browsers place subscripts and stretch brackets
+    pages = [path.read_text("utf-8") for path in site.rglob("*.html")]
+    formulas = (re.findall("(?s)<math.*?</math>", page) for page in pages)
+    text = "".join(re.sub("<[^>]+>", "", f) for page in formulas for f in page)
+    assert len(text) > 10_000
+    assert {c for c in set(unescape(text)) if ord(c) not in font.getBestCmap()} == set()
+
+
+def test_what_searchers_and_previews_read_stands_on_every_page_and_none_is_heavy(site):
+    titles, pages = set(), [*site.rglob("*.html")]
+    for path in pages:
+        text = path.read_text("utf-8")
+        scripts = [path.parent / s for s in re.findall(r'src="([^":]+\.js)"', text)]
+        files = [path, site / "assets/math.woff2", *scripts]
+        assert scripts and sum(f.stat().st_size for f in files) < 1_500_000, path
+        head, body = text.split("</head>")
+        (title,) = re.findall("<title>(.+)</title>", head)
+        titles.add(title)
+        assert "Gradients and automatic differentiation" in title
+        assert re.search('<meta name="description" content="[^"]{20,}', head)
+        assert re.search('<meta property="og:image" content="https://[^"]+png"', head)
+        assert '<html lang="en">' in head and 'rel="icon"' in head
+        assert "default-src 'none'" in head
+        levels = [int(level) for level in re.findall(r"<h([1-6])\b", body)]
+        assert levels[0] == 1 and levels.count(1) == 1
+        assert all(after <= before + 1 for before, after in pairwise(levels)), path
+    assert len(titles) == len(pages)
+    assert (site / "assets/preview.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_first_pages_say_how_long_the_lectures_take_together(site):
+    start = (ROOT / "lectures/00_start_here.ipynb").read_text(encoding="utf-8")
+    assert "## The course: six and a half hours on the main path" in start
+    total = sum(page.minutes for page in read_course(ROOT).lectures)
+    assert abs(total - 6.5 * 60) <= 15
+    assert "takes about 6.5 hours" in (site / "index.html").read_text("utf-8")
 
 
 def attributes(tag, name, text):
