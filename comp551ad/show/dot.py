@@ -30,7 +30,7 @@ def layout_program() -> str | None:
 
 
 def lay_out(operands: Operands, sizes: Sizes) -> Layout | None:
-    """As in ``layout``; None where there is no program, or it doesn't do its work."""
+    """As in ``layout``; None where there is no program, or it fails."""
     program = layout_program()
     if program is None:
         return None

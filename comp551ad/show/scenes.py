@@ -506,8 +506,8 @@ def _signed(x):
 
 
 def _played(label, words, draw, look=PAIR, rows=1, columns=2):
-    """A player with a frame for each of the ``words``, which are the alternative text of what
-    ``draw(k, *axes)`` draws for the k-th, too: an image of few colours."""
+    """A player with a frame for each of the ``words``: an image, in few colours, of what
+    ``draw(k, *axes)`` draws for the k-th, with the words as its alternative text."""
     with extra("show", "players"):
         import matplotlib.pyplot as plt
     # It comes with matplotlib.

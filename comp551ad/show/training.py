@@ -41,7 +41,7 @@ def training_player(
     feature_names: Sequence[str] = ("x1", "x2"),
     class_names: Sequence[str] | None = None,
 ) -> LivePlayer:
-    """The lecture's network, trained while one looks: boundary, cost and gradient norms (S09).
+    """The lecture's network, trained while you watch: boundary, cost and gradient norms (S09).
 
     Args:
         X, Y: N x 3 inputs, the last column ones, and N x C one-hot, C at most 4.

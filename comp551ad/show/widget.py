@@ -78,7 +78,7 @@ class PlayerWidget(anywidget.AnyWidget):
         )
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
-        """The widget, and for where its model is gone what the stepper itself shows."""
+        """The widget, and what the stepper itself shows, for where the widget's model is gone."""
         shown = super()._repr_mimebundle_(**options)
         if shown is None:
             return None
