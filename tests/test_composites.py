@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from comp551ad import functions as fn
-from comp551ad import grad, jvp, pytrees, record, vjp, write_gradient
+from comp551ad import grad, jvp, pytrees, record, value_and_grad, vjp, write_gradient
 from comp551ad.autodiff.composites import COMPOSITES, SCIPYS
 from comp551ad.autodiff.primitives import PRIMITIVES, _dominant, _sample
 
@@ -343,6 +343,20 @@ def both_forms(write, f, *args, **how):
     return buffered.readable, buffered
 
 
+def floats(result):
+    return [np.asarray(leaf, dtype=float) for leaf in pytrees.leaves(result)]
+
+
+def total_of(f):
+    """One number: every entry of the result in its own proportion, none of them linear."""
+
+    def total(xs, weights):
+        pairs = zip(weights, pytrees.leaves(f(*xs)), strict=True)
+        return sum(np.sum(w * (y + 0.1 * y * y)) for w, y in pairs)
+
+    return total
+
+
 def check_right(f, *xs, plain=None, written=True):
     """Its value is plain NumPy's; slopes and curvatures, in both modes, are difference quotients;
     a recording, and a program in both forms, give the same numbers."""
@@ -350,37 +364,33 @@ def check_right(f, *xs, plain=None, written=True):
     known = floats(plain(*(x + 0.0 for x in xs)))
     weights = like(known, 2)
 
-    def weighted(ys, weights):
-        pairs = zip(weights, pytrees.leaves(ys), strict=True)
-        return sum(np.sum(w * (y + 0.1 * y * y)) for w, y in pairs)
-
     def total(*xs):
-        return weighted(f(*xs), weights)
+        return total_of(f)(xs, weights)
 
     def along(*xs):
         return dot(grad(total, every)(*xs), t)
 
     assert_all_close(floats(record(f, *xs).result), known, rtol=1e-13, atol=1e-15)
-    value, tangent = jvp(total, xs, tuple(t))
-    assert value == pytest.approx(weighted(known, weights), rel=1e-12, abs=1e-13)
-    expected = slope(lambda *xs: weighted(floats(plain(*xs)), weights), xs, t)
+    _, tangent = jvp(total, xs, tuple(t))
+    plainly = total_of(lambda *xs: floats(plain(*xs)))
+    expected = slope(lambda *xs: plainly(xs, weights), xs, t)
     assert tangent == pytest.approx(expected, rel=1e-7, abs=1e-8)
     assert along(*xs) == pytest.approx(tangent, rel=1e-11, abs=1e-12)
     _, second = jvp(along, xs, tuple(t))
     assert second == pytest.approx(slope(along, xs, t), rel=1e-6, abs=1e-7)
     if written:
-        gradient = grad(total, every)(*xs)
-        for program in both_forms(
-            write_gradient, lambda xs, w: weighted(f(*xs), w), xs, weights, value=True
-        ):
-            program(xs, like(known, 3))  # leaves something else in the buffers
-            found, slopes = program(xs, weights)
-            assert found == pytest.approx(value, rel=1e-9, abs=1e-11)
-            assert_all_close(slopes, gradient, rtol=1e-9, atol=1e-11)
+        check_programs(f, *xs)
 
 
-def floats(result):
-    return [np.asarray(leaf, dtype=float) for leaf in pytrees.leaves(result)]
+def check_programs(f, *xs):
+    """The written value and gradient are the eager ones."""
+    total, weights = total_of(f), like(floats(f(*xs)), 2)
+    value, gradient = value_and_grad(total)(xs, weights)
+    for program in both_forms(write_gradient, total, xs, weights, value=True):
+        program(xs, like(weights, 3))  # leaves something else in the buffers
+        found, slopes = program(xs, weights)
+        np.testing.assert_allclose(found, value, rtol=1e-9, atol=1e-11)
+        assert_all_close(slopes, gradient, rtol=1e-9, atol=1e-11)
 
 
 @pytest.mark.parametrize(("function", "args", "kwargs"), CASES + OF_PRIMITIVES)
@@ -393,6 +403,7 @@ def test_examples(function, args, kwargs):
     if not all(np.all(np.isfinite(x)) for x in numbers):
         for g in pull([np.ones(np.shape(y))[()] for y in values]):
             assert np.all(np.isfinite(g))
+        check_programs(f, *numbers)
         numbers = [np.where(np.isfinite(x), x, 0.25)[()] for x in numbers]
     check_right(f, *numbers)
 
