@@ -559,17 +559,26 @@ def _patterns(n, m):
         yield f"np.tri({m}, {n}, {k}).T", np.tri(m, n, k).T
 
 
+def patterned(value: np.ndarray) -> tuple[float, str]:
+    """A number and the matrix of zeros and ones whose product the array is, as NumPy writes it;
+    no text where there is none."""
+    if value.ndim == 2 and value.dtype.kind in "fb" and min(value.shape) > 1:
+        factor = (value[np.nonzero(value)].tolist() or [1.0])[0]
+        for text, pattern in _patterns(*value.shape):
+            if np.array_equal(value, factor * pattern):
+                return factor, text
+    return 1.0, ""
+
+
 def _array(value):
     if value.ndim == 1 and value.size > 4 and value.dtype.kind in "iu":
         if np.array_equal(value, np.arange(value.size)):
             return f"np.arange({value.size})"
-    if value.ndim == 2 and value.dtype.kind in "fb" and min(value.shape) > 1:
-        factor = value[np.nonzero(value)].tolist()[:1] or [1.0]
-        for text, pattern in _patterns(*value.shape):
-            if np.array_equal(value, factor[0] * pattern):
-                if value.dtype == bool:
-                    return f"({text} > 0)"
-                return text if factor == [1.0] else f"({factor[0]} * {text})"
+    factor, text = patterned(value)
+    if text:
+        if value.dtype == bool:
+            return f"({text} > 0)"
+        return text if factor == 1.0 else f"({factor} * {text})"
     if not value.size:
         return f"np.empty({value.shape}, dtype=np.{value.dtype.type.__name__})"
     entries = re.sub("(nan|inf)", r"np.\1", repr(small_array(value).tolist()))

@@ -32,10 +32,15 @@ def update(x: Tracer, new: Tracer) -> Tracer:
 
 
 def setitem(x: Tracer, index: Any, values: Any) -> None:
-    """x[index] = values."""
+    """x[index] = values; x[mask] = number is x = np.where(mask, number, x)."""
     if not shape_of(x.value):
         raise TypeError("a number does not support item assignment")
     index = frozen_index(index)
+    is_mask = isinstance(index, np.ndarray) and index.dtype == bool
+    if is_mask and not np.ndim(values) and index.shape == x.shape[: index.ndim]:
+        each = np.reshape(index, index.shape + (1,) * (x.ndim - index.ndim))
+        assign(x, np.where(each, values, x))
+        return
     place = np.shape(np.broadcast_to(0.0, shape_of(x.value))[index])
     while np.ndim(values) > len(place) and np.shape(values)[0] == 1:
         values = np.reshape(values, np.shape(values)[1:])
