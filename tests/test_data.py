@@ -75,6 +75,10 @@ def one_by_one(W, X, y):
     return sum(np.tanh(x @ W[:, k]) for x, k in zip(X, y, strict=True))
 
 
+def one_label_after_the_other(W, X, y):
+    return np.sum((X @ W)[range(len(y)), list(y)] ** 2) + W[[y[0], y[1]]].sum()
+
+
 def weighed(W, X, y):
     z = (X @ W)[:, 0]
     return -np.sum(np.where(y == 1, z, np.tanh(z)) * (y >= 1)) / np.sum(y >= 1)
@@ -91,6 +95,7 @@ def targets(W, X, y):
 OF_LABELS = [
     cross_entropy, one_against_all, counted, sorted_by_label, embedding, by_means, hinge,
     in_place, targets, one_by_one, weighed, discounted,
+    one_label_after_the_other,
 ]  # fmt: skip
 
 

@@ -61,7 +61,13 @@ CASES: dict[str, tuple[str, str | None]] = {
     "np.float64(a[0]) * 2": (r"^np\.float64\(a\[0\]\) \(line 2\)", None),
     "math.fsum(a)": ("NumPy's function", "np.sum(a)"),
     "np.fromiter((v * v for v in a), float)": ("plain numbers", "np.stack([v * v for v in a])"),
-    "int(a[0] * 2)": ("keep it as it is", "a[0] * 2"),
+    "a[int(a[0] * 1.5)] * a": (r"write \(a\[0\] \* 1\.5\)\.astype\(int\)", None),
+    "from math import log as ln\nreturn ln(a[0])": (
+        r"^ln\(a\[0\]\).*write np\.log\(a\[0\]\)", "np.log(a[0])"
+    ),
+    "math.erf(a[0] / 2)": (
+        r"functions; write erf\(a\[0\] / 2\)", "__import__('comp551ad').functions.erf(a[0] / 2)"
+    ),
     "complex(a[0])": ("leave complex\\(\\) out", "a[0]"),
     "a.item(0)": ("index it", "a[0]"),
     "a.tolist()": ("keep a as it is", "a"),
@@ -191,7 +197,7 @@ IN_WORDS = {
     "np.copyto(X.copy(), a)", "a * np.ma.array(X, mask=[0, 1, 0])",
     "X[a[0]] * a", "a[a[0]]",
     "np.ma.array(X, mask=[0, 1, 0]) * a", "[1.0, 2.0][a[0]] * a", "np.sum(a, axis=a[0])",
-    "len(a[0]) * a", "np.arange(a[0]) * a[0]", "int(a[0] * 2)",
+    "len(a[0]) * a", "np.arange(a[0]) * a[0]",
     "a.sort()\nreturn a",
     "np.sin(a, where=X > 1)", "np.random.default_rng(0).normal(a)", "np.random.normal(a[0])",
     "a * __import__('fractions').Fraction(1, 2)",
@@ -268,7 +274,7 @@ def test_every_way_out_and_every_refused_method_has_a_case():
         assert any(f"; write {why}" in s or f": {why};" in s for s in seen), why
     for what, instead in REFUSED.values():
         assert any(instead in s for s in seen) or what in (
-            "a.astype()", "a plain array of a traced one"
+            "a.astype()", "a plain array of a traced one", "int() of a traced value"
         ), what  # fmt: skip
 
 

@@ -14,6 +14,7 @@ Reads: ``simplify``, ``arguments``, ``tape``, ``primitives``, ``pytrees``. Read 
 """
 
 import builtins
+import functools
 import keyword
 import math
 import re
@@ -327,7 +328,16 @@ class Writer:
             name = f"{texts.pop(0)}.{function}"
         else:
             module = (getattr(function, "__module__", None) or "numpy").split(".")
-            name = ".".join(["np", *module[1:], function.__name__])
+            path = [*module[1:], function.__name__]
+            if (
+                functools.reduce(lambda x, name: getattr(x, name, None), path, np)
+                is None
+            ):
+                raise ProgramError(
+                    f"{function.__name__}: got a call of it on data, expected a function of "
+                    "NumPy's; compute the data outside and pass it in as an argument"
+                )
+            name = ".".join(["np", *path])
         return f"{name}({', '.join(texts)})", ATOM
 
     # -- values

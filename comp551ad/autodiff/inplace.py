@@ -18,6 +18,7 @@ import numpy as np
 from comp551ad import functions as fn
 
 from .composites import composite, frozen_index
+from .data import handle
 from .primitives import PRIMITIVES, shape_of
 from .refusals import REFUSED, TraceError, refusal
 from .tape import Tracer, apply, joined
@@ -45,6 +46,25 @@ def setitem(x: Tracer, index: Any, values: Any) -> None:
     while np.ndim(values) > len(place) and np.shape(values)[0] == 1:
         values = np.reshape(values, np.shape(values)[1:])
     assign(x, apply(PRIMITIVES["set_at"], (x, values), {"index": index}))
+
+
+def _like(function):
+    """The definition of np.zeros_like and its kind: traced as the array is, so that traced values
+    can be stored in it."""
+
+    def definition(a, dtype=None, subok=True, shape=None, device=None):
+        plain = function(np.empty(np.shape(a)), dtype, shape=shape)
+        if plain.shape != np.shape(a) or not plain.ndim or plain.dtype != float:
+            return plain
+        blank = handle(a)
+        setitem(blank, Ellipsis, plain.flat[0] if plain.size else 0.0)
+        return blank
+
+    return definition
+
+
+for _function in (np.zeros_like, np.ones_like, np.empty_like):
+    composite(_function)(_like(_function))
 
 
 def add_at(ufunc: Any, a: Any, indices: Any, b: Any) -> None:

@@ -53,6 +53,7 @@ CALLS = {
 # the runtime has.
 RESHAPED = ("reshape", "ravel", "flatten")
 ALONG_AXES = ("sum", "mean", "max", "min", "argsort")
+WHOLE = {*RESHAPED, *ALONG_AXES, "stack", "__getitem__"}
 CASTS = {
     "bool": "({} != 0)", "int64": "Math.trunc({})", "int32": "({} | 0)",
     "float64": "Number({})", "float32": "Math.fround({})",
@@ -279,14 +280,16 @@ class JavaScriptWriter(Writer):
                 f"{k}: {self.literal(v)}" for k, v in how.items() if v is not None
             ]
             return f"{name}({self.whole(array)}, {{ {', '.join(options)} }})", ATOM
+        if name == "stack" and not kwargs and len(args) == 1:
+            return f"stack([{', '.join(map(self.whole, args[0]))}])", ATOM
         if name == "__getitem__":
             array, index = args
             lists, shape = self.places(index, array.shape)
             return f"getitem({self.whole(array)}, {lists}, {self.literal(shape)})", ATOM
         raise ProgramError(
             f"{name}: got a call of it on data, expected a comparison, a choice, a cast, an index, "
-            "a sum or an order in JavaScript; compute the data outside and pass it in as an argument, "
-            "or use slices"
+            "a sum or an order in JavaScript; compute the data outside and pass it in as an "
+            "argument, or use slices"
         )
 
     def whole(self, value: Any) -> str:
@@ -431,11 +434,7 @@ def lists_of(places: np.ndarray) -> list:
 def _is_loop(node):
     """Whether the node is computed in a loop over its entries."""
     if node.name == "data":
-        is_whole = _name_of(node.parameters["function"]) in (
-            *RESHAPED,
-            *ALONG_AXES,
-            "__getitem__",
-        )
+        is_whole = _name_of(node.parameters["function"]) in WHOLE
         return bool(node.shape and node.reads) and not is_whole
     return bool(node.shape and node.operands) and PRIMITIVES[node.name].elementwise
 

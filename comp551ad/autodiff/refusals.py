@@ -128,6 +128,10 @@ def expression_at(frame: Any, instruction: int) -> Expression | None:
         is_list = isinstance(node, ast.List | ast.Tuple | ast.ListComp)
         named = isinstance(node, ast.Name) and known.get(node.id)
         vars(node)["is_list"] = is_list or isinstance(named, list | tuple)
+        # Of `from math import log`.
+        function = isinstance(node, ast.Call) and known.get(ast.unparse(node.func))
+        if getattr(function, "__module__", "") == "math":
+            node.func = ast.parse(f"math.{function.__name__}", mode="eval").body
     stores = stores or _is_like(tree, rf"{_NUMPY}\w+\.at")
     return Expression(text, place.lineno, tree, stores)
 
@@ -327,6 +331,18 @@ WAYS_OUT: list[tuple[str, str, Callable]] = [
         ),
     ),
     (
+        r"math\.erf",
+        "math computes plain numbers only; erf is in comp551ad.functions",
+        lambda tree: f"erf({_arguments(tree)})",
+    ),
+    (
+        "int",
+        "int() gives a plain number, without a trace",
+        lambda tree: ast.unparse(
+            ast.Attribute(tree.args[0], "astype(int)", ast.Load())
+        ),
+    ),
+    (
         "float",
         "float() gives a plain number, without a trace; leave float() out",
         lambda tree: ast.unparse(tree.args[0]),
@@ -448,7 +464,7 @@ REFUSED: dict[str, tuple[str, str]] = {
     ),
     "__int__": (
         "int() of a traced value",
-        "it would cut the derivative; keep it as it is",
+        "it would cut the derivative; write a.astype(int) for an index",
     ),
     "__complex__": ("complex() of a traced value", "it is real; leave complex() out"),
     "__index__": (
@@ -460,4 +476,4 @@ REFUSED: dict[str, tuple[str, str]] = {
     "view": ("a.view()", "keep a as it is; its numbers are float64"),
     "sort": ("a.sort()", "write a = np.sort(a)"),
 }
-_STORES = {REFUSED["__float__"][0], REFUSED["__array__"][0]}
+_STORES = {REFUSED[name][0] for name in ("__float__", "__array__", "__int__")}

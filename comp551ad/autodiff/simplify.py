@@ -289,6 +289,9 @@ class Expressions:
             return self._multiply(name, a, b, parameters, shape)
         if entry.linear:
             return self._linear(name, operands[0], parameters, shape)
+        if name == "set_at" and parameters["index"] is Ellipsis:
+            up, down, node = operands[1]
+            return Scaled(up, down, self.spread(node, shape))
         nodes = tuple(self.written_out(operand) for operand in operands)
         return Scaled(1.0, 1.0, self.node(name, nodes, parameters, shape))
 
