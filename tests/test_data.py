@@ -5,6 +5,7 @@ the written program serves other labels; a question that Python asks is a decisi
 """
 
 import contextlib
+import functools
 import inspect
 import itertools
 import re
@@ -512,6 +513,27 @@ def test_a_program_never_keeps_what_it_should_compute(f):
     constant = grad(f)(x, y)
     outside = write_gradient(lambda x, c: np.sum(x * c), x, constant)
     np.testing.assert_allclose(outside(x, constant), constant)
+
+
+def test_a_branch_on_labels_names_them_and_the_way_out():
+    def ranked(s, rel):
+        pairs = [(i, j) for i in range(3) for j in range(3) if rel[i] > rel[j]]
+        return sum(np.log1p(np.exp(s[j] - s[i])) for i, j in pairs)
+
+    s, rel = np.array([0.2, -0.4, 1.1]), np.array([2, 0, 1])
+    text = r"\(greater, of rel\).*write the program of functools\.partial\(f, rel=rel\)"
+    with pytest.raises(ProgramError, match=text):
+        write_gradient(ranked, s, rel)
+    program = write_gradient(functools.partial(ranked, rel=rel), s)
+    np.testing.assert_allclose(program(-s), grad(ranked)(-s, rel), rtol=1e-12)
+
+
+def test_a_function_of_data_that_is_not_numpys_is_refused():
+    halved = np.frompyfunc(lambda x: 0.5 * x, 1, 1)
+    with pytest.raises(
+        ProgramError, match=r"vectorized.*expected a function of NumPy's"
+    ):
+        write_gradient(lambda x, y: np.sum(x * halved(y).astype(float)), V, LABELS)
 
 
 def test_a_number_of_classes_is_no_constant():

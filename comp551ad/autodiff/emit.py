@@ -30,6 +30,7 @@ from comp551ad import pytrees
 from .arguments import Call
 from .primitives import ATOM, PRIMITIVES, PRODUCT, SUM, Notation
 from .simplify import (
+    LARGEST_CONSTANT,
     Expressions,
     Node,
     as_ratio,
@@ -42,7 +43,6 @@ from .simplify import (
 from .tape import Tape
 
 # Entries of an array that may stand in the source.
-LARGEST_CONSTANT = 16
 # Characters of an expression without a name of its own.
 LONGEST_UNNAMED = 60
 # Calls of data that are written between their operands.

@@ -311,11 +311,14 @@ def _filled(tree):
     return f"{value} * np.{tree.func.attr.replace('full', 'ones')}({shape})"
 
 
-_IN_PLACE_OF_A_STORE = (
-    "a plain array can't hold traced values: append the parts to a list and join them with "
-    "np.stack(parts) or np.concatenate(parts), or start from a traced array, such as "
-    "a * np.zeros(n)"
-)
+def _in_place_of_a_store(text):
+    """What to write for z[k] = a, with a plain z."""
+    z = (re.match(r"([\w.]+)\[", text) or ["", "z"])[1]
+    return (
+        "a plain array can't hold traced values: append the parts to a list and join them with "
+        f"np.stack(parts) or np.concatenate(parts), or make {z} a traced array before, "
+        f"{z} = a * np.zeros({z}.shape), with a traced number a"
+    )
 
 
 # (what an expression is like, as ``_is_like`` has it; why it can't be traced; its tree -> what to
@@ -420,7 +423,7 @@ def _in_place_of(e, general, is_lost):
     place = f"{e.text} (line {e.line}) can't be traced: " if e else ""
     if e is not None and is_lost:
         if e.stores:
-            return TraceError(place + _IN_PLACE_OF_A_STORE)
+            return TraceError(place + _in_place_of_a_store(e.text))
         for kind, why, way_out in WAYS_OUT:
             if _is_like(e.tree, kind) and (instead := way_out(e.tree)):
                 return TraceError(f"{place}{why}; write {instead} instead")
@@ -438,7 +441,7 @@ def _of_an_update(text):
     if not isinstance(statement, ast.AugAssign):
         return None
     if isinstance(statement.target, ast.Subscript):
-        return _IN_PLACE_OF_A_STORE
+        return _in_place_of_a_store(text)
     new = ast.BinOp(statement.target, statement.op, statement.value)
     return (
         "it can't change in place; "

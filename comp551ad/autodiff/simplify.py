@@ -40,6 +40,8 @@ from .trace import record
 
 # Of the numbers that travel.
 SMALLEST, LARGEST = 1e-30, 1e30
+# Entries at most of an array that stands in a source.
+LARGEST_CONSTANT = 16
 
 
 @dataclass(eq=False, slots=True)
@@ -269,6 +271,9 @@ class Expressions:
             return Scaled(1.0, 1.0, node)
         if type(value) is float:
             return Scaled(*as_ratio(value), self.one)
+        if value.size > LARGEST_CONSTANT and np.all(value == value.flat[0]):
+            # As np.zeros(n).
+            return Scaled(1.0, 1.0, self.constant(float(value.flat[0]), value.shape))
         return Scaled(1.0, 1.0, self.constant(value))
 
     def apply(
