@@ -85,7 +85,7 @@ OF_INDICES = {
     "reshaped": lambda X, y, z: X[0][y.reshape(3, 1), np.ravel(z)],
     "one-hot": lambda X, y, z: np.eye(20)[y] @ X.reshape(20, 3),
     "sorted": lambda X, y, z: np.sort(X, axis=1) + np.sort(X, axis=None)[7],
-    "counted": lambda X, y, z: (X > 0).sum(1) * np.sum(y > 0) - (y[None] > 1).max(1),
+    "counted": lambda X, y, z: X[0] * (X > 0).sum(0) * np.sum(y > 0) - (y[None] > 1).max(),
     "rolled": lambda X, y, z: np.roll(X, 2, axis=1) + np.roll(X, 7),
     "repeated": lambda X, y, z: np.repeat(X, 2, axis=1),
     "above": lambda X, y, z: X[0] + 3 * np.tri(4, 5, -1) - np.tri(5, 4, 0).T,

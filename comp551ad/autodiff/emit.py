@@ -14,7 +14,6 @@ Reads: ``simplify``, ``arguments``, ``tape``, ``primitives``, ``pytrees``. Read 
 """
 
 import builtins
-import functools
 import keyword
 import math
 import re
@@ -329,10 +328,10 @@ class Writer:
         else:
             module = (getattr(function, "__module__", None) or "numpy").split(".")
             path = [*module[1:], function.__name__]
-            if (
-                functools.reduce(lambda x, name: getattr(x, name, None), path, np)
-                is None
-            ):
+            found: Any = np
+            for part in path:
+                found = getattr(found, part, None)
+            if found is None:
                 raise ProgramError(
                     f"{function.__name__}: got a call of it on data, expected a function of "
                     "NumPy's; compute the data outside and pass it in as an argument"

@@ -38,9 +38,10 @@ def setitem(x: Tracer, index: Any, values: Any) -> None:
         raise TypeError("a number does not support item assignment")
     index = frozen_index(index)
     is_mask = isinstance(index, np.ndarray) and index.dtype == bool
-    if is_mask and not np.ndim(values) and index.shape == x.shape[: index.ndim]:
-        each = np.reshape(index, index.shape + (1,) * (x.ndim - index.ndim))
-        assign(x, np.where(each, values, x))
+    shape = shape_of(x.value)
+    if is_mask and not np.ndim(values) and index.shape == shape[: index.ndim]:
+        each = np.reshape(index, index.shape + (1,) * (len(shape) - index.ndim))
+        assign(x, apply(PRIMITIVES["where"], (values, x), {"condition": each}))
         return
     place = np.shape(np.broadcast_to(0.0, shape_of(x.value))[index])
     while np.ndim(values) > len(place) and np.shape(values)[0] == 1:

@@ -124,14 +124,16 @@ def expression_at(frame: Any, instruction: int) -> Expression | None:
     except SyntaxError:
         tree = None
     known = {**frame.f_globals, **frame.f_locals}
+    node: Any
     for node in ast.walk(tree) if tree else ():
         is_list = isinstance(node, ast.List | ast.Tuple | ast.ListComp)
         named = isinstance(node, ast.Name) and known.get(node.id)
         vars(node)["is_list"] = is_list or isinstance(named, list | tuple)
         # Of `from math import log`.
-        function = isinstance(node, ast.Call) and known.get(ast.unparse(node.func))
+        is_call = isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+        function: Any = known.get(node.func.id) if is_call else None
         if getattr(function, "__module__", "") == "math":
-            node.func = ast.parse(f"math.{function.__name__}", mode="eval").body
+            vars(node)["func"] = ast.Attribute(ast.Name("math"), function.__name__)
     stores = stores or _is_like(tree, rf"{_NUMPY}\w+\.at")
     return Expression(text, place.lineno, tree, stores)
 
