@@ -45,6 +45,14 @@ EXAMPLES = {
     np.minimum: [call(A, B), call(A, 0), call(0.1, A), call(A, BOUNDS.tolist())],
     np.fmax: [call(A, B), call(A, NANS), call(NANS, A)],
     np.fmin: [call(A, B), call(A, NANS), call(NANS, A)],
+    np.zeros_like: [call(A), call(NUMBER), call(A, dtype=int), call(A, shape=2)],
+    np.ones_like: [call(A), call(NUMBER), call(A, dtype=int)],
+    np.empty_like: [call(np.ones((0, 2)))],
+    np.interp: [
+        call(A, [-0.6, 0.1, 0.8], VECTOR),
+        call(NUMBER, BOUNDS, VECTOR),
+        call([0.0, 9], BOUNDS, OTHER),
+    ],
     np.clip: [call(A, -0.5, 0.5), call(A, None, 0.5), call(A, min=-0.5), call(A, -1.0, BOUNDS)],
     np.where: [call(FIRST, A, B), call(FIRST, 0, B), call(FIRST, VECTOR, 1.0)],
     np.dot: [
@@ -420,6 +428,16 @@ def test_every_composite_has_an_example():
 # ---------------------------------------------------------------- scipy.special
 
 INSIDE = _sample(2, 3, low=0.2, high=0.8)
+
+
+def test_interpolation_at_its_points_has_the_slope_to_the_right():
+    x, points, values = (
+        np.array([0.0, 1.0, 3.0]),
+        np.array([0.0, 1.0, 3.0]),
+        [1.0, 4.0, 2.0],
+    )
+    slopes = grad(lambda x: np.sum(np.interp(x, points, values)))(x)
+    np.testing.assert_allclose(slopes, [3.0, -1.0, 0.0])
 
 
 @pytest.mark.parametrize("name", SCIPYS)

@@ -5,6 +5,7 @@ the written program serves other labels; a question that Python asks is a decisi
 """
 
 import contextlib
+import functools
 import inspect
 import itertools
 import re
@@ -76,6 +77,10 @@ def one_by_one(W, X, y):
     return sum(np.tanh(x @ W[:, k]) for x, k in zip(X[:4], y[:4], strict=True))
 
 
+def one_label_after_the_other(W, X, y):
+    return np.sum((X @ W)[range(len(y)), list(y)] ** 2) + W[[y[0], y[1]]].sum()
+
+
 def weighed(W, X, y):
     z = (X @ W)[:, 0]
     return -np.sum(np.where(y == 1, z, np.tanh(z)) * (y >= 1)) / np.sum(y >= 1)
@@ -92,6 +97,7 @@ def targets(W, X, y):
 OF_LABELS = [
     cross_entropy, one_against_all, counted, sorted_by_label, embedding, by_means, hinge,
     in_place, targets, one_by_one, weighed, discounted,
+    one_label_after_the_other,
 ]  # fmt: skip
 
 
@@ -506,6 +512,27 @@ def test_a_program_never_keeps_what_it_should_compute(f):
     constant = grad(f)(x, y)
     outside = write_gradient(lambda x, c: np.sum(x * c), x, constant)
     np.testing.assert_allclose(outside(x, constant), constant)
+
+
+def test_a_branch_on_labels_names_them_and_the_way_out():
+    def ranked(s, rel):
+        pairs = [(i, j) for i in range(3) for j in range(3) if rel[i] > rel[j]]
+        return sum(np.log1p(np.exp(s[j] - s[i])) for i, j in pairs)
+
+    s, rel = np.array([0.2, -0.4, 1.1]), np.array([2, 0, 1])
+    text = r"\(greater, of rel\).*write the program of functools\.partial\(f, rel=rel\)"
+    with pytest.raises(ProgramError, match=text):
+        write_gradient(ranked, s, rel)
+    program = write_gradient(functools.partial(ranked, rel=rel), s)
+    np.testing.assert_allclose(program(-s), grad(ranked)(-s, rel), rtol=1e-12)
+
+
+def test_a_function_of_data_that_is_not_numpys_is_refused():
+    halved = np.frompyfunc(lambda x: 0.5 * x, 1, 1)
+    with pytest.raises(
+        ProgramError, match=r"vectorized.*expected a function of NumPy's"
+    ):
+        write_gradient(lambda x, y: np.sum(x * halved(y).astype(float)), V, LABELS)
 
 
 def test_a_number_of_classes_is_no_constant():

@@ -173,6 +173,41 @@ def test_an_argument_that_changes_in_place_leaves_the_callers_array_alone():
 # ---------------------------------------------------------------- numbers
 
 
+def stable_logistic(x):
+    z, top = np.zeros_like(x), np.ones_like(x)
+    z[x >= 0] = np.exp(-x[x >= 0])
+    z[x < 0] = top[x < 0] = np.exp(x[x < 0])
+    return top / (1 + z)
+
+
+def step_by_step(x):
+    history = x[0] * np.zeros((20, x.size))
+    for t in range(20):
+        history[t] = np.cos(history[t - 1] + x)
+    return np.mean(history**2)
+
+
+@pytest.mark.parametrize("f", [lambda x: np.sum(stable_logistic(x)), step_by_step])
+def test_a_traced_array_of_zeros_takes_traced_values(f):
+    """np.zeros_like is one; so is a * np.zeros(n), however large."""
+    x, t, h = np.array([0.3, -1.2, 0.9, -0.1]), np.array([1.0, 0.4, -0.3, 0.8]), 1e-6
+    slope = (f(x + h * t) - f(x - h * t)) / (2 * h)
+    for gradient in (grad(f), write_gradient(f, x)):
+        np.testing.assert_allclose(np.sum(gradient(x) * t), slope, rtol=1e-8)
+    assert np.zeros_like(1.0 * x, dtype=int).dtype == int
+
+
+def test_a_number_in_the_places_of_a_mask_is_a_choice():
+    def f(x):
+        y = np.tanh(x)
+        y[x < 0] = x[0]
+        return np.sum(y[None] ** 2)
+
+    x = np.array([0.3, -1.2, 0.9])
+    assert "where" in [row[0] for row in record(f, x).rows]
+    np.testing.assert_allclose(write_gradient(f, x)(-x), grad(f)(-x), rtol=1e-14)
+
+
 def test_numbers_have_no_place_to_change_in():
     def f(w):
         loss = total = np.sum(np.exp(w))

@@ -55,7 +55,9 @@ def frozen_index(index: Any) -> Any:
                 "and indices as an array of integers, such as np.array([0, 2, 1]), which is "
                 "data and not differentiated"
             )
-        if isinstance(part, list | tuple):
+        if any(getattr(leaf, "origin", None) is not None for leaf in leaves[:1]):
+            part = np.stack(part) if leaves is part else part  # as list(y) makes it
+        elif isinstance(part, list | tuple):
             part = np.array(part, dtype=None if len(part) else int)
         elif isinstance(part, int) and not isinstance(part, bool):
             part = operator.index(part)  # an IntEnum's, say
@@ -374,6 +376,26 @@ def _numbered(a, start=0):
     """The entries' numbers in their places, as data that a program can compute."""
     numbers = compute(np.arange, (start, start + np.size(a)), {})
     return np.reshape(numbers, np.shape(a)) if np.ndim(a) else numbers[0]
+
+
+@composite(np.interp)
+def _interp(x, xp, fp):
+    """On the line between the neighbours among xp; beyond the ends what stands there."""
+    xp, fp = (v if type(v) is Tracer else np.asanyarray(v) for v in (xp, fp))
+    last = np.size(xp) - 1
+    if last < 1:
+        raise TraceError("np.interp: got one point, expected two or more")
+    k = np.clip(np.searchsorted(xp, x, side="right") - 1, 0, last - 1)
+    # np.take doesn't ask an index that is data.
+    (left, right), (low, high) = (
+        [
+            np.reshape(np.take_along_axis(v, np.ravel(i), 0), np.shape(k))
+            for i in (k, k + 1)
+        ]
+        for v in (xp, fp)
+    )
+    share = (np.clip(x, xp[0], xp[-1]) - left) / (right - left)
+    return low + (high - low) * share
 
 
 by_places(np.roll, np.repeat, np.delete, np.lib.stride_tricks.sliding_window_view)

@@ -229,10 +229,21 @@ def note_decision(operands: Iterable, name: str) -> None:
     file, line = line_outside()
     if linecache.getline(file, line).lstrip().startswith(("assert ", "assert(")):
         return
+    operands = [*operands]
+    name += _of_labels(operands)
     for tape in tapes_of(operands):
         tape.asked = True
         if tape.watch:
             tape.decisions.append((name, file, line))
+
+
+def _of_labels(operands):
+    """ ", of y" where an argument y, which is data, is asked, and no number."""
+    sources = [*sources_of(operands)]
+    if any(type(x) is Tracer for x in sources):
+        return ""
+    given = [x.origin.operands[0] for x in sources if x.origin.function is None]
+    return f", of {given[0].split('[')[0]}" if given else ""
 
 
 def refuse_counts(result: Any, tape: Tape) -> None:

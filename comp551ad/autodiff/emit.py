@@ -26,6 +26,7 @@ from comp551ad import pytrees
 from .arguments import Call
 from .primitives import ATOM, PRIMITIVES, PRODUCT, SUM, Notation
 from .simplify import (
+    LARGEST_CONSTANT,
     Expressions,
     Node,
     as_ratio,
@@ -38,7 +39,6 @@ from .simplify import (
 from .tape import Tape
 
 # Entries of an array that may stand in the source.
-LARGEST_CONSTANT = 16
 # Characters of an expression without a name of its own.
 LONGEST_UNNAMED = 60
 # Calls of data that are written between their operands.
@@ -324,7 +324,16 @@ class Writer:
             name = f"{texts.pop(0)}.{function}"
         else:
             module = (getattr(function, "__module__", None) or "numpy").split(".")
-            name = ".".join(["np", *module[1:], function.__name__])
+            path = [*module[1:], function.__name__]
+            found: Any = np
+            for part in path:
+                found = getattr(found, part, None)
+            if found is None:
+                raise ProgramError(
+                    f"{function.__name__}: got a call of it on data, expected a function of "
+                    "NumPy's; compute the data outside and pass it in as an argument"
+                )
+            name = ".".join(["np", *path])
         return f"{name}({', '.join(texts)})", ATOM
 
     # -- values
@@ -555,17 +564,26 @@ def _patterns(n, m):
         yield f"np.tri({m}, {n}, {k}).T", np.tri(m, n, k).T
 
 
+def patterned(value: np.ndarray) -> tuple[float, str]:
+    """A number and the matrix of zeros and ones whose product the array is, as NumPy writes it;
+    no text where there is none."""
+    if value.ndim == 2 and value.dtype.kind in "fb" and min(value.shape) > 1:
+        factor = (value[np.nonzero(value)].tolist() or [1.0])[0]
+        for text, pattern in _patterns(*value.shape):
+            if np.array_equal(value, factor * pattern):
+                return factor, text
+    return 1.0, ""
+
+
 def _array(value):
     if value.ndim == 1 and value.size > 4 and value.dtype.kind in "iu":
         if np.array_equal(value, np.arange(value.size)):
             return f"np.arange({value.size})"
-    if value.ndim == 2 and value.dtype.kind in "fb" and min(value.shape) > 1:
-        factor = value[np.nonzero(value)].tolist()[:1] or [1.0]
-        for text, pattern in _patterns(*value.shape):
-            if np.array_equal(value, factor[0] * pattern):
-                if value.dtype == bool:
-                    return f"({text} > 0)"
-                return text if factor == [1.0] else f"({factor[0]} * {text})"
+    factor, text = patterned(value)
+    if text:
+        if value.dtype == bool:
+            return f"({text} > 0)"
+        return text if factor == 1.0 else f"({factor} * {text})"
     if not value.size:
         return f"np.empty({value.shape}, dtype=np.{value.dtype.type.__name__})"
     entries = re.sub("(nan|inf)", r"np.\1", repr(small_array(value).tolist()))

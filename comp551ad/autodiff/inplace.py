@@ -15,6 +15,7 @@ import numpy as np
 from comp551ad import functions as fn
 
 from .composites import composite, frozen_index
+from .data import copied
 from .primitives import PRIMITIVES, shape_of
 from .refusals import REFUSED, TraceError, refusal
 from .tape import Tracer, apply, joined
@@ -29,14 +30,39 @@ def update(x: Tracer, new: Tracer) -> Tracer:
 
 
 def setitem(x: Tracer, index: Any, values: Any) -> None:
-    """x[index] = values."""
+    """x[index] = values; x[mask] = number is x = np.where(mask, number, x)."""
     if not shape_of(x.value):
         raise TypeError("a number does not support item assignment")
     index = frozen_index(index)
+    is_mask = isinstance(index, np.ndarray) and index.dtype == bool
+    shape = shape_of(x.value)
+    if is_mask and not np.ndim(values) and index.shape == shape[: index.ndim]:
+        each = np.reshape(index, index.shape + (1,) * (len(shape) - index.ndim))
+        assign(x, apply(PRIMITIVES["where"], (values, x), {"condition": each}))
+        return
     place = np.shape(np.broadcast_to(0.0, shape_of(x.value))[index])
     while np.ndim(values) > len(place) and np.shape(values)[0] == 1:
         values = np.reshape(values, np.shape(values)[1:])
     assign(x, apply(PRIMITIVES["set_at"], (x, values), {"index": index}))
+
+
+def _like(function):
+    """The definition of np.zeros_like and its kind: traced as the array is, so that traced values
+    can be stored in it."""
+
+    def definition(a, dtype=None, subok=True, shape=None, device=None):
+        plain = function(np.empty(np.shape(a)), dtype, shape=shape)
+        if plain.shape != np.shape(a) or not plain.ndim or plain.dtype != float:
+            return plain
+        blank = copied(a)
+        setitem(blank, Ellipsis, plain.flat[0] if plain.size else 0.0)
+        return blank
+
+    return definition
+
+
+for _function in (np.zeros_like, np.ones_like, np.empty_like):
+    composite(_function)(_like(_function))
 
 
 def add_at(ufunc: Any, a: Any, indices: Any, b: Any) -> None:

@@ -7,6 +7,7 @@ entry of the table.
 """
 
 import inspect
+import itertools
 import json
 import math
 import re
@@ -14,12 +15,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
 from comp551ad import pytrees
 
-from .emit import INFIX, Computation, ProgramError, Writer, small_array
+from .emit import (
+    INFIX,
+    LARGEST_CONSTANT,
+    Computation,
+    Output,
+    ProgramError,
+    Writer,
+    patterned,
+    small_array,
+)
 from .primitives import ATOM, PRIMITIVES, SUM
-from .simplify import Node
+from .simplify import Node, users_of
 
 # Without what each file says about itself.
 RUNTIME = "\n".join(
@@ -33,8 +44,14 @@ _PART = re.compile(
 )
 # Calls on data, entry by entry, and types of numbers that an entry is cast to.
 CALLS = {
-    np.isnan: "Number.isNaN({})", np.where: "(({}) ? {} : {})", np.logical_not: "!({})",
+    np.isnan: "Number.isNaN({})", np.isposinf: "({} === Infinity)", np.negative: "-({})",
+    np.isneginf: "({} === -Infinity)", np.where: "(({}) ? {} : {})", np.logical_not: "!({})",
 }  # fmt: skip
+# Calls on data as a whole, by name: those that only give the entries another shape, and those that
+# the runtime has.
+RESHAPED = ("reshape", "ravel", "flatten")
+ALONG_AXES = ("sum", "mean", "max", "min", "argsort")
+WHOLE = {*RESHAPED, *ALONG_AXES, "stack", "__getitem__"}
 CASTS = {
     "bool": "({} != 0)", "int64": "Math.trunc({})", "int32": "({} | 0)",
     "float64": "Number({})", "float32": "Math.fround({})",
@@ -86,7 +103,24 @@ class JavaScriptWriter(Writer):
     def __init__(self, computation: Computation):
         # Elementwise nodes that have no array: their text is that of the entry i.
         self.entries: set[Node] = set()
+        # Arguments that are data, as they were recorded.
+        trees = list(computation.inputs.values()), list(computation.examples.values())
+        pairs = zip(*map(pytrees.leaves, trees), strict=True)
+        self.examples = {node: x for node, x in pairs if hasattr(x, "dtype")}
         super().__init__(computation)
+
+    def write_lines(self, outputs: list[Output]) -> list[str]:
+        """An index that no argument takes part in is computed now."""
+        known: dict[Any, Any] = {}
+        for node in users_of([output.node for output in outputs]):
+            node.parameters = pytrees.tree_map(
+                lambda part: known.get(part, part) if type(part) is Node else part,
+                node.parameters,
+            )
+            node.__post_init__()
+            if node.name == "data" and not node.reads:
+                known[node] = _called(node)
+        return super().write_lines(outputs)
 
     # -- the module
 
@@ -215,26 +249,60 @@ class JavaScriptWriter(Writer):
     def data_call(
         self, node: Node, function: Any, args: tuple, kwargs: dict
     ) -> tuple[str, int]:
-        """Comparisons, arithmetic, choices, casts and views; other calls have no JavaScript."""
+        """Comparisons, arithmetic, choices, casts, views, sums and orders; other calls have no
+        JavaScript."""
+        name = _name_of(function)
+        if not node.reads:
+            return self.constant(self.computation.expressions.constant(_called(node)))
         if _is_loop(node):
             self.entries.add(node)
         if function in INFIX:
             a, b = (f"({self.in_loop(x, node)})" for x in args)
             return f"{a} {INFIX[function]} {b}", SUM - 1
-        if function == "astype" and (kind := np.dtype(args[1]).name) in CASTS:
+        if function is np.invert and self.sample(node).dtype == bool:
+            function = np.logical_not
+        if name == "astype" and (kind := np.dtype(args[1]).name) in CASTS:
             return CASTS[kind].format(f"({self.in_loop(args[0], node)})"), ATOM
         if function in CALLS:
             texts = (self.in_loop(x, node) for x in args)
             return CALLS[function].format(*texts), ATOM
-        if function == "__getitem__":
+        if name in RESHAPED and "order" not in kwargs:
+            return f"reshape({self.whole(args[0])}, {self.literal(node.shape)})", ATOM
+        if name in ALONG_AXES and kwargs.keys() <= {"axis", "keepdims", "kind"}:
+            array, *axes = args
+            how = {"axis": -1 if name == "argsort" else None, **kwargs, "kind": None}
+            how |= dict(zip(["axis"], axes, strict=False))
+            if how["axis"] is not None:
+                how["axis"] = normalize_axis_tuple(how["axis"], len(array.shape))
+            options = [
+                f"{k}: {self.literal(v)}" for k, v in how.items() if v is not None
+            ]
+            return f"{name}({self.whole(array)}, {{ {', '.join(options)} }})", ATOM
+        if name == "stack" and not kwargs and len(args) == 1:
+            return f"stack([{', '.join(map(self.whole, args[0]))}])", ATOM
+        if name == "__getitem__":
             array, index = args
             lists, shape = self.places(index, array.shape)
-            return f"getitem({self.text[array]}, {lists}, {self.literal(shape)})", ATOM
-        name = getattr(function, "__name__", function)
+            return f"getitem({self.whole(array)}, {lists}, {self.literal(shape)})", ATOM
         raise ProgramError(
-            f"{name}: got a call of it on data, expected a comparison, a choice or a cast in "
-            "JavaScript; compute the data outside and pass it in as an argument, or use slices"
+            f"{name}: got a call of it on data, expected a comparison, a choice, a cast, an index, "
+            "a sum or an order in JavaScript; compute the data outside and pass it in as an "
+            "argument, or use slices"
         )
+
+    def whole(self, value: Any) -> str:
+        """Data, or a constant, as an array."""
+        if isinstance(value, Node):
+            return self.text[value]
+        return self.constant(self.computation.expressions.constant(value))[0]
+
+    def sample(self, node: Node) -> Any:
+        """A value that data may have: of its shape and kind."""
+        if node in self.examples:
+            return np.zeros(node.shape, self.examples[node].dtype)
+        if node.name != "data":
+            return np.zeros(node.shape)
+        return _called(node, self.sample)
 
     def entry(self, operand: Node, node: Node) -> str:
         """An operand in the loop of an elementwise node: its entry i."""
@@ -252,7 +320,17 @@ class JavaScriptWriter(Writer):
     # -- values
 
     def constant(self, node: Node, floats: bool = False) -> tuple[str, int]:
-        text, shape = self.literal(node.parameters["value"]), self.literal(node.shape)
+        value, shape = node.parameters["value"], self.literal(node.shape)
+        if isinstance(value, np.ndarray) and value.size > LARGEST_CONSTANT:
+            if value.dtype.kind in "iu":
+                return f"reshape(sumsOf([{self.lists(value)}]), {shape})", ATOM
+            factor, matrix = patterned(value)
+            if matrix:
+                # As NumPy's np.eye(3), np.tri(3, 4, -1), np.tri(3, 4, 0).T.
+                text = matrix.removeprefix("np.").removesuffix(".T")
+                text = f"{text[:-1]}, {self.literal(factor)})"
+                return f"transpose({text})" if matrix[-1] == "T" else text, ATOM
+        text = self.literal(value)
         level = SUM if text[0] == "-" or " / " in text else ATOM
         if _is_spread(node):
             text = f"full({shape}, {text})"
@@ -277,21 +355,66 @@ class JavaScriptWriter(Writer):
         """Where in the memory of such an array the indexed entries are: lists of offsets, to be
         added each to each; and the shape that the index gives."""
         parts = index if isinstance(index, tuple) else (index,)
-        if any(isinstance(part, Node) for part in parts):
+        data = [part for part in parts if isinstance(part, Node)]
+        if any(self.sample(part).dtype == bool for part in data):
             raise ProgramError(
-                "index: got data, expected a plain index in JavaScript; pass one-hot labels Y in "
-                "as an argument instead: np.sum(Y * logp, axis=1), and use np.where for masks"
+                "index: got a mask, which chooses how many entries there are, expected whole "
+                "numbers or slices in JavaScript; choose with np.where(mask, a, b), or write "
+                "np.sum(mask * a) for np.sum(a[mask])"
             )
-        places = np.arange(math.prod(shape)).reshape(shape)[index]
-        lists = [self.offsets(axis) for axis in lists_of(places)]
-        return f"[{', '.join(lists)}]", places.shape
+        firsts = [np.zeros(p.shape, int) if isinstance(p, Node) else p for p in parts]
+        places = np.arange(math.prod(shape)).reshape(shape)[tuple(firsts)]
+        if data and places.size:
+            return self.picked(parts, firsts, places, shape), places.shape
+        return f"[{self.lists(places)}]", places.shape
+
+    def lists(self, places: np.ndarray) -> str:
+        """Lists whose sums, each to each, are the places."""
+        return ", ".join(map(self.offsets, lists_of(places)))
+
+    def picked(
+        self, parts: tuple, firsts: list, places: np.ndarray, shape: tuple
+    ) -> str:
+        """The lists where labels take part, for the places that it gives if all of them are 0:
+        those of the axes before the labels' own, what the labels pick, and the axes after."""
+        is_array = [isinstance(z, int | np.integer | np.ndarray) for z in firsts]
+        own = np.broadcast_shapes(*map(np.shape, itertools.compress(firsts, is_array)))
+        # NumPy puts their axes in front where a slice stands between two arrays.
+        marked = [[] if a else z for z, a in zip(firsts, is_array, strict=True)]
+        before = np.empty(shape)[tuple(marked)].shape.index(0) if own else 0
+        outer, rest = places.shape[:before], places.shape[before + len(own) :]
+        cube = places.reshape(math.prod(outer), math.prod(own), math.prod(rest))
+        inner = cube[0] - cube[0, 0, 0]
+        axes, choices = itertools.count(), []
+        for part in parts:
+            if part is Ellipsis:
+                width = len(shape) - sum(p is not None for p in parts) + 1
+                axes = itertools.count(next(axes) + width)
+            elif part is not None:
+                axis = next(axes)
+                if isinstance(part, Node):
+                    text = self.text[part]
+                    if part.shape != own:
+                        text = f"broadcast_to({text}, {self.literal(own)})"
+                    size, stride = shape[axis], math.prod(shape[axis + 1 :])
+                    choices.append(f"[{text}, {size}, {stride}]")
+        first, last = cube[:, 0, 0].reshape(outer), inner[0].reshape(rest)
+        middle = f"[{self.lists(inner[:, 0].reshape(own))}], {', '.join(choices)}"
+        return f"[{self.lists(first)}, picked({middle}), {self.lists(last)}]"
 
     def offsets(self, places: Any) -> str:
-        jumps = np.unique(np.diff(places))
-        if len(places) > 1 and len(jumps) == 1:
-            first = f", {places[0]}" if places[0] else ""
-            return f"steps({len(places)}, {jumps[0]}{first})"
-        return self.literal(places)
+        """Places one after the other, in runs of the same step where there are few of these."""
+        ends = np.flatnonzero(np.diff(places, 2)) + 2
+        runs = np.split(places, ends) if len(ends) < len(places) / 4 else [places]
+        texts = []
+        for run in runs:
+            jumps = np.unique(np.diff(run))
+            first = f", {run[0]}" if run[0:1].any() else ""
+            is_run = len(run) > 1 and len(jumps) == 1
+            texts.append(
+                f"steps({len(run)}, {jumps[0]}{first})" if is_run else self.literal(run)
+            )
+        return texts[0] if len(texts) == 1 else f"[...{', ...'.join(texts)}]"
 
 
 def lists_of(places: np.ndarray) -> list:
@@ -309,10 +432,28 @@ def lists_of(places: np.ndarray) -> list:
 def _is_loop(node):
     """Whether the node is computed in a loop over its entries."""
     if node.name == "data":
-        return bool(node.shape) and node.parameters["function"] != "__getitem__"
+        is_whole = _name_of(node.parameters["function"]) in WHOLE
+        return bool(node.shape and node.reads) and not is_whole
     return bool(node.shape and node.operands) and PRIMITIVES[node.name].elementwise
 
 
 def _is_spread(node):
     """Whether the node is one number everywhere."""
     return node.name == "constant" and node.shape != np.shape(node.parameters["value"])
+
+
+def _name_of(function):
+    """The name of a function that is called on data, or of an array's method."""
+    return getattr(function, "__name__", function)
+
+
+def _called(node, value_of=lambda node: node):
+    """What a call on data gives for these values of the nodes that it reads."""
+    told = pytrees.tree_map(
+        lambda part: value_of(part) if type(part) is Node else part, node.parameters
+    )
+    function, (first, *others) = told["function"], told["args"]
+    if isinstance(function, str):
+        method = getattr(np.asarray(first), function)
+        return np.asarray(method(*others, **told["kwargs"]))
+    return np.asarray(function(first, *others, **told["kwargs"]))

@@ -185,7 +185,6 @@ def _changes_nothing(key, value):
 
 # These ask about shapes, or only take a shape over; their answers are plain, not traced.
 QUESTIONS = SHAPES | {
-    np.zeros_like, np.ones_like, np.empty_like,
     np.diag_indices_from, np.tril_indices_from, np.triu_indices_from,
 }  # fmt: skip
 # These look at values. Their answers have no derivative.

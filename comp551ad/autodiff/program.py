@@ -470,8 +470,13 @@ def _refuse_branches(decisions):
         question, file, line = decisions[0]
         # A notebook's cell has a file's name, but no file that one could open.
         where = file if Path(file).is_file() else "the cell"
+        way_out = "use np.where, np.maximum, relu or np.abs in its place"
+        _, is_label, label = question.partition(", of ")
+        if is_label:
+            bound = f"functools.partial(f, {label}={label})"
+            way_out = f"write the program of {bound}, for this {label} alone"
         raise ProgramError(
             f"line {line} of {where} looks at a value ({question}): other arguments may take "
-            "another branch, and a program can't; use np.where, np.maximum, relu or np.abs "
-            "in its place, or grad, which runs the function each time"
+            f"another branch, and a program can't; {way_out}, or use grad, which runs the function "
+            "each time"
         )

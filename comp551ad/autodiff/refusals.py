@@ -122,10 +122,16 @@ def expression_at(frame: Any, instruction: int) -> Expression | None:
     except SyntaxError:
         tree = None
     known = {**frame.f_globals, **frame.f_locals}
+    node: Any
     for node in ast.walk(tree) if tree else ():
         is_list = isinstance(node, ast.List | ast.Tuple | ast.ListComp)
         named = isinstance(node, ast.Name) and known.get(node.id)
         vars(node)["is_list"] = is_list or isinstance(named, list | tuple)
+        # Of `from math import log`.
+        is_call = isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+        function: Any = known.get(node.func.id) if is_call else None
+        if getattr(function, "__module__", "") == "math":
+            vars(node)["func"] = ast.Attribute(ast.Name("math"), function.__name__)
     stores = stores or _is_like(tree, rf"{_NUMPY}\w+\.at")
     return Expression(text, place.lineno, tree, stores)
 
@@ -303,11 +309,14 @@ def _filled(tree):
     return f"{value} * np.{tree.func.attr.replace('full', 'ones')}({shape})"
 
 
-_IN_PLACE_OF_A_STORE = (
-    "a plain array can't hold traced values: append the parts to a list and join them with "
-    "np.stack(parts) or np.concatenate(parts), or start from a traced array, such as "
-    "a * np.zeros(n)"
-)
+def _in_place_of_a_store(text):
+    """What to write for z[k] = a, with a plain z."""
+    z = (re.match(r"([\w.]+)\[", text) or ["", "z"])[1]
+    return (
+        "a plain array can't hold traced values: append the parts to a list and join them with "
+        f"np.stack(parts) or np.concatenate(parts), or make {z} a traced array before, "
+        f"{z} = a * np.zeros({z}.shape), with a traced number a"
+    )
 
 
 # (what an expression is like, as ``_is_like`` has it; why it can't be traced; its tree -> what to
@@ -320,6 +329,18 @@ WAYS_OUT: list[tuple[str, str, Callable]] = [
             f"np.{tree.func.attr}({_arguments(tree)})"
             if hasattr(np, tree.func.attr)
             else None
+        ),
+    ),
+    (
+        r"math\.erf",
+        "math computes plain numbers only; erf is in comp551ad.functions",
+        lambda tree: f"erf({_arguments(tree)})",
+    ),
+    (
+        "int",
+        "int() gives a plain number, without a trace",
+        lambda tree: ast.unparse(
+            ast.Attribute(tree.args[0], "astype(int)", ast.Load())
         ),
     ),
     (
@@ -400,7 +421,7 @@ def _in_place_of(e, general, is_lost):
     place = f"{e.text} (line {e.line}) can't be traced: " if e else ""
     if e is not None and is_lost:
         if e.stores:
-            return TraceError(place + _IN_PLACE_OF_A_STORE)
+            return TraceError(place + _in_place_of_a_store(e.text))
         for kind, why, way_out in WAYS_OUT:
             if _is_like(e.tree, kind) and (instead := way_out(e.tree)):
                 return TraceError(f"{place}{why}; write {instead} instead")
@@ -418,7 +439,7 @@ def _of_an_update(text):
     if not isinstance(statement, ast.AugAssign):
         return None
     if isinstance(statement.target, ast.Subscript):
-        return _IN_PLACE_OF_A_STORE
+        return _in_place_of_a_store(text)
     new = ast.BinOp(statement.target, statement.op, statement.value)
     return (
         "it can't change in place; "
@@ -444,7 +465,7 @@ REFUSED: dict[str, tuple[str, str]] = {
     ),
     "__int__": (
         "int() of a traced value",
-        "it would cut the derivative; keep it as it is",
+        "it would cut the derivative; write a.astype(int) for an index",
     ),
     "__complex__": ("complex() of a traced value", "it is real; leave complex() out"),
     "__index__": (
@@ -456,4 +477,4 @@ REFUSED: dict[str, tuple[str, str]] = {
     "view": ("a.view()", "keep a as it is; its numbers are float64"),
     "sort": ("a.sort()", "write a = np.sort(a)"),
 }
-_STORES = {REFUSED["__float__"][0], REFUSED["__array__"][0]}
+_STORES = {REFUSED[name][0] for name in ("__float__", "__array__", "__int__")}

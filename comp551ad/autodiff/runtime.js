@@ -14,6 +14,14 @@ function empty(shape) {
   return x;
 }
 
+function matrixOf(n, m, f) {
+  const y = empty([n, m]);
+  for (let at = 0; at < n * m; at++) y[at] = f(Math.floor(at / m), at % m);
+  return y;
+}
+
+const eye = (n, value) => matrixOf(n, n, (i, j) => (i === j ? value : 0));
+const tri = (n, m, k, value) => matrixOf(n, m, (i, j) => (j - i <= k ? value : 0));
 const sizeOf = (shape) => shape.reduce((size, n) => size * n, 1);
 const full = (shape, value) => empty(shape).fill(value);
 const shapeOf = (x) => (typeof x === "number" ? [] : x.shape);
@@ -157,6 +165,11 @@ const logsumexp = alongAxes({ last: true }, (x, from, to) => {
 const cumsum = alongAxes({ fills: true }, (x, from, to, y) => {
   for (let i = from, s = 0; i < to; i++) y[i] = s += x[i];
 });
+const argsort = alongAxes({ fills: true }, (x, from, to, y) => {
+  const order = Float64Array.from({ length: to - from }, (_, i) => i);
+  const after = (a, b) => a - b || Number.isNaN(a) - Number.isNaN(b);
+  y.set(order.sort((i, j) => after(x[from + i], x[from + j])), from);
+});
 const tie_share = (x, best, options) =>
   alongAxes({ fills: true }, (x, from, to, y, r) => {
     const value = entriesOf(best)[r];
@@ -178,6 +191,16 @@ function sumsOf(lists) {
   }
   return sums;
 }
+
+// Offsets and what labels add to them: of each the labels, below which number, how far apart.
+const picked = (lists, ...choices) =>
+  sumsOf(lists).map((offset, i) =>
+    choices.reduce((at, [labels, n, stride]) => {
+      const k = entriesOf(labels)[i];
+      if (Number.isInteger(k) && k >= -n && k < n) return at + stride * (k < 0 ? k + n : k);
+      throw new RangeError(`index: got ${k}, expected a whole number from ${-n} to ${n - 1}`);
+    }, offset),
+  );
 
 function getitem(x, lists, shape) {
   const entries = entriesOf(x);

@@ -37,6 +37,8 @@ from .trace import record
 
 # Of the numbers that travel.
 SMALLEST, LARGEST = 1e-30, 1e30
+# Entries at most of an array that stands in a source.
+LARGEST_CONSTANT = 16
 
 
 @dataclass(eq=False, slots=True)
@@ -266,6 +268,9 @@ class Expressions:
             return Scaled(1.0, 1.0, node)
         if type(value) is float:
             return Scaled(*as_ratio(value), self.one)
+        if value.size > LARGEST_CONSTANT and np.all(value == value.flat[0]):
+            # As np.zeros(n).
+            return Scaled(1.0, 1.0, self.constant(float(value.flat[0]), value.shape))
         return Scaled(1.0, 1.0, self.constant(value))
 
     def apply(
@@ -286,6 +291,9 @@ class Expressions:
             return self._multiply(name, a, b, parameters, shape)
         if entry.linear:
             return self._linear(name, operands[0], parameters, shape)
+        if name == "set_at" and parameters["index"] is Ellipsis:
+            up, down, node = operands[1]
+            return Scaled(up, down, self.spread(node, shape))
         nodes = tuple(self.written_out(operand) for operand in operands)
         return Scaled(1.0, 1.0, self.node(name, nodes, parameters, shape))
 
