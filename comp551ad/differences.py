@@ -12,8 +12,6 @@ three slopes: to the left of x, to the right, and through both sides. One look c
 kink beside x, hidden within its step, looks like a kink at x. ``explore`` takes looks of all
 lengths and believes the longer ones, which see well, as long as they confirm the shorter, which
 see x alone.
-
-Reads: pytrees, shapes. Read by: gradcheck, show, exercises, notebooks.
 """
 
 import math

@@ -11,8 +11,6 @@ line through x, whatever else is in x:
 
 The error bar makes the tolerance, so nobody has to choose one. Where f does not tell, the claim is
 unjudged, and has not passed: a right gradient is never called wrong.
-
-Reads: differences, pytrees, shapes. Read by: notebooks, tests, exercises.
 """
 
 import math
