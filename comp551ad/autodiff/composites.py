@@ -72,7 +72,7 @@ def frozen_index(index: Any) -> Any:
 def _getitem(x, index):
     index = frozen_index(index)
     if not shape_of(x.value):  # a number: x[()], x[None] and the like
-        shape = np.zeros(())[index].shape
+        shape = np.zeros(())[concrete(index)].shape
         x = x if math.prod(shape) else np.reshape(x, 1)[:0]  # x[False]
         return np.reshape(x, shape) if shape else x
     return apply(PRIMITIVES["getitem"], (x,), {"index": index})
@@ -201,12 +201,22 @@ def _full_like(a, fill_value):
 # ---------------------------------------------------------------- NumPy's own text
 
 
+def copied(a: Tracer, order: Any = "K") -> Tracer:
+    """Another tracer of the same row, with memory of its own that is laid out as NumPy's copy is:
+    its reshape is a view where NumPy's is."""
+    copy = handle(a)
+    if a.ndim > 1:
+        is_traced = type(a.value) is Tracer
+        copy.value = (copied if is_traced else np.array)(a.value, order=order)
+    return copy
+
+
 def _lets_tracers_pass(as_array):
     def passing(a, *args, ndmin=0, **kwargs):
         if type(a) is not Tracer:
             return as_array(a, *args, **kwargs, **({"ndmin": ndmin} if ndmin else {}))
         # np.array copies: what is done to the copy in place leaves the argument alone.
-        a = handle(a) if as_array is np.array else a
+        a = copied(a) if kwargs.get("copy", as_array is np.array) else a
         return np.reshape(a, (1,) * (ndmin - a.ndim) + a.shape) if a.ndim < ndmin else a
 
     return passing
@@ -443,7 +453,8 @@ def _meshgrid(*xi, copy=True, sparse=False, indexing="xy"):
     ]
     if indexing == "xy" and len(xi) > 1:
         grids = [np.swapaxes(grid, 0, 1) for grid in grids]
-    return tuple(grids) if sparse else np.broadcast_arrays(*grids)
+    grids = grids if sparse else np.broadcast_arrays(*grids)
+    return tuple(map(np.copy, grids) if copy else grids)
 
 
 @composite(np.apply_along_axis)

@@ -9,8 +9,8 @@ once. One is free again after the last use of what it holds, and an operation th
 entry writes over an operand that nobody needs any more. Tall arrays with a short last axis, such as
 N x 3 logits, are stored short axis first, so that sums and maxima over it run along memory.
 
-Reads: ``simplify``, ``arguments``, ``tape``, ``primitives``, ``pytrees``. Read by: ``javascript``,
-``program``, ``trials``.
+Reads: ``simplify``, ``arguments``, ``tape``, ``primitives``, ``refusals``, ``pytrees``. Read by:
+``javascript``, ``program``, ``trials``.
 """
 
 import builtins
@@ -28,6 +28,7 @@ from comp551ad import pytrees
 
 from .arguments import Call
 from .primitives import ATOM, PRIMITIVES, PRODUCT, SUM, Notation
+from .refusals import name_in_numpy
 from .simplify import (
     Expressions,
     Node,
@@ -326,8 +327,7 @@ class Writer:
         if isinstance(function, str):
             name = f"{texts.pop(0)}.{function}"
         else:
-            module = (getattr(function, "__module__", None) or "numpy").split(".")
-            name = ".".join(["np", *module[1:], function.__name__])
+            name = name_in_numpy(function)
         return f"{name}({', '.join(texts)})", ATOM
 
     # -- values

@@ -20,7 +20,7 @@ from comp551ad import functions as fn
 from .composites import composite, frozen_index
 from .primitives import PRIMITIVES, shape_of
 from .refusals import REFUSED, TraceError, refusal
-from .tape import Tracer, apply, joined
+from .tape import Tracer, apply, concrete, joined
 
 
 def update(x: Tracer, new: Tracer) -> Tracer:
@@ -36,7 +36,7 @@ def setitem(x: Tracer, index: Any, values: Any) -> None:
     if not shape_of(x.value):
         raise TypeError("a number does not support item assignment")
     index = frozen_index(index)
-    place = np.shape(np.broadcast_to(0.0, shape_of(x.value))[index])
+    place = np.shape(np.broadcast_to(0.0, shape_of(x.value))[concrete(index)])
     while np.ndim(values) > len(place) and np.shape(values)[0] == 1:
         values = np.reshape(values, np.shape(values)[1:])
     assign(x, apply(PRIMITIVES["set_at"], (x, values), {"index": index}))
@@ -47,7 +47,7 @@ def add_at(ufunc: Any, a: Any, indices: Any, b: Any) -> None:
     if type(a) is not Tracer:
         raise refusal(*REFUSED["__array__"])
     index, shape = frozen_index(indices), shape_of(a.value)
-    place = np.shape(np.broadcast_to(0.0, shape)[index])
+    place = np.shape(np.broadcast_to(0.0, shape)[concrete(index)])
     b = np.broadcast_to(joined(b), place)
     assign(a, ufunc(a, fn.scatter(b, index, shape)))
 
