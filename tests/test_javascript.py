@@ -64,6 +64,13 @@ def test_labels_masks_and_comparisons(f, javascript):
             write_gradient(f, *args, language="javascript")
 
 
+def test_truth_values_add_up_to_one(javascript):
+    def f(x):
+        return np.sum(x * ((x > 0) + (x > 1)))
+
+    same_numbers(javascript, write_gradient, f, V, value=True)
+
+
 def test_casts_to_numbers_that_wrap_around_are_refused():
     with pytest.raises(ProgramError, match="^astype: .*JavaScript"):
         write_gradient(lambda x: x * x.astype(np.int8), 300.0, language="javascript")

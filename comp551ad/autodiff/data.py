@@ -13,7 +13,6 @@ Reads: ``tape``, ``refusals``, ``pytrees``. Read by: ``arguments``, ``composites
 """
 
 import contextlib
-import linecache
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
@@ -23,6 +22,7 @@ from comp551ad import pytrees
 
 from .refusals import (
     TraceError,
+    is_in_assert,
     line_outside,
     loop_of_numpys,
     refusal,
@@ -54,12 +54,18 @@ class Data(np.ndarray):
     """An array of booleans or integers, or of what they give, with its origin.
 
     What is computed from data is data again.
+
+    Attributes:
+        origin: None for a view that NumPy made by itself.
+        plain: the numbers. In a trial the array's own memory holds others, which nobody sees but
+            who reads it without a trace.
     """
 
     origin: Origin | None
+    plain: np.ndarray
 
     def __array_finalize__(self, source):
-        self.origin = None  # a view that NumPy makes by itself has lost its origin
+        self.origin = None
 
     def __array_ufunc__(self, ufunc, method, *inputs, out=None, **kwargs):
         if any(type(x) is Tracer for x in inputs):
@@ -80,7 +86,7 @@ class Data(np.ndarray):
     def __iter__(self) -> Iterator:
         if not _is_of_an_argument(self):
             note_decision((self,), "iter")
-            return iter(np.asarray(self))
+            return iter(concrete(self))
         return (self[k] for k in range(len(self)))
 
     def __hash__(self) -> int:  # type: ignore[override]
@@ -103,11 +109,14 @@ def _is_of_an_argument(data):
 
 def as_data(array: Any, origin: Origin) -> Data:
     """An array, or a number, as data of this origin."""
-    data = np.array(array).view(Data)
-    data.setflags(write=False)
-    data.origin = origin
+    plain = shown = np.array(array)
     if this_thread.tape is not None and this_thread.tape.origins is not None:
         this_thread.tape.origins.has_data = True
+        plain, shown = this_thread.tape.origins.change(plain, origin)
+    plain.setflags(write=False)
+    shown.setflags(write=False)
+    data = shown.view(Data)
+    data.origin, data.plain = origin, plain
     return data
 
 
@@ -118,11 +127,13 @@ def one_hot(labels: list[Data], constant: Any) -> Origin | None:
     found: list[Any] = []
     for y in labels:
         if shape[:-1] == y.shape:
-            classes = as_data(np.eye(shape[-1]), Origin(np.eye, shape[-1:], {}))
+            classes = np.eye(shape[-1])
             with contextlib.suppress(IndexError):  # other labels than these
-                found.append(classes[y])
-    alike = [rows.origin for rows in found if np.array_equal(concrete(rows), constant)]
-    return alike[0] if len(alike) == 1 else None
+                # As f does: from the memory of y.
+                if np.array_equal(classes[np.asarray(y)], constant):
+                    classes = as_data(classes, Origin(np.eye, shape[-1:], {}))
+                    found.append(classes[y].origin)
+    return found[0] if len(found) == 1 else None
 
 
 def handle(value: Any) -> Any:
@@ -139,9 +150,15 @@ def handle(value: Any) -> Any:
 def compute(function: Callable | str, operands: tuple, parameters: dict) -> Any:
     """Call a function, or an array's method of this name, on what the operands are now.
 
-    An array or a number that comes out is data; anything else, such as a tuple of arrays, is one
-    answer among others that are possible.
+    An array or a number that comes out is data; None comes from a store into a plain array;
+    anything else, such as a tuple of arrays, is one answer among others that are possible.
     """
+    if function in (np.nonzero, "nonzero"):
+        places = compute(np.argwhere, operands, parameters).T
+        return tuple(places[k] for k in range(len(places)))
+    if function in (np.argwhere, np.flatnonzero) and operands[0].dtype != bool:
+        # A mask tells that numbers choose how many entries there are.
+        operands = (np.not_equal(operands[0], 0),)
     plain: list = list(map(concrete, operands))
     keywords = {key: concrete(p) for key, p in parameters.items()}
     if isinstance(function, str):
@@ -149,10 +166,13 @@ def compute(function: Callable | str, operands: tuple, parameters: dict) -> Any:
     else:
         result = function(*plain, **keywords)
     if isinstance(result, np.ndarray | np.generic):
+        if function is np.add and result.dtype == bool:
+            # In JavaScript truth values add up to 2.
+            function = np.bitwise_or
         return as_data(
             result, Origin(function, tuple(map(handle, operands)), parameters)
         )
-    if function not in SHAPES:
+    if result is not None and function not in SHAPES:
         name = function if isinstance(function, str) else function.__name__
         note_decision((*operands, *parameters.values()), name.strip("_"))
     return result
@@ -187,7 +207,7 @@ def _question(name):
         asked = getattr(self.origin and self.origin.function, "__name__", name)
         loop = loop_of_numpys() if name == "__bool__" else ""
         note_decision((self,), asked.strip("_") + loop)
-        return getattr(np.asarray(self), name)(*args)
+        return getattr(concrete(self), name)(*args)
 
     return method
 
@@ -237,9 +257,9 @@ def note_decision(operands: Iterable, name: str) -> None:
 
     That of an assert is none: it takes no other course, or ends the function.
     """
-    file, line = line_outside()
-    if linecache.getline(file, line).lstrip().startswith(("assert ", "assert(")):
+    if is_in_assert():
         return
+    file, line = line_outside()
     for tape in tapes_of(operands):
         tape.asked = True
         if tape.watch:

@@ -34,7 +34,7 @@ from .arguments import (
 from .data import Data, handle, one_hot
 from .emit import BufferedWriter, Computation, Output, ProgramError, Writer
 from .javascript import JavaScriptWriter
-from .operands import as_input, operands_of
+from .operands import Origins, as_input, operands_of
 from .passes import pull_back
 from .primitives import shape_of
 from .refusals import TraceError, kind_of
@@ -80,8 +80,8 @@ def write_gradient(
 
     Raises:
         ProgramError: f's course depended on the values of its arguments (the text names the
-            line), wrt means no numbers of this call, or the source would hold a large array,
-            or the number of entries that a comparison chooses.
+            line), f gives another value each time, wrt means no numbers of this call, or the
+            source would hold a large array, or the number of entries that a comparison chooses.
         TraceError: as ``record`` does.
     """
     return _write(f, args, kwargs, wrt, value, buffered, language)
@@ -295,20 +295,23 @@ def _write(f, args, kwargs, wrt, value, buffered, language):
             f'language: got {language!r}, expected "numpy" or "javascript"'
         )
 
-    given = [args, kwargs]
-
     def tried(by_labels):
-        def derived(kinds, args=args, kwargs=kwargs):
-            return _derived(f, args, kwargs, wrt, value, kinds, by_labels)
+        def derived(kinds, change=None):
+            return _derived(f, args, kwargs, wrt, value, kinds, by_labels, change)
 
         def checked(kinds):
             found = derived(kinds)
-            found.call.check(found.result, found.tape, kinds)
+            if found.call.check(found.result, found.tape, kinds):
+                raise ProgramError(
+                    "f: got a function that gives another value each time, such as one that draws "
+                    "random numbers, expected the same value; draw them outside f and pass them "
+                    "as an argument"
+                )
             return found, kinds
 
-        first, kinds = with_integers(checked, given)
+        first, kinds = with_integers(checked, [args, kwargs])
         again = functools.partial(derived, kinds)
-        return first, *try_others(first, given, kinds, again)
+        return first, *try_others(first, kinds, again)
 
     try:
         first, sizes_vary, fixed = tried(False)
@@ -329,12 +332,14 @@ def _write(f, args, kwargs, wrt, value, buffered, language):
     return BufferedProgram(writer(first), fixed, readable)
 
 
-def _derived(f, args, kwargs, wrt, value, kinds, by_labels) -> Computation:
+def _derived(f, args, kwargs, wrt, value, kinds, by_labels, change) -> Computation:
     """Record f, and differentiate the record; ``by_labels``: constants that are one-hot of labels
-    are computed from them."""
+    are computed from them; ``change``: of data, in a trial (see ``Origins``)."""
     several = wrt if isinstance(wrt, tuple) and wrt else (wrt,)
     call = Call.of(f, args, kwargs, whole=several)
     with Tape(watch=True) as outer:
+        outer.origins = Origins()
+        outer.origins.change = change or outer.origins.change
         one = outer.add_input(1.0, "seed")
         with _InnerTape(code_of(f)) as tape:
             taken = call.trace(
