@@ -513,6 +513,14 @@ def test_a_program_never_keeps_what_it_should_compute(f):
     np.testing.assert_allclose(outside(x, constant), constant)
 
 
+def test_labels_that_f_looks_up():
+    """Where each trial is an error."""
+    signs = {3: -1.0, 7: 1.0}
+    y = np.array([3, 7, 7])
+    with pytest.raises(ProgramError, match="leaves no trace.*as an argument"):
+        write_gradient(lambda x, y: x[y % 3] @ [signs[k] for k in memoryview(y)], V, y)
+
+
 def test_a_number_of_classes_is_no_constant():
     """Nor where it is the same for labels that differ a little."""
     with pytest.raises(ProgramError, match="leaves no trace.*as an argument"):
@@ -550,6 +558,7 @@ SMALL, FEW = np.linspace(-0.9, 0.8, 6), np.array([0, 1, 1, 0, 1, 0])
         lambda x, y: np.sum(x) * max(1, len(x[x > 1])),
         lambda x, y: np.mean(x[x < 1]),
         lambda x, y: np.mean(x[y < 2]),
+        lambda x, y: grad(lambda z: np.sort(z) @ np.arange(6))(x) @ x,
         asserted,
     ],
 )

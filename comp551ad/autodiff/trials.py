@@ -9,7 +9,7 @@ traced number refuses to be. So the recording is made again with the same number
 
 Where the text of the program changes, it holds something of the data.
 
-Reads: ``data``, ``tape``, ``operands``, ``primitives``, ``emit``, ``arguments``, ``refusals``,
+Reads: ``arguments``, ``data``, ``tape``, ``operands``, ``primitives``, ``refusals``, ``emit``,
 ``pytrees``. Read by: ``program``.
 """
 
@@ -29,6 +29,12 @@ from .operands import parameters_of
 from .primitives import shape_of
 from .refusals import is_in_assert
 from .tape import concrete
+
+_HIDDEN = (
+    "f: got a program that holds what f computes from its arguments in a way that leaves no trace, "
+    "such as w[y] of plain w, a store into np.zeros, or w[f'{k}'], expected one that is right for "
+    "others; compute it outside f and pass it as an argument"
+)
 
 
 def try_others(first: Computation, kinds: str, derive: Callable) -> tuple[bool, str]:
@@ -55,6 +61,16 @@ def try_others(first: Computation, kinds: str, derive: Callable) -> tuple[bool, 
     sizes, text = _sizes(first), _text(first)
     # A trial tells nothing of the sizes that it leaves as they are.
     untried = dict(enumerate(_chosen_sizes(first)))
+    for in_memory in MEMORIES:
+        change = functools.partial(_hidden, in_memory)
+        try:
+            with silence():
+                is_same = _text(derive(change)) == text
+        except Exception as error:
+            # Without a look at the memory f runs as before. Labels beyond their range tell nothing.
+            is_same = isinstance(error, AssertionError | IndexError)
+        if not is_same:
+            raise ProgramError(_HIDDEN)
     for of_labels, change in CHANGES:
         try:
             with silence():
@@ -75,12 +91,7 @@ def try_others(first: Computation, kinds: str, derive: Callable) -> tuple[bool, 
             if its_text != text:
                 fixed += of_labels + choosing
         elif its_text != text:
-            raise ProgramError(
-                "f: got a program that holds what f computes from its arguments in a way that "
-                "leaves no trace, such as w[y] of plain w, a store into np.zeros, or w[f'{k}'], "
-                "expected one that is right for others; compute it outside f and pass it as an "
-                "argument"
-            )
+            raise ProgramError(_HIDDEN)
     if untried:
         fixed += choosing
     if not {*fixed} <= {*kinds}:
@@ -153,8 +164,8 @@ def _hidden(in_memory, numbers, origin):
 
 
 def _relabelled(labels, numbers, origin):
-    """Other labels among the arguments."""
-    if origin.function is None and numbers.dtype != bool and numbers.size:
+    """Other labels: among the arguments, and of those that numbers give, such as np.argsort(x)."""
+    if numbers.dtype != bool and numbers.size and not _comes_from(origin, "biuf"):
         numbers = labels(numbers)
     return numbers, numbers
 
@@ -162,31 +173,33 @@ def _relabelled(labels, numbers, origin):
 def _flipped(place, everywhere, numbers, origin):
     """Truth values with others at this place: of the arguments and of comparisons, so that what is
     computed from them goes with it, or everywhere. An assertion goes on to hold."""
-    is_first = not any(_is_mask(x) for x in sources_of(origin.operands))
-    if numbers.dtype == bool and numbers.size and (is_first or everywhere):
-        if not is_in_assert():
-            numbers = numbers.copy()
-            numbers.flat[place] ^= True
+    changes = everywhere or not _comes_from(origin, "b")
+    if numbers.dtype == bool and numbers.size and changes and not is_in_assert():
+        numbers = numbers.copy()
+        numbers.flat[place] ^= True
     return numbers, numbers
 
 
-def _is_mask(x):
-    return type(x) is Data and x.dtype == bool
+def _comes_from(origin, kinds):
+    """Whether data of these kinds are among what something was computed from."""
+    sources = sources_of([origin.operands, [*origin.parameters.values()]])
+    return any(type(x) is Data and x.dtype.kind in kinds for x in sources)
 
 
-# (kinds of labels, if they are changed; a change as ``Origins`` has it)
-CHANGES: list[tuple[str, Callable]] = []
-for _numbers in (
+# What the memory of data holds in place of their numbers.
+MEMORIES: list[Callable] = [
     np.zeros_like,
     np.ones_like,
     lambda numbers: _counted(numbers, numbers.size),
-):
-    CHANGES.append(("", functools.partial(_hidden, _numbers)))
-for _numbers in (
-    np.zeros_like,
-    lambda numbers: _counted(numbers, max(1, np.max(numbers)) + 1),
-):
-    CHANGES.append(("iu", functools.partial(_relabelled, _numbers)))
+]
+# (kinds of labels, if they are changed; a change as ``Origins`` has it)
+CHANGES: list[tuple[str, Callable]] = [
+    ("iu", functools.partial(_relabelled, np.zeros_like)),
+    (
+        "iu",
+        functools.partial(_relabelled, lambda x: _counted(x, max(1, np.max(x)) + 1)),
+    ),
+]
 # An odd number of entries, so that another number of them is chosen.
 for _place, _everywhere in itertools.product(
     (slice(3), slice(-3, None)), (False, True)
