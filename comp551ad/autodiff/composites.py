@@ -201,7 +201,7 @@ def _full_like(a, fill_value):
 # ---------------------------------------------------------------- NumPy's own text
 
 
-def copied(a: Tracer, order: Any = "K") -> Tracer:
+def copied(a: Any, order: Any = "K") -> Tracer:
     """Another tracer of the same row, with memory of its own that is laid out as NumPy's copy is:
     its reshape is a view where NumPy's is."""
     copy = handle(a)

@@ -127,12 +127,12 @@ def one_hot(labels: list[Data], constant: Any) -> Origin | None:
     found: list[Any] = []
     for y in labels:
         if shape[:-1] == y.shape:
-            classes = np.eye(shape[-1])
+            rows = np.eye(shape[-1])
             with contextlib.suppress(IndexError):  # other labels than these
                 # As f does: from the memory of y.
-                if np.array_equal(classes[np.asarray(y)], constant):
-                    classes = as_data(classes, Origin(np.eye, shape[-1:], {}))
-                    found.append(classes[y].origin)
+                if np.array_equal(rows[np.asarray(y)], constant):
+                    of_y: Any = as_data(rows, Origin(np.eye, shape[-1:], {}))[y]
+                    found.append(of_y.origin)
     return found[0] if len(found) == 1 else None
 
 
@@ -156,9 +156,10 @@ def compute(function: Callable | str, operands: tuple, parameters: dict) -> Any:
     if function in (np.nonzero, "nonzero"):
         places = compute(np.argwhere, operands, parameters).T
         return tuple(places[k] for k in range(len(places)))
-    if function in (np.argwhere, np.flatnonzero) and operands[0].dtype != bool:
+    if function in (np.argwhere, np.flatnonzero) and operands:
         # A mask tells that numbers choose how many entries there are.
-        operands = (np.not_equal(operands[0], 0),)
+        is_mask = operands[0].dtype == bool
+        operands = operands if is_mask else (np.not_equal(operands[0], 0),)
     plain: list = list(map(concrete, operands))
     keywords = {key: concrete(p) for key, p in parameters.items()}
     if isinstance(function, str):

@@ -62,10 +62,10 @@ def try_others(first: Computation, kinds: str, derive: Callable) -> tuple[bool, 
     # A trial tells nothing of the sizes that it leaves as they are.
     untried = dict(enumerate(_chosen_sizes(first)))
     for in_memory in MEMORIES:
-        change = functools.partial(_hidden, in_memory)
         try:
             with silence():
-                is_same = _text(derive(change)) == text
+                other = derive(functools.partial(_hidden, in_memory))
+                is_same = _text(other) == text
         except Exception as error:
             # Without a look at the memory f runs as before. Labels beyond their range tell nothing.
             is_same = isinstance(error, AssertionError | IndexError)
