@@ -486,6 +486,8 @@ def test_questions_of_the_shape_are_no_decisions():
         lambda x, y: np.sum(x * stored(y)),
         lambda x, y: np.sum(x * np.array([float(v) for v in y])),
         lambda x, y: np.sum(x[y]) * len(np.unique(y)),
+        lambda x, y: np.sum(x[y]) * len(np.where(y == 1)[0]),
+        lambda x, y: np.mean(x[np.flatnonzero(x)]),
         lambda x, y: sum(np.sum(x[y == k]) ** 2 for k in np.unique(y)),
         lambda x, y: sum(np.sum(x[k:] ** 2) for k in y[y > 0]),
         lambda x, y: np.mean(np.delete(x, y)),
@@ -505,7 +507,9 @@ def test_a_program_never_keeps_what_it_should_compute(f):
     try:
         found = write_gradient(f, x, y)(x, others)
     except ProgramError as error:
-        known = "as an argument|looks at a value|data that choose other entries"
+        known = (
+            "as an argument|looks at a value|choose other entries|comparison chooses"
+        )
         assert re.search(known, str(error))
     else:
         np.testing.assert_allclose(found, gradient(x, others))
@@ -535,10 +539,86 @@ def test_a_function_of_data_that_is_not_numpys_is_refused():
         write_gradient(lambda x, y: np.sum(x * halved(y).astype(float)), V, LABELS)
 
 
+def test_labels_that_f_looks_up():
+    """Where each trial is an error."""
+    signs = {3: -1.0, 7: 1.0}
+    y = np.array([3, 7, 7])
+    with pytest.raises(ProgramError, match="leaves no trace.*as an argument"):
+        write_gradient(lambda x, y: x[y % 3] @ [signs[k] for k in memoryview(y)], V, y)
+
+
 def test_a_number_of_classes_is_no_constant():
     """Nor where it is the same for labels that differ a little."""
     with pytest.raises(ProgramError, match="leaves no trace.*as an argument"):
         write_gradient(lambda x, y: np.sum(x[y]) * len(np.unique(y % 2)), V, LABELS)
+
+
+def weights_of(y):
+    w = np.ones(len(y))
+    w[y == 2] = 5.0
+    return w
+
+
+def asserted(x, y):
+    assert np.all(np.abs(x) < 1.5) and np.asarray(y).max() < 3
+    return np.sum(x * np.array([1.0, 4.0])[(x > 1).astype(int)])
+
+
+# At small numbers, and for labels 0 and 1, each of them gives one answer alone.
+SMALL, FEW = np.linspace(-0.9, 0.8, 6), np.array([0, 1, 1, 0, 1, 0])
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x, y: np.sum(x * stored(np.where(x > 1, 1, 0))),
+        lambda x, y: np.sum(x * np.where(np.asarray(x > 1), 2.0, 1.0)),
+        lambda x, y: np.sum(x * np.vectorize(lambda big: 3.0 if big else 1.0)(x > 1)),
+        lambda x, y: np.sum(x * weights_of(y)),
+        lambda x, y: np.sum(x[y] * weights_of(y)),
+        lambda x, y: np.sum(x[y] * weights_of(np.asarray(y))),
+        lambda x, y: np.sum(x[y]) * np.eye(5)[np.maximum(y, 3)][0, 3],
+        lambda x, y: np.sum(x) * len(np.flatnonzero(x < 1)),
+        lambda x, y: np.sum(x[y]) * len(y[y < 2]),
+        lambda x, y: np.sum(x[y]) * len(np.bincount(y)),
+        lambda x, y: np.sum(x) * max(1, len(x[x > 1])),
+        lambda x, y: np.mean(x[x < 1]),
+        lambda x, y: np.mean(x[y < 2]),
+        lambda x, y: grad(lambda z: np.sort(z) @ np.arange(6))(x) @ x,
+        asserted,
+    ],
+)
+def test_a_program_holds_no_answer_that_the_recorded_arguments_happen_to_give(f):
+    hidden = "leaves no trace|holds how many entries a comparison chooses"
+    with pytest.raises(ProgramError, match=hidden):
+        write_gradient(f, SMALL, FEW)
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x, y: np.sum(x[x > 1] ** 2) + np.sum(x[y == 2]) * np.sum(x < 1),
+        lambda x, y: np.sum(x[np.where(x > 0.5)] ** 2) + np.sum(x[np.nonzero(y)[0]]),
+        lambda x, y: np.sum(np.ones(6), where=x > 1) * np.sum(x[y]),
+        lambda x, y: np.sum(x[y] * np.maximum(y, 2)) * np.max(np.bincount(y)),
+    ],
+)
+@pytest.mark.parametrize("buffered", [False, True])
+def test_answers_that_the_recorded_arguments_do_not_give_are_computed(f, buffered):
+    program = write_gradient(f, SMALL, FEW, value=True, buffered=buffered)
+    for x, y in ((SMALL, FEW), (3 * SMALL, FEW + FEW), (3 - SMALL, 3 * FEW)):
+        check_program(program, f, x, y)
+
+
+def test_random_numbers_that_f_draws_are_no_constants():
+    """A program would hold those of one call."""
+    rng = np.random.default_rng(0)
+
+    def dropout(x):
+        return np.sum(x * (rng.random(N) < 0.5))
+
+    with pytest.raises(ProgramError, match="another value each time.*as an argument"):
+        write_gradient(dropout, V)
 
 
 def one_hot(y):

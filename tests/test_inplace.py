@@ -299,3 +299,43 @@ def test_functions_that_change_their_argument(change):
         return np.sum(b * np.cos(b)) + np.sum(b[::-1] * a)
 
     check_right(f, X)
+
+    value, tangent = jvp(f, (X,), (T,))
+    h = 1e-6
+    assert value == pytest.approx(f(X), rel=1e-14)
+    assert tangent == pytest.approx((f(X + h * T) - f(X - h * T)) / (2 * h), rel=1e-7)
+    assert np.sum(grad(f)(X) * T) == pytest.approx(tangent, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        lambda a: a.T.copy(),
+        lambda a: a.T.copy("K"),
+        lambda a: np.copy(a.T),
+        lambda a: a.astype(float, copy=False),
+        lambda a: a.conj(),
+        lambda a: np.conj(a),
+        lambda a: np.nan_to_num(a, copy=False),
+        lambda a: np.meshgrid(a[0], a[1], sparse=True)[0],
+        lambda a: np.meshgrid(a[0], a[1], sparse=True, copy=False)[0],
+        lambda a: np.meshgrid(a[0], a[1])[1],
+    ],
+)
+def test_copies_and_views_are_numpys(other):
+    """And what is a view of them."""
+
+    def f(a):
+        b = a * a
+        c = other(b)
+        flat = c.reshape(-1)
+        flat *= b[0, 1]
+        return sum(map(weighed, (b, c, flat)))
+
+    h = 1e-5
+    value, tangent = jvp(f, (X,), (T,))
+    assert value == f(X) == record(f, X).result
+    assert tangent == pytest.approx((f(X + h * T) - f(X - h * T)) / (2 * h), rel=1e-7)
+    _, second = jvp(grad(f), (X,), (T,))
+    known = (grad(f)(X + h * T) - grad(f)(X - h * T)) / (2 * h)
+    np.testing.assert_allclose(second, known, rtol=1e-6, atol=1e-6)

@@ -126,6 +126,13 @@ def test_an_index_out_of_bounds_is_an_error_in_javascript(javascript):
             javascript(p.source, X3, [0, k])
 
 
+def test_truth_values_add_up_to_one(javascript):
+    def f(x):
+        return np.sum(x * ((x > 0) + (x > 1)))
+
+    same_numbers(javascript, write_gradient, f, V, value=True)
+
+
 def test_casts_to_numbers_that_wrap_around_are_refused():
     with pytest.raises(ProgramError, match="^astype: .*JavaScript"):
         write_gradient(lambda x: x * x.astype(np.int8), 300.0, language="javascript")

@@ -286,11 +286,10 @@ def test_what_numpy_asks_of_each_number_is_told_from_what_f_asks(text):
         write_gradient(compiled(text), X)
     way_out = compiled(text.replace("np.array([*a])", "np.stack([*a])"))
     np.testing.assert_allclose(write_gradient(way_out, X)(X), grad(way_out)(X))
-    for asked in ("any", "nonzero"):
-        with pytest.raises(ProgramError, match=rf"looks at a value \({asked}\)"):
-            write_gradient(compiled(f"np.sum(a if np.{asked}(a > 0) else -a)"), X)
-    with pytest.raises(ProgramError, match=r"looks at a value \(nonzero\)"):
-        write_gradient(compiled("np.sum(a[np.where(a > 1)[0][0]])"), X)
+    with pytest.raises(ProgramError, match=r"looks at a value \(any\)"):
+        write_gradient(compiled("np.sum(a if np.any(a > 0) else -a)"), X)
+    first = compiled("np.sum(a[np.where(a > 1)[0][0]])")
+    np.testing.assert_allclose(write_gradient(first, X)(X), grad(first)(X))
 
 
 # ---------------------------------------------------------------- what f returns

@@ -135,29 +135,34 @@ class Call:
         with silence():
             return self.run(pytrees.tree_map(plain, self.given))
 
-    def check(self, result: Any, tape: Any, kinds: str = "") -> None:
+    def check(self, result: Any, tape: Any, kinds: str = "") -> bool:
         """Refuse a recording whose value isn't f's: a question of types had another answer, or f
         caught a refusal and went on with something else.
 
         A function that gives another value each time can't be judged, nor one that takes no plain
         numbers. A recording inside another one isn't checked: that one is, as a whole.
 
+        Returns:
+            Whether f gave another value each time.
+
         Raises:
             TraceError: what f caught, or that the values differ.
         """
         if this_thread.tape is not None:
-            return
+            return False
 
         def agree(a, b):
             # What the rows hold is looked at only where the values differ.
             return _agree(a, b, 0.0) or _agree(a, b, 1e-13 * _largest(tape.rows))
 
+        changes = False
         try:
             plain = self.run_plainly(kinds)
-            right = agree(result, plain) or not agree(plain, self.run_plainly(kinds))
+            right = agree(result, plain)
+            changes = not right and not agree(plain, self.run_plainly(kinds))
         except Exception:
             right = tape.refused is None
-        if not right:
+        if not right and not changes:
             if tape.refused is not None:
                 raise TraceError(*tape.refused)
             raise TraceError(
@@ -165,6 +170,7 @@ class Call:
                 f"give {pytrees.leaves(plain)[:3]}; f asks what kind of object its arguments are, "
                 "such as type(x) is float: compare shapes instead, np.ndim(x) == 0"
             )
+        return changes
 
 
 @contextlib.contextmanager

@@ -22,7 +22,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 from comp551ad import functions as fn
 from comp551ad import pytrees
 
-from .data import compute, copied
+from .data import compute, snapshot
 from .primitives import PRIMITIVES, shape_of
 from .refusals import REFUSED, TraceError, is_called_by_numpy, refusal
 from .tape import Tracer, apply, concrete, joined
@@ -71,7 +71,7 @@ def frozen_index(index: Any) -> Any:
 def _getitem(x, index):
     index = frozen_index(index)
     if not shape_of(x.value):  # a number: x[()], x[None] and the like
-        shape = np.zeros(())[index].shape
+        shape = np.zeros(())[concrete(index)].shape
         x = x if math.prod(shape) else np.reshape(x, 1)[:0]  # x[False]
         return np.reshape(x, shape) if shape else x
     return apply(PRIMITIVES["getitem"], (x,), {"index": index})
@@ -105,7 +105,7 @@ def _extremum(name, a, b):
     """Two traced operands share at a tie; a plain one is taken."""
     a, b = joined(a), joined(b)
     if a is b:  # smooth, where a tie of others is a kink
-        return copied(a)
+        return snapshot(a)
     if type(a) is type(b) is Tracer:
         return apply(PRIMITIVES[name], (a, b))
     x, bound = (a, b) if type(a) is Tracer else (b, a)
@@ -200,12 +200,22 @@ def _full_like(a, fill_value):
 # ---------------------------------------------------------------- NumPy's own text
 
 
+def copied(a: Any, order: Any = "K") -> Tracer:
+    """Another tracer of the same row, with memory of its own that is laid out as NumPy's copy is:
+    its reshape is a view where NumPy's is."""
+    copy = snapshot(a)
+    if a.ndim > 1:
+        is_traced = type(a.value) is Tracer
+        copy.value = (copied if is_traced else np.array)(a.value, order=order)
+    return copy
+
+
 def _lets_tracers_pass(as_array):
     def passing(a, *args, ndmin=0, **kwargs):
         if type(a) is not Tracer:
             return as_array(a, *args, **kwargs, **({"ndmin": ndmin} if ndmin else {}))
         # np.array copies: what is done to the copy in place leaves the argument alone.
-        a = copied(a) if as_array is np.array else a
+        a = copied(a) if kwargs.get("copy", as_array is np.array) else a
         return np.reshape(a, (1,) * (ndmin - a.ndim) + a.shape) if a.ndim < ndmin else a
 
     return passing
@@ -276,7 +286,7 @@ _SHORT: dict[Callable, Callable] = {
         PRIMITIVES["stack"], tuple(arrays), {"axis": axis}
     ),
     # The same row under another name, which may change apart.
-    **dict.fromkeys((np.positive, np.conjugate), copied),
+    **dict.fromkeys((np.positive, np.conjugate), snapshot),
     np.reciprocal: lambda x: 1.0 / x,
     np.float_power: power,
     np.fabs: lambda x: np.abs(x),
@@ -462,7 +472,8 @@ def _meshgrid(*xi, copy=True, sparse=False, indexing="xy"):
     ]
     if indexing == "xy" and len(xi) > 1:
         grids = [np.swapaxes(grid, 0, 1) for grid in grids]
-    return tuple(grids) if sparse else np.broadcast_arrays(*grids)
+    grids = grids if sparse else np.broadcast_arrays(*grids)
+    return tuple(map(np.copy, grids) if copy else grids)
 
 
 @composite(np.apply_along_axis)

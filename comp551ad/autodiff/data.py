@@ -10,7 +10,6 @@ give another: such a question is noted as a decision, on every tape that the dat
 """
 
 import contextlib
-import linecache
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
@@ -18,7 +17,14 @@ import numpy as np
 
 from comp551ad import pytrees
 
-from .refusals import TraceError, line_outside, loop_of_numpys, refusal, this_thread
+from .refusals import (
+    TraceError,
+    is_in_assert,
+    line_outside,
+    loop_of_numpys,
+    refusal,
+    this_thread,
+)
 from .tape import Tape, Tracer, concrete, joined
 
 # These ask about shapes: other arguments of the same shapes give the same answer.
@@ -45,12 +51,18 @@ class Data(np.ndarray):
     """An array of booleans or integers, or of what they give, with its origin.
 
     What is computed from data is data again.
+
+    Attributes:
+        origin: None for a view that NumPy made by itself.
+        plain: the numbers. In a trial the array's own memory holds others, which nobody sees but
+            who reads it without a trace.
     """
 
     origin: Origin | None
+    plain: np.ndarray
 
     def __array_finalize__(self, source):
-        self.origin = None  # a view that NumPy makes by itself has lost its origin
+        self.origin = None
 
     def __array_ufunc__(self, ufunc, method, *inputs, out=None, **kwargs):
         if any(type(x) is Tracer for x in inputs):
@@ -71,7 +83,7 @@ class Data(np.ndarray):
     def __iter__(self) -> Iterator:
         if not _is_of_an_argument(self):
             note_decision((self,), "iter")
-            return iter(np.asarray(self))
+            return iter(concrete(self))
         return (self[k] for k in range(len(self)))
 
     def __hash__(self) -> int:  # type: ignore[override]
@@ -94,11 +106,14 @@ def _is_of_an_argument(data):
 
 def as_data(array: Any, origin: Origin) -> Data:
     """An array, or a number, as data of this origin."""
-    data = np.array(array).view(Data)
-    data.setflags(write=False)
-    data.origin = origin
+    plain = shown = np.array(array)
     if this_thread.tape is not None and this_thread.tape.origins is not None:
         this_thread.tape.origins.has_data = True
+        plain, shown = this_thread.tape.origins.change(plain, origin)
+    plain.setflags(write=False)
+    shown.setflags(write=False)
+    data = shown.view(Data)
+    data.origin, data.plain = origin, plain
     return data
 
 
@@ -109,14 +124,16 @@ def one_hot(labels: list[Data], constant: Any) -> Origin | None:
     found: list[Any] = []
     for y in labels:
         if shape[:-1] == y.shape:
-            classes = as_data(np.eye(shape[-1]), Origin(np.eye, shape[-1:], {}))
+            rows = np.eye(shape[-1])
             with contextlib.suppress(IndexError):  # other labels than these
-                found.append(classes[y])
-    alike = [rows.origin for rows in found if np.array_equal(concrete(rows), constant)]
-    return alike[0] if len(alike) == 1 else None
+                # As f does: from the memory of y.
+                if np.array_equal(rows[np.asarray(y)], constant):
+                    of_y: Any = as_data(rows, Origin(np.eye, shape[-1:], {}))[y]
+                    found.append(of_y.origin)
+    return found[0] if len(found) == 1 else None
 
 
-def copied(value: Any) -> Any:
+def snapshot(value: Any) -> Any:
     """Of a tracer another one of the same row, which updates in place of this one don't change;
     anything else as it is."""
     if type(value) is not Tracer:
@@ -129,9 +146,16 @@ def copied(value: Any) -> Any:
 def compute(function: Callable | str, operands: tuple, parameters: dict) -> Any:
     """Call a function, or an array's method of this name, on what the operands are now.
 
-    An array or a number that comes out is data; anything else, such as a tuple of arrays, is noted
-    as a decision.
+    An array or a number that comes out is data; None comes from a store into a plain array;
+    anything else, such as a tuple of arrays, is noted as a decision.
     """
+    if function in (np.nonzero, "nonzero"):
+        places = compute(np.argwhere, operands, parameters).T
+        return tuple(places[k] for k in range(len(places)))
+    if function in (np.argwhere, np.flatnonzero) and operands:
+        # A mask tells that numbers choose how many entries there are.
+        is_mask = operands[0].dtype == bool
+        operands = operands if is_mask else (np.not_equal(operands[0], 0),)
     plain: list = list(map(concrete, operands))
     keywords = {key: concrete(p) for key, p in parameters.items()}
     if isinstance(function, str):
@@ -139,9 +163,12 @@ def compute(function: Callable | str, operands: tuple, parameters: dict) -> Any:
     else:
         result = function(*plain, **keywords)
     if isinstance(result, np.ndarray | np.generic):
-        origin = Origin(function, tuple(map(copied, operands)), parameters)
+        if function is np.add and result.dtype == bool:
+            # In JavaScript truth values add up to 2.
+            function = np.bitwise_or
+        origin = Origin(function, tuple(map(snapshot, operands)), parameters)
         return as_data(result, origin)
-    if function not in SHAPES:
+    if result is not None and function not in SHAPES:
         name = function if isinstance(function, str) else function.__name__
         note_decision((*operands, *parameters.values()), name.strip("_"))
     return result
@@ -176,7 +203,7 @@ def _question(name):
         asked = getattr(self.origin and self.origin.function, "__name__", name)
         loop = loop_of_numpys() if name == "__bool__" else ""
         note_decision((self,), asked.strip("_") + loop)
-        return getattr(np.asarray(self), name)(*args)
+        return getattr(concrete(self), name)(*args)
 
     return method
 
@@ -226,9 +253,9 @@ def note_decision(operands: Iterable, name: str) -> None:
 
     An assert decides nothing: the function goes on as it would without, or ends.
     """
-    file, line = line_outside()
-    if linecache.getline(file, line).lstrip().startswith(("assert ", "assert(")):
+    if is_in_assert():
         return
+    file, line = line_outside()
     operands = [*operands]
     name += _of_labels(operands)
     for tape in tapes_of(operands):

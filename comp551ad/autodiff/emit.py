@@ -25,6 +25,7 @@ from comp551ad import pytrees
 
 from .arguments import Call
 from .primitives import ATOM, PRIMITIVES, PRODUCT, SUM, Notation
+from .refusals import name_in_numpy
 from .simplify import (
     LARGEST_CONSTANT,
     Expressions,
@@ -323,17 +324,15 @@ class Writer:
         if isinstance(function, str):
             name = f"{texts.pop(0)}.{function}"
         else:
-            module = (getattr(function, "__module__", None) or "numpy").split(".")
-            path = [*module[1:], function.__name__]
+            name = name_in_numpy(function)
             found: Any = np
-            for part in path:
+            for part in name.split(".")[1:]:
                 found = getattr(found, part, None)
             if found is None:
                 raise ProgramError(
                     f"{function.__name__}: got a call of it on data, expected a function of "
                     "NumPy's; compute the data outside and pass it in as an argument"
                 )
-            name = ".".join(["np", *path])
         return f"{name}({', '.join(texts)})", ATOM
 
     # -- values

@@ -15,10 +15,10 @@ import numpy as np
 from comp551ad import functions as fn
 
 from .composites import composite, frozen_index
-from .data import copied
+from .data import snapshot
 from .primitives import PRIMITIVES, shape_of
 from .refusals import REFUSED, TraceError, refusal
-from .tape import Tracer, apply, joined
+from .tape import Tracer, apply, concrete, joined
 
 
 def update(x: Tracer, new: Tracer) -> Tracer:
@@ -40,7 +40,7 @@ def setitem(x: Tracer, index: Any, values: Any) -> None:
         each = np.reshape(index, index.shape + (1,) * (len(shape) - index.ndim))
         assign(x, apply(PRIMITIVES["where"], (values, x), {"condition": each}))
         return
-    place = np.shape(np.broadcast_to(0.0, shape_of(x.value))[index])
+    place = np.shape(np.broadcast_to(0.0, shape)[concrete(index)])
     while np.ndim(values) > len(place) and np.shape(values)[0] == 1:
         values = np.reshape(values, np.shape(values)[1:])
     assign(x, apply(PRIMITIVES["set_at"], (x, values), {"index": index}))
@@ -54,7 +54,7 @@ def _like(function):
         plain = function(np.empty(np.shape(a)), dtype, shape=shape)
         if plain.shape != np.shape(a) or not plain.ndim or plain.dtype != float:
             return plain
-        blank = copied(a)
+        blank = snapshot(a)
         setitem(blank, Ellipsis, plain.flat[0] if plain.size else 0.0)
         return blank
 
@@ -70,7 +70,7 @@ def add_at(ufunc: Any, a: Any, indices: Any, b: Any) -> None:
     if type(a) is not Tracer:
         raise refusal(*REFUSED["__array__"])
     index, shape = frozen_index(indices), shape_of(a.value)
-    place = np.shape(np.broadcast_to(0.0, shape)[index])
+    place = np.shape(np.broadcast_to(0.0, shape)[concrete(index)])
     b = np.broadcast_to(joined(b), place)
     assign(a, ufunc(a, fn.scatter(b, index, shape)))
 

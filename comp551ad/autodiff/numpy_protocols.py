@@ -17,12 +17,19 @@ from typing import Any
 import numpy as np
 
 from . import composites
-from .composites import COMPOSITES, power
-from .data import SHAPES, compute, copied, tapes_of
+from .composites import COMPOSITES, copied, power
+from .data import SHAPES, compute, tapes_of
 from .inplace import add_at, setitem, update
 from .operands import FLOAT64
 from .primitives import PRIMITIVE_OF, shape_of
-from .refusals import AN_OBJECT, REFUSED, TraceError, note_refusal, refusal
+from .refusals import (
+    AN_OBJECT,
+    REFUSED,
+    TraceError,
+    name_in_numpy,
+    note_refusal,
+    refusal,
+)
 from .tape import Tracer, apply, concrete, joined
 
 # ---------------------------------------------------------------- the two protocols
@@ -44,7 +51,7 @@ def _array_ufunc(self, ufunc, method, *inputs, **kwargs):
     for key, value in kwargs.items():
         if not _changes_nothing(key, value):
             raise refusal(
-                f"{_name_of(ufunc)}: {key}=", _CHOICE if key == "where" else _NEW
+                f"{name_in_numpy(ufunc)}: {key}=", _CHOICE if key == "where" else _NEW
             )
     return _call_ufunc(ufunc, inputs)
 
@@ -74,7 +81,7 @@ def _method_of_ufunc(ufunc, method, inputs, kwargs):
         definitions["at"] = add_at
     if method not in definitions:
         raise refusal(
-            _name_of(getattr(ufunc, method)),
+            name_in_numpy(getattr(ufunc, method)),
             "write it with functions such as np.sum, np.max or np.where",
         )
     definition = functools.partial(definitions[method], ufunc)
@@ -83,7 +90,7 @@ def _method_of_ufunc(ufunc, method, inputs, kwargs):
 
 def _array_function(self, function, types, args, kwargs):
     if kwargs and kwargs.get("out") is not None:
-        raise refusal(f"{_name_of(function)}: out=", _NEW)
+        raise refusal(f"{name_in_numpy(function)}: out=", _NEW)
     if function in composites.REDUCTIONS and kwargs.keys() & {"where", "initial"}:
         return _call_composite(composites.REDUCTIONS[function], function, args, kwargs)
     if function in COMPOSITES:
@@ -95,18 +102,9 @@ def _array_function(self, function, types, args, kwargs):
     raise _unknown(function)
 
 
-def _name_of(function):
-    """What an error calls a function: np.sum, np.linalg.norm, np.add.reduce."""
-    owner = getattr(function, "__self__", None)
-    if isinstance(owner, np.ufunc):
-        return f"{_name_of(owner)}.{function.__name__}"
-    module = getattr(function, "__module__", None) or "numpy"
-    return f"{module.replace('numpy', 'np', 1)}.{function.__name__}"
-
-
 def _unknown(function):
     """The error for a function that has no derivative here, with its nearest relatives."""
-    name = _name_of(function)
+    name = name_in_numpy(function)
     if getattr(np, function.__name__, None) is not function and name.startswith("np."):
         if not getattr(function, "__module__", None):
             name = f"{function.__name__} (not one of NumPy's: scipy.special's?)"
@@ -134,7 +132,7 @@ def _call_composite(definition, function, args, kwargs):
         if error.__traceback__.tb_next is None:  # the call itself
             error = f"expected {_signature(definition)}; leave out the rest"
         raise TraceError(
-            f"{_name_of(function)}: these arguments can't be traced, {error}"
+            f"{name_in_numpy(function)}: these arguments can't be traced, {error}"
         ) from None
 
 
@@ -262,15 +260,15 @@ def _flat(self) -> Any:
     return flat
 
 
-def _astype(self, dtype: Any, **kwargs: Any) -> Tracer:
+def _astype(self, dtype: Any, copy: bool = True, **kwargs: Any) -> Tracer:
     """A copy, for kinds of floats, as all traced values are float64; whole numbers and truth
     values have no derivative."""
     kind = np.dtype(dtype)
     if kind.kind not in "fiub":
         raise refusal(f"a.astype({kind})", "a traced value is real; leave it out")
-    if kind.kind == "f":
-        return copied(self)
-    return _answer("astype", (self, dtype), kwargs)
+    if kind.kind != "f":
+        return _answer("astype", (self, dtype), kwargs)
+    return copied(self) if copy or kind != FLOAT64 else self
 
 
 def _len(self):
@@ -344,7 +342,7 @@ def _as_object(self, dtype=None, copy=None):
 
 _NAMED_LIKE_NUMPYS = (
     "sum mean max min var std dot ravel squeeze swapaxes clip argmax argmin argsort any all "
-    "prod cumsum cumprod repeat take trace diagonal round conjugate"
+    "prod cumsum cumprod repeat take trace diagonal round"
 )
 _METHODS = {
     **{name: _refusing(name) for name in REFUSED},
@@ -362,7 +360,7 @@ _METHODS = {
     **{f"__i{name}__": _in_place(name) for name in ("add", "sub", "mul", "truediv")},
     "__len__": _len,
     "__iter__": lambda self: (self[k] for k in range(len(self))),
-    "conj": copied,
+    **dict.fromkeys(("conj", "conjugate"), lambda self: self),
     "__copy__": copied,
     "__deepcopy__": lambda self, memo: copied(self),
     "__format__": lambda self, spec: (
@@ -379,7 +377,7 @@ _METHODS = {
     "reshape": _reshape,
     "transpose": _transpose,
     "flatten": lambda self, order="C": np.copy(np.ravel(self, order)),
-    "copy": lambda self, order="C": copied(self),
+    "copy": lambda self, order="C": copied(self, order),
     "astype": _astype,
     "fill": lambda self, value: setitem(self, Ellipsis, value),
 }

@@ -55,7 +55,7 @@ def _as_real(value, given, name, kinds, otherwise):
             ) from None
     is_number = isinstance(value, int | float | np.number | np.bool_)
     is_array = type(value) in (np.ndarray, np.memmap) or hasattr(value, "origin")
-    array = np.asarray(value if is_number or is_array else None)
+    array = np.asarray(numbers_of(value) if is_number or is_array else None)
     # That of timedelta64, one of NumPy's integers, is "m".
     if array.dtype.kind in kinds:
         return _frozen_copy(array) if array.shape else float(array)
@@ -79,7 +79,14 @@ def as_output(value: Any) -> Any:
             f"the function returned {kind_of(value)}, expected real numbers, arrays of "
             "them, or a tuple, list or dict of these"
         )
-    return np.array(value)[()]
+    return np.array(numbers_of(value))[()]
+
+
+def numbers_of(value: Any) -> Any:
+    """The numbers of data as a plain array; anything else as it is."""
+    if not hasattr(value, "origin"):
+        return value
+    return np.asarray(value) if value.origin is None else value.plain
 
 
 def frozen(parameter: Any, origins: "Origins | None") -> Any:
@@ -88,7 +95,7 @@ def frozen(parameter: Any, origins: "Origins | None") -> Any:
         return tuple([frozen(part, origins) for part in parameter])
     if not isinstance(parameter, np.ndarray):
         return parameter
-    copy = np.array(parameter)
+    copy = np.array(numbers_of(parameter))
     copy.setflags(write=False)
     if origins is not None:
         origins.note(copy, parameter)
@@ -101,9 +108,12 @@ class Origins(dict):
     Attributes:
         has_data: whether there was any data at all.
         recognise: a constant without an origin -> the ``data.Origin`` that it must have, or None.
+        change: numbers of data, and their ``data.Origin`` -> the numbers that they have in a trial,
+            and those that their memory holds.
     """
 
     has_data = False
+    change: Callable = staticmethod(lambda numbers, origin: (numbers, numbers))
     recognise: Callable = staticmethod(lambda constant: None)
 
     def note(self, constant: Any, source: Any) -> None:

@@ -20,10 +20,10 @@ import numpy as np
 from comp551ad import pytrees
 
 from .arguments import Call, code_of, is_data, names_by_place, silence, with_integers
-from .data import Data, copied, one_hot
+from .data import Data, one_hot, snapshot
 from .emit import BufferedWriter, Computation, Output, ProgramError, Writer
 from .javascript import JavaScriptWriter
-from .operands import as_input, operands_of
+from .operands import Origins, as_input, operands_of
 from .passes import pull_back
 from .primitives import shape_of
 from .refusals import TraceError, kind_of
@@ -69,8 +69,8 @@ def write_gradient(
 
     Raises:
         ProgramError: f's course depended on the values of its arguments (the text names the
-            line), wrt means no numbers of this call, or the source would hold a large array,
-            or the number of entries that a comparison chooses.
+            line), f gives another value each time, wrt means no numbers of this call, or the
+            source would hold a large array, or the number of entries that a comparison chooses.
         TraceError: as ``record`` does.
     """
     return _write(f, args, kwargs, wrt, value, buffered, language)
@@ -210,7 +210,7 @@ class Program:
             elif type(x) is np.ndarray and (x.base is not None or id(x) in taken):
                 x = x.copy()
             taken.add(id(x))
-            found.append(copied(x))
+            found.append(snapshot(x))
         return pytrees.unflatten(self._results, iter(found))
 
     def __repr__(self) -> str:
@@ -284,20 +284,23 @@ def _write(f, args, kwargs, wrt, value, buffered, language):
             f'language: got {language!r}, expected "numpy" or "javascript"'
         )
 
-    given = [args, kwargs]
-
     def tried(by_labels):
-        def derived(kinds, args=args, kwargs=kwargs):
-            return _derived(f, args, kwargs, wrt, value, kinds, by_labels)
+        def derived(kinds, change=None):
+            return _derived(f, args, kwargs, wrt, value, kinds, by_labels, change)
 
         def checked(kinds):
             found = derived(kinds)
-            found.call.check(found.result, found.tape, kinds)
+            if found.call.check(found.result, found.tape, kinds):
+                raise ProgramError(
+                    "f: got a function that gives another value each time, such as one that draws "
+                    "random numbers, expected the same value; draw them outside f and pass them "
+                    "as an argument"
+                )
             return found, kinds
 
-        first, kinds = with_integers(checked, given)
+        first, kinds = with_integers(checked, [args, kwargs])
         again = functools.partial(derived, kinds)
-        return first, *try_others(first, given, kinds, again)
+        return first, *try_others(first, kinds, again)
 
     try:
         first, sizes_vary, fixed = tried(False)
@@ -318,12 +321,14 @@ def _write(f, args, kwargs, wrt, value, buffered, language):
     return BufferedProgram(writer(first), fixed, readable)
 
 
-def _derived(f, args, kwargs, wrt, value, kinds, by_labels) -> Computation:
+def _derived(f, args, kwargs, wrt, value, kinds, by_labels, change) -> Computation:
     """Record f, and differentiate the record; ``by_labels``: constants that are one-hot of labels
-    are computed from them."""
+    are computed from them; ``change``: of data, in a trial (see ``Origins``)."""
     several = wrt if isinstance(wrt, tuple) and wrt else (wrt,)
     call = Call.of(f, args, kwargs, whole=several)
     with Tape(watch=True) as outer:
+        outer.origins = Origins()
+        outer.origins.change = change or outer.origins.change
         one = outer.add_input(1.0, "seed")
         with _InnerTape(code_of(f)) as tape:
             taken = call.trace(
@@ -336,7 +341,7 @@ def _derived(f, args, kwargs, wrt, value, kinds, by_labels) -> Computation:
                 labels = [x for x in every if is_data(x, "iu")]
                 outer.origins.recognise = functools.partial(one_hot, labels)
             # f may change its own, the containers and what is in them.
-            slots = pytrees.tree_map(copied, call.slots)
+            slots = pytrees.tree_map(snapshot, call.slots)
             arguments = call.arguments(slots)
             examples = {}
             for name, tree in arguments.items():

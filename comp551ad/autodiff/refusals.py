@@ -56,6 +56,15 @@ def kind_of(value: Any) -> str:
     return f"{name} of {value.dtype}" if isinstance(value, np.ndarray) else name
 
 
+def name_in_numpy(function: Any) -> str:
+    """How a function is called: np.sum, np.linalg.norm, np.add.reduce."""
+    owner = getattr(function, "__self__", None)
+    if isinstance(owner, np.ufunc):
+        return f"{name_in_numpy(owner)}.{function.__name__}"
+    module = getattr(function, "__module__", None) or "numpy"
+    return f"{module.replace('numpy', 'np', 1)}.{function.__name__}"
+
+
 # ---------------------------------------------------------------- the user's expression
 
 
@@ -82,6 +91,12 @@ def line_outside() -> tuple[str, int]:
     """File and line of the innermost frame that is neither ours nor NumPy's nor scipy's."""
     frame = _frame_outside()
     return (frame.f_code.co_filename, frame.f_lineno) if frame else ("?", 0)
+
+
+def is_in_assert() -> bool:
+    """Whether that line is an assertion's."""
+    line = linecache.getline(*line_outside()).lstrip()
+    return line.startswith(("assert ", "assert("))
 
 
 class Expression(NamedTuple):

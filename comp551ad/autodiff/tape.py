@@ -32,7 +32,14 @@ import numpy as np
 
 from comp551ad import pytrees
 
-from .operands import Origins, as_constant, as_input, as_output, frozen
+from .operands import (
+    Origins,
+    as_constant,
+    as_input,
+    as_output,
+    frozen,
+    numbers_of,
+)
 from .primitives import PRIMITIVES, Primitive, shape_of
 from .refusals import TraceError, explain, this_thread
 
@@ -265,4 +272,4 @@ def concrete(value: Any) -> Any:
     if type(value) is np.ndarray and value.dtype == object:
         if any(type(entry) is Tracer for entry in value.flat):
             return np.array(concrete(value.tolist()))
-    return np.asarray(value) if hasattr(value, "origin") else value
+    return numbers_of(value)

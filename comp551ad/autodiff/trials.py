@@ -1,8 +1,13 @@
-"""Trials: a function recorded again for other arguments, before its program is handed out.
+"""Trials: a function recorded again with other data, before its program is handed out.
 
 A program must not hold what the function computes from its arguments without a trace, such as
-a store into ``np.zeros`` or the number of entries that a mask chooses. That shows in a recording of
-other arguments: numbers negated, labels all the same or one after the other, neighbours made equal.
+a store into ``np.zeros`` or the number of entries that a mask chooses. Only data can be lost so: a
+traced number refuses to be. So the recording is made again with the same numbers, but
+
+- the memory of all data holds other numbers: who reads it without a trace gets those;
+- labels, masks and the answers of comparisons are others: other entries are chosen.
+
+Where the text of the program changes, it holds something of the data.
 """
 
 import functools
@@ -14,24 +19,28 @@ import numpy as np
 
 from comp551ad import pytrees
 
-from .arguments import is_data, is_number, silence, stays
+from .arguments import silence
 from .data import Data, sources_of
 from .emit import Computation, ProgramError, Writer
 from .operands import parameters_of
 from .primitives import shape_of
+from .refusals import is_in_assert
 from .tape import concrete
 
+_HIDDEN = (
+    "f: got a program that holds what f computes from its arguments in a way that leaves no trace, "
+    "such as w[y] of plain w, a store into np.zeros, or w[f'{k}'], expected one that is right for "
+    "others; compute it outside f and pass it as an argument"
+)
 
-def try_others(
-    first: Computation, given: list, kinds: str, derive: Callable
-) -> tuple[bool, str]:
+
+def try_others(first: Computation, kinds: str, derive: Callable) -> tuple[bool, str]:
     """Whether a program is right for other arguments.
 
     Args:
         first: what is to become the program.
-        given: the arguments.
         kinds: the kinds of arrays that were data.
-        derive: other arguments -> the same of them.
+        derive: a change of data -> the same with data changed so.
 
     Returns:
         Whether arrays have other sizes for other arguments, as masks and comparisons choose, and
@@ -42,47 +51,45 @@ def try_others(
         ProgramError: f computes something from its arguments without a trace, or numbers choose
             how many entries the program works on, which a program can't ask.
     """
+    if not first.tape.origins.has_data:
+        return False, ""
     choosing = _choosing_kinds(first)
     sizes_vary, fixed = bool(choosing), ""
-    if not first.tape.origins.has_data:
-        return sizes_vary, fixed
-    leaves = pytrees.leaves(given)
-    known = _sizes(first), _text(first)
+    sizes, text = _sizes(first), _text(first)
     # A trial tells nothing of the sizes that it leaves as they are.
     untried = dict(enumerate(_chosen_sizes(first)))
-    for which, change in CHANGES:
-
-        def changed(leaf, change=change):
-            return leaf if stays(leaf, kinds) and not is_data(leaf) else change(leaf)
-
-        if all(changed(leaf) is leaf for leaf in leaves):
-            continue
-        sizes = text = None
+    for in_memory in MEMORIES:
         try:
             with silence():
-                other = derive(*pytrees.tree_map(changed, given))
-                sizes = _sizes(other)
-                text = _text(other)
-            for k, size in enumerate(_chosen_sizes(other)):
-                if which and untried.get(k) != size:
-                    untried.pop(k, None)
-        except ProgramError:
-            # For these there is no program.
-            pass
+                other = derive(functools.partial(_hidden, in_memory))
+                is_same = _text(other) == text
+        except Exception as error:
+            # Without a look at the memory f runs as before. Labels beyond their range tell nothing.
+            is_same = isinstance(error, AssertionError | IndexError)
+        if not is_same:
+            raise ProgramError(_HIDDEN)
+    for of_labels, change in CHANGES:
+        try:
+            with silence():
+                other = derive(change)
+                its_sizes, its_text = _sizes(other), _text(other)
         except Exception:
-            # They tell nothing: f can't run with them, or a rule needs a⁻¹ of a singular a.
+            # It tells nothing: f can't run with these data, or there is no program for them.
             continue
-        if sizes == known[0] and text != known[1]:
-            raise ProgramError(
-                "f: got a program that holds what f computes from its arguments in a way that "
-                "leaves no trace, such as w[y] of plain w, a store into np.zeros, or w[f'{k}'], "
-                "expected one that is right for others; compute it outside f and pass it as an "
-                "argument"
-            )
-        if sizes != known[0] and which:
+        pairs = zip(sizes, its_sizes, strict=False)
+        short = any(1 in its and 1 not in known for (_, known), (_, its) in pairs)
+        if short and its_text != text:
+            # Rules for an axis of length 1 are others: nothing is summed along it.
+            continue
+        for k, size in enumerate(_chosen_sizes(other)):
+            if untried.get(k) != size:
+                untried.pop(k, None)
+        if its_sizes != sizes:
             sizes_vary = True
-            if text != known[1]:
-                fixed += which + choosing
+            if its_text != text:
+                fixed += of_labels + choosing
+        elif its_text != text:
+            raise ProgramError(_HIDDEN)
     if untried:
         fixed += choosing
     if not {*fixed} <= {*kinds}:
@@ -108,17 +115,14 @@ def _choosing_kinds(computation):
 
 
 def _chosen_sizes(computation):
-    """The shapes of what masks among the arguments have chosen together with others, where two
-    changes may make up for each other, in f and its derivative."""
+    """The shapes of what masks have chosen, in f and its derivative."""
     # All of f's rows are on the enclosing tape, and those of its derivative.
-    tape, sizes = computation.tape, []
-    for row in [row for row in tape.enclosing.rows if row[0] == "getitem"]:
-        parts = _choosing(parameters_of(row)["index"], tape.origins)
-        data = [x for x in parts if type(x) is Data and x.origin is not None]
-        is_given = any(x.dtype == bool and not x.origin.function for x in data)
-        if is_given and len(parts) > 2:
-            sizes.append(shape_of(concrete(row[1])))
-    return sizes
+    tape = computation.tape
+    return [
+        shape_of(concrete(row[1]))
+        for row in tape.enclosing.rows
+        if row[0] == "getitem" and _choosing(parameters_of(row)["index"], tape.origins)
+    ]
 
 
 def _choosing(index, origins):
@@ -144,50 +148,56 @@ def _sizes(computation):
     return [(row[0], shape_of(concrete(row[1]))) for row in computation.tape.rows]
 
 
-# ---------------------------------------------------------------- other arguments
+# ---------------------------------------------------------------- other data
 
 
-def _negated(leaf):
-    """A number, or an array of them, with the other sign; anything else as it is."""
-    is_other = is_data(leaf) or not is_number(leaf)
-    return leaf if is_other else -np.asarray(leaf, dtype=float)[()]
+def _counted(numbers, end):
+    """0, 1, 2 … before the end, over and over, in the numbers' shape."""
+    return np.resize(np.arange(end), numbers.shape).astype(numbers.dtype)
 
 
-def _all_as(label, leaf):
-    """Data whose entries are all this label, or the first; anything else as it is."""
-    if not is_data(leaf) or not leaf.size:
-        return leaf
-    value = leaf.flat[0] if label is None else label
-    return np.full(leaf.shape, value).astype(leaf.dtype)
+def _hidden(in_memory, numbers, origin):
+    """Other numbers in the memory of all data."""
+    return numbers, in_memory(numbers)
 
 
-def _counted(leaf):
-    """Data that count as far as they went, at least to 1; anything else as it is."""
-    if not is_data(leaf) or not leaf.size:
-        return leaf
-    return np.resize(np.arange(max(1, np.max(leaf)) + 1), leaf.shape).astype(leaf.dtype)
+def _relabelled(labels, numbers, origin):
+    """Other labels: among the arguments, and of those that numbers give, such as np.argsort(x)."""
+    if numbers.dtype != bool and numbers.size and not _comes_from(origin, "biuf"):
+        numbers = labels(numbers)
+    return numbers, numbers
 
 
-def _with_equals(kinds, odd, leaf):
-    """An array of these kinds with neighbours by size made equal in pairs, the first two or after
-    an odd one: less is above what lies between two. A mask chooses one entry less."""
-    if not is_data(leaf, kinds):
-        return leaf
-    changed = np.array(leaf)
-    if leaf.dtype.kind == "b":
-        chosen = np.flatnonzero(leaf)
-        changed.flat[chosen[-1:] if odd else chosen[:1]] = False
-        return changed
-    values, places = np.unique(leaf, return_index=True)
-    changed.flat[places[1 + odd :: 2]] = values[odd:-1:2]
-    return changed
+def _flipped(place, everywhere, numbers, origin):
+    """Truth values with others at this place: of the arguments and of comparisons, so that what is
+    computed from them goes with it, or everywhere. An assertion goes on to hold."""
+    changes = everywhere or not _comes_from(origin, "b")
+    if numbers.dtype == bool and numbers.size and changes and not is_in_assert():
+        numbers = numbers.copy()
+        numbers.flat[place] ^= True
+    return numbers, numbers
 
 
-# Which arrays they change, if one is to look at sizes: floats, or data.
-CHANGES: list[tuple[str, Callable]] = [("f", _negated)]
-# An index of -1 is the last one; a truth value is then True.
-for _label in (None, -1):
-    CHANGES.append(("", functools.partial(_all_as, _label)))
-CHANGES.append(("", _counted))
-for _which, _odd in itertools.product(("f", "iu", "b"), (0, 1)):
-    CHANGES.append((_which, functools.partial(_with_equals, _which, _odd)))
+def _comes_from(origin, kinds):
+    """Whether data of these kinds are among what something was computed from."""
+    sources = sources_of([origin.operands, [*origin.parameters.values()]])
+    return any(type(x) is Data and x.dtype.kind in kinds for x in sources)
+
+
+# What the memory of data holds in place of their numbers.
+MEMORIES: list[Callable] = [
+    np.zeros_like,
+    np.ones_like,
+    lambda numbers: _counted(numbers, numbers.size),
+]
+# (kinds of labels, if they are changed; a change as ``Origins`` has it)
+CHANGES: list[tuple[str, Callable]] = [
+    ("iu", functools.partial(_relabelled, np.zeros_like)),
+    (
+        "iu",
+        functools.partial(_relabelled, lambda x: _counted(x, max(1, np.max(x)) + 1)),
+    ),
+]
+# An odd number of entries, so that another number of them is chosen.
+for _place, _everywhere in itertools.product((slice(1), slice(3)), (False, True)):
+    CHANGES.append(("", functools.partial(_flipped, _place, _everywhere)))
