@@ -115,14 +115,15 @@ def _choosing_kinds(computation):
 
 
 def _chosen_sizes(computation):
-    """The shapes of what masks have chosen, in f and its derivative."""
+    """The shapes of arrays that masks have chosen, in f and its derivative."""
     # All of f's rows are on the enclosing tape, and those of its derivative.
     tape = computation.tape
-    return [
+    chosen = [
         shape_of(concrete(row[1]))
         for row in tape.enclosing.rows
         if row[0] == "getitem" and _choosing(parameters_of(row)["index"], tape.origins)
     ]
+    return [shape for shape in chosen if shape]
 
 
 def _choosing(index, origins):
