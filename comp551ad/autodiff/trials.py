@@ -200,5 +200,7 @@ CHANGES: list[tuple[str, Callable]] = [
     ),
 ]
 # An odd number of entries, so that another number of them is chosen.
-for _place, _everywhere in itertools.product((slice(1), slice(3)), (False, True)):
+for _place, _everywhere in itertools.product(
+    (slice(1), slice(3), slice(-3, None)), (False, True)
+):
     CHANGES.append(("", functools.partial(_flipped, _place, _everywhere)))
