@@ -75,7 +75,7 @@ def test_labels_masks_and_comparisons(f, javascript):
             write_gradient(f, *args, language="javascript")
     else:
         others = (V[::-1],) if f in OF_COMPARISONS else (W, X, OTHERS)
-        same_numbers(javascript, write_gradient, f, *args, args=others, value=True)
+        same_numbers(javascript, write_gradient, f, *args, args=others)
 
 
 CUBE = np.sin(np.arange(60.0)).reshape(3, 4, 5)
@@ -115,7 +115,7 @@ def test_indices_that_are_data(case, javascript):
     found = OF_INDICES[case](*recorded)
     weights = np.cos(np.arange(found.size)).reshape(found.shape)
     recorded, other = (*recorded, weights), (*other, weights)
-    same_numbers(javascript, write_gradient, f, *recorded, args=other, value=True)
+    same_numbers(javascript, write_gradient, f, *recorded, args=other)
 
 
 def test_an_index_out_of_bounds_is_an_error_in_javascript(javascript):
@@ -130,7 +130,7 @@ def test_truth_values_add_up_to_one(javascript):
     def f(x):
         return np.sum(x * ((x > 0) + (x > 1)))
 
-    same_numbers(javascript, write_gradient, f, V, value=True)
+    same_numbers(javascript, write_gradient, f, V)
 
 
 def test_casts_to_numbers_that_wrap_around_are_refused():

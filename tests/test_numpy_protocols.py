@@ -91,7 +91,7 @@ RIGHT = {
     "mask": lambda a: a[a > 1],
     "x[mask]": lambda a: X[a > 1] * a[0],
     "argmax": lambda a: a[np.argmax(a)] * a[a.argmin()],
-    "nonzero": lambda a: a[np.where(a > 1)],
+    "where of a mask": lambda a: a[np.where(a > 1)],
     "zeros_like": lambda a: np.zeros_like(a) + np.ones_like(a) * a,
     "a.copy": lambda a: a.copy() * np.copy(a),
     "flatten": lambda a: np.outer(a, a).flatten() * np.outer(a, a).ravel(),
