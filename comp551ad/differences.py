@@ -263,8 +263,11 @@ def measure_noise(line: "Line") -> float:
         # Stairs are no rounding: few values differ, by more than a float32 rounds.
         if differ or min(jitters) <= 8 * SINGLE * abs(line(0.0)):
             noise = max(noise, float(min(jitters)))
-        left -= 3 if is_full and step >= NEAR else differ
-        step = step * 21 / 13 if differ else NEAR if step < NEAR else step * WIDER
+        if differ:
+            left -= 3 if is_full and step >= NEAR else 1
+            step *= 21 / 13
+        else:
+            step = NEAR if step < NEAR else step * WIDER
     if line.is_single():
         line.floor = SINGLE * abs(line(0.0))
     return max(noise, line.floor)
@@ -385,9 +388,10 @@ class Line:
             self._known[t] = self._function.ask(self._where, t * self._direction)
         return self._known[t]
 
-    def is_flat(self) -> bool:
-        """Whether f has had one value throughout."""
-        return all(value == self._known[0.0] for value in self._known.values())
+    def is_flat(self, reach: float = math.inf) -> bool:
+        """Whether f has had one value throughout, as far as that."""
+        near = [value for t, value in self._known.items() if abs(t) <= reach]
+        return all(value == self._known[0.0] for value in near)
 
     def is_single(self) -> bool:
         """Whether all values are float32s, and not all the same."""

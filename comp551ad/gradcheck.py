@@ -325,12 +325,16 @@ def _judge(line: Line, claim: _Claim) -> Coordinate:
     judged = _weigh(line, claim, found, line.floor)
     if judged.verdict == "agrees" and found.center.holds(claim.value):
         return judged
+    noise = differences.measure_noise(line)
+    if judged.verdict == "wrong":
+        # f may have more noise than its last digit: (1e4 + x)**2 - 1e8 has a thousand times that.
+        found = differences.explore(line, noise, SHARP)
+        judged = _weigh(line, claim, found, noise)
     if judged.verdict == "wrong":
         near = _nearby(line, claim, judged, found, line.floor)
         # Flat short steps tell nothing: so do those of a float32 look.
         if near and near.estimate and confirms(near):
             return judged
-    noise = differences.measure_noise(line)
     found = differences.explore(line, noise)
     judged = _weigh(line, claim, found, noise)
     if judged.verdict == "wrong":
@@ -384,8 +388,9 @@ def _weigh(line: Line, claim: _Claim, found: Look, noise: float) -> Coordinate:
         verdict = "kink" if abs(value - nearest) <= bar else "wrong"
         return judged(Slope(nearest, bar, 0.0, 0.0), verdict, sides=sides)
     if not wide.holds(value):
-        # Such as log(1 + exp(-50)), of which nothing is left beside the 1.
-        if line.is_flat() and abs(value) * scale(line.size) <= differences.EPSILON:
+        # Such as log(1 + exp(-40)), of which nothing is left beside the 1.
+        reach = 2 * center.h
+        if line.is_flat(reach) and abs(value) * reach <= differences.EPSILON:
             return judged(wide, "unjudged", reason=_FLAT)
         return judged(wide, "wrong")
     # If one side is known better, as beside a kink, its own slope is a right answer as well.

@@ -55,7 +55,7 @@ def test_no_false_alarm_on_iris_and_an_error_of_1e7_found_where_planted(scale):
         *np.array(names)[planted]
     } & visible
     assert len(visible) > 88 and not report.unjudged
-    assert report.evaluations < 20 * 96
+    assert report.evaluations < 64 * 96
 
 
 @pytest.mark.parametrize("scale", [0.5, 0.01])
@@ -132,6 +132,24 @@ def test_right_slope_passes_and_wrong_one_does_not(f, slope, x):
     assert right.passed and right.worst.verdict in ("agrees", "kink"), right
     wrong = check_gradient(f, slope(x) * 1.01 + (slope(x) == 0) * 0.01, x)
     assert not wrong, wrong
+
+
+@pytest.mark.parametrize(
+    "f, slope, low, high",
+    [
+        (lambda x: np.log(1 + np.exp(x)), lambda x: 1 / (1 + np.exp(-x)), -45, 5),
+        (lambda x: -math.log(1 - 1 / (1 + math.exp(-x))), lambda x: 1 / (1 + np.exp(-x)), -36, 5),
+        (lambda x: (1e4 + x) ** 2 - 1e8, lambda x: 2 * (1e4 + x), -1, 1),
+    ],
+)  # fmt: skip
+def test_a_right_slope_is_not_wrong_where_f_has_lost_its_last_digits(
+    f, slope, low, high
+):
+    """As these have on the way, whose result looks as exact as any."""
+    for x in np.linspace(low, high, 60):
+        right = check_gradient(f, slope(x), x)
+        assert not right.wrong, right
+        assert not check_gradient(f, 1.01 * slope(x), x)
 
 
 @pytest.mark.parametrize(
@@ -230,7 +248,7 @@ def test_directions():
     bad = np.cos(x)
     bad[3, 4] += 1e-2
     report = check_gradient(lambda x: np.sum(np.sin(x)), bad, x, directions=3)
-    assert len(report.wrong) == 3 and report.evaluations < 100
+    assert len(report.wrong) == 3 and report.evaluations < 300
     assert check_gradient(lambda x: np.sum(np.sin(x)), np.cos, x, directions=3)
     # The errors of a transpose come in pairs, equal but for the sign.
     for seed in range(10):

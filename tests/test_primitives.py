@@ -100,7 +100,7 @@ NAMED_ELSEWHERE = {
         "Python's operators, and lists of numbers",
         "add divide matmul multiply negative stack subtract",
     ),
-    "autodiff/inplace.py": ("an assignment is this one", "set_at"),
+    "autodiff/inplace.py": ("an assignment is one of these", "set_at where"),
     "autodiff/composites.py": (
         "what NumPy's functions are composed of",
         "abs concatenate cumsum dot eigvalsh erf getitem maximum minimum norm outer power reshape "
@@ -114,7 +114,11 @@ NAMED_ELSEWHERE = {
     "autodiff/simplify.py": (
         "algebra: what patterns recognise and make",
         "add broadcast_to divide exp logistic logsumexp matmul mean multiply negative outer relu "
-        "softmax subtract transpose",
+        "set_at softmax subtract transpose",
+    ),
+    "autodiff/javascript.py": (
+        "NumPy's functions of data",
+        "max mean min reshape stack sum",
     ),
     "autodiff/emit.py": ("1/N and .T", "divide transpose"),
     "autodiff/trials.py": ("what chooses entries by an index", "getitem"),
