@@ -4,10 +4,10 @@
 line through x, whatever else is in x:
 
 1. Looks are taken until one is sharp. If its error bar holds the claim, they agree.
-2. If not, the claim is wrong if the shortest steps that can tell it from the slope found refuse
-   it, too.
-3. In all other cases the noise of f is measured, and looks of all lengths are taken. At a kink
-   (relu at 0, ties of a max) every claim between the slopes to both sides is right.
+2. If not, the noise of f is measured. The claim is wrong if it is outside the bar with that noise,
+   too, and the shortest steps that can tell it from the slope found refuse it as well.
+3. In all other cases looks of all lengths are taken. At a kink (relu at 0, ties of a max) every
+   claim between the slopes to both sides is right.
 
 The error bar makes the tolerance, so nobody has to choose one. Where f does not tell, the claim is
 unjudged, and has not passed: a right gradient is never called wrong.

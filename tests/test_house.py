@@ -39,7 +39,7 @@ def run(*command, cwd=ROOT, **options):
         stderr=subprocess.STDOUT,
         text=True,
         encoding="utf-8",
-        timeout=100,
+        timeout=300,
         **options,
     )
 
