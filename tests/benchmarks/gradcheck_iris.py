@@ -5,8 +5,8 @@
 At 240 points (60 seeds at each of four sizes of the weights) the deck's network with
 M = 16 hidden units has 96 derivatives. Each is checked twice: as `gradients` gives it,
 where every complaint is a false alarm, and with an error planted in it, where every
-silence is a miss. Prints the counts and the processor time of one check; takes half a
-minute, and ends with an error if there was a false alarm.
+silence is a miss. Prints the counts and the processor time of one check of right values;
+takes some minutes, and ends with an error if there was a false alarm.
 """
 
 import sys
