@@ -239,8 +239,9 @@ POINTS, NEAR, WIDER, WIDEST = 16, 2.0**-40, 2.0**13, 2.0**-14
 SINGLE = 2.0**-23
 
 
-def measure_noise(line: "Line") -> float:
-    """How far rounding may put a value of f off, seen along one line.
+def measure_noise(line: "Line", slope: float = 0.0) -> float:
+    """How far rounding may put a value of f off, seen along one line; ``slope`` is the one that f
+    should have there.
 
     The fourth differences of a smooth function vanish among neighbouring points, those of
     rounding errors do not (R. W. Hamming, Numerical Methods for Scientists and Engineers, on
@@ -266,6 +267,9 @@ def measure_noise(line: "Line") -> float:
         if differ:
             left -= 3 if is_full and step >= NEAR else 1
             step *= 21 / 13
+        elif is_full and step >= NEAR and abs(slope) * POINTS * step <= line.floor:
+            # The values are equal because f's last digit doesn't show so small a slope.
+            break
         else:
             step = NEAR if step < NEAR else step * WIDER
     if line.is_single():

@@ -325,7 +325,7 @@ def _judge(line: Line, claim: _Claim) -> Coordinate:
     judged = _weigh(line, claim, found, line.floor)
     if judged.verdict == "agrees" and found.center.holds(claim.value):
         return judged
-    noise = differences.measure_noise(line)
+    noise = differences.measure_noise(line, claim.value)
     if judged.verdict == "wrong":
         # f may have more noise than its last digit: (1e4 + x)**2 - 1e8 has a thousand times that.
         found = differences.explore(line, noise, SHARP)
