@@ -283,6 +283,29 @@ def test_an_array_of_a_function_around_is_not_changed_from_within():
         grad(outer)(X)
 
 
+def _windows(b):
+    seen = np.lib.stride_tricks.sliding_window_view(b, 3, axis=1)
+    b[0, 0] = 10.0
+    return seen
+
+
+def _number_without_axes(b):
+    total = b[0, ..., 0]
+    total += b[0, 1]
+    return total
+
+
+@pytest.mark.parametrize("shared", [_windows, _number_without_axes])
+@pytest.mark.parametrize("derive", [grad, value_and_grad, record, write_gradient])
+def test_memory_that_is_shared_unseen_is_refused(shared, derive):
+    def f(a):
+        b = a * a
+        return np.sum(shared(b)) + np.sum(b * b)
+
+    with pytest.raises(TraceError, match="shares its memory .* change a copy"):
+        derive(f, X) if derive in (record, write_gradient) else derive(f)(X)
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -167,10 +167,20 @@ class Call:
                 raise TraceError(*tape.refused)
             raise TraceError(
                 f"f: the recording gave {concrete(pytrees.leaves(result)[:3])}, but plain numbers "
-                f"give {pytrees.leaves(plain)[:3]}; f asks what kind of object its arguments are, "
-                "such as type(x) is float: compare shapes instead, np.ndim(x) == 0"
+                f"give {pytrees.leaves(plain)[:3]}; f {_SHARES if tape.changed else _ASKS}"
             )
         return changes
+
+
+# What may have given a recording another value than f's.
+_SHARES = (
+    "changes an array in place that shares its memory with another one, in a way that a recording "
+    "can't follow: write a = a + b, or change a copy"
+)
+_ASKS = (
+    "asks what kind of object its arguments are, such as type(x) is float: compare shapes "
+    "instead, np.ndim(x) == 0"
+)
 
 
 @contextlib.contextmanager

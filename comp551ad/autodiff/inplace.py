@@ -16,6 +16,7 @@ from comp551ad import functions as fn
 
 from .composites import composite, frozen_index
 from .data import snapshot
+from .operands import parameters_of
 from .primitives import PRIMITIVES, shape_of
 from .refusals import REFUSED, TraceError, refusal
 from .tape import Tracer, apply, concrete, joined
@@ -24,6 +25,10 @@ from .tape import Tracer, apply, concrete, joined
 def update(x: Tracer, new: Tracer) -> Tracer:
     """What x is after x += …, of which ``new`` is the value."""
     if not shape_of(x.value):
+        index = parameters_of(x.tape.rows[x.index]).get("index")
+        if type(index) is tuple and any(part is Ellipsis for part in index):
+            # NumPy's a[..., 0] is an array without axes, and a changes with it.
+            x.tape.changed = True
         return new
     assign(x, new)
     return x
@@ -104,6 +109,7 @@ def assign(target: Tracer, new: Tracer) -> None:
             f"could not put an array of shape {shape_of(new.value)} in place of one of shape "
             f"{shape_of(target.value)}"
         )
+    tape.changed = True
     changed = {_set(target, new)}
     while (shown := _shown_by(target)) is not None:
         base, primitive, parameters = shown

@@ -56,12 +56,13 @@ class Tape:
         watch, asked, decisions, origins: questions about values such as ``x > 0``: see ``data``.
         views: arrays that share memory: see ``inplace``.
         kinks: row number -> the parameters of every max(x, 0) of that x: see ``composites``.
+        changed: whether an array changed in place.
         refused: once closed, the text of the last refusal, which the function may have caught.
     """
 
     __slots__ = (
         "rows", "append", "enclosing", "level", "open", "thread", "watch", "asked", "decisions",
-        "origins", "views", "kinks", "refused",
+        "origins", "views", "kinks", "changed", "refused",
     )  # fmt: skip
 
     def __init__(self, watch: bool = False):
@@ -72,6 +73,7 @@ class Tape:
         self.decisions: list[tuple] = []
         self.views: list[tuple] = []
         self.kinks: dict[int, dict] = {}
+        self.changed = False
 
     def __enter__(self):
         self.enclosing = this_thread.tape

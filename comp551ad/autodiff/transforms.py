@@ -45,12 +45,19 @@ class Recorded(NamedTuple):
 
 
 def record_call(
-    f: Callable, argnum: Any, args: tuple, kwargs: dict, watch: bool = False
+    f: Callable,
+    argnum: Any,
+    args: tuple,
+    kwargs: dict,
+    watch: bool = False,
+    checked: bool = False,
 ) -> Recorded:
     """Call f with tracers in place of the arguments that ``argnum`` means.
 
     Where f asks about values and returns a constant, it is recorded once more, watched: the
     constant may come from the answers, as an accuracy does, or not, as the slope of a leaky relu.
+    Where f changes arrays in place, its value is compared with that for plain numbers, unless it
+    was ``checked`` before: the two may disagree on which arrays share memory.
     """
     places = argnum if isinstance(argnum, tuple) else (argnum,)
     call: Any = None
@@ -75,7 +82,7 @@ def record_call(
         if tape.asked and not watch:
             return record_call(f, argnum, args, kwargs, watch=True)
         refuse_counts(result, tape)
-    if tape.refused is not None:
+    if tape.refused is not None or (tape.changed and not checked):
         (call or Call.of(f, args, kwargs)).check(result, tape)
     chosen = tuple(inputs) if isinstance(argnum, tuple) else inputs[0]
     output = pytrees.unflatten(result, iter(out_values))
@@ -98,10 +105,13 @@ def value_and_grad(f: Callable, argnum: int | str | tuple = 0) -> Callable:
         A function of f's arguments that returns (value, gradient).
     """
     argnum = by_place(f, argnum)
+    checked = False
 
     @functools.wraps(f)
     def value_and_gradient(*args, **kwargs):
-        call = record_call(f, argnum, args, kwargs)
+        nonlocal checked
+        call = record_call(f, argnum, args, kwargs, checked=checked)
+        checked = True
         is_one = len(call.out_values) == 1 and call.output is call.out_values[0]
         if not is_one or size_of(call.output) != 1:
             got = f"{len(call.out_values)} values"
