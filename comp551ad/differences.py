@@ -235,13 +235,12 @@ def scale(size: float) -> float:
 # So many neighbouring points show the noise: near ones first, and wider ones where the values of
 # near ones are equal, as float32 inside f makes them.
 POINTS, NEAR, WIDER, WIDEST = 16, 2.0**-40, 2.0**13, 2.0**-14
-# The last digit of a float32.
-SINGLE = 2.0**-23
+# The last digits of a float32 and of a float16.
+SINGLE, HALF = 2.0**-23, 2.0**-10
 
 
-def measure_noise(line: "Line", slope: float = 0.0) -> float:
-    """How far rounding may put a value of f off, seen along one line; ``slope`` is the one that f
-    should have there.
+def measure_noise(line: "Line") -> float:
+    """How far rounding may put a value of f off, seen along one line.
 
     The fourth differences of a smooth function vanish among neighbouring points, those of
     rounding errors do not (R. W. Hamming, Numerical Methods for Scientists and Engineers, on
@@ -261,19 +260,13 @@ def measure_noise(line: "Line", slope: float = 0.0) -> float:
         # a step that moves f by a whole number of digits shows no rounding.
         is_full = np.any(np.frexp(values)[0] * 2.0**40 % 1)
         differ = bool(np.count_nonzero(np.diff(values)) > POINTS / 2)
-        # Stairs are no rounding: few values differ, by more than a float32 rounds.
-        if differ or min(jitters) <= 8 * SINGLE * abs(line(0.0)):
-            noise = max(noise, float(min(jitters)))
         if differ:
+            noise = max(noise, float(min(jitters)))
             left -= 3 if is_full and step >= NEAR else 1
             step *= 21 / 13
-        elif is_full and step >= NEAR and abs(slope) * POINTS * step <= line.floor:
-            # The values are equal because f's last digit doesn't show so small a slope.
-            break
         else:
             step = NEAR if step < NEAR else step * WIDER
-    if line.is_single():
-        line.floor = SINGLE * abs(line(0.0))
+    line.floor = max(line.floor, line.digit() * abs(line(0.0)))
     return max(noise, line.floor)
 
 
@@ -397,11 +390,15 @@ class Line:
         near = [value for t, value in self._known.items() if abs(t) <= reach]
         return all(value == self._known[0.0] for value in near)
 
-    def is_single(self) -> bool:
-        """Whether all values are float32s, and not all the same."""
+    def digit(self) -> float:
+        """The last digit of the smallest kind of float that all values are; 0 if they are all
+        the same."""
         values = np.array([*self._known.values()])
         values = values[np.isfinite(values)]
-        return not self.is_flat() and bool(np.all(np.float32(values) == values))
+        for kind, digit in (np.float16, HALF), (np.float32, SINGLE):
+            if not self.is_flat() and np.all(kind(values) == values):
+                return digit
+        return 0.0
 
     def ask_again(self) -> None:
         """ValueError if f gives another value at a point where it was asked before."""

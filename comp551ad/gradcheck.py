@@ -8,6 +8,8 @@ line through x, whatever else is in x:
    too, and the shortest steps that can tell it from the slope found refuse it as well.
 3. In all other cases looks of all lengths are taken. At a kink (relu at 0, ties of a max) every
    claim between the slopes to both sides is right.
+4. A claim that is wrong by all this but right from afar, on both sides, is unjudged: a part of f
+   is rounded, and stands still where steps are short.
 
 The error bar makes the tolerance, so nobody has to choose one. Where f does not tell, the claim is
 unjudged, and has not passed: a right gradient is never called wrong.
@@ -22,7 +24,19 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import differences
-from .differences import Function, Line, Look, Slope, describe, scale
+from .differences import (
+    FIRST_STEP,
+    HALF,
+    LONGEST_STEP,
+    SINGLE,
+    Function,
+    Line,
+    Look,
+    Slope,
+    describe,
+    look,
+    scale,
+)
 from .pytrees import is_container, leaf_names
 from .shapes import as_generator, count
 
@@ -316,6 +330,27 @@ class _Claim(NamedTuple):
 
 def _judge(line: Line, claim: _Claim) -> Coordinate:
     """The verdict on one claim."""
+    judged = _judge_closely(line, claim)
+    if judged.verdict == "wrong" and _holds_from_afar(line, claim, judged):
+        return replace(judged, verdict="unjudged", reason=_ROUGH)
+    return judged
+
+
+def _holds_from_afar(line, claim, judged):
+    """Whether steps that are long beside the last digit of a float32, or a float16, hold the claim
+    to both sides of x and refuse the slope that short ones found. A part of f that is computed
+    with so few digits stands still where the steps are short."""
+    found = Slope(judged.finite_difference, judged.bar, 0.0, 0.0)
+    for digit, h in (SINGLE, FIRST_STEP), (HALF, LONGEST_STEP):
+        slopes = look(line, h * scale(line.size), digit * abs(line(0.0)))
+        slopes = [slope._replace(bar=slope.bar + claim.slack) for slope in slopes]
+        if all(s.holds(claim.value) and s.contradicts(found) for s in slopes):
+            return True
+    return False
+
+
+def _judge_closely(line, claim):
+    """The verdict of the shortest steps that see f move."""
 
     def confirms(near):
         is_far = not near.holds(claim.value)
@@ -325,15 +360,14 @@ def _judge(line: Line, claim: _Claim) -> Coordinate:
     judged = _weigh(line, claim, found, line.floor)
     if judged.verdict == "agrees" and found.center.holds(claim.value):
         return judged
-    noise = differences.measure_noise(line, claim.value)
+    noise = differences.measure_noise(line)
     if judged.verdict == "wrong":
         # f may have more noise than its last digit: (1e4 + x)**2 - 1e8 has thousands of times that.
         found = differences.explore(line, noise, SHARP)
         judged = _weigh(line, claim, found, noise)
     if judged.verdict == "wrong":
         near = _nearby(line, claim, judged, found, line.floor)
-        # Flat short steps tell nothing: so do those of a float32 look.
-        if near and near.estimate and confirms(near):
+        if near and confirms(near):
             return judged
     found = differences.explore(line, noise)
     judged = _weigh(line, claim, found, noise)
@@ -355,7 +389,7 @@ def _nearby(line, claim, judged, found, noise):
     if not 0 < shortest < found.center.h / 2:
         return None
     h = 2.0 ** math.ceil(math.log2(shortest))
-    near = differences.look(line, h, noise).answers()
+    near = look(line, h, noise).answers()
     return near._replace(bar=near.bar + claim.slack)
 
 
@@ -364,7 +398,7 @@ def _weigh(line: Line, claim: _Claim, found: Look, noise: float) -> Coordinate:
     name, value, slack, nothing = claim
     found = Look(*(slope._replace(bar=slope.bar + slack) for slope in found))
     center, left, right = found
-    far = differences.FIRST_STEP * scale(line.size)
+    far = FIRST_STEP * scale(line.size)
     rises = [abs(line(t) - line(0.0)) / far for t in (far, -far)]
     steep = max(filter(math.isfinite, [abs(center.estimate), *rises]))
 
@@ -401,8 +435,9 @@ def _weigh(line: Line, claim: _Claim, found: Look, noise: float) -> Coordinate:
     nothing = max(nothing, noise / 4 / scale(line.size))
     if slope.bar <= NOTHING * steep:
         nothing = math.inf
-    # Three digits of a slope are asked for, or a quarter of those of f.
-    coarse = max(COARSE, (line.floor / (abs(line(0.0)) or math.inf)) ** 0.25)
+    # Three digits of a slope are asked for, or a quarter of those of f, as of a float32's.
+    digit = line.floor / (abs(line(0.0)) or math.inf)
+    coarse = max(COARSE, digit**0.25 if digit <= SINGLE else 0.0)
     coordinate = judged(slope, "agrees")
     if coordinate.resolution > coarse and min(slope.bar, abs(value)) > nothing:
         digits = f"{slope.estimate:.3g} \N{PLUS-MINUS SIGN} {slope.bar:.2g}"

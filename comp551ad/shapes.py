@@ -222,9 +222,11 @@ def as_floats(name: str, A: Any) -> Any:
     kind = array.dtype.kind
     if type(array) not in (Array, np.memmap) or kind not in "fiub":
         which = "(no return?)" if A is None else f"of {array.dtype}"
+        part = ".real" if kind == "c" else ""
+        part = ".filled(0.0)" if isinstance(array, np.ma.MaskedArray) else part
         raise ValueError(
             f"{name}: got {type(A).__name__} {which}, expected a plain array of "
-            f"real numbers; convert it, for instance with np.asarray({name}.real, dtype=float)"
+            f"real numbers; convert it, for instance with np.asarray({name}{part}, dtype=float)"
         )
     return array if kind == "f" else array.astype(float)
 

@@ -158,7 +158,7 @@ def test_containers_are_declared_by_sequences_and_functions():
         (lambda: layer(X + 0j, V), ["X: got ndarray of complex128", "X.real"]),
         (lambda: layer(X, V.astype(object)), ["V: got ndarray of object"]),
         (lambda: layer(X, V.astype(str)), ["V: got ndarray of <U"]),
-        (lambda: layer(np.ma.masked_array(X), V), ["X: got MaskedArray", "plain array"]),
+        (lambda: layer(np.ma.masked_array(X), V), ["X: got MaskedArray", "X.filled(0.0)"]),
         (lambda: layer(X, V.view(np.matrix)), ["V: got matrix"]),
     ],
 )  # fmt: skip
