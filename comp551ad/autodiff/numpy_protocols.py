@@ -151,10 +151,14 @@ def _signature(function):
 def _call_primitive(primitive, function, args, kwargs):
     """Sort the arguments of a NumPy call into operands and parameters, then apply."""
     count, parameters = len(primitive.vjps), {}
-    if len(args) != count or not kwargs.keys() <= primitive.parameters.keys():
+    if len(args) < count:
         given = _signature(function).bind(*args, **kwargs).arguments
         args = tuple(given.values())[:count]
         kwargs = dict(list(given.items())[count:])
+    elif len(args) > count:
+        names = list(_signature(function).parameters)[count:]
+        kwargs = dict(zip(names, args[count:], strict=False)) | kwargs
+        args = args[:count]
     for key, value in kwargs.items():
         if key in primitive.parameters and value is not np._NoValue:
             parameters[key] = value
