@@ -167,7 +167,7 @@ class Call:
                 raise TraceError(*tape.refused)
             raise TraceError(
                 f"f: the recording gave {concrete(pytrees.leaves(result)[:3])}, but plain numbers "
-                f"give {pytrees.leaves(plain)[:3]}; f {_SHARES if tape.changed else _ASKS}"
+                f"give {pytrees.leaves(plain)[:3]}; f {_SHARES if tape.doubtful else _ASKS}"
             )
         return changes
 

@@ -28,7 +28,7 @@ def update(x: Tracer, new: Tracer) -> Tracer:
         index = parameters_of(x.tape.rows[x.index]).get("index")
         if type(index) is tuple and any(part is Ellipsis for part in index):
             # NumPy's a[..., 0] is an array without axes, and a changes with it.
-            x.tape.changed = True
+            x.tape.doubtful = True
         return new
     assign(x, new)
     return x
@@ -109,7 +109,6 @@ def assign(target: Tracer, new: Tracer) -> None:
             f"could not put an array of shape {shape_of(new.value)} in place of one of shape "
             f"{shape_of(target.value)}"
         )
-    tape.changed = True
     changed = {_set(target, new)}
     while (shown := _shown_by(target)) is not None:
         base, primitive, parameters = shown
@@ -121,6 +120,7 @@ def assign(target: Tracer, new: Tracer) -> None:
         if seen is not None and id(base) in changed and id(seen) not in changed:
             changed.add(_set(seen, apply(primitive, (base,), parameters)))
     tape.views = [entry for entry in tape.views if entry[0]() is not None]
+    tape.doubtful = tape.doubtful or tape.copied or len(changed) > 1
 
 
 def _set(target, new):

@@ -56,13 +56,14 @@ class Tape:
         watch, asked, decisions, origins: questions about values such as ``x > 0``: see ``data``.
         views: arrays that share memory: see ``inplace``.
         kinks: row number -> the parameters of every max(x, 0) of that x: see ``composites``.
-        changed: whether an array changed in place.
+        copied: whether a primitive that shows its operand's memory had to copy it.
+        doubtful: whether an array changed in place of which NumPy may have other views.
         refused: once closed, the text of the last refusal, which the function may have caught.
     """
 
     __slots__ = (
         "rows", "append", "enclosing", "level", "open", "thread", "watch", "asked", "decisions",
-        "origins", "views", "kinks", "changed", "refused",
+        "origins", "views", "kinks", "copied", "doubtful", "refused",
     )  # fmt: skip
 
     def __init__(self, watch: bool = False):
@@ -73,7 +74,7 @@ class Tape:
         self.decisions: list[tuple] = []
         self.views: list[tuple] = []
         self.kinks: dict[int, dict] = {}
-        self.changed = False
+        self.copied = self.doubtful = False
 
     def __enter__(self):
         self.enclosing = this_thread.tape
@@ -200,6 +201,8 @@ def apply(
         base = operands[0]
         if np.may_share_memory(concrete(value), concrete(base)):
             tape.views.append((weakref.ref(tracer), base, primitive, parameters))
+        elif shape_of(value):
+            tape.copied = True
     return tracer
 
 

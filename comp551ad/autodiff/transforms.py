@@ -56,8 +56,8 @@ def record_call(
 
     Where f asks about values and returns a constant, it is recorded once more, watched: the
     constant may come from the answers, as an accuracy does, or not, as the slope of a leaky relu.
-    Where f changes arrays in place, its value is compared with that for plain numbers, unless it
-    was ``checked`` before: the two may disagree on which arrays share memory.
+    Where f changes arrays in place that may share memory, its value is compared with that for
+    plain numbers, unless it was ``checked`` before.
     """
     places = argnum if isinstance(argnum, tuple) else (argnum,)
     call: Any = None
@@ -82,7 +82,7 @@ def record_call(
         if tape.asked and not watch:
             return record_call(f, argnum, args, kwargs, watch=True)
         refuse_counts(result, tape)
-    if tape.refused is not None or (tape.changed and not checked):
+    if tape.refused is not None or (tape.doubtful and not checked):
         (call or Call.of(f, args, kwargs)).check(result, tape)
     chosen = tuple(inputs) if isinstance(argnum, tuple) else inputs[0]
     output = pytrees.unflatten(result, iter(out_values))
