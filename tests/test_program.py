@@ -110,6 +110,7 @@ VALUES = {
     "once less thrice": (lambda x: x - 3 * x, (X3,), (X3 * 5e307,)),
     "zero times nan": (lambda x, y: 0.0 * x + y, (1.0, 2.0), (np.nan, 2.0)),
     "times inf": (lambda x: x * np.inf / np.inf, (X3,), (X3,)),
+    "the largest number": (lambda x: x + np.finfo(float).max, (X3,), (-X3,)),
     "an array of ones plus exp": (
         lambda x: 1 / (np.array([1.0, 2.0, 3.0]) + np.exp(-x)),
         (X3,),
