@@ -178,7 +178,8 @@ def _call(function, operands, parameters):
     """What NumPy asks of data. It doesn't look into lists, where traced values may be:
     ``mask * [a, b]`` is ``mask * np.stack([a, b])``."""
     operands = tuple(map(joined, operands))
-    parameters = {key: joined(value) for key, value in parameters.items()}
+    given = {key: x for key, x in parameters.items() if x is not np._NoValue}
+    parameters = {key: joined(x) for key, x in given.items()}
     if function is np.where and len(operands) == 1:
         function = np.nonzero  # which an error should not call np.where
     if any(type(x) is Tracer for x in (*operands, *parameters.values())):

@@ -21,11 +21,14 @@ from .refusals import REFUSED, TraceError, refusal
 from .tape import Tracer, apply, concrete, joined
 
 
-def update(x: Tracer, new: Tracer) -> Tracer:
-    """What x is after x += …, of which ``new`` is the value."""
+def update(x: Tracer, new: Any) -> Any:
+    """What x is after x += …, or np.add(…, out=x), of which ``new`` is the value."""
     if not shape_of(x.value):
         return new
-    assign(x, new)
+    if type(new) is Tracer:
+        assign(x, new)
+    else:
+        setitem(x, Ellipsis, new)
     return x
 
 
