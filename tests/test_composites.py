@@ -187,9 +187,6 @@ EXAMPLES = {
     np.cumulative_prod: [call(VECTOR)],
     np.ptp: REDUCED,
     np.nansum: [*REDUCED, call(NANS), call(NANS, 0)],
-    np.nanprod: [*REDUCED, call(NANS), call(NANS, 0)],
-    np.nanmax: [*REDUCED, call(NANS), call(NANS, 1, keepdims=True)],
-    np.nanmin: [*REDUCED, call(NANS), call(NANS, 1, keepdims=True)],
     np.nanmean: [*REDUCED, call(NANS), call(NANS, axis=1, keepdims=True)],
     np.average: [
         call(A), call(A, 0), call(A, weights=HIGH), call(A, 1, weights=HIGH[0]),

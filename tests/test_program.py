@@ -133,6 +133,7 @@ VALUES = {
         (np.eye(2),),
         (np.array([[1.0, 2.0], [2.0, 4.0]]),),
     ),
+    "a matrix of nothing": (np.linalg.det, (np.zeros((0, 0)),), (np.zeros((0, 0)),)),
     "count as a result": (lambda x: (np.mean(x), 3.0), (X3,), (X3,)),
 }
 GRADIENTS = {

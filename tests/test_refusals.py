@@ -182,7 +182,7 @@ CASES: dict[str, tuple[str, str | None]] = {
     "'%.4f' % a[0]": ("f-string", None),
     "a.sort()\nreturn a": (r"a = np\.sort\(a\)", "a = np.sort(a)\nreturn a"),
     "np.copyto(X.copy(), a)": ("array already", "np.copy(a)"),
-    "np.nanmedian(a)": ("^np.nanmedian can't.*np.median", "np.median(a)"),
+    "np.nanmax(a)": ("^np.nanmax can't.*np.amax", "np.max(a)"),
     "np.linalg.svd(np.outer(a, a) + EYE)[1] * a": (
         r"no sign of their own.*np\.linalg\.svdvals\(a\)",
         "np.linalg.svdvals(np.outer(a, a) + EYE) * a",

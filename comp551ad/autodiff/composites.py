@@ -266,7 +266,7 @@ as_numpy_has_it(
     np.tril, np.triu, np.linalg.diagonal, np.linalg.trace,
     np.take_along_axis, np.diff, np.gradient, np.average, np.cov, np.ptp, np.trapezoid, np.polyval,
     np.real, np.real_if_close, np.angle, np.copy, np.around, np.extract, np.piecewise, np.block,
-    np.nan_to_num, np.nansum, np.nanprod, np.nanmax, np.nanmin,
+    np.nan_to_num, np.nansum,
     np.tensordot, np.linalg.tensordot, np.linalg.outer, np.linalg.cross,
     np.linalg.matmul, np.linalg.multi_dot, np.linalg.matrix_power,
     np.linalg.vector_norm, np.linalg.matrix_norm, np.linalg.svdvals,
@@ -648,7 +648,9 @@ def _reduction(ufunc):
 
 
 def _mean(a, axis=None, keepdims=False, where=True):
-    count = np.sum(np.broadcast_to(where, np.shape(a)), axis, keepdims=keepdims)
+    shape = np.shape(a)
+    each = where if np.shape(where) == shape else np.broadcast_to(where, shape)
+    count = np.sum(each, axis, keepdims=keepdims)
     return np.sum(a, axis, keepdims=keepdims, where=where) / count
 
 
