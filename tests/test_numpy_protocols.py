@@ -255,6 +255,21 @@ def test_numbers_in_a_list_are_traced(f):
     check_right(f, X)
 
 
+@pytest.mark.parametrize(
+    "f",
+    [
+        np.sign,
+        np.floor,
+        np.ceil,
+        np.trunc,
+        np.vectorize(math.floor, otypes=[object]),
+        lambda x: np.maximum(x - 9.0, 0),
+    ],
+)
+def test_what_numpy_chooses_among_traced_numbers_may_be_plain(f):
+    check_right(lambda a: f(np.array([a[0], a[1]])) * a[:2], X, written=False)
+
+
 def test_methods_of_data_take_traced_values():
     """mask.dot(a), and of a list of traced numbers, as np.dot does."""
 

@@ -105,6 +105,9 @@ CASES: dict[str, tuple[str, str | None]] = {
     "np.exp(np.array([a[0], 1.0]))": ("in a list", None),
     "np.hypot(np.array([a[0], 1.0]), 2.0)": ("in a list", None),
     "np.cov([a[0], 2.0, 1.0], [1.0, a[1], a[2]])": ("in a list", None),
+    "np.interp([a[0], 1.0], np.array([0.0, 2.0]), [1.0, 3.0])": (
+        r"np\.interp\(np\.stack\(\[a\[0\], 1\.0\]\), np\.array\(\[0\.0, 2\.0\]\), \[1", None
+    ),
     "np.array([a[0], 1.0]).astype(float)": ("array in front is plain", None),
     "M = np.array([[a[0], 1.0], [2.0, a[1]]])\nreturn np.linalg.det(M)": (
         r"^np\.linalg\.det\(M\).*sums, products.*np\.stack",
@@ -338,6 +341,8 @@ def test_outputs_that_are_no_numbers(result, kind):
         lambda x: np.mean((x > 0) == [True, False, True]),
         lambda x: np.argmax(x),
         lambda x: np.sum(x > 0.7),
+        lambda x: max(-x[0], 0.0),
+        lambda x: np.clip(np.array([x[0], x[1]]), -0.1, 0.1),
         lambda x: {"loss": x[0], "accuracy": np.mean(np.argsort(x) == np.arange(3))},
     ],
 )

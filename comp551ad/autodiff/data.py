@@ -286,6 +286,7 @@ def refuse_counts(result: Any, tape: Tape) -> None:
             if counts or tape.decisions:
                 raise TraceError(
                     f"the function returned {concrete(leaf)!r}, which has no derivative: it comes "
-                    "from a comparison, a count or an index, such as an accuracy; return a cost "
-                    "that changes smoothly, such as a cross-entropy"
+                    "from a comparison, a count or an index, such as an accuracy, or stands in a "
+                    "branch; return a cost that changes smoothly, such as a cross-entropy, and "
+                    "write np.maximum(x, 0) for max(x, 0)"
                 )

@@ -37,7 +37,15 @@ def as_input(value: Any, name: Any) -> Any:
 
 def as_constant(value: Any, name: str) -> Any:
     """A constant operand of the operation ``name``: a float, or a read-only float64 copy."""
-    return _as_real(value, value, name, "fiub", "")
+    return _as_real(_unboxed(value), value, name, "fiub", "")
+
+
+def _unboxed(value):
+    """An array of objects as a list; anything else as it is. NumPy may have chosen plain numbers
+    alone in one of traced numbers, as np.maximum(np.array([a, b]), 0) does where both are
+    negative."""
+    is_boxed = type(value) is np.ndarray and value.dtype == object
+    return value.tolist() if is_boxed else value
 
 
 def _as_real(value, given, name, kinds, otherwise):
@@ -71,6 +79,8 @@ def _as_real(value, given, name, kinds, otherwise):
 
 def as_output(value: Any) -> Any:
     """A constant that a recorded function returned: a copy, which the caller may change."""
+    if type(unboxed := _unboxed(value)) is list:
+        value = np.array(unboxed)
     if (
         not isinstance(value, bool | int | float | np.generic | np.ndarray)
         or np.asarray(value).dtype.kind not in "fiub"

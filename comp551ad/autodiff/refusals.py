@@ -251,14 +251,13 @@ _OF_NUMBERS = (ast.List, ast.Tuple, ast.Constant, ast.UnaryOp, ast.unaryop, ast.
 
 def _stacked(tree):
     """A list of traced values, or np.array of one, as np.stack writes it; lists inside as well."""
-    if _is_like(tree, rf"{_NUMPY}array"):
-        tree = tree.args[0]
-    text = ast.unparse(tree)
-    if all(isinstance(node, _OF_NUMBERS) for node in ast.walk(tree)):
-        return text  # (2, 3), of a shape
-    if isinstance(tree, ast.List | ast.Tuple):
-        return f"np.stack([{', '.join(map(_stacked, tree.elts))}])"
-    return f"np.stack({text})" if vars(tree)["is_list"] else text
+    inside = tree.args[0] if _is_like(tree, rf"{_NUMPY}array") else tree
+    if all(isinstance(node, _OF_NUMBERS) for node in ast.walk(inside)):
+        return ast.unparse(tree)  # (2, 3), of a shape
+    if isinstance(inside, ast.List | ast.Tuple):
+        return f"np.stack([{', '.join(map(_stacked, inside.elts))}])"
+    text = ast.unparse(inside)
+    return f"np.stack({text})" if vars(inside)["is_list"] else text
 
 
 def _cast(text, kind="int"):
