@@ -268,6 +268,7 @@ def test_numbers_in_a_list_are_traced(f):
 )
 def test_what_numpy_chooses_among_traced_numbers_may_be_plain(f):
     check_right(lambda a: f(np.array([a[0], a[1]])) * a[:2], X, written=False)
+    check_right(lambda a: f(np.array([[a[0], a[1]]]))[:0] * a[:2], X, written=False)
 
 
 def test_methods_of_data_take_traced_values():

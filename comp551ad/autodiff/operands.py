@@ -41,11 +41,11 @@ def as_constant(value: Any, name: str) -> Any:
 
 
 def _unboxed(value):
-    """An array of objects as a list; anything else as it is. NumPy may have chosen plain numbers
-    alone in one of traced numbers, as np.maximum(np.array([a, b]), 0) does where both are
-    negative."""
-    is_boxed = type(value) is np.ndarray and value.dtype == object
-    return value.tolist() if is_boxed else value
+    """The entries of an array of objects; anything else as it is. NumPy may have chosen plain
+    numbers alone among traced ones, as np.maximum(np.array([a, b]), 0) where both are negative."""
+    if type(value) is not np.ndarray or value.dtype != object:
+        return value
+    return value.tolist() if value.size else value.astype(float)
 
 
 def _as_real(value, given, name, kinds, otherwise):
@@ -79,7 +79,7 @@ def _as_real(value, given, name, kinds, otherwise):
 
 def as_output(value: Any) -> Any:
     """A constant that a recorded function returned: a copy, which the caller may change."""
-    if type(unboxed := _unboxed(value)) is list:
+    if (unboxed := _unboxed(value)) is not value:
         value = np.array(unboxed)
     if (
         not isinstance(value, bool | int | float | np.generic | np.ndarray)
