@@ -167,6 +167,16 @@ GRADIENTS = {
         (A33,),
         (A33 + 1,),
     ),
+    "a mask inside a gradient": (
+        lambda x: np.sum(grad(lambda x: np.sum(np.sin(x) * (0.1 + (x > 1))))(x)),
+        (X3,),
+        (X3[::-1] - 0.6,),
+    ),
+    "an order inside a gradient": (
+        lambda x: np.sum(grad(lambda x: np.sum(np.sin(x[np.argsort(x)]) * X3))(x)),
+        (X3,),
+        (X3[::-1],),
+    ),
     "views of a mask": (
         lambda x: np.sum(np.where((x > 0)[:, 1:2], x * (x > 1)[0], x[:, ::-1])),
         (A33,),
