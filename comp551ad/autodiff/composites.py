@@ -190,8 +190,8 @@ def _slogdet(a):
 
 
 @composite(np.full_like)
-def _full_like(a, fill_value):
-    shape = np.shape(a)
+def _full_like(a, fill_value, shape=None):
+    shape = np.shape(a) if shape is None else shape
     if type(fill_value) is Tracer:
         return np.broadcast_to(fill_value, shape)
     return np.full(shape, fill_value, dtype=float)
