@@ -264,6 +264,7 @@ def test_numbers_in_a_list_are_traced(f):
         np.trunc,
         np.vectorize(math.floor, otypes=[object]),
         lambda x: np.maximum(x - 9.0, 0),
+        lambda x: x**2 if np.array_equal(x, np.array([*x])) else x,
     ],
 )
 def test_what_numpy_chooses_among_traced_numbers_may_be_plain(f):

@@ -221,7 +221,8 @@ def _compare(ufunc):
     def method(self, other):
         if isinstance(other, str):  # no number equals it
             return NotImplemented
-        if ufunc is np.equal and type(other) is Tracer and is_called_by_numpy():
+        are_traced = self.shape and type(other) is Tracer
+        if ufunc is np.equal and are_traced and is_called_by_numpy():
             # By chance alone: np.gradient would go on with the first of equal steps.
             return np.zeros(np.broadcast_shapes(self.shape, other.shape), bool)
         return _answer(ufunc, (self, other), {})
