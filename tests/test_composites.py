@@ -131,7 +131,7 @@ EXAMPLES = {
         call(VECTOR, _sample(2)), call(VECTOR, _sample(2), indexing="ij"),
         call(VECTOR, _sample(2), sparse=True), call(VECTOR),
     ],
-    np.full_like: [call(A, NUMBER), call(A, VECTOR), call(A, 2)],
+    np.full_like: [call(A, NUMBER), call(A, VECTOR), call(A, 2), call(A, NUMBER, shape=2)],
     np.linspace: [
         call(NUMBER, 2, 5), call(0, VECTOR, num=4), call(NUMBER, NUMBER, 3, endpoint=False),
         call(NUMBER, 2, 1), call(A, VECTOR, 0),
@@ -150,7 +150,12 @@ EXAMPLES = {
         call(NANS), call(np.array([np.inf, 0.3, -np.inf]), posinf=1, neginf=0),
         call(NANS, nan=2),
     ],
-    **dict.fromkeys((np.positive, np.reciprocal, np.real, np.conjugate), [ONE_ARRAY]),
+    **dict.fromkeys((np.positive, np.reciprocal, np.conjugate), [ONE_ARRAY]),
+    **dict.fromkeys((np.real, np.real_if_close, np.angle), [ONE_ARRAY]),
+    np.piecewise: [
+        call(A, [FIRST, ~FIRST], [lambda x: x**2, lambda x: 3 * x]),
+        call(A, [FIRST], [np.sin, 0.5]),
+    ],
     **dict.fromkeys((np.fabs, np.fix), [ONE_ARRAY]),
     **dict.fromkeys((np.degrees, np.rad2deg, np.radians, np.deg2rad), [ONE_ARRAY]),
     np.around: [call(A), call(A, 1)],
@@ -178,8 +183,8 @@ EXAMPLES = {
     ],
     np.cumprod: [call(A), call(A, 1), call(np.array([2.0, 0.0, 3.0, 0.0, 4.0]))],
     np.cumsum: [call(A), call(A, axis=0), call(CUBE, -2)],
-    np.cumulative_sum: [call(A, axis=0)],
-    np.cumulative_prod: [call(VECTOR)],
+    np.cumulative_sum: [call(A, axis=0), call(A, axis=1, include_initial=True)],
+    np.cumulative_prod: [call(VECTOR), call(VECTOR, include_initial=True)],
     np.ptp: REDUCED,
     np.nansum: [*REDUCED, call(NANS), call(NANS, 0)],
     np.nanmean: [*REDUCED, call(NANS), call(NANS, axis=1, keepdims=True)],
@@ -193,7 +198,10 @@ EXAMPLES = {
     ],
     np.corrcoef: [call(SQUARE), call(VECTOR, OTHER), call(SQUARE, rowvar=False)],
     np.diff: [call(A), call(A, 2), call(A, axis=0), call(A, prepend=0.5, append=B)],
-    np.gradient: [call(_sample(5)), call(CUBE), call(A, 0.5, axis=1), call(SQUARE, 0.5, 2.0)],
+    np.gradient: [
+        call(_sample(5)), call(CUBE), call(A, 0.5, axis=1), call(SQUARE, 0.5, 2.0),
+        call(_sample(4), np.arange(4.0)), call(_sample(4), np.array([0.0, 0.1, 0.7, 0.9])),
+    ],
     np.trapezoid: [call(A), call(A, dx=0.5), call(_sample(4), [0, 1, 3, 4]), call(A, axis=0)],
     np.polyval: [call(VECTOR, NUMBER), call([1, 2, 3], A), call(VECTOR, OTHER)],
     np.convolve: [
@@ -250,8 +258,15 @@ EXAMPLES = {
     np.linalg.svdvals: [call(A), call(_sample(2, 4, 3))],
     fn.logsumexp_and_softmax: [call(A), call(A, axis=0)],
 }  # fmt: skip
-# Methods of ufuncs.
+# Methods of ufuncs, and reductions of some of the entries or with one more.
 METHODS = {
+    np.sum: [call(A, where=FIRST), call(A, 0, initial=0.5)],
+    np.max: [
+        call(A, 1, where=FIRST, initial=-2.0),
+        call(_sample(0, 2), 0, initial=0.5),
+    ],
+    np.min: [call(A, keepdims=True, initial=0.1), call(_sample(2, 0), -1, initial=0.5)],
+    np.mean: [call(A, 0, where=FIRST | (A < 2)), call(A, keepdims=True, where=FIRST)],
     np.add.reduce: [call(A), call(A, axis=1, keepdims=True), call(A, axis=None)],
     np.multiply.reduce: [call(A), call(_sample(0, 2)), call(CUBE, axis=(0, 2))],
     np.maximum.reduce: [call(A), call(CUBE, axis=-1)],

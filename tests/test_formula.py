@@ -152,6 +152,8 @@ def test_a_broadcast_is_undone_by_a_sum_over_the_copies():
         (lambda x: -(x * x), "−x·x"),
         (lambda x: x / np.sin(x) * x, "x/sin(x)·x"),
         (lambda x: x * (1 / 3), "x·1/3"),
+        (lambda x: x * 123457.0, "x·123457"),
+        (lambda x: x * np.finfo(float).max, "x·1.798e308"),
         (lambda x: x**-1.0, "x⁻¹"),
         (lambda x: x**0.5, "x^0.5"),
         (lambda x: (-x) ** 3, "(−x)³"),

@@ -313,6 +313,11 @@ def test_memory_that_is_shared_unseen_is_refused(shared, derive):
         lambda a: np.fill_diagonal(a[:, 1:], a[0, :2] * 2),
         lambda a: np.copyto(a, a[0] * a),
         lambda a: np.copyto(a, 3.0, where=X > 0),
+        lambda a: np.multiply(a[::-1], a, out=a),
+        lambda a: np.add(a[0], 1.0, out=a[1], casting="unsafe"),
+        lambda a: np.sin(X, out=a),
+        lambda a: np.clip(a, 0.1, 0.7, out=a),
+        lambda a: np.cumsum(a, axis=1, out=a),
     ],
 )
 def test_functions_that_change_their_argument(change):

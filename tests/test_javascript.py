@@ -99,6 +99,8 @@ OF_INDICES = {
     "rolled": lambda X, y, z: np.roll(X, 2, axis=1) + np.roll(X, 7),
     "repeated": lambda X, y, z: np.repeat(X, 2, axis=1),
     "above": lambda X, y, z: X[0] + 3 * np.tri(4, 5, -1) - np.tri(5, 4, 0).T,
+    "one with a gap": lambda X, y, z: np.nanmean(X[0, 0, 0]) * X[0] + np.sum(y[0] > 0),
+    "with gaps": lambda X, y, z: np.nanmean(np.where(X > 0.9, np.nan, X), axis=1),
     "infinite": lambda X, y, z: np.nan_to_num(np.where(X > 0.9, np.inf, X), posinf=2.0),
 }  # fmt: skip
 

@@ -110,6 +110,7 @@ VALUES = {
     "once less thrice": (lambda x: x - 3 * x, (X3,), (X3 * 5e307,)),
     "zero times nan": (lambda x, y: 0.0 * x + y, (1.0, 2.0), (np.nan, 2.0)),
     "times inf": (lambda x: x * np.inf / np.inf, (X3,), (X3,)),
+    "the largest number": (lambda x: x + np.finfo(float).max, (X3,), (-X3,)),
     "an array of ones plus exp": (
         lambda x: 1 / (np.array([1.0, 2.0, 3.0]) + np.exp(-x)),
         (X3,),
@@ -132,6 +133,7 @@ VALUES = {
         (np.eye(2),),
         (np.array([[1.0, 2.0], [2.0, 4.0]]),),
     ),
+    "a matrix of nothing": (np.linalg.det, (np.zeros((0, 0)),), (np.zeros((0, 0)),)),
     "count as a result": (lambda x: (np.mean(x), 3.0), (X3,), (X3,)),
 }
 GRADIENTS = {
@@ -164,6 +166,16 @@ GRADIENTS = {
         lambda x: np.sum(x[:, np.array([[0, 1, 2], [2, 0, 1], [1, 1, 0]])] ** 3),
         (A33,),
         (A33 + 1,),
+    ),
+    "a mask inside a gradient": (
+        lambda x: np.sum(grad(lambda x: np.sum(np.sin(x) * (0.1 + (x > 1))))(x)),
+        (X3,),
+        (X3[::-1] - 0.6,),
+    ),
+    "an order inside a gradient": (
+        lambda x: np.sum(grad(lambda x: np.sum(np.sin(x[np.argsort(x)]) * X3))(x)),
+        (X3,),
+        (X3[::-1],),
     ),
     "views of a mask": (
         lambda x: np.sum(np.where((x > 0)[:, 1:2], x * (x > 1)[0], x[:, ::-1])),

@@ -63,6 +63,8 @@ CASES: dict[str, tuple[str, str | None]] = {
     "math.fsum(a)": ("NumPy's function", "np.sum(a)"),
     "np.fromiter((v * v for v in a), float)": ("plain numbers", "np.stack([v * v for v in a])"),
     "a[int(a[0] * 1.5)] * a": (r"write \(a\[0\] \* 1\.5\)\.astype\(int\)", None),
+    "a[np.int64(a)] * a": (r"write a\.astype\(int\)", None),
+    "a[np.asarray(a - 0.4, dtype=np.intp)] * a": (r"\(a - 0\.4\)\.astype\(np\.intp\)", None),
     "from math import log as ln\nreturn ln(a[0])": (
         r"^ln\(a\[0\]\).*write np\.log\(a\[0\]\)", "np.log(a[0])"
     ),
@@ -83,7 +85,12 @@ CASES: dict[str, tuple[str, str | None]] = {
     "b = np.array(a)\nb[0] = 2.0\nreturn a * b": (
         r"write np\.copy\(a\) instead", "b = np.copy(a)\nb[0] = 2.0\nreturn a * b"
     ),
+    "np.array(a, ndmin=2)": (r"write np\.atleast_2d\(a\) instead", None),
     "np.sum([a, 2 * a])": ("in a list", None),
+    "np.linalg.det([[a[0], 1.0], [2.0, -1.0]])": (r"a\[0\], 1\.0\]\), \[2\.0, -1\.0\]\]", None),
+    "np.lib.stride_tricks.as_strided(a, (2, 2), (8, 8))": (
+        "plain array", "np.stack([a[:2], a[1:]])"
+    ),
     "np.mean([v * a for v in a])": ("in a list", None),
     "np.max([a, 2 * a], axis=0)": ("in a list", None),
     "np.linalg.det([[a[0], 1.0], [2.0, a[1]]])": ("in a list", None),
@@ -98,6 +105,9 @@ CASES: dict[str, tuple[str, str | None]] = {
     "np.exp(np.array([a[0], 1.0]))": ("in a list", None),
     "np.hypot(np.array([a[0], 1.0]), 2.0)": ("in a list", None),
     "np.cov([a[0], 2.0, 1.0], [1.0, a[1], a[2]])": ("in a list", None),
+    "np.interp([a[0], 1.0], np.array([0.0, 2.0]), [1.0, 3.0])": (
+        r"np\.interp\(np\.stack\(\[a\[0\], 1\.0\]\), np\.array\(\[0\.0, 2\.0\]\), \[1", None
+    ),
     "np.array([a[0], 1.0]).astype(float)": ("array in front is plain", None),
     "M = np.array([[a[0], 1.0], [2.0, a[1]]])\nreturn np.linalg.det(M)": (
         r"^np\.linalg\.det\(M\).*sums, products.*np\.stack",
@@ -107,6 +117,8 @@ CASES: dict[str, tuple[str, str | None]] = {
     "np.full_like(X, 2 * a)": (r"^np\.full_like\(X, 2 \* a\).*make plain arrays", None),
     "np.c_[a, X]": ("plain arrays", None),
     "np.r_[a, 1.0, a[0]]": ("plain arrays", None),
+    "np.r_[a]": (r"write np\.atleast_1d\(a\) instead", None),
+    "np.r_['0', a, a]": ("plain array", "np.concatenate([a, a])"),
     "X.dot(a)": ("array in front is plain", None),
     "a @ EYE.dot(a)": (r"^EYE\.dot\(a\).*np\.dot\(EYE, a\), or EYE @ a", None),
     "(X > 1).dot(a) * a": (r"or \(X > 1\) @ a", None),
@@ -329,6 +341,8 @@ def test_outputs_that_are_no_numbers(result, kind):
         lambda x: np.mean((x > 0) == [True, False, True]),
         lambda x: np.argmax(x),
         lambda x: np.sum(x > 0.7),
+        lambda x: max(-x[0], 0.0),
+        lambda x: np.clip(np.array([x[0], x[1]]), -0.1, 0.1),
         lambda x: {"loss": x[0], "accuracy": np.mean(np.argsort(x) == np.arange(3))},
     ],
 )

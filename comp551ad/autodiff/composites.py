@@ -190,8 +190,8 @@ def _slogdet(a):
 
 
 @composite(np.full_like)
-def _full_like(a, fill_value):
-    shape = np.shape(a)
+def _full_like(a, fill_value, shape=None):
+    shape = np.shape(a) if shape is None else shape
     if type(fill_value) is Tracer:
         return np.broadcast_to(fill_value, shape)
     return np.full(shape, fill_value, dtype=float)
@@ -226,7 +226,7 @@ _PASSING = {
     for name in ("array", "asarray", "asanyarray")
 }
 # That some weight is 0 ends np.average; it takes no other course.
-_PASSING["any"] = lambda a, *args: np.any(concrete(a), *args)
+_PASSING["any"] = lambda a, *args, **how: np.any(concrete(a), *args, **how)
 # In this array NumPy puts its result, part for part.
 _PASSING["empty_like"] = lambda a, **how: fn.set_at(a, 0.0, ...)
 # A name of its own for the same function, which asks no tracer.
@@ -265,8 +265,8 @@ as_numpy_has_it(
     np.flip, np.flipud, np.fliplr, np.rot90, np.tile,
     np.tril, np.triu, np.linalg.diagonal, np.linalg.trace,
     np.take_along_axis, np.diff, np.gradient, np.average, np.cov, np.ptp, np.trapezoid, np.polyval,
-    np.real, np.copy, np.around, np.nan_to_num, np.nansum, np.extract,
-    np.block,
+    np.real, np.real_if_close, np.angle, np.copy, np.around, np.extract, np.piecewise, np.block,
+    np.nan_to_num, np.nansum,
     np.tensordot, np.linalg.tensordot, np.linalg.outer, np.linalg.cross,
     np.linalg.matmul, np.linalg.multi_dot, np.linalg.matrix_power,
     np.linalg.vector_norm, np.linalg.matrix_norm, np.linalg.svdvals,
@@ -621,7 +621,7 @@ def reduce(
 ) -> Any:
     """ufunc.reduce: pairs of pairs, so that a product is right also where entries are 0."""
     a = array if where is True else np.where(where, array, ASSOCIATIVE[ufunc])
-    if ufunc in _WHOLE:
+    if ufunc in _WHOLE and (np.size(a) or initial is None):
         a = _WHOLE[ufunc](a, axis, keepdims=keepdims)
     else:
         a = _in_pairs(ufunc, a, _several_axes(axis, array), keepdims)
@@ -648,7 +648,9 @@ def _reduction(ufunc):
 
 
 def _mean(a, axis=None, keepdims=False, where=True):
-    count = np.sum(np.broadcast_to(where, np.shape(a)), axis, keepdims=keepdims)
+    shape = np.shape(a)
+    each = where if np.shape(where) == shape else np.broadcast_to(where, shape)
+    count = np.sum(each, axis, keepdims=keepdims)
     return np.sum(a, axis, keepdims=keepdims, where=where) / count
 
 
@@ -815,7 +817,7 @@ def _svd(a, full_matrices=True, compute_uv=True, hermitian=False):
 
 
 @composite(np.linalg.eigh)
-def _eigh(a):
+def _eigh(a, UPLO="L"):
     raise TraceError(
         "np.linalg.eigh can't be traced: eigenvectors have no sign of their own, so nothing should "
         "depend on them; np.linalg.eigvalsh(a) gives the eigenvalues"

@@ -178,7 +178,8 @@ def _call(function, operands, parameters):
     """What NumPy asks of data. It doesn't look into lists, where traced values may be:
     ``mask * [a, b]`` is ``mask * np.stack([a, b])``."""
     operands = tuple(map(joined, operands))
-    parameters = {key: joined(value) for key, value in parameters.items()}
+    given = {key: x for key, x in parameters.items() if x is not np._NoValue}
+    parameters = {key: joined(x) for key, x in given.items()}
     if function is np.where and len(operands) == 1:
         function = np.nonzero  # which an error should not call np.where
     if any(type(x) is Tracer for x in (*operands, *parameters.values())):
@@ -285,6 +286,7 @@ def refuse_counts(result: Any, tape: Tape) -> None:
             if counts or tape.decisions:
                 raise TraceError(
                     f"the function returned {concrete(leaf)!r}, which has no derivative: it comes "
-                    "from a comparison, a count or an index, such as an accuracy; return a cost "
-                    "that changes smoothly, such as a cross-entropy"
+                    "from a comparison, a count or an index, such as an accuracy, or stands in a "
+                    "branch; return a cost that changes smoothly, such as a cross-entropy, and "
+                    "write np.maximum(x, 0) for max(x, 0)"
                 )

@@ -22,15 +22,18 @@ from .refusals import REFUSED, TraceError, refusal
 from .tape import Tracer, apply, concrete, joined
 
 
-def update(x: Tracer, new: Tracer) -> Tracer:
-    """What x is after x += …, of which ``new`` is the value."""
+def update(x: Tracer, new: Any) -> Any:
+    """What x is after x += …, or np.add(…, out=x), of which ``new`` is the value."""
     if not shape_of(x.value):
         index = parameters_of(x.tape.rows[x.index]).get("index")
         if type(index) is tuple and any(part is Ellipsis for part in index):
             # NumPy's a[..., 0] is an array without axes, and a changes with it.
             x.tape.doubtful = True
         return new
-    assign(x, new)
+    if type(new) is Tracer:
+        assign(x, new)
+    else:
+        setitem(x, Ellipsis, new)
     return x
 
 

@@ -28,7 +28,7 @@ function eliminated(a, n, b = [], m = 0) {
 function stacked(a, shape, f) {
   const n = a.shape.at(-1);
   const y = empty([...a.shape.slice(0, -2), ...shape]);
-  for (let k = 0; k * n * n < a.length; k++) {
+  for (let k = 0; k < sizeOf(a.shape.slice(0, -2)); k++) {
     y.set(f(a.subarray(k * n * n, (k + 1) * n * n), n, k), k * sizeOf(shape));
   }
   return result(y);

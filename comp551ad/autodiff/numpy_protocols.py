@@ -26,6 +26,7 @@ from .refusals import (
     AN_OBJECT,
     REFUSED,
     TraceError,
+    is_called_by_numpy,
     name_in_numpy,
     note_refusal,
     refusal,
@@ -35,24 +36,23 @@ from .tape import Tracer, apply, concrete, joined
 # ---------------------------------------------------------------- the two protocols
 
 
-_NEW = "leave it out; results are new float64 arrays"
-_CHOICE = "compute all entries and choose, with np.where(condition, result, otherwise)"
+_WAYS_OUT = {
+    "where": "compute all entries and choose, with np.where(condition, result, otherwise)",
+    **dict.fromkeys(("axis", "axes"), "bring the axes to the end, with np.moveaxis"),
+}
+_NEW = "leave it out and use the result, which is a new float64 array"
 
 
 def _array_ufunc(self, ufunc, method, *inputs, **kwargs):
     if method != "__call__":
         return _method_of_ufunc(ufunc, method, inputs, kwargs)
-    # a += b is np.add(a, b, out=(a,)), with no other option.
-    is_alone = kwargs.keys() == {"out"} and len(kwargs["out"]) == 1
-    if is_alone and ufunc not in COMPARISONS:
-        (target,) = kwargs["out"]
-        if target is inputs[0] and type(target) is Tracer:
-            return update(target, _call_ufunc(ufunc, inputs))
-    for key, value in kwargs.items():
-        if not _changes_nothing(key, value):
-            raise refusal(
-                f"{name_in_numpy(ufunc)}: {key}=", _CHOICE if key == "where" else _NEW
-            )
+    asked = {key: x for key, x in kwargs.items() if not _changes_nothing(key, x)}
+    # a **= b is np.power(a, b, out=(a,)).
+    out = asked["out"] if asked.keys() == {"out"} and ufunc not in COMPARISONS else ()
+    if len(out) == 1 and type(out[0]) is Tracer:
+        return update(out[0], ufunc(*inputs))
+    for key in asked:
+        raise refusal(f"{name_in_numpy(ufunc)}: {key}=", _WAYS_OUT.get(key, _NEW))
     return _call_ufunc(ufunc, inputs)
 
 
@@ -89,7 +89,9 @@ def _method_of_ufunc(ufunc, method, inputs, kwargs):
 
 
 def _array_function(self, function, types, args, kwargs):
-    if kwargs and kwargs.get("out") is not None:
+    if kwargs and (out := kwargs.pop("out", None)) is not None:
+        if type(out) is Tracer:
+            return update(out, function(*args, **kwargs))
         raise refusal(f"{name_in_numpy(function)}: out=", _NEW)
     if function in composites.REDUCTIONS and kwargs.keys() & {"where", "initial"}:
         return _call_composite(composites.REDUCTIONS[function], function, args, kwargs)
@@ -110,7 +112,7 @@ def _unknown(function):
             name = f"{function.__name__} (not one of NumPy's: scipy.special's?)"
     entries = {*PRIMITIVE_OF, *COMPOSITES}
     known = sorted(f.__name__ for f in entries if getattr(np, f.__name__, None) is f)
-    near = difflib.get_close_matches(function.__name__, known, 3, 0.6)
+    near = difflib.get_close_matches(function.__name__, known, 3, 0.75)
     hint = f"; the nearest that can are np.{', np.'.join(near)}" if near else ""
     return TraceError(
         f"{name} can't be differentiated here{hint}. Write it with other functions of NumPy's, "
@@ -163,7 +165,8 @@ def _call_primitive(primitive, function, args, kwargs):
         if key in primitive.parameters and value is not np._NoValue:
             parameters[key] = value
         elif not _changes_nothing(key, value):
-            names = ", ".join(f"{name}=" for name in primitive.parameters)
+            known = [k for k in primitive.parameters if k not in primitive.unwritten]
+            names = ", ".join(f"{name}=" for name in known)
             raise TraceError(
                 f"{primitive.name}: {key!r} can't be traced, expected "
                 f"{names or 'no keywords'}; leave it out or write the operation with others"
@@ -187,7 +190,7 @@ def _changes_nothing(key, value):
 
 # These ask about shapes, or only take a shape over; their answers are plain, not traced.
 QUESTIONS = SHAPES | {
-    np.diag_indices_from, np.tril_indices_from, np.triu_indices_from,
+    np.diag_indices_from, np.tril_indices_from, np.triu_indices_from, np.isreal, np.iscomplex,
 }  # fmt: skip
 # These look at values. Their answers have no derivative.
 COMPARISONS = {
@@ -196,7 +199,7 @@ COMPARISONS = {
     np.array_equal, np.argmax, np.argmin, np.argsort, np.argpartition, np.any, np.all,
     np.count_nonzero, np.searchsorted, np.logical_and, np.logical_or, np.logical_not,
     np.logical_xor, np.nonzero, np.flatnonzero, np.argwhere, np.isposinf, np.isneginf,
-    np.isreal, np.iscomplex, np.lexsort, np.digitize, np.nanargmax, np.nanargmin, "astype",
+    np.lexsort, np.digitize, np.nanargmax, np.nanargmin, "astype",
 }  # fmt: skip
 
 
@@ -222,6 +225,10 @@ def _compare(ufunc):
     def method(self, other):
         if isinstance(other, str):  # no number equals it
             return NotImplemented
+        are_traced = self.shape and type(other) is Tracer
+        if ufunc is np.equal and are_traced and is_called_by_numpy():
+            # By chance alone: np.gradient would go on with the first of equal steps.
+            return np.zeros(np.broadcast_shapes(self.shape, other.shape), bool)
         return _answer(ufunc, (self, other), {})
 
     return method
@@ -359,6 +366,9 @@ _METHODS = {
     "__pow__": power,
     "__rpow__": lambda self, base: power(base, self),
     "__round__": lambda self, digits=0: np.round(self, digits),
+    "__floor__": _as_method(np.floor),
+    "__ceil__": _as_method(np.ceil),
+    "__trunc__": _as_method(np.trunc),
     "__getitem__": COMPOSITES[operator.getitem],
     "__setitem__": setitem,
     **{f"__i{name}__": _in_place(name) for name in ("add", "sub", "mul", "truediv")},

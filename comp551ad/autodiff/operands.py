@@ -37,7 +37,15 @@ def as_input(value: Any, name: Any) -> Any:
 
 def as_constant(value: Any, name: str) -> Any:
     """A constant operand of the operation ``name``: a float, or a read-only float64 copy."""
-    return _as_real(value, value, name, "fiub", "")
+    return _as_real(_unboxed(value), value, name, "fiub", "")
+
+
+def _unboxed(value):
+    """The entries of an array of objects; anything else as it is. NumPy may have chosen plain
+    numbers alone among traced ones, as np.maximum(np.array([a, b]), 0) where both are negative."""
+    if type(value) is not np.ndarray or value.dtype != object:
+        return value
+    return value.tolist() if value.size else value.astype(float)
 
 
 def _as_real(value, given, name, kinds, otherwise):
@@ -71,6 +79,8 @@ def _as_real(value, given, name, kinds, otherwise):
 
 def as_output(value: Any) -> Any:
     """A constant that a recorded function returned: a copy, which the caller may change."""
+    if (unboxed := _unboxed(value)) is not value:
+        value = np.array(unboxed)
     if (
         not isinstance(value, bool | int | float | np.generic | np.ndarray)
         or np.asarray(value).dtype.kind not in "fiub"

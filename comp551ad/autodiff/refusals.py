@@ -237,24 +237,44 @@ def _is_like(tree, pattern):
     elif isinstance(tree, ast.Subscript):
         head = f"{ast.unparse(tree.value)}[]"
     elif isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.Mod):
-        is_text = isinstance(tree.left, ast.Constant | ast.JoinedStr)
-        head = "%" if is_text else ""
+        head = "%" if _is_text(tree.left) else ""
     return re.fullmatch(pattern, head, re.DOTALL) is not None
+
+
+def _is_text(tree):
+    is_constant = isinstance(tree, ast.Constant) and isinstance(tree.value, str)
+    return is_constant or isinstance(tree, ast.JoinedStr)
+
+
+_OF_NUMBERS = (ast.List, ast.Tuple, ast.Constant, ast.UnaryOp, ast.unaryop, ast.Load)
 
 
 def _stacked(tree):
     """A list of traced values, or np.array of one, as np.stack writes it; lists inside as well."""
-    if _is_like(tree, rf"{_NUMPY}array"):
-        tree = tree.args[0]
-    if isinstance(tree, ast.List | ast.Tuple):
-        return f"np.stack([{', '.join(map(_stacked, tree.elts))}])"
-    text = ast.unparse(tree)
-    return f"np.stack({text})" if vars(tree)["is_list"] else text
+    inside = tree.args[0] if _is_like(tree, rf"{_NUMPY}array") else tree
+    if all(isinstance(node, _OF_NUMBERS) for node in ast.walk(inside)):
+        return ast.unparse(tree)  # (2, 3), of a shape
+    if isinstance(inside, ast.List | ast.Tuple):
+        return f"np.stack([{', '.join(map(_stacked, inside.elts))}])"
+    text = ast.unparse(inside)
+    return f"np.stack({text})" if vars(inside)["is_list"] else text
+
+
+def _cast(text, kind="int"):
+    """a as a.astype(int), a + b as (a + b).astype(int)."""
+    tree: Any = ast.parse(text, mode="eval")
+    return ast.unparse(ast.Attribute(tree.body, f"astype({kind})", ast.Load()))
 
 
 def _as_array(tree):
-    """np.array([a, b]) as np.stack([a, b]), np.array(a), which copies, as np.copy(a)."""
+    """np.array([a, b]) as np.stack([a, b]), np.array(a), which copies, as np.copy(a), and
+    np.array(a, dtype=int) as a.astype(int)."""
     text = _stacked(tree.args[0])
+    words = {word.arg: ast.unparse(word.value) for word in tree.keywords}
+    if re.search("int|bool", words.get("dtype", "")):
+        return _cast(text, words["dtype"])
+    if words.get("ndmin") in ("1", "2"):
+        return f"np.atleast_{words['ndmin']}d({text})"
     copies = tree.func.attr == "array" and text == ast.unparse(tree.args[0])
     return f"np.copy({text})" if copies else text
 
@@ -276,12 +296,14 @@ def _stacked_arguments(tree):
 def _joined(tree):
     """np.c_[a, b] as np.column_stack([a, b]); np.r_ takes numbers besides arrays."""
     parts = tree.slice.elts if isinstance(tree.slice, ast.Tuple) else [tree.slice]
-    if any(isinstance(part, ast.Slice) for part in parts):
+    # 0:9 is a range, and "1" an axis.
+    if any(isinstance(p, ast.Slice) or _is_text(p) for p in parts):
         return None
     texts = ", ".join(map(ast.unparse, parts))
     if ast.unparse(tree.value).endswith("c_"):
         return f"np.column_stack([{texts}])"
-    return f"np.concatenate(np.atleast_1d({texts}))"
+    each = f"np.atleast_1d({texts})"
+    return f"np.concatenate({each})" if len(parts) > 1 else each
 
 
 def _method_of_plain(tree):
@@ -352,11 +374,9 @@ WAYS_OUT: list[tuple[str, str, Callable]] = [
         lambda tree: f"erf({_arguments(tree)})",
     ),
     (
-        "int",
-        "int() gives a plain number, without a trace",
-        lambda tree: ast.unparse(
-            ast.Attribute(tree.args[0], "astype(int)", ast.Load())
-        ),
+        rf"int|{_NUMPY}u?int(\d+|p|_)?",
+        "whole numbers have no trace",
+        lambda tree: _cast(_first(tree)),
     ),
     (
         "float",
@@ -381,7 +401,7 @@ WAYS_OUT: list[tuple[str, str, Callable]] = [
         lambda tree: "mean + spread * noise, with standard noise drawn outside,",
     ),
     (
-        rf"{_NUMPY}(array|asarray|asanyarray|ascontiguousarray|float64)",
+        rf"{_NUMPY}(array|asarray|asanyarray|ascontiguousarray|float\d+)",
         "a traced value behaves as an array already",
         _as_array,
     ),

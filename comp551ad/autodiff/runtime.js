@@ -24,8 +24,8 @@ const eye = (n, value) => matrixOf(n, n, (i, j) => (i === j ? value : 0));
 const tri = (n, m, k, value) => matrixOf(n, m, (i, j) => (j - i <= k ? value : 0));
 const sizeOf = (shape) => shape.reduce((size, n) => size * n, 1);
 const full = (shape, value) => empty(shape).fill(value);
-const shapeOf = (x) => (typeof x === "number" ? [] : x.shape);
-const entriesOf = (x) => (typeof x === "number" ? [x] : x);
+const shapeOf = (x) => x.shape ?? [];
+const entriesOf = (x) => (typeof x === "object" ? x : [x]);
 // An array of no axes is a number.
 const result = (x) => (x.shape.length ? x : x[0]);
 
@@ -236,7 +236,7 @@ function transpose(x, { axes } = {}) {
 }
 
 function broadcast_to(x, shape) {
-  if (typeof x === "number") return full(shape, x);
+  if (typeof x !== "object") return full(shape, x);
   if (`${x.shape}` === `${shape}`) return x;
   const own = [...Array(shape.length - x.shape.length).fill(1), ...x.shape];
   const strides = stridesOf(own);

@@ -107,8 +107,8 @@ def as_ratio(value: float) -> tuple[float, float]:
 
 def _short(value):
     """The number without the rounding at its end: 0.3 for 0.30000000000000004."""
-    short = float(f"{value:.15g}")
-    return short if len(repr(short)) < 12 else value
+    short = float(f"{value:.15g}")  # of the largest numbers it is inf
+    return short if len(repr(short)) < 12 and math.isfinite(short) else value
 
 
 class Expressions:

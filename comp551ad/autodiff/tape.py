@@ -119,6 +119,9 @@ class Tape:
         constant = as_constant(value, name)
         if self.origins is not None:
             self.origins.note(constant, value)
+            # Of data, so that a gradient inside f is written with it.
+            if self.enclosing is not None and self.origins.of(constant) is not None:
+                return self.enclosing.constant(constant, name)
         return constant
 
     def read_outputs(self, result: Any) -> tuple[list[int | None], list]:

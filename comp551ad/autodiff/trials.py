@@ -29,8 +29,8 @@ from .tape import concrete
 
 _HIDDEN = (
     "f: got a program that holds what f computes from its arguments in a way that leaves no trace, "
-    "such as w[y] of plain w, a store into np.zeros, or w[f'{k}'], expected one that is right for "
-    "others; compute it outside f and pass it as an argument"
+    "such as w[y] of plain w, a store into np.zeros, w[f'{k}'], or np.where inside a gradient, "
+    "expected one that is right for others; compute it outside f and pass it as an argument"
 )
 
 

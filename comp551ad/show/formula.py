@@ -171,7 +171,7 @@ class _Writer:
         x = float(x)
         ratio = Fraction(x).limit_denominator(1000) if math.isfinite(x) else Fraction(0)
         # 1/3 rather than 0.3333.
-        if float(ratio) == x and float(f"{x:.3e}") != x:
+        if ratio.denominator > 1 and float(ratio) == x != float(f"{x:.3e}"):
             up, down = abs(ratio.numerator), ratio.denominator
             text = rf"\frac{{{up}}}{{{down}}}" if self.latex else f"{up}/{down}"
             return _Written(self.minus * (x < 0) + text, PRODUCT, x < 0)
