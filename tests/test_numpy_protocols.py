@@ -301,25 +301,31 @@ def test_a_list_inside_a_derivative_writes_nothing_further_out():
     np.testing.assert_allclose(write_gradient(listed, X)(X), expected, rtol=1e-12)
 
 
-def squares_of_floats(y, x):
+def squares_of_floats(y, x, array):
     """Of an array of objects it gives cubes."""
-    z = np.array([y, x])
+    z = (array or np.array)([y, x])
     return np.sum(z**2 if z.dtype == float else z**3)
 
 
 @pytest.mark.parametrize(
-    "f",
+    ("f", "slope"),
     [
-        lambda x: squares_of_floats(x, 2 * x),
-        lambda x: grad(lambda y: squares_of_floats(y, x))(x),
+        (lambda x, array=None: squares_of_floats(x, 2 * x, array), 20.0),
+        (
+            lambda x, array=None: grad(lambda y: squares_of_floats(y, x, array))(x),
+            2.0,
+        ),
     ],
     ids=["alone", "inside a derivative"],
 )
-def test_an_answer_for_objects_is_not_believed(f):
+def test_an_answer_for_objects_is_not_believed(f, slope):
     """np.array([a, b]) is an array of objects, and f may ask for that."""
-    for way in (grad(f), lambda x: record(f, x), lambda x: write_gradient(f, x)):
+    assert grad(f)(2.0) == reverse(record(f, 2.0))["x"] == slope
+    assert write_gradient(f, 2.0)(2.0) == slope
+    hidden = functools.partial(f, array=np.array)  # no name of f's
+    for way in (grad, record, write_gradient):
         with pytest.raises(TraceError, match=r"np.array\(\[a, b\]\) can't be traced"):
-            way(2.0)
+            way(hidden)(2.0) if way is grad else way(hidden, 2.0)
 
 
 # ---------------------------------------------------------------- attributes
@@ -370,12 +376,11 @@ def test_attributes_cannot_be_set():
         (lambda a: np.fft.rfft(a), "^np.fft.rfft can't"),
         (lambda a: np.frompyfunc(abs, 1, 1)(a), "can't be differentiated"),
         (lambda a: np.sum(a, foo=1), "sum.*foo"),
-        (lambda a: np.sin(X, out=a), "out="),
         (lambda a: np.add(a, 1.0, out=a, where=X > 1), "np.add: (out|where)="),
         (lambda a: np.add(a, 1.0, out=a, dtype=np.float32), "np.add: (out|dtype)="),
         (lambda a: np.less(a, 2.0, out=a), "np.less: out="),
         (lambda a: np.where(X > 1, a), "np.where: got one choice"),
-        (lambda a: np.clip(a, 0, 1, out=np.zeros(3)), "np.clip: out="),
+        (lambda a: np.clip(a, 0, 1, out=X.copy()), "np.clip: out="),
         (lambda a: a.sum(out=np.zeros(())), "np.sum: out="),
         (lambda a: np.add.reduce(a, 0, None, np.zeros(())), "np.add.reduce"),
         (lambda a: np.dot(EYE, a, np.zeros(3)), "np.dot: these arguments"),
