@@ -301,31 +301,25 @@ def test_a_list_inside_a_derivative_writes_nothing_further_out():
     np.testing.assert_allclose(write_gradient(listed, X)(X), expected, rtol=1e-12)
 
 
-def squares_of_floats(y, x, array):
+def squares_of_floats(y, x):
     """Of an array of objects it gives cubes."""
-    z = (array or np.array)([y, x])
+    z = np.array([y, x])
     return np.sum(z**2 if z.dtype == float else z**3)
 
 
 @pytest.mark.parametrize(
-    ("f", "slope"),
+    "f",
     [
-        (lambda x, array=None: squares_of_floats(x, 2 * x, array), 20.0),
-        (
-            lambda x, array=None: grad(lambda y: squares_of_floats(y, x, array))(x),
-            2.0,
-        ),
+        lambda x: squares_of_floats(x, 2 * x),
+        lambda x: grad(lambda y: squares_of_floats(y, x))(x),
     ],
     ids=["alone", "inside a derivative"],
 )
-def test_an_answer_for_objects_is_not_believed(f, slope):
+def test_an_answer_for_objects_is_not_believed(f):
     """np.array([a, b]) is an array of objects, and f may ask for that."""
-    assert grad(f)(2.0) == reverse(record(f, 2.0))["x"] == slope
-    assert write_gradient(f, 2.0)(2.0) == slope
-    hidden = functools.partial(f, array=np.array)  # no name of f's
-    for way in (grad, record, write_gradient):
+    for way in (grad(f), lambda x: record(f, x), lambda x: write_gradient(f, x)):
         with pytest.raises(TraceError, match=r"np.array\(\[a, b\]\) can't be traced"):
-            way(hidden)(2.0) if way is grad else way(hidden, 2.0)
+            way(2.0)
 
 
 # ---------------------------------------------------------------- attributes

@@ -250,16 +250,13 @@ def names_by_place(f: Callable) -> list[str]:
     return [p.name for p in signature_of(f).parameters.values() if p.kind in kinds]
 
 
-def function_of(f: Callable) -> Any:
-    """The function whose lines f runs: inside decorators, of a method or an object."""
-    function = inspect.unwrap(f)
-    function = getattr(function, "__func__", function)
-    return function if hasattr(function, "__code__") else type(f).__call__
-
-
 def code_of(f: Callable) -> Any:
     """The code that f's own lines were compiled to."""
-    return getattr(function_of(f), "__code__", None)
+    function = inspect.unwrap(f)
+    function = getattr(function, "__func__", function)  # of a method
+    if not hasattr(function, "__code__"):
+        function = type(f).__call__
+    return getattr(function, "__code__", None)
 
 
 def is_number(value: Any) -> bool:

@@ -266,7 +266,6 @@ as_numpy_has_it(
     np.tril, np.triu, np.linalg.diagonal, np.linalg.trace,
     np.take_along_axis, np.put_along_axis, np.resize,
     np.diff, np.gradient, np.average, np.cov, np.ptp, np.trapezoid, np.polyval,
-    np.diff, np.gradient, np.average, np.cov, np.ptp, np.trapezoid, np.polyval,
     np.real, np.copy, np.around, np.nan_to_num, np.nansum, np.extract,
     np.block,
     np.tensordot, np.linalg.tensordot, np.linalg.outer, np.linalg.cross,

@@ -19,7 +19,6 @@ from comp551ad import pytrees
 
 from .refusals import (
     TraceError,
-    is_in_a_text,
     is_in_assert,
     line_outside,
     loop_of_numpys,
@@ -148,6 +147,22 @@ def as_data(array: Any, origin: Origin) -> Data:
     return data
 
 
+def one_hot(labels: list[Data], constant: Any) -> Origin | None:
+    """The origin of a constant that is ``np.eye(K)[y]`` of one of these labels alone: neither that
+    nor a store into ``np.zeros`` leaves a trace of its own."""
+    shape = np.shape(constant) if type(constant) is np.ndarray else ()
+    found: list[Any] = []
+    for y in labels:
+        if shape[:-1] == y.shape:
+            rows = np.eye(shape[-1])
+            with contextlib.suppress(IndexError):  # other labels than these
+                # As f does: from the memory of y.
+                if np.array_equal(rows[np.asarray(y)], constant):
+                    of_y: Any = as_data(rows, Origin(np.eye, shape[-1:], {}))[y]
+                    found.append(of_y.origin)
+    return found[0] if len(found) == 1 else None
+
+
 def snapshot(value: Any) -> Any:
     """Of a tracer another one of the same row, which updates in place of this one don't change;
     anything else as it is."""
@@ -220,8 +235,7 @@ def _question(name):
     def method(self, *args: Any) -> Any:
         asked = getattr(self.origin and self.origin.function, "__name__", name)
         loop = loop_of_numpys() if name == "__bool__" else ""
-        if name != "__float__" or not is_in_a_text():
-            note_decision((self,), asked.strip("_") + loop)
+        note_decision((self,), asked.strip("_") + loop)
         return getattr(concrete(self), name)(*args)
 
     return method

@@ -107,12 +107,14 @@ class Origins(dict):
 
     Attributes:
         has_data: whether there was any data at all.
+        recognise: a constant without an origin -> the ``data.Origin`` that it must have, or None.
         change: numbers of data, and their ``data.Origin`` -> the numbers that they have in a trial,
             and those that their memory holds.
     """
 
     has_data = False
     change: Callable = staticmethod(lambda numbers, origin: (numbers, numbers))
+    recognise: Callable = staticmethod(lambda constant: None)
 
     def note(self, constant: Any, source: Any) -> None:
         """Note that a constant came from data, or from a constant that did."""
@@ -123,7 +125,7 @@ class Origins(dict):
     def of(self, constant: Any) -> Any:
         """Where a constant came from; None where it is a constant like any other."""
         known = self.get(id(constant))
-        return known[1] if known and known[0] is constant else None
+        return known[1] if known and known[0] is constant else self.recognise(constant)
 
 
 def _frozen_copy(array):

@@ -6,10 +6,8 @@ trace too), simplifies both together, and writes them down as a NumPy function. 
 one's own derivation, and it runs.
 """
 
-import contextlib
 import functools
 import html
-import itertools
 import operator
 import re
 import threading
@@ -21,11 +19,10 @@ import numpy as np
 
 from comp551ad import pytrees
 
-from .arguments import Call, code_of, names_by_place, silence, with_integers
-from .data import Data, snapshot
+from .arguments import Call, code_of, is_data, names_by_place, silence, with_integers
+from .data import Data, one_hot, snapshot
 from .emit import BufferedWriter, Computation, Output, ProgramError, Writer
 from .javascript import JavaScriptWriter
-from .makers import with_second_attempt
 from .operands import Origins, as_input, operands_of
 from .passes import pull_back
 from .primitives import shape_of
@@ -287,9 +284,9 @@ def _write(f, args, kwargs, wrt, value, buffered, language):
             f'language: got {language!r}, expected "numpy" or "javascript"'
         )
 
-    def tried(second):
+    def tried(by_labels):
         def derived(kinds, change=None):
-            return _derived(f, args, kwargs, wrt, value, kinds, change)
+            return _derived(f, args, kwargs, wrt, value, kinds, by_labels, change)
 
         def checked(kinds):
             found = derived(kinds)
@@ -301,14 +298,18 @@ def _write(f, args, kwargs, wrt, value, buffered, language):
                 )
             return found, kinds
 
-        # What f prints stands there already.
-        with silence() if second else contextlib.nullcontext():
-            first, kinds = with_integers(checked, [args, kwargs])
-            again = functools.partial(derived, kinds)
-            return first, *try_others(first, kinds, again)
+        first, kinds = with_integers(checked, [args, kwargs])
+        again = functools.partial(derived, kinds)
+        return first, *try_others(first, kinds, again)
 
-    refusals = TraceError, ProgramError
-    first, sizes_vary, fixed = with_second_attempt(f, tried, refusals)
+    try:
+        first, sizes_vary, fixed = tried(False)
+    except ProgramError as refused:
+        try:
+            with silence():
+                first, sizes_vary, fixed = tried(True)
+        except ProgramError:
+            raise refused from None
 
     if language == "javascript":
         return JavaScriptProgram(JavaScriptWriter(first), fixed)
@@ -320,8 +321,9 @@ def _write(f, args, kwargs, wrt, value, buffered, language):
     return BufferedProgram(writer(first), fixed, readable)
 
 
-def _derived(f, args, kwargs, wrt, value, kinds, change) -> Computation:
-    """Record f, and differentiate the record; ``change``: of data, in a trial (see ``Origins``)."""
+def _derived(f, args, kwargs, wrt, value, kinds, by_labels, change) -> Computation:
+    """Record f, and differentiate the record; ``by_labels``: constants that are one-hot of labels
+    are computed from them; ``change``: of data, in a trial (see ``Origins``)."""
     several = wrt if isinstance(wrt, tuple) and wrt else (wrt,)
     call = Call.of(f, args, kwargs, whole=several)
     with Tape(watch=True) as outer:
@@ -334,6 +336,10 @@ def _derived(f, args, kwargs, wrt, value, kinds, change) -> Computation:
                 tape,
                 kinds,
             )
+            if by_labels:
+                every = pytrees.leaves(list(call.slots.values()))
+                labels = [x for x in every if is_data(x, "iu")]
+                outer.origins.recognise = functools.partial(one_hot, labels)
             # f may change its own, the containers and what is in them.
             slots = pytrees.tree_map(snapshot, call.slots)
             arguments = call.arguments(slots)
@@ -366,9 +372,7 @@ def _derived(f, args, kwargs, wrt, value, kinds, change) -> Computation:
         if type(adjoint) is Tracer
     }
     expressions = Expressions()
-    inputs = list(enumerate(outer.rows))[1 : 1 + len(taken)]
-    given = [expressions.one, *itertools.starmap(expressions.input, inputs)]
-    scaled = expressions.read(outer.rows, given, anchors, outer)
+    scaled = expressions.read(outer.rows, [expressions.one], anchors, outer)
 
     def input_of(leaf):
         if type(leaf) is Tracer:

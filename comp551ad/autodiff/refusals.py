@@ -28,12 +28,10 @@ class _Thread(threading.local):
         tape: the innermost open tape.
         refused: the text of the last refusal since the outermost of them was opened; the
             function that is recorded may have caught it.
-        makes_arrays: whether f's own arrays are traced: see ``makers``.
     """
 
     tape: Any = None
     refused: tuple | None = None
-    makes_arrays: bool = False
 
 
 this_thread = _Thread()
@@ -78,18 +76,8 @@ def _frame_outside(packages=(*_OURS, *_GUESTS)):
     return frame
 
 
-def _is_in(frame, packages=(*_OURS, *_GUESTS)):
+def _is_in(frame, packages):
     return frame.f_globals.get("__name__", "").startswith(packages)
-
-
-def spaces_of(error: BaseException) -> list[dict]:
-    """The global names of all functions of the user's that an error, or what it stands in place
-    of, came through."""
-    errors: list[Any] = [error]
-    for e in errors:
-        errors += [e.__context__] if e.__context__ else []
-    frames = [step.tb_frame for e in errors for step in _traceback(e)]
-    return [frame.f_globals for frame in frames if not _is_in(frame)]
 
 
 def is_called_by_numpy() -> bool:
@@ -109,12 +97,6 @@ def is_in_assert() -> bool:
     """Whether that line is an assertion's."""
     line = linecache.getline(*line_outside()).lstrip()
     return line.startswith(("assert ", "assert("))
-
-
-def is_in_a_text() -> bool:
-    """Whether the user's code just now writes numbers into a text: "%.3f" % a."""
-    e = expression_outside()
-    return e is not None and _is_like(e.tree, "%")
 
 
 class Expression(NamedTuple):
@@ -160,6 +142,11 @@ def expression_at(frame: Any, instruction: int) -> Expression | None:
         is_list = isinstance(node, ast.List | ast.Tuple | ast.ListComp)
         named = isinstance(node, ast.Name) and known.get(node.id)
         vars(node)["is_list"] = is_list or isinstance(named, list | tuple)
+        # Of `from math import log`.
+        is_call = isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+        function: Any = known.get(node.func.id) if is_call else None
+        if getattr(function, "__module__", "") == "math":
+            vars(node)["func"] = ast.Attribute(ast.Name("math"), function.__name__)
     stores = stores or _is_like(tree, rf"{_NUMPY}\w+\.at")
     return Expression(text, place.lineno, tree, stores)
 
@@ -209,7 +196,7 @@ def explain(error: BaseException) -> None:
     if "requires a real number" in str(error):
         raise TraceError(*this_thread.refused) from error
     steps = [(tb.tb_frame, tb.tb_lasti) for tb in _traceback(error)]
-    outside = [step for step in steps if not _is_in(step[0])]
+    outside = [step for step in steps if not _is_in(step[0], (*_OURS, *_GUESTS))]
     e = expression_at(*outside[-1]) if outside else None
     if isinstance(error, IndexError) or "expected a sequence of integers" in str(error):
         # X[a] asks a for __index__, then for __array__, and an array of objects is no index.
@@ -265,6 +252,13 @@ def _stacked(tree):
     return f"np.stack({text})" if vars(tree)["is_list"] else text
 
 
+def _as_array(tree):
+    """np.array([a, b]) as np.stack([a, b]), np.array(a), which copies, as np.copy(a)."""
+    text = _stacked(tree.args[0])
+    copies = tree.func.attr == "array" and text == ast.unparse(tree.args[0])
+    return f"np.copy({text})" if copies else text
+
+
 def _arguments(tree, texts=()):
     """The arguments of a call, or these in place of them, with its keywords."""
     words = [f"{word.arg}={ast.unparse(word.value)}" for word in tree.keywords]
@@ -272,13 +266,22 @@ def _arguments(tree, texts=()):
 
 
 def _stacked_arguments(tree):
-    """np.sum([a, b]) as np.sum(np.stack([a, b])), np.array([a, b]) as np.stack([a, b])."""
-    if _is_like(tree, rf"{_NUMPY}array"):
-        return _stacked(tree)
+    """np.sum([a, b]) as np.sum(np.stack([a, b]))."""
     stacked = [_stacked(arg) for arg in tree.args]
     if stacked == [ast.unparse(arg) for arg in tree.args]:
         return None
     return f"{ast.unparse(tree.func)}({_arguments(tree, stacked)})"
+
+
+def _joined(tree):
+    """np.c_[a, b] as np.column_stack([a, b]); np.r_ takes numbers besides arrays."""
+    parts = tree.slice.elts if isinstance(tree.slice, ast.Tuple) else [tree.slice]
+    if any(isinstance(part, ast.Slice) for part in parts):
+        return None
+    texts = ", ".join(map(ast.unparse, parts))
+    if ast.unparse(tree.value).endswith("c_"):
+        return f"np.column_stack([{texts}])"
+    return f"np.concatenate(np.atleast_1d({texts}))"
 
 
 def _method_of_plain(tree):
@@ -301,6 +304,26 @@ def _first(tree):
     return ast.unparse(tree.args[0])
 
 
+def _each_by_itself(tree):
+    """np.vectorize(f)(a) as np.stack([f(v) for v in a]); of g = np.vectorize(f) as well."""
+    if isinstance(tree.func, ast.Call) and tree.func.args:
+        f = tree.func.args[0]
+        f = ast.unparse(f) if isinstance(f, ast.Name) else f"({ast.unparse(f)})"
+    else:
+        f = f"{ast.unparse(tree.func)}.pyfunc"
+    several = len(tree.args) > 1
+    each, rows = ("*v", f"zip({_arguments(tree)})") if several else ("v", _first(tree))
+    return f"np.stack([{f}({each}) for v in {rows}])"
+
+
+def _filled(tree):
+    """np.full(n, a) as a * np.ones(n)."""
+    if len(tree.args) < 2:
+        return "a * np.ones(shape)"
+    shape, value = map(ast.unparse, tree.args[:2])
+    return f"{value} * np.{tree.func.attr.replace('full', 'ones')}({shape})"
+
+
 def _in_place_of_a_store(text):
     """What to write for z[k] = a, with a plain z."""
     z = (re.match(r"([\w.]+)\[", text) or ["", "z"])[1]
@@ -314,6 +337,20 @@ def _in_place_of_a_store(text):
 # (what an expression is like, as ``_is_like`` has it; why it can't be traced; its tree -> what to
 # write in its place, None where it is not of this kind)
 WAYS_OUT: list[tuple[str, str, Callable]] = [
+    (
+        r"math\.\w+",
+        "math computes plain numbers only",
+        lambda tree: (
+            f"np.{tree.func.attr}({_arguments(tree)})"
+            if hasattr(np, tree.func.attr)
+            else None
+        ),
+    ),
+    (
+        r"math\.erf",
+        "math computes plain numbers only; erf is in comp551ad.functions",
+        lambda tree: f"erf({_arguments(tree)})",
+    ),
     (
         "int",
         "int() gives a plain number, without a trace",
@@ -344,10 +381,12 @@ WAYS_OUT: list[tuple[str, str, Callable]] = [
         lambda tree: "mean + spread * noise, with standard noise drawn outside,",
     ),
     (
-        rf"{_NUMPY}float64",
-        "a traced value is float64 already",
-        _first,
+        rf"{_NUMPY}(array|asarray|asanyarray|ascontiguousarray|float64)",
+        "a traced value behaves as an array already",
+        _as_array,
     ),
+    (rf"{_NUMPY}full(_like)?", "np.full and np.full_like make plain arrays", _filled),
+    (rf"{_NUMPY}[cr]_\[\]", "np.c_ and np.r_ make plain arrays", _joined),
     (
         _ONE_OF_NUMPYS,
         "NumPy doesn't look for traced values in a list",
@@ -375,6 +414,11 @@ def refusal(what: str, instead: str) -> TraceError:
     for package, text in (("scipy", _OF_SCIPY), ("numpy.polynomial", _OF_POLYNOMIALS)):
         if guest is not None and _is_in(guest, (package,)):
             return _in_place_of(e, text, False)
+    by_vectorize = guest is not None and guest.f_code.co_qualname[:10] == "vectorize."
+    if by_vectorize and isinstance(e.tree, ast.Call) and e.tree.args:
+        each = _each_by_itself(e.tree)
+        text = f"np.vectorize makes plain arrays; write {each} instead"
+        return _in_place_of(e, text, False)
     if what == REFUSED["__float__"][0] and _is_like(e.tree, _ONE_OF_NUMPYS):
         instead = (
             "NumPy asks for plain numbers here; pass ones that are not differentiated, or join "

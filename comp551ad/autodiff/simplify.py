@@ -178,10 +178,6 @@ class Expressions:
             return node
         return self.constant(value if np.shape(value) else float(value or 0))
 
-    def input(self, k: int, row: tuple) -> Node:
-        """The node of row k, an input."""
-        return self.node("input", (), {"k": k}, shape_of(concrete(row[1])))
-
     # -- data
 
     def with_data(self, value: Any, tape: Tape) -> Any:
@@ -243,10 +239,11 @@ class Expressions:
         self.scaled = scaled = [Scaled(1.0, 1.0, node) for node in given]
         for k, row in itertools.islice(enumerate(rows), len(scaled), None):
             if row[0] == "input":
-                node = self.with_data(row[1], tape) if tape else self.input(k, row)
-                # Otherwise f made the array.
-                is_node = isinstance(node, Node)
-                new = Scaled(1.0, 1.0, node) if is_node else self._literal(row[1])
+                node = tape and self.with_data(row[1], tape)
+                if not isinstance(node, Node):
+                    shape = shape_of(concrete(row[1]))
+                    node = self.node("input", (), {"k": k}, shape)
+                new = Scaled(1.0, 1.0, node)
             else:
                 operands = [
                     scaled[o] if type(o) is int else self._literal(o)

@@ -24,7 +24,6 @@ import numpy as np
 from comp551ad import pytrees
 
 from .arguments import Call, code_of, with_integers
-from .makers import with_second_attempt
 from .operands import Origins, edges_of, operands_of, parameters_of
 from .passes import as_seed, full, pull_back, push_forward
 from .primitives import shape_of
@@ -171,12 +170,9 @@ def record(f: Callable, /, *args: Any, **kwargs: Any) -> Trace:
     Raises:
         TraceError: f does something that can't be traced; the text says what to write instead.
     """
-
-    def attempt(second):
-        every = (*args, *kwargs.values())
-        return with_integers(lambda kinds: _record(f, args, kwargs, kinds), every)
-
-    return with_second_attempt(f, attempt)
+    return with_integers(
+        lambda kinds: _record(f, args, kwargs, kinds), (*args, *kwargs.values())
+    )
 
 
 def _record(f, args, kwargs, kinds):

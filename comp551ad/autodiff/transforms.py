@@ -17,7 +17,6 @@ from comp551ad import pytrees
 
 from .arguments import Call, by_place, name_of
 from .data import refuse_counts
-from .makers import made, with_second_attempt
 from .passes import as_seed, full, pull_back, push_forward
 from .primitives import shape_of, size_of
 from .refusals import kind_of
@@ -45,16 +44,12 @@ class Recorded(NamedTuple):
     out_values: list
 
 
-def record_call(f: Callable, argnum: Any, args: tuple, kwargs: dict) -> Recorded:
+def record_call(
+    f: Callable, argnum: Any, args: tuple, kwargs: dict, watch: bool = False
+) -> Recorded:
     """Call f with tracers in place of the arguments that ``argnum`` means.
 
-    In a second attempt other arrays of floats are traced as well, after these.
-    """
-    return with_second_attempt(f, functools.partial(_record, f, argnum, args, kwargs))
-
-
-def _record(f, argnum, args, kwargs, second, watch=False):
-    """Where f asks about values and returns a constant, it is recorded once more, watched: the
+    Where f asks about values and returns a constant, it is recorded once more, watched: the
     constant may come from the answers, as an accuracy does, or not, as the slope of a leaky relu.
     """
     places = argnum if isinstance(argnum, tuple) else (argnum,)
@@ -74,17 +69,13 @@ def _record(f, argnum, args, kwargs, second, watch=False):
             tracers = map(tape.add_input, leaves, itertools.repeat(name))
             slots[place] = pytrees.unflatten(tree, tracers)
         values = list(map(operator.itemgetter(1), tape.rows))
-        if second:
-            names = slots if call else range(len(slots))
-            for name in {*names} - {*places}:
-                slots[name] = pytrees.tree_map(made, slots[name])
         result = call.run() if call else f(*slots)
         out_rows, out_values = tape.read_outputs(result)
     if None in out_rows:
         if tape.asked and not watch:
-            return _record(f, argnum, args, kwargs, second, watch=True)
+            return record_call(f, argnum, args, kwargs, watch=True)
         refuse_counts(result, tape)
-    if second or tape.refused is not None:
+    if tape.refused is not None:
         call = call or Call.of(f, args, kwargs)
         traced = [call.slot(place, "argnum") for place in places]
         call.check(result, tape, traced=traced)
