@@ -14,6 +14,7 @@ from comp551ad import (
     hessian,
     jacobian,
     record,
+    reverse,
     value_and_grad,
     write_gradient,
 )
@@ -280,7 +281,7 @@ def test_a_recording_is_compared_with_a_plain_run_of_the_same_arguments():
     record(noisy, p, np.random.default_rng(0))
     assert len(calls) == 3 and p == {"w": 2.0}
     call = Call.of(half_square, (1.0, 2), {"y": 3.0})
-    assert call.run() == call.run_plainly() == 0.5
+    assert call.run() == call.run_plainly("", call.slots) == 0.5
     with pytest.raises(
         TraceError, match="gave .*plain numbers give .*compare shapes instead"
     ):
@@ -303,6 +304,29 @@ def test_a_large_number_beside_it_hides_no_other_value():
         record(masked, 2.0)
     with pytest.raises(TraceError, match="gave .*inf.*, but plain numbers give .*2.0"):
         record(lambda x: x if type(x) is float else x + np.inf, 2.0)
+
+
+def test_a_plain_run_takes_what_is_not_traced_as_it_is_given():
+    """An index, or how often a loop runs; and integers of few bits, which wrap around."""
+    x, rows = np.array([1.0, 2.0, 4.0]), np.array([[0, 2], [1, 1]])
+
+    def f(x, rows, n):
+        for _ in range(n):
+            x = x * 2.0
+        return np.std([np.sum(x[row]) for row in rows])
+
+    assert grad(f)(x, rows, 2) == pytest.approx([2.0, -4.0, 2.0])
+    pixels = np.array([3, 250, 7], dtype=np.uint8)
+
+    def edges(x, pixels):
+        return np.sum(x * (pixels[1:] - pixels[:-1]))
+
+    steps = [247.0, 13.0]
+    assert reverse(record(edges, x[1:], pixels))["x"].tolist() == steps
+    assert grad(edges)(x[1:], pixels).tolist() == steps
+    program = write_gradient(edges, x[1:], pixels)
+    assert program(x[1:], pixels[::-1].copy()).tolist() == [243.0, 9.0]
+    assert record(lambda x: np.sum(x[1:] - x[:-1]), pixels).result == 260
 
 
 def test_nothing_is_printed_twice(capsys):

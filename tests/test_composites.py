@@ -145,6 +145,14 @@ EXAMPLES = {
     ],
     np.percentile: [call(A, 30), call(A, [25, 75], 1)],
     np.ediff1d: [call(VECTOR), call(A)],
+    np.choose: [call(FIRST.astype(int), [A, B]), call([1, 0, 2], [VECTOR, 0.5, OTHER])],
+    np.bincount: [call([0, 2, 0], VECTOR), call(np.array([1, 0, 1]), OTHER, minlength=4)],
+    np.piecewise: [
+        call(A, [A < 0, A >= 0], [np.exp, lambda x: x * x]),
+        call(VECTOR, VECTOR > 0.5, [2.0, lambda x, k: k * x], 3.0),
+        call(A, [FIRST], [lambda x: 2 * x]),
+    ],
+    np.resize: [call(A, (2, 5)), call(VECTOR, 2)],
     np.select: [call([FIRST, ~FIRST], [A, B]), call([FIRST], [A], 0.5)],
     np.nan_to_num: [
         call(NANS), call(np.array([np.inf, 0.3, -np.inf]), posinf=1, neginf=0),
@@ -434,9 +442,14 @@ def test_examples(function, args, kwargs):
 def test_every_composite_has_an_example():
     assert set(COMPOSITES) - set(EXAMPLES) == {
         operator.getitem,
+        np.linalg.eigh,
+        # in test_inplace
         np.copyto,
         np.fill_diagonal,
-        np.linalg.eigh,
+        np.put,
+        np.put_along_axis,
+        np.putmask,
+        np.place,
     }
 
 

@@ -183,7 +183,7 @@ CASES: dict[str, tuple[str, str | None]] = {
     "bytes(a)": ("integer", None),
     # -- names that numbers lack
     "'%.4f' % a[0]": ("f-string", None),
-    "a.sort()\nreturn a": (r"a = np\.sort\(a\)", "a = np.sort(a)\nreturn a"),
+    "__import__('statistics').mean(a)": (r"statistics and fractions.*NumPy's", "np.mean(a)"),
     "np.copyto(X.copy(), a)": ("array already", "np.copy(a)"),
     "np.nanmax(a)": ("^np.nanmax can't.*np.amax", "np.max(a)"),
     "np.linalg.svd(np.outer(a, a) + EYE)[1] * a": (
@@ -211,7 +211,6 @@ IN_WORDS = {
     "X[a[0]] * a", "a[a[0]]", "complex(a[0])", "a.tolist()",
     "np.ma.array(X, mask=[0, 1, 0]) * a", "[1.0, 2.0][a[0]] * a", "np.sum(a, axis=a[0])",
     "len(a[0]) * a", "np.arange(a[0]) * a[0]",
-    "a.sort()\nreturn a",
     "np.sin(a, where=X > 1)", "np.random.default_rng(0).normal(a)", "np.random.normal(a[0])",
     "a * __import__('fractions').Fraction(1, 2)",
 }  # fmt: skip

@@ -5,6 +5,7 @@ gets a name, so that ``record``, ``grad`` and ``write_gradient`` mean the same o
 """
 
 import contextlib
+import functools
 import inspect
 import io
 import sys
@@ -121,21 +122,25 @@ class Call:
         self.bound.arguments.update(self.arguments(slots or self.slots))
         return self.f(*self.bound.args, **self.bound.kwargs)
 
-    def run_plainly(self, kinds: str = "") -> Any:
-        """f of the arguments as given, with floats for their numbers, and nothing printed."""
+    def run_plainly(self, kinds: str, traced: Iterable[str]) -> Any:
+        """f of the arguments as given, with floats for the numbers in these slots, and nothing
+        printed. Arrays of integers stay: those of few bits wrap around, where floats don't."""
 
         def plain(leaf: Any) -> Any:
-            if stays(leaf, kinds) or is_data(leaf, kinds):
+            if stays(leaf, kinds) or is_data(leaf, "iu" + kinds):
                 return leaf
             leaf = concrete(leaf)
             if isinstance(leaf, int | float) and not isinstance(leaf, np.generic):
                 return float(leaf)
             return np.array(leaf, dtype=float)[()]
 
+        slots = {name: pytrees.tree_map(plain, self.given[name]) for name in traced}
         with silence():
-            return self.run(pytrees.tree_map(plain, self.given))
+            return self.run(self.given | slots)
 
-    def check(self, result: Any, tape: Any, kinds: str = "") -> bool:
+    def check(
+        self, result: Any, tape: Any, kinds: str = "", traced: Iterable[str] = ()
+    ) -> bool:
         """Refuse a recording whose value isn't f's: a question of types had another answer, or f
         caught a refusal and went on with something else.
 
@@ -157,9 +162,10 @@ class Call:
 
         changes = False
         try:
-            plain = self.run_plainly(kinds)
+            run = functools.partial(self.run_plainly, kinds, traced or [*self.given])
+            plain = run()
             right = agree(result, plain)
-            changes = not right and not agree(plain, self.run_plainly(kinds))
+            changes = not right and not agree(plain, run())
         except Exception:
             right = tape.refused is None
         if not right and not changes:
@@ -178,8 +184,8 @@ _SHARES = (
     "can't follow: write a = a + b, or change a copy"
 )
 _ASKS = (
-    "asks what kind of object its arguments are, such as type(x) is float: compare shapes "
-    "instead, np.ndim(x) == 0"
+    "asks what kind of object its arguments are, such as type(x) is float: compare shapes instead, "
+    "np.ndim(x) == 0; or integers, which are traced as floats, wrap around: hand in x.astype(float)"
 )
 
 
@@ -264,11 +270,11 @@ def code_of(f: Callable) -> Any:
 
 def is_number(value: Any) -> bool:
     """Whether a recording takes ``value`` as an input: a real number, or an array of any kind but
-    truth values (complex ones and the like are then refused by name)."""
+    truth values and texts (complex ones and the like are then refused by name)."""
     if type(value) is Tracer:
         return True
     if isinstance(value, np.ndarray):
-        return value.dtype.kind != "b"
+        return value.dtype.kind not in "bUS"
     kinds = int | float | complex | np.number
     return isinstance(value, kinds) and not isinstance(value, bool)
 

@@ -264,7 +264,8 @@ as_numpy_has_it(
     np.moveaxis, np.rollaxis, np.matrix_transpose, np.linalg.matrix_transpose,
     np.flip, np.flipud, np.fliplr, np.rot90, np.tile,
     np.tril, np.triu, np.linalg.diagonal, np.linalg.trace,
-    np.take_along_axis, np.diff, np.gradient, np.average, np.cov, np.ptp, np.trapezoid, np.polyval,
+    np.take_along_axis, np.put_along_axis, np.resize,
+    np.diff, np.gradient, np.average, np.cov, np.ptp, np.trapezoid, np.polyval,
     np.real, np.real_if_close, np.angle, np.copy, np.around, np.extract, np.piecewise, np.block,
     np.nan_to_num, np.nansum,
     np.tensordot, np.linalg.tensordot, np.linalg.outer, np.linalg.cross,
@@ -535,6 +536,18 @@ def _several_axes(axis, a):
     if axis is None or (np.ndim(a) == 0 and axis in (0, -1)):
         return tuple(range(np.ndim(a)))
     return normalize_axis_tuple(axis, np.ndim(a))
+
+
+@composite(np.choose)
+def _choose(a, choices):
+    choices = np.stack(np.broadcast_arrays(*choices))
+    which = np.broadcast_to(a, np.shape(choices)[1:])
+    return np.take_along_axis(choices, which[None], 0)[0]
+
+
+@composite(np.bincount)
+def _bincount(x, weights=None, minlength=0):
+    return fn.scatter(weights, x, (len(np.bincount(x, minlength=minlength)),))
 
 
 @composite(np.select)

@@ -47,6 +47,19 @@ class Origin(NamedTuple):
     tape: Tape | None = None
 
 
+def counted(numbers: np.ndarray, end: int) -> np.ndarray:
+    """0, 1, 2 … before the end, over and over, in the numbers' shape."""
+    return np.resize(np.arange(end), numbers.shape).astype(numbers.dtype)
+
+
+# Labels -> others.
+LABELS: list[Callable] = [
+    np.zeros_like,
+    lambda x: counted(x, max(1, np.max(x)) + 1),
+    lambda x: np.full_like(x, np.max(x)),
+]
+
+
 class Data(np.ndarray):
     """An array of booleans or integers, or of what they give, with its origin.
 
@@ -80,10 +93,12 @@ class Data(np.ndarray):
     def __setitem__(self, index: Any, value: Any) -> None:
         raise refusal("a[k] = b of labels or a mask", "write a = np.where(mask, b, a)")
 
+    def __len__(self) -> int:
+        if _has_other_sizes(self):
+            note_decision((self,), "len")
+        return len(self.plain)
+
     def __iter__(self) -> Iterator:
-        if not _is_of_an_argument(self):
-            note_decision((self,), "iter")
-            return iter(concrete(self))
         return (self[k] for k in range(len(self)))
 
     def __hash__(self) -> int:  # type: ignore[override]
@@ -95,13 +110,28 @@ class Data(np.ndarray):
         return compute(np.transpose, (self,), {})
 
 
-def _is_of_an_argument(data):
-    """Whether data are an argument, or a part of one that is always the same."""
-    while data.origin is not None and data.origin.function == "__getitem__":
-        data, index = data.origin.operands
-        if [*sources_of([index])]:
-            return False
-    return data.origin is not None and data.origin.function is None
+def _has_other_sizes(data):
+    """Whether other labels would give an array of another length, as in np.unique(y). Of masks
+    trials tell more, and so do they of a traced array that these choose."""
+    if data.origin is None or data.origin.function in (None, "__getitem__"):
+        return False
+    for change in LABELS:
+        with contextlib.suppress(Exception):  # labels that f could not have
+            if np.shape(_for_others(data, change)) != data.shape:
+                return True
+    return False
+
+
+def _for_others(value, change):
+    """The value as it would be if the labels that it is computed from were changed."""
+    if type(value) in (list, tuple):
+        return [_for_others(part, change) for part in value]
+    origin = getattr(value, "origin", None)
+    if origin is not None and origin.function and value.dtype != bool:
+        keywords = {key: concrete(p) for key, p in origin.parameters.items()}
+        return _called(origin.function, _for_others(origin.operands, change), keywords)
+    is_label = origin is not None and value.size and value.dtype.kind in "iu"
+    return change(concrete(value)) if is_label else concrete(value)
 
 
 def as_data(array: Any, origin: Origin) -> Data:
@@ -158,10 +188,7 @@ def compute(function: Callable | str, operands: tuple, parameters: dict) -> Any:
         operands = operands if is_mask else (np.not_equal(operands[0], 0),)
     plain: list = list(map(concrete, operands))
     keywords = {key: concrete(p) for key, p in parameters.items()}
-    if isinstance(function, str):
-        result = getattr(np.asarray(plain[0]), function)(*plain[1:], **keywords)
-    else:
-        result = function(*plain, **keywords)
+    result = _called(function, plain, keywords)
     if isinstance(result, np.ndarray | np.generic):
         if function is np.add and result.dtype == bool:
             # In JavaScript truth values add up to 2.
@@ -172,6 +199,12 @@ def compute(function: Callable | str, operands: tuple, parameters: dict) -> Any:
         name = function if isinstance(function, str) else function.__name__
         note_decision((*operands, *parameters.values()), name.strip("_"))
     return result
+
+
+def _called(function, operands, parameters):
+    if isinstance(function, str):
+        return getattr(np.asarray(operands[0]), function)(*operands[1:], **parameters)
+    return function(*operands, **parameters)
 
 
 def _call(function, operands, parameters):

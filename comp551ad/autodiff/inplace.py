@@ -8,6 +8,7 @@ view is first written back into the array that it shows, as NumPy's shared memor
 Numbers have no place to change in: ``L += x`` is L = L + x.
 """
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -77,10 +78,10 @@ def add_at(ufunc: Any, a: Any, indices: Any, b: Any) -> None:
     """np.add.at(a, indices, b), or np.subtract.at: an entry that is named twice changes twice."""
     if type(a) is not Tracer:
         raise refusal(*REFUSED["__array__"])
-    index, shape = frozen_index(indices), shape_of(a.value)
-    place = np.shape(np.broadcast_to(0.0, shape)[concrete(index)])
-    b = np.broadcast_to(joined(b), place)
-    assign(a, ufunc(a, fn.scatter(b, index, shape)))
+    index = frozen_index(indices)
+    # Traced also where the index alone depends on arguments.
+    each = np.zeros_like(a)[index] + joined(b)
+    assign(a, ufunc(a, fn.scatter(each, index, shape_of(a.value))))
 
 
 @composite(np.fill_diagonal)
@@ -88,10 +89,44 @@ def _fill_diagonal(a, val):
     setitem(a, np.diag_indices(min(np.shape(a)), np.ndim(a)), val)
 
 
-@composite(np.copyto)
+def _stores(function: Any) -> Any:
+    """Enter a function that changes its first argument, which must be traced."""
+
+    def enter(definition):
+        def checked(a, *args, **kwargs):
+            if type(a) is not Tracer:
+                raise refusal(*REFUSED["__array__"])
+            definition(a, *args, **kwargs)
+
+        return composite(function)(functools.wraps(definition)(checked))
+
+    return enter
+
+
+def _repeated(values, shape):
+    values = joined(values)
+    return np.resize(values, shape) if np.ndim(values) else values
+
+
+@_stores(np.put)
+def _put(a, ind, v):
+    setitem(a.flat, ind, _repeated(v, np.shape(ind)))
+
+
+@_stores(np.putmask)
+def _putmask(a, mask, values):
+    assign(a, np.where(mask, _repeated(values, a.shape), a))
+
+
+@_stores(np.place)
+def _place(arr, mask, vals):
+    vals = joined(vals)
+    count = np.count_nonzero(mask) if np.size(vals) > 1 else 1
+    setitem(arr, np.asanyarray(mask), _repeated(vals, int(count)))
+
+
+@_stores(np.copyto)  # also what np.full_like(X, a) calls
 def _copyto(dst, src, where=True):
-    if type(dst) is not Tracer:  # what np.full_like(X, a) calls
-        raise refusal(*REFUSED["__array__"])
     assign(dst, np.where(where, src, dst))
 
 

@@ -19,7 +19,7 @@ import numpy as np
 from . import composites
 from .composites import COMPOSITES, copied, power
 from .data import SHAPES, compute, tapes_of
-from .inplace import add_at, setitem, update
+from .inplace import add_at, assign, setitem, update
 from .operands import FLOAT64
 from .primitives import PRIMITIVE_OF, shape_of
 from .refusals import (
@@ -271,6 +271,11 @@ def _flat(self) -> Any:
     return flat
 
 
+def _sort_in_place(self, axis: int = -1, kind: Any = None) -> None:
+    """As np.sort, in place of the array itself."""
+    assign(self, np.sort(self, axis, kind))
+
+
 def _astype(self, dtype: Any, copy: bool = True, **kwargs: Any) -> Tracer:
     """A copy, for kinds of floats, as all traced values are float64; whole numbers and truth
     values have no derivative."""
@@ -353,7 +358,7 @@ def _as_object(self, dtype=None, copy=None):
 
 _NAMED_LIKE_NUMPYS = (
     "sum mean max min var std dot ravel squeeze swapaxes clip argmax argmin argsort any all "
-    "prod cumsum cumprod repeat take trace diagonal round"
+    "prod cumsum cumprod repeat take trace diagonal round put"
 )
 _METHODS = {
     **{name: _refusing(name) for name in REFUSED},
@@ -393,6 +398,7 @@ _METHODS = {
     "flatten": lambda self, order="C": np.copy(np.ravel(self, order)),
     "copy": lambda self, order="C": copied(self, order),
     "astype": _astype,
+    "sort": _sort_in_place,
     "fill": lambda self, value: setitem(self, Ellipsis, value),
 }
 for _name, _method in _METHODS.items():

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-_GUESTS = ("numpy", "scipy")
+_GUESTS = ("numpy", "scipy", "statistics", "fractions")
 _OURS = ("comp551ad.autodiff", "comp551ad.functions")
 
 
@@ -510,6 +510,9 @@ REFUSED: dict[str, tuple[str, str]] = {
     "item": ("a.item()", "keep a as it is, or index it: a[0]"),
     "tolist": ("a.tolist()", "keep a as it is"),
     "view": ("a.view()", "keep a as it is; its numbers are float64"),
-    "sort": ("a.sort()", "write a = np.sort(a)"),
+    "as_integer_ratio": (
+        "a fraction of a traced value",
+        "Python's statistics and fractions compute with plain numbers only; use NumPy's functions",
+    ),
 }
 _STORES = {REFUSED[name][0] for name in ("__float__", "__array__", "__int__")}

@@ -83,7 +83,9 @@ def record_call(
             return record_call(f, argnum, args, kwargs, watch=True)
         refuse_counts(result, tape)
     if tape.refused is not None or (tape.doubtful and not checked):
-        (call or Call.of(f, args, kwargs)).check(result, tape)
+        call = call or Call.of(f, args, kwargs)
+        traced = [call.slot(place, "argnum") for place in places]
+        call.check(result, tape, traced=traced)
     chosen = tuple(inputs) if isinstance(argnum, tuple) else inputs[0]
     output = pytrees.unflatten(result, iter(out_values))
     return Recorded(tape.rows, chosen, values, output, out_rows, out_values)

@@ -20,7 +20,7 @@ import numpy as np
 from comp551ad import pytrees
 
 from .arguments import silence
-from .data import Data, sources_of
+from .data import LABELS, Data, counted, sources_of
 from .emit import Computation, ProgramError, Writer
 from .operands import parameters_of
 from .primitives import shape_of
@@ -152,11 +152,6 @@ def _sizes(computation):
 # ---------------------------------------------------------------- other data
 
 
-def _counted(numbers, end):
-    """0, 1, 2 … before the end, over and over, in the numbers' shape."""
-    return np.resize(np.arange(end), numbers.shape).astype(numbers.dtype)
-
-
 def _hidden(in_memory, numbers, origin):
     """Other numbers in the memory of all data."""
     return numbers, in_memory(numbers)
@@ -189,15 +184,11 @@ def _comes_from(origin, kinds):
 MEMORIES: list[Callable] = [
     np.zeros_like,
     np.ones_like,
-    lambda numbers: _counted(numbers, numbers.size),
+    lambda numbers: counted(numbers, numbers.size),
 ]
 # (kinds of labels, if they are changed; a change as ``Origins`` has it)
 CHANGES: list[tuple[str, Callable]] = [
-    ("iu", functools.partial(_relabelled, np.zeros_like)),
-    (
-        "iu",
-        functools.partial(_relabelled, lambda x: _counted(x, max(1, np.max(x)) + 1)),
-    ),
+    ("iu", functools.partial(_relabelled, labels)) for labels in LABELS
 ]
 # An odd number of entries, so that another number of them is chosen.
 for _place, _everywhere in itertools.product(
