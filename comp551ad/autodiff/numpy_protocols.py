@@ -19,7 +19,7 @@ import numpy as np
 from . import composites
 from .composites import COMPOSITES, copied, power
 from .data import SHAPES, compute, tapes_of
-from .inplace import add_at, assign, setitem, update
+from .inplace import add_at, setitem, update
 from .operands import FLOAT64
 from .primitives import PRIMITIVE_OF, shape_of
 from .refusals import (
@@ -273,7 +273,7 @@ def _flat(self) -> Any:
 
 def _sort_in_place(self, axis: int = -1, kind: Any = None) -> None:
     """As np.sort, in place of the array itself."""
-    assign(self, np.sort(self, axis, kind))
+    setitem(self, Ellipsis, np.sort(self, axis, kind))
 
 
 def _astype(self, dtype: Any, copy: bool = True, **kwargs: Any) -> Tracer:
