@@ -326,6 +326,8 @@ def test_a_plain_run_takes_what_is_not_traced_as_it_is_given():
     assert grad(edges)(x[1:], pixels).tolist() == steps
     program = write_gradient(edges, x[1:], pixels)
     assert program(x[1:], pixels[::-1].copy()).tolist() == [243.0, 9.0]
+    with pytest.raises(ProgramError, match="uint8, which wrap around.*astype"):
+        write_gradient(edges, x[1:], pixels, language="javascript")
     assert record(lambda x: np.sum(x[1:] - x[:-1]), pixels).result == 260
 
 

@@ -256,6 +256,12 @@ class JavaScriptWriter(Writer):
             return self.constant(self.computation.expressions.constant(_called(node)))
         if _is_loop(node):
             self.entries.add(node)
+        kind = self.sample(node).dtype
+        if kind.kind in "iu" and kind.itemsize < 4 and function in {*INFIX, *CALLS}:
+            raise ProgramError(
+                f"{name}: got integers of type {kind}, which wrap around, expected int64 in "
+                "JavaScript; hand in y.astype(int)"
+            )
         if function in INFIX:
             a, b = (f"({self.in_loop(x, node)})" for x in args)
             return f"{a} {INFIX[function]} {b}", SUM - 1
