@@ -208,7 +208,6 @@ EXAMPLES = {
     np.diff: [call(A), call(A, 2), call(A, axis=0), call(A, prepend=0.5, append=B)],
     np.gradient: [
         call(_sample(5)), call(CUBE), call(A, 0.5, axis=1), call(SQUARE, 0.5, 2.0),
-        call(_sample(4), np.arange(4.0)), call(_sample(4), np.array([0.0, 0.1, 0.7, 0.9])),
     ],
     np.trapezoid: [call(A), call(A, dx=0.5), call(_sample(4), [0, 1, 3, 4]), call(A, axis=0)],
     np.polyval: [call(VECTOR, NUMBER), call([1, 2, 3], A), call(VECTOR, OTHER)],
@@ -284,6 +283,11 @@ METHODS = {
     np.logaddexp.accumulate: [call(_sample(5)), call(A, axis=-1)],
     np.subtract.outer: [call(A, VECTOR), call(A, 0.5), call(NUMBER, VECTOR)],
 }
+if np.lib.NumpyVersion(np.__version__) >= "2.4.0":  # before, it sets a shape
+    EXAMPLES[np.gradient] += [
+        call(_sample(4), np.arange(4.0)),
+        call(_sample(4), np.array([0.0, 0.1, 0.7, 0.9])),
+    ]
 if hasattr(np, "matvec"):
     EXAMPLES |= {np.matvec: [call(A, VECTOR)], np.vecmat: [call(VECTOR, SQUARE)]}
 

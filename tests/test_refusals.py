@@ -74,6 +74,7 @@ CASES: dict[str, tuple[str, str | None]] = {
     "complex(a[0])": ("leave complex\\(\\) out", "a[0]"),
     "a.item(0)": ("index it", "a[0]"),
     "a.tolist()": ("keep a as it is", "a"),
+    "b = 2 * a\nb.shape = 3, 1\nreturn b": (r"write a = a\.reshape", "(2 * a).reshape(3, 1)"),
     "a.view(np.ndarray)": ("keep a as it is", "a"),
     "np.real(a.astype(complex)) * a": ("a traced value is real", "a * a"),
     "np.outer(a, X).T.flat[1] * a": (r"write np\.ravel\(a\)", "np.outer(a, X).T.ravel()[1] * a"),

@@ -385,7 +385,7 @@ _METHODS = {
     "__format__": lambda self, spec: (
         format(concrete(self), spec) if spec else repr(self)
     ),
-    "shape": property(lambda self: shape_of(self.value)),
+    "shape": property(lambda self: shape_of(self.value), _refusing("shape")),
     "ndim": property(lambda self: len(shape_of(self.value))),
     "size": property(lambda self: math.prod(shape_of(self.value))),
     "dtype": property(_dtype),

@@ -509,6 +509,7 @@ REFUSED: dict[str, tuple[str, str]] = {
     ),
     "item": ("a.item()", "keep a as it is, or index it: a[0]"),
     "tolist": ("a.tolist()", "keep a as it is"),
+    "shape": ("a.shape = shape", "write a = a.reshape(shape)"),
     "view": ("a.view()", "keep a as it is; its numbers are float64"),
     "as_integer_ratio": (
         "a fraction of a traced value",
