@@ -70,7 +70,7 @@ def test_labels_masks_and_comparisons(f, javascript):
     if f.__name__ in ("counted", "both", "clipped_by_a_mask"):
         with pytest.raises(ProgramError, match="^index: got a mask.*JavaScript"):
             write_gradient(f, *args, language="javascript")
-    elif f.__name__ in ("top", "discounted"):
+    elif f.__name__ == "discounted":
         with pytest.raises(ProgramError, match="on data.*JavaScript"):
             write_gradient(f, *args, language="javascript")
     else:
@@ -95,6 +95,8 @@ OF_INDICES = {
     "reshaped": lambda X, y, z: X[0][y.reshape(3, 1), np.ravel(z)],
     "one-hot": lambda X, y, z: np.eye(20)[y] @ X.reshape(20, 3),
     "sorted": lambda X, y, z: np.sort(X, axis=1) + np.sort(X, axis=None)[7],
+    "remainders": lambda X, y, z: X[y % 3] * np.abs(-y[0]) + X[y // 2] * np.maximum(y[1], -1),
+    "largest": lambda X, y, z: X[np.argmax(y)] * X[0, np.argmin(z)] + np.argmax(X),
     "counted": lambda X, y, z: X[0] * (X > 0).sum(0) * np.sum(y > 0) - (y[None] > 1).max(),
     "rolled": lambda X, y, z: np.roll(X, 2, axis=1) + np.roll(X, 7),
     "repeated": lambda X, y, z: np.repeat(X, 2, axis=1),
@@ -231,7 +233,7 @@ def test_the_decks_gradients():
 
 
 # What the writer itself calls.
-WRITTEN = ("array", "nested", "setting", "argsort", "eye", "tri", "picked")
+WRITTEN = "array nested setting argsort argmax argmin eye tri picked".split()
 
 
 def test_the_runtime_is_small_and_all_of_it_used():

@@ -29,7 +29,7 @@ from .emit import (
     patterned,
     small_array,
 )
-from .primitives import ATOM, PRIMITIVES, SUM
+from .primitives import ATOM, PRIMITIVE_OF, PRIMITIVES, SUM
 from .simplify import Node, users_of
 
 # Without what each file says about itself.
@@ -44,13 +44,13 @@ _PART = re.compile(
 )
 # Calls on data, entry by entry, and types of numbers that an entry is cast to.
 CALLS = {
-    np.isnan: "Number.isNaN({})", np.isposinf: "({} === Infinity)", np.negative: "-({})",
+    np.isnan: "Number.isNaN({})", np.isposinf: "({} === Infinity)",
     np.isneginf: "({} === -Infinity)", np.where: "(({}) ? {} : {})", np.logical_not: "!({})",
 }  # fmt: skip
 # Calls on data as a whole, by name: those that only give the entries another shape, and those that
 # the runtime has.
 RESHAPED = ("reshape", "ravel", "flatten")
-ALONG_AXES = ("sum", "mean", "max", "min", "argsort")
+ALONG_AXES = ("sum", "mean", "max", "min", "argsort", "argmax", "argmin")
 WHOLE = {*RESHAPED, *ALONG_AXES, "stack", "__getitem__"}
 CASTS = {
     "bool": "({} != 0)", "int64": "Math.trunc({})", "int32": "({} | 0)",
@@ -256,8 +256,8 @@ class JavaScriptWriter(Writer):
             return self.constant(self.computation.expressions.constant(_called(node)))
         if _is_loop(node):
             self.entries.add(node)
-        kind = self.sample(node).dtype
-        if kind.kind in "iu" and kind.itemsize < 4 and function in {*INFIX, *CALLS}:
+        kind, primitive = self.sample(node).dtype, PRIMITIVE_OF.get(function)
+        if kind.kind in "iu" and kind.itemsize < 4 and primitive is not None:
             raise ProgramError(
                 f"{name}: got integers of type {kind}, which wrap around, expected int64 in "
                 "JavaScript; hand in y.astype(int)"
@@ -272,6 +272,10 @@ class JavaScriptWriter(Writer):
         if function in CALLS:
             texts = (self.in_loop(x, node) for x in args)
             return CALLS[function].format(*texts), ATOM
+        if primitive is not None and primitive.elementwise:
+            texts = (f"({self.in_loop(x, node)})" for x in args)
+            text = primitive.notation.javascript.format(*texts, parameters="")
+            return text, SUM - 1
         if name in RESHAPED and "order" not in kwargs:
             return f"reshape({self.whole(args[0])}, {self.literal(node.shape)})", ATOM
         if name in ALONG_AXES and kwargs.keys() <= {"axis", "keepdims", "kind"}:

@@ -170,6 +170,12 @@ const argsort = alongAxes({ fills: true }, (x, from, to, y) => {
   const after = (a, b) => a - b || Number.isNaN(a) - Number.isNaN(b);
   y.set(order.sort((i, j) => after(x[from + i], x[from + j])), from);
 });
+const placeOf = (best) => (x, from, to) => {
+  const y = best(x, from, to);
+  return x.slice(from, to).findIndex((t) => t === y || Number.isNaN(t));
+};
+const argmax = alongAxes({}, placeOf(largest));
+const argmin = alongAxes({}, placeOf(smallest));
 const tie_share = (x, best, options) =>
   alongAxes({ fills: true }, (x, from, to, y, r) => {
     const value = entriesOf(best)[r];
