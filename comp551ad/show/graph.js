@@ -1,11 +1,15 @@
 // The graph in its box: drawn for the room that there is, and painted anew at each step.
 
 const BESIDE = 14; // pixels between an edge and its text
+const HALF = 6; // of a text's height
+const MOST_PLACES = 24; // that are tried on an edge
+const SHORTER = 4; // points of edges that a text may hide before a shorter one is better
 const MOST_TERMS = 5; // edges that can carry a text at once
 
 function makeGraph() {
   const element = make("div.c5-picture", { role: "group", "aria-label": "Graph" });
-  let [layout, nodes, edges] = [null, [], []];
+  const ruler = document.createElement("canvas").getContext("2d");
+  let [layout, nodes, edges, seats] = [null, [], [], new Map()];
 
   function drawAt(panel, height) {
     const { rows } = panel.program;
@@ -21,12 +25,8 @@ function makeGraph() {
       ...edges.map(({ said }) => said),
     );
     element.replaceChildren(svg);
-    // Where a text stands on an edge: in the gap beside its lower node, or its upper one.
-    for (const { edge, line } of edges) {
-      const length = line.getTotalLength();
-      const along = Math.min(length, layout.gap) / 2;
-      edge.places = [along, length - along].map((far) => line.getPointAtLength(far));
-    }
+    ruler.font = `700 ${TEXT}px ${getComputedStyle(element).fontFamily}`;
+    seats = new Map();
   }
 
   function drawEdge(edge) {
@@ -34,14 +34,14 @@ function makeGraph() {
     const line = draw("path.c5-edge", { d: edge.path });
     const up = draw("path.c5-up", { d: `M${x},${y - 1}l5,9h-10z` });
     const back = draw("path.c5-back", { d: `M${x0},${y0 + 1}l5,-9h-10z` });
-    return { edge, line, group: draw("g", line, up, back), said: draw("text.c5-said") };
+    return { edge, group: draw("g", line, up, back), said: draw("text.c5-said") };
   }
 
   function drawNode(panel, i, title) {
     const { op, name } = panel.program.rows[i];
     const { wide, tall, nodes } = layout;
     const [x, y] = [nodes[i].x - wide / 2, nodes[i].y - tall / 2];
-    const [left, right, first, second] = [x + 7, x + wide - 7, y + tall / 2 - 4, y + tall - 7];
+    const [left, right, first, second] = [x + 7, x + wide - 7, y + tall / 2 - 5, y + tall - 6];
     const own = panel.value(i);
     const most = Math.floor((wide - 14) / widthOf("x", SMALL));
     const cut = title.length > most ? `${title.slice(0, most - 1)}…` : title;
@@ -73,14 +73,52 @@ function makeGraph() {
     return { ...parts, group };
   }
 
-  // The first of the texts that has room beside its edge, the outer ones outwards.
-  function seat({ said }, { x, y }, middle, texts) {
-    const isLeft = x < middle - 1;
-    const room = (isLeft ? x : layout.width - x) - BESIDE;
-    setText(said, texts.find((one) => widthOf(one, TEXT) < room) ?? texts.at(-1));
-    said.setAttribute("x", x + (isLeft ? -BESIDE : BESIDE));
+  // Where a text can stand on an edge: in the gap beside its lower end or its upper one, the middle
+  // first.
+  function placesOn({ course }, isLower) {
+    const end = isLower ? course[0] : course.at(-1);
+    const off = ({ x, y }) => Math.abs(Math.hypot(x - end.x, y - end.y) - layout.gap / 2);
+    return [...course].sort((a, b) => off(a) - off(b)).slice(0, MOST_PLACES);
+  }
+
+  // How much stands in a box already: cards, texts and the picture's border, and points of edges.
+  function crowd(box, taken) {
+    const { wide, tall, width } = layout;
+    const isIn = ({ x, y }, across, up) =>
+      x > box.left - across && x < box.right + across && Math.abs(y - box.y) < up + HALF;
+    const solid =
+      layout.nodes.filter((node) => isIn(node, wide / 2, tall / 2)).length +
+      taken.filter((one) => isIn(one, one.wide / 2, HALF)).length +
+      (box.left < 0) +
+      (box.right > width);
+    const points = layout.edges.flatMap(({ course }) => course.filter((p) => isIn(p, 0, 0)));
+    return 100 * solid + points.length;
+  }
+
+  // The first of the texts that has room beside its edge, the outer ones outwards; else the one that
+  // hides least.
+  function seatFor(places, isLeft, texts, taken) {
+    let [found, least] = [null, Infinity];
+    texts.forEach((text, which) => {
+      const wide = ruler.measureText(text).width;
+      for (const side of isLeft ? [-1, 1] : [1, -1]) {
+        for (const { x, y } of places) {
+          const middle = x + side * (BESIDE + wide / 2);
+          const box = { left: middle - wide / 2, right: middle + wide / 2, y };
+          const cost = least && which * SHORTER + crowd(box, taken);
+          if (cost < least)
+            [found, least] = [{ x: middle, y, wide, which, side, edge: x + side * BESIDE }, cost];
+        }
+      }
+    });
+    return found;
+  }
+
+  function say({ said }, { y, which, side, edge }, texts) {
+    setText(said, texts[which] ?? texts.at(-1));
+    said.setAttribute("x", edge);
     said.setAttribute("y", y + 4.5);
-    said.setAttribute("text-anchor", isLeft ? "end" : "start");
+    said.setAttribute("text-anchor", side < 0 ? "end" : "start");
   }
 
   // The two numbers of a card, with as many digits as it has room for.
@@ -126,16 +164,28 @@ function makeGraph() {
       return terms.length > 2 ? [brief(x)] : [full, brief(x)];
     }
     const near = edges.filter(({ edge }) => (down ? edge.from : edge.to) === i);
-    const placeOf = ({ edge }) => edge.places[down ? 0 : 1];
-    const middle = near.reduce((sum, one) => sum + placeOf(one).x, 0) / near.length;
     const isShown = (one) => !asking && step.nodes.length === 1 && (!step.term || termOf(one));
     const messages = near.filter(isShown);
     for (const one of edges) {
       const isOn = messages.includes(one);
       setClass(one.group, isOn ? "c5-message" : "");
       if (!isOn || messages.length > MOST_TERMS) setText(one.said, "");
-      else seat(one, placeOf(one), middle, textsOf(one));
     }
+    if (messages.length > MOST_TERMS) return;
+    const texts = messages.map(textsOf);
+    // They stay where they are while their numbers move.
+    const key = `${panel.here}:${texts.flat().map((text) => text.length)}`;
+    if (!seats.has(key)) seats.set(key, seatsOf(near, messages, down, texts));
+    messages.forEach((one, k) => say(one, seats.get(key)[k], texts[k]));
+  }
+
+  function seatsOf(near, messages, isLower, texts) {
+    const placed = new Map(near.map((one) => [one, placesOn(one.edge, isLower)]));
+    const middle = near.reduce((sum, one) => sum + placed.get(one)[0].x, 0) / near.length;
+    return messages.reduce((taken, one, k) => {
+      const places = placed.get(one);
+      return [...taken, seatFor(places, places[0].x < middle - 1, texts[k], taken)];
+    }, []);
   }
 
   return {

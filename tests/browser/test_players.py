@@ -131,7 +131,7 @@ def row(player, k):
 
 
 def field(player, name):
-    return player.get_by_role("spinbutton", name=name, exact=True)
+    return player.locator(f'input[aria-label="{name}"]')
 
 
 def type_function(player, text):
@@ -271,6 +271,22 @@ def test_a_difference_that_rounding_hides_accuses_nobody(player, x):
     )
 
 
+NUMBERS = {"0,5": "0.5", "−1/4": "-0.25", "3e2": "300", "2,": "", "pear": "", "": ""}
+
+
+@pytest.mark.parametrize(("typed", "read"), NUMBERS.items())
+def test_a_number_is_typed_as_people_write_it(player, typed, read):
+    box = field(player, "x")
+    box.fill(typed)
+    expect(box).to_have_attribute("aria-invalid", str(not read).lower())
+    box.blur()
+    expect(box).to_have_value(read or "1")
+    expect(row(player, 3).locator("td").first).to_have_text(
+        (read or "1").replace("-", "−")
+    )
+    assert box.get_attribute("aria-invalid") in (None, "false")
+
+
 def test_an_entry_of_an_array_is_picked_and_moved(page):
     player = show(page, network())
     press(player, "Last")
@@ -294,6 +310,19 @@ def test_the_other_derivatives_are_chosen_from_a_list(player):
 
 
 # ---------------------------------------------------------------- type your own
+
+
+@pytest.mark.parametrize("Stepper", [ReverseStepper, ForwardStepper])
+def test_what_python_asked_for_is_in_the_list_also_where_it_is_no_end(page, Stepper):
+    about = {"of": "a"} if Stepper is ReverseStepper else {"wrt": "x"}
+    player = show(page, Stepper(record(model, 0.5, 2.0, 1.0), **about))
+    name = "reverse: of a" if Stepper is ReverseStepper else "forward: ∂/∂x"
+    chosen = player.locator("select option:checked")
+    expect(chosen).to_have_text(name)
+    player.get_by_role("combobox").select_option(label="reverse: of y1")
+    player.get_by_role("combobox").select_option(label=name)
+    press(player, "Last")
+    expect(player.locator(".c5-checked")).to_have_text(re.compile("^✓"))
 
 
 def test_a_typed_function_is_stepped_through(player):
@@ -326,6 +355,8 @@ def test_what_cannot_be_read_leaves_the_last_good_function(player):
     for text, answer in {
         "sin(w1*x +": "Something is missing at the end.",
         "<img src=x onerror=alert(1)>": "“<” can't be read here.",
+        "0,5*x": "Is 0,5 one number? Write 0.5 for a number, 0, 5 for two.",
+        "maximum(x1, 1,5)": "Write 1.5 for a number",
     }.items():
         type_function(player, text)
         expect(player.get_by_role("alert")).to_contain_text(answer)
@@ -469,6 +500,19 @@ def test_a_number_is_answered_with_a_lead(player, right):
         box.fill(typed)
         box.press("Enter")
         expect(player.locator(".c5-verdict")).to_contain_text(answer)
+
+
+def test_an_answer_moves_nothing(player):
+    def places():
+        parts = player.locator(".c5-choices button, .c5-picture").all()
+        return [part.bounding_box() for part in parts]
+
+    predict(player)
+    before = places()
+    choice(player, "ā₅ = ā₆·cos a₅ + ā₇·sin a₅").click()
+    assert places() == before
+    choice(player, "ā₅ = ā₆·cos a₅ − ā₇·sin a₅").click()
+    assert places() == before
 
 
 @pytest.mark.parametrize("way", ["Show me", "number"])
@@ -703,6 +747,41 @@ MEETING = """p => [...p.querySelectorAll('.c5-node')].filter(e => {
   ).map(e => e.outerHTML)"""
 
 
+# Texts of edges that stick out of their picture, or lie over each other or over a card; numbers of
+# a card that lie over its formula.
+LAID_OVER = """p => {
+  const boxes = (what, from = p) => [...from.querySelectorAll(what)]
+    .filter(e => e.textContent || e.matches('rect')).map(e => {
+      const r = e.getBoundingClientRect(), middle = (r.top + r.bottom) / 2;
+      const half = e.matches('rect') ? r.height / 2 : 6;  // of its letters
+      return {text: e.textContent, left: r.left, right: r.right,
+        top: middle - half, bottom: middle + half};
+    });
+  const meet = (a, b) => a !== b && a.left < b.right - 1 && b.left < a.right - 1
+    && a.top < b.bottom - 1 && b.top < a.bottom - 1;
+  return [...p.querySelectorAll('.c5-picture svg')].flatMap(svg => {
+    const said = boxes('.c5-said', svg), all = [...said, ...boxes('.c5-box', svg)];
+    const {left, right} = svg.getBoundingClientRect();
+    const gone = [...svg.querySelectorAll('g')].flatMap(g => boxes('text.c5-gone', g)
+      .filter(one => meet(one, boxes('text', g)[0])));
+    return [...gone, ...said.filter(one => one.left < left || one.right > right
+      || all.some(other => meet(one, other)))].map(({text}) => text);
+  });
+}"""
+
+
+@pytest.mark.parametrize("width", [786, 360])
+@pytest.mark.parametrize("kind", ["ten", "modes", "reverse"])
+def test_no_text_of_the_graph_lies_over_another(open_page, width, kind):
+    made = KINDS["modes" if kind == "modes" else "reverse"]()
+    player = show(open_page(width=width, height=599), made, style="margin:0")
+    if kind == "ten":
+        type_function(player, TEN)
+    for step in range(1, int(count(player).split(" / ")[1]) + 1):
+        go(player, step)
+        assert player.evaluate(LAID_OVER) == [], step
+
+
 @pytest.mark.parametrize(("width", "kind"), [(360, "modes"), (360, "arrays")])
 def test_on_a_phone_numbers_stay_apart(open_page, width, kind):
     player = show(open_page(width=width), KINDS[kind](), style="margin:8px")
@@ -805,6 +884,13 @@ def test_a_flower_and_a_weight_are_dragged(page):
     moved = np.reshape(player.evaluate(inputs), (-1, 3)) - before
     assert np.argwhere(moved).tolist() == [[149, 0], [149, 1]]
     assert np.all(moved[149, :2] > 0)
+    press(player, "Restart")
+    assert status(player) == begun
+    # By keyboard, and no further than the map reaches.
+    field(player, "X, axis 0").fill("2")
+    field(player, "X").fill("99")
+    moved = np.reshape(player.evaluate(inputs), (-1, 3)) - before
+    assert np.argwhere(moved).tolist() == [[2, 0]] and 0 < moved[2, 0] < 9
     press(player, "Restart")
     assert status(player) == begun
     player.locator(".c5-cells span").nth(17).click()
