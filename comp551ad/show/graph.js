@@ -1,15 +1,18 @@
 // The graph in its box: drawn for the room that there is, and painted anew at each step.
 
 const BESIDE = 14; // pixels between an edge and its text
-const HALF = 6; // of a text's height
+const HEIGHT = 12; // of a text
 const MOST_PLACES = 24; // that are tried on an edge
-const SHORTER = 4; // points of edges that a text may hide before a shorter one is better
+// What a text hides: a card or another text weighs so much, a point of an edge 1; a text may hide so
+// many points before a shorter one is better.
+const [SOLID, SHORTER] = [100, 4];
 const MOST_TERMS = 5; // edges that can carry a text at once
 
 function makeGraph() {
   const element = make("div.c5-picture", { role: "group", "aria-label": "Graph" });
   const ruler = document.createElement("canvas").getContext("2d");
-  let [layout, nodes, edges, seats] = [null, [], [], new Map()];
+  let [layout, nodes, edges] = [null, [], []];
+  let [obstacles, seats] = [[], new Map()]; // for texts of edges, and where these stand
 
   function drawAt(panel, height) {
     const { rows } = panel.program;
@@ -26,6 +29,12 @@ function makeGraph() {
     );
     element.replaceChildren(svg);
     ruler.font = `700 ${TEXT}px ${getComputedStyle(element).fontFamily}`;
+    const { wide, tall } = layout;
+    const points = layout.edges.flatMap(({ course }) => course);
+    obstacles = [
+      ...layout.nodes.map(({ x, y }) => ({ x, y, wide, tall, weight: SOLID })),
+      ...points.map((point) => ({ ...point, wide: 0, tall: 0, weight: 1 })),
+    ];
     seats = new Map();
   }
 
@@ -73,52 +82,38 @@ function makeGraph() {
     return { ...parts, group };
   }
 
-  // Where a text can stand on an edge: in the gap beside its lower end or its upper one, the middle
-  // first.
-  function placesOn({ course }, isLower) {
+  // The best box for one of the texts beside its edge, in the gap at the card in the middle, outwards
+  // rather than inwards: where it hides least, and the longest text that hides hardly more.
+  function seatOf({ course }, card, isLower, texts, taken) {
     const end = isLower ? course[0] : course.at(-1);
     const off = ({ x, y }) => Math.abs(Math.hypot(x - end.x, y - end.y) - layout.gap / 2);
-    return [...course].sort((a, b) => off(a) - off(b)).slice(0, MOST_PLACES);
-  }
-
-  // How much stands in a box already: cards, texts and the picture's border, and points of edges.
-  function crowd(box, taken) {
-    const { wide, tall, width } = layout;
-    const isIn = ({ x, y }, across, up) =>
-      x > box.left - across && x < box.right + across && Math.abs(y - box.y) < up + HALF;
-    const solid =
-      layout.nodes.filter((node) => isIn(node, wide / 2, tall / 2)).length +
-      taken.filter((one) => isIn(one, one.wide / 2, HALF)).length +
-      (box.left < 0) +
-      (box.right > width);
-    const points = layout.edges.flatMap(({ course }) => course.filter((p) => isIn(p, 0, 0)));
-    return 100 * solid + points.length;
-  }
-
-  // The first of the texts that has room beside its edge, the outer ones outwards; else the one that
-  // hides least.
-  function seatFor(places, isLeft, texts, taken) {
-    let [found, least] = [null, Infinity];
-    texts.forEach((text, which) => {
+    const places = [...course].sort((a, b) => off(a) - off(b)).slice(0, MOST_PLACES);
+    const sides = places[0].x < card.x - 1 ? [-1, 1] : [1, -1];
+    const boxes = texts.flatMap((text, which) => {
       const wide = ruler.measureText(text).width;
-      for (const side of isLeft ? [-1, 1] : [1, -1]) {
-        for (const { x, y } of places) {
-          const middle = x + side * (BESIDE + wide / 2);
-          const box = { left: middle - wide / 2, right: middle + wide / 2, y };
-          const cost = least && which * SHORTER + crowd(box, taken);
-          if (cost < least)
-            [found, least] = [{ x: middle, y, wide, which, side, edge: x + side * BESIDE }, cost];
-        }
-      }
+      const far = BESIDE + wide / 2;
+      const look = { wide, tall: HEIGHT, weight: SOLID, which };
+      return sides.flatMap((side) => places.map(({ x, y }) => ({ x: x + side * far, y, ...look })));
     });
-    return found;
+    const reach = Math.max(...places.map(({ y }) => Math.abs(y - end.y))) + HEIGHT;
+    const near = [...obstacles, ...taken].filter((one) => Math.abs(one.y - end.y) < reach + one.tall);
+    const costs = boxes.map((box) => {
+      const isOut = Math.abs(box.x - layout.width / 2) > (layout.width - box.wide) / 2;
+      const hidden = near.filter(
+        (one) =>
+          Math.abs(one.x - box.x) < (one.wide + box.wide) / 2 &&
+          Math.abs(one.y - box.y) < (one.tall + box.tall) / 2,
+      );
+      const start = SHORTER * box.which + (isOut ? SOLID : 0);
+      return hidden.reduce((sum, { weight }) => sum + weight, start);
+    });
+    return boxes[costs.indexOf(Math.min(...costs))];
   }
 
-  function say({ said }, { y, which, side, edge }, texts) {
-    setText(said, texts[which] ?? texts.at(-1));
-    said.setAttribute("x", edge);
-    said.setAttribute("y", y + 4.5);
-    said.setAttribute("text-anchor", side < 0 ? "end" : "start");
+  function seatsOf(messages, card, isLower, texts) {
+    const seats = [];
+    messages.forEach(({ edge }, k) => seats.push(seatOf(edge, card, isLower, texts[k], seats)));
+    return seats;
   }
 
   // The two numbers of a card, with as many digits as it has room for.
@@ -175,17 +170,13 @@ function makeGraph() {
     const texts = messages.map(textsOf);
     // They stay where they are while their numbers move.
     const key = `${panel.here}:${texts.flat().map((text) => text.length)}`;
-    if (!seats.has(key)) seats.set(key, seatsOf(near, messages, down, texts));
-    messages.forEach((one, k) => say(one, seats.get(key)[k], texts[k]));
-  }
-
-  function seatsOf(near, messages, isLower, texts) {
-    const placed = new Map(near.map((one) => [one, placesOn(one.edge, isLower)]));
-    const middle = near.reduce((sum, one) => sum + placed.get(one)[0].x, 0) / near.length;
-    return messages.reduce((taken, one, k) => {
-      const places = placed.get(one);
-      return [...taken, seatFor(places, places[0].x < middle - 1, texts[k], taken)];
-    }, []);
+    if (!seats.has(key)) seats.set(key, seatsOf(messages, layout.nodes[i], down, texts));
+    messages.forEach(({ said }, k) => {
+      const { x, y, which } = seats.get(key)[k];
+      setText(said, texts[k][which]);
+      said.setAttribute("x", x);
+      said.setAttribute("y", y + 4.5);
+    });
   }
 
   return {
