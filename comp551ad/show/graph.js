@@ -122,7 +122,8 @@ function makeGraph() {
     // "150 entries" would not fit twice.
     const write = (digits) =>
       kinds.map((what) => panel.text(what, k, digits).replace(/^(\d+) entries$/, "($1)"));
-    const isTooWide = (texts, size) => widthOf(texts.join("  "), size) > room;
+    const isTooWide = (texts, size) =>
+      (ruler.measureText(texts.filter(Boolean).join("  ")).width * size) / TEXT > room;
     let texts = write(4);
     const tight = isTooWide(texts, TEXT) ? " c5-small" : "";
     for (let digits = 3; digits > 1 && isTooWide(texts, SMALL); digits--) texts = write(digits);
