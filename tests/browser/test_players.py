@@ -785,7 +785,7 @@ def test_no_text_of_the_graph_lies_over_another(open_page, width, kind):
 @pytest.mark.parametrize("width", [786, 360])
 @pytest.mark.parametrize("kind", ["modes", "arrays", "long"])
 def test_numbers_stay_apart(open_page, width, kind):
-    player = show(open_page(width=width), KINDS[kind](), style="margin:8px")
+    player = show(open_page(width=width), KINDS[kind](), style="margin:0")
     press(player, "Last")
     assert player.evaluate(MEETING) == []
 
