@@ -51,6 +51,18 @@ def network():
     return ReverseStepper(trace, names="names")
 
 
+def batch():
+    def loss(X, Y, W, V):
+        Q = X @ V
+        U = np.tanh(Q) @ W
+        return np.sum((U - Y) ** 2) / X.shape[0]
+
+    random = np.random.default_rng(0)
+    shapes = (8, 3), (8, 2), (4, 2), (3, 4)
+    trace = record(loss, *(random.normal(size=shape) for shape in shapes))
+    return ReverseStepper(trace, names="names")
+
+
 def long():
     def f(w, x):
         s = 0.0
@@ -85,6 +97,7 @@ KINDS = {
     "forward": lambda: ForwardStepper(record(model, 0.5, 2.0, 1.0), wrt="w1"),
     "modes": lambda: ModesStepper(record(model, 0.5, 2.0, 1.0), wrt="w1", of="y2"),
     "arrays": network,
+    "batch": batch,
     "long": long,
     "pictures": pictures,
     "predict": lambda: s14(predict=True),
@@ -289,6 +302,7 @@ def test_a_number_is_typed_as_people_write_it(player, typed, read):
 
 def test_an_entry_of_an_array_is_picked_and_moved(page):
     player = show(page, network())
+    expect(row(player, 1).locator("th")).to_have_text("X")
     press(player, "Last")
     before = player.locator(".c5-checked").text_content()
     field(player, "V, axis 0").fill("2")
@@ -720,7 +734,7 @@ def test_in_a_notebook_on_a_laptop_all_is_on_screen_at_every_step(open_page, tex
     assert player.evaluate("p => p.scrollWidth <= p.clientWidth")
 
 
-@pytest.mark.parametrize(("width", "kind"), [(786, "reverse"), (1280, "arrays")])
+@pytest.mark.parametrize(("width", "kind"), [(786, "reverse"), (1280, "batch")])
 def test_the_graph_has_most_of_the_width_and_no_number_is_cut(open_page, width, kind):
     player = show(open_page(width=width, height=720), KINDS[kind](), style="margin:0")
     press(player, "Last")
@@ -731,10 +745,33 @@ def test_the_graph_has_most_of_the_width_and_no_number_is_cut(open_page, width, 
         left = min(n["x"] for n in nodes)
         right = max(n["x"] + n["width"] for n in nodes)
         assert right - left > 0.95 * graph["width"]
-    else:
-        heat = player.locator(".c5-matrices")
-        assert heat.evaluate("p => p.clientHeight && p.scrollHeight <= p.clientHeight")
     assert player.evaluate(CUT) == 0
+
+
+@pytest.mark.parametrize(("width", "kind"), [(1280, "arrays"), (786, "batch")])
+def test_heat_maps_are_as_tall_as_their_box_allows(open_page, width, kind):
+    player = show(open_page(width=width, height=720), KINDS[kind](), style="margin:0")
+    heat = player.locator(".c5-matrices")
+    seen = 0
+    for step in range(1, int(count(player).split(" / ")[1]) + 1):
+        go(player, step)
+        seen += heat.locator(".c5-cells").count()
+        assert heat.evaluate("p => p.scrollHeight <= p.clientHeight"), step
+    assert seen > 9
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (768, 1024)])
+def test_below_a_page_s_head_a_player_leaves_no_gap_and_is_seen_whole(open_page, size):
+    page = open_page(*size)
+    player = show(page, s14(), style="margin:0")
+    page.add_style_tag(content="html { scroll-padding-top: 72px }")
+    page.evaluate("dispatchEvent(new Event('resize'))")
+    page.evaluate("() => new Promise(requestAnimationFrame)")
+    boxes = [
+        player.locator(f".c5-{part}").bounding_box() for part in ("picture", "foot")
+    ]
+    assert boxes[1]["y"] - boxes[0]["y"] - boxes[0]["height"] < 12
+    assert player.bounding_box()["height"] <= size[1] - 72
 
 
 # Pairs of numbers in a card that nearly meet, and controls that stick out of their line.
@@ -857,6 +894,8 @@ def test_training_plays_restarts_and_takes_other_units_and_rates(page):
     )
     press(player, "Restart")
     assert status(player) == begun
+    player.get_by_role("combobox", name="hidden units").select_option("32")
+    expect(player.locator(".c5-cells span")).to_have_count(32 * (3 + 3))
     player.get_by_role("combobox", name="hidden units").select_option("2")
     expect(player.locator(".c5-matrices")).to_contain_text("V 3×2")
     begun = status(player)
@@ -911,6 +950,9 @@ def test_a_point_on_a_surface_is_moved_and_descends(page):
     assert status(player).startswith("Step 3: f = ")
     field(player, "x").fill("9")  # the surface ends at 2
     expect(player.locator(".c5-status")).to_contain_text("; x = 2, ")
+    assert player.locator(".c5-map text").all_text_contents() == [
+        *("x, −2 to 2 →", "↑ y, −1 to 3"),
+    ]
     type_function(player, "x**2 + 3*y**2")
     expect(player.locator(".c5-status")).to_contain_text(
         "f = 4.44; x = −1.2, ∂f/∂x = −2.4"
