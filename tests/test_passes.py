@@ -189,7 +189,9 @@ def test_what_is_no_trace_or_has_no_output():
     for run in (forward, reverse):
         with pytest.raises(TypeError, match=r"trace: got int, .*record\(f, …\)"):
             run(3, "x")
-    with pytest.raises(ValueError, match="of: the function returned 0"):
+    with pytest.raises(
+        ValueError, match="of: the function returned 0.*: there is none"
+    ):
         reverse(record(lambda x: (), 1.0))
     assert reverse(record(lambda x: [x * 2], 1.0))["x"] == 2.0
     assert forward(record(lambda x: [x * 2, x], 1.0))["x"] == 1.0

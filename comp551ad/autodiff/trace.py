@@ -151,7 +151,8 @@ class Trace:
 
     def listed(self, rows: Any) -> str:
         """The names of some rows, each once; constants have none."""
-        return ", ".join(dict.fromkeys(self.called(k) for k in rows if k is not None))
+        names = dict.fromkeys(self.called(k) for k in rows if k is not None)
+        return ", ".join(names) or "there is none"
 
     def __getitem__(self, key):
         return self.rows[self.row_number(key)][1]
@@ -386,7 +387,7 @@ def reverse(trace: Trace, of: Any = None, seed: Any = None) -> Pass:
     if of is None and len(trace.outputs) != 1:
         raise ValueError(
             f"of: the function returned {len(trace.outputs)} numbers; name the one to "
-            f"differentiate: {trace.listed(trace.outputs) or 'there is none'}"
+            f"differentiate: {trace.listed(trace.outputs)}"
         )
     number = trace.outputs[0] if of is None else trace.row_number(of, "of")
     if number is None:  # the output is a constant: nothing depends on anything

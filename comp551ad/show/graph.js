@@ -82,8 +82,8 @@ function makeGraph() {
     return { ...parts, group };
   }
 
-  // The best box for one of the texts beside its edge, in the gap at the card in the middle, outwards
-  // rather than inwards: where it hides least, and the longest text that hides hardly more.
+  // The box for one of the texts beside an edge, in the gap at the current card: where it hides least,
+  // outwards rather than inwards, and the first text that hides hardly more than a shorter one.
   function seatOf({ course }, card, isLower, texts, taken) {
     const end = isLower ? course[0] : course.at(-1);
     const off = ({ x, y }) => Math.abs(Math.hypot(x - end.x, y - end.y) - layout.gap / 2);
