@@ -2,6 +2,7 @@
 
 const BESIDE = 14; // pixels between an edge and its text
 const HEIGHT = 12; // of a text
+const DIGIT = 0.64; // about its width, as a share of its height; to measure each number takes longer
 const MOST_PLACES = 24; // that are tried on an edge
 // What a text hides: a card or another text weighs so much, a point of an edge 1; a text may hide so
 // many points before a shorter one is better.
@@ -36,6 +37,7 @@ function makeGraph() {
       ...points.map((point) => ({ ...point, wide: 0, tall: 0, weight: 1 })),
     ];
     seats = new Map();
+    return layout.height;
   }
 
   function drawEdge(edge) {
@@ -122,8 +124,7 @@ function makeGraph() {
     // "150 entries" would not fit twice.
     const write = (digits) =>
       kinds.map((what) => panel.text(what, k, digits).replace(/^(\d+) entries$/, "($1)"));
-    const isTooWide = (texts, size) =>
-      (ruler.measureText(texts.filter(Boolean).join("  ")).width * size) / TEXT > room;
+    const isTooWide = (texts, size) => texts.join("  ").length * size * DIGIT > room;
     let texts = write(4);
     const tight = isTooWide(texts, TEXT) ? " c5-small" : "";
     for (let digits = 3; digits > 1 && isTooWide(texts, SMALL); digits--) texts = write(digits);

@@ -210,8 +210,10 @@ function startPlayer(root, spec, place = 0, connect = null) {
     const height = isNarrow
       ? Math.min(innerHeight * 0.6, 78 * (1 + Math.max(0, ...depthsOf(program.rows))))
       : Math.max(200, Math.min(560, roomFor(root) - top - below));
-    root.style.setProperty("--c5-height", `${Math.round(height)}px`);
-    views.forEach(({ graph }, k) => graph.draw(panels[k], height));
+    const drawn = views.map(({ graph }, k) => graph.draw(panels[k], height));
+    // A fixed height, else each new number would lay out the whole page.
+    const tallest = Math.max(...drawn, code.offsetHeight + table.scrollHeight + 5);
+    root.style.setProperty("--c5-height", `${Math.ceil(Math.min(height, tallest))}px`);
     said = "";
     picture.now();
   }
