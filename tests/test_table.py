@@ -99,8 +99,8 @@ def test_names_from_the_user_are_escaped():
 def test_columns_align_also_under_marks():
     t = record(lambda w, x: w * x * w, 2.0, 3.0)  # w̄ and x̄ are two characters each
     assert table_text(rows_of(reverse(t), names="names")).splitlines()[4:] == [
-        "w               w = w        2       w̄ = x·ā₃ + a₃·ā₄                 x·w + w·x = 12",
-        "x               x = x        3       x̄ = w·ā₃                         w·w = 4",
+        "w               w            2       w̄ = x·ā₃ + a₃·ā₄                 x·w + w·x = 12",
+        "x               x            3       x̄ = w·ā₃                         w·w = 4",
         "w·x             a₃ = w·x     6       ā₃ = w·ā₄                        w = 2",
         "w·x·w           a₄ = a₃·w    12      ā₄ = 1                           1",
     ]

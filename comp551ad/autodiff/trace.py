@@ -137,12 +137,22 @@ class Trace:
         else:
             row = key - 1 if isinstance(key, int) and key > 0 else None
         if row is None or row >= len(self.rows):
-            names = ", ".join(self._index)
-            raise KeyError(
-                f"{argument}: got {key!r}, expected one of {names} or a label a1 … "
-                f"a{len(self.rows)}"
-            )
+            names = f"{', '.join(self._index)} or a label a1 … a{len(self.rows)}"
+            wanted = {
+                "wrt": f"one of {self.listed(self.inputs)}",
+                "of": f"an output ({self.listed(self.outputs)}) or another of {names}",
+            }.get(argument, f"one of {names}")
+            raise KeyError(f"{argument}: got {key!r}, expected {wanted}")
         return row
+
+    def called(self, row: int) -> str:
+        """A row's name, or its label where it has none."""
+        return self.names.get(row, f"a{row + 1}")
+
+    def listed(self, rows: Any) -> str:
+        """The names of some rows, each once; constants have none."""
+        names = dict.fromkeys(self.called(k) for k in rows if k is not None)
+        return ", ".join(names) or "there is none"
 
     def __getitem__(self, key):
         return self.rows[self.row_number(key)][1]
@@ -333,8 +343,8 @@ def forward(trace: Trace, wrt: Any = None, seed: Any = None) -> Pass:
 
     Args:
         trace: from ``record``.
-        wrt: the input's name (such as "w1", or "p['w']" in a dict p), label or number. An input
-            that is an array needs a ``seed``.
+        wrt: the input's name (such as "w1", or "p['w']" in a dict p), label or number; may be left
+            out where there is one input. An input that is an array needs a ``seed``.
         seed: the direction, of the input's shape; 1 for a number unless given.
 
     Returns:
@@ -345,11 +355,12 @@ def forward(trace: Trace, wrt: Any = None, seed: Any = None) -> Pass:
         ValueError: the seed is missing or doesn't have the input's shape.
     """
     check_trace(trace)
-    number = trace.row_number(wrt, "wrt")
+    is_clear = wrt is None and len(trace.inputs) == 1
+    number = trace.inputs[0] if is_clear else trace.row_number(wrt, "wrt")
     if number not in trace.inputs:
-        inputs = ", ".join(trace.names[k] for k in trace.inputs)
         raise KeyError(
-            f"wrt: got {wrt!r}, which is computed; expected an input: {inputs}"
+            f"wrt: got {wrt!r}, which is computed; expected an input: "
+            f"{trace.listed(trace.inputs)}"
         )
     name = trace.names[number]
     seeds = ((number, _read_seed(seed, trace.rows[number][1], name)),)
@@ -376,12 +387,12 @@ def reverse(trace: Trace, of: Any = None, seed: Any = None) -> Pass:
     if of is None and len(trace.outputs) != 1:
         raise ValueError(
             f"of: the function returned {len(trace.outputs)} numbers; name the one to "
-            "differentiate"
+            f"differentiate: {trace.listed(trace.outputs)}"
         )
     number = trace.outputs[0] if of is None else trace.row_number(of, "of")
     if number is None:  # the output is a constant: nothing depends on anything
         return Pass(trace, None, "a constant", (), [None] * len(trace.rows))
-    name = trace.names.get(number, f"a{number + 1}")
+    name = trace.called(number)
     seeds = ((number, _read_seed(seed, trace.rows[number][1], name)),)
     return Pass(trace, None, name, seeds, pull_back(trace.rows, seeds))
 

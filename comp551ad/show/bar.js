@@ -180,11 +180,13 @@ function oncePerPicture(work) {
   return { later, now };
 }
 
-// What the notebook or the page leaves for a player, in pixels. The nearest box that scrolls is of
-// no use: in JupyterLab that is the output, which grows with the player.
+// What the notebook or the page leaves for a player, in pixels, beside what stands over the page.
+// The nearest box that scrolls is of no use: in JupyterLab that is the output, which grows with the
+// player.
 function roomFor(root) {
   const panel = root.closest(".jp-WindowedPanel-outer");
-  return Math.min(innerHeight, panel?.clientHeight || Infinity);
+  const head = parseFloat(getComputedStyle(document.documentElement).scrollPaddingTop) || 0;
+  return Math.min(innerHeight - head, panel?.clientHeight || Infinity);
 }
 
 // What a player is, by the kind in its data: (root, spec, place, connect) => it starts there.

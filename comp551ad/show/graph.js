@@ -1,11 +1,19 @@
 // The graph in its box: drawn for the room that there is, and painted anew at each step.
 
 const BESIDE = 14; // pixels between an edge and its text
+const HEIGHT = 12; // of a text
+const DIGIT = 0.64; // about its width, as a share of its height; to measure each number takes longer
+const MOST_PLACES = 24; // that are tried on an edge
+// What a text hides: a card or another text weighs so much, a point of an edge 1; a text may hide so
+// many points before a shorter one is better.
+const [SOLID, SHORTER] = [100, 4];
 const MOST_TERMS = 5; // edges that can carry a text at once
 
 function makeGraph() {
   const element = make("div.c5-picture", { role: "group", "aria-label": "Graph" });
+  const ruler = document.createElement("canvas").getContext("2d");
   let [layout, nodes, edges] = [null, [], []];
+  let [obstacles, seats] = [[], new Map()]; // for texts of edges, and where these stand
 
   function drawAt(panel, height) {
     const { rows } = panel.program;
@@ -21,12 +29,15 @@ function makeGraph() {
       ...edges.map(({ said }) => said),
     );
     element.replaceChildren(svg);
-    // Where a text stands on an edge: in the gap beside its lower node, or its upper one.
-    for (const { edge, line } of edges) {
-      const length = line.getTotalLength();
-      const along = Math.min(length, layout.gap) / 2;
-      edge.places = [along, length - along].map((far) => line.getPointAtLength(far));
-    }
+    ruler.font = `700 ${TEXT}px ${getComputedStyle(element).fontFamily}`;
+    const { wide, tall } = layout;
+    const points = layout.edges.flatMap(({ course }) => course);
+    obstacles = [
+      ...layout.nodes.map(({ x, y }) => ({ x, y, wide, tall, weight: SOLID })),
+      ...points.map((point) => ({ ...point, wide: 0, tall: 0, weight: 1 })),
+    ];
+    seats = new Map();
+    return layout.height;
   }
 
   function drawEdge(edge) {
@@ -34,14 +45,14 @@ function makeGraph() {
     const line = draw("path.c5-edge", { d: edge.path });
     const up = draw("path.c5-up", { d: `M${x},${y - 1}l5,9h-10z` });
     const back = draw("path.c5-back", { d: `M${x0},${y0 + 1}l5,-9h-10z` });
-    return { edge, line, group: draw("g", line, up, back), said: draw("text.c5-said") };
+    return { edge, group: draw("g", line, up, back), said: draw("text.c5-said") };
   }
 
   function drawNode(panel, i, title) {
     const { op, name } = panel.program.rows[i];
     const { wide, tall, nodes } = layout;
     const [x, y] = [nodes[i].x - wide / 2, nodes[i].y - tall / 2];
-    const [left, right, first, second] = [x + 7, x + wide - 7, y + tall / 2 - 4, y + tall - 7];
+    const [left, right, first, second] = [x + 7, x + wide - 7, y + tall / 2 - 5, y + tall - 6];
     const own = panel.value(i);
     const most = Math.floor((wide - 14) / widthOf("x", SMALL));
     const cut = title.length > most ? `${title.slice(0, most - 1)}…` : title;
@@ -73,14 +84,38 @@ function makeGraph() {
     return { ...parts, group };
   }
 
-  // The first of the texts that has room beside its edge, the outer ones outwards.
-  function seat({ said }, { x, y }, middle, texts) {
-    const isLeft = x < middle - 1;
-    const room = (isLeft ? x : layout.width - x) - BESIDE;
-    setText(said, texts.find((one) => widthOf(one, TEXT) < room) ?? texts.at(-1));
-    said.setAttribute("x", x + (isLeft ? -BESIDE : BESIDE));
-    said.setAttribute("y", y + 4.5);
-    said.setAttribute("text-anchor", isLeft ? "end" : "start");
+  // The box for one of the texts beside an edge, in the gap at the current card: where it hides least,
+  // outwards rather than inwards, and the first text that hides hardly more than a shorter one.
+  function seatOf({ course }, card, isLower, texts, taken) {
+    const end = isLower ? course[0] : course.at(-1);
+    const off = ({ x, y }) => Math.abs(Math.hypot(x - end.x, y - end.y) - layout.gap / 2);
+    const places = [...course].sort((a, b) => off(a) - off(b)).slice(0, MOST_PLACES);
+    const sides = places[0].x < card.x - 1 ? [-1, 1] : [1, -1];
+    const boxes = texts.flatMap((text, which) => {
+      const wide = ruler.measureText(text).width;
+      const far = BESIDE + wide / 2;
+      const look = { wide, tall: HEIGHT, weight: SOLID, which };
+      return sides.flatMap((side) => places.map(({ x, y }) => ({ x: x + side * far, y, ...look })));
+    });
+    const reach = Math.max(...places.map(({ y }) => Math.abs(y - end.y))) + HEIGHT;
+    const near = [...obstacles, ...taken].filter((one) => Math.abs(one.y - end.y) < reach + one.tall);
+    const costs = boxes.map((box) => {
+      const isOut = Math.abs(box.x - layout.width / 2) > (layout.width - box.wide) / 2;
+      const hidden = near.filter(
+        (one) =>
+          Math.abs(one.x - box.x) < (one.wide + box.wide) / 2 &&
+          Math.abs(one.y - box.y) < (one.tall + box.tall) / 2,
+      );
+      const start = SHORTER * box.which + (isOut ? SOLID : 0);
+      return hidden.reduce((sum, { weight }) => sum + weight, start);
+    });
+    return boxes[costs.indexOf(Math.min(...costs))];
+  }
+
+  function seatsOf(messages, card, isLower, texts) {
+    const seats = [];
+    messages.forEach(({ edge }, k) => seats.push(seatOf(edge, card, isLower, texts[k], seats)));
+    return seats;
   }
 
   // The two numbers of a card, with as many digits as it has room for.
@@ -89,7 +124,7 @@ function makeGraph() {
     // "150 entries" would not fit twice.
     const write = (digits) =>
       kinds.map((what) => panel.text(what, k, digits).replace(/^(\d+) entries$/, "($1)"));
-    const isTooWide = (texts, size) => widthOf(texts.join("  "), size) > room;
+    const isTooWide = (texts, size) => texts.join("  ").length * size * DIGIT > room;
     let texts = write(4);
     const tight = isTooWide(texts, TEXT) ? " c5-small" : "";
     for (let digits = 3; digits > 1 && isTooWide(texts, SMALL); digits--) texts = write(digits);
@@ -126,16 +161,24 @@ function makeGraph() {
       return terms.length > 2 ? [brief(x)] : [full, brief(x)];
     }
     const near = edges.filter(({ edge }) => (down ? edge.from : edge.to) === i);
-    const placeOf = ({ edge }) => edge.places[down ? 0 : 1];
-    const middle = near.reduce((sum, one) => sum + placeOf(one).x, 0) / near.length;
     const isShown = (one) => !asking && step.nodes.length === 1 && (!step.term || termOf(one));
     const messages = near.filter(isShown);
     for (const one of edges) {
       const isOn = messages.includes(one);
       setClass(one.group, isOn ? "c5-message" : "");
       if (!isOn || messages.length > MOST_TERMS) setText(one.said, "");
-      else seat(one, placeOf(one), middle, textsOf(one));
     }
+    if (messages.length > MOST_TERMS) return;
+    const texts = messages.map(textsOf);
+    // They stay where they are while their numbers move.
+    const key = `${panel.here}:${texts.flat().map((text) => text.length)}`;
+    if (!seats.has(key)) seats.set(key, seatsOf(messages, layout.nodes[i], down, texts));
+    messages.forEach(({ said }, k) => {
+      const { x, y, which } = seats.get(key)[k];
+      setText(said, texts[k][which]);
+      said.setAttribute("x", x);
+      said.setAttribute("y", y + 4.5);
+    });
   }
 
   return {

@@ -20,16 +20,22 @@ function makeInputs(changed) {
     const common = {
       step: "any",
       disabled: Boolean(program.fixed),
-      input: ({ target }) => Number.isFinite(target.valueAsNumber) && set(k, target.valueAsNumber),
+      input: ({ target }) => {
+        const x = numberIn(target.value);
+        target.setAttribute("aria-invalid", !Number.isFinite(x));
+        if (Number.isFinite(x)) set(k, x);
+      },
       blur: () => adapt(one, k),
     };
-    const number = (label, attributes) =>
-      make("input", { type: "number", "aria-label": label, ...attributes });
-    const one = { row, range: slider(`${name}, slider`, common), field: number(name, common) };
+    const text = { type: "text", "aria-label": name, autocomplete: "off", ...common };
+    const one = { row, range: slider(`${name}, slider`, common), field: make("input", text) };
     const place = ({ value, max }) => Math.max(0, Math.min(max, Math.trunc(value) || 0));
     const entry = () => one.picks.reduce((entry, p, axis) => entry * shape[axis] + place(p), 0);
     one.picks = shape.map((n, axis) =>
-      number(`${name}, axis ${axis}`, { min: 0, max: n - 1, input: () => pick(row, entry()) }),
+      make("input", {
+        ...{ type: "number", "aria-label": `${name}, axis ${axis}`, min: 0, max: n - 1 },
+        input: () => pick(row, entry()),
+      }),
     );
     const places = one.picks.flatMap((p, axis) => [axis ? "," : "[", p]);
     if (places.length) places.push("]");
@@ -63,7 +69,9 @@ function makeInputs(changed) {
     one.range.value = x;
     const texts = [Number(x.toPrecision(6)), ...indices];
     [one.field, ...one.picks].forEach((field, n) => {
-      if (field !== document.activeElement) field.value = texts[n];
+      if (field === document.activeElement) return;
+      field.value = texts[n];
+      field.removeAttribute("aria-invalid");
     });
   }
 

@@ -54,7 +54,7 @@ function layoutOf(rows, titles, width, height) {
   const longest = Math.max(...titles.map((title) => widthOf(title, TEXT))) + 20;
   const wide = Math.max(NARROWEST, Math.min(fit, WIDEST, Math.max(longest, 152)));
   const tall = pace < 52 ? 34 : pace < 62 ? 38 : 42;
-  const pitch = Math.max(tall + 14, Math.min(140, (height - tall - 8) / Math.max(top, 1)));
+  const pitch = Math.max(tall + 18, Math.min(140, (height - tall - 8) / Math.max(top, 1)));
   const limit = Math.max(width - 6, ...layers.map((l) => places(l) * wide + gaps(l)));
   placeNodes(layers, limit, (node) => wide * share(node));
   const all = layers.flat();
@@ -106,7 +106,7 @@ function placeNodes(layers, limit, wideOf) {
   }
 }
 
-// An edge's curve, from the top of the lower card to the bottom of the upper one.
+// An edge's curve, from the top of the lower card to the bottom of the upper one, and points on it.
 function route(edge, edges, nodes, { wide, tall }) {
   const [from, to] = [nodes[edge.from], nodes[edge.to]];
   const fan = [...from.up].sort((a, b) => a.x - b.x);
@@ -127,10 +127,17 @@ function route(edge, edges, nodes, { wide, tall }) {
   };
   edge.points = points;
   edge.path = `M${points[0]}`;
+  edge.course = [];
   points.slice(1).forEach((q, k) => {
     const p = points[k];
     const rise = (p[1] - q[1]) / 3;
     const first = [p[0] - rise * lean(k), p[1] - rise];
-    edge.path += `C${first} ${[q[0] + rise * lean(k + 1), q[1] + rise]} ${q}`;
+    const second = [q[0] + rise * lean(k + 1), q[1] + rise];
+    edge.path += `C${first} ${second} ${q}`;
+    for (let t = 0; t < 1; t += 1 / 16) {
+      const parts = [(1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t ** 2 * (1 - t), t ** 3];
+      const at = (n) => [p, first, second, q].reduce((sum, one, i) => sum + parts[i] * one[n], 0);
+      edge.course.push({ x: at(0), y: at(1) });
+    }
   });
 }

@@ -2,8 +2,8 @@
 //
 //     V̄ [4×20]  =  Xᵀ [4×30]  ·  ā₃ [30×20]
 
-const MOST_SHOWN = 24; // rows and columns of a heat map
-const MOST_NUMBERS = [16, 4]; // entries and columns of an array that is shown as numbers
+const SMALLEST = 5; // pixels of a cell
+const MOST_NUMBERS = 4; // rows and columns of an array that is shown as numbers
 const SIGNS = { add: "+", subtract: "−", multiply: "⊙", divide: "/", dot: "·", matmul: "·" };
 
 // An equation's parts: {sign, text, tree, value}; none where there are no arrays. `whole` is its
@@ -39,9 +39,8 @@ function matrixElement({ sign, text, value }, pick, own, room = [240, 62]) {
   const { shape } = value;
   const columns = shape.at(-1);
   const rows = value.length / columns || 0;
-  const [tall, wide] = [rows, columns].map((n) => Math.min(n, MOST_SHOWN));
-  const [entries, most] = MOST_NUMBERS;
-  const isFew = value.length <= entries && columns <= most;
+  const [wide, tall] = [columns, rows].map((n, k) => Math.min(n, Math.floor(room[k] / SMALLEST)));
+  const isFew = Math.max(rows, columns) <= MOST_NUMBERS;
   const summary = valueText(value).replace(`${shapeText(shape)}, `, "");
   const scale = Math.max(...value.filter(Number.isFinite).map(Math.abs), 0) || 1;
   const middle = (HEAT.length - 1) / 2;
@@ -49,21 +48,21 @@ function matrixElement({ sign, text, value }, pick, own, room = [240, 62]) {
     const part = Math.max(-1, Math.min(1, x / scale || 0));
     return Math.round(middle + Math.sign(part) * Math.sqrt(Math.abs(part)) * middle);
   };
-  const edge = Math.max(3, Math.min(14, Math.floor(Math.min(room[0] / wide, room[1] / tall))));
+  const edge = Math.min(14, Math.floor(Math.min(room[0] / wide, room[1] / tall)));
   const cells = Array.from({ length: tall * wide }, (_, k) => {
     const entry = Math.floor(k / wide) * columns + (k % wide);
     const x = value[entry];
-    // A negative entry also has a dot if there is room, the picked one a frame.
-    const hasDot = x < 0 && !isFew && edge > 4;
+    // A negative entry also has a dot, the picked one a frame.
+    const hasDot = x < 0 && !isFew;
     const looks = [hasDot ? "c5-negative" : "", pick && entry === own ? "c5-picked" : ""];
     const style = `background-color: ${HEAT[level(x)]}; padding: 0 ${isFew ? 4 : 0}px`;
     const attributes = { class: looks.join(" "), style, click: () => pick?.(entry) };
     return make("span", attributes, isFew ? numberText(x) : "");
   });
   const size = isFew ? "auto" : `${edge}px`;
-  const style = `grid: auto-flow ${size} / repeat(${wide}, ${size}); gap: ${edge > 4 ? 1 : 0}px`;
+  const style = `grid: auto-flow ${size} / repeat(${wide}, ${size}); gap: ${Math.sign(edge - SMALLEST)}px`;
   const label = `heat map of ${text}, ${shapeText(shape)}: ${summary}`;
-  const cut = tall < rows || wide < columns ? `, first ${tall}×${wide}` : "";
+  const cut = tall < rows || wide < columns ? `; ${tall}×${wide} are shown` : "";
   box.append(
     make(
       "div",

@@ -71,8 +71,10 @@ class Panel {
     const { op, name } = this.program.rows[i];
     return op === "input" ? name : written(valueTree(this.program, i), this.env);
   }
+  // By its own name an input is not written twice.
   equation(i) {
-    return `${this.value(i)} = ${this.right(i)}`;
+    const [left, right] = [this.value(i), this.right(i)];
+    return left === right ? left : `${left} = ${right}`;
   }
   formula(i) {
     return `${this.derivative(i)} = ${written(this.trees[i], this.env)}`;

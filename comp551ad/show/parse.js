@@ -43,6 +43,14 @@ const isVariable = (name) =>
   !Object.hasOwn(CONSTANTS, name);
 const EXAMPLES = "sin, cos, tan, exp, log, sqrt, tanh, logistic, relu, abs, maximum";
 
+// A comma between two digits is meant as a point more often than it parts two outputs.
+function refuseDecimalCommas(source) {
+  const { 0: whole, index } = /(?<![\p{L}\d_.])\d+,\d+/u.exec(source) ?? {};
+  if (!whole) return;
+  const meant = `${whole.replace(",", ".")} for a number, ${whole.replace(",", ", ")} for two`;
+  throw new TypingError(`Is ${whole} one number? Write ${meant}.`, index);
+}
+
 function tokensOf(source) {
   return [...source.replaceAll("–", "−").matchAll(TOKENS)].flatMap(
     ({ 0: whole, 1: name, 2: number, 3: sign, index }) => {
@@ -157,12 +165,25 @@ function readStatements(source) {
   return { statements, tokens };
 }
 
+// What people type as a number: 0.5, −1/2, 0,5 or −1·sin 2.5. NaN where it is none of these.
+function numberIn(typed) {
+  const value = (tree) => (tree.op ? valueOf(tree.op, tree.args.map(value)) : (tree.c ?? NaN));
+  try {
+    const { statements } = readStatements(typed.replace(/(\d),(\d)/g, "$1.$2"));
+    return statements.length === 1 && !statements[0].name ? value(statements[0].tree) : NaN;
+  } catch (error) {
+    if (error instanceof TypingError) return NaN;
+    throw error;
+  }
+}
+
 // A line break ends a statement, in a field of one line too.
 const inOneLine = (text) => text.trim().replace(/\s*\n\s*/g, "; ");
 
 // A text as a program: names that get no value are inputs, in the order in which they occur.
 function parse(source) {
   const code = inOneLine(source);
+  refuseDecimalCommas(code);
   const blank = (head) => head.replace(/\S/g, " ");
   const { statements, tokens } = readStatements(code.replace(HEADS, blank));
   const [rows, names, known, inputs] = [[], new Map(), new Set(), []];

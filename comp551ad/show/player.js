@@ -5,6 +5,7 @@
 // carries their numbers in data-row, the one that it leads to first: that links all parts.
 
 const NARROW = 640; // pixels
+const MEASURED = "Measured without any rule: f is run again with something moved a little";
 const STATES = {
   current: "now",
   done: "done",
@@ -91,6 +92,13 @@ function startPlayer(root, spec, place = 0, connect = null) {
     givenPanels.find((one) => other === given && one.mode === mode && one.about === about) ??
     Object({ mode, about, seed: 1 });
 
+  // The rows whose derivatives can be asked for: outputs or inputs, and what Python asked for.
+  function endsOf(other, mode) {
+    const ends = { __proto__: null, reverse: other.outputs, forward: inputsOf(other) }[mode] ?? [];
+    const asked = other === given ? givenPanels.filter((one) => one.mode === mode) : [];
+    return [...new Set([...ends, ...asked.map(({ about }) => about)])].filter(isRow);
+  }
+
   function load(other, { at = other.inputs, passes, step = 0 } = {}) {
     bar.pause();
     const lastOf = ({ mode }) =>
@@ -142,7 +150,7 @@ function startPlayer(root, spec, place = 0, connect = null) {
         views[k].select.focus();
       });
       select.value = `${panel.mode}:${panel.about}`;
-      const [what, checked] = [make("span"), make("span.c5-checked")];
+      const [what, checked] = [make("span"), make("span.c5-checked", { title: MEASURED })];
       const names = ["rule", "numbers", "result"];
       const lines = names.map((name) => make(`div.c5-${name}`, make("span"), make("b")));
       const title = several ? make("b", panel.isReverse ? "Reverse mode" : "Forward mode") : "";
@@ -161,10 +169,12 @@ function startPlayer(root, spec, place = 0, connect = null) {
   // The derivatives that can be asked for: ["mode:row", text].
   function choicesOf(panel) {
     const isScalar = (i) => isNumber(panel.env.value[i]) || i === panel.about;
-    const outputs = program.outputs.filter(isScalar);
-    const variables = inputsOf(program).filter(isScalar);
-    const reverse = outputs.map((i) => [`reverse:${i}`, `reverse: of ${panel.named(i)}`]);
-    const forward = variables.map((i) => [`forward:${i}`, `forward: ∂/∂${program.rows[i].name}`]);
+    const choices = (mode, write) =>
+      endsOf(program, mode)
+        .filter(isScalar)
+        .map((i) => [`${mode}:${i}`, write(panel.named(i))]);
+    const reverse = choices("reverse", (name) => `reverse: of ${name}`);
+    const forward = choices("forward", (name) => `forward: ∂/∂${name}`);
     return several ? (panel.isReverse ? reverse : forward) : [...reverse, ...forward];
   }
 
@@ -200,8 +210,10 @@ function startPlayer(root, spec, place = 0, connect = null) {
     const height = isNarrow
       ? Math.min(innerHeight * 0.6, 78 * (1 + Math.max(0, ...depthsOf(program.rows))))
       : Math.max(200, Math.min(560, roomFor(root) - top - below));
-    root.style.setProperty("--c5-height", `${Math.round(height)}px`);
-    views.forEach(({ graph }, k) => graph.draw(panels[k], height));
+    const drawn = views.map(({ graph }, k) => graph.draw(panels[k], height));
+    // A fixed height, else each new number would lay out the whole page.
+    const tallest = Math.max(...drawn, code.offsetHeight + table.scrollHeight + 5);
+    root.style.setProperty("--c5-height", `${Math.ceil(Math.min(height, tallest))}px`);
     said = "";
     picture.now();
   }
@@ -400,12 +412,11 @@ function startPlayer(root, spec, place = 0, connect = null) {
       const other = state.has("f") ? parse(state.get("f")) : given;
       const at = other.inputs.map((x, k) => inputFrom(part("in")[k] || "?", x));
       const which = part("d").map((one) => one.split(":"));
-      const ends = { __proto__: null, reverse: other.outputs, forward: inputsOf(other) };
       const isSound =
         part("in").length === at.length &&
         at.every((x) => entriesOf(x).every(Number.isFinite)) &&
         which.length === panels.length &&
-        which.every(([mode, about]) => ends[mode]?.includes(Number(about)));
+        which.every(([mode, about]) => endsOf(other, mode).includes(Number(about)));
       const passes = which.map(([mode, about]) => passFor(other, mode, Number(about)));
       if (isSound) load(other, { at, passes, step: step - 1 });
       if (!isSound || step !== bar.step() + 1) throw new TypingError("not of this player", 0);

@@ -161,18 +161,6 @@ function leadFor({ answer, made }, given) {
   return `It is ${given > answer ? "too large" : "too small"}: write down the formula first.`;
 }
 
-// What a student types as a number: 0.5, −1/2, 0,5 or −1·sin 2.5. NaN where it is none of these.
-function numberIn(typed) {
-  const value = (tree) => (tree.op ? valueOf(tree.op, tree.args.map(value)) : (tree.c ?? NaN));
-  try {
-    const { statements } = readStatements(typed.replace(/(\d),(\d)/g, "$1.$2"));
-    return statements.length === 1 && !statements[0].name ? value(statements[0].tree) : NaN;
-  } catch (error) {
-    if (error instanceof TypingError) return NaN;
-    throw error;
-  }
-}
-
 // The questions of a player. `host` is what it knows of the player: bar, panel(), paint(),
 // newInputs() and isFixed().
 function makeQuiz(host) {

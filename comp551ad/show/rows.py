@@ -78,7 +78,9 @@ class Quantity:
 
     @property
     def equation(self) -> Formula:
-        """ā₅ = ā₆·cos a₅ − ā₇·sin a₅; for an input a₁ = w0."""
+        """ā₅ = ā₆·cos a₅ − ā₇·sin a₅; for an input a₁ = w0, or w0 alone by its own name."""
+        if self.formula.text == self.label.text:
+            return self.label
         return formula.assignment(self.label, self.formula)
 
     @property

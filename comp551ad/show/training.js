@@ -5,7 +5,7 @@
 
 const PICTURE = 16; // milliseconds
 const GRID = 56; // cells of a map, each way
-const COUNTS = [1, 10, 100, 1000]; // iterations a picture
+const COUNTS = [1, 10, 100, 1000]; // steps from one picture to the next
 const RATES = { min: -3, max: 1.5, step: 0.05 }; // exponents of the learning rate
 const UNITS = [1, 2, 3, 4, 8, 16, 32];
 const BANDS = 12; // of a surface's height
@@ -40,8 +40,8 @@ function makeDescent(root, { count, rate, advance, restart, paint }) {
     });
   const slide = slider("learning rate", { ...RATES, input: showRate });
   const shown = make("span.c5-count");
-  const texts = COUNTS.map((n) => [n, `${n} a picture`]);
-  const many = menu("iterations a picture", texts);
+  const texts = COUNTS.map((n) => [n, `${n} at a time`]);
+  const many = menu("steps from one picture to the next", texts);
   many.value = count;
   const lr = () => 10 ** Number(slide.value);
   function showRate() {
@@ -109,9 +109,10 @@ function makePlane(label, across, up) {
     plane.addEventListener("pointermove", follow);
     plane.addEventListener("lostpointercapture", () => (held = false));
   }
-  function name(across, up) {
-    setText(axes[0], `${across} →`);
-    setText(axes[1], `↑ ${up}`);
+  const rangeOf = (ends) => ends.map((x) => numberText(x, 2)).join(" to ");
+  function name(right, above) {
+    setText(axes[0], `${right}, ${rangeOf(across)} →`);
+    setText(axes[1], `↑ ${above}, ${rangeOf(up)}`);
   }
   return { plane, over, cells, placeOf, fill, put, drag, name };
 }
@@ -172,13 +173,16 @@ function startTraining(root, spec) {
   const [N, D] = X0.shape;
   const C = Y.shape[1];
   const names = ["cost", "‖dW‖", "‖dV‖"];
-  let [X, W, V] = [X0, W0, V0];
+  // The points, without the column of ones, which nobody moves.
+  const P0 = Object.assign(
+    X0.filter((_, i) => i % D < 2),
+    { shape: [N, 2] },
+  );
+  let [X, W, V, P] = [X0, W0, V0, P0];
   // A line of the history has the iteration and these three.
   let [iteration, history, lost] = [0, [], ""];
-  const pointOf = (n) => [X[n * D], X[n * D + 1]];
-  const points = Array.from({ length: N }, (_, n) => pointOf(n));
   const spans = [0, 1].map((k) => {
-    const all = points.map((point) => point[k]);
+    const all = P0.filter((_, i) => i % 2 === k);
     const [low, high] = [Math.min(...all), Math.max(...all)];
     return [low - 0.08 * (high - low), high + 0.08 * (high - low)];
   });
@@ -202,7 +206,7 @@ function startTraining(root, spec) {
   const label = "The plane, coloured by the network's answer, with the points";
   const map = makePlane(label, ...spans);
   // A finger needs more than the mark.
-  const marks = points.map((_, n) => {
+  const marks = Array.from({ length: N }, (_, n) => {
     const [d, colour] = MARKS[best(Y, n)];
     const fill = `rgb(${colour})`;
     return draw("svg", draw("circle", { r: 11, fill: "transparent" }), draw("path", { d, fill }));
@@ -211,9 +215,11 @@ function startTraining(root, spec) {
   map.name(...spec.features);
   const curves = makeCurves("Cost and gradient norms over the iterations", names);
   const picture = oncePerPicture(paint);
-  const weights = { rows: ["V", "W"].map((name) => ({ op: "input", name })) };
+  const movable = { rows: ["V", "W", "X"].map((name) => ({ op: "input", name })) };
   const inputs = makeInputs(() => {
+    const points = inputs.at()[2];
     [V, W] = inputs.at();
+    if (points !== P) place(points);
     moved();
   });
   const matrices = make("div.c5-row.c5-matrices");
@@ -238,9 +244,19 @@ function startTraining(root, spec) {
     const starts = M === W0.shape[0] ? [W0, V0] : [drawn([M, C]), drawn([D, M])];
     [X, W, V] = [X0, ...starts].map(copyOf);
     [iteration, history] = [0, []];
-    inputs.load(weights, [V, W]);
-    marks.forEach((mark, n) => map.put(mark, pointOf(n)));
+    place(P0);
+    inputs.load(movable, [V, W, P]);
     note();
+  }
+  // The points go where they are wanted, as far as the map reaches.
+  function place(points) {
+    P = copyOf(points);
+    P.forEach((x, i) => (P[i] = Math.max(spans[i % 2][0], Math.min(spans[i % 2][1], x))));
+    marks.forEach((mark, n) => {
+      const point = P.subarray(2 * n, 2 * n + 2);
+      X.set(point, n * D);
+      map.put(mark, point);
+    });
   }
 
   const norm = (x) => Math.sqrt(x.reduce((sum, e) => sum + e * e, 0));
@@ -279,12 +295,14 @@ function startTraining(root, spec) {
     map.fill((k) => shades[best(U, k)]);
     curves.paint(history);
     const answers = scores(X, W, V);
-    const right = points.filter((_, n) => best(answers, n) === best(Y, n)).length;
+    const right = marks.filter((_, n) => best(answers, n) === best(Y, n)).length;
     const found = names.map((one, k) => `${one} ${numberText(history.at(-1)[k + 1])}`).join(" · ");
     const at = `Iteration ${iteration.toLocaleString("en")}`;
     setText(status, lost || `${at}: ${found} · ${right} of ${N} right`);
-    inputs.replace([V, W]);
-    const parts = weights.rows.map(({ name: text }, row) => {
+    inputs.replace([V, W, P]);
+    const chosen = Math.floor(inputs.entryOf(2) / 2);
+    marks.forEach((mark, n) => mark.classList.toggle("c5-chosen", n === chosen));
+    const parts = ["V", "W"].map((text, row) => {
       const pick = (entry) => inputs.pick(row, entry);
       return matrixElement(
         { text, value: inputs.at()[row] },
@@ -302,11 +320,13 @@ function startTraining(root, spec) {
   map.drag(
     (target) => {
       held = marks.findIndex((mark) => mark.contains(target));
+      if (held >= 0) inputs.pick(2, 2 * held);
       return held >= 0;
     },
     (point) => {
-      X.set(point, held * D);
-      map.put(marks[held], point);
+      const points = copyOf(P);
+      points.set(point, 2 * held);
+      place(points);
       moved();
     },
   );

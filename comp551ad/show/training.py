@@ -63,7 +63,10 @@ def training_player(
     hidden, seed = count("hidden", hidden, 1), count("seed", seed, 0)
     rate = number("rate", rate, above=0)
     feature_names = texts("feature_names", feature_names, 2)
-    hint = "Drag a point. Click a weight in V or W, and move it."
+    hint = (
+        "The plane has the colour of the network's answer. Drag a point, or pick its row in X. "
+        "Click a weight in V or W, and move it; a dot marks those below 0."
+    )
     if class_names is not None:
         class_names = texts("class_names", class_names, classes)
         hint = f"{', '.join(map('{} {}'.format, MARKS, class_names))}. {hint}"
@@ -143,6 +146,7 @@ def surface_player(
         "across": across,
         "up": up,
         "rate": rate,
-        "hint": "Drag the point, or move its inputs. The arrow is minus the gradient.",
+        "hint": "The bluer, the lower. The arrow is minus the gradient. Drag the point, or move "
+        "its inputs.",
     }
     return LivePlayer(data, f"<p>{data['label']}: run the cell to see it.</p>")
