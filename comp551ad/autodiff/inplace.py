@@ -74,10 +74,14 @@ for _function in (np.zeros_like, np.ones_like, np.empty_like):
     composite(_function)(_like(_function))
 
 
-def add_at(ufunc: Any, a: Any, indices: Any, b: Any) -> None:
-    """np.add.at(a, indices, b), or np.subtract.at: an entry that is named twice changes twice."""
+def _require_traced(a):
     if type(a) is not Tracer:
         raise refusal(*REFUSED["__array__"])
+
+
+def add_at(ufunc: Any, a: Any, indices: Any, b: Any) -> None:
+    """np.add.at(a, indices, b), or np.subtract.at: an entry that is named twice changes twice."""
+    _require_traced(a)
     index = frozen_index(indices)
     # Traced also where the index alone depends on arguments.
     each = np.zeros_like(a)[index] + joined(b)
@@ -94,8 +98,7 @@ def _stores(function: Any) -> Any:
 
     def enter(definition):
         def checked(a, *args, **kwargs):
-            if type(a) is not Tracer:
-                raise refusal(*REFUSED["__array__"])
+            _require_traced(a)
             definition(a, *args, **kwargs)
 
         return composite(function)(functools.wraps(definition)(checked))

@@ -47,10 +47,11 @@ def _array_ufunc(self, ufunc, method, *inputs, **kwargs):
     if method != "__call__":
         return _method_of_ufunc(ufunc, method, inputs, kwargs)
     asked = {key: x for key, x in kwargs.items() if not _changes_nothing(key, x)}
-    # a **= b is np.power(a, b, out=(a,)).
     out = asked["out"] if asked.keys() == {"out"} and ufunc not in COMPARISONS else ()
     if len(out) == 1 and type(out[0]) is Tracer:
-        return update(out[0], ufunc(*inputs))
+        # a **= b is np.power(a, b, out=(a,)), of numbers, too; else these have no place for it.
+        if out[0].shape or (len(inputs) == 2 and out[0] is inputs[0]):
+            return update(out[0], ufunc(*inputs))
     for key in asked:
         raise refusal(f"{name_in_numpy(ufunc)}: {key}=", _WAYS_OUT.get(key, _NEW))
     return _call_ufunc(ufunc, inputs)
@@ -90,7 +91,7 @@ def _method_of_ufunc(ufunc, method, inputs, kwargs):
 
 def _array_function(self, function, types, args, kwargs):
     if kwargs and (out := kwargs.pop("out", None)) is not None:
-        if type(out) is Tracer:
+        if type(out) is Tracer and out.shape:
             return update(out, function(*args, **kwargs))
         raise refusal(f"{name_in_numpy(function)}: out=", _NEW)
     if function in composites.REDUCTIONS and kwargs.keys() & {"where", "initial"}:

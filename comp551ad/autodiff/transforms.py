@@ -57,7 +57,7 @@ def record_call(
     Where f asks about values and returns a constant, it is recorded once more, watched: the
     constant may come from the answers, as an accuracy does, or not, as the slope of a leaky relu.
     Where f changes arrays in place that may share memory, its value is compared with that for
-    plain numbers, unless it was ``checked`` before.
+    plain numbers; not again where an earlier call of it went well (``checked``).
     """
     places = argnum if isinstance(argnum, tuple) else (argnum,)
     call: Any = None
