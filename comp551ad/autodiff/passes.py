@@ -59,17 +59,20 @@ def pull_back(
             continue
         parameters = operands.pop() if type(operands[-1]) is dict else {}
         primitive = PRIMITIVES[name]
-        values = [rows[o][1] if type(o) is int else o for o in operands]
+        # A loop, which costs less than a comprehension.
+        arguments = [g, y]
+        for o in operands:
+            arguments.append(rows[o][1] if type(o) is int else o)
         if not primitive.elementwise and (shape_of(g) or not primitive.uniform):
-            g = _stretched(g, shape_of(y))
+            arguments[0] = _stretched(g, shape_of(y))
         for k, j in enumerate(operands):
-            vjp = primitive.vjps[k]
-            if type(j) is not int or vjp is None:
+            if type(j) is not int or (vjp := primitive.vjps[k]) is None:
                 continue
-            term = vjp(g, y, *values, **parameters)
-            if primitive.broadcasts and type(y) is not float:
+            term = vjp(*arguments, **parameters)
+            if type(y) is not float and primitive.broadcasts:
                 stretched = y if primitive.elementwise else term
-                term = unbroadcast(term, shape_of(values[k]), shape_of(stretched))
+                shape = shape_of(arguments[2 + k])
+                term = unbroadcast(term, shape, shape_of(stretched))
             if terms is not None:
                 terms.append((i, k, term))
             adjoints[j] = term if adjoints[j] is None else adjoints[j] + term

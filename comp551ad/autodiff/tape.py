@@ -23,9 +23,9 @@ This module has the tracer's everyday operators; ``numpy_protocols`` adds NumPy'
 methods of arrays.
 """
 
-import threading
 import weakref
 from collections.abc import Sequence
+from threading import get_ident
 from typing import Any
 
 import numpy as np
@@ -69,7 +69,7 @@ class Tape:
     def __init__(self, watch: bool = False):
         self.rows: list[tuple] = []
         self.append = self.rows.append
-        self.thread = threading.get_ident()
+        self.thread = get_ident()
         self.watch, self.asked = watch, False
         self.decisions: list[tuple] = []
         self.views: list[tuple] = []
@@ -191,7 +191,7 @@ def apply(
         value = primitive.value(*values)
     if type(value) is np.ndarray and not value.shape:
         value = value[()]
-    if threading.get_ident() != tape.thread:
+    if get_ident() != tape.thread:
         raise TraceError(
             "a traced value was used in another thread than the one that records: compute "
             "in the thread that calls the function, or record inside the other thread"
