@@ -306,6 +306,17 @@ def test_memory_that_is_shared_unseen_is_refused(shared, derive):
         derive(f, X) if derive in (record, write_gradient) else derive(f)(X)
 
 
+def test_memory_that_is_shared_unseen_is_refused_in_a_later_call():
+    def f(a, change):
+        b = a * a
+        return np.sum(change(b)) + np.sum(b * b)
+
+    gradient = grad(f)
+    gradient(X, np.sin)
+    with pytest.raises(TraceError, match="shares its memory .* change a copy"):
+        gradient(X, _windows)
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -34,6 +34,7 @@ class Recorded(NamedTuple):
         values: for each leaf of the inputs its value, a float or an array.
         output: what the function returned, in its structure, as values.
         out_rows, out_values: for each leaf of the output its row (None: a constant) and its value.
+        doubtful: whether f changed arrays in place that may share memory.
     """
 
     rows: list[tuple]
@@ -42,6 +43,7 @@ class Recorded(NamedTuple):
     output: Any
     out_rows: list
     out_values: list
+    doubtful: bool
 
 
 def record_call(
@@ -57,7 +59,7 @@ def record_call(
     Where f asks about values and returns a constant, it is recorded once more, watched: the
     constant may come from the answers, as an accuracy does, or not, as the slope of a leaky relu.
     Where f changes arrays in place that may share memory, its value is compared with that for
-    plain numbers; not again where an earlier call of it went well (``checked``).
+    plain numbers; not again where an earlier call that did so went well (``checked``).
     """
     places = argnum if isinstance(argnum, tuple) else (argnum,)
     call: Any = None
@@ -88,7 +90,8 @@ def record_call(
         call.check(result, tape, traced=traced)
     chosen = tuple(inputs) if isinstance(argnum, tuple) else inputs[0]
     output = pytrees.unflatten(result, iter(out_values))
-    return Recorded(tape.rows, chosen, values, output, out_rows, out_values)
+    of_output = output, out_rows, out_values
+    return Recorded(tape.rows, chosen, values, *of_output, tape.doubtful)
 
 
 # ---------------------------------------------------------------- reverse mode
@@ -113,7 +116,7 @@ def value_and_grad(f: Callable, argnum: int | str | tuple = 0) -> Callable:
     def value_and_gradient(*args, **kwargs):
         nonlocal checked
         call = record_call(f, argnum, args, kwargs, checked=checked)
-        checked = True
+        checked = checked or call.doubtful
         is_one = len(call.out_values) == 1 and call.output is call.out_values[0]
         if not is_one or size_of(call.output) != 1:
             got = f"{len(call.out_values)} values"
