@@ -1,4 +1,4 @@
-"""Data for the lectures: Iris and digits, shipped with the package, and made-up sets.
+"""Data for the lectures: Iris and digits, shipped with the package, and made-up spirals.
 
 Every function returns a ``Dataset`` that unpacks as ``X, Y``: inputs with one row an instance
 and, unless ``bias=False``, a last column of ones (the constant input of S07); labels as one-hot
@@ -26,7 +26,6 @@ __all__ = [
     "load_iris",
     "spirals",
     "train_test_digits",
-    "two_moons",
 ]
 
 FOLDER = Path(__file__).parent / "data"
@@ -44,7 +43,7 @@ class Dataset:
     """Inputs and labels; ``X, Y = dataset`` unpacks the two that training needs.
 
     Attributes:
-        name: "iris", "digits", "two moons" or "spirals".
+        name: "iris", "digits" or "spirals".
         X: N x D inputs, the bias last.
         Y: N x C one-hot labels.
         labels: (N,) the same as numbers 0 … C−1.
@@ -136,26 +135,6 @@ def train_test_digits() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
     return X[:1500], Y[:1500], X[1500:], Y[1500:]
 
 
-def two_moons(
-    N: int = 200, noise: float = 0.1, rng: Any = 0, *, bias: bool = True
-) -> Dataset:
-    """Two half circles of radius 1 that reach into each other: N points, 2 classes.
-
-    Args:
-        N: the number of points, 2 or more.
-        noise: the standard deviation added to both coordinates.
-        rng: a NumPy Generator, a seed, or None for different points each time.
-        bias: append a column of ones.
-    """
-    N, noise, rng = count("N", N, 2), number("noise", noise, 0), as_generator(rng)
-    labels = np.arange(N) % 2
-    angle = np.pi * rng.random(N)
-    upper = np.stack([np.cos(angle), np.sin(angle)], axis=1)
-    X = np.where(labels[:, None] == 0, upper, [1.0, 0.5] - upper)
-    X = X + noise * rng.standard_normal(X.shape)
-    return _dataset("two moons", X, labels, ("x1", "x2"), ("upper", "lower"), bias)
-
-
 def spirals(
     N: int = 300,
     noise: float = 0.05,
@@ -166,7 +145,12 @@ def spirals(
 ) -> Dataset:
     """Arms of one spiral, a full turn each, radius up to 1: N points in ``classes`` arms.
 
-    Arguments are as for ``two_moons``; every arm has a point.
+    Args:
+        N: the number of points; every arm has one.
+        noise: the standard deviation added to both coordinates.
+        rng: a NumPy Generator, a seed, or None for different points each time.
+        classes: the number of arms, 2 or more.
+        bias: append a column of ones.
     """
     classes = count("classes", classes, 2)
     N, noise, rng = count("N", N, classes), number("noise", noise, 0), as_generator(rng)

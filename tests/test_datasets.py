@@ -14,7 +14,6 @@ from comp551ad.datasets import (
     load_iris,
     spirals,
     train_test_digits,
-    two_moons,
 )
 
 # ---- Iris ----------------------------------------------------------------------------
@@ -113,15 +112,6 @@ def test_digits_to_train_and_test_on_are_all_digits_once_centred_and_scaled():
 # ---- made up -------------------------------------------------------------------------
 
 
-def test_two_moons_without_noise_lie_on_their_circles():
-    X, Y = two_moons(100, noise=0, bias=False)
-    upper, lower = X[Y[:, 0] == 1], X[Y[:, 1] == 1]
-    np.testing.assert_allclose(np.hypot(*upper.T), 1)
-    np.testing.assert_allclose(np.hypot(*(lower - [1, 0.5]).T), 1)
-    assert upper[:, 1].min() >= 0 and lower[:, 1].max() <= 0.5
-    assert Y.sum(0).tolist() == [50, 50]
-
-
 def test_spirals_without_noise_turn_once():
     made = spirals(90, noise=0, classes=3, bias=False)
     radius = np.hypot(*made.X.T)
@@ -131,24 +121,22 @@ def test_spirals_without_noise_turn_once():
     assert radius.max() <= 1 and made.Y.sum(0).tolist() == [30] * 3
 
 
-@pytest.mark.parametrize("make", [two_moons, spirals])
-def test_made_up_sets_hang_on_their_seed_alone(make):
-    assert np.array_equal(make(rng=5).X, make(rng=np.random.default_rng(5)).X)
-    assert not np.array_equal(make(rng=5).X, make(rng=6).X)
-    assert np.all(make().X[:, -1] == 1) and make(bias=False).X.shape[1] == 2
+def test_spirals_hang_on_their_seed_alone():
+    assert np.array_equal(spirals(rng=5).X, spirals(rng=np.random.default_rng(5)).X)
+    assert not np.array_equal(spirals(rng=5).X, spirals(rng=6).X)
+    assert np.all(spirals().X[:, -1] == 1) and spirals(bias=False).X.shape[1] == 2
 
 
 @pytest.mark.parametrize(
     "call, words",
     [
-        (lambda: two_moons(1), "N: got 1, expected a whole number from 2"),
         (lambda: spirals(4, classes=5), "N: got 4, expected a whole number from 5"),
         (lambda: spirals(classes=1), "classes: got 1, expected a whole number from 2"),
         (lambda: spirals(noise=-1), "noise: got -1, expected a finite number from 0"),
-        (lambda: two_moons(rng="a"), "rng: got 'a', expected a NumPy Generator"),
+        (lambda: spirals(rng="a"), "rng: got 'a', expected a NumPy Generator"),
     ],
 )
-def test_made_up_sets_refuse(call, words):
+def test_spirals_refuse(call, words):
     with pytest.raises(ValueError, match=words):
         call()
 

@@ -25,7 +25,6 @@ __all__ = [
     "Deep",
     "batch_norm",
     "batch_norm_backward",
-    "batch_norm_backward_by_steps",
     "initial_weights",
     "minibatch_gradient",
     "normalize",
@@ -107,42 +106,16 @@ def batch_norm(
     return gamma * Qh + beta
 
 
-@shapes(Q="N M", dR="N M", gamma="M")
-def batch_norm_backward_by_steps(
-    dR: Array, Q: Array, gamma: Array, eps: float = EPS
-) -> tuple[Array, Array, Array]:
-    """dQ (N x M), dgamma and dbeta from dR (N x M), ``batch_norm`` undone step by step.
-
-    μ and σ² depend on every row, so an error at one row reaches Q in all of them, on four
-    paths: through Q − μ, through σ², through μ, and through μ to σ², which adds 0.
-    """
-    N = Q.shape[0]
-    # The way up again.
-    Qh, deviation, (mean, _) = normalize(Q, eps)
-    D, S = Q - mean, 1 / deviation  # N x M, (M,)
-    # R = γ Q̂ + β
-    dbeta = np.sum(dR, 0)
-    dgamma = np.sum(dR * Qh, 0)
-    dQh = dR * gamma  # N x M
-    # Q̂ = D S
-    dS = np.sum(dQh * D, 0)  # (M,)
-    dD = dQh * S  # N x M
-    # S = (σ² + ε)^−½; S³ alone may underflow
-    dvariance = -0.5 * dS * S * S * S  # (M,)
-    # σ² = mean of D²
-    dD = dD + 2 * D * dvariance / N
-    # D = Q − μ, and μ = mean of Q
-    dQ = dD - np.sum(dD, 0) / N  # N x M
-    return dQ, dgamma, dbeta
-
-
 @shapes(Qh="N M", dR="N M", deviation="M", gamma="M")
 def batch_norm_backward(
     dR: Array, Qh: Array, deviation: Array, gamma: Array
 ) -> tuple[Array, Array, Array]:
-    """The same in closed form, from Q̂ (N x M) and deviation = √(σ² + ε) (M,).
+    """dQ (N x M), dgamma and dbeta (M,) from dR (N x M): what undoes ``batch_norm`` (S18).
 
-    dQ = γ/√(σ² + ε) · (dR − mean(dR) − Q̂ · mean(dR · Q̂)), means over the rows.
+    Q̂ is N x M, deviation = √(σ² + ε) is (M,). As μ and σ² depend on every row, an error at one
+    row reaches Q in all of them:
+
+        dQ = γ/√(σ² + ε) · (dR − mean(dR) − Q̂ · mean(dR · Q̂))          means over the rows
     """
     N = Qh.shape[0]
     dbeta, dgamma = np.sum(dR, 0), np.sum(dR * Qh, 0)
