@@ -37,6 +37,8 @@ def as_input(value: Any, name: Any) -> Any:
 
 def as_constant(value: Any, name: str) -> Any:
     """A constant operand of the operation ``name``: a float, or a read-only float64 copy."""
+    if type(value) is np.ndarray and value.dtype is FLOAT64 and value.shape:
+        return _frozen_copy(value)
     return _as_real(_unboxed(value), value, name, "fiub", "")
 
 
