@@ -272,6 +272,9 @@ def _squeezed(part: list[str]) -> list[str]:
 
 # --- text -----------------------------------------------------------------------------
 
+# A formula and the mark behind it: between them a browser would break the line.
+_WITH_MARK = re.compile(r"<math\b(?:(?!</math>).)*</math>[.,;:!?)]+", re.DOTALL)
+
 
 class _Renderer(IPythonRenderer):
     """Formulas as MathML instead of a script from a network."""
@@ -290,10 +293,11 @@ class _Renderer(IPythonRenderer):
 def _html_of(context, source):
     renderer = _Renderer(escape=False, exclude_anchor_links=True)
     try:
-        return MarkdownWithMath(renderer=renderer).render(source)
+        html = MarkdownWithMath(renderer=renderer).render(source)
     except ValueError as error:
         cell = context.get("cell", {}).get("id", "title")
         raise ValueError(f"cell {cell}: {error}") from error
+    return _WITH_MARK.sub(r'<span class="whole">\g<0></span>', html)
 
 
 EXPORTER = HTMLExporter(

@@ -35,6 +35,15 @@ UNSEEN = """() => [...document.querySelectorAll('main img')]
   .filter(e => !(e.complete && e.naturalWidth > 0 && e.alt.trim()))
   .map(e => e.outerHTML.slice(0, 120))"""
 
+# A full stop or comma that stands on the next line, away from its formula.
+APART = """() => [...document.querySelectorAll('main math')].filter(e => {
+  const mark = document.createRange(), next = e.nextSibling;
+  if (!/^[.,;:!?)]/.test(next?.data)) return false;
+  mark.setStart(next, 0);
+  mark.setEnd(next, 1);
+  return mark.getBoundingClientRect().left < e.getBoundingClientRect().left;
+}).map(e => e.textContent)"""
+
 # What a finger would miss (WCAG 2.5.8): less than 24 px, unless it stands in a sentence.
 TOO_SMALL = """() => [...document.querySelectorAll('button, summary, nav a, .buttons a')]
   .filter(e => e.checkVisibility() && !e.closest('.c5-stepper'))
@@ -61,9 +70,9 @@ def test_a_page_shows_plays_and_fits(site, page, name):
     assert page.evaluate(UNSEEN) == []
     for stepper in page.locator(".c5-stepper:not(.c5-training)").all():
         drive(stepper)
-    assert page.evaluate(OVERFLOW) == []
+    assert page.evaluate(OVERFLOW) == page.evaluate(APART) == []
     page.set_viewport_size({"width": 400, "height": 900})
-    assert page.evaluate(OVERFLOW) == []
+    assert page.evaluate(OVERFLOW) == page.evaluate(APART) == []
     assert page.evaluate(TOO_SMALL) == []
 
 
