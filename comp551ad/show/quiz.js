@@ -11,7 +11,7 @@ const EXAMPLE = "−0.5, 1/3 or −1·sin 2.5"; // of what can be typed as a num
 // Wrong formulas for a derivative, or for one path's share, the most instructive first:
 // [tree, what is wrong with it].
 function mistakesIn(panel, row, terms) {
-  const { kind, isReverse, program } = panel;
+  const { kind, isReverse, program, env } = panel;
   const name = panel.value(row);
   const left = terms.filter((term) => term.tree !== ZERO);
   if (!left.length) {
@@ -63,7 +63,9 @@ function mistakesIn(panel, row, terms) {
       );
   }
   const uppers = left.map((term) => program.rows[term.upper]);
-  const isPair = (r) => TABLE[r.op].bilinear && r.args.every(isRow);
+  // A matrix doesn't stand where a vector does.
+  const isLike = (a, b) => ndimOf(env.value[a]) === ndimOf(env.value[b]);
+  const isPair = (r) => TABLE[r.op].bilinear && r.args.every(isRow) && isLike(...r.args);
   if (uppers.every(isPair)) {
     const swapped = trees.map((tree, k) => {
       const [a, b] = uppers[k].args;

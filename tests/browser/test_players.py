@@ -568,6 +568,20 @@ def test_the_right_choice_may_stand_anywhere(player):
     assert places == set(range(5))
 
 
+def test_a_matrix_stands_in_no_choice_where_a_vector_does(page):
+    def layer(z, W):
+        return np.sum(np.tanh(z @ W))
+
+    trace = record(layer, np.array([0.5, 1.0]), np.ones((2, 3)))
+    player = show(page, ReverseStepper(trace, predict=True))
+    offered = []
+    for step in range(5, 10):
+        go(player, step)
+        offered += player.locator(".c5-choice").all_text_contents()
+    # z̄ has the column W, and W̄ the outer product with z.
+    assert len(offered) > 6 and not [text for text in offered if "a₂[" in text]
+
+
 def test_an_open_question_shows_its_answer_nowhere(player):
     predict(player, 6)
     for step in range(6, 15):
