@@ -195,6 +195,14 @@ EXAMPLES = {
     np.cumulative_prod: [call(VECTOR), call(VECTOR, include_initial=True)],
     np.ptp: REDUCED,
     np.nansum: [*REDUCED, call(NANS), call(NANS, 0)],
+    **dict.fromkeys(
+        (np.nanprod, np.nanmax, np.nanmin), [*REDUCED, call(NANS), call(NANS, 0)]
+    ),
+    **dict.fromkeys((np.nancumsum, np.nancumprod), [call(A), call(NANS, 1)]),
+    **dict.fromkeys(
+        (np.nanvar, np.nanstd),
+        [*REDUCED, call(NANS), call(NANS, axis=1, keepdims=True, ddof=1)],
+    ),
     np.nanmean: [*REDUCED, call(NANS), call(NANS, axis=1, keepdims=True)],
     np.average: [
         call(A), call(A, 0), call(A, weights=HIGH), call(A, 1, weights=HIGH[0]),

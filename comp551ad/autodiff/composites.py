@@ -267,7 +267,7 @@ as_numpy_has_it(
     np.take_along_axis, np.put_along_axis, np.resize,
     np.diff, np.gradient, np.average, np.cov, np.ptp, np.trapezoid, np.polyval,
     np.real, np.real_if_close, np.angle, np.copy, np.around, np.extract, np.piecewise, np.block,
-    np.nan_to_num, np.nansum,
+    np.nan_to_num, np.nansum, np.nanprod, np.nancumsum, np.nancumprod,
     np.tensordot, np.linalg.tensordot, np.linalg.outer, np.linalg.cross,
     np.linalg.matmul, np.linalg.multi_dot, np.linalg.matrix_power,
     np.linalg.vector_norm, np.linalg.matrix_norm, np.linalg.svdvals,
@@ -665,6 +665,37 @@ def _mean(a, axis=None, keepdims=False, where=True):
     each = where if np.shape(where) == shape else np.broadcast_to(where, shape)
     count = np.sum(each, axis, keepdims=keepdims)
     return np.sum(a, axis, keepdims=keepdims, where=where) / count
+
+
+def _of_known(choose, bound):
+    """The choice among what is not nan; nan where there is nothing else."""
+
+    def chosen(a, axis=None, keepdims=False):
+        unknown = np.isnan(a)
+        found = choose(np.where(unknown, bound, a), axis, keepdims=keepdims)
+        return np.where(np.all(unknown, axis, keepdims=keepdims), np.nan, found)
+
+    return chosen
+
+
+COMPOSITES |= {
+    np.nanmax: _of_known(np.max, -np.inf),
+    np.nanmin: _of_known(np.min, np.inf),
+}
+
+
+@composite(np.nanvar)
+def _nanvar(a, axis=None, ddof=0, keepdims=False):
+    known = ~np.isnan(a)
+    off = np.where(known, a - np.nanmean(a, axis, keepdims=True), 0.0)
+    count = np.sum(known, axis, keepdims=keepdims)
+    return np.sum(np.square(off), axis, keepdims=keepdims) / (count - ddof)
+
+
+@composite(np.nanstd)
+def _nanstd(a, axis=None, ddof=0, keepdims=False):
+    variance = np.nanvar(a, axis, ddof=ddof, keepdims=keepdims)
+    return apply(PRIMITIVES["sqrt"], (variance,), {"of_squares": True})
 
 
 # With where= or initial=, or without a primitive.

@@ -46,7 +46,7 @@ LONGEST_UNNAMED = 60
 INFIX: dict[Any, str] = {
     np.greater: ">", np.greater_equal: ">=", np.less: "<", np.less_equal: "<=",
     np.equal: "==", np.not_equal: "!=", np.add: "+", np.subtract: "-", np.multiply: "*",
-    np.bitwise_and: "&", np.bitwise_or: "|",
+    np.bitwise_and: "&", np.bitwise_or: "|", np.bitwise_xor: "^",
 }  # fmt: skip
 # Names that Python or the text may need.
 TAKEN = {*keyword.kwlist, *dir(builtins)}

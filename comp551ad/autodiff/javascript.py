@@ -46,12 +46,16 @@ _PART = re.compile(
 CALLS = {
     np.isnan: "Number.isNaN({})", np.isposinf: "({} === Infinity)",
     np.isneginf: "({} === -Infinity)", np.where: "(({}) ? {} : {})", np.logical_not: "!({})",
+    np.isfinite: "Number.isFinite({})", np.isinf: "(Math.abs({}) === Infinity)",
+    np.logical_and: "!!(({}) && ({}))", np.logical_or: "!!(({}) || ({}))",
+    np.logical_xor: "(!({}) != !({}))",
 }  # fmt: skip
 # Calls on data as a whole, by name: those that only give the entries another shape, and those that
 # the runtime has.
 RESHAPED = ("reshape", "ravel", "flatten")
 ALONG_AXES = ("sum", "mean", "max", "min", "argsort", "argmax", "argmin")
-WHOLE = {*RESHAPED, *ALONG_AXES, "stack", "__getitem__"}
+OF_TRUTH = {"all": "min", "any": "max"}
+WHOLE = {*RESHAPED, *ALONG_AXES, *OF_TRUTH, "stack", "__getitem__"}
 CASTS = {
     "bool": "({} != 0)", "int64": "Math.trunc({})", "int32": "({} | 0)",
     "float64": "Number({})", "float32": "Math.fround({})",
@@ -278,6 +282,8 @@ class JavaScriptWriter(Writer):
             return text, SUM - 1
         if name in RESHAPED and "order" not in kwargs:
             return f"reshape({self.whole(args[0])}, {self.literal(node.shape)})", ATOM
+        if name in OF_TRUTH and self.sample(args[0]).dtype == bool:
+            name = OF_TRUTH[name]
         if name in ALONG_AXES and kwargs.keys() <= {"axis", "keepdims", "kind"}:
             array, *axes = args
             how = {"axis": -1 if name == "argsort" else None, **kwargs, "kind": None}

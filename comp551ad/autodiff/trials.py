@@ -127,16 +127,27 @@ def _chosen_sizes(computation):
 
 
 def _choosing(index, origins):
-    """The masks in an index, or in what it is computed from, and all they are computed from."""
+    """The masks in an index, or in what gives it its shape, and all they are computed from."""
     found = []
     for part in pytrees.leaves(index):
         origin = getattr(part, "origin", None) or origins.of(part)
         parts = (part, *sources_of(origin.operands)) if origin else ()
         if parts and part.dtype != bool:
-            masks = [x for x in parts if x.dtype == bool]
+            calls = [origin, *(x.origin for x in parts if type(x) is Data)]
+            shaping = sources_of([_shaping(call) for call in calls])
+            masks = [x for x in shaping if x.dtype == bool]
             parts = (*masks, *sources_of(masks))
         found += parts
     return found
+
+
+def _shaping(call):
+    """The operands whose values may decide the shape of what a call gives: none of one that works
+    entry by entry, and of a[index] the index."""
+    function = call.function
+    if isinstance(function, np.ufunc) or function in (np.where, "astype"):
+        return ()
+    return call.operands[1:] if function == "__getitem__" else call.operands
 
 
 def _text(computation):
