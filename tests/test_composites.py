@@ -255,6 +255,11 @@ EXAMPLES = {
     ],
     np.linalg.solve: [call(_dominant(3), VECTOR), call(_dominant(3), SQUARE)],
     np.linalg.pinv: [call(_sample(4, 2)), call(_sample(2, 4)), call(_dominant(3))],
+    np.linalg.lstsq: [
+        call(_sample(5, 2), _sample(5)), call(_sample(4, 2), _sample(4, 3), rcond=None),
+        call(_sample(2, 4), VECTOR[:2]),
+    ],
+    np.polyfit: [call(_sample(5), np.sqrt(_sample(5, low=0.2, high=3)), 2)],
     np.linalg.slogdet: [call(_dominant(3)), call(-_dominant(2, 3))],
     np.linalg.norm: [
         *REDUCED[2:], call(A, None, 0), call(A), call(A, "fro"), call(A, 1), call(A, -1),

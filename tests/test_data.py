@@ -415,8 +415,14 @@ def test_an_operation_in_place_on_data_is_refused_with_the_way_out():
         lambda m: np.logical_or.at(m, 0, True),
     ):
         with pytest.raises(TypeError, match=r"np\.where\(mask, b, a\); of a diagonal"):
-            record(lambda x, y, store=store: store(y[:, None] == y) or np.sum(x[y]), V, LABELS)
-    with pytest.raises(TypeError, match=r"^\(2 \* y\)\.sort\(\).* write a = np\.sort\(a\)"):
+            record(
+                lambda x, y, store=store: store(y[:, None] == y) or np.sum(x[y]),
+                V,
+                LABELS,
+            )
+    with pytest.raises(
+        TypeError, match=r"^\(2 \* y\)\.sort\(\).* write a = np\.sort\(a\)"
+    ):
         record(lambda x, y: (2 * y).sort() or np.sum(x[y]), V, LABELS)
     with pytest.raises(ValueError, match="broadcast"):
         record(lambda x, y: np.sum(x[y + y[:3]]), V, LABELS)
@@ -556,7 +562,7 @@ def test_a_branch_on_labels_names_them_and_the_way_out():
         return sum(np.log1p(np.exp(s[j] - s[i])) for i, j in pairs)
 
     s, rel = np.array([0.2, -0.4, 1.1]), np.array([2, 0, 1])
-    text = r"\(greater, of rel\).*np\.maximum.*write the program of functools\.partial\(f, rel=rel\)"
+    text = r"\(greater, of rel\).*np\.maximum.* program of functools\.partial\(f, rel=rel\)"
     with pytest.raises(ProgramError, match=text):
         write_gradient(ranked, s, rel)
     program = write_gradient(functools.partial(ranked, rel=rel), s)
