@@ -13,6 +13,7 @@ from comp551ad import functions as fn
 from comp551ad import grad, jvp, pytrees, record, value_and_grad, vjp, write_gradient
 from comp551ad.autodiff.composites import COMPOSITES, SCIPYS
 from comp551ad.autodiff.primitives import PRIMITIVES, _dominant, _sample
+from comp551ad.autodiff.refusals import TraceError
 
 # NumPy 2.5 calls it np.trunc.
 pytestmark = pytest.mark.filterwarnings("ignore:numpy.fix is deprecated")
@@ -495,6 +496,15 @@ def test_scipys_functions_are_known_by_their_names(name):
     value, tangent = jvp(getattr(special, name), tuple(numbers), tuple(numbers))
     np.testing.assert_allclose(value, getattr(special, name)(*numbers), rtol=1e-13)
     assert np.all(np.isfinite(tangent))
+
+
+def test_pinv_has_all_its_digits_or_is_refused():
+    A, y = np.vander(np.linspace(0, 1, 20), 12), _sample(20)
+    value, _ = value_and_grad(lambda y: np.sum(np.linalg.lstsq(A, y)[0]))(y)
+    assert value == pytest.approx(np.sum(np.linalg.lstsq(A, y)[0]), rel=1e-7)
+    for columns in (A, A[:, [0, 1, 1]]):
+        with pytest.raises(TraceError, match="rank .*, to six digits, expected"):
+            grad(lambda A: np.sum(np.linalg.pinv(A) @ y))(columns)
 
 
 @pytest.mark.parametrize("q", [-0.03, 1.02, np.nan])

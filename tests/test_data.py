@@ -194,7 +194,16 @@ def cast(x):
     return np.sum(x * (3 * x).astype(int) * kept * x.astype(bool) * thirds)
 
 
-OF_COMPARISONS = [huber, leaky, masked, clipped_by_a_mask, both, top, between, cast]
+def looked_up(x):
+    """What a comparison gives entry by entry chooses no other number of entries."""
+    side = (x > 0).astype(int)
+    whole = np.sum(x[side] * x) + np.sum(x[np.where(x > 1, 3, 5)] ** 2)
+    return whole + np.sum(np.choose(side, [x, x**3]))
+
+
+OF_COMPARISONS = [
+    huber, leaky, masked, clipped_by_a_mask, both, top, between, cast, looked_up,
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("f", OF_COMPARISONS, ids=lambda f: f.__name__)

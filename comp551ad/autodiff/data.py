@@ -140,7 +140,7 @@ def _for_others(value, change):
     origin = getattr(value, "origin", None)
     if origin is not None and origin.function and value.dtype != bool:
         keywords = {key: concrete(p) for key, p in origin.parameters.items()}
-        return _called(origin.function, _for_others(origin.operands, change), keywords)
+        return called(origin.function, _for_others(origin.operands, change), keywords)
     is_label = origin is not None and value.size and value.dtype.kind in "iu"
     return change(concrete(value)) if is_label else concrete(value)
 
@@ -200,7 +200,7 @@ def compute(function: Callable | str, operands: tuple, parameters: dict) -> Any:
     plain: list = list(map(concrete, operands))
     keywords = {key: concrete(p) for key, p in parameters.items()}
     try:
-        result = _called(function, plain, keywords)
+        result = called(function, plain, keywords)
     except ValueError as error:
         if "read-only" in str(error):
             raise refusal(*_STORE) from None
@@ -217,7 +217,8 @@ def compute(function: Callable | str, operands: tuple, parameters: dict) -> Any:
     return result
 
 
-def _called(function, operands, parameters):
+def called(function: Callable | str, operands: Any, parameters: dict) -> Any:
+    """What a function, or an array's method of this name, gives."""
     if isinstance(function, str):
         return getattr(np.asarray(operands[0]), function)(*operands[1:], **parameters)
     return function(*operands, **parameters)

@@ -575,9 +575,14 @@ def patterned(value: np.ndarray) -> tuple[float, str]:
 
 
 def _array(value):
-    if value.ndim == 1 and value.size > 4 and value.dtype.kind in "iu":
-        if np.array_equal(value, np.arange(value.size)):
-            return f"np.arange({value.size})"
+    if value.size > 4 and value.dtype.kind in "iu":
+        start, second = value.flat[:2].tolist()
+        step = second - start
+        stop = start + step * value.size
+        if step and np.array_equal(np.ravel(value), np.arange(start, stop, step)):
+            ends = f"{start}, {stop}, {step}" if step != 1 else f"{start}, {stop}"
+            text = f"np.arange({ends if start or step != 1 else stop})"
+            return text if value.ndim == 1 else f"{text}.reshape{value.shape}"
     factor, text = patterned(value)
     if text:
         if value.dtype == bool:

@@ -52,7 +52,8 @@ CALLS = {
 }  # fmt: skip
 # Calls on data as a whole, by name: those that only give the entries another shape, and those that
 # the runtime has.
-RESHAPED = ("reshape", "ravel", "flatten")
+RESHAPED = dict.fromkeys(("reshape", "ravel", "flatten"), "reshape")
+RESHAPED["broadcast_to"] = "broadcast_to"
 ALONG_AXES = ("sum", "mean", "max", "min", "argsort", "argmax", "argmin")
 OF_TRUTH = {"all": "min", "any": "max"}
 WHOLE = {*RESHAPED, *ALONG_AXES, *OF_TRUTH, "stack", "__getitem__"}
@@ -281,7 +282,8 @@ class JavaScriptWriter(Writer):
             text = primitive.notation.javascript.format(*texts, parameters="")
             return text, SUM - 1
         if name in RESHAPED and "order" not in kwargs:
-            return f"reshape({self.whole(args[0])}, {self.literal(node.shape)})", ATOM
+            shape = self.literal(node.shape)
+            return f"{RESHAPED[name]}({self.whole(args[0])}, {shape})", ATOM
         if name in OF_TRUTH and self.sample(args[0]).dtype == bool:
             name = OF_TRUTH[name]
         if name in ALONG_AXES and kwargs.keys() <= {"axis", "keepdims", "kind"}:
