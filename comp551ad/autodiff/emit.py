@@ -574,8 +574,17 @@ def patterned(value: np.ndarray) -> tuple[float, str]:
     return 1.0, ""
 
 
+def is_whole(value: np.ndarray) -> bool:
+    """Whether an array is of integers, or of whole numbers and too large for the source."""
+    if value.dtype.kind != "f":
+        return value.dtype.kind in "iu"
+    # Without infinity and nan.
+    whole = (np.abs(value) < 2**53) & (np.trunc(value) == value)
+    return value.size > LARGEST_CONSTANT and bool(np.all(whole))
+
+
 def _array(value):
-    if value.size > 4 and value.dtype.kind in "iu":
+    if value.size > 4 and is_whole(value):
         start, second = value.flat[:2].tolist()
         step = second - start
         stop = start + step * value.size

@@ -26,6 +26,7 @@ from .emit import (
     Output,
     ProgramError,
     Writer,
+    is_whole,
     patterned,
     small_array,
 )
@@ -340,8 +341,11 @@ class JavaScriptWriter(Writer):
     def constant(self, node: Node, floats: bool = False) -> tuple[str, int]:
         value, shape = node.parameters["value"], self.literal(node.shape)
         if isinstance(value, np.ndarray) and value.size > LARGEST_CONSTANT:
-            if value.dtype.kind in "iu":
-                return f"reshape(sumsOf([{self.lists(value)}]), {shape})", ATOM
+            if is_whole(value):
+                return (
+                    f"reshape(sumsOf([{self.lists(value.astype(int))}]), {shape})",
+                    ATOM,
+                )
             factor, matrix = patterned(value)
             if matrix:
                 # As NumPy's np.eye(3), np.tri(3, 4, -1), np.tri(3, 4, 0).T.
