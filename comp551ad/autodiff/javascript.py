@@ -341,17 +341,15 @@ class JavaScriptWriter(Writer):
     def constant(self, node: Node, floats: bool = False) -> tuple[str, int]:
         value, shape = node.parameters["value"], self.literal(node.shape)
         if isinstance(value, np.ndarray) and value.size > LARGEST_CONSTANT:
-            if is_whole(value):
-                return (
-                    f"reshape(sumsOf([{self.lists(value.astype(int))}]), {shape})",
-                    ATOM,
-                )
             factor, matrix = patterned(value)
             if matrix:
                 # As NumPy's np.eye(3), np.tri(3, 4, -1), np.tri(3, 4, 0).T.
                 text = matrix.removeprefix("np.").removesuffix(".T")
                 text = f"{text[:-1]}, {self.literal(factor)})"
                 return f"transpose({text})" if matrix[-1] == "T" else text, ATOM
+            if is_whole(value):
+                lists = self.lists(value.astype(int))
+                return f"reshape(sumsOf([{lists}]), {shape})", ATOM
         text = self.literal(value)
         level = SUM if text[0] == "-" or " / " in text else ATOM
         if _is_spread(node):
