@@ -283,8 +283,8 @@ class JavaScriptWriter(Writer):
             text = primitive.notation.javascript.format(*texts, parameters="")
             return text, SUM - 1
         if name in RESHAPED and "order" not in kwargs:
-            shape = self.literal(node.shape)
-            return f"{RESHAPED[name]}({self.whole(args[0])}, {shape})", ATOM
+            array = self.whole(args[0])
+            return f"{RESHAPED[name]}({array}, {self.literal(node.shape)})", ATOM
         if name in OF_TRUTH and self.sample(args[0]).dtype == bool:
             name = OF_TRUTH[name]
         if name in ALONG_AXES and kwargs.keys() <= {"axis", "keepdims", "kind"}:
