@@ -13,6 +13,7 @@ from comp551ad import functions as fn
 from comp551ad import grad, jvp, pytrees, record, value_and_grad, vjp, write_gradient
 from comp551ad.autodiff.composites import COMPOSITES, SCIPYS
 from comp551ad.autodiff.primitives import PRIMITIVES, _dominant, _sample
+from comp551ad.autodiff.refusals import TraceError
 
 # NumPy 2.5 calls it np.trunc.
 pytestmark = pytest.mark.filterwarnings("ignore:numpy.fix is deprecated")
@@ -195,6 +196,14 @@ EXAMPLES = {
     np.cumulative_prod: [call(VECTOR), call(VECTOR, include_initial=True)],
     np.ptp: REDUCED,
     np.nansum: [*REDUCED, call(NANS), call(NANS, 0)],
+    **dict.fromkeys(
+        (np.nanprod, np.nanmax, np.nanmin), [*REDUCED, call(NANS), call(NANS, 0)]
+    ),
+    **dict.fromkeys((np.nancumsum, np.nancumprod), [call(A), call(NANS, 1)]),
+    **dict.fromkeys(
+        (np.nanvar, np.nanstd),
+        [*REDUCED, call(NANS), call(NANS, axis=1, keepdims=True, ddof=1)],
+    ),
     np.nanmean: [*REDUCED, call(NANS), call(NANS, axis=1, keepdims=True)],
     np.average: [
         call(A), call(A, 0), call(A, weights=HIGH), call(A, 1, weights=HIGH[0]),
@@ -247,6 +256,11 @@ EXAMPLES = {
     ],
     np.linalg.solve: [call(_dominant(3), VECTOR), call(_dominant(3), SQUARE)],
     np.linalg.pinv: [call(_sample(4, 2)), call(_sample(2, 4)), call(_dominant(3))],
+    np.linalg.lstsq: [
+        call(_sample(5, 2), _sample(5)), call(_sample(4, 2), _sample(4, 3), rcond=None),
+        call(_sample(2, 4), VECTOR[:2]),
+    ],
+    np.polyfit: [call(_sample(5), np.sqrt(_sample(5, low=0.2, high=3)), 2)],
     np.linalg.slogdet: [call(_dominant(3)), call(-_dominant(2, 3))],
     np.linalg.norm: [
         *REDUCED[2:], call(A, None, 0), call(A), call(A, "fro"), call(A, 1), call(A, -1),
@@ -482,6 +496,15 @@ def test_scipys_functions_are_known_by_their_names(name):
     value, tangent = jvp(getattr(special, name), tuple(numbers), tuple(numbers))
     np.testing.assert_allclose(value, getattr(special, name)(*numbers), rtol=1e-13)
     assert np.all(np.isfinite(tangent))
+
+
+def test_pinv_has_all_its_digits_or_is_refused():
+    A, y = np.vander(np.linspace(0, 1, 20), 12), _sample(20)
+    value, _ = value_and_grad(lambda y: np.sum(np.linalg.lstsq(A, y)[0]))(y)
+    assert value == pytest.approx(np.sum(np.linalg.lstsq(A, y)[0]), rel=1e-7)
+    for columns in (A, A[:, [0, 1, 1]]):
+        with pytest.raises(TraceError, match="rank .*, to six digits, expected"):
+            grad(lambda A: np.sum(np.linalg.pinv(A) @ y))(columns)
 
 
 @pytest.mark.parametrize("q", [-0.03, 1.02, np.nan])

@@ -90,14 +90,29 @@ def discounted(W, X, y):
     return np.average((X @ W)[np.arange(len(y)), y] ** 2, weights=2.0**-y)
 
 
+def picked(W, X, y):
+    """With numbers of rows that would be too many for the source."""
+    z = np.sort(X @ W, axis=1) + np.take_along_axis(X @ W, y[:, None], 1)
+    return np.sum(z[np.arange(2, 20), y[2:]] * np.arange(18)) + np.sum(np.sort(z, 0)[3])
+
+
 def targets(W, X, y):
     return np.mean(((X @ W)[:, 0] - y) ** 2)
+
+
+def written_over(W, X, y):
+    """An entry that labels name twice holds what was stored last."""
+    rows, some = 2 * W, np.where(y > 0, y, 3)
+    for k in (0, 4, 8):
+        rows[some[k : k + 4]] = np.sin(W) * rows[some[k : k + 4]]
+    rows[y[:2], [1, 1]] += W[0, :2]
+    return np.sum(rows**3)
 
 
 OF_LABELS = [
     cross_entropy, one_against_all, counted, sorted_by_label, embedding, by_means, hinge,
     in_place, targets, one_by_one, weighed, discounted,
-    one_label_after_the_other,
+    one_label_after_the_other, written_over, picked,
 ]  # fmt: skip
 
 
@@ -185,7 +200,16 @@ def cast(x):
     return np.sum(x * (3 * x).astype(int) * kept * x.astype(bool) * thirds)
 
 
-OF_COMPARISONS = [huber, leaky, masked, clipped_by_a_mask, both, top, between, cast]
+def looked_up(x):
+    """What a comparison gives entry by entry chooses no other number of entries."""
+    side = (x > 0).astype(int)
+    whole = np.sum(x[side] * x) + np.sum(x[np.where(x > 1, 3, 5)] ** 2)
+    return whole + np.sum(np.choose(side, [x, x**3]))
+
+
+OF_COMPARISONS = [
+    huber, leaky, masked, clipped_by_a_mask, both, top, between, cast, looked_up,
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("f", OF_COMPARISONS, ids=lambda f: f.__name__)
@@ -370,6 +394,16 @@ def test_single_integers_that_f_uses_as_indices_are_settings():
         program(V, 3.0, [(0, 1), (1, 5)])
     page = write_gradient(springs, V, 3.0, [(0, 1), (1, 4)], language="javascript")
     assert 'setting(edges[1][1], 4, "edges[1][1]")' in page.source
+
+    def drawn(x, n, seed, names):
+        noise = np.random.default_rng(seed).normal(size=n)
+        return np.sum(x[: int(n)] * noise * np.arange(n)) * len(names[seed] * n)
+
+    for write in (record, write_value, write_gradient):
+        write(drawn, V, 3, 7, {7: "ab"})
+    assert reverse(record(drawn, V, 3, 7, {7: "ab"}))["x"] == pytest.approx(
+        grad(drawn)(V, 3, 7, {7: "ab"}), rel=1e-14
+    )
     # Not where they are all that there is.
     with pytest.raises(TypeError, match="as integers that are not differentiated"):
         record(lambda w, k: [w, 2 * w][k], 1, 0)
@@ -388,6 +422,25 @@ def test_an_operation_in_place_on_data_is_refused_with_the_way_out():
         y[0] = 1
         return np.sum(x[y])
 
+    for store in (
+        lambda m: np.fill_diagonal(m, False),
+        lambda m: m.fill(True),
+        lambda m: np.put(m, [0], True),
+        lambda m: np.copyto(m, True),
+        lambda m: np.logical_or.at(m, 0, True),
+    ):
+        with pytest.raises(TypeError, match=r"np\.where\(mask, b, a\); of a diagonal"):
+            record(
+                lambda x, y, store=store: store(y[:, None] == y) or np.sum(x[y]),
+                V,
+                LABELS,
+            )
+    with pytest.raises(
+        TypeError, match=r"^\(2 \* y\)\.sort\(\).* write a = np\.sort\(a\)"
+    ):
+        record(lambda x, y: (2 * y).sort() or np.sum(x[y]), V, LABELS)
+    with pytest.raises(ValueError, match="broadcast"):
+        record(lambda x, y: np.sum(x[y + y[:3]]), V, LABELS)
     with pytest.raises(TypeError, match=r"^y \+= 1 \(line .*write y = y \+ 1 instead"):
         record(lambda x, y: counts(x, y) + np.sum(x[y]), V, LABELS)
     with pytest.raises(TypeError, match=r"^y\[0\] = 1 \(line .*np\.where\(mask, b, a"):
@@ -524,7 +577,7 @@ def test_a_branch_on_labels_names_them_and_the_way_out():
         return sum(np.log1p(np.exp(s[j] - s[i])) for i, j in pairs)
 
     s, rel = np.array([0.2, -0.4, 1.1]), np.array([2, 0, 1])
-    text = r"\(greater, of rel\).*write the program of functools\.partial\(f, rel=rel\)"
+    text = r"\(greater, of rel\).*np\.maximum.* program of functools\.partial\(f, rel=rel\)"
     with pytest.raises(ProgramError, match=text):
         write_gradient(ranked, s, rel)
     program = write_gradient(functools.partial(ranked, rel=rel), s)

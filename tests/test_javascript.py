@@ -100,6 +100,17 @@ OF_INDICES = {
     "counted": lambda X, y, z: X[0] * (X > 0).sum(0) * np.sum(y > 0) - (y[None] > 1).max(),
     "rolled": lambda X, y, z: np.roll(X, 2, axis=1) + np.roll(X, 7),
     "repeated": lambda X, y, z: np.repeat(X, 2, axis=1),
+    "logical": lambda X, y, z: (
+        X * np.logical_and(X > 0, y[:, None, None]) + X * np.logical_xor(y[0], X > 0.5)
+        - X**2 * np.logical_or(X < 0, z[0] > 0) + X * ((X > 0.2) ^ (X > 0.4))
+    ),
+    "finite": lambda X, y, z: (
+        X * np.isfinite(np.where(X > 0.1, np.inf, X)) + np.isinf(np.where(X < 0, -np.inf, y[0]))
+    ),
+    "any and all": lambda X, y, z: (
+        X * np.any(X > 0.9, axis=1)[:, None] + X * np.all(y < 2) - X * (X[0] < 0.9).all(0)
+    ),
+    "largest of some": lambda X, y, z: np.nanmax(np.where(X > 0.9, np.nan, X), axis=(0, 1)),
     "above": lambda X, y, z: X[0] + 3 * np.tri(4, 5, -1) - np.tri(5, 4, 0).T,
     "one with a gap": lambda X, y, z: np.nanmean(X[0, 0, 0]) * X[0] + np.sum(y[0] > 0),
     "with gaps": lambda X, y, z: np.nanmean(np.where(X > 0.9, np.nan, X), axis=1),

@@ -118,7 +118,7 @@ NAMED_ELSEWHERE = {
     ),
     "autodiff/javascript.py": (
         "NumPy's functions of data",
-        "max mean min reshape stack sum",
+        "broadcast_to max mean min reshape stack sum",
     ),
     "autodiff/emit.py": ("1/N and .T", "divide transpose"),
     "autodiff/trials.py": ("what chooses entries by an index", "getitem"),

@@ -74,6 +74,7 @@ CASES: dict[str, tuple[str, str | None]] = {
     "complex(a[0])": ("leave complex\\(\\) out", "a[0]"),
     "a.item(0)": ("index it", "a[0]"),
     "a.tolist()": ("keep a as it is", "a"),
+    "sum({*a[:2]}) * a": ("in a set: use a list", "sum([*a[:2]]) * a"),
     "b = 2 * a\nb.shape = 3, 1\nreturn b": (r"write a = a\.reshape", "(2 * a).reshape(3, 1)"),
     "a.view(np.ndarray)": ("keep a as it is", "a"),
     "np.real(a.astype(complex)) * a": ("a traced value is real", "a * a"),
@@ -186,7 +187,7 @@ CASES: dict[str, tuple[str, str | None]] = {
     "'%.4f' % a[0]": ("f-string", None),
     "__import__('statistics').mean(a)": (r"statistics and fractions.*NumPy's", "np.mean(a)"),
     "np.copyto(X.copy(), a)": ("array already", "np.copy(a)"),
-    "np.nanmax(a)": ("^np.nanmax can't.*np.amax", "np.max(a)"),
+    "np.nanmedian(a)": ("^np.nanmedian can't.*np.median", "np.median(a)"),
     "np.linalg.svd(np.outer(a, a) + EYE)[1] * a": (
         r"no sign of their own.*np\.linalg\.svdvals\(a\)",
         "np.linalg.svdvals(np.outer(a, a) + EYE) * a",

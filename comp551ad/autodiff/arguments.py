@@ -293,22 +293,18 @@ def stays(value: Any, kinds: str) -> bool:
 
 def with_integers(record: Callable, values: Iterable) -> Any:
     """``record("b")``, with integers as numbers; where that fails ``record("iub")``, with arrays of
-    integers as labels or indices; where that fails for an index ``record("iubn")``, with single
-    integers as indices, too."""
+    integers as labels or indices; where that fails ``record("iubn")``, with single integers as they
+    are beside numbers, such as the n of np.arange(n) or a seed."""
     leaves = pytrees.leaves(list(values))
-    try:
-        try:
-            return record("b")
-        except Exception:  # NumPy, too, refuses numbers as indices
-            if not any(is_data(leaf, "iu") for leaf in leaves):
-                raise
-        return record("iub")
-    except Exception as error:
-        numbers = [leaf for leaf in leaves if is_number(leaf) and not is_data(leaf)]
-        single = [stays(leaf, "n") for leaf in numbers]
-        if all(single) or not any(single) or "indices as" not in str(error):
-            raise
-    return record("iubn")
+    numbers = [leaf for leaf in leaves if is_number(leaf) and not is_data(leaf)]
+    single = [stays(leaf, "n") for leaf in numbers]
+    ways = ["b"]
+    ways += ["iub"] * any(is_data(leaf, "iu") for leaf in leaves)
+    ways += ["iubn"] * (any(single) and not all(single))
+    for kinds in ways[:-1]:
+        with contextlib.suppress(Exception):  # NumPy, too, refuses numbers as indices
+            return record(kinds)
+    return record(ways[-1])
 
 
 def _largest(rows):

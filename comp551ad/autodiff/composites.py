@@ -265,9 +265,9 @@ as_numpy_has_it(
     np.flip, np.flipud, np.fliplr, np.rot90, np.tile,
     np.tril, np.triu, np.linalg.diagonal, np.linalg.trace,
     np.take_along_axis, np.put_along_axis, np.resize,
-    np.diff, np.gradient, np.average, np.cov, np.ptp, np.trapezoid, np.polyval,
+    np.diff, np.gradient, np.average, np.cov, np.ptp, np.trapezoid, np.polyval, np.polyfit,
     np.real, np.real_if_close, np.angle, np.copy, np.around, np.extract, np.piecewise, np.block,
-    np.nan_to_num, np.nansum,
+    np.nan_to_num, np.nansum, np.nanprod, np.nancumsum, np.nancumprod,
     np.tensordot, np.linalg.tensordot, np.linalg.outer, np.linalg.cross,
     np.linalg.matmul, np.linalg.multi_dot, np.linalg.matrix_power,
     np.linalg.vector_norm, np.linalg.matrix_norm, np.linalg.svdvals,
@@ -667,6 +667,37 @@ def _mean(a, axis=None, keepdims=False, where=True):
     return np.sum(a, axis, keepdims=keepdims, where=where) / count
 
 
+def _of_known(choose, bound):
+    """The choice among what is not nan; nan where there is nothing else."""
+
+    def chosen(a, axis=None, keepdims=False):
+        unknown = np.isnan(a)
+        found = choose(np.where(unknown, bound, a), axis, keepdims=keepdims)
+        return np.where(np.all(unknown, axis, keepdims=keepdims), np.nan, found)
+
+    return chosen
+
+
+COMPOSITES |= {
+    np.nanmax: _of_known(np.max, -np.inf),
+    np.nanmin: _of_known(np.min, np.inf),
+}
+
+
+@composite(np.nanvar)
+def _nanvar(a, axis=None, ddof=0, keepdims=False):
+    known = ~np.isnan(a)
+    off = np.where(known, a - np.nanmean(a, axis, keepdims=True), 0.0)
+    count = np.sum(known, axis, keepdims=keepdims)
+    return np.sum(np.square(off), axis, keepdims=keepdims) / (count - ddof)
+
+
+@composite(np.nanstd)
+def _nanstd(a, axis=None, ddof=0, keepdims=False):
+    variance = np.nanvar(a, axis, ddof=ddof, keepdims=keepdims)
+    return apply(PRIMITIVES["sqrt"], (variance,), {"of_squares": True})
+
+
 # With where= or initial=, or without a primitive.
 REDUCTIONS: dict[Callable, Callable] = {
     np.sum: _reduction(np.add),
@@ -786,16 +817,26 @@ def _cross(a, b, axisa=-1, axisb=-1, axisc=-1, axis=None):
 
 @composite(np.linalg.pinv)
 def _pinv(a):
-    rank, full = np.linalg.matrix_rank(concrete(a)), min(np.shape(a)[-2:])
+    # aᵀa has twice as many of its digits in doubt as a has.
+    rank, full = np.linalg.matrix_rank(concrete(a), rtol=1e-6), min(np.shape(a)[-2:])
     if np.any(rank < full):
         raise TraceError(
-            f"np.linalg.pinv: got a matrix of rank {np.min(rank)}, expected {full}: "
+            f"np.linalg.pinv: got a matrix of rank {np.min(rank)}, to six digits, expected {full}: "
             "where columns depend on each other the result jumps; add a multiple of the identity"
         )
     turned = np.matrix_transpose(a)
     if np.shape(a)[-2] >= np.shape(a)[-1]:
         return np.linalg.solve(np.matmul(turned, a), turned)
     return np.matrix_transpose(np.linalg.solve(np.matmul(a, turned), a))
+
+
+@composite(np.linalg.lstsq)
+def _lstsq(a, b, rcond=None):
+    m, n = np.shape(a)
+    x = np.matmul(np.linalg.pinv(a), b)
+    squares = np.sum(np.square(b - np.matmul(a, x)), axis=0)
+    residuals = np.reshape(squares, -1)[: None if m > n else 0]
+    return x, residuals, min(m, n), np.linalg.svdvals(a)
 
 
 @composite(np.linalg.norm)

@@ -60,6 +60,12 @@ LABELS: list[Callable] = [
 ]
 
 
+_STORE = (
+    "a[k] = b of labels or a mask",
+    "write a = np.where(mask, b, a); of a diagonal the mask is np.eye(N) > 0",
+)
+
+
 class Data(np.ndarray):
     """An array of booleans or integers, or of what they give, with its origin.
 
@@ -90,8 +96,13 @@ class Data(np.ndarray):
             return NotImplemented
         return _call(function, args, kwargs)
 
-    def __setitem__(self, index: Any, value: Any) -> None:
-        raise refusal("a[k] = b of labels or a mask", "write a = np.where(mask, b, a)")
+    def __setitem__(self, *args: Any, **kwargs: Any) -> None:
+        raise refusal(*_STORE)
+
+    fill = put = __setitem__
+
+    def sort(self, *args: Any, **kwargs: Any) -> None:
+        raise refusal("a.sort() of labels or a mask", "write a = np.sort(a)")
 
     def __len__(self) -> int:
         if _has_other_sizes(self):
@@ -129,7 +140,7 @@ def _for_others(value, change):
     origin = getattr(value, "origin", None)
     if origin is not None and origin.function and value.dtype != bool:
         keywords = {key: concrete(p) for key, p in origin.parameters.items()}
-        return _called(origin.function, _for_others(origin.operands, change), keywords)
+        return called(origin.function, _for_others(origin.operands, change), keywords)
     is_label = origin is not None and value.size and value.dtype.kind in "iu"
     return change(concrete(value)) if is_label else concrete(value)
 
@@ -176,8 +187,8 @@ def snapshot(value: Any) -> Any:
 def compute(function: Callable | str, operands: tuple, parameters: dict) -> Any:
     """Call a function, or an array's method of this name, on what the operands are now.
 
-    An array or a number that comes out is data; None comes from a store into a plain array;
-    anything else, such as a tuple of arrays, is noted as a decision.
+    An array or a number that comes out is data; None comes from a store into a plain array, one
+    into data is refused; anything else, such as a tuple of arrays, is noted as a decision.
     """
     if function in (np.nonzero, "nonzero"):
         places = compute(np.argwhere, operands, parameters).T
@@ -188,7 +199,12 @@ def compute(function: Callable | str, operands: tuple, parameters: dict) -> Any:
         operands = operands if is_mask else (np.not_equal(operands[0], 0),)
     plain: list = list(map(concrete, operands))
     keywords = {key: concrete(p) for key, p in parameters.items()}
-    result = _called(function, plain, keywords)
+    try:
+        result = called(function, plain, keywords)
+    except ValueError as error:
+        if "read-only" in str(error):
+            raise refusal(*_STORE) from None
+        raise
     if isinstance(result, np.ndarray | np.generic):
         if function is np.add and result.dtype == bool:
             # In JavaScript truth values add up to 2.
@@ -201,7 +217,8 @@ def compute(function: Callable | str, operands: tuple, parameters: dict) -> Any:
     return result
 
 
-def _called(function, operands, parameters):
+def called(function: Callable | str, operands: Any, parameters: dict) -> Any:
+    """What a function, or an array's method of this name, gives."""
     if isinstance(function, str):
         return getattr(np.asarray(operands[0]), function)(*operands[1:], **parameters)
     return function(*operands, **parameters)

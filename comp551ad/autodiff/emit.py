@@ -46,7 +46,7 @@ LONGEST_UNNAMED = 60
 INFIX: dict[Any, str] = {
     np.greater: ">", np.greater_equal: ">=", np.less: "<", np.less_equal: "<=",
     np.equal: "==", np.not_equal: "!=", np.add: "+", np.subtract: "-", np.multiply: "*",
-    np.bitwise_and: "&", np.bitwise_or: "|",
+    np.bitwise_and: "&", np.bitwise_or: "|", np.bitwise_xor: "^",
 }  # fmt: skip
 # Names that Python or the text may need.
 TAKEN = {*keyword.kwlist, *dir(builtins)}
@@ -574,10 +574,24 @@ def patterned(value: np.ndarray) -> tuple[float, str]:
     return 1.0, ""
 
 
+def is_whole(value: np.ndarray) -> bool:
+    """Whether an array is of integers, or of whole numbers and too large for the source."""
+    if value.dtype.kind != "f":
+        return value.dtype.kind in "iu"
+    # Without infinity and nan.
+    whole = (np.abs(value) < 2**53) & (np.trunc(value) == value)
+    return value.size > LARGEST_CONSTANT and bool(np.all(whole))
+
+
 def _array(value):
-    if value.ndim == 1 and value.size > 4 and value.dtype.kind in "iu":
-        if np.array_equal(value, np.arange(value.size)):
-            return f"np.arange({value.size})"
+    if value.size > 4 and is_whole(value):
+        start, second = value.flat[:2].tolist()
+        step = second - start
+        stop = start + step * value.size
+        if step and np.array_equal(np.ravel(value), np.arange(start, stop, step)):
+            ends = f"{start}, {stop}, {step}" if step != 1 else f"{start}, {stop}"
+            text = f"np.arange({ends if start or step != 1 else stop})"
+            return text if value.ndim == 1 else f"{text}.reshape{value.shape}"
     factor, text = patterned(value)
     if text:
         if value.dtype == bool:

@@ -26,6 +26,7 @@ from .emit import (
     Output,
     ProgramError,
     Writer,
+    is_whole,
     patterned,
     small_array,
 )
@@ -46,12 +47,17 @@ _PART = re.compile(
 CALLS = {
     np.isnan: "Number.isNaN({})", np.isposinf: "({} === Infinity)",
     np.isneginf: "({} === -Infinity)", np.where: "(({}) ? {} : {})", np.logical_not: "!({})",
+    np.isfinite: "Number.isFinite({})", np.isinf: "(Math.abs({}) === Infinity)",
+    np.logical_and: "!!(({}) && ({}))", np.logical_or: "!!(({}) || ({}))",
+    np.logical_xor: "(!({}) != !({}))",
 }  # fmt: skip
 # Calls on data as a whole, by name: those that only give the entries another shape, and those that
 # the runtime has.
-RESHAPED = ("reshape", "ravel", "flatten")
+RESHAPED = dict.fromkeys(("reshape", "ravel", "flatten"), "reshape")
+RESHAPED["broadcast_to"] = "broadcast_to"
 ALONG_AXES = ("sum", "mean", "max", "min", "argsort", "argmax", "argmin")
-WHOLE = {*RESHAPED, *ALONG_AXES, "stack", "__getitem__"}
+OF_TRUTH = {"all": "min", "any": "max"}
+WHOLE = {*RESHAPED, *ALONG_AXES, *OF_TRUTH, "stack", "__getitem__"}
 CASTS = {
     "bool": "({} != 0)", "int64": "Math.trunc({})", "int32": "({} | 0)",
     "float64": "Number({})", "float32": "Math.fround({})",
@@ -277,7 +283,10 @@ class JavaScriptWriter(Writer):
             text = primitive.notation.javascript.format(*texts, parameters="")
             return text, SUM - 1
         if name in RESHAPED and "order" not in kwargs:
-            return f"reshape({self.whole(args[0])}, {self.literal(node.shape)})", ATOM
+            array = self.whole(args[0])
+            return f"{RESHAPED[name]}({array}, {self.literal(node.shape)})", ATOM
+        if name in OF_TRUTH and self.sample(args[0]).dtype == bool:
+            name = OF_TRUTH[name]
         if name in ALONG_AXES and kwargs.keys() <= {"axis", "keepdims", "kind"}:
             array, *axes = args
             how = {"axis": -1 if name == "argsort" else None, **kwargs, "kind": None}
@@ -332,14 +341,15 @@ class JavaScriptWriter(Writer):
     def constant(self, node: Node, floats: bool = False) -> tuple[str, int]:
         value, shape = node.parameters["value"], self.literal(node.shape)
         if isinstance(value, np.ndarray) and value.size > LARGEST_CONSTANT:
-            if value.dtype.kind in "iu":
-                return f"reshape(sumsOf([{self.lists(value)}]), {shape})", ATOM
             factor, matrix = patterned(value)
             if matrix:
                 # As NumPy's np.eye(3), np.tri(3, 4, -1), np.tri(3, 4, 0).T.
                 text = matrix.removeprefix("np.").removesuffix(".T")
                 text = f"{text[:-1]}, {self.literal(factor)})"
                 return f"transpose({text})" if matrix[-1] == "T" else text, ATOM
+            if is_whole(value):
+                lists = self.lists(value.astype(int))
+                return f"reshape(sumsOf([{lists}]), {shape})", ATOM
         text = self.literal(value)
         level = SUM if text[0] == "-" or " / " in text else ATOM
         if _is_spread(node):

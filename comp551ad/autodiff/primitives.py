@@ -67,6 +67,8 @@ import numpy as np
 
 from comp551ad import functions as fn
 
+from .refusals import this_thread
+
 # ---------------------------------------------------------------- what an entry is made of
 
 SUM, PRODUCT, PREFIX, POWER, ATOM = range(1, 6)  # how tightly a notation binds
@@ -1226,23 +1228,26 @@ define(
 )
 
 
-def _last_written(g, y, index):
+def _last_written(g, index):
     """The entries of g[index] whose value is still there: where an index names an entry twice,
-    the last value stays."""
+    the last value stays. np.arange(N) beside labels names none twice, which other labels may."""
+    picked = g[index]
     parts = index if isinstance(index, tuple) else (index,)
-    if not any(np.ndim(part) and np.asarray(part).dtype.kind != "b" for part in parts):
-        return g[index]
-    order = np.full(shape_of(y), -1)
-    count = np.arange(order[index].size).reshape(order[index].shape)
-    order[index] = count
-    return g[index] * (order[index] == count)
+    arrays = [p for p in parts if np.ndim(p) and np.asarray(p).dtype.kind != "b"]
+    size = math.prod(np.broadcast_shapes(*map(np.shape, arrays)))
+    origins = this_thread.tape and this_thread.tape.origins
+    fixed = [p for p in map(np.asarray, arrays) if not (origins and origins.of(p))]
+    if not arrays or any(np.unique(p[p >= 0]).size == size for p in fixed):
+        return picked
+    count = np.reshape(np.cumsum(np.ones_like(picked)), np.shape(picked))
+    return np.where(fn.set_at(g, count, index)[index] == count, picked, 0.0)
 
 
 define(
     "set_at",
     (
         lambda g, y, x, values, index: fn.set_at(g, 0.0, index),
-        lambda g, y, x, values, index: _last_written(g, y, index),
+        lambda g, y, x, values, index: _last_written(g, index),
     ),
     (
         lambda t, y, x, values, index: fn.set_at(t, 0.0, index),

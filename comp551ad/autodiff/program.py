@@ -479,7 +479,7 @@ def _refuse_branches(decisions):
         _, is_label, label = question.partition(", of ")
         if is_label:
             bound = f"functools.partial(f, {label}={label})"
-            way_out = f"write the program of {bound}, for this {label} alone"
+            way_out += f", or write the program of {bound}, for this {label} alone"
         raise ProgramError(
             f"line {line} of {where} looks at a value ({question}): other arguments may take "
             f"another branch, and a program can't; {way_out}, or use grad, which runs the function "

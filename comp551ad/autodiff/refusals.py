@@ -502,6 +502,10 @@ REFUSED: dict[str, tuple[str, str]] = {
         "int() of a traced value",
         "it would cut the derivative; write a.astype(int) for an index",
     ),
+    "__hash__": (
+        "a traced value as a key or in a set",
+        "use a list, or a key that is no traced value; functools.cache needs keys, too",
+    ),
     "__complex__": ("complex() of a traced value", "it is real; leave complex() out"),
     "__index__": (
         "a traced value as an integer",

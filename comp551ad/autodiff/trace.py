@@ -170,8 +170,8 @@ def record(f: Callable, /, *args: Any, **kwargs: Any) -> Trace:
     Every real number and array among the arguments becomes an input, as float64, also inside
     tuples, lists and dicts. Arrays of truth values, and of integers where f uses them as labels or
     indices, are data, without a derivative. Anything else is handed on as it is, and so are single
-    integers where f uses one as an index: write 2.0 for a number. Inputs take the names of f's
-    parameters, intermediate values those of f's local variables.
+    integers where f needs one, as in np.arange(n): write 2.0 for a number. Inputs take the names of
+    f's parameters, intermediate values those of f's local variables.
 
     Args:
         f: a function of numbers and arrays written with operators and NumPy.

@@ -10,6 +10,7 @@ traced number refuses to be. So the recording is made again with the same number
 Where the text of the program changes, it holds something of the data.
 """
 
+import contextlib
 import functools
 import itertools
 import re
@@ -20,7 +21,7 @@ import numpy as np
 from comp551ad import pytrees
 
 from .arguments import silence
-from .data import LABELS, Data, counted, sources_of
+from .data import LABELS, Data, called, counted, sources_of
 from .emit import Computation, ProgramError, Writer
 from .operands import parameters_of
 from .primitives import shape_of
@@ -127,16 +128,34 @@ def _chosen_sizes(computation):
 
 
 def _choosing(index, origins):
-    """The masks in an index, or in what it is computed from, and all they are computed from."""
+    """The masks in an index, or in what gives it its shape, and all they are computed from."""
     found = []
     for part in pytrees.leaves(index):
         origin = getattr(part, "origin", None) or origins.of(part)
         parts = (part, *sources_of(origin.operands)) if origin else ()
         if parts and part.dtype != bool:
-            masks = [x for x in parts if x.dtype == bool]
+            calls = [(origin, part.shape)]
+            calls += [(x.origin, x.shape) for x in parts if type(x) is Data]
+            shaping = sources_of([_shaping(*call) for call in calls])
+            masks = [x for x in shaping if x.dtype == bool]
             parts = (*masks, *sources_of(masks))
         found += parts
     return found
+
+
+def _shaping(call, shape):
+    """The operands of a call, if other values of theirs may give what it gives another shape."""
+
+    def with_others(change):
+        def other(x):
+            return change(concrete(x)) if type(x) is Data else concrete(x)
+
+        return called(call.function, *pytrees.tree_map(other, [*call[1:3]]))
+
+    with contextlib.suppress(Exception):  # values that it can't have
+        if all(np.shape(with_others(change)) == shape for change in MEMORIES):
+            return ()
+    return call.operands
 
 
 def _text(computation):
