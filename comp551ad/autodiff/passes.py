@@ -60,19 +60,18 @@ def pull_back(
         parameters = operands.pop() if type(operands[-1]) is dict else {}
         primitive = PRIMITIVES[name]
         # A loop, which costs less than a comprehension.
-        arguments = [g, y]
+        given = [g, y]
         for o in operands:
-            arguments.append(rows[o][1] if type(o) is int else o)
+            given.append(rows[o][1] if type(o) is int else o)
         if not primitive.elementwise and (shape_of(g) or not primitive.uniform):
-            arguments[0] = _stretched(g, shape_of(y))
+            given[0] = _stretched(g, shape_of(y))
         for k, j in enumerate(operands):
             if type(j) is not int or (vjp := primitive.vjps[k]) is None:
                 continue
-            term = vjp(*arguments, **parameters)
+            term = vjp(*given, **parameters)
             if type(y) is not float and primitive.broadcasts:
                 stretched = y if primitive.elementwise else term
-                shape = shape_of(arguments[2 + k])
-                term = unbroadcast(term, shape, shape_of(stretched))
+                term = unbroadcast(term, shape_of(given[2 + k]), shape_of(stretched))
             if terms is not None:
                 terms.append((i, k, term))
             adjoints[j] = term if adjoints[j] is None else adjoints[j] + term

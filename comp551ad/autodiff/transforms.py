@@ -89,9 +89,8 @@ def record_call(
         traced = [call.slot(place, "argnum") for place in places]
         call.check(result, tape, traced=traced)
     chosen = tuple(inputs) if isinstance(argnum, tuple) else inputs[0]
-    output = pytrees.unflatten(result, iter(out_values))
-    of_output = output, out_rows, out_values
-    return Recorded(tape.rows, chosen, values, *of_output, tape.doubtful)
+    found = pytrees.unflatten(result, iter(out_values)), out_rows, out_values
+    return Recorded(tape.rows, chosen, values, *found, tape.doubtful)
 
 
 # ---------------------------------------------------------------- reverse mode
@@ -117,18 +116,17 @@ def value_and_grad(f: Callable, argnum: int | str | tuple = 0) -> Callable:
         nonlocal checked
         call = record_call(f, argnum, args, kwargs, checked=checked)
         checked = checked or call.doubtful
-        is_one = len(call.out_values) == 1 and call.output is call.out_values[0]
-        if not is_one or size_of(call.output) != 1:
-            got = f"{len(call.out_values)} values"
-            if is_one:
-                got = f"shape {shape_of(call.output)}"
+        value, values = call.output, call.out_values
+        is_one = len(values) == 1 and value is values[0]
+        if not is_one or size_of(value) != 1:
+            got = f"shape {shape_of(value)}" if is_one else f"{len(values)} values"
             raise ValueError(
                 f"f: the function returned {got}, expected one number; use jacobian, or return "
                 "a sum or mean"
             )
         adjoints = pull_back(call.rows, [(call.out_rows[0], 1.0)], keep=False)
         gradient = pytrees.unflatten(call.inputs, map(full, adjoints, call.values))
-        return call.output, gradient
+        return value, gradient
 
     return value_and_gradient
 
