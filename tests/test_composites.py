@@ -507,6 +507,18 @@ def test_pinv_has_all_its_digits_or_is_refused():
             grad(lambda A: np.sum(np.linalg.pinv(A) @ y))(columns)
 
 
+def test_lstsq_and_nanvar_are_numpys_at_the_edge():
+    A, y = _sample(5, 2), _sample(5)
+    value, _ = value_and_grad(lambda y: np.sum(np.linalg.lstsq(A, y, 1e-3)[0]))(y)
+    assert value == pytest.approx(np.sum(np.linalg.lstsq(A, y, 1e-3)[0]))
+    with pytest.raises(TraceError, match="rcond=0.99, which leaves singular values"):
+        grad(lambda y: np.sum(np.linalg.lstsq(A * [1, 9], y, 0.99)[0]))(y)
+    for known in ([1.0], [1.0, 2.0]):
+        x = np.array([*known, np.nan])
+        with np.errstate(invalid="ignore"):
+            assert np.isnan(value_and_grad(lambda x: np.nanvar(x, ddof=2))(x)[0])
+
+
 @pytest.mark.parametrize("q", [-0.03, 1.02, np.nan])
 def test_a_quantile_below_0_or_above_1_is_refused_as_numpy_does(q):
     with pytest.raises(ValueError, match="must be in the range"):

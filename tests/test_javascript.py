@@ -153,6 +153,12 @@ def test_casts_to_numbers_that_wrap_around_are_refused():
         write_gradient(lambda x: x * x.astype(np.int8), 300.0, language="javascript")
 
 
+@pytest.mark.parametrize("ask", [np.any, np.all])
+def test_any_and_all_of_no_entries_are_refused(ask):
+    with pytest.raises(ProgramError, match=f"^{ask.__name__}: got a call .*JavaScript"):
+        write_value(lambda x: x * ask(x[:0] > 1), V, language="javascript")
+
+
 @pytest.mark.parametrize("case", RESULTS)
 def test_results_of_all_kinds(case, javascript):
     same_numbers(javascript, write_value, RESULTS[case], A33)

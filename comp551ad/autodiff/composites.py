@@ -689,7 +689,8 @@ def _nanvar(a, axis=None, ddof=0, keepdims=False):
     known = ~np.isnan(a)
     off = np.where(known, a - np.nanmean(a, axis, keepdims=True), 0.0)
     count = np.sum(known, axis, keepdims=keepdims)
-    return np.sum(np.square(off), axis, keepdims=keepdims) / (count - ddof)
+    left = np.where(count > ddof, count - ddof, np.nan)
+    return np.sum(np.square(off), axis, keepdims=keepdims) / left
 
 
 @composite(np.nanstd)
@@ -833,10 +834,15 @@ def _pinv(a):
 @composite(np.linalg.lstsq)
 def _lstsq(a, b, rcond=None):
     m, n = np.shape(a)
-    x = np.matmul(np.linalg.pinv(a), b)
+    x, sizes = np.matmul(np.linalg.pinv(a), b), np.linalg.svdvals(a)
+    if np.min(concrete(sizes)) <= (rcond or 0.0) * np.max(concrete(sizes)):
+        raise TraceError(
+            f"np.linalg.lstsq: got rcond={rcond}, which leaves singular values out, expected a "
+            "smaller one, or None; add a multiple of the identity"
+        )
     squares = np.sum(np.square(b - np.matmul(a, x)), axis=0)
     residuals = np.reshape(squares, -1)[: None if m > n else 0]
-    return x, residuals, min(m, n), np.linalg.svdvals(a)
+    return x, residuals, min(m, n), sizes
 
 
 @composite(np.linalg.norm)

@@ -51,10 +51,12 @@ CALLS = {
     np.logical_and: "!!(({}) && ({}))", np.logical_or: "!!(({}) || ({}))",
     np.logical_xor: "(!({}) != !({}))",
 }  # fmt: skip
-# Calls on data as a whole, by name: those that only give the entries another shape, and those that
-# the runtime has.
-RESHAPED = dict.fromkeys(("reshape", "ravel", "flatten"), "reshape")
-RESHAPED["broadcast_to"] = "broadcast_to"
+# Calls on data as a whole, by name: those that only give the entries another shape, those that the
+# runtime has, and those of truth values.
+RESHAPED = {
+    **dict.fromkeys(("reshape", "ravel", "flatten"), "reshape"),
+    "broadcast_to": "broadcast_to",
+}
 ALONG_AXES = ("sum", "mean", "max", "min", "argsort", "argmax", "argmin")
 OF_TRUTH = {"all": "min", "any": "max"}
 WHOLE = {*RESHAPED, *ALONG_AXES, *OF_TRUTH, "stack", "__getitem__"}
@@ -285,8 +287,10 @@ class JavaScriptWriter(Writer):
         if name in RESHAPED and "order" not in kwargs:
             array = self.whole(args[0])
             return f"{RESHAPED[name]}({array}, {self.literal(node.shape)})", ATOM
-        if name in OF_TRUTH and self.sample(args[0]).dtype == bool:
-            name = OF_TRUTH[name]
+        if name in OF_TRUTH:
+            truths = self.sample(args[0])
+            # Of no entries the runtime's would be infinite.
+            name = OF_TRUTH[name] if truths.dtype == bool and truths.size else name
         if name in ALONG_AXES and kwargs.keys() <= {"axis", "keepdims", "kind"}:
             array, *axes = args
             how = {"axis": -1 if name == "argsort" else None, **kwargs, "kind": None}

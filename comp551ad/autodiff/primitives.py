@@ -1230,7 +1230,8 @@ define(
 
 def _last_written(g, index):
     """The entries of g[index] whose value is still there: where an index names an entry twice,
-    the last value stays. np.arange(N) beside labels names none twice, which other labels may."""
+    the last value stays. One that is no data and names none twice, such as np.arange(N), settles
+    it; data may do so for other arguments."""
     picked = g[index]
     parts = index if isinstance(index, tuple) else (index,)
     arrays = [p for p in parts if np.ndim(p) and np.asarray(p).dtype.kind != "b"]

@@ -150,7 +150,8 @@ def _shaping(call, shape):
         def other(x):
             return change(concrete(x)) if type(x) is Data else concrete(x)
 
-        return called(call.function, *pytrees.tree_map(other, [*call[1:3]]))
+        told = [call.operands, call.parameters]
+        return called(call.function, *pytrees.tree_map(other, told))
 
     with contextlib.suppress(Exception):  # values that it can't have
         if all(np.shape(with_others(change)) == shape for change in MEMORIES):
