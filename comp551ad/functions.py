@@ -182,7 +182,7 @@ def tie_share(x: ArrayLike, y: Any, axis: Any = None, keepdims: bool = False) ->
 
 
 @hands_over
-def std(x: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Any:
+def std(x: Any, axis: Any = None, ddof: float = 0, keepdims: Any = False) -> Any:
     """np.std, but 0 where all entries are equal: NumPy may leave 1e-17, whose slope is not 0.
 
     x any shape; the result has the shape that np.std gives it.

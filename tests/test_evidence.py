@@ -11,6 +11,7 @@ import random
 import re
 import signal
 import sys
+import threading
 import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
@@ -439,6 +440,30 @@ def test_nor_does_one_that_rings_in_a_watch_that_was_not_taken_off(monkeypatch):
     finally:
         sys.setprofile(None)
     assert (rung, state()) == (["__exit__"], before)
+
+
+def test_time_that_is_over_in_a_generator_that_is_closed_says_nothing(
+    capsys, monkeypatch
+):
+    def waiting():
+        try:
+            yield
+        finally:
+            sum(range(3))
+
+    def leave():
+        limit = time_limit(60.0)
+        with limit:
+            left = waiting()
+            next(left)
+            limit.end = 0
+            del left
+
+    monkeypatch.setattr(sys, "unraisablehook", sys.__unraisablehook__)
+    thread = threading.Thread(target=leave)  # where no alarm rings, but all is traced
+    thread.start()
+    thread.join()
+    assert capsys.readouterr().err == ""
 
 
 def test_iterators_that_can_be_stopped_give_what_those_of_itertools_give():

@@ -122,7 +122,8 @@ class time_limit:
     def __enter__(self) -> None:
         self.builtins = dict(builtins.__dict__)
         self.end = time.monotonic() + self.seconds
-        self.trace = sys.gettrace()
+        self.trace, self.hook = sys.gettrace(), sys.unraisablehook
+        sys.unraisablehook = self._unraisable
         main = threading.current_thread() is threading.main_thread()
         self.rings = main and hasattr(signal, "setitimer")
         if self.rings:
@@ -134,6 +135,7 @@ class time_limit:
     def __exit__(self, *_: object) -> None:
         builtins.__dict__.update(self.builtins)
         sys.settrace(self.trace)
+        sys.unraisablehook = self.hook
         self.seconds = max(self.end - time.monotonic(), 1e-3)
         if self.rings:
             signal.setitimer(signal.ITIMER_REAL, 0)
@@ -153,6 +155,11 @@ class time_limit:
         for step in takewhile(lambda frame: not _is_ours(frame), stack):
             step.f_trace = self._look(step, "call", None)
         raise TimeLimit
+
+    def _unraisable(self, fault: Any) -> None:
+        """The time may be over in a generator that is being closed, or another finalizer."""
+        if not issubclass(fault.exc_type, TimeLimit):
+            self.hook(fault)
 
     def _look(self, frame: Any, event: str, _: Any) -> Callable | None:
         """Looks at the clock before each step that isn't ours: a loop may be a single one."""

@@ -176,7 +176,7 @@ def _factor(m: np.ndarray, r: np.ndarray, tolerance: float) -> float | None:
         return None
     if not r.any():
         return None if m.any() else 0.0
-    at = np.unravel_index(np.abs(r).argmax(), r.shape)
+    at = np.unravel_index(np.argmax(np.abs(r)), r.shape)
     factor = float(m[at] / r[at])
     return factor if factor and agree(m, factor * r, tolerance) else None
 
