@@ -139,28 +139,6 @@ def test_reader_runs_all_cells_and_sees_what_fails(reader):
     assert reader.warnings() == [(2, "late\n")]
 
 
-# --- the lectures -------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", LECTURES)
-def test_lecture_shows_untrusted_then_trusted_and_steps(name, reader):
-    notebook = nbformat.read(ROOT / "lectures" / f"{name}.ipynb", as_version=4)
-    # nbval runs every cell, and compares what it puts out with what stands here.
-    is_run = any(".widget()" in cell.source for cell in notebook.cells)
-    (reader.open if is_run else reader.look_at)(f"lectures/{name}.ipynb")
-    assert reader.pictures() == saved_pictures(notebook)
-    if is_run:
-        reader.run_all()
-        assert reader.errors() == reader.warnings() == []
-    elif "c5-stepper" in str(notebook):
-        reader.trust()
-    shown = reader.page.locator(".jp-Notebook .c5-stepper").count()
-    assert bool(shown) == ("c5-stepper" in str(notebook))
-    for stepper in reader.steppers():
-        drive(stepper)
-    assert reader.wrong == []
-
-
 # --- a player and its kernel ----------------------------------------------------------
 
 
@@ -261,4 +239,26 @@ def test_a_widget_and_its_page_follow_each_other(reader):
     expect(field(player, "w")).to_have_value("0.5")
     reader.run_cell(1)
     expect(field(player, "w")).to_have_value("1.5")
+    assert reader.wrong == []
+
+
+# --- the lectures -------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", LECTURES)
+def test_lecture_shows_untrusted_then_trusted_and_steps(name, reader):
+    notebook = nbformat.read(ROOT / "lectures" / f"{name}.ipynb", as_version=4)
+    # nbval runs every cell, and compares what it puts out with what stands here.
+    is_run = any(".widget()" in cell.source for cell in notebook.cells)
+    (reader.open if is_run else reader.look_at)(f"lectures/{name}.ipynb")
+    assert reader.pictures() == saved_pictures(notebook)
+    if is_run:
+        reader.run_all()
+        assert reader.errors() == reader.warnings() == []
+    elif "c5-stepper" in str(notebook):
+        reader.trust()
+    shown = reader.page.locator(".jp-Notebook .c5-stepper").count()
+    assert bool(shown) == ("c5-stepper" in str(notebook))
+    for stepper in reader.steppers():
+        drive(stepper)
     assert reader.wrong == []

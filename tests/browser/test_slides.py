@@ -47,10 +47,7 @@ def exporter():
     settings = Config(json.loads((ROOT / SETTINGS).read_text(encoding="utf-8")))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(ROOT)
-        exporter = SlidesExporter(config=settings)
-        # It goes over what Pygments has made, for a third of the time.
-        exporter.register_filter("clean_html", str)
-        yield exporter
+        yield SlidesExporter(config=settings)
 
 
 @pytest.fixture
