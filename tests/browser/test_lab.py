@@ -114,7 +114,7 @@ def test_reader_sees_pictures_of_an_untrusted_notebook(reader):
         code("1", f"{GREEN}<script>window.trusted = true</script>"),
     )
     reader.add("pictures.ipynb", notebook)
-    reader.open("pictures.ipynb")
+    reader.look_at("pictures.ipynb")
     assert saved_pictures(notebook) == [0, 1, 2, 1, 1]
     assert reader.pictures() == [0, 1, 2, 0, 0]  # neither the torn nor the inline one
     assert reader.page.evaluate("window.trusted") is None
@@ -125,7 +125,7 @@ def test_reader_runs_all_cells_and_sees_what_fails(reader):
         "failing.ipynb",
         made_up(
             code("1 / 0", tags=["raises-exception"]),
-            code("import sys, time\ntime.sleep(1); print('late', file=sys.stderr)"),
+            code("import sys, time\ntime.sleep(0.3); print('late', file=sys.stderr)"),
             code("import shutil\nassert shutil.which('dot') is None"),
             code("undefined"),
             code("print('never reached')"),
