@@ -227,9 +227,9 @@ BROKEN = {
         "1001",
         "^([^;]{1,300};){49} and so on$",
         lambda: with_first_cells(
-            *["{}['x' * 10**6]", "raise ValueError('x' * 10**6)"] * 30,
+            *["{}['x' * 10**6]", "raise ValueError('x' * 10**6)"] * 26,
             made=notebook(
-                pull_back=f"{BODY}raise ValueError('x' * 10**7)",
+                pull_back=f"{BODY}raise ValueError('x' * 10**6)",
                 sum_over_paths="def sum_over_paths():\n    return {'y' * 10**6: 1}",
             ),
         ),
