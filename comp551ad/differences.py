@@ -289,7 +289,8 @@ class Function:
             raise TypeError(f"f: got {describe(f)}, expected a function of x")
         self.f, self.x, self.calls = f, x, 2
         self.names = leaf_names(x, "x")
-        arrays = [*map(real_array, self.names, leaves(x))]
+        self._leaves = leaves(x)
+        arrays = [*map(real_array, self.names, self._leaves)]
         if not any(array.size for array in arrays):
             raise ValueError(f"x: got {describe(x)}, expected numbers; it has none")
         self.vector: np.ndarray = np.concatenate([array.ravel() for array in arrays])
@@ -319,7 +320,7 @@ class Function:
         # Its parts are read-only then, too.
         vector.flags.writeable = False
         kept = []
-        for (at, shape), leaf in zip(self.places, leaves(self.x), strict=True):
+        for (at, shape), leaf in zip(self.places, self._leaves, strict=True):
             part = vector[at].reshape(shape)
             if not isinstance(leaf, np.ndarray):
                 part = part[()] if isinstance(leaf, np.generic) else part.item()

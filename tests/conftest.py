@@ -52,16 +52,12 @@ nbval.kernel.pformat = lambda message: message
 
 
 class Schedule(LoadFileScheduling):
-    """A file's tests run in one worker, since a notebook's cells share a kernel. Notebooks in
-    the browser are dealt out one by one: together they would keep a worker for minutes."""
-
-    MANY = (
-        "tests/browser/test_lab.py::test_lecture",
-        "tests/browser/test_running.py::test_a_notebook",
-    )
+    """A file's tests run in one worker: a notebook's cells share a kernel, and JupyterLab is
+    started once. Running pages are dealt out one by one: they would keep a worker for minutes."""
 
     def _split_scope(self, nodeid):
-        return nodeid if nodeid.startswith(self.MANY) else super()._split_scope(nodeid)
+        is_long = nodeid.startswith("tests/browser/test_running.py::test_a_notebook")
+        return nodeid if is_long else super()._split_scope(nodeid)
 
 
 @pytest.hookimpl(optionalhook=True)  # tests also run without workers

@@ -300,15 +300,21 @@ def _html_of(context, source):
     return _WITH_MARK.sub(r'<span class="whole">\g<0></span>', html)
 
 
+def as_it_is(made: str | bytes) -> str:
+    """In place of a filter that cleans: Pygments has escaped the code, and the outputs are the
+    course's own. Slides use it too."""
+    return made.decode() if isinstance(made, bytes) else made
+
+
 EXPORTER = HTMLExporter(
     template_name="basic",
     raw_template=CELLS,
     filters={
         "markdown2html": _html_of,
         "highlight_code": Highlight2HTML(pygments_lexer="python"),
-        # Pygments has escaped the code, and the outputs are the course's own.
-        "clean_html": lambda made: made.decode() if isinstance(made, bytes) else made,
+        "clean_html": as_it_is,
     },
+    optimistic_validation=True,  # once, not after each preprocessor
 )
 
 

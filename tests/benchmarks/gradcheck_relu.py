@@ -19,8 +19,22 @@ from collections import Counter
 import numpy as np
 
 from comp551ad.gradcheck import check_gradient
+from comp551ad.pytrees import leaves
 
 LAYERS, SIZES, PLANTED = (4, 8, 8, 8, 3), (0.5, 0.01), 1e-3
+
+
+def once_each(f):
+    """f, worked out once at each point: several claims about one point ask at the same ones."""
+    known = {}
+
+    def remembered(x):
+        key = b"".join(np.asarray(leaf).tobytes() for leaf in leaves(x))
+        if key not in known:
+            known[key] = f(x)
+        return known[key]
+
+    return remembered
 
 
 def network(seed, size):
@@ -40,7 +54,7 @@ def network(seed, size):
         log_sum = top + np.log(np.sum(np.exp(U - top[:, None]), axis=1))
         return np.mean(log_sum - U[np.arange(4), y])
 
-    return cost, (W, b), X, y
+    return once_each(cost), (W, b), X, y
 
 
 def one_sided(parameters, X, y, way):

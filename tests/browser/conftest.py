@@ -15,6 +15,7 @@ import time
 import urllib.error
 import urllib.request
 from collections import namedtuple
+from contextlib import contextmanager
 from pathlib import Path
 
 import nbformat
@@ -83,29 +84,50 @@ def browser(launch):
     running.close()
 
 
-@pytest.fixture
-def open_page(browser):
-    """Return the function that opens a page with no network, in which nothing may go wrong."""
-    contexts, wrong = [], []
-
-    def open_page(width=1280, height=900, **options):
-        viewport = {"width": width, "height": height}
-        contexts.append(browser.new_context(viewport=viewport, offline=True, **options))
-        page = contexts[-1].new_page()
-        page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.on("console", lambda message: wrong.append(message.text))
-        page.on("request", lambda request: wrong.append(request.url))
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
+@contextmanager
+def nothing_goes_wrong(page):
+    """Neither an error nor a word on the console of the page, nor does it fetch anything."""
+    wrong = []
+    ears = {
+        "pageerror": lambda error: wrong.append(str(error)),
+        "console": lambda message: wrong.append(message.text),
+        "request": lambda request: wrong.append(request.url),
+    }
+    for event, ear in ears.items():
+        page.on(event, ear)
+    yield
+    for event, ear in ears.items():
+        page.remove_listener(event, ear)
     assert [w for w in wrong if not w.startswith(("file:", "data:"))] == []
 
 
 @pytest.fixture
-def page(open_page):
-    return open_page()
+def new_page(browser):
+    """A page in a window of its own, for what would stay: permissions, a clock, what is stored."""
+    with browser.new_context(offline=True) as window:
+        page = window.new_page()
+        with nothing_goes_wrong(page):
+            yield page
+
+
+@pytest.fixture(scope="session")
+def tab(browser):
+    """A new page takes as long as most tests do: they have one, one after the other."""
+    with browser.new_context(offline=True) as window:
+        yield window.new_page()
+
+
+@pytest.fixture
+def page(tab):
+    """A page with no network, as if new, in which nothing may go wrong."""
+    tab.goto("about:blank")
+    tab.set_viewport_size({"width": 1280, "height": 900})
+    tab.emulate_media(
+        media="screen", color_scheme="light", reduced_motion="no-preference"
+    )
+    tab.mouse.move(-9, -9)
+    with nothing_goes_wrong(tab):
+        yield tab
 
 
 # Contrast hangs on a text's colour, size and weight, and on what is behind it. Marks one

@@ -1,4 +1,4 @@
-"""The lectures in JupyterLab, as a newcomer's browser shows them.
+"""The lectures in JupyterLab, as a newcomer's browser shows them, and players with a kernel.
 
 The first half proves the harness on made-up notebooks: it must notice a picture that does not
 show, and a cell that fails.
@@ -20,11 +20,26 @@ LECTURES = [path.stem for path in sorted((ROOT / "lectures").glob("*.ipynb"))]
 SCREENS = [("light", 1280), ("dark", 400)]
 
 
+def on_a_screen(page, scheme, width):
+    """Show the page so, and wait until it has answered to that."""
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": width, "height": 900})
+    page.evaluate("new Promise(r => requestAnimationFrame(() => setTimeout(r)))")
+
+
 # --- driving a stepper --------------------------------------------------------
 
 
 def press(stepper, name):
     stepper.get_by_role("button", name=name, exact=True).click()
+
+
+def field(player, name):
+    return player.locator(f'input[aria-label="{name}"]')
+
+
+def node(player, key):
+    return player.locator(f'.c5-node[data-row="{int(key[1:]) - 1}"]')
 
 
 def drive(stepper):
@@ -99,7 +114,7 @@ def test_reader_sees_pictures_of_an_untrusted_notebook(reader):
         code("1", f"{GREEN}<script>window.trusted = true</script>"),
     )
     reader.add("pictures.ipynb", notebook)
-    reader.open("pictures.ipynb")
+    reader.look_at("pictures.ipynb")
     assert saved_pictures(notebook) == [0, 1, 2, 1, 1]
     assert reader.pictures() == [0, 1, 2, 0, 0]  # neither the torn nor the inline one
     assert reader.page.evaluate("window.trusted") is None
@@ -110,7 +125,7 @@ def test_reader_runs_all_cells_and_sees_what_fails(reader):
         "failing.ipynb",
         made_up(
             code("1 / 0", tags=["raises-exception"]),
-            code("import sys, time\ntime.sleep(1); print('late', file=sys.stderr)"),
+            code("import sys, time\ntime.sleep(0.3); print('late', file=sys.stderr)"),
             code("import shutil\nassert shutil.which('dot') is None"),
             code("undefined"),
             code("print('never reached')"),
@@ -122,6 +137,109 @@ def test_reader_runs_all_cells_and_sees_what_fails(reader):
     assert [cell for cell, _ in reader.errors()] == [1, 4]
     assert "ZeroDivisionError" in reader.errors()[0][1]
     assert reader.warnings() == [(2, "late\n")]
+
+
+# --- a player and its kernel ----------------------------------------------------------
+
+
+def test_a_player_in_jupyterlab_steps_slides_types_and_lets_ctrl_s_save(
+    reader, inaccessible
+):
+    source = (
+        "import numpy as np\nfrom comp551ad import ReverseStepper, record\n"
+        "def f(w, x):\n    return np.sin(w * x)\nReverseStepper(record(f, 0.5, 2.0))"
+    )
+    reader.add("player.ipynb", made_up(code(source)))
+    reader.open("player.ipynb")
+    reader.run_all()
+    player = reader.steppers()[0]
+    drive(player)
+    slider = player.get_by_role("slider", name="w, slider")
+    slider.focus()
+    reader.page.keyboard.press("ArrowRight")
+    expect(field(player, "w")).to_have_value("0.55")
+    player.locator(".c5-typed").fill("x*exp(x)")
+    expect(field(player, "x")).to_be_visible()
+    expect(node(player, "a3")).to_have_count(1)
+    press(player, "First")
+    before = reader.page.locator(".jp-Notebook .jp-Cell").count()
+    reader.page.keyboard.press("b")
+    assert reader.page.locator(".jp-Notebook .jp-Cell").count() == before
+    dirty = "() => jupyterapp.shell.currentWidget.context.model.dirty"
+    assert reader.page.evaluate(dirty)
+    reader.page.keyboard.press("Control+s")
+    reader.page.wait_for_function(f"() => !({dirty})()")
+    body = reader.page.locator("body")
+    for theme, light in (("JupyterLab Dark", "false"), ("JupyterLab Light", "true")):
+        command = (
+            "theme => jupyterapp.commands.execute('apputils:change-theme', {theme})"
+        )
+        reader.page.evaluate(command, theme)
+        expect(body).to_have_attribute("data-jp-theme-light", light)
+        for width in (400, 1280):
+            reader.page.set_viewport_size({"width": width, "height": 720})
+            assert inaccessible(reader.page, ".jp-Notebook .c5-stepper") == []
+    reader.restart_kernel()
+    press(player, "Last")
+    assert reader.wrong == []
+
+
+WIDGET = """\
+import numpy as np
+import ipywidgets as widgets
+from comp551ad import ReverseStepper, record
+def f(w, x):
+    return np.sin(w * x)
+player = ReverseStepper(record(f, 0.5, 2.0)).widget()
+slider = widgets.IntSlider(0, 0, 20)
+widgets.link((slider, "value"), (player, "step"))
+heard = []
+player.observe(lambda change: heard.append(change.new), "inputs")
+widgets.interact(lambda at: print("step", at), at=slider)
+widgets.HBox([player])"""
+
+
+def test_a_widget_and_its_page_follow_each_other(reader):
+    reader.add(
+        "widget.ipynb",
+        made_up(
+            code(WIDGET),
+            code("player.inputs = {'w': 1.5}; player.step = 4"),
+            code("print(heard[-1], player.step, player.score, player.function)"),
+            code("player.predicting = True"),
+        ),
+    )
+    reader.open("widget.ipynb")
+    cells = reader.page.locator(".jp-Notebook .jp-CodeCell")
+    reader.run_cell(0)
+    player = reader.page.locator(".c5-live").first
+    expect(field(player, "w")).to_have_value("0.5", timeout=30_000)
+    reader.run_cell(1)
+    expect(field(player, "w")).to_have_value("1.5")
+    expect(player.locator(".c5-count")).to_have_text(re.compile("^5 /"))
+    slider = player.get_by_role("slider", name="w, slider")
+    slider.focus()
+    reader.page.keyboard.press("ArrowRight")
+    expect(field(player, "w")).to_have_value("1.55")
+    press(player, "Previous")
+    expect(cells.nth(0).locator(".widget-output")).to_have_text("step 3")
+    reader.run_cell(2)
+    printed = cells.nth(2).locator(".jp-OutputArea-output")
+    expect(printed).to_have_text("{'w': 1.55, 'x': 2.0} 3 [0, 0] ")
+    reader.run_cell(3)
+    expect(player.get_by_role("button", name="Predict")).to_have_attribute(
+        "aria-pressed", "true"
+    )
+    # With its kernel gone the player still plays, and run again it is a new one.
+    reader.restart_kernel()
+    press(player, "Last")
+    slider.press("ArrowRight")
+    expect(field(player, "w")).to_have_value("1.6")
+    reader.run_cell(0)
+    expect(field(player, "w")).to_have_value("0.5")
+    reader.run_cell(1)
+    expect(field(player, "w")).to_have_value("1.5")
+    assert reader.wrong == []
 
 
 # --- the lectures -------------------------------------------------------------

@@ -1,13 +1,14 @@
-"""Players in a real browser: on a page with no Python behind it, and in JupyterLab."""
+"""Players in a real browser, on a page with no Python behind it."""
 
 import io
 import re
+from functools import cache
 
 import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import expect
-from test_lab import SCREENS, code, drive, made_up, press
+from test_lab import SCREENS, field, node, on_a_screen, press
 
 from comp551ad import (
     ForwardStepper,
@@ -81,6 +82,7 @@ def pictures():
     return PicturePlayer("Three pictures", frames)
 
 
+@cache  # its still takes a second
 def training():
     return training_player(*load_iris())
 
@@ -106,8 +108,10 @@ KINDS = {
 }
 
 
-def show(page, *shown, style=""):
-    """Put players on the page and return the first of them."""
+def show(page, *shown, style="", **size):
+    """Put players on the page, of this width and height, and return the first of them."""
+    if size:
+        page.set_viewport_size(size)
     markup = "\n".join(one._repr_html_() for one in shown)
     page.set_content(f"{PAGE}<body style='{style}'>{markup}</body></html>")
     return page.locator(".c5-stepper").first
@@ -135,16 +139,8 @@ def go(player, step):
     )
 
 
-def node(player, key):
-    return player.locator(f'.c5-node[data-row="{int(key[1:]) - 1}"]')
-
-
 def row(player, k):
     return player.locator("tbody tr").nth(k - 1)
-
-
-def field(player, name):
-    return player.locator(f'input[aria-label="{name}"]')
 
 
 def type_function(player, text):
@@ -157,11 +153,11 @@ def type_function(player, text):
 
 
 def test_keys_step_while_the_player_has_the_focus_and_with_control_are_the_browsers(
-    open_page,
+    new_page,
 ):
-    page = open_page(height=300)
+    page, keyboard = new_page, new_page.keyboard
     page.clock.install()
-    player, keyboard = show(page, s14()), page.keyboard
+    player = show(page, s14(), width=1280, height=300)
     player.focus()
     place = page.evaluate("scrollY")
     keys = "ArrowRight ArrowDown ArrowUp ArrowLeft ArrowLeft End Home"
@@ -211,9 +207,7 @@ def test_the_fork_of_the_slide(player):
     said = [t for t in player.locator(".c5-said").all_text_contents() if t]
     assert said == ["ā₆·cos a₅ = 0", "−ā₇·sin a₅ = −0.5985"]
     expect(player.locator(".c5-code .c5-now")).to_have_text(["w1 * x", " + w0"])
-
-
-def test_what_is_a_number_already_is_not_said_twice(player):
+    # What is a number already isn't said twice.
     go(player, 6)
     assert texts(player) == ["ā₇ = 1"]
 
@@ -284,20 +278,25 @@ def test_a_difference_that_rounding_hides_accuses_nobody(player, x):
     )
 
 
-NUMBERS = {"0,5": "0.5", "−1/4": "-0.25", "3e2": "300", "2,": "", "pear": "", "": ""}
-
-
-@pytest.mark.parametrize(("typed", "read"), NUMBERS.items())
-def test_a_number_is_typed_as_people_write_it(player, typed, read):
-    box = field(player, "x")
-    box.fill(typed)
-    expect(box).to_have_attribute("aria-invalid", str(not read).lower())
-    box.blur()
-    expect(box).to_have_value(read or "1")
-    expect(row(player, 3).locator("td").first).to_have_text(
-        (read or "1").replace("-", "−")
-    )
-    assert box.get_attribute("aria-invalid") in (None, "false")
+def test_a_number_is_typed_as_people_write_it(player):
+    box, read = field(player, "x"), "1"
+    numbers = {
+        "0,5": "0.5",
+        "2,": "",
+        "−1/4": "-0.25",
+        "pear": "",
+        "3e2": "300",
+        "": "",
+    }
+    for typed, number in numbers.items():
+        box.fill(typed)
+        expect(box).to_have_attribute("aria-invalid", str(not number).lower())
+        box.blur()
+        read = number or read
+        expect(box).to_have_value(read)
+        value = row(player, 3).locator("td").first
+        expect(value).to_have_text(read.replace("-", "−"))
+        assert box.get_attribute("aria-invalid") in (None, "false")
 
 
 def test_an_entry_of_an_array_is_picked_and_moved(page):
@@ -366,21 +365,14 @@ def test_line_breaks_of_a_pasted_function_separate_its_statements(player):
 
 def test_what_cannot_be_read_leaves_the_last_good_function(player):
     """And is answered in words: which ones, test_live.py holds."""
-    for text, answer in {
-        "sin(w1*x +": "Something is missing at the end.",
-        "<img src=x onerror=alert(1)>": "“<” can't be read here.",
-        "0,5*x": "Is 0,5 one number? Write 0.5 for a number, 0, 5 for two.",
-        "maximum(x1, 1,5)": "Write 1.5 for a number",
-    }.items():
-        type_function(player, text)
-        expect(player.get_by_role("alert")).to_contain_text(answer)
-        # Its inputs move on.
-        expect(node(player, "a7")).to_have_count(1)
-        field(player, "x").fill("2")
-        type_function(player, "w0*x")
-        expect(player.get_by_role("alert")).to_have_count(0)
-        expect(node(player, "a3")).to_have_count(1)
-        player.get_by_role("button", name="Reset").click()
+    type_function(player, "<img src=x onerror=alert(1)>")
+    expect(player.get_by_role("alert")).to_contain_text("“<” can't be read here.")
+    # Its inputs move on.
+    expect(node(player, "a7")).to_have_count(1)
+    field(player, "x").fill("2")
+    type_function(player, "w0*x")
+    expect(player.get_by_role("alert")).to_have_count(0)
+    expect(node(player, "a3")).to_have_count(1)
 
 
 def test_signs_and_names_may_be_those_of_mathematics_and_light_up_whole(player):
@@ -606,11 +598,11 @@ def test_a_typed_function_asks_too(player):
 
 
 @pytest.fixture
-def site(open_page, tmp_path):
+def site(page, tmp_path):
     """Return the function that opens a page of the site, with an address of its own."""
 
     def site(hash="", *shown):
-        page = open_page()
+        page.goto("about:blank")
         markup = "\n".join(one.player_html(script=False) for one in shown or [s14()])
         file = tmp_path / "page.html"
         file.write_text(
@@ -729,6 +721,31 @@ CUT = """p => [...p.querySelectorAll('td.c5-number')].filter(e =>
   e.scrollWidth > e.clientWidth || e.getBoundingClientRect().right
     > p.querySelector('.c5-table').getBoundingClientRect().right + 1).length"""
 
+# How many heat maps there are, and whether their box shows them whole.
+HEAT = """p => {
+  const box = p.querySelector('.c5-matrices');
+  return [box.querySelectorAll('.c5-cells').length, box.scrollHeight <= box.clientHeight];
+}"""
+
+
+def at_every_step(player, look):
+    """What a script sees at each step, one after the other, as the page shows it."""
+    seen = player.evaluate(
+        """async (p, look) => {
+      const slider = p.querySelector('[aria-label="Step"]'), seen = [];
+      for (let step = 0; step <= slider.max; step++) {
+        slider.value = step;
+        slider.dispatchEvent(new Event('input'));
+        await new Promise(requestAnimationFrame);
+        seen.push(LOOK(p));
+      }
+      return seen;
+    }""".replace("LOOK", f"({look})")
+    )
+    assert len(seen) == int(count(player).split(" / ")[1])
+    return seen
+
+
 SMALL = """p => [...p.querySelectorAll('*')].filter(e =>
   [...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim())
     && !e.matches('style, .c5-hidden') && parseFloat(getComputedStyle(e).fontSize) < 11
@@ -736,21 +753,18 @@ SMALL = """p => [...p.querySelectorAll('*')].filter(e =>
 
 
 @pytest.mark.parametrize("text", ["", TEN])
-def test_in_a_notebook_on_a_laptop_all_is_on_screen_at_every_step(open_page, text):
-    player = show(open_page(**LAPTOP), s14(), style="margin:0")
+def test_in_a_notebook_on_a_laptop_all_is_on_screen_at_every_step(page, text):
+    player = show(page, s14(), style="margin:0", **LAPTOP)
     if text:
         type_function(player, text)
-    last = int(count(player).split(" / ")[1])
-    for step in range(1, last + 1):
-        go(player, step)
-        assert player.evaluate(OUT) == [], step
+    assert not any(at_every_step(player, OUT))
     type_function(player, "abcdefghij" * 6)
     assert player.evaluate("p => p.scrollWidth <= p.clientWidth")
 
 
 @pytest.mark.parametrize(("width", "kind"), [(786, "reverse"), (1280, "batch")])
-def test_the_graph_has_most_of_the_width_and_no_number_is_cut(open_page, width, kind):
-    player = show(open_page(width=width, height=720), KINDS[kind](), style="margin:0")
+def test_the_graph_has_most_of_the_width_and_no_number_is_cut(page, width, kind):
+    player = show(page, KINDS[kind](), style="margin:0", width=width, height=720)
     press(player, "Last")
     graph = player.locator(".c5-picture").bounding_box()
     assert graph["width"] > 0.55 * width
@@ -763,21 +777,15 @@ def test_the_graph_has_most_of_the_width_and_no_number_is_cut(open_page, width, 
 
 
 @pytest.mark.parametrize(("width", "kind"), [(1280, "arrays"), (786, "batch")])
-def test_heat_maps_are_as_tall_as_their_box_allows(open_page, width, kind):
-    player = show(open_page(width=width, height=720), KINDS[kind](), style="margin:0")
-    heat = player.locator(".c5-matrices")
-    seen = 0
-    for step in range(1, int(count(player).split(" / ")[1]) + 1):
-        go(player, step)
-        seen += heat.locator(".c5-cells").count()
-        assert heat.evaluate("p => p.scrollHeight <= p.clientHeight"), step
-    assert seen > 9
+def test_heat_maps_are_as_tall_as_their_box_allows(page, width, kind):
+    player = show(page, KINDS[kind](), style="margin:0", width=width, height=720)
+    seen, fit = zip(*at_every_step(player, HEAT), strict=True)
+    assert all(fit) and sum(seen) > 9
 
 
 @pytest.mark.parametrize("size", [(1280, 720), (768, 1024)])
-def test_below_a_page_s_head_a_player_leaves_no_gap_and_is_seen_whole(open_page, size):
-    page = open_page(*size)
-    player = show(page, s14(), style="margin:0")
+def test_below_a_page_s_head_a_player_leaves_no_gap_and_is_seen_whole(page, size):
+    player = show(page, s14(), style="margin:0", width=size[0], height=size[1])
     page.add_style_tag(content="html { scroll-padding-top: 72px }")
     page.evaluate("dispatchEvent(new Event('resize'))")
     page.evaluate("() => new Promise(requestAnimationFrame)")
@@ -823,26 +831,24 @@ LAID_OVER = """p => {
 
 @pytest.mark.parametrize("width", [786, 360])
 @pytest.mark.parametrize("kind", ["ten", "modes", "reverse"])
-def test_no_text_of_the_graph_lies_over_another(open_page, width, kind):
+def test_no_text_of_the_graph_lies_over_another(page, width, kind):
     made = KINDS["modes" if kind == "modes" else "reverse"]()
-    player = show(open_page(width=width, height=599), made, style="margin:0")
+    player = show(page, made, style="margin:0", width=width, height=599)
     if kind == "ten":
         type_function(player, TEN)
-    for step in range(1, int(count(player).split(" / ")[1]) + 1):
-        go(player, step)
-        assert player.evaluate(LAID_OVER) == [], step
+    assert not any(at_every_step(player, LAID_OVER))
 
 
 @pytest.mark.parametrize("width", [786, 360])
 @pytest.mark.parametrize("kind", ["modes", "arrays", "long"])
-def test_numbers_stay_apart(open_page, width, kind):
-    player = show(open_page(width=width), KINDS[kind](), style="margin:0")
+def test_numbers_stay_apart(page, width, kind):
+    player = show(page, KINDS[kind](), style="margin:0", width=width, height=900)
     press(player, "Last")
     assert player.evaluate(MEETING) == []
 
 
-def test_of_both_modes_the_code_stands_beside_the_table(open_page):
-    player = show(open_page(**LAPTOP), KINDS["modes"](), style="margin:0")
+def test_of_both_modes_the_code_stands_beside_the_table(page):
+    player = show(page, KINDS["modes"](), style="margin:0", **LAPTOP)
     code, table = (player.locator(f".c5-{x}").bounding_box() for x in ("code", "table"))
     assert code["y"] == table["y"] and code["x"] + code["width"] < table["x"]
 
@@ -867,8 +873,8 @@ def test_stored_pictures_are_dark_in_the_dark(page):
 
 
 @pytest.mark.parametrize("width", [360, 400])
-def test_on_a_phone_formula_and_graph_are_on_screen_together(open_page, width):
-    player = show(open_page(width=width, height=800), s14())
+def test_on_a_phone_formula_and_graph_are_on_screen_together(page, width):
+    player = show(page, s14(), width=width, height=800)
     go(player, FORK)
     assert player.evaluate("p => p.scrollWidth <= p.clientWidth")
     last = node(player, "a3").bounding_box()
@@ -978,12 +984,9 @@ def test_a_point_on_a_surface_is_moved_and_descends(page):
 # ---------------------------------------------------------------- for everybody
 
 
-@pytest.mark.parametrize(("scheme", "width"), SCREENS)
-def test_players_of_all_kinds_are_accessible_and_no_text_is_small(
-    open_page, inaccessible, scheme, width
-):
+def test_players_of_all_kinds_are_accessible_and_no_text_is_small(page, inaccessible):
     """Together on one page, half-way and at the end, a question and its answer among them."""
-    page = open_page(width=width, color_scheme=scheme, reduced_motion="reduce")
+    page.emulate_media(reduced_motion="reduce")
     show(page, *(make() for make in KINDS.values()))
     players = dict(zip(KINDS, page.locator(".c5-stepper").all(), strict=True))
     for part in (0.5, 1):
@@ -993,10 +996,11 @@ def test_players_of_all_kinds_are_accessible_and_no_text_is_small(
         if part == 1:
             node(players["predict"], "a5").click()
             page.keyboard.press("1")
-        assert inaccessible(page, ".c5-stepper") == []
-    for kind, player in players.items():
-        assert player.evaluate(SMALL) == [], kind
-    assert page.evaluate("() => document.getAnimations().length") == 0
+        for screen in SCREENS:
+            on_a_screen(page, *screen)
+            assert inaccessible(page, ".c5-stepper") == [], screen
+            assert page.locator("body").evaluate(SMALL) == [], screen
+            assert page.evaluate("() => document.getAnimations().length") == 0
 
 
 def test_axe_sees_what_is_wrong(page, inaccessible):
@@ -1050,112 +1054,9 @@ def test_running_a_cell_again_leaves_nothing_behind(page):
     assert page.evaluate("window.added") <= 2
 
 
-# ---------------------------------------------------------------- in JupyterLab
-
-
-def test_a_player_in_jupyterlab_steps_slides_types_and_lets_ctrl_s_save(
-    reader, inaccessible
-):
-    source = (
-        "import numpy as np\nfrom comp551ad import ReverseStepper, record\n"
-        "def f(w, x):\n    return np.sin(w * x)\nReverseStepper(record(f, 0.5, 2.0))"
-    )
-    reader.add("player.ipynb", made_up(code(source)))
-    reader.open("player.ipynb")
-    reader.run_all()
-    player = reader.steppers()[0]
-    drive(player)
-    slider = player.get_by_role("slider", name="w, slider")
-    slider.focus()
-    reader.page.keyboard.press("ArrowRight")
-    expect(field(player, "w")).to_have_value("0.55")
-    player.locator(".c5-typed").fill("x*exp(x)")
-    expect(field(player, "x")).to_be_visible()
-    expect(node(player, "a3")).to_have_count(1)
-    press(player, "First")
-    before = reader.page.locator(".jp-Notebook .jp-Cell").count()
-    reader.page.keyboard.press("b")
-    assert reader.page.locator(".jp-Notebook .jp-Cell").count() == before
-    dirty = "() => jupyterapp.shell.currentWidget.context.model.dirty"
-    assert reader.page.evaluate(dirty)
-    reader.page.keyboard.press("Control+s")
-    reader.page.wait_for_function(f"() => !({dirty})()")
-    body = reader.page.locator("body")
-    for theme, light in (("JupyterLab Dark", "false"), ("JupyterLab Light", "true")):
-        command = (
-            "theme => jupyterapp.commands.execute('apputils:change-theme', {theme})"
-        )
-        reader.page.evaluate(command, theme)
-        expect(body).to_have_attribute("data-jp-theme-light", light)
-        for width in (400, 1280):
-            reader.page.set_viewport_size({"width": width, "height": 720})
-            assert inaccessible(reader.page, ".jp-Notebook .c5-stepper") == []
-    reader.restart_kernel()
-    press(player, "Last")
-    assert reader.wrong == []
-
-
 def test_what_is_saved_of_a_widget_is_the_player(page):
     stepper = s14()
     bundle, _ = stepper.widget()._repr_mimebundle_()
     assert bundle["text/plain"] == repr(stepper)
     page.set_content(f"{PAGE}<body>{bundle['text/html']}</body></html>")
     assert count(page.locator(".c5-stepper")) == "1 / 14"
-
-
-WIDGET = """\
-import numpy as np
-import ipywidgets as widgets
-from comp551ad import ReverseStepper, record
-def f(w, x):
-    return np.sin(w * x)
-player = ReverseStepper(record(f, 0.5, 2.0)).widget()
-slider = widgets.IntSlider(0, 0, 20)
-widgets.link((slider, "value"), (player, "step"))
-heard = []
-player.observe(lambda change: heard.append(change.new), "inputs")
-widgets.interact(lambda at: print("step", at), at=slider)
-widgets.HBox([player])"""
-
-
-def test_a_widget_and_its_page_follow_each_other(reader):
-    reader.add(
-        "widget.ipynb",
-        made_up(
-            code(WIDGET),
-            code("player.inputs = {'w': 1.5}; player.step = 4"),
-            code("print(heard[-1], player.step, player.score, player.function)"),
-            code("player.predicting = True"),
-        ),
-    )
-    reader.open("widget.ipynb")
-    cells = reader.page.locator(".jp-Notebook .jp-CodeCell")
-    reader.run_cell(0)
-    player = reader.page.locator(".c5-live").first
-    expect(field(player, "w")).to_have_value("0.5", timeout=30_000)
-    reader.run_cell(1)
-    expect(field(player, "w")).to_have_value("1.5")
-    expect(player.locator(".c5-count")).to_have_text(re.compile("^5 /"))
-    slider = player.get_by_role("slider", name="w, slider")
-    slider.focus()
-    reader.page.keyboard.press("ArrowRight")
-    expect(field(player, "w")).to_have_value("1.55")
-    press(player, "Previous")
-    expect(cells.nth(0).locator(".widget-output")).to_have_text("step 3")
-    reader.run_cell(2)
-    printed = cells.nth(2).locator(".jp-OutputArea-output")
-    expect(printed).to_have_text("{'w': 1.55, 'x': 2.0} 3 [0, 0] ")
-    reader.run_cell(3)
-    expect(player.get_by_role("button", name="Predict")).to_have_attribute(
-        "aria-pressed", "true"
-    )
-    # With its kernel gone the player still plays, and run again it is a new one.
-    reader.restart_kernel()
-    press(player, "Last")
-    slider.press("ArrowRight")
-    expect(field(player, "w")).to_have_value("1.6")
-    reader.run_cell(0)
-    expect(field(player, "w")).to_have_value("0.5")
-    reader.run_cell(1)
-    expect(field(player, "w")).to_have_value("1.5")
-    assert reader.wrong == []

@@ -124,8 +124,9 @@ class Answerer:
         known = {_gist(each): names[each] for each in ours}
         # The library's files under other names are still the library; what stands in the
         # notebook may be an answer that happens to be written in the same way.
-        named = [each for each in functions if "<" not in each.__qualname__]
-        copies = [each for each in named if each.__module__ != "__main__"]
+        named = {name for name, *_ in known if "<" not in name}
+        alike = [each for each in functions if each.__qualname__ in named]
+        copies = [each for each in alike if each.__module__ != "__main__"]
         for function in {*ours, *copies}:
             if name := known.get(_gist(function)):
                 self.refused.append((function, function.__code__))
@@ -177,11 +178,14 @@ def _import_all(name: str) -> None:
 
 def _refusal(name: str, code: CodeType) -> CodeType:
     """Code for a function that then raises, whatever it is called with."""
-    made: dict[str, Any] = {}
-    words = name + NOT_ALLOWED
-    exec(f"def refused(*_, **__): raise PermissionError({words!r})", made)
+    refused = _refused.__code__
+    said = [name + NOT_ALLOWED if isinstance(x, str) else x for x in refused.co_consts]
     # A function's code may be replaced by one with as many variables from outside.
-    return made["refused"].__code__.replace(co_freevars=code.co_freevars)
+    return refused.replace(co_consts=tuple(said), co_freevars=code.co_freevars)
+
+
+def _refused(*_: Any, **__: Any) -> None:
+    raise PermissionError("what is called")
 
 
 def apply(module: str, name: str, args: list, kwargs: dict | None = None) -> Any:
