@@ -19,7 +19,7 @@ from .arguments import Call, by_place, name_of
 from .data import refuse_counts
 from .passes import as_seed, full, pull_back, push_forward
 from .primitives import shape_of, size_of
-from .refusals import kind_of
+from .refusals import kind_of, this_thread
 from .tape import Tape
 
 # ---------------------------------------------------------------- one recorded call
@@ -115,7 +115,7 @@ def value_and_grad(f: Callable, argnum: int | str | tuple = 0) -> Callable:
     def value_and_gradient(*args, **kwargs):
         nonlocal checked
         call = record_call(f, argnum, args, kwargs, checked=checked)
-        checked = checked or call.doubtful
+        checked = checked or call.doubtful and this_thread.tape is None
         value, values = call.output, call.out_values
         is_one = len(values) == 1 and value is values[0]
         if not is_one or size_of(value) != 1:
