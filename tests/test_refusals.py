@@ -168,7 +168,7 @@ CASES: dict[str, tuple[str, str | None]] = {
         )
     },
     "v = np.where(X[0] > 9, 0.0, a[0])\nnp.maximum(v, a[1], out=v)\nreturn v * a": (
-        "maximum: out=: leave it out", "v = np.maximum(np.where(X[0] > 9, 0.0, a[0]), a[1])\nreturn v * a"
+        "maximum: out=: leave it out", "np.maximum(np.where(X[0] > 9, 0.0, a[0]), a[1]) * a"
     ),
     store("np.add.at(z, [0, 2, 0], a)"): (
         r"^np\.add\.at\(.*z a traced array before", store("np.add.at(z, [0, 2, 0], a)", "0 * a")

@@ -132,7 +132,8 @@ class Call:
             leaf = concrete(leaf)
             if isinstance(leaf, int | float) and not isinstance(leaf, np.generic):
                 return float(leaf)
-            return np.array(leaf, dtype=float)[... if isinstance(leaf, np.ndarray) else ()]
+            numbers = np.array(leaf, dtype=float)
+            return numbers if isinstance(leaf, np.ndarray) else numbers[()]
 
         slots = {name: pytrees.tree_map(plain, self.given[name]) for name in traced}
         with silence():

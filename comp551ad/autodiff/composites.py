@@ -24,13 +24,7 @@ from comp551ad import pytrees
 
 from .data import compute, snapshot
 from .primitives import PRIMITIVES, shape_of
-from .refusals import (
-    REFUSED,
-    TraceError,
-    is_called_by_numpy,
-    refusal,
-    this_thread,
-)
+from .refusals import REFUSED, TraceError, is_called_by_numpy, refusal, this_thread
 from .tape import Tracer, apply, concrete, joined
 
 COMPOSITES: dict[Callable, Callable] = {}
@@ -359,10 +353,9 @@ def _without_nan(a, b):
 
 @composite(np.swapaxes)
 def _swapaxes(a, axis1, axis2):
-    axes = list(range(np.ndim(a)))
-    axis1, axis2 = (normalize_axis_index(axis, len(axes)) for axis in (axis1, axis2))
-    axes[axis1], axes[axis2] = axes[axis2], axes[axis1]
-    return np.transpose(a, tuple(axes))
+    axes = np.arange(np.ndim(a))
+    axes[[axis1, axis2]] = axes[[axis2, axis1]]
+    return np.transpose(a, axes.tolist())
 
 
 @composite(np.take)

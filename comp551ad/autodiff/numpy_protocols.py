@@ -48,9 +48,8 @@ def _array_ufunc(self, ufunc, method, *inputs, **kwargs):
         return _method_of_ufunc(ufunc, method, inputs, kwargs)
     asked = {key: x for key, x in kwargs.items() if not _changes_nothing(key, x)}
     out = asked["out"] if asked.keys() == {"out"} and ufunc not in COMPARISONS else ()
-    if len(out) == 1 and type(out[0]) is Tracer:
-        if out[0].shape:
-            return update(out[0], ufunc(*inputs))
+    if len(out) == 1 and type(out[0]) is Tracer and out[0].shape:
+        return update(out[0], ufunc(*inputs))
     for key in asked:
         raise refusal(f"{name_in_numpy(ufunc)}: {key}=", _WAYS_OUT.get(key, _NEW))
     return _call_ufunc(ufunc, inputs)

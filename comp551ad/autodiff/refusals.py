@@ -38,10 +38,6 @@ class _Thread(threading.local):
     copied: bool = False
     doubtful: bool = False
 
-    def forget(self) -> None:
-        """Before an outermost tape."""
-        self.refused, self.copied, self.doubtful = None, False, False
-
 
 this_thread = _Thread()
 
@@ -197,7 +193,8 @@ def explain(error: BaseException) -> None:
     cause = getattr(cause, "__cause__", None) or cause
     if isinstance(cause, TraceError):
         raise cause from None
-    if "Error setting single item" in str(error) and this_thread.refused:  # z.flat[0] = a
+    # For z.flat[0] = a.
+    if "setting single item" in str(error) and this_thread.refused:
         raise TraceError(*this_thread.refused) from error
     kinds = TypeError | AttributeError | IndexError
     wrong = isinstance(error, kinds) and not isinstance(error, TraceError)

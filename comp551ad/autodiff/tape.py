@@ -77,7 +77,7 @@ class Tape:
     def __enter__(self):
         self.enclosing = this_thread.tape
         if self.enclosing is None:
-            this_thread.forget()
+            vars(this_thread).clear()  # as in a new thread
         self.level = self.enclosing.level + 1 if self.enclosing else 1
         self.origins = self.enclosing.origins if self.enclosing else None
         if self.watch and self.origins is None:

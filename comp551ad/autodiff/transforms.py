@@ -58,8 +58,8 @@ def record_call(
 
     Where f asks about values and returns a constant, it is recorded once more, watched: the
     constant may come from the answers, as an accuracy does, or not, as the slope of a leaky relu.
-    Where f changes arrays in place that may share memory, its value is compared with that for
-    plain numbers; not again where an earlier call that did so went well (``checked``).
+    Where f changes arrays in place that may share memory, its value is compared with that for plain
+    numbers; not again where all is followed and an earlier call went well (``checked``).
     """
     places = argnum if isinstance(argnum, tuple) else (argnum,)
     call: Any = None
@@ -84,7 +84,7 @@ def record_call(
         if tape.asked and not watch:
             return record_call(f, argnum, args, kwargs, watch=True)
         refuse_counts(result, tape)
-    if tape.refused is not None or (tape.doubtful and not checked):
+    if tape.refused or tape.doubtful and (this_thread.copied or not checked):
         call = call or Call.of(f, args, kwargs)
         traced = [call.slot(place, "argnum") for place in places]
         call.check(result, tape, traced=traced)
