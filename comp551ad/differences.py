@@ -392,10 +392,13 @@ class Line:
         return all(value == self._known[0.0] for value in near)
 
     def stair(self) -> float:
-        """The least difference between two values; 0 if they are all the same."""
+        """The least difference between two values where f stands still next to x; 0 if it
+        doesn't, or has but a few values, as at a jump."""
+        nearest = sorted(self._known, key=abs)[:3]
         values = np.unique([*self._known.values()])
         gaps = np.diff(values[np.isfinite(values)])
-        return float(np.min(gaps)) if gaps.size else 0.0
+        stands = self.is_flat(abs(nearest[-1])) and gaps.size > POINTS / 2
+        return float(np.min(gaps)) if stands else 0.0
 
     def digit(self) -> float:
         """The last digit of the smallest kind of float that all values are; 0 if they are all
