@@ -267,7 +267,8 @@ def measure_noise(line: "Line") -> float:
         else:
             step = NEAR if step < NEAR else step * WIDER
     line.floor = max(line.floor, line.digit() * abs(line(0.0)))
-    return max(noise, line.floor)
+    # Rounding puts a value off by half of a stair.
+    return max(noise, line.floor, line.stair() / 2)
 
 
 # --- x and f, taken apart -------------------------------------------------------------
@@ -390,6 +391,15 @@ class Line:
         """Whether f has had one value throughout, as far as that."""
         near = [value for t, value in self._known.items() if abs(t) <= reach]
         return all(value == self._known[0.0] for value in near)
+
+    def stair(self) -> float:
+        """The least difference between two values where f stands still next to x; 0 if it
+        doesn't, or has but a few values, as at a jump."""
+        nearest = sorted(self._known, key=abs)[:3]
+        values = np.unique([*self._known.values()])
+        gaps = np.diff(values[np.isfinite(values)])
+        stands = self.is_flat(abs(nearest[-1])) and gaps.size > POINTS / 2
+        return float(np.min(gaps)) if stands else 0.0
 
     def digit(self) -> float:
         """The last digit of the smallest kind of float that all values are; 0 if they are all

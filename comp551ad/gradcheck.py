@@ -337,12 +337,15 @@ def _judge(line: Line, claim: _Claim) -> Coordinate:
 
 
 def _holds_from_afar(line, claim, judged):
-    """Whether steps that are long beside the last digit of a float32, or a float16, hold the claim
-    to both sides of x and refuse the slope that short ones found. A part of f that is computed
-    with so few digits stands still where the steps are short."""
+    """Whether steps that are long beside the last digit of a float32, or a float16, or beside the
+    least step that f took, as where it is rounded, hold the claim to both sides of x and refuse
+    the slope that short ones found. A part of f that is computed with so few digits stands still
+    where the steps are short."""
     found = Slope(judged.finite_difference, judged.bar, 0.0, 0.0)
-    for digit, h in (SINGLE, FIRST_STEP), (HALF, LONGEST_STEP):
-        slopes = look(line, h * scale(line.size), digit * abs(line(0.0)))
+    size, stair = abs(line(0.0)), line.stair()
+    ways = (SINGLE * size, FIRST_STEP), (HALF * size, LONGEST_STEP)
+    for noise, h in *ways, (stair, FIRST_STEP), (stair, LONGEST_STEP):
+        slopes = look(line, h * scale(line.size), noise)
         slopes = [slope._replace(bar=slope.bar + claim.slack) for slope in slopes]
         if all(s.holds(claim.value) and s.contradicts(found) for s in slopes):
             return True
@@ -358,7 +361,9 @@ def _judge_closely(line, claim):
 
     found = differences.explore(line, line.floor, SHARP)
     judged = _weigh(line, claim, found, line.floor)
-    if judged.verdict == "agrees" and found.center.holds(claim.value):
+    # On stairs, too, f doesn't move at first.
+    is_clear = found.center.estimate or line.is_flat()
+    if judged.verdict == "agrees" and found.center.holds(claim.value) and is_clear:
         return judged
     noise = differences.measure_noise(line)
     if judged.verdict == "wrong":

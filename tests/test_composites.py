@@ -151,7 +151,8 @@ EXAMPLES = {
     np.piecewise: [
         call(A, [A < 0, A >= 0], [np.exp, lambda x: x * x]),
         call(VECTOR, VECTOR > 0.5, [2.0, lambda x, k: k * x], 3.0),
-        call(A, [FIRST], [lambda x: 2 * x]),
+        call(A, [FIRST], [lambda x: 2 * x]), call(A, np.stack([FIRST, ~FIRST]), [np.sin, 0.5]),
+        call(0.7, [True, False], [np.exp, np.sin, 0.5]), call(0.7, False, [np.exp, np.sin]),
     ],
     np.resize: [call(A, (2, 5)), call(VECTOR, 2)],
     np.select: [call([FIRST, ~FIRST], [A, B]), call([FIRST], [A], 0.5)],
@@ -161,10 +162,6 @@ EXAMPLES = {
     ],
     **dict.fromkeys((np.positive, np.reciprocal, np.conjugate), [ONE_ARRAY]),
     **dict.fromkeys((np.real, np.real_if_close, np.angle), [ONE_ARRAY]),
-    np.piecewise: [
-        call(A, [FIRST, ~FIRST], [lambda x: x**2, lambda x: 3 * x]),
-        call(A, [FIRST], [np.sin, 0.5]),
-    ],
     **dict.fromkeys((np.fabs, np.fix), [ONE_ARRAY]),
     **dict.fromkeys((np.degrees, np.rad2deg, np.radians, np.deg2rad), [ONE_ARRAY]),
     np.around: [call(A), call(A, 1)],

@@ -147,6 +147,8 @@ def test_right_slope_passes_and_wrong_one_does_not(f, slope, x):
         (lambda x: float(np.float32(np.exp(x))) * x, lambda x: np.exp(x) * (1 + x), -2, 2),
         (lambda x: round(np.exp(x), 6) + x, lambda x: np.exp(x) + 1, -2, 2),
         (lambda x: float(np.exp(np.float16(x))), np.exp, -2, 2),
+        (lambda x: float(f"{np.exp(x):.6g}"), np.exp, -2, 2),
+        (lambda x: round(np.exp(x), 6), np.exp, -2, 2),
     ],
 )  # fmt: skip
 def test_a_right_slope_is_not_wrong_where_f_has_lost_its_last_digits(
@@ -157,6 +159,16 @@ def test_a_right_slope_is_not_wrong_where_f_has_lost_its_last_digits(
         right = check_gradient(f, slope(x), x)
         assert not right.wrong, right
         assert not check_gradient(f, 1.01 * slope(x), x)
+
+
+def test_a_claim_of_0_does_not_pass_where_f_stands_still_for_short_steps_alone():
+    for f in (
+        lambda x: round(np.exp(x), 6),
+        lambda x: float(f"{np.exp(x):.6g}"),
+        lambda x: np.float32(np.exp(np.float32(x))),
+    ):
+        for x in np.linspace(-2, 2, 40):
+            assert not check_gradient(f, 0.0, x)
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from test_composites import both_forms, check_right
 from comp551ad import (
     TraceError,
     grad,
+    hessian,
     jacobian,
     jvp,
     record,
@@ -295,8 +296,37 @@ def _number_without_axes(b):
     return total
 
 
-@pytest.mark.parametrize("shared", [_windows, _number_without_axes])
-@pytest.mark.parametrize("derive", [grad, value_and_grad, record, write_gradient])
+def _array_without_axes(made):
+    def shared(b):
+        first = made(b[0, 0])
+        other = first.T
+        other += b[0, 1]
+        return first
+
+    return shared
+
+
+@pytest.mark.parametrize(
+    "shared",
+    [
+        _windows,
+        _number_without_axes,
+        _array_without_axes(np.copy),
+        _array_without_axes(lambda a: np.where(X[0, 0] > 9, 0.0, a)),
+        _array_without_axes(lambda a: np.squeeze(np.stack([a]))),
+    ],
+)
+@pytest.mark.parametrize(
+    "derive",
+    [
+        grad,
+        value_and_grad,
+        record,
+        write_gradient,
+        hessian,
+        lambda f: grad(lambda x: np.sum(grad(f)(x))),
+    ],
+)
 def test_memory_that_is_shared_unseen_is_refused(shared, derive):
     def f(a):
         b = a * a
@@ -304,6 +334,32 @@ def test_memory_that_is_shared_unseen_is_refused(shared, derive):
 
     with pytest.raises(TraceError, match="shares its memory .* change a copy"):
         derive(f, X) if derive in (record, write_gradient) else derive(f)(X)
+
+
+def test_memory_that_is_shared_unseen_is_refused_where_the_value_is_right_by_chance():
+    def f(x):
+        b = x * 1.0
+        windows = np.lib.stride_tricks.sliding_window_view(b, 2)
+        b[b > 1] = 0.0
+        return np.sum(windows**2)
+
+    small, large = np.array([0.5, -0.7, 0.4]), np.array([2.0, 0.8, 1.9])
+    gradient = grad(f)
+    np.testing.assert_allclose(gradient(small), [1.0, -2.8, 0.8])
+    for derive in (gradient, lambda x: write_gradient(f, small)):
+        with pytest.raises(TraceError, match="shares its memory .* change a copy"):
+            derive(large)
+
+
+def test_an_argument_without_axes_changes_for_all_its_names():
+    def f(a):
+        b = a
+        b += 1.0
+        return a * b
+
+    assert value_and_grad(f)(0.5) == (0.75, 2.0)
+    with pytest.raises(TraceError, match="shares its memory .* change a copy"):
+        grad(f)(np.array(0.5))
 
 
 def test_memory_that_is_shared_unseen_is_refused_in_a_later_call():

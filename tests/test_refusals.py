@@ -159,6 +159,17 @@ CASES: dict[str, tuple[str, str | None]] = {
     "a.mean(dtype=np.float32)": ("'dtype'.*leave it out", "a.mean()"),
     "np.add.reduceat(a, [0, 1])": ("np.add.reduceat.*np.sum", "np.stack([a[0], np.sum(a[1:])])"),
     store("np.fill_diagonal(z, a)", "EYE.copy()"): ("plain array", None),
+    **{
+        store(line): (r"make z a traced array before, z = a", store(line, "0 * a"))
+        for line in (
+            "np.copyto(z, a)", "np.put(z, [0, 2], [a[0], 1.0])", "np.place(z, X > 1, a[1])",
+            "z.fill(a[0])", "z.put([0, 2], a[:2])", "z.T[1] = a[0]", "z.reshape(-1)[1] = a[0]",
+            "z.flat[1] = a[0]", "z.T[1:] += a[0]",
+        )
+    },
+    "v = np.where(X[0] > 9, 0.0, a[0])\nnp.maximum(v, a[1], out=v)\nreturn v * a": (
+        "maximum: out=: leave it out", "np.maximum(np.where(X[0] > 9, 0.0, a[0]), a[1]) * a"
+    ),
     store("np.add.at(z, [0, 2, 0], a)"): (
         r"^np\.add\.at\(.*z a traced array before", store("np.add.at(z, [0, 2, 0], a)", "0 * a")
     ),
@@ -186,7 +197,6 @@ CASES: dict[str, tuple[str, str | None]] = {
     # -- names that numbers lack
     "'%.4f' % a[0]": ("f-string", None),
     "__import__('statistics').mean(a)": (r"statistics and fractions.*NumPy's", "np.mean(a)"),
-    "np.copyto(X.copy(), a)": ("array already", "np.copy(a)"),
     "np.nanmedian(a)": ("^np.nanmedian can't.*np.median", "np.median(a)"),
     "np.linalg.svd(np.outer(a, a) + EYE)[1] * a": (
         r"no sign of their own.*np\.linalg\.svdvals\(a\)",
@@ -209,7 +219,7 @@ CASES: dict[str, tuple[str, str | None]] = {
 IN_WORDS = {
     "a.mean(dtype=np.float32)", "np.sin(a, dtype=np.float32)",
     "a * [1.0, [2.0, 3.0]]", "a + 1j",
-    "np.copyto(X.copy(), a)", "a * np.ma.array(X, mask=[0, 1, 0])",
+    "a * np.ma.array(X, mask=[0, 1, 0])",
     "X[a[0]] * a", "a[a[0]]", "complex(a[0])", "a.tolist()",
     "np.ma.array(X, mask=[0, 1, 0]) * a", "[1.0, 2.0][a[0]] * a", "np.sum(a, axis=a[0])",
     "len(a[0]) * a", "np.arange(a[0]) * a[0]",

@@ -132,7 +132,8 @@ class Call:
             leaf = concrete(leaf)
             if isinstance(leaf, int | float) and not isinstance(leaf, np.generic):
                 return float(leaf)
-            return np.array(leaf, dtype=float)[()]
+            numbers = np.array(leaf, dtype=float)
+            return numbers if isinstance(leaf, np.ndarray) else numbers[()]
 
         slots = {name: pytrees.tree_map(plain, self.given[name]) for name in traced}
         with silence():
@@ -166,6 +167,9 @@ class Call:
             plain = run()
             right = agree(result, plain)
             changes = not right and not agree(plain, run())
+        except TraceError:
+            # f differentiates something, which alone it is told.
+            raise
         except Exception:
             right = tape.refused is None
         if not right and not changes:

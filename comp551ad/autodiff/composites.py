@@ -24,7 +24,7 @@ from comp551ad import pytrees
 
 from .data import compute, snapshot
 from .primitives import PRIMITIVES, shape_of
-from .refusals import REFUSED, TraceError, is_called_by_numpy, refusal
+from .refusals import REFUSED, TraceError, is_called_by_numpy, refusal, this_thread
 from .tape import Tracer, apply, concrete, joined
 
 COMPOSITES: dict[Callable, Callable] = {}
@@ -207,6 +207,7 @@ def copied(a: Any, order: Any = "K") -> Tracer:
     if a.ndim > 1:
         is_traced = type(a.value) is Tracer
         copy.value = (copied if is_traced else np.array)(a.value, order=order)
+    this_thread.copied = this_thread.copied or not a.ndim
     return copy
 
 
@@ -266,7 +267,7 @@ as_numpy_has_it(
     np.tril, np.triu, np.linalg.diagonal, np.linalg.trace,
     np.take_along_axis, np.put_along_axis, np.resize,
     np.diff, np.gradient, np.average, np.cov, np.ptp, np.trapezoid, np.polyval, np.polyfit,
-    np.real, np.real_if_close, np.angle, np.copy, np.around, np.extract, np.piecewise, np.block,
+    np.real, np.real_if_close, np.angle, np.copy, np.around, np.extract, np.block,
     np.nan_to_num, np.nansum, np.nanprod, np.nancumsum, np.nancumprod,
     np.tensordot, np.linalg.tensordot, np.linalg.outer, np.linalg.cross,
     np.linalg.matmul, np.linalg.multi_dot, np.linalg.matrix_power,
@@ -352,10 +353,9 @@ def _without_nan(a, b):
 
 @composite(np.swapaxes)
 def _swapaxes(a, axis1, axis2):
-    axes = list(range(np.ndim(a)))
-    axis1, axis2 = (normalize_axis_index(axis, len(axes)) for axis in (axis1, axis2))
-    axes[axis1], axes[axis2] = axes[axis2], axes[axis1]
-    return np.transpose(a, tuple(axes))
+    axes = np.arange(np.ndim(a))
+    axes[[axis1, axis2]] = axes[[axis2, axis1]]
+    return np.transpose(a, axes.tolist())
 
 
 @composite(np.take)
@@ -555,6 +555,21 @@ def _select(condlist, choicelist, default=0):
     for condition, choice in zip(condlist[::-1], choicelist[::-1], strict=True):
         default = np.where(condition, choice, default)
     return default
+
+
+@composite(np.piecewise)
+def _piecewise(x, condlist, funclist, *args, **kw):
+    is_list = isinstance(condlist, list | tuple) or np.ndim(condlist) > np.ndim(x)
+    if not is_list or np.ndim(condlist[0]) < np.ndim(x):
+        condlist = [condlist]
+    conditions = [np.atleast_1d(condition) for condition in condlist]
+    if len(funclist) > len(conditions):
+        conditions.append(~functools.reduce(np.logical_or, conditions))
+    a = np.atleast_1d(x)
+    y = np.zeros_like(a)
+    for condition, f in zip(conditions, funclist, strict=True):
+        y[condition] = f(a[condition], *args, **kw) if callable(f) else f
+    return y.reshape(np.shape(x))
 
 
 @composite(np.clip)

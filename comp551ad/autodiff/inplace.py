@@ -17,19 +17,15 @@ from comp551ad import functions as fn
 
 from .composites import composite, frozen_index
 from .data import snapshot
-from .operands import parameters_of
 from .primitives import PRIMITIVES, shape_of
-from .refusals import REFUSED, TraceError, refusal
+from .refusals import REFUSED, TraceError, refusal, this_thread
 from .tape import Tracer, apply, concrete, joined
 
 
 def update(x: Tracer, new: Any) -> Any:
     """What x is after x += …, or np.add(…, out=x), of which ``new`` is the value."""
     if not shape_of(x.value):
-        index = parameters_of(x.tape.rows[x.index]).get("index")
-        if type(index) is tuple and any(part is Ellipsis for part in index):
-            # NumPy's a[..., 0] is an array without axes, and a changes with it.
-            x.tape.doubtful = True
+        this_thread.doubtful = this_thread.doubtful or this_thread.copied
         return new
     if type(new) is Tracer:
         assign(x, new)
@@ -161,7 +157,8 @@ def assign(target: Tracer, new: Tracer) -> None:
         if seen is not None and id(base) in changed and id(seen) not in changed:
             changed.add(_set(seen, apply(primitive, (base,), parameters)))
     tape.views = [entry for entry in tape.views if entry[0]() is not None]
-    tape.doubtful = tape.doubtful or tape.copied or len(changed) > 1
+    if this_thread.copied or len(changed) > 1:
+        this_thread.doubtful = True
 
 
 def _set(target, new):

@@ -48,10 +48,8 @@ def _array_ufunc(self, ufunc, method, *inputs, **kwargs):
         return _method_of_ufunc(ufunc, method, inputs, kwargs)
     asked = {key: x for key, x in kwargs.items() if not _changes_nothing(key, x)}
     out = asked["out"] if asked.keys() == {"out"} and ufunc not in COMPARISONS else ()
-    if len(out) == 1 and type(out[0]) is Tracer:
-        # a **= b is np.power(a, b, out=(a,)), of numbers, too; else these have no place for it.
-        if out[0].shape or (len(inputs) == 2 and out[0] is inputs[0]):
-            return update(out[0], ufunc(*inputs))
+    if len(out) == 1 and type(out[0]) is Tracer and out[0].shape:
+        return update(out[0], ufunc(*inputs))
     for key in asked:
         raise refusal(f"{name_in_numpy(ufunc)}: {key}=", _WAYS_OUT.get(key, _NEW))
     return _call_ufunc(ufunc, inputs)
@@ -235,8 +233,11 @@ def _compare(ufunc):
     return method
 
 
+# NumPy's way to a += b is np.add(a, b, out=(a,)), for which numbers have no place.
+_CHANGE_IN_PLACE = "add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul"
+
+
 def _in_place(name):
-    """a += b by the operator itself, without NumPy's detour."""
     computed = getattr(Tracer, f"__{name}__")
     return lambda self, other: update(self, computed(self, other))
 
@@ -377,7 +378,7 @@ _METHODS = {
     "__trunc__": _as_method(np.trunc),
     "__getitem__": COMPOSITES[operator.getitem],
     "__setitem__": setitem,
-    **{f"__i{name}__": _in_place(name) for name in ("add", "sub", "mul", "truediv")},
+    **{f"__i{name}__": _in_place(name) for name in _CHANGE_IN_PLACE},
     "__len__": _len,
     "__iter__": lambda self: (self[k] for k in range(len(self))),
     **dict.fromkeys(("conj", "conjugate"), lambda self: self),

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .refusals import TraceError, kind_of
+from .refusals import TraceError, kind_of, this_thread
 
 FLOAT64 = np.dtype(np.float64)
 # No float is as large.
@@ -24,6 +24,8 @@ def as_input(value: Any, name: Any) -> Any:
     """
     if type(value) is np.ndarray and value.dtype is FLOAT64 and value.shape:
         return _frozen_copy(value)
+    if type(value) is np.ndarray and not value.shape:
+        this_thread.copied = True
     array = value
     # A pandas Series, say. A kind of ndarray of its own stays what it is.
     if hasattr(value, "__array__") and not isinstance(value, np.ndarray | np.generic):

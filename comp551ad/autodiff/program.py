@@ -6,6 +6,7 @@ trace too), simplifies both together, and writes them down as a NumPy function. 
 one's own derivation, and it runs.
 """
 
+import contextlib
 import functools
 import html
 import operator
@@ -290,6 +291,8 @@ def _write(f, args, kwargs, wrt, value, buffered, language):
 
         def checked(kinds):
             found = derived(kinds)
+            if found.tape.doubtful:
+                _check_elsewhere(f, args, kwargs, kinds)
             if found.call.check(found.result, found.tape, kinds):
                 raise ProgramError(
                     "f: got a function that gives another value each time, such as one that draws "
@@ -319,6 +322,20 @@ def _write(f, args, kwargs, wrt, value, buffered, language):
     # Where a mask chooses how many entries arrays have, none can be kept.
     writer = Writer if sizes_vary else BufferedWriter
     return BufferedProgram(writer(first), fixed, readable)
+
+
+def _check_elsewhere(f, args, kwargs, kinds):
+    """Refuse a recording that has f's value by chance alone, as where a mask chooses nothing."""
+
+    def moved(x):
+        is_real = isinstance(x, np.ndarray | float) and np.asarray(x).dtype.kind == "f"
+        return -3.0 * x if is_real else x
+
+    others = pytrees.tree_map(moved, [list(args), kwargs])
+    errors = ArithmeticError, AssertionError, LookupError, ValueError
+    with silence(), contextlib.suppress(*errors):
+        found = _derived(f, *others, None, True, kinds, False, None)
+        found.call.check(found.result, found.tape, kinds)
 
 
 def _derived(f, args, kwargs, wrt, value, kinds, by_labels, change) -> Computation:

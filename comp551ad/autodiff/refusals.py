@@ -28,10 +28,15 @@ class _Thread(threading.local):
         tape: the innermost open tape.
         refused: the text of the last refusal since the outermost of them was opened; the
             function that is recorded may have caught it.
+        copied: whether since then NumPy may have got a view, or an array without axes, where a
+            recording got a copy, or a number.
+        doubtful: whether an array changed in place of which NumPy may have other views.
     """
 
     tape: Any = None
     refused: tuple | None = None
+    copied: bool = False
+    doubtful: bool = False
 
 
 this_thread = _Thread()
@@ -147,7 +152,7 @@ def expression_at(frame: Any, instruction: int) -> Expression | None:
         function: Any = known.get(node.func.id) if is_call else None
         if getattr(function, "__module__", "") == "math":
             vars(node)["func"] = ast.Attribute(ast.Name("math"), function.__name__)
-    stores = stores or _is_like(tree, rf"{_NUMPY}\w+\.at")
+    stores = stores or _is_like(tree, _STORING)
     return Expression(text, place.lineno, tree, stores)
 
 
@@ -188,6 +193,9 @@ def explain(error: BaseException) -> None:
     cause = getattr(cause, "__cause__", None) or cause
     if isinstance(cause, TraceError):
         raise cause from None
+    # For z.flat[0] = a.
+    if "setting single item" in str(error) and this_thread.refused:
+        raise TraceError(*this_thread.refused) from error
     kinds = TypeError | AttributeError | IndexError
     wrong = isinstance(error, kinds) and not isinstance(error, TraceError)
     if not wrong or this_thread.refused is None:
@@ -225,6 +233,7 @@ def _traceback(error):
 
 
 _NUMPY = r"(?:np|numpy)\."
+_STORING = rf"{_NUMPY}(\w+\.at|put\w*|copyto|place|fill_diagonal)|.+\.(put|fill)"
 _ONE_OF_NUMPYS = rf"{_NUMPY}[\w.]+"
 
 
@@ -348,7 +357,9 @@ def _filled(tree):
 
 def _in_place_of_a_store(text):
     """What to write for z[k] = a, with a plain z."""
-    z = (re.match(r"([\w.]+)\[", text) or ["", "z"])[1]
+    # A view of z, such as z.T[0], shows its memory.
+    views = r"(\.(put|fill|flat|m?T|real|reshape|ravel|view|transpose|swapaxes)\b.*)?"
+    z = (re.match(rf"({_NUMPY}[\w.]+\()?([\w.]+?){views}[\[,(]", text) or "  z")[2]
     return (
         "a plain array can't hold traced values: append the parts to a list and join them with "
         f"np.stack(parts) or np.concatenate(parts), or make {z} a traced array before, "

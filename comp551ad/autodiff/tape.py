@@ -57,13 +57,12 @@ class Tape:
         views: arrays that share memory: see ``inplace``.
         kinks: row number -> the parameters of every max(x, 0) of that x: see ``composites``.
         copied: whether a primitive that shows its operand's memory had to copy it.
-        doubtful: whether an array changed in place of which NumPy may have other views.
-        refused: once closed, the text of the last refusal, which the function may have caught.
+        doubtful, refused: once closed, what the thread knows of these (see ``refusals``).
     """
 
     __slots__ = (
         "rows", "append", "enclosing", "level", "open", "thread", "watch", "asked", "decisions",
-        "origins", "views", "kinks", "copied", "doubtful", "refused",
+        "origins", "views", "kinks", "doubtful", "refused",
     )  # fmt: skip
 
     def __init__(self, watch: bool = False):
@@ -74,12 +73,11 @@ class Tape:
         self.decisions: list[tuple] = []
         self.views: list[tuple] = []
         self.kinks: dict[int, dict] = {}
-        self.copied = self.doubtful = False
 
     def __enter__(self):
         self.enclosing = this_thread.tape
         if self.enclosing is None:
-            this_thread.refused = None
+            vars(this_thread).clear()  # as in a new thread
         self.level = self.enclosing.level + 1 if self.enclosing else 1
         self.origins = self.enclosing.origins if self.enclosing else None
         if self.watch and self.origins is None:
@@ -89,7 +87,8 @@ class Tape:
 
     def __exit__(self, kind, error, traceback):
         self.open, self.append = False, _refuse_to_grow
-        this_thread.tape, self.refused = self.enclosing, this_thread.refused
+        self.refused, self.doubtful = this_thread.refused, this_thread.doubtful
+        this_thread.tape = self.enclosing
         if error is not None:
             explain(error)
 
@@ -190,7 +189,8 @@ def apply(
     else:
         value = primitive.value(*values)
     if type(value) is np.ndarray and not value.shape:
-        value = value[()]
+        # NumPy's may be an array without axes, which changes in place as no number does.
+        value, this_thread.copied = value[()], True
     if get_ident() != tape.thread:
         raise TraceError(
             "a traced value was used in another thread than the one that records: compute "
@@ -205,7 +205,7 @@ def apply(
         if np.may_share_memory(concrete(value), concrete(base)):
             tape.views.append((weakref.ref(tracer), base, primitive, parameters))
         elif shape_of(value):
-            tape.copied = True
+            this_thread.copied = True
     return tracer
 
 

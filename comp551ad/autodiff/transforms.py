@@ -19,7 +19,7 @@ from .arguments import Call, by_place, name_of
 from .data import refuse_counts
 from .passes import as_seed, full, pull_back, push_forward
 from .primitives import shape_of, size_of
-from .refusals import kind_of
+from .refusals import kind_of, this_thread
 from .tape import Tape
 
 # ---------------------------------------------------------------- one recorded call
@@ -58,8 +58,8 @@ def record_call(
 
     Where f asks about values and returns a constant, it is recorded once more, watched: the
     constant may come from the answers, as an accuracy does, or not, as the slope of a leaky relu.
-    Where f changes arrays in place that may share memory, its value is compared with that for
-    plain numbers; not again where an earlier call that did so went well (``checked``).
+    Where f changes arrays in place that may share memory, its value is compared with that for plain
+    numbers; not again where all is followed and an earlier call went well (``checked``).
     """
     places = argnum if isinstance(argnum, tuple) else (argnum,)
     call: Any = None
@@ -84,7 +84,7 @@ def record_call(
         if tape.asked and not watch:
             return record_call(f, argnum, args, kwargs, watch=True)
         refuse_counts(result, tape)
-    if tape.refused is not None or (tape.doubtful and not checked):
+    if tape.refused or tape.doubtful and (this_thread.copied or not checked):
         call = call or Call.of(f, args, kwargs)
         traced = [call.slot(place, "argnum") for place in places]
         call.check(result, tape, traced=traced)
@@ -115,7 +115,7 @@ def value_and_grad(f: Callable, argnum: int | str | tuple = 0) -> Callable:
     def value_and_gradient(*args, **kwargs):
         nonlocal checked
         call = record_call(f, argnum, args, kwargs, checked=checked)
-        checked = checked or call.doubtful
+        checked = checked or call.doubtful and this_thread.tape is None
         value, values = call.output, call.out_values
         is_one = len(values) == 1 and value is values[0]
         if not is_one or size_of(value) != 1:
