@@ -36,7 +36,9 @@ DISK_BYTES = 256_000_000
 MAX_PROCESSES = 100
 # What a system needs to start Python, and nothing that is anybody's.
 _SYSTEM = (
-    *("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/nix/store"),
+    *("/usr/bin", "/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/local/lib"),
+    *("/usr/libexec", "/usr/share"),
+    *("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/nix/store"),
     *("/etc/ld.so.cache", "/etc/alternatives", "/etc/fonts", "/etc/localtime"),
 )
 # The first of the users without a name that a container's root runs as.
@@ -132,6 +134,7 @@ class Fence:
         libraries |= {
             p for p in sys.path if p.endswith(("site-packages", "dist-packages"))
         }
+        libraries.discard("/usr")  # the system's own Python: what it needs is there
         hidden = [Path(p, name) for p in sys.path for name in OTHER_AUTODIFF]
         hidden += [PACKAGE, *own_folders()]
         arguments = [_bubblewrap()]
