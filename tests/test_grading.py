@@ -772,15 +772,15 @@ A = Step("a")
 @pytest.mark.parametrize(
     "theirs, run",
     [
-        (OURS, ["2", "a", A, "5"]),
+        (OURS, ["1", "a", A, "4"]),
         ([], [*SETUP, A]),
         ([code("mine", "a", is_check=True)], [*SETUP, "a", A]),
         ([code("ok", "a-check", is_answer=True), OURS[2]], [*SETUP, "a-check", "a", A]),
-        ([*OURS[:2], code("def a(): 1"), OURS[3]], [*SETUP, "2", "3", A]),
+        ([*OURS[:2], code("def a(): 1"), OURS[3]], [*SETUP, "1", "2", A]),
         ([*OURS[2:], OURS[1]], [*SETUP, "a", A, "3", "4"]),
-        ([*OURS[:3], OURS[1], *OURS[3:]], [*SETUP, "2", "a", "4", A, "6"]),
+        ([*OURS[:3], OURS[1], *OURS[3:]], [*SETUP, "1", "a", "3", A, "5"]),
         ([OURS[1], code("def a(): 1"), code("check(a)")], [*SETUP, "1", "2", A]),
-        ([text("# Title"), code("def a(): 1"), code("2")], [*SETUP, "2", "3", A]),
+        ([text("# Title"), code("def a(): 1"), code("2")], [*SETUP, "1", "2", A]),
     ],
     ids=[
         *("untouched", "nothing", "an answer with the metadata of a check"),
@@ -791,7 +791,10 @@ A = Step("a")
 )
 def test_our_checks_among_their_cells(theirs, run):
     """Theirs by their labels alone."""
-    steps = assemble(OURS, theirs)
+    both = [
+        read_cells(json.dumps({"cells": cells}).encode()) for cells in (OURS, theirs)
+    ]
+    steps = assemble(*both)
     ours = [step for step in steps if step.source is None or not step.label]
     assert [step if step in ours else step.label for step in steps] == run
 

@@ -1,7 +1,7 @@
 """The judge's process: unpacks what one student handed in, and judges what it answers.
 
-It is started as `python -m comp551ad.exercises.grade.marking`, reads one task from its
-standard input, and writes each result and each problem as a line of JSON. The notebooks
+It is started as `python -m comp551ad.exercises.grade.marking`, reads one task (the arguments
+of `student`) from its standard input, and writes each result and each problem as a line of JSON. The notebooks
 themselves run in processes of their own, behind a fence; nothing of theirs is executed here.
 
     Result    what became of one exercise
@@ -10,6 +10,7 @@ themselves run in processes of their own, behind a fence; nothing of theirs is e
 """
 
 import json
+import pickle
 import re
 import sys
 import time
@@ -186,25 +187,19 @@ def _is_called_like(name: str, our: str) -> bool:
     As "Copy of 02_derivatives.ipynb" and "02 derivatives (1).ipynb" have.
     """
     theirs = re.sub(r"[\W_]+", "_", PurePath(name).name)
-    return (
-        theirs.startswith(our[:3])
-        or "_".join(PurePath(our).stem.split("_")[:2]) in theirs
-    )
+    beginning = "_".join(re.split(r"\W|_", our)[:2])
+    return theirs.startswith(our[:3]) or beginning in theirs
 
 
 def main() -> None:
     """Do the task on standard input; write what is found to standard output."""
-    task = json.load(sys.stdin)
-    limits, names = Limits(**task["limits"]), task["names"]
+    task = pickle.load(sys.stdin.buffer)
+    _, _, _, names, _, limits, _ = task
     # A value of a student's may ask for any amount of memory, when it is looked at, and
     # so may a zip file's list.
     limit(2 * limits.megabytes, len(names) * limits.notebook_seconds)
-    fence = Fence(**task["fence"] | {"course": Path(task["fence"]["course"])})
-    folder, exercises = Path(task["folder"]), Path(task["exercises"])
     problems = 0
-    for found in student(
-        task["files"], folder, exercises, names, fence, limits, task["number"]
-    ):
+    for found in student(*task):
         told: Any = found
         if isinstance(found, Result):
             told = asdict(found)
