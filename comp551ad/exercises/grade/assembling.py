@@ -51,10 +51,7 @@ def read_cells(data: bytes) -> Cells:
         raise Refused("is JSON, but not a notebook of format 4")
     try:
         return [
-            {
-                "source": "".join(cell["source"]),
-                "metadata": {"nbgrader": marks(cell)},
-            }
+            {"source": "".join(cell["source"]), "metadata": {"nbgrader": marks(cell)}}
             for cell in cells
             if cell["cell_type"] == "code"
         ]

@@ -125,12 +125,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--lectures", nargs="+", default=[], metavar="NN", help="02 03: these alone")
     add("--exercises", type=Path, default=Path("exercises"), help="our notebooks")
     add("--course", type=Path, metavar="TOML", help="points and late days")
-    add(
-        "--roster",
-        type=Path,
-        metavar="CSV",
-        help="Canvas's gradebook, Moodle's worksheet",
-    )
+    add("--roster", type=Path, metavar="CSV", help="Canvas's or Moodle's table")
     add("--resume", action="store_true", help="go on where a killed run was")
     add("--unsafe", action="store_true", help="run submissions without a sandbox")
     add("--timeout", type=_above_0, default=60.0, help="seconds for a cell")

@@ -1,8 +1,9 @@
 """The judge's process: unpacks what one student handed in, and judges what it answers.
 
 It is started as `python -m comp551ad.exercises.grade.marking`, reads one task (the arguments
-of `student`) from its standard input, and writes each result and each problem as a line of JSON. The notebooks
-themselves run in processes of their own, behind a fence; nothing of theirs is executed here.
+of `student`) from its standard input, and writes each result and each problem as a line of
+JSON. The notebooks themselves run in processes of their own, behind a fence; nothing of
+theirs is executed here.
 
     Result    what became of one exercise
     mark      one notebook: run its steps, judge each answer
@@ -25,13 +26,7 @@ from ..exercise import Exercise
 from ..language import _
 from ..values import in_a_line
 from .answering import NOT_ALLOWED, limit
-from .assembling import (
-    Step,
-    assemble,
-    exercises_in,
-    notebooks_in,
-    read_cells,
-)
+from .assembling import Step, assemble, exercises_in, notebooks_in, read_cells
 from .sandbox import Fence, Limits
 from .submissions import Files, Refused, save
 from .wire import Peer, Remote, Stopped

@@ -64,19 +64,7 @@ class Course:
 
     @classmethod
     def read(cls, path: Path | None, exercises: Iterable[Exercise]) -> Self:
-        """The notebooks' points, and what a TOML file says otherwise.
-
-        ```toml
-        assignment = "Exercises (98765)"
-        [points]                             # of an exercise, or of all in a lecture
-        pull_back = 3
-        "04" = 2
-        [late]
-        per_day = 0.1
-        free_days = 2
-        days = { zoe = 3, "ann@uni.edu" = 1 }
-        ```
-        """
+        """The notebooks' points, and what a TOML file as in exercises/README.md says."""
         exercises = list(exercises)
         if path is None:
             return cls(tuple(exercises))

