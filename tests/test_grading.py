@@ -336,7 +336,15 @@ def harms(folder, port):
     package = ROOT / "comp551ad" / "exercises"
     victim = folder / "handed in" / "all right" / NAME
     return {
-        # The first three end their process: what stands before them would run once more.
+        # The first four end their process: what stands before them would run once more.
+        "keeps the judge busy": (
+            "import gc\n"
+            "peer = next(p for p in gc.get_objects() if type(p).__name__ == 'Peer')\n"
+            "same_hash = [k * (2**61 - 1) for k in range(300_000)]\n"
+            'peer.target.write(b\'["gave",{"set":%a}]\\n\' % same_hash)\n'
+            "peer.target.flush()",
+            "cell ",
+        ),
         "memory of children": (
             "import subprocess, sys\n"
             "hold = [sys.executable, '-c', 'x = bytearray(450_000_000); input()']\n"

@@ -23,6 +23,7 @@ from typing import Any
 from ..catalogue import catalogue
 from ..checking import inexact, judge
 from ..exercise import Exercise
+from ..guard import TimeLimit, time_limit
 from ..language import _
 from ..values import in_a_line
 from .answering import NOT_ALLOWED, limit
@@ -74,22 +75,30 @@ def mark(
                     continue
                 if step.source is None:  # it imports; `judge` has a limit of its own
                     allowed = max(STARTING_SECONDS, 4 * limits.seconds)
-                watched.allow(min(allowed, until - time.monotonic()))
+                seconds = max(0.0, min(allowed, until - time.monotonic()))
                 allowed = limits.seconds
+                watched.allow(seconds)
                 try:
-                    if step.source is None:
-                        found = _result(peer, catalogue()[step.label], limits.seconds)
-                        left_out.add(k)
-                        if k < many and found.status in ("missing", "not attempted"):
-                            steps.append(step)
+                    # What it hands over may take longer to read than to make.
+                    with time_limit(seconds + 1):
+                        if step.source is not None:
+                            told = peer.ask("cell", step.source)
                         else:
-                            yield found
-                    elif (error := peer.ask("cell", step.source)) and step.label:
-                        yield f"cell {step.label} raised {in_a_line(str(error))}"
-                except Stopped as stopped:
+                            told = _result(
+                                peer, catalogue()[step.label], limits.seconds
+                            )
+                except (Stopped, TimeLimit) as stopped:
                     why = watched.why_ended(stopped)
                     left_out.add(k)
                     break
+                if isinstance(told, Result):
+                    left_out.add(k)
+                    if k < many and told.status in ("missing", "not attempted"):
+                        steps.append(step)
+                    else:
+                        yield told
+                elif told and step.label:
+                    yield f"cell {step.label} raised {in_a_line(str(told))}"
             else:
                 return
         yield f"cell {step.label} {why}"

@@ -268,15 +268,13 @@ def _write_table(path: Path, rows: list[list[Any]]) -> None:
         csv.writer(file).writerows([_harmless(cell) for cell in row] for row in rows)
 
 
-def _harmless(cell: Any) -> Any:
-    if isinstance(cell, float):
+def _harmless(cell: Any) -> str:
+    if not isinstance(cell, str):
         return f"{cell:g}"
-    if isinstance(cell, str):
-        cell = _COMMANDS.sub("\N{REPLACEMENT CHARACTER}", cell)
+    cell = _COMMANDS.sub("\N{REPLACEMENT CHARACTER}", cell)
     # NFKC: some spreadsheets take a wide = and a small + for these.
-    if unicodedata.normalize("NFKC", str(cell)).lstrip().startswith(_BEGINS_FORMULA):
-        return f"'{cell}" if isinstance(cell, str) else cell
-    return cell
+    plain = unicodedata.normalize("NFKC", cell).lstrip()
+    return f"'{cell}" if plain.startswith(_BEGINS_FORMULA) else cell
 
 
 def _file_name(graded: Graded) -> str:

@@ -237,12 +237,12 @@ class Watched:
         """End it, and whatever it has started."""
         self.why = self.why or why
         self.over.set()
-        if hasattr(os, "killpg"):
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.process.pid, signal.SIGKILL)
+        # It may be gone, and Windows has no groups.
+        with suppress(OSError, AttributeError):
+            os.killpg(self.process.pid, signal.SIGKILL)
         self.process.kill()
 
-    def why_ended(self, stopped: Stopped) -> str:
+    def why_ended(self, stopped: BaseException) -> str:
         """Why it answers no more, in words."""
         if str(stopped):
             self.end(str(stopped))

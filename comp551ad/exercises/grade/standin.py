@@ -21,5 +21,6 @@ def __getattr__(name: str) -> Callable[..., Later]:
     """`check`, `hint`, `progress`, and whatever else a notebook may import."""
     if name.startswith("__"):
         raise AttributeError(name)
-    told = {"passed": True, "status": "passed", "headline": "", "case": None}
-    return lambda *_, **__: Later(mistakes=(), says=(), **told)
+    none: dict = dict.fromkeys(("mistakes", "says", "parts", "then"), ())
+    empty = Later(passed=True, status="passed", headline="", case=None, **none)
+    return lambda *_, **__: empty
