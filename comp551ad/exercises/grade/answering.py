@@ -124,13 +124,13 @@ class Answerer:
         functions = [each for each in get_objects() if type(each) is FunctionType]
         names = {each: f"{each.__module__}.{each.__qualname__}" for each in functions}
         ours = [each for each in functions if names[each].startswith(forbidden)]
-        known = {_gist(each): names[each] for each in ours}
+        known = {_gist(f.__qualname__, f.__code__): names[f] for f in ours}
         # The library's files under other names are still the library; what stands in the
         # notebook may be an answer that happens to be written in the same way.
         named = [each for each in functions if "<" not in each.__qualname__]
         copies = [each for each in named if each.__module__ != "__main__"]
         for function in {*ours, *copies}:
-            if name := known.get(_gist(function)):
+            if name := known.get(_gist(function.__qualname__, function.__code__)):
                 self.refused.append((function, function.__code__))
                 function.__code__ = _refusal(name, function.__code__)
         self.known = known
@@ -143,7 +143,7 @@ class Answerer:
             raise PermissionError("another process" + NOT_ALLOWED)
         # Code that is run, or that a function gets, old or new.
         for code in _codes_in(args):
-            name = self.known.get(_gist(code))
+            name = self.known.get(_gist(code.co_qualname, code))
             if name and "<" not in code.co_qualname:
                 raise PermissionError(name + NOT_ALLOWED)
 
@@ -154,12 +154,9 @@ class Answerer:
         self.refused.clear()
 
 
-def _gist(function: FunctionType | CodeType) -> tuple:
-    """What a function is called and does; its wrappers' code is that of many."""
-    if isinstance(function, CodeType):
-        return function.co_qualname, function.co_code, function.co_names
-    code = function.__code__
-    return function.__qualname__, code.co_code, code.co_names
+def _gist(name: str, code: CodeType) -> tuple:
+    """What a function is called and does: the code of a wrapper is that of many."""
+    return name, code.co_code, code.co_names
 
 
 def _codes_in(values: tuple) -> Iterator[CodeType]:
