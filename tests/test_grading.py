@@ -4,6 +4,7 @@ What needs the sandbox is skipped where bubblewrap doesn't work; continuous inte
 """
 
 import csv
+import ctypes
 import json
 import os
 import re
@@ -106,7 +107,7 @@ def in_disorder():
     made.cells.remove(cell_of(made, "polar_jacobian-check"))
     cell_of(made, "pull_back-check").source = "True"
     # A helper, our imports once more, and a call.
-    helper, call = "turned = lambda J: J.T\nimport math", "polar_jacobian(1.0, 1.0)"
+    helper, call = "turned = lambda J: J.T\nimport math", "turned(np.eye(2))"
     at = made.cells.index(cell_of(made, "pull_back")) - 1
     cells = helper, made.cells[1].source, call
     made.cells[at:at] = map(nbformat.v4.new_code_cell, cells)
@@ -114,6 +115,9 @@ def in_disorder():
     first_try.id = "first-try"
     first_try.source = "def softmax_jacobian(p):\n    return None"
     made.cells.insert(3, first_try)
+    # An answer at the end, below its stub and its check.
+    made.cells.append(nbformat.v4.new_code_cell(RIGHT["polar_jacobian"]))
+    cell_of(made, "polar_jacobian").source = untouched().cells[4].source
     check_cell = cell_of(made, "sum_over_paths-check")
     check_cell.source = f"{RIGHT['sum_over_paths']}\n{check_cell.source}"
     made.cells.remove(cell_of(made, "sum_over_paths"))
@@ -154,10 +158,11 @@ def back(J, g): return J.T @ g
         "import ipywidgets\nfrom IPython.display import display\n"
         "s = ipywidgets.IntSlider()\ndisplay(s)\ns",
         "exit()",
-        "from comp551ad.exercises import check, hint, progress, set_language\n"
+        "from comp551ad.exercises import *\n"
         "set_language('fr')\n"
         "def pull_back(J, g): return g @ J\n"
-        "assert check(pull_back).passed\nhint(pull_back); progress('02')",
+        "v = check(pull_back)\nassert v.passed and v.case is None\n"
+        "hint(pull_back); progress('02')",
         made=notebook(pull_back="%%time\npull_back = awaited"),
     )
 
@@ -170,7 +175,8 @@ HONEST = {
     "Zoë (李明)": lambda: notebook(
         polar_jacobian="polar_jacobian = lambda r, phi: np.array(\n"
         "    [[np.cos(phi), -r * np.sin(phi)], [np.sin(phi), r * np.cos(phi)]])",
-        pull_back="from mine import back as pull_back\nprint(open('data/n.txt').read())",
+        pull_back="import sys\nsys.path.append('..')\nprint(open('../data/n.txt').read())\n"
+        "from mine import back as pull_back",
         softmax_jacobian="class Table:\n    def __call__(self, p):\n"
         "        return np.diag(p) - np.outer(p, p)\nsoftmax_jacobian = Table()",
         sum_over_paths="from functools import partial\n"
@@ -266,6 +272,12 @@ REACHES = {
         "No module named 'comp551ad.exercises.catalogue'",
     ),
     "the check": ("check = lambda f: True", ""),
+    "what lies around": ("import os\nos.listdir('/usr/src')", "FileNotFoundError"),
+    "the grader's keys": (
+        "import ctypes\ncall = ctypes.CDLL(None, use_errno=True).syscall\n"
+        "if call(249, b'user', b'comp551ad', None, 0) < 0:\n    raise LookupError",
+        "LookupError",
+    ),
     "being graded": ("import os\nos.environ.pop('NBGRADER_EXECUTION')", "KeyError"),
     "the solutions": (
         f"import json\nfound = json.load(open({str(ROOT / 'solutions' / NAME)!r}))",
@@ -322,7 +334,15 @@ def harms(folder, port):
     package = ROOT / "comp551ad" / "exercises"
     victim = folder / "handed in" / "all right" / NAME
     return {
-        # The first three end their process: what stands before them would run once more.
+        # The first four end their process: what stands before them would run once more.
+        "keeps the judge busy": (
+            "import gc\n"
+            "peer = next(p for p in gc.get_objects() if type(p).__name__ == 'Peer')\n"
+            "same_hash = [k * (2**61 - 1) for k in range(300_000)]\n"
+            'peer.target.write(b\'["gave",{"set":%a}]\\n\' % same_hash)\n'
+            "peer.target.flush()",
+            "cell ",
+        ),
         "memory of children": (
             "import subprocess, sys\n"
             "hold = [sys.executable, '-c', 'x = bytearray(450_000_000); input()']\n"
@@ -410,7 +430,8 @@ def graded(tmp_path_factory, listener, sandboxed):
     folder = tmp_path_factory.mktemp("class")
     everyone = folder / "handed in"
     for student, made in HONEST.items():
-        hand_in(everyone, student, made())
+        name = f"exercises/{NAME}" if student.startswith("Zoë") else NAME
+        hand_in(everyone, student, made(), name)
     for student, (_, _, made) in BROKEN.items():
         if made:
             hand_in(everyone, student, made())
@@ -425,22 +446,31 @@ def graded(tmp_path_factory, listener, sandboxed):
     (helped / "mine.py").write_text("back = lambda J, g: J.T @ g")
     # As in a kernel, helpers may be called like what is imported before them.
     for name in ("base64", "code", "numpy", "queue", "IPython"):
-        (helped / f"{name}.py").write_text("mine = True")
+        (helped / "exercises" / f"{name}.py").write_text("mine = True")
     (helped / "data").mkdir()
     (helped / "data" / "n.txt").write_text("5")
     text = nbformat.writes(notebook())
-    with zipfile.ZipFile(everyone / "zipped in utf-16.zip", "w") as archive:
-        archive.writestr(f"my work/{NAME}", text.encode("utf-16"))
+    with zipfile.ZipFile(folder / "inside.zip", "w") as archive:
+        # As Windows may write it.
+        archive.writestr(f"my work\\{NAME}", text.encode("utf-16"))
         archive.writestr(f"__MACOSX/._{NAME}", "x")
+    with zipfile.ZipFile(everyone / "zipped in utf-16.zip", "w") as archive:
+        archive.write(folder / "inside.zip", "all/inside.zip")
     with zipfile.ZipFile(everyone / "handed in twice.zip", "w") as archive:
         archive.writestr(f"older/{NAME}", nbformat.writes(notebook(**ALL_WRONG)))
-    renamed = "handed in/02_derivatives (1).ipynb"
-    hand_in(everyone, "renamed, with a byte order mark", f"\ufeff{text}", renamed)
+    loose = json.loads(text)
+    del loose["cells"][0]["metadata"]
+    renamed = "handed in/Copy of 02 derivatives (1).ipynb.txt"
+    marked = f"\ufeff{json.dumps(loose)}"
+    hand_in(everyone, "renamed, with a byte order mark", marked, renamed)
     (everyone / "empty").mkdir()
     (everyone / os.fsdecode(b"nobody's \xff")).touch()
     (everyone / "link to a file").mkdir()
     (everyone / "link to a file" / NAME).symlink_to(ROOT / "solutions" / NAME)
     (everyone / "link to a folder").symlink_to(ROOT / "solutions")
+    # A key in the session's keyring, by the numbers of x86-64.
+    call, keyring = ctypes.CDLL(None).syscall, ctypes.c_int(-3)
+    key = call(248, b"user", b"comp551ad", b"ticket", 6, keyring)
     before = tree_of(everyone, *(ROOT / part for part in ("comp551ad", "solutions")))
     ran = subprocess.run(
         [sys.executable, "-m", "comp551ad", "grade", str(everyone), str(folder / "out")]
@@ -452,6 +482,7 @@ def graded(tmp_path_factory, listener, sandboxed):
         text=True,
         check=False,
     )
+    call(250, 9, key, keyring)  # taken out again
     assert ran.returncode == 0, ran.stderr
     assert before == tree_of(everyone, *(ROOT / p for p in ("comp551ad", "solutions")))
     with open(folder / "out" / "grades.csv", encoding="utf-8-sig", newline="") as file:
@@ -566,6 +597,17 @@ def softmax_jacobian(p):
     from late.autodiff.jacobians import jacobian
     from late.functions import softmax
     return jacobian(softmax)(np.log(p))
+""",
+    "puts the functions' code back": f"""{BY_LIBRARY}
+import gc
+from types import FunctionType
+kept = [(f, f.__code__) for f in gc.get_objects() if type(f) is FunctionType]
+by_library = softmax_jacobian
+def softmax_jacobian(p):
+    for f, code in kept:
+        if f.__code__ is not code:
+            f.__code__ = code
+    return by_library(p)
 """,
     "hides its functions": f"import gc\ngc.get_objects = lambda *_: []\n{BY_LIBRARY}",
     "copies the library": """
@@ -738,15 +780,15 @@ A = Step("a")
 @pytest.mark.parametrize(
     "theirs, run",
     [
-        (OURS, ["2", "a", A, "5"]),
+        (OURS, ["1", "a", A, "4"]),
         ([], [*SETUP, A]),
         ([code("mine", "a", is_check=True)], [*SETUP, "a", A]),
         ([code("ok", "a-check", is_answer=True), OURS[2]], [*SETUP, "a-check", "a", A]),
-        ([*OURS[:2], code("def a(): 1"), OURS[3]], [*SETUP, "2", "3", A]),
+        ([*OURS[:2], code("def a(): 1"), OURS[3]], [*SETUP, "1", "2", A]),
         ([*OURS[2:], OURS[1]], [*SETUP, "a", A, "3", "4"]),
-        ([*OURS[:3], OURS[1], *OURS[3:]], [*SETUP, "2", "a", "4", A, "6"]),
+        ([*OURS[:3], OURS[1], *OURS[3:]], [*SETUP, "1", "a", "3", A, "5"]),
         ([OURS[1], code("def a(): 1"), code("check(a)")], [*SETUP, "1", "2", A]),
-        ([text("# Title"), code("def a(): 1"), code("2")], [*SETUP, "2", "3", A]),
+        ([text("# Title"), code("def a(): 1"), code("2")], [*SETUP, "1", "2", A]),
     ],
     ids=[
         *("untouched", "nothing", "an answer with the metadata of a check"),
@@ -757,7 +799,10 @@ A = Step("a")
 )
 def test_our_checks_among_their_cells(theirs, run):
     """Theirs by their labels alone."""
-    steps = assemble(OURS, theirs)
+    both = [
+        read_cells(json.dumps({"cells": cells}).encode()) for cells in (OURS, theirs)
+    ]
+    steps = assemble(*both)
     ours = [step for step in steps if step.source is None or not step.label]
     assert [step if step in ours else step.label for step in steps] == run
 
@@ -876,7 +921,7 @@ def test_what_may_not_be_read_is_refused_by_name(tmp_path, monkeypatch):
     (zoe / "05_device.ipynb").symlink_to("/dev/zero")
     with zipfile.ZipFile(zoe / "06.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("../../inside.py", "x")
-        archive.writestr("inner.zip", "not looked into")
+        archive.writestr("inner.zip", "no zip either")
         archive.writestr(LINK, "/etc/passwd")
         # For whom a null byte is the end of a name, it ends where this does.
         archive.writestr(zipfile.ZipInfo("08_a.ipynb\0.txt"), "{}")
@@ -888,12 +933,13 @@ def test_what_may_not_be_read_is_refused_by_name(tmp_path, monkeypatch):
     ((submission,), _) = submissions_in(tmp_path / "class", tmp_path / "new")
     (tmp_path / "to").mkdir()
     names, problems = save(submission.files, tmp_path / "to" / "saved")
-    assert names == ["02_a.ipynb", "08_a.ipynb", "broken.py", "inner.zip", "inside.py"]
+    assert names == ["02_a.ipynb", "08_a.ipynb", "broken.py", "inside.py"]
     assert problems == [
         "04_pipe.ipynb is not a file",
         "05_device.ipynb is a link: hand in the file itself",
         "07_link.ipynb can't be unpacked: is a link: hand in the file itself",
         "broken.py can't be unpacked: Bad CRC-32 for file 'broken.py'",
+        "inner.zip is not a zip file",
         "08.zip is not a zip file",
         f"09_large.ipynb {TOO_MUCH}",
     ]
@@ -944,9 +990,15 @@ def test_points_and_late_days_come_from_a_small_file(tmp_path):
     assert course.total(somebody("zoe")) == 2.25
     assert course.total(somebody("ann")) == 0
     for text, words in (
-        ("[points]\npull = 1", "got points.pull, expected"),
-        ("[late]\nper = 1", "got late.per, expected"),
-        ("weights = 1", "got weights, expected"),
+        ("[points]\npull = 1", "got points.pull = 1, expected"),
+        ("[points]\npull_back = '3'", "got points.pull_back = '3', expected"),
+        ("[points]\npull_back = nan", "got points.pull_back = nan, expected"),
+        ("[late]\nper = 1", "got late.per = 1, expected"),
+        ("[late]\nper_day = 10", "got late.per_day = 10, expected"),
+        ("[late]\ndays = { zoe = -1 }", "got late.days.zoe = -1, expected"),
+        ("[late]\ndays = 3", "got late.days = 3, expected"),
+        ("assignment = 3", "got assignment = 3, expected"),
+        ("weights = 1", "got weights = 1, expected"),
         ("=", "expected a TOML file"),
     ):
         path.write_text(text)
@@ -963,6 +1015,7 @@ MOODLE = """Identifier,Full name,Email address,Status,Grade,Maximum Grade
 Participant 4711,Zoe Li,zoe@uni.edu,Submitted,,3
 Participant 12,Ann B,ann@uni.edu,,,3
 """
+SEMICOLONS = MOODLE.replace(",", ";")
 
 
 @pytest.mark.parametrize(
@@ -971,6 +1024,7 @@ Participant 12,Ann B,ann@uni.edu,,,3
         (CANVAS, "gradebook.csv", ("lizoe 123", "123"), "s1,zoe@uni.edu,A,3"),
         (CANVAS, "gradebook.csv", ("zoe@uni.edu", ""), "s1,zoe@uni.edu,A,3"),
         (MOODLE, "worksheet.csv", ("Zoe Li 4711", "4711"), "zoe@uni.edu,Submitted,3,3"),
+        (SEMICOLONS, "table.csv", ("Zoe Li 4711", "4711"), "zoe@uni.edu;Submitted;3;3"),
     ],
 )
 def test_an_lms_gets_its_own_table_back_with_totals(tmp_path, text, name, who, row):
@@ -1018,16 +1072,19 @@ def test_two_submissions_with_one_id_are_said(tmp_path):
 
 @pytest.mark.parametrize(
     "name",
-    ["=2+3", "+1", "-1", "@x", " =1", "\t=1", "\r@x", "＝1", "﹣1", "<b>x</b>", "a/b"],
+    ["=2+3", "+1", "-1", "@x", " =1", "\t=1", "\r@x", "＝1", "﹣1", "<b>x</b>", "a/b"]
+    + ["\x1b[2J", "\x9b2J"],
 )
-def test_no_cell_is_a_formula_and_no_page_is_markup(tmp_path, name):
+def test_no_cell_is_a_formula_or_a_terminals_command_and_no_page_is_markup(
+    tmp_path, name
+):
     write_all(tmp_path, [somebody(name)], Course(TWO), None)
     with open(tmp_path / "grades.csv", encoding="utf-8-sig", newline="") as file:
         (row,) = csv.DictReader(file)
-    assert row["student"].lstrip("'") == name
+    assert row["student"].lstrip("'") == re.sub("[\x1b\x9b]", "�", name)
     assert row["student"].lstrip()[0] not in "=+-@＝﹣"
     (page,) = (tmp_path / "feedback").iterdir()
-    assert "<b>" not in page.read_text("utf-8")
+    assert not re.search("<b>|\x1b|\x9b", page.read_text("utf-8"))
 
 
 # --- the command ----------------------------------------------------------------------

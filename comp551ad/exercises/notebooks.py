@@ -37,7 +37,7 @@ class NotebookFault(ValueError):
 
 def marks(cell: dict[str, Any]) -> dict[str, Any]:
     """nbgrader's metadata of a cell, or an empty dict."""
-    about = cell["metadata"].get("nbgrader")
+    about = cell.get("metadata", {}).get("nbgrader")
     return about if isinstance(about, dict) else {}
 
 

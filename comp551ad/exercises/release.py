@@ -91,10 +91,7 @@ def _notebooks_of(lectures: Iterable[str]) -> list[Path]:
 def without_links(text: str, names: set[str]) -> str:
     """A notebook's text, in which links lead to notebooks of these names alone."""
 
-    def only_text(link: re.Match) -> str:
-        return link[0] if link[2] in names else link[1]
-
-    return _LINK.sub(only_text, text)
+    return _LINK.sub(lambda link: link[0] if link[2] in names else link[1], text)
 
 
 def _copy_package(folder: Path, numbers: set[str] | None, without: set[str]) -> None:
@@ -123,10 +120,9 @@ def _copy_package(folder: Path, numbers: set[str] | None, without: set[str]) -> 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
-    parser.add_argument("out", type=Path, help="a new folder")
-    parser.add_argument(
-        "--lectures", nargs="+", default=[], metavar="NN", help="02 03: these alone"
-    )
+    add = parser.add_argument
+    add("out", type=Path, help="a new folder")
+    add("--lectures", nargs="+", default=[], metavar="NN", help="02 03: these alone")
 
 
 def main(chosen: argparse.Namespace) -> int:

@@ -37,9 +37,9 @@ class Step:
 
 
 def read_cells(data: bytes) -> Cells:
-    """The cells of a notebook, which may come from anywhere; `Refused` if it is none.
+    """The code cells of a notebook, which may come from anywhere; `Refused` if it is none.
 
-    Of a cell its type, its source and nbgrader's metadata are kept.
+    Of a cell its source and nbgrader's metadata are kept.
     """
     try:
         # In UTF-8 or UTF-16, with a byte order mark or without.
@@ -51,12 +51,9 @@ def read_cells(data: bytes) -> Cells:
         raise Refused("is JSON, but not a notebook of format 4")
     try:
         return [
-            {
-                "cell_type": cell["cell_type"],
-                "source": "".join(cell["source"]),
-                "metadata": {"nbgrader": marks(cell)},
-            }
+            {"source": "".join(cell["source"]), "metadata": {"nbgrader": marks(cell)}}
             for cell in cells
+            if cell["cell_type"] == "code"
         ]
     except (AttributeError, KeyError, TypeError) as error:
         raise Refused("has a cell that is no cell") from error
@@ -66,11 +63,6 @@ def grade_id(cell: dict[str, Any]) -> str:
     """nbgrader's name of a cell; empty if it has none."""
     name = marks(cell).get("grade_id")
     return name if isinstance(name, str) else ""
-
-
-def is_code(cell: dict[str, Any]) -> bool:
-    """Is it run?"""
-    return cell["cell_type"] == "code"
 
 
 def exercises_in(cells: Cells) -> dict[str, float]:
@@ -93,7 +85,6 @@ def assemble(ours: Cells, theirs: Cells) -> list[Step]:
     their order, our given cells run first: what is gone or has moved is there, and what
     the student has edited still has the last word.
     """
-    ours = [cell for cell in ours if is_code(cell)]
     names = list(exercises_in(ours))
     ids = {grade_id(cell): k for k, cell in enumerate(ours) if grade_id(cell)}
     texts = {
@@ -101,10 +92,7 @@ def assemble(ours: Cells, theirs: Cells) -> list[Step]:
     }
     steps = []
     which = [
-        ids.get(grade_id(cell), texts.get(cell["source"].strip()))
-        if is_code(cell)
-        else None
-        for cell in theirs
+        ids.get(grade_id(cell), texts.get(cell["source"].strip())) for cell in theirs
     ]
     if [k for k in which if k is not None] != list(range(len(ours))):
         given = [c for c in ours if not is_answer(c) and not is_check(c)]
@@ -113,7 +101,7 @@ def assemble(ours: Cells, theirs: Cells) -> list[Step]:
     checks = [cell["source"].strip() for cell in ours if is_check(cell)]
     last = {exercise_of[k]: i for i, k in enumerate(which) if k is not None}
     for i, cell in enumerate(theirs):
-        if is_code(cell) and cell["source"].strip() not in checks:
+        if cell["source"].strip() not in checks:
             label = in_a_line(grade_id(cell))[:60] or str(i + 1)
             steps.append(Step(label, cell["source"]))
         steps += [Step(name) for name in names if last.get(name) == i]

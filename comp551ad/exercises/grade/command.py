@@ -12,6 +12,7 @@ import argparse
 import json
 import math
 import os
+import pickle
 import subprocess
 import sys
 import tempfile
@@ -38,7 +39,7 @@ KEPT = "results.jsonl"
 # --- one student ----------------------------------------------------------------------
 
 
-def _grade_one(task: dict, exercises: list[str], submission: Submission) -> Graded:
+def _grade_one(task: tuple, exercises: list[str], submission: Submission) -> Graded:
     """Grade one student, whatever was handed in."""
     graded = Graded(submission.student, submission.id)
     # An empty part of it would be the current folder.
@@ -47,10 +48,8 @@ def _grade_one(task: dict, exercises: list[str], submission: Submission) -> Grad
         os.chmod(folder, 0o711)  # where another user runs the notebooks
         ran = subprocess.run(
             [PYTHON, "-P", "-m", "comp551ad.exercises.grade.marking"],
-            input=json.dumps(task | {"folder": folder, "files": submission.files}),
+            input=pickle.dumps((submission.files, Path(folder), *task)),
             capture_output=True,
-            encoding="utf-8",
-            errors="replace",
             env=os.environ
             | {"PYTHONPATH": os.pathsep.join(paths), "OPENBLAS_NUM_THREADS": "1"},
             check=False,
@@ -63,7 +62,8 @@ def _grade_one(task: dict, exercises: list[str], submission: Submission) -> Grad
             else:
                 graded.results[found["exercise"]] = Result(**found)
     if ran.returncode != 0:
-        said = ran.stderr.strip().splitlines() or [f"exit code {ran.returncode}"]
+        said = ran.stderr.decode("utf-8", "replace").strip().splitlines()
+        said = said or [f"exit code {ran.returncode}"]
         graded.problems.append(in_a_line(f"could not be graded: {said[-1]}"))
     graded.problems = list(dict.fromkeys(graded.problems))
     for exercise in exercises:
@@ -104,15 +104,10 @@ def grade(
         jobs: how many students at a time, one a processor if not said.
     """
     names = [name for cells in ours.values() for name in exercises_in(cells)]
-    task = {
-        "exercises": str(exercises),
-        "names": list(ours),
-        "fence": {"kind": fence.kind, "course": str(fence.course)},
-        "limits": asdict(limits or Limits()),
-    }
+    task = exercises, list(ours), fence, limits or Limits()
     with ThreadPoolExecutor(jobs or processors()) as pool:
         todo = [
-            pool.submit(_grade_one, task | {"number": number % 1000}, names, submission)
+            pool.submit(_grade_one, (*task, number % 1000), names, submission)
             for number, submission in enumerate(submissions)
         ]
         try:
@@ -130,12 +125,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--lectures", nargs="+", default=[], metavar="NN", help="02 03: these alone")
     add("--exercises", type=Path, default=Path("exercises"), help="our notebooks")
     add("--course", type=Path, metavar="TOML", help="points and late days")
-    add(
-        "--roster",
-        type=Path,
-        metavar="CSV",
-        help="Canvas's gradebook, Moodle's worksheet",
-    )
+    add("--roster", type=Path, metavar="CSV", help="Canvas's or Moodle's table")
     add("--resume", action="store_true", help="go on where a killed run was")
     add("--unsafe", action="store_true", help="run submissions without a sandbox")
     add("--timeout", type=_above_0, default=60.0, help="seconds for a cell")

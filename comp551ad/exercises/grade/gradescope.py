@@ -97,11 +97,10 @@ def main_there() -> None:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
-    parser.add_argument("out", type=Path, help="the zip file to write")
-    parser.add_argument(
-        "--lectures", nargs="+", default=[], metavar="NN", help="02 03: these alone"
-    )
-    parser.add_argument("--course", type=Path, metavar="TOML", help="points")
+    add = parser.add_argument
+    add("out", type=Path, help="the zip file to write")
+    add("--lectures", nargs="+", default=[], metavar="NN", help="02 03: these alone")
+    add("--course", type=Path, metavar="TOML", help="points")
 
 
 def main(chosen: argparse.Namespace) -> int:

@@ -1,8 +1,9 @@
 """The judge's process: unpacks what one student handed in, and judges what it answers.
 
-It is started as `python -m comp551ad.exercises.grade.marking`, reads one task from its
-standard input, and writes each result and each problem as a line of JSON. The notebooks
-themselves run in processes of their own, behind a fence; nothing of theirs is executed here.
+It is started as `python -m comp551ad.exercises.grade.marking`, reads one task (the arguments
+of `student`) from its standard input, and writes each result and each problem as a line of
+JSON. The notebooks themselves run in processes of their own, behind a fence; nothing of
+theirs is executed here.
 
     Result    what became of one exercise
     mark      one notebook: run its steps, judge each answer
@@ -10,34 +11,29 @@ themselves run in processes of their own, behind a fence; nothing of theirs is e
 """
 
 import json
+import pickle
+import re
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePath
 from typing import Any
 
 from ..catalogue import catalogue
-from ..checking import Verdict, judge
+from ..checking import inexact, judge
 from ..exercise import Exercise
+from ..guard import TimeLimit, time_limit
 from ..language import _
 from ..values import in_a_line
 from .answering import NOT_ALLOWED, limit
-from .assembling import (
-    Step,
-    assemble,
-    exercises_in,
-    notebooks_in,
-    read_cells,
-)
+from .assembling import Step, assemble, exercises_in, notebooks_in, read_cells
 from .sandbox import Fence, Limits
 from .submissions import Files, Refused, save
 from .wire import Peer, Remote, Stopped
 
 # The first step may take this long: Python, NumPy and the course are imported in it.
 STARTING_SECONDS = 60.0
-# An answer that was worked out by a formula agrees to so much, differences don't.
-EXACT = 1e-12
 # Of what a student's names and errors say, no table and no page gets more.
 MOST_CHARACTERS = 2_000
 MOST_PROBLEMS = 50
@@ -62,9 +58,12 @@ def mark(
     """Run a notebook's steps; yield each result, and each problem in words.
 
     A step that takes too long, or takes its process down, is left out and the others run
-    once more: what it would have spoilt is judged without it.
+    once more: what it would have spoilt is judged without it. An answer that isn't there
+    yet may stand further down, in a cell of the student's own: it is looked for again when
+    all others have run.
     """
     left_out: set[int] = set()
+    steps, many = [*steps], len(steps)
     until = time.monotonic() + limits.notebook_seconds
     while time.monotonic() < until:
         why = ""
@@ -76,18 +75,30 @@ def mark(
                     continue
                 if step.source is None:  # it imports; `judge` has a limit of its own
                     allowed = max(STARTING_SECONDS, 4 * limits.seconds)
-                watched.allow(min(allowed, until - time.monotonic()))
+                seconds = max(0.0, min(allowed, until - time.monotonic()))
                 allowed = limits.seconds
+                watched.allow(seconds)
                 try:
-                    if step.source is None:
-                        yield _result(peer, catalogue()[step.label], limits.seconds)
-                        left_out.add(k)
-                    elif (error := peer.ask("cell", step.source)) and step.label:
-                        yield f"cell {step.label} raised {in_a_line(str(error))}"
-                except Stopped as stopped:
+                    # What it hands over may take longer to read than to make.
+                    with time_limit(seconds + 1):
+                        if step.source is not None:
+                            told = peer.ask("cell", step.source)
+                        else:
+                            told = _result(
+                                peer, catalogue()[step.label], limits.seconds
+                            )
+                except (Stopped, TimeLimit) as stopped:
                     why = watched.why_ended(stopped)
                     left_out.add(k)
                     break
+                if isinstance(told, Result):
+                    left_out.add(k)
+                    if k < many and told.status in ("missing", "not attempted"):
+                        steps.append(step)
+                    else:
+                        yield told
+                elif told and step.label:
+                    yield f"cell {step.label} raised {in_a_line(str(told))}"
             else:
                 return
         yield f"cell {step.label} {why}"
@@ -104,32 +115,19 @@ def _result(peer: Peer, exercise: Exercise, seconds: float) -> Result:
     answer = peer.ask("answer", exercise.name, list(exercise.forbidden))
     if not isinstance(answer, Remote):
         return Result(exercise.name, "missing", _(in_a_line(str(answer))))
-    verdict = _verdict(exercise, answer, seconds)
+    # What is forbidden raises where the answer runs: it needn't be looked for here.
+    # How long it may take is for the grader to say, whose machine may be busy.
+    exercise = replace(exercise, seconds=seconds + 1)
+    verdict = judge(replace(exercise, forbidden=()), answer)
+    if any(NOT_ALLOWED in line for line in verdict.says):
+        verdict = replace(verdict, mistakes=(_("it calls the library's own"),))
+    elif verdict.passed and (told := inexact(exercise, answer)):
+        verdict = replace(verdict, status="not yet", mistakes=told[:1], says=told[1:])
     if peer.gone:  # which `judge` took for an error of the answer's own
         raise peer.gone
     found = in_a_line("; ".join(verdict.mistakes))
     says = [line[:MOST_CHARACTERS] for line in verdict.says]
     return Result(exercise.name, verdict.status, found, says)
-
-
-def _verdict(exercise: Exercise, answer: Callable, seconds: float) -> Verdict:
-    """What `judge` finds; where an exercise forbids differences, no inexact answer passes."""
-    # What is forbidden raises where the answer runs: it needn't be looked for here.
-    # How long it may take is for the grader to say, whose machine may be busy.
-    unruled = replace(exercise, forbidden=(), seconds=seconds + 1)
-    verdict = judge(unruled, answer)
-    if any(NOT_ALLOWED in line for line in verdict.says):
-        return replace(verdict, mistakes=(_("it calls the library's own"),))
-    by_hand = {"comp551ad.autodiff.", "comp551ad.differences."} <= {*exercise.forbidden}
-    if verdict.passed and by_hand and exercise.tolerance < 1e-5:
-        if not judge(replace(unruled, tolerance=EXACT), answer).passed:
-            return replace(
-                verdict,
-                status="not yet",
-                mistakes=(_("right to a few digits only, as differences are"),),
-                says=(_("This exercise asks for a formula, and a formula is exact."),),
-            )
-    return verdict
 
 
 # --- a student ------------------------------------------------------------------------
@@ -146,23 +144,23 @@ def student(
 ) -> Iterator[Result | str]:
     """Mark what one student handed in; yield each result, and each problem in words.
 
-    A student's file is that one of our notebooks with whose two digits its name begins.
-    All files are saved in the folder's `given/`: a notebook finds what lay beside it.
+    All files are saved in the folder's `given/`: a notebook finds what lay around it.
     """
     saved, refused = save(files, folder / "given")
-    notebooks = [name for name in saved if name.lower().endswith(".ipynb")]
+    # Browsers add an ending of their own.
+    notebooks = [name for name in saved if ".ipynb" in name.lower()]
     handed_in: dict[str, str] = {}
     for our in names:
-        several = [n for n in notebooks if PurePath(n).name[:3] == our[:3]]
+        several = [name for name in notebooks if _is_called_like(name, our)]
         several.sort(key=lambda n: (PurePath(n).name != our, n.count("/"), n))
         if several:
             handed_in[our] = several[0]
         if len(several) > 1:
             many = f"{len(several)} files begin like it, {several[0]} was taken"
             yield f"{our}: {many}"
-    known = {path.name[:3] for path in notebooks_in(exercises)}
+    known = [path.name for path in notebooks_in(exercises)]
     for name in notebooks:
-        if PurePath(name).name[:3] not in known:
+        if not any(_is_called_like(name, our) for our in known):
             yield f"{name} is not graded: no exercise begins like its name"
     if not handed_in:
         yield "nothing handed in"
@@ -173,31 +171,39 @@ def student(
         status = "not handed in"
         if our in handed_in:
             status = "missing"
-            path = folder / "given" / handed_in[our]
             try:
-                theirs = read_cells(path.read_bytes())
+                theirs = read_cells((folder / "given" / handed_in[our]).read_bytes())
             except Refused as fault:
                 yield f"{our} {fault}"
             else:
-                found = mark(assemble(ours, theirs), path.parent, fence, limits, number)
+                beside = str(PurePath(handed_in[our]).parent)
+                steps = [Step("", f'__import__("os").chdir({beside!r})')]
+                steps += assemble(ours, theirs)
+                found = mark(steps, folder / "given", fence, limits, number)
                 yield from (f"{our}: {x}" if isinstance(x, str) else x for x in found)
                 continue
         yield from (Result(exercise, status) for exercise in exercises_in(ours))
 
 
+def _is_called_like(name: str, our: str) -> bool:
+    """Does a file's name begin with our two digits, or have our first words in it?
+
+    As "Copy of 02_derivatives.ipynb" and "02 derivatives (1).ipynb" have.
+    """
+    theirs = re.sub(r"[\W_]+", "_", PurePath(name).name)
+    beginning = "_".join(re.split(r"\W|_", our)[:2])
+    return theirs.startswith(our[:3]) or beginning in theirs
+
+
 def main() -> None:
     """Do the task on standard input; write what is found to standard output."""
-    task = json.load(sys.stdin)
-    limits, names = Limits(**task["limits"]), task["names"]
+    task = pickle.load(sys.stdin.buffer)
+    _, _, _, names, _, limits, _ = task
     # A value of a student's may ask for any amount of memory, when it is looked at, and
     # so may a zip file's list.
     limit(2 * limits.megabytes, len(names) * limits.notebook_seconds)
-    fence = Fence(**task["fence"] | {"course": Path(task["fence"]["course"])})
-    folder, exercises = Path(task["folder"]), Path(task["exercises"])
     problems = 0
-    for found in student(
-        task["files"], folder, exercises, names, fence, limits, task["number"]
-    ):
+    for found in student(*task):
         told: Any = found
         if isinstance(found, Result):
             told = asdict(found)

@@ -12,7 +12,7 @@ import re
 import tomllib
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -64,40 +64,28 @@ class Course:
 
     @classmethod
     def read(cls, path: Path | None, exercises: Iterable[Exercise]) -> Self:
-        """The notebooks' points, and what a TOML file says otherwise.
-
-        ```toml
-        assignment = "Exercises (98765)"
-        [points]                             # of an exercise, or of all in a lecture
-        pull_back = 3
-        "04" = 2
-        [late]
-        per_day = 0.1
-        free_days = 2
-        days = { zoe = 3, "ann@uni.edu" = 1 }
-        ```
-        """
+        """The notebooks' points, and what a TOML file as in exercises/README.md says."""
         exercises = list(exercises)
         if path is None:
             return cls(tuple(exercises))
         try:
-            told = tomllib.loads(path.read_text(encoding="utf-8"))
+            told = tomllib.loads(path.read_text(encoding="utf-8-sig"))
         except (OSError, ValueError) as error:
             raise ValueError(
                 f"--course: got {path}, expected a TOML file; {error}"
             ) from error
-        known = {"assignment", "late.per_day", "late.free_days", "late.days"}
-        known |= {f"points.{n}" for e in exercises for n in (e.name, e.lecture)}
-        named = []
-        for name, value in told.items():
-            inner = value if isinstance(value, dict) else None
-            named += [name] if inner is None else [f"{name}.{n}" for n in inner]
-        unknown = [name for name in named if name not in known]
-        if unknown:
-            raise ValueError(
-                f"--course: got {', '.join(unknown)}, expected [points] of exercises that "
-                "are graded, [late] with per_day, free_days, days, and assignment"
-            )
+        numbers = {"late.per_day", "late.free_days"}
+        numbers |= {f"points.{n}" for e in exercises for n in (e.name, e.lecture)}
+        for name, value in _flat(told):
+            most = 1 if name == "late.per_day" else 1e6
+            number = type(value) in (int, float) and 0 <= value <= most
+            fits = number and (name in numbers or name.startswith("late.days."))
+            if not fits and not (name == "assignment" and isinstance(value, str)):
+                raise ValueError(
+                    f"--course: got {name} = {value!r}, expected assignment, a text, and "
+                    "numbers from 0 up: [points] of exercises that are graded, [late] with "
+                    "per_day (at most 1), free_days, days"
+                )
         points, late = told.pop("points", {}), told.pop("late", {})
         weighted = [
             replace(e, points=points.get(e.name, points.get(e.lecture, e.points)))
@@ -126,6 +114,15 @@ class Course:
         return round(earned * max(0.0, 1 - self.per_day * costly), 6)
 
 
+def _flat(table: dict[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    """A table's values, and those of the tables in it, by their whole names."""
+    for name, value in table.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{before}{name}.")
+        else:
+            yield before + name, value
+
+
 # --- an LMS's own table ---------------------------------------------------------------
 
 _IDS = ("ID", "Identifier")
@@ -143,13 +140,17 @@ class Roster:
     name: str
     header: list[str]
     rows: list[dict[str, str]]
+    delimiter: str = ","
 
     @classmethod
     def read(cls, path: Path) -> Self:
         """Read a roster; ValueError if it is neither Canvas's nor Moodle's."""
         try:
             with open(path, encoding="utf-8-sig", newline="") as file:
-                table = csv.DictReader(file)
+                # Where a comma is a decimal point, columns end with a semicolon.
+                delimiter = max(",;\t", key=file.readline().count)
+                file.seek(0)
+                table = csv.DictReader(file, delimiter=delimiter)
                 rows, header = list(table), list(table.fieldnames or [])
         except (OSError, ValueError, csv.Error) as error:
             raise ValueError(
@@ -161,7 +162,7 @@ class Roster:
                 f"--roster: got {path} with the columns {', '.join(header)}, expected "
                 "Canvas's gradebook (Student, ID) or Moodle's worksheet (Identifier, Grade)"
             )
-        return cls(path.name, header, rows)
+        return cls(path.name, header, rows, delimiter)
 
     @cached_property
     def _by_name(self) -> dict[str, dict[str, str]]:
@@ -209,7 +210,7 @@ class Roster:
         # Its other cells go back to the LMS as they came from it.
         path = folder / f"import_{self.name}"
         with open(path, "w", encoding="utf-8", newline="") as file:
-            table = csv.DictWriter(file, header, restval="", extrasaction="ignore")
+            table = csv.DictWriter(file, header, "", "ignore", delimiter=self.delimiter)
             table.writeheader()
             table.writerows(self.rows)
 
@@ -267,13 +268,13 @@ def _write_table(path: Path, rows: list[list[Any]]) -> None:
         csv.writer(file).writerows([_harmless(cell) for cell in row] for row in rows)
 
 
-def _harmless(cell: Any) -> Any:
-    if isinstance(cell, float):
+def _harmless(cell: Any) -> str:
+    if not isinstance(cell, str):
         return f"{cell:g}"
+    cell = _COMMANDS.sub("\N{REPLACEMENT CHARACTER}", cell)
     # NFKC: some spreadsheets take a wide = and a small + for these.
-    if unicodedata.normalize("NFKC", str(cell)).lstrip().startswith(_BEGINS_FORMULA):
-        return f"'{cell}" if isinstance(cell, str) else cell
-    return cell
+    plain = unicodedata.normalize("NFKC", cell).lstrip()
+    return f"'{cell}" if plain.startswith(_BEGINS_FORMULA) else cell
 
 
 def _file_name(graded: Graded) -> str:
@@ -285,6 +286,8 @@ def _file_name(graded: Graded) -> str:
 
 _SAME_ID = "another submission has the same id, and the LMS's table takes one of them"
 _NO_ROW = "no row of the roster is this student's alone: hand the total in by hand"
+# What a terminal takes for more than text.
+_COMMANDS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _BEGINS_FORMULA = ("=", "+", "-", "@")
 _MARKS = {"passed": "✓", "not yet": "✗", "not attempted": "○"}
 _STYLE = """body{font:16px/1.5 sans-serif;max-width:50em;margin:2em auto;padding:0 1em}
@@ -313,6 +316,7 @@ def _page(graded: Graded, course: Course, total: float) -> str:
 <h1>{title}</h1>
 {body}</html>
 """
+    page = _COMMANDS.sub("\N{REPLACEMENT CHARACTER}", page)
     return page.encode("utf-8", "backslashreplace").decode("utf-8")
 
 

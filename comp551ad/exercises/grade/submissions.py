@@ -66,35 +66,36 @@ def visible_files(folder: Path) -> Files:
 def save(files: Files, folder: Path) -> tuple[list[str], list[str]]:
     """Copy files into a folder; return their names, and what was refused and why.
 
-    A zip file among them is unpacked; one inside it is not.
+    Zip files are unpacked, those inside them too.
     """
     names: list[str] = []
     problems: list[str] = []
-    room = MAX_STUDENT_BYTES
-    for name, path in files:
-        try:
-            with _opened(path) as source:
-                room -= os.fstat(source.fileno()).st_size
-                if room < 0 or len(names) >= MAX_FILES:
-                    raise Refused(_TOO_MUCH)
-                if not name.lower().endswith(".zip"):
+    room, seen = MAX_STUDENT_BYTES, 0
+    todo = files[::-1]
+    with tempfile.TemporaryDirectory(dir=folder.parent) as unpacked:
+        while todo:
+            name, path = todo.pop()
+            seen += 1
+            try:
+                with _opened(path) as source:
+                    room -= os.fstat(source.fileno()).st_size
+                    if room < 0 or seen > MAX_FILES:
+                        raise Refused(_TOO_MUCH)
+                    if name.lower().endswith(".zip"):
+                        inside = Path(unpacked, str(seen))
+                        problems += unpack(source, inside, room)
+                        # Next, so that they count before another one is unpacked.
+                        todo += visible_files(inside)[::-1]
+                        continue
                     target = folder / name
                     target.parent.mkdir(parents=True, exist_ok=True)
                     with target.open("wb") as copy:
                         shutil.copyfileobj(source, copy)
                     names.append(name)
-                    continue
-                with tempfile.TemporaryDirectory(dir=folder.parent) as unpacked:
-                    problems += unpack(source, Path(unpacked), room)
-                    for new, where in visible_files(Path(unpacked)):
-                        room -= os.path.getsize(where)
-                        (folder / new).parent.mkdir(parents=True, exist_ok=True)
-                        os.replace(where, folder / new)
-                        names.append(new)
-        except Refused as why:
-            problems.append(f"{name} {why}")
-        except OSError as error:
-            problems.append(f"{name} can't be copied: {error.strerror}")
+            except Refused as why:
+                problems.append(f"{name} {why}")
+            except OSError as error:
+                problems.append(f"{name} can't be copied: {error.strerror}")
     return names, problems
 
 
@@ -114,6 +115,8 @@ def unpack(file: BinaryIO | Path, folder: Path, room: int | None = None) -> list
                 try:
                     if stat.S_ISLNK(info.external_attr >> 16):
                         raise Refused(_LINK)
+                    # As some systems write it.
+                    info.filename = info.filename.replace("\\", "/")
                     archive.extract(info, folder)
                 except Exception as error:  # zip files are broken in many ways
                     problems.append(f"{info.filename} can't be unpacked: {error}")
