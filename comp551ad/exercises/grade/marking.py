@@ -197,7 +197,7 @@ def _is_called_like(name: str, our: str) -> bool:
 
 def main() -> None:
     """Do the task on standard input; write what is found to standard output."""
-    task = pickle.load(sys.stdin.buffer)
+    task = pickle.load(sys.stdin.buffer)  # from the command, nothing of a student's
     _, _, _, names, _, limits, _ = task
     # A value of a student's may ask for any amount of memory, when it is looked at, and
     # so may a zip file's list.
