@@ -22,9 +22,6 @@ function inputFrom(text, first) {
 // Only a page of the site has an address of its own.
 const isSite = () => Boolean(document.querySelector('meta[name="generator"][content="comp551ad"]'));
 
-// Functions of ours; the others are NumPy's.
-const OURS = ["logistic", "relu", "softplus"];
-
 // The call that makes this player in Python.
 function pythonOf(program, at, panels) {
   const inputs = inputsOf(program).map((i) => program.rows[i]);
@@ -42,7 +39,8 @@ function pythonOf(program, at, panels) {
   const ours = OURS.filter((name) => text.includes(`${name}(`));
   return [
     "import numpy as np",
-    `from comp551ad import ${[stepper, "record", ...ours].join(", ")}`,
+    `from comp551ad import ${stepper}, record`,
+    ...(ours.length ? [`from comp551ad.functions import ${ours.join(", ")}`] : []),
     "\n",
     text,
     "\n",

@@ -22,9 +22,11 @@ and of a player over pictures (``kind`` "pictures"): label, and frames, dicts of
 
 import functools
 import json
+import keyword
 import re
 import zlib
 
+from comp551ad import functions
 from comp551ad.autodiff.primitives import PRIMITIVES
 
 from . import palette
@@ -142,8 +144,13 @@ def _code(kinds, needs=PRIMITIVES, start="start.js"):
     code = "\n".join(map(shipped, [*names, start]))
     if set(kinds) == {"pictures"}:
         return code
-    heat = f"const HEAT = {json.dumps(palette.HEAT)};"
-    return engine_source(f"{heat}\n{code}", needs if kinds else PRIMITIVES)
+    given = {
+        "HEAT": palette.HEAT,
+        "OURS": functions.__all__,
+        "KEYWORDS": [*keyword.kwlist, "np"],
+    }
+    code = "\n".join([f"const {n} = {json.dumps(x)};" for n, x in given.items()] + [code])
+    return engine_source(code, needs if kinds else PRIMITIVES)
 
 
 def _json(data):

@@ -76,7 +76,9 @@ function makePlane(label, across, up) {
   const ink = canvas.getContext("2d");
   const [wide, tall] = [across, up].map(([from, to]) => to - from);
   const pointAt = (right, below) => [across[0] + right * wide, up[1] - below * tall];
-  const placeOf = ([x, y]) => [(x - across[0]) / wide, (up[1] - y) / tall];
+  // A drawing takes no numbers as large as those of a point that runs away.
+  const near = (x) => Math.max(-1e6, Math.min(1e6, x));
+  const placeOf = ([x, y]) => [(x - across[0]) / wide, (up[1] - y) / tall].map(near);
   const middle = (k) => (k + 0.5) / GRID;
   const cells = Array.from({ length: GRID * GRID }, (_, k) =>
     pointAt(middle(k % GRID), middle(Math.floor(k / GRID))),
@@ -133,7 +135,12 @@ function makeCurves(label, names) {
   const across = draw("text", end, "iterations →");
   const svg = draw("svg", axes, across, ...legend, stretched(...curves));
   const element = make("div.c5-curves", { role: "img", "aria-label": label }, svg);
-  const powers = (from, to) => Array.from({ length: to - from + 1 }, (_, k) => 10 ** (from + k));
+  // Powers of ten, at most a dozen.
+  function powers(from, to) {
+    const every = Math.ceil((to - from + 1) / 12);
+    const all = Array.from({ length: to - from + 1 }, (_, k) => 10 ** (from + k));
+    return all.filter((_, k) => (from + k) % every === 0);
+  }
   function paint(rows) {
     const isShown = (y) => y > 0 && Number.isFinite(y);
     const all = rows.flatMap(([, ...values]) => values.filter(isShown));
