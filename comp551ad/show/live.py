@@ -76,7 +76,9 @@ def _takes_inputs(trace):
     given = {None, *trace.inputs}
     gives = all(o in given or trace.places[o] is not None for o in trace.outputs)
     known = {"np", *vars(builtins), *functions.__all__}
-    return is_plain and names == list(parameters) and gives and _globals_of(code) <= known
+    return (
+        is_plain and names == list(parameters) and gives and _globals_of(code) <= known
+    )
 
 
 def _globals_of(code):

@@ -209,7 +209,7 @@ function startPlayer(root, spec, place = 0, connect = null) {
     const below = foot.offsetHeight + 16;
     const height = isNarrow
       ? Math.min(innerHeight * 0.6, 78 * (1 + Math.max(0, ...depthsOf(program.rows))))
-      : Math.max(200, Math.min(560, roomFor(root) - top - below));
+      : Math.max(200, Math.min(560, Math.floor(roomFor(root) - top - below)));
     const drawn = views.map(({ graph }, k) => graph.draw(panels[k], height));
     // A fixed height, else each new number would lay out the whole page.
     const tallest = Math.max(...drawn, code.offsetHeight + table.scrollHeight + 5);

@@ -149,7 +149,9 @@ def _code(kinds, needs=PRIMITIVES, start="start.js"):
         "OURS": functions.__all__,
         "KEYWORDS": [*keyword.kwlist, "np"],
     }
-    code = "\n".join([f"const {n} = {json.dumps(x)};" for n, x in given.items()] + [code])
+    code = "\n".join(
+        [f"const {n} = {json.dumps(x)};" for n, x in given.items()] + [code]
+    )
     return engine_source(code, needs if kinds else PRIMITIVES)
 
 

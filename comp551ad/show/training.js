@@ -235,8 +235,7 @@ function startTraining(root, spec) {
     status,
     make("div.c5-columns", map.plane, curves.element),
     make("small", spec.hint),
-    matrices,
-    inputs.element,
+    make("div.c5-columns", matrices, inputs.element),
   );
 
   function restart() {

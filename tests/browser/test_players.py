@@ -17,6 +17,7 @@ from comp551ad import (
     grad,
     gradient_descent,
     load_iris,
+    logistic,
     logsumexp,
     record,
     reverse,
@@ -95,6 +96,20 @@ def valley():
     return surface_player(valley, (-1.2, 1.0), (-2, 2), (-1, 3), rate=0.02)
 
 
+def tower():
+    def tower(W, V, x, y):
+        q = x @ V
+        z = logistic(q)
+        u = z @ W
+        every, right = logsumexp(u), y @ u
+        L = every - right
+        return L
+
+    random = np.random.default_rng(0)
+    arrays = (random.normal(size=shape) for shape in [(4, 3), (2, 4), 2, 3])
+    return ReverseStepper(record(tower, *arrays), names="names", predict=True)
+
+
 KINDS = {
     "reverse": s14,
     "forward": lambda: ForwardStepper(record(model, 0.5, 2.0, 1.0), wrt="w1"),
@@ -106,6 +121,7 @@ KINDS = {
     "predict": lambda: s14(predict=True),
     "training": training,
     "surface": valley,
+    "tower": tower,
 }
 
 
@@ -803,18 +819,47 @@ def test_heat_maps_are_as_tall_as_their_box_allows(open_page, width, kind):
     assert seen > 9
 
 
+def under_a_head(page):
+    """The page has a head of 72 pixels, as those of the site."""
+    page.add_style_tag(content="html { scroll-padding-top: 72px }")
+    page.evaluate("dispatchEvent(new Event('resize'))")
+    page.evaluate("() => new Promise(requestAnimationFrame)")
+
+
 @pytest.mark.parametrize("size", [(1280, 720), (768, 1024)])
 def test_below_a_page_s_head_a_player_leaves_no_gap_and_is_seen_whole(open_page, size):
     page = open_page(*size)
     player = show(page, s14(), style="margin:0")
-    page.add_style_tag(content="html { scroll-padding-top: 72px }")
-    page.evaluate("dispatchEvent(new Event('resize'))")
-    page.evaluate("() => new Promise(requestAnimationFrame)")
+    under_a_head(page)
     boxes = [
         player.locator(f".c5-{part}").bounding_box() for part in ("picture", "foot")
     ]
     assert boxes[1]["y"] - boxes[0]["y"] - boxes[0]["height"] < 12
     assert player.bounding_box()["height"] <= size[1] - 72
+
+
+# Cards of the graph that its box cuts off.
+CUT_OFF = """p => {
+  const {top, bottom} = p.querySelector('.c5-picture').getBoundingClientRect();
+  return [...p.querySelectorAll('.c5-node')].filter(e => {
+    const r = e.getBoundingClientRect();
+    return r.top < top - 1 || r.bottom > bottom + 1;
+  }).map(e => e.textContent);
+}"""
+
+
+@pytest.mark.parametrize("kind", ["tower", "training"])
+def test_on_a_page_on_a_laptop_questions_and_training_are_seen_whole(open_page, kind):
+    page = open_page(1280, 720)
+    player = show(page, KINDS[kind](), style="margin: 0 35px 0 317px")
+    under_a_head(page)
+    steps = range(8, 20) if kind == "tower" else ()
+    for step in steps:
+        go(player, step)
+        expect(player.locator(".c5-quiz")).to_be_visible()
+        player.evaluate("() => new Promise(requestAnimationFrame)")
+        assert player.evaluate(CUT_OFF) == [], step
+    assert player.bounding_box()["height"] < 649
 
 
 # Pairs of numbers in a card that nearly meet, and controls that stick out of their line.
