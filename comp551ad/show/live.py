@@ -59,10 +59,8 @@ def program_of(trace: Trace) -> dict:
         "rows": [_row(trace, k, span) for k, span in enumerate(spans)],
         "outputs": sorted({o for o in trace.outputs if o is not None}),
     }
-    notes = {
-        "fixed": _why_fixed(trace),
-        "uncalled": not (code and _takes_inputs(trace)),
-    }
+    called = code and _takes_inputs(trace)
+    notes = {"fixed": _why_fixed(trace), "uncalled": not called}
     return program | {key: note for key, note in notes.items() if note}
 
 

@@ -289,14 +289,9 @@ function makeQuiz(host) {
     all.choices.forEach(({ text, right }, n) => {
       const one = choices.children[n];
       const isWrong = entry?.tried.includes(text);
-      const [look, sign, said] =
-        right && solved
-          ? ["c5-right", "✓", "right"]
-          : isWrong
-            ? ["c5-false", "✗", "wrong"]
-            : ["", `${n + 1}.`, ""];
-      setClass(one, `c5-row ${look}`);
-      setText(one.firstChild, sign);
+      const said = right && solved ? "right" : isWrong ? "wrong" : "";
+      setClass(one, `c5-row c5-${said}`);
+      setText(one.firstChild, { right: "✓", wrong: "✗" }[said] ?? `${n + 1}.`);
       setText(one.lastChild, said);
     });
   }

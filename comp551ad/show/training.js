@@ -137,9 +137,8 @@ function makeCurves(label, names) {
   const element = make("div.c5-curves", { role: "img", "aria-label": label }, svg);
   // Powers of ten, at most a dozen.
   function powers(from, to) {
-    const every = Math.ceil((to - from + 1) / 12);
-    const all = Array.from({ length: to - from + 1 }, (_, k) => 10 ** (from + k));
-    return all.filter((_, k) => (from + k) % every === 0);
+    const all = Array.from({ length: to - from + 1 }, (_, k) => from + k);
+    return all.filter((n) => n % Math.ceil(all.length / 12) === 0).map((n) => 10 ** n);
   }
   function paint(rows) {
     const isShown = (y) => y > 0 && Number.isFinite(y);
@@ -394,11 +393,8 @@ function startSurface(root, spec) {
     restart();
     paint();
   }
-  function start(point) {
+  function restart(point = first.inputs) {
     [path, lost] = [[[...point]], ""];
-  }
-  function restart() {
-    start(first.inputs);
   }
   function advance(count) {
     for (let k = 0; k < count && !lost; k++) {
@@ -439,7 +435,7 @@ function startSurface(root, spec) {
   }
   function move(point) {
     descent.pause();
-    start(point.map((x, k) => Math.max(ranges[k][0], Math.min(ranges[k][1], x))));
+    restart(point.map((x, k) => Math.max(ranges[k][0], Math.min(ranges[k][1], x))));
     paint();
   }
   map.drag(() => true, move);

@@ -675,6 +675,8 @@ def test_the_state_is_in_the_address_and_in_python(site):
     assert copied_as_python(other).run["x"] == wanted["x"]
     type_function(player, "a = w*x; y = sin(a)")
     assert copied_as_python(player).rows.subject == "derivatives of y"
+    type_function(player, "a = w*x; a2 = sin(a)")
+    assert copied_as_python(player).run["a4"] == 1
 
 
 def of_data(x, labels):
@@ -712,6 +714,7 @@ def doubled(w):
         record(grad(lambda x: x * np.sin(x)), 0.5),  # not what the code gives
         record(lambda w, x: doubled(w) - x, 2.0, 3.0),
         record(lambda x: np.tanh(erf(x)), 0.5),
+        record(lambda w, x: w * x, 1.0, -0.0),
     ],
 )
 def test_what_is_copied_as_python_records_the_same_list(site, trace):
