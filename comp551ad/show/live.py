@@ -14,6 +14,7 @@ import dis
 import functools
 import inspect
 import json
+import keyword
 import math
 import re
 import textwrap
@@ -214,9 +215,11 @@ def _tree_data(tree, operands, origins):
 
 def table_of(names: Collection[str] = PRIMITIVES) -> str:
     """The table of these primitives as JavaScript: values as functions, all else as data. Those
-    that work entry by entry, which may be typed, come anyway."""
+    that work entry by entry, which may be typed, come anyway; and the names that may not be."""
     shown = [n for n, one in PRIMITIVES.items() if n in names or one.elementwise]
-    return "const TABLE = {\n" + ",\n".join(map(_entry, shown)) + "\n};\n"
+    taken = json.dumps([*keyword.kwlist, "np"])
+    entries = ",\n".join(map(_entry, shown))
+    return f"const KEYWORDS = {taken};\nconst TABLE = {{\n{entries}\n}};\n"
 
 
 def operations_in(program: dict) -> list[str]:

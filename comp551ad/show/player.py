@@ -22,7 +22,6 @@ and of a player over pictures (``kind`` "pictures"): label, and frames, dicts of
 
 import functools
 import json
-import keyword
 import re
 import zlib
 
@@ -130,8 +129,7 @@ def _code(kinds, needs=PRIMITIVES, start="start.js"):
     code = "\n".join(map(shipped, [*names, start]))
     if set(kinds) == {"pictures"}:
         return code
-    taken = [*keyword.kwlist, "np"]
-    known = {"HEAT": palette.HEAT, "OURS": functions.__all__, "KEYWORDS": taken}
+    known = {"HEAT": palette.HEAT, "OURS": functions.__all__}
     lists = [f"const {name} = {json.dumps(x)};" for name, x in known.items()]
     return engine_source("\n".join([*lists, code]), needs if kinds else PRIMITIVES)
 
