@@ -269,6 +269,7 @@ UNREADABLE = {
     "sin^2(x)": "A power stands behind the parentheses: sin(x)**2",
     "x ^ ^ 2": "A name or a number is missing before “^”.",
     "x = 3; x**2": "Inputs are names without a value.",
+    "lambda*x": "lambda means something in Python: take another name.",
     "0,5*x": "Is 0,5 one number? Write 0.5 for a number, 0, 5 for two.",
     "maximum(x1, 1,5)": "Write 1.5 for a number",
     "+".join(["sin(x)"] * 200): "It is too long",

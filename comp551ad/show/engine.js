@@ -188,6 +188,7 @@ function simplified(tree) {
   if (tree.op === "negative") return negated(a);
   if (tree.op !== "multiply") return { ...tree, args };
   if (a.c === 1 || b.c === 1) return a.c === 1 ? b : a;
+  if (a.c === -1) return negated(b);
   if (a.op === "negative") return negated(operation("multiply", a.args[0], b));
   if (b.op === "negative") return negated(operation("multiply", a, b.args[0]));
   return { ...tree, args };

@@ -35,6 +35,7 @@ function makeInputs(changed) {
       make("input", {
         ...{ type: "number", "aria-label": `${name}, axis ${axis}`, min: 0, max: n - 1 },
         input: () => pick(row, entry()),
+        blur: () => show(one, k),
       }),
     );
     const places = one.picks.flatMap((p, axis) => [axis ? "," : "[", p]);

@@ -54,7 +54,7 @@ function layoutOf(rows, titles, width, height) {
   const longest = Math.max(...titles.map((title) => widthOf(title, TEXT))) + 20;
   const wide = Math.max(NARROWEST, Math.min(fit, WIDEST, Math.max(longest, 152)));
   const tall = pace < 52 ? 34 : pace < 62 ? 38 : 42;
-  const pitch = Math.max(tall + 18, Math.min(140, (height - tall - 8) / Math.max(top, 1)));
+  const pitch = Math.max(tall + 14, Math.min(140, (height - tall - 8) / Math.max(top, 1)));
   const limit = Math.max(width - 6, ...layers.map((l) => places(l) * wide + gaps(l)));
   placeNodes(layers, limit, (node) => wide * share(node));
   const all = layers.flat();

@@ -1,10 +1,14 @@
 // What a player is as a text that can be sent on: its inputs in an address, and the call in Python.
 
+// A number, or nested lists of them, as JavaScript and Python read it.
+const numeral = (x) =>
+  Array.isArray(x) ? `[${x.map(numeral).join(", ")}]` : Object.is(x, -0) ? "-0.0" : String(x);
+
 // An input in an address: a number, or an array's entries that differ from the example: "*5:0.7*6:1".
 function inputText(x, first) {
-  if (isNumber(x)) return String(x);
+  if (isNumber(x)) return numeral(x);
   const changed = [...x.keys()].filter((entry) => x[entry] !== first[entry]);
-  return `*${changed.map((entry) => `${entry}:${x[entry]}`).join("*")}`;
+  return `*${changed.map((entry) => `${entry}:${numeral(x[entry])}`).join("*")}`;
 }
 
 // The same from its text; not a number where it is none.
@@ -22,18 +26,19 @@ function inputFrom(text, first) {
 // Only a page of the site has an address of its own.
 const isSite = () => Boolean(document.querySelector('meta[name="generator"][content="comp551ad"]'));
 
-// Functions of ours; the others are NumPy's.
-const OURS = ["logistic", "relu", "softplus"];
-
 // The call that makes this player in Python.
 function pythonOf(program, at, panels) {
   const inputs = inputsOf(program).map((i) => program.rows[i]);
-  const number = (x) => (isNumber(x) ? String(x) : `np.array(${JSON.stringify(nested(x))})`);
+  const number = (x) => (isNumber(x) ? numeral(x) : `np.array(${numeral(nested(x))})`);
   const given = inputs.map((row, k) => `${row.name}=${number(at[k])}`).join(", ");
   const isWritten = program.typed === program.code || program.uncalled;
   const text = isWritten ? functionOf(program, inputs) : program.code;
   const [first, second] = panels;
-  const name = (i) => program.rows[i].name ?? `a${i + 1}`;
+  // To Python a2 is the second row, whatever else is called so.
+  const name = (i) => {
+    const { name } = program.rows[i];
+    return name && !/^a\d+$/.test(name) ? name : `a${i + 1}`;
+  };
   const [stepper, about] = second
     ? ["ModesStepper", `wrt="${name(first.about)}", of="${name(second.about)}"`]
     : first.mode === "reverse"
@@ -42,7 +47,8 @@ function pythonOf(program, at, panels) {
   const ours = OURS.filter((name) => text.includes(`${name}(`));
   return [
     "import numpy as np",
-    `from comp551ad import ${[stepper, "record", ...ours].join(", ")}`,
+    `from comp551ad import ${stepper}, record`,
+    ...(ours.length ? [`from comp551ad.functions import ${ours.join(", ")}`] : []),
     "\n",
     text,
     "\n",

@@ -9,12 +9,16 @@ an operand, ["sin", [operands], {parameters}] an operation. For numbers a rule d
 the primitive alone, so the table has it; for arrays it is recorded for the shapes at hand.
 """
 
+import builtins
+import dis
 import functools
 import inspect
 import json
+import keyword
 import math
 import re
 import textwrap
+import types
 from collections.abc import Collection
 from importlib.resources import files
 from itertools import accumulate
@@ -22,6 +26,7 @@ from typing import Any
 
 import numpy as np
 
+from comp551ad import functions
 from comp551ad.autodiff.data import tapes_of
 from comp551ad.autodiff.javascript import lists_of, parts_for
 from comp551ad.autodiff.operands import Origins, operands_of, parameters_of
@@ -55,20 +60,31 @@ def program_of(trace: Trace) -> dict:
         "rows": [_row(trace, k, span) for k, span in enumerate(spans)],
         "outputs": sorted({o for o in trace.outputs if o is not None}),
     }
-    notes = {
-        "fixed": _why_fixed(trace),
-        "uncalled": not (code and _takes_inputs(trace)),
-    }
+    called = code and _takes_inputs(trace)
+    notes = {"fixed": _why_fixed(trace), "uncalled": not called}
     return program | {key: note for key, note in notes.items() if note}
 
 
 def _takes_inputs(trace):
-    """Whether the code is a function that can be called with the inputs alone, by their names."""
+    """Whether the code alone is what was recorded: a function of the inputs, by their names, that
+    gives the outputs itself, and knows no names but ours and NumPy's."""
     code = trace.code
     parameters = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
     names = [trace.names[k] for k in trace.inputs]
     is_plain = code.co_name.isidentifier() and not code.co_freevars
-    return is_plain and names == list(parameters)
+    given = {None, *trace.inputs}
+    gives = all(o in given or trace.places[o] is not None for o in trace.outputs)
+    known = {"np", *vars(builtins), *functions.__all__}
+    return (
+        is_plain and names == list(parameters) and gives and _globals_of(code) <= known
+    )
+
+
+def _globals_of(code):
+    """The names of the module that the code asks for."""
+    inner = [c for c in code.co_consts if isinstance(c, types.CodeType)]
+    own = (i.argval for i in dis.get_instructions(code) if i.opname == "LOAD_GLOBAL")
+    return set(own).union(*map(_globals_of, inner))
 
 
 def _row(trace, k, span):
@@ -199,9 +215,11 @@ def _tree_data(tree, operands, origins):
 
 def table_of(names: Collection[str] = PRIMITIVES) -> str:
     """The table of these primitives as JavaScript: values as functions, all else as data. Those
-    that work entry by entry, which may be typed, come anyway."""
+    that work entry by entry, which may be typed, come anyway; and the names that may not be."""
     shown = [n for n, one in PRIMITIVES.items() if n in names or one.elementwise]
-    return "const TABLE = {\n" + ",\n".join(map(_entry, shown)) + "\n};\n"
+    taken = json.dumps([*keyword.kwlist, "np"])
+    entries = ",\n".join(map(_entry, shown))
+    return f"const KEYWORDS = {taken};\nconst TABLE = {{\n{entries}\n}};\n"
 
 
 def operations_in(program: dict) -> list[str]:

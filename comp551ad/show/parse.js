@@ -55,6 +55,8 @@ function tokensOf(source) {
   return [...source.replaceAll("–", "−").matchAll(TOKENS)].flatMap(
     ({ 0: whole, 1: name, 2: number, 3: sign, index }) => {
       const place = { from: index, to: index + whole.length };
+      if (KEYWORDS.includes(name))
+        throw new TypingError(`${name} means something in Python: take another name.`, index);
       // x₁ is x1.
       if (name) return { kind: "name", text: name.normalize("NFKC"), ...place };
       if (number || sign) return { kind: sign ?? "number", text: whole, ...place };
@@ -260,8 +262,9 @@ function writtenDown({ rows, outputs }, namesOutputs = false) {
       return binds < (needs[k] ?? 0) ? `(${own})` : own;
     });
     const uses = rows.flatMap((row) => row.args).filter((a) => a === i).length;
-    const isShared = uses + outputs.includes(i) > 1;
-    const called = uses || namesOutputs ? (name ?? (isShared ? `a${i + 1}` : null)) : null;
+    // What nobody needs is a row as well.
+    const isNamed = uses + outputs.includes(i) !== 1;
+    const called = uses || namesOutputs ? (name ?? (isNamed ? `a${i + 1}` : null)) : null;
     if (called && !isInput) statements.push(`${called} = ${text}`);
     pieces.push(called ? [called, ATOM] : [text, level]);
   }

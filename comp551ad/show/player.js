@@ -46,17 +46,13 @@ function startPlayer(root, spec, place = 0, connect = null) {
   });
   const { typed, wrong, complain, enter } = makeTyped(readTyped);
   const ownsAddress = place > 0 && isSite();
-  const linkHere = () => {
-    writeAddress();
-    return location.href;
-  };
   const copyPython = copier("Copy as Python", () => pythonOf(program, inputs.at(), panels));
   const source = make(
     "div.c5-row.c5-source",
     make("b", "f"),
     typed,
     button("button", "Reset", () => load(given)),
-    copier("Copy link", linkHere, { hidden: !ownsAddress }),
+    copier("Copy link", writeAddress, { hidden: !ownsAddress }),
     copyPython,
   );
   const group = (name, label, ...parts) =>
@@ -209,7 +205,7 @@ function startPlayer(root, spec, place = 0, connect = null) {
     const below = foot.offsetHeight + 16;
     const height = isNarrow
       ? Math.min(innerHeight * 0.6, 78 * (1 + Math.max(0, ...depthsOf(program.rows))))
-      : Math.max(200, Math.min(560, roomFor(root) - top - below));
+      : Math.max(200, Math.min(560, Math.floor(roomFor(root) - top - below)));
     const drawn = views.map(({ graph }, k) => graph.draw(panels[k], height));
     // A fixed height, else each new number would lay out the whole page.
     const tallest = Math.max(...drawn, code.offsetHeight + table.scrollHeight + 5);
@@ -402,6 +398,7 @@ function startPlayer(root, spec, place = 0, connect = null) {
       step: bar.step() + 1,
     });
     history.replaceState(null, "", `#${state}`);
+    return location.href;
   }
   function readAddress() {
     const state = new URLSearchParams(location.hash.slice(1));

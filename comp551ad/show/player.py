@@ -25,6 +25,7 @@ import json
 import re
 import zlib
 
+from comp551ad import functions
 from comp551ad.autodiff.primitives import PRIMITIVES
 
 from . import palette
@@ -40,21 +41,9 @@ __all__ = [
 
 # Kind of a player -> its modules, in the order in which they build on each other.
 MODULES = {
-    "pictures": ("bar.js", "pictures.js"),
-    "program": (
-        "bar.js",
-        "layout.js",
-        "parse.js",
-        "links.js",
-        "quiz.js",
-        "matrices.js",
-        "panel.js",
-        "inputs.js",
-        "code.js",
-        "graph.js",
-        "player.js",
-    ),
-    "training": ("bar.js", "parse.js", "matrices.js", "inputs.js", "training.js"),
+    "pictures": "bar pictures",
+    "program": "bar layout parse links quiz matrices panel inputs code graph player",
+    "training": "bar parse matrices inputs training",
 }
 MODULES["surface"] = MODULES["training"]
 
@@ -83,10 +72,7 @@ class LivePlayer:
 
 
 def player_html(
-    data: dict,
-    still: str,
-    script: bool = True,
-    programs: dict[str, str] | None = None,
+    data: dict, still: str, script: bool = True, programs: dict[str, str] | None = None
 ) -> str:
     """A player as HTML.
 
@@ -138,12 +124,14 @@ def player_style() -> str:
 
 
 def _code(kinds, needs=PRIMITIVES, start="start.js"):
-    names = dict.fromkeys(name for kind in kinds or MODULES for name in MODULES[kind])
+    modules = " ".join(MODULES[kind] for kind in kinds or MODULES).split()
+    names = dict.fromkeys(f"{name}.js" for name in modules)
     code = "\n".join(map(shipped, [*names, start]))
     if set(kinds) == {"pictures"}:
         return code
-    heat = f"const HEAT = {json.dumps(palette.HEAT)};"
-    return engine_source(f"{heat}\n{code}", needs if kinds else PRIMITIVES)
+    known = {"HEAT": palette.HEAT, "OURS": functions.__all__}
+    lists = [f"const {name} = {json.dumps(x)};" for name, x in known.items()]
+    return engine_source("\n".join([*lists, code]), needs if kinds else PRIMITIVES)
 
 
 def _json(data):

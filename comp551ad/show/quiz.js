@@ -177,7 +177,7 @@ function makeQuiz(host) {
   const scored = make("small.c5-score");
   const asked = make("b.c5-asked");
   const reveal = button("button", "Show me", giveUp);
-  const choices = make("div.c5-row.c5-choices");
+  const choices = make("div.c5-choices");
   const field = make("input", {
     type: "text",
     autocomplete: "off",
@@ -191,8 +191,7 @@ function makeQuiz(host) {
     "div.c5-quiz",
     { hidden: true, role: "group", "aria-label": "Predict" },
     make("div.c5-row", asked, scored),
-    choices,
-    make("div.c5-row", field, check, reveal, others),
+    make("div.c5-row", choices, field, check, reveal, others),
     verdict,
   );
 
@@ -275,8 +274,9 @@ function makeQuiz(host) {
     setText(verdict, entry?.verdict ?? "");
     // Who answered by keyboard stays where the answer is, and goes on from there.
     if (solved && [field, check, reveal].includes(document.activeElement)) verdict.focus();
-    field.hidden = check.hidden = answer === null || solved;
-    reveal.hidden = solved;
+    field.hidden = check.hidden = answer === null;
+    // What is answered goes out of sight, and leaves its place: an answer moves nothing.
+    for (const part of [field, check, reveal]) part.style.visibility = solved ? "hidden" : "";
     others.hidden = host.isFixed();
     setClass(verdict, `c5-verdict ${!solved ? "c5-bad" : entry.right ? "c5-ok" : ""}`);
     const key = `${bar.step()}:${all.choices.map((one) => one.text)}`;
@@ -289,15 +289,16 @@ function makeQuiz(host) {
     all.choices.forEach(({ text, right }, n) => {
       const one = choices.children[n];
       const isWrong = entry?.tried.includes(text);
-      const [look, sign] =
-        right && solved ? ["c5-right", "✓ right"] : isWrong ? ["c5-false", "✗ wrong"] : ["", ""];
-      setClass(one, `c5-row ${look}`);
-      setText(one.lastChild, sign);
+      const said = right && solved ? "right" : isWrong ? "wrong" : "";
+      setClass(one, `c5-row c5-${said}`);
+      setText(one.firstChild, { right: "✓", wrong: "✗" }[said] ?? `${n + 1}.`);
+      setText(one.lastChild, said);
     });
   }
+  // Its mark stands where its number was.
   function choiceButton({ text }, n) {
-    const one = button("button.c5-row", make("small", `${n + 1}.`), () => pick(n));
-    one.append(make("span.c5-choice", text), make("b"));
+    const one = button("button.c5-row", make("small"), () => pick(n));
+    one.append(make("span.c5-choice", text), make("span.c5-hidden"));
     return one;
   }
 

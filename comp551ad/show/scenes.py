@@ -335,11 +335,11 @@ def depth_player(signals: Mapping[str, Sequence[ArrayLike]]) -> PicturePlayer:
             scale = np.abs(layers[k]).max() or 1.0
             counts, ends = np.histogram(layers[k] / scale, BINS, range=(-1, 1))
             base = len(layers_of) - 1 - i
-            heights = base + 0.85 * counts / counts.max()
+            heights = base + 0.7 * counts / counts.max()
             look = line_look(i)
             left.stairs(heights, ends, baseline=base, fill=True, color=look["color"])
             label = f"{name}: ±{number(scale)}"
-            left.text(-1, base + 0.88, label, fontsize=9, va="bottom")
+            left.text(-1, base + 0.97, label, fontsize=9, va="top")
             right.semilogy(range(1, depth + 1), sizes[name], lw=2, **look)
         left.set(ylim=(0, len(layers_of) + 0.2), yticks=[])
         _dress(left, f"values in layer {k + 1}", "value / the largest")

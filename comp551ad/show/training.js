@@ -76,7 +76,9 @@ function makePlane(label, across, up) {
   const ink = canvas.getContext("2d");
   const [wide, tall] = [across, up].map(([from, to]) => to - from);
   const pointAt = (right, below) => [across[0] + right * wide, up[1] - below * tall];
-  const placeOf = ([x, y]) => [(x - across[0]) / wide, (up[1] - y) / tall];
+  // A drawing takes no numbers as large as those of a point that runs away.
+  const near = (x) => Math.max(-1e6, Math.min(1e6, x));
+  const placeOf = ([x, y]) => [(x - across[0]) / wide, (up[1] - y) / tall].map(near);
   const middle = (k) => (k + 0.5) / GRID;
   const cells = Array.from({ length: GRID * GRID }, (_, k) =>
     pointAt(middle(k % GRID), middle(Math.floor(k / GRID))),
@@ -133,7 +135,11 @@ function makeCurves(label, names) {
   const across = draw("text", end, "iterations →");
   const svg = draw("svg", axes, across, ...legend, stretched(...curves));
   const element = make("div.c5-curves", { role: "img", "aria-label": label }, svg);
-  const powers = (from, to) => Array.from({ length: to - from + 1 }, (_, k) => 10 ** (from + k));
+  // Powers of ten, at most a dozen.
+  function powers(from, to) {
+    const all = Array.from({ length: to - from + 1 }, (_, k) => from + k);
+    return all.filter((n) => n % Math.ceil(all.length / 12) === 0).map((n) => 10 ** n);
+  }
   function paint(rows) {
     const isShown = (y) => y > 0 && Number.isFinite(y);
     const all = rows.flatMap(([, ...values]) => values.filter(isShown));
@@ -228,8 +234,7 @@ function startTraining(root, spec) {
     status,
     make("div.c5-columns", map.plane, curves.element),
     make("small", spec.hint),
-    matrices,
-    inputs.element,
+    make("div.c5-columns", matrices, inputs.element),
   );
 
   function restart() {
@@ -388,11 +393,8 @@ function startSurface(root, spec) {
     restart();
     paint();
   }
-  function start(point) {
+  function restart(point = first.inputs) {
     [path, lost] = [[[...point]], ""];
-  }
-  function restart() {
-    start(first.inputs);
   }
   function advance(count) {
     for (let k = 0; k < count && !lost; k++) {
@@ -433,7 +435,7 @@ function startSurface(root, spec) {
   }
   function move(point) {
     descent.pause();
-    start(point.map((x, k) => Math.max(ranges[k][0], Math.min(ranges[k][1], x))));
+    restart(point.map((x, k) => Math.max(ranges[k][0], Math.min(ranges[k][1], x))));
     paint();
   }
   map.drag(() => true, move);
