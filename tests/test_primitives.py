@@ -108,7 +108,7 @@ NAMED_ELSEWHERE = {
     ),
     "autodiff/numpy_protocols.py": (
         "operators, methods and a keyword of these names",
-        "add outer reshape transpose where",
+        "add matmul outer reshape transpose where",
     ),
     "autodiff/refusals.py": ("NumPy's name: X.dot(W)", "dot"),
     "autodiff/simplify.py": (

@@ -3,6 +3,7 @@
 import base64
 import html
 import json
+import linecache
 import re
 
 import numpy as np
@@ -168,9 +169,11 @@ def test_the_page_gets_the_list_and_what_is_differentiated(deck, backward):
     assert data_of(ReverseStepper(deck, of="y2", predict=True))["predict"]
 
 
-def test_where_the_source_is_not_to_be_had_there_is_no_code():
+@pytest.mark.parametrize("file", ["<string>", "changed.py"])
+def test_where_the_source_is_not_to_be_had_there_is_no_code(file, monkeypatch):
+    monkeypatch.setitem(linecache.cache, file, (8, None, ["def f(x):\n"], file))
     made: dict = {}
-    exec("def f(x):\n    return x * x", made)
+    exec(compile("def f(x):\n    return x * x", file, "exec"), made)
     program = data_of(ReverseStepper(record(made["f"], 2.0)))["program"]
     assert program["code"] == "" and "span" not in program["rows"][1]
 

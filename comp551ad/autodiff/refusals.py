@@ -100,8 +100,16 @@ def line_outside() -> tuple[str, int]:
 
 def is_in_assert() -> bool:
     """Whether that line is an assertion's."""
-    line = linecache.getline(*line_outside()).lstrip()
-    return line.startswith(("assert ", "assert("))
+    frame = _frame_outside()
+    lines = lines_of(frame.f_code)[frame.f_lineno - 1 :] if frame else []
+    return bool(lines) and lines[0].lstrip().startswith(("assert ", "assert("))
+
+
+def lines_of(code: Any, names: dict | None = None) -> list[str]:
+    """The lines of the file that the code stands in; none where it has none of its own: by the
+    name "<string>" Python may know those of another program."""
+    name = code.co_filename
+    return [] if name == "<string>" else linecache.getlines(name, names)
 
 
 class Expression(NamedTuple):
@@ -130,7 +138,7 @@ def expression_at(frame: Any, instruction: int) -> Expression | None:
     """The expression of one instruction of a frame; None where the source isn't known."""
     code = frame.f_code
     place: Any = dis.Positions(*list(code.co_positions())[instruction // 2])
-    lines = linecache.getlines(code.co_filename, frame.f_globals)
+    lines = lines_of(code, frame.f_globals)
     if not lines or place.col_offset is None:
         return None
     stores = dis.opname[code.co_code[instruction]].startswith("STORE_S")

@@ -20,6 +20,7 @@ import re
 import textwrap
 import types
 from collections.abc import Collection
+from contextlib import suppress
 from importlib.resources import files
 from itertools import accumulate
 from typing import Any
@@ -32,6 +33,7 @@ from comp551ad.autodiff.javascript import lists_of, parts_for
 from comp551ad.autodiff.operands import Origins, operands_of, parameters_of
 from comp551ad.autodiff.passes import pull_back, push_forward
 from comp551ad.autodiff.primitives import PRIMITIVES, Primitive, shape_of
+from comp551ad.autodiff.refusals import lines_of
 from comp551ad.autodiff.tape import apply
 from comp551ad.autodiff.trace import Trace, record
 
@@ -351,10 +353,12 @@ def _javascript(primitive):
 def code_with_spans(trace: Trace) -> tuple[str, list]:
     """The function's source, "" where Python can't find it, and for each row the place in it that
     wrote the row: [from, to], or None."""
-    try:
-        lines, first = inspect.getsourcelines(trace.code)
-    except (OSError, TypeError, IndexError):
-        lines, first = [], 0
+    lines, first = [], 0
+    # The file may have changed, or be none of the code's own.
+    with suppress(OSError, TypeError, IndexError):
+        found, first = inspect.getsourcelines(trace.code)
+        last = max(line or 0 for *_, line in trace.code.co_lines())
+        lines = found if lines_of(trace.code) and last - first < len(found) else []
     text = textwrap.dedent("".join(lines))
     if not 0 < len(text) <= LONGEST_CODE:
         return "", [None] * len(trace.rows)
