@@ -393,13 +393,19 @@ class Line:
         return all(value == self._known[0.0] for value in near)
 
     def stair(self) -> float:
-        """The least difference between two values where f stands still next to x; 0 if it
-        doesn't, or has but a few values, as at a jump."""
+        """The least difference between two values where f stands still next to x and moves by
+        multiples of one step, as where it is rounded; else 0. A unit of a network that is dead at
+        x stands still, too, but then it moves by any amount."""
         nearest = sorted(self._known, key=abs)[:3]
         values = np.unique([*self._known.values()])
         gaps = np.diff(values[np.isfinite(values)])
-        stands = self.is_flat(abs(nearest[-1])) and gaps.size > POINTS / 2
-        return float(np.min(gaps)) if stands else 0.0
+        if not gaps.size or not self.is_flat(abs(nearest[-1])):
+            return 0.0
+        least = float(np.min(gaps))
+        # The least of them may be up to six steps: 60 is a multiple of each of these.
+        parts = 60 * gaps[gaps < 1000 * least] / least
+        is_even = np.max(np.abs(parts - np.rint(parts))) < 1e-3
+        return least if is_even and parts.size > POINTS / 2 else 0.0
 
     def digit(self) -> float:
         """The last digit of the smallest kind of float that all values are; 0 if they are all

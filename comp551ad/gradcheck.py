@@ -361,8 +361,8 @@ def _judge_closely(line, claim):
 
     found = differences.explore(line, line.floor, SHARP)
     judged = _weigh(line, claim, found, line.floor)
-    # On stairs, too, f doesn't move at first.
-    is_clear = found.center.estimate or line.is_flat()
+    # On stairs f doesn't move at first, whatever its slope.
+    is_clear = found.center.estimate or not line.stair()
     if judged.verdict == "agrees" and found.center.holds(claim.value) and is_clear:
         return judged
     noise = differences.measure_noise(line)
