@@ -342,9 +342,11 @@ def _holds_from_afar(line, claim, judged):
     the slope that short ones found. A part of f that is computed with so few digits stands still
     where the steps are short."""
     found = Slope(judged.finite_difference, judged.bar, 0.0, 0.0)
-    size, stair = abs(line(0.0)), line.stair()
-    ways = (SINGLE * size, FIRST_STEP), (HALF * size, LONGEST_STEP)
-    for noise, h in *ways, (stair, FIRST_STEP), (stair, LONGEST_STEP):
+    size = abs(line(0.0))
+    ways = [(SINGLE * size, FIRST_STEP), (HALF * size, LONGEST_STEP)]
+    if stair := line.stair():
+        ways += [(stair, FIRST_STEP), (stair, LONGEST_STEP)]
+    for noise, h in ways:
         slopes = look(line, h * scale(line.size), noise)
         slopes = [slope._replace(bar=slope.bar + claim.slack) for slope in slopes]
         if all(s.holds(claim.value) and s.contradicts(found) for s in slopes):

@@ -44,7 +44,8 @@ function pythonOf(program, at, panels) {
     : first.mode === "reverse"
       ? ["ReverseStepper", `of="${name(first.about)}"`]
       : ["ForwardStepper", `wrt="${name(first.about)}"`];
-  const ours = OURS.filter((name) => text.includes(`${name}(`));
+  // std( is ours, np.std( is NumPy's.
+  const ours = OURS.filter((name) => new RegExp(`(?<![.\\w])${name}\\(`).test(text));
   return [
     "import numpy as np",
     `from comp551ad import ${stepper}, record`,

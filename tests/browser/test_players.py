@@ -694,6 +694,10 @@ def norm_of(w, x):
     return logsumexp(w * x)
 
 
+def spread(x):
+    return np.std(x)
+
+
 def doubled(w):
     return 2 * w
 
@@ -702,6 +706,7 @@ def doubled(w):
     "trace",
     [
         record(norm_of, np.ones(3), np.arange(3.0)),
+        record(spread, np.arange(3.0)),
         record(grad(lambda x: x * np.sin(x)), 0.5),  # not what the code gives
         record(lambda w, x: doubled(w) - x, 2.0, 3.0),
         record(lambda x: np.tanh(erf(x)), 0.5),
@@ -709,7 +714,9 @@ def doubled(w):
     ],
 )
 def test_what_is_copied_as_python_records_the_same_list(site, trace):
-    copied = copied_as_python(site("", ReverseStepper(trace))).run.trace
+    player = site("", ReverseStepper(trace))
+    copied = copied_as_python(player).run.trace
+    assert "import std" not in player.page.evaluate("copied")  # np.std is NumPy's
     np.testing.assert_equal([r[1] for r in copied.rows], [r[1] for r in trace.rows])
 
 
