@@ -5,6 +5,7 @@
 // carries their numbers in data-row, the one that it leads to first: that links all parts.
 
 const NARROW = 640; // pixels
+const SHELF = 108; // pixels for code and table under two graphs: head and four lines
 const MEASURED = "Measured without any rule: f is run again with something moved a little";
 const STATES = {
   current: "now",
@@ -202,13 +203,16 @@ function startPlayer(root, spec, place = 0, connect = null) {
     const isNarrow = root.clientWidth <= NARROW;
     root.classList.toggle("c5-stacked", several || isNarrow);
     const top = main.getBoundingClientRect().top - root.getBoundingClientRect().top;
-    const below = foot.offsetHeight + 16;
+    const shelf = several && !isNarrow ? SHELF : 0;
+    root.style.setProperty("--c5-shelf", shelf ? `${shelf}px` : "none");
+    const below = foot.offsetHeight + shelf + 16;
     const height = isNarrow
       ? Math.min(innerHeight * 0.6, 78 * (1 + Math.max(0, ...depthsOf(program.rows))))
       : Math.max(200, Math.min(560, Math.floor(roomFor(root) - top - below)));
     const drawn = views.map(({ graph }, k) => graph.draw(panels[k], height));
     // A fixed height, else each new number would lay out the whole page.
-    const tallest = Math.max(...drawn, code.offsetHeight + table.scrollHeight + 5);
+    const beside = shelf ? 0 : code.offsetHeight + table.scrollHeight + 5;
+    const tallest = Math.max(...drawn, beside);
     root.style.setProperty("--c5-height", `${Math.ceil(Math.min(height, tallest))}px`);
     said = "";
     picture.now();

@@ -806,9 +806,11 @@ SMALL = """p => [...p.querySelectorAll('*')].filter(e =>
   ).map(e => e.outerHTML)"""
 
 
-@pytest.mark.parametrize("text", ["", TEN])
-def test_in_a_notebook_on_a_laptop_all_is_on_screen_at_every_step(page, text):
-    player = show(page, s14(), style="margin:0", **LAPTOP)
+@pytest.mark.parametrize(
+    ("kind", "text"), [("reverse", ""), ("reverse", TEN), ("modes", "")]
+)
+def test_in_a_notebook_on_a_laptop_all_is_on_screen_at_every_step(page, kind, text):
+    player = show(page, KINDS[kind](), style="margin:0", **LAPTOP)
     if text:
         type_function(player, text)
     assert not any(at_every_step(player, OUT))
