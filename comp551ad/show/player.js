@@ -5,7 +5,8 @@
 // carries their numbers in data-row, the one that it leads to first: that links all parts.
 
 const NARROW = 640; // pixels
-const SHELF = 108; // pixels for code and table under two graphs: head and four lines
+// Pixels for code and table under two graphs: a head and four lines, or two if graphs need them.
+const [SHELF, LEAST_SHELF] = [108, 66];
 const MEASURED = "Measured without any rule: f is run again with something moved a little";
 const STATES = {
   current: "now",
@@ -204,7 +205,6 @@ function startPlayer(root, spec, place = 0, connect = null) {
     root.classList.toggle("c5-stacked", several || isNarrow);
     const top = main.getBoundingClientRect().top - root.getBoundingClientRect().top;
     const shelf = several && !isNarrow ? SHELF : 0;
-    root.style.setProperty("--c5-shelf", shelf ? `${shelf}px` : "none");
     const below = foot.offsetHeight + shelf + 16;
     const height = isNarrow
       ? Math.min(innerHeight * 0.6, 78 * (1 + Math.max(0, ...depthsOf(program.rows))))
@@ -213,7 +213,10 @@ function startPlayer(root, spec, place = 0, connect = null) {
     // A fixed height, else each new number would lay out the whole page.
     const beside = shelf ? 0 : code.offsetHeight + table.scrollHeight + 5;
     const tallest = Math.max(...drawn, beside);
-    root.style.setProperty("--c5-height", `${Math.ceil(Math.min(height, tallest))}px`);
+    const most = height + (shelf && SHELF - LEAST_SHELF);
+    const used = Math.ceil(Math.min(most, tallest));
+    root.style.setProperty("--c5-height", `${used}px`);
+    root.style.setProperty("--c5-shelf", shelf ? `${height + shelf - used}px` : "none");
     said = "";
     picture.now();
   }
