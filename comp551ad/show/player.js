@@ -5,8 +5,9 @@
 // carries their numbers in data-row, the one that it leads to first: that links all parts.
 
 const NARROW = 640; // pixels
-// Pixels for code and table under two graphs: a head and four lines, or two if graphs need them.
-const [SHELF, LEAST_SHELF] = [108, 66];
+// Pixels for code and table under two graphs: a head and four lines, or two if the graphs need
+// the rest; and for the gap above.
+const [SHELF, LEAST_SHELF, GAP] = [116, 74, 8];
 const MEASURED = "Measured without any rule: f is run again with something moved a little";
 const STATES = {
   current: "now",
@@ -213,10 +214,10 @@ function startPlayer(root, spec, place = 0, connect = null) {
     // A fixed height, else each new number would lay out the whole page.
     const beside = shelf ? 0 : code.offsetHeight + table.scrollHeight + 5;
     const tallest = Math.max(...drawn, beside);
-    const most = height + (shelf && SHELF - LEAST_SHELF);
-    const used = Math.ceil(Math.min(most, tallest));
+    const used = Math.ceil(Math.min(height + (shelf && SHELF - LEAST_SHELF), tallest));
+    const left = Math.min(shelf, height + shelf - used);
     root.style.setProperty("--c5-height", `${used}px`);
-    root.style.setProperty("--c5-shelf", shelf ? `${height + shelf - used}px` : "none");
+    root.style.setProperty("--c5-shelf", shelf ? `${left - GAP}px` : "none");
     said = "";
     picture.now();
   }
