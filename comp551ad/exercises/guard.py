@@ -166,7 +166,8 @@ class time_limit:
         if _is_ours(frame):
             return None
         frame.f_trace_opcodes = True
-        if event == "opcode" and time.monotonic() > self.end:
+        # Python 3.12's first releases tell of jumps back, but not of each opcode.
+        if event in ("line", "opcode") and time.monotonic() > self.end:
             raise TimeLimit
         return self._look
 
