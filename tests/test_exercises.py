@@ -444,7 +444,7 @@ SAID_OF = [
         lambda: tower(13, 24, 1457, 729),
         ["the first line is left out"],
     ),
-    ("count_the_tower", lambda: tower(12, 22, 971, 486), ["one turn too few"]),
+    ("count_the_tower", lambda: tower(12, 22, 971, 486), ["one iteration too few"]),
     (
         "count_the_tower",
         lambda: tower(14, 26, 2915, 729),
@@ -466,7 +466,7 @@ SAID_OF = [
     (
         "count_runs",
         count_runs(forward=lambda D, C: D, complex=lambda D, C: D + 1),
-        ["forward: the run at w is forgotten", "complex: a run at w that nobody needs"],
+        ["forward: the run at w is forgotten", "complex: an unneeded run at w"],
     ),
     # Arguments have changed places for all the parts or for none.
     (
@@ -509,7 +509,7 @@ def test_what_is_said_of_an_answer(name, answer, mistakes):
         ),
         (
             {f"a{k}": k in (3, 5, 7) for k in range(1, 8)},
-            ["True and False have changed places"],
+            ["True and False are swapped"],
         ),
     ],
 )
@@ -525,7 +525,7 @@ def test_a_reason_that_most_of_the_answer_denies_comes_last(wrong, named):
         (
             {"a4": "a1 * a2 + a3", "a5": "sin(a4)", "a6": "a2 * a5"}
             | {"a7": "0.5 * a6", "a8": "a7"},
-            ["a4: several", "a5, a6, a7: this operation stands a row too early"]
+            ["a4: several", "a5, a6, a7: this operation is one row too early"]
             + ["a8: no operation"],
         ),
         (

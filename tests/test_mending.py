@@ -73,7 +73,7 @@ ODD = """def layer_back(dU, W, Z, one={one}):
     [
         (
             layer_back(dW="Z.T @ dU * abs(W)"),
-            "dW: a factor too many",
+            "dW: one factor too many",
             "Look at `Z.T @ dU * abs(W)` (line 2).",
         ),
         (
@@ -100,8 +100,8 @@ ODD = """def layer_back(dU, W, Z, one={one}):
             "off by one",
             "Look at `len(n) - 1` (line 3).",
         ),
-        (ODD.format(one="1", db="sum(*[dU])"), "dW: a factor too many", ""),
-        (ODD.format(one="1 / 1", db="dU.sum(axis=0)"), "dW: a factor too many", ""),
+        (ODD.format(one="1", db="sum(*[dU])"), "dW: one factor too many", ""),
+        (ODD.format(one="1 / 1", db="dU.sum(axis=0)"), "dW: one factor too many", ""),
     ],
 )
 def test_what_mends_an_answer_is_named_with_its_place(source, mistake, said):

@@ -24,7 +24,7 @@ MOST = 1_000
 # By the kind of edit: what was there, and a question.
 _TOO_MANY = {
     "factor": (
-        "a factor too many",
+        "one factor too many",
         "Say what each of your factors stands for: which one has no reason?",
     ),
     "term": ("a term too many", "How many parts does the result have? Count yours."),
