@@ -78,21 +78,21 @@ ODD = """def layer_back(dU, W, Z, one={one}):
         ),
         (
             layer_back(db="dU.sum(axis=0) + W[0]"),
-            "db: a term too many",
+            "db: one term too many",
             "Look at `dU.sum(axis=0) + W[0]` (line 2).",
         ),
         (
             layer_back(dZ="abs(dU) @ W.T"),
-            "dZ: a function too many",
+            "dZ: one function too many",
             "Look at `abs(dU)` (line 2).",
         ),
         (
             layer_back(dZ=APART),
-            "dZ: something is treated apart that isn't a case apart",
+            "dZ: a special case that isn't one",
             f"Look at `{APART}` (line 2).",
         ),
-        (STEP_TOO_MANY, "a step too many", "Look at `dU = np.abs(dU)` (line 2)."),
-        (TIED.format(terms="A + B - X.T @ (dR @ V)"), "a term too many", ""),
+        (STEP_TOO_MANY, "one step too many", "Look at `dU = np.abs(dU)` (line 2)."),
+        (TIED.format(terms="A + B - X.T @ (dR @ V)"), "one term too many", ""),
         (TIED.format(terms="A - X.T @ (dR @ V * Z**2)"), "a term is missing", ""),
         # A count that is one off is no term of the result.
         (

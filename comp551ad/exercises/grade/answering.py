@@ -110,7 +110,7 @@ class Answerer:
         self._allow_all()
         found = self.shell.user_ns.get(name)
         if not callable(found):
-            return "nothing of that name" if found is None else "not a function"
+            return "nothing has that name" if found is None else "not a function"
         if forbidden:
             self._refuse(tuple(forbidden))
         return found
@@ -141,7 +141,7 @@ class Answerer:
         if not self.known:
             return
         if event in _STARTS_ANOTHER:
-            raise PermissionError("another process" + NOT_ALLOWED)
+            raise PermissionError("starting a process" + NOT_ALLOWED)
         # Code that is run, or that a function gets, old or new.
         for code in _codes_in(args):
             name = self.known.get(_gist(code.co_qualname, code))

@@ -48,7 +48,7 @@ def read_cells(data: bytes) -> Cells:
         raise Refused("is not JSON") from error
     cells = notebook.get("cells") if isinstance(notebook, dict) else None
     if not isinstance(cells, list):
-        raise Refused("is JSON, but not a notebook of format 4")
+        raise Refused("is JSON, but not a version 4 notebook")
     try:
         return [
             {"source": "".join(cell["source"]), "metadata": {"nbgrader": marks(cell)}}
@@ -56,7 +56,7 @@ def read_cells(data: bytes) -> Cells:
             if cell["cell_type"] == "code"
         ]
     except (AttributeError, KeyError, TypeError) as error:
-        raise Refused("has a cell that is no cell") from error
+        raise Refused("has an invalid cell") from error
 
 
 def grade_id(cell: dict[str, Any]) -> str:

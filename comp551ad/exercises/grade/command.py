@@ -120,19 +120,33 @@ def grade(
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     add = parser.add_argument
-    add("submissions", type=Path, help="a folder or zip file, of Canvas or Moodle too")
-    add("out", type=Path, help="a folder for the tables and the pages of feedback")
-    add("--lectures", nargs="+", default=[], metavar="NN", help="02 03: these alone")
-    add("--exercises", type=Path, default=Path("exercises"), help="our notebooks")
+    add(
+        "submissions",
+        type=Path,
+        help="a folder or zip file, such as Canvas's or Moodle's",
+    )
+    add("out", type=Path, help="a folder for the tables and feedback pages")
+    add("--lectures", nargs="+", default=[], metavar="NN", help="only these, 02 03 say")
+    add(
+        "--exercises",
+        type=Path,
+        default=Path("exercises"),
+        help="the course's notebooks",
+    )
     add("--course", type=Path, metavar="TOML", help="points and late days")
-    add("--roster", type=Path, metavar="CSV", help="Canvas's or Moodle's table")
-    add("--resume", action="store_true", help="go on where a killed run was")
+    add(
+        "--roster",
+        type=Path,
+        metavar="CSV",
+        help="the class, exported from Canvas or Moodle",
+    )
+    add("--resume", action="store_true", help="continue an interrupted run")
     add("--unsafe", action="store_true", help="run submissions without a sandbox")
-    add("--timeout", type=_above_0, default=60.0, help="seconds for a cell")
-    add("--notebook-timeout", type=_above_0, default=300.0, help="for a notebook")
-    add("--memory", type=_above_0, default=2048, help="MB for a notebook")
-    add("--jobs", type=_above_0, default=processors(), help="students at a time")
-    add("--language", choices=languages(), help="of the verdicts")
+    add("--timeout", type=_above_0, default=60.0, help="seconds per cell")
+    add("--notebook-timeout", type=_above_0, default=300.0, help="seconds per notebook")
+    add("--memory", type=_above_0, default=2048, help="MB per notebook")
+    add("--jobs", type=_above_0, default=processors(), help="students graded at a time")
+    add("--language", choices=languages(), help="language of the verdicts")
 
 
 def _above_0(text: str) -> float:
@@ -182,14 +196,17 @@ def _grade_class(chosen: argparse.Namespace, folder: Path) -> int:
                 kept.flush()
                 everyone.append(graded)
     except KeyboardInterrupt:
-        print("stopped: --resume goes on from here", file=sys.stderr)
+        print("stopped: --resume continues from here", file=sys.stderr)
         return 130
     finally:
         write_all(chosen.out, everyone, course, roster)
     if nobodys:  # without their names, which may be people's
         text = "".join(f"{name}\n" for name in nobodys)
         (chosen.out / "not_graded.txt").write_text(text, "utf-8", "backslashreplace")
-        print(f"{len(nobodys)} files are nobody's: see not_graded.txt", file=sys.stderr)
+        print(
+            f"{len(nobodys)} files belong to no student: see not_graded.txt",
+            file=sys.stderr,
+        )
     return 0
 
 
@@ -216,7 +233,7 @@ def _refuse_folder(chosen: argparse.Namespace) -> None:
     ):
         raise ValueError(
             f"out: got {out}, expected an empty folder, or a new one; name another, or "
-            "go on with what an earlier run left there by --resume"
+            "continue the earlier run there with --resume"
         )
 
 

@@ -120,7 +120,7 @@ def _result(peer: Peer, exercise: Exercise, seconds: float) -> Result:
     exercise = replace(exercise, seconds=seconds + 1)
     verdict = judge(replace(exercise, forbidden=()), answer)
     if any(NOT_ALLOWED in line for line in verdict.says):
-        verdict = replace(verdict, mistakes=(_("it calls the library's own"),))
+        verdict = replace(verdict, mistakes=(_("it calls the library"),))
     elif verdict.passed and (told := inexact(exercise, answer)):
         verdict = replace(verdict, status="not yet", mistakes=told[:1], says=told[1:])
     if peer.gone:  # which `judge` took for an error of the answer's own
@@ -156,12 +156,12 @@ def student(
         if several:
             handed_in[our] = several[0]
         if len(several) > 1:
-            many = f"{len(several)} files begin like it, {several[0]} was taken"
+            many = f"{len(several)} files match this notebook; {several[0]} was used"
             yield f"{our}: {many}"
     known = [path.name for path in notebooks_in(exercises)]
     for name in notebooks:
         if not any(_is_called_like(name, our) for our in known):
-            yield f"{name} is not graded: no exercise begins like its name"
+            yield f"{name} is not graded: its name matches no exercise notebook"
     if not handed_in:
         yield "nothing handed in"
         yield from (f"{n} is not a notebook" for n in saved if n not in notebooks)

@@ -82,8 +82,8 @@ class Course:
             fits = number and (name in numbers or name.startswith("late.days."))
             if not fits and not (name == "assignment" and isinstance(value, str)):
                 raise ValueError(
-                    f"--course: got {name} = {value!r}, expected assignment, a text, and "
-                    "numbers from 0 up: [points] of exercises that are graded, [late] with "
+                    f"--course: got {name} = {value!r}, expected assignment, a string, and "
+                    "numbers of at least 0: [points] of exercises that are graded, [late] with "
                     "per_day (at most 1), free_days, days"
                 )
         points, late = told.pop("points", {}), told.pop("late", {})
@@ -284,8 +284,10 @@ def _file_name(graded: Graded) -> str:
     return f"{readable}-{own[:8]}.html"
 
 
-_SAME_ID = "another submission has the same id, and the LMS's table takes one of them"
-_NO_ROW = "no row of the roster is this student's alone: hand the total in by hand"
+_SAME_ID = (
+    "another submission has the same id, and the LMS's table has only one of them"
+)
+_NO_ROW = "no row of the roster is this student's alone: enter the total by hand"
 # What a terminal takes for more than text.
 _COMMANDS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _BEGINS_FORMULA = ("=", "+", "-", "@")
@@ -306,7 +308,7 @@ def _page(graded: Graded, course: Course, total: float) -> str:
         parts.append(f"<h2>{head} <small>({points})</small></h2>")
         parts += [f"<p>{html.escape(line)}</p>" for line in result.says]
     if graded.problems:
-        parts.append(f"<h2>{_('Out of order')}</h2>")
+        parts.append(f"<h2>{_('Problems')}</h2>")
         parts += [f"<p>{html.escape(problem)}</p>" for problem in graded.problems]
     title = html.escape(f"{graded.student}: {_of(total, course.out_of)}")
     body = "\n".join(parts)

@@ -229,7 +229,7 @@ class Watched:
             if time.monotonic() > self.deadline:
                 self.end(f"ran longer than {self.seconds:g} s")
             elif taken > self.megabytes * 1_000_000:
-                self.end(f"took more than {self.megabytes} MB")
+                self.end(f"used more than {self.megabytes} MB")
             elif many > MAX_PROCESSES:
                 self.end(f"started more than {MAX_PROCESSES} processes")
 

@@ -14,7 +14,7 @@ class Later(SimpleNamespace):
     """A verdict that isn't known yet."""
 
     def __repr__(self) -> str:
-        return "This is checked when the whole notebook has run."
+        return "This is checked once the whole notebook has run."
 
 
 def __getattr__(name: str) -> Callable[..., Later]:

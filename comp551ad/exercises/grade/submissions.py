@@ -26,7 +26,7 @@ from typing import BinaryIO
 
 MAX_STUDENT_BYTES = 100_000_000
 MAX_FILES = 1000
-_TOO_MUCH = "is more than one student may hand in: 100 MB in 1000 files"
+_TOO_MUCH = "exceeds the limit for one student: 100 MB in 1000 files"
 _LINK = "is a link: hand in the file itself"
 _LEFT_BEHIND = re.compile(r"(^|/)(\.|__MACOSX)")
 _MOODLE = re.compile(r"(?P<name>.+)_(?P<id>\d+)_assignsubmission_\w+")
@@ -172,7 +172,7 @@ def submissions_in(path: Path, empty: Path) -> tuple[list[Submission], list[str]
     if not found:
         raise ValueError(
             f"submissions: got {path}, expected a folder for each student, or the files "
-            "of Canvas or Moodle as they were downloaded"
+            "as downloaded from Canvas or Moodle"
         )
     return [found[student] for student in sorted(found)], sorted(nobodys)
 

@@ -25,7 +25,7 @@ MAX_MESSAGE_BYTES = 32_000_000
 # Names of exception classes are looked up here, so that both ends mean the same class.
 _ERRORS_LIVE_IN = (builtins, np.exceptions, np.linalg)
 _PLAIN_DTYPES = "biufcSUmM"
-_UNREADABLE = "gave what can't be read"
+_UNREADABLE = "sent something unreadable"
 
 
 class Stopped(BaseException):
@@ -202,7 +202,7 @@ class Peer:
             if not line:
                 self._stop()
             if len(line) == MAX_MESSAGE_BYTES:
-                self._stop(f"gave more than {MAX_MESSAGE_BYTES // 1_000_000} MB")
+                self._stop(f"sent more than {MAX_MESSAGE_BYTES // 1_000_000} MB")
             kind, *rest = json.loads(line)
             if kind not in ("ask", "gave", "raised"):
                 raise ValueError(kind)
@@ -257,9 +257,7 @@ class Peer:
         if array.dtype.kind not in _PLAIN_DTYPES:
             return self.pack(array.tolist())
         if array.nbytes > MAX_MESSAGE_BYTES // 2:
-            raise ValueError(
-                f"an array of shape {array.shape} is too large to hand over"
-            )
+            raise ValueError(f"an array of shape {array.shape} is too large to send")
         data = base64.b64encode(np.ascontiguousarray(array).tobytes()).decode()
         kind = "scalar" if isinstance(value, np.generic) else "array"
         return {kind: [array.dtype.str, list(array.shape), data]}
