@@ -638,7 +638,7 @@ def test_check_says_what_it_was_not_given():
         TypeError, match=r"write check\(softmax_jacobian\), without call"
     ):
         check(np.eye(3), "softmax_jacobian")
-    with pytest.raises(TypeError, match="answer is None, but a function is checked"):
+    with pytest.raises(TypeError, match="answer is None, expected a function"):
         check(None)
     with pytest.raises(LookupError, match="no exercise is called 3"):
         hint(3)

@@ -825,7 +825,7 @@ def test_our_checks_among_their_cells(theirs, run):
         (b'{"cells": [{"cell_type": "code", "source": 3}]}', "has an invalid cell"),
         (
             b'{"cells": [{"cell_type": "code", "source": "", "metadata": 3}]}',
-            "has a cell",
+            "has an invalid cell",
         ),
     ],
 )

@@ -302,7 +302,7 @@ def check(answer: Callable, exercise: str | None = None) -> Verdict:
     """
     if not callable(answer):
         raise TypeError(
-            f"check: answer is {shown(answer)}, but a function is checked; "
+            f"check: answer is {shown(answer)}, expected a function; "
             f"write check({exercise or 'your_function'}), without calling it"
         )
     asked = _find(exercise or getattr(answer, "__name__", answer))
@@ -365,5 +365,5 @@ def _find(name: Any) -> Exercise:
     if isinstance(name, str) and name in exercises:
         return exercises[name]
     near = difflib.get_close_matches(str(name), exercises, n=3)
-    meant = f"did you mean {', '.join(near)}?" if near else "keep the name it was given"
+    meant = f"did you mean {', '.join(near)}?" if near else "don't rename the function"
     raise LookupError(f"no exercise is called {name}; {meant}")

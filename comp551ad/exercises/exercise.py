@@ -60,7 +60,7 @@ def edited(function: Callable[..., Any], *edits: str) -> Callable[..., Any]:
         if old not in source:
             raise ValueError(
                 f"edits: got {edit!r}, expected a part of {function.__name__}'s source "
-                "in front of the arrow; look it up there"
+                "before the arrow; copy it from there"
             )
         source = source.replace(old, new)
     defined: dict[str, Any] = {}

@@ -47,7 +47,7 @@ _SHIFTED = (
 )
 _ALONE = (
     "only one row is used",
-    "What becomes of the other rows' shares: are they added, or overwritten?",
+    "What happens to the other rows' shares: are they added, or overwritten?",
 )
 _ONE_LESS = (
     "one row is left out",

@@ -32,9 +32,9 @@ python3 -m venv .venv && .venv/bin/pip install -q -r requirements.txt
 .venv/bin/jupyter lab --notebook-dir=. lectures/00_start_here.ipynb
 ```
 
-`lectures/` is to be read and run. In `exercises/`, write your answers where a cell says
+Read and run `lectures/`. In `exercises/`, write your answers where a cell says
 `# YOUR CODE HERE`; the check below it says at once what is wrong, `hint(name)` helps, and
-`progress()` shows what is done. Hand in the notebooks under the names they have.
+`progress()` shows what is done. Don't rename the notebooks that you hand in.
 """
 
 
@@ -120,8 +120,8 @@ def _copy_package(folder: Path, numbers: set[str] | None, without: set[str]) -> 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     add = parser.add_argument
-    add("out", type=Path, help="a new folder")
-    add("--lectures", nargs="+", default=[], metavar="NN", help="only these, 02 03 say")
+    add("out", type=Path, help="a new or empty folder")
+    add("--lectures", nargs="+", default=[], metavar="NN", help="only these: 02 03")
 
 
 def main(chosen: argparse.Namespace) -> int:

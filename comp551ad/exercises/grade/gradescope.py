@@ -99,7 +99,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     add = parser.add_argument
     add("out", type=Path, help="the zip file to write")
-    add("--lectures", nargs="+", default=[], metavar="NN", help="only these, 02 03 say")
+    add("--lectures", nargs="+", default=[], metavar="NN", help="only these: 02 03")
     add("--course", type=Path, metavar="TOML", help="points")
 
 

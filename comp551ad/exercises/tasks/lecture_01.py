@@ -62,7 +62,7 @@ twin = Exercise(
             for more in ((), ("signs[k] → signs[old]",))
         ),
         Mistake(
-            "only one of the two matrices is changed",
+            "a matrix is left unchanged",
             lambda W, V, order, signs: (W, V),
             "A unit owns its inputs and its outputs: both move with it.",
         ),
@@ -118,7 +118,7 @@ balanced = Exercise(
         Mistake(
             "the square root is missing",
             edited(_rescaled, "np.sqrt(w / v) → w / v"),
-            "With this factor the two norms change places instead of meeting.",
+            "With this factor the two norms are swapped instead of becoming equal.",
         ),
         Mistake(
             "the ratio is upside down",

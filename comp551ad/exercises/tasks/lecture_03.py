@@ -279,7 +279,7 @@ softmax_half_square = Exercise(
         Mistake(
             "not added up over the outputs",
             edited(_through_the_table, "@ (p - y) → * (p - y)[:, None]"),
-            "That is the table of all paths. What becomes of the paths of one score?",
+            "That is the table of all paths. What happens to the paths of one score?",
         ),
         Mistake(
             "scores instead of probabilities",

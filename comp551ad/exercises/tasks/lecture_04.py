@@ -240,7 +240,7 @@ grad_V = Exercise(
         Mistake(
             "the logistic function's slope for every activation",
             edited(_dV, "slopes[activation] → logistic(Q) * (1 - logistic(Q))"),
-            "Each activation has a slope of its own.",
+            "Each activation has its own slope.",
         ),
         Mistake(
             "ReLU where the logistic function is named",
@@ -250,7 +250,7 @@ grad_V = Exercise(
         Mistake(
             "the logistic function for every activation",
             edited(_dV, "Z @ W → logistic(Q) @ W"),
-            "In the forward pass, too, `activation` says what h is.",
+            "`activation` says what h is in the forward pass too.",
         ),
         Mistake(
             "the activation is left out of the forward pass",

@@ -103,7 +103,7 @@ gradient_error = Exercise(
         Mistake(
             "divided by h, not by 2 h",
             edited(_in_a_loop, "(2 * h) → h"),
-            "How far apart are the two places?",
+            "How far apart are the two points?",
         ),
         Mistake(
             "a weight is not restored",
@@ -181,7 +181,7 @@ gradient_error = Exercise(
     hints=(
         "First the slopes: an array like w, filled in a loop over its indices. "
         "np.ndindex(w.shape) goes through them, whatever the shape.",
-        "A copy as floats, w.astype(float), may be changed at one place. Then compare: "
+        "In a copy as floats, w.astype(float), change one entry. Then compare: "
         "one largest absolute value over another.",
     ),
 )
@@ -189,7 +189,7 @@ gradient_error = Exercise(
 
 # --- counting runs --------------------------------------------------------------------
 
-_FORMULAS = {  # of one weight, from values of f beside w
+_FORMULAS = {  # for one weight, from values of f near w
     "forward": lambda at, here, h: (at(h) - here) / h,
     "central": lambda at, here, h: (at(h) - at(-h)) / (2 * h),
     "five-point": lambda at, here, h: (
@@ -285,7 +285,7 @@ count_runs = Exercise(
         Mistake(
             "points shared by neighbouring weights",
             lambda D, C: {"central": D + 1, "five-point": D + 3},
-            "Each weight moves along an axis of its own. Where do two axes meet?",
+            "Each weight moves along its own axis. Where do two axes meet?",
         ),
         Mistake(
             "one weight alone",
@@ -374,7 +374,7 @@ best_step = Exercise(
             Mistake(
                 "a root other than the fourth",
                 best,
-                "Which power of h stands alone when the derivative is set to zero?",
+                "Which power of h do you get when the derivative is set to zero?",
             )
             for best in (lambda k: (48 * _u) ** 0.5 / k**2, lambda k: 48 * _u / k**4)
         ),

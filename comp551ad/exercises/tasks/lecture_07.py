@@ -207,7 +207,7 @@ evaluate_rows = Exercise(
         Mistake(
             "rows are counted from 1, Python's lists from 0",
             edited(_in_order, "k - 1 → k"),
-            "Where in the list `a` does the value of row 1 stand?",
+            "Where in the list `a` is the value of row 1?",
         ),
         Mistake(
             "the last value alone",
@@ -238,7 +238,7 @@ evaluate_rows = Exercise(
     ),
     hints=(
         "For rows = [('sin', 1)] and inputs = [0.5, 2.0]: which number does the bug read, and "
-        "where in `a` does that of row 1 stand?",
+        "where in `a` is that of row 1?",
         "Rows are counted from 1. How does Python count the entries of a list?",
     ),
 )

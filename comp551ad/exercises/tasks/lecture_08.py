@@ -314,7 +314,7 @@ class _Matrix:
 
 
 def _rule(operation: str, value, tangent) -> type:
-    """Dual numbers with one rule of their own: value and tangent of an operation."""
+    """Dual numbers with one rule replaced: the value and tangent of an operation."""
 
     def own(a, *b):
         return type(a)(value(a, *b), tangent(a, *b))
@@ -518,7 +518,7 @@ slope_along = Exercise(
         ),
     ),
     hints=(
-        "jvp(f, (p,), (v,)) gives the value at p and its speed when p moves at speed v.",
+        "jvp(f, (p,), (v,)) returns the value at p and its speed when p moves at speed v.",
         "If v is three long, the speed is three times too large.",
     ),
 )

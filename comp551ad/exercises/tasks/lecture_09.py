@@ -179,7 +179,7 @@ tied_gradient = Exercise(
         Mistake(
             "the two shares, not their sum",
             edited(_tied, "Z + X.T → Z, X.T"),
-            "There is one V, and one dV. What becomes of shares that meet?",
+            "There is one V, and one dV. What happens to shares that meet?",
         ),
     ),
     hints=(
@@ -339,7 +339,7 @@ adjoints_downwards = Exercise(
             edited(
                 _walked_down, "+= → =", "range(1, len(rows) + 1) → range(1, of + 1)"
             ),
-            "When a second share arrives, what becomes of the first?",
+            "When a second share arrives, what happens to the first?",
         ),
         Mistake(
             "the seed is one row off",
@@ -398,7 +398,7 @@ rowwise_vjps = Exercise(
                 _by_rows,
                 "softmax(U) → np.exp(U) / np.exp(U).sum(axis=1, keepdims=True)",
             ),
-            "With scores of a thousand np.exp gives inf. The package's softmax is safe.",
+            "With scores of a thousand np.exp returns inf. The package's softmax is safe.",
         ),
         Mistake(
             "the diagonal alone",

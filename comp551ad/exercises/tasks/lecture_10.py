@@ -369,7 +369,7 @@ kept_for_the_way_back = Exercise(
         Mistake(
             "True and False are swapped",
             lambda: {row: not keep for row, keep in _poisoned().items()},
-            "True stands for a value that must wait.",
+            "True means that a value must wait.",
         ),
         _kept(
             *("a1", False, "an input is thrown away"),

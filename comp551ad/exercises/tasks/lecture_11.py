@@ -295,7 +295,7 @@ distinct_units = Exercise(
         Mistake(
             "nearly equal is treated as equal",
             lambda W, V: len(_pairs(W.round(9), V.round(9))),
-            "Units that start a millionth apart: lecture 11 watched what becomes of them.",
+            "Units that start a millionth apart: lecture 11 showed what becomes of them.",
         ),
         Mistake(
             "each unit is compared only with its neighbour",

@@ -304,7 +304,7 @@ higher_derivatives = Exercise(
             "The product rule has two terms, and a plus between them.",
         ),
         Mistake(
-            "the exponential taken for a power",
+            "the exponential treated as a power",
             lambda: {"first": "2 * x * x * exp(2*x - 1) + exp(2*x)"},
             "In exp(2x) it is the exponent that moves: its derivative has the same power.",
         ),
@@ -416,7 +416,7 @@ hessian_times = Exercise(
             "The gradient is a first derivative already: one more, not two.",
         ),
         Mistake(
-            "the curvature at another place",
+            "the curvature at another point",
             lambda gradient, w, a: _curvature(gradient, 0 * w, a),
             "At which weights should H be taken?",
         ),
