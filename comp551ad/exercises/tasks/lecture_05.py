@@ -27,7 +27,7 @@ def _network_cases(rng: np.random.Generator) -> list[tuple]:
 
 
 def _with_confident_network(rng: np.random.Generator) -> list[tuple]:
-    """The same, and a network that is sure of itself and wrong: scores near ±1000."""
+    """The same, and a network that is confidently wrong: scores near ±1000."""
     X, Y, W, V = _network_cases(rng)[0]
     return [*_network_cases(rng), (X, Y, np.array([[1000.0, -1000.0]] * 4), V)]
 
@@ -484,7 +484,7 @@ def _reached(answer, X, Y):
         return Word("not two results")
     W, V = (np.asarray(A, float) for A in given)
     if W.ndim != 2 or (X.shape[1], *W.shape) != (*V.shape, Y.shape[1]):
-        return Word("not weights that fit")
+        return Word("weights of the wrong shape")
     there, right = _measured(W, V)
     if there <= 1.25 * _goal()[0] and right >= _goal()[1] - 0.02:
         return Word("as low as the library's")
@@ -502,9 +502,9 @@ def _why_so_high(W, V, there: float, later: float) -> str:
     if there > np.log(3) - 0.05 and later > np.log(3) - 0.05:
         return "still at ln 3, and flat"
     if len(W) > 1 and alike:
-        return "as high as one unit, copied"
+        return "no lower than one unit, copied"
     if len(W) <= 2:
-        return "as low as so few units can"
+        return "as low as so few units can get"
     if largest > 25:
         return "far out, with huge weights"
     return "on its way down"

@@ -543,7 +543,7 @@ class Rows(dict):
     def __getitem__(self, row):
         self.looks += 1
         if self.looks > 50 * len(self):
-            told = f"{self.looks} looks into {len(self)} rows: each once is enough"
+            told = f"{self.looks} lookups in {len(self)} rows: one each is enough"
             raise TooManyLooks(told)
         return super().__getitem__(row)
 

@@ -260,14 +260,14 @@ chain_multiplications = Exercise(
 def _judged(answer) -> dict:
     """What is true of a chain of Jacobians with these sizes."""
     given = numeric(answer())
-    known = ("the larger one of Q and P", "the mode with fewer multiplications")
+    known = ("the larger of Q and P", "the mode with fewer multiplications")
     if given is None or given.ndim != 1 or len(given) < 2:
-        return dict.fromkeys(known, Word("no list of sizes"))
+        return dict.fromkeys(known, Word("no list of numbers"))
     if given.min() < 1 or not np.array_equal(given, np.round(given)):
-        return dict.fromkeys(known, Word("sizes that aren't whole numbers from 1 on"))
+        return dict.fromkeys(known, Word("sizes that aren't positive integers"))
     sizes = [int(n) for n in given]
     if len(sizes) == 2:
-        return dict.fromkeys(known, Word("no product, with a single Jacobian"))
+        return dict.fromkeys(known, Word("a single Jacobian has no product"))
     Q, P = sizes[0], sizes[-1]
     pairs = list(zip(sizes, sizes[1:], strict=False))
     up, down = (
@@ -292,19 +292,18 @@ slide_misleads = Exercise(
         Mistake(
             "not more inputs than outputs",
             lambda: [5, 3, 40, 6],
-            "Q is the first number, P the last, and Q should be the larger one.",
+            "Q is the first number, P the last, and Q should be larger.",
         ),
         Mistake(
             "as many outputs as inputs",
             lambda: [5, 3, 5],
-            "Q is the first number, P the last, and Q should be the larger one.",
+            "Q is the first number, P the last, and Q should be larger.",
         ),
         *(
             Mistake(
                 "not a list of sizes",
                 lambda sizes=sizes: sizes,
-                "A list of whole numbers is expected, at least two, each 1 or more: "
-                "[5, 2, 8, 3].",
+                "A list of at least two positive integers is expected: [5, 2, 8, 3].",
             )
             for sizes in ([0.5, -1], "5, 2, 8, 3")
         ),

@@ -336,7 +336,7 @@ distinct_units = Exercise(
 
 
 def _copied(rng, M, different, D):
-    """A network of M units, `different` of them apart; V and W have other copies too."""
+    """A network of M units, `different` of them distinct; V and W have other copies too."""
     which = np.arange(M) % different
     W = rng.normal(size=(different, 2))[which]
     V = rng.normal(size=(D, different))[:, which]

@@ -82,7 +82,7 @@ def _needed(program, wanted):
 
 
 def _found(before, again=False):
-    """A search that writes lines down as it finds them: users before what they use, or after."""
+    """A search that lists lines as it finds them: users before what they use, or after."""
 
     def search(program, wanted):
         operands, lines = dict(program), []
