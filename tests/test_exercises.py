@@ -444,7 +444,7 @@ SAID_OF = [
         lambda: tower(13, 24, 1457, 729),
         ["the first line is left out"],
     ),
-    ("count_the_tower", lambda: tower(12, 22, 971, 486), ["one iteration too few"]),
+    ("count_the_tower", lambda: tower(12, 22, 971, 486), ["one round too few"]),
     (
         "count_the_tower",
         lambda: tower(14, 26, 2915, 729),

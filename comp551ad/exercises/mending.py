@@ -33,10 +33,7 @@ _TOO_MANY = {
         "one division too many",
         "What is divided by what in the question, and how often?",
     ),
-    "left out": (
-        "one function too many",
-        "Go through the formula from the inside out.",
-    ),
+    "left out": ("one function too many", "Read the formula from the inside out."),
     "activation": ("one activation too many", SLIPS["activation"][1]),
     "step": ("one step too many", "Which sentence of the question asks for each line?"),
     "not summed": (

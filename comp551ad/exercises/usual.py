@@ -133,9 +133,7 @@ def _ratio(mine, theirs, dims, tolerance) -> Iterator[Named]:
     if factor is not None:
         for known, name in _BASES.items():
             if np.isclose(factor, known):
-                natural = _(
-                    "Is it {log} where the question uses the natural logarithm?"
-                )
+                natural = _("Is it {log} where the question uses the natural log?")
                 base = _("the wrong base for the logarithm")
                 yield sign + base, natural.format(log=name) + asked
         if not np.isclose(factor, 1):

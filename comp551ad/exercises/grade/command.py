@@ -120,26 +120,12 @@ def grade(
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     add = parser.add_argument
-    add(
-        "submissions",
-        type=Path,
-        help="a folder or zip file, such as Canvas's or Moodle's",
-    )
+    add("submissions", type=Path, help="a folder, a zip file or an LMS's download")
     add("out", type=Path, help="a folder for the tables and feedback pages")
     add("--lectures", nargs="+", default=[], metavar="NN", help="only these: 02 03")
-    add(
-        "--exercises",
-        type=Path,
-        default=Path("exercises"),
-        help="the course's notebooks",
-    )
+    add("--exercises", type=Path, default=Path("exercises"), help="course notebooks")
     add("--course", type=Path, metavar="TOML", help="points and late days")
-    add(
-        "--roster",
-        type=Path,
-        metavar="CSV",
-        help="the class, exported from Canvas or Moodle",
-    )
+    add("--roster", type=Path, metavar="CSV", help="exported by Canvas or Moodle")
     add("--resume", action="store_true", help="continue an interrupted run")
     add("--unsafe", action="store_true", help="run submissions without a sandbox")
     add("--timeout", type=_above_0, default=60.0, help="seconds per cell")

@@ -284,9 +284,7 @@ def _file_name(graded: Graded) -> str:
     return f"{readable}-{own[:8]}.html"
 
 
-_SAME_ID = (
-    "another submission has the same id, and the LMS's table has only one of them"
-)
+_SAME_ID = "another submission has the same id: the LMS's table gets only one"
 _NO_ROW = "no row of the roster is this student's alone: enter the total by hand"
 # Control characters, which a terminal may act on.
 _COMMANDS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")

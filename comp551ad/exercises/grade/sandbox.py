@@ -191,9 +191,7 @@ def course_copy(folder: Path) -> Path:
     compileall.compile_dir(ours, quiet=2)
     home = folder / "home"
     home.mkdir()
-    with suppress(
-        OSError
-    ):  # if Matplotlib is installed, build its font cache only once
+    with suppress(OSError):  # build Matplotlib's font cache once, if it is installed
         fonts = [PYTHON, "-c", "import matplotlib.font_manager"]
         environment = _environment(folder, home)
         subprocess.run(fonts, capture_output=True, env=environment, check=False)

@@ -452,7 +452,7 @@ count_the_tower = Exercise(
             "x is a node too: once in the graph, and at every leaf of the tree.",
         ),
         Mistake(
-            "one operation per iteration",
+            "one operation per round",
             lambda: {"nodes": 8, "edges": 14},
             "How many operations has s * s + s?",
         ),
@@ -485,12 +485,9 @@ count_the_tower = Exercise(
                     **{"nodes": 2 * turns + 2, "edges": 4 * turns + 2},
                     **{"nodes of the tree": 4 * 3**turns - 1, "paths": 2 * 3**turns},
                 },
-                "The loop runs six times. Count again from the first iteration.",
+                "The loop runs six times. Count again from the first round.",
             )
-            for turns, name in (
-                (5, "one iteration too few"),
-                (7, "one iteration too many"),
-            )
+            for turns, name in ((5, "one round too few"), (7, "one round too many"))
         ),
         Mistake(
             "the operations themselves are not counted",
@@ -498,12 +495,12 @@ count_the_tower = Exercise(
             "That is how many leaves the tree has. Above them there are operations.",
         ),
         Mistake(
-            "the paths are added from iteration to iteration",
+            "the paths are added from round to round",
             lambda: {"paths": 2 + 6 * 3},
-            "Every path so far can go on along each path of the next iteration.",
+            "Every path so far can go on along each path of the next round.",
         ),
         Mistake(
-            "two paths per iteration",
+            "two paths per round",
             lambda: {"paths": 2 * 2**6},
             "How often does s appear on the right of s = s * s + s?",
         ),
@@ -524,7 +521,7 @@ count_the_tower = Exercise(
         ),
     ),
     hints=(
-        "Do one iteration on paper: what does it add to the graph, and what does the tree of "
+        "Do one round on paper: what does it add to the graph, and what does the tree of "
         "the new s consist of?",
         "If the tree of s has t nodes, that of s * s has 2t + 1. And that of s * s + s?",
     ),
