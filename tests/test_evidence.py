@@ -54,7 +54,7 @@ RIGHT_WHERE, ONES = "Of the cases tried, it is right where", np.ones((1, 3))
         (
             [(np.eye(3),)],
             [(np.eye(4),)],
-            "It is right where len(x) is 3: is that number typed in?",
+            "It is right where len(x) is 3: is that number hard-coded?",
         ),
         ([(np.ones(5),)], [(np.ones(4),)], "It is right for x = [1., 1., 1., 1., 1.]."),
         ([("a",)], [("b",)], "It is right for x = 'a'."),
@@ -83,7 +83,7 @@ def test_an_argument_is_only_a_clue_if_the_others_do_not_matter(answer, said):
 def test_a_verdict_says_for_which_inputs_and_hands_over_a_case():
     exercise = catalogue()["pull_back"]
     verdict = judge(exercise, lambda J, g: J[0] * g[0] * (1 + 0 * len(J)))
-    assert verdict.mistakes == ("one row alone",)
+    assert verdict.mistakes == ("only one row is used",)
     assert exercise.witness(*verdict.case).shape == (verdict.case[0].shape[1],)
     odd = judge(exercise, lambda J, g: np.cosh(J).T @ g)
     assert odd.mistakes == ("not the right value yet",)
@@ -352,12 +352,12 @@ def stopped(answer):
 
 
 LIMITS = {
-    for_ever: ("it was stopped before it gave an answer",),
-    lambda x: NeverCompared(): ("it can't be looked at",),
-    lambda x: sum(itertools.count()): ("it was stopped before it gave an answer",),
-    lambda x: sum(range(10**12)): ("it was stopped before it gave an answer",),
-    lambda x: max(repeat(x)): ("it was stopped before it gave an answer",),
-    lambda x: set(itertools.cycle([x])): ("it was stopped before it gave an answer",),
+    for_ever: ("it was stopped before it returned",),
+    lambda x: NeverCompared(): ("it can't be examined",),
+    lambda x: sum(itertools.count()): ("it was stopped before it returned",),
+    lambda x: sum(range(10**12)): ("it was stopped before it returned",),
+    lambda x: max(repeat(x)): ("it was stopped before it returned",),
+    lambda x: set(itertools.cycle([x])): ("it was stopped before it returned",),
 }
 
 
@@ -519,7 +519,7 @@ def test_what_has_no_end_is_not_looked_through(make):
     with pytest.raises(Endless):
         bounded(make())
     verdict = judge(small(), lambda x: make())
-    assert verdict.mistakes == ("it returns something without end",)
+    assert verdict.mistakes == ("it returns something endless",)
 
 
 def test_the_notebook_is_as_it_was(tmp_path):

@@ -196,8 +196,8 @@ FAULTY = [
     (3, source(SOLVED + "\n### END SOLUTION"), "don't alternate"),
     (3, source("def twice(x):\n    return 2 * x"), "not even its def"),
     (3, source(SOLVED + "\n### BEGIN HIDDEN TESTS"), "BEGIN HIDDEN TESTS is not used"),
-    (1, source("### BEGIN SOLUTION\n1\n### END SOLUTION"), "no answer in code"),
-    (2, source("### BEGIN SOLUTION\n### END SOLUTION"), "no answer in code"),
+    (1, source("### BEGIN SOLUTION\n1\n### END SOLUTION"), "not a code answer"),
+    (2, source("### BEGIN SOLUTION\n### END SOLUTION"), "not a code answer"),
     (3, mark(grade_id=""), "no grade_id"),
     (4, mark(points="2"), "points is '2', not a number"),
 ]
@@ -244,7 +244,7 @@ def test_the_command_writes_and_then_has_nothing_to_do(folders, capsys):
     assert command() == 0
     assert capsys.readouterr().out == "written: 02_x.ipynb\n"
     assert command() == 0
-    assert capsys.readouterr().out == "the exercises are what the solutions make\n"
+    assert capsys.readouterr().out == "the exercises are up to date\n"
     expected = nbformat.writes(cleared(solved())) + "\n"
     assert (exercises / "02_x.ipynb").read_text(encoding="utf-8") == expected
 

@@ -73,26 +73,26 @@ ODD = """def layer_back(dU, W, Z, one={one}):
     [
         (
             layer_back(dW="Z.T @ dU * abs(W)"),
-            "dW: a factor too many",
+            "dW: one factor too many",
             "Look at `Z.T @ dU * abs(W)` (line 2).",
         ),
         (
             layer_back(db="dU.sum(axis=0) + W[0]"),
-            "db: a term too many",
+            "db: one term too many",
             "Look at `dU.sum(axis=0) + W[0]` (line 2).",
         ),
         (
             layer_back(dZ="abs(dU) @ W.T"),
-            "dZ: a function too many",
+            "dZ: one function too many",
             "Look at `abs(dU)` (line 2).",
         ),
         (
             layer_back(dZ=APART),
-            "dZ: something is treated apart that isn't a case apart",
+            "dZ: a special case that isn't one",
             f"Look at `{APART}` (line 2).",
         ),
-        (STEP_TOO_MANY, "a step too many", "Look at `dU = np.abs(dU)` (line 2)."),
-        (TIED.format(terms="A + B - X.T @ (dR @ V)"), "a term too many", ""),
+        (STEP_TOO_MANY, "one step too many", "Look at `dU = np.abs(dU)` (line 2)."),
+        (TIED.format(terms="A + B - X.T @ (dR @ V)"), "one term too many", ""),
         (TIED.format(terms="A - X.T @ (dR @ V * Z**2)"), "a term is missing", ""),
         # A count that is one off is no term of the result.
         (
@@ -100,8 +100,8 @@ ODD = """def layer_back(dU, W, Z, one={one}):
             "off by one",
             "Look at `len(n) - 1` (line 3).",
         ),
-        (ODD.format(one="1", db="sum(*[dU])"), "dW: a factor too many", ""),
-        (ODD.format(one="1 / 1", db="dU.sum(axis=0)"), "dW: a factor too many", ""),
+        (ODD.format(one="1", db="sum(*[dU])"), "dW: one factor too many", ""),
+        (ODD.format(one="1 / 1", db="dU.sum(axis=0)"), "dW: one factor too many", ""),
     ],
 )
 def test_what_mends_an_answer_is_named_with_its_place(source, mistake, said):

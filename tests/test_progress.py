@@ -239,4 +239,6 @@ def test_where_nothing_can_be_written_the_verdict_says_so(path, monkeypatch):
     assert verdict.passed
     assert "p.jsonl: No such file or directory" in verdict.says[-1]
     monkeypatch.setenv("COMP551AD_PROGRESS", str(path.parent))
-    assert "Your progress could not be kept" in check(lambda p: p, "pull_back").says[-1]
+    assert (
+        "Your progress could not be saved" in check(lambda p: p, "pull_back").says[-1]
+    )

@@ -1,10 +1,9 @@
 """Every exercise: those of the course, and a lecturer's own.
 
-The course's stand in `tasks/`, a module a lecture. A lecturer's own stand in folders
-outside the package, in files called `NN_name.py` that hold a tuple `EXERCISES` as those do.
-Such a folder is named by the environment variable COMP551AD_EXERCISES (several, as in PATH)
-or the option `--own` of the commands, or is that of a package which announces itself by the
-entry point `comp551ad.exercises`.
+The course's are in `tasks/`, one module per lecture. A lecturer's own are in folders outside
+the package, in files called `NN_name.py` that define a tuple `EXERCISES` too. Such folders
+are named by the environment variable COMP551AD_EXERCISES (separated as in PATH), by the
+commands' option `--own`, or by a package's entry point `comp551ad.exercises`.
 """
 
 import functools
@@ -23,7 +22,7 @@ _VARIABLE = "COMP551AD_EXERCISES"
 
 
 def use_folders(folders: Iterable[str]) -> None:
-    """Add folders to those that the environment names, for the processes that we start too."""
+    """Add folders to those named by the environment, which subprocesses inherit."""
     named = [os.environ.get(_VARIABLE, ""), *map(os.path.abspath, folders)]
     os.environ[_VARIABLE] = os.pathsep.join(filter(None, named))
 
@@ -60,7 +59,7 @@ def _modules() -> Iterator[ModuleType]:
 
 @functools.cache
 def catalogue() -> dict[str, Exercise]:
-    """Every exercise by its name, in the order of the lectures."""
+    """Every exercise by name, in the order of the lectures."""
     found: dict[str, Exercise] = {}
     for module in _modules():
         for exercise in module.EXERCISES:

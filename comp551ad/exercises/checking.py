@@ -1,18 +1,18 @@
 """Checks that say which mistake was made.
 
-An exercise stands beside a *witness*: a function that works the answer out another way
-than the student is asked to. It also knows the mistakes that people make, each written
-as the function that someone who makes it would hand in. A check runs the answer and the
-witness on the same inputs; where they differ it looks for the mistake whose function
-gives what the answer gives, and calls it by its name.
+An exercise has a *witness*: a function that computes the answer in a different way
+than the student is asked to. It also lists the mistakes that people make, each as the
+function that someone who makes it would write. A check runs the answer and the
+witness on the same inputs; if they differ, it looks for the mistake whose function
+returns what the answer returns, and names it.
 
     Verdict     what a check found, in words
-    judge       an answer against an exercise: a Verdict, and nothing else happens
-    check       the same for students: finds the exercise, keeps their progress
-    hint        a word of help
+    judge       judge an answer: returns a Verdict and has no side effects
+    check       the same for students: finds the exercise, saves their progress
+    hint        a short hint
 
-What an exercise is stands in `exercise.py`, how a mistake is found in `finding.py`; what is
-asked in `tasks/`, a module a lecture; `catalogue.py` collects it.
+`exercise.py` defines exercises, `finding.py` finds mistakes, `tasks/` has the exercises, one
+module per lecture, and `catalogue.py` collects them.
 """
 
 import difflib
@@ -43,7 +43,7 @@ __all__ = [
     "judge",
 ]
 
-# An answer that was worked out by a formula agrees to so much, differences don't.
+# An answer computed by a formula agrees to this tolerance; finite differences don't.
 EXACT = 1e-12
 _PACKAGE = __package__.partition(".")[0] + "."
 
@@ -102,47 +102,47 @@ def _marked(name: str, right: bool) -> str:
 
 
 class WitnessFailed(RuntimeError):
-    """The course's own way to work an answer out raised: nothing of the student's."""
+    """The course's witness raised: not the student's fault."""
 
 
 class NotPassed(AssertionError):
-    """Raised by `check` where a grader runs it: there, words alone would earn the point."""
+    """Raised by `check` under a grader, where a cell earns its point unless it raises."""
 
 
 # --- judging --------------------------------------------------------------------------
 
 
 def judge(exercise: Exercise, answer: Callable) -> Verdict:
-    """Hold `answer` against the witness and name what is wrong with it.
+    """Compare `answer` with the witness and name what is wrong with it.
 
-    `answer` is called with the arguments of each case and may run elsewhere: all that is
-    asked of it is what it returns or raises. Where its source can be read, the verdict
-    also says in which line it leaves the solution's way. The same answer is always right
-    or wrong in the same parts; only the name of a mistake may be missing where the machine
-    is slow. Whatever the answer does, there is a verdict, and the notebook is as it was.
+    `answer` is called with the arguments of each case and may run in another process: only
+    what it returns or raises matters. If its source can be read, the verdict also says on
+    which line it departs from the solution. The same answer is always right or wrong in the
+    same parts; only the name of a mistake may be missing on a slow machine. Whatever the
+    answer does, there is a verdict, and the notebook's state is restored.
 
     Raises:
-        WitnessFailed: the course's own way to work the answer out raised.
-        KeyboardInterrupt: the check was stopped while it looked at what was given.
+        WitnessFailed: the course's witness raised.
+        KeyboardInterrupt: the check was interrupted while it examined a returned value.
     """
     with as_it_was(), stoppable(answer):
         try:
-            # A generator has exceptions of its own: one that an answer was catching when it
-            # was stopped would stay with the notebook, as the context of all its errors.
+            # A generator has its own exception state: otherwise, an exception that the answer
+            # was handling when it was stopped would become the context of the notebook's errors.
             return next(_judged(exercise, answer) for once in "1")
         except (WitnessFailed, KeyboardInterrupt):
             raise
         except TimeLimit:
             return _unseen(
-                exercise, _("Looking at what your answer gives takes too long.")
+                exercise, _("Examining what your answer returns takes too long.")
             )
-        except BaseException as error:  # SystemExit, too, from an object's own methods
-            says = _("Looking at what your answer gives raises {error}.")
+        except BaseException as error:  # SystemExit too, from an object's own methods
+            says = _("Examining what your answer returns raises {error}.")
             return _unseen(exercise, says.format(error=in_words(error)))
 
 
 def inexact(exercise: Exercise, answer: Callable) -> tuple[str, ...]:
-    """Why a grade refuses an answer that passes, if it does: differences aren't exact."""
+    """Why grading rejects an answer that passes, if it does: differences aren't exact."""
     by_hand = {"comp551ad.autodiff.", "comp551ad.differences."} <= {*exercise.forbidden}
     if not by_hand or exercise.tolerance >= 1e-5:
         return ()
@@ -150,12 +150,12 @@ def inexact(exercise: Exercise, answer: Callable) -> tuple[str, ...]:
         return ()
     return (
         _("right to a few digits only, as differences are"),
-        _("This exercise asks for a formula, and a grade for twelve digits."),
+        _("This exercise asks for a formula, and grading checks twelve digits."),
     )
 
 
 def _unseen(exercise: Exercise, says: str) -> Verdict:
-    return Verdict(exercise.name, "not yet", (_("it can't be looked at"),), (says,))
+    return Verdict(exercise.name, "not yet", (_("it can't be examined"),), (says,))
 
 
 def _judged(exercise: Exercise, answer: Callable) -> Verdict:
@@ -163,7 +163,7 @@ def _judged(exercise: Exercise, answer: Callable) -> Verdict:
     given = trials[-1].given
     if _is_stub(given):
         return Verdict(exercise.name, "not attempted")
-    # For what is given to be looked at: the search for a name has a limit of its own.
+    # For examining what was returned: the search for a name has its own limit.
     with time_limit(6 * exercise.seconds):
         found = broken_rule or finding(exercise, trials, answer)
     if found is None:
@@ -182,7 +182,7 @@ def _try_out(
 ) -> tuple[list[Trial], Finding | None]:
     """Run every case; stop at the first that breaks a rule or isn't attempted.
 
-    Returns the cases that were tried, and what to say of the rule that was broken.
+    Returns the cases that were tried, and a Finding if a rule was broken.
     """
     trials, limit = [], time_limit(exercise.seconds)
     for arguments, right in zip(exercise.all_cases, exercise.right, strict=True):
@@ -210,21 +210,21 @@ def _try_out(
 def _broken_rule(
     exercise: Exercise, called: str | None, before: tuple, after: tuple, given: Any
 ) -> tuple[tuple[str], tuple[str, ...]] | None:
-    """The name of a rule that an answer has broken, and what to say of it."""
+    """The name of the rule that an answer broke, and what to say about it."""
     if called is not None:
-        told = _("Your answer called {function}: here, work it out yourself.")
+        told = _(
+            "Your answer called {function}: in this exercise, compute it yourself."
+        )
         told = told.format(function=called.removeprefix(_PACKAGE))
-        return (_("it calls the library's own"),), (told,)
+        return (_("it calls the library"),), (told,)
     if isinstance(given, Raised) and isinstance(given.error, Endless):
-        told = _("What your answer returns can't be looked through: {error}.")
+        told = _("What your answer returns can't be examined: {error}.")
         told = told.format(error=given.error)
-        return (_("it returns something without end"),), (told,)
+        return (_("it returns something endless"),), (told,)
     changed = _changed(exercise, before, after)
     if changed is None:
         return None
-    told = _(
-        "After the call, {name} is no longer what it was, and its owner still needs it."
-    )
+    told = _("After the call, {name} has changed, but the caller still needs it.")
     question = _(
         "Which of your lines writes into an argument: +=, -=, a[...] =, append, pop?"
     )
@@ -233,7 +233,7 @@ def _broken_rule(
 
 
 def _is_stub(given: Any) -> bool:
-    """An answer that nobody has begun: nbgrader's stub, `...`, or a table of `...`."""
+    """An answer that hasn't been started: nbgrader's stub, `...`, or a table of `...`."""
     if isinstance(given, Raised):
         return isinstance(given.error, NotImplementedError)
     if isinstance(given, dict) and given:
@@ -247,9 +247,9 @@ def _interrupted(given: Any) -> bool:
 
 
 class _Watch:
-    """Looks over an answer's shoulder: which forbidden function did it call, if any?
+    """Records the first forbidden function that an answer calls, if any.
 
-    What this package calls by itself is no business of the answer's.
+    Calls from inside this package don't count.
     """
 
     def __init__(self, answer: Callable, forbidden: tuple[str, ...]):
@@ -262,7 +262,7 @@ class _Watch:
         if event == "call" and self.called is None:
             name = f"{_module(frame)}.{frame.f_code.co_qualname}"
             caller = frame.f_back
-            # These stand between two functions of ours.
+            # These may come between two functions of ours.
             while _module(caller) in ("contextlib", "functools"):
                 caller = caller.f_back
             ours = _module(caller).startswith(_PACKAGE)
@@ -283,7 +283,7 @@ def _module(frame: Any) -> str:
 
 
 def _changed(exercise: Exercise, before: tuple, after: tuple) -> str | None:
-    """The name of the argument that the answer has changed, if it has."""
+    """The name of the first argument that the answer changed, if any."""
     for name, old, new in zip(exercise.argument_names(), before, after, strict=False):
         if not unchanged(old, new):
             return name
@@ -296,13 +296,13 @@ def _changed(exercise: Exercise, before: tuple, after: tuple) -> str | None:
 def check(answer: Callable, exercise: str | None = None) -> Verdict:
     """Check an answer: `check(my_function)`.
 
-    The function's own name says which exercise it answers; `exercise` says it where it
-    is called otherwise. Whatever the function does, you get a Verdict: its own errors are
-    told as its own. Where a grader runs the notebook, an answer that doesn't pass raises.
+    The function's name says which exercise it answers; pass `exercise` if it has a
+    different name. Whatever the function does, you get a Verdict, which reports the errors
+    that it raises. If a grader runs the notebook, an answer that doesn't pass raises.
     """
     if not callable(answer):
         raise TypeError(
-            f"check: answer is {shown(answer)}, but a function is checked; "
+            f"check: answer is {shown(answer)}, expected a function; "
             f"write check({exercise or 'your_function'}), without calling it"
         )
     asked = _find(exercise or getattr(answer, "__name__", answer))
@@ -320,9 +320,9 @@ def check(answer: Callable, exercise: str | None = None) -> Verdict:
 
 
 def hint(answer: Callable | str, which: int = 1) -> str:
-    """A hint for an exercise, `hint(my_function)`; a further one is `hint(..., 2)`.
+    """A hint for an exercise, `hint(my_function)`; the next one is `hint(..., 2)`.
 
-    The last one shows a line of the solution; `progress()` tells who has asked for it.
+    The last one shows a line of the solution; `progress()` says if it was shown.
     """
     asked = _find(getattr(answer, "__name__", answer))
     line = _a_line_of_the_solution(asked)
@@ -354,7 +354,7 @@ def _a_line_of_the_solution(exercise: Exercise) -> str:
 
 
 class _Text(str):
-    """Text that shows itself as it reads, without quotes."""
+    """A string whose repr has no quotes."""
 
     __repr__ = str.__str__
 
@@ -365,5 +365,5 @@ def _find(name: Any) -> Exercise:
     if isinstance(name, str) and name in exercises:
         return exercises[name]
     near = difflib.get_close_matches(str(name), exercises, n=3)
-    meant = f"did you mean {', '.join(near)}?" if near else "keep the name it was given"
+    meant = f"did you mean {', '.join(near)}?" if near else "don't rename the function"
     raise LookupError(f"no exercise is called {name}; {meant}")

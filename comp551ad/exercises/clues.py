@@ -1,6 +1,6 @@
-"""For which inputs an answer is right: often the clue, as N = 1 or φ = 0 are.
+"""For which inputs an answer is right: often a clue, such as N = 1 or φ = 0.
 
-`clue` says in a sentence what the inputs for which it is right have in common.
+`clue` returns a sentence on what the inputs for which it is right have in common.
 """
 
 import contextlib
@@ -19,11 +19,11 @@ _MOST_TRIED = 20
 
 
 def _number(value: Any) -> Any:
-    """The value, or None for an array: even of one with a single entry the length is asked."""
+    """The value, or None for an array: even with a single entry, only its length is tested."""
     return value if np.ndim(value) == 0 else None
 
 
-# What may be true of an argument; what can't be asked of it isn't true of it.
+# What may be true of an argument; a test that raises counts as false.
 _ASKED: tuple[tuple[str, Callable], ...] = (
     ("{} is 0", lambda v: _number(v) == 0),
     ("{} is 1", lambda v: _number(v) == 1),
@@ -62,7 +62,7 @@ def clue(
             and n in _typed_in(answer)
             and _cases_for(exercise, answer, k, good, bad)
         ):
-            typed = _("It is right where {where}: is that number typed in?")
+            typed = _("It is right where {where}: is that number hard-coded?")
             return typed.format(where=_(text).format(name=name, n=n))
     shortest = min(good, key=lambda case: len(repr(case)))
     return _("It is right for {case}.").format(case=exercise.described(shortest)[0])
@@ -71,9 +71,9 @@ def clue(
 def _cases_for(
     exercise: Exercise, answer: Callable, k: int, good: list[tuple], bad: list[tuple]
 ) -> int:
-    """How many cases speak for this argument; 0 if a single one speaks against it.
+    """How many cases are evidence for this argument; 0 if any is evidence against it.
 
-    The bad cases are tried with the good ones' argument, where sizes fit.
+    The bad cases are tried with the good ones' argument, where sizes match.
     """
     mixed = [
         (*case[:k], other[k], *case[k + 1 :])
@@ -101,7 +101,7 @@ def _size(value: Any) -> tuple[str, int | None]:
 
 def _typed_in(answer: Callable) -> list:
     constants = getattr(getattr(answer, "__code__", None), "co_consts", ())
-    # 0, 1 and 2 are in every answer, for reasons of their own.
+    # 0, 1 and 2 appear in most answers for other reasons.
     return [value for value in constants if type(value) is int and value > 2]
 
 

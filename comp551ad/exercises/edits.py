@@ -1,9 +1,9 @@
-"""Edits of a syntax tree, of the kinds that people make by mistake.
+"""Edits of a syntax tree that resemble people's mistakes.
 
-Most of them are rules: `a + b → a - b`, one kind of edit a paragraph. Each is made in one
-place at a time. The text of an edit gives the answer away, and is never shown to students.
+Most of them are rules, `a + b → a - b`, with one kind of edit per paragraph. Each is made in
+one place at a time. The text of an edit gives the answer away and is never shown to students.
 
-    RULES    the rules, by kind: they are Python, with a letter for any expression
+    RULES    the rules, by kind: Python, in which one letter matches any expression
     edits    a tree -> each edit made in it: its kind, what it changed, the line
 """
 
@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-# One-letter names stand for any expression, and f for any function; F for each of the
-# functions in the brackets. `sum(a)` is np.sum(X, axis=1) as well as X.sum(): an option
-# that a rule doesn't mention stays as it is.
+# A one-letter name matches any expression, f any function, and F each of the functions
+# in brackets. `sum(a)` matches np.sum(X, axis=1) as well as X.sum(): keyword arguments
+# that a rule doesn't mention are kept.
 RULES = """
 sign: a + b → a - b | a - b → a + b | -a → a
 slope again [logistic softmax tanh relu]: F(a) - b → (F(a) - b) * F(a) * (1 - F(a))
@@ -59,7 +59,7 @@ case: a and b → a | a and b → b | a or b → a | a or b → b
     | [a for b in c if d] → [a for b in c] | (a for b in c if d) → (a for b in c)
 function: {a for b in c} → [a for b in c]
 """
-# Functions that people take for one another.
+# Functions that people confuse.
 FAMILIES = (
     ("mean", "sum"),
     ("max", "min"),
@@ -76,7 +76,7 @@ FAMILIES = (
 )
 _OF_THE_PACKAGE = "softmax logistic tanh relu".split()
 
-# A kind of edit, and an expression that may stand in another's place.
+# A kind of edit, and a replacement for an expression.
 _Edits = Iterator[tuple[str, ast.expr]]
 
 
@@ -113,7 +113,7 @@ def _is_wild(node: Any) -> bool:
 
 
 def _operands(call: ast.Call) -> list[ast.expr]:
-    """What a function is called with; a method's first operand is the object it is of."""
+    """A call's positional arguments; a method's first operand is its object."""
     match call.func:
         case ast.Attribute(value=of) if not re.fullmatch(
             r"np(\.\w+)*", ast.unparse(of)
@@ -128,7 +128,7 @@ def called(call: ast.Call) -> str:
 
 
 def _fits(pattern: Any, node: Any, found: dict[str, Any]) -> bool:
-    """Is it what the pattern describes? `found` takes in what its letters stand for."""
+    """Does the node match the pattern? `found` collects what its letters match."""
     if _is_wild(pattern) and isinstance(node, ast.expr):
         known = found.setdefault(pattern.id, node)
         return known is node or ast.dump(known) == ast.dump(node)
@@ -158,7 +158,7 @@ def _fits_call(pattern: ast.Call, node: ast.Call, found: dict[str, Any]) -> bool
 
 
 def _written(part: Any, rule: _Rule, found: dict[str, Any]) -> Any:
-    """A part of the rule's new expression, with what its letters stand for."""
+    """A part of the rule's new expression, with its letters replaced by what they matched."""
     if isinstance(part, list):
         return [_written(each, rule, found) for each in part]
     if isinstance(part, ast.Name):
@@ -180,7 +180,7 @@ def _written(part: Any, rule: _Rule, found: dict[str, Any]) -> Any:
 
 
 def _called_as(call: ast.Call, new: ast.Call, rule: _Rule) -> ast.Call:
-    """The new call as the student's: of np or a method, with the options it had."""
+    """The new call in the style of the old: of np or a method, with its keyword arguments."""
     lost = {part.arg for part in ast.walk(rule.old) if isinstance(part, ast.keyword)}
     kept = {k.arg: k for k in call.keywords if k.arg not in lost}
     options = list((kept | {k.arg: k for k in new.keywords}).values())
@@ -197,7 +197,7 @@ _RULES = _rules()
 
 
 def edits(tree: ast.AST) -> Iterator[tuple[str, str, int]]:
-    """Make one edit after the other in `tree`; each is undone when the next is wanted."""
+    """Make one edit at a time in `tree`; each is undone before the next."""
     names = _names(tree)
     for parent in list(ast.walk(tree)):
         for field, value in list(ast.iter_fields(parent)):
@@ -233,7 +233,7 @@ def _told(old: ast.AST, new: ast.AST) -> str:
 
 
 def _names(tree: ast.AST) -> list[str]:
-    """The names that the answer itself gives to values: arguments and variables."""
+    """The names that the answer assigns: arguments and variables."""
     found = [node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)]
     for node in ast.walk(tree):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
@@ -242,7 +242,7 @@ def _names(tree: ast.AST) -> list[str]:
 
 
 def _instead(node: ast.expr, parent: ast.AST, names: list[str]) -> _Edits:
-    """What may stand instead of an expression: kinds and expressions."""
+    """Replacements for an expression: kinds and expressions."""
     if isinstance(getattr(node, "ctx", None), ast.Store | ast.Del):
         return
     yield from _without_parentheses(node)
@@ -276,7 +276,7 @@ def _instead(node: ast.expr, parent: ast.AST, names: list[str]) -> _Edits:
 
 
 def _is_count(node: ast.expr, parent: ast.AST) -> bool:
-    """Is it n + 1 or n - 1 where entries or rounds are counted: no term of the result?"""
+    """Is it n + 1 or n - 1 in an index or range, rather than a term of the result?"""
     match node, parent:
         case (
             ast.BinOp(op=ast.Add() | ast.Sub(), right=ast.Constant(value=int())),
@@ -320,7 +320,7 @@ def _kind_of_number(value: float, parent: ast.AST) -> str:
 
 
 def _edits_of_formula(text: str) -> _Edits:
-    """Edits inside of an answer that is typed as a formula."""
+    """Edits inside an answer that is typed as a formula."""
     try:
         tree = ast.parse(text, mode="eval")
     except SyntaxError:
@@ -331,7 +331,7 @@ def _edits_of_formula(text: str) -> _Edits:
 
 
 def _without_parentheses(node: ast.expr) -> _Edits:
-    """The expression as Python reads it when a pair of parentheses is left out."""
+    """The expression as Python parses it if a pair of parentheses is left out."""
     match node:
         case ast.BinOp(left=left, op=op, right=right):
             sign = ast.unparse(ast.BinOp(ast.Name("a"), op, ast.Name("b")))[1:-1]
@@ -348,7 +348,7 @@ def _without_parentheses(node: ast.expr) -> _Edits:
 
 
 def _other_bodies(body: list) -> Iterator[tuple[str, list, str, int]]:
-    """A function's or a loop's lines with one of them edited: kind, lines, text, where."""
+    """A body with one of its statements edited: kind, statements, text, line."""
     for k, statement in enumerate(body):
         line, text = statement.lineno, ast.unparse(statement).split("\n")[0]
         before, after = body[:k], body[k + 1 :]
@@ -372,7 +372,7 @@ def _other_bodies(body: list) -> Iterator[tuple[str, list, str, int]]:
 
 
 def _other_loops(loop: ast.For, after: list) -> Iterator[tuple[str, list, str]]:
-    """A loop turned round, left too early, or with a line of it before it."""
+    """A loop reversed, left too early, or with one of its statements moved before it."""
 
     def other(iterable: ast.expr = loop.iter, inside: list = loop.body) -> ast.For:
         return ast.For(loop.target, iterable, inside, loop.orelse)

@@ -1,10 +1,10 @@
-"""An error of an answer's own, in a line: what it says, where, and which shapes met.
+"""An error that an answer raises, in one line: what it says, where, and the shapes involved.
 
 NumPy's "mismatch in its core dimension 0, with gufunc signature (n?,k),(k,m?)->(n?,m?)"
 becomes `X @ V: 5×2 and 3×2 don't fit`.
 
     in_the_students_words    an error -> a line
-    is_theirs                is it the answer that raised it?
+    is_theirs                was it raised by the answer?
 """
 
 import ast
@@ -25,7 +25,7 @@ _SHAPES = re.compile(r"mismatch|could not be broadcast|not aligned")
 
 
 def is_theirs(error: BaseException) -> bool:
-    """Does the error come from the answer's code, or from ours that looked at its result?"""
+    """Does the error come from the answer's code, rather than ours examining its result?"""
     return hasattr(error, "place") or bool(_last_step_of_theirs(error.__traceback__))
 
 
@@ -48,7 +48,7 @@ def in_the_students_words(error: BaseException) -> str:
 
 
 def _last_step_of_theirs(step: TracebackType | None) -> TracebackType | None:
-    """The deepest step in the file in which the answer's own code begins."""
+    """The deepest traceback entry in the file where the answer's own code begins."""
     own, last = None, None
     for _taken in range(_MOST_STEPS):
         if step is None:
@@ -86,7 +86,7 @@ def _shapes_that_met(step: TracebackType) -> str:
 
 
 def _shape(part: ast.expr, frame: Any) -> str | None:
-    """The shape of an operand: of a name, an attribute or an index of one; no calls."""
+    """The shape of an operand that can be evaluated without a call, or None."""
     calls = ast.Call | ast.NamedExpr | ast.Await | ast.Lambda
     if any(isinstance(node, calls) for node in ast.walk(part)):
         return None

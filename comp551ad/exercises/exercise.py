@@ -1,10 +1,10 @@
 """What an exercise is: a witness, inputs, and the mistakes that people make.
 
-    Exercise    what is asked, and how the answer to it is worked out another way
+    Exercise    what is asked, and an independent way to compute the answer
     Mistake     a name, the wrong function, a hint
-    edited      a function with a piece of its source replaced: how most mistakes come about
+    edited      a function with a piece of its source replaced: most mistakes are made this way
 
-The exercises themselves are in `tasks/`, one module for each lecture.
+The exercises themselves are in `tasks/`, one module per lecture.
 """
 
 import inspect
@@ -22,7 +22,7 @@ from .language import _
 from .solutions import source_of
 from .values import Raised, bounded, kind, leaves, shown, unchanged
 
-# What answers may not call, unless an exercise says otherwise: the library's own.
+# What answers may not call, unless an exercise says otherwise.
 WITNESSES = (
     "comp551ad.autodiff.",
     "comp551ad.byhand.",
@@ -37,10 +37,10 @@ WITNESSES = (
 
 @dataclass(frozen=True)
 class Mistake:
-    """A mistake that people make, as the function that they hand in.
+    """A mistake that people make, as the function that they would submit.
 
-    `wrong` is called as the answer is. Where the answer is a dict, it may give the
-    entries it concerns and no others. `hint` helps without giving the answer.
+    `wrong` is called like the answer. If the answer is a dict, it may return only the
+    entries it concerns. `hint` helps without giving the answer away.
     """
 
     name: str
@@ -52,7 +52,7 @@ def edited(function: Callable[..., Any], *edits: str) -> Callable[..., Any]:
     """The function with its source edited: `edited(f, "a + b → a - b")`.
 
     Raises:
-        ValueError: what should be replaced is not there.
+        ValueError: the text to replace is not in the source.
     """
     source = source_of(function).source
     for edit in edits:
@@ -60,7 +60,7 @@ def edited(function: Callable[..., Any], *edits: str) -> Callable[..., Any]:
         if old not in source:
             raise ValueError(
                 f"edits: got {edit!r}, expected a part of {function.__name__}'s source "
-                "in front of the arrow; look it up there"
+                "before the arrow; copy it from there"
             )
         source = source.replace(old, new)
     defined: dict[str, Any] = {}
@@ -71,7 +71,7 @@ def edited(function: Callable[..., Any], *edits: str) -> Callable[..., Any]:
 
 
 class ShortNumbers(np.random.Generator):
-    """Draws numbers that can be typed: of one digit after the point, or two, and not 0."""
+    """Draws nonzero numbers that are easy to type: one or two digits after the point."""
 
     def normal(self, *args: Any, **kwargs: Any) -> Any:
         return _not_zero(np.round(super().normal(*args, **kwargs), 1), 0.1)
@@ -88,7 +88,7 @@ def _not_zero(numbers: Any, instead: float) -> Any:
 
 
 def plainly(answer: Callable, *arguments: Any) -> Any:
-    """How most answers are used: they are called."""
+    """Call the answer: how most answers are used."""
     return answer(*arguments)
 
 
@@ -97,21 +97,21 @@ class Exercise:
     """One exercise.
 
     - `name` is the function the student writes, `lecture` two digits, `title` a few words;
-    - `witness(*arguments)` gives the right answer, by another way than asked;
-    - `cases(rng)` gives the inputs, a tuple of arguments each: several shapes, and the
-      corners. `rng` draws the same short numbers every time: one answer, one verdict;
-    - `use(answer, *arguments)` says how an answer meets a case where calling it is not
+    - `witness(*arguments)` returns the right answer, computed independently;
+    - `cases(rng)` returns the inputs, each a tuple of arguments: several shapes, and edge
+      cases. `rng` draws the same short numbers every time, so an answer has one verdict;
+    - `use(answer, *arguments)` applies an answer to a case where calling it is not
       enough: an answer that is a class, or a table of formulas (`formulas`). Witness and
       mistakes are used in the same way;
     - `parts` are names for the parts of an answer that is a tuple, as in ("dW", "dV");
     - `batch(*arguments)` is the N by which an average divides, if there is one;
-    - `rows` are the names of the arguments that have a row for each instance;
+    - `rows` are the names of the arguments that have one row per instance;
     - `secret` keeps the right value out of the verdict: for tables and predictions;
-    - `derived` are parts that follow from the others: looked at when those are right;
-    - `forbidden` are the beginnings of names that an answer may not call;
-    - `searched`: are the usual slips tried on the solution, for want of a name?
+    - `derived` are parts that follow from the others: judged only if those are right;
+    - `forbidden` are prefixes of names that an answer may not call;
+    - `searched`: are edits of the solution tried if no mistake's name fits?
     - `seconds` is how long an answer may take for all the cases together;
-    - `core`: is it one of those that nobody should leave out?
+    - `core`: is it one of those that nobody should skip?
     """
 
     name: str
@@ -140,7 +140,7 @@ class Exercise:
 
     @cached_property
     def further(self) -> list[tuple[tuple, Any]]:
-        """More inputs, of another draw, and what is right: names hold for them as well."""
+        """More inputs, from another draw, and their right answers: a name must fit these too."""
         known = self.all_cases
         return [
             (case, self.outcome(self.witness, case))
@@ -154,46 +154,46 @@ class Exercise:
 
     @cached_property
     def right(self) -> list[Any]:
-        """What the witness gives for each case, or the `Raised` it raises."""
+        """What the witness returns for each case, or a `Raised` with its error."""
         return [self.outcome(self.witness, arguments) for arguments in self.all_cases]
 
     @cached_property
     def worked(self) -> Callable[..., Any] | None:
-        """An answer as people write it, if its mistakes are edits of one."""
+        """An answer as people write it, if its mistakes are edits of such an answer."""
         edits = (m.wrong for m in self.mistakes if hasattr(m.wrong, "edit_of"))
         return next((edit.edit_of for edit in edits), None)
 
     def outcome(self, answer: Callable, arguments: tuple) -> Any:
-        """What `answer` gives for a copy of these arguments, or the `Raised` it raises."""
+        """What `answer` returns for a copy of these arguments, or a `Raised` with its error."""
         try:
-            # Students see the warnings of their own code, not of ours.
+            # Students should see their own code's warnings, not ours.
             with np.errstate(all="ignore"), warnings.catch_warnings(action="ignore"):
                 return bounded(self.use(answer, *deepcopy(arguments)))
         except Exception as error:
             return Raised(error)
 
     def argument_names(self) -> list[str]:
-        """What the arguments of a case are called."""
+        """The names of a case's arguments."""
         if self.use is plainly:
             return list(inspect.signature(self.witness).parameters)
         return list(inspect.signature(self.use).parameters)[1:]
 
     def with_rows(self, arguments: tuple, part: slice) -> tuple:
-        """A case with some of its instances alone."""
+        """A case with only some of its instances."""
         which = [self.argument_names().index(name) for name in self.rows]
         return tuple(v[part] if k in which else v for k, v in enumerate(arguments))
 
     def described(self, arguments: tuple) -> tuple[str, bool]:
-        """A case in words, `p = [0.2, 0.3, 0.5]`, and whether it can be typed from them.
+        """A case in words, `p = [0.2, 0.3, 0.5]`, and whether these show it in full.
 
-        What is long stands there by its kind and size.
+        A long value is described by its kind and size.
         """
         pairs: list[tuple[str, Any]] = []
         for name, value in zip(self.argument_names(), arguments, strict=False):
             named = isinstance(value, dict) and all(
                 isinstance(key, str) and np.isscalar(part)
                 for key, part in value.items()
-            )  # values by their names speak for themselves
+            )  # named values are shown without the dict
             pairs += value.items() if named else [(name, value)]
         texts = [shown(value) for __, value in pairs]
         most = 110 if any(isinstance(v, np.ndarray) for v in arguments) else 180
@@ -207,5 +207,5 @@ class Exercise:
         return told, all(whole) and not any(map(callable, arguments))
 
     def parts_of(self, value: Any) -> dict[str, Any]:
-        """The parts of an answer, or of what the witness gives, by their names."""
+        """The parts of an answer, or of the witness's, by name."""
         return leaves(value, self.parts)

@@ -1,14 +1,14 @@
-"""What is wrong with an answer: the mistake that gives what the answer gives, by its name.
+"""What is wrong with an answer: the name of a mistake that returns what the answer returns.
 
-Where answer and witness differ, `finding` looks for something that gives the same as the
-answer in every case, and in further ones: a mistake of the exercise's own, a usual one (sign,
-transpose, 1/N), one edit of the solution (`slips.py`), or a piece too much in the answer
-(`mending.py`), for the answer as a whole, then for each part of it. Where nothing fits, it
-says where: for which inputs the answer is right, and in which line it leaves the solution's
-way; and so where the search for a name takes too long.
+If answer and witness differ, `finding` looks for something that returns the same as the
+answer in every case, and in further ones: one of the exercise's own mistakes, a usual one
+(sign, transpose, 1/N), one edit of the solution (`slips.py`), or one piece too many in the
+answer (`mending.py`), for the answer as a whole, then for each part of it. If nothing fits, or
+the search takes too long, it says for which inputs the answer is right, and on which line it
+departs from the solution.
 
-    Trial      one case, tried out
-    Finding    names of mistakes, what to say of them, and a case that fails
+    Trial      one case, with what the answer and the witness returned
+    Finding    names of mistakes, what to say about them, and a case that fails
     finding    trials -> a Finding
 """
 
@@ -36,9 +36,9 @@ from .solutions import solution, source_of
 from .usual import symptoms, usual_mistakes
 from .values import Raised, agree, alike, first_difference, kind, numeric
 
-_NOTHING = Raised(KeyError())  # a mistake says nothing of this part
+_NOTHING = Raised(KeyError())  # a mistake that doesn't concern this part
 _EXCHANGED = (
-    "two arguments have changed places",
+    "two arguments are swapped",
     "Which argument is which? Say what each stands for, in the order of the question.",
 )
 _SHIFTED = (
@@ -46,21 +46,21 @@ _SHIFTED = (
     "Do the smallest case by hand: is it counted from 0 or from 1?",
 )
 _ALONE = (
-    "one row alone",
-    "What becomes of the other rows' shares: are they added, or overwritten?",
+    "only one row is used",
+    "What happens to the other rows' shares: are they added, or overwritten?",
 )
 _ONE_LESS = (
     "one row is left out",
-    "For three rows: how often does your loop go round?",
+    "For three rows, how many times does your loop run?",
 )
 _CHANCE = (
-    "it gives another result each time",
-    "What draws random numbers, or is left over from the call before? Does the question need "
+    "it gives a different result each time",
+    "What draws random numbers, or is left over from the last call? Does the question need "
     "it?",
 )
 _DRAWN = (
-    "it draws random numbers, where the question needs none",
-    "Another draw would give another result. What do all draws have in common?",
+    "it draws random numbers where the question needs none",
+    "Another draw would give a different result. What do all draws have in common?",
 )
 _ROWS = (
     ((-1, None), _ALONE),
@@ -72,7 +72,7 @@ _ROWS = (
 
 @dataclass(frozen=True, eq=False)
 class Trial:
-    """One case: its arguments, what the answer gave and what the witness gave."""
+    """One case: its arguments, what the answer returned and what the witness returned."""
 
     arguments: tuple
     given: Any
@@ -81,7 +81,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Finding:
-    """The names of the mistakes, what to say of them, and the arguments that show it."""
+    """The names of the mistakes, what to say about them, and arguments that show them."""
 
     mistakes: tuple[str, ...]
     says: tuple[str, ...]
@@ -112,7 +112,7 @@ def finding(
 
 
 def _is_chance(exercise: Exercise, answer: Callable, trial: Trial) -> bool:
-    """Does the answer give something else for the same case when it is asked again?"""
+    """Does the answer return something else for the same case when called again?"""
     if isinstance(trial.given, Raised):
         return False
 
@@ -140,7 +140,7 @@ def _wrong_parts(exercise: Exercise, trial: Trial) -> list[str]:
 
 @dataclass(eq=False)
 class _Suspect:
-    """A wrong answer that we know, run on the cases as far as it is needed."""
+    """A known wrong answer, run on the cases as needed."""
 
     name: str
     hint: str
@@ -153,7 +153,7 @@ class _Suspect:
 
 @dataclass(eq=False)
 class _Search:
-    """Everything that might have given what the answer gave, in these trials."""
+    """Everything that might explain what the answer returned in these trials."""
 
     exercise: Exercise
     trials: list[Trial]
@@ -170,7 +170,7 @@ class _Search:
 
     @cached_property
     def every(self) -> list[Trial]:
-        """The trials, and others: what agrees in a few cases by luck doesn't in more."""
+        """The trials and more: what agrees by luck in a few cases doesn't in all."""
         further = in_time(self.exercise.seconds / 2, self._further, [])
         return [*self.trials, *further]
 
@@ -184,13 +184,13 @@ class _Search:
 
     @cached_property
     def order(self) -> list[int]:
-        """Most suspects are out after one case: begin with one that the answer misses."""
+        """Cases that the answer gets wrong come first: one of them rules out most suspects."""
         missed = [trial in self.missed for trial in self.every]
         return sorted(range(len(missed)), key=lambda k: not missed[k])
 
     @cached_property
     def slips(self) -> list[_Suspect]:
-        """The edits of the solution, but for those that would give a secret away."""
+        """The edits of the solution, except those that would give a secret away."""
         exercise = self.exercise
         if not exercise.searched:
             return []
@@ -216,7 +216,7 @@ class _Search:
         return self.exercise.parts_of(value).get(path, _NOTHING)
 
     def _is_zero(self, value: Any) -> bool:
-        """Is there nothing in it but zeros?"""
+        """Are all its numbers 0?"""
         if isinstance(value, Raised):
             return True
         parts = map(numeric, self.exercise.parts_of(value).values())
@@ -234,7 +234,7 @@ class _Search:
         return first_difference(one, other, tolerance) is None
 
     def _gives(self, suspect: _Suspect, path: str | None) -> bool:
-        """Does it give what the answer gives, at `path` or (None) as a whole?"""
+        """Does it return what the answer returns, at `path` or (None) as a whole?"""
         return self.speaks and all(
             self._agree(self.every[k].given, self._outcome(suspect, k), path)
             for k in self.order
@@ -242,19 +242,19 @@ class _Search:
 
     @cached_property
     def speaks(self) -> bool:
-        """Is there a wrong value, or an error that speaks of its case?
+        """Is there a wrong value, or an error whose text has numbers from its case?
 
-        Many mistakes end in an IndexError: that alone is no sign of any of them.
+        Many mistakes end in an IndexError: that alone is no evidence for any of them.
         """
         wrong = [t.given for t in self.every if _wrong_parts(self.exercise, t)]
         return any(not isinstance(given, Raised) or given.numbers for given in wrong)
 
     def whole(self) -> _Suspect | None:
-        """The own mistake that gives all of what the answer gives."""
+        """The exercise's own mistake that returns exactly what the answer returns."""
         return next((s for s in self.own if self._gives(s, None)), None)
 
     def named(self, found: dict[str, _Suspect | None]) -> None:
-        """Fill in the mistake that each of these parts has, as far as it has a name."""
+        """Fill in each part's mistake, if it has a name."""
         paths = [*found]
         whole = self.whole()
         found |= dict.fromkeys(paths, whole) if whole else self.parts(paths)
@@ -273,13 +273,13 @@ class _Search:
         expected = _("The question asks for {parts}, in this order.")
         for order in permutations(range(len(parts))):
             yield _Suspect(
-                "in another order",
+                "in the wrong order",
                 expected.format(parts=", ".join(parts)),
                 lambda *a, order=order: tuple(witness(*a)[k] for k in order),
             )
 
     def parts(self, paths: list[str]) -> dict[str, _Suspect | None]:
-        """Each part's own mistake, or a common one: as few mistakes as will do."""
+        """Each part's own mistake, or a common one: as few different mistakes as possible."""
         given_by = {
             suspect: here
             for suspect in (*self._in_another_order(), *self.own)
@@ -291,13 +291,13 @@ class _Search:
         common: dict[tuple, _Suspect] = {}
         for path, suspect in ((path, self._common(path)) for path in paths):
             if suspect:
-                # n - 1 here and n + 1 there are two mistakes, of one name.
+                # n - 1 here and n + 1 there are two mistakes with the same name.
                 one = suspect.name, suspect.wrong
                 same = common.setdefault(one, suspect)
                 given_by.setdefault(same, []).append(path)
 
-        # What is denied nearly as often as it explains comes last. Of those that explain
-        # as much, the first: the exercise's own, least denied.
+        # A suspect that is contradicted nearly as often as it explains comes last. Ties go
+        # to the first: the exercise's own, contradicted least.
         def explains(s: _Suspect, left: list[str]) -> tuple[bool, bool, int]:
             here = len({*given_by[s]} & {*left})
             return here > 0, 2 * denied.get(s, 0) <= len(given_by[s]), here
@@ -310,7 +310,7 @@ class _Search:
         return {path: found[path] for path in paths}
 
     def _denied(self, suspect: _Suspect) -> int:
-        """How many parts it would get wrong that the answer hasn't got wrong so."""
+        """How many parts it gets wrong in a way that the answer doesn't."""
         spoken_of = self.exercise.parts_of(self._outcome(suspect, self.order[0]))
         return sum(
             not self._gives(suspect, path) and not self._is_right(suspect, [path])
@@ -318,9 +318,9 @@ class _Search:
         )
 
     def _common(self, path: str) -> _Suspect | None:
-        """A mistake that is common to all exercises, at one part of the answer."""
+        """A mistake that is common to all exercises, in one part of the answer."""
         asked = () if _in_a_list(path) else self.other_questions
-        # Arguments that have changed places have done so for all parts.
+        # Swapped arguments are swapped for all parts.
         others = (
             s
             for s in asked
@@ -331,7 +331,7 @@ class _Search:
 
     @cached_property
     def other_questions(self) -> list[_Suspect]:
-        """What is right for some rows, for arguments exchanged or shifted."""
+        """What is right for only some rows, or with arguments swapped or shifted by 1."""
         exercise, witness = self.exercise, self.exercise.witness
         rows = _ROWS if exercise.rows else ()
         asked = [(named, self._of_rows(slice(*part))) for part, named in rows]
@@ -346,7 +346,7 @@ class _Search:
         return [_Suspect(*named, wrong) for named, wrong in asked]
 
     def _of_rows(self, part: slice) -> Callable:
-        """The witness on some rows; an average is over all of them all the same."""
+        """The witness on some rows; an average still divides by the number of all rows."""
         exercise = self.exercise
 
         def answer(*arguments: Any) -> Any:
@@ -362,7 +362,7 @@ class _Search:
 
     def _usual(self, path: str) -> _Suspect | None:
         exercise, batch = self.exercise, self.exercise.batch
-        # "Off by the factor 1/D", said of an answer of 1, would be a secret formula.
+        # "off by a factor of 1/D", said of an answer of 1, would reveal the secret D.
         dims = [
             {} if exercise.secret else sizes_of(exercise, t.arguments)
             for t in self.every
@@ -377,21 +377,21 @@ class _Search:
         return next((_Suspect(*each, exercise.witness) for each in named), None)
 
     def slip(self, path: str | None) -> _Suspect | None:
-        """One edit of the solution that gives what the answer gives."""
+        """One edit of the solution that returns what the answer returns."""
         givens = [self._part(t.given, path) if path else t.given for t in self.trials]
         if all(map(self._is_zero, givens)):
-            return None  # many edits give zeros, none of them for a reason of its own
+            return None  # many different edits return zeros
         found = next((s for s in self.slips if self._gives(s, path)), None)
-        # By an identity one term too many may come to the same as one too few.
+        # By an identity, one term too many may equal one too few.
         if found and found.name == SLIPS["term"][0]:
             here = [path] if path else self.all_parts
             found = self.mended(here, here) or found
         return found
 
     def mended(self, wrong: list[str], paths: list[str]) -> _Suspect | None:
-        """What has to be left out of the answer for these parts to be right.
+        """What to leave out of the answer for these parts to be right.
 
-        Of all the parts some are `wrong`; those that aren't have to stay right.
+        Parts that aren't in `wrong` must stay right.
         """
         if self.exercise.secret or not self.exercise.searched or not paths:
             return None
@@ -417,13 +417,13 @@ class _Search:
         every = [self._part(t.given, path) for t in self.trials]
         for name, hint in symptoms(givens, rights, every):
             if self.exercise.secret and name != "not a number":
-                continue  # there a number, and a 0, may be what is expected
+                continue  # a constant, or zeros, may be what is expected there
             return _Suspect(name, hint, self.exercise.witness)
         return None
 
 
 def _in_a_list(path: str) -> bool:
-    """What a name says of a list, as of all layers, is true of all its entries or of none."""
+    """In a list, such as one of all layers, a name must fit all the entries or none."""
     return path.startswith("[")
 
 
@@ -432,7 +432,7 @@ def _with(arguments: tuple, others: dict[int, Any]) -> list:
 
 
 def sizes_of(exercise: Exercise, arguments: tuple) -> dict[str, int]:
-    """The sizes in a case, by what they are called: `len(X)`, `W.shape[1]`, `M`."""
+    """The sizes in a case, by name: `len(X)`, `W.shape[1]`, `M`."""
     sizes = {}
     for name, value in zip(exercise.argument_names(), arguments, strict=False):
         if isinstance(value, np.ndarray):
@@ -445,16 +445,16 @@ def sizes_of(exercise: Exercise, arguments: tuple) -> dict[str, int]:
     return sizes
 
 
-# --- saying it ------------------------------------------------------------------------
+# --- wording --------------------------------------------------------------------------
 
 
 def _smallest(trials: list[Trial]) -> Trial:
-    """The trial whose case is the shortest to type."""
+    """The trial whose case has the shortest repr."""
     return min(trials, key=lambda trial: len(repr(trial.arguments)))
 
 
 def _evidence(search: _Search, path: str) -> tuple[str, Trial, str]:
-    """A line about a case that is wrong at `path`, that case, and what kind it is."""
+    """A line about a case that is wrong at `path`, its trial, and the kind of difference."""
     exercise = search.exercise
     here = [t for t in search.missed if path in _wrong_parts(exercise, t)]
     trial = _smallest(here or search.missed)
@@ -479,7 +479,7 @@ def _for_case(exercise: Exercise, trial: Trial, told: str) -> str:
 
 
 def hinted(text: str) -> str:
-    """A hint, as verdicts have it."""
+    """A hint as verdicts show it."""
     return _("Hint: {hint}").format(hint=text)
 
 
@@ -495,14 +495,14 @@ def _explained(search: _Search, found: dict[str, _Suspect | None]) -> Finding:
     first = next(path for path, suspect in found.items() if suspect)
     line, trial, __ = _evidence(search, first)
     names = tuple(_of(search, *each, len(concerns)) for each in concerns.items())
-    # What helps with one part is no help with another.
+    # A hint for one part doesn't help with another.
     told = [_of(search, *each) for each in hints.items()] if len(hints) > 1 else hints
     says = (line, hinted(" · ".join([*told][:2])))
     return Finding(names, says, trial.arguments, _parts(search, found))
 
 
 def _of(search: _Search, text: str, paths: list[str], many: int = 2) -> str:
-    """A text with the parts of the answer before it, where it isn't true of all."""
+    """The text, preceded by the parts that it applies to if these are not all."""
     exercise = search.exercise
     everywhere = {*exercise.parts_of(search.missed[0].right)}
     all_of_it = everywhere - {*exercise.derived} <= {*paths} or paths == [""]
@@ -517,7 +517,7 @@ def _parts(search: _Search, found: dict) -> tuple[tuple[str, bool], ...]:
 
 
 def _unexplained(search: _Search, paths: list[str]) -> Finding:
-    """What is wrong in general, and where, when no name was found."""
+    """What is wrong in general, and where, if no name was found."""
     exercise = search.exercise
     line, trial, sort = _evidence(search, paths[0])
     right_for = _clue(search)
@@ -535,7 +535,7 @@ def _unexplained(search: _Search, paths: list[str]) -> Finding:
 
 
 def _is_drawn(search: _Search) -> bool:
-    """Does the answer's code draw numbers, and the solution's none?"""
+    """Does the answer's code draw random numbers where the solution's doesn't?"""
     known = solution(search.exercise.name, search.exercise.lecture)
     if known is None:
         return False
@@ -547,7 +547,7 @@ def _is_drawn(search: _Search) -> bool:
 
 
 def _draws(tree: ast.AST) -> bool:
-    """Is ``random`` a name in it? A comment or a docstring may speak of random numbers."""
+    """Is ``random`` a name in it? Comments and docstrings don't count."""
     names = (getattr(node, "attr", getattr(node, "id", "")) for node in ast.walk(tree))
     return "random" in names
 
@@ -567,14 +567,14 @@ def _place(search: _Search, trial: Trial) -> str:
 
 
 def _returned(exercise: Exercise, answer: Callable, arguments: tuple) -> str:
-    """What the answer itself returned, of which nothing could be made."""
+    """The kind of value that the answer returned, which `use` couldn't handle."""
     returned: list[Any] = []
     exercise.outcome(lambda *given: returned.append(answer(*given)), arguments)
     return kind(returned[-1] if returned else None)
 
 
 def _raised(search: _Search) -> Finding:
-    """An exception of the answer's own, told as the student's."""
+    """A Finding for an answer that raises."""
     exercise = search.exercise
     trial = _smallest([t for t in search.missed if isinstance(t.given, Raised)])
     error, (case, __) = trial.given.error, exercise.described(trial.arguments)
@@ -583,11 +583,9 @@ def _raised(search: _Search) -> Finding:
         return Finding((name,), tuple(filter(None, says)), trial.arguments)
 
     if isinstance(error, KeyboardInterrupt | TimeLimit):
-        at = _("It was still at work on {case}.")
-        loop = _(
-            "Does the loop ever end? Is the same thing worked out again and again?"
-        )
-        name = _("it was stopped before it gave an answer")
+        at = _("It was still running on {case}.")
+        loop = _("Does the loop ever end? Is the same thing computed again and again?")
+        name = _("it was stopped before it returned")
         return told(name, at.format(case=case or _("the question")), hinted(loop))
     if isinstance(error, FormulaFault):
         return told(_("it can't be read as a formula"), str(error))
@@ -604,7 +602,7 @@ def _raised(search: _Search) -> Finding:
             "Your answer returns {what}. What does the question ask for, and how many values?"
         )
         returned = _returned(exercise, search.answer, trial.arguments)
-        return told(_("another kind of value"), what.format(what=returned))
+        return told(_("the wrong kind of value"), what.format(what=returned))
     if len(search.missed) < len(search.trials):
         name = _("right for some inputs only")
         return told(name, _for_case(exercise, trial, line), _clue(search))

@@ -1,7 +1,7 @@
-"""Answers typed as formulas, worked out: numbers, names and a few functions, no more.
+"""Evaluate answers typed as formulas: numbers, names and a few functions, no more.
 
-What people type instead (`2x`, `np.exp`, `e**x`, `ln`, `^`, Greek letters, a left-hand side)
-is answered with how to write it. An exercise that asks for formulas says `use=formulas`.
+For what people type instead (`2x`, `np.exp`, `e**x`, `ln`, `^`, Greek letters, a left-hand
+side), the error says how to write it. An exercise that asks for formulas has `use=formulas`.
 """
 
 import ast
@@ -43,7 +43,7 @@ _FUNCTIONS = {
 
 
 class FormulaFault(ValueError):
-    """A text that isn't a formula here; says how to write it."""
+    """A string that isn't a valid formula; the message says how to write it."""
 
 
 def formulas(
@@ -51,14 +51,14 @@ def formulas(
     values: dict[str, float],
     asked: Callable[[str], Iterable[str]] | None = None,
 ) -> dict[str, Any]:
-    """Work out a table of formulas, `{"a5": "a3 * cos(a2)"}`, for these values.
+    """Evaluate a table of formulas, `{"a5": "a3 * cos(a2)"}`, for these values.
 
-    Known besides the values' names are sin, cos, exp, log, sqrt, tanh, logistic and pi.
-    Entries that are functions are called with the values, as a witness's may be; numbers
-    stay what they are. So does an answer that is no table: it is for the check to say so.
+    Besides the values' names, formulas may use sin, cos, exp, log, sqrt, tanh, logistic and pi.
+    Entries that are functions, as a witness's may be, are called with the values; numbers are
+    returned unchanged. So is an answer that isn't a table: the check reports that.
 
     Args:
-        asked: for an entry's name the names that it may use, where it may not use all.
+        asked: maps an entry's name to the names that the advice for it lists; default all.
     """
     table = answer()
     if not isinstance(table, dict):
@@ -74,7 +74,7 @@ def _entry(name: str, entry: Any, values: dict[str, float], asked: list[str]) ->
     if isinstance(entry, str):
         return _formula(name, entry, values, asked)
     if isinstance(entry, list | tuple | dict | set):
-        raise FormulaFault(f"{name}: {_('write the formula as a text')}: '2 * x'")
+        raise FormulaFault(f"{name}: {_('write the formula as a string')}: '2 * x'")
     return entry(**values) if callable(entry) else entry
 
 
@@ -85,23 +85,23 @@ def _formula(name: str, text: str, values: dict[str, float], asked: list[str]) -
     tree = ast.parse(text.strip(), mode="eval")
     try:
         for part in ast.walk(tree):
-            # With whole numbers 9 ** 9 ** 9 would never end.
+            # With ints, 9 ** 9 ** 9 would never end.
             if isinstance(part, ast.Constant) and isinstance(part.value, int):
                 part.value = float(part.value)
         return eval(compile(tree, "<formula>", "eval"), {"__builtins__": {}}, known)
-    except ArithmeticError:  # Python's own numbers raise where NumPy's give inf
+    except ArithmeticError:  # Python's floats raise where NumPy's return inf
         return np.nan
 
 
 def _advice(text: str, known: dict[str, Any], asked: list[str]) -> Iterator[str]:
-    """How to write what can't be read."""
+    """How to write what can't be parsed."""
     for letter, word in _GREEK.items():
         if letter in text:
             yield _("for {letter} write {word}").format(letter=letter, word=word)
     if "^" in text:
         yield "a power is written **"
     if re.search(r"(?<![=<>!])=(?!=)", text):
-        yield "write what stands on the right of the = alone"
+        yield "write only what is on the right of the ="
     try:
         tree = ast.parse(text.strip(), mode="eval")
     except (SyntaxError, ValueError):

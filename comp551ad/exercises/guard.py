@@ -1,9 +1,9 @@
 """What keeps an answer from hanging a check, or from changing the notebook around it.
 
-as_it_was    puts back what answers change by accident: seeds, error states, folders
+as_it_was    restores what answers change by accident: seeds, error states, folders
 TimeLimit    raised in an answer that doesn't end
 time_limit   raises it, on every system and in every thread
-in_time      what a function returns, or something else where it takes too long
+in_time      what a function returns, or a default if it takes too long
 stoppable    gives an answer iterators that a time limit can stop
 """
 
@@ -29,13 +29,13 @@ _HERE = os.path.dirname(__file__)
 
 
 class TimeLimit(BaseException):
-    """Raised in the midst of an answer; no `except Exception` of its own catches it."""
+    """Raised inside a running answer, whose `except Exception` doesn't catch it."""
 
 
 def _folder() -> str:
     try:
         return os.getcwd()
-    except FileNotFoundError:  # somebody has removed it
+    except FileNotFoundError:  # it has been removed
         return os.curdir
 
 
@@ -58,7 +58,7 @@ def _set_stop_button(handler: Any) -> None:
         signal.signal(signal.SIGINT, handler)
 
 
-# How each thing is read and put back that belongs to the whole process.
+# How to read and restore each piece of process-wide state.
 _STATE: tuple[tuple[Callable[[], Any], Callable[[Any], Any]], ...] = (
     (np.random.get_state, np.random.set_state),  # noqa: NPY002, what answers may use
     (random.getstate, random.setstate),
@@ -74,7 +74,7 @@ _STATE: tuple[tuple[Callable[[], Any], Callable[[Any], Any]], ...] = (
 
 
 class _Stream:
-    """A stream that an answer may write to, but can't close."""
+    """A stream that an answer can write to but not close."""
 
     def __init__(self, stream: Any):
         self._stream = stream
@@ -88,7 +88,7 @@ class _Stream:
 
 @contextlib.contextmanager
 def as_it_was() -> Iterator[None]:
-    """Whatever an answer sets for the whole process is put back."""
+    """Restore whatever process-wide state an answer sets."""
     state = [(read, read(), put_back) for read, put_back in _STATE]
     outputs = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = (stream and _Stream(stream) for stream in outputs)
@@ -98,7 +98,7 @@ def as_it_was() -> Iterator[None]:
     finally:
         sys.stdout, sys.stderr = outputs
         for read, value, put_back in state:
-            # The folder may be gone, or closed to us.
+            # The folder may be gone, or unreadable.
             with contextlib.suppress(OSError):
                 if read() is not value:
                     put_back(value)
@@ -107,13 +107,13 @@ def as_it_was() -> Iterator[None]:
 class time_limit:
     """`with time_limit(8.0):` raises `TimeLimit` inside when the time is over.
 
-    Entered again, it goes on with the time that is left. Builtins that an answer replaces
-    are put back with its end: all that looks at what the answer gave needs them.
+    Entered again, it continues with the time that is left. On exit, builtins that an answer
+    replaced are restored: examining what the answer returned needs them.
 
-    An alarm rings where there are alarms: in the main thread, but not on Windows. After
-    it, and elsewhere from the beginning, the clock is looked at before every step of the
-    answer, so that one which catches all errors is stopped, too. What never comes back from
-    C isn't stopped, as a product of huge matrices; for long iterators there is `stoppable`.
+    In the main thread, except on Windows, an alarm signal raises. After the alarm, and from
+    the start where there is none, the clock is checked before every step of the answer, so
+    one that catches all errors is stopped too. A call into C that doesn't return isn't
+    stopped, such as a product of huge matrices; for long iterators there is `stoppable`.
     """
 
     def __init__(self, seconds: float):
@@ -140,15 +140,15 @@ class time_limit:
         if self.rings:
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, self.handler)
-            signal.setitimer(signal.ITIMER_REAL, *self.timer)  # somebody else's
+            signal.setitimer(signal.ITIMER_REAL, *self.timer)  # the one set before
 
     def _ring(self, _: int, frame: Any) -> None:
         stack = []
         while frame is not None:
             stack.append(frame)
             frame = frame.f_back
-        # A limit that begins or ends, or looks at the clock, isn't left half done: not by
-        # what it calls either, as a profiler that is still at work.
+        # Don't interrupt a limit that is starting, ending or checking the clock, nor what it
+        # calls, such as a profiler that is still active.
         if any(step.f_code in _METHODS for step in stack):
             return
         sys.settrace(self._look)
@@ -157,12 +157,12 @@ class time_limit:
         raise TimeLimit
 
     def _unraisable(self, fault: Any) -> None:
-        """The time may be over in a generator that is being closed, or another finalizer."""
+        """The limit may be raised in a finalizer, such as a generator being closed."""
         if not issubclass(fault.exc_type, TimeLimit):
             self.hook(fault)
 
     def _look(self, frame: Any, event: str, _: Any) -> Callable | None:
-        """Looks at the clock before each step that isn't ours: a loop may be a single one."""
+        """Check the clock before each opcode that isn't ours: a loop may be a single line."""
         if _is_ours(frame):
             return None
         frame.f_trace_opcodes = True
@@ -176,7 +176,7 @@ _METHODS = {m.__code__ for m in vars(time_limit).values() if inspect.isfunction(
 
 
 def in_time(seconds: float, look: Callable[[], Any], otherwise: Any) -> Any:
-    """What `look()` returns, or `otherwise` where that takes longer."""
+    """What `look()` returns, or `otherwise` if that takes longer."""
     try:
         with time_limit(seconds):
             return look()
@@ -189,11 +189,11 @@ def _is_ours(frame: Any) -> bool:
     return code.co_filename.startswith(_HERE) and code not in _ANSWERS
 
 
-# --- iterators without end ------------------------------------------------------------
+# --- endless iterators ----------------------------------------------------------------
 
 
 def _in_python(endless: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any]]:
-    """What this gives, by steps in Python."""
+    """The same iterator, stepped in Python."""
 
     def steps(*args: Any, **kwargs: Any) -> Iterator[Any]:
         for value in endless(*args, **kwargs):  # noqa: UP028
@@ -208,7 +208,7 @@ class _Kind(type):
 
 
 class _Range(metaclass=_Kind):
-    """A `range`; a long one is run through in Python, else it is Python's own."""
+    """A `range`: a long one iterates in Python, a short one is the builtin."""
 
     numbers: range
 
@@ -241,17 +241,17 @@ _ENDLESS: dict[Any, Callable[..., Iterator[Any]]] = {
     kind: _in_python(kind)
     for kind in (itertools.count, itertools.cycle, itertools.repeat)
 }
-# Steps of these are the answer's: a time limit may stop them.
+# Steps of these count as the answer's: a time limit may stop them.
 _ANSWERS = [each.__code__ for each in (*_ENDLESS.values(), _Range.__iter__)]
 
 
 @contextlib.contextmanager
 def stoppable(answer: Callable[..., Any]) -> Iterator[None]:
-    """The endless iterators of `itertools` and long ranges are written in Python meanwhile.
+    """Replace the endless iterators of `itertools` and long ranges by Python versions.
 
-    A function in C that runs through one, as in `sum(count())`, comes back for each step,
-    and a time limit can stop it. The names that the answer's notebook has for them are
-    exchanged as well.
+    A C function that consumes one, as in `sum(count())`, then returns to Python at each
+    step, where a time limit can stop it. Names for them in the answer's notebook are
+    replaced too.
     """
     names = answer.__globals__ if inspect.isfunction(answer) else {}
     if own_range := "range" not in names:

@@ -1,14 +1,13 @@
-"""What checks say in another language, from gettext's catalogues.
+"""What checks say in other languages, from gettext catalogues.
 
 A catalogue is ``languages/CODE.po``; what it doesn't translate stays English. In the package's
 folder, ``xgettext -a -L Python --from-code=UTF-8 -o checks.pot exercises/*.py exercises/*/*.py``
-lists all there is to translate, and ``msgmerge -U languages/fr.po checks.pot`` adds what is new
-to a catalogue. It is read as it is: nothing has to be compiled, neither for a checkout nor for
-a wheel.
+lists all texts to translate, and ``msgmerge -U exercises/languages/fr.po checks.pot`` adds new
+ones to a catalogue. The .po file is read directly: it needn't be compiled.
 
-    _               a text in the language that is set
-    set_language    set it; the environment variable COMP551AD_LANGUAGE does the same
-    languages       what there is
+    _               a text in the current language
+    set_language    set the language, like the environment variable COMP551AD_LANGUAGE
+    languages       the languages available
 """
 
 import ast
@@ -23,18 +22,18 @@ ENGLISH = "en"
 
 
 def languages() -> list[str]:
-    """The codes of the languages that there are."""
+    """The codes of the available languages."""
     return sorted([ENGLISH, *(path.stem for path in FOLDER.glob("*.po"))])
 
 
 def language() -> str:
-    """The code of the language that is set."""
+    """The code of the current language."""
     code = os.environ.get(VARIABLE, ENGLISH)
     return code if code in languages() else ENGLISH
 
 
 def set_language(code: str) -> None:
-    """Have checks, hints and progress speak another language, ``"fr"`` say.
+    """Set the language of checks, hints and progress, ``"fr"`` say.
 
     Raises:
         ValueError: there is no catalogue for it.
@@ -46,7 +45,7 @@ def set_language(code: str) -> None:
 
 
 def _(text: str) -> str:
-    """The text in the language that is set, or as it is."""
+    """The text in the current language, or unchanged if there is no translation."""
     return _catalogue(os.environ.get(VARIABLE, ENGLISH)).get(text) or text
 
 
@@ -63,5 +62,5 @@ def _catalogue(code: str) -> dict[str, str]:
             r'^msgid ((?:".*"\n?)+)msgstr ((?:".*"\n?)+)', entry, re.MULTILINE
         )
     }
-    del found[""]  # what stands there is about the catalogue
+    del found[""]  # the catalogue's header
     return found

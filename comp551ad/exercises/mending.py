@@ -1,10 +1,10 @@
-"""What is too much in an answer: the one piece without which it would be right.
+"""What is superfluous in an answer: the one piece without which it would be right.
 
-The edits of `edits.py` that leave something out are made in the student's own code. Where
-one of them gives what is right, what it left out is the mistake. Other edits would mend
-answers too, but by luck. Where the right values are secret, nothing is looked for.
+The edits of `edits.py` that remove something are made in the student's own code. If one of
+them makes it right, what it removed is the mistake. Other edits might correct an answer too,
+but by luck. If the right values are secret, nothing is tried.
 
-    mends    an answer -> its edits, each with what was too much: `Mend`s that can be run
+    mends    an answer -> its edits, each with what it removed: `Mend`s that can be run
 """
 
 import ast
@@ -18,38 +18,38 @@ from .slips import SLIPS, Slip, each_slip
 from .solutions import source_of
 from .values import in_a_line
 
-# So many edits of an answer are tried, on a slow machine too.
+# The most edits of an answer that are tried.
 MOST = 1_000
 
-# By the kind of edit: what was there, and a question.
+# By kind of edit: the mistake's name, and a question.
 _TOO_MANY = {
     "factor": (
-        "a factor too many",
+        "one factor too many",
         "Say what each of your factors stands for: which one has no reason?",
     ),
-    "term": ("a term too many", "How many parts does the result have? Count yours."),
+    "term": ("one term too many", "How many parts does the result have? Count yours."),
     "count": SLIPS["count"],
     "divisor": (
-        "a division too many",
+        "one division too many",
         "What is divided by what in the question, and how often?",
     ),
-    "left out": ("a function too many", "Go through the formula from the inside."),
-    "activation": ("an activation too many", SLIPS["activation"][1]),
-    "step": ("a step too many", "Which sentence of the question asks for each line?"),
+    "left out": ("one function too many", "Read the formula from the inside out."),
+    "activation": ("one activation too many", SLIPS["activation"][1]),
+    "step": ("one step too many", "Which sentence of the question asks for each line?"),
     "not summed": (
         "added up once too often",
-        "Which axes has your array before the sum, and which should be left?",
+        "Which axes does your array have before the sum, and which should remain?",
     ),
     "case": (
-        "something is treated apart that isn't a case apart",
-        "Leave the distinction out: for which inputs is the other way wrong?",
+        "a special case that isn't one",
+        "Remove the distinction: for which inputs is the other branch wrong?",
     ),
 }
 
 
 @dataclass(frozen=True)
 class Mend:
-    """An edit of an answer: what was too much, and where."""
+    """An edit of an answer: what was superfluous, and where."""
 
     slip: Slip
     first: int
@@ -82,5 +82,5 @@ def mends(answer: Callable) -> Iterator[Mend]:
             case [ast.FunctionDef(name=answer.__name__, decorator_list=[])]:
                 for slip in islice(each_slip(given, _TOO_MANY), MOST):
                     yield Mend(slip, first)
-    except Exception:  # no source, or one that can't be written again: nothing to edit
+    except Exception:  # no source, or one that can't be unparsed: nothing to edit
         return

@@ -1,13 +1,13 @@
 """The students' notebooks, made from the solved ones.
 
-`solutions/` is the single source. Here each answer is cut out as nbgrader would do it, with
-nbgrader's markers, words and metadata, so that a course may use nbgrader's own
-`generate_assignment` on the same files and get the same notebooks. nbformat comes with
-JupyterLab and is imported where it is needed.
+`solutions/` is the single source. Answers are cut out as nbgrader does it, with nbgrader's
+markers, stubs and metadata, so a course may run nbgrader's own `generate_assignment` on the
+same files and get the same notebooks. nbformat comes with JupyterLab and is imported only
+where it is needed.
 
     cleared            one solved notebook without its answers
-    exercises_from     the students' notebooks as `solutions/` makes them
-    write_exercises    write them; what stood there otherwise is put aside
+    exercises_from     the students' notebooks made from `solutions/`
+    write_exercises    write them; existing files that differ are renamed
 """
 
 import argparse
@@ -32,7 +32,7 @@ _UNKNOWN_MARKERS = re.compile(r"(BEGIN|END) (HIDDEN TESTS|MARK SCHEME)")
 
 
 class NotebookFault(ValueError):
-    """A solved notebook that no exercise can be made from; says which cell and why."""
+    """A solved notebook can't be made into an exercise; the message says which cell and why."""
 
 
 def marks(cell: dict[str, Any]) -> dict[str, Any]:
@@ -42,7 +42,7 @@ def marks(cell: dict[str, Any]) -> dict[str, Any]:
 
 
 def is_answer(cell: dict[str, Any]) -> bool:
-    """Is it a student's to write: code that is checked, or words for people to read?"""
+    """Is it for the student to write: code that is checked, or text for people to read?"""
     return bool(marks(cell).get("solution"))
 
 
@@ -57,7 +57,7 @@ def is_check(cell: dict[str, Any]) -> bool:
 def cleared(notebook: "NotebookNode", name: str = "notebook") -> "NotebookNode":
     """Return a copy of a solved notebook without answers and outputs.
 
-    `name` stands in the error: `NotebookFault` lists all that `faults` finds.
+    `name` is used in errors: `NotebookFault` lists everything that `faults` finds.
     """
     if found := list(faults(notebook)):
         raise NotebookFault("\n".join(f"{name}, {fault}" for fault in found))
@@ -92,7 +92,7 @@ def _without_answer(cell: "NotebookNode") -> str:
 
 
 def faults(notebook: "NotebookNode") -> Iterator[str]:
-    """Yield where an answer would stay in, or a cell not be found or not counted."""
+    """Yield where an answer would remain, or a cell would not be found or counted."""
     names = Counter(marks(cell).get("grade_id") for cell in notebook.cells)
     for number, cell in enumerate(notebook.cells, 1):
         name = marks(cell).get("grade_id")
@@ -115,7 +115,7 @@ def _faults_of_regions(cell: "NotebookNode") -> Iterator[str]:
     if marker := _UNKNOWN_MARKERS.search(cell.source):
         yield f"{marker[0]} is not used here: checks are public"
     if marked and not (is_answer(cell) and cell.cell_type == "code"):
-        yield "a region in a cell that is no answer in code (solution: true)"
+        yield "a region in a cell that is not a code answer (solution: true)"
     if not marked and is_answer(cell) and cell.cell_type == "code":
         yield f"an answer without {BEGIN} and {END}: not even its def would be left"
 
@@ -124,7 +124,7 @@ def _faults_of_regions(cell: "NotebookNode") -> Iterator[str]:
 
 
 def exercises_from(solutions: Path) -> dict[str, str]:
-    """The text of every exercise notebook by its file's name."""
+    """The text of every exercise notebook, by file name."""
     with extra("exercises", "exercises"):
         import nbformat
 
@@ -139,11 +139,10 @@ def exercises_from(solutions: Path) -> dict[str, str]:
 
 
 def write_exercises(solutions: Path, exercises: Path) -> tuple[list[str], list[Path]]:
-    """Write `exercises/` anew; return what was written, and what was put aside before.
+    """Write `exercises/`; return the names written, and the files that were put aside.
 
-    Whatever was there and reads otherwise is put aside: an older solution made it, or
-    somebody ran it or worked in it. Nothing is written if a single solved notebook has a
-    fault.
+    An existing file that differs is put aside: it was made from an older solution, or
+    somebody ran it or worked in it. Nothing is written if any solved notebook has a fault.
     """
     written, aside = [], []
     due = exercises_from(solutions)
@@ -160,7 +159,7 @@ def write_exercises(solutions: Path, exercises: Path) -> tuple[list[str], list[P
 
 
 def put_aside(path: Path) -> Path:
-    """Give a file a name of its own; return where it is now."""
+    """Rename a file to an unused name; return its new path."""
     names = (path.with_name(f"{path.name}.older-{number}") for number in count(1))
     aside = next(name for name in names if not os.path.lexists(name))
     os.replace(path, aside)
@@ -176,7 +175,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(chosen: argparse.Namespace) -> int:
-    """`python -m comp551ad exercises`: returns 1 where there is something to mend."""
+    """`python -m comp551ad exercises`: write the students' notebooks."""
     if not list(chosen.solutions.glob("*.ipynb")):
         raise ValueError(
             f"no notebooks in {chosen.solutions}: name their folder with --solutions"
@@ -185,7 +184,7 @@ def main(chosen: argparse.Namespace) -> int:
     for name in written:
         print(f"written: {name}")
     for path in aside:
-        print(f"what stood there is put aside, as it reads otherwise: {path}")
+        print(f"the earlier file was different, and was renamed to: {path}")
     if not written:
-        print("the exercises are what the solutions make")
+        print("the exercises are up to date")
     return 0

@@ -1,10 +1,10 @@
-"""Where an answer leaves the solution's way: the first value that the solution doesn't have.
+"""Where an answer departs from the solution: the first value that the solution doesn't have.
 
-Both are run once more, with every expression's value noted down. As long as the student's
-values turn up among the solution's, all is well. The first that doesn't is the place to look
-at, if all the others that don't depend on it, and none that does: running the answer with
-another value there tells. It may still be a sound step of another way. Where the right
-values are secret, nothing is said.
+Both are run once more, recording every expression's value. The first of the student's values
+that isn't among the solution's is the place to look at, if all the others that aren't depend
+on it and none of those that are does: running the answer with a changed value there shows
+which depend on it. It may still be a valid step of another approach. If the right values are
+secret, nothing is said.
 
     place    a sentence with the student's own line, or ""
 """
@@ -27,20 +27,20 @@ from .values import bounded, in_a_line, numeric
 _NOTED = (
     ast.BinOp, ast.UnaryOp, ast.Call, ast.Subscript, ast.Compare, ast.IfExp, ast.ListComp,
 )  # fmt: skip
-# What is gone through again and again, or called.
+# Code in these may run many times.
 _LOOPS = (
     ast.For, ast.While, ast.ListComp, ast.SetComp, ast.GeneratorExp, ast.DictComp,
     ast.Lambda, ast.FunctionDef,
 )  # fmt: skip
 _MOST = 400
-# A value worked out in another order has other last digits, and no more.
+# A value computed in another order differs only in its last digits.
 _EXACT = 1e-10
 _COLLECTS = ("[", "list(", "tuple(", "np.array(", "np.asarray(", "np.stack(")
 
 
 @dataclass(frozen=True, eq=False)
 class _Noted:
-    """A value of an expression: the expression's number, text and line, the value."""
+    """A recorded value, with its expression's number, text and line."""
 
     number: int
     text: str
@@ -54,14 +54,14 @@ class _Noted:
 
 
 class _Full(Exception):
-    """More values than anyone wants to compare."""
+    """Raised when there are too many values to compare."""
 
 
 def place(exercise: Exercise, answer: Callable, cases: list[tuple]) -> str:
-    """Where the answer's values leave the solution's, in the student's own words.
+    """A sentence on where the answer departs from the solution, quoting the student's code.
 
-    In a case with zeros or a single row much is alike by chance: a value that isn't the
-    solution's in one of the cases isn't the solution's.
+    In a case with zeros or a single row, values may agree by chance: a value must be among
+    the solution's in every case.
     """
     known = solution(exercise.name, exercise.lecture)
     if known is None:
@@ -71,7 +71,7 @@ def place(exercise: Exercise, answer: Callable, cases: list[tuple]) -> str:
         if own.__closure__:
             return ""
         watched = _Watched(source_of(answer), own.__code__.co_firstlineno)
-        # A name's value, as in a loop, is the solution's too.
+        # The values of names, such as loop variables, count as the solution's too.
         ours = _Watched(known, 1, (*_NOTED, ast.Name))
         runs = [_compared(exercise, watched, ours, case) for case in cases]
         pairs = [pair for run in runs for pair in run]
@@ -82,32 +82,32 @@ def place(exercise: Exercise, answer: Callable, cases: list[tuple]) -> str:
             for case, run in zip(cases, runs, strict=True)
         )
         return next(filter(None, told), "")
-    except Exception:  # no source, a class: then there is no place to show
+    except Exception:  # no source, or a class: there is no place to show
         return ""
 
 
 def _compared(
     exercise: Exercise, answer: "_Watched", known: "_Watched", case: tuple
 ) -> list[tuple[_Noted, bool | None]]:
-    """The values that the answer has in a case, and whether the solution has them.
+    """The answer's values in a case, and whether the solution has each.
 
-    None where it has them with the other sign, or nearly.
+    None if the solution has it with the opposite sign, or nearly.
     """
     theirs, ours = answer.run(exercise, case), known.run(exercise, case)
     if len(ours) == _MOST:
         return []
     made = [noted for noted in ours if not noted.text.isidentifier()]
     if any(noted.value.size > 1 for noted in made):
-        # Sizes and steps are everyone's own.
+        # Scalars such as sizes and step lengths vary between right answers.
         theirs = [noted for noted in theirs if noted.value.size > 1]
     if not any(noted.looped for noted in made):
-        # Row by row, nothing can be compared.
+        # Values computed row by row can't be compared.
         theirs = [noted for noted in theirs if not noted.looped]
     values = [v for a in case if (v := numeric(a)) is not None]
     values += [noted.value for noted in ours]
     exact = _by_shape(values)
-    # Y - Yh is as good a step as Yh - Y; the solution's it isn't. Nor is f(w - h) where
-    # f(w - h·a) is: with a tiny h they nearly agree.
+    # Y - Yh is as good a step as Yh - Y, but isn't the solution's. Neither is f(w - h)
+    # instead of f(w - h·a): with a tiny h they nearly agree.
     near = _by_shape([*values, *(-noted.value for noted in made)])
 
     def is_known(value: np.ndarray) -> bool | None:
@@ -122,7 +122,7 @@ def _compared(
 
 
 def _by_shape(values: list[np.ndarray]) -> dict[tuple, np.ndarray]:
-    """The values of a kind and shape, each as a row: one by one they take seconds to compare."""
+    """The values by kind and shape, stacked as rows: comparing one by one takes seconds."""
     groups: dict[tuple, list] = {}
     for value in values:
         groups.setdefault((value.dtype.kind, value.shape), []).append(value.ravel())
@@ -151,7 +151,7 @@ def _told(
 ) -> str:
     theirs = [noted for noted, __ in run]
     right = [noted for noted in theirs if str(noted) not in never]
-    # What one of the solution's values is made of is all right.
+    # A value that one of the solution's values depends on is all right.
     others = [noted for noted in theirs if str(noted) in never]
     depending = {
         number: answer.depending_on(number, theirs, exercise, case)
@@ -159,12 +159,12 @@ def _told(
     }
     odd = [noted for noted in others if depending[noted.number].isdisjoint(right)]
     if not odd or not depending[odd[0].number].issuperset(odd[1:]):
-        return ""  # or there are several departures: it is another way
+        return ""  # several departures: it is probably another approach
     strange = odd[0]
     if strange is theirs[-1] and strange.text.startswith(_COLLECTS):
         return ""  # the answer itself
     before = theirs[: theirs.index(strange)]
-    # An argument turned round is no step of the solution's.
+    # A transposed argument doesn't count as a step of the solution.
     steps = (n for n in reversed(before) if not n.text.endswith(".T"))
     so_far = next((noted for noted in steps if str(noted) not in unsure), None)
     # It need not be the first step: not every value before it is compared.
@@ -179,11 +179,11 @@ def _told(
     return f"{line.format(so_far=so_far, noted=strange)} {another}"
 
 
-# --- noting values down ---------------------------------------------------------------
+# --- recording values -----------------------------------------------------------------
 
 
 class _Noting(ast.NodeTransformer):
-    """Wraps every expression whose value is worth looking at into a call that notes it."""
+    """Wraps every expression whose value is worth recording in a call that records it."""
 
     def __init__(self, kinds: tuple[type[ast.expr], ...]) -> None:
         self.kinds = kinds
@@ -219,17 +219,17 @@ class _Noting(ast.NodeTransformer):
             return False
         if isinstance(node, ast.Attribute):
             return node.attr == "T"
-        # What is there before an array is filled is chance.
+        # An uninitialized array has arbitrary values.
         is_empty = isinstance(node, ast.Call) and "empty" in ast.unparse(node.func)
         return isinstance(node, self.kinds) and not is_empty
 
 
 class _Watched:
-    """A function's source, which notes the values of its expressions when it runs.
+    """A function's source, instrumented to record the values of its expressions.
 
     Args:
         line: where the function begins, in its own cell or file.
-        kinds: of the expressions.
+        kinds: the kinds of expressions to record.
     """
 
     def __init__(
@@ -252,8 +252,7 @@ class _Watched:
     def run(
         self, exercise: Exercise, arguments: tuple, disturbed: int = -1
     ) -> list[_Noted]:
-        """The values in the order in which they are made; another one for the expression that is
-        disturbed."""
+        """The values in the order of computation, changing that of expression `disturbed`."""
         noted: list[_Noted] = []
         seen: set[tuple] = set()
 
@@ -276,7 +275,7 @@ class _Watched:
         namespace = {**self.of.namespace(), "__note__": note}
         exec(self.code, namespace)
         with contextlib.redirect_stdout(io.StringIO()):
-            # What was noted before an error counts.
+            # Values recorded before an error count.
             exercise.outcome(namespace[self.of.name], arguments)
         return noted
 

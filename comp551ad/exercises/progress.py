@@ -1,13 +1,13 @@
-"""What is done, kept in a small file beside the notebook.
+"""Progress, saved in a small file next to the notebook.
 
-Every check adds a line to it; nothing in it is ever changed, so that notebooks may write at
-once, and a line that a crash has cut off is one check that was not noted. The file is
-`.comp551ad_progress.jsonl` in the current folder (in the home folder, where that one can't
-be written), or what the environment variable COMP551AD_PROGRESS names. It may be deleted at
-any time: checking an answer again notes it again.
+Every check appends a line; nothing is ever changed, so several notebooks may write at the same
+time, and a line that a crash cut off loses only that check. The file is
+`.comp551ad_progress.jsonl` in the current folder (or in the home folder, if that can't be
+written), or the one named by the environment variable COMP551AD_PROGRESS. It may be deleted
+at any time: checking an answer again records it again.
 
     note         called by `check` and `hint`
-    next_step    how far the lecture is, and what comes next
+    next_step    how much of the lecture is done, and what comes next
     progress     for students: this notebook's lecture, and the course
 """
 
@@ -32,15 +32,15 @@ GREEN, GREY = "#009e73", "#d0d0d0"
 
 
 def is_graded() -> bool:
-    """Is it nbgrader that runs this notebook?"""
+    """Is nbgrader running this notebook?"""
     return "NBGRADER_EXECUTION" in os.environ
 
 
-# --- keeping --------------------------------------------------------------------------
+# --- saving ---------------------------------------------------------------------------
 
 
 def _places() -> list[Path]:
-    """Where progress may be kept: the first that can be written is used, all are read."""
+    """The files for progress: the first that is writable is written, all are read."""
     named = os.environ.get("COMP551AD_PROGRESS")
     if named:
         return [Path(os.path.expanduser(named))]
@@ -48,12 +48,12 @@ def _places() -> list[Path]:
 
 
 def note(name: str, **what: bool) -> str | None:
-    """Note that an exercise was tried (`passed=`), or that a line of it was shown.
+    """Record that an exercise was tried (`passed=`), or that a line of it was shown.
 
-    When nbgrader runs the notebook, nothing is noted: that is nobody's progress.
+    When nbgrader runs the notebook, nothing is recorded.
 
     Returns:
-        A warning where it can't be kept.
+        A warning if it can't be saved.
     """
     if is_graded():
         return None
@@ -65,12 +65,12 @@ def note(name: str, **what: bool) -> str | None:
             return None
         except OSError as error:
             cause = error.strerror or type(error).__name__
-    told = _("Your progress could not be kept in {path}: {cause}.")
+    told = _("Your progress could not be saved in {path}: {cause}.")
     return told.format(path=path, cause=cause)
 
 
 def _kept() -> dict[str, dict[str, bool]]:
-    """Per exercise, what was ever true of it: `passed`, `shown`."""
+    """For each exercise, what was ever recorded as true: `passed`, `shown`."""
     kept: dict[str, dict[str, bool]] = {}
     for entry in _entries():
         of = kept.setdefault(entry.pop("exercise"), {})
@@ -88,7 +88,7 @@ def _entries() -> Iterator[dict]:
         for line in lines:
             try:
                 entry = json.loads(line)
-            except (ValueError, RecursionError):  # cut off, or somebody else's
+            except (ValueError, RecursionError):  # cut off, or not ours
                 continue
             if isinstance(entry, dict) and isinstance(entry.get("exercise"), str):
                 yield entry
@@ -98,26 +98,26 @@ def _entries() -> Iterator[dict]:
 
 
 def number_of(exercise: Exercise) -> str:
-    """What its question is called: 9.3 is the third of lecture 09."""
+    """The exercise's number: 9.3 is the third of lecture 09."""
     same = [e.name for e in catalogue().values() if e.lecture == exercise.lecture]
     return f"{int(exercise.lecture)}.{same.index(exercise.name) + 1}"
 
 
 def link_to(exercise: Exercise, here: str | None) -> str:
-    """Where its question stands: in this notebook, if that is lecture `here`'s."""
+    """A link to its question: within this notebook, if this is lecture `here`'s."""
     heading = f"{number_of(exercise)} · {exercise.title}".replace(" ", "-")
     notebook = _notebook_of(exercise.lecture) if exercise.lecture != here else ""
     return f"{notebook}#{quote(heading)}"
 
 
 def _notebook_of(lecture: str) -> str:
-    """The address of a lecture's exercises, if they are in this folder."""
+    """The URL of a lecture's exercises, or "" if they aren't in this folder."""
     found = sorted(Path().glob(f"{lecture}_*.ipynb"))
     return quote(found[0].name) if found else ""
 
 
 def next_step(exercise: Exercise) -> tuple[str, str]:
-    """After a pass: how many of the lecture are done, what is next, and a link to it."""
+    """After a pass: how many of the lecture's are done, what is next, and a link to it."""
     kept = _kept()
     course = [e for e in catalogue().values() if e.lecture == exercise.lecture]
     left = [e for e in course if not kept.get(e.name, {}).get("passed")]
@@ -134,9 +134,9 @@ def next_step(exercise: Exercise) -> tuple[str, str]:
 
 @dataclass(frozen=True)
 class Progress:
-    """What is done: (lecture, exercise, title, state) a row, in the course's order.
+    """What is done: rows of (lecture, exercise, title, state), in the course's order.
 
-    The exercises of the core are counted apart: they are the ones not to leave out.
+    Core exercises are counted separately: they are the ones not to skip.
     """
 
     rows: tuple[tuple[str, str, str, str], ...]
@@ -145,7 +145,7 @@ class Progress:
     core: frozenset[str] = frozenset()
 
     def lectures(self) -> list[tuple[Any, ...]]:
-        """Per lecture: its number, and how many are passed, attempted, to do."""
+        """For each lecture: its number, and how many are passed, attempted, to do."""
         counts = Counter((lecture, state) for lecture, *_exercise, state in self.rows)
         lectures = dict.fromkeys(row[0] for row in self.rows)
         return [
@@ -153,7 +153,7 @@ class Progress:
         ]
 
     def _here(self) -> list[tuple[str, str, str]]:
-        """Of the chosen lecture: each exercise, its title, and the state with what was shown."""
+        """The chosen lecture's exercises: name, title, and state with what was shown."""
         return [
             (
                 name,
@@ -211,13 +211,13 @@ class Progress:
 
 
 def _link(address: str, text: str) -> str:
-    """A link, or the text alone where there is nothing to go to."""
+    """A link, or only the text if there is no address."""
     shown = html.escape(text)
     return f'<a href="{html.escape(address)}">{shown}</a>' if address else shown
 
 
 def _bar(passed: int, attempted: int, to_do: int) -> str:
-    """A bar that fills up: a green box for each that is passed, in words for readers."""
+    """A progress bar: one box per exercise, described in words for screen readers."""
     box = "display:inline-block;width:1.2em;height:.8em;margin-right:2px;background:"
     boxes = [GREEN] * passed + ["#d55e00"] * attempted + [GREY] * to_do
     told = f"{passed} passed, {attempted} attempted, {to_do} to do"
@@ -226,9 +226,9 @@ def _bar(passed: int, attempted: int, to_do: int) -> str:
 
 
 def progress(lecture: str | None = None) -> Progress:
-    """Show what is done: in the lecture `"02"`, if one is named, and in the whole course.
+    """Show what is done: in one lecture, `"02"` say, if given, and in the whole course.
 
-    Exercises count as passed once a check has passed them, whatever became of them later.
+    An exercise counts as passed once a check has passed it, whatever happens later.
     """
     exercises = catalogue().values()
     lectures = sorted({exercise.lecture for exercise in exercises})

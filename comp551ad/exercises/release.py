@@ -1,9 +1,8 @@
 """`python -m comp551ad release OUT`: the course as students get it.
 
-The lectures and exercises that are chosen, and the package with their checks; no solutions,
-no tests, nothing of the grading. `progress()` knows the exercises that are there, and links
-to notebooks that aren't there become plain text. A package for Gradescope is such an
-edition, with the grading.
+It has the chosen lectures and exercises, and the package with their checks, but no solutions,
+tests or grading. `progress()` lists the exercises that are included, and links to notebooks
+that aren't become plain text. A package for Gradescope is such an edition plus the grading.
 """
 
 import argparse
@@ -16,8 +15,8 @@ from .catalogue import own_files, own_folders
 from .grade.sandbox import PACKAGE
 
 ROOT = PACKAGE.parent
-START = "00"  # the page that leads to the others is always there
-# Of no use to students, and not theirs to read.
+START = "00"  # the start page is always included
+# Parts of the package that students don't need and shouldn't read.
 _TEACHERS = {
     *("grade", "site", "lectures.py", "release.py", "notebooks.py"),
     *("solutions", "__main__.py"),
@@ -33,9 +32,9 @@ python3 -m venv .venv && .venv/bin/pip install -q -r requirements.txt
 .venv/bin/jupyter lab --notebook-dir=. lectures/00_start_here.ipynb
 ```
 
-`lectures/` is to be read and run. In `exercises/`, write your answers where a cell says
+Read and run `lectures/`. In `exercises/`, write your answers where a cell says
 `# YOUR CODE HERE`; the check below it says at once what is wrong, `hint(name)` helps, and
-`progress()` shows what is done. Hand in the notebooks under the names they have.
+`progress()` shows what is done. Don't rename the notebooks that you hand in.
 """
 
 
@@ -46,7 +45,7 @@ def release(
 
     Args:
         out: a folder that is empty or doesn't exist.
-        lectures: "02", …: those to have in it; all if none is named.
+        lectures: "02", …: the lectures to include; all if none is named.
         without: parts of the package to leave out.
     """
     chosen = _notebooks_of(lectures)
@@ -62,7 +61,7 @@ def release(
     _copy_package(out / PACKAGE.name, numbers, without)
     shutil.copy(ROOT / "lectures" / "coverage.toml", out / "lectures")
     shutil.copy(ROOT / "LICENSE", out)
-    # What is further down in these is for those who work on the course.
+    # The rest of these files is for people who work on the course.
     for name, rest in (
         ("pyproject.toml", "# --- of a checkout alone"),
         ("requirements.txt", "# to run the tests"),
@@ -74,7 +73,7 @@ def release(
 
 
 def _notebooks_of(lectures: Iterable[str]) -> list[Path]:
-    """The lectures' and the exercises' notebooks of these numbers, a lecturer's own too."""
+    """The lecture and exercise notebooks with these numbers, a lecturer's own included."""
     wanted = {START, *lectures}
     folders = [ROOT / "lectures", ROOT / "exercises"]
     folders += [folder / "exercises" for folder in own_folders()]
@@ -89,13 +88,13 @@ def _notebooks_of(lectures: Iterable[str]) -> list[Path]:
 
 
 def without_links(text: str, names: set[str]) -> str:
-    """A notebook's text, in which links lead to notebooks of these names alone."""
+    """A notebook's text, keeping only links to notebooks with these names."""
 
     return _LINK.sub(lambda link: link[0] if link[2] in names else link[1], text)
 
 
 def _copy_package(folder: Path, numbers: set[str] | None, without: set[str]) -> None:
-    """Copy the package with the exercises of some lectures, without some of its parts."""
+    """Copy the package with the exercises of some lectures, leaving out some of its parts."""
     left_out = {"__pycache__", *without}
     shutil.copytree(PACKAGE, folder, ignore=lambda path, names: left_out & {*names})
     tasks = folder / "exercises" / "tasks"
@@ -121,8 +120,8 @@ def _copy_package(folder: Path, numbers: set[str] | None, without: set[str]) -> 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     add = parser.add_argument
-    add("out", type=Path, help="a new folder")
-    add("--lectures", nargs="+", default=[], metavar="NN", help="02 03: these alone")
+    add("out", type=Path, help="a new or empty folder")
+    add("--lectures", nargs="+", default=[], metavar="NN", help="only these: 02 03")
 
 
 def main(chosen: argparse.Namespace) -> int:

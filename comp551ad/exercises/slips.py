@@ -1,14 +1,13 @@
-"""The slips that people make everywhere, as edits of a solution's syntax tree.
+"""Slips common to all exercises, as edits of a solution's syntax tree.
 
-A sign, a transpose, a lost factor, the other axis, a loop that begins one too late: known
-in one exercise, they are known in all. `edits.py` makes them; here each kind of edit has a
-name and a question.
+A sign, a transpose, a lost factor, the wrong axis, a loop that starts one too late can occur
+in any exercise. `edits.py` makes them; here each kind of edit has a name and a question.
 
     slips       an exercise's solution, edited in each place: `Slip`s that can be run
     SLIPS       kind -> name of the mistake, and a question
 
-They explain an answer that none of the exercise's own mistakes explains. `tests/test_slips.py`
-looks for edits that an exercise's cases let pass.
+They are tried if none of the exercise's own mistakes explains an answer. `tests/test_slips.py`
+looks for edits that an exercise's cases don't detect.
 """
 
 import ast
@@ -44,38 +43,38 @@ SLIPS = {
     ),
     "upside down": (
         "a fraction is upside down",
-        "If the number above the bar grows, should the result grow or fall?",
+        "If the numerator grows, should the result grow or fall?",
     ),
     "operation": (
-        "another operation in its place",
+        "the wrong operation",
         "Read the formula aloud, operation by operation: added, multiplied, or divided?",
     ),
     "power": (
-        "another power",
-        "What is squared in the question, or to which power is it raised? Try yours with 2 and ½.",
+        "the wrong power",
+        "What is squared in the question, or raised to what power? Try yours with 2 and ½.",
     ),
     "times": (
         "a product instead of a power",
         "3 · 2 is 6 and 2³ is 8: is something added for each, or doubled?",
     ),
     "exchanged": (
-        "two operands have changed places",
+        "two operands are swapped",
         "Try it with two numbers (or shapes) that differ: does their order matter?",
     ),
     "transpose": (
-        "a transpose is missing, or is one too many",
+        "a transpose is missing, or there is one too many",
         "Write the shapes under the product. With equal sizes it runs and is wrong.",
     ),
     "left out": (
         "a function is left out",
-        "Go through the formula from the inside: what is applied to what?",
+        "Go through the formula from the inside out: what is applied to what?",
     ),
     "activation": (
         "an activation is left out",
-        "Name the value at each floor, q, z, u, ŷ: what leads from each to the next?",
+        "Name the value at each stage, q, z, u, ŷ: what leads from each to the next?",
     ),
     "function": (
-        "another function or operation in its place",
+        "the wrong function or operation",
         "Which one does the formula ask for here? Try both on three numbers.",
     ),
     "slope again": (
@@ -84,7 +83,7 @@ SLIPS = {
     ),
     "below the head": (
         "the derivative with respect to ŷ, not u",
-        "The head lies between ŷ and the scores u: is its slope in your error?",
+        "The head comes between ŷ and the scores u: is its slope in your error?",
     ),
     "diagonal": (
         "the diagonal alone",
@@ -92,7 +91,7 @@ SLIPS = {
     ),
     "axis": (
         "along the wrong axis",
-        "What is each row, and what each column? Which of the two is to vanish?",
+        "What is each row, and what is each column? Which of the two should vanish?",
     ),
     "all axes": (
         "over all the numbers at once",
@@ -100,19 +99,19 @@ SLIPS = {
     ),
     "not summed": (
         "not added up",
-        "The shares of all rows (or classes, or uses) meet in one number: they are added.",
+        "The shares of all rows (or classes, or uses) go into one number: add them.",
     ),
     "lost axis": (
-        "an axis got lost",
-        "N numbers beside an N x C array: along which axis does NumPy repeat them?",
+        "an axis is lost",
+        "N numbers with an N x C array: along which axis does NumPy repeat them?",
     ),
     "ddof": (
         "divided by N, not by N − 1",
-        "Around their own mean the values vary too little: what mends that?",
+        "Around their own mean the values vary too little: what corrects that?",
     ),
     "whole": (
-        "whole numbers cut the fractions off",
-        "Both // and an array that is made like one of whole numbers give whole numbers.",
+        "integers cut the fractions off",
+        "Both // and an array made like an integer array give integers.",
     ),
     "off by one": (
         "off by one",
@@ -128,19 +127,19 @@ SLIPS = {
     ),
     "border": (
         "wrong where two numbers are equal",
-        "Try the border itself: exactly 0, or exactly equal.",
+        "Try the boundary itself: exactly 0, or exactly equal.",
     ),
     "condition": (
-        "a condition is turned round",
+        "a condition is reversed",
         "Take a case for which the condition should hold, and one for which it shouldn't.",
     ),
     "case": (
         "a condition is missing",
-        "Which inputs does the question treat apart? Where does your code ask for them?",
+        "Which inputs does the question treat separately? Where does your code test for them?",
     ),
     "variable": (
         "one quantity in another's place",
-        "Say in words what each name in your formula stands for, and what should stand there.",
+        "Say in words what each name in your formula stands for, and which one belongs there.",
     ),
     "parentheses": (
         "parentheses are missing",
@@ -148,18 +147,18 @@ SLIPS = {
     ),
     "overwritten": (
         "overwritten instead of added",
-        "When a second share arrives, what becomes of the first?",
+        "When a second share arrives, what happens to the first?",
     ),
     "direction": (
         "walked in the wrong direction",
         "Which end comes first, and what must be known before a step can be made?",
     ),
     "early return": (
-        "it returns in the first round of the loop",
-        "How far to the right does `return` stand?",
+        "it returns in the loop's first round",
+        "How far is `return` indented?",
     ),
     "not anew": (
-        "made once, where each round of the loop needs it anew",
+        "created once, where each round of the loop needs a new one",
         "What does the second round find that the first has left behind?",
     ),
     "step": (
@@ -168,7 +167,7 @@ SLIPS = {
     ),
     "start": (
         "a wrong value to start with",
-        "What is there before the loop has turned for the first time?",
+        "What is there before the loop runs for the first time?",
     ),
     "one part": (
         "one part of the answer in another's place",
@@ -177,7 +176,7 @@ SLIPS = {
 }
 SLIPS["count"] = SLIPS["off by one"]
 
-# Names that say more than the kind's, by the functions that an edit is about.
+# What functions are called in names that are more specific than the kind's.
 SPOKEN = {
     "softmax": "softmax",
     "logistic": "the logistic function",
@@ -203,7 +202,7 @@ FORMS = {
     "not summed": "{old} is missing",
     "variable": "{new} where {old} belongs",
 }
-# Questions about softmax, which the outputs' names alone call for.
+# Questions for edits that concern softmax.
 OF_SOFTMAX = {
     "axis": "Instances are rows: the probabilities of a row add up to 1.",
     "all axes": "Instances are rows: the probabilities of a row add up to 1.",
@@ -217,7 +216,7 @@ _MOST_ROUNDS = 10_000
 
 @dataclass(frozen=True)
 class Slip:
-    """One edit of a solution; `text` says for the author what was changed into what."""
+    """One edit of a solution; `text` tells the author what was changed into what."""
 
     kind: str
     text: str
@@ -235,7 +234,7 @@ class Slip:
 
     @property
     def spoken(self) -> tuple[str, str]:
-        """Its name with the functions or quantities in it, as far as they have names; its hint."""
+        """Its name, mentioning the functions or quantities if they have names, and its hint."""
         old, __, new = (_spoken(part) for part in self.text.partition(" → "))
         form = FORMS.get(self.kind)
         if not form or not old or ("{new}" in form and not new):
@@ -245,14 +244,14 @@ class Slip:
 
     @property
     def reveals(self) -> bool:
-        """Would its name bring somebody who guesses numbers nearer to a secret one?"""
-        # Of n + 1, say, where things are counted.
+        """Would its name help somebody to guess a secret number?"""
+        # For example n + 1, where things are counted.
         whole = re.search(r"[+-] \d+ → ", self.text)
         return bool(whole) or self.kind in ("off by one", "count", "number", "start")
 
     @functools.cached_property
     def wrong(self) -> Callable[..., Any]:
-        """The edited answer: called as the student's is; one that is no Python raises then."""
+        """The edited answer, called like the student's; invalid Python raises when called."""
         try:
             return _executed(self.source, self.solution)
         except Exception as error:
@@ -266,14 +265,14 @@ class Slip:
 
 @functools.cache
 def slips(solution: Solution) -> tuple[Slip, ...]:
-    """Every edit of a solution that differs from it as text, once; likely ones first."""
-    # Where several edits come to the same, the first kind gives the name.
+    """Every distinct edit of a solution, likely ones first."""
+    # If several edits have the same result, the first kind names it.
     found = each_slip(solution, SLIPS)
     return tuple(sorted(found, key=lambda slip: _LIKELY.get(slip.kind, 1)))
 
 
 def each_slip(solution: Solution, kinds: Container[str]) -> Iterator[Slip]:
-    """Those of some kinds in the order of the text, each made when it is wanted."""
+    """The distinct edits of some kinds, in source order, made lazily."""
     tree = solution.tree()
     seen = {ast.unparse(tree)}
     for kind, text, line in edits(tree):
@@ -286,7 +285,7 @@ def each_slip(solution: Solution, kinds: Container[str]) -> Iterator[Slip]:
 
 
 def _spoken(text: str) -> str:
-    """How a function, or a call of one, or a quantity of the deck is called; "" for others."""
+    """The name of a function, of a call to one, or of a quantity in the deck; else ""."""
     name = text.partition("(")[0].rpartition(".")[2]
     hat = re.sub("h$", "\N{COMBINING CIRCUMFLEX ACCENT}", text)
     return SPOKEN.get(name, hat if re.fullmatch(r"d?[A-Z]h?", text) else "")
@@ -306,7 +305,7 @@ class TooManyRounds(RuntimeError):
 
 
 def _executed(source: str, solution: Solution) -> Callable[..., Any]:
-    """What the source defines, where its loops raise once they have gone round too often."""
+    """What the source defines; its loops raise after too many rounds."""
     rounds = [0]
     tree = ast.parse(source)
     for node in ast.walk(tree):

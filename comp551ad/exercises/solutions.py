@@ -1,11 +1,11 @@
-"""The solutions' notebooks, read as code: a function's source, and what it needs to run.
+"""The solution notebooks, read as code: a function's source, and what it needs to run.
 
-A wheel carries `solutions/` inside the package; a checkout has the folder beside it. Where
-neither is found, as in an edition for students, a check does without: it edits the function
-in which the exercise's own mistakes are edits, if there is one, and says nothing of places.
+A wheel has `solutions/` inside the package, a checkout next to it. If neither is found, as in
+a student edition, a check does without: it edits the function that the exercise's own mistakes
+are edits of, if there is one, and doesn't say where an answer departs from the solution.
 
-    solution     an exercise's answer as the solutions give it: a `Solution`
-    source_of    the same of any function whose source can be read
+    solution     an exercise's answer in the solution notebooks: a `Solution`
+    source_of    the same for any function whose source can be read
 """
 
 import ast
@@ -24,7 +24,7 @@ FOLDERS = (_HERE / "solutions", _HERE.parents[1] / "solutions")
 
 @dataclass(frozen=True)
 class Solution:
-    """An answer's source, without nbgrader's markers, and the names that it uses."""
+    """An answer's source, without nbgrader's markers."""
 
     name: str
     source: str
@@ -41,7 +41,7 @@ class Solution:
 
 @dataclass(frozen=True, eq=False)
 class _Given(Solution):
-    """A function's source, which runs among the names that the function has."""
+    """A function's source, to run with the function's own globals."""
 
     names: dict[str, Any]
 
@@ -50,14 +50,14 @@ class _Given(Solution):
 
 
 def source_of(function: Callable[..., Any]) -> Solution:
-    """A function as if it stood in a notebook; raises where its source can't be read."""
+    """A function as if defined in a notebook; raises if its source can't be read."""
     source = textwrap.dedent(inspect.getsource(function))
     return _Given(function.__name__, source, "", function.__globals__)
 
 
 @functools.cache
 def solution(name: str, lecture: str) -> Solution | None:
-    """The answer that `solutions/` gives to an exercise, if that folder is there."""
+    """The answer to an exercise in `solutions/`, or None if that folder isn't there."""
     for grade_id, source in _code_cells(lecture):
         if grade_id == name:
             lines = source.split("\n")
@@ -68,7 +68,7 @@ def solution(name: str, lecture: str) -> Solution | None:
 
 @functools.cache
 def _code_cells(lecture: str) -> tuple[tuple[str | None, str], ...]:
-    """For each code cell that is no check: its grade_id, if it has one, and its source."""
+    """For each code cell that isn't a check: its grade_id, if any, and its source."""
     paths = [p for folder in FOLDERS for p in sorted(folder.glob(f"{lecture}_*.ipynb"))]
     cells = json.loads(paths[0].read_text("utf-8"))["cells"] if paths else []
     found = []
@@ -80,7 +80,7 @@ def _code_cells(lecture: str) -> tuple[tuple[str | None, str], ...]:
 
 
 def _definitions(lecture: str) -> Iterator[tuple[set[str], ast.stmt]]:
-    """What the notebook's cells define, statement by statement: the names, and how."""
+    """Each defining statement in the notebook's cells, with the names it defines."""
     for _, source in _code_cells(lecture):
         for statement in ast.parse(source).body:
             match statement:
@@ -94,7 +94,7 @@ def _definitions(lecture: str) -> Iterator[tuple[set[str], ast.stmt]]:
 
 @functools.cache
 def _namespace(lecture: str, name: str) -> dict[str, Any]:
-    """Executed once: only what the answer needs, so that nothing is drawn or printed."""
+    """Execute only what the answer needs, once, so that nothing is drawn or printed."""
     definitions = list(_definitions(lecture))
     needed, chosen = [name], []
     for wanted in needed:

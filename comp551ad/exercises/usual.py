@@ -1,10 +1,10 @@
-"""Mistakes that an array can have whatever was asked: sign, transpose, 1/N, zeros.
+"""Mistakes that any array can have, whatever the exercise: sign, transpose, 1/N, zeros.
 
-Each is a sentence about two lists of arrays, what was given and what is right, one pair
-a case: if it holds in all of them, and is not idle in all of them, the mistake is named.
+Each is a relation between two lists of arrays, given and right, one pair per case. If it
+holds in every case, and makes a difference in some, the mistake is named.
 
     usual_mistakes    what turns the right arrays into the given ones
-    symptoms          what can be said of the given ones, when no name was found
+    symptoms          what can be said about the given ones if no name was found
 """
 
 from collections.abc import Iterator
@@ -19,14 +19,14 @@ Named = tuple[str, str]
 
 SIGN = (
     "the wrong sign",
-    "Try it with simple numbers: should this be above 0, or below?",
+    "Try it with simple numbers: should this be positive or negative?",
 )
 TURNED = (
     "transposed",
-    "Rows and columns have changed places: write the shapes down.",
+    "Rows and columns are swapped: write down the shapes.",
 )
 MISSING_N = ("1/N is missing", "Is the cost a sum over N rows, or their average?")
-TWICE_N = ("1/N twice", "How often is the average over the N rows taken?")
+TWICE_N = ("1/N twice", "How many times is the average over the N rows taken?")
 
 
 def usual_mistakes(
@@ -39,8 +39,8 @@ def usual_mistakes(
     """The (name, hint) of every usual mistake that turns `rights` into `givens`.
 
     Args:
-        sizes: the numbers N by which the cases' averages divide, or None.
-        dims: the sizes that each case's arguments have, by what they are called.
+        sizes: for each case, the N by which its average divides, or None.
+        dims: for each case, the sizes of its arguments, by name.
     """
     mine, theirs = _arrays(givens), _arrays(rights)
     if mine is None or theirs is None or _only_zeros(mine):
@@ -66,29 +66,29 @@ def usual_mistakes(
         for m, r in zip(mine, theirs, strict=True)
     ):
         yield (
-            "in another shape",
+            "in the wrong shape",
             "The numbers are right: give them the shape that the question asks for.",
         )
     yield from _ratio(mine, theirs, dims, tolerance)
 
 
 def _arrays(values: list) -> list[np.ndarray] | None:
-    """The values as arrays of numbers, if all of them are."""
+    """The values as arrays of numbers, or None if some aren't numeric."""
     found = [array for value in values if (array := numeric(value)) is not None]
     return found if len(found) == len(values) else None
 
 
 def symptoms(givens: list, rights: list, every: list) -> Iterator[Named]:
-    """What is said of an answer that no name was found for: what it is, not why.
+    """What to say about an answer that no name was found for: what it is, not why.
 
     Args:
-        givens, rights: where the two differ.
-        every: what was given, where it is right too.
+        givens, rights: the cases where they differ.
+        every: what was given in all cases, including where it is right.
     """
     mine, theirs = _arrays(givens), _arrays(rights)
     if mine is None:
         return
-    theirs = theirs or []  # what is right may be of another kind
+    theirs = theirs or []  # the right values may not be arrays
     if all(np.isnan(m).any() for m in mine) and not any(
         np.isnan(r).any() for r in theirs
     ):
@@ -100,7 +100,7 @@ def symptoms(givens: list, rights: list, every: list) -> Iterator[Named]:
     if _only_zeros(mine) and any(r.any() for r in theirs):
         yield (
             "all zeros",
-            "Nothing but 0 comes out: which factor is 0, and should it be?",
+            "Only zeros come out: which factor is 0, and should it be?",
         )
     always = _arrays(every) or theirs
     if len(mine) > 1 and theirs and not _all_equal(theirs) and _all_equal(always):
@@ -118,27 +118,27 @@ _POWERS = {1: "{}", -1: "1/{}", 0.5: "√{}", -0.5: "1/√{}", 2: "{}²", -2: "1
 
 
 def _ratio(mine, theirs, dims, tolerance) -> Iterator[Named]:
-    """One factor for all, or one that goes with a power of a size."""
+    """One factor for all cases, or one proportional to a power of a size."""
     ratios = [_factor(m, r, tolerance) for m, r in zip(mine, theirs, strict=True)]
     if None in ratios:
         return
     told = np.array([ratio for ratio in ratios if ratio], float)
     numbers = np.concatenate([r.ravel() for r in theirs])
     if len(told) == 0 or len(np.unique(numbers)) < 2:
-        return  # whatever is given is a multiple of a single number
-    sign, asked, off = "", "", _("off by the factor {factor}")
+        return  # anything is a multiple of a single number
+    sign, asked, off = "", "", _("off by a factor of {factor}")
     if told.max() < 0:
         sign, asked, told = _(SIGN[0]) + _(", and "), f" {_(SIGN[1])}", -told
     factor = _constant(told)
     if factor is not None:
         for known, name in _BASES.items():
             if np.isclose(factor, known):
-                natural = _("Is it {log} where the question has the natural logarithm?")
-                base = _("another base of the logarithm")
+                natural = _("Is it {log} where the question uses the natural log?")
+                base = _("the wrong base for the logarithm")
                 yield sign + base, natural.format(log=name) + asked
         if not np.isclose(factor, 1):
             constant = _(
-                "Where does a constant factor come in: a ½, a 2, a number typed in?"
+                "Where does a constant factor come in: a ½, a 2, a hard-coded number?"
             )
             yield sign + off.format(factor=f"{factor:.4g}"), constant + asked
         return
@@ -156,7 +156,7 @@ def _ratio(mine, theirs, dims, tolerance) -> Iterator[Named]:
         times = "" if np.isclose(rest, 1) else f"{rest:.4g} · "
         how_often = _("Does {size} come in at all, once, or squared?")
         if times:
-            how_often += " " + _("And is one of the sizes typed in as a number?")
+            how_often += " " + _("And is one of the sizes hard-coded?")
         yield (
             sign + off.format(factor=times + text.format(label)),
             how_often.format(size=label) + asked,
@@ -165,13 +165,13 @@ def _ratio(mine, theirs, dims, tolerance) -> Iterator[Named]:
 
 
 def _constant(values: np.ndarray) -> float | None:
-    """The number that all of them are, if they are one."""
+    """The number that all of them equal, or None."""
     same = np.isfinite(values).all() and np.ptp(values) <= 1e-6 * np.abs(values[0])
     return float(values[0]) if same else None
 
 
 def _factor(m: np.ndarray, r: np.ndarray, tolerance: float) -> float | None:
-    """What `r` is multiplied by to give `m`; 0 if both are zero, None if nothing does."""
+    """The factor c with `m` = c `r`; 0 if both are zero, None if there is none."""
     if m.shape != r.shape or np.iscomplexobj(m) or np.iscomplexobj(r):
         return None
     if not r.any():
@@ -182,7 +182,7 @@ def _factor(m: np.ndarray, r: np.ndarray, tolerance: float) -> float | None:
 
 
 def _only_zeros(arrays: list[np.ndarray]) -> bool:
-    """Is there nothing but 0 in them? A single 0 may well have been worked out."""
+    """Is every entry 0? A single number doesn't count: it may well be a computed 0."""
     several = len(arrays) > 1 or any(a.size > 1 for a in arrays)
     return several and not any(a.any() for a in arrays)
 

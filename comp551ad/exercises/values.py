@@ -15,13 +15,13 @@ from .language import _
 
 @dataclass(frozen=True)
 class Raised:
-    """Stands where a value would: the call raised this error instead."""
+    """Takes the place of a value: the call raised this error instead."""
 
     error: BaseException
 
     @property
     def numbers(self) -> list[str]:
-        """The sizes and other numbers that the error speaks of."""
+        """The sizes and other numbers in the error's text."""
         return re.findall(r"\d+", in_words(self.error))
 
     def __deepcopy__(self, memo: dict) -> "Raised":
@@ -29,7 +29,7 @@ class Raised:
 
 
 class Endless(ValueError):
-    """A value that contains itself, or that nobody could ever look through."""
+    """A value that contains itself, or is far too large to examine."""
 
 
 def bounded(value: Any) -> Any:
@@ -50,7 +50,7 @@ def bounded(value: Any) -> Any:
 
 
 def kept(value: Any) -> Any:
-    """A copy, which later calls can't change; what can't be copied is kept as it is."""
+    """A copy, which later calls can't change; the value itself if it can't be copied."""
     try:
         return deepcopy(value)
     except Exception:
@@ -60,7 +60,7 @@ def kept(value: Any) -> Any:
 def leaves(value: Any, parts: tuple[str, ...] = ()) -> dict[str, Any]:
     """The parts of a value by name: `{"": x}`, `{"[0]": …, "[1]": …}`, `{"dW": …}`.
 
-    `parts` are the names of a tuple's first parts, where it has names.
+    `parts` are the names of a tuple's first parts, if they have names.
     """
     if isinstance(value, dict):
         return {
@@ -78,7 +78,7 @@ def leaves(value: Any, parts: tuple[str, ...] = ()) -> dict[str, Any]:
 
 
 def alike(given: Any, right: Any) -> Any:
-    """`given`, where lists, tuples and rows of an array stand for each other, as `right` is."""
+    """`given` converted to the container of `right`: list, tuple or rows of an array."""
     rows = isinstance(given, list) or (
         isinstance(given, np.ndarray)
         and isinstance(right, tuple)
@@ -102,7 +102,7 @@ def _unboxed(part: Any) -> Any:
 
 
 def unchanged(old: Any, new: Any) -> bool:
-    """Is `new`, of which `old` is a copy, what it was? Asked of data, not of functions."""
+    """Is `new` still equal to `old`, an earlier copy? For data, not functions."""
     if isinstance(old, dict):
         return list(old) == list(new) and all(unchanged(old[k], new[k]) for k in old)
     if isinstance(old, list | tuple):
@@ -115,23 +115,23 @@ def unchanged(old: Any, new: Any) -> bool:
 
 
 def numeric(value: Any) -> np.ndarray | None:
-    """The value as an array of float64 (or complex), or None if it is no such thing."""
+    """The value as an array of float64 (or complex), or None if it isn't numeric."""
     if value is None or isinstance(value, str | Raised) or callable(value):
         return None
     try:
         array = np.asarray(value)
-    except Exception:  # its own __array__ may raise what it likes
+    except Exception:  # its own __array__ may raise anything
         return None
     if array.dtype.kind not in "biufc":
         return None
     array = array.astype(complex if array.dtype.kind == "c" else float)
     if np.ma.is_masked(value):
-        array[np.ma.getmaskarray(value)] = np.nan  # no number stands there
+        array[np.ma.getmaskarray(value)] = np.nan  # masked entries are not numbers
     return array
 
 
 def agree(given: Any, right: Any, tolerance: float) -> bool:
-    """Are two leaves the same, to `tolerance` times the largest entry?"""
+    """Do two leaves agree, to within `tolerance` times the largest entry?"""
     if isinstance(given, Raised) and isinstance(right, Raised):
         same = type(given.error) is type(right.error)
         return same and given.numbers == right.numbers
@@ -140,17 +140,17 @@ def agree(given: Any, right: Any, tolerance: float) -> bool:
     if isinstance(given, str) and isinstance(right, str):
         return given.strip().casefold() == right.strip().casefold()
     if isinstance(given, bool | np.bool_) and not isinstance(right, bool | np.bool_):
-        return False  # True is no 1 where a number is expected
+        return False  # True doesn't count as 1 where a number is expected
     a, b = numeric(given), numeric(right)
     if a is None or b is None:
         return a is None and b is None and _same(_as_lists(given), _as_lists(right))
-    # Complex numbers are no real ones, even where their imaginary part is 0.
+    # Complex numbers don't count as real, even if their imaginary part is 0.
     same_kind = a.dtype.kind == b.dtype.kind and a.shape == b.shape
     return same_kind and not _differs(a, b, tolerance).any()
 
 
 def _as_lists(value: Any) -> Any:
-    """Tuples and arrays may stand for lists, wherever they are inside."""
+    """Convert tuples and arrays to lists, at any depth."""
     if isinstance(value, np.ndarray) and value.ndim:
         return [_as_lists(part) for part in value.tolist()]
     if isinstance(value, list | tuple):
@@ -161,12 +161,12 @@ def _as_lists(value: Any) -> Any:
 def _same(mine: Any, theirs: Any) -> bool:
     try:
         return type(mine) is type(theirs) and bool(mine == theirs)
-    except Exception:  # a class's own __eq__ may raise what it likes
+    except Exception:  # a class's own __eq__ may raise anything
         return False
 
 
 def _differs(a: np.ndarray, b: np.ndarray, tolerance: float) -> np.ndarray:
-    """Where two arrays of one shape differ."""
+    """Where two arrays of the same shape differ."""
     finite = np.isfinite(b)
     scale = np.abs(b[finite]).max(initial=0.0) or 1.0
     same = (a == b) | (np.isnan(a) & np.isnan(b))
@@ -226,7 +226,7 @@ def _missing(path: str, given: Any, right: Any, parts: tuple[str, ...]) -> Diffe
         )
     if isinstance(given, dict) and isinstance(right, dict):
         return Difference("an entry is missing", path, "", kind(right))
-    return Difference("another kind of value", "", kind(given), kind(right))
+    return Difference("the wrong kind of value", "", kind(given), kind(right))
 
 
 def _entry(path: str, given: Any, right: Any, tolerance: float) -> Difference:
@@ -239,12 +239,12 @@ def _entry(path: str, given: Any, right: Any, tolerance: float) -> Difference:
     if given is ...:
         return Difference("not finished", place, _("still ..."), kind(right))
     if isinstance(given, bool | np.bool_) and not isinstance(right, bool | np.bool_):
-        return Difference("another kind of value", place, str(given), kind(right))
+        return Difference("the wrong kind of value", place, str(given), kind(right))
     a, b = numeric(given), numeric(right)
     if a is None or b is None:
         if type(given) is type(right) and not _no_numbers(given):
             return Difference("value", place, shown(given), shown(right))
-        return Difference("another kind of value", place, kind(given), kind(right))
+        return Difference("the wrong kind of value", place, kind(given), kind(right))
     if a.shape != b.shape:
         mine = _("of shape {shape}").format(shape=a.shape)
         theirs = _("shape {shape}").format(shape=b.shape)
@@ -261,18 +261,18 @@ def _entry(path: str, given: Any, right: Any, tolerance: float) -> Difference:
         return Difference("value", at, str(given), str(right))
     what = "not a number" if np.isnan(a[index]) else "value"
     mine, theirs = shown(a[index]), shown(b[index])
-    if mine == theirs:  # they differ further behind
+    if mine == theirs:  # they differ in later digits
         mine, theirs = f"{a[index]:.12g}", f"{b[index]:.12g}"
     return Difference(what, at, mine, theirs)
 
 
 def _no_numbers(value: Any) -> bool:
-    """Is it an array of anything else: objects, texts, dates?"""
+    """Is it an array of anything but numbers: objects, strings, dates?"""
     return isinstance(value, np.ndarray) and value.dtype.kind not in "biufc"
 
 
 def kind(value: Any) -> str:
-    """What sort of value it is, and of which size: `an array of shape (3, 4)`."""
+    """What kind of value it is, and its size: `an array of shape (3, 4)`."""
     if isinstance(value, tuple):
         return _("a tuple of {n}").format(n=len(value))
     if _no_numbers(value) and value.ndim:
@@ -303,9 +303,9 @@ def _article(value: Any) -> str:
 
 
 def shown(value: Any) -> str:
-    """A value in a line: six digits, large arrays by their shape.
+    """A value in one line: six digits, large arrays by their shape.
 
-    What can't be written, as of a class whose `__repr__` raises, is named by its type.
+    A value whose `__repr__` raises is named by its type.
     """
     try:
         return _written(value)
@@ -317,7 +317,7 @@ def _written(value: Any) -> str:
     if isinstance(value, np.ndarray) and value.ndim and value.size > 12:
         return _("an array of shape {shape}").format(shape=value.shape)
     if isinstance(value, np.ndarray) and value.ndim:
-        # What differs in the array differs in print, even 0 and 1e-15.
+        # Entries that differ must print differently, even 0 and 1e-15.
         kinds = len(np.unique(value))
         enough = [d for d in (4, 8) if len(np.unique(value.round(d))) == kinds]
         text = np.array2string(
@@ -330,7 +330,7 @@ def _written(value: Any) -> str:
     if isinstance(value, np.ndarray):
         value = value.item()
     if isinstance(value, float | complex | np.inexact):
-        # Beneath that there are no more digits, and the logistic function is cut off.
+        # Below this, floats lose digits, and the logistic function is clipped.
         return _("about 0") if 0 < abs(complex(value)) < 1e-300 else f"{value:.6g}"
     if isinstance(value, list):
         return f"[{', '.join(shown(part) for part in value)}]"
@@ -342,20 +342,20 @@ def _written(value: Any) -> str:
         return f"{{{', '.join(parts)}}}"
     if callable(value):
         return getattr(value, "__name__", _("a function"))
-    # A text is a word or a sentence, and is read to its end.
+    # A string is a word or a sentence, and should be shown in full.
     return in_a_line(repr(value), 160 if isinstance(value, str) else 60)
 
 
 def in_words(error: BaseException) -> str:
-    """An error in a line: its type and what it says, if it can say it."""
+    """An error in one line: its type and its message, if that can be read."""
     name = type(error).__name__
     try:
         return in_a_line(f"{name}: {error}".removesuffix(": "), 400)
-    except BaseException:  # its own __str__ may raise what it likes, or never end
+    except BaseException:  # its own __str__ may raise anything, or never end
         return name
 
 
 def in_a_line(text: str, most: int = 200) -> str:
-    """A text without line breaks, cut off after so many characters."""
+    """The text without line breaks, cut off after `most` characters."""
     text = " ".join(text.split())
     return text if len(text) <= most else f"{text[: most - 3]}..."

@@ -1,9 +1,9 @@
 """The student's process: an IPython shell that runs cells, and answers.
 
 It is started as `python -P -m comp551ad.exercises.grade.answering MEGABYTES FENCE`, with the
-pipe to the judge as its standard input and output, in a folder with the files that were
-handed in: none of them is imported before the shell is there (`-P`), as in a kernel.
-It knows neither witnesses nor mistakes, and decides nothing.
+pipe to the judge as its standard input and output, in a folder with the submitted files.
+As in a kernel, none of them is imported before the shell starts (`-P`).
+It has neither witnesses nor mistakes, and decides nothing.
 """
 
 import ctypes
@@ -28,12 +28,12 @@ from .wire import Peer, Stopped
 
 MAX_FILE_BYTES = 200_000_000
 NOT_ALLOWED = " is not allowed in this exercise"
-# What an exercise that has to be worked out by hand may not import.
+# What an answer must not import if it has to be derived by hand.
 OTHER_AUTODIFF = (
     *("autograd", "jax", "jaxlib", "torch", "tensorflow", "micrograd", "tinygrad"),
     *("casadi", "pytensor", "numdifftools", "algopy", "sympy"),
 )
-# How another process is started, in which nothing would be forbidden.
+# Ways to start another process, where nothing would be forbidden.
 _STARTS_ANOTHER = {
     *("subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn"),
     *("os.exec", "os.spawn", "os.system"),
@@ -50,9 +50,9 @@ def main() -> None:
     _leave_the_keyring()
     _draw_the_same_every_time()
     for name in OTHER_AUTODIFF:
-        sys.modules[name] = None  # type: ignore[assignment]  # imports of it fail
+        sys.modules[name] = None  # type: ignore[assignment]  # importing it fails
     answerer = Answerer(alone=sys.argv[2] != "none")
-    sys.path.insert(0, "")  # helper files beside the notebook, as in a kernel
+    sys.path.insert(0, "")  # helper files next to the notebook, as in a kernel
     asked: dict[str, Callable] = {
         "apply": apply,
         "cell": answerer.cell,
@@ -60,16 +60,16 @@ def main() -> None:
     }
     with suppress(Stopped):
         Peer(source, target, asked, _place).serve()
-    os._exit(0)  # whatever threads the cells have started
+    os._exit(0)  # without waiting for threads that the cells have started
 
 
 # --- what the judge asks for ----------------------------------------------------------
 
 
 class Answerer:
-    """Runs cells in a shell as a kernel would, and hands out the functions they define.
+    """Runs cells in a shell, as a kernel would, and returns the functions they define.
 
-    `alone`: all processes that can be seen are this notebook's.
+    `alone`: all visible processes are this notebook's.
     """
 
     def __init__(self, alone: bool) -> None:
@@ -77,16 +77,16 @@ class Answerer:
         from traitlets.config import Config
 
         class Shell(InteractiveShell):
-            """A shell without a terminal: pictures go nowhere, nobody is asked to leave."""
+            """A shell without a terminal or a GUI."""
 
             def enable_gui(self, gui: str | None = None) -> None:
-                """There is no window to wait for."""
+                """Do nothing: there are no windows."""
 
             def enable_matplotlib(self, gui: str | None = None) -> tuple[str, str]:
                 return "inline", "agg"
 
             def ask_exit(self) -> None:
-                """A kernel would go on to the end of the cell."""
+                """Do nothing: a kernel would run the cell to its end."""
 
         quiet = Config({"HistoryManager": {"enabled": False}})
         self.shell = Shell.instance(config=quiet)
@@ -96,27 +96,27 @@ class Answerer:
         sys.addaudithook(self._watch)
 
     def cell(self, source: str) -> str | None:
-        """Run a cell; say in words what it raised, if it did."""
+        """Run a cell; return what it raised, in words, or None."""
         self._allow_all()
         ran = self.shell.run_cell(source, store_history=True)
         error = ran.error_before_exec or ran.error_in_exec
         return error and " ".join(f"{type(error).__name__}: {error}".split())[:200]
 
     def answer(self, name: str, forbidden: list[str]) -> Any:
-        """The function of this name, or in words why there is none.
+        """The function of this name, or why there is none, in words.
 
-        Until the next cell, functions whose names begin like one in `forbidden` raise.
+        Until the next cell, functions whose names start with a prefix in `forbidden` raise.
         """
         self._allow_all()
         found = self.shell.user_ns.get(name)
         if not callable(found):
-            return "nothing of that name" if found is None else "not a function"
+            return "nothing has that name" if found is None else "not a function"
         if forbidden:
             self._refuse(tuple(forbidden))
         return found
 
     def _refuse(self, forbidden: tuple[str, ...]) -> None:
-        if self.alone:  # others may still do what is about to be forbidden here
+        if self.alone:  # other processes could still do what is forbidden here
             with suppress(ProcessLookupError):
                 os.kill(-1, signal.SIGKILL)
         for room in forbidden:
@@ -125,7 +125,7 @@ class Answerer:
         names = {each: f"{each.__module__}.{each.__qualname__}" for each in functions}
         ours = [each for each in functions if names[each].startswith(forbidden)]
         known = {_gist(f.__qualname__, f.__code__): names[f] for f in ours}
-        # The library's files under other names are still the library; what stands in the
+        # A copy of the library's files is still the library; a function defined in the
         # notebook may be an answer that happens to be written in the same way.
         named = {name for name, *_ in known if "<" not in name}
         alike = [each for each in functions if each.__qualname__ in named]
@@ -137,12 +137,12 @@ class Answerer:
         self.known = known
 
     def _watch(self, event: str, args: tuple) -> None:
-        """Until the next cell nothing that is known is read in again, by whatever name."""
+        """Until the next cell, prevent known code from being loaded again under any name."""
         if not self.known:
             return
         if event in _STARTS_ANOTHER:
-            raise PermissionError("another process" + NOT_ALLOWED)
-        # Code that is run, or that a function gets, old or new.
+            raise PermissionError("starting a process" + NOT_ALLOWED)
+        # Code that is executed or assigned to a function.
         for code in _codes_in(args):
             name = self.known.get(_gist(code.co_qualname, code))
             if name and "<" not in code.co_qualname:
@@ -156,12 +156,12 @@ class Answerer:
 
 
 def _gist(name: str, code: CodeType) -> tuple:
-    """What a function is called and does: the code of a wrapper is that of many."""
+    """A function's name and bytecode: many wrappers share the same bytecode."""
     return name, code.co_code, code.co_names
 
 
 def _codes_in(values: tuple) -> Iterator[CodeType]:
-    """The code among these, with that of the functions in it."""
+    """The code objects among these, with those nested in them."""
     for value in values:
         if isinstance(value, CodeType):
             yield value
@@ -169,7 +169,7 @@ def _codes_in(values: tuple) -> Iterator[CodeType]:
 
 
 def _import_all(name: str) -> None:
-    """Import a module and what is in it, so that nothing of it is imported later."""
+    """Import a module and its submodules, so that none is imported later."""
     with suppress(ImportError):
         module = importlib.import_module(name)
         for inner in pkgutil.walk_packages(getattr(module, "__path__", ()), f"{name}."):
@@ -177,10 +177,10 @@ def _import_all(name: str) -> None:
 
 
 def _refusal(name: str, code: CodeType) -> CodeType:
-    """Code for a function that then raises, whatever it is called with."""
+    """Replacement code for a function, which raises whatever it is called with."""
     refused = _refused.__code__
     said = [name + NOT_ALLOWED if isinstance(x, str) else x for x in refused.co_consts]
-    # A function's code may be replaced by one with as many variables from outside.
+    # A function's code can only be replaced by one with as many free variables.
     return refused.replace(co_consts=tuple(said), co_freevars=code.co_freevars)
 
 
@@ -189,7 +189,7 @@ def _refused(*_: Any, **__: Any) -> None:
 
 
 def apply(module: str, name: str, args: list, kwargs: dict | None = None) -> Any:
-    """Call a function of Python's or NumPy's, which has what the judge calculates with."""
+    """Call one of Python's or NumPy's functions: how the judge computes with objects here."""
     found: Any = importlib.import_module(module)
     for part in name.split("."):
         found = getattr(found, part)
@@ -197,7 +197,7 @@ def apply(module: str, name: str, args: list, kwargs: dict | None = None) -> Any
 
 
 def _place(error: BaseException) -> tuple[int, str] | None:
-    """The last line of the student's in the file that the answer itself stands in."""
+    """The student's line that raised, in the file where the answer itself is defined."""
     steps = traceback.walk_tb(error.__traceback__)
     named = [(frame.f_code.co_filename, number) for frame, number in steps]
     theirs = [s for s in named if s[0].startswith(("<ipython", os.getcwd()))]
@@ -211,7 +211,7 @@ def _place(error: BaseException) -> tuple[int, str] | None:
 
 
 def _draw_the_same_every_time() -> None:
-    """Equal submissions get equal points: generators without a seed begin alike."""
+    """Seed all generators, so that equal submissions get equal points."""
     random.seed(0)
     np.random.seed(0)  # noqa: NPY002, as students may still use the old generator
     fresh = np.random.default_rng
@@ -219,15 +219,15 @@ def _draw_the_same_every_time() -> None:
 
 
 def _leave_the_keyring() -> None:
-    """Take a keyring of one's own: the grader's, with tickets and passwords, is inherited."""
+    """Join a new session keyring: the grader's, with tickets and passwords, is inherited."""
     keyctl = {"x86_64": 250, "aarch64": 219}.get(platform.machine())
     if sys.platform == "linux" and keyctl:
         ctypes.CDLL(None).syscall(keyctl, 1, None)  # KEYCTL_JOIN_SESSION_KEYRING
 
 
 def limit(megabytes: int, seconds: float = 0) -> None:
-    """Let this process take so much memory and, if said, so much of the processor's time;
-    files of a certain size, and no core dump."""
+    """Limit this process's memory, its file sizes and, if given, its processor time; and
+    disable core dumps."""
     try:
         import resource
     except ImportError:  # Windows has no such limits

@@ -1,11 +1,10 @@
 """A student's cells and our checks: which steps are run, and in which order.
 
-What is run is the student's notebook with *our* checks in it, and with our given cells
-where they are gone, so that it does not matter what became of the cells that are not
-theirs to write.
+The student's notebook is run with *our* checks, and with our given cells if any are missing
+or moved, so it doesn't matter what happened to the cells that students shouldn't edit.
 
-    read_cells   a notebook's cells, wherever it comes from
-    assemble     a student's cells and ours: the steps
+    read_cells   the code cells of any notebook
+    assemble     the steps to run, from a student's cells and ours
 """
 
 import json
@@ -18,7 +17,7 @@ from ..notebooks import is_answer, is_check, marks
 from ..values import in_a_line
 from .submissions import Refused
 
-CHECK = "-check"  # a check cell's grade_id: the exercise's name and this
+CHECK = "-check"  # a check cell's grade_id is the exercise's name plus this
 Cells = list[dict[str, Any]]
 
 
@@ -26,7 +25,7 @@ Cells = list[dict[str, Any]]
 class Step:
     """Code to run, or (where `source` is None) an exercise to check.
 
-    Only what a step with a label raises is a problem to report.
+    An exception is reported as a problem only if the step has a label.
     """
 
     label: str
@@ -37,18 +36,18 @@ class Step:
 
 
 def read_cells(data: bytes) -> Cells:
-    """The code cells of a notebook, which may come from anywhere; `Refused` if it is none.
+    """The code cells of a notebook from any source; raises `Refused` if it isn't one.
 
-    Of a cell its source and nbgrader's metadata are kept.
+    Only a cell's source and nbgrader's metadata are kept.
     """
     try:
-        # In UTF-8 or UTF-16, with a byte order mark or without.
+        # In UTF-8 or UTF-16, with or without a byte order mark.
         notebook = json.loads(data)
     except (ValueError, RecursionError) as error:
         raise Refused("is not JSON") from error
     cells = notebook.get("cells") if isinstance(notebook, dict) else None
     if not isinstance(cells, list):
-        raise Refused("is JSON, but not a notebook of format 4")
+        raise Refused("is JSON, but not a version 4 notebook")
     try:
         return [
             {"source": "".join(cell["source"]), "metadata": {"nbgrader": marks(cell)}}
@@ -56,17 +55,17 @@ def read_cells(data: bytes) -> Cells:
             if cell["cell_type"] == "code"
         ]
     except (AttributeError, KeyError, TypeError) as error:
-        raise Refused("has a cell that is no cell") from error
+        raise Refused("has an invalid cell") from error
 
 
 def grade_id(cell: dict[str, Any]) -> str:
-    """nbgrader's name of a cell; empty if it has none."""
+    """nbgrader's name for a cell; empty if it has none."""
     name = marks(cell).get("grade_id")
     return name if isinstance(name, str) else ""
 
 
 def exercises_in(cells: Cells) -> dict[str, float]:
-    """The names of a notebook's exercises and their points, in its order."""
+    """The names of a notebook's exercises and their points, in notebook order."""
     return {
         grade_id(cell).removesuffix(CHECK): marks(cell).get("points", 1)
         for cell in cells
@@ -78,12 +77,12 @@ def exercises_in(cells: Cells) -> dict[str, float]:
 
 
 def assemble(ours: Cells, theirs: Cells) -> list[Step]:
-    """A student's code in its order, with our checks in it.
+    """A student's code in its order, with our checks inserted.
 
-    Each check runs after the last cell that has its exercise's grade_id, or the check's
-    own text; at the end, where there is none. Unless all cells of ours are there and in
-    their order, our given cells run first: what is gone or has moved is there, and what
-    the student has edited still has the last word.
+    Each check runs after the last cell that has its exercise's grade_id or the check's own
+    text, or else at the end. Unless all our cells are there and in order, our given cells
+    run first: this supplies what is missing or has moved, and the student's own edits
+    still override it.
     """
     names = list(exercises_in(ours))
     ids = {grade_id(cell): k for k, cell in enumerate(ours) if grade_id(cell)}
@@ -112,7 +111,7 @@ def assemble(ours: Cells, theirs: Cells) -> list[Step]:
 
 
 def our_notebooks(exercises: Path, lectures: Iterable[str] = ()) -> dict[str, Cells]:
-    """Our notebooks' cells by the files' names."""
+    """The cells of our notebooks, by file name."""
     paths = notebooks_in(exercises)
     there = {path.name[:2] for path in paths}
     wanted = set(lectures) or there
@@ -133,5 +132,5 @@ def our_notebooks(exercises: Path, lectures: Iterable[str] = ()) -> dict[str, Ce
 
 
 def notebooks_in(exercises: Path) -> list[Path]:
-    """Our notebooks, which begin with two digits."""
+    """Our notebooks, whose names begin with two digits."""
     return sorted(Path(exercises).glob("[0-9][0-9]_*.ipynb"))

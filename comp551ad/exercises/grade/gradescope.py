@@ -1,8 +1,8 @@
 """`python -m comp551ad gradescope OUT.zip`: an autograder for Gradescope, and how it grades.
 
-Gradescope unpacks the zip file, runs `setup.sh` once as root, and `run_autograder` for each
-submission, in a container that holds nothing else. There submissions run as a user who may
-neither read the exercises nor write the results (see `sandbox.py`).
+Gradescope unpacks the zip file and runs `setup.sh` once as root, then `run_autograder` for
+each submission, in a container with nothing else in it. Submissions run there as a user who
+can neither read the exercises nor write the results (see `sandbox.py`).
 """
 
 import argparse
@@ -42,12 +42,12 @@ def package(out: Path, lectures: list[str], course: Path | None) -> None:
 
     Args:
         out: the zip file to write.
-        lectures: "02", …: those whose exercises are graded.
-        course: points, in a TOML file as `grade` takes it.
+        lectures: "02", …: the lectures whose exercises are graded.
+        course: a TOML file with points, as for `grade`.
     """
     if out.exists() or out.suffix != ".zip":
         raise ValueError(f"out: got {out}, expected the name of a new zip file")
-    # Or say now what is wrong.
+    # Raise now if something is wrong.
     course_of(our_notebooks(ROOT / "exercises", lectures), course)
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder, "source")
@@ -60,7 +60,7 @@ def package(out: Path, lectures: list[str], course: Path | None) -> None:
 
 
 def results(graded: Graded, course: Course) -> dict[str, Any]:
-    """A student's results as Gradescope reads them."""
+    """A student's results in Gradescope's format."""
     tests = []
     for exercise in course.exercises:
         result = graded.results[exercise.name]
@@ -78,13 +78,13 @@ def results(graded: Graded, course: Course) -> dict[str, Any]:
 
 
 def main_there() -> None:
-    """Grade the one submission that Gradescope hands over."""
+    """Grade one submission, in Gradescope's container."""
     submission, out = map(Path, sys.argv[1:])
     exercises = Path("exercises")
     ours = our_notebooks(exercises)
     course = course_of(ours, Path("course.toml"))
     with tempfile.TemporaryDirectory() as folder:
-        os.chmod(folder, 0o755)  # where another user runs the notebooks
+        os.chmod(folder, 0o755)  # in case another user runs the notebooks
         fence = Fence.best(course_copy(Path(folder)))
         handed_in = Submission("", files=visible_files(submission))
         (graded,) = grade([handed_in], exercises, ours, fence)
@@ -99,7 +99,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     add = parser.add_argument
     add("out", type=Path, help="the zip file to write")
-    add("--lectures", nargs="+", default=[], metavar="NN", help="02 03: these alone")
+    add("--lectures", nargs="+", default=[], metavar="NN", help="only these: 02 03")
     add("--course", type=Path, metavar="TOML", help="points")
 
 

@@ -1,13 +1,12 @@
-"""The judge's process: unpacks what one student handed in, and judges what it answers.
+"""The judge's process: unpacks one student's submission and judges the answers.
 
 It is started as `python -m comp551ad.exercises.grade.marking`, reads one task (the arguments
 of `student`) from its standard input, and writes each result and each problem as a line of
-JSON. The notebooks themselves run in processes of their own, behind a fence; nothing of
-theirs is executed here.
+JSON. The notebooks run in their own sandboxed processes; none of their code is executed here.
 
-    Result    what became of one exercise
+    Result    the outcome of one exercise
     mark      one notebook: run its steps, judge each answer
-    student   all that one student handed in
+    student   everything that one student submitted
 """
 
 import json
@@ -32,16 +31,16 @@ from .sandbox import Fence, Limits
 from .submissions import Files, Refused, save
 from .wire import Peer, Remote, Stopped
 
-# The first step may take this long: Python, NumPy and the course are imported in it.
+# The first step may take this long: it starts Python and imports NumPy and the course.
 STARTING_SECONDS = 60.0
-# Of what a student's names and errors say, no table and no page gets more.
+# Limits on text from a student's names and errors in tables and pages.
 MOST_CHARACTERS = 2_000
 MOST_PROBLEMS = 50
 
 
 @dataclass(frozen=True)
 class Result:
-    """What became of one exercise. Only the status "passed" earns its points."""
+    """The outcome of one exercise. Only the status "passed" earns its points."""
 
     exercise: str
     status: str  # a Verdict's, or "not handed in", "missing", "stopped"
@@ -57,10 +56,9 @@ def mark(
 ) -> Iterator[Result | str]:
     """Run a notebook's steps; yield each result, and each problem in words.
 
-    A step that takes too long, or takes its process down, is left out and the others run
-    once more: what it would have spoilt is judged without it. An answer that isn't there
-    yet may stand further down, in a cell of the student's own: it is looked for again when
-    all others have run.
+    If a step takes too long or kills its process, the others run again without it, so that
+    they are still judged. An answer that isn't there yet may be defined further down, in a
+    cell that the student added: it is looked for again after all the other steps.
     """
     left_out: set[int] = set()
     steps, many = [*steps], len(steps)
@@ -73,13 +71,13 @@ def mark(
             for k, step in enumerate(steps):
                 if k in left_out:
                     continue
-                if step.source is None:  # it imports; `judge` has a limit of its own
+                if step.source is None:  # it imports; `judge` has its own limit
                     allowed = max(STARTING_SECONDS, 4 * limits.seconds)
                 seconds = max(0.0, min(allowed, until - time.monotonic()))
                 allowed = limits.seconds
                 watched.allow(seconds)
                 try:
-                    # What it hands over may take longer to read than to make.
+                    # What it sends may take longer to read than to create.
                     with time_limit(seconds + 1):
                         if step.source is not None:
                             told = peer.ask("cell", step.source)
@@ -111,19 +109,19 @@ def mark(
 
 
 def _result(peer: Peer, exercise: Exercise, seconds: float) -> Result:
-    """Judge one answer, which is at the other end."""
+    """Judge one answer, at the other end of the pipe."""
     answer = peer.ask("answer", exercise.name, list(exercise.forbidden))
     if not isinstance(answer, Remote):
         return Result(exercise.name, "missing", _(in_a_line(str(answer))))
-    # What is forbidden raises where the answer runs: it needn't be looked for here.
-    # How long it may take is for the grader to say, whose machine may be busy.
+    # Forbidden functions raise in the answer's process, so they needn't be detected here.
+    # The grader sets the time limit, since the grading machine may be busy.
     exercise = replace(exercise, seconds=seconds + 1)
     verdict = judge(replace(exercise, forbidden=()), answer)
     if any(NOT_ALLOWED in line for line in verdict.says):
-        verdict = replace(verdict, mistakes=(_("it calls the library's own"),))
+        verdict = replace(verdict, mistakes=(_("it calls the library"),))
     elif verdict.passed and (told := inexact(exercise, answer)):
         verdict = replace(verdict, status="not yet", mistakes=told[:1], says=told[1:])
-    if peer.gone:  # which `judge` took for an error of the answer's own
+    if peer.gone:  # `judge` took this for an error that the answer raised
         raise peer.gone
     found = in_a_line("; ".join(verdict.mistakes))
     says = [line[:MOST_CHARACTERS] for line in verdict.says]
@@ -142,12 +140,12 @@ def student(
     limits: Limits,
     number: int,
 ) -> Iterator[Result | str]:
-    """Mark what one student handed in; yield each result, and each problem in words.
+    """Mark one student's submission; yield each result, and each problem in words.
 
-    All files are saved in the folder's `given/`: a notebook finds what lay around it.
+    All files are saved in `given/` in the folder, so a notebook finds the files next to it.
     """
     saved, refused = save(files, folder / "given")
-    # Browsers add an ending of their own.
+    # Browsers may append a suffix to the name.
     notebooks = [name for name in saved if ".ipynb" in name.lower()]
     handed_in: dict[str, str] = {}
     for our in names:
@@ -156,12 +154,12 @@ def student(
         if several:
             handed_in[our] = several[0]
         if len(several) > 1:
-            many = f"{len(several)} files begin like it, {several[0]} was taken"
+            many = f"{len(several)} files match this notebook; {several[0]} was used"
             yield f"{our}: {many}"
     known = [path.name for path in notebooks_in(exercises)]
     for name in notebooks:
         if not any(_is_called_like(name, our) for our in known):
-            yield f"{name} is not graded: no exercise begins like its name"
+            yield f"{name} is not graded: its name matches no exercise notebook"
     if not handed_in:
         yield "nothing handed in"
         yield from (f"{n} is not a notebook" for n in saved if n not in notebooks)
@@ -186,9 +184,9 @@ def student(
 
 
 def _is_called_like(name: str, our: str) -> bool:
-    """Does a file's name begin with our two digits, or have our first words in it?
+    """Does a file name start with our two digits, or contain our first words?
 
-    As "Copy of 02_derivatives.ipynb" and "02 derivatives (1).ipynb" have.
+    For example "Copy of 02_derivatives.ipynb" and "02 derivatives (1).ipynb".
     """
     theirs = re.sub(r"[\W_]+", "_", PurePath(name).name)
     beginning = "_".join(re.split(r"\W|_", our)[:2])
@@ -196,11 +194,12 @@ def _is_called_like(name: str, our: str) -> bool:
 
 
 def main() -> None:
-    """Do the task on standard input; write what is found to standard output."""
-    task = pickle.load(sys.stdin.buffer)  # from the command, nothing of a student's
+    """Do the task on standard input; write results and problems to standard output."""
+    task = pickle.load(
+        sys.stdin.buffer
+    )  # from the command: contains no student's objects
     _, _, _, names, _, limits, _ = task
-    # A value of a student's may ask for any amount of memory, when it is looked at, and
-    # so may a zip file's list.
+    # Examining a student's value, or a zip file's directory, may need any amount of memory.
     limit(2 * limits.megabytes, len(names) * limits.notebook_seconds)
     problems = 0
     for found in student(*task):

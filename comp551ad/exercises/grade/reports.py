@@ -1,4 +1,4 @@
-"""What grading writes: the tables, an LMS's own among them, and a page of feedback each.
+"""What grading writes: tables, the LMS's own included, and a feedback page per student.
 
 Course       points and late days, from a small TOML file
 Graded       one student's results
@@ -24,7 +24,7 @@ from .marking import Result
 
 @dataclass
 class Graded:
-    """A student's results by exercise, and what was out of order, in words."""
+    """A student's results by exercise, and any problems, in words."""
 
     student: str
     id: str = ""
@@ -37,7 +37,7 @@ class Graded:
 
 @dataclass(frozen=True)
 class Exercise:
-    """An exercise that counts: its lecture, and how many points it gives."""
+    """An exercise that counts: its lecture, and its points."""
 
     name: str
     lecture: str
@@ -49,8 +49,8 @@ class Course:
     """How results become a total.
 
     Args:
-        exercises: those that count, in the order of their notebooks.
-        per_day: the part of the points that a late day costs, from 0 to 1.
+        exercises: those that count, in notebook order.
+        per_day: the fraction of the points that a late day costs, from 0 to 1.
         free_days: late days that cost nothing.
         days: late days by student, id or e-mail address.
         assignment: the LMS's column for the total.
@@ -64,7 +64,7 @@ class Course:
 
     @classmethod
     def read(cls, path: Path | None, exercises: Iterable[Exercise]) -> Self:
-        """The notebooks' points, and what a TOML file as in exercises/README.md says."""
+        """Combine the notebooks' points with a TOML file (see exercises/README.md)."""
         exercises = list(exercises)
         if path is None:
             return cls(tuple(exercises))
@@ -82,8 +82,8 @@ class Course:
             fits = number and (name in numbers or name.startswith("late.days."))
             if not fits and not (name == "assignment" and isinstance(value, str)):
                 raise ValueError(
-                    f"--course: got {name} = {value!r}, expected assignment, a text, and "
-                    "numbers from 0 up: [points] of exercises that are graded, [late] with "
+                    f"--course: got {name} = {value!r}, expected assignment, a string, and "
+                    "numbers of at least 0: [points] of exercises that are graded, [late] with "
                     "per_day (at most 1), free_days, days"
                 )
         points, late = told.pop("points", {}), told.pop("late", {})
@@ -95,16 +95,16 @@ class Course:
 
     @property
     def out_of(self) -> float:
-        """The points of somebody whose answers all pass, in time."""
+        """The points for passing everything, on time."""
         return sum(exercise.points for exercise in self.exercises)
 
     def late_days(self, graded: Graded, email: str = "") -> float:
-        """How many days late a student is, as the TOML file says."""
+        """How many days late a student is, according to the TOML file."""
         names = graded.student, graded.id, email
         return next((self.days[name] for name in names if name in self.days), 0)
 
     def total(self, graded: Graded, email: str = "") -> float:
-        """A student's points, less what late days cost."""
+        """A student's points, minus what late days cost."""
         earned = sum(
             exercise.points
             for exercise in self.exercises
@@ -115,7 +115,7 @@ class Course:
 
 
 def _flat(table: dict[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
-    """A table's values, and those of the tables in it, by their whole names."""
+    """A table's values, and those of the tables in it, by dotted name."""
     for name, value in table.items():
         if isinstance(value, dict):
             yield from _flat(value, f"{before}{name}.")
@@ -126,13 +126,13 @@ def _flat(table: dict[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
 # --- an LMS's own table ---------------------------------------------------------------
 
 _IDS = ("ID", "Identifier")
-# The first two are what people call themselves: anybody's else, too.
+# The first two are chosen by their owners, who may choose anyone's.
 _NAMES = ("Full name", "Student", "Email address", "SIS Login ID", "SIS User ID")
 
 
 @dataclass
 class Roster:
-    """The class as the LMS exports it, to be handed back to it with the totals.
+    """The class as exported by the LMS, to be imported again with the totals.
 
     Canvas: the gradebook's CSV file. Moodle: the grading worksheet of an assignment.
     """
@@ -147,7 +147,7 @@ class Roster:
         """Read a roster; ValueError if it is neither Canvas's nor Moodle's."""
         try:
             with open(path, encoding="utf-8-sig", newline="") as file:
-                # Where a comma is a decimal point, columns end with a semicolon.
+                # In locales with a decimal comma, the delimiter is a semicolon.
                 delimiter = max(",;\t", key=file.readline().count)
                 file.seek(0)
                 table = csv.DictReader(file, delimiter=delimiter)
@@ -166,9 +166,9 @@ class Roster:
 
     @cached_property
     def _by_name(self) -> dict[str, dict[str, str]]:
-        """The rows by all that a student may be called by, the LMS's own ids last.
+        """The rows by everything that may identify a student; the LMS's ids take precedence.
 
-        What two of a column are called is nobody's.
+        A name that occurs twice in a column identifies nobody.
         """
         named: dict[str, dict[str, str]] = {}
         for column in (*_NAMES, *_IDS):
@@ -183,7 +183,7 @@ class Roster:
         return named | {"": {}}
 
     def row_of(self, graded: Graded) -> dict[str, str]:
-        """A student's row, found by the LMS's id, else by address, login or name."""
+        """A student's row, found by the LMS's id, or else by address, login or name."""
         return self._by_name.get(graded.id) or self._by_name.get(graded.student, {})
 
     def email_of(self, graded: Graded) -> str:
@@ -198,7 +198,7 @@ class Roster:
         course: Course,
         everyone: Iterable[Graded],
     ) -> None:
-        """Write it with the totals in their column, for the LMS to import."""
+        """Write the roster with the totals in their column, for the LMS to import."""
         column = "Grade" if "Identifier" in self.header else course.assignment
         header = self.header if column in self.header else [*self.header, column]
         for row in self.rows:
@@ -207,7 +207,7 @@ class Roster:
         for graded in everyone:
             if row := self.row_of(graded):
                 row[column] = f"{totals[graded.student]:g}"
-        # Its other cells go back to the LMS as they came from it.
+        # All other cells are written unchanged.
         path = folder / f"import_{self.name}"
         with open(path, "w", encoding="utf-8", newline="") as file:
             table = csv.DictWriter(file, header, "", "ignore", delimiter=self.delimiter)
@@ -256,13 +256,13 @@ def write_all(
 
 
 def _points(graded: Graded, exercise: Exercise) -> float | str:
-    """What an exercise has earned; nothing at all where no notebook was handed in."""
+    """What an exercise has earned; an empty string if no notebook was handed in."""
     status = graded.results[exercise.name].status
     return "" if status == "not handed in" else exercise.points * (status == "passed")
 
 
 def _write_table(path: Path, rows: list[list[Any]]) -> None:
-    """A CSV file that a spreadsheet shows as it is: no cell of it is a formula."""
+    """Write a CSV file in which no cell is a formula to a spreadsheet."""
     strange = "backslashreplace"
     with open(path, "w", encoding="utf-8-sig", newline="", errors=strange) as file:
         csv.writer(file).writerows([_harmless(cell) for cell in row] for row in rows)
@@ -278,15 +278,15 @@ def _harmless(cell: Any) -> str:
 
 
 def _file_name(graded: Graded) -> str:
-    """A file's name that is the student's own, whatever the student is called."""
+    """A file name unique to the student, whatever the student's name."""
     readable = re.sub(r"[^\w.-]+", "_", graded.student)[:60].strip(".")
     own = hashlib.sha256(graded.student.encode("utf-8", "backslashreplace")).hexdigest()
     return f"{readable}-{own[:8]}.html"
 
 
-_SAME_ID = "another submission has the same id, and the LMS's table takes one of them"
-_NO_ROW = "no row of the roster is this student's alone: hand the total in by hand"
-# What a terminal takes for more than text.
+_SAME_ID = "another submission has the same id: the LMS's table gets only one"
+_NO_ROW = "no row of the roster is this student's alone: enter the total by hand"
+# Control characters, which a terminal may act on.
 _COMMANDS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _BEGINS_FORMULA = ("=", "+", "-", "@")
 _MARKS = {"passed": "✓", "not yet": "✗", "not attempted": "○"}
@@ -306,7 +306,7 @@ def _page(graded: Graded, course: Course, total: float) -> str:
         parts.append(f"<h2>{head} <small>({points})</small></h2>")
         parts += [f"<p>{html.escape(line)}</p>" for line in result.says]
     if graded.problems:
-        parts.append(f"<h2>{_('Out of order')}</h2>")
+        parts.append(f"<h2>{_('Problems')}</h2>")
         parts += [f"<p>{html.escape(problem)}</p>" for problem in graded.problems]
     title = html.escape(f"{graded.student}: {_of(total, course.out_of)}")
     body = "\n".join(parts)

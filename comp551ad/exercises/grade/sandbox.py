@@ -1,14 +1,14 @@
-"""What a submission's process can see and reach, and how much it may take.
+"""What a submission's process can see and reach, and its resource limits.
 
 With bubblewrap it sees Python, the libraries, the course without its exercises and its own
-files, all of them read-only; a small disk in memory; no network, no other process, an empty
-environment. Where a container's root grades without bubblewrap, it runs as a user that owns
-nothing. Else it runs with the grader's rights, which the command asks for by `--unsafe`.
+files, all read-only; a small disk in memory; no network, no other process, and an empty
+environment. If root grades without bubblewrap, as in a container, it runs as a user that owns
+nothing. Otherwise it runs with the grader's rights. The last two need `--unsafe`.
 
     Limits       seconds and megabytes
-    Fence        how processes are fenced in; `Fence.best()` is the best that works here
+    Fence        how processes are isolated; `Fence.best()` is the best that works here
     course_copy  the course as a submission sees it
-    Watched      a process that is ended when it takes too long or too much
+    Watched      a process that is killed when it exceeds its limits
 """
 
 import compileall
@@ -47,7 +47,7 @@ _NOBODY = 61_000
 
 @dataclass(frozen=True)
 class Limits:
-    """Seconds for a cell, seconds for a notebook, and megabytes for all its processes."""
+    """Seconds per cell, seconds per notebook, and megabytes for all its processes."""
 
     seconds: float = 60.0
     notebook_seconds: float = 300.0
@@ -56,9 +56,9 @@ class Limits:
 
 @dataclass(frozen=True)
 class Fence:
-    """How a process is fenced in: `kind` is "bubblewrap", "user" or "none".
+    """How a process is isolated: `kind` is "bubblewrap", "user" or "none".
 
-    `course` is the folder with the course's copy.
+    `course` is the folder with the copy of the course.
     """
 
     kind: str
@@ -86,19 +86,19 @@ class Fence:
     def running(
         self, given: Path, limits: Limits, number: int = 0
     ) -> Iterator["Watched"]:
-        """Run the process that answers: it finds a copy of the folder `given`.
+        """Run the answering process, in a copy of the folder `given`.
 
-        `number` is that of its user, where each has one.
+        `number` selects its user, for the kind "user".
         """
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-            os.chmod(folder, 0o711)  # where another user runs the notebook
+            os.chmod(folder, 0o711)  # in case another user runs the notebook
             user = _NOBODY + number
             process = self._start(given, Path(folder, "work"), limits, user)
             try:
                 with Watched(process, limits.megabytes) as watched:
                     yield watched
             finally:
-                if self.kind == "user":  # a sandbox ends as a whole
+                if self.kind == "user":  # bubblewrap kills all its processes itself
                     kill = ["kill", "-KILL", "-1"]
                     subprocess.run(kill, user=user, capture_output=True, check=False)
 
@@ -129,12 +129,12 @@ class Fence:
         )
 
     def _wrapped(self, given: Path) -> list[str]:
-        """The beginning of a command that runs the rest of it in bubblewrap."""
+        """The prefix of a command that runs the rest of it in bubblewrap."""
         libraries = {sys.prefix, sys.base_prefix, *sysconfig.get_paths().values()}
         libraries |= {
             p for p in sys.path if p.endswith(("site-packages", "dist-packages"))
         }
-        libraries.discard("/usr")  # the system's own Python: what it needs is there
+        libraries.discard("/usr")  # the system's own Python: _SYSTEM has what it needs
         hidden = [Path(p, name) for p in sys.path for name in OTHER_AUTODIFF]
         hidden += [PACKAGE, *own_folders()]
         arguments = [_bubblewrap()]
@@ -166,7 +166,7 @@ def _bubblewrap() -> str:
 
 
 def _environment(course: Path, work: Path) -> dict[str, str]:
-    """All that the process's environment has in it."""
+    """The process's whole environment."""
     return {
         "PATH": os.pathsep.join([str(Path(PYTHON).parent), "/usr/bin", "/bin"]),
         "PYTHONPATH": str(course),
@@ -191,20 +191,20 @@ def course_copy(folder: Path) -> Path:
     compileall.compile_dir(ours, quiet=2)
     home = folder / "home"
     home.mkdir()
-    with suppress(OSError):  # Matplotlib looks for fonts only once, if it is there
+    with suppress(OSError):  # build Matplotlib's font cache once, if it is installed
         fonts = [PYTHON, "-c", "import matplotlib.font_manager"]
         environment = _environment(folder, home)
         subprocess.run(fonts, capture_output=True, env=environment, check=False)
     return folder
 
 
-# --- looking after a process ----------------------------------------------------------
+# --- supervising a process ------------------------------------------------------------
 
 
 class Watched:
-    """A process that is ended at a deadline, or when it and its children take too much.
+    """A process that is killed at a deadline, or when it and its children use too much.
 
-    `why` says in words why it ended; it is empty as long as it runs.
+    `why` says in words why it ended; it is empty while it runs.
     """
 
     def __init__(self, process: subprocess.Popen, megabytes: int):
@@ -220,7 +220,7 @@ class Watched:
         return self
 
     def allow(self, seconds: float) -> None:
-        """From now on it has so many seconds."""
+        """Set the deadline to this many seconds from now."""
         self.seconds, self.deadline = seconds, time.monotonic() + seconds
 
     def _look_after(self) -> None:
@@ -229,12 +229,12 @@ class Watched:
             if time.monotonic() > self.deadline:
                 self.end(f"ran longer than {self.seconds:g} s")
             elif taken > self.megabytes * 1_000_000:
-                self.end(f"took more than {self.megabytes} MB")
+                self.end(f"used more than {self.megabytes} MB")
             elif many > MAX_PROCESSES:
                 self.end(f"started more than {MAX_PROCESSES} processes")
 
     def end(self, why: str) -> None:
-        """End it, and whatever it has started."""
+        """Kill it and whatever it started."""
         self.why = self.why or why
         self.over.set()
         # It may be gone, and Windows has no groups.
@@ -243,7 +243,7 @@ class Watched:
         self.process.kill()
 
     def why_ended(self, stopped: BaseException) -> str:
-        """Why it answers no more, in words."""
+        """Why it no longer answers, in words."""
         if str(stopped):
             self.end(str(stopped))
         code = self.process.wait()
@@ -259,11 +259,11 @@ class Watched:
 
 
 def _processes_and_bytes(pid: int) -> tuple[int, int]:
-    """How many processes descend from this one, and the memory they take; 0 if unknown."""
+    """How many processes this one and its descendants are, and their memory; 0 if unknown."""
     many, taken, family = 0, 0, [str(pid)]
     while family and many <= MAX_PROCESSES:
         process = Path("/proc", family.pop())
-        # It may just have ended, and elsewhere there is no /proc.
+        # It may just have ended, and not every system has /proc.
         with suppress(OSError, ValueError, IndexError):
             pages = int((process / "statm").read_text().split()[1])
             taken += pages * os.sysconf("SC_PAGE_SIZE")

@@ -1,7 +1,7 @@
-"""What a notebook finds as `comp551ad.exercises` while it is graded.
+"""What a notebook imports as `comp551ad.exercises` while it is graded.
 
-The exercises' witnesses and mistakes are elsewhere, where the answers are judged. So here
-`check` and its like have nothing to say, and all that may be asked of a verdict is empty.
+Witnesses and mistakes are only in the judge's process. Here `check` and the others do
+nothing, and the verdict they return is passed, with nothing to say.
 """
 
 from collections.abc import Callable
@@ -14,11 +14,11 @@ class Later(SimpleNamespace):
     """A verdict that isn't known yet."""
 
     def __repr__(self) -> str:
-        return "This is checked when the whole notebook has run."
+        return "This is checked once the whole notebook has run."
 
 
 def __getattr__(name: str) -> Callable[..., Later]:
-    """`check`, `hint`, `progress`, and whatever else a notebook may import."""
+    """Stand in for `check`, `hint`, `progress`, and whatever else a notebook imports."""
     if name.startswith("__"):
         raise AttributeError(name)
     none: dict = dict.fromkeys(("mistakes", "says", "parts", "then"), ())

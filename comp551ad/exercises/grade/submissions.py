@@ -1,11 +1,11 @@
-"""Who handed in what: in a folder for each student, a zip file, or an LMS's download.
+"""Who submitted what: in a folder for each student, a zip file, or an LMS's download.
 
     zoe/02_derivatives.ipynb                              a folder for each student
     Zoe Müller_4711_assignsubmission_file_/02_….ipynb     Moodle
     muellerzoe_LATE_12345_67890_02_….ipynb                Canvas: no folders at all
     zoe.zip, zoe.ipynb                                    a file for each student
 
-Any of these may itself be in one zip file. Links are never followed: each is named among
+Any of these may itself be in one zip file. Links are never followed: each is reported among
 the student's problems.
 
     submissions_in   the files of every student
@@ -26,21 +26,21 @@ from typing import BinaryIO
 
 MAX_STUDENT_BYTES = 100_000_000
 MAX_FILES = 1000
-_TOO_MUCH = "is more than one student may hand in: 100 MB in 1000 files"
+_TOO_MUCH = "exceeds the limit for one student: 100 MB in 1000 files"
 _LINK = "is a link: hand in the file itself"
 _LEFT_BEHIND = re.compile(r"(^|/)(\.|__MACOSX)")
 _MOODLE = re.compile(r"(?P<name>.+)_(?P<id>\d+)_assignsubmission_\w+")
 _CANVAS = re.compile(r"(?P<name>[^_]+)(?:_LATE)?_(?P<id>\d+)_\d+_(?P<file>.+)")
-Files = list[tuple[str, str]]  # what the student calls each, and its path
+Files = list[tuple[str, str]]  # each file's name in the submission, and its path
 
 
 class Refused(ValueError):
-    """A file that isn't read; says why."""
+    """A file that isn't read; the message says why."""
 
 
 @dataclass
 class Submission:
-    """What one student handed in: `student` is unique in a class, `id` is the LMS's."""
+    """What one student submitted: `student` is unique in a class, `id` is the LMS's."""
 
     student: str
     id: str = ""
@@ -48,7 +48,7 @@ class Submission:
 
 
 def visible_files(folder: Path) -> Files:
-    """A folder's files and links, but for what systems leave behind."""
+    """A folder's files and links, except what operating systems leave behind."""
     found = []
     for here, folders, files in os.walk(folder):
         links = [f"{p}/" for p in folders if os.path.islink(os.path.join(here, p))]
@@ -66,7 +66,7 @@ def visible_files(folder: Path) -> Files:
 def save(files: Files, folder: Path) -> tuple[list[str], list[str]]:
     """Copy files into a folder; return their names, and what was refused and why.
 
-    Zip files are unpacked, those inside them too.
+    Zip files are unpacked, including nested ones.
     """
     names: list[str] = []
     problems: list[str] = []
@@ -84,7 +84,7 @@ def save(files: Files, folder: Path) -> tuple[list[str], list[str]]:
                     if name.lower().endswith(".zip"):
                         inside = Path(unpacked, str(seen))
                         problems += unpack(source, inside, room)
-                        # Next, so that they count before another one is unpacked.
+                        # Next, so that they are counted before another one is unpacked.
                         todo += visible_files(inside)[::-1]
                         continue
                     target = folder / name
@@ -100,9 +100,9 @@ def save(files: Files, folder: Path) -> tuple[list[str], list[str]]:
 
 
 def unpack(file: BinaryIO | Path, folder: Path, room: int | None = None) -> list[str]:
-    """Unpack a zip file, a student's if there is a limit; return what can't be, and why.
+    """Unpack a zip file, within limits if `room` is given; return what failed, and why.
 
-    zipfile takes care of names that lead elsewhere.
+    zipfile sanitizes names that lead outside the folder.
     """
     problems = []
     try:
@@ -115,7 +115,7 @@ def unpack(file: BinaryIO | Path, folder: Path, room: int | None = None) -> list
                 try:
                     if stat.S_ISLNK(info.external_attr >> 16):
                         raise Refused(_LINK)
-                    # As some systems write it.
+                    # Some systems write backslashes.
                     info.filename = info.filename.replace("\\", "/")
                     archive.extract(info, folder)
                 except Exception as error:  # zip files are broken in many ways
@@ -128,7 +128,7 @@ def unpack(file: BinaryIO | Path, folder: Path, room: int | None = None) -> list
 def _opened(path: str) -> BinaryIO:
     if os.path.islink(path.rstrip("/")):
         raise Refused(_LINK)
-    # Between the two nobody makes it a link, and opening a pipe doesn't wait.
+    # Even if it becomes a link meanwhile it isn't followed; and opening a pipe doesn't block.
     flags = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     file = os.fdopen(os.open(path, os.O_RDONLY | flags), "rb")
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
@@ -141,7 +141,7 @@ def _opened(path: str) -> BinaryIO:
 
 
 def submissions_in(path: Path, empty: Path) -> tuple[list[Submission], list[str]]:
-    """Every student's submission by name, and what is nobody's.
+    """Every student's submission, by name, and the files that belong to no student.
 
     Args:
         path: a folder, a zip file, or a single notebook.
@@ -156,7 +156,7 @@ def submissions_in(path: Path, empty: Path) -> tuple[list[Submission], list[str]
         path = empty
     files: Files = []
     if path.is_dir():
-        # A folder without files is a student who handed in nothing.
+        # A folder without files is a student who submitted nothing.
         folders = [f"{p.name}/" for p in path.iterdir() if p.is_dir()]
         files = [(name, "") for name in folders if not _LEFT_BEHIND.match(name)]
         files += visible_files(path)
@@ -172,14 +172,14 @@ def submissions_in(path: Path, empty: Path) -> tuple[list[Submission], list[str]
     if not found:
         raise ValueError(
             f"submissions: got {path}, expected a folder for each student, or the files "
-            "of Canvas or Moodle as they were downloaded"
+            "as downloaded from Canvas or Moodle"
         )
     return [found[student] for student in sorted(found)], sorted(nobodys)
 
 
 def _whose(name: str) -> tuple[str, str, str]:
-    """The student of a file with this name, the LMS's id, and what the student called it."""
-    # Some systems write é as one character, some as two: it is the same student.
+    """The student of a file with this name, the LMS's id, and the file's own name."""
+    # Some systems write é as one character, some as two: it must be the same student.
     first, in_folder, rest = unicodedata.normalize("NFC", name).partition("/")
     if first.startswith("_"):
         return "", "", name

@@ -1,12 +1,11 @@
 """Plain values over a pipe, and calls in both directions.
 
-A student's notebook runs in one process and is judged in another. What passes between them
-is JSON: numbers, texts, arrays and containers of them. Anything else (a function, an
-object) stays where it is, and the other process gets a reference to call. Nothing is
-pickled. Both processes read this module: `answering.py` in the student's, `marking.py` in
-the judge's.
+A student's notebook runs in one process and is judged in another. They exchange JSON:
+numbers, strings, arrays and containers of them. Anything else (a function, an object) stays
+where it is, and the other process gets a reference to call. Nothing is pickled. Both
+processes use this module: `answering.py` in the student's, `marking.py` in the judge's.
 
-    Peer      one end of the pipe: `ask` the other end, `serve` what it asks
+    Peer      one end of the pipe: `ask` the other end, `serve` its requests
     Remote    a reference to an object at the other end: call it, add it, read an attribute
     Live      a Remote inside a call from the other end, where NumPy may compute with it
     Stopped   the other end is gone
@@ -25,19 +24,19 @@ MAX_MESSAGE_BYTES = 32_000_000
 # Names of exception classes are looked up here, so that both ends mean the same class.
 _ERRORS_LIVE_IN = (builtins, np.exceptions, np.linalg)
 _PLAIN_DTYPES = "biufcSUmM"
-_UNREADABLE = "gave what can't be read"
+_UNREADABLE = "sent something unreadable"
 
 
 class Stopped(BaseException):
-    """The other end is gone, or broke the protocol: no answer comes from it any more."""
+    """The other end is gone, or broke the protocol: it will not reply any more."""
 
 
 class Remote:
     """A reference to an object at the other end.
 
-    It can be called and calculated with, and has the object's public attributes. It never
-    compares as equal to anything but itself, and NumPy can't look into it: whatever is
-    compared is compared as plain values.
+    It supports calls and arithmetic, and has the object's public attributes. It is equal
+    only to itself, and NumPy can't convert it, so results are only ever compared as plain
+    values.
     """
 
     def __init__(self, peer: "Peer", key: int, name: str):
@@ -62,7 +61,7 @@ class Remote:
 
 
 class Live(Remote):
-    """An argument of a call from the other end: it takes part in NumPy's functions there."""
+    """An argument of a call from the other end: NumPy functions of it run there."""
 
     __hash__ = object.__hash__
 
@@ -76,7 +75,7 @@ class Live(Remote):
 
 
 def _forward(owner: type, names: str, module: str, reflected: bool = False) -> None:
-    """Give a class the dunder methods of these names, carried out at the other end."""
+    """Give a class dunder methods with these names, which run at the other end."""
     for name in names.split():
 
         def method(self, *others, name=name):
@@ -97,7 +96,7 @@ _forward(Live, "len bool int float complex", "builtins")
 
 
 def _write_back(old: Any, new: Any) -> None:
-    """What the call did to its argument at the other end is done to it here."""
+    """Apply changes that the call made to its argument at the other end."""
     if isinstance(old, np.ndarray) and np.shape(new) == old.shape:
         old[...] = new
     elif isinstance(old, list) and isinstance(new, list):
@@ -111,10 +110,10 @@ class Peer:
     """One end of the pipe.
 
     Args:
-        source: where messages of the other end come from.
-        target: where ours go to.
-        serves: what the other end may ask for, by name.
-        place: where an error of ours was raised: a line's number and its text.
+        source: the stream of messages from the other end.
+        target: the stream for ours.
+        serves: the functions that the other end may call, by name.
+        place: returns where an error of ours was raised: line number and text.
     """
 
     def __init__(
@@ -128,15 +127,15 @@ class Peer:
         self.serves, self.place = {"call": self._call, **(serves or {})}, place
         self.objects: dict[int, Any] = {}
         self.lock = threading.RLock()
-        self.depth = 0  # of the calls that we are serving
+        self.depth = 0  # the number of nested calls being served
         self.gone: Stopped | None = None
-        # Our last error, which may come back: its classes' names, its arguments, itself.
+        # Our last error, which may come back: its class names, its arguments, itself.
         self.raised: tuple[list, Any, BaseException] | None = None
 
     # --- messages ---------------------------------------------------------------------
 
     def ask(self, what: str, *args: Any) -> Any:
-        """Have the other end do something; serve what it asks for in the meantime."""
+        """Call the other end; serve its requests in the meantime."""
         with self.lock:
             if self.gone:
                 raise self.gone
@@ -147,7 +146,7 @@ class Peer:
                 except Stopped:
                     raise
                 except BaseException:
-                    # A limit of the judge's own rings, and the reply is still to come.
+                    # One of the judge's own limits expired before the reply.
                     self.gone = Stopped("took too long to answer")
                     raise
                 if kind == "ask":
@@ -158,7 +157,7 @@ class Peer:
                     raise self._error(rest)
 
     def serve(self) -> None:
-        """Do what the other end asks, until it goes away."""
+        """Serve requests until the other end goes away."""
         while True:
             kind, *rest = self._receive()
             if kind != "ask":
@@ -179,7 +178,7 @@ class Peer:
         self._send(reply)
 
     def _call(self, function: Callable, args: list, kwargs: dict) -> tuple:
-        """What a function gives, and those of its arguments that it changed."""
+        """What a function returns, and the arguments that it changed."""
         before = [json.dumps(self.pack(arg)) for arg in args]
         given = function(*args, **kwargs)
         after = [json.dumps(self.pack(arg)) for arg in args]
@@ -202,7 +201,7 @@ class Peer:
             if not line:
                 self._stop()
             if len(line) == MAX_MESSAGE_BYTES:
-                self._stop(f"gave more than {MAX_MESSAGE_BYTES // 1_000_000} MB")
+                self._stop(f"sent more than {MAX_MESSAGE_BYTES // 1_000_000} MB")
             kind, *rest = json.loads(line)
             if kind not in ("ask", "gave", "raised"):
                 raise ValueError(kind)
@@ -217,15 +216,15 @@ class Peer:
             self._stop(_UNREADABLE)
 
     def _stop(self, why: str = "") -> NoReturn:
-        """The end of it: `why` is empty if the other end just went away."""
+        """Raise `Stopped`; `why` is empty if the other end just went away."""
         self.gone = self.gone or Stopped(why)
         raise self.gone
 
     # --- values -----------------------------------------------------------------------
 
     def pack(self, value: Any) -> Any:
-        """A value as JSON; what is no plain value, as a reference to it."""
-        kind = type(value)  # a traced value passes for what it traces where it is asked
+        """A value as JSON; anything but a plain value as a reference to it."""
+        kind = type(value)  # isinstance would take a traced value for what it traces
         if value is None or issubclass(kind, bool | str):
             return value
         if issubclass(kind, np.generic | np.ndarray):
@@ -257,15 +256,13 @@ class Peer:
         if array.dtype.kind not in _PLAIN_DTYPES:
             return self.pack(array.tolist())
         if array.nbytes > MAX_MESSAGE_BYTES // 2:
-            raise ValueError(
-                f"an array of shape {array.shape} is too large to hand over"
-            )
+            raise ValueError(f"an array of shape {array.shape} is too large to send")
         data = base64.b64encode(np.ascontiguousarray(array).tobytes()).decode()
         kind = "scalar" if isinstance(value, np.generic) else "array"
         return {kind: [array.dtype.str, list(array.shape), data]}
 
     def unpack(self, packed: Any) -> Any:
-        """The value that `pack` has packed at the other end. Whatever is wrong raises."""
+        """The value that `pack` packed at the other end; raises if anything is wrong."""
         if isinstance(packed, list):
             return [self.unpack(part) for part in packed]
         if not isinstance(packed, dict):
@@ -296,7 +293,7 @@ class Peer:
         raise ValueError(kind)
 
     def _reference(self, key: int, kind: str, name: str) -> Remote:
-        """A Remote whose class is called as the object's class is."""
+        """A Remote whose class has the name of the object's class."""
         base = Live if self.depth else Remote
         return type(str(kind)[:60], (base,), {})(self, int(key), str(name)[:60])
 
@@ -309,7 +306,7 @@ class Peer:
         return [names, self.pack(args), self.place(error)]
 
     def _error(self, message: list) -> BaseException:
-        """The other end's error, with its place there; ours, if it is back."""
+        """The other end's error, with its place there; or our own, if it has come back."""
         try:
             names, args, place = message
             if self.raised and [names, args] == [*self.raised[:2]]:
@@ -323,7 +320,7 @@ class Peer:
 
 
 def _exception(names: list[str], args: list) -> BaseException:
-    """An error of the first class of these names that is known here."""
+    """An error of the first class with one of these names that is known here."""
     found = [getattr(home, name, None) for name in names for home in _ERRORS_LIVE_IN]
     classes = [c for c in found if isinstance(c, type) and issubclass(c, BaseException)]
     known = classes[0] if classes else Exception
@@ -331,7 +328,7 @@ def _exception(names: list[str], args: list) -> BaseException:
         known = type(names[0][:60], (known,), {})
     try:
         return known(*args)
-    except Exception:  # some want arguments of their own kind
+    except Exception:  # some classes need particular arguments
         return type(names[0][:60], (Exception,), {})(*args)
 
 

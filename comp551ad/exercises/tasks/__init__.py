@@ -1,1 +1,1 @@
-"""What the exercises ask, a module a lecture: each holds a tuple `EXERCISES`."""
+"""What the exercises ask, one module per lecture: each has a tuple `EXERCISES`."""

@@ -41,7 +41,7 @@ twin = Exercise(
         Mistake(
             "the signs are left out",
             lambda W, V, order, signs: (W[order], V[:, order]),
-            "tanh is odd: what happens to z when all that goes in changes its sign, and then to u?",
+            "tanh is odd: if all of a unit's inputs change sign, what happens to z, and then to u?",
         ),
         Mistake(
             "the order is left out",
@@ -49,25 +49,25 @@ twin = Exercise(
             "Which unit of the old network is unit k of the twin? Both matrices follow.",
         ),
         Mistake(
-            "the signs go with the old numbers",
+            "the signs are indexed by the old units",
             edited(_twin, "signs[k] → signs[old]"),
             "signs[k] belongs to unit k of the twin, after the renumbering.",
         ),
         *(
             Mistake(
-                "the order runs backwards",
+                "the inverse of the order",
                 edited(_twin, "enumerate(order) → enumerate(np.argsort(order))", *more),
                 "Unit k of the twin was unit order[k], not the reverse.",
             )
             for more in ((), ("signs[k] → signs[old]",))
         ),
         Mistake(
-            "nothing happens to one of the two",
+            "a matrix is left unchanged",
             lambda W, V, order, signs: (W, V),
             "A unit owns its inputs and its outputs: both move with it.",
         ),
         Mistake(
-            "the rows of V are taken for the units",
+            "the rows of V are treated as the units",
             lambda *given: (_twin(*given)[0], given[-1][:, None] * given[1][given[-2]]),
             "V is D x M: what goes into a unit is a column.",
         ),
@@ -118,17 +118,17 @@ balanced = Exercise(
         Mistake(
             "the square root is missing",
             edited(_rescaled, "np.sqrt(w / v) → w / v"),
-            "With this factor the two norms change places instead of meeting.",
+            "With this factor the two norms are swapped instead of becoming equal.",
         ),
         Mistake(
             "the ratio is upside down",
             edited(_rescaled, "w / v → v / w"),
-            "Which of the two norms is to grow?",
+            "Which of the two norms should grow?",
         ),
         Mistake(
             "one factor for all units",
             edited(_rescaled, ", axis=1 → ", ", axis=0 → ", "[:, None] → "),
-            "Each unit has a curve of its own, and its own factor.",
+            "Each unit has its own curve and its own factor.",
         ),
         Mistake(
             "inputs and outputs are both multiplied",
@@ -136,9 +136,9 @@ balanced = Exercise(
             "What goes in is multiplied by alpha; then what comes out must be divided.",
         ),
         Mistake(
-            "the norms are made 1",
+            "the norms are set to 1",
             edited(_rescaled, "W / alpha → W / w", "V * alpha → V / v"),
-            "That is another function: both may change only by alpha and 1/alpha.",
+            "That is a different function: they may change only by alpha and 1/alpha.",
         ),
         Mistake(
             "norms along the wrong axis",
@@ -146,9 +146,9 @@ balanced = Exercise(
             "One norm for each of the M units: of a row of W, of a column of V.",
         ),
         Mistake(
-            "the inputs alone are rescaled",
+            "only the inputs are rescaled",
             edited(_rescaled, "np.sqrt(w / v) → w / v", "W / alpha[:, None] → W"),
-            "Now the norms are equal, but the network answers differently: what comes out?",
+            "Now the norms are equal, but the network's output has changed: why?",
         ),
         Mistake(
             "the mean of the two norms",
@@ -157,7 +157,7 @@ balanced = Exercise(
                 "W / alpha[:, None] → W * ((w + v) / 2 / w)[:, None]",
                 "V * alpha → V * ((w + v) / 2 / v)",
             ),
-            "α multiplies one norm and divides the other: their product stays, not their sum.",
+            "α multiplies one norm and divides the other: that keeps their product, not their sum.",
         ),
         *(
             Mistake(
@@ -170,15 +170,15 @@ balanced = Exercise(
                 "A norm is the root of the sum of the squares.",
             )
             for name, size in (
-                ("the largest sizes in place of norms", "np.max"),
-                ("sums of sizes in place of norms", "np.sum"),
+                ("the largest absolute values instead of norms", "np.max"),
+                ("sums of absolute values instead of norms", "np.sum"),
             )
         ),
     ),
     hints=(
-        "For one unit: alpha times the norm of its inputs is to equal its outputs' norm "
+        "For one unit: alpha times the norm of its inputs should equal its outputs' norm "
         "divided by alpha. Solve for alpha.",
-        "np.linalg.norm has an `axis`; the result should be M numbers, twice.",
+        "np.linalg.norm has an `axis`; use it twice, for M numbers each time.",
     ),
 )
 
@@ -187,7 +187,7 @@ balanced = Exercise(
 
 
 def _count_twins(M: int, activation: str) -> int:
-    """All orders and signs of a random network: how many places give its function?"""
+    """Try all orders and signs of a random network: how many have its function?"""
     rng = np.random.default_rng(M)
     h = {"tanh": np.tanh, "logistic": logistic}[activation]
     W, V, X = rng.normal(size=(M, 2)), rng.normal(size=(3, M)), rng.normal(size=(5, 3))
@@ -214,14 +214,14 @@ count_twins = Exercise(
     secret=True,
     mistakes=(
         Mistake(
-            "the logistic function is taken for odd",
+            "the logistic function is treated as odd",
             _counting(*[lambda M: factorial(M) * 2**M] * 2),
             "Compare logistic(-1) with -logistic(1).",
         ),
         Mistake(
             "the signs are left out",
             _counting(factorial),
-            "Is there anything a tanh unit may do besides changing places?",
+            "Is there anything a tanh unit can do besides swapping places?",
         ),
         *(
             Mistake(
@@ -235,7 +235,7 @@ count_twins = Exercise(
             Mistake(
                 "added instead of multiplied",
                 _counting(*added),
-                "For every order all the choices of signs are open.",
+                "Each order can be combined with every choice of signs.",
             )
             for added in (
                 [lambda M: factorial(M) + 2**M],
@@ -251,33 +251,33 @@ count_twins = Exercise(
         Mistake(
             "one sign for all units together",
             _counting(lambda M: factorial(M) * 2),
-            "Each unit may flip its sign by itself.",
+            "Each unit may flip its sign on its own.",
         ),
         Mistake(
             "orders counted with repetition",
             _counting(lambda M: M**M * 2**M, lambda M: M**M),
-            "A place that is taken is taken: the second unit has one choice less.",
+            "Once a place is taken, the second unit has one choice fewer.",
         ),
         *(
             Mistake(
-                "its own place is left out",
+                "the starting place is left out",
                 _counting(lambda M: factorial(M) * 2**M - 1, logistic),
-                "The question counts the place where we started as well.",
+                "The question counts the starting place too.",
             )
             for logistic in (factorial, lambda M: factorial(M) - 1)
         ),
         Mistake(
-            "all turned but one",
+            "one choice of signs is left out",
             _counting(lambda M: factorial(M) * (2**M - 1)),
             "Is flipping no sign at all among your choices?",
         ),
         Mistake(
-            "the orders of twice as many",
+            "the orders of twice as many units",
             _counting(lambda M: factorial(2 * M)),
-            "A unit with its sign flipped isn't a second unit: how many choices has each of the M?",
+            "Flipping a unit's sign doesn't make a second unit: how many choices does each have?",
         ),
         Mistake(
-            "half of the signs",
+            "half of the sign choices",
             _counting(lambda M: factorial(M) * 2 ** (M - 1)),
             "Flip all signs together: is that the same place, or another with the same function?",
         ),
@@ -291,7 +291,7 @@ count_twins = Exercise(
         ),
     ),
     hints=(
-        "Two questions: how many orders have M things, and which signs may flip?",
+        "Two questions: how many orders do M things have, and which signs may flip?",
         "A sign may flip if h(-q) = -h(q). Try both functions at q = 1.",
     ),
 )
@@ -342,24 +342,24 @@ saddle_signs = Exercise(
             "Each singular value comes once for each hidden unit.",
         ),
         Mistake(
-            "few inputs are overlooked",
+            "the case of few inputs is overlooked",
             edited(_counted_signs, "min(D, C - 1) → (C - 1)"),
             "B is D x C. Can it have more singular values than D?",
         ),
         Mistake(
-            "few classes are overlooked",
+            "the case of few classes is overlooked",
             edited(_counted_signs, "min(D, C - 1) → D"),
             "B is D x C, and each of its rows adds up to zero.",
         ),
         Mistake(
-            "the units are taken for a limit",
+            "the number of units is treated as a limit",
             edited(_counted_signs, "min(D → min(M, D"),
             "B is D x C, whatever M is. Each unit has all of its singular values.",
         ),
         Mistake(
             "no direction is level",
             lambda M, D, C: (M * (C + D) / 2, M * (C + D) / 2, 0),
-            "If only W moves and V stays zero, what does the network answer?",
+            "If only W moves and V stays zero, what does the network output?",
         ),
         Mistake(
             "all of them up, as at a minimum",
@@ -372,9 +372,9 @@ saddle_signs = Exercise(
             "Wherever J curves down along V W, it curves up along -V W.",
         ),
         Mistake(
-            "the Hessian is taken for zero",
+            "the Hessian is taken to be zero",
             lambda M, D, C: (0, 0, M * (C + D)),
-            "The gradient is zero there. The sum with B is of the second order: is B zero?",
+            "The gradient is zero there. The sum with B is second order: is B zero?",
         ),
     ),
     hints=(

@@ -26,7 +26,7 @@ polar_jacobian = Exercise(
         Mistake(
             "the factor r is missing",
             lambda r, phi: _polar_table(r, phi) / [1, r],
-            "r is a factor before the cosine and the sine: it stays when phi moves.",
+            "r multiplies the cosine and the sine: it stays when phi moves.",
         ),
         Mistake(
             "y before x",
@@ -41,17 +41,17 @@ polar_jacobian = Exercise(
         Mistake(
             "the determinant",
             lambda r, phi: r,
-            "Four derivatives are expected, a table.",
+            "Four derivatives are expected, in a table.",
         ),
         Mistake(
-            "the minus is at the other sine",
+            "the minus sign belongs to the other sine",
             lambda r, phi: _polar_table(r, phi) * [[1, -1], [-1, 1]],
             "Near phi = 0, does y rise or fall when r grows? And x, when phi grows?",
         ),
         Mistake(
-            "phi is multiplied in",
+            "multiplied by phi",
             lambda r, phi: _polar_table(r, phi) * [1, phi],
-            "The derivative of cos phi has no phi before it.",
+            "The derivative of cos phi has no factor phi.",
         ),
         Mistake(
             "degrees for radians",
@@ -64,7 +64,7 @@ polar_jacobian = Exercise(
             "The first column belongs to r.",
         ),
         Mistake(
-            "r stays where r moves",
+            "the factor r is kept where r moves",
             lambda r, phi: _polar_table(r, phi) * [r, 1],
             "The derivative of r c with respect to r is c.",
         ),
@@ -106,7 +106,7 @@ softmax_jacobian = Exercise(
         Mistake(
             "the diagonal lacks its own -p p",
             lambda p: np.diag(p) - np.outer(p, p) * (1 - np.eye(len(p))),
-            "On the diagonal numerator and sum both move.",
+            "On the diagonal, the numerator and the sum both move.",
         ),
         Mistake(
             "a plus off the diagonal",
@@ -121,12 +121,12 @@ softmax_jacobian = Exercise(
         Mistake(
             "a number where p_c p_k belongs",
             lambda p: np.diag(p) - p @ p,
-            "p has one dimension, so p @ p.T is a single number. A table needs np.outer.",
+            "p has one dimension, so p @ p.T is a single number. A matrix needs np.outer.",
         ),
         Mistake(
-            "p p is taken away twice on the diagonal",
+            "p p is subtracted twice on the diagonal",
             lambda p: np.diag(p) - np.outer(p, p) - np.diag(p * p),
-            "On the diagonal: p_c (1 - p_c). Is the - p_c p_c in it already?",
+            "On the diagonal: p_c (1 - p_c). Does that include the - p_c p_c already?",
         ),
         Mistake(
             "p_k is missing off the diagonal",
@@ -168,8 +168,8 @@ softmax_jacobian = Exercise(
         ),
     ),
     hints=(
-        "Write p_c = exp(u_c) / S and use the quotient rule, once for c = k, once for not.",
-        "Both cases have p_c p_k in them; one of them has something more.",
+        "Write p_c = exp(u_c) / S and use the quotient rule, once for c = k, once for c ≠ k.",
+        "Both cases contain p_c p_k; one of them contains something more.",
     ),
 )
 
@@ -197,7 +197,7 @@ sum_over_paths = Exercise(
         Mistake(
             "the inner derivative is missing",
             lambda: {"through v": "u * v", "all": "v * cos(x) + u * v"},
-            "v = exp(2x): what does the 2 leave behind?",
+            "v = exp(2x): what factor does the 2 contribute?",
         ),
         Mistake(
             "derivative of sin as - cos",
@@ -207,7 +207,7 @@ sum_over_paths = Exercise(
         Mistake(
             "one path alone",
             lambda: {"all": "v * cos(x)"},
-            "x reaches f along two paths: add what the two give.",
+            "x reaches f along two paths: add their terms.",
         ),
         Mistake(
             "paths multiplied",
@@ -222,10 +222,10 @@ sum_over_paths = Exercise(
         Mistake(
             "the derivatives of u and v multiplied",
             lambda: {"all": "cos(x) * 2 * v"},
-            "When u moves, v is a constant factor. What does each path give?",
+            "When u moves, v is a constant factor. What does each path contribute?",
         ),
         Mistake(
-            "the two paths are exchanged",
+            "the two paths are swapped",
             lambda: {"through u": "u * 2 * v", "through v": "v * cos(x)"},
             "Through u: the path on which u moves and v doesn't.",
         ),
@@ -269,7 +269,7 @@ pull_back = Exercise(
         Mistake(
             "not added up over the outputs",
             lambda jac, g: jac * g[:, None],
-            "Every output adds its part to the input's slope: sum over the outputs.",
+            "Every output contributes to the input's slope: sum over the outputs.",
         ),
         Mistake(
             "the outputs' slopes are left out",
@@ -282,14 +282,14 @@ pull_back = Exercise(
             "A row of the Jacobian is one output: the sum should run over the rows.",
         ),
         Mistake(
-            "g brought to length 1",
+            "g normalized to length 1",
             lambda jac, g: jac.T @ (g / np.linalg.norm(g)),
             "If all slopes of L are twice as large, how large is the result?",
         ),
         Mistake(
             "an inverse in place of the transpose",
             lambda jac, g: np.linalg.pinv(jac) @ g,
-            "An inverse leads from outputs back to inputs. Slopes go back by multiplying.",
+            "An inverse maps outputs back to inputs. Slopes go back by multiplication.",
         ),
     ),
     hints=(

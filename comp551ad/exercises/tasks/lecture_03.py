@@ -44,7 +44,7 @@ binary_derivation = Exercise(
         ),
         *(
             Mistake(
-                "the squared error for the loss",
+                "the squared error instead of the loss",
                 lambda half=half: {
                     "L": f"{half} * (y - yh)**2",
                     "dL/dyh": f"{2 * half} * (yh - y)",
@@ -55,7 +55,7 @@ binary_derivation = Exercise(
             for half in (0.5, 1)
         ),
         Mistake(
-            "the two classes are exchanged",
+            "the two classes are swapped",
             lambda: {
                 "L": "(1 - y) * log(yh) + y * log(1 - yh)",
                 "dL/dyh": "(1 - y) / yh - y / (1 - yh)",
@@ -69,12 +69,12 @@ binary_derivation = Exercise(
             "The slope of the logistic function is written with its value.",
         ),
         Mistake(
-            "y is taken for 1, and for 0",
+            "y is treated as 1, and as 0",
             lambda: {"dL/dyh": "-1 / yh + 1 / (1 - yh)"},
             "y and 1 - y are factors, and stay where they are when yh moves.",
         ),
         Mistake(
-            "y and yh have changed places",
+            "y and yh are swapped",
             lambda: {"L": "-yh * log(y) - (1 - yh) * log(1 - y)"},
             "y is 0 or 1. What is the logarithm of 0?",
         ),
@@ -86,22 +86,22 @@ binary_derivation = Exercise(
         Mistake(
             "added where the links are multiplied",
             lambda: {"dL/du": "-y / yh + (1 - y) / (1 - yh) + yh * (1 - yh)"},
-            "Along a path one multiplies; where paths meet one adds.",
+            "Multiply along a path; add where paths meet.",
         ),
         Mistake(
-            "a factor too many",
+            "one factor too many",
             lambda: {"dL/du": "(yh - y) * yh * (1 - yh)"},
             "Write both factors as fractions: something cancels.",
         ),
         Mistake(
             "the derivative with respect to u instead of yh",
             lambda: {"dL/dyh": "yh - y"},
-            "That is a later line, with the slope of yh multiplied in.",
+            "That is a later line, after multiplying by the slope of yh.",
         ),
     ),
     hints=(
         "dL/du is the product of the two lines above it.",
-        "Bring dL/dyh over one denominator and compare that with dyh/du.",
+        "Put dL/dyh over a common denominator and compare it with dyh/du.",
     ),
 )
 
@@ -158,7 +158,7 @@ head_error = Exercise(
             _with_heads(
                 multiclass=edited(_softmax, " - U.max(axis=1, keepdims=True) → ")
             ),
-            "A score of 800 is too much for exp. The lecture pulls the largest one out.",
+            "exp overflows at a score of 800. The lecture subtracts the largest score first.",
         ),
         Mistake(
             "the diagonal alone",
@@ -188,17 +188,17 @@ head_error = Exercise(
         Mistake(
             "softmax where no head is needed",
             _with_heads(regression=softmax),
-            "The regression head hands the scores through: what is its slope?",
+            "The regression head passes the scores through: what is its slope?",
         ),
         Mistake(
             "the logistic function overflows",
             _with_heads(binary=lambda U: np.exp(U) / (1 + np.exp(U))),
-            "exp(800) is too much for a float. The package's `logistic` copes with it.",
+            "exp(800) overflows. The package's `logistic` copes with it.",
         ),
         Mistake(
             "the largest score of each column",
             _with_heads(multiclass=edited(_softmax, "max(axis=1 → max(axis=0")),
-            "Every row has a largest score of its own, and takes it out of itself.",
+            "Every row has its own largest score, and subtracts it from that row.",
         ),
         Mistake(
             "the predicted class, not its probability",
@@ -209,16 +209,16 @@ head_error = Exercise(
             "A guess is 0 or 1, however sure the network is. What comes out of the head?",
         ),
         Mistake(
-            "the sums of the wrong axis",
+            "sums over the wrong axis",
             _with_heads(multiclass=edited(_softmax, "sum(axis=1 → sum(axis=0")),
-            "The sum below the bar runs along the row. What does axis=0 add up?",
+            "The sum in the denominator runs along the row. What does axis=0 add up?",
         ),
         Mistake(
             "one largest score for all rows",
             _with_heads(
                 multiclass=edited(_softmax, "max(axis=1, keepdims=True) → max()")
             ),
-            "With an 800 in another row everything here becomes 0: each row has its own largest.",
+            "With an 800 in another row everything here becomes 0: each row has its own maximum.",
         ),
         Mistake(
             "added up over the instances",
@@ -264,29 +264,29 @@ softmax_half_square = Exercise(
         Mistake(
             "a plus off the diagonal",
             edited(_through_the_table, "p, p) → p, p) * (2 * np.eye(len(p)) - 1)"),
-            "Raising one score takes from all the others.",
+            "Raising one score lowers all the other probabilities.",
         ),
         Mistake(
-            "off the diagonal alone",
+            "only off the diagonal",
             edited(_through_the_table, "np.diag(p) → np.diag(p * p)"),
             "The path through the output's own probability belongs to the sum too.",
         ),
         Mistake(
             "cross-entropy's error",
             lambda u, y: softmax(u) - y,
-            "yh - y comes out where softmax meets cross-entropy. Here the loss is different.",
+            "yh - y is the error of softmax with cross-entropy. Here the loss is different.",
         ),
         Mistake(
             "not added up over the outputs",
             edited(_through_the_table, "@ (p - y) → * (p - y)[:, None]"),
-            "That is the table of all paths. What becomes of the paths of one score?",
+            "That is the table of all paths. What happens to the paths of one score?",
         ),
         Mistake(
             "scores instead of probabilities",
             edited(
                 _through_the_table, "diag(p) → diag(u)", "outer(p, p) → outer(u, u)"
             ),
-            "Softmax's Jacobian is written with what softmax gives.",
+            "Softmax's Jacobian is written in terms of softmax's output.",
         ),
         Mistake(
             "the other outputs' paths are missing",
@@ -300,7 +300,7 @@ softmax_half_square = Exercise(
             "What is the derivative of half a square?",
         ),
         Mistake(
-            "p_c in front is left out",
+            "the factor p_c is left out",
             edited(
                 _through_the_table, "np.diag(p) - np.outer(p, p) → np.eye(len(p)) - p"
             ),
@@ -354,19 +354,19 @@ grad_W = Exercise(
         Mistake(
             "used q where z belongs",
             edited(_in_matrices, "Z.T → (X @ V).T"),
-            "W is multiplied by what the activation has made of q.",
+            "W is multiplied by the activation's output, not by its input.",
         ),
         Mistake(
-            "half of the head's slope",
+            "a part of the head's slope",
             edited(_in_matrices, "(Yh - Y) → ((Yh - Y) * Yh)"),
-            "Softmax's slope has cancelled already against the loss's.",
+            "Softmax's slope has already cancelled against the loss's.",
         ),
         Mistake(
             "errors and inputs are added up separately",
             edited(
                 _in_matrices, "Z.T @ (Yh - Y) → np.outer(Z.sum(0), (Yh - Y).sum(0))"
             ),
-            "Each instance has an error and an input of its own: first multiply, then add.",
+            "Each instance has its own error and input: multiply first, then add.",
         ),
         Mistake(
             "the hidden units' slope is multiplied in",

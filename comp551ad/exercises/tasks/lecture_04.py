@@ -34,7 +34,7 @@ slopes_from_z = Exercise(
         Mistake(
             "derivative of tanh as 1 - tanh",
             lambda: {"tanh": "1 - z"},
-            "At q = 0 that fits. Try a point far to the left, where tanh is -1 and flat.",
+            "At q = 0 that is right. Try a point far to the left, where tanh is -1 and flat.",
         ),
         Mistake(
             "another activation's rule",
@@ -46,7 +46,7 @@ slopes_from_z = Exercise(
             "Each rule holds for its own h. How large is this slope at q = 0?",
         ),
         Mistake(
-            "twice z for z squared",
+            "twice z instead of z squared",
             lambda: {"logistic": "z - 2 * z", "tanh": "1 - 2 * z"},
             "z squared is z * z. At z = ½ it is ¼, twice z is 1.",
         ),
@@ -68,7 +68,7 @@ slopes_from_z = Exercise(
         Mistake(
             "the denominator is left out",
             lambda: {"softplus": "exp(z) - 1"},
-            "That is exp(q). Far to the right it grows and grows; the slope should near 1.",
+            "That is exp(q). Far to the right it grows without bound; the slope approaches 1.",
         ),
         Mistake(
             "the function in place of its slope",
@@ -87,7 +87,7 @@ slopes_from_z = Exercise(
 
 
 def _layer_back(dU: np.ndarray, W: np.ndarray, Z: np.ndarray) -> tuple:
-    """The machine, asked about a loss whose slope in U is dU."""
+    """What reverse mode returns for a loss whose slope in U is dU."""
 
     def loss(W, b, Z):
         return np.sum(dU * (np.dot(Z, W) + b))
@@ -111,7 +111,7 @@ layer_back = Exercise(
         Mistake(
             "the slope of the bias without the error from above",
             lambda dU, W, Z: (Z.T @ dU, np.ones(W.shape[1]), dU @ W.T),
-            "The input from below is 1. The error from above is still to be multiplied in.",
+            "The input from below is 1. It must still be multiplied by the error from above.",
         ),
         Mistake(
             "the input from below instead of the weights",
@@ -121,7 +121,7 @@ layer_back = Exercise(
         Mistake(
             "errors and inputs are added up separately",
             lambda dU, W, Z: (np.outer(Z.sum(0), dU.sum(0)), dU.sum(axis=0), dU @ W.T),
-            "Each instance has an error and an input of its own: first multiply, then add.",
+            "Each instance has its own error and input: multiply first, then add.",
         ),
         Mistake(
             "the input is multiplied in once more",
@@ -137,7 +137,7 @@ layer_back = Exercise(
     hints=(
         "Three products of an error from above with something else: the input from "
         "below, the constant 1, the weights.",
-        "Write the shapes: M x C, (C,), N x M. The index that is missing is summed over.",
+        "Write the shapes: M x C, (C,), N x M. The missing index is summed over.",
     ),
 )
 
@@ -166,7 +166,7 @@ def _dV(X, Y, W, V, activation):
 
 
 def _all_paths(kept: str):
-    """One path for each instance, output, unit and input; added up, but for these indices."""
+    """One path per instance, output, unit and input, summed over all but these indices."""
     paths = f'np.einsum("nc,mc,nm,nd->{kept}", dU, W, slopes[activation], X)'
     return edited(_dV, f"X.T @ (dU @ W.T * slopes[activation]) → {paths}")
 
@@ -191,7 +191,7 @@ grad_V = Exercise(
         Mistake(
             "the activation's slope is left out",
             edited(_dV, " * slopes[activation] → "),
-            "h comes between z and q, in the backward pass, too.",
+            "h comes between z and q in the backward pass too.",
         ),
         Mistake(
             "forgot to sum over c",
@@ -223,12 +223,12 @@ grad_V = Exercise(
             "Far to the left tanh is -1 and flat. What does this give there?",
         ),
         Mistake(
-            "the logistic function's slope for all",
+            "the logistic function's slope for every activation",
             edited(_dV, "slopes[activation] → Z * (1 - Z)"),
             "z (1 - z) holds for the logistic function alone.",
         ),
         Mistake(
-            "ReLU itself for its derivative",
+            "ReLU itself instead of its derivative",
             edited(_dV, "Q > 0 → Z"),
             "The slope of q itself is 1, however large q is.",
         ),
@@ -238,9 +238,9 @@ grad_V = Exercise(
             "The slope of ReLU is 0 or 1, however large q is.",
         ),
         Mistake(
-            "the logistic function's slope for all",
+            "the logistic function's slope for every activation",
             edited(_dV, "slopes[activation] → logistic(Q) * (1 - logistic(Q))"),
-            "Each activation has a slope of its own.",
+            "Each activation has its own slope.",
         ),
         Mistake(
             "ReLU where the logistic function is named",
@@ -248,14 +248,14 @@ grad_V = Exercise(
             "An `else` belongs to the `if` right above it. Which activations end up there?",
         ),
         Mistake(
-            "the logistic function for all",
+            "the logistic function for every activation",
             edited(_dV, "Z @ W → logistic(Q) @ W"),
-            "In the forward pass, too, `activation` says what h is.",
+            "`activation` says what h is in the forward pass too.",
         ),
         Mistake(
             "the activation is left out of the forward pass",
             edited(_dV, "Z @ W → Q @ W"),
-            "h comes between q and u: the scores are made of z.",
+            "h comes between q and u: the scores are computed from z.",
         ),
         Mistake(
             "the function in place of its slope",
@@ -325,19 +325,19 @@ biased_gradients = Exercise(
             "W has M + 1 rows, and so has its gradient: the last z is 1.",
         ),
         Mistake(
-            "ReLU's derivative at the wrong side",
+            "ReLU's derivative on the wrong side",
             edited(_biased, "Z > 0 → X1 @ V < 0"),
             "Where the rectifier lets q through, it lets the error through.",
         ),
         Mistake(
-            "ReLU's derivative at the wrong place",
+            "ReLU's derivative in the wrong place",
             edited(_biased, "(Z > 0) → (dZ > 0)"),
             "Whether a unit is open was settled on the way up, by its q.",
         ),
         Mistake(
             "the activation's slope is left out",
             edited(_biased, " * (Z > 0) → "),
-            "h comes between z and q, in the backward pass, too.",
+            "h comes between z and q in the backward pass too.",
         ),
         Mistake(
             "the bias row is dropped from W in the forward pass",
@@ -345,7 +345,7 @@ biased_gradients = Exercise(
             "Only in the backward pass does the constant unit drop out.",
         ),
         Mistake(
-            "ReLU itself for its derivative",
+            "ReLU itself instead of its derivative",
             edited(_biased, "(Z > 0) → Z"),
             "The slope of q itself is 1, however large q is.",
         ),
@@ -355,14 +355,14 @@ biased_gradients = Exercise(
             "z (1 - z) holds for the logistic function alone.",
         ),
         Mistake(
-            "the ones stand in front",
+            "the ones come first",
             edited(
                 _biased,
                 "[X, _ones(X)] → [_ones(X), X]",
                 "[Z, _ones(X)] → [_ones(X), Z]",
                 "[:, :-1] → [:, 1:]",
             ),
-            "The biases come last in V and W, so the ones do in X and Z.",
+            "The biases come last in V and W, so the ones come last in X and Z.",
         ),
     ),
     hints=(

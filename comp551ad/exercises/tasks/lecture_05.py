@@ -27,7 +27,7 @@ def _network_cases(rng: np.random.Generator) -> list[tuple]:
 
 
 def _with_confident_network(rng: np.random.Generator) -> list[tuple]:
-    """The same, and a network that is sure of itself and wrong: scores near ±1000."""
+    """The same, and a network that is confidently wrong: scores near ±1000."""
     X, Y, W, V = _network_cases(rng)[0]
     return [*_network_cases(rng), (X, Y, np.array([[1000.0, -1000.0]] * 4), V)]
 
@@ -41,7 +41,7 @@ def _flowers() -> tuple[np.ndarray, np.ndarray]:
 
 
 def _row_by_row(X, Y, W, V):
-    """In the scores: what a row's other scores have over the right one's."""
+    """In terms of the scores: how far a row's other scores exceed the right one."""
     losses = []
     for x, y in zip(X, Y, strict=True):
         u = W.T @ logistic(V.T @ x)
@@ -85,7 +85,7 @@ iris_cost = Exercise(
         Mistake(
             "one half is averaged, the other added up",
             _cost(lambda U, Y: np.mean(logsumexp(U)) - np.sum(U * Y)),
-            "The average over the flowers is taken of their losses, of both halves.",
+            "The average over the flowers is of their whole losses, both halves.",
         ),
         Mistake(
             "the logarithm is missing",
@@ -95,7 +95,7 @@ iris_cost = Exercise(
         Mistake(
             "the logarithm of the mean",
             _cost(lambda U, Y: -np.log(np.mean(np.sum(Y * softmax(U), axis=1)))),
-            "Each flower has a loss of its own, with a logarithm. The mean is over the losses.",
+            "Each flower has its own loss, with a logarithm. The mean is over the losses.",
         ),
         Mistake(
             "the logarithm of a probability that was rounded to 0",
@@ -110,27 +110,27 @@ iris_cost = Exercise(
             "Scores of 1000: `logsumexp` takes the largest one out first.",
         ),
         Mistake(
-            "the largest score for the logsumexp",
+            "the largest score instead of the logsumexp",
             _cost(lambda U, Y: np.mean(U.max(axis=1) - np.sum(U * Y, 1))),
-            "The largest score is only taken out: what is left of the logarithm and the sum?",
+            "The largest score is only taken out: where are the logarithm and the sum?",
         ),
         Mistake(
-            "the largest score for that of the flower's species",
+            "the largest score instead of the flower's species'",
             _cost(lambda U, Y: np.mean(logsumexp(U, axis=1) - U.max(axis=1))),
-            "Which score belongs to this flower's species? Y tells, the scores only guess.",
+            "Which score belongs to this flower's species? Y says so; the scores only guess.",
         ),
         *(
             Mistake(
-                "the loss of a yes or no, for each output",
+                "the two-class loss, for each output",
                 _cost(lambda U, Y, eps=eps: _yes_or_no(softmax(U), Y, eps)),
-                "(1 - y) log(1 - yh) is the logistic head's. With softmax one term is left.",
+                "(1 - y) log(1 - yh) is the logistic head's. With softmax one term remains.",
             )
             for eps in (0, 1e-300, 1e-15, 1e-12, 1e-10, 1e-9, 1e-8)
         ),
         Mistake(
-            "the share that is right",
+            "the fraction that is right",
             _cost(lambda U, Y: np.mean(U.argmax(1) == Y.argmax(1))),
-            "How many are right has no slope. Which loss does the question name?",
+            "The fraction that is right has no slope. Which loss does the question name?",
         ),
         Mistake(
             "half the squared error",
@@ -139,15 +139,15 @@ iris_cost = Exercise(
         ),
         *(
             Mistake(
-                "probabilities are cut off below",
+                "probabilities are clipped from below",
                 _cost(lambda U, Y, eps=eps: _of_probabilities(U, Y, eps)),
-                "No more infinity, but no loss above 40 either: write the loss in u.",
+                "That avoids infinity, but no loss can exceed 40: write the loss in u.",
             )
             for eps in (1e-7, 1e-8, 1e-9, 1e-10, 1e-12, 1e-15, 1e-16, 1e-20, 1e-300)
         ),
     ),
     hints=(
-        "Three lines up to U. Then one number a flower, then their mean.",
+        "Three lines up to U. Then one number per flower, then their mean.",
         "For one flower: logsumexp of its scores, minus the score of its species.",
     ),
 )
@@ -182,7 +182,7 @@ iris_gradients = Exercise(
         Mistake(
             "the activation's slope is left out",
             edited(_in_matrices, " * Z * (1 - Z) → "),
-            "Between Z and Q stands the logistic function: on the way down, too.",
+            "The logistic function comes between Z and Q on the way down too.",
         ),
         Mistake(
             "used q where z belongs",
@@ -192,7 +192,7 @@ iris_gradients = Exercise(
         Mistake(
             "used z where q belongs",
             edited(_in_matrices, "Z * (1 - Z) → logistic(Z) * (1 - logistic(Z))"),
-            "z is logistic(q) already: is it applied once more?",
+            "z is logistic(q) already: do you apply it again?",
         ),
         Mistake(
             "the slope of tanh",
@@ -211,7 +211,7 @@ iris_gradients = Exercise(
         Mistake(
             "the activation is left out on the way up",
             edited(_in_matrices, "Z @ W → Q @ W"),
-            "Between q and u stands the logistic function: the scores are made of z.",
+            "The logistic function comes between q and u: the scores are computed from z.",
         ),
     ),
     hints=(
@@ -304,7 +304,7 @@ first_step = Exercise(
 
 
 # --- the descent ----------------------------------------------------------------------
-# What is handed to the student's function has no underscore before its name.
+# Functions passed to the student's function have no leading underscore.
 
 
 def gradient_on(X, Y):
@@ -318,12 +318,12 @@ def gradient_of_product(W, V):
 
 
 def gradient_of_squares(W, V):
-    """Of half the sum of all squares: the steps get as small as one likes."""
+    """Of half the sum of all squares: the steps become arbitrarily small."""
     return W, V
 
 
 def faint_gradient(W, V):
-    """So small that a rule for stopping would stop, for a learning rate to match."""
+    """So small that a stopping rule would stop; used with a large learning rate."""
     return [1e-9 * d for d in gradient_of_product(W, V)]
 
 
@@ -353,7 +353,7 @@ def _step_by_step(gradient, W, V, lr, steps):
 
 
 def _stopping_after(free: int):
-    """The rule for stopping (E21), which is asked at every step but the first `free`."""
+    """The stopping rule (E21), tested at every step but the first `free`."""
     small = "all(np.linalg.norm(d) < 1e-6 for d in (dW, dV))"
     rule = f"if k >= {free} and {small}: break"
     return edited(_step_by_step, f"(W, V)\n → (W, V)\n        {rule}\n")
@@ -376,7 +376,7 @@ descent = Exercise(
         Mistake(
             "uphill",
             edited(_step_by_step, "- lr → + lr"),
-            "The gradient points where the cost grows.",
+            "The gradient points in the direction in which the cost grows.",
         ),
         Mistake(
             "V's gradient is taken after W has moved",
@@ -385,13 +385,13 @@ descent = Exercise(
                 "W, V = W - lr * dW, V - lr * dV → W = W - lr * dW; "
                 "V = V - lr * gradient(W, V)[1]",
             ),
-            "One place, one gradient: ask for both, then move both.",
+            "Both gradients belong to the same place: compute both, then move both.",
         ),
         *(
             Mistake(
                 "one of the two never moves",
                 edited(_step_by_step, step),
-                "Who takes a step, every time?",
+                "Which matrices take a step every time?",
             )
             for step in (" - lr * dW → ", " - lr * dV → ")
         ),
@@ -406,18 +406,18 @@ descent = Exercise(
             "Is the `return` inside the loop?",
         ),
         Mistake(
-            "the gradient is brought to length 1",
+            "the gradient is normalized to length 1",
             edited(
                 _step_by_step,
                 "lr * dW → lr * dW / np.linalg.norm(dW)",
                 "lr * dV → lr * dV / np.linalg.norm(dV)",
             ),
-            "A step is lr times the gradient, as long as it is.",
+            "A step is lr times the gradient, whatever its length.",
         ),
         Mistake(
             "the last gradient, not where it leads",
             edited(_step_by_step, "return W, V → return dW, dV"),
-            "What is to be returned, by name?",
+            "What should be returned, by name?",
         ),
         Mistake(
             "divided by the number of steps",
@@ -428,7 +428,7 @@ descent = Exercise(
             Mistake(
                 "it stops where the gradient is small",
                 _stopping_after(free),
-                "A small gradient is no end here: there are `steps` steps to take.",
+                "A small gradient is no reason to stop here: there are `steps` steps to take.",
             )
             for free in (0, 1)
         ),
@@ -458,7 +458,7 @@ def _measured(W, V) -> tuple[float, float]:
 
 
 class Word(str):
-    """A word, which is compared; shown with the numbers that it is about."""
+    """A string that compares as a word, and is shown with the numbers behind it."""
 
     def __new__(cls, word: str, numbers: str = "") -> "Word":
         told = super().__new__(cls, word)
@@ -470,7 +470,7 @@ class Word(str):
 
 
 def _further(X, Y, W, V) -> float:
-    """The cost, a hundred steps of the library's later."""
+    """The cost after a hundred more of the library's steps."""
     for _ in range(100):
         dW, dV = gradients(X, Y, W, V)
         W, V = W - dW, V - dV
@@ -478,13 +478,13 @@ def _further(X, Y, W, V) -> float:
 
 
 def _reached(answer, X, Y):
-    """Where the weights that `train_iris` returns are, beside the library's, and why."""
+    """Where the weights that `train_iris` returns are, relative to the library's, and why."""
     given = answer(X, Y)
     if not isinstance(given, list | tuple) or len(given) != 2:
         return Word("not two results")
     W, V = (np.asarray(A, float) for A in given)
     if W.ndim != 2 or (X.shape[1], *W.shape) != (*V.shape, Y.shape[1]):
-        return Word("not weights that fit")
+        return Word("weights of the wrong shape")
     there, right = _measured(W, V)
     if there <= 1.25 * _goal()[0] and right >= _goal()[1] - 0.02:
         return Word("as low as the library's")
@@ -502,9 +502,9 @@ def _why_so_high(W, V, there: float, later: float) -> str:
     if there > np.log(3) - 0.05 and later > np.log(3) - 0.05:
         return "still at ln 3, and flat"
     if len(W) > 1 and alike:
-        return "as high as one unit, copied"
+        return "no lower than one unit, copied"
     if len(W) <= 2:
-        return "as low as so few units can"
+        return "as low as so few units can get"
     if largest > 25:
         return "far out, with huge weights"
     return "on its way down"
@@ -551,14 +551,14 @@ train_iris = Exercise(
         Mistake(
             "it has not left the saddle",
             lambda X, Y: (np.zeros((4, 3)), np.zeros((X.shape[1], 4))),
-            "A start of zeros never leaves, one very near to zero takes its time: look at "
+            "A start at zero never leaves it, one very close to zero takes long: look at "
             "the cost after 10, 100 and 300 steps.",
         ),
         Mistake(
             "it is worse than knowing nothing",
             lambda X, Y: _uphill(X, Y, 1),
             "The weights are no larger than usual. Print the cost of all flowers on the way: does "
-            "it fall, and how far do all your steps lead together?",
+            "it fall, and how far do all your steps go together?",
         ),
         Mistake(
             "it is worse than knowing nothing",
@@ -586,13 +586,13 @@ train_iris = Exercise(
         Mistake(
             "it is not down yet",
             lambda X, Y: _trained(X, Y, steps=60),
-            "The cost still falls from there. Too few steps, or too short? Does one of the two "
+            "The cost is still falling there. Too few steps, or too short? Does one of the two "
             "matrices stand still, or go uphill? Or are these the slopes of another cost?",
         ),
     ),
     hints=(
         "Start with small random numbers from np.random.default_rng(551).",
-        "Standardized flowers bear a learning rate of 1; then 500 steps are enough.",
+        "Standardized flowers allow a learning rate of 1; then 500 steps are enough.",
     ),
 )
 

@@ -5,8 +5,8 @@ import numpy as np
 from ...differences import finite_difference
 from ..exercise import WITNESSES, Exercise, Mistake, edited
 
-# Students call functions that these cases hand them (`waves`, `valley`, `rational`): only
-# what begins with an underscore here is not theirs to call.
+# Answers call functions that the cases pass to them (`waves`, `valley`, `rational`), so only
+# names with a leading underscore are forbidden here.
 _FORBIDDEN = (
     *(room for room in WITNESSES if "tasks" not in room),
     "comp551ad.exercises.tasks.lecture_06._",
@@ -67,7 +67,7 @@ gradient_error = Exercise(
     witness=_gradient_error,
     cases=_error_cases,
     forbidden=_FORBIDDEN,
-    # Differences themselves are asked for, so a grade asks for no more digits than these.
+    # Answers compute differences, so no more digits than those have are required.
     tolerance=1e-5,
     mistakes=(
         Mistake(
@@ -81,38 +81,38 @@ gradient_error = Exercise(
             "The central formula steps to both sides.",
         ),
         Mistake(
-            "2 h is below the bar in the formula, not in the code",
+            "2 h is in the denominator in the formula, not in the code",
             edited(_in_a_loop, "/ (2 * h) → / 2 * h"),
-            "In Python a / 2 * h is (a / 2) * h. What stands below the bar?",
+            "In Python a / 2 * h is (a / 2) * h. What is in the denominator?",
         ),
         Mistake(
             "sums instead of the largest entries",
             edited(_in_a_loop, ".max() → .sum()"),
-            "The question wants the largest difference, beside the largest slope.",
+            "The question asks for the largest difference relative to the largest slope.",
         ),
         Mistake(
-            "beside the larger of the two",
+            "relative to the larger of the two",
             edited(_in_a_loop, "np.abs(slopes) → np.maximum(abs(slopes), abs(claim))"),
-            "By whose size is divided: the slopes', the claim's, or the larger of the two?",
+            "Which size should you divide by: the slopes', the claim's, or the larger of the two?",
         ),
         Mistake(
             "yes or no instead of a number",
             lambda *given: bool(_gradient_error(*given) < 1e-5),
-            "How far is it off? One number is expected.",
+            "How far off is it? One number is expected.",
         ),
         Mistake(
             "divided by h, not by 2 h",
             edited(_in_a_loop, "(2 * h) → h"),
-            "How far apart are the two places?",
+            "How far apart are the two points?",
         ),
         Mistake(
-            "a weight is not put back",
+            "a weight is not restored",
             edited(
                 _in_a_loop,
                 "        moved = w.astype(float)\n → ",
                 "    for →     moved = w.astype(float)\n    for",
             ),
-            "One weight moves at a time: before the next one it has to be back.",
+            "One weight moves at a time: restore it before the next one moves.",
         ),
         Mistake(
             "all the weights move at once",
@@ -122,12 +122,12 @@ gradient_error = Exercise(
         Mistake(
             "a whole row moves at once",
             edited(_in_a_loop, "np.ndindex(w.shape) → range(len(w))"),
-            "How many slopes has a w of 2 rows and 3 columns, and how many does your loop find?",
+            "How many slopes does a 2 x 3 matrix w have, and how many does your loop find?",
         ),
         Mistake(
-            "whole numbers swallow the step",
+            "integers swallow the step",
             edited(_in_a_loop, "w.astype(float) → w.copy()"),
-            "An array of integers keeps integers: 1 + 0.1 is stored as 1, or refused.",
+            "An integer array holds integers: 1 + 0.1 is stored as 1, or an error is raised.",
         ),
         *(
             Mistake(
@@ -135,7 +135,7 @@ gradient_error = Exercise(
                 edited(
                     _in_a_loop, f"np.abs(off).max() / np.abs(slopes).max() → {size}"
                 ),
-                "A claim may be off in either direction, and a slope may fall.",
+                "A claim may be off in either direction, and a slope may be negative.",
             )
             for size in (
                 "np.abs(off).max() / slopes.max()",
@@ -146,12 +146,12 @@ gradient_error = Exercise(
             )
         ),
         Mistake(
-            "the mean in place of the largest",
+            "the mean instead of the largest",
             edited(_in_a_loop, "np.abs(off).max() → np.abs(off).mean()"),
             "One wrong entry among a thousand right ones must not be averaged away.",
         ),
         Mistake(
-            "each entry beside its own slope",
+            "each entry relative to its own slope",
             edited(
                 _in_a_loop,
                 "np.abs(off).max() / np.abs(slopes).max() → np.abs(off / slopes).max()",
@@ -159,29 +159,29 @@ gradient_error = Exercise(
             "Where a slope is nearly 0, rounding alone would look like a mistake.",
         ),
         Mistake(
-            "beside the claim's own size",
+            "relative to the claim's own size",
             edited(_in_a_loop, "np.abs(slopes) → np.abs(claim)"),
             "If the claim is far too large, so is what you divide by.",
         ),
         Mistake(
-            "lengths in place of the largest entries",
+            "norms instead of the largest entries",
             edited(
                 _in_a_loop,
                 "np.abs(off).max() → np.linalg.norm(off)",
                 "np.abs(slopes).max() → np.linalg.norm(slopes)",
             ),
-            "The question wants the largest difference, beside the largest slope.",
+            "The question asks for the largest difference relative to the largest slope.",
         ),
         Mistake(
-            "one error an entry",
+            "one error per entry",
             edited(_in_a_loop, "np.abs(off).max() → np.abs(off)"),
             "One number is expected: the largest of them.",
         ),
     ),
     hints=(
-        "First the slopes: an array like w, filled in a loop over its places. "
+        "First the slopes: an array like w, filled in a loop over its indices. "
         "np.ndindex(w.shape) goes through them, whatever the shape.",
-        "A copy as floats, w.astype(float), may be changed at one place. Then compare: "
+        "In a copy as floats, w.astype(float), change one entry. Then compare: "
         "one largest absolute value over another.",
     ),
 )
@@ -189,7 +189,7 @@ gradient_error = Exercise(
 
 # --- counting runs --------------------------------------------------------------------
 
-_FORMULAS = {  # of one weight, from values of f beside w
+_FORMULAS = {  # for one weight, from values of f near w
     "forward": lambda at, here, h: (at(h) - here) / h,
     "central": lambda at, here, h: (at(h) - at(-h)) / (2 * h),
     "five-point": lambda at, here, h: (
@@ -200,7 +200,7 @@ _FORMULAS = {  # of one weight, from values of f beside w
 
 
 def _count_runs(D: int, C: int) -> dict[str, int]:
-    """Every formula makes a Jacobian, of a function that counts how often it is run."""
+    """Compute a Jacobian with each formula, of a function that counts its runs."""
     A, w = np.arange(1.0, C * D + 1).reshape(C, D), np.linspace(0, 1, D)
     counts = {}
     for name, formula in _FORMULAS.items():
@@ -245,37 +245,37 @@ count_runs = Exercise(
             "One run gives all outputs at once (E14).",
         ),
         Mistake(
-            "f is run anew for each output",
+            "f is run again for each output",
             lambda D, C: {"forward": D * C + 1},
             "One run gives all outputs at once (E14).",
         ),
         Mistake(
-            "f(w) is run anew for every weight",
+            "f(w) is run again for every weight",
             lambda D, C: {"forward": 2 * D},
             "f(w) is the same for all weights: once is enough.",
         ),
         Mistake(
             "the run at w is forgotten",
             lambda D, C: {"forward": D},
-            "From which number is f(w + h) subtracted?",
+            "Which number is subtracted from f(w + h)?",
         ),
         *(
             Mistake(
-                "a run at w that nobody needs",
+                "an unneeded run at w",
                 lambda D, C, part=part, n=n: {part: n * D + 1},
-                "Does f(w) stand in this formula?",
+                "Does f(w) appear in this formula?",
             )
             for part, n in (("central", 2), ("five-point", 4), ("complex", 1))
         ),
         Mistake(
             "five points for each weight",
             lambda D, C: {"five-point": 5 * D},
-            "The fifth point has the weight zero.",
+            "The fifth point has weight zero.",
         ),
         Mistake(
             "one side only",
             lambda D, C: {"central": D, "five-point": 2 * D},
-            "Both sides of w are visited.",
+            "The formula needs points on both sides of w.",
         ),
         Mistake(
             "two runs for each weight",
@@ -285,7 +285,7 @@ count_runs = Exercise(
         Mistake(
             "points shared by neighbouring weights",
             lambda D, C: {"central": D + 1, "five-point": D + 3},
-            "Each weight moves along an axis of its own. Where do two axes meet?",
+            "Each weight moves along its own axis. Where do two axes meet?",
         ),
         Mistake(
             "one weight alone",
@@ -294,7 +294,7 @@ count_runs = Exercise(
         ),
     ),
     hints=(
-        "Take one weight. Which values of f stand in the formula?",
+        "Take one weight. Which values of f appear in the formula?",
         "Then D weights: which of those values are the same for all of them?",
     ),
 )
@@ -338,19 +338,19 @@ best_step = Exercise(
             "With k = 1000 everything happens within a thousandth.",
         ),
         Mistake(
-            "the scale of w is taken the wrong way",
+            "the scale of w is used the wrong way round",
             lambda k: (48 * _u) ** 0.25 * k,
-            "The faster f changes, the longer or the shorter the step?",
+            "If f changes faster, should the step be longer or shorter?",
         ),
         Mistake(
             "the best step of the central formula",
             lambda k: (3 * _u) ** (1 / 3) / k,
-            "Here h appears squared below: rounding weighs more.",
+            "Here h is squared in the denominator: rounding weighs more.",
         ),
         Mistake(
             "the best step of the forward formula",
             lambda k: 2 * _u**0.5 / k,
-            "Here h appears squared below: rounding weighs more.",
+            "Here h is squared in the denominator: rounding weighs more.",
         ),
         Mistake(
             "the smallest step there is",
@@ -372,9 +372,9 @@ best_step = Exercise(
         ),
         *(
             Mistake(
-                "another root than the fourth",
+                "a root other than the fourth",
                 best,
-                "Which power of h stands alone when the derivative is set to zero?",
+                "Which power of h do you get when the derivative is set to zero?",
             )
             for best in (lambda k: (48 * _u) ** 0.5 / k**2, lambda k: 48 * _u / k**4)
         ),
@@ -421,7 +421,7 @@ complex_gradient = Exercise(
             "1j * h is added to every entry. What should move in round k of the loop?",
         ),
         Mistake(
-            "a weight is not put back",
+            "a weight is not restored",
             lambda f, w, h: [f(w + 1j * h * row).imag / h for row in np.tri(len(w))],
             "Each round starts from w itself.",
         ),
@@ -437,14 +437,14 @@ complex_gradient = Exercise(
             )
         ),
         Mistake(
-            "the real part is not taken away",
+            "the real part is not removed",
             _moved_by(lambda f, w, e, h: f(w + 1j * h * e) / h),
-            "The slope stands in the imaginary part alone.",
+            "The slope is in the imaginary part alone.",
         ),
         Mistake(
-            "the size in place of the imaginary part",
+            "the absolute value instead of the imaginary part",
             _moved_by(lambda f, w, e, h: abs(f(w + 1j * h * e)) / h),
-            "abs has the real part in it. The slope stands in the imaginary part alone.",
+            "abs includes the real part. The slope is in the imaginary part alone.",
         ),
         *(
             Mistake(
@@ -460,18 +460,18 @@ complex_gradient = Exercise(
         Mistake(
             "a real step",
             _moved_by(lambda f, w, e, h: np.imag(f(w + h * e)) / h),
-            "Without an imaginary step no imaginary part. Is the copy of w complex? An "
-            "array of real numbers drops what is imaginary.",
+            "No imaginary step, no imaginary part. Is the copy of w complex? An "
+            "array of real numbers drops imaginary parts.",
         ),
         Mistake(
-            "whole numbers cut the slopes off",
+            "integers cut the slopes off",
             lambda f, w, h: _complex_gradient(f, w, h).astype(w.dtype),
-            "zeros_like(w) has w's type: with integers in w there is no room for fractions.",
+            "zeros_like(w) has w's dtype: if that is an integer type, fractions are cut off.",
         ),
         Mistake(
             "the other weights are set to 0",
             _moved_by(lambda f, w, e, h: f(w * e + 1j * h * e).imag / h),
-            "The other weights stand still, each at its own place.",
+            "The other weights keep their values.",
         ),
         Mistake(
             "the weight is replaced by the step",
@@ -480,7 +480,7 @@ complex_gradient = Exercise(
         ),
     ),
     hints=(
-        "Try it on f(w) = w[0]² + 3 w[1]. Which slopes come out, which should?",
+        "Try it on f(w) = w[0]² + 3 w[1]. Which slopes come out, and which should?",
         "In round k, one row of the identity matrix says which weight moves.",
     ),
 )
@@ -490,7 +490,7 @@ complex_gradient = Exercise(
 
 
 def _derivative(e, known):
-    """Of a formula in which equal parts are one object, and of which the same holds."""
+    """Of a formula in which equal parts are one object; the result is another such formula."""
     if e == "x":
         return known.setdefault("x", 1.0)
     if id(e) not in known:
@@ -539,7 +539,7 @@ swelling = Exercise(
         Mistake(
             "a part that is used twice is counted once",
             lambda depth: {"formula": depth + 1, "derivative": 4 * depth + 1},
-            "That is the list's way. A formula writes everything out, every time.",
+            "A list does that. A formula writes everything out, every time.",
         ),
         Mistake(
             "the depths are counted from 1",
@@ -553,10 +553,10 @@ swelling = Exercise(
         Mistake(
             "the top is counted twice",
             lambda depth: {"formula": 2 ** (depth + 1)},
-            "Count depth 0, which is x alone, and depth 1 with your fingers.",
+            "Count depth 0, which is x alone, and depth 1 by hand.",
         ),
         Mistake(
-            "the copies beside the derivatives are left out",
+            "the copies next to the derivatives are left out",
             lambda depth: {"derivative": 2 ** (depth + 2) - 3},
             "The product rule writes f and g down again, next to df and dg.",
         ),
@@ -571,19 +571,19 @@ swelling = Exercise(
             "Work depth 1 out by hand: the derivative of x x, as `d` writes it.",
         ),
         Mistake(
-            "a level too few in front of the power",
+            "one level too few in front of the power",
             lambda depth: {"derivative": depth * 2 ** (depth + 1) + 1},
             "Try depth 0, whose derivative is 1, and depth 1, whose has seven nodes.",
         ),
         Mistake(
-            "tidied up as on paper",
+            "simplified as on paper",
             lambda depth: {"derivative": 2 ** (depth + 1) - 1 + 2 * depth},
             "`d` does not know that both halves are the same, nor what 1 times x is.",
         ),
         Mistake(
             "the last square is counted, which the derivative lacks",
             lambda depth: {"different": 4 * depth + 2},
-            "Its two factors stand in the derivative. Does it stand there itself?",
+            "Its two factors appear in the derivative. Does the square itself?",
         ),
         Mistake(
             "the formula's parts alone",
@@ -593,10 +593,10 @@ swelling = Exercise(
         Mistake(
             "the plain 1 and x are not counted",
             lambda depth: {"different": 4 * depth - 1},
-            "A number or a letter alone is a formula too: which of them stand there?",
+            "A number or a letter alone is a formula too: which of them appear?",
         ),
         Mistake(
-            "the two products are taken for one",
+            "the two products are counted as one",
             lambda depth: {"different": 3 * depth + 1},
             "For `d`, df times f and f times df are different formulas.",
         ),

@@ -9,8 +9,8 @@ from ...autodiff.trace import record
 from ..exercise import WITNESSES, Exercise, Mistake, edited
 from ..formulas import formulas
 
-# Answers look into the `Rows` that a case hands them: only what begins with an underscore
-# here is not theirs to call.
+# Answers read the `Rows` that a case passes to them, so only names with a leading underscore
+# are forbidden here.
 _FORBIDDEN = (*WITNESSES[:-1], "comp551ad.exercises.tasks.lecture_07._")
 
 # --- the list of a formula ------------------------------------------------------------
@@ -33,7 +33,7 @@ def _recorded_list() -> dict:
 
 
 class _Unrelated:
-    """A number for each name. They don't fit together, so that each row speaks alone."""
+    """A number for each name. They are inconsistent, so each row is judged on its own."""
 
     def __init__(self, rng: np.random.Generator):
         names = ("w", "x", "b", *(f"a{k}" for k in range(9)))
@@ -66,7 +66,7 @@ number_the_rows = Exercise(
     secret=True,
     mistakes=(
         Mistake(
-            "reads a row too early",
+            "reads the row before the right one",
             lambda: {
                 "a4": "a0 * a1",
                 "a5": "a3 + a2",
@@ -74,7 +74,7 @@ number_the_rows = Exercise(
                 "a7": "a1 * a5",
                 "a8": "0.5 * a6",
             },
-            "The first input is a1, not a0. Which row made what is needed here?",
+            "The first input is a1, not a0. Which row computes what is needed here?",
         ),
         Mistake(
             "a row uses itself",
@@ -86,12 +86,12 @@ number_the_rows = Exercise(
                 "a7": "a2 * a7",
                 "a8": "0.5 * a8",
             },
-            "A row may use only rows that stand before it.",
+            "A row may use only rows that come before it.",
         ),
         Mistake(
             "an input by its name instead of its row",
             lambda: {"a4": "w * x", "a5": "a4 + b", "a7": "x * a6"},
-            "Behind the first three rows there are no names any more, only rows.",
+            "After the first three rows there are no names any more, only rows.",
         ),
         *(
             Mistake(
@@ -99,7 +99,7 @@ number_the_rows = Exercise(
                 lambda first=first, rows=rows: {
                     f"a{k}": row for k, row in enumerate(rows, first)
                 },
-                "One row, one operation. What is inside has a number already.",
+                "One row, one operation. What is inside already has a number.",
             )
             for first, *rows in (
                 (5, "a1 * a2 + a3", "sin(a4 + a3)", "a2 * sin(a5)", "0.5 * a2 * a6"),
@@ -108,7 +108,7 @@ number_the_rows = Exercise(
             )
         ),
         Mistake(
-            "this operation stands a row too early",
+            "this operation is one row too early",
             lambda: {"a5": "sin(a4)", "a6": "a2 * a5", "a7": "0.5 * a6"},
             "Is an operation left out above it, or do two share a row?",
         ),
@@ -118,7 +118,7 @@ number_the_rows = Exercise(
             "There is an operation for each row. Is one left out, or do two share a row?",
         ),
         Mistake(
-            "the constant has taken a number",
+            "the constant has a row of its own",
             lambda: {
                 "a4": 0.5,
                 "a5": "a1 * a2",
@@ -126,12 +126,12 @@ number_the_rows = Exercise(
                 "a7": "sin(a6)",
                 "a8": "a2 * a7",
             },
-            "We need no derivative with respect to 0.5: write it into its row as it is.",
+            "We need no derivative with respect to 0.5: write it where it is used.",
         ),
         Mistake(
             "the sine is taken before the sum",
             lambda: {"a5": "sin(a4)", "a6": "a5 + a3"},
-            "What stands in parentheses is worked out first.",
+            "What is in parentheses is computed first.",
         ),
         Mistake(
             "the inputs in another order",
@@ -139,19 +139,19 @@ number_the_rows = Exercise(
             "The question says which input is a1.",
         ),
         Mistake(
-            "w where x is multiplied",
+            "w where x belongs",
             lambda: {"a7": "a1 * a6"},
             "Which input is multiplied by the sine, and which row is it?",
         ),
         Mistake(
             "the parentheses are left out",
             lambda: {"a7": "0.5 * a2", "a8": "a7 * a6"},
-            "What stands in parentheses is worked out first.",
+            "What is in parentheses is computed first.",
         ),
         Mistake(
-            "the constant a row too early",
+            "the constant one row too early",
             lambda: {"a7": "0.5 * a6", "a8": "a2 * a7"},
-            "What stands in parentheses is worked out first.",
+            "What is in parentheses is computed first.",
         ),
     ),
     hints=(
@@ -164,7 +164,7 @@ number_the_rows = Exercise(
 
 
 def _from_the_top(rows: list, inputs: list) -> list:
-    """Each value asked for by itself, down to the inputs."""
+    """Each value computed on its own, by recursion down to the inputs."""
 
     def value(k: int) -> float:
         if k <= len(inputs):
@@ -207,7 +207,7 @@ evaluate_rows = Exercise(
         Mistake(
             "rows are counted from 1, Python's lists from 0",
             edited(_in_order, "k - 1 → k"),
-            "Where in the list `a` does the value of row 1 stand?",
+            "Where in the list `a` is the value of row 1?",
         ),
         Mistake(
             "the last value alone",
@@ -223,13 +223,13 @@ evaluate_rows = Exercise(
             Mistake(
                 "the operands in the wrong order",
                 edited(_in_order, f"in operands] → in {order}]"),
-                "A product does not mind, a difference does.",
+                "A product doesn't depend on the order; a difference does.",
             )
             for order in ("operands[::-1]", "sorted(operands)")
         ),
         *(
             Mistake(
-                "a filler stands in front",
+                "a filler comes first",
                 edited(_in_order, f"return a → return [{filler}, *a]"),
                 "Numbering from 1 inside is fine; the list that is returned begins with a1.",
             )
@@ -238,7 +238,7 @@ evaluate_rows = Exercise(
     ),
     hints=(
         "For rows = [('sin', 1)] and inputs = [0.5, 2.0]: which number does the bug read, and "
-        "where in `a` does that of row 1 stand?",
+        "where in `a` is that of row 1?",
         "Rows are counted from 1. How does Python count the entries of a list?",
     ),
 )
@@ -269,7 +269,7 @@ def _one_by_one(uses: dict) -> list:
 
 
 def _fetched(uses: dict) -> list:
-    """By name, each with what it needs fetched before it."""
+    """By name, each preceded by what it needs."""
     order: list = []
 
     def fetch(name: str) -> None:
@@ -332,12 +332,12 @@ sorted_rows = Exercise(
         Mistake(
             "users before their operands",
             lambda uses: _by_heap(uses)[::-1],
-            "The first must be one that uses nothing.",
+            "The first row must be one that uses nothing.",
         ),
         Mistake(
             "in the order of the dict",
             lambda uses: list(uses),
-            "As it was written down is not yet an order in which it can be computed.",
+            "The order in which rows are written down need not be one that can be computed.",
         ),
         Mistake(
             "by name alone",
@@ -365,7 +365,7 @@ sorted_rows = Exercise(
             "x · x waits for one row, not for two: what do you count down, and how often?",
         ),
         Mistake(
-            "one operand is taken for enough",
+            "one operand counts as enough",
             edited(
                 _one_by_one,
                 "if all(j in order for j in uses[name]) → "
@@ -400,7 +400,7 @@ sorted_rows = Exercise(
         ),
     ),
     hints=(
-        "As long as rows are missing: which of them have all their operands in the list?",
+        "While rows are missing: which of them have all their operands in the list?",
         "Of those take one, the first by name, append it, and look again.",
     ),
 )
@@ -442,17 +442,17 @@ count_the_tower = Exercise(
             Mistake(
                 "not all rows before the loop are counted",
                 lambda nodes=nodes: {"nodes": nodes},
-                "Which two rows are there before the loop turns? The input is one of them.",
+                "Which two rows are there before the loop starts? The input is one of them.",
             )
             for nodes in (12, 13)
         ),
         Mistake(
             "the operations alone are counted",
             lambda: {"nodes": 13, "nodes of the tree": 2 * 3**6 - 1},
-            "x is a node, too: once in the graph, and at every end of the tree.",
+            "x is a node too: once in the graph, and at every leaf of the tree.",
         ),
         Mistake(
-            "one operation a turn",
+            "one operation per round",
             lambda: {"nodes": 8, "edges": 14},
             "How many operations has s * s + s?",
         ),
@@ -463,19 +463,19 @@ count_the_tower = Exercise(
                     **{"nodes": n, "edges": 24},
                     **{"nodes of the tree": 2 * 3**6 - 1, "paths": 3**6},
                 },
-                "Before the loop turns for the first time there is a product already.",
+                "There is already a product before the loop starts.",
             )
             for nodes in (12, 13)
         ),
         Mistake(
-            "the same operand twice counted as one edge",
+            "the same operand used twice is counted as one edge",
             lambda: {"edges": 19, "paths": 2**6},
             "In s * s both operands are one node: two edges, as in x * x.",
         ),
         Mistake(
-            "the tree of the graph's size",
+            "the tree is as large as the graph",
             lambda: {"nodes of the tree": 14},
-            "In a tree nothing is shared: what is used three times stands there "
+            "In a tree nothing is shared: what is used three times appears "
             "three times.",
         ),
         *(
@@ -485,24 +485,24 @@ count_the_tower = Exercise(
                     **{"nodes": 2 * turns + 2, "edges": 4 * turns + 2},
                     **{"nodes of the tree": 4 * 3**turns - 1, "paths": 2 * 3**turns},
                 },
-                "The loop turns six times. Count again from the first.",
+                "The loop runs six times. Count again from the first round.",
             )
-            for turns, name in ((5, "one turn too few"), (7, "one turn too many"))
+            for turns, name in ((5, "one round too few"), (7, "one round too many"))
         ),
         Mistake(
             "the operations themselves are not counted",
             lambda: {"nodes of the tree": 2 * 3**6},
-            "That many leaves the tree has. Above them there are operations.",
+            "That is how many leaves the tree has. Above them there are operations.",
         ),
         Mistake(
-            "the ways are added from turn to turn",
+            "the paths are added from round to round",
             lambda: {"paths": 2 + 6 * 3},
-            "Every way so far can go on in each of the ways of the next turn.",
+            "Every path so far can go on along each path of the next round.",
         ),
         Mistake(
-            "two ways a turn",
+            "two paths per round",
             lambda: {"paths": 2 * 2**6},
-            "How often does s stand on the right of s = s * s + s?",
+            "How often does s appear on the right of s = s * s + s?",
         ),
         Mistake(
             "a tree that doubles at each operation",
@@ -512,16 +512,16 @@ count_the_tower = Exercise(
         Mistake(
             "the input's edges are forgotten",
             lambda: {"edges": 25},
-            "x * x has two edges, too.",
+            "x * x has two edges too.",
         ),
         Mistake(
-            "one edge a row",
+            "one edge per row",
             lambda: {"edges": 13},
             "Each operation here has two operands: one edge from each.",
         ),
     ),
     hints=(
-        "Do one turn on paper: what does it add to the graph, and what does the tree of "
+        "Do one round on paper: what does it add to the graph, and what does the tree of "
         "the new s consist of?",
         "If the tree of s has t nodes, that of s * s has 2t + 1. And that of s * s + s?",
     ),
@@ -529,18 +529,18 @@ count_the_tower = Exercise(
 
 
 class TooManyLooks(RuntimeError):
-    """Raised where an answer looks a row up again and again."""
+    """Raised if an answer looks a row up again and again."""
 
 
 class Rows(dict):
-    """A dict whose rows can be looked up some times each, and not once a tree's node."""
+    """A dict that allows about 50 lookups per row, far fewer than a tree has nodes."""
 
     looks = 0
 
     def __getitem__(self, row):
         self.looks += 1
         if self.looks > 50 * len(self):
-            told = f"{self.looks} looks into {len(self)} rows: each once is enough"
+            told = f"{self.looks} lookups in {len(self)} rows: one each is enough"
             raise TooManyLooks(told)
         return super().__getitem__(row)
 
@@ -551,7 +551,7 @@ def one_walk(answer, uses: dict):
 
 
 def _solved_sizes(uses: dict) -> list:
-    """All at once: size = 1 + (how often it uses which) size, as linear equations."""
+    """All at once: size = 1 + (matrix of uses) size, as linear equations."""
     place = {row: k for k, row in enumerate(uses)}
     times = np.zeros((len(uses), len(uses)))
     for row, operands in uses.items():
@@ -606,7 +606,7 @@ tree_sizes = Exercise(
         Mistake(
             "the row itself is not counted",
             edited(_in_one_walk, "1 + sum(below) → sum(below) or 1"),
-            "To the trees of the operands comes one node more: the operation.",
+            "The operation adds one node to the trees of its operands.",
         ),
         Mistake(
             "an operand that is used twice is counted once",
@@ -620,7 +620,7 @@ tree_sizes = Exercise(
                 "1 + sum(below) → {row}.union(*below)",
                 "list(size.values()) → [len(rows) for rows in size.values()]",
             ),
-            "What is used in two places stands in a tree in both of them.",
+            "What is used in two places appears twice in a tree.",
         ),
         Mistake(
             "the operands' own operands are left out",
@@ -635,12 +635,12 @@ tree_sizes = Exercise(
         Mistake(
             "a dict, not a list",
             edited(_in_one_walk, "list(size.values()) → size"),
-            "A list is expected, with one number a row.",
+            "A list is expected, with one number per row.",
         ),
         Mistake(
-            "an input counts as nothing",
+            "an input counts as 0",
             edited(_in_one_walk, "1 + sum → bool(below) + sum"),
-            "An input is a node, too.",
+            "An input is a node too.",
         ),
         Mistake(
             "the last row alone",
@@ -650,7 +650,7 @@ tree_sizes = Exercise(
     ),
     hints=(
         "Go from the first row on and keep what you found for each row.",
-        "Row i: one for itself, and for every operand what you found there.",
+        "Row i: one for itself, plus what you found for each operand.",
     ),
 )
 

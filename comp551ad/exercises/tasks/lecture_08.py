@@ -36,7 +36,7 @@ def _swing_table(answer, w: float, x: float) -> dict:
     return formulas(lambda: _tangents_as_t(answer()), {"w": w, "x": x} | known)
 
 
-# What somebody writes who walks the other way, with the rows' names or worked out.
+# What people write who walk the other way: with the rows' names, or evaluated.
 _ADJOINTS = (
     *(
         ("a2 * t3", f"a1 * t3 + a4 * t5 {down} * sin(a2)", "t4 * cos(a3)", "a2 * t5")
@@ -50,7 +50,7 @@ _ADJOINTS = (
 
 
 def of_the_machine(key: str):
-    """An entry of a table of formulas that is what the machine finds."""
+    """An entry of a table of formulas that agrees with what forward mode returns."""
     return lambda **values: values[key]
 
 
@@ -76,14 +76,14 @@ tangents_of_the_swing = Exercise(
             Mistake(
                 "adjoints, not tangents",
                 lambda written=written: {f"t{k}": d for k, d in enumerate(written, 1)},
-                "Which end is held, and which moves? Here x moves, and row after row answers.",
+                "Which end is held fixed, and which moves? Here x moves, and the rows respond.",
             )
             for written in _ADJOINTS
         ),
         Mistake(
             "the slope is taken at the result",
             lambda: {"t4": "t3 * cos(a4)", "t6": "-t2 * sin(a6)"},
-            "The slope of the sine is taken where its operand stands.",
+            "The slope of the sine is taken at the value of its operand.",
         ),
         Mistake(
             "w moves as well",
@@ -98,12 +98,12 @@ tangents_of_the_swing = Exercise(
         Mistake(
             "the slope is taken at the tangent",
             lambda: {"t4": "cos(t3)", "t6": "-sin(t2)"},
-            "The slope of the sine is taken where the operand stands: at its value.",
+            "The slope of the sine is taken at the operand's value, not at its tangent.",
         ),
     ),
     hints=(
-        "The seeds say that x moves at speed 1. Then take row after row.",
-        "A row's tangent: for each operand, slope by that operand times its tangent; add.",
+        "The seeds say that x moves at speed 1. Then go row by row.",
+        "A row's tangent: for each operand, the slope times its tangent; add these.",
     ),
 )
 
@@ -115,7 +115,7 @@ def _growth(u, v):
 
 
 def _row_and_formula(answer, u: float, v: float) -> dict:
-    """A row by its name, and a formula that is worked out at this point."""
+    """A row's name, and a formula that is evaluated at this point."""
     given = dict(_tangents_as_t(answer()))
     if "formula" in given:
         entry = {"formula": given["formula"]}
@@ -158,7 +158,7 @@ wrong_dot = Exercise(
         Mistake(
             "as it stands in the table",
             lambda: {"formula": "t4 / a3"},
-            "The slope of a logarithm is one over what stands inside it.",
+            "The slope of a logarithm is one over its argument.",
         ),
         Mistake(
             "the slope without the operand's tangent",
@@ -168,7 +168,7 @@ wrong_dot = Exercise(
         Mistake(
             "one over the logarithm itself",
             lambda: {"formula": "t4 / a5"},
-            "One over what stands inside the logarithm, not over its value.",
+            "One over the argument of the logarithm, not over its value.",
         ),
         Mistake(
             "a logarithm of the tangent",
@@ -243,7 +243,7 @@ tangents_upwards = Exercise(
         Mistake(
             "multiplied where the terms are added",
             edited(_walked_up, "sum(shares) → np.prod(shares)"),
-            "Along a path one multiplies; where paths meet one adds.",
+            "Multiply along a path; add where paths meet.",
         ),
         Mistake(
             "an operand that is used twice is counted once",
@@ -251,7 +251,7 @@ tangents_upwards = Exercise(
             "x * x has two edges to the same row; a dict keeps one of them.",
         ),
         Mistake(
-            "one operand of each row alone",
+            "only one operand of each row",
             edited(_walked_up, "sum(shares) → shares[0]"),
             "How many edges come into the row? Is there a `return` or a slice in the way?",
         ),
@@ -282,7 +282,7 @@ tangents_upwards = Exercise(
 
 
 class _Matrix:
-    """A dual number as the matrix [[a, a'], [0, a]]: matrices know the rules by themselves."""
+    """A dual number as the matrix [[a, a'], [0, a]]: matrix algebra implies the rules."""
 
     def __init__(self, value, tangent=0.0):
         self.matrix = np.array([[value, tangent], [0.0, value]], float)
@@ -314,7 +314,7 @@ class _Matrix:
 
 
 def _rule(operation: str, value, tangent) -> type:
-    """Dual numbers with one rule of their own: value and tangent of an operation."""
+    """Dual numbers with one rule replaced: the value and tangent of an operation."""
 
     def own(a, *b):
         return type(a)(value(a, *b), tangent(a, *b))
@@ -383,17 +383,17 @@ Dual = Exercise(
         Mistake(
             "the tangents are divided",
             _quotient(lambda a, b: a.tangent / b.tangent if b.tangent else 0.0),
-            "A quotient has a rule of its own, as a product has.",
+            "A quotient has its own rule, as a product does.",
         ),
         Mistake(
-            "the square under the fraction is missing",
+            "the square in the denominator is missing",
             _quotient(
                 lambda a, b: (a.tangent * b.value - a.value * b.tangent) / b.value
             ),
             "Try a = 1: how does 1 / b change with b?",
         ),
         Mistake(
-            "the denominator is taken for a constant",
+            "the denominator is treated as a constant",
             _quotient(lambda a, b: a.tangent / b.value),
             "The denominator may move as well.",
         ),
@@ -410,7 +410,7 @@ Dual = Exercise(
     ),
     hints=(
         "Each result is a Dual(value, tangent): the value as always, then the rule.",
-        "With q = a / b it is a = q b: use the product rule, and solve for the tangent "
+        "If q = a / b, then a = q b: use the product rule, and solve for the tangent "
         "of q.",
     ),
 )
@@ -419,7 +419,7 @@ Dual = Exercise(
 
 
 def bowl(p):
-    """A function to walk on; no beginning with an underscore, so that answers may call it."""
+    """A function to walk on; without a leading underscore, so that answers may call it."""
     return np.sum(p**2) + p[0] * p[-1]
 
 
@@ -432,7 +432,7 @@ def ridge(p):
 
 
 def _by_a_complex_step(f, p: np.ndarray, v: np.ndarray) -> float:
-    """The imaginary part of f a tiny imaginary step away: exact, and without a rule."""
+    """The imaginary part of f after a tiny imaginary step: exact, and needs no rules."""
     unit = v / np.sqrt(np.sum(v * v))
     return float(np.imag(f(p + 1e-30j * unit)) / 1e-30)
 
@@ -477,7 +477,7 @@ slope_along = Exercise(
         ),
         *(
             Mistake(
-                "another length than the root of the squares",
+                "a length other than the root of the sum of squares",
                 edited(_by_a_complex_step, f"np.sqrt(np.sum(v * v)) → {length}"),
                 "How far is it from (0, 0) to (3, 4)?",
             )
@@ -491,7 +491,7 @@ slope_along = Exercise(
         Mistake(
             "steepness without its sign",
             lambda f, p, v: abs(_by_a_complex_step(f, p, v)),
-            "Downhill counts negative.",
+            "Downhill is negative.",
         ),
         Mistake(
             "the steepest direction, not this one",
@@ -501,7 +501,7 @@ slope_along = Exercise(
         Mistake(
             "value and tangent together",
             lambda f, p, v: (f(p), _by_a_complex_step(f, p, v)),
-            "jvp returns two things, and the question wants one of them.",
+            "jvp returns two things, and the question asks for one of them.",
         ),
         Mistake(
             "the whole gradient",
@@ -510,15 +510,15 @@ slope_along = Exercise(
         ),
         *(
             Mistake(
-                "point and direction have changed places",
+                "point and direction are swapped",
                 edited(_by_a_complex_step, f"p + 1e-30j * unit → {moved}"),
-                "First where we stand, then where we go; both in a tuple.",
+                "First where we are, then where we go; each in a tuple.",
             )
             for moved in ("v + 1e-30j * p / np.linalg.norm(v)", "unit + 1e-30j * p")
         ),
     ),
     hints=(
-        "jvp(f, (p,), (v,)) gives the value at p and its speed when p moves at speed v.",
+        "jvp(f, (p,), (v,)) returns the value at p and its speed when p moves at speed v.",
         "If v is three long, the speed is three times too large.",
     ),
 )

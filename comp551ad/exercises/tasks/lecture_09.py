@@ -17,7 +17,7 @@ def _swing_table(answer, w: float, x: float) -> dict:
     return formulas(answer, {"w": w, "x": x} | known)
 
 
-# What somebody writes who walks the other way, with the rows' names or worked out.
+# What people write who walk the other way: with the rows' names, or evaluated.
 _TANGENTS = (
     (0, 1, "a2 * b1 + a1 * b2", "b3 * cos(a3)", "b2 * a4 + a2 * b4", "-b2 * sin(a2)")
     + ("b5 - b6",),
@@ -49,7 +49,7 @@ adjoints_of_the_swing = Exercise(
             _b2(
                 "0" + "".join(f" + {_USES[k]}".replace("+ -", "-") for k in kept),
                 "a use of a2 is left out",
-                "Go through the rows: which of them have a2 on their right-hand side?",
+                "Go through the rows: which of them have a2 on the right-hand side?",
             )
             for kept in _LEFT_OUT
         ),
@@ -57,48 +57,48 @@ adjoints_of_the_swing = Exercise(
             _b2(
                 " + ".join(_TURNED.get(k, _USES[k]) for k in kept),
                 "a use of a2 is left out, and derivative of cos as + sin",
-                "Which rows have a2 on their right-hand side? And does the cosine rise or fall "
-                "behind its top?",
+                "Which rows have a2 on the right-hand side? And does the cosine rise or fall "
+                "just after its maximum?",
             )
             for kept in ((3, 6), (5, 6))
         ),
         _b2(
             "a1 * b3 + a4 * b5 + b6 * sin(a2)",
             "derivative of cos as + sin",
-            "At 0 the cosine has its top, and falls behind it.",
+            "The cosine has its maximum at 0, and falls after it.",
         ),
         _b2(
             "(a1 * b3) * (a4 * b5) * (-b6 * sin(a2))",
             "multiplied where the terms are added",
-            "Along a path one multiplies; where paths meet one adds.",
+            "Multiply along a path; add where paths meet.",
         ),
         *(
             Mistake(
                 "tangents, not adjoints",
                 lambda written=written: {f"b{k}": b for k, b in enumerate(written, 1)},
-                "Here the output is fixed: how much does it mind each row? Begin at the end.",
+                "Here the output is fixed: how sensitive is it to each row? Begin at the end.",
             )
             for written in _TANGENTS
         ),
         Mistake(
             "its own value where the other factor belongs",
             lambda: {"b2": "a2 * b3 + a4 * b5 - b6 * sin(a2)"},
-            "The slope of a product by one factor is the other factor.",
+            "The slope of a product with respect to one factor is the other factor.",
         ),
         Mistake(
             "its own value where the other factor belongs",
             lambda: {"b1": "a1 * b3", "b4": "a4 * b5", "b2": "a2 * b3"},
-            "The slope of a product by one factor is the other factor.",
+            "The slope of a product with respect to one factor is the other factor.",
         ),
         Mistake(
             "the slope without the adjoint from above",
             lambda: {"b1": "a2", "b3": "cos(a3)", "b6": "-sin(a2)"},
-            "The adjoint of the row above is a factor, too.",
+            "The adjoint from above is a factor too.",
         ),
         Mistake(
             "the slope is taken at the result",
             lambda: {"b3": "b4 * cos(a4)"},
-            "The slope of the sine is taken where its operand stands.",
+            "The slope of the sine is taken at the value of its operand.",
         ),
         Mistake(
             "the adjoints are seeded with the value",
@@ -117,9 +117,9 @@ adjoints_of_the_swing = Exercise(
         ),
     ),
     hints=(
-        "Begin at the end: y is row 7. Then take row after row upwards.",
-        "A row's adjoint has a term for each row that uses it: adjoint of the user, "
-        "times the user's slope by it.",
+        "Begin at the end: y is row 7. Then go up row by row.",
+        "A row's adjoint has a term for each row that uses it: the user's adjoint "
+        "times the user's slope with respect to the row.",
     ),
 )
 
@@ -154,12 +154,12 @@ tied_gradient = Exercise(
         Mistake(
             "overwrote instead of added at the fork",
             edited(_tied, "dR.T @ Z + → "),
-            "V is used in two rows, and each of them has its share for dV.",
+            "V is used in two rows, and each of them contributes a share to dV.",
         ),
         Mistake(
-            "the way through Q is left out",
+            "the path through Q is left out",
             edited(_tied, "Z + X.T @ (dR @ V * (1 - Z**2)) → Z"),
-            "V is used in two rows, and each of them has its share for dV.",
+            "V is used in two rows, and each of them contributes a share to dV.",
         ),
         Mistake(
             "the slope of the logistic function",
@@ -172,19 +172,19 @@ tied_gradient = Exercise(
             "The slope of tanh is written with z, its value.",
         ),
         Mistake(
-            "one share is turned",
+            "one share is transposed",
             edited(_tied, "dR.T @ Z → Z.T @ dR"),
-            "Both shares are D x M, as V is: write the shapes of their factors down.",
+            "Both shares are D x M, like V: write down the shapes of their factors.",
         ),
         Mistake(
             "the two shares, not their sum",
             edited(_tied, "Z + X.T → Z, X.T"),
-            "There is one V, and one dV. What becomes of shares that meet?",
+            "There is one V, and one dV. What happens to shares that meet?",
         ),
     ),
     hints=(
         "Where is V read, in the two lines that compute the cost? And where is dV set?",
-        "What does the second assignment to dV do with what the first has found?",
+        "What does the second assignment to dV do to the result of the first?",
     ),
 )
 
@@ -201,7 +201,7 @@ _SLOPES = {
 
 
 def _added_by_paths(rows: list, a: list, of: int) -> list:
-    """Each adjoint by itself: the sum over all paths from its row to row `of`."""
+    """Each adjoint on its own: the sum over all paths from its row to row `of`."""
 
     def by(row: int, k: int) -> float:
         if row == k:
@@ -298,12 +298,12 @@ adjoints_downwards = Exercise(
         Mistake(
             "the numbers of rows, not their values",
             edited(_walked_down, "*[a[j - 1] for j in operands] → *operands"),
-            "A rule is given the operands' values. Where do these stand?",
+            "A rule takes the operands' values. Where are these?",
         ),
         Mistake(
             "the slope is taken at the result",
             edited(_walked_down, "a[j - 1] for → a[row - 1] for"),
-            "A rule wants the values of the operands.",
+            "A rule takes the values of the operands.",
         ),
         Mistake(
             "one slope for a row that is both operands",
@@ -320,9 +320,9 @@ adjoints_downwards = Exercise(
         ),
         *(
             Mistake(
-                "handed on before all users have been visited",
+                "passed on before all users have been visited",
                 visits,
-                "A row may hand on its adjoint when all of its users have been visited.",
+                "A row may pass on its adjoint once all of its users have been visited.",
             )
             for visits in (_depth_first, _from_a_list(0), _from_a_list(-1))
         ),
@@ -330,7 +330,7 @@ adjoints_downwards = Exercise(
             Mistake(
                 "the adjoint from above is left out",
                 edited(_walked_down, "bar[row - 1] * slope → slope", *more),
-                "A share is the slope times the adjoint of the row that hands it out.",
+                "A share is the slope times the adjoint of the row that passes it on.",
             )
             for more in ((), ("range(1, len(rows) + 1) → range(1, of + 1)",))
         ),
@@ -339,7 +339,7 @@ adjoints_downwards = Exercise(
             edited(
                 _walked_down, "+= → =", "range(1, len(rows) + 1) → range(1, of + 1)"
             ),
-            "When a second share arrives, what becomes of the first?",
+            "When a second share arrives, what happens to the first?",
         ),
         Mistake(
             "the seed is one row off",
@@ -359,7 +359,7 @@ adjoints_downwards = Exercise(
         Mistake(
             "the seed is missing",
             edited(_walked_down, "of - 1] = 1.0 → of - 1] = 0.0"),
-            "If every adjoint begins at 0, what is there to hand on?",
+            "If every adjoint begins at 0, what is there to pass on?",
         ),
     ),
     hints=(
@@ -398,7 +398,7 @@ rowwise_vjps = Exercise(
                 _by_rows,
                 "softmax(U) → np.exp(U) / np.exp(U).sum(axis=1, keepdims=True)",
             ),
-            "With scores of a thousand np.exp gives inf. The package's softmax is safe.",
+            "With scores of a thousand np.exp returns inf. The package's softmax is safe.",
         ),
         Mistake(
             "the diagonal alone",
@@ -406,9 +406,9 @@ rowwise_vjps = Exercise(
             "Every probability of a row depends on every score of that row.",
         ),
         Mistake(
-            "p is taken off, not the row's average",
+            "p is subtracted, not the row's average",
             edited(_by_rows, "(G - mean) → (P - G)"),
-            "What is taken off g is one number for each row.",
+            "What is subtracted from g is one number for each row.",
         ),
         Mistake(
             "softmax's slope, where logsumexp's belongs",
@@ -418,25 +418,25 @@ rowwise_vjps = Exercise(
         Mistake(
             "every score gets all of g",
             edited(_by_rows, "P * g → np.ones_like(P) * g"),
-            "Of two scores, a large and a small one: which of them moves ℓ more?",
+            "Take two scores, a large and a small one: which of them moves ℓ more?",
         ),
         Mistake(
             "the slope of the logarithm alone",
             edited(
                 _by_rows, "P * g → np.ones_like(P) / np.exp(logsumexp(U))[:, None] * g"
             ),
-            "What stands inside the logarithm moves with the score, too: how fast?",
+            "The argument of the logarithm moves with the score too: how fast?",
         ),
         Mistake(
-            "not normalised",
+            "not normalized",
             edited(_by_rows, "P * g → np.exp(U) * g"),
-            "The slope of the logarithm is missing: one over what stands inside it.",
+            "The slope of the logarithm is missing: one over its argument.",
         ),
     ),
     hints=(
         "One row first: the Jacobian of softmax is diag(p) - p p', and it is symmetric. "
         "Multiply it by g before you think of N rows.",
-        "The derivative of logsumexp by u is softmax(u), in each row.",
+        "The derivative of logsumexp with respect to u is softmax(u), in each row.",
     ),
 )
 
@@ -497,7 +497,7 @@ undo_broadcasting = Exercise(
         Mistake(
             "copies are cut into the shape, not added",
             lambda g, shape: g.reshape(shape),
-            "Each copy has its share, and shares add: nothing may get lost.",
+            "Each copy has its share, and shares add: none may be lost.",
         ),
         Mistake(
             "new axes alone",
@@ -550,7 +550,7 @@ def _rules_by_differences() -> tuple:
 
 
 def _both_rules(answer, x: np.ndarray, t: np.ndarray, g: np.ndarray) -> dict:
-    """What the two rules give: with both right, they are each other's transpose."""
+    """What the two rules return: if both are right, each is the other's transpose."""
     jvp_rule, vjp_rule = answer()
     found: dict = {}
     for name, rule, direction in (("jvp", jvp_rule, t), ("vjp", vjp_rule, g)):
@@ -587,10 +587,10 @@ running_energy_rules = Exercise(
         Mistake(
             "the way back sums in the forward direction",
             _reverse_rule(lambda g, y, x: 2 * x * np.cumsum(g)),
-            "Which of the y have x_k in them? Those before it or those behind it?",
+            "Which of the y depend on x_k? Those before it or those after it?",
         ),
         Mistake(
-            "the sum begins one too late",
+            "the sum starts one too late",
             _reverse_rule(lambda g, y, x: 2 * x * (np.sum(g) - np.cumsum(g))),
             "The sum over the users of x_k begins at y_k itself.",
         ),
@@ -600,9 +600,9 @@ running_energy_rules = Exercise(
             "The first outputs have never seen the last inputs.",
         ),
         Mistake(
-            "the slope 2x has slipped inside the sum",
+            "the slope 2x is inside the sum",
             _reverse_rule(lambda g, y, x: _from_the_end(2 * x * g)),
-            "x_k has one slope, 2 x_k, whichever y uses it: it stands before the sum.",
+            "x_k has one slope, 2 x_k, whichever y uses it: it belongs in front of the sum.",
         ),
         Mistake(
             "the sum over the users is missing",
@@ -610,24 +610,24 @@ running_energy_rules = Exercise(
             "x_k is used in more than one y.",
         ),
         Mistake(
-            "the slope 2x stands outside of the sum",
+            "the slope 2x is outside the sum",
             _forward_rule(lambda t, y, x: 2 * x * np.cumsum(t)),
             "Each x_j moves by its own t_j, with its own slope 2 x_j.",
         ),
         Mistake(
             "each x_j is left out of its own y_j",
             _forward_rule(lambda t, y, x: np.cumsum(2 * x * t) - 2 * x * t),
-            "y_k has x_k in it: up to k, and with k.",
+            "y_k depends on x_k: up to and including k.",
         ),
         Mistake(
             "the other mode's rule",
             lambda: _rules_by_differences()[::-1],
-            "The first of the two answers to a tangent, the second to an adjoint.",
+            "The first of the two takes a tangent, the second an adjoint.",
         ),
         Mistake(
-            "not turned back",
+            "not reversed back",
             _reverse_rule(lambda g, y, x: 2 * x * np.cumsum(g[::-1])),
-            "What was turned round before the sum has to be turned back after it.",
+            "What was reversed before the sum has to be reversed back after it.",
         ),
         Mistake(
             "the running sum is missing",
@@ -644,7 +644,7 @@ running_energy_rules = Exercise(
         "Write the Jacobian for three numbers: row k is the output y_k, column j the "
         "input x_j. Which half of it is zero?",
         "jvp is that matrix times t, vjp is its transpose times g. Summing from the end: "
-        "turn the array round, sum, turn it back.",
+        "reverse the array, sum, reverse it back.",
     ),
 )
 

@@ -16,7 +16,7 @@ from .lecture_05 import Word
 
 
 def _passes(trace, inputs: tuple) -> tuple[int, int]:
-    """Fill the whole Jacobian in both modes; how many passes has each of them made?"""
+    """Fill the whole Jacobian in both modes and count each mode's passes."""
     top = trace.nodes[-1]
     columns = [
         forward(trace, wrt=name, seed=seed.reshape(np.shape(trace[name])))[top.label]
@@ -74,7 +74,7 @@ count_the_passes = Exercise(
     secret=True,
     mistakes=(
         Mistake(
-            "forward and reverse have changed places",
+            "forward and reverse are swapped",
             lambda: {"forward": 7, "reverse": 40},
             "One forward pass starts at one input, and reaches every output.",
         ),
@@ -89,12 +89,12 @@ count_the_passes = Exercise(
             "A seed need not have a single 1 in it: it is a direction.",
         ),
         Mistake(
-            "reverse mode, where forward mode does it at once",
+            "reverse mode, where forward mode needs one pass",
             lambda: {"one direction": 7},
             "A seed is a direction, and a forward pass gives J v.",
         ),
         Mistake(
-            "equally many are not fewer",
+            "an equal number is not fewer",
             lambda: {"first Q": 12},
             "There both modes need the same number.",
         ),
@@ -124,7 +124,7 @@ count_the_passes = Exercise(
         Mistake(
             "a bias of the hidden layer is counted",
             lambda: {"cost forward": 5 * 8 + 9 * 4},
-            "How many rows has W, M x C?",
+            "How many rows does W, M x C, have?",
         ),
         Mistake(
             "units are counted, not weights",
@@ -134,12 +134,12 @@ count_the_passes = Exercise(
         Mistake(
             "the inputs of the network, not the cost's",
             lambda: {"cost forward": 5},
-            "The derivatives are by the weights: these are the inputs of the cost.",
+            "The derivatives are with respect to the weights: these are the inputs of the cost.",
         ),
         Mistake(
             "a pass for every weight",
             lambda: {"cost reverse": 72},
-            "How many outputs has the cost?",
+            "How many outputs does the cost have?",
         ),
         Mistake(
             "a pass for every matrix",
@@ -221,20 +221,20 @@ chain_multiplications = Exercise(
         Mistake(
             "multiplied where the products' costs are added",
             edited(_totals, "sum(products[ → np.prod(products["),
-            "What does a second product cost, beside the first?",
+            "What does a second product cost, in addition to the first?",
         ),
         *(
             Mistake(
                 "the same number for both modes",
                 edited(_totals, f"forward, reverse → {mode}, {mode}"),
-                "Which Jacobian comes first in the one mode, and which in the other?",
+                "Which Jacobian comes first in one mode, and which in the other?",
             )
             for mode in ("forward", "reverse")
         ),
         Mistake(
-            "neighbours alone",
+            "only neighbouring sizes",
             edited(_totals, "forward, reverse → sum(products), sum(products)"),
-            "A product of two matrices has three sizes in it.",
+            "The cost of a product of two matrices depends on three sizes.",
         ),
         Mistake(
             "the same products in both modes",
@@ -242,7 +242,7 @@ chain_multiplications = Exercise(
             "Which Jacobian is the first in reverse mode, and which is multiplied last?",
         ),
         Mistake(
-            "inputs and outputs have changed places",
+            "inputs and outputs are swapped",
             edited(
                 _totals, "d = sizes[0] → d = sizes[-1]", "e = sizes[-1] → e = sizes[0]"
             ),
@@ -260,14 +260,14 @@ chain_multiplications = Exercise(
 def _judged(answer) -> dict:
     """What is true of a chain of Jacobians with these sizes."""
     given = numeric(answer())
-    known = ("the larger one of Q and P", "the mode with fewer multiplications")
+    known = ("the larger of Q and P", "the mode with fewer multiplications")
     if given is None or given.ndim != 1 or len(given) < 2:
-        return dict.fromkeys(known, Word("no list of sizes"))
+        return dict.fromkeys(known, Word("no list of numbers"))
     if given.min() < 1 or not np.array_equal(given, np.round(given)):
-        return dict.fromkeys(known, Word("sizes that aren't whole numbers from 1 on"))
+        return dict.fromkeys(known, Word("sizes that aren't positive integers"))
     sizes = [int(n) for n in given]
     if len(sizes) == 2:
-        return dict.fromkeys(known, Word("no product, with a single Jacobian"))
+        return dict.fromkeys(known, Word("a single Jacobian has no product"))
     Q, P = sizes[0], sizes[-1]
     pairs = list(zip(sizes, sizes[1:], strict=False))
     up, down = (
@@ -292,19 +292,18 @@ slide_misleads = Exercise(
         Mistake(
             "not more inputs than outputs",
             lambda: [5, 3, 40, 6],
-            "Q is the first number, P the last, and Q should be the larger one.",
+            "Q is the first number, P the last, and Q should be larger.",
         ),
         Mistake(
             "as many outputs as inputs",
             lambda: [5, 3, 5],
-            "Q is the first number, P the last, and Q should be the larger one.",
+            "Q is the first number, P the last, and Q should be larger.",
         ),
         *(
             Mistake(
                 "not a list of sizes",
                 lambda sizes=sizes: sizes,
-                "A list of whole numbers is expected, at least two, each 1 or more: "
-                "[5, 2, 8, 3].",
+                "A list of at least two positive integers is expected: [5, 2, 8, 3].",
             )
             for sizes in ([0.5, -1], "5, 2, 8, 3")
         ),
@@ -322,7 +321,7 @@ slide_misleads = Exercise(
         Mistake(
             "a tie",
             lambda: [6, 40, 5],
-            "Both modes take equally many: where do their products differ?",
+            "Both modes take the same number: where do their products differ?",
         ),
     ),
     hints=(
@@ -341,7 +340,7 @@ def _hill(u, v):
 
 @functools.cache
 def _poisoned() -> dict:
-    """Put nan for one value after the other: does any adjoint become nan?"""
+    """Replace one value at a time by nan: does any adjoint become nan?"""
     trace = record(_hill, u=1.3, v=0.7)
     found = {}
     for k, row in enumerate(trace.rows):
@@ -367,28 +366,28 @@ kept_for_the_way_back = Exercise(
     secret=True,
     mistakes=(
         Mistake(
-            "True and False have changed places",
+            "True and False are swapped",
             lambda: {row: not keep for row, keep in _poisoned().items()},
-            "True stands for a value that must wait.",
+            "True means that a value must wait.",
         ),
         _kept(
             *("a1", False, "an input is thrown away"),
-            "a1 is a factor of a3, and stands inside a logarithm.",
+            "a1 is a factor of a3, and the argument of a logarithm.",
         ),
         _kept(
             *("a2", False, "an input is thrown away"),
             "a2 is a factor of a3: the slope by the other factor is a2.",
         ),
         _kept(
-            *("a3", True, "an operand is kept, though the result does the same"),
+            *("a3", True, "an operand is kept, though the result is enough"),
             "The exponential is its own slope: the result is needed, and nothing else.",
         ),
         _kept(
-            *("a4", False, "a result is thrown away that is a slope"),
+            *("a4", False, "a result that is a slope is thrown away"),
             "The exponential is its own slope.",
         ),
         _kept(
-            *("a5", True, "a value is kept that no slope needs"),
+            *("a5", True, "a value that no slope needs is kept"),
             "Row 5 is a logarithm, and is used in a sum: what are the slopes of these two?",
         ),
         _kept(
@@ -401,7 +400,7 @@ kept_for_the_way_back = Exercise(
         ),
     ),
     hints=(
-        "Write the adjoints from the last row back. Which a's stand in them?",
+        "Write the adjoints from the last row back. Which a's appear in them?",
         "A sum needs none of its values, a product its factors, a square its operand, an "
         "exponential its result, a logarithm its operand.",
     ),
@@ -409,7 +408,7 @@ kept_for_the_way_back = Exercise(
 
 
 def _needed_later(uses: dict, outputs: list) -> int:
-    """Step after step: which of the rows so far are outputs, or in a later row?"""
+    """After each step: which of the rows so far are outputs, or used by a later row?"""
     rows, most = list(uses), 0
     for k, _ in enumerate(rows, 1):
         later = {j for row in rows[k:] for j in uses[row]}
@@ -455,7 +454,7 @@ most_kept = Exercise(
         Mistake(
             "counted during the steps, not between them",
             edited(_alive, "k < last → k <= last"),
-            "After step k the rows that are used for the last time in it are gone.",
+            "Rows that step k uses for the last time are gone after it.",
         ),
         *(
             Mistake(
@@ -470,16 +469,16 @@ most_kept = Exercise(
             edited(
                 _alive, "max(sum → max(uses, key=lambda k: sum", " for k in uses) → )"
             ),
-            "The question wants the largest number, not where it is reached.",
+            "The question asks for the largest number, not where it is reached.",
         ),
         Mistake(
-            "the outputs are not looked at",
+            "the outputs are ignored",
             edited(
                 _alive,
                 "(outputs, → ([],",
                 "last.get(i, i) → last.get(i, len(uses) + 1)",
             ),
-            "An output stays, even if it has been used; what nobody wants goes at once.",
+            "An output stays, even if it has been used; what nobody needs goes at once.",
         ),
         Mistake(
             "an output is not kept to the end",
@@ -499,7 +498,7 @@ most_kept = Exercise(
         Mistake(
             "a row that nobody uses is kept to the end",
             edited(_alive, "last.get(i, i) → last.get(i, len(uses) + 1)"),
-            "What no later row uses, and nobody wants, is gone at once.",
+            "What no later row uses, and is no output, is gone at once.",
         ),
         *(
             Mistake(
@@ -512,17 +511,17 @@ most_kept = Exercise(
         Mistake(
             "a row that nobody uses is kept for a step",
             edited(_alive, "last.get(i, i) → last.get(i, i + 1)"),
-            "What no later row uses, and nobody wants, is gone at once.",
+            "What no later row uses, and is no output, is gone at once.",
         ),
         Mistake(
             "nothing is ever dropped",
             lambda uses, outputs: len(uses),
-            "What no later row uses, and nobody wants, may go.",
+            "What no later row uses, and is no output, may go.",
         ),
         Mistake(
             "what is left at the end",
             lambda uses, outputs: len(outputs),
-            "The question wants the largest number on the way.",
+            "The question asks for the largest number on the way.",
         ),
     ),
     hints=(

@@ -38,7 +38,7 @@ keeping_scale = Exercise(
             "The negative half is not thrown away here: how much of its square is left?",
         ),
         Mistake(
-            "Glorot's scale, which knows no activation",
+            "Glorot's scale, which ignores the activation",
             lambda below, slope: np.sqrt(1 / below),
             "What does h do to the mean square, after the weights have done their part?",
         ),
@@ -108,7 +108,7 @@ size_after = Exercise(
             "The mean of squares is not the square of the mean.",
         ),
         Mistake(
-            "half of the units, rounded down",
+            "half the units, rounded down",
             edited(_size, "M * s**2 / 2 → M // 2 * s**2"),
             "// cuts the half off where M is odd.",
         ),
@@ -119,9 +119,9 @@ size_after = Exercise(
         ),
         *(
             Mistake(
-                "the power takes in too little",
+                "the power covers too little",
                 edited(_size, f"(M * s**2 / 2) → {brackets}"),
-                "All of a layer's factor acts L times: mind the brackets.",
+                "The whole factor of a layer acts L times: check the parentheses.",
             )
             for brackets in ("M * s**2 / 2", "M * (s**2 / 2)")
         ),
@@ -129,7 +129,7 @@ size_after = Exercise(
     hints=(
         "One layer first. A q is a sum of M terms: what is the mean of its square, if that of z "
         "is known? And what does ReLU leave of it?",
-        "By which factor has the size changed after two layers, if one layer halves it?",
+        "By what factor has the size changed after two layers, if one layer halves it?",
     ),
 )
 
@@ -151,7 +151,7 @@ skip_backward = Exercise(
     witness=lambda Z, W1, W2, dR: vjp(_block, Z, W1, W2)[1](dR)[0],
     cases=lambda rng: (
         [
-            # Halves: their products are exact, and 0 is 0 in whatever order one adds.
+            # Halves: their products are exact, and a sum of 0 is 0 in any order.
             tuple(rng.integers(-4, 5, s) / 2 for s in ((n, m), (m, k), (k, m), (n, m)))
             for n, m, k in ((4, 3, 3), (5, 2, 6), (1, 4, 2))
         ]
@@ -159,18 +159,18 @@ skip_backward = Exercise(
     ),
     mistakes=(
         Mistake(
-            "the skip's own way is missing",
+            "the path along the skip is missing",
             _down,
-            "Z reaches R along two ways. One of them has no weights on it.",
+            "Z reaches R along two paths. One of them has no weights on it.",
         ),
         Mistake(
-            "the way through the layers is missing",
+            "the path through the layers is missing",
             lambda Z, W1, W2, dR: dR,
             "Z also goes through W1, ReLU and W2.",
         ),
         *(
             Mistake(
-                "ReLU's derivative at the wrong side",
+                "ReLU's derivative on the wrong side",
                 lambda Z, W1, W2, dR, below=below: (
                     dR + (dR @ W2.T * below(Z @ W1, 0)) @ W1.T
                 ),
@@ -179,12 +179,12 @@ skip_backward = Exercise(
             for below in (np.less, np.less_equal)
         ),
         Mistake(
-            "ReLU's derivative at the wrong place",
+            "ReLU's derivative in the wrong place",
             lambda Z, W1, W2, dR: dR + (dR @ W2.T * (dR @ W2.T > 0)) @ W1.T,
             "Whether a unit is open was settled on the way up, by its q.",
         ),
         Mistake(
-            "W1 and W2 have changed places",
+            "W1 and W2 are swapped",
             lambda Z, W1, W2, dR: dR + (dR @ W1 * (Z @ W1 > 0)) @ W2,
             "Going down, which of the two comes first?",
         ),
@@ -196,15 +196,15 @@ skip_backward = Exercise(
         Mistake(
             "the weights are not transposed",
             lambda Z, W1, W2, dR: dR + (dR @ W2 * (Z @ W1 > 0)) @ W1,
-            "On the way up one multiplies by W1 and W2; on the way down?",
+            "On the way up you multiply by W1 and W2; and on the way down?",
         ),
         Mistake(
-            "ReLU opens by the sign of Z",
+            "ReLU opens according to the sign of Z",
             lambda Z, W1, W2, dR: dR + dR @ W2.T @ W1.T * (Z > 0),
-            "What goes into the ReLU is Z W1, and its derivative stands between the W.",
+            "The ReLU's input is Z W1, and its derivative comes between W1 and W2.",
         ),
         Mistake(
-            "ReLU's value in the derivative's place",
+            "ReLU's value instead of its derivative",
             lambda Z, W1, W2, dR: dR + (dR @ W2.T * relu(Z @ W1)) @ W1.T,
             "On its open side ReLU has slope 1, however large its value is.",
         ),
@@ -220,8 +220,8 @@ skip_backward = Exercise(
         ),
     ),
     hints=(
-        "Draw it: from Z two arrows, one straight to the plus sign.",
-        "Through the layers: first W2, then ReLU, then W1, each the way down.",
+        "Draw it: two arrows from Z, one straight to the plus sign.",
+        "Through the layers: first W2, then ReLU, then W1, each on the way down.",
     ),
 )
 
@@ -272,7 +272,7 @@ distinct_units = Exercise(
         ),
         *(
             Mistake(
-                "V and W are counted apart",
+                "V and W are counted separately",
                 lambda W, V, join=join: join(
                     len({*map(tuple, V.T)}), len({*map(tuple, W)})
                 ),
@@ -284,7 +284,7 @@ distinct_units = Exercise(
             Mistake(
                 "single numbers are counted, not units",
                 numbers,
-                "np.unique takes an array apart, unless `axis` says what to compare.",
+                "np.unique flattens an array, unless `axis` says what to compare.",
             )
             for numbers in (
                 lambda W, V: np.unique(V).size,
@@ -293,22 +293,22 @@ distinct_units = Exercise(
             )
         ),
         Mistake(
-            "nearly equal is taken for equal",
+            "nearly equal is treated as equal",
             lambda W, V: len(_pairs(W.round(9), V.round(9))),
-            "Units that start a millionth apart: lecture 11 watched what becomes of them.",
+            "Units that start a millionth apart: lecture 11 showed what becomes of them.",
         ),
         Mistake(
-            "each unit beside its neighbour alone",
+            "each unit is compared only with its neighbour",
             lambda W, V: 1 + np.any(np.diff([*V, *W.T]), axis=0).sum(),
-            "Can two units be alike that don't stand side by side?",
+            "Can two units be alike without being neighbours?",
         ),
         Mistake(
-            "a unit is taken for a set of its numbers",
+            "a unit is treated as the set of its numbers",
             lambda W, V: len({frozenset(pair) for pair in _pairs(W, V)}),
             "A set forgets which number came from where.",
         ),
         Mistake(
-            "a unit is taken for the sum of its weights",
+            "a unit is treated as the sum of its weights",
             lambda W, V: len({round(sum(pair), 9) for pair in _pairs(W, V)}),
             "Different weights may have the same sum.",
         ),
@@ -320,7 +320,7 @@ distinct_units = Exercise(
         Mistake(
             "single rows of all weights are counted",
             lambda W, V: len(np.unique(np.vstack([V, W.T]), axis=0)),
-            "Where does one unit stand in your table: in a row, or in a column?",
+            "Where is one unit in your table: in a row, or in a column?",
         ),
         Mistake(
             "the rank",
@@ -336,7 +336,7 @@ distinct_units = Exercise(
 
 
 def _copied(rng, M, different, D):
-    """A network of M units, `different` of them apart; V and W have other copies too."""
+    """A network of M units, `different` of them distinct; V and W have other copies too."""
     which = np.arange(M) % different
     W = rng.normal(size=(different, 2))[which]
     V = rng.normal(size=(D, different))[:, which]

@@ -46,14 +46,14 @@ normalize_batch = Exercise(
     ],
     mistakes=(
         Mistake(
-            "each row by itself",
+            "each row on its own",
             edited(_normalized, "axis=0 → axis=1, keepdims=True"),
             "The mean is one unit's, over the batch: which axis is the batch?",
         ),
         Mistake(
             "all entries together",
             edited(_normalized, "axis=0 → axis=None"),
-            "Every unit has a mean and a variance of its own.",
+            "Every unit has its own mean and variance.",
         ),
         Mistake(
             "divided by N − 1",
@@ -68,7 +68,7 @@ normalize_batch = Exercise(
         Mistake(
             "the mean square, not the variance",
             edited(_normalized, "Q.var( → np.square(Q).mean("),
-            "From where are the deviations taken?",
+            "What are the deviations measured from?",
         ),
         Mistake(
             "gamma and beta are left out",
@@ -78,7 +78,7 @@ normalize_batch = Exercise(
         Mistake(
             "scaled and shifted first, normalized afterwards",
             lambda Q, gamma, beta: _normalized(gamma * Q + beta, 1, 0),
-            "What do γ and β still change if the result is normalized after them?",
+            "What can γ and β still change if the result is normalized after them?",
         ),
         Mistake(
             "β is scaled as well",
@@ -86,23 +86,23 @@ normalize_batch = Exercise(
             "γ multiplies what is normalized, and then β is added.",
         ),
         Mistake(
-            "a bracket is missing",
+            "parentheses are missing",
             edited(_normalized, "(Q - mean) → Q - mean"),
             "* and / go before + and −: first the difference, then γ and the root.",
         ),
         Mistake(
             "eps is outside the root",
             edited(_normalized, "np.sqrt(variance + EPS) → (np.sqrt(variance) + EPS)"),
-            "ε is added to the variance, and the root goes over both.",
+            "ε is added to the variance, and the root is taken of the sum.",
         ),
         Mistake(
             "eps is left out",
             edited(_normalized, "variance + EPS → variance"),
-            "What happens to a unit that gives the same for all rows?",
+            "What happens to a unit that has the same value in all rows?",
         ),
         *(
             Mistake(
-                "another eps than 1e-5",
+                "an eps other than 1e-5",
                 edited(_normalized, f"EPS → {eps}"),
                 "ε is given at the top of the notebook.",
             )
@@ -142,9 +142,9 @@ kept_average = Exercise(
     ],
     mistakes=(
         Mistake(
-            "old and new exchanged",
+            "old and new are swapped",
             lambda mean, variance, Q, rate: _averaged(mean, variance, Q, 1 - rate),
-            "A rate of 0 would leave what is kept as it is.",
+            "A rate of 0 would leave the kept values unchanged.",
         ),
         Mistake(
             "what was kept is forgotten",
@@ -162,14 +162,14 @@ kept_average = Exercise(
             "ddof=1 is the correction already.",
         ),
         Mistake(
-            "the number of units for that of rows",
+            "the number of units instead of rows",
             edited(_averaged, "len(Q) → Q.shape[1]"),
             "N counts the rows of Q: which of its two sizes is that?",
         ),
         Mistake(
             "what was kept is corrected again",
             edited(_averaged, "variance + rate → variance * N / (N - 1) + rate"),
-            "Only the batch's variance comes out too small; the kept one is mended already.",
+            "Only the batch's variance comes out too small; the kept one is already corrected.",
         ),
         Mistake(
             "the mean is corrected too",
@@ -187,7 +187,7 @@ kept_average = Exercise(
     ),
     hints=(
         "a ← (1 − ρ) a + ρ (the batch's), for the mean and for the variance.",
-        "By what is the sum of the squared deviations divided, once it is corrected?",
+        "What is the sum of the squared deviations divided by, once it is corrected?",
     ),
 )
 
@@ -226,7 +226,7 @@ batch_of_one = Exercise(
             "q minus the mean of the batch, which is q alone: what is left?",
         ),
         Mistake(
-            "the mean taken for a constant",
+            "the mean treated as a constant",
             lambda: {"dq": "gamma * dr / sqrt(1e-5)"},
             "When q moves, its mean moves with it.",
         ),
@@ -246,9 +246,9 @@ batch_of_one = Exercise(
             "q̂ is (q − μ)/√(σ² + ε), and here μ is q.",
         ),
         Mistake(
-            "nothing divided by nothing",
+            "0 divided by 0",
             lambda: {"r": np.nan},
-            "q - q is 0, and so is the variance. What does ε do below the root?",
+            "q - q is 0, and so is the variance. What does ε do under the root?",
         ),
         Mistake(
             "β is left out",
@@ -258,7 +258,7 @@ batch_of_one = Exercise(
     ),
     hints=(
         "With one row the mean is that row. What is q̂ then?",
-        "r does not depend on q at all. What does that say of dq?",
+        "r does not depend on q at all. What does that say about dq?",
     ),
 )
 
@@ -292,7 +292,7 @@ normalize_backward = Exercise(
     ],
     mistakes=(
         Mistake(
-            "mean and variance taken for constants",
+            "mean and variance treated as constants",
             edited(_closed_form, "(dR - dbeta / N - Qh * dgamma / N) → dR"),
             "μ and σ depend on every q of the batch: there are more paths.",
         ),
@@ -304,7 +304,7 @@ normalize_backward = Exercise(
         Mistake(
             "the path through the mean is missing",
             edited(_closed_form, " - dbeta / N → "),
-            "When one q grows, the mean grows, and all the others sink.",
+            "When one q grows, the mean grows, and all the other q̂ fall.",
         ),
         Mistake(
             "sums where means belong",
@@ -346,7 +346,7 @@ normalize_backward = Exercise(
     ),
     hints=(
         "dβ and dγ first: R = γ Q̂ + β, row by row.",
-        "For dQ: first dQ̂, the error at q̂. A q reaches q̂ on three ways, straight, through μ "
+        "For dQ: first dQ̂, the error at q̂. A q reaches q̂ along three paths, directly, through μ "
         "and through σ: write what comes down each of them, and add. How large is it if all "
         "rows of dR are the same?",
     ),

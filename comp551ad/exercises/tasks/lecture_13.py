@@ -23,14 +23,14 @@ standard_error = Exercise(
             "One value strays that much. The mean of many strays less.",
         ),
         Mistake(
-            "the standard deviation, and with S at that",
+            "the standard deviation, and divided by S",
             np.std,
             "One value strays that much. The mean of many strays less.",
         ),
         Mistake(
             "the root of S − 1",
             lambda values: np.std(values, ddof=1) / np.sqrt(len(values) - 1),
-            "S − 1 belongs to the standard deviation. How many values does the mean have?",
+            "S − 1 belongs to the standard deviation. How many values is the mean taken over?",
         ),
         Mistake(
             "the range, not the standard deviation",
@@ -40,7 +40,7 @@ standard_error = Exercise(
         Mistake(
             "the root is taken twice",
             lambda values: np.sqrt(np.std(values, ddof=1)) / np.sqrt(len(values)),
-            "The standard deviation has its root in it.",
+            "The standard deviation already includes a root.",
         ),
         Mistake(
             "the mean itself",
@@ -50,17 +50,17 @@ standard_error = Exercise(
         Mistake(
             "divided by S, not by its root",
             lambda values: np.std(values, ddof=1) / len(values),
-            "Four times as many values make a mean twice as sure.",
+            "Four times as many values make a mean twice as precise.",
         ),
         Mistake(
-            "the square of it",
+            "its square",
             lambda values: np.var(values, ddof=1) / len(values),
             "The error has the unit of the values, not of their squares.",
         ),
     ),
     hints=(
         "The standard deviation (with S − 1), divided by something.",
-        "With four times as many seeds, how much surer is the mean?",
+        "With four times as many seeds, how much more precise is the mean?",
     ),
 )
 
@@ -92,7 +92,7 @@ frozen_step = Exercise(
         Mistake(
             "nothing is frozen",
             edited(_moved, "k < frozen → False"),
-            "The lowest layers are to come out as they went in.",
+            "The lowest layers should come out unchanged.",
         ),
         Mistake(
             "one layer too many is frozen",
@@ -100,12 +100,12 @@ frozen_step = Exercise(
             "With frozen = 0 every layer moves.",
         ),
         Mistake(
-            "one layer alone is frozen",
+            "only one layer is frozen",
             edited(_moved, "k < frozen → k == frozen"),
-            "`frozen` says how many stand still, from the lowest on.",
+            "`frozen` says how many layers stand still, counted from the lowest.",
         ),
         Mistake(
-            "the frozen move and the others stand",
+            "the frozen layers move and the others don't",
             edited(_moved, "k < frozen → k >= frozen"),
             "Frozen means: not moved.",
         ),
@@ -122,7 +122,7 @@ frozen_step = Exercise(
     ),
     hints=(
         "Which positions of the list stay, and which move? Try frozen = 0 and frozen = 1.",
-        "A slice of a list takes a part of it; zip walks through two lists at once. Do the two "
+        "A slice takes a part of a list; zip goes through two lists at once. Do the two "
         "begin with the same layer?",
     ),
 )
@@ -184,7 +184,7 @@ continuation = Exercise(
         Mistake(
             "the ones between are left out",
             edited(_one_after_another, "in family → in (family[0], family[-1])"),
-            "The family may have many members: each has its turn.",
+            "The family may have many members: each gets its turn.",
         ),
         Mistake(
             "all the ends, not the last",
@@ -254,12 +254,12 @@ curriculum = Exercise(
         Mistake(
             "the right rows, the hardest first",
             edited(_open, "order[:many] → order[:many][::-1]"),
-            "The easiest first, as argsort has them.",
+            "The easiest first, as argsort returns them.",
         ),
         Mistake(
             "the difficulties, not the rows",
             edited(_open, "np.array(order[:many]) → np.sort(difficulty)[:many]"),
-            "The answer is row numbers, to take X[rows] with.",
+            "The answer is row numbers, for use in X[rows].",
         ),
         Mistake(
             "in the order of the data",
@@ -279,20 +279,20 @@ curriculum = Exercise(
         Mistake(
             "rounded down",
             _opening("N * (t + 1) // T"),
-            "Where the share is not whole, one more is open: math.ceil.",
+            "Where the share is not an integer, one more is open: math.ceil.",
         ),
         *(
             Mistake(
-                "rounded to the nearest",
+                "rounded to the nearest integer",
                 _opening(nearest),
                 "⌈ ⌉ rounds up, however small the fraction is: math.ceil.",
             )
             for nearest in ("round(N * (t + 1) / T)", "int(N * (t + 1) / T + 0.5)")
         ),
         Mistake(
-            "one too many where the share is whole",
+            "one too many where the share is an integer",
             _opening("N * (t + 1) // T + 1"),
-            "A whole number stays what it is: ⌈4⌉ is 4.",
+            "An integer stays what it is: ⌈4⌉ is 4.",
         ),
         Mistake(
             "rounded before it is multiplied",
@@ -327,7 +327,7 @@ curriculum = Exercise(
         Mistake(
             "how many, not which",
             edited(_open, "np.array(order[:many]) → many"),
-            "The answer is row numbers, to take X[rows] with.",
+            "The answer is row numbers, for use in X[rows].",
         ),
     ),
     hints=(

@@ -34,7 +34,7 @@ mended = Exercise(
         Mistake(
             "the bug is still there",
             edited(_written, "1 - Z**2 → 1 - Q**2"),
-            "Hold each line of the backward pass against its line of the forward pass.",
+            "Compare each line of the backward pass with its line of the forward pass.",
         ),
         Mistake(
             "derivative of tanh as 1 − tanh",
@@ -82,7 +82,7 @@ def _needed(program, wanted):
 
 
 def _found(before, again=False):
-    """A search that writes lines down as it finds them: users before what they use, or after."""
+    """A search that lists lines as it finds them: users before what they use, or after."""
 
     def search(program, wanted):
         operands, lines = dict(program), []
@@ -162,21 +162,21 @@ needed_lines = Exercise(
             "What is needed needs something too.",
         ),
         Mistake(
-            "a name is found inside another",
+            "a name is found inside another name",
             edited(
                 _walked_back,
                 "{*wanted} → ' '.join(wanted)",
                 "needed.update(used) → needed += ' ' + ' '.join(used)",
             ),
-            "Is 't' in 't2'? In a text it is; in a set of names it isn't.",
+            "Is 't' in 't2'? In a string it is; in a set of names it isn't.",
         ),
         Mistake(
-            "the inputs are among them, by name",
+            "inputs are included, and names are sorted",
             edited(_walked_back, "kept[::-1] → sorted(needed)"),
             "No line computes an input; and the order is the program's.",
         ),
         Mistake(
-            "the first of the wanted ones alone",
+            "only the first of the wanted ones",
             edited(_walked_back, "{*wanted} → {wanted[0]}"),
             "All that is wanted is needed from the start.",
         ),
@@ -194,7 +194,7 @@ needed_lines = Exercise(
             for found in (_found(before=False), _found(before=True))
         ),
         Mistake(
-            "a line comes more than once",
+            "a line appears more than once",
             _found(before=False, again=True),
             "A value that was computed once is used again: keep each name once.",
         ),
@@ -208,10 +208,10 @@ needed_lines = Exercise(
             edited(
                 _walked_back, "{*wanted} → {*wanted}.union(*dict(program).values())"
             ),
-            "It counts only if a line uses it that is needed itself.",
+            "It counts only if a line that is needed itself uses it.",
         ),
         Mistake(
-            "the inputs are among them",
+            "the inputs are included",
             edited(_walked_back, "kept[::-1] → sorted(needed - {*kept}) + kept[::-1]"),
             "No line computes an input: the answer is lines.",
         ),
@@ -236,12 +236,12 @@ needed_lines = Exercise(
                 "update(used) → add(name)",
                 "[::-1] → ",
             ),
-            "Not who uses the wanted ones, but what they are made of.",
+            "Not who uses the wanted ones, but what they are computed from.",
         ),
         Mistake(
             "the wanted ones alone",
             lambda program, wanted: list(wanted),
-            "They can't be worked out from nothing. If your walk finds no more: at which end "
+            "They can't be computed from nothing. If your walk finds no more, at which end "
             "of the program does it begin?",
         ),
         Mistake(
@@ -304,7 +304,7 @@ higher_derivatives = Exercise(
             "The product rule has two terms, and a plus between them.",
         ),
         Mistake(
-            "the exponential taken for a power",
+            "the exponential treated as a power",
             lambda: {"first": "2 * x * x * exp(2*x - 1) + exp(2*x)"},
             "In exp(2x) it is the exponent that moves: its derivative has the same power.",
         ),
@@ -314,7 +314,7 @@ higher_derivatives = Exercise(
             "exp(2x) grows twice as fast as exp(x), in the second term and in the first.",
         ),
         Mistake(
-            "the factor in the bracket is not differentiated rightly",
+            "the factor in parentheses is differentiated wrongly",
             lambda: {"second": "exp(2*x) * (3 + 4*x)", "third": "exp(2*x) * (8 + 8*x)"},
             "The derivative of 1 + 2x is not 1, and that of 4 + 4x is not 0.",
         ),
@@ -329,13 +329,13 @@ higher_derivatives = Exercise(
     ),
     hints=(
         "Product rule: (x)' exp(2x) + x (exp(2x))'.",
-        "Take exp(2x) out of the bracket, and do the same with what you have.",
+        "Factor out exp(2x), and do the same with what you have.",
     ),
 )
 
 
 def wavy(rng, P):
-    """A gradient whose slopes bend, so that a large step shows; a place; a direction."""
+    """A gradient with enough curvature that a large step shows; a point; a direction."""
     A, b = rng.normal(size=(P, P)), rng.uniform(0.5, 2, size=P)
     A = A + A.T
 
@@ -346,7 +346,7 @@ def wavy(rng, P):
 
 
 class ThirdCall(RuntimeError):
-    """Raised where an answer calls the gradient more often than it may."""
+    """Raised if an answer calls the gradient more often than allowed."""
 
 
 def two_calls_at_most(answer, gradient, w, a):
@@ -392,7 +392,7 @@ hessian_times = Exercise(
         Mistake(
             "more than two calls of the gradient",
             _by_columns,
-            "Move w along a at once: then no axis needs a call of its own.",
+            "Move w along a in one go: then no axis needs its own call.",
         ),
         *(
             Mistake(
@@ -416,7 +416,7 @@ hessian_times = Exercise(
             "The gradient is a first derivative already: one more, not two.",
         ),
         Mistake(
-            "the curvature at another place",
+            "the curvature at another point",
             lambda gradient, w, a: _curvature(gradient, 0 * w, a),
             "At which weights should H be taken?",
         ),
@@ -426,7 +426,7 @@ hessian_times = Exercise(
             "The question is how the gradient changes as w moves along a.",
         ),
         Mistake(
-            "multiplied by a once more",
+            "multiplied by a again",
             lambda gradient, w, a: a * _curvature(gradient, w, a),
             "The direction is in the step already.",
         ),
@@ -436,12 +436,12 @@ hessian_times = Exercise(
             "The question is how the gradient changes as w moves along a.",
         ),
         Mistake(
-            "point and direction have changed places",
+            "point and direction are swapped",
             lambda gradient, w, a: _curvature(gradient, a, w),
             "At which weights should H be taken?",
         ),
         Mistake(
-            "a brought to length 1",
+            "a normalized to length 1",
             lambda gradient, w, a: _curvature(gradient, w, a) / np.linalg.norm(a),
             "H a is twice as long for an a twice as long.",
         ),
@@ -463,7 +463,7 @@ hessian_times = Exercise(
     ),
     hints=(
         "How does the gradient change as w moves a little along a?",
-        "The central difference of lecture 06, with the gradient in the function's place.",
+        "The central difference of lecture 06, with the gradient in place of the function.",
     ),
 )
 
