@@ -189,7 +189,7 @@ def test_a_damaged_short_or_missing_file_is_named(folder, name):
 )
 def test_damaged_sources(folder, content):
     (folder / "SOURCES.toml").write_bytes(content)
-    with pytest.raises(DatasetError, match="iris.csv: got .*, expected it and its SHA"):
+    with pytest.raises(DatasetError, match="iris.csv: got .*, expected the file and its SHA"):
         load_iris()
 
 

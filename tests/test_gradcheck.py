@@ -479,7 +479,7 @@ def test_refusals(f, gradient, x, error, words):
         ({"method": "best"}, "method: got 'best', expected one of"),
         ({"directions": 0}, "directions: got 0, expected a whole number from 1"),
         ({"directions": True}, "directions: got True"),
-        ({"names": ("a", "a")}, "names: got .* expected a name of its own"),
+        ({"names": ("a", "a")}, "names: got .* expected a different name"),
         ({"names": 5}, "names: got"),
         ({"names": (1, 2)}, "names: got"),
         ({"names": (["a"], "b")}, "names: got"),
