@@ -375,7 +375,7 @@ class Deep:
 def minibatch_gradient(
     network: Any, X: Array, Y: Array, size: int, rng: Any
 ) -> Callable[..., Any]:
-    """A gradient for ``descend``: of the cost on ``size`` rows, drawn anew at each call.
+    """A gradient for ``descend``: that of the cost on ``size`` rows, redrawn on every call.
 
     Args:
         network: a ``Deep``, or anything with its ``gradients``.
