@@ -560,9 +560,7 @@ def test_a_program_never_keeps_what_it_should_compute(f):
     try:
         found = write_gradient(f, x, y)(x, others)
     except ProgramError as error:
-        known = (
-            "as arguments|looks at a value|choose other entries|comparison chooses"
-        )
+        known = "as (an )?arguments?|looks at a value|choose other entries|comparison chooses"
         assert re.search(known, str(error))
     else:
         np.testing.assert_allclose(found, gradient(x, others))
