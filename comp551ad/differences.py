@@ -9,7 +9,7 @@ calculus at all. It is never exact, for two reasons with opposite remedies:
 
 So every slope has an error bar made of both. ``look`` evaluates f at x ± h/2 … ± 4h and computes
 three slopes: left of x, right of x, and across x. A single look can mislead: a kink near x, within
-its step, looks like a kink at x. ``explore`` takes looks of many lengths and uses the longer,
+its step, looks like a kink at x. ``explore`` looks with steps of many lengths and uses the longer,
 more precise ones as long as they agree with the shorter ones, which stay close to x.
 """
 
@@ -185,7 +185,7 @@ def _limit(results, order, rounding, h, kink=0.0):
 
 
 def explore(line: "Line", noise: float, sharp: float = 0.0) -> Look:
-    """Take looks of many lengths; return the best slopes that no shorter step contradicts.
+    """Look with steps of many lengths; return the best slopes that no shorter step contradicts.
 
     Stop early once a bar is at most ``sharp`` times its slope.
     """

@@ -56,11 +56,11 @@ NOTHING, CANCELS = 1e-9, 2.0**-47
 # then contributes a quarter of the gap to a one-sided slope.
 TELLING = 4 * differences.SIDE_ROUNDING
 
-_FLAT = "f doesn't move here, as if rounded away: a slope so small can't be told from 0"
+_FLAT = "f is constant here, up to rounding: a slope this small can't be told from 0"
 _NO_SLOPE = "f jumps, ends or blows up here"
-_CROSSES = "this direction crosses a kink; leave directions out, to check each value"
+_CROSSES = "this direction crosses a kink; leave directions out to check each value"
 _ROUGH = (
-    "f is too rough here, as float32 is: longer and shorter steps contradict each other"
+    "f is too rough here, like float32: longer and shorter steps contradict each other"
 )
 
 
@@ -449,7 +449,7 @@ def _weigh(line: Line, claim: _Claim, found: Look, noise: float) -> Coordinate:
     if coordinate.resolution > coarse and min(slope.bar, abs(value)) > nothing:
         digits = f"{slope.estimate:.3g} \N{PLUS-MINUS SIGN} {slope.bar:.2g}"
         return judged(
-            slope, "unjudged", reason=f"{digits} is all that the digits of f tell"
+            slope, "unjudged", reason=f"{digits} is as precise as the digits of f allow"
         )
     return coordinate
 

@@ -146,7 +146,7 @@ class Call:
         caught a TraceError and did something else.
 
         A function that returns a different value each time can't be checked, nor can one that
-        doesn't accept plain numbers. A recording inside another one isn't checked by itself.
+        doesn't accept plain numbers. A recording inside another one isn't checked separately.
 
         Returns:
             Whether f returns a different value each time.

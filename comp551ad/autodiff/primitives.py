@@ -69,7 +69,7 @@ from comp551ad import functions as fn
 
 from .refusals import this_thread
 
-# ---------------------------------------------------------------- what an entry is made of
+# ---------------------------------------------------------------- the fields of an entry
 
 SUM, PRODUCT, PREFIX, POWER, ATOM = range(1, 6)  # precedence, lowest first
 REQUIRED = inspect.Parameter.empty  # no default
@@ -435,7 +435,7 @@ def _power_slope(a, b):
 
 
 def _power_log(y, a):
-    """a**b log a, and 0 where both a and y = a**b are 0, with all its derivatives in b."""
+    """a**b log a, and 0 where both a and y = a**b are 0, as are all its derivatives in b."""
     if _is_plain(a) and not np.all(a):
         return y * fn.xlogy(np.sign(y), a)
     return fn.xlogy(y, a)

@@ -74,7 +74,7 @@ def name_in_numpy(function: Any) -> str:
 
 
 def _frame_outside(packages=(*_OURS, *_GUESTS)):
-    """The innermost frame that is neither ours nor NumPy's nor scipy's."""
+    """The innermost frame outside our own code, NumPy and scipy."""
     frame: Any = sys._getframe(1)
     while frame is not None and _is_in(frame, packages):
         frame = frame.f_back
@@ -93,7 +93,7 @@ def is_called_by_numpy() -> bool:
 
 
 def line_outside() -> tuple[str, int]:
-    """File and line of the innermost frame that is neither ours nor NumPy's nor scipy's."""
+    """File and line of the innermost frame outside our own code, NumPy and scipy."""
     frame = _frame_outside()
     return (frame.f_code.co_filename, frame.f_lineno) if frame else ("?", 0)
 
@@ -176,8 +176,8 @@ def loop_of_numpys() -> str:
 
 # For an array of traced numbers, which has dtype object in NumPy.
 AN_OBJECT = (
-    "NumPy computes with an array of traced numbers, as np.array([a, b]) makes it, only sums, "
-    "products and functions of one number; write np.stack([a, b]) for it, and for a matrix "
+    "an array of traced numbers, such as np.array([a, b]), supports only sums, products and "
+    "functions of one number in NumPy; write np.stack([a, b]) instead, and for a matrix "
     "np.stack([np.stack([a, b]), np.stack([c, d])])"
 )
 
@@ -196,7 +196,7 @@ _OF_POLYNOMIALS = (
 
 def explain(error: BaseException) -> None:
     """Raise the TraceError behind a NumPy error, if there is one."""
-    # For z[0] = a, and for np.add.at(z, 0, a) through two of NumPy's errors.
+    # For z[0] = a, and for np.add.at(z, 0, a), where NumPy chains two errors.
     cause = error.__cause__ if isinstance(error, ValueError | SystemError) else None
     cause = getattr(cause, "__cause__", None) or cause
     if isinstance(cause, TraceError):
@@ -221,7 +221,7 @@ def explain(error: BaseException) -> None:
         what, instead = REFUSED["__index__"]
         raise _in_place_of(e, f"{what}: {instead}", False) from error
     known = "dtype('O')", "not supported for the input types", "has no callable"
-    # np.hypot(np.array([a, 1.0]), 2.0) looks for a method hypot of the 1.0.
+    # np.hypot(np.array([a, 1.0]), 2.0) looks up a method hypot on the 1.0.
     of_a_ufunc = isinstance(getattr(np, getattr(error, "name", "") or "", 0), np.ufunc)
     of_objects = of_a_ufunc or any(words in str(error) for words in known)
     if of_objects or _is_in(steps[-1][0], _GUESTS):

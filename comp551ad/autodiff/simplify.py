@@ -300,7 +300,7 @@ class Expressions:
     # -- arithmetic
 
     def _without_stretching(self, operands, shape):
-        """The operands before any broadcasting that the operation does by itself."""
+        """The operands without any broadcasting that the operation does anyway."""
         operands = list(operands)
         for k, (up, down, node) in enumerate(operands):
             others = [o.node.shape for o in operands[:k] + operands[k + 1 :]]

@@ -56,8 +56,8 @@ def record_call(
 ) -> Recorded:
     """Call f with tracers for the arguments selected by ``argnum``.
 
-    If f asks about values and returns a constant, it is recorded again with ``watch``: the constant
-    may depend on the answers, like an accuracy, or not, like the slope of a leaky relu.
+    If f tests values and returns a constant, it is recorded again with ``watch``: the constant may
+    depend on the tests, like an accuracy, or not, like the slope of a leaky relu.
     If f changes arrays in place that may share memory, its value is compared with that for plain
     numbers, but not again if nothing was copied and an earlier call passed (``checked``).
     """

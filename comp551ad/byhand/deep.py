@@ -381,7 +381,7 @@ def minibatch_gradient(
         network: a ``Deep``, or anything with its ``gradients``.
         X, Y: N x D inputs and N x C labels.
         size: the number of rows, from 1 to N.
-        rng: a NumPy Generator, a seed, or None for other rows each time.
+        rng: a NumPy Generator, a seed, or None for different rows each time.
     """
     size, rng = count("size", size, 1, len(X)), as_generator(rng)
 

@@ -31,7 +31,7 @@ from comp551ad.shapes import (
 )
 
 with warnings.catch_warnings():
-    # Without ipywidgets, as in a browser's Python, the bar is text.
+    # Without ipywidgets, as in Pyodide, the bar is plain text.
     warnings.simplefilter("ignore", TqdmWarning)
     from tqdm.auto import tqdm
 
@@ -246,7 +246,7 @@ def gradient_descent(
 def _bar(total: int, progress: bool | None) -> tqdm:
     """The range of steps, with a progress bar where a user can see it."""
     with warnings.catch_warnings():
-        # Python in a browser has no threads for tqdm's monitor.
+        # Pyodide has no threads for tqdm's monitor.
         warnings.simplefilter("ignore", TqdmWarning)
         return tqdm(
             range(total),

@@ -166,7 +166,7 @@ class TwoLayer:
         return head(U)
 
     def _up(self, X: Array, W: Array, V: Array) -> tuple[Array, Array, Array]:
-        """The tower, bottom to top: Q (N x M), Z (N x M, or M+1) and U (N x C)."""
+        """The forward pass: Q (N x M), Z (N x M, or M+1) and U (N x C)."""
         activation, _ = HIDDEN[self.hidden]
         Q = np.dot(X, V)
         Z = activation(Q)
