@@ -3,7 +3,7 @@
 ``check_gradient`` evaluates the function itself and checks each number in x separately, along its
 own line through x:
 
-1. Look with shorter and shorter steps until the error bar is small. If it contains the claim, they
+1. Look with steps of several lengths until the error bar is small. If it contains the claim, they
    agree.
 2. Otherwise measure the noise of f. The claim is wrong if it is outside the bar with that noise
    too, and if the shortest steps that can separate it from the measured slope also reject it.
