@@ -1,12 +1,11 @@
-"""comp551ad: a lecture on gradients and automatic differentiation that runs.
+"""comp551ad: a runnable lecture on gradients and automatic differentiation.
 
-Two independent witnesses work out every gradient: ``byhand`` as the lecture derives it, and
-``autodiff`` by recording the computation. A third, ``gradcheck``, asks finite differences.
-``show`` turns what they did into formulas, tables, graphs and players.
+Two independent witnesses compute every gradient: ``byhand`` as the lecture derives it, and
+``autodiff`` by recording the computation. A third, ``gradcheck``, compares them with finite
+differences. ``show`` presents the computation as formulas, tables, graphs and players.
 
 The public names and their modules are listed once, in ``__init__.pyi``, which editors and type
-checkers read. Here each name is imported when it is first used, so that importing the package
-costs next to nothing.
+checkers read. Each name is imported on first use, which keeps ``import comp551ad`` fast.
 """
 
 import ast
@@ -16,7 +15,7 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-# What these give shows itself as a graph and a table, which `show` teaches them.
+# Objects from these modules display as a graph and a table once `show` is imported.
 _SHOWN = {"autodiff.trace"}
 _LIST = ast.parse(Path(__file__).with_suffix(".pyi").read_text(encoding="utf-8"))
 _HOME_OF = {

@@ -1,8 +1,8 @@
-"""`python -m comp551ad`: what is done from the command line.
+"""The command line: `python -m comp551ad`.
 
-Each command is a module with `add_arguments(parser)` and `main(chosen)`; what it needs
-beyond them (nbformat, IPython, nbconvert) it imports when it is asked to work. What it
-refuses, or can't read or write, is said here.
+Each command is a module with `add_arguments(parser)` and `main(chosen)`. Optional packages
+(nbformat, IPython, nbconvert) are imported only when a command runs. Errors that a command
+raises are printed here.
 """
 
 import argparse
@@ -16,8 +16,8 @@ from .extras import MissingExtra
 
 COMMANDS = {
     "exercises": (notebooks, "make the exercise notebooks from the solved ones"),
-    "grade": (grade, "mark what students handed in, into tables and pages of feedback"),
-    "gradescope": (gradescope, "make the zip file that Gradescope wants of a grader"),
+    "grade": (grade, "mark submissions, and write tables and feedback pages"),
+    "gradescope": (gradescope, "make the zip file for a Gradescope autograder"),
     "lectures": (lectures, "copy the course into a folder and open it in JupyterLab"),
     "release": (release, "write the course for students, without solutions"),
     "site": (site, "write the course as static web pages"),
@@ -30,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
         "--own",
         action="append",
         metavar="DIR",
-        help="exercises of your own, see README",
+        help="a folder with exercises of your own (see the README)",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, (module, does) in COMMANDS.items():

@@ -1,9 +1,9 @@
 """Data for the lectures: Iris and digits, shipped with the package, and made-up spirals.
 
-Every function returns a ``Dataset`` that unpacks as ``X, Y``: inputs with one row an instance
+Every loader returns a ``Dataset`` that unpacks as ``X, Y``: inputs with one row per instance
 and, unless ``bias=False``, a last column of ones (the constant input of S07); labels as one-hot
 rows. The two files in ``data/`` are checked against the SHA-256 in ``data/SOURCES.toml``, which
-names their origin as well.
+also names their origin.
 """
 
 import functools
@@ -40,15 +40,15 @@ class DatasetError(RuntimeError):
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Inputs and labels; ``X, Y = dataset`` unpacks the two that training needs.
+    """Inputs and labels; ``X, Y = dataset`` unpacks the two arrays needed for training.
 
     Attributes:
         name: "iris", "digits" or "spirals".
         X: N x D inputs, the bias last.
         Y: N x C one-hot labels.
-        labels: (N,) the same as numbers 0 … C−1.
-        feature_names: D names, one a column of X.
-        class_names: C names, one a column of Y.
+        labels: (N,) the labels as integers 0 … C−1.
+        feature_names: D names, one per column of X.
+        class_names: C names, one per column of Y.
     """
 
     name: str
@@ -72,18 +72,18 @@ def load_iris(
     bias: bool = True,
     standardize: bool = False,
 ) -> Dataset:
-    """Fisher's 150 irises in three species, 50 each (S09).
+    """Fisher's 150 irises of three species, 50 each (S09).
 
     Args:
-        features: names out of "sepal length", "sepal width", "petal length" and "petal
-            width", in cm; X has their columns in this order. The deck doesn't name its two;
-            these are the lecturer's elsewhere.
+        features: names from "sepal length", "sepal width", "petal length" and "petal width",
+            in cm; X has their columns in this order. The deck doesn't name its two features;
+            these are the ones the lecturer uses elsewhere.
         bias: append a column of ones.
         standardize: give each feature mean 0 and standard deviation 1 over the 150 rows.
 
     Raises:
-        ValueError: an unknown feature.
-        DatasetError: a damaged file.
+        ValueError: a feature is unknown.
+        DatasetError: the file is damaged.
     """
     features = _choice("features", features, IRIS_FEATURES)
     _, *rows = [line.split(",") for line in _read("iris.csv").splitlines()]
@@ -105,7 +105,7 @@ def load_digits(
         classes: which digits, such as (3, 8), in the order of Y's columns; None is all.
         bias: append a column of ones.
         standardize: give each pixel mean 0 and standard deviation 1 over the rows returned; a
-            pixel that never changes becomes 0.
+            constant pixel becomes 0.
     """
     table = np.loadtxt(io.StringIO(_read("digits.csv.gz")), delimiter=",", dtype=int)
     pixels, digits = table[:, :64].astype(float), table[:, 64]
@@ -120,10 +120,10 @@ def load_digits(
 
 
 def train_test_digits() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """The digits as the lectures on optimization train on them, in a random order.
+    """The digits in random order, as used in the lectures on optimization.
 
-    The mean image is taken out, and all pixels are divided by the same number, which gives them
-    the standard deviation 1. No column of ones: those networks have biases of their own.
+    The mean image is subtracted, and all pixels are divided by one number, so that together they
+    have standard deviation 1. No column of ones: those networks have biases of their own.
 
     Returns:
         X_train (1500 x 64), Y_train (1500 x 10), X_test (297 x 64), Y_test (297 x 10).
@@ -143,11 +143,11 @@ def spirals(
     classes: int = 3,
     bias: bool = True,
 ) -> Dataset:
-    """Arms of one spiral, a full turn each, radius up to 1: N points in ``classes`` arms.
+    """N points on a spiral with ``classes`` arms, each a full turn, with radius up to 1.
 
     Args:
-        N: the number of points; every arm has one.
-        noise: the standard deviation added to both coordinates.
+        N: the number of points, at least one per arm.
+        noise: the standard deviation of the noise added to both coordinates.
         rng: a NumPy Generator, a seed, or None for different points each time.
         classes: the number of arms, 2 or more.
         bias: append a column of ones.
@@ -167,15 +167,15 @@ def spirals(
 
 
 def _choice(name: str, given: Any, known: tuple) -> tuple:
-    """Several different ones of the known."""
+    """A tuple of distinct known values, or ValueError."""
     several = np.iterable(given) and not isinstance(given, str)
     chosen = tuple(as_python(each) for each in given) if several else ()
-    # 3.0 == 3 and True == 1, so types are compared as well.
+    # Compare types too: 3.0 == 3 and True == 1.
     fits = [type(each) is type(known[0]) and each in known for each in chosen]
     if not chosen or not all(fits) or len(set(chosen)) < len(chosen):
         names = ", ".join(map(repr, known))
         raise ValueError(
-            f"{name}: got {given!r}, expected a tuple of different ones out of {names}"
+            f"{name}: got {given!r}, expected a tuple of distinct values from {names}"
         )
     return chosen
 
@@ -206,20 +206,20 @@ def _columns(A: np.ndarray, names: tuple[str, ...]) -> str:
 
 @functools.cache
 def _read(file: str) -> str:
-    """The text of a shipped file, once its SHA-256 is the one in SOURCES.toml."""
+    """The text of a shipped file, after checking its SHA-256 against SOURCES.toml."""
     import tomllib
 
     try:
         content = (FOLDER / file).read_bytes()
         sources = tomllib.loads((FOLDER / "SOURCES.toml").read_text("utf-8"))
         expected = sources[file]["sha256"]
-    # SOURCES.toml may not be UTF-8, or TOML, or complete.
+    # SOURCES.toml may be invalid UTF-8, invalid TOML, or incomplete.
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DatasetError(
-            f"{file}: got {type(error).__name__} ({error}), expected it and its SHA-256 in "
-            f"comp551ad/data; {RESTORE}"
+            f"{file}: got {type(error).__name__} ({error}), expected the file and its SHA-256 "
+            f"in comp551ad/data; {RESTORE}"
         ) from error
-    # A checkout may have rewritten the ends of the lines.
+    # Git may have converted the line endings.
     if file.endswith(".csv"):
         content = content.replace(b"\r\n", b"\n")
     got = hashlib.sha256(content).hexdigest()

@@ -1,17 +1,16 @@
-"""Finite differences: a slope found by trying, and how well it is known (S10).
+"""Finite differences: a numerical slope and its error bar (S10).
 
-Move one number in x by h to both sides and see how far f goes: that is a slope, with no calculus
-at all. It is never exact, for two reasons that pull apart:
+Move one number in x by h in both directions and measure the change in f: that is a slope, with no
+calculus at all. It is never exact, for two reasons with opposite remedies:
 
-- *Truncation*: over a step h the function bends. A shorter step has less of it.
+- *Truncation*: f curves over a step h. A shorter step has less of it.
 - *Rounding*: f has about 16 digits, and the last ones are noise. The difference is divided by h,
   and so is the noise. A shorter step has more of it.
 
-So a slope comes with an error bar, made of both. ``look`` evaluates f at x ± h/2 … ± 4h and finds
-three slopes: to the left of x, to the right, and through both sides. One look can be deceived: a
-kink beside x, hidden within its step, looks like a kink at x. ``explore`` takes looks of all
-lengths and believes the longer ones, which see well, as long as they confirm the shorter, which
-see x alone.
+So every slope has an error bar made of both. ``look`` evaluates f at x ± h/2 … ± 4h and computes
+three slopes: left of x, right of x, and across x. A single look can mislead: a kink near x, within
+its step, looks like a kink at x. ``explore`` looks with steps of many lengths and uses the longer,
+more precise ones as long as they agree with the shorter ones, which stay close to x.
 """
 
 import math
@@ -26,20 +25,20 @@ from .shapes import as_floats, number, one_of, require_finite
 
 __all__ = ["finite_difference"]
 
-# From 1 to the next float64: so much x + h is off, beside x.
+# From 1 to the next float64: the relative error of x + h.
 EPSILON = 2.0**-52
-# Where truncation and rounding are about equal in a look at a smooth f, x and f being about 1;
-# steps longer than the second one leave the neighbourhood of x.
+# Where truncation and rounding are about equal for a smooth f, with x and f about 1; steps longer
+# than the second leave the neighbourhood of x.
 FIRST_STEP, LONGEST_STEP = 2.0**-7, 2.0**-3
-# From the first step down to the rounding of x, in halves.
+# Enough halvings to go from the first step down to the rounding of x.
 MOST_STEPS = 48
 
-# So many times noise / h gets through the formulas for both sides and for one.
+# The formulas for both sides and for one side amplify noise / h at most this many times.
 CENTER_ROUNDING, SIDE_ROUNDING = 4, 16
 
 
 # --- formulas -------------------------------------------------------------------------
-# ``along(t)`` is the value of f when x has moved by t along one line.
+# ``along(t)`` is the value of f when x is moved by t along a line.
 
 
 def _five_point(along, h):
@@ -47,8 +46,8 @@ def _five_point(along, h):
     return (8 * near - far) / (12 * h)
 
 
-# Each with the best step for using it once, where truncation and rounding are about equal.
-# Powers of two, as x + h is then exact for most x.
+# Each with its best single step, where truncation and rounding are about equal. Steps are powers
+# of two, so that x + h is exact for most x.
 _METHODS: dict[str, tuple[Callable, float]] = {
     "forward": (lambda along, h: (along(h) - along(0.0)) / h, 2.0**-26),
     "central": (lambda along, h: (along(h) - along(-h)) / (2 * h), 2.0**-17),
@@ -58,7 +57,7 @@ _METHODS: dict[str, tuple[Callable, float]] = {
 
 
 def choose_formula(method: str) -> tuple[Callable, float]:
-    """A function of ``along`` and h, and the best h for it; ValueError if there is none."""
+    """The formula, a function of ``along`` and h, and its best h; ValueError if unknown."""
     return _METHODS[one_of("method", method, _METHODS)]
 
 
@@ -73,15 +72,15 @@ def finite_difference(
         method: "forward" (f(x+h) − f(x)) / h, error O(h); "central", error O(h²); "five-point",
             error O(h⁴); "complex" Im f(x + ih) / h, no cancellation, for functions that take
             complex input and are analytic.
-        h: Step in the units of x, the same for every coordinate; if left out, a good one for
-            the method, scaled to the size of each coordinate.
+        h: Step in the units of x, the same for every coordinate; by default a good one for the
+            method, scaled to the size of each coordinate.
 
     Returns:
-        The gradient with the structure and shapes of x, float64. A coordinate at which f is nan
-        comes back nan.
+        The gradient with the structure and shapes of x, float64. A coordinate where f is nan is
+        nan.
 
     Raises:
-        ValueError, TypeError: for an argument that can't be used, by name.
+        ValueError, TypeError: an argument is invalid; the message names it.
     """
     formula, best_step = choose_formula(method)
     if h is not None:
@@ -100,12 +99,12 @@ def finite_difference(
 
 
 class Slope(NamedTuple):
-    """A slope, and how well it is known.
+    """A slope and its error bar.
 
     Attributes:
         estimate: The slope.
-        bar: The truth lies within ± bar of it; inf where nothing was found.
-        rounding: The part of the bar that the noise of f makes.
+        bar: The true slope lies within ± bar of it; inf if none was found.
+        rounding: The part of the bar due to noise in f.
         h: The step.
     """
 
@@ -119,15 +118,14 @@ class Slope(NamedTuple):
         return abs(slope - self.estimate) <= self.bar
 
     def contradicts(self, other: "Slope") -> bool:
-        """Whether the two bars have nothing in common."""
+        """Whether the two bars don't overlap."""
         return abs(self.estimate - other.estimate) > self.bar + other.bar
 
 
 class Look(NamedTuple):
-    """The slopes through both sides of x, to the left and to the right.
+    """The slopes across x, left of it and right of it.
 
-    The bar of the first holds the other two as well: half of the kink that may lie between them
-    is part of it.
+    The bar of the first contains the other two slopes: it includes half of any kink between them.
     """
 
     center: Slope
@@ -135,8 +133,8 @@ class Look(NamedTuple):
     right: Slope
 
     def answers(self) -> Slope:
-        """What holds all right answers: both sides, and what lies between them; the center if
-        that is narrower, or all three if a side contradicts it."""
+        """The interval of all correct answers: both sides and what lies between them, or the
+        center if that is narrower; all three if a side contradicts the center."""
         doubtful = any(self.center.contradicts(side) for side in self[1:])
         spanned = self if doubtful else self[1:]
         low = min(slope.estimate - slope.bar for slope in spanned)
@@ -146,8 +144,8 @@ class Look(NamedTuple):
 
 
 def look(line: "Line", h: float, noise: float) -> Look:
-    """Measure f along a line with steps of h/2 to 4h; ``noise`` is how far off a value may be."""
-    # To each side the secants over h/2, h, 2h and 4h, straightened with the next one.
+    """Measure f along a line with steps of h/2 to 4h; ``noise`` bounds the error of a value."""
+    # On each side the secants over h/2, h, 2h and 4h, each extrapolated with the next one.
     steps = h / 2, h, 2 * h, 4 * h
     ways = [[(line(way * t) - line(0.0)) / (way * t) for t in steps] for way in (-1, 1)]
     left, right = ([a + (a - b) for a, b in pairwise(secants)] for secants in ways)
@@ -155,7 +153,7 @@ def look(line: "Line", h: float, noise: float) -> Look:
     # Without a kink the gap between the sides shrinks like h³, which cancels here.
     near, far = right[0] - left[0], right[1] - left[1]
     kink = near + (near - far) / 7
-    # x + h is rounded too, which moves f by that times its slope.
+    # x + h is rounded too, which changes f by that error times its slope.
     noise = max(noise, *(EPSILON * abs(line(t)) for t in (-2 * h, 2 * h)))
     noise += EPSILON * line.size * abs(middle[0])
     return Look(
@@ -166,11 +164,11 @@ def look(line: "Line", h: float, noise: float) -> Look:
 
 
 def _limit(results, order, rounding, h, kink=0.0):
-    """The slope that three results of a formula, for h/2, h and 2h, lead to.
+    """The limit of three results of a formula, for h/2, h and 2h.
 
-    Each step on the way is a part of the one before: 1/16 for five points and 1/4 for one side if
-    f is smooth, more if it bends at x. What is left sums up to a geometric series, and twice that
-    goes into the bar. Steps, and half a kink, that are smaller than rounding tell nothing.
+    Each difference is a fraction of the previous one: 1/16 for five points and 1/4 for one side if
+    f is smooth, more if it bends at x. The remaining differences form a geometric series, and the
+    bar includes twice its sum. Differences, and half a kink, below the rounding are ignored.
     """
     fine, coarse, coarsest = results
     step, before = abs(fine - coarse), abs(coarse - coarsest)
@@ -187,15 +185,15 @@ def _limit(results, order, rounding, h, kink=0.0):
 
 
 def explore(line: "Line", noise: float, sharp: float = 0.0) -> Look:
-    """Take looks of many lengths; return the best slopes that no shorter step contradicts.
+    """Look with steps of many lengths; return the best slopes that no shorter step contradicts.
 
-    If ``sharp`` is given, a bar that is this small beside its slope is enough.
+    Stop early once a bar is at most ``sharp`` times its slope.
     """
     looks: dict[float, Look] = {}
     units = [scale(line.size)]
     if not sharp and 0 < line.size < 1:
-        # A small number may be one of many about 1, as a weight is, or have its own size for a
-        # unit, as x in 1 / x has.
+        # A small number may be one of many of order 1, like a weight, or set its own scale, like
+        # x in 1 / x.
         units.append(_unit(line.size))
     for unit in units:
         h = FIRST_STEP * unit
@@ -206,7 +204,7 @@ def explore(line: "Line", noise: float, sharp: float = 0.0) -> Look:
             center = looks[h].center
             if center.bar <= sharp * abs(center.estimate):
                 break
-            # Longer where rounding is most of the bar, shorter where f bends too much.
+            # Longer if rounding dominates the bar, shorter if f curves too much.
             h = h * 2 if center.bar <= 2 * center.rounding < math.inf else h / 2
     ordered = [looks[h] for h in sorted(looks)]
     return Look(*(_lengthen(slopes) for slopes in zip(*ordered, strict=True)))
@@ -222,42 +220,42 @@ def _lengthen(slopes: tuple[Slope, ...]) -> Slope:
 
 
 def _unit(size):
-    """The power of two at or below a number, and 1 for 0."""
+    """The largest power of two that is at most a number; 1 for 0."""
     return 2.0 ** math.floor(math.log2(size)) if size else 1.0
 
 
 def scale(size: float) -> float:
-    """The power of two at the size of a number, and 1 for all small numbers."""
-    # 2 ** 1023 is the last there is.
+    """The smallest power of two that is at least a number and at least 1."""
+    # 2 ** 1023 is the largest in float64.
     return 2.0 ** min(math.ceil(math.log2(max(1.0, size))), 1023)
 
 
-# So many neighbouring points show the noise: near ones first, and wider ones where the values of
-# near ones are equal, as float32 inside f makes them.
+# Noise is measured on this many neighbouring points: close ones first, and farther apart where
+# close values are equal, as with float32 inside f.
 POINTS, NEAR, WIDER, WIDEST = 16, 2.0**-40, 2.0**13, 2.0**-14
 # The last digits of a float32 and of a float16.
 SINGLE, HALF = 2.0**-23, 2.0**-10
 
 
 def measure_noise(line: "Line") -> float:
-    """How far rounding may put a value of f off, seen along one line.
+    """An estimate of the rounding error in the values of f along one line.
 
-    The fourth differences of a smooth function vanish among neighbouring points, those of
+    Between neighbouring points the fourth differences of a smooth function vanish, but those of
     rounding errors do not (R. W. Hamming, Numerical Methods for Scientists and Engineers, on
-    noise in tables). They are about 8 errors large; the largest of 12, divided by 6, is more than
-    the errors of nearly all values. Much may be noise, or a kink nearby: that lies to one side,
-    noise to both.
+    noise in tables). They are about 8 times an error; the largest of 12, divided by 6, exceeds
+    nearly all errors. Large differences may also come from a nearby kink, but only on one side;
+    noise is on both.
     """
     noise, step, left = line.floor, NEAR * _unit(line.size), 3
     while left > 0 and step <= WIDEST * scale(line.size):
         jitters = []
         for way in (1, -1):
-            # 13/16, as the square of a power of two would be exact.
+            # 13/16, because squares of powers of two are exact.
             values = [line(way * 13 / 16 * k * step) for k in range(1, POINTS + 1)]
             fourth = np.abs(np.diff(values, 4)) / 6
             jitters.append(np.max(fourth[np.isfinite(fourth)], initial=line.floor))
-        # Wider points are for values that have lost their last digits, and there three times:
-        # a step that moves f by a whole number of digits shows no rounding.
+        # Values that have lost their last digits need wider steps, and three of them: a step
+        # that changes f by a whole number of digits shows no rounding.
         is_full = np.any(np.frexp(values)[0] * 2.0**40 % 1)
         differ = bool(np.count_nonzero(np.diff(values)) > POINTS / 2)
         if differ:
@@ -267,20 +265,20 @@ def measure_noise(line: "Line") -> float:
         else:
             step = NEAR if step < NEAR else step * WIDER
     line.floor = max(line.floor, line.digit() * abs(line(0.0)))
-    # Rounding puts a value off by half of a stair.
+    # Rounding to stairs is off by up to half a stair.
     return max(noise, line.floor, line.stair() / 2)
 
 
-# --- x and f, taken apart -------------------------------------------------------------
+# --- x as a vector, and f along lines -------------------------------------------------
 
 
 class Function:
-    """f near x: all numbers in x stand in one vector, in which they can be moved.
+    """f near x, as a function of one flat vector of all numbers in x.
 
     Attributes:
-        vector: The numbers in x, one after the other: private copies.
-        names: Of the arrays and numbers in x, as one would write them: x, x['W'], x[0].
-        places: Where they stand: a (slice of the vector, shape) for each name.
+        vector: A flat copy of all numbers in x.
+        names: The expressions for the arrays and numbers in x: x, x['W'], x[0].
+        places: Their places in the vector: a (slice, shape) for each name.
         value: f(x).
         calls: How often f was called.
     """
@@ -315,10 +313,10 @@ class Function:
         must_repeat(self.value, float(np.asarray(again).item()))
 
     def argument(self, where: Any = slice(0), move: Any = 0.0) -> Any:
-        """What f sees: x, moved at ``where``, in a read-only copy that f may keep."""
+        """The argument for f: a read-only copy of x, moved at ``where``, that f may keep."""
         vector = self.vector.astype(np.result_type(float, move))
         vector[where] += move
-        # Its parts are read-only then, too.
+        # This makes its slices read-only too.
         vector.flags.writeable = False
         kept = []
         for (at, shape), leaf in zip(self.places, self._leaves, strict=True):
@@ -329,7 +327,7 @@ class Function:
         return unflatten(self.x, iter(kept))
 
     def ask(self, where: Any, move: Any) -> Any:
-        """f at a moved x, or nan where f refuses it."""
+        """f at a moved x, or nan where f raises."""
         self.calls += 1
         is_complex = np.iscomplexobj(move)
         try:
@@ -337,7 +335,7 @@ class Function:
             is_real = np.isrealobj(value)
             value = complex(value.item() if isinstance(value, np.ndarray) else value)
         except TypeError:
-            # Also of the root of a negative number: no max of it, say.
+            # E.g. max() of the complex root of a negative number.
             if is_complex:
                 raise
             return math.nan
@@ -368,12 +366,12 @@ def must_repeat(before: Any, again: Any) -> None:
 
 
 class Line:
-    """The values of f along one line through x: t -> f(x with the numbers at ``where`` moved by
-    t * direction). Each is asked once; it is nan where f refuses the number.
+    """f along one line through x: t -> f(x with the numbers at ``where`` moved by t * direction).
+    Values are cached; nan where f raises.
 
     Attributes:
-        size: Of the largest number that moves.
-        floor: The least noise that f can have: the last digit of its value.
+        size: The absolute value of the largest number that moves.
+        floor: The least possible noise in f: the last digit of its value.
     """
 
     def __init__(self, function: Function, where: Any, direction: Any = 1.0):
@@ -388,28 +386,28 @@ class Line:
         return self._known[t]
 
     def is_flat(self, reach: float = math.inf) -> bool:
-        """Whether f has had one value throughout, as far as that."""
+        """Whether all known values of f within ``reach`` are equal."""
         near = [value for t, value in self._known.items() if abs(t) <= reach]
         return all(value == self._known[0.0] for value in near)
 
     def stair(self) -> float:
-        """The least difference between two values where f stands still next to x and moves by
-        multiples of one step, as where it is rounded; else 0. A unit of a network that is dead at
-        x stands still, too, but then it moves by any amount."""
+        """The least difference between two values if f is constant next to x and changes by
+        multiples of one step elsewhere, as if rounded; else 0. A network unit that is dead at x
+        is constant too, but its other changes are arbitrary."""
         nearest = sorted(self._known, key=abs)[:3]
         values = np.unique([*self._known.values()])
         gaps = np.diff(values[np.isfinite(values)])
         if not gaps.size or not self.is_flat(abs(nearest[-1])):
             return 0.0
         least = float(np.min(gaps))
-        # The least of them may be up to six steps: 60 is a multiple of each of these.
+        # The least gap may be up to six steps: 60 is a multiple of 1 … 6.
         parts = 60 * gaps[gaps < 1000 * least] / least
         is_even = np.max(np.abs(parts - np.rint(parts))) < 1e-3
         return least if is_even and parts.size > POINTS / 2 else 0.0
 
     def digit(self) -> float:
-        """The last digit of the smallest kind of float that all values are; 0 if they are all
-        the same."""
+        """The last digit of the smallest float type that holds all values exactly; 0 for float64,
+        and if all values are equal."""
         values = np.array([*self._known.values()])
         values = values[np.isfinite(values)]
         for kind, digit in (np.float16, HALF), (np.float32, SINGLE):
@@ -418,13 +416,13 @@ class Line:
         return 0.0
 
     def ask_again(self) -> None:
-        """ValueError if f gives another value at a point where it was asked before."""
+        """ValueError if f returns another value at a point evaluated before."""
         for t, before in self._known.items():
             must_repeat(before, self._function.ask(self._where, t * self._direction))
 
 
 def call(f: Callable, argument: Any, name: str) -> Any:
-    """f(argument), with an error that names f if it changes the argument."""
+    """f(argument), with an error that names f if it modifies the argument."""
     try:
         return f(argument)
     except ValueError as error:
@@ -437,14 +435,14 @@ def call(f: Callable, argument: Any, name: str) -> Any:
 
 
 def real_array(name: str, value: Any) -> np.ndarray:
-    """The value as a finite float64 array, or an error that names it."""
+    """The value as a finite float64 array; errors name it."""
     array = np.asarray(as_floats(name, value), dtype=np.float64)
     require_finite([name], [array])
     return array
 
 
 def describe(value: Any) -> str:
-    """A few words on what was got, for error messages."""
+    """A short description of a value for error messages."""
     if isinstance(value, np.ma.MaskedArray):
         return "a masked array"
     if isinstance(value, np.ndarray):

@@ -1,7 +1,7 @@
-"""Optional packages: a missing one is named together with the extra that installs it.
+"""Optional packages: the error for a missing one names the extra that installs it.
 
-The mathematics needs NumPy and tqdm alone. What draws, writes pages or reads notebooks imports its
-packages where they are used, inside ``with extra(...)``; ``pyproject.toml`` lists the extras.
+The mathematics needs only NumPy and tqdm. Code that draws, writes pages or reads notebooks imports
+its packages where they are used, inside ``with extra(...)``; ``pyproject.toml`` lists the extras.
 """
 
 from collections.abc import Iterator
@@ -9,18 +9,18 @@ from contextlib import contextmanager
 
 
 class MissingExtra(ImportError):
-    """A package is missing that one of ours brings as an extra."""
+    """A package is missing that one of our extras installs."""
 
 
 @contextmanager
 def extra(name: str, users: str) -> Iterator[None]:
-    """Import what the extra ``name`` brings and ``users``, in the plural, need.
+    """Import packages from the extra ``name``; the error names the ``users``, a plural noun.
 
         with extra("show", "plots"):
             import matplotlib.pyplot as plt
 
     Raises:
-        MissingExtra: a package isn't installed; which one, and how to install it.
+        MissingExtra: a package isn't installed; the message says how to install it.
     """
     try:
         yield

@@ -1,11 +1,11 @@
 """The functions of the lecture that NumPy lacks: logistic, relu, softmax, logsumexp …
 
 Plain NumPy and nothing else. All functions compute in float64, accept scalars and arrays
-(integers are promoted, complex numbers refused), and are numerically safe: finite logits, even
-±1e4, neither overflow nor give nan.
+(integers are promoted, complex numbers rejected), and are numerically safe: finite logits, even
+±1e4, neither overflow nor produce nan.
 
-They know nothing of derivatives. Like NumPy's own functions they *hand the call over* to an
-argument that can take it (``hands_over`` below), which is how a tracer sees ``logistic`` as one
+They know nothing about derivatives. Like NumPy's own functions they *dispatch* to an argument
+that implements the call (``hands_over`` below), which is how a tracer sees ``logistic`` as one
 operation instead of four.
 """
 
@@ -42,18 +42,18 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def hands_over(plain: Function) -> Function:
-    """Let an argument with an ``__array_function__`` of its own take the call.
+    """Dispatch calls to an argument that has its own ``__array_function__``.
 
-    This is NumPy's protocol for its own functions (NEP 18), for ours: the first such argument
-    that doesn't answer NotImplemented decides. Without one, and that is checked in a fraction
-    of a microsecond, ``plain`` runs. It stays within reach as ``.plain``.
+    This applies NumPy's dispatch protocol (NEP 18) to our functions: the first such argument
+    that doesn't return NotImplemented determines the result. Without one, ``plain`` runs; the
+    check takes a fraction of a microsecond. ``plain`` remains available as ``.plain``.
     """
 
     @functools.wraps(plain)
     def public(*args: Any, **kwargs: Any) -> Any:
         for x in (*args, *kwargs.values()) if kwargs else args:
             if type(x) is not np.ndarray and hasattr(x, "__array_function__"):
-                # Subclasses of arrays leave it to us.
+                # Subclasses of ndarray don't override our functions.
                 if issubclass(type(x), np.ndarray):
                     continue
                 result = x.__array_function__(public, (type(x),), args, kwargs)
@@ -66,7 +66,7 @@ def hands_over(plain: Function) -> Function:
 
 
 # ---- one number in, one number out ---------------------------------------------------
-# ``dtype=float`` in the first ufunc of each promotes integers, refuses complex numbers.
+# ``dtype=float`` in the first ufunc of each promotes integers and rejects complex numbers.
 
 
 @hands_over
@@ -74,7 +74,7 @@ def logistic(q: ArrayLike) -> Any:
     """σ(q) = 1 / (1 + e^−q), elementwise (S06, S07).
 
     The lower bound keeps e^−q finite and changes no result above q = −709, so this is
-    ``1 / (1 + np.exp(-q))`` bit for bit wherever that is safe; below, it stays at 1e-308.
+    ``1 / (1 + np.exp(-q))`` bit for bit wherever that is safe; below, it is about 1e-308.
     """
     return 1 / (1 + np.exp(-np.maximum(q, -709.0, dtype=float)))
 
@@ -101,11 +101,11 @@ _erf = np.frompyfunc(math.erf, 1, 1)
 
 @hands_over
 def erf(x: ArrayLike) -> Any:
-    """The error function, elementwise: 2/√π ∫₀ˣ e^(−t²) dt, as Python's ``math.erf``."""
+    """The error function, elementwise: 2/√π ∫₀ˣ e^(−t²) dt, like ``math.erf``."""
     return np.asarray(_erf(np.asarray(x, dtype=float)), dtype=float)[()]
 
 
-# ---- one row in: softmax and its kin -------------------------------------------------
+# ---- one row in: softmax and related functions ---------------------------------------
 
 
 def _exponentials(U: Any, axis: Any) -> tuple[Any, Any, Any]:
@@ -128,12 +128,12 @@ def softmax(U: ArrayLike, axis: Any = -1) -> Any:
 
 @hands_over
 def logsumexp(U: ArrayLike, axis: Any = -1) -> Any:
-    """log Σ_c e^{u_c} along ``axis``: N x C -> (N,), one number a row (S06).
+    """log Σ_c e^{u_c} along ``axis``: N x C -> (N,), one number per row (S06).
 
-    The axis is the last by default: over *all* entries the deck's cost would start
+    The default axis is the last: over *all* entries the deck's cost would start
     at ln 450 instead of ln 3, and an N x 1 result would broadcast to N x N (E22).
-    Logits are finite: where the largest of a row is inf or −inf, this and ``softmax``
-    are nan, with NumPy's warning (∞ − ∞), and not the limit, for the sake of speed.
+    Logits must be finite. If the largest in a row is inf or −inf, this and ``softmax``
+    return nan with NumPy's warning (∞ − ∞), not the limit, for speed.
     """
     shift, _, total = _exponentials(U, axis)
     return _log_total(shift, total, axis)
@@ -147,7 +147,7 @@ def logsumexp_and_softmax(U: ArrayLike, axis: Any = -1) -> Any:
 
 
 # ---- where max and relu have a kink --------------------------------------------------
-# At a tie any split of the derivative is a subgradient; ours is the even one.
+# At a tie any split of the derivative is a subgradient; we split it evenly.
 
 
 @hands_over
@@ -158,7 +158,7 @@ def abs_slope(x: ArrayLike) -> Any:
 
 @hands_over
 def greater_share(a: ArrayLike, b: ArrayLike) -> Any:
-    """1 where a > b, ½ where a = b, else 0: the derivative of max(a, b) by a. nan stays."""
+    """1 where a > b, ½ where a = b, else 0: ∂ max(a, b) / ∂a. nan stays nan."""
     share = 0.5 * np.add(np.greater(a, b), np.greater_equal(a, b), dtype=float)
     return np.where(np.isnan(a) | np.isnan(b), np.nan, share)[()]
 
@@ -167,8 +167,8 @@ def greater_share(a: ArrayLike, b: ArrayLike) -> Any:
 def tie_share(x: ArrayLike, y: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """Where x attains its maximum (or minimum) y: 1 / the number of ties, else 0.
 
-    x any shape; y = np.max(x, axis, keepdims=keepdims), or np.min. The shares along
-    the reduced axes sum to 1: this is the derivative of the reduction by x. nan stays.
+    x has any shape; y = np.max(x, axis, keepdims=keepdims), or np.min. The shares along the
+    reduced axes sum to 1: this is the reduction's derivative with respect to x. nan stays nan.
     """
     if axis is not None and not keepdims:
         y = np.expand_dims(y, axis)
@@ -183,9 +183,9 @@ def tie_share(x: ArrayLike, y: Any, axis: Any = None, keepdims: bool = False) ->
 
 @hands_over
 def std(x: Any, axis: Any = None, ddof: float = 0, keepdims: Any = False) -> Any:
-    """np.std, but 0 where all entries are equal: NumPy may leave 1e-17, whose slope is not 0.
+    """np.std, but 0 where all entries are equal: NumPy may return 1e-17, whose slope is not 0.
 
-    x any shape; the result has the shape that np.std gives it.
+    x has any shape; the result has the shape of np.std(x, …).
     """
     y = np.std(x, axis=axis, ddof=ddof, keepdims=keepdims)
     if not np.size(x):
@@ -203,15 +203,15 @@ def safe_divide(a: ArrayLike, b: ArrayLike) -> Any:
 
 @hands_over
 def divide_at_kink(a: ArrayLike, b: ArrayLike) -> Any:
-    """a / b, and nan where b = 0: the derivative of ``safe_divide`` by a. At a kink there is
-    none, and nan shows it, without a warning.
+    """a / b, and nan where b = 0: the derivative of ``safe_divide`` with respect to a. It
+    doesn't exist at a kink, and nan says so without a warning.
     """
     return (a / np.where(np.equal(b, 0), np.nan, b))[()]
 
 
 @hands_over
 def xlogy(a: ArrayLike, b: ArrayLike) -> Any:
-    """a log b, and 0 where a = 0 (also for b = 0: the convention 0 log 0 = 0)."""
+    """a log b, and 0 where a = 0, even if b = 0 (the convention 0 log 0 = 0)."""
     zero = np.equal(a, 0)
     return (np.where(zero, 0.0, a) * np.log(np.where(zero, 1.0, b)))[()]
 
@@ -220,9 +220,9 @@ def xlogy(a: ArrayLike, b: ArrayLike) -> Any:
 def eigenprojections(a: Any, spare: int = 0) -> np.ndarray:
     """v vᵀ for each unit eigenvector v of a symmetric matrix: … x n x n -> … x n x n x n.
 
-    The sign of v, which is anybody's choice, drops out. Of ``a`` the lower triangle is read, and
-    the order is that of ``np.linalg.eigvalsh``. ``spare`` is for derivatives: so many in the
-    middle are not read.
+    The arbitrary sign of v cancels. Only the lower triangle of ``a`` is read, and the order is
+    that of ``np.linalg.eigvalsh``. ``spare`` is for derivatives: that many projections in the
+    middle are unused.
     """
     v = np.matrix_transpose(np.linalg.eigh(a)[1])
     return v[..., :, None] * v[..., None, :]
@@ -230,9 +230,9 @@ def eigenprojections(a: Any, spare: int = 0) -> np.ndarray:
 
 @hands_over
 def scatter(x: Any, index: Any, shape: tuple) -> np.ndarray:
-    """Zeros of ``shape`` with x added in at ``index``: the transpose of ``array[index]``.
+    """Zeros of ``shape`` with x added at ``index``: the transpose of ``array[index]``.
 
-    An entry that the index names twice is added twice.
+    Repeated indices accumulate.
     """
     out = np.zeros(shape)
     np.add.at(out, index, x)
@@ -241,7 +241,7 @@ def scatter(x: Any, index: Any, shape: tuple) -> np.ndarray:
 
 @hands_over
 def set_at(x: ArrayLike, values: ArrayLike, index: Any) -> np.ndarray:
-    """A copy of x whose entries at ``index`` are the values: x[index] = values, but elsewhere."""
+    """A copy of x with ``x[index] = values`` applied."""
     out = np.array(x, dtype=float)
     out[index] = values
     return out

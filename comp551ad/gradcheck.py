@@ -1,18 +1,19 @@
 """The third witness: is this the gradient of that function (S10)?
 
-``check_gradient`` asks the function itself, one number of x after the other, each along its own
-line through x, whatever else is in x:
+``check_gradient`` evaluates the function itself and checks each number in x separately, along its
+own line through x:
 
-1. Looks are taken until one is sharp. If its error bar holds the claim, they agree.
-2. If not, the noise of f is measured. The claim is wrong if it is outside the bar with that noise,
-   too, and the shortest steps that can tell it from the slope found refuse it as well.
-3. In all other cases looks of all lengths are taken. At a kink (relu at 0, ties of a max) every
-   claim between the slopes to both sides is right.
-4. A claim that is wrong by all this but right from afar, on both sides, is unjudged: a part of f
-   is rounded, and stands still where steps are short.
+1. Look with steps of several lengths until the error bar is small. If it contains the claim, they
+   agree.
+2. Otherwise measure the noise of f. The claim is wrong if it is outside the bar with that noise
+   too, and if the shortest steps that can separate it from the measured slope also reject it.
+3. In all other cases look with steps of all lengths. At a kink (relu at 0, ties of a max) every
+   claim between the left and right slopes is correct.
+4. A claim that all this rejects, but that long steps confirm on both sides, is unjudged: part of
+   f is rounded, and is constant over short steps.
 
-The error bar makes the tolerance, so nobody has to choose one. Where f does not tell, the claim is
-unjudged, and has not passed: a right gradient is never called wrong.
+The error bar is the tolerance, so there is none to choose. Where f gives no clear answer, the claim
+is unjudged and does not pass: a correct gradient is never called wrong.
 """
 
 import math
@@ -42,28 +43,28 @@ from .shapes import as_generator, count
 
 __all__ = ["Coordinate", "GradientReport", "check_gradient"]
 
-# A bar this small, beside its slope, needs no better step: it shows an error of 1e-7.
+# A bar this small, relative to its slope, is good enough: it shows an error of 1e-7.
 SHARP = 3e-8
-# A bar must leave three digits of its slope, so that an error of 0.1 % shows.
+# A bar must leave three digits of its slope, so that an error of 0.1% shows.
 COARSE = 5e-4
-# The bars of two sides must leave one digit of the gap between them, or else it is no kink.
+# For a kink, the bars of the two sides must leave one digit of the gap between them.
 RESOLVED = 0.1
-# A claim this small counts as 0: beside the slopes of f around x, and beside the largest claim,
-# where it is the rounding that is left of a sum that cancels.
+# A claim this small counts as 0: relative to the slopes of f around x, and to the largest claim,
+# next to which it may be rounding left over from a sum that cancels.
 NOTHING, CANCELS = 1e-9, 2.0**-47
-# Two slopes can be told apart where they move f apart by this many times its noise: what rounding
-# adds to a slope to one side is a quarter of the gap then.
+# Two slopes can be told apart if their values of f differ by this many times its noise: rounding
+# then contributes a quarter of the gap to a one-sided slope.
 TELLING = 4 * differences.SIDE_ROUNDING
 
-_FLAT = "f doesn't move here, as if rounded away: a slope so small can't be told from 0"
+_FLAT = "f is constant here, up to rounding: a slope this small can't be told from 0"
 _NO_SLOPE = "f jumps, ends or blows up here"
-_CROSSES = "this direction crosses a kink; leave directions out, to check each value"
+_CROSSES = "this direction crosses a kink; leave directions out to check each value"
 _ROUGH = (
-    "f is too rough here, as float32 is: longer and shorter steps contradict each other"
+    "f is too rough here, like float32: longer and shorter steps contradict each other"
 )
 
 
-# --- what comes out -------------------------------------------------------------------
+# --- results --------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -73,12 +74,12 @@ class Coordinate:
     Attributes:
         name: Such as ``x['W'][2, 0]``.
         claimed: The gradient's value.
-        finite_difference: The value found by differences.
-        bar: How well that is known: the truth lies within ± bar of it.
+        finite_difference: The value from finite differences.
+        bar: Its error bar: the true value lies within ± bar of it.
         verdict: "agrees", "wrong", "kink" (f has one at x, or too near to tell, and the claim
             lies between the left and the right derivative) or "unjudged" (differences can't tell).
-        sides: The (left, right) derivative at a kink, otherwise None.
-        reason: Why it is unjudged, in words, otherwise empty.
+        sides: The (left, right) derivatives at a kink, otherwise None.
+        reason: Why it is unjudged, otherwise empty.
     """
 
     name: str
@@ -96,12 +97,12 @@ class Coordinate:
 
     @property
     def relative_error(self) -> float:
-        """The gap beside the larger of the two values; 0 when both are 0."""
+        """The gap relative to the larger of the two values; 0 if both are 0."""
         return self._relative(self.gap)
 
     @property
     def resolution(self) -> float:
-        """The smallest relative error of the claim that would have been seen."""
+        """The smallest relative error of the claim that could be detected."""
         return self._relative(self.bar)
 
     def _relative(self, part):
@@ -111,13 +112,13 @@ class Coordinate:
 
 @dataclass(frozen=True)
 class GradientReport:
-    """What `check_gradient` found; true when the gradient passed.
+    """The result of `check_gradient`; true if the gradient passed.
 
     Attributes:
         coordinates: Every `Coordinate` checked, in the order of x.
         method: The difference formula.
-        evaluations: How often f was called.
-        mistake: The likely mistake in words, empty when none is recognised.
+        evaluations: The number of calls of f.
+        mistake: The likely mistake in words, empty if none is recognised.
     """
 
     coordinates: tuple[Coordinate, ...]
@@ -127,7 +128,7 @@ class GradientReport:
 
     @property
     def passed(self) -> bool:
-        """True when every coordinate was judged and none was wrong."""
+        """Whether every coordinate was judged and none was wrong."""
         return not self.wrong and not self.unjudged
 
     @property
@@ -137,12 +138,12 @@ class GradientReport:
 
     @property
     def kinks(self) -> tuple[Coordinate, ...]:
-        """The coordinates at which f has a kink, the claim being a right answer."""
+        """The coordinates where f has a kink and the claim is a valid answer."""
         return self._with_verdict("kink")
 
     @property
     def unjudged(self) -> tuple[Coordinate, ...]:
-        """The coordinates where differences can't tell; each says its `reason`."""
+        """The coordinates where differences can't tell; `reason` says why."""
         return self._with_verdict("unjudged")
 
     def _with_verdict(self, verdict):
@@ -150,8 +151,8 @@ class GradientReport:
 
     @property
     def worst(self) -> Coordinate:
-        """The coordinate with the largest relative error: a wrong one if there is one, else one
-        that could not be judged."""
+        """The coordinate with the largest relative error: among the wrong ones if there are any,
+        else among the unjudged."""
         order = ["wrong", "unjudged", "agrees", "kink"]
         return min(
             self.coordinates, key=lambda c: (order.index(c.verdict), -c.relative_error)
@@ -207,27 +208,27 @@ def check_gradient(
 
     Args:
         f: Function of x that returns one real number, the same each time.
-        gradient: The claimed gradient at x, or a function that returns it; with the structure and
-            shapes of x. In float32 it need only be right to the digits of float32.
+        gradient: The claimed gradient at x, or a function that returns it, with the structure and
+            shapes of x. A float32 gradient only needs to be right to float32 precision.
         x: Array, number, or a tuple, list or dict of them, nested as you like. Integers are
             promoted to float64. f sees read-only copies.
-        method: "five-point"; or, for comparison, the formula for one step whose value is shown,
-            with its error for a bar: "central", "forward" or "complex" (see `finite_difference`).
-        directions: If given, this many random directions for each array in x instead of every
-            coordinate: a few evaluations, however large the arrays are. An error in any
-            coordinate shows, but not where it is. A direction that crosses a kink is unjudged.
+        method: "five-point"; or, for comparison, a formula with a single step whose value is shown
+            with its error as the bar: "central", "forward" or "complex" (see `finite_difference`).
+        directions: If given, check this many random directions for each array in x instead of
+            every coordinate, with few evaluations however large the arrays are. This detects an
+            error in any coordinate but doesn't locate it. A direction across a kink is unjudged.
         names: For a tuple or list x: a name for each entry, used in the report.
-        seed: Of the random directions.
+        seed: The seed for the random directions.
 
     Returns:
         A `GradientReport`: true if passed, with ``.worst``, ``.wrong``, ``.kinks``, ``.unjudged``
-        and words. A claim is unjudged where the error bar leaves less than three digits of it; but
-        not a claim of 0, or as good as 0: below 1e-9 of the slopes of f near x, below 7e-15 of the
-        largest claim, or below the last digit of f.
+        and a text. A claim is unjudged if the error bar leaves less than three digits of it, unless
+        it is 0 or nearly 0: below 1e-9 of the slopes of f near x, below 7e-15 of the largest
+        claim, or below the last digit of f.
 
     Raises:
-        ValueError, TypeError: for arguments that can't be checked: shapes that don't match, nan
-            or inf, complex x, f not scalar, not repeatable or changing x.
+        ValueError, TypeError: the arguments can't be checked: shapes don't match, values are nan,
+            inf or complex, or f isn't scalar, isn't repeatable, or modifies x.
     """
     formula, step = differences.choose_formula(method)
     if directions is not None:
@@ -247,7 +248,7 @@ def check_gradient(
             claim = _Claim(name, value, float(np.sum(slack[where])), nothing)
             found = _judge(line, claim)
             if directions and found.sides:
-                # Between the sides there is room for errors in all other coordinates.
+                # The gap between the sides could hide errors in other coordinates.
                 found = replace(found, verdict="unjudged", sides=None, reason=_CROSSES)
             if method != "five-point" and found.verdict in ("agrees", "wrong"):
                 by_formula = formula(line, step * scale(line.size))
@@ -256,14 +257,14 @@ def check_gradient(
             lines.append(line)
         report = GradientReport(tuple(coordinates), method, 0)
         if not report:
-            # Before anything is said: is f random?
+            # Check first that f isn't random.
             lines[coordinates.index(report.worst)].ask_again()
         mistake = _likely_mistake(function, coordinates, lines, directions is None)
     return replace(report, evaluations=function.calls, mistake=mistake)
 
 
 def _moves(function: Function, directions: int | None, seed: Any) -> Iterator[tuple]:
-    """(name, where in the vector, direction) of all that is moved and checked."""
+    """(name, place in the vector, direction) of everything to check."""
     random = as_generator(seed)
     for name, (where, shape) in zip(function.names, function.places, strict=True):
         size = math.prod(shape)
@@ -272,29 +273,29 @@ def _moves(function: Function, directions: int | None, seed: Any) -> Iterator[tu
                 yield f"{name}{[*index] or ''}", where.start + i, 1.0
             continue
         for k in range(directions if size else 0):
-            # None below 1: an error in any coordinate counts in full. No two alike: equal
-            # errors, such as a transpose makes in pairs, don't cancel.
+            # At least 1, so an error in any coordinate counts in full; all different, so equal
+            # errors, such as the pairs that a transpose causes, don't cancel.
             direction = random.uniform(1, 2, size) * random.choice([-1.0, 1.0], size)
             yield f"{name} along random direction {k + 1}", where, direction
 
 
 def _rename(x: Any, names: Any) -> list[str]:
-    """The names of the leaves of a tuple or list whose entries are called so."""
+    """The names of the leaves of a tuple or list whose entries have these names."""
     names = list(names) if isinstance(names, Iterable) else [names]
     fits = isinstance(x, tuple | list) and all(isinstance(name, str) for name in names)
     if not fits or not len(names) == len(x) == len({*names}):
         raise ValueError(
-            f"names: got {names!r} for {describe(x)}, expected a name of its own for each entry "
+            f"names: got {names!r} for {describe(x)}, expected a different name for each entry "
             "of a tuple or list"
         )
     return sum(map(leaf_names, x, names), [])
 
 
 def _claims(x: Any, gradient: Any, name: str = "gradient") -> np.ndarray:
-    """Two rows: the gradient in x's order, and half of the last digit of each number: a claim in
-    float32 is right when it is the nearest float32."""
+    """Two rows: the gradient in x's order, and half of each number's last digit: a float32 claim
+    is right if it is the nearest float32."""
     if is_container(x):
-        # An array's gradient may be a list: only x tells what the leaves are.
+        # An array's gradient may be a list, so only x determines the leaves.
         keys, there = (
             list(tree) if isinstance(tree, dict) else list(range(len(tree)))
             for tree in (x, gradient if is_container(gradient) else ())
@@ -320,7 +321,7 @@ def _claims(x: Any, gradient: Any, name: str = "gradient") -> np.ndarray:
 
 
 class _Claim(NamedTuple):
-    """A claimed slope, known up to ``slack``, its last digit; below ``nothing`` it counts as 0."""
+    """A claimed slope, exact up to ``slack``, its last digit; below ``nothing`` it counts as 0."""
 
     name: str
     value: float
@@ -337,10 +338,9 @@ def _judge(line: Line, claim: _Claim) -> Coordinate:
 
 
 def _holds_from_afar(line, claim, judged):
-    """Whether steps that are long beside the last digit of a float32, or a float16, or beside the
-    least step that f took, as where it is rounded, hold the claim to both sides of x and refuse
-    the slope that short ones found. A part of f that is computed with so few digits stands still
-    where the steps are short."""
+    """Whether long steps confirm the claim on both sides of x and reject the slope that short ones
+    found. Long is relative to the last digit of a float32 or a float16, or to the stairs of a
+    rounded f. A part of f with so few digits is constant over short steps."""
     found = Slope(judged.finite_difference, judged.bar, 0.0, 0.0)
     size = abs(line(0.0))
     ways = [(SINGLE * size, FIRST_STEP), (HALF * size, LONGEST_STEP)]
@@ -355,7 +355,7 @@ def _holds_from_afar(line, claim, judged):
 
 
 def _judge_closely(line, claim):
-    """The verdict of the shortest steps that see f move."""
+    """The verdict of the shortest steps over which f changes."""
 
     def confirms(near):
         is_far = not near.holds(claim.value)
@@ -363,7 +363,7 @@ def _judge_closely(line, claim):
 
     found = differences.explore(line, line.floor, SHARP)
     judged = _weigh(line, claim, found, line.floor)
-    # On stairs f doesn't move at first, whatever its slope.
+    # On stairs f is constant at first, whatever its slope.
     is_clear = found.center.estimate or not line.stair()
     if judged.verdict == "agrees" and found.center.holds(claim.value) and is_clear:
         return judged
@@ -380,7 +380,7 @@ def _judge_closely(line, claim):
     judged = _weigh(line, claim, found, noise)
     if judged.verdict == "wrong":
         near = _nearby(line, claim, judged, found, noise)
-        # Stairs are flat nearby and steep from afar.
+        # Stairs are flat over short steps and steep over long ones.
         flat = _nearby(line, claim, judged, found, line.floor)
         is_flat = flat and flat.estimate == claim.value == 0
         if is_flat or (near and not confirms(near)):
@@ -389,8 +389,8 @@ def _judge_closely(line, claim):
 
 
 def _nearby(line, claim, judged, found, noise):
-    """What the shortest steps that can tell the claim from what was found see, as a `Slope` that
-    holds all right answers; None if they are no shorter than those of the looks."""
+    """The `Slope` that holds all correct answers, from the shortest steps that can separate the
+    claim from the measured slope; None if they are no shorter than those already taken."""
     noise += differences.EPSILON * line.size * abs(judged.finite_difference)
     shortest = TELLING * noise / judged.gap
     if not 0 < shortest < found.center.h / 2:
@@ -401,7 +401,7 @@ def _nearby(line, claim, judged, found, noise):
 
 
 def _weigh(line: Line, claim: _Claim, found: Look, noise: float) -> Coordinate:
-    """The verdict on a claim, given all that was found about the slope."""
+    """The verdict on a claim, given the measured slopes."""
     name, value, slack, nothing = claim
     found = Look(*(slope._replace(bar=slope.bar + slack) for slope in found))
     center, left, right = found
@@ -410,7 +410,7 @@ def _weigh(line: Line, claim: _Claim, found: Look, noise: float) -> Coordinate:
     steep = max(filter(math.isfinite, [abs(center.estimate), *rises]))
 
     def is_clear(slope):
-        # What is no rounding is small, then: f goes straight there.
+        # The part of the bar not due to rounding is small: f is nearly straight there.
         rest = slope.bar - slack - 4 * slope.rounding
         return slope.bar < math.inf and rest <= COARSE * steep
 
@@ -429,33 +429,33 @@ def _weigh(line: Line, claim: _Claim, found: Look, noise: float) -> Coordinate:
         verdict = "kink" if abs(value - nearest) <= bar else "wrong"
         return judged(Slope(nearest, bar, 0.0, 0.0), verdict, sides=sides)
     if not wide.holds(value):
-        # Such as log(1 + exp(-40)), of which nothing is left beside the 1.
+        # Such as log(1 + exp(-40)), where the 1 absorbs the second term.
         reach = 2 * center.h
         if line.is_flat(reach) and abs(value) * reach <= differences.EPSILON:
             return judged(wide, "unjudged", reason=_FLAT)
         return judged(wide, "wrong")
-    # If one side is known better, as beside a kink, its own slope is a right answer as well.
+    # If one side is more precise, as near a kink, its slope is a valid answer too.
     slopes = sorted(found, key=lambda slope: slope.bar)
     slope = next((slope for slope in slopes if slope.holds(value)), wide)
-    # Of a 0 no bar is a small part. What else counts as 0: nothing beside the slopes of f along
-    # this line, or what doesn't move f by its noise.
+    # No bar is small relative to 0. Also counted as 0: a slope negligible next to those of f along
+    # this line, or one that changes f by less than its noise.
     nothing = max(nothing, noise / 4 / scale(line.size))
     if slope.bar <= NOTHING * steep:
         nothing = math.inf
-    # Three digits of a slope are asked for, or a quarter of those of f, as of a float32's.
+    # Require three digits of a slope, or a quarter of the digits of f if that is a float32.
     digit = line.floor / (abs(line(0.0)) or math.inf)
     coarse = max(COARSE, digit**0.25 if digit <= SINGLE else 0.0)
     coordinate = judged(slope, "agrees")
     if coordinate.resolution > coarse and min(slope.bar, abs(value)) > nothing:
         digits = f"{slope.estimate:.3g} \N{PLUS-MINUS SIGN} {slope.bar:.2g}"
         return judged(
-            slope, "unjudged", reason=f"{digits} is all that the digits of f tell"
+            slope, "unjudged", reason=f"{digits} is as precise as the digits of f allow"
         )
     return coordinate
 
 
 def _shown(judged: Coordinate, value: float, method: str) -> Coordinate:
-    """The same with the value of another formula, and its error for a bar."""
+    """The same with another formula's value, and its error as the bar."""
     bar = abs(value - judged.finite_difference) + judged.bar
     if method == "complex" and bar > 2 * judged.bar + COARSE * abs(value):
         raise ValueError(
@@ -470,7 +470,7 @@ def _shown(judged: Coordinate, value: float, method: str) -> Coordinate:
 
 
 def _likely_mistake(function, coordinates, lines, by_coordinate):
-    """Words for a wrong gradient that a transpose, a sign or a factor would mend."""
+    """A message for a wrong gradient that a transpose, a sign or a factor would fix."""
     wrong = np.array([c.verdict == "wrong" for c in coordinates])
     if not wrong.any():
         return ""
@@ -494,7 +494,7 @@ def _likely_mistake(function, coordinates, lines, by_coordinate):
 
 
 def _mistake_in(name, arrays):
-    """What is the matter with one array of the gradient."""
+    """What is wrong with one array of the gradient."""
     claimed, found, bars, wrong = arrays[name]
     if not claimed.any():
         return "all zeros: was it computed at all?"
@@ -517,11 +517,11 @@ def _mistake_in(name, arrays):
 
 
 def _factor(claimed, found, bars):
-    """Words if found = factor * claimed for one factor that means something, otherwise ''.
+    """A message if found = factor * claimed for one meaningful factor, otherwise ''.
 
-    n, as a sum and a mean differ by; a fraction of one-digit numbers; n/(n-1), as two variances
-    do; or the inverse of one. It must be much nearer than the next of its kind, so that it fits
-    by no accident.
+    Such factors are n (a sum versus a mean), a fraction of one-digit numbers, n/(n-1) (the two
+    variances), and their inverses. To rule out coincidence, the factor must be much nearer than
+    the next of its kind.
     """
     at = np.argmax(np.abs(claimed))
     claim, slope, bar = (part.flat[at] for part in (claimed, found, bars))
@@ -532,7 +532,7 @@ def _factor(claimed, found, bars):
     n, m = round(large), max(2, 1 + round(1 / max(large - 1, 1e-9)))
     digits = Fraction(large).limit_denominator(9)
     mean = "; a sum in one place, a mean in the other?" if n > 2 else ""
-    # With how far the next one is.
+    # Each with the distance to the next one.
     kinds = [
         (Fraction(n), 1, mean),
         (digits, 1 / 72 if digits.numerator < 10 else 0, ""),
@@ -542,7 +542,7 @@ def _factor(claimed, found, bars):
         if abs(ratio - large) <= off * large <= apart / 50:
             ratio = ratio if size > 1 else 1 / ratio
             factor = math.copysign(ratio, slope * claim)
-            # One number is always some factor away from another.
+            # Between two single numbers there is always some factor.
             means = claimed.size > 1 or max(ratio.as_integer_ratio()) < 10
             if means and factor != 1 and _fits(factor * claimed, found, bars):
                 sign = "the sign is flipped; -" if factor < 0 else ""
@@ -551,7 +551,7 @@ def _factor(claimed, found, bars):
 
 
 def _fits(claimed, found, bars):
-    """Whether two arrays are the same, entry by entry, except for small errors."""
+    """Whether two arrays are equal, entry by entry, up to small errors."""
     if claimed.shape != found.shape or not np.all(np.isfinite(claimed - found)):
         return False
     size = np.abs(found)

@@ -1,7 +1,7 @@
-"""`python -m comp551ad lectures`: the course in a folder of one's own, opened in JupyterLab.
+"""`python -m comp551ad lectures`: copy the course to a folder and open it in JupyterLab.
 
-A wheel carries lectures and exercises inside the package; a checkout has them beside it. They are
-copied, since one writes into them, and what is in the folder already stays as it is.
+A wheel has lectures and exercises inside the package; a checkout has them next to it. They are
+copied because users edit them; files already in the folder are never overwritten.
 """
 
 import argparse
@@ -19,17 +19,17 @@ FIRST = "lectures/00_start_here.ipynb"
 
 
 def copy_course(folder: Path) -> tuple[int, int]:
-    """Copy lectures and exercises into a folder; never over a file that is there.
+    """Copy lectures and exercises into a folder, without overwriting existing files.
 
     Args:
-        folder: new, or one that the course was copied to before.
+        folder: a new folder, or one that holds an earlier copy.
 
     Returns:
-        How many files were copied, and how many were there and stay as they are.
+        The number of files copied, and the number already there and left unchanged.
 
     Raises:
         FileNotFoundError: the package was installed without the course.
-        OSError: the folder can't be written.
+        OSError: the folder isn't writable.
     """
     places = [place for place in PLACES if (place / FIRST).is_file()]
     if not places:
@@ -43,7 +43,7 @@ def copy_course(folder: Path) -> tuple[int, int]:
             target = folder / room / path.name
             target.parent.mkdir(parents=True, exist_ok=True)
             try:
-                # "x": also where somebody else writes there in this moment.
+                # "x" is safe even if another process writes the same file.
                 with target.open("xb") as file:
                     file.write(path.read_bytes())
                 copied += 1
@@ -63,12 +63,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="where to copy the course to (default: comp551ad-course)",
     )
     parser.add_argument(
-        "--no-open", action="store_true", help="copy it and start no JupyterLab"
+        "--no-open", action="store_true", help="copy only; don't start JupyterLab"
     )
 
 
 def main(chosen: argparse.Namespace) -> int:
-    """Copy the course and open it; 2 if it can't be copied."""
+    """Copy the course and open it; return 2 if it can't be copied."""
     if not chosen.no_open:
         with extra("lab", "lectures"):
             import jupyterlab  # noqa: F401

@@ -1,9 +1,9 @@
-"""Pytrees: tuples, lists and dicts of numbers, nested as one likes.
+"""Pytrees: arbitrarily nested tuples, lists and dicts of numbers.
 
-A model's parameters are often kept in a dict, a network's layers in a list. What computes with
-them knows only a flat list of leaves: a container is taken apart on the way in, and results are
-put together in the same structure on the way out. There is one way to name a leaf: as one would
-write it, ``params['W']`` or ``layers[0]``.
+A model's parameters are often kept in a dict, a network's layers in a list. Code that computes
+with them sees only a flat list of leaves: containers are flattened on the way in, and results get
+the same structure on the way out. A leaf is named by the expression that selects it,
+``params['W']`` or ``layers[0]``.
 """
 
 import copy
@@ -14,7 +14,7 @@ _CONTAINERS = (tuple, list, dict)
 
 
 def is_container(tree: Any) -> bool:
-    """Whether ``tree`` is a tuple, list or dict (of any class), and not a leaf."""
+    """Whether ``tree`` is a tuple, list or dict (or a subclass), and not a leaf."""
     return issubclass(type(tree), _CONTAINERS)
 
 
@@ -34,7 +34,7 @@ def leaves(tree: Any) -> list:
 
 
 def leaf_names(tree: Any, name: str) -> list[str]:
-    """What a reader would write to get at each leaf: params['W'], layers[0] …"""
+    """The expression that selects each leaf: params['W'], layers[0] …"""
     if not is_container(tree):
         return [name]
     return [
@@ -45,22 +45,22 @@ def leaf_names(tree: Any, name: str) -> list[str]:
 
 
 def unflatten(tree: Any, new_leaves: Iterator) -> Any:
-    """A container like ``tree``, of the same classes, with the leaves that an iterator gives."""
+    """A container like ``tree``, of the same classes, with leaves from an iterator."""
     if not issubclass(type(tree), _CONTAINERS):
         return next(new_leaves)
     if isinstance(tree, dict):
-        # A copy keeps what is special about another class of dicts.
+        # A copy keeps the state of a dict subclass, such as a default_factory.
         new = copy.copy(tree)
         for key, child in tree.items():
             new[key] = unflatten(child, new_leaves)
         return new
     children = [unflatten(child, new_leaves) for child in tree]
-    # A namedtuple takes its fields one by one.
+    # A namedtuple takes its fields as separate arguments.
     return type(tree)(*children) if hasattr(tree, "_fields") else type(tree)(children)
 
 
 def tree_map(function: Callable, tree: Any) -> Any:
-    """The container with the function's values for leaves."""
+    """The container with the function applied to every leaf."""
     return unflatten(tree, map(function, leaves(tree)))
 
 
@@ -70,7 +70,7 @@ def same_structure(a: Any, b: Any) -> bool:
 
 
 def _structure(tree: Any) -> Any:
-    """The nesting alone: dicts, lists for all sequences, and None for each leaf."""
+    """Only the nesting: dicts, lists for all sequences, and None for each leaf."""
     if not is_container(tree):
         return None
     if isinstance(tree, dict):
@@ -79,8 +79,8 @@ def _structure(tree: Any) -> Any:
 
 
 def leaves_like(tree: Any, like: Any) -> list:
-    """The leaves in the order in which ``like``, of the same structure, has them: the keys of
-    a dict may come in any order."""
+    """The leaves of ``tree`` in the order of ``like``, which has the same structure; the dicts'
+    keys may be in different orders."""
     if not is_container(like):
         return [tree]
     return [leaf for k in _keys(like) for leaf in leaves_like(tree[k], like[k])]

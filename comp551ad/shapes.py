@@ -1,11 +1,11 @@
-"""Shapes and numbers: declared beside the parameters, checked in one place.
+"""Shapes and numbers: declared next to the parameters, checked in one place.
 
     @shapes(X="N D", V="D M", W="M C", Y="N C")
     def cost(X, Y, W, V): …
 
-A letter is a length, the same one wherever it comes back; in the order of the declaration, the
-first array that has it decides. What arrives in the function fits, and is real and finite, and
-so is what it returns. Tracers pass, as far as their shapes fit.
+A letter is a length, the same wherever it occurs; the first array declared with it sets it. The
+function receives arrays that match, and are real and finite; what it returns is checked to be
+finite too. For tracers only the shapes are checked.
 """
 
 import functools
@@ -19,35 +19,35 @@ import numpy as np
 Array: TypeAlias = np.ndarray
 _REAL, _CONTAINERS = (Array, float, np.floating), (list, tuple)
 Function = TypeVar("Function", bound=Callable[..., Any])
-# "N D", a sequence of such for a container, or a function that makes one from self and all
-# arguments.
+# "N D", a sequence of these for a container, or a function of self and all arguments that
+# returns one.
 Axes: TypeAlias = Any
 
 
 class NotFiniteError(ValueError, FloatingPointError):
-    """An argument holds nan or inf, or finite arguments overflowed on the way."""
+    """An argument contains nan or inf, or the computation overflowed."""
 
 
 def shapes(**declared: Axes) -> Callable[[Function], Function]:
-    """Declare the shapes of a function's arrays, by the names of its parameters.
+    """Declare the shapes of a function's arrays by parameter name.
 
-    Lists become arrays, and integers floats. An argument that is None by default may stay so.
+    Lists become arrays, and integers floats. An argument with default None may be None.
 
     Args:
         **declared: the letters of each axis, such as ``X="N D"``; ``M+output_bias`` adds an
             attribute of self.
 
     Raises:
-        ValueError: the function is called with what doesn't fit, isn't real or is empty.
-        NotFiniteError: it is called with nan or inf, or finite numbers overflow in it.
+        ValueError: an argument has the wrong shape, isn't real or is empty.
+        NotFiniteError: an argument contains nan or inf, or the computation overflows.
     """
 
     def decorate(f: Function) -> Function:
         signature = inspect.signature(f)
         names = list(signature.parameters)
         places = [names.index(name) for name in declared]
-        # What fitted the last time fits again: each step of a descent brings the same shapes.
-        # These are self, and the kinds and shapes of the arrays.
+        # (self, the arrays' types and shapes) of the last valid call: each step of a descent has
+        # the same, and skips the checks.
         last: tuple = (None, None)
 
         def forms(args: Sequence) -> list | None:
@@ -79,7 +79,7 @@ def shapes(**declared: Axes) -> Callable[[Function], Function]:
             try:
                 result = f(*args, **kwargs)
             except NotFiniteError:
-                # Another declared function found it inside f.
+                # Raised by another declared function inside f.
                 require_finite(names, args)
                 raise
             require_finite(names, args)
@@ -97,7 +97,7 @@ def shapes(**declared: Axes) -> Callable[[Function], Function]:
 
 
 def _form(x: Any) -> tuple | None:
-    """The kind and shape of an array, or of each in a container; others have no dtype."""
+    """The type, dtype and shape of an array, or of each array in a container."""
     if x is None:
         return None
     if issubclass(type(x), _CONTAINERS):
@@ -108,12 +108,12 @@ def _form(x: Any) -> tuple | None:
 def fit(
     declared: Mapping[str, Axes], given: Mapping[str, Any], owner: Any = None
 ) -> dict[str, Any]:
-    """The given arrays as arrays of floats, once their shapes are the declared ones.
+    """The given arrays as float arrays, after checking their shapes against the declared ones.
 
     Raises:
-        ValueError: one doesn't fit those before it; the text names it.
+        ValueError: a shape conflicts with an earlier one; the message names the array.
     """
-    # letter -> its length, and the array and the axis that had it first
+    # letter -> its length, and the array and axis that set it
     sizes: dict[str, tuple[int, str, int]] = {}
 
     def length(letter: str) -> int | None:
@@ -173,14 +173,14 @@ def _misfit(
         advice = "keep all axes, even of length 1, and none of length 0"
     elif all(e in (None, n) for e, n in zip(expected, shape[::-1], strict=True)):
         advice = f"write {name}.T"
-    # The inner length of a product: columns there, rows here.
+    # The inner length of a matrix product: columns there, rows here.
     elif sizes.get(shared[0], (0, "", 0))[2] == 1 and abs(shape[0] - expected[0]) == 1:
         advice = "did you forget the bias, a column of ones?"
     return f"{text}; {advice}"
 
 
 def require_finite(names: Sequence[str], several: Sequence[Any]) -> None:
-    """Refuse nan and inf in arrays, numbers and containers of them, and name the entry."""
+    """Raise for nan or inf in arrays, numbers and containers of them; the error names the entry."""
     if _is_finite(several):
         return
     name, x = next(
@@ -196,10 +196,10 @@ def require_finite(names: Sequence[str], several: Sequence[Any]) -> None:
 
 
 def _is_finite(x: Any) -> bool:
-    """Whether there is no nan or inf; a tracer looks after itself."""
-    # A tracer answers to the class of its value: hence its type.
+    """Whether there is no nan or inf; tracers are not checked."""
+    # isinstance sees a tracer's __class__, the class of its value, so use type.
     if issubclass(type(x), _REAL):
-        # A third of the price of np.isfinite. It may overflow, without a warning.
+        # A third of the time of np.isfinite. May overflow, without a warning.
         return math.isfinite(np.vdot(x, x)) or bool(np.isfinite(x).all())
     return not issubclass(type(x), _CONTAINERS) or all(map(_is_finite, x))
 
@@ -208,10 +208,10 @@ def _is_finite(x: Any) -> bool:
 
 
 def as_floats(name: str, A: Any) -> Any:
-    """A as an array of floats; a tracer as it is.
+    """A as an array of floats; tracers are returned unchanged.
 
     Raises:
-        ValueError: A is ragged, masked, complex, or no array of numbers.
+        ValueError: A is ragged, masked, complex, or not an array of numbers.
     """
     if not issubclass(type(A), Array) and hasattr(A, "__array_function__"):
         return A
@@ -232,7 +232,7 @@ def as_floats(name: str, A: Any) -> Any:
 
 
 def as_python(x: Any) -> Any:
-    """A NumPy number as one of Python's; anything else as it is."""
+    """A NumPy scalar as a Python number; anything else unchanged."""
     return x.item() if isinstance(x, (np.generic, Array)) and x.ndim == 0 else x
 
 
@@ -245,10 +245,10 @@ def number(
     above: float = -math.inf,
     whole: bool = False,
 ) -> Any:
-    """One finite real number within its bounds, as a float; a whole one as an int.
+    """One finite real number within bounds, as a float, or as an int if ``whole``.
 
     Raises:
-        ValueError: x is something else; True and False are no numbers.
+        ValueError: x is anything else, including True and False.
     """
     value = as_python(x)
     fits = type(value) is int or (type(value) is float and not whole)
@@ -261,7 +261,7 @@ def number(
 
 
 def count(name: str, x: Any, least: int, most: float = math.inf) -> int:
-    """One whole number within its bounds."""
+    """One whole number within bounds."""
     return number(name, x, least, most, whole=True)
 
 
@@ -273,7 +273,7 @@ def one_of(name: str, x: Any, known: Iterable[str]) -> str:
 
 
 def as_generator(rng: Any) -> np.random.Generator:
-    """A NumPy Generator: itself, from a seed, or a different one each time (None)."""
+    """A NumPy Generator: the one given, one from a seed, or a fresh random one (None)."""
     try:
         return np.random.default_rng(rng)
     except (TypeError, ValueError) as error:

@@ -342,7 +342,7 @@ def test_masks_that_choose_as_many_entries_in_all_trials(chosen):
 
 @pytest.mark.parametrize("f", OF_NONE)
 def test_what_holds_how_many_entries_numbers_choose_is_not_written(f):
-    with pytest.raises(ProgramError, match="holds how many entries a comparison"):
+    with pytest.raises(ProgramError, match="depends on how many entries a comparison"):
         write_gradient(f, V, LABELS)
 
 
@@ -360,7 +360,7 @@ def test_other_numbers_that_make_a_matrix_singular_tell_nothing():
         programs = both_forms(write_gradient, function, A, value=True)
         for program, other in itertools.product(programs, (A, A[::-1] - 1.0)):
             check_program(program, function, other, rtol=1e-12)
-    with pytest.raises(ProgramError, match="holds how many entries a comparison"):
+    with pytest.raises(ProgramError, match="depends on how many entries a comparison"):
         write_gradient(lambda A: f(A, np.mean), A)
 
 
@@ -560,9 +560,7 @@ def test_a_program_never_keeps_what_it_should_compute(f):
     try:
         found = write_gradient(f, x, y)(x, others)
     except ProgramError as error:
-        known = (
-            "as an argument|looks at a value|choose other entries|comparison chooses"
-        )
+        known = "as (an )?arguments?|looks at a value|choose other entries|comparison chooses"
         assert re.search(known, str(error))
     else:
         np.testing.assert_allclose(found, gradient(x, others))
@@ -586,9 +584,7 @@ def test_a_branch_on_labels_names_them_and_the_way_out():
 
 def test_a_function_of_data_that_is_not_numpys_is_refused():
     halved = np.frompyfunc(lambda x: 0.5 * x, 1, 1)
-    with pytest.raises(
-        ProgramError, match=r"vectorized.*expected a function of NumPy's"
-    ):
+    with pytest.raises(ProgramError, match=r"vectorized.*expected a NumPy function"):
         write_gradient(lambda x, y: np.sum(x * halved(y).astype(float)), V, LABELS)
 
 
@@ -596,7 +592,7 @@ def test_labels_that_f_looks_up():
     """Where each trial is an error."""
     signs = {3: -1.0, 7: 1.0}
     y = np.array([3, 7, 7])
-    with pytest.raises(ProgramError, match="leaves no trace.*as an argument"):
+    with pytest.raises(ProgramError, match="leave no trace.*as arguments"):
         write_gradient(lambda x, y: x[y % 3] @ [signs[k] for k in memoryview(y)], V, y)
 
 
@@ -648,7 +644,7 @@ SMALL, FEW = np.linspace(-0.9, 0.8, 6), np.array([0, 1, 1, 0, 1, 0])
     ],
 )
 def test_a_program_holds_no_answer_that_the_recorded_arguments_happen_to_give(f):
-    hidden = r"leaves no trace|holds how many entries a comparison|\(len, of y\)"
+    hidden = r"leave no trace|depends on how many entries a comparison|\(len, of y\)"
     with pytest.raises(ProgramError, match=hidden):
         write_gradient(f, SMALL, FEW)
 
@@ -676,7 +672,9 @@ def test_random_numbers_that_f_draws_are_no_constants():
     def dropout(x):
         return np.sum(x * (rng.random(N) < 0.5))
 
-    with pytest.raises(ProgramError, match="another value each time.*as an argument"):
+    with pytest.raises(
+        ProgramError, match="a different value each time.*as an argument"
+    ):
         write_gradient(dropout, V)
 
 
@@ -719,7 +717,7 @@ def test_one_hot_rows_are_computed_from_the_labels(rows):
 )
 def test_other_rows_than_one_hot_ones_are_hidden_constants(rows):
     y = np.array([0, 2, 1])
-    with pytest.raises(ProgramError, match="leaves no trace"):
+    with pytest.raises(ProgramError, match="leave no trace"):
         write_gradient(
             lambda x, y, z: np.sum(x * rows(y, z)), np.ones((3, 3)), y, y.copy()
         )
@@ -740,7 +738,7 @@ def plain_or_data(y):
 @pytest.mark.parametrize("alike", [np.zeros, np.ones])
 @pytest.mark.parametrize("kind", [int, bool])
 def test_a_hidden_constant_shows_where_all_data_are_alike(hidden, alike, kind):
-    with pytest.raises(ProgramError, match="leaves no trace.*as an argument"):
+    with pytest.raises(ProgramError, match="leave no trace.*as arguments"):
         write_gradient(lambda x, y: np.sum(x * hidden(y)), V[:9], alike(9, kind))
 
 

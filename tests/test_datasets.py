@@ -59,9 +59,7 @@ def test_iris_is_fishers_not_the_repositorys():
 )
 def test_choices_are_different_ones_of_the_known(load, name, choices):
     for given in choices:
-        with pytest.raises(
-            ValueError, match=f"^{name}: got .* out of ('sepal len|0, 1)"
-        ):
+        with pytest.raises(ValueError, match=f"^{name}: got .* from ('sepal len|0, 1)"):
             load(**{name: given})
 
 
@@ -189,7 +187,9 @@ def test_a_damaged_short_or_missing_file_is_named(folder, name):
 )
 def test_damaged_sources(folder, content):
     (folder / "SOURCES.toml").write_bytes(content)
-    with pytest.raises(DatasetError, match="iris.csv: got .*, expected it and its SHA"):
+    with pytest.raises(
+        DatasetError, match="iris.csv: got .*, expected the file and its SHA"
+    ):
         load_iris()
 
 

@@ -239,7 +239,7 @@ def changed(i, A):
         (lambda: net.cost(X, Y[:, :1], p), "Y: .* with N as in X and C as in parameters[12]"),
         (lambda: net.gradients(X, Y[:1], p), "Y: .* with N as in X and C as in parameters[12]"),
         (lambda: net.backward(net.forward(X, p), Y[:1], p), "Y: got shape (1, 2), .* 6 x 2"),
-        (lambda: net.cost(X.tolist(), Y, 3 * p), "parameters: got 42 arrays, expected 4 a"),
+        (lambda: net.cost(X.tolist(), Y, 3 * p), "parameters: got 42 arrays, expected 4 per"),
         (lambda: net.cost(X, Y, p[:8] + p[-2:]), "parameters: got 10 arrays.*block=2"),
         (lambda: net.cost(X, Y, changed(8, p[8][:, :1])), "parameters[8]: .* = 5 x 5"),
         (lambda: net.cost(X, Y, changed(13, np.ones(3))), "parameters[13]: .* C = 2"),

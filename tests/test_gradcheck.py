@@ -178,11 +178,11 @@ def test_a_claim_of_0_does_not_pass_where_f_stands_still_for_short_steps_alone()
         (lambda x: np.sum(x**2), [2e-8, 2, 2e8], np.array([1e-8, 1, 1e8]), "the digits"),
         (lambda x: 1e15 + np.sum(np.sin(x)), [-3, -3], np.array([0.1, 0.2]), "digits of f"),
         # Stairs as low as the steps of float32, and higher ones.
-        (lambda x: float(np.float32(1e3 + np.sin(x) / 100)), 0.01, 0.001, "digits of f tell"),
+        (lambda x: float(np.float32(1e3 + np.sin(x) / 100)), 0.01, 0.001, "digits of f allow"),
         (lambda x: 5 + np.floor(1e7 * x) / 1e7, 0.0, 0.500034567, "f is too rough"),
         (lambda x: np.floor(1e3 * x) / 1e3, 0.0, 0.50034, "f is too rough here"),
         # A saturated softmax: 1 + 2e-22 is 1.
-        (lambda x: np.log(1 + np.exp(x)), np.exp(-50.0), -50.0, "so small can't be told from 0"),
+        (lambda x: np.log(1 + np.exp(x)), np.exp(-50.0), -50.0, "this small can't be told from 0"),
         # No slope at all.
         (np.sqrt, 1.0, 0.0, "f jumps, ends or blows up here"),
         (lambda x: np.sqrt(x) ** 4 + x, 1.0, 0.0, "f jumps, ends or blows up here"),
@@ -479,7 +479,7 @@ def test_refusals(f, gradient, x, error, words):
         ({"method": "best"}, "method: got 'best', expected one of"),
         ({"directions": 0}, "directions: got 0, expected a whole number from 1"),
         ({"directions": True}, "directions: got True"),
-        ({"names": ("a", "a")}, "names: got .* expected a name of its own"),
+        ({"names": ("a", "a")}, "names: got .* expected a different name"),
         ({"names": 5}, "names: got"),
         ({"names": (1, 2)}, "names: got"),
         ({"names": (["a"], "b")}, "names: got"),

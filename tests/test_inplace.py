@@ -139,7 +139,7 @@ def test_random_sequences_do_what_numpy_does():
         try:
             programs = both_forms(write_gradient, f, X, value=True)
         except ProgramError as refusal:
-            assert "would stand in the source" in str(refusal)
+            assert "would be written as source" in str(refusal)
             count["refused"] += 1
             return
         for x in (X, X - 0.3 * T):
@@ -280,7 +280,7 @@ def test_an_array_of_a_function_around_is_not_changed_from_within():
 
         return np.sum(grad(inner)(x)) + np.sum(y)
 
-    with pytest.raises(TraceError, match="of a function around"):
+    with pytest.raises(TraceError, match="of an enclosing function"):
         grad(outer)(X)
 
 
@@ -332,7 +332,7 @@ def test_memory_that_is_shared_unseen_is_refused(shared, derive):
         b = a * a
         return np.sum(shared(b)) + np.sum(b * b)
 
-    with pytest.raises(TraceError, match="shares its memory .* change a copy"):
+    with pytest.raises(TraceError, match="shares memory .* change a copy"):
         derive(f, X) if derive in (record, write_gradient) else derive(f)(X)
 
 
@@ -347,7 +347,7 @@ def test_memory_that_is_shared_unseen_is_refused_where_the_value_is_right_by_cha
     gradient = grad(f)
     np.testing.assert_allclose(gradient(small), [1.0, -2.8, 0.8])
     for derive in (gradient, lambda x: write_gradient(f, small)):
-        with pytest.raises(TraceError, match="shares its memory .* change a copy"):
+        with pytest.raises(TraceError, match="shares memory .* change a copy"):
             derive(large)
 
 
@@ -358,7 +358,7 @@ def test_an_argument_without_axes_changes_for_all_its_names():
         return a * b
 
     assert value_and_grad(f)(0.5) == (0.75, 2.0)
-    with pytest.raises(TraceError, match="shares its memory .* change a copy"):
+    with pytest.raises(TraceError, match="shares memory .* change a copy"):
         grad(f)(np.array(0.5))
 
 
@@ -369,7 +369,7 @@ def test_memory_that_is_shared_unseen_is_refused_in_a_later_call():
 
     gradient = grad(f)
     gradient(X, np.sin)
-    with pytest.raises(TraceError, match="shares its memory .* change a copy"):
+    with pytest.raises(TraceError, match="shares memory .* change a copy"):
         gradient(X, _windows)
 
 

@@ -634,7 +634,7 @@ REFUSED = {
         lambda p: p[Colour.RED], {Colour.RED: 1.0}
     ),
     r"key: got \('a', 1\)": lambda: write_value(lambda x: {("a", 1): x}, 3.0),
-    "f: got a value that is itself being recorded": lambda: grad(
+    "f: got a value that an enclosing function is recording": lambda: grad(
         lambda c: write_gradient(lambda x: x * c, 1.0)(1.0)
     )(2.0),
 }

@@ -447,7 +447,7 @@ def test_second_derivatives():
 
 # What a program can't hold: large constants, branches, and how many entries a mask chooses.
 REFUSED = (
-    "would stand in the source|looks at a value|how many entries a comparison chooses"
+    "would be written as source|looks at a value|how many entries a comparison chooses"
 )
 
 

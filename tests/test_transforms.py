@@ -199,8 +199,8 @@ def pushed(primals, tangents, **how):
 WRONG_DIRECTIONS = [
     (lambda: jacobian(np.sin, mode="backward"), "mode: got 'backward', expected 'reverse' or 'fo"),
     (pushed([X3], [np.ones(2)]), r"tangents: got shape \(2,\), expected \(3,\)"),
-    (pushed((X3,), (X3, X3)), "tangents: got another structure than that of the primals"),
-    (pushed(({"a": 1.0},), ({"b": 1.0},)), "tangents: got another structure"),
+    (pushed((X3,), (X3, X3)), "tangents: got a different structure from the primals"),
+    (pushed(({"a": 1.0},), ({"b": 1.0},)), "tangents: got a different structure"),
     (pushed((X3,), (X3 * 1j,)), "tangents: got .*complex"),
     (pushed((1.0,), (1.0,), many=True), "many=True, expected an extra first axis"),
     (pushed((), (), many=True), "tangents"),
@@ -208,7 +208,7 @@ WRONG_DIRECTIONS = [
     (pushed(1.0, 1.0), r"primals: got float, .*\(x,\)"),
     (pushed((1.0,), 1.0), r"tangents: got float, .*\(x,\)"),
     (pulled(lambda x: (x, x[0]), (np.ones(2), 1.0)), r"adjoint: got shape \(2,\), expected"),
-    (pulled(lambda x: (x, x[0]), X3), "adjoint: got another structure than that of the output"),
+    (pulled(lambda x: (x, x[0]), X3), "adjoint: got a different structure from the output"),
     (pulled(lambda x: (x, x[0]), (X3, "x")), "adjoint: got"),
 ]  # fmt: skip
 

@@ -1,7 +1,7 @@
-"""Arguments of a call: which ones there are, which one is meant, and f called with tracers.
+"""Arguments of a call: name them, select them, and call f with tracers.
 
-A call may use keywords, defaults and ``*args``; arguments may be containers. Here each argument
-gets a name, so that ``record``, ``grad`` and ``write_gradient`` mean the same one by the same word.
+A call may use keywords, defaults and ``*args``; arguments may be containers. Each argument gets a
+name, so that ``record``, ``grad`` and ``write_gradient`` select arguments in the same way.
 """
 
 import contextlib
@@ -25,11 +25,11 @@ from .tape import Tracer, concrete
 
 @dataclass
 class Call:
-    """A call of f with its arguments by name, each in a slot of its own.
+    """A call of f with its arguments by name, one slot per argument.
 
-    The slots are in the order of f's parameters; each of f's ``*args`` has one ("xs[0]"), unless
-    the parameter is in ``whole``. ``star`` is the name of that parameter; ``given`` is what the
-    slots held at first.
+    The slots are in the order of f's parameters. Each of f's ``*args`` has its own ("xs[0]"),
+    unless the parameter is in ``whole``; ``star`` is the name of that parameter. ``given`` holds
+    the original arguments.
     """
 
     f: Any
@@ -43,7 +43,7 @@ class Call:
 
     @classmethod
     def of(cls, f: Callable, args: tuple, kwargs: dict, whole: Any = ()) -> "Call":
-        """Bind the arguments; errors are f's own TypeError."""
+        """Bind the arguments; raises the same TypeError as a call of f would."""
         signature = signature_of(f)
         bound = signature.bind(*args, **kwargs)
         slots: dict[str, Any] = {}
@@ -59,9 +59,9 @@ class Call:
         return cls(f, bound, slots, star)
 
     def slot(self, argnum: Any, what: str) -> str:
-        """The slot that a position or a name means; ``what`` is what an error calls it.
+        """The slot for a position or a name; errors use ``what``.
 
-        Positions count f's parameters, and from the end the arguments of this call.
+        Positions count f's parameters; negative ones count the arguments of this call.
         """
         if type(argnum) is int:
             order = list(self.slots)
@@ -80,7 +80,7 @@ class Call:
         return name
 
     def several(self, argnums: tuple) -> list[str]:
-        """The slots that positions and names mean, each another one."""
+        """The slots for several positions and names, which must be distinct."""
         slots = [self.slot(argnum, "argnum") for argnum in argnums]
         if len(set(slots)) != len(slots):
             raise TypeError(
@@ -89,9 +89,9 @@ class Call:
         return slots
 
     def trace(self, add_input: Callable, tape: Any, kinds: str) -> list[str]:
-        """Replace every number in the slots by ``add_input`` of it, and arrays of these kinds
-        ("iub": integers and truth values) by ``Data``; return the names of the numbers. With "n"
-        single integers stay what they are."""
+        """Replace every number in the slots by ``add_input(number, name)``, and arrays of these
+        kinds ("iub": integers and truth values) by ``Data``; return the names of the numbers.
+        With "n" single integers are left unchanged."""
         names = []
 
         def traced(leaf, name):
@@ -108,7 +108,7 @@ class Call:
         return names
 
     def arguments(self, slots: dict) -> dict[str, Any]:
-        """Parameter -> what stands in its slot, or slots."""
+        """Parameter -> the value of its slot, or slots."""
         found: dict[Any, Any] = dict.fromkeys(self.bound.arguments, ())
         for name, value in slots.items():
             if name in found:
@@ -118,13 +118,13 @@ class Call:
         return found
 
     def run(self, slots: dict | None = None) -> Any:
-        """f of what stands in the slots."""
+        """Call f with the values in the slots."""
         self.bound.arguments.update(self.arguments(slots or self.slots))
         return self.f(*self.bound.args, **self.bound.kwargs)
 
     def run_plainly(self, kinds: str, traced: Iterable[str]) -> Any:
-        """f of the arguments as given, with floats for the numbers in these slots, and nothing
-        printed. Arrays of integers stay: those of few bits wrap around, where floats don't."""
+        """Call f silently with the original arguments, with the numbers in these slots as floats.
+        Integer arrays are kept: narrow integers wrap around, and floats don't."""
 
         def plain(leaf: Any) -> Any:
             if stays(leaf, kinds) or is_data(leaf, "iu" + kinds):
@@ -142,23 +142,23 @@ class Call:
     def check(
         self, result: Any, tape: Any, kinds: str = "", traced: Iterable[str] = ()
     ) -> bool:
-        """Refuse a recording whose value isn't f's: a question of types had another answer, or f
-        caught a refusal and went on with something else.
+        """Raise if the recording's value isn't f's: a type check had a different result, or f
+        caught a TraceError and did something else.
 
-        A function that gives another value each time can't be judged, nor one that takes no plain
-        numbers. A recording inside another one isn't checked: that one is, as a whole.
+        A function that returns a different value each time can't be checked, nor can one that
+        doesn't accept plain numbers. A recording inside another one isn't checked separately.
 
         Returns:
-            Whether f gave another value each time.
+            Whether f returns a different value each time.
 
         Raises:
-            TraceError: what f caught, or that the values differ.
+            TraceError: the error that f caught, or an error that the values differ.
         """
         if this_thread.tape is not None:
             return False
 
         def agree(a, b):
-            # What the rows hold is looked at only where the values differ.
+            # The rows are inspected only if the values differ.
             return _agree(a, b, 0.0) or _agree(a, b, 1e-13 * _largest(tape.rows))
 
         changes = False
@@ -168,7 +168,7 @@ class Call:
             right = agree(result, plain)
             changes = not right and not agree(plain, run())
         except TraceError:
-            # f differentiates something, which alone it is told.
+            # f differentiates something itself, and the error is about that.
             raise
         except Exception:
             right = tape.refused is None
@@ -182,20 +182,20 @@ class Call:
         return changes
 
 
-# What may have given a recording another value than f's.
+# Possible reasons why a recording's value differs from f's.
 _SHARES = (
-    "changes an array in place that shares its memory with another one, in a way that a recording "
+    "changes an array in place that shares memory with another one, in a way that a recording "
     "can't follow: write a = a + b, or change a copy"
 )
 _ASKS = (
-    "asks what kind of object its arguments are, such as type(x) is float: compare shapes instead, "
-    "np.ndim(x) == 0; or integers, which are traced as floats, wrap around: hand in x.astype(float)"
+    "checks the type of its arguments, such as type(x) is float: compare shapes instead, "
+    "np.ndim(x) == 0; or integers, which are traced as floats, wrap around: pass x.astype(float)"
 )
 
 
 @contextlib.contextmanager
 def silence() -> Iterator[None]:
-    """Run without a word: f was run already, and has printed and warned."""
+    """Suppress output and warnings: f has run before and has shown them already."""
     with contextlib.redirect_stdout(io.StringIO()), np.errstate(all="ignore"):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -203,10 +203,10 @@ def silence() -> Iterator[None]:
 
 
 def by_place(f: Callable, argnum: Any) -> Any:
-    """An argnum with positions in place of names, as far as parameters have one.
+    """An argnum with names replaced by positions where the parameters have one.
 
     Raises:
-        TypeError: it is no position, name or tuple of them.
+        TypeError: it isn't a position, a name or a tuple of them.
     """
     several = argnum if isinstance(argnum, tuple) else (argnum,)
     for a in several:
@@ -222,10 +222,10 @@ def by_place(f: Callable, argnum: Any) -> Any:
 
 
 def name_of(f: Callable, args: tuple, kwargs: dict, value: Any) -> str:
-    """What one would write to get at a value among the arguments: params['W']."""
+    """The expression that selects a value from the arguments: params['W']."""
     try:
         slots = Call.of(f, args, kwargs).slots
-    except TypeError:  # no arguments of f's, as it will say itself
+    except TypeError:  # invalid arguments: the call of f will raise
         slots = {f"argument {k}": tree for k, tree in enumerate(args)}
     for slot, tree in slots.items():
         names = pytrees.leaf_names(tree, slot)
@@ -235,8 +235,7 @@ def name_of(f: Callable, args: tuple, kwargs: dict, value: Any) -> str:
     raise LookupError(value)
 
 
-# Since Python 3.14 annotations are evaluated when somebody reads them, and may name what is
-# unknown.
+# Since Python 3.14 annotations are evaluated on access, and may contain undefined names.
 _UNREAD: dict[str, Any] = {}
 if sys.version_info >= (3, 14):
     from annotationlib import Format
@@ -245,8 +244,8 @@ if sys.version_info >= (3, 14):
 
 
 def signature_of(f: Callable) -> inspect.Signature:
-    """The parameters of ``f``; built-in functions may not have any to show. A decorator's
-    ``(*args, **kwargs)`` says nothing: then those of the function in it."""
+    """The parameters of ``f``; built-in functions may have no signature. If a decorator's is just
+    ``(*args, **kwargs)``, that of the wrapped function is used."""
     anything = inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD
     try:
         own = inspect.signature(f, follow_wrapped=False, **_UNREAD)
@@ -258,13 +257,13 @@ def signature_of(f: Callable) -> inspect.Signature:
 
 
 def names_by_place(f: Callable) -> list[str]:
-    """The parameters of ``f`` that can be given by position, one by one."""
+    """The parameters of ``f`` that can be passed by position, except ``*args``."""
     kinds = inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD
     return [p.name for p in signature_of(f).parameters.values() if p.kind in kinds]
 
 
 def code_of(f: Callable) -> Any:
-    """The code that f's own lines were compiled to."""
+    """The code object of f itself, without decorators."""
     function = inspect.unwrap(f)
     function = getattr(function, "__func__", function)  # of a method
     if not hasattr(function, "__code__"):
@@ -273,8 +272,8 @@ def code_of(f: Callable) -> Any:
 
 
 def is_number(value: Any) -> bool:
-    """Whether a recording takes ``value`` as an input: a real number, or an array of any kind but
-    truth values and texts (complex ones and the like are then refused by name)."""
+    """Whether a recording takes ``value`` as an input: a number, or an array of anything except
+    truth values and strings (complex numbers and the like raise an error later)."""
     if type(value) is Tracer:
         return True
     if isinstance(value, np.ndarray):
@@ -290,15 +289,15 @@ def is_data(value: Any, kinds: str = "iub") -> bool:
 
 
 def stays(value: Any, kinds: str) -> bool:
-    """Whether a recording hands on ``value`` as it is: no number, or an index (see ``trace``)."""
+    """Whether a recording passes ``value`` unchanged: not a number, or an index (see ``trace``)."""
     is_index = "n" in kinds and isinstance(value, int)
     return is_index or not is_number(value)
 
 
 def with_integers(record: Callable, values: Iterable) -> Any:
-    """``record("b")``, with integers as numbers; where that fails ``record("iub")``, with arrays of
-    integers as labels or indices; where that fails ``record("iubn")``, with single integers as they
-    are beside numbers, such as the n of np.arange(n) or a seed."""
+    """Try ``record("b")``, with integers as numbers; then ``record("iub")``, with integer arrays as
+    labels or indices; then ``record("iubn")``, with single integers left unchanged, such as the n
+    of np.arange(n) or a seed."""
     leaves = pytrees.leaves(list(values))
     numbers = [leaf for leaf in leaves if is_number(leaf) and not is_data(leaf)]
     single = [stays(leaf, "n") for leaf in numbers]
@@ -306,14 +305,14 @@ def with_integers(record: Callable, values: Iterable) -> Any:
     ways += ["iub"] * any(is_data(leaf, "iu") for leaf in leaves)
     ways += ["iubn"] * (any(single) and not all(single))
     for kinds in ways[:-1]:
-        with contextlib.suppress(Exception):  # NumPy, too, refuses numbers as indices
+        with contextlib.suppress(Exception):  # NumPy also raises for floats as indices
             return record(kinds)
     return record(ways[-1])
 
 
 def _largest(rows):
-    """The largest number in a recording, but for those beside which its inputs vanish, such as the
-    -1e30 of a mask."""
+    """The largest number in a recording, except for those that dwarf its inputs, such as the -1e30
+    of a mask."""
     sizes = [(row[0], np.abs(np.ravel(concrete(row[1])))) for row in rows]
     inputs = np.concatenate([[1.0], *(x for name, x in sizes if name == "input")])
     every = np.concatenate([[0.0], *(x for _, x in sizes)])
@@ -321,8 +320,8 @@ def _largest(rows):
 
 
 def _agree(result, plain, rounding):
-    """Whether a recorded result has the value that the function gives for plain numbers, to the
-    digits of a float32, which f may compute with."""
+    """Whether a recorded result equals the function's value for plain numbers, to float32
+    precision, since f may compute in float32."""
     if not pytrees.same_structure(result, plain):
         return False
     pairs = zip(pytrees.leaves(result), pytrees.leaves_like(plain, result), strict=True)
@@ -331,10 +330,10 @@ def _agree(result, plain, rounding):
 
 def _near(a, b, rounding):
     if np.iscomplexobj(b):
-        return True  # plain numbers left the real ones, where a recording has nan
+        return True  # plain numbers became complex, where a recording has nan
     try:
         a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
     except (TypeError, ValueError):
-        return True  # no numbers: refused elsewhere
+        return True  # not numbers: raises elsewhere
     near = rounding + 1e-8 * np.max(np.abs(b), initial=0.0, where=np.isfinite(b))
     return a.shape == b.shape and np.allclose(a, b, 1e-5, near, equal_nan=True)

@@ -1,10 +1,10 @@
-"""NumPy's other functions, each written with primitives: no rule, no row of their own.
+"""NumPy's other functions, written with primitives: they have no rules or rows of their own.
 
-A call of the function on a tracer runs the definition here in its place, with the function's own
-arguments. Some sort the arguments of a primitive (``np.where``, ``np.dot``, ``a[index]``), some
-are NumPy's own text (``as_numpy_has_it``), some only move entries about (``by_places``), the others
-are a line or three of primitives. To add one: write the definition, by NumPy's signature, and an
-example in its test.
+Calling such a function on a tracer runs its definition here instead, with the same arguments. Some
+prepare the arguments of a primitive (``np.where``, ``np.dot``, ``a[index]``), some are NumPy's own
+code (``as_numpy_has_it``), some only rearrange entries (``by_places``), and the others are one to
+three lines of primitives. To add one, write a definition with NumPy's signature, and add an example
+to its test.
 """
 
 import functools
@@ -31,7 +31,7 @@ COMPOSITES: dict[Callable, Callable] = {}
 
 
 def composite(*functions: Callable) -> Callable:
-    """Enter a definition for these functions."""
+    """Register a definition for these functions."""
 
     def enter(definition):
         COMPOSITES.update(dict.fromkeys(functions, definition))
@@ -40,11 +40,11 @@ def composite(*functions: Callable) -> Callable:
     return enter
 
 
-# ---------------------------------------------------------------- sorted for a primitive
+# ---------------------------------------------------------------- arguments for a primitive
 
 
 def frozen_index(index: Any) -> Any:
-    """An index of whole numbers, slices and arrays that is plain, or data."""
+    """An index of integers, slices and arrays, plain or data; a traced index raises."""
     parts = index if isinstance(index, tuple) else (index,)
     frozen = []
     for part in parts:
@@ -56,13 +56,13 @@ def frozen_index(index: Any) -> Any:
                 "data and not differentiated"
             )
         if any(getattr(leaf, "origin", None) is not None for leaf in leaves[:1]):
-            part = np.stack(part) if leaves is part else part  # as list(y) makes it
+            part = np.stack(part) if leaves is part else part  # e.g. list(y)
         elif isinstance(part, list | tuple):
             part = np.array(part, dtype=None if len(part) else int)
         elif isinstance(part, int) and not isinstance(part, bool):
-            part = operator.index(part)  # an IntEnum's, say
+            part = operator.index(part)  # e.g. an IntEnum
         elif np.ndim(part) and not isinstance(part, np.ndarray):
-            part = np.array(part)  # another kind of array
+            part = np.array(part)  # another array type
         frozen.append(part)
     return tuple(frozen) if isinstance(index, tuple) else frozen[0]
 
@@ -79,7 +79,7 @@ def _getitem(x, index):
 
 @composite(np.power)
 def power(a: Any, b: Any) -> Any:
-    """a ** b. A constant exponent 2 makes it a square."""
+    """a ** b; a square for a constant exponent 2."""
     constant = type(b) is not Tracer and isinstance(b, int | float | np.number)
     if constant and b == 2 and not np.iscomplexobj(b):
         return apply(PRIMITIVES["square"], (a,))
@@ -102,9 +102,9 @@ def _where(condition, *choices):
 
 
 def _extremum(name, a, b):
-    """Two traced operands share at a tie; a plain one is taken."""
+    """At a tie two traced operands split the derivative; a plain operand wins."""
     a, b = joined(a), joined(b)
-    if a is b:  # smooth, where a tie of others is a kink
+    if a is b:  # smooth, unlike other ties
         return snapshot(a)
     if type(a) is type(b) is Tracer:
         return apply(PRIMITIVES[name], (a, b))
@@ -120,15 +120,15 @@ def _abs(x):
 
 
 def _tie_at_zero(x):
-    """The parameters that every max(x, 0) has. Beside |x| it shares at 0 as well: in log(1 + e^x),
-    which is often written max(x, 0) + log1p(e^-|x|), the two kinks must cancel."""
+    """The parameters shared by every max(x, 0). With |x| on the same tape it splits at 0 too: in
+    log(1 + e^x), often written max(x, 0) + log1p(e^-|x|), the two kinks must cancel."""
     return x.tape.kinks.setdefault(x.index, {"tie": 0.0})
 
 
 @composite(np.sqrt)
 def _sqrt(x):
-    """Of an array of traced numbers NumPy computes norms and spreads by itself, as roots of sums of
-    squares: at 0 such a root has slope 0, as our own norm and std have."""
+    """For an object array of traced numbers NumPy computes norms and spreads itself, as roots of
+    sums of squares. At 0 such a root has slope 0, like our own norm and std."""
     of_squares = {"of_squares": True} if is_called_by_numpy() else None
     return apply(PRIMITIVES["sqrt"], (x,), of_squares)
 
@@ -197,12 +197,12 @@ def _full_like(a, fill_value, shape=None):
     return np.full(shape, fill_value, dtype=float)
 
 
-# ---------------------------------------------------------------- NumPy's own text
+# ---------------------------------------------------------------- NumPy's own code
 
 
 def copied(a: Any, order: Any = "K") -> Tracer:
-    """Another tracer of the same row, with memory of its own that is laid out as NumPy's copy is:
-    its reshape is a view where NumPy's is."""
+    """Another tracer for the same row, with its own memory in the layout of NumPy's copy, so that
+    its reshape is a view exactly where NumPy's is."""
     copy = snapshot(a)
     if a.ndim > 1:
         is_traced = type(a.value) is Tracer
@@ -215,7 +215,7 @@ def _lets_tracers_pass(as_array):
     def passing(a, *args, ndmin=0, **kwargs):
         if type(a) is not Tracer:
             return as_array(a, *args, **kwargs, **({"ndmin": ndmin} if ndmin else {}))
-        # np.array copies: what is done to the copy in place leaves the argument alone.
+        # np.array copies: in-place changes to the copy don't affect the argument.
         a = copied(a) if kwargs.get("copy", as_array is np.array) else a
         return np.reshape(a, (1,) * (ndmin - a.ndim) + a.shape) if a.ndim < ndmin else a
 
@@ -226,17 +226,17 @@ _PASSING = {
     name: _lets_tracers_pass(getattr(np, name))
     for name in ("array", "asarray", "asanyarray")
 }
-# That some weight is 0 ends np.average; it takes no other course.
+# np.average raises if some weight is 0, and nothing else depends on it.
 _PASSING["any"] = lambda a, *args, **how: np.any(concrete(a), *args, **how)
-# In this array NumPy puts its result, part for part.
+# NumPy fills this array with its result, part by part.
 _PASSING["empty_like"] = lambda a, **how: fn.set_at(a, 0.0, ...)
-# A name of its own for the same function, which asks no tracer.
+# NumPy's internal alias, which doesn't dispatch to tracers.
 _PASSING["_concatenate"] = np.concatenate
 
 
 def as_numpy_has_it(*functions: Callable) -> None:
-    """Enter functions that NumPy writes in Python with its other functions. Their text runs on
-    tracers as it stands, in a namespace where np.asarray and its kin let a tracer pass."""
+    """Register functions that NumPy implements in Python with its other functions. Their code runs
+    on tracers unchanged, in a namespace where np.asarray and similar functions accept tracers."""
     COMPOSITES.update({function: _text_of(function) for function in functions})
 
 
@@ -247,14 +247,14 @@ def _text_of(function, inside=()):
     for name, g in own.__globals__.items():
         if isinstance(g, types.ModuleType) and hasattr(g, "asarray"):
             passing[name] = types.SimpleNamespace(**vars(g) | _PASSING)
-        # What is no function of its own to users, such as what looks at np.average's weights.
+        # Not a public function, such as the helper for np.average's weights.
         is_used = name in own.__code__.co_names and name not in _PASSING
         if is_used and type(g) is types.FunctionType and g not in inside:
             passing[name] = g if hasattr(g, "__wrapped__") else _text_of(g, inside)
     space = own.__globals__ | passing
     text = types.FunctionType(own.__code__, space, own.__name__, own.__defaults__)
     text.__kwdefaults__ = own.__kwdefaults__
-    space[own.__name__] = text  # where it calls itself
+    space[own.__name__] = text  # for recursive calls
     return text
 
 
@@ -273,7 +273,7 @@ as_numpy_has_it(
     np.linalg.matmul, np.linalg.multi_dot, np.linalg.matrix_power,
     np.linalg.vector_norm, np.linalg.matrix_norm, np.linalg.svdvals,
 )  # fmt: skip
-if hasattr(np, "unstack"):  # since NumPy 2.1; a browser's may be older
+if hasattr(np, "unstack"):  # since NumPy 2.1; Pyodide's may be older
     as_numpy_has_it(np.unstack, np.cumulative_sum, np.cumulative_prod)
 
 
@@ -287,7 +287,7 @@ _SHORT: dict[Callable, Callable] = {
     np.stack: lambda arrays, axis=0: apply(
         PRIMITIVES["stack"], tuple(arrays), {"axis": axis}
     ),
-    # The same row under another name, which may change apart.
+    # The same row in a new tracer, which can change independently.
     **dict.fromkeys((np.positive, np.conjugate), snapshot),
     np.reciprocal: lambda x: 1.0 / x,
     np.float_power: power,
@@ -348,7 +348,7 @@ def _without_nan(a, b):
     return np.where(np.isnan(a), b, a), np.where(np.isnan(b), a, b)
 
 
-# ---------------------------------------------------------------- moved about
+# ---------------------------------------------------------------- rearranged
 
 
 @composite(np.swapaxes)
@@ -367,8 +367,8 @@ def _take(a, indices, axis=None):
 
 
 def by_places(*functions: Callable) -> None:
-    """Enter functions that only move entries about: applied to the entries' numbers, they tell
-    which entry goes where."""
+    """Register functions that only rearrange entries: applied to the numbers of the entries, they
+    show which entry goes where."""
     for function in functions:
         COMPOSITES[function] = functools.partial(_moved, function)
 
@@ -384,20 +384,20 @@ def _refuse_traced(*settings):
 
 
 def _numbered(a, start=0):
-    """The entries' numbers in their places, as data that a program can compute."""
+    """The numbers start, start + 1, … in the shape of a, as data that a program can compute."""
     numbers = compute(np.arange, (start, start + np.size(a)), {})
     return np.reshape(numbers, np.shape(a)) if np.ndim(a) else numbers[0]
 
 
 @composite(np.interp)
 def _interp(x, xp, fp):
-    """On the line between the neighbours among xp; beyond the ends what stands there."""
+    """Linear interpolation between neighbours in xp; constant beyond the ends."""
     xp, fp = (v if type(v) is Tracer else np.asanyarray(v) for v in (xp, fp))
     last = np.size(xp) - 1
     if last < 1:
         raise TraceError("np.interp: got one point, expected two or more")
     k = np.clip(np.searchsorted(xp, x, side="right") - 1, 0, last - 1)
-    # np.take doesn't ask an index that is data.
+    # np.take doesn't dispatch to an index that is data.
     (left, right), (low, high) = (
         [
             np.reshape(np.take_along_axis(v, np.ravel(i), 0), np.shape(k))
@@ -429,7 +429,7 @@ def _diagonal(a, offset=0, axis1=0, axis2=1):
 
 
 def _along_diagonal(rows, columns, offset):
-    """Where a diagonal is in a matrix that is written in one line."""
+    """The slice of a diagonal in a flattened matrix."""
     start = offset if offset >= 0 else -offset * columns
     length = max(min(rows + min(offset, 0), columns - max(offset, 0)), 0)
     return slice(start, start + length * (columns + 1), columns + 1)
@@ -514,7 +514,7 @@ def _median(a, axis=None, keepdims=False):
 
 @composite(np.quantile)
 def _quantile(a, q, axis=None, keepdims=False):
-    np.quantile([0.0], concrete(joined(q)))  # NumPy refuses what isn't from 0 to 1
+    np.quantile([0.0], concrete(joined(q)))  # raises for values outside 0 to 1
     axes = _several_axes(axis, a)
     rows = _ordered(a, axes)
     place = np.multiply(q, np.shape(rows)[-1] - 1)
@@ -526,7 +526,7 @@ def _quantile(a, q, axis=None, keepdims=False):
 
 
 def _ordered(a, axes):
-    """The entries along these axes in one, in order."""
+    """The array with these axes merged into a last one and sorted along it."""
     kept = [n for k, n in enumerate(np.shape(a)) if k not in axes]
     rows = np.moveaxis(a, axes, range(-len(axes), 0))
     return np.sort(_in_shape(rows, (*kept, math.prod(np.shape(a)[k] for k in axes))))
@@ -590,7 +590,7 @@ def _round(a, decimals=0):
 
 @composite(np.sinc)
 def _sinc(x):
-    """sin(πx)/(πx), and its series near 0, for the sake of the derivatives there."""
+    """sin(πx)/(πx), with its series near 0 for the derivatives there."""
     y = np.square(math.pi * x)
     near = np.less(y, 0.01)
     series = 1 - y / 6 * (1 - y / 20 * (1 - y / 42 * (1 - y / 72)))
@@ -626,7 +626,7 @@ def _convolve(a, v, mode="full"):
 # ---------------------------------------------------------------- methods of ufuncs
 
 
-# The ufuncs that may be applied to pairs of pairs, and their neutral elements.
+# The associative ufuncs, which can be applied pairwise, and their identity elements.
 ASSOCIATIVE: dict[Callable, float] = {
     np.add: 0.0,
     np.multiply: 1.0,
@@ -635,7 +635,7 @@ ASSOCIATIVE: dict[Callable, float] = {
     np.hypot: 0.0,
     **dict.fromkeys((np.logaddexp, np.logaddexp2), -np.inf),
 }
-# Of these, those whose reduction is a primitive.
+# Those whose reduction is a primitive.
 _WHOLE: dict[Callable, Any] = {np.add: np.sum, np.maximum: np.max, np.minimum: np.min}
 
 
@@ -647,7 +647,7 @@ def reduce(
     initial: Any = None,
     where: Any = True,
 ) -> Any:
-    """ufunc.reduce: pairs of pairs, so that a product is right also where entries are 0."""
+    """ufunc.reduce, pairwise, so that derivatives of products are correct where entries are 0."""
     a = array if where is True else np.where(where, array, ASSOCIATIVE[ufunc])
     if ufunc in _WHOLE and (np.size(a) or initial is None):
         a = _WHOLE[ufunc](a, axis, keepdims=keepdims)
@@ -683,7 +683,7 @@ def _mean(a, axis=None, keepdims=False, where=True):
 
 
 def _of_known(choose, bound):
-    """The choice among what is not nan; nan where there is nothing else."""
+    """The max or min of the entries that aren't nan; nan if all are."""
 
     def chosen(a, axis=None, keepdims=False):
         unknown = np.isnan(a)
@@ -714,7 +714,7 @@ def _nanstd(a, axis=None, ddof=0, keepdims=False):
     return apply(PRIMITIVES["sqrt"], (variance,), {"of_squares": True})
 
 
-# With where= or initial=, or without a primitive.
+# Used with where= or initial=.
 REDUCTIONS: dict[Callable, Callable] = {
     np.sum: _reduction(np.add),
     **dict.fromkeys((np.max, np.amax), _reduction(np.maximum)),
@@ -725,7 +725,7 @@ COMPOSITES[np.prod] = _reduction(np.multiply)
 
 
 def accumulate(ufunc: Any, array: Any, axis: int = 0) -> Any:
-    """ufunc.accumulate: each with those 1, 2, 4 … places before it."""
+    """ufunc.accumulate: combine each entry with those 1, 2, 4 … places before it."""
     if ufunc is np.add:
         return np.cumsum(array, axis)
     a, ahead = np.moveaxis(array, axis, 0), 1
@@ -745,7 +745,7 @@ def outer(ufunc: Any, a: Any, b: Any) -> Any:
 
 @functools.cache
 def _letters_of_einsum():
-    """NumPy's own reader of subscripts and operands, found when it is first needed."""
+    """NumPy's own parser for subscripts and operands, loaded when first needed."""
     return _text_of(inspect.unwrap(np.einsum).__globals__["_parse_einsum_input"])
 
 
@@ -761,7 +761,7 @@ def _einsum(subscripts, *operands, optimize=False):
     for at, (x, axes) in enumerate(zip(operands, inputs, strict=True)):
         x, axes = _each_once(x, axes)
         elsewhere = {*output}.union(*inputs[:at], *inputs[at + 1 :])
-        # Summed over: what nobody else has, and what has length 1 where others have more.
+        # Sum over axes that no other operand has, and those of length 1 that broadcast.
         drop = [
             k not in elsewhere or n < length[k]
             for k, n in zip(axes, np.shape(x), strict=True)
@@ -774,7 +774,7 @@ def _einsum(subscripts, *operands, optimize=False):
 
 
 def _each_once(x, axes):
-    """The diagonal wherever an axis is named twice."""
+    """Take the diagonal for every repeated axis."""
     for k in sorted({*axes}):
         while axes.count(k) > 1:
             i = axes.index(k)
@@ -833,12 +833,12 @@ def _cross(a, b, axisa=-1, axisb=-1, axisc=-1, axis=None):
 
 @composite(np.linalg.pinv)
 def _pinv(a):
-    # aᵀa has twice as many of its digits in doubt as a has.
+    # aᵀa squares the condition number of a.
     rank, full = np.linalg.matrix_rank(concrete(a), rtol=1e-6), min(np.shape(a)[-2:])
     if np.any(rank < full):
         raise TraceError(
             f"np.linalg.pinv: got a matrix of rank {np.min(rank)}, to six digits, expected {full}: "
-            "where columns depend on each other the result jumps; add a multiple of the identity"
+            "the result jumps where columns are dependent; add a multiple of the identity"
         )
     turned = np.matrix_transpose(a)
     if np.shape(a)[-2] >= np.shape(a)[-1]:
@@ -875,14 +875,14 @@ _NUMPYS_NORM = _text_of(np.linalg.norm)
 
 @composite(np.linalg.svd)
 def _svd(a, full_matrices=True, compute_uv=True, hermitian=False):
-    """Singular values are eigenvalues of the symmetric matrix [0 aᵀ; a 0], which has |m − n| zeros
-    besides."""
+    """Singular values are eigenvalues of the symmetric matrix [0 aᵀ; a 0], which has |m − n|
+    additional zeros."""
     if hermitian:
         raise TypeError("got hermitian=True; write np.abs(np.linalg.eigvalsh(a))")
     if compute_uv:
         raise TraceError(
-            "np.linalg.svd: got compute_uv=True, expected False: singular vectors have no sign of "
-            "their own, so nothing should depend on them; np.linalg.svdvals(a) gives the values"
+            "np.linalg.svd: got compute_uv=True, expected False: the sign of singular vectors is "
+            "arbitrary, so nothing should depend on them; use np.linalg.svdvals(a)"
         )
     m, n = np.shape(a)[-2:]
     widths = [(0, 0)] * (np.ndim(a) - 2) + [(n, 0), (0, m)]
@@ -894,14 +894,14 @@ def _svd(a, full_matrices=True, compute_uv=True, hermitian=False):
 @composite(np.linalg.eigh)
 def _eigh(a, UPLO="L"):
     raise TraceError(
-        "np.linalg.eigh can't be traced: eigenvectors have no sign of their own, so nothing should "
-        "depend on them; np.linalg.eigvalsh(a) gives the eigenvalues"
+        "np.linalg.eigh can't be traced: the sign of eigenvectors is arbitrary, so nothing should "
+        "depend on them; use np.linalg.eigvalsh(a)"
     )
 
 
 # ---------------------------------------------------------------- scipy.special
 
-# Its ufuncs come to a tracer as NumPy's do; their names are enough to know them by.
+# Its ufuncs dispatch to a tracer as NumPy's do, and are identified by name.
 SCIPYS: dict[str, Callable] = {
     "erf": fn.erf,
     "erfc": lambda x: 1.0 - fn.erf(x),

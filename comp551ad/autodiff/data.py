@@ -1,12 +1,12 @@
-"""Data: arrays that nobody differentiates, and where they come from.
+"""Data: arrays that are not differentiated, and where they come from.
 
 Labels, masks and indices have no derivative, but a written program must still compute them from its
 arguments. While ``record`` or ``write_gradient`` watches, they are ``Data``: arrays that compute as
-NumPy does and remember their ``Origin``: an argument of the recorded function, or a call on traced
+in NumPy and remember their ``Origin``: an argument of the recorded function, or a call on traced
 values and other data. ``x > 0`` is such a call, and so is ``np.sort(y)``.
 
-Python's own questions (``if``, ``int(…)``, a key) need one answer now, and other arguments may
-give another: such a question is noted as a decision, on every tape that the data comes from.
+Python's own questions (``if``, ``int(…)``, a dict key) need a plain answer immediately, which may
+differ for other arguments. Each is noted as a decision on every tape that the data comes from.
 """
 
 import contextlib
@@ -27,18 +27,18 @@ from .refusals import (
 )
 from .tape import Tape, Tracer, concrete, joined
 
-# These ask about shapes: other arguments of the same shapes give the same answer.
+# These depend on shapes only: other arguments of the same shapes give the same answer.
 SHAPES = {np.shape, np.ndim, np.size, np.result_type, np.iscomplexobj, np.isrealobj}
 
 
 class Origin(NamedTuple):
-    """What data was computed by.
+    """The call or argument that data came from.
 
     Attributes:
-        function: what was called, the name of an array's method, or None for an argument.
-        operands: tracers, data and plain values; of an argument its name alone.
-        parameters: the keywords of the call.
-        tape: of an argument, the tape that records.
+        function: the function called, the name of an array method, or None for an argument.
+        operands: tracers, data and plain values; for an argument, only its name.
+        parameters: the keyword arguments of the call.
+        tape: for an argument, the tape that records it.
     """
 
     function: Callable | str | None
@@ -48,11 +48,11 @@ class Origin(NamedTuple):
 
 
 def counted(numbers: np.ndarray, end: int) -> np.ndarray:
-    """0, 1, 2 … before the end, over and over, in the numbers' shape."""
+    """0, 1, …, end − 1, repeated to fill the shape of ``numbers``."""
     return np.resize(np.arange(end), numbers.shape).astype(numbers.dtype)
 
 
-# Labels -> others.
+# Labels -> other labels.
 LABELS: list[Callable] = [
     np.zeros_like,
     lambda x: counted(x, max(1, np.max(x)) + 1),
@@ -67,14 +67,14 @@ _STORE = (
 
 
 class Data(np.ndarray):
-    """An array of booleans or integers, or of what they give, with its origin.
+    """An array of booleans or integers, or of values computed from them, with its origin.
 
-    What is computed from data is data again.
+    Anything computed from data is data too.
 
     Attributes:
-        origin: None for a view that NumPy made by itself.
-        plain: the numbers. In a trial the array's own memory holds others, which nobody sees but
-            who reads it without a trace.
+        origin: None for a view that NumPy created internally.
+        plain: the numbers. In a trial the array's memory holds different ones, which only code
+            that bypasses the trace can see.
     """
 
     origin: Origin | None
@@ -117,24 +117,24 @@ class Data(np.ndarray):
 
     @property
     def T(self) -> Any:
-        """As np.transpose."""
+        """Same as np.transpose."""
         return compute(np.transpose, (self,), {})
 
 
 def _has_other_sizes(data):
-    """Whether other labels would give an array of another length, as in np.unique(y). Of masks
-    trials tell more, and so do they of a traced array that these choose."""
+    """Whether other labels would give an array of a different length, as in np.unique(y). For
+    masks, and traced arrays that they select, the trials are more precise."""
     if data.origin is None or data.origin.function in (None, "__getitem__"):
         return False
     for change in LABELS:
-        with contextlib.suppress(Exception):  # labels that f could not have
+        with contextlib.suppress(Exception):  # labels that are invalid for f
             if np.shape(_for_others(data, change)) != data.shape:
                 return True
     return False
 
 
 def _for_others(value, change):
-    """The value as it would be if the labels that it is computed from were changed."""
+    """The value recomputed with its labels changed."""
     if type(value) in (list, tuple):
         return [_for_others(part, change) for part in value]
     origin = getattr(value, "origin", None)
@@ -159,15 +159,15 @@ def as_data(array: Any, origin: Origin) -> Data:
 
 
 def one_hot(labels: list[Data], constant: Any) -> Origin | None:
-    """The origin of a constant that is ``np.eye(K)[y]`` of one of these labels alone: neither that
-    nor a store into ``np.zeros`` leaves a trace of its own."""
+    """The origin of a constant that equals ``np.eye(K)[y]`` for exactly one of these labels.
+    Neither that nor a store into ``np.zeros`` is traced."""
     shape = np.shape(constant) if type(constant) is np.ndarray else ()
     found: list[Any] = []
     for y in labels:
         if shape[:-1] == y.shape:
             rows = np.eye(shape[-1])
             with contextlib.suppress(IndexError):  # other labels than these
-                # As f does: from the memory of y.
+                # Like f, use the memory of y.
                 if np.array_equal(rows[np.asarray(y)], constant):
                     of_y: Any = as_data(rows, Origin(np.eye, shape[-1:], {}))[y]
                     found.append(of_y.origin)
@@ -175,8 +175,8 @@ def one_hot(labels: list[Data], constant: Any) -> Origin | None:
 
 
 def snapshot(value: Any) -> Any:
-    """Of a tracer another one of the same row, which updates in place of this one don't change;
-    anything else as it is."""
+    """For a tracer, another one for the same row, unaffected by in-place updates of the original;
+    anything else unchanged."""
     if type(value) is not Tracer:
         return value
     copy = Tracer()
@@ -185,16 +185,16 @@ def snapshot(value: Any) -> Any:
 
 
 def compute(function: Callable | str, operands: tuple, parameters: dict) -> Any:
-    """Call a function, or an array's method of this name, on what the operands are now.
+    """Call a function, or the array method of this name, on the operands' current values.
 
-    An array or a number that comes out is data; None comes from a store into a plain array, one
-    into data is refused; anything else, such as a tuple of arrays, is noted as a decision.
+    A resulting array or number is data. None comes from a store into a plain array; a store into
+    data raises. Any other result, such as a tuple of arrays, is noted as a decision.
     """
     if function in (np.nonzero, "nonzero"):
         places = compute(np.argwhere, operands, parameters).T
         return tuple(places[k] for k in range(len(places)))
     if function in (np.argwhere, np.flatnonzero) and operands:
-        # A mask tells that numbers choose how many entries there are.
+        # A mask records that the number of entries depends on values.
         is_mask = operands[0].dtype == bool
         operands = operands if is_mask else (np.not_equal(operands[0], 0),)
     plain: list = list(map(concrete, operands))
@@ -207,7 +207,7 @@ def compute(function: Callable | str, operands: tuple, parameters: dict) -> Any:
         raise
     if isinstance(result, np.ndarray | np.generic):
         if function is np.add and result.dtype == bool:
-            # In JavaScript truth values add up to 2.
+            # In JavaScript true + true is 2.
             function = np.bitwise_or
         origin = Origin(function, tuple(map(snapshot, operands)), parameters)
         return as_data(result, origin)
@@ -218,20 +218,20 @@ def compute(function: Callable | str, operands: tuple, parameters: dict) -> Any:
 
 
 def called(function: Callable | str, operands: Any, parameters: dict) -> Any:
-    """What a function, or an array's method of this name, gives."""
+    """The result of a function, or of the array method of this name."""
     if isinstance(function, str):
         return getattr(np.asarray(operands[0]), function)(*operands[1:], **parameters)
     return function(*operands, **parameters)
 
 
 def _call(function, operands, parameters):
-    """What NumPy asks of data. It doesn't look into lists, where traced values may be:
+    """NumPy's calls on data. NumPy doesn't look for traced values in lists, so they are joined:
     ``mask * [a, b]`` is ``mask * np.stack([a, b])``."""
     operands = tuple(map(joined, operands))
     given = {key: x for key, x in parameters.items() if x is not np._NoValue}
     parameters = {key: joined(x) for key, x in given.items()}
     if function is np.where and len(operands) == 1:
-        function = np.nonzero  # which an error should not call np.where
+        function = np.nonzero  # so that errors don't mention np.where
     if any(type(x) is Tracer for x in (*operands, *parameters.values())):
         return function(*operands, **parameters)
     return compute(function, operands, parameters)
@@ -248,7 +248,7 @@ def _method(name):
 
 
 def _question(name):
-    """A method of Python's that wants one answer."""
+    """A Python special method that needs a plain answer."""
 
     def method(self, *args: Any) -> Any:
         asked = getattr(self.origin and self.origin.function, "__name__", name)
@@ -275,7 +275,7 @@ for _name in (
 
 
 def sources_of(operands: Iterable) -> Iterator:
-    """The tracers and data among the operands and what these were computed from, each once."""
+    """The tracers and data among the operands and those they were computed from, each once."""
     waiting, seen = list(operands), set()
     for operand in waiting:
         if id(operand) in seen:
@@ -302,7 +302,7 @@ def tapes_of(operands: Iterable) -> list[Tape]:
 def note_decision(operands: Iterable, name: str) -> None:
     """Note a question about values, with its line, on every tape that the operands come from.
 
-    An assert decides nothing: the function goes on as it would without, or ends.
+    An assert is not a decision: it either raises or has no effect.
     """
     if is_in_assert():
         return
@@ -316,7 +316,7 @@ def note_decision(operands: Iterable, name: str) -> None:
 
 
 def _of_labels(operands):
-    """ ", of y" where an argument y, which is data, is asked, and no number."""
+    """ ", of y" if the question depends on an argument y that is data, and on no tracer."""
     sources = [*sources_of(operands)]
     if any(type(x) is Tracer for x in sources):
         return ""
@@ -325,10 +325,10 @@ def _of_labels(operands):
 
 
 def refuse_counts(result: Any, tape: Tape) -> None:
-    """Refuse to differentiate a result that comes from a comparison, a count or an index.
+    """Raise for a result that comes from a comparison, a count or an index.
 
     Raises:
-        TraceError: a constant in it is data, or the function decided something by values.
+        TraceError: a constant in it is data, or the function made a decision based on values.
     """
     for leaf in pytrees.leaves(result):
         if type(leaf) is not Tracer:
@@ -336,7 +336,7 @@ def refuse_counts(result: Any, tape: Tape) -> None:
             if counts or tape.decisions:
                 raise TraceError(
                     f"the function returned {concrete(leaf)!r}, which has no derivative: it comes "
-                    "from a comparison, a count or an index, such as an accuracy, or stands in a "
+                    "from a comparison, a count or an index, such as an accuracy, or from a "
                     "branch; return a cost that changes smoothly, such as a cross-entropy, and "
                     "write np.maximum(x, 0) for max(x, 0)"
                 )

@@ -1,13 +1,13 @@
-"""Nodes written down as NumPy source, for reading or for speed.
+"""Write nodes as NumPy source, for readability or for speed.
 
-For reading, a node that the user's function had a name for gets a line of its own under that name,
-its adjoint one with a ``d`` in front; what has no name is written where it is used, unless it is
-used twice or grows long.
+For readability, a node with a name in the user's function gets its own line under that name, and
+its adjoint a line with the prefix ``d``; a node without a name is written inline, unless it is
+used twice or is long.
 
-For speed, each operation has a line and an array for its result (``out=``): arrays are allocated
-once. One is free again after the last use of what it holds, and an operation that works entry by
-entry writes over an operand that nobody needs any more. Tall arrays with a short last axis, such as
-N x 3 logits, are stored short axis first, so that sums and maxima over it run along memory.
+For speed, each operation has its own line and an array for its result (``out=``): arrays are
+allocated once. An array is reused after the last use of its contents, and an elementwise operation
+overwrites an operand that is no longer needed. Tall arrays with a short last axis, such as N x 3
+logits, are stored with the short axis first, so that sums and maxima over it run along memory.
 """
 
 import builtins
@@ -39,46 +39,45 @@ from .simplify import (
 )
 from .tape import Tape
 
-# Entries of an array that may stand in the source.
-# Characters of an expression without a name of its own.
+# The maximum number of characters of an inline expression.
 LONGEST_UNNAMED = 60
-# Calls of data that are written between their operands.
+# Calls on data that are written as infix operators.
 INFIX: dict[Any, str] = {
     np.greater: ">", np.greater_equal: ">=", np.less: "<", np.less_equal: "<=",
     np.equal: "==", np.not_equal: "!=", np.add: "+", np.subtract: "-", np.multiply: "*",
     np.bitwise_and: "&", np.bitwise_or: "|", np.bitwise_xor: "^",
 }  # fmt: skip
-# Names that Python or the text may need.
+# Names that Python or the source may need.
 TAKEN = {*keyword.kwlist, *dir(builtins)}
 TAKEN |= {primitive.functions[0].__name__ for primitive in PRIMITIVES.values()}
-# Columns at most, and rows at least, of what is stored by columns.
+# The maximum number of columns, and minimum number of rows, of arrays stored by columns.
 SHORT, TALL = 8, 64
 
 
 class ProgramError(ValueError):
-    """A computation that can't be written as a program, or a program used for other inputs than
-    it was written for; the text says which and what to do."""
+    """A computation can't be written as a program, or a program is called with inputs that it
+    wasn't written for; the message says what to do."""
 
 
 @dataclass(eq=False)
 class Output:
-    """A result, and the input that it is the derivative with respect to."""
+    """A result; for a derivative, also the input it is taken with respect to."""
 
     node: Node
     of: Node | None = None
 
 
 class Computation(NamedTuple):
-    """What there is to write.
+    """A computation to be written as source.
 
     Attributes:
-        call, tape, result: of the recorded function, its rows, and what it returned.
+        call, tape, result: the recorded function's call, its tape, and what it returned.
         examples: parameter -> an example of its argument.
         inputs: parameter -> its argument, with an input node for each number.
         results: a container of ``Output``.
         names: node -> the user's name for it.
-        expressions: that the nodes come from.
-        name: the wished name of the written function.
+        expressions: the ``Expressions`` that own the nodes.
+        name: the preferred name of the written function.
         title: its docstring.
     """
 
@@ -95,30 +94,30 @@ class Computation(NamedTuple):
 
 
 class Writer:
-    """Writes a computation as a module of one function, for reading.
+    """Writes a computation as a module with one readable function.
 
     Attributes:
         name: the function's name.
         source: the module.
-        body: the function's lines before it returns.
+        body: the function's lines before its return statement.
     """
 
-    # How a name gets its value, and a comment follows.
+    # The syntax of an assignment, and the start of a trailing comment.
     line, comment = "{name} = {text}", "  # "
-    # What may be a key of a dict.
+    # The types allowed as dict keys.
     keys: tuple[type, ...] = (str, int, bool)
-    # Names that the text uses besides.
+    # Other names that the source uses.
     reserved: frozenset = frozenset({"np", "gradient", "gradients"})
 
     def __init__(self, computation: Computation):
         self.computation = computation
-        # For each node its expression, and how tightly that binds.
+        # The source text of each node, and its precedence.
         self.text: dict[Node, str] = {}
         self.level: dict[Node, int] = {}
         self.body: list[str] = []
         self.imports: set[str] = set()
         self.taken = {*TAKEN, *self.reserved}
-        # Name -> how many more of it there are, with a number.
+        # Name -> the number of variants of it with a numeric suffix.
         self.numbers: Counter[str] = Counter()
         inputs = computation.inputs
         self.parameters = [self.fresh(name, "x") for name in inputs]
@@ -145,7 +144,7 @@ class Writer:
         return f"def {self.name}({', '.join(self.parameters)}):\n{text}"
 
     def returned(self, variables: list[str]) -> str:
-        """What stands behind return: the outermost tuple needs no parentheses."""
+        """The expression after ``return``; the outermost tuple needs no parentheses."""
         results = pytrees.unflatten(self.computation.results, iter(variables))
         text = self.container(results)
         bare = type(results) is tuple and len(results) > 1 and text[0] == "("
@@ -154,9 +153,9 @@ class Writer:
     # -- names
 
     def fresh(self, *wishes: str) -> str:
-        """A name that nothing else has, as near as possible to the first wish that can be one.
+        """An unused name, as close as possible to the first wish that is a valid identifier.
 
-        Python takes two spellings of a letter (U+00B5, U+03BC) for one name: the normal one.
+        Python normalizes identifiers: two spellings of µ (U+00B5, U+03BC) are the same name.
         """
         normal = [unicodedata.normalize("NFKC", wish) for wish in (*wishes, "t")]
         usable = (w for w in normal if w.isidentifier() and not keyword.iskeyword(w))
@@ -169,8 +168,8 @@ class Writer:
         return name
 
     def unpack(self, parameter: Any, tree: Any) -> None:
-        """A variable for every input; lines that take a container apart."""
-        # Its keys must be such as can stand in the source.
+        """Name every input, and write lines that unpack containers."""
+        # Raises if a key can't be written as source.
         self.container(pytrees.tree_map(lambda leaf: "", tree))
         names = pytrees.leaf_names(tree, parameter)
         for path, leaf in zip(names, pytrees.leaves(tree), strict=True):
@@ -184,13 +183,13 @@ class Writer:
             self.keep(leaf, name)
 
     def keep(self, node: Node, name: Any) -> None:
-        """From here on the node is written as this variable."""
+        """Use this variable for the node from here on."""
         self.text[node], self.level[node] = name, ATOM
 
     # -- lines
 
     def write_lines(self, outputs: list[Output]) -> list[str]:
-        """Write every line; the variable that holds each output."""
+        """Write every line; return the variable for each output."""
         users = users_of([output.node for output in outputs])
         self.name_the_count(users)
         wishes = [self.wish(output) for output in outputs]
@@ -210,7 +209,7 @@ class Writer:
         return not node.reads or self.text[node].endswith(".T")
 
     def can_stand_in(self, user: Node, node: Node) -> bool:
-        """Whether a node's text may stand where it is used, and nowhere else."""
+        """Whether a node's text may be written inline at its only use."""
         return len(self.text[node]) <= LONGEST_UNNAMED
 
     def write_line(self, name: Any, node: Node) -> None:
@@ -223,11 +222,11 @@ class Writer:
         self.body.append(line + (f"{self.comment}{shape}" if shape else ""))
 
     def wish(self, output: Output) -> str:
-        """The name of a result that has none."""
+        """The preferred name for a result that has none."""
         return "value" if output.of is None else f"d{self.text[output.of]}"
 
     def write_output(self, node: Node, wish: str) -> str:
-        """The variable of a result, with a line that makes it where there is none."""
+        """The variable of a result; writes a line to assign it if needed."""
         is_constant = node.name == "constant"
         text = self.constant(node, floats=True)[0] if is_constant else self.text[node]
         if text.isidentifier():
@@ -237,7 +236,7 @@ class Writer:
         return name
 
     def name_the_count(self, needed: Any) -> None:
-        """N = X.shape[0], if a division divides by it."""
+        """Write N = X.shape[0] if some division divides by it."""
         nodes = self.text.items()
         name, shape = next(((t, n.shape) for n, t in nodes if n.shape), ("", (0,)))
         count = self.computation.expressions.constant(float(shape[0]))
@@ -249,7 +248,7 @@ class Writer:
     # -- expressions
 
     def write_expression(self, node: Node) -> None:
-        """The node in terms of its operands, which have been written."""
+        """Write the node's text in terms of its operands, which have been written."""
         if node in self.text:
             return
         if node.name == "constant":
@@ -261,7 +260,7 @@ class Writer:
         self.text[node], self.level[node] = found
 
     def operation(self, node: Node) -> tuple[str, int]:
-        """A primitive on its operands, and how tightly its text binds."""
+        """The text of a primitive on its operands, and its precedence."""
         entry = PRIMITIVES[node.name]
         shapes = [operand.shape for operand in node.operands]
         told = entry.keywords(node.parameters, *shapes, node.shape)
@@ -277,13 +276,13 @@ class Writer:
         return text, ATOM if template.endswith(")") else level
 
     def begins_with_data(self, node: Node) -> bool:
-        """Whether a minus ahead would be that of data: truth values have none."""
+        """Whether a minus in front would apply to data: boolean arrays don't support it."""
         while node.operands and self.level[node] < ATOM:
             node = node.operands[0]
         return is_data(node)
 
     def template(self, node: Node, told: dict) -> tuple[str, int]:
-        """How the operation is written, and how tightly that binds."""
+        """The template for the operation, and its precedence."""
         entry = PRIMITIVES[node.name]
         notation, function = entry.notation, entry.functions[0]
         if node.name == "transpose" and not told and len(node.shape) > 1:
@@ -294,13 +293,13 @@ class Writer:
         return notation.source, notation.level
 
     def operand(self, operand: Node, node: Node, template: str) -> str:
-        """The operand's text in the text of the node."""
+        """The operand's text inside the text of the node."""
         if operand.name == "constant" and template.endswith(")"):
             return self.constant(operand, floats=True)[0]
         return self.text[operand]
 
     def slots(self, node: Node, told: dict) -> dict[str, str]:
-        """What stands in the template's places besides operands."""
+        """The values of the template's slots other than operands."""
         index = told.get("index")
         parameters = "".join(f", {self.parameter(*item)}" for item in told.items())
         condition = self.literal(told.get("condition", True))
@@ -313,10 +312,10 @@ class Writer:
     def data_call(
         self, node: Node, function: Any, args: tuple, kwargs: dict
     ) -> tuple[str, int]:
-        """A call that nobody differentiates, and how tightly its text binds."""
+        """The text of a call that is not differentiated, and its precedence."""
         if function == "__getitem__":
             return f"{self.literal(args[0])}[{self.index(args[1])}]", ATOM
-        # 2 ** y of whole numbers is one; 2.0 ** y is not.
+        # For integers y, 2 ** y is an integer; 2.0 ** y is not.
         texts = [_as_float(self.literal(x), isinstance(x, float)) for x in args]
         if function in INFIX and not kwargs:
             return f" {INFIX[function]} ".join(texts), 0
@@ -330,15 +329,15 @@ class Writer:
                 found = getattr(found, part, None)
             if found is None:
                 raise ProgramError(
-                    f"{function.__name__}: got a call of it on data, expected a function of "
-                    "NumPy's; compute the data outside and pass it in as an argument"
+                    f"{function.__name__}: got a call of it on data, expected a NumPy function; "
+                    "compute the data outside and pass it in as an argument"
                 )
         return f"{name}({', '.join(texts)})", ATOM
 
     # -- values
 
     def constant(self, node: Node, floats: bool = False) -> tuple[str, int]:
-        """A constant's text, 2.0 for 2 if ``floats``, and how tightly it binds."""
+        """A constant's text, 2.0 for 2 if ``floats``, and its precedence."""
         value = node.parameters["value"]
         is_full = node.shape != np.shape(value)
         text = _as_float(self.literal(value), floats or is_full)
@@ -384,7 +383,7 @@ class Writer:
         return self.literal(value) if key == "shape" else f"{key}={self.literal(value)}"
 
     def index(self, index: Any) -> str:
-        """An index as it stands between brackets: 0, 1:3, :, None …"""
+        """An index as written between brackets: 0, 1:3, :, None …"""
         parts = index if isinstance(index, tuple) else (index,)
         return ", ".join(map(self.index_part, parts)) or "()"
 
@@ -405,8 +404,8 @@ class Writer:
             for key in tree:
                 if type(key) not in self.keys:
                     raise ProgramError(
-                        f"key: got {key!r} in a dict, expected text or a whole number, which can "
-                        "stand in the source; name the entry so"
+                        f"key: got {key!r} in a dict, expected a string or an integer, which can "
+                        "be written as source; rename the entry"
                     )
             items = (f"{key!r}: {self.container(v)}" for key, v in tree.items())
             return f"{{{', '.join(items)}}}"
@@ -422,14 +421,14 @@ class Writer:
 
 
 class BufferedWriter(Writer):
-    """Writes a computation as a function that keeps its arrays."""
+    """Writes a computation as a function that reuses its arrays."""
 
     def __init__(self, computation: Computation):
-        # Lines that allocate.
+        # Lines that allocate arrays.
         self.allocated: list[str] = []
-        # Place of a line -> the buffers that it is the last to read, with their shapes.
+        # Line number -> the buffers that it is the last to read, with their shapes.
         self.ends: defaultdict[int, list] = defaultdict(list)
-        # Shape -> buffers that nobody reads any more, as far as the lines before ``place`` go.
+        # Shape -> buffers that are free after the lines before ``place``.
         self.free: defaultdict[tuple, list[str]] = defaultdict(list)
         self.place = 0
         super().__init__(computation)
@@ -450,7 +449,7 @@ class BufferedWriter(Writer):
         return [self.write_output(node, self.wish(output)) for output, node in pairs]
 
     def write_into(self, node: Node, place: int, last_use: int) -> None:
-        """The node computed into a buffer."""
+        """Write a line that computes the node into a buffer."""
         entry = PRIMITIVES[node.name]
         variable = self.buffer(node, place, last_use)
         how = [
@@ -462,7 +461,7 @@ class BufferedWriter(Writer):
         ndims = [len(o.shape) for o in node.operands]
         out = variable
         if _by_columns(node.shape) and set(ndims) <= {0, 2} and not how:
-            # The transpose of the result from those of the operands: along memory.
+            # Compute the transpose from the transposed operands, in memory order.
             pairs = zip(operands, ndims, strict=True)
             operands = [_flipped(text) if n else text for text, n in pairs]
             operands = operands if entry.elementwise else operands[::-1]
@@ -474,8 +473,8 @@ class BufferedWriter(Writer):
         self.keep(node, variable)
 
     def buffer(self, node: Node, place: int, last_use: int) -> str:
-        """Of the buffers that nobody reads any more the one that was read last. What works entry
-        by entry may write over an operand."""
+        """The most recently freed buffer of the node's shape, or a new one. Elementwise operations
+        may overwrite an operand."""
         stop = place + 1 if PRIMITIVES[node.name].out == "ufunc" else place
         for k in range(self.place, stop):
             for name, shape in self.ends[k]:
@@ -491,14 +490,14 @@ class BufferedWriter(Writer):
         return _flipped(name) if _by_columns(node.shape) else name
 
     def write_expression(self, node: Node) -> None:
-        """As for reading, but with 2.0 for 2: NumPy takes floats sooner."""
+        """The same, but with 2.0 for 2: NumPy is faster with floats."""
         super().write_expression(node)
         if node.name == "constant":
             self.text[node] = self.constant(node, floats=True)[0]
         self.text[node] = self.text[node].removesuffix(".T.T")
 
     def function(self, variables: list[str]) -> str:
-        """The function inside another that allocates its arrays."""
+        """The function nested in another one that allocates its arrays."""
         inner = super().function(variables)
         body = [*self.allocated, "", *inner.splitlines(), "", f"return {self.name}"]
         text = "".join(f"    {line}\n" if line else "\n" for line in body)
@@ -511,7 +510,7 @@ def _flipped(text):
 
 
 def _last_uses(nodes, outputs):
-    """Node -> the place of the last node that reads its memory, also through views."""
+    """Node -> the index of the last node that reads its memory, directly or through views."""
     last = dict.fromkeys(nodes, 0)
     for place, node in enumerate(nodes):
         for operand in node.reads:
@@ -533,21 +532,21 @@ def _as_float(text, is_float):
 
 
 def is_loose(notation: Notation, template: str, k: int, level: int) -> bool:
-    """Whether operand k, which binds so tightly, needs parentheses in the template."""
+    """Whether operand k, with precedence ``level``, needs parentheses in the template."""
     if template.endswith(")"):
         return False
     if template.startswith(("{0}.", "{0}[")):
         return level < ATOM
     need = notation.needs[min(k, len(notation.needs) - 1)]
-    # a - (b - c): rounding has an order, so it is kept.
+    # a - (b - c): keep the order, because rounding depends on it.
     return level < (max(need, notation.level + 1) if k else need)
 
 
 def small_array(value: np.ndarray) -> np.ndarray:
-    """The array, if it is small enough to stand in the source."""
+    """The array, if it is small enough to be written as source."""
     if value.size > LARGEST_CONSTANT:
         raise ProgramError(
-            f"constant: got an array of shape {value.shape}, which would stand in the source, "
+            f"constant: got an array of shape {value.shape}, which would be written as source, "
             f"expected at most {LARGEST_CONSTANT} entries; compute it outside the function and "
             "pass it as an argument"
         )
@@ -555,7 +554,7 @@ def small_array(value: np.ndarray) -> np.ndarray:
 
 
 def _patterns(n, m):
-    """Matrices of zeros and ones that are better called than written out."""
+    """Matrices of zeros and ones that are shorter as a call: (text, matrix)."""
     if n == m:
         yield f"np.eye({n})", np.eye(n)
     for k in (0, -1):
@@ -564,8 +563,8 @@ def _patterns(n, m):
 
 
 def patterned(value: np.ndarray) -> tuple[float, str]:
-    """A number and the matrix of zeros and ones whose product the array is, as NumPy writes it;
-    no text where there is none."""
+    """(number, NumPy call) whose product is the array, where the call returns a matrix of zeros
+    and ones; the text is empty if there is none."""
     if value.ndim == 2 and value.dtype.kind in "fb" and min(value.shape) > 1:
         factor = (value[np.nonzero(value)].tolist() or [1.0])[0]
         for text, pattern in _patterns(*value.shape):
@@ -575,10 +574,10 @@ def patterned(value: np.ndarray) -> tuple[float, str]:
 
 
 def is_whole(value: np.ndarray) -> bool:
-    """Whether an array is of integers, or of whole numbers and too large for the source."""
+    """Whether an array has an integer dtype, or holds whole numbers and is too large for source."""
     if value.dtype.kind != "f":
         return value.dtype.kind in "iu"
-    # Without infinity and nan.
+    # Excludes infinity and nan.
     whole = (np.abs(value) < 2**53) & (np.trunc(value) == value)
     return value.size > LARGEST_CONSTANT and bool(np.all(whole))
 

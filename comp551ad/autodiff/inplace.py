@@ -1,11 +1,11 @@
-"""Operations in place on traced arrays: functional updates, with every name and view in step.
+"""In-place operations on traced arrays: functional updates that keep aliases and views in sync.
 
-A tape never changes what is written on it. So ``a += b`` writes a new row, and the tracer that was
-``a`` stands for it from then on: every name for the same array sees the change. A view of it that
-was taken before (``v = a[0]``, ``a.T``) is computed again from the new array, and a change of the
-view is first written back into the array that it shows, as NumPy's shared memory would do.
+A tape never changes its rows. So ``a += b`` records a new row, and the tracer ``a`` refers to it
+from then on: every alias of the array sees the change. Existing views (``v = a[0]``, ``a.T``) are
+recomputed from the new array, and a change of a view is first written back to its base, as with
+NumPy's shared memory.
 
-Numbers have no place to change in: ``L += x`` is L = L + x.
+Numbers can't change in place: ``L += x`` is L = L + x.
 """
 
 import functools
@@ -23,7 +23,7 @@ from .tape import Tracer, apply, concrete, joined
 
 
 def update(x: Tracer, new: Any) -> Any:
-    """What x is after x += …, or np.add(…, out=x), of which ``new`` is the value."""
+    """The value of x after x += …, or np.add(…, out=x), with result ``new``."""
     if not shape_of(x.value):
         this_thread.doubtful = this_thread.doubtful or this_thread.copied
         return new
@@ -52,8 +52,8 @@ def setitem(x: Tracer, index: Any, values: Any) -> None:
 
 
 def _like(function):
-    """The definition of np.zeros_like and its kind: traced as the array is, so that traced values
-    can be stored in it."""
+    """The definition of np.zeros_like and similar functions: traced like the array, so that traced
+    values can be stored in the result."""
 
     def definition(a, dtype=None, subok=True, shape=None, device=None):
         plain = function(np.empty(np.shape(a)), dtype, shape=shape)
@@ -76,10 +76,10 @@ def _require_traced(a):
 
 
 def add_at(ufunc: Any, a: Any, indices: Any, b: Any) -> None:
-    """np.add.at(a, indices, b), or np.subtract.at: an entry that is named twice changes twice."""
+    """np.add.at(a, indices, b), or np.subtract.at: repeated indices accumulate."""
     _require_traced(a)
     index = frozen_index(indices)
-    # Traced also where the index alone depends on arguments.
+    # Traced even if only the index depends on arguments.
     each = np.zeros_like(a)[index] + joined(b)
     assign(a, ufunc(a, fn.scatter(each, index, shape_of(a.value))))
 
@@ -90,7 +90,7 @@ def _fill_diagonal(a, val):
 
 
 def _stores(function: Any) -> Any:
-    """Enter a function that changes its first argument, which must be traced."""
+    """Define a function that changes its first argument, which must be traced."""
 
     def enter(definition):
         def checked(a, *args, **kwargs):
@@ -124,21 +124,21 @@ def _place(arr, mask, vals):
     setitem(arr, np.asanyarray(mask), _repeated(vals, int(count)))
 
 
-@_stores(np.copyto)  # also what np.full_like(X, a) calls
+@_stores(np.copyto)  # also called by np.full_like(X, a)
 def _copyto(dst, src, where=True):
     assign(dst, np.where(where, src, dst))
 
 
 def assign(target: Tracer, new: Tracer) -> None:
-    """Give the array that ``target`` names other contents.
+    """Replace the contents of the array ``target``, its bases and views.
 
     Raises:
-        ValueError: as NumPy, where the shapes differ or the array can't be written to.
+        ValueError: as in NumPy, if the shapes differ or the array is read-only.
     """
     tape = target.tape
     if new.tape is not tape:
         raise TraceError(
-            "an array of a function around this one would change in place: write a = a + b, or "
+            "this would change an array of an enclosing function in place: write a = a + b, or "
             "pass the array in as an argument"
         )
     if shape_of(new.value) != shape_of(target.value):
@@ -167,7 +167,7 @@ def _set(target, new):
 
 
 def _shown_by(tracer):
-    """(base, primitive, parameters) of the array that a view shows, None for no view."""
+    """(base, primitive, parameters) of a view; None if the tracer isn't a view."""
     for view, *shown in tracer.tape.views:
         if view() is tracer:
             return shown
@@ -175,8 +175,8 @@ def _shown_by(tracer):
 
 
 def _written_back(primitive, view, base, parameters):
-    """The base with a view's new contents in their place. A view but for an index only moves
-    entries about, and its reverse rule moves them back."""
+    """The base with a view's new contents written back. Except for indexing, a view only rearranges
+    entries, and its reverse rule puts them back."""
     if primitive.broadcasts:
         raise ValueError("assignment destination is read-only")
     if primitive.array_parameters:

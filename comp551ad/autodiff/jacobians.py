@@ -1,7 +1,7 @@
 """All derivatives at once: jacobian and hessian.
 
-A pass gives the derivatives of one number, or those in one direction; here as many passes as it
-takes are put together.
+A pass computes the derivatives of one number, or those in one direction; these functions combine
+as many passes as needed.
 """
 
 import functools
@@ -20,10 +20,10 @@ from .transforms import grad, record_call
 def jacobian(
     f: Callable, argnum: int | str | tuple = 0, mode: str = "reverse"
 ) -> Callable:
-    """The function that computes the Jacobian of f: all outputs by all inputs (S03, S16).
+    """A function that computes the Jacobian of f: all outputs by all inputs (S03, S16).
 
-    Reverse mode takes one pass per number in the output, forward mode one per number or array in
-    the input, which pushes the directions of all its entries through at once.
+    Reverse mode takes one pass per number in the output. Forward mode takes one pass per number or
+    array in the input, with the directions of all its entries at once.
 
     Args:
         f: a function that returns numbers, arrays, or containers of them.
@@ -31,8 +31,8 @@ def jacobian(
         mode: "reverse" or "forward".
 
     Returns:
-        A function of f's arguments. Its result has the structure of f's output; in place of
-        each of its leaves stands the structure of the input, with arrays of the shape
+        A function of f's arguments. Its result has the structure of f's output, with each leaf
+        replaced by the structure of the input, whose arrays have shape
         output.shape + input.shape.
     """
     if mode not in ("reverse", "forward"):
@@ -52,8 +52,7 @@ def jacobian(
 
 
 def _reverse_blocks(call):
-    """For each leaf of the output a block for each leaf of the input: a pass for each output
-    number."""
+    """For each output leaf, a block for each input leaf; one pass per output number."""
     for row, value in zip(call.out_rows, call.out_values, strict=True):
         blocks: list[list] = [[] for _ in call.values]
         for seed in _standard_basis(value):
@@ -68,7 +67,7 @@ def _reverse_blocks(call):
 
 
 def _forward_blocks(call):
-    """The same with one pass for each leaf of the input: all its numbers are directions."""
+    """The same, with one pass per input leaf, whose numbers are all directions."""
     columns = [
         push_forward(call.rows, [(k, _standard_basis(x))], many=True)
         for k, x in enumerate(call.values)
@@ -79,28 +78,28 @@ def _forward_blocks(call):
             d = None if row is None else tangents[row]
             if d is None:
                 d = np.zeros((size_of(x), *shape_of(value)))
-            # The direction comes last.
+            # Move the direction axis to the end.
             d = np.transpose(d, (*range(1, len(shape_of(d))), 0))
             blocks.append(_block(d, value, x))
         yield blocks
 
 
 def _standard_basis(value):
-    """For each entry of the value an array of its shape, with a single 1 there."""
+    """For each entry of the value, an array of its shape with a 1 there and 0 elsewhere."""
     return np.eye(size_of(value)).reshape(size_of(value), *shape_of(value))
 
 
 def _block(array, value, x):
-    """Derivatives of an output's leaf with respect to an input's, in both their shapes."""
+    """Derivatives of an output leaf with respect to an input leaf, of shape output + input."""
     array = np.reshape(array, shape_of(value) + shape_of(x))
     return full(array, array)
 
 
 def hessian(f: Callable, argnum: int | str | tuple = 0) -> Callable:
-    """The function that computes the second derivatives of a function with one number out.
+    """A function that computes the second derivatives of a function that returns one number.
 
-    Forward mode over reverse mode: the gradient's own trace, with the directions pushed through
-    as in ``jacobian``. For an argument of shape s the result has the shape s + s; for containers
-    it is nested twice in their structure.
+    Forward mode over reverse mode: directions are pushed through the gradient's trace as in
+    ``jacobian``. For an argument of shape s the result has shape s + s; for containers their
+    structure is nested twice.
     """
     return jacobian(grad(f, argnum), argnum, mode="forward")

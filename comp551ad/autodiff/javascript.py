@@ -1,9 +1,8 @@
-"""Nodes written down as JavaScript: a module that a page can run, without Python.
+"""Write nodes as JavaScript: a module that a page can run without Python.
 
-What works entry by entry becomes one loop over the entries, however many operations that is;
-everything else calls a function of the runtime (``runtime.js``, ``linalg.js``) under its NumPy
-name, of which the module carries those that it uses. How an operation is written stands in its
-entry of the table.
+Consecutive elementwise operations become a single loop over the entries; everything else calls a
+function from the runtime (``runtime.js``, ``linalg.js``) by its NumPy name, and the module includes
+the ones that it uses. The table of primitives says how each operation is written.
 """
 
 import inspect
@@ -33,17 +32,17 @@ from .emit import (
 from .primitives import ATOM, PRIMITIVE_OF, PRIMITIVES, SUM
 from .simplify import Node, users_of
 
-# Without what each file says about itself.
+# Without the header comment of each file.
 RUNTIME = "\n".join(
     Path(__file__).with_name(name).read_text(encoding="utf-8").split("\n\n", 1)[1]
     for name in ("runtime.js", "linalg.js")
 )
-# A declaration of the runtime with the comment above it.
+# A declaration in the runtime with the comment above it.
 _PART = re.compile(
     r"(?:^//.*\n)*^(?:const|function) (?:(\w+)|\{([^}]*)\}).*\n(?:^[ })].*\n)*",
     re.MULTILINE,
 )
-# Calls on data, entry by entry, and types of numbers that an entry is cast to.
+# Elementwise calls on data.
 CALLS = {
     np.isnan: "Number.isNaN({})", np.isposinf: "({} === Infinity)",
     np.isneginf: "({} === -Infinity)", np.where: "(({}) ? {} : {})", np.logical_not: "!({})",
@@ -51,8 +50,8 @@ CALLS = {
     np.logical_and: "!!(({}) && ({}))", np.logical_or: "!!(({}) || ({}))",
     np.logical_xor: "(!({}) != !({}))",
 }  # fmt: skip
-# Calls on data as a whole, by name: those that only give the entries another shape, those that the
-# runtime has, and those of truth values.
+# Calls on whole arrays of data, by name: those that only reshape, those in the runtime, and those
+# on truth values.
 RESHAPED = {
     **dict.fromkeys(("reshape", "ravel", "flatten"), "reshape"),
     "broadcast_to": "broadcast_to",
@@ -64,7 +63,7 @@ CASTS = {
     "bool": "({} != 0)", "int64": "Math.trunc({})", "int32": "({} | 0)",
     "float64": "Number({})", "float32": "Math.fround({})",
 }  # fmt: skip
-# A name that isn't a property's.
+# A name that isn't a property.
 _NAMES = re.compile(r"(?<!\w)(?:(?<!\.)|(?<=\.\.\.))[A-Za-z_]\w*")
 _WORDS = """break case catch class const continue debugger default delete do else enum export
 extends false finally for function if import in instanceof new null return super switch this throw
@@ -86,13 +85,13 @@ PARTS = _parts()
 
 
 def parts_for(text: str) -> list[str]:
-    """The parts of the runtime that a text in JavaScript needs, in their order."""
+    """The parts of the runtime that JavaScript source needs, in their original order."""
     waiting, used = _NAMES.findall(text), set()
     while waiting:
         part = PARTS.get(waiting.pop())
         if part and part not in used:
             used.add(part)
-            # Comments and the keys of objects name nothing.
+            # Ignore names in comments and object keys.
             waiting += _NAMES.findall(re.sub(r"//.*|\w+:", "", part))
     return [part for part in dict.fromkeys(PARTS.values()) if part in used]
 
@@ -100,8 +99,8 @@ def parts_for(text: str) -> list[str]:
 class JavaScriptWriter(Writer):
     """Writes a computation as an ES module.
 
-    Its default export takes and returns numbers and nested arrays, and checks what it is given. The
-    function itself, exported under its name, works on the runtime's arrays and checks nothing.
+    Its default export takes and returns numbers and nested arrays, and checks its arguments. The
+    function itself, exported under its name, works on the runtime's arrays without checks.
     """
 
     line, comment = "const {name} = {text};", " // "
@@ -109,16 +108,16 @@ class JavaScriptWriter(Writer):
     reserved = Writer.reserved | {*_WORDS.split(), *PARTS}
 
     def __init__(self, computation: Computation):
-        # Elementwise nodes that have no array: their text is that of the entry i.
+        # Elementwise nodes without an array: their text is that of entry i.
         self.entries: set[Node] = set()
-        # Arguments that are data, as they were recorded.
+        # Arguments that are data, as recorded.
         trees = list(computation.inputs.values()), list(computation.examples.values())
         pairs = zip(*map(pytrees.leaves, trees), strict=True)
         self.examples = {node: x for node, x in pairs if hasattr(x, "dtype")}
         super().__init__(computation)
 
     def write_lines(self, outputs: list[Output]) -> list[str]:
-        """An index that no argument takes part in is computed now."""
+        """Write every line; data that depends on no argument is computed now."""
         known: dict[Any, Any] = {}
         for node in users_of([output.node for output in outputs]):
             node.parameters = pytrees.tree_map(
@@ -169,7 +168,7 @@ class JavaScriptWriter(Writer):
         return f"export default ({', '.join(parameters)}) =>\n  {call};\n"
 
     def argument(self, text: str, leaf: Any, name: Any) -> str:
-        """An argument's leaf as the inner function takes it."""
+        """The expression that checks and converts an argument's leaf for the inner function."""
         if isinstance(leaf, Node):
             return f"array({text}, {self.literal(leaf.shape)}, {json.dumps(name)})"
         if leaf is None or isinstance(leaf, str | int):
@@ -206,9 +205,9 @@ class JavaScriptWriter(Writer):
         self.keep(node, name)
 
     def shape_text(self, node: Node) -> str:
-        """The shape of a node's loop: that of an array in it, if one has it.
+        """The shape of a node's loop, taken from an array in it if possible.
 
-        So the page's training runs the same program for other numbers of rows and units.
+        This lets the page train with the same program for other numbers of rows and units.
         """
         for operand in node.operands:
             if operand.shape == node.shape and not _is_spread(operand):
@@ -246,7 +245,7 @@ class JavaScriptWriter(Writer):
         return found
 
     def in_loop(self, value: Any, node: Node) -> str:
-        """Data, or a constant, in the loop of an elementwise node."""
+        """The text of data, or of a constant, in the loop of an elementwise node."""
         if not isinstance(value, Node):
             value = self.computation.expressions.constant(value)
             self.write_expression(value)
@@ -257,8 +256,8 @@ class JavaScriptWriter(Writer):
     def data_call(
         self, node: Node, function: Any, args: tuple, kwargs: dict
     ) -> tuple[str, int]:
-        """Comparisons, arithmetic, choices, casts, views, sums and orders; other calls have no
-        JavaScript."""
+        """Comparisons, arithmetic, choices, casts, views, sums and sorting; other calls can't be
+        written in JavaScript."""
         name = _name_of(function)
         if not node.reads:
             return self.constant(self.computation.expressions.constant(_called(node)))
@@ -268,7 +267,7 @@ class JavaScriptWriter(Writer):
         if kind.kind in "iu" and kind.itemsize < 4 and primitive is not None:
             raise ProgramError(
                 f"{name}: got integers of type {kind}, which wrap around, expected int64 in "
-                "JavaScript; hand in y.astype(int)"
+                "JavaScript; pass y.astype(int)"
             )
         if function in INFIX:
             a, b = (f"({self.in_loop(x, node)})" for x in args)
@@ -289,7 +288,7 @@ class JavaScriptWriter(Writer):
             return f"{RESHAPED[name]}({array}, {self.literal(node.shape)})", ATOM
         if name in OF_TRUTH:
             truths = self.sample(args[0])
-            # Of no entries the runtime's would be infinite.
+            # For an empty array the runtime's result would be infinite.
             name = OF_TRUTH[name] if truths.dtype == bool and truths.size else name
         if name in ALONG_AXES and kwargs.keys() <= {"axis", "keepdims", "kind"}:
             array, *axes = args
@@ -309,18 +308,18 @@ class JavaScriptWriter(Writer):
             return f"getitem({self.whole(array)}, {lists}, {self.literal(shape)})", ATOM
         raise ProgramError(
             f"{name}: got a call of it on data, expected a comparison, a choice, a cast, an index, "
-            "a sum or an order in JavaScript; compute the data outside and pass it in as an "
+            "a sum or a sort in JavaScript; compute the data outside and pass it in as an "
             "argument, or use slices"
         )
 
     def whole(self, value: Any) -> str:
-        """Data, or a constant, as an array."""
+        """The text of data, or of a constant, as a whole array."""
         if isinstance(value, Node):
             return self.text[value]
         return self.constant(self.computation.expressions.constant(value))[0]
 
     def sample(self, node: Node) -> Any:
-        """A value that data may have: of its shape and kind."""
+        """A possible value of data, with its shape and dtype."""
         if node in self.examples:
             return np.zeros(node.shape, self.examples[node].dtype)
         if node.name != "data":
@@ -328,7 +327,7 @@ class JavaScriptWriter(Writer):
         return _called(node, self.sample)
 
     def entry(self, operand: Node, node: Node) -> str:
-        """An operand in the loop of an elementwise node: its entry i."""
+        """Entry i of an operand, in the loop of an elementwise node."""
         if not operand.shape or operand in self.entries:
             return self.text[operand]
         if _is_spread(operand):
@@ -347,7 +346,7 @@ class JavaScriptWriter(Writer):
         if isinstance(value, np.ndarray) and value.size > LARGEST_CONSTANT:
             factor, matrix = patterned(value)
             if matrix:
-                # As NumPy's np.eye(3), np.tri(3, 4, -1), np.tri(3, 4, 0).T.
+                # From np.eye(3), np.tri(3, 4, -1), np.tri(3, 4, 0).T.
                 text = matrix.removeprefix("np.").removesuffix(".T")
                 text = f"{text[:-1]}, {self.literal(factor)})"
                 return f"transpose({text})" if matrix[-1] == "T" else text, ATOM
@@ -376,8 +375,8 @@ class JavaScriptWriter(Writer):
         return "NaN" if math.isnan(value) else f"{'-' * (value < 0)}Infinity"
 
     def places(self, index: Any, shape: tuple) -> tuple[str, tuple]:
-        """Where in the memory of such an array the indexed entries are: lists of offsets, to be
-        added each to each; and the shape that the index gives."""
+        """The memory offsets of the indexed entries of an array of this shape, as lists whose
+        sums in all combinations are the offsets; and the shape of the result."""
         parts = index if isinstance(index, tuple) else (index,)
         data = [part for part in parts if isinstance(part, Node)]
         if any(self.sample(part).dtype == bool for part in data):
@@ -393,17 +392,17 @@ class JavaScriptWriter(Writer):
         return f"[{self.lists(places)}]", places.shape
 
     def lists(self, places: np.ndarray) -> str:
-        """Lists whose sums, each to each, are the places."""
+        """The text of the lists whose sums, in all combinations, are the places."""
         return ", ".join(map(self.offsets, lists_of(places)))
 
     def picked(
         self, parts: tuple, firsts: list, places: np.ndarray, shape: tuple
     ) -> str:
-        """The lists where labels take part, for the places that it gives if all of them are 0:
-        those of the axes before the labels' own, what the labels pick, and the axes after."""
+        """The lists for an index with labels, given the places if all labels are 0: the lists for
+        the axes before those of the labels, the entries that labels pick, and the axes after."""
         is_array = [isinstance(z, int | np.integer | np.ndarray) for z in firsts]
         own = np.broadcast_shapes(*map(np.shape, itertools.compress(firsts, is_array)))
-        # NumPy puts their axes in front where a slice stands between two arrays.
+        # NumPy puts their axes first if a slice separates two arrays.
         marked = [[] if a else z for z, a in zip(firsts, is_array, strict=True)]
         before = np.empty(shape)[tuple(marked)].shape.index(0) if own else 0
         outer, rest = places.shape[:before], places.shape[before + len(own) :]
@@ -427,7 +426,7 @@ class JavaScriptWriter(Writer):
         return f"[{self.lists(first)}, picked({middle}), {self.lists(last)}]"
 
     def offsets(self, places: Any) -> str:
-        """Places one after the other, in runs of the same step where there are few of these."""
+        """The text of a list of places, as runs with a constant step if there are few runs."""
         ends = np.flatnonzero(np.diff(places, 2)) + 2
         runs = np.split(places, ends) if len(ends) < len(places) / 4 else [places]
         texts = []
@@ -442,7 +441,7 @@ class JavaScriptWriter(Writer):
 
 
 def lists_of(places: np.ndarray) -> list:
-    """Lists whose sums, each to each, are the places: of single axes, or of several together."""
+    """Lists whose sums, in all combinations, are the places; each covers one or more axes."""
     shape = places.shape
     for axis in range(1, places.ndim if places.size else 0):
         rows = places.reshape(math.prod(shape[:axis]), -1)
@@ -462,17 +461,17 @@ def _is_loop(node):
 
 
 def _is_spread(node):
-    """Whether the node is one number everywhere."""
+    """Whether the node has the same number everywhere."""
     return node.name == "constant" and node.shape != np.shape(node.parameters["value"])
 
 
 def _name_of(function):
-    """The name of a function that is called on data, or of an array's method."""
+    """The name of a function called on data, or of an array method."""
     return getattr(function, "__name__", function)
 
 
 def _called(node, value_of=lambda node: node):
-    """What a call on data gives for these values of the nodes that it reads."""
+    """The result of a call on data for these values of the nodes that it reads."""
     told = pytrees.tree_map(
         lambda part: value_of(part) if type(part) is Node else part, node.parameters
     )

@@ -1,7 +1,6 @@
-// Linear algebra of small matrices, for written JavaScript: what runtime.js has for arrays, under
-// NumPy's names again.
+// Linear algebra for small matrices in written JavaScript, under NumPy's names like runtime.js.
 
-// a⁻¹ b by elimination, for an n x n and an n x m matrix, and the pivots with their sign.
+// a⁻¹ b by Gauss–Jordan elimination, for an n x n and an n x m matrix, and the signed pivots.
 function eliminated(a, n, b = [], m = 0) {
   const row = (x, w, i) => [...x.slice(i * w, (i + 1) * w)];
   const rows = Array.from({ length: n }, (_, i) => [...row(a, n, i), ...row(b, m, i)]);
@@ -11,7 +10,7 @@ function eliminated(a, n, b = [], m = 0) {
     [rows[j], rows[best]] = [rows[best], rows[j]];
     const pivot = rows[j][j];
     for (const other of rows) {
-      // A column of zeros takes nothing away; nan must stay nan.
+      // In a column of zeros there is nothing to subtract; nan must stay nan.
       const isEmpty = pivot === 0 && other[j] === 0;
       const factor = other === rows[j] || isEmpty ? 0 : other[j] / pivot;
       if (factor !== 0) rows[j].forEach((entry, k) => (other[k] -= factor * entry));
@@ -24,7 +23,7 @@ function eliminated(a, n, b = [], m = 0) {
   return { solution, pivots };
 }
 
-// The entries that f(matrix, n, k) gives for each n x n matrix of a stack, in arrays of this shape.
+// Applies f(matrix, n, k) to each n x n matrix k of a stack; the results have this shape.
 function stacked(a, shape, f) {
   const n = a.shape.at(-1);
   const y = empty([...a.shape.slice(0, -2), ...shape]);
@@ -71,8 +70,8 @@ const cholesky = (a) =>
     return y;
   });
 
-// Eigenvalues and unit eigenvectors of a symmetric matrix, the least first, by Jacobi's rotations:
-// each makes one entry beside the diagonal zero. The lower triangle is read.
+// Eigenvalues, in ascending order, and unit eigenvectors of a symmetric matrix by Jacobi rotations:
+// each makes one off-diagonal entry zero. Only the lower triangle is read.
 function eigh(x, n) {
   const s = x.map((_, i) => x[Math.max(i, (i % n) * n + Math.floor(i / n))]);
   const v = identity(n);

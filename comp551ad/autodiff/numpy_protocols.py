@@ -1,8 +1,8 @@
-"""How NumPy reaches the tracer: its two protocols, the methods of arrays, plain answers.
+"""How NumPy dispatches to the tracer: its two protocols, array methods, and plain answers.
 
-``np.sin(a)`` arrives in ``__array_ufunc__``, ``np.sum(a)`` in ``__array_function__``. What has no
-entry in ``primitives`` or ``composites`` is refused by name. Questions about shapes get plain
-answers; so do those about values, such as ``x > 0``, unless a tape watches: then they are data.
+``np.sin(a)`` calls ``__array_ufunc__``, ``np.sum(a)`` calls ``__array_function__``. Functions not
+in ``primitives`` or ``composites`` raise an error. Questions about shapes return plain answers; so
+do those about values, such as ``x > 0``, unless a tape watches: then the answers are data.
 """
 
 import difflib
@@ -38,7 +38,7 @@ from .tape import Tracer, apply, concrete, joined
 
 _WAYS_OUT = {
     "where": "compute all entries and choose, with np.where(condition, result, otherwise)",
-    **dict.fromkeys(("axis", "axes"), "bring the axes to the end, with np.moveaxis"),
+    **dict.fromkeys(("axis", "axes"), "move the axes to the end with np.moveaxis"),
 }
 _NEW = "leave it out and use the result, which is a new float64 array"
 
@@ -104,7 +104,7 @@ def _array_function(self, function, types, args, kwargs):
 
 
 def _unknown(function):
-    """The error for a function that has no derivative here, with its nearest relatives."""
+    """The error for an unsupported function, with the closest supported names."""
     name = name_in_numpy(function)
     if getattr(np, function.__name__, None) is not function and name.startswith("np."):
         if not getattr(function, "__module__", None):
@@ -112,10 +112,10 @@ def _unknown(function):
     entries = {*PRIMITIVE_OF, *COMPOSITES}
     known = sorted(f.__name__ for f in entries if getattr(np, f.__name__, None) is f)
     near = difflib.get_close_matches(function.__name__, known, 3, 0.75)
-    hint = f"; the nearest that can are np.{', np.'.join(near)}" if near else ""
+    hint = f"; the closest that can are np.{', np.'.join(near)}" if near else ""
     return TraceError(
-        f"{name} can't be differentiated here{hint}. Write it with other functions of NumPy's, "
-        "compute it outside where nothing traced goes into it, or add a primitive or a composite "
+        f"{name} can't be differentiated here{hint}. Write it with other NumPy functions, "
+        "compute it outside if it doesn't use traced values, or add a primitive or a composite "
         "(comp551ad/autodiff)"
     )
 
@@ -139,7 +139,7 @@ def _call_composite(definition, function, args, kwargs):
 
 @functools.cache
 def _signature(function):
-    """As ``inspect.signature`` writes it, without annotations."""
+    """The signature without annotations."""
     signature = inspect.signature(function)
     named = signature.parameters.values()
     plain = [p.replace(annotation=p.empty) for p in named]
@@ -150,7 +150,7 @@ def _signature(function):
 
 
 def _call_primitive(primitive, function, args, kwargs):
-    """Sort the arguments of a NumPy call into operands and parameters, then apply."""
+    """Split the arguments of a NumPy call into operands and parameters, then apply."""
     count, parameters = len(primitive.vjps), {}
     if len(args) < count:
         given = _signature(function).bind(*args, **kwargs).arguments
@@ -168,13 +168,13 @@ def _call_primitive(primitive, function, args, kwargs):
             names = ", ".join(f"{name}=" for name in known)
             raise TraceError(
                 f"{primitive.name}: {key!r} can't be traced, expected "
-                f"{names or 'no keywords'}; leave it out or write the operation with others"
+                f"{names or 'no keywords'}; leave it out or use other functions"
             )
     return apply(primitive, args, parameters)
 
 
 def _changes_nothing(key, value):
-    """Whether an option asks for what a traced float64 array is or does anyway."""
+    """Whether an option has no effect on a traced float64 array."""
     return (
         value is np._NoValue
         or (value is None and key != "axis")
@@ -187,11 +187,11 @@ def _changes_nothing(key, value):
 
 # ---------------------------------------------------------------- questions
 
-# These ask about shapes, or only take a shape over; their answers are plain, not traced.
+# These depend on shapes only, or only copy a shape; their results are plain, not traced.
 QUESTIONS = SHAPES | {
     np.diag_indices_from, np.tril_indices_from, np.triu_indices_from, np.isreal, np.iscomplex,
 }  # fmt: skip
-# These look at values. Their answers have no derivative.
+# These depend on values. Their results have no derivative.
 COMPARISONS = {
     np.greater, np.greater_equal, np.less, np.less_equal, np.equal, np.not_equal,
     np.isnan, np.isinf, np.isfinite, np.signbit, np.isclose, np.allclose,
@@ -203,13 +203,13 @@ COMPARISONS = {
 
 
 def _answer(function, args, kwargs):
-    """What a question gives: data while a tape watches, else a plain answer."""
+    """The answer to a question: data while a tape watches, else a plain value."""
     if function in COMPARISONS:
         args = tuple(map(joined, args))
         tapes = tapes_of((*args, *kwargs.values()))
         if any(tape.watch for tape in tapes):
             return compute(function, args, kwargs)
-        # A function around this one sees the derivative, which may be constant.
+        # Only the innermost: an enclosing function sees the derivative, which may be constant.
         for tape in sorted(tapes, key=lambda tape: tape.level)[-1:]:
             tape.asked = True
     if isinstance(function, str):
@@ -217,23 +217,23 @@ def _answer(function, args, kwargs):
     return function(*map(concrete, args), **{k: concrete(a) for k, a in kwargs.items()})
 
 
-# ---------------------------------------------------------------- what an array has besides
+# ---------------------------------------------------------------- other array methods
 
 
 def _compare(ufunc):
     def method(self, other):
-        if isinstance(other, str):  # no number equals it
+        if isinstance(other, str):  # never equal to a number
             return NotImplemented
         are_traced = self.shape and type(other) is Tracer
         if ufunc is np.equal and are_traced and is_called_by_numpy():
-            # By chance alone: np.gradient would go on with the first of equal steps.
+            # Equal only by chance: np.gradient would use just the first of equal steps.
             return np.zeros(np.broadcast_shapes(self.shape, other.shape), bool)
         return _answer(ufunc, (self, other), {})
 
     return method
 
 
-# NumPy's way to a += b is np.add(a, b, out=(a,)), for which numbers have no place.
+# NumPy implements a += b as np.add(a, b, out=(a,)), which numbers don't support.
 _CHANGE_IN_PLACE = "add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul"
 
 
@@ -251,36 +251,36 @@ def _as_method(function):
 
 
 def _reshape(self, *shape: Any, **kwargs: Any) -> Any:
-    """As np.reshape; also a.reshape(2, 3)."""
+    """Same as np.reshape; also a.reshape(2, 3)."""
     return np.reshape(self, shape[0] if len(shape) == 1 else shape, **kwargs)
 
 
 def _transpose(self, *axes: Any) -> Any:
-    """As np.transpose; also a.transpose(1, 0)."""
+    """Same as np.transpose; also a.transpose(1, 0)."""
     order = axes[0] if len(axes) == 1 else axes or None
     if isinstance(order, list | tuple) and [*order] == [*range(self.ndim)]:
-        return self  # as np.moveaxis(a, 0, 0) asks for
+        return self  # e.g. for np.moveaxis(a, 0, 0)
     return np.transpose(self, order)
 
 
 def _flat(self) -> Any:
-    """As np.ravel where that is a view: what is stored there is stored in the array."""
+    """np.ravel where that is a view, so that stores into it change the array."""
     flat = np.ravel(self)
     if self.ndim > 1 and not np.may_share_memory(concrete(flat), concrete(self)):
         raise refusal(
-            "a.flat of entries that lie apart", "write np.ravel(a) to read them"
+            "a.flat of a non-contiguous array", "write np.ravel(a) to read it"
         )
     return flat
 
 
 def _sort_in_place(self, axis: int = -1, kind: Any = None) -> None:
-    """As np.sort, in place of the array itself."""
+    """np.sort in place."""
     setitem(self, Ellipsis, np.sort(self, axis, kind))
 
 
 def _astype(self, dtype: Any, copy: bool = True, **kwargs: Any) -> Tracer:
-    """A copy, for kinds of floats, as all traced values are float64; whole numbers and truth
-    values have no derivative."""
+    """A copy for float dtypes, since all traced values are float64; integers and truth values
+    have no derivative."""
     kind = np.dtype(dtype)
     if kind.kind not in "fiub":
         raise refusal(f"a.astype({kind})", "a traced value is real; leave it out")
@@ -292,15 +292,15 @@ def _astype(self, dtype: Any, copy: bool = True, **kwargs: Any) -> Tracer:
 def _len(self):
     if not self.shape:
         raise TraceError(
-            "len() of a traced number, or a loop over it: it has no length; pass an "
+            "len() of a traced number, or a loop over it: a number has no length; pass an "
             "array, or use the number itself"
         )
     return self.shape[0]
 
 
 def _no_attribute(name):
-    """What an array has and a tracer hasn't, and functions of one number, for which np.exp asks
-    each entry of np.array([a, b]). A ``__getattr__`` would slow down all attributes."""
+    """A property for array attributes that tracers lack, and for functions of one number, which
+    np.exp looks up on each entry of np.array([a, b]). ``__getattr__`` slows down the others."""
     ufunc = getattr(np, name, None)
 
     def attribute(self) -> Any:
@@ -308,13 +308,13 @@ def _no_attribute(name):
             return functools.partial(ufunc, self)
         raise AttributeError(
             f"a traced value has no attribute {name!r}; use the NumPy function of that "
-            "name, if it is one that can be traced"
+            "name, if it can be traced"
         )
 
     return property(attribute)
 
 
-# After the recording a tracer that was kept is the number that it was.
+# After the recording, a tracer that was kept behaves like its value.
 _AFTERWARDS: dict[str, Callable] = {
     "__float__": float,
     "__int__": int,
@@ -336,7 +336,7 @@ def _refusing(name):
 
 
 def _dtype(self: Tracer) -> np.dtype:
-    # For np.mean of an array of objects a sum without dtype is a number, and stays what it is.
+    # In np.mean of an object array, a sum without a dtype is treated as a number and left as it is.
     if sys._getframe(1).f_globals.get("__name__") == "numpy._core._methods":
         raise AttributeError
     return FLOAT64
@@ -346,12 +346,12 @@ _no_plain_array = _refusing("__array__")
 
 
 def _as_object(self, dtype=None, copy=None):
-    """A number in np.array([a, b]) or np.full(n, a): NumPy makes an array of objects, whose entries
-    go on being traced; where it meets a traced array it is joined. An array in a list is refused:
+    """A number in np.array([a, b]) or np.full(n, a): NumPy makes an object array, whose entries are
+    still traced and are joined when it is combined with a traced array. An array in a list raises:
     X.dot(W) with a plain X would be thousands of products of numbers."""
     if self.shape or not self.tape.open or dtype not in (None, object):
         return _no_plain_array(self)
-    # f may ask for its dtype: the result is compared with that of plain numbers.
+    # f may depend on its dtype, so the result is later compared with that for plain numbers.
     note_refusal(f"np.array([a, b]) can't be traced here: {AN_OBJECT}")
     cell = np.empty(1, object)
     cell[0] = self

@@ -1,8 +1,8 @@
-"""What may be an input, a constant or an output of a recording: real numbers, arrays of them.
+"""Valid inputs, constants and outputs of a recording: real numbers and arrays of them.
 
-Everything else is refused by name. Values are taken as float64, arrays as copies that nobody can
-change while the tape refers to them. ``Origins`` says which constants came from data. The last
-functions read a row: how it holds its operands stands in ``tape``.
+Everything else raises an error that names it. Values are converted to float64, and arrays are
+copied so that they can't change while the tape refers to them. ``Origins`` says which constants
+came from data. The last functions read a row; ``tape`` describes its format.
 """
 
 from collections.abc import Callable
@@ -13,21 +13,21 @@ import numpy as np
 from .refusals import TraceError, kind_of, this_thread
 
 FLOAT64 = np.dtype(np.float64)
-# No float is as large.
+# Larger than any float.
 _HUGE = 2**1024
 
 
 def as_input(value: Any, name: Any) -> Any:
     """An input of a recording: a float, or a read-only float64 copy of an array.
 
-    An error calls it ``name``, or ``name(value)`` where that has to be looked up.
+    Errors use ``name``, or ``name(value)`` if it is a function that looks the name up.
     """
     if type(value) is np.ndarray and value.dtype is FLOAT64 and value.shape:
         return _frozen_copy(value)
     if type(value) is np.ndarray and not value.shape:
         this_thread.copied = True
     array = value
-    # A pandas Series, say. A kind of ndarray of its own stays what it is.
+    # E.g. a pandas Series. Subclasses of ndarray stay what they are.
     if hasattr(value, "__array__") and not isinstance(value, np.ndarray | np.generic):
         array = np.asarray(value)
     otherwise = (
@@ -45,17 +45,17 @@ def as_constant(value: Any, name: str) -> Any:
 
 
 def _unboxed(value):
-    """The entries of an array of objects; anything else as it is. NumPy may have chosen plain
-    numbers alone among traced ones, as np.maximum(np.array([a, b]), 0) where both are negative."""
+    """The entries of an object array; anything else unchanged. NumPy may have selected only plain
+    numbers, as in np.maximum(np.array([a, b]), 0) where both are negative."""
     if type(value) is not np.ndarray or value.dtype != object:
         return value
     return value.tolist() if value.size else value.astype(float)
 
 
 def _as_real(value, given, name, kinds, otherwise):
-    """A float, or a frozen copy, where the dtype is of one of these kinds. Masked arrays, matrices,
-    arrays with units are refused: as plain numbers they would be wrong. An error says what was
-    ``given``, and ``otherwise`` what else to do."""
+    """A float, or a frozen copy, if the dtype is of one of these kinds. Masked arrays, matrices and
+    arrays with units are rejected, because their plain numbers would be wrong. Errors mention what
+    was ``given``, and suggest ``otherwise``."""
     if type(value) is float or (type(value) is int and abs(value) < _HUGE):
         return float(value)
     if isinstance(value, list | tuple):
@@ -63,18 +63,18 @@ def _as_real(value, given, name, kinds, otherwise):
             value = given = np.asarray(value)
         except ValueError as error:
             raise TraceError(
-                f"{name}: got a list that is no array, expected rows of equal length: {error}"
+                f"{name}: got a ragged list, expected rows of equal length: {error}"
             ) from None
     is_number = isinstance(value, int | float | np.number | np.bool_)
     is_array = type(value) in (np.ndarray, np.memmap) or hasattr(value, "origin")
     array = np.asarray(numbers_of(value) if is_number or is_array else None)
-    # That of timedelta64, one of NumPy's integers, is "m".
+    # timedelta64 is a subclass of np.integer, but its kind is "m".
     if array.dtype.kind in kinds:
         return _frozen_copy(array) if array.shape else float(array)
     name = name(given) if callable(name) else name
     instead = "convert it with np.asarray(…, dtype=float)"
     if np.iscomplexobj(value):
-        instead = "compute with real and imaginary parts, each by itself"
+        instead = "compute with the real and imaginary parts separately"
     raise TraceError(
         f"{name}: got {kind_of(given)}, expected real numbers or an array of them; "
         f"{instead}{otherwise}"
@@ -97,14 +97,14 @@ def as_output(value: Any) -> Any:
 
 
 def numbers_of(value: Any) -> Any:
-    """The numbers of data as a plain array; anything else as it is."""
+    """The numbers of data as a plain array; anything else unchanged."""
     if not hasattr(value, "origin"):
         return value
     return np.asarray(value) if value.origin is None else value.plain
 
 
 def frozen(parameter: Any, origins: "Origins | None") -> Any:
-    """A parameter of a row as nobody can change it: its arrays are copies."""
+    """A parameter of a row that can't change: its arrays are copied."""
     if type(parameter) is tuple:
         return tuple([frozen(part, origins) for part in parameter])
     if not isinstance(parameter, np.ndarray):
@@ -117,13 +117,13 @@ def frozen(parameter: Any, origins: "Origins | None") -> Any:
 
 
 class Origins(dict):
-    """Where constants in rows came from: id of a constant -> (itself, its ``data.Origin``).
+    """The origins of constants in rows: id of a constant -> (the constant, its ``data.Origin``).
 
     Attributes:
-        has_data: whether there was any data at all.
-        recognise: a constant without an origin -> the ``data.Origin`` that it must have, or None.
-        change: numbers of data, and their ``data.Origin`` -> the numbers that they have in a trial,
-            and those that their memory holds.
+        has_data: whether there was any data.
+        recognise: a constant without an origin -> the ``data.Origin`` inferred for it, or None.
+        change: (numbers of data, their ``data.Origin``) -> (their numbers in a trial, and those
+            that their memory holds).
     """
 
     has_data = False
@@ -137,7 +137,7 @@ class Origins(dict):
             self[id(constant)] = constant, origin
 
     def of(self, constant: Any) -> Any:
-        """Where a constant came from; None where it is a constant like any other."""
+        """The origin of a constant; None if it has none."""
         known = self.get(id(constant))
         return known[1] if known and known[0] is constant else self.recognise(constant)
 
@@ -157,11 +157,11 @@ def operands_of(row: tuple) -> tuple:
 
 
 def parameters_of(row: tuple) -> dict:
-    """The parameters of a row, without what its value kept for the rules."""
+    """The parameters of a row, without the residuals saved for the rules."""
     parameters = row[-1] if type(row[-1]) is dict else {}
     return {key: p for key, p in parameters.items() if key != "residuals"}
 
 
 def edges_of(row: tuple) -> list[tuple[int, int]]:
-    """The edges into a row: (operand's position, its row number)."""
+    """The edges into a row: (operand position, its row number)."""
     return [(p, o) for p, o in enumerate(operands_of(row)) if type(o) is int]

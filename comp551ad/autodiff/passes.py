@@ -1,18 +1,18 @@
 """The two modes: forward pushes tangents down the rows, reverse pulls adjoints back up.
 
 The tangent of a node is its derivative in one direction of the inputs, ȧ_i = ∂a_i/∂w for the input
-w that is seeded with 1. It needs only the tangents of the operands, so one walk down the rows gives
+w seeded with 1. It depends only on the tangents of the operands, so one walk down the rows computes
 them all (S12, S13):
 
     ȧ_i = Σ_k  jvp_k(ȧ of operand k)            one term per edge into the node
 
-The adjoint of a node is the derivative of one output with respect to it, ā_i = ∂y/∂a_i. It needs
-only the adjoints of the nodes that use it, so one walk up the rows, the last one first, gives them
-all (S14, S15); in networks this is backpropagation:
+The adjoint of a node is the derivative of one output with respect to it, ā_i = ∂y/∂a_i. It depends
+only on the adjoints of the nodes that use it, so one walk up the rows, the last one first, computes
+them all (S14, S15); in networks this is backpropagation:
 
     ā_j = Σ_i  vjp(ā_i)                         one term per edge out of the node
 
-Reverse mode needs the values of the evaluation until then: that is its price.
+The price of reverse mode: all values must be kept until the backward walk has used them.
 """
 
 from collections.abc import Iterable
@@ -34,18 +34,18 @@ def pull_back(
     keep: bool = True,
     terms: list | None = None,
 ) -> list:
-    """The adjoints of all rows: the loop that reverse mode is.
+    """The adjoints of all rows: the reverse-mode loop.
 
     Args:
         rows: a tape's rows.
-        seeds: (row number, adjoint) pairs for the seeded outputs; a row may come twice, and
-            the number of a constant is None.
-        keep: False drops each adjoint once it has been passed on; those of inputs stay.
-        terms: a list for (number of the row that passes it on, operand's position, term).
+        seeds: (row number, adjoint) pairs for the seeded outputs; a row may occur twice, and
+            the row number of a constant is None.
+        keep: False drops each adjoint after use, except for those of inputs.
+        terms: a list to collect (number of the row that uses it, operand position, term).
 
     Returns:
-        For each row its adjoint, or None where it is zero because the output doesn't depend on it.
-        An adjoint may be smaller than its value, where it is uniform along an axis.
+        The adjoint of each row, or None for zero because the output doesn't depend on it.
+        An adjoint may have a smaller shape than its value where it is uniform along an axis.
     """
     adjoints: list = [None] * len(rows)
     for number, seed in seeds:
@@ -59,7 +59,7 @@ def pull_back(
             continue
         parameters = operands.pop() if type(operands[-1]) is dict else {}
         primitive = PRIMITIVES[name]
-        # In Python 3.11 a loop costs less than a comprehension.
+        # In Python 3.11 a loop is faster than a comprehension.
         given = [g, y]
         for o in operands:
             given.append(rows[o][1] if type(o) is int else o)
@@ -81,16 +81,16 @@ def pull_back(
 
 
 def unbroadcast(term: Any, shape: tuple, from_shape: tuple) -> Any:
-    """Undo broadcasting: an operand of ``shape`` was stretched to ``from_shape``, and each of
-    its entries collects the adjoints of all its copies.
+    """Undo broadcasting: an operand of ``shape`` was broadcast to ``from_shape``, and each of its
+    entries sums the adjoints of all its copies.
 
-    The term may be smaller than ``from_shape`` (uniform along an axis): there the sum over n
-    copies is n times one of them.
+    The term may be smaller than ``from_shape`` (uniform along an axis): the sum over n copies is
+    then n times one of them.
     """
     if shape == from_shape:
         return term
     ndim = len(from_shape)
-    extra = ndim - len(shape)  # axes that the operand lacked altogether
+    extra = ndim - len(shape)  # axes that the operand lacks
     lengths = (1,) * extra + shape
     term_lengths = (1,) * (ndim - len(shape_of(term))) + shape_of(term)
     gone: list[int] = []
@@ -123,17 +123,17 @@ def push_forward(
     many: bool = False,
     terms: list | None = None,
 ) -> list:
-    """The tangents of all rows: the loop that forward mode is.
+    """The tangents of all rows: the forward-mode loop.
 
     Args:
         rows: a tape's rows.
         seeds: (row number, tangent) pairs for the seeded inputs; all others have tangent 0.
         many: the tangents have an extra first axis: K directions at once.
-        terms: a list for (row number, operand's position, term).
+        terms: a list to collect (row number, operand position, term).
 
     Returns:
-        For each row its tangent, or None where it is zero because nothing seeded reaches it.
-        A single tangent may be smaller than its value, where it is uniform along an axis.
+        The tangent of each row, or None for zero because it doesn't depend on a seeded input.
+        A single tangent may have a smaller shape than its value where it is uniform along an axis.
     """
     tangents: list = [None] * len(rows)
     for number, seed in seeds:
@@ -169,7 +169,7 @@ def _stretched(derivative, shape):
 
 
 def as_seed(seed: Any, shape: tuple, name: str) -> Any:
-    """The derivative that a pass starts with: real numbers of this shape, or a tracer of them."""
+    """A pass's initial derivative: real numbers of this shape, or a tracer of them."""
     seed = joined(seed)
     if type(seed) is not Tracer:
         seed = as_input(seed, name)
@@ -179,7 +179,7 @@ def as_seed(seed: Any, shape: tuple, name: str) -> Any:
 
 
 def full(derivative: Any, value: Any) -> Any:
-    """A derivative at the size of its value, as a float or an array of its own."""
+    """A derivative in the shape of its value, as a float or a new array."""
     shape = shape_of(value)
     if derivative is None:
         return np.zeros(shape) if shape else 0.0

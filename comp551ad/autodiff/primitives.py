@@ -1,57 +1,57 @@
 """The primitives: every operation that the tracer can differentiate.
 
-One table. An entry says everything there is to say about one operation, and nothing about it is
-said anywhere else:
+One table. An entry contains all facts about one operation, and they are stated nowhere else:
 
-    name       as NumPy calls it
-    functions  the NumPy (or ``comp551ad.functions``) callables that it answers for
+    name       its name in NumPy
+    functions  the NumPy (or ``comp551ad.functions``) callables that it implements
     value      computes it, on arrays and floats
     jvps       forward rules, one per operand:  tangent of the operand  -> tangent of the result
     vjps       reverse rules, one per operand:  adjoint of the result   -> adjoint of the operand
     notation   how it is written: text, LaTeX, NumPy source
     examples   operands to try it on; the tests loop over them
 
-A rule is an ordinary function of operators and ``np.*``:
+A rule is an ordinary function written with operators and ``np.*``:
 
     jvp(t, y, *operands, **parameters)      t: tangent of operand k, y: the result
     vjp(g, y, *operands, **parameters)      g: adjoint of the result y
 
-Called with numbers it gives numbers. Called with tracers it is recorded like any other program, so
-from this one text come the printed formulas, the generated source, and the second derivative.
-``None`` in place of a rule means: the derivative is zero wherever it exists.
+Called with numbers it returns numbers. Called with tracers it is recorded like any other program,
+so the printed formulas, the generated source and the second derivative all come from this text.
+``None`` as a rule means that the derivative is zero wherever it exists.
 
-What holds for every rule, so that none has to repeat it:
+Assumptions shared by all rules:
 
-* The passes undo broadcasting. A rule answers for the full shape of the result.
-* An elementwise rule is its own transpose, so it is written once, for both modes. It may be given
-  an adjoint that is smaller than y and only broadcasts to it (uniform along an axis).
-* A linear or bilinear operation is its own forward rule: the tangent goes in the operand's place.
-* Axes are stored counted from the end (axis=-1 for the last), whatever the user wrote.
+* The passes undo broadcasting. A rule works with the full shape of the result.
+* An elementwise rule is its own transpose, so it is written once, for both modes. Its adjoint may
+  be smaller than y and only broadcast to it (uniform along an axis).
+* A linear or bilinear operation is its own forward rule: the tangent replaces the operand.
+* Axes are stored counted from the end (axis=-1 for the last), however the user wrote them.
 
-Conventions, where mathematics leaves a choice:
+Conventions where mathematics leaves a choice:
 
-* relu and abs have derivative 0 at 0; max and min share equally among ties, and so do maximum
-  and minimum of two traced operands. A plain operand is taken at a tie, so np.maximum(z, 0) has
-  the slope of ``z > 0`` there, as relu: a kink behind a kink keeps a slope that is one side's.
-  Beside np.abs(z) of the same z it shares, since the two may cancel, as in
-  np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z))). Other kinks that cancel, such as that of
-  z * (z > 0), add up to another slope at 0 than the sum has: use softplus.
+* relu and abs have derivative 0 at 0. max and min split the derivative equally among ties, and so
+  do maximum and minimum of two traced operands. At a tie with a plain operand the plain one wins,
+  so np.maximum(z, 0) has the slope of ``z > 0`` there, like relu: composed kinks then keep the
+  slope of one side. Next to np.abs(z) of the same z it splits, since the two may cancel, as in
+  np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z))). With other kinks that cancel, such as that of
+  z * (z > 0), the slope at 0 is not that of the sum: use softplus.
 * norm at 0 and std of a constant have derivative 0 (the subgradient of least norm); sqrt at 0
-  has inf, as the limit says. Second derivatives of abs, norm, hypot and std are nan there, of
-  np.maximum(x, -x) and the like at a tie, and of eigenvalues and singular values where two are
-  equal, up to rounding: so they are seen to be missing.
-* Steps (sign, floor, rint …) have derivative 0, also where they jump.
-* A slope that is infinite stays so beside an adjoint of 0: 0·∞ is nan, as in NumPy. So the
-  gradient of np.sum(np.sqrt(x)[1:]) is nan at x[0] = 0: take out what you don't need *before* the
-  root or the log, and give np.where a harmless number in the place that it doesn't choose.
-* x**0 is 1 with derivative 0 also at x = 0; 0**y has derivative 0 in y where y > 0.
-* nan and inf pass through, as in NumPy; where max or min meets nan, the gradient is nan too.
-* Rules are written with the result y where that is shorter: 1 − y² for tanh, y(1 − y) for
-  logistic, y + 1 for expm1. Far out, where such a slope is next to nothing, it is right to
-  rounding beside 1, not beside itself: σ′(30) to three digits, tanh′(20) = 0 for 1.7e-17.
+  has inf, the limit. Second derivatives are nan there for abs, norm, hypot and std, at a tie for
+  np.maximum(x, -x) and the like, and for eigenvalues and singular values where two are equal up
+  to rounding: nan makes it visible that they don't exist.
+* Steps (sign, floor, rint …) have derivative 0, even where they jump.
+* An infinite slope times an adjoint of 0 is nan, as 0·∞ is in NumPy. So the gradient of
+  np.sum(np.sqrt(x)[1:]) is nan at x[0] = 0: drop entries that you don't need *before* the root or
+  the log, and give np.where a harmless number in the branch that it doesn't choose.
+* x**0 is 1 with derivative 0, including at x = 0; 0**y has derivative 0 in y where y > 0.
+* nan and inf propagate, as in NumPy; where max or min sees nan, the gradient is nan too.
+* Rules use the result y where that is shorter: 1 − y² for tanh, y(1 − y) for logistic, y + 1 for
+  expm1. Far out, where such a slope is tiny, its error is a rounding error relative to 1, not to
+  the slope itself: σ′(30) has three digits, and tanh′(20) is 0 instead of 1.7e-17.
 
-To add a primitive: add an entry below, by the function of its kind (``elementwise``, ``reduction``,
-``view`` …) or by ``define``. Tests, printing, drawing and the program writer find it.
+To add a primitive: add an entry below, with the function for its kind (``elementwise``,
+``reduction``, ``view`` …) or with ``define``. Tests, printing, drawing and the program writer find
+it automatically.
 """
 
 import dataclasses
@@ -69,19 +69,19 @@ from comp551ad import functions as fn
 
 from .refusals import this_thread
 
-# ---------------------------------------------------------------- what an entry is made of
+# ---------------------------------------------------------------- the fields of an entry
 
-SUM, PRODUCT, PREFIX, POWER, ATOM = range(1, 6)  # how tightly a notation binds
-REQUIRED = inspect.Parameter.empty  # in place of a default
+SUM, PRODUCT, PREFIX, POWER, ATOM = range(1, 6)  # precedence, lowest first
+REQUIRED = inspect.Parameter.empty  # no default
 
 
 class Notation(NamedTuple):
     """How an operation is written.
 
     The templates take the operands as ``{0}``, ``{1}`` and, for calls, ``{parameters}``; variadic
-    primitives take ``{operands}``. The whole binds as tightly as ``level`` says; an operand that
-    binds less tightly than ``needs`` asks is put in parentheses. JavaScript is NumPy's source
-    without NumPy's name, unless it has its own.
+    primitives take ``{operands}``. ``level`` is the precedence of the result; an operand of lower
+    precedence than ``needs`` is parenthesized. JavaScript is the NumPy source without ``np.``,
+    unless it has its own template.
     """
 
     text: str
@@ -97,7 +97,7 @@ class Notation(NamedTuple):
 
 
 class RuleOfEach:
-    """The rules of a primitive with any number of operands: ``rules[k]`` is that of operand k."""
+    """The rules of a variadic primitive: ``rules[k]`` is the rule for operand k."""
 
     def __init__(self, rule: Callable):
         self.rule = rule
@@ -111,25 +111,24 @@ class Primitive:
     """One entry of the table.
 
     Attributes:
-        name, functions, value, jvps, vjps, notation, examples: as the module's text has it.
-        canonicalize: (parameters, *shapes of the operands) -> the parameters in one form.
+        name, functions, value, jvps, vjps, notation, examples: see the module docstring.
+        canonicalize: (parameters, *operand shapes) -> the parameters in canonical form.
         elementwise: works entry by entry, operands broadcast.
-        uniform: a vjp takes a scalar for an adjoint that is equal everywhere.
-        broadcasts: operands broadcast; the pass sums a vjp back.
-        variadic: any number of operands; the rules take an operand's number first.
-        has_residuals: value() gives (value, what the rules need again).
+        uniform: a vjp accepts a scalar for an adjoint that is equal everywhere.
+        broadcasts: operands broadcast; the pass sums a vjp back to the operand's shape.
+        variadic: any number of operands; the rules take the operand's position first.
+        has_residuals: value() returns (value, residuals for the rules).
         linear: f(c x) = c f(x).
         bilinear: f(c x, d y) = c d f(x, y).
-        commutative: the operands may change places.
-        view: the result shows the operand's memory.
+        commutative: the operands may be swapped.
+        view: the result may share the operand's memory.
         matrix_product: a sum over products of entries, written like a product.
-        stacks: a jvp takes tangents with more axes in front: several at once.
-        new_axes: an axis among the parameters counts those of the result.
-        parameters: what ``value`` takes besides operands -> its default.
-        array_parameters: those of them that are, or hold, arrays.
-        unwritten: parameters that only the rules read, and that nobody writes down.
-        out: it can be told where to put its result, as a "ufunc" or as a "method" of its first
-            operand; else "".
+        stacks: a jvp accepts tangents with extra axes in front: several at once.
+        new_axes: an axis parameter refers to the axes of the result.
+        parameters: the parameters of ``value`` other than operands -> their defaults.
+        array_parameters: those that are, or contain, arrays.
+        unwritten: parameters that only the rules read, and that are never printed.
+        out: whether it supports out=: as a "ufunc", as a "method" of its first operand, or "".
     """
 
     name: str
@@ -174,7 +173,7 @@ class Primitive:
         return (lambda t, y, x, **parameters: value(t, **parameters),)
 
     def _parameters(self):
-        """The parameters of ``value`` behind its operands, with their defaults."""
+        """The parameters of ``value`` after its operands, with their defaults."""
         # A ufunc has operands only; newer NumPy lists out= and more.
         if isinstance(self.value, np.ufunc):
             return {}
@@ -183,12 +182,12 @@ class Primitive:
         return {p.name: p.default for p in behind}
 
     def keywords(self, parameters: dict, *shapes: tuple) -> dict:
-        """The parameters as one would write them: axes counted from 0, and without those that
-        have their default, which is what the entry makes of no parameters at all.
+        """The parameters as a user would write them: axes counted from 0, defaults left out. A
+        default is what ``canonicalize`` returns for no parameters.
 
         Args:
-            parameters: as a row of the tape has them.
-            *shapes: of the operands, and last that of the result.
+            parameters: as stored in a row of the tape.
+            *shapes: the shapes of the operands, then that of the result.
         """
         defaults = self.parameters
         if self.canonicalize is not None and REQUIRED not in defaults.values():
@@ -208,7 +207,7 @@ class Primitive:
 
 
 PRIMITIVES: dict[str, Primitive] = {}  # by name
-PRIMITIVE_OF: dict[Callable, Primitive] = {}  # by the callable that it answers for
+PRIMITIVE_OF: dict[Callable, Primitive] = {}  # by the callable that it implements
 
 
 def define(
@@ -221,10 +220,10 @@ def define(
     javascript: str | None = None,
     **fields: Any,
 ) -> Primitive:
-    """Enter a primitive into the table; its name and its callables must be new.
+    """Add a primitive to the table; its name and its callables must be new.
 
-    What isn't given is what the function of this name does, and how it is called: ours, NumPy's
-    or one of ``np.linalg``.
+    The value and the notation default to those of the function with this name: ours, NumPy's or
+    one from ``np.linalg``.
     """
     function, source = _function_called(name)
     fields.setdefault("functions", (function,))
@@ -255,7 +254,7 @@ def _function_called(name):
 def infix(
     text: str, latex: str, source: Any, level: int, right: int | None = None
 ) -> Notation:
-    """Between its operands: a + b."""
+    """An operator between its operands: a + b."""
     needs = (level, level if right is None else right)
     texts = f"{{0}}{text}{{1}}", f"{{0}}{latex}{{1}}", f"{{0}} {source} {{1}}"
     return Notation(*texts, level, needs)
@@ -296,7 +295,7 @@ def size_of(x: Any) -> int:
 
 def _from_the_end(axis, ndim):
     """Axes counted from the end: None -> all of them, 0 -> -ndim, (0, 1) -> ..."""
-    if axis is None or (ndim == 0 and axis in (0, -1)):  # NumPy's for a number: no axis
+    if axis is None or (ndim == 0 and axis in (0, -1)):  # as NumPy for a number
         return tuple(range(-ndim, 0))
     if type(axis) is not int:
         if isinstance(axis, tuple):
@@ -306,9 +305,9 @@ def _from_the_end(axis, ndim):
 
 
 def _axis(default=None, more=0, key="axis", several=False):
-    """A ``canonicalize`` for axes: those given, or ``default``, which may be a function of the
-    shape, counted from the end of an array with ``more`` axes than the operand (None: as many as
-    are given). ``several`` axes are always a tuple."""
+    """A ``canonicalize`` for axes: those given or ``default``, which may be a function of the
+    shape, counted from the end of an array with ``more`` extra axes (None: one per axis given).
+    With ``several`` the axes are always a tuple."""
 
     def canonicalize(parameters, shape, *others):
         axis = parameters.get(key, None if callable(default) else default)
@@ -358,7 +357,7 @@ def elementwise(
     high: float = 1.7,
     **fields: Any,
 ) -> Primitive:
-    """A primitive that works entry by entry: one rule for each operand serves both modes. Examples
+    """A primitive that works entry by entry, with one rule per operand for both modes. Examples
     lie between ``low`` and ``high``."""
     shapes = _UNARY if len(rules) == 1 else _BINARY
     fields.setdefault("examples", [_example(*s, low=low, high=high) for s in shapes])
@@ -373,15 +372,15 @@ def _is_plain(x):
 
 
 def _divide(a, b):
-    """a / b. Rules, too, divide with it wherever both may be Python's floats."""
+    """a / b. Rules use it too wherever both may be Python floats."""
     try:
         return a / b
-    except ZeroDivisionError:  # Python floats raise where NumPy gives inf or nan
+    except ZeroDivisionError:  # Python floats raise where NumPy returns inf or nan
         return np.divide(a, b)
 
 
 def _quotient(source):
-    """Written as a fraction, whatever it does where the denominator is 0."""
+    """Written as a fraction, regardless of its value where the denominator is 0."""
     latex = r"\frac{{{0}}}{{{1}}}"
     return Notation("{0}/{1}", latex, source, PRODUCT, (PRODUCT, PREFIX))
 
@@ -427,8 +426,8 @@ elementwise(
 
 
 def _power_slope(a, b):
-    """b a**(b-1), and 0 where a = b = 0: the exponent is then 0 instead of -1. (With a constant
-    b it is so wherever b = 0; only where b varies does the second derivative need the -1.)"""
+    """b a**(b-1), and 0 where a = b = 0, where the exponent is 0 instead of -1. (For a constant b
+    this is done wherever b = 0; only for a variable b does the second derivative need the -1.)"""
     one = np.abs(np.sign(b))
     if not _is_plain(b):
         one = np.maximum(one, np.abs(np.sign(a)))
@@ -436,7 +435,7 @@ def _power_slope(a, b):
 
 
 def _power_log(y, a):
-    """a**b log a, and 0 where both a and y = a**b are 0, with all its derivatives in b."""
+    """a**b log a, and 0 where both a and y = a**b are 0, as are all its derivatives in b."""
     if _is_plain(a) and not np.all(a):
         return y * fn.xlogy(np.sign(y), a)
     return fn.xlogy(y, a)
@@ -517,7 +516,7 @@ elementwise(
 )
 
 elementwise("abs", lambda g, y, x: fn.abs_slope(x) * g, notation=_ABS)
-# 0 / x where x isn't 0.
+# 0, except for nan at x = 0.
 elementwise(
     "abs_slope",
     lambda g, y, x: fn.divide_at_kink(g * (1.0 - np.square(y)), x),
@@ -548,7 +547,7 @@ elementwise(
     lambda g, y, a, b: _divide(-g * a, np.square(a) + np.square(b)),
     low=0.4,
 )
-# a / b is 2 and something in the examples: the steps are elsewhere.
+# a / b is between 2 and 3 in the examples, away from the steps.
 _QUOTIENTS: list = [
     ((_sample(*a, low=2.1, high=2.4), _sample(*b, low=0.9, high=0.95)), {})
     for a, b in _BINARY[:3]
@@ -586,7 +585,7 @@ elementwise(
 
 
 def _share_of_greater(a, b, tie):
-    """The slope of max(a, b) in a; ``tie`` is what it is where they are equal."""
+    """The slope of max(a, b) with respect to a; at a tie it is ``tie``."""
     if tie:
         return fn.greater_share(a, b)
     zero = [type(c) is float and c == 0.0 for c in (a, b)]
@@ -630,7 +629,7 @@ elementwise(
     ],
 )
 
-# -- safe at the edge
+# -- safe at the boundary
 
 for _name in ("safe_divide", "divide_at_kink"):
     elementwise(
@@ -643,7 +642,7 @@ for _name in ("safe_divide", "divide_at_kink"):
 _XLOGY = "{0}·log({1})", r"{0} \log\left({1}\right)", "xlogy({0}, {1})"
 elementwise(
     "xlogy",
-    lambda g, y, a, b: fn.xlogy(g, b),  # where g = 0 there is nothing to multiply
+    lambda g, y, a, b: fn.xlogy(g, b),  # 0 where g = 0
     lambda g, y, a, b: fn.safe_divide(g * a, b),
     notation=Notation(*_XLOGY, PRODUCT, (PRODUCT, 0)),
     low=0.4,
@@ -658,12 +657,12 @@ def _flip(a):
 
 
 def _times(a, b):
-    """The matrix product: np.dot where it suffices."""
+    """The matrix product, with np.dot for up to two axes."""
     return np.dot(a, b) if a.ndim <= 2 and b.ndim <= 2 else np.matmul(a, b)
 
 
 def _product_vjp_left(g, y, a, b):
-    if a.ndim == 1:  # a vector came in, a vector goes back
+    if a.ndim == 1:  # the adjoint of a vector is a vector
         return b * g if b.ndim == 1 else _times_vector(b, g)
     if b.ndim == 1:
         return np.expand_dims(g, -1) * b
@@ -695,7 +694,7 @@ _STACKED_PAIRS = [
 
 
 def matrix_product(name: str, source: str, pairs: list, **fields: Any) -> Primitive:
-    """A product over a's last axis and b's last but one; a vector is a row, or a column."""
+    """A product over a's last axis and b's second to last; a vector is a row, or a column."""
     return define(
         name,
         (_product_vjp_left, _product_vjp_right),
@@ -733,20 +732,20 @@ define(
 
 
 def _dominant(n, *stack):
-    """Example matrices that are far from singular, also when their entries move a little."""
+    """Example matrices far from singular, even if their entries change a little."""
     return _sample(*stack, n, n, high=1.3) + 3.0 * np.eye(n)
 
 
 def of_matrices(
     name: str, vjp: Callable, jvp: Callable, stacks: bool = True, **fields: Any
 ) -> Primitive:
-    """A function of a square matrix, or of each in a stack of them."""
+    """A function of a square matrix, or of each matrix in a stack."""
     examples: list = [((_dominant(3),), {}), ((_dominant(2, 4),), {})]
     return define(name, (vjp,), (jvp,), examples=examples, stacks=stacks, **fields)
 
 
 def _of_each(g):
-    """A number for each matrix, to go with its entries."""
+    """Append two axes to one number per matrix, to broadcast against its entries."""
     return np.expand_dims(g, (-2, -1))
 
 
@@ -756,13 +755,13 @@ def _inner(a, b):
 
 
 def _inverse(a):
-    """np.linalg.inv, refused as well where rounding alone makes a matrix regular: its numbers
-    would be wrong. 1 = Σ aᵢⱼ yⱼᵢ has then no digit left."""
+    """np.linalg.inv, which here also raises for a matrix that only rounding makes invertible: the
+    result would be wrong. No digit of 1 = Σ aᵢⱼ yⱼᵢ is left then."""
     y = np.linalg.inv(a)
     if _is_plain(a) and np.any(np.sum(np.abs(a * _flip(y)), axis=-1) > 1e15):
         raise np.linalg.LinAlgError(
             "Singular matrix: got one that is singular up to rounding, expected an inverse with "
-            "right digits; add a small multiple of np.eye(n)"
+            "correct digits; add a small multiple of np.eye(n)"
         )
     return y
 
@@ -811,13 +810,13 @@ of_matrices(
 
 
 def _lower_half(a):
-    """The lower triangle, with half the diagonal: with its transpose, what cholesky reads."""
+    """The lower triangle with half the diagonal; plus its transpose, the matrix cholesky reads."""
     n = shape_of(a)[-1]
     return np.tri(n) * a - 0.5 * (np.eye(n) * a)
 
 
 def _as_read(t):
-    """The symmetric matrix of which only the lower triangle is read."""
+    """The symmetric matrix with the lower triangle of t."""
     return _lower_half(t) + _flip(_lower_half(t))
 
 
@@ -842,7 +841,7 @@ def _resolvents(y, a, spare):
     values = np.linalg.eigvalsh(a)
     n = shape_of(a)[-1]
     gaps = np.expand_dims(values, -1) - np.expand_dims(values, -2)
-    # A gap that is rounding is none: 1 over it would be a wrong number.
+    # A gap within rounding counts as 0: its reciprocal would be wrong.
     size = np.max(np.abs(values), axis=-1, keepdims=True)
     gaps = np.where(np.abs(gaps) <= 1e-15 * n * np.expand_dims(size, -1), 0.0, gaps)
     weights = fn.divide_at_kink(1.0 - np.eye(n), gaps + np.eye(n))
@@ -857,7 +856,7 @@ def _both_ways(r, t, p):
     return np.matmul(np.matmul(r, t), p) + np.matmul(np.matmul(p, t), r)
 
 
-# ``spare``: how many in the middle are zeros that nobody reads, which may be equal.
+# ``spare``: this many eigenvalues in the middle are unused zeros, which may be equal.
 of_matrices(
     "eigvalsh",
     lambda g, y, a, spare=0: _lower_half(
@@ -894,26 +893,26 @@ _REDUCED = [
 
 
 def reduction(name: str, vjp: Callable, jvps: Any = None, **fields: Any) -> Primitive:
-    """A primitive that takes away axes: one operand, axis= and keepdims=."""
+    """A primitive that removes axes: one operand, axis= and keepdims=."""
     fields = {"examples": _REDUCED, "uniform": True, "stacks": True, **fields}
     return define(name, (vjp,), jvps, canonicalize=_axis(), **fields)
 
 
 def _unreduce(g, axis, keepdims):
-    """Put reduced axes back with length 1. A scalar g is uniform and stays."""
+    """Restore reduced axes with length 1. A scalar g is uniform and is left unchanged."""
     if keepdims or ndim_of(g) == 0:
         return g
     return np.expand_dims(g, axis)
 
 
 def _count(x, y):
-    """How many entries went into each entry of the result; inf where it has none."""
+    """The number of entries reduced to each entry of the result; inf if that is empty."""
     return size_of(x) / size_of(y) if size_of(y) else np.inf
 
 
 def _over_axes(function: Callable, ufunc: np.ufunc) -> Callable:
-    """A reduction of NumPy's with the parameters that an entry has; for an array its ufunc's own
-    ``reduce``, without NumPy's detour."""
+    """A NumPy reduction with an entry's parameters; for arrays it calls the ufunc's ``reduce``
+    directly, without NumPy's overhead."""
 
     def value(x, axis=None, keepdims=False):
         if type(x) is np.ndarray:
@@ -949,8 +948,8 @@ reduction(
 
 
 def by_slope(name: str, slope: Callable, **fields: Any) -> Primitive:
-    """A reduction whose entries have ``slope(x, y, axis, keepdims)``: the derivative of the result
-    with respect to each of them, which both rules multiply by."""
+    """A reduction with ``slope(x, y, axis, keepdims)``, the derivative of the result with respect
+    to each entry, by which both rules multiply."""
 
     def vjp(g, y, x, axis, keepdims=False, **more):
         return slope(x, y, axis, keepdims, **more) * _unreduce(g, axis, keepdims)
@@ -985,7 +984,7 @@ for _name, _function, _alias, _ufunc in (
 
 
 def _norm(x, axis=None, keepdims=False):
-    if not _is_plain(x):  # inside another derivative it is one operation as well
+    if not _is_plain(x):  # a single operation inside another derivative too
         whole = type(axis) is tuple and len(axis) == ndim_of(x)
         return np.linalg.norm(x, axis=None if whole else axis, keepdims=keepdims)
     return np.sqrt(np.sum(np.square(x), axis=axis, keepdims=keepdims))
@@ -1006,7 +1005,7 @@ by_slope(
 
 
 def _degrees(x, y, ddof):
-    return np.float64(max(_count(x, y) - ddof, 0))  # of NumPy: 2 / 0 is inf
+    return np.float64(max(_count(x, y) - ddof, 0))  # np.float64: 2 / 0 is inf
 
 
 def _centred(x, axis):
@@ -1014,7 +1013,7 @@ def _centred(x, axis):
 
 
 def _standardized(x, y, axis, keepdims):
-    """(x − mean) / std; 0 for a single number, whose spread is 0 wherever it is."""
+    """(x − mean) / std; 0 for a single number, whose std is always 0."""
     if _count(x, y) == 1:
         return 0.0 * x
     return fn.safe_divide(_centred(x, axis), _unreduce(y, axis, keepdims))
@@ -1058,7 +1057,7 @@ define(
 
 
 def _softmax_of(x, axis, residuals):
-    """The softmax that the value kept; recomputed where a rule is only printed."""
+    """The softmax saved with the value; recomputed if a rule is only printed."""
     return fn.softmax(x, axis=axis) if residuals is None else residuals
 
 
@@ -1106,7 +1105,7 @@ define(
     stacks=True,
 )
 
-# ---------------------------------------------------------------- moving entries about
+# ---------------------------------------------------------------- rearranging entries
 
 
 def _as_shape(parameters, *shapes):
@@ -1126,7 +1125,7 @@ def _known_shape(parameters, old):
 
 
 def view(name: str, vjp: Callable, **fields: Any) -> Primitive:
-    """A primitive whose result shows its operand's memory."""
+    """A primitive whose result may be a view of its operand."""
     return define(name, (vjp,), linear=True, view=True, **fields)
 
 
@@ -1229,9 +1228,9 @@ define(
 
 
 def _last_written(g, index):
-    """The entries of g[index] whose value is still there: where an index names an entry twice,
-    the last value stays. One that is no data and names none twice, such as np.arange(N), settles
-    it; data may do so for other arguments."""
+    """g[index], with 0 for values that were overwritten: if an index occurs twice, the last value
+    is kept. A constant index without duplicates, such as np.arange(N), rules that out; data may
+    have duplicates for other arguments."""
     picked = g[index]
     parts = index if isinstance(index, tuple) else (index,)
     arrays = [p for p in parts if np.ndim(p) and np.asarray(p).dtype.kind != "b"]
@@ -1268,8 +1267,8 @@ define(
 def join(
     name: str, value: Callable, place: Callable, canonicalize: Callable, **fields: Any
 ) -> Primitive:
-    """A primitive with any number of operands, which stand in the result one beside the other:
-    operand k at the index ``place(k, operands, axis)``."""
+    """A primitive that joins any number of operands: operand k is at the index
+    ``place(k, operands, axis)`` of the result."""
     slots = "({operands}{parameters})"
     texts = f"{name}{slots}", rf"\operatorname{{{{{name}}}}}{slots}"
     source = f"np.{name}([{{operands}}]{{parameters}})"

@@ -1,9 +1,9 @@
 """The machine writes the backward pass: a trace becomes NumPy source.
 
-``write_gradient`` records a function, differentiates the record (the derivative of a trace is a
-trace too), simplifies both together, and writes them down as a NumPy function. From the deck's
-``cost`` it writes the deck's ``gradients``. The text is there to be read, line against line with
-one's own derivation, and it runs.
+``write_gradient`` records a function, differentiates the recording (the derivative of a trace is a
+trace too), simplifies both together, and writes them as a NumPy function. From the deck's ``cost``
+it writes the deck's ``gradients``. The source is meant to be compared line by line with one's own
+derivation, and it runs.
 """
 
 import contextlib
@@ -36,7 +36,7 @@ from .trials import try_others
 
 _FORM = operator.attrgetter("shape", "dtype")
 
-# ---------------------------------------------------------------- what is called from outside
+# ---------------------------------------------------------------- public functions
 
 
 def write_gradient(
@@ -56,23 +56,23 @@ def write_gradient(
         *args, **kwargs: arguments to record it with; their shapes become the program's.
         wrt: a parameter's name, or a position in the call, or a tuple of them (the gradient is
             then a tuple).
-        value: write the value as well: the program returns (value, gradient).
-        buffered: write for speed instead of for reading: every result goes into an array that
-            is allocated once and used again.
-        language: "numpy", or "javascript": then the source is a module whose default export takes
-            and returns numbers and nested arrays, and is run by a page or by node.
+        value: write the value too: the program returns (value, gradient).
+        buffered: write for speed instead of readability: every result goes into an array that
+            is allocated once and reused.
+        language: "numpy" or "javascript". JavaScript source is a module whose default export takes
+            and returns numbers and nested arrays; it runs in a page or in node.
 
     Returns:
-        A ``Program``: ``p.source`` is the text, ``p(*args)`` runs it. What f reads from elsewhere
-        (globals, variables of a function around it) is written down as it is now. Numbers are
-        gathered and minus signs moved, so a result may differ in its last digits, and a zero in
-        its sign: np.sum(-x) is written -np.sum(x).
+        A ``Program``: ``p.source`` is the text, ``p(*args)`` runs it. Other values that f reads
+        (globals, variables of enclosing functions) are written with their current values. Numbers
+        are collected and minus signs moved, so a result may differ in its last digits, and a zero
+        in its sign: np.sum(-x) is written -np.sum(x).
 
     Raises:
-        ProgramError: f's course depended on the values of its arguments (the text names the
-            line), f gives another value each time, wrt means no numbers of this call, or the
-            source would hold a large array, or the number of entries that a comparison chooses.
-        TraceError: as ``record`` does.
+        ProgramError: f branched on the values of its arguments (the message names the line), f
+            returns a different value each time, wrt doesn't select numbers of this call, or the
+            source would contain a large array, or the number of entries a comparison selects.
+        TraceError: as for ``record``.
     """
     return _write(f, args, kwargs, wrt, value, buffered, language)
 
@@ -95,15 +95,15 @@ def write_value(
 class Program:
     """A written program. It runs for arguments of the shapes it was written for.
 
-    Arguments that are no numbers are settings: the program holds for those that are equal (==)
-    to the recorded ones. Only you know whether one of them, or what f reads without its being
-    an argument (a global, a closure), has changed since.
+    Arguments that aren't numbers are settings: the program is valid for settings equal (==) to the
+    recorded ones. It can't detect that one was modified since, or that something else that f reads
+    (a global, a closure variable) has changed.
 
     Attributes:
         source: the source, a module that defines ``function``.
-        function: the function that the source defines, compiled when it is first called. It checks
-            and copies nothing, and its scalars are NumPy's: 1 / x of Python's 0.0 is an error, of
-            ``np.float64(0)`` inf.
+        function: the function that the source defines, compiled on first use. It doesn't check or
+            copy anything, and expects NumPy scalars: 1 / x raises for Python's 0.0 and is inf for
+            ``np.float64(0)``.
     """
 
     __wrapped__ = property(lambda self: self.function)
@@ -112,15 +112,14 @@ class Program:
         computation = writer.computation
         self.source = writer.source
         self.__name__, self.__doc__ = writer.name, computation.title
-        # f's: the source may name a parameter otherwise.
+        # The signature of f: the source may rename a parameter.
         self.__signature__ = computation.call.bound.signature
         # Parameter -> an example of its argument: numbers of the shape, data, or the setting.
         self._examples = examples = computation.examples
-        # The kinds of data for which it holds only as recorded.
+        # The kinds of data for which the program is valid only as recorded.
         self._fixed = fixed
         self._results = computation.results
-        # Where all arguments are arrays one look tells whether others fit, and results that are
-        # new arrays are as they should be.
+        # Fast path: all arguments are arrays, and all results are distinct new arrays.
         results = self._results if type(self._results) is tuple else (self._results,)
         nodes = {x.node for x in results if type(x) is Output}
         self._is_plain = (
@@ -141,13 +140,13 @@ class Program:
         """Run the program.
 
         Raises:
-            ProgramError: an argument's shape, structure or setting isn't the recorded one.
+            ProgramError: an argument has another shape, structure or setting than the recorded one.
         """
         checked = self._checked(args, kwargs)
         return self._finish(self.function(*checked), checked)
 
     def _checked(self, args, kwargs) -> Sequence:
-        """The arguments in the order of the parameters, each as it was recorded."""
+        """The arguments in the order of the parameters, each in the recorded form."""
         if not kwargs and set(map(type, args)) == {np.ndarray}:
             if list(map(_FORM, args)) == self._forms:
                 return args
@@ -160,7 +159,7 @@ class Program:
         return [self._as_recorded(name, given[name]) for name in self._examples]
 
     def _as_recorded(self, name, x):
-        """An argument in the form that was recorded."""
+        """An argument in the recorded form."""
         example = self._examples[name]
         if not pytrees.same_structure(x, example):
             raise _misfit(name, repr(x), "the recorded structure")
@@ -177,7 +176,7 @@ class Program:
             raise _misfit(name, got, repr(example))
         if type(example) is Data:
             x = np.asarray(x)
-            # As an index truth values choose, and whole numbers count.
+            # As an index, truth values are a mask and integers are positions.
             is_mask = example.dtype == bool
             if x.dtype.kind not in ("b" if is_mask else "iu"):
                 expected = "truth values" if is_mask else "whole numbers"
@@ -193,15 +192,15 @@ class Program:
         if is_fixed and not np.array_equal(x, example):
             raise ProgramError(
                 f"{name}: got data that choose other entries, expected the recorded ones, whose "
-                "number stands in the program; write the program again for them, or write "
+                "number is fixed in the program; write the program again for them, or write "
                 "np.sum(…) / np.sum(mask) for the mean of x[mask]"
             )
-        # With NumPy's numbers 1 / 0 is inf, as when it was recorded.
+        # With NumPy scalars 1 / 0 is inf, as in the recording.
         return np.float64(x) if type(x) is float else x
 
     def _finish(self, result, args):
-        """The result in f's own classes of containers, with Python's numbers for NumPy's, and
-        arrays that are the caller's alone: no argument's memory, nor another result's."""
+        """The result in f's container types, with Python numbers for NumPy scalars, and arrays that
+        don't share memory with an argument or another result."""
         if self._is_plain:
             return result
         taken, found = set(map(id, pytrees.leaves(list(args)))), []
@@ -222,10 +221,10 @@ class Program:
 
 
 class BufferedProgram(Program):
-    """A program whose intermediate results live in arrays that are used again.
+    """A program that reuses the arrays of its intermediate results.
 
     Attributes:
-        readable: the same program written for reading. It runs instead when the program is
+        readable: the same program written for readability. It runs instead when the program is
             itself recorded.
     """
 
@@ -238,10 +237,10 @@ class BufferedProgram(Program):
         """Run the program.
 
         With ``copy=False`` the results are the program's own arrays, which the next call
-        overwrites: use them before it, and don't hand them to it as arguments.
+        overwrites: use them before that, and don't pass them as arguments to it.
         """
         checked = self._checked(args, kwargs)
-        # Arguments that are as they were recorded are arrays.
+        # On the fast path all arguments are plain arrays.
         if checked is not args and Tracer in map(type, pytrees.leaves(list(checked))):
             return self.readable(*args, **kwargs)
         with self._one_at_a_time:
@@ -250,7 +249,7 @@ class BufferedProgram(Program):
 
 
 class JavaScriptProgram(Program):
-    """A program for a page or node, to be imported there."""
+    """A program to be imported in a page or in node."""
 
     @property
     def function(self) -> Callable:
@@ -267,11 +266,11 @@ def _misfit(name, got, expected):
 
 
 def _are_equal(a, b):
-    """Whether == says so, with one truth value."""
+    """Whether a == b is a single true value."""
     try:
         equal = a == b
     except Exception:
-        # Whatever the setting's own == raises.
+        # The setting's own == may raise anything.
         return False
     return isinstance(equal, bool | np.bool_) and bool(equal)
 
@@ -295,9 +294,9 @@ def _write(f, args, kwargs, wrt, value, buffered, language):
                 _check_elsewhere(f, args, kwargs, kinds)
             if found.call.check(found.result, found.tape, kinds):
                 raise ProgramError(
-                    "f: got a function that gives another value each time, such as one that draws "
-                    "random numbers, expected the same value; draw them outside f and pass them "
-                    "as an argument"
+                    "f: got a function that returns a different value each time, such as one that "
+                    "draws random numbers, expected the same value; draw them outside f and pass "
+                    "them as an argument"
                 )
             return found, kinds
 
@@ -319,13 +318,13 @@ def _write(f, args, kwargs, wrt, value, buffered, language):
     readable = Program(Writer(first), fixed)
     if not buffered:
         return readable
-    # Where a mask chooses how many entries arrays have, none can be kept.
+    # If a mask determines the sizes of arrays, none can be reused.
     writer = Writer if sizes_vary else BufferedWriter
     return BufferedProgram(writer(first), fixed, readable)
 
 
 def _check_elsewhere(f, args, kwargs, kinds):
-    """Refuse a recording that has f's value by chance alone, as where a mask chooses nothing."""
+    """Raise if the recording has f's value only by chance, such as when a mask selects nothing."""
 
     def moved(x):
         is_real = isinstance(x, np.ndarray | float) and np.asarray(x).dtype.kind == "f"
@@ -339,8 +338,8 @@ def _check_elsewhere(f, args, kwargs, kinds):
 
 
 def _derived(f, args, kwargs, wrt, value, kinds, by_labels, change) -> Computation:
-    """Record f, and differentiate the record; ``by_labels``: constants that are one-hot of labels
-    are computed from them; ``change``: of data, in a trial (see ``Origins``)."""
+    """Record f, and differentiate the recording. ``by_labels``: compute constants that are one-hot
+    labels from these; ``change``: the change of data in a trial (see ``Origins``)."""
     several = wrt if isinstance(wrt, tuple) and wrt else (wrt,)
     call = Call.of(f, args, kwargs, whole=several)
     with Tape(watch=True) as outer:
@@ -357,7 +356,7 @@ def _derived(f, args, kwargs, wrt, value, kinds, by_labels, change) -> Computati
                 every = pytrees.leaves(list(call.slots.values()))
                 labels = [x for x in every if is_data(x, "iu")]
                 outer.origins.recognise = functools.partial(one_hot, labels)
-            # f may change its own, the containers and what is in them.
+            # Snapshots, because f may modify its arguments and containers.
             slots = pytrees.tree_map(snapshot, call.slots)
             arguments = call.arguments(slots)
             examples = {}
@@ -376,7 +375,7 @@ def _derived(f, args, kwargs, wrt, value, kinds, by_labels, change) -> Computati
                     "output: got more than one number, expected one; return a sum or mean, "
                     "or one of the numbers"
                 )
-            with np.errstate(all="ignore"):  # also those that nobody asked for
+            with np.errstate(all="ignore"):  # unused adjoints may overflow too
                 adjoints = pull_back(recognise(tape.rows), [(out_rows[0], one)])
     named = [
         (name, tracer.value, adjoints[tracer.index])
@@ -410,7 +409,8 @@ def _derived(f, args, kwargs, wrt, value, kinds, by_labels, change) -> Computati
     gradients = tuple(pytrees.tree_map(gradient_of, tree) for _, tree in chosen)
     if chosen:
         results.append(gradients if isinstance(wrt, tuple) else gradients[0])
-    # A local variable's adjoint goes by d and its name; its size may have moved on (1/N).
+    # A local variable's adjoint is named d plus its name, even without a factor such as 1/N that
+    # has moved on.
     names = [(expressions.node_of(x, outer), name) for name, x, _ in named]
     names += [(scaled[k].node, name) for k, name in anchors.items()]
     name = re.sub(r"\W", "_", getattr(call.f, "__name__", "f")).strip("_")
@@ -434,8 +434,8 @@ def _derived(f, args, kwargs, wrt, value, kinds, by_labels, change) -> Computati
 
 
 class _InnerTape(Recording):
-    """The tape that a function is recorded on. Data among the operands becomes an input of the tape
-    further out, so that what the rules compute from it is recorded, too."""
+    """The tape that a function is recorded on. Data among the operands becomes an input of the
+    outer tape, so that what the rules compute from it is recorded too."""
 
     def constant(self, value: Any, name: str) -> Any:
         constant = super().constant(value, name)
@@ -447,7 +447,7 @@ class _InnerTape(Recording):
 
 
 def _example(leaf, name):
-    """What a program remembers of an argument."""
+    """An example of an argument, which a program keeps to check later ones."""
     if type(leaf) is Tracer:
         return np.broadcast_to(0.0, leaf.shape) if leaf.shape else 0.0
     if type(leaf) is not Data and not _are_equal(leaf, leaf):
@@ -459,7 +459,7 @@ def _example(leaf, name):
 
 
 def _chosen(several, call, slots) -> list[tuple[str, Any]]:
-    """(name, argument) of each that ``wrt`` means."""
+    """(name, argument) for each argument selected by ``wrt``."""
     chosen = []
     for each in several:
         try:
@@ -478,19 +478,19 @@ def _chosen(several, call, slots) -> list[tuple[str, Any]]:
 
 
 def _refuse_strangers(tape, results):
-    """Refuse values of a recording further out, which would be constants of the program."""
+    """Raise for values of an enclosing recording, which would be constants of the program."""
     operands = [operand for row in tape.rows for operand in operands_of(row)]
     if any(type(x) is Tracer and x.tape is not tape for x in operands + results):
         raise ProgramError(
-            "f: got a value that is itself being recorded (of a function around it), expected "
-            "plain numbers; pass the value in as an argument"
+            "f: got a value that an enclosing function is recording, expected plain numbers; pass "
+            "the value in as an argument"
         )
 
 
 def _refuse_branches(decisions):
     if decisions:
         question, file, line = decisions[0]
-        # A notebook's cell has a file's name, but no file that one could open.
+        # A notebook cell has a file name, but no such file exists.
         where = file if Path(file).is_file() else "the cell"
         way_out = "use np.where, np.maximum, relu or np.abs in its place"
         _, is_label, label = question.partition(", of ")

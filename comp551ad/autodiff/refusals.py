@@ -1,9 +1,9 @@
-"""What can't be traced: the user's own expression, why not, and what to write in its place.
+"""Errors for code that can't be traced: the user's own expression, the reason, and a replacement.
 
-A refusal in place of a wrong number: what would lose the trace raises ``TraceError``. The text
-quotes the expression as it stands in the user's source (Python knows which columns it is just now
-running) and says what to write instead of *it*, where a rewriting is known: ``WAYS_OUT`` is a table
-of patterns over the expression's syntax tree, with a test for each.
+An error instead of a wrong number: anything that would lose the trace raises ``TraceError``. The
+message quotes the expression from the user's source (Python knows which columns it is executing)
+and, where a rewrite is known, says what to write instead: ``WAYS_OUT`` is a table of patterns over
+the expression's syntax tree, with a test for each.
 """
 
 import ast
@@ -22,15 +22,15 @@ _OURS = ("comp551ad.autodiff", "comp551ad.functions")
 
 
 class _Thread(threading.local):
-    """What is being recorded in a thread.
+    """The state of recording in a thread.
 
     Attributes:
         tape: the innermost open tape.
-        refused: the text of the last refusal since the outermost of them was opened; the
-            function that is recorded may have caught it.
-        copied: whether since then NumPy may have got a view, or an array without axes, where a
-            recording got a copy, or a number.
-        doubtful: whether an array changed in place of which NumPy may have other views.
+        refused: the text of the last TraceError since the outermost tape was opened; the recorded
+            function may have caught it.
+        copied: whether, since then, a recording got a copy or a number where NumPy may have
+            returned a view or a 0-d array.
+        doubtful: whether an array changed in place that may have other views in NumPy.
     """
 
     tape: Any = None
@@ -43,7 +43,7 @@ this_thread = _Thread()
 
 
 class TraceError(TypeError):
-    """An operation that can't be traced; the text says what to write instead."""
+    """An operation that can't be traced; the message says what to write instead."""
 
     def __init__(self, *text: str):
         super().__init__(*text)
@@ -51,18 +51,18 @@ class TraceError(TypeError):
 
 
 def note_refusal(*text: str) -> None:
-    """Remember the text alone: an error holds on to frames, and these to whole tapes."""
+    """Keep only the text: an exception refers to frames, and these to whole tapes."""
     this_thread.refused = text
 
 
 def kind_of(value: Any) -> str:
-    """A value's class, and for an array its dtype, as an error names it."""
+    """A value's class, and for an array its dtype, for error messages."""
     name = type(value).__name__
     return f"{name} of {value.dtype}" if isinstance(value, np.ndarray) else name
 
 
 def name_in_numpy(function: Any) -> str:
-    """How a function is called: np.sum, np.linalg.norm, np.add.reduce."""
+    """A function's full name: np.sum, np.linalg.norm, np.add.reduce."""
     owner = getattr(function, "__self__", None)
     if isinstance(owner, np.ufunc):
         return f"{name_in_numpy(owner)}.{function.__name__}"
@@ -74,7 +74,7 @@ def name_in_numpy(function: Any) -> str:
 
 
 def _frame_outside(packages=(*_OURS, *_GUESTS)):
-    """The innermost frame that is neither ours nor NumPy's nor scipy's."""
+    """The innermost frame outside our own code, NumPy and scipy."""
     frame: Any = sys._getframe(1)
     while frame is not None and _is_in(frame, packages):
         frame = frame.f_back
@@ -86,40 +86,40 @@ def _is_in(frame, packages):
 
 
 def is_called_by_numpy() -> bool:
-    """Whether NumPy's own Python code, not the user's, is computing with a traced value: of a
-    function that was given an array of traced numbers."""
+    """Whether the caller is NumPy's own Python code, not the user's: a NumPy function that was
+    called with an object array of traced numbers."""
     frame = _frame_outside(_OURS)
     return frame is not None and _is_in(frame, ("numpy",))
 
 
 def line_outside() -> tuple[str, int]:
-    """File and line of the innermost frame that is neither ours nor NumPy's nor scipy's."""
+    """File and line of the innermost frame outside our own code, NumPy and scipy."""
     frame = _frame_outside()
     return (frame.f_code.co_filename, frame.f_lineno) if frame else ("?", 0)
 
 
 def is_in_assert() -> bool:
-    """Whether that line is an assertion's."""
+    """Whether that line is an assert statement."""
     frame = _frame_outside()
     lines = lines_of(frame.f_code)[frame.f_lineno - 1 :] if frame else []
     return bool(lines) and lines[0].lstrip().startswith(("assert ", "assert("))
 
 
 def lines_of(code: Any, names: dict | None = None) -> list[str]:
-    """The lines of the file that the code stands in; none where it has none of its own: by the
-    name "<string>" Python may know those of another program."""
+    """The lines of the file that contains the code; none if it has no file of its own: under the
+    name "<string>" linecache may hold the lines of another program."""
     name = code.co_filename
     return [] if name == "<string>" else linecache.getlines(name, names)
 
 
 class Expression(NamedTuple):
-    """What the user's code is running just now.
+    """The expression that the user's code is executing.
 
     Attributes:
-        text: as it stands in the source.
-        line: the number of its line.
-        tree: its syntax tree, None where it is no expression. A node knows whether it ``is_list``.
-        stores: whether something is stored into an array: ``z[0] = a``, ``np.add.at(z, 0, a)``.
+        text: its text in the source.
+        line: its line number.
+        tree: its syntax tree, None if it isn't an expression. Each node has a flag ``is_list``.
+        stores: whether it stores into an array: ``z[0] = a``, ``np.add.at(z, 0, a)``.
     """
 
     text: str
@@ -129,13 +129,13 @@ class Expression(NamedTuple):
 
 
 def expression_outside() -> Expression | None:
-    """The expression that the user's code is running; None where the source isn't known."""
+    """The expression that the user's code is executing; None if the source isn't known."""
     frame = _frame_outside()
     return None if frame is None else expression_at(frame, frame.f_lasti)
 
 
 def expression_at(frame: Any, instruction: int) -> Expression | None:
-    """The expression of one instruction of a frame; None where the source isn't known."""
+    """The expression for one instruction of a frame; None if the source isn't known."""
     code = frame.f_code
     place: Any = dis.Positions(*list(code.co_positions())[instruction // 2])
     lines = lines_of(code, frame.f_globals)
@@ -155,7 +155,7 @@ def expression_at(frame: Any, instruction: int) -> Expression | None:
         is_list = isinstance(node, ast.List | ast.Tuple | ast.ListComp)
         named = isinstance(node, ast.Name) and known.get(node.id)
         vars(node)["is_list"] = is_list or isinstance(named, list | tuple)
-        # Of `from math import log`.
+        # For `from math import log`.
         is_call = isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
         function: Any = known.get(node.func.id) if is_call else None
         if getattr(function, "__module__", "") == "math":
@@ -165,8 +165,8 @@ def expression_at(frame: Any, instruction: int) -> Expression | None:
 
 
 def loop_of_numpys() -> str:
-    """The call of NumPy's that the user's code is running, in which NumPy asks number by number,
-    and what to do instead; "" where there is none."""
+    """For a NumPy call in the user's code that compares number by number: the call, and what to
+    do instead; otherwise ""."""
     frame, e = _frame_outside(), expression_outside()
     if e is None or not _is_like(e.tree, rf"{_NUMPY}(?!arange)[\w.]+"):
         return ""
@@ -174,29 +174,29 @@ def loop_of_numpys() -> str:
     return f" in {e.text}: join its numbers with np.stack first" if is_call else ""
 
 
-# To NumPy such an array holds objects, not numbers.
+# For an array of traced numbers, which has dtype object in NumPy.
 AN_OBJECT = (
-    "NumPy computes with an array of traced numbers, as np.array([a, b]) makes it, only sums, "
-    "products and functions of one number; write np.stack([a, b]) for it, and for a matrix "
+    "an array of traced numbers, such as np.array([a, b]), supports only sums, products and "
+    "functions of one number in NumPy; write np.stack([a, b]) instead, and for a matrix "
     "np.stack([np.stack([a, b]), np.stack([c, d])])"
 )
 
 
 _OF_SCIPY = (
-    "scipy computes with plain numbers only; write its formula with NumPy's functions, or with "
+    "scipy works on plain numbers only; write its formula with NumPy's functions, or with "
     "comp551ad's logistic, softmax, logsumexp and erf"
 )
 
 
 _OF_POLYNOMIALS = (
-    "numpy.polynomial computes with plain numbers only; write np.polyval(c[::-1], x) for its "
+    "numpy.polynomial works on plain numbers only; write np.polyval(c[::-1], x) for its "
     "polyval(x, c), or a formula"
 )
 
 
 def explain(error: BaseException) -> None:
-    """Raise the refusal behind an error of NumPy's, if there is one."""
-    # For z[0] = a, and for np.add.at(z, 0, a) through two of NumPy's errors.
+    """Raise the TraceError behind a NumPy error, if there is one."""
+    # For z[0] = a, and for np.add.at(z, 0, a), where NumPy chains two errors.
     cause = error.__cause__ if isinstance(error, ValueError | SystemError) else None
     cause = getattr(cause, "__cause__", None) or cause
     if isinstance(cause, TraceError):
@@ -208,20 +208,20 @@ def explain(error: BaseException) -> None:
     wrong = isinstance(error, kinds) and not isinstance(error, TraceError)
     if not wrong or this_thread.refused is None:
         return
-    # Since Python 3.15 "%f" % a has a text of its own, instead of what float() says.
+    # Since Python 3.15 "%f" % a has its own error message instead of float()'s.
     if "requires a real number" in str(error):
         raise TraceError(*this_thread.refused) from error
     steps = [(tb.tb_frame, tb.tb_lasti) for tb in _traceback(error)]
     outside = [step for step in steps if not _is_in(step[0], (*_OURS, *_GUESTS))]
     e = expression_at(*outside[-1]) if outside else None
     if isinstance(error, IndexError) or "expected a sequence of integers" in str(error):
-        # X[a] asks a for __index__, then for __array__, and an array of objects is no index.
+        # X[a] calls __index__, then __array__, and an object array is not a valid index.
         if "integer" not in str(error):
             return
         what, instead = REFUSED["__index__"]
         raise _in_place_of(e, f"{what}: {instead}", False) from error
     known = "dtype('O')", "not supported for the input types", "has no callable"
-    # np.hypot(np.array([a, 1.0]), 2.0) looks for a method hypot of the 1.0.
+    # np.hypot(np.array([a, 1.0]), 2.0) looks up a method hypot on the 1.0.
     of_a_ufunc = isinstance(getattr(np, getattr(error, "name", "") or "", 0), np.ufunc)
     of_objects = of_a_ufunc or any(words in str(error) for words in known)
     if of_objects or _is_in(steps[-1][0], _GUESTS):
@@ -237,7 +237,7 @@ def _traceback(error):
         at = at.tb_next
 
 
-# ---------------------------------------------------------------- what to write in its place
+# ---------------------------------------------------------------- what to write instead
 
 
 _NUMPY = r"(?:np|numpy)\."
@@ -246,8 +246,8 @@ _ONE_OF_NUMPYS = rf"{_NUMPY}[\w.]+"
 
 
 def _is_like(tree, pattern):
-    """Whether an expression is a call of a function, or takes an item, of what this matches:
-    ``np.sum``, ``np.c_[]``; or ``%`` for that of a text."""
+    """Whether an expression is a call, or a subscription, whose function or object matches the
+    pattern: ``np.sum``, ``np.c_[]``; or ``%`` for string formatting."""
     head = ""
     if isinstance(tree, ast.Call) and tree.args:
         head = ast.unparse(tree.func)
@@ -267,10 +267,10 @@ _OF_NUMBERS = (ast.List, ast.Tuple, ast.Constant, ast.UnaryOp, ast.unaryop, ast.
 
 
 def _stacked(tree):
-    """A list of traced values, or np.array of one, as np.stack writes it; lists inside as well."""
+    """A list of traced values, or np.array of one, rewritten with np.stack, also inside lists."""
     inside = tree.args[0] if _is_like(tree, rf"{_NUMPY}array") else tree
     if all(isinstance(node, _OF_NUMBERS) for node in ast.walk(inside)):
-        return ast.unparse(tree)  # (2, 3), of a shape
+        return ast.unparse(tree)  # a shape, such as (2, 3)
     if isinstance(inside, ast.List | ast.Tuple):
         return f"np.stack([{', '.join(map(_stacked, inside.elts))}])"
     text = ast.unparse(inside)
@@ -297,7 +297,7 @@ def _as_array(tree):
 
 
 def _arguments(tree, texts=()):
-    """The arguments of a call, or these in place of them, with its keywords."""
+    """The arguments of a call, or replacements for them, with its keywords."""
     words = [f"{word.arg}={ast.unparse(word.value)}" for word in tree.keywords]
     return ", ".join([*(texts or map(ast.unparse, tree.args)), *words])
 
@@ -311,7 +311,7 @@ def _stacked_arguments(tree):
 
 
 def _joined(tree):
-    """np.c_[a, b] as np.column_stack([a, b]); np.r_ takes numbers besides arrays."""
+    """np.c_[a, b] as np.column_stack([a, b]); np.r_ takes numbers as well as arrays."""
     parts = tree.slice.elts if isinstance(tree.slice, ast.Tuple) else [tree.slice]
     # 0:9 is a range, and "1" an axis.
     if any(isinstance(p, ast.Slice) or _is_text(p) for p in parts):
@@ -344,7 +344,7 @@ def _first(tree):
 
 
 def _each_by_itself(tree):
-    """np.vectorize(f)(a) as np.stack([f(v) for v in a]); of g = np.vectorize(f) as well."""
+    """np.vectorize(f)(a) as np.stack([f(v) for v in a]); also g(a) with g = np.vectorize(f)."""
     if isinstance(tree.func, ast.Call) and tree.func.args:
         f = tree.func.args[0]
         f = ast.unparse(f) if isinstance(f, ast.Name) else f"({ast.unparse(f)})"
@@ -365,22 +365,22 @@ def _filled(tree):
 
 def _in_place_of_a_store(text):
     """What to write for z[k] = a, with a plain z."""
-    # A view of z, such as z.T[0], shows its memory.
+    # A view of z, such as z.T[0], shares its memory.
     views = r"(\.(put|fill|flat|m?T|real|reshape|ravel|view|transpose|swapaxes)\b.*)?"
     z = (re.match(rf"({_NUMPY}[\w.]+\()?([\w.]+?){views}[\[,(]", text) or "  z")[2]
     return (
         "a plain array can't hold traced values: append the parts to a list and join them with "
-        f"np.stack(parts) or np.concatenate(parts), or make {z} a traced array before, "
+        f"np.stack(parts) or np.concatenate(parts), or make {z} a traced array first, "
         f"{z} = a * np.zeros({z}.shape), with a traced number a"
     )
 
 
-# (what an expression is like, as ``_is_like`` has it; why it can't be traced; its tree -> what to
-# write in its place, None where it is not of this kind)
+# (a pattern for ``_is_like``; why it can't be traced; syntax tree -> what to write instead, or None
+# if that isn't known)
 WAYS_OUT: list[tuple[str, str, Callable]] = [
     (
         r"math\.\w+",
-        "math computes plain numbers only",
+        "math works on plain numbers only",
         lambda tree: (
             f"np.{tree.func.attr}({_arguments(tree)})"
             if hasattr(np, tree.func.attr)
@@ -389,27 +389,27 @@ WAYS_OUT: list[tuple[str, str, Callable]] = [
     ),
     (
         r"math\.erf",
-        "math computes plain numbers only; erf is in comp551ad.functions",
+        "math works on plain numbers only; erf is in comp551ad.functions",
         lambda tree: f"erf({_arguments(tree)})",
     ),
     (
         rf"int|{_NUMPY}u?int(\d+|p|_)?",
-        "whole numbers have no trace",
+        "integers have no derivative",
         lambda tree: _cast(_first(tree)),
     ),
     (
         "float",
-        "float() gives a plain number, without a trace; leave float() out",
+        "float() returns a plain number, without a trace; leave float() out",
         _first,
     ),
     (
         "%",
-        "% asks for a plain number",
+        "% needs a plain number",
         lambda tree: 'an f-string, such as f"{x:.4f}",',
     ),
     (
         rf"{_NUMPY}ndenumerate",
-        "np.ndenumerate makes plain numbers",
+        "np.ndenumerate yields plain numbers",
         lambda tree: (
             f"zip(np.ndindex(np.shape({_first(tree)})), np.ravel({_first(tree)}))"
         ),
@@ -421,11 +421,11 @@ WAYS_OUT: list[tuple[str, str, Callable]] = [
     ),
     (
         rf"{_NUMPY}(array|asarray|asanyarray|ascontiguousarray|float\d+)",
-        "a traced value behaves as an array already",
+        "a traced value already behaves like an array",
         _as_array,
     ),
-    (rf"{_NUMPY}full(_like)?", "np.full and np.full_like make plain arrays", _filled),
-    (rf"{_NUMPY}[cr]_\[\]", "np.c_ and np.r_ make plain arrays", _joined),
+    (rf"{_NUMPY}full(_like)?", "np.full and np.full_like return plain arrays", _filled),
+    (rf"{_NUMPY}[cr]_\[\]", "np.c_ and np.r_ return plain arrays", _joined),
     (
         _ONE_OF_NUMPYS,
         "NumPy doesn't look for traced values in a list",
@@ -433,18 +433,18 @@ WAYS_OUT: list[tuple[str, str, Callable]] = [
     ),
     (
         r".+\.\w+",
-        "NumPy doesn't ask a traced argument when the array in front is plain",
+        "a method of a plain array can't compute with traced values",
         _method_of_plain,
     ),
 ]
 
 
 def refusal(what: str, instead: str) -> TraceError:
-    """The error for an operation, in the words of the user's own expression where it is known.
+    """The error for an operation, quoting the user's own expression if it is known.
 
     Args:
-        what: the operation in general: "float(a)".
-        instead: why not, and the way out in general.
+        what: a general description of the operation: "float(a)".
+        instead: the general reason and remedy.
     """
     e = expression_outside()
     if e is None:
@@ -456,22 +456,22 @@ def refusal(what: str, instead: str) -> TraceError:
     by_vectorize = guest is not None and guest.f_code.co_qualname[:10] == "vectorize."
     if by_vectorize and isinstance(e.tree, ast.Call) and e.tree.args:
         each = _each_by_itself(e.tree)
-        text = f"np.vectorize makes plain arrays; write {each} instead"
+        text = f"np.vectorize returns plain arrays; write {each} instead"
         return _in_place_of(e, text, False)
     if what == REFUSED["__float__"][0] and _is_like(e.tree, _ONE_OF_NUMPYS):
         instead = (
-            "NumPy asks for plain numbers here; pass ones that are not differentiated, or join "
+            "NumPy needs plain numbers here; pass ones that are not differentiated, or join "
             "traced ones with np.stack([a, b])"
         )
         return _in_place_of(e, instead, True)
-    # An out= that isn't the user's is NumPy's own, in a function that was given a list.
+    # If the user didn't write out=, NumPy did, in a function called with a list.
     is_lost = what in _STORES or (what.endswith("out=") and "out=" not in e.text)
     return _in_place_of(e, f"{what}: {instead}", is_lost)
 
 
 def _in_place_of(e, general, is_lost):
-    """The error for an expression: what to write in its place, or else in general. ``is_lost``:
-    the expression itself is what makes plain numbers of traced ones."""
+    """The error for an expression: what to write instead if known, else the general text.
+    ``is_lost``: the expression itself turns traced numbers into plain ones."""
     place = f"{e.text} (line {e.line}) can't be traced: " if e else ""
     if e is not None and is_lost:
         if e.stores:
@@ -501,29 +501,29 @@ def _of_an_update(text):
     )
 
 
-# ---------------------------------------------------------------- methods that are refused
+# ---------------------------------------------------------------- unsupported methods
 
-# method -> (what somebody wrote, what to write instead)
+# method -> (what the user wrote, what to write instead)
 REFUSED: dict[str, tuple[str, str]] = {
     "__float__": (
-        "a plain number of a traced one",
+        "a traced value as a plain number",
         "use NumPy's function (np.sin for math.sin), which is traced, and leave float() out",
     ),
     "__array__": (
-        "a plain array of a traced one",
-        "a traced value behaves as an array already; join several with np.stack([a, b])",
+        "a traced value as a plain array",
+        "a traced value already behaves like an array; join several with np.stack([a, b])",
     ),
     "__bool__": (
-        "the truth of a traced value",
+        "the truth value of a traced value",
         "compare it: `if a > 0`; the branch taken is then recorded",
     ),
     "__int__": (
         "int() of a traced value",
-        "it would cut the derivative; write a.astype(int) for an index",
+        "it has no derivative; write a.astype(int) for an index",
     ),
     "__hash__": (
         "a traced value as a key or in a set",
-        "use a list, or a key that is no traced value; functools.cache needs keys, too",
+        "use a list, or a key that isn't traced; functools.cache needs keys too",
     ),
     "__complex__": ("complex() of a traced value", "it is real; leave complex() out"),
     "__index__": (
@@ -535,8 +535,8 @@ REFUSED: dict[str, tuple[str, str]] = {
     "shape": ("a.shape = shape", "write a = a.reshape(shape)"),
     "view": ("a.view()", "keep a as it is; its numbers are float64"),
     "as_integer_ratio": (
-        "a fraction of a traced value",
-        "Python's statistics and fractions compute with plain numbers only; use NumPy's functions",
+        "a traced value as a fraction",
+        "Python's statistics and fractions work on plain numbers only; use NumPy's functions",
     ),
 }
 _STORES = {REFUSED[name][0] for name in ("__float__", "__array__", "__int__")}

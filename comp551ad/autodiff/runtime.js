@@ -1,8 +1,8 @@
-// What written JavaScript computes with: NumPy's functions, as far as the table of primitives uses
-// them, under their NumPy names. No derivative is in here; those are written by the program writer.
+// The runtime of written JavaScript: the NumPy functions that the table of primitives uses, under
+// their NumPy names. There are no derivatives here; the program writer writes those.
 // A number is a number; an array is a Float64Array of its entries, row by row, with a `shape`.
 
-// The arrays of a run: the next run needs the same ones in the same order, and takes them again.
+// The arrays of a run: the next run needs the same ones in the same order, and reuses them.
 const arrays = { kept: [], next: 0 };
 
 function empty(shape) {
@@ -26,7 +26,7 @@ const sizeOf = (shape) => shape.reduce((size, n) => size * n, 1);
 const full = (shape, value) => empty(shape).fill(value);
 const shapeOf = (x) => x.shape ?? [];
 const entriesOf = (x) => (typeof x === "object" ? x : [x]);
-// An array of no axes is a number.
+// A 0-d array is a number.
 const result = (x) => (x.shape.length ? x : x[0]);
 
 function reshape(x, shape) {
@@ -35,7 +35,7 @@ function reshape(x, shape) {
   return result(y);
 }
 
-// From nested arrays of numbers, checked.
+// Converts nested arrays of numbers, with checks.
 function array(given, shape, name) {
   const entries = given?.shape ? given : [given].flat(Infinity);
   const kinds = Array.from(entries, (x) => typeof x);
@@ -50,7 +50,7 @@ function array(given, shape, name) {
   return result(Object.assign(given?.shape ? given : Float64Array.from(entries), { shape }));
 }
 
-// A container's arrays as nested arrays.
+// Converts the arrays in a container to nested arrays.
 function nested(tree) {
   if (tree === null || typeof tree !== "object") return tree;
   if (tree instanceof Float64Array) {
@@ -63,37 +63,37 @@ function nested(tree) {
   return Object.fromEntries(Object.entries(tree).map(([key, x]) => [key, nested(x)]));
 }
 
-// An argument that is no number must be the one that the program was written for.
+// An argument that isn't a number must equal the one that the program was written for.
 function setting(x, expected, name) {
   if (x !== expected) throw new TypeError(`${name}: got ${x}, expected ${expected}`);
 }
 
-// Functions of numbers: what is elementwise is written as a loop over them.
+// Functions of numbers: elementwise operations are written as loops over these.
 const { abs, cbrt, ceil, cos, cosh, exp, expm1, floor, hypot, log, log10, log1p, log2 } = Math;
 const { sign, sin, sinh, sqrt, tan, tanh, trunc, max: maximum, min: minimum } = Math;
 const { asin: arcsin, acos: arccos, atan: arctan, asinh: arcsinh, acosh: arccosh } = Math;
 const { atanh: arctanh, atan2: arctan2 } = Math;
 const exp2 = (x) => 2 ** x;
-// Halves to the even number, as NumPy does.
+// Rounds halves to even, like NumPy.
 const rint = (x) => (Math.abs(x % 1) === 0.5 ? 2 * Math.round(x / 2) : Math.round(x));
 const square = (x) => x * x;
 const relu = (q) => Math.max(q, 0);
 const logistic = (q) => 1 / (1 + Math.exp(-Math.max(q, -709)));
 const softplus = (u) => logaddexp(u, 0);
-// In JavaScript 1 ** NaN is NaN.
+// In JavaScript 1 ** NaN is NaN, in NumPy it is 1.
 const power = (a, b) => (a === 1 || (a === -1 && Math.abs(b) === Infinity) ? 1 : a ** b);
 const heaviside = (a, atZero) => (a === 0 ? atZero : a > 0 ? 1 : a < 0 ? 0 : NaN);
 const greater_share = (a, b) => heaviside(a === b ? 0 : a - b, 0.5);
 const safe_divide = (a, b) => (b === 0 ? 0 : a / b);
 const divide_at_kink = (a, b) => (b === 0 ? NaN : a / b);
-// The sign is that of b.
+// Has the sign of b.
 const remainder = (a, b) => (a % b !== 0 && a % b < 0 !== b < 0 ? (a % b) + b : a % b);
 const floor_divide = (a, b) => (b === 0 ? a / b : Math.round((a - remainder(a, b)) / b));
 const logaddexp = (a, b) =>
   a === b ? a + Math.LN2 : Math.max(a, b) + Math.log1p(Math.exp(-Math.abs(a - b)));
 const xlogy = (a, b) => (a === 0 ? 0 : a * Math.log(b));
 
-// 2/√π e^(−x²) Σ 2ⁿ x^(2n+1) / (2n+1)!!, whose terms have one sign.
+// 2/√π e^(−x²) Σ 2ⁿ x^(2n+1) / (2n+1)!!, whose terms all have the same sign.
 function erf(x) {
   if (Math.abs(x) > 6) return Math.sign(x);
   let s = x;
@@ -101,8 +101,8 @@ function erf(x) {
   return (2 / Math.sqrt(Math.PI)) * Math.exp(-x * x) * s;
 }
 
-// f(entries, from, to, y, r, options) for row r of x, the entries along some axes: it returns the
-// row's number, or where it `fills` puts a row into y. Without an axis it is all axes, or the last.
+// Applies f(entries, from, to, y, r, options) to each row r of x, the entries along the given axes:
+// f returns a number, or, if it `fills`, writes a row of y. The default is all axes, or the `last`.
 function alongAxes({ fills = false, last = false }, f) {
   return (x, { axis, keepdims = false, ...options } = {}) => {
     const shape = shapeOf(x);
@@ -146,7 +146,7 @@ const std = alongAxes({}, (x, from, to, ...rest) => {
   return largest(x, from, to) === smallest(x, from, to) ? Math.min(root, 0) : root;
 });
 
-// The powers of e to a row less its largest entry, into y; their sum and that entry.
+// Writes exp(row − its largest entry) into y; returns the sum and that entry.
 function powersOf(x, from, to, y) {
   const shift = largest(x, from, to);
   let s = 0;
@@ -186,7 +186,7 @@ const tie_share = (x, best, options) =>
 
 const steps = (n, by, from = 0) => Int32Array.from({ length: n }, (_, i) => from + i * by);
 
-// All sums of one offset from each list, the last list's fastest: where a view's entries are.
+// All sums of one offset from each list, the last list varying fastest: the places of an index.
 function sumsOf(lists) {
   let sums = Int32Array.of(0);
   for (const offsets of lists) {
@@ -198,7 +198,7 @@ function sumsOf(lists) {
   return sums;
 }
 
-// Offsets and what labels add to them: of each the labels, below which number, how far apart.
+// Offsets plus what labels add to them; each choice is [labels, their upper bound, stride].
 const picked = (lists, ...choices) =>
   sumsOf(lists).map((offset, i) =>
     choices.reduce((at, [labels, n, stride]) => {
@@ -224,7 +224,7 @@ function put(y, x, lists, from, adds) {
 const scatter = (x, lists, shape, from) => put(full(shape, 0), x, lists, from, true);
 const set_at = (x, values, lists, from) => put(reshape(x, x.shape), values, lists, from, false);
 
-// How far apart neighbours along each axis are.
+// The distance between neighbours along each axis.
 const stridesOf = (shape) => shape.map((_, axis) => sizeOf(shape.slice(axis + 1)));
 
 function transpose(x, { axes } = {}) {
@@ -271,8 +271,8 @@ function stack(xs, { axis = 0 } = {}) {
   return concatenate(parts, { axis });
 }
 
-// The product of an n x k and a k x m matrix, written into y: two rows and three columns at once.
-// A last row or column that has no other beside it is its own neighbour.
+// Writes the product of an n x k and a k x m matrix into y, two rows and three columns at a time.
+// Past the last row or column it repeats that one.
 function multiplyInto(y, a, b, n, k, m) {
   for (let i = 0; i < n; i += 2) {
     const below = Math.min(i + 1, n - 1);

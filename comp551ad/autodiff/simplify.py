@@ -1,19 +1,19 @@
-"""A computation as simplified expressions: what the program writer works on.
+"""A computation as simplified expressions: the program writer's input.
 
-Rows of a tape are read into *coefficient × node*. A node is an operation on nodes, and equal nodes
-are one object, so repeated work is shared by itself. Numbers gather in the coefficient, travel
-outward through everything linear, and are applied once, at the end. That is how 1/N, which the
-chain rule hands down from the mean at the very beginning, comes to stand as one division at the
-end of each gradient, where a person would write it.
+Rows of a tape are read as *coefficient × node*. A node is an operation on nodes, and equal nodes
+are one object, so repeated work is shared automatically. Numbers are collected in the coefficient,
+move outward through linear operations, and are applied once, at the end. That is how 1/N, which the
+chain rule passes down from the mean at the very beginning, becomes one division at the end of each
+gradient, where a person would write it.
 
-What travels stays between 1e-30 and 1e30; a number beyond (and 0, inf or nan) is applied where it
-stands: so a program doesn't overflow or vanish where the recorded function doesn't, unless its
-values come that close to the largest or the smallest float. 2 x + x is 3 x; 2 x - x stays, for at
-inf it is nan.
+Coefficients that move stay between 1e-30 and 1e30; any other number (including 0, inf and nan) is
+applied where it occurs. So a program doesn't overflow or underflow where the recorded function
+doesn't, unless its values come that close to the largest or the smallest float. 2 x + x becomes
+3 x; 2 x - x is kept, because it is nan at inf.
 
-A sign travels too: -x - y becomes -(x + y). Where such a sum is exactly zero it is -0 instead of 0,
-and what is infinite on its account has the other sign. That is the price of sources that read
-well: the minus of a cost doesn't stand inside of every sum, and 1 / (1 + exp(-w x - b)) is seen as
+Signs move too: -x - y becomes -(x + y). Where such a sum is exactly zero it is -0 instead of 0,
+and an infinity derived from it has the opposite sign. This is the price of readable source: the
+minus of a cost doesn't occur inside every sum, and 1 / (1 + exp(-w x - b)) is recognised as
 logistic.
 """
 
@@ -35,9 +35,9 @@ from .primitives import PRIMITIVES, shape_of
 from .tape import Tape, Tracer, concrete
 from .trace import record
 
-# Of the numbers that travel.
+# Bounds for coefficients that move.
 SMALLEST, LARGEST = 1e-30, 1e30
-# Entries at most of an array that stands in a source.
+# The maximum number of entries of an array written into the source.
 LARGEST_CONSTANT = 16
 
 
@@ -46,15 +46,15 @@ class Node:
     """An operation on nodes.
 
     Attributes:
-        name: a primitive's name, "input", "constant", or "data" for a call that nobody
-            differentiates.
+        name: a primitive's name, "input", "constant", or "data" for a call that is not
+            differentiated.
         operands: the nodes that it is computed from.
-        parameters: the primitive's; of an input {"k": its row}, of a constant {"value": …}. A
-            constant of a shape whose value is one number has it everywhere.
-        shape: of its value.
-        number: nodes are numbered in the order in which they were made.
-        reads: all nodes that it is computed from: its operands, and those among the parameters
-            (a mask, an index, what a call of data takes).
+        parameters: the primitive's; for an input {"k": its row}, for a constant {"value": …}. A
+            constant with a shape and a scalar value has that value everywhere.
+        shape: the shape of its value.
+        number: nodes are numbered in order of creation.
+        reads: all nodes that it is computed from: its operands, and those in the parameters (a
+            mask, an index, the arguments of a call on data).
     """
 
     name: str
@@ -78,14 +78,14 @@ class Scaled(NamedTuple):
 
     @property
     def is_moderate(self) -> bool:
-        """Whether the coefficient may travel: nothing overflows or vanishes on its account."""
+        """Whether the coefficient may move without causing overflow or underflow."""
         sizes = abs(self.up), abs(self.down)
         if not all(SMALLEST <= size <= LARGEST for size in sizes):
             return False
         return SMALLEST <= sizes[0] / sizes[1] <= LARGEST
 
     def reduced(self) -> "Scaled":
-        """As one would write it: 2 / 300 is 1 / 150, and 3 times 0.1 is 0.3."""
+        """The same in lowest terms: 2 / 300 is 1 / 150, and 3 times 0.1 is 0.3."""
         up, down, node = self
         if up == down:
             return Scaled(1.0, 1.0, node)
@@ -96,7 +96,7 @@ class Scaled(NamedTuple):
 
 
 def as_ratio(value: float) -> tuple[float, float]:
-    """p and q where a number is shorter as p / q: 0.3333333333333333 is 1 / 3; else itself, 1."""
+    """(p, q) if p / q is shorter, as 1 / 3 for 0.3333333333333333; otherwise (value, 1)."""
     if math.isfinite(value) and len(repr(value)) > 12:
         ratio = Fraction(value).limit_denominator(10**6)
         p, q = float(ratio.numerator), float(ratio.denominator)
@@ -106,17 +106,17 @@ def as_ratio(value: float) -> tuple[float, float]:
 
 
 def _short(value):
-    """The number without the rounding at its end: 0.3 for 0.30000000000000004."""
-    short = float(f"{value:.15g}")  # of the largest numbers it is inf
+    """The number without the rounding error at its end: 0.3 for 0.30000000000000004."""
+    short = float(f"{value:.15g}")  # inf for the largest numbers
     return short if len(repr(short)) < 12 and math.isfinite(short) else value
 
 
 class Expressions:
-    """All nodes of one computation, each once.
+    """All nodes of one computation, without duplicates.
 
     Attributes:
         one: the constant 1; a plain number c is c × one.
-        scaled: for each row of the tape that was read last, what became of it.
+        scaled: the scaled node for each row of the tape read last.
     """
 
     def __init__(self) -> None:
@@ -127,7 +127,7 @@ class Expressions:
     # -- making nodes
 
     def node(self, name: str, operands: tuple, parameters: dict, shape: tuple) -> Node:
-        """The node of this operation; the same one when it was made before."""
+        """The node for this operation; the existing one if there is one."""
         operands = self._as_floats(name, operands)
         numbers = [o.number for o in operands]
         if len(operands) > 1 and PRIMITIVES[name].commutative:
@@ -139,12 +139,12 @@ class Expressions:
         return self._nodes[key]
 
     def constant(self, value: Any, shape: tuple | None = None) -> Node:
-        """A constant; of another shape than its value's, a number that is the same everywhere."""
+        """A constant; if ``shape`` isn't that of its value, one number everywhere."""
         shape = np.shape(value) if shape is None else shape
         return self.node("constant", (), {"value": value}, shape)
 
     def spread(self, node: Node, shape: tuple) -> Node:
-        """The node stretched to a shape to which it broadcasts."""
+        """The node broadcast to a shape."""
         if node.shape == shape:
             return node
         if node.name == "constant" and not node.shape:
@@ -152,7 +152,7 @@ class Expressions:
         return self.node("broadcast_to", (node,), {"shape": shape}, shape)
 
     def _unspread(self, node):
-        """What was stretched to the node's shape, or the node itself."""
+        """The node that was broadcast to this node's shape, or the node itself."""
         if node.name == "broadcast_to":
             return node.operands[0]
         is_one = node.name == "constant" and type(node.parameters["value"]) is float
@@ -172,7 +172,7 @@ class Expressions:
         return node
 
     def node_of(self, value: Any, tape: Tape) -> Node:
-        """The node of a value on the tape that was read, of data, or of a constant; None is 0."""
+        """The node for a value on the tape that was read, data, or a constant; None is 0."""
         node = self.with_data(value, tape)
         if isinstance(node, Node):
             return node
@@ -181,7 +181,7 @@ class Expressions:
     # -- data
 
     def with_data(self, value: Any, tape: Tape) -> Any:
-        """A parameter, with a node in place of every array in it that comes from data."""
+        """A parameter with every array that comes from data replaced by a node."""
         if pytrees.is_container(value):
             return pytrees.tree_map(lambda part: self.with_data(part, tape), value)
         if type(value) is Tracer:
@@ -201,8 +201,8 @@ class Expressions:
         return self.node("data", (), call, np.shape(value))
 
     def _as_floats(self, name, operands):
-        """The operands, data as floats: sums of truth values, for one, are not what is meant.
-        Beside floats arithmetic needs no cast."""
+        """The operands with data cast to float: sums of truth values, for example, would be
+        wrong. Arithmetic with other float operands needs no cast."""
         if not any(map(is_data, operands)):
             return operands
         entry = PRIMITIVES[name]
@@ -212,7 +212,7 @@ class Expressions:
         return tuple(map(self.as_float, operands))
 
     def as_float(self, node: Node) -> Node:
-        """The node, or of data its floats."""
+        """The node, cast to float if it is data."""
         if not is_data(node):
             return node
         cast = {"function": "astype", "args": (node, float), "kwargs": {}}
@@ -232,9 +232,9 @@ class Expressions:
         Args:
             rows: a tape's rows.
             given: nodes for the first rows, which are inputs.
-            anchors: rows that a reader will see under a name of their own: their sign stays
-                with them, only sizes such as 1/N move on.
-            tape: the tape of the rows, where some of them may come from data.
+            anchors: rows that get a name of their own in the program: they keep their sign, and
+                only factors such as 1/N move on.
+            tape: the tape of the rows, if some of them may come from data.
         """
         self.scaled = scaled = [Scaled(1.0, 1.0, node) for node in given]
         for k, row in itertools.islice(enumerate(rows), len(scaled), None):
@@ -263,13 +263,13 @@ class Expressions:
 
     def _literal(self, value):
         if type(value) is Tracer:
-            # Data, which is an input of the tape further out.
+            # Data, which is an input of the outer tape.
             node = self.node("input", (), {"k": ("outer", value.index)}, value.shape)
             return Scaled(1.0, 1.0, node)
         if type(value) is float:
             return Scaled(*as_ratio(value), self.one)
         if value.size > LARGEST_CONSTANT and np.all(value == value.flat[0]):
-            # As np.zeros(n).
+            # E.g. np.zeros(n).
             return Scaled(1.0, 1.0, self.constant(float(value.flat[0]), value.shape))
         return Scaled(1.0, 1.0, self.constant(value))
 
@@ -300,7 +300,7 @@ class Expressions:
     # -- arithmetic
 
     def _without_stretching(self, operands, shape):
-        """The operands, as small as broadcasting lets them be."""
+        """The operands without any broadcasting that the operation does anyway."""
         operands = list(operands)
         for k, (up, down, node) in enumerate(operands):
             others = [o.node.shape for o in operands[:k] + operands[k + 1 :]]
@@ -314,14 +314,14 @@ class Expressions:
     def _linear(self, name, a, parameters, shape):
         up, down, node = a
         if not shape and not node.shape:
-            # A sum or a view of one number.
+            # A sum or view of a single number.
             return a
         small = self._unspread(node)
         if PRIMITIVES[name].view and not small.shape:
-            # All entries are equal, and stay so.
+            # All entries are equal and remain so.
             return Scaled(up, down, self.spread(small, shape))
         if "index" in parameters and not small.shape:
-            # Scattered: one number goes to all the places.
+            # Scatter: one number goes to all the places.
             a, node = Scaled(up, down, small), small
         if name == node.name == "transpose":
             axes = [node.parameters["axes"][axis] for axis in parameters["axes"]]
@@ -360,7 +360,7 @@ class Expressions:
         return Scaled(value, 1.0, self.one)
 
     def _add(self, a, b, shape):
-        """A sum; a factor that both terms share goes in front of it."""
+        """A sum; a common factor of both terms is taken out."""
         if a.node is self.one is b.node:
             return self._number(a, b, operator.add)
         if a.node is b.node and a.down == b.down and a.up * b.up > 0:
@@ -401,8 +401,8 @@ class Expressions:
 
 
 def recognise(rows: list) -> list:
-    """The rows, with what turned out to be a function of one other row written as that: its rule
-    is then the function's own, as safe as the function."""
+    """The rows, with those recognised as a function of one other row rewritten as that function.
+    They then use the function's own rule, which is as numerically safe as the function."""
     if all(row[0] != "exp" for row in rows):
         return rows
     scaled = Expressions().read(rows)
@@ -422,15 +422,15 @@ def recognise(rows: list) -> list:
 
 
 def is_data(node: Node) -> bool:
-    """Whether it is data, or an argument that is, which goes by its name."""
+    """Whether the node is data: a call, or an argument, which has its name as key."""
     return node.name == "data" or (
         node.name == "input" and type(node.parameters["k"]) is str
     )
 
 
 def users_of(outputs: list[Node]) -> dict[Node, list]:
-    """The nodes that the outputs need, in the order they were made, each with those that read it;
-    None for whoever reads an output."""
+    """The nodes that the outputs need, in order of creation, each with its users; None stands for
+    the user of an output."""
     users: dict[Node, list] = {}
     waiting: list[tuple] = [(node, None) for node in outputs]
     for node, user in waiting:
@@ -442,18 +442,18 @@ def users_of(outputs: list[Node]) -> dict[Node, list]:
 
 
 def is_view(node: Node) -> bool:
-    """Whether the node shows its operand's memory."""
+    """Whether the node is a view of its operand."""
     return bool(node.operands) and PRIMITIVES[node.name].view
 
 
 def base_of(node: Node) -> Node:
-    """The node whose memory a view shows."""
+    """The node that owns the memory of a view."""
     while is_view(node):
         node = node.operands[0]
     return node
 
 
-# ---------------------------------------------------------------- in NumPy's own functions
+# ---------------------------------------------------------------- in terms of NumPy functions
 
 
 def _logistic(x):
@@ -472,7 +472,7 @@ def _logsumexp(x, axis):
     return np.squeeze(np.log(total) + shift, axis=axis)
 
 
-# Of each, the same from what can write into an array.
+# The same functions in terms of operations that support out=.
 IN_PARTS: dict[str, Callable] = {
     "relu": lambda x: np.maximum(x, 0.0),
     "logistic": _logistic,
@@ -484,7 +484,7 @@ IN_PARTS: dict[str, Callable] = {
 
 
 def taken_apart(outputs: list[Node], expressions: Expressions) -> list[Node]:
-    """The outputs, with softmax and its kin in terms of NumPy's functions."""
+    """The outputs, with softmax and similar functions in terms of NumPy's functions."""
     new: dict[Node, Node] = {}
 
     def renewed(part):
@@ -510,13 +510,13 @@ def _negated(scaled):
 
 
 def _quotient(a, b):
-    """a / b of numbers, as NumPy has it: 1 / 0 is inf."""
+    """a / b of numbers, as in NumPy: 1 / 0 is inf."""
     with np.errstate(all="ignore"):
         return float(np.divide(a, b))
 
 
 def _hashable(value: Any) -> Any:
-    """The value in a form that can be compared and be a key."""
+    """The value in a form that can be compared and hashed."""
     if isinstance(value, Node):
         return "node", value.number
     if isinstance(value, dict):
@@ -527,5 +527,5 @@ def _hashable(value: Any) -> Any:
         return "slice", value.start, value.stop, value.step
     if isinstance(value, np.ndarray):
         return "array", value.shape, value.dtype.str, value.tobytes()
-    # 0.0 and -0.0 are equal, and two constants.
+    # repr, because 0.0 == -0.0 but they are different constants.
     return type(value).__name__, repr(value) if isinstance(value, float) else value

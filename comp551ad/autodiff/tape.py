@@ -1,25 +1,25 @@
-"""The tape, the tracer and ``apply``: how a computation is written down while it runs.
+"""The tape, the tracer and ``apply``: how a computation is recorded while it runs.
 
 While a function is recorded, its inputs are ``Tracer`` objects. Every operation on one of them
-computes its result at once and appends a row to the tape:
+computes its result immediately and appends a row to the tape:
 
     ("input", value)
     ("multiply", value, 0, 2.0)
     ("sum", value, 1, {"axis": (-1,), "keepdims": False})
 
-These are a primitive's name, the value, the operands, and a dict of the parameters, if there are
-any ("residuals" in it is what the value keeps for the rules). An operand that was computed on this
-tape is the number of its row, an ``int``; any other operand is a constant and stands there itself
-(a ``float``, an array: never an ``int``). Rows are in the order of creation, so an operand's row
-always comes before the row that uses it. A row is one flat tuple, and names its primitive instead
-of holding it: that takes the least memory, and Python's garbage collector need not look again into
-tuples of names, numbers and arrays.
+These are the primitive's name, the value, the operands, and a dict of the parameters, if there are
+any (its "residuals" are what the value saves for the rules). An operand computed on this tape is
+given by its row number, an ``int``; any other operand is a constant and is stored in the row (a
+``float`` or an array, never an ``int``). Rows are in the order of creation, so an operand's row
+always comes before the row that uses it. A row is one flat tuple and holds its primitive's name
+instead of the primitive: this takes the least memory, and Python's garbage collector stops
+tracking tuples of names, numbers and arrays.
 
-Tapes nest. A derivative inside a function that is itself being differentiated opens a tape of its
-own, whose values are tracers of the outer tape. An operation is written on the innermost tape among
-its operands, and computing its value writes the same operation on the next tape out.
+Tapes nest. A derivative inside a function that is itself being differentiated opens its own tape,
+whose values are tracers of the outer tape. An operation is recorded on the innermost tape among
+its operands, and computing its value records the same operation on the next tape out.
 
-This module has the tracer's everyday operators; ``numpy_protocols`` adds NumPy's functions and the
+This module has the tracer's basic operators; ``numpy_protocols`` adds NumPy's functions and the
 methods of arrays.
 """
 
@@ -45,19 +45,18 @@ from .refusals import TraceError, explain, this_thread
 
 
 class Tape:
-    """The rows of one recording: ``with Tape() as tape``, inside the tapes that are open already.
+    """The rows of one recording: ``with Tape() as tape``, nested in any tape already open.
 
     A tape belongs to the thread that opened it, and grows only while it is open.
 
     Attributes:
-        rows: what was written; ``append`` writes one more.
+        rows: the recorded rows; ``append`` adds one.
         enclosing, level: the open tape around this one, or None; 1 for the outermost, 2 …
-        open, thread: whether it still grows, and in which thread.
+        open, thread: whether it is open, and the thread that opened it.
         watch, asked, decisions, origins: questions about values such as ``x > 0``: see ``data``.
         views: arrays that share memory: see ``inplace``.
         kinks: row number -> the parameters of every max(x, 0) of that x: see ``composites``.
-        copied: whether a primitive that shows its operand's memory had to copy it.
-        doubtful, refused: once closed, what the thread knows of these (see ``refusals``).
+        doubtful, refused: once closed, the thread's values of these (see ``refusals``).
     """
 
     __slots__ = (
@@ -93,7 +92,7 @@ class Tape:
             explain(error)
 
     def add_input(self, value: Any, name: Any) -> "Tracer":
-        """The tracer of an input; ``name`` is what an error calls it (see ``as_input``)."""
+        """Add an input and return its tracer; errors use ``name`` (see ``as_input``)."""
         if type(value) is not float and type(value) is not Tracer:
             value = joined(value)
             value = value if type(value) is Tracer else as_input(value, name)
@@ -103,9 +102,9 @@ class Tape:
         return tracer
 
     def constant(self, value: Any, name: str) -> Any:
-        """What stands in a row for an operand that wasn't computed on this tape.
+        """The form in which a row stores an operand that wasn't computed on this tape.
 
-        A tracer of an open tape further out is one; ``name`` is what an error calls it.
+        A tracer of an open outer tape is such a constant. Errors use ``name``.
         """
         if type(value) is Tracer:
             outer = value.tape
@@ -118,16 +117,16 @@ class Tape:
         constant = as_constant(value, name)
         if self.origins is not None:
             self.origins.note(constant, value)
-            # Of data, so that a gradient inside f is written with it.
+            # Data goes to the outer tape, so that programs for a gradient inside f can use it.
             if self.enclosing is not None and self.origins.of(constant) is not None:
                 return self.enclosing.constant(constant, name)
         return constant
 
     def read_outputs(self, result: Any) -> tuple[list[int | None], list]:
-        """For each leaf of a function's result its row (None: a constant), and for each its value.
+        """The row (None: a constant) and the value of each leaf of a function's result.
 
         Raises:
-            TraceError: it returned something other than numbers, arrays, or containers of them.
+            TraceError: the result isn't made of numbers, arrays, or containers of them.
         """
         rows: list[int | None] = []
         values = []
@@ -156,7 +155,7 @@ def _refuse_to_grow(row):
 def apply(
     primitive: Primitive, operands: Sequence, parameters: dict | None = None
 ) -> "Tracer":
-    """Compute one primitive and write its row. At least one operand is a tracer."""
+    """Compute one primitive and record its row. At least one operand is a tracer."""
     tape: Any = None
     for operand in operands:
         if type(operand) is Tracer and (
@@ -189,11 +188,11 @@ def apply(
     else:
         value = primitive.value(*values)
     if type(value) is np.ndarray and not value.shape:
-        # NumPy's may be an array without axes, which changes in place as no number does.
+        # NumPy may return a 0-d array, which, unlike a number, can change in place.
         value, this_thread.copied = value[()], True
     if get_ident() != tape.thread:
         raise TraceError(
-            "a traced value was used in another thread than the one that records: compute "
+            "a traced value was used in a different thread from the one that records: compute "
             "in the thread that calls the function, or record inside the other thread"
         )
     tracer = Tracer()
@@ -210,8 +209,8 @@ def apply(
 
 
 def joined(operand: Any) -> Any:
-    """A list, or an array of objects, that holds tracers, as one tracer, by np.stack; anything
-    else as it is."""
+    """A list or object array that contains tracers, stacked into one tracer; anything else
+    unchanged."""
     kind = type(operand)
     if kind not in (list, tuple) and not (
         kind is np.ndarray and operand.dtype == object
@@ -221,14 +220,14 @@ def joined(operand: Any) -> Any:
         return operand[()]
     parts = list(map(joined, operand))
     if any(type(part) is Tracer for part in parts):
-        # A row of plain numbers is one of objects, too.
+        # A row of plain numbers has dtype object too.
         parts = [p.astype(float) if type(p) is np.ndarray else p for p in parts]
         return apply(PRIMITIVES["stack"], parts)
     return operand
 
 
 def operators(name: str) -> tuple:
-    """The two methods of an operator: for a + b, and for b + a where b is a constant."""
+    """The two methods for an operator: a + b, and the reflected b + a for a constant b."""
     primitive = PRIMITIVES[name]
 
     def operator(self, other):
@@ -241,17 +240,17 @@ def operators(name: str) -> tuple:
 
 
 class Tracer(np.lib.mixins.NDArrayOperatorsMixin):
-    """A number or array under recording: its value, the number of its row, its tape.
+    """A number or array being recorded: its value, its row number, its tape.
 
-    Operators that are not here are NumPy's functions, as those of its arrays. There is no
-    ``__init__``: it would double the cost of making one.
+    All other operators call NumPy's functions, as ndarray's operators do. There is no ``__init__``:
+    it would double the cost of creating a tracer.
     """
 
     __slots__ = ("value", "index", "tape", "__weakref__")
     value: Any
     index: int
     tape: Tape
-    # In ``numpy_protocols``.
+    # Set in ``numpy_protocols``.
     __array_ufunc__: Any = None
 
     __add__, __radd__ = operators("add")
@@ -263,7 +262,7 @@ class Tracer(np.lib.mixins.NDArrayOperatorsMixin):
     def __neg__(self):
         return apply(PRIMITIVES["negative"], (self,))
 
-    # So isinstance(x, np.ndarray) and np.isscalar(x) answer as for the plain value.
+    # Makes isinstance(x, np.ndarray) and np.isscalar(x) return the same as for the plain value.
     __class__ = property(lambda self: type(concrete(self)))
 
     def __repr__(self):
@@ -271,8 +270,8 @@ class Tracer(np.lib.mixins.NDArrayOperatorsMixin):
 
 
 def concrete(value: Any) -> Any:
-    """The numbers behind a tracer, through all its tapes, or behind data, also in lists, tuples
-    and arrays of objects; anything else as it is."""
+    """The plain numbers of a tracer, through all its tapes, or of data, including inside lists,
+    tuples and object arrays; anything else unchanged."""
     while type(value) is Tracer:
         value = value.value
     if type(value) in (list, tuple):

@@ -6,9 +6,9 @@
 >>> [(node.label, node.primitive) for node in t.nodes][3:]
 [('a4', 'multiply'), ('a5', 'subtract'), ('a6', 'square'), ('a7', 'multiply')]
 
-A ``Trace`` keeps the rows of a tape, in the order of creation; a ``Node`` is what a person looks
-at: one row, made when asked for. Constants take no number. A ``Pass`` is the same for derivatives:
-what forward or reverse mode found for every node, and the terms that each is the sum of.
+A ``Trace`` keeps the rows of a tape, in the order of creation; a ``Node`` is one row for a person
+to read, created on request. Constants are not numbered. A ``Pass`` is the same for derivatives:
+the tangent or adjoint of every node, and the terms that it is the sum of.
 """
 
 import functools
@@ -38,13 +38,13 @@ class Node:
     """One row of a trace, as a reader sees it.
 
     Attributes:
-        index: its number in the deck's list; the first input is 1.
+        index: the number in the deck's list; the first input is 1.
         name: the input's or local variable's name in the recorded function, or None.
         primitive: the operation's name, "input" for an input.
-        arguments: per operand the number of its node (an int), or the constant itself
+        arguments: for each operand the number of its node (an int), or the constant itself
             (a float or an array).
-        parameters: what else the operation was told, such as {"axis": (-1,)}.
-        value: what it computed, a float or a read-only float64 array.
+        parameters: other arguments of the operation, such as {"axis": (-1,)}.
+        value: the result, a float or a read-only float64 array.
     """
 
     index: int
@@ -61,12 +61,12 @@ class Node:
 
     @property
     def inputs(self) -> tuple[int, ...]:
-        """The numbers of the nodes it was computed from; x * x names x twice."""
+        """The numbers of the nodes it was computed from; x * x lists x twice."""
         return tuple(a for a in self.arguments if type(a) is int)
 
 
 def check_trace(trace: Any) -> None:
-    """Refuse anything else where a trace is expected."""
+    """Raise TypeError for anything but a trace."""
     if not isinstance(trace, Trace):
         raise TypeError(
             f"trace: got {kind_of(trace)}, expected the recording of a function: "
@@ -81,17 +81,17 @@ class Trace:
     ``t["y1"]`` and ``t["a5"]`` are values; ``t.node("y1")`` is the node.
 
     Attributes:
-        rows: what the tape holds (``tape`` has the format); row k is node k + 1.
+        rows: the rows of the tape (see ``tape`` for the format); row k is node k + 1.
         names: row number -> name, for inputs and for the function's local variables.
         inputs: the row numbers of the inputs, in the order of the parameters.
-        outputs: for each number or array that the function returned its row; None for a constant.
-        result: what the function returned, with plain numbers, in its own structure.
+        outputs: the row of each number or array that the function returned; None for a constant.
+        result: the function's result with plain numbers, in its own structure.
         function: the recorded function's name.
-        decisions: (question, file, line) wherever the function looked at traced values.
-        origins: id of a constant in a row -> (itself, its ``Origin``), for what was computed from
-            data or by a comparison.
+        decisions: (question, file, line) for each time the function tested traced values.
+        origins: id of a constant in a row -> (the constant, its ``Origin``), for those computed
+            from data or by a comparison.
         code: the function's code object, or None.
-        places: for each row the instruction of ``code`` that wrote it; None for an input.
+        places: the instruction of ``code`` that recorded each row; None for an input.
     """
 
     rows: list
@@ -118,7 +118,7 @@ class Trace:
         """The node with this name ("y1"), label ("a5") or number (5).
 
         Raises:
-            KeyError: no node is called that; the text lists the names.
+            KeyError: there is no such node; the message lists the names.
         """
         k = self.row_number(key)
         row = self.rows[k]
@@ -128,7 +128,7 @@ class Trace:
         )
 
     def row_number(self, key: Any, argument: str = "key") -> int:
-        """The row that a name, a label or a node's number means."""
+        """The row number for a name, a label, a node's number or a node."""
         if isinstance(key, Node):
             key = key.index
         if isinstance(key, str):
@@ -146,11 +146,11 @@ class Trace:
         return row
 
     def called(self, row: int) -> str:
-        """A row's name, or its label where it has none."""
+        """A row's name, or its label if it has none."""
         return self.names.get(row, f"a{row + 1}")
 
     def listed(self, rows: Any) -> str:
-        """The names of some rows, each once; constants have none."""
+        """The names of these rows, each once; constants are left out."""
         names = dict.fromkeys(self.called(k) for k in rows if k is not None)
         return ", ".join(names) or "there is none"
 
@@ -167,18 +167,18 @@ class Trace:
 def record(f: Callable, /, *args: Any, **kwargs: Any) -> Trace:
     """Run ``f(*args, **kwargs)`` once and keep every step (S11, step 1).
 
-    Every real number and array among the arguments becomes an input, as float64, also inside
-    tuples, lists and dicts. Arrays of truth values, and of integers where f uses them as labels or
-    indices, are data, without a derivative. Anything else is handed on as it is, and so are single
-    integers where f needs one, as in np.arange(n): write 2.0 for a number. Inputs take the names of
-    f's parameters, intermediate values those of f's local variables.
+    Every real number and array in the arguments becomes a float64 input, including those inside
+    tuples, lists and dicts. Boolean arrays, and integer arrays that f uses as labels or indices,
+    are data and have no derivative. Anything else is passed through unchanged, and so are single
+    integers where f needs one, as in np.arange(n): write 2.0 for a number. Inputs are named after
+    f's parameters, intermediate values after f's local variables.
 
     Args:
         f: a function of numbers and arrays written with operators and NumPy.
-        *args, **kwargs: what to call it with.
+        *args, **kwargs: the arguments to call it with.
 
     Raises:
-        TraceError: f does something that can't be traced; the text says what to write instead.
+        TraceError: f does something that can't be traced; the message says what to write instead.
     """
     return with_integers(
         lambda kinds: _record(f, args, kwargs, kinds), (*args, *kwargs.values())
@@ -213,13 +213,13 @@ def _record(f, args, kwargs, kinds):
 
 
 class Recording(Tape):
-    """A tape that also sees which function writes it.
+    """A tape that also notes which code records each row.
 
     Attributes:
-        code: the function's.
-        frame: of its call, in which its local variables can be read after it returned; None as
-            long as it has written nothing.
-        places: for each row the instruction that wrote it.
+        code: the recorded function's code object.
+        frame: the frame of its call, whose local variables can be read after it returned; None
+            before the first row.
+        places: the instruction that recorded each row.
     """
 
     __slots__ = ("code", "frame", "places")
@@ -240,7 +240,7 @@ class Recording(Tape):
         self.rows.append(row)
 
     def _outermost(self, frame):
-        """The frame of this code that was called first, of a function that calls itself."""
+        """The outermost frame with this code, for a recursive function."""
         outer = frame and frame.f_back
         while outer is not None:
             if outer.f_code is self.code:
@@ -249,9 +249,9 @@ class Recording(Tape):
         return frame
 
     def local_names(self, taken: set) -> Iterator[tuple[str, Tracer]]:
-        """(name, tracer) of local variables; an input's name stays the input's."""
+        """(name, tracer) of local variables, except those named like an input."""
         local: dict = dict(self.frame.f_locals) if self.frame else {}
-        # It holds on to tracers, and they to this tape.
+        # Break the cycle: the frame refers to tracers, and they to this tape.
         self.frame = None
         for name, value in local.items():
             if type(value) is Tracer and value.tape is self:
@@ -259,16 +259,16 @@ class Recording(Tape):
                     yield name, value
 
 
-# ---------------------------------------------------------------- what a pass found
+# ---------------------------------------------------------------- the result of a pass
 
 
 class Term(NamedTuple):
-    """One path's share of a derivative.
+    """One edge's contribution to a derivative.
 
     Attributes:
         node: the number of the node at the other end of the edge.
-        operand: which operand of the upper node the edge goes to, from 0.
-        derivative: the share.
+        operand: the operand position of the edge, from 0.
+        derivative: the contribution.
     """
 
     node: int
@@ -286,13 +286,13 @@ class DerivativeRow(NamedTuple):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Pass:
-    """The derivatives that one walk over a trace found; ``p["a5"]`` is ȧ5, or ā5.
+    """The derivatives from one pass over a trace; ``p["a5"]`` is ȧ5, or ā5.
 
     Attributes:
         trace: the trace.
         wrt: the seeded input in forward mode, else None.
         of: the output in reverse mode, else None.
-        seeds: (row number, derivative) of what was seeded.
+        seeds: (row number, derivative) pairs.
     """
 
     trace: Trace
@@ -307,7 +307,7 @@ class Pass:
         return "reverse" if self.wrt is None else "forward"
 
     def __getitem__(self, key):
-        """The tangent or adjoint of a node, at the size of its value."""
+        """The tangent or adjoint of a node, in the shape of its value."""
         k = self.trace.row_number(key)
         return full(self._derivatives[k], self.trace.rows[k][1])
 
@@ -323,7 +323,7 @@ class Pass:
         return rows if self.mode == "forward" else rows[::-1]
 
     def _terms(self) -> list[tuple[Term, ...]]:
-        """For each row its terms. An edge whose rule is None has a share of zero."""
+        """The terms of each row. An edge whose rule is None contributes zero."""
         rows = self.trace.rows
         found: list[tuple] = []
         walk = push_forward if self.mode == "forward" else pull_back
@@ -343,15 +343,15 @@ def forward(trace: Trace, wrt: Any = None, seed: Any = None) -> Pass:
 
     Args:
         trace: from ``record``.
-        wrt: the input's name (such as "w1", or "p['w']" in a dict p), label or number; may be left
-            out where there is one input. An input that is an array needs a ``seed``.
-        seed: the direction, of the input's shape; 1 for a number unless given.
+        wrt: the input's name (such as "w1", or "p['w']" in a dict p), label or number; optional
+            if there is only one input. An array input needs a ``seed``.
+        seed: the direction, of the input's shape; 1 by default for a number.
 
     Returns:
         The pass: ``d["y1"]`` is ∂y1/∂w, zero where y1 doesn't depend on w.
 
     Raises:
-        KeyError: no input is called that.
+        KeyError: there is no such input.
         ValueError: the seed is missing or doesn't have the input's shape.
     """
     check_trace(trace)
@@ -372,16 +372,16 @@ def reverse(trace: Trace, of: Any = None, seed: Any = None) -> Pass:
 
     Args:
         trace: from ``record``.
-        of: the output's name, label or number; may be left out where there is one output.
-        seed: for an array, the weight of each of its entries, of its shape; 1 for a number
-            unless given. The adjoints are those of the weighted sum.
+        of: the output's name, label or number; optional if there is only one output.
+        seed: for an array, the weights of its entries, of the same shape; 1 by default for a
+            number. The adjoints are those of the weighted sum.
 
     Returns:
         The pass: ``r["w1"]`` is ∂y/∂w1, zero where y doesn't depend on w1.
 
     Raises:
-        KeyError: nothing in the trace is called that.
-        ValueError: which output is unclear, or the seed is missing or has another shape.
+        KeyError: there is no such node.
+        ValueError: the output is ambiguous, or the seed is missing or has the wrong shape.
     """
     check_trace(trace)
     if of is None and len(trace.outputs) != 1:
@@ -398,7 +398,7 @@ def reverse(trace: Trace, of: Any = None, seed: Any = None) -> Pass:
 
 
 def _read_seed(seed, value, name):
-    """The seed of a pass: 1 for a number; for several it must be given, at the array's shape."""
+    """The seed of a pass: 1 for a number; an array needs one of its own shape."""
     shape = shape_of(value)
     if seed is None:
         if math.prod(shape) != 1:

@@ -1,8 +1,8 @@
-"""Functions of functions: grad, vjp, jvp.
+"""Function transformations: grad, vjp, jvp.
 
-Each of them runs the function on a tape, then one of the two loops over its rows: reverse mode
-for ``grad`` and ``vjp``, forward mode for ``jvp``. Since a loop over tracers is itself recorded,
-they nest: ``grad(grad(f))`` is the second derivative.
+Each records the function on a tape, then runs one of the two loops over its rows: reverse mode
+for ``grad`` and ``vjp``, forward mode for ``jvp``. A loop over tracers is itself recorded, so
+transformations nest: ``grad(grad(f))`` is the second derivative.
 """
 
 import functools
@@ -29,11 +29,11 @@ class Recorded(NamedTuple):
     """A function's recorded call.
 
     Attributes:
-        rows: the tape's; the first are those of the inputs.
+        rows: the tape's rows; those of the inputs come first.
         inputs: the chosen argument as given, or a tuple of several: numbers, arrays, containers.
-        values: for each leaf of the inputs its value, a float or an array.
-        output: what the function returned, in its structure, as values.
-        out_rows, out_values: for each leaf of the output its row (None: a constant) and its value.
+        values: the value of each input leaf, a float or an array.
+        output: the function's result with plain values, in its own structure.
+        out_rows, out_values: the row (None: a constant) and the value of each output leaf.
         doubtful: whether f changed arrays in place that may share memory.
     """
 
@@ -54,12 +54,12 @@ def record_call(
     watch: bool = False,
     checked: bool = False,
 ) -> Recorded:
-    """Call f with tracers in place of the arguments that ``argnum`` means.
+    """Call f with tracers for the arguments selected by ``argnum``.
 
-    Where f asks about values and returns a constant, it is recorded once more, watched: the
-    constant may come from the answers, as an accuracy does, or not, as the slope of a leaky relu.
-    Where f changes arrays in place that may share memory, its value is compared with that for plain
-    numbers; not again where all is followed and an earlier call went well (``checked``).
+    If f tests values and returns a constant, it is recorded again with ``watch``: the constant may
+    depend on the tests, like an accuracy, or not, like the slope of a leaky relu.
+    If f changes arrays in place that may share memory, its value is compared with that for plain
+    numbers, but not again if nothing was copied and an earlier call passed (``checked``).
     """
     places = argnum if isinstance(argnum, tuple) else (argnum,)
     call: Any = None
@@ -97,13 +97,13 @@ def record_call(
 
 
 def value_and_grad(f: Callable, argnum: int | str | tuple = 0) -> Callable:
-    """The function that computes f and its gradient together (S14).
+    """A function that computes f and its gradient together (S14).
 
     Args:
-        f: a function that returns one number; an array with one entry is one, too.
-        argnum: which argument to differentiate with respect to: a position, a parameter's name,
-            or a tuple of them (the gradient is then a tuple). The argument may be a number, an
-            array, or a tuple, list or dict of them; its gradient has the same structure.
+        f: a function that returns one number, or an array with one entry.
+        argnum: the argument to differentiate with respect to: a position, a parameter name, or a
+            tuple of them (the gradient is then a tuple). The argument may be a number, an array,
+            or a tuple, list or dict of them; its gradient has the same structure.
 
     Returns:
         A function of f's arguments that returns (value, gradient).
@@ -143,15 +143,15 @@ def grad(f: Callable, argnum: int | str | tuple = 0) -> Callable:
 
 
 def vjp(f: Callable, *primals: Any) -> tuple[Any, Callable]:
-    """Reverse mode in pieces: evaluate now, pull adjoints back later.
+    """Reverse mode in two steps: evaluate now, pull adjoints back later.
 
     Args:
         f: a function of the primals; it may return numbers, arrays, or containers of them.
         *primals: where to evaluate.
 
     Returns:
-        (output, pull): ``pull(adjoint)`` takes an adjoint of the output's structure and shapes
-        and returns a tuple, one gradient per primal. It may be called many times.
+        (output, pull): ``pull(adjoint)`` takes an adjoint with the output's structure and shapes
+        and returns a tuple with one gradient per primal. It may be called repeatedly.
     """
     call = record_call(f, tuple(range(len(primals))), primals, {})
 
@@ -165,21 +165,21 @@ def vjp(f: Callable, *primals: Any) -> tuple[Any, Callable]:
 
 
 def _owned_output(call):
-    """The output as the caller may keep and change it: never a view of the tape's arrays."""
+    """The output for the caller to keep and change: never a view of the tape's arrays."""
     return pytrees.unflatten(call.output, map(own, call.out_values))
 
 
 def own(value: Any) -> Any:
-    """An array as a copy, anything else as it is."""
+    """A copy of an array; anything else unchanged."""
     return np.array(value) if type(value) is np.ndarray else value
 
 
 def _seeds_like(tree, like, values, name, leading=()) -> list:
-    """The leaves of an adjoint or a tangent as seeds: it must have the structure of ``like``, and
-    the shapes of its values behind the axes ``leading``."""
+    """The leaves of an adjoint or a tangent as seeds. It must have the structure of ``like``; each
+    leaf has the shape ``leading`` followed by that of the value."""
     if not pytrees.same_structure(tree, like):
         raise ValueError(
-            f"{name}: got another structure than that of the "
+            f"{name}: got a different structure from the "
             f"{'output' if name == 'adjoint' else 'primals'}; expected the same nesting of "
             "tuples, lists and dicts"
         )
@@ -193,17 +193,17 @@ def _seeds_like(tree, like, values, name, leading=()) -> list:
 
 
 def jvp(f: Callable, primals: tuple, tangents: tuple, many: bool = False) -> tuple:
-    """Forward mode: the derivative of f in one direction, together with its value (S12).
+    """Forward mode: the value of f and its derivative in one direction (S12).
 
     Args:
         f: a function of the primals; it may return numbers, arrays, or containers of them.
         primals: a tuple of its arguments.
-        tangents: a tuple like it: the direction.
+        tangents: the direction, a tuple with the same structure.
         many: every tangent has an extra first axis of the same length K; all K directions are
             pushed through in one pass.
 
     Returns:
-        (output, tangent of the output), the latter with K in front where ``many``.
+        (output, tangent of the output), the latter with a first axis of length K if ``many``.
     """
     for name, given in ("primals", primals), ("tangents", tangents):
         if not isinstance(given, tuple | list):

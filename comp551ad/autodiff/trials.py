@@ -1,13 +1,13 @@
-"""Trials: a function recorded again with other data, before its program is handed out.
+"""Trials: record a function again with other data before returning its program.
 
-A program must not hold what the function computes from its arguments without a trace, such as
-a store into ``np.zeros`` or the number of entries that a mask chooses. Only data can be lost so: a
-traced number refuses to be. So the recording is made again with the same numbers, but
+A program must not contain values that the function computes from its arguments without a trace,
+such as a store into ``np.zeros`` or the number of entries that a mask selects. Only data can do so;
+traced numbers raise an error. So the function is recorded again with the same numbers, but
 
-- the memory of all data holds other numbers: who reads it without a trace gets those;
-- labels, masks and the answers of comparisons are others: other entries are chosen.
+- the memory of all data holds other numbers, which code that bypasses the trace reads;
+- labels, masks and the results of comparisons are changed, so that other entries are selected.
 
-Where the text of the program changes, it holds something of the data.
+If the text of the program changes, it contains something of the data.
 """
 
 import contextlib
@@ -29,35 +29,35 @@ from .refusals import is_in_assert
 from .tape import concrete
 
 _HIDDEN = (
-    "f: got a program that holds what f computes from its arguments in a way that leaves no trace, "
+    "f: got a program with values that f computes from its arguments in ways that leave no trace, "
     "such as w[y] of plain w, a store into np.zeros, w[f'{k}'], or np.where inside a gradient, "
-    "expected one that is right for others; compute it outside f and pass it as an argument"
+    "expected one valid for other arguments; compute them outside f and pass them as arguments"
 )
 
 
 def try_others(first: Computation, kinds: str, derive: Callable) -> tuple[bool, str]:
-    """Whether a program is right for other arguments.
+    """Check that a program is valid for other arguments.
 
     Args:
-        first: what is to become the program.
+        first: the computation to be written.
         kinds: the kinds of arrays that were data.
-        derive: a change of data -> the same with data changed so.
+        derive: a function from a change of data to the computation with that change.
 
     Returns:
-        Whether arrays have other sizes for other arguments, as masks and comparisons choose, and
-        for which kinds of data ("b", "iu") the program is right for the recorded ones alone: two
-        masks that choose as many entries may do so in fewer places together.
+        Whether array sizes depend on the arguments, through masks and comparisons; and the kinds of
+        data ("b", "iu") for which the program is valid only with the recorded values: two masks
+        that select equally many entries may have fewer in common.
 
     Raises:
-        ProgramError: f computes something from its arguments without a trace, or numbers choose
-            how many entries the program works on, which a program can't ask.
+        ProgramError: f computes something from its arguments without a trace, or the number of
+            entries depends on numbers, which a program can't express.
     """
     if not first.tape.origins.has_data:
         return False, ""
     choosing = _choosing_kinds(first)
     sizes_vary, fixed = bool(choosing), ""
     sizes, text = _sizes(first), _text(first)
-    # A trial tells nothing of the sizes that it leaves as they are.
+    # A trial says nothing about sizes that it doesn't change.
     untried = dict(enumerate(_chosen_sizes(first)))
     for in_memory in MEMORIES:
         try:
@@ -65,7 +65,7 @@ def try_others(first: Computation, kinds: str, derive: Callable) -> tuple[bool, 
                 other = derive(functools.partial(_hidden, in_memory))
                 is_same = _text(other) == text
         except Exception as error:
-            # Without a look at the memory f runs as before. Labels beyond their range tell nothing.
+            # If f doesn't read the memory it runs as before. Labels out of range say nothing.
             is_same = isinstance(error, AssertionError | IndexError)
         if not is_same:
             raise ProgramError(_HIDDEN)
@@ -75,12 +75,12 @@ def try_others(first: Computation, kinds: str, derive: Callable) -> tuple[bool, 
                 other = derive(change)
                 its_sizes, its_text = _sizes(other), _text(other)
         except Exception:
-            # It tells nothing: f can't run with these data, or there is no program for them.
+            # No information: f can't run with these data, or has no program for them.
             continue
         pairs = zip(sizes, its_sizes, strict=False)
         short = any(1 in its and 1 not in known for (_, known), (_, its) in pairs)
         if short and its_text != text:
-            # Rules for an axis of length 1 are others: nothing is summed along it.
+            # An axis of length 1 has different rules: nothing is summed along it.
             continue
         for k, size in enumerate(_chosen_sizes(other)):
             if untried.get(k) != size:
@@ -95,16 +95,16 @@ def try_others(first: Computation, kinds: str, derive: Callable) -> tuple[bool, 
         fixed += choosing
     if not {*fixed} <= {*kinds}:
         raise ProgramError(
-            "f: got a program that holds how many entries a comparison chooses, expected one "
-            "that is right for other numbers; write np.sum(…) / np.sum(mask) for the mean of "
-            "x[mask], choose with np.where, or use grad"
+            "f: got a program that depends on how many entries a comparison chooses, expected one "
+            "valid for other numbers; write np.sum(…) / np.sum(mask) for the mean of x[mask], "
+            "choose with np.where, or use grad"
         )
     return sizes_vary, fixed
 
 
 def _choosing_kinds(computation):
-    """The kinds of values that choose how many entries there are: truth values in an index, or in
-    what one is computed from, and all that these are computed from."""
+    """The kinds of values that determine the number of entries: truth values in an index, or in
+    what an index is computed from, and everything that these are computed from."""
     origins, rows = computation.tape.origins, computation.tape.enclosing.rows
     calls = [origin for _, origin in origins.values()]
     sources = sources_of([call.operands for call in calls])
@@ -116,8 +116,8 @@ def _choosing_kinds(computation):
 
 
 def _chosen_sizes(computation):
-    """The shapes of arrays that masks have chosen, in f and its derivative."""
-    # All of f's rows are on the enclosing tape, and those of its derivative.
+    """The shapes of arrays selected by masks, in f and its derivative."""
+    # The enclosing tape has the rows of f and of its derivative.
     tape = computation.tape
     chosen = [
         shape_of(concrete(row[1]))
@@ -128,7 +128,7 @@ def _chosen_sizes(computation):
 
 
 def _choosing(index, origins):
-    """The masks in an index, or in what gives it its shape, and all they are computed from."""
+    """The masks in an index, or in what determines its shape, and all they are computed from."""
     found = []
     for part in pytrees.leaves(index):
         origin = getattr(part, "origin", None) or origins.of(part)
@@ -144,7 +144,7 @@ def _choosing(index, origins):
 
 
 def _shaping(call, shape):
-    """The operands of a call, if other values of theirs may give what it gives another shape."""
+    """The operands of a call, if other values of them could change the shape of its result."""
 
     def with_others(change):
         def other(x):
@@ -153,19 +153,19 @@ def _shaping(call, shape):
         told = [call.operands, call.parameters]
         return called(call.function, *pytrees.tree_map(other, told))
 
-    with contextlib.suppress(Exception):  # values that it can't have
+    with contextlib.suppress(Exception):  # invalid values
         if all(np.shape(with_others(change)) == shape for change in MEMORIES):
             return ()
     return call.operands
 
 
 def _text(computation):
-    """The source without the comments that tell shapes."""
+    """The source without its shape comments."""
     return re.sub("  # .*", "", Writer(computation).source)
 
 
 def _sizes(computation):
-    """For each row its operation and the shape of its value."""
+    """The operation and the shape of the value of each row."""
     return [(row[0], shape_of(concrete(row[1]))) for row in computation.tape.rows]
 
 
@@ -178,15 +178,15 @@ def _hidden(in_memory, numbers, origin):
 
 
 def _relabelled(labels, numbers, origin):
-    """Other labels: among the arguments, and of those that numbers give, such as np.argsort(x)."""
+    """Other labels, for arguments and for labels computed from numbers, such as np.argsort(x)."""
     if numbers.dtype != bool and numbers.size and not _comes_from(origin, "biuf"):
         numbers = labels(numbers)
     return numbers, numbers
 
 
 def _flipped(place, everywhere, numbers, origin):
-    """Truth values with others at this place: of the arguments and of comparisons, so that what is
-    computed from them goes with it, or everywhere. An assertion goes on to hold."""
+    """Truth values flipped at this place: in arguments and comparisons, so that values computed
+    from them follow, or everywhere. Assertions are left alone, so they still hold."""
     changes = everywhere or not _comes_from(origin, "b")
     if numbers.dtype == bool and numbers.size and changes and not is_in_assert():
         numbers = numbers.copy()
@@ -195,22 +195,22 @@ def _flipped(place, everywhere, numbers, origin):
 
 
 def _comes_from(origin, kinds):
-    """Whether data of these kinds are among what something was computed from."""
+    """Whether something was computed from data of these kinds."""
     sources = sources_of([origin.operands, [*origin.parameters.values()]])
     return any(type(x) is Data and x.dtype.kind in kinds for x in sources)
 
 
-# What the memory of data holds in place of their numbers.
+# Replacements for the numbers in the memory of data.
 MEMORIES: list[Callable] = [
     np.zeros_like,
     np.ones_like,
     lambda numbers: counted(numbers, numbers.size),
 ]
-# (kinds of labels, if they are changed; a change as ``Origins`` has it)
+# (the kinds of labels changed, or ""; a ``change`` for ``Origins``)
 CHANGES: list[tuple[str, Callable]] = [
     ("iu", functools.partial(_relabelled, labels)) for labels in LABELS
 ]
-# An odd number of entries, so that another number of them is chosen.
+# An odd number of entries, so that the number of selected entries changes.
 for _place, _everywhere in itertools.product(
     (slice(1), slice(3), slice(-3, None)), (False, True)
 ):

@@ -1,11 +1,11 @@
-"""Deep networks by hand: how to start them, skip connections, batch normalization.
+"""Deep networks by hand: initialization, skip connections, batch normalization.
 
-    Z ← h(Z W + b), layer after layer, and at the top U = Z W + b, Yh = softmax(U)
+    Z ← h(Z W + b), layer by layer, and at the top U = Z W + b, Yh = softmax(U)
 
-``Deep`` is that network (S17). With ``block=k`` each k layers after the first become the
-slide's block, whose last layer has no activation but adds what came into the block (E16). With
-``batch_norm=True`` each Q = Z W + b is normalized over the rows on its way to h (S18).
-``initial_weights`` draws the start. Instances are rows, and the cost is a mean.
+``Deep`` is that network (S17). With ``block=k`` every k layers after the first form the slide's
+block, whose last layer has no activation and adds the block's input instead (E16). With
+``batch_norm=True`` each Q = Z W + b is normalized over the rows before h is applied (S18).
+``initial_weights`` draws the initial weights. Instances are rows, and the cost is a mean.
 
 The bodies are plain NumPy that a tracer can run; ``descend`` trains with ``minibatch_gradient``.
 """
@@ -31,12 +31,12 @@ __all__ = [
     "running_average",
 ]
 
-# What is added to a variance.
+# Added to a variance.
 EPS = 1e-5
 Statistics = Sequence[Any] | None
 Parameters = Sequence[Array]
 
-# ---- where to start (S17) ------------------------------------------------------------
+# ---- initialization (S17) ------------------------------------------------------------
 
 # name: standard deviation of a weight, from the numbers of units below and above
 SCALES: dict[str, Callable[[int, int], float]] = {
@@ -59,8 +59,8 @@ def initial_weights(
     Args:
         below, above: the numbers of units.
         rng: a NumPy Generator, a seed, or None for different weights each time.
-        scale: "tiny" (.01), "glorot" (√(2/(below + above))), "he" (√(2/below), as relu lets
-            half of the signal through), or the standard deviation itself.
+        scale: "tiny" (.01), "glorot" (√(2/(below + above))), "he" (√(2/below), because relu
+            passes half of the signal), or the standard deviation itself.
         shape: "gaussian", or "uniform" on ±√3 standard deviations.
     """
     below, above = count("below", below, 1), count("above", above, 1)
@@ -77,10 +77,10 @@ def initial_weights(
 def normalize(
     Q: Array, eps: float = EPS, statistics: Statistics = None
 ) -> tuple[Array, Array, tuple[Array, Array]]:
-    """Q̂ = (Q − μ) / √(σ² + ε) unit by unit.
+    """Q̂ = (Q − μ) / √(σ² + ε) for each unit.
 
     Args:
-        Q: N x M, a row for each instance and a column for each unit.
+        Q: N x M, one row per instance and one column per unit.
         eps: ε, 0 or more.
         statistics: (μ, σ²), (M,) each, instead of those over Q's rows.
 
@@ -110,10 +110,10 @@ def batch_norm(
 def batch_norm_backward(
     dR: Array, Qh: Array, deviation: Array, gamma: Array
 ) -> tuple[Array, Array, Array]:
-    """dQ (N x M), dgamma and dbeta (M,) from dR (N x M): what undoes ``batch_norm`` (S18).
+    """dQ (N x M), dgamma and dbeta (M,) from dR (N x M): ``batch_norm`` backwards (S18).
 
-    Q̂ is N x M, deviation = √(σ² + ε) is (M,). As μ and σ² depend on every row, an error at one
-    row reaches Q in all of them:
+    Q̂ is N x M, deviation = √(σ² + ε) is (M,). Since μ and σ² depend on every row, an error in one
+    row reaches Q in all rows:
 
         dQ = γ/√(σ² + ε) · (dR − mean(dR) − Q̂ · mean(dR · Q̂))          means over the rows
     """
@@ -126,17 +126,17 @@ def batch_norm_backward(
 def running_average(
     average: Sequence[Any] | None, batch: Sequence[Any], N: int, rate: float = 0.1
 ) -> list[Array]:
-    """Statistics for test time, moved a little towards those of one more minibatch.
+    """Running statistics for test time, updated with one more minibatch.
 
     Args:
-        average: (mean, variance) a layer; None to begin.
-        batch: the same of the minibatch, as in ``Pass.statistics``.
-        N: the minibatch's size, 2 or more: the variance times N/(N−1) is right on average
-            (Ioffe and Szegedy 2015, algorithm 2).
-        rate: how far to go, from 0 to 1.
+        average: (mean, variance) for each layer; None initially.
+        batch: the same for the minibatch, as in ``Pass.statistics``.
+        N: the minibatch's size, 2 or more: the variance times N/(N−1) is unbiased (Ioffe and
+            Szegedy 2015, algorithm 2).
+        rate: the weight of the minibatch, from 0 to 1.
 
     Returns:
-        A 2 x M array a layer.
+        A 2 x M array per layer.
     """
     N, rate = count("N", N, 2), number("rate", rate, 0, 1)
     new = [np.stack([mean, variance * N / (N - 1)]) for mean, variance in batch]
@@ -152,10 +152,10 @@ def running_average(
 
 @dataclass(eq=False)
 class Pass:
-    """What a forward pass leaves for the backward pass, one entry a hidden layer.
+    """What the forward pass saves for the backward pass, one entry per hidden layer.
 
     Attributes:
-        Z: inputs of the layers; one entry more, Z[0] = X.
+        Z: the inputs of all layers, including the output layer; Z[0] = X.
         training: whether no statistics were given.
         Q: Z W + b.
         R: the arguments of h: Q, or γ Q̂ + β.
@@ -172,19 +172,19 @@ class Pass:
 
     @property
     def statistics(self) -> list:
-        """Of each hidden layer (mean, variance), with batch normalization."""
+        """(mean, variance) for each hidden layer, with batch normalization."""
         return [used for _, _, used in self.normal]
 
 
 def _parameter_axes(network: "Deep", given: Mapping[str, Any]) -> list[str]:
-    """Of each parameter, "below above" or "above": as wide as the layers are."""
+    """The axes of each parameter, "below above" or "above", from the layers' widths."""
     total, k = len(given["parameters"]), network.arrays_a_layer
     layers = pairwise(network.letters((total - 2) // k))
     axes = [[f"{below} {above}", *[above] * (k - 1)] for below, above in layers]
     flat = sum(axes, [])[: 2 - k or None]
     if not flat or len(flat) != total:
         raise ValueError(
-            f"parameters: got {total} arrays, expected {k} a hidden layer and 2 for the "
+            f"parameters: got {total} arrays, expected {k} per hidden layer and 2 for the "
             f"output of {network}; take them from its start()"
         )
     return flat
@@ -200,13 +200,13 @@ def _statistics_axes(network: "Deep", given: Mapping[str, Any]) -> list:
 class Deep:
     """A deep softmax network; its parameters are one flat tuple of arrays.
 
-    A hidden layer owns (W, b), with batch normalization (W, b, γ, β); the output layer (W, b).
-    W has a row for each unit below and a column for each unit here; the others are (M,).
+    A hidden layer has (W, b), with batch normalization (W, b, γ, β); the output layer (W, b).
+    W has one row per unit below and one column per unit of its own layer; the others are (M,).
 
     Attributes:
         hidden: "logistic", "tanh" or "relu".
         block: 0: an activation after every layer. k: after the first layer, blocks of k layers
-            with activations between them, not at the end.
+            with activations between the layers but not after the last.
         skip: add a block's input to its output (needs block).
         batch_norm: normalize Q in every hidden layer.
         eps: the ε of batch normalization.
@@ -231,12 +231,12 @@ class Deep:
         shape: str = "gaussian",
         last: float = 1.0,
     ) -> tuple[Array, ...]:
-        """Parameters to start from: weights from ``initial_weights``, b = β = 0, γ = 1.
+        """Initial parameters: weights from ``initial_weights``, b = β = 0, γ = 1.
 
         Args:
             widths: (D, M, …, M, C).
-            rng, scale, shape: as for ``initial_weights``; one generator serves all layers.
-            last: a factor for the last W of each block: with 0 a block with a skip connection
+            rng, scale, shape: as for ``initial_weights``; all layers share one generator.
+            last: a factor for the last W of each block: with 0, a block with a skip connection
                 starts as the identity.
         """
         widths = [count(f"widths[{i}]", M, 1) for i, M in enumerate(widths)]
@@ -258,7 +258,7 @@ class Deep:
         return tuple(parameters)
 
     def layers(self, parameters: Parameters) -> list:
-        """The flat tuple cut up: a list of each layer's (W, b) or (W, b, γ, β)."""
+        """The flat tuple split into a list with each layer's (W, b) or (W, b, γ, β)."""
         k = self.arrays_a_layer
         hidden = range(0, len(parameters) - 2, k)
         return [*(parameters[i : i + k] for i in hidden), parameters[-2:]]
@@ -267,13 +267,13 @@ class Deep:
     def forward(
         self, X: Array, parameters: Parameters, statistics: Statistics = None
     ) -> Pass:
-        """All values on the way up.
+        """All intermediate values of the forward pass.
 
         Args:
             X: N x D.
-            parameters: as from ``start``.
-            statistics: for batch normalization at test time: (mean, variance), one pair a
-                hidden layer; by default each layer takes them over X's own rows.
+            parameters: as returned by ``start``.
+            statistics: for batch normalization at test time: (mean, variance), one pair per
+                hidden layer; by default each layer computes them over the rows of X.
         """
         activation, _ = HIDDEN[self.hidden]
         *hidden, (W_top, b_top) = self.layers(parameters)
@@ -318,11 +318,11 @@ class Deep:
 
     @shapes(parameters=_parameter_axes, Y="N C")
     def backward(self, up: Pass, Y: Array, parameters: Parameters) -> tuple[Array, ...]:
-        """The same from a forward pass in training, without given statistics.
+        """The gradients from a forward pass in training mode, without given statistics.
 
-        Error from above, input from below (S08), layer after layer. A skip connection is a
-        second path down (S04): the error at a block's output is added, unchanged, to what came
-        through the block.
+        Error from above, input from below (S08), layer by layer. A skip connection is a
+        second path down (S04): the error at a block's output is added, unchanged, to the error
+        that came through the block.
         """
         fit({"up.U": "N C", "Y": "N C"}, {"up.U": up.U, "Y": Y})
         if not up.training:
@@ -348,13 +348,13 @@ class Deep:
 
     @property
     def arrays_a_layer(self) -> int:
-        """How many parameters a hidden layer owns."""
+        """The number of parameter arrays per hidden layer."""
         return 4 if self.batch_norm else 2
 
     def letters(self, hidden: int) -> list[str]:
         """D, a letter for the width of each hidden layer, and C; [] for incomplete blocks.
 
-        Where a skip connection ends, the layer is as wide as what it adds.
+        A layer where a skip connection ends has the width of the block's input.
         """
         if hidden < 0 or (hidden and (hidden - 1) % (self.block or 1)):
             return []
@@ -375,13 +375,13 @@ class Deep:
 def minibatch_gradient(
     network: Any, X: Array, Y: Array, size: int, rng: Any
 ) -> Callable[..., Any]:
-    """A gradient for ``descend``: of the cost on ``size`` rows, drawn anew at each call.
+    """A gradient for ``descend``: that of the cost on ``size`` rows, redrawn on every call.
 
     Args:
         network: a ``Deep``, or anything with its ``gradients``.
         X, Y: N x D inputs and N x C labels.
         size: the number of rows, from 1 to N.
-        rng: a NumPy Generator, a seed, or None for other rows each time.
+        rng: a NumPy Generator, a seed, or None for different rows each time.
     """
     size, rng = count("size", size, 1, len(X)), as_generator(rng)
 

@@ -1,11 +1,11 @@
-"""Gradient descent with a memory: what it did, and which rule ended it (S09).
+"""Gradient descent that records its history and why it stopped (S09).
 
 ``gradient_descent`` is the deck's program for the two-layer network; ``descend`` is the same
 loop for any gradient. Both return a ``Descent``, which unpacks as the parameters
 (``W, V = gradient_descent(…)``) and keeps the history of the run.
 
-What costs time happens every ``keep_every`` steps, so that 100,000 small steps cost what a bare
-loop costs.
+Expensive work happens only every ``keep_every`` steps, so that 100,000 small steps take about as
+long as in a bare loop.
 """
 
 import math
@@ -31,24 +31,24 @@ from comp551ad.shapes import (
 )
 
 with warnings.catch_warnings():
-    # Without ipywidgets, as in a browser's Python, the bar is text.
+    # Without ipywidgets, as in Pyodide, the bar is plain text.
     warnings.simplefilter("ignore", TqdmWarning)
     from tqdm.auto import tqdm
 
 __all__ = ["Descent", "History", "descend", "gradient_descent"]
 
-# The types of a gradient's entries: in narrower ones squares overflow or vanish.
+# The dtypes allowed for gradients: in narrower ones squares overflow or underflow.
 NUMBERS = {np.dtype(kind) for kind in (np.float32, np.float64, int)}
 
 
 @dataclass(frozen=True, eq=False)
 class History:
-    """What was kept of K iterates, the first and the last among them.
+    """The history of K iterates, including the first and the last.
 
     Attributes:
-        iterations: (K,) how many steps led to each.
-        cost: (K,) the cost there, nan if no cost function was given.
-        norms: for each gradient, as "dW": (K,) its Euclidean norm there.
+        iterations: (K,) the number of steps before each.
+        cost: (K,) the cost at each, nan if no cost function was given.
+        norms: for each gradient, such as "dW": (K,) its Euclidean norm at each.
         iterates: K tuples of parameter arrays, read-only.
     """
 
@@ -68,14 +68,14 @@ class History:
 
 @dataclass(frozen=True, eq=False)
 class Descent:
-    """The end of a descent: ``W, V = descent`` unpacks the parameters.
+    """The result of a descent: ``W, V = descent`` unpacks the parameters.
 
     Attributes:
-        parameters: arrays, as given to ``descend``; yours to change. What had no axes, such as
-            a number, is a NumPy number here and in the history.
-        iterations: steps taken.
+        parameters: arrays in the order given to ``descend``; writable copies. A parameter without
+            axes, such as a number, is a NumPy scalar here and in the history.
+        iterations: the number of steps taken.
         reason: "small gradient", "max_iters", "interrupted" or "diverged".
-        report: the same in a sentence.
+        report: the outcome in a sentence.
     """
 
     parameters: tuple
@@ -110,30 +110,30 @@ def descend(
     keep_every: int | None = None,
     progress: bool | None = None,
 ) -> Descent:
-    """Repeat p ← p − lr · dp for every parameter p, until a rule ends it.
+    """Repeat p ← p − lr · dp for every parameter p until a stopping rule applies.
 
-    Ctrl-C, or a notebook's stop button, ends the run and returns what was reached. A gradient
-    that becomes nan, inf or longer than 1e154 ends it as "diverged", at the last iterate before.
+    Ctrl-C, or a notebook's stop button, ends the run and returns the current iterate. A gradient
+    that is nan, inf or longer than 1e154 ends it as "diverged", at the iterate where it occurred.
 
     Args:
-        gradient: ``gradient(*parameters)`` returns one array of floats a parameter, in order
-            and shape; the arrays it receives are read-only.
-        parameters: a tuple (or list) of arrays, or one array; they are not changed.
+        gradient: ``gradient(*parameters)`` returns one float array per parameter, in the same
+            order and shapes; the arrays it receives are read-only.
+        parameters: a tuple (or list) of arrays, or one array; not changed.
         cost: ``cost(*parameters)`` returns a number, for the history only.
         lr: the learning rate, above 0.
-        eps: stop once the norm of the gradient that made the last step is <= eps; norms below
+        eps: stop once the norm of the gradient used in the last step is <= eps; norms below
             1e-162 count as 0.
-        max_iters: stop after that many steps in any case.
-        stop: which norm: "all", that of all gradients together, or one by its name, such as
-            "dW", as the deck does (E21).
+        max_iters: the maximum number of steps.
+        stop: which norm: "all" for that of all gradients together, or the name of one, such as
+            "dW", as in the deck (E21).
         names: names of the parameters for the history; p0, p1, … by default.
-        keep_every: keep each k-th iterate in the history; at most about 1000 by default.
-        progress: show a bar (True), none (False), or, by default, one at a terminal or in a
-            notebook that is open, on runs of more than a second.
+        keep_every: keep every k-th iterate in the history; by default about 1000 at most.
+        progress: show a progress bar (True) or not (False); by default, show one in a terminal or
+            an open notebook on runs longer than a second.
 
     Raises:
-        ValueError: an argument doesn't fit, or gradient or cost returns something that
-            doesn't, checked whenever an iterate is kept.
+        ValueError: an argument is invalid, or gradient or cost returns something invalid,
+            checked whenever an iterate is kept.
     """
     single = not isinstance(parameters, (tuple, list))
     slopes: Callable = (lambda p: (gradient(p),)) if single else gradient
@@ -159,7 +159,7 @@ def descend(
         kept.append((t, value, [math.sqrt(np.vdot(dA, dA)) for dA in dp], tuple(p)))
 
     t, reason = 0, "max_iters"
-    # An overflow is reported in words, not as a warning.
+    # Overflow is reported as "diverged", not as a warning.
     with np.errstate(over="ignore", invalid="ignore"):
         try:
             for _ in _bar(max_iters, progress):
@@ -176,7 +176,7 @@ def descend(
                     break
         except KeyboardInterrupt:
             reason = "interrupted"
-        # Our own gradients raise it, and so does np.errstate(all="raise").
+        # Raised by our own gradients and under np.errstate(all="raise").
         except FloatingPointError:
             if t == 0:
                 raise
@@ -208,14 +208,14 @@ def gradient_descent(
     keep_every: int | None = None,
     progress: bool | None = None,
 ) -> Descent:
-    """The deck's descent for the two-layer network with M hidden units (S09).
+    """The deck's gradient descent for the two-layer network with M hidden units (S09).
 
-    W (M x C) and V (D x M) start as .01 times standard normal numbers. The rule that ends it is
-    the slide's, ‖dW‖ <= eps, which never looks at dV and in fact never fires on Iris (E21);
-    ``stop="all"`` looks at both.
+    W (M x C) and V (D x M) start as .01 times standard normal numbers. The stopping rule is the
+    slide's, ‖dW‖ <= eps, which ignores dV and in fact is never met on Iris (E21); ``stop="all"``
+    uses both.
 
     Args:
-        X: N x D inputs, with their column of ones.
+        X: N x D inputs, including a column of ones.
         Y: N x C one-hot labels.
         M: the number of hidden units.
         rng: a NumPy Generator, a seed, or None for a different start each time.
@@ -244,9 +244,9 @@ def gradient_descent(
 
 
 def _bar(total: int, progress: bool | None) -> tqdm:
-    """The steps, with a bar where somebody watches."""
+    """The range of steps, with a progress bar where a user can see it."""
     with warnings.catch_warnings():
-        # A browser's Python has no thread in which tqdm could watch its bars.
+        # Pyodide has no threads for tqdm's monitor.
         warnings.simplefilter("ignore", TqdmWarning)
         return tqdm(
             range(total),
@@ -259,9 +259,9 @@ def _bar(total: int, progress: bool | None) -> tqdm:
 
 
 def _somebody_watches() -> bool:
-    """At a terminal, or at a notebook whose page could answer an input().
+    """Whether this is a terminal, or a notebook whose frontend can answer input().
 
-    A program that executes a notebook can't, and there a bar would end up in the saved output.
+    A program that executes a notebook can't, and would save the bar in the output.
     """
     if sys.stderr.isatty():
         return True
@@ -274,17 +274,17 @@ def _somebody_watches() -> bool:
 
 
 def _locked(arrays: Iterable[Any]) -> list[Any]:
-    """Iterates, read-only, as gradient and cost must not change the history; NumPy's numbers
-    where there are no axes."""
+    """Read-only iterates, so that gradient and cost can't change the history; NumPy scalars where
+    there are no axes."""
     p = [A[()] for A in arrays]
     for A in p:
-        # By position, at half the price of write=False.
+        # Positional: twice as fast as write=False.
         A.setflags(False)
     return p
 
 
 def _check_gradients(dp: Any, expected: list[tuple], names: list[str]) -> None:
-    """Refuse what doesn't fit the parameters: p − lr · dp would broadcast, unseen."""
+    """Raise if gradients don't match the parameters: p − lr · dp would broadcast silently."""
     several = dp if isinstance(dp, (tuple, list, Array)) else [dp]
     kinds = [np.asarray(dA).dtype for dA in several]
     found = [np.shape(dA) for dA in several]
@@ -319,7 +319,7 @@ def _report(
         "diverged": f"diverged after {steps}: the gradient is no longer finite; "
         "try a smaller lr",
     }[reason]
-    # One or two digits: the last ones hang on rounding, and on the machine.
+    # Few digits: the last ones depend on rounding, and on the machine.
     last = history.cost[-1]
     cost = "" if math.isnan(last) else f"cost {last:.3g}, "
     norms = (f"‖{name}‖ {norm[-1]:.0e}" for name, norm in history.norms.items())

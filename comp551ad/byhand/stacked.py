@@ -1,10 +1,10 @@
-"""Small ReLU networks trained side by side, to tell a difference from chance.
+"""Small ReLU networks trained in parallel, to tell a real difference from chance.
 
-    Z ← relu(Z W), layer after layer, and at the top U = Z W, Yh = softmax(U)
+    Z ← relu(Z W), layer by layer, and at the top U = Z W, Yh = softmax(U)
 
 One run proves little: another seed, another result. The functions are written for one network and
-2-D arrays. Given a stack, with one more axis in front of every array (runs x N x D and so on),
-NumPy's ``@`` and ``mT`` do the same for each network of it, and the results have that axis, too.
+2-D arrays. With an extra first axis on every array (runs x N x D and so on), NumPy's ``@`` and
+``mT`` process the whole stack of networks, and the results have that axis too.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -42,7 +42,7 @@ def start(
 
 
 def forward(X: Array, weights: Weights) -> tuple[list[Array], Array]:
-    """What enters each layer, Z[0] = X first, and the scores U (N x C)."""
+    """The input of each layer, starting with Z[0] = X, and the scores U (N x C)."""
     Z = [X]
     for W in weights[:-1]:
         Z.append(relu(Z[-1] @ W))
@@ -69,7 +69,7 @@ def gradients(X: Array, Y: Array, weights: Weights) -> list[Array]:
 
 
 def accuracy(X: Array, Y: Array, weights: Weights) -> Any:
-    """The fraction of rows whose largest score is the right one."""
+    """The fraction of rows whose largest score is at the label."""
     U = forward(X, weights)[1]
     return np.mean(np.argmax(U, -1) == np.argmax(Y, -1), -1)
 
@@ -84,13 +84,13 @@ def train(
     """One step of gradient descent for each batch.
 
     Args:
-        weights: where to start; they are not changed.
+        weights: the initial weights; not changed.
         batches: pairs (X, Y).
         test: (X, Y) on which the accuracy is measured before each ``every``-th step.
         lr: the learning rate.
 
     Returns:
-        The weights at the end, and the accuracies, a row for each measurement.
+        The final weights, and the accuracies, one row per measurement.
     """
     lr, every = number("lr", lr, above=0), count("every", every, 1)
     found, seen = list(weights), []
@@ -105,15 +105,15 @@ def train(
 def growing_pool(
     X: Array, Y: Array, order: Array | None, steps: int, rng: Any
 ) -> Iterator[tuple[Array, Array]]:
-    """Batches of 32, drawn from a pool that grows: a curriculum.
+    """Batches of 32 drawn from a growing pool: a curriculum.
 
-    The pool is the first tenth of ``order``, one row at least, at the start and everything from
-    half time on.
+    The pool starts as the first tenth of ``order`` (at least one row) and is complete halfway
+    through.
 
     Args:
         X: runs x N x D.
         Y: runs x N x C.
-        order: runs x N, the rows in the order in which they join; None for all from the start.
+        order: runs x N, the order in which rows join the pool; None for all from the start.
         steps: the number of batches.
         rng: a NumPy Generator, or a seed.
     """

@@ -2,13 +2,13 @@
 
     x_d  →  q_m = Σ_d V_dm x_d  →  z_m = h(q_m)  →  u_c = Σ_m W_mc z_m  →  ŷ_c = g(u_c)
 
-``cost`` and ``gradients`` are the deck's own, for softmax and logistic. ``TwoLayer`` is the
-same derivation for three heads g and three hidden activations h. Instances are rows: X is
+``cost`` and ``gradients`` are the deck's own, for softmax and logistic. ``TwoLayer`` extends the
+derivation to three heads g and three hidden activations h. Instances are rows: X is
 N x D, so V is D x M and W is M x C, transposed from the mathematics (E23). The cost is a mean
 over the N instances, and so are the gradients (E19). The bias of the hidden layer is a
 constant input: a column of ones in X (S07).
 
-The bodies are plain NumPy: a tracer can run them as they stand and take names from them.
+The bodies are plain NumPy: a tracer can run them unchanged and read variable names from them.
 """
 
 from collections.abc import Callable
@@ -26,7 +26,7 @@ __all__ = ["NotFiniteError", "TwoLayer", "accuracy", "cost", "gradients"]
 def cost(X: Array, Y: Array, W: Array, V: Array) -> float:
     """Mean cross-entropy of the softmax network with logistic hidden units (S09).
 
-    Written in u, where L(y, u) = −yᵀu + log Σ_c e^{u_c}: no log of a zero.
+    Written in terms of u, where L(y, u) = −yᵀu + log Σ_c e^{u_c}, to avoid the log of zero.
 
     Args:
         X: N x D inputs.
@@ -38,7 +38,7 @@ def cost(X: Array, Y: Array, W: Array, V: Array) -> float:
         One number, in nats.
 
     Raises:
-        ValueError: shapes don't fit, or entries are complex, nan or inf.
+        ValueError: shapes don't match, or entries are complex, nan or inf.
     """
     Q = np.dot(X, V)  # N x M
     Z = logistic(Q)  # N x M
@@ -51,8 +51,8 @@ def cost(X: Array, Y: Array, W: Array, V: Array) -> float:
 def gradients(X: Array, Y: Array, W: Array, V: Array) -> tuple[Array, Array]:
     """The gradients of ``cost`` by the chain rule, dW (M x C) and dV (D x M) (S06–S09).
 
-    Arguments and errors are those of ``cost``. Each gradient is an error from above times an
-    input from below (S08), averaged over the rows:
+    Arguments and errors are the same as for ``cost``. Each gradient is an error from above times
+    an input from below (S08), averaged over the rows:
 
         ∂L/∂W_mc = (ŷ_c − y_c) · z_m
         ∂L/∂V_dm = Σ_c (ŷ_c − y_c) W_mc z_m (1 − z_m) · x_d
@@ -76,11 +76,11 @@ def gradients(X: Array, Y: Array, W: Array, V: Array) -> tuple[Array, Array]:
 
 
 def cross_entropy(Y: Array, U: Array) -> Array:
-    """Multiclass: L = −yᵀu + log Σ_c e^{u_c}, one number a row."""
+    """Multiclass: L = −yᵀu + log Σ_c e^{u_c}, one number per row."""
     return logsumexp(U) - np.sum(U * Y, -1)
 
 
-# name: ŷ = g(u), and L(y, u) in its safe form, one number a row
+# name: ŷ = g(u), and L(y, u) in its safe form, one number per row
 HEADS: dict[str, tuple[Callable, Callable]] = {
     # ½ ‖y − u‖²
     "regression": (lambda U: U, lambda Y, U: 0.5 * np.sum((Y - U) ** 2, 1)),
@@ -104,19 +104,19 @@ HIDDEN: dict[str, tuple[Callable, Callable]] = {
 class TwoLayer:
     """A two-layer network with a chosen head and hidden activation (S05–S08).
 
-    All three heads have the same derivative, and that is why there is one method:
+    All three heads have the same derivative, so one method is enough:
 
         regression  L = ½ Σ_c (y_c − u_c)²                ∂L/∂u_c = u_c − y_c
         binary      L = y log(1+e^−u) + (1−y) log(1+e^u)  ∂L/∂u = −y(1−ŷ) + (1−y)ŷ
         multiclass  L = −yᵀu + log Σ_k e^{u_k}            ∂L/∂u_c = −y_c + ŷ_c
 
-    Each is ŷ − y, with ŷ = u, σ(u) and softmax(u); from there down nothing differs.
+    Each is ŷ − y, with ŷ = u, σ(u) and softmax(u); below that nothing differs.
 
     Attributes:
         head: "regression" (identity, ½‖·‖²), "binary" (logistic) or "multiclass" (softmax).
         hidden: "logistic", "tanh" or "relu".
-        output_bias: whether a constant hidden unit z = 1 gives the output layer a bias as
-            well (E24). It is the last: W is then (M + 1) x C, biases last.
+        output_bias: whether a constant hidden unit z = 1 gives the output layer a bias too
+            (E24). It comes last: W is then (M + 1) x C, with the biases in its last row.
     """
 
     head: str = "multiclass"
@@ -166,7 +166,7 @@ class TwoLayer:
         return head(U)
 
     def _up(self, X: Array, W: Array, V: Array) -> tuple[Array, Array, Array]:
-        """The tower, bottom to top: Q (N x M), Z (N x M, or M+1) and U (N x C)."""
+        """The forward pass: Q (N x M), Z (N x M, or M+1) and U (N x C)."""
         activation, _ = HIDDEN[self.hidden]
         Q = np.dot(X, V)
         Z = activation(Q)
@@ -178,16 +178,16 @@ class TwoLayer:
 
 @shapes(Yh="N C", Y="N C")
 def accuracy(Yh: Array, Y: Array) -> float:
-    """The share of rows, 0 to 1, whose largest Yh is at the label.
+    """The fraction of rows, 0 to 1, whose largest Yh is at the label.
 
     Args:
-        Yh: N x C predictions. With a single column a row is right when Yh and Y lie on the
+        Yh: N x C predictions. With a single column a row is correct if Yh and Y lie on the
             same side of ½.
         Y: N x C one-hot labels; in a single column 0 or 1.
 
     Raises:
-        ValueError: shapes don't fit, entries of Yh aren't finite real numbers, or a row of Y
-            is no label.
+        ValueError: shapes don't match, entries of Yh aren't finite real numbers, or a row of Y
+            isn't a label.
     """
     C = Y.shape[1]
     labels = np.all((Y == 0) | (Y == 1), 1) & ((C == 1) | (np.sum(Y, 1) == 1))  # (N,)
