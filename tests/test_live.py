@@ -266,13 +266,13 @@ UNREADABLE = {
     "maximum(x)": "maximum takes 2 numbers.",
     "constructor(x)": "No function is called constructor.",
     "<img src=x onerror=alert(1)>": "“<” can't be read here.",
-    "sin^2(x)": "A power stands behind the parentheses: sin(x)**2",
+    "sin^2(x)": "Write the power after the parentheses: sin(x)**2",
     "x ^ ^ 2": "A name or a number is missing before “^”.",
     "x = 3; x**2": "Inputs are names without a value.",
-    "lambda*x": "lambda means something in Python: take another name.",
+    "lambda*x": "lambda is reserved in Python: use another name.",
     "0,5*x": "Is 0,5 one number? Write 0.5 for a number, 0, 5 for two.",
     "maximum(x1, 1,5)": "Write 1.5 for a number",
-    "+".join(["sin(x)"] * 200): "It is too long",
+    "+".join(["sin(x)"] * 200): "This is too long",
 }
 ANSWERED = """const results = texts.map(text => {
   try { parse(text); } catch (error) { return error.message; }

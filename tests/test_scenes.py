@@ -224,7 +224,7 @@ REFUSED = [
     (
         path_player,
         (LAYERS, SPEEDS | {("f", "u"): 1.0}, "x", "f"),
-        "speeds: got the circle u → f → u",
+        "speeds: got the cycle u → f → u",
     ),
 ]
 

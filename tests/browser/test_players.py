@@ -521,7 +521,7 @@ def test_a_number_is_answered_with_a_lead(player, right):
         "0.5985": "Not quite. A sign is wrong.",
         "-1.197": "It is 2 times too large:",
         "2.5": "That is a₅ itself.",
-        "7": "The sign is wrong, and the size too.",
+        "7": "Both the sign and the size are wrong.",
         "pear": "That isn't a number yet.",
         right: "Right. ",
     }.items():
@@ -1065,7 +1065,7 @@ def test_a_point_on_a_surface_is_moved_and_descends(page):
     # The page takes no offence at a point that leaves for good.
     player.get_by_role("slider", name="learning rate").press("End")
     press(player, "Play")
-    expect(player.locator(".c5-status")).to_contain_text("has left all numbers")
+    expect(player.locator(".c5-status")).to_contain_text("has overflowed")
     type_function(player, "x**2")
     expect(player.get_by_role("alert")).to_contain_text("A surface has two inputs")
 
