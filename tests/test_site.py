@@ -138,7 +138,7 @@ def test_a_function_name_has_a_thin_space_before_its_argument(name):
 def test_a_formula_that_cannot_be_set_is_refused(latex, what):
     with pytest.raises(ValueError) as caught:
         mathml(latex)
-    assert f"the formula ${latex}$ can't be set" in str(caught.value)
+    assert f"the formula ${latex}$ can't be typeset" in str(caught.value)
     assert what in str(caught.value)
 
 
@@ -229,7 +229,7 @@ def test_a_formula_that_cannot_be_set_is_named_with_its_cell(
 ):
     lecture = notebook(title, new_markdown_cell("A half is $\\frac$.", id="sum"))
     nbformat.write(lecture, course / "lectures/04_next.ipynb")
-    named = f"04_next.ipynb, cell {cell}: the formula $\\frac$ can't be set"
+    named = f"04_next.ipynb, cell {cell}: the formula $\\frac$ can't be typeset"
     assert named in refused()
 
 

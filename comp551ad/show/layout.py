@@ -43,8 +43,7 @@ def lay_out(operands: Operands, sizes: Sizes) -> Layout:
     """Lay out a graph.
 
     Args:
-        operands: for each node, (operand's position, operand's key) per edge into it; operands
-            come before their users.
+        operands: per node, (operand's position, operand's key) of each edge; operands come first.
         sizes: width and height of each node.
     """
     # A place is a node, or where an edge crosses a layer.

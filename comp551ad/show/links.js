@@ -4,8 +4,7 @@
 const numeral = (x) =>
   Array.isArray(x) ? `[${x.map(numeral).join(", ")}]` : Object.is(x, -0) ? "-0.0" : String(x);
 
-// An input in an address: a number, or the entries of an array that differ from the example's:
-// "*5:0.7*6:1".
+// An input in an address: a number, or the entries that differ from the example's: "*5:0.7*6:1".
 function inputText(x, first) {
   if (isNumber(x)) return numeral(x);
   const changed = [...x.keys()].filter((entry) => x[entry] !== first[entry]);
