@@ -1,4 +1,4 @@
-"""The engine that runs in the page, against Python: values, both modes, formulas, numbers."""
+"""The page's engine compared with Python: values, both modes, formulas, numbers as text."""
 
 import math
 import random
@@ -17,7 +17,7 @@ from comp551ad.autodiff.primitives import PRIMITIVES
 from comp551ad.show import figures, live
 from comp551ad.show.rows import rows_of
 
-# Reads a list of {program, mode, about, seed} and writes what the page would show of each.
+# Reads a list of {program, mode, about, seed} and returns what the page would show for each.
 RUN = """
 const out = x => isNumber(x) ? text(x) : {s: x.shape, d: Array.from(x, text)};
 const text = x => Number.isFinite(x) ? x : String(x);
@@ -37,8 +37,8 @@ const results = cases.map(({program, mode, about, seed}) => {
 """
 
 
-# A message is a piece of code and what it is given. It runs where the engine stands, beside no name
-# but $.
+# A message is code and its arguments. The code runs in the engine's scope, where $ is the only
+# other name.
 CALL = """
 function call($) {
   $ = JSON.parse($, revived);
@@ -54,7 +54,7 @@ function call($) {
 
 @pytest.fixture(scope="module")
 def run_js(tmp_path_factory):
-    """Return the function that runs JavaScript beside the engine: what it leaves in ``results``."""
+    """Return a function that runs JavaScript with the engine and returns its ``results``."""
     engine = live.engine_source() + live.shipped("bar.js") + live.shipped("parse.js")
     with running(
         tmp_path_factory.mktemp("engine") / "engine.cjs", engine + CALL
@@ -75,7 +75,7 @@ def array(data):
 
 
 def case(p):
-    """A pass as the page is handed it."""
+    """A pass as the page receives it."""
     about, seed = p.seeds[0] if p.seeds else (0, 0.0)
     return {
         "program": live.program_of(p.trace),
@@ -86,7 +86,7 @@ def case(p):
 
 
 def sizes(p):
-    """Per row the size of the terms that its derivative is the sum of."""
+    """For each row, the size of the terms in its derivative's sum."""
     rows = {row.node.index: row for row in p.rows}
     for k in range(1, len(p.trace) + 1):
         terms = [np.abs(t.derivative) for t in rows[k].terms]
@@ -138,7 +138,7 @@ def test_numbers_are_written_as_python_writes_them(run_js):
     assert found == [[figures.number(x), figures.constant(x)] for x in numbers]
 
 
-# ---------------------------------------------------------------- formulas with numbers put in
+# ---------------------------------------------------------------- formulas with numbers
 
 FILLED = """
 const {program, mode, about} = one;
@@ -181,8 +181,8 @@ def test_negative_numbers_get_parentheses_where_they_must(filled):
 
 
 def test_random_programs_run_in_the_page_as_in_python(run_js):
-    """Every number and formula, in reverse mode and in forward mode for each input; with the long
-    profile of 2,000 programs."""
+    """Every number and formula, in reverse mode and in forward mode for each input; the long
+    profile tests 2,000 programs."""
     count = 2000 if settings().max_examples > 1000 else 20
     passes = []
     for seed in range(count):

@@ -33,7 +33,7 @@ OWN = "comp551ad"
 BROUGHT = ("tqdm", "autograd", "comm")
 # In Pyodide, and needed by notebooks from the start.
 NEEDED = ("numpy", "matplotlib")
-# Not needed where notebooks run: the command line, and copies of the course in an installed package.
+# Not needed where notebooks run: the command line, and an installed package's copies of the course.
 _LEFT_OUT = {"__pycache__", "site", "lectures.py", "__main__.py", "course", "solutions"}
 KERNEL = "@jupyterlite/pyodide-kernel-extension:kernel"
 
