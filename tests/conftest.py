@@ -17,7 +17,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 _elsewhere = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
 os.environ["COMP551AD_PROGRESS"] = str(Path(_elsewhere.name) / "progress.json")
 
-# Workers, JupyterLab and commands start faster by two seconds; see there.
+# Workers, JupyterLab and commands start two seconds faster; see there.
 _paths = str(Path(__file__).parent / "without"), os.environ.get("PYTHONPATH")
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, _paths))
 

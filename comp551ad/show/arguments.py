@@ -35,7 +35,7 @@ def texts(name: str, given: Any, least: int = 0) -> list[str]:
         except ValueError as error:
             raise ValueError(
                 f"{name}: got {word!r}, expected a formula between $ signs, such as "
-                "$x_1$; a dollar sign itself is written \\$"
+                "$x_1$; a literal dollar sign is written \\$"
             ) from error
     return words
 

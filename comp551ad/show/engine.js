@@ -310,7 +310,7 @@ const minus = (text) => text.replace(/-/g, "−");
 // ā₅: the accent on the first letter, composed where Unicode has the letter.
 const accented = (name, accent) => (name[0] + accent + name.slice(1)).normalize("NFC");
 
-// Python rounds an exact tie to the even digit, JavaScript up; 30 more digits tell a tie.
+// Python rounds an exact tie to the even digit, JavaScript up; 30 more digits detect a tie.
 function rounded(write) {
   const more = write(1);
   const at = more.search(/5(e|$)/);

@@ -1,7 +1,7 @@
 """Lays out a graph in layers, for when Graphviz can't be started.
 
 A node's layer is the length of the longest path to it; an edge that crosses layers takes up a place
-in each. From the bottom up, each place goes to the mean position of those below it, without
+in each. From the bottom up, each place is put at the mean position of those below it, without
 overlap. ``layout.js`` does the same, more carefully, for a player's cards.
 """
 

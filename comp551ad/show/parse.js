@@ -114,7 +114,7 @@ function readStatements(source) {
     if (exponent.c === 2) return { op: "square", args: [base] };
     return { op: "power", args: [base, exponent] };
   });
-  const close = (what) => take(")") ?? fail(`A parenthesis is open: “)”${what} is missing.`);
+  const close = (what) => take(")") ?? fail(`A parenthesis isn't closed: “)”${what} is missing.`);
   const atom = placed(() => {
     const token = tokens[i++];
     if (!token) fail("Something is missing at the end.");
@@ -198,7 +198,7 @@ function parse(source) {
   }
   for (const { name, tree } of statements) {
     collect(tree);
-    if (name && inputs.includes(name)) fail(`${name} is used before it gets its value.`, tree.from);
+    if (name && inputs.includes(name)) fail(`${name} is used before it has a value.`, tree.from);
     if (name) known.add(name);
   }
   for (const name of inputs) {

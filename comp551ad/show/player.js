@@ -338,7 +338,7 @@ function startPlayer(root, spec, place = 0, connect = null) {
     const i = open;
     const derivative = panel.derivative(i);
     setText(where, `Where ${derivative} comes from`);
-    if (!panel.has(kind, i)) return story.replaceChildren("It comes at a later step.");
+    if (!panel.has(kind, i)) return story.replaceChildren("It is computed at a later step.");
     const terms = panel.terms[i].filter(({ tree }) => tree !== ZERO);
     const items = terms.map((term) => {
       const { text, filled, x } = panel.worth(term.tree);
@@ -424,11 +424,11 @@ function startPlayer(root, spec, place = 0, connect = null) {
         which.every(([mode, about]) => endsOf(other, mode).includes(Number(about)));
       const passes = which.map(([mode, about]) => passFor(other, mode, Number(about)));
       if (isSound) load(other, { at, passes, step: step - 1 });
-      if (!isSound || step !== bar.step() + 1) throw new TypingError("not of this player", 0);
+      if (!isSound || step !== bar.step() + 1) throw new TypingError("not for this player", 0);
     } catch (error) {
       if (!(error instanceof TypingError)) throw error;
       load(given);
-      complain(`The link is damaged (${error.message}): this is the example.`);
+      complain(`The link is damaged (${error.message}): showing the example instead.`);
     }
     root.scrollIntoView();
   }

@@ -324,7 +324,7 @@ def figure_html(fig: "Figure | Axes", alt: str, *, dpi: int = 110) -> FigureImag
         )
     if not (isinstance(alt, str) and alt.strip()):
         raise ValueError(
-            f"alt: got {alt!r}, expected what the figure shows in words, for readers who "
+            f"alt: got {alt!r}, expected a description of the figure for readers who "
             "can't see it"
         )
     dpi = number("dpi", dpi, above=0)

@@ -164,7 +164,7 @@ def _sources(room: Path) -> Iterator[Source]:
             nbformat.validate(notebook)
         except OSError:
             raise
-        # An arbitrary file may raise anything; a schema error's message, without the schema.
+        # An invalid file may raise anything. Take a schema error's message, without the schema.
         except Exception as error:
             says = getattr(error, "message", error)
             raise ValueError(f"{path} is not a notebook: {says}") from error

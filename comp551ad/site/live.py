@@ -1,6 +1,6 @@
 """The course running without installation: in the browser, and on Colab.
 
-    Live           a JupyterLite beside the pages, which runs every notebook
+    Live           a JupyterLite in the site, which runs every notebook
     own_wheel      the package as a wheel, without command-line modules
     colab_copies   each notebook with a first cell that installs this wheel on Colab
 

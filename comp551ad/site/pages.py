@@ -150,7 +150,7 @@ class Pages:
             notebook.cells = list(self._with_answers(source))
         try:
             # HTMLExporter's method parses the page again, for images without alternative
-            # text and for classes that aren't used here, in more than half of the time.
+            # text and for unused classes, which takes more than half of the time.
             body = TemplateExporter.from_notebook_node(EXPORTER, notebook)[0]
         except ValueError as error:
             raise ValueError(f"{source.path}, {error}") from error
