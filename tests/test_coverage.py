@@ -56,7 +56,7 @@ def faults(course, notebooks):
             yield f"{name} has no claim"
     for name, section in course.items():
         if name not in SECTIONS:
-            yield f"{name} is no section and no slip"
+            yield f"{name} is neither a section nor a slip"
         if not section.get("title"):
             yield f"{name} has no title"
         for claim, places in section["claims"].items():
@@ -68,7 +68,7 @@ def faults(course, notebooks):
     for name in IN_WORDS & set(course):
         places = [place for slip, _, place in places_of(course) if slip == name]
         if not any(name in source_of(place, notebooks) for place in places):
-            yield f"{name} is named in none of its cells"
+            yield f"{name} isn't mentioned in any of its cells"
 
 
 def source_of(place, notebooks):
@@ -87,11 +87,11 @@ def fault_of(place, notebooks):
         return f"{notebook} has no cell {number!r}"
     cell = notebooks[notebook][number]
     if cell.cell_type != "code":
-        return f"{number!r} of {notebook} is no code, so it runs nothing"
+        return f"{number!r} of {notebook} isn't code, so it runs nothing"
     if cell.execution_count is None:
         return f"{number!r} of {notebook} was never run"
     if NUMBER.fullmatch(number) and not code:
-        return f"{number!r} is a number: write a piece of the cell's code behind it"
+        return f"{number!r} is a number: add part of the cell's code after it"
     if code not in cell.source:
         return f"{number!r} of {notebook} has no {code!r}: is it another cell now?"
     if code and sum(code in cell.source for cell in notebooks[notebook].values()) > 1:
@@ -161,12 +161,12 @@ FAULTY = [
     (lambda course: course["S03"].pop("title"), "S03 has no title"),
     (
         lambda course: course.update(S21={"title": "new", "claims": {}}),
-        "S21 is no section",
+        "S21 is neither",
     ),
     (lambda course: course["S04"]["claims"].update(new=[]), "'new', is run nowhere"),
     (pointing_to("77_nowhere#model"), "no notebook '77_nowhere'"),
     (pointing_to("08_forward_mode#nowhere"), "no cell 'nowhere'"),
-    (pointing_to("08_forward_mode#title"), "no code"),
+    (pointing_to("08_forward_mode#title"), "isn't code"),
     (pointing_to("08_forward_mode#model def other"), "is it another cell now?"),
     (pointing_to("08_forward_mode#model return"), "more than once"),
     (pointing_to("made_up#unrun"), "was never run"),
@@ -174,7 +174,7 @@ FAULTY = [
     (pointing_to("made_up#c7"), "is a number"),
     (
         lambda course: course["E26"].update(claims={"new": ["08_forward_mode#model"]}),
-        "E26 is named in none",
+        "E26 isn't mentioned",
     ),
 ]
 

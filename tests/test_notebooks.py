@@ -76,7 +76,7 @@ def was_run_from_top_to_bottom(notebook):
     """nbval never compares a cell whose execution count is null."""
     for turn, (number, cell) in enumerate(code_cells(notebook), 1):
         if cell.execution_count is None:
-            yield f"cell {number} was never run, so its output is compared by nobody"
+            yield f"cell {number} was never run, so its output is not compared"
         elif cell.execution_count != turn:
             yield f"cell {number} was run as number {cell.execution_count}, not {turn}"
 
