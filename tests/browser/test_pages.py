@@ -233,7 +233,7 @@ def test_the_first_pages_say_how_long_the_lectures_take_together(site):
     assert "## The course: six and a half hours on the main path" in start
     total = sum(page.minutes for page in read_course(ROOT).lectures)
     assert abs(total - 6.5 * 60) <= 15
-    assert "takes about 6.5 hours" in (site / "index.html").read_text("utf-8")
+    assert "take about 6.5 hours" in (site / "index.html").read_text("utf-8")
 
 
 def attributes(tag, name, text):
